@@ -1,0 +1,68 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  .enableExperimentalFeature("Lifetimes"),
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+]
+
+/// Tests may touch C and raw memory without the `unsafe` marks that the sources carry.
+let testing: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  .enableExperimentalFeature("Lifetimes"),
+  .treatAllWarnings(as: .error),
+]
+
+func library(_ name: String, uses: [Target.Dependency]) -> Target {
+  .target(
+    name: "Logs\(name)", dependencies: uses, path: "Sources/\(name)",
+    exclude: ["Server", "CLI"].contains(name) ? ["Main"] : [], swiftSettings: strict)
+}
+
+func tests(_ name: String, uses: [Target.Dependency]) -> Target {
+  .testTarget(
+    name: "\(name)Tests", dependencies: uses, path: "Tests/\(name)Tests", swiftSettings: testing)
+}
+
+let package = Package(
+  name: "logs",
+  products: [
+    .library(name: "LogsClient", targets: ["LogsClient"]),
+    .library(name: "LogsWire", targets: ["LogsWire"]),
+    .executable(name: "logsd", targets: ["logsd"]),
+    .executable(name: "logs", targets: ["logs"]),
+  ],
+  targets: [
+    .systemLibrary(
+      name: "CEvent", path: "Sources/CEvent", pkgConfig: "libevent_pthreads", providers: [.apt(["libevent-dev"])]),
+    .systemLibrary(
+      name: "CSQLite", path: "Sources/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(
+      name: "CXXHash", path: "Sources/CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+    .systemLibrary(
+      name: "CZstd", path: "Sources/CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+
+    library("Wire", uses: ["CXXHash", "CZstd"]),
+    library("Transport", uses: ["CEvent", "LogsWire"]),
+    library("Store", uses: ["CSQLite", "LogsWire"]),
+    library("Server", uses: ["LogsWire", "LogsTransport", "LogsStore"]),
+    library("Client", uses: ["LogsWire", "LogsTransport"]),
+    library("CLI", uses: ["LogsClient", "LogsWire"]),
+    .executableTarget(
+      name: "logsd", dependencies: ["LogsServer"], path: "Sources/Server/Main", swiftSettings: strict),
+    .executableTarget(
+      name: "logs", dependencies: ["LogsCLI"], path: "Sources/CLI/Main", swiftSettings: strict),
+
+    tests("Wire", uses: ["LogsWire"]),
+    tests("Transport", uses: ["LogsTransport", "LogsWire"]),
+    tests("Store", uses: ["LogsStore", "LogsWire", "CSQLite"]),
+  ]
+)

@@ -1,0 +1,77 @@
+/// One run of entries of one stream, compressed once: the unit of append, delivery and storage.
+///
+/// Holds the bytes as they go on the wire and into SQLite, with the header already decoded.
+package struct Batch: Sendable {
+  package let header: BatchHeader
+  package let bytes: Bytes
+
+  /// Takes the batch that `bytes` starts with; more bytes may follow it.
+  ///
+  /// - Throws: `DecodingError` when the header breaks a rule. Checks are not verified here.
+  package init(startOf bytes: Bytes) throws(DecodingError) {
+    header = try BatchHeader(decoding: bytes.span)
+    self.bytes = bytes[0..<header.batchByteCount]
+  }
+
+  package init(header: BatchHeader, bytes: Bytes) {
+    self.header = header
+    self.bytes = bytes
+  }
+
+  /// Takes a run of batches end to end.
+  ///
+  /// - Throws: `DecodingError`, its offset counted from the start of the run.
+  package static func run(_ bytes: Bytes) throws(DecodingError) -> [Batch] {
+    var batches: [Batch] = []
+    var offset = 0
+    while offset < bytes.count {
+      do {
+        let batch = try Batch(startOf: bytes[offset..<bytes.count])
+        offset += batch.bytes.count
+        batches.append(batch)
+      } catch {
+        throw DecodingError(error.reason, at: offset + error.offset)
+      }
+    }
+    return batches
+  }
+
+  /// The payload as stored, behind the header.
+  package var payload: Bytes { bytes[BatchHeader.byteCount..<bytes.count] }
+
+  /// Whether the producer's check fits the bytes.
+  package var hasValidCheck: Bool { BatchHeader.check(of: bytes.span) == header.check }
+
+  /// Whether the server's check fits this stream and incarnation.
+  package func hasValidServerCheck(seed: UInt64) -> Bool {
+    BatchHeader.serverCheck(of: bytes.span, seed: seed) == header.serverCheck
+  }
+
+  /// The 32 bytes of the server's part with these numbers, signed for the stream that `seed` stands for.
+  ///
+  /// The numbered batch is these bytes followed by the unnumbered batch's own from byte 32 on.
+  package func serverPart(firstSequence: UInt64, received: Int64, span: UInt32, seed: UInt64) -> Bytes {
+    var writer = ByteWriter(capacity: 40)
+    writer.append(u64: 0)
+    writer.append(u64: firstSequence)
+    writer.append(i64: received)
+    writer.append(u32: span)
+    writer.append(u32: 0)
+    writer.append(u64: header.check)
+    writer.overwrite(u64: BatchHeader.serverCheck(of: writer.span, seed: seed), at: 0)
+    return writer.finish()[BatchHeader.serverPart]
+  }
+
+  /// A copy with the server's part filled in.
+  package func numbered(firstSequence: UInt64, received: Int64, seed: UInt64) -> Batch {
+    var numbered = header
+    numbered.firstSequence = firstSequence
+    numbered.received = received
+    numbered.span = header.count
+    var writer = ByteWriter(capacity: bytes.count)
+    writer.append(serverPart(firstSequence: firstSequence, received: received, span: header.count, seed: seed))
+    writer.append(bytes[32..<bytes.count])
+    numbered.serverCheck = BatchHeader.serverCheck(of: writer.span, seed: seed)
+    return Batch(header: numbered, bytes: writer.finish())
+  }
+}

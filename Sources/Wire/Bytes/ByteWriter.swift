@@ -1,0 +1,127 @@
+internal import Glibc
+
+/// A growing run of bytes that becomes a `Bytes` without a copy. Integers are written little-endian.
+@safe package struct ByteWriter: ~Copyable {
+  private var base: UnsafeMutableRawPointer
+  private var capacity: Int
+  package private(set) var count = 0
+
+  /// An empty writer with room for `capacity` bytes.
+  package init(capacity: Int = 256) {
+    self.capacity = max(capacity, 1)
+    unsafe base = Self.allocate(self.capacity)
+  }
+
+  deinit { unsafe free(base) }
+
+  private static func allocate(_ capacity: Int) -> UnsafeMutableRawPointer {
+    guard let base = unsafe malloc(capacity) else { preconditionFailure("out of memory: \(capacity) bytes") }
+    return unsafe base
+  }
+
+  /// Makes room for `additional` more bytes.
+  package mutating func reserve(_ additional: Int) {
+    let needed = count + additional
+    guard needed > capacity else { return }
+    capacity = max(needed, capacity * 2)
+    guard let grown = unsafe realloc(base, capacity) else { preconditionFailure("out of memory: \(capacity) bytes") }
+    unsafe base = grown
+  }
+
+  package mutating func append(_ byte: UInt8) {
+    reserve(1)
+    unsafe base.storeBytes(of: byte, toByteOffset: count, as: UInt8.self)
+    count += 1
+  }
+
+  package mutating func append(_ span: RawSpan) {
+    guard span.byteCount > 0 else { return }
+    reserve(span.byteCount)
+    unsafe span.withUnsafeBytes { bytes in
+      guard let source = bytes.baseAddress else { return }
+      unsafe memcpy(base + count, source, bytes.count)
+    }
+    count += span.byteCount
+  }
+
+  package mutating func append(_ bytes: Bytes) { append(bytes.span) }
+
+  package mutating func append(u16 value: UInt16) { store(value.littleEndian) }
+  package mutating func append(u32 value: UInt32) { store(value.littleEndian) }
+  package mutating func append(u64 value: UInt64) { store(value.littleEndian) }
+  package mutating func append(i64 value: Int64) { store(value.littleEndian) }
+
+  /// LEB128: seven bits a byte, the low ones first.
+  package mutating func append(varint value: UInt64) {
+    var rest = value
+    while rest >= 0x80 {
+      append(UInt8(truncatingIfNeeded: rest) | 0x80)
+      rest >>= 7
+    }
+    append(UInt8(rest))
+  }
+
+  /// Zigzag: 0, -1, 1, -2 become 0, 1, 2, 3, then LEB128.
+  package mutating func append(zigzag value: Int64) {
+    append(varint: UInt64(bitPattern: (value << 1) ^ (value >> 63)))
+  }
+
+  package mutating func append(zeros: Int) {
+    for _ in 0..<zeros { append(UInt8(0)) }
+  }
+
+  /// Overwrites four bytes written before, once their value is known.
+  package mutating func overwrite(u32 value: UInt32, at offset: Int) {
+    overwriteInteger(value.littleEndian, at: offset)
+  }
+  package mutating func overwrite(u64 value: UInt64, at offset: Int) {
+    overwriteInteger(value.littleEndian, at: offset)
+  }
+  package mutating func overwrite(u16 value: UInt16, at offset: Int) {
+    overwriteInteger(value.littleEndian, at: offset)
+  }
+
+  private mutating func overwriteInteger<Integer: FixedWidthInteger & BitwiseCopyable>(_ value: Integer, at offset: Int)
+  {
+    precondition(offset >= 0 && offset + MemoryLayout<Integer>.size <= count, "only what was written is overwritten")
+    unsafe base.storeBytes(of: value, toByteOffset: offset, as: Integer.self)
+  }
+
+  private mutating func store<Integer: FixedWidthInteger & BitwiseCopyable>(_ value: Integer) {
+    reserve(MemoryLayout<Integer>.size)
+    unsafe base.storeBytes(of: value, toByteOffset: count, as: Integer.self)
+    count += MemoryLayout<Integer>.size
+  }
+
+  /// Makes room for `capacity` bytes, lets `body` write into them and tell how many it wrote.
+  ///
+  /// - Returns: whether `body` succeeded; nothing is appended when it answers nil.
+  package mutating func append(upTo capacity: Int, _ body: (UnsafeMutableRawBufferPointer) -> Int?) -> Bool {
+    reserve(capacity)
+    guard let written = unsafe body(UnsafeMutableRawBufferPointer(start: base + count, count: capacity)) else {
+      return false
+    }
+    precondition(written >= 0 && written <= capacity, "a body writes into the room it was given")
+    count += written
+    return true
+  }
+
+  /// What has been written so far, for reading in place.
+  package var span: RawSpan {
+    @_lifetime(borrow self) get {
+      let span = unsafe RawSpan(_unsafeStart: base, byteCount: count)
+      return unsafe _overrideLifetime(span, borrowing: self)
+    }
+  }
+
+  /// Empties the writer and keeps its memory.
+  package mutating func removeAll() { count = 0 }
+
+  /// The written bytes; their memory changes hands.
+  package consuming func finish() -> Bytes {
+    let storage = unsafe Bytes.Storage(adopting: base)
+    let count = count
+    discard self
+    return Bytes(storage: storage, start: 0, count: count)
+  }
+}

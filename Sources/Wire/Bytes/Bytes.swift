@@ -1,0 +1,111 @@
+internal import Glibc
+
+/// Immutable bytes, shared by reference: copies and slices cost one reference count and no memory.
+///
+/// A batch is compressed once and then passed from the socket to SQLite and to every follower as one of these.
+public struct Bytes: Sendable {
+  /// Owns the memory and frees it when the last slice goes.
+  ///
+  /// Invariant behind `@unchecked Sendable`: nobody writes to the memory once a `Bytes` has been made over it.
+  @safe package final class Storage: @unchecked Sendable {
+    let base: UnsafeMutableRawPointer
+
+    init(adopting base: UnsafeMutableRawPointer) { unsafe self.base = base }
+
+    deinit { unsafe free(base) }
+  }
+
+  private let storage: Storage
+  private let start: Int
+
+  /// The number of bytes.
+  public let count: Int
+
+  init(storage: Storage, start: Int, count: Int) {
+    self.storage = storage
+    self.start = start
+    self.count = count
+  }
+
+  /// No bytes.
+  public init() { self = ByteWriter(capacity: 0).finish() }
+
+  /// A copy of `span`.
+  public init(copying span: RawSpan) {
+    var writer = ByteWriter(capacity: span.byteCount)
+    writer.append(span)
+    self = writer.finish()
+  }
+
+  /// A copy of `bytes`.
+  public init(_ bytes: [UInt8]) { self.init(copying: unsafe bytes.span.bytes) }
+
+  /// The UTF-8 form of `text`.
+  public init(_ text: String) { self.init(Array(text.utf8)) }
+
+  public var isEmpty: Bool { count == 0 }
+
+  /// The bytes, for reading in place.
+  public var span: RawSpan {
+    @_lifetime(borrow self) get {
+      // The storage lives as long as `self`, which the span borrows.
+      let span = unsafe RawSpan(_unsafeStart: storage.base + start, byteCount: count)
+      return unsafe _overrideLifetime(span, borrowing: self)
+    }
+  }
+
+  /// The part of these bytes in `range`, sharing their memory.
+  public subscript(range: Range<Int>) -> Bytes {
+    precondition(range.lowerBound >= 0 && range.upperBound <= count, "a slice must lie inside its bytes")
+    return Bytes(storage: storage, start: start + range.lowerBound, count: range.count)
+  }
+
+  /// The byte at `index`.
+  public subscript(index: Int) -> UInt8 {
+    precondition(index >= 0 && index < count, "an index must lie inside its bytes")
+    return unsafe storage.base.load(fromByteOffset: start + index, as: UInt8.self)
+  }
+
+  /// Calls `body` with the address of the bytes, valid only during the call.
+  public func withUnsafeBytes<Result, Failure: Error>(
+    _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try unsafe body(UnsafeRawBufferPointer(start: storage.base + start, count: count))
+  }
+
+  /// The address and owner of the bytes, for C code that keeps the owner for as long as it reads the address.
+  package func withUnretainedStorage<Result>(_ body: (UnsafeRawPointer, Storage) -> Result) -> Result {
+    unsafe body(UnsafeRawPointer(storage.base + start), storage)
+  }
+
+  /// The bytes as text; what is not UTF-8 becomes U+FFFD.
+  public var text: String { unsafe withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) } }
+
+  /// A copy as an array.
+  public var array: [UInt8] { unsafe withUnsafeBytes { unsafe Array($0) } }
+}
+
+extension Bytes: Hashable {
+  public static func == (left: Bytes, right: Bytes) -> Bool { left.span.isEqual(to: right.span) }
+
+  public func hash(into hasher: inout Hasher) {
+    unsafe withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
+  }
+}
+
+extension Bytes: ExpressibleByStringLiteral {
+  public init(stringLiteral value: String) { self.init(value) }
+}
+
+extension RawSpan {
+  /// Whether both spans hold the same bytes.
+  package func isEqual(to other: RawSpan) -> Bool {
+    guard byteCount == other.byteCount else { return false }
+    return unsafe withUnsafeBytes { left in
+      unsafe other.withUnsafeBytes { right in
+        guard let left = left.baseAddress, let right = right.baseAddress else { return true }
+        return unsafe memcmp(left, right, byteCount) == 0
+      }
+    }
+  }
+}

@@ -1,0 +1,32 @@
+/// Who numbers batches: 16 random bytes, drawn once by a producer and kept for as long as it may send a batch again.
+public struct ProducerID: Hashable, Sendable {
+  package let high: UInt64
+  package let low: UInt64
+
+  package init(high: UInt64, low: UInt64) {
+    self.high = high
+    self.low = low
+  }
+
+  /// A new identity.
+  public static func random() -> ProducerID {
+    var source = SystemRandomNumberGenerator()
+    return ProducerID(high: source.next(), low: source.next())
+  }
+}
+
+/// Which life of a stream a sequence number belongs to: drawn when the stream is created, and again when its history is replaced.
+public struct Incarnation: Hashable, Sendable, CustomStringConvertible {
+  public let value: UInt64
+
+  public init(_ value: UInt64) { self.value = value }
+
+  /// Stands for "whatever it is" in a cursor; no stream has it.
+  public static let any = Incarnation(0)
+
+  /// Sixteen hexadecimal digits.
+  public var description: String {
+    let digits = String(value, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }
+}

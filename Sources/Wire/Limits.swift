@@ -1,0 +1,44 @@
+/// The constants of protocol version 1 (`spec/limits.md`). They are no settings: a stored batch must fit every client for ever.
+package enum Limits {
+  // Batches
+  /// A batch as it is stored and sent, header included.
+  package static let batchStoredByteCountMax = 2 << 20
+  /// A batch's payload before compression.
+  package static let batchRawByteCountMax = 4 << 20
+  package static let batchEntryCountMax = 65_536
+  package static let messageByteCountMax = 1 << 20
+  package static let sourceByteCountMax = 255
+  /// The attributes of one entry, encoded: keys and values together.
+  package static let attributesByteCountMax = 64 << 10
+  /// The attributes of one entry, counting those nested in lists and maps.
+  package static let attributeCountMax = 256
+  package static let attributeKeyByteCountMax = 255
+  package static let attributeDepthMax = 8
+  package static let columnCountMax = 64
+
+  // Names
+  package static let streamNameByteCountMax = 200
+  package static let patternByteCountMax = 200
+  package static let clientNameByteCountMax = 255
+  package static let tokenByteCountMax = 4096
+  package static let errorTextByteCountMax = 1024
+  package static let completionTextByteCountMax = 1024
+
+  // Frames
+  /// The largest control part.
+  package static let controlByteCountMax = 1 << 20
+  /// The largest body of any frame before WELCOME.
+  package static let greetingByteCountMax = 8 << 10
+  /// The largest frame limit that a peer may announce is cut to this; the smallest is refused below `frameByteCountMin`.
+  package static let frameByteCountMax = 4 << 20
+  /// One batch and its control part fit in every peer's frame limit.
+  package static let frameByteCountMin = batchStoredByteCountMax + 4096
+
+  // Producers
+  /// Batches in flight for one producer and stream: what a mark can answer a resend of.
+  package static let producerBatchCountMax = 32
+
+  // Followers
+  package static let selectorCountMax = 1024
+  package static let listingStreamCountMax = 1000
+}

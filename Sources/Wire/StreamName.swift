@@ -1,0 +1,58 @@
+/// The name of a stream: 1 to 200 bytes of `A-Z a-z 0-9 . _ : @ -` in parts separated by `/`, no part empty.
+///
+/// Names whose first byte is `$` are the server's own.
+public struct StreamName: Hashable, Sendable, Comparable, CustomStringConvertible {
+  public let text: String
+
+  /// - Throws: `NameError`, telling which rule `text` breaks.
+  public init(_ text: String) throws(NameError) {
+    try Self.check(text, what: "stream name", limit: Limits.streamNameByteCountMax, also: [])
+    self.text = text
+  }
+
+  /// A name of the server's own, which begins with `$`.
+  package init(server text: String) { self.text = text }
+
+  public var description: String { text }
+
+  public static func < (left: StreamName, right: StreamName) -> Bool { left.text < right.text }
+
+  static func check(_ text: String, what: String, limit: Int, also wildcards: [UInt8]) throws(NameError) {
+    let bytes = text.utf8
+    if bytes.isEmpty { throw NameError("a \(what) must not be empty") }
+    if bytes.count > limit { throw NameError("the \(what) has \(bytes.count) bytes; the limit is \(limit)") }
+    var partLength = 0
+    for byte in bytes {
+      switch byte {
+      case UInt8(ascii: "/"):
+        if partLength == 0 {
+          throw NameError("the \(what) '\(printable(text))' has an empty part; write parts like 'docker/nginx'")
+        }
+        partLength = 0
+      case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: ":"),
+        UInt8(ascii: "@"), UInt8(ascii: "-"):
+        partLength += 1
+      case let other where wildcards.contains(other): partLength += 1
+      case UInt8(ascii: "$"):
+        throw NameError("the \(what) '\(printable(text))' has a '$', which only the server's own streams may have")
+      default:
+        throw NameError("the \(what) '\(printable(text))' has a character other than A-Z a-z 0-9 . _ : @ - and /")
+      }
+    }
+    if partLength == 0 {
+      throw NameError("the \(what) '\(printable(text))' ends with '/'; write parts like 'docker/nginx'")
+    }
+  }
+
+  /// `text` without control characters, so that an error about it stays one line.
+  private static func printable(_ text: String) -> String {
+    String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7f ? "\u{FFFD}" : $0 }))
+  }
+}
+
+/// A stream name or pattern that breaks the rules, and which rule.
+public struct NameError: Error, Hashable, Sendable, CustomStringConvertible {
+  public let description: String
+  package init(_ description: String) { self.description = description }
+}
