@@ -10,5 +10,8 @@ public struct DecodingError: Error, Hashable, Sendable, CustomStringConvertible 
     self.offset = offset
   }
 
+  /// The same error, its offset counted from `distance` bytes earlier.
+  package func moved(by distance: Int) -> DecodingError { DecodingError(reason, at: offset + distance) }
+
   public var description: String { "\(reason) (at byte \(offset))" }
 }

@@ -11,7 +11,10 @@ public struct StreamName: Hashable, Sendable, Comparable, CustomStringConvertibl
   }
 
   /// A name of the server's own, which begins with `$`.
-  package init(server text: String) { self.text = text }
+  package init(server text: String) throws(NameError) {
+    try Self.check(String(text.dropFirst()), what: "stream name", limit: Limits.streamNameByteCountMax - 1, also: [])
+    self.text = text
+  }
 
   public var description: String { text }
 

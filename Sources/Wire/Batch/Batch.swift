@@ -30,7 +30,7 @@ package struct Batch: Sendable {
         offset += batch.bytes.count
         batches.append(batch)
       } catch {
-        throw DecodingError(error.reason, at: offset + error.offset)
+        throw error.moved(by: offset)
       }
     }
     return batches

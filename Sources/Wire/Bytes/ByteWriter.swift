@@ -44,6 +44,8 @@ internal import Glibc
     count += span.byteCount
   }
 
+  package mutating func append(_ other: borrowing ByteWriter) { append(other.span) }
+
   package mutating func append(_ bytes: Bytes) { append(bytes.span) }
 
   package mutating func append(u16 value: UInt16) { store(value.littleEndian) }
@@ -79,6 +81,15 @@ internal import Glibc
   }
   package mutating func overwrite(u16 value: UInt16, at offset: Int) {
     overwriteInteger(value.littleEndian, at: offset)
+  }
+
+  /// Overwrites bytes written before.
+  package mutating func overwrite(_ span: RawSpan, at offset: Int) {
+    precondition(offset >= 0 && offset + span.byteCount <= count, "only what was written is overwritten")
+    unsafe span.withUnsafeBytes { bytes in
+      guard let source = bytes.baseAddress else { return }
+      unsafe memcpy(base + offset, source, bytes.count)
+    }
   }
 
   private mutating func overwriteInteger<Integer: FixedWidthInteger & BitwiseCopyable>(_ value: Integer, at offset: Int)

@@ -28,7 +28,9 @@ public struct Bytes: Sendable {
   }
 
   /// No bytes.
-  public init() { self = ByteWriter(capacity: 0).finish() }
+  public init() { self = Self.none }
+
+  private static let none = ByteWriter(capacity: 0).finish()
 
   /// A copy of `span`.
   public init(copying span: RawSpan) {

@@ -1,0 +1,203 @@
+/// The two rows that an entry's attributes are written in (`spec/wire.md`, section 5.4).
+///
+/// Keys and values are apart, so that entries of one shape share one row of keys.
+enum AttributeRows {
+  private enum Tag {
+    static let empty: UInt8 = 0
+    static let string: UInt8 = 1
+    static let boolean: UInt8 = 2
+    static let integer: UInt8 = 3
+    static let double: UInt8 = 4
+    static let list: UInt8 = 5
+    static let map: UInt8 = 6
+    static let bytes: UInt8 = 7
+  }
+}
+
+// MARK: - Writing
+
+extension AttributeRows {
+  static func write(keysOf attributes: [Attribute], into writer: inout ByteWriter) {
+    for attribute in attributes { write(Array(attribute.key.utf8), into: &writer) }
+  }
+
+  static func write(valuesOf attributes: [Attribute], into writer: inout ByteWriter) {
+    for attribute in attributes { write(attribute.value, into: &writer) }
+  }
+
+  private static func write(_ bytes: [UInt8], into writer: inout ByteWriter) {
+    writer.append(varint: UInt64(bytes.count))
+    writer.append(unsafe bytes.span.bytes)
+  }
+
+  private static func write(_ value: AttributeValue, into writer: inout ByteWriter) {
+    switch value {
+    case .empty: writer.append(Tag.empty)
+    case .string(let text):
+      writer.append(Tag.string)
+      write(Array(text.utf8), into: &writer)
+    case .boolean(let flag):
+      writer.append(Tag.boolean)
+      writer.append(flag ? 1 : 0)
+    case .integer(let number):
+      writer.append(Tag.integer)
+      writer.append(zigzag: number)
+    case .double(let number):
+      writer.append(Tag.double)
+      writer.append(u64: number.bitPattern)
+    case .list(let values):
+      writer.append(Tag.list)
+      writer.append(varint: UInt64(values.count))
+      for value in values { write(value, into: &writer) }
+    case .map(let members):
+      writer.append(Tag.map)
+      writer.append(varint: UInt64(members.count))
+      for member in members {
+        write(Array(member.key.utf8), into: &writer)
+        write(member.value, into: &writer)
+      }
+    case .bytes(let bytes):
+      writer.append(Tag.bytes)
+      writer.append(varint: UInt64(bytes.count))
+      writer.append(bytes)
+    }
+  }
+}
+
+// MARK: - Checking
+
+extension AttributeRows {
+  /// Checks a row of keys.
+  ///
+  /// - Returns: how many keys it holds.
+  static func check(keys row: RawSpan) throws(DecodingError) -> Int {
+    var reader = ByteReader(row)
+    var keys = KeySet()
+    while !reader.isAtEnd { try keys.insert(from: &reader, of: row, lengths: 1...Limits.attributeKeyByteCountMax) }
+    if keys.count > Limits.attributeCountMax {
+      throw DecodingError("an entry has \(keys.count) attributes; the limit is \(Limits.attributeCountMax)", at: 0)
+    }
+    return keys.count
+  }
+
+  /// Checks a row of `count` values.
+  static func check(values row: RawSpan, count: Int) throws(DecodingError) {
+    var reader = ByteReader(row)
+    var budget = Limits.attributeCountMax
+    for _ in 0..<count { try checkValue(&reader, of: row, depth: 0, budget: &budget) }
+    if !reader.isAtEnd { throw DecodingError("attribute values have bytes behind the last one", at: reader.offset) }
+  }
+
+  private static func checkValue(
+    _ reader: inout ByteReader, of row: RawSpan, depth: Int, budget: inout Int
+  ) throws(DecodingError) {
+    budget -= 1
+    if budget < 0 {
+      throw DecodingError("an entry's attributes hold more than \(Limits.attributeCountMax) values", at: reader.offset)
+    }
+    let start = reader.offset
+    switch try reader.u8() {
+    case Tag.empty: break
+    case Tag.string, Tag.bytes: _ = try reader.range(try reader.length())
+    case Tag.boolean: if try reader.u8() > 1 { throw DecodingError("a boolean is 0 or 1", at: start + 1) }
+    case Tag.integer: _ = try reader.zigzag()
+    case Tag.double: _ = try reader.u64()
+    case Tag.list:
+      try checkDepth(depth + 1, at: start)
+      // Each value takes a byte at least, so a count beyond what is left is a lie.
+      for _ in 0..<(try reader.length()) { try checkValue(&reader, of: row, depth: depth + 1, budget: &budget) }
+    case Tag.map:
+      try checkDepth(depth + 1, at: start)
+      var keys = KeySet()
+      for _ in 0..<(try reader.length()) {
+        try keys.insert(from: &reader, of: row, lengths: 0...Limits.attributeKeyByteCountMax)
+        try checkValue(&reader, of: row, depth: depth + 1, budget: &budget)
+      }
+    case let tag: throw DecodingError("attribute type \(tag) is unknown", at: start)
+    }
+  }
+
+  private static func checkDepth(_ depth: Int, at offset: Int) throws(DecodingError) {
+    if depth > Limits.attributeDepthMax {
+      throw DecodingError("attributes nest deeper than \(Limits.attributeDepthMax)", at: offset)
+    }
+  }
+
+  /// Finds a key that comes twice: by comparing while there are few, by hashing when a peer sends many.
+  private struct KeySet {
+    private(set) var count = 0
+    private var few: [Range<Int>] = []
+    private var many: Set<Bytes> = []
+    private static let fewMax = 16
+
+    @_lifetime(reader: copy reader)
+    mutating func insert(
+      from reader: inout ByteReader, of row: RawSpan, lengths: ClosedRange<Int>
+    ) throws(DecodingError) {
+      let start = reader.offset
+      let key = try reader.range(try reader.length())
+      if !lengths.contains(key.count) {
+        throw DecodingError("an attribute's key has \(key.count) bytes, outside \(lengths)", at: start)
+      }
+      let span = row.extracting(key)
+      var isNew = true
+      if count < Self.fewMax {
+        for other in few where row.extracting(other).isEqual(to: span) { isNew = false }
+        few.append(key)
+      } else {
+        if many.isEmpty { for other in few { many.insert(Bytes(copying: row.extracting(other))) } }
+        isNew = many.insert(Bytes(copying: span)).inserted
+      }
+      if !isNew { throw DecodingError("an attribute's key comes twice", at: start) }
+      count += 1
+    }
+  }
+}
+
+// MARK: - Reading
+
+extension AttributeRows {
+  static func keys(in row: RawSpan) throws(DecodingError) -> [String] {
+    var reader = ByteReader(row)
+    var keys: [String] = []
+    while !reader.isAtEnd { keys.append(try string(&reader, of: row)) }
+    return keys
+  }
+
+  static func attributes(keys: [String], values row: RawSpan) throws(DecodingError) -> [Attribute] {
+    var reader = ByteReader(row)
+    var attributes: [Attribute] = []
+    attributes.reserveCapacity(keys.count)
+    for key in keys { attributes.append(Attribute(key, try value(&reader, of: row))) }
+    return attributes
+  }
+
+  private static func string(_ reader: inout ByteReader, of row: RawSpan) throws(DecodingError) -> String {
+    let range = try reader.range(try reader.length())
+    return unsafe row.extracting(range).withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) }
+  }
+
+  private static func value(_ reader: inout ByteReader, of row: RawSpan) throws(DecodingError) -> AttributeValue {
+    let start = reader.offset
+    switch try reader.u8() {
+    case Tag.empty: return .empty
+    case Tag.string: return .string(try string(&reader, of: row))
+    case Tag.boolean: return .boolean(try reader.u8() != 0)
+    case Tag.integer: return .integer(try reader.zigzag())
+    case Tag.double: return .double(Double(bitPattern: try reader.u64()))
+    case Tag.list:
+      var values: [AttributeValue] = []
+      for _ in 0..<(try reader.length()) { values.append(try value(&reader, of: row)) }
+      return .list(values)
+    case Tag.map:
+      var members: [Attribute] = []
+      for _ in 0..<(try reader.length()) {
+        let key = try string(&reader, of: row)
+        members.append(Attribute(key, try value(&reader, of: row)))
+      }
+      return .map(members)
+    case Tag.bytes: return .bytes(Bytes(copying: row.extracting(try reader.range(try reader.length()))))
+    case let tag: throw DecodingError("attribute type \(tag) is unknown", at: start)
+    }
+  }
+}

@@ -1,0 +1,179 @@
+/// Checks everything about a batch that server and readers will rely on, without materializing its entries.
+///
+/// Owns a decompression context and a scratch buffer; keep one a thread.
+package struct BatchChecker: ~Copyable {
+  private var decompressor = Decompressor()
+  private var payload = ByteWriter(capacity: 64 << 10)
+
+  package init() {}
+
+  /// Checks a batch that a client appends (`spec/wire.md`, section 5).
+  ///
+  /// - Throws: `DecodingError`, its offset counted from the start of the batch for the header and of the payload for columns.
+  /// - Complexity: decompresses once, sweeps each column once, allocates nothing per entry.
+  package mutating func check(appended batch: Batch) throws(DecodingError) {
+    let header = batch.header
+    let forbidden: BatchHeader.Flags = [.sparse, .reencoded]
+    if !header.flags.isDisjoint(with: forbidden) {
+      throw DecodingError("a producer's batch is neither sparse nor re-encoded", at: 42)
+    }
+    if header.serverCheck != 0 || header.firstSequence != 0 || header.received != 0 || header.span != 0 {
+      throw DecodingError("the server's part of an appended batch must be zero", at: 0)
+    }
+    try check(batch, isFromClient: true)
+  }
+
+  /// Checks a batch that the server has numbered.
+  package mutating func check(numbered batch: Batch) throws(DecodingError) { try check(batch, isFromClient: false) }
+
+  private mutating func check(_ batch: Batch, isFromClient: Bool) throws(DecodingError) {
+    if !batch.hasValidCheck { throw DecodingError("the batch's check does not fit its bytes", at: 32) }
+    payload.removeAll()
+    try decompressor.decompress(batch, into: &payload)
+    try BatchContent.check(payload.span, of: batch.header, isFromClient: isFromClient)
+  }
+}
+
+/// The rules for the columns of a payload.
+enum BatchContent {
+  static func check(_ payload: RawSpan, of header: BatchHeader, isFromClient: Bool) throws(DecodingError) {
+    let columns = try Column.list(in: payload)
+    let count = Int(header.count)
+    var times = TimeRange()
+    var severities: UInt32 = 0
+    var keyColumn: Column?
+    var hasValues = false
+    var hasOffsets = false
+    for column in columns {
+      switch column.id {
+      case ColumnID.time:
+        try column.forEachInteger(in: payload, count: count) { time throws(DecodingError) in times.add(time) }
+      case ColumnID.severity:
+        try column.forEachByte(in: payload, count: count) { severity throws(DecodingError) in
+          if severity > Severity.highest {
+            throw DecodingError("severity \(severity) is above 24", at: column.content.lowerBound)
+          }
+          severities |= 1 << UInt32(severity)
+        }
+      case ColumnID.source:
+        try checkRows(of: column, in: payload, count: count, byteCountMax: Limits.sourceByteCountMax, what: "source")
+      case ColumnID.message:
+        if column.encoding == .dictionary { throw column.wrongEncoding() }
+        try checkRows(of: column, in: payload, count: count, byteCountMax: Limits.messageByteCountMax, what: "message")
+      case ColumnID.attributeKeys: keyColumn = column
+      case ColumnID.attributeValues:
+        if column.encoding == .dictionary { throw column.wrongEncoding() }
+        guard let keyColumn else { throw DecodingError("attribute values without keys", at: column.content.lowerBound) }
+        try checkAttributes(keys: keyColumn, values: column, in: payload, count: count)
+        hasValues = true
+      case ColumnID.kind:
+        try column.forEachByte(in: payload, count: count) { kind throws(DecodingError) in
+          if isFromClient, kind > Entry.Kind.status.rawValue {
+            throw DecodingError("a client may not send entries of kind \(kind)", at: column.content.lowerBound)
+          }
+        }
+      case ColumnID.sequenceOffsets:
+        if !header.flags.contains(.sparse) {
+          throw DecodingError("sequence offsets in a batch that is not sparse", at: column.content.lowerBound)
+        }
+        try checkOffsets(of: column, in: payload, header: header)
+        hasOffsets = true
+      default: try column.checkStructure(in: payload, count: count)
+      }
+    }
+    if keyColumn != nil, !hasValues { throw DecodingError("attribute keys without values", at: 0) }
+    if header.flags.contains(.sparse), !hasOffsets {
+      throw DecodingError("a sparse batch without sequence offsets", at: 0)
+    }
+    if !columns.contains(where: { $0.id == ColumnID.time }) { times.add(0) }
+    if !columns.contains(where: { $0.id == ColumnID.severity }) { severities = 1 }
+    guard header.minTime == times.lowest, header.maxTime == times.highest,
+      header.flags.contains(.untimed) == times.isUntimed
+    else { throw DecodingError("the header's times disagree with the time column", at: 48) }
+    guard header.severities == severities else {
+      throw DecodingError("the header's severity mask disagrees with the severity column", at: 64)
+    }
+  }
+
+  private static func checkRows(
+    of column: Column, in payload: RawSpan, count: Int, byteCountMax: Int, what: String
+  ) throws(DecodingError) {
+    let dictionary = try column.forEachDistinctRow(in: payload, count: count) { row throws(DecodingError) in
+      if row.count > byteCountMax {
+        throw DecodingError("a \(what) has \(row.count) bytes; the limit is \(byteCountMax)", at: row.lowerBound)
+      }
+    }
+    guard let dictionary else { return }
+    try column.forEachIndex(in: payload, indices: dictionary.indices, distinct: dictionary.distinct, count: count) {
+      _ throws(DecodingError) in
+    }
+  }
+
+  private static func checkAttributes(
+    keys: Column, values: Column, in payload: RawSpan, count: Int
+  ) throws(DecodingError) {
+    var shapes: [(byteCount: Int, keyCount: Int)] = []
+    let dictionary = try keys.forEachDistinctRow(in: payload, count: count) { row throws(DecodingError) in
+      do throws(DecodingError) {
+        shapes.append((row.count, try AttributeRows.check(keys: payload.extracting(row))))
+      } catch { throw error.moved(by: row.lowerBound) }
+    }
+    var shapeOfRow: [Int] = []
+    if let dictionary {
+      shapeOfRow.reserveCapacity(count)
+      try keys.forEachIndex(in: payload, indices: dictionary.indices, distinct: dictionary.distinct, count: count) {
+        index throws(DecodingError) in shapeOfRow.append(index)
+      }
+    }
+    // A constant row of values must fit every shape of keys that occurs.
+    var row = 0
+    _ = try values.forEachDistinctRow(in: payload, count: count) { range throws(DecodingError) in
+      let rows =
+        values.isConstant ? Array(shapes.indices) : [dictionary != nil ? shapeOfRow[row] : keys.isConstant ? 0 : row]
+      for shape in rows {
+        if shapes[shape].byteCount + range.count > Limits.attributesByteCountMax {
+          throw DecodingError(
+            "an entry's attributes take \(shapes[shape].byteCount + range.count) bytes; the limit is \(Limits.attributesByteCountMax)",
+            at: range.lowerBound)
+        }
+        do throws(DecodingError) {
+          try AttributeRows.check(values: payload.extracting(range), count: shapes[shape].keyCount)
+        } catch { throw error.moved(by: range.lowerBound) }
+      }
+      row += 1
+    }
+  }
+
+  private static func checkOffsets(of column: Column, in payload: RawSpan, header: BatchHeader) throws(DecodingError) {
+    if column.isConstant { throw column.wrongEncoding() }
+    var previous: Int64 = -1
+    try column.forEachInteger(in: payload, count: Int(header.count)) { offset throws(DecodingError) in
+      guard offset > previous, offset < Int64(header.span) else {
+        throw DecodingError("sequence offsets must rise and stay below the span", at: column.content.lowerBound)
+      }
+      previous = offset
+    }
+  }
+}
+
+/// The earliest and latest of the times that are not 0, as the batch header states them.
+struct TimeRange {
+  private(set) var isUntimed = false
+  private var bounds: ClosedRange<Int64>?
+
+  var lowest: Int64 { bounds?.lowerBound ?? 0 }
+  var highest: Int64 { bounds?.upperBound ?? 0 }
+
+  mutating func add(_ time: Int64) {
+    guard time != 0 else {
+      isUntimed = true
+      return
+    }
+    guard let known = bounds else {
+      bounds = time...time
+      return
+    }
+    if time < known.lowerBound { bounds = time...known.upperBound }
+    if time > known.upperBound { bounds = known.lowerBound...time }
+  }
+}

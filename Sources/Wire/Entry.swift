@@ -1,0 +1,77 @@
+/// One log event.
+public struct Entry: Hashable, Sendable {
+  /// What an entry stands for.
+  public enum Kind: UInt8, Hashable, Sendable {
+    case log = 0
+    /// A state of the source, like a container's start or stop.
+    case status = 1
+    /// Nothing comes after this one: the stream is sealed.
+    case complete = 2
+  }
+
+  /// The position in the stream, from 1; 0 until the server has numbered it.
+  public var sequence: UInt64
+  /// Nanoseconds since 1970-01-01 UTC; 0 when the entry came without a time.
+  public var time: Int64
+  /// When the server took it, in nanoseconds since 1970-01-01 UTC; 0 until then.
+  public var received: Int64
+  public var severity: Severity
+  /// Who wrote it, at most 255 bytes; empty when unknown.
+  public var source: Bytes
+  /// At most 1 MiB, meant as UTF-8.
+  public var message: Bytes
+  public var attributes: [Attribute]
+  public var kind: Kind
+
+  public init(
+    message: Bytes, time: Int64 = 0, severity: Severity = .unspecified, source: Bytes = Bytes(),
+    attributes: [Attribute] = [], kind: Kind = .log
+  ) {
+    sequence = 0
+    received = 0
+    self.time = time
+    self.severity = severity
+    self.source = source
+    self.message = message
+    self.attributes = attributes
+    self.kind = kind
+  }
+
+  /// The entry's own time, or the received time when it has none.
+  public var effectiveTime: Int64 { time == 0 ? received : time }
+
+  /// The message as text; what is not UTF-8 becomes U+FFFD.
+  public var text: String { message.text }
+}
+
+/// A named value that belongs to an entry or to a map.
+public struct Attribute: Hashable, Sendable {
+  public var key: String
+  public var value: AttributeValue
+
+  public init(_ key: String, _ value: AttributeValue) {
+    self.key = key
+    self.value = value
+  }
+}
+
+/// A typed value, as OpenTelemetry's AnyValue.
+public enum AttributeValue: Hashable, Sendable {
+  case empty
+  case string(String)
+  case boolean(Bool)
+  case integer(Int64)
+  case double(Double)
+  indirect case list([AttributeValue])
+  indirect case map([Attribute])
+  case bytes(Bytes)
+}
+
+extension AttributeValue: ExpressibleByStringLiteral, ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral,
+  ExpressibleByFloatLiteral
+{
+  public init(stringLiteral value: String) { self = .string(value) }
+  public init(booleanLiteral value: Bool) { self = .boolean(value) }
+  public init(integerLiteral value: Int64) { self = .integer(value) }
+  public init(floatLiteral value: Double) { self = .double(value) }
+}

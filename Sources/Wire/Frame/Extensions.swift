@@ -1,0 +1,84 @@
+/// The tagged fields behind the fixed ones of a control part (`spec/wire.md`, section 2).
+enum Extensions {
+  static let criticalBit: UInt16 = 0x8000
+
+  /// Reads extensions up to the end of the control part; `known` answers whether it knew the tag.
+  ///
+  /// - Throws: `Refusal`: `protocol_violation` for a tag that comes twice or a length that lies, `unsupported` for an unknown critical tag.
+  static func read(
+    from reader: inout ByteReader, _ known: (UInt16, RawSpan) throws(DecodingError) -> Bool
+  ) throws(Refusal) {
+    var seen: [UInt16] = []
+    var unknownCritical: UInt16?
+    do throws(DecodingError) {
+      while !reader.isAtEnd {
+        let start = reader.offset
+        let tag = try reader.u16()
+        if seen.contains(tag) { throw DecodingError("extension \(tag) comes twice", at: start) }
+        // Few tags exist; a frame with many is hostile, and the search above would be quadratic.
+        if seen.count == tagCountMax { throw DecodingError("more than \(tagCountMax) extensions", at: start) }
+        seen.append(tag)
+        let length = Int(try reader.u16())
+        if try !known(tag, reader.span(length)), tag & criticalBit != 0 { unknownCritical = tag }
+      }
+    } catch { throw Refusal(.protocolViolation, error.description) }
+    if let tag = unknownCritical {
+      throw Refusal(.unsupported, "extension \(tag & ~criticalBit) is critical and unknown here; use a newer server")
+    }
+  }
+
+  static let tagCountMax = 64
+
+  /// Reads extensions of a message that has none of its own.
+  static func skip(_ reader: inout ByteReader) throws(Refusal) {
+    try read(from: &reader) { _, _ throws(DecodingError) in false }
+  }
+
+  static func write(_ tag: UInt16, _ content: borrowing ByteWriter, into writer: inout ByteWriter) {
+    writer.append(u16: tag)
+    writer.append(u16: UInt16(content.count))
+    writer.append(content)
+  }
+}
+
+// MARK: - Strings of control parts
+
+extension ByteReader {
+  /// A `u8` length and that many bytes.
+  @_lifetime(self: copy self)
+  mutating func name() throws(DecodingError) -> String {
+    let length = Int(try u8())
+    return unsafe try span(length).withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) }
+  }
+
+  /// A `u16` length and that many bytes, at most `limit`.
+  @_lifetime(self: copy self)
+  mutating func text(limit: Int) throws(DecodingError) -> String {
+    let start = offset
+    let length = Int(try u16())
+    if length > limit { throw DecodingError("a text of \(length) bytes; the limit is \(limit)", at: start) }
+    return unsafe try span(length).withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) }
+  }
+
+  @_lifetime(self: copy self)
+  mutating func zeros(_ count: Int) throws(DecodingError) {
+    for _ in 0..<count where try u8() != 0 { throw DecodingError("a reserved byte must be zero", at: offset - 1) }
+  }
+}
+
+extension ByteWriter {
+  /// A `u8` length and the text's UTF-8, which the caller keeps within 255 bytes.
+  mutating func append(name: String) {
+    precondition(name.utf8.count <= 255, "a name has at most 255 bytes")
+    append(UInt8(name.utf8.count))
+    append(Bytes(name))
+  }
+
+  /// A `u16` length and the text's UTF-8, cut to `limit` bytes at a character's border.
+  mutating func append(text: String, limit: Int) {
+    var cut = text
+    while cut.utf8.count > limit { cut.removeLast() }
+    append(u16: UInt16(cut.utf8.count))
+    append(Bytes(cut))
+  }
+}

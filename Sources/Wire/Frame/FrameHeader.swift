@@ -1,0 +1,125 @@
+/// The 20 bytes in front of every frame (`spec/wire.md`, section 1), frozen for all versions.
+///
+/// | offset | size | field |
+/// |---|---|---|
+/// | 0 | 4 | `bodyLength` |
+/// | 4 | 1 | `type` |
+/// | 5 | 1 | flags |
+/// | 6 | 2 | headerCheck |
+/// | 8 | 4 | `id` |
+/// | 12 | 4 | `controlLength` |
+/// | 16 | 4 | `check` |
+struct FrameHeader {
+  static let byteCount = 20
+  /// What `check` of the control part is seeded with: the hash of the bytes in front of it.
+  private static let seededByteCount = 16
+
+  let bodyLength: Int
+  let type: UInt8
+  let id: UInt32
+  let controlLength: Int
+  let check: UInt32
+  /// The hash of bytes 0 to 15.
+  let seed: UInt64
+
+  /// Reads a header and verifies the check that its lengths may be trusted by.
+  ///
+  /// - Throws: `Refusal`, always of the connection: after a wrong header nothing tells where the next frame starts.
+  init(decoding bytes: RawSpan) throws(Refusal) {
+    do throws(DecodingError) {
+      var reader = ByteReader(bytes)
+      let bodyLength = try reader.u32()
+      type = try reader.u8()
+      let flags = try reader.u8()
+      let headerCheck = try reader.u16()
+      id = try reader.u32()
+      let controlLength = try reader.u32()
+      check = try reader.u32()
+      guard headerCheck == Self.headerCheck(of: bytes) else {
+        throw DecodingError("the frame header's check does not fit: not this protocol, or damaged on the way", at: 6)
+      }
+      if flags & 0x0f != 0 { throw DecodingError("the frame has flags that version 1 does not know", at: 5) }
+      if controlLength > bodyLength { throw DecodingError("the control part is longer than the body", at: 12) }
+      if controlLength > UInt32(Limits.controlByteCountMax) {
+        throw DecodingError(
+          "the control part has \(controlLength) bytes; the limit is \(Limits.controlByteCountMax)", at: 12)
+      }
+      self.bodyLength = Int(bodyLength)
+      self.controlLength = Int(controlLength)
+      seed = XXH3.hash(bytes.extracting(0..<Self.seededByteCount))
+      if self.bodyLength != self.controlLength, !FrameType.carriesBatches(type) {
+        throw DecodingError("a frame of type \(type) has no batch part", at: 12)
+      }
+    } catch { throw Refusal(.protocolViolation, error.description) }
+  }
+
+  /// Verifies the check over header and control part.
+  func verify(control: RawSpan) throws(Refusal) {
+    if UInt32(truncatingIfNeeded: XXH3.hash(control, seed: seed)) != check {
+      throw Refusal(.protocolViolation, "the frame's check does not fit: damaged on the way (at byte 16)")
+    }
+  }
+
+  /// The low 16 bits of the hash over bytes 0 to 15 with bytes 6 and 7 zero.
+  private static func headerCheck(of bytes: RawSpan) -> UInt16 {
+    var copy = ByteWriter(capacity: seededByteCount)
+    copy.append(bytes.extracting(0..<seededByteCount))
+    copy.overwrite(u16: 0, at: 6)
+    return UInt16(truncatingIfNeeded: XXH3.hash(copy.span))
+  }
+
+  /// Begins a frame; the control part is appended behind it.
+  static func begin(_ type: FrameType, id: UInt32, into writer: inout ByteWriter) {
+    writer.append(u32: 0)
+    writer.append(type.rawValue)
+    writer.append(UInt8(0))
+    writer.append(u16: 0)
+    writer.append(u32: id)
+    writer.append(zeros: 8)
+  }
+
+  /// Ends the frame that `writer` holds: fills in lengths and checks.
+  static func end(batchByteCount: Int, of writer: inout ByteWriter) {
+    let controlLength = writer.count - byteCount
+    precondition(controlLength <= Limits.controlByteCountMax, "a control part fits its limit")
+    writer.overwrite(u32: UInt32(controlLength + batchByteCount), at: 0)
+    writer.overwrite(u32: UInt32(controlLength), at: 12)
+    writer.overwrite(u16: UInt16(truncatingIfNeeded: XXH3.hash(writer.span.extracting(0..<seededByteCount))), at: 6)
+    let seed = XXH3.hash(writer.span.extracting(0..<seededByteCount))
+    let check = XXH3.hash(writer.span.extracting(byteCount..<writer.count), seed: seed)
+    writer.overwrite(u32: UInt32(truncatingIfNeeded: check), at: 16)
+  }
+}
+
+/// The types of version 1 (`spec/wire.md`, section 3).
+package enum FrameType: UInt8, Hashable, Sendable {
+  case hello = 1
+  case welcome = 2
+  case error = 3
+  case ping = 4
+  case pong = 5
+  case goAway = 6
+  case append = 10
+  case ack = 11
+  case complete = 12
+  case follow = 20
+  case stream = 21
+  case resolved = 22
+  case batch = 23
+  case skip = 24
+  case live = 25
+  case end = 26
+  case credit = 27
+  case cancel = 28
+  case list = 30
+  case listing = 31
+  case stat = 32
+  case status = 33
+
+  /// Unknown types from here up are ignored; below they are refused.
+  static let ignorable: UInt8 = 128
+
+  static func carriesBatches(_ type: UInt8) -> Bool {
+    type == FrameType.append.rawValue || type == FrameType.batch.rawValue || type >= ignorable
+  }
+}

@@ -1,0 +1,180 @@
+extension Follow {
+  private enum Flag {
+    static let reverse: UInt8 = 1 << 0
+    static let atHead: UInt8 = 1 << 1
+    static let sequence: UInt8 = 1 << 2
+    static let time: UInt8 = 1 << 3
+    static let limit: UInt8 = 1 << 4
+    static let mustBeZero: UInt8 = 0xe0
+  }
+
+  private var startFields: (kind: UInt8, value: UInt64) {
+    switch start {
+    case .first: (0, 0)
+    case .now: (1, 0)
+    case .last(let count): (2, count)
+    case .since(let time): (3, UInt64(bitPattern: time))
+    case .from(let sequence): (4, sequence)
+    }
+  }
+
+  func encode(into writer: inout ByteWriter) {
+    var flags: UInt8 = isReverse ? Flag.reverse : 0
+    if end.atHead { flags |= Flag.atHead }
+    if end.sequence != nil { flags |= Flag.sequence }
+    if end.time != nil { flags |= Flag.time }
+    if end.limit != nil { flags |= Flag.limit }
+    writer.append(u64: credit)
+    writer.append(startFields.kind)
+    writer.append(flags)
+    writer.append(u16: UInt16(selectors.count))
+    writer.append(u32: UInt32(cursor.count))
+    writer.append(u64: startFields.value)
+    writer.append(u64: end.sequence ?? 0)
+    writer.append(i64: end.time ?? 0)
+    writer.append(u64: end.limit ?? 0)
+    for selector in selectors {
+      switch selector {
+      case .stream(let name):
+        writer.append(UInt8(0))
+        writer.append(name: name.text)
+      case .pattern(let pattern):
+        writer.append(UInt8(1))
+        writer.append(name: pattern.text)
+      }
+    }
+    for position in cursor {
+      writer.append(name: position.stream.text)
+      writer.append(u64: position.incarnation.value)
+      writer.append(u64: position.sequence)
+    }
+  }
+
+  init(decoding control: RawSpan) throws(Refusal) {
+    var reader = ByteReader(control)
+    var names: [(kind: UInt8, name: String)] = []
+    var positions: [(stream: String, incarnation: UInt64, sequence: UInt64)] = []
+    do throws(DecodingError) {
+      credit = try reader.u64()
+      let startKind = try reader.u8()
+      let flags = try reader.u8()
+      if flags & Flag.mustBeZero != 0 { throw DecodingError("FOLLOW has flags that version 1 does not know", at: 9) }
+      let selectorCount = Int(try reader.u16())
+      let cursorCount = Int(try reader.u32())
+      let startValue = try reader.u64()
+      let sequence = try reader.u64()
+      let time = try reader.i64()
+      let limit = try reader.u64()
+      isReverse = flags & Flag.reverse != 0
+      end = End(
+        atHead: flags & Flag.atHead != 0, sequence: flags & Flag.sequence != 0 ? sequence : nil,
+        time: flags & Flag.time != 0 ? time : nil, limit: flags & Flag.limit != 0 ? limit : nil)
+      if (end.sequence == nil && sequence != 0) || (end.time == nil && time != 0) || (end.limit == nil && limit != 0) {
+        throw DecodingError("FOLLOW has a value for an end that it does not name", at: 24)
+      }
+      switch startKind {
+      case 0: start = .first
+      case 1: start = .now
+      case 2: start = .last(startValue)
+      case 3: start = .since(Int64(bitPattern: startValue))
+      case 4: start = .from(startValue)
+      default: throw DecodingError("start \(startKind) is unknown", at: 8)
+      }
+      if startKind < 2, startValue != 0 { throw DecodingError("this start has no value", at: 16) }
+      if selectorCount == 0 || selectorCount > Limits.selectorCountMax {
+        throw DecodingError("FOLLOW has 1 to \(Limits.selectorCountMax) selectors, not \(selectorCount)", at: 10)
+      }
+      for _ in 0..<selectorCount { names.append((try reader.u8(), try reader.name())) }
+      // A position takes 18 bytes at least, so a count beyond what is left ends in an error before it takes memory.
+      for _ in 0..<cursorCount { positions.append((try reader.name(), try reader.u64(), try reader.u64())) }
+    } catch { throw Refusal(.protocolViolation, error.description) }
+    try Extensions.skip(&reader)
+
+    selectors = []
+    for (kind, name) in names {
+      switch kind {
+      case 0: selectors.append(.stream(try Message.streamName(name)))
+      case 1:
+        do { selectors.append(.pattern(try StreamPattern(name))) } catch {
+          throw Refusal(.badRequest, error.description)
+        }
+      default: throw Refusal(.badRequest, "selector kind \(kind) is unknown; 0 is a name, 1 a pattern")
+      }
+    }
+    cursor = []
+    for position in positions {
+      cursor.append(
+        CursorPosition(
+          stream: try Message.streamName(position.stream), incarnation: Incarnation(position.incarnation),
+          sequence: position.sequence))
+    }
+    if case .from(0) = start { throw Refusal(.badRequest, "sequence numbers start at 1; ask from 1 for everything") }
+    if end.limit == 0 { throw Refusal(.badRequest, "a limit of 0 entries asks for nothing; leave it out or ask for 1") }
+  }
+}
+
+extension Announcement {
+  func encode(into writer: inout ByteWriter) {
+    writer.append(u32: handle)
+    writer.append(isSealed ? 1 : 0)
+    writer.append(zeros: 3)
+    writer.append(u64: incarnation.value)
+    writer.append(u64: position)
+    writer.append(u64: head)
+    writer.append(name: stream.text)
+  }
+
+  init(decoding control: RawSpan) throws(Refusal) {
+    var reader = ByteReader(control)
+    let name: String
+    do throws(DecodingError) {
+      handle = try reader.u32()
+      isSealed = try reader.u8() == 1
+      try reader.zeros(3)
+      incarnation = Incarnation(try reader.u64())
+      position = try reader.u64()
+      head = try reader.u64()
+      name = try reader.name()
+    } catch { throw Refusal(.protocolViolation, error.description) }
+    try Extensions.skip(&reader)
+    stream = try Message.streamName(name)
+  }
+}
+
+extension BatchRange {
+  func encode(into writer: inout ByteWriter) {
+    writer.append(u32: handle)
+    writer.append(zeros: 4)
+    writer.append(u64: from)
+    writer.append(u64: to)
+  }
+
+  @_lifetime(reader: copy reader)
+  init(from reader: inout ByteReader) throws(DecodingError) {
+    handle = try reader.u32()
+    try reader.zeros(4)
+    from = try reader.u64()
+    to = try reader.u64()
+    if from == 0 || to < from { throw DecodingError("BATCH covers no range", at: 8) }
+  }
+}
+
+extension Skip {
+  func encode(into writer: inout ByteWriter) {
+    writer.append(u32: handle)
+    writer.append(reason.rawValue)
+    writer.append(zeros: 3)
+    writer.append(u64: from)
+    writer.append(u64: to)
+  }
+
+  @_lifetime(reader: copy reader)
+  init(from reader: inout ByteReader) throws(DecodingError) {
+    handle = try reader.u32()
+    reason = SkipReason(rawValue: try reader.u8()) ?? .lost
+    try reader.zeros(3)
+    from = try reader.u64()
+    to = try reader.u64()
+    if from == 0 || to < from { throw DecodingError("SKIP covers no range", at: 8) }
+  }
+}

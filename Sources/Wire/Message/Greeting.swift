@@ -1,0 +1,156 @@
+/// A client's first frame (`spec/wire.md`, section 4.1).
+package struct Hello: Hashable, Sendable {
+  static let magic: UInt32 = 0x5347_4F4C  // "LOGS", little-endian
+
+  package var versions: ClosedRange<UInt8>
+  package var features: UInt64
+  package var frameByteCountMax: UInt32
+  package var client: String
+  package var token: String
+
+  package init(
+    versions: ClosedRange<UInt8> = 1...1, features: UInt64 = 0, frameByteCountMax: UInt32, client: String,
+    token: String = ""
+  ) {
+    self.versions = versions
+    self.features = features
+    self.frameByteCountMax = frameByteCountMax
+    self.client = client
+    self.token = token
+  }
+
+  func encode(into writer: inout ByteWriter) {
+    writer.append(u32: Self.magic)
+    writer.append(versions.lowerBound)
+    writer.append(versions.upperBound)
+    writer.append(zeros: 2)
+    writer.append(u64: features)
+    writer.append(u32: frameByteCountMax)
+    writer.append(zeros: 4)
+    writer.append(text: client, limit: Limits.clientNameByteCountMax)
+    writer.append(text: token, limit: Limits.tokenByteCountMax)
+  }
+
+  @_lifetime(reader: copy reader)
+  init(from reader: inout ByteReader) throws(DecodingError) {
+    if try reader.u32() != Self.magic { throw DecodingError("the greeting does not begin with LOGS", at: 0) }
+    let lowest = try reader.u8()
+    let highest = try reader.u8()
+    if lowest > highest { throw DecodingError("the lowest version is above the highest", at: 4) }
+    versions = lowest...highest
+    try reader.zeros(2)
+    features = try reader.u64()
+    frameByteCountMax = try reader.u32()
+    try reader.zeros(4)
+    client = try reader.text(limit: Limits.clientNameByteCountMax)
+    token = try reader.text(limit: Limits.tokenByteCountMax)
+  }
+}
+
+/// The server's answer to HELLO (`spec/wire.md`, section 4.2).
+package struct Welcome: Hashable, Sendable {
+  package var version: UInt8 = 1
+  package var frameByteCountMax: UInt32
+  package var features: UInt64 = 0
+  package var server: InstanceID
+  package var store: InstanceID
+  package var heartbeatMilliseconds: UInt32
+  package var appendByteCountMax: UInt32
+  package var appendBatchCountMax: UInt32
+  package var producerBatchCountMax: UInt16
+  package var subscriptionCountMax: UInt16
+  package var name: String
+
+  package init(
+    frameByteCountMax: UInt32, server: InstanceID, store: InstanceID, heartbeatMilliseconds: UInt32,
+    appendByteCountMax: UInt32, appendBatchCountMax: UInt32,
+    producerBatchCountMax: UInt16 = UInt16(Limits.producerBatchCountMax), subscriptionCountMax: UInt16, name: String
+  ) {
+    self.frameByteCountMax = frameByteCountMax
+    self.server = server
+    self.store = store
+    self.heartbeatMilliseconds = heartbeatMilliseconds
+    self.appendByteCountMax = appendByteCountMax
+    self.appendBatchCountMax = appendBatchCountMax
+    self.producerBatchCountMax = producerBatchCountMax
+    self.subscriptionCountMax = subscriptionCountMax
+    self.name = name
+  }
+
+  func encode(into writer: inout ByteWriter) {
+    writer.append(version)
+    writer.append(zeros: 3)
+    writer.append(u32: frameByteCountMax)
+    writer.append(u64: features)
+    server.encode(into: &writer)
+    store.encode(into: &writer)
+    writer.append(u32: heartbeatMilliseconds)
+    writer.append(u32: appendByteCountMax)
+    writer.append(u32: appendBatchCountMax)
+    writer.append(u16: producerBatchCountMax)
+    writer.append(u16: subscriptionCountMax)
+    writer.append(text: name, limit: Limits.clientNameByteCountMax)
+  }
+
+  @_lifetime(reader: copy reader)
+  init(from reader: inout ByteReader) throws(DecodingError) {
+    version = try reader.u8()
+    try reader.zeros(3)
+    frameByteCountMax = try reader.u32()
+    features = try reader.u64()
+    server = try InstanceID(from: &reader)
+    store = try InstanceID(from: &reader)
+    heartbeatMilliseconds = try reader.u32()
+    appendByteCountMax = try reader.u32()
+    appendBatchCountMax = try reader.u32()
+    producerBatchCountMax = try reader.u16()
+    subscriptionCountMax = try reader.u16()
+    name = try reader.text(limit: Limits.clientNameByteCountMax)
+  }
+}
+
+/// Sixteen random bytes that tell one server process, or one data directory, from every other.
+package struct InstanceID: Hashable, Sendable {
+  package let high: UInt64
+  package let low: UInt64
+
+  package init(high: UInt64, low: UInt64) { (self.high, self.low) = (high, low) }
+
+  package static func random() -> InstanceID {
+    var source = SystemRandomNumberGenerator()
+    return InstanceID(high: source.next(), low: source.next())
+  }
+
+  func encode(into writer: inout ByteWriter) {
+    writer.append(u64: high)
+    writer.append(u64: low)
+  }
+
+  @_lifetime(reader: copy reader)
+  init(from reader: inout ByteReader) throws(DecodingError) {
+    high = try reader.u64()
+    low = try reader.u64()
+  }
+}
+
+/// The server is about to stop (`spec/wire.md`, section 4.5).
+package struct GoAway: Hashable, Sendable {
+  package var retryAfterMilliseconds: UInt32
+  package var text: String
+
+  package init(retryAfterMilliseconds: UInt32, text: String) {
+    self.retryAfterMilliseconds = retryAfterMilliseconds
+    self.text = text
+  }
+
+  func encode(into writer: inout ByteWriter) {
+    writer.append(u32: retryAfterMilliseconds)
+    writer.append(text: text, limit: Limits.errorTextByteCountMax)
+  }
+
+  @_lifetime(reader: copy reader)
+  init(from reader: inout ByteReader) throws(DecodingError) {
+    retryAfterMilliseconds = try reader.u32()
+    text = try reader.text(limit: Limits.errorTextByteCountMax)
+  }
+}

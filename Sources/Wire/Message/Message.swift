@@ -1,0 +1,159 @@
+/// Everything that peers say to each other (`spec/wire.md`, section 4), but for the batches, which travel behind it.
+package enum Message: Sendable {
+  case hello(Hello)
+  case welcome(Welcome)
+  case error(Refusal)
+  case ping(UInt64)
+  case pong(UInt64)
+  case goAway(GoAway)
+  case append(Append)
+  case ack(Ack)
+  case complete(Complete)
+  case follow(Follow)
+  case stream(Announcement)
+  case resolved(streamCount: UInt32)
+  case batch(BatchRange, batches: Bytes)
+  case skip(Skip)
+  case live
+  case end(EndReason)
+  case credit(total: UInt64)
+  case cancel
+  case list(ListRequest)
+  case listing(Listing)
+  case stat
+  case status([Fact])
+}
+
+/// A frame ready to be sent: the head, and the batches that follow it on the wire, whose bytes are shared.
+package struct OutgoingFrame: Sendable {
+  package let head: Bytes
+  package let batches: Bytes
+
+  package var byteCount: Int { head.count + batches.count }
+}
+
+extension Message {
+  package var type: FrameType {
+    switch self {
+    case .hello: .hello
+    case .welcome: .welcome
+    case .error: .error
+    case .ping: .ping
+    case .pong: .pong
+    case .goAway: .goAway
+    case .append: .append
+    case .ack: .ack
+    case .complete: .complete
+    case .follow: .follow
+    case .stream: .stream
+    case .resolved: .resolved
+    case .batch: .batch
+    case .skip: .skip
+    case .live: .live
+    case .end: .end
+    case .credit: .credit
+    case .cancel: .cancel
+    case .list: .list
+    case .listing: .listing
+    case .stat: .stat
+    case .status: .status
+    }
+  }
+
+  /// The frame for this message; `id` is 0 for what concerns the connection.
+  package func frame(id: UInt32) -> OutgoingFrame {
+    var writer = ByteWriter(capacity: 128)
+    var batches = Bytes()
+    FrameHeader.begin(type, id: id, into: &writer)
+    switch self {
+    case .hello(let hello): hello.encode(into: &writer)
+    case .welcome(let welcome): welcome.encode(into: &writer)
+    case .error(let refusal): refusal.encode(into: &writer)
+    case .ping(let token), .pong(let token): writer.append(u64: token)
+    case .goAway(let goAway): goAway.encode(into: &writer)
+    case .append(let append):
+      append.encode(into: &writer)
+      batches = append.batch
+    case .ack(let ack): ack.encode(into: &writer)
+    case .complete(let complete): complete.encode(into: &writer)
+    case .follow(let follow): follow.encode(into: &writer)
+    case .stream(let announcement): announcement.encode(into: &writer)
+    case .resolved(let streamCount): writer.append(u32: streamCount)
+    case .batch(let range, let run):
+      range.encode(into: &writer)
+      batches = run
+    case .skip(let skip): skip.encode(into: &writer)
+    case .live, .cancel, .stat: break
+    case .end(let reason):
+      writer.append(reason.rawValue)
+      writer.append(zeros: 3)
+    case .credit(let total): writer.append(u64: total)
+    case .list(let request): request.encode(into: &writer)
+    case .listing(let listing): listing.encode(into: &writer)
+    case .status(let facts): Fact.encode(facts, into: &writer)
+    }
+    FrameHeader.end(batchByteCount: batches.count, of: &writer)
+    return OutgoingFrame(head: writer.finish(), batches: batches)
+  }
+
+  /// Reads the message of a frame. Batches are not looked into.
+  ///
+  /// - Throws: `Refusal`: `bad_request` and `unsupported` concern the request alone, `protocol_violation` the connection.
+  package init(decoding frame: Frame) throws(Refusal) {
+    let control = frame.control.span
+    switch frame.type {
+    case .error: self = .error(try Refusal(decoding: control))
+    case .append: self = .append(try Append(decoding: control, batch: frame.batches))
+    case .complete: self = .complete(try Complete(decoding: control))
+    case .follow: self = .follow(try Follow(decoding: control))
+    case .stream: self = .stream(try Announcement(decoding: control))
+    case .list: self = .list(try ListRequest(decoding: control))
+    case .listing: self = .listing(try Listing(decoding: control))
+    case .hello, .welcome, .ping, .pong, .goAway, .ack, .resolved, .batch, .skip, .live, .end, .credit, .cancel, .stat,
+      .status:
+      var reader = ByteReader(control)
+      do { self = try Self.plain(frame, &reader) } catch { throw Refusal(.protocolViolation, error.description) }
+      try Extensions.skip(&reader)
+    }
+  }
+
+  /// The messages whose fields need no names to be checked.
+  @_lifetime(reader: copy reader)
+  private static func plain(_ frame: Frame, _ reader: inout ByteReader) throws(DecodingError) -> Message {
+    switch frame.type {
+    case .hello: return .hello(try Hello(from: &reader))
+    case .welcome: return .welcome(try Welcome(from: &reader))
+    case .ping: return .ping(try reader.u64())
+    case .pong: return .pong(try reader.u64())
+    case .goAway: return .goAway(try GoAway(from: &reader))
+    case .ack: return .ack(try Ack(from: &reader))
+    case .resolved: return .resolved(streamCount: try reader.u32())
+    case .batch: return .batch(try BatchRange(from: &reader), batches: frame.batches)
+    case .skip: return .skip(try Skip(from: &reader))
+    case .live: return .live
+    case .end:
+      let reason = EndReason(rawValue: try reader.u8())
+      try reader.zeros(3)
+      return .end(reason)
+    case .credit: return .credit(total: try reader.u64())
+    case .cancel: return .cancel
+    case .stat: return .stat
+    case .status: return .status(try Fact.list(from: &reader))
+    case .error, .append, .complete, .follow, .stream, .list, .listing:
+      preconditionFailure("messages with names are decoded by their own initializers")
+    }
+  }
+
+  /// A stream name that a peer sent.
+  static func streamName(_ text: String) throws(Refusal) -> StreamName {
+    do {
+      if text.utf8.first == UInt8(ascii: "$") { return try StreamName(server: text) }
+      return try StreamName(text)
+    } catch { throw Refusal(.badRequest, error.description) }
+  }
+
+  /// A stream name that a client may write to.
+  static func clientStreamName(_ text: String) throws(Refusal) -> StreamName {
+    do { return try StreamName(text) } catch { throw Refusal(.badRequest, error.description) }
+  }
+}

@@ -1,0 +1,71 @@
+/// ERROR (`spec/wire.md`, section 4.3).
+extension Refusal {
+  private enum Tag {
+    static let expected: UInt16 = 1
+    static let limit: UInt16 = 2
+    static let stream: UInt16 = 3
+  }
+
+  private static let retryableBit: UInt8 = 1
+  private static let mayHaveTakenEffectBit: UInt8 = 2
+
+  func encode(into writer: inout ByteWriter) {
+    writer.append(u16: code.rawValue)
+    writer.append((isRetryable ? Self.retryableBit : 0) | (mayHaveTakenEffect ? Self.mayHaveTakenEffectBit : 0))
+    writer.append(zeros: 1)
+    writer.append(u32: retryAfterMilliseconds)
+    writer.append(text: text, limit: Limits.errorTextByteCountMax)
+    if let expected {
+      var content = ByteWriter(capacity: 8)
+      content.append(u64: expected)
+      Extensions.write(Tag.expected, content, into: &writer)
+    }
+    if let limit {
+      var content = ByteWriter(capacity: 64)
+      content.append(u64: limit.value)
+      content.append(Bytes(limit.name))
+      Extensions.write(Tag.limit, content, into: &writer)
+    }
+    if let stream {
+      var content = ByteWriter(capacity: 64)
+      content.append(u64: stream.incarnation.value)
+      content.append(u64: stream.head)
+      content.append(Bytes(stream.name))
+      Extensions.write(Tag.stream, content, into: &writer)
+    }
+  }
+
+  init(decoding control: RawSpan) throws(Refusal) {
+    var reader = ByteReader(control)
+    do throws(DecodingError) {
+      let code = ErrorCode(rawValue: try reader.u16())
+      let flags = try reader.u8()
+      try reader.zeros(1)
+      let retryAfter = try reader.u32()
+      self.init(
+        code, try reader.text(limit: Limits.errorTextByteCountMax), isRetryable: flags & Self.retryableBit != 0,
+        mayHaveTakenEffect: flags & Self.mayHaveTakenEffectBit != 0, retryAfterMilliseconds: retryAfter)
+    } catch { throw Refusal(.protocolViolation, error.description) }
+    var expected: UInt64?
+    var limit: Limit?
+    var stream: StreamPosition?
+    try Extensions.read(from: &reader) { tag, span throws(DecodingError) in
+      var content = ByteReader(span)
+      switch tag {
+      case Tag.expected: expected = try content.u64()
+      case Tag.limit:
+        let value = try content.u64()
+        limit = Limit(Bytes(copying: try content.rest()).text, value)
+      case Tag.stream:
+        let incarnation = Incarnation(try content.u64())
+        let head = try content.u64()
+        stream = StreamPosition(name: Bytes(copying: try content.rest()).text, incarnation: incarnation, head: head)
+      default: return false
+      }
+      return true
+    }
+    self.expected = expected
+    self.limit = limit
+    self.stream = stream
+  }
+}

@@ -1,0 +1,343 @@
+/// The client's end of one connection, apart from all I/O: requests in flight, credit, liveness, and the proof that what a
+/// follower receives has no hole (P5).
+///
+/// `greeting` until WELCOME, `open` after it, `closed` for good. A session lives as long as its connection; what outlives it
+/// (cursors, batches to be sent again) is the SDK's.
+package struct ClientSession: ~Copyable {
+  package enum Event: Sendable {
+    case send(OutgoingFrame)
+    case welcomed(Welcome)
+    /// One append is durable.
+    case acknowledged(id: UInt32, Stored)
+    /// The final answer to a request or subscription: it was refused.
+    case refused(id: UInt32, Refusal)
+    case announced(id: UInt32, Announcement)
+    case resolved(id: UInt32)
+    case delivered(id: UInt32, Delivery)
+    case skipped(id: UInt32, Skip)
+    case live(id: UInt32)
+    case ended(id: UInt32, EndReason)
+    case listed(id: UInt32, Listing)
+    case answered(id: UInt32, [Fact])
+    case goingAway(GoAway)
+    /// The connection must be closed; nothing more comes.
+    case failed(Refusal)
+  }
+
+  /// Where an append's entries are.
+  package struct Stored: Hashable, Sendable {
+    package var incarnation: Incarnation
+    package var firstSequence: UInt64
+    package var count: UInt64
+    package var isDuplicate: Bool
+  }
+
+  /// A range of a stream with the batches that cover it, verified.
+  package struct Delivery: Sendable {
+    package var handle: UInt32
+    package var from: UInt64
+    package var to: UInt64
+    package var batches: [Batch]
+    /// What it takes from the credit.
+    package var byteCount: Int
+  }
+
+  private enum State {
+    case greeting(deadline: MonotonicTime)
+    case open(Welcome)
+    case closed
+  }
+
+  /// One stream of a subscription.
+  private struct Track {
+    let isReverse: Bool
+    /// What the server's checks are seeded with.
+    let seed: UInt64
+    /// The next number to be covered; in reverse, the number above it.
+    var next: UInt64
+  }
+
+  private struct Subscription {
+    let isReverse: Bool
+    var tracks: [UInt32: Track] = [:]
+  }
+
+  private var state: State
+  private var decoder = FrameDecoder(bodyByteCountMax: Limits.frameByteCountMax)
+  private var liveness: Liveness
+  private var lastID: UInt32 = 0
+  private var appends: [UInt32: (byteCount: Int, entryCount: UInt64)] = [:]
+  private var appendByteCount = 0
+  private var subscriptions: [UInt32: Subscription] = [:]
+  private var questions: Set<UInt32> = []
+
+  /// - Parameter greetingMillisecondsMax: how long WELCOME may take.
+  package init(greetingMillisecondsMax: UInt64, now: MonotonicTime) {
+    state = .greeting(deadline: now.advanced(byMilliseconds: greetingMillisecondsMax))
+    liveness = Liveness(heartbeatMilliseconds: greetingMillisecondsMax, now: now)
+  }
+
+  package var isOpen: Bool { if case .open = state { true } else { false } }
+  package var isClosed: Bool { if case .closed = state { true } else { false } }
+
+  /// The first frame of a connection.
+  package static func hello(client: String, token: String) -> OutgoingFrame {
+    Message.hello(Hello(frameByteCountMax: UInt32(Limits.frameByteCountMax), client: client, token: token)).frame(id: 0)
+  }
+}
+
+// MARK: - Requests
+
+extension ClientSession {
+  /// Whether the credit allows one more batch of that size now.
+  package func canAppend(byteCount: Int) -> Bool {
+    guard case .open(let welcome) = state, appends.count < Int(welcome.appendBatchCountMax) else { return false }
+    return appends.isEmpty || appendByteCount + byteCount <= Int(welcome.appendByteCountMax)
+  }
+
+  /// - Precondition: `canAppend`.
+  package mutating func append(_ append: Append, entryCount: Int) -> (id: UInt32, frame: OutgoingFrame) {
+    let id = nextID()
+    appends[id] = (append.batch.count, UInt64(entryCount))
+    appendByteCount += append.batch.count
+    return (id, frame(.append(append), id: id))
+  }
+
+  /// - Precondition: `canAppend(byteCount: 0)`.
+  package mutating func complete(_ complete: Complete) -> (id: UInt32, frame: OutgoingFrame) {
+    let id = nextID()
+    appends[id] = (0, 1)
+    return (id, frame(.complete(complete), id: id))
+  }
+
+  package mutating func follow(_ follow: Follow) -> (id: UInt32, frame: OutgoingFrame) {
+    let id = nextID()
+    subscriptions[id] = Subscription(isReverse: follow.isReverse)
+    return (id, frame(.follow(follow), id: id))
+  }
+
+  /// Raises the total that the server may send on a subscription.
+  package mutating func credit(_ id: UInt32, total: UInt64) -> OutgoingFrame? {
+    subscriptions[id] == nil || isClosed ? nil : frame(.credit(total: total), id: id)
+  }
+
+  /// Asks for a subscription's end, which END answers.
+  package mutating func cancel(_ id: UInt32) -> OutgoingFrame? {
+    subscriptions[id] == nil || isClosed ? nil : frame(.cancel, id: id)
+  }
+
+  package mutating func list(_ request: ListRequest) -> (id: UInt32, frame: OutgoingFrame) { ask(.list(request)) }
+
+  package mutating func stat() -> (id: UInt32, frame: OutgoingFrame) { ask(.stat) }
+
+  private mutating func ask(_ message: Message) -> (id: UInt32, frame: OutgoingFrame) {
+    let id = nextID()
+    questions.insert(id)
+    return (id, frame(message, id: id))
+  }
+
+  /// The next id that is not busy: ids wrap within hours at full speed.
+  private mutating func nextID() -> UInt32 {
+    repeat {
+      lastID &+= 1
+    } while lastID == 0 || appends[lastID] != nil || subscriptions[lastID] != nil
+      || questions.contains(lastID)
+    return lastID
+  }
+
+  private mutating func frame(_ message: Message, id: UInt32) -> OutgoingFrame {
+    liveness.frameSent()
+    return message.frame(id: id)
+  }
+}
+
+// MARK: - Inputs
+
+extension ClientSession {
+  /// Takes bytes from the server.
+  package mutating func receive(_ input: RawSpan, now: MonotonicTime) -> [Event] {
+    guard !isClosed else { return [] }
+    liveness.bytesReceived(now: now)
+    var events: [Event] = []
+    var offset = 0
+    do throws(Refusal) {
+      while !isClosed, let frame = try decoder.next(from: input, at: &offset) {
+        try take(frame, now: now, &events)
+      }
+    } catch { fail(error, &events) }
+    return events
+  }
+
+  /// Looks at the deadlines; call it a few times a heartbeat.
+  package mutating func tick(now: MonotonicTime) -> [Event] {
+    var events: [Event] = []
+    switch state {
+    case .closed: break
+    case .greeting(let deadline):
+      if now >= deadline {
+        fail(Refusal(.timedOut, "the server did not answer the greeting in time", isRetryable: true), &events)
+      }
+    case .open:
+      if liveness.isPeerGone(now: now) {
+        fail(Refusal(.timedOut, "nothing was heard from the server for three heartbeats", isRetryable: true), &events)
+      } else if liveness.isPingDue(now: now) {
+        events.append(.send(frame(.ping(0), id: 0)))
+      }
+    }
+    return events
+  }
+
+  private mutating func fail(_ refusal: Refusal, _ events: inout [Event]) {
+    // What arrived damaged may arrive whole over a new connection.
+    var refusal = refusal
+    if refusal.code == .protocolViolation || refusal.code == .frameTooLarge { refusal.isRetryable = true }
+    events.append(.failed(refusal))
+    state = .closed
+  }
+
+  private mutating func take(_ frame: Frame, now: MonotonicTime, _ events: inout [Event]) throws(Refusal) {
+    let message = try Message(decoding: frame)
+    if case .greeting = state {
+      switch message {
+      case .welcome, .error, .ping, .goAway: break
+      default: throw Refusal(.protocolViolation, "the server's first frame must be WELCOME, not \(frame.type)")
+      }
+    }
+    let id = frame.id
+    switch message {
+    case .welcome(let welcome):
+      guard case .greeting = state else { throw Refusal(.protocolViolation, "WELCOME comes once") }
+      state = .open(welcome)
+      liveness = Liveness(heartbeatMilliseconds: UInt64(max(welcome.heartbeatMilliseconds, 1)), now: now)
+      events.append(.welcomed(welcome))
+    case .error(let refusal):
+      if id == 0 {
+        state = .closed
+        events.append(.failed(refusal))
+      } else if settle(id) != nil || subscriptions.removeValue(forKey: id) != nil || questions.remove(id) != nil {
+        events.append(.refused(id: id, refusal))
+      } else {
+        throw Self.unknown(id)
+      }
+    case .ping(let token): events.append(.send(self.frame(.pong(token), id: 0)))
+    case .pong: break
+    case .goAway(let goAway): events.append(.goingAway(goAway))
+    case .ack(let ack): try take(ack, id: id, &events)
+    case .stream(let announcement):
+      try begin(announcement, id: id)
+      events.append(.announced(id: id, announcement))
+    case .resolved:
+      guard subscriptions[id] != nil else { throw Self.unknown(id) }
+      events.append(.resolved(id: id))
+    case .batch(let range, let run): events.append(.delivered(id: id, try verify(range, run, id: id)))
+    case .skip(let skip):
+      try cover(skip.from, skip.to, handle: skip.handle, id: id)
+      events.append(.skipped(id: id, skip))
+    case .live:
+      guard subscriptions[id] != nil else { throw Self.unknown(id) }
+      events.append(.live(id: id))
+    case .end(let reason):
+      guard subscriptions.removeValue(forKey: id) != nil else { throw Self.unknown(id) }
+      events.append(.ended(id: id, reason))
+    case .listing(let listing):
+      guard questions.remove(id) != nil else { throw Self.unknown(id) }
+      events.append(.listed(id: id, listing))
+    case .status(let facts):
+      guard questions.remove(id) != nil else { throw Self.unknown(id) }
+      events.append(.answered(id: id, facts))
+    case .hello, .append, .complete, .follow, .credit, .cancel, .list, .stat:
+      throw Refusal(.protocolViolation, "a server does not send \(frame.type)")
+    }
+  }
+
+  private static func unknown(_ id: UInt32) -> Refusal {
+    Refusal(.protocolViolation, "the server answered id \(id), which is not open")
+  }
+
+  /// Splits an ACK that covers a run into one answer an append.
+  private mutating func take(_ ack: Ack, id: UInt32, _ events: inout [Event]) throws(Refusal) {
+    var first = ack.firstSequence
+    var left = ack.count
+    for offset in 0..<ack.appendCount {
+      guard let append = settle(id &+ offset) else { throw Self.unknown(id &+ offset) }
+      guard append.entryCount <= left else {
+        throw Refusal(.protocolViolation, "an ACK counts fewer entries than were sent")
+      }
+      events.append(
+        .acknowledged(
+          id: id &+ offset,
+          Stored(
+            incarnation: ack.incarnation, firstSequence: first, count: append.entryCount,
+            isDuplicate: ack.isDuplicate)))
+      first += append.entryCount
+      left -= append.entryCount
+    }
+    if left != 0 { throw Refusal(.protocolViolation, "an ACK counts more entries than were sent") }
+  }
+
+  private mutating func settle(_ id: UInt32) -> (byteCount: Int, entryCount: UInt64)? {
+    guard let append = appends.removeValue(forKey: id) else { return nil }
+    appendByteCount -= append.byteCount
+    return append
+  }
+}
+
+// MARK: - The cover (P5)
+
+extension ClientSession {
+  private mutating func begin(_ announcement: Announcement, id: UInt32) throws(Refusal) {
+    guard let subscription = subscriptions[id] else { throw Self.unknown(id) }
+    guard subscription.tracks[announcement.handle] == nil else {
+      throw Refusal(.protocolViolation, "handle \(announcement.handle) is told twice")
+    }
+    guard subscription.isReverse || announcement.position < .max else {
+      throw Refusal(.protocolViolation, "a position beyond every sequence number")
+    }
+    subscriptions[id]?.tracks[announcement.handle] = Track(
+      isReverse: subscription.isReverse,
+      seed: BatchHeader.serverSeed(stream: announcement.stream, incarnation: announcement.incarnation),
+      next: subscription.isReverse ? announcement.position : announcement.position + 1)
+  }
+
+  /// Accounts for a range: it must begin where the last one ended.
+  @discardableResult
+  private mutating func cover(_ from: UInt64, _ to: UInt64, handle: UInt32, id: UInt32) throws(Refusal) -> Track {
+    guard let subscription = subscriptions[id] else { throw Self.unknown(id) }
+    guard var track = subscription.tracks[handle] else {
+      throw Refusal(.protocolViolation, "handle \(handle) was never told")
+    }
+    if track.isReverse {
+      guard to < .max, to + 1 == track.next else { throw Self.gap(expected: track.next - 1, got: to) }
+      track.next = from
+    } else {
+      guard from == track.next, to < .max else { throw Self.gap(expected: track.next, got: from) }
+      track.next = to + 1
+    }
+    subscriptions[id]?.tracks[handle] = track
+    return track
+  }
+
+  private static func gap(expected: UInt64, got: UInt64) -> Refusal {
+    Refusal(.protocolViolation, "a gap: expected sequence number \(expected), received \(got)")
+  }
+
+  private mutating func verify(_ range: BatchRange, _ run: Bytes, id: UInt32) throws(Refusal) -> Delivery {
+    let track = try cover(range.from, range.to, handle: range.handle, id: id)
+    let batches: [Batch]
+    do { batches = try Batch.run(run) } catch { throw Refusal(.protocolViolation, error.description) }
+    var next: UInt64?
+    for batch in batches {
+      guard batch.hasValidCheck, batch.hasValidServerCheck(seed: track.seed), batch.header.span > 0 else {
+        throw Refusal(.protocolViolation, "a batch is damaged or belongs to another stream: its check does not fit")
+      }
+      if let next, batch.header.firstSequence != next {
+        throw Self.gap(expected: next, got: batch.header.firstSequence)
+      }
+      next = batch.header.lastSequence + 1
+    }
+    guard let first = batches.first, let last = batches.last, first.header.firstSequence <= range.from,
+      last.header.lastSequence >= range.to
+    else { throw Refusal(.protocolViolation, "the batches do not cover \(range.from) to \(range.to)") }
+    return Delivery(handle: range.handle, from: range.from, to: range.to, batches: batches, byteCount: run.count)
+  }
+}

@@ -1,0 +1,55 @@
+/// How grave an entry is: the OpenTelemetry severity number, 0 (unspecified) to 24.
+public struct Severity: Hashable, Sendable, Comparable, CustomStringConvertible {
+  /// 0 unspecified, 1-4 trace, 5-8 debug, 9-12 info, 13-16 warn, 17-20 error, 21-24 fatal.
+  public let number: UInt8
+
+  /// - Parameter number: 0 to 24; anything else is no severity.
+  public init?(number: UInt8) {
+    guard number <= Self.highest else { return nil }
+    self.number = number
+  }
+
+  private init(_ number: UInt8) { self.number = number }
+
+  static let highest: UInt8 = 24
+
+  public static let unspecified = Severity(0)
+  public static let trace = Severity(1)
+  public static let debug = Severity(5)
+  public static let info = Severity(9)
+  public static let notice = Severity(10)
+  public static let warning = Severity(13)
+  public static let error = Severity(17)
+  public static let critical = Severity(21)
+
+  /// The name that people and programs know a level by, in lower case.
+  ///
+  /// - Returns: nil when the word is no level's name.
+  public init?(name: String) {
+    switch name.lowercased() {
+    case "trace", "verbose", "finest": self = .trace
+    case "debug", "dbg": self = .debug
+    case "info", "information": self = .info
+    case "notice": self = .notice
+    case "warn", "warning": self = .warning
+    case "err", "error", "severe": self = .error
+    case "crit", "critical", "fatal": self = .critical
+    default: return nil
+    }
+  }
+
+  /// The range's name: trace, debug, info, warn, error or fatal; `unspecified` for 0.
+  public var description: String {
+    switch number {
+    case 0: "unspecified"
+    case 1...4: "trace"
+    case 5...8: "debug"
+    case 9...12: "info"
+    case 13...16: "warn"
+    case 17...20: "error"
+    default: "fatal"
+    }
+  }
+
+  public static func < (left: Severity, right: Severity) -> Bool { left.number < right.number }
+}
