@@ -1,0 +1,45 @@
+/// A moment on a clock that never goes back; only differences between two of one process mean anything.
+package struct MonotonicTime: Hashable, Comparable, Sendable {
+  package var nanoseconds: UInt64
+
+  package init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
+
+  package static func < (left: MonotonicTime, right: MonotonicTime) -> Bool { left.nanoseconds < right.nanoseconds }
+
+  /// The moment that much later; the end of time when that is too far.
+  package func advanced(byNanoseconds delta: UInt64) -> MonotonicTime {
+    let (sum, isTooFar) = nanoseconds.addingReportingOverflow(delta)
+    return MonotonicTime(nanoseconds: isTooFar ? .max : sum)
+  }
+
+  /// The moment that much later; the end of time when that is too far.
+  package func advanced(byMilliseconds delta: UInt64) -> MonotonicTime {
+    let (product, isTooFar) = delta.multipliedReportingOverflow(by: 1_000_000)
+    return advanced(byNanoseconds: isTooFar ? .max : product)
+  }
+
+  /// How long after `earlier` this is; 0 when it is before.
+  package func nanoseconds(since earlier: MonotonicTime) -> UInt64 {
+    earlier < self ? nanoseconds - earlier.nanoseconds : 0
+  }
+
+  /// How long after `earlier` this is, in whole milliseconds; 0 when it is before.
+  package func milliseconds(since earlier: MonotonicTime) -> UInt64 { nanoseconds(since: earlier) / 1_000_000 }
+
+  /// The moment `duration` later; a negative duration counts as zero.
+  package static func + (time: MonotonicTime, duration: Duration) -> MonotonicTime {
+    time.advanced(byNanoseconds: duration.wholeNanoseconds)
+  }
+}
+
+extension Duration {
+  /// The nanoseconds in this duration, between 0 and the largest that fit.
+  package var wholeNanoseconds: UInt64 {
+    let (seconds, attoseconds) = components
+    guard self > .zero else { return 0 }
+    let (product, isTooLarge) = UInt64(seconds).multipliedReportingOverflow(by: 1_000_000_000)
+    guard !isTooLarge else { return .max }
+    let (sum, isTooFar) = product.addingReportingOverflow(UInt64(attoseconds / 1_000_000_000))
+    return isTooFar ? .max : sum
+  }
+}
