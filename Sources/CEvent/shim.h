@@ -28,6 +28,6 @@ static inline int logs_peer_process(int descriptor) {
   return credentials.pid;
 }
 
-static inline int logs_accept(int descriptor) {
-  return accept4(descriptor, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+static inline int logs_accept(int descriptor, struct sockaddr *address, socklen_t *size) {
+  return accept4(descriptor, address, size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }

@@ -55,9 +55,7 @@ package final class Connection: LoopMember {
   package convenience init(
     adopting socket: AcceptedSocket, on loop: EventLoop, userTimeout: Duration = TCPOptions.userTimeout
   ) {
-    let descriptor = socket.take()
-    let peer = SocketAddress.peerDescription(of: descriptor.number)
-    self.init(descriptor: descriptor, peer: peer, loop: loop, userTimeout: userTimeout)
+    self.init(descriptor: socket.take(), peer: socket.peer, loop: loop, userTimeout: userTimeout)
   }
 
   init(descriptor: consuming Descriptor, peer: String, loop: EventLoop, userTimeout: Duration) {

@@ -91,18 +91,18 @@ package final class Listener: LoopMember {
   private func acceptWaiting() {
     for _ in 0..<Self.acceptCountMax {
       guard let number = socket?.number, let accept else { return }
-      let accepted = logs_accept(number)
-      if accepted >= 0 {
-        accept(AcceptedSocket(Descriptor(adopting: accepted)))
-        continue
+      let accepted: AcceptedSocket
+      do throws(SystemError) {
+        accepted = try SocketAddress.accept(from: number)
+      } catch {
+        switch error.number {
+        case EMFILE, ENFILE, ENOBUFS, ENOMEM: return pauseAccepting(error)
+        case EAGAIN: return
+        // accept(2): errors of a connection that ended before it was accepted are no errors of the listener.
+        default: continue
+        }
       }
-      let error = SystemError.last
-      switch error.number {
-      case EMFILE, ENFILE, ENOBUFS, ENOMEM: return pauseAccepting(error)
-      case EAGAIN: return
-      // accept(2): errors of a connection that ended before it was accepted are no errors of the listener.
-      default: continue
-      }
+      accept(accepted)
     }
   }
 
