@@ -33,6 +33,11 @@ final class Recorder: ConnectionHandler {
   func closed(_ connection: Connection, reason: CloseReason) {
     closeReasons.append(reason)
     onClosed(connection, reason)
+    // They often hold the recorder itself.
+    onReceived = { _, _ in }
+    onInputEnded = { _ in }
+    onDrained = { _ in }
+    onClosed = { _, _ in }
   }
 }
 
