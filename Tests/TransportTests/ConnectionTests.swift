@@ -266,7 +266,9 @@ import Testing
     let number = flood.number
     let flooding = Task.detached {
       let block = [UInt8](repeating: 0, count: 1 << 20)
-      while !Task.isCancelled { _ = block.withUnsafeBytes { send(number, $0.baseAddress!, $0.count, Int32(MSG_NOSIGNAL)) } }
+      while !Task.isCancelled {
+        _ = block.withUnsafeBytes { send(number, $0.baseAddress!, $0.count, Int32(MSG_NOSIGNAL)) }
+      }
     }
     let quiet = try RawPeer(unix: server.path)
     quiet.write("q")
@@ -274,6 +276,53 @@ import Testing
     #expect(await iterator.next() == 1)
     flooding.cancel()
     _ = await flooding.result
+  }
+
+  @Test func `what liveness needs is counted`() async throws {
+    let accepted = LoopBox<Connection?>(nil)
+    let server = try await TestServer { connection, _ in accepted.value = connection }
+    let peer = try RawPeer(unix: server.path)
+    while await server.loop.run({ accepted.value == nil }) { await Task.yield() }
+    let made = await server.loop.run { accepted.value!.lastReceived }
+    peer.write("abc")
+    while await server.loop.run({ accepted.value!.bytesReceived }) < 3 { await Task.yield() }
+    let received = await server.loop.run { accepted.value!.lastReceived }
+    #expect(received > made)
+    // More than the system takes: what waits has not made progress since.
+    await server.loop.run { accepted.value!.send(Bytes([UInt8](repeating: 0, count: 8 << 20))) }
+    let (sent, pending, stuck) = await server.loop.run {
+      (accepted.value!.bytesSent, accepted.value!.pendingByteCount, accepted.value!.lastProgress)
+    }
+    #expect(sent + UInt64(pending) == 8 << 20)
+    #expect(pending > 0)
+    #expect(stuck > received)
+    #expect(await server.loop.run { accepted.value!.lastProgress } == stuck)
+    #expect(peer.read(8 << 20).count == 8 << 20)
+    while await server.loop.run({ accepted.value!.pendingByteCount }) > 0 { await Task.yield() }
+    #expect(await server.loop.run { accepted.value!.lastProgress } > stuck)
+  }
+
+  @Test func `a handler that comes after the end is told of it`() async throws {
+    let loop = try EventLoop.start(name: "test")
+    let server = try await TestServer { _, _ in }
+    let box = LoopBox<Connection?>(nil)
+    await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+      loop.execute {
+        Connector.connect(to: server.endpoint, on: loop, timeout: .seconds(10)) { result in
+          if case .success(let connection) = result { box.value = connection }
+          continuation.resume()
+        }
+      }
+    }
+    loop.stop()
+    let reason = await withCheckedContinuation { (continuation: CheckedContinuation<CloseReason, Never>) in
+      loop.execute {
+        let recorder = Recorder()
+        recorder.onClosed = { continuation.resume(returning: $1) }
+        box.value?.handler = recorder
+      }
+    }
+    #expect(reason == .loopStopped)
   }
 
   @Test func `stopping the loop closes its connections and tells their owners`() async throws {

@@ -1,7 +1,8 @@
 import Glibc
-@testable import LogsTransport
 import LogsWire
 import Testing
+
+@testable import LogsTransport
 
 @Suite struct ConnectorTests {
   private func failure(
@@ -64,7 +65,8 @@ import Testing
   }
 
   /// Connects to a host that has `addresses`; the peer that was reached, or the failure.
-  private func connect(toOneOf addresses: [(host: String, port: UInt16)]) async throws -> Result<String, TransportError> {
+  private func connect(toOneOf addresses: [(host: String, port: UInt16)]) async throws -> Result<String, TransportError>
+  {
     let loop = try EventLoop.start(name: "client")
     defer { loop.stop() }
     return await withCheckedContinuation { continuation in
