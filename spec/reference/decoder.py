@@ -16,6 +16,7 @@ KIB, MIB = 1024, 1024 * 1024
 HANDSHAKE_BODY_MAX, CONTROL_MAX, FRAME_LIMIT_MIN = 8 * KIB, MIB, 2 * MIB + 4096
 BATCH_MAX, RAW_MAX, ENTRIES_MAX, MESSAGE_MAX, COLUMNS_MAX = 2 * MIB, 4 * MIB, 65536, MIB, 64
 VALUES_MAX, DEPTH_MAX, ATTRIBUTES_MAX = 256, 8, 64 * KIB
+NUMBER_MAX = 2**63 - 1  # of sequence numbers and batch numbers
 
 
 class Refused(Exception):
@@ -123,14 +124,14 @@ def decode_body(header, body):
         message = {"type": None, "number": header.type, "id": header.id, "flags": header.flags, "control": control}
     else:
         message = {"type": TYPES[header.type], "id": header.id, "flags": header.flags}
-        message.update(decode_control(TYPES[header.type], control))
+        message.update(decode_control(TYPES[header.type], control, header.id))
     message["batch"] = body[header.control_length:]
     return message
 
 
 # 2. Control part and extensions --------------------------------------------------------------------------------------
 
-def decode_control(type, control):
+def decode_control(type, control, id):
     error = "bad_request" if type in REQUESTS else "protocol_violation"
     r = Reader(control, "control", error)
     message = {}
@@ -144,7 +145,7 @@ def decode_control(type, control):
         else:
             message[field] = getattr(r, form)()
     message["extensions"] = decode_extensions(r, type)
-    for broken, reason in rules(type, message):
+    for broken, reason in rules(type, {"id": id, **message}):
         if broken:
             raise Refused("values", reason, error)
     return message
@@ -261,11 +262,13 @@ def rules(type, m):
     if type in ("ERROR", "GOAWAY", "COMPLETE"):
         yield len(m["text"]) > 1024, "text is longer than 1,024 bytes"
     if type in ("APPEND", "COMPLETE"):
-        yield not 1 <= m["floor"] <= m["number"], "number is 0, or floor not 1 to number"
+        yield not 1 <= m["floor"] <= m["number"] <= NUMBER_MAX, "number is not 1 to 2^63 - 1, or floor not 1 to number"
         yield bad_name(m["stream"]), "not a stream name that clients may append to"
     if type == "ACK":
         yield m["appends"] < 1, "appends is 0"
         yield m["firstSequence"] < 1 or m["count"] < m["appends"], "firstSequence is 0, or count below appends"
+        yield m["firstSequence"] + m["count"] - 1 > NUMBER_MAX, "the last number is above 2^63 - 1"
+        yield m["id"] + m["appends"] > 1 << 32, "the ids of the run are above 32 bits"
     if type == "FOLLOW":
         yield m["start"] > 4, "unknown start"
         yield m["followFlags"] & 0xE0, "flags 5 to 7 must be zero"
@@ -283,7 +286,7 @@ def rules(type, m):
     if type == "STREAM":
         yield bad_name(m["stream"], own=True), "not a stream name"
     if type in ("BATCH", "SKIP"):
-        yield not 1 <= m["from"] <= m["to"], "from is 0 or above to"
+        yield not 1 <= m["from"] <= m["to"] <= NUMBER_MAX, "from is 0 or above to, or to above 2^63 - 1"
     if type == "LIST":
         yield not 1 <= m["limit"] <= 1000, "limit is not 1 to 1,000"
         yield m["pattern"] and bad_name(m["pattern"], own=True, also=b"*?"), "not a pattern"
@@ -349,8 +352,8 @@ def decode_batch(data, stream=None, incarnation=None):
     else:
         if xxh3(data[8:40], xxh3(stream, incarnation)) != b["serverCheck"]:
             r.refuse("serverCheck is wrong")
-        if b["firstSequence"] < 1 or b["firstSequence"] + b["span"] - 1 >= 1 << 64:
-            r.refuse("firstSequence is 0, or the last number needs more than 64 bits")
+        if b["firstSequence"] < 1 or b["firstSequence"] + b["span"] - 1 > NUMBER_MAX:
+            r.refuse("firstSequence is 0, or the last number is above 2^63 - 1")
         if b["span"] < b["count"] or b["span"] > b["count"] and not b["flags"] & SPARSE:
             r.refuse("span is not count")
     if b["codec"] == 2:

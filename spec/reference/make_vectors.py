@@ -264,6 +264,7 @@ for name, of, reason, others in [
     ("welcome-frame-limit", "welcome", "frameLimit is below 2 MiB + 4,096", dict(frameLimit=0)),
     ("error-text-1025", "error", "text is longer than 1,024 bytes", dict(text=b"x" * 1025)),
     ("append-number-0", "append", "number is 0", dict(number=0, floor=0)),
+    ("append-number-64-bits", "append", "number is above 2^63 - 1", dict(number=2**63)),
     ("append-floor-0", "append", "floor is 0", dict(floor=0)),
     ("append-floor-above", "append", "floor is above number", dict(floor=4)),
     ("append-stream-empty", "append", "the stream's name is empty", dict(stream=b"")),
@@ -279,6 +280,8 @@ for name, of, reason, others in [
     ("ack-appends-0", "ack", "appends is 0", dict(appends=0)),
     ("ack-count", "ack", "count is below appends: every batch has an entry", dict(count=1)),
     ("ack-first-0", "ack", "firstSequence is 0", dict(firstSequence=0)),
+    ("ack-ids", "ack", "the ids of the run are above 32 bits", dict(appends=2**32 - 4, count=2**33)),
+    ("ack-last", "ack", "the last number is above 2^63 - 1", dict(count=2**63 - 1)),
     ("follow-start-5", "follow", "unknown start", dict(start=5)),
     ("follow-flags", "follow", "flags bit 5 must be zero", dict(followFlags=0x20)),
     ("follow-no-selector", "follow", "selectorCount is 0", dict(selectors=[])),
@@ -294,6 +297,8 @@ for name, of, reason, others in [
     ("follow-cursor-name", "follow", "a cursor for a pattern", dict(cursors=[(b"*", 1, 1)])),
     ("batch-from-0", "batch", "from is 0", {"from": 0}),
     ("batch-from-above-to", "batch", "from is above to", {"from": 103}),
+    ("batch-to-64-bits", "batch", "to is above 2^63 - 1", {"to": 2**63}),
+    ("skip-to-64-bits", "skip", "to is above 2^63 - 1", {"to": 2**64 - 1}),
     ("skip-from-0", "skip", "from is 0", {"from": 0}),
     ("skip-from-above-to", "skip", "from is above to", {"to": 0}),
     ("list-limit-0", "list", "limit is 0", dict(limit=0)),
@@ -532,7 +537,7 @@ valid("numbered-complete", "the entry that seals a stream", batch(
     1, t(TIME) + text(b"done") + column(7, 1, b"\2", "kind"), times=[TIME], numbered=(STREAM, INCARNATION, 103, TIME)), KIND)
 valid("numbered-kind-unknown", "a kind of a later version, which is read as log",
       batch(1, text(b"a") + column(7, 1, b"\x09", "kind"), numbered=(STREAM, INCARNATION, 1, TIME)), KIND)
-valid("numbered-last-number", "the last number that there is", batch(1, text(b"a"), numbered=(STREAM, INCARNATION, 2**64 - 1, TIME)), KIND)
+valid("numbered-last-number", "the last number that there is", batch(1, text(b"a"), numbered=(STREAM, INCARNATION, 2**63 - 1, TIME)), KIND)
 
 PLACE = (STREAM, INCARNATION, 11, TIME)
 for name, reason, pieces in [
@@ -541,7 +546,9 @@ for name, reason, pieces in [
     ("other-incarnation", "the batch is of another incarnation", batch(**A, numbered=(STREAM, 1, 11, TIME))),
     ("check", "check is wrong", batch(**A, numbered=PLACE, changes=dict(check=1))),
     ("first-0", "firstSequence is 0", batch(**A, numbered=(STREAM, INCARNATION, 0, TIME))),
-    ("past-last-number", "the last number needs more than 64 bits",
+    ("past-last-number", "the last number is above 2^63 - 1",
+     batch(2, text(b"a", b"b"), numbered=(STREAM, INCARNATION, 2**63 - 1, TIME))),
+    ("wraps", "the last number needs more than 64 bits",
      batch(2, text(b"a", b"b"), numbered=(STREAM, INCARNATION, 2**64 - 1, TIME))),
     ("span", "span is not count, and the batch is not sparse", batch(**A, numbered=PLACE + (2,))),
     ("span-0", "span is 0", batch(**A, numbered=PLACE + (0,))),
