@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 """Runs the reference decoder over every vector. Valid ones must decode to the text beside them and, where the bytes are not a
-choice of the compressor, encode to the same bytes again; invalid ones must be refused in the step and with the error they name."""
+choice of the compressor, encode to the same bytes again; invalid ones must be refused in the step and with the error they name.
+The examples in wire.md must be the bytes of the vectors they name."""
 import os
+import re
 import sys
 
 from decoder import MIB, Refused, decode_batch, decode_frame, decode_vector, decompress, read_vector, Reader
@@ -48,5 +50,11 @@ for folder, check in (("valid", check_valid), ("invalid", check_invalid)):
             passed, failed = (passed, failed + 1) if problem else (passed + 1, failed)
             if problem:
                 print(f"{folder}/{name} {problem}")
+with open(os.path.join(ROOT, "..", "wire.md"), encoding="utf-8") as file:
+    for name, digits in re.findall(r"\(vectors/([a-z0-9/-]+\.hex)\):\n\n```\n([0-9a-f\s]+)```", file.read()):
+        same = read_vector(os.path.join(ROOT, name))[1] == bytes.fromhex(digits)
+        passed, failed = passed + same, failed + (not same)
+        if not same:
+            print(f"the example in wire.md is not {name}")
 print(f"{passed} passed, {failed} failed")
 sys.exit(1 if failed or not passed else 0)
