@@ -190,7 +190,7 @@ final class SegmentWriter: @unchecked Sendable {
     while try statement.step() {
       visit(
         StreamInfo(
-          id: statement.integer(0), name: StreamName(server: statement.text(1)),
+          id: statement.integer(0), name: StreamName(stored: statement.text(1)),
           incarnation: Incarnation(statement.bits(2)), head: statement.bits(4) &- 1,
           isSealed: statement.integer(3) == SegmentSchema.StreamState.sealed.rawValue, entryCount: statement.bits(5),
           storedByteCount: statement.bits(6), lastReceived: statement.integer(7)))
