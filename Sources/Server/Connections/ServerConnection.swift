@@ -52,7 +52,16 @@ final class ServerConnection {
   private func send(_ frame: OutgoingFrame?) {
     guard let frame else { return }
     connection.send(frame.head, sharing: frame.batches)
+    // Batches stop at the watermark; answers do not, so a peer that asks and never reads would fill the memory.
+    let limit = desk.settings.outputByteCountMax + Limits.batchStoredByteCountMax + Self.unreadByteCountMax
+    if connection.pendingByteCount > limit, connection.isOpen {
+      desk.log("connection \(id) (\(connection.peer)) ends: \(Self.unreadByteCountMax) bytes of answers wait unread")
+      connection.close()
+    }
   }
+
+  /// Answers that a peer may leave unread.
+  private static let unreadByteCountMax = 8 << 20
 
   private func closeLingering() { connection.closeLingering(for: .seconds(2)) }
 }
@@ -87,6 +96,7 @@ extension ServerConnection: ConnectionHandler {
       return connection.close()
     }
     perform(session.tick(now: now))
+    for id in subscriptions.keys.sorted() { subscriptions[id]?.tick() }
   }
 
   /// The server stops: finishes what the client has begun, then closes.
@@ -165,11 +175,18 @@ extension ServerConnection {
   /// Whether a batch may be sent on a subscription now. If the socket is what is full, the subscription is resumed when it
   /// has room; credit resumes it by itself.
   func canDeliver(_ id: UInt32) -> Bool {
-    guard session.hasCredit(id) else { return false }
+    session.creditLeft(id) > 0 && hasRoom(for: id)
+  }
+
+  /// Whether the socket has room. If not, the subscription is resumed when it has.
+  func hasRoom(for id: UInt32) -> Bool {
     guard connection.isAboveHighWatermark else { return true }
     if !blocked.contains(id) { blocked.append(id) }
     return false
   }
+
+  /// Stored bytes that may still be sent on a subscription.
+  func creditLeft(_ id: UInt32) -> Int { session.creditLeft(id) }
 
   func deliver(_ id: UInt32, _ range: BatchRange, batches: Bytes) {
     desk.counters.deliveredEntries.add(Int(range.to - range.from) + 1)
