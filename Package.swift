@@ -45,6 +45,7 @@ let package = Package(
       name: "CEvent", path: "Sources/CEvent", pkgConfig: "libevent_pthreads", providers: [.apt(["libevent-dev"])]),
     .systemLibrary(
       name: "CSQLite", path: "Sources/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(name: "CSystem", path: "Sources/CSystem"),
     .systemLibrary(
       name: "CXXHash", path: "Sources/CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
     .systemLibrary(
@@ -52,7 +53,7 @@ let package = Package(
 
     library("Wire", uses: ["CXXHash", "CZstd"]),
     library("Transport", uses: ["CEvent", "LogsWire"]),
-    library("Store", uses: ["CSQLite", "LogsWire"]),
+    library("Store", uses: ["CSQLite", "CSystem", "LogsWire"]),
     library("Server", uses: ["LogsWire", "LogsTransport", "LogsStore"]),
     library("Client", uses: ["LogsWire", "LogsTransport"]),
     library("CLI", uses: ["LogsClient", "LogsWire"]),

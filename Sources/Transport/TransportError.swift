@@ -15,7 +15,6 @@ package struct TransportError: Error, Hashable, Sendable, CustomStringConvertibl
     case reset
     case timedOut
     case outOfDescriptors
-    case cancelled
     case loopStopped
     case system
   }
@@ -31,9 +30,9 @@ package struct TransportError: Error, Hashable, Sendable, CustomStringConvertibl
   }
 
   /// `what` failed because of `cause`; the code follows from the cause.
-  init(_ what: String, cause: SystemError, advice: String? = nil) {
+  init(_ what: String, cause: SystemError, advice: String? = nil, code: Code? = nil) {
     let message = "\(what): \(cause)"
-    self.init(Code(cause), advice.map { "\(message); \($0)" } ?? message, cause: cause)
+    self.init(code ?? Code(cause), advice.map { "\(message); \($0)" } ?? message, cause: cause)
   }
 
   package var description: String { message }
@@ -41,10 +40,11 @@ package struct TransportError: Error, Hashable, Sendable, CustomStringConvertibl
   /// Whether the same call may succeed later without a change of settings.
   package var isRetryable: Bool {
     switch code {
-    case .invalidEndpoint, .unsupported, .pathTooLong, .addressNotAvailable, .permissionDenied, .cancelled,
-      .loopStopped:
-      false
-    case .addressInUse, .nameNotFound, .refused, .unreachable, .reset, .timedOut, .outOfDescriptors, .system: true
+    case .invalidEndpoint, .unsupported, .pathTooLong, .permissionDenied, .loopStopped: false
+    // For a client this means that all local ports are in use.
+    case .addressNotAvailable, .addressInUse, .nameNotFound, .refused, .unreachable, .reset, .timedOut,
+      .outOfDescriptors, .system:
+      true
     }
   }
 }

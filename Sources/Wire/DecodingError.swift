@@ -4,14 +4,19 @@ public struct DecodingError: Error, Hashable, Sendable, CustomStringConvertible 
   public let reason: String
   /// Where, in bytes from the start of what was being decoded.
   public let offset: Int
+  /// Whether it may be right in a later version: an unknown format, codec or flag. A retry brings the same.
+  package let isUnsupported: Bool
 
-  package init(_ reason: String, at offset: Int) {
+  package init(_ reason: String, at offset: Int, isUnsupported: Bool = false) {
     self.reason = reason
     self.offset = offset
+    self.isUnsupported = isUnsupported
   }
 
   /// The same error, its offset counted from `distance` bytes earlier.
-  package func moved(by distance: Int) -> DecodingError { DecodingError(reason, at: offset + distance) }
+  package func moved(by distance: Int) -> DecodingError {
+    DecodingError(reason, at: offset + distance, isUnsupported: isUnsupported)
+  }
 
   public var description: String { "\(reason) (at byte \(offset))" }
 }

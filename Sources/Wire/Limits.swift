@@ -23,6 +23,11 @@ package enum Limits {
   package static let tokenByteCountMax = 4096
   package static let errorTextByteCountMax = 1024
   package static let completionTextByteCountMax = 1024
+  /// What a `text` can hold: STATUS has no limit of its own.
+  package static let factTextByteCountMax = Int(UInt16.max)
+
+  /// Sequence numbers and batch numbers fit signed integers, and no sum of one and a count may wrap.
+  package static let numberMax = UInt64(Int64.max)
 
   // Frames
   /// The largest control part.
@@ -41,4 +46,6 @@ package enum Limits {
   // Followers
   package static let selectorCountMax = 1024
   package static let listingStreamCountMax = 1000
+  /// LIST and STAT in flight on a connection: the server builds each answer in memory.
+  package static let questionCountMax = 64
 }

@@ -10,9 +10,15 @@ public struct StreamName: Hashable, Sendable, Comparable, CustomStringConvertibl
     self.text = text
   }
 
+  /// A name that was checked before it was stored.
+  package init(stored text: String) { self.text = text }
+
   /// A name of the server's own, which begins with `$`.
   package init(server text: String) throws(NameError) {
-    try Self.check(String(text.dropFirst()), what: "stream name", limit: Limits.streamNameByteCountMax - 1, also: [])
+    // Bytes, not characters: `$` and the combining marks behind it are one character.
+    guard text.utf8.first == UInt8(ascii: "$") else { throw NameError("a name of the server's own begins with '$'") }
+    try Self.check(
+      String(text.unicodeScalars.dropFirst()), what: "stream name", limit: Limits.streamNameByteCountMax, also: [])
     self.text = text
   }
 
@@ -48,9 +54,16 @@ public struct StreamName: Hashable, Sendable, Comparable, CustomStringConvertibl
     }
   }
 
-  /// `text` without control characters, so that an error about it stays one line.
+  /// `text` without control characters and line separators, so that an error about it stays one line and harmless on a terminal.
   private static func printable(_ text: String) -> String {
-    String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7f ? "\u{FFFD}" : $0 }))
+    String(String.UnicodeScalarView(text.unicodeScalars.map { isPrintable($0) ? $0 : "\u{FFFD}" }))
+  }
+
+  private static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.value {
+    case 0..<0x20, 0x7f..<0xa0, 0x2028, 0x2029: false
+    default: true
+    }
   }
 }
 

@@ -131,21 +131,6 @@ import Testing
     #expect(await probe.isOnLoop)
     #expect(await probe.sumAfterTimer() == 7)
   }
-
-  @Test func `signals arrive on the loop`() async throws {
-    let loop = try EventLoop.start(name: "test")
-    defer { loop.stop() }
-    await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
-      loop.execute {
-        var watch: SignalWatch?
-        watch = loop.onSignal(SIGHUP) {
-          watch?.cancel()
-          continuation.resume()
-        }
-        kill(getpid(), SIGHUP)
-      }
-    }
-  }
 }
 
 /// An actor on a loop, as servers and clients have them.

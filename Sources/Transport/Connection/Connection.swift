@@ -16,8 +16,10 @@ package final class Connection: LoopMember {
   package let loop: EventLoop
   /// The other side, for messages: `127.0.0.1:5647`, `unix socket of process 12`.
   package let peer: String
-  /// Told what happens. Nothing is read before there is one.
-  package var handler: (any ConnectionHandler)? { didSet { startReading() } }
+  /// Told what happens. While there is none, nothing is read.
+  package var handler: (any ConnectionHandler)? {
+    didSet { handlerChanged() }
+  }
 
   package internal(set) var bytesReceived: UInt64 = 0
   package internal(set) var bytesSent: UInt64 = 0
@@ -41,6 +43,8 @@ package final class Connection: LoopMember {
   var isDirty = false
   /// Whether the socket is full; then nothing is written before it has room.
   var isWaitingToWrite = false
+  /// Whether the time to tell a handler about the close has come.
+  private var isCloseDue = false
   private var memberID: UInt64 = 0
 
   enum Phase {
@@ -55,9 +59,7 @@ package final class Connection: LoopMember {
   package convenience init(
     adopting socket: AcceptedSocket, on loop: EventLoop, userTimeout: Duration = TCPOptions.userTimeout
   ) {
-    let descriptor = socket.take()
-    let peer = SocketAddress.peerDescription(of: descriptor.number)
-    self.init(descriptor: descriptor, peer: peer, loop: loop, userTimeout: userTimeout)
+    self.init(descriptor: socket.take(), peer: socket.peer, loop: loop, userTimeout: userTimeout)
   }
 
   init(descriptor: consuming Descriptor, peer: String, loop: EventLoop, userTimeout: Duration) {
@@ -131,7 +133,7 @@ package final class Connection: LoopMember {
 
   // MARK: Input
 
-  /// Leaves further input with the system, so that the peer has to wait.
+  /// Leaves further input with the system, so that the peer has to wait. Meanwhile it is not noticed when the peer goes.
   package func pauseReading() {
     loop.requireOnLoop()
     isReadingPaused = true
@@ -169,8 +171,20 @@ package final class Connection: LoopMember {
 
   func announceClosed() {
     guard case .closed(let reason) = phase else { preconditionFailure("only what has closed is announced") }
-    handler?.closed(self, reason: reason)
-    handler = nil
+    isCloseDue = true
+    guard let handler else { return }
+    self.handler = nil
+    handler.closed(self, reason: reason)
+  }
+
+  private func handlerChanged() {
+    loop.requireOnLoop()
+    switch phase {
+    case .open: if handler == nil { readEvent?.remove() } else { startReading() }
+    case .lingering: break
+    // Whoever comes too late is told as well.
+    case .closed: if isCloseDue, handler != nil { loop.announceLater(self) }
+    }
   }
 
   func loopStops() { finish(.loopStopped) }

@@ -4,9 +4,14 @@ internal import Synchronization
 /// A socket that a listener has accepted and no connection owns yet. It can be handed to any loop; if nobody takes it, it
 /// is closed.
 package final class AcceptedSocket: Sendable {
+  /// The other side, for messages and limits: `127.0.0.1:41234`, `unix socket of process 12`.
+  package let peer: String
   private let number: Atomic<Int32>
 
-  init(_ descriptor: consuming Descriptor) { number = Atomic(descriptor.release()) }
+  init(_ descriptor: consuming Descriptor, peer: String) {
+    self.peer = peer
+    number = Atomic(descriptor.release())
+  }
 
   deinit { if let descriptor = takeIfThere() { _ = consume descriptor } }
 

@@ -50,7 +50,9 @@ struct Binding: ~Copyable {
       try socket.listen(backlog: backlog)
       return Binding(socket: socket, endpoint: endpoint, file: SocketFile(path: path))
     } catch {
-      throw TransportError("cannot listen on \(endpoint)", cause: error, advice: advice(error, path: path))
+      throw TransportError(
+        "cannot listen on \(endpoint)", cause: error, advice: advice(error, path: path),
+        code: error.number == ENOENT ? .addressNotAvailable : nil)
     }
   }
 

@@ -7,6 +7,7 @@ package final class ConnectAttempt: LoopMember {
   private let endpoint: Endpoint
   private let loop: EventLoop
   private let userTimeout: Duration
+  private let resolve: Resolve
   /// nil once the outcome is known.
   private var completion: ((Result<Connection, TransportError>) -> Void)?
   private var deadline: LoopTimer?
@@ -18,13 +19,15 @@ package final class ConnectAttempt: LoopMember {
   private var memberID: UInt64 = 0
 
   init(
-    endpoint: Endpoint, loop: EventLoop, timeout: Duration, userTimeout: Duration,
+    endpoint: Endpoint, loop: EventLoop, timeout: Duration, userTimeout: Duration = TCPOptions.userTimeout,
+    resolve: @escaping Resolve = ConnectAttempt.resolve,
     completion: @escaping (Result<Connection, TransportError>) -> Void
   ) {
     loop.requireOnLoop()
     self.endpoint = endpoint
     self.loop = loop
     self.userTimeout = userTimeout
+    self.resolve = resolve
     self.completion = completion
     memberID = loop.join(self)
     deadline = loop.schedule(after: timeout) { [weak self] in self?.timedOut(timeout) }
@@ -46,9 +49,16 @@ package final class ConnectAttempt: LoopMember {
 
   // MARK: Addresses
 
+  /// Finds the addresses of a host and port, best first, on a thread that may block.
+  typealias Resolve = @Sendable (String, UInt16) throws(TransportError) -> [SocketAddress]
+
+  private static func resolve(host: String, port: UInt16) throws(TransportError) -> [SocketAddress] {
+    try SocketAddress.resolve(host: host, port: port)
+  }
+
   private func lookUp() {
     // The attempt does not leave its thread: what comes back finds it among the loop's members, or finds it gone.
-    let (endpoint, loop, memberID) = (endpoint, loop, memberID)
+    let (loop, memberID, resolve) = (loop, memberID, resolve)
     let answer: @Sendable (Result<[SocketAddress], TransportError>) -> Void = { result in
       loop.execute { (loop.member(memberID) as? ConnectAttempt)?.lookedUp(result) }
     }
@@ -61,7 +71,7 @@ package final class ConnectAttempt: LoopMember {
       if case .success = numeric { return answer(numeric) }
       do throws(TransportError) {
         let thread = try startThread {
-          answer(Self.result { () throws(TransportError) in try SocketAddress.resolve(host: host, port: port) })
+          answer(Self.result { () throws(TransportError) in try resolve(host, port) })
         }
         pthread_detach(thread)
       } catch {

@@ -4,7 +4,7 @@ internal import LogsWire
 
 /// A socket that accepts connections. Bound to its loop's thread; what it accepts may go to any loop.
 package final class Listener: LoopMember {
-  /// How long nothing is accepted after the process has run out of descriptors or memory.
+  /// How long nothing is accepted after accepting has failed, mostly for want of descriptors.
   package static let pauseDuration = Duration.milliseconds(100)
   package static let backlog: Int32 = 1024
   /// Connections accepted in one turn, so that a flood of them leaves time for those that are there.
@@ -29,7 +29,7 @@ package final class Listener: LoopMember {
   ///
   /// - Parameters:
   ///   - backlog: how many connections may wait to be accepted.
-  ///   - notice: told each time accepting is paused because the process has no descriptors left.
+  ///   - notice: told each time accepting has failed and is paused, mostly for want of descriptors.
   ///   - accept: called on the loop with each connection.
   package static func listen(
     on endpoint: Endpoint, loop: EventLoop, backlog: Int32 = backlog,
@@ -91,18 +91,20 @@ package final class Listener: LoopMember {
   private func acceptWaiting() {
     for _ in 0..<Self.acceptCountMax {
       guard let number = socket?.number, let accept else { return }
-      let accepted = logs_accept(number)
-      if accepted >= 0 {
-        accept(AcceptedSocket(Descriptor(adopting: accepted)))
-        continue
+      let accepted: AcceptedSocket
+      do throws(SystemError) {
+        accepted = try SocketAddress.accept(from: number)
+      } catch {
+        switch error.number {
+        case EAGAIN: return
+        // accept(2): what became of a connection before it was accepted is no error of the listener.
+        case EINTR, ECONNABORTED, EPERM, EPROTO, ENOPROTOOPT, EOPNOTSUPP, ENETDOWN, ENETUNREACH, EHOSTDOWN,
+          EHOSTUNREACH, ENONET:
+          continue
+        default: return pauseAccepting(error)
+        }
       }
-      let error = SystemError.last
-      switch error.number {
-      case EMFILE, ENFILE, ENOBUFS, ENOMEM: return pauseAccepting(error)
-      case EAGAIN: return
-      // accept(2): errors of a connection that ended before it was accepted are no errors of the listener.
-      default: continue
-      }
+      accept(accepted)
     }
   }
 
@@ -115,6 +117,7 @@ package final class Listener: LoopMember {
     }
     notice?(
       TransportError(
-        "connections to \(endpoint) wait", cause: error, advice: "raise the limit on open files (ulimit -n)"))
+        "connections to \(endpoint) wait to be accepted", cause: error,
+        advice: TransportError.Code(error) == .outOfDescriptors ? "raise the limit on open files (ulimit -n)" : nil))
   }
 }

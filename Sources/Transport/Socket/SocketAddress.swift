@@ -75,13 +75,15 @@ struct SocketAddress: Sendable {
     do throws(SystemError) { return try local(of: descriptor).family } catch { return AF_UNSPEC }
   }
 
-  /// The other side of a connected socket, for messages.
-  static func peerDescription(of descriptor: Int32) -> String {
+  /// The next connection that waits at a listening socket.
+  static func accept(from descriptor: Int32) throws(SystemError) -> AcceptedSocket {
     var address = SocketAddress()
-    let status = unsafe address.withMutablePointer { unsafe getpeername(descriptor, $0, $1) }
-    guard status == 0 else { return "a peer that has gone" }
-    guard address.family == AF_UNIX else { return address.description }
-    return "unix socket of process \(logs_peer_process(descriptor))"
+    let number = unsafe address.withMutablePointer { unsafe logs_accept(descriptor, $0, $1) }
+    guard number >= 0 else { throw .last }
+    // The peers of Unix sockets have no address.
+    let peer =
+      address.family == AF_UNIX ? "unix socket of process \(logs_peer_process(number))" : address.description
+    return AcceptedSocket(Descriptor(adopting: number), peer: peer)
   }
 
   /// The port of a TCP address.

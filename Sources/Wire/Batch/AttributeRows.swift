@@ -18,16 +18,32 @@ enum AttributeRows {
 
 extension AttributeRows {
   static func write(keysOf attributes: [Attribute], into writer: inout ByteWriter) {
-    for attribute in attributes { write(Array(attribute.key.utf8), into: &writer) }
+    for attribute in attributes { write(attribute.key, into: &writer) }
   }
 
   static func write(valuesOf attributes: [Attribute], into writer: inout ByteWriter) {
     for attribute in attributes { write(attribute.value, into: &writer) }
   }
 
-  private static func write(_ bytes: [UInt8], into writer: inout ByteWriter) {
-    writer.append(varint: UInt64(bytes.count))
-    writer.append(unsafe bytes.span.bytes)
+  private static func write(_ text: String, into writer: inout ByteWriter) {
+    writer.append(varint: UInt64(text.utf8.count))
+    writer.append(utf8: text)
+  }
+
+  /// Whether lists and maps nest deeper than a batch may hold. Asked before writing, which recurses: the caller's values may
+  /// be of any depth.
+  static func isTooDeep(_ attributes: [Attribute]) -> Bool {
+    attributes.contains { isTooDeep($0.value, depth: 0) }
+  }
+
+  private static func isTooDeep(_ value: AttributeValue, depth: Int) -> Bool {
+    switch value {
+    case .empty, .string, .boolean, .integer, .double, .bytes: false
+    case .list(let values):
+      depth == Limits.attributeDepthMax || values.contains { isTooDeep($0, depth: depth + 1) }
+    case .map(let members):
+      depth == Limits.attributeDepthMax || members.contains { isTooDeep($0.value, depth: depth + 1) }
+    }
   }
 
   private static func write(_ value: AttributeValue, into writer: inout ByteWriter) {
@@ -35,7 +51,7 @@ extension AttributeRows {
     case .empty: writer.append(Tag.empty)
     case .string(let text):
       writer.append(Tag.string)
-      write(Array(text.utf8), into: &writer)
+      write(text, into: &writer)
     case .boolean(let flag):
       writer.append(Tag.boolean)
       writer.append(flag ? 1 : 0)
@@ -53,7 +69,7 @@ extension AttributeRows {
       writer.append(Tag.map)
       writer.append(varint: UInt64(members.count))
       for member in members {
-        write(Array(member.key.utf8), into: &writer)
+        write(member.key, into: &writer)
         write(member.value, into: &writer)
       }
     case .bytes(let bytes):
@@ -166,9 +182,11 @@ extension AttributeRows {
 
   static func attributes(keys: [String], values row: RawSpan) throws(DecodingError) -> [Attribute] {
     var reader = ByteReader(row)
+    var budget = Limits.attributeCountMax
     var attributes: [Attribute] = []
     attributes.reserveCapacity(keys.count)
-    for key in keys { attributes.append(Attribute(key, try value(&reader, of: row))) }
+    for key in keys { attributes.append(Attribute(key, try value(&reader, of: row, depth: 0, budget: &budget))) }
+    if !reader.isAtEnd { throw DecodingError("attribute values have bytes behind the last one", at: reader.offset) }
     return attributes
   }
 
@@ -177,8 +195,16 @@ extension AttributeRows {
     return unsafe row.extracting(range).withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) }
   }
 
-  private static func value(_ reader: inout ByteReader, of row: RawSpan) throws(DecodingError) -> AttributeValue {
+  /// Depth and budget are checked again: a reader does not rely on what another server has checked, and recursion without
+  /// a bound would be a peer's way to exhaust the stack.
+  private static func value(
+    _ reader: inout ByteReader, of row: RawSpan, depth: Int, budget: inout Int
+  ) throws(DecodingError) -> AttributeValue {
     let start = reader.offset
+    budget -= 1
+    if budget < 0 {
+      throw DecodingError("an entry's attributes hold more than \(Limits.attributeCountMax) values", at: start)
+    }
     switch try reader.u8() {
     case Tag.empty: return .empty
     case Tag.string: return .string(try string(&reader, of: row))
@@ -186,14 +212,18 @@ extension AttributeRows {
     case Tag.integer: return .integer(try reader.zigzag())
     case Tag.double: return .double(Double(bitPattern: try reader.u64()))
     case Tag.list:
+      try checkDepth(depth + 1, at: start)
       var values: [AttributeValue] = []
-      for _ in 0..<(try reader.length()) { values.append(try value(&reader, of: row)) }
+      for _ in 0..<(try reader.length()) {
+        values.append(try value(&reader, of: row, depth: depth + 1, budget: &budget))
+      }
       return .list(values)
     case Tag.map:
+      try checkDepth(depth + 1, at: start)
       var members: [Attribute] = []
       for _ in 0..<(try reader.length()) {
         let key = try string(&reader, of: row)
-        members.append(Attribute(key, try value(&reader, of: row)))
+        members.append(Attribute(key, try value(&reader, of: row, depth: depth + 1, budget: &budget)))
       }
       return .map(members)
     case Tag.bytes: return .bytes(Bytes(copying: row.extracting(try reader.range(try reader.length()))))

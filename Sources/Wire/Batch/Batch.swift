@@ -13,6 +13,16 @@ package struct Batch: Sendable {
     self.bytes = bytes[0..<header.batchByteCount]
   }
 
+  /// Takes the batch that `bytes` is, as in an APPEND.
+  ///
+  /// - Throws: `DecodingError` when the header breaks a rule or bytes follow the batch.
+  package init(wholeOf bytes: Bytes) throws(DecodingError) {
+    try self.init(startOf: bytes)
+    if self.bytes.count != bytes.count {
+      throw DecodingError("\(bytes.count - self.bytes.count) bytes follow the batch", at: self.bytes.count)
+    }
+  }
+
   package init(header: BatchHeader, bytes: Bytes) {
     self.header = header
     self.bytes = bytes

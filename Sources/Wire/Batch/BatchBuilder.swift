@@ -42,12 +42,17 @@ package struct BatchBuilder: ~Copyable {
     var message = entry.message
     var attributes = entry.attributes
     if message.count > Limits.messageByteCountMax {
+      // An entry that is passed on may have the mark already; no key comes twice.
+      attributes.removeAll { $0.key == "logs.truncated" }
       attributes.append(Attribute("logs.truncated", .integer(Int64(message.count))))
       message = message[0..<Limits.messageByteCountMax]
     }
     keyRow.removeAll()
     valueRow.removeAll()
     if !attributes.isEmpty {
+      if AttributeRows.isTooDeep(attributes) {
+        throw InvalidEntry("attributes nest deeper than \(Limits.attributeDepthMax)")
+      }
       AttributeRows.write(keysOf: attributes, into: &keyRow)
       AttributeRows.write(valuesOf: attributes, into: &valueRow)
       try Self.check(keys: keyRow.span, values: valueRow.span)
@@ -56,7 +61,9 @@ package struct BatchBuilder: ~Copyable {
       entry.source.count > Limits.sourceByteCountMax
       ? entry.source[0..<Limits.sourceByteCountMax] : entry.source
     // Varints take up to 10 bytes; an entry has at most six of them.
-    let room = message.count + keyRow.count + valueRow.count + source.count + 64
+    // The first attributes and the first kind give every entry before a row: one byte in each of three columns.
+    let rows = (attributes.isEmpty || hasAttributes ? 0 : 2 * count) + (entry.kind == .log || hasKinds ? 0 : count)
+    let room = message.count + keyRow.count + valueRow.count + source.count + rows + 64
     if count == Limits.batchEntryCountMax || payloadByteCount + room > Self.payloadByteCountMax { return .full }
 
     times.append(zigzag: entry.time &- lastTime)
@@ -64,15 +71,26 @@ package struct BatchBuilder: ~Copyable {
     timeRange.add(entry.time)
     severities.append(entry.severity.number)
     severityMask |= 1 << UInt32(entry.severity.number)
-    sources.append(source)
+    sources.append(source.span)
     messageLengths.append(varint: UInt64(message.count))
     messages.append(message)
-    shapes.append(attributes.isEmpty ? Bytes() : Bytes(copying: keyRow.span))
-    valueLengths.append(varint: UInt64(valueRow.count))
-    values.append(valueRow)
-    hasAttributes = hasAttributes || !attributes.isEmpty
-    kinds.append(entry.kind.rawValue)
-    hasKinds = hasKinds || entry.kind != .log
+    if !attributes.isEmpty, !hasAttributes {
+      // Columns that most batches do not have are begun by the first entry that needs them.
+      let empty = Bytes()
+      shapes.append(empty.span, count: count)
+      valueLengths.append(zeros: count)
+      hasAttributes = true
+    }
+    if hasAttributes {
+      shapes.append(keyRow)
+      valueLengths.append(varint: UInt64(valueRow.count))
+      values.append(valueRow)
+    }
+    if entry.kind != .log, !hasKinds {
+      kinds.append(zeros: count)
+      hasKinds = true
+    }
+    if hasKinds { kinds.append(entry.kind.rawValue) }
     count += 1
     return .added
   }
@@ -193,30 +211,45 @@ public struct InvalidEntry: Error, Hashable, Sendable, CustomStringConvertible {
 
 /// Rows that repeat: each distinct one is kept once.
 private struct DictionaryColumn: ~Copyable {
-  private var indexOfRow: [Bytes: Int] = [:]
+  /// Where a row is in `distinct`, by its hash; two rows of one hash take this key and the next.
+  private var indexOfHash: [UInt64: Int] = [:]
   private var distinct: [Bytes] = []
   private var distinctByteCount = 0
   private var indices = ByteWriter()
-  private var last: (row: Bytes, index: Int)?
+  private var last = -1
 
   var byteCount: Int { distinctByteCount + distinct.count * 3 + indices.count + 4 }
 
-  mutating func append(_ row: Bytes) {
-    if let last, last.row == row {
-      indices.append(varint: UInt64(last.index))
-      return
+  /// Allocates only for a row that is new.
+  mutating func append(_ row: RawSpan) {
+    if last < 0 || !isRow(last, row) { last = index(of: row) }
+    indices.append(varint: UInt64(last))
+  }
+
+  mutating func append(_ row: borrowing ByteWriter) { append(row.span) }
+
+  /// Appends a row `count` times.
+  mutating func append(_ row: RawSpan, count: Int) {
+    guard count > 0 else { return }
+    append(row)
+    for _ in 1..<count { indices.append(varint: UInt64(last)) }
+  }
+
+  private func isRow(_ index: Int, _ row: RawSpan) -> Bool {
+    let known = distinct[index]
+    return known.span.isEqual(to: row)
+  }
+
+  private mutating func index(of row: RawSpan) -> Int {
+    var hash = XXH3.hash(row)
+    while let known = indexOfHash[hash] {
+      if isRow(known, row) { return known }
+      hash &+= 1
     }
-    let index: Int
-    if let known = indexOfRow[row] {
-      index = known
-    } else {
-      index = distinct.count
-      indexOfRow[row] = index
-      distinct.append(row)
-      distinctByteCount += row.count
-    }
-    indices.append(varint: UInt64(index))
-    last = (row, index)
+    indexOfHash[hash] = distinct.count
+    distinct.append(Bytes(copying: row))
+    distinctByteCount += row.byteCount
+    return distinct.count - 1
   }
 
   /// Writes the column: as a constant when there is one value, not at all when that is empty.
@@ -239,10 +272,10 @@ private struct DictionaryColumn: ~Copyable {
   }
 
   mutating func removeAll() {
-    indexOfRow.removeAll(keepingCapacity: true)
+    indexOfHash.removeAll(keepingCapacity: true)
     distinct.removeAll(keepingCapacity: true)
     distinctByteCount = 0
     indices.removeAll()
-    last = nil
+    last = -1
   }
 }

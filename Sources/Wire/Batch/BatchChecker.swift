@@ -24,9 +24,17 @@ package struct BatchChecker: ~Copyable {
   }
 
   /// Checks a batch that the server has numbered.
-  package mutating func check(numbered batch: Batch) throws(DecodingError) { try check(batch, isFromClient: false) }
+  package mutating func check(numbered batch: Batch) throws(DecodingError) {
+    if batch.header.firstSequence == 0 || batch.header.span == 0 {
+      throw DecodingError("a numbered batch has a first sequence number and a span", at: 8)
+    }
+    try check(batch, isFromClient: false)
+  }
 
   private mutating func check(_ batch: Batch, isFromClient: Bool) throws(DecodingError) {
+    if batch.bytes.count != batch.header.batchByteCount {
+      throw DecodingError("the batch has \(batch.bytes.count) bytes, its header says otherwise", at: 72)
+    }
     if !batch.hasValidCheck { throw DecodingError("the batch's check does not fit its bytes", at: 32) }
     payload.removeAll()
     try decompressor.decompress(batch, into: &payload)
@@ -112,7 +120,7 @@ enum BatchContent {
   private static func checkAttributes(
     keys: Column, values: Column, in payload: RawSpan, count: Int
   ) throws(DecodingError) {
-    var shapes: [(byteCount: Int, keyCount: Int)] = []
+    var shapes: [Shape] = []
     let dictionary = try keys.forEachDistinctRow(in: payload, count: count) { row throws(DecodingError) in
       do throws(DecodingError) {
         shapes.append((row.count, try AttributeRows.check(keys: payload.extracting(row))))
@@ -125,26 +133,49 @@ enum BatchContent {
         index throws(DecodingError) in shapeOfRow.append(index)
       }
     }
-    // A constant row of values must fit every shape of keys that occurs.
+    if values.isConstant {
+      try checkConstantValues(values, shapes: dictionary == nil ? shapes : shapeOfRow.map { shapes[$0] }, in: payload)
+      return
+    }
     var row = 0
     _ = try values.forEachDistinctRow(in: payload, count: count) { range throws(DecodingError) in
-      let rows =
-        values.isConstant ? Array(shapes.indices) : [dictionary != nil ? shapeOfRow[row] : keys.isConstant ? 0 : row]
-      for shape in rows {
-        if shapes[shape].byteCount + range.count > Limits.attributesByteCountMax {
-          throw DecodingError(
-            "an entry's attributes take \(shapes[shape].byteCount + range.count) bytes; the limit is \(Limits.attributesByteCountMax)",
-            at: range.lowerBound)
-        }
-        do throws(DecodingError) {
-          try AttributeRows.check(values: payload.extracting(range), count: shapes[shape].keyCount)
-        } catch { throw error.moved(by: range.lowerBound) }
-      }
+      try check(
+        values: range, shape: shapes[dictionary != nil ? shapeOfRow[row] : keys.isConstant ? 0 : row], in: payload)
       row += 1
     }
   }
 
-  private static func checkOffsets(of column: Column, in payload: RawSpan, header: BatchHeader) throws(DecodingError) {
+  private typealias Shape = (byteCount: Int, keyCount: Int)
+
+  /// A constant row of values must fit the keys of every entry. It is walked once: a row that is used up by n values is not
+  /// used up by another number of them, and a walk for each of 65,536 shapes would be a peer's way to burn time.
+  private static func checkConstantValues(
+    _ values: Column, shapes: [Shape], in payload: RawSpan
+  ) throws(DecodingError) {
+    guard var largest = shapes.first else { return }
+    for shape in shapes {
+      if shape.keyCount != largest.keyCount {
+        throw DecodingError("one row of values for different numbers of keys", at: values.content.lowerBound)
+      }
+      if shape.byteCount > largest.byteCount { largest = shape }
+    }
+    _ = try values.forEachDistinctRow(in: payload, count: 1) { range throws(DecodingError) in
+      try check(values: range, shape: largest, in: payload)
+    }
+  }
+
+  private static func check(values range: Range<Int>, shape: Shape, in payload: RawSpan) throws(DecodingError) {
+    if shape.byteCount + range.count > Limits.attributesByteCountMax {
+      throw DecodingError(
+        "an entry's attributes take \(shape.byteCount + range.count) bytes; the limit is \(Limits.attributesByteCountMax)",
+        at: range.lowerBound)
+    }
+    do throws(DecodingError) {
+      try AttributeRows.check(values: payload.extracting(range), count: shape.keyCount)
+    } catch { throw error.moved(by: range.lowerBound) }
+  }
+
+  static func checkOffsets(of column: Column, in payload: RawSpan, header: BatchHeader) throws(DecodingError) {
     if column.isConstant { throw column.wrongEncoding() }
     var previous: Int64 = -1
     try column.forEachInteger(in: payload, count: Int(header.count)) { offset throws(DecodingError) in

@@ -42,17 +42,24 @@ package struct BatchDecoder: ~Copyable {
       case ColumnID.attributeValues:
         guard let shapes else { throw DecodingError("attribute values without keys", at: column.content.lowerBound) }
         let rows = try column.rowRanges(in: span, count: count)
-        try Self.readAttributes(of: &entries, shapes: shapes, values: rows, in: span)
+        try Self.readAttributes(
+          of: &entries, shapes: shapes, values: rows, isConstant: column.isConstant, in: span)
       case ColumnID.kind:
         let kinds = try column.bytes(in: span, count: count)
         for index in entries.indices { entries[index].kind = Entry.Kind(rawValue: kinds[index]) ?? .log }
       case ColumnID.sequenceOffsets:
+        // Followers rely on rising numbers within the span.
+        try BatchContent.checkOffsets(of: column, in: span, header: header)
         let offsets = try column.integers(in: span, count: count)
         for index in entries.indices {
           entries[index].sequence = header.firstSequence &+ UInt64(bitPattern: offsets[index])
         }
       default: try column.checkStructure(in: span, count: count)
       }
+    }
+    let hasOffsets = columns.contains { $0.id == ColumnID.sequenceOffsets }
+    if hasOffsets != header.flags.contains(.sparse) {
+      throw DecodingError("sequence offsets are there exactly in a sparse batch", at: 42)
     }
     return entries
   }
@@ -75,17 +82,24 @@ package struct BatchDecoder: ~Copyable {
   }
 
   private static func readAttributes(
-    of entries: inout [Entry], shapes: [Range<Int>], values: [Range<Int>], in payload: RawSpan
+    of entries: inout [Entry], shapes: [Range<Int>], values: [Range<Int>], isConstant: Bool, in payload: RawSpan
   ) throws(DecodingError) {
     var keys: [String] = []
     var shape: Range<Int>?
+    // A constant row of 64 KiB, read anew for 65,536 entries, would take 4 GiB: what is the same is shared.
+    var known: [Range<Int>: [Attribute]] = [:]
     for index in entries.indices where !shapes[index].isEmpty {
+      if isConstant, let attributes = known[shapes[index]] {
+        entries[index].attributes = attributes
+        continue
+      }
       if shape != shapes[index] {
         shape = shapes[index]
         keys = try AttributeRows.keys(in: payload.extracting(shapes[index]))
       }
       entries[index].attributes = try AttributeRows.attributes(
         keys: keys, values: payload.extracting(values[index]))
+      if isConstant { known[shapes[index]] = entries[index].attributes }
     }
   }
 }

@@ -65,7 +65,8 @@ package struct BatchHeader: Hashable, Sendable {
 
   /// The batch's whole size, header included.
   package var batchByteCount: Int { Self.byteCount + Int(storedLength) }
-  package var lastSequence: UInt64 { firstSequence + UInt64(span) - 1 }
+  /// The last number covered; the first one while there is no span yet, so that no peer's header can make it trap.
+  package var lastSequence: UInt64 { span == 0 ? firstSequence : firstSequence + UInt64(span) - 1 }
 
   /// The earliest and latest effective time: an entry without a time counts with the received time.
   package var effectiveTimes: ClosedRange<Int64> {
@@ -91,16 +92,19 @@ extension BatchHeader {
     check = try reader.u64()
     let format = try reader.u8()
     if format != Self.format {
-      throw DecodingError("the batch has format \(format); this version knows format \(Self.format)", at: 40)
+      throw DecodingError(
+        "the batch has format \(format); this version knows format \(Self.format)", at: 40,
+        isUnsupported: true)
     }
     let codecValue = try reader.u8()
     guard let codec = Codec(rawValue: codecValue) else {
-      throw DecodingError("the batch has codec \(codecValue), which this version does not know", at: 41)
+      throw DecodingError(
+        "the batch has codec \(codecValue), which this version does not know", at: 41, isUnsupported: true)
     }
     self.codec = codec
     flags = Flags(rawValue: try reader.u16())
     if flags.rawValue & Flags.mustBeZero != 0 {
-      throw DecodingError("the batch has flags that this version does not know", at: 42)
+      throw DecodingError("the batch has flags that this version does not know", at: 42, isUnsupported: true)
     }
     count = try reader.u32()
     if count == 0 || count > UInt32(Limits.batchEntryCountMax) {
@@ -137,8 +141,9 @@ extension BatchHeader {
     }
     let spanIsRight = flags.contains(.sparse) ? span == 0 || span >= count : span == 0 || span == count
     if !spanIsRight { throw DecodingError("the batch spans \(span) sequence numbers with \(count) entries", at: 24) }
-    if firstSequence > UInt64.max - UInt64(span) {
-      throw DecodingError("the batch's sequence numbers overflow", at: 8)
+    // Not `lastSequence`: both are the peer's and may wrap.
+    if firstSequence > Limits.numberMax || UInt64(span) > Limits.numberMax - firstSequence + 1 {
+      throw DecodingError("the batch's sequence numbers are above 2^63 - 1", at: 8)
     }
   }
 

@@ -40,6 +40,9 @@ internal import CZstd
 
   deinit { unsafe ZSTD_freeDCtx(context) }
 
+  /// What a zstd frame begins with (RFC 8878, section 3.1.1); skippable frames begin otherwise.
+  private static let magic: [UInt8] = [0x28, 0xb5, 0x2f, 0xfd]
+
   /// Appends the payload of `batch`, which must have exactly the length that the header says.
   ///
   /// A bomb cannot take memory: the room is `rawLength`, which the header's decoding has bounded, and not a byte more.
@@ -49,9 +52,16 @@ internal import CZstd
     switch batch.header.codec {
     case .none: writer.append(batch.payload)
     case .zstdDictionary:
-      throw DecodingError("the batch needs a dictionary, which this version does not have", at: 41)
+      throw DecodingError(
+        "the batch needs a dictionary, which this version does not have", at: 41, isUnsupported: true)
     case .zstd:
       let stored = batch.payload
+      // libzstd would also take several frames, and skippable ones in which anything may hide.
+      let isOneFrame = unsafe stored.withUnsafeBytes { source in
+        unsafe source.starts(with: Self.magic)
+          && (unsafe ZSTD_findFrameCompressedSize(source.baseAddress, source.count)) == source.count
+      }
+      guard isOneFrame else { throw DecodingError("the payload is not one whole zstd frame", at: 88) }
       let before = writer.count
       let isSound = unsafe writer.append(upTo: rawLength) { room in
         unsafe stored.withUnsafeBytes { source in

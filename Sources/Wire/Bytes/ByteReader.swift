@@ -50,6 +50,14 @@ package struct ByteReader: ~Escapable {
   @_lifetime(self: copy self)
   package mutating func varint() throws(DecodingError) -> UInt64 {
     let start = offset
+    // Most are one byte long.
+    if offset < bytes.byteCount {
+      let first = unsafe bytes.unsafeLoad(fromByteOffset: offset, as: UInt8.self)
+      if first < 0x80 {
+        offset += 1
+        return UInt64(first)
+      }
+    }
     var value: UInt64 = 0
     var shift: UInt64 = 0
     while true {

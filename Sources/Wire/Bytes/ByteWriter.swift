@@ -21,9 +21,13 @@ internal import Glibc
 
   /// Makes room for `additional` more bytes.
   package mutating func reserve(_ additional: Int) {
-    let needed = count + additional
-    guard needed > capacity else { return }
-    capacity = max(needed, capacity * 2)
+    if additional > capacity - count { grow(additional) }
+  }
+
+  /// Apart, so that the check before every write stays small enough to be inlined.
+  @inline(never)
+  private mutating func grow(_ additional: Int) {
+    capacity = max(count + additional, capacity * 2)
     guard let grown = unsafe realloc(base, capacity) else { preconditionFailure("out of memory: \(capacity) bytes") }
     unsafe base = grown
   }
@@ -48,6 +52,12 @@ internal import Glibc
 
   package mutating func append(_ bytes: Bytes) { append(bytes.span) }
 
+  /// The text's UTF-8, without a copy of its own where Swift keeps it as UTF-8.
+  package mutating func append(utf8 text: String) {
+    var text = text
+    text.withUTF8 { bytes in append(unsafe bytes.span.bytes) }
+  }
+
   package mutating func append(u16 value: UInt16) { store(value.littleEndian) }
   package mutating func append(u32 value: UInt32) { store(value.littleEndian) }
   package mutating func append(u64 value: UInt64) { store(value.littleEndian) }
@@ -55,12 +65,15 @@ internal import Glibc
 
   /// LEB128: seven bits a byte, the low ones first.
   package mutating func append(varint value: UInt64) {
+    reserve(10)
     var rest = value
     while rest >= 0x80 {
-      append(UInt8(truncatingIfNeeded: rest) | 0x80)
+      unsafe base.storeBytes(of: UInt8(truncatingIfNeeded: rest) | 0x80, toByteOffset: count, as: UInt8.self)
+      count += 1
       rest >>= 7
     }
-    append(UInt8(rest))
+    unsafe base.storeBytes(of: UInt8(truncatingIfNeeded: rest), toByteOffset: count, as: UInt8.self)
+    count += 1
   }
 
   /// Zigzag: 0, -1, 1, -2 become 0, 1, 2, 3, then LEB128.
@@ -69,7 +82,9 @@ internal import Glibc
   }
 
   package mutating func append(zeros: Int) {
-    for _ in 0..<zeros { append(UInt8(0)) }
+    reserve(zeros)
+    unsafe memset(base + count, 0, zeros)
+    count += zeros
   }
 
   /// Overwrites four bytes written before, once their value is known.

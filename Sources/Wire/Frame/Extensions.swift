@@ -71,14 +71,25 @@ extension ByteWriter {
   mutating func append(name: String) {
     precondition(name.utf8.count <= 255, "a name has at most 255 bytes")
     append(UInt8(name.utf8.count))
-    append(Bytes(name))
+    append(utf8: name)
   }
 
-  /// A `u16` length and the text's UTF-8, cut to `limit` bytes at a character's border.
+  /// A `u16` length and the text's UTF-8, cut to `limit` bytes at a code point's border.
   mutating func append(text: String, limit: Int) {
-    var cut = text
-    while cut.utf8.count > limit { cut.removeLast() }
-    append(u16: UInt16(cut.utf8.count))
-    append(Bytes(cut))
+    let start = count
+    append(u16: 0)
+    append(utf8: text, limit: limit)
+    overwrite(u16: UInt16(count - start - 2), at: start)
+  }
+
+  /// The text's UTF-8, cut to `limit` bytes at a code point's border.
+  mutating func append(utf8 text: String, limit: Int) {
+    let bytes = text.utf8
+    guard var end = bytes.index(bytes.startIndex, offsetBy: limit, limitedBy: bytes.endIndex) else {
+      return append(utf8: text)
+    }
+    // A byte 10xxxxxx continues the code point before it.
+    while end > bytes.startIndex, end < bytes.endIndex, bytes[end] & 0xc0 == 0x80 { end = bytes.index(before: end) }
+    append(utf8: String(text[..<end]))
   }
 }

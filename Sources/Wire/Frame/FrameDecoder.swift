@@ -32,12 +32,7 @@ package struct FrameDecoder: ~Copyable {
       if header == nil {
         fill(to: FrameHeader.byteCount, from: input, at: &offset)
         guard buffer.count == FrameHeader.byteCount else { return nil }
-        let decoded = try FrameHeader(decoding: buffer.span)
-        guard decoded.bodyLength <= bodyByteCountMax else {
-          throw Refusal(
-            .frameTooLarge, "a frame of \(decoded.bodyLength) bytes; the limit here is \(bodyByteCountMax)",
-            limit: .init("frame_bytes", UInt64(bodyByteCountMax)))
-        }
+        let decoded = try FrameHeader(decoding: buffer.span, bodyByteCountMax: bodyByteCountMax)
         header = decoded
         buffer = ByteWriter(capacity: decoded.bodyLength)
       }
@@ -51,9 +46,6 @@ package struct FrameDecoder: ~Copyable {
         return Frame(
           type: type, id: current.id, control: body[0..<current.controlLength],
           batches: body[current.controlLength..<body.count])
-      }
-      if current.type < FrameType.ignorable {
-        throw Refusal(.unsupported, "frames of type \(current.type) are unknown in version 1")
       }
     }
   }

@@ -24,8 +24,9 @@ struct FrameHeader {
 
   /// Reads a header and verifies the check that its lengths may be trusted by.
   ///
+  /// - Parameter bodyByteCountMax: the limit that this side announced.
   /// - Throws: `Refusal`, always of the connection: after a wrong header nothing tells where the next frame starts.
-  init(decoding bytes: RawSpan) throws(Refusal) {
+  init(decoding bytes: RawSpan, bodyByteCountMax: Int) throws(Refusal) {
     do throws(DecodingError) {
       var reader = ByteReader(bytes)
       let bodyLength = try reader.u32()
@@ -38,19 +39,27 @@ struct FrameHeader {
       guard headerCheck == Self.headerCheck(of: bytes) else {
         throw DecodingError("the frame header's check does not fit: not this protocol, or damaged on the way", at: 6)
       }
+      self.bodyLength = Int(bodyLength)
+      self.controlLength = Int(controlLength)
+      seed = XXH3.hash(bytes.extracting(0..<Self.seededByteCount))
       if flags & 0x0f != 0 { throw DecodingError("the frame has flags that version 1 does not know", at: 5) }
       if controlLength > bodyLength { throw DecodingError("the control part is longer than the body", at: 12) }
       if controlLength > UInt32(Limits.controlByteCountMax) {
         throw DecodingError(
           "the control part has \(controlLength) bytes; the limit is \(Limits.controlByteCountMax)", at: 12)
       }
-      self.bodyLength = Int(bodyLength)
-      self.controlLength = Int(controlLength)
-      seed = XXH3.hash(bytes.extracting(0..<Self.seededByteCount))
-      if self.bodyLength != self.controlLength, !FrameType.carriesBatches(type) {
+      if controlLength != bodyLength, let known = FrameType(rawValue: type), !known.carriesBatches {
         throw DecodingError("a frame of type \(type) has no batch part", at: 12)
       }
     } catch { throw Refusal(.protocolViolation, error.description) }
+    if bodyLength > bodyByteCountMax {
+      throw Refusal(
+        .frameTooLarge, "a frame of \(bodyLength) bytes; the limit here is \(bodyByteCountMax)",
+        limit: .init("frame-limit", UInt64(bodyByteCountMax)))
+    }
+    if type < FrameType.ignorable, FrameType(rawValue: type) == nil {
+      throw Refusal(.unsupported, "frames of type \(type) are unknown in version 1")
+    }
   }
 
   /// Verifies the check over header and control part.
@@ -119,7 +128,15 @@ package enum FrameType: UInt8, Hashable, Sendable {
   /// Unknown types from here up are ignored; below they are refused.
   static let ignorable: UInt8 = 128
 
-  static func carriesBatches(_ type: UInt8) -> Bool {
-    type == FrameType.append.rawValue || type == FrameType.batch.rawValue || type >= ignorable
+  var carriesBatches: Bool { self == .append || self == .batch }
+
+  /// Whether the frame begins something that ends with an answer on its id.
+  var isRequest: Bool {
+    switch self {
+    case .append, .complete, .follow, .list, .stat: true
+    case .hello, .welcome, .error, .ping, .pong, .goAway, .ack, .stream, .resolved, .batch, .skip, .live, .end, .credit,
+      .cancel, .listing, .status:
+      false
+    }
   }
 }

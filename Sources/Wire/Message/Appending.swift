@@ -64,7 +64,7 @@ private struct ProducerFields {
     producer = ProducerID(high: try reader.u64(), low: try reader.u64())
     number = try reader.u64()
     floor = try reader.u64()
-    if number == 0 { throw DecodingError("batch numbers start at 1", at: 16) }
+    if number == 0 || number > Limits.numberMax { throw DecodingError("batch numbers are 1 to 2^63 - 1", at: 16) }
     if floor == 0 || floor > number { throw DecodingError("the floor lies between 1 and the batch's number", at: 24) }
     stream = try reader.name()
   }
@@ -138,7 +138,10 @@ extension Ack {
     incarnation = Incarnation(try reader.u64())
     firstSequence = try reader.u64()
     count = try reader.u64()
-    if firstSequence == 0 || count < UInt64(appendCount) || firstSequence > UInt64.max - count {
+    // Not `firstSequence + count - 1`: both are the peer's and may wrap.
+    if firstSequence == 0 || firstSequence > Limits.numberMax || count < UInt64(appendCount)
+      || count - 1 > Limits.numberMax - firstSequence
+    {
       throw DecodingError("an ACK names numbers that no entries can have", at: 16)
     }
   }

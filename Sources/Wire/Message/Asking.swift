@@ -93,7 +93,7 @@ extension ListRequest {
     if limit == 0 || limit > UInt16(Limits.listingStreamCountMax) {
       throw Refusal(
         .badRequest, "a page holds 1 to \(Limits.listingStreamCountMax) streams, not \(limit)",
-        limit: .init("listing_streams", UInt64(Limits.listingStreamCountMax)))
+        limit: .init("list-page", UInt64(Limits.listingStreamCountMax)))
     }
     do { pattern = patternText.isEmpty ? nil : try StreamPattern(patternText) } catch {
       throw Refusal(.badRequest, error.description)
@@ -124,6 +124,10 @@ extension Listing {
       lastReceived = try fields.i64()
       isSealed = try fields.u8() == 1
       name = try fields.name()
+      // Readers count with these.
+      if first == 0 || first > Limits.numberMax || head > Limits.numberMax || head < first - 1 {
+        throw DecodingError("a stream's first and last number do not belong together", at: 8)
+      }
     }
   }
 
@@ -154,6 +158,9 @@ extension Listing {
       let count = try reader.u16()
       hasMore = try reader.u8() & 1 != 0
       try reader.zeros(1)
+      if count > UInt16(Limits.listingStreamCountMax) {
+        throw DecodingError("a page of \(count) streams; the limit is \(Limits.listingStreamCountMax)", at: 0)
+      }
       for _ in 0..<count {
         let length = Int(try reader.u16())
         var fields = ByteReader(try reader.span(length))
@@ -163,6 +170,9 @@ extension Listing {
     try Extensions.skip(&reader)
     streams = []
     for row in rows {
+      if let last = streams.last, last.stream.text >= row.name {
+        throw Refusal(.protocolViolation, "the streams of a page come in ascending order, each once")
+      }
       streams.append(
         StreamSummary(
           stream: try Message.streamName(row.name), incarnation: row.incarnation, first: row.first, head: row.head,
@@ -182,7 +192,7 @@ extension Fact {
         writer.append(u64: number)
       case .text(let text):
         writer.append(UInt8(1))
-        writer.append(text: text, limit: Limits.errorTextByteCountMax)
+        writer.append(text: text, limit: Limits.factTextByteCountMax)
       }
     }
   }
@@ -195,7 +205,7 @@ extension Fact {
       let start = reader.offset
       switch try reader.u8() {
       case 0: facts.append(Fact(key, try reader.u64()))
-      case 1: facts.append(Fact(key, try reader.text(limit: Limits.errorTextByteCountMax)))
+      case 1: facts.append(Fact(key, try reader.text(limit: Limits.factTextByteCountMax)))
       case let kind: throw DecodingError("a fact of kind \(kind) is unknown", at: start)
       }
     }

@@ -30,7 +30,7 @@ extension Follow {
     writer.append(u16: UInt16(selectors.count))
     writer.append(u32: UInt32(cursor.count))
     writer.append(u64: startFields.value)
-    writer.append(u64: end.sequence ?? 0)
+    writer.append(u64: min(end.sequence ?? 0, Limits.numberMax))
     writer.append(i64: end.time ?? 0)
     writer.append(u64: end.limit ?? 0)
     for selector in selectors {
@@ -77,8 +77,11 @@ extension Follow {
       case 1: start = .now
       case 2: start = .last(startValue)
       case 3: start = .since(Int64(bitPattern: startValue))
-      case 4: start = .from(startValue)
+      case 4: start = startValue == 0 ? .first : .from(startValue)
       default: throw DecodingError("start \(startKind) is unknown", at: 8)
+      }
+      if (startKind == 4 && startValue > Limits.numberMax) || sequence > Limits.numberMax {
+        throw DecodingError("sequence numbers are at most 2^63 - 1", at: 16)
       }
       if startKind < 2, startValue != 0 { throw DecodingError("this start has no value", at: 16) }
       if selectorCount == 0 || selectorCount > Limits.selectorCountMax {
@@ -86,7 +89,12 @@ extension Follow {
       }
       for _ in 0..<selectorCount { names.append((try reader.u8(), try reader.name())) }
       // A position takes 18 bytes at least, so a count beyond what is left ends in an error before it takes memory.
-      for _ in 0..<cursorCount { positions.append((try reader.name(), try reader.u64(), try reader.u64())) }
+      for _ in 0..<cursorCount {
+        positions.append((try reader.name(), try reader.u64(), try reader.u64()))
+        if positions[positions.count - 1].sequence > Limits.numberMax {
+          throw DecodingError("sequence numbers are at most 2^63 - 1", at: reader.offset - 8)
+        }
+      }
     } catch { throw Refusal(.protocolViolation, error.description) }
     try Extensions.skip(&reader)
 
@@ -102,14 +110,17 @@ extension Follow {
       }
     }
     cursor = []
+    cursor.reserveCapacity(positions.count)
+    var streams: Set<String> = []
     for position in positions {
+      guard streams.insert(position.stream).inserted else {
+        throw Refusal(.badRequest, "the cursor has two positions for the stream '\(position.stream)'")
+      }
       cursor.append(
         CursorPosition(
           stream: try Message.streamName(position.stream), incarnation: Incarnation(position.incarnation),
           sequence: position.sequence))
     }
-    if case .from(0) = start { throw Refusal(.badRequest, "sequence numbers start at 1; ask from 1 for everything") }
-    if end.limit == 0 { throw Refusal(.badRequest, "a limit of 0 entries asks for nothing; leave it out or ask for 1") }
   }
 }
 
@@ -135,6 +146,10 @@ extension Announcement {
       position = try reader.u64()
       head = try reader.u64()
       name = try reader.name()
+      // In reverse, delivery starts below the position: at most one above the head.
+      if head > Limits.numberMax || position > head + 1 {
+        throw DecodingError("STREAM starts at \(position), beyond the head \(head)", at: 16)
+      }
     } catch { throw Refusal(.protocolViolation, error.description) }
     try Extensions.skip(&reader)
     stream = try Message.streamName(name)
@@ -155,7 +170,7 @@ extension BatchRange {
     try reader.zeros(4)
     from = try reader.u64()
     to = try reader.u64()
-    if from == 0 || to < from { throw DecodingError("BATCH covers no range", at: 8) }
+    if from == 0 || to < from || to > Limits.numberMax { throw DecodingError("BATCH covers no range", at: 8) }
   }
 }
 
@@ -175,6 +190,6 @@ extension Skip {
     try reader.zeros(3)
     from = try reader.u64()
     to = try reader.u64()
-    if from == 0 || to < from { throw DecodingError("SKIP covers no range", at: 8) }
+    if from == 0 || to < from || to > Limits.numberMax { throw DecodingError("SKIP covers no range", at: 8) }
   }
 }

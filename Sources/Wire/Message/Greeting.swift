@@ -36,14 +36,30 @@ package struct Hello: Hashable, Sendable {
     if try reader.u32() != Self.magic { throw DecodingError("the greeting does not begin with LOGS", at: 0) }
     let lowest = try reader.u8()
     let highest = try reader.u8()
-    if lowest > highest { throw DecodingError("the lowest version is above the highest", at: 4) }
+    if lowest == 0 || lowest > highest {
+      throw DecodingError("versions start at 1, and the lowest is not above the highest", at: 4)
+    }
     versions = lowest...highest
     try reader.zeros(2)
     features = try reader.u64()
-    frameByteCountMax = try reader.u32()
+    frameByteCountMax = try Self.frameLimit(from: &reader)
     try reader.zeros(4)
     client = try reader.text(limit: Limits.clientNameByteCountMax)
     token = try reader.text(limit: Limits.tokenByteCountMax)
+  }
+}
+
+extension Hello {
+  /// The largest body that a peer takes: every batch must fit.
+  @_lifetime(reader: copy reader)
+  fileprivate static func frameLimit(from reader: inout ByteReader) throws(DecodingError) -> UInt32 {
+    let start = reader.offset
+    let limit = try reader.u32()
+    if limit < UInt32(Limits.frameByteCountMin) {
+      throw DecodingError(
+        "frames of \(limit) bytes; every batch must fit, so \(Limits.frameByteCountMin) is least", at: start)
+    }
+    return limit
   }
 }
 
@@ -96,7 +112,8 @@ package struct Welcome: Hashable, Sendable {
   init(from reader: inout ByteReader) throws(DecodingError) {
     version = try reader.u8()
     try reader.zeros(3)
-    frameByteCountMax = try reader.u32()
+    if version == 0 { throw DecodingError("versions start at 1", at: 0) }
+    frameByteCountMax = try Hello.frameLimit(from: &reader)
     features = try reader.u64()
     server = try InstanceID(from: &reader)
     store = try InstanceID(from: &reader)

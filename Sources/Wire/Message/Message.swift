@@ -98,22 +98,35 @@ extension Message {
 
   /// Reads the message of a frame. Batches are not looked into.
   ///
-  /// - Throws: `Refusal`: `bad_request` and `unsupported` concern the request alone, `protocol_violation` the connection.
+  /// - Throws: `Refusal`: of a request (`FrameType.isRequest`) it concerns the request alone, since the frame was whole;
+  ///   of another frame the connection.
   package init(decoding frame: Frame) throws(Refusal) {
+    do { self = try Self.message(of: frame) } catch {
+      var refusal = error
+      let isRequest = frame.type.isRequest
+      if isRequest, refusal.code == .protocolViolation { refusal.code = .badRequest }
+      if !isRequest, refusal.code == .badRequest { refusal.code = .protocolViolation }
+      throw refusal
+    }
+  }
+
+  private static func message(of frame: Frame) throws(Refusal) -> Message {
     let control = frame.control.span
     switch frame.type {
-    case .error: self = .error(try Refusal(decoding: control))
-    case .append: self = .append(try Append(decoding: control, batch: frame.batches))
-    case .complete: self = .complete(try Complete(decoding: control))
-    case .follow: self = .follow(try Follow(decoding: control))
-    case .stream: self = .stream(try Announcement(decoding: control))
-    case .list: self = .list(try ListRequest(decoding: control))
-    case .listing: self = .listing(try Listing(decoding: control))
+    case .error: return .error(try Refusal(decoding: control))
+    case .append: return .append(try Append(decoding: control, batch: frame.batches))
+    case .complete: return .complete(try Complete(decoding: control))
+    case .follow: return .follow(try Follow(decoding: control))
+    case .stream: return .stream(try Announcement(decoding: control))
+    case .list: return .list(try ListRequest(decoding: control))
+    case .listing: return .listing(try Listing(decoding: control))
     case .hello, .welcome, .ping, .pong, .goAway, .ack, .resolved, .batch, .skip, .live, .end, .credit, .cancel, .stat,
       .status:
       var reader = ByteReader(control)
-      do { self = try Self.plain(frame, &reader) } catch { throw Refusal(.protocolViolation, error.description) }
+      let message: Message
+      do { message = try plain(frame, &reader) } catch { throw Refusal(.protocolViolation, error.description) }
       try Extensions.skip(&reader)
+      return message
     }
   }
 
@@ -126,7 +139,12 @@ extension Message {
     case .ping: return .ping(try reader.u64())
     case .pong: return .pong(try reader.u64())
     case .goAway: return .goAway(try GoAway(from: &reader))
-    case .ack: return .ack(try Ack(from: &reader))
+    case .ack:
+      let ack = try Ack(from: &reader)
+      if UInt64(frame.id) + UInt64(ack.appendCount) - 1 > UInt64(UInt32.max) {
+        throw DecodingError("the ids of an ACK's run are above 32 bits", at: 0)
+      }
+      return .ack(ack)
     case .resolved: return .resolved(streamCount: try reader.u32())
     case .batch: return .batch(try BatchRange(from: &reader), batches: frame.batches)
     case .skip: return .skip(try Skip(from: &reader))

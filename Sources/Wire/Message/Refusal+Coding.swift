@@ -6,6 +6,8 @@ extension Refusal {
     static let stream: UInt16 = 3
   }
 
+  /// The spec's longest name fits; a peer's that is longer is cut when it is passed on.
+  private static let detailNameByteCountMax = 255
   private static let retryableBit: UInt8 = 1
   private static let mayHaveTakenEffectBit: UInt8 = 2
 
@@ -23,14 +25,14 @@ extension Refusal {
     if let limit {
       var content = ByteWriter(capacity: 64)
       content.append(u64: limit.value)
-      content.append(Bytes(limit.name))
+      content.append(utf8: limit.name, limit: Self.detailNameByteCountMax)
       Extensions.write(Tag.limit, content, into: &writer)
     }
     if let stream {
       var content = ByteWriter(capacity: 64)
       content.append(u64: stream.incarnation.value)
       content.append(u64: stream.head)
-      content.append(Bytes(stream.name))
+      content.append(utf8: stream.name, limit: Self.detailNameByteCountMax)
       Extensions.write(Tag.stream, content, into: &writer)
     }
   }
@@ -52,7 +54,9 @@ extension Refusal {
     try Extensions.read(from: &reader) { tag, span throws(DecodingError) in
       var content = ByteReader(span)
       switch tag {
-      case Tag.expected: expected = try content.u64()
+      case Tag.expected:
+        expected = try content.u64()
+        if !content.isAtEnd { throw DecodingError("the expected number has 8 bytes", at: content.offset) }
       case Tag.limit:
         let value = try content.u64()
         limit = Limit(Bytes(copying: try content.rest()).text, value)

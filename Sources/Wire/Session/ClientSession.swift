@@ -59,11 +59,18 @@ package struct ClientSession: ~Copyable {
 
   private struct Subscription {
     let isReverse: Bool
+    var creditTotal: UInt64
+    var isResolved = false
+    var isLive = false
+    /// The user was told of its end; the server's frames are passed over until it answers CANCEL.
+    var isAbandoned = false
     var tracks: [UInt32: Track] = [:]
+    /// The seeds of all tracks: a stream is told once an incarnation.
+    var seeds: Set<UInt64> = []
   }
 
   private var state: State
-  private var decoder = FrameDecoder(bodyByteCountMax: Limits.frameByteCountMax)
+  private var decoder = FrameDecoder(bodyByteCountMax: Limits.greetingByteCountMax)
   private var liveness: Liveness
   private var lastID: UInt32 = 0
   private var appends: [UInt32: (byteCount: Int, entryCount: UInt64)] = [:]
@@ -77,12 +84,15 @@ package struct ClientSession: ~Copyable {
     liveness = Liveness(heartbeatMilliseconds: greetingMillisecondsMax, now: now)
   }
 
+  private static let versions: ClosedRange<UInt8> = 1...1
+
   package var isOpen: Bool { if case .open = state { true } else { false } }
   package var isClosed: Bool { if case .closed = state { true } else { false } }
 
   /// The first frame of a connection.
   package static func hello(client: String, token: String) -> OutgoingFrame {
-    Message.hello(Hello(frameByteCountMax: UInt32(Limits.frameByteCountMax), client: client, token: token)).frame(id: 0)
+    let limit = UInt32(Limits.frameByteCountMax)
+    return Message.hello(Hello(versions: versions, frameByteCountMax: limit, client: client, token: token)).frame(id: 0)
   }
 }
 
@@ -112,13 +122,15 @@ extension ClientSession {
 
   package mutating func follow(_ follow: Follow) -> (id: UInt32, frame: OutgoingFrame) {
     let id = nextID()
-    subscriptions[id] = Subscription(isReverse: follow.isReverse)
+    subscriptions[id] = Subscription(isReverse: follow.isReverse, creditTotal: follow.credit)
     return (id, frame(.follow(follow), id: id))
   }
 
-  /// Raises the total that the server may send on a subscription.
+  /// Raises the total that the server may send on a subscription; nil when that changes nothing.
   package mutating func credit(_ id: UInt32, total: UInt64) -> OutgoingFrame? {
-    subscriptions[id] == nil || isClosed ? nil : frame(.credit(total: total), id: id)
+    guard let known = subscriptions[id]?.creditTotal, total > known, !isClosed else { return nil }
+    subscriptions[id]?.creditTotal = total
+    return frame(.credit(total: total), id: id)
   }
 
   /// Asks for a subscription's end, which END answers.
@@ -126,8 +138,13 @@ extension ClientSession {
     subscriptions[id] == nil || isClosed ? nil : frame(.cancel, id: id)
   }
 
+  /// Whether one more LIST or STAT is allowed now.
+  package var canAsk: Bool { isOpen && questions.count < Limits.questionCountMax }
+
+  /// - Precondition: `canAsk`.
   package mutating func list(_ request: ListRequest) -> (id: UInt32, frame: OutgoingFrame) { ask(.list(request)) }
 
+  /// - Precondition: `canAsk`.
   package mutating func stat() -> (id: UInt32, frame: OutgoingFrame) { ask(.stat) }
 
   private mutating func ask(_ message: Message) -> (id: UInt32, frame: OutgoingFrame) {
@@ -191,6 +208,8 @@ extension ClientSession {
     // What arrived damaged may arrive whole over a new connection.
     var refusal = refusal
     if refusal.code == .protocolViolation || refusal.code == .frameTooLarge { refusal.isRetryable = true }
+    // The server's operator is told as well.
+    events.append(.send(frame(.error(refusal), id: 0)))
     events.append(.failed(refusal))
     state = .closed
   }
@@ -199,7 +218,7 @@ extension ClientSession {
     let message = try Message(decoding: frame)
     if case .greeting = state {
       switch message {
-      case .welcome, .error, .ping, .goAway: break
+      case .welcome, .error: break
       default: throw Refusal(.protocolViolation, "the server's first frame must be WELCOME, not \(frame.type)")
       }
     }
@@ -207,6 +226,10 @@ extension ClientSession {
     switch message {
     case .welcome(let welcome):
       guard case .greeting = state else { throw Refusal(.protocolViolation, "WELCOME comes once") }
+      guard Self.versions.contains(welcome.version) else {
+        throw Refusal(.protocolViolation, "the server chose version \(welcome.version), which was not offered")
+      }
+      decoder.bodyByteCountMax = Limits.frameByteCountMax
       state = .open(welcome)
       liveness = Liveness(heartbeatMilliseconds: UInt64(max(welcome.heartbeatMilliseconds, 1)), now: now)
       events.append(.welcomed(welcome))
@@ -214,8 +237,10 @@ extension ClientSession {
       if id == 0 {
         state = .closed
         events.append(.failed(refusal))
-      } else if settle(id) != nil || subscriptions.removeValue(forKey: id) != nil || questions.remove(id) != nil {
+      } else if settle(id) != nil || questions.remove(id) != nil {
         events.append(.refused(id: id, refusal))
+      } else if let subscription = subscriptions.removeValue(forKey: id) {
+        if !subscription.isAbandoned { events.append(.refused(id: id, refusal)) }
       } else {
         throw Self.unknown(id)
       }
@@ -223,22 +248,12 @@ extension ClientSession {
     case .pong: break
     case .goAway(let goAway): events.append(.goingAway(goAway))
     case .ack(let ack): try take(ack, id: id, &events)
-    case .stream(let announcement):
-      try begin(announcement, id: id)
-      events.append(.announced(id: id, announcement))
-    case .resolved:
-      guard subscriptions[id] != nil else { throw Self.unknown(id) }
-      events.append(.resolved(id: id))
-    case .batch(let range, let run): events.append(.delivered(id: id, try verify(range, run, id: id)))
-    case .skip(let skip):
-      try cover(skip.from, skip.to, handle: skip.handle, id: id)
-      events.append(.skipped(id: id, skip))
-    case .live:
-      guard subscriptions[id] != nil else { throw Self.unknown(id) }
-      events.append(.live(id: id))
+    case .stream, .resolved, .batch, .skip, .live:
+      guard let isAbandoned = subscriptions[id]?.isAbandoned else { throw Self.unknown(id) }
+      if !isAbandoned { try follow(message, id: id, &events) }
     case .end(let reason):
-      guard subscriptions.removeValue(forKey: id) != nil else { throw Self.unknown(id) }
-      events.append(.ended(id: id, reason))
+      guard let subscription = subscriptions.removeValue(forKey: id) else { throw Self.unknown(id) }
+      if !subscription.isAbandoned { events.append(.ended(id: id, reason)) }
     case .listing(let listing):
       guard questions.remove(id) != nil else { throw Self.unknown(id) }
       events.append(.listed(id: id, listing))
@@ -256,23 +271,24 @@ extension ClientSession {
 
   /// Splits an ACK that covers a run into one answer an append.
   private mutating func take(_ ack: Ack, id: UInt32, _ events: inout [Event]) throws(Refusal) {
-    var first = ack.firstSequence
+    // All of it is checked before any of it is believed.
     var left = ack.count
     for offset in 0..<ack.appendCount {
-      guard let append = settle(id &+ offset) else { throw Self.unknown(id &+ offset) }
+      guard let append = appends[id &+ offset] else { throw Self.unknown(id &+ offset) }
       guard append.entryCount <= left else {
         throw Refusal(.protocolViolation, "an ACK counts fewer entries than were sent")
       }
-      events.append(
-        .acknowledged(
-          id: id &+ offset,
-          Stored(
-            incarnation: ack.incarnation, firstSequence: first, count: append.entryCount,
-            isDuplicate: ack.isDuplicate)))
-      first += append.entryCount
       left -= append.entryCount
     }
     if left != 0 { throw Refusal(.protocolViolation, "an ACK counts more entries than were sent") }
+    var first = ack.firstSequence
+    for offset in 0..<ack.appendCount {
+      guard let append = settle(id &+ offset) else { return }
+      let stored = Stored(
+        incarnation: ack.incarnation, firstSequence: first, count: append.entryCount, isDuplicate: ack.isDuplicate)
+      events.append(.acknowledged(id: id &+ offset, stored))
+      first += append.entryCount
+    }
   }
 
   private mutating func settle(_ id: UInt32) -> (byteCount: Int, entryCount: UInt64)? {
@@ -285,32 +301,78 @@ extension ClientSession {
 // MARK: - The cover (P5)
 
 extension ClientSession {
+  /// A frame of an open subscription, between FOLLOW and END.
+  private mutating func follow(_ message: Message, id: UInt32, _ events: inout [Event]) throws(Refusal) {
+    switch message {
+    case .stream(let announcement):
+      try begin(announcement, id: id)
+      events.append(.announced(id: id, announcement))
+    case .resolved(let streamCount):
+      guard subscriptions[id]?.isResolved == false, subscriptions[id]?.tracks.count == Int(streamCount) else {
+        throw Refusal(.protocolViolation, "RESOLVED comes once and counts the streams that were told")
+      }
+      subscriptions[id]?.isResolved = true
+      events.append(.resolved(id: id))
+    case .batch(let range, let run):
+      switch try verify(range, run, id: id) {
+      case .success(let delivery): events.append(.delivered(id: id, delivery))
+      case .failure(let error): abandon(id, error, &events)
+      }
+    case .skip(let skip):
+      try cover(skip.from, skip.to, handle: skip.handle, id: id)
+      events.append(.skipped(id: id, skip))
+    case .live:
+      guard subscriptions[id]?.isResolved == true, subscriptions[id]?.isLive == false else {
+        throw Refusal(.protocolViolation, "LIVE comes once, after RESOLVED")
+      }
+      subscriptions[id]?.isLive = true
+      events.append(.live(id: id))
+    case .hello, .welcome, .error, .ping, .pong, .goAway, .append, .ack, .complete, .follow, .end, .credit, .cancel,
+      .list, .listing, .stat, .status:
+      preconditionFailure("only frames of a subscription come here")
+    }
+  }
+
+  /// Ends a subscription whose batches this version cannot read: a retry would bring the same ones.
+  private mutating func abandon(_ id: UInt32, _ error: DecodingError, _ events: inout [Event]) {
+    subscriptions[id]?.isAbandoned = true
+    events.append(.send(frame(.cancel, id: id)))
+    events.append(.refused(id: id, Refusal(.unsupported, "\(error); use a newer client")))
+  }
+
   private mutating func begin(_ announcement: Announcement, id: UInt32) throws(Refusal) {
-    guard let subscription = subscriptions[id] else { throw Self.unknown(id) }
-    guard subscription.tracks[announcement.handle] == nil else {
+    guard let isReverse = subscriptions[id]?.isReverse else { throw Self.unknown(id) }
+    guard subscriptions[id]?.tracks[announcement.handle] == nil else {
       throw Refusal(.protocolViolation, "handle \(announcement.handle) is told twice")
     }
-    guard subscription.isReverse || announcement.position < .max else {
-      throw Refusal(.protocolViolation, "a position beyond every sequence number")
+    guard isReverse || announcement.position <= announcement.head else {
+      throw Refusal(
+        .protocolViolation, "STREAM starts at \(announcement.position), beyond the head \(announcement.head)")
+    }
+    let seed = BatchHeader.serverSeed(stream: announcement.stream, incarnation: announcement.incarnation)
+    guard subscriptions[id]?.seeds.insert(seed).inserted == true else {
+      throw Refusal(.protocolViolation, "the stream '\(announcement.stream)' is told twice")
     }
     subscriptions[id]?.tracks[announcement.handle] = Track(
-      isReverse: subscription.isReverse,
-      seed: BatchHeader.serverSeed(stream: announcement.stream, incarnation: announcement.incarnation),
-      next: subscription.isReverse ? announcement.position : announcement.position + 1)
+      isReverse: isReverse, seed: seed, next: isReverse ? announcement.position : announcement.position + 1)
   }
 
   /// Accounts for a range: it must begin where the last one ended.
   @discardableResult
   private mutating func cover(_ from: UInt64, _ to: UInt64, handle: UInt32, id: UInt32) throws(Refusal) -> Track {
-    guard let subscription = subscriptions[id] else { throw Self.unknown(id) }
-    guard var track = subscription.tracks[handle] else {
+    guard subscriptions[id]?.isResolved == true else {
+      throw Refusal(.protocolViolation, "entries before RESOLVED")
+    }
+    // In place: a copy of the subscription would copy all its tracks.
+    guard var track = subscriptions[id]?.tracks[handle] else {
       throw Refusal(.protocolViolation, "handle \(handle) was never told")
     }
     if track.isReverse {
-      guard to < .max, to + 1 == track.next else { throw Self.gap(expected: track.next - 1, got: to) }
+      // Numbers are at most 2^63 - 1; `next` is 0 when delivery starts below nothing.
+      guard to + 1 == track.next else { throw Self.gap(expected: max(track.next, 1) - 1, got: to) }
       track.next = from
     } else {
-      guard from == track.next, to < .max else { throw Self.gap(expected: track.next, got: from) }
+      guard from == track.next else { throw Self.gap(expected: track.next, got: from) }
       track.next = to + 1
     }
     subscriptions[id]?.tracks[handle] = track
@@ -321,14 +383,25 @@ extension ClientSession {
     Refusal(.protocolViolation, "a gap: expected sequence number \(expected), received \(got)")
   }
 
-  private mutating func verify(_ range: BatchRange, _ run: Bytes, id: UInt32) throws(Refusal) -> Delivery {
+  /// - Returns: the batches; or why this version cannot read them.
+  private mutating func verify(
+    _ range: BatchRange, _ run: Bytes, id: UInt32
+  ) throws(Refusal) -> Result<Delivery, DecodingError> {
     let track = try cover(range.from, range.to, handle: range.handle, id: id)
     let batches: [Batch]
-    do { batches = try Batch.run(run) } catch { throw Refusal(.protocolViolation, error.description) }
+    do { batches = try Batch.run(run) } catch {
+      if error.isUnsupported { return .failure(error) }
+      throw Refusal(.protocolViolation, error.description)
+    }
     var next: UInt64?
     for batch in batches {
-      guard batch.hasValidCheck, batch.hasValidServerCheck(seed: track.seed), batch.header.span > 0 else {
+      guard batch.hasValidCheck, batch.hasValidServerCheck(seed: track.seed), batch.header.span > 0,
+        batch.header.firstSequence > 0
+      else {
         throw Refusal(.protocolViolation, "a batch is damaged or belongs to another stream: its check does not fit")
+      }
+      if batch.header.codec == .zstdDictionary {
+        return .failure(DecodingError("the batch needs a dictionary", at: 41, isUnsupported: true))
       }
       if let next, batch.header.firstSequence != next {
         throw Self.gap(expected: next, got: batch.header.firstSequence)
@@ -336,8 +409,10 @@ extension ClientSession {
       next = batch.header.lastSequence + 1
     }
     guard let first = batches.first, let last = batches.last, first.header.firstSequence <= range.from,
+      first.header.lastSequence >= range.from, last.header.firstSequence <= range.to,
       last.header.lastSequence >= range.to
     else { throw Refusal(.protocolViolation, "the batches do not cover \(range.from) to \(range.to)") }
-    return Delivery(handle: range.handle, from: range.from, to: range.to, batches: batches, byteCount: run.count)
+    return .success(
+      Delivery(handle: range.handle, from: range.from, to: range.to, batches: batches, byteCount: run.count))
   }
 }

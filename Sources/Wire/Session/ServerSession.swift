@@ -107,7 +107,7 @@ extension ServerSession {
         fail(
           Refusal(
             .timedOut, "no HELLO within \(milliseconds) ms", isRetryable: true,
-            limit: .init("handshake_ms", milliseconds)), &actions)
+            limit: .init("handshake", milliseconds)), &actions)
       }
     case .open:
       if liveness.isPeerGone(now: now) {
@@ -158,7 +158,8 @@ extension ServerSession {
     }
     let message: Message
     do { message = try Message(decoding: frame) } catch {
-      guard isGreeted, frame.id != 0, Self.concernsRequestAlone(error.code), frame.type.isRequest else { throw error }
+      // The frame was whole, so it is one request that is bad. The greeting let no request come here.
+      guard frame.type.isRequest else { throw error }
       try checkNew(frame.id)
       actions.append(.send(self.frame(.error(error), id: frame.id)))
       return
@@ -179,18 +180,19 @@ extension ServerSession {
     case .credit(let total):
       // An id that is not open is no fault: CREDIT may have crossed END.
       guard var subscription = subscriptions[frame.id] else { return }
+      guard total >= subscription.creditTotal else {
+        throw Refusal(.protocolViolation, "credit falls from \(subscription.creditTotal) to \(total)")
+      }
       let hadCredit = subscription.hasCredit
-      subscription.creditTotal = max(subscription.creditTotal, total)
+      subscription.creditTotal = total
       subscriptions[frame.id] = subscription
       if !hadCredit, subscription.hasCredit { actions.append(.resume(id: frame.id)) }
     case .cancel: if subscriptions[frame.id] != nil { actions.append(.cancel(id: frame.id)) }
     case .list(let request):
-      try checkNew(frame.id)
-      questions.insert(frame.id)
+      try ask(frame.id)
       actions.append(.list(id: frame.id, request))
     case .stat:
-      try checkNew(frame.id)
-      questions.insert(frame.id)
+      try ask(frame.id)
       actions.append(.stat(id: frame.id))
     case .error(let refusal):
       state = .closed
@@ -200,10 +202,6 @@ extension ServerSession {
     }
   }
 
-  private static func concernsRequestAlone(_ code: ErrorCode) -> Bool {
-    [.badRequest, .unsupported, .forbidden].contains(code)
-  }
-
   private mutating func greet(_ hello: Hello, _ actions: inout [Action]) throws(Refusal) {
     guard case .greeting = state else { throw Refusal(.protocolViolation, "HELLO comes once") }
     guard hello.versions.contains(settings.welcome.version) else {
@@ -211,12 +209,6 @@ extension ServerSession {
         .unsupportedVersion,
         "the client speaks versions \(hello.versions.lowerBound) to \(hello.versions.upperBound), this server version \(settings.welcome.version); use a client that speaks it"
       )
-    }
-    guard hello.frameByteCountMax >= UInt32(Limits.frameByteCountMin) else {
-      throw Refusal(
-        .badRequest,
-        "the client takes frames of \(hello.frameByteCountMax) bytes; every batch must fit, so the least is \(Limits.frameByteCountMin)",
-        limit: .init("frame_bytes_min", UInt64(Limits.frameByteCountMin)))
     }
     peerFrameByteCountMax = min(Int(hello.frameByteCountMax), Limits.frameByteCountMax)
     decoder.bodyByteCountMax = Int(settings.welcome.frameByteCountMax)
@@ -235,15 +227,15 @@ extension ServerSession {
     }
     let welcome = settings.welcome
     guard appends.count < Int(welcome.appendBatchCountMax) else {
-      throw Self.overdrawn("append_batches", UInt64(welcome.appendBatchCountMax))
+      throw Self.overdrawn("append-batches", UInt64(welcome.appendBatchCountMax))
     }
     // A single batch may be as large as a batch can be, whatever the credit.
     guard appends.isEmpty || appendByteCount + byteCount <= Int(welcome.appendByteCountMax) else {
-      throw Self.overdrawn("append_bytes", UInt64(welcome.appendByteCountMax))
+      throw Self.overdrawn("append-bytes", UInt64(welcome.appendByteCountMax))
     }
     let laneCount = lanes[lane] ?? 0
     guard laneCount < Int(welcome.producerBatchCountMax) else {
-      throw Self.overdrawn("producer_batches", UInt64(welcome.producerBatchCountMax))
+      throw Self.overdrawn("producer-batches", UInt64(welcome.producerBatchCountMax))
     }
     lanes[lane] = laneCount + 1
     appends[id] = (lane, byteCount)
@@ -268,6 +260,16 @@ extension ServerSession {
     }
     subscriptions[id] = Subscription(creditTotal: follow.credit)
     actions.append(.follow(id: id, follow))
+  }
+
+  private mutating func ask(_ id: UInt32) throws(Refusal) {
+    try checkNew(id)
+    guard questions.count < Limits.questionCountMax else {
+      throw Refusal(
+        .protocolViolation, "more than \(Limits.questionCountMax) LIST and STAT without an answer",
+        limit: .init("queries", UInt64(Limits.questionCountMax)))
+    }
+    questions.insert(id)
   }
 
   private func checkNew(_ id: UInt32) throws(Refusal) {
@@ -302,17 +304,19 @@ extension ServerSession {
 // MARK: - Answers
 
 extension ServerSession {
-  /// The answer to an append that is stored; nil when nobody waits for it any more.
+  /// The answer to an append that is stored, or to a run of them with ids `id`, `id + 1`, ...; nil when nobody waits any more.
   package mutating func acknowledge(_ id: UInt32, _ ack: Ack) -> OutgoingFrame? {
-    guard settle(id) else { return nil }
-    return frame(.ack(ack), id: id)
+    var isAwaited = true
+    for offset in 0..<ack.appendCount where !settle(id &+ offset) { isAwaited = false }
+    return isAwaited ? frame(.ack(ack), id: id) : nil
   }
 
   /// The final answer to a request or subscription that cannot be carried out.
   package mutating func refuse(_ id: UInt32, _ refusal: Refusal) -> OutgoingFrame? {
     let wasSubscription = subscriptions.removeValue(forKey: id) != nil
     let wasQuestion = questions.remove(id) != nil
-    guard settle(id) || wasSubscription || wasQuestion else { return nil }
+    let wasAppend = settle(id)
+    guard wasAppend || wasSubscription || wasQuestion, !isClosed else { return nil }
     return frame(.error(refusal), id: id)
   }
 
@@ -352,17 +356,5 @@ extension ServerSession {
     let laneCount = (lanes[append.lane] ?? 1) - 1
     lanes[append.lane] = laneCount == 0 ? nil : laneCount
     return !isClosed
-  }
-}
-
-extension FrameType {
-  /// Whether the frame begins something that ends with an answer on its id.
-  var isRequest: Bool {
-    switch self {
-    case .append, .complete, .follow, .list, .stat: true
-    case .hello, .welcome, .error, .ping, .pong, .goAway, .ack, .stream, .resolved, .batch, .skip, .live, .end, .credit,
-      .cancel, .listing, .status:
-      false
-    }
   }
 }

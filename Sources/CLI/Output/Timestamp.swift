@@ -1,0 +1,44 @@
+internal import Glibc
+
+/// Times as people and programs read them.
+enum Timestamp {
+  /// RFC 3339 in UTC with nanoseconds: `2026-01-10T12:00:00.123456789Z`.
+  static func rfc3339(_ nanoseconds: Int64) -> String {
+    let (seconds, fraction) = split(nanoseconds)
+    let time = broken(seconds, isUTC: true)
+    return "\(date(time))T\(clock(time)).\(padded(fraction, to: 9))Z"
+  }
+
+  /// `2026-01-10 12:00:00.123`, local unless `isUTC`.
+  static func short(_ nanoseconds: Int64, isUTC: Bool) -> String {
+    let (seconds, fraction) = split(nanoseconds)
+    let time = broken(seconds, isUTC: isUTC)
+    return "\(date(time)) \(clock(time)).\(padded(fraction / 1_000_000, to: 3))"
+  }
+
+  /// Rounds down, so that the fraction is never negative.
+  private static func split(_ nanoseconds: Int64) -> (seconds: Int64, fraction: Int64) {
+    let (seconds, fraction) = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
+    return fraction < 0 ? (seconds - 1, fraction + 1_000_000_000) : (seconds, fraction)
+  }
+
+  private static func broken(_ seconds: Int64, isUTC: Bool) -> tm {
+    var seconds = time_t(seconds)
+    var time = unsafe tm()
+    if isUTC { unsafe gmtime_r(&seconds, &time) } else { unsafe localtime_r(&seconds, &time) }
+    return unsafe time
+  }
+
+  private static func date(_ time: tm) -> String {
+    unsafe "\(padded(Int64(time.tm_year) + 1900, to: 4))-\(padded(Int64(time.tm_mon) + 1, to: 2))-\(padded(Int64(time.tm_mday), to: 2))"
+  }
+
+  private static func clock(_ time: tm) -> String {
+    unsafe "\(padded(Int64(time.tm_hour), to: 2)):\(padded(Int64(time.tm_min), to: 2)):\(padded(Int64(time.tm_sec), to: 2))"
+  }
+
+  private static func padded(_ number: Int64, to width: Int) -> String {
+    let digits = String(number)
+    return digits.count >= width ? digits : String(repeating: "0", count: width - digits.count) + digits
+  }
+}

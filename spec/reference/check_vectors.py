@@ -1,0 +1,60 @@
+#!/usr/bin/python3
+"""Runs the reference decoder over every vector. Valid ones must decode to the text beside them and, where the bytes are not a
+choice of the compressor, encode to the same bytes again; invalid ones must be refused in the step and with the error they name.
+The examples in wire.md must be the bytes of the vectors they name."""
+import os
+import re
+import sys
+
+from decoder import MIB, Refused, decode_batch, decode_frame, decode_vector, decompress, read_vector, Reader
+from encoder import frame_again, payload_again
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "vectors")
+
+
+def check_valid(path):
+    headers, data = read_vector(path)
+    with open(path[:-4] + ".txt", encoding="utf-8") as file:
+        if decode_vector(headers, data) != file.read():
+            return "decodes to another text"
+    if headers["kind"] in ("frame", "run"):
+        message = decode_frame(data, 4 * MIB)
+        if not message["type"] == "LISTING" and frame_again(message) != data:
+            return "encodes to other bytes"
+    else:
+        stream = headers["stream"].encode() if "stream" in headers else None
+        batch = decode_batch(data, stream, int(headers.get("incarnation", "0"), 16))
+        raw = data[88:] if batch["codec"] == 0 else decompress(data[88:], batch["rawLength"], Reader(b"", "batch", ""))
+        if payload_again(batch) != raw:
+            return "encodes to another payload"
+
+
+def check_invalid(path):
+    headers, data = read_vector(path)
+    try:
+        decode_vector(headers, data)
+        return "is not refused"
+    except Refused as refusal:
+        if (refusal.step, refusal.error) != (headers["step"], headers["error"]) or not headers["reason"]:
+            return f"is refused for another reason: {refusal}"
+
+
+passed = failed = 0
+for folder, check in (("valid", check_valid), ("invalid", check_invalid)):
+    for name in sorted(os.listdir(os.path.join(ROOT, folder))):
+        if name.endswith(".hex"):
+            try:
+                problem = check(os.path.join(ROOT, folder, name))
+            except Exception as error:
+                problem = f"{type(error).__name__}: {error}"
+            passed, failed = (passed, failed + 1) if problem else (passed + 1, failed)
+            if problem:
+                print(f"{folder}/{name} {problem}")
+with open(os.path.join(ROOT, "..", "wire.md"), encoding="utf-8") as file:
+    for name, digits in re.findall(r"\(vectors/([a-z0-9/-]+\.hex)\):\n\n```\n([0-9a-f\s]+)```", file.read()):
+        same = read_vector(os.path.join(ROOT, name))[1] == bytes.fromhex(digits)
+        passed, failed = passed + same, failed + (not same)
+        if not same:
+            print(f"the example in wire.md is not {name}")
+print(f"{passed} passed, {failed} failed")
+sys.exit(1 if failed or not passed else 0)
