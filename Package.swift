@@ -64,6 +64,7 @@ let package = Package(
 
     tests("Wire", uses: ["LogsWire"]),
     tests("Transport", uses: ["LogsTransport", "LogsWire"]),
-    tests("Store", uses: ["LogsStore", "LogsWire", "CSQLite"]),
+    .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/CFaultVFS"),
+    tests("Store", uses: ["LogsStore", "LogsWire", "CSQLite", "CFaultVFS"]),
   ]
 )
