@@ -21,7 +21,7 @@ package enum CommandLineTool {
       return ExitCode.done
     default: break
     }
-    guard let command = Commands.named(first) else {
+    guard let command = Command.named(first) else {
       throw CommandError.usage("there is no command '\(first)'; see logs help")
     }
     if rest.contains(where: { $0 == "--help" || $0 == "-h" }) {
@@ -34,7 +34,7 @@ package enum CommandLineTool {
 
   private static func help(_ words: [String]) throws(CommandError) -> String {
     guard let name = words.first else { return Help.overview }
-    guard let command = Commands.named(name) else { throw .usage("there is no command '\(name)'; see logs help") }
+    guard let command = Command.named(name) else { throw .usage("there is no command '\(name)'; see logs help") }
     return Help.of(command)
   }
 

@@ -5,10 +5,11 @@ internal import LogsClient
 enum ConnectionOptions {
   static let all = [
     Option(
-      "server", form: "URL", "logs://host[:port] or logs+unix:///path; several, separated by commas, are tried in turn"),
-    Option("token", form: "TOKEN", "what the server knows your rights by; better in $LOGS_TOKEN or a file"),
-    Option("token-file", form: "FILE", "the file that holds the token"),
-    Option("retry-for", form: "SECONDS", "give up when the server was not reached for so long; 0 tries once"),
+      "server", form: "URL",
+      help: "logs://host[:port] or logs+unix:///path; several, separated by commas, are tried in turn"),
+    Option("token", form: "TOKEN", help: "what the server knows your rights by; better in $LOGS_TOKEN or a file"),
+    Option("token-file", form: "FILE", help: "the file that holds the token"),
+    Option("retry-for", form: "SECONDS", help: "give up when the server was not reached for so long; 0 tries once"),
   ]
 
   /// A client as the flags and the environment say.

@@ -1,22 +1,19 @@
-/// One command of `logs`.
-protocol Command {
-  static var name: String { get }
+/// One command of `logs`: what its help says, and what it does.
+struct Command: Sendable {
+  let name: String
   /// What stands behind the name in the help: `STREAM [FILE...]`.
-  static var synopsis: String { get }
+  let synopsis: String
   /// One line for the list of commands.
-  static var summary: String { get }
+  let summary: String
   /// What the help says below the synopsis.
-  static var details: String { get }
-  static var options: [Option] { get }
+  let details: String
+  let options: [Option]
+  /// Answers the exit code.
+  let run: @Sendable (Arguments) async throws -> Int32
 
-  /// - Returns: the exit code.
-  static func run(_ arguments: Arguments) async throws -> Int32
-}
-
-enum Commands {
-  static let all: [any Command.Type] = [
-    PushCommand.self, FollowCommand.self, StreamsCommand.self, StatusCommand.self, CompleteCommand.self,
+  static let all = [
+    PushCommand.command, FollowCommand.command, StreamsCommand.command, StatusCommand.command, CompleteCommand.command,
   ]
 
-  static func named(_ name: String) -> (any Command.Type)? { all.first { $0.name == name } }
+  static func named(_ name: String) -> Command? { all.first { $0.name == name } }
 }

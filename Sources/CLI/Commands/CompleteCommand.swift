@@ -1,14 +1,16 @@
 internal import LogsClient
 
 /// `logs complete`: seals a stream.
-enum CompleteCommand: Command {
-  static let name = "complete"
-  static let synopsis = "STREAM"
-  static let summary = "seal a stream: its followers end, and nothing can be appended any more"
-  static let details = "Appends a last entry of kind complete. Followers of the stream end; later appends are refused."
-  static let options = [Option("text", form: "TEXT", "the last entry's message, at most 1,024 bytes")]
+enum CompleteCommand {
+  static let command = Command(
+    name: "complete", synopsis: "STREAM",
+    summary: "seal a stream: its followers end, and nothing can be appended any more",
+    details: "Appends a last entry of kind complete. Followers of the stream end; later appends are refused.",
+    options: options, run: run)
 
-  static func run(_ arguments: Arguments) async throws -> Int32 {
+  private static let options = [Option("text", form: "TEXT", help: "the last entry's message, at most 1,024 bytes")]
+
+  private static func run(_ arguments: Arguments) async throws -> Int32 {
     guard arguments.operands.count == 1 else {
       throw CommandError.usage("complete needs one stream; see logs help complete")
     }

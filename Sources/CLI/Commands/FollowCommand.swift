@@ -1,28 +1,29 @@
 internal import LogsClient
 
 /// `logs follow`: the last entries of streams, then live.
-enum FollowCommand: Command {
-  static let name = "follow"
-  static let synopsis = "STREAM..."
-  static let summary = "show the last entries of streams, then new ones as they come"
-  static let details = """
-    Shows the last 10 entries of each stream and then new ones, until it is interrupted or the streams are complete. A STREAM
-    may be a pattern: * stands for any run of characters but /, ** for any run, ? for one character; quote it. Survives
-    restarts of the server and broken links without losing or repeating an entry.
-    """
-  static let options =
+enum FollowCommand {
+  static let command = Command(
+    name: "follow", synopsis: "STREAM...", summary: "show the last entries of streams, then new ones as they come",
+    details: """
+      Shows the last 10 entries of each stream and then new ones, until it is interrupted or the streams are complete. A STREAM
+      may be a pattern: * stands for any run of characters but /, ** for any run, ? for one character; quote it. Survives
+      restarts of the server and broken links without losing or repeating an entry.
+      """, options: options, run: run)
+
+  private static let options =
     [
-      Option("tail", ["n", "lines"], form: "N", "begin with the last N entries of each stream, or 'all'; default 10"),
-      Option("from-seq", form: "N", "begin with sequence number N"),
-      Option("cursor-file", form: "FILE", "begin after the cursor in FILE if it exists, and keep it current"),
-      Option("until-head", "end when all that was stored at the start has been shown"),
-      Option("until-seq", form: "N", "end after sequence number N of each stream"),
-      Option("limit", form: "N", "end after N entries"),
-      Option("reverse", ["r"], "newest first, and end at the oldest"),
-      Option("strict", "exit with 5 when entries asked for were trimmed or lost"),
+      Option(
+        "tail", ["n", "lines"], form: "N", help: "begin with the last N entries of each stream, or 'all'; default 10"),
+      Option("from-seq", form: "N", help: "begin with sequence number N"),
+      Option("cursor-file", form: "FILE", help: "begin after the cursor in FILE if it exists, and keep it current"),
+      Option("until-head", help: "end when all that was stored at the start has been shown"),
+      Option("until-seq", form: "N", help: "end after sequence number N of each stream"),
+      Option("limit", form: "N", help: "end after N entries"),
+      Option("reverse", ["r"], help: "newest first, and end at the oldest"),
+      Option("strict", help: "exit with 5 when entries asked for were trimmed or lost"),
     ] + EntryWriter.options
 
-  static func run(_ arguments: Arguments) async throws -> Int32 {
+  private static func run(_ arguments: Arguments) async throws -> Int32 {
     let selectors = try selectors(arguments)
     let cursorFile = arguments.value("cursor-file")
     var cursor = Cursor()

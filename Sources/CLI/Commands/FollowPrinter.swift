@@ -1,11 +1,10 @@
-internal import Dispatch
 internal import LogsClient
 
 /// Prints what a subscription brings, on a thread of its own: a reader of stdout that is slow makes this wait, and by the
 /// credit the server, and nothing else.
 actor FollowPrinter {
-  private let queue = DispatchSerialQueue(label: "logs.output")
-  nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe queue.asUnownedSerialExecutor() }
+  private let executor = BlockingExecutor(label: "logs.output")
+  nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
   private var writer: EntryWriter
   private var cursor: Cursor

@@ -1,8 +1,8 @@
 /// What `logs help` prints.
 enum Help {
   static var overview: String {
-    let width = Commands.all.map(\.name.count).max() ?? 0
-    let rows = Commands.all.map { command in
+    let width = Command.all.map(\.name.count).max() ?? 0
+    let rows = Command.all.map { command in
       "  \(command.name)\(String(repeating: " ", count: width - command.name.count))  \(command.summary)"
     }
     return """
@@ -19,7 +19,7 @@ enum Help {
       """
   }
 
-  static func of(_ command: any Command.Type) -> String {
+  static func of(_ command: Command) -> String {
     let options = command.options + ConnectionOptions.all
     let width = options.map(\.synopsis.count).max() ?? 0
     let rows = options.map { option in

@@ -3,23 +3,24 @@ internal import LogsClient
 internal import Synchronization
 
 /// `logs push`: every line of files or stdin becomes an entry.
-enum PushCommand: Command {
-  static let name = "push"
-  static let synopsis = "STREAM [FILE...]"
-  static let summary = "append the lines of files or stdin, and wait until they are durable"
-  static let details = """
-    Every line of the files, or of stdin, becomes an entry of STREAM. A line is what stands before the newline: \\r and bytes
-    that are not UTF-8 stay. Lines over 1 MiB are cut and marked. Waits for the durable acknowledgements, through lost
-    connections and restarts of the server; ends with 0 only when all lines are acknowledged.
-    """
-  static let options = [
-    Option("source", form: "S", "who wrote the lines, at most 255 bytes"),
-    Option("level", ["l"], form: "LEVEL", "their severity: trace, debug, info, notice, warn, error or fatal"),
-    Option("complete", "seal the stream behind them"),
-    Option("quiet", ["q"], "no summary"),
+enum PushCommand {
+  static let command = Command(
+    name: "push", synopsis: "STREAM [FILE...]",
+    summary: "append the lines of files or stdin, and wait until they are durable",
+    details: """
+      Every line of the files, or of stdin, becomes an entry of STREAM. A line is what stands before the newline: \\r and
+      bytes that are not UTF-8 stay. Lines over 1 MiB are cut and marked. Waits for the durable acknowledgements, through
+      lost connections and restarts of the server; ends with 0 only when all lines are acknowledged.
+      """, options: options, run: run)
+
+  private static let options = [
+    Option("source", form: "S", help: "who wrote the lines, at most 255 bytes"),
+    Option("level", ["l"], form: "LEVEL", help: "their severity: trace, debug, info, notice, warn, error or fatal"),
+    Option("complete", help: "seal the stream behind them"),
+    Option("quiet", ["q"], help: "no summary"),
   ]
 
-  static func run(_ arguments: Arguments) async throws -> Int32 {
+  private static func run(_ arguments: Arguments) async throws -> Int32 {
     guard let streamText = arguments.operands.first else {
       throw CommandError.usage("push needs a stream; see logs help push")
     }
@@ -63,10 +64,11 @@ private struct EntryForm: Sendable {
     } else {
       severity = .unspecified
     }
-    var status = unsafe stat()
+    var status = stat()
     let files = arguments.operands.dropFirst()
     let isStdin = files.isEmpty || files.elementsEqual(["-"])
-    hasArrivalTime = unsafe isStdin && fstat(STDIN_FILENO, &status) == 0 && status.st_mode & S_IFMT != S_IFREG
+    let isKnown = unsafe fstat(STDIN_FILENO, &status) == 0
+    hasArrivalTime = isStdin && isKnown && status.st_mode & S_IFMT != S_IFREG
   }
 
   func entries(_ lines: some Sequence<Bytes>) -> [Entry] {

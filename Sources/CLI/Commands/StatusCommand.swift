@@ -1,14 +1,15 @@
 internal import LogsClient
 
 /// `logs status`: how the server is doing.
-enum StatusCommand: Command {
-  static let name = "status"
-  static let synopsis = ""
-  static let summary = "show the server's version, uptime, connections, rates and storage"
-  static let details = "Shows what the server tells of itself: one fact a line, units last in the names."
-  static let options = [Option.factFormat]
+enum StatusCommand {
+  static let command = Command(
+    name: "status", synopsis: "", summary: "show the server's version, uptime, connections, rates and storage",
+    details: "Shows what the server tells of itself: one fact a line, units last in the names.", options: options,
+    run: run)
 
-  static func run(_ arguments: Arguments) async throws -> Int32 {
+  private static let options = [Option.factFormat]
+
+  private static func run(_ arguments: Arguments) async throws -> Int32 {
     if let word = arguments.operands.first {
       throw CommandError.usage("status takes no '\(word)'; see logs help status")
     }

@@ -1,14 +1,15 @@
 internal import LogsClient
 
 /// `logs streams`: what streams there are.
-enum StreamsCommand: Command {
-  static let name = "streams"
-  static let synopsis = "[PATTERN]"
-  static let summary = "list the streams with their sequence numbers, sizes and states"
-  static let details = "Lists the streams whose names match PATTERN (default: all). Patterns as in logs help follow."
-  static let options = [Option.factFormat, Option("utc", "show times in UTC")]
+enum StreamsCommand {
+  static let command = Command(
+    name: "streams", synopsis: "[PATTERN]", summary: "list the streams with their sequence numbers, sizes and states",
+    details: "Lists the streams whose names match PATTERN (default: all). Patterns as in logs help follow.",
+    options: options, run: run)
 
-  static func run(_ arguments: Arguments) async throws -> Int32 {
+  private static let options = [Option.factFormat, Option("utc", help: "show times in UTC")]
+
+  private static func run(_ arguments: Arguments) async throws -> Int32 {
     if arguments.operands.count > 1 { throw CommandError.usage("streams takes one pattern; quote it") }
     let pattern = try arguments.operands.first.map { try StreamPattern($0) }
     let wantsJSON = try arguments.wantsJSON()

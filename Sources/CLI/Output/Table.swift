@@ -30,7 +30,7 @@ struct Table {
 
 extension Option {
   /// For commands that print facts rather than entries.
-  static let factFormat = Option("output", ["o"], form: "FORMAT", "table (default) or json")
+  static let factFormat = Option("output", ["o"], form: "FORMAT", help: "table (default) or json")
 }
 
 extension Arguments {
