@@ -37,10 +37,10 @@ actor FollowPrinter {
             "stream \(skip.stream): \(skip.range.count) entries \(Self.words(skip.reason)), sequence numbers \(skip.range.lowerBound) to \(skip.range.upperBound)"
           )
         }
-      case .interrupted(let error): Terminal.note("connection lost: \(error.message); reconnecting")
+      // The notices of the connection tell of the interruption.
       case .resumed(let cursor): Terminal.note(resumedText(cursor))
       case .ended(let reason): if reason == .complete { Terminal.note("complete: nothing follows") }
-      case .announced, .resolved, .live: break
+      case .announced, .resolved, .live, .interrupted: break
       }
       // What was printed is never printed again: the cursor moves behind it at once.
       cursor.advance(past: event)
