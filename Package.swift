@@ -65,5 +65,6 @@ let package = Package(
     tests("Wire", uses: ["LogsWire"]),
     tests("Transport", uses: ["LogsTransport", "LogsWire"]),
     tests("Store", uses: ["LogsStore", "LogsWire", "CSQLite"]),
+    tests("Client", uses: ["LogsClient", "LogsWire", "LogsTransport"]),
   ]
 )

@@ -8,7 +8,7 @@ extension LogError {
       case .invalidEndpoint, .unsupported, .pathTooLong: .invalidConfiguration
       case .loopStopped: .closed
       case .addressInUse, .addressNotAvailable, .permissionDenied, .nameNotFound, .refused, .unreachable, .reset,
-        .timedOut, .outOfDescriptors, .cancelled, .system:
+        .timedOut, .outOfDescriptors, .system:
         .unreachable
       }
     self.init(code, error.message, isRetryable: error.isRetryable, cause: error.cause?.description)

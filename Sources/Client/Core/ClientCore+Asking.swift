@@ -17,6 +17,8 @@ struct Question {
   let waiter: CheckedContinuation<Result<Answer, LogError>, Never>
   var id: UInt32?
   var refusalCount = 0
+  /// Whether it waits after a refusal.
+  var isPostponed = false
 }
 
 extension ClientCore {
@@ -58,14 +60,21 @@ extension ClientCore {
   }
 
   func ask(_ key: UInt64) {
-    guard let link = openLink, let question = questions[key], question.id == nil else { return }
+    guard let link = openLink, link.canAsk, let question = questions[key], question.id == nil else { return }
     let id =
       switch question.kind {
       case .list(let request): link.list(request)
       case .stat: link.stat()
       }
     questions[key]?.id = id
+    questions[key]?.isPostponed = false
     questionKeys[id] = key
+  }
+
+  /// Asks what has had to wait for other answers.
+  func askWaiting() {
+    guard questions.count > questionKeys.count, openLink?.canAsk == true else { return }
+    for key in questions.keys.sorted() where questions[key]?.isPostponed == false { ask(key) }
   }
 
   func answered(_ id: UInt32, _ answer: Question.Answer) {
@@ -83,6 +92,7 @@ extension ClientCore {
     }
     questions[key]?.id = nil
     questions[key]?.refusalCount = count + 1
+    questions[key]?.isPostponed = true
     let delay = configuration.backoff.delay(attempt: count, retryAfter: error.retryAfter, random: random)
     loop.schedule(after: delay) { self.ask(key) }
   }

@@ -153,6 +153,7 @@ extension ClientCore {
     }
     guard link?.number == number else { return }
     sendAppends()
+    askWaiting()
     leaveIfDrained()
     closeIfDone()
   }

@@ -64,6 +64,9 @@ final class Link: ConnectionHandler {
 
   func cancel(_ id: UInt32) { if let frame = session.cancel(id) { send(frame) } }
 
+  /// Whether one more question is allowed now.
+  var canAsk: Bool { session.canAsk }
+
   func list(_ request: ListRequest) -> UInt32 {
     let (id, frame) = session.list(request)
     send(frame)
@@ -76,11 +79,14 @@ final class Link: ConnectionHandler {
     return id
   }
 
-  /// Closes at once, without a word to the core.
+  /// Closes without a word to the core: at once, unless the session has failed and the server is to be told why.
   func abandon() {
     end()
-    connection.close()
+    if session.isClosed { connection.closeLingering(for: Self.farewellDuration) } else { connection.close() }
   }
+
+  /// How long the server may take to read why the session has failed.
+  private static let farewellDuration = Duration.seconds(1)
 
   /// Sends what is queued and closes; the core is told when it has closed.
   func closeLingering(for duration: Duration) { connection.closeLingering(for: duration) }

@@ -34,9 +34,9 @@ extension Cursor: LosslessStringConvertible {
   /// - Throws: `LogError` with `invalidCursor`, naming the position that breaks the form.
   public init(parsing text: String) throws(LogError) {
     let separators = [UInt8(ascii: ","), UInt8(ascii: "\n")]
-    var parts = Array(text.utf8).split(omittingEmptySubsequences: false) { separators.contains($0) }[...]
     // One newline at the end belongs to the last line.
-    if parts.count > 1, parts.last?.isEmpty == true { parts = parts.dropLast() }
+    let bytes = text.utf8.last == UInt8(ascii: "\n") ? text.utf8.dropLast() : text.utf8[...]
+    var parts = Array(bytes).split(omittingEmptySubsequences: false) { separators.contains($0) }[...]
     guard let version = parts.popFirst(), version.elementsEqual(Self.version.utf8) else {
       throw Self.invalid("it does not begin with \(Self.version)")
     }
