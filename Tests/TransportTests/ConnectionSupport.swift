@@ -70,7 +70,7 @@ struct RawPeer: ~Copyable {
   let number: Int32
 
   init(unix path: String) throws {
-    number = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    number = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
     withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
@@ -83,7 +83,7 @@ struct RawPeer: ~Copyable {
   }
 
   init(port: UInt16) throws {
-    number = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    number = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
     address.sin_port = port.bigEndian
