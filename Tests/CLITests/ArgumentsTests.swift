@@ -12,7 +12,9 @@ import Testing
     try Arguments(words, options: options, command: "follow")
   }
 
-  @Test(arguments: [["-n", "5"], ["-n5"], ["--tail", "5"], ["--tail=5"], ["--lines", "5"], ["-rn5"], ["-n", "1", "-n", "5"]])
+  @Test(arguments: [
+    ["-n", "5"], ["-n5"], ["--tail", "5"], ["--tail=5"], ["--lines", "5"], ["-rn5"], ["-n", "1", "-n", "5"],
+  ])
   func `a value is found in every form`(words: [String]) throws {
     let arguments = try Arguments(words + ["web"], options: options, command: "follow")
     #expect(arguments.value("tail") == "5")

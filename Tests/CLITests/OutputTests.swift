@@ -7,7 +7,8 @@ import Testing
 @Suite struct OutputTests {
   private func entry() -> Entry {
     var entry = Entry(
-      message: Bytes([0x61, 0x22, 0xff, 0x0a, 0x01]), time: 1_768_046_400_123_456_789, severity: .warning, source: "api",
+      message: Bytes([0x61, 0x22, 0xff, 0x0a, 0x01]), time: 1_768_046_400_123_456_789, severity: .warning,
+      source: "api",
       attributes: [
         Attribute("n", 5), Attribute("ok", true), Attribute("list", .list([.empty, 1.5, "x"])),
         Attribute("map", .map([Attribute("k", .bytes("v"))])), Attribute("nan", .double(.nan)),
@@ -17,7 +18,9 @@ import Testing
     return entry
   }
 
-  private func written(_ format: EntryWriter.Format, usesColor: Bool = false, namesStreams: Bool = true) throws -> [UInt8] {
+  private func written(_ format: EntryWriter.Format, usesColor: Bool = false, namesStreams: Bool = true) throws
+    -> [UInt8]
+  {
     var writer = EntryWriter(format: format, isUTC: true, usesColor: usesColor, namesStreams: namesStreams)
     var output: [UInt8] = []
     writer.append(entry(), of: try StreamName("web"), to: &output)
@@ -31,7 +34,8 @@ import Testing
   @Test func `json is one object a line with the keys that scripts rely on`() throws {
     let line = String(decoding: try written(.json), as: UTF8.self)
     #expect(
-      line == #"{"stream":"web","seq":7,"time":"2026-01-10T12:00:00.123456789Z","received":"2026-01-10T12:00:01.000000000Z","#
+      line
+        == #"{"stream":"web","seq":7,"time":"2026-01-10T12:00:00.123456789Z","received":"2026-01-10T12:00:01.000000000Z","#
         + #""severity":13,"level":"warn","source":"api","message":"a\"\#u{FFFD}\n\u0001","attributes":{"n":5,"ok":true,"#
         + #""list":[null,1.5,"x"],"map":{"k":"v"},"nan":"nan"},"kind":"log"}"# + "\n")
     #expect(try JSONSerialization.jsonObject(with: Data(line.utf8)) is [String: Any])

@@ -57,7 +57,8 @@ import Testing
   @Test func `several addresses are one list, and a Unix socket stands beside them`() throws {
     let settings = try configure(["--listen", "[::1]:1", "--listen-unix", "/tmp/s", "--listen", "a:2"]).settings
     #expect(settings.endpoints == [.tcp(host: "::1", port: 1), .tcp(host: "a", port: 2), .unix(path: "/tmp/s")])
-    #expect(try configure(["--listen", "none", "--listen-unix", "/tmp/s"]).settings.endpoints == [.unix(path: "/tmp/s")])
+    #expect(
+      try configure(["--listen", "none", "--listen-unix", "/tmp/s"]).settings.endpoints == [.unix(path: "/tmp/s")])
   }
 
   @Test func `mistakes are named with where they are`() throws {
