@@ -234,6 +234,14 @@ extension ServerConnection {
     }
   }
 
+  /// Lets the other connections of the shard take their turns first.
+  func resumeLater(_ subscription: UInt32) {
+    let place = Place(connection: id, subscription: subscription, handle: 0)
+    desk.shard.execute { $0.resume(place) }
+  }
+
+  func resume(_ place: Place) { subscriptions[place.subscription]?.pump() }
+
   func readFinished(_ place: Place, _ result: Result<ReadResult, StoreError>) {
     subscriptions[place.subscription]?.readFinished(place.handle, result)
   }
