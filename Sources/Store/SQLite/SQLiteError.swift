@@ -11,6 +11,7 @@ struct SQLiteError: Error, Hashable, Sendable {
   var systemError: Int32
 
   static let busyCode = SQLITE_BUSY
+  static let notADatabaseCode = SQLITE_NOTADB
 
   var primaryCode: Int32 { code & 0xff }
   var isBusy: Bool { primaryCode == SQLITE_BUSY || primaryCode == SQLITE_LOCKED }
