@@ -53,6 +53,7 @@ import Testing
       var settings = disk.settings(directory)
       settings.segmentByteCountMax = 160 << 10
       settings.walByteCountMax = 64 << 10
+      settings.markLagCountMax = 10
       settings.tailCacheByteCountMax = 0
       return settings
     }

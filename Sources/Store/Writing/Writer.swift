@@ -79,8 +79,10 @@ final class Writer: @unchecked Sendable {
     var draft = GroupDraft(group, catalog: catalog, context: context(obstacle: nil))
     if !draft.isEmpty {
       let start = WallClock.monotonic()
+      let marks = active.unstoredBatchCount >= settings.markLagCountMax ? unstoredMarks : nil
       do throws(SQLiteError) {
-        try active.commit(draft)
+        try active.commit(draft, marks: marks)
+        if marks != nil { queue.noteMarksStored(in: active.segment.number) }
         note(draft, time: WallClock.monotonic() - start)
       } catch {
         // Nothing of the group is stored, and memory has not been touched: decide again, storing nothing.
@@ -92,7 +94,7 @@ final class Writer: @unchecked Sendable {
 
   private func context(obstacle: Refusal?) -> GroupDraft.Context {
     GroupDraft.Context(
-      segment: active.segment.number, now: settings.now(), nextStreamID: nextStreamID, streamCount: catalog.count,
+      now: settings.now(), nextStreamID: nextStreamID, streamCount: catalog.count,
       streamCountMax: settings.streamCountMax, obstacle: obstacle)
   }
 
@@ -192,7 +194,8 @@ final class Writer: @unchecked Sendable {
     switch roll.step(active, now: settings.now()) {
     case .wait: return
     case .take(let next):
-      guard let following = try roll.take(next, now: settings.now()) else { return }
+      // Complete before it is the active segment no more: nobody looks into its rows for marks.
+      guard try storeMarks(), let following = try roll.take(next, now: settings.now()) else { return }
       let complete = active
       segments.append(following.segment)
       active = following
@@ -201,8 +204,31 @@ final class Writer: @unchecked Sendable {
     }
   }
 
-  /// Leaves the active segment without a WAL.
+  private var unstoredMarks: [SegmentWriter.LocatedMark] {
+    queue.unstoredMarks.compactMap { key, mark in
+      catalog[key.stream].map { (stream: $0.id, producer: key.producer, mark: mark) }
+    }
+  }
+
+  /// Brings the active segment's table of marks up to date.
+  ///
+  /// - Returns: false when the disk is full or locked.
+  private func storeMarks() throws(StoreError) -> Bool {
+    guard active.unstoredBatchCount > 0 else { return true }
+    do throws(SQLiteError) {
+      try active.commit(marks: unstoredMarks)
+    } catch {
+      guard error.isDiskFull || error.isBusy else { throw StoreError(error, while: "write marks to") }
+      settings.log("\(StoreError(error, while: "write marks to")); tried again later")
+      return false
+    }
+    queue.noteMarksStored(in: active.segment.number)
+    return true
+  }
+
+  /// Leaves the active segment with all marks and without a WAL.
   func close() throws(StoreError) {
+    _ = try storeMarks()
     do throws(SQLiteError) {
       _ = try active.truncateWal(timeout: Self.walPatience)
     } catch {
