@@ -23,7 +23,7 @@ import Testing
     try file.save(paths, PosixFileSystem())
   }
 
-  private static func makeTwoSegments(_ directory: TestDirectory, _ clock: TestClock) throws {
+  static func makeTwoSegments(_ directory: TestDirectory, _ clock: TestClock) throws {
     let test = try TestStore(directory, clock)
     test.append("web", .test(["1", "2"]), number: 1)
     test.append("web", .test([needle, "4"]), number: 2)
@@ -145,5 +145,68 @@ import Testing
     #expect(again.append("web", .test("20"), number: 20)?.isDuplicate == true)
     #expect(again.append("web", .test("21"), number: 21)?.first == 21)
     #expect(again.sink.waitForLine("all 1 segments have been checked"))
+  }
+}
+
+extension DamageTests {
+  @Test func `numbers missing between large rows are lost, forwards and backwards, whatever the step`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let text = String(repeating: "x", count: 50_000)
+    do {
+      let test = try TestStore(directory, clock)
+      for number in 1...6 as ClosedRange<UInt64> { test.append("web", .test(text + "\(number)"), number: number) }
+      test.roll(clock)
+      test.append("web", .test("7"), number: 7)
+      test.close()
+    }
+    // As if the rows had been in a part of the file that is gone.
+    try Connection(directory.data + "/segments/0000000001.db", mode: .readWrite, vfs: nil)
+      .execute("DELETE FROM runs WHERE first_seq IN (1, 3, 4, 6)")
+    let test = try TestStore(directory, clock)
+    let skips = [(1, 1), (3, 4), (6, 6)].map { TestStore.Reading.Skip(from: $0.0, to: $0.1, reason: .lost) }
+    for step in [1, 60_000, 1 << 20] {
+      #expect(
+        try test.readAll("web", byteCountMax: step)
+          == TestStore.Reading(texts: [text + "2", text + "5", "7"], skips: skips))
+    }
+    #expect(try test.readAll("web", from: 4).skips == [.init(from: 4, to: 4, reason: .lost), skips[2]])
+    let id = try #require(test.info("web")).id
+    for step in [1, 60_000, 1 << 20] {
+      var position: UInt64 = 7
+      var ranges: [[UInt64]] = []
+      while position > 0 {
+        let result = try test.read(
+          ReadRequest(stream: id, from: 1, to: position, byteCountMax: step, isReverse: true)
+        ).get()
+        for piece in result.pieces {
+          switch piece {
+          case .batches(let from, let to, _): ranges.append([from, to])
+          case .skip(let from, let to, _): ranges.append([from, to, 0])
+          }
+        }
+        position = result.next
+      }
+      #expect(ranges == [[7, 7], [6, 6, 0], [5, 5], [3, 4, 0], [2, 2], [1, 1, 0]])
+    }
+  }
+
+  @Test func `a time is found beside damage`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    do {
+      let test = try TestStore(directory, clock)
+      test.append("web", .test(["a"], times: 10...10), number: 1)
+      test.roll(clock)
+      test.append("web", .test(["b"], times: 20...20), number: 2)
+      test.roll(clock)
+      test.append("web", .test(["c"], times: 30...30), number: 3)
+      test.close()
+    }
+    directory.remove("data/segments/0000000001.db")
+    directory.write("data/segments/0000000002.db", Array(repeating: 0, count: 8192))
+    let test = try TestStore(directory, clock)
+    #expect(test.findSequence("web", atOrAfter: 0) == 3)
+    #expect(test.findSequence("web", atOrAfter: 31) == 4)
   }
 }

@@ -205,6 +205,9 @@ final class SegmentWriter: @unchecked Sendable {
     return true
   }
 
+  /// Lets closing the connection remove the WAL, if no other has the segment open.
+  func allowWalRemoval() { connection.setCheckpointOnClose(true) }
+
   /// Leaves WAL mode, for which no other connection may be open.
   ///
   /// - Returns: whether it worked.

@@ -33,10 +33,14 @@ final class Writer: @unchecked Sendable {
   let counts = Mutex(Counts())
   private(set) var active: SegmentWriter
   private var nextStreamID: Int64
+  /// Time of the monotonic clock.
+  private var nextPatienceAt: Int64 = 0
 
   /// Readers that stay in old parts of the WAL let it grow to this many times its maximum before the writer waits for them.
   private static let walPatienceFactor = 16
   private static let walPatience = Duration.milliseconds(100)
+  /// How long the writer goes on before it waits again for a reader that did not go.
+  private static let walPatienceInterval = Duration.seconds(10)
   /// With nothing to do, a WAL of this part of its maximum is checkpointed.
   private static let idleWalDivisor = 4
   /// How often an idle writer looks at the age of the segment.
@@ -175,8 +179,9 @@ final class Writer: @unchecked Sendable {
     do throws(SQLiteError) {
       try active.checkpoint()
       // A reader that stays long keeps the WAL from beginning anew. Past all patience wait for it.
-      if active.walByteCount > limit * Self.walPatienceFactor {
-        _ = try active.truncateWal(timeout: Self.walPatience)
+      if active.walByteCount > limit * Self.walPatienceFactor, start >= nextPatienceAt {
+        let isEmptied = try active.truncateWal(timeout: Self.walPatience)
+        if !isEmptied { nextPatienceAt = WallClock.monotonic() &+ Self.walPatienceInterval.nanoseconds }
       }
     } catch {
       // A full disk, or a lock: the WAL keeps everything, a later checkpoint brings it home.
@@ -230,7 +235,7 @@ final class Writer: @unchecked Sendable {
   func close() throws(StoreError) {
     _ = try storeMarks()
     do throws(SQLiteError) {
-      _ = try active.truncateWal(timeout: Self.walPatience)
+      if try active.truncateWal(timeout: Self.walPatience) { active.allowWalRemoval() }
     } catch {
       guard error.isDiskFull || error.isBusy else { throw StoreError(error, while: "checkpoint") }
     }

@@ -186,6 +186,8 @@ extension WriterQueue.State {
   /// - Returns: whether the writer has to be woken.
   fileprivate mutating func append(_ request: WriteRequest) -> Bool {
     requests.append(request)
+    // Once is enough: until it has taken something the writer is awake.
+    defer { isWriterWaiting = false }
     return isWriterWaiting
   }
 
