@@ -24,6 +24,8 @@ package struct StoreSettings: Sendable {
   package var markCountMax = 65_536
   /// Marks that are copied into the next segment at a roll; others are found by looking into older segments.
   package var markForwardCountMax = 4096
+  /// The table of marks lags behind by about so many batches: what a start after a crash has to look at again.
+  package var markLagCountMax = 8192
   /// How long to wait before trying to seal a segment again that another program has open.
   package var sealRetryInterval: Duration = .seconds(5)
   /// SQLite's VFS by name; nil is the system's.
