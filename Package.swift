@@ -64,7 +64,10 @@ let package = Package(
 
     tests("Wire", uses: ["LogsWire"]),
     tests("Transport", uses: ["LogsTransport", "LogsWire"]),
-    tests("Store", uses: ["LogsStore", "LogsWire", "CSQLite"]),
+    .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/CFaultVFS"),
+    tests("Store", uses: ["LogsStore", "LogsWire", "CSQLite", "CFaultVFS"]),
+    tests("Server", uses: ["LogsServer", "LogsTransport", "LogsWire"]),
     tests("Client", uses: ["LogsClient", "LogsWire", "LogsTransport"]),
+    tests("CLI", uses: ["LogsCLI", "LogsClient"]),
   ]
 )

@@ -7,7 +7,7 @@ struct Option: Sendable {
   let form: String?
   let help: String
 
-  init(_ name: String, _ aliases: [String] = [], form: String? = nil, _ help: String) {
+  init(_ name: String, _ aliases: [String] = [], form: String? = nil, help: String) {
     self.name = name
     self.aliases = aliases
     self.form = form

@@ -1,4 +1,3 @@
-internal import Dispatch
 internal import Glibc
 internal import LogsClient
 
@@ -13,8 +12,8 @@ actor LineReader {
     let isLastForNow: Bool
   }
 
-  private let queue = DispatchSerialQueue(label: "logs.input")
-  nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe queue.asUnownedSerialExecutor() }
+  private let executor = BlockingExecutor(label: "logs.input")
+  nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
   private var paths: ArraySlice<String>
   private var file: Int32 = -1
@@ -70,8 +69,8 @@ actor LineReader {
       throw CommandError(
         "cannot read \(path): \(unsafe String(cString: strerror(errno))); check the path and its rights")
     }
-    var status = unsafe stat()
-    if unsafe fstat(file, &status) == 0, unsafe status.st_mode & S_IFMT == S_IFDIR {
+    var status = stat()
+    if unsafe fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
       close(file)
       throw CommandError("cannot read \(path): it is a directory; name its files")
     }
@@ -90,7 +89,7 @@ actor LineReader {
     var lines: [Bytes] = []
     var start = 0
     unsafe whole.withUnsafeBytes { bytes in
-      for index in unsafe bytes.indices where unsafe bytes[index] == UInt8(ascii: "\n") {
+      for index in bytes.indices where unsafe bytes[index] == UInt8(ascii: "\n") {
         lines.append(whole[start..<index])
         start = index + 1
       }

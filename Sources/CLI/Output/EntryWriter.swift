@@ -24,10 +24,11 @@ struct EntryWriter {
   }
 
   static let options = [
-    Option("output", ["o"], form: "FORMAT", "short (default), json (one object a line) or raw (the message's bytes)"),
-    Option("utc", "show times in UTC"),
-    Option("color", form: "WHEN", "auto (default), always or never"),
-    Option("no-color", "the same as --color never"),
+    Option(
+      "output", ["o"], form: "FORMAT", help: "short (default), json (one object a line) or raw (the message's bytes)"),
+    Option("utc", help: "show times in UTC"),
+    Option("color", form: "WHEN", help: "auto (default), always or never"),
+    Option("no-color", help: "the same as --color never"),
   ]
 
   init(_ arguments: Arguments, namesStreams: Bool) throws(CommandError) {
@@ -133,7 +134,8 @@ struct EntryWriter {
       guard Terminal.isOutputTerminal, unsafe buffer.contains(where: Self.isControl) else {
         return unsafe output.append(contentsOf: buffer)
       }
-      for byte in unsafe buffer {
+      for index in buffer.indices {
+        let byte = unsafe buffer[index]
         if Self.isControl(byte) {
           let digits = Array("0123456789abcdef".utf8)
           output.append(contentsOf: #"\x"#.utf8)

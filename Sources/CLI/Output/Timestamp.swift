@@ -6,14 +6,14 @@ enum Timestamp {
   static func rfc3339(_ nanoseconds: Int64) -> String {
     let (seconds, fraction) = split(nanoseconds)
     let time = broken(seconds, isUTC: true)
-    return "\(date(time))T\(clock(time)).\(padded(fraction, to: 9))Z"
+    return "\(time.date)T\(time.clock).\(padded(fraction, to: 9))Z"
   }
 
   /// `2026-01-10 12:00:00.123`, local unless `isUTC`.
   static func short(_ nanoseconds: Int64, isUTC: Bool) -> String {
     let (seconds, fraction) = split(nanoseconds)
     let time = broken(seconds, isUTC: isUTC)
-    return "\(date(time)) \(clock(time)).\(padded(fraction / 1_000_000, to: 3))"
+    return "\(time.date) \(time.clock).\(padded(fraction / 1_000_000, to: 3))"
   }
 
   /// Rounds down, so that the fraction is never negative.
@@ -22,19 +22,22 @@ enum Timestamp {
     return fraction < 0 ? (seconds - 1, fraction + 1_000_000_000) : (seconds, fraction)
   }
 
-  private static func broken(_ seconds: Int64, isUTC: Bool) -> tm {
+  /// A moment on the calendar.
+  private struct CalendarTime {
+    let date: String
+    let clock: String
+  }
+
+  private static func broken(_ seconds: Int64, isUTC: Bool) -> CalendarTime {
     var seconds = time_t(seconds)
     var time = unsafe tm()
     if isUTC { unsafe gmtime_r(&seconds, &time) } else { unsafe localtime_r(&seconds, &time) }
-    return unsafe time
-  }
-
-  private static func date(_ time: tm) -> String {
-    unsafe "\(padded(Int64(time.tm_year) + 1900, to: 4))-\(padded(Int64(time.tm_mon) + 1, to: 2))-\(padded(Int64(time.tm_mday), to: 2))"
-  }
-
-  private static func clock(_ time: tm) -> String {
-    unsafe "\(padded(Int64(time.tm_hour), to: 2)):\(padded(Int64(time.tm_min), to: 2)):\(padded(Int64(time.tm_sec), to: 2))"
+    let year = unsafe Int64(time.tm_year) + 1900
+    let month = unsafe Int64(time.tm_mon) + 1
+    let (day, hour, minute, second) = unsafe (time.tm_mday, time.tm_hour, time.tm_min, time.tm_sec)
+    return CalendarTime(
+      date: "\(padded(year, to: 4))-\(padded(month, to: 2))-\(padded(Int64(day), to: 2))",
+      clock: "\(padded(Int64(hour), to: 2)):\(padded(Int64(minute), to: 2)):\(padded(Int64(second), to: 2))")
   }
 
   private static func padded(_ number: Int64, to width: Int) -> String {

@@ -13,7 +13,8 @@ final class ServerConnection {
   private var subscriptions: [UInt32: Subscription] = [:]
   /// Subscriptions that wait for room in the socket, in the order in which they will get it.
   private var blocked: [UInt32] = []
-  private var isDraining = false
+  /// Nothing new is taken: closes once every append has its answer.
+  private var isLeaving = false
   private var client = ""
 
   init(id: UInt64, connection: Connection, desk: ShardDesk) {
@@ -52,7 +53,16 @@ final class ServerConnection {
   private func send(_ frame: OutgoingFrame?) {
     guard let frame else { return }
     connection.send(frame.head, sharing: frame.batches)
+    // Batches stop at the watermark; answers do not, so a peer that asks and never reads would fill the memory.
+    let limit = desk.settings.outputByteCountMax + Limits.batchStoredByteCountMax + Self.unreadByteCountMax
+    if connection.pendingByteCount > limit, connection.isOpen {
+      desk.log("connection \(id) (\(connection.peer)) ends: \(Self.unreadByteCountMax) bytes of answers wait unread")
+      connection.close()
+    }
   }
+
+  /// Answers that a peer may leave unread.
+  private static let unreadByteCountMax = 8 << 20
 
   private func closeLingering() { connection.closeLingering(for: .seconds(2)) }
 }
@@ -62,6 +72,12 @@ final class ServerConnection {
 extension ServerConnection: ConnectionHandler {
   func received(_ bytes: RawSpan, on connection: Connection) {
     perform(session.receive(bytes, now: connection.loop.now))
+  }
+
+  /// The client sends no more: what it has sent is answered first.
+  func inputEnded(on connection: Connection) {
+    isLeaving = true
+    closeIfDone()
   }
 
   func drained(_ connection: Connection) {
@@ -87,20 +103,21 @@ extension ServerConnection: ConnectionHandler {
       return connection.close()
     }
     perform(session.tick(now: now))
+    for id in subscriptions.keys.sorted() { subscriptions[id]?.tick() }
   }
 
   /// The server stops: finishes what the client has begun, then closes.
   func drain(_ goAway: GoAway) {
-    isDraining = true
+    isLeaving = true
     perform(session.drain(goAway))
-    closeIfDrained()
+    closeIfDone()
   }
 
   /// The time for draining is over.
   func abandon() { connection.close() }
 
-  private func closeIfDrained() {
-    if isDraining, session.appendCount == 0 { closeLingering() }
+  private func closeIfDone() {
+    if isLeaving, session.appendCount == 0 { closeLingering() }
   }
 }
 
@@ -155,7 +172,7 @@ extension ServerConnection {
           id, Ack(isDuplicate: isDuplicate, incarnation: incarnation, firstSequence: first, count: UInt64(count))))
     case .refused(let refusal): send(session.refuse(id, refusal))
     }
-    closeIfDrained()
+    closeIfDone()
   }
 }
 
@@ -165,11 +182,18 @@ extension ServerConnection {
   /// Whether a batch may be sent on a subscription now. If the socket is what is full, the subscription is resumed when it
   /// has room; credit resumes it by itself.
   func canDeliver(_ id: UInt32) -> Bool {
-    guard session.hasCredit(id) else { return false }
+    session.creditLeft(id) > 0 && hasRoom(for: id)
+  }
+
+  /// Whether the socket has room. If not, the subscription is resumed when it has.
+  func hasRoom(for id: UInt32) -> Bool {
     guard connection.isAboveHighWatermark else { return true }
     if !blocked.contains(id) { blocked.append(id) }
     return false
   }
+
+  /// Stored bytes that may still be sent on a subscription.
+  func creditLeft(_ id: UInt32) -> Int { session.creditLeft(id) }
 
   func deliver(_ id: UInt32, _ range: BatchRange, batches: Bytes) {
     desk.counters.deliveredEntries.add(Int(range.to - range.from) + 1)

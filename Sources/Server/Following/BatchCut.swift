@@ -9,35 +9,30 @@ enum BatchCut {
     let batches: Bytes
   }
 
-  /// The batches of `run` that `from` to `to` lie in, in pieces of about `byteCountMax`; one batch at least in each.
+  /// The next piece of `run` for `from` to `to`: as many batches as fit `byteCountMax`, but one at least.
   ///
+  /// - Parameter offset: where in the run to begin; moved behind the piece.
+  /// - Returns: nil when no batch of the rest lies in the range.
   /// - Throws: `DecodingError` when the run is damaged.
-  static func pieces(
-    of run: Bytes, from: UInt64, to: UInt64, byteCountMax: Int
-  ) throws(DecodingError) -> [Piece] {
-    var pieces: [Piece] = []
-    var start = 0
-    var end = 0
-    var pieceFrom = from
-    var pieceTo = from
-    while end < run.count {
-      let header = try BatchHeader(decoding: run[end..<run.count].span)
-      if header.lastSequence < from {
-        end += header.batchByteCount
-        start = end
-        continue
-      }
+  static func next(
+    of run: Bytes, at offset: inout Int, from: UInt64, to: UInt64, byteCountMax: Int
+  ) throws(DecodingError) -> Piece? {
+    var start = offset
+    var last: UInt64?
+    while offset < run.count {
+      let header = try BatchHeader(decoding: run[offset..<run.count].span)
       if header.firstSequence > to { break }
-      if end > start, end + header.batchByteCount - start > byteCountMax {
-        pieces.append(Piece(from: pieceFrom, to: pieceTo, batches: run[start..<end]))
+      let end = offset + header.batchByteCount
+      if header.lastSequence < from {
         start = end
-        pieceFrom = header.firstSequence
+      } else {
+        if last != nil, end - start > byteCountMax { break }
+        last = min(to, header.lastSequence)
       }
-      end += header.batchByteCount
-      pieceTo = min(to, header.lastSequence)
+      offset = end
     }
-    if end > start { pieces.append(Piece(from: pieceFrom, to: pieceTo, batches: run[start..<end])) }
-    return pieces
+    guard let last else { return nil }
+    return Piece(from: from, to: last, batches: run[start..<offset])
   }
 
   /// The last number of `from` to `to` before the first entry later than `time`.

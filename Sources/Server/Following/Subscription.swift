@@ -19,6 +19,9 @@ final class Subscription {
   /// Handles of the streams that are behind, in the order of their turns.
   private var turns: [UInt32] = []
   private var isReading = false
+  /// Streams that were there at the beginning and are not told yet, with their heads of then.
+  private var untold: ArraySlice<StreamInfo> = []
+  private var cursor: [StreamName: CursorPosition] = [:]
   /// Streams whose start is being looked up.
   private var unresolvedCount = 0
   private var isResolved = false
@@ -64,19 +67,40 @@ extension Subscription {
         }
       }
     }
-    let cursor = Dictionary(follow.cursor.map { ($0.stream, $0) }, uniquingKeysWith: { $1 })
+    cursor = Dictionary(follow.cursor.map { ($0.stream, $0) }, uniquingKeysWith: { $1 })
     for name in missingNames.sorted() {
       if let position = cursor[name], position.sequence > 0 {
         return refuse(Self.ahead(position.sequence, of: name, incarnation: .any, head: 0))
       }
     }
+    if follow.isReverse, follow.end.time != nil {
+      return refuse(Refusal(.badRequest, "reverse begins at the head or at a sequence number, not at a time"))
+    }
     // Waits for streams from here on: one that comes into being meanwhile is told by a later commit.
     if !follow.end.atHead, !follow.isReverse, !missingNames.isEmpty || !patterns.isEmpty { hub.await(self) }
-    for info in found {
-      guard let track = makeTrack(info, cursor: cursor[info.name]) else { return }
-      if case .resolving = track.mode { lookUpStart(of: track) }
+    untold = found.sorted { $0.name < $1.name }[...]
+    resolve()
+  }
+
+  /// Tells the streams, as fast as the socket takes them; goes on where it stopped.
+  private func resolve() {
+    while !isOver, let info = untold.first, connection.hasRoom(for: id) {
+      untold.removeFirst()
+      open(info)
     }
-    resolveIfReady()
+    guard !isOver, untold.isEmpty, unresolvedCount == 0, !isResolved else { return }
+    isResolved = true
+    cursor = [:]
+    connection.tell(id, .resolved(streamCount: UInt32(tracks.count)))
+    if remaining == 0 { return end(.limit) }
+    for track in tracks {
+      track.isBacklog = true
+      backlogCount += 1
+    }
+    for track in tracks where !isOver { start(track) }
+    if !isOver { becomeLiveIfReady() }
+    endIfDone()
+    pump()
   }
 
   /// Whether a stream that has come into being belongs to this subscription.
@@ -102,44 +126,28 @@ extension Subscription {
     return track
   }
 
-  /// - Returns: nil when the subscription was refused.
-  private func makeTrack(_ info: StreamInfo, cursor: CursorPosition?) -> Track? {
-    let track = newTrack(info)
-    let channel = track.channel
-    if let cursor {
-      if cursor.incarnation != .any, cursor.incarnation != info.incarnation {
-        refuse(Self.replaced(info))
-        return nil
+  /// Decides where the delivery of a stream starts.
+  private func open(_ info: StreamInfo) {
+    if let position = cursor[info.name] {
+      if position.incarnation != .any, position.incarnation != info.incarnation { return refuse(Self.replaced(info)) }
+      if position.sequence > info.head {
+        return refuse(Self.ahead(position.sequence, of: info.name, incarnation: info.incarnation, head: info.head))
       }
-      if cursor.sequence > channel.head {
-        refuse(Self.ahead(cursor.sequence, of: info.name, incarnation: info.incarnation, head: channel.head))
-        return nil
-      }
-      settle(track, after: cursor.sequence)
-      return track
+      return settle(newTrack(info), after: position.sequence, head: info.head)
     }
     switch follow.start {
-    case .first: settle(track, after: info.first - 1)
-    case .now: settle(track, after: channel.head)
-    case .last(let count): settle(track, after: max(info.first - 1, channel.head - min(count, channel.head)))
+    case .first: settle(newTrack(info), after: 0, head: info.head)
+    case .now: settle(newTrack(info), after: info.head, head: info.head)
+    case .last(let count): settle(newTrack(info), after: info.head - min(count, info.head), head: info.head)
     case .from(let sequence):
-      if sequence - 1 > channel.head {
-        refuse(Self.ahead(sequence - 1, of: info.name, incarnation: info.incarnation, head: channel.head))
-        return nil
+      if sequence - 1 > info.head {
+        return refuse(Self.ahead(sequence - 1, of: info.name, incarnation: info.incarnation, head: info.head))
       }
-      settle(track, after: sequence - 1)
-    case .since: break
+      settle(newTrack(info), after: sequence - 1, head: info.head)
+    case .since(let time):
+      unresolvedCount += 1
+      connection.findSequence(stream: info.id, atOrAfter: time, subscription: id, handle: newTrack(info).handle)
     }
-    return track
-  }
-
-  private func lookUpStart(of track: Track) {
-    guard case .since(let time) = follow.start else {
-      preconditionFailure("only a start by time has to be looked up")
-    }
-    unresolvedCount += 1
-    let handle = track.handle
-    connection.findSequence(stream: track.channel.id, atOrAfter: time, subscription: id, handle: handle)
   }
 
   /// The answer to a look-up.
@@ -149,19 +157,20 @@ extension Subscription {
     case .failure(let error): refuse(Self.unreadable(error))
     case .success(let sequence):
       unresolvedCount -= 1
-      settle(tracks[Int(handle)], after: max(sequence, 1) - 1)
-      resolveIfReady()
+      let track = tracks[Int(handle)]
+      settle(track, after: max(sequence, 1) - 1, head: track.channel.head)
+      resolve()
     }
   }
 
-  /// Delivery of `track` starts after `position`; what lies where is told to the client.
-  private func settle(_ track: Track, after position: UInt64) {
-    let head = track.channel.head
-    track.mode = .behind
+  /// Delivery of `track` starts after `position`.
+  ///
+  /// - Parameter head: what an end at the head means for this stream.
+  private func settle(_ track: Track, after position: UInt64, head: UInt64) {
     if follow.isReverse {
       track.bound = position + 1
-      track.next = min(follow.end.sequence ?? head, head) + 1
-      announce(track, position: max(track.next, position + 1))
+      track.next = max(min(follow.end.sequence ?? head, head), position) + 1
+      announce(track, position: track.next)
     } else {
       track.next = position + 1
       track.bound = follow.end.atHead ? min(follow.end.sequence ?? head, head) : follow.end.sequence
@@ -178,20 +187,6 @@ extension Subscription {
         Announcement(
           handle: track.handle, isSealed: channel.isSealed, incarnation: channel.incarnation, position: position,
           head: channel.head, stream: channel.name)))
-  }
-
-  private func resolveIfReady() {
-    guard unresolvedCount == 0, !isResolved, !isOver else { return }
-    isResolved = true
-    connection.tell(id, .resolved(streamCount: UInt32(tracks.count)))
-    for track in tracks {
-      track.isBacklog = true
-      backlogCount += 1
-    }
-    for track in tracks where !isOver { start(track) }
-    if !isOver { becomeLiveIfReady() }
-    if !isOver { endIfDone() }
-    pump()
   }
 
   private func start(_ track: Track) {
@@ -220,7 +215,8 @@ extension Subscription {
 
   /// Feeds streams that are behind, one read each in turn, for as long as credit and socket have room.
   func pump() {
-    while !isOver, isResolved, !isReading, let handle = turns.first, connection.canDeliver(id) {
+    if !isResolved { return resolve() }
+    while !isOver, !isReading, let handle = turns.first, connection.canDeliver(id) {
       let track = tracks[Int(handle)]
       let request = ReadRequest(
         stream: track.channel.id, from: follow.isReverse ? track.bound ?? 1 : track.next,
@@ -262,7 +258,10 @@ extension Subscription {
       }
     }
     guard !isOver else { return }
-    if updateMode(of: track) { turns.append(track.handle) }
+    if updateMode(of: track) {
+      // In reverse one stream comes after the other.
+      turns.insert(track.handle, at: follow.isReverse ? 0 : turns.count)
+    }
     becomeLiveIfReady()
     endIfDone()
   }
@@ -289,15 +288,20 @@ extension Subscription {
         let wanted = min(remaining, to - from + 1)
         if follow.isReverse { from = to - (wanted - 1) } else { to = from + (wanted - 1) }
       }
-      var pieces = try BatchCut.pieces(of: run, from: from, to: to, byteCountMax: Self.frameByteCount)
-      if follow.isReverse { pieces.reverse() }
-      for piece in pieces {
-        guard connection.canDeliver(id) else { return true }
+      var offset = 0
+      while from <= to, connection.canDeliver(id),
+        let piece = try BatchCut.next(
+          of: run, at: &offset, from: from, to: to, byteCountMax: min(Self.frameByteCount, connection.creditLeft(id)))
+      {
         connection.deliver(
           id, BatchRange(handle: track.handle, from: piece.from, to: piece.to), batches: piece.batches)
-        track.next = follow.isReverse ? piece.from : piece.to + 1
+        from = piece.to + 1
+        // In reverse a run is one batch.
+        track.next = follow.isReverse ? piece.from : from
         if let remaining { self.remaining = remaining - (piece.to - piece.from + 1) }
       }
+      // The time's end counts once everything before it is delivered.
+      isCutByTime = isCutByTime && from > to
     } catch {
       refuse(Refusal(.internalError, "stream '\(track.channel.name)' holds a batch that cannot be read: \(error)"))
       return false
@@ -329,7 +333,7 @@ extension Subscription {
       isAtEnd = track.next <= track.bound ?? 1
     } else {
       isAtHead = track.next > track.channel.head
-      isAtEnd = track.bound.map { track.next > $0 } ?? false
+      isAtEnd = track.bound.map { track.next > $0 } ?? (isAtHead && isPastEndTime)
     }
     if isAtEnd {
       track.mode = .done(.until)
@@ -343,6 +347,16 @@ extension Subscription {
     }
     leaveBacklog(track)
     return false
+  }
+
+  /// Nothing that is stored from now on belongs to it any more.
+  private var isPastEndTime: Bool { follow.end.time.map { WallTime.now().nanoseconds > $0 } ?? false }
+
+  /// Looks at the clock: a subscription until a time ends when that has passed.
+  func tick() {
+    guard !isOver, isResolved, isPastEndTime else { return }
+    for track in tracks { if case .live = track.mode { _ = updateMode(of: track) } }
+    endIfDone()
   }
 
   private func leaveBacklog(_ track: Track) {

@@ -7,8 +7,8 @@ internal import LogsWire
 struct BatchSigner {
   private let seed: UInt64
   private let name: StreamName
-  /// Seeds of earlier incarnations, read when the first batch needs them.
-  private var formerSeeds: [UInt64]?
+  /// Seeds of earlier incarnations, of the segments that have been asked so far.
+  private var formerSeeds: Set<UInt64> = []
 
   init(_ stream: StreamInfo) {
     seed = stream.serverSeed
@@ -63,14 +63,12 @@ struct BatchSigner {
   ) throws(SQLiteError) -> Bytes? {
     guard batch.hasValidCheck else { return nil }
     if batch.hasValidServerCheck(seed: seed) { return batch.bytes }
-    let former: [UInt64]
-    if let formerSeeds {
-      former = formerSeeds
-    } else {
-      former = try incarnations().map { BatchHeader.serverSeed(stream: name, incarnation: $0) }
-      formerSeeds = former
+    if !formerSeeds.contains(where: { batch.hasValidServerCheck(seed: $0) }) {
+      for incarnation in try incarnations() {
+        formerSeeds.insert(BatchHeader.serverSeed(stream: name, incarnation: incarnation))
+      }
+      guard formerSeeds.contains(where: { batch.hasValidServerCheck(seed: $0) }) else { return nil }
     }
-    guard former.contains(where: { batch.hasValidServerCheck(seed: $0) }) else { return nil }
     let header = batch.header
     var writer = ByteWriter(capacity: batch.bytes.count)
     writer.append(

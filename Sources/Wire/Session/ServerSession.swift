@@ -332,8 +332,11 @@ extension ServerSession {
     return frame(message, id: id)
   }
 
-  /// Whether a batch may be sent: while credit is left, which one frame may overdraw.
-  package func hasCredit(_ id: UInt32) -> Bool { subscriptions[id]?.hasCredit ?? false }
+  /// Stored bytes that may still be sent on a subscription. While any are left a batch may be sent, which may overdraw them.
+  package func creditLeft(_ id: UInt32) -> Int {
+    guard let subscription = subscriptions[id], subscription.hasCredit else { return 0 }
+    return Int(clamping: subscription.creditTotal - subscription.sent)
+  }
 
   /// A delivery, its stored bytes taken from the credit.
   package mutating func deliver(_ id: UInt32, _ range: BatchRange, batches: Bytes) -> OutgoingFrame? {

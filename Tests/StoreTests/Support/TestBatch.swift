@@ -21,7 +21,11 @@ extension Batch {
     writer.append(zeros: 32)
     writer.append(u64: XXH3.hash(signed.span))
     writer.append(signed.span)
-    return try! Batch(startOf: writer.finish())
+    do {
+      return try Batch(startOf: writer.finish())
+    } catch {
+      preconditionFailure("a batch of a test follows the rules: \(error)")
+    }
   }
 
   static func test(_ text: String) -> Batch { test([text]) }

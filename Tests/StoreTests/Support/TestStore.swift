@@ -10,21 +10,28 @@ final class TestStore: Sendable {
   let sink: TestSink
   private let nextRequest = Atomic<UInt32>(1)
 
-  static func settings(_ directory: TestDirectory) -> StoreSettings {
+  static func settings(_ directory: TestDirectory, _ clock: TestClock? = nil) -> StoreSettings {
     var settings = StoreSettings(directory: directory.data)
     settings.readerThreadCount = 1
+    if let clock { settings.now = { clock.now } }
     return settings
   }
 
-  init(_ settings: StoreSettings) throws(StoreError) {
+  /// Kept until the store is closed.
+  private let directory: TestDirectory?
+
+  init(_ settings: StoreSettings, in directory: TestDirectory? = nil) throws(StoreError) {
     let sink = TestSink()
     self.sink = sink
+    self.directory = directory
     var settings = settings
     settings.log = { sink.log($0) }
     store = try Store.open(settings, sink: sink)
   }
 
-  convenience init(_ directory: TestDirectory) throws(StoreError) { try self.init(Self.settings(directory)) }
+  convenience init(_ directory: TestDirectory, _ clock: TestClock? = nil) throws(StoreError) {
+    try self.init(Self.settings(directory, clock), in: directory)
+  }
 
   deinit { store.close() }
 
@@ -37,7 +44,7 @@ final class TestStore: Sendable {
     let request = nextRequest.add(1, ordering: .relaxed).oldValue
     let refusal = store.submit(
       WriteRequest(
-        stream: StreamName(server: stream), producer: .test(producer), number: number, floor: floor, content: content,
+        stream: StreamName(stored: stream), producer: .test(producer), number: number, floor: floor, content: content,
         token: WriteToken(shard: 0, connection: 1, request: request)))
     if let refusal {
       sink.committed(
@@ -55,15 +62,36 @@ final class TestStore: Sendable {
     sink.outcome(submit(stream, .batch(batch), producer: producer, number: number, floor: floor))
   }
 
-  func info(_ stream: String) -> StreamInfo? { store.stream(named: StreamName(server: stream)) }
+  func info(_ stream: String) -> StreamInfo? { store.stream(named: StreamName(stored: stream)) }
 
   func read(_ request: ReadRequest) -> Result<ReadResult, StoreError> {
-    let done = Monitor<Result<ReadResult, StoreError>?>(nil)
-    store.read(request) { result in
+    waitFor { store.read(request, then: $0) }
+  }
+
+  func findSequence(_ stream: String, atOrAfter time: Int64) -> UInt64? {
+    guard let info = info(stream) else { return nil }
+    let result = waitFor { store.findSequence(stream: info.id, atOrAfter: time, then: $0) }
+    return try? result.get()
+  }
+
+  private func waitFor<Value: Sendable>(
+    _ start: (@escaping @Sendable (Result<Value, StoreError>) -> Void) -> Void
+  ) -> Result<Value, StoreError> {
+    let done = Monitor<Result<Value, StoreError>?>(nil)
+    start { result in
       done.withLock { $0 = result }
       done.signal()
     }
-    return done.wait { $0 }!
+    return done.wait(timeout: TestSink.patience) { $0 } ?? .failure(StoreError(.closed, "no answer came"))
+  }
+
+  /// Lets the active segment grow old and waits until the next one is active; brings an entry to the stream `tick`.
+  func roll(_ clock: TestClock, waitForSeal: Bool = true) {
+    let number = store.statistics.segmentCount + store.statistics.missingSegmentCount
+    clock.advance(.seconds(25 * 3600))
+    append("tick", .test("tick"), producer: UInt64(number) << 32, number: 1)
+    #expect(sink.waitForLine("segment \(number + 1) is active"))
+    if waitForSeal { #expect(sink.waitForLine("segment \(number) is sealed")) }
   }
 
   /// Everything a stream has, read in steps, every batch checked as a client does.
