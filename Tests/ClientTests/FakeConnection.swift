@@ -188,7 +188,8 @@ final class FakeConnection: ConnectionHandler {
 
   private func pump(_ id: UInt32, _ follow: FakeFollow) {
     for index in follow.tracks.indices {
-      while !isCut, session.creditLeft(id) > 0, follow.limit != 0, let stream = server.streams[follow.tracks[index].stream],
+      while !isCut, session.creditLeft(id) > 0, follow.limit != 0,
+        let stream = server.streams[follow.tracks[index].stream],
         let (range, batch) = follow.next(index, stream)
       {
         server.record.deliveredByteCount += batch.bytes.count

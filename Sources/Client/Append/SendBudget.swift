@@ -22,6 +22,9 @@ final class SendBudget: Sendable {
 
   init(byteCountMax: Int) { self.byteCountMax = byteCountMax }
 
+  /// How many wait for room.
+  var waitingCount: Int { state.withLock { $0.waiting.count } }
+
   /// Takes room, waiting for it if need be; `release` gives it back. What is larger than all room goes alone.
   ///
   /// - Throws: `LogError`: `cancelled`, or what `close` was given; then nothing is taken.
