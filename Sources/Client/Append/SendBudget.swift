@@ -53,11 +53,10 @@ final class SendBudget: Sendable {
   }
 
   private func wait(_ byteCount: Int, _ id: UInt64, _ waiter: Waiter) {
-    // The handler may have run before the waiter was there.
-    let isCancelled = Task.isCancelled
     let answer = state.withLock { state -> LogError?? in
       if let closed = state.closed { return .some(closed) }
-      if isCancelled { return .some(.cancelled("waiting for room in the send queue")) }
+      // The handler may have run already. Asked under the lock: if it runs later, it finds the waiter.
+      if Task.isCancelled { return .some(.cancelled("waiting for room in the send queue")) }
       if state.waiting.isEmpty, fits(byteCount, state) {
         state.used += byteCount
         return .some(nil)
