@@ -60,6 +60,13 @@ final class TestServer: @unchecked Sendable {
     _ = try Self.ready(process)
   }
 
+  /// Starts the server and kills it before it may have become ready.
+  func startAndKill(afterSpins count: Int) throws {
+    process = try Self.spawn(scene, data, url, flags)
+    for _ in 0..<count where process.hasEnded { break }
+    try kill()
+  }
+
   /// kill -9, and waits until the process is gone.
   func kill() throws {
     process.signal(SIGKILL)
