@@ -67,5 +67,8 @@ let package = Package(
     tests("Transport", uses: ["LogsTransport", "LogsWire"]),
     .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/CFaultVFS"),
     tests("Store", uses: ["LogsStore", "LogsWire", "CSQLite", "CFaultVFS"]),
+    tests("Server", uses: ["LogsServer", "LogsTransport", "LogsWire"]),
+    tests("Client", uses: ["LogsClient", "LogsWire", "LogsTransport"]),
+    tests("CLI", uses: ["LogsCLI", "LogsClient"]),
   ]
 )

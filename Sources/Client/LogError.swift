@@ -74,7 +74,8 @@ extension LogError {
   static let closed = LogError(.closed, "the client was shut down; make a new one")
 
   static func cancelled(_ what: String, mayHaveTakenEffect: Bool = false) -> LogError {
-    LogError(.cancelled, "\(what) was cancelled by the caller", mayHaveTakenEffect: mayHaveTakenEffect)
+    LogError(
+      .cancelled, "\(what) was cancelled by the caller", mayHaveTakenEffect: mayHaveTakenEffect)
   }
 
   /// The same error, about something that may have happened.

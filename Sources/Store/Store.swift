@@ -121,6 +121,9 @@ package final class Store: Sendable {
 
   package func stream(named name: StreamName) -> StreamInfo? { catalog[name] }
 
+  /// The highest id of a stream so far: a stream that comes into being later has a higher one.
+  package var newestStreamID: Int64 { catalog.newestID }
+
   /// All streams, sorted by name.
   package func streams() -> [StreamInfo] { catalog.all() }
 

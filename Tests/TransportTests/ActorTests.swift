@@ -123,7 +123,7 @@ private actor CountingHandler: ConnectionHandler {
     let other = EchoShard(loop: client)
     #expect(try await other.connect(to: endpoint) == "through an actor")
     #expect(try await shard.connect(to: endpoint) == "through an actor")
-    while await shard.closedCount < 2 { await Task.yield() }
+    await waitUntil { await shard.closedCount >= 2 }
     #expect(await shard.sessionCount == 0)
   }
 

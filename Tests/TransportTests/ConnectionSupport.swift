@@ -70,27 +70,34 @@ struct RawPeer: ~Copyable {
   let number: Int32
 
   init(unix path: String) throws {
-    number = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    self.init()
+    try connect(unix: path)
+  }
+
+  /// A Unix socket that is not connected yet.
+  init() { number = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0) }
+
+  func connect(unix path: String) throws {
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
     withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
     let status = withUnsafePointer(to: &address) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        connect(number, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+        Glibc.connect(number, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
       }
     }
     guard status == 0 else { throw SystemError(errno) }
   }
 
   init(port: UInt16) throws {
-    number = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    number = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
     address.sin_port = port.bigEndian
     address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
     let status = withUnsafePointer(to: &address) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        connect(number, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+        Glibc.connect(number, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
       }
     }
     guard status == 0 else { throw SystemError(errno) }

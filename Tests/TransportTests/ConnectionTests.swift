@@ -38,7 +38,7 @@ import Testing
     let server = try await TestServer { connection, _ in connections.value.append(connection) }
     var peers: [RawPeerBox] = []
     for _ in 0..<100 { peers.append(RawPeerBox(try RawPeer(unix: server.path))) }
-    while await server.loop.run({ connections.value.count }) < 100 { await Task.yield() }
+    await waitUntil { await server.loop.run { connections.value.count >= 100 } }
     let weakStorage = LoopBox<WeakStorage>(WeakStorage())
     await server.loop.run {
       let shared = Bytes(copying: frame.span)
@@ -57,7 +57,7 @@ import Testing
       #expect(bytes.count == head.count + frame.count)
       #expect(bytes.starts(with: head.array))
     }
-    while await server.loop.run({ weakStorage.value.storage != nil }) { await Task.yield() }
+    await waitUntil { await server.loop.run { weakStorage.value.storage == nil } }
   }
 
   @Test func `small parts between large ones keep their order`() async throws {
@@ -247,11 +247,11 @@ import Testing
     }
     let peer = try RawPeer(unix: server.path)
     peer.write("abc")
-    while await server.loop.run({ connections.value.isEmpty }) { await Task.yield() }
+    await waitUntil { await server.loop.run { !connections.value.isEmpty } }
     for _ in 0..<10 { await server.loop.run {} }
     #expect(await server.loop.run { connections.value[0].bytesReceived } == 0)
     await server.loop.run { connections.value[0].resumeReading() }
-    while await server.loop.run({ connections.value[0].bytesReceived }) < 3 { await Task.yield() }
+    await waitUntil { await server.loop.run { connections.value[0].bytesReceived >= 3 } }
   }
 
   @Test func `one connection that floods does not hold up another`() async throws {
@@ -276,16 +276,17 @@ import Testing
     #expect(await iterator.next() == 1)
     flooding.cancel()
     _ = await flooding.result
+    _ = flood.number
   }
 
   @Test func `what liveness needs is counted`() async throws {
     let accepted = LoopBox<Connection?>(nil)
     let server = try await TestServer { connection, _ in accepted.value = connection }
     let peer = try RawPeer(unix: server.path)
-    while await server.loop.run({ accepted.value == nil }) { await Task.yield() }
+    await waitUntil { await server.loop.run { accepted.value != nil } }
     let made = await server.loop.run { accepted.value!.lastReceived }
     peer.write("abc")
-    while await server.loop.run({ accepted.value!.bytesReceived }) < 3 { await Task.yield() }
+    await waitUntil { await server.loop.run { accepted.value!.bytesReceived >= 3 } }
     let received = await server.loop.run { accepted.value!.lastReceived }
     #expect(received > made)
     // More than the system takes: what waits has not made progress since.
@@ -298,7 +299,7 @@ import Testing
     #expect(stuck > received)
     #expect(await server.loop.run { accepted.value!.lastProgress } == stuck)
     #expect(peer.read(8 << 20).count == 8 << 20)
-    while await server.loop.run({ accepted.value!.pendingByteCount }) > 0 { await Task.yield() }
+    await waitUntil { await server.loop.run { accepted.value!.pendingByteCount <= 0 } }
     #expect(await server.loop.run { accepted.value!.lastProgress } > stuck)
   }
 

@@ -27,3 +27,10 @@ extension EventLoop {
     return try result.get()
   }
 }
+
+/// Asks again and again, leaving the processor to others meanwhile, until `condition` holds.
+func waitUntil(_ condition: () async -> Bool) async {
+  while !(await condition()) {
+    do { try await Task.sleep(for: .milliseconds(1)) } catch { return }
+  }
+}

@@ -34,10 +34,13 @@ struct AppendQueue {
 
   // MARK: The application
 
-  mutating func append(_ content: AppendLane.Content, to stream: StreamName, pending: PendingAppend, cost: Int) {
+  mutating func append(
+    _ content: AppendLane.Content, to stream: StreamName, pending: PendingAppend, cost: Int
+  ) {
     let number = (laneNumbers[stream] ?? numberLast) + 1
     laneNumbers[stream] = number
-    lanes[stream, default: AppendLane()].append(Item(number: number, content: content, pending: pending, cost: cost))
+    lanes[stream, default: AppendLane()].append(
+      Item(number: number, content: content, pending: pending, cost: cost))
     turns.append(stream)
   }
 
@@ -87,10 +90,13 @@ struct AppendQueue {
   }
 
   /// A refusal that a retry can mend.
-  mutating func postpone(_ id: UInt32, _ refusal: Refusal, now: MonotonicTime, delay: (Int) -> Duration) {
+  mutating func postpone(
+    _ id: UInt32, _ refusal: Refusal, now: MonotonicTime, delay: (Int) -> Duration
+  ) {
     guard let flight = inFlight.removeValue(forKey: id) else { return }
     lanes[flight.stream]?.postpone(
-      flight.number, mayHaveTakenEffect: refusal.mayHaveTakenEffect, isOutOfOrder: refusal.code == .outOfOrder,
+      flight.number, mayHaveTakenEffect: refusal.mayHaveTakenEffect,
+      isOutOfOrder: refusal.code == .outOfOrder,
       now: now, delay: delay)
     settled(flight.stream)
   }

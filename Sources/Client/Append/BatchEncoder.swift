@@ -17,7 +17,8 @@ final class BatchEncoder: @unchecked Sendable {
         if case .full = try builder.append(entries[index]) { break }
       } catch {
         throw LogError(
-          .invalidEntry, "entry \(index) cannot be appended: \(error); none of the entries from there on were",
+          .invalidEntry,
+          "entry \(index) cannot be appended: \(error); none of the entries from there on were",
           cause: error.description)
       }
       index += 1

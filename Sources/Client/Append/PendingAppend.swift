@@ -47,7 +47,9 @@ public final class PendingAppend: Sendable {
     let isCancelled = Task.isCancelled
     let result = state.withLock { state -> Result<AppendReceipt, LogError>? in
       if let result = outcome(state) { return result }
-      if isCancelled { return .failure(.cancelled("waiting for the acknowledgement", mayHaveTakenEffect: true)) }
+      if isCancelled {
+        return .failure(.cancelled("waiting for the acknowledgement", mayHaveTakenEffect: true))
+      }
       state.waiters[id] = waiter
       return nil
     }
@@ -56,7 +58,8 @@ public final class PendingAppend: Sendable {
 
   private func cancel(_ id: UInt64) {
     let waiter = state.withLock { $0.waiters.removeValue(forKey: id) }
-    waiter?.resume(returning: .failure(.cancelled("waiting for the acknowledgement", mayHaveTakenEffect: true)))
+    waiter?.resume(
+      returning: .failure(.cancelled("waiting for the acknowledgement", mayHaveTakenEffect: true)))
   }
 
   private func outcome(_ state: State) -> Result<AppendReceipt, LogError>? {
@@ -66,7 +69,8 @@ public final class PendingAppend: Sendable {
     }
     return .success(
       AppendReceipt(
-        stream: stream, incarnation: state.incarnation, ranges: state.ranges, isDuplicate: state.isDuplicate))
+        stream: stream, incarnation: state.incarnation, ranges: state.ranges,
+        isDuplicate: state.isDuplicate))
   }
 
   // MARK: What the client reports
@@ -90,7 +94,10 @@ public final class PendingAppend: Sendable {
   /// A batch will not be sent again.
   func failed(_ error: LogError) {
     settle { state in
-      guard let first = state.error else { return state.error = error }
+      guard let first = state.error else {
+        state.error = error
+        return
+      }
       state.error = first.afterSending(first.mayHaveTakenEffect || error.mayHaveTakenEffect)
     }
   }
@@ -99,7 +106,8 @@ public final class PendingAppend: Sendable {
   func seal() { settle { _ in } }
 
   private func settle(_ change: (inout State) -> Void) {
-    let (waiters, result) = state.withLock { state -> ([Waiter], Result<AppendReceipt, LogError>?) in
+    let (waiters, result) = state.withLock {
+      state -> ([Waiter], Result<AppendReceipt, LogError>?) in
       change(&state)
       state.openCount -= 1
       guard let result = outcome(state) else { return ([], nil) }

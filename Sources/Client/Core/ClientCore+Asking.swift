@@ -17,19 +17,23 @@ struct Question {
   let waiter: CheckedContinuation<Result<Answer, LogError>, Never>
   var id: UInt32?
   var refusalCount = 0
+  /// Whether it waits after a refusal.
+  var isPostponed = false
 }
 
 extension ClientCore {
   func list(_ request: ListRequest) async throws(LogError) -> Listing {
     guard case .listing(let listing) = try await answer(.list(request)) else {
-      throw LogError(.protocolViolation, "the server answered the question for its streams with something else")
+      throw LogError(
+        .protocolViolation, "the server answered the question for its streams with something else")
     }
     return listing
   }
 
   func stat() async throws(LogError) -> [Fact] {
     guard case .facts(let facts) = try await answer(.stat) else {
-      throw LogError(.protocolViolation, "the server answered the question for its state with something else")
+      throw LogError(
+        .protocolViolation, "the server answered the question for its state with something else")
     }
     return facts
   }
@@ -58,18 +62,29 @@ extension ClientCore {
   }
 
   func ask(_ key: UInt64) {
-    guard let link = openLink, let question = questions[key], question.id == nil else { return }
+    guard let link = openLink, link.canAsk, let question = questions[key], question.id == nil else {
+      return
+    }
     let id =
       switch question.kind {
       case .list(let request): link.list(request)
       case .stat: link.stat()
       }
     questions[key]?.id = id
+    questions[key]?.isPostponed = false
     questionKeys[id] = key
   }
 
+  /// Asks what has had to wait for other answers.
+  func askWaiting() {
+    guard questions.count > questionKeys.count, openLink?.canAsk == true else { return }
+    for key in questions.keys.sorted() where questions[key]?.isPostponed == false { ask(key) }
+  }
+
   func answered(_ id: UInt32, _ answer: Question.Answer) {
-    guard let key = questionKeys.removeValue(forKey: id), let question = questions.removeValue(forKey: key) else {
+    guard let key = questionKeys.removeValue(forKey: id),
+      let question = questions.removeValue(forKey: key)
+    else {
       return
     }
     question.waiter.resume(returning: .success(answer))
@@ -83,7 +98,9 @@ extension ClientCore {
     }
     questions[key]?.id = nil
     questions[key]?.refusalCount = count + 1
-    let delay = configuration.backoff.delay(attempt: count, retryAfter: error.retryAfter, random: random)
+    questions[key]?.isPostponed = true
+    let delay = configuration.backoff.delay(
+      attempt: count, retryAfter: error.retryAfter, random: random)
     loop.schedule(after: delay) { self.ask(key) }
   }
 

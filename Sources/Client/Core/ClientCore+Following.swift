@@ -18,7 +18,9 @@ struct ActiveFollow {
   var creditTotal: UInt64 = 0
 
   /// What the server may send in all, so that no more than `window` waits.
-  func credit(window: Int) -> UInt64 { receivedByteCount + UInt64(max(window - waitingByteCount, 0)) }
+  func credit(window: Int) -> UInt64 {
+    receivedByteCount + UInt64(max(window - waitingByteCount, 0))
+  }
 }
 
 // MARK: - The application
@@ -40,7 +42,9 @@ extension ClientCore {
   }
 
   /// The application wants no more.
-  func endFollow(_ key: UInt64) { if let follow = forget(key), let id = follow.id { link?.cancel(id) } }
+  func endFollow(_ key: UInt64) {
+    if let follow = forget(key), let id = follow.id { link?.cancel(id) }
+  }
 
   private func forget(_ key: UInt64) -> ActiveFollow? {
     guard let follow = follows.removeValue(forKey: key) else { return nil }
@@ -107,7 +111,8 @@ extension ClientCore {
     interrupt(key, error)
     guard let count = follows[key]?.refusalCount else { return }
     follows[key]?.refusalCount = count + 1
-    let delay = configuration.backoff.delay(attempt: count, retryAfter: error.retryAfter, random: random)
+    let delay = configuration.backoff.delay(
+      attempt: count, retryAfter: error.retryAfter, random: random)
     // If the connection goes meanwhile, the next one asks for it.
     loop.schedule(after: delay) { self.request(key) }
   }
@@ -160,7 +165,9 @@ extension ClientCore {
 
   func skipped(_ id: UInt32, _ skip: Skip) {
     guard let key = followKeys[id] else { return }
-    if let range = follows[key]?.state.skipped(skip) { follows[key]?.buffer.append(.skipped(range)) }
+    if let range = follows[key]?.state.skipped(skip) {
+      follows[key]?.buffer.append(.skipped(range))
+    }
     endIfDone(key)
   }
 
@@ -174,5 +181,7 @@ extension ClientCore {
     end(key, told)
   }
 
-  private func endIfDone(_ key: UInt64) { if let reason = follows[key]?.state.endsHere { end(key, reason) } }
+  private func endIfDone(_ key: UInt64) {
+    if let reason = follows[key]?.state.endsHere { end(key, reason) }
+  }
 }

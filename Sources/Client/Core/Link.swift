@@ -17,7 +17,9 @@ final class Link: ConnectionHandler {
   private static let ticksPerHeartbeat = 4
 
   /// Sends the greeting.
-  init(number: UInt64, connection: Connection, core: ClientCore, configuration: LogClientConfiguration) {
+  init(
+    number: UInt64, connection: Connection, core: ClientCore, configuration: LogClientConfiguration
+  ) {
     self.number = number
     self.connection = connection
     self.core = core
@@ -60,9 +62,14 @@ final class Link: ConnectionHandler {
     return id
   }
 
-  func credit(_ id: UInt32, total: UInt64) { if let frame = session.credit(id, total: total) { send(frame) } }
+  func credit(_ id: UInt32, total: UInt64) {
+    if let frame = session.credit(id, total: total) { send(frame) }
+  }
 
   func cancel(_ id: UInt32) { if let frame = session.cancel(id) { send(frame) } }
+
+  /// Whether one more question is allowed now.
+  var canAsk: Bool { session.canAsk }
 
   func list(_ request: ListRequest) -> UInt32 {
     let (id, frame) = session.list(request)
@@ -76,11 +83,18 @@ final class Link: ConnectionHandler {
     return id
   }
 
-  /// Closes at once, without a word to the core.
+  /// Closes without a word to the core: at once, unless the session has failed and the server is to be told why.
   func abandon() {
     end()
-    connection.close()
+    if session.isClosed {
+      connection.closeLingering(for: Self.farewellDuration)
+    } else {
+      connection.close()
+    }
   }
+
+  /// How long the server may take to read why the session has failed.
+  private static let farewellDuration = Duration.seconds(1)
 
   /// Sends what is queued and closes; the core is told when it has closed.
   func closeLingering(for duration: Duration) { connection.closeLingering(for: duration) }
@@ -104,7 +118,9 @@ final class Link: ConnectionHandler {
     guard !events.isEmpty else { return }
     for event in events {
       if case .send(let frame) = event { send(frame) }
-      if case .welcomed(let welcome) = event { tick(every: UInt64(max(welcome.heartbeatMilliseconds, 1))) }
+      if case .welcomed(let welcome) = event {
+        tick(every: UInt64(max(welcome.heartbeatMilliseconds, 1)))
+      }
     }
     let number = number
     core.assumeIsolated { core in core.happened(events, onLink: number) }

@@ -20,7 +20,9 @@ public struct Subscription: AsyncSequence, Sendable {
     self.request = request
   }
 
-  public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(client: client, request: request) }
+  public func makeAsyncIterator() -> AsyncIterator {
+    AsyncIterator(client: client, request: request)
+  }
 
   /// The entries alone, for those who need no other event.
   public var entries: EntrySequence { EntrySequence(subscription: self) }
@@ -68,7 +70,9 @@ public struct EntrySequence: AsyncSequence, Sendable {
 
   init(subscription: Subscription) { self.subscription = subscription }
 
-  public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(events: subscription.makeAsyncIterator()) }
+  public func makeAsyncIterator() -> AsyncIterator {
+    AsyncIterator(events: subscription.makeAsyncIterator())
+  }
 
   public struct AsyncIterator: AsyncIteratorProtocol {
     private var events: Subscription.AsyncIterator
@@ -81,7 +85,8 @@ public struct EntrySequence: AsyncSequence, Sendable {
       while true {
         if let batch, index < batch.entries.count {
           defer { index += 1 }
-          return StreamEntry(stream: batch.stream, incarnation: batch.incarnation, entry: batch.entries[index])
+          return StreamEntry(
+            stream: batch.stream, incarnation: batch.incarnation, entry: batch.entries[index])
         }
         guard let event = try await events.next() else { return nil }
         switch event {

@@ -13,7 +13,8 @@ final class ServerConnection {
   private var subscriptions: [UInt32: Subscription] = [:]
   /// Subscriptions that wait for room in the socket, in the order in which they will get it.
   private var blocked: [UInt32] = []
-  private var isDraining = false
+  /// Nothing new is taken: closes once every append has its answer.
+  private var isLeaving = false
   private var client = ""
 
   init(id: UInt64, connection: Connection, desk: ShardDesk) {
@@ -73,6 +74,12 @@ extension ServerConnection: ConnectionHandler {
     perform(session.receive(bytes, now: connection.loop.now))
   }
 
+  /// The client sends no more: what it has sent is answered first.
+  func inputEnded(on connection: Connection) {
+    isLeaving = true
+    closeIfDone()
+  }
+
   func drained(_ connection: Connection) {
     let handles = blocked
     blocked.removeAll(keepingCapacity: true)
@@ -101,16 +108,16 @@ extension ServerConnection: ConnectionHandler {
 
   /// The server stops: finishes what the client has begun, then closes.
   func drain(_ goAway: GoAway) {
-    isDraining = true
+    isLeaving = true
     perform(session.drain(goAway))
-    closeIfDrained()
+    closeIfDone()
   }
 
   /// The time for draining is over.
   func abandon() { connection.close() }
 
-  private func closeIfDrained() {
-    if isDraining, session.appendCount == 0 { closeLingering() }
+  private func closeIfDone() {
+    if isLeaving, session.appendCount == 0 { closeLingering() }
   }
 }
 
@@ -165,7 +172,7 @@ extension ServerConnection {
           id, Ack(isDuplicate: isDuplicate, incarnation: incarnation, firstSequence: first, count: UInt64(count))))
     case .refused(let refusal): send(session.refuse(id, refusal))
     }
-    closeIfDrained()
+    closeIfDone()
   }
 }
 
@@ -226,6 +233,14 @@ extension ServerConnection {
       shard.execute { $0.startFound(place, result) }
     }
   }
+
+  /// Lets the other connections of the shard take their turns first.
+  func resumeLater(_ subscription: UInt32) {
+    let place = Place(connection: id, subscription: subscription, handle: 0)
+    desk.shard.execute { $0.resume(place) }
+  }
+
+  func resume(_ place: Place) { subscriptions[place.subscription]?.pump() }
 
   func readFinished(_ place: Place, _ result: Result<ReadResult, StoreError>) {
     subscriptions[place.subscription]?.readFinished(place.handle, result)

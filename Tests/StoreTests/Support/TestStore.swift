@@ -44,7 +44,7 @@ final class TestStore: Sendable {
     let request = nextRequest.add(1, ordering: .relaxed).oldValue
     let refusal = store.submit(
       WriteRequest(
-        stream: try! StreamName(server: stream), producer: .test(producer), number: number, floor: floor, content: content,
+        stream: StreamName(stored: stream), producer: .test(producer), number: number, floor: floor, content: content,
         token: WriteToken(shard: 0, connection: 1, request: request)))
     if let refusal {
       sink.committed(
@@ -62,7 +62,7 @@ final class TestStore: Sendable {
     sink.outcome(submit(stream, .batch(batch), producer: producer, number: number, floor: floor))
   }
 
-  func info(_ stream: String) -> StreamInfo? { store.stream(named: try! StreamName(server: stream)) }
+  func info(_ stream: String) -> StreamInfo? { store.stream(named: StreamName(stored: stream)) }
 
   func read(_ request: ReadRequest) -> Result<ReadResult, StoreError> {
     waitFor { store.read(request, then: $0) }
