@@ -28,6 +28,9 @@ package struct StoreSettings: Sendable {
   package var markLagCountMax = 8192
   /// How long to wait before trying to seal a segment again that another program has open.
   package var sealRetryInterval: Duration = .seconds(5)
+  /// Whether a data directory that is a copy gets new incarnations. Off only where a file's inode changes by itself, as on some
+  /// network and FUSE file systems; then a restore has to be told to followers in another way.
+  package var noticesCopies = true
   /// SQLite's VFS by name; nil is the system's.
   package var vfs: String?
   package var fileSystem: any FileSystem = PosixFileSystem()
