@@ -371,7 +371,7 @@ final class ModelServer {
         connection)
       return true
     }
-    guard connection.session.hasCredit(id) || defect == .ignoresCredit else { return false }
+    guard connection.session.creditLeft(id) > 0 || defect == .ignoresCredit else { return false }
     if defect == .hidesEntries, !isReverse, simulation.chance(20) {
       track.position += 1
       return true
