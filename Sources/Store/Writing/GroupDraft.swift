@@ -91,7 +91,7 @@ struct GroupDraft {
       return .refused(
         Refusal(
           .tooManyStreams, "the server has \(context.streamCountMax) streams and takes no new ones",
-          limit: Refusal.Limit("streamCountMax", UInt64(context.streamCountMax))))
+          limit: Refusal.Limit("streams", UInt64(context.streamCountMax))))
     }
     if let obstacle = context.obstacle { return .refused(obstacle) }
     return store(batch, seals: seals, request, key)
