@@ -125,6 +125,30 @@ import Testing
     #expect(test.sink.lines.count { $0.contains("cannot checkpoint") } == 1)
   }
 
+  @Test func `a disk that is full when the next segment has its name already is no harm`() throws {
+    let directory = TestDirectory()
+    let disk = FaultDisk()
+    let clock = TestClock()
+    var number: UInt64 = 2
+    do {
+      let test = try TestStore(disk.settings(directory, clock))
+      test.append("web", .test("1"), number: 1)
+      disk.inject(.init(operation: FAULT_WRITE, suffix: "store.tmp", code: SQLITE_FULL))
+      clock.advance(.seconds(25 * 3600))
+      test.append("web", .test("2"), number: 2)
+      #expect(test.sink.waitForLine("cannot begin segment 2"))
+      disk.heal()
+      while test.store.statistics.segmentCount == 1 {
+        number += 1
+        #expect(test.append("web", .test("\(number)"), number: number)?.first == number)
+      }
+      #expect(test.append("web", .test("\(number + 1)"), number: number + 1)?.first == number + 1)
+      test.close()
+    }
+    let test = try TestStore(disk.settings(directory, clock))
+    #expect(try test.readAll("web").texts == (1...number + 1).map { "\($0)" })
+  }
+
   @Test func `a sealed segment that cannot be synced stops the store`() throws {
     let directory = TestDirectory()
     let disk = FaultDisk()

@@ -215,6 +215,7 @@ final class Writer: @unchecked Sendable {
   private func rollIfDue() throws(StoreError) {
     switch roll.step(active, now: settings.now()) {
     case .wait: return
+    case .prepare: roll.prepare(active.segment.number + 1)
     case .take(let next):
       // Complete before it is the active segment no more: nobody looks into its rows for marks.
       guard try storeMarks(), let following = try roll.take(next, now: settings.now()) else { return }
