@@ -4,8 +4,8 @@ import Foundation
 final class TestDirectory: Sendable {
   let path: String
 
-  init() {
-    path = NSTemporaryDirectory() + "logs-store-" + UUID().uuidString
+  init(under parent: String = NSTemporaryDirectory()) {
+    path = parent + "/logs-store-" + UUID().uuidString
     precondition(mkdir(path, 0o700) == 0, "a temporary directory can be made")
   }
 
