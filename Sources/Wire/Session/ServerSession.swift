@@ -52,6 +52,7 @@ package struct ServerSession: ~Copyable {
     var creditTotal: UInt64
     var sent: UInt64 = 0
     var hasCredit: Bool { sent < creditTotal }
+    var creditLeft: UInt64 { hasCredit ? creditTotal - sent : 0 }
   }
 
   private let settings: Settings
@@ -59,6 +60,8 @@ package struct ServerSession: ~Copyable {
   private var decoder = FrameDecoder(bodyByteCountMax: Limits.greetingByteCountMax)
   private var liveness: Liveness
   private var isDraining = false
+  /// The last PING of the bytes at hand; a peer that sends many is answered once.
+  private var pongDue: UInt64?
   private var appends: [UInt32: (lane: Lane, byteCount: Int)] = [:]
   private var lanes: [Lane: Int] = [:]
   private var appendByteCount = 0
@@ -92,7 +95,9 @@ extension ServerSession {
     var offset = 0
     do throws(Refusal) {
       while !isClosed, let frame = try decoder.next(from: input, at: &offset) { try take(frame, &actions) }
+      if let token = pongDue, !isClosed { actions.append(.send(self.frame(.pong(token)))) }
     } catch { fail(error, &actions) }
+    pongDue = nil
     return actions
   }
 
@@ -166,7 +171,7 @@ extension ServerSession {
     }
     switch message {
     case .hello(let hello): try greet(hello, &actions)
-    case .ping(let token): actions.append(.send(self.frame(.pong(token))))
+    case .ping(let token): pongDue = token
     case .pong: break
     case .append(let append):
       try begin(id: frame.id, Lane(producer: append.producer, stream: append.stream), append.batch.count, &actions) {
@@ -188,13 +193,12 @@ extension ServerSession {
       subscriptions[frame.id] = subscription
       if !hadCredit, subscription.hasCredit { actions.append(.resume(id: frame.id)) }
     case .cancel: if subscriptions[frame.id] != nil { actions.append(.cancel(id: frame.id)) }
-    case .list(let request):
-      try ask(frame.id)
-      actions.append(.list(id: frame.id, request))
-    case .stat:
-      try ask(frame.id)
-      actions.append(.stat(id: frame.id))
+    case .list(let request): try ask(.list(id: frame.id, request), id: frame.id, &actions)
+    case .stat: try ask(.stat(id: frame.id), id: frame.id, &actions)
     case .error(let refusal):
+      guard frame.id == 0 else {
+        throw Refusal(.protocolViolation, "a client's ERROR ends the connection; its id is 0, not \(frame.id)")
+      }
       state = .closed
       actions.append(.close(reason: "the client ended the connection: \(refusal)"))
     case .welcome, .goAway, .ack, .stream, .resolved, .batch, .skip, .live, .end, .listing, .status:
@@ -262,14 +266,21 @@ extension ServerSession {
     actions.append(.follow(id: id, follow))
   }
 
-  private mutating func ask(_ id: UInt32) throws(Refusal) {
+  private mutating func ask(_ action: Action, id: UInt32, _ actions: inout [Action]) throws(Refusal) {
     try checkNew(id)
+    if isDraining {
+      actions.append(.send(frame(.error(Self.goingAway(0)), id: id)))
+      return
+    }
     guard questions.count < Limits.questionCountMax else {
-      throw Refusal(
-        .protocolViolation, "more than \(Limits.questionCountMax) LIST and STAT without an answer",
-        limit: .init("queries", UInt64(Limits.questionCountMax)))
+      let refusal = Refusal(
+        .overloaded, "\(Limits.questionCountMax) LIST and STAT have no answer yet", isRetryable: true,
+        retryAfterMilliseconds: 100, limit: .init("queries", UInt64(Limits.questionCountMax)))
+      actions.append(.send(frame(.error(refusal), id: id)))
+      return
     }
     questions.insert(id)
+    actions.append(action)
   }
 
   private func checkNew(_ id: UInt32) throws(Refusal) {
@@ -332,8 +343,11 @@ extension ServerSession {
     return frame(message, id: id)
   }
 
-  /// Whether a batch may be sent: while credit is left, which one frame may overdraw.
+  /// Whether a batch may be sent: while credit is left, which one batch may overdraw.
   package func hasCredit(_ id: UInt32) -> Bool { subscriptions[id]?.hasCredit ?? false }
+
+  /// The bytes that may still be sent. All batches of a frame but the last must fit in them.
+  package func creditLeft(_ id: UInt32) -> UInt64 { subscriptions[id]?.creditLeft ?? 0 }
 
   /// A delivery, its stored bytes taken from the credit.
   package mutating func deliver(_ id: UInt32, _ range: BatchRange, batches: Bytes) -> OutgoingFrame? {
