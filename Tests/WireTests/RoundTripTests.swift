@@ -244,6 +244,28 @@ import Testing
     #expect(try Frames.messages(Frames.bytes(Message.error(refusal).frame(id: 1))).count == 1)
   }
 
+  @Test(arguments: TestSeeds.first(20)) func `a FOLLOW tells how long it will be`(_ seed: UInt64) {
+    var random = SeededGenerator(seed: seed)
+    let follow = RandomValues.follow(&random)
+    #expect(Message.follow(follow).frame(id: 1).head.count == 20 + follow.controlByteCount)
+  }
+
+  @Test func `a FOLLOW holds as many cursors as its control part has bytes for`() throws {
+    var follow = Sample.follow()
+    let room = (Limits.controlByteCountMax - follow.controlByteCount) / (17 + 32)
+    follow.cursor = (0..<room).map {
+      let digits = String($0)
+      let name = String(repeating: "s", count: 32 - digits.count) + digits
+      return CursorPosition(stream: Sample.name(name), incarnation: Incarnation(1), sequence: 1)
+    }
+    guard case .follow(let decoded)? = try Frames.messages(Frames.bytes(Message.follow(follow).frame(id: 1))).first
+    else {
+      Issue.record("no FOLLOW")
+      return
+    }
+    #expect(decoded == follow)
+  }
+
   @Test func `the start from number 0 is the start at the first entry`() throws {
     let follow = Follow(credit: 0, selectors: [.stream(Sample.web)], start: .from(0))
     guard case .follow(let decoded)? = try Frames.messages(Frames.bytes(Message.follow(follow).frame(id: 1))).first

@@ -11,7 +11,8 @@ package struct ServerSession: ~Copyable {
   /// What the shell does, in order.
   package enum Action: Sendable {
     case send(OutgoingFrame)
-    /// The greeting is over.
+    /// The greeting is over. Requests that came in the same bytes follow in the same list: a shell that ends the session here,
+    /// because the token is wrong, carries out nothing behind it but what `end` answered.
     case opened(client: String, token: String)
     case append(id: UInt32, Append)
     case complete(id: UInt32, Complete)
