@@ -45,6 +45,7 @@ let package = Package(
       name: "CEvent", path: "Sources/CEvent", pkgConfig: "libevent_pthreads", providers: [.apt(["libevent-dev"])]),
     .systemLibrary(
       name: "CSQLite", path: "Sources/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .target(name: "CSystem", path: "Sources/CSystem"),
     .systemLibrary(
       name: "CXXHash", path: "Sources/CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
     .systemLibrary(
@@ -52,7 +53,7 @@ let package = Package(
 
     library("Wire", uses: ["CXXHash", "CZstd"]),
     library("Transport", uses: ["CEvent", "LogsWire"]),
-    library("Store", uses: ["CSQLite", "LogsWire"]),
+    library("Store", uses: ["CSQLite", "CSystem", "LogsWire"]),
     library("Server", uses: ["LogsWire", "LogsTransport", "LogsStore"]),
     library("Client", uses: ["LogsWire", "LogsTransport"]),
     library("CLI", uses: ["LogsClient", "LogsWire"]),
@@ -61,8 +62,13 @@ let package = Package(
     .executableTarget(
       name: "logs", dependencies: ["LogsCLI"], path: "Sources/CLI/Main", swiftSettings: strict),
 
+    tests("EndToEnd", uses: ["LogsClient", "LogsTransport", "LogsWire", "logs", "logsd"]),
     tests("Wire", uses: ["LogsWire"]),
     tests("Transport", uses: ["LogsTransport", "LogsWire"]),
-    tests("Store", uses: ["LogsStore", "LogsWire", "CSQLite"]),
+    .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/CFaultVFS"),
+    tests("Store", uses: ["LogsStore", "LogsWire", "CSQLite", "CFaultVFS"]),
+    tests("Server", uses: ["LogsServer", "LogsTransport", "LogsWire"]),
+    tests("Client", uses: ["LogsClient", "LogsWire", "LogsTransport"]),
+    tests("CLI", uses: ["LogsCLI", "LogsClient"]),
   ]
 )

@@ -1,3 +1,39 @@
+// First, before libevent's headers define _GNU_SOURCE: fd_set must read as it does in Swift's own Glibc module, or the
+// compiler finds two definitions of one type, depending on what it has cached. What this hides is declared below.
+#include <sys/select.h>
+
 #include <event2/buffer.h>
 #include <event2/event.h>
-#include <event2/thread.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+int accept4(int descriptor, struct sockaddr *address, socklen_t *size, int flags);
+int pthread_setname_np(pthread_t thread, const char *name);
+
+static inline int logs_accept(int descriptor, struct sockaddr *address, socklen_t *size) {
+  return accept4(descriptor, address, size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+static inline int logs_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
+
+static inline int logs_eventfd_signal(int descriptor) { return eventfd_write(descriptor, 1); }
+
+static inline void logs_eventfd_clear(int descriptor) {
+  eventfd_t count;
+  (void)eventfd_read(descriptor, &count);
+}
+
+static inline void logs_name_thread(const char *name) { (void)pthread_setname_np(pthread_self(), name); }
+
+// The process at the other end of a Unix socket; -1 if unknown.
+static inline int logs_peer_process(int descriptor) {
+  struct {
+    pid_t process;
+    uid_t user;
+    gid_t group;
+  } credentials;
+  socklen_t size = sizeof credentials;
+  if (getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return -1;
+  return credentials.process;
+}

@@ -1,1 +1,151 @@
+internal import Glibc
+internal import LogsStore
+package import LogsTransport
+internal import LogsWire
+internal import Synchronization
 
+/// A running server: the store, the shards, and what they listen on.
+package final class Server: Sendable {
+  /// Where clients can connect: ports that were asked for as 0 have their numbers.
+  package let endpoints: [Endpoint]
+
+  private let settings: ServerSettings
+  private let store: Store
+  private let shards: [Shard]
+  private let ending = Mutex(Ending())
+  private let log: @Sendable (String) -> Void
+
+  /// Why the server stops.
+  package enum StopReason: Sendable {
+    case signal(Int32)
+    /// The store can take no more: what failed and what to do.
+    case storeFailed(String)
+  }
+
+  private struct Ending {
+    var reason: StopReason?
+    var waiter: CheckedContinuation<StopReason, Never>?
+  }
+
+  private init(
+    settings: ServerSettings, store: Store, shards: [Shard], endpoints: [Endpoint],
+    log: @escaping @Sendable (String) -> Void
+  ) {
+    self.settings = settings
+    self.store = store
+    self.shards = shards
+    self.endpoints = endpoints
+    self.log = log
+  }
+
+  /// Opens the data directory, starts the shards and listens.
+  ///
+  /// - Parameter log: takes the lines of the server's own log.
+  /// - Throws: `ServerError` when the directory is locked, damaged or not accessible, or an endpoint is taken.
+  package static func start(
+    _ settings: ServerSettings, log: @escaping @Sendable (String) -> Void
+  ) async throws(ServerError) -> Server {
+    let router = CommitRouter()
+    let store: Store
+    do { store = try Store.open(storeSettings(settings, log: log), sink: router) } catch {
+      throw ServerError(error.description)
+    }
+    let context = ServerContext(
+      settings: settings, store: store, counters: Counters(), server: .random(), started: .now(), log: log)
+    var shards: [Shard] = []
+    var endpoints: [Endpoint] = []
+    do throws(TransportError) {
+      for index in 0..<settings.shardCount {
+        let shard = Shard(loop: try EventLoop.start(name: "shard-\(index)"))
+        shards.append(shard)
+        await shard.open(index: index, context: context)
+      }
+      router.open(shards)
+      let dealer = Dealer(shards)
+      for (index, endpoint) in settings.endpoints.enumerated() {
+        // Listeners are spread like connections: no loop accepts for all.
+        let shard = shards[index % shards.count]
+        endpoints.append(try await shard.listen(on: endpoint) { dealer.deal($0) })
+      }
+    } catch {
+      for shard in shards { shard.loop.stop() }
+      store.close()
+      throw ServerError(error.message)
+    }
+    let server = Server(settings: settings, store: store, shards: shards, endpoints: endpoints, log: log)
+    router.onFailure { server.stop(.storeFailed($0.description)) }
+    return server
+  }
+
+  private static func storeSettings(
+    _ settings: ServerSettings, log: @escaping @Sendable (String) -> Void
+  ) -> StoreSettings {
+    var store = StoreSettings(directory: settings.dataDirectory)
+    store.segmentByteCountMax = settings.segmentByteCountMax
+    store.segmentAgeMax = settings.segmentAgeMax
+    store.writerQueueByteCountMax = settings.queueByteCountMax
+    store.tailCacheEntryCountMax = settings.tailEntryCount
+    store.tailCacheByteCountMax = settings.tailByteCountMax
+    store.readerThreadCount = settings.readerThreadCount
+    store.streamCountMax = settings.streamCountMax
+    store.log = log
+    store.timesOf = { batch in
+      var decoder = BatchDecoder()
+      do { return try decoder.effectiveTimes(of: batch) } catch { return [] }
+    }
+    return store
+  }
+
+  /// Asks the server to stop; the first reason counts.
+  package func stop(_ reason: StopReason) {
+    let waiter = ending.withLock { ending in
+      if ending.reason == nil { ending.reason = reason }
+      defer { ending.waiter = nil }
+      return ending.waiter
+    }
+    waiter?.resume(returning: reason)
+  }
+
+  /// Returns when the server has been asked to stop, by a signal, by `stop`, or by a failure of the store.
+  package func untilStopped() async -> StopReason {
+    await shards[0].onSignals([SIGTERM, SIGINT]) { [weak self] in self?.stop(.signal($0)) }
+    return await withCheckedContinuation { continuation in
+      let reason = ending.withLock { ending in
+        if ending.reason == nil { ending.waiter = continuation }
+        return ending.reason
+      }
+      if let reason { continuation.resume(returning: reason) }
+    }
+  }
+
+  /// Stops in good order: no new connections, what is in flight is committed and acknowledged, clients are told, the store
+  /// is closed clean.
+  package func drain() async {
+    let goAway = GoAway(retryAfterMilliseconds: 100, text: "the server is stopping")
+    for shard in shards { await shard.stopListening() }
+    await withTaskGroup { group in
+      for shard in shards { group.addTask { await shard.drain(goAway, within: self.settings.drainDurationMax) } }
+    }
+    for shard in shards { shard.loop.stop() }
+    store.close()
+  }
+}
+
+/// Deals accepted sockets to the shards in turn.
+private final class Dealer: Sendable {
+  private let shards: [Shard]
+  private let next = Atomic<Int>(0)
+
+  init(_ shards: [Shard]) { self.shards = shards }
+
+  func deal(_ socket: AcceptedSocket) {
+    let index = next.wrappingAdd(1, ordering: .relaxed).oldValue % shards.count
+    shards[index].execute { $0.adopt(socket) }
+  }
+}
+
+/// Why a server does not start: what failed, why, and what to do, in one line.
+package struct ServerError: Error, Sendable, CustomStringConvertible {
+  package let description: String
+  init(_ description: String) { self.description = description }
+}

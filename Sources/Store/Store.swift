@@ -1,1 +1,229 @@
+package import LogsWire
+internal import Synchronization
 
+/// The streams of one data directory: appends in, committed groups out, and reads of all that is kept.
+///
+/// Threads: one that writes, some that read, one for upkeep, and after an unclean stop one that checks. Any method may be
+/// called from any thread. `close` has to be called before the last reference goes.
+package final class Store: Sendable {
+  private let settings: StoreSettings
+  private let storeID: StoreID
+  private let queue: WriterQueue
+  private let catalog: Catalog
+  private let segments: SegmentList
+  private let pool: ConnectionPool
+  private let tail: TailCache
+  private let reader: Reader
+  private let readers: ReaderThreads
+  private let upkeep: UpkeepThread
+  private let sealer: Sealer
+  private let roll: Roll
+  private let check: BackgroundCheck
+  private let failure: Failure
+  private let missingSegmentCount: Int
+  /// What `close` takes apart.
+  private let running: Mutex<Running?>
+
+  private struct Running: Sendable {
+    var lock: FileLock
+    var writer: Writer
+    var writerThread: StoreThread
+  }
+
+  /// Opens a data directory, or makes one.
+  ///
+  /// - Throws: `locked` when another process has it; `notAStore`, `missingSegment` or `damaged` when it must not be written to
+  ///   as it is.
+  package static func open(_ settings: StoreSettings, sink: any StoreSink) throws(StoreError) -> Store {
+    let paths = StorePaths(directory: settings.directory)
+    let lock: FileLock?
+    do throws(FileError) {
+      try settings.fileSystem.makeDirectory(paths.directory)
+      try settings.fileSystem.makeDirectory(paths.segments)
+      try settings.fileSystem.synchronize(directory: paths.directory)
+      lock = try settings.fileSystem.lock(paths.lock)
+    } catch {
+      throw StoreError(error, while: "open the data directory at")
+    }
+    guard let lock else {
+      throw StoreError(
+        .locked, "\(paths.directory) is in use by another process; stop it, or choose another directory")
+    }
+    return try Store(settings, paths, try Recovery(settings, paths: paths).run(), lock, sink)
+  }
+
+  private init(
+    _ settings: StoreSettings, _ paths: StorePaths, _ found: Recovery.Result, _ lock: FileLock, _ sink: any StoreSink
+  ) throws(StoreError) {
+    self.settings = settings
+    storeID = found.storeFile.id
+    missingSegmentCount = found.missingCount
+    catalog = Catalog()
+    catalog.publish(found.streams)
+    queue = WriterQueue(settings, catalog: catalog)
+    segments = SegmentList(found.listing)
+    pool = ConnectionPool(settings)
+    tail = TailCache(settings)
+    let failure = Failure(sink, queue)
+    self.failure = failure
+    let failed: @Sendable (StoreError) -> Void = { failure.report($0) }
+    reader = Reader(
+      catalog: catalog, segments: segments, pool: pool, tail: tail, timesOf: settings.timesOf, damaged: failed,
+      log: settings.log)
+    // Before any thread runs: a mark that is looked up must be complete.
+    let replay = try MarkReplay(active: found.active, catalog: catalog, reader: reader).run()
+    queue.adopt(replay.marks)
+    found.active.noteUnstored(replay.batchCount)
+    readers = ReaderThreads(count: settings.readerThreadCount)
+    upkeep = UpkeepThread(retryInterval: settings.sealRetryInterval)
+    sealer = Sealer(settings, paths: paths, pool: pool, upkeep: upkeep, failed: failed)
+    roll = Roll(
+      settings, paths: paths, queue: queue, catalog: catalog, segments: segments, upkeep: upkeep, sealer: sealer,
+      storeFile: found.storeFile)
+    for complete in found.closing { sealer.seal(complete) }
+    let writer = Writer(
+      settings, sink: sink, queue: queue, catalog: catalog, tail: tail, segments: segments, roll: roll,
+      active: found.active, nextStreamID: (found.streams.map(\.id).max() ?? 0) + 1)
+    let writerThread = StoreThread("store-write") {
+      do throws(StoreError) {
+        try writer.run()
+      } catch {
+        failed(error)
+      }
+    }
+    running = Mutex(Running(lock: lock, writer: writer, writerThread: writerThread))
+    check = BackgroundCheck(reader, isNeeded: found.needsCheck)
+  }
+
+  /// The store's identity: 16 random bytes, drawn when the directory was made.
+  package var id: (UInt64, UInt64) { (storeID.high, storeID.low) }
+
+  // MARK: writing
+
+  /// Puts a request into the writer's queue. Never blocks; the outcome comes to the sink.
+  ///
+  /// - Returns: nil when it was taken, else why not.
+  package func submit(_ request: WriteRequest) -> Refusal? {
+    switch queue.submit(request) {
+    case .queued: return nil
+    case .refused(let refusal): return refusal
+    case .needsMark(let key):
+      let isTaken = readers.add { [queue, reader, failure] in
+        do throws(StoreError) {
+          queue.resolve(key, try reader.mark(of: key))
+        } catch {
+          // Without its mark a batch could be stored twice.
+          failure.report(error)
+        }
+      }
+      precondition(isTaken, "readers end after the queue")
+      return nil
+    }
+  }
+
+  // MARK: streams
+
+  package func stream(named name: StreamName) -> StreamInfo? { catalog[name] }
+
+  /// The highest id of a stream so far: a stream that comes into being later has a higher one.
+  package var newestStreamID: Int64 { catalog.newestID }
+
+  /// All streams, sorted by name.
+  package func streams() -> [StreamInfo] { catalog.all() }
+
+  /// At most `limit` streams behind a name that fulfil a condition, sorted by name.
+  package func streams(
+    after name: StreamName?, limit: Int, where isWanted: (StreamName) -> Bool
+  ) -> [StreamInfo] {
+    catalog.streams(after: name, limit: limit, where: isWanted)
+  }
+
+  // MARK: reading
+
+  /// What is in memory of a range, from any thread; nil when its first number (in reverse its last) is not.
+  package func readCached(_ request: ReadRequest) -> ReadResult? { reader.readCached(request) }
+
+  /// Reads a range on a reader's thread, where `then` is called.
+  package func read(
+    _ request: ReadRequest, then: @escaping @Sendable (Result<ReadResult, StoreError>) -> Void
+  ) {
+    perform(then) { reader throws(StoreError) in try reader.read(request) }
+  }
+
+  /// Finds the first number of a stream whose entry has this time or a later one; behind the head when there is none.
+  package func findSequence(
+    stream: Int64, atOrAfter time: Int64, then: @escaping @Sendable (Result<UInt64, StoreError>) -> Void
+  ) {
+    perform(then) { reader throws(StoreError) in try reader.findSequence(stream: stream, atOrAfter: time) }
+  }
+
+  private func perform<Value: Sendable>(
+    _ then: @escaping @Sendable (Result<Value, StoreError>) -> Void,
+    _ body: @escaping @Sendable (Reader) throws(StoreError) -> Value
+  ) {
+    let isTaken = readers.add { [reader] in
+      do throws(StoreError) {
+        then(.success(try body(reader)))
+      } catch {
+        then(.failure(error))
+      }
+    }
+    if !isTaken { then(.failure(StoreError(.closed, "the store is closed"))) }
+  }
+
+  // MARK: the end
+
+  /// Commits what has been submitted, ends all threads, and leaves the directory clean. Later calls do nothing.
+  package func close() {
+    guard let running = running.withLock({ $0.take() }) else { return }
+    queue.close(
+      Refusal(.goingAway, "the server is stopping; send it again once it is back", isRetryable: true))
+    running.writerThread.join()
+    check.close()
+    readers.close()
+    sealer.close()
+    upkeep.close()
+    pool.closeIdle()
+    finish(running)
+  }
+
+  private func finish(_ running: consuming Running) {
+    guard !failure.hasFailed else { return }
+    do throws(StoreError) {
+      try running.writer.close()
+      try roll.markClean()
+    } catch {
+      // Everything acknowledged is on disk; only the next start has more to do.
+      settings.log("the store was not closed cleanly: \(error)")
+    }
+  }
+
+  package var statistics: StoreStatistics {
+    let listing = segments.current
+    var statistics = StoreStatistics()
+    statistics.streamCount = catalog.count
+    statistics.segmentCount = listing.segments.count
+    statistics.sealedSegmentCount = listing.segments.count { $0.state == .sealed }
+    statistics.damagedSegmentCount = listing.segments.count(where: \.isDamageNoted)
+    statistics.missingSegmentCount = missingSegmentCount
+    (statistics.queueByteCount, statistics.queueBatchCount) = queue.load
+    statistics.tailCacheByteCount = tail.byteCount
+    (statistics.check, statistics.checkedSegmentCount) = check.progress
+    if let counts = running.withLock({ $0?.writer.counts.withLock { $0 } }) {
+      statistics.commitCount = counts.commitCount
+      statistics.batchCount = counts.batchCount
+      statistics.entryCount = counts.entryCount
+      statistics.duplicateCount = counts.duplicateCount
+      statistics.refusalCount = counts.refusalCount
+      statistics.diskFullCount = counts.diskFullCount
+      statistics.commitTime = .nanoseconds(counts.commitTime)
+      statistics.commitTimeMax = .nanoseconds(counts.commitTimeMax)
+      statistics.checkpointCount = counts.checkpointCount
+      statistics.checkpointTime = .nanoseconds(counts.checkpointTime)
+      statistics.walByteCount = counts.walByteCount
+      statistics.byteCount =
+        listing.segments.dropLast().reduce(0) { $0 + $1.byteCount } + counts.activeByteCount + counts.walByteCount
+    }
+    return statistics
+  }
+}

@@ -10,6 +10,9 @@ public struct StreamName: Hashable, Sendable, Comparable, CustomStringConvertibl
     self.text = text
   }
 
+  /// A name that was checked before it was stored.
+  package init(stored text: String) { self.text = text }
+
   /// A name of the server's own, which begins with `$`.
   package init(server text: String) throws(NameError) {
     // Bytes, not characters: `$` and the combining marks behind it are one character.

@@ -272,26 +272,26 @@ import Testing
     var session = session()
     session.receive(.follow(Sample.follow(credit: 100)), id: 1)
     let range = BatchRange(handle: 1, from: 1, to: 1)
-    #expect(session.hasCredit(1) == true)
+    #expect(session.creditLeft(1) > 0)
     #expect(session.deliver(1, range, batches: Bytes([UInt8](repeating: 0, count: 99))) != nil)
-    #expect(session.hasCredit(1) == true)
+    #expect(session.creditLeft(1) > 0)
     #expect(session.creditLeft(1) == 1)
     #expect(session.deliver(1, range, batches: Bytes([UInt8](repeating: 0, count: 500))) != nil)
     #expect(session.creditLeft(1) == 0)
-    #expect(session.hasCredit(1) == false)
+    #expect(session.creditLeft(1) == 0)
     #expect(session.receive(.credit(total: 599), id: 1).isEmpty)
-    #expect(session.hasCredit(1) == false)
+    #expect(session.creditLeft(1) == 0)
     #expect(session.receive(.credit(total: 600), id: 1).map(\.shown) == ["resume 1"])
     #expect(session.receive(.credit(total: .max), id: 1).isEmpty)
-    #expect(session.hasCredit(1) == true)
+    #expect(session.creditLeft(1) > 0)
     #expect(session.receive(.credit(total: 600), id: 1).map(\.shown) == Self.end)
   }
 
   @Test func `without credit nothing may be delivered at first`() {
     var session = session()
     session.receive(.follow(Sample.follow(credit: 0)), id: 1)
-    #expect(session.hasCredit(1) == false)
-    #expect(session.hasCredit(2) == false)
+    #expect(session.creditLeft(1) == 0)
+    #expect(session.creditLeft(2) == 0)
     #expect(session.receive(.credit(total: 1), id: 1).map(\.shown) == ["resume 1"])
   }
 

@@ -27,6 +27,8 @@ struct FrameHeader {
   /// - Parameter bodyByteCountMax: the limit that this side announced.
   /// - Throws: `Refusal`, always of the connection: after a wrong header nothing tells where the next frame starts.
   init(decoding bytes: RawSpan, bodyByteCountMax: Int) throws(Refusal) {
+    // What was damaged on the way may arrive whole over a new connection; what was sent wrong would be wrong again.
+    var isDamaged = false
     do throws(DecodingError) {
       var reader = ByteReader(bytes)
       let bodyLength = try reader.u32()
@@ -37,6 +39,7 @@ struct FrameHeader {
       let controlLength = try reader.u32()
       check = try reader.u32()
       guard headerCheck == Self.headerCheck(of: bytes) else {
+        isDamaged = true
         throw DecodingError("the frame header's check does not fit: not this protocol, or damaged on the way", at: 6)
       }
       self.bodyLength = Int(bodyLength)
@@ -51,7 +54,7 @@ struct FrameHeader {
       if controlLength != bodyLength, let known = FrameType(rawValue: type), !known.carriesBatches {
         throw DecodingError("a frame of type \(type) has no batch part", at: 12)
       }
-    } catch { throw Refusal(.protocolViolation, error.description) }
+    } catch { throw Refusal(.protocolViolation, error.description, isRetryable: isDamaged) }
     if bodyLength > bodyByteCountMax {
       throw Refusal(
         .frameTooLarge, "a frame of \(bodyLength) bytes; the limit here is \(bodyByteCountMax)",
@@ -65,7 +68,8 @@ struct FrameHeader {
   /// Verifies the check over header and control part.
   func verify(control: RawSpan) throws(Refusal) {
     if UInt32(truncatingIfNeeded: XXH3.hash(control, seed: seed)) != check {
-      throw Refusal(.protocolViolation, "the frame's check does not fit: damaged on the way (at byte 16)")
+      throw Refusal(
+        .protocolViolation, "the frame's check does not fit: damaged on the way (at byte 16)", isRetryable: true)
     }
   }
 

@@ -53,7 +53,6 @@ package struct ServerSession: ~Copyable {
     var creditTotal: UInt64
     var sent: UInt64 = 0
     var hasCredit: Bool { sent < creditTotal }
-    var creditLeft: UInt64 { hasCredit ? creditTotal - sent : 0 }
   }
 
   private let settings: Settings
@@ -344,11 +343,12 @@ extension ServerSession {
     return frame(message, id: id)
   }
 
-  /// Whether a batch may be sent: while credit is left, which one batch may overdraw.
-  package func hasCredit(_ id: UInt32) -> Bool { subscriptions[id]?.hasCredit ?? false }
-
-  /// The bytes that may still be sent. All batches of a frame but the last must fit in them.
-  package func creditLeft(_ id: UInt32) -> UInt64 { subscriptions[id]?.creditLeft ?? 0 }
+  /// Stored bytes that may still be sent on a subscription. While any are left a batch may be sent, which may overdraw them;
+  /// all batches of a frame but the last must fit in them.
+  package func creditLeft(_ id: UInt32) -> Int {
+    guard let subscription = subscriptions[id], subscription.hasCredit else { return 0 }
+    return Int(clamping: subscription.creditTotal - subscription.sent)
+  }
 
   /// A delivery, its stored bytes taken from the credit.
   package mutating func deliver(_ id: UInt32, _ range: BatchRange, batches: Bytes) -> OutgoingFrame? {

@@ -371,13 +371,13 @@ final class ModelServer {
         connection)
       return true
     }
-    guard connection.session.hasCredit(id) || defect == .ignoresCredit else { return false }
+    guard connection.session.creditLeft(id) > 0 || defect == .ignoresCredit else { return false }
     if defect == .hidesEntries, !isReverse, simulation.chance(20) {
       track.position += 1
       return true
     }
     var end = start
-    var left = Int(clamping: connection.session.creditLeft(id))
+    var left = connection.session.creditLeft(id)
     while !isReverse, end + 1 < stream.batches.count, !Self.isSkipped(stream.batches[end + 1]), simulation.chance(2) {
       // All but the last fit in what is left.
       left -= stream.batches[end].bytes.count

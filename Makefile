@@ -1,0 +1,45 @@
+# The one entry point. `make` checks everything; `make help` lists the targets.
+.DEFAULT_GOAL := check
+SHELL := /bin/sh
+SWIFT_BUILD := swift build --explicit-target-dependency-import-check error
+SOURCES := Package.swift Sources Tests Snippets
+# Debian's own Python has the packages of the reference decoder.
+PYTHON := /usr/bin/python3
+
+.PHONY: check test demo release lint format build vectors packages clean help
+
+check: packages lint build unit vectors ## lint, build with the import check, all tests, the reference decoder over the vectors
+
+test: packages build unit vectors ## install what is missing, run every test
+
+demo: packages release ## start a server, push a log file, follow it live; SECONDS=10 ends by itself, LOG=FILE picks the file
+	@Scripts/demo.sh "$(SECONDS)" "$(LOG)"
+
+release: packages ## logs and logsd in .build/release/
+	$(SWIFT_BUILD) -c release --product logsd
+	$(SWIFT_BUILD) -c release --product logs
+
+lint: ## formatting and style, as .swift-format says
+	swift format lint --strict --recursive --parallel $(SOURCES)
+
+format: ## bring the sources into that form
+	swift format --in-place --recursive --parallel $(SOURCES)
+
+build:
+	$(SWIFT_BUILD) --build-tests
+
+.PHONY: unit
+unit:
+	swift test --skip-build --parallel
+
+vectors: ## the independent decoder over all vectors
+	$(PYTHON) spec/reference/check_vectors.py
+
+packages: ## install the Debian packages that are missing
+	@Scripts/packages.sh
+
+clean: ## remove everything that was built
+	rm -rf .build
+
+help:
+	@sed -n 's/^\([a-z]*\):.*## /\1: /p' $(MAKEFILE_LIST) | awk -F': ' '{ printf "make %-9s %s\n", $$1, $$2 }'

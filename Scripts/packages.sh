@@ -1,0 +1,29 @@
+#!/bin/sh
+# Installs the Debian packages that logs is built and tested with, as root or through sudo. Does nothing when all are there.
+set -eu
+
+packages="make pkg-config libevent-dev libsqlite3-dev libxxhash-dev libzstd-dev sqlite3 python3 python3-xxhash python3-zstandard"
+
+missing=""
+for package in $packages; do
+  state=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)
+  [ "$state" = "install ok installed" ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+install="apt-get install -y --no-install-recommends$missing"
+if [ "$(id -u)" = 0 ]; then
+  sudo=""
+elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+  sudo="sudo"
+else
+  echo "These Debian packages are missing:$missing" >&2
+  echo "Install them as root, then run make again:" >&2
+  echo "  apt-get update && $install" >&2
+  exit 1
+fi
+echo "installing:$missing" >&2
+export DEBIAN_FRONTEND=noninteractive
+$sudo apt-get update -q >&2
+# shellcheck disable=SC2086 # a list of words on purpose
+$sudo $install >&2

@@ -1,0 +1,57 @@
+internal import Glibc
+internal import LogsClient
+
+/// The flags about the connection, which every command takes.
+enum ConnectionOptions {
+  static let all = [
+    Option(
+      "server", form: "URL",
+      help: "logs://host[:port] or logs+unix:///path; several, separated by commas, are tried in turn"),
+    Option("token", form: "TOKEN", help: "what the server knows your rights by; better in $LOGS_TOKEN or a file"),
+    Option("token-file", form: "FILE", help: "the file that holds the token"),
+    Option("retry-for", form: "SECONDS", help: "give up when the server was not reached for so long; 0 tries once"),
+  ]
+
+  /// A client as the flags and the environment say.
+  ///
+  /// - Parameter patience: how long to try when `--retry-for` is not given; nil tries for ever.
+  static func client(_ arguments: Arguments, patience: Duration?) throws -> LogClient {
+    var configuration = LogClientConfiguration(name: "logs \(Version.number)")
+    if let servers = arguments.value("server") ?? Terminal.environment("LOGS_SERVER"), !servers.isEmpty {
+      configuration.servers = servers.split(separator: ",").map(String.init)
+    }
+    configuration.token = try token(arguments)
+    configuration.reconnectDeadline = patience
+    if let seconds = arguments.value("retry-for") {
+      guard let number = Double(seconds), number >= 0, number < 1e9 else {
+        throw CommandError.usage("--retry-for takes seconds, not '\(seconds)'")
+      }
+      configuration.reconnectDeadline = .milliseconds(Int64(number * 1000))
+    }
+    return try LogClient(configuration)
+  }
+
+  private static func token(_ arguments: Arguments) throws(CommandError) -> String? {
+    if let token = arguments.value("token") { return token }
+    if let path = arguments.value("token-file") ?? Terminal.environment("LOGS_TOKEN_FILE") {
+      return try SmallFile.firstLine(of: path)
+    }
+    return Terminal.environment("LOGS_TOKEN")
+  }
+}
+
+/// A file of one line.
+private enum SmallFile {
+  private static let byteCountMax = 8 << 10
+
+  static func firstLine(of path: String) throws(CommandError) -> String {
+    let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { throw CommandError("cannot read \(path): \(unsafe String(cString: strerror(errno)))") }
+    defer { close(file) }
+    var buffer = [UInt8](repeating: 0, count: byteCountMax)
+    let count = unsafe buffer.withUnsafeMutableBytes { unsafe read(file, $0.baseAddress, $0.count) }
+    guard count >= 0 else { throw CommandError("cannot read \(path): \(unsafe String(cString: strerror(errno)))") }
+    return String(
+      decoding: buffer[..<count].prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }, as: UTF8.self)
+  }
+}

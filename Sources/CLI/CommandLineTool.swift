@@ -1,0 +1,69 @@
+internal import LogsClient
+
+/// The command `logs`: finds the command, runs it, and says how it went by its exit code.
+package enum CommandLineTool {
+  /// - Parameter words: the arguments without the program's name.
+  package static func run(_ words: [String]) async -> Int32 {
+    do { return try await Interruption.watch { try await dispatch(words) } } catch {
+      return report(error)
+    }
+  }
+
+  private static func dispatch(_ words: [String]) async throws -> Int32 {
+    guard let first = words.first else { throw CommandError.usage("a command is missing; see logs help") }
+    let rest = Array(words.dropFirst())
+    switch first {
+    case "--version":
+      try Terminal.write(line: "logs \(Version.number)")
+      return ExitCode.done
+    case "help", "--help", "-h":
+      try Terminal.write(line: try help(rest))
+      return ExitCode.done
+    default: break
+    }
+    guard let command = Command.named(first) else {
+      throw CommandError.usage("there is no command '\(first)'; see logs help")
+    }
+    if rest.contains(where: { $0 == "--help" || $0 == "-h" }) {
+      try Terminal.write(line: Help.of(command))
+      return ExitCode.done
+    }
+    let options = command.options + ConnectionOptions.all
+    return try await command.run(try Arguments(rest, options: options, command: command.name))
+  }
+
+  private static func help(_ words: [String]) throws(CommandError) -> String {
+    guard let name = words.first else { return Help.overview }
+    guard let command = Command.named(name) else { throw .usage("there is no command '\(name)'; see logs help") }
+    return Help.of(command)
+  }
+
+  private static func report(_ error: any Error) -> Int32 {
+    switch error {
+    case is Terminal.PipeClosed: return ExitCode.done
+    case let error as CommandError:
+      Terminal.note(error.description)
+      return error.exitCode
+    case let error as LogError:
+      Terminal.note(error.message)
+      return exitCode(of: error)
+    case let error as NameError:
+      Terminal.note(error.description)
+      return ExitCode.usage
+    default:
+      Terminal.note("\(error)")
+      return ExitCode.failed
+    }
+  }
+
+  private static func exitCode(of error: LogError) -> Int32 {
+    switch error.code {
+    case .gaveUp, .unreachable: ExitCode.unreachable
+    case .invalidConfiguration, .invalidRequest: ExitCode.usage
+    case .refused(.unauthorized), .refused(.forbidden): ExitCode.notAllowed
+    case .refused, .invalidEntry, .connectionLost, .protocolViolation, .closed, .cancelled, .invalidCursor, .fileFailed,
+      .damaged:
+      ExitCode.failed
+    }
+  }
+}

@@ -1,0 +1,85 @@
+internal import LogsClient
+
+/// `logs follow`: the last entries of streams, then live.
+enum FollowCommand {
+  static let command = Command(
+    name: "follow", synopsis: "STREAM...", summary: "show the last entries of streams, then new ones as they come",
+    details: """
+      Shows the last 10 entries of each stream and then new ones, until it is interrupted or the streams are complete. A STREAM
+      may be a pattern: * stands for any run of characters but /, ** for any run, ? for one character; quote it. Survives
+      restarts of the server and broken links without losing or repeating an entry.
+      """, options: options, run: run)
+
+  private static let options =
+    [
+      Option(
+        "tail", ["n", "lines"], form: "N", help: "begin with the last N entries of each stream, or 'all'; default 10"),
+      Option("from-seq", form: "N", help: "begin with sequence number N"),
+      Option("since", ["S"], form: "T", help: "begin with the first entry of each stream at or after time T"),
+      Option("until", ["U"], form: "T", help: "end before the first entry of each stream after time T"),
+      Option("cursor-file", form: "FILE", help: "begin after the cursor in FILE if it exists, and keep it current"),
+      Option("until-head", help: "end when all that was stored at the start has been shown"),
+      Option("until-seq", form: "N", help: "end after sequence number N of each stream"),
+      Option("limit", form: "N", help: "end after N entries"),
+      Option("reverse", ["r"], help: "newest first, and end at the oldest"),
+      Option("strict", help: "exit with 5 when entries asked for were trimmed or lost"),
+    ] + EntryWriter.options
+
+  private static func run(_ arguments: Arguments) async throws -> Int32 {
+    let selectors = try selectors(arguments)
+    let cursorFile = arguments.value("cursor-file")
+    var cursor = Cursor()
+    var hasCursor = false
+    if let cursorFile, let found = try Cursor(contentsOfFile: cursorFile) {
+      cursor = found
+      hasCursor = true
+    }
+    let start = try start(arguments, hasCursor: hasCursor)
+    let end = End(
+      atHead: arguments.has("until-head"), sequence: try arguments.number("until-seq", atLeast: 1),
+      time: try arguments.time("until"),
+      limit: try arguments.number("limit", atLeast: 1))
+    let isReverse = arguments.has("reverse")
+    if isReverse, cursorFile != nil { throw CommandError.usage("--reverse and --cursor-file exclude each other") }
+    let namesStreams = selectors.count > 1 || selectors.contains { if case .pattern = $0 { true } else { false } }
+    let writer = try EntryWriter(arguments, namesStreams: namesStreams)
+    let client = try ConnectionOptions.client(arguments, patience: nil)
+    let notices = ConnectionNotices.begin(client)
+    defer { notices.cancel() }
+
+    let printer = FollowPrinter(writer: writer, cursor: cursor, cursorFile: cursorFile, showsStreams: namesStreams)
+    let subscription = client.follow(selectors, from: start, until: end, cursor: cursor, isReverse: isReverse)
+    let isWhole = try await printer.print(subscription)
+    await client.shutdown(deadline: .seconds(1))
+    return isWhole || !arguments.has("strict") ? ExitCode.done : ExitCode.dataMissing
+  }
+
+  private static func selectors(_ arguments: Arguments) throws -> [Selector] {
+    if arguments.operands.isEmpty { throw CommandError.usage("follow needs a stream or pattern; see logs help follow") }
+    return try arguments.operands.map { text in
+      StreamPattern.isPattern(text) ? .pattern(try StreamPattern(text)) : .stream(try StreamName(text))
+    }
+  }
+
+  private static func start(_ arguments: Arguments, hasCursor: Bool) throws(CommandError) -> Start {
+    let sequence = try arguments.number("from-seq", atLeast: 1)
+    let time = try arguments.time("since")
+    let tail = arguments.value("tail")
+    if [sequence != nil, time != nil, tail != nil].count(where: { $0 }) > 1 {
+      throw .usage("-n, --from-seq and --since exclude each other")
+    }
+    if let sequence { return .from(sequence) }
+    if let time { return .since(time) }
+    // Streams that are not in the cursor are new to this follower: it has seen nothing of them.
+    guard let tail else { return hasCursor ? .first : arguments.has("reverse") ? .first : .last(defaultTail) }
+    switch tail {
+    case "all": return .first
+    case "0": return .now
+    default:
+      guard let count = UInt64(tail) else { throw .usage("-n takes a number or 'all', not '\(tail)'") }
+      return .last(count)
+    }
+  }
+
+  private static let defaultTail: UInt64 = 10
+}

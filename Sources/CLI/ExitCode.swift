@@ -1,0 +1,23 @@
+/// How a command went, for the shell.
+enum ExitCode {
+  static let done: Int32 = 0
+  static let failed: Int32 = 1
+  static let usage: Int32 = 2
+  static let unreachable: Int32 = 3
+  static let notAllowed: Int32 = 4
+  static let dataMissing: Int32 = 5
+  static let interrupted: Int32 = 130
+}
+
+/// Why a command cannot be carried out: one line that says what failed, why, and what to do, and the exit code.
+struct CommandError: Error, CustomStringConvertible {
+  let description: String
+  let exitCode: Int32
+
+  init(_ description: String, exitCode: Int32 = ExitCode.failed) {
+    self.description = description
+    self.exitCode = exitCode
+  }
+
+  static func usage(_ description: String) -> CommandError { CommandError(description, exitCode: ExitCode.usage) }
+}

@@ -1,0 +1,45 @@
+/// Columns of text under headings.
+struct Table {
+  private let headings: [String]
+  /// Columns of numbers stand flush right.
+  private let isNumber: [Bool]
+  private var rows: [[String]] = []
+
+  init(_ columns: [(heading: String, isNumber: Bool)]) {
+    headings = columns.map(\.heading)
+    isNumber = columns.map(\.isNumber)
+  }
+
+  mutating func append(_ row: [String]) { rows.append(row) }
+
+  var text: String {
+    let widths = headings.indices.map { column in
+      ([headings] + rows).map { $0[column].count }.max() ?? 0
+    }
+    return ([headings] + rows).map { row in
+      var line = ""
+      for (column, cell) in row.enumerated() {
+        let padding = String(repeating: " ", count: widths[column] - cell.count)
+        if column > 0 { line += "  " }
+        line += isNumber[column] ? padding + cell : column == row.count - 1 ? cell : cell + padding
+      }
+      return line
+    }.joined(separator: "\n")
+  }
+}
+
+extension Option {
+  /// For commands that print facts rather than entries.
+  static let factFormat = Option("output", ["o"], form: "FORMAT", help: "table (default) or json")
+}
+
+extension Arguments {
+  /// Whether facts are wanted as JSON.
+  func wantsJSON() throws(CommandError) -> Bool {
+    switch value("output") {
+    case nil, "table": false
+    case "json": true
+    case let other?: throw .usage("-o takes table or json, not '\(other)'")
+    }
+  }
+}

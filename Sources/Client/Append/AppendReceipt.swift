@@ -1,0 +1,21 @@
+/// The server's word that entries are durable, and under which numbers.
+public struct AppendReceipt: Hashable, Sendable {
+  public var stream: StreamName
+  public var incarnation: Incarnation
+  /// The numbers of the entries, in order. One range, unless the entries took several batches and other producers' entries
+  /// came in between.
+  public var ranges: [ClosedRange<UInt64>]
+  /// Whether some of it had been stored by an earlier try whose acknowledgement was lost. It is stored once all the same.
+  public var isDuplicate: Bool
+
+  /// From the first entry's number to the last one's.
+  public var sequences: ClosedRange<UInt64> {
+    guard let first = ranges.first, let last = ranges.last else {
+      preconditionFailure("a receipt names an entry")
+    }
+    return first.lowerBound...last.upperBound
+  }
+
+  /// How many entries it is for.
+  public var entryCount: UInt64 { ranges.reduce(0) { $0 + UInt64($1.count) } }
+}

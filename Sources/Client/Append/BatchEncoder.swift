@@ -1,0 +1,41 @@
+internal import LogsWire
+internal import Synchronization
+
+/// Makes batches of entries, on the caller's thread.
+///
+/// Invariant behind `@unchecked Sendable`: it is used by one caller at a time, who has taken it out of the pool.
+final class BatchEncoder: @unchecked Sendable {
+  private var builder = BatchBuilder()
+  private let compressor = Compressor()
+
+  /// Makes one batch of the entries from `index` on and moves `index` past what is in it.
+  ///
+  /// - Throws: `LogError` with `invalidEntry`; the encoder then holds entries and must not be used again.
+  func next(_ entries: [Entry], from index: inout Int) throws(LogError) -> Batch {
+    while index < entries.count {
+      do throws(InvalidEntry) {
+        if case .full = try builder.append(entries[index]) { break }
+      } catch {
+        throw LogError(
+          .invalidEntry,
+          "entry \(index) cannot be appended: \(error); none of the entries from there on were",
+          cause: error.description)
+      }
+      index += 1
+    }
+    return builder.finish(compressor: compressor)
+  }
+}
+
+/// Encoders that are free: their tables cost more to set up than most batches cost to encode.
+final class BatchEncoderPool: Sendable {
+  private static let encoderCountMax = 4
+
+  private let free = Mutex<[BatchEncoder]>([])
+
+  func take() -> BatchEncoder { free.withLock { $0.popLast() } ?? BatchEncoder() }
+
+  func giveBack(_ encoder: BatchEncoder) {
+    free.withLock { if $0.count < Self.encoderCountMax { $0.append(encoder) } }
+  }
+}

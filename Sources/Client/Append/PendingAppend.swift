@@ -1,0 +1,120 @@
+internal import Synchronization
+
+/// An append that is queued and will be sent, again after each lost connection, until the server has answered.
+///
+/// Dropping it changes nothing: the entries are sent all the same.
+public final class PendingAppend: Sendable {
+  private typealias Waiter = CheckedContinuation<Result<AppendReceipt, LogError>, Never>
+
+  private struct State {
+    /// Batches without an answer, and one for the submit that still adds batches.
+    var openCount = 1
+    var incarnation = Incarnation.any
+    var ranges: [ClosedRange<UInt64>] = []
+    var isDuplicate = false
+    var error: LogError?
+    var waiters: [UInt64: Waiter] = [:]
+    var waiterIDLast: UInt64 = 0
+  }
+
+  private let stream: StreamName
+  private let state = Mutex(State())
+
+  init(stream: StreamName) { self.stream = stream }
+
+  /// The receipt, once all entries are durable.
+  ///
+  /// Cancelling the task ends the waiting, not the append.
+  /// - Throws: `LogError`: `refused` with the server's code, `closed`, `gaveUp`, `cancelled`; `mayHaveTakenEffect` tells
+  ///   whether some of the entries may be stored.
+  public var receipt: AppendReceipt {
+    get async throws(LogError) {
+      let id = state.withLock { state in
+        state.waiterIDLast += 1
+        return state.waiterIDLast
+      }
+      let result = await withTaskCancellationHandler {
+        await withCheckedContinuation { (waiter: Waiter) in add(waiter, id) }
+      } onCancel: {
+        cancel(id)
+      }
+      return try result.get()
+    }
+  }
+
+  private func add(_ waiter: Waiter, _ id: UInt64) {
+    let result = state.withLock { state -> Result<AppendReceipt, LogError>? in
+      if let result = outcome(state) { return result }
+      // The handler may have run already. Asked under the lock: if it runs later, it finds the waiter.
+      if Task.isCancelled {
+        return .failure(.cancelled("waiting for the acknowledgement", mayHaveTakenEffect: true))
+      }
+      state.waiters[id] = waiter
+      return nil
+    }
+    if let result { waiter.resume(returning: result) }
+  }
+
+  private func cancel(_ id: UInt64) {
+    let waiter = state.withLock { $0.waiters.removeValue(forKey: id) }
+    waiter?.resume(
+      returning: .failure(.cancelled("waiting for the acknowledgement", mayHaveTakenEffect: true)))
+  }
+
+  private func outcome(_ state: State) -> Result<AppendReceipt, LogError>? {
+    guard state.openCount == 0 else { return nil }
+    if let error = state.error {
+      return .failure(error.afterSending(error.mayHaveTakenEffect || !state.ranges.isEmpty))
+    }
+    return .success(
+      AppendReceipt(
+        stream: stream, incarnation: state.incarnation, ranges: state.ranges,
+        isDuplicate: state.isDuplicate))
+  }
+
+  // MARK: What the client reports
+
+  /// A batch more belongs to it.
+  func open() { state.withLock { $0.openCount += 1 } }
+
+  /// A batch is durable.
+  func acknowledged(_ incarnation: Incarnation, _ range: ClosedRange<UInt64>, isDuplicate: Bool) {
+    settle { state in
+      state.incarnation = incarnation
+      state.isDuplicate = state.isDuplicate || isDuplicate
+      if let last = state.ranges.last, last.upperBound + 1 == range.lowerBound {
+        state.ranges[state.ranges.count - 1] = last.lowerBound...range.upperBound
+      } else {
+        state.ranges.append(range)
+      }
+    }
+  }
+
+  /// A batch will not be sent again.
+  func failed(_ error: LogError) {
+    settle { state in
+      guard let first = state.error else {
+        state.error = error
+        return
+      }
+      state.error = first.afterSending(first.mayHaveTakenEffect || error.mayHaveTakenEffect)
+    }
+  }
+
+  /// All batches have been added.
+  func seal() { settle { _ in } }
+
+  private func settle(_ change: (inout State) -> Void) {
+    let (waiters, result) = state.withLock {
+      state -> ([Waiter], Result<AppendReceipt, LogError>?) in
+      change(&state)
+      state.openCount -= 1
+      guard let result = outcome(state) else { return ([], nil) }
+      let waiters = state.waiters.sorted { $0.key < $1.key }.map(\.value)
+      state.waiters = [:]
+      return (waiters, result)
+    }
+    guard let result else { return }
+    for waiter in waiters { waiter.resume(returning: result) }
+  }
+}

@@ -1,0 +1,111 @@
+internal import Synchronization
+
+/// How many bytes of batches wait to be acknowledged. Who wants to add more waits, in order, until there is room.
+final class SendBudget: Sendable {
+  private typealias Waiter = CheckedContinuation<LogError?, Never>
+
+  private struct Waiting {
+    let byteCount: Int
+    let id: UInt64
+    let waiter: Waiter
+  }
+
+  private struct State {
+    var used = 0
+    var waiting = Queue<Waiting>()
+    var waiterIDLast: UInt64 = 0
+    var closed: LogError?
+  }
+
+  private let byteCountMax: Int
+  private let state = Mutex(State())
+
+  init(byteCountMax: Int) { self.byteCountMax = byteCountMax }
+
+  /// How many wait for room.
+  var waitingCount: Int { state.withLock { $0.waiting.count } }
+
+  /// Takes room, waiting for it if need be; `release` gives it back. What is larger than all room goes alone.
+  ///
+  /// - Throws: `LogError`: `cancelled`, or what `close` was given; then nothing is taken.
+  func take(_ byteCount: Int) async throws(LogError) {
+    let (error, id) = state.withLock { state -> (LogError?, UInt64?) in
+      if let closed = state.closed { return (closed, nil) }
+      if state.waiting.isEmpty, fits(byteCount, state) {
+        state.used += byteCount
+        return (nil, nil)
+      }
+      state.waiterIDLast += 1
+      return (nil, state.waiterIDLast)
+    }
+    if let error { throw error }
+    guard let id else { return }
+    let failure = await withTaskCancellationHandler {
+      await withCheckedContinuation { (waiter: Waiter) in wait(byteCount, id, waiter) }
+    } onCancel: {
+      cancel(id)
+    }
+    if let failure { throw failure }
+  }
+
+  private func fits(_ byteCount: Int, _ state: State) -> Bool {
+    state.used == 0 || state.used + byteCount <= byteCountMax
+  }
+
+  private func wait(_ byteCount: Int, _ id: UInt64, _ waiter: Waiter) {
+    let answer = state.withLock { state -> LogError?? in
+      if let closed = state.closed { return .some(closed) }
+      // The handler may have run already. Asked under the lock: if it runs later, it finds the waiter.
+      if Task.isCancelled { return .some(.cancelled("waiting for room in the send queue")) }
+      if state.waiting.isEmpty, fits(byteCount, state) {
+        state.used += byteCount
+        return .some(nil)
+      }
+      state.waiting.append(Waiting(byteCount: byteCount, id: id, waiter: waiter))
+      return nil
+    }
+    if case .some(let error) = answer { waiter.resume(returning: error) }
+  }
+
+  private func cancel(_ id: UInt64) {
+    let waiters = state.withLock { state -> (Waiter?, [Waiter]) in
+      for offset in 0..<state.waiting.count where state.waiting[offset].id == id {
+        let waiter = state.waiting.remove(at: offset).waiter
+        // Smaller ones behind it may fit now.
+        return (waiter, admit(&state))
+      }
+      return (nil, [])
+    }
+    waiters.0?.resume(returning: .cancelled("waiting for room in the send queue"))
+    for waiter in waiters.1 { waiter.resume(returning: nil) }
+  }
+
+  func release(_ byteCount: Int) {
+    let waiters = state.withLock { state in
+      state.used -= byteCount
+      return admit(&state)
+    }
+    for waiter in waiters { waiter.resume(returning: nil) }
+  }
+
+  private func admit(_ state: inout State) -> [Waiter] {
+    var admitted: [Waiter] = []
+    while let next = state.waiting.first, fits(next.byteCount, state) {
+      state.used += next.byteCount
+      admitted.append(next.waiter)
+      _ = state.waiting.popFirst()
+    }
+    return admitted
+  }
+
+  /// Fails all who wait, and all who come later.
+  func close(_ error: LogError) {
+    let waiting = state.withLock { state in
+      state.closed = error
+      var waiting: [Waiter] = []
+      while let next = state.waiting.popFirst() { waiting.append(next.waiter) }
+      return waiting
+    }
+    for waiter in waiting { waiter.resume(returning: error) }
+  }
+}

@@ -1,0 +1,75 @@
+internal import Synchronization
+
+/// How the client's one connection is doing.
+public enum ConnectionState: Sendable {
+  /// Nothing has been asked for yet, or nothing since everything failed.
+  case idle
+  /// An attempt is under way: the how-manieth since the last connection, from 1.
+  case connecting(attempt: Int)
+  /// The server has answered the greeting; its name and version, and the URL it was reached by.
+  case connected(server: String, url: String)
+  /// The next attempt begins after this time.
+  case waiting(for: Duration, because: LogError)
+  /// The client was shut down: the last state.
+  case closed
+}
+
+/// Tells any number of observers what state there is. Slow ones miss states, never the newest.
+final class StateBoard: Sendable {
+  private struct State {
+    var current = ConnectionState.idle
+    var observers: [UInt64: AsyncStream<ConnectionState>.Continuation] = [:]
+    var observerIDLast: UInt64 = 0
+    var isOver = false
+  }
+
+  /// States kept for an observer that is slow.
+  private static let stateCountMax = 16
+
+  private let state = Mutex(State())
+
+  /// The state now, and then each change.
+  func observe() -> AsyncStream<ConnectionState> {
+    let (stream, continuation) = AsyncStream.makeStream(
+      of: ConnectionState.self, bufferingPolicy: .bufferingNewest(Self.stateCountMax))
+    let id = state.withLock { state -> UInt64? in
+      continuation.yield(state.current)
+      guard !state.isOver else { return nil }
+      state.observerIDLast += 1
+      state.observers[state.observerIDLast] = continuation
+      return state.observerIDLast
+    }
+    guard let id else {
+      continuation.finish()
+      return stream
+    }
+    continuation.onTermination = { [weak self] _ in self?.forget(id) }
+    return stream
+  }
+
+  private func forget(_ id: UInt64) { _ = state.withLock { $0.observers.removeValue(forKey: id) } }
+
+  func set(_ new: ConnectionState) {
+    let observers = state.withLock { state in
+      state.current = new
+      return Array(state.observers.values)
+    }
+    for observer in observers { observer.yield(new) }
+  }
+
+  /// Sets the last state and ends all observations.
+  func close() {
+    let observers = state.withLock { state in
+      state.current = .closed
+      state.isOver = true
+      let observers = Array(state.observers.values)
+      state.observers = [:]
+      return observers
+    }
+    for observer in observers {
+      observer.yield(.closed)
+      // Outside the lock: finishing calls `forget`.
+      observer.finish()
+    }
+  }
+}

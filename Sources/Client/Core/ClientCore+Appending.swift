@@ -1,0 +1,81 @@
+internal import LogsTransport
+internal import LogsWire
+
+extension ClientCore {
+  /// Queues a batch whose room has been taken from the budget.
+  func append(
+    _ content: AppendLane.Content, to stream: StreamName, pending: PendingAppend, cost: Int
+  ) {
+    guard !isClosed else {
+      budget.release(cost)
+      return pending.failed(.closed)
+    }
+    appends.append(content, to: stream, pending: pending, cost: cost)
+    start()
+    sendAppends()
+  }
+
+  /// Sends what the credit allows.
+  func sendAppends() {
+    guard case .open(let link, let welcome) = phase else { return }
+    let readyAt = appends.resume(now: loop.now)
+    let inFlightCountMax = min(Int(welcome.producerBatchCountMax), Limits.producerBatchCountMax)
+    while let next = appends.next(
+      inFlightCountMax: inFlightCountMax, fits: { link.canAppend(byteCount: $0) })
+    {
+      let id =
+        switch next.content {
+        case .batch(let bytes, let entryCount):
+          link.append(
+            Append(
+              producer: producer, number: next.number, floor: next.floor, stream: next.stream,
+              batch: bytes),
+            entryCount: entryCount)
+        case .completion(let text):
+          link.complete(
+            Complete(
+              producer: producer, number: next.number, floor: next.floor, stream: next.stream,
+              text: text))
+        }
+      appends.sent(next, id: id)
+    }
+    appendTimer?.cancel()
+    appendTimer = readyAt.map { time in
+      loop.schedule(after: .nanoseconds(Int64(clamping: time.nanoseconds(since: loop.now)))) {
+        self.sendAppends()
+      }
+    }
+  }
+
+  func acknowledged(_ id: UInt32, _ stored: ClientSession.Stored) {
+    guard let item = appends.acknowledge(id) else { return }
+    budget.release(item.cost)
+    item.pending.acknowledged(
+      stored.incarnation, stored.firstSequence...stored.firstSequence + (stored.count - 1),
+      isDuplicate: stored.isDuplicate)
+  }
+
+  func appendRefused(_ id: UInt32, _ refusal: Refusal) {
+    // Out of order says that batches before this one are missing: they are sent first, then this one again.
+    guard refusal.isRetryable || refusal.code == .outOfOrder else {
+      appends.giveUp(id, now: loop.now)?.fail(LogError(refusal), budget, isAnswered: true)
+      return
+    }
+    let milliseconds = refusal.retryAfterMilliseconds
+    appends.postpone(id, refusal, now: loop.now) { attempt in
+      configuration.backoff.delay(
+        attempt: attempt, retryAfter: milliseconds == 0 ? nil : .milliseconds(milliseconds),
+        random: random)
+    }
+  }
+}
+
+extension AppendLane.Item {
+  /// Tells who waits that it will not be sent again.
+  ///
+  /// - Parameter isAnswered: whether `error` itself says if it has taken effect.
+  func fail(_ error: LogError, _ budget: SendBudget, isAnswered: Bool = false) {
+    budget.release(cost)
+    pending.failed(isAnswered ? error : error.afterSending(mayHaveTakenEffect))
+  }
+}

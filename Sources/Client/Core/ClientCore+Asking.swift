@@ -1,0 +1,118 @@
+internal import LogsTransport
+internal import LogsWire
+
+/// A request that changes nothing, so that it can be asked again over every connection until there is an answer.
+struct Question {
+  enum Kind: Sendable {
+    case list(ListRequest)
+    case stat
+  }
+
+  enum Answer: Sendable {
+    case listing(Listing)
+    case facts([Fact])
+  }
+
+  let kind: Kind
+  let waiter: CheckedContinuation<Result<Answer, LogError>, Never>
+  var id: UInt32?
+  var refusalCount = 0
+  /// Whether it waits after a refusal.
+  var isPostponed = false
+}
+
+extension ClientCore {
+  func list(_ request: ListRequest) async throws(LogError) -> Listing {
+    guard case .listing(let listing) = try await answer(.list(request)) else {
+      throw LogError(
+        .protocolViolation, "the server answered the question for its streams with something else")
+    }
+    return listing
+  }
+
+  func stat() async throws(LogError) -> [Fact] {
+    guard case .facts(let facts) = try await answer(.stat) else {
+      throw LogError(
+        .protocolViolation, "the server answered the question for its state with something else")
+    }
+    return facts
+  }
+
+  private func answer(_ kind: Question.Kind) async throws(LogError) -> Question.Answer {
+    guard !isClosed, !isShuttingDown else { throw .closed }
+    questionKeyLast += 1
+    let key = questionKeyLast
+    let result = await withTaskCancellationHandler {
+      await withCheckedContinuation { waiter in
+        questions[key] = Question(kind: kind, waiter: waiter)
+        start()
+        ask(key)
+      }
+    } onCancel: {
+      // Runs after this turn at the earliest, when the question is there.
+      loop.execute { self.assumeIsolated { $0.cancelQuestion(key) } }
+    }
+    return try result.get()
+  }
+
+  private func cancelQuestion(_ key: UInt64) {
+    guard let question = questions.removeValue(forKey: key) else { return }
+    if let id = question.id { questionKeys[id] = nil }
+    question.waiter.resume(returning: .failure(.cancelled("the question")))
+  }
+
+  func ask(_ key: UInt64) {
+    guard let link = openLink, link.canAsk, let question = questions[key], question.id == nil else {
+      return
+    }
+    let id =
+      switch question.kind {
+      case .list(let request): link.list(request)
+      case .stat: link.stat()
+      }
+    questions[key]?.id = id
+    questions[key]?.isPostponed = false
+    questionKeys[id] = key
+  }
+
+  /// Asks what has had to wait for other answers.
+  func askWaiting() {
+    guard questions.count > questionKeys.count, openLink?.canAsk == true else { return }
+    for key in questions.keys.sorted() where questions[key]?.isPostponed == false { ask(key) }
+  }
+
+  func answered(_ id: UInt32, _ answer: Question.Answer) {
+    guard let key = questionKeys.removeValue(forKey: id),
+      let question = questions.removeValue(forKey: key)
+    else {
+      return
+    }
+    question.waiter.resume(returning: .success(answer))
+  }
+
+  func questionRefused(_ key: UInt64, _ refusal: Refusal) {
+    let error = LogError(refusal)
+    guard refusal.isRetryable, let count = questions[key]?.refusalCount else {
+      questions.removeValue(forKey: key)?.waiter.resume(returning: .failure(error))
+      return
+    }
+    questions[key]?.id = nil
+    questions[key]?.refusalCount = count + 1
+    questions[key]?.isPostponed = true
+    let delay = configuration.backoff.delay(
+      attempt: count, retryAfter: error.retryAfter, random: random)
+    loop.schedule(after: delay) { self.ask(key) }
+  }
+
+  func interruptQuestions() {
+    questionKeys = [:]
+    for key in questions.keys { questions[key]?.id = nil }
+  }
+
+  func failQuestions(_ error: LogError) {
+    questionKeys = [:]
+    for key in questions.keys.sorted() {
+      questions.removeValue(forKey: key)?.waiter.resume(returning: .failure(error))
+    }
+  }
+}

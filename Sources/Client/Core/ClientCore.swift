@@ -1,0 +1,152 @@
+internal import LogsTransport
+internal import LogsWire
+
+/// Everything the client knows, on its loop: the connection, what waits to be appended, who follows, who asks.
+///
+/// The connection has these phases; what is asked for survives all of them.
+///
+/// | phase | leads to |
+/// |---|---|
+/// | idle: nothing has been asked for | connecting |
+/// | connecting | greeting, waiting |
+/// | greeting: HELLO is sent | open, waiting |
+/// | open | draining, waiting |
+/// | draining: the server is about to stop; nothing new is sent | waiting |
+/// | waiting until the next attempt | connecting |
+/// | closing: all is acknowledged, the connection closes in good order | closed |
+/// | closed, for good | |
+///
+/// From every phase a failure that no retry can mend fails all that waits and leads to idle.
+actor ClientCore {
+  enum Phase {
+    case idle
+    case connecting(ConnectAttempt)
+    case greeting(Link)
+    case open(Link, Welcome)
+    case draining(Link, LogError)
+    case waiting(LoopTimer)
+    case closing(Link)
+    case closed
+  }
+
+  nonisolated let loop: EventLoop
+  nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
+
+  let configuration: LogClientConfiguration
+  let endpoints: [Endpoint]
+  let board: StateBoard
+  let budget: SendBudget
+  /// For the answers to what has been refused for a moment.
+  let random: (UInt64) -> UInt64
+
+  var phase = Phase.idle
+  var linkNumberLast: UInt64 = 0
+  var serverIndex = 0
+  /// Attempts and connections that failed since the last one that was healthy.
+  var failureCount = 0
+  /// Attempts since the last connection.
+  var attemptCount = 0
+  var openSince: MonotonicTime?
+  var lastError: LogError?
+  var deadline: LoopTimer?
+
+  let producer = ProducerID.random()
+  var appends = AppendQueue()
+  var appendTimer: LoopTimer?
+
+  var follows: [UInt64: ActiveFollow] = [:]
+  /// Which follow a request of the connection is.
+  var followKeys: [UInt32: UInt64] = [:]
+
+  var questions: [UInt64: Question] = [:]
+  var questionKeys: [UInt32: UInt64] = [:]
+  var questionKeyLast: UInt64 = 0
+
+  var isShuttingDown = false
+  var shutdownTimer: LoopTimer?
+  var shutdownWaiters: [CheckedContinuation<Void, Never>] = []
+
+  init(
+    loop: EventLoop, configuration: LogClientConfiguration, endpoints: [Endpoint],
+    board: StateBoard, budget: SendBudget
+  ) {
+    self.loop = loop
+    self.configuration = configuration
+    self.endpoints = endpoints
+    self.board = board
+    self.budget = budget
+    random = configuration.random
+  }
+
+  /// The connection, in whatever phase.
+  var link: Link? {
+    switch phase {
+    case .greeting(let link), .open(let link, _), .draining(let link, _), .closing(let link): link
+    case .idle, .connecting, .waiting, .closed: nil
+    }
+  }
+
+  /// The connection, if something new may be sent.
+  var openLink: Link? { if case .open(let link, _) = phase { link } else { nil } }
+
+  var isClosed: Bool { if case .closed = phase { true } else { false } }
+}
+
+// MARK: - The end
+
+extension ClientCore {
+  /// Waits until everything is acknowledged, or the deadline has passed, and closes.
+  func shutdown(deadline: Duration) async {
+    guard !isClosed else { return }
+    await withCheckedContinuation { waiter in
+      shutdownWaiters.append(waiter)
+      beginShutdown(deadline)
+    }
+  }
+
+  private func beginShutdown(_ deadline: Duration) {
+    guard !isShuttingDown else { return }
+    isShuttingDown = true
+    budget.close(.closed)
+    for key in follows.keys.sorted() { end(key, .cancelled) }
+    failQuestions(.closed)
+    shutdownTimer = loop.schedule(after: deadline) { self.close() }
+    closeIfDone()
+  }
+
+  /// Closes the connection once nothing waits for it any more.
+  func closeIfDone() {
+    guard isShuttingDown, appends.isEmpty else { return }
+    switch phase {
+    case .open(let link, _), .draining(let link, _):
+      phase = .closing(link)
+      link.closeLingering(for: Self.lingerDuration)
+    case .idle, .connecting, .greeting, .waiting: close()
+    case .closing, .closed: break
+    }
+  }
+
+  /// How long the server may take to close its side.
+  private static let lingerDuration = Duration.seconds(1)
+
+  /// Closes at once; what waits fails.
+  func close() {
+    guard !isClosed else { return }
+    stopPhase()
+    phase = .closed
+    for timer in [deadline, appendTimer, shutdownTimer] { timer?.cancel() }
+    (deadline, appendTimer, shutdownTimer) = (nil, nil, nil)
+    budget.close(.closed)
+    failAll(.closed)
+    board.close()
+    for waiter in shutdownWaiters { waiter.resume() }
+    shutdownWaiters = []
+  }
+
+  /// Fails everything that waits.
+  func failAll(_ error: LogError) {
+    for item in appends.removeAll() { item.fail(error, budget) }
+    for key in follows.keys.sorted() { fail(key, error) }
+    failQuestions(error)
+  }
+}

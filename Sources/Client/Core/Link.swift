@@ -1,0 +1,137 @@
+internal import LogsTransport
+internal import LogsWire
+
+/// One connection and the session on it. Bound to the loop's thread.
+///
+/// It tells the core what happens by its number, so that what a link that was given up still has to say is not taken for the
+/// next one's.
+final class Link: ConnectionHandler {
+  let number: UInt64
+  private let connection: Connection
+  private let core: ClientCore
+  private var session: ClientSession
+  private var ticks: LoopTimer?
+  private var isOver = false
+
+  /// Looks at the session's deadlines in each of so many parts of a heartbeat.
+  private static let ticksPerHeartbeat = 4
+
+  /// Sends the greeting.
+  init(
+    number: UInt64, connection: Connection, core: ClientCore, configuration: LogClientConfiguration
+  ) {
+    self.number = number
+    self.connection = connection
+    self.core = core
+    let milliseconds = max(configuration.connectTimeout.wholeNanoseconds / 1_000_000, 1)
+    session = ClientSession(greetingMillisecondsMax: milliseconds, now: connection.loop.now)
+    connection.handler = self
+    send(ClientSession.hello(client: configuration.name, token: configuration.token ?? ""))
+    tick(every: milliseconds)
+  }
+
+  private func tick(every milliseconds: UInt64) {
+    ticks?.cancel()
+    let interval = Duration.milliseconds(Int64(clamping: milliseconds)) / Self.ticksPerHeartbeat
+    ticks = connection.loop.every(interval) { [weak self] in
+      guard let self, !isOver else { return }
+      pass(session.tick(now: connection.loop.now))
+    }
+  }
+
+  // MARK: What the core asks for
+
+  /// Whether the credit allows one more batch of that size.
+  func canAppend(byteCount: Int) -> Bool { session.canAppend(byteCount: byteCount) }
+
+  func append(_ append: Append, entryCount: Int) -> UInt32 {
+    let (id, frame) = session.append(append, entryCount: entryCount)
+    send(frame)
+    return id
+  }
+
+  func complete(_ complete: Complete) -> UInt32 {
+    let (id, frame) = session.complete(complete)
+    send(frame)
+    return id
+  }
+
+  func follow(_ follow: Follow) -> UInt32 {
+    let (id, frame) = session.follow(follow)
+    send(frame)
+    return id
+  }
+
+  func credit(_ id: UInt32, total: UInt64) {
+    if let frame = session.credit(id, total: total) { send(frame) }
+  }
+
+  func cancel(_ id: UInt32) { if let frame = session.cancel(id) { send(frame) } }
+
+  /// Whether one more question is allowed now.
+  var canAsk: Bool { session.canAsk }
+
+  func list(_ request: ListRequest) -> UInt32 {
+    let (id, frame) = session.list(request)
+    send(frame)
+    return id
+  }
+
+  func stat() -> UInt32 {
+    let (id, frame) = session.stat()
+    send(frame)
+    return id
+  }
+
+  /// Closes without a word to the core: at once, unless the session has failed and the server is to be told why.
+  func abandon() {
+    end()
+    if session.isClosed {
+      connection.closeLingering(for: Self.farewellDuration)
+    } else {
+      connection.close()
+    }
+  }
+
+  /// How long the server may take to read why the session has failed.
+  private static let farewellDuration = Duration.seconds(1)
+
+  /// Sends what is queued and closes; the core is told when it has closed.
+  func closeLingering(for duration: Duration) { connection.closeLingering(for: duration) }
+
+  private func send(_ frame: OutgoingFrame) { connection.send(frame.head, sharing: frame.batches) }
+
+  private func end() {
+    isOver = true
+    ticks?.cancel()
+    ticks = nil
+  }
+
+  // MARK: What happens
+
+  func received(_ bytes: RawSpan, on connection: Connection) {
+    guard !isOver else { return }
+    pass(session.receive(bytes, now: connection.loop.now))
+  }
+
+  private func pass(_ events: [ClientSession.Event]) {
+    guard !events.isEmpty else { return }
+    for event in events {
+      if case .send(let frame) = event { send(frame) }
+      if case .welcomed(let welcome) = event {
+        tick(every: UInt64(max(welcome.heartbeatMilliseconds, 1)))
+      }
+    }
+    let number = number
+    core.assumeIsolated { core in core.happened(events, onLink: number) }
+  }
+
+  func inputEnded(on connection: Connection) { connection.close() }
+
+  func closed(_ connection: Connection, reason: CloseReason) {
+    guard !isOver else { return }
+    end()
+    let (number, peer) = (number, connection.peer)
+    core.assumeIsolated { core in core.linkClosed(LogError(reason, server: peer), link: number) }
+  }
+}

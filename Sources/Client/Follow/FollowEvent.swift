@@ -1,0 +1,60 @@
+/// What a follower is told, in order.
+public enum FollowEvent: Sendable {
+  /// Entries.
+  case batch(DeliveredBatch)
+  /// A stream belongs to the subscription: where its delivery starts. Once for each stream.
+  case announced(AnnouncedStream)
+  /// All streams that match now have been announced. Once.
+  case resolved
+  /// Entries that will not come, and why.
+  case skipped(SkippedRange)
+  /// Everything stored has been delivered; what comes now is new. Once for each connection.
+  case live
+  /// The connection is gone; the client sees to a new one.
+  case interrupted(LogError)
+  /// The subscription goes on where it was interrupted: nothing is missing and nothing comes twice.
+  case resumed(at: Cursor)
+  /// The last event.
+  case ended(EndReason)
+}
+
+/// A stream of a subscription.
+public struct AnnouncedStream: Hashable, Sendable {
+  public var stream: StreamName
+  public var incarnation: Incarnation
+  /// Delivery starts after this sequence number; in reverse, below it.
+  public var start: UInt64
+  /// The stream's last sequence number at that moment.
+  public var head: UInt64
+  public var isSealed: Bool
+
+  /// The cursor's position before anything has been delivered.
+  public var position: CursorPosition {
+    CursorPosition(stream: stream, incarnation: incarnation, sequence: start)
+  }
+}
+
+/// Entries that are not delivered.
+public struct SkippedRange: Hashable, Sendable {
+  public var stream: StreamName
+  public var incarnation: Incarnation
+  public var range: ClosedRange<UInt64>
+  public var reason: SkipReason
+
+  /// The cursor's position after it.
+  public var position: CursorPosition {
+    CursorPosition(stream: stream, incarnation: incarnation, sequence: range.upperBound)
+  }
+}
+
+/// One entry and the stream that it belongs to.
+public struct StreamEntry: Hashable, Sendable {
+  public var stream: StreamName
+  public var incarnation: Incarnation
+  public var entry: Entry
+
+  /// The cursor's position after it.
+  public var position: CursorPosition {
+    CursorPosition(stream: stream, incarnation: incarnation, sequence: entry.sequence)
+  }
+}

@@ -1,0 +1,37 @@
+internal import LogsWire
+
+/// What an application wants to follow.
+struct FollowRequest: Sendable {
+  var selectors: [Selector]
+  var start: Start
+  var end: End
+  var isReverse: Bool
+  var cursor: Cursor
+
+  /// Whether `stream` is one of those selected.
+  func selects(_ stream: StreamName) -> Bool {
+    selectors.contains { selector in
+      switch selector {
+      case .stream(let name): name == stream
+      case .pattern(let pattern): pattern.matches(stream)
+      }
+    }
+  }
+
+  /// What no server needs to be asked about.
+  func check() throws(LogError) {
+    if selectors.isEmpty || selectors.count > Limits.selectorCountMax {
+      throw LogError(
+        .invalidRequest,
+        "a subscription names 1 to \(Limits.selectorCountMax) streams and patterns, not \(selectors.count); use a pattern"
+      )
+    }
+    if case .from(0) = start {
+      throw LogError(.invalidRequest, "sequence numbers start at 1; follow from 1 for everything")
+    }
+    if end.limit == 0 {
+      throw LogError(
+        .invalidRequest, "a limit of 0 entries asks for nothing; leave it out or ask for 1")
+    }
+  }
+}

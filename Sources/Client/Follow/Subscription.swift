@@ -1,0 +1,129 @@
+internal import LogsWire
+
+/// What follows streams: an asynchronous sequence of events, begun by the first call of `next` on an iterator.
+///
+/// The client reconnects by itself and goes on at the entry after the last one delivered. Batches are sent as fast as they
+/// are taken: at most `LogClientConfiguration.followCreditByteCount` and one frame wait here, and the server waits in turn.
+///
+/// Each iterator follows anew. It ends after `ended`, or throws a `LogError` that no retry can mend: `refused`
+/// (`stream_replaced` and `cursor_ahead` among others), `invalidRequest`, `closed`, `gaveUp`. When the task that iterates is
+/// cancelled it returns nil without `ended`, drops what waits, and tells the server.
+public struct Subscription: AsyncSequence, Sendable {
+  public typealias Element = FollowEvent
+  public typealias Failure = LogError
+
+  private let client: LogClient
+  private let request: FollowRequest
+
+  init(client: LogClient, request: FollowRequest) {
+    self.client = client
+    self.request = request
+  }
+
+  public func makeAsyncIterator() -> AsyncIterator {
+    AsyncIterator(client: client, request: request)
+  }
+
+  /// The entries alone, for those who need no other event.
+  public var entries: EntrySequence { EntrySequence(subscription: self) }
+
+  public struct AsyncIterator: AsyncIteratorProtocol {
+    private let client: LogClient
+    private let request: FollowRequest
+    private var feed: FollowFeed?
+
+    init(client: LogClient, request: FollowRequest) {
+      self.client = client
+      self.request = request
+    }
+
+    public mutating func next() async throws(LogError) -> FollowEvent? {
+      let feed: FollowFeed
+      if let begun = self.feed {
+        feed = begun
+      } else {
+        try request.check()
+        feed = client.begin(request)
+        self.feed = feed
+      }
+      let event = try await feed.buffer.next()
+      if event == nil { feed.end() }
+      return event
+    }
+
+    public mutating func next(
+      isolation actor: isolated (any Actor)?
+    ) async throws(LogError) -> FollowEvent? {
+      try await next()
+    }
+  }
+}
+
+/// The entries of a subscription, one after the other.
+///
+/// Ends and throws as `Subscription` does, and with `damaged`.
+public struct EntrySequence: AsyncSequence, Sendable {
+  public typealias Element = StreamEntry
+  public typealias Failure = LogError
+
+  private let subscription: Subscription
+
+  init(subscription: Subscription) { self.subscription = subscription }
+
+  public func makeAsyncIterator() -> AsyncIterator {
+    AsyncIterator(events: subscription.makeAsyncIterator())
+  }
+
+  public struct AsyncIterator: AsyncIteratorProtocol {
+    private var events: Subscription.AsyncIterator
+    private var batch: (stream: StreamName, incarnation: Incarnation, entries: [Entry])?
+    private var index = 0
+
+    init(events: Subscription.AsyncIterator) { self.events = events }
+
+    public mutating func next() async throws(LogError) -> StreamEntry? {
+      while true {
+        if let batch, index < batch.entries.count {
+          defer { index += 1 }
+          return StreamEntry(
+            stream: batch.stream, incarnation: batch.incarnation, entry: batch.entries[index])
+        }
+        guard let event = try await events.next() else { return nil }
+        switch event {
+        case .batch(let delivered):
+          batch = (delivered.stream, delivered.incarnation, try delivered.entries())
+          index = 0
+        case .announced, .resolved, .skipped, .live, .interrupted, .resumed: break
+        case .ended: return nil
+        }
+      }
+    }
+
+    public mutating func next(
+      isolation actor: isolated (any Actor)?
+    ) async throws(LogError) -> StreamEntry? {
+      try await next()
+    }
+  }
+}
+
+/// A subscription that has begun. When the last iterator over it goes, the server is told to stop.
+final class FollowFeed: Sendable {
+  let buffer: FollowBuffer
+  private let client: LogClient
+  private let key: UInt64
+
+  init(buffer: FollowBuffer, client: LogClient, key: UInt64) {
+    self.buffer = buffer
+    self.client = client
+    self.key = key
+  }
+
+  deinit { end() }
+
+  /// Nobody takes any more.
+  func end() {
+    buffer.abandon()
+    client.endFollow(key)
+  }
+}

@@ -1,0 +1,229 @@
+internal import LogsTransport
+internal import LogsWire
+internal import Synchronization
+
+/// A connection to a log server, over which entries are appended and streams followed.
+///
+/// It connects at the first call, reconnects by itself, sends again what has no acknowledgement and resumes what was
+/// followed. All calls may be made from any task or thread at once. One client is enough for a process: it has one connection
+/// and one thread, however many streams and subscriptions there are.
+///
+/// End it with `shutdown`. When the last reference goes it ends at once, and what has no acknowledgement fails.
+public final class LogClient: Sendable {
+  /// What may wait to be acknowledged, in stored bytes of batches and a little for each of them.
+  public static let sendQueueByteCountMax = 16 << 20
+
+  /// What a queued batch counts for beside its bytes.
+  private static let batchOverheadByteCount = 256
+
+  private let loop: EventLoop
+  private let core: ClientCore
+  private let board = StateBoard()
+  private let budget = SendBudget(byteCountMax: sendQueueByteCountMax)
+  private let encoders = BatchEncoderPool()
+  private let followKeyLast = Atomic<UInt64>(0)
+  private let followReportByteCountMin: Int
+
+  /// A client that is not connected yet.
+  ///
+  /// - Throws: `LogError` with `invalidConfiguration`, or `unreachable` when the system has no thread or descriptor left.
+  public init(_ configuration: LogClientConfiguration = LogClientConfiguration()) throws(LogError) {
+    let endpoints = try configuration.endpoints()
+    do { loop = try EventLoop.start(name: "logs-client") } catch {
+      throw LogError(connecting: error)
+    }
+    core = ClientCore(
+      loop: loop, configuration: configuration, endpoints: endpoints, board: board, budget: budget)
+    // With three quarters of the window always known to be free, the server need not wait for a report.
+    followReportByteCountMin = configuration.followCreditByteCount / 4
+  }
+
+  deinit {
+    let (loop, core) = (loop, core)
+    loop.execute { core.assumeIsolated { $0.close() } }
+    // A thread cannot wait for its own end.
+    if loop.isOnLoop { Task.detached { loop.stop() } } else { loop.stop() }
+  }
+
+  /// How the connection is doing: the state now, then each change. Slow observers miss states, never the newest.
+  public var states: AsyncStream<ConnectionState> { board.observe() }
+
+  /// Sends what is queued, waits for its acknowledgements, ends all subscriptions, and closes.
+  ///
+  /// Calls made later, and what the deadline cuts off, fail with `closed`. When it returns, thread and descriptors are gone.
+  public func shutdown(deadline: Duration = .seconds(10)) async {
+    await core.shutdown(deadline: deadline)
+    loop.stop()
+  }
+}
+
+// MARK: - Appending
+
+extension LogClient {
+  /// Appends entries to a stream, which comes into being with the first of them, and waits until they are durable.
+  ///
+  /// The same as awaiting the receipt of `submit`.
+  public func append(_ entries: [Entry], to stream: StreamName) async throws(LogError)
+    -> AppendReceipt
+  {
+    try await submit(entries, to: stream).receipt
+  }
+
+  /// Queues entries for a stream and returns without waiting for their acknowledgement, unless the queue is full.
+  ///
+  /// Entries of calls made one after the other are stored in that order. Too many for one batch are split; each batch is
+  /// stored as a whole, those after one that was refused are stored all the same.
+  /// - Throws: `LogError`: `invalidRequest` (no entries) and `invalidEntry`, nothing was queued; `closed` and `cancelled`
+  ///   while waiting for room, `mayHaveTakenEffect` when some batches had been queued.
+  /// - Complexity: one copy and compression on the caller's side, off its actor.
+  @concurrent
+  public func submit(_ entries: [Entry], to stream: StreamName) async throws(LogError)
+    -> PendingAppend
+  {
+    guard !entries.isEmpty else {
+      throw LogError(.invalidRequest, "there is nothing to append: no entries")
+    }
+    var contents: [AppendLane.Content] = []
+    // An encoder that has thrown is not given back.
+    let encoder = encoders.take()
+    var index = 0
+    while index < entries.count {
+      let batch = try encoder.next(entries, from: &index)
+      contents.append(.batch(batch.bytes, entryCount: Int(batch.header.count)))
+    }
+    encoders.giveBack(encoder)
+    return try await submit(contents, to: stream)
+  }
+
+  /// Seals a stream behind everything that this client has submitted to it, and waits until that is durable.
+  ///
+  /// Followers get an end, later appends are refused with `stream_sealed`.
+  /// - Parameter text: the message of the `complete` entry, at most 1,024 bytes.
+  /// - Throws: as `append`.
+  public func complete(_ stream: StreamName, text: String = "") async throws(LogError)
+    -> AppendReceipt
+  {
+    guard text.utf8.count <= Limits.completionTextByteCountMax else {
+      throw LogError(
+        .invalidRequest,
+        "the text of a completion has \(text.utf8.count) bytes; the limit is \(Limits.completionTextByteCountMax)"
+      )
+    }
+    return try await submit([.completion(text: text)], to: stream).receipt
+  }
+
+  private func submit(_ contents: [AppendLane.Content], to stream: StreamName)
+    async throws(LogError) -> PendingAppend
+  {
+    let pending = PendingAppend(stream: stream)
+    for (index, content) in contents.enumerated() {
+      let cost = content.byteCount + Self.batchOverheadByteCount
+      do { try await budget.take(cost) } catch { throw error.afterSending(index > 0) }
+      pending.open()
+      let core = core
+      loop.execute {
+        core.assumeIsolated { $0.append(content, to: stream, pending: pending, cost: cost) }
+      }
+    }
+    pending.seal()
+    return pending
+  }
+}
+
+// MARK: - Following
+
+extension LogClient {
+  /// Follows streams, from where the cursor stands or else from `start` on.
+  ///
+  /// Nothing happens before the first event is asked for.
+  /// - Parameters:
+  ///   - selectors: names and patterns, 1 to 1,024. A name that does not exist yet is waited for.
+  ///   - start: for streams that are not in the cursor.
+  ///   - end: when to end; the first condition that is met counts.
+  ///   - cursor: where earlier reading ended; streams that are not selected are passed over.
+  ///   - isReverse: newest batches first, entries ascending inside each. Cursor and start then say where it ends.
+  public func follow(
+    _ selectors: [Selector], from start: Start = .first, until end: End = End(),
+    cursor: Cursor = Cursor(),
+    isReverse: Bool = false
+  ) -> Subscription {
+    Subscription(
+      client: self,
+      request: FollowRequest(
+        selectors: selectors, start: start, end: end, isReverse: isReverse, cursor: cursor))
+  }
+
+  func begin(_ request: FollowRequest) -> FollowFeed {
+    let key = followKeyLast.add(1, ordering: .relaxed).newValue
+    let (loop, core) = (loop, core)
+    let buffer = FollowBuffer(reportByteCountMin: followReportByteCountMin) {
+      [weak core] byteCount in
+      guard let core else { return }
+      loop.execute { core.assumeIsolated { $0.taken(byteCount, key: key) } }
+    }
+    loop.execute { core.assumeIsolated { $0.follow(request, buffer: buffer, key: key) } }
+    return FollowFeed(buffer: buffer, client: self, key: key)
+  }
+
+  func endFollow(_ key: UInt64) {
+    let core = core
+    loop.execute { core.assumeIsolated { $0.endFollow(key) } }
+  }
+}
+
+// MARK: - Asking
+
+extension LogClient {
+  /// The streams whose names match, in the order of their names; all but the server's own without a pattern.
+  ///
+  /// - Throws: `LogError`: `refused`, `closed`, `gaveUp`, `cancelled`.
+  public func streams(matching pattern: StreamPattern? = nil) async throws(LogError)
+    -> [StreamSummary]
+  {
+    var streams: [StreamSummary] = []
+    while true {
+      let page = try await core.list(ListRequest(pattern: pattern, after: streams.last?.stream))
+      streams += page.streams
+      // A page without a stream would be asked for again for ever.
+      guard page.hasMore, !page.streams.isEmpty else { return streams }
+    }
+  }
+
+  /// What the server tells about itself.
+  ///
+  /// - Throws: as `streams`.
+  public func status() async throws(LogError) -> [Fact] { try await core.stat() }
+}
+
+extension LogClientConfiguration {
+  /// What the settings name.
+  fileprivate func endpoints() throws(LogError) -> [Endpoint] {
+    if servers.isEmpty {
+      throw LogError(.invalidConfiguration, "no server is named; write logs://host[:port]")
+    }
+    if name.utf8.count > Limits.clientNameByteCountMax {
+      throw LogError(
+        .invalidConfiguration,
+        "the client's name has \(name.utf8.count) bytes; the limit is \(Limits.clientNameByteCountMax)"
+      )
+    }
+    if let token, token.utf8.count > Limits.tokenByteCountMax {
+      throw LogError(
+        .invalidConfiguration,
+        "the token has \(token.utf8.count) bytes; the limit is \(Limits.tokenByteCountMax)")
+    }
+    if followCreditByteCount < Self.followCreditByteCountMin {
+      throw LogError(
+        .invalidConfiguration,
+        "the credit for following is \(followCreditByteCount) bytes; the least is \(Self.followCreditByteCountMin)"
+      )
+    }
+    var endpoints: [Endpoint] = []
+    for server in servers {
+      do { endpoints.append(try Endpoint(server)) } catch {
+        throw LogError(.invalidConfiguration, error.message)
+      }
+    }
+    return endpoints
+  }
+}

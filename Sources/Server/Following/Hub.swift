@@ -1,0 +1,52 @@
+internal import LogsStore
+internal import LogsWire
+
+/// The streams that are followed on one shard, and the subscriptions that wait for streams to come into being.
+final class Hub {
+  let store: Store
+  /// Shared by all connections of the shard, which take turns.
+  var checker = BatchChecker()
+  var decoder = BatchDecoder()
+
+  private var channels: [Int64: StreamChannel] = [:]
+  private var waiting: [Subscription] = []
+
+  init(store: Store) { self.store = store }
+
+  /// The channel of a stream, made when nobody has followed the stream here yet.
+  func channel(_ info: StreamInfo) -> StreamChannel {
+    if let channel = channels[info.id] { return channel }
+    let channel = StreamChannel(info)
+    channels[info.id] = channel
+    return channel
+  }
+
+  /// `subscription` wants streams that do not exist yet.
+  func await(_ subscription: Subscription) { waiting.append(subscription) }
+
+  func forget(_ subscription: Subscription) {
+    waiting.removeAll { $0 === subscription }
+    for track in subscription.tracks {
+      track.channel.leave(track)
+      if track.channel.tracks.isEmpty { channels[track.channel.id] = nil }
+    }
+  }
+
+  /// Takes what one commit brought to one stream and hands it to everybody at its head.
+  func take(_ run: CommittedRun) {
+    channels[run.stream.id]?.advance(run)
+    if run.isNewStream {
+      for subscription in waiting where subscription.wants(run.stream.name) { subscription.add(run.stream) }
+    }
+    guard let channel = channels[run.stream.id] else { return }
+    // A delivery may end a subscription, which moves the last track into its place: go from the end.
+    var index = channel.tracks.count - 1
+    while index >= 0 {
+      if index < channel.tracks.count {
+        let track = channel.tracks[index]
+        track.subscription.offer(run, to: track)
+      }
+      index -= 1
+    }
+  }
+}

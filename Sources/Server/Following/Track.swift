@@ -1,0 +1,38 @@
+internal import LogsWire
+
+/// One stream of one subscription: how far it has been delivered, and where it ends.
+final class Track {
+  enum Mode {
+    /// Where delivery starts is being looked up.
+    case resolving
+    /// Behind the head: fed from the store.
+    case behind
+    /// At the head: fed by commits.
+    case live
+    /// Delivered to its end.
+    case done(Ending)
+  }
+
+  enum Ending { case sealed, until }
+
+  let handle: UInt32
+  let channel: StreamChannel
+  unowned let subscription: Subscription
+  /// Where the channel keeps this track.
+  var index = 0
+  var mode: Mode = .resolving
+  /// The next number to deliver; in reverse, the one above it.
+  var next: UInt64 = 1
+  /// The last number wanted; in reverse, the lowest.
+  var bound: UInt64?
+  /// Whether LIVE waits for this track.
+  var isBacklog = false
+
+  init(handle: UInt32, channel: StreamChannel, subscription: Subscription) {
+    self.handle = handle
+    self.channel = channel
+    self.subscription = subscription
+  }
+
+  var isDone: Bool { if case .done = mode { true } else { false } }
+}

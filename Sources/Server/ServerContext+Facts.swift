@@ -1,0 +1,61 @@
+internal import Glibc
+internal import LogsStore
+internal import LogsWire
+
+/// Seconds and nanoseconds since 1970.
+struct WallTime: Sendable {
+  let nanoseconds: Int64
+
+  static func now() -> WallTime {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_REALTIME, &time)
+    return WallTime(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
+  }
+}
+
+extension ServerContext {
+  var storeID: InstanceID { InstanceID(high: store.id.0, low: store.id.1) }
+
+  /// What STAT answers (`spec/session.md`): keys are stable, units stand last in them.
+  func facts() -> [Fact] {
+    let uptime = WallTime.now().nanoseconds - started.nanoseconds
+    return [
+      Fact("version", Version.server),
+      Fact("uptime_seconds", UInt64(max(0, uptime) / 1_000_000_000)),
+      Fact("connections", counters.connections.current),
+      Fact("accepted_connections_total", counters.acceptedConnections.current),
+      Fact("refused_connections_total", counters.refusedConnections.current),
+      Fact("subscriptions", counters.subscriptions.current),
+      Fact("delivered_entries_total", counters.deliveredEntries.current),
+      Fact("delivered_bytes_total", counters.deliveredBytes.current),
+    ] + store.statistics.facts + ProcessUsage.facts
+  }
+}
+
+extension Fact {
+  init(_ key: String, _ value: Int) { self.init(key, UInt64(max(0, value))) }
+}
+
+/// What the process takes from the machine.
+enum ProcessUsage {
+  static var facts: [Fact] {
+    var usage = rusage()
+    unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    let microseconds =
+      (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1_000_000 + usage.ru_utime.tv_usec + usage.ru_stime.tv_usec
+    return [Fact("cpu_microseconds_total", microseconds), Fact("resident_bytes", residentByteCount)]
+  }
+
+  /// From /proc/self/statm (proc(5)): the second field counts resident pages; 0 when it cannot be read.
+  private static var residentByteCount: Int {
+    let file = unsafe open("/proc/self/statm", O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else { return 0 }
+    defer { close(file) }
+    var buffer = [UInt8](repeating: 0, count: 256)
+    let count = unsafe buffer.withUnsafeMutableBytes { unsafe read(file, $0.baseAddress, $0.count) }
+    guard count > 0 else { return 0 }
+    let fields = String(decoding: buffer.prefix(count), as: UTF8.self).split(separator: " ")
+    guard fields.count > 1, let pages = Int(fields[1]) else { return 0 }
+    return pages * sysconf(Int32(_SC_PAGESIZE))
+  }
+}

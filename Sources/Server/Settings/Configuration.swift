@@ -1,0 +1,167 @@
+internal import Glibc
+
+/// The settings and where each came from: flags win over environment over file over defaults.
+package struct Configuration: Sendable {
+  package private(set) var settings = ServerSettings()
+  private var origins: [String: String] = [:]
+
+  /// What the command line asks for besides settings.
+  package enum Request: Sendable { case run, printConfig, help, version }
+  package private(set) var request = Request.run
+
+  /// - Parameters:
+  ///   - arguments: without the command's name.
+  ///   - environment: a variable's value; `LOGSD_...` and `STATE_DIRECTORY` are looked at.
+  /// - Throws: `ConfigurationError`, naming the flag, variable or line.
+  package init(arguments: [String], environment: (String) -> String?) throws(ConfigurationError) {
+    settings.shardCount = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    if let directory = environment("STATE_DIRECTORY"), !directory.isEmpty {
+      settings.dataDirectory = directory
+      origins["data"] = "STATE_DIRECTORY"
+    }
+    var file = environment("LOGSD_CONFIG")
+    var flags: [(setting: Setting, value: String)] = []
+    var listenValues: [String] = []
+    var index = 0
+    while index < arguments.count {
+      let argument = arguments[index]
+      index += 1
+      switch argument {
+      case "--help", "-h", "help": request = .help
+      case "--version": request = .version
+      case "--print-config": request = .printConfig
+      default:
+        guard argument.hasPrefix("--") else {
+          throw ConfigurationError("'\(argument)' is no flag; see logsd --help")
+        }
+        let parts = argument.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        let name = String(parts[0])
+        guard name == "config" || Setting.named(name) != nil else {
+          throw ConfigurationError("there is no flag --\(name); see logsd --help")
+        }
+        let value: String
+        if parts.count == 2 {
+          value = String(parts[1])
+        } else if index < arguments.count {
+          value = arguments[index]
+          index += 1
+        } else {
+          throw ConfigurationError("--\(name) needs a value; see logsd --help")
+        }
+        if name == "config" {
+          file = value
+        } else if name == "listen" {
+          listenValues.append(value)
+        } else if let setting =
+          Setting.named(name)
+        {
+          flags.append((setting, value))
+        }
+      }
+    }
+    // --listen may come several times; together they are one list.
+    if let listen = Setting.named("listen"), !listenValues.isEmpty {
+      flags.append((listen, listenValues.joined(separator: ",")))
+    }
+    if let file { try read(file) }
+    for setting in Setting.all {
+      guard let value = environment(setting.environmentVariable) else { continue }
+      try set(setting, value, origin: setting.environmentVariable)
+    }
+    for (setting, value) in flags { try set(setting, value, origin: setting.flag) }
+  }
+
+  private mutating func set(_ setting: Setting, _ value: String, origin: String) throws(ConfigurationError) {
+    do { try setting.write(value, &settings) } catch { throw ConfigurationError("\(origin): \(error)") }
+    origins[setting.name] = origin
+  }
+
+  /// Reads lines of the form `name = value`; `#` begins a comment.
+  private mutating func read(_ path: String) throws(ConfigurationError) {
+    let content = try TextFile.read(path)
+    for (index, line) in content.split(separator: 10, omittingEmptySubsequences: false).enumerated() {
+      let text = String(decoding: line.prefix { $0 != UInt8(ascii: "#") }, as: UTF8.self)
+      let trimmed = text.trimmed
+      if trimmed.isEmpty { continue }
+      let origin = "\(path):\(index + 1)"
+      let parts = trimmed.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      guard parts.count == 2 else {
+        throw ConfigurationError("\(origin): '\(trimmed)' is not of the form 'name = value'")
+      }
+      let name = String(parts[0]).trimmed
+      guard let setting = Setting.named(name) else {
+        throw ConfigurationError("\(origin): there is no setting '\(name)'; see logsd --help")
+      }
+      try set(setting, String(parts[1]).trimmed, origin: origin)
+    }
+  }
+
+  /// Each setting with its value and where that came from.
+  package var description: String {
+    let width = Setting.all.map(\.name.count).max() ?? 0
+    return Setting.all.map { setting in
+      let padding = String(repeating: " ", count: width - setting.name.count)
+      return "\(setting.name)\(padding) = \(setting.read(settings))  # \(origins[setting.name] ?? "default")"
+    }.joined(separator: "\n")
+  }
+
+  package static var help: String {
+    let defaults = ServerSettings()
+    let rows = Setting.all.map { setting in
+      (left: "  \(setting.flag) \(setting.form)", right: "\(setting.help) [\(setting.read(defaults))]")
+    }
+    let width = rows.map(\.left.count).max() ?? 0
+    let table = rows.map { "\($0.left)\(String(repeating: " ", count: width - $0.left.count))  \($0.right)" }
+    return """
+      logsd - takes log entries, makes them durable, and streams them live
+
+      usage: logsd [--config FILE] [SETTING VALUE]... | --print-config | --help | --version
+
+      Each setting is a flag, an environment variable (--segment-age: LOGSD_SEGMENT_AGE) and a line of the configuration
+      file (segment-age = 24h). Flags win over environment over file. Defaults stand in brackets; the data directory
+      defaults to $STATE_DIRECTORY, the shards to the number of cores.
+
+      \(table.joined(separator: "\n"))
+
+      When it accepts connections it prints one line an endpoint on stdout: ready logs://127.0.0.1:5647
+      SIGTERM and SIGINT stop it in good order. Exit codes: 0 stopped, 1 failed, 2 wrong usage.
+      """
+  }
+}
+
+/// A configuration that makes no sense, and where.
+package struct ConfigurationError: Error, Sendable, CustomStringConvertible {
+  package let description: String
+  init(_ description: String) { self.description = description }
+}
+
+/// Small files, read whole.
+private enum TextFile {
+  static func read(_ path: String) throws(ConfigurationError) -> [UInt8] {
+    let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else {
+      throw ConfigurationError("cannot read the configuration file \(path): \(unsafe String(cString: strerror(errno)))")
+    }
+    defer { close(file) }
+    var content: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 16 << 10)
+    while true {
+      let count = unsafe buffer.withUnsafeMutableBytes { unsafe Glibc.read(file, $0.baseAddress, $0.count) }
+      guard count >= 0 else {
+        throw ConfigurationError(
+          "cannot read the configuration file \(path): \(unsafe String(cString: strerror(errno)))")
+      }
+      if count == 0 { return content }
+      content.append(contentsOf: buffer[0..<count])
+    }
+  }
+}
+
+extension String {
+  fileprivate var trimmed: String {
+    func isSpace(_ character: Character) -> Bool { character.isWhitespace }
+    let start = drop(while: isSpace)
+    let end = start.reversed().drop(while: isSpace)
+    return String(end.reversed())
+  }
+}

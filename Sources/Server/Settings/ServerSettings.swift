@@ -1,0 +1,35 @@
+package import LogsTransport
+
+/// Everything about a server that an operator can set. Names, units and defaults: `Setting`.
+package struct ServerSettings: Sendable {
+  package var dataDirectory = "./logs-data"
+  package var endpoints: [Endpoint] = [.tcp(host: "127.0.0.1", port: Endpoint.defaultPort)]
+  /// Event-loop threads.
+  package var shardCount = 2
+  package var readerThreadCount = 2
+
+  package var connectionCountMax = 10_000
+  /// Open subscriptions on one connection.
+  package var subscriptionCountMax = 1_024
+  package var streamCountMax = 100_000
+  /// Batches that one connection may have in flight, in bytes and in number.
+  package var appendByteCountMax = 8 << 20
+  package var appendBatchCountMax = 256
+  /// Batches that all connections together may have in flight.
+  package var queueByteCountMax = 256 << 20
+  /// Output that waits for one connection's socket before its followers fall back to the store.
+  package var outputByteCountMax = 1 << 20
+
+  package var heartbeat = Duration.seconds(10)
+  package var handshakeDurationMax = Duration.seconds(10)
+  /// How long output may wait for a peer that takes none of it.
+  package var outputStallDurationMax = Duration.seconds(30)
+  package var drainDurationMax = Duration.seconds(8)
+
+  package var tailEntryCount = 1_000
+  package var tailByteCountMax = 32 << 20
+  package var segmentByteCountMax = 256 << 20
+  package var segmentAgeMax = Duration.seconds(24 * 3_600)
+
+  package init() {}
+}

@@ -1,0 +1,168 @@
+internal import LogsTransport
+
+/// One setting: the same name as flag (`--segment-age 1h`), environment variable (`LOGSD_SEGMENT_AGE`) and line of the
+/// configuration file (`segment-age = 1h`).
+struct Setting: Sendable {
+  let name: String
+  /// What a value looks like.
+  let form: String
+  let help: String
+  let write: @Sendable (String, inout ServerSettings) throws(SettingError) -> Void
+  let read: @Sendable (ServerSettings) -> String
+
+  var flag: String { "--\(name)" }
+
+  var environmentVariable: String {
+    "LOGSD_" + String(name.map { $0 == "-" ? "_" : Character($0.uppercased()) })
+  }
+
+  static func named(_ name: String) -> Setting? { all.first { $0.name == name } }
+
+  static let all: [Setting] = [
+    Setting(
+      name: "data", form: "DIR", help: "the data directory; made if it does not exist",
+      write: { text, settings throws(SettingError) in
+        if text.isEmpty { throw SettingError("needs a directory") }
+        settings.dataDirectory = text
+      }, read: { $0.dataDirectory }),
+    Setting(
+      name: "listen", form: "HOST:PORT,...",
+      help: "TCP addresses to listen on; port 0 takes a free one; 'none' for no TCP",
+      write: { text, settings throws(SettingError) in
+        settings.endpoints.removeAll { if case .tcp = $0 { true } else { false } }
+        if text == "none" { return }
+        var endpoints: [Endpoint] = []
+        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+          do throws(TransportError) { endpoints.append(try Endpoint("logs://\(part)")) } catch {
+            throw SettingError(error.message)
+          }
+        }
+        settings.endpoints = endpoints + settings.endpoints
+      },
+      read: { settings in
+        let texts = settings.endpoints.compactMap { endpoint -> String? in
+          if case .tcp = endpoint { String("\(endpoint)".dropFirst("logs://".count)) } else { nil }
+        }
+        return texts.isEmpty ? "none" : texts.joined(separator: ",")
+      }),
+    Setting(
+      name: "listen-unix", form: "PATH", help: "a Unix socket to listen on",
+      write: { text, settings throws(SettingError) in
+        settings.endpoints.removeAll { if case .unix = $0 { true } else { false } }
+        if text.isEmpty { return }
+        settings.endpoints.append(.unix(path: text))
+      },
+      read: { settings in
+        for case .unix(let path) in settings.endpoints { return path }
+        return ""
+      }),
+    count("shards", "event-loop threads", 1...256, \.shardCount),
+    count("reader-threads", "threads that read segments for followers", 1...64, \.readerThreadCount),
+    count("connections", "open connections", 1...1_000_000, \.connectionCountMax),
+    count("subscriptions", "open subscriptions on one connection", 1...65_535, \.subscriptionCountMax),
+    count("streams", "streams that may come into being", 1...10_000_000, \.streamCountMax),
+    bytes("append-bytes", "batches one connection may have in flight", (2 << 20)...(1 << 30), \.appendByteCountMax),
+    count("append-batches", "the same in number", 1...65_536, \.appendBatchCountMax),
+    bytes("queue-bytes", "batches all connections may have in flight", (2 << 20)...(1 << 40), \.queueByteCountMax),
+    bytes(
+      "output-bytes", "output that may wait for one connection before its followers read from the store again",
+      (64 << 10)...(1 << 30), \.outputByteCountMax),
+    duration("heartbeat", "silence after which either side sends a PING", \.heartbeat),
+    duration("handshake-timeout", "how long a client may take to greet", \.handshakeDurationMax),
+    duration("output-timeout", "how long output may wait for a peer that takes none of it", \.outputStallDurationMax),
+    duration("drain-timeout", "how long a stop waits for clients to be told and acknowledged", \.drainDurationMax),
+    count("tail-entries", "entries of each stream kept in memory for new followers", 0...1_000_000, \.tailEntryCount),
+    bytes("tail-bytes", "memory for them, all streams together", 0...(1 << 40), \.tailByteCountMax),
+    bytes("segment-bytes", "size at which the next segment begins", (1 << 20)...(1 << 40), \.segmentByteCountMax),
+    duration("segment-age", "age at which the next segment begins", \.segmentAgeMax),
+  ]
+
+  private typealias Path<Value> = any WritableKeyPath<ServerSettings, Value> & Sendable
+
+  private static func count(_ name: String, _ help: String, _ range: ClosedRange<Int>, _ path: Path<Int>) -> Setting {
+    Setting(
+      name: name, form: "N", help: help,
+      write: { text, settings throws(SettingError) in
+        guard let value = Int(text), range.contains(value) else {
+          throw SettingError("'\(text)' is no number from \(range.lowerBound) to \(range.upperBound)")
+        }
+        settings[keyPath: path] = value
+      }, read: { String($0[keyPath: path]) })
+  }
+
+  private static func bytes(_ name: String, _ help: String, _ range: ClosedRange<Int>, _ path: Path<Int>) -> Setting {
+    Setting(
+      name: name, form: "BYTES", help: help,
+      write: { text, settings throws(SettingError) in
+        guard let value = ByteSize.parse(text), range.contains(value) else {
+          throw SettingError(
+            "'\(text)' is no size from \(ByteSize.format(range.lowerBound)) to \(ByteSize.format(range.upperBound)); write it like 256M"
+          )
+        }
+        settings[keyPath: path] = value
+      }, read: { ByteSize.format($0[keyPath: path]) })
+  }
+
+  private static func duration(_ name: String, _ help: String, _ path: Path<Duration>) -> Setting {
+    Setting(
+      name: name, form: "TIME", help: help,
+      write: { text, settings throws(SettingError) in
+        guard let value = TimeSpan.parse(text) else {
+          throw SettingError("'\(text)' is no time span; write it like 500ms, 10s, 5m, 24h or 14d")
+        }
+        settings[keyPath: path] = value
+      }, read: { TimeSpan.format($0[keyPath: path]) })
+  }
+}
+
+/// A value that a setting cannot have, and why.
+struct SettingError: Error, CustomStringConvertible {
+  let description: String
+  init(_ description: String) { self.description = description }
+}
+
+/// Sizes in bytes as people write them: `256M`, powers of 1,024.
+enum ByteSize {
+  private static let units: [(suffix: Character, shift: Int)] = [("K", 10), ("M", 20), ("G", 30), ("T", 40)]
+
+  static func parse(_ text: String) -> Int? {
+    guard let last = text.last else { return nil }
+    guard let unit = units.first(where: { $0.suffix == Character(last.uppercased()) }) else {
+      return Int(text).flatMap { $0 >= 0 ? $0 : nil }
+    }
+    guard let number = Int(text.dropLast()), number >= 0 else { return nil }
+    let (product, isTooLarge) = number.multipliedReportingOverflow(by: 1 << unit.shift)
+    return isTooLarge ? nil : product
+  }
+
+  static func format(_ count: Int) -> String {
+    for unit in units.reversed() where count > 0 && count % (1 << unit.shift) == 0 {
+      return "\(count >> unit.shift)\(unit.suffix)"
+    }
+    return String(count)
+  }
+}
+
+/// Time spans as people write them: `500ms`, `10s`, `5m`, `24h`, `14d`. Never zero.
+enum TimeSpan {
+  private static let units: [(suffix: String, milliseconds: Int64)] = [
+    ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1),
+  ]
+
+  static func parse(_ text: String) -> Duration? {
+    let digits = text.prefix { $0.isASCII && $0.isNumber }
+    guard let number = Int64(digits), number > 0,
+      let unit = units.first(where: { $0.suffix == text.dropFirst(digits.count) })
+    else { return nil }
+    let (product, isTooLarge) = number.multipliedReportingOverflow(by: unit.milliseconds)
+    return isTooLarge ? nil : .milliseconds(product)
+  }
+
+  static func format(_ duration: Duration) -> String {
+    let milliseconds = duration.components.seconds * 1_000 + duration.components.attoseconds / 1_000_000_000_000_000
+    for unit in units where milliseconds % unit.milliseconds == 0 && milliseconds > 0 {
+      return "\(milliseconds / unit.milliseconds)\(unit.suffix)"
+    }
+    return "\(milliseconds)ms"
+  }
+}

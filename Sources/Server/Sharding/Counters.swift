@@ -1,0 +1,17 @@
+internal import Synchronization
+
+/// What the server counts, from all threads.
+final class Counters: Sendable {
+  struct Counter: ~Copyable, Sendable {
+    private let value = Atomic<Int>(0)
+    func add(_ delta: Int) { value.add(delta, ordering: .relaxed) }
+    var current: Int { value.load(ordering: .relaxed) }
+  }
+
+  let connections = Counter()
+  let acceptedConnections = Counter()
+  let refusedConnections = Counter()
+  let subscriptions = Counter()
+  let deliveredEntries = Counter()
+  let deliveredBytes = Counter()
+}

@@ -1,0 +1,59 @@
+internal import LogsStore
+internal import LogsTransport
+internal import LogsWire
+
+/// One event loop and the connections on it: the door through which other threads reach them.
+///
+/// Everything behind the door (`ShardDesk`) is plain objects that belong to the loop's thread, which the compiler knows as
+/// this actor's isolation.
+actor Shard {
+  nonisolated let loop: EventLoop
+  nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
+
+  private var desk: ShardDesk?
+
+  init(loop: EventLoop) { self.loop = loop }
+
+  /// Runs `body` on the loop, after everything handed over before. From any thread; nothing waits.
+  nonisolated func execute(_ body: @escaping @Sendable (ShardDesk) -> Void) {
+    loop.execute { self.assumeIsolated { shard in if let desk = shard.desk { body(desk) } } }
+  }
+
+  func open(index: Int, context: ServerContext) { desk = ShardDesk(index: index, shard: self, context: context) }
+
+  /// Listens on `endpoint`; accepted sockets go to `accept`.
+  ///
+  /// - Returns: where it really listens.
+  func listen(
+    on endpoint: Endpoint, accept: @escaping @Sendable (AcceptedSocket) -> Void
+  ) throws(TransportError) -> Endpoint {
+    guard let desk else { preconditionFailure("a shard listens after it has been opened") }
+    return try desk.listen(on: endpoint, loop: loop, accept: accept)
+  }
+
+  func stopListening() { desk?.stopListening() }
+
+  /// Tells all clients that the server stops, and returns when they are gone or `deadline` has passed.
+  func drain(_ goAway: GoAway, within duration: Duration) async {
+    guard let desk else { return }
+    await withCheckedContinuation { continuation in
+      desk.drain(goAway, within: duration) { continuation.resume() }
+    }
+    self.desk = nil
+  }
+
+  /// Calls `body` on the loop when one of the signals comes.
+  func onSignals(_ numbers: [Int32], _ body: @escaping @Sendable (Int32) -> Void) {
+    for number in numbers { desk?.watch(loop.onSignal(number) { body(number) }) }
+  }
+}
+
+/// What all shards share.
+struct ServerContext: Sendable {
+  let settings: ServerSettings
+  let store: Store
+  let counters: Counters
+  let server: InstanceID
+  let started: WallTime
+  let log: @Sendable (String) -> Void
+}

@@ -1,0 +1,133 @@
+internal import LogsStore
+internal import LogsTransport
+internal import LogsWire
+
+/// What a shard owns: its connections, its hub, its listeners and its clock.
+final class ShardDesk {
+  let index: Int
+  let shard: Shard
+  let hub: Hub
+  let sessionSettings: ServerSession.Settings
+  private let context: ServerContext
+  private var connections: [UInt64: ServerConnection] = [:]
+  private var lastConnectionID: UInt64 = 0
+  private var listeners: [Listener] = []
+  private var signals: [SignalWatch] = []
+  private var clock: LoopTimer?
+  private var whenEmpty: (() -> Void)?
+
+  /// How often in a heartbeat the deadlines are looked at.
+  private static let ticksPerHeartbeat = 4
+
+  init(index: Int, shard: Shard, context: ServerContext) {
+    self.index = index
+    self.shard = shard
+    self.context = context
+    hub = Hub(store: context.store)
+    let settings = context.settings
+    sessionSettings = ServerSession.Settings(
+      welcome: Welcome(
+        frameByteCountMax: UInt32(Limits.frameByteCountMax), server: context.server, store: context.storeID,
+        heartbeatMilliseconds: UInt32(clamping: settings.heartbeat.wholeNanoseconds / 1_000_000),
+        appendByteCountMax: UInt32(clamping: settings.appendByteCountMax),
+        appendBatchCountMax: UInt32(clamping: settings.appendBatchCountMax),
+        subscriptionCountMax: UInt16(clamping: settings.subscriptionCountMax), name: Version.server),
+      handshakeMillisecondsMax: settings.handshakeDurationMax.wholeNanoseconds / 1_000_000)
+    let interval = min(settings.heartbeat, settings.handshakeDurationMax) / Self.ticksPerHeartbeat
+    clock = shard.loop.every(interval) { [unowned self] in tick() }
+  }
+
+  deinit { clock?.cancel() }
+
+  var settings: ServerSettings { context.settings }
+  var store: Store { context.store }
+  var counters: Counters { context.counters }
+  func log(_ line: String) { context.log(line) }
+  func facts() -> [Fact] { context.facts() }
+
+  private func tick() {
+    for connection in inOrder() { connection.tick() }
+  }
+
+  /// Oldest first, so that what clients see does not depend on a hash.
+  private func inOrder() -> [ServerConnection] { connections.sorted { $0.key < $1.key }.map(\.value) }
+}
+
+// MARK: - Connections
+
+extension ShardDesk {
+  func listen(
+    on endpoint: Endpoint, loop: EventLoop, accept: @escaping @Sendable (AcceptedSocket) -> Void
+  ) throws(TransportError) -> Endpoint {
+    let log = context.log
+    let listener = try Listener.listen(on: endpoint, loop: loop, notice: { log($0.message) }, accept: accept)
+    listeners.append(listener)
+    return listener.endpoint
+  }
+
+  func stopListening() {
+    for listener in listeners { listener.close() }
+    listeners.removeAll()
+  }
+
+  func watch(_ signal: SignalWatch) { signals.append(signal) }
+
+  func adopt(_ socket: AcceptedSocket) {
+    let connection = Connection(adopting: socket, on: shard.loop)
+    counters.acceptedConnections.add(1)
+    guard counters.connections.current < settings.connectionCountMax else {
+      counters.refusedConnections.add(1)
+      return Turnstile.refuse(connection, limit: settings.connectionCountMax)
+    }
+    counters.connections.add(1)
+    lastConnectionID += 1
+    connections[lastConnectionID] = ServerConnection(id: lastConnectionID, connection: connection, desk: self)
+  }
+
+  func forget(_ connection: ServerConnection) {
+    guard connections.removeValue(forKey: connection.id) != nil else { return }
+    counters.connections.add(-1)
+    if connections.isEmpty { emptied() }
+  }
+
+  private func emptied() {
+    whenEmpty?()
+    whenEmpty = nil
+  }
+}
+
+// MARK: - What other threads bring
+
+extension ShardDesk {
+  /// What one commit means for this shard: answers to its clients' appends, and what its followers wait for.
+  func take(replies: [Reply], runs: [CommittedRun]) {
+    for reply in replies { connections[reply.token.connection]?.settle(reply.token.request, reply.outcome) }
+    for run in runs { hub.take(run) }
+  }
+
+  func resume(_ place: Place) { connections[place.connection]?.resume(place) }
+
+  func readFinished(_ place: Place, _ result: Result<ReadResult, StoreError>) {
+    connections[place.connection]?.readFinished(place, result)
+  }
+
+  func startFound(_ place: Place, _ result: Result<UInt64, StoreError>) {
+    connections[place.connection]?.startFound(place, result)
+  }
+
+  /// Calls `done` once, when all connections are gone: in good order, or because `duration` is over.
+  func drain(_ goAway: GoAway, within duration: Duration, done: @escaping () -> Void) {
+    stopListening()
+    for signal in signals { signal.cancel() }
+    signals.removeAll()
+    guard !connections.isEmpty else { return done() }
+    let deadline = shard.loop.schedule(after: duration) { [unowned self] in
+      for connection in inOrder() { connection.abandon() }
+    }
+    whenEmpty = {
+      deadline.cancel()
+      done()
+    }
+    for connection in inOrder() { connection.drain(goAway) }
+  }
+}

@@ -1,0 +1,97 @@
+internal import LogsWire
+internal import Synchronization
+
+/// All streams as of the last commit. The writer alone changes it.
+final class Catalog: Sendable {
+  fileprivate struct State: Sendable {
+    var streams: [StreamInfo] = []
+    var indexOfName: [StreamName: Int] = [:]
+    var indexOfID: [Int64: Int] = [:]
+    /// Indexes in the order of the names.
+    var sorted: [Int] = []
+
+    /// Where in `sorted` the first name behind `name` stands.
+    func place(behind name: StreamName) -> Int {
+      var low = 0
+      var high = sorted.count
+      while low < high {
+        let middle = (low + high) / 2
+        if streams[sorted[middle]].name > name { high = middle } else { low = middle + 1 }
+      }
+      return low
+    }
+  }
+
+  private let state = Mutex(State())
+
+  var count: Int { state.withLock { $0.streams.count } }
+
+  /// The highest id given so far; ids rise.
+  var newestID: Int64 { state.withLock { $0.streams.last?.id ?? 0 } }
+
+  func contains(_ name: StreamName) -> Bool { state.withLock { $0.indexOfName[name] != nil } }
+
+  subscript(name: StreamName) -> StreamInfo? {
+    state.withLock { state in state.indexOfName[name].map { state.streams[$0] } }
+  }
+
+  subscript(id: Int64) -> StreamInfo? {
+    state.withLock { state in state.indexOfID[id].map { state.streams[$0] } }
+  }
+
+  /// All streams, sorted by name.
+  func all() -> [StreamInfo] {
+    let (streams, sorted) = state.withLock { ($0.streams, $0.sorted) }
+    return sorted.map { streams[$0] }
+  }
+
+  /// All streams in the order of their creation.
+  func unsorted() -> [StreamInfo] { state.withLock { $0.streams } }
+
+  /// The first streams behind `name` that `isWanted`, sorted by name.
+  func streams(after name: StreamName?, limit: Int, where isWanted: (StreamName) -> Bool) -> [StreamInfo] {
+    // The snapshot costs two reference counts; the closure runs outside of the lock.
+    let (streams, sorted, low) = state.withLock { state in
+      (state.streams, state.sorted, name.map { state.place(behind: $0) } ?? 0)
+    }
+    var found: [StreamInfo] = []
+    for index in sorted[low...] {
+      if found.count >= limit { break }
+      if isWanted(streams[index].name) { found.append(streams[index]) }
+    }
+    return found
+  }
+
+  /// Takes streams as they are after a commit, new ones among them.
+  func publish(_ changed: some Sequence<StreamInfo>) {
+    state.withLock { state in
+      var added: [Int] = []
+      for stream in changed {
+        if let index = state.indexOfID[stream.id] {
+          state.streams[index] = stream
+        } else {
+          added.append(state.streams.count)
+          state.indexOfID[stream.id] = state.streams.count
+          state.indexOfName[stream.name] = state.streams.count
+          state.streams.append(stream)
+        }
+      }
+      state.order(added)
+    }
+  }
+}
+
+extension Catalog.State {
+  /// From so many on, sorting everything costs less than finding each its place.
+  private static let placedCountMax = 32
+
+  /// Puts new streams where their names belong.
+  mutating func order(_ added: [Int]) {
+    guard added.count > Self.placedCountMax else {
+      for index in added { sorted.insert(index, at: place(behind: streams[index].name)) }
+      return
+    }
+    sorted += added
+    sorted.sort { streams[$0].name < streams[$1].name }
+  }
+}

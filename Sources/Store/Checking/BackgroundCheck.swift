@@ -1,0 +1,122 @@
+internal import LogsWire
+internal import Synchronization
+
+/// Checks everything that is stored after an unclean stop, newest first, on a thread that gets only idle time.
+///
+/// `PRAGMA quick_check` looks at the structure of a file and does not see a flipped bit of a payload; the batches' own checks
+/// do. Damage in a sealed segment is logged: what it costs is told to readers when they come to it.
+final class BackgroundCheck: Sendable {
+  private struct State: Sendable {
+    var progress: (StoreStatistics.CheckState, Int) = (.notNeeded, 0)
+    var isClosing = false
+  }
+
+  private let state = Mutex(State())
+  private let thread = Mutex<StoreThread?>(nil)
+  private let reader: Reader
+
+  init(_ reader: Reader, isNeeded: Bool) {
+    self.reader = reader
+    guard isNeeded else { return }
+    state.withLock { $0.progress = (.running, 0) }
+    thread.withLock { $0 = StoreThread("store-check", isBackground: true) { self.run() } }
+  }
+
+  var progress: (StoreStatistics.CheckState, Int) { state.withLock { $0.progress } }
+
+  /// Ends the check where it is.
+  func close() {
+    state.withLock { $0.isClosing = true }
+    thread.withLock { $0.take() }?.join()
+  }
+
+  private var isClosing: Bool { state.withLock { $0.isClosing } }
+
+  private func run() {
+    for segment in reader.segments.current.segments.reversed() where segment.state != .damaged {
+      do throws(SQLiteError) {
+        try check(segment)
+      } catch {
+        note(StoreError(error, while: "check").description, segment, isDamage: error.isLoss)
+      }
+      if isClosing { return }
+      state.withLock { $0.progress.1 += 1 }
+    }
+    state.withLock { $0.progress.0 = .finished }
+    reader.log("all \(progress.1) segments have been checked")
+  }
+
+  private func check(_ segment: Segment) throws(SQLiteError) {
+    // A connection of its own: a check takes long, and whoever seals the segment waits for those lent by the pool.
+    let isSealed = segment.state == .sealed
+    if isSealed {
+      let connection = try ReaderConnection(segment, vfs: reader.pool.vfs)
+      let problem = try connection.quickCheck()
+      if !problem.isEmpty { note("\(segment.path) is damaged: \(problem)", segment, isDamage: true) }
+      try checkBatches(segment) { visit throws(SQLiteError) in try visit(connection) }
+    } else {
+      // One short statement after the other: a long one would pin the WAL.
+      try checkBatches(segment) { visit throws(SQLiteError) in
+        try self.reader.pool.withConnection(to: segment) { connection throws(SQLiteError) in try visit(connection) }
+      }
+    }
+  }
+
+  private func checkBatches(
+    _ segment: Segment,
+    _ withConnection: ((ReaderConnection) throws(SQLiteError) -> Void) throws(SQLiteError) -> Void
+  ) throws(SQLiteError) {
+    var row: Int64 = 0
+    var isEnd = false
+    while !isEnd, !isClosing {
+      var slice: [(Int64, ReaderConnection.Run)] = []
+      try withConnection { connection throws(SQLiteError) in
+        if let last = try connection.forEachRun(
+          behindRow: row,
+          { stream, run in
+            slice.append((stream, run))
+            return slice.count < Self.sliceRowCountMax
+          })
+        {
+          row = last
+        } else {
+          isEnd = true
+        }
+      }
+      for (stream, run) in slice { try check(run, of: stream, segment, withConnection) }
+    }
+  }
+
+  /// Rows that one statement reads.
+  private static let sliceRowCountMax = 16
+
+  private func check(
+    _ run: ReaderConnection.Run, of id: Int64, _ segment: Segment,
+    _ withConnection: ((ReaderConnection) throws(SQLiteError) -> Void) throws(SQLiteError) -> Void
+  ) throws(SQLiteError) {
+    guard let stream = reader.catalog[id] else {
+      note("\(segment.path) has batches of a stream \(id) that is not known", segment, isDamage: true)
+      return
+    }
+    var signer = BatchSigner(stream)
+    let parts = try signer.parts(of: run) { () throws(SQLiteError) in
+      var incarnations: [Incarnation] = []
+      try withConnection { connection throws(SQLiteError) in incarnations = try connection.incarnations(of: id) }
+      return incarnations
+    }
+    for case .damaged(let first, let last) in parts {
+      note(
+        "\(segment.path) is damaged: numbers \(first) to \(last) of the stream '\(stream.name)' do not pass their check",
+        segment, isDamage: true)
+    }
+  }
+
+  private func note(_ text: String, _ segment: Segment, isDamage: Bool) {
+    if isDamage, segment.state == .active {
+      reader.damaged(StoreError(.damaged, "\(text); check the disk, then restore the data directory from a backup"))
+      return
+    }
+    if isDamage { _ = segment.noteDamage() }
+    reader.log(text)
+  }
+}

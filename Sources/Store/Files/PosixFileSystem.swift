@@ -1,0 +1,125 @@
+internal import CSystem
+internal import Glibc
+
+/// The system's own files.
+package struct PosixFileSystem: FileSystem {
+  package init() {}
+
+  package func makeDirectory(_ path: String) throws(FileError) {
+    if unsafe mkdir(path, 0o750) != 0, errno != EEXIST { throw FileError("mkdir", path) }
+  }
+
+  package func list(_ directory: String) throws(FileError) -> [String] {
+    guard let stream = unsafe opendir(directory) else { throw FileError("opendir", directory) }
+    defer { unsafe closedir(stream) }
+    var names: [String] = []
+    while let entry = unsafe readdir(stream) {
+      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
+        unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+      }
+      if name != ".", name != ".." { names.append(name) }
+    }
+    return names
+  }
+
+  package func byteCount(_ path: String) throws(FileError) -> Int? {
+    var status = stat()
+    if unsafe stat(path, &status) == 0 { return Int(status.st_size) }
+    if errno == ENOENT { return nil }
+    throw FileError("stat", path)
+  }
+
+  package func identity(_ path: String) throws(FileError) -> FileIdentity {
+    var inode: UInt64 = 0
+    var seconds: Int64 = 0
+    var nanoseconds: UInt32 = 0
+    if unsafe logs_file_identity(path, &inode, &seconds, &nanoseconds) != 0 { throw FileError("statx", path) }
+    return FileIdentity(inode: inode, birth: seconds &* 1_000_000_000 &+ Int64(nanoseconds))
+  }
+
+  package func read(_ path: String) throws(FileError) -> [UInt8]? {
+    let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    if file < 0 {
+      if errno == ENOENT { return nil }
+      throw FileError("open", path)
+    }
+    defer { close(file) }
+    var content: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    while true {
+      let count = unsafe Glibc.read(file, &buffer, buffer.count)
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw FileError("read", path)
+      }
+      if count == 0 { return content }
+      content.append(contentsOf: buffer[0..<count])
+    }
+  }
+
+  package func write(_ path: String, _ content: [UInt8]) throws(FileError) {
+    let file = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o640)
+    if file < 0 { throw FileError("open", path) }
+    defer { close(file) }
+    var written = 0
+    while written < content.count {
+      let count = unsafe content.withUnsafeBytes { buffer in
+        let rest = unsafe UnsafeRawBufferPointer(rebasing: buffer[written...])
+        return unsafe Glibc.write(file, rest.baseAddress, rest.count)
+      }
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw FileError("write", path)
+      }
+      written += count
+    }
+  }
+
+  package func synchronize(file path: String) throws(FileError) { try synchronize(path, O_RDONLY) }
+
+  package func synchronize(directory path: String) throws(FileError) { try synchronize(path, O_RDONLY | O_DIRECTORY) }
+
+  private func synchronize(_ path: String, _ flags: Int32) throws(FileError) {
+    let file = unsafe open(path, flags | O_CLOEXEC)
+    if file < 0 { throw FileError("open", path) }
+    defer { close(file) }
+    if fsync(file) != 0 { throw FileError("fsync", path) }
+  }
+
+  package func rename(_ path: String, to target: String) throws(FileError) {
+    if unsafe Glibc.rename(path, target) != 0 { throw FileError("rename", path) }
+  }
+
+  package func remove(_ path: String) throws(FileError) {
+    if unsafe unlink(path) != 0, errno != ENOENT { throw FileError("unlink", path) }
+  }
+
+  package func lock(_ path: String) throws(FileError) -> FileLock? {
+    let file = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
+    if file < 0 { throw FileError("open", path) }
+    if flock(file, LOCK_EX | LOCK_NB) == 0 { return FileLock(adopting: file) }
+    let error = FileError("flock", path)
+    close(file)
+    if error.code == EWOULDBLOCK { return nil }
+    throw error
+  }
+}
+
+/// A lock on a file for as long as this lives. The system drops it when the process ends, however it ends.
+package final class FileLock: Sendable {
+  private let file: Int32
+
+  init(adopting file: Int32) { self.file = file }
+
+  deinit { close(file) }
+}
+
+extension FileError {
+  /// The call that has just failed on this thread.
+  init(_ operation: String, _ path: String) { self.init(operation: operation, path: path, code: errno) }
+
+  var isDiskFull: Bool { code == ENOSPC || code == EDQUOT }
+
+  /// The system's words for the error.
+  var text: String { unsafe String(cString: strerror(code)) }
+}

@@ -1,0 +1,130 @@
+internal import LogsWire
+
+/// The file `store`: what must be known before any segment is opened. Text, one `name value` a line:
+///
+/// ```
+/// logs-store 1
+/// id 1f0c5a0d6f3b4c7e9a8b7c6d5e4f3a2b
+/// newest 12
+/// state open
+/// file 4194313 1763610000000000000
+/// check 5b2f6b1c0d9e8f7a
+/// ```
+///
+/// `newest` is the number of the newest segment, 0 before there is one; `state` is `open` while a process uses the
+/// directory and `clean` after an orderly stop; `file` is the inode and birth time of this very file, so that a copy gives
+/// itself away; `check` is the XXH3-64 of the lines before it.
+struct StoreFile: Hashable, Sendable {
+  static let format = 1
+
+  var id: StoreID
+  var newest: Int64
+  var isClean: Bool
+  /// The file that this was read from, as it was when it was written.
+  var identity: FileIdentity
+
+  /// Replaces the file: either the old content or the new is there after a crash.
+  func save(_ paths: StorePaths, _ files: any FileSystem) throws(StoreError) {
+    do {
+      // A new file each time, since it names itself: its identity is known once it exists.
+      try files.remove(paths.storeTemporary)
+      try files.write(paths.storeTemporary, [])
+      var saved = self
+      saved.identity = try files.identity(paths.storeTemporary)
+      try files.write(paths.storeTemporary, Array(saved.text.utf8))
+      try files.synchronize(file: paths.storeTemporary)
+      try files.rename(paths.storeTemporary, to: paths.store)
+      try files.synchronize(directory: paths.directory)
+    } catch {
+      throw StoreError(error, while: "replace the file")
+    }
+  }
+
+  /// - Returns: nil when the file is not there.
+  static func load(_ paths: StorePaths, _ files: any FileSystem) throws(StoreError) -> StoreFile? {
+    let content: [UInt8]?
+    do { content = try files.read(paths.store) } catch { throw StoreError(error, while: "read") }
+    guard let content else { return nil }
+    return try StoreFile(parsing: String(decoding: content, as: UTF8.self), path: paths.store)
+  }
+
+  private var body: String {
+    """
+    logs-store \(Self.format)
+    id \(id)
+    newest \(newest)
+    state \(isClean ? "clean" : "open")
+    file \(identity.inode) \(identity.birth)
+
+    """
+  }
+
+  private var text: String { "\(body)check \(StoreID.hex(XXH3.hash(Bytes(body).span)))\n" }
+
+  private init(parsing text: String, path: String) throws(StoreError) {
+    let lines = text.utf8.split(separator: UInt8(ascii: "\n")).map { line in
+      line.split(separator: UInt8(ascii: " ")).map { String(Substring($0)) }
+    }
+    if let first = lines.first, first.count == 2, first[0] == "logs-store", first[1] != String(Self.format) {
+      throw StoreError(
+        .notAStore, "\(path) has format \(first[1]), this program knows format \(Self.format); use a newer one")
+    }
+    let names = ["logs-store", "id", "newest", "state", "file", "check"]
+    guard lines.count == names.count, zip(lines, names).allSatisfy({ $0.first == $1 && $0.count >= 2 }),
+      let id = StoreID(parsing: lines[1][1]), let newest = Int64(lines[2][1]), newest >= 0, lines[4].count == 3,
+      let inode = UInt64(lines[4][1]), let birth = Int64(lines[4][2])
+    else {
+      throw StoreError(.damaged, "\(path) is damaged; restore it from a backup of the data directory")
+    }
+    self.init(
+      id: id, newest: newest, isClean: lines[3][1] == "clean", identity: FileIdentity(inode: inode, birth: birth))
+    if self.text != text {
+      throw StoreError(
+        .damaged, "\(path) is damaged: its check is wrong; restore it from a backup of the data directory")
+    }
+  }
+
+  init(id: StoreID, newest: Int64, isClean: Bool, identity: FileIdentity = FileIdentity(inode: 0, birth: 0)) {
+    self.id = id
+    self.newest = newest
+    self.isClean = isClean
+    self.identity = identity
+  }
+}
+
+/// The store's identity: 16 random bytes, 32 hexadecimal digits.
+struct StoreID: Hashable, Sendable, CustomStringConvertible {
+  let high: UInt64
+  let low: UInt64
+
+  static func random() -> StoreID {
+    var source = SystemRandomNumberGenerator()
+    return StoreID(high: source.next(), low: source.next())
+  }
+
+  var description: String { Self.hex(high) + Self.hex(low) }
+
+  static func hex(_ value: UInt64) -> String {
+    let digits = String(value, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }
+}
+
+extension StoreID {
+  init?(parsing text: String) {
+    guard text.utf8.count == 32, let high = UInt64(text.prefix(16), radix: 16),
+      let low = UInt64(text.suffix(16), radix: 16)
+    else { return nil }
+    self.init(high: high, low: low)
+  }
+}
+
+extension StoreID {
+  /// The 16 bytes as they are stored.
+  var bytes: Bytes {
+    var writer = ByteWriter(capacity: 16)
+    writer.append(u64: high.byteSwapped)
+    writer.append(u64: low.byteSwapped)
+    return writer.finish()
+  }
+}

@@ -1,0 +1,27 @@
+/// The names of the files in a data directory.
+struct StorePaths: Sendable {
+  let directory: String
+
+  var store: String { "\(directory)/store" }
+  var storeTemporary: String { "\(directory)/store.tmp" }
+  var lock: String { "\(directory)/lock" }
+  var segments: String { "\(directory)/segments" }
+
+  func segment(_ number: Int64) -> String { "\(segments)/\(Self.fileName(number))" }
+  /// A segment in the making; whatever has this name at start is removed.
+  func segmentTemporary(_ number: Int64) -> String { "\(segments)/\(Self.fileName(number)).tmp" }
+
+  /// Ten digits, so that the names sort like the numbers.
+  static func fileName(_ number: Int64) -> String {
+    let digits = String(number)
+    return String(repeating: "0", count: max(0, 10 - digits.count)) + digits + ".db"
+  }
+
+  /// The number of a segment file's name, nil for any other name.
+  static func segmentNumber(_ name: String) -> Int64? {
+    guard name.hasSuffix(".db"), let number = Int64(name.dropLast(3)), number > 0, fileName(number) == name else {
+      return nil
+    }
+    return number
+  }
+}

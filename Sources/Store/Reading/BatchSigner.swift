@@ -1,0 +1,80 @@
+internal import LogsWire
+
+/// Checks stored batches of one stream and signs them for its incarnation of today.
+///
+/// A batch may have been stored under an earlier incarnation (before a restore); a client checks it with the one that
+/// STREAM told, so its server's part is signed anew. Nothing else in it changes.
+struct BatchSigner {
+  private let seed: UInt64
+  private let name: StreamName
+  /// Seeds of earlier incarnations, of the segments that have been asked so far.
+  private var formerSeeds: Set<UInt64> = []
+
+  init(_ stream: StreamInfo) {
+    seed = stream.serverSeed
+    name = stream.name
+  }
+
+  /// A part of a run: one good batch, or a range of numbers whose batches are damaged.
+  enum Part {
+    case batch(Bytes, first: UInt64, last: UInt64)
+    case damaged(first: UInt64, last: UInt64)
+  }
+
+  /// Takes a run apart.
+  ///
+  /// - Parameter incarnations: answers what the run's segment says the stream's batches are signed under.
+  mutating func parts(
+    of run: ReaderConnection.Run, incarnations: () throws(SQLiteError) -> [Incarnation]
+  ) throws(SQLiteError) -> [Part] {
+    var parts: [Part] = []
+    var offset = 0
+    var expected = run.first
+    while expected <= run.last {
+      guard offset < run.batches.count, let batch = Self.batch(at: offset, in: run),
+        batch.header.firstSequence == expected, batch.header.span > 0, batch.header.lastSequence <= run.last
+      else {
+        // Where the next batch begins is not known: all that is left of the run is lost.
+        parts.append(.damaged(first: expected, last: run.last))
+        return parts
+      }
+      offset += batch.bytes.count
+      expected = batch.header.lastSequence + 1
+      if let bytes = try signed(batch, incarnations) {
+        parts.append(.batch(bytes, first: batch.header.firstSequence, last: batch.header.lastSequence))
+      } else {
+        parts.append(.damaged(first: batch.header.firstSequence, last: batch.header.lastSequence))
+      }
+    }
+    return parts
+  }
+
+  private static func batch(at offset: Int, in run: ReaderConnection.Run) -> Batch? {
+    do throws(DecodingError) {
+      return try Batch(startOf: run.batches[offset..<run.batches.count])
+    } catch {
+      // What is wrong with it does not matter: the range is reported as lost.
+      return nil
+    }
+  }
+
+  private mutating func signed(
+    _ batch: Batch, _ incarnations: () throws(SQLiteError) -> [Incarnation]
+  ) throws(SQLiteError) -> Bytes? {
+    guard batch.hasValidCheck else { return nil }
+    if batch.hasValidServerCheck(seed: seed) { return batch.bytes }
+    if !formerSeeds.contains(where: { batch.hasValidServerCheck(seed: $0) }) {
+      for incarnation in try incarnations() {
+        formerSeeds.insert(BatchHeader.serverSeed(stream: name, incarnation: incarnation))
+      }
+      guard formerSeeds.contains(where: { batch.hasValidServerCheck(seed: $0) }) else { return nil }
+    }
+    let header = batch.header
+    var writer = ByteWriter(capacity: batch.bytes.count)
+    writer.append(
+      batch.serverPart(
+        firstSequence: header.firstSequence, received: header.received, span: header.span, seed: seed))
+    writer.append(batch.bytes[BatchHeader.serverPart.upperBound..<batch.bytes.count])
+    return writer.finish()
+  }
+}

@@ -1,0 +1,81 @@
+internal import LogsWire
+
+/// Collects what a read covers, ascending or descending, without a gap.
+struct PieceBuilder: ~Copyable {
+  private let request: ReadRequest
+  private let head: UInt64
+  private var pieces: [ReadResult.Piece] = []
+  private var byteCount = 0
+  /// Adjoining batches, until something else follows them.
+  private var batches = ByteWriter(capacity: 0)
+  private var batchesFrom: UInt64 = 0
+  private var batchesTo: UInt64 = 0
+  /// The next number to be covered; descending, 0 when all are.
+  private(set) var position: UInt64
+  private(set) var isFull = false
+
+  init(_ request: ReadRequest, head: UInt64) {
+    self.request = request
+    self.head = head
+    position = request.isReverse ? min(request.to, head) : max(request.from, 1)
+  }
+
+  /// The last number wanted that there is.
+  var upper: UInt64 { min(request.to, head) }
+  var lower: UInt64 { max(request.from, 1) }
+  var isComplete: Bool { isFull || (request.isReverse ? position < lower : position > upper) }
+
+  /// Adds a batch that covers `position`.
+  ///
+  /// - Returns: false when it no longer fits.
+  mutating func append(_ bytes: Bytes, first: UInt64, last: UInt64) -> Bool {
+    if byteCount > 0, byteCount + bytes.count > request.byteCountMax {
+      isFull = true
+      return false
+    }
+    byteCount += bytes.count
+    if request.isReverse {
+      pieces.append(.batches(from: max(first, lower), to: position, bytes))
+      position = first - 1
+    } else {
+      if batches.count == 0 { batchesFrom = position }
+      batches.append(bytes)
+      batchesTo = min(last, upper)
+      position = last + 1
+    }
+    if byteCount >= request.byteCountMax { isFull = true }
+    return true
+  }
+
+  /// Covers everything from `position` up to (or, descending, down to) `end` without delivering it.
+  mutating func skip(through end: UInt64, _ reason: SkipReason) {
+    flush()
+    let from = request.isReverse ? max(end, lower) : position
+    let to = request.isReverse ? position : min(end, upper)
+    guard from <= to else { return }
+    if case .skip(let earlierFrom, let earlierTo, reason)? = pieces.last {
+      pieces[pieces.count - 1] = .skip(from: min(earlierFrom, from), to: max(earlierTo, to), reason)
+    } else {
+      pieces.append(.skip(from: from, to: to, reason))
+    }
+    position = request.isReverse ? from - 1 : to + 1
+  }
+
+  private mutating func flush() {
+    guard batches.count > 0 else { return }
+    let bytes = Bytes(copying: batches.span)
+    batches.removeAll()
+    pieces.append(.batches(from: batchesFrom, to: batchesTo, bytes))
+  }
+
+  consuming func finish() -> ReadResult {
+    // The common end: the collected batches change hands without a copy.
+    let (head, position, from, to) = (head, position, batchesFrom, batchesTo)
+    let (request, upper) = (request, upper)
+    var pieces = pieces
+    if batches.count > 0 { pieces.append(.batches(from: from, to: to, batches.finish())) }
+    // A batch may reach beyond what was asked for; what it covers there was not.
+    let next = request.isReverse ? position : min(position, max(upper + 1, max(request.from, 1)))
+    return ReadResult(pieces: pieces, next: next, head: head)
+  }
+}

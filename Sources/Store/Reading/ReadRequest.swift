@@ -1,0 +1,48 @@
+package import LogsWire
+
+/// Which part of a stream to read.
+package struct ReadRequest: Hashable, Sendable {
+  package static let byteCountLimit = 1 << 20
+
+  package var stream: Int64
+  package var from: UInt64
+  /// The last number wanted; what lies beyond the head is left out.
+  package var to: UInt64
+  /// Where to stop; one batch is read even if it is larger. At most `byteCountLimit`.
+  package var byteCountMax: Int
+  /// Batches descending from `to` to `from`, entries ascending inside.
+  package var isReverse: Bool
+
+  package init(
+    stream: Int64, from: UInt64, to: UInt64, byteCountMax: Int = byteCountLimit, isReverse: Bool = false
+  ) {
+    self.stream = stream
+    self.from = from
+    self.to = to
+    self.byteCountMax = min(byteCountMax, Self.byteCountLimit)
+    self.isReverse = isReverse
+  }
+}
+
+/// A contiguous cover of the numbers that were asked for, as far as it was read.
+package struct ReadResult: Hashable, Sendable {
+  package enum Piece: Hashable, Sendable {
+    /// Whole batches end to end that cover the range; the first and last may reach beyond it.
+    ///
+    /// In reverse each piece is one batch, and the pieces descend.
+    case batches(from: UInt64, to: UInt64, Bytes)
+    case skip(from: UInt64, to: UInt64, SkipReason)
+  }
+
+  package var pieces: [Piece]
+  /// The first number not covered; in reverse the last one not covered, 0 at the beginning of the stream.
+  package var next: UInt64
+  /// The stream's head when it was read.
+  package var head: UInt64
+
+  package init(pieces: [Piece], next: UInt64, head: UInt64) {
+    self.pieces = pieces
+    self.next = next
+    self.head = head
+  }
+}

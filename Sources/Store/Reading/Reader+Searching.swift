@@ -1,0 +1,89 @@
+internal import LogsWire
+
+extension Reader {
+  /// Rows that one statement looks at.
+  private static let timesRowCountMax = 1000
+
+  /// The first number whose entry has this effective time or a later one; behind the head when there is none.
+  ///
+  /// Entries need not be in the order of their times: every run is looked at, by the times that its row tells, and the first
+  /// one that reaches so far is decoded.
+  func findSequence(stream id: Int64, atOrAfter time: Int64) throws(StoreError) -> UInt64 {
+    let stream = try stream(id)
+    let listing = segments.current
+    var signer = BatchSigner(stream)
+    var position: UInt64 = 1
+    while position <= stream.head {
+      switch try place(of: position, in: stream, listing) {
+      case .nowhere(_, let last, _): position = last + 1
+      case .segment(let segment, _, let last):
+        do throws(SQLiteError) {
+          if let found = try find(time, in: segment, stream, from: position, to: min(last, stream.head), &signer) {
+            return found
+          }
+        } catch {
+          try noteLoss(error, of: segment)
+        }
+        position = last + 1
+      }
+    }
+    return stream.head + 1
+  }
+
+  private func find(
+    _ time: Int64, in segment: Segment, _ stream: StreamInfo, from: UInt64, to: UInt64, _ signer: inout BatchSigner
+  ) throws(SQLiteError) -> UInt64? {
+    var position = from
+    while position <= to {
+      let rows = try pool.withConnection(to: segment) { connection throws(SQLiteError) in
+        try connection.times(of: stream.id, from: position, limit: Self.timesRowCountMax)
+      }
+      for row in rows where row.first <= to && row.maxTime >= time {
+        if let found = try find(time, inRunAt: row.first, segment, stream, &signer) { return found }
+      }
+      guard rows.count == Self.timesRowCountMax, let last = rows.last else { return nil }
+      position = last.last + 1
+    }
+    return nil
+  }
+
+  private func find(
+    _ time: Int64, inRunAt first: UInt64, _ segment: Segment, _ stream: StreamInfo, _ signer: inout BatchSigner
+  ) throws(SQLiteError) -> UInt64? {
+    let found = try pool.withConnection(to: segment) { connection throws(SQLiteError) in
+      try connection.runs(
+        of: stream.id, upFrom: first...first, ReaderConnection.Budget(byteCount: 1, time: .seconds(1)))
+    }
+    for part in try parts(of: found.runs, segment, stream, &signer) {
+      guard case .batch(let bytes, let first, _) = part else { continue }
+      let batch: Batch
+      do throws(DecodingError) {
+        batch = try Batch(startOf: bytes)
+      } catch {
+        preconditionFailure("a batch that was taken apart has a header: \(error)")
+      }
+      guard batch.header.effectiveTimes.upperBound >= time else { continue }
+      // In a sparse batch the entry's number is this or a higher one: nothing wanted is left out.
+      if let index = timesOf(batch).firstIndex(where: { $0 >= time }) { return first + UInt64(index) }
+    }
+    return nil
+  }
+
+  /// The mark of a producer on a stream: what the newest segment that knows it says.
+  func mark(of key: MarkKey) throws(StoreError) -> ProducerMark {
+    guard let stream = catalog[key.stream] else { return ProducerMark() }
+    for segment in segments.current.segments.reversed() where segment.state != .damaged {
+      do throws(SQLiteError) {
+        let (mark, isKnown) = try pool.withConnection(to: segment) { connection throws(SQLiteError) in
+          (try connection.mark(of: key.producer, on: stream.id), try connection.next(of: stream.id) != nil)
+        }
+        if let mark { return mark }
+        // The stream came later: no older segment knows of it.
+        if !isKnown { return ProducerMark() }
+      } catch {
+        try noteLoss(error, of: segment)
+      }
+    }
+    return ProducerMark()
+  }
+}

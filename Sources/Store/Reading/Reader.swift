@@ -1,0 +1,195 @@
+internal import LogsWire
+
+/// Reads streams: tail cache first, else segments; catching up and queries take the same way.
+struct Reader: Sendable {
+  let catalog: Catalog
+  let segments: SegmentList
+  let pool: ConnectionPool
+  let tail: TailCache
+  let timesOf: @Sendable (Batch) -> [Int64]
+  /// Called with damage that concerns the whole store: in the active segment.
+  let damaged: @Sendable (StoreError) -> Void
+  let log: @Sendable (String) -> Void
+
+  /// How long one statement may stay open: it pins the WAL.
+  private static let statementTimeMax = Duration.milliseconds(10)
+
+  /// What the tail cache answers, nil when the first number wanted is not in it.
+  func readCached(_ request: ReadRequest) -> ReadResult? {
+    guard let stream = catalog[request.stream] else { return nil }
+    var builder = PieceBuilder(request, head: stream.head)
+    if builder.isComplete { return builder.finish() }
+    guard readTail(request, into: &builder) else { return nil }
+    return builder.finish()
+  }
+
+  func read(_ request: ReadRequest) throws(StoreError) -> ReadResult {
+    // The stream first, then the segments: what a published head covers is in a segment that is listed.
+    let stream = try stream(request.stream)
+    let listing = segments.current
+    var builder = PieceBuilder(request, head: stream.head)
+    var signer = BatchSigner(stream)
+    while !builder.isComplete {
+      if readTail(request, into: &builder) { continue }
+      switch try place(of: builder.position, in: stream, listing) {
+      case .nowhere(let first, let last, let reason):
+        builder.skip(through: request.isReverse ? first : last, reason)
+      case .segment(let segment, let first, let last):
+        try read(segment, first...last, stream, request, &signer, &builder)
+      }
+    }
+    return builder.finish()
+  }
+
+  /// - Returns: whether the tail cache held the position.
+  private func readTail(_ request: ReadRequest, into builder: inout PieceBuilder) -> Bool {
+    if request.isReverse {
+      guard
+        let runs = tail.runs(
+          of: request.stream, downFrom: builder.position, byteCountMax: request.byteCountMax)
+      else { return false }
+      for run in runs {
+        for batch in Self.trustedBatches(run).reversed() where batch.header.firstSequence <= builder.position {
+          if builder.isComplete { return true }
+          if !builder.append(batch.bytes, first: batch.header.firstSequence, last: batch.header.lastSequence) {
+            return true
+          }
+        }
+      }
+    } else {
+      guard let runs = tail.runs(of: request.stream, from: builder.position, byteCountMax: request.byteCountMax)
+      else { return false }
+      for run in runs {
+        for batch in Self.trustedBatches(run) where batch.header.lastSequence >= builder.position {
+          if builder.isComplete { return true }
+          if !builder.append(batch.bytes, first: batch.header.firstSequence, last: batch.header.lastSequence) {
+            return true
+          }
+        }
+      }
+    }
+    return true
+  }
+
+  private static func trustedBatches(_ run: TailCache.Run) -> [Batch] {
+    do throws(DecodingError) {
+      return try Batch.run(run.batches)
+    } catch {
+      preconditionFailure("the store wrote these batches itself: \(error)")
+    }
+  }
+
+  /// Reads what one segment has of the wanted numbers within `bounds`, and skips what it ought to have and has not.
+  private func read(
+    _ segment: Segment, _ bounds: ClosedRange<UInt64>, _ stream: StreamInfo, _ request: ReadRequest,
+    _ signer: inout BatchSigner, _ builder: inout PieceBuilder
+  ) throws(StoreError) {
+    let budget = ReaderConnection.Budget(byteCount: request.byteCountMax, time: Self.statementTimeMax)
+    let wanted =
+      request.isReverse
+      ? max(bounds.lowerBound, builder.lower)...builder.position
+      : builder.position...min(bounds.upperBound, builder.upper)
+    let parts: [BatchSigner.Part]
+    let isEnd: Bool
+    do throws(SQLiteError) {
+      let found = try pool.withConnection(to: segment) { connection throws(SQLiteError) in
+        request.isReverse
+          ? try connection.runs(of: stream.id, downFrom: wanted, budget)
+          : try connection.runs(of: stream.id, upFrom: wanted, budget)
+      }
+      parts = try self.parts(of: found.runs, segment, stream, &signer)
+      isEnd = found.isEnd
+    } catch {
+      let end = try endOfDamage(error, in: segment, at: builder.position, wanted, stream, isReverse: request.isReverse)
+      try lose(through: end, segment, stream, error.text, &builder)
+      return
+    }
+    for part in request.isReverse ? parts.reversed() : parts {
+      if builder.isComplete { return }
+      switch part {
+      case .batch(let bytes, let first, let last):
+        // Runs in reverse end where the wanted range does, or behind it.
+        if request.isReverse ? first > builder.position : last < builder.position { continue }
+        if request.isReverse ? last < builder.position : first > builder.position {
+          try lose(
+            through: request.isReverse ? last + 1 : first - 1, segment, stream, "numbers are missing", &builder)
+        }
+        if !builder.append(bytes, first: first, last: last) { return }
+      case .damaged(let first, let last):
+        if request.isReverse ? first > builder.position : last < builder.position { continue }
+        try lose(
+          through: request.isReverse ? first : last, segment, stream, "a batch does not pass its check", &builder)
+      }
+    }
+    if isEnd, !builder.isComplete {
+      // Every run has been seen, and the rest of the bounds is in none of them.
+      let end = request.isReverse ? wanted.lowerBound : wanted.upperBound
+      if request.isReverse ? builder.position >= end : builder.position <= end {
+        try lose(through: end, segment, stream, "numbers are missing", &builder)
+      }
+    }
+  }
+
+  /// The batches of runs, ascending.
+  func parts(
+    of runs: [ReaderConnection.Run], _ segment: Segment, _ stream: StreamInfo, _ signer: inout BatchSigner
+  ) throws(SQLiteError) -> [BatchSigner.Part] {
+    var parts: [BatchSigner.Part] = []
+    for run in runs.sorted(by: { $0.first < $1.first }) {
+      parts += try signer.parts(of: run) { () throws(SQLiteError) in
+        try pool.withConnection(to: segment) { connection throws(SQLiteError) in
+          try connection.incarnations(of: stream.id)
+        }
+      }
+    }
+    return parts
+  }
+
+  /// How far the damage reaches that `error` tells of: to the next run if the index still knows it, else to the end.
+  ///
+  /// - Throws: when the error is no damage of a segment that can be done without.
+  private func endOfDamage(
+    _ error: SQLiteError, in segment: Segment, at position: UInt64, _ wanted: ClosedRange<UInt64>, _ stream: StreamInfo,
+    isReverse: Bool
+  ) throws(StoreError) -> UInt64 {
+    guard error.isLoss, segment.state != .active else {
+      let failure = StoreError(error, while: "read")
+      if error.isDamage { damaged(failure) }
+      throw failure
+    }
+    do throws(SQLiteError) {
+      return try pool.withConnection(to: segment) { connection throws(SQLiteError) in
+        if isReverse {
+          return max(try connection.firstOfRun(of: stream.id, covering: position) ?? 0, wanted.lowerBound)
+        }
+        guard let next = try connection.firstOfRun(of: stream.id, behind: position) else { return wanted.upperBound }
+        return min(next - 1, wanted.upperBound)
+      }
+    } catch {
+      return isReverse ? wanted.lowerBound : wanted.upperBound
+    }
+  }
+
+  /// Skips what a segment has lost. In the active segment nothing can be lost without stopping the store.
+  private func lose(
+    through end: UInt64, _ segment: Segment, _ stream: StreamInfo, _ reason: String, _ builder: inout PieceBuilder
+  ) throws(StoreError) {
+    let line =
+      "number \(builder.position) of the stream '\(stream.name)' is damaged or missing in \(segment.path) or behind it: \(reason)"
+    if segment.state == .active {
+      let error = StoreError(
+        .damaged, "\(line); stop, check the disk, restore the data directory from a backup or move the file away")
+      damaged(error)
+      throw error
+    }
+    if segment.noteDamage() { log("\(line); what it held there is reported as lost") }
+    builder.skip(through: end, .lost)
+  }
+
+  func stream(_ id: Int64) throws(StoreError) -> StreamInfo {
+    guard let stream = catalog[id] else {
+      throw StoreError(.unknownStream, "there is no stream with the id \(id) in this store")
+    }
+    return stream
+  }
+}

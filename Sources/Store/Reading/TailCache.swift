@@ -1,0 +1,123 @@
+internal import LogsWire
+internal import Synchronization
+
+/// The last entries of each stream in memory, within a byte budget for all: "the last 1000, then live" is instant.
+final class TailCache: Sendable {
+  struct Run: Sendable {
+    var first: UInt64
+    var last: UInt64
+    var batches: Bytes
+  }
+
+  fileprivate struct State: Sendable {
+    var tails: [Int64: Deque<Run>] = [:]
+    /// Streams and first numbers in the order in which runs came; some are no longer in `tails`.
+    var order = Deque<Place>()
+    var runCount = 0
+    var byteCount = 0
+  }
+
+  fileprivate struct Place: Sendable {
+    var stream: Int64
+    var first: UInt64
+  }
+
+  private let state = Mutex(State())
+  private let entryCountMax: UInt64
+  private let byteCountMax: Int
+
+  init(_ settings: StoreSettings) {
+    entryCountMax = UInt64(settings.tailCacheEntryCountMax)
+    byteCountMax = settings.tailCacheByteCountMax
+  }
+
+  var byteCount: Int { state.withLock { $0.byteCount } }
+
+  /// Adds runs of one commit. In the order of their numbers, before the heads are published.
+  func append(_ runs: [CommittedRun]) {
+    state.withLock { state in
+      for run in runs {
+        let stream = run.stream.id
+        state.tails[stream, default: Deque()].append(Run(first: run.first, last: run.last, batches: run.batches))
+        state.order.append(Place(stream: stream, first: run.first))
+        state.runCount += 1
+        state.byteCount += run.batches.count
+        while let tail = state.tails[stream], tail.count > 1, tail[1].first + entryCountMax <= run.last + 1 {
+          state.dropFirst(of: stream)
+        }
+      }
+      while state.byteCount > byteCountMax { state.dropOldest() }
+      state.compactOrder()
+    }
+  }
+
+  /// The run that covers `position` and those behind it, about `byteCountMax` of them; nil when it is not in memory.
+  func runs(of stream: Int64, from position: UInt64, byteCountMax: Int) -> [Run]? {
+    state.withLock { state in
+      guard let tail = state.tails[stream], var index = Self.index(in: tail, covering: position) else { return nil }
+      var runs: [Run] = []
+      var byteCount = 0
+      while index < tail.count, byteCount < byteCountMax {
+        runs.append(tail[index])
+        byteCount += tail[index].batches.count
+        index += 1
+      }
+      return runs
+    }
+  }
+
+  /// The run that covers `position` and those before it, descending, about `byteCountMax` of them; nil when it is not in
+  /// memory.
+  func runs(of stream: Int64, downFrom position: UInt64, byteCountMax: Int) -> [Run]? {
+    state.withLock { state in
+      guard let tail = state.tails[stream], var index = Self.index(in: tail, covering: position) else { return nil }
+      var runs: [Run] = []
+      var byteCount = 0
+      while index >= 0, byteCount < byteCountMax {
+        runs.append(tail[index])
+        byteCount += tail[index].batches.count
+        index -= 1
+      }
+      return runs
+    }
+  }
+
+  /// The run that holds `position`, nil when there is none. Runs follow each other without a gap.
+  private static func index(in tail: Deque<Run>, covering position: UInt64) -> Int? {
+    guard let first = tail.first, let last = tail.last, first.first <= position, position <= last.last else {
+      return nil
+    }
+    var low = 0
+    var high = tail.count
+    while high - low > 1 {
+      let middle = (low + high) / 2
+      if tail[middle].first <= position { low = middle } else { high = middle }
+    }
+    return low
+  }
+}
+
+extension TailCache.State {
+  fileprivate mutating func dropFirst(of stream: Int64) {
+    guard let dropped = tails[stream]?.removeFirst() else { return }
+    byteCount -= dropped.batches.count
+    runCount -= 1
+    if tails[stream]?.isEmpty == true { tails[stream] = nil }
+  }
+
+  fileprivate mutating func dropOldest() {
+    let oldest = order.removeFirst()
+    if tails[oldest.stream]?.first?.first == oldest.first { dropFirst(of: oldest.stream) }
+  }
+
+  /// Forgets places of runs that are gone, when they are the most.
+  fileprivate mutating func compactOrder() {
+    guard order.count > 2 * runCount + 1024 else { return }
+    var live = Deque<TailCache.Place>()
+    for index in 0..<order.count {
+      let place = order[index]
+      if let first = tails[place.stream]?.first, first.first <= place.first { live.append(place) }
+    }
+    order = live
+  }
+}

@@ -1,0 +1,143 @@
+internal import CSQLite
+
+/// One SQLite connection, opened without SQLite's own mutex: one thread at a time.
+@safe struct Connection: ~Copyable {
+  enum Mode {
+    /// A new file, which must not be there yet.
+    case create
+    case readWrite
+    case readOnly
+    /// Read-only, without locks: the caller knows that the file never changes.
+    case immutable
+  }
+
+  enum Checkpoint {
+    case passive
+    case truncate
+  }
+
+  private let handle: OpaquePointer
+  /// Where SQLite's hook leaves the number of frames in the WAL after each commit.
+  private let walFrames: UnsafeMutablePointer<Int32>
+  let path: String
+
+  init(_ path: String, mode: Mode, vfs: String?) throws(SQLiteError) {
+    let flags: Int32
+    var name = path
+    switch mode {
+    case .create: flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_EXCLUSIVE
+    case .readWrite: flags = SQLITE_OPEN_READWRITE
+    case .readOnly: flags = SQLITE_OPEN_READONLY
+    case .immutable:
+      flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI
+      name = "file:\(Self.percentEncoded(path))?immutable=1"
+    }
+    var opened = unsafe OpaquePointer?.none
+    let code = unsafe sqlite3_open_v2(name, &opened, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, vfs)
+    guard let opened = unsafe opened else { preconditionFailure("SQLite has no memory for a connection") }
+    if code != SQLITE_OK {
+      let error = unsafe SQLiteError(
+        code: code, text: String(cString: sqlite3_errmsg(opened)), path: path,
+        systemError: sqlite3_system_errno(opened))
+      unsafe sqlite3_close_v2(opened)
+      throw error
+    }
+    self.path = path
+    unsafe handle = opened
+    unsafe walFrames = .allocate(capacity: 1)
+    unsafe walFrames.initialize(to: 0)
+    // The hook replaces SQLite's automatic checkpoints: only the writer checkpoints, and when it wants to.
+    unsafe sqlite3_wal_hook(
+      handle,
+      { context, _, _, frames in
+        unsafe context?.assumingMemoryBound(to: Int32.self).pointee = frames
+        return SQLITE_OK
+      }, walFrames)
+    setCheckpointOnClose(false)
+  }
+
+  deinit {
+    // v2: a statement that outlives the connection keeps it until the statement goes too, in whatever order.
+    unsafe sqlite3_close_v2(handle)
+    unsafe walFrames.deallocate()
+  }
+
+  /// Frames in the WAL after the last commit of this connection.
+  var walFrameCount: Int { Int(unsafe walFrames.pointee) }
+
+  /// Whether a transaction is open. After any failed statement look here: SQLite rolls back by itself after some errors,
+  /// and statements behind it would commit on their own (https://www.sqlite.org/c3ref/get_autocommit.html).
+  var isInTransaction: Bool { unsafe sqlite3_get_autocommit(handle) == 0 }
+
+  func execute(_ sql: String) throws(SQLiteError) {
+    try check(unsafe sqlite3_exec(handle, sql, nil, nil, nil))
+  }
+
+  func prepare(_ sql: String) throws(SQLiteError) -> Statement {
+    var statement = unsafe OpaquePointer?.none
+    try check(unsafe sqlite3_prepare_v3(handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil))
+    guard let statement = unsafe statement else { preconditionFailure("SQL text holds a statement: \(sql)") }
+    return unsafe Statement(adopting: statement, path: path)
+  }
+
+  /// The first column of the first row as text, nil without a row.
+  func text(_ sql: String) throws(SQLiteError) -> String? {
+    let statement = try prepare(sql)
+    return try statement.step() ? statement.text(0) : nil
+  }
+
+  /// The first column of the first row, 0 without a row.
+  func integer(_ sql: String) throws(SQLiteError) -> Int64 {
+    let statement = try prepare(sql)
+    return try statement.step() ? statement.integer(0) : 0
+  }
+
+  /// How long to wait for other connections before `SQLITE_BUSY`.
+  func setBusyTimeout(_ timeout: Duration) {
+    unsafe sqlite3_busy_timeout(handle, Int32(clamping: timeout.nanoseconds / 1_000_000))
+  }
+
+  /// Whether the last connection to close brings the WAL home and removes it. None does unless it is told to: after an error
+  /// that stops the store nothing more may be written.
+  func setCheckpointOnClose(_ isWanted: Bool) {
+    unsafe logs_sqlite_set_checkpoint_on_close(handle, isWanted ? 1 : 0)
+  }
+
+  /// - Returns: frames in the WAL, and how many of them are in the database file now.
+  func checkpoint(_ mode: Checkpoint) throws(SQLiteError) -> (frameCount: Int, doneCount: Int) {
+    var frameCount: Int32 = 0
+    var doneCount: Int32 = 0
+    let modeCode =
+      switch mode {
+      case .passive: SQLITE_CHECKPOINT_PASSIVE
+      case .truncate: SQLITE_CHECKPOINT_TRUNCATE
+      }
+    try check(unsafe sqlite3_wal_checkpoint_v2(handle, nil, modeCode, &frameCount, &doneCount))
+    return (Int(frameCount), Int(doneCount))
+  }
+
+  private func check(_ code: Int32) throws(SQLiteError) {
+    guard code != SQLITE_OK else { return }
+    throw unsafe SQLiteError(
+      code: code, text: String(cString: sqlite3_errmsg(handle)), path: path, systemError: sqlite3_system_errno(handle))
+  }
+
+  /// A path as a URI takes it.
+  private static func percentEncoded(_ path: String) -> String {
+    let digits = Array("0123456789ABCDEF")
+    var encoded = ""
+    for byte in path.utf8 {
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "/"), UInt8(ascii: "-"), UInt8(ascii: "_"),
+        UInt8(ascii: "."):
+        encoded.append(Character(Unicode.Scalar(byte)))
+      default:
+        encoded.append("%")
+        encoded.append(digits[Int(byte >> 4)])
+        encoded.append(digits[Int(byte & 15)])
+      }
+    }
+    return encoded
+  }
+}

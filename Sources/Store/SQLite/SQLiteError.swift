@@ -1,0 +1,46 @@
+internal import CSQLite
+internal import Glibc
+
+/// What SQLite answered, and about which file.
+struct SQLiteError: Error, Hashable, Sendable {
+  /// SQLite's extended result code.
+  var code: Int32
+  var text: String
+  var path: String
+  /// The `errno` of the system call underneath, 0 if there was none.
+  var systemError: Int32
+
+  static let busyCode = SQLITE_BUSY
+  static let notADatabaseCode = SQLITE_NOTADB
+  /// SQLITE_IOERR_READ, _SHORT_READ, _DATA, _CORRUPTFS: macros of arithmetic that Swift does not import.
+  private static let lossCodes: Set<Int32> = [
+    SQLITE_IOERR | (1 << 8), SQLITE_IOERR | (2 << 8), SQLITE_IOERR | (32 << 8), SQLITE_IOERR | (33 << 8),
+  ]
+
+  var primaryCode: Int32 { code & 0xff }
+  var isBusy: Bool { primaryCode == SQLITE_BUSY || primaryCode == SQLITE_LOCKED }
+  var isDamage: Bool { primaryCode == SQLITE_CORRUPT || primaryCode == SQLITE_NOTADB }
+
+  /// Whether the file, or a part of it, is gone or cannot be read any more.
+  var isLoss: Bool {
+    if isDamage { return true }
+    if primaryCode == SQLITE_CANTOPEN { return systemError == ENOENT }
+    return Self.lossCodes.contains(code)
+  }
+
+  /// Whether space is what is missing, so that the same may work later.
+  ///
+  /// SQLite says `SQLITE_FULL` only for ENOSPC in a write; a quota, and growing the WAL index, come as I/O errors. A failed
+  /// fsync is never among them: what it was to make durable is unknown, whatever its reason.
+  var isDiskFull: Bool {
+    if primaryCode == SQLITE_FULL { return true }
+    let isSpace = systemError == ENOSPC || systemError == EDQUOT
+    // SQLITE_IOERR_WRITE, _SHMSIZE, _TRUNCATE.
+    return isSpace && [3, 19, 6].contains(where: { code == SQLITE_IOERR | ($0 << 8) })
+  }
+
+  var codeText: String {
+    let name = unsafe String(cString: sqlite3_errstr(code))
+    return systemError == 0 ? "SQLite \(code): \(name)" : "SQLite \(code): \(name), errno \(systemError)"
+  }
+}

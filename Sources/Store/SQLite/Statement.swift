@@ -1,0 +1,98 @@
+internal import CSQLite
+internal import LogsWire
+
+/// One prepared statement. Parameters count from 1, columns from 0, as in SQLite.
+@safe struct Statement: ~Copyable {
+  private let handle: OpaquePointer
+  private let path: String
+
+  init(adopting handle: OpaquePointer, path: String) {
+    unsafe self.handle = handle
+    self.path = path
+  }
+
+  deinit { unsafe sqlite3_finalize(handle) }
+
+  func bind(_ index: Int32, _ value: Int64) {
+    // Binding fails only for a wrong index or without memory.
+    let code = unsafe sqlite3_bind_int64(handle, index, value)
+    precondition(code == SQLITE_OK, "parameter \(index) cannot be bound")
+  }
+
+  /// A bit pattern: SQLite has only signed integers.
+  func bind(_ index: Int32, bits value: UInt64) { bind(index, Int64(bitPattern: value)) }
+
+  func bind(_ index: Int32, _ text: String) {
+    let code = unsafe sqlite3_bind_text(handle, index, text, -1, logs_sqlite_transient())
+    precondition(code == SQLITE_OK, "parameter \(index) cannot be bound")
+  }
+
+  /// Binds a copy of `bytes`.
+  func bind(_ index: Int32, copying bytes: Bytes) {
+    let code = unsafe bytes.withUnsafeBytes {
+      unsafe sqlite3_bind_blob64(handle, index, $0.baseAddress, UInt64($0.count), logs_sqlite_transient())
+    }
+    precondition(code == SQLITE_OK, "parameter \(index) cannot be bound")
+  }
+
+  /// Runs the statement to its end with `bytes` as parameter `index`, without copying them, and resets it.
+  func run(_ index: Int32, _ bytes: Bytes) throws(SQLiteError) {
+    let result: Result<Void, SQLiteError> = unsafe bytes.withUnsafeBytes { buffer in
+      let code = unsafe sqlite3_bind_blob64(
+        handle, index, buffer.baseAddress, UInt64(buffer.count), logs_sqlite_static())
+      precondition(code == SQLITE_OK, "parameter \(index) cannot be bound")
+      do throws(SQLiteError) {
+        try run()
+        return .success(())
+      } catch {
+        return .failure(error)
+      }
+    }
+    // The address is good only while `bytes` is: nothing may be left bound to it.
+    unsafe sqlite3_clear_bindings(handle)
+    try result.get()
+  }
+
+  /// Runs to the end and resets.
+  func run() throws(SQLiteError) {
+    defer { reset() }
+    while try step() {}
+  }
+
+  /// Whether there is a (next) row. An error resets the statement.
+  func step() throws(SQLiteError) -> Bool {
+    let code = unsafe sqlite3_step(handle)
+    switch code {
+    case SQLITE_ROW: return true
+    case SQLITE_DONE: return false
+    default:
+      let database = unsafe sqlite3_db_handle(handle)
+      let error = unsafe SQLiteError(
+        code: code, text: String(cString: sqlite3_errmsg(database)), path: path,
+        systemError: sqlite3_system_errno(database))
+      reset()
+      throw error
+    }
+  }
+
+  /// Ends the statement's transaction, if it has its own. The error that it may answer is the one `step` threw.
+  func reset() { unsafe sqlite3_reset(handle) }
+
+  func isNull(_ column: Int32) -> Bool { unsafe sqlite3_column_type(handle, column) == SQLITE_NULL }
+  func integer(_ column: Int32) -> Int64 { unsafe sqlite3_column_int64(handle, column) }
+  func bits(_ column: Int32) -> UInt64 { UInt64(bitPattern: integer(column)) }
+
+  func text(_ column: Int32) -> String {
+    guard let text = unsafe sqlite3_column_text(handle, column) else { return "" }
+    return unsafe String(cString: text)
+  }
+
+  /// A copy of the column's bytes.
+  func bytes(_ column: Int32) -> Bytes {
+    // The address first: asking for it may change the length (https://www.sqlite.org/c3ref/column_blob.html).
+    let base = unsafe sqlite3_column_blob(handle, column)
+    let count = Int(unsafe sqlite3_column_bytes(handle, column))
+    guard let base = unsafe base else { return Bytes() }
+    return unsafe Bytes(copying: RawSpan(_unsafeStart: base, byteCount: count))
+  }
+}

@@ -1,0 +1,76 @@
+internal import LogsWire
+
+/// The next segment in the making: a temporary file that becomes a segment when the writer rolls.
+///
+/// It is filled from a snapshot while the writer goes on, then gets what has changed since, between two transactions. No
+/// connection stays open in between: the file is renamed, which an open SQLite connection would not survive.
+struct NextSegment: Sendable {
+  typealias LocatedMark = SegmentWriter.LocatedMark
+
+  let number: Int64
+  let path: String
+  let vfs: String?
+
+  /// Makes the file with these streams and marks. Not synced: that is for who gives it its name.
+  func make(
+    store: StoreID, createdAt: Int64, trimmedBelow: Int64, streams: [StreamInfo], marks: [LocatedMark]
+  ) throws(SQLiteError) {
+    let connection = try Connection(path, mode: .create, vfs: vfs)
+    try connection.execute("PRAGMA page_size=\(SegmentSchema.pageByteCount)")
+    try Self.disableJournal(connection)
+    try connection.execute(
+      """
+      BEGIN;
+      PRAGMA application_id=\(SegmentSchema.applicationID);
+      PRAGMA user_version=\(SegmentSchema.format);
+      \(SegmentSchema.tables)
+      """)
+    let insert = try connection.prepare(
+      "INSERT INTO segment(number, store, created, trimmed_below, marks_through) VALUES(?1, ?2, ?3, ?4, 0)")
+    insert.bind(1, number)
+    insert.bind(2, copying: store.bytes)
+    insert.bind(3, createdAt)
+    insert.bind(4, trimmedBelow)
+    try insert.run()
+    try Self.write(streams, marks, connection)
+    try connection.execute("COMMIT")
+  }
+
+  /// Brings the file up to date.
+  func update(
+    createdAt: Int64, trimmedBelow: Int64, streams: [StreamInfo], marks: [LocatedMark]
+  ) throws(SQLiteError) {
+    let connection = try Connection(path, mode: .readWrite, vfs: vfs)
+    try Self.disableJournal(connection)
+    try connection.execute("BEGIN")
+    let update = try connection.prepare("UPDATE segment SET created = ?1, trimmed_below = ?2")
+    update.bind(1, createdAt)
+    update.bind(2, trimmedBelow)
+    try update.run()
+    try Self.write(streams, marks, connection)
+    try connection.execute("COMMIT")
+  }
+
+  /// Neither journal nor sync: until it has its name the file is removed at start, whatever is in it.
+  private static func disableJournal(_ connection: borrowing Connection) throws(SQLiteError) {
+    try connection.execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF")
+  }
+
+  private static func write(
+    _ streams: [StreamInfo], _ marks: [LocatedMark], _ connection: borrowing Connection
+  ) throws(SQLiteError) {
+    let insertStream = try connection.prepare(
+      """
+      INSERT OR REPLACE INTO streams(id, name, incarnation, state, next, entries, bytes, received)
+      VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+      """)
+    for stream in streams {
+      SegmentWriter.bind(insertStream, stream)
+      try insertStream.run()
+    }
+    let insertMark = try connection.prepare(SegmentWriter.insertMarkText)
+    for mark in marks {
+      try SegmentWriter.write(mark.mark.records, of: mark.producer, on: mark.stream, with: insertMark)
+    }
+  }
+}

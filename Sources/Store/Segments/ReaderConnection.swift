@@ -1,0 +1,224 @@
+internal import LogsWire
+
+/// A read-only connection to one segment, with its statements.
+///
+/// Every method runs its statement to the end or resets it: nothing stays open that would pin the WAL.
+///
+/// Invariant behind `@unchecked Sendable`: the pool lends it to one thread at a time.
+final class ReaderConnection: @unchecked Sendable {
+  /// One row of `runs`.
+  struct Run {
+    var first: UInt64
+    var span: UInt32
+    var batches: Bytes
+
+    var last: UInt64 { first + UInt64(max(span, 1)) - 1 }
+  }
+
+  /// One row of `runs` without its batches.
+  struct RunTimes {
+    var first: UInt64
+    var last: UInt64
+    var maxTime: Int64
+  }
+
+  let segment: Segment
+  private let connection: Connection
+  private let nextStatement: Statement
+  private let forwardStatement: Statement
+  private let backwardStatement: Statement
+  private let timesStatement: Statement
+  private let marksStatement: Statement
+  private let incarnationsStatement: Statement
+
+  /// Pages that a reader keeps, in KiB: reads are sequential, the system's cache serves what comes again.
+  private static let cacheKibibyteCount = 512
+  /// How long a read waits for a lock: only an outsider that writes can hold one.
+  private static let busyTimeout = Duration.seconds(2)
+
+  init(_ segment: Segment, vfs: String?) throws(SQLiteError) {
+    self.segment = segment
+    let isImmutable = segment.state == .sealed
+    connection = try Connection(segment.path, mode: isImmutable ? .immutable : .readOnly, vfs: vfs)
+    connection.setBusyTimeout(Self.busyTimeout)
+    // No mmap: a bad sector under a mapping would be a signal that ends the process, not an error that costs a range.
+    try connection.execute("PRAGMA query_only=1; PRAGMA cache_size=-\(Self.cacheKibibyteCount)")
+    // An empty file is an empty database to SQLite.
+    if try connection.integer("PRAGMA application_id") != SegmentSchema.applicationID {
+      throw SQLiteError(
+        code: SQLiteError.notADatabaseCode, text: "it is not a segment", path: segment.path, systemError: 0)
+    }
+    nextStatement = try connection.prepare("SELECT next FROM streams WHERE id = ?1")
+    // The run that covers ?2 and those behind it. Borders move when segments are compacted: only this finds a number.
+    forwardStatement = try connection.prepare(
+      """
+      SELECT first_seq, span, batches FROM runs WHERE stream = ?1 AND first_seq >= coalesce(
+        (SELECT first_seq FROM runs WHERE stream = ?1 AND first_seq <= ?2 ORDER BY first_seq DESC LIMIT 1), 0)
+        AND first_seq <= ?3
+      ORDER BY first_seq
+      """)
+    backwardStatement = try connection.prepare(
+      """
+      SELECT first_seq, span, batches FROM runs WHERE stream = ?1 AND first_seq <= ?2 ORDER BY first_seq DESC
+      """)
+    timesStatement = try connection.prepare(
+      """
+      SELECT first_seq, span, max_time FROM runs WHERE stream = ?1 AND first_seq >= ?2 ORDER BY first_seq LIMIT ?3
+      """)
+    marksStatement = try connection.prepare(
+      "SELECT number, first_seq, count, producer_check FROM marks WHERE stream = ?1 AND producer = ?2")
+    incarnationsStatement = try connection.prepare(SegmentSchema.incarnationsText)
+  }
+
+  /// The stream's next number when the segment was made; nil when the stream came later than the segment's end.
+  func next(of stream: Int64) throws(SQLiteError) -> UInt64? {
+    defer { nextStatement.reset() }
+    nextStatement.bind(1, stream)
+    return try nextStatement.step() ? nextStatement.bits(0) : nil
+  }
+
+  /// How much one statement may read before it is reset: it pins the WAL.
+  struct Budget {
+    var byteCount: Int
+    var time: Duration
+  }
+
+  /// Runs in the order asked for, and whether no further one is left.
+  struct Runs {
+    var runs: [Run] = []
+    var isEnd = false
+  }
+
+  /// The run that covers `bounds.lowerBound` and those behind it that begin within the bounds.
+  func runs(of stream: Int64, upFrom bounds: ClosedRange<UInt64>, _ budget: Budget) throws(SQLiteError) -> Runs {
+    forwardStatement.bind(1, stream)
+    forwardStatement.bind(2, bits: bounds.lowerBound)
+    forwardStatement.bind(3, bits: bounds.upperBound)
+    return try Self.runs(forwardStatement, bounds, budget, isDescending: false) { $0.last >= bounds.upperBound }
+  }
+
+  /// The run that covers `bounds.upperBound` and those before it that end within the bounds, descending.
+  func runs(of stream: Int64, downFrom bounds: ClosedRange<UInt64>, _ budget: Budget) throws(SQLiteError) -> Runs {
+    backwardStatement.bind(1, stream)
+    backwardStatement.bind(2, bits: bounds.upperBound)
+    return try Self.runs(backwardStatement, bounds, budget, isDescending: true) { $0.first <= bounds.lowerBound }
+  }
+
+  private static func runs(
+    _ statement: borrowing Statement, _ bounds: ClosedRange<UInt64>, _ budget: Budget, isDescending: Bool,
+    isLast: (Run) -> Bool
+  ) throws(SQLiteError) -> Runs {
+    defer { statement.reset() }
+    let deadline = WallClock.monotonic() &+ budget.time.nanoseconds
+    var found = Runs()
+    var byteCount = 0
+    while byteCount < budget.byteCount, found.runs.isEmpty || WallClock.monotonic() < deadline {
+      do throws(SQLiteError) {
+        guard try statement.step() else {
+          found.isEnd = true
+          return found
+        }
+      } catch {
+        // What was read before the error is good; who asks for what comes next meets the error again.
+        if found.runs.isEmpty { throw error }
+        return found
+      }
+      let first = statement.bits(0)
+      let span = UInt32(clamping: statement.integer(1))
+      // The row before a hole does not reach into the bounds: not even read, or it would use up the budget again and again.
+      if first + UInt64(max(span, 1)) - 1 < bounds.lowerBound {
+        guard isDescending else { continue }
+        found.isEnd = true
+        return found
+      }
+      let run = Run(first: first, span: span, batches: statement.bytes(2))
+      byteCount += run.batches.count
+      found.runs.append(run)
+      if isLast(run) {
+        found.isEnd = true
+        return found
+      }
+    }
+    return found
+  }
+
+  /// Where the first run behind `position` begins, from the index alone: works beside a damaged row.
+  func firstOfRun(of stream: Int64, behind position: UInt64) throws(SQLiteError) -> UInt64? {
+    let statement = try connection.prepare(
+      "SELECT first_seq FROM runs WHERE stream = ?1 AND first_seq > ?2 ORDER BY first_seq LIMIT 1")
+    statement.bind(1, stream)
+    statement.bind(2, bits: position)
+    return try statement.step() ? statement.bits(0) : nil
+  }
+
+  /// Where the run that covers `position` begins, from the index alone.
+  func firstOfRun(of stream: Int64, covering position: UInt64) throws(SQLiteError) -> UInt64? {
+    let statement = try connection.prepare(
+      "SELECT first_seq FROM runs WHERE stream = ?1 AND first_seq <= ?2 ORDER BY first_seq DESC LIMIT 1")
+    statement.bind(1, stream)
+    statement.bind(2, bits: position)
+    return try statement.step() ? statement.bits(0) : nil
+  }
+
+  /// The times of the next runs that begin at `position` or later.
+  func times(of stream: Int64, from position: UInt64, limit: Int) throws(SQLiteError) -> [RunTimes] {
+    defer { timesStatement.reset() }
+    timesStatement.bind(1, stream)
+    timesStatement.bind(2, bits: position)
+    timesStatement.bind(3, Int64(limit))
+    var runs: [RunTimes] = []
+    while try timesStatement.step() {
+      let first = timesStatement.bits(0)
+      let span = UInt64(max(timesStatement.integer(1), 1))
+      runs.append(RunTimes(first: first, last: first + span - 1, maxTime: timesStatement.integer(2)))
+    }
+    return runs
+  }
+
+  /// What this segment remembers of a producer on a stream.
+  func mark(of producer: ProducerID, on stream: Int64) throws(SQLiteError) -> ProducerMark? {
+    defer { marksStatement.reset() }
+    marksStatement.bind(1, stream)
+    marksStatement.bind(2, copying: producer.bytes)
+    var records: [ProducerMark.Record] = []
+    while try marksStatement.step() {
+      records.append(
+        ProducerMark.Record(
+          number: marksStatement.bits(0), first: marksStatement.bits(1),
+          count: UInt32(clamping: marksStatement.integer(2)), check: marksStatement.bits(3)))
+    }
+    return records.isEmpty ? nil : ProducerMark(records, segment: segment.number)
+  }
+
+  /// The incarnations that this segment's batches of the stream may have been signed under.
+  func incarnations(of stream: Int64) throws(SQLiteError) -> [Incarnation] {
+    defer { incarnationsStatement.reset() }
+    incarnationsStatement.bind(1, stream)
+    var incarnations: [Incarnation] = []
+    while try incarnationsStatement.step() { incarnations.append(Incarnation(incarnationsStatement.bits(0))) }
+    return incarnations
+  }
+
+  /// What SQLite finds wrong with the file; empty when nothing.
+  func quickCheck() throws(SQLiteError) -> String {
+    let text = try connection.text("PRAGMA quick_check(10)") ?? ""
+    return text == "ok" ? "" : text
+  }
+
+  /// Calls `visit` with the stream and the run of every row behind row `row` until it answers false.
+  ///
+  /// - Returns: the last row visited, nil when none is left.
+  func forEachRun(behindRow row: Int64, _ visit: (Int64, Run) -> Bool) throws(SQLiteError) -> Int64? {
+    let statement = try connection.prepare(
+      "SELECT id, stream, first_seq, span, batches FROM runs WHERE id > ?1 ORDER BY id")
+    statement.bind(1, row)
+    var last: Int64?
+    while try statement.step() {
+      last = statement.integer(0)
+      let run = Run(
+        first: statement.bits(2), span: UInt32(clamping: statement.integer(3)), batches: statement.bytes(4))
+      if !visit(statement.integer(1), run) { break }
+    }
+    return last
+  }
+}

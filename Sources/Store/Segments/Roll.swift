@@ -1,0 +1,240 @@
+internal import LogsWire
+internal import Synchronization
+
+/// Decides when the next segment begins, and makes it: prepared in the background, completed between two transactions.
+final class Roll: Sendable {
+  enum Step {
+    case wait
+    case take(NextSegment)
+  }
+
+  fileprivate enum Preparation: Sendable {
+    case none
+    /// On its way. What the writer commits meanwhile is collected here.
+    case underway(Changes)
+    case ready(NextSegment, Changes)
+    /// It failed; not tried again before this time of the monotonic clock.
+    case failed(retryAt: Int64)
+  }
+
+  fileprivate struct Changes: Sendable {
+    var streams: [Int64: StreamInfo] = [:]
+    var marks: [MarkKey: ProducerMark] = [:]
+  }
+
+  private let settings: StoreSettings
+  private let paths: StorePaths
+  private let queue: WriterQueue
+  private let catalog: Catalog
+  private let segments: SegmentList
+  private let upkeep: UpkeepThread
+  private let sealer: Sealer
+  private let storeFile: Mutex<StoreFile>
+  private let preparation = Mutex(Preparation.none)
+
+  private static let retryInterval = Duration.seconds(1)
+  /// The next segment is prepared when the active one is this full, in eighths.
+  private static let prepareEighths = 7
+
+  init(
+    _ settings: StoreSettings, paths: StorePaths, queue: WriterQueue, catalog: Catalog, segments: SegmentList,
+    upkeep: UpkeepThread, sealer: Sealer, storeFile: StoreFile
+  ) {
+    self.settings = settings
+    self.paths = paths
+    self.queue = queue
+    self.catalog = catalog
+    self.segments = segments
+    self.upkeep = upkeep
+    self.sealer = sealer
+    self.storeFile = Mutex(storeFile)
+  }
+
+  /// What there is to do now. An empty segment never rolls.
+  func step(_ active: SegmentWriter, now: Int64) -> Step {
+    guard !active.isEmpty else { return .wait }
+    let isOld = now - active.createdAt >= settings.segmentAgeMax.nanoseconds
+    let isDue = isOld || active.byteCount >= settings.segmentByteCountMax
+    let isSoon = isDue || active.byteCount >= settings.segmentByteCountMax / 8 * Self.prepareEighths
+    guard isSoon else { return .wait }
+    enum Action {
+      case wait
+      case prepare
+      case take(NextSegment)
+    }
+    let action = preparation.withLock { preparation -> Action in
+      switch preparation {
+      case .none:
+        preparation = .underway(Changes())
+        return .prepare
+      case .failed(let retryAt):
+        guard WallClock.monotonic() >= retryAt else { return .wait }
+        preparation = .underway(Changes())
+        return .prepare
+      case .underway: return .wait
+      case .ready(let next, _): return isDue ? .take(next) : .wait
+      }
+    }
+    switch action {
+    case .wait: return .wait
+    case .take(let next): return .take(next)
+    case .prepare:
+      let number = active.segment.number + 1
+      upkeep.add { self.prepare(number) }
+      return .wait
+    }
+  }
+
+  /// Remembers what a commit changed, for the segment in the making.
+  func note(_ draft: GroupDraft) {
+    preparation.withLock { preparation in
+      switch preparation {
+      case .none, .failed: return
+      case .underway(var changes):
+        preparation = .none
+        changes.add(draft)
+        preparation = .underway(changes)
+      case .ready(let next, var changes):
+        preparation = .none
+        changes.add(draft)
+        preparation = .ready(next, changes)
+      }
+    }
+  }
+
+  /// On the upkeep thread: makes the file from a snapshot that is at least as new as the moment when collecting began.
+  private func prepare(_ number: Int64) {
+    let path = paths.segmentTemporary(number)
+    do throws(StoreError) {
+      let next = try makeFile(number, path)
+      preparation.withLock { preparation in
+        guard case .underway(let changes) = preparation else { return }
+        preparation = .ready(next, changes)
+      }
+    } catch {
+      settings.log("cannot prepare segment \(number), tried again later: \(error)")
+      preparation.withLock {
+        $0 = .failed(retryAt: WallClock.monotonic() &+ Self.retryInterval.nanoseconds)
+      }
+    }
+    queue.requestMaintenance()
+  }
+
+  private func makeFile(_ number: Int64, _ path: String) throws(StoreError) -> NextSegment {
+    do throws(FileError) {
+      try settings.fileSystem.remove(path)
+    } catch {
+      throw StoreError(error, while: "remove")
+    }
+    do throws(SQLiteError) {
+      let next = NextSegment(number: number, path: path, vfs: settings.vfs)
+      try next.make(
+        store: storeFile.withLock { $0.id }, createdAt: settings.now(), trimmedBelow: segments.current.trimmedBelow,
+        streams: catalog.unsorted(), marks: located(queue.recentMarks(countMax: settings.markForwardCountMax)))
+      return next
+    } catch {
+      throw StoreError(error, while: "make")
+    }
+  }
+
+  private func located(_ marks: [MarkKey: ProducerMark]) -> [NextSegment.LocatedMark] {
+    marks.compactMap { key, mark in
+      catalog[key.stream].map { (stream: $0.id, producer: key.producer, mark: mark) }
+    }
+  }
+
+  /// Between two transactions: brings the prepared file up to date, gives it its name, and names it in `store`.
+  ///
+  /// Nothing is acknowledged from it before that, and it knows every stream's next number: numbers never go back.
+  ///
+  /// - Returns: nil when the disk is full; the active segment goes on and grows.
+  /// - Throws: what stops the store.
+  func take(_ next: NextSegment, now: Int64) throws(StoreError) -> SegmentWriter? {
+    let number = next.number
+    let changes = preparation.withLock { preparation -> Changes in
+      defer { preparation = .none }
+      guard case .ready(_, let changes) = preparation else { return Changes() }
+      return changes
+    }
+    do throws(StoreError) {
+      try update(next, changes, now)
+    } catch {
+      return try abandon(number, error)
+    }
+    return try name(number)
+  }
+
+  private func update(_ next: NextSegment, _ changes: Changes, _ now: Int64) throws(StoreError) {
+    do throws(SQLiteError) {
+      try next.update(
+        createdAt: now, trimmedBelow: segments.current.trimmedBelow, streams: Array(changes.streams.values),
+        marks: located(changes.marks))
+    } catch {
+      throw StoreError(error, while: "complete")
+    }
+  }
+
+  /// The disk is full: later again.
+  private func abandon<Value>(_ number: Int64, _ error: StoreError) throws(StoreError) -> Value? {
+    guard error.code == .diskFull || error.code == .busy else { throw error }
+    settings.log("cannot begin segment \(number), tried again later: \(error)")
+    preparation.withLock {
+      $0 = .failed(retryAt: WallClock.monotonic() &+ Self.retryInterval.nanoseconds)
+    }
+    return nil
+  }
+
+  private func name(_ number: Int64) throws(StoreError) -> SegmentWriter? {
+    let files = settings.fileSystem
+    let path = paths.segment(number)
+    do throws(FileError) {
+      try files.synchronize(file: paths.segmentTemporary(number))
+      try files.rename(paths.segmentTemporary(number), to: path)
+    } catch {
+      return try abandon(number, StoreError(error, while: "begin a segment with"))
+    }
+    do throws(FileError) {
+      try files.synchronize(directory: paths.segments)
+    } catch {
+      throw StoreError(error, while: "begin a segment in")
+    }
+    let segment = Segment(number: number, path: path, state: .active)
+    do throws(StoreError) {
+      let writer = try open(segment)
+      try storeFile.withLock { file throws(StoreError) in
+        file.newest = number
+        try file.save(paths, files)
+      }
+      return writer
+    } catch {
+      storeFile.withLock { $0.newest = number - 1 }
+      // Not named in `store`, it is no segment; the next attempt replaces it, as does the next start.
+      return try abandon(number, error)
+    }
+  }
+
+  private func open(_ segment: Segment) throws(StoreError) -> SegmentWriter {
+    do throws(SQLiteError) {
+      return try SegmentWriter(segment, vfs: settings.vfs)
+    } catch {
+      throw StoreError(error, while: "open")
+    }
+  }
+
+  func seal(_ complete: SegmentWriter) { sealer.seal(complete) }
+
+  /// Marks the directory as orderly left.
+  func markClean() throws(StoreError) {
+    try storeFile.withLock { file throws(StoreError) in
+      file.isClean = true
+      try file.save(paths, settings.fileSystem)
+    }
+  }
+}
+
+extension Roll.Changes {
+  fileprivate mutating func add(_ draft: GroupDraft) {
+    for stream in draft.streams { streams[stream.info.id] = stream.info }
+    for key in draft.changedMarks { marks[key] = draft.marks[key] }
+  }
+}

@@ -1,0 +1,81 @@
+internal import Synchronization
+
+/// One segment file and where it is in its life. It only moves forward.
+final class Segment: Sendable, Hashable {
+  enum State: Hashable, Sendable {
+    /// The newest: the writer appends to it (WAL).
+    case active
+    /// Complete, still in WAL mode; read like an active one.
+    case closing
+    /// Never changes again: read without locks.
+    case sealed
+    /// What it holds cannot be read.
+    case damaged
+  }
+
+  let number: Int64
+  let path: String
+  private let current: Mutex<State>
+  private let size: Mutex<Int>
+  private let damageNoted = Mutex(false)
+
+  init(number: Int64, path: String, state: State, byteCount: Int = 0) {
+    self.number = number
+    self.path = path
+    current = Mutex(state)
+    size = Mutex(byteCount)
+  }
+
+  var state: State {
+    get { current.withLock { $0 } }
+    set { current.withLock { $0 = newValue } }
+  }
+
+  /// Whether this is the first damage found in it: the log tells of it once.
+  func noteDamage() -> Bool {
+    damageNoted.withLock { isNoted in
+      defer { isNoted = true }
+      return !isNoted
+    }
+  }
+
+  var isDamageNoted: Bool { damageNoted.withLock { $0 } }
+
+  /// The size of the file when it was last looked at.
+  var byteCount: Int {
+    get { size.withLock { $0 } }
+    set { size.withLock { $0 = newValue } }
+  }
+
+  static func == (left: Segment, right: Segment) -> Bool { left === right }
+  func hash(into hasher: inout Hasher) { hasher.combine(number) }
+}
+
+/// The segments that are there, oldest first. Cheap to copy.
+struct SegmentListing: Sendable {
+  var segments: [Segment] = []
+  /// Retention removed the segments below this number; others that are missing are lost.
+  var trimmedBelow: Int64 = 1
+
+  var active: Segment {
+    guard let last = segments.last else { preconditionFailure("an open store has an active segment") }
+    return last
+  }
+}
+
+/// The segments of the store, as readers see them now.
+final class SegmentList: Sendable {
+  private let listing: Mutex<SegmentListing>
+
+  init(_ listing: SegmentListing) { self.listing = Mutex(listing) }
+
+  var current: SegmentListing { listing.withLock { $0 } }
+
+  /// Makes `segment` the active one. Before the first commit into it, so that a reader that knows of a head has its segment.
+  func append(_ segment: Segment) {
+    listing.withLock { listing in
+      listing.active.state = .closing
+      listing.segments.append(segment)
+    }
+  }
+}

@@ -1,0 +1,340 @@
+internal import LogsWire
+
+/// Finds out what a data directory holds and brings it into order: the part of the start before any thread runs.
+struct Recovery {
+  /// What the store starts from.
+  struct Result {
+    var storeFile: StoreFile
+    var listing: SegmentListing
+    var active: SegmentWriter
+    var streams: [StreamInfo]
+    /// Complete segments that have yet to be sealed.
+    var closing: [SegmentWriter]
+    /// Numbers without a file that retention did not remove.
+    var missingCount: Int
+    /// Whether everything has to be checked: the last stop was not clean.
+    var needsCheck: Bool
+  }
+
+  private let settings: StoreSettings
+  private let paths: StorePaths
+  private var files: any FileSystem { settings.fileSystem }
+
+  /// Batches that are checked before the store is ready after an unclean stop: those written last.
+  private static let checkedByteCountMax: UInt64 = 16 << 20
+
+  init(_ settings: StoreSettings, paths: StorePaths) {
+    self.settings = settings
+    self.paths = paths
+  }
+
+  func run() throws(StoreError) -> Result {
+    let names = try segmentNames()
+    guard var storeFile = try StoreFile.load(paths, files) else {
+      if !names.isEmpty {
+        throw StoreError(
+          .notAStore,
+          """
+          \(paths.store) is missing, but there are segments in \(paths.segments); \
+          restore it from a backup of the data directory, or choose another directory
+          """)
+      }
+      return try create()
+    }
+    let wasClean = storeFile.isClean
+    let isCopy = try isCopy(storeFile)
+    try removeLeftovers(newest: storeFile.newest, names)
+    if storeFile.newest == 0 { return try createFirstSegment(storeFile) }
+
+    let segment = Segment(number: storeFile.newest, path: paths.segment(storeFile.newest), state: .active)
+    guard names.contains(StorePaths.fileName(segment.number)) else {
+      throw StoreError(
+        .missingSegment,
+        """
+        \(segment.path), the newest segment, is missing; put it back or restore the data directory from a backup. \
+        To go on without it, which loses what it holds, move the whole directory away
+        """)
+    }
+    let (active, trimmedBelow) = try open(segment, storeFile)
+    var streams = try streams(of: active, checksLast: !wasClean)
+    if isCopy, !streams.isEmpty {
+      streams = try replaceIncarnations(streams, active)
+    }
+    var (listing, closing, missingCount) = try older(than: segment.number, trimmedBelow, names)
+    listing.segments.append(segment)
+    if let oldest = listing.segments.first, oldest.number == trimmedBelow, oldest.number > 1 {
+      try setFirsts(&streams, oldest)
+    }
+    storeFile.isClean = false
+    try storeFile.save(paths, files)
+    return Result(
+      storeFile: storeFile, listing: listing, active: active, streams: streams, closing: closing,
+      missingCount: missingCount, needsCheck: !wasClean)
+  }
+
+  // MARK: a new store
+
+  private func create() throws(StoreError) -> Result {
+    let storeFile = StoreFile(id: .random(), newest: 0, isClean: false)
+    try storeFile.save(paths, files)
+    return try createFirstSegment(storeFile)
+  }
+
+  private func createFirstSegment(_ storeFile: StoreFile) throws(StoreError) -> Result {
+    var storeFile = storeFile
+    let number: Int64 = 1
+    let temporary = paths.segmentTemporary(number)
+    let segment = Segment(number: number, path: paths.segment(number), state: .active)
+    let active: SegmentWriter
+    do throws(SQLiteError) {
+      let next = NextSegment(number: number, path: temporary, vfs: settings.vfs)
+      try next.make(store: storeFile.id, createdAt: settings.now(), trimmedBelow: 1, streams: [], marks: [])
+    } catch {
+      throw StoreError(error, while: "make")
+    }
+    do throws(FileError) {
+      try files.synchronize(file: temporary)
+      try files.rename(temporary, to: segment.path)
+      try files.synchronize(directory: paths.segments)
+    } catch {
+      throw StoreError(error, while: "make a segment with")
+    }
+    do throws(SQLiteError) {
+      active = try SegmentWriter(segment, vfs: settings.vfs)
+    } catch {
+      throw StoreError(error, while: "open")
+    }
+    storeFile.newest = number
+    storeFile.isClean = false
+    try storeFile.save(paths, files)
+    return Result(
+      storeFile: storeFile, listing: SegmentListing(segments: [segment], trimmedBelow: 1), active: active, streams: [],
+      closing: [], missingCount: 0, needsCheck: false)
+  }
+
+  // MARK: files
+
+  private func segmentNames() throws(StoreError) -> Set<String> {
+    do throws(FileError) {
+      return Set(try files.list(paths.segments))
+    } catch {
+      throw StoreError(error, while: "list")
+    }
+  }
+
+  /// Whether `store` is not the file that wrote itself: the directory was restored or copied.
+  private func isCopy(_ storeFile: StoreFile) throws(StoreError) -> Bool {
+    guard settings.noticesCopies else { return false }
+    do throws(FileError) {
+      return try files.identity(paths.store) != storeFile.identity
+    } catch {
+      throw StoreError(error, while: "look at")
+    }
+  }
+
+  /// Removes what a crash has left: temporary files, and a segment that `store` does not name yet.
+  private func removeLeftovers(newest: Int64, _ names: Set<String>) throws(StoreError) {
+    for name in names.sorted() {
+      let path = "\(paths.segments)/\(name)"
+      if name.hasSuffix(".tmp") {
+        try remove(path)
+        continue
+      }
+      guard let number = StorePaths.segmentNumber(name), number > newest else { continue }
+      // Nothing is acknowledged from a segment before `store` names it.
+      let isUnused = number == newest + 1 ? try isEmpty(number) : false
+      guard isUnused else {
+        throw StoreError(
+          .notAStore,
+          """
+          \(path) is newer than segment \(newest), which \(paths.store) says is the newest; \
+          restore the whole data directory from one backup
+          """)
+      }
+      for suffix in ["", "-wal", "-shm", "-journal"] { try remove(path + suffix) }
+    }
+  }
+
+  private func isEmpty(_ number: Int64) throws(StoreError) -> Bool {
+    do throws(SQLiteError) {
+      return try SegmentWriter(Segment(number: number, path: paths.segment(number), state: .active), vfs: settings.vfs)
+        .isEmpty
+    } catch {
+      throw StoreError(error, while: "open")
+    }
+  }
+
+  private func remove(_ path: String) throws(StoreError) {
+    do throws(FileError) { try files.remove(path) } catch { throw StoreError(error, while: "remove") }
+  }
+
+  // MARK: segments
+
+  /// Opens the active segment, which recovers its WAL, and sees that it is what `store` says.
+  private func open(_ segment: Segment, _ storeFile: StoreFile) throws(StoreError) -> (SegmentWriter, Int64) {
+    let writer: SegmentWriter
+    let identity: SegmentWriter.Identity
+    do throws(SQLiteError) {
+      writer = try SegmentWriter(segment, vfs: settings.vfs)
+      identity = try writer.identity()
+    } catch {
+      throw StoreError(error, while: "open")
+    }
+    if identity.applicationID == SegmentSchema.applicationID, identity.format > SegmentSchema.format {
+      throw StoreError(
+        .notAStore,
+        "\(segment.path) has format \(identity.format), this program knows \(SegmentSchema.format); use a newer one")
+    }
+    guard identity.applicationID == SegmentSchema.applicationID, identity.format == SegmentSchema.format,
+      identity.number == segment.number, identity.store == storeFile.id.bytes
+    else {
+      throw StoreError(
+        .notAStore,
+        """
+        \(segment.path) is not segment \(segment.number) of store \(storeFile.id); \
+        restore the whole data directory from one backup
+        """)
+    }
+    return (writer, identity.trimmedBelow)
+  }
+
+  /// The segments before `newest`, the connections of those that are not sealed, and how many are missing.
+  private func older(
+    than newest: Int64, _ trimmedBelow: Int64, _ names: Set<String>
+  ) throws(StoreError) -> (SegmentListing, [SegmentWriter], Int) {
+    var listing = SegmentListing(segments: [], trimmedBelow: trimmedBelow)
+    var closing: [SegmentWriter] = []
+    var missing: [Int64] = []
+    for number in max(1, trimmedBelow)..<max(newest, trimmedBelow, 1) {
+      let name = StorePaths.fileName(number)
+      guard names.contains(name) else {
+        missing.append(number)
+        continue
+      }
+      let segment = Segment(number: number, path: paths.segment(number), state: .sealed)
+      listing.segments.append(segment)
+      do throws(FileError) {
+        segment.byteCount = try files.byteCount(segment.path) ?? 0
+      } catch {
+        throw StoreError(error, while: "look at")
+      }
+      // Read without looking at its WAL, such a segment would silently miss its last commits.
+      if names.contains("\(name)-wal") || names.contains("\(name)-journal") {
+        segment.state = .closing
+        do throws(SQLiteError) {
+          closing.append(try SegmentWriter(segment, vfs: settings.vfs))
+        } catch {
+          guard error.isLoss else { throw StoreError(error, while: "open") }
+          settings.log("\(StoreError(error, while: "open")); what it held is reported as lost")
+          _ = segment.noteDamage()
+          segment.state = .damaged
+        }
+      }
+    }
+    if !missing.isEmpty {
+      let list = missing.prefix(10).map(String.init).joined(separator: ", ")
+      settings.log(
+        "\(missing.count) segments are missing in \(paths.segments): \(list)\(missing.count > 10 ? ", ..." : ""); "
+          + "what they held is reported as lost")
+    }
+    return (listing, closing, missing.count)
+  }
+
+  /// The lowest numbers kept: where the streams stood when the oldest segment began.
+  private func setFirsts(_ streams: inout [StreamInfo], _ oldest: Segment) throws(StoreError) {
+    do throws(SQLiteError) {
+      let connection = try ReaderConnection(oldest, vfs: settings.vfs)
+      for index in streams.indices { streams[index].first = try connection.next(of: streams[index].id) ?? 1 }
+    } catch {
+      guard error.isLoss, oldest.state != .active else { throw StoreError(error, while: "read") }
+      settings.log("\(StoreError(error, while: "read")); what it held is reported as lost")
+      _ = oldest.noteDamage()
+      oldest.state = .damaged
+    }
+  }
+
+  // MARK: streams
+
+  /// The streams as the active segment tells them: its table, and the runs in it.
+  private func streams(of active: SegmentWriter, checksLast: Bool) throws(StoreError) -> [StreamInfo] {
+    var streams: [StreamInfo] = []
+    var indexOfID: [Int64: Int] = [:]
+    var problem: String?
+    var lastRuns: [SegmentWriter.RunSummary] = []
+    var byteCount: UInt64 = 0
+    do throws(SQLiteError) {
+      try active.forEachStream { stream in
+        indexOfID[stream.id] = streams.count
+        streams.append(stream)
+      }
+      try active.forEachRun { run in
+        byteCount += run.byteCount
+        lastRuns.append(run)
+        guard let index = indexOfID[run.stream] else {
+          problem = problem ?? "run \(run.row) belongs to no stream"
+          return
+        }
+        if run.first != streams[index].head + 1 || run.span == 0 {
+          problem = problem ?? "run \(run.row) begins at \(run.first) behind \(streams[index].head)"
+        }
+        streams[index].head = run.first + run.span - 1
+        streams[index].entryCount += run.entryCount
+        streams[index].storedByteCount += run.byteCount
+        streams[index].lastReceived = max(streams[index].lastReceived, run.received)
+      }
+      if checksLast, problem == nil {
+        problem = try firstProblem(lastRuns.reversed(), streams, indexOfID, active)
+      }
+    } catch {
+      throw StoreError(error, while: "read")
+    }
+    if let problem {
+      throw StoreError(
+        .damaged,
+        """
+        \(active.segment.path), the active segment, is damaged: \(problem). Check the disk, then restore the data \
+        directory from a backup; to go on without what is in it, move the whole directory away
+        """)
+    }
+    return streams
+  }
+
+  /// Checks the batches written last, newest first.
+  private func firstProblem(
+    _ runs: some Sequence<SegmentWriter.RunSummary>, _ streams: [StreamInfo], _ indexOfID: [Int64: Int],
+    _ active: SegmentWriter
+  ) throws(SQLiteError) -> String? {
+    var checkedByteCount: UInt64 = 0
+    for run in runs {
+      if checkedByteCount > Self.checkedByteCountMax { return nil }
+      checkedByteCount += run.byteCount
+      guard let index = indexOfID[run.stream] else { return "run \(run.row) belongs to no stream" }
+      var signer = BatchSigner(streams[index])
+      let stored = ReaderConnection.Run(
+        first: run.first, span: UInt32(clamping: run.span), batches: try active.batches(row: run.row))
+      let parts = try signer.parts(of: stored) { () throws(SQLiteError) in
+        try active.incarnations(of: run.stream)
+      }
+      for case .damaged(let first, let last) in parts {
+        return "numbers \(first) to \(last) of the stream '\(streams[index].name)' do not pass their check"
+      }
+    }
+    return nil
+  }
+
+  /// A restored directory may have forgotten numbers that clients have seen: under a new incarnation no number of old means
+  /// another entry without their noticing.
+  private func replaceIncarnations(_ streams: [StreamInfo], _ active: SegmentWriter) throws(StoreError) -> [StreamInfo]
+  {
+    settings.log(
+      """
+      \(paths.store) is a copy: the data directory has been restored or moved. All \(streams.count) streams get a new \
+      incarnation, and followers are told that their streams were replaced
+      """)
+    do throws(SQLiteError) {
+      return try active.replaceIncarnations(streams) { Incarnation.random() }
+    } catch {
+      throw StoreError(error, while: "give new incarnations in")
+    }
+  }
+}

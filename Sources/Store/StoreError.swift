@@ -1,0 +1,68 @@
+/// Why the store cannot do what it was asked: what failed with which file, why, and what to do.
+package struct StoreError: Error, CustomStringConvertible, Sendable {
+  package enum Code: String, Hashable, Sendable {
+    /// Another process has the data directory open.
+    case locked
+    /// The directory or a file in it is not what a store looks like, or is of a newer version.
+    case notAStore
+    /// A segment that `store` names is not there.
+    case missingSegment
+    /// Stored bytes are not what was written.
+    case damaged
+    /// The disk is full.
+    case diskFull
+    /// Reading, writing or syncing failed.
+    case inputOutput
+    /// Another connection is in the way.
+    case busy
+    /// The store has been closed or has stopped.
+    case closed
+    /// There is no such stream.
+    case unknownStream
+  }
+
+  package var code: Code
+  package var message: String
+  /// The error underneath, in its own words.
+  package var cause: String?
+
+  package init(_ code: Code, _ message: String, cause: String? = nil) {
+    self.code = code
+    self.message = message
+    self.cause = cause
+  }
+
+  package var description: String {
+    guard let cause else { return message }
+    return "\(message) (\(cause))"
+  }
+}
+
+extension StoreError {
+  /// An error of SQLite while doing `action`, with the file and what to do about it.
+  init(_ error: SQLiteError, while action: String) {
+    let code: Code
+    let advice: String
+    if error.isDiskFull {
+      code = .diskFull
+      advice = "free some space on its disk"
+    } else if error.isDamage {
+      code = .damaged
+      advice = "restore the file from a backup, or move it away to lose only what it holds"
+    } else if error.isBusy {
+      code = .busy
+      advice = "close other programs that have it open"
+    } else {
+      code = .inputOutput
+      advice = "look at the disk and the system's log, then start again"
+    }
+    self.init(code, "cannot \(action) \(error.path): \(error.text); \(advice)", cause: error.codeText)
+  }
+
+  init(_ error: FileError, while action: String) {
+    self.init(
+      error.isDiskFull ? .diskFull : .inputOutput,
+      "cannot \(action) \(error.path): \(error.text)\(error.isDiskFull ? "; free some space on its disk" : "")",
+      cause: error.operation)
+  }
+}

@@ -1,0 +1,49 @@
+package import LogsWire
+
+/// Where the store is and within which bounds it works.
+package struct StoreSettings: Sendable {
+  /// The data directory; made if it is not there.
+  package var directory: String
+  package var segmentByteCountMax = 256 << 20
+  package var segmentAgeMax: Duration = .seconds(24 * 3600)
+  package var writerQueueByteCountMax = 256 << 20
+  package var writerQueueBatchCountMax = 1 << 20
+  /// What one transaction takes at most; a single batch may exceed it.
+  package var groupByteCountMax = 8 << 20
+  /// Above this the writer checkpoints.
+  package var walByteCountMax = 4 << 20
+  /// The last entries of each stream that stay in memory.
+  package var tailCacheEntryCountMax = 1000
+  /// The memory for all of them together.
+  package var tailCacheByteCountMax = 32 << 20
+  package var readerThreadCount = 2
+  /// Idle connections to segments that readers keep open.
+  package var readerConnectionCountMax = 64
+  package var streamCountMax = 100_000
+  /// Producers' marks that stay in memory.
+  package var markCountMax = 65_536
+  /// Marks that are copied into the next segment at a roll; others are found by looking into older segments.
+  package var markForwardCountMax = 4096
+  /// The table of marks lags behind by about so many batches: what a start after a crash has to look at again.
+  package var markLagCountMax = 8192
+  /// How long to wait before trying to seal a segment again that another program has open.
+  package var sealRetryInterval: Duration = .seconds(5)
+  /// Whether a data directory that is a copy gets new incarnations. Off only where a file's inode changes by itself, as on some
+  /// network and FUSE file systems; then a restore has to be told to followers in another way.
+  package var noticesCopies = true
+  /// SQLite's VFS by name; nil is the system's.
+  package var vfs: String?
+  package var fileSystem: any FileSystem = PosixFileSystem()
+  /// The wall clock, ns since 1970.
+  package var now: @Sendable () -> Int64 = WallClock.now
+  /// The effective times of a batch's entries, in their order; an empty array when the payload cannot be read.
+  ///
+  /// The default knows nothing of payloads and answers the batch's latest time for each entry.
+  package var timesOf: @Sendable (Batch) -> [Int64] = { batch in
+    Array(repeating: batch.header.effectiveTimes.upperBound, count: Int(batch.header.count))
+  }
+  /// Takes lines for the log.
+  package var log: @Sendable (String) -> Void = { _ in }
+
+  package init(directory: String) { self.directory = directory }
+}

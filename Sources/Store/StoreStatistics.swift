@@ -1,0 +1,39 @@
+/// Counts since the store was opened, and sizes as of now.
+package struct StoreStatistics: Hashable, Sendable {
+  package enum CheckState: String, Hashable, Sendable {
+    /// The last stop was clean: nothing is checked.
+    case notNeeded
+    case running
+    case finished
+  }
+
+  package var streamCount = 0
+  package var segmentCount = 0
+  package var sealedSegmentCount = 0
+  /// Segments in which something is damaged or missing.
+  package var damagedSegmentCount = 0
+  /// Numbers between the first and the newest segment that have no file.
+  package var missingSegmentCount = 0
+  /// Bytes of segments and the WAL.
+  package var byteCount = 0
+  package var walByteCount = 0
+  package var commitCount = 0
+  package var batchCount = 0
+  package var entryCount: UInt64 = 0
+  package var duplicateCount = 0
+  package var refusalCount = 0
+  /// Transactions that a full disk took back.
+  package var diskFullCount = 0
+  /// From BEGIN to the end of COMMIT, fsync included.
+  package var commitTime = Duration.zero
+  package var commitTimeMax = Duration.zero
+  package var checkpointCount = 0
+  package var checkpointTime = Duration.zero
+  package var queueByteCount = 0
+  package var queueBatchCount = 0
+  package var tailCacheByteCount = 0
+  package var check = CheckState.notNeeded
+  package var checkedSegmentCount = 0
+
+  package init() {}
+}

@@ -1,0 +1,36 @@
+package import LogsWire
+
+/// What the store knows of a stream, after some commit.
+package struct StreamInfo: Hashable, Sendable {
+  /// Stable for as long as the store lives, and never given to another stream.
+  package var id: Int64
+  package var name: StreamName
+  package var incarnation: Incarnation
+  /// The lowest sequence number that retention has kept, 1 if it removed none.
+  package var first: UInt64
+  /// The last sequence number given, 0 if none.
+  package var head: UInt64
+  package var isSealed: Bool
+  package var entryCount: UInt64
+  package var storedByteCount: UInt64
+  /// The received time of the last batch, in ns since 1970; 0 before the first.
+  package var lastReceived: Int64
+
+  package init(
+    id: Int64, name: StreamName, incarnation: Incarnation, first: UInt64 = 1, head: UInt64 = 0, isSealed: Bool = false,
+    entryCount: UInt64 = 0, storedByteCount: UInt64 = 0, lastReceived: Int64 = 0
+  ) {
+    self.id = id
+    self.name = name
+    self.incarnation = incarnation
+    self.first = first
+    self.head = head
+    self.isSealed = isSealed
+    self.entryCount = entryCount
+    self.storedByteCount = storedByteCount
+    self.lastReceived = lastReceived
+  }
+
+  /// What the server's check of this stream's batches is seeded with.
+  package var serverSeed: UInt64 { BatchHeader.serverSeed(stream: name, incarnation: incarnation) }
+}

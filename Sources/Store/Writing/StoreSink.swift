@@ -1,0 +1,50 @@
+package import LogsWire
+
+/// Who hears of what the writer does. Called on the writer's thread: do little and return.
+package protocol StoreSink: Sendable {
+  /// A group is on disk and the heads are published. Called once a group.
+  func committed(_ commit: Commit)
+  /// The store has stopped for good: an I/O error on write or fsync, or damage in the active segment. Called at most once,
+  /// on the thread that found it.
+  func failed(_ error: StoreError)
+}
+
+/// One group of requests after its COMMIT.
+package struct Commit: Sendable {
+  /// One for each request of the group, in the order of the queue.
+  package var replies: [Reply]
+  /// What became durable; several for one stream are in the order of their numbers.
+  package var runs: [CommittedRun]
+
+  package init(replies: [Reply], runs: [CommittedRun]) {
+    self.replies = replies
+    self.runs = runs
+  }
+}
+
+/// Batches of one stream that one commit made durable.
+package struct CommittedRun: Sendable {
+  /// The stream after the commit.
+  package var stream: StreamInfo
+  /// Whether the stream came into being with this run.
+  package var isNewStream: Bool
+  package var first: UInt64
+  package var last: UInt64
+  /// Numbered batches end to end, exactly as they are stored and as they go on the wire.
+  package var batches: Bytes
+  package var entryCount: UInt64
+  /// Whether the stream's last entry is in this run.
+  package var sealed: Bool
+
+  package init(
+    stream: StreamInfo, isNewStream: Bool, first: UInt64, last: UInt64, batches: Bytes, entryCount: UInt64, sealed: Bool
+  ) {
+    self.stream = stream
+    self.isNewStream = isNewStream
+    self.first = first
+    self.last = last
+    self.batches = batches
+    self.entryCount = entryCount
+    self.sealed = sealed
+  }
+}

@@ -1,0 +1,243 @@
+internal import LogsWire
+internal import Synchronization
+
+/// Takes groups from the queue and commits each in one transaction; owns the one connection that writes.
+///
+/// Not tied to a thread: whoever calls is alone, which the writer's thread guarantees today.
+///
+/// Invariant behind `@unchecked Sendable`: after `Store.open` only the writer's thread calls methods.
+final class Writer: @unchecked Sendable {
+  /// Counts that others may look at.
+  struct Counts: Sendable {
+    var commitCount = 0
+    var batchCount = 0
+    var entryCount: UInt64 = 0
+    var duplicateCount = 0
+    var refusalCount = 0
+    var diskFullCount = 0
+    var commitTime: Int64 = 0
+    var commitTimeMax: Int64 = 0
+    var checkpointCount = 0
+    var checkpointTime: Int64 = 0
+    var walByteCount = 0
+    var activeByteCount = 0
+  }
+
+  let settings: StoreSettings
+  let sink: any StoreSink
+  let queue: WriterQueue
+  let catalog: Catalog
+  let tail: TailCache
+  let segments: SegmentList
+  let roll: Roll
+  let counts = Mutex(Counts())
+  private(set) var active: SegmentWriter
+  private var nextStreamID: Int64
+  /// Time of the monotonic clock.
+  private var nextPatienceAt: Int64 = 0
+
+  /// Readers that stay in old parts of the WAL let it grow to this many times its maximum before the writer waits for them.
+  private static let walPatienceFactor = 16
+  private static let walPatience = Duration.milliseconds(100)
+  /// How long the writer goes on before it waits again for a reader that did not go.
+  private static let walPatienceInterval = Duration.seconds(10)
+  /// With nothing to do, a WAL of this part of its maximum is checkpointed.
+  private static let idleWalDivisor = 4
+  /// How often an idle writer looks at the age of the segment.
+  private static let idleInterval = Duration.seconds(30)
+  private static let retryAfterMilliseconds: UInt32 = 1000
+
+  init(
+    _ settings: StoreSettings, sink: any StoreSink, queue: WriterQueue, catalog: Catalog, tail: TailCache,
+    segments: SegmentList, roll: Roll, active: SegmentWriter, nextStreamID: Int64
+  ) {
+    self.settings = settings
+    self.sink = sink
+    self.queue = queue
+    self.catalog = catalog
+    self.tail = tail
+    self.segments = segments
+    self.roll = roll
+    self.active = active
+    self.nextStreamID = nextStreamID
+  }
+
+  /// Works until the queue is closed and empty.
+  ///
+  /// - Throws: what stops the store.
+  func run() throws(StoreError) {
+    while true {
+      switch queue.next(timeout: Self.idleInterval) {
+      case .commit(let group):
+        try commit(group)
+        try maintain(isIdle: !group.hasMore)
+      case .maintain: try maintain(isIdle: true)
+      case .end: return
+      }
+    }
+  }
+
+  // MARK: a group
+
+  private func commit(_ group: WriterQueue.Group) throws(StoreError) {
+    var draft = GroupDraft(group, catalog: catalog, context: context(obstacle: nil))
+    if !draft.isEmpty {
+      let start = WallClock.monotonic()
+      let marks = active.unstoredBatchCount >= settings.markLagCountMax ? unstoredMarks : nil
+      do throws(SQLiteError) {
+        try active.commit(draft, marks: marks)
+        if marks != nil { queue.noteMarksStored(in: active.segment.number) }
+        note(draft, time: WallClock.monotonic() - start)
+      } catch {
+        // Nothing of the group is stored, and memory has not been touched: decide again, storing nothing.
+        draft = GroupDraft(group, catalog: catalog, context: context(obstacle: try obstacle(error)))
+      }
+    }
+    publish(draft, group)
+  }
+
+  private func context(obstacle: Refusal?) -> GroupDraft.Context {
+    GroupDraft.Context(
+      now: settings.now(), nextStreamID: nextStreamID, streamCount: catalog.count,
+      streamCountMax: settings.streamCountMax, obstacle: obstacle)
+  }
+
+  /// The refusal that an error of a transaction means for its group.
+  ///
+  /// - Throws: when the store cannot go on.
+  private func obstacle(_ error: SQLiteError) throws(StoreError) -> Refusal {
+    if error.isDiskFull {
+      counts.withLock { $0.diskFullCount += 1 }
+      settings.log("\(StoreError(error, while: "append to")); appends are refused until then")
+      return Refusal(
+        .diskFull, "the server's disk is full; nothing was stored, send it again later", isRetryable: true,
+        retryAfterMilliseconds: Self.retryAfterMilliseconds)
+    }
+    if error.isBusy {
+      settings.log("\(StoreError(error, while: "append to")); another program writes to it")
+      return Refusal(
+        .overloaded, "another program has locked the server's store; nothing was stored, send it again later",
+        isRetryable: true, retryAfterMilliseconds: Self.retryAfterMilliseconds)
+    }
+    throw StoreError(error, while: "append to")
+  }
+
+  /// Makes a committed draft the state of the world: cache, heads, marks, and then the answers.
+  private func publish(_ draft: GroupDraft, _ group: WriterQueue.Group) {
+    nextStreamID += Int64(draft.newStreamCount)
+    var runs: [CommittedRun] = []
+    for stream in draft.streams {
+      for (index, run) in stream.runs.enumerated() {
+        runs.append(
+          CommittedRun(
+            stream: stream.info, isNewStream: stream.isNew && index == 0, first: run.first, last: run.last,
+            batches: run.batches, entryCount: run.entryCount,
+            sealed: stream.sealsNow && index == stream.runs.count - 1))
+      }
+    }
+    if !runs.isEmpty {
+      tail.append(runs)
+      catalog.publish(draft.streams.map(\.info))
+      roll.note(draft)
+    }
+    queue.finish(group, marks: draft.marks)
+    counts.withLock { counts in
+      for reply in draft.replies {
+        switch reply.outcome {
+        case .stored(_, _, _, let isDuplicate):
+          if isDuplicate { counts.duplicateCount += 1 } else { counts.batchCount += 1 }
+        case .refused: counts.refusalCount += 1
+        }
+      }
+      for run in runs { counts.entryCount += run.entryCount }
+    }
+    sink.committed(Commit(replies: draft.replies, runs: runs))
+  }
+
+  private func note(_ draft: GroupDraft, time: Int64) {
+    counts.withLock { counts in
+      counts.commitCount += 1
+      counts.commitTime += time
+      counts.commitTimeMax = max(counts.commitTimeMax, time)
+      counts.walByteCount = active.walByteCount
+      counts.activeByteCount = active.byteCount
+    }
+  }
+
+  // MARK: between two groups
+
+  private func maintain(isIdle: Bool) throws(StoreError) {
+    try checkpoint(isIdle: isIdle)
+    try rollIfDue()
+  }
+
+  private func checkpoint(isIdle: Bool) throws(StoreError) {
+    let limit = settings.walByteCountMax
+    let pending = active.pendingWalByteCount
+    guard pending > limit || (isIdle && pending > limit / Self.idleWalDivisor) else { return }
+    let start = WallClock.monotonic()
+    do throws(SQLiteError) {
+      try active.checkpoint()
+      // A reader that stays long keeps the WAL from beginning anew. Past all patience wait for it.
+      if active.walByteCount > limit * Self.walPatienceFactor, start >= nextPatienceAt {
+        let isEmptied = try active.truncateWal(timeout: Self.walPatience)
+        if !isEmptied { nextPatienceAt = WallClock.monotonic() &+ Self.walPatienceInterval.nanoseconds }
+      }
+    } catch {
+      // A full disk, or a lock: the WAL keeps everything, a later checkpoint brings it home.
+      guard error.isDiskFull || error.isBusy else { throw StoreError(error, while: "checkpoint") }
+      settings.log("\(StoreError(error, while: "checkpoint")); tried again later")
+    }
+    counts.withLock { counts in
+      counts.checkpointCount += 1
+      counts.checkpointTime += WallClock.monotonic() - start
+      counts.walByteCount = active.walByteCount
+    }
+  }
+
+  private func rollIfDue() throws(StoreError) {
+    switch roll.step(active, now: settings.now()) {
+    case .wait: return
+    case .take(let next):
+      // Complete before it is the active segment no more: nobody looks into its rows for marks.
+      guard try storeMarks(), let following = try roll.take(next, now: settings.now()) else { return }
+      let complete = active
+      segments.append(following.segment)
+      active = following
+      settings.log("segment \(following.segment.number) is active")
+      roll.seal(complete)
+    }
+  }
+
+  private var unstoredMarks: [SegmentWriter.LocatedMark] {
+    queue.unstoredMarks.compactMap { key, mark in
+      catalog[key.stream].map { (stream: $0.id, producer: key.producer, mark: mark) }
+    }
+  }
+
+  /// Brings the active segment's table of marks up to date.
+  ///
+  /// - Returns: false when the disk is full or locked.
+  private func storeMarks() throws(StoreError) -> Bool {
+    guard active.unstoredBatchCount > 0 else { return true }
+    do throws(SQLiteError) {
+      try active.commit(marks: unstoredMarks)
+    } catch {
+      guard error.isDiskFull || error.isBusy else { throw StoreError(error, while: "write marks to") }
+      settings.log("\(StoreError(error, while: "write marks to")); tried again later")
+      return false
+    }
+    queue.noteMarksStored(in: active.segment.number)
+    return true
+  }
+
+  /// Leaves the active segment with all marks and without a WAL.
+  func close() throws(StoreError) {
+    _ = try storeMarks()
+    do throws(SQLiteError) {
+      if try active.truncateWal(timeout: Self.walPatience) { active.allowWalRemoval() }
+    } catch {
+      guard error.isDiskFull || error.isBusy else { throw StoreError(error, while: "checkpoint") }
+    }
+  }
+}

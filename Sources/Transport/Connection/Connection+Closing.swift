@@ -1,0 +1,60 @@
+internal import CEvent
+internal import Glibc
+
+/// The last phase of a connection that is closed in good order.
+struct Linger {
+  let timer: LoopTimer
+  /// How much more input may be thrown away, in bytes.
+  var discardByteCount: Int
+  var hasShutDown = false
+}
+
+extension Connection {
+  /// How long closing in good order may take.
+  package static let lingerDuration = Duration.seconds(5)
+  /// How much input is thrown away meanwhile.
+  package static let lingerByteCountMax = 16 << 20
+
+  /// Closes at once. Output that waits is lost, and when input is unread the peer loses what is under way to it as well.
+  package func close() {
+    loop.requireOnLoop()
+    finish(.closedHere)
+  }
+
+  /// Closes in good order: sends what is queued, ends the sending side, and reads and throws away what the peer still sends
+  /// until it closes too, but no longer than `duration` and no more than `byteCountMax` bytes.
+  ///
+  /// A plain close with unread input makes TCP reset the connection, and the peer loses the answer that was queued last.
+  package func closeLingering(
+    for duration: Duration = lingerDuration, discarding byteCountMax: Int = lingerByteCountMax
+  ) {
+    loop.requireOnLoop()
+    guard case .open = phase else { return }
+    // The timer is cancelled when the connection finishes, and then lets go of it.
+    let timer = loop.schedule(after: duration) { self.finish(.closedHere) }
+    phase = .lingering(Linger(timer: timer, discardByteCount: byteCountMax))
+    isAboveHighWatermark = false
+    isReadingPaused = false
+    startReading()
+    markDirty()
+  }
+
+  /// All output has been written by a connection that closes in good order.
+  func outputEnded(_ linger: Linger) {
+    guard !linger.hasShutDown else { return }
+    if hasInputEnded { return finish(.closedByPeer) }
+    guard let descriptor = socket?.number else { return }
+    guard shutdown(descriptor, Int32(SHUT_WR)) == 0 else { return finish(.closedHere) }
+    var next = linger
+    next.hasShutDown = true
+    phase = .lingering(next)
+  }
+
+  /// Input came in that nobody wants any more.
+  func discarded(_ byteCount: Int, _ linger: Linger) {
+    var next = linger
+    next.discardByteCount -= byteCount
+    guard next.discardByteCount > 0 else { return finish(.closedHere) }
+    phase = .lingering(next)
+  }
+}

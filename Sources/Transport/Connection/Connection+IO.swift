@@ -1,0 +1,112 @@
+internal import CEvent
+internal import Glibc
+internal import LogsWire
+
+extension Connection {
+  /// How much input is still delivered when output cannot be: the peer may have said why before it closed.
+  private static let lastWordsByteCountMax = 1 << 20
+
+  // MARK: Reading
+
+  func startReading() {
+    guard let descriptor = socket?.number, !isReadingPaused, !hasInputEnded else { return }
+    if case .open = phase, handler == nil { return }
+    if readEvent == nil {
+      // The loop keeps an open connection alive as its member; `finish` frees the event first.
+      let context = unsafe Unmanaged.passUnretained(self).toOpaque()
+      readEvent = unsafe loop.makeEvent(descriptor, EV_READ | EV_PERSIST, context: context) { _, _, context in
+        guard let context = unsafe context else { return }
+        _ = unsafe Unmanaged<Connection>.fromOpaque(context).takeUnretainedValue().readOnce()
+      }
+    }
+    guard let isAdded = readEvent?.add(), isAdded else { return finish(.failed(failure(.last))) }
+  }
+
+  /// Reads once and passes on what came; answers how many bytes, 0 when there are none to be had.
+  private func readOnce() -> Int {
+    guard let descriptor = socket?.number else { return 0 }
+    let count = loop.readBuffer.read(from: descriptor)
+    if count > 0 {
+      bytesReceived += UInt64(count)
+      lastReceived = loop.now
+      switch phase {
+      case .open:
+        // The loop's buffer is read into again only after this call.
+        unsafe handler?.received(RawSpan(_unsafeBytes: loop.readBuffer.bytes(count)), on: self)
+      case .lingering(let linger): discarded(count, linger)
+      case .closed: break
+      }
+      return count
+    }
+    if count == 0 {
+      endInput()
+    } else {
+      let error = SystemError.last
+      if error.number != EAGAIN, error.number != EINTR { finish(.failed(failure(error))) }
+    }
+    return 0
+  }
+
+  private func endInput() {
+    hasInputEnded = true
+    readEvent = nil
+    switch phase {
+    case .open: handler?.inputEnded(on: self)
+    case .lingering(let linger): if output.isEmpty, linger.hasShutDown { finish(.closedHere) }
+    case .closed: break
+    }
+  }
+
+  // MARK: Writing
+
+  /// Writes what the socket takes, at the end of a turn or when it has room again.
+  func flush() {
+    isDirty = false
+    guard !isWaitingToWrite, let descriptor = socket?.number else { return }
+    if !output.isEmpty {
+      switch output.write(to: descriptor) {
+      case .wrote(let count):
+        bytesSent += UInt64(count)
+        lastProgress = loop.now
+      case .wouldBlock: break
+      case .failed(let error): return outputFailed(error)
+      }
+    }
+    if !output.isEmpty { waitToWrite(descriptor) }
+    if isAboveHighWatermark, output.count <= low {
+      isAboveHighWatermark = false
+      handler?.drained(self)
+    }
+    if output.isEmpty, case .lingering(let linger) = phase { outputEnded(linger) }
+  }
+
+  private func waitToWrite(_ descriptor: Int32) {
+    if writeEvent == nil {
+      // As for the event that reads.
+      let context = unsafe Unmanaged.passUnretained(self).toOpaque()
+      writeEvent = unsafe loop.makeEvent(descriptor, EV_WRITE, context: context) { _, _, context in
+        guard let context = unsafe context else { return }
+        let connection = unsafe Unmanaged<Connection>.fromOpaque(context).takeUnretainedValue()
+        connection.isWaitingToWrite = false
+        connection.flush()
+      }
+    }
+    guard let isAdded = writeEvent?.add(), isAdded else { return finish(.failed(failure(.last))) }
+    isWaitingToWrite = true
+  }
+
+  /// The peer takes no more. What it sent before is still delivered, within bounds, before the connection closes.
+  private func outputFailed(_ error: SystemError) {
+    var byteCount = 0
+    while byteCount < Self.lastWordsByteCountMax, !isReadingPaused, !hasInputEnded, isOpen, handler != nil {
+      let count = readOnce()
+      guard count > 0 else { break }
+      byteCount += count
+    }
+    finish(.failed(failure(error)))
+  }
+
+  private func failure(_ error: SystemError) -> TransportError {
+    TransportError("the connection to \(peer) broke", cause: error)
+  }
+}

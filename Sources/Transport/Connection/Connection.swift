@@ -1,0 +1,191 @@
+internal import CEvent
+internal import Glibc
+package import LogsWire
+
+/// A connected stream socket on a loop. All calls are made on the loop's thread.
+///
+/// The loop keeps an open connection alive, and the connection its handler; both let go when it has closed.
+///
+/// Output is queued and written once at the end of each turn, with one system call for all that was queued; what the socket
+/// does not take goes out as soon as it can. Input is read once a turn, at most 64 KiB, so that no peer can hold up the others.
+package final class Connection: LoopMember {
+  /// How large the queue of output may grow before the owner should stop adding, and when it may go on, in bytes.
+  package static let lowWatermark = 256 << 10
+  package static let highWatermark = 1 << 20
+
+  package let loop: EventLoop
+  /// The other side, for messages: `127.0.0.1:5647`, `unix socket of process 12`.
+  package let peer: String
+  /// Told what happens. While there is none, nothing is read.
+  package var handler: (any ConnectionHandler)? {
+    didSet { handlerChanged() }
+  }
+
+  package internal(set) var bytesReceived: UInt64 = 0
+  package internal(set) var bytesSent: UInt64 = 0
+  /// When bytes last came in; before that, when the connection was made.
+  package internal(set) var lastReceived: MonotonicTime
+  /// When the socket last took output, or output was queued while none waited. Output that waits for long since then is stuck.
+  package internal(set) var lastProgress: MonotonicTime
+  /// Whether the queue of output has reached the high watermark and not yet fallen to the low one.
+  package internal(set) var isAboveHighWatermark = false
+
+  var phase = Phase.open
+  var socket: Descriptor?
+  var output = OutputBuffer()
+  var low = lowWatermark
+  var high = highWatermark
+  var readEvent: Event?
+  var writeEvent: Event?
+  var isReadingPaused = false
+  var hasInputEnded = false
+  /// Whether the end of the turn will look at this connection.
+  var isDirty = false
+  /// Whether the socket is full; then nothing is written before it has room.
+  var isWaitingToWrite = false
+  /// Whether the time to tell a handler about the close has come.
+  private var isCloseDue = false
+  private var memberID: UInt64 = 0
+
+  enum Phase {
+    case open
+    case lingering(Linger)
+    case closed(CloseReason)
+  }
+
+  /// A connection over an accepted socket, which it takes over.
+  ///
+  /// - Parameter userTimeout: how long TCP may fail to deliver output before the connection breaks.
+  package convenience init(
+    adopting socket: AcceptedSocket, on loop: EventLoop, userTimeout: Duration = TCPOptions.userTimeout
+  ) {
+    self.init(descriptor: socket.take(), peer: socket.peer, loop: loop, userTimeout: userTimeout)
+  }
+
+  init(descriptor: consuming Descriptor, peer: String, loop: EventLoop, userTimeout: Duration) {
+    loop.requireOnLoop()
+    self.loop = loop
+    self.peer = peer
+    lastReceived = loop.now
+    lastProgress = loop.now
+    TCPOptions.set(on: descriptor.number, userTimeout: userTimeout)
+    socket = consume descriptor
+    memberID = loop.join(self)
+    if loop.isStopping { finish(.loopStopped) }
+  }
+
+  // MARK: Output
+
+  /// Queues `bytes`; large ones are shared, not copied. A connection that closes or has closed drops them.
+  package func send(_ bytes: Bytes) {
+    guard prepareToSend() else { return }
+    output.append(bytes)
+    noteQueued()
+  }
+
+  /// Queues `head`, which is copied unless it is large, and behind it `tail`, which is shared unless it is small.
+  package func send(_ head: Bytes, sharing tail: Bytes) {
+    guard prepareToSend() else { return }
+    output.append(head)
+    output.append(tail)
+    noteQueued()
+  }
+
+  /// Queues a copy of `head`, and behind it `tail`, which is shared unless it is small.
+  package func send(copying head: RawSpan, sharing tail: Bytes = Bytes()) {
+    guard prepareToSend() else { return }
+    output.append(copying: head)
+    output.append(tail)
+    noteQueued()
+  }
+
+  /// How many bytes wait to be written.
+  package var pendingByteCount: Int { output.count }
+
+  /// How many bytes were copied into the queue, of all that were sent; the others are shared.
+  package var copiedByteCount: UInt64 { output.copiedByteCount }
+
+  package func setWatermarks(low: Int, high: Int) {
+    precondition(0 <= low && low < high, "the low watermark lies below the high one")
+    loop.requireOnLoop()
+    self.low = low
+    self.high = high
+    if output.count >= high { isAboveHighWatermark = true }
+  }
+
+  private func prepareToSend() -> Bool {
+    loop.requireOnLoop()
+    guard case .open = phase else { return false }
+    if output.isEmpty { lastProgress = loop.now }
+    return true
+  }
+
+  private func noteQueued() {
+    if output.count >= high { isAboveHighWatermark = true }
+    markDirty()
+  }
+
+  func markDirty() {
+    guard !isDirty else { return }
+    isDirty = true
+    loop.flushLater(self)
+  }
+
+  // MARK: Input
+
+  /// Leaves further input with the system, so that the peer has to wait. Meanwhile it is not noticed when the peer goes.
+  package func pauseReading() {
+    loop.requireOnLoop()
+    isReadingPaused = true
+    readEvent?.remove()
+  }
+
+  package func resumeReading() {
+    loop.requireOnLoop()
+    guard isReadingPaused else { return }
+    isReadingPaused = false
+    startReading()
+  }
+
+  /// Whether the connection still takes output and gives input.
+  package var isOpen: Bool {
+    if case .open = phase { true } else { false }
+  }
+
+  // MARK: The end
+
+  /// Ends the connection in its last phase: the socket is closed now, its handler told when the turn is over.
+  func finish(_ reason: CloseReason) {
+    if case .closed = phase { return }
+    if case .lingering(let linger) = phase { linger.timer.cancel() }
+    phase = .closed(reason)
+    readEvent = nil
+    writeEvent = nil
+    socket = nil
+    output.removeAll()
+    isAboveHighWatermark = false
+    // `self` stays alive in the list of the announced.
+    loop.announceLater(self)
+    loop.leave(memberID)
+  }
+
+  func announceClosed() {
+    guard case .closed(let reason) = phase else { preconditionFailure("only what has closed is announced") }
+    isCloseDue = true
+    guard let handler else { return }
+    self.handler = nil
+    handler.closed(self, reason: reason)
+  }
+
+  private func handlerChanged() {
+    loop.requireOnLoop()
+    switch phase {
+    case .open: if handler == nil { readEvent?.remove() } else { startReading() }
+    case .lingering: break
+    // Whoever comes too late is told as well.
+    case .closed: if isCloseDue, handler != nil { loop.announceLater(self) }
+    }
+  }
+
+  func loopStops() { finish(.loopStopped) }
+}

@@ -1,0 +1,42 @@
+internal import CEvent
+
+/// libevent's `event_base`. Every event made on it must be gone before it goes.
+@safe struct EventBase: ~Copyable {
+  private let pointer: OpaquePointer
+
+  init() throws(TransportError) {
+    guard let config = unsafe event_config_new() else { preconditionFailure("out of memory: event_config") }
+    defer { unsafe event_config_free(config) }
+    // Without this flag libevent counts time in steps of up to 4 ms.
+    precondition(
+      unsafe event_config_set_flag(config, Int32(EVENT_BASE_FLAG_PRECISE_TIMER.rawValue)) == 0,
+      "the flag for precise timers is known to libevent 2.1")
+    guard let base = unsafe event_base_new_with_config(config) else {
+      throw TransportError(
+        "no event loop could be made", cause: .last, advice: "check the limit on open files (ulimit -n)")
+    }
+    unsafe pointer = base
+  }
+
+  deinit { unsafe event_base_free(pointer) }
+
+  /// One turn: waits for events if asked to, then runs the callbacks of all that happened.
+  func runTurn(waiting: Bool) {
+    let flags = waiting ? EVLOOP_ONCE : EVLOOP_ONCE | EVLOOP_NONBLOCK
+    precondition(unsafe event_base_loop(pointer, flags) >= 0, "libevent waits on valid descriptors")
+  }
+
+  /// An event that is not added yet.
+  ///
+  /// - Parameters:
+  ///   - descriptor: a file descriptor, a signal's number, or -1 for a timer.
+  ///   - context: handed to `callback`; must stay valid as long as the event exists.
+  func makeEvent(
+    _ descriptor: Int32, _ kinds: Int32, context: UnsafeMutableRawPointer, callback: event_callback_fn
+  ) -> Event {
+    guard let event = unsafe event_new(pointer, descriptor, Int16(kinds), callback, context) else {
+      preconditionFailure("out of memory: event")
+    }
+    return unsafe Event(adopting: event)
+  }
+}

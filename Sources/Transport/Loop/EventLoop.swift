@@ -1,0 +1,213 @@
+internal import CEvent
+internal import Glibc
+package import LogsWire
+internal import Synchronization
+
+/// One thread that waits for sockets, timers and signals, and runs what happens, one thing after the other.
+///
+/// It is a `SerialExecutor`: an actor whose `unownedExecutor` is a loop runs on the loop's thread and takes callbacks with
+/// `assumeIsolated`, without a hop. What is bound to a loop (`Connection`, `Listener`, `LoopTimer`) is used on its thread
+/// alone; from elsewhere only `execute`, `enqueue` and `stop` may be called.
+///
+/// A turn: wait; callbacks of sockets, timers and signals; work from other threads; then the output of all connections that
+/// have some, one write each; then the news of connections that have closed. No call on a connection calls its handler.
+///
+/// The thread keeps the loop alive until `stop`.
+///
+/// Invariant behind `@unchecked Sendable`: every `var` is touched by the loop's thread alone, except before it starts.
+package final class EventLoop: SerialExecutor, @unchecked Sendable {
+  package let name: String
+
+  let inbox = Inbox()
+  let wakeUp: WakeUp
+  /// The thread that runs the loop's work now; 0 for none.
+  let runningThread = Atomic<UInt>(0)
+  /// The thread to join; held while joining, so that every `stop` returns after the end.
+  private let joinable = Mutex<pthread_t?>(nil)
+
+  /// nil once the loop has stopped.
+  private var base: EventBase?
+  private var wakeUpEvent: Event?
+  var readBuffer = ReadBuffer()
+  private var works: [Inbox.Work] = []
+  private var turnTime: MonotonicTime?
+  private var members: [UInt64: any LoopMember] = [:]
+  private var memberIDLast: UInt64 = 0
+  private var dirtyConnections: [Connection] = []
+  private var closedConnections: [Connection] = []
+
+  private init(name: String, base: consuming EventBase, wakeUp: consuming WakeUp) {
+    self.name = name
+    self.base = consume base
+    self.wakeUp = wakeUp
+  }
+
+  /// A loop with a running thread.
+  ///
+  /// - Parameter name: the thread's name; the system keeps 15 bytes of it.
+  package static func start(name: String) throws(TransportError) -> EventLoop {
+    let loop = EventLoop(name: name, base: try EventBase(), wakeUp: try WakeUp())
+    // The loop's event is freed before the loop, when the thread ends.
+    let context = unsafe Unmanaged.passUnretained(loop).toOpaque()
+    let event = unsafe loop.makeEvent(loop.wakeUp.number, EV_READ | EV_PERSIST, context: context) { _, _, context in
+      guard let context = unsafe context else { return }
+      unsafe Unmanaged<EventLoop>.fromOpaque(context).takeUnretainedValue().wakeUp.clear()
+    }
+    guard let event, event.add() else { throw TransportError("no event loop could be made", cause: .last) }
+    loop.wakeUpEvent = consume event
+    let thread = try startThread { loop.run() }
+    loop.joinable.withLock { $0 = thread }
+    return loop
+  }
+
+  /// Runs `body` on the loop's thread, after everything handed over before. Callable from any thread.
+  package func execute(_ body: @escaping @Sendable () -> Void) { append(.body(body)) }
+
+  /// Ends the loop and its thread: what was handed over before is run, all that waits is given up, connections are
+  /// closed at once. Returns when the thread has ended.
+  ///
+  /// Work handed over later still runs, in order, on a thread started for it; so nothing that awaits it hangs.
+  package func stop() {
+    precondition(!isOnLoop, "a loop is stopped from another thread than its own")
+    inbox.requestStop()
+    wakeUp.signal()
+    joinable.withLock { thread in
+      guard let running = thread else { return }
+      precondition(pthread_join(running, nil) == 0, "a loop's thread is joined once")
+      thread = nil
+    }
+  }
+
+  /// The time of this turn: the same for all that happens in it.
+  package var now: MonotonicTime {
+    requireOnLoop()
+    if let turnTime { return turnTime }
+    let time = MonotonicTime.current()
+    turnTime = time
+    return time
+  }
+
+  // MARK: For the module
+
+  /// nil once the loop has stopped.
+  func makeEvent(
+    _ descriptor: Int32, _ kinds: Int32, context: UnsafeMutableRawPointer, callback: event_callback_fn
+  ) -> Event? {
+    guard base != nil else { return nil }
+    return unsafe base?.makeEvent(descriptor, kinds, context: context, callback: callback)
+  }
+
+  /// Keeps `member` alive until `leave`.
+  func join(_ member: any LoopMember) -> UInt64 {
+    memberIDLast += 1
+    members[memberIDLast] = member
+    return memberIDLast
+  }
+
+  func leave(_ memberID: UInt64) { members[memberID] = nil }
+
+  func member(_ memberID: UInt64) -> (any LoopMember)? { members[memberID] }
+
+  /// `connection` has output, or an end to work on, when this turn is over.
+  func flushLater(_ connection: Connection) { dirtyConnections.append(connection) }
+
+  /// `connection` has closed; its handler is told when this turn is over.
+  func announceLater(_ connection: Connection) { closedConnections.append(connection) }
+
+  var isStopping: Bool { base == nil || inbox.isStopRequested }
+
+  // MARK: The thread
+
+  private func run() {
+    becomeRunningThread()
+    // The system refuses longer names.
+    unsafe logs_name_thread(String(decoding: name.utf8.prefix(15), as: UTF8.self))
+    blockPipeSignal()
+    while !inbox.isStopRequested { runTurn() }
+    tearDown()
+    resignRunningThread()
+  }
+
+  private func becomeRunningThread() { runningThread.store(UInt(pthread_self()), ordering: .relaxed) }
+
+  /// The next late thread may run already; then its claim stands.
+  private func resignRunningThread() {
+    _ = runningThread.compareExchange(expected: UInt(pthread_self()), desired: 0, ordering: .relaxed)
+  }
+
+  /// A write to a socket whose peer has gone must fail, not kill the process. Blocked here and nowhere else: the
+  /// process may have its own opinion about this signal.
+  private func blockPipeSignal() {
+    var signals = sigset_t()
+    unsafe sigemptyset(&signals)
+    unsafe sigaddset(&signals, SIGPIPE)
+    unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
+  }
+
+  private func runTurn() {
+    let mayWait = dirtyConnections.isEmpty && closedConnections.isEmpty && inbox.prepareToWait()
+    turnTime = nil
+    base?.runTurn(waiting: mayWait)
+    runWorks()
+    flushConnections()
+    announceClosed()
+  }
+
+  private func runWorks() {
+    inbox.takeAll(into: &works)
+    guard !works.isEmpty else { return }
+    // Moved out, since work may run code that looks at the loop.
+    var batch: [Inbox.Work] = []
+    swap(&batch, &works)
+    for work in batch {
+      switch work {
+      case .job(let job): unsafe job.runSynchronously(on: asUnownedSerialExecutor())
+      case .body(let body): body()
+      }
+    }
+    batch.removeAll(keepingCapacity: batch.capacity <= Self.workCapacityKept)
+    swap(&batch, &works)
+  }
+
+  private static let workCapacityKept = 4096
+
+  /// Connections that get output while this runs wait for the next turn, so that none can hold up the others.
+  private func flushConnections() {
+    guard !dirtyConnections.isEmpty else { return }
+    var connections: [Connection] = []
+    swap(&connections, &dirtyConnections)
+    for connection in connections { connection.flush() }
+  }
+
+  private func announceClosed() {
+    guard !closedConnections.isEmpty else { return }
+    var connections: [Connection] = []
+    swap(&connections, &closedConnections)
+    for connection in connections { connection.announceClosed() }
+  }
+
+  private func tearDown() {
+    turnTime = nil
+    repeat {
+      runWorks()
+      // In the order in which they came, so that what owners see does not differ from run to run.
+      for (_, member) in members.sorted(by: { $0.key < $1.key }) { member.loopStops() }
+      while !closedConnections.isEmpty { announceClosed() }
+    } while !members.isEmpty
+    dirtyConnections = []
+    wakeUpEvent = nil
+    base = nil
+    repeat { runWorks() } while !inbox.prepareToEnd()
+  }
+
+  /// Runs what came after the end.
+  func runLate() {
+    becomeRunningThread()
+    repeat {
+      turnTime = nil
+      runWorks()
+      while !closedConnections.isEmpty { announceClosed() }
+    } while !inbox.prepareToEnd()
+    resignRunningThread()
+  }
+}

@@ -1,0 +1,25 @@
+internal import Glibc
+
+/// The memory that all sockets of a loop are read into, one after the other.
+@safe struct ReadBuffer: ~Copyable {
+  static let byteCount = 64 << 10
+
+  private let base: UnsafeMutableRawPointer
+
+  init() {
+    guard let base = unsafe malloc(Self.byteCount) else { preconditionFailure("out of memory: read buffer") }
+    unsafe self.base = base
+  }
+
+  deinit { unsafe free(base) }
+
+  /// What `read(2)` answers.
+  mutating func read(from descriptor: Int32, atMost limit: Int = byteCount) -> Int {
+    unsafe Glibc.read(descriptor, base, min(limit, Self.byteCount))
+  }
+
+  /// The first `count` bytes, valid until the next read.
+  func bytes(_ count: Int) -> UnsafeRawBufferPointer {
+    unsafe UnsafeRawBufferPointer(start: base, count: count)
+  }
+}

@@ -1,0 +1,22 @@
+internal import CEvent
+
+/// An eventfd that ends a loop's wait from another thread.
+struct WakeUp: ~Copyable, Sendable {
+  private let descriptor: Descriptor
+
+  init() throws(TransportError) {
+    let number = logs_eventfd()
+    guard number >= 0 else {
+      throw TransportError(
+        "no event loop could be made", cause: .last, advice: "check the limit on open files (ulimit -n)")
+    }
+    descriptor = Descriptor(adopting: number)
+  }
+
+  var number: Int32 { descriptor.number }
+
+  /// A counter that is full already has the loop awake, so failing is no loss.
+  func signal() { _ = logs_eventfd_signal(descriptor.number) }
+
+  func clear() { logs_eventfd_clear(descriptor.number) }
+}

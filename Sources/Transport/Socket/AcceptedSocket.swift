@@ -1,0 +1,28 @@
+internal import Glibc
+internal import Synchronization
+
+/// A socket that a listener has accepted and no connection owns yet. It can be handed to any loop; if nobody takes it, it
+/// is closed.
+package final class AcceptedSocket: Sendable {
+  /// The other side, for messages and limits: `127.0.0.1:41234`, `unix socket of process 12`.
+  package let peer: String
+  private let number: Atomic<Int32>
+
+  init(_ descriptor: consuming Descriptor, peer: String) {
+    self.peer = peer
+    number = Atomic(descriptor.release())
+  }
+
+  deinit { if let descriptor = takeIfThere() { _ = consume descriptor } }
+
+  /// The socket, once.
+  func take() -> Descriptor {
+    guard let descriptor = takeIfThere() else { preconditionFailure("an accepted socket is adopted once") }
+    return descriptor
+  }
+
+  private func takeIfThere() -> Descriptor? {
+    let number = number.exchange(-1, ordering: .acquiringAndReleasing)
+    return number < 0 ? nil : Descriptor(adopting: number)
+  }
+}

@@ -1,0 +1,82 @@
+internal import Glibc
+
+/// A socket bound to an endpoint and listening.
+struct Binding: ~Copyable {
+  private let socket: Descriptor
+  let endpoint: Endpoint
+  let file: SocketFile?
+
+  consuming func takeSocket() -> Descriptor { socket }
+
+  static func tcp(host: String, port: UInt16, backlog: Int32) throws(TransportError) -> Binding {
+    let asked = Endpoint.tcp(host: host, port: port)
+    var failure = TransportError(.nameNotFound, "cannot listen on \(asked): the host \(host) has no address")
+    for address in try SocketAddress.resolve(host: host, port: port, flags: AI_PASSIVE) {
+      do throws(SystemError) {
+        let socket = try Descriptor.socket(family: address.family)
+        try socket.allowAddressReuse()
+        try socket.bind(to: address)
+        try socket.listen(backlog: backlog)
+        let bound = Endpoint.tcp(host: host, port: try SocketAddress.local(of: socket.number).port)
+        return Binding(socket: socket, endpoint: bound, file: nil)
+      } catch {
+        failure = TransportError("cannot listen on \(asked)", cause: error, advice: advice(error, port: port))
+      }
+    }
+    throw failure
+  }
+
+  private static func advice(_ error: SystemError, port: UInt16) -> String? {
+    switch error.number {
+    case EADDRINUSE: "another process listens on port \(port): stop it, or choose another port"
+    case EACCES, EPERM: "choose a port from 1024 up"
+    case EADDRNOTAVAIL: "choose an address of this machine, or 0.0.0.0 for all"
+    default: nil
+    }
+  }
+
+  static func unix(path: String, backlog: Int32) throws(TransportError) -> Binding {
+    let endpoint = Endpoint.unix(path: path)
+    let address = try SocketAddress.unix(path: path)
+    do throws(SystemError) {
+      let socket = try Descriptor.socket(family: AF_UNIX)
+      do throws(SystemError) {
+        try socket.bind(to: address)
+      } catch {
+        guard error.number == EADDRINUSE else { throw error }
+        try removeStaleFile(path, address)
+        try socket.bind(to: address)
+      }
+      try socket.listen(backlog: backlog)
+      return Binding(socket: socket, endpoint: endpoint, file: SocketFile(path: path))
+    } catch {
+      throw TransportError(
+        "cannot listen on \(endpoint)", cause: error, advice: advice(error, path: path),
+        code: error.number == ENOENT ? .addressNotAvailable : nil)
+    }
+  }
+
+  /// A server that died leaves its socket's file behind. Only a socket that nobody listens on is removed.
+  private static func removeStaleFile(_ path: String, _ address: SocketAddress) throws(SystemError) {
+    guard SocketFile.isSocket(path) else { throw SystemError(EEXIST) }
+    let probe = try Descriptor.socket(family: AF_UNIX)
+    do throws(SystemError) {
+      try probe.connect(to: address)
+    } catch {
+      guard error.number == ECONNREFUSED else { throw SystemError(EADDRINUSE) }
+      guard unsafe unlink(path) == 0 else { throw .last }
+      return
+    }
+    throw SystemError(EADDRINUSE)
+  }
+
+  private static func advice(_ error: SystemError, path: String) -> String? {
+    switch error.number {
+    case EADDRINUSE: "another process listens there: stop it, or choose another path"
+    case EEXIST: "\(path) is no socket, so it is left alone: choose another path"
+    case EACCES, EPERM: "check who may write to the directory"
+    case ENOENT: "make the directory first"
+    default: nil
+    }
+  }
+}

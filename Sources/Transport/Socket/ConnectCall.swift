@@ -1,0 +1,37 @@
+internal import CEvent
+internal import LogsWire
+
+/// One `connect(2)` that has not answered yet.
+final class ConnectCall {
+  let address: SocketAddress
+  private var socket: Descriptor?
+  private var event: Event?
+  private var answered: ((ConnectCall) -> Void)?
+
+  /// - Parameter answered: called on the loop when the system knows the outcome.
+  init(
+    socket: consuming Descriptor, address: SocketAddress, loop: EventLoop, answered: @escaping (ConnectCall) -> Void
+  ) throws(SystemError) {
+    self.address = address
+    let number = socket.number
+    self.socket = consume socket
+    self.answered = answered
+    // The attempt keeps this call until the event has fired or `takeSocket` has freed it, and empties it in both cases.
+    let context = unsafe Unmanaged.passUnretained(self).toOpaque()
+    event = unsafe loop.makeEvent(number, EV_WRITE, context: context) { _, _, context in
+      guard let context = unsafe context else { return }
+      let call = unsafe Unmanaged<ConnectCall>.fromOpaque(context).takeUnretainedValue()
+      call.answered?(call)
+    }
+    guard let isAdded = event?.add(), isAdded else { throw .last }
+  }
+
+  /// Ends the waiting and gives the socket away; nil when it has been taken.
+  func takeSocket() -> Descriptor? {
+    event = nil
+    answered = nil
+    var taken: Descriptor?
+    swap(&taken, &socket)
+    return taken
+  }
+}

@@ -1,0 +1,97 @@
+internal import Glibc
+
+extension Endpoint {
+  private static let forms = "logs://host[:port] or logs+unix:///path/to/socket"
+
+  /// Reads `logs://host[:port]` or `logs+unix:///path`. IPv6 addresses stand in brackets.
+  ///
+  /// - Throws: `invalidEndpoint`, saying what to write instead; `unsupported` for TLS.
+  package init(_ url: String) throws(TransportError) {
+    guard let separator = url.firstRange(of: "://") else {
+      let example = url.isEmpty || url.utf8.contains(UInt8(ascii: "/")) ? Self.forms : "logs://\(url)"
+      throw Self.invalid(url, "has no scheme", example)
+    }
+    let rest = url[separator.upperBound...]
+    switch url[..<separator.lowerBound].lowercased() {
+    case "logs": self = try Self.tcp(url, rest)
+    case "logs+unix":
+      guard rest.utf8.first == UInt8(ascii: "/"), rest.utf8.count > 1 else {
+        throw Self.invalid(url, "has no absolute path", "logs+unix:///path/to/socket")
+      }
+      guard !rest.utf8.contains(0) else { throw Self.invalid(url, "has a zero byte in its path", Self.forms) }
+      self = .unix(path: String(rest))
+    case "logs+tls":
+      throw TransportError(
+        .unsupported, "TLS is not supported yet (\(url)); write logs://, on a network that you trust")
+    case let scheme: throw Self.invalid(url, "has the unknown scheme \(scheme)", Self.forms)
+    }
+  }
+
+  private static func invalid(_ url: String, _ what: String, _ example: String) -> TransportError {
+    TransportError(.invalidEndpoint, "the URL \"\(url)\" \(what); write \(example)")
+  }
+
+  private static func tcp(_ url: String, _ text: Substring) throws(TransportError) -> Endpoint {
+    // One slash at the end is what people and tools add out of habit.
+    let authority = text.utf8.last == UInt8(ascii: "/") ? text.dropLast() : text
+    if let odd = authority.unicodeScalars.first(where: { "/?#@ ".unicodeScalars.contains($0) }) {
+      throw invalid(url, "has a \"\(odd)\" in its host", "logs://host[:port], without user, path or query")
+    }
+    let host: Substring
+    let port: Substring?
+    if authority.utf8.first == UInt8(ascii: "[") {
+      guard let end = authority.firstIndex(of: "]") else {
+        throw invalid(url, "has no closing bracket", "logs://[::1]:\(defaultPort)")
+      }
+      host = authority[authority.index(after: authority.startIndex)..<end]
+      guard isIPv6(host) else {
+        throw invalid(url, "has no IPv6 address in its brackets", "logs://[::1]:\(defaultPort)")
+      }
+      let tail = authority[authority.index(after: end)...]
+      guard tail.isEmpty || tail.utf8.first == UInt8(ascii: ":") else {
+        throw invalid(url, "goes on behind the bracket", "logs://[::1]:\(defaultPort)")
+      }
+      port = tail.isEmpty ? nil : tail.dropFirst()
+    } else {
+      guard authority.count(where: { $0 == ":" }) <= 1 else {
+        throw invalid(url, "has several colons", "an IPv6 address in brackets: logs://[::1]:\(defaultPort)")
+      }
+      let colon = authority.firstIndex(of: ":")
+      host = authority[..<(colon ?? authority.endIndex)]
+      port = colon.map { authority[authority.index(after: $0)...] }
+      guard isName(host) else {
+        throw invalid(
+          url, host.isEmpty ? "has no host" : "has a host that is no name and no address",
+          host.isEmpty ? "logs://localhost, or logs://0.0.0.0 to listen everywhere" : "logs://host[:port]")
+      }
+    }
+    return .tcp(host: String(host), port: try number(url, port))
+  }
+
+  private static func number(_ url: String, _ text: Substring?) throws(TransportError) -> UInt16 {
+    guard let text else { return defaultPort }
+    guard text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }), let port = UInt16(text) else {
+      throw invalid(url, "has the port \"\(text)\"", "a number up to 65535, or none for \(defaultPort)")
+    }
+    return port
+  }
+
+  private static func isName(_ host: Substring) -> Bool {
+    !host.isEmpty
+      && host.utf8.allSatisfy { byte in
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+          UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"):
+          true
+        default: false
+        }
+      }
+  }
+
+  /// A zone such as `%eth0` may follow.
+  private static func isIPv6(_ host: Substring) -> Bool {
+    let address = host.prefix { $0 != "%" }
+    var parsed = in6_addr()
+    return unsafe inet_pton(AF_INET6, String(address), &parsed) == 1
+  }
+}

@@ -1,0 +1,123 @@
+internal import CEvent
+internal import Glibc
+internal import LogsWire
+
+/// A socket that accepts connections. Bound to its loop's thread; what it accepts may go to any loop.
+package final class Listener: LoopMember {
+  /// How long nothing is accepted after accepting has failed, mostly for want of descriptors.
+  package static let pauseDuration = Duration.milliseconds(100)
+  package static let backlog: Int32 = 1024
+  /// Connections accepted in one turn, so that a flood of them leaves time for those that are there.
+  static let acceptCountMax = 64
+
+  /// Where it really listens: a port that was asked for as 0 has its number.
+  package let endpoint: Endpoint
+
+  private let loop: EventLoop
+  private var socket: Descriptor?
+  private let socketFile: SocketFile?
+  private var event: Event?
+  private var pause: LoopTimer?
+  private var accept: ((AcceptedSocket) -> Void)?
+  private var notice: ((TransportError) -> Void)?
+  private var memberID: UInt64 = 0
+
+  /// Starts to listen.
+  ///
+  /// A name is looked up here and now; a host of several addresses is listened to on the first that works. The file that a
+  /// server left behind when it died is replaced; one that somebody listens on is not.
+  ///
+  /// - Parameters:
+  ///   - backlog: how many connections may wait to be accepted.
+  ///   - notice: told each time accepting has failed and is paused, mostly for want of descriptors.
+  ///   - accept: called on the loop with each connection.
+  package static func listen(
+    on endpoint: Endpoint, loop: EventLoop, backlog: Int32 = backlog,
+    notice: @escaping (TransportError) -> Void = { _ in }, accept: @escaping (AcceptedSocket) -> Void
+  ) throws(TransportError) -> Listener {
+    loop.requireOnLoop()
+    guard !loop.isStopping else {
+      throw TransportError(.loopStopped, "the event loop has stopped; nothing can listen on it")
+    }
+    let binding: Binding =
+      switch endpoint {
+      case .tcp(let host, let port): try .tcp(host: host, port: port, backlog: backlog)
+      case .unix(let path): try .unix(path: path, backlog: backlog)
+      }
+    return try Listener(loop: loop, binding: binding, notice: notice, accept: accept)
+  }
+
+  private init(
+    loop: EventLoop, binding: consuming Binding, notice: @escaping (TransportError) -> Void,
+    accept: @escaping (AcceptedSocket) -> Void
+  ) throws(TransportError) {
+    self.loop = loop
+    endpoint = binding.endpoint
+    socketFile = binding.file
+    let descriptor = binding.takeSocket()
+    let number = descriptor.number
+    socket = consume descriptor
+    self.notice = notice
+    self.accept = accept
+    // The loop keeps an open listener alive as its member; `close` frees the event first.
+    let context = unsafe Unmanaged.passUnretained(self).toOpaque()
+    event = unsafe loop.makeEvent(number, EV_READ | EV_PERSIST, context: context) { _, _, context in
+      guard let context = unsafe context else { return }
+      unsafe Unmanaged<Listener>.fromOpaque(context).takeUnretainedValue().acceptWaiting()
+    }
+    guard let isAdded = event?.add(), isAdded else {
+      throw TransportError("cannot listen on \(endpoint)", cause: .last)
+    }
+    memberID = loop.join(self)
+  }
+
+  /// Stops listening and removes the file of a Unix socket. Connections that wait to be accepted are refused.
+  package func close() {
+    loop.requireOnLoop()
+    guard socket != nil else { return }
+    pause?.cancel()
+    pause = nil
+    event = nil
+    // The file goes first: whoever connects between the two finds nobody either way.
+    socketFile?.remove()
+    socket = nil
+    accept = nil
+    notice = nil
+    loop.leave(memberID)
+  }
+
+  func loopStops() { close() }
+
+  private func acceptWaiting() {
+    for _ in 0..<Self.acceptCountMax {
+      guard let number = socket?.number, let accept else { return }
+      let accepted: AcceptedSocket
+      do throws(SystemError) {
+        accepted = try SocketAddress.accept(from: number)
+      } catch {
+        switch error.number {
+        case EAGAIN: return
+        // accept(2): what became of a connection before it was accepted is no error of the listener.
+        case EINTR, ECONNABORTED, EPERM, EPROTO, ENOPROTOOPT, EOPNOTSUPP, ENETDOWN, ENETUNREACH, EHOSTDOWN,
+          EHOSTUNREACH, ENONET:
+          continue
+        default: return pauseAccepting(error)
+        }
+      }
+      accept(accepted)
+    }
+  }
+
+  /// The connection still waits, so the event would fire again at once and for ever.
+  private func pauseAccepting(_ error: SystemError) {
+    event?.remove()
+    pause = loop.schedule(after: Self.pauseDuration) { [weak self] in
+      guard let self, let isAdded = self.event?.add(), !isAdded else { return }
+      self.pauseAccepting(.last)
+    }
+    notice?(
+      TransportError(
+        "connections to \(endpoint) wait to be accepted", cause: error,
+        advice: TransportError.Code(error) == .outOfDescriptors ? "raise the limit on open files (ulimit -n)" : nil))
+  }
+}

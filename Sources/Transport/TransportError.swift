@@ -1,0 +1,67 @@
+internal import Glibc
+
+/// A failure of the network or the system: what failed, why, and what to do, in one line.
+package struct TransportError: Error, Hashable, Sendable, CustomStringConvertible {
+  package enum Code: Hashable, Sendable {
+    case invalidEndpoint
+    case unsupported
+    case pathTooLong
+    case addressInUse
+    case addressNotAvailable
+    case permissionDenied
+    case nameNotFound
+    case refused
+    case unreachable
+    case reset
+    case timedOut
+    case outOfDescriptors
+    case loopStopped
+    case system
+  }
+
+  package let code: Code
+  package let message: String
+  package let cause: SystemError?
+
+  package init(_ code: Code, _ message: String, cause: SystemError? = nil) {
+    self.code = code
+    self.message = message
+    self.cause = cause
+  }
+
+  /// `what` failed because of `cause`; the code follows from the cause.
+  init(_ what: String, cause: SystemError, advice: String? = nil, code: Code? = nil) {
+    let message = "\(what): \(cause)"
+    self.init(code ?? Code(cause), advice.map { "\(message); \($0)" } ?? message, cause: cause)
+  }
+
+  package var description: String { message }
+
+  /// Whether the same call may succeed later without a change of settings.
+  package var isRetryable: Bool {
+    switch code {
+    case .invalidEndpoint, .unsupported, .pathTooLong, .permissionDenied, .loopStopped: false
+    // For a client this means that all local ports are in use.
+    case .addressNotAvailable, .addressInUse, .nameNotFound, .refused, .unreachable, .reset, .timedOut,
+      .outOfDescriptors, .system:
+      true
+    }
+  }
+}
+
+extension TransportError.Code {
+  init(_ error: SystemError) {
+    switch error.number {
+    case EADDRINUSE: self = .addressInUse
+    case EADDRNOTAVAIL: self = .addressNotAvailable
+    case EACCES, EPERM: self = .permissionDenied
+    // A Unix socket that nobody has made yet is a server that is not running.
+    case ECONNREFUSED, ENOENT: self = .refused
+    case ENETUNREACH, EHOSTUNREACH, ENETDOWN, EHOSTDOWN: self = .unreachable
+    case ECONNRESET, EPIPE, ECONNABORTED: self = .reset
+    case ETIMEDOUT: self = .timedOut
+    case EMFILE, ENFILE: self = .outOfDescriptors
+    default: self = .system
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import Foundation
+import LogsClient
+import Testing
+
+@testable import LogsCLI
+
+@Suite struct OutputTests {
+  private func entry() -> Entry {
+    var entry = Entry(
+      message: Bytes([0x61, 0x22, 0xff, 0x0a, 0x01]), time: 1_768_046_400_123_456_789, severity: .warning,
+      source: "api",
+      attributes: [
+        Attribute("n", 5), Attribute("ok", true), Attribute("list", .list([.empty, 1.5, "x"])),
+        Attribute("map", .map([Attribute("k", .bytes("v"))])), Attribute("nan", .double(.nan)),
+      ])
+    entry.sequence = 7
+    entry.received = 1_768_046_401_000_000_000
+    return entry
+  }
+
+  private func written(_ format: EntryWriter.Format, usesColor: Bool = false, namesStreams: Bool = true) throws
+    -> [UInt8]
+  {
+    var writer = EntryWriter(format: format, isUTC: true, usesColor: usesColor, namesStreams: namesStreams)
+    var output: [UInt8] = []
+    writer.append(entry(), of: try StreamName("web"), to: &output)
+    return output
+  }
+
+  @Test func `raw is the message's bytes and a newline`() throws {
+    #expect(try written(.raw) == [0x61, 0x22, 0xff, 0x0a, 0x01, 0x0a])
+  }
+
+  @Test func `json is one object a line with the keys that scripts rely on`() throws {
+    let line = String(decoding: try written(.json), as: UTF8.self)
+    #expect(
+      line
+        == #"{"stream":"web","seq":7,"time":"2026-01-10T12:00:00.123456789Z","received":"2026-01-10T12:00:01.000000000Z","#
+        + #""severity":13,"level":"warn","source":"api","message":"a\"\#u{FFFD}\n\u0001","attributes":{"n":5,"ok":true,"#
+        + #""list":[null,1.5,"x"],"map":{"k":"v"},"nan":"nan"},"kind":"log"}"# + "\n")
+    #expect(try JSONSerialization.jsonObject(with: Data(line.utf8)) is [String: Any])
+  }
+
+  @Test func `short names the stream only when there are several, and colours only when asked`() throws {
+    let plain = String(decoding: try written(.short, namesStreams: false), as: UTF8.self)
+    #expect(plain.hasPrefix("2026-01-10 12:00:00.123 WARN api: a\""))
+    #expect(String(decoding: try written(.short), as: UTF8.self).hasPrefix("2026-01-10 12:00:00.123 web WARN api: "))
+    #expect(try written(.short, usesColor: true).contains(0x1b))
+    #expect(try !written(.short).contains(0x1b))
+  }
+
+  @Test(arguments: [
+    (Int64(0), "1970-01-01T00:00:00.000000000Z"), (-1, "1969-12-31T23:59:59.999999999Z"),
+    (Int64.max, "2262-04-11T23:47:16.854775807Z"), (Int64.min, "1677-09-21T00:12:43.145224192Z"),
+  ])
+  func `times at the borders are right`(nanoseconds: Int64, text: String) {
+    #expect(Timestamp.rfc3339(nanoseconds) == text)
+  }
+
+  @Test func `a table's numbers stand flush right`() {
+    var table = Table([("NAME", false), ("N", true), ("STATE", false)])
+    table.append(["web", "10", "open"])
+    table.append(["a", "5", "sealed"])
+    #expect(table.text == "NAME   N  STATE\nweb   10  open\na      5  sealed")
+  }
+}

@@ -1,0 +1,243 @@
+import Glibc
+import LogsClient
+import LogsWire
+import Testing
+
+@Suite(.timeLimit(.minutes(1))) struct ConnectionTests {
+  @Test func `streams come page by page, and status as it is`() async throws {
+    let server = try await FakeServer.start { server in
+      server.pageCountMax = 3
+      for index in 0..<10 { try! server.fill(StreamName(checked: "app/\(index)"), batches: 1, entryCount: index + 1) }
+      try! server.fill(web, batches: 1, entryCount: 1)
+    }
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    let streams = try await client.streams(matching: StreamPattern("app/*"))
+    #expect(streams.map(\.stream.text) == (0..<10).map { "app/\($0)" })
+    #expect(streams.map(\.head) == Array(1...10))
+    #expect(try await client.streams().count == 11)
+    #expect(try await client.status().first?.key == "version")
+    await client.shutdown()
+  }
+
+  @Test func `more questions than the protocol allows at once all get their answers`() async throws {
+    let server = try await FakeServer.start { try! $0.fill(web, batches: 1, entryCount: 1) }
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    let counts = try await withThrowingTaskGroup(of: Int.self) { group in
+      for _ in 0..<200 { group.addTask { try await client.streams().count } }
+      return try await group.reduce(into: []) { $0.append($1) }
+    }
+    #expect(counts == Array(repeating: 1, count: 200))
+    #expect(try await server.onLoop { $0.record.connectionCount } == 1)
+    await client.shutdown()
+  }
+
+  @Test func `a question is asked again after a cut and after a refusal for a moment`() async throws {
+    let server = try await FakeServer.start { server in
+      try! server.fill(web, batches: 1, entryCount: 1)
+      server.faults.cuts = [0, 1]
+      let count = Shared(0)
+      server.faults.onList = {
+        count.change { $0 += 1 }
+        return count.value < 3 ? Refusal(.overloaded, "a test", isRetryable: true) : nil
+      }
+    }
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    #expect(try await client.streams().count == 1)
+    await client.shutdown()
+  }
+
+  @Test func `an error that no retry mends fails all that waits, at once`() async throws {
+    let server = try await FakeServer.start { $0.faults.greeting = Refusal(.unauthorized, "a test") }
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    let calls: [@Sendable () async throws -> Void] = [
+      { _ = try await client.append(entries(1...1), to: web) }, { _ = try await client.status() },
+      { _ = try await Followed.all(client.follow([.stream(web)])) },
+    ]
+    await withTaskGroup { group in
+      for call in calls {
+        group.addTask {
+          let error = await #expect(throws: LogError.self) { try await call() }
+          #expect(error?.code == .refused(.unauthorized))
+          #expect(error?.isRetryable == false)
+          #expect(error?.mayHaveTakenEffect == false)
+        }
+      }
+    }
+    // A later call tries again.
+    try await server.onLoop { $0.faults.greeting = nil }
+    #expect(try await client.append(entries(1...1), to: web).sequences == 1...1)
+    await client.shutdown()
+  }
+
+  @Test func `servers are tried in turn`() async throws {
+    let server = try await FakeServer.start()
+    defer { server.stop() }
+    let client = try LogClient(.test("logs://127.0.0.1:1", "logs+unix:///nowhere/at/all", server.url))
+    #expect(try await client.append(entries(1...1), to: web).sequences == 1...1)
+    await client.shutdown()
+  }
+
+  @Test func `without a server the deadline fails what waits, and states tell why`() async throws {
+    var configuration = LogClientConfiguration.test("logs://127.0.0.1:1")
+    configuration.reconnectDeadline = .milliseconds(50)
+    let client = try LogClient(configuration)
+    let states = client.states
+    let error = await #expect(throws: LogError.self) { try await client.append(entries(1...1), to: web) }
+    #expect(error?.code == .gaveUp)
+    #expect(error?.isRetryable == true)
+    #expect(error?.mayHaveTakenEffect == false)
+    await client.shutdown()
+    var seen: [String] = []
+    for await state in states {
+      switch state {
+      case .idle: seen.append("idle")
+      case .connecting: seen.append("connecting")
+      case .connected: seen.append("connected")
+      case .waiting(_, let error):
+        #expect(error.code == .unreachable)
+        seen.append("waiting")
+      case .closed: seen.append("closed")
+      }
+    }
+    #expect(seen.last == "closed")
+    #expect(seen.contains("waiting"))
+    #expect(!seen.contains("connected"))
+    #expect(seen.count <= 16)
+  }
+
+  @Test func `a server that is going away finishes what it has begun, and the client comes back`() async throws {
+    let server = try await FakeServer.start()
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    async let followed = Followed.all(client.follow([.stream(web)])) { $0.sequences[web]?.last == 300 }
+    var pending: [PendingAppend] = []
+    for number in 1...300 {
+      pending.append(try await client.submit(entries(number...number), to: web))
+      if number.isMultiple(of: 100) { try await server.onLoop { $0.goAway() } }
+    }
+    for (index, pending) in pending.enumerated() {
+      #expect(try await pending.receipt.sequences == UInt64(index + 1)...UInt64(index + 1))
+    }
+    let sequences = try await followed.sequences[web]
+    #expect(sequences == Array(1...300))
+    await client.shutdown()
+  }
+
+  @Test func `a link that is dead on the other side is given up and replaced`() async throws {
+    let server = try await FakeServer.start { $0.heartbeatMilliseconds = 40 }
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    _ = try await client.append(entries(1...1), to: web)
+    try await server.onLoop { $0.faults.isMute = true }
+    async let receipt = client.append(entries(2...2), to: web)
+    await server.until { $0.record.connectionCount == 2 }
+    try await server.onLoop { server in
+      server.faults.isMute = false
+      for connection in server.connections { connection.cut() }
+    }
+    let sequences = try await receipt.sequences
+    #expect(sequences == 2...2)
+    await client.shutdown()
+  }
+
+  @Test func `wrong settings are refused with advice`() {
+    var long = LogClientConfiguration.test("logs://localhost")
+    long.name = String(repeating: "x", count: 256)
+    var secret = LogClientConfiguration.test("logs://localhost")
+    secret.token = String(repeating: "x", count: 4097)
+    var small = LogClientConfiguration.test("logs://localhost")
+    small.followCreditByteCount = 1
+    for configuration in [.test(), .test("localhost:5647"), .test("http://localhost"), long, secret, small] {
+      let error = #expect(throws: LogError.self) { try LogClient(configuration) }
+      #expect(error?.code == .invalidConfiguration)
+      #expect(error?.isRetryable == false)
+    }
+  }
+}
+
+@Suite(.timeLimit(.minutes(1))) struct ShutdownTests {
+  @Test func `shutdown acknowledges what is queued, ends subscriptions and refuses what comes later`() async throws {
+    let server = try await FakeServer.start()
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    async let followed = Followed.all(client.follow([.stream(web)]))
+    await server.until { $0.record.follows.count == 1 }
+    var pending: [PendingAppend] = []
+    for number in 1...200 { pending.append(try await client.submit(entries(number...number), to: web)) }
+    await client.shutdown()
+    for pending in pending { _ = try await pending.receipt }
+    #expect(try await server.onLoop { $0.streams[web]?.head } == 200)
+    let end = try await followed.end
+    #expect(end == .cancelled)
+    await server.until { $0.record.openConnectionCount == 0 }
+    var error = await #expect(throws: LogError.self) { try await client.append(entries(1...1), to: web) }
+    #expect(error?.code == .closed)
+    error = await #expect(throws: LogError.self) { try await client.status() }
+    #expect(error?.code == .closed)
+    error = await #expect(throws: LogError.self) { try await Followed.all(client.follow([.stream(web)])) }
+    #expect(error?.code == .closed)
+    await client.shutdown()
+  }
+
+  @Test func `the deadline cuts off what has no answer, and says that it may be stored`() async throws {
+    let server = try await FakeServer.start()
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    _ = try await client.append(entries(1...1), to: web)
+    try await server.onLoop { $0.faults.isMute = true }
+    let pending = try await client.submit(entries(2...2), to: web)
+    await client.shutdown(deadline: .milliseconds(20))
+    let error = await #expect(throws: LogError.self) { try await pending.receipt }
+    #expect(error?.code == .closed)
+    #expect(error?.mayHaveTakenEffect == true)
+  }
+
+  @Test func `a client that is dropped fails what waits and leaves the server`() async throws {
+    let server = try await FakeServer.start { $0.faults.isMute = true }
+    defer { server.stop() }
+    let pending: PendingAppend
+    do {
+      let client = try LogClient(.test(server.url))
+      pending = try await client.submit(entries(1...1), to: web)
+      await server.until { $0.record.openConnectionCount == 1 }
+    }
+    let error = await #expect(throws: LogError.self) { try await pending.receipt }
+    #expect(error?.code == .closed)
+    await server.until { $0.record.openConnectionCount == 0 }
+  }
+
+  @Test func `clients that come and go leave no thread behind`() async throws {
+    let server = try await FakeServer.start()
+    defer { server.stop() }
+    for round in 0..<50 {
+      let client = try LogClient(.test(server.url))
+      _ = try await client.append(entries(1...1), to: StreamName(checked: "s\(round)"))
+      if round.isMultiple(of: 2) { await client.shutdown() }
+    }
+    await server.until { $0.record.openConnectionCount == 0 }
+    #expect(try clientThreadCount() < 40)
+  }
+
+  /// Threads of clients in this process; those of tests beside this one count as well.
+  private func clientThreadCount() throws -> Int {
+    guard let directory = opendir("/proc/self/task") else { throw TestFailure("no /proc") }
+    defer { closedir(directory) }
+    var count = 0
+    while let entry = readdir(directory) {
+      let id = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      guard let file = fopen("/proc/self/task/\(id)/comm", "r") else { continue }
+      defer { fclose(file) }
+      var name = [CChar](repeating: 0, count: 32)
+      guard fgets(&name, 32, file) != nil else { continue }
+      let text = String(decoding: name.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+      if text.hasPrefix("logs-client") { count += 1 }
+    }
+    return count
+  }
+}

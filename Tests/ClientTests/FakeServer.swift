@@ -1,0 +1,170 @@
+import LogsTransport
+import LogsWire
+
+/// A server in this process with streams in memory, which can fail on request.
+///
+/// Invariant behind `@unchecked Sendable`: everything that changes is touched on its loop alone.
+final class FakeServer: @unchecked Sendable {
+  /// What goes wrong, and when.
+  struct Faults {
+    /// For each connection in turn: after how many frames it is cut. Connections beyond are not cut.
+    var cuts: [Int] = []
+    /// Whether a cut connection gets the first half of one frame more.
+    var cutsInsideFrame = false
+    /// For each connection in turn: which frame has a byte changed.
+    var corruptions: [Int] = []
+    /// How many acknowledgements are lost, each with its connection.
+    var lostAckCount = 0
+    var onAppend: (Append) -> Refusal? = { _ in nil }
+    var onFollow: (Follow) -> Refusal? = { _ in nil }
+    var onList: () -> Refusal? = { nil }
+    /// The answer to every greeting.
+    var greeting: Refusal?
+    /// Whether connections are accepted and nothing is said.
+    var isMute = false
+  }
+
+  /// What clients have done.
+  struct Record {
+    var connectionCount = 0
+    var appends: [(number: UInt64, floor: UInt64, stream: StreamName, check: UInt64)] = []
+    var follows: [Follow] = []
+    var cancelCount = 0
+    var openConnectionCount = 0
+    var deliveredByteCount = 0
+  }
+
+  let loop: EventLoop
+  private(set) var url = ""
+  var faults = Faults()
+  var record = Record()
+  var streams: [StreamName: FakeStream] = [:]
+  var heartbeatMilliseconds: UInt32 = 10_000
+  var appendByteCountMax: UInt32 = 8 << 20
+  var pageCountMax = 1000
+  private var incarnationLast: UInt64 = 0
+  private var listener: Listener?
+  private var endpoint = Endpoint.tcp(host: "127.0.0.1", port: 0)
+  var connections: [FakeConnection] = []
+  private var watchers: [(condition: (FakeServer) -> Bool, continuation: CheckedContinuation<Void, Never>)] = []
+
+  private init(loop: EventLoop) { self.loop = loop }
+
+  /// A server that listens on a port of its own.
+  static func start(_ configure: @escaping @Sendable (FakeServer) -> Void = { _ in }) async throws -> FakeServer {
+    let server = FakeServer(loop: try EventLoop.start(name: "fake"))
+    try await server.onLoop {
+      configure($0)
+      try $0.listen()
+    }
+    return server
+  }
+
+  func stop() { loop.stop() }
+
+  func onLoop<Value: Sendable>(_ body: @escaping @Sendable (FakeServer) throws -> Value) async throws -> Value {
+    let result: Result<Value, any Error> = await withCheckedContinuation { continuation in
+      loop.execute { continuation.resume(returning: Result { try body(self) }) }
+    }
+    return try result.get()
+  }
+
+  /// Returns once `condition` holds; looked at after every frame that comes or goes.
+  func until(_ condition: @escaping @Sendable (FakeServer) -> Bool) async {
+    await withCheckedContinuation { continuation in
+      loop.execute {
+        if condition(self) { return continuation.resume() }
+        self.watchers.append((condition, continuation))
+      }
+    }
+  }
+
+  func changed() {
+    let ready = watchers.filter { $0.condition(self) }
+    guard !ready.isEmpty else { return }
+    watchers.removeAll { $0.condition(self) }
+    for watcher in ready { watcher.continuation.resume() }
+  }
+
+  /// Listens, on the same port as before if there was one.
+  func listen() throws {
+    let listener = try Listener.listen(on: endpoint, loop: loop) { [unowned self] socket in accept(socket) }
+    self.listener = listener
+    endpoint = listener.endpoint
+    url = listener.endpoint.description
+  }
+
+  /// Stops listening and cuts all connections.
+  func goDown() {
+    listener?.close()
+    listener = nil
+    for connection in connections { connection.cut() }
+  }
+
+  private func accept(_ socket: AcceptedSocket) {
+    record.connectionCount += 1
+    record.openConnectionCount += 1
+    let connection = FakeConnection(
+      server: self, connection: Connection(adopting: socket, on: loop),
+      cut: faults.cuts.isEmpty ? nil : faults.cuts.removeFirst(),
+      corruption: faults.corruptions.isEmpty ? nil : faults.corruptions.removeFirst())
+    connections.append(connection)
+    changed()
+  }
+
+  func forget(_ connection: FakeConnection) {
+    connections.removeAll { $0 === connection }
+    record.openConnectionCount -= 1
+    changed()
+  }
+
+  // MARK: Streams
+
+  private func makeStream(_ name: StreamName) {
+    guard streams[name] == nil else { return }
+    incarnationLast += 1
+    streams[name] = FakeStream(name: name, incarnation: Incarnation(incarnationLast))
+    for connection in connections { connection.streamAppeared(name) }
+  }
+
+  /// Stores batches of `entryCount` entries with the messages 1, 2, 3, ... as another producer would have.
+  func fill(_ stream: StreamName, batches: Int, entryCount: Int, padding: Int = 0) throws {
+    makeStream(stream)
+    var builder = BatchBuilder()
+    let producer = ProducerID.random()
+    for number in 1...batches {
+      let next = (streams[stream]?.head ?? 0) + 1
+      for offset in 0..<UInt64(entryCount) {
+        var filler = ""
+        while filler.utf8.count < padding { filler += String(UInt64.random(in: 0 ... .max), radix: 36) }
+        _ = try builder.append(Entry(message: Bytes("\(next + offset)\(filler.isEmpty ? "" : " ")\(filler)")))
+      }
+      _ = store(
+        builder.finish(compressor: Compressor()), in: stream, producer: producer, number: UInt64(number), floor: 1,
+        seals: false)
+    }
+  }
+
+  func store(
+    _ batch: Batch, in stream: StreamName, producer: ProducerID, number: UInt64, floor: UInt64, seals: Bool
+  ) -> Result<Ack, Refusal> {
+    makeStream(stream)
+    guard let result = streams[stream]?.take(batch, producer: producer, number: number, floor: floor, seals: seals)
+    else { return .failure(Refusal(.internalError, "no such stream")) }
+    for connection in connections { connection.pump() }
+    return result
+  }
+
+  /// Replaces a stream's history.
+  func replace(_ name: StreamName) {
+    streams[name] = nil
+    makeStream(name)
+  }
+
+  /// Tells all clients that the server is about to stop; appends after it are refused.
+  func goAway(retryAfterMilliseconds: UInt32 = 1) {
+    for connection in connections {
+      connection.drain(GoAway(retryAfterMilliseconds: retryAfterMilliseconds, text: "a test"))
+    }
+  }
+}

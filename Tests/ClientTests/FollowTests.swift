@@ -1,0 +1,199 @@
+import LogsClient
+import LogsWire
+import Testing
+
+@Suite(.timeLimit(.minutes(1))) struct FollowTests {
+  @Test func `everything stored comes, then what is new, on one connection`() async throws {
+    let server = try await FakeServer.start { try! $0.fill(web, batches: 10, entryCount: 10) }
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    var followed = Followed()
+    for try await event in client.follow([.stream(web)]) {
+      try followed.take(event)
+      if case .live = event { try await server.onLoop { try $0.fill(web, batches: 5, entryCount: 3) } }
+      if followed.sequences[web]?.last == 115 { break }
+    }
+    #expect(followed.sequences[web] == Array(1...115))
+    #expect(followed.announced.map(\.stream) == [web])
+    #expect(followed.announced.map(\.start) == [0])
+    #expect(followed.announced.map(\.head) == [100])
+    #expect(followed.resolvedCount == 1)
+    #expect(followed.liveCount == 1)
+    #expect(followed.cursor[web]?.sequence == 115)
+    await client.shutdown()
+  }
+
+  @Test func `entries come one after the other with their streams`() async throws {
+    let server = try await FakeServer.start { try! $0.fill(web, batches: 3, entryCount: 5) }
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    var numbers: [UInt64] = []
+    for try await entry in client.follow([.pattern(.all)], until: End(atHead: true)).entries {
+      #expect(entry.stream == web)
+      numbers.append(entry.entry.number)
+    }
+    #expect(numbers == Array(1...15))
+    await client.shutdown()
+  }
+
+  @Test(arguments: [
+    (Start.first, 1), (.now, 101), (.last(7), 94), (.last(1000), 1), (.from(42), 42), (.from(101), 101),
+  ])
+  func `delivery starts where it was asked to`(start: Start, first: Int) async throws {
+    let server = try await FakeServer.start { try! $0.fill(web, batches: 10, entryCount: 10) }
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    let followed = try await Followed.all(client.follow([.stream(web)], from: start, until: End(atHead: true)))
+    #expect(followed.sequences[web] ?? [] == Array(UInt64(first)..<101))
+    #expect(followed.end == .until)
+    await client.shutdown()
+  }
+
+  @Test func `ends: sequence number, limit, sealed stream`() async throws {
+    let server = try await FakeServer.start { try! $0.fill(web, batches: 10, entryCount: 10) }
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    let bySequence = try await Followed.all(client.follow([.stream(web)], until: End(sequence: 33)))
+    #expect(bySequence.sequences[web] == Array(1...33))
+    #expect(bySequence.end == .until)
+    let byLimit = try await Followed.all(client.follow([.stream(web)], from: .from(5), until: End(limit: 17)))
+    #expect(byLimit.sequences[web] == Array(5...21))
+    #expect(byLimit.end == .limit)
+    let last = try await client.complete(web, text: "101 is the last")
+    #expect(last.sequences == 101...101)
+    let bySeal = try await Followed.all(client.follow([.stream(web)], from: .last(3)))
+    #expect(bySeal.sequences[web] == [99, 100, 101])
+    #expect(bySeal.end == .complete)
+    await client.shutdown()
+  }
+
+  @Test func `in reverse the newest come first, down to the start`() async throws {
+    let server = try await FakeServer.start { try! $0.fill(web, batches: 10, entryCount: 10) }
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    var ranges: [ClosedRange<UInt64>] = []
+    for try await event in client.follow([.stream(web)], from: .from(25), isReverse: true) {
+      if case .batch(let batch) = event {
+        ranges.append(batch.range)
+        #expect(try batch.entries().map(\.sequence) == Array(batch.range))
+      }
+    }
+    #expect(ranges.first == 91...100)
+    #expect(ranges.last == 25...30)
+    #expect(ranges.reduce(0) { $0 + $1.count } == 76)
+    await client.shutdown()
+  }
+
+  @Test func `a follower that does not read holds no more than its credit and a frame`() async throws {
+    let server = try await FakeServer.start { try! $0.fill(web, batches: 200, entryCount: 10, padding: 1000) }
+    defer { server.stop() }
+    var configuration = LogClientConfiguration.test(server.url)
+    configuration.followCreditByteCount = 64 << 10
+    let client = try LogClient(configuration)
+    var iterator = client.follow([.stream(web)], until: End(atHead: true)).makeAsyncIterator()
+    // The first event starts it; then nothing is read until the server has come to a stop.
+    var followed = Followed()
+    if let event = try await iterator.next() { try followed.take(event) }
+    await server.until { $0.record.deliveredByteCount >= 64 << 10 }
+    _ = try await client.status()
+    let stopped = try await server.onLoop { $0.record.deliveredByteCount }
+    #expect(stopped < (64 << 10) + (16 << 10))
+    while let event = try await iterator.next() { try followed.take(event) }
+    #expect(followed.sequences[web] == Array(1...2000))
+    await client.shutdown()
+  }
+
+  @Test func `cancelling the task tells the server and ends without a last event`() async throws {
+    let server = try await FakeServer.start { try! $0.fill(web, batches: 1, entryCount: 1) }
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    let isLive = Shared(false)
+    let task = Task {
+      try await Followed.all(client.follow([.stream(web)])) { followed in
+        isLive.change { $0 = followed.liveCount > 0 }
+        return false
+      }
+    }
+    while !isLive.value { await Task.yield() }
+    task.cancel()
+    let followed = try await task.value
+    #expect(followed.end == nil)
+    #expect(followed.sequences[web] == [1])
+    await server.until { $0.record.cancelCount == 1 }
+    await client.shutdown()
+  }
+
+  @Test func `leaving the loop tells the server`() async throws {
+    let server = try await FakeServer.start { try! $0.fill(web, batches: 5, entryCount: 1) }
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    for try await event in client.follow([.stream(web)]) { if case .batch = event { break } }
+    await server.until { $0.record.cancelCount == 1 }
+    await client.shutdown()
+  }
+
+  @Test func `what needs no server is refused without one`() async throws {
+    let client = try LogClient(.test("logs://127.0.0.1:1"))
+    for subscription in [
+      client.follow([]), client.follow([.stream(web)], from: .from(0)),
+      client.follow([.stream(web)], until: End(limit: 0)),
+      client.follow(Array(repeating: .stream(web), count: 1025)),
+    ] {
+      let error = await #expect(throws: LogError.self) { try await Followed.all(subscription) }
+      #expect(error?.code == .invalidRequest)
+    }
+    await client.shutdown()
+  }
+
+  @Test func `a refusal for good ends the subscription, one for a moment does not`() async throws {
+    let server = try await FakeServer.start { server in
+      try! server.fill(web, batches: 1, entryCount: 5)
+      let count = Shared(0)
+      server.faults.onFollow = { _ in
+        count.change { $0 += 1 }
+        switch count.value {
+        case 1...3: return Refusal(.overloaded, "a test", isRetryable: true, retryAfterMilliseconds: 1)
+        case 5: return Refusal(.forbidden, "a test")
+        default: return nil
+        }
+      }
+    }
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    let followed = try await Followed.all(client.follow([.stream(web)], until: End(atHead: true)))
+    #expect(followed.sequences[web] == Array(1...5))
+    #expect(followed.interruptionCount == 1 || followed.interruptionCount == 3)
+    let error = await #expect(throws: LogError.self) { try await Followed.all(client.follow([.stream(web)])) }
+    #expect(error?.code == .refused(.forbidden))
+    #expect(error?.isRetryable == false)
+    await client.shutdown()
+  }
+
+  @Test func `a cursor that does not fit the server's data is an error, never a silent wait`() async throws {
+    let server = try await FakeServer.start { try! $0.fill(web, batches: 1, entryCount: 5) }
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    let ahead = Cursor([CursorPosition(stream: web, incarnation: .any, sequence: 6)])
+    var error = await #expect(throws: LogError.self) {
+      try await Followed.all(client.follow([.stream(web)], cursor: ahead))
+    }
+    #expect(error?.code == .refused(.cursorAhead))
+    #expect(error?.refusal?.stream?.head == 5)
+    let other = Cursor([CursorPosition(stream: web, incarnation: Incarnation(99), sequence: 2)])
+    error = await #expect(throws: LogError.self) {
+      try await Followed.all(client.follow([.stream(web)], cursor: other))
+    }
+    #expect(error?.code == .refused(.streamReplaced))
+    #expect(error?.isRetryable == false)
+    await client.shutdown()
+  }
+
+  @Test func `a subscription keeps its client alive, and the client goes with it`() async throws {
+    let server = try await FakeServer.start { try! $0.fill(web, batches: 2, entryCount: 5) }
+    defer { server.stop() }
+    let followed = try await Followed.all(
+      LogClient(.test(server.url)).follow([.stream(web)], until: End(atHead: true)))
+    #expect(followed.sequences[web] == Array(1...10))
+    await server.until { $0.record.openConnectionCount == 0 }
+  }
+}

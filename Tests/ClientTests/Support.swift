@@ -1,0 +1,134 @@
+import Glibc
+import LogsClient
+import Synchronization
+import Testing
+
+let web = StreamName(checked: "web")
+
+extension StreamName {
+  /// A name that a test knows to be right.
+  init(checked text: String) {
+    do { try self.init(text) } catch { fatalError("\(error)") }
+  }
+}
+
+extension LogClientConfiguration {
+  /// Waits hardly at all between attempts.
+  static func test(_ servers: String...) -> LogClientConfiguration {
+    LogClientConfiguration(
+      servers: servers, name: "test", backoff: Backoff(base: .milliseconds(1), cap: .milliseconds(5)))
+  }
+}
+
+/// Entries whose messages are the numbers of a range.
+func entries(_ numbers: ClosedRange<Int>) -> [Entry] { numbers.map { Entry(message: Bytes("\($0)")) } }
+
+extension Entry {
+  /// The number that the test's message begins with.
+  var number: UInt64 { UInt64(text.prefix { $0 != " " }) ?? 0 }
+}
+
+/// What a subscription brought until it ended, checked on the way: every range follows the one before it, every entry has
+/// the message that its number says.
+struct Followed {
+  var sequences: [StreamName: [UInt64]] = [:]
+  var announced: [AnnouncedStream] = []
+  var interruptionCount = 0
+  var resumptionCount = 0
+  var resolvedCount = 0
+  var liveCount = 0
+  var end: EndReason?
+  var cursor = Cursor()
+
+  mutating func take(_ event: FollowEvent) throws {
+    cursor.advance(past: event)
+    switch event {
+    case .batch(let batch):
+      let entries = try batch.entries()
+      #expect(entries.map(\.sequence) == Array(batch.range))
+      for entry in entries { #expect(entry.number == entry.sequence) }
+      sequences[batch.stream, default: []] += entries.map(\.sequence)
+    case .announced(let stream): announced.append(stream)
+    case .resolved: resolvedCount += 1
+    case .skipped: break
+    case .live: liveCount += 1
+    case .interrupted: interruptionCount += 1
+    case .resumed: resumptionCount += 1
+    case .ended(let reason): end = reason
+    }
+  }
+
+  /// Everything until the end, or until `isEnough`.
+  static func all(
+    _ subscription: Subscription, until isEnough: (Followed) -> Bool = { _ in false }
+  ) async throws -> Followed {
+    var followed = Followed()
+    for try await event in subscription {
+      try followed.take(event)
+      if isEnough(followed) { break }
+    }
+    return followed
+  }
+}
+
+/// A value that several tasks change.
+final class Shared<Value: Sendable>: Sendable {
+  private let state: Mutex<Value>
+  init(_ value: Value) { state = Mutex(value) }
+  var value: Value { state.withLock { $0 } }
+  func change(_ body: (inout Value) -> Void) { state.withLock { body(&$0) } }
+}
+
+/// A directory that goes with the test.
+final class TestDirectory {
+  let path: String
+
+  init() throws {
+    var template = Array("/tmp/logs-client-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { throw TestFailure("no directory for the test") }
+    path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  /// The names of the files in it.
+  var names: [String] {
+    guard let directory = opendir(path) else { return [] }
+    defer { closedir(directory) }
+    var names: [String] = []
+    while let entry = readdir(directory) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if name != ".", name != ".." { names.append(name) }
+    }
+    return names.sorted()
+  }
+
+  deinit {
+    for name in names { unlink("\(path)/\(name)") }
+    rmdir(path)
+  }
+}
+
+struct TestFailure: Error { init(_ message: String) { self.message = message }; let message: String }
+
+/// A generator whose numbers a seed decides.
+struct SeededGenerator: RandomNumberGenerator {
+  private var state: UInt64
+  init(seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    // SplitMix64.
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+    return z ^ (z >> 31)
+  }
+}
+
+/// A seed, new each time unless `LOGS_TEST_SEED` names one; printed with the test that uses it.
+func testSeed(_ test: String = #function) -> UInt64 {
+  let seed = getenv("LOGS_TEST_SEED").flatMap { UInt64(String(cString: $0)) } ?? UInt64.random(in: 0...UInt64.max)
+  print("\(test): seed \(seed); replay with LOGS_TEST_SEED=\(seed) swift test --filter ClientTests")
+  return seed
+}

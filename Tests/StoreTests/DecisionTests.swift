@@ -1,0 +1,149 @@
+import LogsWire
+import Testing
+
+@testable import LogsStore
+
+/// Duplicate, sealed, out of order, content, limits: in this order.
+@Suite struct DecisionTests {
+  @Test func `a number that is not next is out of order and names the one that is`() throws {
+    let test = try TestStore(TestDirectory())
+    let ahead = test.append("web", .test("2"), number: 2)?.refusal
+    #expect(ahead?.code == .outOfOrder)
+    #expect(ahead?.expected == 1)
+    #expect(ahead?.isRetryable == true)
+    #expect(test.info("web") == nil)
+    test.append("web", .test("1"), number: 1)
+    #expect(test.append("web", .test("3"), number: 3)?.refusal?.expected == 2)
+    #expect(test.append("web", .test("2"), number: 2)?.first == 2)
+  }
+
+  @Test func `a floor lets numbers be left out`() throws {
+    let test = try TestStore(TestDirectory())
+    #expect(test.append("web", .test("a"), number: 100, floor: 100)?.first == 1)
+    #expect(test.append("web", .test("b"), number: 105, floor: 103)?.refusal?.expected == 103)
+    #expect(test.append("web", .test("b"), number: 105, floor: 105)?.first == 2)
+    #expect(test.append("web", .test("b"), number: 104, floor: 104)?.refusal?.code == .producerConflict)
+    #expect(test.append("web", .test("a"), number: 100, floor: 105)?.isDuplicate == true)
+    #expect(test.append("web", .test("x"), number: 106, floor: 107)?.refusal?.code == .badRequest)
+    #expect(test.append("web", .test("x"), number: 0)?.refusal?.code == .badRequest)
+  }
+
+  @Test func `a refused batch leaves the mark alone, so that those in flight behind it are not taken`() throws {
+    let test = try TestStore(TestDirectory())
+    test.append("web", .test("1"), number: 1)
+    let requests = [
+      test.submit("web", .refused(Refusal(.badBatch, "bad")), number: 2),
+      test.submit("web", .batch(.test("3")), number: 3),
+    ]
+    #expect(test.sink.outcome(requests[0])?.refusal?.code == .badBatch)
+    #expect(test.sink.outcome(requests[1])?.refusal?.expected == 2)
+    #expect(test.append("web", .test("2"), number: 2)?.first == 2)
+    #expect(test.append("web", .test("3"), number: 3)?.first == 3)
+  }
+
+  @Test func `order comes before content`() throws {
+    let test = try TestStore(TestDirectory())
+    let request = test.submit("web", .refused(Refusal(.badBatch, "bad")), number: 2)
+    #expect(test.sink.outcome(request)?.refusal?.code == .outOfOrder)
+  }
+
+  @Test func `a sealed stream takes nothing but repetitions, also after a restart`() throws {
+    let directory = TestDirectory()
+    do {
+      let test = try TestStore(directory)
+      test.append("task", .test("a"), number: 1)
+      let complete = test.submit("task", .complete(.test("done")), number: 2)
+      #expect(test.sink.outcome(complete)?.first == 2)
+      #expect(test.info("task")?.isSealed == true)
+      #expect(test.sink.commits.flatMap(\.runs).map(\.sealed) == [false, true])
+      #expect(test.append("task", .test("b"), number: 3)?.refusal?.code == .streamSealed)
+      #expect(test.append("task", .test("a"), number: 1)?.isDuplicate == true)
+      test.close()
+    }
+    let test = try TestStore(directory)
+    #expect(test.info("task")?.isSealed == true)
+    #expect(test.append("task", .test("b"), producer: 2, number: 1)?.refusal?.code == .streamSealed)
+    let again = test.submit("task", .complete(.test("done")), number: 2)
+    #expect(test.sink.outcome(again)?.isDuplicate == true)
+    #expect(try test.readAll("task").texts == ["a", "done"])
+  }
+
+  @Test func `a stream may begin and end with its completion`() throws {
+    let test = try TestStore(TestDirectory())
+    let complete = test.submit("task", .complete(.test("done")), number: 1)
+    #expect(test.sink.outcome(complete)?.first == 1)
+    #expect(test.info("task")?.isSealed == true)
+    #expect(test.append("task", .test("b"), number: 2)?.refusal?.code == .streamSealed)
+  }
+
+  @Test func `streams beyond the maximum are refused, the others go on`() throws {
+    let directory = TestDirectory()
+    var settings = TestStore.settings(directory)
+    settings.streamCountMax = 2
+    let test = try TestStore(settings)
+    test.append("a", .test("1"), number: 1)
+    test.append("b", .test("1"), number: 1)
+    let refusal = test.append("c", .test("1"), number: 1)?.refusal
+    #expect(refusal?.code == .tooManyStreams)
+    #expect(refusal?.limit?.value == 2)
+    #expect(test.append("a", .test("2"), number: 2)?.first == 2)
+  }
+
+  @Test func `replies come in the order of the queue and runs in the order of their numbers`() throws {
+    let test = try TestStore(TestDirectory())
+    let requests = (1...200 as ClosedRange<UInt64>).map { index in
+      test.submit(
+        "s\(index % 3)", .batch(.test("\(index)")), producer: index % 5, number: 1 + (index - 1) / 15,
+        floor: 1 + (index - 1) / 15)
+    }
+    _ = test.sink.outcome(requests[requests.count - 1])
+    #expect(test.sink.commits.flatMap(\.replies).map(\.token.request) == requests)
+    var heads: [String: UInt64] = [:]
+    for run in test.sink.commits.flatMap(\.runs) {
+      #expect(run.isNewStream == (heads[run.stream.name.text] == nil))
+      #expect(run.first == heads[run.stream.name.text, default: 0] + 1)
+      heads[run.stream.name.text] = run.last
+      #expect(try Batch.run(run.batches).reduce(0) { $0 + UInt64($1.header.count) } == run.entryCount)
+    }
+    #expect(heads.values.reduce(0, +) == 200)
+  }
+
+  @Test func `received times never go back`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let test = try TestStore(directory, clock)
+    test.append("web", .test("1"), number: 1)
+    let time = clock.now
+    clock.set(time - 1_000_000_000)
+    test.append("web", .test("2"), number: 2)
+    test.close()
+    let again = try TestStore(directory, clock)
+    again.append("web", .test("3"), number: 3)
+    #expect(again.info("web")?.lastReceived == time)
+  }
+
+  @Test func `a full queue refuses at once and says when to come again`() throws {
+    let directory = TestDirectory()
+    var settings = TestStore.settings(directory)
+    settings.writerQueueBatchCountMax = 0
+    let test = try TestStore(settings)
+    let refusal = test.append("web", .test("1"), number: 1)?.refusal
+    #expect(refusal?.code == .overloaded)
+    #expect(refusal?.isRetryable == true)
+    #expect(refusal?.retryAfterMilliseconds ?? 0 > 0)
+  }
+
+  @Test func `a closed store takes nothing`() throws {
+    let directory = TestDirectory()
+    let test = try TestStore(directory)
+    let request = test.submit("web", .batch(.test("1")), number: 1)
+    test.close()
+    #expect(test.sink.outcome(request)?.first == 1)
+    #expect(test.append("web", .test("2"), number: 2)?.refusal?.code == .goingAway)
+    guard case .failure(let error) = test.read(ReadRequest(stream: 1, from: 1, to: 1)) else {
+      Issue.record("a closed store answered a read")
+      return
+    }
+    #expect(error.code == .closed)
+  }
+}

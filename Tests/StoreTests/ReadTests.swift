@@ -1,0 +1,100 @@
+import LogsWire
+import Testing
+
+@testable import LogsStore
+
+@Suite struct ReadTests {
+  @Test(arguments: [0, 32 << 20])
+  func `ranges, limits and reverse give a contiguous cover, from memory and from disk`(cacheByteCount: Int) throws {
+    let directory = TestDirectory()
+    var settings = TestStore.settings(directory)
+    settings.tailCacheByteCountMax = cacheByteCount
+    let test = try TestStore(settings)
+    for number in 1...10 as ClosedRange<UInt64> {
+      test.append("web", .test(["\(number)a", "\(number)b", "\(number)c"]), number: number)
+    }
+    let id = try #require(test.info("web")).id
+    let middle = try test.read(ReadRequest(stream: id, from: 5, to: 8)).get()
+    #expect(middle.next == 9)
+    #expect(middle.head == 30)
+    guard case .batches(from: 5, to: 8, let bytes)? = middle.pieces.first, middle.pieces.count == 1 else {
+      Issue.record("\(middle)")
+      return
+    }
+    #expect(try Batch.run(bytes).map(\.header.firstSequence) == [4, 7])
+
+    let one = try test.read(ReadRequest(stream: id, from: 5, to: 30, byteCountMax: 1)).get()
+    #expect(one.next == 7)
+    let reverse = try test.read(ReadRequest(stream: id, from: 5, to: 14, isReverse: true)).get()
+    #expect(reverse.next < 5)
+    let ranges = reverse.pieces.map { piece -> [UInt64] in
+      if case .batches(let from, let to, _) = piece { [from, to] } else { [] }
+    }
+    #expect(ranges == [[13, 14], [10, 12], [7, 9], [5, 6]])
+    let reverseOne = try test.read(ReadRequest(stream: id, from: 1, to: 100, byteCountMax: 1, isReverse: true)).get()
+    #expect(reverseOne.next == 27)
+
+    let beyond = try test.read(ReadRequest(stream: id, from: 31, to: 99)).get()
+    #expect(beyond == ReadResult(pieces: [], next: 31, head: 30))
+    let cached = test.store.readCached(ReadRequest(stream: id, from: 5, to: 8))
+    #expect(cached == (cacheByteCount == 0 ? nil : middle))
+  }
+
+  @Test func `an unknown stream is an error`() throws {
+    let test = try TestStore(TestDirectory())
+    guard case .failure(let error) = test.read(ReadRequest(stream: 5, from: 1, to: 1)) else {
+      Issue.record("no error")
+      return
+    }
+    #expect(error.code == .unknownStream)
+  }
+
+  @Test func `the cache keeps the last entries of each stream within its bytes`() throws {
+    let directory = TestDirectory()
+    var settings = TestStore.settings(directory)
+    settings.tailCacheEntryCountMax = 10
+    settings.tailCacheByteCountMax = 4000
+    let test = try TestStore(settings)
+    for number in 1...30 as ClosedRange<UInt64> { test.append("a", .test("\(number)"), number: number) }
+    let a = try #require(test.info("a")).id
+    #expect(test.store.readCached(ReadRequest(stream: a, from: 21, to: 30))?.next == 31)
+    #expect(test.store.readCached(ReadRequest(stream: a, from: 20, to: 30)) == nil)
+    #expect(test.store.readCached(ReadRequest(stream: a, from: 1, to: 30, isReverse: true))?.next == 20)
+    for number in 1...30 as ClosedRange<UInt64> {
+      test.append("b", .test(String(repeating: "x", count: 1000)), number: number)
+    }
+    #expect(test.store.readCached(ReadRequest(stream: a, from: 30, to: 30)) == nil)
+    #expect(test.store.statistics.tailCacheByteCount <= 4000)
+    #expect(try test.readAll("a").texts.count == 30)
+    #expect(try test.readAll("b").texts.count == 30)
+  }
+
+  @Test func `a time finds the first entry that reaches it, across segments`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    var settings = TestStore.settings(directory, clock)
+    // The texts of these batches are their times.
+    settings.timesOf = { batch in batch.texts.compactMap { Int64($0) } }
+    let test = try TestStore(settings)
+    test.append("web", .test(["10", "20", "30"], times: 10...30), number: 1)
+    test.append("web", .test(["25", "15"], times: 15...25), number: 2)
+    test.roll(clock)
+    test.append("web", .test(["100", "40", "50"], times: 40...100), number: 3)
+    #expect(test.findSequence("web", atOrAfter: 0) == 1)
+    #expect(test.findSequence("web", atOrAfter: 20) == 2)
+    #expect(test.findSequence("web", atOrAfter: 21) == 3)
+    #expect(test.findSequence("web", atOrAfter: 31) == 6)
+    #expect(test.findSequence("web", atOrAfter: 101) == 9)
+  }
+
+  @Test func `streams are listed by name in pages`() throws {
+    let test = try TestStore(TestDirectory())
+    for name in ["c", "a", "e", "b", "d"] { test.append(name, .test("1"), number: 1) }
+    let first = test.store.streams(after: nil, limit: 2) { $0.text != "b" }
+    #expect(first.map(\.name.text) == ["a", "c"])
+    let second = test.store.streams(after: first.last?.name, limit: 2) { _ in true }
+    #expect(second.map(\.name.text) == ["d", "e"])
+    let third = test.store.streams(after: second.last?.name, limit: 2) { _ in true }
+    #expect(third == [])
+  }
+}

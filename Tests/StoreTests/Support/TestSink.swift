@@ -1,0 +1,56 @@
+import LogsWire
+
+@testable import LogsStore
+
+/// Collects what a store tells and lets a test wait for it.
+final class TestSink: StoreSink {
+  struct State {
+    var outcomes: [UInt32: WriteOutcome] = [:]
+    var commits: [Commit] = []
+    var error: StoreError?
+    var lines: [String] = []
+    var results: [Int: Any] = [:]
+  }
+
+  let monitor = Monitor(State())
+
+  func committed(_ commit: Commit) {
+    monitor.withLock { state in
+      state.commits.append(commit)
+      for reply in commit.replies { state.outcomes[reply.token.request] = reply.outcome }
+    }
+    monitor.signal()
+  }
+
+  func failed(_ error: StoreError) {
+    monitor.withLock { state in
+      precondition(state.error == nil, "a store fails once")
+      state.error = error
+    }
+    monitor.signal()
+  }
+
+  func log(_ line: String) {
+    monitor.withLock { $0.lines.append(line) }
+    monitor.signal()
+  }
+
+  /// How long a test waits before it says what is missing.
+  static let patience = Duration.seconds(60)
+
+  func outcome(_ request: UInt32) -> WriteOutcome? {
+    monitor.wait(timeout: Self.patience) { state in
+      state.outcomes[request].map { Optional($0) } ?? (state.error == nil ? nil : .some(nil))
+    } ?? nil
+  }
+
+  /// Waits for a line of the log that contains `text`.
+  func waitForLine(_ text: String) -> Bool {
+    monitor.wait(timeout: Self.patience) { state in state.lines.contains { $0.contains(text) } ? true : nil } ?? false
+  }
+
+  func waitForFailure() -> StoreError? { monitor.wait(timeout: Self.patience) { $0.error } }
+
+  var commits: [Commit] { monitor.withLock { $0.commits } }
+  var lines: [String] { monitor.withLock { $0.lines } }
+}

@@ -1,0 +1,152 @@
+import LogsWire
+import Synchronization
+import Testing
+
+@testable import LogsStore
+
+/// A store in a directory, and what it told.
+final class TestStore: Sendable {
+  let store: Store
+  let sink: TestSink
+  private let nextRequest = Atomic<UInt32>(1)
+
+  static func settings(_ directory: TestDirectory, _ clock: TestClock? = nil) -> StoreSettings {
+    var settings = StoreSettings(directory: directory.data)
+    settings.readerThreadCount = 1
+    if let clock { settings.now = { clock.now } }
+    return settings
+  }
+
+  /// Kept until the store is closed.
+  private let directory: TestDirectory?
+
+  init(_ settings: StoreSettings, in directory: TestDirectory? = nil) throws(StoreError) {
+    let sink = TestSink()
+    self.sink = sink
+    self.directory = directory
+    var settings = settings
+    settings.log = { sink.log($0) }
+    store = try Store.open(settings, sink: sink)
+  }
+
+  convenience init(_ directory: TestDirectory, _ clock: TestClock? = nil) throws(StoreError) {
+    try self.init(Self.settings(directory, clock), in: directory)
+  }
+
+  deinit { store.close() }
+
+  func close() { store.close() }
+
+  /// Submits without waiting; the request's number is for `outcome`.
+  func submit(
+    _ stream: String, _ content: WriteRequest.Content, producer: UInt64 = 1, number: UInt64, floor: UInt64 = 0
+  ) -> UInt32 {
+    let request = nextRequest.add(1, ordering: .relaxed).oldValue
+    let refusal = store.submit(
+      WriteRequest(
+        stream: StreamName(stored: stream), producer: .test(producer), number: number, floor: floor, content: content,
+        token: WriteToken(shard: 0, connection: 1, request: request)))
+    if let refusal {
+      sink.committed(
+        Commit(
+          replies: [Reply(token: WriteToken(shard: 0, connection: 1, request: request), outcome: .refused(refusal))],
+          runs: []))
+    }
+    return request
+  }
+
+  @discardableResult
+  func append(
+    _ stream: String, _ batch: Batch, producer: UInt64 = 1, number: UInt64, floor: UInt64 = 0
+  ) -> WriteOutcome? {
+    sink.outcome(submit(stream, .batch(batch), producer: producer, number: number, floor: floor))
+  }
+
+  func info(_ stream: String) -> StreamInfo? { store.stream(named: StreamName(stored: stream)) }
+
+  func read(_ request: ReadRequest) -> Result<ReadResult, StoreError> {
+    waitFor { store.read(request, then: $0) }
+  }
+
+  func findSequence(_ stream: String, atOrAfter time: Int64) -> UInt64? {
+    guard let info = info(stream) else { return nil }
+    let result = waitFor { store.findSequence(stream: info.id, atOrAfter: time, then: $0) }
+    return try? result.get()
+  }
+
+  private func waitFor<Value: Sendable>(
+    _ start: (@escaping @Sendable (Result<Value, StoreError>) -> Void) -> Void
+  ) -> Result<Value, StoreError> {
+    let done = Monitor<Result<Value, StoreError>?>(nil)
+    start { result in
+      done.withLock { $0 = result }
+      done.signal()
+    }
+    return done.wait(timeout: TestSink.patience) { $0 } ?? .failure(StoreError(.closed, "no answer came"))
+  }
+
+  /// Lets the active segment grow old and waits until the next one is active; brings an entry to the stream `tick`.
+  func roll(_ clock: TestClock, waitForSeal: Bool = true) {
+    let number = store.statistics.segmentCount + store.statistics.missingSegmentCount
+    clock.advance(.seconds(25 * 3600))
+    append("tick", .test("tick"), producer: UInt64(number) << 32, number: 1)
+    #expect(sink.waitForLine("segment \(number + 1) is active"))
+    if waitForSeal { #expect(sink.waitForLine("segment \(number) is sealed")) }
+  }
+
+  /// Everything a stream has, read in steps, every batch checked as a client does.
+  func readAll(_ stream: String, from: UInt64 = 1, byteCountMax: Int = 1 << 20) throws -> Reading {
+    guard let info = info(stream) else { return Reading() }
+    var reading = Reading()
+    var position = from
+    while position <= info.head {
+      let result = try read(ReadRequest(stream: info.id, from: position, to: info.head, byteCountMax: byteCountMax))
+        .get()
+      for piece in result.pieces {
+        switch piece {
+        case .skip(let from, let to, let reason):
+          #expect(from == position)
+          position = to + 1
+          reading.skips.append(Reading.Skip(from: from, to: to, reason: reason))
+        case .batches(let from, let to, let bytes):
+          #expect(from == position)
+          for batch in try Batch.run(bytes) {
+            #expect(batch.hasValidCheck)
+            #expect(batch.hasValidServerCheck(seed: info.serverSeed))
+            #expect(batch.header.firstSequence <= position && position <= batch.header.lastSequence)
+            reading.texts += batch.texts.suffix(Int(batch.header.lastSequence - position + 1))
+            position = batch.header.lastSequence + 1
+          }
+          #expect(position == to + 1)
+        }
+      }
+      #expect(result.next == position)
+    }
+    return reading
+  }
+
+  struct Reading: Equatable {
+    struct Skip: Equatable {
+      var from: UInt64
+      var to: UInt64
+      var reason: SkipReason
+    }
+    var texts: [String] = []
+    var skips: [Skip] = []
+  }
+}
+
+extension WriteOutcome {
+  var first: UInt64? {
+    guard case .stored(_, let first, _, _) = self else { return nil }
+    return first
+  }
+  var isDuplicate: Bool {
+    guard case .stored(_, _, _, true) = self else { return false }
+    return true
+  }
+  var refusal: Refusal? {
+    guard case .refused(let refusal) = self else { return nil }
+    return refusal
+  }
+}

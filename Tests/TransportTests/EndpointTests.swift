@@ -1,0 +1,50 @@
+import LogsTransport
+import Testing
+
+@Suite struct EndpointTests {
+  @Test(arguments: [
+    ("logs://example.org", Endpoint.tcp(host: "example.org", port: 5647)),
+    ("logs://example.org/", .tcp(host: "example.org", port: 5647)),
+    ("LOGS://127.0.0.1:80", .tcp(host: "127.0.0.1", port: 80)),
+    ("logs://[::1]:0", .tcp(host: "::1", port: 0)),
+    ("logs://[fe80::1%eth0]", .tcp(host: "fe80::1%eth0", port: 5647)),
+    ("logs+unix:///run/logs.sock", .unix(path: "/run/logs.sock")),
+  ])
+  func `a URL is read, and printed so that it reads the same`(url: String, expected: Endpoint) throws {
+    let endpoint = try Endpoint(url)
+    #expect(endpoint == expected)
+    #expect(try Endpoint(endpoint.description) == expected)
+  }
+
+  @Test(arguments: [
+    ("", "has no scheme; write logs://host"),
+    ("localhost:5647", "write logs://localhost:5647"),
+    ("http://localhost", "unknown scheme http"),
+    ("logs://", "write logs://localhost"),
+    ("logs://:5647", "has no host"),
+    ("logs://user@host", "has a \"@\" in its host"),
+    ("logs://host/path", "has a \"/\" in its host"),
+    ("logs://ho%st", "no name and no address"),
+    ("logs://host:", "has the port \"\""),
+    ("logs://host:65536", "a number up to 65535"),
+    ("logs://host:+1", "a number up to 65535"),
+    ("logs://::1", "write an IPv6 address in brackets"),
+    ("logs://[::1", "no closing bracket"),
+    ("logs://[1.2.3.4]", "no IPv6 address in its brackets"),
+    ("logs://[::1]5647", "goes on behind the bracket"),
+    ("logs+unix://path", "write logs+unix:///path/to/socket"),
+    ("logs+unix:///", "no absolute path"),
+  ])
+  func `a wrong URL is told what to write instead`(url: String, text: String) {
+    let error = #expect(throws: TransportError.self) { try Endpoint(url) }
+    #expect(error?.code == .invalidEndpoint)
+    #expect(error?.message.contains(text) == true, "\(error?.message ?? "")")
+    #expect(error?.message.contains("\n") == false)
+  }
+
+  @Test func `TLS is refused with a reason of its own`() {
+    let error = #expect(throws: TransportError.self) { try Endpoint("logs+tls://host") }
+    #expect(error?.code == .unsupported)
+    #expect(error?.message == "TLS is not supported yet (logs+tls://host); write logs://, on a network that you trust")
+  }
+}

@@ -1,0 +1,159 @@
+import Glibc
+import LogsTransport
+import LogsWire
+import Synchronization
+import Testing
+
+@Suite struct LoopTests {
+  @Test func `work from many threads runs once each, in each thread's order`() async throws {
+    let loop = try EventLoop.start(name: "test")
+    defer { loop.stop() }
+    let seen = LoopBox<[Int: [Int]]>([:])
+    await withTaskGroup(of: Void.self) { group in
+      for thread in 0..<8 {
+        group.addTask {
+          for number in 0..<1000 { loop.execute { seen.value[thread, default: []].append(number) } }
+        }
+      }
+    }
+    let result = await loop.run { seen.value }
+    #expect(result.count == 8)
+    for numbers in result.values { #expect(numbers == Array(0..<1000)) }
+  }
+
+  @Test func `timers fire in the order of their deadlines and never early`() async throws {
+    let loop = try EventLoop.start(name: "test")
+    defer { loop.stop() }
+    let (order, early) = await withCheckedContinuation { (continuation: CheckedContinuation<([Int], Int), Never>) in
+      loop.execute {
+        var order: [Int] = []
+        var early = 0
+        for delay in [30, 10, 20, 0] {
+          let start = loop.now
+          loop.schedule(after: .milliseconds(delay)) {
+            order.append(delay)
+            if loop.now.nanoseconds(since: start) < UInt64(delay) * 1_000_000 { early += 1 }
+            if order.count == 4 { continuation.resume(returning: (order, early)) }
+          }
+        }
+      }
+    }
+    #expect(order == [0, 10, 20, 30])
+    #expect(early == 0)
+  }
+
+  @Test func `a cancelled timer does not fire, also when cancelled by one due at the same time`() async throws {
+    let loop = try EventLoop.start(name: "test")
+    defer { loop.stop() }
+    let fired = await withCheckedContinuation { (continuation: CheckedContinuation<[String], Never>) in
+      loop.execute {
+        var fired: [String] = []
+        var second: LoopTimer?
+        loop.schedule(after: .milliseconds(5)) {
+          fired.append("first")
+          second?.cancel()
+          second?.cancel()
+        }
+        second = loop.schedule(after: .milliseconds(5)) { fired.append("second") }
+        loop.schedule(after: .milliseconds(20)) { continuation.resume(returning: fired) }
+      }
+    }
+    #expect(fired == ["first"])
+  }
+
+  @Test func `a repeating timer can cancel itself`() async throws {
+    let loop = try EventLoop.start(name: "test")
+    defer { loop.stop() }
+    let count = await withCheckedContinuation { (continuation: CheckedContinuation<Int, Never>) in
+      loop.execute {
+        var count = 0
+        var timer: LoopTimer?
+        timer = loop.every(.milliseconds(2)) {
+          count += 1
+          guard count == 3 else { return }
+          timer?.cancel()
+          loop.schedule(after: .milliseconds(10)) { continuation.resume(returning: count) }
+        }
+      }
+    }
+    #expect(count == 3)
+  }
+
+  @Test func `the time stands still within a turn`() async throws {
+    let loop = try EventLoop.start(name: "test")
+    defer { loop.stop() }
+    let times = await loop.run {
+      let first = loop.now
+      usleep(2000)
+      return [first, loop.now]
+    }
+    #expect(times[0] == times[1])
+    let later = await loop.run { loop.now }
+    #expect(later > times[0])
+  }
+
+  @Test func `stopping runs what was handed over before, and ends the thread`() throws {
+    let loop = try EventLoop.start(name: "test")
+    let counter = Counter()
+    for _ in 0..<100 { loop.execute { counter.add(1) } }
+    loop.stop()
+    loop.stop()
+    #expect(counter.value == 100)
+  }
+
+  @Test func `work for a stopped loop still runs, one after the other`() async throws {
+    let loop = try EventLoop.start(name: "test")
+    loop.stop()
+    let probe = Probe(loop: loop)
+    let sum = await withTaskGroup(of: Int.self) { group in
+      for number in 1...100 { group.addTask { await probe.add(number) } }
+      for await _ in group {}
+      return await probe.sum
+    }
+    #expect(sum == 5050)
+  }
+
+  @Test func `a stopped loop is freed`() async throws {
+    weak let freed: EventLoop?
+    do {
+      let loop = try EventLoop.start(name: "test")
+      await loop.run { _ = loop.schedule(after: .seconds(3600)) { _ = loop } }
+      loop.stop()
+      freed = loop
+    }
+    #expect(freed == nil)
+  }
+
+  @Test func `an actor lives on the loop and takes callbacks without a hop`() async throws {
+    let loop = try EventLoop.start(name: "test")
+    defer { loop.stop() }
+    let probe = Probe(loop: loop)
+    #expect(await probe.isOnLoop)
+    #expect(await probe.sumAfterTimer() == 7)
+  }
+}
+
+/// An actor on a loop, as servers and clients have them.
+private actor Probe {
+  nonisolated let loop: EventLoop
+  nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+  var sum = 0
+
+  init(loop: EventLoop) { self.loop = loop }
+
+  var isOnLoop: Bool { loop.isOnLoop }
+
+  func add(_ number: Int) -> Int {
+    sum += number
+    return sum
+  }
+
+  func sumAfterTimer() async -> Int {
+    await withCheckedContinuation { continuation in
+      loop.schedule(after: .milliseconds(1)) {
+        self.sum += 7
+        continuation.resume(returning: self.sum)
+      }
+    }
+  }
+}

@@ -1,0 +1,120 @@
+import Glibc
+import LogsTransport
+import LogsWire
+import Testing
+
+/// What concerns the whole process is tested in processes of its own.
+@Suite struct ProcessTests {
+  @Test func `a loop gives back every descriptor, also those of 1,000 connections`() async {
+    await #expect(processExitsWith: .success) {
+      try await useDescriptors()
+      let before = openDescriptorCount()
+      for _ in 0..<20 { try await useDescriptors() }
+      // The system's own libraries open a few when they please; one lost by each loop would make 40.
+      #expect(openDescriptorCount() < before + 10)
+    }
+  }
+
+  @Test func `without descriptors connections wait, and are accepted when there are some again`() async {
+    await #expect(processExitsWith: .success) {
+      let loop = try EventLoop.start(name: "test")
+      let directory = try TemporaryDirectory()
+      let path = "\(directory.path)/socket"
+      let accepted = LoopBox<[AcceptedSocket]>([])
+      let acceptedCount = Counter()
+      let notice = LoopBox<TransportError?>(nil)
+      let noticeCount = Counter()
+      try await loop.run {
+        _ = try Listener.listen(
+          on: .unix(path: path), loop: loop,
+          notice: { error in
+            notice.value = error
+            noticeCount.add(1)
+          },
+          accept: { socket in
+            accepted.value.append(socket)
+            acceptedCount.add(1)
+          })
+      }
+      // Some more than the descriptors that the system's libraries may give back meanwhile.
+      let peers = (0..<20).map { _ in RawPeerBox(RawPeer()) }
+      let limits = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+      var usual = rlimit()
+      getrlimit(limits, &usual)
+      // From here on nothing may suspend: the runtime needs descriptors too.
+      var limit = usual
+      limit.rlim_cur = rlim_t(dup(0) + 1)
+      setrlimit(limits, &limit)
+      while dup(0) >= 0 {}
+      for peer in peers { try peer.peer.connect(unix: path) }
+      while noticeCount.value < 2 { usleep(100) }
+      #expect(acceptedCount.value < peers.count)
+      // A loop that spins would ask again in each turn.
+      let (before, turns) = (noticeCount.value, Counter())
+      for turn in 0..<100 {
+        loop.execute { turns.add(1) }
+        while turns.value <= turn { usleep(10) }
+      }
+      #expect(noticeCount.value < before + 50)
+      setrlimit(limits, &usual)
+      while acceptedCount.value < peers.count { usleep(100) }
+      loop.stop()
+      #expect(notice.value?.code == .outOfDescriptors)
+      #expect(notice.value?.message.hasSuffix("too many open files; raise the limit on open files (ulimit -n)") == true)
+    }
+  }
+
+  @Test func `what belongs to a loop cannot be used elsewhere`() async {
+    await #expect(processExitsWith: .failure) {
+      let loop = try EventLoop.start(name: "test")
+      _ = loop.now
+    }
+  }
+
+  @Test func `a watched signal arrives on the loop, and has its default action again afterwards`() async {
+    await #expect(processExitsWith: .signal(SIGTERM)) {
+      let loop = try EventLoop.start(name: "test")
+      await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+        loop.execute {
+          var watch: SignalWatch?
+          watch = loop.onSignal(SIGTERM) {
+            #expect(loop.isOnLoop)
+            watch?.cancel()
+            continuation.resume()
+          }
+          kill(getpid(), SIGTERM)
+        }
+      }
+      await loop.run { _ = kill(getpid(), SIGTERM) }
+      while true { pause() }
+    }
+  }
+}
+
+/// 50 connections one after the other, ten at once, two loops.
+private func useDescriptors() async throws {
+  let open = Counter()
+  let server = try await TestServer { connection, recorder in
+    open.add(1)
+    recorder.onReceived = { connection, bytes in connection.send(Bytes(bytes)) }
+    recorder.onClosed = { _, _ in open.add(-1) }
+  }
+  for _ in 0..<50 {
+    let peer = try RawPeer(unix: server.path)
+    peer.write("x")
+    #expect(peer.read(1) == [UInt8(ascii: "x")])
+  }
+  await waitUntil { open.value == 0 }
+  let client = try EventLoop.start(name: "client")
+  for _ in 0..<10 { try await client.connect(to: server.endpoint) { _, _ in } }
+  client.stop()
+  server.loop.stop()
+}
+
+private func openDescriptorCount() -> Int {
+  guard let directory = opendir("/proc/self/fd") else { return 0 }
+  defer { closedir(directory) }
+  var count = 0
+  while readdir(directory) != nil { count += 1 }
+  return count
+}
