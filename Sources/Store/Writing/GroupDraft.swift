@@ -102,6 +102,8 @@ struct GroupDraft {
     let check: UInt64
     switch request.content {
     case .batch(let batch), .complete(let batch): check = batch.header.check
+    // Damaged on the way: the next try will tell what it is.
+    case .refused(let refusal) where refusal.isRetryable: return .refused(refusal)
     case .refused(let refusal):
       // Nothing tells that it is what was stored, and what was stored was in order.
       return .refused(
