@@ -149,6 +149,36 @@ import Testing
     #expect(try test.readAll("web").texts == (1...number + 1).map { "\($0)" })
   }
 
+  @Test func `a mark that cannot be read for a moment refuses its producer's batches, and only those`() throws {
+    let directory = TestDirectory()
+    let disk = FaultDisk()
+    let clock = TestClock()
+    var settings = disk.settings(directory, clock)
+    settings.markForwardCountMax = 0
+    do {
+      let test = try TestStore(settings)
+      test.append("web", .test("1"), producer: 1, number: 1)
+      test.roll(clock)
+      test.append("web", .test("2"), producer: 2, number: 1)
+      test.close()
+    }
+    let test = try TestStore(settings)
+    // As with too many open files.
+    disk.inject(.init(operation: FAULT_OPEN, suffix: "0000000001.db", code: SQLITE_CANTOPEN))
+    let requests = (1...3 as ClosedRange<UInt64>).map { test.submit("web", .batch(.test("\($0)")), number: $0) }
+    for request in requests {
+      let refusal = test.sink.outcome(request)?.refusal
+      #expect(refusal?.code == .storageFailed)
+      #expect(refusal?.isRetryable == true)
+    }
+    #expect(test.append("web", .test("3"), producer: 2, number: 2)?.first == 3)
+    #expect(test.append("new", .test("1"), producer: 1, number: 1)?.first == 1)
+    disk.heal()
+    #expect(test.append("web", .test("1"), number: 1)?.isDuplicate == true)
+    #expect(test.append("web", .test("x"), number: 2)?.first == 4)
+    #expect(test.store.statistics.queueBatchCount == 0)
+  }
+
   @Test func `a sealed segment that cannot be synced stops the store`() throws {
     let directory = TestDirectory()
     let disk = FaultDisk()

@@ -157,6 +157,7 @@ final class Writer: @unchecked Sendable {
     }
     queue.finish(group, marks: draft.marks)
     counts.withLock { counts in
+      counts.refusalCount += group.rejected.count
       for reply in draft.replies {
         switch reply.outcome {
         case .stored(_, _, _, let isDuplicate):
@@ -166,7 +167,7 @@ final class Writer: @unchecked Sendable {
       }
       for run in runs { counts.entryCount += run.entryCount }
     }
-    sink.committed(Commit(replies: draft.replies, runs: runs))
+    sink.committed(Commit(replies: group.rejected + draft.replies, runs: runs))
   }
 
   private func note(_ draft: GroupDraft, time: Int64) {

@@ -5,7 +5,8 @@ final class TestDirectory: Sendable {
   let path: String
 
   init(under parent: String = NSTemporaryDirectory()) {
-    path = parent + "/logs-store-" + UUID().uuidString
+    // In the form that SQLite gives to a VFS.
+    path = URL(fileURLWithPath: parent).path + "/logs-store-" + UUID().uuidString
     precondition(mkdir(path, 0o700) == 0, "a temporary directory can be made")
   }
 
