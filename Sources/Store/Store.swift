@@ -49,12 +49,12 @@ package final class Store: Sendable {
       throw StoreError(
         .locked, "\(paths.directory) is in use by another process; stop it, or choose another directory")
     }
-    return Store(settings, paths, try Recovery(settings, paths: paths).run(), lock, sink)
+    return try Store(settings, paths, try Recovery(settings, paths: paths).run(), lock, sink)
   }
 
   private init(
     _ settings: StoreSettings, _ paths: StorePaths, _ found: Recovery.Result, _ lock: FileLock, _ sink: any StoreSink
-  ) {
+  ) throws(StoreError) {
     self.settings = settings
     storeID = found.storeFile.id
     missingSegmentCount = found.missingCount
@@ -70,6 +70,10 @@ package final class Store: Sendable {
     reader = Reader(
       catalog: catalog, segments: segments, pool: pool, tail: tail, timesOf: settings.timesOf, damaged: failed,
       log: settings.log)
+    // Before any thread runs: a mark that is looked up must be complete.
+    let replay = try MarkReplay(active: found.active, catalog: catalog, reader: reader).run()
+    queue.adopt(replay.marks)
+    found.active.noteUnstored(replay.batchCount)
     readers = ReaderThreads(count: settings.readerThreadCount)
     upkeep = UpkeepThread(retryInterval: settings.sealRetryInterval)
     sealer = Sealer(settings, paths: paths, pool: pool, upkeep: upkeep, failed: failed)

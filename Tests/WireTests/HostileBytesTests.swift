@@ -14,7 +14,8 @@ import Testing
       corpus.append(bytes)
     }
     for _ in 0..<10 {
-      let batch = try Batches.built((0..<Int.random(in: 1...6, using: &random)).map { _ in RandomValues.entry(&random) })
+      let batch = try Batches.built(
+        (0..<Int.random(in: 1...6, using: &random)).map { _ in RandomValues.entry(&random) })
       var payload = ByteWriter()
       try Decompressor().decompress(batch, into: &payload)
       let header = batch.header
@@ -65,7 +66,11 @@ import Testing
       _ = (batch.header.lastSequence, batch.header.effectiveTimes)
       let isSound: Bool
       do {
-        if batch.header.firstSequence == 0 { try checker.check(appended: batch) } else { try checker.check(numbered: batch) }
+        if batch.header.firstSequence == 0 {
+          try checker.check(appended: batch)
+        } else {
+          try checker.check(numbered: batch)
+        }
         isSound = true
       } catch { isSound = false }
       guard let entries = try? decoder.entries(of: batch) else {
@@ -95,7 +100,9 @@ import Testing
     }
     if mask != header.severities { return "severities" }
     if header.span > 0 {
-      for (previous, next) in zip(entries, entries.dropFirst()) where previous.sequence >= next.sequence { return "order" }
+      for (previous, next) in zip(entries, entries.dropFirst()) where previous.sequence >= next.sequence {
+        return "order"
+      }
       if let first = entries.first, let last = entries.last,
         first.sequence < header.firstSequence || last.sequence > header.lastSequence
       {
@@ -120,7 +127,10 @@ import Testing
       ("a list of 2^64 - 1 values", 1, attributes(keys: [1, 97], values: [5] + huge)),
       ("a map of 2^63 members", 1, attributes(keys: [1, 97], values: [6] + Batches.varint(1 << 63))),
       ("20,000 levels", 1, attributes(keys: [1, 97], values: (0..<20_000).flatMap { _ in [5, 1] as [UInt8] } + [0])),
-      ("a million levels", 1, attributes(keys: [1, 97], values: (0..<1_000_000).flatMap { _ in [5, 1] as [UInt8] } + [0])),
+      (
+        "a million levels", 1,
+        attributes(keys: [1, 97], values: (0..<1_000_000).flatMap { _ in [5, 1] as [UInt8] } + [0])
+      ),
       ("a column of 4 GiB", 1, [4, 0, 5, 0, 255, 255, 255, 255]),
       ("a zigzag of 65 bits", 1, Batches.column(1, 4, [UInt8](repeating: 0xff, count: 9) + [2])),
     ]

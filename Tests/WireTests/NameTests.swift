@@ -4,7 +4,8 @@ import Testing
 
 @Suite struct `Names and severities` {
   @Test(arguments: [
-    "a", "web", "docker/nginx", "task/42", "A.b_c:d@e-f", "a/b/c/d", ".", "..", "-", ":/@", String(repeating: "n", count: 200),
+    "a", "web", "docker/nginx", "task/42", "A.b_c:d@e-f", "a/b/c/d", ".", "..", "-", ":/@",
+    String(repeating: "n", count: 200),
   ]) func `a good stream name is taken`(_ text: String) throws {
     #expect(try StreamName(text).text == text)
     #expect(try StreamName(server: "$" + text).text == "$" + text)
@@ -12,7 +13,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "", "/", "/a", "a/", "a//b", "a b", "a\n", "a\0", "\u{e9}", "a\u{301}", "a*", "a?", "$", "$a", "a$", "a/$b", "a\\b", "a\u{FFFD}",
+    "", "/", "/a", "a/", "a//b", "a b", "a\n", "a\0", "\u{e9}", "a\u{301}", "a*", "a?", "$", "$a", "a$", "a/$b", "a\\b",
+    "a\u{FFFD}",
     "a\r\nb", String(repeating: "n", count: 201),
   ]) func `a bad stream name is refused, in one line`(_ text: String) {
     let error = #expect(throws: NameError.self) { try StreamName(text) }
@@ -36,16 +38,19 @@ import Testing
 
   @Test func `names are ordered byte by byte`() throws {
     let texts = ["-", "A", "Z", "_", "a", "a-", "a.b", "a/b", "aa", "b"]
-    #expect(try texts.reversed().map { try StreamName($0) }.sorted().map(\.text) == texts.sorted { left, right in
-      Array(left.utf8).lexicographicallyPrecedes(Array(right.utf8))
-    })
+    #expect(
+      try texts.reversed().map { try StreamName($0) }.sorted().map(\.text)
+        == texts.sorted { left, right in
+          Array(left.utf8).lexicographicallyPrecedes(Array(right.utf8))
+        })
   }
 
   static let matches: [(pattern: String, name: String, isMatch: Bool)] = [
     ("web", "web", true), ("web", "web2", false), ("web2", "web", false), ("w?b", "web", true), ("w?b", "w/b", false),
     ("*", "web", true), ("*", "docker/web", false), ("**", "docker/web", true), ("**", "$status", false),
     ("*", "$status", false), ("?status", "$status", false), ("$*", "$status", true), ("$**", "$a/b", true),
-    ("$status", "$status", true), ("$*", "web", false), ("docker/*", "docker/web", true), ("docker/*", "docker/a/b", false),
+    ("$status", "$status", true), ("$*", "web", false), ("docker/*", "docker/web", true),
+    ("docker/*", "docker/a/b", false),
     ("docker/**", "docker/a/b", true), ("docker/**", "docker", false), ("*/web", "docker/web", true),
     ("**/web", "a/b/web", true), ("**/web", "web", false), ("**web", "web", true), ("a*b*c", "axxbyyc", true),
     ("a*b*c", "ac", false), ("a*", "a", true), ("*a", "a", true), ("a**b", "ab", true), ("a**b", "a/x/b", true),
@@ -65,7 +70,9 @@ import Testing
     for _ in 0..<500 {
       let pattern = try Self.text(&random, "ab/*?$").flatMap { try? StreamPattern($0) }
       let text = try Self.text(&random, "ab/$")
-      guard let pattern, let text, let name = (try? StreamName(text)) ?? (try? StreamName(server: text)) else { continue }
+      guard let pattern, let text, let name = (try? StreamName(text)) ?? (try? StreamName(server: text)) else {
+        continue
+      }
       let isServers = text.hasPrefix("$") && !pattern.text.hasPrefix("$")
       let expected = !isServers && Self.slow(Array(pattern.text.utf8)[...], Array(text.utf8)[...])
       #expect(pattern.matches(name) == expected, "\(pattern) \(name), \(TestSeeds.replay(seed, "NameTests"))")
@@ -74,7 +81,9 @@ import Testing
 
   private static func text(_ random: inout SeededGenerator, _ letters: String) throws -> String? {
     let letters = Array(letters)
-    return String((0..<Int.random(in: 1...7, using: &random)).map { _ in letters[Int.random(in: 0..<letters.count, using: &random)] })
+    return String(
+      (0..<Int.random(in: 1...7, using: &random)).map { _ in letters[Int.random(in: 0..<letters.count, using: &random)]
+      })
   }
 
   private static func slow(_ pattern: ArraySlice<UInt8>, _ name: ArraySlice<UInt8>) -> Bool {

@@ -43,11 +43,10 @@ public final class PendingAppend: Sendable {
   }
 
   private func add(_ waiter: Waiter, _ id: UInt64) {
-    // The handler may have run before the waiter was there.
-    let isCancelled = Task.isCancelled
     let result = state.withLock { state -> Result<AppendReceipt, LogError>? in
       if let result = outcome(state) { return result }
-      if isCancelled {
+      // The handler may have run already. Asked under the lock: if it runs later, it finds the waiter.
+      if Task.isCancelled {
         return .failure(.cancelled("waiting for the acknowledgement", mayHaveTakenEffect: true))
       }
       state.waiters[id] = waiter

@@ -22,6 +22,9 @@ final class SendBudget: Sendable {
 
   init(byteCountMax: Int) { self.byteCountMax = byteCountMax }
 
+  /// How many wait for room.
+  var waitingCount: Int { state.withLock { $0.waiting.count } }
+
   /// Takes room, waiting for it if need be; `release` gives it back. What is larger than all room goes alone.
   ///
   /// - Throws: `LogError`: `cancelled`, or what `close` was given; then nothing is taken.
@@ -50,11 +53,10 @@ final class SendBudget: Sendable {
   }
 
   private func wait(_ byteCount: Int, _ id: UInt64, _ waiter: Waiter) {
-    // The handler may have run before the waiter was there.
-    let isCancelled = Task.isCancelled
     let answer = state.withLock { state -> LogError?? in
       if let closed = state.closed { return .some(closed) }
-      if isCancelled { return .some(.cancelled("waiting for room in the send queue")) }
+      // The handler may have run already. Asked under the lock: if it runs later, it finds the waiter.
+      if Task.isCancelled { return .some(.cancelled("waiting for room in the send queue")) }
       if state.waiting.isEmpty, fits(byteCount, state) {
         state.used += byteCount
         return .some(nil)

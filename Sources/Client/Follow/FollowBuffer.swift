@@ -80,10 +80,9 @@ final class FollowBuffer: Sendable {
   }
 
   private func wait(_ waiter: CheckedContinuation<Void, Never>) {
-    // The handler may have run before the waiter was there.
-    let isCancelled = Task.isCancelled
     let mayWait = state.withLock { state in
-      guard state.events.isEmpty, !state.isFinished, !isCancelled else { return false }
+      // The handler may have run already. Asked under the lock: if it runs later, it finds the waiter.
+      guard state.events.isEmpty, !state.isFinished, !Task.isCancelled else { return false }
       precondition(state.waiter == nil, "an iterator is used by one task at a time")
       state.waiter = waiter
       return true

@@ -44,8 +44,11 @@ struct Reader: Sendable {
   /// - Returns: whether the tail cache held the position.
   private func readTail(_ request: ReadRequest, into builder: inout PieceBuilder) -> Bool {
     if request.isReverse {
-      guard let runs = tail.runs(of: request.stream, downFrom: builder.position) else { return false }
-      for run in runs.reversed() {
+      guard
+        let runs = tail.runs(
+          of: request.stream, downFrom: builder.position, byteCountMax: request.byteCountMax)
+      else { return false }
+      for run in runs {
         for batch in Self.trustedBatches(run).reversed() where batch.header.firstSequence <= builder.position {
           if builder.isComplete { return true }
           if !builder.append(batch.bytes, first: batch.header.firstSequence, last: batch.header.lastSequence) {
@@ -54,7 +57,8 @@ struct Reader: Sendable {
         }
       }
     } else {
-      guard let runs = tail.runs(of: request.stream, from: builder.position) else { return false }
+      guard let runs = tail.runs(of: request.stream, from: builder.position, byteCountMax: request.byteCountMax)
+      else { return false }
       for run in runs {
         for batch in Self.trustedBatches(run) where batch.header.lastSequence >= builder.position {
           if builder.isComplete { return true }

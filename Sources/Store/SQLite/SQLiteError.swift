@@ -11,6 +11,11 @@ struct SQLiteError: Error, Hashable, Sendable {
   var systemError: Int32
 
   static let busyCode = SQLITE_BUSY
+  static let notADatabaseCode = SQLITE_NOTADB
+  /// SQLITE_IOERR_READ, _SHORT_READ, _DATA, _CORRUPTFS: macros of arithmetic that Swift does not import.
+  private static let lossCodes: Set<Int32> = [
+    SQLITE_IOERR | (1 << 8), SQLITE_IOERR | (2 << 8), SQLITE_IOERR | (32 << 8), SQLITE_IOERR | (33 << 8),
+  ]
 
   var primaryCode: Int32 { code & 0xff }
   var isBusy: Bool { primaryCode == SQLITE_BUSY || primaryCode == SQLITE_LOCKED }
@@ -18,7 +23,9 @@ struct SQLiteError: Error, Hashable, Sendable {
 
   /// Whether the file, or a part of it, is gone or cannot be read any more.
   var isLoss: Bool {
-    isDamage || primaryCode == SQLITE_IOERR || (primaryCode == SQLITE_CANTOPEN && systemError == ENOENT)
+    if isDamage { return true }
+    if primaryCode == SQLITE_CANTOPEN { return systemError == ENOENT }
+    return Self.lossCodes.contains(code)
   }
 
   /// Whether space is what is missing, so that the same may work later.
@@ -28,7 +35,7 @@ struct SQLiteError: Error, Hashable, Sendable {
   var isDiskFull: Bool {
     if primaryCode == SQLITE_FULL { return true }
     let isSpace = systemError == ENOSPC || systemError == EDQUOT
-    // SQLITE_IOERR_WRITE, SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_TRUNCATE: macros of arithmetic that Swift does not import.
+    // SQLITE_IOERR_WRITE, _SHMSIZE, _TRUNCATE.
     return isSpace && [3, 19, 6].contains(where: { code == SQLITE_IOERR | ($0 << 8) })
   }
 

@@ -235,6 +235,6 @@ final class Roll: Sendable {
 extension Roll.Changes {
   fileprivate mutating func add(_ draft: GroupDraft) {
     for stream in draft.streams { streams[stream.info.id] = stream.info }
-    for change in draft.markChanges { marks[change.key] = draft.marks[change.key] }
+    for key in draft.changedMarks { marks[key] = draft.marks[key] }
   }
 }

@@ -12,10 +12,10 @@ final class SegmentWriter: @unchecked Sendable {
   private let insertStream: Statement
   private let insertRun: Statement
   private let insertMark: Statement
+  private let updateMarksThrough: Statement
 
-  /// About what a row costs besides its batches, and a mark: for telling when the segment is full without asking SQLite.
+  /// About what a row costs besides its blobs: for telling when the segment is full without asking SQLite.
   private static let rowByteCount = 96
-  private static let markByteCount = 64
   private static let cacheKibibyteCount = 16 << 10
   /// How long to wait for an outsider that writes to the segment, which none should.
   private static let busyTimeout = Duration.seconds(2)
@@ -27,6 +27,10 @@ final class SegmentWriter: @unchecked Sendable {
   private(set) var walFrameCount = 0
   private var doneFrameCount = 0
   private(set) var isEmpty: Bool
+  /// The highest `id` in `runs`; rows are only added, so that SQLite gives the next row the next one.
+  private var lastRow: Int64
+  /// Batches whose marks the table does not know yet.
+  private(set) var unstoredBatchCount = 0
 
   /// Opens a segment in WAL mode, which recovers what a crash has left in its WAL.
   init(_ segment: Segment, vfs: String?) throws(SQLiteError) {
@@ -45,13 +49,16 @@ final class SegmentWriter: @unchecked Sendable {
     insertStream = try connection.prepare(Self.insertStreamText)
     insertRun = try connection.prepare(
       """
-      INSERT INTO runs(stream, first_seq, span, count, min_time, max_time, severities, received, raw_length, batches)
-      VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+      INSERT INTO runs(
+        stream, first_seq, span, count, min_time, max_time, severities, received, raw_length, producers, batches)
+      VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
       """)
     insertMark = try connection.prepare(Self.insertMarkText)
+    updateMarksThrough = try connection.prepare("UPDATE segment SET marks_through = ?1")
     createdAt = try connection.integer("SELECT created FROM segment")
     byteCount = Int(try connection.integer("PRAGMA page_count")) * SegmentSchema.pageByteCount
-    isEmpty = try connection.integer("SELECT count(*) FROM (SELECT 1 FROM runs LIMIT 1)") == 0
+    lastRow = try connection.integer("SELECT max(id) FROM runs")
+    isEmpty = lastRow == 0
   }
 
   static let insertStreamText = """
@@ -64,10 +71,38 @@ final class SegmentWriter: @unchecked Sendable {
   ///
   /// Any failure takes all of it back. SQLite does so by itself after some errors (then no transaction is open any more, and
   /// a further statement would commit on its own), after others it is left to us.
-  func commit(_ draft: GroupDraft) throws(SQLiteError) {
+  ///
+  /// - Parameter marks: all marks that the segment's table lags behind, as they were before the draft, when it is time to
+  ///   bring it up to date. Written with each batch, the marks of 64 producers would be 64 pages in each commit.
+  func commit(_ draft: GroupDraft, marks: [LocatedMark]?) throws(SQLiteError) {
+    try transact { () throws(SQLiteError) in
+      if let marks { try write(marks) }
+      try write(draft)
+    }
+    isEmpty = false
+    if marks != nil { unstoredBatchCount = 0 }
+    unstoredBatchCount += draft.storedCount
+    for stream in draft.streams {
+      for run in stream.runs {
+        lastRow += 1
+        byteCount += run.batches.count + run.producers.count + Self.rowByteCount
+      }
+    }
+  }
+
+  /// Brings the table of marks up to date in a transaction of its own.
+  func commit(marks: [LocatedMark]) throws(SQLiteError) {
+    try transact { () throws(SQLiteError) in try write(marks) }
+    unstoredBatchCount = 0
+  }
+
+  /// Batches found at the start whose marks the table does not know.
+  func noteUnstored(_ batchCount: Int) { unstoredBatchCount += batchCount }
+
+  private func transact(_ body: () throws(SQLiteError) -> Void) throws(SQLiteError) {
     do throws(SQLiteError) {
       try begin.run()
-      try write(draft)
+      try body()
       try commitStatement.run()
     } catch {
       if connection.isInTransaction { try connection.execute("ROLLBACK") }
@@ -77,7 +112,6 @@ final class SegmentWriter: @unchecked Sendable {
     // Fewer than before: SQLite has begun the WAL anew, which it does once all of it is home.
     if frameCount < walFrameCount { doneFrameCount = 0 }
     walFrameCount = frameCount
-    isEmpty = false
   }
 
   private func write(_ draft: GroupDraft) throws(SQLiteError) {
@@ -96,19 +130,21 @@ final class SegmentWriter: @unchecked Sendable {
         insertRun.bind(7, Int64(run.severities))
         insertRun.bind(8, run.received)
         insertRun.bind(9, Int64(run.rawLength))
-        try insertRun.run(10, run.batches)
-        byteCount += run.batches.count + Self.rowByteCount
+        insertRun.bind(10, copying: run.producers)
+        try insertRun.run(11, run.batches)
       }
     }
-    for change in draft.markChanges {
-      guard let stream = draft.stream(named: change.key.stream), let mark = draft.marks[change.key] else {
-        preconditionFailure("a changed mark belongs to a stream of its group")
-      }
-      // The first batch in this segment brings the whole mark with it.
-      let records = change.isWhole ? mark.records : change.records
-      byteCount += records.count * Self.markByteCount
-      try Self.write(records, of: change.key.producer, on: stream.info.id, with: insertMark)
+  }
+
+  /// A producer's mark and the stream that it is on.
+  typealias LocatedMark = (stream: Int64, producer: ProducerID, mark: ProducerMark)
+
+  private func write(_ marks: [LocatedMark]) throws(SQLiteError) {
+    for (stream, producer, mark) in marks {
+      try Self.write(mark.unstored(in: segment.number), of: producer, on: stream, with: insertMark)
     }
+    updateMarksThrough.bind(1, lastRow)
+    try updateMarksThrough.run()
   }
 
   /// Binds a row of `streams`: what the stream was before this segment's first entry.
@@ -169,6 +205,9 @@ final class SegmentWriter: @unchecked Sendable {
     return true
   }
 
+  /// Lets closing the connection remove the WAL, if no other has the segment open.
+  func allowWalRemoval() { connection.setCheckpointOnClose(true) }
+
   /// Leaves WAL mode, for which no other connection may be open.
   ///
   /// - Returns: whether it worked.
@@ -218,6 +257,16 @@ final class SegmentWriter: @unchecked Sendable {
           row: statement.integer(0), stream: statement.integer(1), first: statement.bits(2), span: statement.bits(3),
           entryCount: statement.bits(4), received: statement.integer(5), byteCount: statement.bits(6)))
     }
+  }
+
+  /// Calls `visit` with the stream, the senders and the batches of each row whose marks the table does not know.
+  func forEachRunWithoutMarks(_ visit: (Int64, _ senders: Bytes, _ batches: Bytes) -> Void) throws(SQLiteError) {
+    let statement = try connection.prepare(
+      """
+      SELECT stream, producers, batches FROM runs
+      WHERE id > (SELECT marks_through FROM segment) ORDER BY id
+      """)
+    while try statement.step() { visit(statement.integer(0), statement.bytes(1), statement.bytes(2)) }
   }
 
   /// The batches of a row.

@@ -124,6 +124,7 @@ struct Recovery {
 
   /// Whether `store` is not the file that wrote itself: the directory was restored or copied.
   private func isCopy(_ storeFile: StoreFile) throws(StoreError) -> Bool {
+    guard settings.noticesCopies else { return false }
     do throws(FileError) {
       return try files.identity(paths.store) != storeFile.identity
     } catch {

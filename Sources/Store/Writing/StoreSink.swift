@@ -15,6 +15,11 @@ package struct Commit: Sendable {
   package var replies: [Reply]
   /// What became durable; several for one stream are in the order of their numbers.
   package var runs: [CommittedRun]
+
+  package init(replies: [Reply], runs: [CommittedRun]) {
+    self.replies = replies
+    self.runs = runs
+  }
 }
 
 /// Batches of one stream that one commit made durable.
@@ -30,4 +35,16 @@ package struct CommittedRun: Sendable {
   package var entryCount: UInt64
   /// Whether the stream's last entry is in this run.
   package var sealed: Bool
+
+  package init(
+    stream: StreamInfo, isNewStream: Bool, first: UInt64, last: UInt64, batches: Bytes, entryCount: UInt64, sealed: Bool
+  ) {
+    self.stream = stream
+    self.isNewStream = isNewStream
+    self.first = first
+    self.last = last
+    self.batches = batches
+    self.entryCount = entryCount
+    self.sealed = sealed
+  }
 }

@@ -33,10 +33,14 @@ final class Writer: @unchecked Sendable {
   let counts = Mutex(Counts())
   private(set) var active: SegmentWriter
   private var nextStreamID: Int64
+  /// Time of the monotonic clock.
+  private var nextPatienceAt: Int64 = 0
 
   /// Readers that stay in old parts of the WAL let it grow to this many times its maximum before the writer waits for them.
   private static let walPatienceFactor = 16
   private static let walPatience = Duration.milliseconds(100)
+  /// How long the writer goes on before it waits again for a reader that did not go.
+  private static let walPatienceInterval = Duration.seconds(10)
   /// With nothing to do, a WAL of this part of its maximum is checkpointed.
   private static let idleWalDivisor = 4
   /// How often an idle writer looks at the age of the segment.
@@ -79,8 +83,10 @@ final class Writer: @unchecked Sendable {
     var draft = GroupDraft(group, catalog: catalog, context: context(obstacle: nil))
     if !draft.isEmpty {
       let start = WallClock.monotonic()
+      let marks = active.unstoredBatchCount >= settings.markLagCountMax ? unstoredMarks : nil
       do throws(SQLiteError) {
-        try active.commit(draft)
+        try active.commit(draft, marks: marks)
+        if marks != nil { queue.noteMarksStored(in: active.segment.number) }
         note(draft, time: WallClock.monotonic() - start)
       } catch {
         // Nothing of the group is stored, and memory has not been touched: decide again, storing nothing.
@@ -92,7 +98,7 @@ final class Writer: @unchecked Sendable {
 
   private func context(obstacle: Refusal?) -> GroupDraft.Context {
     GroupDraft.Context(
-      segment: active.segment.number, now: settings.now(), nextStreamID: nextStreamID, streamCount: catalog.count,
+      now: settings.now(), nextStreamID: nextStreamID, streamCount: catalog.count,
       streamCountMax: settings.streamCountMax, obstacle: obstacle)
   }
 
@@ -173,8 +179,9 @@ final class Writer: @unchecked Sendable {
     do throws(SQLiteError) {
       try active.checkpoint()
       // A reader that stays long keeps the WAL from beginning anew. Past all patience wait for it.
-      if active.walByteCount > limit * Self.walPatienceFactor {
-        _ = try active.truncateWal(timeout: Self.walPatience)
+      if active.walByteCount > limit * Self.walPatienceFactor, start >= nextPatienceAt {
+        let isEmptied = try active.truncateWal(timeout: Self.walPatience)
+        if !isEmptied { nextPatienceAt = WallClock.monotonic() &+ Self.walPatienceInterval.nanoseconds }
       }
     } catch {
       // A full disk, or a lock: the WAL keeps everything, a later checkpoint brings it home.
@@ -192,7 +199,8 @@ final class Writer: @unchecked Sendable {
     switch roll.step(active, now: settings.now()) {
     case .wait: return
     case .take(let next):
-      guard let following = try roll.take(next, now: settings.now()) else { return }
+      // Complete before it is the active segment no more: nobody looks into its rows for marks.
+      guard try storeMarks(), let following = try roll.take(next, now: settings.now()) else { return }
       let complete = active
       segments.append(following.segment)
       active = following
@@ -201,10 +209,33 @@ final class Writer: @unchecked Sendable {
     }
   }
 
-  /// Leaves the active segment without a WAL.
-  func close() throws(StoreError) {
+  private var unstoredMarks: [SegmentWriter.LocatedMark] {
+    queue.unstoredMarks.compactMap { key, mark in
+      catalog[key.stream].map { (stream: $0.id, producer: key.producer, mark: mark) }
+    }
+  }
+
+  /// Brings the active segment's table of marks up to date.
+  ///
+  /// - Returns: false when the disk is full or locked.
+  private func storeMarks() throws(StoreError) -> Bool {
+    guard active.unstoredBatchCount > 0 else { return true }
     do throws(SQLiteError) {
-      _ = try active.truncateWal(timeout: Self.walPatience)
+      try active.commit(marks: unstoredMarks)
+    } catch {
+      guard error.isDiskFull || error.isBusy else { throw StoreError(error, while: "write marks to") }
+      settings.log("\(StoreError(error, while: "write marks to")); tried again later")
+      return false
+    }
+    queue.noteMarksStored(in: active.segment.number)
+    return true
+  }
+
+  /// Leaves the active segment with all marks and without a WAL.
+  func close() throws(StoreError) {
+    _ = try storeMarks()
+    do throws(SQLiteError) {
+      if try active.truncateWal(timeout: Self.walPatience) { active.allowWalRemoval() }
     } catch {
       guard error.isDiskFull || error.isBusy else { throw StoreError(error, while: "checkpoint") }
     }

@@ -133,6 +133,19 @@ final class WriterQueue: Sendable {
     }
   }
 
+  /// The marks that the active segment's table lags behind.
+  var unstoredMarks: [MarkKey: ProducerMark] { monitor.withLock { $0.marks.unstoredMarks } }
+
+  /// Marks found at the start that the active segment's table does not know.
+  func adopt(_ marks: [MarkKey: ProducerMark]) {
+    monitor.withLock { state in
+      for (key, mark) in marks { state.marks.adopt(key, mark) }
+    }
+  }
+
+  /// All of them are in a segment's table now.
+  func noteMarksStored(in segment: Int64) { monitor.withLock { $0.marks.noteStored(in: segment) } }
+
   func recentMarks(countMax: Int) -> [MarkKey: ProducerMark] {
     monitor.withLock { $0.marks.recent(countMax: countMax) }
   }
@@ -173,6 +186,8 @@ extension WriterQueue.State {
   /// - Returns: whether the writer has to be woken.
   fileprivate mutating func append(_ request: WriteRequest) -> Bool {
     requests.append(request)
+    // Once is enough: until it has taken something the writer is awake.
+    defer { isWriterWaiting = false }
     return isWriterWaiting
   }
 

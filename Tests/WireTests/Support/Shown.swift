@@ -50,7 +50,8 @@ enum Shown {
       case .ping(let token): return "ping \(token)"
       case .pong(let token): return "pong \(token)"
       case .ack(let ack):
-        return "ack\(id)\(ack.appendCount > 1 ? " and \(ack.appendCount - 1) more" : "") \(ack.firstSequence)+\(ack.count)"
+        return
+          "ack\(id)\(ack.appendCount > 1 ? " and \(ack.appendCount - 1) more" : "") \(ack.firstSequence)+\(ack.count)"
       case .batch(let range, _): return "batch\(id) \(range.from)-\(range.to)"
       case .skip(let skip): return "skip\(id) \(skip.from)-\(skip.to)"
       case .credit(let total): return "credit\(id) \(total)"

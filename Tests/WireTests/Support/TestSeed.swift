@@ -27,11 +27,15 @@ struct SeededGenerator: RandomNumberGenerator {
   }
 }
 
-/// The seeds that a random test runs with: its own, or the one of `LOGS_TEST_SEED` alone.
+/// The seeds that a random test runs with: its own, `LOGS_TEST_ROUNDS` times as many, or the one of `LOGS_TEST_SEED` alone.
 enum TestSeeds {
   static func first(_ count: Int) -> [UInt64] {
-    if let text = getenv("LOGS_TEST_SEED"), let seed = UInt64(String(cString: text)) { return [seed] }
-    return (1...UInt64(count)).map { $0 }
+    if let seed = number("LOGS_TEST_SEED") { return [seed] }
+    return Array(1...UInt64(count) * max(number("LOGS_TEST_ROUNDS") ?? 1, 1))
+  }
+
+  private static func number(_ variable: String) -> UInt64? {
+    getenv(variable).flatMap { UInt64(String(cString: $0)) }
   }
 
   /// What a failed expectation says, so that the failure can be repeated.

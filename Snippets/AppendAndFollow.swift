@@ -1,0 +1,28 @@
+// Append entries durably, and follow a stream live.
+import LogsClient
+
+let client = try LogClient(LogClientConfiguration(servers: ["logs://127.0.0.1:5647"], name: "snippet"))
+let stream = try StreamName("task/42")
+
+// Returns when the entries are on disk. It may be called again after an error that is retryable.
+let receipt = try await client.append(
+  [
+    Entry(message: "started", severity: .info),
+    Entry(message: "slow query", severity: .warning, attributes: [Attribute("ms", 1250)]),
+  ], to: stream)
+print("stored as \(receipt.sequences)")
+
+// Many appends in flight at once: each call returns as soon as the entries are queued.
+var pending: [PendingAppend] = []
+for step in 1...100 { pending.append(try await client.submit([Entry(message: Bytes("step \(step)"))], to: stream)) }
+for append in pending { _ = try await append.receipt }
+
+// Nothing comes after this: followers get an end.
+_ = try await client.complete(stream, text: "done")
+
+// The last ten entries, then whatever comes, across restarts of the server and broken links, until the stream is complete.
+for try await entry in client.follow([.stream(stream)], from: .last(10)).entries {
+  print(entry.entry.sequence, entry.entry.severity, entry.entry.text)
+}
+
+await client.shutdown()

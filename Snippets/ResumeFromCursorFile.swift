@@ -1,0 +1,24 @@
+// Follow many streams and go on after a restart of this process: nothing is missed and nothing comes twice.
+import LogsClient
+
+let path = "docker.cursor"
+let client = try LogClient(LogClientConfiguration(name: "snippet"))
+var cursor = try Cursor(contentsOfFile: path) ?? Cursor()
+
+// `.now` counts for streams that the cursor does not know yet, the first time.
+let subscription = client.follow([.pattern(try StreamPattern("docker/*"))], from: .now, cursor: cursor)
+
+for try await event in subscription {
+  switch event {
+  case .batch(let batch): for entry in try batch.entries() { print(batch.stream, entry.sequence, entry.text) }
+  case .skipped(let skip): print("\(skip.range) of \(skip.stream) are not delivered: \(skip.reason)")
+  case .interrupted(let error): print("waiting for the server: \(error)")
+  case .resumed(let cursor): print("going on at \(cursor)")
+  case .announced, .resolved, .live, .ended: break
+  }
+  // Past what has been dealt with, also past where a silent stream starts. The file is replaced as a whole.
+  cursor.advance(past: event)
+  try cursor.write(toFile: path)
+}
+
+await client.shutdown()

@@ -1,0 +1,238 @@
+import LogsWire
+import Testing
+
+@testable import LogsClient
+
+@Suite struct AppendQueueTests {
+  private let now = MonotonicTime(nanoseconds: 1_000_000_000)
+  private let db = StreamName(checked: "db")
+
+  private func batch(_ byteCount: Int = 1) -> AppendLane.Content {
+    .batch(Bytes([UInt8](repeating: 7, count: byteCount)), entryCount: 1)
+  }
+
+  /// A queue with so many batches of one stream.
+  private func queue(_ count: Int, in stream: StreamName = web) -> AppendQueue {
+    var queue = AppendQueue()
+    for _ in 0..<count { queue.append(batch(), to: stream, pending: PendingAppend(stream: stream), cost: 1) }
+    return queue
+  }
+
+  /// Sends all that may be sent; ids are counted from `id`.
+  private func sendAll(
+    _ queue: inout AppendQueue, from id: UInt32 = 1, max: Int = 32
+  ) -> [AppendQueue.Outgoing] {
+    var all: [AppendQueue.Outgoing] = []
+    while let next = queue.next(inFlightCountMax: max, fits: { _ in true }) {
+      queue.sent(next, id: id + UInt32(all.count))
+      all.append(next)
+    }
+    return all
+  }
+
+  private func refusal(_ code: ErrorCode) -> Refusal { Refusal(code, "a test", isRetryable: true) }
+
+  @Test func `batches go out in order, as many as are allowed at once`() {
+    var queue = queue(40)
+    #expect(sendAll(&queue).map(\.number) == Array(1...32))
+    #expect(queue.inFlightCount == 32)
+    #expect(queue.acknowledge(1)?.number == 1)
+    #expect(queue.acknowledge(2)?.number == 2)
+    let more = sendAll(&queue, from: 100)
+    #expect(more.map(\.number) == [33, 34])
+    #expect(more.map(\.floor) == [3, 3])
+  }
+
+  @Test func `streams take turns`() {
+    var queue = AppendQueue()
+    for stream in [web, web, web, db, db, db] {
+      queue.append(batch(), to: stream, pending: PendingAppend(stream: stream), cost: 1)
+    }
+    #expect(sendAll(&queue).map(\.stream) == [web, db, web, db, web, db])
+  }
+
+  @Test func `what does not fit the credit waits and is asked for again`() {
+    var queue = AppendQueue()
+    queue.append(batch(100), to: web, pending: PendingAppend(stream: web), cost: 1)
+    queue.append(batch(10), to: db, pending: PendingAppend(stream: db), cost: 1)
+    #expect(queue.next(inFlightCountMax: 32) { $0 < 50 } == nil)
+    #expect(queue.next(inFlightCountMax: 32) { $0 <= 100 }?.stream == web)
+    #expect(queue.next(inFlightCountMax: 32) { $0 < 50 }?.stream == db)
+  }
+
+  @Test func `a lost connection sends all again in order, with the floor at the first without an answer`() {
+    var queue = queue(10)
+    _ = sendAll(&queue, max: 6)
+    for id in 1...3 { _ = queue.acknowledge(UInt32(id)) }
+    queue.disconnect()
+    #expect(queue.inFlightCount == 0)
+    let again = sendAll(&queue, from: 50)
+    #expect(again.map(\.number) == Array(4...10))
+    #expect(again.map(\.floor) == Array(repeating: 4, count: 7))
+    // An answer of the old connection means nothing any more.
+    #expect(queue.acknowledge(4) == nil)
+    #expect(queue.acknowledge(50)?.number == 4)
+  }
+
+  @Test func `after a refusal nothing goes out until all in flight have come back, then all in order`() {
+    var queue = queue(8)
+    _ = sendAll(&queue, max: 4)
+    _ = queue.acknowledge(1)
+    var asked: [Int] = []
+    queue.postpone(2, refusal(.overloaded), now: now) {
+      asked.append($0); return .milliseconds(10)
+    }
+    #expect(sendAll(&queue, from: 20).isEmpty)
+    queue.postpone(3, refusal(.outOfOrder), now: now) {
+      asked.append($0); return .seconds(9)
+    }
+    #expect(queue.resume(now: now + .seconds(1)) == nil)
+    #expect(sendAll(&queue, from: 20).isEmpty)
+    queue.postpone(4, refusal(.outOfOrder), now: now) {
+      asked.append($0); return .seconds(9)
+    }
+    // One refusal is one wait, however many batches came back with it.
+    #expect(asked == [0])
+    #expect(queue.resume(now: now) == now + .milliseconds(10))
+    #expect(sendAll(&queue, from: 20).isEmpty)
+    #expect(queue.resume(now: now + .milliseconds(10)) == nil)
+    let again = sendAll(&queue, from: 20)
+    #expect(again.map(\.number) == Array(2...8))
+    #expect(again.map(\.floor) == Array(repeating: 2, count: 7))
+  }
+
+  @Test func `waits grow with each refusal and start anew after an acknowledgement`() {
+    var queue = queue(3)
+    var time = now
+    var asked: [Int] = []
+    for round in 0..<4 {
+      _ = sendAll(&queue, from: UInt32(round * 10 + 1), max: 1)
+      queue.postpone(UInt32(round * 10 + 1), refusal(.diskFull), now: time) {
+        asked.append($0); return .seconds(1)
+      }
+      time = time + .seconds(1)
+      #expect(queue.resume(now: time) == nil)
+    }
+    _ = sendAll(&queue, from: 100, max: 1)
+    _ = queue.acknowledge(100)
+    _ = sendAll(&queue, from: 101, max: 1)
+    queue.postpone(101, refusal(.diskFull), now: time) {
+      asked.append($0); return .seconds(1)
+    }
+    #expect(asked == [0, 1, 2, 3, 0])
+  }
+
+  @Test func `a batch given up raises the floor of those behind it`() {
+    var queue = queue(5)
+    _ = sendAll(&queue, max: 3)
+    #expect(queue.giveUp(1, now: now)?.number == 1)
+    queue.postpone(2, refusal(.outOfOrder), now: now) { _ in .seconds(9) }
+    queue.postpone(3, refusal(.outOfOrder), now: now) { _ in .seconds(9) }
+    // They came back because of the one given up: no reason to wait.
+    #expect(queue.resume(now: now) == nil)
+    let again = sendAll(&queue, from: 20)
+    #expect(again.map(\.number) == [2, 3, 4, 5])
+    #expect(again.map(\.floor) == [2, 2, 2, 2])
+  }
+
+  @Test func `behind a hole a batch waits until it is the first`() {
+    var queue = queue(4)
+    _ = sendAll(&queue)
+    // The first is postponed, the second given up for another reason, the others come back.
+    queue.postpone(1, refusal(.overloaded), now: now) { _ in .zero }
+    #expect(queue.giveUp(2, now: now)?.number == 2)
+    for id in 3...4 { queue.postpone(UInt32(id), refusal(.outOfOrder), now: now) { _ in .zero } }
+    #expect(queue.resume(now: now) == nil)
+    #expect(sendAll(&queue, from: 20).map(\.number) == [1])
+    #expect(queue.acknowledge(20)?.number == 1)
+    let behind = sendAll(&queue, from: 30)
+    #expect(behind.map(\.number) == [3, 4])
+    #expect(behind.map(\.floor) == [3, 3])
+  }
+
+  @Test func `numbers are never used twice, also after a stream had nothing to send`() {
+    var queue = queue(3)
+    _ = sendAll(&queue)
+    for id in 1...3 { _ = queue.acknowledge(UInt32(id)) }
+    #expect(queue.isEmpty)
+    for stream in [web, db] { queue.append(batch(), to: stream, pending: PendingAppend(stream: stream), cost: 1) }
+    let next = sendAll(&queue, from: 10)
+    #expect(next.map(\.number) == [4, 4])
+    #expect(next.map(\.floor) == [4, 4])
+  }
+
+  @Test func `giving up everything says which may have been stored`() {
+    var queue = queue(4)
+    _ = sendAll(&queue, max: 2)
+    queue.postpone(1, refusal(.overloaded), now: now) { _ in .zero }
+    #expect(queue.removeAll().map(\.mayHaveTakenEffect) == [false, true, false, false])
+    #expect(queue.isEmpty)
+    #expect(sendAll(&queue).isEmpty)
+  }
+
+  /// Against the rules of the server, with refusals, cuts and lost answers as the seed has them.
+  @Test func `whatever happens, everything is stored once and in order`() {
+    for round in 0..<200 {
+      var generator = SeededGenerator(seed: UInt64(round))
+      var queue = AppendQueue()
+      let streams = [web, db]
+      var submitted: [StreamName: Int] = [:]
+      var stored: [StreamName: [UInt64]] = [:]
+      var marks: [StreamName: UInt64] = [:]
+      var flights: [(id: UInt32, batch: AppendQueue.Outgoing)] = []
+      var id: UInt32 = 0
+      var time = now
+      var acknowledged = 0
+      while acknowledged < 60 {
+        time = time + .milliseconds(1)
+        _ = queue.resume(now: time)
+        switch Int.random(in: 0..<10, using: &generator) {
+        case 0...2:
+          let stream = streams[Int.random(in: 0...1, using: &generator)]
+          if submitted.values.reduce(0, +) < 60 {
+            submitted[stream, default: 0] += 1
+            queue.append(batch(), to: stream, pending: PendingAppend(stream: stream), cost: 1)
+          }
+        case 3...5:
+          if let next = queue.next(inFlightCountMax: 4, fits: { _ in true }) {
+            id += 1
+            queue.sent(next, id: id)
+            flights.append((id, next))
+          }
+        case 6...8:
+          guard !flights.isEmpty else { break }
+          let (id, batch) = flights.removeFirst()
+          let mark = marks[batch.stream] ?? 0
+          let expected = max(mark + 1, batch.floor)
+          if batch.number <= mark {
+            #expect(queue.acknowledge(id) != nil)
+            acknowledged += 1
+          } else if batch.number > expected {
+            queue.postpone(id, refusal(.outOfOrder), now: time) { _ in .milliseconds(2) }
+          } else if Int.random(in: 0..<4, using: &generator) == 0 {
+            queue.postpone(id, refusal(.overloaded), now: time) { _ in .milliseconds(3) }
+          } else {
+            marks[batch.stream] = batch.number
+            stored[batch.stream, default: []].append(batch.number)
+            // The answer may be lost with the connection.
+            if Int.random(in: 0..<6, using: &generator) == 0 {
+              flights = []
+              queue.disconnect()
+            } else {
+              #expect(queue.acknowledge(id) != nil)
+              acknowledged += 1
+            }
+          }
+        default:
+          guard Int.random(in: 0..<5, using: &generator) == 0 else { break }
+          flights = []
+          queue.disconnect()
+        }
+      }
+      for stream in streams {
+        #expect(stored[stream]?.count == submitted[stream], "round \(round)")
+        #expect(stored[stream] == stored[stream]?.sorted(), "round \(round)")
+      }
+    }
+  }
+}

@@ -1,0 +1,143 @@
+import LogsWire
+import Testing
+
+@testable import LogsClient
+
+@Suite(.timeLimit(.minutes(1))) struct FollowBufferTests {
+  private func buffer() -> FollowBuffer { FollowBuffer(reportByteCountMin: 100) { _ in } }
+
+  private func skip(_ range: ClosedRange<UInt64>, of stream: StreamName = web) -> FollowEvent {
+    .skipped(SkippedRange(stream: stream, incarnation: Incarnation(1), range: range, reason: .filtered))
+  }
+
+  private func all(_ buffer: FollowBuffer) async throws -> [FollowEvent] {
+    var events: [FollowEvent] = []
+    while let event = try await buffer.next() { events.append(event) }
+    return events
+  }
+
+  @Test func `skipped ranges that nobody has taken are joined, in both directions`() async throws {
+    let buffer = buffer()
+    for sequence in UInt64(1)...1000 { buffer.append(skip(sequence...sequence)) }
+    for sequence in (UInt64(1)...1000).reversed() {
+      buffer.append(skip(sequence...sequence, of: StreamName(checked: "db")))
+    }
+    buffer.append(skip(2000...2001))
+    buffer.append(.ended(.until))
+    buffer.finish()
+    var ranges: [ClosedRange<UInt64>] = []
+    for event in try await all(buffer) { if case .skipped(let skip) = event { ranges.append(skip.range) } }
+    #expect(ranges == [1...1000, 1...1000, 2000...2001])
+  }
+
+  @Test func `a reader that has stopped does not pile up interruptions`() async throws {
+    let buffer = buffer()
+    for _ in 0..<1000 {
+      buffer.append(.interrupted(.closed))
+      buffer.append(.resumed(at: Cursor()))
+      buffer.append(.live)
+    }
+    buffer.finish()
+    let events = try await all(buffer)
+    #expect(events.count == 3)
+    guard case .interrupted = events[0], case .resumed = events[1], case .live = events[2] else {
+      Issue.record("\(events)")
+      return
+    }
+  }
+
+  @Test func `a failure comes after what was delivered, and once`() async throws {
+    let buffer = buffer()
+    buffer.append(.live)
+    buffer.finish(throwing: .closed)
+    buffer.append(.live)
+    #expect(try await buffer.next() != nil)
+    await #expect(throws: LogError.self) { try await buffer.next() }
+    #expect(try await buffer.next() == nil)
+  }
+
+  @Test func `a task that is cancelled before it waits does not wait`() async throws {
+    let buffer = buffer()
+    buffer.append(.live)
+    let task = Task {
+      withUnsafeCurrentTask { $0?.cancel() }
+      return try await buffer.next() == nil
+    }
+    #expect(try await task.value)
+    #expect(buffer.isFinished)
+  }
+}
+
+@Suite(.timeLimit(.minutes(1))) struct SendBudgetTests {
+  @Test func `who waits is let in in order, and what is too large goes alone`() async throws {
+    let budget = SendBudget(byteCountMax: 10)
+    try await budget.take(6)
+    let order = Shared<[Int]>([])
+    try await withThrowingTaskGroup { group in
+      for (index, byteCount) in [8, 9, 50, 7].enumerated() {
+        group.addTask {
+          try await budget.take(byteCount)
+          order.change { $0.append(index) }
+          budget.release(byteCount)
+        }
+        // The next one comes when this one waits.
+        while budget.waitingCount <= index { await Task.yield() }
+      }
+      #expect(order.value.isEmpty)
+      budget.release(6)
+      try await group.waitForAll()
+    }
+    #expect(order.value == [0, 1, 2, 3])
+  }
+
+  @Test func `one who waits and is cancelled makes room for the others`() async throws {
+    let budget = SendBudget(byteCountMax: 10)
+    try await budget.take(6)
+    let large = Task { try await budget.take(10) }
+    while budget.waitingCount < 1 { await Task.yield() }
+    let small = Task { try await budget.take(2) }
+    while budget.waitingCount < 2 { await Task.yield() }
+    large.cancel()
+    let error = await #expect(throws: LogError.self) { try await large.value }
+    #expect(error?.code == .cancelled)
+    try await small.value
+  }
+
+  @Test func `closing fails all who wait and all who come`() async throws {
+    let budget = SendBudget(byteCountMax: 10)
+    try await budget.take(10)
+    let waiting = Task { try await budget.take(1) }
+    while budget.waitingCount < 1 { await Task.yield() }
+    budget.close(.closed)
+    await #expect(throws: LogError.self) { try await waiting.value }
+    await #expect(throws: LogError.self) { try await budget.take(1) }
+  }
+}
+
+@Suite struct QueueTests {
+  @Test func `it behaves like an array, whatever is done`() {
+    var generator = SeededGenerator(seed: testSeed())
+    var queue = Queue<Int>()
+    var array: [Int] = []
+    for step in 0..<20_000 {
+      switch Int.random(in: 0..<8, using: &generator) {
+      case 0...3:
+        queue.append(step)
+        array.append(step)
+      case 4, 5:
+        #expect(queue.popFirst() == array.first)
+        if !array.isEmpty { array.removeFirst() }
+      case 6:
+        guard !array.isEmpty else { break }
+        let offset = Int.random(in: 0..<array.count, using: &generator)
+        #expect(queue.remove(at: offset) == array.remove(at: offset))
+      default:
+        guard !array.isEmpty else { break }
+        queue.removeLast()
+        array.removeLast()
+      }
+      #expect(queue.count == array.count && queue.first == array.first && queue.last == array.last)
+      if !array.isEmpty { #expect(queue[array.count / 2] == array[array.count / 2]) }
+    }
+  }
+}
