@@ -278,7 +278,6 @@ import Testing
     #expect(session.creditLeft(1) == 1)
     #expect(session.deliver(1, range, batches: Bytes([UInt8](repeating: 0, count: 500))) != nil)
     #expect(session.creditLeft(1) == 0)
-    #expect(session.creditLeft(1) == 0)
     #expect(session.receive(.credit(total: 599), id: 1).isEmpty)
     #expect(session.creditLeft(1) == 0)
     #expect(session.receive(.credit(total: 600), id: 1).map(\.shown) == ["resume 1"])
