@@ -22,7 +22,8 @@ enum RawFrame {
   static func batch(_ batch: [UInt8], changing place: Int, to bytes: [UInt8]) -> [UInt8] {
     var batch = batch
     batch.replaceSubrange(place..<place + bytes.count, with: bytes)
-    batch.replaceSubrange(32..<40, with: little(XXH3.hash(batch[40...].span.bytes)))
+    let signed = Array(batch[40...])
+    batch.replaceSubrange(32..<40, with: little(XXH3.hash(signed.span.bytes)))
     return batch
   }
 
