@@ -195,6 +195,7 @@ extension ServerSession {
       try ask(frame.id)
       actions.append(.stat(id: frame.id))
     case .error(let refusal):
+      if frame.id != 0 { throw Refusal(.protocolViolation, "a client's ERROR concerns the connection: its id is 0") }
       state = .closed
       actions.append(.close(reason: "the client ended the connection: \(refusal)"))
     case .welcome, .goAway, .ack, .stream, .resolved, .batch, .skip, .live, .end, .listing, .status:
