@@ -81,7 +81,8 @@ import Testing
       let kept = try Data(contentsOf: URL(fileURLWithPath: cursor))
       try first.stop()
       let second = try TestServer(scene, name: "second")
-      #expect(try second.run(["push", "web", try scene.file("g", LogLines.file(LogLines.plain(300)))]).exit == .code(0))
+      #expect(
+        try second.run(["push", "web", try scene.file("g", LogLines.file(LogLines.plain(300)))]).exit == .code(0))
 
       let resumed = try second.run(follow)
       #expect(resumed.exit == .code(1))
@@ -94,7 +95,8 @@ import Testing
   @Test func `a follow is told in words when the data directory is an older copy`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
-      #expect(try server.run(["push", "web", try scene.file("f", LogLines.file(LogLines.plain(100)))]).exit == .code(0))
+      #expect(
+        try server.run(["push", "web", try scene.file("f", LogLines.file(LogLines.plain(100)))]).exit == .code(0))
       try server.stop()
       try FileManager.default.copyItem(atPath: server.data, toPath: scene.path("copy"))
       try server.restart()
@@ -119,7 +121,8 @@ import Testing
   @Test func `a running follow is told when its server comes back with other data`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
-      #expect(try server.run(["push", "web", try scene.file("f", LogLines.file(LogLines.plain(100)))]).exit == .code(0))
+      #expect(
+        try server.run(["push", "web", try scene.file("f", LogLines.file(LogLines.plain(100)))]).exit == .code(0))
       let follow = try server.start(["follow", "web", "-n", "all", "-o", "raw"])
       try follow.output.waitForLines(100)
       try server.kill()

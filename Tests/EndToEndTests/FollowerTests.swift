@@ -33,7 +33,8 @@ import Testing
     }
   }
 
-  @Test func `a follower that reads a hundred times slower costs the others nothing and the server bounded memory`() throws
+  @Test func `a follower that reads a hundred times slower costs the others nothing and the server bounded memory`()
+    throws
   {
     // Random bytes, so that what is stored is about as large as what is pushed.
     var random = Seeded.forTest()
@@ -85,7 +86,8 @@ import Testing
         #expect(follower.output.bytes == twice)
       }
       most = max(most, try server.fact("resident_bytes"))
-      print("slow follower: resident \(before >> 20) MiB before, at most \(most >> 20) MiB with it, \(taken) bytes taken")
+      print(
+        "slow follower: resident \(before >> 20) MiB before, at most \(most >> 20) MiB with it, \(taken) bytes taken")
       #expect(most < before + Self.slowFollowerByteCountMax)
 
       // It has lost nothing: the rest comes as fast as it reads.
