@@ -68,7 +68,8 @@ package final class Store: Sendable {
     self.failure = failure
     let failed: @Sendable (StoreError) -> Void = { failure.report($0) }
     reader = Reader(
-      catalog: catalog, segments: segments, pool: pool, tail: tail, timesOf: settings.timesOf, damaged: failed,
+      catalog: catalog, segments: segments, pool: pool, tail: tail, files: settings.fileSystem,
+      timesOf: settings.timesOf, damaged: failed,
       log: settings.log)
     // Before any thread runs: a mark that is looked up must be complete.
     let replay = try MarkReplay(active: found.active, catalog: catalog, reader: reader).run()
@@ -108,17 +109,23 @@ package final class Store: Sendable {
     case .queued: return nil
     case .refused(let refusal): return refusal
     case .needsMark(let key):
-      let isTaken = readers.add { [queue, reader, failure] in
+      let isTaken = readers.add { [queue, reader] in
         do throws(StoreError) {
           queue.resolve(key, try reader.mark(of: key))
         } catch {
           // Without its mark a batch could be stored twice.
-          failure.report(error)
+          queue.reject(key, Self.unreadable(error))
         }
       }
       precondition(isTaken, "readers end after the queue")
       return nil
     }
+  }
+
+  private static func unreadable(_ error: StoreError) -> Refusal {
+    Refusal(
+      .storageFailed, "the server cannot tell whether this batch is stored: \(error.message)", isRetryable: true,
+      retryAfterMilliseconds: 1000)
   }
 
   // MARK: streams

@@ -191,6 +191,17 @@ extension DamageTests {
     }
   }
 
+  @Test func `a sealed segment that vanishes while the store runs is lost, and nothing else`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    try Self.makeTwoSegments(directory, clock)
+    let test = try TestStore(directory, clock)
+    directory.remove("data/segments/0000000001.db")
+    #expect(
+      try test.readAll("web") == TestStore.Reading(texts: ["6"], skips: [.init(from: 1, to: 5, reason: .lost)]))
+    #expect(test.append("web", .test("7"), number: 5)?.first == 7)
+  }
+
   @Test func `a time is found beside damage`() throws {
     let directory = TestDirectory()
     let clock = TestClock()

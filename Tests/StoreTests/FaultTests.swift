@@ -101,6 +101,103 @@ import Testing
     #expect(try test.readAll("web").texts.count == Int(number))
   }
 
+  @Test func `a disk that is full for checkpoints and seals holds up neither appends nor reads`() throws {
+    let directory = TestDirectory()
+    let disk = FaultDisk()
+    let clock = TestClock()
+    var settings = disk.settings(directory, clock)
+    settings.walByteCountMax = 64 << 10
+    settings.tailCacheByteCountMax = 0
+    settings.sealRetryInterval = .milliseconds(20)
+    let test = try TestStore(settings)
+    disk.inject(.init(operation: FAULT_WRITE, suffix: "0000000001.db", code: SQLITE_FULL))
+    let text = String(repeating: "x", count: 20_000)
+    for number in 1...20 as ClosedRange<UInt64> {
+      #expect(test.append("web", .test(text), number: number)?.first == number)
+    }
+    test.roll(clock, waitForSeal: false)
+    #expect(test.sink.waitForLine("segment 1 cannot be sealed yet"))
+    #expect(test.append("web", .test("last"), number: 21)?.first == 21)
+    #expect(try test.readAll("web").texts == Array(repeating: text, count: 20) + ["last"])
+    disk.heal()
+    #expect(test.sink.waitForLine("segment 1 is sealed"))
+    #expect(try test.readAll("web").texts == Array(repeating: text, count: 20) + ["last"])
+    #expect(test.sink.lines.count { $0.contains("cannot checkpoint") } == 1)
+  }
+
+  @Test func `a disk that is full when the next segment has its name already is no harm`() throws {
+    let directory = TestDirectory()
+    let disk = FaultDisk()
+    let clock = TestClock()
+    var number: UInt64 = 2
+    do {
+      let test = try TestStore(disk.settings(directory, clock))
+      test.append("web", .test("1"), number: 1)
+      disk.inject(.init(operation: FAULT_WRITE, suffix: "store.tmp", code: SQLITE_FULL))
+      clock.advance(.seconds(25 * 3600))
+      test.append("web", .test("2"), number: 2)
+      #expect(test.sink.waitForLine("cannot begin segment 2"))
+      disk.heal()
+      while test.store.statistics.segmentCount == 1 {
+        number += 1
+        #expect(test.append("web", .test("\(number)"), number: number)?.first == number)
+      }
+      #expect(test.append("web", .test("\(number + 1)"), number: number + 1)?.first == number + 1)
+      test.close()
+    }
+    let test = try TestStore(disk.settings(directory, clock))
+    #expect(try test.readAll("web").texts == (1...number + 1).map { "\($0)" })
+  }
+
+  @Test func `a mark that cannot be read for a moment refuses its producer's batches, and only those`() throws {
+    let directory = TestDirectory()
+    let disk = FaultDisk()
+    let clock = TestClock()
+    var settings = disk.settings(directory, clock)
+    settings.markForwardCountMax = 0
+    do {
+      let test = try TestStore(settings)
+      test.append("web", .test("1"), producer: 1, number: 1)
+      test.roll(clock)
+      test.append("web", .test("2"), producer: 2, number: 1)
+      test.close()
+    }
+    let test = try TestStore(settings)
+    // As with too many open files.
+    disk.inject(.init(operation: FAULT_OPEN, suffix: "0000000001.db", code: SQLITE_CANTOPEN))
+    let requests = (1...3 as ClosedRange<UInt64>).map { test.submit("web", .batch(.test("\($0)")), number: $0) }
+    for request in requests {
+      let refusal = test.sink.outcome(request)?.refusal
+      #expect(refusal?.code == .storageFailed)
+      #expect(refusal?.isRetryable == true)
+    }
+    #expect(test.append("web", .test("3"), producer: 2, number: 2)?.first == 3)
+    #expect(test.append("new", .test("1"), producer: 1, number: 1)?.first == 1)
+    disk.heal()
+    #expect(test.append("web", .test("1"), number: 1)?.isDuplicate == true)
+    #expect(test.append("web", .test("x"), number: 2)?.first == 4)
+    #expect(test.store.statistics.queueBatchCount == 0)
+  }
+
+  @Test func `a sealed segment that cannot be synced stops the store`() throws {
+    let directory = TestDirectory()
+    let disk = FaultDisk()
+    let clock = TestClock()
+    do {
+      let test = try TestStore(disk.settings(directory, clock))
+      test.append("web", .test("1"), number: 1)
+      disk.inject(.init(operation: FAULT_SYNC, suffix: "0000000001.db", code: SQLITE_IOERR | (4 << 8)))
+      clock.advance(.seconds(25 * 3600))
+      test.append("web", .test("2"), number: 2)
+      #expect(test.sink.waitForFailure()?.message.contains("0000000001.db") == true)
+      test.close()
+    }
+    disk.heal()
+    let test = try TestStore(disk.settings(directory, clock))
+    #expect(test.sink.waitForLine("segment 1 is sealed"))
+    #expect(try test.readAll("web").texts == ["1", "2"])
+  }
+
   @Test func `an error at the roll stops the store and loses nothing`() throws {
     for skip in 0..<4 {
       let directory = TestDirectory()

@@ -7,8 +7,10 @@ import Testing
 /// P2 and P4 under power loss, at random moments of a random load with rolls.
 @Suite struct PowerLossTests {
   private static let seeds: [UInt64] = {
-    if let text = ProcessInfo.processInfo.environment["LOGS_STORE_SEED"], let seed = UInt64(text) { return [seed] }
-    return (0..<24).map { _ in UInt64.random(in: 0..<1_000_000) }
+    let environment = ProcessInfo.processInfo.environment
+    if let text = environment["LOGS_STORE_SEED"], let seed = UInt64(text) { return [seed] }
+    let count = environment["LOGS_STORE_SEED_COUNT"].flatMap { Int($0) } ?? 24
+    return (0..<count).map { _ in UInt64.random(in: 0..<1_000_000) }
   }()
 
   @Test(arguments: seeds)

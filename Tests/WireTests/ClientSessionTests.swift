@@ -49,6 +49,9 @@ import Testing
     (.error(Refusal(.tooManyConnections, "")), 0, ["failed too_many_connections"], ["failed too_many_connections"]),
     (.error(Refusal(.badBatch, "")), 1, failed(), failed()), (.ping(7), 0, failed(), ["send pong 7"]),
     (.pong(7), 0, failed(), []), (.goAway(GoAway(retryAfterMilliseconds: 0, text: "")), 0, failed(), ["goingAway"]),
+    (.ping(7), 1, failed(), failed()), (.pong(7), 1, failed(), failed()),
+    (.goAway(GoAway(retryAfterMilliseconds: 0, text: "")), 1, failed(), failed()),
+    (.welcome(Sample.welcome()), 1, failed(), failed()),
     (.append(Sample.append()), 1, failed(), failed()), (ack(1, 1), 1, failed(), failed()),
     (.follow(Sample.follow()), 1, failed(), failed()), (.stream(Sample.announcement()), 1, failed(), failed()),
     (.resolved(streamCount: 0), 1, failed(), failed()),
@@ -320,9 +323,29 @@ import Testing
     #expect(session.credit(1, total: 101).map(Shown.frame) == "credit 1 101")
     #expect(session.credit(2, total: 200) == nil)
     #expect(session.cancel(1).map(Shown.frame) == "cancel 1")
+    #expect(session.cancel(1) == nil)
     #expect(session.receive([Message.end(.cancelled).frame(id: 1)]).map(\.shown) == ["ended 1 cancelled"])
     #expect(session.credit(1, total: 300) == nil)
     #expect(session.cancel(1) == nil)
+  }
+
+  @Test func `nothing is delivered behind CANCEL`() throws {
+    var session = follower()
+    _ = session.cancel(1)
+    #expect(session.receive([try Self.batch(1, 3), Self.skip(4, 9), Message.live.frame(id: 1)]).isEmpty)
+    // The server ended it for another reason before it read CANCEL.
+    #expect(session.receive([Message.end(.complete).frame(id: 1)]).map(\.shown) == ["ended 1 complete"])
+  }
+
+  @Test func `a server that drains is asked nothing new and may answer the rest`() {
+    var session = session()
+    _ = session.append(Sample.append(), entryCount: 1)
+    #expect(session.canAppend(byteCount: 0) == true)
+    session.receive([Message.goAway(GoAway(retryAfterMilliseconds: 5, text: "")).frame(id: 0)])
+    #expect(session.canAppend(byteCount: 0) == false)
+    #expect(session.canAsk == false)
+    #expect(session.isLeaving == true)
+    #expect(session.receive([Self.ack(1, 1).frame(id: 1)]).map(\.shown) == ["acknowledged 1 1+1"])
   }
 
   // MARK: - Liveness

@@ -177,7 +177,7 @@ import Testing
     var random = SeededGenerator(seed: seed)
     let replay = TestSeeds.replay(seed, "RoundTrip")
     let messages = RandomValues.messages(&random)
-    let ids = messages.map { _ in UInt32.random(in: 0...(UInt32.max - 20), using: &random) }
+    let ids = messages.map { $0.type.concernsConnection ? 0 : UInt32.random(in: 0...(UInt32.max - 20), using: &random) }
     let sent = zip(messages, ids).flatMap { Frames.bytes($0.frame(id: $1)) }
     let pieces = (0..<20).map { _ in Int.random(in: 1...(random.chance(2) ? 5 : 500), using: &random) }
     let frames = try Frames.decode(sent, pieces: pieces)
@@ -186,7 +186,7 @@ import Testing
     for (frame, message) in zip(frames, messages) {
       let decoded = try Message(decoding: frame)
       // Messages print all that they hold; bytes of batches are compared apart.
-      #expect(Frames.bytes(decoded.frame(id: 1)) == Frames.bytes(message.frame(id: 1)), replay)
+      #expect(Frames.bytes(decoded.frame(id: frame.id)) == Frames.bytes(message.frame(id: frame.id)), replay)
       switch (decoded, message) {
       case (.follow(let left), .follow(let right)): #expect(left == right, replay)
       case (.error(let left), .error(let right)): #expect(left == right, replay)
@@ -242,6 +242,28 @@ import Testing
     }
     #expect(refusal.limit?.value == 7)
     #expect(try Frames.messages(Frames.bytes(Message.error(refusal).frame(id: 1))).count == 1)
+  }
+
+  @Test(arguments: TestSeeds.first(20)) func `a FOLLOW tells how long it will be`(_ seed: UInt64) {
+    var random = SeededGenerator(seed: seed)
+    let follow = RandomValues.follow(&random)
+    #expect(Message.follow(follow).frame(id: 1).head.count == 20 + follow.controlByteCount)
+  }
+
+  @Test func `a FOLLOW holds as many cursors as its control part has bytes for`() throws {
+    var follow = Sample.follow()
+    let room = (Limits.controlByteCountMax - follow.controlByteCount) / (17 + 32)
+    follow.cursor = (0..<room).map {
+      let digits = String($0)
+      let name = String(repeating: "s", count: 32 - digits.count) + digits
+      return CursorPosition(stream: Sample.name(name), incarnation: Incarnation(1), sequence: 1)
+    }
+    guard case .follow(let decoded)? = try Frames.messages(Frames.bytes(Message.follow(follow).frame(id: 1))).first
+    else {
+      Issue.record("no FOLLOW")
+      return
+    }
+    #expect(decoded == follow)
   }
 
   @Test func `the start from number 0 is the start at the first entry`() throws {

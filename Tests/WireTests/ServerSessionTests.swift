@@ -28,7 +28,9 @@ import Testing
   /// Every message a peer may send to a server, and what a session makes of it as a first frame and after the greeting.
   static let table: [(message: Message, id: UInt32, open: [String])] = [
     (hello(), 0, end), (.welcome(Sample.welcome()), 0, end), (.error(Refusal(.internalError, "x")), 0, ["close"]),
-    (.ping(7), 0, ["send pong 7"]), (.pong(7), 0, []),
+    (.ping(7), 0, ["send pong 7"]), (.pong(7), 0, []), (.error(Refusal(.internalError, "x")), 1, end),
+    (.ping(7), 1, end),
+    (.pong(7), 1, end), (hello(), 1, end),
     (.goAway(GoAway(retryAfterMilliseconds: 0, text: "")), 0, end),
     (.append(Sample.append()), 1, ["append 1 web #1"]), (.append(Sample.append()), 0, end), (.ack(ack), 1, end),
     (complete(), 1, ["complete 1 web #1"]), (complete(), 0, end), (.follow(Sample.follow()), 1, ["follow 1"]),
@@ -135,6 +137,18 @@ import Testing
       ClientSession.hello(client: "c", token: "t"), Message.stat.frame(id: 1), Message.ping(1).frame(id: 0),
     ]
     #expect(session.receive(frames).map(\.shown) == ["send welcome", "opened c t", "stat 1", "send pong 1"])
+  }
+
+  @Test func `HELLO is for the connection`() {
+    var session = session(isGreeted: false)
+    #expect(session.receive(Self.hello(), id: 1).map(\.shown) == Self.end)
+  }
+
+  @Test func `of many PINGs that came together the last is answered`() {
+    var session = session()
+    let pings = (0..<1000).map { Message.ping($0).frame(id: 0) }
+    #expect(session.receive(pings).map(\.shown) == ["send pong 999"])
+    #expect(session.receive([pings[0], Message.live.frame(id: 1)]).map(\.shown) == Self.end)
   }
 
   // MARK: - Ids
@@ -261,6 +275,7 @@ import Testing
     #expect(session.creditLeft(1) > 0)
     #expect(session.deliver(1, range, batches: Bytes([UInt8](repeating: 0, count: 99))) != nil)
     #expect(session.creditLeft(1) > 0)
+    #expect(session.creditLeft(1) == 1)
     #expect(session.deliver(1, range, batches: Bytes([UInt8](repeating: 0, count: 500))) != nil)
     #expect(session.creditLeft(1) == 0)
     #expect(session.receive(.credit(total: 599), id: 1).isEmpty)
@@ -296,7 +311,7 @@ import Testing
     #expect(session.answer(1, .listing(Listing(streams: [], hasMore: false))) != nil)
     #expect(session.answer(1, .status([])) == nil)
     #expect(session.receive(.stat, id: 65).map(\.shown) == ["stat 65"])
-    #expect(session.receive(.stat, id: 66).map(\.shown) == Self.end)
+    #expect(session.receive(.stat, id: 66).map(\.shown) == ["send error 66 overloaded"])
   }
 
   // MARK: - Drain
@@ -306,7 +321,10 @@ import Testing
     var session = session()
     session.receive([Message.append(Sample.append()).frame(id: 1), Message.follow(Sample.follow()).frame(id: 2)])
     #expect(session.drain(goAway).map(\.shown) == ["send goAway"])
-    for message: Message in [.append(Sample.append(number: 2)), Self.complete(2), .follow(Sample.follow())] {
+    let requests: [Message] = [
+      .append(Sample.append(number: 2)), Self.complete(2), .follow(Sample.follow()), .list(ListRequest()), .stat,
+    ]
+    for message in requests {
       #expect(session.receive(message, id: 3).map(\.shown) == ["send error 3 going_away"])
     }
     #expect(session.receive(.ping(1)).map(\.shown) == ["send pong 1"])

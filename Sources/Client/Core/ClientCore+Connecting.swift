@@ -141,7 +141,7 @@ extension ClientCore {
     phase = .draining(
       link,
       LogError(
-        .connectionLost, "the server is stopping: \(goAway.text)", isRetryable: true,
+        .connectionLost, "the server is going away: \(goAway.text)", isRetryable: true,
         retryAfter: retryAfter == .zero ? nil : retryAfter))
   }
 

@@ -6,6 +6,7 @@ struct Reader: Sendable {
   let segments: SegmentList
   let pool: ConnectionPool
   let tail: TailCache
+  let files: any FileSystem
   let timesOf: @Sendable (Batch) -> [Int64]
   /// Called with damage that concerns the whole store: in the active segment.
   let damaged: @Sendable (StoreError) -> Void
@@ -152,7 +153,7 @@ struct Reader: Sendable {
     _ error: SQLiteError, in segment: Segment, at position: UInt64, _ wanted: ClosedRange<UInt64>, _ stream: StreamInfo,
     isReverse: Bool
   ) throws(StoreError) -> UInt64 {
-    guard error.isLoss, segment.state != .active else {
+    guard isLoss(error, of: segment), segment.state != .active else {
       let failure = StoreError(error, while: "read")
       if error.isDamage { damaged(failure) }
       throw failure

@@ -21,12 +21,10 @@ struct SQLiteError: Error, Hashable, Sendable {
   var isBusy: Bool { primaryCode == SQLITE_BUSY || primaryCode == SQLITE_LOCKED }
   var isDamage: Bool { primaryCode == SQLITE_CORRUPT || primaryCode == SQLITE_NOTADB }
 
-  /// Whether the file, or a part of it, is gone or cannot be read any more.
-  var isLoss: Bool {
-    if isDamage { return true }
-    if primaryCode == SQLITE_CANTOPEN { return systemError == ENOENT }
-    return Self.lossCodes.contains(code)
-  }
+  /// Whether a part of the file cannot be read any more.
+  var isLoss: Bool { isDamage || Self.lossCodes.contains(code) }
+  /// Either the file is not there, or there is no descriptor, memory or permission left for it: SQLite does not say which.
+  var isFailedOpen: Bool { primaryCode == SQLITE_CANTOPEN }
 
   /// Whether space is what is missing, so that the same may work later.
   ///

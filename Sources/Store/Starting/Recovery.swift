@@ -94,6 +94,7 @@ struct Recovery {
     }
     do throws(FileError) {
       try files.synchronize(file: temporary)
+      for sideFile in StorePaths.sideFiles(of: segment.path) { try files.remove(sideFile) }
       try files.rename(temporary, to: segment.path)
       try files.synchronize(directory: paths.segments)
     } catch {
@@ -151,7 +152,8 @@ struct Recovery {
           restore the whole data directory from one backup
           """)
       }
-      for suffix in ["", "-wal", "-shm", "-journal"] { try remove(path + suffix) }
+      for sideFile in StorePaths.sideFiles(of: path) { try remove(sideFile) }
+      try remove(path)
     }
   }
 

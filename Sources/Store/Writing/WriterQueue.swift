@@ -9,6 +9,8 @@ final class WriterQueue: Sendable {
     var requests: [WriteRequest] = []
     /// The marks of all of the group's producers, as of the last commit.
     var marks: [MarkKey: ProducerMark] = [:]
+    /// Answers to requests that could not be decided on.
+    var rejected: [Reply] = []
     /// More requests wait behind the group.
     var hasMore = false
   }
@@ -33,6 +35,7 @@ final class WriterQueue: Sendable {
     /// How many of `requests` have been taken.
     var takenCount = 0
     var parked: [MarkKey: [WriteRequest]] = [:]
+    var rejected: [Reply] = []
     var byteCount = 0
     var batchCount = 0
     var marks: MarkCache
@@ -99,6 +102,18 @@ final class WriterQueue: Sendable {
       guard let requests = state.parked.removeValue(forKey: key) else { return }
       state.marks.add(key, mark, pinCount: requests.count)
       for request in requests { _ = state.append(request) }
+    }
+    monitor.signal()
+  }
+
+  /// Refuses the requests of a producer whose mark could not be read. The next one has it looked up again.
+  func reject(_ key: MarkKey, _ refusal: Refusal) {
+    monitor.withLock { state in
+      for request in state.parked.removeValue(forKey: key) ?? [] {
+        state.rejected.append(Reply(token: request.token, outcome: .refused(refusal)))
+        state.byteCount -= request.byteCount
+        state.batchCount -= 1
+      }
     }
     monitor.signal()
   }
@@ -171,6 +186,7 @@ final class WriterQueue: Sendable {
       state.requests.removeAll()
       state.takenCount = 0
       state.parked.removeAll()
+      state.rejected.removeAll()
     }
     monitor.signal()
   }
@@ -192,8 +208,9 @@ extension WriterQueue.State {
   }
 
   fileprivate mutating func takeGroup(byteCountMax: Int) -> WriterQueue.Group? {
-    guard takenCount < requests.count else { return nil }
     var group = WriterQueue.Group()
+    swap(&group.rejected, &rejected)
+    guard takenCount < requests.count else { return group.rejected.isEmpty ? nil : group }
     var groupByteCount = 0
     let start = takenCount
     while takenCount < requests.count, takenCount - start < WriterQueue.groupRequestCountMax {

@@ -9,6 +9,8 @@ enum LogLines {
       let place = Int.random(in: 0..<lines.count, using: &random)
       lines[place] = (0..<size).map { _ in letters[Int(random.next() % UInt64(letters.count))] }
     }
+    // An empty last line without its newline would be no line.
+    if lines.last?.isEmpty == true { lines[count - 1] = Array("the last line".utf8) }
     return lines
   }
 

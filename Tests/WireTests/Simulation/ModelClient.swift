@@ -281,8 +281,11 @@ final class ModelClient {
 
   private func delivered(_ delivery: ClientSession.Delivery, _ follower: Follower?) {
     guard let follower, let stream = advance(follower, delivery.handle, delivery.from, delivery.to) else { return }
-    // One frame may overdraw; a second one must not be sent.
-    if follower.received >= follower.credit { simulation.fail("credit \(follower.credit) is overdrawn twice") }
+    // One batch may overdraw; a second one must not be sent.
+    let others = UInt64(delivery.batches.dropLast().reduce(0) { $0 + $1.bytes.count })
+    if follower.received >= follower.credit || follower.received + others > follower.credit {
+      simulation.fail("credit \(follower.credit) is overdrawn twice")
+    }
     follower.received += UInt64(delivery.byteCount)
     var entries: [Entry] = []
     do {

@@ -377,7 +377,11 @@ final class ModelServer {
       return true
     }
     var end = start
+    var left = connection.session.creditLeft(id)
     while !isReverse, end + 1 < stream.batches.count, !Self.isSkipped(stream.batches[end + 1]), simulation.chance(2) {
+      // All but the last fit in what is left.
+      left -= stream.batches[end].bytes.count
+      if left < 0 { break }
       end += 1
     }
     var (from, to) = (next, stream.batches[end].header.lastSequence)
