@@ -45,7 +45,7 @@ let package = Package(
       name: "CEvent", path: "Sources/CEvent", pkgConfig: "libevent_pthreads", providers: [.apt(["libevent-dev"])]),
     .systemLibrary(
       name: "CSQLite", path: "Sources/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
-    .systemLibrary(name: "CSystem", path: "Sources/CSystem"),
+    .target(name: "CSystem", path: "Sources/CSystem"),
     .systemLibrary(
       name: "CXXHash", path: "Sources/CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
     .systemLibrary(
@@ -62,6 +62,7 @@ let package = Package(
     .executableTarget(
       name: "logs", dependencies: ["LogsCLI"], path: "Sources/CLI/Main", swiftSettings: strict),
 
+    tests("EndToEnd", uses: ["LogsClient", "LogsTransport", "LogsWire", "logs", "logsd"]),
     tests("Wire", uses: ["LogsWire"]),
     tests("Transport", uses: ["LogsTransport", "LogsWire"]),
     .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/CFaultVFS"),

@@ -5,6 +5,6 @@ static inline sqlite3_destructor_type logs_sqlite_static(void) { return SQLITE_S
 static inline sqlite3_destructor_type logs_sqlite_transient(void) { return SQLITE_TRANSIENT; }
 
 /// sqlite3_db_config is variadic, which Swift cannot call.
-static inline int logs_sqlite_no_checkpoint_on_close(sqlite3 *db) {
-  return sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)0);
+static inline int logs_sqlite_set_checkpoint_on_close(sqlite3 *db, int is_wanted) {
+  return sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !is_wanted, (int *)0);
 }

@@ -83,7 +83,7 @@ package final class Server: Sendable {
     var store = StoreSettings(directory: settings.dataDirectory)
     store.segmentByteCountMax = settings.segmentByteCountMax
     store.segmentAgeMax = settings.segmentAgeMax
-    store.writerQueueByteCountMax = settings.queueByteCountMax
+    store.writerQueueByteCountMax = settings.appendByteCountTotalMax
     store.tailCacheEntryCountMax = settings.tailEntryCount
     store.tailCacheByteCountMax = settings.tailByteCountMax
     store.readerThreadCount = settings.readerThreadCount

@@ -49,12 +49,12 @@ package final class Store: Sendable {
       throw StoreError(
         .locked, "\(paths.directory) is in use by another process; stop it, or choose another directory")
     }
-    return Store(settings, paths, try Recovery(settings, paths: paths).run(), lock, sink)
+    return try Store(settings, paths, try Recovery(settings, paths: paths).run(), lock, sink)
   }
 
   private init(
     _ settings: StoreSettings, _ paths: StorePaths, _ found: Recovery.Result, _ lock: FileLock, _ sink: any StoreSink
-  ) {
+  ) throws(StoreError) {
     self.settings = settings
     storeID = found.storeFile.id
     missingSegmentCount = found.missingCount
@@ -68,8 +68,13 @@ package final class Store: Sendable {
     self.failure = failure
     let failed: @Sendable (StoreError) -> Void = { failure.report($0) }
     reader = Reader(
-      catalog: catalog, segments: segments, pool: pool, tail: tail, timesOf: settings.timesOf, damaged: failed,
+      catalog: catalog, segments: segments, pool: pool, tail: tail, files: settings.fileSystem,
+      timesOf: settings.timesOf, damaged: failed,
       log: settings.log)
+    // Before any thread runs: a mark that is looked up must be complete.
+    let replay = try MarkReplay(active: found.active, catalog: catalog, reader: reader).run()
+    queue.adopt(replay.marks)
+    found.active.noteUnstored(replay.batchCount)
     readers = ReaderThreads(count: settings.readerThreadCount)
     upkeep = UpkeepThread(retryInterval: settings.sealRetryInterval)
     sealer = Sealer(settings, paths: paths, pool: pool, upkeep: upkeep, failed: failed)
@@ -104,12 +109,12 @@ package final class Store: Sendable {
     case .queued: return nil
     case .refused(let refusal): return refusal
     case .needsMark(let key):
-      let isTaken = readers.add { [queue, reader, failure] in
+      let isTaken = readers.add { [queue, reader] in
         do throws(StoreError) {
           queue.resolve(key, try reader.mark(of: key))
         } catch {
           // Without its mark a batch could be stored twice.
-          failure.report(error)
+          queue.reject(key, Self.unreadable(error))
         }
       }
       precondition(isTaken, "readers end after the queue")
@@ -117,9 +122,18 @@ package final class Store: Sendable {
     }
   }
 
+  private static func unreadable(_ error: StoreError) -> Refusal {
+    Refusal(
+      .storageFailed, "the server cannot tell whether this batch is stored: \(error.message)", isRetryable: true,
+      retryAfterMilliseconds: 1000)
+  }
+
   // MARK: streams
 
   package func stream(named name: StreamName) -> StreamInfo? { catalog[name] }
+
+  /// The highest id of a stream so far: a stream that comes into being later has a higher one.
+  package var newestStreamID: Int64 { catalog.newestID }
 
   /// All streams, sorted by name.
   package func streams() -> [StreamInfo] { catalog.all() }

@@ -24,8 +24,13 @@ package struct StoreSettings: Sendable {
   package var markCountMax = 65_536
   /// Marks that are copied into the next segment at a roll; others are found by looking into older segments.
   package var markForwardCountMax = 4096
+  /// The table of marks lags behind by about so many batches: what a start after a crash has to look at again.
+  package var markLagCountMax = 8192
   /// How long to wait before trying to seal a segment again that another program has open.
   package var sealRetryInterval: Duration = .seconds(5)
+  /// Whether a data directory that is a copy gets new incarnations. Off only where a file's inode changes by itself, as on some
+  /// network and FUSE file systems; then a restore has to be told to followers in another way.
+  package var noticesCopies = true
   /// SQLite's VFS by name; nil is the system's.
   package var vfs: String?
   package var fileSystem: any FileSystem = PosixFileSystem()

@@ -44,7 +44,7 @@ import Testing
     #expect(configuration.settings.heartbeat == .seconds(3))
     #expect(configuration.settings.streamCountMax == 6)
     #expect(configuration.settings.connectionCountMax == 7)
-    #expect(configuration.description.contains("heartbeat         = 3s  # --heartbeat"))
+    #expect(configuration.description.contains(/heartbeat +=.3s..#.--heartbeat/))
     #expect(configuration.description.contains("# LOGSD_STREAMS"))
     #expect(configuration.description.contains("# \(file):5"))
   }

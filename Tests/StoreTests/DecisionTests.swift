@@ -41,6 +41,14 @@ import Testing
     #expect(test.append("web", .test("3"), number: 3)?.first == 3)
   }
 
+  @Test func `a repeated batch that was damaged on the way may come again, and is then known`() throws {
+    let test = try TestStore(TestDirectory())
+    test.append("web", .test("1"), number: 1)
+    let damaged = test.submit("web", .refused(Refusal(.badBatch, "damaged", isRetryable: true)), number: 1)
+    #expect(test.sink.outcome(damaged)?.refusal?.isRetryable == true)
+    #expect(test.append("web", .test("1"), number: 1)?.isDuplicate == true)
+  }
+
   @Test func `order comes before content`() throws {
     let test = try TestStore(TestDirectory())
     let request = test.submit("web", .refused(Refusal(.badBatch, "bad")), number: 2)

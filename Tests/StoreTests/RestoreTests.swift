@@ -41,6 +41,21 @@ import Testing
     #expect(try TestStore(directory, clock).info("web")?.incarnation == old)
   }
 
+  @Test func `where files do not keep their identity, copies can be taken for the same directory`() throws {
+    let directory = TestDirectory()
+    var settings = TestStore.settings(directory)
+    settings.noticesCopies = false
+    do {
+      let test = try TestStore(settings)
+      test.append("web", .test("1"), number: 1)
+      test.close()
+    }
+    let incarnation = try TestStore(settings).info("web")?.incarnation
+    let copy = directory.copy()
+    settings.directory = copy.data
+    #expect(try TestStore(settings).info("web")?.incarnation == incarnation)
+  }
+
   @Test func `a copy of a copy reads everything`() throws {
     var directory = TestDirectory()
     let clock = TestClock()

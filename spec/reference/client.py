@@ -39,15 +39,14 @@ class Connection:
         self.socket.settimeout(30)  # of a write that makes no progress
         self.input, self.header, self.limit, self.heartbeat = bytearray(), None, HANDSHAKE_BODY_MAX, 10.0 / 3
         self.sent = self.received = time.monotonic()
-        self.welcome, self.pinged = None, True  # no PING before WELCOME
+        self.welcome = None
         self.send("HELLO", magic=b"LOGS", minVersion=1, maxVersion=1, frameLimit=FRAME_LIMIT, client=b"reference client 1",
                   token=os.environ.get("LOGS_TOKEN", "").encode())
         while not self.welcome:
             for message in self.receive()[0]:
                 if message["type"] != "WELCOME" or message["version"] != 1 or self.welcome:
                     raise Failed(f"{message['type']} in place of WELCOME")
-                self.welcome, self.limit, self.pinged = message, FRAME_LIMIT, False
-                self.heartbeat = message["heartbeat"] / 1000
+                self.welcome, self.limit, self.heartbeat = message, FRAME_LIMIT, max(message["heartbeat"], 100) / 1000
 
     def send(self, type, id=0, batch=(), **values):
         self.socket.sendall(join(frame(type, id, batch, **values)))
@@ -55,7 +54,7 @@ class Connection:
 
     def receive(self, also=()):
         """Waits for input: (messages that have come whole, those of the files `also` that can be read)."""
-        wake = self.received + 3 * self.heartbeat if self.pinged else self.sent + self.heartbeat
+        wake = min(self.sent + self.heartbeat, self.received + 3 * self.heartbeat)
         ready, _, _ = select.select([self.socket, *also], [], [], max(0.01, wake - time.monotonic()))
         messages = []
         if self.socket in ready:
@@ -63,13 +62,12 @@ class Connection:
             if not data:
                 raise Failed("the server closed the connection")
             self.input += data
-            self.received, self.pinged = time.monotonic(), self.welcome is None
+            self.received = time.monotonic()
             messages = self.take()
         elif time.monotonic() - self.received > 3 * self.heartbeat:
             raise Failed("no byte from the server for three heartbeats")
-        if not self.pinged and time.monotonic() - self.sent >= self.heartbeat:
+        if self.welcome and time.monotonic() - self.sent >= self.heartbeat:
             self.send("PING", token=1)
-            self.pinged = True
         return messages, [file for file in also if file in ready]
 
     def take(self):

@@ -15,6 +15,8 @@ enum FollowCommand {
       Option(
         "tail", ["n", "lines"], form: "N", help: "begin with the last N entries of each stream, or 'all'; default 10"),
       Option("from-seq", form: "N", help: "begin with sequence number N"),
+      Option("since", ["S"], form: "T", help: "begin with the first entry of each stream at or after time T"),
+      Option("until", ["U"], form: "T", help: "end before the first entry of each stream after time T"),
       Option("cursor-file", form: "FILE", help: "begin after the cursor in FILE if it exists, and keep it current"),
       Option("until-head", help: "end when all that was stored at the start has been shown"),
       Option("until-seq", form: "N", help: "end after sequence number N of each stream"),
@@ -35,6 +37,7 @@ enum FollowCommand {
     let start = try start(arguments, hasCursor: hasCursor)
     let end = End(
       atHead: arguments.has("until-head"), sequence: try arguments.number("until-seq", atLeast: 1),
+      time: try arguments.time("until"),
       limit: try arguments.number("limit", atLeast: 1))
     let isReverse = arguments.has("reverse")
     if isReverse, cursorFile != nil { throw CommandError.usage("--reverse and --cursor-file exclude each other") }
@@ -60,9 +63,13 @@ enum FollowCommand {
 
   private static func start(_ arguments: Arguments, hasCursor: Bool) throws(CommandError) -> Start {
     let sequence = try arguments.number("from-seq", atLeast: 1)
+    let time = try arguments.time("since")
     let tail = arguments.value("tail")
-    if sequence != nil, tail != nil { throw .usage("-n and --from-seq exclude each other") }
+    if [sequence != nil, time != nil, tail != nil].count(where: { $0 }) > 1 {
+      throw .usage("-n, --from-seq and --since exclude each other")
+    }
     if let sequence { return .from(sequence) }
+    if let time { return .since(time) }
     // Streams that are not in the cursor are new to this follower: it has seen nothing of them.
     guard let tail else { return hasCursor ? .first : arguments.has("reverse") ? .first : .last(defaultTail) }
     switch tail {

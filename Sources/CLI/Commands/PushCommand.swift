@@ -14,6 +14,9 @@ enum PushCommand {
       """, options: options, run: run)
 
   private static let options = [
+    Option(
+      "format", form: "FORMAT",
+      help: "raw (default: the line is the message), json, logfmt, or auto (whichever each line is)"),
     Option("source", form: "S", help: "who wrote the lines, at most 255 bytes"),
     Option("level", ["l"], form: "LEVEL", help: "their severity: trace, debug, info, notice, warn, error or fatal"),
     Option("complete", help: "seal the stream behind them"),
@@ -48,12 +51,18 @@ enum PushCommand {
 
 /// What each line becomes.
 private struct EntryForm: Sendable {
-  let source: Bytes
-  let severity: Severity
+  private let format: LineFormat
+  private let source: Bytes
+  private let severity: Severity
   /// Lines that come from a pipe are written about now; those of a file some time ago.
-  let hasArrivalTime: Bool
+  private let hasArrivalTime: Bool
 
   init(_ arguments: Arguments) throws(CommandError) {
+    let formatText = arguments.value("format") ?? LineFormat.raw.rawValue
+    guard let format = LineFormat(rawValue: formatText) else {
+      throw .usage("--format takes raw, json, logfmt or auto, not '\(formatText)'")
+    }
+    self.format = format
     source = Bytes(arguments.value("source") ?? "")
     if source.count > 255 { throw .usage("--source takes at most 255 bytes, not \(source.count)") }
     if let level = arguments.value("level") {
@@ -72,10 +81,9 @@ private struct EntryForm: Sendable {
   }
 
   func entries(_ lines: some Sequence<Bytes>) -> [Entry] {
-    var now = timespec()
-    if hasArrivalTime { unsafe clock_gettime(CLOCK_REALTIME, &now) }
-    let time = Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
-    return lines.map { Entry(message: $0, time: time, severity: severity, source: source) }
+    let time = hasArrivalTime ? Timestamp.now() : 0
+    let template = Entry(message: Bytes(), time: time, severity: severity, source: source)
+    return lines.map { format.entry($0, like: template) }
   }
 }
 

@@ -2,6 +2,13 @@ internal import Glibc
 
 /// Times as people and programs read them.
 enum Timestamp {
+  /// The wall clock, in nanoseconds since 1970.
+  static func now() -> Int64 {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_REALTIME, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+  }
+
   /// RFC 3339 in UTC with nanoseconds: `2026-01-10T12:00:00.123456789Z`.
   static func rfc3339(_ nanoseconds: Int64) -> String {
     let (seconds, fraction) = split(nanoseconds)

@@ -125,20 +125,29 @@ extension ServerConnection: ConnectionHandler {
 
 extension ServerConnection {
   private func submit(_ id: UInt32, _ append: Append) {
-    let content: WriteRequest.Content
-    do throws(DecodingError) {
-      let batch = try Batch(startOf: append.batch)
-      if batch.bytes.count != append.batch.count {
-        throw DecodingError("APPEND carries one batch", at: batch.bytes.count)
-      }
-      try desk.hub.checker.check(appended: batch)
-      content = .batch(batch)
-    } catch {
-      // Travels through the writer's queue all the same: a duplicate is acknowledged whatever it looks like now.
-      content = .refused(Refusal(.badBatch, "the batch breaks the format: \(error)"))
-    }
     submit(
-      id, stream: append.stream, producer: append.producer, number: append.number, floor: append.floor, content)
+      id, stream: append.stream, producer: append.producer, number: append.number, floor: append.floor,
+      content(of: append.batch))
+  }
+
+  /// What a batch part holds: a checked batch, or what is wrong with it.
+  ///
+  /// A fault travels through the writer's queue all the same: whether the batch is a duplicate or out of order is decided first.
+  private func content(of bytes: Bytes) -> WriteRequest.Content {
+    guard Batch.isIntact(appended: bytes) else {
+      return .refused(
+        Refusal(
+          .badBatch, "the batch was damaged on the way, its check does not fit; send the same bytes again",
+          isRetryable: true))
+    }
+    do throws(DecodingError) {
+      let batch = try Batch(startOf: bytes)
+      if batch.bytes.count != bytes.count { throw DecodingError("APPEND carries one batch", at: batch.bytes.count) }
+      try desk.hub.checker.check(appended: batch)
+      return .batch(batch)
+    } catch {
+      return .refused(Refusal(.badBatch, "the batch breaks the format: \(error)"))
+    }
   }
 
   private func submit(_ id: UInt32, _ complete: Complete) {
@@ -233,6 +242,14 @@ extension ServerConnection {
       shard.execute { $0.startFound(place, result) }
     }
   }
+
+  /// Lets the other connections of the shard take their turns first.
+  func resumeLater(_ subscription: UInt32) {
+    let place = Place(connection: id, subscription: subscription, handle: 0)
+    desk.shard.execute { $0.resume(place) }
+  }
+
+  func resume(_ place: Place) { subscriptions[place.subscription]?.pump() }
 
   func readFinished(_ place: Place, _ result: Result<ReadResult, StoreError>) {
     subscriptions[place.subscription]?.readFinished(place.handle, result)

@@ -27,7 +27,7 @@ final class StreamChannel {
   /// Takes what a commit brought. A commit that the catalog's head was already past brings nothing new.
   func advance(_ run: CommittedRun) {
     head = max(head, run.last)
-    isSealed = isSealed || run.stream.isSealed
+    isSealed = isSealed || run.sealed
   }
 
   func join(_ track: Track) {

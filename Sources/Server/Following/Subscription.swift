@@ -13,6 +13,7 @@ final class Subscription {
   private let follow: Follow
   private unowned let connection: ServerConnection
   private let hub: Hub
+  private var names: Set<StreamName> = []
   /// Names that were asked for and do not exist yet.
   private var missingNames: Set<StreamName> = []
   private var patterns: [StreamPattern] = []
@@ -21,6 +22,9 @@ final class Subscription {
   private var isReading = false
   /// Streams that were there at the beginning and are not told yet, with their heads of then.
   private var untold: ArraySlice<StreamInfo> = []
+  private var scan = Scan.done
+  /// The youngest stream when the subscription began.
+  private var newestStream: Int64 = 0
   private var cursor: [StreamName: CursorPosition] = [:]
   /// Streams whose start is being looked up.
   private var unresolvedCount = 0
@@ -31,6 +35,15 @@ final class Subscription {
   /// Entries that may still be delivered.
   private var remaining: UInt64?
   private var isOver = false
+
+  /// How far the names have been compared with the patterns.
+  private enum Scan {
+    case from(StreamName?)
+    case done
+  }
+
+  /// Comparisons of a name with a pattern in one turn of the loop: about a millisecond.
+  private static let scanMatchCount = 4_096
 
   /// Stored bytes in one BATCH frame, unless a single batch is larger.
   static let frameByteCount = 256 << 10
@@ -49,46 +62,49 @@ final class Subscription {
 extension Subscription {
   /// Finds the streams and where each starts, tells them, and begins to deliver.
   func begin() {
-    var seen: Set<Int64> = []
-    var found: [StreamInfo] = []
+    if follow.isReverse, follow.end.time != nil {
+      return refuse(Refusal(.badRequest, "reverse begins at the head or at a sequence number, not at a time"))
+    }
+    for position in follow.cursor { cursor[position.stream] = position }
+    newestStream = hub.store.newestStreamID
     for selector in follow.selectors {
       switch selector {
-      case .stream(let name):
-        if let info = hub.store.stream(named: name) {
-          if seen.insert(info.id).inserted { found.append(info) }
-        } else {
-          missingNames.insert(name)
-        }
-      case .pattern(let pattern):
-        patterns.append(pattern)
-        for info in hub.store.streams(after: nil, limit: .max, where: { pattern.matches($0) })
-        where seen.insert(info.id).inserted {
-          found.append(info)
-        }
+      case .stream(let name): names.insert(name)
+      case .pattern(let pattern): patterns.append(pattern)
       }
     }
-    cursor = Dictionary(follow.cursor.map { ($0.stream, $0) }, uniquingKeysWith: { $1 })
-    for name in missingNames.sorted() {
+    for name in names.sorted() {
+      if let info = hub.store.stream(named: name) {
+        untold.append(info)
+        continue
+      }
+      missingNames.insert(name)
       if let position = cursor[name], position.sequence > 0 {
         return refuse(Self.ahead(position.sequence, of: name, incarnation: .any, head: 0))
       }
     }
-    if follow.isReverse, follow.end.time != nil {
-      return refuse(Refusal(.badRequest, "reverse begins at the head or at a sequence number, not at a time"))
+    if !patterns.isEmpty {
+      // The scan comes by the named ones as well, so that all are told in one order.
+      untold = []
+      scan = .from(nil)
     }
     // Waits for streams from here on: one that comes into being meanwhile is told by a later commit.
     if !follow.end.atHead, !follow.isReverse, !missingNames.isEmpty || !patterns.isEmpty { hub.await(self) }
-    untold = found.sorted { $0.name < $1.name }[...]
     resolve()
   }
 
-  /// Tells the streams, as fast as the socket takes them; goes on where it stopped.
-  private func resolve() {
-    while !isOver, let info = untold.first, connection.hasRoom(for: id) {
+  /// Tells the streams, as fast as the socket takes them and a slice of names a turn; goes on where it stopped.
+  func resolve() {
+    while !isOver, let info = untold.first {
+      guard connection.hasRoom(for: id) else { return }
       untold.removeFirst()
       open(info)
     }
-    guard !isOver, untold.isEmpty, unresolvedCount == 0, !isResolved else { return }
+    if !isOver, case .from(let name) = scan {
+      scanSlice(after: name)
+      return connection.resumeLater(id)
+    }
+    guard !isOver, unresolvedCount == 0, !isResolved else { return }
     isResolved = true
     cursor = [:]
     connection.tell(id, .resolved(streamCount: UInt32(tracks.count)))
@@ -101,6 +117,15 @@ extension Subscription {
     if !isOver { becomeLiveIfReady() }
     endIfDone()
     pump()
+  }
+
+  /// Looks for matches among the next names: so many that other connections of the shard do not wait for long.
+  private func scanSlice(after name: StreamName?) {
+    let count = max(1, Self.scanMatchCount / patterns.count)
+    let slice = hub.store.streams(after: name, limit: count, where: { _ in true })
+    scan = slice.count < count ? .done : .from(slice.last?.name)
+    // What came into being after FOLLOW is told by its commit.
+    untold = slice.filter { $0.id <= newestStream && (names.contains($0.name) || wants($0.name)) }[...]
   }
 
   /// Whether a stream that has come into being belongs to this subscription.

@@ -16,7 +16,7 @@ package struct ServerSettings: Sendable {
   package var appendByteCountMax = 8 << 20
   package var appendBatchCountMax = 256
   /// Batches that all connections together may have in flight.
-  package var queueByteCountMax = 256 << 20
+  package var appendByteCountTotalMax = 256 << 20
   /// Output that waits for one connection's socket before its followers fall back to the store.
   package var outputByteCountMax = 1 << 20
 

@@ -63,7 +63,9 @@ struct Setting: Sendable {
     count("streams", "streams that may come into being", 1...10_000_000, \.streamCountMax),
     bytes("append-bytes", "batches one connection may have in flight", (2 << 20)...(1 << 30), \.appendByteCountMax),
     count("append-batches", "the same in number", 1...65_536, \.appendBatchCountMax),
-    bytes("queue-bytes", "batches all connections may have in flight", (2 << 20)...(1 << 40), \.queueByteCountMax),
+    bytes(
+      "append-bytes-total", "batches all connections together may have in flight", (2 << 20)...(1 << 40),
+      \.appendByteCountTotalMax),
     bytes(
       "output-bytes", "output that may wait for one connection before its followers read from the store again",
       (64 << 10)...(1 << 30), \.outputByteCountMax),

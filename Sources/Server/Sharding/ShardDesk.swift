@@ -105,6 +105,8 @@ extension ShardDesk {
     for run in runs { hub.take(run) }
   }
 
+  func resume(_ place: Place) { connections[place.connection]?.resume(place) }
+
   func readFinished(_ place: Place, _ result: Result<ReadResult, StoreError>) {
     connections[place.connection]?.readFinished(place, result)
   }

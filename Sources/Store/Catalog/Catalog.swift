@@ -3,24 +3,31 @@ internal import Synchronization
 
 /// All streams as of the last commit. The writer alone changes it.
 final class Catalog: Sendable {
-  private struct State: Sendable {
+  fileprivate struct State: Sendable {
     var streams: [StreamInfo] = []
     var indexOfName: [StreamName: Int] = [:]
     var indexOfID: [Int64: Int] = [:]
-    /// Names in order, nil when a stream has been added since.
-    var sortedIndexes: [Int]?
+    /// Indexes in the order of the names.
+    var sorted: [Int] = []
 
-    mutating func sorted() -> [Int] {
-      if let sortedIndexes { return sortedIndexes }
-      let sorted = streams.indices.sorted { streams[$0].name < streams[$1].name }
-      sortedIndexes = sorted
-      return sorted
+    /// Where in `sorted` the first name behind `name` stands.
+    func place(behind name: StreamName) -> Int {
+      var low = 0
+      var high = sorted.count
+      while low < high {
+        let middle = (low + high) / 2
+        if streams[sorted[middle]].name > name { high = middle } else { low = middle + 1 }
+      }
+      return low
     }
   }
 
   private let state = Mutex(State())
 
   var count: Int { state.withLock { $0.streams.count } }
+
+  /// The highest id given so far; ids rise.
+  var newestID: Int64 { state.withLock { $0.streams.last?.id ?? 0 } }
 
   func contains(_ name: StreamName) -> Bool { state.withLock { $0.indexOfName[name] != nil } }
 
@@ -34,7 +41,7 @@ final class Catalog: Sendable {
 
   /// All streams, sorted by name.
   func all() -> [StreamInfo] {
-    let (streams, sorted) = state.withLock { ($0.streams, $0.sorted()) }
+    let (streams, sorted) = state.withLock { ($0.streams, $0.sorted) }
     return sorted.map { streams[$0] }
   }
 
@@ -44,14 +51,8 @@ final class Catalog: Sendable {
   /// The first streams behind `name` that `isWanted`, sorted by name.
   func streams(after name: StreamName?, limit: Int, where isWanted: (StreamName) -> Bool) -> [StreamInfo] {
     // The snapshot costs two reference counts; the closure runs outside of the lock.
-    let (streams, sorted) = state.withLock { ($0.streams, $0.sorted()) }
-    var low = 0
-    if let name {
-      var high = sorted.count
-      while low < high {
-        let middle = (low + high) / 2
-        if streams[sorted[middle]].name > name { high = middle } else { low = middle + 1 }
-      }
+    let (streams, sorted, low) = state.withLock { state in
+      (state.streams, state.sorted, name.map { state.place(behind: $0) } ?? 0)
     }
     var found: [StreamInfo] = []
     for index in sorted[low...] {
@@ -64,16 +65,33 @@ final class Catalog: Sendable {
   /// Takes streams as they are after a commit, new ones among them.
   func publish(_ changed: some Sequence<StreamInfo>) {
     state.withLock { state in
+      var added: [Int] = []
       for stream in changed {
         if let index = state.indexOfID[stream.id] {
           state.streams[index] = stream
         } else {
+          added.append(state.streams.count)
           state.indexOfID[stream.id] = state.streams.count
           state.indexOfName[stream.name] = state.streams.count
           state.streams.append(stream)
-          state.sortedIndexes = nil
         }
       }
+      state.order(added)
     }
+  }
+}
+
+extension Catalog.State {
+  /// From so many on, sorting everything costs less than finding each its place.
+  private static let placedCountMax = 32
+
+  /// Puts new streams where their names belong.
+  mutating func order(_ added: [Int]) {
+    guard added.count > Self.placedCountMax else {
+      for index in added { sorted.insert(index, at: place(behind: streams[index].name)) }
+      return
+    }
+    sorted += added
+    sorted.sort { streams[$0].name < streams[$1].name }
   }
 }

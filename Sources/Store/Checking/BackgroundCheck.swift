@@ -37,7 +37,7 @@ final class BackgroundCheck: Sendable {
       do throws(SQLiteError) {
         try check(segment)
       } catch {
-        note(StoreError(error, while: "check").description, segment, isDamage: error.isLoss)
+        note(StoreError(error, while: "check").description, segment, isDamage: reader.isLoss(error, of: segment))
       }
       if isClosing { return }
       state.withLock { $0.progress.1 += 1 }

@@ -11,6 +11,9 @@ struct StorePaths: Sendable {
   /// A segment in the making; whatever has this name at start is removed.
   func segmentTemporary(_ number: Int64) -> String { "\(segments)/\(Self.fileName(number)).tmp" }
 
+  /// What SQLite keeps beside a database.
+  static func sideFiles(of path: String) -> [String] { ["-wal", "-shm", "-journal"].map { path + $0 } }
+
   /// Ten digits, so that the names sort like the numbers.
   static func fileName(_ number: Int64) -> String {
     let digits = String(number)

@@ -71,12 +71,23 @@ extension Reader {
     }
   }
 
+  /// Whether an error means that stored bytes are gone, and not that they cannot be reached for a moment.
+  func isLoss(_ error: SQLiteError, of segment: Segment) -> Bool {
+    if error.isLoss { return true }
+    guard error.isFailedOpen else { return false }
+    do throws(FileError) {
+      return try files.byteCount(segment.path) == nil
+    } catch {
+      return false
+    }
+  }
+
   /// Takes note that nothing can be read from a segment.
   ///
   /// - Throws: when the error is no damage, or the segment cannot be done without.
   func noteLoss(_ error: SQLiteError, of segment: Segment) throws(StoreError) {
     let failure = StoreError(error, while: "read")
-    guard error.isLoss, segment.state != .active else {
+    guard isLoss(error, of: segment), segment.state != .active else {
       if error.isDamage { damaged(failure) }
       throw failure
     }

@@ -6,6 +6,7 @@ struct Reader: Sendable {
   let segments: SegmentList
   let pool: ConnectionPool
   let tail: TailCache
+  let files: any FileSystem
   let timesOf: @Sendable (Batch) -> [Int64]
   /// Called with damage that concerns the whole store: in the active segment.
   let damaged: @Sendable (StoreError) -> Void
@@ -44,8 +45,11 @@ struct Reader: Sendable {
   /// - Returns: whether the tail cache held the position.
   private func readTail(_ request: ReadRequest, into builder: inout PieceBuilder) -> Bool {
     if request.isReverse {
-      guard let runs = tail.runs(of: request.stream, downFrom: builder.position) else { return false }
-      for run in runs.reversed() {
+      guard
+        let runs = tail.runs(
+          of: request.stream, downFrom: builder.position, byteCountMax: request.byteCountMax)
+      else { return false }
+      for run in runs {
         for batch in Self.trustedBatches(run).reversed() where batch.header.firstSequence <= builder.position {
           if builder.isComplete { return true }
           if !builder.append(batch.bytes, first: batch.header.firstSequence, last: batch.header.lastSequence) {
@@ -54,7 +58,8 @@ struct Reader: Sendable {
         }
       }
     } else {
-      guard let runs = tail.runs(of: request.stream, from: builder.position) else { return false }
+      guard let runs = tail.runs(of: request.stream, from: builder.position, byteCountMax: request.byteCountMax)
+      else { return false }
       for run in runs {
         for batch in Self.trustedBatches(run) where batch.header.lastSequence >= builder.position {
           if builder.isComplete { return true }
@@ -148,7 +153,7 @@ struct Reader: Sendable {
     _ error: SQLiteError, in segment: Segment, at position: UInt64, _ wanted: ClosedRange<UInt64>, _ stream: StreamInfo,
     isReverse: Bool
   ) throws(StoreError) -> UInt64 {
-    guard error.isLoss, segment.state != .active else {
+    guard isLoss(error, of: segment), segment.state != .active else {
       let failure = StoreError(error, while: "read")
       if error.isDamage { damaged(failure) }
       throw failure

@@ -10,12 +10,16 @@ final class TailCache: Sendable {
   }
 
   fileprivate struct State: Sendable {
-    var tails: [Int64: [Run]] = [:]
+    var tails: [Int64: Deque<Run>] = [:]
     /// Streams and first numbers in the order in which runs came; some are no longer in `tails`.
-    var order: [(stream: Int64, first: UInt64)] = []
-    var orderStart = 0
+    var order = Deque<Place>()
     var runCount = 0
     var byteCount = 0
+  }
+
+  fileprivate struct Place: Sendable {
+    var stream: Int64
+    var first: UInt64
   }
 
   private let state = Mutex(State())
@@ -34,8 +38,8 @@ final class TailCache: Sendable {
     state.withLock { state in
       for run in runs {
         let stream = run.stream.id
-        state.tails[stream, default: []].append(Run(first: run.first, last: run.last, batches: run.batches))
-        state.order.append((stream, run.first))
+        state.tails[stream, default: Deque()].append(Run(first: run.first, last: run.last, batches: run.batches))
+        state.order.append(Place(stream: stream, first: run.first))
         state.runCount += 1
         state.byteCount += run.batches.count
         while let tail = state.tails[stream], tail.count > 1, tail[1].first + entryCountMax <= run.last + 1 {
@@ -47,28 +51,42 @@ final class TailCache: Sendable {
     }
   }
 
-  /// The runs that cover `position` and those behind it, nil when it is not in memory.
-  func runs(of stream: Int64, from position: UInt64) -> ArraySlice<Run>? {
+  /// The run that covers `position` and those behind it, about `byteCountMax` of them; nil when it is not in memory.
+  func runs(of stream: Int64, from position: UInt64, byteCountMax: Int) -> [Run]? {
     state.withLock { state in
-      guard let tail = state.tails[stream], let first = tail.first, let last = tail.last,
-        first.first <= position, position <= last.last
-      else { return nil }
-      return tail[Self.index(in: tail, covering: position)...]
+      guard let tail = state.tails[stream], var index = Self.index(in: tail, covering: position) else { return nil }
+      var runs: [Run] = []
+      var byteCount = 0
+      while index < tail.count, byteCount < byteCountMax {
+        runs.append(tail[index])
+        byteCount += tail[index].batches.count
+        index += 1
+      }
+      return runs
     }
   }
 
-  /// The runs that cover `position` and those before it, ascending; nil when it is not in memory.
-  func runs(of stream: Int64, downFrom position: UInt64) -> ArraySlice<Run>? {
+  /// The run that covers `position` and those before it, descending, about `byteCountMax` of them; nil when it is not in
+  /// memory.
+  func runs(of stream: Int64, downFrom position: UInt64, byteCountMax: Int) -> [Run]? {
     state.withLock { state in
-      guard let tail = state.tails[stream], let first = tail.first, let last = tail.last,
-        first.first <= position, position <= last.last
-      else { return nil }
-      return tail[...Self.index(in: tail, covering: position)]
+      guard let tail = state.tails[stream], var index = Self.index(in: tail, covering: position) else { return nil }
+      var runs: [Run] = []
+      var byteCount = 0
+      while index >= 0, byteCount < byteCountMax {
+        runs.append(tail[index])
+        byteCount += tail[index].batches.count
+        index -= 1
+      }
+      return runs
     }
   }
 
-  /// The last run that begins at or before `position`; there is one.
-  private static func index(in tail: [Run], covering position: UInt64) -> Int {
+  /// The run that holds `position`, nil when there is none. Runs follow each other without a gap.
+  private static func index(in tail: Deque<Run>, covering position: UInt64) -> Int? {
+    guard let first = tail.first, let last = tail.last, first.first <= position, position <= last.last else {
+      return nil
+    }
     var low = 0
     var high = tail.count
     while high - low > 1 {
@@ -88,18 +106,18 @@ extension TailCache.State {
   }
 
   fileprivate mutating func dropOldest() {
-    let oldest = order[orderStart]
-    orderStart += 1
+    let oldest = order.removeFirst()
     if tails[oldest.stream]?.first?.first == oldest.first { dropFirst(of: oldest.stream) }
   }
 
   /// Forgets places of runs that are gone, when they are the most.
   fileprivate mutating func compactOrder() {
     guard order.count > 2 * runCount + 1024 else { return }
-    let live = order[orderStart...].filter { place in
-      tails[place.stream].flatMap { $0.first }.map { $0.first <= place.first } ?? false
+    var live = Deque<TailCache.Place>()
+    for index in 0..<order.count {
+      let place = order[index]
+      if let first = tails[place.stream]?.first, first.first <= place.first { live.append(place) }
     }
     order = live
-    orderStart = 0
   }
 }

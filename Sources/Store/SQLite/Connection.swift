@@ -53,6 +53,7 @@ internal import CSQLite
         unsafe context?.assumingMemoryBound(to: Int32.self).pointee = frames
         return SQLITE_OK
       }, walFrames)
+    setCheckpointOnClose(false)
   }
 
   deinit {
@@ -96,9 +97,10 @@ internal import CSQLite
     unsafe sqlite3_busy_timeout(handle, Int32(clamping: timeout.nanoseconds / 1_000_000))
   }
 
-  /// Leaves the WAL alone when this is the last connection to close.
-  func disableCheckpointOnClose() {
-    unsafe logs_sqlite_no_checkpoint_on_close(handle)
+  /// Whether the last connection to close brings the WAL home and removes it. None does unless it is told to: after an error
+  /// that stops the store nothing more may be written.
+  func setCheckpointOnClose(_ isWanted: Bool) {
+    unsafe logs_sqlite_set_checkpoint_on_close(handle, isWanted ? 1 : 0)
   }
 
   /// - Returns: frames in the WAL, and how many of them are in the database file now.

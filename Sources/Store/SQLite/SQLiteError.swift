@@ -11,15 +11,20 @@ struct SQLiteError: Error, Hashable, Sendable {
   var systemError: Int32
 
   static let busyCode = SQLITE_BUSY
+  static let notADatabaseCode = SQLITE_NOTADB
+  /// SQLITE_IOERR_READ, _SHORT_READ, _DATA, _CORRUPTFS: macros of arithmetic that Swift does not import.
+  private static let lossCodes: Set<Int32> = [
+    SQLITE_IOERR | (1 << 8), SQLITE_IOERR | (2 << 8), SQLITE_IOERR | (32 << 8), SQLITE_IOERR | (33 << 8),
+  ]
 
   var primaryCode: Int32 { code & 0xff }
   var isBusy: Bool { primaryCode == SQLITE_BUSY || primaryCode == SQLITE_LOCKED }
   var isDamage: Bool { primaryCode == SQLITE_CORRUPT || primaryCode == SQLITE_NOTADB }
 
-  /// Whether the file, or a part of it, is gone or cannot be read any more.
-  var isLoss: Bool {
-    isDamage || primaryCode == SQLITE_IOERR || (primaryCode == SQLITE_CANTOPEN && systemError == ENOENT)
-  }
+  /// Whether a part of the file cannot be read any more.
+  var isLoss: Bool { isDamage || Self.lossCodes.contains(code) }
+  /// Either the file is not there, or there is no descriptor, memory or permission left for it: SQLite does not say which.
+  var isFailedOpen: Bool { primaryCode == SQLITE_CANTOPEN }
 
   /// Whether space is what is missing, so that the same may work later.
   ///
@@ -28,7 +33,7 @@ struct SQLiteError: Error, Hashable, Sendable {
   var isDiskFull: Bool {
     if primaryCode == SQLITE_FULL { return true }
     let isSpace = systemError == ENOSPC || systemError == EDQUOT
-    // SQLITE_IOERR_WRITE, SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_TRUNCATE: macros of arithmetic that Swift does not import.
+    // SQLITE_IOERR_WRITE, _SHMSIZE, _TRUNCATE.
     return isSpace && [3, 19, 6].contains(where: { code == SQLITE_IOERR | ($0 << 8) })
   }
 

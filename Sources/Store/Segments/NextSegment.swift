@@ -5,7 +5,7 @@ internal import LogsWire
 /// It is filled from a snapshot while the writer goes on, then gets what has changed since, between two transactions. No
 /// connection stays open in between: the file is renamed, which an open SQLite connection would not survive.
 struct NextSegment: Sendable {
-  typealias LocatedMark = (stream: Int64, producer: ProducerID, mark: ProducerMark)
+  typealias LocatedMark = SegmentWriter.LocatedMark
 
   let number: Int64
   let path: String
@@ -26,7 +26,7 @@ struct NextSegment: Sendable {
       \(SegmentSchema.tables)
       """)
     let insert = try connection.prepare(
-      "INSERT INTO segment(number, store, created, trimmed_below) VALUES(?1, ?2, ?3, ?4)")
+      "INSERT INTO segment(number, store, created, trimmed_below, marks_through) VALUES(?1, ?2, ?3, ?4, 0)")
     insert.bind(1, number)
     insert.bind(2, copying: store.bytes)
     insert.bind(3, createdAt)

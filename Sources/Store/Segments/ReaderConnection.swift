@@ -41,9 +41,13 @@ final class ReaderConnection: @unchecked Sendable {
     let isImmutable = segment.state == .sealed
     connection = try Connection(segment.path, mode: isImmutable ? .immutable : .readOnly, vfs: vfs)
     connection.setBusyTimeout(Self.busyTimeout)
-    connection.disableCheckpointOnClose()
     // No mmap: a bad sector under a mapping would be a signal that ends the process, not an error that costs a range.
     try connection.execute("PRAGMA query_only=1; PRAGMA cache_size=-\(Self.cacheKibibyteCount)")
+    // An empty file is an empty database to SQLite.
+    if try connection.integer("PRAGMA application_id") != SegmentSchema.applicationID {
+      throw SQLiteError(
+        code: SQLiteError.notADatabaseCode, text: "it is not a segment", path: segment.path, systemError: 0)
+    }
     nextStatement = try connection.prepare("SELECT next FROM streams WHERE id = ?1")
     // The run that covers ?2 and those behind it. Borders move when segments are compacted: only this finds a number.
     forwardStatement = try connection.prepare(
@@ -90,18 +94,19 @@ final class ReaderConnection: @unchecked Sendable {
     forwardStatement.bind(1, stream)
     forwardStatement.bind(2, bits: bounds.lowerBound)
     forwardStatement.bind(3, bits: bounds.upperBound)
-    return try Self.runs(forwardStatement, budget) { $0.last >= bounds.upperBound }
+    return try Self.runs(forwardStatement, bounds, budget, isDescending: false) { $0.last >= bounds.upperBound }
   }
 
   /// The run that covers `bounds.upperBound` and those before it that end within the bounds, descending.
   func runs(of stream: Int64, downFrom bounds: ClosedRange<UInt64>, _ budget: Budget) throws(SQLiteError) -> Runs {
     backwardStatement.bind(1, stream)
     backwardStatement.bind(2, bits: bounds.upperBound)
-    return try Self.runs(backwardStatement, budget) { $0.first <= bounds.lowerBound }
+    return try Self.runs(backwardStatement, bounds, budget, isDescending: true) { $0.first <= bounds.lowerBound }
   }
 
   private static func runs(
-    _ statement: borrowing Statement, _ budget: Budget, isLast: (Run) -> Bool
+    _ statement: borrowing Statement, _ bounds: ClosedRange<UInt64>, _ budget: Budget, isDescending: Bool,
+    isLast: (Run) -> Bool
   ) throws(SQLiteError) -> Runs {
     defer { statement.reset() }
     let deadline = WallClock.monotonic() &+ budget.time.nanoseconds
@@ -118,8 +123,15 @@ final class ReaderConnection: @unchecked Sendable {
         if found.runs.isEmpty { throw error }
         return found
       }
-      let run = Run(
-        first: statement.bits(0), span: UInt32(clamping: statement.integer(1)), batches: statement.bytes(2))
+      let first = statement.bits(0)
+      let span = UInt32(clamping: statement.integer(1))
+      // The row before a hole does not reach into the bounds: not even read, or it would use up the budget again and again.
+      if first + UInt64(max(span, 1)) - 1 < bounds.lowerBound {
+        guard isDescending else { continue }
+        found.isEnd = true
+        return found
+      }
+      let run = Run(first: first, span: span, batches: statement.bytes(2))
       byteCount += run.batches.count
       found.runs.append(run)
       if isLast(run) {

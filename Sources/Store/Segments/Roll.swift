@@ -5,6 +5,9 @@ internal import Synchronization
 final class Roll: Sendable {
   enum Step {
     case wait
+    /// The next segment has to be prepared: `prepare`.
+    case prepare
+    /// It is ready and due: `take`.
     case take(NextSegment)
   }
 
@@ -57,33 +60,20 @@ final class Roll: Sendable {
     let isDue = isOld || active.byteCount >= settings.segmentByteCountMax
     let isSoon = isDue || active.byteCount >= settings.segmentByteCountMax / 8 * Self.prepareEighths
     guard isSoon else { return .wait }
-    enum Action {
-      case wait
-      case prepare
-      case take(NextSegment)
-    }
-    let action = preparation.withLock { preparation -> Action in
+    return preparation.withLock { preparation -> Step in
       switch preparation {
-      case .none:
-        preparation = .underway(Changes())
-        return .prepare
-      case .failed(let retryAt):
-        guard WallClock.monotonic() >= retryAt else { return .wait }
-        preparation = .underway(Changes())
-        return .prepare
+      case .none: break
+      case .failed(let retryAt): if WallClock.monotonic() < retryAt { return .wait }
       case .underway: return .wait
       case .ready(let next, _): return isDue ? .take(next) : .wait
       }
-    }
-    switch action {
-    case .wait: return .wait
-    case .take(let next): return .take(next)
-    case .prepare:
-      let number = active.segment.number + 1
-      upkeep.add { self.prepare(number) }
-      return .wait
+      preparation = .underway(Changes())
+      return .prepare
     }
   }
+
+  /// Makes the file in the background.
+  func prepare(_ number: Int64) { upkeep.add { self.makeNext(number) } }
 
   /// Remembers what a commit changed, for the segment in the making.
   func note(_ draft: GroupDraft) {
@@ -103,7 +93,7 @@ final class Roll: Sendable {
   }
 
   /// On the upkeep thread: makes the file from a snapshot that is at least as new as the moment when collecting began.
-  private func prepare(_ number: Int64) {
+  private func makeNext(_ number: Int64) {
     let path = paths.segmentTemporary(number)
     do throws(StoreError) {
       let next = try makeFile(number, path)
@@ -189,6 +179,8 @@ final class Roll: Sendable {
     let path = paths.segment(number)
     do throws(FileError) {
       try files.synchronize(file: paths.segmentTemporary(number))
+      // Of an attempt that failed: SQLite would take a WAL under this name for this file's.
+      for sideFile in StorePaths.sideFiles(of: path) { try files.remove(sideFile) }
       try files.rename(paths.segmentTemporary(number), to: path)
     } catch {
       return try abandon(number, StoreError(error, while: "begin a segment with"))
@@ -235,6 +227,6 @@ final class Roll: Sendable {
 extension Roll.Changes {
   fileprivate mutating func add(_ draft: GroupDraft) {
     for stream in draft.streams { streams[stream.info.id] = stream.info }
-    for change in draft.markChanges { marks[change.key] = draft.marks[change.key] }
+    for key in draft.changedMarks { marks[key] = draft.marks[key] }
   }
 }

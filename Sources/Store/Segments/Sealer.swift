@@ -60,7 +60,7 @@ final class Sealer: Sendable {
     case .failure(let error):
       if error.code == .diskFull || error.code == .busy {
         if isClosing.withLock({ $0 }) { return }
-        log("segment \(segment.number) is sealed later: \(error)")
+        log("segment \(segment.number) cannot be sealed yet: \(error)")
         upkeep.addRetry { self.attempt(segment, closing, isFirst: false) }
       } else {
         failed(error)

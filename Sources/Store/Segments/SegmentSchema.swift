@@ -13,7 +13,8 @@ enum SegmentSchema {
       number INTEGER NOT NULL,
       store BLOB NOT NULL,
       created INTEGER NOT NULL,
-      trimmed_below INTEGER NOT NULL
+      trimmed_below INTEGER NOT NULL,
+      marks_through INTEGER NOT NULL
     );
     CREATE TABLE streams(
       id INTEGER PRIMARY KEY,
@@ -41,6 +42,7 @@ enum SegmentSchema {
       severities INTEGER NOT NULL,
       received INTEGER NOT NULL,
       raw_length INTEGER NOT NULL,
+      producers BLOB NOT NULL,
       batches BLOB NOT NULL
     );
     CREATE UNIQUE INDEX runs_by_stream ON runs(stream, first_seq);

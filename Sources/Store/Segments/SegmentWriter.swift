@@ -6,16 +6,16 @@ internal import LogsWire
 /// writer's, then the one that seals the segment.
 final class SegmentWriter: @unchecked Sendable {
   let segment: Segment
-  private let connection: Connection
+  let connection: Connection
   private let begin: Statement
   private let commitStatement: Statement
   private let insertStream: Statement
   private let insertRun: Statement
   private let insertMark: Statement
+  private let updateMarksThrough: Statement
 
-  /// About what a row costs besides its batches, and a mark: for telling when the segment is full without asking SQLite.
+  /// About what a row costs besides its blobs: for telling when the segment is full without asking SQLite.
   private static let rowByteCount = 96
-  private static let markByteCount = 64
   private static let cacheKibibyteCount = 16 << 10
   /// How long to wait for an outsider that writes to the segment, which none should.
   private static let busyTimeout = Duration.seconds(2)
@@ -27,6 +27,10 @@ final class SegmentWriter: @unchecked Sendable {
   private(set) var walFrameCount = 0
   private var doneFrameCount = 0
   private(set) var isEmpty: Bool
+  /// The highest `id` in `runs`; rows are only added, so that SQLite gives the next row the next one.
+  private var lastRow: Int64
+  /// Batches whose marks the table does not know yet.
+  private(set) var unstoredBatchCount = 0
 
   /// Opens a segment in WAL mode, which recovers what a crash has left in its WAL.
   init(_ segment: Segment, vfs: String?) throws(SQLiteError) {
@@ -45,13 +49,16 @@ final class SegmentWriter: @unchecked Sendable {
     insertStream = try connection.prepare(Self.insertStreamText)
     insertRun = try connection.prepare(
       """
-      INSERT INTO runs(stream, first_seq, span, count, min_time, max_time, severities, received, raw_length, batches)
-      VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+      INSERT INTO runs(
+        stream, first_seq, span, count, min_time, max_time, severities, received, raw_length, producers, batches)
+      VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
       """)
     insertMark = try connection.prepare(Self.insertMarkText)
+    updateMarksThrough = try connection.prepare("UPDATE segment SET marks_through = ?1")
     createdAt = try connection.integer("SELECT created FROM segment")
     byteCount = Int(try connection.integer("PRAGMA page_count")) * SegmentSchema.pageByteCount
-    isEmpty = try connection.integer("SELECT count(*) FROM (SELECT 1 FROM runs LIMIT 1)") == 0
+    lastRow = try connection.integer("SELECT max(id) FROM runs")
+    isEmpty = lastRow == 0
   }
 
   static let insertStreamText = """
@@ -64,10 +71,38 @@ final class SegmentWriter: @unchecked Sendable {
   ///
   /// Any failure takes all of it back. SQLite does so by itself after some errors (then no transaction is open any more, and
   /// a further statement would commit on its own), after others it is left to us.
-  func commit(_ draft: GroupDraft) throws(SQLiteError) {
+  ///
+  /// - Parameter marks: all marks that the segment's table lags behind, as they were before the draft, when it is time to
+  ///   bring it up to date. Written with each batch, the marks of 64 producers would be 64 pages in each commit.
+  func commit(_ draft: GroupDraft, marks: [LocatedMark]?) throws(SQLiteError) {
+    try transact { () throws(SQLiteError) in
+      if let marks { try write(marks) }
+      try write(draft)
+    }
+    isEmpty = false
+    if marks != nil { unstoredBatchCount = 0 }
+    unstoredBatchCount += draft.storedCount
+    for stream in draft.streams {
+      for run in stream.runs {
+        lastRow += 1
+        byteCount += run.batches.count + run.producers.count + Self.rowByteCount
+      }
+    }
+  }
+
+  /// Brings the table of marks up to date in a transaction of its own.
+  func commit(marks: [LocatedMark]) throws(SQLiteError) {
+    try transact { () throws(SQLiteError) in try write(marks) }
+    unstoredBatchCount = 0
+  }
+
+  /// Batches found at the start whose marks the table does not know.
+  func noteUnstored(_ batchCount: Int) { unstoredBatchCount += batchCount }
+
+  private func transact(_ body: () throws(SQLiteError) -> Void) throws(SQLiteError) {
     do throws(SQLiteError) {
       try begin.run()
-      try write(draft)
+      try body()
       try commitStatement.run()
     } catch {
       if connection.isInTransaction { try connection.execute("ROLLBACK") }
@@ -77,7 +112,6 @@ final class SegmentWriter: @unchecked Sendable {
     // Fewer than before: SQLite has begun the WAL anew, which it does once all of it is home.
     if frameCount < walFrameCount { doneFrameCount = 0 }
     walFrameCount = frameCount
-    isEmpty = false
   }
 
   private func write(_ draft: GroupDraft) throws(SQLiteError) {
@@ -96,19 +130,21 @@ final class SegmentWriter: @unchecked Sendable {
         insertRun.bind(7, Int64(run.severities))
         insertRun.bind(8, run.received)
         insertRun.bind(9, Int64(run.rawLength))
-        try insertRun.run(10, run.batches)
-        byteCount += run.batches.count + Self.rowByteCount
+        insertRun.bind(10, copying: run.producers)
+        try insertRun.run(11, run.batches)
       }
     }
-    for change in draft.markChanges {
-      guard let stream = draft.stream(named: change.key.stream), let mark = draft.marks[change.key] else {
-        preconditionFailure("a changed mark belongs to a stream of its group")
-      }
-      // The first batch in this segment brings the whole mark with it.
-      let records = change.isWhole ? mark.records : change.records
-      byteCount += records.count * Self.markByteCount
-      try Self.write(records, of: change.key.producer, on: stream.info.id, with: insertMark)
+  }
+
+  /// A producer's mark and the stream that it is on.
+  typealias LocatedMark = (stream: Int64, producer: ProducerID, mark: ProducerMark)
+
+  private func write(_ marks: [LocatedMark]) throws(SQLiteError) {
+    for (stream, producer, mark) in marks {
+      try Self.write(mark.unstored(in: segment.number), of: producer, on: stream, with: insertMark)
     }
+    updateMarksThrough.bind(1, lastRow)
+    try updateMarksThrough.run()
   }
 
   /// Binds a row of `streams`: what the stream was before this segment's first entry.
@@ -169,6 +205,9 @@ final class SegmentWriter: @unchecked Sendable {
     return true
   }
 
+  /// Lets closing the connection remove the WAL, if no other has the segment open.
+  func allowWalRemoval() { connection.setCheckpointOnClose(true) }
+
   /// Leaves WAL mode, for which no other connection may be open.
   ///
   /// - Returns: whether it worked.
@@ -179,105 +218,5 @@ final class SegmentWriter: @unchecked Sendable {
       if error.isBusy { return false }
       throw error
     }
-  }
-
-  // MARK: reading what was left
-
-  /// Calls `visit` with each stream of the segment's table: as it was when the segment was made, sealed or not as of now.
-  func forEachStream(_ visit: (StreamInfo) -> Void) throws(SQLiteError) {
-    let statement = try connection.prepare(
-      "SELECT id, name, incarnation, state, next, entries, bytes, received FROM streams ORDER BY id")
-    while try statement.step() {
-      visit(
-        StreamInfo(
-          id: statement.integer(0), name: StreamName(stored: statement.text(1)),
-          incarnation: Incarnation(statement.bits(2)), head: statement.bits(4) &- 1,
-          isSealed: statement.integer(3) == SegmentSchema.StreamState.sealed.rawValue, entryCount: statement.bits(5),
-          storedByteCount: statement.bits(6), lastReceived: statement.integer(7)))
-    }
-  }
-
-  /// A row of `runs` without its batches.
-  struct RunSummary {
-    var row: Int64
-    var stream: Int64
-    var first: UInt64
-    var span: UInt64
-    var entryCount: UInt64
-    var received: Int64
-    var byteCount: UInt64
-  }
-
-  /// Calls `visit` with every run, in the order in which they were stored.
-  func forEachRun(_ visit: (RunSummary) -> Void) throws(SQLiteError) {
-    let statement = try connection.prepare(
-      "SELECT id, stream, first_seq, span, count, received, length(batches) FROM runs ORDER BY id")
-    while try statement.step() {
-      visit(
-        RunSummary(
-          row: statement.integer(0), stream: statement.integer(1), first: statement.bits(2), span: statement.bits(3),
-          entryCount: statement.bits(4), received: statement.integer(5), byteCount: statement.bits(6)))
-    }
-  }
-
-  /// The batches of a row.
-  func batches(row: Int64) throws(SQLiteError) -> Bytes {
-    let statement = try connection.prepare("SELECT batches FROM runs WHERE id = ?1")
-    statement.bind(1, row)
-    return try statement.step() ? statement.bytes(0) : Bytes()
-  }
-
-  /// The incarnations that the stream's batches here may have been signed under.
-  func incarnations(of stream: Int64) throws(SQLiteError) -> [Incarnation] {
-    let statement = try connection.prepare(SegmentSchema.incarnationsText)
-    statement.bind(1, stream)
-    var incarnations: [Incarnation] = []
-    while try statement.step() { incarnations.append(Incarnation(statement.bits(0))) }
-    return incarnations
-  }
-
-  /// What the segment says of itself.
-  func identity() throws(SQLiteError) -> Identity {
-    let applicationID = try connection.integer("PRAGMA application_id")
-    let format = try connection.integer("PRAGMA user_version")
-    let statement = try connection.prepare("SELECT number, store, trimmed_below FROM segment")
-    guard try statement.step() else { return Identity(applicationID: applicationID, format: format) }
-    return Identity(
-      applicationID: applicationID, format: format, number: statement.integer(0), store: statement.bytes(1),
-      trimmedBelow: statement.integer(2))
-  }
-
-  struct Identity {
-    var applicationID: Int64
-    var format: Int64
-    var number: Int64 = 0
-    var store = Bytes()
-    var trimmedBelow: Int64 = 1
-  }
-
-  /// Gives every stream the incarnation that `draw` answers for it, and remembers the one before for what is stored.
-  func replaceIncarnations(_ streams: [StreamInfo], draw: () -> Incarnation) throws(SQLiteError) -> [StreamInfo] {
-    var replaced = streams
-    try connection.execute("BEGIN IMMEDIATE")
-    do throws(SQLiteError) {
-      let remember = try connection.prepare(
-        "INSERT INTO former_incarnations(stream, next, incarnation) VALUES(?1, ?2, ?3)")
-      let update = try connection.prepare("UPDATE streams SET incarnation = ?2 WHERE id = ?1")
-      for index in replaced.indices {
-        remember.bind(1, replaced[index].id)
-        remember.bind(2, bits: replaced[index].head + 1)
-        remember.bind(3, bits: replaced[index].incarnation.value)
-        try remember.run()
-        replaced[index].incarnation = draw()
-        update.bind(1, replaced[index].id)
-        update.bind(2, bits: replaced[index].incarnation.value)
-        try update.run()
-      }
-      try connection.execute("COMMIT")
-    } catch {
-      if connection.isInTransaction { try connection.execute("ROLLBACK") }
-      throw error
-    }
-    return replaced
   }
 }

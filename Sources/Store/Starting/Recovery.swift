@@ -94,6 +94,7 @@ struct Recovery {
     }
     do throws(FileError) {
       try files.synchronize(file: temporary)
+      for sideFile in StorePaths.sideFiles(of: segment.path) { try files.remove(sideFile) }
       try files.rename(temporary, to: segment.path)
       try files.synchronize(directory: paths.segments)
     } catch {
@@ -124,6 +125,7 @@ struct Recovery {
 
   /// Whether `store` is not the file that wrote itself: the directory was restored or copied.
   private func isCopy(_ storeFile: StoreFile) throws(StoreError) -> Bool {
+    guard settings.noticesCopies else { return false }
     do throws(FileError) {
       return try files.identity(paths.store) != storeFile.identity
     } catch {
@@ -150,7 +152,8 @@ struct Recovery {
           restore the whole data directory from one backup
           """)
       }
-      for suffix in ["", "-wal", "-shm", "-journal"] { try remove(path + suffix) }
+      for sideFile in StorePaths.sideFiles(of: path) { try remove(sideFile) }
+      try remove(path)
     }
   }
 

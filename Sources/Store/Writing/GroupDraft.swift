@@ -7,8 +7,6 @@ internal import LogsWire
 struct GroupDraft {
   /// What is fixed for the whole group.
   struct Context {
-    /// The active segment.
-    var segment: Int64
     var now: Int64
     var nextStreamID: Int64
     var streamCount: Int
@@ -28,21 +26,13 @@ struct GroupDraft {
     var runs: [RunDraft] = []
   }
 
-  struct MarkChange {
-    var key: MarkKey
-    /// What the group added.
-    var records: [ProducerMark.Record]
-    /// Whether the segment holds none of the mark yet, so that all of it has to be written.
-    var isWhole: Bool
-  }
-
   private let context: Context
   private let catalog: Catalog
   private(set) var marks: [MarkKey: ProducerMark]
   private(set) var streams: [Stream] = []
   private var indexOfStream: [StreamName: Int] = [:]
-  private(set) var markChanges: [MarkChange] = []
-  private var indexOfMarkChange: [MarkKey: Int] = [:]
+  private(set) var changedMarks: Set<MarkKey> = []
+  private(set) var storedCount = 0
   private(set) var replies: [Reply] = []
 
   init(_ group: WriterQueue.Group, catalog: Catalog, context: Context) {
@@ -57,10 +47,8 @@ struct GroupDraft {
   }
 
   /// Whether there is nothing to write: all were duplicates or refused.
-  var isEmpty: Bool { markChanges.isEmpty }
+  var isEmpty: Bool { storedCount == 0 }
   var newStreamCount: Int { streams.count(where: \.isNew) }
-
-  func stream(named name: StreamName) -> Stream? { indexOfStream[name].map { streams[$0] } }
 
   /// Duplicate, sealed, out of order, content, limits: in this order, so that what was stored is acknowledged again whatever
   /// has happened since.
@@ -103,7 +91,7 @@ struct GroupDraft {
       return .refused(
         Refusal(
           .tooManyStreams, "the server has \(context.streamCountMax) streams and takes no new ones",
-          limit: Refusal.Limit("streamCountMax", UInt64(context.streamCountMax))))
+          limit: Refusal.Limit("streams", UInt64(context.streamCountMax))))
     }
     if let obstacle = context.obstacle { return .refused(obstacle) }
     return store(batch, seals: seals, request, key)
@@ -114,6 +102,8 @@ struct GroupDraft {
     let check: UInt64
     switch request.content {
     case .batch(let batch), .complete(let batch): check = batch.header.check
+    // Damaged on the way: the next try will tell what it is.
+    case .refused(let refusal) where refusal.isRetryable: return .refused(refusal)
     case .refused(let refusal):
       // Nothing tells that it is what was stored, and what was stored was in order.
       return .refused(
@@ -146,7 +136,8 @@ struct GroupDraft {
     let index = draftIndex(of: request.stream)
     let received = max(context.now, streams[index].info.lastReceived)
     let first = streams[index].info.head + 1
-    streams[index].append(batch, first: first, received: received)
+    streams[index].append(
+      batch, first: first, received: received, Sender(producer: request.producer, number: request.number))
     if seals {
       streams[index].sealsNow = true
       streams[index].info.isSealed = true
@@ -154,7 +145,9 @@ struct GroupDraft {
     }
     let record = ProducerMark.Record(
       number: request.number, first: first, count: batch.header.count, check: batch.header.check)
-    note(record, key)
+    marks[key]?.add(record)
+    changedMarks.insert(key)
+    storedCount += 1
     return .stored(
       incarnation: streams[index].info.incarnation, first: first, count: batch.header.count, isDuplicate: false)
   }
@@ -174,32 +167,20 @@ struct GroupDraft {
     streams.append(stream)
     return streams.count - 1
   }
-
-  private mutating func note(_ record: ProducerMark.Record, _ key: MarkKey) {
-    if let index = indexOfMarkChange[key] {
-      markChanges[index].records.append(record)
-    } else {
-      indexOfMarkChange[key] = markChanges.count
-      let isWhole = marks[key]?.segment != context.segment
-      markChanges.append(MarkChange(key: key, records: [record], isWhole: isWhole))
-    }
-    marks[key]?.add(record)
-    marks[key]?.segment = context.segment
-  }
 }
 
 extension GroupDraft.Stream {
-  fileprivate mutating func append(_ batch: Batch, first: UInt64, received: Int64) {
+  fileprivate mutating func append(_ batch: Batch, first: UInt64, received: Int64, _ sender: Sender) {
     var header = batch.header
     header.firstSequence = first
     header.received = received
     header.span = header.count
     let part = batch.serverPart(firstSequence: first, received: received, span: header.count, seed: seed)
     if let last = runs.last, last.hasRoom(for: header) {
-      runs[runs.count - 1].append(header, part, batch.bytes)
+      runs[runs.count - 1].append(header, part, batch.bytes, sender)
     } else {
       var run = RunDraft(first: first)
-      run.append(header, part, batch.bytes)
+      run.append(header, part, batch.bytes, sender)
       runs.append(run)
     }
     info.head = header.lastSequence

@@ -1,7 +1,7 @@
 /// The marks in memory, bounded: those not used for long are forgotten, and read again from the segments.
 ///
 /// Two generations: a use moves a mark into the young one; when that is full, the old one is dropped and the young one
-/// becomes old. Marks of requests in the queue are pinned and survive.
+/// becomes old. Marks of requests in the queue are pinned and survive, and so do those that their segment does not hold yet.
 struct MarkCache: Sendable {
   struct Entry: Sendable {
     var mark: ProducerMark
@@ -11,9 +11,16 @@ struct MarkCache: Sendable {
 
   private var young: [MarkKey: Entry] = [:]
   private var old: [MarkKey: Entry] = [:]
+  /// The marks with batches that no segment's table of marks knows.
+  private var unstored: Set<MarkKey> = []
   private let generationCountMax: Int
+  /// How large the young generation becomes before it is the old one.
+  private var rotationCount: Int
 
-  init(countMax: Int) { generationCountMax = max(1, countMax / 2) }
+  init(countMax: Int) {
+    generationCountMax = max(1, countMax / 2)
+    rotationCount = generationCountMax
+  }
 
   var count: Int { young.count + old.count }
 
@@ -38,10 +45,37 @@ struct MarkCache: Sendable {
     insert(key, Entry(mark: mark, pinCount: pinCount))
   }
 
-  /// A pinned mark as its writer left it, and one request less.
+  /// Adds a mark that no segment's table knows.
+  mutating func adopt(_ key: MarkKey, _ mark: ProducerMark) {
+    add(key, mark, pinCount: 0)
+    unstored.insert(key)
+  }
+
+  /// A pinned mark as a commit left it.
   mutating func update(_ key: MarkKey, _ mark: ProducerMark) {
     guard let index = young.index(forKey: key) else { preconditionFailure("a pinned mark is in the young generation") }
-    young.values[index].mark = mark
+    guard mark.number != young.values[index].mark.number else { return }
+    young.values[index].mark.update(mark)
+    unstored.insert(key)
+  }
+
+  /// The marks that their segment's table lags behind.
+  var unstoredMarks: [MarkKey: ProducerMark] {
+    var marks: [MarkKey: ProducerMark] = [:]
+    for key in unstored { marks[key] = self[key] }
+    return marks
+  }
+
+  /// All of `unstoredMarks` are in the table of a segment now.
+  mutating func noteStored(in segment: Int64) {
+    for key in unstored {
+      if let index = young.index(forKey: key) {
+        young.values[index].mark.noteStored(in: segment)
+      } else {
+        old[key]?.mark.noteStored(in: segment)
+      }
+    }
+    unstored = []
   }
 
   mutating func unpin(_ key: MarkKey) {
@@ -62,10 +96,16 @@ struct MarkCache: Sendable {
   }
 
   private mutating func insert(_ key: MarkKey, _ entry: Entry) {
-    if young.count >= generationCountMax {
+    if young.count >= rotationCount {
+      // What is dropped with the old generation must be neither pinned (those are young) nor unstored.
+      for key in unstored {
+        if let entry = old.removeValue(forKey: key) { young[key] = entry }
+      }
       old = young
-      young = old.filter { $0.value.pinCount > 0 }
+      young = old.filter { $0.value.pinCount > 0 || unstored.contains($0.key) }
       for key in young.keys { old[key] = nil }
+      // With more to keep than fits, a rotation for each insert would take all the time.
+      rotationCount = max(generationCountMax, young.count * 2)
     }
     young[key] = entry
   }

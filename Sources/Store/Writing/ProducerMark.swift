@@ -18,9 +18,10 @@ struct ProducerMark: Hashable, Sendable {
   private(set) var number: UInt64 = 0
   /// At most `Limits.producerBatchCountMax`, one a slot, in no order.
   private(set) var records: [Record] = []
-  /// The segment whose table holds all the records, 0 when none does. The first batch in a later segment writes all of them
-  /// there, so that one segment is enough to answer every resend.
-  var segment: Int64 = 0
+  /// The segment whose table holds the records up to `storedThrough`, 0 when none does. When a mark is first written to a
+  /// later segment all of it is, so that one segment is enough to answer every resend.
+  private(set) var segment: Int64 = 0
+  private(set) var storedThrough: UInt64 = 0
 
   init() {}
 
@@ -28,6 +29,23 @@ struct ProducerMark: Hashable, Sendable {
     self.records = records
     self.segment = segment
     number = records.map(\.number).max() ?? 0
+    storedThrough = number
+  }
+
+  /// What the table of a segment lacks.
+  func unstored(in segment: Int64) -> [Record] {
+    segment == self.segment ? records.filter { $0.number > storedThrough } : records
+  }
+
+  mutating func noteStored(in segment: Int64) {
+    self.segment = segment
+    storedThrough = number
+  }
+
+  /// Takes what became of the mark in a group; where it is stored stays as it is known here.
+  mutating func update(_ newer: ProducerMark) {
+    number = newer.number
+    records = newer.records
   }
 
   func record(of number: UInt64) -> Record? { records.first { $0.number == number } }

@@ -16,6 +16,10 @@ struct RunDraft {
   private var byteCount = 0
   /// Server's parts and the rest of their batches, in turn.
   private var pieces: [Bytes] = []
+  /// Whose each batch is, and its number there.
+  private var senders: [Sender] = []
+  /// `senders` as they are stored.
+  private(set) var producers = Bytes()
   /// The numbered batches end to end, once the run is finished.
   private(set) var batches = Bytes()
 
@@ -26,7 +30,7 @@ struct RunDraft {
   func hasRoom(for header: BatchHeader) -> Bool { byteCount + header.batchByteCount <= Self.byteCountMax }
 
   /// Adds a batch whose server's part is `part`.
-  mutating func append(_ header: BatchHeader, _ part: Bytes, _ bytes: Bytes) {
+  mutating func append(_ header: BatchHeader, _ part: Bytes, _ bytes: Bytes, _ sender: Sender) {
     let times = header.effectiveTimes
     span += UInt64(header.span)
     entryCount += UInt64(header.count)
@@ -36,6 +40,7 @@ struct RunDraft {
     received = header.received
     rawLength += UInt64(header.rawLength)
     byteCount += header.batchByteCount
+    senders.append(sender)
     pieces.append(part)
     pieces.append(bytes[BatchHeader.serverPart.upperBound..<bytes.count])
   }
@@ -46,5 +51,6 @@ struct RunDraft {
     for piece in pieces { writer.append(piece) }
     pieces = []
     batches = writer.finish()
+    producers = Sender.encode(senders)
   }
 }

@@ -1,6 +1,7 @@
 package import LogsWire
 
-/// Who hears of what the writer does. Called on the writer's thread: do little and return.
+/// Who hears of what the writer does. Called on the writer's thread: do little and return. `submit` and reads may be called
+/// from here, `close` must not be: it waits for this thread.
 package protocol StoreSink: Sendable {
   /// A group is on disk and the heads are published. Called once a group.
   func committed(_ commit: Commit)
@@ -15,6 +16,11 @@ package struct Commit: Sendable {
   package var replies: [Reply]
   /// What became durable; several for one stream are in the order of their numbers.
   package var runs: [CommittedRun]
+
+  package init(replies: [Reply], runs: [CommittedRun]) {
+    self.replies = replies
+    self.runs = runs
+  }
 }
 
 /// Batches of one stream that one commit made durable.
@@ -30,4 +36,16 @@ package struct CommittedRun: Sendable {
   package var entryCount: UInt64
   /// Whether the stream's last entry is in this run.
   package var sealed: Bool
+
+  package init(
+    stream: StreamInfo, isNewStream: Bool, first: UInt64, last: UInt64, batches: Bytes, entryCount: UInt64, sealed: Bool
+  ) {
+    self.stream = stream
+    self.isNewStream = isNewStream
+    self.first = first
+    self.last = last
+    self.batches = batches
+    self.entryCount = entryCount
+    self.sealed = sealed
+  }
 }

@@ -33,10 +33,19 @@ final class Writer: @unchecked Sendable {
   let counts = Mutex(Counts())
   private(set) var active: SegmentWriter
   private var nextStreamID: Int64
+  /// Whether the last transaction was taken back by a full disk or a lock.
+  private var hasObstacle = false
+  /// Times of the monotonic clock.
+  private var nextPatienceAt: Int64 = 0
+  private var nextCheckpointAt: Int64 = 0
 
   /// Readers that stay in old parts of the WAL let it grow to this many times its maximum before the writer waits for them.
   private static let walPatienceFactor = 16
   private static let walPatience = Duration.milliseconds(100)
+  /// How long the writer goes on before it waits again for a reader that did not go.
+  private static let walPatienceInterval = Duration.seconds(10)
+  /// How long a checkpoint that failed on a full disk is left alone.
+  private static let checkpointRetryInterval = Duration.seconds(5)
   /// With nothing to do, a WAL of this part of its maximum is checkpointed.
   private static let idleWalDivisor = 4
   /// How often an idle writer looks at the age of the segment.
@@ -79,9 +88,15 @@ final class Writer: @unchecked Sendable {
     var draft = GroupDraft(group, catalog: catalog, context: context(obstacle: nil))
     if !draft.isEmpty {
       let start = WallClock.monotonic()
+      let marks = active.unstoredBatchCount >= settings.markLagCountMax ? unstoredMarks : nil
       do throws(SQLiteError) {
-        try active.commit(draft)
+        try active.commit(draft, marks: marks)
+        if marks != nil { queue.noteMarksStored(in: active.segment.number) }
         note(draft, time: WallClock.monotonic() - start)
+        if hasObstacle {
+          hasObstacle = false
+          settings.log("appends are taken again")
+        }
       } catch {
         // Nothing of the group is stored, and memory has not been touched: decide again, storing nothing.
         draft = GroupDraft(group, catalog: catalog, context: context(obstacle: try obstacle(error)))
@@ -92,7 +107,7 @@ final class Writer: @unchecked Sendable {
 
   private func context(obstacle: Refusal?) -> GroupDraft.Context {
     GroupDraft.Context(
-      segment: active.segment.number, now: settings.now(), nextStreamID: nextStreamID, streamCount: catalog.count,
+      now: settings.now(), nextStreamID: nextStreamID, streamCount: catalog.count,
       streamCountMax: settings.streamCountMax, obstacle: obstacle)
   }
 
@@ -100,20 +115,26 @@ final class Writer: @unchecked Sendable {
   ///
   /// - Throws: when the store cannot go on.
   private func obstacle(_ error: SQLiteError) throws(StoreError) -> Refusal {
+    noteObstacle(StoreError(error, while: "append to"))
     if error.isDiskFull {
       counts.withLock { $0.diskFullCount += 1 }
-      settings.log("\(StoreError(error, while: "append to")); appends are refused until then")
       return Refusal(
         .diskFull, "the server's disk is full; nothing was stored, send it again later", isRetryable: true,
         retryAfterMilliseconds: Self.retryAfterMilliseconds)
     }
     if error.isBusy {
-      settings.log("\(StoreError(error, while: "append to")); another program writes to it")
       return Refusal(
         .overloaded, "another program has locked the server's store; nothing was stored, send it again later",
         isRetryable: true, retryAfterMilliseconds: Self.retryAfterMilliseconds)
     }
     throw StoreError(error, while: "append to")
+  }
+
+  /// Tells once that appends are refused, however many come.
+  private func noteObstacle(_ error: StoreError) {
+    if hasObstacle { return }
+    hasObstacle = true
+    settings.log("appends are refused for now: \(error)")
   }
 
   /// Makes a committed draft the state of the world: cache, heads, marks, and then the answers.
@@ -136,6 +157,7 @@ final class Writer: @unchecked Sendable {
     }
     queue.finish(group, marks: draft.marks)
     counts.withLock { counts in
+      counts.refusalCount += group.rejected.count
       for reply in draft.replies {
         switch reply.outcome {
         case .stored(_, _, _, let isDuplicate):
@@ -145,7 +167,7 @@ final class Writer: @unchecked Sendable {
       }
       for run in runs { counts.entryCount += run.entryCount }
     }
-    sink.committed(Commit(replies: draft.replies, runs: runs))
+    sink.committed(Commit(replies: group.rejected + draft.replies, runs: runs))
   }
 
   private func note(_ draft: GroupDraft, time: Int64) {
@@ -170,16 +192,19 @@ final class Writer: @unchecked Sendable {
     let pending = active.pendingWalByteCount
     guard pending > limit || (isIdle && pending > limit / Self.idleWalDivisor) else { return }
     let start = WallClock.monotonic()
+    guard start >= nextCheckpointAt else { return }
     do throws(SQLiteError) {
       try active.checkpoint()
       // A reader that stays long keeps the WAL from beginning anew. Past all patience wait for it.
-      if active.walByteCount > limit * Self.walPatienceFactor {
-        _ = try active.truncateWal(timeout: Self.walPatience)
+      if active.walByteCount > limit * Self.walPatienceFactor, start >= nextPatienceAt {
+        let isEmptied = try active.truncateWal(timeout: Self.walPatience)
+        if !isEmptied { nextPatienceAt = WallClock.monotonic() &+ Self.walPatienceInterval.nanoseconds }
       }
     } catch {
       // A full disk, or a lock: the WAL keeps everything, a later checkpoint brings it home.
       guard error.isDiskFull || error.isBusy else { throw StoreError(error, while: "checkpoint") }
       settings.log("\(StoreError(error, while: "checkpoint")); tried again later")
+      nextCheckpointAt = start &+ Self.checkpointRetryInterval.nanoseconds
     }
     counts.withLock { counts in
       counts.checkpointCount += 1
@@ -191,8 +216,10 @@ final class Writer: @unchecked Sendable {
   private func rollIfDue() throws(StoreError) {
     switch roll.step(active, now: settings.now()) {
     case .wait: return
+    case .prepare: roll.prepare(active.segment.number + 1)
     case .take(let next):
-      guard let following = try roll.take(next, now: settings.now()) else { return }
+      // Complete before it is the active segment no more: nobody looks into its rows for marks.
+      guard try storeMarks(), let following = try roll.take(next, now: settings.now()) else { return }
       let complete = active
       segments.append(following.segment)
       active = following
@@ -201,10 +228,33 @@ final class Writer: @unchecked Sendable {
     }
   }
 
-  /// Leaves the active segment without a WAL.
-  func close() throws(StoreError) {
+  private var unstoredMarks: [SegmentWriter.LocatedMark] {
+    queue.unstoredMarks.compactMap { key, mark in
+      catalog[key.stream].map { (stream: $0.id, producer: key.producer, mark: mark) }
+    }
+  }
+
+  /// Brings the active segment's table of marks up to date.
+  ///
+  /// - Returns: false when the disk is full or locked.
+  private func storeMarks() throws(StoreError) -> Bool {
+    guard active.unstoredBatchCount > 0 else { return true }
     do throws(SQLiteError) {
-      _ = try active.truncateWal(timeout: Self.walPatience)
+      try active.commit(marks: unstoredMarks)
+    } catch {
+      guard error.isDiskFull || error.isBusy else { throw StoreError(error, while: "write marks to") }
+      settings.log("\(StoreError(error, while: "write marks to")); tried again later")
+      return false
+    }
+    queue.noteMarksStored(in: active.segment.number)
+    return true
+  }
+
+  /// Leaves the active segment with all marks and without a WAL.
+  func close() throws(StoreError) {
+    _ = try storeMarks()
+    do throws(SQLiteError) {
+      if try active.truncateWal(timeout: Self.walPatience) { active.allowWalRemoval() }
     } catch {
       guard error.isDiskFull || error.isBusy else { throw StoreError(error, while: "checkpoint") }
     }

@@ -9,6 +9,8 @@ final class WriterQueue: Sendable {
     var requests: [WriteRequest] = []
     /// The marks of all of the group's producers, as of the last commit.
     var marks: [MarkKey: ProducerMark] = [:]
+    /// Answers to requests that could not be decided on.
+    var rejected: [Reply] = []
     /// More requests wait behind the group.
     var hasMore = false
   }
@@ -33,6 +35,7 @@ final class WriterQueue: Sendable {
     /// How many of `requests` have been taken.
     var takenCount = 0
     var parked: [MarkKey: [WriteRequest]] = [:]
+    var rejected: [Reply] = []
     var byteCount = 0
     var batchCount = 0
     var marks: MarkCache
@@ -103,6 +106,18 @@ final class WriterQueue: Sendable {
     monitor.signal()
   }
 
+  /// Refuses the requests of a producer whose mark could not be read. The next one has it looked up again.
+  func reject(_ key: MarkKey, _ refusal: Refusal) {
+    monitor.withLock { state in
+      for request in state.parked.removeValue(forKey: key) ?? [] {
+        state.rejected.append(Reply(token: request.token, outcome: .refused(refusal)))
+        state.byteCount -= request.byteCount
+        state.batchCount -= 1
+      }
+    }
+    monitor.signal()
+  }
+
   /// Waits for something to do, at most for `timeout`.
   func next(timeout: Duration) -> Order {
     let order: Order? = monitor.wait(timeout: timeout) { state in
@@ -133,6 +148,19 @@ final class WriterQueue: Sendable {
     }
   }
 
+  /// The marks that the active segment's table lags behind.
+  var unstoredMarks: [MarkKey: ProducerMark] { monitor.withLock { $0.marks.unstoredMarks } }
+
+  /// Marks found at the start that the active segment's table does not know.
+  func adopt(_ marks: [MarkKey: ProducerMark]) {
+    monitor.withLock { state in
+      for (key, mark) in marks { state.marks.adopt(key, mark) }
+    }
+  }
+
+  /// All of them are in a segment's table now.
+  func noteMarksStored(in segment: Int64) { monitor.withLock { $0.marks.noteStored(in: segment) } }
+
   func recentMarks(countMax: Int) -> [MarkKey: ProducerMark] {
     monitor.withLock { $0.marks.recent(countMax: countMax) }
   }
@@ -158,6 +186,7 @@ final class WriterQueue: Sendable {
       state.requests.removeAll()
       state.takenCount = 0
       state.parked.removeAll()
+      state.rejected.removeAll()
     }
     monitor.signal()
   }
@@ -173,12 +202,15 @@ extension WriterQueue.State {
   /// - Returns: whether the writer has to be woken.
   fileprivate mutating func append(_ request: WriteRequest) -> Bool {
     requests.append(request)
+    // Once is enough: until it has taken something the writer is awake.
+    defer { isWriterWaiting = false }
     return isWriterWaiting
   }
 
   fileprivate mutating func takeGroup(byteCountMax: Int) -> WriterQueue.Group? {
-    guard takenCount < requests.count else { return nil }
     var group = WriterQueue.Group()
+    swap(&group.rejected, &rejected)
+    guard takenCount < requests.count else { return group.rejected.isEmpty ? nil : group }
     var groupByteCount = 0
     let start = takenCount
     while takenCount < requests.count, takenCount - start < WriterQueue.groupRequestCountMax {

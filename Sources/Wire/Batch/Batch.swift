@@ -49,6 +49,20 @@ package struct Batch: Sendable {
   /// The payload as stored, behind the header.
   package var payload: Bytes { bytes[BatchHeader.byteCount..<bytes.count] }
 
+  /// Whether the batch part of an APPEND is as its producer signed it, whatever it says.
+  ///
+  /// What is not intact was damaged on the way, and the same bytes may arrive whole the next time.
+  package static func isIntact(appended bytes: Bytes) -> Bool {
+    guard bytes.count >= BatchHeader.byteCount else { return false }
+    let span = bytes.span
+    do throws(DecodingError) {
+      var reader = ByteReader(span)
+      // The server's part is zero and under no check.
+      for _ in 0..<4 where try reader.u64() != 0 { return false }
+      return try reader.u64() == BatchHeader.check(of: span)
+    } catch { return false }
+  }
+
   /// Whether the producer's check fits the bytes.
   package var hasValidCheck: Bool { BatchHeader.check(of: bytes.span) == header.check }
 

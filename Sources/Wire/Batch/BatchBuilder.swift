@@ -124,7 +124,7 @@ package struct BatchBuilder: ~Copyable {
     }
     header.storedLength = UInt32(writer.count - BatchHeader.byteCount)
     let batch = Self.sealed(header, writer)
-    reset()
+    removeAll()
     return batch
   }
 
@@ -166,7 +166,8 @@ package struct BatchBuilder: ~Copyable {
     if hasKinds { Self.write(ColumnID.kind, .bytes, kinds.span, into: &payload) }
   }
 
-  private mutating func reset() {
+  /// Empties the builder; its buffers are kept.
+  package mutating func removeAll() {
     count = 0
     times.removeAll()
     lastTime = 0

@@ -98,6 +98,8 @@ internal import Glibc
     overwriteInteger(value.littleEndian, at: offset)
   }
 
+  package mutating func overwrite(_ value: UInt8, at offset: Int) { overwriteInteger(value, at: offset) }
+
   /// Overwrites bytes written before.
   package mutating func overwrite(_ span: RawSpan, at offset: Int) {
     precondition(offset >= 0 && offset + span.byteCount <= count, "only what was written is overwritten")

@@ -67,11 +67,12 @@ extension ByteReader {
 }
 
 extension ByteWriter {
-  /// A `u8` length and the text's UTF-8, which the caller keeps within 255 bytes.
+  /// A `u8` length and the text's UTF-8, cut to 255 bytes at a code point's border.
   mutating func append(name: String) {
-    precondition(name.utf8.count <= 255, "a name has at most 255 bytes")
-    append(UInt8(name.utf8.count))
-    append(utf8: name)
+    let start = count
+    append(UInt8(0))
+    append(utf8: name, limit: 255)
+    overwrite(UInt8(count - start - 1), at: start)
   }
 
   /// A `u16` length and the text's UTF-8, cut to `limit` bytes at a code point's border.

@@ -134,6 +134,16 @@ package enum FrameType: UInt8, Hashable, Sendable {
 
   var carriesBatches: Bool { self == .append || self == .batch }
 
+  /// Whether the frame concerns the connection alone, so that its id is 0.
+  var concernsConnection: Bool {
+    switch self {
+    case .hello, .welcome, .ping, .pong, .goAway: true
+    case .error, .append, .ack, .complete, .follow, .stream, .resolved, .batch, .skip, .live, .end, .credit, .cancel,
+      .list, .listing, .stat, .status:
+      false
+    }
+  }
+
   /// Whether the frame begins something that ends with an answer on its id.
   var isRequest: Bool {
     switch self {

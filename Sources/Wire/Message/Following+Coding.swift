@@ -18,6 +18,25 @@ extension Follow {
     }
   }
 
+  /// How long the control part of its frame is.
+  ///
+  /// A frame holds `Limits.controlByteCountMax`; a follower of more streams than that has room for divides its selectors among
+  /// several subscriptions. Making the frame of a longer one is an error of the program, so ask first: how many streams there
+  /// are is the server's word.
+  package var controlByteCount: Int {
+    var count = Self.fixedByteCount
+    for selector in selectors {
+      switch selector {
+      case .stream(let name): count += 2 + name.text.utf8.count
+      case .pattern(let pattern): count += 2 + pattern.text.utf8.count
+      }
+    }
+    for position in cursor { count += 17 + position.stream.text.utf8.count }
+    return count
+  }
+
+  private static let fixedByteCount = 48
+
   func encode(into writer: inout ByteWriter) {
     var flags: UInt8 = isReverse ? Flag.reverse : 0
     if end.atHead { flags |= Flag.atHead }

@@ -101,6 +101,9 @@ extension Message {
   /// - Throws: `Refusal`: of a request (`FrameType.isRequest`) it concerns the request alone, since the frame was whole;
   ///   of another frame the connection.
   package init(decoding frame: Frame) throws(Refusal) {
+    if frame.id != 0, frame.type.concernsConnection {
+      throw Refusal(.protocolViolation, "\(frame.type) concerns the connection; its id is 0, not \(frame.id)")
+    }
     do { self = try Self.message(of: frame) } catch {
       var refusal = error
       let isRequest = frame.type.isRequest

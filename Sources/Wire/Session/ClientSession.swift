@@ -62,7 +62,9 @@ package struct ClientSession: ~Copyable {
     var creditTotal: UInt64
     var isResolved = false
     var isLive = false
-    /// The user was told of its end; the server's frames are passed over until it answers CANCEL.
+    /// CANCEL is sent: what is still on its way is passed over.
+    var isCancelled = false
+    /// The user was told of its end already.
     var isAbandoned = false
     var tracks: [UInt32: Track] = [:]
     /// The seeds of all tracks: a stream is told once an incarnation.
@@ -77,6 +79,10 @@ package struct ClientSession: ~Copyable {
   private var appendByteCount = 0
   private var subscriptions: [UInt32: Subscription] = [:]
   private var questions: Set<UInt32> = []
+  /// GOAWAY came: what is in flight is answered, nothing new is taken.
+  package private(set) var isLeaving = false
+  /// The last PING of the bytes at hand; a peer that sends many is answered once.
+  private var pongDue: UInt64?
 
   /// - Parameter greetingMillisecondsMax: how long WELCOME may take.
   package init(greetingMillisecondsMax: UInt64, now: MonotonicTime) {
@@ -101,7 +107,9 @@ package struct ClientSession: ~Copyable {
 extension ClientSession {
   /// Whether the credit allows one more batch of that size now.
   package func canAppend(byteCount: Int) -> Bool {
-    guard case .open(let welcome) = state, appends.count < Int(welcome.appendBatchCountMax) else { return false }
+    guard case .open(let welcome) = state, !isLeaving, appends.count < Int(welcome.appendBatchCountMax) else {
+      return false
+    }
     return appends.isEmpty || appendByteCount + byteCount <= Int(welcome.appendByteCountMax)
   }
 
@@ -133,13 +141,15 @@ extension ClientSession {
     return frame(.credit(total: total), id: id)
   }
 
-  /// Asks for a subscription's end, which END answers.
+  /// Asks for a subscription's end, which END answers; nothing is delivered any more.
   package mutating func cancel(_ id: UInt32) -> OutgoingFrame? {
-    subscriptions[id] == nil || isClosed ? nil : frame(.cancel, id: id)
+    guard subscriptions[id]?.isCancelled == false, !isClosed else { return nil }
+    subscriptions[id]?.isCancelled = true
+    return frame(.cancel, id: id)
   }
 
   /// Whether one more LIST or STAT is allowed now.
-  package var canAsk: Bool { isOpen && questions.count < Limits.questionCountMax }
+  package var canAsk: Bool { isOpen && !isLeaving && questions.count < Limits.questionCountMax }
 
   /// - Precondition: `canAsk`.
   package mutating func list(_ request: ListRequest) -> (id: UInt32, frame: OutgoingFrame) { ask(.list(request)) }
@@ -181,7 +191,9 @@ extension ClientSession {
       while !isClosed, let frame = try decoder.next(from: input, at: &offset) {
         try take(frame, now: now, &events)
       }
+      if let token = pongDue, !isClosed { events.append(.send(self.frame(.pong(token), id: 0))) }
     } catch { fail(error, &events) }
+    pongDue = nil
     return events
   }
 
@@ -244,13 +256,15 @@ extension ClientSession {
       } else {
         throw Self.unknown(id)
       }
-    case .ping(let token): events.append(.send(self.frame(.pong(token), id: 0)))
+    case .ping(let token): pongDue = token
     case .pong: break
-    case .goAway(let goAway): events.append(.goingAway(goAway))
+    case .goAway(let goAway):
+      isLeaving = true
+      events.append(.goingAway(goAway))
     case .ack(let ack): try take(ack, id: id, &events)
     case .stream, .resolved, .batch, .skip, .live:
-      guard let isAbandoned = subscriptions[id]?.isAbandoned else { throw Self.unknown(id) }
-      if !isAbandoned { try follow(message, id: id, &events) }
+      guard let isCancelled = subscriptions[id]?.isCancelled else { throw Self.unknown(id) }
+      if !isCancelled { try follow(message, id: id, &events) }
     case .end(let reason):
       guard let subscription = subscriptions.removeValue(forKey: id) else { throw Self.unknown(id) }
       if !subscription.isAbandoned { events.append(.ended(id: id, reason)) }
@@ -336,7 +350,7 @@ extension ClientSession {
   /// Ends a subscription whose batches this version cannot read: a retry would bring the same ones.
   private mutating func abandon(_ id: UInt32, _ error: DecodingError, _ events: inout [Event]) {
     subscriptions[id]?.isAbandoned = true
-    events.append(.send(frame(.cancel, id: id)))
+    if let cancel = cancel(id) { events.append(.send(cancel)) }
     events.append(.refused(id: id, Refusal(.unsupported, "\(error); use a newer client")))
   }
 

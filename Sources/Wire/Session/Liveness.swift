@@ -5,6 +5,8 @@
 struct Liveness {
   /// Silence, in heartbeats, after which a peer counts as gone.
   static let silentHeartbeatCountMax: UInt64 = 3
+  /// A shorter heartbeat counts as this: no setting of the other side makes this one busy.
+  static let heartbeatMillisecondsMin: UInt64 = 100
 
   var heartbeatMilliseconds: UInt64
   private var lastReceived: MonotonicTime
@@ -12,7 +14,7 @@ struct Liveness {
   private var hasSent = false
 
   init(heartbeatMilliseconds: UInt64, now: MonotonicTime) {
-    self.heartbeatMilliseconds = heartbeatMilliseconds
+    self.heartbeatMilliseconds = max(heartbeatMilliseconds, Self.heartbeatMillisecondsMin)
     lastReceived = now
     quietSince = now
   }

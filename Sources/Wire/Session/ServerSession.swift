@@ -11,7 +11,8 @@ package struct ServerSession: ~Copyable {
   /// What the shell does, in order.
   package enum Action: Sendable {
     case send(OutgoingFrame)
-    /// The greeting is over.
+    /// The greeting is over. Requests that came in the same bytes follow in the same list: a shell that ends the session here,
+    /// because the token is wrong, carries out nothing behind it but what `end` answered.
     case opened(client: String, token: String)
     case append(id: UInt32, Append)
     case complete(id: UInt32, Complete)
@@ -59,6 +60,8 @@ package struct ServerSession: ~Copyable {
   private var decoder = FrameDecoder(bodyByteCountMax: Limits.greetingByteCountMax)
   private var liveness: Liveness
   private var isDraining = false
+  /// The last PING of the bytes at hand; a peer that sends many is answered once.
+  private var pongDue: UInt64?
   private var appends: [UInt32: (lane: Lane, byteCount: Int)] = [:]
   private var lanes: [Lane: Int] = [:]
   private var appendByteCount = 0
@@ -92,7 +95,9 @@ extension ServerSession {
     var offset = 0
     do throws(Refusal) {
       while !isClosed, let frame = try decoder.next(from: input, at: &offset) { try take(frame, &actions) }
+      if let token = pongDue, !isClosed { actions.append(.send(self.frame(.pong(token)))) }
     } catch { fail(error, &actions) }
+    pongDue = nil
     return actions
   }
 
@@ -166,7 +171,7 @@ extension ServerSession {
     }
     switch message {
     case .hello(let hello): try greet(hello, &actions)
-    case .ping(let token): actions.append(.send(self.frame(.pong(token))))
+    case .ping(let token): pongDue = token
     case .pong: break
     case .append(let append):
       try begin(id: frame.id, Lane(producer: append.producer, stream: append.stream), append.batch.count, &actions) {
@@ -188,13 +193,12 @@ extension ServerSession {
       subscriptions[frame.id] = subscription
       if !hadCredit, subscription.hasCredit { actions.append(.resume(id: frame.id)) }
     case .cancel: if subscriptions[frame.id] != nil { actions.append(.cancel(id: frame.id)) }
-    case .list(let request):
-      try ask(frame.id)
-      actions.append(.list(id: frame.id, request))
-    case .stat:
-      try ask(frame.id)
-      actions.append(.stat(id: frame.id))
+    case .list(let request): try ask(.list(id: frame.id, request), id: frame.id, &actions)
+    case .stat: try ask(.stat(id: frame.id), id: frame.id, &actions)
     case .error(let refusal):
+      guard frame.id == 0 else {
+        throw Refusal(.protocolViolation, "a client's ERROR ends the connection; its id is 0, not \(frame.id)")
+      }
       state = .closed
       actions.append(.close(reason: "the client ended the connection: \(refusal)"))
     case .welcome, .goAway, .ack, .stream, .resolved, .batch, .skip, .live, .end, .listing, .status:
@@ -262,14 +266,21 @@ extension ServerSession {
     actions.append(.follow(id: id, follow))
   }
 
-  private mutating func ask(_ id: UInt32) throws(Refusal) {
+  private mutating func ask(_ action: Action, id: UInt32, _ actions: inout [Action]) throws(Refusal) {
     try checkNew(id)
+    if isDraining {
+      actions.append(.send(frame(.error(Self.goingAway(0)), id: id)))
+      return
+    }
     guard questions.count < Limits.questionCountMax else {
-      throw Refusal(
-        .protocolViolation, "more than \(Limits.questionCountMax) LIST and STAT without an answer",
-        limit: .init("queries", UInt64(Limits.questionCountMax)))
+      let refusal = Refusal(
+        .overloaded, "\(Limits.questionCountMax) LIST and STAT have no answer yet", isRetryable: true,
+        retryAfterMilliseconds: 100, limit: .init("queries", UInt64(Limits.questionCountMax)))
+      actions.append(.send(frame(.error(refusal), id: id)))
+      return
     }
     questions.insert(id)
+    actions.append(action)
   }
 
   private func checkNew(_ id: UInt32) throws(Refusal) {
@@ -332,7 +343,8 @@ extension ServerSession {
     return frame(message, id: id)
   }
 
-  /// Stored bytes that may still be sent on a subscription. While any are left a batch may be sent, which may overdraw them.
+  /// Stored bytes that may still be sent on a subscription. While any are left a batch may be sent, which may overdraw them;
+  /// all batches of a frame but the last must fit in them.
   package func creditLeft(_ id: UInt32) -> Int {
     guard let subscription = subscriptions[id], subscription.hasCredit else { return 0 }
     return Int(clamping: subscription.creditTotal - subscription.sent)

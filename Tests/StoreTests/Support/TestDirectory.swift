@@ -4,8 +4,9 @@ import Foundation
 final class TestDirectory: Sendable {
   let path: String
 
-  init() {
-    path = NSTemporaryDirectory() + "logs-store-" + UUID().uuidString
+  init(under parent: String = NSTemporaryDirectory()) {
+    // In the form that SQLite gives to a VFS.
+    path = URL(fileURLWithPath: parent).path + "/logs-store-" + UUID().uuidString
     precondition(mkdir(path, 0o700) == 0, "a temporary directory can be made")
   }
 

@@ -1,0 +1,17 @@
+#ifndef LOGS_SYSTEM_H
+#define LOGS_SYSTEM_H
+
+/// Linux calls that glibc declares only with _GNU_SOURCE, or that are variadic: Swift sees neither. This header includes no
+/// other, so that the types of the system's stay in the module that Swift knows them from.
+
+/// Inode and birth time (seconds, nanoseconds; 0 where the file system does not know) of a file. -1 and errno on failure.
+int logs_file_identity(
+    const char *path, unsigned long long *inode, long long *seconds, unsigned int *nanoseconds);
+
+/// Names the calling thread, with at most 15 bytes.
+void logs_set_thread_name(const char *name);
+
+/// Gives the calling thread only time that no other wants. A hint: a system that refuses goes on as before.
+void logs_set_thread_idle(void);
+
+#endif

@@ -1,0 +1,112 @@
+internal import LogsWire
+
+/// What the start reads from a segment and mends in it.
+extension SegmentWriter {
+  /// Calls `visit` with each stream of the segment's table: as it was when the segment was made, sealed or not as of now.
+  func forEachStream(_ visit: (StreamInfo) -> Void) throws(SQLiteError) {
+    let statement = try connection.prepare(
+      "SELECT id, name, incarnation, state, next, entries, bytes, received FROM streams ORDER BY id")
+    while try statement.step() {
+      visit(
+        StreamInfo(
+          id: statement.integer(0), name: StreamName(stored: statement.text(1)),
+          incarnation: Incarnation(statement.bits(2)), head: statement.bits(4) &- 1,
+          isSealed: statement.integer(3) == SegmentSchema.StreamState.sealed.rawValue, entryCount: statement.bits(5),
+          storedByteCount: statement.bits(6), lastReceived: statement.integer(7)))
+    }
+  }
+
+  /// A row of `runs` without its batches.
+  struct RunSummary {
+    var row: Int64
+    var stream: Int64
+    var first: UInt64
+    var span: UInt64
+    var entryCount: UInt64
+    var received: Int64
+    var byteCount: UInt64
+  }
+
+  /// Calls `visit` with every run, in the order in which they were stored.
+  func forEachRun(_ visit: (RunSummary) -> Void) throws(SQLiteError) {
+    let statement = try connection.prepare(
+      "SELECT id, stream, first_seq, span, count, received, length(batches) FROM runs ORDER BY id")
+    while try statement.step() {
+      visit(
+        RunSummary(
+          row: statement.integer(0), stream: statement.integer(1), first: statement.bits(2), span: statement.bits(3),
+          entryCount: statement.bits(4), received: statement.integer(5), byteCount: statement.bits(6)))
+    }
+  }
+
+  /// Calls `visit` with the stream, the senders and the batches of each row whose marks the table does not know.
+  func forEachRunWithoutMarks(_ visit: (Int64, _ senders: Bytes, _ batches: Bytes) -> Void) throws(SQLiteError) {
+    let statement = try connection.prepare(
+      """
+      SELECT stream, producers, batches FROM runs
+      WHERE id > (SELECT marks_through FROM segment) ORDER BY id
+      """)
+    while try statement.step() { visit(statement.integer(0), statement.bytes(1), statement.bytes(2)) }
+  }
+
+  /// The batches of a row.
+  func batches(row: Int64) throws(SQLiteError) -> Bytes {
+    let statement = try connection.prepare("SELECT batches FROM runs WHERE id = ?1")
+    statement.bind(1, row)
+    return try statement.step() ? statement.bytes(0) : Bytes()
+  }
+
+  /// The incarnations that the stream's batches here may have been signed under.
+  func incarnations(of stream: Int64) throws(SQLiteError) -> [Incarnation] {
+    let statement = try connection.prepare(SegmentSchema.incarnationsText)
+    statement.bind(1, stream)
+    var incarnations: [Incarnation] = []
+    while try statement.step() { incarnations.append(Incarnation(statement.bits(0))) }
+    return incarnations
+  }
+
+  /// What the segment says of itself.
+  func identity() throws(SQLiteError) -> Identity {
+    let applicationID = try connection.integer("PRAGMA application_id")
+    let format = try connection.integer("PRAGMA user_version")
+    let statement = try connection.prepare("SELECT number, store, trimmed_below FROM segment")
+    guard try statement.step() else { return Identity(applicationID: applicationID, format: format) }
+    return Identity(
+      applicationID: applicationID, format: format, number: statement.integer(0), store: statement.bytes(1),
+      trimmedBelow: statement.integer(2))
+  }
+
+  struct Identity {
+    var applicationID: Int64
+    var format: Int64
+    var number: Int64 = 0
+    var store = Bytes()
+    var trimmedBelow: Int64 = 1
+  }
+
+  /// Gives every stream the incarnation that `draw` answers for it, and remembers the one before for what is stored.
+  func replaceIncarnations(_ streams: [StreamInfo], draw: () -> Incarnation) throws(SQLiteError) -> [StreamInfo] {
+    var replaced = streams
+    try connection.execute("BEGIN IMMEDIATE")
+    do throws(SQLiteError) {
+      let remember = try connection.prepare(
+        "INSERT INTO former_incarnations(stream, next, incarnation) VALUES(?1, ?2, ?3)")
+      let update = try connection.prepare("UPDATE streams SET incarnation = ?2 WHERE id = ?1")
+      for index in replaced.indices {
+        remember.bind(1, replaced[index].id)
+        remember.bind(2, bits: replaced[index].head + 1)
+        remember.bind(3, bits: replaced[index].incarnation.value)
+        try remember.run()
+        replaced[index].incarnation = draw()
+        update.bind(1, replaced[index].id)
+        update.bind(2, bits: replaced[index].incarnation.value)
+        try update.run()
+      }
+      try connection.execute("COMMIT")
+    } catch {
+      if connection.isInTransaction { try connection.execute("ROLLBACK") }
+      throw error
+    }
+    return replaced
+  }
+}

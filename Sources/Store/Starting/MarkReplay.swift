@@ -1,0 +1,58 @@
+internal import LogsWire
+
+/// Finds the marks that a crash kept out of the active segment's table: in the rows behind the last one it knows.
+struct MarkReplay {
+  let active: SegmentWriter
+  let catalog: Catalog
+  let reader: Reader
+
+  /// - Returns: the marks as they were at the last commit, and how many batches the table lacks.
+  func run() throws(StoreError) -> (marks: [MarkKey: ProducerMark], batchCount: Int) {
+    var marks: [MarkKey: ProducerMark] = [:]
+    let (records, batchCount) = try records()
+    for (key, records) in records {
+      var mark = try reader.mark(of: key)
+      for record in records where record.number > mark.number { mark.add(record) }
+      marks[key] = mark
+    }
+    return (marks, batchCount)
+  }
+
+  private func records() throws(StoreError) -> (records: [MarkKey: [ProducerMark.Record]], batchCount: Int) {
+    var records: [MarkKey: [ProducerMark.Record]] = [:]
+    var batchCount = 0
+    var problem: String?
+    do throws(SQLiteError) {
+      try active.forEachRunWithoutMarks { stream, senders, batches in
+        do throws(DecodingError) {
+          let senders = try Sender.decode(senders)
+          let batches = try Batch.run(batches)
+          guard let name = catalog[stream]?.name, senders.count == batches.count else {
+            problem = "\(batches.count) batches of stream \(stream) have \(senders.count) senders"
+            return
+          }
+          for (sender, batch) in zip(senders, batches) {
+            let record = ProducerMark.Record(
+              number: sender.number, first: batch.header.firstSequence, count: batch.header.count,
+              check: batch.header.check)
+            records[MarkKey(stream: name, producer: sender.producer), default: []].append(record)
+          }
+          batchCount += batches.count
+        } catch {
+          problem = "\(error)"
+        }
+      }
+    } catch {
+      throw StoreError(error, while: "read")
+    }
+    if let problem {
+      throw StoreError(
+        .damaged,
+        """
+        \(active.segment.path), the active segment, is damaged: \(problem). Check the disk, then restore the data \
+        directory from a backup
+        """)
+    }
+    return (records, batchCount)
+  }
+}

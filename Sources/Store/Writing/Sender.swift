@@ -1,0 +1,31 @@
+internal import LogsWire
+
+/// Who sent a batch, and as which of its numbers: what `runs.producers` holds for each batch of the row, so that marks can be
+/// brought up to date from the rows after a crash.
+struct Sender: Hashable, Sendable {
+  var producer: ProducerID
+  var number: UInt64
+
+  /// The producer as in `marks`, then the number, little-endian.
+  private static let byteCount = 24
+
+  static func encode(_ senders: [Sender]) -> Bytes {
+    var writer = ByteWriter(capacity: senders.count * byteCount)
+    for sender in senders {
+      writer.append(u64: sender.producer.high.byteSwapped)
+      writer.append(u64: sender.producer.low.byteSwapped)
+      writer.append(u64: sender.number)
+    }
+    return writer.finish()
+  }
+
+  static func decode(_ bytes: Bytes) throws(DecodingError) -> [Sender] {
+    var reader = ByteReader(bytes.span)
+    var senders: [Sender] = []
+    while !reader.isAtEnd {
+      let producer = ProducerID(high: try reader.u64().byteSwapped, low: try reader.u64().byteSwapped)
+      senders.append(Sender(producer: producer, number: try reader.u64()))
+    }
+    return senders
+  }
+}

@@ -1,0 +1,75 @@
+import LogsClient
+import Testing
+
+@testable import LogsCLI
+
+@Suite struct InputTests {
+  private func entry(_ line: String, _ format: LineFormat) -> Entry {
+    format.entry(Bytes(line), like: Entry(message: Bytes(), time: 5, severity: .info, source: "s"))
+  }
+
+  @Test func `a JSON line gives time, level, source, message and attributes`() {
+    let entry = entry(
+      #"{"ts":"2026-01-10T12:00:00.5+01:00","level":"WARN","logger":"db","msg":"slow \u00e9\ud83d\ude00","n":3,"q":{"a":[1.5,null,true]}}"#,
+      .auto)
+    #expect(entry.time == 1_768_042_800_500_000_000)
+    #expect(entry.severity == .warning)
+    #expect(entry.source == "db")
+    #expect(entry.message == "slow é😀")
+    #expect(
+      entry.attributes == [
+        Attribute("n", 3), Attribute("q", .map([Attribute("a", .list([1.5, .empty, true]))])),
+      ])
+  }
+
+  @Test func `a logfmt line gives the same`() {
+    let entry = entry(#"time=1768046400 lvl=error msg="it broke: \"x\"" took=12 ok=false"#, .auto)
+    #expect(entry.time == 1_768_046_400_000_000_000)
+    #expect(entry.severity == .error)
+    #expect(entry.message == #"it broke: "x""#)
+    #expect(entry.attributes == [Attribute("took", 12), Attribute("ok", false)])
+  }
+
+  @Test func `a line without a message of its own stays the message`() {
+    let entry = entry(#"{"level":"error","code":7}"#, .json)
+    #expect(entry.message == #"{"level":"error","code":7}"#)
+    #expect(entry.severity == .error)
+    #expect(entry.attributes.isEmpty)
+  }
+
+  @Test(arguments: [
+    "", "plain text", "{", "{}x", "[1]", #"{"a":}"#, #"{"a":1,}"#, #"{"a":"\q"}"#, "a=1 b", "=1", "a=\"x",
+    #"{"":"empty key","msg":"x"}"#, "\u{1}", String(repeating: "[", count: 10_000),
+  ])
+  func `what is in no format is taken as it is`(line: String) {
+    let entry = entry(line, .auto)
+    #expect(entry.message == Bytes(line))
+    #expect(entry.severity == .info && entry.time == 5 && entry.attributes.isEmpty)
+  }
+
+  @Test func `more attributes than an entry holds leave the line as it is`() {
+    let members = (0..<300).map { "\"k\($0)\":1" }.joined(separator: ",")
+    let line = "{\"msg\":\"x\",\(members)}"
+    #expect(entry(line, .json).message == Bytes(line))
+  }
+
+  @Test func `raw looks into nothing`() {
+    #expect(entry(#"{"msg":"x"}"#, .raw).message == #"{"msg":"x"}"#)
+  }
+
+  private let now: Int64 = 1_768_046_400_000_000_000
+
+  @Test(arguments: [
+    ("2026-01-10T12:00:00Z", Int64(1_768_046_400_000_000_000)),
+    ("2026-01-10T12:00:00.000000001Z", 1_768_046_400_000_000_001),
+    ("2026-01-10 13:00:00+01:00", 1_768_046_400_000_000_000), ("1768046400", 1_768_046_400_000_000_000),
+    ("1768046400.25", 1_768_046_400_250_000_000), ("10m", 1_768_045_800_000_000_000),
+    ("2h", 1_768_039_200_000_000_000), ("now", 1_768_046_400_000_000_000),
+  ])
+  func `times are read in every form`(text: String, time: Int64) { #expect(TimeText.parse(text, now: now) == time) }
+
+  @Test(arguments: [
+    "", "x", "2026-13-01", "2026-01-10T25:00", "12:00", "-5m", "2026-01-10T12:00:00+1", "99999999999h",
+  ])
+  func `what is no time is refused`(text: String) { #expect(TimeText.parse(text, now: now) == nil) }
+}

@@ -1,0 +1,138 @@
+import Foundation
+import Testing
+
+/// Followers that note where they are.
+@Suite(.ownThread) struct CursorFileTests {
+  @Test func `a follow stopped and started at random points prints the file, all outputs put together`() throws {
+    var random = Seeded.forTest()
+    let lines = LogLines.nasty(Environment.lines(6_000), &random)
+    let file = LogLines.file(lines)
+    let stops = Environment.rounds(10)
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let cursor = scene.path("cursor")
+      let follow = ["follow", "web", "-n", "all", "-o", "raw", "--cursor-file", cursor]
+      let push = try server.start(["push", "web"], input: .pipe)
+      var printed: [UInt8] = []
+      var printedLines = 0
+      for (index, piece) in lines.chunks(of: lines.count / stops + 1).enumerated() {
+        try push.write(LogLines.file(piece))
+        let pushed = min(lines.count, (index + 1) * (lines.count / stops + 1))
+        let follower = try server.start(follow)
+        try follower.output.waitForLines(Int.random(in: 0...pushed - printedLines, using: &random))
+        try interrupt(follower, with: index % 2 == 0 ? SIGINT : SIGTERM)
+        printed += follower.output.bytes
+        printedLines += follower.output.lineCount
+      }
+      push.closeInput()
+      #expect(try push.wait() == .code(0), "\(push.errors.text)")
+      let last = try server.run(follow + ["--until-head"])
+      #expect(last.exit == .code(0), "\(last.errors)")
+      #expect(printed + last.output == file)
+
+      let nothing = try server.run(follow + ["--until-head"])
+      #expect(nothing.exit == .code(0) && nothing.output.isEmpty)
+    }
+  }
+
+  /// Stops a follower that may not yet have come so far as to catch signals; if it has, it ends with 130.
+  private func interrupt(_ follower: ChildProcess, with number: Int32) throws {
+    follower.signal(number)
+    let exit = try follower.wait()
+    let isYoung = follower.output.bytes.isEmpty
+    #expect(exit == .code(130) || isYoung && exit == .signal(number), "\(exit): \(follower.errors.text)")
+  }
+
+  @Test func `a follow of several streams with a cursor file loses and repeats nothing of any`() throws {
+    var random = Seeded.forTest()
+    let names = ["a/1", "a/2", "a/3"]
+    let count = Environment.lines(1_500)
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let pushes = try names.map { name in
+        let lines = (1...count).map { Array("\(name) \($0)".utf8) }
+        return try server.start(["push", name, try scene.file(String(name.last!), LogLines.file(lines))])
+      }
+      let follow = ["follow", "a/*", "-n", "all", "-o", "raw", "--cursor-file", scene.path("cursor")]
+      var printed: [String] = []
+      for _ in 0..<Environment.rounds(5) {
+        let follower = try server.start(follow)
+        let left = count * names.count - printed.count
+        try follower.output.waitForLines(Int.random(in: 0...left / 3, using: &random))
+        try interrupt(follower, with: SIGINT)
+        printed += follower.output.lines
+      }
+      for push in pushes { #expect(try push.wait() == .code(0), "\(push.errors.text)") }
+      printed += try server.run(follow + ["--until-head"]).lines
+      for name in names {
+        #expect(printed.filter { $0.hasPrefix("\(name) ") } == (1...count).map { "\(name) \($0)" })
+      }
+      #expect(printed.count == count * names.count)
+    }
+  }
+
+  @Test func `a follow is told in words when its stream was replaced by another data directory`() throws {
+    try Scene.play { scene in
+      let first = try TestServer(scene, name: "first")
+      #expect(try first.run(["push", "web", try scene.file("f", LogLines.file(LogLines.plain(100)))]).exit == .code(0))
+      let cursor = scene.path("cursor")
+      let follow = ["follow", "web", "--cursor-file", cursor, "-o", "raw", "-n", "all"]
+      #expect(try first.run(follow + ["--until-head"]).lines.count == 100)
+      let kept = try Data(contentsOf: URL(fileURLWithPath: cursor))
+      try first.stop()
+      let second = try TestServer(scene, name: "second")
+      #expect(
+        try second.run(["push", "web", try scene.file("g", LogLines.file(LogLines.plain(300)))]).exit == .code(0))
+
+      let resumed = try second.run(follow)
+      #expect(resumed.exit == .code(1))
+      #expect(resumed.output.isEmpty)
+      #expect(resumed.errors.contains("web") && resumed.errors.contains("replaced"), "\(resumed.errors)")
+      #expect(try Data(contentsOf: URL(fileURLWithPath: cursor)) == kept)
+    }
+  }
+
+  @Test func `a follow is told in words when the data directory is an older copy`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      #expect(
+        try server.run(["push", "web", try scene.file("f", LogLines.file(LogLines.plain(100)))]).exit == .code(0))
+      try server.stop()
+      try FileManager.default.copyItem(atPath: server.data, toPath: scene.path("copy"))
+      try server.restart()
+      #expect(try server.run(["push", "web", scene.path("f")]).exit == .code(0))
+      let follow = ["follow", "web", "--cursor-file", scene.path("cursor"), "-o", "raw", "-n", "all"]
+      #expect(try server.run(follow + ["--until-head"]).lines.count == 200)
+      try server.stop()
+      try FileManager.default.removeItem(atPath: server.data)
+      try FileManager.default.moveItem(atPath: scene.path("copy"), toPath: server.data)
+      try server.restart()
+
+      let resumed = try server.run(follow)
+      #expect(resumed.exit == .code(1))
+      #expect(resumed.output.isEmpty)
+      #expect(resumed.errors.contains("web"), "\(resumed.errors)")
+      #expect(resumed.errors.contains("replaced") || resumed.errors.contains("cursor_ahead"), "\(resumed.errors)")
+      // Told so again, not only once.
+      #expect(try server.run(follow).exit == .code(1))
+    }
+  }
+
+  @Test func `a running follow is told when its server comes back with other data`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      #expect(
+        try server.run(["push", "web", try scene.file("f", LogLines.file(LogLines.plain(100)))]).exit == .code(0))
+      let follow = try server.start(["follow", "web", "-n", "all", "-o", "raw"])
+      try follow.output.waitForLines(100)
+      try server.kill()
+      try FileManager.default.removeItem(atPath: server.data)
+      try server.restart()
+      // Whether it asks before or after the stream has come into being again, its place is not there.
+      #expect(try server.run(["push", "web", try scene.file("g", LogLines.file(LogLines.plain(10)))]).exit == .code(0))
+      #expect(try follow.wait() == .code(1))
+      #expect(follow.output.lineCount == 100)
+      #expect(follow.errors.text.contains("web"))
+    }
+  }
+}

@@ -1,0 +1,117 @@
+import Glibc
+import Testing
+
+/// Many followers of one stream.
+@Suite(.ownThread) struct FollowerTests {
+  /// What a follower that hardly reads may cost the server: the client's credit (1 MiB of stored bytes and a batch), the
+  /// socket's buffer and watermark (1 MiB), what the reader threads hold, and room for the allocator. Well below what the
+  /// test pushes past it.
+  static let slowFollowerByteCountMax = 20 << 20
+
+  @Test func `followers started before, during and after a push print the same in the same order`() throws {
+    var random = Seeded.forTest()
+    let lines = LogLines.nasty(Environment.lines(6_000), &random)
+    let file = LogLines.file(lines)
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let follow = ["follow", "web", "-n", "all", "-o", "raw"]
+      let before = try server.start(follow)
+      let push = try server.start(["push", "web"], input: .pipe)
+      var during: [ChildProcess] = []
+      for (index, piece) in lines.chunks(of: lines.count / 3).enumerated() {
+        try push.write(LogLines.file(piece))
+        try before.output.waitForLines(min(lines.count, (index + 1) * (lines.count / 3)) / 2)
+        if index < 2 { during.append(try server.start(follow)) }
+      }
+      push.closeInput()
+      #expect(try push.wait() == .code(0), "\(push.errors.text)")
+      let after = try server.start(follow)
+      for follower in [before, after] + during {
+        try follower.output.waitForLines(lines.count)
+        #expect(follower.output.bytes == file, "\(follower.errors.text)")
+      }
+    }
+  }
+
+  @Test func `a follower that reads a hundred times slower costs the others nothing and the server bounded memory`()
+    throws
+  {
+    // Random bytes, so that what is stored is about as large as what is pushed.
+    var random = Seeded.forTest()
+    let megabytes = Environment.number("LOGS_TEST_SLOW_MEGABYTES", default: 32)
+    let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+    let lines = (0..<megabytes * 256).map { _ in
+      [UInt8](unsafeUninitializedCapacity: 4095) { buffer, count in
+        for index in 0..<4095 { buffer[index] = letters[Int(truncatingIfNeeded: random.next() & 63)] }
+        count = 4095
+      }
+    }
+    let file = LogLines.file(lines)
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let path = try scene.file("large", file)
+      let follow = ["follow", "web", "-n", "all", "-o", "raw"]
+      let fast = try (0..<2).map { _ in try server.start(follow) }
+
+      // Once without the slow one, to know what the server needs for the rest.
+      #expect(try server.run(["push", "web", path]).exit == .code(0))
+      for follower in fast { try follower.output.waitForLines(lines.count) }
+      let before = try server.fact("resident_bytes")
+
+      let slow = try server.start(follow, readsOutput: false)
+      let twice = file + file
+      var taken = 0
+      func takeSome() -> Bool {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        let count = read(slow.outputDescriptor, &buffer, buffer.count)
+        guard count > 0 else { return false }
+        if memcmp(buffer, twice.withUnsafeBufferPointer { $0.baseAddress! + taken }, count) != 0 {
+          Issue.record("the slow follower printed something else at byte \(taken)")
+        }
+        taken += count
+        return true
+      }
+      #expect(takeSome())
+      let push = try server.start(["push", "web", path])
+      var most = 0
+      // 4 KiB for the slow one whenever the others have had 100 lines of 4 KiB.
+      for mark in stride(from: lines.count, to: lines.count * 2, by: 100) {
+        for follower in fast { try follower.output.waitForLines(mark) }
+        #expect(takeSome())
+        if mark % 500 < 100 { most = max(most, try server.fact("resident_bytes")) }
+      }
+      #expect(try push.wait() == .code(0), "\(push.errors.text)")
+      for follower in fast {
+        try follower.output.waitForLines(lines.count * 2)
+        #expect(follower.output.bytes == twice)
+      }
+      most = max(most, try server.fact("resident_bytes"))
+      print(
+        "slow follower: resident \(before >> 20) MiB before, at most \(most >> 20) MiB with it, \(taken) bytes taken")
+      #expect(most < before + Self.slowFollowerByteCountMax)
+
+      // It has lost nothing: the rest comes as fast as it reads.
+      while taken < twice.count, takeSome() {}
+      #expect(taken == twice.count)
+    }
+  }
+
+  @Test func `a hundred followers on one stream all get everything`() throws {
+    let count = Environment.number("LOGS_TEST_FOLLOWERS", default: 100)
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let clients = try (0..<count).map { _ in
+        let client = try RawClient(server.url)
+        try client.greet()
+        try client.follow("web")
+        return client
+      }
+      let lines = LogLines.plain(5_000)
+      let push = try server.start(["push", "web"], input: .pipe)
+      for piece in lines.chunks(of: 500) { try push.write(LogLines.file(piece)) }
+      push.closeInput()
+      #expect(try push.wait() == .code(0), "\(push.errors.text)")
+      for client in clients { #expect(try client.followed(lines.count) == 1...UInt64(lines.count)) }
+    }
+  }
+}

@@ -1,0 +1,100 @@
+import Testing
+
+/// kill -9 of the server, again and again.
+@Suite(.ownThread) struct KillTests {
+  @Test func `a push and a running follow outlive kills of the server: the file once, in order`() throws {
+    var random = Seeded.forTest()
+    let lines = LogLines.nasty(Environment.lines(12_000), &random)
+    let file = LogLines.file(lines)
+    let kills = Environment.rounds(8)
+    try Scene.play { scene in
+      let server = try TestServer(scene, ["--segment-bytes", "1M"])
+      let follow = try server.start(["follow", "web", "-n", "all", "-o", "raw"])
+      let push = try server.start(["push", "web", try scene.file("nasty.log", file)])
+      for moment in moments(kills, in: lines.count, &random) {
+        try follow.output.waitForLines(moment)
+        try server.kill()
+        try server.restart()
+      }
+      #expect(try push.wait() == .code(0), "\(push.errors.text)")
+      try follow.output.waitForLines(lines.count)
+      #expect(follow.output.bytes == file, "\(follow.errors.text)")
+      #expect(try server.stored("web") == file)
+      #expect(try server.run(["streams", "-o", "json"]).text.contains("\"last\":\(lines.count)"))
+    }
+  }
+
+  @Test func `a push from a pipe goes on while the server dies between any two pieces, on the same TCP port`() throws {
+    var random = Seeded.forTest()
+    let lines = LogLines.nasty(Environment.lines(3_000), &random)
+    let file = LogLines.file(lines)
+    let kills = Environment.rounds(6)
+    try Scene.play { scene in
+      let server = try TestServer(scene, transport: .tcp)
+      let follow = try server.start(["follow", "web", "-n", "all", "-o", "raw"])
+      let push = try server.start(["push", "web"], input: .pipe)
+      let stops = moments(kills, in: lines.count, &random)
+      var start = 0
+      for end in stops + [lines.count] {
+        for piece in Array(lines[start..<end]).chunks(of: 37) { try push.write(LogLines.file(piece)) }
+        // Somewhere between the first and the last of these lines being stored.
+        try follow.output.waitForLines(Int.random(in: start...end, using: &random))
+        start = end
+        guard end < lines.count else { break }
+        try server.kill()
+        try server.restart()
+      }
+      push.closeInput()
+      #expect(try push.wait() == .code(0), "\(push.errors.text)")
+      try follow.output.waitForLines(lines.count)
+      #expect(follow.output.bytes == file, "\(follow.errors.text)")
+      #expect(try server.stored("web") == file)
+    }
+  }
+
+  @Test func `several pushes into one stream keep each its order over kills`() throws {
+    var random = Seeded.forTest()
+    let count = Environment.lines(2_000)
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let names = ["a", "b", "c"]
+      let follow = try server.start(["follow", "shared", "-n", "all", "-o", "raw"])
+      let pushes = try names.map { name in
+        let lines = (1...count).map { Array("\(name) \($0)".utf8) }
+        return try server.start(["push", "shared", try scene.file(name, LogLines.file(lines))])
+      }
+      for moment in moments(Environment.rounds(4), in: count * names.count, &random) {
+        try follow.output.waitForLines(moment)
+        try server.kill()
+        try server.restart()
+      }
+      for push in pushes { #expect(try push.wait() == .code(0), "\(push.errors.text)") }
+      try follow.output.waitForLines(count * names.count)
+      for name in names {
+        let own = follow.output.lines.filter { $0.hasPrefix("\(name) ") }
+        #expect(own == (1...count).map { "\(name) \($0)" })
+      }
+      #expect(try server.stored("shared") == follow.output.bytes)
+    }
+  }
+
+  @Test func `a server that is killed while it starts starts again`() throws {
+    var random = Seeded.forTest()
+    let lines = LogLines.plain(5_000)
+    try Scene.play { scene in
+      let server = try TestServer(scene, ["--segment-bytes", "1M"])
+      #expect(try server.run(["push", "web", try scene.file("f", LogLines.file(lines))]).exit == .code(0))
+      try server.kill()
+      for _ in 0..<Environment.rounds(10) {
+        try server.startAndKill(afterSpins: Int.random(in: 0...2_000_000, using: &random))
+      }
+      try server.restart()
+      #expect(try server.stored("web") == LogLines.file(lines))
+    }
+  }
+
+  /// Ascending numbers of lines at which something happens.
+  private func moments(_ count: Int, in lineCount: Int, _ random: inout Seeded) -> [Int] {
+    (0..<count).map { _ in Int.random(in: 1..<lineCount, using: &random) }.sorted()
+  }
+}

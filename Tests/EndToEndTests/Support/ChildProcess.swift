@@ -1,0 +1,179 @@
+import Foundation
+import Glibc
+
+/// posix_spawn(3), which Glibc's headers show to C alone.
+@_silgen_name("posix_spawn_file_actions_addclosefrom_np")
+private func addCloseFrom(_ actions: UnsafeMutablePointer<posix_spawn_file_actions_t>, _ first: Int32) -> Int32
+
+/// A program that a test has started. Whoever starts one ends it: `Scene` does so for all of its own.
+///
+/// Invariant behind `@unchecked Sendable`: `exit` and `input` are touched under `condition`.
+final class ChildProcess: @unchecked Sendable {
+  enum Input {
+    case none
+    case pipe
+    case file(String)
+  }
+
+  enum Exit: Equatable {
+    case code(Int32)
+    case signal(Int32)
+  }
+
+  let name: String
+  let pid: pid_t
+  /// Empty for a process whose stdout the test reads by itself (`outputDescriptor`).
+  let output = Capture()
+  let errors = Capture()
+  /// -1 when stdout is captured.
+  let outputDescriptor: Int32
+
+  private let condition = NSCondition()
+  private var exit: Exit?
+  private var input: Int32
+
+  /// - Parameter readsOutput: false when the test reads stdout by itself, at its own pace.
+  init(
+    _ path: String, _ arguments: [String], environment: [String: String] = [:], input: Input = .none,
+    readsOutput: Bool = true
+  ) throws {
+    name = ([URL(fileURLWithPath: path).lastPathComponent] + arguments.prefix(3)).joined(separator: " ")
+    _ = Self.ignorePipeSignal
+    let outputPipe = try Pipe()
+    let errorPipe = try Pipe()
+    let inputPipe: Pipe? = if case .pipe = input { try Pipe() } else { nil }
+
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    switch input {
+    case .none: posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+    case .file(let path): posix_spawn_file_actions_addopen(&actions, 0, path, O_RDONLY, 0)
+    case .pipe: posix_spawn_file_actions_adddup2(&actions, inputPipe!.reader, 0)
+    }
+    posix_spawn_file_actions_adddup2(&actions, outputPipe.writer, 1)
+    posix_spawn_file_actions_adddup2(&actions, errorPipe.writer, 2)
+    // Sockets and pipes of the tests that run beside this one would stay open in the program otherwise.
+    _ = addCloseFrom(&actions, 3)
+
+    // What the test runner ignores or blocks is no concern of the program.
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    posix_spawnattr_setsigmask(&attributes, &signals)
+    for number in [SIGPIPE, SIGINT, SIGTERM, SIGHUP] { sigaddset(&signals, number) }
+    posix_spawnattr_setsigdefault(&attributes, &signals)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+
+    var variables = Foundation.ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("LOGS") }
+    for (name, value) in environment { variables[name] = value }
+    let words = ([path] + arguments).map { strdup($0) } + [nil]
+    let settings = variables.sorted { $0.key < $1.key }.map { strdup("\($0.key)=\($0.value)") } + [nil]
+    defer { for text in words + settings { free(text) } }
+
+    var pid: pid_t = 0
+    let result = posix_spawn(&pid, path, &actions, &attributes, words, settings)
+    close(outputPipe.writer)
+    close(errorPipe.writer)
+    if let inputPipe { close(inputPipe.reader) }
+    self.pid = pid
+    self.input = inputPipe?.writer ?? -1
+    outputDescriptor = readsOutput ? -1 : outputPipe.reader
+    guard result == 0 else { throw Failure("cannot start \(path): \(String(cString: strerror(result)))") }
+    Threads.start { self.attend(readsOutput ? outputPipe.reader : -1, errorPipe.reader) }
+  }
+
+  private static let ignorePipeSignal: Void = { Glibc.signal(SIGPIPE, SIG_IGN) }()
+
+  private struct Pipe {
+    let reader: Int32
+    let writer: Int32
+
+    init() throws {
+      var ends: [Int32] = [-1, -1]
+      guard pipe(&ends) == 0 else { throw Failure.errno("pipe") }
+      for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+      (reader, writer) = (ends[0], ends[1])
+    }
+  }
+
+  /// Reads what the process writes until it ends, and notes how it ended.
+  private func attend(_ output: Int32, _ errors: Int32) {
+    var pipes = [(output, self.output), (errors, self.errors)].filter { $0.0 >= 0 }
+    var buffer = [UInt8](repeating: 0, count: 64 << 10)
+    while !pipes.isEmpty {
+      var polled = pipes.map { pollfd(fd: $0.0, events: Int16(POLLIN), revents: 0) }
+      guard poll(&polled, nfds_t(polled.count), -1) > 0 else { continue }
+      for (index, entry) in polled.enumerated().reversed() where entry.revents != 0 {
+        let count = read(entry.fd, &buffer, buffer.count)
+        if count > 0 {
+          pipes[index].1.append(buffer[..<count])
+        } else {
+          close(entry.fd)
+          pipes[index].1.end()
+          pipes.remove(at: index)
+        }
+      }
+    }
+    var information = siginfo_t()
+    while waitid(P_PID, id_t(pid), &information, WEXITED | WNOWAIT) != 0, errno == EINTR {}
+    // The id is given back under the lock: nobody signals it after that.
+    condition.withLock {
+      var status: Int32 = 0
+      waitpid(pid, &status, 0)
+      exit = status & 0x7f == 0 ? .code(status >> 8 & 0xff) : .signal(status & 0x7f)
+      condition.broadcast()
+    }
+  }
+
+  func signal(_ number: Int32) {
+    condition.withLock { if exit == nil { kill(pid, number) } }
+  }
+
+  var hasEnded: Bool { condition.withLock { exit != nil } }
+
+  /// Waits for the end of the process.
+  @discardableResult func wait(within patience: Duration = Environment.patience) throws -> Exit {
+    let deadline = Date(timeIntervalSinceNow: patience / .seconds(1))
+    condition.lock()
+    defer { condition.unlock() }
+    while exit == nil {
+      if !condition.wait(until: deadline) {
+        throw Failure(
+          "'\(name)' did not end in \(patience); stdout \(output.lineCount) lines: \(Sample(output.bytes)); stderr: \(Sample(errors.bytes))"
+        )
+      }
+    }
+    return exit!
+  }
+
+  /// Writes to the process's stdin, waiting for room.
+  func write(_ bytes: some Collection<UInt8>) throws {
+    let bytes = Array(bytes)
+    let input = condition.withLock { self.input }
+    var offset = 0
+    while offset < bytes.count {
+      let count = bytes[offset...].withUnsafeBytes { Glibc.write(input, $0.baseAddress, $0.count) }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { throw Failure.errno("cannot write to '\(name)' (stderr: \(Sample(errors.bytes)))") }
+      offset += count
+    }
+  }
+
+  func closeInput() {
+    condition.withLock {
+      if input >= 0 { close(input) }
+      input = -1
+    }
+  }
+
+  /// Ends the process at once, whatever it does, and waits for that.
+  func destroy() {
+    closeInput()
+    signal(SIGKILL)
+    if outputDescriptor >= 0 { close(outputDescriptor) }
+    do { try wait() } catch { print("a process could not be ended: \(error)") }
+  }
+}

@@ -1,0 +1,105 @@
+import Glibc
+import Synchronization
+import Testing
+
+/// Runs each test of a suite on a thread of its own: the tests wait for processes and sockets in blocking calls, which must
+/// not hold up the few threads that all tests share.
+struct OwnThread: SuiteTrait, TestTrait, TestScoping {
+  /// How many slots a test takes of those there are; nil for all, which makes it run alone.
+  let weight: Int?
+
+  var isRecursive: Bool { true }
+
+  @concurrent func provideScope(
+    for test: Test, testCase: Test.Case?, performing function: @Sendable @concurrent () async throws -> Void
+  ) async throws {
+    guard testCase != nil else { return try await function() }
+    let taken = await Slots.shared.take(weight)
+    defer { Slots.shared.giveBack(taken) }
+    try await withTaskExecutorPreference(ThreadExecutor()) { try await function() }
+  }
+}
+
+extension Trait where Self == OwnThread {
+  /// A thread of its own, and one of the slots that bound how many tests run at once.
+  static var ownThread: Self { OwnThread(weight: 1) }
+  /// As `ownThread`, with no other such test at the same time: for measurements.
+  static var alone: Self { OwnThread(weight: nil) }
+}
+
+/// Starts a thread for every piece of work.
+private final class ThreadExecutor: TaskExecutor {
+  func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    let executor = asUnownedTaskExecutor()
+    Threads.start { job.runSynchronously(on: executor) }
+  }
+}
+
+enum Threads {
+  private final class Body: Sendable {
+    let run: @Sendable () -> Void
+    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+  }
+
+  static func start(_ body: @escaping @Sendable () -> Void) {
+    var thread = pthread_t()
+    let context = Unmanaged.passRetained(Body(body)).toOpaque()
+    let result = pthread_create(
+      &thread, nil,
+      { context in
+        Unmanaged<Body>.fromOpaque(context!).takeRetainedValue().run()
+        return nil
+      }, context)
+    precondition(result == 0, "a thread can be started")
+    pthread_detach(thread)
+  }
+}
+
+/// Bounds how many tests run at once; first come, first served.
+final class Slots: Sendable {
+  static let shared = Slots(Environment.number("LOGS_TEST_WIDTH", default: 6))
+
+  private struct State {
+    var free: Int
+    var waiting: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
+  }
+
+  private let count: Int
+  private let state: Mutex<State>
+
+  private init(_ count: Int) {
+    self.count = count
+    state = Mutex(State(free: count))
+  }
+
+  func take(_ weight: Int?) async -> Int {
+    let wanted = weight ?? count
+    await withCheckedContinuation { continuation in
+      let isFree = state.withLock { state in
+        if state.waiting.isEmpty, state.free >= wanted {
+          state.free -= wanted
+          return true
+        }
+        state.waiting.append((wanted, continuation))
+        return false
+      }
+      if isFree { continuation.resume() }
+    }
+    return wanted
+  }
+
+  func giveBack(_ taken: Int) {
+    let ready = state.withLock { state in
+      state.free += taken
+      var ready: [CheckedContinuation<Void, Never>] = []
+      while let first = state.waiting.first, first.count <= state.free {
+        state.free -= first.count
+        ready.append(first.continuation)
+        state.waiting.removeFirst()
+      }
+      return ready
+    }
+    for continuation in ready { continuation.resume() }
+  }
+}

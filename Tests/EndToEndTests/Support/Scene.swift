@@ -1,0 +1,80 @@
+import Foundation
+import Glibc
+import Synchronization
+
+/// What a test works with: a directory of its own, and processes that end with it.
+final class Scene: Sendable {
+  let directory: String
+
+  private struct Owned {
+    var processes: [ChildProcess] = []
+    var cleanUps: [@Sendable () -> Void] = []
+  }
+  private let owned = Mutex(Owned())
+
+  private init() throws {
+    // Short: the path of a Unix socket has 107 bytes at most.
+    var template = Array("/tmp/logs-e2e-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { throw Failure.errno("mkdtemp") }
+    directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  /// Runs `body` in a new scene; afterwards its processes have ended and its directory is gone.
+  static func play<Result>(_ body: (Scene) throws -> Result) throws -> Result {
+    let scene = try Scene()
+    defer { scene.end() }
+    return try body(scene)
+  }
+
+  private func end() {
+    let owned = owned.withLock { owned in
+      defer { owned = Owned() }
+      return owned
+    }
+    for process in owned.processes.reversed() { process.destroy() }
+    for cleanUp in owned.cleanUps.reversed() { cleanUp() }
+    do { try FileManager.default.removeItem(atPath: directory) } catch { print("\(directory) stays: \(error)") }
+  }
+
+  /// Runs when the scene ends, after its processes.
+  func atEnd(_ cleanUp: @escaping @Sendable () -> Void) { owned.withLock { $0.cleanUps.append(cleanUp) } }
+
+  func path(_ name: String) -> String { "\(directory)/\(name)" }
+
+  /// A file with `content`; its path.
+  @discardableResult func file(_ name: String, _ content: some Sequence<UInt8>) throws -> String {
+    try Data(content).write(to: URL(fileURLWithPath: path(name)))
+    return path(name)
+  }
+
+  func start(
+    _ program: String, _ arguments: [String], environment: [String: String] = [:],
+    input: ChildProcess.Input = .none, readsOutput: Bool = true
+  ) throws -> ChildProcess {
+    let process = try ChildProcess(
+      program, arguments, environment: environment, input: input, readsOutput: readsOutput)
+    owned.withLock { $0.processes.append(process) }
+    return process
+  }
+
+  /// Runs a program to its end.
+  func run(
+    _ program: String, _ arguments: [String], environment: [String: String] = [:],
+    input: ChildProcess.Input = .none
+  ) throws -> Finished {
+    let process = try start(program, arguments, environment: environment, input: input)
+    let exit = try process.wait()
+    return Finished(exit: exit, output: process.output.bytes, errors: process.errors.text)
+  }
+}
+
+/// How a program went.
+struct Finished {
+  let exit: ChildProcess.Exit
+  let output: [UInt8]
+  let errors: String
+
+  var text: String { String(decoding: output, as: UTF8.self) }
+  var lines: [String] { text.split(separator: "\n").map(String.init) }
+  var errorLines: [String] { errors.split(separator: "\n").map(String.init) }
+}

@@ -1,0 +1,25 @@
+import Testing
+
+/// Random numbers that can be had again (SplitMix64).
+struct Seeded: RandomNumberGenerator {
+  private var state: UInt64
+
+  init(_ seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var mixed = state
+    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+    return mixed ^ (mixed >> 31)
+  }
+
+  /// The seed of this run: `LOGS_TEST_SEED`, else drawn. Printed with the command that replays it.
+  static func forTest() -> Seeded {
+    let seed = Environment.text("LOGS_TEST_SEED").flatMap(UInt64.init) ?? UInt64.random(in: 1...999_999_999)
+    let name = Test.current?.name ?? ""
+    let words = name.filter { $0 != "`" }.dropLast(name.hasSuffix("()") ? 2 : 0)
+    print("seed \(seed): LOGS_TEST_SEED=\(seed) swift test --filter '\(words)'")
+    return Seeded(seed)
+  }
+}

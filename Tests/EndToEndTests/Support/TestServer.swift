@@ -1,0 +1,115 @@
+import Foundation
+import Glibc
+
+/// A real `logsd` that can be killed, stopped and started again at the same place.
+///
+/// Invariant behind `@unchecked Sendable`: only its test's thread touches it.
+final class TestServer: @unchecked Sendable {
+  enum Transport {
+    case unix
+    case tcp
+  }
+
+  let scene: Scene
+  let data: String
+  private(set) var process: ChildProcess
+  /// Where clients connect.
+  private(set) var url: String
+  private let flags: [String]
+  private let environment: [String: String]
+
+  /// Starts the server and waits until it accepts connections.
+  init(
+    _ scene: Scene, _ flags: [String] = [], data: String? = nil, transport: Transport = .unix,
+    name: String = "server"
+  ) throws {
+    self.scene = scene
+    self.data = data ?? scene.path("\(name).data")
+    self.flags = flags
+    environment = [:]
+    switch transport {
+    case .unix: url = "logs+unix://\(scene.path(name)).sock"
+    case .tcp: url = "logs://127.0.0.1:0"
+    }
+    process = try Self.spawn(scene, self.data, url, flags)
+    url = try Self.ready(process)
+  }
+
+  private static func spawn(_ scene: Scene, _ data: String, _ url: String, _ flags: [String]) throws -> ChildProcess {
+    let listen: [String]
+    if url.hasPrefix("logs+unix://") {
+      listen = ["--listen", "none", "--listen-unix", String(url.dropFirst("logs+unix://".count))]
+    } else {
+      listen = ["--listen", String(url.dropFirst("logs://".count))]
+    }
+    return try scene.start(Binaries.logsd, ["--data", data, "--shards", "2"] + listen + flags)
+  }
+
+  private static func ready(_ process: ChildProcess) throws -> String {
+    do { try process.output.waitForLines(1) } catch {
+      throw Failure("logsd did not become ready: \(error); stderr: \(Sample(process.errors.bytes))")
+    }
+    return String(process.output.lines[0].dropFirst("ready ".count))
+  }
+
+  var socketPath: String { String(url.dropFirst("logs+unix://".count)) }
+
+  /// Starts the server again, with the same data at the same endpoint.
+  func restart() throws {
+    process = try Self.spawn(scene, data, url, flags)
+    _ = try Self.ready(process)
+  }
+
+  /// Starts the server and kills it before it may have become ready.
+  func startAndKill(afterSpins count: Int) throws {
+    process = try Self.spawn(scene, data, url, flags)
+    for _ in 0..<count where process.hasEnded { break }
+    try kill()
+  }
+
+  /// kill -9, and waits until the process is gone.
+  func kill() throws {
+    process.signal(SIGKILL)
+    try process.wait()
+  }
+
+  /// Stops the server in good order.
+  @discardableResult func stop(_ signal: Int32 = SIGTERM) throws -> ChildProcess.Exit {
+    process.signal(signal)
+    return try process.wait()
+  }
+
+  // MARK: The command line against this server
+
+  func start(
+    _ words: [String], via url: String? = nil, environment: [String: String] = [:],
+    input: ChildProcess.Input = .none, readsOutput: Bool = true
+  ) throws -> ChildProcess {
+    try scene.start(
+      Binaries.logs, words + ["--server", url ?? self.url], environment: environment, input: input,
+      readsOutput: readsOutput)
+  }
+
+  func run(
+    _ words: [String], via url: String? = nil, environment: [String: String] = [:],
+    input: ChildProcess.Input = .none
+  ) throws -> Finished {
+    try scene.run(
+      Binaries.logs, words + ["--server", url ?? self.url], environment: environment, input: input)
+  }
+
+  /// All that is stored of a stream, as `-o raw` gives it.
+  func stored(_ stream: String) throws -> [UInt8] {
+    let finished = try run(["follow", stream, "-n", "all", "--until-head", "-o", "raw"])
+    guard finished.exit == .code(0) else { throw Failure("follow ended with \(finished.exit): \(finished.errors)") }
+    return finished.output
+  }
+
+  /// A number from STAT.
+  func fact(_ key: String) throws -> Int {
+    let client = try RawClient(url)
+    defer { client.close() }
+    try client.greet()
+    return try client.fact(key)
+  }
+}

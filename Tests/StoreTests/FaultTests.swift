@@ -1,0 +1,224 @@
+import CFaultVFS
+import CSQLite
+import LogsWire
+import Testing
+
+@testable import LogsStore
+
+@Suite struct FaultTests {
+  private static let ioErrorWrite = SQLITE_IOERR | (3 << 8)
+  private static let ioErrorSync = SQLITE_IOERR | (4 << 8)
+
+  @Test(arguments: [true, false])
+  func `an error while writing or syncing stops the store, and what was acknowledged is there after a restart`(
+    isWrite: Bool
+  ) throws {
+    let directory = TestDirectory()
+    let disk = FaultDisk()
+    do {
+      let test = try TestStore(disk.settings(directory))
+      test.append("web", .test("1"), number: 1)
+      disk.inject(
+        isWrite
+          ? .init(operation: FAULT_WRITE, suffix: "-wal", code: Self.ioErrorWrite, skip: 1, count: 1)
+          : .init(operation: FAULT_SYNC, suffix: "-wal", code: Self.ioErrorSync, count: 1))
+      let requests = (2...5 as ClosedRange<UInt64>).map { test.submit("web", .batch(.test("\($0)")), number: $0) }
+      let error = test.sink.waitForFailure()
+      #expect(error?.code == .inputOutput)
+      #expect(error?.message.contains("0000000001.db") == true)
+      _ = requests
+      #expect(test.append("web", .test("6"), number: 6)?.refusal?.code == .storageFailed)
+      test.close()
+    }
+    disk.heal()
+    let test = try TestStore(disk.settings(directory))
+    let texts = try test.readAll("web").texts
+    #expect(texts.first == "1")
+    // A failed sync may have left the group: then all of it, and the producer learns that it is stored.
+    for number in 1...5 as ClosedRange<UInt64> { test.append("web", .test("\(number)"), number: number) }
+    #expect(try test.readAll("web").texts == ["1", "2", "3", "4", "5"])
+  }
+
+  @Test func `a full disk refuses, takes nothing, and the store goes on when there is space`() throws {
+    let directory = TestDirectory()
+    let disk = FaultDisk()
+    let test = try TestStore(disk.settings(directory))
+    test.append("web", .test("1"), number: 1)
+    disk.inject(.init(operation: FAULT_WRITE, suffix: "-wal", code: SQLITE_FULL))
+    let refusal = test.append("web", .test("2"), number: 2)?.refusal
+    #expect(refusal?.code == .diskFull)
+    #expect(refusal?.isRetryable == true)
+    #expect(refusal?.retryAfterMilliseconds ?? 0 > 0)
+    #expect(test.append("new", .test("1"), number: 1)?.refusal?.code == .diskFull)
+    #expect(test.info("new") == nil)
+    #expect(test.append("web", .test("1"), number: 1)?.isDuplicate == true)
+    #expect(try test.readAll("web").texts == ["1"])
+    disk.heal()
+    #expect(test.append("web", .test("2"), number: 2)?.first == 2)
+    #expect(test.append("new", .test("1"), number: 1)?.first == 1)
+    #expect(test.store.statistics.diskFullCount >= 2)
+    test.close()
+    #expect(test.sink.monitor.withLock { $0.error } == nil)
+    let again = try TestStore(disk.settings(directory))
+    #expect(try again.readAll("web").texts == ["1", "2"])
+  }
+
+  @Test func `a transaction that fails in its middle leaves nothing of its group`() throws {
+    let directory = TestDirectory()
+    let disk = FaultDisk()
+    let test = try TestStore(disk.settings(directory))
+    test.append("web", .test("1"), number: 1)
+    // Larger than SQLite's cache: pages go to the WAL before the COMMIT, and the disk is full in between.
+    disk.inject(.init(operation: FAULT_WRITE, suffix: "-wal", code: SQLITE_FULL, skip: 300, count: 1))
+    let text = String(repeating: "x", count: 1 << 20)
+    let requests = (2...8 as ClosedRange<UInt64>).map { test.submit("web", .batch(.test(text)), number: $0) }
+    for request in requests { _ = test.sink.outcome(request) }
+    let texts = try test.readAll("web").texts
+    #expect(texts.count == Int(test.info("web")?.head ?? 0))
+    for number in 2...8 as ClosedRange<UInt64> { test.append("web", .test(text), number: number) }
+    #expect(test.info("web")?.head == 8)
+    #expect(try test.readAll("web").texts == ["1"] + Array(repeating: text, count: 7))
+  }
+
+  @Test func `a disk that is full at the roll leaves the active segment active until there is space`() throws {
+    let directory = TestDirectory()
+    let disk = FaultDisk()
+    let clock = TestClock()
+    let test = try TestStore(disk.settings(directory, clock))
+    test.append("web", .test("1"), number: 1)
+    disk.inject(.init(operation: FAULT_WRITE, suffix: ".db.tmp", code: SQLITE_FULL))
+    clock.advance(.seconds(25 * 3600))
+    test.append("web", .test("2"), number: 2)
+    #expect(test.sink.waitForLine("cannot prepare segment 2"))
+    #expect(test.append("web", .test("3"), number: 3)?.first == 3)
+    disk.heal()
+    var number: UInt64 = 3
+    while test.store.statistics.segmentCount == 1 {
+      number += 1
+      #expect(test.append("web", .test("\(number)"), number: number)?.first == number)
+    }
+    #expect(test.sink.waitForLine("segment 1 is sealed"))
+    #expect(try test.readAll("web").texts.count == Int(number))
+  }
+
+  @Test func `a disk that is full for checkpoints and seals holds up neither appends nor reads`() throws {
+    let directory = TestDirectory()
+    let disk = FaultDisk()
+    let clock = TestClock()
+    var settings = disk.settings(directory, clock)
+    settings.walByteCountMax = 64 << 10
+    settings.tailCacheByteCountMax = 0
+    settings.sealRetryInterval = .milliseconds(20)
+    let test = try TestStore(settings)
+    disk.inject(.init(operation: FAULT_WRITE, suffix: "0000000001.db", code: SQLITE_FULL))
+    let text = String(repeating: "x", count: 20_000)
+    for number in 1...20 as ClosedRange<UInt64> {
+      #expect(test.append("web", .test(text), number: number)?.first == number)
+    }
+    test.roll(clock, waitForSeal: false)
+    #expect(test.sink.waitForLine("segment 1 cannot be sealed yet"))
+    #expect(test.append("web", .test("last"), number: 21)?.first == 21)
+    #expect(try test.readAll("web").texts == Array(repeating: text, count: 20) + ["last"])
+    disk.heal()
+    #expect(test.sink.waitForLine("segment 1 is sealed"))
+    #expect(try test.readAll("web").texts == Array(repeating: text, count: 20) + ["last"])
+    #expect(test.sink.lines.count { $0.contains("cannot checkpoint") } == 1)
+  }
+
+  @Test func `a disk that is full when the next segment has its name already is no harm`() throws {
+    let directory = TestDirectory()
+    let disk = FaultDisk()
+    let clock = TestClock()
+    var number: UInt64 = 2
+    do {
+      let test = try TestStore(disk.settings(directory, clock))
+      test.append("web", .test("1"), number: 1)
+      disk.inject(.init(operation: FAULT_WRITE, suffix: "store.tmp", code: SQLITE_FULL))
+      clock.advance(.seconds(25 * 3600))
+      test.append("web", .test("2"), number: 2)
+      #expect(test.sink.waitForLine("cannot begin segment 2"))
+      disk.heal()
+      while test.store.statistics.segmentCount == 1 {
+        number += 1
+        #expect(test.append("web", .test("\(number)"), number: number)?.first == number)
+      }
+      #expect(test.append("web", .test("\(number + 1)"), number: number + 1)?.first == number + 1)
+      test.close()
+    }
+    let test = try TestStore(disk.settings(directory, clock))
+    #expect(try test.readAll("web").texts == (1...number + 1).map { "\($0)" })
+  }
+
+  @Test func `a mark that cannot be read for a moment refuses its producer's batches, and only those`() throws {
+    let directory = TestDirectory()
+    let disk = FaultDisk()
+    let clock = TestClock()
+    var settings = disk.settings(directory, clock)
+    settings.markForwardCountMax = 0
+    do {
+      let test = try TestStore(settings)
+      test.append("web", .test("1"), producer: 1, number: 1)
+      test.roll(clock)
+      test.append("web", .test("2"), producer: 2, number: 1)
+      test.close()
+    }
+    let test = try TestStore(settings)
+    // As with too many open files.
+    disk.inject(.init(operation: FAULT_OPEN, suffix: "0000000001.db", code: SQLITE_CANTOPEN))
+    let requests = (1...3 as ClosedRange<UInt64>).map { test.submit("web", .batch(.test("\($0)")), number: $0) }
+    for request in requests {
+      let refusal = test.sink.outcome(request)?.refusal
+      #expect(refusal?.code == .storageFailed)
+      #expect(refusal?.isRetryable == true)
+    }
+    #expect(test.append("web", .test("3"), producer: 2, number: 2)?.first == 3)
+    #expect(test.append("new", .test("1"), producer: 1, number: 1)?.first == 1)
+    disk.heal()
+    #expect(test.append("web", .test("1"), number: 1)?.isDuplicate == true)
+    #expect(test.append("web", .test("x"), number: 2)?.first == 4)
+    #expect(test.store.statistics.queueBatchCount == 0)
+  }
+
+  @Test func `a sealed segment that cannot be synced stops the store`() throws {
+    let directory = TestDirectory()
+    let disk = FaultDisk()
+    let clock = TestClock()
+    do {
+      let test = try TestStore(disk.settings(directory, clock))
+      test.append("web", .test("1"), number: 1)
+      disk.inject(.init(operation: FAULT_SYNC, suffix: "0000000001.db", code: SQLITE_IOERR | (4 << 8)))
+      clock.advance(.seconds(25 * 3600))
+      test.append("web", .test("2"), number: 2)
+      #expect(test.sink.waitForFailure()?.message.contains("0000000001.db") == true)
+      test.close()
+    }
+    disk.heal()
+    let test = try TestStore(disk.settings(directory, clock))
+    #expect(test.sink.waitForLine("segment 1 is sealed"))
+    #expect(try test.readAll("web").texts == ["1", "2"])
+  }
+
+  @Test func `an error at the roll stops the store and loses nothing`() throws {
+    for skip in 0..<4 {
+      let directory = TestDirectory()
+      let disk = FaultDisk()
+      let clock = TestClock()
+      do {
+        let test = try TestStore(disk.settings(directory, clock))
+        test.append("web", .test("1"), number: 1)
+        // The segment's sync, its directory's, the syncs of `store`.
+        let suffixes = ["0000000002.db.tmp", "/segments", "store.tmp", "/data"]
+        disk.inject(.init(operation: FAULT_SYNC, suffix: suffixes[skip], code: SQLITE_IOERR))
+        clock.advance(.seconds(25 * 3600))
+        _ = test.submit("web", .batch(.test("2")), number: 2)
+        #expect(test.sink.waitForFailure()?.code == .inputOutput)
+        test.close()
+      }
+      disk.heal()
+      let test = try TestStore(disk.settings(directory, clock))
+      test.append("web", .test("2"), number: 2)
+      #expect(test.append("web", .test("3"), number: 3)?.first == 3)
+      #expect(try test.readAll("web").texts == ["1", "2", "3"])
+    }
+  }
+}

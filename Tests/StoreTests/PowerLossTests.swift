@@ -1,0 +1,146 @@
+import Foundation
+import LogsWire
+import Testing
+
+@testable import LogsStore
+
+/// P2 and P4 under power loss, at random moments of a random load with rolls.
+@Suite struct PowerLossTests {
+  private static let seeds: [UInt64] = {
+    let environment = ProcessInfo.processInfo.environment
+    if let text = environment["LOGS_STORE_SEED"], let seed = UInt64(text) { return [seed] }
+    let count = environment["LOGS_STORE_SEED_COUNT"].flatMap { Int($0) } ?? 24
+    return (0..<count).map { _ in UInt64.random(in: 0..<1_000_000) }
+  }()
+
+  @Test(arguments: seeds)
+  func `after a power loss everything acknowledged is there, once and in order`(seed: UInt64) throws {
+    let hint = Comment(
+      rawValue: "seed \(seed); again with LOGS_STORE_SEED=\(seed) swift test --filter PowerLossTests")
+    var generator = SeededGenerator(seed: seed)
+    var directory = TestDirectory()
+    var load = Load()
+    for _ in 0..<4 {
+      let disk = FaultDisk()
+      disk.adopt(directory)
+      disk.crash(after: 5 + generator.below(400))
+      try load.run(disk, directory, &generator, hint)
+      directory = disk.remains(of: directory, &generator)
+    }
+    // With the power on again the producers send what they have no answer for, and all is there exactly once.
+    let disk = FaultDisk()
+    disk.adopt(directory)
+    try load.finish(disk, directory, hint)
+  }
+
+  /// Some producers on some streams, and what they know.
+  struct Load {
+    static let producerCount = 3
+    static let streamCount = 2
+
+    struct Key: Hashable {
+      var stream: Int
+      var producer: Int
+    }
+
+    /// Batches acknowledged of each producer on each stream, with their first number.
+    var acknowledged: [Key: [UInt64]] = [:]
+    var incarnations: [String: Incarnation] = [:]
+
+    static func text(_ key: Key, _ number: UInt64) -> String {
+      "\(key.stream)/\(key.producer)/\(number) " + String(repeating: "x", count: Int(number) % 7 * 700)
+    }
+
+    static func settings(_ disk: FaultDisk, _ directory: TestDirectory) -> StoreSettings {
+      var settings = disk.settings(directory)
+      settings.segmentByteCountMax = 160 << 10
+      settings.walByteCountMax = 64 << 10
+      settings.markLagCountMax = 10
+      settings.tailCacheByteCountMax = 0
+      return settings
+    }
+
+    mutating func run(
+      _ disk: FaultDisk, _ directory: TestDirectory, _ generator: inout SeededGenerator, _ hint: Comment
+    ) throws {
+      let test: TestStore
+      do {
+        test = try TestStore(Self.settings(disk, directory), in: directory)
+      } catch {
+        #expect(disk.isCrashed, "\(hint): \(error)")
+        return
+      }
+      defer { test.close() }
+      for _ in 0..<200 where !disk.isCrashed {
+        var requests: [(UInt32, Key, UInt64)] = []
+        for _ in 0...generator.below(4) {
+          let key = Key(stream: generator.below(Self.streamCount), producer: generator.below(Self.producerCount))
+          let inFlight = UInt64(requests.count { $0.1 == key })
+          let number = UInt64(acknowledged[key, default: []].count) + 1 + inFlight
+          let request = test.submit(
+            "s\(key.stream)", .batch(.test(Self.text(key, number))), producer: UInt64(key.producer), number: number)
+          requests.append((request, key, number))
+        }
+        for (request, key, number) in requests {
+          switch test.sink.outcome(request) {
+          case .stored(let incarnation, let first, _, _):
+            #expect(acknowledged[key, default: []].count + 1 == Int(number), hint)
+            acknowledged[key, default: []].append(first)
+            let known = incarnations["s\(key.stream)"]
+            #expect(known == nil || known == incarnation, hint)
+            incarnations["s\(key.stream)"] = incarnation
+          case .refused(let refusal): #expect(refusal.code == .storageFailed, "\(hint): \(refusal)")
+          case nil: break
+          }
+        }
+      }
+    }
+
+    mutating func finish(_ disk: FaultDisk, _ directory: TestDirectory, _ hint: Comment) throws {
+      let test = try TestStore(Self.settings(disk, directory), in: directory)
+      for stream in 0..<Self.streamCount {
+        for producer in 0..<Self.producerCount {
+          let key = Key(stream: stream, producer: producer)
+          let count = UInt64(acknowledged[key, default: []].count)
+          // Up to four may have been in flight and stored without their answer.
+          for number in count + 1...count + 5 {
+            let outcome = test.append(
+              "s\(stream)", .test(Self.text(key, number)), producer: UInt64(producer), number: number)
+            let first = try #require(outcome?.first, hint)
+            acknowledged[key, default: []].append(first)
+          }
+        }
+        let info = try #require(test.info("s\(stream)"), hint)
+        #expect(incarnations["s\(stream)"].map { $0 == info.incarnation } ?? true, hint)
+        let reading = try test.readAll("s\(stream)")
+        #expect(reading.skips == [], hint)
+        var expected: [UInt64: String] = [:]
+        for (key, firsts) in acknowledged where key.stream == stream {
+          for (index, first) in firsts.enumerated() { expected[first] = Self.text(key, UInt64(index) + 1) }
+        }
+        #expect(expected.count == reading.texts.count, hint)
+        for (index, text) in reading.texts.enumerated() { #expect(expected[UInt64(index) + 1] == text, hint) }
+      }
+      test.close()
+      #expect(test.sink.monitor.withLock { $0.error } == nil, hint)
+    }
+  }
+}
+
+extension FaultDisk {
+  /// Takes what is in a directory as durable.
+  func adopt(_ directory: TestDirectory) {
+    let files = PosixFileSystem()
+    for folder in [directory.data, directory.data + "/segments"] {
+      for name in directory.names(String(folder.dropFirst(directory.path.count + 1))) where name != "segments" {
+        let path = folder + "/" + name
+        guard let content = try? files.read(path) else { continue }
+        state.withLock { state in
+          state.names[path] = state.files.count
+          state.durableNames[path] = state.files.count
+          state.files.append(File(durable: content, hasSynced: true))
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,170 @@
+import Testing
+
+@testable import LogsWire
+
+@Suite struct `Names and severities` {
+  @Test(arguments: [
+    "a", "web", "docker/nginx", "task/42", "A.b_c:d@e-f", "a/b/c/d", ".", "..", "-", ":/@",
+    String(repeating: "n", count: 200),
+  ]) func `a good stream name is taken`(_ text: String) throws {
+    #expect(try StreamName(text).text == text)
+    #expect(try StreamName(server: "$" + text).text == "$" + text)
+    #expect(try StreamPattern(text).text == text)
+  }
+
+  @Test(arguments: [
+    "", "/", "/a", "a/", "a//b", "a b", "a\n", "a\0", "\u{e9}", "a\u{301}", "a*", "a?", "$", "$a", "a$", "a/$b", "a\\b",
+    "a\u{FFFD}",
+    "a\r\nb", String(repeating: "n", count: 201),
+  ]) func `a bad stream name is refused, in one line`(_ text: String) {
+    let error = #expect(throws: NameError.self) { try StreamName(text) }
+    #expect(error?.description.unicodeScalars.contains { $0.value < 0x20 || (0x7f..<0xa0).contains($0.value) } == false)
+    #expect(throws: NameError.self) { try StreamName(server: "$" + text) }
+  }
+
+  @Test(arguments: ["$\u{301}web", "$\u{301}\u{302}", "web", "\u{e9}web", "$\u{200D}a", "", "$/a", "\r\n"])
+  func `a name of the server's own is a dollar and a good name, byte by byte`(_ text: String) {
+    #expect(throws: NameError.self) { try StreamName(server: text) }
+  }
+
+  @Test(arguments: ["$\u{301}web", "$\u{0}", "$a b", "$", "\u{1b}[31m"])
+  func `a peer's bad name is the fault of its request`(_ text: String) throws {
+    let bytes = Array(text.utf8)
+    let control = [100, 0, 0, 0, 0, UInt8(bytes.count)] + bytes
+    let frame = try #require(try Frames.decode(Frames.frame(type: 30, id: 1, control: control)).first)
+    let refusal = #expect(throws: Refusal.self) { try Message(decoding: frame) }
+    #expect(refusal?.code == .badRequest)
+  }
+
+  @Test func `names are ordered byte by byte`() throws {
+    let texts = ["-", "A", "Z", "_", "a", "a-", "a.b", "a/b", "aa", "b"]
+    #expect(
+      try texts.reversed().map { try StreamName($0) }.sorted().map(\.text)
+        == texts.sorted { left, right in
+          Array(left.utf8).lexicographicallyPrecedes(Array(right.utf8))
+        })
+  }
+
+  static let matches: [(pattern: String, name: String, isMatch: Bool)] = [
+    ("web", "web", true), ("web", "web2", false), ("web2", "web", false), ("w?b", "web", true), ("w?b", "w/b", false),
+    ("*", "web", true), ("*", "docker/web", false), ("**", "docker/web", true), ("**", "$status", false),
+    ("*", "$status", false), ("?status", "$status", false), ("$*", "$status", true), ("$**", "$a/b", true),
+    ("$status", "$status", true), ("$*", "web", false), ("docker/*", "docker/web", true),
+    ("docker/*", "docker/a/b", false),
+    ("docker/**", "docker/a/b", true), ("docker/**", "docker", false), ("*/web", "docker/web", true),
+    ("**/web", "a/b/web", true), ("**/web", "web", false), ("**web", "web", true), ("a*b*c", "axxbyyc", true),
+    ("a*b*c", "ac", false), ("a*", "a", true), ("*a", "a", true), ("a**b", "ab", true), ("a**b", "a/x/b", true),
+    ("***", "a/b", true), ("a*?", "ab", true), ("a*?", "a", false), ("*?*", "x", true), ("??", "x", false),
+    ("*/*", "a/b", true), ("*/*", "a/b/c", false), ("**/*", "a/b/c", true), ("*/**", "a/b/c", true),
+    ("*a*a*a*", "aaa", true), ("*a*a*a*a*", "aaa", false), ("a?c", "abc", true), ("a.c", "abc", false),
+  ]
+
+  @Test(arguments: matches.indices) func `a pattern matches what it says`(_ index: Int) throws {
+    let (pattern, text, isMatch) = Self.matches[index]
+    let name = try text.hasPrefix("$") ? StreamName(server: text) : StreamName(text)
+    #expect(try StreamPattern(pattern).matches(name) == isMatch, "\(pattern) \(text)")
+  }
+
+  @Test(arguments: TestSeeds.first(10)) func `a pattern matches as a slow matcher does`(_ seed: UInt64) throws {
+    var random = SeededGenerator(seed: seed)
+    for _ in 0..<500 {
+      let pattern = try Self.text(&random, "ab/*?$").flatMap { try? StreamPattern($0) }
+      let text = try Self.text(&random, "ab/$")
+      guard let pattern, let text, let name = (try? StreamName(text)) ?? (try? StreamName(server: text)) else {
+        continue
+      }
+      let isServers = text.hasPrefix("$") && !pattern.text.hasPrefix("$")
+      let expected = !isServers && Self.slow(Array(pattern.text.utf8)[...], Array(text.utf8)[...])
+      #expect(pattern.matches(name) == expected, "\(pattern) \(name), \(TestSeeds.replay(seed, "NameTests"))")
+    }
+  }
+
+  private static func text(_ random: inout SeededGenerator, _ letters: String) throws -> String? {
+    let letters = Array(letters)
+    return String(
+      (0..<Int.random(in: 1...7, using: &random)).map { _ in letters[Int.random(in: 0..<letters.count, using: &random)]
+      })
+  }
+
+  private static func slow(_ pattern: ArraySlice<UInt8>, _ name: ArraySlice<UInt8>) -> Bool {
+    guard let first = pattern.first else { return name.isEmpty }
+    let rest = pattern.dropFirst()
+    switch first {
+    case UInt8(ascii: "*"):
+      if rest.first == UInt8(ascii: "*") {
+        let tail = rest.drop { $0 == UInt8(ascii: "*") }
+        return (0...name.count).contains { slow(tail, name.dropFirst($0)) }
+      }
+      return (0...name.count).contains { count in
+        !name.prefix(count).contains(UInt8(ascii: "/")) && slow(rest, name.dropFirst(count))
+      }
+    case UInt8(ascii: "?"):
+      guard let byte = name.first, byte != UInt8(ascii: "/") else { return false }
+      return slow(rest, name.dropFirst())
+    default: return name.first == first && slow(rest, name.dropFirst())
+    }
+  }
+
+  @Test(arguments: ["", "a//b", "/*", "*/", "a b", "$", "a$", "**$", "[ab]", String(repeating: "*", count: 201)])
+  func `a bad pattern is refused`(_ text: String) {
+    #expect(throws: NameError.self) { try StreamPattern(text) }
+  }
+
+  @Test func `what has a wildcard is a pattern`() {
+    #expect(["*", "a?", "a/**"].allSatisfy { StreamPattern.isPattern($0) })
+    #expect(!["a", "a/b", "$status"].contains { StreamPattern.isPattern($0) })
+    #expect(StreamPattern.all.text == "**")
+  }
+
+  static let severities: [(String, UInt8, String)] = [
+    ("trace", 1, "trace"), ("verbose", 1, "trace"), ("DEBUG", 5, "debug"), ("info", 9, "info"),
+    ("Information", 9, "info"), ("notice", 10, "info"), ("warn", 13, "warn"), ("WARNING", 13, "warn"),
+    ("err", 17, "error"), ("error", 17, "error"), ("severe", 17, "error"), ("crit", 21, "fatal"),
+    ("critical", 21, "fatal"), ("fatal", 21, "fatal"),
+  ]
+
+  @Test(arguments: severities.indices) func `a level's name is a severity`(_ index: Int) throws {
+    let (name, number, description) = Self.severities[index]
+    let severity = try #require(Severity(name: name))
+    #expect(severity.number == number)
+    #expect(severity.description == description)
+  }
+
+  @Test func `severities are 0 to 24, in order and in ranges of four`() throws {
+    let all = (UInt8.min ... .max).compactMap { Severity(number: $0) }
+    #expect(all.map(\.number) == Array(0...24))
+    #expect(all == all.sorted())
+    let names = ["trace", "debug", "info", "warn", "error", "fatal"]
+    #expect(all.map(\.description) == ["unspecified"] + names.flatMap { Array(repeating: $0, count: 4) })
+    #expect(Severity(name: "") == nil)
+    #expect(Severity(name: "loud") == nil)
+  }
+}
+
+@Suite struct `Times` {
+  @Test func `moments beyond the end of time are the end of time`() {
+    let late = MonotonicTime(nanoseconds: .max - 1)
+    #expect(late.advanced(byNanoseconds: 5).nanoseconds == .max)
+    #expect(late.advanced(byMilliseconds: .max).nanoseconds == .max)
+    #expect((late + .seconds(Int64.max)).nanoseconds == .max)
+    #expect((late + .seconds(-1)) == late)
+    #expect(MonotonicTime.zero.milliseconds(since: late) == 0)
+    #expect(MonotonicTime.milliseconds(5).milliseconds(since: .milliseconds(2)) == 3)
+    #expect(Duration.milliseconds(1).wholeNanoseconds == 1_000_000)
+    #expect(Duration.nanoseconds(-1).wholeNanoseconds == 0)
+    #expect(Duration.seconds(Int64.max).wholeNanoseconds == .max)
+  }
+
+  @Test func `batch headers tell effective times`() {
+    var header = BatchHeader(
+      codec: .none, flags: [.untimed], count: 1, minTime: 0, maxTime: 0, severities: 1, rawLength: 0, storedLength: 0)
+    header.received = 50
+    #expect(header.effectiveTimes == 50...50)
+    header.minTime = -5
+    header.maxTime = 10
+    #expect(header.effectiveTimes == -5...50)
+    header.flags = []
+    #expect(header.effectiveTimes == -5...10)
+    #expect(header.lastSequence == 0)
+  }
+}

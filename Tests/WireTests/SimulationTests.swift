@@ -1,0 +1,234 @@
+import Testing
+
+@testable import LogsWire
+
+/// Client and server against each other over links that delay, cut and swallow.
+@Suite struct `Simulated network` {
+  /// What a run came to, to be compared with another run of the same seed.
+  struct Outcome: Equatable {
+    var traceHash: UInt64
+    var traceCount: Int
+    var milliseconds: UInt64
+    var problems: [String]
+  }
+
+  /// A server, a few clients with producers and followers, and for the first seconds everything that can go wrong.
+  private final class World {
+    let simulation: Simulation
+    let server: ModelServer
+    var clients: [ModelClient] = []
+
+    init(seed: UInt64) throws {
+      simulation = Simulation(seed: seed)
+      let simulation = simulation
+      let isTight = simulation.chance(2)
+      server = ModelServer(
+        simulation,
+        welcome: Sample.welcome(
+          heartbeat: 200, appendBytes: isTight ? 2000 : 1 << 20, appendBatches: isTight ? 5 : 200, subscriptions: 10))
+      server.overload = simulation.chance(2) ? simulation.draw(5...40) : 0
+      let server = server
+      let names = (0..<simulation.draw(1...4)).map { Sample.name("stream/\($0)") }
+      for index in 0..<simulation.draw(1...4) {
+        var lanes: [ModelClient.Lane] = []
+        for name in names where simulation.chance(2) {
+          lanes.append(try Self.lane(simulation, UInt64(index) + 1, name))
+        }
+        if index == 0 {
+          // One stream of one producer, who seals it.
+          lanes.append(try Self.lane(simulation, 100, Sample.name("sealed"), isSealing: true))
+        }
+        let followers = (0..<simulation.draw(0...2)).map { _ in Self.follower(simulation, names) }
+        let client = ModelClient(simulation, name: "client\(index)", lanes: lanes, followers: followers) { link in
+          server.accept(link, name: "client\(index)")
+        }
+        client.faults = simulation.chance(4) ? 0 : simulation.draw(1...4)
+        clients.append(client)
+      }
+    }
+
+    private static func lane(
+      _ simulation: Simulation, _ producer: UInt64, _ stream: StreamName, isSealing: Bool = false
+    ) throws -> ModelClient.Lane {
+      let batches = try (1...simulation.draw(1...40)).map { number in
+        try Batches.built((1...simulation.draw(1...4)).map { Entry(message: Bytes("\(producer) \(number).\($0)")) })
+      }
+      return ModelClient.Lane(
+        producer: ProducerID(high: producer, low: 0), stream: stream, batches: batches, isSealing: isSealing)
+    }
+
+    private static func follower(_ simulation: Simulation, _ names: [StreamName]) -> ModelClient.Follower {
+      let selectors: [LogsWire.Selector]
+      switch simulation.draw(0...3) {
+      case 0: selectors = [.stream(Sample.name("sealed"))]
+      case 1: selectors = names.map { .stream($0) }
+      default: selectors = [.pattern(.all)]
+      }
+      return ModelClient.Follower(
+        selectors: selectors, isReverse: simulation.chance(5), window: UInt64(simulation.draw(1...3000)))
+    }
+
+    private var isDone: Bool {
+      clients.allSatisfy(\.isDone) && clients.allSatisfy { $0.followers.allSatisfy { hasAll($0) } }
+    }
+
+    /// Whether a follower has accounted for everything there is.
+    private func hasAll(_ follower: ModelClient.Follower) -> Bool {
+      if follower.isReverse { return follower.isDone }
+      return streams(of: follower).allSatisfy { stream in
+        follower.cursor.first { $0.stream == stream.name }?.sequence ?? 0 == stream.head
+      }
+    }
+
+    private func streams(of follower: ModelClient.Follower) -> [ModelServer.Stream] {
+      server.streams.filter { stream in
+        follower.selectors.contains {
+          switch $0 {
+          case .stream(let name): name == stream.name
+          case .pattern(let pattern): pattern.matches(stream.name)
+          }
+        }
+      }
+    }
+
+    func run(until end: UInt64 = 60_000) -> Outcome {
+      for client in clients { simulation.after(0...300) { client.start() } }
+      if simulation.chance(3) { simulation.after(50...1500) { [server] in server.kill() } }
+      if simulation.chance(4) { simulation.after(50...1500) { [server] in server.drain() } }
+      let clients = clients
+      let server = server
+      simulation.at(2500) {
+        for client in clients { client.faults = 0 }
+        server.overload = 0
+      }
+      simulation.run(until: end) { simulation.milliseconds > 2500 && isDone }
+      if !isDone { simulation.fail("not done after \(end) ms") }
+      check()
+      return Outcome(
+        traceHash: simulation.traceHash, traceCount: simulation.traceCount, milliseconds: simulation.milliseconds,
+        problems: simulation.problems)
+    }
+
+    /// P1, P4, P5 over everything that was stored and seen.
+    private func check() {
+      var decoder = BatchDecoder()
+      var stored: [StreamName: [Entry]] = [:]
+      var skipped: [StreamName: Set<UInt64>] = [:]
+      for stream in server.streams {
+        for batch in stream.batches {
+          do { stored[stream.name, default: []] += try decoder.entries(of: batch) } catch {
+            simulation.fail("\(stream.name) is unreadable: \(error)")
+          }
+          if ModelServer.isSkipped(batch) {
+            skipped[stream.name, default: []].formUnion(batch.header.firstSequence...batch.header.lastSequence)
+          }
+        }
+        if stored[stream.name, default: []].map(\.sequence) != Array(1...max(stream.head, 1)) {
+          simulation.fail("P1: the numbers of \(stream.name) are not dense")
+        }
+      }
+      for lane in clients.flatMap(\.lanes) { check(lane, stored[lane.stream] ?? []) }
+      for follower in clients.flatMap(\.followers) {
+        for stream in streams(of: follower) {
+          let all = stored[stream.name] ?? []
+          let expected = all.filter { skipped[stream.name]?.contains($0.sequence) != true }
+          var seen = follower.entries[stream.name] ?? []
+          // A reader of the past saw what was there when it asked.
+          if follower.isReverse { seen.reverse() }
+          let isRight =
+            follower.isReverse ? seen == expected.filter { $0.sequence <= seen.last?.sequence ?? 0 } : seen == expected
+          if !isRight {
+            simulation.fail("P5: a follower of \(stream.name) saw \(seen.count) of \(expected.count) entries")
+          }
+          let isCounted =
+            follower.isReverse || UInt64(seen.count) + follower.skipped[stream.name, default: 0] == stream.head
+          if !isCounted { simulation.fail("P5: entries and skips of \(stream.name) do not sum up") }
+        }
+      }
+    }
+
+    private func check(_ lane: ModelClient.Lane, _ entries: [Entry]) {
+      let prefix = "\(lane.producer.high) "
+      let mine = entries.filter { $0.text.hasPrefix(prefix) }.map(\.text)
+      let sent = lane.batches.enumerated().flatMap { index, batch in
+        (1...batch.header.count).map { "\(prefix)\(index + 1).\($0)" }
+      }
+      if mine != sent {
+        simulation.fail("P4: \(lane.stream) holds \(mine.count) entries of \(sent.count) that were sent")
+      }
+      for (index, batch) in lane.batches.enumerated() {
+        guard let answer = lane.answers[UInt64(index) + 1] else { continue }
+        let first = Int(answer.firstSequence)
+        let range = first - 1..<first - 1 + Int(answer.count)
+        guard range.upperBound <= entries.count, answer.count == UInt64(batch.header.count),
+          entries[range].first?.text == "\(prefix)\(index + 1).1"
+        else {
+          simulation.fail("P2: batch \(index + 1) of \(lane.stream) is not where its ACK says")
+          continue
+        }
+      }
+    }
+  }
+
+  private static func run(_ seed: UInt64) throws -> Outcome {
+    let world = try World(seed: seed)
+    let outcome = world.run()
+    if !outcome.problems.isEmpty { print(world.simulation.lastLines.suffix(60).joined(separator: "\n")) }
+    return outcome
+  }
+
+  @Test(arguments: TestSeeds.first(200)) func `nothing is lost, doubled or skipped unseen`(_ seed: UInt64) throws {
+    let outcome = try Self.run(seed)
+    #expect(outcome.problems.isEmpty, TestSeeds.replay(seed, "SimulationTests"))
+  }
+
+  @Test(arguments: TestSeeds.first(15)) func `one seed gives one trace`(_ seed: UInt64) throws {
+    #expect(try Self.run(seed) == Self.run(seed), TestSeeds.replay(seed, "SimulationTests"))
+  }
+
+  @Test func `other seeds give other traces`() throws {
+    #expect(try Self.run(1).traceHash != Self.run(2).traceHash)
+  }
+
+  @Test(arguments: ModelServer.Defect.allCases) func `a server with a defect is found out`(
+    _ defect: ModelServer.Defect
+  ) throws {
+    let found = try (1...UInt64(20)).contains { seed in
+      let world = try World(seed: seed)
+      world.server.defect = defect
+      return !world.run(until: 20_000).problems.isEmpty
+    }
+    #expect(found)
+  }
+
+  @Test func `a quiet connection lives on heartbeats alone`() {
+    let simulation = Simulation(seed: 1)
+    let server = ModelServer(simulation, welcome: Sample.welcome(heartbeat: 200))
+    let client = ModelClient(simulation, name: "client", lanes: [], followers: []) { server.accept($0, name: "client") }
+    client.start()
+    simulation.run(until: 60_000) { false }
+    #expect(client.isConnected)
+    #expect(client.timeoutCount == 0)
+    #expect(client.linkName == "client.1")
+    #expect(simulation.problems.isEmpty)
+  }
+
+  @Test func `a black hole is noticed by both ends after three heartbeats`() {
+    let simulation = Simulation(seed: 1)
+    let server = ModelServer(simulation, welcome: Sample.welcome(heartbeat: 200))
+    var hole: Link?
+    let client = ModelClient(simulation, name: "client", lanes: [], followers: []) {
+      hole = $0
+      server.accept($0, name: "client")
+    }
+    client.start()
+    simulation.at(1000) { hole?.stall() }
+    // The last byte came at most one heartbeat and one journey before.
+    simulation.run(until: 1300) { false }
+    #expect(client.timeoutCount == 0)
+    simulation.run(until: 1900) { false }
+    #expect(client.timeoutCount == 1)
+    let noticed = simulation.lastLines.contains { $0.contains("server closes: nothing was heard from the client") }
+    #expect(noticed)
+  }
+}

@@ -1,0 +1,215 @@
+import Testing
+
+@testable import LogsWire
+
+@Suite struct `Golden vectors` {
+  /// Why a vector that is accepted is not the same bytes when it is encoded again.
+  static let changed: [String: String] = [
+    "error-stream-replaced": "ignored flags are not kept",
+    "extension-unknown": "unknown extensions are not kept",
+    "frame-ignored-flags": "ignored flags are not kept",
+    "listing-later-fields": "later fields are not kept",
+    "text-not-utf8": "what is not UTF-8 is replaced",
+    "skip-unknown-reason": "an unknown reason counts as lost",
+    "stream-unknown-state": "an unknown state counts as open",
+  ]
+
+  @Test func `there are vectors of every kind`() {
+    #expect(Vector.valid.count >= 70)
+    #expect(Vector.invalid.count >= 300)
+    for kind in [Vector.Kind.frame, .batch, .numbered, .run] {
+      #expect(Vector.valid.contains { $0.kind == kind })
+      #expect(Vector.invalid.contains { $0.kind == kind })
+    }
+  }
+
+  @Test(arguments: Vector.valid) func `a valid vector is accepted and means what the reference says`(
+    _ vector: Vector
+  ) throws {
+    switch vector.kind {
+    case .frame:
+      let frames = try Frames.decode(vector.bytes)
+      if vector.name == "frame-unknown-type" { return #expect(frames.isEmpty) }
+      let frame = try #require(frames.first)
+      let again = Frames.bytes(try Message(decoding: frame).frame(id: frame.id))
+      #expect((again == vector.bytes) == (Self.changed[vector.name] == nil))
+    case .batch:
+      let batch = try Batch(wholeOf: Bytes(vector.bytes))
+      var checker = BatchChecker()
+      try checker.check(appended: batch)
+      try expectEntries(of: [batch], vector)
+    case .numbered:
+      let batch = try Batch(wholeOf: Bytes(vector.bytes))
+      let seed = BatchHeader.serverSeed(stream: vector.stream, incarnation: vector.incarnation)
+      #expect(batch.hasValidServerCheck(seed: seed))
+      var checker = BatchChecker()
+      try checker.check(numbered: batch)
+      try expectEntries(of: [batch], vector)
+      let header = batch.header
+      let part = batch.serverPart(
+        firstSequence: header.firstSequence, received: header.received, span: header.span, seed: seed)
+      #expect(part.array == Array(vector.bytes[0..<32]))
+    case .run:
+      try expectEntries(of: try #require(try Self.delivery(of: vector)).batches, vector)
+    }
+  }
+
+  /// Decodes the entries, compares them, and builds them again: what comes out must be the same entries.
+  private func expectEntries(of batches: [Batch], _ vector: Vector) throws {
+    var decoder = BatchDecoder()
+    let entries = try batches.map { try decoder.entries(of: $0) }
+    var expected = EntryText.lines(printed: vector.expected)
+    // An unknown kind is read as log.
+    if vector.name == "numbered-kind-unknown" { expected = expected.map { $0.replacing("kind=9", with: "kind=0") } }
+    #expect(entries.flatMap(EntryText.lines) == expected)
+    for (batch, entries) in zip(batches, entries) {
+      #expect(entries.count == Int(batch.header.count))
+      var header = ByteWriter()
+      batch.header.encode(into: &header)
+      // Flags 8 to 15 are ignored, and kept.
+      #expect(header.finish().array == batch.bytes[0..<BatchHeader.byteCount].array)
+      guard batch.header.rawLength < UInt32(BatchBuilder.payloadByteCountMax) else { continue }
+      var plain = entries
+      for index in plain.indices {
+        plain[index].sequence = 0
+        plain[index].received = 0
+      }
+      var again = try decoder.entries(of: try Batches.built(plain))
+      for index in again.indices { again[index].sequence = 0 }
+      // NaN is not equal to itself; the printed form has the bits.
+      #expect(EntryText.lines(again) == EntryText.lines(plain))
+    }
+  }
+
+  @Test(arguments: Vector.invalid) func `an invalid vector is refused with the error named`(_ vector: Vector) throws {
+    switch vector.kind {
+    case .frame:
+      let refusal = #expect(throws: Refusal.self) {
+        let frames = try Frames.decode(vector.bytes)
+        for frame in frames { _ = try Message(decoding: frame) }
+        // A frame that is cut yields nothing, and nothing ever will.
+        if frames.isEmpty { throw Refusal(.protocolViolation, "nothing was decoded") }
+      }
+      #expect(refusal?.code.description == vector.fields["error"])
+    case .batch:
+      #expect(throws: DecodingError.self) {
+        var checker = BatchChecker()
+        try checker.check(appended: try Batch(wholeOf: Bytes(vector.bytes)))
+      }
+    case .numbered:
+      #expect(throws: DecodingError.self) {
+        let batch = try Batch(wholeOf: Bytes(vector.bytes))
+        let seed = BatchHeader.serverSeed(stream: vector.stream, incarnation: vector.incarnation)
+        if !batch.hasValidServerCheck(seed: seed) { throw DecodingError("the server's check does not fit", at: 0) }
+        var checker = BatchChecker()
+        try checker.check(numbered: batch)
+      }
+    case .run:
+      #expect(throws: Refusal.self) { try Self.delivery(of: vector) }
+    }
+  }
+
+  @Test(arguments: Vector.all) func `a batch that is refused never makes its reader crash`(_ vector: Vector) throws {
+    guard vector.kind == .batch || vector.kind == .numbered else { return }
+    guard let batch = try? Batch(wholeOf: Bytes(vector.bytes)) else { return }
+    var decoder = BatchDecoder()
+    _ = try? decoder.entries(of: batch)
+    _ = try? decoder.effectiveTimes(of: batch)
+    _ = batch.header.lastSequence
+    _ = batch.header.effectiveTimes
+  }
+
+  /// What a client makes of a BATCH frame for a stream whose delivery starts at the frame's `from`.
+  private static func delivery(of vector: Vector) throws -> ClientSession.Delivery? {
+    let frame = try Frames.decode(vector.bytes)
+    guard let id = frame.first?.id, case .batch(let range, _)? = try frame.first.map(Message.init) else { return nil }
+    var client = ClientSession(greetingMillisecondsMax: 1000, now: .zero)
+    client.receive(Sample.welcome())
+    var follow: UInt32 = 0
+    while follow != id { follow = client.follow(Sample.follow()).id }
+    client.receive([
+      Message.stream(
+        Announcement(
+          handle: range.handle, isSealed: false, incarnation: vector.incarnation, position: range.from - 1,
+          head: range.to, stream: vector.stream)
+      ).frame(id: id),
+      Message.resolved(streamCount: 1).frame(id: id),
+    ])
+    for event in client.receive(Bytes(vector.bytes).span, now: .zero) {
+      switch event {
+      case .delivered(_, let delivery): return delivery
+      case .failed(let refusal), .refused(_, let refusal): throw refusal
+      default: break
+      }
+    }
+    return nil
+  }
+}
+
+@Suite struct `Golden vectors in pieces` {
+  private static let frames = Vector.valid.filter { $0.kind == .frame || $0.kind == .run }
+
+  @Test func `all valid frames end to end are the same frames whatever the pieces`() throws {
+    let whole = Self.frames.flatMap(\.bytes)
+    let expected = try Frames.decode(whole).map { "\($0.type) \($0.id) \($0.control.array) \($0.batches.array)" }
+    #expect(expected.count == Self.frames.count - 1)
+    for pieces in [[1], [2], [19, 1], [20, 1, 1], [7, 4096, 3], [64 << 10]] {
+      let found = try Frames.decode(whole, pieces: pieces).map {
+        "\($0.type) \($0.id) \($0.control.array) \($0.batches.array)"
+      }
+      #expect(found == expected)
+    }
+  }
+
+  @Test(arguments: Vector.all) func `a cut never yields a frame or a batch`(_ vector: Vector) throws {
+    for length in 0..<vector.bytes.count {
+      let cut = Array(vector.bytes[0..<length])
+      switch vector.kind {
+      case .frame, .run:
+        // An invalid one may be refused early.
+        let frames = (try? Frames.decode(cut)) ?? []
+        if !frames.isEmpty { Issue.record("a frame of \(length) bytes") }
+      case .batch, .numbered:
+        // One whose length says too little is whole before its last byte.
+        let isWhole = (try? Batch(wholeOf: Bytes(cut))) != nil
+        if isWhole, vector.name != "columns-stored-short" { Issue.record("a batch of \(length) bytes") }
+      }
+    }
+  }
+
+  @Test(arguments: frames) func `a valid frame is complete with its last byte and not before`(_ vector: Vector) throws {
+    var decoder = FrameDecoder(bodyByteCountMax: Limits.frameByteCountMax)
+    for (index, byte) in vector.bytes.enumerated() {
+      let piece = Bytes([byte])
+      var offset = 0
+      let frame = try decoder.next(from: piece.span, at: &offset)
+      let isLast = index == vector.bytes.count - 1
+      #expect((frame != nil) == (isLast && vector.name != "frame-unknown-type"))
+      let isInside = decoder.isInsideFrame
+      #expect(isInside == !isLast)
+    }
+  }
+
+  @Test(arguments: Vector.valid) func `a flipped bit is never accepted unseen`(_ vector: Vector) throws {
+    // The batch part of a frame has checks of its own.
+    let isFrame = vector.kind == .frame || vector.kind == .run
+    let end = isFrame ? 20 + Int(Frames.load(vector.bytes, 12, UInt32.self)) : vector.bytes.count
+    for index in 0..<end {
+      for bit in 0..<8 {
+        var bytes = vector.bytes
+        bytes[index] ^= 1 << bit
+        let isUnseen: Bool
+        if isFrame {
+          isUnseen = (try? Frames.decode(bytes))?.isEmpty == false
+        } else if let batch = try? Batch(wholeOf: Bytes(bytes)), batch.hasValidCheck {
+          let seed = BatchHeader.serverSeed(stream: vector.stream, incarnation: vector.incarnation)
+          isUnseen =
+            vector.kind == .numbered ? batch.hasValidServerCheck(seed: seed) : bytes[0..<32].allSatisfy { $0 == 0 }
+        } else {
+          isUnseen = false
+        }
+        if isUnseen { Issue.record("bit \(bit) of byte \(index)") }
+      }
+    }
+  }
+}
