@@ -115,7 +115,7 @@ final class RawClient: @unchecked Sendable {
   }
 
   func fact(_ key: String) throws -> Int {
-    try send(.stat, id: 1)
+    try send(.stat, id: .max)
     guard case .status(let facts) = try receive().message else { throw Failure("no STATUS came") }
     for fact in facts where fact.key == key {
       if case .number(let number) = fact.value { return Int(number) }

@@ -5,7 +5,7 @@ enum RawFrame {
   static func bytes(type: UInt8, id: UInt32 = 0, control: [UInt8] = [], batch: [UInt8] = []) -> [UInt8] {
     var header = header(
       type: type, id: id, bodyLength: UInt32(control.count + batch.count), controlLength: UInt32(control.count))
-    let check = XXH3.hash(control.span.bytes, seed: XXH3.hash(header[0..<16].span.bytes))
+    let check = hash(control[...], seed: hash(header[..<16]))
     header.replaceSubrange(16..<20, with: little(UInt32(truncatingIfNeeded: check)))
     return header + control + batch
   }
@@ -13,7 +13,7 @@ enum RawFrame {
   /// A header alone, whose check of itself is right.
   static func header(type: UInt8, id: UInt32 = 0, bodyLength: UInt32, controlLength: UInt32) -> [UInt8] {
     var bytes = little(bodyLength) + [type, 0, 0, 0] + little(id) + little(controlLength)
-    let check = UInt16(truncatingIfNeeded: XXH3.hash(bytes.span.bytes))
+    let check = UInt16(truncatingIfNeeded: hash(bytes[...]))
     bytes.replaceSubrange(6..<8, with: [UInt8(check & 0xff), UInt8(check >> 8)])
     return bytes + [0, 0, 0, 0]
   }
@@ -22,8 +22,13 @@ enum RawFrame {
   static func batch(_ batch: [UInt8], changing place: Int, to bytes: [UInt8]) -> [UInt8] {
     var batch = batch
     batch.replaceSubrange(place..<place + bytes.count, with: bytes)
-    batch.replaceSubrange(32..<40, with: little(XXH3.hash(batch[40...].span.bytes)))
+    batch.replaceSubrange(32..<40, with: little(hash(batch[40...])))
     return batch
+  }
+
+  private static func hash(_ slice: ArraySlice<UInt8>, seed: UInt64 = 0) -> UInt64 {
+    let bytes = Array(slice)
+    return XXH3.hash(bytes.span.bytes, seed: seed)
   }
 
   static func little<Number: FixedWidthInteger>(_ number: Number) -> [UInt8] {

@@ -1,0 +1,66 @@
+import Glibc
+import LogsWire
+import Testing
+
+/// Connections by the thousand.
+@Suite(.ownThread) struct FloodTests {
+  /// Memory that a server may take for good while it serves any number of connections one after the other.
+  static let residentByteCountMax = 24 << 20
+
+  @Test func `connections that greet and go, one after the other, leave the memory as it was`() throws {
+    let count = Environment.number("LOGS_TEST_CONNECTIONS", default: 20_000)
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let hello = RawClient.bytes(RawClient.hello)
+      func flood(_ count: Int) throws {
+        for index in 0..<count {
+          let client = try RawClient(server.url)
+          defer { client.close() }
+          try client.send(bytes: hello)
+          // Most wait for their WELCOME; some do not, and some send nonsense behind it.
+          if index % 10 == 0 { continue }
+          if index % 10 == 1 { try client.send(bytes: [UInt8](repeating: 7, count: 64)) }
+          guard case .welcome = try client.receive().message else { throw Failure("no WELCOME for \(index)") }
+        }
+      }
+      try flood(count / 10)
+      let before = try server.fact("resident_bytes")
+      try flood(count)
+      let after = try server.fact("resident_bytes")
+      print("flood: \(count) connections, resident \(before >> 10) KiB before and \(after >> 10) KiB after")
+      #expect(after < before + Self.residentByteCountMax)
+      #expect(try server.fact("accepted_connections_total") >= count + count / 10)
+      #expect(try server.run(["status"]).exit == .code(0))
+    }
+  }
+
+  @Test func `a peer that asks and never reads costs bounded memory`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene, ["--output-timeout", "60s"])
+      let before = try server.fact("resident_bytes")
+      let client = try RawClient(server.url)
+      try client.greet()
+      let questions = [UInt8]((0..<1_000).flatMap { RawClient.bytes(.ping(UInt64($0))) })
+      // Until the server closes, or the socket takes no more because the server reads no more.
+      var sent = 0
+      let flags = fcntl(client.descriptor, F_GETFL)
+      _ = fcntl(client.descriptor, F_SETFL, flags | O_NONBLOCK)
+      loop: while sent < 256 << 20 {
+        let count = questions.withUnsafeBytes { send(client.descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+        if count > 0 {
+          sent += count
+        } else if errno == EAGAIN {
+          var polled = pollfd(fd: client.descriptor, events: Int16(POLLOUT), revents: 0)
+          if poll(&polled, 1, 1_000) == 0 { break loop }
+        } else if errno != EINTR {
+          break loop
+        }
+      }
+      let after = try server.fact("resident_bytes")
+      print(
+        "unread answers: \(sent >> 20) MiB of PINGs sent, resident \(before >> 20) MiB before, \(after >> 20) MiB after"
+      )
+      #expect(after < before + (40 << 20))
+    }
+  }
+}

@@ -1,0 +1,306 @@
+import LogsWire
+import Testing
+
+/// Clients that break the rules: they get a clear error where one can be sent, and nobody else notices.
+@Suite(.ownThread) struct HostileClientTests {
+  /// A client that appends and follows all the while, and can say whether it noticed anything.
+  private final class Witness {
+    let client: RawClient
+    private let producer = ProducerID.random()
+    private var number: UInt64 = 0
+
+    init(_ server: TestServer) throws {
+      client = try RawClient(server.url)
+      try client.greet()
+      try client.follow("witness")
+    }
+
+    /// Appends an entry and waits until it is acknowledged and delivered.
+    func lives() throws {
+      number += 1
+      try client.send(
+        try RawClient.append(["still here"], to: "witness", producer: producer, number: number),
+        id: 100 + UInt32(number))
+      var awaited: Set<FrameType> = [.ack, .batch]
+      while !awaited.isEmpty {
+        let received = try client.receive()
+        if case .error(let refusal) = received.message { throw Failure("the witness was refused: \(refusal)") }
+        if case .batch(let range, _) = received.message { #expect(range.from == number && range.to == number) }
+        awaited.remove(received.message.type)
+      }
+    }
+  }
+
+  /// Says `bytes` after a greeting, or instead of one, and expects an error for the whole connection, and its end.
+  private func expect(
+    _ code: ErrorCode, _ what: Comment, greets: Bool, _ bytes: [UInt8], at server: TestServer
+  ) throws {
+    let client = try RawClient(server.url)
+    defer { client.close() }
+    if greets { try client.greet() }
+    try client.send(bytes: bytes)
+    let (id, refusal) = try client.receiveError()
+    #expect(id == 0, what)
+    #expect(refusal.code == code, what)
+    #expect(!refusal.text.isEmpty, what)
+    #expect(try client.receiveOrEnd() == nil, what)
+  }
+
+  @Test func `what is no greeting is refused in words`() throws {
+    var random = Seeded.forTest()
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let witness = try Witness(server)
+      let hello = RawClient.bytes(RawClient.hello)
+      func changed(_ place: Int, to byte: UInt8) -> [UInt8] {
+        var control = Array(hello[20...])
+        control[place] = byte
+        return RawFrame.bytes(type: 1, control: control)
+      }
+      for _ in 0..<Environment.rounds(20) {
+        let garbage = (0..<Int.random(in: 20...70_000, using: &random)).map { _ in
+          UInt8.random(in: 0...255, using: &random)
+        }
+        try expect(.protocolViolation, "garbage", greets: false, garbage, at: server)
+        try witness.lives()
+      }
+      try expect(.protocolViolation, "HTTP", greets: false, Array("GET / HTTP/1.1\r\nHost: x\r\n\r\n".utf8), at: server)
+      try expect(
+        .protocolViolation, "TLS", greets: false, [22, 3, 1, 2, 0] + [UInt8](repeating: 1, count: 600), at: server)
+      try expect(.protocolViolation, "wrong magic", greets: false, changed(0, to: 0x4d), at: server)
+      try expect(.protocolViolation, "version 0", greets: false, changed(4, to: 0), at: server)
+      try expect(.protocolViolation, "reserved bytes", greets: false, changed(6, to: 1), at: server)
+      let future = RawClient.bytes(.hello(Hello(versions: 7...9, frameByteCountMax: 4 << 20, client: "from 2040")))
+      try expect(.unsupportedVersion, "a future version", greets: false, future, at: server)
+      try expect(.protocolViolation, "a request first", greets: false, RawClient.bytes(.stat, id: 1), at: server)
+      try expect(
+        .frameTooLarge, "8 KiB before WELCOME", greets: false,
+        RawFrame.header(type: 1, bodyLength: 8193, controlLength: 8193), at: server)
+      try expect(
+        .frameTooLarge, "4 GiB", greets: false,
+        RawFrame.header(type: 10, id: 1, bodyLength: .max, controlLength: 40), at: server)
+      try witness.lives()
+    }
+  }
+
+  @Test func `a client that offers a future version as well is welcome`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let client = try RawClient(server.url)
+      try client.send(.hello(Hello(versions: 1...9, frameByteCountMax: 4 << 20, client: "from 2040")))
+      guard case .welcome(let welcome) = try client.receive().message else { throw Failure("no WELCOME") }
+      #expect(welcome.version == 1)
+    }
+  }
+
+  @Test func `what breaks the rules of an open connection ends it in words`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene, ["--append-batches", "4"])
+      let witness = try Witness(server)
+      var ping = RawClient.bytes(.ping(1))
+      ping[24] ^= 1
+      var flags = RawFrame.header(type: 4, bodyLength: 8, controlLength: 8)
+      flags[6] ^= 1
+      let follow = RawClient.bytes(
+        .follow(Follow(credit: 5, selectors: [.stream(try StreamName("x"))], start: .first)), id: 3)
+      let producer = ProducerID.random()
+      // In one write: the server reads all before it can have answered the first.
+      let many = try (1...5).flatMap { number in
+        RawClient.bytes(
+          try RawClient.append(["x"], to: "flood", producer: producer, number: UInt64(number)), id: UInt32(number))
+      }
+      let cases: [(Comment, ErrorCode, [UInt8])] = [
+        ("a second HELLO", .protocolViolation, RawClient.bytes(RawClient.hello)),
+        ("a wrong check", .protocolViolation, ping),
+        ("a wrong header check", .protocolViolation, flags),
+        ("a server's message", .protocolViolation, RawFrame.bytes(type: 25, id: 1)),
+        ("an unknown type", .unsupported, RawFrame.bytes(type: 50, id: 1, control: [1])),
+        (
+          "4 MiB and a byte", .frameTooLarge,
+          RawFrame.header(type: 10, id: 1, bodyLength: 4 << 20 | 1, controlLength: 40)
+        ),
+        ("4 GiB", .frameTooLarge, RawFrame.header(type: 10, id: 1, bodyLength: .max, controlLength: 40)),
+        (
+          "a control part beyond the body", .protocolViolation,
+          RawFrame.header(type: 4, bodyLength: 8, controlLength: 9)
+        ),
+        ("a request with id 0", .protocolViolation, RawClient.bytes(.stat)),
+        ("a busy id", .protocolViolation, follow + follow),
+        ("credit taken back", .protocolViolation, follow + RawClient.bytes(.credit(total: 4), id: 3)),
+        ("more batches in flight than allowed", .protocolViolation, many),
+        ("an error on an id", .protocolViolation, RawClient.bytes(.error(Refusal(.badRequest, "no")), id: 3)),
+      ]
+      for (what, code, bytes) in cases {
+        let client = try RawClient(server.url)
+        try client.greet()
+        try client.send(bytes: bytes)
+        var last: Refusal?
+        while let received = try client.receiveOrEnd() {
+          if case .error(let refusal) = received.message, received.id == 0 { last = refusal }
+        }
+        #expect(last?.code == code, "\(what): \(String(describing: last))")
+        client.close()
+        try witness.lives()
+      }
+    }
+  }
+
+  @Test func `half frames, unknown frames and pieces of any size harm nobody`() throws {
+    var random = Seeded.forTest()
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let witness = try Witness(server)
+      let append = RawClient.bytes(
+        try RawClient.append(["a", "b"], to: "whole", producer: .random(), number: 1), id: 7)
+      let talk =
+        RawClient.bytes(RawClient.hello) + RawFrame.bytes(type: 200, id: 4, control: [1, 2, 3], batch: [4]) + append
+      for _ in 0..<Environment.rounds(60) {
+        // Cut anywhere, then gone without a word.
+        let client = try RawClient(server.url)
+        try client.send(bytes: Array(talk.prefix(Int.random(in: 0..<talk.count, using: &random))))
+        client.close()
+      }
+      try witness.lives()
+      let client = try RawClient(server.url)
+      for byte in talk { try client.send(bytes: [byte]) }
+      guard case .welcome = try client.receive().message, case .ack(let ack) = try client.receive().message else {
+        throw Failure("no WELCOME and ACK")
+      }
+      #expect(ack.firstSequence == 1 && ack.count == 2)
+      try witness.lives()
+    }
+  }
+
+  @Test func `a connection that does not greet is told that its time is over`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene, ["--handshake-timeout", "300ms"])
+      let witness = try Witness(server)
+      let idle = try (0..<50).map { _ in try RawClient(server.url) }
+      let slow = try RawClient(server.url)
+      try slow.send(bytes: Array(RawClient.bytes(RawClient.hello).prefix(21)))
+      for client in idle + [slow] {
+        let (id, refusal) = try client.receiveError()
+        #expect(id == 0 && refusal.code == .timedOut && refusal.isRetryable)
+        #expect(try client.receiveOrEnd() == nil)
+      }
+      try witness.lives()
+    }
+  }
+}
+
+extension HostileClientTests {
+  @Test func `too many connections, subscriptions and streams are refused with the limit named`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene, ["--connections", "3", "--subscriptions", "2", "--streams", "2"])
+      let first = try RawClient(server.url)
+      try first.greet()
+      var others = [try RawClient(server.url), try RawClient(server.url)]
+      for client in others { try client.greet() }
+      let fourth = try RawClient(server.url)
+      let (id, refusal) = try fourth.receiveError()
+      #expect(id == 0 && refusal.code == .tooManyConnections && refusal.isRetryable)
+      #expect(refusal.limit?.value == 3)
+      #expect(try fourth.receiveOrEnd() == nil)
+      // Room again, as soon as one has gone.
+      others.removeLast().close()
+      while true {
+        let next = try RawClient(server.url)
+        try? next.send(RawClient.hello)
+        if case .welcome = try next.receive().message { break }
+      }
+
+      for id: UInt32 in [1, 2] { try first.follow("web", id: id) }
+      for _ in 0..<2 * 2 { _ = try first.receive() }
+      try first.follow("web", id: 3)
+      let (third, tooMany) = try first.receiveError()
+      #expect(third == 3 && tooMany.code == .tooManySubscriptions && tooMany.limit?.value == 2)
+
+      for (index, name) in ["a", "b"].enumerated() {
+        try first.send(
+          try RawClient.append(["x"], to: name, producer: .random(), number: 1), id: UInt32(10 + index))
+        guard case .ack = try first.receive().message else { throw Failure("no ACK") }
+      }
+      try first.send(try RawClient.append(["x"], to: "c", producer: .random(), number: 1), id: 20)
+      let (append, streams) = try first.receiveError()
+      #expect(append == 20 && streams.code == .tooManyStreams && streams.limit?.value == 2)
+      // The connection goes on.
+      #expect(try first.fact("streams") == 2)
+    }
+  }
+
+  @Test func `bad names and bad batches are refused on their request, and the connection goes on`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let client = try RawClient(server.url)
+      try client.greet()
+      var id: UInt32 = 0
+      func refused(_ bytes: (UInt32) -> [UInt8]) throws -> Refusal {
+        id += 1
+        try client.send(bytes: bytes(id))
+        let (answered, refusal) = try client.receiveError()
+        #expect(answered == id)
+        return refusal
+      }
+      let good = RawClient.bytes(try RawClient.append(["good"], to: "web", producer: .random(), number: 1), id: 1)
+      let controlLength = Int(good[12]) | Int(good[13]) << 8
+      let control = Array(good[20..<20 + controlLength])
+      let batch = Array(good[(20 + controlLength)...])
+      let bad = ["$system", "$", "", "/", "a//b", "/a", "a/", "a b", "ž", "a*", String(repeating: "n", count: 201)]
+      for name in bad {
+        let named = control.prefix(32) + [UInt8(name.utf8.count)] + Array(name.utf8)
+        let refusal = try refused { RawFrame.bytes(type: 10, id: $0, control: Array(named), batch: batch) }
+        #expect(refusal.code == .badRequest && !refusal.isRetryable, "\(name)")
+      }
+      let changes: [(Comment, Int, [UInt8])] = [
+        ("no entries", 44, RawFrame.little(UInt32(0))), ("65,537 entries", 44, RawFrame.little(UInt32(65_537))),
+        ("2 entries", 44, RawFrame.little(UInt32(2))), ("4 billion entries", 44, RawFrame.little(UInt32.max)),
+        ("raw length 4 MiB and 1", 68, RawFrame.little(UInt32(4 << 20 | 1))),
+        ("raw length 1", 68, RawFrame.little(UInt32(1))), ("stored length 4 GiB", 72, RawFrame.little(UInt32.max)),
+        ("unknown format", 40, [9]), ("unknown codec", 41, [9]), ("sparse", 42, [1]), ("wrong time", 48, [1]),
+        ("wrong severities", 64, [2]), ("reserved", 76, [1]), ("dictionary", 80, [1]),
+      ]
+      for (what, place, bytes) in changes {
+        let changed = RawFrame.batch(batch, changing: place, to: bytes)
+        let refusal = try refused { RawFrame.bytes(type: 10, id: $0, control: control, batch: changed) }
+        #expect(refusal.code == .badBatch && !refusal.isRetryable, "\(what): \(refusal)")
+      }
+      var damaged = batch
+      damaged[90] ^= 1
+      let refusal = try refused { RawFrame.bytes(type: 10, id: $0, control: control, batch: damaged) }
+      #expect(refusal.code == .badBatch && refusal.isRetryable)
+
+      #expect(try client.fact("streams") == 0)
+      id += 1
+      try client.send(bytes: RawFrame.bytes(type: 10, id: id, control: control, batch: batch))
+      guard case .ack(let ack) = try client.receive().message else { throw Failure("no ACK") }
+      #expect(ack.firstSequence == 1 && ack.count == 1)
+    }
+  }
+
+  @Test func `a producer's numbers are held to their order, and a number to its content`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let client = try RawClient(server.url)
+      try client.greet()
+      let producer = ProducerID.random()
+      try client.send(try RawClient.append(["1"], to: "web", producer: producer, number: 1), id: 1)
+      guard case .ack(let first) = try client.receive().message else { throw Failure("no ACK") }
+      try client.send(try RawClient.append(["1"], to: "web", producer: producer, number: 1), id: 2)
+      guard case .ack(let again) = try client.receive().message else { throw Failure("no ACK") }
+      #expect(again.isDuplicate && again.firstSequence == first.firstSequence)
+      try client.send(try RawClient.append(["other"], to: "web", producer: producer, number: 1), id: 3)
+      #expect(try client.receiveError().refusal.code == .producerConflict)
+      try client.send(try RawClient.append(["3"], to: "web", producer: producer, number: 3), id: 4)
+      let (_, order) = try client.receiveError()
+      #expect(order.code == .outOfOrder && order.expected == 2)
+      // The same over a kill: what was acknowledged is known.
+      try server.kill()
+      try server.restart()
+      let next = try RawClient(server.url)
+      try next.greet()
+      try next.send(try RawClient.append(["1"], to: "web", producer: producer, number: 1), id: 1)
+      guard case .ack(let after) = try next.receive().message else { throw Failure("no ACK") }
+      #expect(after.isDuplicate && after.firstSequence == 1 && after.incarnation == first.incarnation)
+    }
+  }
+}
