@@ -177,8 +177,7 @@ extension FollowState {
     }
   }
 
-  private func check(_ told: AnnouncedStream, goesOnFrom position: CursorPosition) throws(LogError)
-  {
+  private func check(_ told: AnnouncedStream, goesOnFrom position: CursorPosition) throws(LogError) {
     try check(told, isSameAs: position)
     // In reverse the server starts as high as the stream that is highest; what has been delivered is cut off.
     guard
