@@ -75,14 +75,30 @@ extension LogClient {
   /// stored as a whole, those after one that was refused are stored all the same.
   /// - Throws: `LogError`: `invalidRequest` (no entries) and `invalidEntry`, nothing was queued; `closed` and `cancelled`
   ///   while waiting for room, `mayHaveTakenEffect` when some batches had been queued.
-  /// - Complexity: one copy and compression on the caller's side, off its actor.
-  @concurrent
+  /// - Complexity: one copy and compression on the caller's side; off its actor when there are many or large entries, since
+  ///   for few and small ones changing the thread would cost more than the work.
   public func submit(_ entries: [Entry], to stream: StreamName) async throws(LogError)
     -> PendingAppend
   {
     guard !entries.isEmpty else {
       throw LogError(.invalidRequest, "there is nothing to append: no entries")
     }
+    let isSmall =
+      entries.count <= Self.smallEntryCountMax
+      && entries.reduce(0) { $0 + $1.message.count } <= Self.smallByteCountMax
+    return try await submit(isSmall ? encode(entries) : encodeElsewhere(entries), to: stream)
+  }
+
+  /// Entries that take no more than some 20 us to encode.
+  private static let smallEntryCountMax = 32
+  private static let smallByteCountMax = 8 << 10
+
+  @concurrent
+  private func encodeElsewhere(_ entries: [Entry]) async throws(LogError) -> [AppendLane.Content] {
+    try encode(entries)
+  }
+
+  private func encode(_ entries: [Entry]) throws(LogError) -> [AppendLane.Content] {
     var contents: [AppendLane.Content] = []
     // An encoder that has thrown is not given back.
     let encoder = encoders.take()
@@ -92,7 +108,7 @@ extension LogClient {
       contents.append(.batch(batch.bytes, entryCount: Int(batch.header.count)))
     }
     encoders.giveBack(encoder)
-    return try await submit(contents, to: stream)
+    return contents
   }
 
   /// Seals a stream behind everything that this client has submitted to it, and waits until that is durable.

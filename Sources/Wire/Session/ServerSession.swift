@@ -67,6 +67,7 @@ package struct ServerSession: ~Copyable {
   private var appendByteCount = 0
   private var subscriptions: [UInt32: Subscription] = [:]
   /// LIST and STAT that are not answered yet.
+  private var questions: Set<UInt32> = []
 
   package init(settings: Settings, now: MonotonicTime) {
     self.settings = settings
