@@ -125,9 +125,7 @@ import Testing
 
   @Test func `a refusal for good fails that append alone`() async throws {
     let server = try await FakeServer.start {
-      $0.faults.onAppend = { append in
-        append.number == 3 || append.number == 4 ? Refusal(.badBatch, "a test") : nil
-      }
+      $0.faults.onAppend = { append in append.number == 3 || append.number == 4 ? Refusal(.badBatch, "a test") : nil }
     }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))

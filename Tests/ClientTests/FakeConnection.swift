@@ -152,9 +152,7 @@ final class FakeConnection: ConnectionHandler {
 
   private func list(_ id: UInt32, _ request: ListRequest) {
     let after = request.after?.text ?? ""
-    let names = server.streams.keys.sorted().filter {
-      $0.text > after && (request.pattern ?? .all).matches($0)
-    }
+    let names = server.streams.keys.sorted().filter { $0.text > after && (request.pattern ?? .all).matches($0) }
     let limit = min(Int(request.limit), server.pageCountMax)
     let page = names.prefix(limit).compactMap { server.streams[$0] }.map { stream in
       StreamSummary(
@@ -188,8 +186,7 @@ final class FakeConnection: ConnectionHandler {
   func streamAppeared(_ name: StreamName) {
     for (id, follow) in follows.sorted(by: { $0.key < $1.key }) {
       guard follow.selects(name), !follow.follow.isReverse, !follow.follow.end.atHead,
-        let stream = server.streams[name],
-        !follow.tracks.contains(where: { $0.stream == name })
+        let stream = server.streams[name], !follow.tracks.contains(where: { $0.stream == name })
       else { continue }
       send(session.tell(id, .stream(follow.appeared(stream))))
     }
@@ -202,8 +199,7 @@ final class FakeConnection: ConnectionHandler {
   private func pump(_ id: UInt32, _ follow: FakeFollow) {
     for index in follow.tracks.indices {
       while !isCut, session.creditLeft(id) > 0, follow.limit != 0,
-        let stream = server.streams[follow.tracks[index].stream],
-        let (range, batch) = follow.next(index, stream)
+        let stream = server.streams[follow.tracks[index].stream], let (range, batch) = follow.next(index, stream)
       {
         server.record.deliveredByteCount += batch.bytes.count
         send(session.deliver(id, range, batches: batch.bytes))

@@ -148,9 +148,9 @@ final class FakeServer: @unchecked Sendable {
     }
   }
 
-  func store(
-    _ batch: Batch, in stream: StreamName, producer: ProducerID, number: UInt64, floor: UInt64, seals: Bool
-  ) -> Result<Ack, Refusal> {
+  func store(_ batch: Batch, in stream: StreamName, producer: ProducerID, number: UInt64, floor: UInt64, seals: Bool)
+    -> Result<Ack, Refusal>
+  {
     makeStream(stream)
     guard let result = streams[stream]?.take(batch, producer: producer, number: number, floor: floor, seals: seals)
     else { return .failure(Refusal(.internalError, "no such stream")) }
