@@ -38,7 +38,7 @@ package final class Server: Sendable {
     self.log = log
   }
 
-  /// Opens the data directory, starts the shards and listens.
+  /// Opens the data directory, starts the shards, listens, and watches for SIGTERM, SIGINT and SIGHUP.
   ///
   /// - Parameter log: takes the lines of the server's own log.
   /// - Throws: `ServerError` when the directory is locked, damaged or not accessible, or an endpoint is taken.
@@ -74,6 +74,10 @@ package final class Server: Sendable {
     }
     let server = Server(settings: settings, store: store, shards: shards, endpoints: endpoints, log: log)
     router.onFailure { server.stop(.storeFailed($0.description)) }
+    await shards[0].onSignals([SIGTERM, SIGINT, SIGHUP]) { [weak server] number in
+      if number == SIGHUP { return log("SIGHUP: no setting can be read again while the server runs; restart it") }
+      server?.stop(.signal(number))
+    }
     return server
   }
 
@@ -108,8 +112,7 @@ package final class Server: Sendable {
 
   /// Returns when the server has been asked to stop, by a signal, by `stop`, or by a failure of the store.
   package func untilStopped() async -> StopReason {
-    await shards[0].onSignals([SIGTERM, SIGINT]) { [weak self] in self?.stop(.signal($0)) }
-    return await withCheckedContinuation { continuation in
+    await withCheckedContinuation { continuation in
       let reason = ending.withLock { ending in
         if ending.reason == nil { ending.waiter = continuation }
         return ending.reason
