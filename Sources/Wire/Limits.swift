@@ -6,6 +6,9 @@ package enum Limits {
   /// A batch's payload before compression.
   package static let batchRawByteCountMax = 4 << 20
   package static let batchEntryCountMax = 65_536
+  /// Sources, messages and attributes of all entries of a batch, rows that several entries share counted for each: what a
+  /// reader that writes them all out has to deal with.
+  package static let batchExpandedByteCountMax = 64 << 20
   package static let messageByteCountMax = 1 << 20
   package static let sourceByteCountMax = 255
   /// The attributes of one entry, encoded: keys and values together.

@@ -69,6 +69,8 @@ import Testing
       // Flags 8 to 15 are ignored, and kept.
       #expect(header.finish().array == batch.bytes[0..<BatchHeader.byteCount].array)
       guard batch.header.rawLength < UInt32(BatchBuilder.payloadByteCountMax) else { continue }
+      // The builder shares sources and attributes among entries, not messages.
+      guard entries.reduce(0, { $0 + $1.message.count }) < BatchBuilder.payloadByteCountMax else { continue }
       var plain = entries
       for index in plain.indices {
         plain[index].sequence = 0

@@ -14,7 +14,7 @@ import zstandard
 
 KIB, MIB = 1024, 1024 * 1024
 HANDSHAKE_BODY_MAX, CONTROL_MAX, FRAME_LIMIT_MIN = 8 * KIB, MIB, 2 * MIB + 4096
-BATCH_MAX, RAW_MAX, ENTRIES_MAX, MESSAGE_MAX, COLUMNS_MAX = 2 * MIB, 4 * MIB, 65536, MIB, 64
+BATCH_MAX, RAW_MAX, ENTRIES_MAX, MESSAGE_MAX, COLUMNS_MAX, EXPANDED_MAX = 2 * MIB, 4 * MIB, 65536, MIB, 64, 64 * MIB
 VALUES_MAX, DEPTH_MAX, ATTRIBUTES_MAX = 256, 8, 64 * KIB
 NUMBER_MAX = 2**63 - 1  # of sequence numbers and batch numbers
 
@@ -473,6 +473,8 @@ def read_entries(b, append, r):
         r.refuse("source is longer than 255 bytes")
     if any(len(m) > MESSAGE_MAX for m in messages):
         r.refuse("message is longer than 1 MiB")
+    if sum(len(row) for id in (3, 4, 5, 6) for row in b["columns"].get(id, {"rows": []})["rows"]) > EXPANDED_MAX:
+        r.refuse("sources, messages and attributes expand to more than 64 MiB")
     if append and max(kinds) > 1:
         r.refuse("a kind that clients may not send")
     if ("offsets" in given) != bool(b["flags"] & SPARSE):

@@ -470,6 +470,12 @@ worse("source-256", "source is longer than 255 bytes", 1, column(3, 5, lengths([
 worse("source-constant-256", "source is longer than 255 bytes", 1, column(3, 7, b"\5" + lengths([b"s" * 256]), "source"))
 worse("message-above-1-mib", "message is longer than 1 MiB", 1, text(b"x" * (MIB + 1)), codec=1)
 worse("raw-content-above-4-mib", "content is above 4 MiB, and rawLength says so", 5, text(*BIG, b"z"), codec=1)
+SHARED = b"\5" + lengths([b"x" * (MIB // 16)])
+good("expands-to-64-mib", "the most that entries may expand to: one message for all of them", 1024, column(4, 7, SHARED, "message"), codec=1)
+worse("expands-above-64-mib", "messages expand to more than 64 MiB", 1025, column(4, 7, SHARED, "message"), codec=1)
+worse("expands-by-attributes", "sources and attribute keys expand to more than 64 MiB", 65536,
+      column(3, 7, b"\5" + lengths([b"s" * 255]), "source") + column(5, 7, b"\5" + lengths([b"".join(lengths([b"%03d" % i * 80]) for i in range(4))]), "attribute keys")
+      + column(6, 7, b"\5" + lengths([b"\0" * 4]), "attribute values"), codec=1)
 RAW = join(text(b"x" * 300))
 for name, reason, raw, stored in [
     ("zstd-raw-small", "rawLength is smaller than the content", 100, RAW), ("zstd-raw-one-less", "rawLength is one below the content", len(RAW) - 1, RAW),

@@ -18,6 +18,8 @@ package struct BatchBuilder: ~Copyable {
   private var values = ByteWriter()
   private var kinds = ByteWriter()
   private var hasKinds = false
+  /// Rows that entries share counted for each.
+  private var expandedByteCount = 0
   // The attributes of the entry at hand.
   private var keyRow = ByteWriter()
   private var valueRow = ByteWriter()
@@ -64,7 +66,13 @@ package struct BatchBuilder: ~Copyable {
     // The first attributes and the first kind give every entry before a row: one byte in each of three columns.
     let rows = (attributes.isEmpty || hasAttributes ? 0 : 2 * count) + (entry.kind == .log || hasKinds ? 0 : count)
     let room = message.count + keyRow.count + valueRow.count + source.count + rows + 64
-    if count == Limits.batchEntryCountMax || payloadByteCount + room > Self.payloadByteCountMax { return .full }
+    let expanded = message.count + keyRow.count + valueRow.count + source.count
+    if count == Limits.batchEntryCountMax || payloadByteCount + room > Self.payloadByteCountMax
+      || expandedByteCount + expanded > Limits.batchExpandedByteCountMax
+    {
+      return .full
+    }
+    expandedByteCount += expanded
 
     times.append(zigzag: entry.time &- lastTime)
     lastTime = entry.time
@@ -169,6 +177,7 @@ package struct BatchBuilder: ~Copyable {
   /// Empties the builder; its buffers are kept.
   package mutating func removeAll() {
     count = 0
+    expandedByteCount = 0
     times.removeAll()
     lastTime = 0
     timeRange = TimeRange()

@@ -52,6 +52,7 @@ enum BatchContent {
     var keyColumn: Column?
     var hasValues = false
     var hasOffsets = false
+    var expanded = 0
     for column in columns {
       switch column.id {
       case ColumnID.time:
@@ -64,15 +65,17 @@ enum BatchContent {
           severities |= 1 << UInt32(severity)
         }
       case ColumnID.source:
-        try checkRows(of: column, in: payload, count: count, byteCountMax: Limits.sourceByteCountMax, what: "source")
+        expanded += try checkRows(
+          of: column, in: payload, count: count, byteCountMax: Limits.sourceByteCountMax, what: "source")
       case ColumnID.message:
         if column.encoding == .dictionary { throw column.wrongEncoding() }
-        try checkRows(of: column, in: payload, count: count, byteCountMax: Limits.messageByteCountMax, what: "message")
+        expanded += try checkRows(
+          of: column, in: payload, count: count, byteCountMax: Limits.messageByteCountMax, what: "message")
       case ColumnID.attributeKeys: keyColumn = column
       case ColumnID.attributeValues:
         if column.encoding == .dictionary { throw column.wrongEncoding() }
         guard let keyColumn else { throw DecodingError("attribute values without keys", at: column.content.lowerBound) }
-        try checkAttributes(keys: keyColumn, values: column, in: payload, count: count)
+        expanded += try checkAttributes(keys: keyColumn, values: column, in: payload, count: count)
         hasValues = true
       case ColumnID.kind:
         try column.forEachByte(in: payload, count: count) { kind throws(DecodingError) in
@@ -90,6 +93,11 @@ enum BatchContent {
       }
     }
     if keyColumn != nil, !hasValues { throw DecodingError("attribute keys without values", at: 0) }
+    // A few stored bytes must not become gigabytes at every reader: rows may be shared, but not without bound.
+    if expanded > Limits.batchExpandedByteCountMax {
+      throw DecodingError(
+        "the batch's entries expand to \(expanded) bytes; the limit is \(Limits.batchExpandedByteCountMax)", at: 0)
+    }
     if header.flags.contains(.sparse), !hasOffsets {
       throw DecodingError("a sparse batch without sequence offsets", at: 0)
     }
@@ -103,23 +111,34 @@ enum BatchContent {
     }
   }
 
+  /// Checks the rows of a source or message column.
+  ///
+  /// - Returns: their bytes, a row that several entries share counted for each.
   private static func checkRows(
     of column: Column, in payload: RawSpan, count: Int, byteCountMax: Int, what: String
-  ) throws(DecodingError) {
+  ) throws(DecodingError) -> Int {
+    var lengths: [Int] = []
+    var byteCount = 0
+    let isDictionary = column.encoding == .dictionary
     let dictionary = try column.forEachDistinctRow(in: payload, count: count) { row throws(DecodingError) in
       if row.count > byteCountMax {
         throw DecodingError("a \(what) has \(row.count) bytes; the limit is \(byteCountMax)", at: row.lowerBound)
       }
+      if isDictionary { lengths.append(row.count) } else { byteCount += row.count }
     }
-    guard let dictionary else { return }
+    guard let dictionary else { return column.isConstant ? byteCount * count : byteCount }
     try column.forEachIndex(in: payload, indices: dictionary.indices, distinct: dictionary.distinct, count: count) {
-      _ throws(DecodingError) in
+      index throws(DecodingError) in byteCount += lengths[index]
     }
+    return byteCount
   }
 
+  /// Checks the two rows of each entry's attributes.
+  ///
+  /// - Returns: their bytes, a row that several entries share counted for each.
   private static func checkAttributes(
     keys: Column, values: Column, in payload: RawSpan, count: Int
-  ) throws(DecodingError) {
+  ) throws(DecodingError) -> Int {
     var shapes: [Shape] = []
     let dictionary = try keys.forEachDistinctRow(in: payload, count: count) { row throws(DecodingError) in
       do throws(DecodingError) {
@@ -133,35 +152,47 @@ enum BatchContent {
         index throws(DecodingError) in shapeOfRow.append(index)
       }
     }
+    var byteCount =
+      dictionary != nil
+      ? shapeOfRow.reduce(0) { $0 + shapes[$1].byteCount }
+      : shapes.reduce(0) { $0 + $1.byteCount } * (keys.isConstant ? count : 1)
     if values.isConstant {
-      try checkConstantValues(values, shapes: dictionary == nil ? shapes : shapeOfRow.map { shapes[$0] }, in: payload)
-      return
+      let row = try checkConstantValues(
+        values, shapes: dictionary == nil ? shapes : shapeOfRow.map { shapes[$0] }, in: payload)
+      return byteCount + row * count
     }
     var row = 0
     _ = try values.forEachDistinctRow(in: payload, count: count) { range throws(DecodingError) in
       try check(
         values: range, shape: shapes[dictionary != nil ? shapeOfRow[row] : keys.isConstant ? 0 : row], in: payload)
+      byteCount += range.count
       row += 1
     }
+    return byteCount
   }
 
   private typealias Shape = (byteCount: Int, keyCount: Int)
 
   /// A constant row of values must fit the keys of every entry. It is walked once: a row that is used up by n values is not
   /// used up by another number of them, and a walk for each of 65,536 shapes would be a peer's way to burn time.
+  ///
+  /// - Returns: the row's bytes.
   private static func checkConstantValues(
     _ values: Column, shapes: [Shape], in payload: RawSpan
-  ) throws(DecodingError) {
-    guard var largest = shapes.first else { return }
+  ) throws(DecodingError) -> Int {
+    guard var largest = shapes.first else { return 0 }
     for shape in shapes {
       if shape.keyCount != largest.keyCount {
         throw DecodingError("one row of values for different numbers of keys", at: values.content.lowerBound)
       }
       if shape.byteCount > largest.byteCount { largest = shape }
     }
+    var byteCount = 0
     _ = try values.forEachDistinctRow(in: payload, count: 1) { range throws(DecodingError) in
       try check(values: range, shape: largest, in: payload)
+      byteCount = range.count
     }
+    return byteCount
   }
 
   private static func check(values range: Range<Int>, shape: Shape, in payload: RawSpan) throws(DecodingError) {
