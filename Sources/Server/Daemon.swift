@@ -34,6 +34,7 @@ package enum Daemon {
       Output.error("logsd: \(error)")
       return 1
     }
+    await server.watchSignals()
     for endpoint in server.endpoints { Output.line("ready \(endpoint)") }
     switch await server.untilStopped() {
     case .signal(let number):

@@ -106,10 +106,14 @@ package final class Server: Sendable {
     waiter?.resume(returning: reason)
   }
 
+  /// From now on SIGTERM and SIGINT stop the server in good order. Comes before anybody is told that it is ready.
+  package func watchSignals() async {
+    await shards[0].onSignals([SIGTERM, SIGINT]) { [weak self] in self?.stop(.signal($0)) }
+  }
+
   /// Returns when the server has been asked to stop, by a signal, by `stop`, or by a failure of the store.
   package func untilStopped() async -> StopReason {
-    await shards[0].onSignals([SIGTERM, SIGINT]) { [weak self] in self?.stop(.signal($0)) }
-    return await withCheckedContinuation { continuation in
+    await withCheckedContinuation { continuation in
       let reason = ending.withLock { ending in
         if ending.reason == nil { ending.waiter = continuation }
         return ending.reason
