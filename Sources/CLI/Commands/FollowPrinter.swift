@@ -10,14 +10,17 @@ actor FollowPrinter {
   private var cursor: Cursor
   private let cursorFile: String?
   private let showsStreams: Bool
+  /// Newest first: the client brings the batches so, entries ascend inside each.
+  private let isReverse: Bool
   private var output: [UInt8] = []
   private var isWhole = true
 
-  init(writer: EntryWriter, cursor: Cursor, cursorFile: String?, showsStreams: Bool) {
+  init(writer: EntryWriter, cursor: Cursor, cursorFile: String?, showsStreams: Bool, isReverse: Bool) {
     self.writer = writer
     self.cursor = cursor
     self.cursorFile = cursorFile
     self.showsStreams = showsStreams
+    self.isReverse = isReverse
   }
 
   /// Prints until the subscription ends or the task is cancelled.
@@ -28,7 +31,8 @@ actor FollowPrinter {
       switch event {
       case .batch(let batch):
         output.removeAll(keepingCapacity: true)
-        for entry in try batch.entries() { writer.append(entry, of: batch.stream, to: &output) }
+        let entries = try batch.entries()
+        for entry in isReverse ? entries.reversed() : entries { writer.append(entry, of: batch.stream, to: &output) }
         try Terminal.write(output)
       case .skipped(let skip):
         if skip.reason != .filtered {
