@@ -4,7 +4,7 @@ internal import Synchronization
 public enum ConnectionState: Sendable {
   /// Nothing has been asked for yet, or nothing since everything failed.
   case idle
-  /// An attempt is under way: the how-manieth since the last connection, from 1.
+  /// An attempt is under way; they are counted from 1 since the last connection.
   case connecting(attempt: Int)
   /// The server has answered the greeting; its name and version, and the URL it was reached by.
   case connected(server: String, url: String)

@@ -109,6 +109,25 @@ import Testing
     #expect(seen.count <= 16)
   }
 
+  @Test func `waits grow until a connection has lasted, however often one is made`() async throws {
+    for (healthyDuration, expected) in [(Duration.seconds(5), [1, 2, 4, 5, 5, 5]), (.zero, [1, 1, 1, 1, 1, 1])] {
+      // Each connection is greeted and cut.
+      let server = try await FakeServer.start { $0.faults.cuts = Array(repeating: 1, count: 6) }
+      defer { server.stop() }
+      var configuration = LogClientConfiguration.test(server.url)
+      configuration.backoff.healthyDuration = healthyDuration
+      let bounds = Shared<[UInt64]>([])
+      configuration.random = { bound in
+        bounds.change { $0.append(bound / 1_000_000) }
+        return 0
+      }
+      let client = try LogClient(configuration)
+      _ = try await client.status()
+      #expect(bounds.value.map { Int($0) } == expected)
+      await client.shutdown()
+    }
+  }
+
   @Test func `a server that is going away finishes what it has begun, and the client comes back`() async throws {
     let server = try await FakeServer.start()
     defer { server.stop() }

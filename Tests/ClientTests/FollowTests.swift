@@ -103,6 +103,43 @@ import Testing
     await client.shutdown()
   }
 
+  @Test func `credit follows what was taken, and a new connection gets only what is left of it`() async throws {
+    let window = 64 << 10
+    let server = try await FakeServer.start { try! $0.fill(web, batches: 400, entryCount: 1, padding: 2000) }
+    defer { server.stop() }
+    var configuration = LogClientConfiguration.test(server.url)
+    configuration.followCreditByteCount = window
+    let client = try LogClient(configuration)
+    var iterator = client.follow([.stream(web)]).makeAsyncIterator()
+    var taken = 0
+    var sequence: UInt64 = 0
+    for round in 1...4 {
+      // Up to a quarter of the window is taken without being reported.
+      while taken < round * window / 4 {
+        guard case .batch(let batch) = try await iterator.next() else { continue }
+        taken += batch.storedByteCount
+        #expect(batch.range.lowerBound == sequence + 1)
+        sequence = batch.range.upperBound
+      }
+      let least = taken - window / 4 + window
+      await server.until { $0.record.deliveredByteCount >= least }
+      _ = try await client.status()
+      let delivered = try await server.onLoop { $0.record.deliveredByteCount }
+      #expect(delivered <= taken + window + 4096, "round \(round)")
+    }
+    // Nearly all of the window waits here, so the next connection may bring hardly anything.
+    try await server.onLoop { for connection in $0.connections { connection.cut() } }
+    await server.until { $0.record.follows.count == 2 }
+    let credit = try await server.onLoop { $0.record.follows[1].credit }
+    #expect(credit <= 8192)
+    while sequence < 400 {
+      guard case .batch(let batch) = try await iterator.next() else { continue }
+      #expect(batch.range.lowerBound == sequence + 1)
+      sequence = batch.range.upperBound
+    }
+    await client.shutdown()
+  }
+
   @Test func `cancelling the task tells the server and ends without a last event`() async throws {
     let server = try await FakeServer.start { try! $0.fill(web, batches: 1, entryCount: 1) }
     defer { server.stop() }

@@ -109,7 +109,6 @@ extension ClientCore {
     isShuttingDown = true
     budget.close(.closed)
     for key in follows.keys.sorted() { end(key, .cancelled) }
-    failQuestions(.closed)
     shutdownTimer = loop.schedule(after: deadline) { self.close() }
     closeIfDone()
   }

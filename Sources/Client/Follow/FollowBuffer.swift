@@ -8,7 +8,10 @@ final class FollowBuffer: Sendable {
   private struct State {
     var events = Queue<FollowEvent>()
     var failure: LogError?
+    /// Whether the loop adds no more.
     var isFinished = false
+    /// Whether nobody takes any more.
+    var isAbandoned = false
     var waiter: CheckedContinuation<Void, Never>?
     /// Stored bytes of batches that were taken and not reported yet.
     var unreportedByteCount = 0
@@ -30,8 +33,6 @@ final class FollowBuffer: Sendable {
     self.reportByteCountMin = reportByteCountMin
     self.report = report
   }
-
-  var isFinished: Bool { state.withLock { $0.isFinished } }
 
   // MARK: The task
 
@@ -61,11 +62,11 @@ final class FollowBuffer: Sendable {
     state.withLock { state in
       if Task.isCancelled {
         state.events.removeAll()
-        state.isFinished = true
+        state.isAbandoned = true
         return .finished(nil)
       }
       guard let event = state.events.popFirst() else {
-        guard state.isFinished else { return .wait }
+        guard state.isFinished || state.isAbandoned else { return .wait }
         let error = state.failure
         state.failure = nil
         return .finished(error)
@@ -82,7 +83,8 @@ final class FollowBuffer: Sendable {
   private func wait(_ waiter: CheckedContinuation<Void, Never>) {
     let mayWait = state.withLock { state in
       // The handler may have run already. Asked under the lock: if it runs later, it finds the waiter.
-      guard state.events.isEmpty, !state.isFinished, !Task.isCancelled else { return false }
+      let isOver = state.isFinished || state.isAbandoned || Task.isCancelled
+      guard state.events.isEmpty, !isOver else { return false }
       precondition(state.waiter == nil, "an iterator is used by one task at a time")
       state.waiter = waiter
       return true
@@ -91,21 +93,25 @@ final class FollowBuffer: Sendable {
   }
 
   /// Nobody takes any more.
-  func abandon() {
-    let waiter = state.withLock { state in
+  ///
+  /// - Returns: whether the loop has to be told, which has not finished and may still add events.
+  @discardableResult
+  func abandon() -> Bool {
+    let (waiter, isUnfinished) = state.withLock { state in
       state.events.removeAll()
       state.failure = nil
-      state.isFinished = true
-      return Self.takeWaiter(&state)
+      state.isAbandoned = true
+      return (Self.takeWaiter(&state), !state.isFinished)
     }
     waiter?.resume()
+    return isUnfinished
   }
 
   // MARK: The loop
 
   func append(_ event: FollowEvent) {
     let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in
-      guard !state.isFinished else { return nil }
+      guard !state.isFinished, !state.isAbandoned else { return nil }
       Self.add(event, to: &state.events)
       return Self.takeWaiter(&state)
     }
@@ -117,7 +123,7 @@ final class FollowBuffer: Sendable {
     let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in
       guard !state.isFinished else { return nil }
       state.isFinished = true
-      state.failure = error
+      if !state.isAbandoned { state.failure = error }
       return Self.takeWaiter(&state)
     }
     waiter?.resume()

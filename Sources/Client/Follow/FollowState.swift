@@ -160,11 +160,10 @@ extension FollowState {
   private func lowerBound(_ told: AnnouncedStream) -> UInt64? {
     if let position = request.cursor[told.stream] { return position.sequence }
     switch request.start {
-    case .first: return 0
     case .now: return told.head
     case .last(let count): return told.head - min(count, told.head)
     case .from(let sequence): return sequence - 1
-    case .since: return nil
+    case .first, .since: return nil
     }
   }
 
@@ -178,7 +177,8 @@ extension FollowState {
     }
   }
 
-  private func check(_ told: AnnouncedStream, goesOnFrom position: CursorPosition) throws(LogError) {
+  private func check(_ told: AnnouncedStream, goesOnFrom position: CursorPosition) throws(LogError)
+  {
     try check(told, isSameAs: position)
     // In reverse the server starts as high as the stream that is highest; what has been delivered is cut off.
     guard

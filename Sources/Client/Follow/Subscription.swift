@@ -123,7 +123,6 @@ final class FollowFeed: Sendable {
 
   /// Nobody takes any more.
   func end() {
-    buffer.abandon()
-    client.endFollow(key)
+    if buffer.abandon() { client.endFollow(key) }
   }
 }
