@@ -12,8 +12,8 @@ import Testing
       let server = try TestServer(scene, ["--segment-bytes", "1M"])
       let follow = try server.start(["follow", "web", "-n", "all", "-o", "raw"])
       let push = try server.start(["push", "web", try scene.file("f", file)])
-      for round in 0..<Environment.rounds(3) {
-        try follow.output.waitForLines(Int.random(in: 1..<lines.count / 4, using: &random) * (round + 1))
+      for (round, moment) in random.moments(Environment.rounds(3), in: lines.count).enumerated() {
+        try follow.output.waitForLines(moment)
         let start = ContinuousClock.now
         #expect(try server.stop(round % 2 == 0 ? SIGTERM : SIGINT) == .code(0), "\(server.process.errors.text)")
         #expect(ContinuousClock.now - start < .seconds(10))
