@@ -62,7 +62,7 @@ let package = Package(
     .executableTarget(
       name: "logs", dependencies: ["LogsCLI"], path: "Sources/CLI/Main", swiftSettings: strict),
 
-    tests("EndToEnd", uses: ["LogsClient", "LogsTransport", "LogsWire", "logs", "logsd"]),
+    tests("EndToEnd", uses: ["LogsWire", "logs", "logsd"]),
     tests("Wire", uses: ["LogsWire"]),
     tests("Transport", uses: ["LogsTransport", "LogsWire"]),
     .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/CFaultVFS"),

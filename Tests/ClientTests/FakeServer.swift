@@ -1,3 +1,4 @@
+import Glibc
 import LogsTransport
 import LogsWire
 
@@ -90,10 +91,24 @@ final class FakeServer: @unchecked Sendable {
 
   /// Listens, on the same port as before if there was one.
   func listen() throws {
-    let listener = try Listener.listen(on: endpoint, loop: loop) { [unowned self] socket in accept(socket) }
+    let listener = try listenPatiently()
     self.listener = listener
     endpoint = listener.endpoint
     url = listener.endpoint.description
+  }
+
+  /// A program that another test starts at this moment holds the closed listener until it has begun to run.
+  private func listenPatiently() throws -> Listener {
+    var attempts = 0
+    while true {
+      attempts += 1
+      let error: TransportError
+      do throws(TransportError) {
+        return try Listener.listen(on: endpoint, loop: loop) { [unowned self] socket in accept(socket) }
+      } catch let failure { error = failure }
+      guard attempts < 1_000, error.cause?.number == EADDRINUSE else { throw error }
+      usleep(1_000)
+    }
   }
 
   /// Stops listening and cuts all connections.

@@ -118,6 +118,35 @@ import Testing
     }
   }
 
+  @Test func `a follow is told in words when its place was rolled back under a server that cannot know`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      #expect(
+        try server.run(["push", "web", try scene.file("f", LogLines.file(LogLines.plain(100)))]).exit == .code(0))
+      try server.stop()
+      // As a snapshot of the file system has it: the same files with older content.
+      let files = ["store", "segments/0000000001.db"].map { "\(server.data)/\($0)" }
+      let older = try files.map { try Data(contentsOf: URL(fileURLWithPath: $0)) }
+      try server.restart()
+      #expect(try server.run(["push", "web", scene.path("f")]).exit == .code(0))
+      let follow = ["follow", "web", "--cursor-file", scene.path("cursor"), "-o", "raw", "-n", "all"]
+      #expect(try server.run(follow + ["--until-head"]).lines.count == 200)
+      try server.stop()
+      for (path, content) in zip(files, older) {
+        let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+        try file.truncate(atOffset: 0)
+        try file.write(contentsOf: content)
+        try file.close()
+      }
+      // `store` was replaced since, not changed: only a file system can give its inode back.
+      let resumed: Finished
+      do { try server.restart() } catch { throw Failure("the server did not start: \(server.process.errors.text)") }
+      resumed = try server.run(follow)
+      #expect(resumed.exit == .code(1) && resumed.output.isEmpty)
+      #expect(resumed.errors.contains("cursor_ahead") || resumed.errors.contains("replaced"), "\(resumed.errors)")
+    }
+  }
+
   @Test func `a running follow is told when its server comes back with other data`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)

@@ -96,6 +96,33 @@ import Testing
     }
   }
 
+  @Test func `a follower whose reader stands still for long keeps its connection and loses nothing`() throws {
+    var random = Seeded.forTest()
+    let lines = LogLines.nasty(8_000, &random)
+    let file = LogLines.file(lines)
+    try Scene.play { scene in
+      let server = try TestServer(scene, ["--heartbeat", "200ms", "--output-timeout", "600ms"])
+      let follow = try server.start(["follow", "web", "-n", "all", "-o", "raw"], readsOutput: false)
+      #expect(try server.run(["push", "web", try scene.file("f", file)]).exit == .code(0))
+      // Peers that answer nothing are given up after three heartbeats each: that measures the time.
+      for _ in 0..<4 {
+        let dead = try RawClient(server.url)
+        dead.answersPings = false
+        try dead.greet()
+        while try dead.receiveOrEnd() != nil {}
+      }
+      var printed: [UInt8] = []
+      var buffer = [UInt8](repeating: 0, count: 64 << 10)
+      while printed.count < file.count {
+        let count = read(follow.outputDescriptor, &buffer, buffer.count)
+        guard count > 0 else { throw Failure("the output ended at \(printed.count): \(follow.errors.text)") }
+        printed += buffer[..<count]
+      }
+      #expect(printed == file)
+      #expect(follow.errors.bytes.isEmpty, "\(follow.errors.text)")
+    }
+  }
+
   @Test func `a hundred followers on one stream all get everything`() throws {
     let count = Environment.number("LOGS_TEST_FOLLOWERS", default: 100)
     try Scene.play { scene in

@@ -11,7 +11,7 @@ import Testing
       let server = try TestServer(scene, ["--segment-bytes", "1M"])
       let follow = try server.start(["follow", "web", "-n", "all", "-o", "raw"])
       let push = try server.start(["push", "web", try scene.file("nasty.log", file)])
-      for moment in moments(kills, in: lines.count, &random) {
+      for moment in random.moments(kills, in: lines.count) {
         try follow.output.waitForLines(moment)
         try server.kill()
         try server.restart()
@@ -33,7 +33,7 @@ import Testing
       let server = try TestServer(scene, transport: .tcp)
       let follow = try server.start(["follow", "web", "-n", "all", "-o", "raw"])
       let push = try server.start(["push", "web"], input: .pipe)
-      let stops = moments(kills, in: lines.count, &random)
+      let stops = random.moments(kills, in: lines.count)
       var start = 0
       for end in stops + [lines.count] {
         for piece in Array(lines[start..<end]).chunks(of: 37) { try push.write(LogLines.file(piece)) }
@@ -63,7 +63,7 @@ import Testing
         let lines = (1...count).map { Array("\(name) \($0)".utf8) }
         return try server.start(["push", "shared", try scene.file(name, LogLines.file(lines))])
       }
-      for moment in moments(Environment.rounds(4), in: count * names.count, &random) {
+      for moment in random.moments(Environment.rounds(4), in: count * names.count) {
         try follow.output.waitForLines(moment)
         try server.kill()
         try server.restart()
@@ -91,10 +91,5 @@ import Testing
       try server.restart()
       #expect(try server.stored("web") == LogLines.file(lines))
     }
-  }
-
-  /// Ascending numbers of lines at which something happens.
-  private func moments(_ count: Int, in lineCount: Int, _ random: inout Seeded) -> [Int] {
-    (0..<count).map { _ in Int.random(in: 1..<lineCount, using: &random) }.sorted()
   }
 }

@@ -19,6 +19,22 @@ import Testing
     }
   }
 
+  @Test func `real log files come back byte for byte`() throws {
+    guard let directory = Environment.text("LOGS_TEST_FILES") else {
+      return print("skipped: LOGS_TEST_FILES names no directory of log files")
+    }
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      for name in try FileManager.default.contentsOfDirectory(atPath: directory).sorted() {
+        let path = "\(directory)/\(name)"
+        var file = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+        if let last = file.last, last != UInt8(ascii: "\n") { file.append(UInt8(ascii: "\n")) }
+        #expect(try server.run(["push", "real/\(name)", path]).exit == .code(0))
+        #expect(try server.stored("real/\(name)") == file, "\(name)")
+      }
+    }
+  }
+
   @Test func `several files and stdin come back as one, in the order in which they were named`() throws {
     var random = Seeded.forTest()
     let parts = (0..<3).map { _ in LogLines.nasty(300, &random) }

@@ -14,7 +14,8 @@ extension ClientCore {
   /// There is no connection from now on.
   private func beginOutage() {
     attemptCount = 0
-    guard deadline == nil, let limit = configuration.reconnectDeadline else { return }
+    // Without any patience the first failure is the end, not the clock.
+    guard deadline == nil, let limit = configuration.reconnectDeadline, limit > .zero else { return }
     deadline = loop.schedule(after: limit) { self.giveUp(limit) }
   }
 
@@ -89,6 +90,9 @@ extension ClientCore {
   private func wait(because error: LogError) {
     let round = failureCount / endpoints.count
     failureCount += 1
+    if let limit = configuration.reconnectDeadline, limit <= .zero, failureCount % endpoints.count == 0 {
+      return reset(LogError(.gaveUp, error.message, isRetryable: true, cause: error.message))
+    }
     serverIndex = (serverIndex + 1) % endpoints.count
     let delay =
       failureCount % endpoints.count != 0

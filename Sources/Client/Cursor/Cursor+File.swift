@@ -22,7 +22,9 @@ extension Cursor {
       }
       bytes += piece[..<count]
     }
-    try self.init(parsing: String(decoding: bytes, as: UTF8.self))
+    do { try self.init(parsing: String(decoding: bytes, as: UTF8.self)) } catch {
+      throw LogError(error.code, "\(path): \(error.message)", cause: error.cause)
+    }
   }
 
   /// Replaces the file as a whole: whoever reads it, also after a crash or power loss, finds the old cursor or this one.

@@ -67,7 +67,10 @@ final class ChildProcess: @unchecked Sendable {
     posix_spawnattr_setsigdefault(&attributes, &signals)
     posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
 
-    var variables = Foundation.ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("LOGS") }
+    // What is set around the tests, for these programs or for colours, is not meant for this one.
+    var variables = Foundation.ProcessInfo.processInfo.environment.filter {
+      !$0.key.hasPrefix("LOGS") && !$0.key.hasPrefix("CLICOLOR") && $0.key != "NO_COLOR"
+    }
     for (name, value) in environment { variables[name] = value }
     let words = ([path] + arguments).map { strdup($0) } + [nil]
     let settings = variables.sorted { $0.key < $1.key }.map { strdup("\($0.key)=\($0.value)") } + [nil]

@@ -12,6 +12,8 @@ final class RawClient: @unchecked Sendable {
   }
 
   private(set) var descriptor: Int32
+  /// Whether `receive` answers PINGs; a client that does not seems dead after three heartbeats.
+  var answersPings = true
   private var input: [UInt8] = []
   private var offset = 0
 
@@ -78,7 +80,7 @@ final class RawClient: @unchecked Sendable {
       guard let frame else { throw Failure("no frame: \(whole.prefix(20))") }
       let message = try Message(decoding: frame)
       if case .ping(let token) = message {
-        try send(.pong(token))
+        if answersPings { try send(.pong(token)) }
         continue
       }
       return Received(id: frame.id, message: message)

@@ -14,6 +14,11 @@ struct Seeded: RandomNumberGenerator {
     return mixed ^ (mixed >> 31)
   }
 
+  /// Ascending numbers of lines at which something happens.
+  mutating func moments(_ count: Int, in lineCount: Int) -> [Int] {
+    (0..<count).map { _ in Int.random(in: 1..<lineCount, using: &self) }.sorted()
+  }
+
   /// The seed of this run: `LOGS_TEST_SEED`, else drawn. Printed with the command that replays it.
   static func forTest() -> Seeded {
     let seed = Environment.text("LOGS_TEST_SEED").flatMap(UInt64.init) ?? UInt64.random(in: 1...999_999_999)

@@ -1,0 +1,176 @@
+import Foundation
+import Testing
+
+/// What people get wrong: one line that says what failed, why, and what to do; the exit code of cli.md; an empty stdout.
+@Suite(.ownThread) struct BadInputTests {
+  private func expect(
+    _ finished: Finished, exit: Int32, says words: [String], location: SourceLocation = #_sourceLocation
+  ) {
+    #expect(finished.exit == .code(exit), "\(finished.errors)", sourceLocation: location)
+    #expect(finished.output.isEmpty, sourceLocation: location)
+    #expect(finished.errorLines.count == 1, "\(finished.errors)", sourceLocation: location)
+    for word in words {
+      #expect(finished.errors.localizedCaseInsensitiveContains(word), "\(finished.errors)", sourceLocation: location)
+    }
+  }
+
+  @Test func `wrong words on the command line are wrong usage`() throws {
+    try Scene.play { scene in
+      func logs(_ words: String...) throws -> Finished { try scene.run(Binaries.logs, words) }
+      expect(try logs(), exit: 2, says: ["command", "help"])
+      expect(try logs("frobnicate"), exit: 2, says: ["frobnicate", "help"])
+      expect(try logs("push"), exit: 2, says: ["stream", "help"])
+      expect(try logs("follow"), exit: 2, says: ["stream", "help"])
+      expect(try logs("push", "web", "--frob"), exit: 2, says: ["--frob", "help"])
+      expect(try logs("follow", "web", "-Z"), exit: 2, says: ["-Z", "help"])
+      expect(try logs("follow", "web", "-n"), exit: 2, says: ["-n", "value"])
+      expect(try logs("follow", "web", "-n", "many"), exit: 2, says: ["many"])
+      expect(try logs("follow", "web", "--limit", "0"), exit: 2, says: ["--limit"])
+      expect(try logs("follow", "web", "-o", "xml"), exit: 2, says: ["xml", "json"])
+      expect(try logs("follow", "web", "--color", "blue"), exit: 2, says: ["blue", "never"])
+      expect(try logs("push", "web", "--level", "loud"), exit: 2, says: ["loud", "error"])
+      expect(try logs("status", "--server", "http://example.org"), exit: 2, says: ["http://example.org"])
+      expect(try logs("status", "--retry-for", "soon"), exit: 2, says: ["soon"])
+      for name in ["a b", "/a", "a//b", "$sys", "", "žluť", String(repeating: "x", count: 201)] {
+        expect(try logs("push", name), exit: 2, says: ["name"])
+      }
+      expect(try logs("follow", "a b*"), exit: 2, says: [])
+    }
+  }
+
+  @Test func `files that cannot be read are named before anything is sent`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let good = try scene.file("good", LogLines.file(LogLines.plain(5)))
+      expect(
+        try server.run(["push", "web", good, scene.path("missing")]), exit: 1, says: ["missing", "no such file"])
+      expect(try server.run(["push", "web", good, scene.directory]), exit: 1, says: [scene.directory, "directory"])
+      #expect(try server.fact("streams") == 0)
+      let cursor = try scene.file("cursor", Array("what is this?\n".utf8))
+      expect(try server.run(["follow", "web", "--cursor-file", cursor]), exit: 1, says: [cursor])
+      expect(
+        try server.run(["follow", "web", "--cursor-file", scene.path("no/such/cursor"), "--until-head"]), exit: 1,
+        says: ["no/such/cursor"])
+    }
+  }
+
+  @Test func `a server that is not there is told, at once where retrying is off`() throws {
+    try Scene.play { scene in
+      let (closed, port) = try Sockets.listen()
+      close(closed)
+      let file = try scene.file("f", LogLines.file(LogLines.plain(5)))
+      let places = [
+        ("logs://127.0.0.1:\(port)", "refused"), ("logs+unix://\(scene.path("none.sock"))", "none.sock"),
+        ("logs://no-such-host.invalid", "no-such-host.invalid"),
+      ]
+      for (url, word) in places {
+        for words in [["status"], ["streams"], ["follow", "web"], ["push", "web", file], ["complete", "web"]] {
+          let finished = try scene.run(Binaries.logs, words + ["--server", url, "--retry-for", "0"])
+          #expect(finished.exit == .code(3), "\(words) \(url): \(finished.errors)")
+          #expect(finished.output.isEmpty)
+          #expect(finished.errors.contains(word), "\(words) \(url): \(finished.errors)")
+        }
+      }
+    }
+  }
+
+  @Test func `retrying switched off is no hindrance where the server is there`() throws {
+    try Scene.play { scene in
+      for transport in [TestServer.Transport.unix, .tcp] {
+        let server = try TestServer(scene, transport: transport, name: "\(transport)")
+        let file = try scene.file("f", LogLines.file(LogLines.plain(5)))
+        #expect(try server.run(["push", "web", file, "--retry-for", "0"]).exit == .code(0))
+        let status = try server.run(["status", "--retry-for", "0"])
+        #expect(status.exit == .code(0) && status.text.contains("resident_bytes"), "\(status.errors)")
+        // And a follow ends with the server.
+        let follow = try server.start(["follow", "web", "-n", "all", "-o", "raw", "--retry-for", "0"])
+        try follow.output.waitForLines(5)
+        try server.kill()
+        #expect(try follow.wait() == .code(3), "\(follow.errors.text)")
+      }
+    }
+  }
+
+  @Test func `something else than a logs server is told apart`() throws {
+    try Scene.play { scene in
+      // An echo is enough: it says HELLO back, which no server does.
+      let (listener, port) = try Sockets.listen()
+      Threads.start {
+        while true {
+          let client = accept(listener, nil, nil)
+          if client < 0 { return }
+          var buffer = [UInt8](repeating: 0, count: 4096)
+          let count = recv(client, &buffer, buffer.count, 0)
+          if count > 0 { _ = send(client, buffer, count, Int32(MSG_NOSIGNAL)) }
+          close(client)
+        }
+      }
+      defer {
+        shutdown(listener, Int32(SHUT_RDWR))
+        close(listener)
+      }
+      let finished = try scene.run(
+        Binaries.logs, ["status", "--server", "logs://127.0.0.1:\(port)", "--retry-for", "0"])
+      #expect(finished.exit == .code(1) || finished.exit == .code(3), "\(finished.errors)")
+      #expect(finished.output.isEmpty && !finished.errors.isEmpty)
+    }
+  }
+
+  @Test func `logsd refuses what it cannot use, and harms nothing`() throws {
+    try Scene.play { scene in
+      func logsd(_ words: String...) throws -> Finished { try scene.run(Binaries.logsd, words) }
+      let data = scene.path("fresh")
+      expect(try logsd("--frob", "1"), exit: 2, says: ["--frob", "help"])
+      expect(try logsd("serve"), exit: 2, says: ["serve", "help"])
+      expect(try logsd("--connections", "many"), exit: 2, says: ["--connections", "many"])
+      expect(try logsd("--heartbeat", "10"), exit: 2, says: ["--heartbeat", "10s"])
+      expect(try logsd("--listen", "nowhere:port"), exit: 2, says: ["--listen"])
+      expect(try logsd("--config", scene.path("none.conf")), exit: 2, says: ["none.conf", "no such file"])
+      let configuration = try scene.file("bad.conf", Array("heartbeat = 10s\nfrobnicate = yes\n".utf8))
+      expect(try logsd("--config", configuration), exit: 2, says: ["bad.conf", "2", "frobnicate"])
+
+      let file = try scene.file("file", [])
+      expect(try logsd("--data", file, "--listen", "127.0.0.1:0"), exit: 1, says: [file])
+      expect(try logsd("--data", "/proc/nothing/here", "--listen", "127.0.0.1:0"), exit: 1, says: ["/proc/nothing"])
+      let (taken, port) = try Sockets.listen()
+      defer { close(taken) }
+      expect(try logsd("--data", data, "--listen", "127.0.0.1:\(port)"), exit: 1, says: ["\(port)", "in use"])
+      expect(
+        try logsd("--data", data, "--listen", "none", "--listen-unix", scene.path("no/such/socket")), exit: 1,
+        says: ["no/such/socket"])
+      let long = scene.path(String(repeating: "x", count: 120))
+      #expect(try logsd("--data", data, "--listen", "none", "--listen-unix", long).exit != .code(0))
+    }
+  }
+
+  @Test func `a second server on the same data directory is refused, and the first goes on`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let second = try scene.run(Binaries.logsd, ["--data", server.data, "--listen", "127.0.0.1:0"])
+      expect(second, exit: 1, says: [server.data, "another"])
+      // Nor does one on the same socket take it away.
+      let other = try scene.run(
+        Binaries.logsd,
+        ["--data", scene.path("other"), "--listen", "none", "--listen-unix", server.socketPath])
+      expect(other, exit: 1, says: ["server.sock", "in use"])
+      #expect(try server.run(["push", "web", try scene.file("f", [65])]).exit == .code(0))
+      #expect(try server.stored("web") == [65, 10])
+    }
+  }
+
+  @Test func `help and versions go to stdout with exit code 0`() throws {
+    try Scene.play { scene in
+      let asked = [
+        (Binaries.logs, ["--version"], "logs "), (Binaries.logs, ["help"], "usage"),
+        (Binaries.logs, ["help", "follow"], "--cursor-file"), (Binaries.logs, ["push", "--help"], "usage"),
+        (Binaries.logsd, ["--version"], "logsd "), (Binaries.logsd, ["--help"], "--segment-bytes"),
+        (Binaries.logsd, ["--print-config", "--heartbeat", "7s"], "heartbeat"),
+      ]
+      for (program, words, expected) in asked {
+        let finished = try scene.run(program, words)
+        #expect(finished.exit == .code(0), "\(words)")
+        #expect(finished.errors.isEmpty && finished.text.contains(expected), "\(words)")
+      }
+    }
+  }
+}

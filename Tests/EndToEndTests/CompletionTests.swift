@@ -1,0 +1,61 @@
+import Testing
+
+/// Sealed streams.
+@Suite(.ownThread) struct CompletionTests {
+  @Test func `sealing a stream ends its followers with 0 and a notice, and later pushes are refused`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let file = try scene.file("f", LogLines.file(LogLines.plain(100)))
+      let early = try server.start(["follow", "task/1", "-n", "all", "-o", "raw"])
+      let pushed = try server.run(["push", "task/1", file, "--complete"])
+      #expect(pushed.exit == .code(0), "\(pushed.errors)")
+      #expect(pushed.errors.contains("complete"))
+      #expect(try early.wait() == .code(0))
+      #expect(early.errors.text.contains("complete"), "\(early.errors.text)")
+      #expect(early.output.lines.prefix(100) == LogLines.plain(100).map { String(decoding: $0, as: UTF8.self) }[...])
+      let late = try server.run(["follow", "task/1", "-n", "all", "-o", "raw"])
+      #expect(late.exit == .code(0) && late.output == early.output.bytes)
+
+      let refused = try server.run(["push", "task/1", file])
+      #expect(refused.exit == .code(1))
+      #expect(refused.output.isEmpty && refused.errors.contains("sealed"), "\(refused.errors)")
+      #expect(try server.run(["streams", "task/*"]).text.contains("sealed"))
+      // Over a restart, too.
+      try server.kill()
+      try server.restart()
+      #expect(try server.run(["push", "task/1", file]).exit == .code(1))
+    }
+  }
+
+  @Test func `a stream sealed by another client is refused a second time, one that does not exist is made`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let first = try server.run(["complete", "task/2", "--text", "all done"])
+      #expect(first.exit == .code(0), "\(first.errors)")
+      #expect(first.output.isEmpty && first.errors.contains("1"))
+      let second = try server.run(["complete", "task/2"])
+      #expect(second.exit == .code(1) && second.errors.contains("sealed"), "\(second.errors)")
+      let json = try server.run(["follow", "task/2", "-n", "all", "-o", "json"])
+      #expect(json.exit == .code(0))
+      #expect(json.text.contains(#""message":"all done""#) && json.text.contains(#""kind":"complete""#), "\(json.text)")
+    }
+  }
+
+  @Test func `a follow of two streams ends when both are sealed, a pattern never`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let both = try server.start(["follow", "a", "b", "-n", "all", "-o", "raw"])
+      let pattern = try server.start(["follow", "*", "-n", "all", "-o", "json"])
+      #expect(try server.run(["complete", "a", "--text", "end of a"]).exit == .code(0))
+      try both.output.waitForText("end of a")
+      #expect(!both.hasEnded)
+      #expect(try server.run(["complete", "b", "--text", "end of b"]).exit == .code(0))
+      #expect(try both.wait() == .code(0))
+      try pattern.output.waitForText("end of b")
+      let file = try scene.file("f", LogLines.file(LogLines.plain(1)))
+      #expect(try server.run(["push", "c", file]).exit == .code(0))
+      try pattern.output.waitForText(#""stream":"c""#)
+      #expect(!pattern.hasEnded)
+    }
+  }
+}

@@ -1,0 +1,106 @@
+import Glibc
+import Testing
+
+/// Where a follow starts and stops, and how it prints.
+@Suite(.ownThread) struct FollowOptionTests {
+  private func numbers(_ finished: Finished) -> [Int] {
+    finished.lines.compactMap { Int($0.split(separator: " ").dropFirst().first ?? "") }
+  }
+
+  @Test func `starts and ends are where the flags say`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      // In two pushes, so that starts and ends fall inside batches as well.
+      for part in [LogLines.plain(2_500), LogLines.plain(500, from: 2_501)] {
+        #expect(try server.run(["push", "web", try scene.file("f", LogLines.file(part))]).exit == .code(0))
+      }
+      func follow(_ words: String...) throws -> [Int] {
+        let finished = try server.run(["follow", "web", "-o", "raw"] + words)
+        #expect(finished.exit == .code(0), "\(words): \(finished.errors)")
+        return numbers(finished)
+      }
+      #expect(try follow("--until-head") == Array(2_991...3_000))
+      #expect(try follow("--until-head", "-n", "3") == Array(2_998...3_000))
+      #expect(try follow("--until-head", "-n", "0").isEmpty)
+      #expect(try follow("--until-head", "-n", "all") == Array(1...3_000))
+      #expect(try follow("--until-head", "-n", "99999") == Array(1...3_000))
+      #expect(try follow("--until-head", "--from-seq", "2990") == Array(2_990...3_000))
+      #expect(try follow("--until-seq", "7", "-n", "all") == Array(1...7))
+      #expect(try follow("--until-seq", "2600", "--from-seq", "2400") == Array(2_400...2_600))
+      #expect(try follow("--limit", "5", "-n", "all") == Array(1...5))
+      #expect(try follow("--limit", "1500", "--from-seq", "1000") == Array(1_000...2_499))
+      #expect(try follow("--limit", "5", "--until-seq", "3", "-n", "all") == Array(1...3))
+      #expect(try follow("--reverse") == Array(1...3_000).reversed())
+      #expect(try follow("--reverse", "--limit", "4") == [3_000, 2_999, 2_998, 2_997])
+      #expect(try follow("--reverse", "-n", "3") == [3_000, 2_999, 2_998])
+      #expect(try follow("--reverse", "--from-seq", "2995") == Array(2_995...3_000).reversed())
+      #expect(try follow("--from-seq", "3001", "--until-head").isEmpty)
+    }
+  }
+
+  @Test func `a start beyond the head is told, and a stream that does not exist is waited for`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let file = try scene.file("f", LogLines.file(LogLines.plain(3)))
+      #expect(try server.run(["push", "web", file]).exit == .code(0))
+      let ahead = try server.run(["follow", "web", "--from-seq", "5"])
+      #expect(ahead.exit == .code(1) && ahead.output.isEmpty && ahead.errors.contains("web"), "\(ahead.errors)")
+
+      let waiting = try server.start(["follow", "later", "-n", "0", "-o", "raw"])
+      let atOnce = try server.run(["follow", "never", "--until-head"])
+      #expect(atOnce.exit == .code(0) && atOnce.output.isEmpty)
+      while try server.fact("subscriptions") == 0 {}
+      #expect(try server.run(["push", "later", file]).exit == .code(0))
+      try waiting.output.waitForLines(3)
+    }
+  }
+
+  @Test func `a closed pipe ends a follow quietly with 0`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let file = try scene.file("f", LogLines.file(LogLines.plain(50_000)))
+      #expect(try server.run(["push", "web", file]).exit == .code(0))
+      let finished = try scene.run(
+        "/bin/bash",
+        [
+          "-c", "\"$0\" follow web -n all -o raw --server \"$1\" | head -1; echo ${PIPESTATUS[0]}", Binaries.logs,
+          server.url,
+        ])
+      #expect(finished.lines.count == 2 && finished.lines[0].hasPrefix("line 1"))
+      #expect(finished.lines.last == "0")
+      #expect(finished.errors.isEmpty, "\(finished.errors)")
+    }
+  }
+
+  @Test func `colours come only when they are wanted`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let file = try scene.file("f", LogLines.file(LogLines.plain(3)))
+      #expect(try server.run(["push", "web", file, "--level", "error"]).exit == .code(0))
+      let follow = ["follow", "web", "--until-head"]
+      let escape: Character = "\u{1b}"
+      #expect(try !server.run(follow).text.contains(escape))
+      #expect(try server.run(follow + ["--color", "always"]).text.contains(escape))
+      #expect(try server.run(follow + ["--color", "always"], environment: ["NO_COLOR": "1"]).text.contains(escape))
+      #expect(try !server.run(follow, environment: ["NO_COLOR": "1", "CLICOLOR_FORCE": "1"]).text.contains(escape))
+      #expect(try server.run(follow, environment: ["CLICOLOR_FORCE": "1"]).text.contains(escape))
+      #expect(try !server.run(follow + ["--no-color"], environment: ["CLICOLOR_FORCE": "1"]).text.contains(escape))
+      #expect(try !server.run(follow + ["-o", "json", "--color", "always"]).text.contains(escape))
+    }
+  }
+
+  @Test func `a follow says nothing on stderr while nothing happens, and what happened when it did`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let follow = try server.start(["follow", "web", "-n", "all", "-o", "raw"])
+      let file = try scene.file("f", LogLines.file(LogLines.plain(3)))
+      #expect(try server.run(["push", "web", file]).exit == .code(0))
+      try follow.output.waitForLines(3)
+      #expect(follow.errors.bytes.isEmpty, "\(follow.errors.text)")
+      try server.kill()
+      try server.restart()
+      try follow.errors.waitForText("0 missing, 0 repeated")
+      #expect(follow.errors.text.contains("at 3"), "\(follow.errors.text)")
+    }
+  }
+}

@@ -1,0 +1,124 @@
+import Glibc
+import LogsWire
+import Testing
+
+/// Stopping the server in good order.
+@Suite(.ownThread) struct StopTests {
+  @Test func `a stop while appends are in flight loses nothing acknowledged, and all go on after the restart`() throws {
+    var random = Seeded.forTest()
+    let lines = LogLines.nasty(Environment.lines(8_000), &random)
+    let file = LogLines.file(lines)
+    try Scene.play { scene in
+      let server = try TestServer(scene, ["--segment-bytes", "1M"])
+      let follow = try server.start(["follow", "web", "-n", "all", "-o", "raw"])
+      let push = try server.start(["push", "web", try scene.file("f", file)])
+      for (round, moment) in random.moments(Environment.rounds(3), in: lines.count).enumerated() {
+        try follow.output.waitForLines(moment)
+        let start = ContinuousClock.now
+        #expect(try server.stop(round % 2 == 0 ? SIGTERM : SIGINT) == .code(0), "\(server.process.errors.text)")
+        #expect(ContinuousClock.now - start < .seconds(10))
+        try server.restart()
+      }
+      #expect(try push.wait() == .code(0), "\(push.errors.text)")
+      try follow.output.waitForLines(lines.count)
+      #expect(follow.output.bytes == file)
+      #expect(try server.stored("web") == file)
+    }
+  }
+
+  @Test func `what was acknowledged before a stop is stored, what was not is stored at most once`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      for round in 1...Environment.rounds(5) {
+        let client = try RawClient(server.url)
+        let welcome = try client.greet()
+        let producer = ProducerID.random()
+        let stream = "s\(round)"
+        let count = UInt64(min(32, welcome.producerBatchCountMax))
+        for number in 1...count {
+          try client.send(
+            try RawClient.append(["entry \(number)"], to: stream, producer: producer, number: number),
+            id: UInt32(number))
+        }
+        // After the first answers the rest is in flight.
+        var acknowledged: UInt64 = 0
+        server.process.signal(SIGTERM)
+        var isTold = false
+        while let received = try client.receiveOrEnd() {
+          switch received.message {
+          case .ack(let ack):
+            #expect(ack.firstSequence == acknowledged + 1)
+            acknowledged += ack.count
+          case .goAway: isTold = true
+          case .error(let refusal): #expect(refusal.code == .goingAway && refusal.isRetryable)
+          case let other: throw Failure("\(other.type) while the server stops")
+          }
+        }
+        client.close()
+        #expect(isTold)
+        #expect(try server.process.wait() == .code(0))
+        try server.restart()
+        if acknowledged > 0 {
+          let stored = try server.run(["follow", stream, "-n", "all", "--until-head", "-o", "raw"])
+          #expect(stored.lines.prefix(Int(acknowledged)) == (1...acknowledged).map { "entry \($0)" }[...])
+        }
+        // Sent again, all are there once.
+        let again = try RawClient(server.url)
+        try again.greet()
+        for number in 1...count {
+          try again.send(
+            try RawClient.append(["entry \(number)"], to: stream, producer: producer, number: number),
+            id: UInt32(number))
+        }
+        var known: UInt64 = 0
+        while known < count {
+          guard case .ack(let ack) = try again.receive().message else { throw Failure("no ACK") }
+          known += ack.count
+        }
+        let all = try server.run(["follow", stream, "-n", "all", "--until-head", "-o", "raw"])
+        #expect(all.lines == (1...count).map { "entry \($0)" })
+      }
+    }
+  }
+
+  @Test func `an idle server stops at once, with followers that stand still and peers that say nothing`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let start = ContinuousClock.now
+      #expect(try server.stop() == .code(0))
+      #expect(ContinuousClock.now - start < .seconds(3))
+
+      try server.restart()
+      let silent = try RawClient(server.url)
+      let greeted = try RawClient(server.url)
+      try greeted.greet()
+      try greeted.follow("web")
+      let follow = try server.start(["follow", "web", "-o", "raw"])
+      while try server.fact("subscriptions") < 2 {}
+      let again = ContinuousClock.now
+      #expect(try server.stop() == .code(0))
+      #expect(ContinuousClock.now - again < .seconds(10))
+      silent.close()
+      try server.restart()
+      #expect(try server.run(["push", "web", try scene.file("f", LogLines.file(LogLines.plain(3)))]).exit == .code(0))
+      try follow.output.waitForLines(3)
+    }
+  }
+
+  @Test func `a second signal does not spoil the stop`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let lines = LogLines.plain(20_000)
+      let push = try server.start(["push", "web", try scene.file("f", LogLines.file(lines))])
+      while try server.fact("appended_entries_total") == 0 {}
+      server.process.signal(SIGTERM)
+      server.process.signal(SIGTERM)
+      let exit = try server.process.wait()
+      // The second one may end it at once; what is acknowledged is stored all the same.
+      #expect(exit == .code(0) || exit == .signal(SIGTERM))
+      try server.restart()
+      #expect(try push.wait() == .code(0), "\(push.errors.text)")
+      #expect(try server.stored("web") == LogLines.file(lines))
+    }
+  }
+}
