@@ -71,15 +71,18 @@ import Testing
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
     var ranges: [ClosedRange<UInt64>] = []
+    var numbers: [UInt64] = []
     for try await event in client.follow([.stream(web)], from: .from(25), isReverse: true) {
       if case .batch(let batch) = event {
         ranges.append(batch.range)
-        #expect(try batch.entries().map(\.sequence) == Array(batch.range))
+        numbers += try batch.entries().map(\.sequence)
       }
     }
     #expect(ranges.first == 91...100)
     #expect(ranges.last == 25...30)
-    #expect(ranges.reduce(0) { $0 + $1.count } == 76)
+    #expect(numbers == Array((25...100).reversed()))
+    let entries = client.follow([.stream(web)], until: End(limit: 3), isReverse: true).entries
+    #expect(try await entries.reduce(into: []) { $0.append($1.entry.number) } == [100, 99, 98])
     await client.shutdown()
   }
 
@@ -197,7 +200,7 @@ import Testing
     let client = try LogClient(.test(server.url))
     let followed = try await Followed.all(client.follow([.stream(web)], until: End(atHead: true)))
     #expect(followed.sequences[web] == Array(1...5))
-    #expect(followed.interruptionCount == 1 || followed.interruptionCount == 3)
+    #expect((1...3).contains(followed.interruptionCount))
     let error = await #expect(throws: LogError.self) { try await Followed.all(client.follow([.stream(web)])) }
     #expect(error?.code == .refused(.forbidden))
     #expect(error?.isRetryable == false)

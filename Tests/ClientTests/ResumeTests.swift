@@ -152,7 +152,9 @@ import Testing
         var numbers: [StreamName: [UInt64]] = [:]
         var end: EndReason?
         for try await event in client.follow([.pattern(.all)], from: start, isReverse: true) {
-          if case .batch(let batch) = event { numbers[batch.stream, default: []] += batch.range.reversed() }
+          if case .batch(let batch) = event {
+            numbers[batch.stream, default: []] += try batch.entries().map(\.sequence)
+          }
           if case .ended(let reason) = event { end = reason }
           if case .interrupted = event { try await server.onLoop { try $0.fill(web, batches: 1, entryCount: 3) } }
         }
