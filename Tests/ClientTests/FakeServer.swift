@@ -19,6 +19,8 @@ final class FakeServer: @unchecked Sendable {
     var lostAckCount = 0
     var onAppend: (Append) -> Refusal? = { _ in nil }
     var onFollow: (Follow) -> Refusal? = { _ in nil }
+    /// What is said instead of entries, to a request that was taken up.
+    var onDelivery: () -> Refusal? = { nil }
     var onList: () -> Refusal? = { nil }
     /// The answer to every greeting.
     var greeting: Refusal?
@@ -46,8 +48,10 @@ final class FakeServer: @unchecked Sendable {
   var pageCountMax = 1000
   private var incarnationLast: UInt64 = 0
   private var listener: Listener?
-  private var endpoint = Endpoint.tcp(host: "127.0.0.1", port: 0)
+  private var isDown = false
   var connections: [FakeConnection] = []
+  /// Pieces of input that a mute server has not looked at.
+  var unheardCount: Int { connections.reduce(0) { $0 + $1.unheard.count } }
   private var watchers: [(condition: (FakeServer) -> Bool, continuation: CheckedContinuation<Void, Never>)] = []
 
   private init(loop: EventLoop) { self.loop = loop }
@@ -81,6 +85,12 @@ final class FakeServer: @unchecked Sendable {
     }
   }
 
+  /// Is mute no longer, and answers what came meanwhile.
+  func speak() {
+    faults.isMute = false
+    for connection in connections { connection.hear() }
+  }
+
   func changed() {
     let ready = watchers.filter { $0.condition(self) }
     guard !ready.isEmpty else { return }
@@ -88,22 +98,25 @@ final class FakeServer: @unchecked Sendable {
     for watcher in ready { watcher.continuation.resume() }
   }
 
-  /// Listens, on the same port as before if there was one.
-  func listen() throws {
-    let listener = try Listener.listen(on: endpoint, loop: loop) { [unowned self] socket in accept(socket) }
+  func comeUp() { isDown = false }
+
+  private func listen() throws {
+    let listener = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop) { [unowned self] socket in
+      accept(socket)
+    }
     self.listener = listener
-    endpoint = listener.endpoint
     url = listener.endpoint.description
   }
 
-  /// Stops listening and cuts all connections.
+  /// Cuts all connections, and each new one at once, until `comeUp`. It keeps its port: a test beside this one might take it.
   func goDown() {
-    listener?.close()
-    listener = nil
+    isDown = true
     for connection in connections { connection.cut() }
   }
 
   private func accept(_ socket: AcceptedSocket) {
+    // Whom nobody takes is closed.
+    if isDown { return }
     record.connectionCount += 1
     record.openConnectionCount += 1
     let connection = FakeConnection(

@@ -58,7 +58,7 @@ import Testing
           server.goDown()
           try server.fill(db, batches: 2, entryCount: 4)
           try server.fill(web, batches: 1, entryCount: 2)
-          try server.listen()
+          server.comeUp()
         }
       }
       if followed.sequences[db]?.last == 8, followed.sequences[web]?.last == 7 { break }
@@ -188,7 +188,7 @@ import Testing
             server.goDown()
             server.replace(web)
             try server.fill(web, batches: 3, entryCount: 5)
-            try server.listen()
+            server.comeUp()
           }
         }
       }
@@ -209,7 +209,7 @@ import Testing
           try await server.onLoop { server in
             server.goDown()
             server.streams[web]?.head = 3
-            try server.listen()
+            server.comeUp()
           }
         }
       }
