@@ -207,6 +207,31 @@ import Testing
     await client.shutdown()
   }
 
+  @Test func `waits grow while a subscription is taken up and fails, until entries come`() async throws {
+    let server = try await FakeServer.start { server in
+      try! server.fill(web, batches: 1, entryCount: 5)
+      let count = Shared(0)
+      server.faults.onDelivery = {
+        count.change { $0 += 1 }
+        return count.value <= 4 ? Refusal(.storageFailed, "a test", isRetryable: true) : nil
+      }
+    }
+    defer { server.stop() }
+    var configuration = LogClientConfiguration.test(server.url)
+    let bounds = Shared<[UInt64]>([])
+    configuration.random = { bound in
+      bounds.change { $0.append(bound / 1_000_000) }
+      return 0
+    }
+    let client = try LogClient(configuration)
+    var iterator = client.follow([.stream(web)]).makeAsyncIterator()
+    var followed = Followed()
+    while followed.sequences[web]?.last != 5, let event = try await iterator.next() { try followed.take(event) }
+    #expect(bounds.value == [1, 2, 4, 5])
+    #expect(followed.sequences[web] == Array(1...5))
+    await client.shutdown()
+  }
+
   @Test func `a cursor that does not fit the server's data is an error, never a silent wait`() async throws {
     let server = try await FakeServer.start { try! $0.fill(web, batches: 1, entryCount: 5) }
     defer { server.stop() }
