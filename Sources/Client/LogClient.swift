@@ -140,7 +140,7 @@ extension LogClient {
   ///   - start: for streams that are not in the cursor.
   ///   - end: when to end; the first condition that is met counts.
   ///   - cursor: where earlier reading ended; streams that are not selected are passed over.
-  ///   - isReverse: newest batches first, entries ascending inside each. Cursor and start then say where it ends.
+  ///   - isReverse: newest entries of each stream first. Cursor and start then say where it ends.
   public func follow(
     _ selectors: [Selector], from start: Start = .first, until end: End = End(), cursor: Cursor = Cursor(),
     isReverse: Bool = false

@@ -10,6 +10,9 @@ public struct LogClientConfiguration: Sendable {
   /// How long one attempt may take, from the name lookup to the server's greeting.
   public var connectTimeout: Duration
   /// How long to go on without a connection before everything that waits for one fails with `gaveUp`; nil: for ever.
+  ///
+  /// It ends the waiting between attempts. An attempt that is under way when it passes may finish within `connectTimeout`, and
+  /// every server is tried once in any case: with zero, each of them exactly once.
   public var reconnectDeadline: Duration?
   /// Stored bytes of batches that a subscription may hold for an application that has not taken them yet, plus one frame.
   ///

@@ -30,6 +30,8 @@ import Testing
 
   private func refusal(_ code: ErrorCode) -> Refusal { Refusal(code, "a test", isRetryable: true) }
 
+  private func final(_ code: ErrorCode) -> Refusal { Refusal(code, "a test") }
+
   @Test func `batches go out in order, as many as are allowed at once`() {
     var queue = queue(40)
     #expect(sendAll(&queue).map(\.number) == Array(1...32))
@@ -128,7 +130,7 @@ import Testing
   @Test func `a batch given up raises the floor of those behind it`() {
     var queue = queue(5)
     _ = sendAll(&queue, max: 3)
-    #expect(queue.giveUp(1, now: now)?.number == 1)
+    #expect(queue.giveUp(1, final(.badBatch), now: now)?.number == 1)
     queue.postpone(2, refusal(.outOfOrder), now: now) { _ in .seconds(9) }
     queue.postpone(3, refusal(.outOfOrder), now: now) { _ in .seconds(9) }
     // They came back because of the one given up: no reason to wait.
@@ -143,7 +145,7 @@ import Testing
     _ = sendAll(&queue)
     // The first is postponed, the second given up for another reason, the others come back.
     queue.postpone(1, refusal(.overloaded), now: now) { _ in .zero }
-    #expect(queue.giveUp(2, now: now)?.number == 2)
+    #expect(queue.giveUp(2, final(.badBatch), now: now)?.number == 2)
     for id in 3...4 { queue.postpone(UInt32(id), refusal(.outOfOrder), now: now) { _ in .zero } }
     #expect(queue.resume(now: now) == nil)
     #expect(sendAll(&queue, from: 20).map(\.number) == [1])
@@ -171,6 +173,36 @@ import Testing
     #expect(queue.removeAll().map(\.mayHaveTakenEffect) == [false, true, false, false])
     #expect(queue.isEmpty)
     #expect(sendAll(&queue).isEmpty)
+  }
+
+  @Test func `a batch whose answer was lost may be stored, whatever is said before it is looked for`() {
+    for code in [ErrorCode.overloaded, .goingAway, .diskFull, .badBatch, .outOfOrder] {
+      var queue = queue(1)
+      _ = sendAll(&queue)
+      queue.disconnect()
+      for id in UInt32(2)...3 {
+        _ = sendAll(&queue, from: id)
+        queue.postpone(id, refusal(code), now: now) { _ in .zero }
+        _ = queue.resume(now: now)
+      }
+      // Out of order is found after the duplicate: it cannot be stored.
+      #expect(queue.removeAll().map(\.mayHaveTakenEffect) == [code != .outOfOrder], "\(code)")
+    }
+  }
+
+  @Test func `a refusal for good leaves what it does not answer open`() {
+    for (code, mayBeStored) in [
+      (ErrorCode.forbidden, true), (.producerConflict, true), (.streamSealed, false), (.badBatch, false),
+    ] {
+      var queue = queue(1)
+      _ = sendAll(&queue)
+      queue.disconnect()
+      _ = sendAll(&queue, from: 2)
+      #expect(queue.giveUp(2, final(code), now: now)?.mayHaveTakenEffect == mayBeStored, "\(code)")
+    }
+    var queue = queue(1)
+    _ = sendAll(&queue)
+    #expect(queue.giveUp(1, final(.forbidden), now: now)?.mayHaveTakenEffect == false)
   }
 
   /// Against the rules of the server, with refusals, cuts and lost answers as the seed has them.

@@ -109,6 +109,50 @@ import Testing
     #expect(seen.count <= 16)
   }
 
+  @Test func `with a deadline of zero every server is tried once, after each loss anew`() async throws {
+    let server = try await FakeServer.start()
+    defer { server.stop() }
+    var configuration = LogClientConfiguration.test("logs://127.0.0.1:1", server.url)
+    configuration.reconnectDeadline = .zero
+    // Whoever waited as long as it may would not be done within the test's limit.
+    configuration.backoff = Backoff(base: .seconds(3600), cap: .seconds(3600))
+    configuration.random = { $0 }
+    let client = try LogClient(configuration)
+    for number in 1...3 {
+      #expect(try await client.append(entries(number...number), to: web).sequences == UInt64(number)...UInt64(number))
+      try await server.onLoop { for connection in $0.connections { connection.cut() } }
+    }
+    try await server.onLoop { $0.goDown() }
+    var attempts = 0
+    let states = client.states
+    while true {
+      // What is asked while the loss is not noticed waits for the attempts that follow it.
+      do { _ = try await client.status() } catch {
+        #expect(error.code == .gaveUp)
+        break
+      }
+    }
+    await client.shutdown()
+    for await state in states { if case .connecting(let attempt) = state { attempts = max(attempts, attempt) } }
+    #expect(attempts == 2)
+  }
+
+  @Test func `an attempt under way when the deadline passes may finish`() async throws {
+    let server = try await FakeServer.start { $0.faults.isMute = true }
+    defer { server.stop() }
+    var configuration = LogClientConfiguration.test(server.url)
+    // It passes before the connection is there.
+    configuration.reconnectDeadline = .zero
+    let client = try LogClient(configuration)
+    async let status = client.status()
+    // The greeting has come; nothing is said until then.
+    await server.until { $0.unheardCount == 1 }
+    try await server.onLoop { $0.speak() }
+    let count = try await status.count
+    #expect(count == 2)
+    await client.shutdown()
+  }
+
   @Test func `waits grow until a connection has lasted, however often one is made`() async throws {
     for (healthyDuration, expected) in [(Duration.seconds(5), [1, 2, 4, 5, 5, 5]), (.zero, [1, 1, 1, 1, 1, 1])] {
       // Each connection is greeted and cut.

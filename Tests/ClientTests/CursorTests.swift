@@ -62,6 +62,21 @@ import Testing
     #expect(directory.names == ["cursor"])
   }
 
+  @Test func `what a killed writer left behind is replaced by the next`() throws {
+    let directory = try TestDirectory()
+    let path = "\(directory.path)/cursor"
+    try Cursor([position("web", 1)]).write(toFile: path)
+    // A link to something that is longer than what comes.
+    let left = fopen("\(directory.path)/elsewhere", "w")
+    fputs(String(repeating: "half a cursor", count: 100), left)
+    fclose(left)
+    symlink("\(directory.path)/elsewhere", "\(path).tmp")
+    let cursor = Cursor([position("web", 2)])
+    try cursor.write(toFile: path)
+    #expect(try Cursor(contentsOfFile: path) == cursor)
+    #expect(directory.names == ["cursor", "elsewhere"])
+  }
+
   @Test func `whoever reads the file while it is replaced finds a whole cursor`() async throws {
     let directory = try TestDirectory()
     let path = "\(directory.path)/cursor"

@@ -13,6 +13,7 @@ final class FakeConnection: ConnectionHandler {
   private var inputCount = 0
   private var sentCount = 0
   private var isCut = false
+  private(set) var unheard: [Bytes] = []
 
   init(server: FakeServer, connection: Connection, cut: Int?, corruption: Int?, inputCorruption: Int?) {
     self.server = server
@@ -33,7 +34,10 @@ final class FakeConnection: ConnectionHandler {
   // MARK: The socket
 
   func received(_ bytes: RawSpan, on connection: Connection) {
-    guard !server.faults.isMute else { return }
+    guard !server.faults.isMute else {
+      unheard.append(Bytes(copying: bytes))
+      return server.changed()
+    }
     inputCount += 1
     if inputCount == corruptedInput {
       var damaged = Bytes(copying: bytes).array
@@ -42,6 +46,12 @@ final class FakeConnection: ConnectionHandler {
     } else {
       perform(session.receive(bytes, now: connection.loop.now))
     }
+    server.changed()
+  }
+
+  func hear() {
+    for bytes in unheard { perform(session.receive(bytes.span, now: connection.loop.now)) }
+    unheard = []
     server.changed()
   }
 
@@ -180,6 +190,10 @@ final class FakeConnection: ConnectionHandler {
     }
     wanted.isResolved = true
     send(session.tell(id, .resolved(streamCount: UInt32(wanted.tracks.count))))
+    if let refusal = server.faults.onDelivery() {
+      follows[id] = nil
+      return send(session.refuse(id, refusal))
+    }
     pump()
   }
 

@@ -1,4 +1,3 @@
-import Glibc
 import LogsTransport
 import LogsWire
 
@@ -20,6 +19,8 @@ final class FakeServer: @unchecked Sendable {
     var lostAckCount = 0
     var onAppend: (Append) -> Refusal? = { _ in nil }
     var onFollow: (Follow) -> Refusal? = { _ in nil }
+    /// What is said instead of entries, to a request that was taken up.
+    var onDelivery: () -> Refusal? = { nil }
     var onList: () -> Refusal? = { nil }
     /// The answer to every greeting.
     var greeting: Refusal?
@@ -47,8 +48,10 @@ final class FakeServer: @unchecked Sendable {
   var pageCountMax = 1000
   private var incarnationLast: UInt64 = 0
   private var listener: Listener?
-  private var endpoint = Endpoint.tcp(host: "127.0.0.1", port: 0)
+  private var isDown = false
   var connections: [FakeConnection] = []
+  /// Pieces of input that a mute server has not looked at.
+  var unheardCount: Int { connections.reduce(0) { $0 + $1.unheard.count } }
   private var watchers: [(condition: (FakeServer) -> Bool, continuation: CheckedContinuation<Void, Never>)] = []
 
   private init(loop: EventLoop) { self.loop = loop }
@@ -82,6 +85,12 @@ final class FakeServer: @unchecked Sendable {
     }
   }
 
+  /// Is mute no longer, and answers what came meanwhile.
+  func speak() {
+    faults.isMute = false
+    for connection in connections { connection.hear() }
+  }
+
   func changed() {
     let ready = watchers.filter { $0.condition(self) }
     guard !ready.isEmpty else { return }
@@ -89,36 +98,25 @@ final class FakeServer: @unchecked Sendable {
     for watcher in ready { watcher.continuation.resume() }
   }
 
-  /// Listens, on the same port as before if there was one.
-  func listen() throws {
-    let listener = try listenPatiently()
+  func comeUp() { isDown = false }
+
+  private func listen() throws {
+    let listener = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop) { [unowned self] socket in
+      accept(socket)
+    }
     self.listener = listener
-    endpoint = listener.endpoint
     url = listener.endpoint.description
   }
 
-  /// A program that another test starts at this moment holds the closed listener until it has begun to run.
-  private func listenPatiently() throws -> Listener {
-    var attempts = 0
-    while true {
-      attempts += 1
-      let error: TransportError
-      do throws(TransportError) {
-        return try Listener.listen(on: endpoint, loop: loop) { [unowned self] socket in accept(socket) }
-      } catch let failure { error = failure }
-      guard attempts < 1_000, error.cause?.number == EADDRINUSE else { throw error }
-      usleep(1_000)
-    }
-  }
-
-  /// Stops listening and cuts all connections.
+  /// Cuts all connections, and each new one at once, until `comeUp`. It keeps its port: a test beside this one might take it.
   func goDown() {
-    listener?.close()
-    listener = nil
+    isDown = true
     for connection in connections { connection.cut() }
   }
 
   private func accept(_ socket: AcceptedSocket) {
+    // Whom nobody takes is closed.
+    if isDown { return }
     record.connectionCount += 1
     record.openConnectionCount += 1
     let connection = FakeConnection(

@@ -30,6 +30,26 @@ import Testing
     #expect(ranges == [1...1000, 1...1000, 2000...2001])
   }
 
+  @Test func `skipped ranges of many streams by turns are joined stream by stream`() async throws {
+    let buffer = buffer()
+    let streams = (0..<50).map { StreamName(checked: "s\($0)") }
+    for stream in streams { buffer.append(skip(1...1, of: stream)) }
+    // Some have been taken when the rest comes.
+    for _ in 0..<10 { _ = try await buffer.next() }
+    for sequence in UInt64(2)...200 {
+      for stream in streams { buffer.append(skip(sequence...sequence, of: stream)) }
+      buffer.append(.interrupted(.closed))
+      buffer.append(.resumed(at: Cursor()))
+      buffer.append(.live)
+    }
+    buffer.finish()
+    var ranges: [StreamName: [ClosedRange<UInt64>]] = [:]
+    let events = try await all(buffer)
+    for event in events { if case .skipped(let skip) = event { ranges[skip.stream, default: []].append(skip.range) } }
+    #expect(events.count == 50 + 3)
+    for (index, stream) in streams.enumerated() { #expect(ranges[stream] == [index < 10 ? 2...200 : 1...200]) }
+  }
+
   @Test func `a reader that has stopped does not pile up interruptions`() async throws {
     let buffer = buffer()
     for _ in 0..<1000 {

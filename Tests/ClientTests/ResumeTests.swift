@@ -58,7 +58,7 @@ import Testing
           server.goDown()
           try server.fill(db, batches: 2, entryCount: 4)
           try server.fill(web, batches: 1, entryCount: 2)
-          try server.listen()
+          server.comeUp()
         }
       }
       if followed.sequences[db]?.last == 8, followed.sequences[web]?.last == 7 { break }
@@ -152,7 +152,9 @@ import Testing
         var numbers: [StreamName: [UInt64]] = [:]
         var end: EndReason?
         for try await event in client.follow([.pattern(.all)], from: start, isReverse: true) {
-          if case .batch(let batch) = event { numbers[batch.stream, default: []] += batch.range.reversed() }
+          if case .batch(let batch) = event {
+            numbers[batch.stream, default: []] += try batch.entries().map(\.sequence)
+          }
           if case .ended(let reason) = event { end = reason }
           if case .interrupted = event { try await server.onLoop { try $0.fill(web, batches: 1, entryCount: 3) } }
         }
@@ -186,7 +188,7 @@ import Testing
             server.goDown()
             server.replace(web)
             try server.fill(web, batches: 3, entryCount: 5)
-            try server.listen()
+            server.comeUp()
           }
         }
       }
@@ -207,7 +209,7 @@ import Testing
           try await server.onLoop { server in
             server.goDown()
             server.streams[web]?.head = 3
-            try server.listen()
+            server.comeUp()
           }
         }
       }

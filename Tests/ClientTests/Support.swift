@@ -43,7 +43,7 @@ struct Followed {
     switch event {
     case .batch(let batch):
       let entries = try batch.entries()
-      #expect(entries.map(\.sequence) == Array(batch.range))
+      #expect(entries.map(\.sequence) == (batch.isReverse ? batch.range.reversed() : Array(batch.range)))
       for entry in entries { #expect(entry.number == entry.sequence) }
       sequences[batch.stream, default: []] += entries.map(\.sequence)
     case .announced(let stream): announced.append(stream)

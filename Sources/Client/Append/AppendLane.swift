@@ -26,7 +26,24 @@ struct AppendLane {
     /// What it took from the budget.
     let cost: Int
     /// Whether the server may have stored it.
-    var mayHaveTakenEffect = false
+    fileprivate(set) var mayHaveTakenEffect = false
+    /// The same before it was sent last: some connection was lost with the answer.
+    fileprivate var mayHaveTakenEffectBefore = false
+
+    init(number: UInt64, content: Content, pending: PendingAppend, cost: Int) {
+      self.number = number
+      self.content = content
+      self.pending = pending
+      self.cost = cost
+    }
+
+    /// The server has refused it.
+    ///
+    /// An answer that comes before the server looks for a duplicate tells of the last sending alone: `overloaded` and
+    /// `going_away` among others say nothing of what became of it on a connection that was lost.
+    fileprivate mutating func refused(_ refusal: Refusal) {
+      mayHaveTakenEffect = refusal.mayHaveTakenEffect || (mayHaveTakenEffectBefore && !refusal.excludesDuplicate)
+    }
   }
 
   private struct Recovery {
@@ -60,6 +77,7 @@ struct AppendLane {
   ///
   /// - Returns: its floor: no lower number will be sent again.
   mutating func send() -> UInt64 {
+    items[nextOffset].mayHaveTakenEffectBefore = items[nextOffset].mayHaveTakenEffect
     items[nextOffset].mayHaveTakenEffect = true
     nextOffset += 1
     inFlightCount += 1
@@ -73,8 +91,9 @@ struct AppendLane {
   }
 
   /// A batch was refused for good. Those behind it that are in flight come back out of order.
-  mutating func giveUp(_ number: UInt64, now: MonotonicTime) -> Item? {
-    let item = settle(number)
+  mutating func giveUp(_ number: UInt64, _ refusal: Refusal, now: MonotonicTime) -> Item? {
+    var item = settle(number)
+    item?.refused(refusal)
     if inFlightCount > 0, recovery == nil { recovery = Recovery(readyAt: now) }
     return item
   }
@@ -89,13 +108,11 @@ struct AppendLane {
   /// A batch was refused for now.
   ///
   /// - Parameter delay: asked for the wait when this refusal is the first of its kind; given how many came before it.
-  mutating func postpone(
-    _ number: UInt64, mayHaveTakenEffect: Bool, isOutOfOrder: Bool, now: MonotonicTime, delay: (Int) -> Duration
-  ) {
+  mutating func postpone(_ number: UInt64, _ refusal: Refusal, now: MonotonicTime, delay: (Int) -> Duration) {
     inFlightCount -= 1
-    if let offset = offset(of: number) { items[offset].mayHaveTakenEffect = mayHaveTakenEffect }
+    if let offset = offset(of: number) { items[offset].refused(refusal) }
     // What was in flight behind a refused batch comes back as out of order; that is no news.
-    if recovery != nil, isOutOfOrder { return }
+    if recovery != nil, refusal.code == .outOfOrder { return }
     let readyAt = now + delay(attempt)
     if let recovery {
       self.recovery = Recovery(readyAt: max(recovery.readyAt, readyAt))
@@ -128,5 +145,14 @@ struct AppendLane {
       if items[offset].number > number { return nil }
     }
     return nil
+  }
+}
+
+extension Refusal {
+  /// Whether the server has found, before it refused a batch, that it has not stored it (`spec/session.md`, section 4.1).
+  ///
+  /// A producer_conflict is none: it may be the batch itself, so long ago that the mark has forgotten it.
+  fileprivate var excludesDuplicate: Bool {
+    [.outOfOrder, .streamSealed, .tooManyStreams].contains(code) || (code == .badBatch && !isRetryable)
   }
 }

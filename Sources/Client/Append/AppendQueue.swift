@@ -79,9 +79,9 @@ struct AppendQueue {
   }
 
   /// - Returns: what will not be sent again.
-  mutating func giveUp(_ id: UInt32, now: MonotonicTime) -> Item? {
+  mutating func giveUp(_ id: UInt32, _ refusal: Refusal, now: MonotonicTime) -> Item? {
     guard let flight = inFlight.removeValue(forKey: id) else { return nil }
-    let item = lanes[flight.stream]?.giveUp(flight.number, now: now)
+    let item = lanes[flight.stream]?.giveUp(flight.number, refusal, now: now)
     settled(flight.stream)
     return item
   }
@@ -89,9 +89,7 @@ struct AppendQueue {
   /// A refusal that a retry can mend.
   mutating func postpone(_ id: UInt32, _ refusal: Refusal, now: MonotonicTime, delay: (Int) -> Duration) {
     guard let flight = inFlight.removeValue(forKey: id) else { return }
-    lanes[flight.stream]?.postpone(
-      flight.number, mayHaveTakenEffect: refusal.mayHaveTakenEffect, isOutOfOrder: refusal.code == .outOfOrder,
-      now: now, delay: delay)
+    lanes[flight.stream]?.postpone(flight.number, refusal, now: now, delay: delay)
     settled(flight.stream)
   }
 

@@ -48,7 +48,7 @@ extension ClientCore {
   func appendRefused(_ id: UInt32, _ refusal: Refusal) {
     // Out of order says that batches before this one are missing: they are sent first, then this one again.
     guard refusal.isRetryable || refusal.code == .outOfOrder else {
-      appends.giveUp(id, now: loop.now)?.fail(LogError(refusal), budget, isAnswered: true)
+      appends.giveUp(id, refusal, now: loop.now)?.fail(LogError(refusal), budget)
       return
     }
     let milliseconds = refusal.retryAfterMilliseconds
@@ -61,10 +61,8 @@ extension ClientCore {
 
 extension AppendLane.Item {
   /// Tells who waits that it will not be sent again.
-  ///
-  /// - Parameter isAnswered: whether `error` itself says if it has taken effect.
-  func fail(_ error: LogError, _ budget: SendBudget, isAnswered: Bool = false) {
+  func fail(_ error: LogError, _ budget: SendBudget) {
     budget.release(cost)
-    pending.failed(isAnswered ? error : error.afterSending(mayHaveTakenEffect))
+    pending.failed(error.afterSending(mayHaveTakenEffect))
   }
 }

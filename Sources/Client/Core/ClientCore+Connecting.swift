@@ -14,21 +14,33 @@ extension ClientCore {
   /// There is no connection from now on.
   private func beginOutage() {
     attemptCount = 0
-    // Without any patience the first failure is the end, not the clock.
-    guard deadline == nil, let limit = configuration.reconnectDeadline, limit > .zero else { return }
-    deadline = loop.schedule(after: limit) { self.giveUp(limit) }
+    guard deadline == nil, let limit = configuration.reconnectDeadline else { return }
+    deadline = loop.schedule(after: limit) { self.deadlinePassed() }
   }
+
+  /// What is under way may succeed yet; there is no more waiting.
+  private func deadlinePassed() {
+    deadline = nil
+    isOverdue = true
+    guard case .waiting(let timer) = phase else { return }
+    timer.cancel()
+    goOnOverdue()
+  }
+
+  /// Every server is tried once, however short the deadline.
+  private func goOnOverdue() { if attemptCount < endpoints.count { connect() } else { giveUp() } }
 
   private func endOutage() {
     deadline?.cancel()
     deadline = nil
+    isOverdue = false
     attemptCount = 0
   }
 
-  private func giveUp(_ limit: Duration) {
-    deadline = nil
+  private func giveUp() {
+    let limit = configuration.reconnectDeadline.map { $0 == .zero ? " at once" : " for \($0)" } ?? ""
     let reason = lastError.map { ": \($0)" } ?? ""
-    reset(LogError(.gaveUp, "no connection for \(limit)\(reason)", isRetryable: true, cause: lastError?.message))
+    reset(LogError(.gaveUp, "no connection\(limit)\(reason)", isRetryable: true, cause: lastError?.message))
   }
 
   private func connect() {
@@ -90,10 +102,8 @@ extension ClientCore {
   private func wait(because error: LogError) {
     let round = failureCount / endpoints.count
     failureCount += 1
-    if let limit = configuration.reconnectDeadline, limit <= .zero, failureCount % endpoints.count == 0 {
-      return reset(LogError(.gaveUp, error.message, isRetryable: true, cause: error.message))
-    }
     serverIndex = (serverIndex + 1) % endpoints.count
+    if isOverdue { return goOnOverdue() }
     let delay =
       failureCount % endpoints.count != 0
       ? .zero : configuration.backoff.delay(attempt: round, retryAfter: error.retryAfter, random: random)

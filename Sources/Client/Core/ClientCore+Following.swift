@@ -9,8 +9,11 @@ struct ActiveFollow {
   var id: UInt32?
   /// Whether the application has been told of an interruption and not yet of its end.
   var isInterrupted = false
-  /// Refusals since the last time that the server took it up.
+  /// Refusals since it last made progress: entries came, or it was live for a while. That the server takes it up is none: it
+  /// does so before it has read anything.
   var refusalCount = 0
+  /// Since when there is nothing left to deliver, on this connection.
+  var liveSince: MonotonicTime?
   /// Stored bytes received on this connection, and those that the application has not taken yet.
   var receivedByteCount: UInt64 = 0
   var waitingByteCount = 0
@@ -94,6 +97,7 @@ extension ClientCore {
     if let id = follows[key]?.id { followKeys[id] = nil }
     follows[key]?.id = nil
     follows[key]?.isInterrupted = true
+    follows[key]?.liveSince = nil
     if let reason = follows[key]?.state.endReason { return end(key, reason) }
     follows[key]?.buffer.append(.interrupted(error))
   }
@@ -105,6 +109,11 @@ extension ClientCore {
     guard refusal.isRetryable else {
       follows[key]?.id = nil
       return fail(key, error)
+    }
+    if let since = follows[key]?.liveSince,
+      loop.now.nanoseconds(since: since) >= configuration.backoff.healthyDuration.wholeNanoseconds
+    {
+      follows[key]?.refusalCount = 0
     }
     interrupt(key, error)
     guard let count = follows[key]?.refusalCount else { return }
@@ -137,7 +146,6 @@ extension ClientCore {
 
   func resolved(_ id: UInt32) {
     guard let key = followKeys[id], let isFirst = follows[key]?.state.resolved() else { return }
-    follows[key]?.refusalCount = 0
     if let follow = follows[key], follow.isInterrupted {
       follows[key]?.isInterrupted = false
       follow.buffer.append(.resumed(at: follow.state.cursor))
@@ -151,6 +159,7 @@ extension ClientCore {
     follows[key]?.receivedByteCount += UInt64(delivery.byteCount)
     do throws(LogError) {
       if let batch = try follows[key]?.state.delivered(delivery) {
+        follows[key]?.refusalCount = 0
         follows[key]?.waitingByteCount += delivery.byteCount
         follows[key]?.buffer.append(.batch(batch))
       } else {
@@ -166,7 +175,11 @@ extension ClientCore {
     endIfDone(key)
   }
 
-  func live(_ id: UInt32) { if let key = followKeys[id] { follows[key]?.buffer.append(.live) } }
+  func live(_ id: UInt32) {
+    guard let key = followKeys[id] else { return }
+    follows[key]?.liveSince = loop.now
+    follows[key]?.buffer.append(.live)
+  }
 
   func ended(_ id: UInt32, _ reason: EndReason) {
     guard let key = followKeys[id], let told = follows[key]?.state.reason(reason) else { return }

@@ -49,6 +49,8 @@ actor ClientCore {
   var openSince: MonotonicTime?
   var lastError: LogError?
   var deadline: LoopTimer?
+  /// The deadline has passed: what fails from now on is not tried again.
+  var isOverdue = false
 
   let producer = ProducerID.random()
   var appends = AppendQueue()

@@ -29,10 +29,13 @@ extension Cursor {
 
   /// Replaces the file as a whole: whoever reads it, also after a crash or power loss, finds the old cursor or this one.
   ///
-  /// A new file beside it is written and synced, renamed over it, and the directory is synced. It blocks for two fsyncs.
+  /// A new file beside it, `path.tmp`, is written and synced, renamed over it, and the directory is synced. What a process
+  /// that was killed meanwhile has left there is replaced by the next write. It blocks for two fsyncs. One writer at a time.
   /// - Throws: `LogError` with `fileFailed`; the old cursor is then still there, or, if only the last sync failed, this one.
   public func write(toFile path: String) throws(LogError) {
-    let temporary = "\(path).\(String(UInt64.random(in: 0...UInt64.max), radix: 36)).tmp"
+    let temporary = "\(path).tmp"
+    // Made anew rather than emptied: what stands there may be a link, or another user's.
+    guard unsafe unlink(temporary) == 0 || errno == ENOENT else { throw Self.failed("replacing", temporary) }
     let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw Self.failed("writing", temporary) }
     do throws(LogError) {

@@ -9,16 +9,20 @@ public struct DeliveredBatch: Sendable {
   public let range: ClosedRange<UInt64>
   /// What it took to send it.
   public let storedByteCount: Int
+  /// Whether the subscription goes from the newest to the oldest.
+  public let isReverse: Bool
   private let batches: [Batch]
 
   init(
-    stream: StreamName, incarnation: Incarnation, range: ClosedRange<UInt64>, batches: [Batch], storedByteCount: Int
+    stream: StreamName, incarnation: Incarnation, range: ClosedRange<UInt64>, batches: [Batch], storedByteCount: Int,
+    isReverse: Bool = false
   ) {
     self.stream = stream
     self.incarnation = incarnation
     self.range = range
     self.batches = batches
     self.storedByteCount = storedByteCount
+    self.isReverse = isReverse
   }
 
   /// The cursor's position after it.
@@ -26,7 +30,7 @@ public struct DeliveredBatch: Sendable {
     CursorPosition(stream: stream, incarnation: incarnation, sequence: range.upperBound)
   }
 
-  /// The entries in ascending order.
+  /// The entries: in ascending order, those of a reverse subscription in descending order.
   ///
   /// - Throws: `LogError` with `damaged` when the payload breaks a rule of the format.
   /// - Complexity: decompresses each time it is called; messages share the decompressed memory.
@@ -42,7 +46,8 @@ public struct DeliveredBatch: Sendable {
       let isInside = batch.header.firstSequence >= range.lowerBound && batch.header.lastSequence <= range.upperBound
       entries += isInside ? decoded : decoded.filter { range.contains($0.sequence) }
     }
-    return entries
+    // Frames descend, what is inside them ascends (`spec/session.md`, section 5.7).
+    return isReverse ? entries.reversed() : entries
   }
 
   /// How many entries it holds.

@@ -3,10 +3,16 @@ internal import Synchronization
 /// Events between the loop, which adds them, and the one task that takes them.
 ///
 /// Batches are bounded by the subscription's credit: what has been taken is reported, and only then may the server send
-/// more. Other events are few, and joined where they could pile up.
+/// more. Other events need no credit and are joined with those that wait, so that a reader that has stopped costs no more
+/// memory for them than there are streams: a skipped range with the one of its stream that it touches, wherever that stands,
+/// since there is no order between streams; and interruptions.
 final class FollowBuffer: Sendable {
   private struct State {
     var events = Queue<FollowEvent>()
+    /// Events that have been taken: an event's place is counted from the first one of all.
+    var takenCount = 0
+    /// The place of the last skipped range of each stream that waits.
+    var skips: [StreamName: Int] = [:]
     var failure: LogError?
     /// Whether the loop adds no more.
     var isFinished = false
@@ -61,8 +67,7 @@ final class FollowBuffer: Sendable {
   private func step() -> Step {
     state.withLock { state in
       if Task.isCancelled {
-        state.events.removeAll()
-        state.isAbandoned = true
+        Self.drop(&state)
         return .finished(nil)
       }
       guard let event = state.events.popFirst() else {
@@ -71,6 +76,10 @@ final class FollowBuffer: Sendable {
         state.failure = nil
         return .finished(error)
       }
+      if case .skipped(let skip) = event, state.skips[skip.stream] == state.takenCount {
+        state.skips[skip.stream] = nil
+      }
+      state.takenCount += 1
       if case .batch(let batch) = event { state.unreportedByteCount += batch.storedByteCount }
       var taken = 0
       if state.unreportedByteCount >= reportByteCountMin { swap(&taken, &state.unreportedByteCount) }
@@ -96,9 +105,8 @@ final class FollowBuffer: Sendable {
   @discardableResult
   func abandon() -> Bool {
     let (waiter, isUnfinished) = state.withLock { state in
-      state.events.removeAll()
+      Self.drop(&state)
       state.failure = nil
-      state.isAbandoned = true
       return (Self.takeWaiter(&state), !state.isFinished)
     }
     waiter?.resume()
@@ -110,7 +118,7 @@ final class FollowBuffer: Sendable {
   func append(_ event: FollowEvent) {
     let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in
       guard !state.isFinished, !state.isAbandoned else { return nil }
-      Self.add(event, to: &state.events)
+      Self.add(event, to: &state)
       return Self.takeWaiter(&state)
     }
     waiter?.resume()
@@ -133,37 +141,49 @@ final class FollowBuffer: Sendable {
     return waiter
   }
 
-  /// Events that need no credit are joined with the ones that wait, so that a reader that has stopped costs no memory for
-  /// them either.
-  private static func add(_ event: FollowEvent, to events: inout Queue<FollowEvent>) {
-    switch (events.last, event) {
-    case (.skipped(let last), .skipped(let next))
-    where last.stream == next.stream && last.reason == next.reason && last.incarnation == next.incarnation:
-      if last.range.upperBound < .max, last.range.upperBound + 1 == next.range.lowerBound {
-        events[events.count - 1] = .skipped(last.joined(next))
-      } else if next.range.upperBound < .max, next.range.upperBound + 1 == last.range.lowerBound {
-        events[events.count - 1] = .skipped(next.joined(last))
-      } else {
-        events.append(event)
-      }
+  private static func drop(_ state: inout State) {
+    state.events.removeAll()
+    state.skips = [:]
+    state.isAbandoned = true
+  }
+
+  private static func add(_ event: FollowEvent, to state: inout State) {
+    switch (state.events.last, event) {
+    case (_, .skipped(let skip)): add(skip, to: &state)
     case (.live, .interrupted):
-      events.removeLast()
-      add(event, to: &events)
+      state.events.removeLast()
+      add(event, to: &state)
     case (.resumed, .interrupted):
       // Interrupted, resumed and interrupted again before anybody looked: interrupted.
-      events.removeLast()
-      if case .interrupted = events.last { events.removeLast() }
-      events.append(event)
-    case (.interrupted, .interrupted): events[events.count - 1] = event
-    default: events.append(event)
+      state.events.removeLast()
+      if case .interrupted = state.events.last { state.events.removeLast() }
+      state.events.append(event)
+    case (.interrupted, .interrupted): state.events[state.events.count - 1] = event
+    default: state.events.append(event)
+    }
+  }
+
+  private static func add(_ skip: SkippedRange, to state: inout State) {
+    // What touches the last range of its stream has no batch of the stream between them: nothing changes places.
+    if let offset = state.skips[skip.stream].map({ $0 - state.takenCount }),
+      case .skipped(let last) = state.events[offset],
+      let joined = last.joined(skip)
+    {
+      state.events[offset] = .skipped(joined)
+    } else {
+      state.skips[skip.stream] = state.takenCount + state.events.count
+      state.events.append(.skipped(skip))
     }
   }
 }
 
 extension SkippedRange {
-  /// Both ranges, of which `next` goes on where this one ends.
-  fileprivate func joined(_ next: SkippedRange) -> SkippedRange {
-    SkippedRange(
-      stream: stream, incarnation: incarnation, range: range.lowerBound...next.range.upperBound, reason: reason)
+  /// Both ranges as one; nil when they do not touch or differ in why.
+  fileprivate func joined(_ next: SkippedRange) -> SkippedRange? {
+    guard incarnation == next.incarnation, reason == next.reason else { return nil }
+    let (lower, upper) = range.lowerBound < next.range.lowerBound ? (range, next.range) : (next.range, range)
+    guard upper.lowerBound > 0, upper.lowerBound - 1 == lower.upperBound else { return nil }
+    return SkippedRange(
+      stream: stream, incarnation: incarnation, range: lower.lowerBound...upper.upperBound, reason: reason)
   }
 }

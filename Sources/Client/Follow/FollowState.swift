@@ -194,7 +194,7 @@ extension FollowState {
     guard let (stream, track, range) = take(delivery.handle, delivery.from, delivery.to) else { return nil }
     let batch = DeliveredBatch(
       stream: stream, incarnation: track.incarnation, range: range, batches: delivery.batches,
-      storedByteCount: delivery.byteCount)
+      storedByteCount: delivery.byteCount, isReverse: isReverse)
     if let remaining {
       let count = try batch.entryCount()
       self.remaining = remaining - min(remaining, count)
