@@ -24,12 +24,13 @@ package enum CommandLineTool {
     guard let command = Command.named(first) else {
       throw CommandError.usage("there is no command '\(first)'; see logs help")
     }
-    if rest.contains(where: { $0 == "--help" || $0 == "-h" }) {
+    let options = command.options + ConnectionOptions.all + [Option("help", ["h"], help: "this text")]
+    let arguments = try Arguments(rest, options: options, command: command.name)
+    if arguments.has("help") {
       try Terminal.write(line: Help.of(command))
       return ExitCode.done
     }
-    let options = command.options + ConnectionOptions.all
-    return try await command.run(try Arguments(rest, options: options, command: command.name))
+    return try await command.run(arguments)
   }
 
   private static func help(_ words: [String]) throws(CommandError) -> String {

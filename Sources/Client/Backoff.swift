@@ -12,8 +12,7 @@ public struct Backoff: Hashable, Sendable {
   public var healthyDuration: Duration
 
   public init(
-    base: Duration = .milliseconds(100), cap: Duration = .seconds(30),
-    healthyDuration: Duration = .seconds(5)
+    base: Duration = .milliseconds(100), cap: Duration = .seconds(30), healthyDuration: Duration = .seconds(5)
   ) {
     self.base = base
     self.cap = cap
@@ -36,8 +35,7 @@ public struct Backoff: Hashable, Sendable {
   ///   - retryAfter: what the server asked for: never less.
   ///   - random: draws from 0 to its argument, both included.
   package func delay(attempt: Int, retryAfter: Duration?, random: (UInt64) -> UInt64) -> Duration {
-    let drawn = Duration.nanoseconds(
-      Int64(clamping: random(bound(attempt: attempt).wholeNanoseconds)))
+    let drawn = Duration.nanoseconds(Int64(clamping: random(bound(attempt: attempt).wholeNanoseconds)))
     return max(drawn, retryAfter ?? .zero)
   }
 }

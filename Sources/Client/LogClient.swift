@@ -29,11 +29,8 @@ public final class LogClient: Sendable {
   /// - Throws: `LogError` with `invalidConfiguration`, or `unreachable` when the system has no thread or descriptor left.
   public init(_ configuration: LogClientConfiguration = LogClientConfiguration()) throws(LogError) {
     let endpoints = try configuration.endpoints()
-    do { loop = try EventLoop.start(name: "logs-client") } catch {
-      throw LogError(connecting: error)
-    }
-    core = ClientCore(
-      loop: loop, configuration: configuration, endpoints: endpoints, board: board, budget: budget)
+    do { loop = try EventLoop.start(name: "logs-client") } catch { throw LogError(connecting: error) }
+    core = ClientCore(loop: loop, configuration: configuration, endpoints: endpoints, board: board, budget: budget)
     // With three quarters of the window always known to be free, the server need not wait for a report.
     followReportByteCountMin = configuration.followCreditByteCount / 4
   }
@@ -63,9 +60,7 @@ extension LogClient {
   /// Appends entries to a stream, which comes into being with the first of them, and waits until they are durable.
   ///
   /// The same as awaiting the receipt of `submit`.
-  public func append(_ entries: [Entry], to stream: StreamName) async throws(LogError)
-    -> AppendReceipt
-  {
+  public func append(_ entries: [Entry], to stream: StreamName) async throws(LogError) -> AppendReceipt {
     try await submit(entries, to: stream).receipt
   }
 
@@ -75,14 +70,25 @@ extension LogClient {
   /// stored as a whole, those after one that was refused are stored all the same.
   /// - Throws: `LogError`: `invalidRequest` (no entries) and `invalidEntry`, nothing was queued; `closed` and `cancelled`
   ///   while waiting for room, `mayHaveTakenEffect` when some batches had been queued.
-  /// - Complexity: one copy and compression on the caller's side, off its actor.
+  /// - Complexity: one copy and compression on the caller's side; off its actor when there are many or large entries, since
+  ///   for few and small ones changing the thread would cost more than the work.
+  public func submit(_ entries: [Entry], to stream: StreamName) async throws(LogError) -> PendingAppend {
+    guard !entries.isEmpty else { throw LogError(.invalidRequest, "there is nothing to append: no entries") }
+    let isSmall =
+      entries.count <= Self.smallEntryCountMax && entries.reduce(0) { $0 + $1.message.count } <= Self.smallByteCountMax
+    return try await submit(isSmall ? encode(entries) : encodeElsewhere(entries), to: stream)
+  }
+
+  /// Entries that take no more than some 20 us to encode.
+  private static let smallEntryCountMax = 32
+  private static let smallByteCountMax = 8 << 10
+
   @concurrent
-  public func submit(_ entries: [Entry], to stream: StreamName) async throws(LogError)
-    -> PendingAppend
-  {
-    guard !entries.isEmpty else {
-      throw LogError(.invalidRequest, "there is nothing to append: no entries")
-    }
+  private func encodeElsewhere(_ entries: [Entry]) async throws(LogError) -> [AppendLane.Content] {
+    try encode(entries)
+  }
+
+  private func encode(_ entries: [Entry]) throws(LogError) -> [AppendLane.Content] {
     var contents: [AppendLane.Content] = []
     // An encoder that has thrown is not given back.
     let encoder = encoders.take()
@@ -92,7 +98,7 @@ extension LogClient {
       contents.append(.batch(batch.bytes, entryCount: Int(batch.header.count)))
     }
     encoders.giveBack(encoder)
-    return try await submit(contents, to: stream)
+    return contents
   }
 
   /// Seals a stream behind everything that this client has submitted to it, and waits until that is durable.
@@ -100,30 +106,23 @@ extension LogClient {
   /// Followers get an end, later appends are refused with `stream_sealed`.
   /// - Parameter text: the message of the `complete` entry, at most 1,024 bytes.
   /// - Throws: as `append`.
-  public func complete(_ stream: StreamName, text: String = "") async throws(LogError)
-    -> AppendReceipt
-  {
+  public func complete(_ stream: StreamName, text: String = "") async throws(LogError) -> AppendReceipt {
     guard text.utf8.count <= Limits.completionTextByteCountMax else {
       throw LogError(
         .invalidRequest,
-        "the text of a completion has \(text.utf8.count) bytes; the limit is \(Limits.completionTextByteCountMax)"
-      )
+        "the text of a completion has \(text.utf8.count) bytes; the limit is \(Limits.completionTextByteCountMax)")
     }
     return try await submit([.completion(text: text)], to: stream).receipt
   }
 
-  private func submit(_ contents: [AppendLane.Content], to stream: StreamName)
-    async throws(LogError) -> PendingAppend
-  {
+  private func submit(_ contents: [AppendLane.Content], to stream: StreamName) async throws(LogError) -> PendingAppend {
     let pending = PendingAppend(stream: stream)
     for (index, content) in contents.enumerated() {
       let cost = content.byteCount + Self.batchOverheadByteCount
       do { try await budget.take(cost) } catch { throw error.afterSending(index > 0) }
       pending.open()
       let core = core
-      loop.execute {
-        core.assumeIsolated { $0.append(content, to: stream, pending: pending, cost: cost) }
-      }
+      loop.execute { core.assumeIsolated { $0.append(content, to: stream, pending: pending, cost: cost) } }
     }
     pending.seal()
     return pending
@@ -143,21 +142,18 @@ extension LogClient {
   ///   - cursor: where earlier reading ended; streams that are not selected are passed over.
   ///   - isReverse: newest batches first, entries ascending inside each. Cursor and start then say where it ends.
   public func follow(
-    _ selectors: [Selector], from start: Start = .first, until end: End = End(),
-    cursor: Cursor = Cursor(),
+    _ selectors: [Selector], from start: Start = .first, until end: End = End(), cursor: Cursor = Cursor(),
     isReverse: Bool = false
   ) -> Subscription {
     Subscription(
       client: self,
-      request: FollowRequest(
-        selectors: selectors, start: start, end: end, isReverse: isReverse, cursor: cursor))
+      request: FollowRequest(selectors: selectors, start: start, end: end, isReverse: isReverse, cursor: cursor))
   }
 
   func begin(_ request: FollowRequest) -> FollowFeed {
     let key = followKeyLast.add(1, ordering: .relaxed).newValue
     let (loop, core) = (loop, core)
-    let buffer = FollowBuffer(reportByteCountMin: followReportByteCountMin) {
-      [weak core] byteCount in
+    let buffer = FollowBuffer(reportByteCountMin: followReportByteCountMin) { [weak core] byteCount in
       guard let core else { return }
       loop.execute { core.assumeIsolated { $0.taken(byteCount, key: key) } }
     }
@@ -177,9 +173,7 @@ extension LogClient {
   /// The streams whose names match, in the order of their names; all but the server's own without a pattern.
   ///
   /// - Throws: `LogError`: `refused`, `closed`, `gaveUp`, `cancelled`.
-  public func streams(matching pattern: StreamPattern? = nil) async throws(LogError)
-    -> [StreamSummary]
-  {
+  public func streams(matching pattern: StreamPattern? = nil) async throws(LogError) -> [StreamSummary] {
     var streams: [StreamSummary] = []
     while true {
       let page = try await core.list(ListRequest(pattern: pattern, after: streams.last?.stream))
@@ -198,31 +192,24 @@ extension LogClient {
 extension LogClientConfiguration {
   /// What the settings name.
   fileprivate func endpoints() throws(LogError) -> [Endpoint] {
-    if servers.isEmpty {
-      throw LogError(.invalidConfiguration, "no server is named; write logs://host[:port]")
-    }
+    if servers.isEmpty { throw LogError(.invalidConfiguration, "no server is named; write logs://host[:port]") }
     if name.utf8.count > Limits.clientNameByteCountMax {
       throw LogError(
         .invalidConfiguration,
-        "the client's name has \(name.utf8.count) bytes; the limit is \(Limits.clientNameByteCountMax)"
-      )
+        "the client's name has \(name.utf8.count) bytes; the limit is \(Limits.clientNameByteCountMax)")
     }
     if let token, token.utf8.count > Limits.tokenByteCountMax {
       throw LogError(
-        .invalidConfiguration,
-        "the token has \(token.utf8.count) bytes; the limit is \(Limits.tokenByteCountMax)")
+        .invalidConfiguration, "the token has \(token.utf8.count) bytes; the limit is \(Limits.tokenByteCountMax)")
     }
     if followCreditByteCount < Self.followCreditByteCountMin {
       throw LogError(
         .invalidConfiguration,
-        "the credit for following is \(followCreditByteCount) bytes; the least is \(Self.followCreditByteCountMin)"
-      )
+        "the credit for following is \(followCreditByteCount) bytes; the least is \(Self.followCreditByteCountMin)")
     }
     var endpoints: [Endpoint] = []
     for server in servers {
-      do { endpoints.append(try Endpoint(server)) } catch {
-        throw LogError(.invalidConfiguration, error.message)
-      }
+      do { endpoints.append(try Endpoint(server)) } catch { throw LogError(.invalidConfiguration, error.message) }
     }
     return endpoints
   }

@@ -24,8 +24,7 @@ public struct LogClientConfiguration: Sendable {
 
   public init(
     servers: [String] = [defaultServer], token: String? = nil, name: String = "LogsClient",
-    backoff: Backoff = Backoff(), connectTimeout: Duration = .seconds(10),
-    reconnectDeadline: Duration? = nil,
+    backoff: Backoff = Backoff(), connectTimeout: Duration = .seconds(10), reconnectDeadline: Duration? = nil,
     followCreditByteCount: Int = 1 << 20
   ) {
     self.servers = servers

@@ -7,8 +7,7 @@ extension LogError {
       switch error.code {
       case .invalidEndpoint, .unsupported, .pathTooLong: .invalidConfiguration
       case .loopStopped: .closed
-      case .addressInUse, .addressNotAvailable, .permissionDenied, .nameNotFound, .refused,
-        .unreachable, .reset,
+      case .addressInUse, .addressNotAvailable, .permissionDenied, .nameNotFound, .refused, .unreachable, .reset,
         .timedOut, .outOfDescriptors, .system:
         .unreachable
       }

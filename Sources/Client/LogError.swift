@@ -67,15 +67,14 @@ extension LogError {
     let milliseconds = refusal.retryAfterMilliseconds
     self.init(
       .refused(refusal.code), refusal.description, isRetryable: refusal.isRetryable,
-      mayHaveTakenEffect: refusal.mayHaveTakenEffect,
-      retryAfter: milliseconds == 0 ? nil : .milliseconds(milliseconds), refusal: refusal)
+      mayHaveTakenEffect: refusal.mayHaveTakenEffect, retryAfter: milliseconds == 0 ? nil : .milliseconds(milliseconds),
+      refusal: refusal)
   }
 
   static let closed = LogError(.closed, "the client was shut down; make a new one")
 
   static func cancelled(_ what: String, mayHaveTakenEffect: Bool = false) -> LogError {
-    LogError(
-      .cancelled, "\(what) was cancelled by the caller", mayHaveTakenEffect: mayHaveTakenEffect)
+    LogError(.cancelled, "\(what) was cancelled by the caller", mayHaveTakenEffect: mayHaveTakenEffect)
   }
 
   /// The same error, about something that may have happened.

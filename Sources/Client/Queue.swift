@@ -11,9 +11,7 @@ struct Queue<Element> {
   /// The element that many places behind the front.
   subscript(offset: Int) -> Element {
     get {
-      guard let element = storage[head + offset] else {
-        preconditionFailure("only the front is emptied")
-      }
+      guard let element = storage[head + offset] else { preconditionFailure("only the front is emptied") }
       return element
     }
     set { storage[head + offset] = newValue }
@@ -42,9 +40,7 @@ struct Queue<Element> {
       guard let first = popFirst() else { preconditionFailure("nothing to remove") }
       return first
     }
-    guard let element = storage.remove(at: head + offset) else {
-      preconditionFailure("only the front is emptied")
-    }
+    guard let element = storage.remove(at: head + offset) else { preconditionFailure("only the front is emptied") }
     return element
   }
 
@@ -63,9 +59,7 @@ struct UniqueQueue<Element: Hashable> {
   var first: Element? { queue.first }
 
   /// Adds `element` behind the others unless it is there.
-  mutating func append(_ element: Element) {
-    if members.insert(element).inserted { queue.append(element) }
-  }
+  mutating func append(_ element: Element) { if members.insert(element).inserted { queue.append(element) } }
 
   mutating func popFirst() -> Element? {
     guard let element = queue.popFirst() else { return nil }

@@ -38,7 +38,7 @@ package final class Server: Sendable {
     self.log = log
   }
 
-  /// Opens the data directory, starts the shards and listens.
+  /// Opens the data directory, starts the shards, listens, and watches for SIGTERM, SIGINT and SIGHUP.
   ///
   /// - Parameter log: takes the lines of the server's own log.
   /// - Throws: `ServerError` when the directory is locked, damaged or not accessible, or an endpoint is taken.
@@ -74,6 +74,10 @@ package final class Server: Sendable {
     }
     let server = Server(settings: settings, store: store, shards: shards, endpoints: endpoints, log: log)
     router.onFailure { server.stop(.storeFailed($0.description)) }
+    await shards[0].onSignals([SIGTERM, SIGINT, SIGHUP]) { [weak server] number in
+      if number == SIGHUP { return log("SIGHUP: no setting can be read again while the server runs; restart it") }
+      server?.stop(.signal(number))
+    }
     return server
   }
 
@@ -104,11 +108,6 @@ package final class Server: Sendable {
       return ending.waiter
     }
     waiter?.resume(returning: reason)
-  }
-
-  /// From now on SIGTERM and SIGINT stop the server in good order. Comes before anybody is told that it is ready.
-  package func watchSignals() async {
-    await shards[0].onSignals([SIGTERM, SIGINT]) { [weak self] in self?.stop(.signal($0)) }
   }
 
   /// Returns when the server has been asked to stop, by a signal, by `stop`, or by a failure of the store.

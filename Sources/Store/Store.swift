@@ -109,7 +109,8 @@ package final class Store: Sendable {
     case .queued: return nil
     case .refused(let refusal): return refusal
     case .needsMark(let key):
-      let isTaken = readers.add { [queue, reader] in
+      // Before all reads: a producer's appends wait for it.
+      let isTaken = readers.add(isUrgent: true) { [queue, reader] in
         do throws(StoreError) {
           queue.resolve(key, try reader.mark(of: key))
         } catch {
@@ -151,24 +152,29 @@ package final class Store: Sendable {
   package func readCached(_ request: ReadRequest) -> ReadResult? { reader.readCached(request) }
 
   /// Reads a range on a reader's thread, where `then` is called.
+  ///
+  /// - Parameter interest: when it has ended by the time a thread is free, nothing is read and `then` is told `closed`.
   package func read(
-    _ request: ReadRequest, then: @escaping @Sendable (Result<ReadResult, StoreError>) -> Void
+    _ request: ReadRequest, interest: Interest = Interest(),
+    then: @escaping @Sendable (Result<ReadResult, StoreError>) -> Void
   ) {
-    perform(then) { reader throws(StoreError) in try reader.read(request) }
+    perform(interest, then) { reader throws(StoreError) in try reader.read(request) }
   }
 
   /// Finds the first number of a stream whose entry has this time or a later one; behind the head when there is none.
   package func findSequence(
-    stream: Int64, atOrAfter time: Int64, then: @escaping @Sendable (Result<UInt64, StoreError>) -> Void
+    stream: Int64, atOrAfter time: Int64, interest: Interest = Interest(),
+    then: @escaping @Sendable (Result<UInt64, StoreError>) -> Void
   ) {
-    perform(then) { reader throws(StoreError) in try reader.findSequence(stream: stream, atOrAfter: time) }
+    perform(interest, then) { reader throws(StoreError) in try reader.findSequence(stream: stream, atOrAfter: time) }
   }
 
   private func perform<Value: Sendable>(
-    _ then: @escaping @Sendable (Result<Value, StoreError>) -> Void,
+    _ interest: Interest, _ then: @escaping @Sendable (Result<Value, StoreError>) -> Void,
     _ body: @escaping @Sendable (Reader) throws(StoreError) -> Value
   ) {
     let isTaken = readers.add { [reader] in
+      if interest.hasEnded { return then(.failure(StoreError(.closed, "nobody waits for it any more"))) }
       do throws(StoreError) {
         then(.success(try body(reader)))
       } catch {

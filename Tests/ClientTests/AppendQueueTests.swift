@@ -19,9 +19,7 @@ import Testing
   }
 
   /// Sends all that may be sent; ids are counted from `id`.
-  private func sendAll(
-    _ queue: inout AppendQueue, from id: UInt32 = 1, max: Int = 32
-  ) -> [AppendQueue.Outgoing] {
+  private func sendAll(_ queue: inout AppendQueue, from id: UInt32 = 1, max: Int = 32) -> [AppendQueue.Outgoing] {
     var all: [AppendQueue.Outgoing] = []
     while let next = queue.next(inFlightCountMax: max, fits: { _ in true }) {
       queue.sent(next, id: id + UInt32(all.count))
@@ -80,16 +78,19 @@ import Testing
     _ = queue.acknowledge(1)
     var asked: [Int] = []
     queue.postpone(2, refusal(.overloaded), now: now) {
-      asked.append($0); return .milliseconds(10)
+      asked.append($0);
+      return .milliseconds(10)
     }
     #expect(sendAll(&queue, from: 20).isEmpty)
     queue.postpone(3, refusal(.outOfOrder), now: now) {
-      asked.append($0); return .seconds(9)
+      asked.append($0);
+      return .seconds(9)
     }
     #expect(queue.resume(now: now + .seconds(1)) == nil)
     #expect(sendAll(&queue, from: 20).isEmpty)
     queue.postpone(4, refusal(.outOfOrder), now: now) {
-      asked.append($0); return .seconds(9)
+      asked.append($0);
+      return .seconds(9)
     }
     // One refusal is one wait, however many batches came back with it.
     #expect(asked == [0])
@@ -108,7 +109,8 @@ import Testing
     for round in 0..<4 {
       _ = sendAll(&queue, from: UInt32(round * 10 + 1), max: 1)
       queue.postpone(UInt32(round * 10 + 1), refusal(.diskFull), now: time) {
-        asked.append($0); return .seconds(1)
+        asked.append($0);
+        return .seconds(1)
       }
       time = time + .seconds(1)
       #expect(queue.resume(now: time) == nil)
@@ -117,7 +119,8 @@ import Testing
     _ = queue.acknowledge(100)
     _ = sendAll(&queue, from: 101, max: 1)
     queue.postpone(101, refusal(.diskFull), now: time) {
-      asked.append($0); return .seconds(1)
+      asked.append($0);
+      return .seconds(1)
     }
     #expect(asked == [0, 1, 2, 3, 0])
   }

@@ -88,6 +88,20 @@ import Testing
     }
   }
 
+  @Test func `what is damaged on the way to the server is sent again`() async throws {
+    for corruption in 1...5 {
+      let server = try await FakeServer.start { $0.faults.inputCorruptions = [corruption, corruption, corruption] }
+      defer { server.stop() }
+      let client = try LogClient(.test(server.url))
+      for number in 1...10 {
+        let sequence = UInt64(number)
+        #expect(try await client.append(entries(number...number), to: web).sequences == sequence...sequence)
+      }
+      #expect(try await server.onLoop { $0.streams[web]?.messages } == (1...10).map(String.init))
+      await client.shutdown()
+    }
+  }
+
   @Test func `a refusal for a moment is mended by sending all again in order`() async throws {
     let server = try await FakeServer.start { server in
       let refusals = Shared(0)
@@ -111,9 +125,7 @@ import Testing
 
   @Test func `a refusal for good fails that append alone`() async throws {
     let server = try await FakeServer.start {
-      $0.faults.onAppend = { append in
-        append.number == 3 || append.number == 4 ? Refusal(.badBatch, "a test") : nil
-      }
+      $0.faults.onAppend = { append in append.number == 3 || append.number == 4 ? Refusal(.badBatch, "a test") : nil }
     }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))

@@ -41,11 +41,9 @@ import Testing
     ("v1,web=1.00", "not of the form"), ("v1,web=-1.0000000000000000", "not of the form"),
     ("v1,web=+1.0000000000000000", "not of the form"),
     ("v1,web=99999999999999999999.0000000000000000", "not of the form"), ("v1,=1.0000000000000000", "empty"),
-    ("v1,a//b=1.0000000000000000", "empty part"),
-    ("v1,web=1.0000000000000000,web=2.0000000000000000", "twice"),
+    ("v1,a//b=1.0000000000000000", "empty part"), ("v1,web=1.0000000000000000,web=2.0000000000000000", "twice"),
     ("v1,web=1.000000000000000g", "not of the form"),
-  ])
-  func `what is no cursor is refused with the reason`(text: String, reason: String) {
+  ]) func `what is no cursor is refused with the reason`(text: String, reason: String) {
     #expect(Cursor(text) == nil)
     let error = #expect(throws: LogError.self) { try Cursor(parsing: text) }
     #expect(error?.code == .invalidCursor)

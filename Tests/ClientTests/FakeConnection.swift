@@ -9,14 +9,17 @@ final class FakeConnection: ConnectionHandler {
   private var follows: [UInt32: FakeFollow] = [:]
   private let cutCount: Int?
   private let corruptedFrame: Int?
+  private let corruptedInput: Int?
+  private var inputCount = 0
   private var sentCount = 0
   private var isCut = false
 
-  init(server: FakeServer, connection: Connection, cut: Int?, corruption: Int?) {
+  init(server: FakeServer, connection: Connection, cut: Int?, corruption: Int?, inputCorruption: Int?) {
     self.server = server
     self.connection = connection
     cutCount = cut
     corruptedFrame = corruption
+    corruptedInput = inputCorruption
     let welcome = Welcome(
       frameByteCountMax: UInt32(Limits.frameByteCountMax), server: .random(), store: .random(),
       heartbeatMilliseconds: server.heartbeatMilliseconds, appendByteCountMax: server.appendByteCountMax,
@@ -31,7 +34,14 @@ final class FakeConnection: ConnectionHandler {
 
   func received(_ bytes: RawSpan, on connection: Connection) {
     guard !server.faults.isMute else { return }
-    perform(session.receive(bytes, now: connection.loop.now))
+    inputCount += 1
+    if inputCount == corruptedInput {
+      var damaged = Bytes(copying: bytes).array
+      damaged[damaged.count / 2] ^= 0x04
+      perform(session.receive(Bytes(damaged).span, now: connection.loop.now))
+    } else {
+      perform(session.receive(bytes, now: connection.loop.now))
+    }
     server.changed()
   }
 
@@ -103,6 +113,9 @@ final class FakeConnection: ConnectionHandler {
   private func take(_ id: UInt32, _ append: Append) {
     do {
       let batch = try Batch(startOf: append.batch)
+      if !batch.hasValidCheck {
+        return send(session.refuse(id, Refusal(.badBatch, "damaged on the way", isRetryable: true)))
+      }
       server.record.appends.append((append.number, append.floor, append.stream, batch.header.check))
       if let refusal = server.faults.onAppend(append) { return send(session.refuse(id, refusal)) }
       settle(
@@ -139,9 +152,7 @@ final class FakeConnection: ConnectionHandler {
 
   private func list(_ id: UInt32, _ request: ListRequest) {
     let after = request.after?.text ?? ""
-    let names = server.streams.keys.sorted().filter {
-      $0.text > after && (request.pattern ?? .all).matches($0)
-    }
+    let names = server.streams.keys.sorted().filter { $0.text > after && (request.pattern ?? .all).matches($0) }
     let limit = min(Int(request.limit), server.pageCountMax)
     let page = names.prefix(limit).compactMap { server.streams[$0] }.map { stream in
       StreamSummary(
@@ -175,8 +186,7 @@ final class FakeConnection: ConnectionHandler {
   func streamAppeared(_ name: StreamName) {
     for (id, follow) in follows.sorted(by: { $0.key < $1.key }) {
       guard follow.selects(name), !follow.follow.isReverse, !follow.follow.end.atHead,
-        let stream = server.streams[name],
-        !follow.tracks.contains(where: { $0.stream == name })
+        let stream = server.streams[name], !follow.tracks.contains(where: { $0.stream == name })
       else { continue }
       send(session.tell(id, .stream(follow.appeared(stream))))
     }
@@ -189,8 +199,7 @@ final class FakeConnection: ConnectionHandler {
   private func pump(_ id: UInt32, _ follow: FakeFollow) {
     for index in follow.tracks.indices {
       while !isCut, session.creditLeft(id) > 0, follow.limit != 0,
-        let stream = server.streams[follow.tracks[index].stream],
-        let (range, batch) = follow.next(index, stream)
+        let stream = server.streams[follow.tracks[index].stream], let (range, batch) = follow.next(index, stream)
       {
         server.record.deliveredByteCount += batch.bytes.count
         send(session.deliver(id, range, batches: batch.bytes))

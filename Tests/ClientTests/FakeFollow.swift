@@ -34,8 +34,7 @@ final class FakeFollow {
   func start(_ stream: FakeStream) -> Result<Announcement, Refusal> {
     var after: UInt64
     if let cursor = follow.cursor.first(where: { $0.stream == stream.name }) {
-      let position = Refusal.StreamPosition(
-        name: stream.name.text, incarnation: stream.incarnation, head: stream.head)
+      let position = Refusal.StreamPosition(name: stream.name.text, incarnation: stream.incarnation, head: stream.head)
       if cursor.incarnation != .any, cursor.incarnation != stream.incarnation {
         return .failure(Refusal(.streamReplaced, "replaced", stream: position))
       }
@@ -62,8 +61,7 @@ final class FakeFollow {
   }
 
   func appeared(_ stream: FakeStream) -> Announcement {
-    let track = Track(
-      stream: stream.name, handle: UInt32(tracks.count), next: 1, bound: follow.end.sequence)
+    let track = Track(stream: stream.name, handle: UInt32(tracks.count), next: 1, bound: follow.end.sequence)
     tracks.append(track)
     return announcement(track, stream, position: 0)
   }

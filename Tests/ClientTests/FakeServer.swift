@@ -14,6 +14,8 @@ final class FakeServer: @unchecked Sendable {
     var cutsInsideFrame = false
     /// For each connection in turn: which frame has a byte changed.
     var corruptions: [Int] = []
+    /// For each connection in turn: which piece of input has a bit changed in its middle.
+    var inputCorruptions: [Int] = []
     /// How many acknowledgements are lost, each with its connection.
     var lostAckCount = 0
     var onAppend: (Append) -> Refusal? = { _ in nil }
@@ -122,7 +124,8 @@ final class FakeServer: @unchecked Sendable {
     let connection = FakeConnection(
       server: self, connection: Connection(adopting: socket, on: loop),
       cut: faults.cuts.isEmpty ? nil : faults.cuts.removeFirst(),
-      corruption: faults.corruptions.isEmpty ? nil : faults.corruptions.removeFirst())
+      corruption: faults.corruptions.isEmpty ? nil : faults.corruptions.removeFirst(),
+      inputCorruption: faults.inputCorruptions.isEmpty ? nil : faults.inputCorruptions.removeFirst())
     connections.append(connection)
     changed()
   }
@@ -160,9 +163,9 @@ final class FakeServer: @unchecked Sendable {
     }
   }
 
-  func store(
-    _ batch: Batch, in stream: StreamName, producer: ProducerID, number: UInt64, floor: UInt64, seals: Bool
-  ) -> Result<Ack, Refusal> {
+  func store(_ batch: Batch, in stream: StreamName, producer: ProducerID, number: UInt64, floor: UInt64, seals: Bool)
+    -> Result<Ack, Refusal>
+  {
     makeStream(stream)
     guard let result = streams[stream]?.take(batch, producer: producer, number: number, floor: floor, seals: seals)
     else { return .failure(Refusal(.internalError, "no such stream")) }

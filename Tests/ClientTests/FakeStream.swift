@@ -17,9 +17,9 @@ struct FakeStream {
   private var seed: UInt64 { BatchHeader.serverSeed(stream: name, incarnation: incarnation) }
 
   /// Decides as the writer does: duplicate, sealed, out of order, then stored.
-  mutating func take(
-    _ batch: Batch, producer: ProducerID, number: UInt64, floor: UInt64, seals: Bool
-  ) -> Result<Ack, Refusal> {
+  mutating func take(_ batch: Batch, producer: ProducerID, number: UInt64, floor: UInt64, seals: Bool) -> Result<
+    Ack, Refusal
+  > {
     var mark = marks[producer] ?? Mark()
     if number <= mark.number {
       guard let receipt = mark.receipts[number] else {

@@ -11,8 +11,7 @@ import Testing
     _ selectors: [Selector] = [.pattern(.all)], start: Start = .first, end: End = End(), isReverse: Bool = false,
     cursor: Cursor = Cursor()
   ) -> FollowState {
-    FollowState(
-      FollowRequest(selectors: selectors, start: start, end: end, isReverse: isReverse, cursor: cursor))
+    FollowState(FollowRequest(selectors: selectors, start: start, end: end, isReverse: isReverse, cursor: cursor))
   }
 
   private func announcement(

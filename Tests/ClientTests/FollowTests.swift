@@ -38,8 +38,7 @@ import Testing
 
   @Test(arguments: [
     (Start.first, 1), (.now, 101), (.last(7), 94), (.last(1000), 1), (.from(42), 42), (.from(101), 101),
-  ])
-  func `delivery starts where it was asked to`(start: Start, first: Int) async throws {
+  ]) func `delivery starts where it was asked to`(start: Start, first: Int) async throws {
     let server = try await FakeServer.start { try! $0.fill(web, batches: 10, entryCount: 10) }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
@@ -173,8 +172,7 @@ import Testing
     let client = try LogClient(.test("logs://127.0.0.1:1"))
     for subscription in [
       client.follow([]), client.follow([.stream(web)], from: .from(0)),
-      client.follow([.stream(web)], until: End(limit: 0)),
-      client.follow(Array(repeating: .stream(web), count: 1025)),
+      client.follow([.stream(web)], until: End(limit: 0)), client.follow(Array(repeating: .stream(web), count: 1025)),
     ] {
       let error = await #expect(throws: LogError.self) { try await Followed.all(subscription) }
       #expect(error?.code == .invalidRequest)
@@ -228,8 +226,7 @@ import Testing
   @Test func `a subscription keeps its client alive, and the client goes with it`() async throws {
     let server = try await FakeServer.start { try! $0.fill(web, batches: 2, entryCount: 5) }
     defer { server.stop() }
-    let followed = try await Followed.all(
-      LogClient(.test(server.url)).follow([.stream(web)], until: End(atHead: true)))
+    let followed = try await Followed.all(LogClient(.test(server.url)).follow([.stream(web)], until: End(atHead: true)))
     #expect(followed.sequences[web] == Array(1...10))
     await server.until { $0.record.openConnectionCount == 0 }
   }

@@ -5,8 +5,9 @@ import Testing
 @Suite(.timeLimit(.minutes(2))) struct ResumeTests {
   private let db = StreamName(checked: "db")
 
-  @Test(arguments: [false, true])
-  func `cut at every frame, a follower misses nothing and gets nothing twice`(insideFrame: Bool) async throws {
+  @Test(arguments: [false, true]) func `cut at every frame, a follower misses nothing and gets nothing twice`(
+    insideFrame: Bool
+  ) async throws {
     let db = db
     // Greeting, two streams, RESOLVED, 20 batches, LIVE.
     for cut in 0...25 {

@@ -7,9 +7,7 @@ let web = StreamName(checked: "web")
 
 extension StreamName {
   /// A name that a test knows to be right.
-  init(checked text: String) {
-    do { try self.init(text) } catch { fatalError("\(error)") }
-  }
+  init(checked text: String) { do { try self.init(text) } catch { fatalError("\(error)") } }
 }
 
 extension LogClientConfiguration {
@@ -59,9 +57,9 @@ struct Followed {
   }
 
   /// Everything until the end, or until `isEnough`.
-  static func all(
-    _ subscription: Subscription, until isEnough: (Followed) -> Bool = { _ in false }
-  ) async throws -> Followed {
+  static func all(_ subscription: Subscription, until isEnough: (Followed) -> Bool = { _ in false }) async throws
+    -> Followed
+  {
     var followed = Followed()
     for try await event in subscription {
       try followed.take(event)
@@ -109,7 +107,10 @@ final class TestDirectory {
   }
 }
 
-struct TestFailure: Error { init(_ message: String) { self.message = message }; let message: String }
+struct TestFailure: Error {
+  init(_ message: String) { self.message = message };
+  let message: String
+}
 
 /// A generator whose numbers a seed decides.
 struct SeededGenerator: RandomNumberGenerator {

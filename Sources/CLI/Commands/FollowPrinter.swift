@@ -13,6 +13,8 @@ actor FollowPrinter {
   /// Newest first: the client brings the batches so, entries ascend inside each.
   private let isReverse: Bool
   private var output: [UInt8] = []
+  /// Where each entry's line ends in it.
+  private var ends: [Int] = []
   private var isWhole = true
 
   init(writer: EntryWriter, cursor: Cursor, cursorFile: String?, showsStreams: Bool, isReverse: Bool) {
@@ -29,11 +31,7 @@ actor FollowPrinter {
   func print(_ subscription: Subscription) async throws -> Bool {
     for try await event in subscription {
       switch event {
-      case .batch(let batch):
-        output.removeAll(keepingCapacity: true)
-        let entries = try batch.entries()
-        for entry in isReverse ? entries.reversed() : entries { writer.append(entry, of: batch.stream, to: &output) }
-        try Terminal.write(output)
+      case .batch(let batch): guard try print(batch) else { return isWhole }
       case .skipped(let skip):
         if skip.reason != .filtered {
           isWhole = false
@@ -51,6 +49,37 @@ actor FollowPrinter {
       if let cursorFile, Self.moves(event) { try cursor.write(toFile: cursorFile) }
     }
     return isWhole
+  }
+
+  /// - Returns: false when it was interrupted; then the cursor is behind what was written out.
+  private func print(_ batch: DeliveredBatch) throws -> Bool {
+    output.removeAll(keepingCapacity: true)
+    ends.removeAll(keepingCapacity: true)
+    var entries = try batch.entries()
+    if isReverse { entries.reverse() }
+    for entry in entries {
+      writer.append(entry, of: batch.stream, to: &output)
+      ends.append(output.count)
+    }
+    let written: Int
+    do {
+      written = try Terminal.write(output, isCancelled: { Task.isCancelled })
+    } catch let closed as Terminal.PipeClosed {
+      try save(batch, entries, written: closed.byteCount)
+      throw closed
+    }
+    if written == output.count { return true }
+    try save(batch, entries, written: written)
+    return false
+  }
+
+  /// Only some of a batch's lines were written out: the cursor moves behind the last whole one.
+  private func save(_ batch: DeliveredBatch, _ entries: [Entry], written: Int) throws {
+    guard let cursorFile, let last = ends.lastIndex(where: { $0 <= written }) else { return }
+    cursor.advance(
+      to: CursorPosition(
+        stream: batch.stream, incarnation: batch.incarnation, sequence: entries[last].sequence))
+    try cursor.write(toFile: cursorFile)
   }
 
   private static func moves(_ event: FollowEvent) -> Bool {

@@ -80,10 +80,18 @@ private struct EntryForm: Sendable {
     hasArrivalTime = isStdin && isKnown && status.st_mode & S_IFMT != S_IFREG
   }
 
-  func entries(_ lines: some Sequence<Bytes>) -> [Entry] {
+  func entries(_ lines: some Sequence<LineReader.Line>) -> [Entry] {
     let time = hasArrivalTime ? Timestamp.now() : 0
     let template = Entry(message: Bytes(), time: time, severity: severity, source: source)
-    return lines.map { format.entry($0, like: template) }
+    return lines.map { line in
+      guard line.byteCount == line.bytes.count else {
+        // Only raw: what is cut is in no format any more.
+        var cut = LineFormat.raw.entry(line.bytes, like: template)
+        cut.attributes = [Attribute("logs.truncated", .integer(Int64(line.byteCount)))]
+        return cut
+      }
+      return format.entry(line.bytes, like: template)
+    }
   }
 }
 
@@ -108,6 +116,8 @@ private final class Push: Sendable {
 
   /// Entries sent in one batch.
   private static let batchEntryCount = 1_000
+  /// Bytes of lines at which a batch is sent, whatever their number.
+  private static let batchByteCount = 512 << 10
 
   init(client: LogClient, stream: StreamName, form: EntryForm) {
     self.client = client
@@ -141,16 +151,22 @@ private final class Push: Sendable {
 
   /// - Parameter submitted: called for each append in order; how many wait is bounded by the client's queue.
   private func feed(_ reader: LineReader, submitted: (PendingAppend) -> Void) async throws {
-    var lines: [Bytes] = []
+    var lines: [LineReader.Line] = []
+    var byteCount = 0
     while let chunk = try await reader.next() {
-      lines += chunk.lines
-      var start = 0
-      while lines.count - start >= Self.batchEntryCount || (chunk.isLastForNow && start < lines.count) {
-        let end = min(start + Self.batchEntryCount, lines.count)
-        submitted(try await client.submit(form.entries(lines[start..<end]), to: stream))
-        start = end
+      for line in chunk.lines {
+        lines.append(line)
+        byteCount += line.bytes.count
+        guard lines.count == Self.batchEntryCount || byteCount >= Self.batchByteCount else { continue }
+        submitted(try await client.submit(form.entries(lines), to: stream))
+        lines.removeAll(keepingCapacity: true)
+        byteCount = 0
       }
-      lines.removeFirst(start)
+      if chunk.isLastForNow, !lines.isEmpty {
+        submitted(try await client.submit(form.entries(lines), to: stream))
+        lines.removeAll(keepingCapacity: true)
+        byteCount = 0
+      }
     }
     if !lines.isEmpty { submitted(try await client.submit(form.entries(lines), to: stream)) }
   }

@@ -44,6 +44,6 @@ enum StatusCommand {
       }
     }
     json.newline()
-    try Terminal.write(json.bytes)
+    _ = try Terminal.write(json.bytes)
   }
 }

@@ -58,6 +58,6 @@ enum StreamsCommand {
       }
       json.newline()
     }
-    try Terminal.write(json.bytes)
+    _ = try Terminal.write(json.bytes)
   }
 }

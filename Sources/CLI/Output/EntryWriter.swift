@@ -131,22 +131,19 @@ struct EntryWriter {
   /// A logged control character must not move the terminal's cursor: all but tabs are shown as `\xNN` when stdout is one.
   private func appendPrintable(_ bytes: Bytes, to output: inout [UInt8]) {
     unsafe bytes.withUnsafeBytes { buffer in
-      guard Terminal.isOutputTerminal, unsafe buffer.contains(where: Self.isControl) else {
-        return unsafe output.append(contentsOf: buffer)
-      }
+      guard Terminal.isOutputTerminal else { return unsafe output.append(contentsOf: buffer) }
       for index in buffer.indices {
         let byte = unsafe buffer[index]
-        if Self.isControl(byte) {
-          let digits = Array("0123456789abcdef".utf8)
+        // U+0080 to U+009F are C2 80 to C2 9F in UTF-8.
+        let follows = unsafe index > 0 && buffer[index - 1] == 0xc2 && (0x80...0x9f).contains(byte)
+        if (byte < 0x20 && byte != 0x09) || byte == 0x7f || follows {
           output.append(contentsOf: #"\x"#.utf8)
-          output.append(digits[Int(byte >> 4)])
-          output.append(digits[Int(byte & 15)])
+          output.append(JSON.hexadecimal[Int(byte >> 4)])
+          output.append(JSON.hexadecimal[Int(byte & 15)])
         } else {
           output.append(byte)
         }
       }
     }
   }
-
-  private static func isControl(_ byte: UInt8) -> Bool { (byte < 0x20 && byte != 9) || byte == 0x7f }
 }

@@ -3,40 +3,69 @@ internal import Glibc
 /// stdout for data and stderr for notices.
 enum Terminal {
   /// Whoever read stdout has gone.
-  struct PipeClosed: Error {}
+  struct PipeClosed: Error {
+    /// What it took before.
+    let byteCount: Int
+  }
 
-  /// Writes all of `bytes` to stdout, waiting for a slow reader.
+  /// How often a write that waits for a slow reader looks whether it is still wanted.
+  private static let pollMilliseconds: Int32 = 100
+  /// pipe(7): so much can be written without waiting when poll says that there is room.
+  private static let pipeByteCount = 4_096
+
+  /// Writes `bytes` to stdout, waiting for a slow reader.
   ///
+  /// - Parameter isCancelled: asked while it waits.
+  /// - Returns: how many were written: all, unless it was cancelled.
   /// - Throws: `PipeClosed`, or a `CommandError` when the disk behind it is full and the like.
-  static func write(_ bytes: [UInt8]) throws {
+  static func write(_ bytes: [UInt8], isCancelled: () -> Bool = { false }) throws -> Int {
+    let mayBlock = isPipe
     var offset = 0
     while offset < bytes.count {
-      let count = unsafe bytes[offset...].withUnsafeBytes {
+      if mayBlock, !hasRoom() {
+        if isCancelled() { return offset }
+        continue
+      }
+      let end = mayBlock ? min(offset + pipeByteCount, bytes.count) : bytes.count
+      let count = unsafe bytes[offset..<end].withUnsafeBytes {
         unsafe Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count)
       }
       if count >= 0 {
         offset += count
       } else if errno == EPIPE {
-        throw PipeClosed()
+        throw PipeClosed(byteCount: offset)
       } else if errno == EAGAIN {
-        waitForRoom()
+        // stdout may be shared with a program that has made it non-blocking.
+        if !hasRoom(), isCancelled() { return offset }
       } else if errno != EINTR {
         throw CommandError("cannot write to stdout: \(unsafe String(cString: strerror(errno)))")
       }
     }
+    return offset
   }
 
-  static func write(line: String) throws { try write(Array((line + "\n").utf8)) }
+  /// A write to a pipe, socket or terminal that nobody reads waits for ever and cannot be cancelled.
+  private static let isPipe: Bool = {
+    var status = stat()
+    guard unsafe fstat(STDOUT_FILENO, &status) == 0 else { return false }
+    let kind = status.st_mode & S_IFMT
+    return kind == S_IFIFO || kind == S_IFSOCK || isOutputTerminal
+  }()
 
-  /// stdout may be shared with a program that has made it non-blocking.
-  private static func waitForRoom() {
+  /// Whether a write of `pipeByteCount` would not wait; waits a little for it.
+  private static func hasRoom() -> Bool {
     var descriptor = pollfd(fd: STDOUT_FILENO, events: Int16(POLLOUT), revents: 0)
-    unsafe poll(&descriptor, 1, -1)
+    return unsafe poll(&descriptor, 1, pollMilliseconds) != 0
   }
+
+  static func write(line: String) throws { _ = try write(Array((line + "\n").utf8)) }
 
   /// One line to stderr. If nobody can read it, that is no reason to fail.
   static func note(_ text: String) {
-    let bytes = Array("logs: \(text)\n".utf8)
+    // Servers and logged data have their words in it: none of them may move the cursor.
+    let printable = String.UnicodeScalarView(
+      text.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : $0 })
+    let bytes = Array("logs: \(String(printable))\n".utf8)
     _ = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
   }
 

@@ -49,9 +49,7 @@ struct AppendLane {
 
   /// The next batch to go out, if one may.
   func next(inFlightCountMax: Int) -> Item? {
-    guard recovery == nil, nextOffset < items.count, inFlightCount < inFlightCountMax else {
-      return nil
-    }
+    guard recovery == nil, nextOffset < items.count, inFlightCount < inFlightCountMax else { return nil }
     let item = items[nextOffset]
     // Behind a number that was given up, a batch can be stored only once it is the first: then the floor is its own number.
     if nextOffset > 0, items[nextOffset - 1].number + 1 != item.number { return nil }
@@ -92,8 +90,7 @@ struct AppendLane {
   ///
   /// - Parameter delay: asked for the wait when this refusal is the first of its kind; given how many came before it.
   mutating func postpone(
-    _ number: UInt64, mayHaveTakenEffect: Bool, isOutOfOrder: Bool, now: MonotonicTime,
-    delay: (Int) -> Duration
+    _ number: UInt64, mayHaveTakenEffect: Bool, isOutOfOrder: Bool, now: MonotonicTime, delay: (Int) -> Duration
   ) {
     inFlightCount -= 1
     if let offset = offset(of: number) { items[offset].mayHaveTakenEffect = mayHaveTakenEffect }

@@ -34,13 +34,10 @@ struct AppendQueue {
 
   // MARK: The application
 
-  mutating func append(
-    _ content: AppendLane.Content, to stream: StreamName, pending: PendingAppend, cost: Int
-  ) {
+  mutating func append(_ content: AppendLane.Content, to stream: StreamName, pending: PendingAppend, cost: Int) {
     let number = (laneNumbers[stream] ?? numberLast) + 1
     laneNumbers[stream] = number
-    lanes[stream, default: AppendLane()].append(
-      Item(number: number, content: content, pending: pending, cost: cost))
+    lanes[stream, default: AppendLane()].append(Item(number: number, content: content, pending: pending, cost: cost))
     turns.append(stream)
   }
 
@@ -90,13 +87,10 @@ struct AppendQueue {
   }
 
   /// A refusal that a retry can mend.
-  mutating func postpone(
-    _ id: UInt32, _ refusal: Refusal, now: MonotonicTime, delay: (Int) -> Duration
-  ) {
+  mutating func postpone(_ id: UInt32, _ refusal: Refusal, now: MonotonicTime, delay: (Int) -> Duration) {
     guard let flight = inFlight.removeValue(forKey: id) else { return }
     lanes[flight.stream]?.postpone(
-      flight.number, mayHaveTakenEffect: refusal.mayHaveTakenEffect,
-      isOutOfOrder: refusal.code == .outOfOrder,
+      flight.number, mayHaveTakenEffect: refusal.mayHaveTakenEffect, isOutOfOrder: refusal.code == .outOfOrder,
       now: now, delay: delay)
     settled(flight.stream)
   }
@@ -146,11 +140,7 @@ struct AppendQueue {
   private mutating func settled(_ stream: StreamName) {
     guard let lane = lanes[stream] else { return }
     if lane.isEmpty { return forget(stream) }
-    if lane.isRecovering {
-      recovering.append(stream)
-    } else {
-      turns.append(stream)
-    }
+    if lane.isRecovering { recovering.append(stream) } else { turns.append(stream) }
   }
 
   private mutating func forget(_ stream: StreamName) {

@@ -10,9 +10,7 @@ public struct AppendReceipt: Hashable, Sendable {
 
   /// From the first entry's number to the last one's.
   public var sequences: ClosedRange<UInt64> {
-    guard let first = ranges.first, let last = ranges.last else {
-      preconditionFailure("a receipt names an entry")
-    }
+    guard let first = ranges.first, let last = ranges.last else { preconditionFailure("a receipt names an entry") }
     return first.lowerBound...last.upperBound
   }
 

@@ -17,8 +17,7 @@ final class BatchEncoder: @unchecked Sendable {
         if case .full = try builder.append(entries[index]) { break }
       } catch {
         throw LogError(
-          .invalidEntry,
-          "entry \(index) cannot be appended: \(error); none of the entries from there on were",
+          .invalidEntry, "entry \(index) cannot be appended: \(error); none of the entries from there on were",
           cause: error.description)
       }
       index += 1
@@ -35,7 +34,5 @@ final class BatchEncoderPool: Sendable {
 
   func take() -> BatchEncoder { free.withLock { $0.popLast() } ?? BatchEncoder() }
 
-  func giveBack(_ encoder: BatchEncoder) {
-    free.withLock { if $0.count < Self.encoderCountMax { $0.append(encoder) } }
-  }
+  func giveBack(_ encoder: BatchEncoder) { free.withLock { if $0.count < Self.encoderCountMax { $0.append(encoder) } } }
 }

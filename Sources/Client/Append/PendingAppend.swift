@@ -46,9 +46,7 @@ public final class PendingAppend: Sendable {
     let result = state.withLock { state -> Result<AppendReceipt, LogError>? in
       if let result = outcome(state) { return result }
       // The handler may have run already. Asked under the lock: if it runs later, it finds the waiter.
-      if Task.isCancelled {
-        return .failure(.cancelled("waiting for the acknowledgement", mayHaveTakenEffect: true))
-      }
+      if Task.isCancelled { return .failure(.cancelled("waiting for the acknowledgement", mayHaveTakenEffect: true)) }
       state.waiters[id] = waiter
       return nil
     }
@@ -57,8 +55,7 @@ public final class PendingAppend: Sendable {
 
   private func cancel(_ id: UInt64) {
     let waiter = state.withLock { $0.waiters.removeValue(forKey: id) }
-    waiter?.resume(
-      returning: .failure(.cancelled("waiting for the acknowledgement", mayHaveTakenEffect: true)))
+    waiter?.resume(returning: .failure(.cancelled("waiting for the acknowledgement", mayHaveTakenEffect: true)))
   }
 
   private func outcome(_ state: State) -> Result<AppendReceipt, LogError>? {
@@ -68,8 +65,7 @@ public final class PendingAppend: Sendable {
     }
     return .success(
       AppendReceipt(
-        stream: stream, incarnation: state.incarnation, ranges: state.ranges,
-        isDuplicate: state.isDuplicate))
+        stream: stream, incarnation: state.incarnation, ranges: state.ranges, isDuplicate: state.isDuplicate))
   }
 
   // MARK: What the client reports
@@ -105,8 +101,7 @@ public final class PendingAppend: Sendable {
   func seal() { settle { _ in } }
 
   private func settle(_ change: (inout State) -> Void) {
-    let (waiters, result) = state.withLock {
-      state -> ([Waiter], Result<AppendReceipt, LogError>?) in
+    let (waiters, result) = state.withLock { state -> ([Waiter], Result<AppendReceipt, LogError>?) in
       change(&state)
       state.openCount -= 1
       guard let result = outcome(state) else { return ([], nil) }

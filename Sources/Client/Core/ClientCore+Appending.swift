@@ -3,9 +3,7 @@ internal import LogsWire
 
 extension ClientCore {
   /// Queues a batch whose room has been taken from the budget.
-  func append(
-    _ content: AppendLane.Content, to stream: StreamName, pending: PendingAppend, cost: Int
-  ) {
+  func append(_ content: AppendLane.Content, to stream: StreamName, pending: PendingAppend, cost: Int) {
     guard !isClosed else {
       budget.release(cost)
       return pending.failed(.closed)
@@ -20,30 +18,22 @@ extension ClientCore {
     guard case .open(let link, let welcome) = phase else { return }
     let readyAt = appends.resume(now: loop.now)
     let inFlightCountMax = min(Int(welcome.producerBatchCountMax), Limits.producerBatchCountMax)
-    while let next = appends.next(
-      inFlightCountMax: inFlightCountMax, fits: { link.canAppend(byteCount: $0) })
-    {
+    while let next = appends.next(inFlightCountMax: inFlightCountMax, fits: { link.canAppend(byteCount: $0) }) {
       let id =
         switch next.content {
         case .batch(let bytes, let entryCount):
           link.append(
-            Append(
-              producer: producer, number: next.number, floor: next.floor, stream: next.stream,
-              batch: bytes),
+            Append(producer: producer, number: next.number, floor: next.floor, stream: next.stream, batch: bytes),
             entryCount: entryCount)
         case .completion(let text):
           link.complete(
-            Complete(
-              producer: producer, number: next.number, floor: next.floor, stream: next.stream,
-              text: text))
+            Complete(producer: producer, number: next.number, floor: next.floor, stream: next.stream, text: text))
         }
       appends.sent(next, id: id)
     }
     appendTimer?.cancel()
     appendTimer = readyAt.map { time in
-      loop.schedule(after: .nanoseconds(Int64(clamping: time.nanoseconds(since: loop.now)))) {
-        self.sendAppends()
-      }
+      loop.schedule(after: .nanoseconds(Int64(clamping: time.nanoseconds(since: loop.now)))) { self.sendAppends() }
     }
   }
 
@@ -64,8 +54,7 @@ extension ClientCore {
     let milliseconds = refusal.retryAfterMilliseconds
     appends.postpone(id, refusal, now: loop.now) { attempt in
       configuration.backoff.delay(
-        attempt: attempt, retryAfter: milliseconds == 0 ? nil : .milliseconds(milliseconds),
-        random: random)
+        attempt: attempt, retryAfter: milliseconds == 0 ? nil : .milliseconds(milliseconds), random: random)
     }
   }
 }

@@ -24,16 +24,14 @@ struct Question {
 extension ClientCore {
   func list(_ request: ListRequest) async throws(LogError) -> Listing {
     guard case .listing(let listing) = try await answer(.list(request)) else {
-      throw LogError(
-        .protocolViolation, "the server answered the question for its streams with something else")
+      throw LogError(.protocolViolation, "the server answered the question for its streams with something else")
     }
     return listing
   }
 
   func stat() async throws(LogError) -> [Fact] {
     guard case .facts(let facts) = try await answer(.stat) else {
-      throw LogError(
-        .protocolViolation, "the server answered the question for its state with something else")
+      throw LogError(.protocolViolation, "the server answered the question for its state with something else")
     }
     return facts
   }
@@ -62,9 +60,7 @@ extension ClientCore {
   }
 
   func ask(_ key: UInt64) {
-    guard let link = openLink, link.canAsk, let question = questions[key], question.id == nil else {
-      return
-    }
+    guard let link = openLink, link.canAsk, let question = questions[key], question.id == nil else { return }
     let id =
       switch question.kind {
       case .list(let request): link.list(request)
@@ -82,9 +78,7 @@ extension ClientCore {
   }
 
   func answered(_ id: UInt32, _ answer: Question.Answer) {
-    guard let key = questionKeys.removeValue(forKey: id),
-      let question = questions.removeValue(forKey: key)
-    else {
+    guard let key = questionKeys.removeValue(forKey: id), let question = questions.removeValue(forKey: key) else {
       return
     }
     question.waiter.resume(returning: .success(answer))
@@ -99,8 +93,7 @@ extension ClientCore {
     questions[key]?.id = nil
     questions[key]?.refusalCount = count + 1
     questions[key]?.isPostponed = true
-    let delay = configuration.backoff.delay(
-      attempt: count, retryAfter: error.retryAfter, random: random)
+    let delay = configuration.backoff.delay(attempt: count, retryAfter: error.retryAfter, random: random)
     loop.schedule(after: delay) { self.ask(key) }
   }
 
@@ -111,8 +104,6 @@ extension ClientCore {
 
   func failQuestions(_ error: LogError) {
     questionKeys = [:]
-    for key in questions.keys.sorted() {
-      questions.removeValue(forKey: key)?.waiter.resume(returning: .failure(error))
-    }
+    for key in questions.keys.sorted() { questions.removeValue(forKey: key)?.waiter.resume(returning: .failure(error)) }
   }
 }

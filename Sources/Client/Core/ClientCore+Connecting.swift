@@ -28,19 +28,14 @@ extension ClientCore {
   private func giveUp(_ limit: Duration) {
     deadline = nil
     let reason = lastError.map { ": \($0)" } ?? ""
-    reset(
-      LogError(
-        .gaveUp, "no connection for \(limit)\(reason)", isRetryable: true, cause: lastError?.message
-      ))
+    reset(LogError(.gaveUp, "no connection for \(limit)\(reason)", isRetryable: true, cause: lastError?.message))
   }
 
   private func connect() {
     attemptCount += 1
     board.set(.connecting(attempt: attemptCount))
-    let attempt = Connector.connect(
-      to: endpoints[serverIndex], on: loop, timeout: configuration.connectTimeout
-    ) { result in
-      self.connected(result)
+    let attempt = Connector.connect(to: endpoints[serverIndex], on: loop, timeout: configuration.connectTimeout) {
+      result in self.connected(result)
     }
     phase = .connecting(attempt)
   }
@@ -50,9 +45,7 @@ extension ClientCore {
     switch result {
     case .success(let connection):
       linkNumberLast += 1
-      phase = .greeting(
-        Link(
-          number: linkNumberLast, connection: connection, core: self, configuration: configuration))
+      phase = .greeting(Link(number: linkNumberLast, connection: connection, core: self, configuration: configuration))
     case .failure(let error): lose(LogError(connecting: error))
     }
   }
@@ -76,10 +69,7 @@ extension ClientCore {
   /// The connection, or the attempt to make one, is over.
   func lose(_ error: LogError) {
     if case .closing = phase { return close() }
-    if let openSince,
-      loop.now.nanoseconds(since: openSince)
-        >= configuration.backoff.healthyDuration.wholeNanoseconds
-    {
+    if let openSince, loop.now.nanoseconds(since: openSince) >= configuration.backoff.healthyDuration.wholeNanoseconds {
       failureCount = 0
     }
     let wasOpen = openSince != nil
@@ -106,8 +96,7 @@ extension ClientCore {
     serverIndex = (serverIndex + 1) % endpoints.count
     let delay =
       failureCount % endpoints.count != 0
-      ? .zero
-      : configuration.backoff.delay(attempt: round, retryAfter: error.retryAfter, random: random)
+      ? .zero : configuration.backoff.delay(attempt: round, retryAfter: error.retryAfter, random: random)
     board.set(.waiting(for: delay, because: error))
     phase = .waiting(
       loop.schedule(after: delay) {
@@ -132,8 +121,7 @@ extension ClientCore {
     switch phase {
     case .connecting(let attempt): attempt.cancel()
     case .waiting(let timer): timer.cancel()
-    case .greeting(let link), .open(let link, _), .draining(let link, _), .closing(let link):
-      link.abandon()
+    case .greeting(let link), .open(let link, _), .draining(let link, _), .closing(let link): link.abandon()
     case .idle, .closed: break
     }
   }
@@ -151,8 +139,7 @@ extension ClientCore {
 
   /// Leaves a server that is about to stop once it has answered what was begun.
   func leaveIfDrained() {
-    guard case .draining(_, let reason) = phase, appends.inFlightCount == 0, questionKeys.isEmpty
-    else { return }
+    guard case .draining(_, let reason) = phase, appends.inFlightCount == 0, questionKeys.isEmpty else { return }
     lose(reason)
   }
 }

@@ -18,9 +18,7 @@ struct ActiveFollow {
   var creditTotal: UInt64 = 0
 
   /// What the server may send in all, so that no more than `window` waits.
-  func credit(window: Int) -> UInt64 {
-    receivedByteCount + UInt64(max(window - waitingByteCount, 0))
-  }
+  func credit(window: Int) -> UInt64 { receivedByteCount + UInt64(max(window - waitingByteCount, 0)) }
 }
 
 // MARK: - The application
@@ -43,7 +41,9 @@ extension ClientCore {
 
   /// The application wants no more.
   func endFollow(_ key: UInt64) {
-    if let follow = forget(key), let id = follow.id { link?.cancel(id) }
+    guard let follow = forget(key) else { return }
+    if let id = follow.id { link?.cancel(id) }
+    follow.buffer.finish()
   }
 
   private func forget(_ key: UInt64) -> ActiveFollow? {
@@ -80,9 +80,7 @@ extension ClientCore {
       follow.id = id
       follows[key] = follow
       followKeys[id] = key
-    } catch {
-      fail(key, error)
-    }
+    } catch { fail(key, error) }
   }
 
   /// The connection is gone.
@@ -111,8 +109,7 @@ extension ClientCore {
     interrupt(key, error)
     guard let count = follows[key]?.refusalCount else { return }
     follows[key]?.refusalCount = count + 1
-    let delay = configuration.backoff.delay(
-      attempt: count, retryAfter: error.retryAfter, random: random)
+    let delay = configuration.backoff.delay(attempt: count, retryAfter: error.retryAfter, random: random)
     // If the connection goes meanwhile, the next one asks for it.
     loop.schedule(after: delay) { self.request(key) }
   }
@@ -165,9 +162,7 @@ extension ClientCore {
 
   func skipped(_ id: UInt32, _ skip: Skip) {
     guard let key = followKeys[id] else { return }
-    if let range = follows[key]?.state.skipped(skip) {
-      follows[key]?.buffer.append(.skipped(range))
-    }
+    if let range = follows[key]?.state.skipped(skip) { follows[key]?.buffer.append(.skipped(range)) }
     endIfDone(key)
   }
 
@@ -181,7 +176,5 @@ extension ClientCore {
     end(key, told)
   }
 
-  private func endIfDone(_ key: UInt64) {
-    if let reason = follows[key]?.state.endsHere { end(key, reason) }
-  }
+  private func endIfDone(_ key: UInt64) { if let reason = follows[key]?.state.endsHere { end(key, reason) } }
 }

@@ -67,8 +67,7 @@ actor ClientCore {
   var shutdownWaiters: [CheckedContinuation<Void, Never>] = []
 
   init(
-    loop: EventLoop, configuration: LogClientConfiguration, endpoints: [Endpoint],
-    board: StateBoard, budget: SendBudget
+    loop: EventLoop, configuration: LogClientConfiguration, endpoints: [Endpoint], board: StateBoard, budget: SendBudget
   ) {
     self.loop = loop
     self.configuration = configuration

@@ -17,9 +17,7 @@ final class Link: ConnectionHandler {
   private static let ticksPerHeartbeat = 4
 
   /// Sends the greeting.
-  init(
-    number: UInt64, connection: Connection, core: ClientCore, configuration: LogClientConfiguration
-  ) {
+  init(number: UInt64, connection: Connection, core: ClientCore, configuration: LogClientConfiguration) {
     self.number = number
     self.connection = connection
     self.core = core
@@ -62,9 +60,7 @@ final class Link: ConnectionHandler {
     return id
   }
 
-  func credit(_ id: UInt32, total: UInt64) {
-    if let frame = session.credit(id, total: total) { send(frame) }
-  }
+  func credit(_ id: UInt32, total: UInt64) { if let frame = session.credit(id, total: total) { send(frame) } }
 
   func cancel(_ id: UInt32) { if let frame = session.cancel(id) { send(frame) } }
 
@@ -86,11 +82,7 @@ final class Link: ConnectionHandler {
   /// Closes without a word to the core: at once, unless the session has failed and the server is to be told why.
   func abandon() {
     end()
-    if session.isClosed {
-      connection.closeLingering(for: Self.farewellDuration)
-    } else {
-      connection.close()
-    }
+    if session.isClosed { connection.closeLingering(for: Self.farewellDuration) } else { connection.close() }
   }
 
   /// How long the server may take to read why the session has failed.
@@ -118,9 +110,7 @@ final class Link: ConnectionHandler {
     guard !events.isEmpty else { return }
     for event in events {
       if case .send(let frame) = event { send(frame) }
-      if case .welcomed(let welcome) = event {
-        tick(every: UInt64(max(welcome.heartbeatMilliseconds, 1)))
-      }
+      if case .welcomed(let welcome) = event { tick(every: UInt64(max(welcome.heartbeatMilliseconds, 1))) }
     }
     let number = number
     core.assumeIsolated { core in core.happened(events, onLink: number) }

@@ -51,14 +51,10 @@ extension Cursor {
     try Self.syncDirectory(of: path)
   }
 
-  private static func writeAll(_ bytes: [UInt8], to descriptor: Int32, _ path: String)
-    throws(LogError)
-  {
+  private static func writeAll(_ bytes: [UInt8], to descriptor: Int32, _ path: String) throws(LogError) {
     var offset = 0
     while offset < bytes.count {
-      let count = unsafe bytes[offset...].withUnsafeBytes {
-        unsafe Glibc.write(descriptor, $0.baseAddress, $0.count)
-      }
+      let count = unsafe bytes[offset...].withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
       if count < 0 {
         if errno == EINTR { continue }
         throw failed("writing", path)

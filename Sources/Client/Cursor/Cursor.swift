@@ -19,9 +19,7 @@ public struct Cursor: Hashable, Sendable {
   public var sorted: [CursorPosition] { positions.values.sorted { $0.stream < $1.stream } }
 
   /// Moves one stream to `position`.
-  public mutating func advance(to position: CursorPosition) {
-    positions[position.stream] = position
-  }
+  public mutating func advance(to position: CursorPosition) { positions[position.stream] = position }
 
   /// Moves past what `event` told: a batch, a skipped range, or where a stream starts.
   ///

@@ -12,8 +12,7 @@ public struct DeliveredBatch: Sendable {
   private let batches: [Batch]
 
   init(
-    stream: StreamName, incarnation: Incarnation, range: ClosedRange<UInt64>, batches: [Batch],
-    storedByteCount: Int
+    stream: StreamName, incarnation: Incarnation, range: ClosedRange<UInt64>, batches: [Batch], storedByteCount: Int
   ) {
     self.stream = stream
     self.incarnation = incarnation
@@ -37,13 +36,10 @@ public struct DeliveredBatch: Sendable {
       let decoded: [Entry]
       do { decoded = try BatchReader.entries(of: batch) } catch {
         throw LogError(
-          .damaged,
-          "a batch of stream \(stream) around \(batch.header.firstSequence) cannot be decoded: \(error)",
+          .damaged, "a batch of stream \(stream) around \(batch.header.firstSequence) cannot be decoded: \(error)",
           cause: error.description)
       }
-      let isInside =
-        batch.header.firstSequence >= range.lowerBound
-        && batch.header.lastSequence <= range.upperBound
+      let isInside = batch.header.firstSequence >= range.lowerBound && batch.header.lastSequence <= range.upperBound
       entries += isInside ? decoded : decoded.filter { range.contains($0.sequence) }
     }
     return entries
@@ -53,9 +49,7 @@ public struct DeliveredBatch: Sendable {
   ///
   /// - Complexity: constant for each batch, unless a batch was filtered and lies partly outside the range: then it is decoded.
   func entryCount() throws(LogError) -> UInt64 {
-    if batches.contains(where: { $0.header.flags.contains(.sparse) }) {
-      return UInt64(try entries().count)
-    }
+    if batches.contains(where: { $0.header.flags.contains(.sparse) }) { return UInt64(try entries().count) }
     return UInt64(range.count)
   }
 }

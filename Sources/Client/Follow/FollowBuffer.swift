@@ -73,9 +73,7 @@ final class FollowBuffer: Sendable {
       }
       if case .batch(let batch) = event { state.unreportedByteCount += batch.storedByteCount }
       var taken = 0
-      if state.unreportedByteCount >= reportByteCountMin {
-        swap(&taken, &state.unreportedByteCount)
-      }
+      if state.unreportedByteCount >= reportByteCountMin { swap(&taken, &state.unreportedByteCount) }
       return .event(event, takenByteCount: taken)
     }
   }
@@ -140,8 +138,7 @@ final class FollowBuffer: Sendable {
   private static func add(_ event: FollowEvent, to events: inout Queue<FollowEvent>) {
     switch (events.last, event) {
     case (.skipped(let last), .skipped(let next))
-    where last.stream == next.stream && last.reason == next.reason
-      && last.incarnation == next.incarnation:
+    where last.stream == next.stream && last.reason == next.reason && last.incarnation == next.incarnation:
       if last.range.upperBound < .max, last.range.upperBound + 1 == next.range.lowerBound {
         events[events.count - 1] = .skipped(last.joined(next))
       } else if next.range.upperBound < .max, next.range.upperBound + 1 == last.range.lowerBound {
@@ -167,7 +164,6 @@ extension SkippedRange {
   /// Both ranges, of which `next` goes on where this one ends.
   fileprivate func joined(_ next: SkippedRange) -> SkippedRange {
     SkippedRange(
-      stream: stream, incarnation: incarnation, range: range.lowerBound...next.range.upperBound,
-      reason: reason)
+      stream: stream, incarnation: incarnation, range: range.lowerBound...next.range.upperBound, reason: reason)
   }
 }

@@ -29,9 +29,7 @@ public struct AnnouncedStream: Hashable, Sendable {
   public var isSealed: Bool
 
   /// The cursor's position before anything has been delivered.
-  public var position: CursorPosition {
-    CursorPosition(stream: stream, incarnation: incarnation, sequence: start)
-  }
+  public var position: CursorPosition { CursorPosition(stream: stream, incarnation: incarnation, sequence: start) }
 }
 
 /// Entries that are not delivered.

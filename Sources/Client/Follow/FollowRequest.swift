@@ -30,8 +30,7 @@ struct FollowRequest: Sendable {
       throw LogError(.invalidRequest, "sequence numbers start at 1; follow from 1 for everything")
     }
     if end.limit == 0 {
-      throw LogError(
-        .invalidRequest, "a limit of 0 entries asks for nothing; leave it out or ask for 1")
+      throw LogError(.invalidRequest, "a limit of 0 entries asks for nothing; leave it out or ask for 1")
     }
   }
 }

@@ -64,29 +64,23 @@ extension FollowState {
     if isKnown, isReverse || end.atHead {
       // Those that have come into being since are no part of it. What does not fit is told and cut off.
       let names = tracks.filter { !isReached($0.value) }.keys.sorted()
-      if !names.isEmpty, names.count <= Limits.selectorCountMax {
-        selectors = names.map { .stream($0) }
-      }
+      if !names.isEmpty, names.count <= Limits.selectorCountMax { selectors = names.map { .stream($0) } }
     }
     if isReverse, isKnown, let highest = tracks.values.map(\.position).max() {
       end.sequence = min(end.sequence ?? .max, max(highest, 2) - 1)
     }
     return Follow(
-      credit: credit, selectors: selectors, start: isKnown && !isReverse ? .first : request.start,
-      end: end,
+      credit: credit, selectors: selectors, start: isKnown && !isReverse ? .first : request.start, end: end,
       isReverse: isReverse, cursor: try positionsToSend())
   }
 
   private func positionsToSend() throws(LogError) -> [CursorPosition] {
-    var positions: [StreamName: CursorPosition] = request.cursor.positions.filter {
-      request.selects($0.key)
-    }
+    var positions: [StreamName: CursorPosition] = request.cursor.positions.filter { request.selects($0.key) }
     for (stream, track) in tracks {
       if !isReverse {
         positions[stream] = position(of: stream, track)
       } else if let lowerBound = track.lowerBound {
-        positions[stream] = CursorPosition(
-          stream: stream, incarnation: track.incarnation, sequence: lowerBound)
+        positions[stream] = CursorPosition(stream: stream, incarnation: track.incarnation, sequence: lowerBound)
       }
     }
     let byteCount = positions.keys.reduce(0) { $0 + $1.text.utf8.count + Self.positionByteCount }
@@ -94,8 +88,7 @@ extension FollowState {
     guard byteCount <= Limits.controlByteCountMax / 2 else {
       throw LogError(
         .invalidRequest,
-        "a cursor of \(positions.count) streams does not fit a request; follow fewer streams with one subscription"
-      )
+        "a cursor of \(positions.count) streams does not fit a request; follow fewer streams with one subscription")
     }
     return positions.values.sorted { $0.stream < $1.stream }
   }
@@ -111,9 +104,7 @@ extension FollowState {
   /// Why nothing more is to be asked for, if it is so.
   var endReason: EndReason? {
     if remaining == 0 { return .limit }
-    guard isResolved, isReverse || request.end.atHead, tracks.values.allSatisfy(isReached) else {
-      return nil
-    }
+    guard isResolved, isReverse || request.end.atHead, tracks.values.allSatisfy(isReached) else { return nil }
     return isReverse ? .start : .until
   }
 
@@ -121,9 +112,7 @@ extension FollowState {
   var endsHere: EndReason? { isResumption ? endReason : nil }
 
   /// What the server's reason means for the request as it was made.
-  func reason(_ told: EndReason) -> EndReason {
-    told == .complete && request.end.atHead ? .until : told
-  }
+  func reason(_ told: EndReason) -> EndReason { told == .complete && request.end.atHead ? .until : told }
 }
 
 // MARK: - Being told
@@ -136,8 +125,7 @@ extension FollowState {
   mutating func announced(_ announcement: Announcement) throws(LogError) -> AnnouncedStream? {
     let stream = announcement.stream
     let told = AnnouncedStream(
-      stream: stream, incarnation: announcement.incarnation, start: announcement.position,
-      head: announcement.head,
+      stream: stream, incarnation: announcement.incarnation, start: announcement.position, head: announcement.head,
       isSealed: announcement.isSealed)
     if let track = tracks[stream] {
       handles[announcement.handle] = stream
@@ -150,8 +138,7 @@ extension FollowState {
     if let position = request.cursor[stream], isReverse { try check(told, isSameAs: position) }
     handles[announcement.handle] = stream
     tracks[stream] = Track(
-      incarnation: told.incarnation, position: told.start,
-      target: request.end.atHead && !isReverse ? told.head : nil,
+      incarnation: told.incarnation, position: told.start, target: request.end.atHead && !isReverse ? told.head : nil,
       lowerBound: isReverse ? lowerBound(told) : nil)
     return told
   }
@@ -177,19 +164,13 @@ extension FollowState {
     }
   }
 
-  private func check(_ told: AnnouncedStream, goesOnFrom position: CursorPosition) throws(LogError)
-  {
+  private func check(_ told: AnnouncedStream, goesOnFrom position: CursorPosition) throws(LogError) {
     try check(told, isSameAs: position)
     // In reverse the server starts as high as the stream that is highest; what has been delivered is cut off.
-    guard
-      isReverse
-        ? told.start >= position.sequence || isReached(told.stream)
-        : told.start == position.sequence
-    else {
+    guard isReverse ? told.start >= position.sequence || isReached(told.stream) : told.start == position.sequence else {
       throw LogError(
         .protocolViolation,
-        "the server goes on after \(told.start) in stream '\(told.stream)', which was followed to \(position.sequence)"
-      )
+        "the server goes on after \(told.start) in stream '\(told.stream)', which was followed to \(position.sequence)")
     }
   }
 
@@ -210,9 +191,7 @@ extension FollowState {
   ///
   /// - Returns: nil when none of them is wanted.
   mutating func delivered(_ delivery: ClientSession.Delivery) throws(LogError) -> DeliveredBatch? {
-    guard let (stream, track, range) = take(delivery.handle, delivery.from, delivery.to) else {
-      return nil
-    }
+    guard let (stream, track, range) = take(delivery.handle, delivery.from, delivery.to) else { return nil }
     let batch = DeliveredBatch(
       stream: stream, incarnation: track.incarnation, range: range, batches: delivery.batches,
       storedByteCount: delivery.byteCount)
@@ -228,8 +207,7 @@ extension FollowState {
   /// - Returns: nil when none of it was wanted.
   mutating func skipped(_ skip: Skip) -> SkippedRange? {
     guard let (stream, track, range) = take(skip.handle, skip.from, skip.to) else { return nil }
-    return SkippedRange(
-      stream: stream, incarnation: track.incarnation, range: range, reason: skip.reason)
+    return SkippedRange(stream: stream, incarnation: track.incarnation, range: range, reason: skip.reason)
   }
 
   /// Cuts a range to what is wanted and moves the stream's position past it.
@@ -237,9 +215,7 @@ extension FollowState {
     _ handle: UInt32, _ from: UInt64, _ to: UInt64
   ) -> (StreamName, Track, ClosedRange<UInt64>)? {
     guard let stream = handles[handle], let track = tracks[stream] else { return nil }
-    let upper =
-      isReverse
-      ? min(to, track.position == 0 ? 0 : track.position - 1) : min(to, track.target ?? .max)
+    let upper = isReverse ? min(to, track.position == 0 ? 0 : track.position - 1) : min(to, track.target ?? .max)
     guard from <= upper else { return nil }
     let position = isReverse ? from : upper
     tracks[stream]?.position = position

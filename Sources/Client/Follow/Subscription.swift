@@ -20,9 +20,7 @@ public struct Subscription: AsyncSequence, Sendable {
     self.request = request
   }
 
-  public func makeAsyncIterator() -> AsyncIterator {
-    AsyncIterator(client: client, request: request)
-  }
+  public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(client: client, request: request) }
 
   /// The entries alone, for those who need no other event.
   public var entries: EntrySequence { EntrySequence(subscription: self) }
@@ -51,9 +49,7 @@ public struct Subscription: AsyncSequence, Sendable {
       return event
     }
 
-    public mutating func next(
-      isolation actor: isolated (any Actor)?
-    ) async throws(LogError) -> FollowEvent? {
+    public mutating func next(isolation actor: isolated (any Actor)?) async throws(LogError) -> FollowEvent? {
       try await next()
     }
   }
@@ -70,9 +66,7 @@ public struct EntrySequence: AsyncSequence, Sendable {
 
   init(subscription: Subscription) { self.subscription = subscription }
 
-  public func makeAsyncIterator() -> AsyncIterator {
-    AsyncIterator(events: subscription.makeAsyncIterator())
-  }
+  public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(events: subscription.makeAsyncIterator()) }
 
   public struct AsyncIterator: AsyncIteratorProtocol {
     private var events: Subscription.AsyncIterator
@@ -85,8 +79,7 @@ public struct EntrySequence: AsyncSequence, Sendable {
       while true {
         if let batch, index < batch.entries.count {
           defer { index += 1 }
-          return StreamEntry(
-            stream: batch.stream, incarnation: batch.incarnation, entry: batch.entries[index])
+          return StreamEntry(stream: batch.stream, incarnation: batch.incarnation, entry: batch.entries[index])
         }
         guard let event = try await events.next() else { return nil }
         switch event {
@@ -99,9 +92,7 @@ public struct EntrySequence: AsyncSequence, Sendable {
       }
     }
 
-    public mutating func next(
-      isolation actor: isolated (any Actor)?
-    ) async throws(LogError) -> StreamEntry? {
+    public mutating func next(isolation actor: isolated (any Actor)?) async throws(LogError) -> StreamEntry? {
       try await next()
     }
   }
@@ -122,7 +113,5 @@ final class FollowFeed: Sendable {
   deinit { end() }
 
   /// Nobody takes any more.
-  func end() {
-    if buffer.abandon() { client.endFollow(key) }
-  }
+  func end() { if buffer.abandon() { client.endFollow(key) } }
 }

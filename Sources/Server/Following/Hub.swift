@@ -35,9 +35,7 @@ final class Hub {
   /// Takes what one commit brought to one stream and hands it to everybody at its head.
   func take(_ run: CommittedRun) {
     channels[run.stream.id]?.advance(run)
-    if run.isNewStream {
-      for subscription in waiting where subscription.wants(run.stream.name) { subscription.add(run.stream) }
-    }
+    if run.isNewStream { for subscription in waiting { subscription.appeared(run.stream) } }
     guard let channel = channels[run.stream.id] else { return }
     // A delivery may end a subscription, which moves the last track into its place: go from the end.
     var index = channel.tracks.count - 1

@@ -1,17 +1,16 @@
 internal import LogsStore
 internal import LogsWire
 
-/// A stream as one shard sees it: its head, and who follows it there.
-///
-/// The head moves with the commits in the order in which the shard takes them, so a follower whose next number is the head's
-/// successor gets every later entry by the next commits (P6).
+/// A stream as one shard sees it: how far its commits have been taken here, and who follows it.
 final class StreamChannel {
   let id: Int64
   let name: StreamName
   let incarnation: Incarnation
-  /// The lowest number kept when the shard last looked.
-  let first: UInt64
-  private(set) var head: UInt64
+  /// The last number of the commits that the shard has taken; it may lag behind the catalog's head, which clients are told.
+  ///
+  /// It moves with the commits in their order, so a follower whose next number is its successor gets every later entry by
+  /// the next commits (P6).
+  private(set) var takenHead: UInt64
   private(set) var isSealed: Bool
   private(set) var tracks: [Track] = []
 
@@ -19,14 +18,13 @@ final class StreamChannel {
     id = info.id
     name = info.name
     incarnation = info.incarnation
-    first = info.first
-    head = info.head
+    takenHead = info.head
     isSealed = info.isSealed
   }
 
   /// Takes what a commit brought. A commit that the catalog's head was already past brings nothing new.
   func advance(_ run: CommittedRun) {
-    head = max(head, run.last)
+    takenHead = max(takenHead, run.last)
     isSealed = isSealed || run.sealed
   }
 

@@ -25,6 +25,8 @@ final class Track {
   var next: UInt64 = 1
   /// The last number wanted; in reverse, the lowest.
   var bound: UInt64?
+  /// The stream's last number when the subscription began, kept while its start is looked up.
+  var headAtBeginning: UInt64 = 0
   /// Whether LIVE waits for this track.
   var isBacklog = false
 

@@ -105,15 +105,9 @@ extension ShardDesk {
     for run in runs { hub.take(run) }
   }
 
-  func resume(_ place: Place) { connections[place.connection]?.resume(place) }
+  func deliver(_ answer: Answer, to place: Place) { connections[place.connection]?.deliver(answer, to: place) }
 
-  func readFinished(_ place: Place, _ result: Result<ReadResult, StoreError>) {
-    connections[place.connection]?.readFinished(place, result)
-  }
-
-  func startFound(_ place: Place, _ result: Result<UInt64, StoreError>) {
-    connections[place.connection]?.startFound(place, result)
-  }
+  func goOnListing(_ request: UInt32, of connection: UInt64) { connections[connection]?.goOnListing(request) }
 
   /// Calls `done` once, when all connections are gone: in good order, or because `duration` is over.
   func drain(_ goAway: GoAway, within duration: Duration, done: @escaping () -> Void) {

@@ -21,6 +21,8 @@ struct Deque<Element> {
     count += 1
   }
 
+  mutating func popFirst() -> Element? { isEmpty ? nil : removeFirst() }
+
   mutating func removeFirst() -> Element {
     let element = self[0]
     slots[start] = nil

@@ -3,21 +3,12 @@ final class ReaderThreads: Sendable {
   typealias Job = @Sendable () -> Void
 
   private struct State: Sendable {
-    var jobs: [Job] = []
-    var takenCount = 0
+    /// Those that go before all others.
+    var urgent = Deque<Job>()
+    var jobs = Deque<Job>()
     var isClosed = false
 
-    mutating func next() -> Job? {
-      guard takenCount < jobs.count else { return nil }
-      defer {
-        takenCount += 1
-        if takenCount == jobs.count || takenCount > 1024 {
-          jobs.removeSubrange(0..<takenCount)
-          takenCount = 0
-        }
-      }
-      return jobs[takenCount]
-    }
+    mutating func next() -> Job? { urgent.popFirst() ?? jobs.popFirst() }
   }
 
   private let monitor = Monitor(State())
@@ -30,10 +21,10 @@ final class ReaderThreads: Sendable {
   }
 
   /// - Returns: false when the threads have ended.
-  func add(_ job: @escaping Job) -> Bool {
+  func add(isUrgent: Bool = false, _ job: @escaping Job) -> Bool {
     let isTaken = monitor.withLock { state in
       guard !state.isClosed else { return false }
-      state.jobs.append(job)
+      if isUrgent { state.urgent.append(job) } else { state.jobs.append(job) }
       return true
     }
     if isTaken { monitor.signal() }

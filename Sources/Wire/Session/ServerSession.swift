@@ -68,8 +68,6 @@ package struct ServerSession: ~Copyable {
   private var subscriptions: [UInt32: Subscription] = [:]
   /// LIST and STAT that are not answered yet.
   private var questions: Set<UInt32> = []
-  /// The largest body that the client takes.
-  package private(set) var peerFrameByteCountMax = Limits.frameByteCountMin
 
   package init(settings: Settings, now: MonotonicTime) {
     self.settings = settings
@@ -136,13 +134,6 @@ extension ServerSession {
       isDraining = true
       return [.send(frame(.goAway(goAway)))]
     }
-  }
-
-  /// Ends the connection for a reason of the server's own.
-  package mutating func end(_ refusal: Refusal) -> [Action] {
-    var actions: [Action] = []
-    if !isClosed { fail(refusal, &actions) }
-    return actions
   }
 
   /// The connection is gone.
@@ -214,7 +205,6 @@ extension ServerSession {
         "the client speaks versions \(hello.versions.lowerBound) to \(hello.versions.upperBound), this server version \(settings.welcome.version); use a client that speaks it"
       )
     }
-    peerFrameByteCountMax = min(Int(hello.frameByteCountMax), Limits.frameByteCountMax)
     decoder.bodyByteCountMax = Int(settings.welcome.frameByteCountMax)
     state = .open
     actions.append(.send(frame(.welcome(settings.welcome))))

@@ -1,0 +1,144 @@
+internal import LogsStore
+internal import LogsTransport
+internal import LogsWire
+
+/// Where the answer of a reader thread belongs. Names, not references: what they name may be gone by then, and its id used
+/// again.
+struct Place: Sendable {
+  let connection: UInt64
+  let subscription: UInt32
+  let serial: UInt64
+}
+
+/// What comes back to a subscription.
+enum Answer: Sendable {
+  case read(Result<ReadResult, StoreError>)
+  case start(handle: UInt32, Result<UInt64, StoreError>)
+  /// The others have had their turns.
+  case turn
+}
+
+/// What subscriptions need of their connection.
+extension ServerConnection {
+  /// Reads that may wait at the reader threads for one connection: more would hold up the others' reads.
+  private static let readCountMax = 4
+
+  func begin(_ id: UInt32, _ follow: Follow) {
+    let subscription = Subscription(id: id, serial: nextSerial(), follow: follow, connection: self, hub: desk.hub)
+    subscriptions[id] = subscription
+    desk.counters.subscriptions.add(1)
+    subscription.begin()
+  }
+
+  /// Whether a batch may be sent on a subscription now. If the socket is what is full, the subscription is resumed when it
+  /// has room; credit resumes it by itself.
+  func canDeliver(_ subscription: Subscription) -> Bool {
+    creditLeft(subscription.id) > 0 && hasRoom(for: subscription)
+  }
+
+  /// Whether the socket has room. If not, the subscription is resumed when it has.
+  func hasRoom(for subscription: Subscription) -> Bool {
+    guard connection.isAboveHighWatermark else { return true }
+    waitingForRoom.append(subscription.id)
+    return false
+  }
+
+  /// Stored bytes that may still be sent on a subscription.
+  func creditLeft(_ id: UInt32) -> Int { session.creditLeft(id) }
+
+  func deliver(_ id: UInt32, _ range: BatchRange, batches: Bytes) {
+    desk.counters.deliveredEntries.add(Int(range.to - range.from) + 1)
+    desk.counters.deliveredBytes.add(batches.count)
+    send(session.deliver(id, range, batches: batches))
+  }
+
+  func tell(_ id: UInt32, _ message: Message) { send(session.tell(id, message)) }
+
+  func endSubscription(_ subscription: Subscription, _ reason: EndReason) {
+    forget(subscription)
+    send(session.end(subscription.id, reason))
+  }
+
+  func refuseSubscription(_ subscription: Subscription, _ refusal: Refusal) {
+    forget(subscription)
+    send(session.refuse(subscription.id, refusal))
+  }
+
+  private func forget(_ subscription: Subscription) {
+    guard subscriptions.removeValue(forKey: subscription.id) != nil else { return }
+    desk.counters.subscriptions.add(-1)
+    desk.hub.forget(subscription)
+  }
+
+  /// The connection ends: nothing is read for it any more.
+  func forgetSubscriptions() {
+    for subscription in subscriptions.values {
+      subscription.abandon()
+      desk.hub.forget(subscription)
+    }
+    desk.counters.subscriptions.add(-subscriptions.count)
+    subscriptions.removeAll()
+  }
+
+  // MARK: Reader threads
+
+  /// Reads on a reader thread.
+  ///
+  /// - Returns: false when the connection has enough reads under way; the subscription is resumed when one of them ends.
+  func read(_ request: ReadRequest, for subscription: Subscription) -> Bool {
+    guard readCount < Self.readCountMax else {
+      waitingForReader.append(subscription.id)
+      return false
+    }
+    readCount += 1
+    desk.store.read(request, interest: subscription.interest, then: answerer(subscription) { .read($0) })
+    return true
+  }
+
+  func findSequence(atOrAfter time: Int64, for subscription: Subscription, _ track: Track) {
+    readCount += 1
+    let handle = track.handle
+    desk.store.findSequence(
+      stream: track.channel.id, atOrAfter: time, interest: subscription.interest,
+      then: answerer(subscription) { .start(handle: handle, $0) })
+  }
+
+  /// Lets the other connections of the shard take their turns first.
+  func resumeLater(_ subscription: Subscription) {
+    let place = place(of: subscription)
+    desk.shard.execute { $0.deliver(.turn, to: place) }
+  }
+
+  /// What brings an answer from a reader thread back to the subscription.
+  private func answerer<Value: Sendable>(
+    _ subscription: Subscription, _ answer: @escaping @Sendable (Result<Value, StoreError>) -> Answer
+  ) -> @Sendable (Result<Value, StoreError>) -> Void {
+    let place = place(of: subscription)
+    return { [shard = desk.shard] result in
+      let answer = answer(result)
+      shard.execute { $0.deliver(answer, to: place) }
+    }
+  }
+
+  private func place(of subscription: Subscription) -> Place {
+    Place(connection: id, subscription: subscription.id, serial: subscription.serial)
+  }
+
+  func deliver(_ answer: Answer, to place: Place) {
+    let subscription = subscriptions[place.subscription].flatMap { $0.serial == place.serial ? $0 : nil }
+    switch answer {
+    case .read(let result):
+      readEnded()
+      subscription?.readFinished(result)
+    case .start(let handle, let result):
+      readEnded()
+      subscription?.startFound(handle, result)
+    case .turn: subscription?.pump()
+    }
+  }
+
+  private func readEnded() {
+    readCount -= 1
+    if readCount < Self.readCountMax, let id = waitingForReader.popFirst() { subscriptions[id]?.pump() }
+  }
+}

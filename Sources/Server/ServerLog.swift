@@ -1,0 +1,56 @@
+internal import Dispatch
+internal import Glibc
+internal import Synchronization
+
+/// The server's own log on stderr. Whoever logs never waits: when stderr takes no more, lines are dropped and counted.
+package final class ServerLog: Sendable {
+  private struct State {
+    var waitingCount = 0
+    var droppedCount = 0
+  }
+
+  private let queue = DispatchQueue(label: "logs.log")
+  private let state = Mutex(State())
+
+  /// Lines that may wait for stderr.
+  private static let waitingCountMax = 1_024
+  /// How long the end of the process waits for them.
+  private static let flushSeconds = 1.0
+
+  package init() {}
+
+  package func line(_ text: String) {
+    let isTaken = state.withLock { state in
+      guard state.waitingCount < Self.waitingCountMax else {
+        state.droppedCount += 1
+        return false
+      }
+      state.waitingCount += 1
+      return true
+    }
+    guard isTaken else { return }
+    queue.async { [self] in
+      let droppedCount = state.withLock { state in
+        state.waitingCount -= 1
+        defer { state.droppedCount = 0 }
+        return state.droppedCount
+      }
+      if droppedCount > 0 { Output.write("logsd: \(droppedCount) lines of this log were dropped", to: STDERR_FILENO) }
+      Output.write("logsd: \(Self.printable(text))", to: STDERR_FILENO)
+    }
+  }
+
+  /// Waits for what has been logged, but not for ever.
+  package func flush() {
+    let isDone = DispatchSemaphore(value: 0)
+    queue.async { isDone.signal() }
+    _ = isDone.wait(timeout: .now() + Self.flushSeconds)
+  }
+
+  /// What clients say of themselves is logged too: it must not move a terminal's cursor or look like a line of its own.
+  static func printable(_ text: String) -> String {
+    String(
+      String.UnicodeScalarView(
+        text.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : $0 }))
+  }
+}
