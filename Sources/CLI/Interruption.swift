@@ -3,26 +3,52 @@ internal import Glibc
 internal import Synchronization
 
 /// Ctrl-C and SIGTERM: the first one ends a command in good order, the second one at once.
-enum Interruption {
+package enum Interruption {
+  /// A pipe that the handler writes signals' numbers to: they wait there for whoever reads, so none is lost, however early
+  /// it comes.
+  ///
+  /// Written by `prepare`, before the handler can run and before any other thread exists.
+  private nonisolated(unsafe) static var writeEnd: Int32 = -1
+  private nonisolated(unsafe) static var readEnd: Int32 = -1
+
+  /// Catches the signals. Called once, first of all.
+  package static func prepare() {
+    var ends: [Int32] = [-1, -1]
+    guard unsafe pipe(&ends) == 0 else { preconditionFailure("no pipe for signals: out of descriptors") }
+    for end in ends {
+      _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+      _ = fcntl(end, F_SETFL, O_NONBLOCK)
+    }
+    unsafe (readEnd, writeEnd) = (ends[0], ends[1])
+    signal(SIGPIPE, SIG_IGN)
+    for number in [SIGINT, SIGTERM] { signal(number, handler) }
+  }
+
+  /// signal-safety(7): only write, with errno kept.
+  private static let handler: @convention(c) (Int32) -> Void = { number in
+    let error = errno
+    var byte = UInt8(truncatingIfNeeded: number)
+    _ = unsafe write(writeEnd, &byte, 1)
+    errno = error
+  }
+
   /// Runs `body`, cancelling its task when a signal comes.
   ///
   /// - Returns: what `body` returns; 130 when it was interrupted.
   static func watch(_ body: @escaping @Sendable () async throws -> Int32) async throws -> Int32 {
-    signal(SIGPIPE, SIG_IGN)
     let count = Count()
     let task = Task { try await body() }
-    let sources = [SIGINT, SIGTERM].map { number in
-      // The default action would end the process before the source is told.
-      signal(number, SIG_IGN)
-      let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-      source.setEventHandler {
+    let file = unsafe readEnd
+    let source = DispatchSource.makeReadSource(fileDescriptor: file, queue: DispatchQueue(label: "logs.signals"))
+    source.setEventHandler {
+      var byte: UInt8 = 0
+      while unsafe read(file, &byte, 1) == 1 {
         if count.next() > 1 { exit(ExitCode.interrupted) }
         task.cancel()
       }
-      source.resume()
-      return source
     }
-    defer { for source in sources { source.cancel() } }
+    source.resume()
+    defer { source.cancel() }
     do {
       let code = try await task.value
       return count.current > 0 ? ExitCode.interrupted : code

@@ -1,4 +1,5 @@
 internal import Glibc
 internal import LogsCLI
 
+Interruption.prepare()
 exit(await CommandLineTool.run(Array(CommandLine.arguments.dropFirst())))
