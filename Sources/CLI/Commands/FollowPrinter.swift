@@ -10,16 +10,19 @@ actor FollowPrinter {
   private var cursor: Cursor
   private let cursorFile: String?
   private let showsStreams: Bool
+  /// Newest first: the client brings the batches so, entries ascend inside each.
+  private let isReverse: Bool
   private var output: [UInt8] = []
   /// Where each entry's line ends in it.
   private var ends: [Int] = []
   private var isWhole = true
 
-  init(writer: EntryWriter, cursor: Cursor, cursorFile: String?, showsStreams: Bool) {
+  init(writer: EntryWriter, cursor: Cursor, cursorFile: String?, showsStreams: Bool, isReverse: Bool) {
     self.writer = writer
     self.cursor = cursor
     self.cursorFile = cursorFile
     self.showsStreams = showsStreams
+    self.isReverse = isReverse
   }
 
   /// Prints until the subscription ends or the task is cancelled.
