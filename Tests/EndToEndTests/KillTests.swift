@@ -6,7 +6,7 @@ import Testing
     var random = Seeded.forTest()
     let lines = LogLines.nasty(Environment.lines(12_000), &random)
     let file = LogLines.file(lines)
-    let kills = Environment.rounds(8)
+    let kills = Environment.rounds(6)
     try Scene.play { scene in
       let server = try TestServer(scene, ["--segment-bytes", "1M"])
       let follow = try server.start(["follow", "web", "-n", "all", "-o", "raw"])
@@ -28,7 +28,7 @@ import Testing
     var random = Seeded.forTest()
     let lines = LogLines.nasty(Environment.lines(3_000), &random)
     let file = LogLines.file(lines)
-    let kills = Environment.rounds(6)
+    let kills = Environment.rounds(4)
     try Scene.play { scene in
       let server = try TestServer(scene, transport: .tcp)
       let follow = try server.start(["follow", "web", "-n", "all", "-o", "raw"])

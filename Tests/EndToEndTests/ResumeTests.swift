@@ -75,6 +75,22 @@ import Testing
     }
   }
 
+  @Test func `a signal ends a follow whenever it comes`() throws {
+    var random = Seeded.forTest()
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      for round in 0..<Environment.rounds(25) {
+        let follow = try server.start(["follow", "web", "-n", "all", "-o", "raw"])
+        // From before its first instruction to after its first answer.
+        for _ in 0..<Int.random(in: 0...30_000, using: &random) where follow.hasEnded { break }
+        let number = round % 2 == 0 ? SIGINT : SIGTERM
+        follow.signal(number)
+        let exit = try follow.wait(within: .seconds(20))
+        #expect(exit == .code(130) || exit == .signal(number))
+      }
+    }
+  }
+
   @Test func `sealing goes through kills of the server`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)

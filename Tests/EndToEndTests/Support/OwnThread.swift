@@ -56,7 +56,7 @@ enum Threads {
   }
 }
 
-/// Bounds how many tests run at once; first come, first served.
+/// Bounds how many tests run at once. Who fits in goes first: a test that wants to be alone comes last, and holds up nobody.
 final class Slots: Sendable {
   static let shared = Slots(Environment.number("LOGS_TEST_WIDTH", default: 6))
 
@@ -77,7 +77,7 @@ final class Slots: Sendable {
     let wanted = weight ?? count
     await withCheckedContinuation { continuation in
       let isFree = state.withLock { state in
-        if state.waiting.isEmpty, state.free >= wanted {
+        if state.free >= wanted {
           state.free -= wanted
           return true
         }
@@ -93,10 +93,9 @@ final class Slots: Sendable {
     let ready = state.withLock { state in
       state.free += taken
       var ready: [CheckedContinuation<Void, Never>] = []
-      while let first = state.waiting.first, first.count <= state.free {
-        state.free -= first.count
-        ready.append(first.continuation)
-        state.waiting.removeFirst()
+      while let index = state.waiting.firstIndex(where: { $0.count <= state.free }) {
+        state.free -= state.waiting[index].count
+        ready.append(state.waiting.remove(at: index).continuation)
       }
       return ready
     }
