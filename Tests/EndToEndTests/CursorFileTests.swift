@@ -28,7 +28,7 @@ import Testing
       #expect(try push.wait() == .code(0), "\(push.errors.text)")
       let last = try server.run(follow + ["--until-head"])
       #expect(last.exit == .code(0), "\(last.errors)")
-      #expect(printed + last.output == file)
+      expectSame(printed + last.output, file)
 
       let nothing = try server.run(follow + ["--until-head"])
       #expect(nothing.exit == .code(0) && nothing.output.isEmpty)

@@ -28,7 +28,7 @@ import Testing
       let after = try server.start(follow)
       for follower in [before, after] + during {
         try follower.output.waitForLines(lines.count)
-        #expect(follower.output.bytes == file, "\(follower.errors.text)")
+        expectSame(follower.output.bytes, file, "\(follower.errors.text)")
       }
     }
   }
@@ -118,7 +118,7 @@ import Testing
         guard count > 0 else { throw Failure("the output ended at \(printed.count): \(follow.errors.text)") }
         printed += buffer[..<count]
       }
-      #expect(printed == file)
+      expectSame(printed, file)
       #expect(follow.errors.bytes.isEmpty, "\(follow.errors.text)")
     }
   }

@@ -32,8 +32,8 @@ import Testing
       unlink(filler)
       #expect(try push.wait() == .code(0), "\(push.errors.text)")
       try follow.output.waitForLines(lines.count + more.count)
-      #expect(follow.output.bytes == file)
-      #expect(try server.stored("web") == file)
+      expectSame(follow.output.bytes, file)
+      try expectSame(server.stored("web"), file)
 
       // Killed on a full disk, it starts again once there is space, with all that was acknowledged.
       try fill(filler)
@@ -44,7 +44,7 @@ import Testing
       unlink(filler)
       try server.restart()
       #expect(try last.wait() == .code(0), "\(last.errors.text)")
-      #expect(try server.stored("web") == file + LogLines.file(lines))
+      try expectSame(server.stored("web"), file + LogLines.file(lines))
     }
   }
 

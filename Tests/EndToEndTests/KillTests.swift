@@ -18,8 +18,8 @@ import Testing
       }
       #expect(try push.wait() == .code(0), "\(push.errors.text)")
       try follow.output.waitForLines(lines.count)
-      #expect(follow.output.bytes == file, "\(follow.errors.text)")
-      #expect(try server.stored("web") == file)
+      expectSame(follow.output.bytes, file, "\(follow.errors.text)")
+      try expectSame(server.stored("web"), file)
       #expect(try server.run(["streams", "-o", "json"]).text.contains("\"last\":\(lines.count)"))
     }
   }
@@ -47,8 +47,8 @@ import Testing
       push.closeInput()
       #expect(try push.wait() == .code(0), "\(push.errors.text)")
       try follow.output.waitForLines(lines.count)
-      #expect(follow.output.bytes == file, "\(follow.errors.text)")
-      #expect(try server.stored("web") == file)
+      expectSame(follow.output.bytes, file, "\(follow.errors.text)")
+      try expectSame(server.stored("web"), file)
     }
   }
 
@@ -89,7 +89,7 @@ import Testing
         try server.startAndKill(afterSpins: Int.random(in: 0...2_000_000, using: &random))
       }
       try server.restart()
-      #expect(try server.stored("web") == LogLines.file(lines))
+      try expectSame(server.stored("web"), LogLines.file(lines))
     }
   }
 }

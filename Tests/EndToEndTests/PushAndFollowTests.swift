@@ -15,7 +15,7 @@ import Testing
       #expect(
         pushed.errors.contains("\(lines.count) entries of web/nasty acknowledged, sequence numbers 1 to \(lines.count)")
       )
-      #expect(try server.stored("web/nasty") == LogLines.file(lines))
+      try expectSame(server.stored("web/nasty"), LogLines.file(lines))
     }
   }
 
@@ -30,7 +30,7 @@ import Testing
         var file = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
         if let last = file.last, last != UInt8(ascii: "\n") { file.append(UInt8(ascii: "\n")) }
         #expect(try server.run(["push", "real/\(name)", path]).exit == .code(0))
-        #expect(try server.stored("real/\(name)") == file, "\(name)")
+        try expectSame(server.stored("real/\(name)"), file, "\(name)")
       }
     }
   }
@@ -45,7 +45,7 @@ import Testing
       let third = try scene.file("third", LogLines.file(parts[2]))
       let pushed = try server.run(["push", "all", first, "-", third], input: .file(second))
       #expect(pushed.exit == .code(0), "\(pushed.errors)")
-      #expect(try server.stored("all") == LogLines.file(parts[0] + parts[1] + parts[2]))
+      try expectSame(server.stored("all"), LogLines.file(parts[0] + parts[1] + parts[2]))
     }
   }
 
@@ -57,7 +57,7 @@ import Testing
       for piece in lines.chunks(of: 83) { try push.write(LogLines.file(piece)) }
       push.closeInput()
       #expect(try push.wait() == .code(0), "\(push.errors.text)")
-      #expect(try server.stored("pipe") == LogLines.file(lines))
+      try expectSame(server.stored("pipe"), LogLines.file(lines))
 
       let empty = try server.run(["push", "empty"])
       #expect(empty.exit == .code(0))
@@ -74,7 +74,7 @@ import Testing
       let path = try scene.file("long", LogLines.file(lines))
       let pushed = try server.run(["push", "long", path])
       #expect(pushed.exit == .code(0), "\(pushed.errors)")
-      #expect(try server.stored("long") == LogLines.file(lines.map { Array($0.prefix(limit)) }))
+      try expectSame(server.stored("long"), LogLines.file(lines.map { Array($0.prefix(limit)) }))
 
       let json = try server.run(["follow", "long", "-n", "all", "--until-head", "-o", "json"])
       let marks = try json.lines.map { line in

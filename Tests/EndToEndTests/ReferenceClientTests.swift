@@ -19,11 +19,11 @@ import Testing
       let file = LogLines.file(parts[0] + parts[1] + parts[2])
       try live.output.waitForLines(2_100)
       try printed.output.waitForLines(2_100)
-      #expect(live.output.bytes == file)
-      #expect(printed.output.bytes == file)
+      expectSame(live.output.bytes, file)
+      expectSame(printed.output.bytes, file)
       let again = try python(scene, ["follow", server.url, "mixed", "--until-head", "--from-seq", "701"])
       #expect(try again.wait() == .code(0), "\(again.errors.text)")
-      #expect(again.output.bytes == LogLines.file(parts[1] + parts[2]))
+      expectSame(again.output.bytes, LogLines.file(parts[1] + parts[2]))
 
       // Sealed: both kinds of followers end.
       #expect(try server.run(["complete", "mixed"]).exit == .code(0))

@@ -24,7 +24,7 @@ import Testing
         let link = try FaultyProxy.start(server, faults)
         let followed = try server.run(["follow", "web", "-o", "raw"] + words, via: link.url)
         #expect(followed.exit == .code(0), "\(words): \(followed.errors)")
-        #expect(followed.output == LogLines.file(expected), "\(words) over \(faults): \(followed.errors)")
+        expectSame(followed.output, LogLines.file(expected), "\(words) over \(faults): \(followed.errors)")
       }
     }
   }

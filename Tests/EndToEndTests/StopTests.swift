@@ -21,8 +21,8 @@ import Testing
       }
       #expect(try push.wait() == .code(0), "\(push.errors.text)")
       try follow.output.waitForLines(lines.count)
-      #expect(follow.output.bytes == file)
-      #expect(try server.stored("web") == file)
+      expectSame(follow.output.bytes, file)
+      try expectSame(server.stored("web"), file)
     }
   }
 
@@ -118,7 +118,7 @@ import Testing
       #expect(exit == .code(0) || exit == .signal(SIGTERM))
       try server.restart()
       #expect(try push.wait() == .code(0), "\(push.errors.text)")
-      #expect(try server.stored("web") == LogLines.file(lines))
+      try expectSame(server.stored("web"), LogLines.file(lines))
     }
   }
 }

@@ -30,7 +30,7 @@ import Testing
       #expect(try ask("SELECT max(first_seq + span - 1) FROM runs") == "2500")
       // The reader was no trouble to the server.
       #expect(try server.run(["push", "web", scene.path("f")]).exit == .code(0))
-      #expect(try server.stored("web") == LogLines.file(lines + lines))
+      try expectSame(server.stored("web"), LogLines.file(lines + lines))
     }
   }
 

@@ -48,7 +48,7 @@ enum FollowCommand {
     defer { notices.cancel() }
 
     let printer = FollowPrinter(
-      writer: writer, cursor: cursor, cursorFile: cursorFile, showsStreams: namesStreams, isReverse: isReverse)
+      writer: writer, cursor: cursor, cursorFile: cursorFile, showsStreams: namesStreams)
     let subscription = client.follow(selectors, from: start, until: end, cursor: cursor, isReverse: isReverse)
     let isWhole = try await printer.print(subscription)
     await client.shutdown(deadline: .seconds(1))

@@ -10,19 +10,16 @@ actor FollowPrinter {
   private var cursor: Cursor
   private let cursorFile: String?
   private let showsStreams: Bool
-  /// Newest first: the client brings the batches so, entries ascend inside each.
-  private let isReverse: Bool
   private var output: [UInt8] = []
   /// Where each entry's line ends in it.
   private var ends: [Int] = []
   private var isWhole = true
 
-  init(writer: EntryWriter, cursor: Cursor, cursorFile: String?, showsStreams: Bool, isReverse: Bool) {
+  init(writer: EntryWriter, cursor: Cursor, cursorFile: String?, showsStreams: Bool) {
     self.writer = writer
     self.cursor = cursor
     self.cursorFile = cursorFile
     self.showsStreams = showsStreams
-    self.isReverse = isReverse
   }
 
   /// Prints until the subscription ends or the task is cancelled.
@@ -55,8 +52,7 @@ actor FollowPrinter {
   private func print(_ batch: DeliveredBatch) throws -> Bool {
     output.removeAll(keepingCapacity: true)
     ends.removeAll(keepingCapacity: true)
-    var entries = try batch.entries()
-    if isReverse { entries.reverse() }
+    let entries = try batch.entries()
     for entry in entries {
       writer.append(entry, of: batch.stream, to: &output)
       ends.append(output.count)
