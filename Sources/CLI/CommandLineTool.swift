@@ -39,21 +39,32 @@ package enum CommandLineTool {
     return Help.of(command)
   }
 
+  /// Tells of a failure in one line.
   private static func report(_ error: any Error) -> Int32 {
+    if error is Terminal.PipeClosed { return ExitCode.done }
+    if let failure = error as? PushFailure {
+      Terminal.note("\(text(of: failure.cause)); \(failure.progress)")
+      return exitCode(of: failure.cause)
+    }
+    Terminal.note(text(of: error))
+    return exitCode(of: error)
+  }
+
+  private static func text(of error: any Error) -> String {
     switch error {
-    case is Terminal.PipeClosed: return ExitCode.done
-    case let error as CommandError:
-      Terminal.note(error.description)
-      return error.exitCode
-    case let error as LogError:
-      Terminal.note(error.message)
-      return exitCode(of: error)
-    case let error as NameError:
-      Terminal.note(error.description)
-      return ExitCode.usage
-    default:
-      Terminal.note("\(error)")
-      return ExitCode.failed
+    case let error as CommandError: error.description
+    case let error as LogError: error.message
+    case let error as NameError: error.description
+    default: "\(error)"
+    }
+  }
+
+  private static func exitCode(of error: any Error) -> Int32 {
+    switch error {
+    case let error as CommandError: error.exitCode
+    case let error as LogError: exitCode(of: error)
+    case is NameError: ExitCode.usage
+    default: ExitCode.failed
     }
   }
 

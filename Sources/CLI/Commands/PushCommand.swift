@@ -38,15 +38,19 @@ enum PushCommand {
     let push = Push(client: client, stream: stream, form: form)
     let summary: Push.Summary
     do { summary = try await push.run(reader) } catch {
-      let acknowledged = push.acknowledgedCount
-      Terminal.note("\(acknowledged) entries of \(stream) are acknowledged")
-      throw error
+      throw PushFailure(cause: error, progress: "\(push.acknowledgedCount) entries of \(stream) are acknowledged")
     }
     if arguments.has("complete") { _ = try await client.complete(stream) }
     await client.shutdown(deadline: .seconds(5))
     if !arguments.has("quiet") { Terminal.note(summary.text(stream, isComplete: arguments.has("complete"))) }
     return ExitCode.done
   }
+}
+
+/// A push that did not come to its end: why, and how far it came.
+struct PushFailure: Error {
+  let cause: any Error
+  let progress: String
 }
 
 /// What each line becomes.
