@@ -26,6 +26,7 @@ extension ServerContext {
       Fact("accepted_connections_total", counters.acceptedConnections.current),
       Fact("refused_connections_total", counters.refusedConnections.current),
       Fact("subscriptions", counters.subscriptions.current),
+      Fact("followed_streams", counters.followedStreams.current),
       Fact("delivered_entries_total", counters.deliveredEntries.current),
       Fact("delivered_bytes_total", counters.deliveredBytes.current),
     ] + store.statistics.facts + ProcessUsage.facts

@@ -42,6 +42,38 @@ import Testing
     }
   }
 
+  @Test func `more streams than the server follows at once are refused, and room comes back with an end`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene, ["--followed-streams", "3"])
+      let client = try RawClient(server.url)
+      try client.greet()
+      for (index, name) in ["a", "b"].enumerated() {
+        try client.send(
+          try RawClient.append(["x"], to: name, producer: .random(), number: 1), id: UInt32(10 + index))
+        guard case .ack = try client.receive().message else { throw Failure("no ACK") }
+      }
+      let follow = Message.follow(Follow(credit: 0, selectors: [.pattern(.all)], start: .now))
+      func receive(until isLast: (Message) -> Bool) throws -> Message {
+        while true {
+          let message = try client.receive().message
+          if isLast(message) { return message }
+        }
+      }
+      try client.send(follow, id: 1)
+      _ = try receive { if case .live = $0 { true } else { false } }
+      try client.send(follow, id: 2)
+      guard case .error(let refusal) = try receive(until: { if case .error = $0 { true } else { false } }) else {
+        return
+      }
+      #expect(refusal.code == .tooManySubscriptions && refusal.isRetryable && refusal.limit?.value == 3)
+      #expect(try client.fact("followed_streams") == 2)
+      try client.send(.cancel, id: 1)
+      _ = try receive { if case .end = $0 { true } else { false } }
+      try client.send(follow, id: 3)
+      _ = try receive { if case .live = $0 { true } else { false } }
+    }
+  }
+
   @Test func `bad names and bad batches are refused on their request, and the connection goes on`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)

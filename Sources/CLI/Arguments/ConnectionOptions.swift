@@ -21,6 +21,8 @@ enum ConnectionOptions {
       configuration.servers = servers.split(separator: ",").map(String.init)
     }
     configuration.token = try token(arguments)
+    // Somebody looks at the terminal: a server that is back should be noticed soon.
+    configuration.backoff.cap = .seconds(5)
     configuration.reconnectDeadline = patience
     if let seconds = arguments.value("retry-for") {
       guard let number = Double(seconds), number >= 0, number < 1e9 else {

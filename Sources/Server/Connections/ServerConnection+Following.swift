@@ -64,9 +64,29 @@ extension ServerConnection {
     send(session.refuse(subscription.id, refusal))
   }
 
+  /// Counts one stream more, if the server's limit allows it.
+  func mayFollowMore() -> Bool {
+    guard desk.counters.followedStreams.current < desk.settings.followedStreamCountMax else { return false }
+    desk.counters.followedStreams.add(1)
+    return true
+  }
+
+  var followsTooMuch: Refusal {
+    let limit = desk.settings.followedStreamCountMax
+    return Refusal(
+      .tooManySubscriptions,
+      "the server's subscriptions have \(limit) streams, which is its limit; follow fewer, or raise --followed-streams",
+      isRetryable: true, retryAfterMilliseconds: 1_000, limit: .init("followed-streams", UInt64(limit)))
+  }
+
   private func forget(_ subscription: Subscription) {
     guard subscriptions.removeValue(forKey: subscription.id) != nil else { return }
+    release(subscription)
+  }
+
+  private func release(_ subscription: Subscription) {
     desk.counters.subscriptions.add(-1)
+    desk.counters.followedStreams.add(-subscription.tracks.count)
     desk.hub.forget(subscription)
   }
 
@@ -74,9 +94,8 @@ extension ServerConnection {
   func forgetSubscriptions() {
     for subscription in subscriptions.values {
       subscription.abandon()
-      desk.hub.forget(subscription)
+      release(subscription)
     }
-    desk.counters.subscriptions.add(-subscriptions.count)
     subscriptions.removeAll()
   }
 

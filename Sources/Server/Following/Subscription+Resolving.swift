@@ -59,7 +59,7 @@ extension Subscription {
   /// Takes in a stream that has come into being, if it is selected: everything of it, from number 1 on.
   func appeared(_ info: StreamInfo) {
     guard !isOver, resolver.appeared(info) else { return }
-    let track = newTrack(info)
+    guard let track = newTrack(info) else { return }
     track.bound = follow.end.sequence
     announce(track, position: 0, head: info.head)
     guard isResolved else { return }
@@ -69,28 +69,27 @@ extension Subscription {
 
   /// Decides where the delivery of a stream starts.
   private func open(_ info: StreamInfo) {
-    if let position = cursor[info.name] {
-      if position.incarnation != .any, position.incarnation != info.incarnation { return refuse(Self.replaced(info)) }
-      if position.sequence > info.head {
-        return refuse(Self.ahead(position.sequence, of: info.name, incarnation: info.incarnation, head: info.head))
+    let position: UInt64
+    if let cursor = cursor[info.name] {
+      if cursor.incarnation != .any, cursor.incarnation != info.incarnation { return refuse(Self.replaced(info)) }
+      position = cursor.sequence
+    } else {
+      switch follow.start {
+      case .first: position = 0
+      case .now: position = info.head
+      case .last(let count): position = info.head - min(count, info.head)
+      case .from(let sequence): position = sequence - 1
+      case .since(let time):
+        guard let track = newTrack(info) else { return }
+        unresolvedCount += 1
+        track.headAtBeginning = info.head
+        return connection.findSequence(atOrAfter: time, for: self, track)
       }
-      return start(newTrack(info), after: position.sequence, head: info.head)
     }
-    switch follow.start {
-    case .first: start(newTrack(info), after: 0, head: info.head)
-    case .now: start(newTrack(info), after: info.head, head: info.head)
-    case .last(let count): start(newTrack(info), after: info.head - min(count, info.head), head: info.head)
-    case .from(let sequence):
-      if sequence - 1 > info.head {
-        return refuse(Self.ahead(sequence - 1, of: info.name, incarnation: info.incarnation, head: info.head))
-      }
-      start(newTrack(info), after: sequence - 1, head: info.head)
-    case .since(let time):
-      unresolvedCount += 1
-      let track = newTrack(info)
-      track.headAtBeginning = info.head
-      connection.findSequence(atOrAfter: time, for: self, track)
+    if position > info.head {
+      return refuse(Self.ahead(position, of: info.name, incarnation: info.incarnation, head: info.head))
     }
+    if let track = newTrack(info) { start(track, after: position, head: info.head) }
   }
 
   /// The answer to a look-up.

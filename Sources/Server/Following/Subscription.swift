@@ -55,7 +55,13 @@ final class Subscription {
   }
 
   /// A stream more belongs to it.
-  func newTrack(_ info: StreamInfo) -> Track {
+  ///
+  /// - Returns: nil when the server's limit is reached, and the subscription refused.
+  func newTrack(_ info: StreamInfo) -> Track? {
+    guard connection.mayFollowMore() else {
+      refuse(connection.followsTooMuch)
+      return nil
+    }
     let track = Track(handle: UInt32(tracks.count), channel: hub.channel(info), subscription: self)
     tracks.append(track)
     track.channel.join(track)

@@ -12,6 +12,8 @@ package struct ServerSettings: Sendable {
   /// Open subscriptions on one connection.
   package var subscriptionCountMax = 1_024
   package var streamCountMax = 100_000
+  /// Streams of all open subscriptions together, a stream counted for each subscription that has it.
+  package var followedStreamCountMax = 1_000_000
   /// Batches that one connection may have in flight, in bytes and in number.
   package var appendByteCountMax = 8 << 20
   package var appendBatchCountMax = 256

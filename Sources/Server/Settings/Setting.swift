@@ -60,6 +60,9 @@ struct Setting: Sendable {
     count("reader-threads", "threads that read segments for followers", 1...64, \.readerThreadCount),
     count("connections", "open connections", 1...1_000_000, \.connectionCountMax),
     count("subscriptions", "open subscriptions on one connection", 1...65_535, \.subscriptionCountMax),
+    count(
+      "followed-streams", "streams of all subscriptions together, counted for each", 1...1_000_000_000,
+      \.followedStreamCountMax),
     count("streams", "streams that may come into being", 1...10_000_000, \.streamCountMax),
     bytes("append-bytes", "batches one connection may have in flight", (2 << 20)...(1 << 30), \.appendByteCountMax),
     count("append-batches", "the same in number", 1...65_536, \.appendBatchCountMax),

@@ -12,6 +12,7 @@ final class Counters: Sendable {
   let acceptedConnections = Counter()
   let refusedConnections = Counter()
   let subscriptions = Counter()
+  let followedStreams = Counter()
   let deliveredEntries = Counter()
   let deliveredBytes = Counter()
 }
