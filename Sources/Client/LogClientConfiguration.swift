@@ -14,13 +14,17 @@ public struct LogClientConfiguration: Sendable {
   /// It ends the waiting between attempts. An attempt that is under way when it passes may finish within `connectTimeout`, and
   /// every server is tried once in any case: with zero, each of them exactly once.
   public var reconnectDeadline: Duration?
-  /// Stored bytes of batches that a subscription may hold for an application that has not taken them yet, plus one frame.
+  /// Stored bytes of batches that a subscription may hold for an application that has not taken them yet, plus one frame: a subscription of so many streams
+  /// that it takes several requests, plus one for each of them.
   ///
   /// A larger window keeps a link of high latency busy; a smaller one saves memory. At least 64 KiB.
   public var followCreditByteCount: Int
 
   /// Draws from 0 to its argument, both included.
   package var random: @Sendable (UInt64) -> UInt64 = { UInt64.random(in: 0...$0) }
+
+  /// When subscriptions are divided.
+  package var followLimits = FollowLimits()
 
   /// The server on this machine, on the protocol's own port.
   public static let defaultServer = "logs://127.0.0.1:5647"

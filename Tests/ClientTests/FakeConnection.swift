@@ -24,7 +24,7 @@ final class FakeConnection: ConnectionHandler {
     let welcome = Welcome(
       frameByteCountMax: UInt32(Limits.frameByteCountMax), server: .random(), store: .random(),
       heartbeatMilliseconds: server.heartbeatMilliseconds, appendByteCountMax: server.appendByteCountMax,
-      appendBatchCountMax: 1024, subscriptionCountMax: 64, name: "fake")
+      appendBatchCountMax: 1024, subscriptionCountMax: 1024, name: "fake")
     session = ServerSession(
       settings: .init(welcome: welcome, handshakeMillisecondsMax: 10_000), now: connection.loop.now)
     connection.handler = self
@@ -179,6 +179,7 @@ final class FakeConnection: ConnectionHandler {
     if let refusal = server.faults.onFollow(follow) { return send(session.refuse(id, refusal)) }
     let wanted = FakeFollow(follow)
     follows[id] = wanted
+    server.record.openFollowCountMax = max(server.record.openFollowCountMax, follows.count)
     for name in server.streams.keys.sorted() where wanted.selects(name) {
       guard let stream = server.streams[name] else { continue }
       switch wanted.start(stream) {

@@ -33,6 +33,7 @@ final class FakeServer: @unchecked Sendable {
     var connectionCount = 0
     var appends: [(number: UInt64, floor: UInt64, stream: StreamName, check: UInt64)] = []
     var follows: [Follow] = []
+    var openFollowCountMax = 0
     var cancelCount = 0
     var openConnectionCount = 0
     var deliveredByteCount = 0

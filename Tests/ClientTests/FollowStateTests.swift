@@ -28,16 +28,15 @@ import Testing
 
   @Test func `what was told is kept at once, and asked for from there`() throws {
     var state = state(start: .now)
-    #expect(try state.begin(credit: 5).start == .now)
+    #expect(state.asked().start == .now)
     _ = try state.announced(announcement(at: 41, head: 41))
-    var again = try state.begin(credit: 7)
+    var again = state.asked()
     #expect(again.start == .now)
-    #expect(again.credit == 7)
     #expect(again.cursor == [CursorPosition(stream: web, incarnation: first, sequence: 41)])
     #expect(try state.announced(announcement(at: 41, head: 50)) == nil)
     #expect(state.skipped(skip(42...45))?.range == 42...45)
     _ = state.resolved()
-    again = try state.begin(credit: 7)
+    again = state.asked()
     #expect(again.start == .first)
     #expect(again.cursor.map(\.sequence) == [45])
   }
@@ -45,23 +44,23 @@ import Testing
   @Test func `a server that goes on elsewhere is found out`() throws {
     for wrong in [UInt64(0), 44, 46, 100] {
       var state = state()
-      _ = try state.begin(credit: 1)
+      _ = state.asked()
       _ = try state.announced(announcement(at: 0, head: 45))
       _ = state.skipped(skip(1...45))
-      _ = try state.begin(credit: 1)
+      _ = state.asked()
       let error = #expect(throws: LogError.self) { try state.announced(announcement(at: wrong, head: 100)) }
       #expect(error?.code == .protocolViolation)
     }
     var state = state(cursor: Cursor([CursorPosition(stream: web, incarnation: .any, sequence: 7)]))
-    _ = try state.begin(credit: 1)
+    _ = state.asked()
     #expect(throws: LogError.self) { try state.announced(announcement(at: 8, head: 10)) }
   }
 
   @Test func `another incarnation is found out, whether the server says so or not`() throws {
     var state = state()
-    _ = try state.begin(credit: 1)
+    _ = state.asked()
     _ = try state.announced(announcement(at: 0, head: 5))
-    _ = try state.begin(credit: 1)
+    _ = state.asked()
     let error = #expect(throws: LogError.self) { try state.announced(announcement(at: 0, head: 5, incarnation: 2)) }
     #expect(error?.code == .refused(.streamReplaced))
     #expect(error?.isRetryable == false)
@@ -70,28 +69,82 @@ import Testing
   @Test func `positions of streams that are not selected are not sent`() throws {
     let cursor = Cursor([web, db].map { CursorPosition(stream: $0, incarnation: first, sequence: 3) })
     var state = state([.stream(web)], cursor: cursor)
-    #expect(try state.begin(credit: 1).cursor.map(\.stream) == [web])
+    #expect(state.asked().cursor.map(\.stream) == [web])
   }
 
-  @Test func `a cursor that fits no frame is an error, not a crash`() throws {
-    let cursor = Cursor(
-      (0..<20_000).map {
-        CursorPosition(stream: StreamName(checked: "a-name-that-is-rather-long/\($0)"), incarnation: first, sequence: 1)
+  private func positions(_ count: Int, at sequence: UInt64 = 1) -> Cursor {
+    Cursor(
+      (0..<count).map {
+        CursorPosition(
+          stream: StreamName(checked: "a-name-that-is-rather-long/\($0)"), incarnation: first, sequence: sequence)
       })
-    var state = state(cursor: cursor)
-    let error = #expect(throws: LogError.self) { try state.begin(credit: 1) }
-    #expect(error?.code == .invalidRequest)
+  }
+
+  private func next(_ state: inout FollowState) throws -> (part: Int, follow: Follow) {
+    guard let next = state.nextRequest() else { throw TestFailure("nothing to ask for") }
+    return next
+  }
+
+  @Test func `positions that fit one frame are sent in one`() {
+    // 32 bytes of name at most, and 17 beside it.
+    var state = state(cursor: positions(21_000))
+    let follow = state.asked()
+    #expect(follow.cursor.count == 21_000)
+    #expect(follow.controlByteCount <= Limits.controlByteCountMax)
+    #expect(throws: TestFailure.self) { try next(&state) }
+  }
+
+  @Test func `positions that fit no frame are divided among requests by name, behind a watch for the names`() throws {
+    let cursor = positions(30_000)
+    var state = state(start: .now, cursor: cursor)
+    state.begin()
+    let (watch, all) = try next(&state)
+    #expect(all.selectors == [.pattern(.all)] && all.start == .now && all.cursor.isEmpty && all.credit == 0)
+    #expect(throws: TestFailure.self) { try next(&state) }
+    // One has gone meanwhile, one has come.
+    let gone = try #require(cursor.sorted.first?.stream)
+    let names = Array(cursor.positions.keys.sorted().dropFirst()) + [web]
+    for (index, name) in names.enumerated() {
+      #expect(try state.announced(announcement(name, handle: UInt32(index), at: 9, head: 9), part: watch) == nil)
+    }
+    let resolution = state.resolved(part: watch)
+    #expect(resolution == nil)
+    var asked: [StreamName] = []
+    var told: [StreamName] = []
+    var resolutions: [FollowState.Resolution] = []
+    while let (part, follow) = state.nextRequest() {
+      #expect(follow.selectors.count <= Limits.selectorCountMax && follow.start == .now)
+      #expect(follow.controlByteCount <= Limits.controlByteCountMax)
+      let positions = Cursor(follow.cursor)
+      for case .stream(let name) in follow.selectors {
+        asked.append(name)
+        let position = positions[name]?.sequence ?? 9
+        #expect(position == (name == web ? 9 : 1))
+        let handle = UInt32(asked.count)
+        if let stream = try state.announced(announcement(name, handle: handle, at: position, head: 9), part: part) {
+          told.append(stream.stream)
+        }
+      }
+      if let resolution = state.resolved(part: part) { resolutions.append(resolution) }
+    }
+    #expect(resolutions == [.first])
+    #expect(asked == names && told == names)
+    #expect(!asked.contains(gone))
+    // What comes into being from now on is read from its first entry.
+    #expect(try state.announced(announcement(db, handle: 99_999, at: 0, head: 0), part: watch) == nil)
+    let (_, born) = try next(&state)
+    #expect(born.selectors == [.stream(db)] && born.start == .first && born.cursor.isEmpty)
   }
 
   @Test func `with an end at the head, only what had a head and has not reached it is asked for again`() throws {
     var state = state(end: End(atHead: true))
-    _ = try state.begin(credit: 1)
+    _ = state.asked()
     _ = try state.announced(announcement(web, handle: 0, at: 0, head: 10))
     _ = try state.announced(announcement(db, handle: 1, at: 0, head: 4))
     _ = state.resolved()
     #expect(state.skipped(skip(1...4, handle: 1)) != nil)
     #expect(state.endReason == nil)
-    let again = try state.begin(credit: 1)
+    let again = state.asked()
     #expect(again.selectors == [.stream(web)])
     #expect(try state.announced(announcement(web, handle: 0, at: 0, head: 99)) == nil)
     #expect(try state.announced(announcement(StreamName(checked: "new"), handle: 1, at: 0, head: 5)) == nil)
@@ -103,7 +156,7 @@ import Testing
 
   @Test func `nothing stored is an end at the head, also when the connection goes before the server says so`() throws {
     var state = state(end: End(atHead: true))
-    _ = try state.begin(credit: 1)
+    _ = state.asked()
     #expect(state.endReason == nil)
     _ = state.resolved()
     #expect(state.endReason == .until)
@@ -111,12 +164,12 @@ import Testing
 
   @Test func `in reverse the bounds from below are kept, and what is above is cut off`() throws {
     var state = state(start: .last(20), isReverse: true)
-    _ = try state.begin(credit: 1)
+    _ = state.asked()
     _ = try state.announced(announcement(web, handle: 0, at: 101, head: 100))
     _ = try state.announced(announcement(db, handle: 1, at: 51, head: 50))
     _ = state.resolved()
     #expect(state.skipped(skip(95...100))?.range == 95...100)
-    let again = try state.begin(credit: 1)
+    let again = state.asked()
     #expect(again.end.sequence == 94)
     #expect(again.cursor.map(\.sequence) == [30, 80])
     #expect(again.start == .last(20))
@@ -127,5 +180,15 @@ import Testing
     #expect(state.endsHere == nil)
     #expect(state.skipped(skip(81...94))?.range == 81...94)
     #expect(state.endsHere == .start)
+  }
+}
+
+extension FollowState {
+  /// Begins on a connection that one request is enough for.
+  fileprivate mutating func asked() -> Follow {
+    begin()
+    guard let (part, follow) = nextRequest() else { fatalError("a connection is asked for something") }
+    precondition(part == 0)
+    return follow
   }
 }

@@ -5,8 +5,9 @@ import Testing
 @Suite(.timeLimit(.minutes(2))) struct ResumeTests {
   private let db = StreamName(checked: "db")
 
-  @Test(arguments: [false, true]) func `cut at every frame, a follower misses nothing and gets nothing twice`(
-    insideFrame: Bool
+  @Test(arguments: [false, true], [false, true])
+  func `cut at every frame, a follower misses nothing and gets nothing twice`(
+    insideFrame: Bool, isDivided: Bool
   ) async throws {
     let db = db
     // Greeting, two streams, RESOLVED, 20 batches, LIVE.
@@ -18,7 +19,7 @@ import Testing
         server.faults.cutsInsideFrame = insideFrame
       }
       defer { server.stop() }
-      let client = try LogClient(.test(server.url))
+      let client = try LogClient(.test(server.url, isDivided: isDivided))
       let followed = try await Followed.all(client.follow([.pattern(.all)])) {
         $0.sequences[web]?.last == 70 && $0.sequences[db]?.last == 30
       }
@@ -31,14 +32,16 @@ import Testing
     }
   }
 
-  @Test func `a damaged frame costs a connection and nothing else`() async throws {
+  @Test(arguments: [false, true]) func `a damaged frame costs a connection and nothing else`(isDivided: Bool)
+    async throws
+  {
     for corruption in 1...14 {
       let server = try await FakeServer.start { server in
         try! server.fill(web, batches: 10, entryCount: 5)
         server.faults.corruptions = [corruption]
       }
       defer { server.stop() }
-      let client = try LogClient(.test(server.url))
+      let client = try LogClient(.test(server.url, isDivided: isDivided))
       let followed = try await Followed.all(client.follow([.stream(web)])) { $0.sequences[web]?.last == 50 }
       #expect(followed.sequences[web] == Array(1...50), "frame \(corruption)")
       await client.shutdown()
@@ -71,7 +74,9 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `cut off before all streams were told, the start is asked again for the unknown ones`() async throws {
+  @Test func `cut off before all streams were told, the start is asked again for the unknown ones`()
+    async throws
+  {
     let db = db
     let server = try await FakeServer.start { server in
       try! server.fill(db, batches: 1, entryCount: 9)
@@ -96,7 +101,44 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `an end at the head means the heads told first`() async throws {
+  @Test func `streams born one after the other are followed, in ever fewer requests`() async throws {
+    let server = try await FakeServer.start { server in
+      for index in 0..<5 { try! server.fill(StreamName(checked: "old/\(index)"), batches: 1, entryCount: 2) }
+    }
+    defer { server.stop() }
+    var configuration = LogClientConfiguration.test(server.url, isDivided: true)
+    configuration.followLimits.selectorCountMax = 4
+    configuration.followLimits.bornPartCountMax = 3
+    let client = try LogClient(configuration)
+    var followed = Followed()
+    var bornCount = 0
+    for try await event in client.follow([.pattern(.all)], from: .now) {
+      try followed.take(event)
+      var isTime = false
+      if case .live = event { isTime = true }
+      if case .batch(let batch) = event { isTime = batch.stream == StreamName(checked: "new/\(bornCount)") }
+      guard isTime else { continue }
+      if bornCount == 20 { break }
+      bornCount += 1
+      let name = StreamName(checked: "new/\(bornCount)")
+      try await server.onLoop { server in
+        try server.fill(name, batches: 1, entryCount: 3)
+        try server.fill(StreamName(checked: "old/1"), batches: 1, entryCount: 1)
+        if name.text.hasSuffix("7") { for connection in server.connections { connection.cut() } }
+      }
+    }
+    for index in 1...20 { #expect(followed.sequences[StreamName(checked: "new/\(index)")] == [1, 2, 3]) }
+    let old = followed.sequences[StreamName(checked: "old/1")] ?? []
+    #expect(old.count >= 19 && old == Array(3..<3 + UInt64(old.count)))
+    #expect(followed.announced.count == 25)
+    #expect(followed.liveCount == 1 + followed.resumptionCount)
+    let most = try await server.onLoop { $0.record.openFollowCountMax }
+    // The watch, 25 streams by fours, and three.
+    #expect(most <= 1 + 7 + 3)
+    await client.shutdown()
+  }
+
+  @Test(arguments: [false, true]) func `an end at the head means the heads told first`(isDivided: Bool) async throws {
     let db = db
     for cut in 4...16 {
       let server = try await FakeServer.start { server in
@@ -105,7 +147,7 @@ import Testing
         server.faults.cuts = [cut]
       }
       defer { server.stop() }
-      let client = try LogClient(.test(server.url))
+      let client = try LogClient(.test(server.url, isDivided: isDivided))
       var followed = Followed()
       for try await event in client.follow([.pattern(.all)], until: End(atHead: true)) {
         try followed.take(event)
@@ -123,14 +165,14 @@ import Testing
     }
   }
 
-  @Test func `a limit counts over all connections`() async throws {
+  @Test(arguments: [false, true]) func `a limit counts over all connections`(isDivided: Bool) async throws {
     for cut in 1...12 {
       let server = try await FakeServer.start { server in
         try! server.fill(web, batches: 20, entryCount: 5)
         server.faults.cuts = [cut, cut]
       }
       defer { server.stop() }
-      let client = try LogClient(.test(server.url))
+      let client = try LogClient(.test(server.url, isDivided: isDivided))
       let followed = try await Followed.all(client.follow([.stream(web)], until: End(limit: 33)))
       #expect(followed.sequences[web] == Array(1...33), "cut after \(cut)")
       #expect(followed.end == .limit)
@@ -138,7 +180,9 @@ import Testing
     }
   }
 
-  @Test func `in reverse it goes on below where it was, and new entries are no part of it`() async throws {
+  @Test(arguments: [false, true]) func `in reverse it goes on below where it was, and new entries are no part of it`(
+    isDivided: Bool
+  ) async throws {
     let db = db
     for start in [Start.first, .last(23), .from(12)] {
       for cut in 2...14 {
@@ -148,7 +192,7 @@ import Testing
           server.faults.cuts = [cut, cut]
         }
         defer { server.stop() }
-        let client = try LogClient(.test(server.url))
+        let client = try LogClient(.test(server.url, isDivided: isDivided))
         var numbers: [StreamName: [UInt64]] = [:]
         var end: EndReason?
         for try await event in client.follow([.pattern(.all)], from: start, isReverse: true) {
@@ -175,10 +219,12 @@ import Testing
     }
   }
 
-  @Test func `a stream that was replaced ends the subscription instead of going on`() async throws {
+  @Test(arguments: [false, true]) func `a stream that was replaced ends the subscription instead of going on`(
+    isDivided: Bool
+  ) async throws {
     let server = try await FakeServer.start { try! $0.fill(web, batches: 1, entryCount: 5) }
     defer { server.stop() }
-    let client = try LogClient(.test(server.url))
+    let client = try LogClient(.test(server.url, isDivided: isDivided))
     var followed = Followed()
     let error = await #expect(throws: LogError.self) {
       for try await event in client.follow([.stream(web)]) {
@@ -199,10 +245,12 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `a server that has lost data is told from one that waits`() async throws {
+  @Test(arguments: [false, true]) func `a server that has lost data is told from one that waits`(isDivided: Bool)
+    async throws
+  {
     let server = try await FakeServer.start { try! $0.fill(web, batches: 2, entryCount: 5) }
     defer { server.stop() }
-    let client = try LogClient(.test(server.url))
+    let client = try LogClient(.test(server.url, isDivided: isDivided))
     let error = await #expect(throws: LogError.self) {
       for try await event in client.follow([.stream(web)]) {
         if case .live = event {

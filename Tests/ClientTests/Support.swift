@@ -12,9 +12,16 @@ extension StreamName {
 
 extension LogClientConfiguration {
   /// Waits hardly at all between attempts.
-  static func test(_ servers: String...) -> LogClientConfiguration {
-    LogClientConfiguration(
+  ///
+  /// - Parameter isDivided: whether each stream that is followed takes a request of its own.
+  static func test(_ servers: String..., isDivided: Bool = false) -> LogClientConfiguration {
+    var configuration = LogClientConfiguration(
       servers: servers, name: "test", backoff: Backoff(base: .milliseconds(1), cap: .milliseconds(5)))
+    if isDivided {
+      configuration.followLimits.controlByteCountMax = 0
+      configuration.followLimits.selectorCountMax = 1
+    }
+    return configuration
   }
 }
 

@@ -163,6 +163,7 @@ extension ClientCore {
       happened(event, link)
     }
     guard link?.number == number else { return }
+    requestUntoldParts()
     sendAppends()
     askWaiting()
     leaveIfDrained()
@@ -180,8 +181,8 @@ extension ClientCore {
     case .refused(let id, let refusal):
       if appends.isInFlight(id) {
         appendRefused(id, refusal)
-      } else if let key = followKeys[id] {
-        followRefused(key, refusal)
+      } else if let place = followPlaces[id] {
+        followRefused(place, id, refusal)
       } else if let key = questionKeys.removeValue(forKey: id) {
         questionRefused(key, refusal)
       }

@@ -57,8 +57,9 @@ actor ClientCore {
   var appendTimer: LoopTimer?
 
   var follows: [UInt64: ActiveFollow] = [:]
-  /// Which follow a request of the connection is.
-  var followKeys: [UInt32: UInt64] = [:]
+  var followPlaces: [UInt32: FollowPlace] = [:]
+  /// Those that may have something to ask for once the events at hand have been dealt with.
+  var followsToAsk: Set<UInt64> = []
 
   var questions: [UInt64: Question] = [:]
   var questionKeys: [UInt32: UInt64] = [:]

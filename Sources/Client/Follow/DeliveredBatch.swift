@@ -6,7 +6,7 @@ public struct DeliveredBatch: Sendable {
   public let stream: StreamName
   public let incarnation: Incarnation
   /// The sequence numbers that are delivered, each of them an entry unless the batch was filtered.
-  public let range: ClosedRange<UInt64>
+  public private(set) var range: ClosedRange<UInt64>
   /// What it took to send it.
   public let storedByteCount: Int
   /// Whether the subscription goes from the newest to the oldest.
@@ -50,12 +50,22 @@ public struct DeliveredBatch: Sendable {
     return isReverse ? entries.reversed() : entries
   }
 
-  /// How many entries it holds.
+  /// Leaves out what comes after so many entries, at least 1.
   ///
-  /// - Complexity: constant for each batch, unless a batch was filtered and lies partly outside the range: then it is decoded.
-  func entryCount() throws(LogError) -> UInt64 {
-    if batches.contains(where: { $0.header.flags.contains(.sparse) }) { return UInt64(try entries().count) }
-    return UInt64(range.count)
+  /// - Returns: how many are left.
+  /// - Complexity: constant for each batch, unless one was filtered: then all are decoded.
+  mutating func limit(to countMax: UInt64) throws(LogError) -> UInt64 {
+    let last: UInt64
+    if batches.contains(where: { $0.header.flags.contains(.sparse) }) {
+      let entries = try entries()
+      guard entries.count > countMax else { return UInt64(entries.count) }
+      last = entries[Int(countMax) - 1].sequence
+    } else {
+      guard range.upperBound - range.lowerBound >= countMax else { return range.upperBound - range.lowerBound + 1 }
+      last = isReverse ? range.upperBound - (countMax - 1) : range.lowerBound + (countMax - 1)
+    }
+    range = isReverse ? last...range.upperBound : range.lowerBound...last
+    return countMax
   }
 }
 

@@ -12,9 +12,11 @@ internal import LogsWire
 ///   beyond is cut off, and it is over when all are reached.
 /// - A limit counts what is left.
 /// - In reverse, cursor and start bound from below, and what lies above the place where it was is cut off.
+///
+/// A connection is asked by one request, or by several when the positions do not fit (`FollowState+Asking`).
 struct FollowState {
   /// One stream.
-  private struct Track {
+  struct Track {
     let incarnation: Incarnation
     /// The last number covered; in reverse, the lowest.
     var position: UInt64
@@ -24,79 +26,49 @@ struct FollowState {
     let lowerBound: UInt64?
   }
 
-  private let request: FollowRequest
-  private var tracks: [StreamName: Track] = [:]
-  /// Which stream a handle of this connection stands for; streams that are no part of this have none.
-  private var handles: [UInt32: StreamName] = [:]
-  private var remaining: UInt64?
+  let request: FollowRequest
+  let limits: FollowLimits
+  private(set) var tracks: [StreamName: Track] = [:]
+  private(set) var remaining: UInt64?
   private(set) var isResolved = false
-  private var requestCount = 0
+  /// Connections that it was begun on.
+  var requestCount = 0
 
-  init(_ request: FollowRequest) {
+  // This connection.
+  /// What has been asked for, by number.
+  var parts: [FollowPart] = []
+  /// What is still to be asked for.
+  var requests = Queue<Request>()
+  /// Whether it takes more than one request.
+  var isDivided = false
+  /// How many parts there may be before it is divided anew.
+  var partCountMax = 1
+  /// Streams that the watch was told: before RESOLVED, and after it.
+  var found: [StreamName] = []
+  var born: [StreamName] = []
+  var isLiveTold = false
+
+  init(_ request: FollowRequest, limits: FollowLimits = FollowLimits()) {
     self.request = request
+    self.limits = limits
     remaining = request.end.limit
   }
 
   private var isResumption: Bool { requestCount > 1 }
-  private var isReverse: Bool { request.isReverse }
+  var isReverse: Bool { request.isReverse }
 
   /// The position of every stream known.
   var cursor: Cursor { Cursor(tracks.map { position(of: $0.key, $0.value) }) }
 
-  private func position(of stream: StreamName, _ track: Track) -> CursorPosition {
+  func position(of stream: StreamName, _ track: Track) -> CursorPosition {
     CursorPosition(stream: stream, incarnation: track.incarnation, sequence: track.position)
   }
 }
 
-// MARK: - Asking
+// MARK: - Its end
 
 extension FollowState {
-  /// What a connection is asked for, the first or a later one.
-  ///
-  /// - Throws: `LogError` when the cursor is too long for a frame.
-  mutating func begin(credit: UInt64) throws(LogError) -> Follow {
-    requestCount += 1
-    handles = [:]
-    let isKnown = isResolved
-    var end = request.end
-    end.limit = remaining
-    var selectors = request.selectors
-    if isKnown, isReverse || end.atHead {
-      // Those that have come into being since are no part of it. What does not fit is told and cut off.
-      let names = tracks.filter { !isReached($0.value) }.keys.sorted()
-      if !names.isEmpty, names.count <= Limits.selectorCountMax { selectors = names.map { .stream($0) } }
-    }
-    if isReverse, isKnown, let highest = tracks.values.map(\.position).max() {
-      end.sequence = min(end.sequence ?? .max, max(highest, 2) - 1)
-    }
-    return Follow(
-      credit: credit, selectors: selectors, start: isKnown && !isReverse ? .first : request.start, end: end,
-      isReverse: isReverse, cursor: try positionsToSend())
-  }
-
-  private func positionsToSend() throws(LogError) -> [CursorPosition] {
-    var positions: [StreamName: CursorPosition] = request.cursor.positions.filter { request.selects($0.key) }
-    for (stream, track) in tracks {
-      if !isReverse {
-        positions[stream] = position(of: stream, track)
-      } else if let lowerBound = track.lowerBound {
-        positions[stream] = CursorPosition(stream: stream, incarnation: track.incarnation, sequence: lowerBound)
-      }
-    }
-    let byteCount = positions.keys.reduce(0) { $0 + $1.text.utf8.count + Self.positionByteCount }
-    // Selectors and fixed fields need the rest.
-    guard byteCount <= Limits.controlByteCountMax / 2 else {
-      throw LogError(
-        .invalidRequest,
-        "a cursor of \(positions.count) streams does not fit a request; follow fewer streams with one subscription")
-    }
-    return positions.values.sorted { $0.stream < $1.stream }
-  }
-
-  /// A name's length, incarnation and sequence number.
-  private static let positionByteCount = 17
-
-  private func isReached(_ track: Track) -> Bool {
+  func isReached(_ track: Track) -> Bool {
     if isReverse { return track.position <= 1 || track.position <= (track.lowerBound ?? 0) + 1 }
     return track.target.map { track.position >= $0 } ?? false
   }
@@ -109,7 +81,7 @@ extension FollowState {
   }
 
   /// Whether this side ends it, because the server was asked for more than is wanted.
-  var endsHere: EndReason? { isResumption ? endReason : nil }
+  var endsHere: EndReason? { isResumption || isDivided ? endReason : nil }
 
   /// What the server's reason means for the request as it was made.
   func reason(_ told: EndReason) -> EndReason { told == .complete && request.end.atHead ? .until : told }
@@ -122,13 +94,17 @@ extension FollowState {
   ///
   /// - Returns: what the application is told; nil when it knows the stream.
   /// - Throws: `LogError` that ends the subscription.
-  mutating func announced(_ announcement: Announcement) throws(LogError) -> AnnouncedStream? {
+  mutating func announced(_ announcement: Announcement, part: Int = 0) throws(LogError) -> AnnouncedStream? {
     let stream = announcement.stream
+    if parts[part].role == .watch {
+      if parts[part].isResolved { born.append(stream) } else { found.append(stream) }
+      return nil
+    }
     let told = AnnouncedStream(
       stream: stream, incarnation: announcement.incarnation, start: announcement.position, head: announcement.head,
       isSealed: announcement.isSealed)
     if let track = tracks[stream] {
-      handles[announcement.handle] = stream
+      parts[part].handles[announcement.handle] = stream
       try check(told, goesOnFrom: position(of: stream, track))
       return nil
     }
@@ -136,7 +112,7 @@ extension FollowState {
     if isResumption, isResolved, isReverse || request.end.atHead { return nil }
     if let position = request.cursor[stream], !isReverse { try check(told, goesOnFrom: position) }
     if let position = request.cursor[stream], isReverse { try check(told, isSameAs: position) }
-    handles[announcement.handle] = stream
+    parts[part].handles[announcement.handle] = stream
     tracks[stream] = Track(
       incarnation: told.incarnation, position: told.start, target: request.end.atHead && !isReverse ? told.head : nil,
       lowerBound: isReverse ? lowerBound(told) : nil)
@@ -176,49 +152,66 @@ extension FollowState {
 
   private func isReached(_ stream: StreamName) -> Bool { tracks[stream].map(isReached) ?? false }
 
-  /// All streams that match have been told.
+  /// All streams that a part matches have been told.
   ///
-  /// - Returns: whether it is the first time.
-  mutating func resolved() -> Bool {
+  /// - Returns: whether all streams of the subscription have been told, for the first time or on another connection; nil
+  ///   while they have not.
+  mutating func resolved(part: Int = 0) -> Resolution? {
+    parts[part].isResolved = true
+    if parts[part].role == .watch { watchResolved() }
+    guard isToldWhole else { return nil }
     defer { isResolved = true }
-    return !isResolved
+    return isResolved ? .again : .first
   }
 
-  /// Whether this connection takes up what another one began.
-  var resumes: Bool { isResumption }
+  enum Resolution {
+    case first
+    case again
+  }
+
+  /// A part has been delivered up to the head.
+  mutating func live(part: Int = 0) { parts[part].isLive = true }
 
   /// Entries.
   ///
   /// - Returns: nil when none of them is wanted.
-  mutating func delivered(_ delivery: ClientSession.Delivery) throws(LogError) -> DeliveredBatch? {
-    guard let (stream, track, range) = take(delivery.handle, delivery.from, delivery.to) else { return nil }
-    let batch = DeliveredBatch(
+  mutating func delivered(_ delivery: ClientSession.Delivery, part: Int = 0) throws(LogError) -> DeliveredBatch? {
+    guard remaining != 0, let (stream, track, range) = wanted(delivery.handle, delivery.from, delivery.to, part) else {
+      return nil
+    }
+    var batch = DeliveredBatch(
       stream: stream, incarnation: track.incarnation, range: range, batches: delivery.batches,
       storedByteCount: delivery.byteCount, isReverse: isReverse)
     if let remaining {
-      let count = try batch.entryCount()
-      self.remaining = remaining - min(remaining, count)
+      // Each part may bring as many as are left.
+      let count = try batch.limit(to: remaining)
+      self.remaining = remaining - count
     }
+    move(stream, past: batch.range)
     return batch
   }
 
   /// A range that does not come.
   ///
   /// - Returns: nil when none of it was wanted.
-  mutating func skipped(_ skip: Skip) -> SkippedRange? {
-    guard let (stream, track, range) = take(skip.handle, skip.from, skip.to) else { return nil }
+  mutating func skipped(_ skip: Skip, part: Int = 0) -> SkippedRange? {
+    guard let (stream, track, range) = wanted(skip.handle, skip.from, skip.to, part) else { return nil }
+    move(stream, past: range)
     return SkippedRange(stream: stream, incarnation: track.incarnation, range: range, reason: skip.reason)
   }
 
-  /// Cuts a range to what is wanted and moves the stream's position past it.
-  private mutating func take(
-    _ handle: UInt32, _ from: UInt64, _ to: UInt64
+  /// Cuts a range to what is wanted.
+  private func wanted(
+    _ handle: UInt32, _ from: UInt64, _ to: UInt64, _ part: Int
   ) -> (StreamName, Track, ClosedRange<UInt64>)? {
-    guard let stream = handles[handle], let track = tracks[stream] else { return nil }
+    guard let stream = parts[part].handles[handle], let track = tracks[stream] else { return nil }
     let upper = isReverse ? min(to, track.position == 0 ? 0 : track.position - 1) : min(to, track.target ?? .max)
     guard from <= upper else { return nil }
-    let position = isReverse ? from : upper
-    tracks[stream]?.position = position
     return (stream, track, from...upper)
+  }
+
+  private mutating func move(_ stream: StreamName, past range: ClosedRange<UInt64>) {
+    let position = isReverse ? range.lowerBound : range.upperBound
+    tracks[stream]?.position = position
   }
 }

@@ -1,0 +1,202 @@
+internal import LogsWire
+
+/// What a connection is asked for.
+///
+/// One request holds some 20,000 positions at most. A subscription of more streams is divided (`spec/limits.md`, section 1):
+///
+/// 1. The *watch* asks with all selectors, from now on and without credit. So it delivers nothing, and tells every stream
+///    that there is, then RESOLVED, then every stream that comes into being: nothing falls between.
+/// 2. On RESOLVED those that there are are asked for by name, in parts, each with the positions of its streams.
+/// 3. Those that come into being later are asked for by name as they come. Once that has made many small parts, all are
+///    given up and it begins again at 1, on the same connection: the positions say where to go on.
+///
+/// Names come from the watch rather than from the positions, since a stream that was deleted meanwhile is an error when it
+/// is asked for by name.
+extension FollowState {
+  /// What is still to be asked for.
+  enum Request {
+    case whole
+    case watch
+    /// - Parameter isBorn: whether they came into being since all were told.
+    case names([StreamName], isBorn: Bool)
+  }
+
+  /// Begins on a connection; `nextRequest` tells what to ask for.
+  mutating func begin() {
+    requestCount += 1
+    isLiveTold = false
+    divide()
+  }
+
+  /// Begins again on the same connection, whose requests have been given up.
+  mutating func regroup() { divide() }
+
+  private mutating func divide() {
+    parts = []
+    requests.removeAll()
+    found = []
+    born = []
+    partCountMax = 1
+    isDivided = whole().controlByteCount > limits.controlByteCountMax
+    if !isDivided {
+      requests.append(.whole)
+    } else if isResolved, isBounded {
+      // Those that have come into being since are no part of it.
+      ask(for: tracks.keys.sorted())
+    } else {
+      requests.append(.watch)
+    }
+  }
+
+  /// Whether streams that come into being are no part of it.
+  var isBounded: Bool { isReverse || request.end.atHead }
+
+  private mutating func ask(for names: [StreamName]) {
+    let names = isBounded ? names.filter { tracks[$0].map { !isReached($0) } ?? true } : names
+    for chunk in chunks(of: names) { requests.append(.names(chunk, isBorn: false)) }
+    // In reverse one is open at a time.
+    partCountMax = isReverse ? 1 : requests.count + limits.bornPartCountMax
+  }
+
+  private func chunks(of names: [StreamName]) -> [[StreamName]] {
+    stride(from: 0, to: names.count, by: limits.selectorCountMax).map {
+      Array(names[$0..<min($0 + limits.selectorCountMax, names.count)])
+    }
+  }
+
+  /// Whether streams have come into being one by one so often that it is time to divide anew.
+  var isScattered: Bool {
+    guard !born.isEmpty else { return false }
+    let bornPartCount = (born.count + limits.selectorCountMax - 1) / limits.selectorCountMax
+    return parts.count { $0.role == .names && $0.end == nil } + bornPartCount > partCountMax
+  }
+
+  /// What to ask for next; without credit.
+  mutating func nextRequest() -> (part: Int, follow: Follow)? {
+    // In reverse one after the other, as the streams of one request are.
+    if isReverse, parts.contains(where: { $0.role == .names && $0.end == nil }) { return nil }
+    if requests.isEmpty {
+      for chunk in chunks(of: born) { requests.append(.names(chunk, isBorn: true)) }
+      born = []
+    }
+    guard let request = requests.popFirst() else { return nil }
+    let follow: Follow
+    let role: FollowPart.Role
+    switch request {
+    case .whole: (role, follow) = (.whole, whole())
+    case .watch: (role, follow) = (.watch, watch())
+    case .names(let names, let isBorn): (role, follow) = (.names, part(names, isBorn: isBorn))
+    }
+    parts.append(FollowPart(role: role))
+    return (parts.count - 1, follow)
+  }
+
+  /// The watch is told all streams that there are.
+  mutating func watchResolved() {
+    var names = found
+    found = []
+    let there = Set(names)
+    for case .stream(let name) in request.selectors where !there.contains(name) {
+      // One that was read and is not there any more is an error, which the server finds when it is asked for it.
+      if let position = position(of: name), position.sequence > 0 { names.append(name) }
+    }
+    ask(for: names)
+  }
+
+  // MARK: Requests
+
+  private func whole() -> Follow {
+    var selectors = request.selectors
+    if isResolved, isBounded {
+      // Those that have come into being since are no part of it. What does not fit is told and cut off.
+      let names = tracks.filter { !isReached($0.value) }.keys.sorted()
+      if !names.isEmpty, names.count <= limits.selectorCountMax { selectors = names.map { .stream($0) } }
+    }
+    let known = request.cursor.positions.keys.filter { tracks[$0] == nil && request.selects($0) } + tracks.keys
+    return follow(selectors, positionsOf: known, highest: isResolved ? tracks.values.map(\.position).max() : nil)
+  }
+
+  private func watch() -> Follow {
+    // An end at the head ends it as soon as it has told what there is.
+    let end = End(atHead: isBounded, time: isReverse ? nil : request.end.time)
+    return Follow(credit: 0, selectors: request.selectors, start: .now, end: end)
+  }
+
+  private func part(_ names: [StreamName], isBorn: Bool) -> Follow {
+    let positions = names.compactMap { tracks[$0]?.position }
+    var follow = follow(
+      names.map { .stream($0) }, positionsOf: names, highest: positions.count == names.count ? positions.max() : nil)
+    if isBorn { follow.start = .first }
+    return follow
+  }
+
+  /// - Parameter highest: in reverse, the highest number that all streams have come down to.
+  private func follow(_ selectors: [Selector], positionsOf streams: [StreamName], highest: UInt64?) -> Follow {
+    var end = request.end
+    end.limit = remaining
+    if isReverse, let highest { end.sequence = min(end.sequence ?? .max, max(highest, 2) - 1) }
+    return Follow(
+      credit: 0, selectors: selectors, start: isResolved && !isReverse ? .first : request.start, end: end,
+      isReverse: isReverse, cursor: streams.compactMap { position(of: $0) }.sorted { $0.stream < $1.stream })
+  }
+
+  /// The position to ask with.
+  private func position(of stream: StreamName) -> CursorPosition? {
+    guard let track = tracks[stream] else { return request.cursor[stream] }
+    if !isReverse { return position(of: stream, track) }
+    return track.lowerBound.map { CursorPosition(stream: stream, incarnation: track.incarnation, sequence: $0) }
+      ?? request.cursor[stream]
+  }
+}
+
+// MARK: - What the parts make together
+
+extension FollowState {
+  /// Whether every stream that there is has been told on this connection.
+  var isToldWhole: Bool { requests.isEmpty && found.isEmpty && parts.allSatisfy { $0.isResolved || $0.end != nil } }
+
+  /// Whether it is live from now on, and was not before on this connection.
+  mutating func becomesLive() -> Bool {
+    guard !isLiveTold, isResolved, isToldWhole else { return false }
+    guard parts.contains(where: \.isLive), parts.allSatisfy({ $0.isLive || $0.end != nil || $0.role == .watch }) else {
+      return false
+    }
+    isLiveTold = true
+    return true
+  }
+
+  /// The server has ended a part.
+  ///
+  /// - Returns: why the subscription is over, if it is.
+  mutating func ended(_ reason: EndReason, part: Int = 0) -> EndReason? {
+    parts[part].end = reason
+    guard parts[part].role != .whole else { return self.reason(reason) }
+    return endOfParts.map { self.reason($0) }
+  }
+
+  /// What the ends of the parts mean together, by the rules for one request (`spec/session.md`, section 5.6).
+  private var endOfParts: EndReason? {
+    guard isResolved, isToldWhole, born.isEmpty else { return nil }
+    var reasons: Set<EndReason> = []
+    for part in parts where part.role == .names {
+      guard let end = part.end else { return nil }
+      reasons.insert(end)
+    }
+    if reasons.contains(.limit) { return .limit }
+    if isReverse { return .start }
+    if request.end.atHead { return .until }
+    var hasPattern = false
+    var isMissing = false
+    for selector in request.selectors {
+      switch selector {
+      case .pattern: hasPattern = true
+      case .stream(let name): isMissing = isMissing || tracks[name] == nil
+      }
+    }
+    let isWatchOver = parts.contains { $0.role == .watch && $0.end != nil }
+    if !hasPattern, !isMissing, reasons == [.complete] { return .complete }
+    if isWatchOver || (reasons.contains(.until) && request.end.time != nil) { return .until }
+    guard !isMissing, !reasons.isEmpty else { return nil }
+    return reasons.contains(.until) || request.end.sequence != nil ? .until : nil
+  }
+}
