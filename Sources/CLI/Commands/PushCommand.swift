@@ -38,7 +38,9 @@ enum PushCommand {
     let push = Push(client: client, stream: stream, form: form)
     let summary: Push.Summary
     do { summary = try await push.run(reader) } catch {
-      throw PushFailure(cause: error, progress: "\(push.acknowledgedCount) entries of \(stream) are acknowledged")
+      let progress = "\(push.acknowledgedCount) entries of \(stream) are acknowledged"
+      if Task.isCancelled { Terminal.note("interrupted; \(progress)") }
+      throw PushFailure(cause: error, progress: progress)
     }
     if arguments.has("complete") { _ = try await client.complete(stream) }
     await client.shutdown(deadline: .seconds(5))
