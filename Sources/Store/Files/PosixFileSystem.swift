@@ -83,7 +83,7 @@ package struct PosixFileSystem: FileSystem {
     let file = unsafe open(path, flags | O_CLOEXEC)
     if file < 0 { throw FileError("open", path) }
     defer { close(file) }
-    if fsync(file) != 0 { throw FileError("fsync", path) }
+    if fsync(file) != 0 { throw FileError(FileError.synchronizing, path) }
   }
 
   package func rename(_ path: String, to target: String) throws(FileError) {
@@ -118,7 +118,13 @@ extension FileError {
   /// The call that has just failed on this thread.
   init(_ operation: String, _ path: String) { self.init(operation: operation, path: path, code: errno) }
 
-  var isDiskFull: Bool { code == ENOSPC || code == EDQUOT }
+  /// Whether space is what is missing, so that the same may work later.
+  ///
+  /// Never true of a sync: what it was to make durable is unknown, whatever its reason, and a second one may say that all is
+  /// well when it is not.
+  var isDiskFull: Bool { operation != Self.synchronizing && (code == ENOSPC || code == EDQUOT) }
+
+  static let synchronizing = "fsync"
 
   /// The system's words for the error.
   var text: String { unsafe String(cString: strerror(code)) }

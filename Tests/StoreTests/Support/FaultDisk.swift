@@ -18,6 +18,8 @@ final class FaultDisk: Sendable {
     var skip = 0
     /// How many fail.
     var count = Int.max
+    /// Whether SQLite's own operations are spared.
+    var isBesideSQLite = false
   }
 
   enum Change: Sendable {
@@ -115,7 +117,7 @@ final class FaultDisk: Sendable {
         }
         return SQLITE_IOERR
       }
-      return state.fault(kind, file)
+      return state.fault(kind, file, isSQLite: true)
     }
   }
 
@@ -185,8 +187,9 @@ final class FaultDisk: Sendable {
 }
 
 extension FaultDisk.State {
-  mutating func fault(_ operation: fault_operation, _ path: String) -> Int32 {
+  mutating func fault(_ operation: fault_operation, _ path: String, isSQLite: Bool = false) -> Int32 {
     for index in faults.indices where faults[index].operation == operation && path.hasSuffix(faults[index].suffix) {
+      if isSQLite, faults[index].isBesideSQLite { continue }
       if faults[index].skip > 0 {
         faults[index].skip -= 1
         continue

@@ -18,7 +18,8 @@ struct FaultFileSystem: FileSystem {
       return state.isCrashed ? SQLITE_IOERR : state.fault(operation, path)
     }
     if code != SQLITE_OK {
-      throw FileError(operation: "test", path: path, code: code == SQLITE_FULL ? ENOSPC : EIO)
+      throw FileError(
+        operation: operation == FAULT_SYNC ? "fsync" : "test", path: path, code: code == SQLITE_FULL ? ENOSPC : EIO)
     }
   }
 
