@@ -10,20 +10,14 @@ extension Reader {
   /// one that reaches so far is decoded.
   func findSequence(stream id: Int64, atOrAfter time: Int64) throws(StoreError) -> UInt64 {
     let stream = try stream(id)
-    let listing = segments.current
+    var listing = segments.current
     var signer = BatchSigner(stream)
     var position: UInt64 = 1
     while position <= stream.head {
-      switch try place(of: position, in: stream, listing) {
+      switch try place(of: position, in: stream, &listing) {
       case .nowhere(_, let last, _): position = last + 1
       case .segment(let segment, _, let last):
-        do throws(SQLiteError) {
-          if let found = try find(time, in: segment, stream, from: position, to: min(last, stream.head), &signer) {
-            return found
-          }
-        } catch {
-          try noteLoss(error, of: segment)
-        }
+        if let found = try find(time, in: segment, stream, position...min(last, stream.head), &signer) { return found }
         position = last + 1
       }
     }
@@ -31,17 +25,31 @@ extension Reader {
   }
 
   private func find(
-    _ time: Int64, in segment: Segment, _ stream: StreamInfo, from: UInt64, to: UInt64, _ signer: inout BatchSigner
-  ) throws(SQLiteError) -> UInt64? {
-    var position = from
-    while position <= to {
-      let rows = try pool.withConnection(to: segment) { connection throws(SQLiteError) in
-        try connection.times(of: stream.id, from: position, limit: Self.timesRowCountMax)
+    _ time: Int64, in segment: Segment, _ stream: StreamInfo, _ bounds: ClosedRange<UInt64>,
+    _ signer: inout BatchSigner
+  ) throws(StoreError) -> UInt64? {
+    var position = bounds.lowerBound
+    while position <= bounds.upperBound {
+      let found: ReaderConnection.Times
+      do throws(SQLiteError) {
+        found = try query(segment) { connection throws(SQLiteError) in
+          try connection.times(of: stream.id, from: position, limit: Self.timesRowCountMax)
+        }
+      } catch {
+        position =
+          try endOfDamage(
+            error, in: segment, at: position, position...bounds.upperBound, stream, isReverse: false) + 1
+        continue
       }
-      for row in rows where row.first <= to && row.maxTime >= time {
-        if let found = try find(time, inRunAt: row.first, segment, stream, &signer) { return found }
+      for row in found.rows where row.first <= bounds.upperBound && row.maxTime >= time {
+        do throws(SQLiteError) {
+          if let found = try find(time, inRunAt: row.first, segment, stream, &signer) { return found }
+        } catch {
+          // Only this run: what is behind it can still be found.
+          try noteDamage(error, in: segment)
+        }
       }
-      guard rows.count == Self.timesRowCountMax, let last = rows.last else { return nil }
+      guard !found.isEnd, let last = found.rows.last else { return nil }
       position = last.last + 1
     }
     return nil
@@ -50,7 +58,7 @@ extension Reader {
   private func find(
     _ time: Int64, inRunAt first: UInt64, _ segment: Segment, _ stream: StreamInfo, _ signer: inout BatchSigner
   ) throws(SQLiteError) -> UInt64? {
-    let found = try pool.withConnection(to: segment) { connection throws(SQLiteError) in
+    let found = try query(segment) { connection throws(SQLiteError) in
       try connection.runs(
         of: stream.id, upFrom: first...first, ReaderConnection.Budget(byteCount: 1, time: .seconds(1)))
     }
@@ -74,14 +82,16 @@ extension Reader {
     guard let stream = catalog[key.stream] else { return ProducerMark() }
     for segment in segments.current.segments.reversed() where segment.state != .damaged {
       do throws(SQLiteError) {
-        let (mark, isKnown) = try pool.withConnection(to: segment) { connection throws(SQLiteError) in
+        let (mark, isKnown) = try query(segment) { connection throws(SQLiteError) in
           (try connection.mark(of: key.producer, on: stream.id), try connection.next(of: stream.id) != nil)
         }
         if let mark { return mark }
         // The stream came later: no older segment knows of it.
         if !isKnown { return ProducerMark() }
       } catch {
-        try noteLoss(error, of: segment)
+        // Taken as not there, a mark costs a batch stored twice: not for a read that may go well the next time.
+        if error.isFailedRead, !segment.hasTooManyFailedReads() { throw StoreError(error, while: "read") }
+        try noteDamage(error, in: segment)
       }
     }
     return ProducerMark()

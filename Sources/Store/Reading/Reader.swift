@@ -27,12 +27,12 @@ struct Reader: Sendable {
   func read(_ request: ReadRequest) throws(StoreError) -> ReadResult {
     // The stream first, then the segments: what a published head covers is in a segment that is listed.
     let stream = try stream(request.stream)
-    let listing = segments.current
+    var listing = segments.current
     var builder = PieceBuilder(request, head: stream.head)
     var signer = BatchSigner(stream)
     while !builder.isComplete {
       if readTail(request, into: &builder) { continue }
-      switch try place(of: builder.position, in: stream, listing) {
+      switch try place(of: builder.position, in: stream, &listing) {
       case .nowhere(let first, let last, let reason):
         builder.skip(through: request.isReverse ? first : last, reason)
       case .segment(let segment, let first, let last):
@@ -93,7 +93,7 @@ struct Reader: Sendable {
     let parts: [BatchSigner.Part]
     let isEnd: Bool
     do throws(SQLiteError) {
-      let found = try pool.withConnection(to: segment) { connection throws(SQLiteError) in
+      let found = try query(segment) { connection throws(SQLiteError) in
         request.isReverse
           ? try connection.runs(of: stream.id, downFrom: wanted, budget)
           : try connection.runs(of: stream.id, upFrom: wanted, budget)
@@ -138,7 +138,7 @@ struct Reader: Sendable {
     var parts: [BatchSigner.Part] = []
     for run in runs.sorted(by: { $0.first < $1.first }) {
       parts += try signer.parts(of: run) { () throws(SQLiteError) in
-        try pool.withConnection(to: segment) { connection throws(SQLiteError) in
+        try query(segment) { connection throws(SQLiteError) in
           try connection.incarnations(of: stream.id)
         }
       }
@@ -149,15 +149,11 @@ struct Reader: Sendable {
   /// How far the damage reaches that `error` tells of: to the next run if the index still knows it, else to the end.
   ///
   /// - Throws: when the error is no damage of a segment that can be done without.
-  private func endOfDamage(
+  func endOfDamage(
     _ error: SQLiteError, in segment: Segment, at position: UInt64, _ wanted: ClosedRange<UInt64>, _ stream: StreamInfo,
     isReverse: Bool
   ) throws(StoreError) -> UInt64 {
-    guard isLoss(error, of: segment), segment.state != .active else {
-      let failure = StoreError(error, while: "read")
-      if error.isDamage { damaged(failure) }
-      throw failure
-    }
+    try noteDamage(error, in: segment)
     do throws(SQLiteError) {
       return try pool.withConnection(to: segment) { connection throws(SQLiteError) in
         if isReverse {

@@ -13,7 +13,7 @@ struct SQLiteError: Error, Hashable, Sendable {
   static let busyCode = SQLITE_BUSY
   static let notADatabaseCode = SQLITE_NOTADB
   /// SQLITE_IOERR_READ, _SHORT_READ, _DATA, _CORRUPTFS: macros of arithmetic that Swift does not import.
-  private static let lossCodes: Set<Int32> = [
+  private static let failedReadCodes: Set<Int32> = [
     SQLITE_IOERR | (1 << 8), SQLITE_IOERR | (2 << 8), SQLITE_IOERR | (32 << 8), SQLITE_IOERR | (33 << 8),
   ]
 
@@ -21,8 +21,10 @@ struct SQLiteError: Error, Hashable, Sendable {
   var isBusy: Bool { primaryCode == SQLITE_BUSY || primaryCode == SQLITE_LOCKED }
   var isDamage: Bool { primaryCode == SQLITE_CORRUPT || primaryCode == SQLITE_NOTADB }
 
-  /// Whether a part of the file cannot be read any more.
-  var isLoss: Bool { isDamage || Self.lossCodes.contains(code) }
+  /// Whether the disk could not read: for good, or for a moment.
+  var isFailedRead: Bool { Self.failedReadCodes.contains(code) }
+  /// Whether a part of the file cannot be read.
+  var isLoss: Bool { isDamage || isFailedRead }
   /// Either the file is not there, or there is no descriptor, memory or permission left for it: SQLite does not say which.
   var isFailedOpen: Bool { primaryCode == SQLITE_CANTOPEN }
 

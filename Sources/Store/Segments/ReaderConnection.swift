@@ -63,7 +63,7 @@ final class ReaderConnection: @unchecked Sendable {
       """)
     timesStatement = try connection.prepare(
       """
-      SELECT first_seq, span, max_time FROM runs WHERE stream = ?1 AND first_seq >= ?2 ORDER BY first_seq LIMIT ?3
+      SELECT first_seq, span, max_time FROM runs WHERE stream = ?1 AND first_seq >= ?2 ORDER BY first_seq
       """)
     marksStatement = try connection.prepare(
       "SELECT number, first_seq, count, producer_check FROM marks WHERE stream = ?1 AND producer = ?2")
@@ -160,19 +160,34 @@ final class ReaderConnection: @unchecked Sendable {
     return try statement.step() ? statement.bits(0) : nil
   }
 
+  /// Times of runs in their order, and whether no further one is left.
+  struct Times {
+    var rows: [RunTimes] = []
+    var isEnd = false
+  }
+
   /// The times of the next runs that begin at `position` or later.
-  func times(of stream: Int64, from position: UInt64, limit: Int) throws(SQLiteError) -> [RunTimes] {
+  func times(of stream: Int64, from position: UInt64, limit: Int) throws(SQLiteError) -> Times {
     defer { timesStatement.reset() }
     timesStatement.bind(1, stream)
     timesStatement.bind(2, bits: position)
-    timesStatement.bind(3, Int64(limit))
-    var runs: [RunTimes] = []
-    while try timesStatement.step() {
+    var times = Times()
+    while times.rows.count < limit {
+      do throws(SQLiteError) {
+        guard try timesStatement.step() else {
+          times.isEnd = true
+          return times
+        }
+      } catch {
+        // What was read before the error is good; who asks for what comes next meets the error again.
+        if times.rows.isEmpty { throw error }
+        return times
+      }
       let first = timesStatement.bits(0)
       let span = UInt64(max(timesStatement.integer(1), 1))
-      runs.append(RunTimes(first: first, last: first + span - 1, maxTime: timesStatement.integer(2)))
+      times.rows.append(RunTimes(first: first, last: first + span - 1, maxTime: timesStatement.integer(2)))
     }
-    return runs
+    return times
   }
 
   /// What this segment remembers of a producer on a stream.
