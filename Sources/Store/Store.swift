@@ -82,6 +82,7 @@ package final class Store: Sendable {
       settings, paths: paths, queue: queue, catalog: catalog, segments: segments, upkeep: upkeep, sealer: sealer,
       storeFile: found.storeFile)
     for complete in found.closing { sealer.seal(complete) }
+    let lastRow = found.active.lastRow
     let writer = Writer(
       settings, sink: sink, queue: queue, catalog: catalog, tail: tail, segments: segments, roll: roll,
       active: found.active, nextStreamID: (found.streams.map(\.id).max() ?? 0) + 1)
@@ -93,7 +94,7 @@ package final class Store: Sendable {
       }
     }
     running = Mutex(Running(lock: lock, writer: writer, writerThread: writerThread))
-    check = BackgroundCheck(reader, isNeeded: found.needsCheck)
+    check = BackgroundCheck(reader, found.listing, lastRow: lastRow, isNeeded: found.needsCheck)
   }
 
   /// The store's identity: 16 random bytes, drawn when the directory was made.

@@ -67,6 +67,40 @@ import Testing
     #expect(test.sink.monitor.withLock { $0.error } == nil)
   }
 
+  @Test func `rows that come while the background check runs are left alone`() throws {
+    let directory = TestDirectory()
+    do {
+      let test = try TestStore(directory)
+      for number in 1...3 as ClosedRange<UInt64> { test.append("web", .test("\(number)"), number: number) }
+      test.close()
+    }
+    let active = Segment(number: 1, path: directory.data + "/segments/0000000001.db", state: .active)
+    let lines = TestSink()
+    let settings = TestStore.settings(directory)
+    // A catalog that has not heard of the last commit yet, which made the stream `new`.
+    let catalog = Catalog()
+    let writer = try SegmentWriter(active, vfs: nil)
+    var streams: [StreamInfo] = []
+    try writer.forEachStream { streams.append($0) }
+    catalog.publish(streams)
+    let lastRow = writer.lastRow
+    let known = Monitor<StoreError?>(nil)
+    let reader = Reader(
+      catalog: catalog, segments: SegmentList(SegmentListing(segments: [active])), pool: ConnectionPool(settings),
+      tail: TailCache(settings), files: settings.fileSystem, timesOf: settings.timesOf,
+      damaged: { error in known.withLock { $0 = error } }, log: { lines.log($0) })
+    try writer.connection.execute(
+      """
+      INSERT INTO streams VALUES(9, 'new', 1, 0, 1, 0, 0, 0);
+      INSERT INTO runs VALUES(4, 9, 1, 1, 1, 1, 1, 1, 1, 1, x'', x'00')
+      """)
+    let check = BackgroundCheck(
+      reader, SegmentListing(segments: [active]), lastRow: lastRow, isNeeded: true)
+    #expect(lines.waitForLine("all 1 segments have been checked"))
+    check.close()
+    #expect(known.withLock { $0 } == nil)
+  }
+
   @Test func `a flipped bit in the active segment refuses to start after an unclean stop`() throws {
     let directory = TestDirectory()
     do {

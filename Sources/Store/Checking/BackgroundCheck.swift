@@ -14,9 +14,16 @@ final class BackgroundCheck: Sendable {
   private let state = Mutex(State())
   private let thread = Mutex<StoreThread?>(nil)
   private let reader: Reader
+  /// The segments as they were when the store was opened, and the last row of the newest of them.
+  private let listing: SegmentListing
+  private let lastRow: Int64
 
-  init(_ reader: Reader, isNeeded: Bool) {
+  /// - Parameter listing: what was there before the writer began. Rows that came later are not looked at: the writer's commit
+  ///   is in the file before the catalog knows of it.
+  init(_ reader: Reader, _ listing: SegmentListing, lastRow: Int64, isNeeded: Bool) {
     self.reader = reader
+    self.listing = listing
+    self.lastRow = lastRow
     guard isNeeded else { return }
     state.withLock { $0.progress = (.running, 0) }
     thread.withLock { $0 = StoreThread("store-check", isBackground: true) { self.run() } }
@@ -33,7 +40,7 @@ final class BackgroundCheck: Sendable {
   private var isClosing: Bool { state.withLock { $0.isClosing } }
 
   private func run() {
-    for segment in reader.segments.current.segments.reversed() where segment.state != .damaged {
+    for segment in listing.segments.reversed() where segment.state != .damaged {
       do throws(SQLiteError) {
         try check(segment)
       } catch {
@@ -66,13 +73,14 @@ final class BackgroundCheck: Sendable {
     _ segment: Segment,
     _ withConnection: ((ReaderConnection) throws(SQLiteError) -> Void) throws(SQLiteError) -> Void
   ) throws(SQLiteError) {
+    let lastRow = segment == listing.active ? lastRow : Int64.max
     var row: Int64 = 0
     var isEnd = false
     while !isEnd, !isClosing {
       var slice: [(Int64, ReaderConnection.Run)] = []
       try withConnection { connection throws(SQLiteError) in
         if let last = try connection.forEachRun(
-          behindRow: row,
+          in: row..<lastRow,
           { stream, run in
             slice.append((stream, run))
             return slice.count < Self.sliceRowCountMax

@@ -220,13 +220,14 @@ final class ReaderConnection: @unchecked Sendable {
     return text == "ok" ? "" : text
   }
 
-  /// Calls `visit` with the stream and the run of every row behind row `row` until it answers false.
+  /// Calls `visit` with the stream and the run of every row behind the lower bound up to the upper one, until it answers false.
   ///
   /// - Returns: the last row visited, nil when none is left.
-  func forEachRun(behindRow row: Int64, _ visit: (Int64, Run) -> Bool) throws(SQLiteError) -> Int64? {
+  func forEachRun(in rows: Range<Int64>, _ visit: (Int64, Run) -> Bool) throws(SQLiteError) -> Int64? {
     let statement = try connection.prepare(
-      "SELECT id, stream, first_seq, span, batches FROM runs WHERE id > ?1 ORDER BY id")
-    statement.bind(1, row)
+      "SELECT id, stream, first_seq, span, batches FROM runs WHERE id > ?1 AND id <= ?2 ORDER BY id")
+    statement.bind(1, rows.lowerBound)
+    statement.bind(2, rows.upperBound)
     var last: Int64?
     while try statement.step() {
       last = statement.integer(0)

@@ -28,7 +28,7 @@ final class SegmentWriter: @unchecked Sendable {
   private var doneFrameCount = 0
   private(set) var isEmpty: Bool
   /// The highest `id` in `runs`; rows are only added, so that SQLite gives the next row the next one.
-  private var lastRow: Int64
+  private(set) var lastRow: Int64
   /// Batches whose marks the table does not know yet.
   private(set) var unstoredBatchCount = 0
 
