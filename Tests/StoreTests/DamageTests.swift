@@ -16,7 +16,7 @@ import Testing
   }
 
   /// As after a kill: the mark of a clean stop is gone.
-  private static func markOpen(_ directory: TestDirectory) throws {
+  static func markOpen(_ directory: TestDirectory) throws {
     let paths = StorePaths(directory: directory.data)
     var file = try #require(try StoreFile.load(paths, PosixFileSystem()))
     file.isClean = false

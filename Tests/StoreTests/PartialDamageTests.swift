@@ -10,7 +10,7 @@ import Testing
   private static let failedRead = SQLITE_IOERR | (1 << 8)
 
   /// Changes a segment of a closed store with SQL.
-  static func change(_ directory: TestDirectory, _ file: String = "0000000001.db", _ sql: String) throws {
+  static func change(_ directory: TestDirectory, _ sql: String, file: String = "0000000001.db") throws {
     try Connection(directory.data + "/segments/" + file, mode: .readWrite, vfs: nil).execute(sql)
   }
 

@@ -77,21 +77,21 @@ final class BackgroundCheck: Sendable {
     var row: Int64 = 0
     var isEnd = false
     while !isEnd, !isClosing {
-      var slice: [(Int64, ReaderConnection.Run)] = []
+      var slice: [(row: Int64, stream: Int64, run: ReaderConnection.Run?)] = []
       try withConnection { connection throws(SQLiteError) in
-        if let last = try connection.forEachRun(
-          in: row..<lastRow,
-          { stream, run in
-            slice.append((stream, run))
-            return slice.count < Self.sliceRowCountMax
-          })
-        {
-          row = last
-        } else {
-          isEnd = true
+        try connection.forEachRun(in: row..<lastRow) { row, stream, run in
+          slice.append((row, stream, run))
+          return slice.count < Self.sliceRowCountMax
         }
       }
-      for (stream, run) in slice { try check(run, of: stream, segment, withConnection) }
+      if let last = slice.last { row = last.row } else { isEnd = true }
+      for (row, stream, run) in slice {
+        if let run {
+          try check(run, of: stream, segment, withConnection)
+        } else {
+          note("\(segment.path) is damaged: row \(row) of runs has numbers that cannot be", segment, isDamage: true)
+        }
+      }
     }
   }
 

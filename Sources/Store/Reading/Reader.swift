@@ -36,7 +36,13 @@ struct Reader: Sendable {
       case .nowhere(let first, let last, let reason):
         builder.skip(through: request.isReverse ? first : last, reason)
       case .segment(let segment, let first, let last):
+        let position = builder.position
         try read(segment, first...last, stream, request, &signer, &builder)
+        // Rows that contradict each other: whatever they say, a reader must get on.
+        if builder.position == position, !builder.isComplete {
+          try lose(
+            through: request.isReverse ? first : last, segment, stream, "its rows contradict each other", &builder)
+        }
       }
     }
     return builder.finish()
@@ -118,8 +124,8 @@ struct Reader: Sendable {
         if !builder.append(bytes, first: first, last: last) { return }
       case .damaged(let first, let last):
         if request.isReverse ? first > builder.position : last < builder.position { continue }
-        try lose(
-          through: request.isReverse ? first : last, segment, stream, "a batch does not pass its check", &builder)
+        let end = try endOfDamage(first...last, in: segment, at: builder.position, wanted, stream, request)
+        try lose(through: end, segment, stream, "a batch does not pass its check", &builder)
       }
     }
     if isEnd, !builder.isComplete {
@@ -164,6 +170,22 @@ struct Reader: Sendable {
       }
     } catch {
       return isReverse ? wanted.lowerBound : wanted.upperBound
+    }
+  }
+
+  /// How far damage reaches that a row tells of: not into the next row, whatever the damaged one says of itself.
+  private func endOfDamage(
+    _ damage: ClosedRange<UInt64>, in segment: Segment, at position: UInt64, _ wanted: ClosedRange<UInt64>,
+    _ stream: StreamInfo, _ request: ReadRequest
+  ) throws(StoreError) -> UInt64 {
+    if request.isReverse { return max(damage.lowerBound, wanted.lowerBound) }
+    do throws(SQLiteError) {
+      let next = try query(segment) { connection throws(SQLiteError) in
+        try connection.firstOfRun(of: stream.id, behind: position)
+      }
+      return min(damage.upperBound, wanted.upperBound, next.map { $0 - 1 } ?? .max)
+    } catch {
+      return min(damage.upperBound, wanted.upperBound)
     }
   }
 

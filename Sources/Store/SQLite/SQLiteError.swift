@@ -17,6 +17,18 @@ struct SQLiteError: Error, Hashable, Sendable {
     SQLITE_IOERR | (1 << 8), SQLITE_IOERR | (2 << 8), SQLITE_IOERR | (32 << 8), SQLITE_IOERR | (33 << 8),
   ]
 
+  /// Readable to SQLite, but not what the store writes.
+  init(damage text: String, path: String) {
+    self.init(code: SQLITE_CORRUPT, text: text, path: path, systemError: 0)
+  }
+
+  init(code: Int32, text: String, path: String, systemError: Int32) {
+    self.code = code
+    self.text = text
+    self.path = path
+    self.systemError = systemError
+  }
+
   var primaryCode: Int32 { code & 0xff }
   var isBusy: Bool { primaryCode == SQLITE_BUSY || primaryCode == SQLITE_LOCKED }
   var isDamage: Bool { primaryCode == SQLITE_CORRUPT || primaryCode == SQLITE_NOTADB }

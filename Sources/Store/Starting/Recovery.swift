@@ -197,6 +197,14 @@ struct Recovery {
         restore the whole data directory from one backup
         """)
     }
+    guard (1...segment.number).contains(identity.trimmedBelow) else {
+      throw StoreError(
+        .damaged,
+        """
+        \(segment.path), the active segment, is damaged: trimmed_below is \(identity.trimmedBelow). Check the disk, then \
+        restore the data directory from a backup
+        """)
+    }
     return (writer, identity.trimmedBelow)
   }
 
@@ -276,10 +284,10 @@ struct Recovery {
           problem = problem ?? "run \(run.row) belongs to no stream"
           return
         }
-        if run.first != streams[index].head + 1 || run.span == 0 {
+        if run.first != streams[index].head + 1 {
           problem = problem ?? "run \(run.row) begins at \(run.first) behind \(streams[index].head)"
         }
-        streams[index].head = run.first + run.span - 1
+        streams[index].head = run.last
         streams[index].entryCount += run.entryCount
         streams[index].storedByteCount += run.byteCount
         streams[index].lastReceived = max(streams[index].lastReceived, run.received)
@@ -313,7 +321,7 @@ struct Recovery {
       guard let index = indexOfID[run.stream] else { return "run \(run.row) belongs to no stream" }
       var signer = BatchSigner(streams[index])
       let stored = ReaderConnection.Run(
-        first: run.first, span: UInt32(clamping: run.span), batches: try active.batches(row: run.row))
+        first: run.first, last: run.last, batches: try active.batches(row: run.row))
       let parts = try signer.parts(of: stored) { () throws(SQLiteError) in
         try active.incarnations(of: run.stream)
       }
