@@ -125,4 +125,50 @@ import Testing
       #expect(try test.readAll("web") == TestStore.Reading(texts: ["1", "2", "3", "4"]))
     }
   }
+
+  @Test func `a segment emptied beside its WAL is lost and left as it is, and the store starts`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    try DamageTests.makeTwoSegments(directory, clock)
+    directory.write("data/segments/0000000001.db", [])
+    try PosixFileSystem().write(directory.data + "/segments/0000000001.db-wal", [])
+    let test = try TestStore(directory, clock)
+    #expect(
+      try test.readAll("web") == TestStore.Reading(texts: ["6"], skips: [.init(from: 1, to: 5, reason: .lost)]))
+    #expect(test.append("web", .test("7"), producer: 5, number: 1)?.first == 7)
+    test.close()
+    #expect(directory.contents("data/segments/0000000001.db").isEmpty)
+  }
+
+  @Test func `another store's segment beside a WAL is lost and left as it is`() throws {
+    let directory = TestDirectory()
+    let other = TestDirectory()
+    let clock = TestClock()
+    try DamageTests.makeTwoSegments(directory, clock)
+    try DamageTests.makeTwoSegments(other, clock)
+    let content = other.contents("data/segments/0000000001.db")
+    directory.write("data/segments/0000000001.db", content)
+    try PosixFileSystem().write(directory.data + "/segments/0000000001.db-wal", [])
+    let test = try TestStore(directory, clock)
+    #expect(
+      try test.readAll("web") == TestStore.Reading(texts: ["6"], skips: [.init(from: 1, to: 5, reason: .lost)]))
+    test.close()
+    #expect(directory.contents("data/segments/0000000001.db") == content)
+  }
+
+  @Test func `a segment without its tables is lost, and producers can go on`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    try DamageTests.makeTwoSegments(directory, clock)
+    // The first page without cells, as a lost write leaves it.
+    var content = directory.contents("data/segments/0000000001.db")
+    content[103] = 0
+    content[104] = 0
+    directory.write("data/segments/0000000001.db", content)
+    let test = try TestStore(directory, clock)
+    #expect(
+      try test.readAll("web") == TestStore.Reading(texts: ["6"], skips: [.init(from: 1, to: 5, reason: .lost)]))
+    #expect(test.append("web", .test("7"), producer: 5, number: 1)?.first == 7)
+    #expect(test.findSequence("web", atOrAfter: 0) == 6)
+  }
 }

@@ -11,7 +11,6 @@ struct SQLiteError: Error, Hashable, Sendable {
   var systemError: Int32
 
   static let busyCode = SQLITE_BUSY
-  static let notADatabaseCode = SQLITE_NOTADB
   /// SQLITE_IOERR_READ, _SHORT_READ, _DATA, _CORRUPTFS: macros of arithmetic that Swift does not import.
   private static let failedReadCodes: Set<Int32> = [
     SQLITE_IOERR | (1 << 8), SQLITE_IOERR | (2 << 8), SQLITE_IOERR | (32 << 8), SQLITE_IOERR | (33 << 8),

@@ -39,14 +39,11 @@ final class ReaderConnection: @unchecked Sendable {
     let isImmutable = segment.state == .sealed
     connection = try Connection(segment.path, mode: isImmutable ? .immutable : .readOnly, vfs: vfs)
     connection.setBusyTimeout(Self.busyTimeout)
+    try connection.requireSegment()
+    // The first statement makes SQLite read the schema: a PRAGMA would not tell what is wrong with it.
+    nextStatement = try connection.prepare("SELECT next FROM streams WHERE id = ?1")
     // No mmap: a bad sector under a mapping would be a signal that ends the process, not an error that costs a range.
     try connection.execute("PRAGMA query_only=1; PRAGMA cache_size=-\(Self.cacheKibibyteCount)")
-    // An empty file is an empty database to SQLite.
-    if try connection.integer("PRAGMA application_id") != SegmentSchema.applicationID {
-      throw SQLiteError(
-        code: SQLiteError.notADatabaseCode, text: "it is not a segment", path: segment.path, systemError: 0)
-    }
-    nextStatement = try connection.prepare("SELECT next FROM streams WHERE id = ?1")
     // The run that covers ?2 and those behind it. Borders move when segments are compacted: only this finds a number.
     forwardStatement = try connection.prepare(
       """

@@ -72,7 +72,9 @@ extension SegmentWriter {
   }
 
   /// What the segment says of itself.
-  func identity() throws(SQLiteError) -> Identity {
+  func identity() throws(SQLiteError) -> Identity { try Self.identity(connection) }
+
+  static func identity(_ connection: borrowing Connection) throws(SQLiteError) -> Identity {
     let applicationID = try connection.integer("PRAGMA application_id")
     let format = try connection.integer("PRAGMA user_version")
     let statement = try connection.prepare("SELECT number, store, trimmed_below FROM segment")

@@ -32,11 +32,20 @@ final class SegmentWriter: @unchecked Sendable {
   /// Batches whose marks the table does not know yet.
   private(set) var unstoredBatchCount = 0
 
-  /// Opens a segment in WAL mode, which recovers what a crash has left in its WAL.
-  init(_ segment: Segment, vfs: String?) throws(SQLiteError) {
+  /// Opens a segment in WAL mode, which recovers what a crash has left in its WAL. Nothing is written to another file.
+  ///
+  /// - Parameter store: whose segment it must be, when the caller does not look by itself.
+  init(_ segment: Segment, of store: StoreID? = nil, vfs: String?) throws(SQLiteError) {
     self.segment = segment
     connection = try Connection(segment.path, mode: .readWrite, vfs: vfs)
     connection.setBusyTimeout(Self.busyTimeout)
+    try connection.requireSegment()
+    if let store {
+      let identity = try Self.identity(connection)
+      if identity.number != segment.number || identity.store != store.bytes {
+        throw SQLiteError(damage: "it is not segment \(segment.number) of store \(store)", path: segment.path)
+      }
+    }
     let mode = try connection.text("PRAGMA journal_mode=WAL")
     if mode != "wal" {
       throw SQLiteError(

@@ -60,7 +60,7 @@ struct Recovery {
     if isCopy, !streams.isEmpty {
       streams = try replaceIncarnations(streams, active)
     }
-    var (listing, closing, missingCount) = try older(than: segment.number, trimmedBelow, names)
+    var (listing, closing, missingCount) = try older(than: segment.number, of: storeFile.id, trimmedBelow, names)
     listing.segments.append(segment)
     if let oldest = listing.segments.first, oldest.number == trimmedBelow, oldest.number > 1 {
       try setFirsts(&streams, oldest)
@@ -210,7 +210,7 @@ struct Recovery {
 
   /// The segments before `newest`, the connections of those that are not sealed, and how many are missing.
   private func older(
-    than newest: Int64, _ trimmedBelow: Int64, _ names: Set<String>
+    than newest: Int64, of store: StoreID, _ trimmedBelow: Int64, _ names: Set<String>
   ) throws(StoreError) -> (SegmentListing, [SegmentWriter], Int) {
     var listing = SegmentListing(segments: [], trimmedBelow: trimmedBelow)
     var closing: [SegmentWriter] = []
@@ -232,9 +232,14 @@ struct Recovery {
       if names.contains("\(name)-wal") || names.contains("\(name)-journal") {
         segment.state = .closing
         do throws(SQLiteError) {
-          closing.append(try SegmentWriter(segment, vfs: settings.vfs))
+          closing.append(try SegmentWriter(segment, of: store, vfs: settings.vfs))
         } catch {
           guard error.isLoss else { throw StoreError(error, while: "open") }
+          // Where the disk fails to read, readers may be luckier; it is sealed at the next start.
+          guard error.isDamage else {
+            settings.log("\(StoreError(error, while: "open"))")
+            continue
+          }
           settings.log("\(StoreError(error, while: "open")); what it held is reported as lost")
           _ = segment.noteDamage()
           segment.state = .damaged
@@ -259,7 +264,7 @@ struct Recovery {
       guard error.isLoss, oldest.state != .active else { throw StoreError(error, while: "read") }
       settings.log("\(StoreError(error, while: "read")); what it held is reported as lost")
       _ = oldest.noteDamage()
-      oldest.state = .damaged
+      if error.isDamage { oldest.state = .damaged }
     }
   }
 
