@@ -101,6 +101,37 @@ import Testing
     #expect(known.withLock { $0 } == nil)
   }
 
+  @Test func `a stop does not wait for the background check of a large segment`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let disk = FaultDisk()
+    let settings = disk.settings(directory, clock)
+    do {
+      let test = try TestStore(settings)
+      let text = String(repeating: "x", count: 1_000_000)
+      for number in 1...20 as ClosedRange<UInt64> { test.append("web", .test(text), number: number) }
+      test.roll(clock)
+      test.close()
+    }
+    try Self.markOpen(directory)
+    // A slow disk: the check of 2500 pages takes seconds.
+    let readCount = Monitor(0)
+    disk.onRead.withLock {
+      $0 = { file in
+        guard file.hasSuffix("0000000001.db") else { return }
+        readCount.withLock { $0 += 1 }
+        readCount.signal()
+        _ = readCount.wait(timeout: .milliseconds(1)) { _ -> Bool? in nil }
+      }
+    }
+    let test = try TestStore(settings)
+    let countAtClose = try #require(readCount.wait(timeout: TestSink.patience) { $0 > 100 ? $0 : nil })
+    test.close()
+    #expect(readCount.withLock { $0 } < countAtClose + 1000)
+    #expect(test.store.statistics.check == .running)
+    #expect(!test.sink.lines.contains { $0.contains("cannot check") })
+  }
+
   @Test func `a flipped bit in the active segment refuses to start after an unclean stop`() throws {
     let directory = TestDirectory()
     do {

@@ -13,7 +13,7 @@ struct Reader: Sendable {
   let log: @Sendable (String) -> Void
 
   /// How long one statement may stay open: it pins the WAL.
-  private static let statementTimeMax = Duration.milliseconds(10)
+  static let statementTimeMax = Duration.milliseconds(10)
 
   /// What the tail cache answers, nil when the first number wanted is not in it.
   func readCached(_ request: ReadRequest) -> ReadResult? {

@@ -97,6 +97,9 @@ internal import CSQLite
     return try statement.step() ? statement.integer(0) : 0
   }
 
+  /// Ends the statement that another thread runs at this moment, if there is one.
+  func interrupt() { unsafe sqlite3_interrupt(handle) }
+
   /// How long to wait for other connections before `SQLITE_BUSY`.
   func setBusyTimeout(_ timeout: Duration) {
     unsafe sqlite3_busy_timeout(handle, Int32(clamping: timeout.nanoseconds / 1_000_000))

@@ -217,6 +217,9 @@ final class ReaderConnection: @unchecked Sendable {
     return text == "ok" ? "" : text
   }
 
+  /// Ends the check that another thread runs at this moment, if there is one. The only method for other threads.
+  func interrupt() { connection.interrupt() }
+
   /// Calls `visit` with every row behind the lower bound up to the upper one, until it answers false: its id, its stream and
   /// its run, nil when its numbers cannot be.
   func forEachRun(in rows: Range<Int64>, _ visit: (Int64, Int64, Run?) -> Bool) throws(SQLiteError) {

@@ -58,6 +58,8 @@ final class FaultDisk: Sendable {
 
   let name: String
   let state = Mutex(State())
+  /// Called before each read of SQLite's, with the name of the file.
+  let onRead = Mutex<(@Sendable (String) -> Void)?>(nil)
 
   private static let counter = Atomic<Int>(0)
 
@@ -107,6 +109,7 @@ final class FaultDisk: Sendable {
     guard let path else { return SQLITE_OK }
     let file = String(cString: path)
     let kind = fault_operation(UInt32(operation))
+    if kind == FAULT_READ { onRead.withLock({ $0 })?(file) }
     return state.withLock { state in
       if kind != FAULT_READ, kind != FAULT_OPEN { state.operationCount += 1 }
       if state.isCrashed {
