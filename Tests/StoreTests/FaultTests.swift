@@ -1,5 +1,6 @@
 import CFaultVFS
 import CSQLite
+import Glibc
 import LogsWire
 import Testing
 
@@ -250,5 +251,20 @@ import Testing
     let again = try TestStore(settings, in: killed)
     #expect(try #require(again.info("web")).head >= acknowledged)
     #expect(try again.readAll("web").texts == (1...acknowledged).map { "\($0)" })
+  }
+
+  @Test func `a WAL index that cannot grow says nothing of what is stored`() {
+    func error(_ code: Int32, _ systemError: Int32 = ENOSPC) -> SQLiteError {
+      SQLiteError(code: code, text: "", path: "", systemError: systemError)
+    }
+    let index = error(SQLITE_IOERR | (19 << 8))
+    #expect(index.isDiskFull)
+    #expect(!index.meansNothingStored)
+    #expect(error(SQLITE_FULL).meansNothingStored)
+    #expect(error(SQLITE_BUSY).meansNothingStored)
+    #expect(error(Self.ioErrorWrite).meansNothingStored)
+    #expect(!error(Self.ioErrorWrite, EIO).meansNothingStored)
+    #expect(!error(Self.ioErrorSync).isDiskFull)
+    #expect(!error(Self.ioErrorSync).meansNothingStored)
   }
 }

@@ -46,9 +46,17 @@ struct SQLiteError: Error, Hashable, Sendable {
   var isDiskFull: Bool {
     if primaryCode == SQLITE_FULL { return true }
     let isSpace = systemError == ENOSPC || systemError == EDQUOT
-    // SQLITE_IOERR_WRITE, _SHMSIZE, _TRUNCATE.
-    return isSpace && [3, 19, 6].contains(where: { code == SQLITE_IOERR | ($0 << 8) })
+    // SQLITE_IOERR_WRITE, _TRUNCATE.
+    return isSpace && ([3, 6].contains(where: { code == SQLITE_IOERR | ($0 << 8) }) || code == Self.indexCode)
   }
+
+  /// SQLITE_IOERR_SHMSIZE: the WAL index could not grow.
+  private static let indexCode = SQLITE_IOERR | (19 << 8)
+
+  /// Whether a transaction that ended with this error has left nothing behind, so that the store can go on without it.
+  ///
+  /// The WAL index grows when the transaction's frames are in the WAL already, its COMMIT among them: a restart may find it.
+  var meansNothingStored: Bool { isBusy || (isDiskFull && code != Self.indexCode) }
 
   var codeText: String {
     let name = unsafe String(cString: sqlite3_errstr(code))
