@@ -20,6 +20,8 @@ package final class Store: Sendable {
   private let roll: Roll
   private let check: BackgroundCheck
   private let failure: Failure
+  /// Ends with the store: a search may take long.
+  private let searches = Interest()
   private let missingSegmentCount: Int
   /// What `close` takes apart.
   private let running: Mutex<Running?>
@@ -163,11 +165,15 @@ package final class Store: Sendable {
   }
 
   /// Finds the first number of a stream whose entry has this time or a later one; behind the head when there is none.
+  ///
+  /// - Parameter interest: when it ends, or the store closes, the search ends too and `then` is told `closed`.
   package func findSequence(
     stream: Int64, atOrAfter time: Int64, interest: Interest = Interest(),
     then: @escaping @Sendable (Result<UInt64, StoreError>) -> Void
   ) {
-    perform(interest, then) { reader throws(StoreError) in try reader.findSequence(stream: stream, atOrAfter: time) }
+    perform(interest, then) { [searches] reader throws(StoreError) in
+      try reader.findSequence(stream: stream, atOrAfter: time) { !interest.hasEnded && !searches.hasEnded }
+    }
   }
 
   private func perform<Value: Sendable>(
@@ -175,7 +181,7 @@ package final class Store: Sendable {
     _ body: @escaping @Sendable (Reader) throws(StoreError) -> Value
   ) {
     let isTaken = readers.add { [reader] in
-      if interest.hasEnded { return then(.failure(StoreError(.closed, "nobody waits for it any more"))) }
+      if interest.hasEnded { return then(.failure(.unwanted)) }
       do throws(StoreError) {
         then(.success(try body(reader)))
       } catch {
@@ -190,6 +196,7 @@ package final class Store: Sendable {
   /// Commits what has been submitted, ends all threads, and leaves the directory clean. Later calls do nothing.
   package func close() {
     guard let running = running.withLock({ $0.take() }) else { return }
+    searches.end()
     queue.close(
       Refusal(.goingAway, "the server is stopping; send it again once it is back", isRetryable: true))
     running.writerThread.join()

@@ -8,7 +8,11 @@ extension Reader {
   ///
   /// Entries need not be in the order of their times: every run is looked at, by the times that its row tells, and the first
   /// one that reaches so far is decoded.
-  func findSequence(stream id: Int64, atOrAfter time: Int64) throws(StoreError) -> UInt64 {
+  ///
+  /// - Parameter isWanted: asked between segments, and between statements: a search may take long.
+  func findSequence(
+    stream id: Int64, atOrAfter time: Int64, while isWanted: () -> Bool
+  ) throws(StoreError) -> UInt64 {
     let stream = try stream(id)
     var listing = segments.current
     var signer = BatchSigner(stream)
@@ -16,43 +20,57 @@ extension Reader {
     while position <= stream.head {
       switch try place(of: position, in: stream, &listing) {
       case .nowhere(_, let last, _): position = last + 1
-      case .segment(let segment, _, let last):
-        if let found = try find(time, in: segment, stream, position...min(last, stream.head), &signer) { return found }
+      case .segment(let segment, let first, let last):
+        let key = TimeBounds.Key(segment: segment.number, stream: id)
+        // Whoever has looked through all of it before knows its latest time.
+        let isPastAll = times[key].map { $0 < time } ?? false
+        if !isPastAll {
+          let outcome = try find(time, in: segment, stream, position...min(last, stream.head), &signer, while: isWanted)
+          if let found = outcome.number { return found }
+          if let latest = outcome.latest, position <= first, segment.state == .sealed { times[key] = latest }
+        }
         position = last + 1
       }
     }
     return stream.head + 1
   }
 
+  /// - Returns: the number; without one, the latest time in all of the runs, nil when some of them could not be read.
   private func find(
     _ time: Int64, in segment: Segment, _ stream: StreamInfo, _ bounds: ClosedRange<UInt64>,
-    _ signer: inout BatchSigner
-  ) throws(StoreError) -> UInt64? {
+    _ signer: inout BatchSigner, while isWanted: () -> Bool
+  ) throws(StoreError) -> (number: UInt64?, latest: Int64?) {
     var position = bounds.lowerBound
+    var latest: Int64? = .min
     while position <= bounds.upperBound {
+      guard isWanted() else { throw .unwanted }
       let found: ReaderConnection.Times
       do throws(SQLiteError) {
         found = try query(segment) { connection throws(SQLiteError) in
-          try connection.times(of: stream.id, from: position, limit: Self.timesRowCountMax)
+          try connection.times(of: stream.id, from: position, limit: Self.timesRowCountMax, Self.statementTimeMax)
         }
       } catch {
-        position =
-          try endOfDamage(
-            error, in: segment, at: position, position...bounds.upperBound, stream, isReverse: false) + 1
+        latest = nil
+        let end = try endOfDamage(
+          error, in: segment, at: position, position...bounds.upperBound, stream, isReverse: false)
+        position = end + 1
         continue
       }
-      for row in found.rows where row.first <= bounds.upperBound && row.maxTime >= time {
+      for row in found.rows where row.first <= bounds.upperBound {
+        latest = latest.map { max($0, row.maxTime) }
+        guard row.maxTime >= time else { continue }
+        guard isWanted() else { throw .unwanted }
         do throws(SQLiteError) {
-          if let found = try find(time, inRunAt: row.first, segment, stream, &signer) { return found }
+          if let number = try find(time, inRunAt: row.first, segment, stream, &signer) { return (number, nil) }
         } catch {
           // Only this run: what is behind it can still be found.
           try noteDamage(error, in: segment)
         }
       }
-      guard !found.isEnd, let last = found.rows.last else { return nil }
+      guard !found.isEnd, let last = found.rows.last else { break }
       position = last.last + 1
     }
-    return nil
+    return (nil, latest)
   }
 
   private func find(

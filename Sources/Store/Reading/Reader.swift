@@ -7,6 +7,7 @@ struct Reader: Sendable {
   let pool: ConnectionPool
   let tail: TailCache
   let files: any FileSystem
+  let times = TimeBounds()
   let timesOf: @Sendable (Batch) -> [Int64]
   /// Called with damage that concerns the whole store: in the active segment.
   let damaged: @Sendable (StoreError) -> Void

@@ -162,12 +162,13 @@ final class ReaderConnection: @unchecked Sendable {
   }
 
   /// The times of the next runs that begin at `position` or later.
-  func times(of stream: Int64, from position: UInt64, limit: Int) throws(SQLiteError) -> Times {
+  func times(of stream: Int64, from position: UInt64, limit: Int, _ time: Duration) throws(SQLiteError) -> Times {
+    let deadline = WallClock.monotonic() &+ time.nanoseconds
     defer { timesStatement.reset() }
     timesStatement.bind(1, stream)
     timesStatement.bind(2, bits: position)
     var times = Times()
-    while times.rows.count < limit {
+    while times.rows.count < limit, times.rows.isEmpty || WallClock.monotonic() < deadline {
       let numbers: ClosedRange<UInt64>
       do throws(SQLiteError) {
         guard try timesStatement.step() else {
