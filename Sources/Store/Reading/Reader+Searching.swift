@@ -98,7 +98,13 @@ extension Reader {
   /// The mark of a producer on a stream: what the newest segment that knows it says.
   func mark(of key: MarkKey) throws(StoreError) -> ProducerMark {
     guard let stream = catalog[key.stream] else { return ProducerMark() }
+    let hash = MarkFilters.hash(key.producer, on: stream.id)
+    let deadline = WallClock.monotonic() &+ MarkFilters.makingTimeMax.nanoseconds
     for segment in segments.current.segments.reversed() where segment.state != .damaged {
+      if segment.state == .sealed {
+        if filters.isMissing(segment.number), WallClock.monotonic() < deadline { makeFilter(segment) }
+        if filters.excludes(hash, from: segment.number) { continue }
+      }
       do throws(SQLiteError) {
         let (mark, isKnown) = try query(segment) { connection throws(SQLiteError) in
           (try connection.mark(of: key.producer, on: stream.id), try connection.next(of: stream.id) != nil)
@@ -113,5 +119,13 @@ extension Reader {
       }
     }
     return ProducerMark()
+  }
+
+  private func makeFilter(_ segment: Segment) {
+    filters.make(segment.number) { visit throws(SQLiteError) in
+      try query(segment) { connection throws(SQLiteError) in
+        try connection.forEachMarked { stream, producer in visit(MarkFilters.hash(producer, on: stream)) }
+      }
+    }
   }
 }

@@ -8,6 +8,7 @@ struct Reader: Sendable {
   let tail: TailCache
   let files: any FileSystem
   let times = TimeBounds()
+  let filters = MarkFilters()
   let timesOf: @Sendable (Batch) -> [Int64]
   /// Called with damage that concerns the whole store: in the active segment.
   let damaged: @Sendable (StoreError) -> Void

@@ -203,6 +203,17 @@ final class ReaderConnection: @unchecked Sendable {
     return records.isEmpty ? nil : ProducerMark(records, segment: segment.number)
   }
 
+  /// Calls `visit` with each producer on each stream that the segment has marks of, until it answers false.
+  func forEachMarked(_ visit: (Int64, ProducerID) -> Bool) throws(SQLiteError) {
+    let statement = try connection.prepare("SELECT DISTINCT stream, producer FROM marks")
+    while try statement.step() {
+      guard let producer = ProducerID(stored: statement.bytes(1)) else {
+        throw SQLiteError(damage: "a producer in marks has not 16 bytes", path: segment.path)
+      }
+      if !visit(statement.integer(0), producer) { return }
+    }
+  }
+
   /// The incarnations that this segment's batches of the stream may have been signed under.
   func incarnations(of stream: Int64) throws(SQLiteError) -> [Incarnation] {
     defer { incarnationsStatement.reset() }
