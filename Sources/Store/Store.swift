@@ -40,8 +40,9 @@ package final class Store: Sendable {
     let paths = StorePaths(directory: settings.directory)
     let lock: FileLock?
     do throws(FileError) {
-      try settings.fileSystem.makeDirectory(paths.directory)
-      try settings.fileSystem.makeDirectory(paths.segments)
+      let isNew = try settings.fileSystem.makeDirectory(paths.directory)
+      if isNew { try settings.fileSystem.synchronize(directory: paths.parent) }
+      _ = try settings.fileSystem.makeDirectory(paths.segments)
       try settings.fileSystem.synchronize(directory: paths.directory)
       lock = try settings.fileSystem.lock(paths.lock)
     } catch {

@@ -267,4 +267,13 @@ import Testing
     #expect(!error(Self.ioErrorSync).isDiskFull)
     #expect(!error(Self.ioErrorSync).meansNothingStored)
   }
+
+  @Test func `a new data directory is synced into its parent`() throws {
+    let directory = TestDirectory()
+    let disk = FaultDisk()
+    disk.inject(.init(operation: FAULT_SYNC, suffix: "/data/..", code: SQLITE_IOERR))
+    #expect(throws: StoreError.self) { try TestStore(disk.settings(directory)) }
+    // It is there now.
+    _ = try TestStore(disk.settings(directory))
+  }
 }

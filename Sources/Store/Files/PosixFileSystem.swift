@@ -5,8 +5,10 @@ internal import Glibc
 package struct PosixFileSystem: FileSystem {
   package init() {}
 
-  package func makeDirectory(_ path: String) throws(FileError) {
-    if unsafe mkdir(path, 0o750) != 0, errno != EEXIST { throw FileError("mkdir", path) }
+  package func makeDirectory(_ path: String) throws(FileError) -> Bool {
+    if unsafe mkdir(path, 0o750) == 0 { return true }
+    if errno == EEXIST { return false }
+    throw FileError("mkdir", path)
   }
 
   package func list(_ directory: String) throws(FileError) -> [String] {

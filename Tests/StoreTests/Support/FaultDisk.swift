@@ -163,8 +163,8 @@ final class FaultDisk: Sendable {
     let files = PosixFileSystem()
     state.withLock { state in
       do throws(FileError) {
-        try files.makeDirectory(remains.data)
-        try files.makeDirectory(remains.data + "/segments")
+        _ = try files.makeDirectory(remains.data)
+        _ = try files.makeDirectory(remains.data + "/segments")
         for folder in [directory.data, directory.data + "/segments"] {
           // Names that were not synced may have reached the disk all the same.
           let names = generator.chance(2) ? state.durableNames : state.names

@@ -23,7 +23,7 @@ struct FaultFileSystem: FileSystem {
     }
   }
 
-  func makeDirectory(_ path: String) throws(FileError) { try files.makeDirectory(path) }
+  func makeDirectory(_ path: String) throws(FileError) -> Bool { try files.makeDirectory(path) }
   func list(_ directory: String) throws(FileError) -> [String] { try files.list(directory) }
   func byteCount(_ path: String) throws(FileError) -> Int? { try files.byteCount(path) }
   func read(_ path: String) throws(FileError) -> [UInt8]? { try files.read(path) }
