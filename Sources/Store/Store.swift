@@ -122,8 +122,9 @@ package final class Store: Sendable {
           queue.reject(key, Self.unreadable(error))
         }
       }
-      precondition(isTaken, "readers end after the queue")
-      return nil
+      // The store has failed and was closed in between: what was parked has been forgotten, and nobody would answer.
+      return isTaken
+        ? nil : Refusal(.goingAway, "the server is stopping; send it again once it is back", isRetryable: true)
     }
   }
 

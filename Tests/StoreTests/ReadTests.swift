@@ -161,4 +161,16 @@ import Testing
     #expect(test.findSequence("web", atOrAfter: 5) == 5)
     #expect(test.findSequence("web", atOrAfter: 0) == 1)
   }
+
+  @Test(arguments: [0, -1, Int.min, Int.max])
+  func `a read of no bytes reads a batch, and one of very many reads a limit`(byteCountMax: Int) throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    var settings = TestStore.settings(directory, clock)
+    settings.tailCacheByteCountMax = 0
+    let test = try TestStore(settings)
+    test.append("web", .test("1"), number: 1)
+    test.append("web", .test("2"), number: 2)
+    #expect(try test.readAll("web", byteCountMax: byteCountMax).texts == ["1", "2"])
+  }
 }

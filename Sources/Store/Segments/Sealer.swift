@@ -85,7 +85,7 @@ final class Sealer: Sendable {
       failure.code = .inputOutput
       throw failure
     }
-    segment.state = .sealed
+    segment.finishSealing()
     return true
   }
 

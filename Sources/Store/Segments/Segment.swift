@@ -35,6 +35,13 @@ final class Segment: Sendable, Hashable {
     set { current.withLock { $0 = newValue } }
   }
 
+  /// It is sealed now, unless it was found damaged meanwhile.
+  func finishSealing() {
+    current.withLock { state in
+      if state == .closing { state = .sealed }
+    }
+  }
+
   /// Whether this is the first damage found in it: the log tells of it once.
   func noteDamage() -> Bool {
     damageNoted.withLock { isNoted in
