@@ -20,6 +20,8 @@ package final class Store: Sendable {
   private let roll: Roll
   private let check: BackgroundCheck
   private let failure: Failure
+  /// Ends with the store: a search may take long.
+  private let searches = Interest()
   private let missingSegmentCount: Int
   /// What `close` takes apart.
   private let running: Mutex<Running?>
@@ -38,8 +40,9 @@ package final class Store: Sendable {
     let paths = StorePaths(directory: settings.directory)
     let lock: FileLock?
     do throws(FileError) {
-      try settings.fileSystem.makeDirectory(paths.directory)
-      try settings.fileSystem.makeDirectory(paths.segments)
+      let isNew = try settings.fileSystem.makeDirectory(paths.directory)
+      if isNew { try settings.fileSystem.synchronize(directory: paths.parent) }
+      _ = try settings.fileSystem.makeDirectory(paths.segments)
       try settings.fileSystem.synchronize(directory: paths.directory)
       lock = try settings.fileSystem.lock(paths.lock)
     } catch {
@@ -82,6 +85,7 @@ package final class Store: Sendable {
       settings, paths: paths, queue: queue, catalog: catalog, segments: segments, upkeep: upkeep, sealer: sealer,
       storeFile: found.storeFile)
     for complete in found.closing { sealer.seal(complete) }
+    let lastRow = found.active.lastRow
     let writer = Writer(
       settings, sink: sink, queue: queue, catalog: catalog, tail: tail, segments: segments, roll: roll,
       active: found.active, nextStreamID: (found.streams.map(\.id).max() ?? 0) + 1)
@@ -93,7 +97,7 @@ package final class Store: Sendable {
       }
     }
     running = Mutex(Running(lock: lock, writer: writer, writerThread: writerThread))
-    check = BackgroundCheck(reader, isNeeded: found.needsCheck)
+    check = BackgroundCheck(reader, found.listing, lastRow: lastRow, isNeeded: found.needsCheck)
   }
 
   /// The store's identity: 16 random bytes, drawn when the directory was made.
@@ -118,8 +122,9 @@ package final class Store: Sendable {
           queue.reject(key, Self.unreadable(error))
         }
       }
-      precondition(isTaken, "readers end after the queue")
-      return nil
+      // The store has failed and was closed in between: what was parked has been forgotten, and nobody would answer.
+      return isTaken
+        ? nil : Refusal(.goingAway, "the server is stopping; send it again once it is back", isRetryable: true)
     }
   }
 
@@ -162,11 +167,15 @@ package final class Store: Sendable {
   }
 
   /// Finds the first number of a stream whose entry has this time or a later one; behind the head when there is none.
+  ///
+  /// - Parameter interest: when it ends, or the store closes, the search ends too and `then` is told `closed`.
   package func findSequence(
     stream: Int64, atOrAfter time: Int64, interest: Interest = Interest(),
     then: @escaping @Sendable (Result<UInt64, StoreError>) -> Void
   ) {
-    perform(interest, then) { reader throws(StoreError) in try reader.findSequence(stream: stream, atOrAfter: time) }
+    perform(interest, then) { [searches] reader throws(StoreError) in
+      try reader.findSequence(stream: stream, atOrAfter: time) { !interest.hasEnded && !searches.hasEnded }
+    }
   }
 
   private func perform<Value: Sendable>(
@@ -174,7 +183,7 @@ package final class Store: Sendable {
     _ body: @escaping @Sendable (Reader) throws(StoreError) -> Value
   ) {
     let isTaken = readers.add { [reader] in
-      if interest.hasEnded { return then(.failure(StoreError(.closed, "nobody waits for it any more"))) }
+      if interest.hasEnded { return then(.failure(.unwanted)) }
       do throws(StoreError) {
         then(.success(try body(reader)))
       } catch {
@@ -189,6 +198,7 @@ package final class Store: Sendable {
   /// Commits what has been submitted, ends all threads, and leaves the directory clean. Later calls do nothing.
   package func close() {
     guard let running = running.withLock({ $0.take() }) else { return }
+    searches.end()
     queue.close(
       Refusal(.goingAway, "the server is stopping; send it again once it is back", isRetryable: true))
     running.writerThread.join()

@@ -32,6 +32,8 @@ package struct StoreError: Error, CustomStringConvertible, Sendable {
     self.cause = cause
   }
 
+  static let unwanted = StoreError(.closed, "nobody waits for it any more")
+
   package var description: String {
     guard let cause else { return message }
     return "\(message) (\(cause))"

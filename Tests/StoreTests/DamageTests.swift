@@ -16,7 +16,7 @@ import Testing
   }
 
   /// As after a kill: the mark of a clean stop is gone.
-  private static func markOpen(_ directory: TestDirectory) throws {
+  static func markOpen(_ directory: TestDirectory) throws {
     let paths = StorePaths(directory: directory.data)
     var file = try #require(try StoreFile.load(paths, PosixFileSystem()))
     file.isClean = false
@@ -65,6 +65,71 @@ import Testing
     #expect(test.sink.waitForLine("all 2 segments have been checked"))
     #expect(test.store.statistics.check == .finished)
     #expect(test.sink.monitor.withLock { $0.error } == nil)
+  }
+
+  @Test func `rows that come while the background check runs are left alone`() throws {
+    let directory = TestDirectory()
+    do {
+      let test = try TestStore(directory)
+      for number in 1...3 as ClosedRange<UInt64> { test.append("web", .test("\(number)"), number: number) }
+      test.close()
+    }
+    let active = Segment(number: 1, path: directory.data + "/segments/0000000001.db", state: .active)
+    let lines = TestSink()
+    let settings = TestStore.settings(directory)
+    // A catalog that has not heard of the last commit yet, which made the stream `new`.
+    let catalog = Catalog()
+    let writer = try SegmentWriter(active, vfs: nil)
+    var streams: [StreamInfo] = []
+    try writer.forEachStream { streams.append($0) }
+    catalog.publish(streams)
+    let lastRow = writer.lastRow
+    let known = Monitor<StoreError?>(nil)
+    let reader = Reader(
+      catalog: catalog, segments: SegmentList(SegmentListing(segments: [active])), pool: ConnectionPool(settings),
+      tail: TailCache(settings), files: settings.fileSystem, timesOf: settings.timesOf,
+      damaged: { error in known.withLock { $0 = error } }, log: { lines.log($0) })
+    try writer.connection.execute(
+      """
+      INSERT INTO streams VALUES(9, 'new', 1, 0, 1, 0, 0, 0);
+      INSERT INTO runs VALUES(4, 9, 1, 1, 1, 1, 1, 1, 1, 1, x'', x'00')
+      """)
+    let check = BackgroundCheck(
+      reader, SegmentListing(segments: [active]), lastRow: lastRow, isNeeded: true)
+    #expect(lines.waitForLine("all 1 segments have been checked"))
+    check.close()
+    #expect(known.withLock { $0 } == nil)
+  }
+
+  @Test func `a stop does not wait for the background check of a large segment`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let disk = FaultDisk()
+    let settings = disk.settings(directory, clock)
+    do {
+      let test = try TestStore(settings)
+      let text = String(repeating: "x", count: 1_000_000)
+      for number in 1...20 as ClosedRange<UInt64> { test.append("web", .test(text), number: number) }
+      test.roll(clock)
+      test.close()
+    }
+    try Self.markOpen(directory)
+    // A slow disk: the check of 2500 pages takes seconds.
+    let readCount = Monitor(0)
+    disk.onRead.withLock {
+      $0 = { file in
+        guard file.hasSuffix("0000000001.db") else { return }
+        readCount.withLock { $0 += 1 }
+        readCount.signal()
+        _ = readCount.wait(timeout: .milliseconds(1)) { _ -> Bool? in nil }
+      }
+    }
+    let test = try TestStore(settings)
+    let countAtClose = try #require(readCount.wait(timeout: TestSink.patience) { $0 > 100 ? $0 : nil })
+    test.close()
+    #expect(readCount.withLock { $0 } < countAtClose + 1000)
+    #expect(test.store.statistics.check == .running)
+    #expect(!test.sink.lines.contains { $0.contains("cannot check") })
   }
 
   @Test func `a flipped bit in the active segment refuses to start after an unclean stop`() throws {

@@ -97,4 +97,80 @@ import Testing
     let third = test.store.streams(after: second.last?.name, limit: 2) { _ in true }
     #expect(third == [])
   }
+
+  @Test func `a search for a time ends when nobody waits for it, and when the store closes`() throws {
+    for closes in [false, true] {
+      let directory = TestDirectory()
+      let clock = TestClock()
+      let disk = FaultDisk()
+      let settings = disk.settings(directory, clock)
+      do {
+        let test = try TestStore(settings)
+        for number in 1...20 as ClosedRange<UInt64> {
+          test.append("web", .test(["x"], times: 100...100), number: number)
+          test.roll(clock)
+        }
+        test.close()
+      }
+      let test = try TestStore(settings)
+      let id = try #require(test.info("web")).id
+      let readCount = Monitor(0)
+      let isReleased = Monitor(false)
+      disk.onRead.withLock {
+        $0 = { file in
+          guard file.hasSuffix("0000000002.db") else { return }
+          readCount.withLock { $0 += 1 }
+          readCount.signal()
+          _ = isReleased.wait { $0 ? true : nil }
+        }
+      }
+      let interest = Interest()
+      let result = Monitor<Result<UInt64, StoreError>?>(nil)
+      test.store.findSequence(stream: id, atOrAfter: 200, interest: interest) { outcome in
+        result.withLock { $0 = outcome }
+        result.signal()
+      }
+      #expect(readCount.wait(timeout: TestSink.patience) { $0 > 0 ? true : nil } == true)
+      let closing = closes ? StoreThread("test-close") { test.close() } : nil
+      if closes {
+        // Searches end before writes do.
+        while test.append("other", .test("o"), number: 1)?.refusal == nil {}
+      } else {
+        interest.end()
+      }
+      isReleased.withLock { $0 = true }
+      isReleased.signal()
+      let outcome = result.wait(timeout: TestSink.patience) { $0 }
+      #expect(throws: StoreError.self) { try outcome?.get() }
+      closing?.join()
+    }
+  }
+
+  @Test func `a search for a time leaves out sealed segments that end before it`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let test = try TestStore(directory, clock)
+    for number in 1...4 as ClosedRange<UInt64> {
+      test.append("web", .test(["\(number)"], times: Int64(number)...Int64(number)), number: number)
+      test.roll(clock)
+    }
+    #expect(test.findSequence("web", atOrAfter: 9) == 5)
+    for time in 1...4 as ClosedRange<UInt64> { #expect(test.findSequence("web", atOrAfter: Int64(time)) == time) }
+    #expect(test.findSequence("web", atOrAfter: 5) == 5)
+    test.append("web", .test(["5"], times: 9...9), number: 5)
+    #expect(test.findSequence("web", atOrAfter: 5) == 5)
+    #expect(test.findSequence("web", atOrAfter: 0) == 1)
+  }
+
+  @Test(arguments: [0, -1, Int.min, Int.max])
+  func `a read of no bytes reads a batch, and one of very many reads a limit`(byteCountMax: Int) throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    var settings = TestStore.settings(directory, clock)
+    settings.tailCacheByteCountMax = 0
+    let test = try TestStore(settings)
+    test.append("web", .test("1"), number: 1)
+    test.append("web", .test("2"), number: 2)
+    #expect(try test.readAll("web", byteCountMax: byteCountMax).texts == ["1", "2"])
+  }
 }

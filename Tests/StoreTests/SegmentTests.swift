@@ -256,4 +256,13 @@ import Testing
     }
     #expect(test.store.statistics.sealedSegmentCount == 5)
   }
+
+  @Test func `a segment found damaged stays so when it is sealed`() {
+    let segment = Segment(number: 1, path: "", state: .closing)
+    segment.finishSealing()
+    #expect(segment.state == .sealed)
+    let damaged = Segment(number: 1, path: "", state: .damaged)
+    damaged.finishSealing()
+    #expect(damaged.state == .damaged)
+  }
 }

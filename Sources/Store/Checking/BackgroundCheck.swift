@@ -9,34 +9,58 @@ final class BackgroundCheck: Sendable {
   private struct State: Sendable {
     var progress: (StoreStatistics.CheckState, Int) = (.notNeeded, 0)
     var isClosing = false
+    var isEnded = false
+    /// What is under `PRAGMA quick_check`.
+    var connection: ReaderConnection?
   }
 
-  private let state = Mutex(State())
+  private let state = Monitor(State())
   private let thread = Mutex<StoreThread?>(nil)
   private let reader: Reader
+  /// The segments as they were when the store was opened, and the last row of the newest of them.
+  private let listing: SegmentListing
+  private let lastRow: Int64
 
-  init(_ reader: Reader, isNeeded: Bool) {
+  /// - Parameter listing: what was there before the writer began. Rows that came later are not looked at: the writer's commit
+  ///   is in the file before the catalog knows of it.
+  init(_ reader: Reader, _ listing: SegmentListing, lastRow: Int64, isNeeded: Bool) {
     self.reader = reader
+    self.listing = listing
+    self.lastRow = lastRow
     guard isNeeded else { return }
     state.withLock { $0.progress = (.running, 0) }
-    thread.withLock { $0 = StoreThread("store-check", isBackground: true) { self.run() } }
+    thread.withLock {
+      $0 = StoreThread("store-check", isBackground: true) {
+        self.run()
+        self.state.withLock { $0.isEnded = true }
+        self.state.signal()
+      }
+    }
   }
 
   var progress: (StoreStatistics.CheckState, Int) { state.withLock { $0.progress } }
 
   /// Ends the check where it is.
   func close() {
+    guard let thread = thread.withLock({ $0.take() }) else { return }
     state.withLock { $0.isClosing = true }
-    thread.withLock { $0.take() }?.join()
+    // More than once: a statement that has not begun yet cannot be interrupted.
+    while state.wait(timeout: Self.interruptInterval, until: { $0.isEnded ? true : nil }) == nil {
+      state.withLock { $0.connection?.interrupt() }
+    }
+    thread.join()
   }
+
+  private static let interruptInterval = Duration.milliseconds(5)
 
   private var isClosing: Bool { state.withLock { $0.isClosing } }
 
   private func run() {
-    for segment in reader.segments.current.segments.reversed() where segment.state != .damaged {
+    for segment in listing.segments.reversed() where segment.state != .damaged {
       do throws(SQLiteError) {
         try check(segment)
       } catch {
+        if isClosing { return }
         note(StoreError(error, while: "check").description, segment, isDamage: reader.isLoss(error, of: segment))
       }
       if isClosing { return }
@@ -51,7 +75,7 @@ final class BackgroundCheck: Sendable {
     let isSealed = segment.state == .sealed
     if isSealed {
       let connection = try ReaderConnection(segment, vfs: reader.pool.vfs)
-      let problem = try connection.quickCheck()
+      let problem = try quickCheck(connection)
       if !problem.isEmpty { note("\(segment.path) is damaged: \(problem)", segment, isDamage: true) }
       try checkBatches(segment) { visit throws(SQLiteError) in try visit(connection) }
     } else {
@@ -62,33 +86,43 @@ final class BackgroundCheck: Sendable {
     }
   }
 
+  private func quickCheck(_ connection: ReaderConnection) throws(SQLiteError) -> String {
+    state.withLock { $0.connection = connection }
+    defer { state.withLock { $0.connection = nil } }
+    return isClosing ? "" : try connection.quickCheck()
+  }
+
   private func checkBatches(
     _ segment: Segment,
     _ withConnection: ((ReaderConnection) throws(SQLiteError) -> Void) throws(SQLiteError) -> Void
   ) throws(SQLiteError) {
+    let lastRow = segment == listing.active ? lastRow : Int64.max
     var row: Int64 = 0
     var isEnd = false
     while !isEnd, !isClosing {
-      var slice: [(Int64, ReaderConnection.Run)] = []
+      var slice: [(row: Int64, stream: Int64, run: ReaderConnection.Run?)] = []
+      var byteCount = 0
+      let deadline = WallClock.monotonic() &+ Reader.statementTimeMax.nanoseconds
       try withConnection { connection throws(SQLiteError) in
-        if let last = try connection.forEachRun(
-          behindRow: row,
-          { stream, run in
-            slice.append((stream, run))
-            return slice.count < Self.sliceRowCountMax
-          })
-        {
-          row = last
-        } else {
-          isEnd = true
+        try connection.forEachRun(in: row..<lastRow) { row, stream, run in
+          slice.append((row, stream, run))
+          byteCount += run?.batches.count ?? 0
+          return byteCount < Self.sliceByteCountMax && WallClock.monotonic() < deadline
         }
       }
-      for (stream, run) in slice { try check(run, of: stream, segment, withConnection) }
+      if let last = slice.last { row = last.row } else { isEnd = true }
+      for (row, stream, run) in slice where !isClosing {
+        if let run {
+          try check(run, of: stream, segment, withConnection)
+        } else {
+          note("\(segment.path) is damaged: row \(row) of runs has numbers that cannot be", segment, isDamage: true)
+        }
+      }
     }
   }
 
-  /// Rows that one statement reads.
-  private static let sliceRowCountMax = 16
+  /// What one statement reads: while it is open it pins the WAL.
+  private static let sliceByteCountMax = ReadRequest.byteCountLimit
 
   private func check(
     _ run: ReaderConnection.Run, of id: Int64, _ segment: Segment,

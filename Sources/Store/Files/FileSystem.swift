@@ -4,7 +4,9 @@
 /// (https://www.sqlite.org/howtocorrupt.html, section 2.2).
 package protocol FileSystem: Sendable {
   /// Makes a directory; fine if it is there.
-  func makeDirectory(_ path: String) throws(FileError)
+  ///
+  /// - Returns: whether it was made.
+  func makeDirectory(_ path: String) throws(FileError) -> Bool
   /// The names in a directory, in no order.
   func list(_ directory: String) throws(FileError) -> [String]
   /// The size of a file, nil if it is not there. Does not open it.

@@ -5,8 +5,10 @@ internal import Glibc
 package struct PosixFileSystem: FileSystem {
   package init() {}
 
-  package func makeDirectory(_ path: String) throws(FileError) {
-    if unsafe mkdir(path, 0o750) != 0, errno != EEXIST { throw FileError("mkdir", path) }
+  package func makeDirectory(_ path: String) throws(FileError) -> Bool {
+    if unsafe mkdir(path, 0o750) == 0 { return true }
+    if errno == EEXIST { return false }
+    throw FileError("mkdir", path)
   }
 
   package func list(_ directory: String) throws(FileError) -> [String] {
@@ -83,7 +85,7 @@ package struct PosixFileSystem: FileSystem {
     let file = unsafe open(path, flags | O_CLOEXEC)
     if file < 0 { throw FileError("open", path) }
     defer { close(file) }
-    if fsync(file) != 0 { throw FileError("fsync", path) }
+    if fsync(file) != 0 { throw FileError(FileError.synchronizing, path) }
   }
 
   package func rename(_ path: String, to target: String) throws(FileError) {
@@ -118,7 +120,13 @@ extension FileError {
   /// The call that has just failed on this thread.
   init(_ operation: String, _ path: String) { self.init(operation: operation, path: path, code: errno) }
 
-  var isDiskFull: Bool { code == ENOSPC || code == EDQUOT }
+  /// Whether space is what is missing, so that the same may work later.
+  ///
+  /// Never true of a sync: what it was to make durable is unknown, whatever its reason, and a second one may say that all is
+  /// well when it is not.
+  var isDiskFull: Bool { operation != Self.synchronizing && (code == ENOSPC || code == EDQUOT) }
+
+  static let synchronizing = "fsync"
 
   /// The system's words for the error.
   var text: String { unsafe String(cString: strerror(code)) }

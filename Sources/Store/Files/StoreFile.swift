@@ -24,6 +24,9 @@ struct StoreFile: Hashable, Sendable {
   var identity: FileIdentity
 
   /// Replaces the file: either the old content or the new is there after a crash.
+  ///
+  /// - Throws: `diskFull` only when the old content is still there. Once the file is renamed nobody can go on with the old
+  ///   content, since a crash may bring the new one.
   func save(_ paths: StorePaths, _ files: any FileSystem) throws(StoreError) {
     do {
       // A new file each time, since it names itself: its identity is known once it exists.
@@ -34,9 +37,15 @@ struct StoreFile: Hashable, Sendable {
       try files.write(paths.storeTemporary, Array(saved.text.utf8))
       try files.synchronize(file: paths.storeTemporary)
       try files.rename(paths.storeTemporary, to: paths.store)
-      try files.synchronize(directory: paths.directory)
     } catch {
       throw StoreError(error, while: "replace the file")
+    }
+    do {
+      try files.synchronize(directory: paths.directory)
+    } catch {
+      var failure = StoreError(error, while: "replace the file 'store' in")
+      failure.code = .inputOutput
+      throw failure
     }
   }
 

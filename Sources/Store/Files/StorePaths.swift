@@ -2,6 +2,8 @@
 struct StorePaths: Sendable {
   let directory: String
 
+  /// The directory that the data directory is in.
+  var parent: String { "\(directory)/.." }
   var store: String { "\(directory)/store" }
   var storeTemporary: String { "\(directory)/store.tmp" }
   var lock: String { "\(directory)/lock" }

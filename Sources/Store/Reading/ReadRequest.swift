@@ -8,7 +8,7 @@ package struct ReadRequest: Hashable, Sendable {
   package var from: UInt64
   /// The last number wanted; what lies beyond the head is left out.
   package var to: UInt64
-  /// Where to stop; one batch is read even if it is larger. At most `byteCountLimit`.
+  /// Where to stop; one batch is read even if it is larger. From 1 to `byteCountLimit`.
   package var byteCountMax: Int
   /// Batches descending from `to` to `from`, entries ascending inside.
   package var isReverse: Bool
@@ -19,7 +19,7 @@ package struct ReadRequest: Hashable, Sendable {
     self.stream = stream
     self.from = from
     self.to = to
-    self.byteCountMax = min(byteCountMax, Self.byteCountLimit)
+    self.byteCountMax = min(max(byteCountMax, 1), Self.byteCountLimit)
     self.isReverse = isReverse
   }
 }

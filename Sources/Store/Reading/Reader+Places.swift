@@ -10,18 +10,21 @@ extension Reader {
   }
 
   /// Finds the segment that holds a number: the last one whose stream table has a next number at or below it.
-  func place(of position: UInt64, in stream: StreamInfo, _ listing: SegmentListing) throws(StoreError) -> Place {
+  func place(of position: UInt64, in stream: StreamInfo, _ listing: inout SegmentListing) throws(StoreError) -> Place {
     while true {
-      // What is damaged as a whole counts as missing: its numbers are then found to be in none of the others.
-      let segments = listing.segments.filter { $0.state != .damaged }
-      if let place = try place(of: position, in: stream, segments, trimmedBelow: listing.trimmedBelow) { return place }
+      // What cannot be read as a whole counts as missing: its numbers are then found to be in none of the others.
+      listing.segments.removeAll { $0.state == .damaged }
+      var unreadable: Segment?
+      if let place = try place(of: position, in: stream, listing, &unreadable) { return place }
+      listing.segments.removeAll { $0 == unreadable }
     }
   }
 
-  /// - Returns: nil when a segment turned out to be damaged.
+  /// - Returns: nil when a segment turned out to be unreadable.
   private func place(
-    of position: UInt64, in stream: StreamInfo, _ segments: [Segment], trimmedBelow: Int64
+    of position: UInt64, in stream: StreamInfo, _ listing: SegmentListing, _ unreadable: inout Segment?
   ) throws(StoreError) -> Place? {
+    let segments = listing.segments
     // The newest first: most reads want what is recent. Then halves: a segment made before the stream counts as holding it.
     var low = 0
     var high = segments.count
@@ -30,7 +33,9 @@ extension Reader {
     var probe = segments.count - 1
     while low < high {
       switch try next(of: stream, in: segments[probe]) {
-      case .damaged: return nil
+      case .unreadable:
+        unreadable = segments[probe]
+        return nil
       case .number(let next) where next > position:
         high = probe
         last = next - 1
@@ -46,7 +51,7 @@ extension Reader {
     guard low > 0 else {
       // Older than everything that is there.
       let oldest = segments.first?.number ?? 1
-      return .nowhere(first: 1, last: last, oldest == trimmedBelow && oldest > 1 ? .trimmed : .lost)
+      return .nowhere(first: 1, last: last, oldest == listing.trimmedBelow && oldest > 1 ? .trimmed : .lost)
     }
     return .segment(segments[low - 1], first: first, last: last)
   }
@@ -56,18 +61,28 @@ extension Reader {
     case number(UInt64)
     /// The segment was complete before the stream came into being.
     case beforeStream
-    case damaged
+    case unreadable
   }
 
   private func next(of stream: StreamInfo, in segment: Segment) throws(StoreError) -> Next {
     do throws(SQLiteError) {
-      let next = try pool.withConnection(to: segment) { connection throws(SQLiteError) in
-        try connection.next(of: stream.id)
-      }
+      let next = try query(segment) { connection throws(SQLiteError) in try connection.next(of: stream.id) }
       return next.map { .number($0) } ?? .beforeStream
     } catch {
       try noteLoss(error, of: segment)
-      return .damaged
+      return .unreadable
+    }
+  }
+
+  /// Calls `body` with a connection to `segment`, twice if the disk could not read: it may have been for a moment.
+  func query<Value>(
+    _ segment: Segment, _ body: (ReaderConnection) throws(SQLiteError) -> Value
+  ) throws(SQLiteError) -> Value {
+    do throws(SQLiteError) {
+      return try pool.withConnection(to: segment, body)
+    } catch {
+      guard error.isFailedRead else { throw error }
+      return try pool.withConnection(to: segment, body)
     }
   }
 
@@ -82,16 +97,25 @@ extension Reader {
     }
   }
 
-  /// Takes note that nothing can be read from a segment.
+  /// Takes note that nothing can be read from a segment: not opened, or its table of streams is gone.
+  ///
+  /// Where the disk fails to read, the segment is left as it is: the next one who asks may be luckier.
   ///
   /// - Throws: when the error is no damage, or the segment cannot be done without.
   func noteLoss(_ error: SQLiteError, of segment: Segment) throws(StoreError) {
+    try noteDamage(error, in: segment)
+    if !error.isFailedRead { segment.state = .damaged }
+  }
+
+  /// Takes note that a part of a segment cannot be read.
+  ///
+  /// - Throws: when the error is no damage, or the segment cannot be done without.
+  func noteDamage(_ error: SQLiteError, in segment: Segment) throws(StoreError) {
     let failure = StoreError(error, while: "read")
     guard isLoss(error, of: segment), segment.state != .active else {
       if error.isDamage { damaged(failure) }
       throw failure
     }
-    if segment.noteDamage() { log("\(failure); what it held is reported as lost") }
-    segment.state = .damaged
+    if segment.noteDamage() { log("\(failure); what it held there is reported as lost") }
   }
 }

@@ -7,13 +7,15 @@ struct Reader: Sendable {
   let pool: ConnectionPool
   let tail: TailCache
   let files: any FileSystem
+  let times = TimeBounds()
+  let filters = MarkFilters()
   let timesOf: @Sendable (Batch) -> [Int64]
   /// Called with damage that concerns the whole store: in the active segment.
   let damaged: @Sendable (StoreError) -> Void
   let log: @Sendable (String) -> Void
 
   /// How long one statement may stay open: it pins the WAL.
-  private static let statementTimeMax = Duration.milliseconds(10)
+  static let statementTimeMax = Duration.milliseconds(10)
 
   /// What the tail cache answers, nil when the first number wanted is not in it.
   func readCached(_ request: ReadRequest) -> ReadResult? {
@@ -27,16 +29,22 @@ struct Reader: Sendable {
   func read(_ request: ReadRequest) throws(StoreError) -> ReadResult {
     // The stream first, then the segments: what a published head covers is in a segment that is listed.
     let stream = try stream(request.stream)
-    let listing = segments.current
+    var listing = segments.current
     var builder = PieceBuilder(request, head: stream.head)
     var signer = BatchSigner(stream)
     while !builder.isComplete {
       if readTail(request, into: &builder) { continue }
-      switch try place(of: builder.position, in: stream, listing) {
+      switch try place(of: builder.position, in: stream, &listing) {
       case .nowhere(let first, let last, let reason):
         builder.skip(through: request.isReverse ? first : last, reason)
       case .segment(let segment, let first, let last):
+        let position = builder.position
         try read(segment, first...last, stream, request, &signer, &builder)
+        // Rows that contradict each other: whatever they say, a reader must get on.
+        if builder.position == position, !builder.isComplete {
+          try lose(
+            through: request.isReverse ? first : last, segment, stream, "its rows contradict each other", &builder)
+        }
       }
     }
     return builder.finish()
@@ -93,7 +101,7 @@ struct Reader: Sendable {
     let parts: [BatchSigner.Part]
     let isEnd: Bool
     do throws(SQLiteError) {
-      let found = try pool.withConnection(to: segment) { connection throws(SQLiteError) in
+      let found = try query(segment) { connection throws(SQLiteError) in
         request.isReverse
           ? try connection.runs(of: stream.id, downFrom: wanted, budget)
           : try connection.runs(of: stream.id, upFrom: wanted, budget)
@@ -118,8 +126,8 @@ struct Reader: Sendable {
         if !builder.append(bytes, first: first, last: last) { return }
       case .damaged(let first, let last):
         if request.isReverse ? first > builder.position : last < builder.position { continue }
-        try lose(
-          through: request.isReverse ? first : last, segment, stream, "a batch does not pass its check", &builder)
+        let end = try endOfDamage(first...last, in: segment, at: builder.position, wanted, stream, request)
+        try lose(through: end, segment, stream, "a batch does not pass its check", &builder)
       }
     }
     if isEnd, !builder.isComplete {
@@ -138,7 +146,7 @@ struct Reader: Sendable {
     var parts: [BatchSigner.Part] = []
     for run in runs.sorted(by: { $0.first < $1.first }) {
       parts += try signer.parts(of: run) { () throws(SQLiteError) in
-        try pool.withConnection(to: segment) { connection throws(SQLiteError) in
+        try query(segment) { connection throws(SQLiteError) in
           try connection.incarnations(of: stream.id)
         }
       }
@@ -149,15 +157,11 @@ struct Reader: Sendable {
   /// How far the damage reaches that `error` tells of: to the next run if the index still knows it, else to the end.
   ///
   /// - Throws: when the error is no damage of a segment that can be done without.
-  private func endOfDamage(
+  func endOfDamage(
     _ error: SQLiteError, in segment: Segment, at position: UInt64, _ wanted: ClosedRange<UInt64>, _ stream: StreamInfo,
     isReverse: Bool
   ) throws(StoreError) -> UInt64 {
-    guard isLoss(error, of: segment), segment.state != .active else {
-      let failure = StoreError(error, while: "read")
-      if error.isDamage { damaged(failure) }
-      throw failure
-    }
+    try noteDamage(error, in: segment)
     do throws(SQLiteError) {
       return try pool.withConnection(to: segment) { connection throws(SQLiteError) in
         if isReverse {
@@ -168,6 +172,22 @@ struct Reader: Sendable {
       }
     } catch {
       return isReverse ? wanted.lowerBound : wanted.upperBound
+    }
+  }
+
+  /// How far damage reaches that a row tells of: not into the next row, whatever the damaged one says of itself.
+  private func endOfDamage(
+    _ damage: ClosedRange<UInt64>, in segment: Segment, at position: UInt64, _ wanted: ClosedRange<UInt64>,
+    _ stream: StreamInfo, _ request: ReadRequest
+  ) throws(StoreError) -> UInt64 {
+    if request.isReverse { return max(damage.lowerBound, wanted.lowerBound) }
+    do throws(SQLiteError) {
+      let next = try query(segment) { connection throws(SQLiteError) in
+        try connection.firstOfRun(of: stream.id, behind: position)
+      }
+      return min(damage.upperBound, wanted.upperBound, next.map { $0 - 1 } ?? .max)
+    } catch {
+      return min(damage.upperBound, wanted.upperBound)
     }
   }
 

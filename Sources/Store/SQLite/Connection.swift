@@ -73,9 +73,14 @@ internal import CSQLite
     try check(unsafe sqlite3_exec(handle, sql, nil, nil, nil))
   }
 
+  /// Prepares a statement on the tables of a segment: when SQLite does not understand it, they are not what they should be.
   func prepare(_ sql: String) throws(SQLiteError) -> Statement {
     var statement = unsafe OpaquePointer?.none
-    try check(unsafe sqlite3_prepare_v3(handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil))
+    do throws(SQLiteError) {
+      try check(unsafe sqlite3_prepare_v3(handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil))
+    } catch {
+      throw error.primaryCode == SQLITE_ERROR ? SQLiteError(damage: error.text, path: path) : error
+    }
     guard let statement = unsafe statement else { preconditionFailure("SQL text holds a statement: \(sql)") }
     return unsafe Statement(adopting: statement, path: path)
   }
@@ -91,6 +96,9 @@ internal import CSQLite
     let statement = try prepare(sql)
     return try statement.step() ? statement.integer(0) : 0
   }
+
+  /// Ends the statement that another thread runs at this moment, if there is one.
+  func interrupt() { unsafe sqlite3_interrupt(handle) }
 
   /// How long to wait for other connections before `SQLITE_BUSY`.
   func setBusyTimeout(_ timeout: Duration) {
@@ -114,6 +122,13 @@ internal import CSQLite
       }
     try check(unsafe sqlite3_wal_checkpoint_v2(handle, nil, modeCode, &frameCount, &doneCount))
     return (Int(frameCount), Int(doneCount))
+  }
+
+  /// Sees that the file is a segment: to SQLite an empty one is an empty database, which it is glad to write to.
+  func requireSegment() throws(SQLiteError) {
+    if try integer("PRAGMA application_id") != SegmentSchema.applicationID {
+      throw SQLiteError(code: SQLITE_NOTADB, text: "it is not a segment", path: path, systemError: 0)
+    }
   }
 
   private func check(_ code: Int32) throws(SQLiteError) {

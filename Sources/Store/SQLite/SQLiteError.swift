@@ -11,18 +11,31 @@ struct SQLiteError: Error, Hashable, Sendable {
   var systemError: Int32
 
   static let busyCode = SQLITE_BUSY
-  static let notADatabaseCode = SQLITE_NOTADB
   /// SQLITE_IOERR_READ, _SHORT_READ, _DATA, _CORRUPTFS: macros of arithmetic that Swift does not import.
-  private static let lossCodes: Set<Int32> = [
+  private static let failedReadCodes: Set<Int32> = [
     SQLITE_IOERR | (1 << 8), SQLITE_IOERR | (2 << 8), SQLITE_IOERR | (32 << 8), SQLITE_IOERR | (33 << 8),
   ]
+
+  /// Readable to SQLite, but not what the store writes.
+  init(damage text: String, path: String) {
+    self.init(code: SQLITE_CORRUPT, text: text, path: path, systemError: 0)
+  }
+
+  init(code: Int32, text: String, path: String, systemError: Int32) {
+    self.code = code
+    self.text = text
+    self.path = path
+    self.systemError = systemError
+  }
 
   var primaryCode: Int32 { code & 0xff }
   var isBusy: Bool { primaryCode == SQLITE_BUSY || primaryCode == SQLITE_LOCKED }
   var isDamage: Bool { primaryCode == SQLITE_CORRUPT || primaryCode == SQLITE_NOTADB }
 
-  /// Whether a part of the file cannot be read any more.
-  var isLoss: Bool { isDamage || Self.lossCodes.contains(code) }
+  /// Whether the disk could not read: for good, or for a moment.
+  var isFailedRead: Bool { Self.failedReadCodes.contains(code) }
+  /// Whether a part of the file cannot be read.
+  var isLoss: Bool { isDamage || isFailedRead }
   /// Either the file is not there, or there is no descriptor, memory or permission left for it: SQLite does not say which.
   var isFailedOpen: Bool { primaryCode == SQLITE_CANTOPEN }
 
@@ -33,9 +46,17 @@ struct SQLiteError: Error, Hashable, Sendable {
   var isDiskFull: Bool {
     if primaryCode == SQLITE_FULL { return true }
     let isSpace = systemError == ENOSPC || systemError == EDQUOT
-    // SQLITE_IOERR_WRITE, _SHMSIZE, _TRUNCATE.
-    return isSpace && [3, 19, 6].contains(where: { code == SQLITE_IOERR | ($0 << 8) })
+    // SQLITE_IOERR_WRITE, _TRUNCATE.
+    return isSpace && ([3, 6].contains(where: { code == SQLITE_IOERR | ($0 << 8) }) || code == Self.indexCode)
   }
+
+  /// SQLITE_IOERR_SHMSIZE: the WAL index could not grow.
+  private static let indexCode = SQLITE_IOERR | (19 << 8)
+
+  /// Whether a transaction that ended with this error has left nothing behind, so that the store can go on without it.
+  ///
+  /// The WAL index grows when the transaction's frames are in the WAL already, its COMMIT among them: a restart may find it.
+  var meansNothingStored: Bool { isBusy || (isDiskFull && code != Self.indexCode) }
 
   var codeText: String {
     let name = unsafe String(cString: sqlite3_errstr(code))

@@ -82,6 +82,23 @@ internal import LogsWire
   func integer(_ column: Int32) -> Int64 { unsafe sqlite3_column_int64(handle, column) }
   func bits(_ column: Int32) -> UInt64 { UInt64(bitPattern: integer(column)) }
 
+  /// A value that is never outside of `range`, or the file is damaged.
+  func integer(_ column: Int32, in range: ClosedRange<Int64>) throws(SQLiteError) -> Int64 {
+    let value = integer(column)
+    guard range.contains(value) else {
+      let name = unsafe sqlite3_column_name(handle, column).map { unsafe String(cString: $0) } ?? "a column"
+      throw SQLiteError(damage: "\(name) is \(value), which it cannot be", path: path)
+    }
+    return value
+  }
+
+  /// The range of numbers whose first and whose count two columns tell.
+  func numbers(first: Int32, span: Int32) throws(SQLiteError) -> ClosedRange<UInt64> {
+    let firstNumber = try integer(first, in: 1...Int64.max)
+    let count = try integer(span, in: 1...Int64.max - firstNumber + 1)
+    return UInt64(firstNumber)...UInt64(firstNumber + (count - 1))
+  }
+
   func text(_ column: Int32) -> String {
     guard let text = unsafe sqlite3_column_text(handle, column) else { return "" }
     return unsafe String(cString: text)

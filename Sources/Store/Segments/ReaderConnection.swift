@@ -9,10 +9,8 @@ final class ReaderConnection: @unchecked Sendable {
   /// One row of `runs`.
   struct Run {
     var first: UInt64
-    var span: UInt32
+    var last: UInt64
     var batches: Bytes
-
-    var last: UInt64 { first + UInt64(max(span, 1)) - 1 }
   }
 
   /// One row of `runs` without its batches.
@@ -41,14 +39,11 @@ final class ReaderConnection: @unchecked Sendable {
     let isImmutable = segment.state == .sealed
     connection = try Connection(segment.path, mode: isImmutable ? .immutable : .readOnly, vfs: vfs)
     connection.setBusyTimeout(Self.busyTimeout)
+    try connection.requireSegment()
+    // The first statement makes SQLite read the schema: a PRAGMA would not tell what is wrong with it.
+    nextStatement = try connection.prepare("SELECT next FROM streams WHERE id = ?1")
     // No mmap: a bad sector under a mapping would be a signal that ends the process, not an error that costs a range.
     try connection.execute("PRAGMA query_only=1; PRAGMA cache_size=-\(Self.cacheKibibyteCount)")
-    // An empty file is an empty database to SQLite.
-    if try connection.integer("PRAGMA application_id") != SegmentSchema.applicationID {
-      throw SQLiteError(
-        code: SQLiteError.notADatabaseCode, text: "it is not a segment", path: segment.path, systemError: 0)
-    }
-    nextStatement = try connection.prepare("SELECT next FROM streams WHERE id = ?1")
     // The run that covers ?2 and those behind it. Borders move when segments are compacted: only this finds a number.
     forwardStatement = try connection.prepare(
       """
@@ -63,7 +58,7 @@ final class ReaderConnection: @unchecked Sendable {
       """)
     timesStatement = try connection.prepare(
       """
-      SELECT first_seq, span, max_time FROM runs WHERE stream = ?1 AND first_seq >= ?2 ORDER BY first_seq LIMIT ?3
+      SELECT first_seq, span, max_time FROM runs WHERE stream = ?1 AND first_seq >= ?2 ORDER BY first_seq
       """)
     marksStatement = try connection.prepare(
       "SELECT number, first_seq, count, producer_check FROM marks WHERE stream = ?1 AND producer = ?2")
@@ -74,7 +69,7 @@ final class ReaderConnection: @unchecked Sendable {
   func next(of stream: Int64) throws(SQLiteError) -> UInt64? {
     defer { nextStatement.reset() }
     nextStatement.bind(1, stream)
-    return try nextStatement.step() ? nextStatement.bits(0) : nil
+    return try nextStatement.step() ? UInt64(nextStatement.integer(0, in: 1...Int64.max)) : nil
   }
 
   /// How much one statement may read before it is reset: it pins the WAL.
@@ -113,25 +108,25 @@ final class ReaderConnection: @unchecked Sendable {
     var found = Runs()
     var byteCount = 0
     while byteCount < budget.byteCount, found.runs.isEmpty || WallClock.monotonic() < deadline {
+      let numbers: ClosedRange<UInt64>
       do throws(SQLiteError) {
         guard try statement.step() else {
           found.isEnd = true
           return found
         }
+        numbers = try statement.numbers(first: 0, span: 1)
       } catch {
         // What was read before the error is good; who asks for what comes next meets the error again.
         if found.runs.isEmpty { throw error }
         return found
       }
-      let first = statement.bits(0)
-      let span = UInt32(clamping: statement.integer(1))
       // The row before a hole does not reach into the bounds: not even read, or it would use up the budget again and again.
-      if first + UInt64(max(span, 1)) - 1 < bounds.lowerBound {
+      if numbers.upperBound < bounds.lowerBound {
         guard isDescending else { continue }
         found.isEnd = true
         return found
       }
-      let run = Run(first: first, span: span, batches: statement.bytes(2))
+      let run = Run(first: numbers.lowerBound, last: numbers.upperBound, batches: statement.bytes(2))
       byteCount += run.batches.count
       found.runs.append(run)
       if isLast(run) {
@@ -157,22 +152,39 @@ final class ReaderConnection: @unchecked Sendable {
       "SELECT first_seq FROM runs WHERE stream = ?1 AND first_seq <= ?2 ORDER BY first_seq DESC LIMIT 1")
     statement.bind(1, stream)
     statement.bind(2, bits: position)
-    return try statement.step() ? statement.bits(0) : nil
+    return try statement.step() ? UInt64(statement.integer(0, in: 1...Int64.max)) : nil
+  }
+
+  /// Times of runs in their order, and whether no further one is left.
+  struct Times {
+    var rows: [RunTimes] = []
+    var isEnd = false
   }
 
   /// The times of the next runs that begin at `position` or later.
-  func times(of stream: Int64, from position: UInt64, limit: Int) throws(SQLiteError) -> [RunTimes] {
+  func times(of stream: Int64, from position: UInt64, limit: Int, _ time: Duration) throws(SQLiteError) -> Times {
+    let deadline = WallClock.monotonic() &+ time.nanoseconds
     defer { timesStatement.reset() }
     timesStatement.bind(1, stream)
     timesStatement.bind(2, bits: position)
-    timesStatement.bind(3, Int64(limit))
-    var runs: [RunTimes] = []
-    while try timesStatement.step() {
-      let first = timesStatement.bits(0)
-      let span = UInt64(max(timesStatement.integer(1), 1))
-      runs.append(RunTimes(first: first, last: first + span - 1, maxTime: timesStatement.integer(2)))
+    var times = Times()
+    while times.rows.count < limit, times.rows.isEmpty || WallClock.monotonic() < deadline {
+      let numbers: ClosedRange<UInt64>
+      do throws(SQLiteError) {
+        guard try timesStatement.step() else {
+          times.isEnd = true
+          return times
+        }
+        numbers = try timesStatement.numbers(first: 0, span: 1)
+      } catch {
+        // What was read before the error is good; who asks for what comes next meets the error again.
+        if times.rows.isEmpty { throw error }
+        return times
+      }
+      times.rows.append(
+        RunTimes(first: numbers.lowerBound, last: numbers.upperBound, maxTime: timesStatement.integer(2)))
     }
-    return runs
+    return times
   }
 
   /// What this segment remembers of a producer on a stream.
@@ -184,10 +196,22 @@ final class ReaderConnection: @unchecked Sendable {
     while try marksStatement.step() {
       records.append(
         ProducerMark.Record(
-          number: marksStatement.bits(0), first: marksStatement.bits(1),
-          count: UInt32(clamping: marksStatement.integer(2)), check: marksStatement.bits(3)))
+          number: UInt64(try marksStatement.integer(0, in: 1...Int64.max)),
+          first: UInt64(try marksStatement.integer(1, in: 1...Int64.max)),
+          count: UInt32(try marksStatement.integer(2, in: 1...Int64(UInt32.max))), check: marksStatement.bits(3)))
     }
     return records.isEmpty ? nil : ProducerMark(records, segment: segment.number)
+  }
+
+  /// Calls `visit` with each producer on each stream that the segment has marks of, until it answers false.
+  func forEachMarked(_ visit: (Int64, ProducerID) -> Bool) throws(SQLiteError) {
+    let statement = try connection.prepare("SELECT DISTINCT stream, producer FROM marks")
+    while try statement.step() {
+      guard let producer = ProducerID(stored: statement.bytes(1)) else {
+        throw SQLiteError(damage: "a producer in marks has not 16 bytes", path: segment.path)
+      }
+      if !visit(statement.integer(0), producer) { return }
+    }
   }
 
   /// The incarnations that this segment's batches of the stream may have been signed under.
@@ -205,20 +229,25 @@ final class ReaderConnection: @unchecked Sendable {
     return text == "ok" ? "" : text
   }
 
-  /// Calls `visit` with the stream and the run of every row behind row `row` until it answers false.
-  ///
-  /// - Returns: the last row visited, nil when none is left.
-  func forEachRun(behindRow row: Int64, _ visit: (Int64, Run) -> Bool) throws(SQLiteError) -> Int64? {
+  /// Ends the check that another thread runs at this moment, if there is one. The only method for other threads.
+  func interrupt() { connection.interrupt() }
+
+  /// Calls `visit` with every row behind the lower bound up to the upper one, until it answers false: its id, its stream and
+  /// its run, nil when its numbers cannot be.
+  func forEachRun(in rows: Range<Int64>, _ visit: (Int64, Int64, Run?) -> Bool) throws(SQLiteError) {
     let statement = try connection.prepare(
-      "SELECT id, stream, first_seq, span, batches FROM runs WHERE id > ?1 ORDER BY id")
-    statement.bind(1, row)
-    var last: Int64?
+      "SELECT id, stream, first_seq, span, batches FROM runs WHERE id > ?1 AND id <= ?2 ORDER BY id")
+    statement.bind(1, rows.lowerBound)
+    statement.bind(2, rows.upperBound)
     while try statement.step() {
-      last = statement.integer(0)
-      let run = Run(
-        first: statement.bits(2), span: UInt32(clamping: statement.integer(3)), batches: statement.bytes(4))
-      if !visit(statement.integer(1), run) { break }
+      var run: Run?
+      do throws(SQLiteError) {
+        let numbers = try statement.numbers(first: 2, span: 3)
+        run = Run(first: numbers.lowerBound, last: numbers.upperBound, batches: statement.bytes(4))
+      } catch {
+        run = nil
+      }
+      if !visit(statement.integer(0), statement.integer(1), run) { return }
     }
-    return last
   }
 }

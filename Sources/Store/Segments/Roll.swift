@@ -56,7 +56,8 @@ final class Roll: Sendable {
   /// What there is to do now. An empty segment never rolls.
   func step(_ active: SegmentWriter, now: Int64) -> Step {
     guard !active.isEmpty else { return .wait }
-    let isOld = now - active.createdAt >= settings.segmentAgeMax.nanoseconds
+    let (age, overflows) = now.subtractingReportingOverflow(active.createdAt)
+    let isOld = overflows ? now > active.createdAt : age >= settings.segmentAgeMax.nanoseconds
     let isDue = isOld || active.byteCount >= settings.segmentByteCountMax
     let isSoon = isDue || active.byteCount >= settings.segmentByteCountMax / 8 * Self.prepareEighths
     guard isSoon else { return .wait }

@@ -80,9 +80,12 @@ final class Sealer: Sendable {
       try files.synchronize(directory: paths.segments)
       segment.byteCount = try files.byteCount(segment.path) ?? 0
     } catch {
-      throw StoreError(error, while: "seal")
+      // Whatever it was, it is not tried again: a second sync says nothing of what the first one has lost.
+      var failure = StoreError(error, while: "seal")
+      failure.code = .inputOutput
+      throw failure
     }
-    segment.state = .sealed
+    segment.finishSealing()
     return true
   }
 

@@ -18,6 +18,10 @@ final class Segment: Sendable, Hashable {
   private let current: Mutex<State>
   private let size: Mutex<Int>
   private let damageNoted = Mutex(false)
+  private let failedReadCount = Mutex(0)
+
+  /// From so many on, what a failing disk cannot read is taken as gone.
+  private static let failedReadCountMax = 8
 
   init(number: Int64, path: String, state: State, byteCount: Int = 0) {
     self.number = number
@@ -31,11 +35,26 @@ final class Segment: Sendable, Hashable {
     set { current.withLock { $0 = newValue } }
   }
 
+  /// It is sealed now, unless it was found damaged meanwhile.
+  func finishSealing() {
+    current.withLock { state in
+      if state == .closing { state = .sealed }
+    }
+  }
+
   /// Whether this is the first damage found in it: the log tells of it once.
   func noteDamage() -> Bool {
     damageNoted.withLock { isNoted in
       defer { isNoted = true }
       return !isNoted
+    }
+  }
+
+  /// Counts a read that the disk failed, and answers whether it is one too many to hope for the next.
+  func hasTooManyFailedReads() -> Bool {
+    failedReadCount.withLock { count in
+      count += 1
+      return count > Self.failedReadCountMax
     }
   }
 

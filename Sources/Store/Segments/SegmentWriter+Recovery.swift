@@ -9,19 +9,23 @@ extension SegmentWriter {
     while try statement.step() {
       visit(
         StreamInfo(
-          id: statement.integer(0), name: StreamName(stored: statement.text(1)),
-          incarnation: Incarnation(statement.bits(2)), head: statement.bits(4) &- 1,
-          isSealed: statement.integer(3) == SegmentSchema.StreamState.sealed.rawValue, entryCount: statement.bits(5),
-          storedByteCount: statement.bits(6), lastReceived: statement.integer(7)))
+          id: try statement.integer(0, in: Self.ids), name: StreamName(stored: statement.text(1)),
+          incarnation: Incarnation(statement.bits(2)), head: UInt64(try statement.integer(4, in: 1...Int64.max)) - 1,
+          isSealed: statement.integer(3) == SegmentSchema.StreamState.sealed.rawValue,
+          entryCount: UInt64(try statement.integer(5, in: 0...Int64.max)),
+          storedByteCount: UInt64(try statement.integer(6, in: 0...Int64.max)), lastReceived: statement.integer(7)))
     }
   }
+
+  /// What ids can be: there is always room for more.
+  private static let ids: ClosedRange<Int64> = 1...Int64.max / 2
 
   /// A row of `runs` without its batches.
   struct RunSummary {
     var row: Int64
     var stream: Int64
     var first: UInt64
-    var span: UInt64
+    var last: UInt64
     var entryCount: UInt64
     var received: Int64
     var byteCount: UInt64
@@ -32,10 +36,12 @@ extension SegmentWriter {
     let statement = try connection.prepare(
       "SELECT id, stream, first_seq, span, count, received, length(batches) FROM runs ORDER BY id")
     while try statement.step() {
+      let numbers = try statement.numbers(first: 2, span: 3)
       visit(
         RunSummary(
-          row: statement.integer(0), stream: statement.integer(1), first: statement.bits(2), span: statement.bits(3),
-          entryCount: statement.bits(4), received: statement.integer(5), byteCount: statement.bits(6)))
+          row: try statement.integer(0, in: Self.ids), stream: statement.integer(1), first: numbers.lowerBound,
+          last: numbers.upperBound, entryCount: UInt64(try statement.integer(4, in: 0...Int64(UInt32.max))),
+          received: statement.integer(5), byteCount: statement.bits(6)))
     }
   }
 
@@ -66,7 +72,9 @@ extension SegmentWriter {
   }
 
   /// What the segment says of itself.
-  func identity() throws(SQLiteError) -> Identity {
+  func identity() throws(SQLiteError) -> Identity { try Self.identity(connection) }
+
+  static func identity(_ connection: borrowing Connection) throws(SQLiteError) -> Identity {
     let applicationID = try connection.integer("PRAGMA application_id")
     let format = try connection.integer("PRAGMA user_version")
     let statement = try connection.prepare("SELECT number, store, trimmed_below FROM segment")

@@ -28,15 +28,24 @@ final class SegmentWriter: @unchecked Sendable {
   private var doneFrameCount = 0
   private(set) var isEmpty: Bool
   /// The highest `id` in `runs`; rows are only added, so that SQLite gives the next row the next one.
-  private var lastRow: Int64
+  private(set) var lastRow: Int64
   /// Batches whose marks the table does not know yet.
   private(set) var unstoredBatchCount = 0
 
-  /// Opens a segment in WAL mode, which recovers what a crash has left in its WAL.
-  init(_ segment: Segment, vfs: String?) throws(SQLiteError) {
+  /// Opens a segment in WAL mode, which recovers what a crash has left in its WAL. Nothing is written to another file.
+  ///
+  /// - Parameter store: whose segment it must be, when the caller does not look by itself.
+  init(_ segment: Segment, of store: StoreID? = nil, vfs: String?) throws(SQLiteError) {
     self.segment = segment
     connection = try Connection(segment.path, mode: .readWrite, vfs: vfs)
     connection.setBusyTimeout(Self.busyTimeout)
+    try connection.requireSegment()
+    if let store {
+      let identity = try Self.identity(connection)
+      if identity.number != segment.number || identity.store != store.bytes {
+        throw SQLiteError(damage: "it is not segment \(segment.number) of store \(store)", path: segment.path)
+      }
+    }
     let mode = try connection.text("PRAGMA journal_mode=WAL")
     if mode != "wal" {
       throw SQLiteError(

@@ -32,6 +32,10 @@ struct MarkReplay {
             return
           }
           for (sender, batch) in zip(senders, batches) {
+            guard (1...Limits.numberMax).contains(sender.number) else {
+              problem = "a batch of stream \(stream) has the producer's number \(sender.number)"
+              return
+            }
             let record = ProducerMark.Record(
               number: sender.number, first: batch.header.firstSequence, count: batch.header.count,
               check: batch.header.check)

@@ -60,7 +60,7 @@ struct Recovery {
     if isCopy, !streams.isEmpty {
       streams = try replaceIncarnations(streams, active)
     }
-    var (listing, closing, missingCount) = try older(than: segment.number, trimmedBelow, names)
+    var (listing, closing, missingCount) = try older(than: segment.number, of: storeFile.id, trimmedBelow, names)
     listing.segments.append(segment)
     if let oldest = listing.segments.first, oldest.number == trimmedBelow, oldest.number > 1 {
       try setFirsts(&streams, oldest)
@@ -197,12 +197,20 @@ struct Recovery {
         restore the whole data directory from one backup
         """)
     }
+    guard (1...segment.number).contains(identity.trimmedBelow) else {
+      throw StoreError(
+        .damaged,
+        """
+        \(segment.path), the active segment, is damaged: trimmed_below is \(identity.trimmedBelow). Check the disk, then \
+        restore the data directory from a backup
+        """)
+    }
     return (writer, identity.trimmedBelow)
   }
 
   /// The segments before `newest`, the connections of those that are not sealed, and how many are missing.
   private func older(
-    than newest: Int64, _ trimmedBelow: Int64, _ names: Set<String>
+    than newest: Int64, of store: StoreID, _ trimmedBelow: Int64, _ names: Set<String>
   ) throws(StoreError) -> (SegmentListing, [SegmentWriter], Int) {
     var listing = SegmentListing(segments: [], trimmedBelow: trimmedBelow)
     var closing: [SegmentWriter] = []
@@ -224,9 +232,14 @@ struct Recovery {
       if names.contains("\(name)-wal") || names.contains("\(name)-journal") {
         segment.state = .closing
         do throws(SQLiteError) {
-          closing.append(try SegmentWriter(segment, vfs: settings.vfs))
+          closing.append(try SegmentWriter(segment, of: store, vfs: settings.vfs))
         } catch {
           guard error.isLoss else { throw StoreError(error, while: "open") }
+          // Where the disk fails to read, readers may be luckier; it is sealed at the next start.
+          guard error.isDamage else {
+            settings.log("\(StoreError(error, while: "open"))")
+            continue
+          }
           settings.log("\(StoreError(error, while: "open")); what it held is reported as lost")
           _ = segment.noteDamage()
           segment.state = .damaged
@@ -251,7 +264,7 @@ struct Recovery {
       guard error.isLoss, oldest.state != .active else { throw StoreError(error, while: "read") }
       settings.log("\(StoreError(error, while: "read")); what it held is reported as lost")
       _ = oldest.noteDamage()
-      oldest.state = .damaged
+      if error.isDamage { oldest.state = .damaged }
     }
   }
 
@@ -276,10 +289,10 @@ struct Recovery {
           problem = problem ?? "run \(run.row) belongs to no stream"
           return
         }
-        if run.first != streams[index].head + 1 || run.span == 0 {
+        if run.first != streams[index].head + 1 {
           problem = problem ?? "run \(run.row) begins at \(run.first) behind \(streams[index].head)"
         }
-        streams[index].head = run.first + run.span - 1
+        streams[index].head = run.last
         streams[index].entryCount += run.entryCount
         streams[index].storedByteCount += run.byteCount
         streams[index].lastReceived = max(streams[index].lastReceived, run.received)
@@ -313,7 +326,7 @@ struct Recovery {
       guard let index = indexOfID[run.stream] else { return "run \(run.row) belongs to no stream" }
       var signer = BatchSigner(streams[index])
       let stored = ReaderConnection.Run(
-        first: run.first, span: UInt32(clamping: run.span), batches: try active.batches(row: run.row))
+        first: run.first, last: run.last, batches: try active.batches(row: run.row))
       let parts = try signer.parts(of: stored) { () throws(SQLiteError) in
         try active.incarnations(of: run.stream)
       }

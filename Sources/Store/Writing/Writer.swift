@@ -115,19 +115,18 @@ final class Writer: @unchecked Sendable {
   ///
   /// - Throws: when the store cannot go on.
   private func obstacle(_ error: SQLiteError) throws(StoreError) -> Refusal {
-    noteObstacle(StoreError(error, while: "append to"))
+    let failure = StoreError(error, while: "append to")
+    guard error.meansNothingStored else { throw failure }
+    noteObstacle(failure)
     if error.isDiskFull {
       counts.withLock { $0.diskFullCount += 1 }
       return Refusal(
         .diskFull, "the server's disk is full; nothing was stored, send it again later", isRetryable: true,
         retryAfterMilliseconds: Self.retryAfterMilliseconds)
     }
-    if error.isBusy {
-      return Refusal(
-        .overloaded, "another program has locked the server's store; nothing was stored, send it again later",
-        isRetryable: true, retryAfterMilliseconds: Self.retryAfterMilliseconds)
-    }
-    throw StoreError(error, while: "append to")
+    return Refusal(
+      .overloaded, "another program has locked the server's store; nothing was stored, send it again later",
+      isRetryable: true, retryAfterMilliseconds: Self.retryAfterMilliseconds)
   }
 
   /// Tells once that appends are refused, however many come.
@@ -242,7 +241,7 @@ final class Writer: @unchecked Sendable {
     do throws(SQLiteError) {
       try active.commit(marks: unstoredMarks)
     } catch {
-      guard error.isDiskFull || error.isBusy else { throw StoreError(error, while: "write marks to") }
+      guard error.meansNothingStored else { throw StoreError(error, while: "write marks to") }
       settings.log("\(StoreError(error, while: "write marks to")); tried again later")
       return false
     }

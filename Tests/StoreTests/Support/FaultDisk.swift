@@ -18,6 +18,8 @@ final class FaultDisk: Sendable {
     var skip = 0
     /// How many fail.
     var count = Int.max
+    /// Whether SQLite's own operations are spared.
+    var isBesideSQLite = false
   }
 
   enum Change: Sendable {
@@ -56,6 +58,8 @@ final class FaultDisk: Sendable {
 
   let name: String
   let state = Mutex(State())
+  /// Called before each read of SQLite's, with the name of the file.
+  let onRead = Mutex<(@Sendable (String) -> Void)?>(nil)
 
   private static let counter = Atomic<Int>(0)
 
@@ -105,6 +109,7 @@ final class FaultDisk: Sendable {
     guard let path else { return SQLITE_OK }
     let file = String(cString: path)
     let kind = fault_operation(UInt32(operation))
+    if kind == FAULT_READ { onRead.withLock({ $0 })?(file) }
     return state.withLock { state in
       if kind != FAULT_READ, kind != FAULT_OPEN { state.operationCount += 1 }
       if state.isCrashed {
@@ -115,7 +120,7 @@ final class FaultDisk: Sendable {
         }
         return SQLITE_IOERR
       }
-      return state.fault(kind, file)
+      return state.fault(kind, file, isSQLite: true)
     }
   }
 
@@ -158,8 +163,8 @@ final class FaultDisk: Sendable {
     let files = PosixFileSystem()
     state.withLock { state in
       do throws(FileError) {
-        try files.makeDirectory(remains.data)
-        try files.makeDirectory(remains.data + "/segments")
+        _ = try files.makeDirectory(remains.data)
+        _ = try files.makeDirectory(remains.data + "/segments")
         for folder in [directory.data, directory.data + "/segments"] {
           // Names that were not synced may have reached the disk all the same.
           let names = generator.chance(2) ? state.durableNames : state.names
@@ -185,8 +190,9 @@ final class FaultDisk: Sendable {
 }
 
 extension FaultDisk.State {
-  mutating func fault(_ operation: fault_operation, _ path: String) -> Int32 {
+  mutating func fault(_ operation: fault_operation, _ path: String, isSQLite: Bool = false) -> Int32 {
     for index in faults.indices where faults[index].operation == operation && path.hasSuffix(faults[index].suffix) {
+      if isSQLite, faults[index].isBesideSQLite { continue }
       if faults[index].skip > 0 {
         faults[index].skip -= 1
         continue

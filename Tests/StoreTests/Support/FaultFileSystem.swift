@@ -18,11 +18,12 @@ struct FaultFileSystem: FileSystem {
       return state.isCrashed ? SQLITE_IOERR : state.fault(operation, path)
     }
     if code != SQLITE_OK {
-      throw FileError(operation: "test", path: path, code: code == SQLITE_FULL ? ENOSPC : EIO)
+      throw FileError(
+        operation: operation == FAULT_SYNC ? "fsync" : "test", path: path, code: code == SQLITE_FULL ? ENOSPC : EIO)
     }
   }
 
-  func makeDirectory(_ path: String) throws(FileError) { try files.makeDirectory(path) }
+  func makeDirectory(_ path: String) throws(FileError) -> Bool { try files.makeDirectory(path) }
   func list(_ directory: String) throws(FileError) -> [String] { try files.list(directory) }
   func byteCount(_ path: String) throws(FileError) -> Int? { try files.byteCount(path) }
   func read(_ path: String) throws(FileError) -> [UInt8]? { try files.read(path) }

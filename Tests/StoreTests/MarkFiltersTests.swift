@@ -1,0 +1,60 @@
+import LogsWire
+import Testing
+
+@testable import LogsStore
+
+@Suite struct MarkFiltersTests {
+  @Test func `a filter knows every mark of its segment and excludes others`() {
+    let filters = MarkFilters()
+    let known = (0..<2000).map { MarkFilters.hash(.test(UInt64($0)), on: Int64($0 % 7)) }
+    #expect(filters.isMissing(1))
+    #expect(!filters.excludes(known[0], from: 1))
+    filters.make(1) { visit in for hash in known { _ = visit(hash) } }
+    #expect(!filters.isMissing(1))
+    #expect(known.allSatisfy { !filters.excludes($0, from: 1) })
+    #expect((0..<1000).count { filters.excludes(MarkFilters.hash(.test(UInt64($0)), on: 99), from: 1) } >= 999)
+  }
+
+  @Test func `filters stay within their bound, and what has none is asked`() {
+    let filters = MarkFilters(byteCountMax: 400)
+    for segment in 1...3 as ClosedRange<Int64> {
+      filters.make(segment) { visit in for hash in 0..<60 as Range<UInt32> where !visit(hash) { return } }
+    }
+    #expect(filters.excludes(77, from: 1))
+    #expect(!filters.excludes(77, from: 2))
+    #expect(!filters.isMissing(2))
+  }
+
+  @Test func `the batches of a new producer touch no sealed segment once filters are made`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let disk = FaultDisk()
+    var settings = disk.settings(directory, clock)
+    settings.markForwardCountMax = 0
+    settings.readerConnectionCountMax = 0
+    let test = try TestStore(settings)
+    for number in 1...10 as ClosedRange<UInt64> {
+      test.append("web", .test("\(number)"), producer: number, number: 1)
+      test.roll(clock)
+    }
+    let readCount = Monitor(0)
+    disk.onRead.withLock {
+      $0 = { file in
+        if !file.hasSuffix("0000000011.db"), !file.hasSuffix("-wal") { readCount.withLock { $0 += 1 } }
+      }
+    }
+    var producer: UInt64 = 100
+    repeat {
+      readCount.withLock { $0 = 0 }
+      producer += 1
+      #expect(test.append("web", .test("new"), producer: producer, number: 1)?.first != nil)
+    } while readCount.withLock { $0 } > 0 && producer < 200
+    #expect(producer < 200)
+    test.close()
+    // What is known is found, in each of the segments.
+    let again = try TestStore(settings)
+    for number in 1...10 as ClosedRange<UInt64> {
+      #expect(again.append("web", .test("\(number)"), producer: number, number: 1)?.first == number)
+    }
+  }
+}
