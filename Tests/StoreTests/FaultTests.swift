@@ -276,4 +276,23 @@ import Testing
     // It is there now.
     _ = try TestStore(disk.settings(directory))
   }
+
+  @Test func `a disk that is full for the marks before a roll is told of once, not with each append`() throws {
+    let directory = TestDirectory()
+    let disk = FaultDisk()
+    let clock = TestClock()
+    let test = try TestStore(disk.settings(directory, clock))
+    test.append("web", .test("1"), number: 1)
+    clock.advance(.seconds(25 * 3600))
+    // The rolls, not the appends: those are refused, and told of once, too.
+    disk.inject(.init(operation: FAULT_WRITE, suffix: "-wal", code: SQLITE_FULL))
+    for _ in 1...200 { #expect(test.append("web", .test("2"), number: 2)?.refusal?.code == .diskFull) }
+    #expect(test.sink.lines.count < 10)
+    disk.heal()
+    var number: UInt64 = 1
+    while test.store.statistics.segmentCount == 1 {
+      number += 1
+      #expect(test.append("web", .test("\(number)"), number: number)?.first == number)
+    }
+  }
 }

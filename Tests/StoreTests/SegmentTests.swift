@@ -265,4 +265,23 @@ import Testing
     damaged.finishSealing()
     #expect(damaged.state == .damaged)
   }
+
+  @Test func `the size of the store counts each segment once, before a roll and after it`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let text = String(repeating: "x", count: 500_000)
+    let test = try TestStore(directory, clock)
+    test.append("web", .test(text), number: 1)
+    test.append("web", .test(text), number: 2)
+    let before = test.store.statistics
+    test.roll(clock)
+    let after = test.store.statistics
+    // A checkpoint may have brought the WAL home meanwhile.
+    #expect(after.byteCount < before.byteCount + 200_000)
+    #expect(after.byteCount > 1_000_000)
+    test.close()
+    let again = try TestStore(directory, clock)
+    #expect(again.store.statistics.byteCount > 1_000_000)
+    #expect(again.store.statistics.byteCount < before.byteCount + 200_000)
+  }
 }
