@@ -216,7 +216,8 @@ import Testing
         test.append("web", .test("1"), number: 1)
         // The segment's sync, its directory's, the syncs of `store`.
         let suffixes = ["0000000002.db.tmp", "/segments", "store.tmp", "/data"]
-        disk.inject(.init(operation: FAULT_SYNC, suffix: suffixes[skip], code: code))
+        // The segment is synced when it is prepared, too; what fails there is made again.
+        disk.inject(.init(operation: FAULT_SYNC, suffix: suffixes[skip], code: code, skip: skip == 0 ? 1 : 0))
         clock.advance(.seconds(25 * 3600))
         _ = test.submit("web", .batch(.test("2")), number: 2)
         #expect(test.sink.waitForFailure()?.code == .inputOutput)
