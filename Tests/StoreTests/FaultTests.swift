@@ -216,7 +216,8 @@ import Testing
         test.append("web", .test("1"), number: 1)
         // The segment's sync, its directory's, the syncs of `store`.
         let suffixes = ["0000000002.db.tmp", "/segments", "store.tmp", "/data"]
-        disk.inject(.init(operation: FAULT_SYNC, suffix: suffixes[skip], code: code))
+        // The segment is synced when it is prepared, too; what fails there is made again.
+        disk.inject(.init(operation: FAULT_SYNC, suffix: suffixes[skip], code: code, skip: skip == 0 ? 1 : 0))
         clock.advance(.seconds(25 * 3600))
         _ = test.submit("web", .batch(.test("2")), number: 2)
         #expect(test.sink.waitForFailure()?.code == .inputOutput)
@@ -275,5 +276,24 @@ import Testing
     #expect(throws: StoreError.self) { try TestStore(disk.settings(directory)) }
     // It is there now.
     _ = try TestStore(disk.settings(directory))
+  }
+
+  @Test func `a disk that is full for the marks before a roll is told of once, not with each append`() throws {
+    let directory = TestDirectory()
+    let disk = FaultDisk()
+    let clock = TestClock()
+    let test = try TestStore(disk.settings(directory, clock))
+    test.append("web", .test("1"), number: 1)
+    clock.advance(.seconds(25 * 3600))
+    // The rolls, not the appends: those are refused, and told of once, too.
+    disk.inject(.init(operation: FAULT_WRITE, suffix: "-wal", code: SQLITE_FULL))
+    for _ in 1...200 { #expect(test.append("web", .test("2"), number: 2)?.refusal?.code == .diskFull) }
+    #expect(test.sink.lines.count < 10)
+    disk.heal()
+    var number: UInt64 = 1
+    while test.store.statistics.segmentCount == 1 {
+      number += 1
+      #expect(test.append("web", .test("\(number)"), number: number)?.first == number)
+    }
   }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import LogsWire
 import Testing
 
@@ -264,5 +265,68 @@ import Testing
     let damaged = Segment(number: 1, path: "", state: .damaged)
     damaged.finishSealing()
     #expect(damaged.state == .damaged)
+  }
+
+  @Test func `the size of the store counts each segment once, before a roll and after it`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let text = String(repeating: "x", count: 500_000)
+    let test = try TestStore(directory, clock)
+    test.append("web", .test(text), number: 1)
+    test.append("web", .test(text), number: 2)
+    #expect(test.store.statistics.byteCount > 1_000_000)
+    test.roll(clock)
+    #expect((1_000_000..<1_500_000).contains(test.store.statistics.byteCount))
+    test.close()
+    let again = try TestStore(directory, clock)
+    #expect((1_000_000..<1_500_000).contains(again.store.statistics.byteCount))
+  }
+
+  @Test func `no file is readable for others`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let before = umask(0o022)
+    defer { umask(before) }
+    let test = try TestStore(directory, clock)
+    test.append("web", .test("1"), number: 1)
+    test.roll(clock)
+    test.append("web", .test("2"), number: 2)
+    let names = directory.names("data").map { "data/" + $0 } + directory.names().map { "data/segments/" + $0 }
+    #expect(names.count >= 6)
+    for name in names {
+      let mode = try FileManager.default.attributesOfItem(atPath: directory.path + "/" + name)[.posixPermissions]
+      let expected = ["data/segments"].contains(name) ? 0o750 : 0o640
+      #expect((mode as? Int) == expected, "\(name)")
+    }
+  }
+
+  @Test func `marks that did not fit into the next segment are found in the one before`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    var settings = TestStore.settings(directory, clock)
+    settings.markForwardCountMax = 3
+    settings.segmentByteCountMax = 400_000
+    let text = String(repeating: "x", count: 2000)
+    do {
+      let test = try TestStore(settings)
+      var number: UInt64 = 0
+      while test.store.statistics.segmentCount < 4, number < 1000 {
+        number += 1
+        for producer in 1...20 as ClosedRange<UInt64> {
+          #expect(test.append("web", .test(text), producer: producer, number: number)?.isDuplicate == false)
+        }
+      }
+      #expect(test.store.statistics.segmentCount == 4)
+      for producer in 1...20 as ClosedRange<UInt64> {
+        #expect(test.append("web", .test(text), producer: producer, number: number)?.isDuplicate == true)
+      }
+      test.close()
+      let again = try TestStore(settings)
+      for producer in 1...20 as ClosedRange<UInt64> {
+        for earlier in max(number, 20) - 19...number {
+          #expect(again.append("web", .test(text), producer: producer, number: earlier)?.isDuplicate == true)
+        }
+      }
+    }
   }
 }

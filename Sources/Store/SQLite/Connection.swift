@@ -3,8 +3,6 @@ internal import CSQLite
 /// One SQLite connection, opened without SQLite's own mutex: one thread at a time.
 @safe struct Connection: ~Copyable {
   enum Mode {
-    /// A new file, which must not be there yet.
-    case create
     case readWrite
     case readOnly
     /// Read-only, without locks: the caller knows that the file never changes.
@@ -25,7 +23,6 @@ internal import CSQLite
     let flags: Int32
     var name = path
     switch mode {
-    case .create: flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_EXCLUSIVE
     case .readWrite: flags = SQLITE_OPEN_READWRITE
     case .readOnly: flags = SQLITE_OPEN_READONLY
     case .immutable:

@@ -11,11 +11,14 @@ struct NextSegment: Sendable {
   let path: String
   let vfs: String?
 
-  /// Makes the file with these streams and marks. Not synced: that is for who gives it its name.
+  /// Makes the file, empty: SQLite would make it readable for everyone. What it makes beside it has the same mode.
+  func create(_ files: any FileSystem) throws(FileError) { try files.write(path, []) }
+
+  /// Fills the file with these streams and marks. Not synced: that is for who gives it its name.
   func make(
     store: StoreID, createdAt: Int64, trimmedBelow: Int64, streams: [StreamInfo], marks: [LocatedMark]
   ) throws(SQLiteError) {
-    let connection = try Connection(path, mode: .create, vfs: vfs)
+    let connection = try Connection(path, mode: .readWrite, vfs: vfs)
     try connection.execute("PRAGMA page_size=\(SegmentSchema.pageByteCount)")
     try Self.disableJournal(connection)
     try connection.execute(

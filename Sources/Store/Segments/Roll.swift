@@ -23,6 +23,11 @@ final class Roll: Sendable {
   fileprivate struct Changes: Sendable {
     var streams: [Int64: StreamInfo] = [:]
     var marks: [MarkKey: ProducerMark] = [:]
+    /// The marks that the file has already, nil before that is known.
+    var known: Set<MarkKey>?
+    /// How many others are collected.
+    var otherCountMax = 0
+    var otherCount = 0
   }
 
   private let settings: StoreSettings
@@ -112,20 +117,34 @@ final class Roll: Sendable {
   }
 
   private func makeFile(_ number: Int64, _ path: String) throws(StoreError) -> NextSegment {
+    let next = NextSegment(number: number, path: path, vfs: settings.vfs)
     do throws(FileError) {
       try settings.fileSystem.remove(path)
-    } catch {
-      throw StoreError(error, while: "remove")
-    }
-    do throws(SQLiteError) {
-      let next = NextSegment(number: number, path: path, vfs: settings.vfs)
-      try next.make(
-        store: storeFile.withLock { $0.id }, createdAt: settings.now(), trimmedBelow: segments.current.trimmedBelow,
-        streams: catalog.unsorted(), marks: located(queue.recentMarks(countMax: settings.markForwardCountMax)))
-      return next
+      try next.create(settings.fileSystem)
     } catch {
       throw StoreError(error, while: "make")
     }
+    let marks = queue.recentMarks(countMax: settings.markForwardCountMax)
+    preparation.withLock { preparation in
+      guard case .underway(var changes) = preparation else { return }
+      preparation = .none
+      changes.bound(to: Set(marks.keys), others: settings.markForwardCountMax)
+      preparation = .underway(changes)
+    }
+    do throws(SQLiteError) {
+      try next.make(
+        store: storeFile.withLock { $0.id }, createdAt: settings.now(), trimmedBelow: segments.current.trimmedBelow,
+        streams: catalog.unsorted(), marks: located(marks))
+    } catch {
+      throw StoreError(error, while: "make")
+    }
+    do throws(FileError) {
+      // Most of it here: the writer, which waits for the sync before the file gets its name, has little left to wait for.
+      try settings.fileSystem.synchronize(file: path)
+    } catch {
+      throw StoreError(error, while: "make")
+    }
+    return next
   }
 
   private func located(_ marks: [MarkKey: ProducerMark]) -> [NextSegment.LocatedMark] {
@@ -228,6 +247,27 @@ final class Roll: Sendable {
 extension Roll.Changes {
   fileprivate mutating func add(_ draft: GroupDraft) {
     for stream in draft.streams { streams[stream.info.id] = stream.info }
-    for key in draft.changedMarks { marks[key] = draft.marks[key] }
+    for key in draft.changedMarks {
+      if let mark = draft.marks[key] { add(key, mark) }
+    }
+  }
+
+  /// A mark that the file has must be brought up to date: it counts as all there is. Any other may be left out, since the
+  /// segment before has it, and is found there.
+  private mutating func add(_ key: MarkKey, _ mark: ProducerMark) {
+    if let known, !known.contains(key), marks[key] == nil {
+      guard otherCount < otherCountMax else { return }
+      otherCount += 1
+    }
+    marks[key] = mark
+  }
+
+  /// From now on collects the marks in `known`, and at most `countMax` others.
+  fileprivate mutating func bound(to known: Set<MarkKey>, others countMax: Int) {
+    self.known = known
+    otherCountMax = countMax
+    let collected = marks
+    marks = [:]
+    for (key, mark) in collected { add(key, mark) }
   }
 }

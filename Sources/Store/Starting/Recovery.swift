@@ -86,8 +86,13 @@ struct Recovery {
     let temporary = paths.segmentTemporary(number)
     let segment = Segment(number: number, path: paths.segment(number), state: .active)
     let active: SegmentWriter
+    let next = NextSegment(number: number, path: temporary, vfs: settings.vfs)
+    do throws(FileError) {
+      try next.create(files)
+    } catch {
+      throw StoreError(error, while: "make")
+    }
     do throws(SQLiteError) {
-      let next = NextSegment(number: number, path: temporary, vfs: settings.vfs)
       try next.make(store: storeFile.id, createdAt: settings.now(), trimmedBelow: 1, streams: [], marks: [])
     } catch {
       throw StoreError(error, while: "make")

@@ -38,6 +38,7 @@ final class Writer: @unchecked Sendable {
   /// Times of the monotonic clock.
   private var nextPatienceAt: Int64 = 0
   private var nextCheckpointAt: Int64 = 0
+  private var nextRollAt: Int64 = 0
 
   /// Readers that stay in old parts of the WAL let it grow to this many times its maximum before the writer waits for them.
   private static let walPatienceFactor = 16
@@ -46,6 +47,8 @@ final class Writer: @unchecked Sendable {
   private static let walPatienceInterval = Duration.seconds(10)
   /// How long a checkpoint that failed on a full disk is left alone.
   private static let checkpointRetryInterval = Duration.seconds(5)
+  /// How long a roll is left alone when the marks before it found no space.
+  private static let rollRetryInterval = Duration.seconds(1)
   /// With nothing to do, a WAL of this part of its maximum is checkpointed.
   private static let idleWalDivisor = 4
   /// How often an idle writer looks at the age of the segment.
@@ -65,6 +68,7 @@ final class Writer: @unchecked Sendable {
     self.roll = roll
     self.active = active
     self.nextStreamID = nextStreamID
+    noteSizes()
   }
 
   /// Works until the queue is closed and empty.
@@ -169,6 +173,13 @@ final class Writer: @unchecked Sendable {
     sink.committed(Commit(replies: group.rejected + draft.replies, runs: runs))
   }
 
+  private func noteSizes() {
+    counts.withLock { counts in
+      counts.walByteCount = active.walByteCount
+      counts.activeByteCount = active.byteCount
+    }
+  }
+
   private func note(_ draft: GroupDraft, time: Int64) {
     counts.withLock { counts in
       counts.commitCount += 1
@@ -217,11 +228,14 @@ final class Writer: @unchecked Sendable {
     case .wait: return
     case .prepare: roll.prepare(active.segment.number + 1)
     case .take(let next):
+      guard WallClock.monotonic() >= nextRollAt else { return }
       // Complete before it is the active segment no more: nobody looks into its rows for marks.
       guard try storeMarks(), let following = try roll.take(next, now: settings.now()) else { return }
       let complete = active
+      complete.segment.byteCount = complete.byteCount
       segments.append(following.segment)
       active = following
+      noteSizes()
       settings.log("segment \(following.segment.number) is active")
       roll.seal(complete)
     }
@@ -243,6 +257,7 @@ final class Writer: @unchecked Sendable {
     } catch {
       guard error.meansNothingStored else { throw StoreError(error, while: "write marks to") }
       settings.log("\(StoreError(error, while: "write marks to")); tried again later")
+      nextRollAt = WallClock.monotonic() &+ Self.rollRetryInterval.nanoseconds
       return false
     }
     queue.noteMarksStored(in: active.segment.number)
