@@ -46,7 +46,9 @@ package final class Store: Sendable {
       try settings.fileSystem.synchronize(directory: paths.directory)
       lock = try settings.fileSystem.lock(paths.lock)
     } catch {
-      throw StoreError(error, while: "open the data directory at")
+      throw StoreError(
+        error, while: "open the data directory at",
+        advice: "name a directory that this user may write to")
     }
     guard let lock else {
       throw StoreError(

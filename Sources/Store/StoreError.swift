@@ -61,10 +61,10 @@ extension StoreError {
     self.init(code, "cannot \(action) \(error.path): \(error.text); \(advice)", cause: error.codeText)
   }
 
-  init(_ error: FileError, while action: String) {
+  init(_ error: FileError, while action: String, advice: String? = nil) {
+    let advice = error.isDiskFull ? "free some space on its disk" : advice
     self.init(
       error.isDiskFull ? .diskFull : .inputOutput,
-      "cannot \(action) \(error.path): \(error.text)\(error.isDiskFull ? "; free some space on its disk" : "")",
-      cause: error.operation)
+      "cannot \(action) \(error.path): \(error.text)\(advice.map { "; \($0)" } ?? "")", cause: error.operation)
   }
 }

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import LogsClient
 
 /// `logs follow`: the last entries of streams, then live.
@@ -34,6 +35,7 @@ enum FollowCommand {
       cursor = found
       hasCursor = true
     }
+    if let cursorFile { try checkDirectory(of: cursorFile) }
     let start = try start(arguments, hasCursor: hasCursor)
     let end = End(
       atHead: arguments.has("until-head"), sequence: try arguments.number("until-seq", atLeast: 1),
@@ -53,6 +55,17 @@ enum FollowCommand {
     let isWhole = try await printer.print(subscription)
     await client.shutdown(deadline: .seconds(1))
     return isWhole || !arguments.has("strict") ? ExitCode.done : ExitCode.dataMissing
+  }
+
+  /// Tells before anything is shown that the cursor could not be kept.
+  private static func checkDirectory(of path: String) throws(CommandError) {
+    let slash = path.lastIndex(of: "/")
+    let directory = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+    guard unsafe access(directory, W_OK) == 0 else {
+      throw CommandError(
+        "cannot keep a cursor in \(path): \(directory): \(unsafe String(cString: strerror(errno))); name a file in a directory that you may write to"
+      )
+    }
   }
 
   private static func selectors(_ arguments: Arguments) throws -> [Selector] {

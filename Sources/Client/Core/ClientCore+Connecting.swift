@@ -38,7 +38,7 @@ extension ClientCore {
   }
 
   private func giveUp() {
-    let limit = configuration.reconnectDeadline.map { $0 == .zero ? " at once" : " for \($0)" } ?? ""
+    let limit = configuration.reconnectDeadline.map { $0 == .zero ? "" : " for \($0)" } ?? ""
     let reason = lastError.map { ": \($0)" } ?? ""
     reset(LogError(.gaveUp, "no connection\(limit)\(reason)", isRetryable: true, cause: lastError?.message))
   }
