@@ -6,16 +6,21 @@ set -eu
 
 seconds=${1:-}
 log=${2:-}
+case $seconds in
+  *[!0-9]*)
+    echo "demo: SECONDS takes a whole number, not '$seconds'" >&2
+    exit 2
+    ;;
+esac
 bin=$(cd "$(dirname "$0")/../.build/release" && pwd)
 work=$(mktemp -d)
 server=""
 writer=""
 follower=""
-watchdog=""
 
 finish() {
   trap - INT TERM EXIT
-  for process in $watchdog $follower $writer $server; do
+  for process in $follower $writer $server; do
     kill "$process" 2>/dev/null || true
   done
   # Each is waited for, so that none outlives the demo.
@@ -72,11 +77,11 @@ pusher=$!
 writer="$! $pusher"
 
 echo "demo: following; Ctrl-C ends it" >&2
-"$bin/logs" follow demo &
-follower=$!
 if [ -n "$seconds" ]; then
-  (sleep "$seconds" && kill -INT "$follower") 2>/dev/null &
-  watchdog=$!
+  timeout --foreground -s INT "$seconds" "$bin/logs" follow demo &
+else
+  "$bin/logs" follow demo &
 fi
+follower=$!
 wait "$follower" || true
 echo "demo: done" >&2

@@ -1,4 +1,5 @@
 // Follow many streams and go on after a restart of this process: nothing is missed and nothing comes twice.
+import Glibc
 import LogsClient
 
 let path = "docker.cursor"
@@ -16,6 +17,8 @@ for try await event in subscription {
   case .resumed(let cursor): print("going on at \(cursor)")
   case .announced, .resolved, .live, .ended: break
   }
+  // The cursor says what has been dealt with, so what was printed must be out before it.
+  fflush(nil)
   // Past what has been dealt with, also past where a silent stream starts. The file is replaced as a whole.
   cursor.advance(past: event)
   try cursor.write(toFile: path)

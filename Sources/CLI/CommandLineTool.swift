@@ -34,7 +34,7 @@ package enum CommandLineTool {
   }
 
   private static func help(_ words: [String]) throws(CommandError) -> String {
-    guard let name = words.first else { return Help.overview }
+    guard let name = words.first, name != "help" else { return Help.overview }
     guard let command = Command.named(name) else { throw .usage("there is no command '\(name)'; see logs help") }
     return Help.of(command)
   }

@@ -13,6 +13,10 @@ package enum Interruption {
 
   /// Catches the signals. Called once, first of all.
   package static func prepare() {
+    // A standard descriptor that is closed would be given to the next file that is opened.
+    for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
+      _ = unsafe open("/dev/null", O_RDWR)
+    }
     var ends: [Int32] = [-1, -1]
     guard unsafe pipe(&ends) == 0 else { preconditionFailure("no pipe for signals: out of descriptors") }
     for end in ends {

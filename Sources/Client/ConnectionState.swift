@@ -10,6 +10,8 @@ public enum ConnectionState: Sendable {
   case connected(server: String, url: String)
   /// The next attempt begins after this time.
   case waiting(for: Duration, because: LogError)
+  /// Connected, but the server takes no appends for now (a full disk, too much at once); they are sent again.
+  case refusing(because: LogError)
   /// The client was shut down: the last state.
   case closed
 }

@@ -50,7 +50,7 @@ extension StoreError {
       advice = "free some space on its disk"
     } else if error.isDamage {
       code = .damaged
-      advice = "restore the file from a backup, or move it away to lose only what it holds"
+      advice = "restore it from a backup; an older segment may be moved away instead, which loses only what it holds"
     } else if error.isBusy {
       code = .busy
       advice = "close other programs that have it open"

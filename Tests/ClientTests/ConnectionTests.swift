@@ -100,6 +100,7 @@ import Testing
       case .waiting(_, let error):
         #expect(error.code == .unreachable)
         seen.append("waiting")
+      case .refusing: seen.append("refusing")
       case .closed: seen.append("closed")
       }
     }

@@ -35,6 +35,9 @@ import Testing
       #expect(first.output.isEmpty && first.errors.contains("1"))
       let second = try server.run(["complete", "task/2"])
       #expect(second.exit == .code(1) && second.errors.contains("sealed"), "\(second.errors)")
+      // The seal is no line that anybody pushed.
+      let raw = try server.run(["follow", "task/2", "-n", "all", "-o", "raw"])
+      #expect(raw.exit == .code(0) && !raw.text.contains("all done"))
       let json = try server.run(["follow", "task/2", "-n", "all", "-o", "json"])
       #expect(json.exit == .code(0))
       #expect(json.text.contains(#""message":"all done""#) && json.text.contains(#""kind":"complete""#), "\(json.text)")
@@ -44,7 +47,7 @@ import Testing
   @Test func `a follow of two streams ends when both are sealed, a pattern never`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
-      let both = try server.start(["follow", "a", "b", "-n", "all", "-o", "raw"])
+      let both = try server.start(["follow", "a", "b", "-n", "all", "-o", "short"])
       let pattern = try server.start(["follow", "*", "-n", "all", "-o", "json"])
       #expect(try server.run(["complete", "a", "--text", "end of a"]).exit == .code(0))
       try both.output.waitForText("end of a")

@@ -61,6 +61,10 @@ import Testing
       try configure(["--listen", "none", "--listen-unix", "/tmp/s"]).settings.endpoints == [.unix(path: "/tmp/s")])
   }
 
+  @Test func `a server that would listen nowhere is refused`() {
+    #expect(message(["--listen", "none"])?.contains("nothing to listen on") == true)
+  }
+
   @Test func `mistakes are named with where they are`() throws {
     #expect(message(["--hartbeat", "1s"]) == "there is no flag --hartbeat; see logsd --help")
     #expect(message(["--heartbeat"]) == "--heartbeat needs a value; see logsd --help")

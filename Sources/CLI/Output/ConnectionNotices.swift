@@ -16,7 +16,7 @@ enum ConnectionNotices {
         case .connected(_, let url):
           if toldAt != nil { Terminal.note("connected to \(url)") }
           toldAt = nil
-        case .waiting(_, let error):
+        case .waiting(_, let error), .refusing(let error):
           let now = ContinuousClock.now
           if let last = toldAt, now - last < interval { continue }
           toldAt = now

@@ -49,6 +49,8 @@ struct EntryWriter {
   mutating func append(_ entry: Entry, of stream: StreamName, to output: inout [UInt8]) {
     switch format {
     case .raw:
+      // The seal is no line that anybody pushed.
+      if entry.kind == .complete { return }
       unsafe entry.message.withUnsafeBytes { unsafe output.append(contentsOf: $0) }
       output.append(UInt8(ascii: "\n"))
     case .json:

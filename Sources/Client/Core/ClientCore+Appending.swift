@@ -51,6 +51,10 @@ extension ClientCore {
       appends.giveUp(id, refusal, now: loop.now)?.fail(LogError(refusal), budget)
       return
     }
+    // The others say nothing of the server's health: they follow from a refusal before, or from its end.
+    if [.diskFull, .overloaded, .storageFailed].contains(refusal.code) {
+      board.set(.refusing(because: LogError(refusal)))
+    }
     let milliseconds = refusal.retryAfterMilliseconds
     appends.postpone(id, refusal, now: loop.now) { attempt in
       configuration.backoff.delay(

@@ -69,6 +69,9 @@ package struct Configuration: Sendable {
       try set(setting, value, origin: setting.environmentVariable)
     }
     for (setting, value) in flags { try set(setting, value, origin: setting.flag) }
+    if settings.endpoints.isEmpty {
+      throw ConfigurationError("there is nothing to listen on; give --listen HOST:PORT or --listen-unix PATH")
+    }
   }
 
   private mutating func set(_ setting: Setting, _ value: String, origin: String) throws(ConfigurationError) {
@@ -79,6 +82,7 @@ package struct Configuration: Sendable {
   /// Reads lines of the form `name = value`; `#` begins a comment.
   private mutating func read(_ path: String) throws(ConfigurationError) {
     let content = try TextFile.read(path)
+    var values: [String: String] = [:]
     for (index, line) in content.split(separator: 10, omittingEmptySubsequences: false).enumerated() {
       let text = String(decoding: line.prefix { $0 != UInt8(ascii: "#") }, as: UTF8.self)
       let trimmed = text.trimmed
@@ -92,7 +96,14 @@ package struct Configuration: Sendable {
       guard let setting = Setting.named(name) else {
         throw ConfigurationError("\(origin): there is no setting '\(name)'; see logsd --help")
       }
-      try set(setting, String(parts[1]).trimmed, origin: origin)
+      var value = String(parts[1]).trimmed
+      if let before = values[name] {
+        // As the flag, listen may come several times.
+        guard name == "listen" else { throw ConfigurationError("\(origin): '\(name)' comes twice") }
+        value = "\(before),\(value)"
+      }
+      values[name] = value
+      try set(setting, value, origin: origin)
     }
   }
 

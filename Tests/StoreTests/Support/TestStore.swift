@@ -1,3 +1,4 @@
+import Glibc
 import LogsWire
 import Synchronization
 import Testing
@@ -26,7 +27,21 @@ final class TestStore: Sendable {
     self.directory = directory
     var settings = settings
     settings.log = { sink.log($0) }
-    store = try Store.open(settings, sink: sink)
+    store = try Self.open(settings, sink)
+  }
+
+  /// A program that a test beside this one starts holds a closed lock until it has begun to run.
+  private static func open(_ settings: StoreSettings, _ sink: TestSink) throws(StoreError) -> Store {
+    var attempts = 0
+    while true {
+      do throws(StoreError) {
+        return try Store.open(settings, sink: sink)
+      } catch {
+        attempts += 1
+        guard error.code == .locked, attempts < 200 else { throw error }
+        usleep(5_000)
+      }
+    }
   }
 
   convenience init(_ directory: TestDirectory, _ clock: TestClock? = nil) throws(StoreError) {
