@@ -3,7 +3,7 @@ internal import LogsClient
 /// `logs status`: how the server is doing.
 enum StatusCommand {
   static let command = Command(
-    name: "status", synopsis: "", summary: "show the server's version, uptime, connections, rates and storage",
+    name: "status", synopsis: "", summary: "show the server's version, uptime, connections, counts and storage",
     details: "Shows what the server tells of itself: one fact a line, units last in the names.", options: options,
     run: run)
 
