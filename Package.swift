@@ -53,9 +53,10 @@ let package = Package(
 
     library("Wire", uses: ["CXXHash", "CZstd"]),
     library("Transport", uses: ["CEvent", "LogsWire"]),
-    library("Store", uses: ["CSQLite", "CSystem", "LogsWire"]),
+    library("Disk", uses: ["CSQLite", "CSystem", "LogsWire"]),
+    library("Store", uses: ["CSystem", "LogsDisk", "LogsWire"]),
     library("Server", uses: ["LogsWire", "LogsTransport", "LogsStore"]),
-    library("Client", uses: ["LogsWire", "LogsTransport"]),
+    library("Client", uses: ["LogsDisk", "LogsWire", "LogsTransport"]),
     library("CLI", uses: ["LogsClient", "LogsWire"]),
     .executableTarget(
       name: "logsd", dependencies: ["LogsServer"], path: "Sources/Server/Main", swiftSettings: strict),
@@ -66,7 +67,7 @@ let package = Package(
     tests("Wire", uses: ["LogsWire"]),
     tests("Transport", uses: ["LogsTransport", "LogsWire"]),
     .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/CFaultVFS"),
-    tests("Store", uses: ["LogsStore", "LogsWire", "CSQLite", "CFaultVFS"]),
+    tests("Store", uses: ["LogsStore", "LogsDisk", "LogsWire", "CSQLite", "CFaultVFS"]),
     tests("Server", uses: ["LogsServer", "LogsTransport", "LogsWire"]),
     tests("Client", uses: ["LogsClient", "LogsWire", "LogsTransport"]),
     tests("CLI", uses: ["LogsCLI", "LogsClient"]),

@@ -1,3 +1,4 @@
+internal import LogsDisk
 package import LogsWire
 internal import Synchronization
 

@@ -1,3 +1,5 @@
+internal import LogsDisk
+
 /// Why the store cannot do what it was asked: what failed with which file, why, and what to do.
 package struct StoreError: Error, CustomStringConvertible, Sendable {
   package enum Code: String, Hashable, Sendable {

@@ -1,3 +1,4 @@
+package import LogsDisk
 package import LogsWire
 
 /// Where the store is and within which bounds it works.

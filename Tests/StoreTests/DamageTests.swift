@@ -1,3 +1,4 @@
+import LogsDisk
 import LogsWire
 import Testing
 

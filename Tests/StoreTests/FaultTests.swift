@@ -1,6 +1,7 @@
 import CFaultVFS
 import CSQLite
 import Glibc
+import LogsDisk
 import LogsWire
 import Testing
 

@@ -1,4 +1,5 @@
 import Foundation
+import LogsDisk
 import LogsWire
 import Testing
 

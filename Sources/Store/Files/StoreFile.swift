@@ -1,3 +1,4 @@
+internal import LogsDisk
 internal import LogsWire
 
 /// The file `store`: what must be known before any segment is opened. Text, one `name value` a line:

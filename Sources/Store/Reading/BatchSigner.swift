@@ -1,3 +1,4 @@
+internal import LogsDisk
 internal import LogsWire
 
 /// Checks stored batches of one stream and signs them for its incarnation of today.

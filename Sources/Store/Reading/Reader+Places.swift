@@ -1,3 +1,4 @@
+internal import LogsDisk
 internal import LogsWire
 
 extension Reader {

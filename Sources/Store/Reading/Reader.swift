@@ -1,3 +1,4 @@
+internal import LogsDisk
 internal import LogsWire
 
 /// Reads streams: tail cache first, else segments; catching up and queries take the same way.

@@ -1,3 +1,5 @@
+internal import LogsDisk
+
 /// Read-only connections to segments, lent to one thread at a time.
 ///
 /// While a segment changes its journal mode no connection to it may be open: `withoutConnections` waits for those lent,

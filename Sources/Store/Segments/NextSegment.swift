@@ -1,3 +1,4 @@
+internal import LogsDisk
 internal import LogsWire
 
 /// The next segment in the making: a temporary file that becomes a segment when the writer rolls.

@@ -1,3 +1,4 @@
+internal import LogsDisk
 internal import LogsWire
 
 /// A read-only connection to one segment, with its statements.
@@ -39,7 +40,7 @@ final class ReaderConnection: @unchecked Sendable {
     let isImmutable = segment.state == .sealed
     connection = try Connection(segment.path, mode: isImmutable ? .immutable : .readOnly, vfs: vfs)
     connection.setBusyTimeout(Self.busyTimeout)
-    try connection.requireSegment()
+    try connection.require(applicationID: SegmentSchema.applicationID, kind: "segment")
     // The first statement makes SQLite read the schema: a PRAGMA would not tell what is wrong with it.
     nextStatement = try connection.prepare("SELECT next FROM streams WHERE id = ?1")
     // No mmap: a bad sector under a mapping would be a signal that ends the process, not an error that costs a range.

@@ -1,3 +1,4 @@
+internal import LogsDisk
 internal import Synchronization
 
 /// Makes complete segments immutable: no WAL, read without locks from then on.

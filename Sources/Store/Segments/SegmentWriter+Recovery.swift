@@ -1,3 +1,4 @@
+internal import LogsDisk
 internal import LogsWire
 
 /// What the start reads from a segment and mends in it.

@@ -1,3 +1,4 @@
+internal import LogsDisk
 internal import LogsWire
 
 /// The one connection that writes and checkpoints the active segment.
@@ -39,7 +40,7 @@ final class SegmentWriter: @unchecked Sendable {
     self.segment = segment
     connection = try Connection(segment.path, mode: .readWrite, vfs: vfs)
     connection.setBusyTimeout(Self.busyTimeout)
-    try connection.requireSegment()
+    try connection.require(applicationID: SegmentSchema.applicationID, kind: "segment")
     if let store {
       let identity = try Self.identity(connection)
       if identity.number != segment.number || identity.store != store.bytes {

@@ -1,3 +1,4 @@
+internal import LogsDisk
 internal import LogsWire
 
 /// Finds the marks that a crash kept out of the active segment's table: in the rows behind the last one it knows.

@@ -1,3 +1,4 @@
+internal import LogsDisk
 internal import LogsWire
 
 /// Finds out what a data directory holds and brings it into order: the part of the start before any thread runs.

@@ -1,5 +1,6 @@
 import CFaultVFS
 import CSQLite
+import LogsDisk
 import Synchronization
 
 @testable import LogsStore

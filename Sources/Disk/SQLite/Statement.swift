@@ -1,34 +1,34 @@
 internal import CSQLite
-internal import LogsWire
+package import LogsWire
 
 /// One prepared statement. Parameters count from 1, columns from 0, as in SQLite.
-@safe struct Statement: ~Copyable {
+@safe package struct Statement: ~Copyable {
   private let handle: OpaquePointer
   private let path: String
 
-  init(adopting handle: OpaquePointer, path: String) {
+  package init(adopting handle: OpaquePointer, path: String) {
     unsafe self.handle = handle
     self.path = path
   }
 
   deinit { unsafe sqlite3_finalize(handle) }
 
-  func bind(_ index: Int32, _ value: Int64) {
+  package func bind(_ index: Int32, _ value: Int64) {
     // Binding fails only for a wrong index or without memory.
     let code = unsafe sqlite3_bind_int64(handle, index, value)
     precondition(code == SQLITE_OK, "parameter \(index) cannot be bound")
   }
 
   /// A bit pattern: SQLite has only signed integers.
-  func bind(_ index: Int32, bits value: UInt64) { bind(index, Int64(bitPattern: value)) }
+  package func bind(_ index: Int32, bits value: UInt64) { bind(index, Int64(bitPattern: value)) }
 
-  func bind(_ index: Int32, _ text: String) {
+  package func bind(_ index: Int32, _ text: String) {
     let code = unsafe sqlite3_bind_text(handle, index, text, -1, logs_sqlite_transient())
     precondition(code == SQLITE_OK, "parameter \(index) cannot be bound")
   }
 
   /// Binds a copy of `bytes`.
-  func bind(_ index: Int32, copying bytes: Bytes) {
+  package func bind(_ index: Int32, copying bytes: Bytes) {
     let code = unsafe bytes.withUnsafeBytes {
       unsafe sqlite3_bind_blob64(handle, index, $0.baseAddress, UInt64($0.count), logs_sqlite_transient())
     }
@@ -36,7 +36,7 @@ internal import LogsWire
   }
 
   /// Runs the statement to its end with `bytes` as parameter `index`, without copying them, and resets it.
-  func run(_ index: Int32, _ bytes: Bytes) throws(SQLiteError) {
+  package func run(_ index: Int32, _ bytes: Bytes) throws(SQLiteError) {
     let result: Result<Void, SQLiteError> = unsafe bytes.withUnsafeBytes { buffer in
       let code = unsafe sqlite3_bind_blob64(
         handle, index, buffer.baseAddress, UInt64(buffer.count), logs_sqlite_static())
@@ -54,13 +54,13 @@ internal import LogsWire
   }
 
   /// Runs to the end and resets.
-  func run() throws(SQLiteError) {
+  package func run() throws(SQLiteError) {
     defer { reset() }
     while try step() {}
   }
 
   /// Whether there is a (next) row. An error resets the statement.
-  func step() throws(SQLiteError) -> Bool {
+  package func step() throws(SQLiteError) -> Bool {
     let code = unsafe sqlite3_step(handle)
     switch code {
     case SQLITE_ROW: return true
@@ -76,14 +76,14 @@ internal import LogsWire
   }
 
   /// Ends the statement's transaction, if it has its own. The error that it may answer is the one `step` threw.
-  func reset() { unsafe sqlite3_reset(handle) }
+  package func reset() { unsafe sqlite3_reset(handle) }
 
-  func isNull(_ column: Int32) -> Bool { unsafe sqlite3_column_type(handle, column) == SQLITE_NULL }
-  func integer(_ column: Int32) -> Int64 { unsafe sqlite3_column_int64(handle, column) }
-  func bits(_ column: Int32) -> UInt64 { UInt64(bitPattern: integer(column)) }
+  package func isNull(_ column: Int32) -> Bool { unsafe sqlite3_column_type(handle, column) == SQLITE_NULL }
+  package func integer(_ column: Int32) -> Int64 { unsafe sqlite3_column_int64(handle, column) }
+  package func bits(_ column: Int32) -> UInt64 { UInt64(bitPattern: integer(column)) }
 
   /// A value that is never outside of `range`, or the file is damaged.
-  func integer(_ column: Int32, in range: ClosedRange<Int64>) throws(SQLiteError) -> Int64 {
+  package func integer(_ column: Int32, in range: ClosedRange<Int64>) throws(SQLiteError) -> Int64 {
     let value = integer(column)
     guard range.contains(value) else {
       let name = unsafe sqlite3_column_name(handle, column).map { unsafe String(cString: $0) } ?? "a column"
@@ -93,19 +93,19 @@ internal import LogsWire
   }
 
   /// The range of numbers whose first and whose count two columns tell.
-  func numbers(first: Int32, span: Int32) throws(SQLiteError) -> ClosedRange<UInt64> {
+  package func numbers(first: Int32, span: Int32) throws(SQLiteError) -> ClosedRange<UInt64> {
     let firstNumber = try integer(first, in: 1...Int64.max)
     let count = try integer(span, in: 1...Int64.max - firstNumber + 1)
     return UInt64(firstNumber)...UInt64(firstNumber + (count - 1))
   }
 
-  func text(_ column: Int32) -> String {
+  package func text(_ column: Int32) -> String {
     guard let text = unsafe sqlite3_column_text(handle, column) else { return "" }
     return unsafe String(cString: text)
   }
 
   /// A copy of the column's bytes.
-  func bytes(_ column: Int32) -> Bytes {
+  package func bytes(_ column: Int32) -> Bytes {
     // The address first: asking for it may change the length (https://www.sqlite.org/c3ref/column_blob.html).
     let base = unsafe sqlite3_column_blob(handle, column)
     let count = Int(unsafe sqlite3_column_bytes(handle, column))

@@ -2,48 +2,48 @@ internal import CSQLite
 internal import Glibc
 
 /// What SQLite answered, and about which file.
-struct SQLiteError: Error, Hashable, Sendable {
+package struct SQLiteError: Error, Hashable, Sendable {
   /// SQLite's extended result code.
-  var code: Int32
-  var text: String
-  var path: String
+  package var code: Int32
+  package var text: String
+  package var path: String
   /// The `errno` of the system call underneath, 0 if there was none.
-  var systemError: Int32
+  package var systemError: Int32
 
-  static let busyCode = SQLITE_BUSY
+  package static let busyCode = SQLITE_BUSY
   /// SQLITE_IOERR_READ, _SHORT_READ, _DATA, _CORRUPTFS: macros of arithmetic that Swift does not import.
   private static let failedReadCodes: Set<Int32> = [
     SQLITE_IOERR | (1 << 8), SQLITE_IOERR | (2 << 8), SQLITE_IOERR | (32 << 8), SQLITE_IOERR | (33 << 8),
   ]
 
   /// Readable to SQLite, but not what the store writes.
-  init(damage text: String, path: String) {
+  package init(damage text: String, path: String) {
     self.init(code: SQLITE_CORRUPT, text: text, path: path, systemError: 0)
   }
 
-  init(code: Int32, text: String, path: String, systemError: Int32) {
+  package init(code: Int32, text: String, path: String, systemError: Int32) {
     self.code = code
     self.text = text
     self.path = path
     self.systemError = systemError
   }
 
-  var primaryCode: Int32 { code & 0xff }
-  var isBusy: Bool { primaryCode == SQLITE_BUSY || primaryCode == SQLITE_LOCKED }
-  var isDamage: Bool { primaryCode == SQLITE_CORRUPT || primaryCode == SQLITE_NOTADB }
+  package var primaryCode: Int32 { code & 0xff }
+  package var isBusy: Bool { primaryCode == SQLITE_BUSY || primaryCode == SQLITE_LOCKED }
+  package var isDamage: Bool { primaryCode == SQLITE_CORRUPT || primaryCode == SQLITE_NOTADB }
 
   /// Whether the disk could not read: for good, or for a moment.
-  var isFailedRead: Bool { Self.failedReadCodes.contains(code) }
+  package var isFailedRead: Bool { Self.failedReadCodes.contains(code) }
   /// Whether a part of the file cannot be read.
-  var isLoss: Bool { isDamage || isFailedRead }
+  package var isLoss: Bool { isDamage || isFailedRead }
   /// Either the file is not there, or there is no descriptor, memory or permission left for it: SQLite does not say which.
-  var isFailedOpen: Bool { primaryCode == SQLITE_CANTOPEN }
+  package var isFailedOpen: Bool { primaryCode == SQLITE_CANTOPEN }
 
   /// Whether space is what is missing, so that the same may work later.
   ///
   /// SQLite says `SQLITE_FULL` only for ENOSPC in a write; a quota, and growing the WAL index, come as I/O errors. A failed
   /// fsync is never among them: what it was to make durable is unknown, whatever its reason.
-  var isDiskFull: Bool {
+  package var isDiskFull: Bool {
     if primaryCode == SQLITE_FULL { return true }
     let isSpace = systemError == ENOSPC || systemError == EDQUOT
     // SQLITE_IOERR_WRITE, _TRUNCATE.
@@ -56,9 +56,9 @@ struct SQLiteError: Error, Hashable, Sendable {
   /// Whether a transaction that ended with this error has left nothing behind, so that the store can go on without it.
   ///
   /// The WAL index grows when the transaction's frames are in the WAL already, its COMMIT among them: a restart may find it.
-  var meansNothingStored: Bool { isBusy || (isDiskFull && code != Self.indexCode) }
+  package var meansNothingStored: Bool { isBusy || (isDiskFull && code != Self.indexCode) }
 
-  var codeText: String {
+  package var codeText: String {
     let name = unsafe String(cString: sqlite3_errstr(code))
     return systemError == 0 ? "SQLite \(code): \(name)" : "SQLite \(code): \(name), errno \(systemError)"
   }

@@ -1,15 +1,16 @@
 internal import CSQLite
+internal import LogsWire
 
 /// One SQLite connection, opened without SQLite's own mutex: one thread at a time.
-@safe struct Connection: ~Copyable {
-  enum Mode {
+@safe package struct Connection: ~Copyable {
+  package enum Mode {
     case readWrite
     case readOnly
     /// Read-only, without locks: the caller knows that the file never changes.
     case immutable
   }
 
-  enum Checkpoint {
+  package enum Checkpoint {
     case passive
     case truncate
   }
@@ -17,9 +18,9 @@ internal import CSQLite
   private let handle: OpaquePointer
   /// Where SQLite's hook leaves the number of frames in the WAL after each commit.
   private let walFrames: UnsafeMutablePointer<Int32>
-  let path: String
+  package let path: String
 
-  init(_ path: String, mode: Mode, vfs: String?) throws(SQLiteError) {
+  package init(_ path: String, mode: Mode, vfs: String?) throws(SQLiteError) {
     let flags: Int32
     var name = path
     switch mode {
@@ -60,18 +61,18 @@ internal import CSQLite
   }
 
   /// Frames in the WAL after the last commit of this connection.
-  var walFrameCount: Int { Int(unsafe walFrames.pointee) }
+  package var walFrameCount: Int { Int(unsafe walFrames.pointee) }
 
   /// Whether a transaction is open. After any failed statement look here: SQLite rolls back by itself after some errors,
   /// and statements behind it would commit on their own (https://www.sqlite.org/c3ref/get_autocommit.html).
-  var isInTransaction: Bool { unsafe sqlite3_get_autocommit(handle) == 0 }
+  package var isInTransaction: Bool { unsafe sqlite3_get_autocommit(handle) == 0 }
 
-  func execute(_ sql: String) throws(SQLiteError) {
+  package func execute(_ sql: String) throws(SQLiteError) {
     try check(unsafe sqlite3_exec(handle, sql, nil, nil, nil))
   }
 
   /// Prepares a statement on the tables of a segment: when SQLite does not understand it, they are not what they should be.
-  func prepare(_ sql: String) throws(SQLiteError) -> Statement {
+  package func prepare(_ sql: String) throws(SQLiteError) -> Statement {
     var statement = unsafe OpaquePointer?.none
     do throws(SQLiteError) {
       try check(unsafe sqlite3_prepare_v3(handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil))
@@ -83,33 +84,33 @@ internal import CSQLite
   }
 
   /// The first column of the first row as text, nil without a row.
-  func text(_ sql: String) throws(SQLiteError) -> String? {
+  package func text(_ sql: String) throws(SQLiteError) -> String? {
     let statement = try prepare(sql)
     return try statement.step() ? statement.text(0) : nil
   }
 
   /// The first column of the first row, 0 without a row.
-  func integer(_ sql: String) throws(SQLiteError) -> Int64 {
+  package func integer(_ sql: String) throws(SQLiteError) -> Int64 {
     let statement = try prepare(sql)
     return try statement.step() ? statement.integer(0) : 0
   }
 
   /// Ends the statement that another thread runs at this moment, if there is one.
-  func interrupt() { unsafe sqlite3_interrupt(handle) }
+  package func interrupt() { unsafe sqlite3_interrupt(handle) }
 
   /// How long to wait for other connections before `SQLITE_BUSY`.
-  func setBusyTimeout(_ timeout: Duration) {
-    unsafe sqlite3_busy_timeout(handle, Int32(clamping: timeout.nanoseconds / 1_000_000))
+  package func setBusyTimeout(_ timeout: Duration) {
+    unsafe sqlite3_busy_timeout(handle, Int32(clamping: timeout.wholeNanoseconds / 1_000_000))
   }
 
   /// Whether the last connection to close brings the WAL home and removes it. None does unless it is told to: after an error
   /// that stops the store nothing more may be written.
-  func setCheckpointOnClose(_ isWanted: Bool) {
+  package func setCheckpointOnClose(_ isWanted: Bool) {
     unsafe logs_sqlite_set_checkpoint_on_close(handle, isWanted ? 1 : 0)
   }
 
   /// - Returns: frames in the WAL, and how many of them are in the database file now.
-  func checkpoint(_ mode: Checkpoint) throws(SQLiteError) -> (frameCount: Int, doneCount: Int) {
+  package func checkpoint(_ mode: Checkpoint) throws(SQLiteError) -> (frameCount: Int, doneCount: Int) {
     var frameCount: Int32 = 0
     var doneCount: Int32 = 0
     let modeCode =
@@ -121,10 +122,14 @@ internal import CSQLite
     return (Int(frameCount), Int(doneCount))
   }
 
-  /// Sees that the file is a segment: to SQLite an empty one is an empty database, which it is glad to write to.
-  func requireSegment() throws(SQLiteError) {
-    if try integer("PRAGMA application_id") != SegmentSchema.applicationID {
-      throw SQLiteError(code: SQLITE_NOTADB, text: "it is not a segment", path: path, systemError: 0)
+  /// Sees that the file is what the caller keeps: to SQLite an empty one is an empty database, which it is glad to write to.
+  ///
+  /// - Parameters:
+  ///   - applicationID: SQLite's `application_id` in its header.
+  ///   - kind: the word for such a file.
+  package func require(applicationID: Int64, kind: String) throws(SQLiteError) {
+    if try integer("PRAGMA application_id") != applicationID {
+      throw SQLiteError(code: SQLITE_NOTADB, text: "it is not a \(kind)", path: path, systemError: 0)
     }
   }
 

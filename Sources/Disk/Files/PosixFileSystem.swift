@@ -118,16 +118,16 @@ package final class FileLock: Sendable {
 
 extension FileError {
   /// The call that has just failed on this thread.
-  init(_ operation: String, _ path: String) { self.init(operation: operation, path: path, code: errno) }
+  package init(_ operation: String, _ path: String) { self.init(operation: operation, path: path, code: errno) }
 
   /// Whether space is what is missing, so that the same may work later.
   ///
   /// Never true of a sync: what it was to make durable is unknown, whatever its reason, and a second one may say that all is
   /// well when it is not.
-  var isDiskFull: Bool { operation != Self.synchronizing && (code == ENOSPC || code == EDQUOT) }
+  package var isDiskFull: Bool { operation != Self.synchronizing && (code == ENOSPC || code == EDQUOT) }
 
-  static let synchronizing = "fsync"
+  package static let synchronizing = "fsync"
 
   /// The system's words for the error.
-  var text: String { unsafe String(cString: strerror(code)) }
+  package var text: String { unsafe String(cString: strerror(code)) }
 }
