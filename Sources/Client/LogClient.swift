@@ -122,7 +122,7 @@ extension LogClient {
       do { try await budget.take(cost) } catch { throw error.afterSending(index > 0) }
       pending.open()
       let core = core
-      loop.execute { core.assumeIsolated { $0.append(content, to: stream, pending: pending, cost: cost) } }
+      loop.execute { core.assumeIsolated { $0.append(content, to: stream, answer: pending, cost: cost) } }
     }
     pending.seal()
     return pending

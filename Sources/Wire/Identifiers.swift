@@ -1,5 +1,5 @@
 /// Who numbers batches: 16 random bytes, drawn once by a producer and kept for as long as it may send a batch again.
-public struct ProducerID: Hashable, Sendable {
+public struct ProducerID: Hashable, Comparable, Sendable, CustomStringConvertible {
   package let high: UInt64
   package let low: UInt64
 
@@ -13,6 +13,13 @@ public struct ProducerID: Hashable, Sendable {
     var source = SystemRandomNumberGenerator()
     return ProducerID(high: source.next(), low: source.next())
   }
+
+  /// Thirty-two hexadecimal digits.
+  public var description: String { hexadecimal(high) + hexadecimal(low) }
+
+  public static func < (left: ProducerID, right: ProducerID) -> Bool {
+    (left.high, left.low) < (right.high, right.low)
+  }
 }
 
 /// Which life of a stream a sequence number belongs to: drawn when the stream is created, and again when its history is replaced.
@@ -25,8 +32,10 @@ public struct Incarnation: Hashable, Sendable, CustomStringConvertible {
   public static let any = Incarnation(0)
 
   /// Sixteen hexadecimal digits.
-  public var description: String {
-    let digits = String(value, radix: 16)
-    return String(repeating: "0", count: 16 - digits.count) + digits
-  }
+  public var description: String { hexadecimal(value) }
+}
+
+private func hexadecimal(_ value: UInt64) -> String {
+  let digits = String(value, radix: 16)
+  return String(repeating: "0", count: 16 - digits.count) + digits
 }

@@ -7,6 +7,10 @@ import Testing
   private let now = MonotonicTime(nanoseconds: 1_000_000_000)
   private let db = StreamName(checked: "db")
 
+  private let producer = ProducerID(high: 1, low: 1)
+
+  private func key(_ stream: StreamName) -> AppendQueue.Key { AppendQueue.Key(producer: producer, stream: stream) }
+
   private func batch(_ byteCount: Int = 1) -> AppendLane.Content {
     .batch(Bytes([UInt8](repeating: 7, count: byteCount)), entryCount: 1)
   }
@@ -14,7 +18,7 @@ import Testing
   /// A queue with so many batches of one stream.
   private func queue(_ count: Int, in stream: StreamName = web) -> AppendQueue {
     var queue = AppendQueue()
-    for _ in 0..<count { queue.append(batch(), to: stream, pending: PendingAppend(stream: stream), cost: 1) }
+    for _ in 0..<count { queue.append(batch(), to: key(stream), answer: PendingAppend(stream: stream), cost: 1) }
     return queue
   }
 
@@ -46,18 +50,18 @@ import Testing
   @Test func `streams take turns`() {
     var queue = AppendQueue()
     for stream in [web, web, web, db, db, db] {
-      queue.append(batch(), to: stream, pending: PendingAppend(stream: stream), cost: 1)
+      queue.append(batch(), to: key(stream), answer: PendingAppend(stream: stream), cost: 1)
     }
-    #expect(sendAll(&queue).map(\.stream) == [web, db, web, db, web, db])
+    #expect(sendAll(&queue).map(\.key.stream) == [web, db, web, db, web, db])
   }
 
   @Test func `what does not fit the credit waits and is asked for again`() {
     var queue = AppendQueue()
-    queue.append(batch(100), to: web, pending: PendingAppend(stream: web), cost: 1)
-    queue.append(batch(10), to: db, pending: PendingAppend(stream: db), cost: 1)
+    queue.append(batch(100), to: key(web), answer: PendingAppend(stream: web), cost: 1)
+    queue.append(batch(10), to: key(db), answer: PendingAppend(stream: db), cost: 1)
     #expect(queue.next(inFlightCountMax: 32) { $0 < 50 } == nil)
-    #expect(queue.next(inFlightCountMax: 32) { $0 <= 100 }?.stream == web)
-    #expect(queue.next(inFlightCountMax: 32) { $0 < 50 }?.stream == db)
+    #expect(queue.next(inFlightCountMax: 32) { $0 <= 100 }?.key.stream == web)
+    #expect(queue.next(inFlightCountMax: 32) { $0 < 50 }?.key.stream == db)
   }
 
   @Test func `a lost connection sends all again in order, with the floor at the first without an answer`() {
@@ -160,7 +164,7 @@ import Testing
     _ = sendAll(&queue)
     for id in 1...3 { _ = queue.acknowledge(UInt32(id)) }
     #expect(queue.isEmpty)
-    for stream in [web, db] { queue.append(batch(), to: stream, pending: PendingAppend(stream: stream), cost: 1) }
+    for stream in [web, db] { queue.append(batch(), to: key(stream), answer: PendingAppend(stream: stream), cost: 1) }
     let next = sendAll(&queue, from: 10)
     #expect(next.map(\.number) == [4, 4])
     #expect(next.map(\.floor) == [4, 4])
@@ -226,7 +230,7 @@ import Testing
           let stream = streams[Int.random(in: 0...1, using: &generator)]
           if submitted.values.reduce(0, +) < 60 {
             submitted[stream, default: 0] += 1
-            queue.append(batch(), to: stream, pending: PendingAppend(stream: stream), cost: 1)
+            queue.append(batch(), to: key(stream), answer: PendingAppend(stream: stream), cost: 1)
           }
         case 3...5:
           if let next = queue.next(inFlightCountMax: 4, fits: { _ in true }) {
@@ -237,7 +241,7 @@ import Testing
         case 6...8:
           guard !flights.isEmpty else { break }
           let (id, batch) = flights.removeFirst()
-          let mark = marks[batch.stream] ?? 0
+          let mark = marks[batch.key.stream] ?? 0
           let expected = max(mark + 1, batch.floor)
           if batch.number <= mark {
             #expect(queue.acknowledge(id) != nil)
@@ -247,8 +251,8 @@ import Testing
           } else if Int.random(in: 0..<4, using: &generator) == 0 {
             queue.postpone(id, refusal(.overloaded), now: time) { _ in .milliseconds(3) }
           } else {
-            marks[batch.stream] = batch.number
-            stored[batch.stream, default: []].append(batch.number)
+            marks[batch.key.stream] = batch.number
+            stored[batch.key.stream, default: []].append(batch.number)
             // The answer may be lost with the connection.
             if Int.random(in: 0..<6, using: &generator) == 0 {
               flights = []

@@ -1,6 +1,6 @@
 internal import LogsWire
 
-/// The batches of one stream that have no answer yet, in the order of their numbers.
+/// The batches of one producer and stream that have no answer yet, in the order of their numbers.
 ///
 /// Two states. Sending: batches go out in order, up to a limit at once. Recovering, after a refusal that a retry can mend:
 /// nothing goes out until every batch in flight has come back, as they will, out of order; then, when the wait is over,
@@ -22,7 +22,7 @@ struct AppendLane {
   struct Item: Sendable {
     let number: UInt64
     let content: Content
-    let pending: PendingAppend
+    let answer: any AppendAnswer
     /// What it took from the budget.
     let cost: Int
     /// Whether the server may have stored it.
@@ -30,10 +30,10 @@ struct AppendLane {
     /// The same before it was sent last: some connection was lost with the answer.
     fileprivate var mayHaveTakenEffectBefore = false
 
-    init(number: UInt64, content: Content, pending: PendingAppend, cost: Int) {
+    init(number: UInt64, content: Content, answer: any AppendAnswer, cost: Int) {
       self.number = number
       self.content = content
-      self.pending = pending
+      self.answer = answer
       self.cost = cost
     }
 

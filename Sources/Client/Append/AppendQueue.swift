@@ -2,43 +2,59 @@ internal import LogsWire
 
 /// All batches that have no answer yet: which may go out next, and which must go out again (P4).
 ///
-/// A value without I/O or clock. Streams take turns. Batch numbers rise per stream; a stream's first number is above all that
-/// streams before it have used and have been forgotten with, which its floor makes good, so that nothing is kept for a
-/// stream that has nothing to send.
+/// A value without I/O or clock. Lanes take turns. Whoever queues a batch numbers it, or has it numbered here: then numbers
+/// rise per lane, and a lane's first number is above all that lanes before it have used and have been forgotten with, which
+/// its floor makes good, so that nothing is kept for a lane that has nothing to send.
 struct AppendQueue {
   typealias Item = AppendLane.Item
 
+  /// What batches are numbered for.
+  struct Key: Hashable, Comparable {
+    let producer: ProducerID
+    let stream: StreamName
+
+    static func < (left: Key, right: Key) -> Bool {
+      left.stream == right.stream ? left.producer < right.producer : left.stream < right.stream
+    }
+  }
+
   /// A batch to be sent.
   struct Outgoing {
-    let stream: StreamName
+    let key: Key
     let number: UInt64
     let floor: UInt64
     let content: AppendLane.Content
   }
 
   private struct Flight {
-    let stream: StreamName
+    let key: Key
     let number: UInt64
   }
 
-  private var lanes: [StreamName: AppendLane] = [:]
-  /// Streams that may have something to send, in the order of their turns.
-  private var turns = UniqueQueue<StreamName>()
-  private var recovering = UniqueQueue<StreamName>()
+  private var lanes: [Key: AppendLane] = [:]
+  /// Lanes that may have something to send, in the order of their turns.
+  private var turns = UniqueQueue<Key>()
+  private var recovering = UniqueQueue<Key>()
   private var inFlight: [UInt32: Flight] = [:]
   private var numberLast: UInt64 = 0
-  private var laneNumbers: [StreamName: UInt64] = [:]
+  private var laneNumbers: [Key: UInt64] = [:]
 
   var isEmpty: Bool { lanes.isEmpty }
   var inFlightCount: Int { inFlight.count }
 
   // MARK: The application
 
-  mutating func append(_ content: AppendLane.Content, to stream: StreamName, pending: PendingAppend, cost: Int) {
-    let number = (laneNumbers[stream] ?? numberLast) + 1
-    laneNumbers[stream] = number
-    lanes[stream, default: AppendLane()].append(Item(number: number, content: content, pending: pending, cost: cost))
-    turns.append(stream)
+  /// Queues a batch under the lane's next number.
+  mutating func append(_ content: AppendLane.Content, to key: Key, answer: any AppendAnswer, cost: Int) {
+    let number = (laneNumbers[key] ?? numberLast) + 1
+    laneNumbers[key] = number
+    append(Item(number: number, content: content, answer: answer, cost: cost), to: key)
+  }
+
+  /// Queues a batch that has a number, above those of the lane's others.
+  mutating func append(_ item: Item, to key: Key) {
+    lanes[key, default: AppendLane()].append(item)
+    turns.append(key)
   }
 
   // MARK: The connection
@@ -49,22 +65,22 @@ struct AppendQueue {
   ///   - inFlightCountMax: for one stream.
   ///   - fits: whether the connection has credit for so many bytes.
   mutating func next(inFlightCountMax: Int, fits: (Int) -> Bool) -> Outgoing? {
-    while let stream = turns.first {
-      guard let item = lanes[stream]?.next(inFlightCountMax: inFlightCountMax) else {
+    while let key = turns.first {
+      guard let item = lanes[key]?.next(inFlightCountMax: inFlightCountMax) else {
         _ = turns.popFirst()
         continue
       }
-      guard fits(item.content.byteCount), let floor = lanes[stream]?.send() else { return nil }
+      guard fits(item.content.byteCount), let floor = lanes[key]?.send() else { return nil }
       _ = turns.popFirst()
-      turns.append(stream)
-      return Outgoing(stream: stream, number: item.number, floor: floor, content: item.content)
+      turns.append(key)
+      return Outgoing(key: key, number: item.number, floor: floor, content: item.content)
     }
     return nil
   }
 
   /// The batch went out as the request `id`.
   mutating func sent(_ outgoing: Outgoing, id: UInt32) {
-    inFlight[id] = Flight(stream: outgoing.stream, number: outgoing.number)
+    inFlight[id] = Flight(key: outgoing.key, number: outgoing.number)
   }
 
   /// Whether `id` is an append in flight.
@@ -73,24 +89,24 @@ struct AppendQueue {
   /// - Returns: what is durable.
   mutating func acknowledge(_ id: UInt32) -> Item? {
     guard let flight = inFlight.removeValue(forKey: id) else { return nil }
-    let item = lanes[flight.stream]?.acknowledge(flight.number)
-    settled(flight.stream)
+    let item = lanes[flight.key]?.acknowledge(flight.number)
+    settled(flight.key)
     return item
   }
 
   /// - Returns: what will not be sent again.
   mutating func giveUp(_ id: UInt32, _ refusal: Refusal, now: MonotonicTime) -> Item? {
     guard let flight = inFlight.removeValue(forKey: id) else { return nil }
-    let item = lanes[flight.stream]?.giveUp(flight.number, refusal, now: now)
-    settled(flight.stream)
+    let item = lanes[flight.key]?.giveUp(flight.number, refusal, now: now)
+    settled(flight.key)
     return item
   }
 
   /// A refusal that a retry can mend.
   mutating func postpone(_ id: UInt32, _ refusal: Refusal, now: MonotonicTime, delay: (Int) -> Duration) {
     guard let flight = inFlight.removeValue(forKey: id) else { return }
-    lanes[flight.stream]?.postpone(flight.number, refusal, now: now, delay: delay)
-    settled(flight.stream)
+    lanes[flight.key]?.postpone(flight.number, refusal, now: now, delay: delay)
+    settled(flight.key)
   }
 
   /// Lets streams go on whose wait is over.
@@ -99,11 +115,11 @@ struct AppendQueue {
   mutating func resume(now: MonotonicTime) -> MonotonicTime? {
     var soonest: MonotonicTime?
     for _ in 0..<recovering.count {
-      guard let stream = recovering.popFirst() else { break }
-      if let time = lanes[stream]?.resume(now: now) { soonest = min(soonest ?? time, time) }
-      switch lanes[stream]?.isRecovering {
-      case true: recovering.append(stream)
-      case false: turns.append(stream)
+      guard let key = recovering.popFirst() else { break }
+      if let time = lanes[key]?.resume(now: now) { soonest = min(soonest ?? time, time) }
+      switch lanes[key]?.isRecovering {
+      case true: recovering.append(key)
+      case false: turns.append(key)
       case nil: break
       }
     }
@@ -114,20 +130,20 @@ struct AppendQueue {
   mutating func disconnect() {
     inFlight = [:]
     turns.removeAll()
-    // In the order of the names, so that the same run gives the same trace.
-    for stream in lanes.keys.sorted() {
-      lanes[stream]?.disconnect()
-      turns.append(stream)
+    // In one order, so that the same run gives the same trace.
+    for key in lanes.keys.sorted() {
+      lanes[key]?.disconnect()
+      turns.append(key)
     }
   }
 
   /// Gives up everything.
   mutating func removeAll() -> [Item] {
     var items: [Item] = []
-    for stream in lanes.keys.sorted() {
-      guard let lane = lanes[stream] else { continue }
+    for key in lanes.keys.sorted() {
+      guard let lane = lanes[key] else { continue }
       for offset in 0..<lane.items.count { items.append(lane.items[offset]) }
-      forget(stream)
+      forget(key)
     }
     inFlight = [:]
     turns.removeAll()
@@ -135,14 +151,14 @@ struct AppendQueue {
     return items
   }
 
-  private mutating func settled(_ stream: StreamName) {
-    guard let lane = lanes[stream] else { return }
-    if lane.isEmpty { return forget(stream) }
-    if lane.isRecovering { recovering.append(stream) } else { turns.append(stream) }
+  private mutating func settled(_ key: Key) {
+    guard let lane = lanes[key] else { return }
+    if lane.isEmpty { return forget(key) }
+    if lane.isRecovering { recovering.append(key) } else { turns.append(key) }
   }
 
-  private mutating func forget(_ stream: StreamName) {
-    lanes[stream] = nil
-    numberLast = max(numberLast, laneNumbers.removeValue(forKey: stream) ?? 0)
+  private mutating func forget(_ key: Key) {
+    lanes[key] = nil
+    numberLast = max(numberLast, laneNumbers.removeValue(forKey: key) ?? 0)
   }
 }

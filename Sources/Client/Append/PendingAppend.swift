@@ -1,9 +1,17 @@
 internal import Synchronization
 
+/// Who wants to know what became of a batch: exactly one of the two is called, once.
+protocol AppendAnswer: Sendable {
+  /// It is durable.
+  func acknowledged(_ incarnation: Incarnation, _ range: ClosedRange<UInt64>, isDuplicate: Bool)
+  /// It will not be sent again.
+  func failed(_ error: LogError)
+}
+
 /// An append that is queued and will be sent, again after each lost connection, until the server has answered.
 ///
 /// Dropping it changes nothing: the entries are sent all the same.
-public final class PendingAppend: Sendable {
+public final class PendingAppend: AppendAnswer {
   private typealias Waiter = CheckedContinuation<Result<AppendReceipt, LogError>, Never>
 
   private struct State {

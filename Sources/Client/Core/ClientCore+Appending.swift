@@ -3,12 +3,23 @@ internal import LogsWire
 
 extension ClientCore {
   /// Queues a batch whose room has been taken from the budget.
-  func append(_ content: AppendLane.Content, to stream: StreamName, pending: PendingAppend, cost: Int) {
+  func append(_ content: AppendLane.Content, to stream: StreamName, answer: any AppendAnswer, cost: Int) {
     guard !isClosed else {
       budget.release(cost)
-      return pending.failed(.closed)
+      return answer.failed(.closed)
     }
-    appends.append(content, to: stream, pending: pending, cost: cost)
+    appends.append(content, to: AppendQueue.Key(producer: producer, stream: stream), answer: answer, cost: cost)
+    start()
+    sendAppends()
+  }
+
+  /// Queues batches of a producer that numbers and bounds them itself.
+  func append(_ batches: [NumberedBatch]) {
+    guard !isClosed, !isShuttingDown else {
+      for batch in batches { batch.item.answer.failed(.closed) }
+      return
+    }
+    for batch in batches { appends.append(batch.item, to: batch.key) }
     start()
     sendAppends()
   }
@@ -23,11 +34,14 @@ extension ClientCore {
         switch next.content {
         case .batch(let bytes, let entryCount):
           link.append(
-            Append(producer: producer, number: next.number, floor: next.floor, stream: next.stream, batch: bytes),
+            Append(
+              producer: next.key.producer, number: next.number, floor: next.floor, stream: next.key.stream,
+              batch: bytes),
             entryCount: entryCount)
         case .completion(let text):
           link.complete(
-            Complete(producer: producer, number: next.number, floor: next.floor, stream: next.stream, text: text))
+            Complete(
+              producer: next.key.producer, number: next.number, floor: next.floor, stream: next.key.stream, text: text))
         }
       appends.sent(next, id: id)
     }
@@ -40,7 +54,7 @@ extension ClientCore {
   func acknowledged(_ id: UInt32, _ stored: ClientSession.Stored) {
     guard let item = appends.acknowledge(id) else { return }
     budget.release(item.cost)
-    item.pending.acknowledged(
+    item.answer.acknowledged(
       stored.incarnation, stored.firstSequence...stored.firstSequence + (stored.count - 1),
       isDuplicate: stored.isDuplicate)
   }
@@ -63,10 +77,16 @@ extension ClientCore {
   }
 }
 
+/// A batch of a producer that numbers its batches itself.
+struct NumberedBatch: Sendable {
+  let key: AppendQueue.Key
+  let item: AppendLane.Item
+}
+
 extension AppendLane.Item {
   /// Tells who waits that it will not be sent again.
   func fail(_ error: LogError, _ budget: SendBudget) {
     budget.release(cost)
-    pending.failed(error.afterSending(mayHaveTakenEffect))
+    answer.failed(error.afterSending(mayHaveTakenEffect))
   }
 }
