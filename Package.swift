@@ -21,10 +21,14 @@ let testing: [SwiftSetting] = [
   .treatAllWarnings(as: .error),
 ]
 
+/// Mistakes that the fault tests must notice (`Sources/Store/PlantedBug.swift`); no release build contains them.
+let plantedBugs: [SwiftSetting] = [.define("PLANTED_BUGS", .when(configuration: .debug))]
+
 func library(_ name: String, uses: [Target.Dependency]) -> Target {
   .target(
     name: "Logs\(name)", dependencies: uses, path: "Sources/\(name)",
-    exclude: ["Server", "CLI"].contains(name) ? ["Main"] : [], swiftSettings: strict)
+    exclude: ["Server", "CLI"].contains(name) ? ["Main"] : [],
+    swiftSettings: ["Server", "Store"].contains(name) ? strict + plantedBugs : strict)
 }
 
 func tests(_ name: String, uses: [Target.Dependency]) -> Target {

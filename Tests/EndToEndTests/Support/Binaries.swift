@@ -7,6 +7,12 @@ enum Binaries {
   static let logs = path("logs")
   static let python = "/usr/bin/python3"
 
+  /// Whether `logsd` is from a debug build, as its directory says.
+  static let isDebugBuild: Bool = {
+    let path = URL(fileURLWithPath: logsd).resolvingSymlinksInPath()
+    return path.deletingLastPathComponent().lastPathComponent == "debug"
+  }()
+
   static let repository: String = {
     var url = URL(fileURLWithPath: #filePath)
     for _ in 0..<4 { url.deleteLastPathComponent() }
