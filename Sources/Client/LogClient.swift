@@ -107,12 +107,26 @@ extension LogClient {
   /// - Parameter text: the message of the `complete` entry, at most 1,024 bytes.
   /// - Throws: as `append`.
   public func complete(_ stream: StreamName, text: String = "") async throws(LogError) -> AppendReceipt {
-    guard text.utf8.count <= Limits.completionTextByteCountMax else {
-      throw LogError(
-        .invalidRequest,
-        "the text of a completion has \(text.utf8.count) bytes; the limit is \(Limits.completionTextByteCountMax)")
-    }
+    try Self.check(completionText: text)
     return try await submit([.completion(text: text)], to: stream).receipt
+  }
+
+  static func check(completionText text: String) throws(LogError) {
+    guard text.utf8.count > Limits.completionTextByteCountMax else { return }
+    throw LogError(
+      .invalidRequest,
+      "the text of a completion has \(text.utf8.count) bytes; the limit is \(Limits.completionTextByteCountMax)")
+  }
+
+  /// Queues batches of a producer that numbers and bounds them itself.
+  func append(_ batches: [NumberedBatch]) {
+    let core = core
+    loop.execute { core.assumeIsolated { $0.append(batches) } }
+  }
+
+  /// How long to wait before trying again what the client has given up.
+  func retryDelay(attempt: Int, retryAfter: Duration?) -> Duration {
+    core.configuration.backoff.delay(attempt: attempt, retryAfter: retryAfter, random: core.configuration.random)
   }
 
   private func submit(_ contents: [AppendLane.Content], to stream: StreamName) async throws(LogError) -> PendingAppend {

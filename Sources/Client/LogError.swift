@@ -29,6 +29,12 @@ public struct LogError: Error, Hashable, Sendable, CustomStringConvertible {
     case fileFailed
     /// A batch was received whole but cannot be decoded.
     case damaged
+    /// A producer's queue has no room, and the entries were dropped.
+    case queueFull
+    /// The spool could not be read or written.
+    case spoolFailed
+    /// Another process uses the spool.
+    case spoolInUse
   }
 
   public var code: Code
@@ -72,6 +78,10 @@ extension LogError {
   }
 
   static let closed = LogError(.closed, "the client was shut down; make a new one")
+
+  static let queueFull = LogError(
+    .queueFull, "the producer's queue is full and the entries were dropped; wait for room, or give it more",
+    isRetryable: true)
 
   static func cancelled(_ what: String, mayHaveTakenEffect: Bool = false) -> LogError {
     LogError(.cancelled, "\(what) was cancelled by the caller", mayHaveTakenEffect: mayHaveTakenEffect)

@@ -1,6 +1,4 @@
-internal import Glibc
 internal import LogsClient
-internal import Synchronization
 
 /// `logs push`: every line of files or stdin becomes an entry.
 enum PushCommand {
@@ -11,6 +9,9 @@ enum PushCommand {
       Every line of the files, or of stdin, becomes an entry of STREAM. A line is what stands before the newline: \\r and
       bytes that are not UTF-8 stay. Lines over 1 MiB are cut and marked. Waits for the durable acknowledgements, through
       lost connections and restarts of the server; ends with 0 only when all lines are acknowledged.
+
+      With --spool, lines are on disk in DIR before they are sent. What has no acknowledgement when push ends, however it
+      ends, is sent by the next push with that DIR, or by logs spool drain DIR, and is stored once.
       """, options: options, run: run)
 
   private static let options = [
@@ -20,7 +21,10 @@ enum PushCommand {
     Option("source", form: "S", help: "who wrote the lines, at most 255 bytes"),
     Option("level", ["l"], form: "LEVEL", help: "their severity: trace, debug, info, notice, warn, error or fatal"),
     Option("complete", help: "seal the stream behind them"),
-    Option("quiet", ["q"], help: "no summary"),
+    Option("spool", form: "DIR", help: "keep lines on disk until they are acknowledged, at most 1 GiB"),
+    Option("batch", form: "N", help: "lines in a batch at most: 1 to 65536, 1000 without this"),
+    Option("linger", form: "MS", help: "how long a line waits for others while some are on their way: 10 without this"),
+    Option("quiet", ["q"], help: "no summary, no progress"),
   ]
 
   private static func run(_ arguments: Arguments) async throws -> Int32 {
@@ -28,24 +32,69 @@ enum PushCommand {
       throw CommandError.usage("push needs a stream; see logs help push")
     }
     let stream = try StreamName(streamText)
+    let configuration = try producerConfiguration(arguments)
     let reader = LineReader(paths: Array(arguments.operands.dropFirst()))
     try await reader.check()
     let form = try EntryForm(arguments)
     let client = try ConnectionOptions.client(arguments, patience: nil)
     let notices = ConnectionNotices.begin(client)
     defer { notices.cancel() }
+    let producer = try LogProducer(client, stream: stream, configuration: configuration)
 
-    let push = Push(client: client, stream: stream, form: form)
-    let summary: Push.Summary
-    do { summary = try await push.run(reader) } catch {
-      let progress = "\(push.acknowledgedCount) entries of \(stream) are acknowledged"
-      if Task.isCancelled { Terminal.note("interrupted; \(progress)") }
-      throw PushFailure(cause: error, progress: progress)
+    let push = Push(producer: producer, form: form)
+    let progress = arguments.has("quiet") ? nil : PushProgress.begin(push, reader)
+    var summary: Push.Summary
+    do {
+      summary = try await push.run(reader)
+      if arguments.has("complete") { _ = try await producer.complete() }
+      // What an earlier push has left in the spool goes first, but may be of other streams.
+      while await !producer.flush(timeout: .seconds(3600)) { try Task.checkCancellation() }
+    } catch {
+      progress?.end()
+      let told = "\(push.acknowledgedCount) entries of \(stream) are acknowledged"
+      if Task.isCancelled { Terminal.note("interrupted; \(told)") }
+      await producer.shutdown(deadline: .zero)
+      throw PushFailure(cause: error, progress: told + kept(producer, configuration))
     }
-    if arguments.has("complete") { _ = try await client.complete(stream) }
+    progress?.end()
+    summary.restoredCount = producer.counts.restored
+    await producer.shutdown(deadline: .seconds(5))
     await client.shutdown(deadline: .seconds(5))
     if !arguments.has("quiet") { Terminal.note(summary.text(stream, isComplete: arguments.has("complete"))) }
     return ExitCode.done
+  }
+
+  private static func producerConfiguration(_ arguments: Arguments) throws(CommandError) -> LogProducerConfiguration {
+    var configuration = LogProducerConfiguration()
+    configuration.whenFull = .wait
+    if let count = try arguments.number("batch", atLeast: 1) {
+      guard count <= 65_536 else { throw .usage("--batch takes at most 65536 lines, not \(count)") }
+      configuration.batchEntryCountMax = Int(count)
+    }
+    if let linger = try arguments.number("linger") { configuration.linger = .milliseconds(Int64(clamping: linger)) }
+    if let directory = arguments.value("spool") {
+      if directory.isEmpty { throw .usage("--spool takes a directory") }
+      configuration.spool = SpoolConfiguration(directory: directory)
+    }
+    configuration.onEvent = { event in
+      switch event {
+      case .spoolFailed(let error): Terminal.note("\(error); trying again")
+      case .spoolDamaged(let text): Terminal.note(text)
+      case .refused(let stream, let count, let error):
+        Terminal.note("\(count) entries of \(stream) are refused: \(error)")
+      // The push itself ends with it.
+      case .failed: break
+      case .dropped(let stream, let count, let reason):
+        Terminal.note("\(count) entries of \(stream) are dropped: \(reason.rawValue)")
+      }
+    }
+    return configuration
+  }
+
+  /// What is on disk for the next push.
+  private static func kept(_ producer: LogProducer, _ configuration: LogProducerConfiguration) -> String {
+    guard let directory = configuration.spool?.directory, producer.counts.waiting > 0 else { return "" }
+    return "; \(producer.counts.waiting) entries are kept in \(directory), and logs spool drain \(directory) sends them"
   }
 }
 
@@ -53,127 +102,4 @@ enum PushCommand {
 struct PushFailure: Error {
   let cause: any Error
   let progress: String
-}
-
-/// What each line becomes.
-private struct EntryForm: Sendable {
-  private let format: LineFormat
-  private let source: Bytes
-  private let severity: Severity
-  /// Lines that come from a pipe are written about now; those of a file some time ago.
-  private let hasArrivalTime: Bool
-
-  init(_ arguments: Arguments) throws(CommandError) {
-    let formatText = arguments.value("format") ?? LineFormat.raw.rawValue
-    guard let format = LineFormat(rawValue: formatText) else {
-      throw .usage("--format takes raw, json, logfmt or auto, not '\(formatText)'")
-    }
-    self.format = format
-    source = Bytes(arguments.value("source") ?? "")
-    if source.count > 255 { throw .usage("--source takes at most 255 bytes, not \(source.count)") }
-    if let level = arguments.value("level") {
-      guard let severity = Severity(name: level) else {
-        throw .usage("--level takes trace, debug, info, notice, warn, error or fatal, not '\(level)'")
-      }
-      self.severity = severity
-    } else {
-      severity = .unspecified
-    }
-    var status = stat()
-    let files = arguments.operands.dropFirst()
-    let isStdin = files.isEmpty || files.elementsEqual(["-"])
-    let isKnown = unsafe fstat(STDIN_FILENO, &status) == 0
-    hasArrivalTime = isStdin && isKnown && status.st_mode & S_IFMT != S_IFREG
-  }
-
-  func entries(_ lines: some Sequence<LineReader.Line>) -> [Entry] {
-    let time = hasArrivalTime ? Timestamp.now() : 0
-    let template = Entry(message: Bytes(), time: time, severity: severity, source: source)
-    return lines.map { line in
-      guard line.byteCount == line.bytes.count else {
-        // Only raw: what is cut is in no format any more.
-        var cut = LineFormat.raw.entry(line.bytes, like: template)
-        cut.attributes = [Attribute("logs.truncated", .integer(Int64(line.byteCount)))]
-        return cut
-      }
-      return format.entry(line.bytes, like: template)
-    }
-  }
-}
-
-/// Reads, sends and waits at once: reading never waits for an acknowledgement, only for room in the client's queue.
-private final class Push: Sendable {
-  struct Summary: Sendable {
-    var entryCount: UInt64 = 0
-    var first: UInt64?
-    var last: UInt64 = 0
-
-    func text(_ stream: StreamName, isComplete: Bool) -> String {
-      let seal = isComplete ? "; the stream is complete" : ""
-      guard let first else { return "0 entries for \(stream): no lines\(seal)" }
-      return "\(entryCount) entries of \(stream) acknowledged, sequence numbers \(first) to \(last)\(seal)"
-    }
-  }
-
-  private let client: LogClient
-  private let stream: StreamName
-  private let form: EntryForm
-  private let acknowledged = Atomic<UInt64>(0)
-
-  /// Entries sent in one batch.
-  private static let batchEntryCount = 1_000
-  /// Bytes of lines at which a batch is sent, whatever their number.
-  private static let batchByteCount = 512 << 10
-
-  init(client: LogClient, stream: StreamName, form: EntryForm) {
-    self.client = client
-    self.stream = stream
-    self.form = form
-  }
-
-  var acknowledgedCount: UInt64 { acknowledged.load(ordering: .relaxed) }
-
-  func run(_ reader: LineReader) async throws -> Summary {
-    let (pending, queue) = AsyncThrowingStream.makeStream(of: PendingAppend.self)
-    // Not a child task: a read that waits for input cannot be cancelled, and a failed append must not wait for it.
-    let feeding = Task {
-      do {
-        try await self.feed(reader) { queue.yield($0) }
-        queue.finish()
-      } catch { queue.finish(throwing: error) }
-    }
-    defer { feeding.cancel() }
-    var summary = Summary()
-    for try await append in pending {
-      let receipt = try await append.receipt
-      summary.entryCount += receipt.entryCount
-      summary.first = summary.first ?? receipt.sequences.lowerBound
-      summary.last = receipt.sequences.upperBound
-      acknowledged.store(summary.entryCount, ordering: .relaxed)
-    }
-    try Task.checkCancellation()
-    return summary
-  }
-
-  /// - Parameter submitted: called for each append in order; how many wait is bounded by the client's queue.
-  private func feed(_ reader: LineReader, submitted: (PendingAppend) -> Void) async throws {
-    var lines: [LineReader.Line] = []
-    var byteCount = 0
-    while let chunk = try await reader.next() {
-      for line in chunk.lines {
-        lines.append(line)
-        byteCount += line.bytes.count
-        guard lines.count == Self.batchEntryCount || byteCount >= Self.batchByteCount else { continue }
-        submitted(try await client.submit(form.entries(lines), to: stream))
-        lines.removeAll(keepingCapacity: true)
-        byteCount = 0
-      }
-      if chunk.isLastForNow, !lines.isEmpty {
-        submitted(try await client.submit(form.entries(lines), to: stream))
-        lines.removeAll(keepingCapacity: true)
-        byteCount = 0
-      }
-    }
-    if !lines.isEmpty { submitted(try await client.submit(form.entries(lines), to: stream)) }
-  }
 }

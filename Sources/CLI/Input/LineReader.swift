@@ -1,5 +1,6 @@
 internal import Glibc
 internal import LogsClient
+internal import Synchronization
 
 /// Reads lines from files or stdin on a thread of its own, so that waiting for input holds up nothing else.
 ///
@@ -22,6 +23,10 @@ actor LineReader {
   private let executor = BlockingExecutor(label: "logs.input")
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
+  /// Bytes of all files, as far as they are regular files; nil when some are not.
+  nonisolated let byteCountTotal: Int?
+  private nonisolated let byteCountTaken = Atomic<Int>(0)
+
   private var paths: ArraySlice<String>
   private var file: Int32 = -1
   private var name = ""
@@ -34,7 +39,18 @@ actor LineReader {
   private static let lineByteCountMax = 1 << 20
 
   /// - Parameter paths: `-` stands for stdin; none means stdin alone.
-  init(paths: [String]) { self.paths = paths.isEmpty ? ["-"] : paths[...] }
+  init(paths: [String]) {
+    self.paths = paths.isEmpty ? ["-"] : paths[...]
+    byteCountTotal = self.paths.reduce(0) { total, path in
+      var status = stat()
+      let isKnown = unsafe (path == "-" ? fstat(STDIN_FILENO, &status) : stat(path, &status)) == 0
+      guard let total, isKnown, status.st_mode & S_IFMT == S_IFREG else { return nil }
+      return total + Int(status.st_size)
+    }
+  }
+
+  /// Bytes read so far.
+  nonisolated var byteCountRead: Int { byteCountTaken.load(ordering: .relaxed) }
 
   /// Checks that every file can be read, before anything is sent. Opens none: a pipe may be opened once.
   func check() throws(CommandError) {
@@ -71,6 +87,7 @@ actor LineReader {
         guard restByteCount > 0 else { continue }
         return Chunk(lines: [takeRest()], isLastForNow: true)
       }
+      byteCountTaken.add(count, ordering: .relaxed)
       let lines = cut(count)
       if lines.isEmpty { continue }
       return Chunk(lines: lines, isLastForNow: !hasInput(waiting: false))

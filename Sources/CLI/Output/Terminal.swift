@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Synchronization
 
 /// stdout for data and stderr for notices.
 enum Terminal {
@@ -65,9 +66,31 @@ enum Terminal {
     // Servers and logged data have their words in it: none of them may move the cursor.
     let printable = String.UnicodeScalarView(
       text.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : $0 })
-    let bytes = Array("logs: \(String(printable))\n".utf8)
+    progressLine.withLock { line in
+      writeError("\(line == nil ? "" : eraseLine)logs: \(String(printable))\n\(line ?? "")")
+    }
+  }
+
+  /// The line that shows how far something has come; it stays the last one, whatever is noted meanwhile.
+  private static let progressLine = Mutex<String?>(nil)
+  /// To the first column, and erase to the end: https://vt100.net/docs/vt510-rm/EL.html
+  private static let eraseLine = "\r\u{1b}[K"
+
+  /// Shows progress on a terminal's last line; nil takes it away.
+  static func progress(_ text: String?) {
+    progressLine.withLock { line in
+      if line == nil, text == nil { return }
+      line = text.map { "logs: \($0)" }
+      writeError("\(eraseLine)\(line ?? "")")
+    }
+  }
+
+  private static func writeError(_ text: String) {
+    let bytes = Array(text.utf8)
     _ = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
   }
+
+  static var isErrorTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 
   static var isOutputTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 

@@ -1,13 +1,5 @@
 internal import Synchronization
 
-/// Who wants to know what became of a batch: exactly one of the two is called, once.
-protocol AppendAnswer: Sendable {
-  /// It is durable.
-  func acknowledged(_ incarnation: Incarnation, _ range: ClosedRange<UInt64>, isDuplicate: Bool)
-  /// It will not be sent again.
-  func failed(_ error: LogError)
-}
-
 /// An append that is queued and will be sent, again after each lost connection, until the server has answered.
 ///
 /// Dropping it changes nothing: the entries are sent all the same.
@@ -93,6 +85,8 @@ public final class PendingAppend: AppendAnswer {
       }
     }
   }
+
+  func refused(_ error: LogError) { failed(error) }
 
   /// A batch will not be sent again.
   func failed(_ error: LogError) {

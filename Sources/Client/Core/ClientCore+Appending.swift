@@ -62,7 +62,10 @@ extension ClientCore {
   func appendRefused(_ id: UInt32, _ refusal: Refusal) {
     // Out of order says that batches before this one are missing: they are sent first, then this one again.
     guard refusal.isRetryable || refusal.code == .outOfOrder else {
-      appends.giveUp(id, refusal, now: loop.now)?.fail(LogError(refusal), budget)
+      if let item = appends.giveUp(id, refusal, now: loop.now) {
+        budget.release(item.cost)
+        item.answer.refused(LogError(refusal).afterSending(item.mayHaveTakenEffect))
+      }
       return
     }
     // The others say nothing of the server's health: they follow from a refusal before, or from its end.

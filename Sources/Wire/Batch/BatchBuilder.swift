@@ -51,14 +51,7 @@ package struct BatchBuilder: ~Copyable {
     }
     keyRow.removeAll()
     valueRow.removeAll()
-    if !attributes.isEmpty {
-      if AttributeRows.isTooDeep(attributes) {
-        throw InvalidEntry("attributes nest deeper than \(Limits.attributeDepthMax)")
-      }
-      AttributeRows.write(keysOf: attributes, into: &keyRow)
-      AttributeRows.write(valuesOf: attributes, into: &valueRow)
-      try Self.check(keys: keyRow.span, values: valueRow.span)
-    }
+    if !attributes.isEmpty { try Self.encode(attributes, &keyRow, &valueRow) }
     let source =
       entry.source.count > Limits.sourceByteCountMax
       ? entry.source[0..<Limits.sourceByteCountMax] : entry.source
@@ -101,6 +94,24 @@ package struct BatchBuilder: ~Copyable {
     if hasKinds { kinds.append(entry.kind.rawValue) }
     count += 1
     return .added
+  }
+
+  /// Checks that an entry can have these attributes.
+  package static func check(_ attributes: [Attribute]) throws(InvalidEntry) {
+    var keyRow = ByteWriter()
+    var valueRow = ByteWriter()
+    try encode(attributes, &keyRow, &valueRow)
+  }
+
+  private static func encode(
+    _ attributes: [Attribute], _ keyRow: inout ByteWriter, _ valueRow: inout ByteWriter
+  ) throws(InvalidEntry) {
+    if AttributeRows.isTooDeep(attributes) {
+      throw InvalidEntry("attributes nest deeper than \(Limits.attributeDepthMax)")
+    }
+    AttributeRows.write(keysOf: attributes, into: &keyRow)
+    AttributeRows.write(valuesOf: attributes, into: &valueRow)
+    try check(keys: keyRow.span, values: valueRow.span)
   }
 
   private static func check(keys: RawSpan, values: RawSpan) throws(InvalidEntry) {

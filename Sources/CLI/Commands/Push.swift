@@ -1,0 +1,80 @@
+internal import LogsClient
+internal import Synchronization
+
+/// Reads, sends and waits at once: reading never waits for an acknowledgement, only for room in the producer's queue.
+final class Push: Sendable {
+  struct Summary: Sendable {
+    var entryCount: UInt64 = 0
+    var first: UInt64?
+    var last: UInt64 = 0
+    /// Entries that were in the spool before.
+    var restoredCount: UInt64 = 0
+
+    func text(_ stream: StreamName, isComplete: Bool) -> String {
+      let seal = isComplete ? "; the stream is complete" : ""
+      let earlier = restoredCount == 0 ? "" : "; \(restoredCount) entries of an earlier push are acknowledged as well"
+      guard let first else { return "0 entries for \(stream): no lines\(earlier)\(seal)" }
+      return "\(entryCount) entries of \(stream) acknowledged, sequence numbers \(first) to \(last)\(earlier)\(seal)"
+    }
+  }
+
+  private let producer: LogProducer
+  private let form: EntryForm
+  private let acknowledged = Atomic<UInt64>(0)
+
+  /// Lines handed over together.
+  private static let lineCountMax = 1_000
+  /// Bytes of lines at which they are handed over, whatever their number.
+  private static let byteCountMax = 512 << 10
+
+  init(producer: LogProducer, form: EntryForm) {
+    self.producer = producer
+    self.form = form
+  }
+
+  var acknowledgedCount: UInt64 { acknowledged.load(ordering: .relaxed) }
+
+  func run(_ reader: LineReader) async throws -> Summary {
+    let (pending, queue) = AsyncThrowingStream.makeStream(of: PendingAppend.self)
+    // Not a child task: a read that waits for input cannot be cancelled, and a failed append must not wait for it.
+    let feeding = Task {
+      do {
+        try await self.feed(reader) { queue.yield($0) }
+        queue.finish()
+      } catch { queue.finish(throwing: error) }
+    }
+    defer { feeding.cancel() }
+    var summary = Summary()
+    for try await append in pending {
+      let receipt = try await append.receipt
+      summary.entryCount += receipt.entryCount
+      summary.first = summary.first ?? receipt.sequences.lowerBound
+      summary.last = receipt.sequences.upperBound
+      acknowledged.store(summary.entryCount, ordering: .relaxed)
+    }
+    try Task.checkCancellation()
+    return summary
+  }
+
+  /// - Parameter submitted: called for each append in order; how many wait is bounded by the producer's queue.
+  private func feed(_ reader: LineReader, submitted: (PendingAppend) -> Void) async throws {
+    var lines: [LineReader.Line] = []
+    var byteCount = 0
+    while let chunk = try await reader.next() {
+      for line in chunk.lines {
+        lines.append(line)
+        byteCount += line.bytes.count
+        guard lines.count == Self.lineCountMax || byteCount >= Self.byteCountMax else { continue }
+        submitted(try await producer.submit(form.entries(lines)))
+        lines.removeAll(keepingCapacity: true)
+        byteCount = 0
+      }
+      if chunk.isLastForNow, !lines.isEmpty {
+        submitted(try await producer.submit(form.entries(lines)))
+        lines.removeAll(keepingCapacity: true)
+        byteCount = 0
+      }
+    }
+    if !lines.isEmpty { submitted(try await producer.submit(form.entries(lines))) }
+  }
+}

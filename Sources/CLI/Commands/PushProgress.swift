@@ -1,0 +1,36 @@
+internal import Glibc
+internal import LogsClient
+
+/// How far a push of big files has come, on a terminal's last line.
+final class PushProgress: Sendable {
+  /// Smaller files are pushed before anybody has read a word.
+  private static let byteCountMin = 32 << 20
+  private static let interval = Duration.milliseconds(500)
+
+  private let task: Task<Void, Never>
+
+  private init(_ task: Task<Void, Never>) { self.task = task }
+
+  /// - Returns: nil when nobody would see it, or when it is not known how much there is to push.
+  static func begin(_ push: Push, _ reader: LineReader) -> PushProgress? {
+    guard Terminal.isErrorTerminal, let total = reader.byteCountTotal, total >= byteCountMin else { return nil }
+    let start = ContinuousClock.now
+    return PushProgress(
+      Task {
+        while !Task.isCancelled {
+          do { try await Task.sleep(for: interval) } catch { return }
+          let read = reader.byteCountRead
+          let seconds = (ContinuousClock.now - start) / .seconds(1)
+          let count = push.acknowledgedCount
+          Terminal.progress(
+            "\(min(read * 100 / total, 100)) % of \(total >> 20) MiB read, \(count) entries acknowledged, "
+              + "\(Int(Double(count) / seconds)) a second")
+        }
+      })
+  }
+
+  func end() {
+    task.cancel()
+    Terminal.progress(nil)
+  }
+}

@@ -1,0 +1,48 @@
+internal import Glibc
+internal import LogsClient
+
+/// What each line becomes.
+struct EntryForm: Sendable {
+  private let format: LineFormat
+  private let source: Bytes
+  private let severity: Severity
+  /// Lines that come from a pipe are written about now; those of a file some time ago.
+  private let hasArrivalTime: Bool
+
+  init(_ arguments: Arguments) throws(CommandError) {
+    let formatText = arguments.value("format") ?? LineFormat.raw.rawValue
+    guard let format = LineFormat(rawValue: formatText) else {
+      throw .usage("--format takes raw, json, logfmt or auto, not '\(formatText)'")
+    }
+    self.format = format
+    source = Bytes(arguments.value("source") ?? "")
+    if source.count > 255 { throw .usage("--source takes at most 255 bytes, not \(source.count)") }
+    if let level = arguments.value("level") {
+      guard let severity = Severity(name: level) else {
+        throw .usage("--level takes trace, debug, info, notice, warn, error or fatal, not '\(level)'")
+      }
+      self.severity = severity
+    } else {
+      severity = .unspecified
+    }
+    var status = stat()
+    let files = arguments.operands.dropFirst()
+    let isStdin = files.isEmpty || files.elementsEqual(["-"])
+    let isKnown = unsafe fstat(STDIN_FILENO, &status) == 0
+    hasArrivalTime = isStdin && isKnown && status.st_mode & S_IFMT != S_IFREG
+  }
+
+  func entries(_ lines: some Sequence<LineReader.Line>) -> [Entry] {
+    let time = hasArrivalTime ? Timestamp.now() : 0
+    let template = Entry(message: Bytes(), time: time, severity: severity, source: source)
+    return lines.map { line in
+      guard line.byteCount == line.bytes.count else {
+        // Only raw: what is cut is in no format any more.
+        var cut = LineFormat.raw.entry(line.bytes, like: template)
+        cut.attributes = [Attribute("logs.truncated", .integer(Int64(line.byteCount)))]
+        return cut
+      }
+      return format.entry(line.bytes, like: template)
+    }
+  }
+}

@@ -1,0 +1,106 @@
+internal import LogsWire
+
+/// A batch that is being filled, or the completion of a stream.
+///
+/// Invariant behind `@unchecked Sendable`: touched under the intake's lock until the producer's thread has taken it, then on
+/// that thread alone.
+final class Draft: @unchecked Sendable {
+  private(set) var stream: StreamName
+  /// Drafts are numbered in the order in which they are begun.
+  private(set) var ordinal: UInt64
+  private(set) var begun: MonotonicTime
+  /// When it was begun, in ns since 1970.
+  private(set) var accepted: Int64
+  /// The text of the `complete` entry; nil for a batch.
+  private(set) var completionText: String?
+  /// Entries of the application: notices do not count.
+  private(set) var entryCount = 0
+  private(set) var shares: [Share] = []
+  /// Nothing is added any more.
+  var isSealed = false
+  private var builder = BatchBuilder()
+
+  init(stream: StreamName, ordinal: UInt64, begun: MonotonicTime, accepted: Int64) {
+    self.stream = stream
+    self.ordinal = ordinal
+    self.begun = begun
+    self.accepted = accepted
+  }
+
+  /// Makes an empty draft a new one, which uses the old one's memory.
+  func reuse(stream: StreamName, ordinal: UInt64, begun: MonotonicTime, accepted: Int64) {
+    precondition(builder.count == 0 && shares.isEmpty, "a draft is encoded before it is used again")
+    self.stream = stream
+    self.ordinal = ordinal
+    self.begun = begun
+    self.accepted = accepted
+    completionText = nil
+    entryCount = 0
+    isSealed = false
+  }
+
+  /// Bytes before compression.
+  var byteCount: Int { builder.payloadByteCount }
+
+  /// Adds an entry; attributes that no entry can hold are replaced by one that says so.
+  ///
+  /// - Returns: false when there is no room for it.
+  func append(_ entry: Entry, for submission: Submission? = nil, isNotice: Bool = false) -> Bool {
+    let offset = UInt64(builder.count)
+    guard add(entry) else { return false }
+    if !isNotice { entryCount += 1 }
+    guard let submission else { return true }
+    if let last = shares.last, last.submission === submission {
+      shares[shares.count - 1].count += 1
+    } else {
+      submission.open()
+      shares.append(Share(submission: submission, offset: offset, count: 1))
+    }
+    return true
+  }
+
+  private func add(_ entry: Entry) -> Bool {
+    do throws(InvalidEntry) { return try builder.append(entry) == .added } catch {
+      var bare = entry
+      bare.attributes = [Attribute("logs.invalid_attributes", .string(error.description))]
+      do throws(InvalidEntry) { return try builder.append(bare) == .added } catch {
+        preconditionFailure("only attributes make an entry invalid: \(error)")
+      }
+    }
+  }
+
+  /// Makes it a completion.
+  func complete(text: String, for submission: Submission) {
+    submission.open()
+    shares.append(Share(submission: submission, offset: 0, count: 1))
+    completionText = text
+    isSealed = true
+  }
+
+  /// Makes the batch, and leaves the draft without entries and shares.
+  func encode(with compressor: borrowing Compressor) -> (BacklogDraft, [Share]) {
+    let content: AppendLane.Content
+    if let completionText {
+      content = .completion(text: completionText)
+    } else {
+      let batch = builder.finish(compressor: compressor)
+      content = .batch(batch.bytes, entryCount: Int(batch.header.count))
+    }
+    defer { shares = [] }
+    return (BacklogDraft(stream: stream, content: content, entryCount: entryCount, accepted: accepted), shares)
+  }
+}
+
+/// Which entries of a batch somebody waits for.
+struct Share: Sendable {
+  let submission: Submission
+  /// Entries of the batch before them.
+  let offset: UInt64
+  var count: UInt64
+
+  /// The batch is durable under these numbers.
+  func acknowledged(_ incarnation: Incarnation, _ range: ClosedRange<UInt64>, isDuplicate: Bool) {
+    let first = range.lowerBound + offset
+    submission.pending.acknowledged(incarnation, first...first + (count - 1), isDuplicate: isDuplicate)
+  }
+}

@@ -1,0 +1,167 @@
+internal import LogsTransport
+internal import LogsWire
+
+/// The drafts of all streams, in the order in which they were begun: a value that the intake keeps under its lock.
+struct DraftQueue {
+  /// Drafts kept for their memory.
+  private static let spareCountMax = 4
+
+  private let batchEntryCountMax: Int
+  private let batchByteCountMax: Int
+  private var drafts = Queue<Draft>()
+  /// The draft of each stream that is not sealed.
+  private var open: [StreamName: Draft] = [:]
+  private var spare: [Draft] = []
+  private var ordinalLast: UInt64 = 0
+  /// Entries that have been dropped here and that the stream has not been told of.
+  private var untold: [StreamName: UInt64] = [:]
+  /// Bytes of all drafts, before compression.
+  private(set) var byteCount = 0
+  /// Whether there is something new for whoever takes drafts: one was begun or sealed, or entries were dropped.
+  var hasNews = false
+
+  init(batchEntryCountMax: Int, batchByteCountMax: Int) {
+    self.batchEntryCountMax = batchEntryCountMax
+    self.batchByteCountMax = batchByteCountMax
+  }
+
+  /// Whether streams are to be told of dropped entries.
+  var hasUntold: Bool { !untold.isEmpty }
+
+  // MARK: Filling
+
+  mutating func add(_ entry: Entry, to stream: StreamName, for submission: Submission? = nil) {
+    tell(stream)
+    put(entry, to: stream, for: submission, isNotice: false)
+  }
+
+  private mutating func put(_ entry: Entry, to stream: StreamName, for submission: Submission?, isNotice: Bool) {
+    var draft = openDraft(of: stream)
+    var byteCountBefore = draft.byteCount
+    if !draft.append(entry, for: submission, isNotice: isNotice) {
+      seal(stream)
+      draft = openDraft(of: stream)
+      byteCountBefore = draft.byteCount
+      let isAdded = draft.append(entry, for: submission, isNotice: isNotice)
+      precondition(isAdded, "an empty batch has room for any entry")
+    }
+    byteCount += draft.byteCount - byteCountBefore
+    if draft.entryCount >= batchEntryCountMax || draft.byteCount >= batchByteCountMax { seal(stream) }
+  }
+
+  private mutating func openDraft(of stream: StreamName) -> Draft {
+    if let draft = open[stream] { return draft }
+    let draft = begin(stream)
+    open[stream] = draft
+    return draft
+  }
+
+  private mutating func begin(_ stream: StreamName) -> Draft {
+    ordinalLast += 1
+    let (begun, accepted) = (MonotonicTime.current(), WallClock.now())
+    let draft: Draft
+    if let used = spare.popLast() {
+      used.reuse(stream: stream, ordinal: ordinalLast, begun: begun, accepted: accepted)
+      draft = used
+    } else {
+      draft = Draft(stream: stream, ordinal: ordinalLast, begun: begun, accepted: accepted)
+    }
+    byteCount += draft.byteCount
+    drafts.append(draft)
+    hasNews = true
+    return draft
+  }
+
+  private mutating func seal(_ stream: StreamName) {
+    guard let draft = open.removeValue(forKey: stream) else { return }
+    draft.isSealed = true
+    hasNews = true
+  }
+
+  /// Adds the completion of a stream, behind what was added to it before.
+  mutating func complete(_ stream: StreamName, text: String, for submission: Submission) {
+    tell(stream)
+    seal(stream)
+    begin(stream).complete(text: text, for: submission)
+  }
+
+  // MARK: Dropping
+
+  /// An entry was dropped for want of room.
+  mutating func dropped(_ stream: StreamName, _ count: Int = 1) {
+    untold[stream, default: 0] += UInt64(count)
+    hasNews = true
+  }
+
+  /// Takes out the oldest draft that is full.
+  mutating func displace() -> Draft? {
+    for offset in 0..<drafts.count where drafts[offset].isSealed && drafts[offset].completionText == nil {
+      let draft = drafts.remove(at: offset)
+      byteCount -= draft.byteCount
+      return draft
+    }
+    return nil
+  }
+
+  /// Tells every stream what is missing.
+  mutating func tellAll() { for stream in untold.keys.sorted() { tell(stream) } }
+
+  private mutating func tell(_ stream: StreamName) {
+    guard !untold.isEmpty, let count = untold.removeValue(forKey: stream) else { return }
+    put(DropNotice.entry(count, .queueFull, time: WallClock.now()), to: stream, for: nil, isNotice: true)
+  }
+
+  // MARK: Taking
+
+  /// The number of the draft begun last.
+  var ordinalNewest: UInt64 { ordinalLast }
+
+  /// The number of the oldest draft; nil when there is none.
+  var ordinalOldest: UInt64? { drafts.first?.ordinal }
+
+  /// The drafts that are sealed or due, up to `byteCountMax` and one draft.
+  mutating func take(byteCountMax: Int, _ due: DueDrafts) -> [Draft] {
+    var taken: [Draft] = []
+    var takenByteCount = 0
+    var kept = Queue<Draft>()
+    // What is behind a draft of the same stream that stays must stay as well; only open ones stay, and they are the last.
+    while let draft = drafts.popFirst() {
+      guard takenByteCount < byteCountMax, draft.isSealed || due.contains(draft) else {
+        kept.append(draft)
+        continue
+      }
+      if !draft.isSealed { seal(draft.stream) }
+      takenByteCount += draft.byteCount
+      taken.append(draft)
+    }
+    drafts = kept
+    byteCount -= takenByteCount
+    hasNews = false
+    return taken
+  }
+
+  /// The memory of a draft that has been encoded.
+  mutating func giveBack(_ draft: Draft) { if spare.count < Self.spareCountMax { spare.append(draft) } }
+
+  /// When the draft that has been open for longest was begun.
+  var begunFirst: MonotonicTime? {
+    (0..<drafts.count).lazy.map { drafts[$0] }.first { !$0.isSealed }?.begun
+  }
+}
+
+/// Which drafts are not to wait for more entries.
+enum DueDrafts: Sendable {
+  case all
+  /// Those whose streams have nothing on the way, since waiting would win nothing, and those that were begun before `time`; but
+  /// none of a stream whose window is `full`.
+  case begun(before: MonotonicTime, windows: [StreamName: SendWindow], full: Int)
+
+  func contains(_ draft: Draft) -> Bool {
+    switch self {
+    case .all: return true
+    case .begun(let time, let windows, let full):
+      let handedCount = windows[draft.stream]?.handedCount ?? 0
+      return handedCount == 0 || (handedCount < full && draft.begun <= time)
+    }
+  }
+}

@@ -1,0 +1,82 @@
+internal import LogsWire
+internal import Synchronization
+
+/// A batch of a producer that the client has been given to send: tells those who wait for its entries, then the producer.
+final class HandedBatch: AppendAnswer {
+  let id: Int64
+  let stream: StreamName
+  let entryCount: Int
+  private let shares: [Share]
+  private let answers: AnswerBox
+
+  init(_ batch: BacklogBatch, shares: [Share], answers: AnswerBox) {
+    id = batch.id
+    stream = batch.key.stream
+    entryCount = batch.entryCount
+    self.shares = shares
+    self.answers = answers
+  }
+
+  func acknowledged(_ incarnation: Incarnation, _ range: ClosedRange<UInt64>, isDuplicate: Bool) {
+    for share in shares { share.acknowledged(incarnation, range, isDuplicate: isDuplicate) }
+    answers.put(BatchAnswer(batch: self, outcome: .acknowledged))
+  }
+
+  func refused(_ error: LogError) {
+    for share in shares { share.submission.pending.failed(error) }
+    answers.put(BatchAnswer(batch: self, outcome: .refused(error)))
+  }
+
+  func failed(_ error: LogError) {
+    // It stays in the backlog and goes out again when that can succeed.
+    for share in shares { share.submission.pending.failed(error.afterSending(true)) }
+    answers.put(BatchAnswer(batch: self, outcome: .failed(error)))
+  }
+}
+
+/// What became of a batch.
+struct BatchAnswer: Sendable {
+  enum Outcome: Sendable {
+    case acknowledged
+    /// The server will not have it.
+    case refused(LogError)
+    /// The client has given it up; what became of it may be unknown.
+    case failed(LogError)
+  }
+
+  let batch: HandedBatch
+  let outcome: Outcome
+}
+
+/// Answers on their way from the client's thread to the producer's.
+final class AnswerBox: Sendable {
+  private struct State {
+    var answers: [BatchAnswer] = []
+    var isClosed = false
+  }
+
+  private let wake: ProducerWake
+  private let state = Mutex(State())
+
+  /// - Parameter wake: asks for `take`, once until the next one.
+  init(wake: ProducerWake) { self.wake = wake }
+
+  func put(_ answer: BatchAnswer) {
+    let isFirst = state.withLock { state in
+      guard !state.isClosed else { return false }
+      state.answers.append(answer)
+      return state.answers.count == 1
+    }
+    if isFirst { wake() }
+  }
+
+  func take() -> [BatchAnswer] {
+    state.withLock { state in
+      defer { state.answers = [] }
+      return state.answers
+    }
+  }
+
+  /// Nobody will take what comes from now on.
+  func close() { state.withLock { $0.isClosed = true } }
+}

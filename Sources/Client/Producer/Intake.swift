@@ -1,0 +1,221 @@
+internal import LogsWire
+internal import Synchronization
+
+/// Where callers hand entries over: they go into drafts under a lock, and the producer's thread takes the drafts away.
+///
+/// What a caller does under the lock is adding entries to columns in memory; it never waits for compression, disk or network.
+/// Bounded: when the drafts take `byteCountMax`, `whenFull` decides. One submission may overshoot it by its own size.
+final class Intake: Sendable {
+  private struct Waiter {
+    let id: UInt64
+    let entries: [Entry]
+    let stream: StreamName
+    let submission: Submission
+    let continuation: CheckedContinuation<LogError?, Never>
+  }
+
+  private struct State {
+    var drafts: DraftQueue
+    var waiters = Queue<Waiter>()
+    var waiterIDLast: UInt64 = 0
+    var counts = ProducerCounts()
+    var closed: LogError?
+    var isWakeRequested = false
+    let byteCountMax: Int
+
+    /// Who waits for room was first.
+    var hasRoom: Bool { drafts.byteCount < byteCountMax && waiters.isEmpty }
+
+    mutating func add(_ entries: [Entry], to stream: StreamName, for submission: Submission) {
+      counts.accepted += UInt64(entries.count)
+      for entry in entries { drafts.add(entry, to: stream, for: submission) }
+      submission.seal()
+    }
+
+    /// Drops drafts until there is room or only open ones are left.
+    mutating func makeRoom() -> [Draft] {
+      var victims: [Draft] = []
+      while drafts.byteCount >= byteCountMax, let victim = drafts.displace() {
+        counts.dropped += UInt64(victim.entryCount)
+        drafts.dropped(victim.stream, victim.entryCount)
+        victims.append(victim)
+      }
+      return victims
+    }
+  }
+
+  private let whenFull: LogProducerConfiguration.WhenFull
+  private let wake: ProducerWake
+  private let state: Mutex<State>
+
+  /// - Parameter wake: asks for `take`, once until the next one.
+  init(byteCountMax: Int, configuration: LogProducerConfiguration, wake: ProducerWake) {
+    whenFull = configuration.whenFull
+    self.wake = wake
+    let drafts = DraftQueue(
+      batchEntryCountMax: configuration.batchEntryCountMax, batchByteCountMax: configuration.batchByteCountMax)
+    state = Mutex(State(drafts: drafts, byteCountMax: byteCountMax))
+  }
+
+  /// Changes the state, then does outside the lock what came of it.
+  private func change<Result: Sendable>(_ body: (inout sending State) -> (Result, [Draft])) -> Result {
+    let (result, victims, mustWake) = state.withLock { state -> (Result, [Draft], Bool) in
+      let (result, victims) = body(&state)
+      let mustWake = state.drafts.hasNews && !state.isWakeRequested
+      if mustWake { state.isWakeRequested = true }
+      return (result, victims, mustWake)
+    }
+    if mustWake { wake() }
+    for victim in victims { for share in victim.shares { share.submission.rejected(.queueFull) } }
+    return result
+  }
+}
+
+// MARK: - Callers
+
+extension Intake {
+  /// Takes an entry, or drops it when there is no room.
+  func log(_ entry: Entry, to stream: StreamName) {
+    change { state in
+      state.counts.accepted += 1
+      guard state.closed == nil else {
+        state.counts.dropped += 1
+        return ((), [])
+      }
+      let victims = whenFull == .dropOldest ? state.makeRoom() : []
+      if state.hasRoom {
+        state.drafts.add(entry, to: stream)
+      } else {
+        state.counts.dropped += 1
+        state.drafts.dropped(stream)
+      }
+      return ((), victims)
+    }
+  }
+
+  /// Takes entries that every batch can hold, once there is room for them.
+  ///
+  /// - Throws: `LogError`: `queueFull`, `closed`, `cancelled`; nothing was taken.
+  func submit(_ entries: [Entry], to stream: StreamName) async throws(LogError) -> Submission {
+    let submission = Submission(stream: stream)
+    guard let id = try attempt(entries, to: stream, submission) else { return submission }
+    let failure = await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        wait(Waiter(id: id, entries: entries, stream: stream, submission: submission, continuation: continuation))
+      }
+    } onCancel: {
+      cancel(id)
+    }
+    if let failure { throw failure }
+    return submission
+  }
+
+  /// - Returns: the number under which to wait; nil when the entries were taken.
+  private func attempt(_ entries: [Entry], to stream: StreamName, _ submission: Submission) throws(LogError) -> UInt64?
+  {
+    let result = change { state -> (Result<UInt64?, LogError>, [Draft]) in
+      if let closed = state.closed { return (.failure(closed), []) }
+      let victims = whenFull == .dropOldest ? state.makeRoom() : []
+      if state.hasRoom {
+        state.add(entries, to: stream, for: submission)
+        return (.success(nil), victims)
+      }
+      guard whenFull == .wait else { return (.failure(.queueFull), victims) }
+      state.waiterIDLast += 1
+      return (.success(state.waiterIDLast), victims)
+    }
+    return try result.get()
+  }
+
+  private func wait(_ waiter: Waiter) {
+    let answer = change { state -> (LogError??, [Draft]) in
+      if let closed = state.closed { return (.some(closed), []) }
+      // The handler may have run already. Asked under the lock: if it runs later, it finds the waiter.
+      if Task.isCancelled { return (.some(.cancelled("waiting for room in the producer's queue")), []) }
+      guard state.hasRoom else {
+        state.waiters.append(waiter)
+        return (nil, [])
+      }
+      state.add(waiter.entries, to: waiter.stream, for: waiter.submission)
+      return (.some(nil), [])
+    }
+    if case .some(let error) = answer { waiter.continuation.resume(returning: error) }
+  }
+
+  private func cancel(_ id: UInt64) {
+    let waiter = state.withLock { state -> Waiter? in
+      for offset in 0..<state.waiters.count where state.waiters[offset].id == id {
+        return state.waiters.remove(at: offset)
+      }
+      return nil
+    }
+    waiter?.continuation.resume(returning: .cancelled("waiting for room in the producer's queue"))
+  }
+
+  /// Seals a stream behind what was handed over for it before. There is always room for that.
+  func complete(_ stream: StreamName, text: String) throws(LogError) -> Submission {
+    let submission = Submission(stream: stream)
+    let closed = change { state -> (LogError?, [Draft]) in
+      if let closed = state.closed { return (closed, []) }
+      state.drafts.complete(stream, text: text, for: submission)
+      submission.seal()
+      return (nil, [])
+    }
+    if let closed { throw closed }
+    return submission
+  }
+
+  var counts: ProducerCounts { state.withLock { $0.counts } }
+}
+
+// MARK: - The producer's thread
+
+extension Intake {
+  /// What is to be encoded now.
+  ///
+  /// - Parameters:
+  ///   - byteCountMax: of what is taken; one draft more may come.
+  ///   - due: which open drafts are taken besides those that are sealed.
+  /// - Returns: the drafts, and when the oldest that stays open was begun.
+  func take(byteCountMax: Int, _ due: DueDrafts) -> (drafts: [Draft], begunFirst: MonotonicTime?) {
+    let (drafts, begunFirst, admitted) = state.withLock { state -> ([Draft], MonotonicTime?, [Waiter]) in
+      state.isWakeRequested = false
+      // Who was dropped came before who waits.
+      if byteCountMax > 0, state.drafts.byteCount < state.byteCountMax { state.drafts.tellAll() }
+      let drafts = state.drafts.take(byteCountMax: byteCountMax, due)
+      var admitted: [Waiter] = []
+      while state.drafts.byteCount < state.byteCountMax, let waiter = state.waiters.popFirst() {
+        state.add(waiter.entries, to: waiter.stream, for: waiter.submission)
+        admitted.append(waiter)
+      }
+      return (drafts, state.drafts.begunFirst, admitted)
+    }
+    for waiter in admitted { waiter.continuation.resume(returning: nil) }
+    // They have filled drafts, which nobody has been told of.
+    if !admitted.isEmpty { wake() }
+    return (drafts, begunFirst)
+  }
+
+  func giveBack(_ drafts: [Draft]) {
+    state.withLock { state in for draft in drafts { state.drafts.giveBack(draft) } }
+  }
+
+  /// The number of the draft begun last: all that was handed over by now is in it or before it.
+  var ordinalNewest: UInt64 { state.withLock { $0.drafts.ordinalNewest } }
+
+  /// The number of the oldest draft that has not been taken.
+  var ordinalOldest: UInt64? { state.withLock { $0.drafts.ordinalOldest } }
+
+  func count(_ change: @Sendable (inout ProducerCounts) -> Void) { state.withLock { change(&$0.counts) } }
+
+  /// Takes nothing any more; who waits for room fails.
+  func close(_ error: LogError) {
+    let waiters = state.withLock { state in
+      state.closed = state.closed ?? error
+      var waiters: [Waiter] = []
+      while let waiter = state.waiters.popFirst() { waiters.append(waiter) }
+      return waiters
+    }
+    for waiter in waiters { waiter.continuation.resume(returning: error) }
+  }
+}

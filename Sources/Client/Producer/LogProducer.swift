@@ -1,0 +1,166 @@
+internal import LogsTransport
+internal import LogsWire
+
+/// Appends the entries of a service: in batches, in order, each stored once, without ever holding the service up.
+///
+/// Entries are collected into batches and sent by a client, several batches at once. What the server has not acknowledged is
+/// kept: in memory, or with a spool on disk, where it survives the process and is sent again under the same numbers by the next
+/// one. All calls may be made from any task or thread at once; entries of calls made one after the other are stored in that
+/// order.
+///
+/// End it with `shutdown`, before the client. When the last reference goes it ends at once: what a spool keeps is sent by the
+/// next producer on it, anything else that has no acknowledgement is given up.
+public final class LogProducer: Sendable {
+  private let client: LogClient
+  private let stream: StreamName
+  private let loop: EventLoop
+  private let intake: Intake
+  private let core: ProducerCore
+  private let isDurable: Bool
+  private let completion = Completion()
+
+  /// A producer whose entries go to `stream` unless a call names another one. It sends what its spool holds at once.
+  ///
+  /// - Throws: `LogError`: `invalidConfiguration`, `spoolInUse`, `spoolFailed`, or `unreachable` when the system has no thread
+  ///   or descriptor left.
+  public init(
+    _ client: LogClient, stream: StreamName, configuration: LogProducerConfiguration = LogProducerConfiguration()
+  ) throws(LogError) {
+    try configuration.check()
+    self.client = client
+    self.stream = stream
+    isDurable = configuration.spool != nil
+    let memory = configuration.queueByteCountMax
+    let intakeByteCountMax = isDurable ? memory : memory / 4
+    if isDurable {
+      throw LogError(.spoolFailed, "there is no spool in this version; leave it out of the configuration")
+    }
+    let backlog = MemoryBacklog(now: WallClock.now)
+    do { loop = try EventLoop.start(name: "logs-producer") } catch { throw LogError(connecting: error) }
+    let wake = ProducerWake()
+    intake = Intake(byteCountMax: intakeByteCountMax, configuration: configuration, wake: wake)
+    core = ProducerCore(
+      loop: loop, intake: intake, answers: AnswerBox(wake: wake), backlog: backlog,
+      backlogByteCountMax: configuration.spool?.byteCountMax ?? memory - intakeByteCountMax, client: client,
+      configuration: configuration)
+    wake.bind(to: core)
+    let core = core
+    loop.execute { core.assumeIsolated { $0.begin() } }
+  }
+
+  deinit {
+    intake.close(.closed)
+    endSoon()
+    let loop = loop
+    // A thread cannot wait for its own end.
+    if loop.isOnLoop { Task.detached { loop.stop() } } else { loop.stop() }
+  }
+
+  /// What has become of the entries so far.
+  public var counts: ProducerCounts { intake.counts }
+}
+
+// MARK: - Handing over
+
+extension LogProducer {
+  /// Appends entries and waits until they are durable on the server.
+  ///
+  /// The same as awaiting the receipt of `submit`.
+  public func append(_ entries: [Entry], to stream: StreamName? = nil) async throws(LogError) -> AppendReceipt {
+    try await submit(entries, to: stream).receipt
+  }
+
+  /// Hands entries over and returns once they are accepted: queued, and with a spool on disk.
+  ///
+  /// When the queue is full it waits for room, makes room, or fails, as `whenFull` says. A receipt that fails with an error for which
+  /// `mayHaveTakenEffect` holds says nothing of what becomes of the entries: as long as the producer keeps them it goes on trying.
+  /// - Throws: `LogError`: `invalidRequest` (no entries), `invalidEntry`, `queueFull`, `closed`, `cancelled`; nothing was taken, unless
+  ///   `mayHaveTakenEffect`.
+  public func submit(_ entries: [Entry], to stream: StreamName? = nil) async throws(LogError) -> PendingAppend {
+    guard !entries.isEmpty else { throw LogError(.invalidRequest, "there is nothing to append: no entries") }
+    for (index, entry) in entries.enumerated() where !entry.attributes.isEmpty {
+      do throws(InvalidEntry) { try BatchBuilder.check(entry.attributes) } catch {
+        throw LogError(
+          .invalidEntry, "entry \(index) cannot be appended: \(error); none of them was", cause: error.description)
+      }
+    }
+    let submission = try await intake.submit(entries, to: stream ?? self.stream)
+    if isDurable { try await submission.waitUntilAccepted() }
+    return submission.pending
+  }
+
+  /// Hands an entry over and returns at once, whatever the state of network, server and disk; never fails.
+  ///
+  /// An entry without a time gets the time of the call. When there is no room, `whenFull` says which entries are dropped (`wait` drops this one); dropped entries
+  /// are counted, and the stream is told of them by an entry as soon as there is room. Attributes that no entry can hold are replaced by
+  /// `logs.invalid_attributes`, which says why.
+  /// - Complexity: a lock, and one copy of the entry's bytes; no system call but the clock, unless the producer's thread sleeps: then one more.
+  public func log(_ entry: Entry, to stream: StreamName? = nil) {
+    var entry = entry
+    if entry.time == 0 { entry.time = WallClock.now() }
+    intake.log(entry, to: stream ?? self.stream)
+  }
+
+  /// Hands over an entry of the stream that this producer was made for, as `log(_:to:)` does.
+  public func log(_ severity: Severity, _ message: String, attributes: [Attribute] = [], source: String = "") {
+    log(Entry(message: Bytes(message), severity: severity, source: Bytes(source), attributes: attributes))
+  }
+
+  /// Seals a stream behind everything that this producer was given for it, and waits until that is durable.
+  ///
+  /// - Parameter text: the message of the `complete` entry, at most 1,024 bytes.
+  /// - Throws: as `append`.
+  public func complete(_ stream: StreamName? = nil, text: String = "") async throws(LogError) -> AppendReceipt {
+    try LogClient.check(completionText: text)
+    let submission = try intake.complete(stream ?? self.stream, text: text)
+    return try await submission.pending.receipt
+  }
+}
+
+// MARK: - The end
+
+extension LogProducer {
+  /// Sends what waits, and waits until everything that was handed over before is answered.
+  ///
+  /// - Returns: whether it is; false when `timeout` has passed first, and then a spool has it on disk.
+  @discardableResult
+  public func flush(timeout: Duration) async -> Bool { await core.flush(timeout: timeout) }
+
+  /// Takes nothing any more, drains until `deadline` has passed, and ends.
+  ///
+  /// What is not acknowledged by then stays in the spool for the next producer; without one it is given up, and counted as dropped. Calls
+  /// made later fail with `closed`; entries that are logged later are counted as dropped.
+  /// - Returns: whether everything has been answered.
+  @discardableResult
+  public func shutdown(deadline: Duration = .seconds(10)) async -> Bool {
+    intake.close(.closed)
+    let isDone = await core.flush(timeout: deadline)
+    await core.end()
+    completion.complete()
+    loop.stop()
+    return isDone
+  }
+
+  /// Runs until `shutdown` has drained the producer: for those who keep their services in a task group.
+  ///
+  /// Nothing depends on it: a producer works from the moment it is made. Graceful shutdown is not cancellation: when the task is
+  /// cancelled, the producer ends at once, as when its last reference goes.
+  /// - Throws: `CancellationError` when the task was cancelled.
+  public func run() async throws {
+    await withTaskCancellationHandler {
+      await completion.wait()
+    } onCancel: {
+      endSoon()
+    }
+    try Task.checkCancellation()
+  }
+
+  private func endSoon() {
+    intake.close(.closed)
+    let (core, completion) = (core, completion)
+    loop.execute {
+      core.assumeIsolated { $0.end() }
+      completion.complete()
+    }
+  }
+}

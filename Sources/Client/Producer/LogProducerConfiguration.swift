@@ -1,0 +1,77 @@
+internal import LogsWire
+
+/// How a producer batches, how much it may hold, and where.
+public struct LogProducerConfiguration: Sendable {
+  /// What to do with an entry when there is no room for it.
+  public enum WhenFull: Hashable, Sendable {
+    /// `append` and `submit` wait for room. `log`, which never waits, drops its entry.
+    case wait
+    /// The new entry is dropped; `append` and `submit` fail with `queueFull`.
+    case dropNewest
+    /// The oldest entries that have not been sent make room.
+    case dropOldest
+  }
+
+  /// A batch with so many entries is complete: 1 to 65,536.
+  public var batchEntryCountMax = 1_000
+  /// A batch of so many bytes before compression is complete: 1 byte to 2 MiB.
+  public var batchByteCountMax = 256 << 10
+  /// How long an entry may wait for others to share its batch.
+  ///
+  /// Only while something is on its way: what finds the stream idle goes out at once.
+  public var linger: Duration = .milliseconds(10)
+  /// What may wait in memory, at least 64 KiB: a quarter of it for entries that are being batched, in bytes before compression, and
+  /// the rest for batches, as they are stored. With a spool all of it is for entries that are being batched.
+  public var queueByteCountMax = 16 << 20
+  public var whenFull = WhenFull.dropNewest
+  /// The queue on disk; nil for none.
+  public var spool: SpoolConfiguration?
+  /// Told of drops, refusals and trouble with the spool, on the producer's own thread: it must return soon.
+  public var onEvent: (@Sendable (ProducerEvent) -> Void)?
+
+  public init() {}
+}
+
+/// Where a producer keeps on disk what has no acknowledgement yet, and how much.
+public struct SpoolConfiguration: Hashable, Sendable {
+  /// The spool's own directory, made if it is missing. One process uses it at a time.
+  public var directory: String
+  /// What the batches in it may take, as they are stored: at least 1 MiB. The file is a little larger.
+  public var byteCountMax: Int
+  /// Entries that have waited longer are dropped, all but those that may have been sent: the first 32 batches of each stream.
+  public var ageMax: Duration?
+
+  public init(directory: String, byteCountMax: Int = 1 << 30, ageMax: Duration? = nil) {
+    self.directory = directory
+    self.byteCountMax = byteCountMax
+    self.ageMax = ageMax
+  }
+}
+
+extension LogProducerConfiguration {
+  static let queueByteCountMin = 64 << 10
+  static let spoolByteCountMin = 1 << 20
+
+  /// - Throws: `LogError` with `invalidConfiguration`.
+  func check() throws(LogError) {
+    func require(_ isValid: Bool, _ text: String) throws(LogError) {
+      if !isValid { throw LogError(.invalidConfiguration, text) }
+    }
+    try require(
+      (1...Limits.batchEntryCountMax).contains(batchEntryCountMax),
+      "a batch has 1 to \(Limits.batchEntryCountMax) entries, not \(batchEntryCountMax)")
+    try require(
+      (1...Limits.batchStoredByteCountMax).contains(batchByteCountMax),
+      "a batch has 1 to \(Limits.batchStoredByteCountMax) bytes, not \(batchByteCountMax)")
+    try require(linger >= .zero, "entries linger for zero or more, not for \(linger)")
+    try require(
+      queueByteCountMax >= Self.queueByteCountMin,
+      "the queue has \(queueByteCountMax) bytes; the least is \(Self.queueByteCountMin)")
+    guard let spool else { return }
+    try require(!spool.directory.isEmpty, "the spool needs a directory")
+    try require(
+      spool.byteCountMax >= Self.spoolByteCountMin,
+      "the spool has \(spool.byteCountMax) bytes; the least is \(Self.spoolByteCountMin)")
+    if let age = spool.ageMax { try require(age > .zero, "entries may wait in the spool for more than no time") }
+  }
+}

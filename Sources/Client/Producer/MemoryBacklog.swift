@@ -1,0 +1,151 @@
+internal import LogsWire
+
+/// A backlog in memory: as durable as the process.
+final class MemoryBacklog: Backlog {
+  private struct Item {
+    var batch: BacklogBatch
+    let accepted: Int64
+    /// What it tells of, if it is a notice.
+    var dropped: DroppedEntries?
+
+    var byteCount: Int { batch.content.byteCount + BacklogBatch.overheadByteCount }
+  }
+
+  private struct Lane {
+    var items = Queue<Item>()
+    var numberLast: UInt64
+  }
+
+  let producer = ProducerID.random()
+  private(set) var totals = BacklogTotals()
+  private var lanes: [StreamName: Lane] = [:]
+  private var lanesOfIDs: [Int64: StreamName] = [:]
+  private var idLast: Int64 = 0
+  /// No stream without batches has used a higher number.
+  private var forgottenNumberLast: UInt64 = 0
+  private let now: () -> Int64
+
+  init(now: @escaping () -> Int64) { self.now = now }
+
+  var streams: [StreamName] { lanes.keys.sorted() }
+
+  var oldestID: Int64? { lanes.values.lazy.compactMap { $0.items.first?.batch.id }.min() }
+
+  func store(_ batches: [BacklogDraft], removing answered: [Int64]) throws(LogError) -> [Int64] {
+    for id in answered { remove(id) }
+    return batches.map { add($0) }
+  }
+
+  private func add(_ draft: BacklogDraft) -> Int64 {
+    idLast += 1
+    let number = (lanes[draft.stream]?.numberLast ?? forgottenNumberLast) + 1
+    let item = Item(
+      batch: BacklogBatch(
+        id: idLast, key: AppendQueue.Key(producer: producer, stream: draft.stream), number: number,
+        content: draft.content, entryCount: draft.entryCount), accepted: draft.accepted)
+    lanes[draft.stream, default: Lane(numberLast: number)].items.append(item)
+    lanes[draft.stream]?.numberLast = number
+    lanesOfIDs[idLast] = draft.stream
+    count(item, sign: 1)
+    return idLast
+  }
+
+  private func remove(_ id: Int64) {
+    guard let stream = lanesOfIDs.removeValue(forKey: id), let items = lanes[stream]?.items else { return }
+    // What is answered stands in the window, near the front.
+    guard let offset = (0..<items.count).first(where: { items[$0].batch.id == id }) else { return }
+    count(items[offset], sign: -1)
+    lanes[stream]?.items.remove(at: offset)
+    guard let lane = lanes[stream], lane.items.isEmpty else { return }
+    forgottenNumberLast = max(forgottenNumberLast, lane.numberLast)
+    lanes[stream] = nil
+  }
+
+  private func count(_ item: Item, sign: Int) {
+    totals.batchCount += sign
+    totals.byteCount += sign * item.byteCount
+    totals.entryCount = UInt64(Int(totals.entryCount) + sign * item.batch.entryCount)
+  }
+
+  func window(of stream: StreamName, after id: Int64) throws(LogError) -> [BacklogBatch] {
+    guard let items = lanes[stream]?.items else { return [] }
+    return (0..<min(items.count, Limits.producerBatchCountMax)).map { items[$0].batch }.filter { $0.id > id }
+  }
+
+  // MARK: Dropping
+
+  func dropOldest(keeping byteCountMax: Int) throws(LogError) -> [DroppedEntries] {
+    var dropped: [DroppedEntries] = []
+    // Each turn leaves one batch fewer that may be dropped.
+    while totals.byteCount > byteCountMax, let stream = oldestDroppable() {
+      if let entries = dropFirst(of: stream, .queueFull) { dropped.append(entries) }
+    }
+    return dropped
+  }
+
+  func drop(acceptedBefore time: Int64) throws(LogError) -> [DroppedEntries] {
+    var dropped: [DroppedEntries] = []
+    for stream in streams {
+      while let lane = lanes[stream], let offset = firstDroppable(of: lane), lane.items[offset].accepted < time {
+        if let entries = dropFirst(of: stream, .tooOld) { dropped.append(entries) }
+      }
+    }
+    return dropped
+  }
+
+  /// The place of the first batch behind the window that is neither a notice nor a completion.
+  private func firstDroppable(of lane: Lane) -> Int? {
+    let start = Limits.producerBatchCountMax
+    guard lane.items.count > start else { return nil }
+    return (start..<lane.items.count).first { lane.items[$0].batch.entryCount > 0 }
+  }
+
+  /// The stream with the oldest batch that may be dropped.
+  private func oldestDroppable() -> StreamName? {
+    var oldest: (id: Int64, stream: StreamName)?
+    for (stream, lane) in lanes {
+      guard let offset = firstDroppable(of: lane) else { continue }
+      let id = lane.items[offset].batch.id
+      if id < oldest?.id ?? .max { oldest = (id, stream) }
+    }
+    return oldest?.stream
+  }
+
+  /// Puts a notice in the place of the first batch behind the window, or adds it to the notice before it.
+  private func dropFirst(of stream: StreamName, _ reason: DropReason) -> DroppedEntries? {
+    guard let lane = lanes[stream], let offset = firstDroppable(of: lane) else { return nil }
+    let victim = lane.items[offset]
+    let entries = DroppedEntries(
+      stream: stream, entryCount: UInt64(victim.batch.entryCount), reason: reason, ids: [victim.batch.id])
+    let before = offset > Limits.producerBatchCountMax ? lane.items[offset - 1] : nil
+    if let before, let told = before.dropped, told.reason == reason {
+      count(victim, sign: -1)
+      lanesOfIDs[victim.batch.id] = nil
+      lanes[stream]?.items.remove(at: offset)
+      replace(before, at: offset - 1, of: stream, telling: told.adding(entries.entryCount))
+    } else {
+      replace(victim, at: offset, of: stream, telling: entries)
+    }
+    return entries
+  }
+
+  /// The batch keeps its place and its number, under which nothing has been sent.
+  private func replace(_ item: Item, at offset: Int, of stream: StreamName, telling entries: DroppedEntries) {
+    count(item, sign: -1)
+    var notice = item
+    notice.dropped = entries
+    notice.batch = BacklogBatch(
+      id: item.batch.id, key: item.batch.key, number: item.batch.number,
+      content: DropNotice.batch(entries.entryCount, entries.reason, time: now()), entryCount: 0)
+    count(notice, sign: 1)
+    lanes[stream]?.items[offset] = notice
+  }
+}
+
+extension DroppedEntries {
+  func adding(_ count: UInt64) -> DroppedEntries {
+    var sum = self
+    sum.entryCount += count
+    return sum
+  }
+}

@@ -1,0 +1,20 @@
+/// What has become of the entries that a producer was given.
+///
+/// `accepted + restored == acknowledged + dropped + refused + waiting`, at every moment. The notices that tell of dropped entries
+/// are not counted.
+public struct ProducerCounts: Hashable, Sendable {
+  /// Entries handed over in the life of this producer.
+  public var accepted: UInt64 = 0
+  /// Entries that were in the spool when the producer began.
+  public var restored: UInt64 = 0
+  /// Entries that the server has made durable.
+  public var acknowledged: UInt64 = 0
+  /// Entries given up for want of room, for their age, or at the end.
+  public var dropped: UInt64 = 0
+  /// Entries that the server has refused for good.
+  public var refused: UInt64 = 0
+  /// Entries without an answer yet.
+  public var waiting: UInt64 { accepted + restored - acknowledged - dropped - refused }
+  /// What the backlog takes, in stored bytes of batches and a little for each of them.
+  public var waitingByteCount = 0
+}
