@@ -50,6 +50,8 @@ actor ProducerCore {
   private var ageTimer: LoopTimer?
   /// Tries to send that came to nothing since the last acknowledgement.
   private var failureCount = 0
+  /// The client was shut down: nothing can be sent any more.
+  private var isClientClosed = false
   private var isOver = false
 
   /// Answers of a stream with no more than this are removed together with those that come soon: each removal is an fsync.
@@ -107,16 +109,16 @@ actor ProducerCore {
       switch answer.outcome {
       case .acknowledged:
         failureCount = 0
-        windows[stream]?.answered()
+        windows[stream]?.answered(answer.batch.id)
         answered.append(answer.batch.id)
         intake.count { $0.acknowledged += entryCount }
       case .refused(let error):
-        windows[stream]?.answered()
+        windows[stream]?.answered(answer.batch.id)
         answered.append(answer.batch.id)
         intake.count { $0.refused += entryCount }
         configuration.onEvent?(.refused(stream: stream, entryCount: entryCount, error: error))
       case .failed(let error):
-        windows[stream]?.failed()
+        windows[stream]?.failed(answer.batch.id)
         failure = error
       }
     }
@@ -127,7 +129,8 @@ actor ProducerCore {
   private func sendingFailed(_ error: LogError) {
     failWaiters(error.afterSending(true))
     configuration.onEvent?(.failed(error))
-    guard retryTimer == nil, error.code != .closed else { return }
+    if error.code == .closed { isClientClosed = true }
+    guard retryTimer == nil, !isClientClosed else { return }
     let delay = client.retryDelay(attempt: failureCount, retryAfter: error.retryAfter)
     failureCount += 1
     retryTimer = loop.schedule(after: delay) {
@@ -138,10 +141,13 @@ actor ProducerCore {
     }
   }
 
-  /// Fails those who wait for what has not been handed over; it is kept all the same.
+  /// Fails those who wait for what is in the backlog; it is kept all the same.
   private func failWaiters(_ error: LogError) {
     for id in shares.keys.sorted() { for share in shares[id] ?? [] { share.submission.pending.failed(error) } }
     shares = [:]
+    for stream in windows.keys.sorted() {
+      for id in windows[stream]?.handed.keys.sorted() ?? [] { windows[stream]?.handed[id]?.failWaiters(error) }
+    }
   }
 
   private func dropOld() {
@@ -234,6 +240,7 @@ extension ProducerCore {
       if !batch.shares.isEmpty { shares[id] = batch.shares }
       for share in batch.shares { share.submission.accepted() }
     }
+    if isClientClosed { failWaiters(LogError.closed.afterSending(true)) }
     let byteCount = backlog.totals.byteCount
     intake.count { $0.waitingByteCount = byteCount }
     return true
@@ -275,14 +282,14 @@ extension ProducerCore {
     guard !window.hasFailed else { return [] }
     var batches: [NumberedBatch] = []
     for batch in try backlog.window(of: stream, after: window.idLast) {
-      window.hand(batch.id)
       let answer = HandedBatch(batch, shares: shares.removeValue(forKey: batch.id) ?? [], answers: answers)
+      window.hand(answer)
       batches.append(
         NumberedBatch(
           key: batch.key,
           item: AppendLane.Item(number: batch.number, content: batch.content, answer: answer, cost: 0)))
     }
-    windows[stream] = window.handedCount == 0 ? nil : window
+    windows[stream] = window.handed.isEmpty ? nil : window
     return batches
   }
 }
