@@ -123,6 +123,7 @@ actor ProducerCore {
       }
     }
     if let failure { sendingFailed(failure) }
+    retryLater(failure?.retryAfter)
   }
 
   /// The client has given up: it was shut down, or something stands in the way that it cannot mend.
@@ -130,12 +131,16 @@ actor ProducerCore {
     failWaiters(error.afterSending(true))
     configuration.onEvent?(.failed(error))
     if error.code == .closed { isClientClosed = true }
-    guard retryTimer == nil, !isClientClosed else { return }
-    let delay = client.retryDelay(attempt: failureCount, retryAfter: error.retryAfter)
+  }
+
+  /// Hands everything over once more after a wait, when the client has given an answer for all it was handed.
+  private func retryLater(_ retryAfter: Duration?) {
+    guard retryTimer == nil, !isClientClosed, windows.values.contains(where: \.isStuck) else { return }
+    let delay = client.retryDelay(attempt: failureCount, retryAfter: retryAfter)
     failureCount += 1
     retryTimer = loop.schedule(after: delay) {
       self.retryTimer = nil
-      for stream in self.windows.keys { self.windows[stream]?.retry() }
+      self.windows = self.windows.filter { !$0.value.isStuck }
       self.streamsToServe.formUnion(self.backlog.streams)
       self.work()
     }
@@ -175,7 +180,10 @@ extension ProducerCore {
   private func store() {
     guard storeTimer == nil else { return }
     if mustRemove || isFull { commit([]) }
-    repeat { take() } while !unstored.isEmpty && commitUnstored()
+    take()
+    guard !unstored.isEmpty, commitUnstored() else { return }
+    // There may be more, but what is stored goes out first.
+    loop.execute { self.assumeIsolated { $0.work() } }
   }
 
   /// Whether there is no room for more until something is answered.
@@ -333,7 +341,7 @@ extension ProducerCore {
       let (batch, shares) = draft.encode(with: compressor)
       return Encoded(draft: batch, shares: shares)
     }
-    let isStored = isDurable && commit(unstored)
+    let (isDurable, isStored) = (isDurable, isDurable && commit(unstored))
     for timer in [lingerTimer, removalTimer, storeTimer, retryTimer, ageTimer] { timer?.cancel() }
     isOver = true
     answers.close()
@@ -342,7 +350,7 @@ extension ProducerCore {
     }
     failWaiters(LogError.closed.afterSending(true))
     for key in flushes.keys.sorted() { endFlush(key, false) }
-    guard !isDurable else { return }
-    intake.count { $0.dropped += $0.waiting }
+    let lostCount = unstored.reduce(0) { $0 + UInt64($1.draft.entryCount) }
+    intake.count { $0.dropped += isDurable ? (isStored ? 0 : lostCount) : $0.waiting }
   }
 }
