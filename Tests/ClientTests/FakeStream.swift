@@ -52,9 +52,14 @@ struct FakeStream {
     batches.first { $0.header.firstSequence <= sequence && $0.header.lastSequence >= sequence }
   }
 
-  /// All messages, in order.
-  var messages: [String] {
+  /// All entries, in order.
+  var entries: [Entry] {
     var decoder = BatchDecoder()
-    do { return try batches.flatMap { try decoder.entries(of: $0).map(\.text) } } catch { return ["damaged: \(error)"] }
+    do { return try batches.flatMap { try decoder.entries(of: $0) } } catch {
+      return [Entry(message: Bytes("damaged: \(error)"))]
+    }
   }
+
+  /// All messages, in order.
+  var messages: [String] { entries.map(\.text) }
 }

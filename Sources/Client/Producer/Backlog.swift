@@ -24,8 +24,9 @@ protocol Backlog: AnyObject {
 
   /// Drops the oldest batches behind the windows until at most `byteCountMax` bytes are left or nothing may be dropped.
   ///
-  /// In the place of each run of dropped batches of a stream stands one notice, a batch of one entry that says how many entries are missing and why; a notice
-  /// that is itself behind the window is joined with the next one for the same reason.
+  /// In the place of each run of dropped batches of a stream stands one notice, a batch of one entry that says how many
+  /// entries are missing and why, those that the dropped batches told of among them; a notice that is itself behind the
+  /// window is joined with the next one for the same reason.
   func dropOldest(keeping byteCountMax: Int) throws(LogError) -> [DroppedEntries]
 
   /// The same for batches that were accepted before `time`, in ns since 1970.
@@ -46,6 +47,8 @@ struct BacklogDraft: Sendable {
   var content: AppendLane.Content
   /// How many entries of the application are in it: 0 for a notice and for a completion.
   var entryCount: Int
+  /// How many entries the notices in it tell of.
+  var toldCount: UInt64 = 0
   /// When it was accepted, in ns since 1970.
   var accepted: Int64
 }

@@ -15,6 +15,8 @@ final class Draft: @unchecked Sendable {
   private(set) var completionText: String?
   /// Entries of the application: notices do not count.
   private(set) var entryCount = 0
+  /// Entries that the notices in it tell of.
+  private(set) var toldCount: UInt64 = 0
   private(set) var shares: [Share] = []
   /// Nothing is added any more.
   var isSealed = false
@@ -36,6 +38,7 @@ final class Draft: @unchecked Sendable {
     self.accepted = accepted
     completionText = nil
     entryCount = 0
+    toldCount = 0
     isSealed = false
   }
 
@@ -45,10 +48,10 @@ final class Draft: @unchecked Sendable {
   /// Adds an entry; attributes that no entry can hold are replaced by one that says so.
   ///
   /// - Returns: false when there is no room for it.
-  func append(_ entry: Entry, for submission: Submission? = nil, isNotice: Bool = false) -> Bool {
+  func append(_ entry: Entry, for submission: Submission? = nil) -> Bool {
     let offset = UInt64(builder.count)
     guard add(entry) else { return false }
-    if !isNotice { entryCount += 1 }
+    entryCount += 1
     guard let submission else { return true }
     if let last = shares.last, last.submission === submission {
       shares[shares.count - 1].count += 1
@@ -56,6 +59,15 @@ final class Draft: @unchecked Sendable {
       submission.open()
       shares.append(Share(submission: submission, offset: offset, count: 1))
     }
+    return true
+  }
+
+  /// Adds an entry that tells of `count` others.
+  ///
+  /// - Returns: false when there is no room for it.
+  func appendNotice(_ count: UInt64) -> Bool {
+    guard add(DropNotice.entry(count, .queueFull, time: WallClock.now())) else { return false }
+    toldCount += count
     return true
   }
 
@@ -87,7 +99,9 @@ final class Draft: @unchecked Sendable {
       content = .batch(batch.bytes, entryCount: Int(batch.header.count))
     }
     defer { shares = [] }
-    return (BacklogDraft(stream: stream, content: content, entryCount: entryCount, accepted: accepted), shares)
+    let draft = BacklogDraft(
+      stream: stream, content: content, entryCount: entryCount, toldCount: toldCount, accepted: accepted)
+    return (draft, shares)
   }
 }
 

@@ -32,17 +32,18 @@ struct DraftQueue {
 
   mutating func add(_ entry: Entry, to stream: StreamName, for submission: Submission? = nil) {
     tell(stream)
-    put(entry, to: stream, for: submission, isNotice: false)
+    put(into: stream) { $0.append(entry, for: submission) }
   }
 
-  private mutating func put(_ entry: Entry, to stream: StreamName, for submission: Submission?, isNotice: Bool) {
+  /// - Parameter append: adds to the draft, or says that it has no room.
+  private mutating func put(into stream: StreamName, _ append: (Draft) -> Bool) {
     var draft = openDraft(of: stream)
     var byteCountBefore = draft.byteCount
-    if !draft.append(entry, for: submission, isNotice: isNotice) {
+    if !append(draft) {
       seal(stream)
       draft = openDraft(of: stream)
       byteCountBefore = draft.byteCount
-      let isAdded = draft.append(entry, for: submission, isNotice: isNotice)
+      let isAdded = append(draft)
       precondition(isAdded, "an empty batch has room for any entry")
     }
     byteCount += draft.byteCount - byteCountBefore
@@ -88,16 +89,18 @@ struct DraftQueue {
   // MARK: Dropping
 
   /// An entry was dropped for want of room.
-  mutating func dropped(_ stream: StreamName, _ count: Int = 1) {
-    untold[stream, default: 0] += UInt64(count)
+  mutating func dropped(_ stream: StreamName) {
+    untold[stream, default: 0] += 1
     hasNews = true
   }
 
-  /// Takes out the oldest draft that is full.
+  /// Drops the oldest draft that is full.
   mutating func displace() -> Draft? {
     for offset in 0..<drafts.count where drafts[offset].isSealed && drafts[offset].completionText == nil {
       let draft = drafts.remove(at: offset)
       byteCount -= draft.byteCount
+      untold[draft.stream, default: 0] += UInt64(draft.entryCount) + draft.toldCount
+      hasNews = true
       return draft
     }
     return nil
@@ -108,7 +111,7 @@ struct DraftQueue {
 
   private mutating func tell(_ stream: StreamName) {
     guard !untold.isEmpty, let count = untold.removeValue(forKey: stream) else { return }
-    put(DropNotice.entry(count, .queueFull, time: WallClock.now()), to: stream, for: nil, isNotice: true)
+    put(into: stream) { $0.appendNotice(count) }
   }
 
   // MARK: Taking

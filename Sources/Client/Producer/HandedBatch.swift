@@ -6,31 +6,42 @@ final class HandedBatch: AppendAnswer {
   let id: Int64
   let stream: StreamName
   let entryCount: Int
-  private let shares: [Share]
   private let answers: AnswerBox
+  /// Who waits, until they have been told.
+  private let shares: Mutex<[Share]>
 
   init(_ batch: BacklogBatch, shares: [Share], answers: AnswerBox) {
     id = batch.id
     stream = batch.key.stream
     entryCount = batch.entryCount
-    self.shares = shares
+    self.shares = Mutex(shares)
     self.answers = answers
   }
 
   func acknowledged(_ incarnation: Incarnation, _ range: ClosedRange<UInt64>, isDuplicate: Bool) {
-    for share in shares { share.acknowledged(incarnation, range, isDuplicate: isDuplicate) }
+    for share in takeShares() { share.acknowledged(incarnation, range, isDuplicate: isDuplicate) }
     answers.put(BatchAnswer(batch: self, outcome: .acknowledged))
   }
 
   func refused(_ error: LogError) {
-    for share in shares { share.submission.pending.failed(error) }
+    failWaiters(error)
     answers.put(BatchAnswer(batch: self, outcome: .refused(error)))
   }
 
   func failed(_ error: LogError) {
     // It stays in the backlog and goes out again when that can succeed.
-    for share in shares { share.submission.pending.failed(error.afterSending(true)) }
+    failWaiters(error.afterSending(true))
     answers.put(BatchAnswer(batch: self, outcome: .failed(error)))
+  }
+
+  /// Nobody waits any more, whatever becomes of it.
+  func failWaiters(_ error: LogError) { for share in takeShares() { share.submission.pending.failed(error) } }
+
+  private func takeShares() -> [Share] {
+    shares.withLock { shares in
+      defer { shares = [] }
+      return shares
+    }
   }
 }
 

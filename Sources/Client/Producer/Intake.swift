@@ -37,7 +37,6 @@ final class Intake: Sendable {
       var victims: [Draft] = []
       while drafts.byteCount >= byteCountMax, let victim = drafts.displace() {
         counts.dropped += UInt64(victim.entryCount)
-        drafts.dropped(victim.stream, victim.entryCount)
         victims.append(victim)
       }
       return victims

@@ -5,8 +5,10 @@ final class MemoryBacklog: Backlog {
   private struct Item {
     var batch: BacklogBatch
     let accepted: Int64
-    /// What it tells of, if it is a notice.
-    var dropped: DroppedEntries?
+    /// How many entries it tells of.
+    var toldCount: UInt64
+    /// Why they are missing, if it is a notice of the backlog's own.
+    var reason: DropReason?
 
     var byteCount: Int { batch.content.byteCount + BacklogBatch.overheadByteCount }
   }
@@ -42,7 +44,7 @@ final class MemoryBacklog: Backlog {
     let item = Item(
       batch: BacklogBatch(
         id: idLast, key: AppendQueue.Key(producer: producer, stream: draft.stream), number: number,
-        content: draft.content, entryCount: draft.entryCount), accepted: draft.accepted)
+        content: draft.content, entryCount: draft.entryCount), accepted: draft.accepted, toldCount: draft.toldCount)
     lanes[draft.stream, default: Lane(numberLast: number)].items.append(item)
     lanes[draft.stream]?.numberLast = number
     lanesOfIDs[idLast] = draft.stream
@@ -115,37 +117,31 @@ final class MemoryBacklog: Backlog {
   private func dropFirst(of stream: StreamName, _ reason: DropReason) -> DroppedEntries? {
     guard let lane = lanes[stream], let offset = firstDroppable(of: lane) else { return nil }
     let victim = lane.items[offset]
-    let entries = DroppedEntries(
-      stream: stream, entryCount: UInt64(victim.batch.entryCount), reason: reason, ids: [victim.batch.id])
-    let before = offset > Limits.producerBatchCountMax ? lane.items[offset - 1] : nil
-    if let before, let told = before.dropped, told.reason == reason {
+    let toldCount = victim.toldCount + UInt64(victim.batch.entryCount)
+    if let before = offset > Limits.producerBatchCountMax ? lane.items[offset - 1] : nil, before.reason == reason {
       count(victim, sign: -1)
       lanesOfIDs[victim.batch.id] = nil
       lanes[stream]?.items.remove(at: offset)
-      replace(before, at: offset - 1, of: stream, telling: told.adding(entries.entryCount))
+      replace(before, at: offset - 1, of: stream, telling: before.toldCount + toldCount, reason)
     } else {
-      replace(victim, at: offset, of: stream, telling: entries)
+      replace(victim, at: offset, of: stream, telling: toldCount, reason)
     }
-    return entries
+    return DroppedEntries(
+      stream: stream, entryCount: UInt64(victim.batch.entryCount), reason: reason, ids: [victim.batch.id])
   }
 
   /// The batch keeps its place and its number, under which nothing has been sent.
-  private func replace(_ item: Item, at offset: Int, of stream: StreamName, telling entries: DroppedEntries) {
+  private func replace(
+    _ item: Item, at offset: Int, of stream: StreamName, telling toldCount: UInt64, _ reason: DropReason
+  ) {
     count(item, sign: -1)
     var notice = item
-    notice.dropped = entries
+    notice.toldCount = toldCount
+    notice.reason = reason
     notice.batch = BacklogBatch(
       id: item.batch.id, key: item.batch.key, number: item.batch.number,
-      content: DropNotice.batch(entries.entryCount, entries.reason, time: now()), entryCount: 0)
+      content: DropNotice.batch(toldCount, reason, time: now()), entryCount: 0)
     count(notice, sign: 1)
     lanes[stream]?.items[offset] = notice
-  }
-}
-
-extension DroppedEntries {
-  func adding(_ count: UInt64) -> DroppedEntries {
-    var sum = self
-    sum.entryCount += count
-    return sum
   }
 }

@@ -50,6 +50,8 @@ actor ProducerCore {
   private var ageTimer: LoopTimer?
   /// Tries to send that came to nothing since the last acknowledgement.
   private var failureCount = 0
+  /// The client was shut down: nothing can be sent any more.
+  private var isClientClosed = false
   private var isOver = false
 
   /// Answers of a stream with no more than this are removed together with those that come soon: each removal is an fsync.
@@ -107,41 +109,50 @@ actor ProducerCore {
       switch answer.outcome {
       case .acknowledged:
         failureCount = 0
-        windows[stream]?.answered()
+        windows[stream]?.answered(answer.batch.id)
         answered.append(answer.batch.id)
         intake.count { $0.acknowledged += entryCount }
       case .refused(let error):
-        windows[stream]?.answered()
+        windows[stream]?.answered(answer.batch.id)
         answered.append(answer.batch.id)
         intake.count { $0.refused += entryCount }
         configuration.onEvent?(.refused(stream: stream, entryCount: entryCount, error: error))
       case .failed(let error):
-        windows[stream]?.failed()
+        windows[stream]?.failed(answer.batch.id)
         failure = error
       }
     }
     if let failure { sendingFailed(failure) }
+    retryLater(failure?.retryAfter)
   }
 
   /// The client has given up: it was shut down, or something stands in the way that it cannot mend.
   private func sendingFailed(_ error: LogError) {
     failWaiters(error.afterSending(true))
     configuration.onEvent?(.failed(error))
-    guard retryTimer == nil, error.code != .closed else { return }
-    let delay = client.retryDelay(attempt: failureCount, retryAfter: error.retryAfter)
+    if error.code == .closed { isClientClosed = true }
+  }
+
+  /// Hands everything over once more after a wait, when the client has given an answer for all it was handed.
+  private func retryLater(_ retryAfter: Duration?) {
+    guard retryTimer == nil, !isClientClosed, windows.values.contains(where: \.isStuck) else { return }
+    let delay = client.retryDelay(attempt: failureCount, retryAfter: retryAfter)
     failureCount += 1
     retryTimer = loop.schedule(after: delay) {
       self.retryTimer = nil
-      for stream in self.windows.keys { self.windows[stream]?.retry() }
+      self.windows = self.windows.filter { !$0.value.isStuck }
       self.streamsToServe.formUnion(self.backlog.streams)
       self.work()
     }
   }
 
-  /// Fails those who wait for what has not been handed over; it is kept all the same.
+  /// Fails those who wait for what is in the backlog; it is kept all the same.
   private func failWaiters(_ error: LogError) {
     for id in shares.keys.sorted() { for share in shares[id] ?? [] { share.submission.pending.failed(error) } }
     shares = [:]
+    for stream in windows.keys.sorted() {
+      for id in windows[stream]?.handed.keys.sorted() ?? [] { windows[stream]?.handed[id]?.failWaiters(error) }
+    }
   }
 
   private func dropOld() {
@@ -169,7 +180,10 @@ extension ProducerCore {
   private func store() {
     guard storeTimer == nil else { return }
     if mustRemove || isFull { commit([]) }
-    repeat { take() } while !unstored.isEmpty && commitUnstored()
+    take()
+    guard !unstored.isEmpty, commitUnstored() else { return }
+    // There may be more, but what is stored goes out first.
+    loop.execute { self.assumeIsolated { $0.work() } }
   }
 
   /// Whether there is no room for more until something is answered.
@@ -234,6 +248,7 @@ extension ProducerCore {
       if !batch.shares.isEmpty { shares[id] = batch.shares }
       for share in batch.shares { share.submission.accepted() }
     }
+    if isClientClosed { failWaiters(LogError.closed.afterSending(true)) }
     let byteCount = backlog.totals.byteCount
     intake.count { $0.waitingByteCount = byteCount }
     return true
@@ -275,14 +290,14 @@ extension ProducerCore {
     guard !window.hasFailed else { return [] }
     var batches: [NumberedBatch] = []
     for batch in try backlog.window(of: stream, after: window.idLast) {
-      window.hand(batch.id)
       let answer = HandedBatch(batch, shares: shares.removeValue(forKey: batch.id) ?? [], answers: answers)
+      window.hand(answer)
       batches.append(
         NumberedBatch(
           key: batch.key,
           item: AppendLane.Item(number: batch.number, content: batch.content, answer: answer, cost: 0)))
     }
-    windows[stream] = window.handedCount == 0 ? nil : window
+    windows[stream] = window.handed.isEmpty ? nil : window
     return batches
   }
 }
@@ -326,7 +341,7 @@ extension ProducerCore {
       let (batch, shares) = draft.encode(with: compressor)
       return Encoded(draft: batch, shares: shares)
     }
-    let isStored = isDurable && commit(unstored)
+    let (isDurable, isStored) = (isDurable, isDurable && commit(unstored))
     for timer in [lingerTimer, removalTimer, storeTimer, retryTimer, ageTimer] { timer?.cancel() }
     isOver = true
     answers.close()
@@ -335,7 +350,7 @@ extension ProducerCore {
     }
     failWaiters(LogError.closed.afterSending(true))
     for key in flushes.keys.sorted() { endFlush(key, false) }
-    guard !isDurable else { return }
-    intake.count { $0.dropped += $0.waiting }
+    let lostCount = unstored.reduce(0) { $0 + UInt64($1.draft.entryCount) }
+    intake.count { $0.dropped += isDurable ? (isStored ? 0 : lostCount) : $0.waiting }
   }
 }

@@ -1,25 +1,27 @@
 /// Which batches of one stream the client has been given and has not answered.
 ///
 /// Two states. Sending: batches are handed over in order. Failed, after the client has given one up: nothing is handed over until
-/// it has given an answer for all of them; then, when the producer tries again, it begins at the first batch.
-struct SendWindow {
-  private(set) var handedCount = 0
+/// it has given an answer for all of them; then the producer begins anew at the first batch, after a wait.
+struct SendWindow: Sendable {
+  private(set) var handed: [Int64: HandedBatch] = [:]
   /// The last batch that was handed over.
   private(set) var idLast: Int64 = 0
   private(set) var hasFailed = false
 
-  mutating func hand(_ id: Int64) {
-    handedCount += 1
-    idLast = id
+  var handedCount: Int { handed.count }
+
+  mutating func hand(_ batch: HandedBatch) {
+    handed[batch.id] = batch
+    idLast = batch.id
   }
 
-  mutating func answered() { handedCount -= 1 }
+  mutating func answered(_ id: Int64) { handed[id] = nil }
 
-  mutating func failed() {
-    handedCount -= 1
+  mutating func failed(_ id: Int64) {
+    handed[id] = nil
     hasFailed = true
   }
 
-  /// Begins anew if every batch has come back.
-  mutating func retry() { if handedCount == 0 { self = SendWindow() } }
+  /// Whether it waits for the producer to begin anew.
+  var isStuck: Bool { hasFailed && handed.isEmpty }
 }
