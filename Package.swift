@@ -67,7 +67,11 @@ let package = Package(
     .executableTarget(
       name: "logs", dependencies: ["LogsCLI"], path: "Sources/CLI/Main", swiftSettings: strict),
 
-    tests("EndToEnd", uses: ["LogsWire", "logs", "logsd"]),
+    tests("EndToEnd", uses: ["FaultMessages", "LogsClient", "LogsWire", "faultproducer", "logs", "logsd"]),
+    .target(name: "FaultMessages", dependencies: ["LogsWire"], path: "Tests/FaultMessages", swiftSettings: testing),
+    .executableTarget(
+      name: "faultproducer", dependencies: ["FaultMessages", "LogsClient", "LogsWire"], path: "Tests/FaultProducer",
+      swiftSettings: testing),
     tests("Wire", uses: ["LogsWire"]),
     tests("Transport", uses: ["LogsTransport", "LogsWire"]),
     .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/CFaultVFS"),

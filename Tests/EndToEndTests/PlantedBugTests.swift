@@ -3,6 +3,32 @@ import Testing
 
 /// Whether the fault tests would notice a server that breaks its promises: one that does so on purpose must be caught.
 @Suite(.ownThread) struct PlantedBugTests {
+  /// Rounds within which each of them must have been caught.
+  private static let roundCountMax = 20
+  /// What waits because of the bug is not waited for long.
+  private static let patience = Duration.seconds(10)
+
+  @Test(
+    .enabled(if: Binaries.isDebugBuild, "release builds contain no planted bugs"),
+    arguments: [
+      ("ack-before-commit", DeliveryChecker.Violation.Promise.durable), ("mark-apart", .storedOnce),
+      ("live-off-by-one", .noSilentGap),
+    ])
+  func `a server with a planted bug is caught breaking its promise`(
+    bug: String, promise: DeliveryChecker.Violation.Promise
+  ) throws {
+    let random = Seeded.forTest()
+    try Scene.play { scene in
+      let world = try FaultWorld(scene, random, bug: bug, patience: Self.patience)
+      var found: [DeliveryChecker.Violation] = []
+      while found.isEmpty, world.counts.rounds < Self.roundCountMax { found = try world.play() }
+      print(
+        "\(bug) is caught in round \(world.counts.rounds): \(found.first.map(String.init(describing:)) ?? "not at all")"
+      )
+      #expect(found.contains { $0.promise == promise }, "in \(world.counts.rounds) rounds: \(found)")
+    }
+  }
+
   @Test(.enabled(if: Binaries.isDebugBuild, "release builds contain no planted bugs"))
   func `a server with a planted bug says so`() throws {
     try Scene.play { scene in

@@ -5,6 +5,7 @@ import Glibc
 enum Binaries {
   static let logsd = path("logsd")
   static let logs = path("logs")
+  static let faultProducer = path("faultproducer")
   static let python = "/usr/bin/python3"
 
   /// Whether `logsd` is from a debug build, as its directory says.

@@ -28,12 +28,15 @@ final class TestServer: @unchecked Sendable {
     self.flags = flags
     self.environment = environment
     switch transport {
-    case .unix: url = "logs+unix://\(scene.path(name)).sock"
+    case .unix: url = Self.unixURL(scene, name: name)
     case .tcp: url = "logs://127.0.0.1:0"
     }
     process = try Self.spawn(scene, self.data, url, flags, environment)
     url = try Self.ready(process)
   }
+
+  /// Where a server of the scene will be, for clients that are there before it.
+  static func unixURL(_ scene: Scene, name: String = "server") -> String { "logs+unix://\(scene.path(name)).sock" }
 
   private static func spawn(
     _ scene: Scene, _ data: String, _ url: String, _ flags: [String], _ environment: [String: String]
