@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := check
 SHELL := /bin/sh
 SWIFT_BUILD := swift build --explicit-target-dependency-import-check error
-SOURCES := Package.swift Sources Tests Snippets
+SOURCES := Package.swift Sources Tests Snippets Integrations
 # Debian's own Python has the packages of the reference decoder.
 PYTHON := /usr/bin/python3
 
@@ -35,6 +35,11 @@ unit:
 vectors: ## the independent decoder over all vectors
 	$(PYTHON) spec/reference/check_vectors.py
 
+.PHONY: swift-log
+swift-log: build ## the swift-log handler and its tests, which fetch swift-log; not part of the other targets
+	LOGS_BINARIES=$(CURDIR)/.build/debug swift test --package-path Integrations/swift-log/LogsLogging \
+		--explicit-target-dependency-import-check error
+
 packages: ## install the Debian packages that are missing
 	@Scripts/packages.sh
 
@@ -42,4 +47,4 @@ clean: ## remove everything that was built
 	rm -rf .build
 
 help:
-	@sed -n 's/^\([a-z]*\):.*## /\1: /p' $(MAKEFILE_LIST) | awk -F': ' '{ printf "make %-9s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(MAKEFILE_LIST) | awk -F': ' '{ printf "make %-9s %s\n", $$1, $$2 }'

@@ -67,7 +67,7 @@ public enum AttributeValue: Hashable, Sendable {
   case bytes(Bytes)
 }
 
-extension AttributeValue: ExpressibleByStringLiteral, ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral,
+extension AttributeValue: ExpressibleByStringInterpolation, ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral,
   ExpressibleByFloatLiteral
 {
   public init(stringLiteral value: String) { self = .string(value) }

@@ -152,6 +152,62 @@ import Testing
     #expect(entries.last?.attributes == [Attribute("deep", Self.nested(8))])
   }
 
+  private static func isAccepted(_ entry: Entry) throws -> Bool {
+    var builder = BatchBuilder()
+    do throws(InvalidEntry) { return try builder.append(entry) == .added } catch { return false }
+  }
+
+  @Test(arguments: impossible.indices)
+  func `an entry that no batch can hold keeps its message and what fits, and tells how much is missing`(
+    _ index: Int
+  ) throws {
+    let (what, attributes) = Self.impossible[index]
+    let entry = Entry(message: "m", attributes: [Attribute("first", 1)] + attributes + [Attribute("last", 2)])
+    let fitted = entry.fitted()
+    #expect(try Self.isAccepted(fitted), "\(what)")
+    #expect(fitted.message == entry.message)
+    #expect(fitted.attributes.first == Attribute("first", 1))
+    let missingCount = entry.attributes.count - (fitted.attributes.count - 1)
+    #expect(missingCount > 0)
+    #expect(fitted.attributes.last == Attribute("logs.truncated_attributes", .integer(Int64(missingCount))))
+    #expect(fitted.fitted() == fitted)
+  }
+
+  @Test func `what does not fit makes room for what comes behind it`() throws {
+    let large = Attribute("large", .string(String(repeating: "s", count: 70_000)))
+    let fitted = Entry(message: "m", attributes: [Attribute("a", 1), large, Attribute("b", "2")]).fitted()
+    #expect(fitted.attributes == [Attribute("a", 1), Attribute("b", "2"), Attribute("logs.truncated_attributes", 1)])
+    // Cut once more on its way.
+    let again = Entry(message: "m", attributes: fitted.attributes + [large, large]).fitted()
+    #expect(again.attributes == [Attribute("a", 1), Attribute("b", "2"), Attribute("logs.truncated_attributes", 3)])
+  }
+
+  @Test func `a long message leaves room for its mark`() throws {
+    let message = Bytes([UInt8](repeating: 0x78, count: (1 << 20) + 1))
+    let full = (0..<256).map { Attribute("k\($0)", 1) }
+    let fitted = Entry(message: message, attributes: full).fitted()
+    #expect(try !Self.isAccepted(Entry(message: message, attributes: full)))
+    #expect(try Self.isAccepted(fitted))
+    #expect(fitted.attributes.count == 255)
+    #expect(fitted.attributes.last == Attribute("logs.truncated_attributes", 2))
+  }
+
+  @Test(arguments: TestSeeds.first(20)) func `any entry fits afterwards, and one that fits stays`(_ seed: UInt64) throws
+  {
+    var random = SeededGenerator(seed: seed)
+    let replay = TestSeeds.replay(seed, "RoundTripTests")
+    for _ in 0..<50 {
+      var entry = RandomValues.entry(&random)
+      for _ in 0..<Int.random(in: 0...3, using: &random) {
+        let bad = Self.impossible[Int.random(in: 0..<Self.impossible.count, using: &random)].1
+        entry.attributes.insert(contentsOf: bad, at: Int.random(in: 0...entry.attributes.count, using: &random))
+      }
+      let fitted = entry.fitted()
+      #expect(try Self.isAccepted(fitted), replay)
+      #expect(try (fitted == entry) == Self.isAccepted(entry), replay)
+    }
+  }
+
   @Test func `a batch is not longer for attributes and kinds that none of its entries has`() throws {
     let entries = (0..<100).map { Entry(message: "same", time: Int64($0), severity: .info, source: "s") }
     #expect(try Batches.built(entries).header.rawLength < 5 * 100 + 200 + 64)

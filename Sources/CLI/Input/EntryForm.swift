@@ -33,7 +33,7 @@ struct EntryForm: Sendable {
   }
 
   func entries(_ lines: some Sequence<LineReader.Line>) -> [Entry] {
-    let time = hasArrivalTime ? Timestamp.now() : 0
+    let time = hasArrivalTime ? WallClock.now() : 0
     let template = Entry(message: Bytes(), time: time, severity: severity, source: source)
     return lines.map { line in
       guard line.byteCount == line.bytes.count else {

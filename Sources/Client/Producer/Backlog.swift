@@ -2,8 +2,9 @@ internal import LogsWire
 
 /// What a producer has accepted and the server has not answered, per stream in the order of acceptance.
 ///
-/// Numbers rise by one per stream. The window of a stream is its first `Limits.producerBatchCountMax` batches: only they may have been sent, so that
-/// the server's mark can tell each of them from a new one whatever is lost (`spec/session.md`, section 4.2), and only what is behind it may be dropped.
+/// Numbers rise with each batch and are never used again. The window of a stream is its first batch and those whose numbers are less than
+/// `Limits.producerBatchCountMax` above that one's: only they may have been sent, so that the server's mark can tell each of them
+/// from a new one whatever is lost (`spec/session.md`, section 4.2), and only what is behind the window may be dropped.
 /// Used by one thread at a time.
 protocol Backlog: AnyObject {
   /// Whose numbers new batches get.

@@ -45,7 +45,7 @@ final class Draft: @unchecked Sendable {
   /// Bytes before compression.
   var byteCount: Int { builder.payloadByteCount }
 
-  /// Adds an entry; attributes that no entry can hold are replaced by one that says so.
+  /// Adds an entry; attributes that no entry can hold are left out, and one more says how many.
   ///
   /// - Returns: false when there is no room for it.
   func append(_ entry: Entry, for submission: Submission? = nil) -> Bool {
@@ -73,10 +73,8 @@ final class Draft: @unchecked Sendable {
 
   private func add(_ entry: Entry) -> Bool {
     do throws(InvalidEntry) { return try builder.append(entry) == .added } catch {
-      var bare = entry
-      bare.attributes = [Attribute("logs.invalid_attributes", .string(error.description))]
-      do throws(InvalidEntry) { return try builder.append(bare) == .added } catch {
-        preconditionFailure("only attributes make an entry invalid: \(error)")
+      do throws(InvalidEntry) { return try builder.append(entry.fitted()) == .added } catch {
+        preconditionFailure("a fitted entry is one that a batch can hold: \(error)")
       }
     }
   }

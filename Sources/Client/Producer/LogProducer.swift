@@ -92,8 +92,8 @@ extension LogProducer {
   /// Hands an entry over and returns at once, whatever the state of network, server and disk; never fails.
   ///
   /// An entry without a time gets the time of the call. When there is no room, `whenFull` says which entries are dropped (`wait` drops this one); dropped entries
-  /// are counted, and the stream is told of them by an entry as soon as there is room. Attributes that no entry can hold are replaced by
-  /// `logs.invalid_attributes`, which says why.
+  /// are counted, and the stream is told of them by an entry as soon as there is room. Attributes that no entry can hold are left
+  /// out, and `logs.truncated_attributes` says how many.
   /// - Complexity: a lock, and one copy of the entry's bytes; no system call but the clock, unless the producer's thread sleeps: then one more.
   public func log(_ entry: Entry, to stream: StreamName? = nil) {
     var entry = entry

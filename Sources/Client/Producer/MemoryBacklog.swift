@@ -16,6 +16,13 @@ final class MemoryBacklog: Backlog {
   private struct Lane {
     var items = Queue<Item>()
     var numberLast: UInt64
+
+    /// How many batches are in the window.
+    var windowCount: Int {
+      guard let first = items.first?.batch.number else { return 0 }
+      let end = first + UInt64(Limits.producerBatchCountMax)
+      return (0..<items.count).first { items[$0].batch.number >= end } ?? items.count
+    }
   }
 
   let producer = ProducerID.random()
@@ -70,8 +77,8 @@ final class MemoryBacklog: Backlog {
   }
 
   func window(of stream: StreamName, after id: Int64) throws(LogError) -> [BacklogBatch] {
-    guard let items = lanes[stream]?.items else { return [] }
-    return (0..<min(items.count, Limits.producerBatchCountMax)).map { items[$0].batch }.filter { $0.id > id }
+    guard let lane = lanes[stream] else { return [] }
+    return (0..<lane.windowCount).map { lane.items[$0].batch }.filter { $0.id > id }
   }
 
   // MARK: Dropping
@@ -97,9 +104,7 @@ final class MemoryBacklog: Backlog {
 
   /// The place of the first batch behind the window that is neither a notice nor a completion.
   private func firstDroppable(of lane: Lane) -> Int? {
-    let start = Limits.producerBatchCountMax
-    guard lane.items.count > start else { return nil }
-    return (start..<lane.items.count).first { lane.items[$0].batch.entryCount > 0 }
+    (lane.windowCount..<lane.items.count).first { lane.items[$0].batch.entryCount > 0 }
   }
 
   /// The stream with the oldest batch that may be dropped.
@@ -118,7 +123,7 @@ final class MemoryBacklog: Backlog {
     guard let lane = lanes[stream], let offset = firstDroppable(of: lane) else { return nil }
     let victim = lane.items[offset]
     let toldCount = victim.toldCount + UInt64(victim.batch.entryCount)
-    if let before = offset > Limits.producerBatchCountMax ? lane.items[offset - 1] : nil, before.reason == reason {
+    if let before = offset > lane.windowCount ? lane.items[offset - 1] : nil, before.reason == reason {
       count(victim, sign: -1)
       lanesOfIDs[victim.batch.id] = nil
       lanes[stream]?.items.remove(at: offset)

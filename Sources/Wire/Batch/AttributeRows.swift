@@ -97,11 +97,15 @@ extension AttributeRows {
   }
 
   /// Checks a row of `count` values.
-  static func check(values row: RawSpan, count: Int) throws(DecodingError) {
+  ///
+  /// - Returns: how many values it holds, those nested in lists and maps included.
+  @discardableResult
+  static func check(values row: RawSpan, count: Int) throws(DecodingError) -> Int {
     var reader = ByteReader(row)
     var budget = Limits.attributeCountMax
     for _ in 0..<count { try checkValue(&reader, of: row, depth: 0, budget: &budget) }
     if !reader.isAtEnd { throw DecodingError("attribute values have bytes behind the last one", at: reader.offset) }
+    return Limits.attributeCountMax - budget
   }
 
   private static func checkValue(

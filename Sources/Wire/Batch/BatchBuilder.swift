@@ -26,6 +26,9 @@ package struct BatchBuilder: ~Copyable {
 
   package init() {}
 
+  /// What tells the length of a message that was cut.
+  static let truncatedKey = "logs.truncated"
+
   /// Incompressible entries must still fit a stored batch, with room for the header and the columns' own bytes.
   package static let payloadByteCountMax = Limits.batchStoredByteCountMax - 4096
 
@@ -45,8 +48,8 @@ package struct BatchBuilder: ~Copyable {
     var attributes = entry.attributes
     if message.count > Limits.messageByteCountMax {
       // An entry that is passed on may have the mark already; no key comes twice.
-      attributes.removeAll { $0.key == "logs.truncated" }
-      attributes.append(Attribute("logs.truncated", .integer(Int64(message.count))))
+      attributes.removeAll { $0.key == Self.truncatedKey }
+      attributes.append(Attribute(Self.truncatedKey, .integer(Int64(message.count))))
       message = message[0..<Limits.messageByteCountMax]
     }
     keyRow.removeAll()

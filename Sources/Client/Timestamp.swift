@@ -1,23 +1,16 @@
 internal import Glibc
 
 /// Times as people and programs read them.
-enum Timestamp {
-  /// The wall clock, in nanoseconds since 1970.
-  static func now() -> Int64 {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_REALTIME, &time)
-    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
-  }
-
+package enum Timestamp {
   /// RFC 3339 in UTC with nanoseconds: `2026-01-10T12:00:00.123456789Z`.
-  static func rfc3339(_ nanoseconds: Int64) -> String {
+  package static func rfc3339(_ nanoseconds: Int64) -> String {
     let (seconds, fraction) = split(nanoseconds)
     let time = broken(seconds, isUTC: true)
     return "\(time.date)T\(time.clock).\(padded(fraction, to: 9))Z"
   }
 
   /// `2026-01-10 12:00:00.123`, local unless `isUTC`.
-  static func short(_ nanoseconds: Int64, isUTC: Bool) -> String {
+  package static func short(_ nanoseconds: Int64, isUTC: Bool) -> String {
     let (seconds, fraction) = split(nanoseconds)
     let time = broken(seconds, isUTC: isUTC)
     return "\(time.date) \(time.clock).\(padded(fraction / 1_000_000, to: 3))"

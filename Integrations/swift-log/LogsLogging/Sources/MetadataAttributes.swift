@@ -1,0 +1,26 @@
+internal import Logging
+internal import LogsClient
+
+/// Metadata as attributes: strings stay strings, whatever describes itself becomes its description, dictionaries become maps
+/// and arrays lists.
+///
+/// Ordered by key: a dictionary's own order differs from process to process, and in one order entries with the same keys share
+/// them in a batch.
+struct MetadataAttributes {
+  let attributes: [Attribute]
+
+  init(_ metadata: Logger.Metadata) { attributes = Self.attributes(metadata) }
+
+  private static func attributes(_ metadata: Logger.Metadata) -> [Attribute] {
+    metadata.map { Attribute($0.key, value($0.value)) }.sorted { $0.key < $1.key }
+  }
+
+  private static func value(_ value: Logger.MetadataValue) -> AttributeValue {
+    switch value {
+    case .string(let text): .string(text)
+    case .stringConvertible(let described): .string(described.description)
+    case .dictionary(let members): .map(attributes(members))
+    case .array(let values): .list(values.map(Self.value))
+    }
+  }
+}

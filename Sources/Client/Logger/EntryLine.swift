@@ -1,0 +1,69 @@
+/// An entry as one line for people: `2026-01-10T12:00:00.123456789Z WARN web: slow query ms=1250 sql="select 1"`.
+///
+/// Always one line and harmless on a terminal: control characters are shown as escapes.
+enum EntryLine {
+  static func bytes(of entry: Entry) -> [UInt8] {
+    var line = Timestamp.rfc3339(entry.effectiveTime)
+    if entry.severity != .unspecified { line += " \(entry.severity.description.uppercased())" }
+    line += " "
+    if !entry.source.isEmpty { line += "\(escaped(entry.source.text)): " }
+    line += escaped(entry.text)
+    for attribute in entry.attributes { line += " \(escaped(attribute.key))=\(text(attribute.value))" }
+    line += "\n"
+    return Array(line.utf8)
+  }
+
+  private static func text(_ value: AttributeValue) -> String {
+    switch value {
+    case .empty: "null"
+    case .string(let text): isPlain(text) ? text : "\"\(escaped(text, quotes: true))\""
+    case .boolean(let flag): "\(flag)"
+    case .integer(let number): "\(number)"
+    case .double(let number): "\(number)"
+    case .list(let values): "[\(values.map(text).joined(separator: ","))]"
+    case .map(let members): "{\(members.map { "\(escaped($0.key)):\(text($0.value))" }.joined(separator: ","))}"
+    case .bytes(let bytes): "0x" + bytes.array.map(hexadecimal).joined()
+    }
+  }
+
+  /// Whether a string can stand without quotes.
+  private static func isPlain(_ text: String) -> Bool {
+    !text.isEmpty
+      && text.unicodeScalars.allSatisfy {
+        switch $0 {
+        case " ", "\"", "\\", "=", ",", "[", "]", "{", "}": false
+        default: !isControl($0)
+        }
+      }
+  }
+
+  private static func escaped(_ text: String, quotes: Bool = false) -> String {
+    var escaped = String.UnicodeScalarView()
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\n": escaped.append(contentsOf: "\\n".unicodeScalars)
+      case "\r": escaped.append(contentsOf: "\\r".unicodeScalars)
+      case "\t" where !quotes: escaped.append(scalar)
+      case "\"" where quotes, "\\" where quotes:
+        escaped.append("\\")
+        escaped.append(scalar)
+      case let scalar where isControl(scalar):
+        escaped.append(contentsOf: "\\u{\(String(scalar.value, radix: 16))}".unicodeScalars)
+      default: escaped.append(scalar)
+      }
+    }
+    return String(escaped)
+  }
+
+  private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.value {
+    case 0..<0x20, 0x7f..<0xa0, 0x2028, 0x2029: true
+    default: false
+    }
+  }
+
+  private static func hexadecimal(_ byte: UInt8) -> String {
+    let digits = String(byte, radix: 16)
+    return byte < 16 ? "0\(digits)" : digits
+  }
+}

@@ -1,0 +1,95 @@
+/// A logger for services that have none: entries with a level, a source and a context, sent to a sink.
+///
+/// A value: what is set on a copy changes nothing elsewhere, and copies are cheap. Below `minimumLevel` nothing is evaluated.
+/// Logging never throws and never waits for the server; what goes wrong with the streaming is counted where the entries go.
+///
+/// ```swift
+/// let outlet = LogOutlet()
+/// var logger = StreamLogger(source: "web", to: outlet, passthrough: StreamLogger.standardError)
+/// logger.context["region"] = "eu"
+/// logger.info("request done", ["ms": 12])
+/// ```
+public struct StreamLogger: Sendable {
+  /// The least level that is streamed. Entries of no level (`unspecified`) are below none.
+  public var minimumLevel: Severity
+  /// Attributes of every entry; those of a call come on top.
+  public var context: LogContext
+  /// The output that there was before streaming, which stays: called with each entry first, on the caller's thread.
+  public var passthrough: (@Sendable (Entry) -> Void)?
+  /// The least level that is passed through; nil for the same as `minimumLevel`.
+  public var passthroughLevel: Severity?
+
+  private var sourceBytes: Bytes
+  private let sink: any LogSink
+
+  /// - Parameters:
+  ///   - source: who logs, at most 255 bytes; the rest is cut.
+  ///   - sink: a `LogOutlet`, or a producer that exists already.
+  public init(
+    source: String = "", context: LogContext = [:], minimumLevel: Severity = .info, to sink: any LogSink,
+    passthrough: (@Sendable (Entry) -> Void)? = nil
+  ) {
+    sourceBytes = Bytes(source)
+    self.context = context
+    self.minimumLevel = minimumLevel
+    self.sink = sink
+    self.passthrough = passthrough
+  }
+
+  /// Who logs, at most 255 bytes; the rest is cut.
+  public var source: String {
+    get { sourceBytes.text }
+    set { sourceBytes = Bytes(newValue) }
+  }
+
+  /// Logs a message, with the time of this call.
+  ///
+  /// - Parameters:
+  ///   - message: at most 1 MiB; the rest is cut. Evaluated once, and only when the level is high enough.
+  ///   - context: for this entry alone, evaluated like the message. Its values replace the logger's under the same key.
+  public func log(
+    _ level: Severity, _ message: @autoclosure () -> String, _ context: @autoclosure () -> LogContext = [:]
+  ) {
+    let isStreamed = isEnough(level, minimumLevel)
+    let isPassed = passthrough != nil && isEnough(level, passthroughLevel ?? minimumLevel)
+    guard isStreamed || isPassed else { return }
+    let time = WallClock.now()
+    let entry = Entry(
+      message: Bytes(message()), time: time, severity: level, source: sourceBytes,
+      attributes: self.context.merging(context()).attributes)
+    if isPassed { passthrough?(entry) }
+    if isStreamed { sink.log(entry) }
+  }
+
+  private func isEnough(_ level: Severity, _ minimum: Severity) -> Bool { level >= minimum || level == .unspecified }
+}
+
+extension StreamLogger {
+  public func trace(_ message: @autoclosure () -> String, _ context: @autoclosure () -> LogContext = [:]) {
+    log(.trace, message(), context())
+  }
+
+  public func debug(_ message: @autoclosure () -> String, _ context: @autoclosure () -> LogContext = [:]) {
+    log(.debug, message(), context())
+  }
+
+  public func info(_ message: @autoclosure () -> String, _ context: @autoclosure () -> LogContext = [:]) {
+    log(.info, message(), context())
+  }
+
+  public func notice(_ message: @autoclosure () -> String, _ context: @autoclosure () -> LogContext = [:]) {
+    log(.notice, message(), context())
+  }
+
+  public func warning(_ message: @autoclosure () -> String, _ context: @autoclosure () -> LogContext = [:]) {
+    log(.warning, message(), context())
+  }
+
+  public func error(_ message: @autoclosure () -> String, _ context: @autoclosure () -> LogContext = [:]) {
+    log(.error, message(), context())
+  }
+
+  public func critical(_ message: @autoclosure () -> String, _ context: @autoclosure () -> LogContext = [:]) {
+    log(.critical, message(), context())
+  }
+}

@@ -1,0 +1,138 @@
+import Glibc
+import Testing
+
+@testable import LogsClient
+
+@Suite struct StreamLoggerTests {
+  private let sink = KeepingSink()
+
+  @Test func `each level has its method and its severity`() {
+    let logger = StreamLogger(source: "web", minimumLevel: .trace, to: sink)
+    logger.trace("trace")
+    logger.debug("debug")
+    logger.info("info")
+    logger.notice("notice")
+    logger.warning("warning")
+    logger.error("error")
+    logger.critical("critical")
+    #expect(sink.entries.map(\.severity.number) == [1, 5, 9, 10, 13, 17, 21])
+    for entry in sink.entries { #expect(Severity(name: entry.text) == entry.severity) }
+    #expect(sink.entries.allSatisfy { $0.source == "web" })
+  }
+
+  @Test func `info and above are streamed unless another level is set, and nothing below is evaluated`() {
+    var logger = StreamLogger(to: sink)
+    var evaluatedCount = 0
+    func evaluated(_ text: String) -> String {
+      evaluatedCount += 1
+      return text
+    }
+    func context() -> LogContext {
+      evaluatedCount += 1
+      return [:]
+    }
+    logger.debug(evaluated("no"), context())
+    #expect(evaluatedCount == 0)
+    logger.info(evaluated("yes"), context())
+    #expect(evaluatedCount == 2)
+    logger.minimumLevel = .error
+    logger.warning(evaluated("no"), context())
+    #expect(evaluatedCount == 2)
+    logger.log(.unspecified, evaluated("no level"))
+    #expect(sink.texts == ["yes", "no level"])
+  }
+
+  @Test func `the time is that of the call`() {
+    let before = WallClock.now()
+    StreamLogger(to: sink).info("now")
+    let after = WallClock.now()
+    #expect(sink.entries.allSatisfy { (before...after).contains($0.time) })
+    #expect(sink.entries.count == 1)
+  }
+
+  @Test func `a call's context comes on top of the logger's, and no key comes twice`() {
+    var logger = StreamLogger(context: ["host": "a", "region": "eu"], to: sink)
+    logger.context["region"] = "us"
+    logger.context["user"] = "\(42)"
+    logger.info("m", ["ms": 12, "host": "b", "ms": 13])
+    #expect(
+      sink.entries.first?.attributes == [
+        Attribute("host", "b"), Attribute("region", "us"), Attribute("user", "42"), Attribute("ms", 13),
+      ])
+    logger.context["region"] = nil
+    logger.info("m")
+    #expect(sink.entries.last?.attributes.map(\.key) == ["host", "user"])
+  }
+
+  @Test func `a context is a dictionary in the order of insertion`() {
+    var context = LogContext([Attribute("a", 1), Attribute("b", 2), Attribute("a", 3)])
+    #expect(context.attributes == [Attribute("a", 3), Attribute("b", 2)])
+    #expect(context["a"] == 3 && context["c"] == nil)
+    context["c"] = nil
+    context["b"] = nil
+    context.merge(["b": true, "a": "text"])
+    #expect(context.attributes == [Attribute("a", "text"), Attribute("b", true)])
+    #expect(LogContext().merging(context) == context)
+    #expect(context.merging([:]) == context)
+    #expect(LogContext().isEmpty && !context.isEmpty)
+  }
+
+  @Test func `a copy is a logger of its own`() {
+    let first = StreamLogger(source: "first", context: ["k": 1], to: sink)
+    var second = first
+    second.source = "second"
+    second.context["k"] = 2
+    second.minimumLevel = .error
+    first.info("1")
+    second.info("not streamed")
+    second.error("2")
+    #expect(sink.texts == ["1", "2"])
+    #expect(sink.entries.map(\.source.text) == ["first", "second"])
+    #expect(sink.entries.map(\.attributes) == [[Attribute("k", 1)], [Attribute("k", 2)]])
+    #expect(first.source == "first" && first.minimumLevel == .info)
+  }
+
+  @Test func `the original output gets every entry as it is, from its own level on`() {
+    let output = KeepingSink()
+    var logger = StreamLogger(to: sink) { output.log($0) }
+    logger.debug("below both")
+    logger.info("both", ["k": 1])
+    logger.passthroughLevel = .debug
+    logger.debug("only passed")
+    logger.passthroughLevel = .error
+    logger.info("only streamed")
+    #expect(output.texts == ["both", "only passed"])
+    #expect(sink.texts == ["both", "only streamed"])
+    #expect(output.entries.first == sink.entries.first)
+  }
+
+  @Test func `the line for people is one line, whatever the entry holds`() {
+    let entry = Entry(
+      message: "two\nlines\u{1b}[2J\ttab", time: 1_768_046_400_123_456_789, severity: .warning, source: "a\u{85}pi",
+      attributes: [
+        Attribute("ms", 1250), Attribute("plain", "yes"), Attribute("text", "say \"hi\"\r\n"), Attribute("none", ""),
+        Attribute("ratio", 0.5), Attribute("list", .list([1, "a b", .empty])),
+        Attribute("map", .map([Attribute("ok", true)])), Attribute("bytes", .bytes(Bytes([0, 255]))),
+      ])
+    #expect(
+      String(decoding: EntryLine.bytes(of: entry), as: UTF8.self) == """
+        2026-01-10T12:00:00.123456789Z WARN a\\u{85}pi: two\\nlines\\u{1b}[2J\ttab ms=1250 plain=yes \
+        text="say \\"hi\\"\\r\\n" none="" ratio=0.5 list=[1,"a b",null] map={ok:true} bytes=0x00ff\n
+        """)
+    let bare = Entry(message: "m", time: 0)
+    #expect(String(decoding: EntryLine.bytes(of: bare), as: UTF8.self) == "1970-01-01T00:00:00.000000000Z m\n")
+  }
+
+  @Test func `a line goes out whole, and an output that is gone does no harm`() throws {
+    var ends: [Int32] = [-1, -1]
+    #expect(pipe(&ends) == 0)
+    let line = EntryLine.bytes(of: Entry(message: Bytes(String(repeating: "m", count: 1_000))))
+    StreamLogger.write(line, to: ends[1])
+    close(ends[1])
+    var read = [UInt8](repeating: 0, count: 4_096)
+    #expect(Glibc.read(ends[0], &read, read.count) == line.count)
+    #expect(read.prefix(line.count).elementsEqual(line))
+    close(ends[0])
+    StreamLogger.write(line, to: -1)
+  }
+}
