@@ -21,10 +21,14 @@ let testing: [SwiftSetting] = [
   .treatAllWarnings(as: .error),
 ]
 
+/// Mistakes that the fault tests must notice (`Sources/Store/PlantedBug.swift`); no release build contains them.
+let plantedBugs: [SwiftSetting] = [.define("PLANTED_BUGS", .when(configuration: .debug))]
+
 func library(_ name: String, uses: [Target.Dependency]) -> Target {
   .target(
     name: "Logs\(name)", dependencies: uses, path: "Sources/\(name)",
-    exclude: ["Server", "CLI"].contains(name) ? ["Main"] : [], swiftSettings: strict)
+    exclude: ["Server", "CLI"].contains(name) ? ["Main"] : [],
+    swiftSettings: ["Server", "Store"].contains(name) ? strict + plantedBugs : strict)
 }
 
 func tests(_ name: String, uses: [Target.Dependency]) -> Target {
@@ -63,7 +67,11 @@ let package = Package(
     .executableTarget(
       name: "logs", dependencies: ["LogsCLI"], path: "Sources/CLI/Main", swiftSettings: strict),
 
-    tests("EndToEnd", uses: ["LogsWire", "logs", "logsd"]),
+    tests("EndToEnd", uses: ["FaultMessages", "LogsClient", "LogsWire", "faultproducer", "logs", "logsd"]),
+    .target(name: "FaultMessages", dependencies: ["LogsWire"], path: "Tests/FaultMessages", swiftSettings: testing),
+    .executableTarget(
+      name: "faultproducer", dependencies: ["FaultMessages", "LogsClient", "LogsWire"], path: "Tests/FaultProducer",
+      swiftSettings: testing),
     tests("Wire", uses: ["LogsWire"]),
     tests("Transport", uses: ["LogsTransport", "LogsWire"]),
     .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/CFaultVFS"),

@@ -1,5 +1,9 @@
 internal import Glibc
 
+#if PLANTED_BUGS
+  internal import LogsStore
+#endif
+
 /// The command `logsd`: reads its settings, serves until it is told to stop, and says how it went by its exit code.
 package enum Daemon {
   package static func run(arguments: [String]) async -> Int32 {
@@ -32,6 +36,9 @@ package enum Daemon {
     signal(SIGPIPE, SIG_IGN)
     let log = ServerLog()
     defer { log.flush() }
+    #if PLANTED_BUGS
+      if let bug = PlantedBug.planted { log.line("planted bug: \(bug.rawValue); this server breaks its promises") }
+    #endif
     let server: Server
     do { server = try await Server.start(settings, log: { log.line($0) }) } catch {
       log.line(error.description)

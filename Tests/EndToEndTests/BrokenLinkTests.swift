@@ -8,7 +8,14 @@ import Testing
 
   @Test func `over links that stall half-open, heartbeats notice it and nothing is lost`() throws {
     // Behind the greeting: within it the connection's own deadline of 10 s counts.
-    try run(rounds: 3, ["--heartbeat", "300ms"]) { .stall($0.direction, after: 120 + $0.place) }
+    try run(rounds: 4, ["--heartbeat", "300ms"]) { spot in
+      spot.round % 2 == 0
+        ? .stall(spot.direction, after: 120 + spot.place) : .halfOpen(spot.direction, after: 120 + spot.place)
+    }
+  }
+
+  @Test func `what a connection that was given up still brings, behind the next one, is stored once`() throws {
+    try run { .late(after: $0.place, behind: $0.place / 2) }
   }
 
   @Test func `over links that corrupt bytes, nothing wrong is stored or printed`() throws {

@@ -89,9 +89,12 @@ struct DraftQueue {
   // MARK: Dropping
 
   /// An entry was dropped for want of room.
+  ///
+  /// The first one alone is news: a thread that is woken for every entry that it has no room for keeps callers from the lock.
   mutating func dropped(_ stream: StreamName) {
-    untold[stream, default: 0] += 1
-    hasNews = true
+    let count = untold[stream, default: 0]
+    untold[stream] = count + 1
+    if count == 0 { hasNews = true }
   }
 
   /// Drops the oldest draft that is full.

@@ -95,6 +95,9 @@ final class Writer: @unchecked Sendable {
       let start = WallClock.monotonic()
       let marks = active.unstoredBatchCount >= settings.markLagCountMax ? unstoredMarks : nil
       do throws(SQLiteError) {
+        #if PLANTED_BUGS
+          if PlantedBug.planted == .ackBeforeCommit { PlantedBug.answer(draft.replies, sink) }
+        #endif
         try active.commit(draft, marks: marks)
         if marks != nil { queue.noteMarksStored(in: active.segment.number) }
         note(draft, time: WallClock.monotonic() - start)

@@ -5,7 +5,14 @@ import Glibc
 enum Binaries {
   static let logsd = path("logsd")
   static let logs = path("logs")
+  static let faultProducer = path("faultproducer")
   static let python = "/usr/bin/python3"
+
+  /// Whether `logsd` is from a debug build, as its directory says.
+  static let isDebugBuild: Bool = {
+    let path = URL(fileURLWithPath: logsd).resolvingSymlinksInPath()
+    return path.deletingLastPathComponent().lastPathComponent == "debug"
+  }()
 
   static let repository: String = {
     var url = URL(fileURLWithPath: #filePath)

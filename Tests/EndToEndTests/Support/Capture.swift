@@ -32,14 +32,16 @@ final class Capture: @unchecked Sendable {
   /// Waits until `isEnough` says so of the bytes and the count of whole lines, or the output has ended.
   ///
   /// - Returns: whether there was enough before the end.
-  func wait(for what: String, until isEnough: ([UInt8], Int) -> Bool) throws -> Bool {
-    let deadline = Date(timeIntervalSinceNow: Environment.patience / .seconds(1))
+  func wait(
+    for what: String, within patience: Duration = Environment.patience, until isEnough: ([UInt8], Int) -> Bool
+  ) throws -> Bool {
+    let deadline = Date(timeIntervalSinceNow: patience / .seconds(1))
     condition.lock()
     defer { condition.unlock() }
     while !isEnough(content, newlines) {
       if isOver { return false }
       if !condition.wait(until: deadline) {
-        throw Failure("\(what) did not come in \(Environment.patience); so far \(newlines) lines: \(Sample(content))")
+        throw Failure("\(what) did not come in \(patience); so far \(newlines) lines: \(Sample(content))")
       }
     }
     return true
@@ -51,11 +53,11 @@ final class Capture: @unchecked Sendable {
     }
   }
 
-  func waitForText(_ text: String) throws {
+  func waitForText(_ text: String, within patience: Duration = Environment.patience) throws {
     let wanted = Array(text.utf8)
     // Each look begins where the one before ended, but for what may have been cut.
     var start = 0
-    let isFound = try wait(for: "'\(text)'") { content, _ in
+    let isFound = try wait(for: "'\(text)'", within: patience) { content, _ in
       defer { start = max(0, content.count - wanted.count) }
       return content[start...].firstRange(of: wanted) != nil
     }

@@ -137,6 +137,16 @@ final class ChildProcess: @unchecked Sendable {
 
   var hasEnded: Bool { condition.withLock { exit != nil } }
 
+  /// The most memory that the process has had at once: VmHWM of proc(5).
+  func residentByteCountMax() throws -> Int {
+    let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
+    let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+    guard let kibibytes = line?.split(separator: " ").dropFirst().first.flatMap({ Int($0) }) else {
+      throw Failure("'\(name)' has no VmHWM: \(status)")
+    }
+    return kibibytes << 10
+  }
+
   /// Waits for the end of the process.
   @discardableResult func wait(within patience: Duration = Environment.patience) throws -> Exit {
     let deadline = Date(timeIntervalSinceNow: patience / .seconds(1))

@@ -15,6 +15,11 @@ final class FaultyProxy: Sendable {
     case cut(Direction, after: Int)
     /// Passes nothing on any more, in neither direction, and closes nothing either.
     case stall(Direction, after: Int)
+    /// Lets all further bytes of one direction vanish; the other one goes on as if nothing were wrong.
+    case halfOpen(Direction, after: Int)
+    /// Closes the client's end behind so many bytes to the server. What the client sent beyond them the server gets later:
+    /// once the next connection has brought it `behind` bytes.
+    case late(after: Int, behind: Int)
     /// Flips bits of the byte behind so many bytes, and goes on.
     case corrupt(Direction, after: Int)
     /// Passes bytes in pieces of so many, with a pause between.
@@ -34,6 +39,10 @@ final class FaultyProxy: Sendable {
     var finishedFaultCount = 0
     var isOver = false
     var runningCount = 0
+    /// Both ends of the connections that are being passed on, by their number.
+    var open: [Int: [Int32]] = [:]
+    /// What each connection has brought to the server.
+    var broughtByteCounts: [Int] = []
   }
 
   private init(_ upstream: String, _ faults: [Fault], _ listener: Int32, _ port: UInt16) {
@@ -59,10 +68,21 @@ final class FaultyProxy: Sendable {
 
   private var isOver: Bool { state.withLock { $0.isOver } }
 
+  /// Cuts all connections that there are now.
+  func cut() {
+    state.withLock { state in
+      for ends in state.open.values { for end in ends { shutdown(end, Int32(SHUT_RDWR)) } }
+    }
+  }
+
+  /// Connections from now on have these faults.
+  func setFaults(_ faults: [Fault]) { state.withLock { $0.faults = faults } }
+
   /// Ends all connections and waits for their threads.
   private func stop() {
     state.withLock { $0.isOver = true }
     shutdown(listener, Int32(SHUT_RDWR))
+    cut()
     while state.withLock({ $0.runningCount }) > 0 { usleep(1_000) }
     close(listener)
   }
@@ -74,18 +94,19 @@ final class FaultyProxy: Sendable {
         if errno == EINTR || errno == ECONNABORTED { continue }
         return
       }
-      let fault: Fault?? = state.withLock { state in
+      let next: (number: Int, fault: Fault?)? = state.withLock { state in
         if state.isOver { return nil }
         state.acceptedCount += 1
         state.runningCount += 1
-        return .some(state.faults.isEmpty ? nil : state.faults.removeFirst())
+        state.broughtByteCounts.append(0)
+        return (state.acceptedCount - 1, state.faults.isEmpty ? nil : state.faults.removeFirst())
       }
-      guard let fault else {
+      guard let next else {
         close(client)
         return
       }
       Threads.start {
-        self.serve(client, fault)
+        self.serve(client, next.fault, number: next.number)
         self.state.withLock { $0.runningCount -= 1 }
       }
     }
@@ -93,26 +114,37 @@ final class FaultyProxy: Sendable {
 
   private func happened() { state.withLock { $0.finishedFaultCount += 1 } }
 
-  private func serve(_ client: Int32, _ fault: Fault?) {
-    defer { close(client) }
+  private func serve(_ client: Int32, _ fault: Fault?, number: Int) {
+    // Given back here and not before: until then `cut` may touch it.
+    var ends = [client]
+    defer {
+      state.withLock { $0.open[number] = nil }
+      for end in ends { close(end) }
+    }
     if case .refuse = fault { return happened() }
-    let server: Int32
-    do { server = try RawClient.connect(upstream) } catch { return }
-    defer { close(server) }
-    var link = Link(fault: fault)
+    do { ends.append(try RawClient.connect(upstream)) } catch { return }
+    let server = ends[1]
+    state.withLock { $0.open[number] = ends }
+    var link = FaultyLink(fault: fault)
     while !isOver {
-      var polled = [client, server].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+      var polled = ends.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
       guard poll(&polled, 2, 50) > 0 else { continue }
       for (index, direction) in Direction.allCases.enumerated() where polled[index].revents != 0 {
-        let other = index == 0 ? server : client
-        switch link.pass(polled[index].fd, to: other, direction) {
+        let outcome = link.pass(ends[index], to: ends[1 - index], direction)
+        if index == 0 { state.withLock { $0.broughtByteCounts[number] = link.passedByteCount(.toServer) } }
+        switch outcome {
         case .going: break
         case .over: return
         case .cut: return happened()
         case .stalled:
           happened()
-          return hold(client, server)
-        case .corrupted: happened()
+          return hold(ends)
+        case .happened: happened()
+        case .late(let bytes, let behind):
+          happened()
+          let rest = bytes + FaultyLink.rest(of: client)
+          shutdown(client, Int32(SHUT_RDWR))
+          return deliver(rest, to: server, number, behind: behind)
         }
       }
     }
@@ -122,8 +154,8 @@ final class FaultyProxy: Sendable {
   private static let peerHasClosed: Int16 = 0x2000
 
   /// Keeps a stalled connection open until both ends have given it up. Nothing is read, so nobody is told anything.
-  private func hold(_ client: Int32, _ server: Int32) {
-    var open = [client, server]
+  private func hold(_ ends: [Int32]) {
+    var open = ends
     while !isOver, !open.isEmpty {
       var polled = open.map { pollfd(fd: $0, events: Self.peerHasClosed, revents: 0) }
       guard poll(&polled, nfds_t(polled.count), 50) > 0 else { continue }
@@ -131,51 +163,19 @@ final class FaultyProxy: Sendable {
     }
   }
 
-  /// What one connection has passed on so far.
-  private struct Link {
-    let fault: Fault?
-    var passed: [Direction: Int] = [:]
-    var buffer = [UInt8](repeating: 0, count: 64 << 10)
-
-    enum Outcome {
-      case going
-      case over
-      case cut
-      case stalled
-      case corrupted
+  /// Gives the server what was sent on a connection that its client has given up, once the next one has overtaken it.
+  private func deliver(_ bytes: [UInt8], to server: Int32, _ number: Int, behind byteCount: Int) {
+    while !isOver {
+      let isOvertaken = state.withLock { state in
+        state.broughtByteCounts.indices.contains(number + 1) && state.broughtByteCounts[number + 1] >= byteCount
+      }
+      if isOvertaken { break }
+      var polled = pollfd(fd: server, events: Self.peerHasClosed, revents: 0)
+      if poll(&polled, 1, 5) > 0 { return }
     }
-
-    mutating func pass(_ source: Int32, to target: Int32, _ direction: Direction) -> Outcome {
-      var size = buffer.count
-      if case .slow(let piece, let pause) = fault {
-        usleep(UInt32(pause / .microseconds(1)))
-        size = piece
-      }
-      let count = recv(source, &buffer, size, 0)
-      if count <= 0 { return .over }
-      let before = passed[direction, default: 0]
-      passed[direction] = before + count
-      var outcome = Outcome.going
-      var kept = count
-      switch fault {
-      case .cut(direction, let place) where before + count > place:
-        (kept, outcome) = (place - before, .cut)
-      case .stall(direction, let place) where before + count > place:
-        (kept, outcome) = (place - before, .stalled)
-      case .corrupt(direction, let place) where before <= place && place < before + count:
-        buffer[place - before] ^= 0x24
-        outcome = .corrupted
-      default: break
-      }
-      var offset = 0
-      while offset < kept {
-        let sent = buffer[offset..<kept].withUnsafeBytes {
-          send(target, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-        }
-        if sent <= 0 { return .over }
-        offset += sent
-      }
-      return outcome
-    }
+    guard FaultyLink.send(bytes[...], to: server) else { return }
+    // Closed before the server has read it, the connection would be reset and the bytes with it.
+    shutdown(server, Int32(SHUT_WR))
+    while !isOver, FaultyLink.read(server) {}
   }
 }

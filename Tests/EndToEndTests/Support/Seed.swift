@@ -23,7 +23,8 @@ struct Seeded: RandomNumberGenerator {
   static func forTest() -> Seeded {
     let seed = Environment.text("LOGS_TEST_SEED").flatMap(UInt64.init) ?? UInt64.random(in: 1...999_999_999)
     let name = Test.current?.name ?? ""
-    let words = name.filter { $0 != "`" }.dropLast(name.hasSuffix("()") ? 2 : 0)
+    // Without the parameters: the filter is a regular expression.
+    let words = name.filter { $0 != "`" }.prefix { $0 != "(" }
     print("seed \(seed): LOGS_TEST_SEED=\(seed) swift test --filter '\(words)'")
     return Seeded(seed)
   }

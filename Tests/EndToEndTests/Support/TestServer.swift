@@ -21,28 +21,34 @@ final class TestServer: @unchecked Sendable {
   /// Starts the server and waits until it accepts connections.
   init(
     _ scene: Scene, _ flags: [String] = [], data: String? = nil, transport: Transport = .unix,
-    name: String = "server"
+    name: String = "server", environment: [String: String] = [:]
   ) throws {
     self.scene = scene
     self.data = data ?? scene.path("\(name).data")
     self.flags = flags
-    environment = [:]
+    self.environment = environment
     switch transport {
-    case .unix: url = "logs+unix://\(scene.path(name)).sock"
+    case .unix: url = Self.unixURL(scene, name: name)
     case .tcp: url = "logs://127.0.0.1:0"
     }
-    process = try Self.spawn(scene, self.data, url, flags)
+    process = try Self.spawn(scene, self.data, url, flags, environment)
     url = try Self.ready(process)
   }
 
-  private static func spawn(_ scene: Scene, _ data: String, _ url: String, _ flags: [String]) throws -> ChildProcess {
+  /// Where a server of the scene will be, for clients that are there before it.
+  static func unixURL(_ scene: Scene, name: String = "server") -> String { "logs+unix://\(scene.path(name)).sock" }
+
+  private static func spawn(
+    _ scene: Scene, _ data: String, _ url: String, _ flags: [String], _ environment: [String: String]
+  ) throws -> ChildProcess {
     let listen: [String]
     if url.hasPrefix("logs+unix://") {
       listen = ["--listen", "none", "--listen-unix", String(url.dropFirst("logs+unix://".count))]
     } else {
       listen = ["--listen", String(url.dropFirst("logs://".count))]
     }
-    return try scene.start(Binaries.logsd, ["--data", data, "--shards", "2"] + listen + flags)
+    return try scene.start(
+      Binaries.logsd, ["--data", data, "--shards", "2"] + listen + flags, environment: environment)
   }
 
   private static func ready(_ process: ChildProcess) throws -> String {
@@ -56,13 +62,13 @@ final class TestServer: @unchecked Sendable {
 
   /// Starts the server again, with the same data at the same endpoint.
   func restart() throws {
-    process = try Self.spawn(scene, data, url, flags)
+    process = try Self.spawn(scene, data, url, flags, environment)
     _ = try Self.ready(process)
   }
 
   /// Starts the server and kills it before it may have become ready.
   func startAndKill(afterSpins count: Int) throws {
-    process = try Self.spawn(scene, data, url, flags)
+    process = try Self.spawn(scene, data, url, flags, environment)
     for _ in 0..<count where process.hasEnded { break }
     try kill()
   }

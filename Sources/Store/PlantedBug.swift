@@ -1,0 +1,39 @@
+#if PLANTED_BUGS
+  internal import Glibc
+  internal import LogsWire
+
+  /// A mistake that a server of a debug build makes on purpose, for the tests that must notice it.
+  ///
+  /// One mistake a process, named by `LOGSD_PLANTED_BUG` when it starts. Release builds do not contain any of this.
+  package enum PlantedBug: String, CaseIterable, Sendable {
+    /// Answers go out before the COMMIT that makes their batches durable, and what is answered is lost with the process (P2).
+    case ackBeforeCommit = "ack-before-commit"
+    /// A mark is durable only with a later transaction, the one that brings the table of marks up to date: a start after a
+    /// crash does not look for marks in the rows, and stores again what is sent again (P4).
+    case markApart = "mark-apart"
+    /// Going live, a stream is taken up one entry behind the place where its backfill ended, and the entry between is named
+    /// as filtered: the cover is whole, the delivery is not (P5, P6).
+    case liveOffByOne = "live-off-by-one"
+
+    package static let variable = "LOGSD_PLANTED_BUG"
+
+    /// The mistake of this process.
+    package static let planted: PlantedBug? = {
+      guard let value = unsafe getenv(variable) else { return nil }
+      let name = unsafe String(cString: value)
+      guard let bug = PlantedBug(rawValue: name) else {
+        preconditionFailure("\(variable) takes \(allCases.map(\.rawValue).joined(separator: ", ")), not '\(name)'")
+      }
+      return bug
+    }()
+
+    /// How long answers are ahead of their COMMIT, so that a kill finds the gap.
+    private static let leadMicroseconds: UInt32 = 10_000
+
+    /// Gives the answers of a group that is not stored yet. Their second time is nobody's any more.
+    static func answer(_ replies: [Reply], _ sink: any StoreSink) {
+      sink.committed(Commit(replies: replies, runs: []))
+      usleep(leadMicroseconds)
+    }
+  }
+#endif

@@ -1,0 +1,49 @@
+import Foundation
+import Testing
+
+/// Whether the fault tests would notice a server that breaks its promises: one that does so on purpose must be caught.
+@Suite(.ownThread) struct PlantedBugTests {
+  /// Rounds within which each of them must have been caught.
+  private static let roundCountMax = 20
+  /// What waits because of the bug is not waited for long.
+  private static let patience = Duration.seconds(10)
+
+  @Test(
+    .enabled(if: Binaries.isDebugBuild, "release builds contain no planted bugs"),
+    arguments: [
+      ("ack-before-commit", DeliveryChecker.Violation.Promise.durable), ("mark-apart", .storedOnce),
+      ("live-off-by-one", .noSilentGap),
+    ])
+  func `a server with a planted bug is caught breaking its promise`(
+    bug: String, promise: DeliveryChecker.Violation.Promise
+  ) throws {
+    let random = Seeded.forTest()
+    try Scene.play { scene in
+      let world = try FaultWorld(scene, random, bug: bug, patience: Self.patience)
+      var found: [DeliveryChecker.Violation] = []
+      while found.isEmpty, world.counts.rounds < Self.roundCountMax { found = try world.play() }
+      print(
+        "\(bug) is caught in round \(world.counts.rounds): \(found.first.map(String.init(describing:)) ?? "not at all")"
+      )
+      #expect(found.contains { $0.promise == promise }, "in \(world.counts.rounds) rounds: \(found)")
+    }
+  }
+
+  @Test(.enabled(if: Binaries.isDebugBuild, "release builds contain no planted bugs"))
+  func `a server with a planted bug says so`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene, environment: ["LOGSD_PLANTED_BUG": "mark-apart"])
+      try server.stop()
+      #expect(server.process.errors.text.contains("planted bug: mark-apart"))
+      let other = try TestServer(scene, name: "other")
+      try other.stop()
+      #expect(!other.process.errors.text.contains("planted"))
+    }
+  }
+
+  @Test func `a release build contains no planted bug, a debug build does`() throws {
+    let program = try Data(contentsOf: URL(fileURLWithPath: Binaries.logsd))
+    let isThere = program.range(of: Data("LOGSD_PLANTED_BUG".utf8)) != nil
+    #expect(isThere == Binaries.isDebugBuild, "\(Binaries.logsd)")
+  }
+}

@@ -1,0 +1,162 @@
+import Glibc
+
+/// Four producers and three followers on one server, all behind links of their own, and what befalls them.
+///
+/// A round is a stream: while it is filled and followed, processes are killed and links broken; then everybody is let alone,
+/// must come to an end, and a `DeliveryChecker` judges. Server, spools and data live from round to round.
+final class FaultWorld {
+  struct Counts {
+    var rounds = 0
+    var serverKills = 0
+    var producerKills = 0
+    var followerKills = 0
+    var cuts = 0
+    var linkFaults = 0
+    var entries = 0
+    var acknowledged = 0
+    var followed = 0
+  }
+
+  private(set) var counts = Counts()
+  private let scene: Scene
+  private let server: TestServer
+  private let producers: [FaultyProducer]
+  private let followers: [any FaultyFollower]
+  private let patience: Duration
+  private var random: Seeded
+
+  private static let producerCount = 4
+  /// What a server of a debug build may take at most.
+  private static let residentByteCountMax = 256 << 20
+
+  /// - Parameters:
+  ///   - bug: the mistake that the server is to make.
+  ///   - patience: how long anybody may take to come to an end once nothing is in the way any more.
+  init(_ scene: Scene, _ random: Seeded, bug: String? = nil, patience: Duration = .seconds(60)) throws {
+    self.scene = scene
+    self.random = random
+    self.patience = patience
+    let server = try TestServer(
+      scene, ["--segment-bytes", "1M", "--heartbeat", "300ms"],
+      environment: bug.map { ["LOGSD_PLANTED_BUG": $0] } ?? [:])
+    self.server = server
+    producers = try (1...Self.producerCount).map { try FaultyProducer($0, server, hasSpool: false) }
+    followers = [
+      try CommandFollower("follower", server, hasCursorFile: false),
+      try CommandFollower("cursor-follower", server, hasCursorFile: true), try SDKFollower("sdk-follower", server),
+    ]
+  }
+
+  private var links: [FaultyProxy] { producers.map(\.link) + followers.map(\.link) }
+
+  /// - Returns: what does not hold, nothing if all is well.
+  func play() throws -> [DeliveryChecker.Violation] {
+    counts.rounds += 1
+    let stream = "faults/\(counts.rounds)"
+    var checker = DeliveryChecker()
+    for producer in producers { producer.link.setFaults(faults(heavy: .toServer)) }
+    for follower in followers { follower.link.setFaults(faults(heavy: .toClient)) }
+    let faultCountBefore = links.reduce(0) { $0 + $1.faultCount }
+
+    // Who begins later has more history to catch up with before it is live.
+    var waiting = followers.filter { _ in Bool.random(using: &random) }[...]
+    for follower in followers where !waiting.contains(where: { $0 === follower }) { try follower.begin(stream) }
+    for producer in producers {
+      try producer.begin(stream, last: Int.random(in: 300...1_200, using: &random), &random)
+    }
+    for _ in 0..<Int.random(in: 4...7, using: &random) {
+      try producers[Int.random(in: 0..<Self.producerCount, using: &random)].wait(
+        forLines: Int.random(in: 1...12, using: &random))
+      if let follower = waiting.popFirst() { try follower.begin(stream) }
+      try strike()
+    }
+    for follower in waiting { try follower.begin(stream) }
+
+    for producer in producers { try producer.finish(within: patience, &checker) }
+    try settle(stream, &checker)
+    counts.linkFaults += links.reduce(0) { $0 + $1.faultCount } - faultCountBefore
+    counts.entries += checker.storedCount
+    counts.acknowledged += checker.acknowledgedCount
+    counts.followed += checker.followedCount
+    return checker.violations()
+  }
+
+  // MARK: What happens
+
+  private func strike() throws {
+    switch Int.random(in: 0..<10, using: &random) {
+    case 0...3:
+      try killServer()
+      try server.restart()
+    case 4:
+      // A producer that dies and comes back while there is no server.
+      try killServer()
+      try killProducer()
+      try server.restart()
+    case 5...6: try killProducer()
+    case 7:
+      for follower in followers where follower.outlivesKills {
+        try follower.killAndRestart()
+        counts.followerKills += 1
+      }
+    default:
+      links[Int.random(in: 0..<links.count, using: &random)].cut()
+      counts.cuts += 1
+    }
+  }
+
+  private func killServer() throws {
+    try server.kill()
+    counts.serverKills += 1
+  }
+
+  private func killProducer() throws {
+    let producer = producers[Int.random(in: 0..<Self.producerCount, using: &random)]
+    guard producer.outlivesKills, try producer.kill() else { return }
+    counts.producerKills += 1
+    try producer.restart(&random)
+  }
+
+  /// What the next connections of a link suffer.
+  private func faults(heavy: FaultyProxy.Direction) -> [FaultyProxy.Fault] {
+    (0..<Int.random(in: 0...3, using: &random)).map { _ in
+      let direction = Int.random(in: 0..<4, using: &random) > 0 ? heavy : heavy == .toServer ? .toClient : .toServer
+      // Early and late. Behind the greeting, within which the connection's own deadline counts.
+      let reach = direction == heavy ? [300, 3_000, 20_000].randomElement(using: &random) ?? 0 : 500
+      let place = 120 + Int.random(in: 0...reach, using: &random)
+      switch Int.random(in: 0..<7, using: &random) {
+      case 0: return .cut(direction, after: place)
+      case 1: return .stall(direction, after: place)
+      case 2: return .halfOpen(direction, after: place)
+      case 3: return .corrupt(direction, after: place)
+      case 4: return .slow(pieceByteCount: Int.random(in: 500...4_000, using: &random), pause: .milliseconds(1))
+      case 5: return .refuse
+      default: return .late(after: place, behind: Int.random(in: 1...3_000, using: &random))
+      }
+    }
+  }
+
+  // MARK: The end of a round
+
+  /// Everybody comes to an end; the checker gets to know what they have seen.
+  private func settle(_ stream: String, _ checker: inout DeliveryChecker) throws {
+    if server.process.hasEnded {
+      checker.note(.badInput, "the server has ended: \(Sample(server.process.errors.bytes))")
+      try server.restart()
+    }
+    let stored = try server.run(["follow", stream, "-n", "all", "--until-head", "-o", "json"])
+    guard stored.exit == .code(0) else { throw Failure("\(stream) cannot be read: \(stored.errors)") }
+    let reads = try stored.lines.map(CommandFollower.read)
+    checker.note(stored: reads)
+    for follower in followers {
+      do { try follower.wait(for: UInt64(reads.count), within: patience) } catch {
+        checker.note(.progress, "\(follower.name): \(error)")
+      }
+      let (runs, problems) = try follower.end()
+      checker.note(runs, of: follower.name)
+      for problem in problems { checker.note(.noSilentGap, "\(follower.name): \(problem)") }
+    }
+    let resident = try server.fact("resident_bytes")
+    if resident > Self.residentByteCountMax { checker.note(.bounded, "the server takes \(resident >> 20) MiB") }
+  }
+}

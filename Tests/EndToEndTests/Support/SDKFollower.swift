@@ -1,0 +1,92 @@
+import FaultMessages
+import Foundation
+import LogsClient
+
+/// A subscription of the SDK in the test's own process, which sees the events that no output shows: skips, and covers that do
+/// not hold.
+///
+/// Invariant behind `@unchecked Sendable`: what is shared is touched under `condition`; all else by the test's thread alone.
+final class SDKFollower: FaultyFollower, @unchecked Sendable {
+  let name: String
+  let link: FaultyProxy
+  let outlivesKills = false
+  private let condition = NSCondition()
+  private var reads: [DeliveryChecker.Read] = []
+  private var problems: [String] = []
+  private var isOver = false
+  private var task: Task<Void, Never>?
+
+  init(_ name: String, _ server: TestServer) throws {
+    self.name = name
+    link = try FaultyProxy.start(server, [])
+  }
+
+  func begin(_ stream: String) throws {
+    condition.withLock { (reads, problems, isOver) = ([], [], false) }
+    var configuration = LogClientConfiguration(servers: [link.url], name: name)
+    configuration.backoff = Backoff(base: .milliseconds(20), cap: .milliseconds(300))
+    configuration.connectTimeout = .seconds(2)
+    let client = try LogClient(configuration)
+    let selector = Selector.stream(try StreamName(stream))
+    task = Task.detached { [self] in
+      do { for try await event in client.follow([selector]) { try take(event) } } catch { note("\(error)") }
+      await client.shutdown(deadline: .zero)
+      over()
+    }
+  }
+
+  private func take(_ event: FollowEvent) throws {
+    switch event {
+    case .batch(let batch):
+      let entries = try batch.entries()
+      condition.withLock {
+        for entry in entries {
+          if FaultEntry(text: entry.text)?.isSame(as: entry) != true {
+            problems.append("number \(entry.sequence) is not as it was handed over: \(entry)")
+          }
+          reads.append(DeliveryChecker.Read(sequence: entry.sequence, text: entry.text))
+        }
+        condition.broadcast()
+      }
+    case .skipped(let skip): note("numbers \(skip.range) were skipped as \(skip.reason)")
+    case .announced(let stream): if stream.start != 0 { note("it was told to begin after \(stream.start)") }
+    case .ended(let reason): note("it was ended: \(reason)")
+    case .resolved, .live, .interrupted, .resumed: break
+    }
+  }
+
+  private func note(_ problem: String) {
+    condition.withLock {
+      problems.append(problem)
+      condition.broadcast()
+    }
+  }
+
+  private func over() {
+    condition.withLock {
+      isOver = true
+      condition.broadcast()
+    }
+  }
+
+  func killAndRestart() throws { throw Failure("\(name) lives in the test") }
+
+  func wait(for sequence: UInt64, within patience: Duration) throws {
+    let deadline = Date(timeIntervalSinceNow: patience / .seconds(1))
+    condition.lock()
+    defer { condition.unlock() }
+    while (reads.last?.sequence ?? 0) < sequence {
+      guard !isOver, condition.wait(until: deadline) else {
+        throw Failure("number \(sequence) did not come; the last was \(reads.last?.sequence ?? 0); \(problems)")
+      }
+    }
+  }
+
+  func end() throws -> (runs: [[DeliveryChecker.Read]], problems: [String]) {
+    task?.cancel()
+    condition.lock()
+    defer { condition.unlock() }
+    while !isOver { condition.wait() }
+    return ([reads], problems)
+  }
+}

@@ -1,0 +1,59 @@
+package import LogsWire
+
+/// An entry of a test's producer: it says whose it is and which one, and everything else of it follows from that, so that
+/// whoever reads it can tell whether it is exactly what was handed over.
+package struct FaultEntry: Hashable, Sendable {
+  /// From 1.
+  package let producer: Int
+  /// From 1, one more for each entry of the producer.
+  package let number: Int
+
+  package init(producer: Int, number: Int) {
+    self.producer = producer
+    self.number = number
+  }
+
+  /// `p3-17 ` and padding. Most are short, one of 64 is large.
+  package var text: String {
+    let size = mixed % 64 == 0 ? 2_000 + Int(mixed >> 8 % 6_000) : Int(mixed >> 8 % 160)
+    let letter = UInt8(ascii: "a") + UInt8(mixed >> 32 % 26)
+    return "p\(producer)-\(number) " + String(decoding: repeatElement(letter, count: size), as: UTF8.self)
+  }
+
+  package var entry: Entry {
+    Entry(message: Bytes(text), severity: Self.severities[Int(mixed >> 40 % 4)], attributes: attributes)
+  }
+
+  private static let severities: [Severity] = [.unspecified, .debug, .info, .error]
+
+  private var attributes: [Attribute] {
+    switch mixed >> 48 % 4 {
+    case 0: [Attribute("n", .integer(Int64(number)))]
+    case 1: [Attribute("n", .integer(Int64(number))), Attribute("even", .boolean(number % 2 == 0))]
+    default: []
+    }
+  }
+
+  /// What looks random and is the same each time.
+  private var mixed: UInt64 {
+    var mixed = (UInt64(producer) << 40 | UInt64(number)) &* 0x9E37_79B9_7F4A_7C15
+    mixed = (mixed ^ (mixed >> 31)) &* 0xBF58_476D_1CE4_E5B9
+    return mixed ^ (mixed >> 29)
+  }
+
+  /// The entry that a message belongs to; nil when no producer has handed over such a message.
+  package init?(text: some StringProtocol) {
+    guard text.first == "p", let end = text.firstIndex(of: " ") else { return nil }
+    let parts = text[..<end].dropFirst().split(separator: "-")
+    guard parts.count == 2, let producer = Int(parts[0]), let number = Int(parts[1]) else { return nil }
+    self.init(producer: producer, number: number)
+    guard self.text == text else { return nil }
+  }
+
+  /// Whether `read` is this entry in all that its producer has given it.
+  package func isSame(as read: Entry) -> Bool {
+    let own = entry
+    return read.message == own.message && read.severity == own.severity && read.attributes == own.attributes
+      && read.kind == own.kind
+  }
+}

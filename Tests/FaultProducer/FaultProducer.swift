@@ -1,0 +1,50 @@
+import FaultMessages
+import Glibc
+import LogsClient
+
+/// A program that hands entries over and says so, line by line, for tests that kill it, its server and what is between them.
+///
+/// `faultproducer hand|rate name=value...`, with the names of `Settings`. It ends with 0 when everything is acknowledged and its
+/// stdin is closed.
+enum FaultProducer {
+  static func run(_ arguments: [String]) async -> Int32 {
+    signal(SIGPIPE, SIG_IGN)
+    do {
+      let settings = try Settings(arguments.dropFirst())
+      let isWhole: Bool
+      switch arguments.first {
+      case "hand":
+        var handing = Handing(settings)
+        isWhole = try await handing.run()
+      case "rate": isWhole = try await RateRun(settings).run()
+      default: throw UsageError("faultproducer takes 'hand' or 'rate'")
+      }
+      // The test looks at the process before it lets it go.
+      while let _ = readLine() {}
+      return isWhole ? 0 : 1
+    } catch {
+      Output.write(FaultReport.failed("\(error)").line)
+      return 2
+    }
+  }
+}
+
+struct UsageError: Error, CustomStringConvertible {
+  let description: String
+  init(_ description: String) { self.description = description }
+}
+
+/// Lines on stdout. Each is written whole before anything else is done: a kill does not lose it.
+enum Output {
+  static func write(_ line: String) {
+    let bytes = Array("\(line)\n".utf8)
+    var offset = 0
+    while offset < bytes.count {
+      let count = bytes[offset...].withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+      guard count > 0 || errno == EINTR else { return }
+      offset += max(count, 0)
+    }
+  }
+
+  static func write(_ report: FaultReport) { write(report.line) }
+}

@@ -1,0 +1,76 @@
+import FaultMessages
+import LogsClient
+
+/// What a test tells its producer.
+struct Settings {
+  let server: String
+  let stream: StreamName
+  /// Nil for a producer without a spool.
+  private(set) var spool: String?
+  /// Whose entries they are.
+  private(set) var producer = 1
+  /// The first number to be handed over, and the last.
+  private(set) var from = 1
+  private(set) var last = 1_000
+  private(set) var seed: UInt64 = 1
+  /// The most entries of one call.
+  private(set) var pieceCountMax = 50
+  /// Whether all calls are `submit`; otherwise each is one of several.
+  private(set) var submitsOnly = false
+  /// The longest pause between two calls, in milliseconds.
+  private(set) var pauseMax = 0
+  /// Calls a second, and for how long, of a rate run.
+  private(set) var rate = 100_000
+  private(set) var seconds = 1
+  /// Bytes that may wait in memory; nil leaves it to the SDK.
+  private(set) var queueByteCountMax: Int?
+
+  init(_ words: some Sequence<String>) throws {
+    var values: [String: String] = [:]
+    for word in words {
+      let parts = word.split(separator: "=", maxSplits: 1)
+      guard parts.count == 2 else { throw UsageError("'\(word)' is not of the form name=value") }
+      values[String(parts[0])] = String(parts[1])
+    }
+    func take(_ name: String) -> String? { values.removeValue(forKey: name) }
+    func number(_ name: String) throws -> Int? {
+      guard let text = take(name) else { return nil }
+      guard let number = Int(text) else { throw UsageError("\(name) takes a number, not '\(text)'") }
+      return number
+    }
+    guard let server = take("server"), let stream = take("stream") else {
+      throw UsageError("server and stream must be given")
+    }
+    self.server = server
+    self.stream = try StreamName(stream)
+    spool = take("spool")
+    producer = try number("producer") ?? producer
+    from = try number("from") ?? from
+    last = try number("last") ?? last
+    seed = UInt64(try number("seed") ?? 1)
+    pieceCountMax = try number("pieces") ?? pieceCountMax
+    submitsOnly = take("calls") == "submit"
+    pauseMax = try number("pause") ?? pauseMax
+    rate = try number("rate") ?? rate
+    seconds = try number("seconds") ?? seconds
+    queueByteCountMax = try number("queue")
+    if let name = values.keys.min() { throw UsageError("there is no setting '\(name)'") }
+  }
+
+  /// A producer as the settings say, which reports what must not happen.
+  func makeProducer(whenFull: LogProducerConfiguration.WhenFull, reportsDrops: Bool) throws -> LogProducer {
+    var client = LogClientConfiguration(servers: [server], name: "faultproducer \(producer)")
+    // Servers are away for moments only, or come back at a moment that is measured.
+    client.backoff = Backoff(base: .milliseconds(20), cap: .milliseconds(300))
+    client.connectTimeout = .seconds(2)
+    var configuration = LogProducerConfiguration()
+    configuration.whenFull = whenFull
+    if let queueByteCountMax { configuration.queueByteCountMax = queueByteCountMax }
+    configuration.spool = spool.map { SpoolConfiguration(directory: $0) }
+    configuration.onEvent = { event in
+      if case .dropped = event, !reportsDrops { return }
+      Output.write(.failed("\(event)"))
+    }
+    return try LogProducer(try LogClient(client), stream: stream, configuration: configuration)
+  }
+}

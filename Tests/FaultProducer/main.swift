@@ -1,0 +1,3 @@
+import Glibc
+
+exit(await FaultProducer.run(Array(CommandLine.arguments.dropFirst())))
