@@ -74,7 +74,7 @@ package enum CommandLineTool {
     case .invalidConfiguration, .invalidRequest: ExitCode.usage
     case .refused(.unauthorized), .refused(.forbidden): ExitCode.notAllowed
     case .refused, .invalidEntry, .connectionLost, .protocolViolation, .closed, .cancelled, .invalidCursor, .fileFailed,
-      .damaged:
+      .damaged, .spoolFailed, .spoolInUse:
       ExitCode.failed
     }
   }

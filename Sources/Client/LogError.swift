@@ -29,6 +29,10 @@ public struct LogError: Error, Hashable, Sendable, CustomStringConvertible {
     case fileFailed
     /// A batch was received whole but cannot be decoded.
     case damaged
+    /// The spool could not be read or written.
+    case spoolFailed
+    /// Another process uses the spool.
+    case spoolInUse
   }
 
   public var code: Code

@@ -1,0 +1,68 @@
+internal import LogsWire
+
+/// What a producer has accepted and the server has not answered, per stream in the order of acceptance.
+///
+/// Numbers rise by one per stream. The window of a stream is its first `Limits.producerBatchCountMax` batches: only they may have been sent, so that
+/// the server's mark can tell each of them from a new one whatever is lost (`spec/session.md`, section 4.2), and only what is behind it may be dropped.
+/// Used by one thread at a time.
+protocol Backlog: AnyObject {
+  /// Whose numbers new batches get.
+  var producer: ProducerID { get }
+  var totals: BacklogTotals { get }
+  /// Streams with batches, ascending.
+  var streams: [StreamName] { get }
+  /// The lowest id of all batches; nil when there is none.
+  var oldestID: Int64? { get }
+
+  /// Removes what is answered and adds batches behind the others, all or nothing, as durably as the backlog keeps anything.
+  ///
+  /// - Returns: the ids of the new ones, ascending.
+  func store(_ batches: [BacklogDraft], removing answered: [Int64]) throws(LogError) -> [Int64]
+
+  /// The batches of the stream's window whose ids are above `id`, in order. All have one producer: batches of another one wait until those are removed.
+  func window(of stream: StreamName, after id: Int64) throws(LogError) -> [BacklogBatch]
+
+  /// Drops the oldest batches behind the windows until at most `byteCountMax` bytes are left or nothing may be dropped.
+  ///
+  /// In the place of each run of dropped batches of a stream stands one notice, a batch of one entry that says how many entries are missing and why; a notice
+  /// that is itself behind the window is joined with the next one for the same reason.
+  func dropOldest(keeping byteCountMax: Int) throws(LogError) -> [DroppedEntries]
+
+  /// The same for batches that were accepted before `time`, in ns since 1970.
+  func drop(acceptedBefore time: Int64) throws(LogError) -> [DroppedEntries]
+}
+
+struct BacklogTotals: Hashable, Sendable {
+  var batchCount = 0
+  /// Entries that an application has handed over: notices do not count.
+  var entryCount: UInt64 = 0
+  /// Stored bytes of the batches and `BacklogBatch.overheadByteCount` for each.
+  var byteCount = 0
+}
+
+/// A batch that is to be added.
+struct BacklogDraft: Sendable {
+  var stream: StreamName
+  var content: AppendLane.Content
+  /// How many entries of the application are in it: 0 for a notice and for a completion.
+  var entryCount: Int
+  /// When it was accepted, in ns since 1970.
+  var accepted: Int64
+}
+
+struct BacklogBatch: Sendable {
+  static let overheadByteCount = 256
+
+  let id: Int64
+  let key: AppendQueue.Key
+  let number: UInt64
+  let content: AppendLane.Content
+  let entryCount: Int
+}
+
+/// Entries that were dropped from one stream, for one reason.
+struct DroppedEntries: Hashable, Sendable {
+  var stream: StreamName
+  var entryCount: UInt64
+  var reason: DropReason
+}
