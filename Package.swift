@@ -63,13 +63,13 @@ let package = Package(
     .executableTarget(
       name: "logs", dependencies: ["LogsCLI"], path: "Sources/CLI/Main", swiftSettings: strict),
 
-    tests("EndToEnd", uses: ["LogsWire", "logs", "logsd"]),
+    tests("EndToEnd", uses: ["LogsClient", "LogsWire", "logs", "logsd"]),
     tests("Wire", uses: ["LogsWire"]),
     tests("Transport", uses: ["LogsTransport", "LogsWire"]),
     .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/CFaultVFS"),
     tests("Store", uses: ["LogsStore", "LogsDisk", "LogsWire", "CSQLite", "CFaultVFS"]),
     tests("Server", uses: ["LogsServer", "LogsTransport", "LogsWire"]),
-    tests("Client", uses: ["LogsClient", "LogsWire", "LogsTransport"]),
+    tests("Client", uses: ["LogsClient", "LogsDisk", "LogsWire", "LogsTransport", "CSQLite", "CFaultVFS"]),
     tests("CLI", uses: ["LogsCLI", "LogsClient"]),
   ]
 )
