@@ -215,6 +215,22 @@ import Testing
     }
   }
 
+  @Test func `a producer's entries wait as well`() async throws {
+    let server = try await FakeServer.start()
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    let producer = try LogProducer(client, stream: web)
+    await client.suspend()
+    for entry in entries(1...100) { producer.log(entry) }
+    #expect(await producer.flush(timeout: .milliseconds(20)) == false)
+    #expect(try await server.onLoop { $0.record.connectionCount } == 0)
+    await client.resume()
+    #expect(await producer.flush(timeout: .seconds(50)))
+    #expect(try await server.onLoop { $0.streams[web]?.messages } == (1...100).map { "\($0)" })
+    await producer.shutdown()
+    await client.shutdown()
+  }
+
   @Test func `suspended and resumed at random moments, many appends, one exact stream`() async throws {
     let seed = testSeed()
     let server = try await FakeServer.start { server in
