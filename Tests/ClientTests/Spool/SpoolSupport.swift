@@ -81,6 +81,7 @@ final class TestSpool {
   func drain(_ visit: (BacklogBatch) throws -> Void = { _ in }) throws {
     while let stream = spool.streams.first {
       let batches = try window(stream)
+      if batches.isEmpty { throw TestFailure("\(stream) has batches and its window none: \(spool.totals)") }
       for batch in batches { try visit(batch) }
       _ = try spool.store([], removing: batches.map(\.id))
     }
