@@ -64,12 +64,14 @@ let package = Package(
       name: "logs", dependencies: ["LogsCLI"], path: "Sources/CLI/Main", swiftSettings: strict),
 
     tests("EndToEnd", uses: ["LogsWire", "logs", "logsd"]),
-    tests("Wire", uses: ["LogsWire"]),
+    .target(
+      name: "LogsSimulation", dependencies: ["LogsWire"], path: "Tests/Simulation", swiftSettings: testing),
+    tests("Wire", uses: ["LogsWire", "LogsSimulation"]),
     tests("Transport", uses: ["LogsTransport", "LogsWire"]),
     .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/CFaultVFS"),
     tests("Store", uses: ["LogsStore", "LogsDisk", "LogsWire", "CSQLite", "CFaultVFS"]),
     tests("Server", uses: ["LogsServer", "LogsTransport", "LogsWire"]),
-    tests("Client", uses: ["LogsClient", "LogsWire", "LogsTransport"]),
+    tests("Client", uses: ["LogsClient", "LogsWire", "LogsTransport", "LogsSimulation"]),
     tests("CLI", uses: ["LogsCLI", "LogsClient"]),
   ]
 )

@@ -1,3 +1,4 @@
+@testable import LogsSimulation
 @testable import LogsWire
 
 /// A client that appends and follows through one connection at a time, and goes on where it was after each loss.
@@ -90,11 +91,12 @@ final class ModelClient {
     laneOfID = [:]
     for lane in lanes { lane.inFlight = [] }
     for follower in followers { follower.id = 0 }
-    link.receive.append { [unowned self] _, bytes in
+    link.attach(.client) { [unowned self] bytes in
       guard self.link === link else { return }
-      take(session.receive(Bytes(bytes).span, now: simulation.now), link)
+      take(session.receive(bytes.span, now: simulation.now), link)
+    } closed: { [unowned self] in
+      if self.link === link { lose() }
     }
-    link.closed.append { [unowned self] _ in if self.link === link { lose() } }
     connect(link)
     send(ClientSession.hello(client: name, token: "t"))
     tick(link)
@@ -125,7 +127,7 @@ final class ModelClient {
   private func send(_ frame: OutgoingFrame?) {
     guard let frame, let link else { return }
     simulation.trace("\(linkName) client: \(Shown.frame(frame))")
-    link.send(Frames.bytes(frame), from: .client)
+    link.send(frame, from: .client)
   }
 
   // MARK: - Requests
@@ -182,7 +184,7 @@ final class ModelClient {
     for event in events {
       simulation.trace("\(linkName) client: \(event.shown)")
       switch event {
-      case .send(let frame): link.send(Frames.bytes(frame), from: .client)
+      case .send(let frame): link.send(frame, from: .client)
       case .welcomed:
         for follower in followers { subscribe(follower) }
         if simulation.chance(3) {
@@ -227,8 +229,8 @@ final class ModelClient {
   }
 
   private func refused(_ id: UInt32, _ refusal: Refusal) {
-    // A draining server takes no subscription; the next connection asks again.
-    if refusal.code == .goingAway, followers.contains(where: { $0.id == id }) { return }
+    // A draining server takes no subscription and answers no question; the next connection asks again.
+    if refusal.code == .goingAway, laneOfID[id] == nil { return }
     guard let (lane, number) = laneOfID.removeValue(forKey: id), refusal.isRetryable else {
       return simulation.fail("\(linkName) refused \(id): \(refusal)")
     }

@@ -1,4 +1,4 @@
-@testable import LogsWire
+import LogsWire
 
 /// Virtual time, seeded chance and a trace: everything that happens in a simulated world, in one order.
 ///
@@ -15,6 +15,8 @@ final class Simulation {
   private(set) var milliseconds: UInt64 = 0
   private var queue: [Event] = []
   private var order: UInt64 = 0
+  /// Whether it is written down what happens; a world that runs for its outcome alone is faster without.
+  var isTracing = true
   private(set) var traceHash: UInt64 = 0xcbf2_9ce4_8422_2325
   private(set) var traceCount = 0
   private(set) var lastLines: [String] = []
@@ -22,9 +24,10 @@ final class Simulation {
 
   init(seed: UInt64) { random = SeededGenerator(seed: seed) }
 
-  var now: MonotonicTime { .milliseconds(milliseconds) }
+  var now: MonotonicTime { MonotonicTime(nanoseconds: 0).advanced(byMilliseconds: milliseconds) }
 
   func trace(_ line: @autoclosure () -> String) {
+    guard isTracing else { return }
     let line = "\(milliseconds) \(line())"
     for byte in line.utf8 { traceHash = (traceHash ^ UInt64(byte)) &* 0x100_0000_01b3 }
     traceCount += 1
@@ -77,64 +80,5 @@ final class Simulation {
 
   private func isBefore(_ left: Int, _ right: Int) -> Bool {
     (queue[left].time, queue[left].order) < (queue[right].time, queue[right].order)
-  }
-}
-
-/// A connection's wire: bytes arrive in order, in any pieces, after any delay, until somebody cuts it.
-final class Link {
-  enum End: Int { case client, server }
-
-  private let simulation: Simulation
-  private let name: String
-  private var lastArrival: [UInt64] = [0, 0]
-  private var isCut = false
-  /// Nothing arrives any more and nobody is told: a black hole.
-  private var isStalled = false
-  var receive: [(End, [UInt8]) -> Void] = []
-  var closed: [(End) -> Void] = []
-
-  init(_ simulation: Simulation, _ name: String) {
-    self.simulation = simulation
-    self.name = name
-  }
-
-  func send(_ bytes: [UInt8], from end: End) {
-    guard !isCut else { return }
-    let target = end == .client ? End.server : .client
-    var start = 0
-    while start < bytes.count {
-      let size = min(simulation.chance(3) ? simulation.draw(1...40) : simulation.draw(1...4000), bytes.count - start)
-      let piece = Array(bytes[start..<start + size])
-      start += size
-      arrive(at: target) { [self] in receive[target.rawValue](target, piece) }
-    }
-  }
-
-  /// Ends the connection behind what was sent.
-  func close(from end: End) {
-    let target = end == .client ? End.server : .client
-    arrive(at: target) { [self] in
-      isCut = true
-      closed[target.rawValue](target)
-    }
-  }
-
-  private func arrive(at target: End, _ body: @escaping () -> Void) {
-    let earliest = simulation.milliseconds + UInt64(simulation.draw(0...20))
-    lastArrival[target.rawValue] = max(lastArrival[target.rawValue], earliest)
-    simulation.at(lastArrival[target.rawValue]) { [self] in if !isCut, !isStalled { body() } }
-  }
-
-  /// What is on its way is lost, and each end learns of it at some time.
-  func cut() {
-    guard !isCut else { return }
-    simulation.trace("\(name) cut")
-    isCut = true
-    for end in [End.client, .server] { simulation.after(0...30) { [self] in closed[end.rawValue](end) } }
-  }
-
-  func stall() {
-    simulation.trace("\(name) stalled")
-    isStalled = true
   }
 }
