@@ -292,6 +292,18 @@ import Testing
     }
   }
 
+  @Test func `a batch that damage made look like one of a later format comes again over another connection`() throws {
+    for (offset, value) in [(40, 2), (41, 7), (42, 8)] as [(Int, UInt8)] {
+      var session = follower()
+      var bytes = try Sample.run(1, 2).array
+      bytes[offset] = value
+      let events = session.receive([try Self.batch(1, 2, Bytes(bytes))])
+      #expect(events.map(\.shown) == Self.failed())
+      guard case .failed(let refusal) = events.last else { continue }
+      #expect(refusal.isRetryable)
+    }
+  }
+
   // MARK: - The rules of a subscription
 
   static let disorder: [(String, [Message])] = [
