@@ -76,14 +76,15 @@ struct ModelDisk {
   ) throws(Refusal) -> Ack {
     let known = streams.firstIndex { $0.name == item.stream }
     var mark = known.flatMap { streams[$0].marks[item.producer] } ?? Mark()
-    let expected = bending.forgetsMarks ? item.number : max(mark.number + 1, item.floor)
+    let isFree = bending.forgetsMarks || (bending.acceptsAnyOrder && mark.answers[item.number] == nil)
+    let expected = isFree ? item.number : max(mark.number + 1, item.floor)
     if item.number < expected, item.number <= mark.number {
       guard let known else { throw Refusal(.internalError, "a mark without a stream") }
       return try repeated(item, mark, streams[known])
     }
     if let known, streams[known].isSealed { throw Refusal(.streamSealed, "") }
     if item.number < expected { throw Refusal(.badRequest, "a number below its own floor") }
-    if item.number > expected, !bending.acceptsAnyOrder {
+    if item.number > expected {
       throw Refusal(.outOfOrder, "", isRetryable: true, expected: expected)
     }
     let batch: Batch

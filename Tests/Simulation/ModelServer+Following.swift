@@ -196,7 +196,6 @@ extension ModelServer {
       if let remaining = subscription.remaining { subscription.remaining = remaining - (to - from + 1) }
       var run = ByteWriter()
       for batch in stream.batches[place...end] where batch.header.firstSequence <= to { run.append(batch.bytes) }
-      deliveredFrameCount += 1
       let range = BatchRange(handle: track.handle, from: from, to: to)
       send(connection.session.deliver(subscription.id, range, batches: run.finish()), connection)
     }

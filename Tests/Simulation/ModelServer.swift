@@ -7,12 +7,12 @@ import LogsWire
 final class ModelServer {
   final class Connection {
     let name: String
-    let link: Link
+    let link: VirtualLink
     var session: ServerSession
     var subscriptions: [ModelSubscription] = []
     var isDraining = false
 
-    init(name: String, link: Link, session: consuming ServerSession) {
+    init(name: String, link: VirtualLink, session: consuming ServerSession) {
       self.name = name
       self.link = link
       self.session = session
@@ -20,7 +20,7 @@ final class ModelServer {
   }
 
   /// A fault put in on purpose, which the checks of a simulation must find.
-  enum Defect: CaseIterable {
+  enum Defect {
     // Of the one that stores.
     case forgetsMarks, acksEarly, storesMarksLater, acceptsAnyOrder, losesAnswers
     // Of the one that delivers.
@@ -56,7 +56,6 @@ final class ModelServer {
   var isDiskFull = false
   /// Batches that are wrong, by their checks.
   var badChecks: Set<UInt64> = []
-  var deliveredFrameCount = 0
 
   init(_ simulation: Simulation, welcome: Welcome) {
     self.simulation = simulation
@@ -72,16 +71,17 @@ final class ModelServer {
 
   /// - Returns: false when nobody listens.
   @discardableResult
-  func accept(_ link: Link, name: String) -> Bool {
+  func accept(_ link: VirtualLink, name: String) -> Bool {
     guard !isDown else { return false }
     let session = ServerSession(
       settings: .init(welcome: welcome, handshakeMillisecondsMax: 500), now: simulation.now)
     let connection = Connection(name: name, link: link, session: session)
     connections.append(connection)
-    link.attach(.server) { [unowned self] bytes in
+    link.attach(.server) { [unowned self, weak connection] bytes in
+      guard let connection else { return }
       act(connection.session.receive(bytes.span, now: simulation.now), connection)
-    } closed: { [unowned self] in
-      drop(connection)
+    } closed: { [unowned self, weak connection] in
+      if let connection { drop(connection) }
     }
     tick(connection)
     return true

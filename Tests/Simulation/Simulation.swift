@@ -4,17 +4,13 @@ import LogsWire
 ///
 /// One thread; nothing here reads a clock or iterates a Dictionary or Set, so one seed gives one trace.
 final class Simulation {
-  private struct Event {
-    let time: UInt64
-    let order: UInt64
-    let body: () -> Void
-  }
-
   var random: SeededGenerator
   /// In milliseconds.
   private(set) var milliseconds: UInt64 = 0
-  private var queue: [Event] = []
-  private var order: UInt64 = 0
+  /// What happens in each millisecond, in the order in which it was planned.
+  private var plans: [[() -> Void]] = []
+  /// How much of this millisecond has happened.
+  private var happenedCount = 0
   /// Whether it is written down what happens; a world that runs for its outcome alone is faster without.
   var isTracing = true
   private(set) var traceHash: UInt64 = 0xcbf2_9ce4_8422_2325
@@ -49,36 +45,29 @@ final class Simulation {
   }
 
   func at(_ time: UInt64, _ body: @escaping () -> Void) {
-    order += 1
-    queue.append(Event(time: max(time, milliseconds), order: order, body: body))
-    var child = queue.count - 1
-    while child > 0, isBefore(child, (child - 1) / 2) {
-      queue.swapAt(child, (child - 1) / 2)
-      child = (child - 1) / 2
-    }
+    let time = Int(max(time, milliseconds))
+    while plans.count <= time { plans.append([]) }
+    plans[time].append(body)
   }
+
+  /// Forgets what is planned, which keeps everything that it is about.
+  func stop() { plans = [] }
 
   /// Runs until `isDone` or until nothing is left or the time is over.
   func run(until end: UInt64, _ isDone: () -> Bool) {
-    while let first = queue.first, first.time <= end, !isDone() {
-      queue.swapAt(0, queue.count - 1)
-      queue.removeLast()
-      var parent = 0
-      while true {
-        var least = parent
-        for child in [2 * parent + 1, 2 * parent + 2] where child < queue.count && isBefore(child, least) {
-          least = child
-        }
-        if least == parent { break }
-        queue.swapAt(parent, least)
-        parent = least
+    var time = Int(milliseconds)
+    while time < plans.count, time <= Int(end) {
+      // What happens may plan more for the same millisecond.
+      while happenedCount < plans[time].count {
+        if isDone() { return }
+        milliseconds = UInt64(time)
+        let body = plans[time][happenedCount]
+        happenedCount += 1
+        body()
       }
-      milliseconds = first.time
-      first.body()
+      plans[time] = []
+      happenedCount = 0
+      time += 1
     }
-  }
-
-  private func isBefore(_ left: Int, _ right: Int) -> Bool {
-    (queue[left].time, queue[left].order) < (queue[right].time, queue[right].order)
   }
 }

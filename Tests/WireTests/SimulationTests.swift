@@ -103,6 +103,7 @@ import Testing
         server.overload = 0
       }
       simulation.run(until: end) { simulation.milliseconds > 2500 && isDone }
+      simulation.stop()
       if !isDone { simulation.fail("not done after \(end) ms") }
       check()
       return Outcome(
@@ -218,7 +219,7 @@ import Testing
   @Test func `a black hole is noticed by both ends after three heartbeats`() {
     let simulation = Simulation(seed: 1)
     let server = ModelServer(simulation, welcome: Sample.welcome(heartbeat: 200))
-    var hole: Link?
+    var hole: VirtualLink?
     let client = ModelClient(simulation, name: "client", lanes: [], followers: []) {
       hole = $0
       server.accept($0, name: "client")

@@ -56,11 +56,11 @@ final class ModelClient {
 
   private let simulation: Simulation
   private let name: String
-  private let connect: (Link) -> Void
+  private let connect: (VirtualLink) -> Void
   let lanes: [Lane]
   let followers: [Follower]
   private var session: ClientSession
-  private var link: Link?
+  private var link: VirtualLink?
   private var connectionCount = 0
   private var laneOfID: [UInt32: (lane: Lane, number: UInt64)] = [:]
   private var decoder = BatchDecoder()
@@ -69,8 +69,10 @@ final class ModelClient {
   /// How often links fail; 0: never.
   var faults = 0
 
-  init(_ simulation: Simulation, name: String, lanes: [Lane], followers: [Follower], connect: @escaping (Link) -> Void)
-  {
+  init(
+    _ simulation: Simulation, name: String, lanes: [Lane], followers: [Follower],
+    connect: @escaping (VirtualLink) -> Void
+  ) {
     self.simulation = simulation
     self.name = name
     self.lanes = lanes
@@ -85,16 +87,16 @@ final class ModelClient {
 
   func start() {
     connectionCount += 1
-    let link = Link(simulation, "\(name).\(connectionCount)")
+    let link = VirtualLink(simulation, "\(name).\(connectionCount)")
     self.link = link
     session = ClientSession(greetingMillisecondsMax: 500, now: simulation.now)
     laneOfID = [:]
     for lane in lanes { lane.inFlight = [] }
     for follower in followers { follower.id = 0 }
-    link.attach(.client) { [unowned self] bytes in
+    link.attach(.client) { [unowned self, unowned link] bytes in
       guard self.link === link else { return }
       take(session.receive(bytes.span, now: simulation.now), link)
-    } closed: { [unowned self] in
+    } closed: { [unowned self, unowned link] in
       if self.link === link { lose() }
     }
     connect(link)
@@ -110,7 +112,7 @@ final class ModelClient {
 
   var linkName: String { "\(name).\(connectionCount)" }
 
-  private func tick(_ link: Link) {
+  private func tick(_ link: VirtualLink) {
     simulation.at(simulation.milliseconds + 50) { [unowned self] in
       guard self.link === link else { return }
       take(session.tick(now: simulation.now), link)
@@ -180,7 +182,7 @@ final class ModelClient {
 
   // MARK: - Events
 
-  private func take(_ events: [ClientSession.Event], _ link: Link) {
+  private func take(_ events: [ClientSession.Event], _ link: VirtualLink) {
     for event in events {
       simulation.trace("\(linkName) client: \(event.shown)")
       switch event {

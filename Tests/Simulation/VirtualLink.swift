@@ -1,7 +1,7 @@
 import LogsWire
 
 /// A connection's wire: bytes arrive in order, in any pieces, after any delay, until something goes wrong.
-final class Link {
+final class VirtualLink {
   enum End: Int { case client, server }
 
   /// What is on its way to one end.
@@ -49,7 +49,7 @@ final class Link {
       let size = min(simulation.chance(6) ? simulation.draw(1...40) : simulation.draw(1...4000), bytes.count - start)
       let piece = passed(bytes[start..<start + size], road)
       start += size
-      arrive(at: road) { [self] in roads[road].receive(piece) }
+      arrive(at: road) { [unowned self] in roads[road].receive(piece) }
     }
   }
 
@@ -64,7 +64,7 @@ final class Link {
   /// Ends the connection behind what was sent.
   func close(from end: End) {
     let road = end == .client ? End.server.rawValue : End.client.rawValue
-    arrive(at: road) { [self] in
+    arrive(at: road) { [unowned self] in
       isCut = true
       roads[road].closed()
     }
@@ -86,13 +86,17 @@ final class Link {
     }
     let piece = roads[road].pieces[roads[road].arrivedCount]
     roads[road].arrivedCount += 1
+    if roads[road].arrivedCount == roads[road].pieces.count {
+      roads[road].pieces.removeAll(keepingCapacity: true)
+      roads[road].arrivedCount = 0
+    }
     piece()
   }
 }
 
 // MARK: - Faults
 
-extension Link {
+extension VirtualLink {
   /// What is on its way is lost, and each end learns of it at some time.
   func cut() {
     guard !isCut else { return }
@@ -119,6 +123,12 @@ extension Link {
     simulation.trace("\(name) stalled towards the \(end)")
     hasFault = true
     roads[end.rawValue].heldUntil = max(roads[end.rawValue].heldUntil, time)
+  }
+
+  /// The client's end breaks, as when its address changes; what it has sent arrives late, when it has long connected again.
+  func breakClientEnd(lateUntil time: UInt64) {
+    hold(.server, until: time)
+    simulation.after(0...20) { [self] in roads[End.client.rawValue].closed() }
   }
 
   /// From now on some of what arrives at one end is damaged.
