@@ -72,12 +72,16 @@ let package = Package(
     .executableTarget(
       name: "faultproducer", dependencies: ["FaultMessages", "LogsClient", "LogsWire"], path: "Tests/FaultProducer",
       swiftSettings: testing),
-    tests("Wire", uses: ["LogsWire"]),
+    .target(
+      name: "LogsSimulation", dependencies: ["LogsWire"], path: "Tests/Simulation", swiftSettings: testing),
+    tests("Wire", uses: ["LogsWire", "LogsSimulation"]),
     tests("Transport", uses: ["LogsTransport", "LogsWire"]),
     .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/CFaultVFS"),
     tests("Store", uses: ["LogsStore", "LogsDisk", "LogsWire", "CSQLite", "CFaultVFS"]),
     tests("Server", uses: ["LogsServer", "LogsTransport", "LogsWire"]),
-    tests("Client", uses: ["LogsClient", "LogsDisk", "LogsWire", "LogsTransport", "CSQLite", "CFaultVFS"]),
+    tests(
+      "Client",
+      uses: ["LogsClient", "LogsDisk", "LogsWire", "LogsTransport", "LogsSimulation", "CSQLite", "CFaultVFS"]),
     tests("CLI", uses: ["LogsCLI", "LogsClient"]),
   ]
 )

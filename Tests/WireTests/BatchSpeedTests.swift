@@ -2,6 +2,7 @@ import Testing
 
 import func Glibc.getenv
 
+@testable import LogsSimulation
 @testable import LogsWire
 
 /// Times are reported, never asserted: `env LOGS_BENCH=1 swift test -c release --filter BatchSpeed`.

@@ -1,5 +1,6 @@
 import Testing
 
+@testable import LogsSimulation
 @testable import LogsWire
 
 @Suite struct `Client session` {
@@ -288,6 +289,18 @@ import Testing
         session.receive([Message.end(.cancelled).frame(id: 1), Message.ping(1).frame(id: 0)]).map(\.shown) == [
           "send pong 1"
         ])
+    }
+  }
+
+  @Test func `a batch that damage made look like one of a later format comes again over another connection`() throws {
+    for (offset, value) in [(40, 2), (41, 7), (42, 8)] as [(Int, UInt8)] {
+      var session = follower()
+      var bytes = try Sample.run(1, 2).array
+      bytes[offset] = value
+      let events = session.receive([try Self.batch(1, 2, Bytes(bytes))])
+      #expect(events.map(\.shown) == Self.failed())
+      guard case .failed(let refusal) = events.last else { continue }
+      #expect(refusal.isRetryable)
     }
   }
 

@@ -1,5 +1,6 @@
 import Testing
 
+@testable import LogsSimulation
 @testable import LogsWire
 
 /// What a peer may send on purpose: everything here has checks that fit.

@@ -39,8 +39,8 @@ struct AppendLane {
 
     /// The server has refused it.
     ///
-    /// An answer that comes before the server looks for a duplicate tells of the last sending alone: `overloaded` and
-    /// `going_away` among others say nothing of what became of it on a connection that was lost.
+    /// Most answers tell of the last sending alone: `overloaded` and `going_away` among others say nothing of what becomes of
+    /// it on a connection that was lost.
     fileprivate mutating func refused(_ refusal: Refusal) {
       mayHaveTakenEffect = refusal.mayHaveTakenEffect || (mayHaveTakenEffectBefore && !refusal.excludesDuplicate)
     }
@@ -149,10 +149,10 @@ struct AppendLane {
 }
 
 extension Refusal {
-  /// Whether the server has found, before it refused a batch, that it has not stored it (`spec/session.md`, section 4.1).
+  /// Whether the server says with it that the batch is not stored and never will be as it is (`spec/session.md`, section 4.1).
   ///
-  /// A producer_conflict is none: it may be the batch itself, so long ago that the mark has forgotten it.
-  fileprivate var excludesDuplicate: Bool {
-    [.outOfOrder, .streamSealed, .tooManyStreams].contains(code) || (code == .badBatch && !isRetryable)
-  }
+  /// An out_of_order or too_many_streams says so of this moment alone: the same batch may be on its way on a connection that
+  /// was lost here and not there yet, and arrive when its turn has come. A producer_conflict is none: it may be the batch
+  /// itself, so long ago that the mark has forgotten it.
+  fileprivate var excludesDuplicate: Bool { code == .streamSealed || (code == .badBatch && !isRetryable) }
 }

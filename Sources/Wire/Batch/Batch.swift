@@ -30,7 +30,8 @@ package struct Batch: Sendable {
 
   /// Takes a run of batches end to end.
   ///
-  /// - Throws: `DecodingError`, its offset counted from the start of the run.
+  /// - Throws: `DecodingError`, its offset counted from the start of the run; `isUnsupported` only about a batch that is as
+  ///   its producer signed it, since damage may look like something new.
   package static func run(_ bytes: Bytes) throws(DecodingError) -> [Batch] {
     var batches: [Batch] = []
     var offset = 0
@@ -40,10 +41,26 @@ package struct Batch: Sendable {
         offset += batch.bytes.count
         batches.append(batch)
       } catch {
+        if error.isUnsupported, !isSigned(startOf: bytes[offset..<bytes.count]) {
+          throw DecodingError("a batch is damaged: its check does not fit", at: offset + 32)
+        }
         throw error.moved(by: offset)
       }
     }
     return batches
+  }
+
+  /// Whether the check of the batch that `bytes` starts with fits, whatever else its header says.
+  private static func isSigned(startOf bytes: Bytes) -> Bool {
+    do throws(DecodingError) {
+      var reader = ByteReader(bytes.span)
+      for _ in 0..<4 { _ = try reader.u64() }
+      let check = try reader.u64()
+      for _ in 0..<4 { _ = try reader.u64() }
+      let storedLength = Int(try reader.u32())
+      guard storedLength <= bytes.count - BatchHeader.byteCount else { return false }
+      return check == BatchHeader.check(of: bytes[0..<BatchHeader.byteCount + storedLength].span)
+    } catch { return false }
   }
 
   /// The payload as stored, behind the header.

@@ -1,3 +1,4 @@
+@testable import LogsSimulation
 @testable import LogsWire
 
 /// A client that appends and follows through one connection at a time, and goes on where it was after each loss.
@@ -55,11 +56,11 @@ final class ModelClient {
 
   private let simulation: Simulation
   private let name: String
-  private let connect: (Link) -> Void
+  private let connect: (VirtualLink) -> Void
   let lanes: [Lane]
   let followers: [Follower]
   private var session: ClientSession
-  private var link: Link?
+  private var link: VirtualLink?
   private var connectionCount = 0
   private var laneOfID: [UInt32: (lane: Lane, number: UInt64)] = [:]
   private var decoder = BatchDecoder()
@@ -68,8 +69,10 @@ final class ModelClient {
   /// How often links fail; 0: never.
   var faults = 0
 
-  init(_ simulation: Simulation, name: String, lanes: [Lane], followers: [Follower], connect: @escaping (Link) -> Void)
-  {
+  init(
+    _ simulation: Simulation, name: String, lanes: [Lane], followers: [Follower],
+    connect: @escaping (VirtualLink) -> Void
+  ) {
     self.simulation = simulation
     self.name = name
     self.lanes = lanes
@@ -84,17 +87,18 @@ final class ModelClient {
 
   func start() {
     connectionCount += 1
-    let link = Link(simulation, "\(name).\(connectionCount)")
+    let link = VirtualLink(simulation, "\(name).\(connectionCount)")
     self.link = link
     session = ClientSession(greetingMillisecondsMax: 500, now: simulation.now)
     laneOfID = [:]
     for lane in lanes { lane.inFlight = [] }
     for follower in followers { follower.id = 0 }
-    link.receive.append { [unowned self] _, bytes in
+    link.attach(.client) { [unowned self, unowned link] bytes in
       guard self.link === link else { return }
-      take(session.receive(Bytes(bytes).span, now: simulation.now), link)
+      take(session.receive(bytes.span, now: simulation.now), link)
+    } closed: { [unowned self, unowned link] in
+      if self.link === link { lose() }
     }
-    link.closed.append { [unowned self] _ in if self.link === link { lose() } }
     connect(link)
     send(ClientSession.hello(client: name, token: "t"))
     tick(link)
@@ -108,7 +112,7 @@ final class ModelClient {
 
   var linkName: String { "\(name).\(connectionCount)" }
 
-  private func tick(_ link: Link) {
+  private func tick(_ link: VirtualLink) {
     simulation.at(simulation.milliseconds + 50) { [unowned self] in
       guard self.link === link else { return }
       take(session.tick(now: simulation.now), link)
@@ -125,7 +129,7 @@ final class ModelClient {
   private func send(_ frame: OutgoingFrame?) {
     guard let frame, let link else { return }
     simulation.trace("\(linkName) client: \(Shown.frame(frame))")
-    link.send(Frames.bytes(frame), from: .client)
+    link.send(frame, from: .client)
   }
 
   // MARK: - Requests
@@ -178,11 +182,11 @@ final class ModelClient {
 
   // MARK: - Events
 
-  private func take(_ events: [ClientSession.Event], _ link: Link) {
+  private func take(_ events: [ClientSession.Event], _ link: VirtualLink) {
     for event in events {
       simulation.trace("\(linkName) client: \(event.shown)")
       switch event {
-      case .send(let frame): link.send(Frames.bytes(frame), from: .client)
+      case .send(let frame): link.send(frame, from: .client)
       case .welcomed:
         for follower in followers { subscribe(follower) }
         if simulation.chance(3) {
@@ -227,8 +231,8 @@ final class ModelClient {
   }
 
   private func refused(_ id: UInt32, _ refusal: Refusal) {
-    // A draining server takes no subscription; the next connection asks again.
-    if refusal.code == .goingAway, followers.contains(where: { $0.id == id }) { return }
+    // A draining server takes no subscription and answers no question; the next connection asks again.
+    if refusal.code == .goingAway, laneOfID[id] == nil { return }
     guard let (lane, number) = laneOfID.removeValue(forKey: id), refusal.isRetryable else {
       return simulation.fail("\(linkName) refused \(id): \(refusal)")
     }

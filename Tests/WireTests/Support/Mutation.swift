@@ -1,3 +1,4 @@
+@testable import LogsSimulation
 @testable import LogsWire
 
 /// Damage as a hostile peer would do it: small changes at places that matter, lengths that lie.

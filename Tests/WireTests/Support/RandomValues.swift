@@ -1,3 +1,4 @@
+@testable import LogsSimulation
 @testable import LogsWire
 
 /// Random entries and messages of every shape that the format allows.

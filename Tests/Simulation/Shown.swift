@@ -1,4 +1,4 @@
-@testable import LogsWire
+import LogsWire
 
 /// Actions and events in short, for tables and traces.
 extension ServerSession.Action {
@@ -43,7 +43,10 @@ extension ClientSession.Event {
 enum Shown {
   static func frame(_ frame: OutgoingFrame) -> String {
     do {
-      guard let decoded = try Frames.decode(Frames.bytes(frame)).first else { return "nothing" }
+      let bytes = Bytes(frame.head.array + frame.batches.array)
+      var decoder = FrameDecoder(bodyByteCountMax: Limits.frameByteCountMax)
+      var offset = 0
+      guard let decoded = try decoder.next(from: bytes.span, at: &offset) else { return "nothing" }
       let id = decoded.id == 0 ? "" : " \(decoded.id)"
       switch try Message(decoding: decoded) {
       case .error(let refusal): return "error\(id) \(refusal.code)"

@@ -1,0 +1,92 @@
+import Glibc
+import Testing
+
+@testable import LogsSimulation
+
+/// The client's decisions against a server in virtual time: networks, crashes, refusals and bad peers as a seed has them.
+@Suite struct `Simulated clients` {
+  /// Counted from a new seed each time, or from `LOGS_TEST_SEED`, which stands for itself alone unless `LOGS_TEST_ROUNDS`
+  /// says how many times as many it shall be.
+  private static func seeds(_ count: UInt64) -> Range<UInt64> {
+    let (seed, rounds) = (number("LOGS_TEST_SEED"), number("LOGS_TEST_ROUNDS"))
+    let first = seed ?? UInt64.random(in: 1...1_000_000_000)
+    return first..<first + (seed != nil && rounds == nil ? 1 : count * max(rounds ?? 1, 1))
+  }
+
+  private static func number(_ variable: String) -> UInt64? {
+    getenv(variable).flatMap { UInt64(String(cString: $0)) }
+  }
+
+  @Test func `whatever a seed brings, every promise is kept and nobody waits for ever`() throws {
+    let seeds = Self.seeds(2000)
+    print("\(seeds.count) seeds from \(seeds.lowerBound) on; LOGS_TEST_ROUNDS=10 runs ten times as many")
+    var tally = Checker.Tally()
+    for seed in seeds {
+      let outcome = try ClientWorld(seed: seed).run()
+      tally += outcome.tally
+      guard !outcome.violations.isEmpty else { continue }
+      let world = try ClientWorld(seed: seed, isTracing: true)
+      _ = world.run()
+      print(world.simulation.lastLines.suffix(80).joined(separator: "\n"))
+      Issue.record(
+        "\(outcome.violations); replay: LOGS_TEST_SEED=\(seed) swift test --filter ClientSimulationTests")
+      break
+    }
+    print(tally)
+  }
+
+  @Test func `one seed gives one trace`() throws {
+    for seed in Self.seeds(20) {
+      let outcome = try ClientWorld(seed: seed, isTracing: true).run()
+      #expect(try ClientWorld(seed: seed, isTracing: true).run() == outcome, "seed \(seed)")
+      #expect(outcome.traceCount > 0)
+    }
+  }
+
+  // MARK: - Canaries
+
+  /// A fault put in on purpose, and the promise that it breaks.
+  struct Canary: Sendable, CustomTestStringConvertible {
+    let testDescription: String
+    let defects: ClientWorld.Defects
+    let promise: Promise
+
+    init(_ name: String, _ promise: Promise, _ defects: ClientWorld.Defects) {
+      testDescription = name
+      self.promise = promise
+      self.defects = defects
+    }
+  }
+
+  static let canaries = [
+    Canary("the server stores a batch before the ones in front of it", .order, .init(server: .acceptsAnyOrder)),
+    Canary("the server acknowledges before it has synced", .durable, .init(server: .acksEarly)),
+    Canary("the server shows followers what it has not synced", .noPhantom, .init(server: .publishesEarly)),
+    Canary("the server forgets what it has stored", .storedOnce, .init(server: .forgetsMarks)),
+    Canary("the server syncs its marks after the entries", .storedOnce, .init(server: .storesMarksLater)),
+    Canary("the client renumbers what it sends again", .storedOnce, .init(client: .renumbersAfterReconnect)),
+    Canary("the client raises its floor over what has no answer", .storedOnce, .init(client: .raisesFloorEarly)),
+    Canary("the spool lets more out than a mark remembers", .storedOnce, .init(ignoresWindow: true)),
+    Canary("the server passes over entries", .noSilentGap, .init(server: .hidesEntries)),
+    Canary("the server goes live one entry early", .seamless, .init(server: .switchesOneOff)),
+    Canary("the client resumes one entry late", .seamless, .init(client: .resumesOneOff)),
+    Canary("the server sends what it has no credit for", .slowIsSafe, .init(server: .ignoresCredit)),
+    Canary("the client has more in flight than is allowed", .bounded, .init(client: .exceedsLimits)),
+    Canary("the server drops all connections for the fault of one", .badInputHarmsNobody, .init(server: .fallsWithOne)),
+    Canary("the server loses answers", .nobodyWaitsForEver, .init(server: .losesAnswers)),
+  ]
+
+  @Test(arguments: canaries) func `a fault put in on purpose is found by the promise that it breaks`(
+    _ canary: Canary
+  ) throws {
+    let found = try (UInt64(1)...50).first { seed in
+      try ClientWorld(seed: seed, defects: canary.defects).run().promises.contains(canary.promise)
+    }
+    print("\(canary.testDescription): \(canary.promise.rawValue) with seed \(found.map(String.init) ?? "none")")
+    #expect(found != nil)
+  }
+
+  @Test func `every promise has a fault that breaks it`() {
+    #expect(Set(Self.canaries.map(\.promise)) == Set(Promise.allCases))
+  }
+}

@@ -1,0 +1,184 @@
+import LogsWire
+
+@testable import LogsClient
+@testable import LogsSimulation
+
+/// Knows everything that was handed over, every answer, and everything that readers were given, and compares it with the
+/// server's disk: at each answer and delivery, and when all is over.
+final class Checker {
+  /// A batch that an application has handed over.
+  final class Handed {
+    let key: AppendQueue.Key
+    /// Its place among all that came from the same producer on the same stream.
+    let place: Int
+    let check: UInt64
+    let count: UInt64
+    /// Whether the server finds it wrong.
+    let isBad: Bool
+    var stored: ClosedRange<UInt64>?
+    var error: LogError?
+    /// Processes that had it in hand.
+    var lifeCount = 1
+    /// The process that could have told what became of it is gone.
+    var isForgotten = false
+
+    init(key: AppendQueue.Key, place: Int, check: UInt64, count: UInt64, isBad: Bool) {
+      self.key = key
+      self.place = place
+      self.check = check
+      self.count = count
+      self.isBad = isBad
+    }
+
+    var isAnswered: Bool { stored != nil || error != nil || isForgotten }
+  }
+
+  /// How much happened, to show that something did.
+  struct Tally: Equatable {
+    var storedCount = 0
+    var duplicateCount = 0
+    var givenUpCount = 0
+    var forgottenCount = 0
+    var deliveredEntryCount = 0
+    var skippedEntryCount = 0
+    var endCount = 0
+    var lostConnectionCount = 0
+
+    static func += (left: inout Tally, right: Tally) {
+      left.storedCount += right.storedCount
+      left.duplicateCount += right.duplicateCount
+      left.givenUpCount += right.givenUpCount
+      left.forgottenCount += right.forgottenCount
+      left.deliveredEntryCount += right.deliveredEntryCount
+      left.skippedEntryCount += right.skippedEntryCount
+      left.endCount += right.endCount
+      left.lostConnectionCount += right.lostConnectionCount
+    }
+  }
+
+  let simulation: Simulation
+  let server: ModelServer
+  var tally = Tally()
+  private(set) var violations: [(promise: Promise, text: String)] = []
+  private(set) var handed: [Handed] = []
+  private var handedByCheck: [UInt64: Handed] = [:]
+  private var counts: [AppendQueue.Key: Int] = [:]
+
+  init(_ simulation: Simulation, _ server: ModelServer) {
+    self.simulation = simulation
+    self.server = server
+  }
+
+  func violate(_ promise: Promise, _ text: @autoclosure () -> String) {
+    let text = "at \(simulation.milliseconds) ms: \(promise.rawValue): \(text())"
+    simulation.trace("VIOLATION \(text)")
+    violations.append((promise, text))
+  }
+
+  // MARK: - Appending
+
+  func handOver(_ batch: Batch, to key: AppendQueue.Key) -> Handed {
+    let place = counts[key, default: 0]
+    counts[key] = place + 1
+    let new = Handed(
+      key: key, place: place, check: batch.header.check, count: UInt64(batch.header.count),
+      isBad: server.badChecks.contains(batch.header.check))
+    handed.append(new)
+    handedByCheck[new.check] = new
+    return new
+  }
+
+  func acknowledged(
+    _ batch: Handed, _ incarnation: Incarnation, _ range: ClosedRange<UInt64>, isDuplicate: Bool
+  ) {
+    tally.storedCount += 1
+    if isDuplicate { tally.duplicateCount += 1 }
+    if let stored = batch.stored, stored != range {
+      violate(.storedOnce, "\(batch.shown) was stored at \(stored) and now at \(range)")
+    }
+    batch.stored = range
+    guard let stream = server.stream(batch.key.stream), holds(stream, batch, at: range) else {
+      return violate(.durable, "\(batch.shown) is acknowledged at \(range) and not stored there")
+    }
+    if stream.incarnation != incarnation { violate(.order, "\(stream.name) has another incarnation") }
+  }
+
+  private func holds(_ stream: ModelDisk.Stream, _ batch: Handed, at range: ClosedRange<UInt64>) -> Bool {
+    guard let place = stream.place(of: range.lowerBound) else { return false }
+    let header = stream.batches[place].header
+    return header.check == batch.check && header.firstSequence == range.lowerBound
+      && header.lastSequence == range.upperBound && batch.count == UInt64(range.count)
+  }
+
+  func failed(_ batch: Handed, _ error: LogError) {
+    let isExpected =
+      switch error.code {
+      case .refused(.badBatch): batch.isBad
+      case .refused(.streamSealed): server.stream(batch.key.stream)?.isSealed == true
+      case .refused(.forbidden): true
+      // Given up by the process before, which did not live to note it.
+      case .refused(.producerConflict): batch.error != nil
+      default: false
+      }
+    if !isExpected { violate(.storedOnce, "\(batch.shown) is given up without need: \(error)") }
+    batch.error = error
+    tally.givenUpCount += 1
+  }
+
+  /// The process that waited for the answer is gone, and nobody will ask again.
+  func forget(_ batch: Handed) {
+    batch.isForgotten = true
+    tally.forgottenCount += 1
+  }
+
+  // MARK: - At the end
+
+  /// - Parameter isCutShort: whether the run was ended by what was found, so that much has no answer yet.
+  func check(_ readers: [ModelReader], isCutShort: Bool) {
+    checkDisk()
+    for reader in readers { check(reader) }
+    guard !isCutShort else { return }
+    for batch in handed where !batch.isAnswered { violate(.nobodyWaitsForEver, "\(batch.shown) has no answer") }
+    for reader in readers where !isComplete(reader) {
+      violate(.nobodyWaitsForEver, "\(reader.name) is not at its end: \(reader.record.shown)")
+    }
+  }
+
+  private func checkDisk() {
+    var seen: Set<UInt64> = []
+    for stream in server.streams {
+      var next: UInt64 = 1
+      var places: [ProducerID: Int] = [:]
+      for batch in stream.batches {
+        let header = batch.header
+        if header.firstSequence != next { violate(.order, "\(stream.name) has no \(next)") }
+        next = header.lastSequence + 1
+        guard let known = handedByCheck[header.check], known.key.stream == stream.name else {
+          violate(.badInputHarmsNobody, "\(stream.name) holds at \(header.firstSequence) what nobody handed over")
+          continue
+        }
+        if !seen.insert(header.check).inserted { violate(.storedOnce, "\(known.shown) is stored twice") }
+        if let last = places[known.key.producer], last >= known.place {
+          violate(.order, "\(known.shown) is stored behind number \(last) of its producer")
+        }
+        places[known.key.producer] = known.place
+      }
+      if stream.head + 1 != next { violate(.order, "\(stream.name) has a head of \(stream.head), not \(next - 1)") }
+    }
+    for batch in handed { check(batch, isStored: seen.contains(batch.check)) }
+  }
+
+  private func check(_ batch: Handed, isStored: Bool) {
+    if let range = batch.stored {
+      guard let stream = server.stream(batch.key.stream), holds(stream, batch, at: range) else {
+        return violate(.durable, "\(batch.shown) was acknowledged at \(range) and is not there any more")
+      }
+    } else if let error = batch.error, isStored, !error.mayHaveTakenEffect, batch.lifeCount == 1 {
+      violate(.storedOnce, "\(batch.shown) is stored, and its producer was told that it is not: \(error)")
+    }
+  }
+}
+
+extension Checker.Handed {
+  var shown: String { "batch \(place) of producer \(key.producer.high) for \(key.stream)" }
+}

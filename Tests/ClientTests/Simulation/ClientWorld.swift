@@ -1,0 +1,212 @@
+import LogsWire
+
+@testable import LogsClient
+@testable import LogsSimulation
+
+/// A server, a few machines with producers and readers, peers that mean ill, and for a while everything that can go wrong.
+final class ClientWorld {
+  /// Faults put in on purpose, at most one in a world.
+  struct Defects {
+    var server: ModelServer.Defect?
+    var client: VirtualClient.Defect?
+    var ignoresWindow = false
+  }
+
+  /// What a run came to, to be compared with another run of the same seed.
+  struct Outcome: Equatable {
+    var traceHash: UInt64
+    var traceCount: Int
+    var milliseconds: UInt64
+    var violations: [String]
+    var promises: Set<Promise>
+    var tally: Checker.Tally
+  }
+
+  private static let faultyMilliseconds = 1500
+  private static let endMilliseconds: UInt64 = 20_000
+
+  let simulation: Simulation
+  private let checker: Checker
+  private let server: ModelServer
+  private var sites: [ModelSite] = []
+  private let hostile: HostilePeer
+  private var streams: [StreamName] = []
+  private var batchCount = 0
+  private var isOver = false
+
+  init(seed: UInt64, defects: Defects = Defects(), isTracing: Bool = false) throws {
+    simulation = Simulation(seed: seed)
+    simulation.isTracing = isTracing
+    let isTight = simulation.chance(3)
+    server = ModelServer(simulation, welcome: Self.welcome(isTight: isTight))
+    server.defect = defects.server
+    checker = Checker(simulation, server)
+    streams = try (0..<simulation.draw(1...3)).map { try StreamName("stream/\($0)") }
+    hostile = HostilePeer(simulation, server, streams: streams)
+    if simulation.chance(3) {
+      for batch in BatchPool.all where batch.header.check % 11 == 3 { server.badChecks.insert(batch.header.check) }
+    }
+    for index in 0..<simulation.draw(1...3) { sites.append(site(index, defects)) }
+    planFaults(Weather.allCases[simulation.draw(0...Weather.allCases.count - 1)])
+    if simulation.chance(3) {
+      for _ in 0..<simulation.draw(1...4) { simulation.after(0...1200) { [unowned self] in hostile.attack() } }
+    }
+  }
+
+  private static func welcome(isTight: Bool) -> Welcome {
+    Welcome(
+      frameByteCountMax: UInt32(Limits.frameByteCountMax), server: InstanceID(high: 1, low: 1),
+      store: InstanceID(high: 2, low: 2), heartbeatMilliseconds: 200, appendByteCountMax: isTight ? 2000 : 1 << 20,
+      appendBatchCountMax: isTight ? 5 : 200, producerBatchCountMax: 32, subscriptionCountMax: 1000, name: "logsd")
+  }
+
+  // MARK: - What there is
+
+  private func site(_ index: Int, _ defects: Defects) -> ModelSite {
+    var producers: [ModelProducer] = []
+    for number in 0..<simulation.draw(0...2) {
+      let spooled =
+        simulation.chance(3) ? nil : ProducerID(high: UInt64(index * 10 + number + 1), low: 1)
+      let stream = streams[simulation.draw(0...streams.count - 1)]
+      // Many at once, and a disk that is slow to note their answers.
+      let isBusy = simulation.chance(5)
+      let producer = ModelProducer(
+        simulation, checker, stream: stream, spooled: spooled, noteMilliseconds: isBusy ? 600 : 30)
+      producer.ignoresWindow = defects.ignoresWindow
+      producers.append(producer)
+      planHandOvers(producer, isBusy: isBusy)
+    }
+    let readers = (0..<simulation.draw(index == 0 ? 1...2 : 0...2)).map { reader("reader \(index).\($0)") }
+    return ModelSite(
+      simulation, checker, name: "site\(index)", producers: producers, readers: readers, clientDefect: defects.client)
+  }
+
+  private func planHandOvers(_ producer: ModelProducer, isBusy: Bool) {
+    let from = simulation.draw(0...800)
+    for _ in 0..<(isBusy ? simulation.draw(30...70) : simulation.draw(1...12)) {
+      let batch = BatchPool.all[batchCount]
+      batchCount += 1
+      simulation.after(isBusy ? from...from + 50 : 0...1400) { producer.handOver(batch) }
+    }
+    guard simulation.chance(6) else { return }
+    let text = "sealed by \(batchCount)"
+    guard case .completion(let batch) = ModelServer.completion(text, Compressor()) else { return }
+    simulation.after(700...1400) { producer.handOver(batch, completion: text) }
+  }
+
+  private func reader(_ name: String) -> ModelReader {
+    let isReverse = simulation.chance(6)
+    var end = End()
+    switch simulation.draw(0...7) {
+    case 0 where !isReverse: end.atHead = true
+    case 1 where !isReverse: end.limit = UInt64(simulation.draw(1...20))
+    default: break
+    }
+    let start: Start =
+      switch simulation.draw(0...4) {
+      case 0: .now
+      case 1: .last(UInt64(simulation.draw(0...9)))
+      default: .first
+      }
+    var limits = FollowLimits()
+    var window = simulation.draw(1...4000)
+    if simulation.chance(5) {
+      // Each of some ten requests has a share of its half.
+      window += 100
+      limits.controlByteCountMax = 0
+      limits.selectorCountMax = 1
+      limits.bornPartCountMax = 1
+    }
+    return ModelReader(
+      simulation, checker, name: name, selectors: simulation.chance(2) ? [.pattern(.all)] : streams.map { .stream($0) },
+      start: start, end: end, isReverse: isReverse, window: window,
+      paceMilliseconds: simulation.chance(8) ? 60 : simulation.draw(0...15), limits: limits)
+  }
+
+  // MARK: - What goes wrong
+
+  /// How bad it is, beside the peers that mean ill.
+  private enum Weather: CaseIterable {
+    case calm
+    case mixed
+    /// Everything often.
+    case storm
+    /// What was sent on connections that are gone arrives late, while the server refuses much.
+    case late
+    /// Links damage bytes.
+    case damage
+  }
+
+  private func planFaults(_ weather: Weather) {
+    switch weather {
+    case .calm: return
+    case .mixed:
+      server.overload = simulation.chance(2) ? simulation.draw(5...40) : 0
+      server.forbidding = simulation.chance(4) ? simulation.draw(10...60) : 0
+      for site in sites { site.faults = simulation.chance(3) ? 0 : simulation.draw(1...4) }
+    case .storm:
+      server.overload = simulation.draw(3...10)
+      for site in sites { site.faults = 1 }
+    case .late:
+      server.overload = simulation.draw(3...8)
+      server.forbidding = simulation.draw(3...10)
+      for site in sites { (site.faults, site.fault) = (1, .brokenEnd) }
+    case .damage: for site in sites { (site.faults, site.fault) = (1, .damage) }
+    }
+    planServerFaults(weather == .storm ? simulation.draw(2...5) : simulation.draw(0...2))
+    for site in sites { planCrashes(site, weather == .storm ? simulation.draw(1...3) : simulation.draw(0...1)) }
+  }
+
+  private func planServerFaults(_ count: Int) {
+    for _ in 0..<count {
+      let (isSilent, milliseconds) = (simulation.chance(4), simulation.draw(1...200))
+      simulation.after(50...Self.faultyMilliseconds) { [unowned self] in
+        server.kill(isSilent: isSilent, downMilliseconds: milliseconds)
+      }
+    }
+    if simulation.chance(4) {
+      simulation.after(50...Self.faultyMilliseconds) { [unowned self] in server.drain() }
+    }
+    guard simulation.chance(4) else { return }
+    simulation.after(0...800) { [unowned self] in server.isDiskFull = true }
+    simulation.after(800...Self.faultyMilliseconds) { [unowned self] in server.isDiskFull = false }
+  }
+
+  private func planCrashes(_ site: ModelSite, _ count: Int) {
+    for _ in 0..<count {
+      let (isSilent, milliseconds) = (simulation.chance(3), simulation.draw(1...300))
+      simulation.after(50...Self.faultyMilliseconds) {
+        site.crash(isSilent: isSilent, downMilliseconds: milliseconds)
+      }
+    }
+    guard simulation.chance(4) else { return }
+    let milliseconds = simulation.draw(50...1200)
+    simulation.after(50...Self.faultyMilliseconds) { site.client?.sleep(milliseconds: milliseconds) }
+  }
+
+  // MARK: - The run
+
+  func run() -> Outcome {
+    for site in sites { simulation.after(0...200) { site.start() } }
+    simulation.after(Self.faultyMilliseconds...Self.faultyMilliseconds) { [unowned self] in
+      server.overload = 0
+      server.forbidding = 0
+      server.isDiskFull = false
+      for site in sites { site.calm() }
+      look()
+    }
+    simulation.run(until: Self.endMilliseconds) { isOver }
+    simulation.stop()
+    checker.check(sites.flatMap(\.readers), isCutShort: !checker.violations.isEmpty)
+    return Outcome(
+      traceHash: simulation.traceHash, traceCount: simulation.traceCount, milliseconds: simulation.milliseconds,
+      violations: checker.violations.map(\.text) + simulation.problems,
+      promises: Set(checker.violations.map(\.promise)), tally: checker.tally)
+  }
+
+  /// Whether all is done is asked now and then: it takes its time.
+  private func look() {
+    isOver = sites.allSatisfy { $0.client != nil && $0.isDone } || !checker.violations.isEmpty
+    if !isOver { simulation.after(50...50) { [unowned self] in look() } }
+  }
+}

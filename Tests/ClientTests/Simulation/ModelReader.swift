@@ -1,0 +1,146 @@
+import LogsWire
+
+@testable import LogsClient
+@testable import LogsSimulation
+
+/// An application that follows streams, takes what comes at its own pace, and keeps its data and its cursor together, so
+/// that after a crash it goes on where both were kept last.
+final class ModelReader {
+  enum Event {
+    case announced(AnnouncedStream)
+    case resolved
+    case batch(DeliveredBatch, [Batch])
+    case skipped(SkippedRange)
+    case live
+    case interrupted
+    case ended(EndReason)
+  }
+
+  private let simulation: Simulation
+  private let checker: Checker
+  let name: String
+  private let selectors: [LogsWire.Selector]
+  private let start: Start
+  let end: End
+  let isReverse: Bool
+  let window: Int
+  /// How long it takes over an event, at most.
+  private let paceMilliseconds: Int
+  private let limits: FollowLimits
+
+  /// What it has, and what of it survives a crash.
+  var record = ReaderRecord()
+  private var kept = ReaderRecord()
+
+  private weak var client: VirtualClient?
+  private var key: UInt64 = 0
+  private var queue: [Event] = []
+  private var isTaking = false
+
+  init(
+    _ simulation: Simulation, _ checker: Checker, name: String, selectors: [LogsWire.Selector], start: Start, end: End,
+    isReverse: Bool, window: Int, paceMilliseconds: Int, limits: FollowLimits
+  ) {
+    self.simulation = simulation
+    self.checker = checker
+    self.name = name
+    self.selectors = selectors
+    self.start = start
+    self.end = end
+    self.isReverse = isReverse
+    self.window = window
+    self.paceMilliseconds = paceMilliseconds
+    self.limits = limits
+  }
+
+  // MARK: - What it wants
+
+  var selectorCount: Int { selectors.count }
+  var hasPattern: Bool { selectors.contains { if case .pattern = $0 { true } else { false } } }
+  private var isDivided: Bool { limits.controlByteCountMax == 0 }
+  /// Whether it can go on where it was; the others begin anew.
+  private var keepsCursor: Bool { !isReverse && end == End() }
+
+  func selects(_ stream: StreamName) -> Bool {
+    FollowRequest(selectors: selectors, start: start, end: end, isReverse: isReverse, cursor: Cursor()).selects(stream)
+  }
+
+  /// Where a stream must start that was not known before.
+  func start(of told: AnnouncedStream) -> UInt64 {
+    if isReverse { return told.head + 1 }
+    // The watch may have told it as new before all parts were told.
+    return record.isResolved || (isDivided && told.start == 0) ? 0 : offset(told.head)
+  }
+
+  private func offset(_ head: UInt64) -> UInt64 {
+    switch start {
+    case .now: head
+    case .last(let count): head - min(count, head)
+    case .first, .since, .from: 0
+    }
+  }
+
+  /// In reverse, the lowest number wanted of a stream.
+  func bound(_ track: ReaderRecord.Track) -> UInt64 { offset(track.head) + 1 }
+
+  // MARK: - The process
+
+  func begin(on client: VirtualClient, key: UInt64) {
+    self.client = client
+    self.key = key
+    queue = []
+    record = keepsCursor ? kept : ReaderRecord()
+    record.isLive = false
+    guard record.end == nil else { return }
+    let request = FollowRequest(
+      selectors: selectors, start: record.isResolved ? .first : start, end: end, isReverse: isReverse,
+      cursor: record.cursor)
+    client.follow(request, limits: limits, key: key, reader: self)
+  }
+
+  func stop() { client = nil }
+
+  // MARK: - Taking
+
+  func add(_ event: Event) {
+    queue.append(event)
+    take()
+  }
+
+  private func take() {
+    guard !isTaking, !queue.isEmpty else { return }
+    isTaking = true
+    let key = key
+    simulation.after(0...paceMilliseconds) { [unowned self] in
+      isTaking = false
+      guard let client, key == self.key else { return take() }
+      client.run {
+        self.takeNext(client)
+        self.take()
+      }
+    }
+  }
+
+  private func takeNext(_ client: VirtualClient) {
+    guard self.client === client, !queue.isEmpty else { return }
+    switch queue.removeFirst() {
+    case .announced(let stream):
+      checker.announced(stream, self)
+      record.cursor.advance(past: .announced(stream))
+    case .resolved: record.isResolved = true
+    case .batch(let batch, let parts):
+      checker.delivered(batch, parts, self)
+      record.cursor.advance(past: .batch(batch))
+      client.taken(batch.storedByteCount, key: key)
+    case .skipped(let skip):
+      checker.skipped(skip, self)
+      record.cursor.advance(past: .skipped(skip))
+    case .live: record.isLive = true
+    case .interrupted: record.isLive = false
+    case .ended(let reason):
+      record.end = reason
+      checker.tally.endCount += 1
+    }
+    if simulation.chance(3) { kept = record }
+  }
+}

@@ -1,0 +1,13 @@
+/// What a run is held to: the promises of `spec/model.md`, section 2, and that everybody gets on.
+enum Promise: String, CaseIterable {
+  case order = "P1"
+  case durable = "P2"
+  case noPhantom = "P3"
+  case storedOnce = "P4"
+  case noSilentGap = "P5"
+  case seamless = "P6"
+  case slowIsSafe = "P7"
+  case bounded = "P8"
+  case badInputHarmsNobody = "P9"
+  case nobodyWaitsForEver = "progress"
+}

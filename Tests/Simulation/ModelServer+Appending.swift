@@ -1,0 +1,125 @@
+import LogsWire
+
+/// Storing: what comes is gathered, decided about in one transaction, synced, shown to followers and acknowledged.
+extension ModelServer {
+  /// A request without an answer.
+  struct Waiting {
+    let connection: Connection
+    let id: UInt32
+    let item: ModelDisk.Item
+  }
+
+  /// What a group has come to.
+  private struct Group {
+    var acks: [(waiting: Waiting, ack: Ack)] = []
+    var refusals: [(waiting: Waiting, refusal: Refusal)] = []
+  }
+
+  func enqueue(_ waiting: Waiting) {
+    let connection = waiting.connection
+    if overload > 0, simulation.chance(overload) {
+      let refusal = Refusal(.overloaded, "for a moment", isRetryable: true, retryAfterMilliseconds: 10)
+      return send(connection.session.refuse(waiting.id, refusal), connection)
+    }
+    if forbidding > 0, simulation.chance(forbidding) {
+      return send(connection.session.refuse(waiting.id, Refusal(.forbidden, "no")), connection)
+    }
+    if defect == .acksEarly, case .batch(let batch) = waiting.item.content {
+      let ack = Ack(
+        isDuplicate: false, incarnation: Incarnation(1),
+        firstSequence: (memory.stream(waiting.item.stream)?.head ?? 0) + 1, count: UInt64(batch.header.count))
+      send(connection.session.acknowledge(waiting.id, ack), connection)
+    }
+    queue.append(waiting)
+    if !isCommitting { beginGroup() }
+  }
+
+  private func beginGroup() {
+    guard !queue.isEmpty else { return }
+    isCommitting = true
+    isSynced = false
+    let started = generation
+    simulation.after(0...8) { [unowned self] in
+      guard started == generation else { return }
+      let (group, next) = decide()
+      let before = memory
+      memory = next
+      if defect == .publishesEarly { publish(since: before) }
+      isSynced = simulation.chance(2)
+      simulation.after(1...15) { [unowned self] in
+        guard started == generation else { return }
+        sync(over: before)
+        isCommitting = false
+        answer(group)
+        beginGroup()
+      }
+    }
+  }
+
+  private func decide() -> (Group, ModelDisk) {
+    var group = Group()
+    var next = memory
+    let full = Refusal(.diskFull, "", isRetryable: true, retryAfterMilliseconds: 30)
+    let bending = ModelDisk.Bending(
+      forgetsMarks: defect == .forgetsMarks, acceptsAnyOrder: defect == .acceptsAnyOrder)
+    for waiting in queue {
+      do {
+        let ack = try next.store(
+          waiting.item, received: Int64(simulation.milliseconds) + 1, obstacle: isDiskFull ? full : nil,
+          bending: bending
+        ) { Incarnation(simulation.random.next() | 1) }
+        group.acks.append((waiting, ack))
+      } catch { group.refusals.append((waiting, error)) }
+    }
+    queue = []
+    return (group, next)
+  }
+
+  /// What was decided is on the disk from now on.
+  private func sync(over before: ModelDisk) {
+    guard defect == .storesMarksLater else {
+      disk = memory
+      if defect != .publishesEarly { publish(since: before) }
+      return
+    }
+    let marks = memory.streams.map(\.marks)
+    disk = memory
+    for index in disk.streams.indices {
+      disk.streams[index].marks = index < before.streams.count ? before.streams[index].marks : [:]
+    }
+    publish(since: before)
+    let started = generation
+    simulation.after(10...100) { [unowned self] in
+      guard started == generation else { return }
+      for index in marks.indices { disk.streams[index].marks = marks[index] }
+    }
+  }
+
+  /// ACKs go in runs, where that may be.
+  private func answer(_ group: Group) {
+    for (waiting, refusal) in group.refusals {
+      send(waiting.connection.session.refuse(waiting.id, refusal), waiting.connection)
+      closeIfDrained(waiting.connection)
+    }
+    let acks = group.acks
+    var index = 0
+    while index < acks.count {
+      var (waiting, ack) = acks[index]
+      index += 1
+      while index < acks.count, continues(waiting, ack, acks[index].waiting, acks[index].ack), !simulation.chance(4) {
+        ack.appendCount += 1
+        ack.count += acks[index].ack.count
+        index += 1
+      }
+      if defect == .losesAnswers, simulation.chance(8) { continue }
+      send(waiting.connection.session.acknowledge(waiting.id, ack), waiting.connection)
+      closeIfDrained(waiting.connection)
+    }
+  }
+
+  private func continues(_ waiting: Waiting, _ ack: Ack, _ next: Waiting, _ nextAck: Ack) -> Bool {
+    next.connection === waiting.connection && next.id == waiting.id + ack.appendCount
+      && next.item.stream == waiting.item.stream && next.item.producer == waiting.item.producer
+      && nextAck.isDuplicate == ack.isDuplicate && nextAck.firstSequence == ack.firstSequence + ack.count
+  }
+}

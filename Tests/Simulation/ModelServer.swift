@@ -1,0 +1,215 @@
+import LogsWire
+
+/// A server made of one `ServerSession` a connection: the simplest thing that keeps the promises, over crashes as well.
+///
+/// What it has on its disk survives a crash. What it has decided about and not yet synced survives or does not, as a whole;
+/// what waits is lost with the connections.
+final class ModelServer {
+  final class Connection {
+    let name: String
+    let link: VirtualLink
+    var session: ServerSession
+    var subscriptions: [ModelSubscription] = []
+    var isDraining = false
+
+    init(name: String, link: VirtualLink, session: consuming ServerSession) {
+      self.name = name
+      self.link = link
+      self.session = session
+    }
+  }
+
+  /// A fault put in on purpose, which the checks of a simulation must find.
+  enum Defect {
+    // Of the one that stores.
+    case forgetsMarks, acksEarly, storesMarksLater, acceptsAnyOrder, losesAnswers
+    // Of the one that delivers.
+    case hidesEntries, ignoresCredit, publishesEarly, switchesOneOff
+    /// One connection's fault ends all.
+    case fallsWithOne
+  }
+
+  let simulation: Simulation
+  private let welcome: Welcome
+  /// What survives a crash.
+  var disk = ModelDisk()
+  /// The same with what is decided and not synced yet.
+  var memory = ModelDisk()
+  /// What followers are shown.
+  var shown: ModelDisk { defect == .publishesEarly ? memory : disk }
+  var connections: [Connection] = []
+  var queue: [Waiting] = []
+  var isCommitting = false
+  /// Whether the group that is being synced will be on the disk if the server falls now.
+  var isSynced = false
+  private var checker = BatchChecker()
+  private let compressor = Compressor()
+  /// How often it was started.
+  private(set) var generation = 0
+  private(set) var isDown = false
+
+  var defect: Defect?
+  /// Refuses one append in so many for the moment; 0: none.
+  var overload = 0
+  /// Refuses one append in so many for good, whether it has stored it before or not; 0: none.
+  var forbidding = 0
+  var isDiskFull = false
+  /// Batches that are wrong, by their checks.
+  var badChecks: Set<UInt64> = []
+
+  init(_ simulation: Simulation, welcome: Welcome) {
+    self.simulation = simulation
+    self.welcome = welcome
+  }
+
+  /// What is stored, in the order of creation.
+  var streams: [ModelDisk.Stream] { disk.streams }
+
+  func stream(_ name: StreamName) -> ModelDisk.Stream? { disk.stream(name) }
+
+  // MARK: - Connections
+
+  /// - Returns: false when nobody listens.
+  @discardableResult
+  func accept(_ link: VirtualLink, name: String) -> Bool {
+    guard !isDown else { return false }
+    let session = ServerSession(
+      settings: .init(welcome: welcome, handshakeMillisecondsMax: 500), now: simulation.now)
+    let connection = Connection(name: name, link: link, session: session)
+    connections.append(connection)
+    link.attach(.server) { [unowned self, weak connection] bytes in
+      guard let connection else { return }
+      act(connection.session.receive(bytes.span, now: simulation.now), connection)
+    } closed: { [unowned self, weak connection] in
+      if let connection { drop(connection) }
+    }
+    tick(connection)
+    return true
+  }
+
+  private func tick(_ connection: Connection) {
+    simulation.at(simulation.milliseconds + 50) { [unowned self] in
+      guard connections.contains(where: { $0 === connection }) else { return }
+      act(connection.session.tick(now: simulation.now), connection)
+      tick(connection)
+    }
+  }
+
+  private func drop(_ connection: Connection) {
+    connection.session.close()
+    for subscription in connection.subscriptions { subscription.isOver = true }
+    connection.subscriptions = []
+    connections.removeAll { $0 === connection }
+  }
+
+  func send(_ frame: OutgoingFrame?, _ connection: Connection) {
+    guard let frame else { return }
+    simulation.trace("\(connection.name) server: \(Shown.frame(frame))")
+    connection.link.send(frame, from: .server)
+  }
+
+  // MARK: - The process
+
+  /// As `kill -9`, or as a power loss, which no client hears of.
+  func kill(isSilent: Bool = false, downMilliseconds: Int = 0) {
+    simulation.trace("server killed")
+    generation += 1
+    if isCommitting, isSynced { disk = memory }
+    memory = disk
+    queue = []
+    isCommitting = false
+    for connection in connections {
+      if isSilent { connection.link.stall() } else { connection.link.cut() }
+      drop(connection)
+    }
+    guard downMilliseconds > 0 else { return }
+    isDown = true
+    simulation.after(downMilliseconds...downMilliseconds) { [unowned self] in isDown = false }
+  }
+
+  func drain() {
+    simulation.trace("server drains")
+    for connection in connections {
+      connection.isDraining = true
+      connection.link.hasFault = true
+      act(connection.session.drain(GoAway(retryAfterMilliseconds: 10, text: "restarting")), connection)
+      closeIfDrained(connection)
+    }
+  }
+
+  func closeIfDrained(_ connection: Connection) {
+    guard connection.isDraining, connection.session.appendCount == 0, !connection.session.isClosed else { return }
+    connection.isDraining = false
+    simulation.after(0...50) { [unowned self] in
+      connection.link.close(from: .server)
+      drop(connection)
+    }
+  }
+
+  // MARK: - What a session wants
+
+  private func act(_ actions: [ServerSession.Action], _ connection: Connection) {
+    for action in actions {
+      switch action {
+      case .send(let frame): send(frame, connection)
+      case .opened, .resume: break
+      case .append(let id, let append):
+        let item = ModelDisk.Item(
+          producer: append.producer, number: append.number, floor: append.floor, stream: append.stream,
+          content: checked(append.batch))
+        enqueue(Waiting(connection: connection, id: id, item: item))
+      case .complete(let id, let complete):
+        let item = ModelDisk.Item(
+          producer: complete.producer, number: complete.number, floor: complete.floor, stream: complete.stream,
+          content: Self.completion(complete.text, compressor))
+        enqueue(Waiting(connection: connection, id: id, item: item))
+      case .follow(let id, let follow): begin(id, follow, connection)
+      case .cancel(let id):
+        for subscription in connection.subscriptions where subscription.id == id {
+          end(subscription, .cancelled, connection)
+        }
+      case .list(let id, let request): send(connection.session.answer(id, .listing(page(request))), connection)
+      case .stat(let id):
+        send(connection.session.answer(id, .status([Fact("streams", UInt64(streams.count))])), connection)
+      case .close(let reason):
+        simulation.trace("\(connection.name) server closes: \(reason)")
+        connection.link.close(from: .server)
+        drop(connection)
+        guard defect == .fallsWithOne, !connection.link.hasFault else { continue }
+        for other in connections { other.link.breakOff() }
+      }
+    }
+    pump(connection)
+  }
+
+  private func checked(_ bytes: Bytes) -> ModelDisk.Item.Content {
+    guard Batch.isIntact(appended: bytes) else {
+      return .refused(Refusal(.badBatch, "damaged on the way", isRetryable: true))
+    }
+    do {
+      let batch = try Batch(wholeOf: bytes)
+      try checker.check(appended: batch)
+      return badChecks.contains(batch.header.check) ? .refused(Refusal(.badBatch, "wrong")) : .batch(batch)
+    } catch { return .refused(Refusal(.badBatch, "\(error)")) }
+  }
+
+  static func completion(_ text: String, _ compressor: borrowing Compressor) -> ModelDisk.Item.Content {
+    do {
+      var builder = BatchBuilder()
+      _ = try builder.append(Entry(message: Bytes(text), kind: .complete))
+      return .completion(builder.finish(compressor: compressor))
+    } catch { return .refused(Refusal(.internalError, "\(error)")) }
+  }
+
+  private func page(_ request: ListRequest) -> Listing {
+    let names = streams.sorted { $0.name < $1.name }.filter { stream in
+      request.after.map { $0 < stream.name } ?? true
+    }
+    let page = names.prefix(Int(request.limit)).map {
+      StreamSummary(
+        stream: $0.name, incarnation: $0.incarnation, first: 1, head: $0.head, entryCount: $0.head, byteCount: 0,
+        lastReceived: 0, isSealed: $0.isSealed)
+    }
+    return Listing(streams: page, hasMore: names.count > page.count)
+  }
+}
