@@ -62,7 +62,7 @@ final class SpoolFile {
     selectSummary = try connection.prepare(
       "SELECT producer, stream, number, kind, entries, \(Self.byteCountText) FROM batches WHERE id = ?1")
     selectFirst = try connection.prepare(
-      "SELECT producer, number FROM batches WHERE stream = ?1 ORDER BY id LIMIT 1")
+      "SELECT id, producer, number FROM batches WHERE stream = ?1 ORDER BY id LIMIT 1")
     selectAfter = try connection.prepare("SELECT * FROM batches WHERE stream = ?1 AND id > ?2 ORDER BY id LIMIT ?3")
     selectBefore = try connection.prepare(
       "SELECT * FROM batches WHERE stream = ?1 AND id < ?2 ORDER BY id DESC LIMIT 1")
@@ -187,10 +187,12 @@ final class SpoolFile {
     selectFirst.bind(1, stream.text)
     defer { selectFirst.reset() }
     guard try selectFirst.step() else { return nil }
-    guard let producer = ProducerID(spoolBytes: selectFirst.bytes(0)) else {
+    guard let producer = ProducerID(spoolBytes: selectFirst.bytes(1)) else {
       throw SQLiteError(damage: "a producer has not 16 bytes", path: connection.path)
     }
-    return SpoolWindow(producer: producer, number: UInt64(try selectFirst.integer(1, in: Self.numbers)))
+    return SpoolWindow(
+      firstID: selectFirst.integer(0), producer: producer,
+      number: UInt64(try selectFirst.integer(2, in: Self.numbers)))
   }
 
   /// What numbers can be: there is always room for more.
@@ -210,6 +212,11 @@ final class SpoolFile {
         throw SQLiteError(damage: "batch \(row.number) stands behind batch \(last.number)", path: connection.path)
       }
       rows.append(row)
+    }
+    // Both searches go through the index: where it is damaged, one may find what the other does not.
+    if rows.isEmpty, window.firstID > id {
+      throw SQLiteError(
+        damage: "batch \(window.firstID) of stream \(stream) is there and not there", path: connection.path)
     }
     return rows
   }

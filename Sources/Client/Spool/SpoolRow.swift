@@ -127,14 +127,18 @@ extension ProducerID {
 ///
 /// It only moves on: a batch that is in it stays in it until it is removed.
 struct SpoolWindow {
+  /// The stream's first batch.
+  let firstID: Int64
   let producer: ProducerID
   let numbers: Range<UInt64>
 
   /// - Parameters:
-  ///   - producer: that of the stream's first batch.
+  ///   - firstID: the stream's first batch.
+  ///   - producer: that batch's.
   ///   - number: its number. Behind a gap in the numbers the window is shorter than its 32 batches: number n waits until
   ///     n - 32 is answered (`spec/session.md`, section 4.2), whether it was ever sent or not.
-  init(producer: ProducerID, number: UInt64) {
+  init(firstID: Int64, producer: ProducerID, number: UInt64) {
+    self.firstID = firstID
     self.producer = producer
     numbers = number..<number + UInt64(Limits.producerBatchCountMax)
   }
