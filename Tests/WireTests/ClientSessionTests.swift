@@ -291,6 +291,15 @@ import Testing
     }
   }
 
+  @Test func `a batch that was damaged into what looks like a later format is damaged`() throws {
+    for (offset, value) in [(40, 2), (41, 7), (42, 8)] as [(Int, UInt8)] {
+      var session = follower()
+      var bytes = try Sample.run(1, 2).array
+      bytes[offset] = value
+      #expect(session.receive([try Self.batch(1, 2, Bytes(bytes))]).map(\.shown) == Self.failed())
+    }
+  }
+
   // MARK: - The rules of a subscription
 
   static let disorder: [(String, [Message])] = [

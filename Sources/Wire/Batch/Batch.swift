@@ -63,6 +63,27 @@ package struct Batch: Sendable {
     } catch { return false }
   }
 
+  /// Whether the first batch of a run that this version cannot read is as its producer signed it: then it is of a later
+  /// format, not damaged.
+  ///
+  /// Every format has the check and the stored length where version 1 has them (`spec/wire.md`, section 5.1).
+  package static func isUnreadIntact(in run: Bytes) -> Bool {
+    var rest = run
+    do throws(DecodingError) {
+      while !rest.isEmpty { rest = rest[try Batch(startOf: rest).bytes.count..<rest.count] }
+      return false
+    } catch {
+      guard rest.count >= BatchHeader.byteCount else { return false }
+    }
+    do throws(DecodingError) {
+      var reader = ByteReader(rest[BatchHeader.checkOffset..<rest.count].span)
+      let check = try reader.u64()
+      reader = ByteReader(rest[BatchHeader.storedLengthOffset..<rest.count].span)
+      let end = BatchHeader.byteCount + Int(try reader.u32())
+      return end <= rest.count && check == BatchHeader.check(of: rest[0..<end].span)
+    } catch { return false }
+  }
+
   /// Whether the producer's check fits the bytes.
   package var hasValidCheck: Bool { BatchHeader.check(of: bytes.span) == header.check }
 

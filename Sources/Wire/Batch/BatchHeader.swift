@@ -25,6 +25,8 @@ package struct BatchHeader: Hashable, Sendable {
   package static let byteCount = 88
   package static let serverPart = 0..<32
   package static let format: UInt8 = 1
+  static let checkOffset = 32
+  static let storedLengthOffset = 72
 
   package struct Flags: OptionSet, Hashable, Sendable {
     package let rawValue: UInt16

@@ -404,7 +404,8 @@ extension ClientSession {
     let track = try cover(range.from, range.to, handle: range.handle, id: id)
     let batches: [Batch]
     do { batches = try Batch.run(run) } catch {
-      if error.isUnsupported { return .failure(error) }
+      // What was damaged on the way may look like a later format too, and comes whole the next time.
+      if error.isUnsupported, Batch.isUnreadIntact(in: run) { return .failure(error) }
       throw Refusal(.protocolViolation, error.description)
     }
     var next: UInt64?
