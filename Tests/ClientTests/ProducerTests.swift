@@ -372,7 +372,7 @@ import Testing
     let cancelled = try producer(client)
     let cancelledRun = Task { try await cancelled.run() }
     cancelledRun.cancel()
-    await #expect(throws: CancellationError.self) { try await cancelledRun.value }
+    await #expect { try await cancelledRun.value } throws: { ($0 as? LogError)?.code == .cancelled }
     await #expect { try await cancelled.append(entries(1...1)) } throws: { ($0 as? LogError)?.code == .closed }
     await client.shutdown()
   }

@@ -145,14 +145,14 @@ extension LogProducer {
   ///
   /// Nothing depends on it: a producer works from the moment it is made. Graceful shutdown is not cancellation: when the task is
   /// cancelled, the producer ends at once, as when its last reference goes.
-  /// - Throws: `CancellationError` when the task was cancelled.
-  public func run() async throws {
+  /// - Throws: `LogError` with `cancelled`, when the producer has been ended by the cancellation of the task that ran it.
+  public func run() async throws(LogError) {
     await withTaskCancellationHandler {
       await completion.wait()
     } onCancel: {
       endSoon()
     }
-    try Task.checkCancellation()
+    if Task.isCancelled { throw .cancelled("running the producer") }
   }
 
   private func endSoon() {
