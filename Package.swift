@@ -77,7 +77,7 @@ let package = Package(
     .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/CFaultVFS"),
     tests("Store", uses: ["LogsStore", "LogsDisk", "LogsWire", "CSQLite", "CFaultVFS"]),
     tests("Server", uses: ["LogsServer", "LogsTransport", "LogsWire"]),
-    tests("Client", uses: ["LogsClient", "LogsWire", "LogsTransport"]),
+    tests("Client", uses: ["LogsClient", "LogsDisk", "LogsWire", "LogsTransport", "CSQLite", "CFaultVFS"]),
     tests("CLI", uses: ["LogsCLI", "LogsClient"]),
   ]
 )

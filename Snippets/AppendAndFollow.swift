@@ -2,7 +2,8 @@
 import LogsClient
 
 let client = try LogClient(LogClientConfiguration(servers: ["logs://127.0.0.1:5647"], name: "snippet"))
-let stream = try StreamName("task/42")
+// A new one each time: at the end it is sealed.
+let stream = try StreamName("task/\(UInt64.random(in: 0 ... .max))")
 
 // Returns when the entries are on disk. It may be called again after an error that is retryable.
 let receipt = try await client.append(

@@ -73,8 +73,8 @@ package enum CommandLineTool {
     case .gaveUp, .unreachable: ExitCode.unreachable
     case .invalidConfiguration, .invalidRequest: ExitCode.usage
     case .refused(.unauthorized), .refused(.forbidden): ExitCode.notAllowed
-    case .refused, .invalidEntry, .connectionLost, .protocolViolation, .closed, .cancelled, .invalidCursor, .fileFailed,
-      .damaged, .queueFull, .spoolFailed, .spoolInUse:
+    case .refused, .invalidEntry, .connectionLost, .protocolViolation, .suspended, .closed, .cancelled, .invalidCursor,
+      .fileFailed, .damaged, .queueFull, .spoolFailed, .spoolInUse:
       ExitCode.failed
     }
   }

@@ -12,6 +12,8 @@ public enum ConnectionState: Sendable {
   case waiting(for: Duration, because: LogError)
   /// Connected, but the server takes no appends for now (a full disk, too much at once); they are sent again.
   case refusing(because: LogError)
+  /// The application has suspended the client, which does nothing until it is resumed.
+  case suspended
   /// The client was shut down: the last state.
   case closed
 }

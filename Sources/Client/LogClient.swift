@@ -16,8 +16,8 @@ public final class LogClient: Sendable {
   /// What a queued batch counts for beside its bytes.
   private static let batchOverheadByteCount = 256
 
-  private let loop: EventLoop
-  private let core: ClientCore
+  let loop: EventLoop
+  let core: ClientCore
   private let board = StateBoard()
   private let budget = SendBudget(byteCountMax: sendQueueByteCountMax)
   private let encoders = BatchEncoderPool()
@@ -48,6 +48,7 @@ public final class LogClient: Sendable {
   /// Sends what is queued, waits for its acknowledgements, ends all subscriptions, and closes.
   ///
   /// Calls made later, and what the deadline cuts off, fail with `closed`. When it returns, thread and descriptors are gone.
+  /// A suspended client connects again if entries are queued, and closes at once if there are none.
   public func shutdown(deadline: Duration = .seconds(10)) async {
     await core.shutdown(deadline: deadline)
     loop.stop()

@@ -19,6 +19,8 @@ public struct LogError: Error, Hashable, Sendable, CustomStringConvertible {
     case protocolViolation
     /// No connection within `LogClientConfiguration.reconnectDeadline`.
     case gaveUp
+    /// The application has suspended the client: why a subscription waits.
+    case suspended
     /// The client was shut down.
     case closed
     /// The waiting task was cancelled.

@@ -101,6 +101,7 @@ import Testing
         #expect(error.code == .unreachable)
         seen.append("waiting")
       case .refusing: seen.append("refusing")
+      case .suspended: seen.append("suspended")
       case .closed: seen.append("closed")
       }
     }

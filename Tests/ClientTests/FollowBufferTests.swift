@@ -50,6 +50,21 @@ import Testing
     for (index, stream) in streams.enumerated() { #expect(ranges[stream] == [index < 10 ? 2...200 : 1...200]) }
   }
 
+  @Test func `a reader with a deadline gets what there is, and is told when there is nothing by then`() async throws {
+    let buffer = buffer()
+    for wait in [Duration.zero, .milliseconds(1), .milliseconds(3)] {
+      guard case .nothing = try await buffer.next(before: .now + wait) else { throw TestFailure("there is an event") }
+    }
+    buffer.append(skip(1...1))
+    guard case .event = try await buffer.next(before: .now) else { throw TestFailure("there is no event") }
+    let waiting = Task { try await buffer.next(before: .now + .seconds(3600)) }
+    buffer.append(skip(2...2))
+    guard case .event = try await waiting.value else { throw TestFailure("there is no event") }
+    let cancelled = Task { try await buffer.next(before: .now + .seconds(3600)) }
+    cancelled.cancel()
+    guard case .over = try await cancelled.value else { throw TestFailure("there is an event") }
+  }
+
   @Test func `a reader that has stopped does not pile up interruptions`() async throws {
     let buffer = buffer()
     for _ in 0..<1000 {

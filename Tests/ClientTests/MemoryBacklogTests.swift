@@ -34,7 +34,7 @@ import Testing
     let ids = try backlog.store((1...40).map { _ in draft() }, removing: [])
     let dropped = try backlog.dropOldest(keeping: 38_000)
     #expect(dropped.map(\.entryCount).reduce(0, +) == 30)
-    #expect(dropped.flatMap(\.ids) == Array(ids[32...34]))
+    #expect(dropped.map(\.idLast) == Array(ids[32...34]))
     #expect(backlog.totals.entryCount == 370)
     #expect(backlog.totals.batchCount == 38)
     // The window is full; behind it comes the notice, then what is left.
@@ -62,8 +62,8 @@ import Testing
     let backlog = MemoryBacklog { 5 }
     _ = try backlog.store((1...32).flatMap { _ in [draft(), draft(db)] }, removing: [])
     let ids = try backlog.store([draft(db), draft(), draft(db)], removing: [])
-    #expect(try backlog.dropOldest(keeping: backlog.totals.byteCount - 1).flatMap(\.ids) == [ids[0]])
-    #expect(try backlog.dropOldest(keeping: backlog.totals.byteCount - 1).flatMap(\.ids) == [ids[1]])
+    #expect(try backlog.dropOldest(keeping: backlog.totals.byteCount - 1).map(\.idLast) == [ids[0]])
+    #expect(try backlog.dropOldest(keeping: backlog.totals.byteCount - 1).map(\.idLast) == [ids[1]])
   }
 
   @Test func `batches that are too old are dropped, and told apart from those for which there was no room`() throws {

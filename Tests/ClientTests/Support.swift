@@ -85,7 +85,7 @@ final class Shared<Value: Sendable>: Sendable {
 }
 
 /// A directory that goes with the test.
-final class TestDirectory {
+final class TestDirectory: Sendable {
   let path: String
 
   init() throws {

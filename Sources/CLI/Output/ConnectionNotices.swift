@@ -12,7 +12,7 @@ enum ConnectionNotices {
       var toldAt: ContinuousClock.Instant?
       for await state in states {
         switch state {
-        case .idle, .connecting, .closed: break
+        case .idle, .connecting, .suspended, .closed: break
         case .connected(_, let url):
           if toldAt != nil { Terminal.note("connected to \(url)") }
           toldAt = nil

@@ -2,7 +2,7 @@ internal import LogsTransport
 internal import LogsWire
 
 extension ClientCore {
-  /// Something has been asked for: connects unless that is under way.
+  /// Something has been asked for: connects unless that is under way, or has to wait for `resume`.
   func start() {
     guard case .idle = phase else { return }
     failureCount = 0
@@ -30,7 +30,7 @@ extension ClientCore {
   /// Every server is tried once, however short the deadline.
   private func goOnOverdue() { if attemptCount < endpoints.count { connect() } else { giveUp() } }
 
-  private func endOutage() {
+  func endOutage() {
     deadline?.cancel()
     deadline = nil
     isOverdue = false
@@ -81,6 +81,7 @@ extension ClientCore {
   /// The connection, or the attempt to make one, is over.
   func lose(_ error: LogError) {
     if case .closing = phase { return close() }
+    if case .suspending = phase { return suspensionEnded() }
     if let openSince, loop.now.nanoseconds(since: openSince) >= configuration.backoff.healthyDuration.wholeNanoseconds {
       failureCount = 0
     }
@@ -131,8 +132,9 @@ extension ClientCore {
     switch phase {
     case .connecting(let attempt): attempt.cancel()
     case .waiting(let timer): timer.cancel()
-    case .greeting(let link), .open(let link, _), .draining(let link, _), .closing(let link): link.abandon()
-    case .idle, .closed: break
+    case .greeting(let link), .open(let link, _), .draining(let link, _), .suspending(let link), .closing(let link):
+      link.abandon()
+    case .idle, .suspended, .closed: break
     }
   }
 

@@ -13,10 +13,13 @@ internal import LogsWire
 /// | open | draining, waiting |
 /// | draining: the server is about to stop; nothing new is sent | waiting |
 /// | waiting until the next attempt | connecting |
+/// | suspending: the application wants no connection; it closes in good order | suspended |
+/// | suspended: what is asked for waits | connecting, idle |
 /// | closing: all is acknowledged, the connection closes in good order | closed |
 /// | closed, for good | |
 ///
-/// From every phase a failure that no retry can mend fails all that waits and leads to idle.
+/// From every phase a failure that no retry can mend fails all that waits and leads to idle. Suspension comes from every phase
+/// but the last two, and nothing fails by it.
 actor ClientCore {
   enum Phase {
     case idle
@@ -25,6 +28,8 @@ actor ClientCore {
     case open(Link, Welcome)
     case draining(Link, LogError)
     case waiting(LoopTimer)
+    case suspending(Link)
+    case suspended
     case closing(Link)
     case closed
   }
@@ -65,9 +70,16 @@ actor ClientCore {
   var questionKeys: [UInt32: UInt64] = [:]
   var questionKeyLast: UInt64 = 0
 
+  /// Whether it goes on with a connection after a suspension, though nothing may wait for one.
+  var wantsConnection = false
+  var suspensionWaiters: [CheckedContinuation<Void, Never>] = []
+
   var isShuttingDown = false
   var shutdownTimer: LoopTimer?
-  var shutdownWaiters: [CheckedContinuation<Void, Never>] = []
+  /// Who waits for the end: whoever shuts it down, and whoever runs it.
+  var endWaiters: [CheckedContinuation<Void, Never>] = []
+  /// Whether it ended because the task that ran it was cancelled.
+  var isCancelled = false
 
   init(
     loop: EventLoop, configuration: LogClientConfiguration, endpoints: [Endpoint], board: StateBoard, budget: SendBudget
@@ -83,8 +95,9 @@ actor ClientCore {
   /// The connection, in whatever phase.
   var link: Link? {
     switch phase {
-    case .greeting(let link), .open(let link, _), .draining(let link, _), .closing(let link): link
-    case .idle, .connecting, .waiting, .closed: nil
+    case .greeting(let link), .open(let link, _), .draining(let link, _), .suspending(let link), .closing(let link):
+      link
+    case .idle, .connecting, .waiting, .suspended, .closed: nil
     }
   }
 
@@ -101,9 +114,24 @@ extension ClientCore {
   func shutdown(deadline: Duration) async {
     guard !isClosed else { return }
     await withCheckedContinuation { waiter in
-      shutdownWaiters.append(waiter)
+      endWaiters.append(waiter)
       beginShutdown(deadline)
     }
+  }
+
+  /// Waits until it has closed.
+  ///
+  /// - Returns: whether that was because the task which runs it was cancelled.
+  func untilClosed() async -> Bool {
+    if !isClosed { await withCheckedContinuation { waiter in endWaiters.append(waiter) } }
+    return isCancelled
+  }
+
+  /// The task that runs it was cancelled.
+  func cancel() {
+    guard !isClosed else { return }
+    isCancelled = true
+    close()
   }
 
   private func beginShutdown(_ deadline: Duration) {
@@ -112,6 +140,8 @@ extension ClientCore {
     budget.close(.closed)
     for key in follows.keys.sorted() { end(key, .cancelled) }
     shutdownTimer = loop.schedule(after: deadline) { self.close() }
+    // What is queued was promised to be sent.
+    if !appends.isEmpty { resume() }
     closeIfDone()
   }
 
@@ -122,13 +152,15 @@ extension ClientCore {
     case .open(let link, _), .draining(let link, _):
       phase = .closing(link)
       link.closeLingering(for: Self.lingerDuration)
-    case .idle, .connecting, .greeting, .waiting: close()
+    // It closes in good order already.
+    case .suspending(let link): phase = .closing(link)
+    case .idle, .connecting, .greeting, .waiting, .suspended: close()
     case .closing, .closed: break
     }
   }
 
   /// How long the server may take to close its side.
-  private static let lingerDuration = Duration.seconds(1)
+  static let lingerDuration = Duration.seconds(1)
 
   /// Closes at once; what waits fails.
   func close() {
@@ -140,8 +172,8 @@ extension ClientCore {
     budget.close(.closed)
     failAll(.closed)
     board.close()
-    for waiter in shutdownWaiters { waiter.resume() }
-    shutdownWaiters = []
+    for waiter in endWaiters + suspensionWaiters { waiter.resume() }
+    (endWaiters, suspensionWaiters) = ([], [])
   }
 
   /// Fails everything that waits.

@@ -19,6 +19,8 @@ final class FollowBuffer: Sendable {
     /// Whether nobody takes any more.
     var isAbandoned = false
     var waiter: CheckedContinuation<Void, Never>?
+    /// Whether the waiting is to be interrupted once: a deadline may pass before there is a waiter.
+    var isAlarmed = false
     /// Stored bytes of batches that were taken and not reported yet.
     var unreportedByteCount = 0
   }
@@ -27,6 +29,15 @@ final class FollowBuffer: Sendable {
     case event(FollowEvent, takenByteCount: Int)
     case finished(LogError?)
     case wait
+  }
+
+  /// What there is when a deadline has passed.
+  enum Next {
+    case event(FollowEvent)
+    /// There is none yet.
+    case nothing
+    /// There are no more.
+    case over
   }
 
   private let state = Mutex(State())
@@ -54,14 +65,47 @@ final class FollowBuffer: Sendable {
       case .finished(let error):
         if let error { throw error }
         return nil
-      case .wait: break
-      }
-      await withTaskCancellationHandler {
-        await withCheckedContinuation { waiter in wait(waiter) }
-      } onCancel: {
-        abandon()
+      case .wait: await waitForMore()
       }
     }
+  }
+
+  /// The next event, if there is one before `deadline`; nil waits as long as it takes.
+  ///
+  /// - Throws: as `next`.
+  func next(before deadline: ContinuousClock.Instant?) async throws(LogError) -> Next {
+    guard let deadline else { return try await next().map { .event($0) } ?? .over }
+    while true {
+      switch step() {
+      case .event(let event, let takenByteCount):
+        if takenByteCount > 0 { report(takenByteCount) }
+        return .event(event)
+      case .finished(let error):
+        if let error { throw error }
+        return .over
+      case .wait: if ContinuousClock.now >= deadline { return .nothing }
+      }
+      // Cancelled and waited for when this turn ends.
+      async let _: Void = sound(at: deadline)
+      await waitForMore()
+    }
+  }
+
+  private func waitForMore() async {
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { waiter in wait(waiter) }
+    } onCancel: {
+      abandon()
+    }
+  }
+
+  @concurrent private func sound(at deadline: ContinuousClock.Instant) async {
+    do { try await Task.sleep(until: deadline, clock: .continuous) } catch { return }
+    let waiter = state.withLock { state in
+      state.isAlarmed = true
+      return Self.takeWaiter(&state)
+    }
+    waiter?.resume()
   }
 
   private func step() -> Step {
@@ -91,7 +135,10 @@ final class FollowBuffer: Sendable {
     let mayWait = state.withLock { state in
       // The handler may have run already. Asked under the lock: if it runs later, it finds the waiter.
       let isOver = state.isFinished || state.isAbandoned || Task.isCancelled
-      guard state.events.isEmpty, !isOver else { return false }
+      guard state.events.isEmpty, !isOver, !state.isAlarmed else {
+        state.isAlarmed = false
+        return false
+      }
       precondition(state.waiter == nil, "an iterator is used by one task at a time")
       state.waiter = waiter
       return true

@@ -53,7 +53,12 @@ extension FollowState {
 
   private mutating func ask(for names: [StreamName]) {
     let names = isBounded ? names.filter { tracks[$0].map { !isReached($0) } ?? true } : names
-    for chunk in chunks(of: names) { requests.append(.names(chunk, isBorn: false)) }
+    let chunks = chunks(of: names)
+    // What is asked for first is delivered first: with a limit each comes to be the first, as streams of one request do.
+    let first =
+      remaining == nil || isReverse
+      ? 0 : LimitShare.firstTurn(of: chunks.count, cursor: names.compactMap { position(of: $0) })
+    for chunk in chunks[first...] + chunks[..<first] { requests.append(.names(chunk, isBorn: false)) }
     // In reverse one is open at a time.
     partCountMax = isReverse ? 1 : requests.count + limits.bornPartCountMax
   }

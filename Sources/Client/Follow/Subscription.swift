@@ -36,6 +36,12 @@ public struct Subscription: AsyncSequence, Sendable {
     }
 
     public mutating func next() async throws(LogError) -> FollowEvent? {
+      guard case .event(let event) = try await next(before: nil) else { return nil }
+      return event
+    }
+
+    /// The next event, if there is one before `deadline`.
+    mutating func next(before deadline: ContinuousClock.Instant?) async throws(LogError) -> FollowBuffer.Next {
       let feed: FollowFeed
       if let begun = self.feed {
         feed = begun
@@ -44,9 +50,9 @@ public struct Subscription: AsyncSequence, Sendable {
         feed = client.begin(request)
         self.feed = feed
       }
-      let event = try await feed.buffer.next()
-      if event == nil { feed.end() }
-      return event
+      let next = try await feed.buffer.next(before: deadline)
+      if case .over = next { feed.end() }
+      return next
     }
 
     public mutating func next(isolation actor: isolated (any Actor)?) async throws(LogError) -> FollowEvent? {

@@ -116,7 +116,7 @@ private struct State {
   private mutating func takeNotice() -> Entry? {
     guard let drops else { return nil }
     self.drops = nil
-    return DropNotice.entry(drops.count, .queueFull, time: drops.time)
+    return DropNotice(entryCount: drops.count, reason: .queueFull).entry(time: drops.time)
   }
 }
 

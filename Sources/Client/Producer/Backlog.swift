@@ -32,6 +32,9 @@ protocol Backlog: AnyObject {
 
   /// The same for batches that were accepted before `time`, in ns since 1970.
   func drop(acceptedBefore time: Int64) throws(LogError) -> [DroppedEntries]
+
+  /// Ends its use in good order. Nothing may follow.
+  func close()
 }
 
 struct BacklogTotals: Hashable, Sendable {
@@ -48,8 +51,6 @@ struct BacklogDraft: Sendable {
   var content: AppendLane.Content
   /// How many entries of the application are in it: 0 for a notice and for a completion.
   var entryCount: Int
-  /// How many entries the notices in it tell of.
-  var toldCount: UInt64 = 0
   /// When it was accepted, in ns since 1970.
   var accepted: Int64
 }
@@ -69,6 +70,6 @@ struct DroppedEntries: Hashable, Sendable {
   var stream: StreamName
   var entryCount: UInt64
   var reason: DropReason
-  /// The batches that they stood in.
-  var ids: [Int64] = []
+  /// All batches of the stream up to this one that were not in its window are gone.
+  var idLast: Int64
 }

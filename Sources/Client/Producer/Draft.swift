@@ -66,7 +66,7 @@ final class Draft: @unchecked Sendable {
   ///
   /// - Returns: false when there is no room for it.
   func appendNotice(_ count: UInt64) -> Bool {
-    guard add(DropNotice.entry(count, .queueFull, time: WallClock.now())) else { return false }
+    guard add(DropNotice(entryCount: count, reason: .queueFull).entry(time: WallClock.now())) else { return false }
     toldCount += count
     return true
   }
@@ -97,9 +97,7 @@ final class Draft: @unchecked Sendable {
       content = .batch(batch.bytes, entryCount: Int(batch.header.count))
     }
     defer { shares = [] }
-    let draft = BacklogDraft(
-      stream: stream, content: content, entryCount: entryCount, toldCount: toldCount, accepted: accepted)
-    return (draft, shares)
+    return (BacklogDraft(stream: stream, content: content, entryCount: entryCount, accepted: accepted), shares)
   }
 }
 

@@ -1,23 +1,55 @@
 internal import LogsWire
 
-/// The entry that tells a stream's readers what its producer has dropped.
-enum DropNotice {
-  /// - Parameter time: when it was noticed, in ns since 1970.
-  static func entry(_ count: UInt64, _ reason: DropReason, time: Int64) -> Entry {
+/// The entry that stands in a stream where entries were dropped, so that nobody takes the stream for whole.
+struct DropNotice: Hashable {
+  private static let countKey = "logs.dropped"
+  private static let reasonKey = "logs.reason"
+
+  var entryCount: UInt64
+  var reason: DropReason
+
+  var text: String { "\(entryCount) \(entryCount == 1 ? "entry" : "entries") dropped: \(reason.rawValue)" }
+
+  init(entryCount: UInt64, reason: DropReason) {
+    self.entryCount = entryCount
+    self.reason = reason
+  }
+
+  /// Reads a notice back; nil when the entry is anything else.
+  init?(_ entry: Entry) {
+    let attributes = entry.attributes
+    guard attributes.map(\.key) == [Self.countKey, Self.reasonKey], case .integer(let count) = attributes[0].value,
+      count >= 0, case .string(let word) = attributes[1].value, let reason = DropReason(rawValue: word)
+    else { return nil }
+    self.init(entryCount: UInt64(count), reason: reason)
+  }
+
+  /// The notices that stand in a batch.
+  static func all(in content: AppendLane.Content) -> [DropNotice] {
+    guard case .batch(let bytes, _) = content else { return [] }
+    var decoder = BatchDecoder()
+    do throws(DecodingError) {
+      return try decoder.entries(of: Batch(wholeOf: bytes)).compactMap { DropNotice($0) }
+    } catch { return [] }
+  }
+
+  /// - Parameter time: in ns since 1970.
+  func entry(time: Int64) -> Entry {
     Entry(
-      message: Bytes("\(count) \(count == 1 ? "entry" : "entries") dropped: \(reason.rawValue)"), time: time,
-      severity: .warning, source: Bytes("logs"),
+      message: Bytes(text), time: time, severity: .warning, source: "logs",
       attributes: [
-        Attribute("logs.dropped", .integer(Int64(clamping: count))),
-        Attribute("logs.reason", .string(reason.rawValue)),
+        Attribute(Self.countKey, .integer(Int64(clamping: entryCount))),
+        Attribute(Self.reasonKey, .string(reason.rawValue)),
       ])
   }
 
-  /// A batch with this entry alone.
-  static func batch(_ count: UInt64, _ reason: DropReason, time: Int64) -> AppendLane.Content {
+  /// The batch that tells it.
+  ///
+  /// - Parameter time: the entry's, in ns since 1970.
+  func content(time: Int64) -> AppendLane.Content {
     var builder = BatchBuilder()
-    do throws(InvalidEntry) { _ = try builder.append(entry(count, reason, time: time)) } catch {
-      preconditionFailure("a notice is a valid entry: \(error)")
+    do throws(InvalidEntry) { _ = try builder.append(entry(time: time)) } catch {
+      preconditionFailure("a notice fits every batch: \(error)")
     }
     return .batch(builder.finish(compressor: Compressor()).bytes, entryCount: 1)
   }

@@ -1,5 +1,6 @@
 internal import LogsTransport
 internal import LogsWire
+internal import Synchronization
 
 /// Appends the entries of a service: in batches, in order, each stored once, without ever holding the service up.
 ///
@@ -32,13 +33,11 @@ public final class LogProducer: Sendable {
     isDurable = configuration.spool != nil
     let memory = configuration.queueByteCountMax
     let intakeByteCountMax = isDurable ? memory : memory / 4
-    if isDurable {
-      throw LogError(.spoolFailed, "there is no spool in this version; leave it out of the configuration")
-    }
-    let backlog = MemoryBacklog(now: WallClock.now)
-    do { loop = try EventLoop.start(name: "logs-producer") } catch { throw LogError(connecting: error) }
     let wake = ProducerWake()
-    intake = Intake(byteCountMax: intakeByteCountMax, configuration: configuration, wake: wake)
+    let intake = Intake(byteCountMax: intakeByteCountMax, configuration: configuration, wake: wake)
+    let backlog = try Self.backlog(configuration, intake)
+    do { loop = try EventLoop.start(name: "logs-producer") } catch { throw LogError(connecting: error) }
+    self.intake = intake
     core = ProducerCore(
       loop: loop, intake: intake, answers: AnswerBox(wake: wake), backlog: backlog,
       backlogByteCountMax: configuration.spool?.byteCountMax ?? memory - intakeByteCountMax, client: client,
@@ -54,6 +53,27 @@ public final class LogProducer: Sendable {
     let loop = loop
     // A thread cannot wait for its own end.
     if loop.isOnLoop { Task.detached { loop.stop() } } else { loop.stop() }
+  }
+
+  private static func backlog(
+    _ configuration: LogProducerConfiguration, _ intake: Intake
+  ) throws(LogError) -> sending any Backlog {
+    guard let spool = configuration.spool else { return MemoryBacklog(now: WallClock.now) }
+    let isOpen = Atomic(false)
+    let onEvent = configuration.onEvent
+    defer { isOpen.store(true, ordering: .relaxed) }
+    return try Spool(spool.directory) { damage in
+      for lost in damage.dropped {
+        // What was lost before this life was in none of its counts.
+        let isOld = !isOpen.load(ordering: .relaxed)
+        intake.count { counts in
+          if isOld { counts.restored += lost.entryCount }
+          counts.dropped += lost.entryCount
+        }
+        onEvent?(.dropped(stream: lost.stream, entryCount: lost.entryCount, reason: lost.reason))
+      }
+      onEvent?(.spoolDamaged(damage.text))
+    }
   }
 
   /// What has become of the entries so far.

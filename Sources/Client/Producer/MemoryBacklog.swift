@@ -5,10 +5,8 @@ final class MemoryBacklog: Backlog {
   private struct Item {
     var batch: BacklogBatch
     let accepted: Int64
-    /// How many entries it tells of.
-    var toldCount: UInt64
-    /// Why they are missing, if it is a notice of the backlog's own.
-    var reason: DropReason?
+    /// What it tells, if it is a notice of the backlog's own.
+    var notice: DropNotice?
 
     var byteCount: Int { batch.content.byteCount + BacklogBatch.overheadByteCount }
   }
@@ -51,7 +49,7 @@ final class MemoryBacklog: Backlog {
     let item = Item(
       batch: BacklogBatch(
         id: idLast, key: AppendQueue.Key(producer: producer, stream: draft.stream), number: number,
-        content: draft.content, entryCount: draft.entryCount), accepted: draft.accepted, toldCount: draft.toldCount)
+        content: draft.content, entryCount: draft.entryCount), accepted: draft.accepted)
     lanes[draft.stream, default: Lane(numberLast: number)].items.append(item)
     lanes[draft.stream]?.numberLast = number
     lanesOfIDs[idLast] = draft.stream
@@ -122,31 +120,33 @@ final class MemoryBacklog: Backlog {
   private func dropFirst(of stream: StreamName, _ reason: DropReason) -> DroppedEntries? {
     guard let lane = lanes[stream], let offset = firstDroppable(of: lane) else { return nil }
     let victim = lane.items[offset]
-    let toldCount = victim.toldCount + UInt64(victim.batch.entryCount)
-    if let before = offset > lane.windowCount ? lane.items[offset - 1] : nil, before.reason == reason {
+    let entryCount = UInt64(victim.batch.entryCount)
+    let missingCount = DropNotice.all(in: victim.batch.content).reduce(entryCount) { $0 + $1.entryCount }
+    if let before = offset > lane.windowCount ? lane.items[offset - 1] : nil, let notice = before.notice,
+      notice.reason == reason
+    {
       count(victim, sign: -1)
       lanesOfIDs[victim.batch.id] = nil
       lanes[stream]?.items.remove(at: offset)
-      replace(before, at: offset - 1, of: stream, telling: before.toldCount + toldCount, reason)
+      replace(
+        before, at: offset - 1, of: stream, DropNotice(entryCount: notice.entryCount + missingCount, reason: reason))
     } else {
-      replace(victim, at: offset, of: stream, telling: toldCount, reason)
+      replace(victim, at: offset, of: stream, DropNotice(entryCount: missingCount, reason: reason))
     }
-    return DroppedEntries(
-      stream: stream, entryCount: UInt64(victim.batch.entryCount), reason: reason, ids: [victim.batch.id])
+    return DroppedEntries(stream: stream, entryCount: entryCount, reason: reason, idLast: victim.batch.id)
   }
 
   /// The batch keeps its place and its number, under which nothing has been sent.
-  private func replace(
-    _ item: Item, at offset: Int, of stream: StreamName, telling toldCount: UInt64, _ reason: DropReason
-  ) {
+  private func replace(_ item: Item, at offset: Int, of stream: StreamName, _ notice: DropNotice) {
     count(item, sign: -1)
-    var notice = item
-    notice.toldCount = toldCount
-    notice.reason = reason
-    notice.batch = BacklogBatch(
-      id: item.batch.id, key: item.batch.key, number: item.batch.number,
-      content: DropNotice.batch(toldCount, reason, time: now()), entryCount: 0)
-    count(notice, sign: 1)
-    lanes[stream]?.items[offset] = notice
+    var replaced = item
+    replaced.notice = notice
+    replaced.batch = BacklogBatch(
+      id: item.batch.id, key: item.batch.key, number: item.batch.number, content: notice.content(time: now()),
+      entryCount: 0)
+    count(replaced, sign: 1)
+    lanes[stream]?.items[offset] = replaced
   }
+
+  func close() {}
 }

@@ -37,7 +37,7 @@ actor ProducerCore {
   /// Streams that may have something to hand over.
   private var streamsToServe: Set<StreamName> = []
   /// Who waits for what is in the backlog and has not been handed over.
-  private var shares: [Int64: [Share]] = [:]
+  private var shares: [StreamName: [Int64: [Share]]] = [:]
   /// Answered, and not removed from the backlog yet.
   private var answered: [Int64] = []
 
@@ -79,7 +79,7 @@ actor ProducerCore {
   func begin() {
     let restored = backlog.totals
     intake.count { counts in
-      counts.restored = restored.entryCount
+      counts.restored += restored.entryCount
       counts.waitingByteCount = restored.byteCount
     }
     streamsToServe.formUnion(backlog.streams)
@@ -148,11 +148,18 @@ actor ProducerCore {
 
   /// Fails those who wait for what is in the backlog; it is kept all the same.
   private func failWaiters(_ error: LogError) {
-    for id in shares.keys.sorted() { for share in shares[id] ?? [] { share.submission.pending.failed(error) } }
-    shares = [:]
+    for stream in shares.keys.sorted() { failWaiters(of: stream, error) }
     for stream in windows.keys.sorted() {
       for id in windows[stream]?.handed.keys.sorted() ?? [] { windows[stream]?.handed[id]?.failWaiters(error) }
     }
+  }
+
+  /// Fails those who wait for what has not been handed over, up to a batch.
+  private func failWaiters(of stream: StreamName, through idLast: Int64 = .max, _ error: LogError) {
+    for id in shares[stream]?.keys.sorted() ?? [] where id <= idLast {
+      for share in shares[stream]?.removeValue(forKey: id) ?? [] { share.submission.pending.failed(error) }
+    }
+    if shares[stream]?.isEmpty == true { shares[stream] = nil }
   }
 
   private func dropOld() {
@@ -163,9 +170,8 @@ actor ProducerCore {
 
   private func dropped(_ entries: [DroppedEntries]) {
     for entries in entries {
-      for id in entries.ids {
-        for share in shares.removeValue(forKey: id) ?? [] { share.submission.pending.failed(.queueFull) }
-      }
+      // Those in the window have been handed over, or have been told that sending failed.
+      failWaiters(of: entries.stream, through: entries.idLast, .queueFull)
       streamsToServe.insert(entries.stream)
       intake.count { $0.dropped += entries.entryCount }
       configuration.onEvent?(
@@ -245,7 +251,7 @@ extension ProducerCore {
     for (id, batch) in zip(ids, batches) {
       idStoredLast = id
       streamsToServe.insert(batch.draft.stream)
-      if !batch.shares.isEmpty { shares[id] = batch.shares }
+      if !batch.shares.isEmpty { shares[batch.draft.stream, default: [:]][id] = batch.shares }
       for share in batch.shares { share.submission.accepted() }
     }
     if isClientClosed { failWaiters(LogError.closed.afterSending(true)) }
@@ -290,13 +296,15 @@ extension ProducerCore {
     guard !window.hasFailed else { return [] }
     var batches: [NumberedBatch] = []
     for batch in try backlog.window(of: stream, after: window.idLast) {
-      let answer = HandedBatch(batch, shares: shares.removeValue(forKey: batch.id) ?? [], answers: answers)
+      let shares = shares[stream]?.removeValue(forKey: batch.id) ?? []
+      let answer = HandedBatch(batch, shares: shares, answers: answers)
       window.hand(answer)
       batches.append(
         NumberedBatch(
           key: batch.key,
           item: AppendLane.Item(number: batch.number, content: batch.content, answer: answer, cost: 0)))
     }
+    if shares[stream]?.isEmpty == true { shares[stream] = nil }
     windows[stream] = window.handed.isEmpty ? nil : window
     return batches
   }
@@ -349,6 +357,7 @@ extension ProducerCore {
       for batch in unstored { for share in batch.shares { share.submission.rejected(.closed) } }
     }
     failWaiters(LogError.closed.afterSending(true))
+    backlog.close()
     for key in flushes.keys.sorted() { endFlush(key, false) }
     let lostCount = unstored.reduce(0) { $0 + UInt64($1.draft.entryCount) }
     intake.count { $0.dropped += isDurable ? (isStored ? 0 : lostCount) : $0.waiting }

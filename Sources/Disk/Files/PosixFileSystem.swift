@@ -3,10 +3,17 @@ internal import Glibc
 
 /// The system's own files.
 package struct PosixFileSystem: FileSystem {
-  package init() {}
+  private let directoryMode: mode_t
+  private let fileMode: mode_t
+
+  /// - Parameter isPrivate: whether what is made is for its owner alone; else the group may read it. The umask takes from both.
+  package init(isPrivate: Bool = false) {
+    directoryMode = isPrivate ? 0o700 : 0o750
+    fileMode = isPrivate ? 0o600 : 0o640
+  }
 
   package func makeDirectory(_ path: String) throws(FileError) -> Bool {
-    if unsafe mkdir(path, 0o750) == 0 { return true }
+    if unsafe mkdir(path, directoryMode) == 0 { return true }
     if errno == EEXIST { return false }
     throw FileError("mkdir", path)
   }
@@ -60,7 +67,7 @@ package struct PosixFileSystem: FileSystem {
   }
 
   package func write(_ path: String, _ content: [UInt8]) throws(FileError) {
-    let file = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o640)
+    let file = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, fileMode)
     if file < 0 { throw FileError("open", path) }
     defer { close(file) }
     var written = 0
@@ -97,13 +104,42 @@ package struct PosixFileSystem: FileSystem {
   }
 
   package func lock(_ path: String) throws(FileError) -> FileLock? {
-    let file = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o640)
+    let file = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, fileMode)
     if file < 0 { throw FileError("open", path) }
     if flock(file, LOCK_EX | LOCK_NB) == 0 { return FileLock(adopting: file) }
     let error = FileError("flock", path)
     close(file)
     if error.code == EWOULDBLOCK { return nil }
     throw error
+  }
+
+  /// Whether someone has the lock on a file. Looking takes it for an instant, which `lock` may run into.
+  package func isLocked(_ path: String) throws(FileError) -> Bool {
+    let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
+    if file < 0 {
+      if errno == ENOENT { return false }
+      throw FileError("open", path)
+    }
+    defer { close(file) }
+    if flock(file, LOCK_SH | LOCK_NB) == 0 { return false }
+    if errno == EWOULDBLOCK { return true }
+    throw FileError("flock", path)
+  }
+
+  /// Cuts a file that is longer, and syncs it; fine if it is not there.
+  package func truncate(_ path: String, to byteCountMax: Int) throws(FileError) {
+    let file = unsafe open(path, O_RDWR | O_CLOEXEC)
+    if file < 0 {
+      if errno == ENOENT { return }
+      throw FileError("open", path)
+    }
+    defer { close(file) }
+    var status = stat()
+    if unsafe fstat(file, &status) != 0 { throw FileError("stat", path) }
+    if Int(status.st_size) > byteCountMax, ftruncate(file, off_t(byteCountMax)) != 0 {
+      throw FileError("truncate", path)
+    }
+    if fsync(file) != 0 { throw FileError(FileError.synchronizing, path) }
   }
 }
 

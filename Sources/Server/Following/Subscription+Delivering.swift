@@ -27,8 +27,8 @@ extension Subscription {
       let track = tracks[Int(handle)]
       let request = ReadRequest(
         stream: track.channel.id, from: follow.isReverse ? track.bound ?? 1 : track.next,
-        to: follow.isReverse ? track.next - 1 : min(track.bound ?? .max, track.channel.takenHead),
-        byteCountMax: Self.frameByteCount, isReverse: follow.isReverse)
+        to: follow.isReverse ? track.next - 1 : lastOfTurn(track), byteCountMax: Self.frameByteCount,
+        isReverse: follow.isReverse)
       if let result = hub.store.readCached(request) {
         apply(result, to: track)
       } else if connection.read(request, for: self) {
@@ -37,6 +37,14 @@ extension Subscription {
         return
       }
     }
+  }
+
+  /// The last number that a stream which is behind may be given in this turn.
+  private func lastOfTurn(_ track: Track) -> UInt64 {
+    let last = min(track.bound ?? .max, track.channel.takenHead)
+    guard let remaining, last >= track.next else { return last }
+    let share = LimitShare.entryCount(of: remaining, turnCount: turns.count + 1)
+    return track.next + (min(share, last - track.next + 1) - 1)
   }
 
   /// The answer to a read.

@@ -51,6 +51,10 @@ extension Subscription {
       turns = tracks.filter { !$0.isDone }.map(\.handle)[...]
     } else {
       for track in tracks { update(track) }
+      if remaining != nil, !turns.isEmpty {
+        let first = turns.startIndex + LimitShare.firstTurn(of: turns.count, cursor: follow.cursor)
+        turns = turns[first...] + turns[..<first]
+      }
     }
     settle()
     pump()

@@ -6,6 +6,8 @@ enum Binaries {
   static let logsd = path("logsd")
   static let logs = path("logs")
   static let faultProducer = path("faultproducer")
+  /// A program of `Snippets/`.
+  static func snippet(_ name: String) -> String { path(name) }
   static let python = "/usr/bin/python3"
 
   /// Whether `logsd` is from a debug build, as its directory says.

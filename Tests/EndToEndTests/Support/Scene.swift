@@ -26,6 +26,13 @@ final class Scene: Sendable {
     return try body(scene)
   }
 
+  /// The same for a test that awaits something.
+  static func play<Result>(_ body: (Scene) async throws -> Result) async throws -> Result {
+    let scene = try Scene()
+    defer { scene.end() }
+    return try await body(scene)
+  }
+
   private func end() {
     let owned = owned.withLock { owned in
       defer { owned = Owned() }

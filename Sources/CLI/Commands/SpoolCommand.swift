@@ -1,0 +1,114 @@
+internal import LogsClient
+
+/// `logs spool`: what a producer has accepted and the server has not answered.
+enum SpoolCommand {
+  static let command = Command(
+    name: "spool", synopsis: "inspect|verify DIR", summary: "look at a producer's spool, or check it",
+    details: """
+      inspect  lists the streams that wait in the spool DIR, also while a producer uses it
+      verify   reads and checks every batch; each damage is a line; exit code 0 when all is intact, else 1
+
+      Neither changes the spool. Nothing damaged need be mended by hand: the producer goes on with all that can be read.
+      """, options: options, run: run)
+
+  private static let options = [Option.factFormat, Option("utc", help: "show times in UTC")]
+
+  private static func run(_ arguments: Arguments) async throws -> Int32 {
+    guard arguments.operands.count == 2 else {
+      throw CommandError.usage("spool needs what to do and a directory; see logs help spool")
+    }
+    let directory = arguments.operands[1]
+    switch arguments.operands[0] {
+    case "inspect":
+      let wantsJSON = try arguments.wantsJSON()
+      let report = try SpoolReport.inspect(directory)
+      try wantsJSON ? printJSON(report) : printTable(report, isUTC: arguments.has("utc"))
+      return ExitCode.done
+    case "verify": return try verify(directory)
+    case let other: throw CommandError.usage("spool has no '\(other)'; see logs help spool")
+    }
+  }
+
+  private static func verify(_ directory: String) throws -> Int32 {
+    let report = try SpoolReport.inspect(directory, verifying: true)
+    noteKept(report)
+    if report.damage.isEmpty {
+      try Terminal.write(
+        line: "\(report.path) is intact: \(report.batchCount) batches with \(report.entryCount) entries")
+      return ExitCode.done
+    }
+    for sentence in report.damage { try Terminal.write(line: "\(report.path): \(sentence)") }
+    return ExitCode.failed
+  }
+
+  private static func printTable(_ report: SpoolReport, isUTC: Bool) throws {
+    let use = report.isInUse ? report.owner.map { ", in use by process \($0)" } ?? ", in use" : ", not in use"
+    Terminal.note(
+      "\(report.path): producer \(report.producer?.description ?? "unknown")\(use), \(report.batchCount) batches with \(report.entryCount) entries, \(report.byteCount) bytes"
+    )
+    for sentence in report.damage { Terminal.note("\(report.path): \(sentence)") }
+    noteKept(report)
+    var table = Table([
+      ("NAME", false), ("BATCHES", true), ("ENTRIES", true), ("BYTES", true), ("FIRST", true), ("LAST", true),
+      ("OLDEST", false),
+    ])
+    for stream in report.streams {
+      table.append([
+        stream.stream.text, "\(stream.batchCount)", "\(stream.entryCount)", "\(stream.byteCount)",
+        "\(stream.firstNumber)", "\(stream.lastNumber)", Timestamp.short(stream.oldestAccepted, isUTC: isUTC),
+      ])
+    }
+    try Terminal.write(line: table.text)
+  }
+
+  private static func noteKept(_ report: SpoolReport) {
+    for path in report.keptAside { Terminal.note("\(path) was found damaged earlier and is kept") }
+  }
+
+  private static func printJSON(_ report: SpoolReport) throws {
+    var json = JSON()
+    json.object { json in
+      json.key("path")
+      json.string(report.path)
+      json.key("producer")
+      if let producer = report.producer { json.string(producer.description) } else { json.null() }
+      json.key("in_use")
+      json.boolean(report.isInUse)
+      json.key("process")
+      if let owner = report.owner, report.isInUse { json.number(Int64(owner)) } else { json.null() }
+      json.key("batches")
+      json.number(Int64(report.batchCount))
+      json.key("entries")
+      json.number(report.entryCount)
+      json.key("bytes")
+      json.number(Int64(report.byteCount))
+      json.key("streams")
+      json.array { json in for stream in report.streams { write(stream, to: &json) } }
+      json.key("damage")
+      json.array { json in for sentence in report.damage { json.string(sentence) } }
+      json.key("kept_aside")
+      json.array { json in for path in report.keptAside { json.string(path) } }
+    }
+    json.newline()
+    _ = try Terminal.write(json.bytes)
+  }
+
+  private static func write(_ stream: SpoolReport.Stream, to json: inout JSON) {
+    json.object { json in
+      json.key("name")
+      json.string(stream.stream.text)
+      json.key("batches")
+      json.number(Int64(stream.batchCount))
+      json.key("entries")
+      json.number(stream.entryCount)
+      json.key("bytes")
+      json.number(Int64(stream.byteCount))
+      json.key("first_number")
+      json.number(stream.firstNumber)
+      json.key("last_number")
+      json.number(stream.lastNumber)
+      json.key("oldest_accepted")
+      json.string(Timestamp.rfc3339(stream.oldestAccepted))
+    }
+  }
+}

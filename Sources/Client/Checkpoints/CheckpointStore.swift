@@ -1,0 +1,24 @@
+internal import Synchronization
+
+/// Where a follower keeps how far it has come.
+///
+/// An application that keeps its own data in a database does better to commit the cursor there, in the transaction that stores what
+/// was read: then nothing comes twice either. `Snippets/SyncIntoDatabase.swift` shows it.
+public protocol CheckpointStore: Sendable {
+  /// What was saved last; nil before the first time.
+  func load() async throws -> Cursor?
+
+  /// Replaces what was saved before as a whole. Calls come one after the other.
+  func save(_ cursor: Cursor) async throws
+}
+
+/// Checkpoints that end with the process: for tests, and for streams that are read anew each time.
+public final class InMemoryCheckpointStore: CheckpointStore {
+  private let saved: Mutex<Cursor?>
+
+  public init(_ cursor: Cursor? = nil) { saved = Mutex(cursor) }
+
+  public func load() -> Cursor? { saved.withLock { $0 } }
+
+  public func save(_ cursor: Cursor) { saved.withLock { $0 = cursor } }
+}

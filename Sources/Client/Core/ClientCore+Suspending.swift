@@ -1,0 +1,70 @@
+internal import LogsTransport
+internal import LogsWire
+
+/// A pause that the application wants: no connection, no attempts, no timers, and nothing fails by it.
+///
+/// To what waits, suspension is a lost connection: in `ClientCore.lose` as here, batches go out again under the same numbers,
+/// subscriptions resume after their last entry and questions are asked again. The answers that are on their way are not waited
+/// for, since the server finds duplicates by itself (P4).
+extension ClientCore {
+  /// Returns when the connection has closed.
+  func suspend() async {
+    beginSuspension()
+    guard case .suspending = phase else { return }
+    await withCheckedContinuation { waiter in suspensionWaiters.append(waiter) }
+  }
+
+  private func beginSuspension() {
+    guard !isShuttingDown else { return }
+    switch phase {
+    case .idle: wantsConnection = false
+    case .connecting, .greeting, .open, .draining, .waiting: wantsConnection = true
+    case .suspending, .suspended, .closing, .closed: return
+    }
+    endOutage()
+    openSince = nil
+    appendTimer?.cancel()
+    appendTimer = nil
+    appends.disconnect()
+    interruptFollows(LogError(.suspended, "the client was suspended; it goes on after `resume`", isRetryable: true))
+    interruptQuestions()
+    switch phase {
+    case .greeting(let link), .open(let link, _), .draining(let link, _):
+      phase = .suspending(link)
+      link.closeLingering(for: Self.lingerDuration)
+    case .idle, .connecting, .waiting, .suspending, .suspended, .closing, .closed:
+      stopPhase()
+      phase = .suspended
+    }
+    board.set(.suspended)
+  }
+
+  /// The connection has closed.
+  func suspensionEnded() {
+    stopPhase()
+    phase = .suspended
+    tellSuspended()
+  }
+
+  private func tellSuspended() {
+    for waiter in suspensionWaiters { waiter.resume() }
+    suspensionWaiters = []
+  }
+
+  /// Goes on: as if nothing had failed before.
+  func resume() {
+    switch phase {
+    case .suspending, .suspended: break
+    case .idle, .connecting, .greeting, .open, .draining, .waiting, .closing, .closed: return
+    }
+    stopPhase()
+    phase = .idle
+    tellSuspended()
+    lastError = nil
+    if wantsConnection || !appends.isEmpty || !follows.isEmpty || !questions.isEmpty {
+      start()
+    } else {
+      board.set(.idle)
+    }
+  }
+}

@@ -1,0 +1,92 @@
+// MARK: - Reading page by page
+
+extension LogClient {
+  /// Entries of one page at most.
+  public static let pageEntryCountMax = 10_000
+
+  /// Reads the next entries of a stream, as far as they are stored now, without following it.
+  ///
+  /// For programs whose callers keep the place: a mobile app that sends the last sequence number it has. A stream that does not
+  /// exist is an empty page with head 0.
+  /// - Parameters:
+  ///   - sequence: the last one read; 0 for none.
+  ///   - incarnation: what the sequence number belongs to, from a page before. Without it a stream whose history was replaced is
+  ///     not told from the one that was read.
+  ///   - limit: entries of the page, 1 to 10,000. It holds fewer only when no more are stored or they are very large.
+  ///   - wait: how long to wait for an entry when there is none.
+  /// - Throws: as the form for many streams.
+  public func read(
+    _ stream: StreamName, after sequence: UInt64 = 0, of incarnation: Incarnation = .any, limit: Int = 500,
+    wait: Duration = .zero
+  ) async throws(LogError) -> ReadPage {
+    let position = CursorPosition(stream: stream, incarnation: incarnation, sequence: sequence)
+    return try await read([.stream(stream)], after: Cursor([position]), limit: limit, wait: wait)
+  }
+
+  /// Reads the next entries of streams, as far as they are stored now, without following them.
+  ///
+  /// All streams share the limit. Those that are behind have their turns, so that a busy one does not keep a page from the
+  /// others for ever.
+  /// - Parameters:
+  ///   - selectors: names and patterns, 1 to 1,024.
+  ///   - cursor: the one of the page before. Streams that are not in it are read from their first entry.
+  ///   - limit: entries of the page, 1 to 10,000. It holds fewer only when no more are stored or they are very large.
+  ///   - wait: how long to wait for an entry when there is none.
+  /// - Throws: `LogError`: `refused` (`stream_replaced` when the cursor is of another history, `cursor_ahead` when the server does
+  ///   not have what was read), `invalidRequest`, `closed`, `gaveUp`, `cancelled`, `damaged`.
+  public func read(
+    _ selectors: [Selector], after cursor: Cursor = Cursor(), limit: Int = 500, wait: Duration = .zero
+  ) async throws(LogError) -> ReadPage {
+    guard (1...Self.pageEntryCountMax).contains(limit) else {
+      throw LogError(
+        .invalidRequest,
+        "a page has 1 to \(Self.pageEntryCountMax) entries, not \(limit); read several pages, or follow the streams")
+    }
+    let page = try await page(selectors, after: cursor, limit: limit)
+    guard wait > .zero, page.entries.isEmpty, page.skipped.isEmpty else { return page }
+    guard try await comes(selectors, after: page.cursor, within: wait) else { return page }
+    return try await self.page(selectors, after: page.cursor, limit: limit)
+  }
+
+  private func page(_ selectors: [Selector], after cursor: Cursor, limit: Int) async throws(LogError) -> ReadPage {
+    let end = End(atHead: true, limit: UInt64(limit))
+    var reader = PageReader(after: cursor, of: selectors)
+    for try await event in follow(selectors, until: end, cursor: cursor) {
+      try reader.take(event)
+      if reader.isFull { return reader.page }
+    }
+    guard let reason = reader.end else { throw .cancelled("reading a page") }
+    if reason == .cancelled { throw .closed }
+    return reader.page
+  }
+
+  /// Waits until something is stored behind the cursor, or will never be.
+  ///
+  /// - Returns: false when the time is over.
+  private func comes(_ selectors: [Selector], after cursor: Cursor, within wait: Duration) async throws(LogError)
+    -> Bool
+  {
+    let news = follow(selectors, until: End(limit: 1), cursor: cursor)
+    return try await withTaskGroup { group in
+      group.addTask { () -> Result<Bool, LogError>? in
+        do throws(LogError) {
+          for try await event in news {
+            switch event {
+            case .batch, .skipped, .ended: return .success(true)
+            case .announced, .resolved, .live, .interrupted, .resumed: break
+            }
+          }
+          return nil
+        } catch { return .failure(error) }
+      }
+      group.addTask {
+        do { try await Task.sleep(for: wait) } catch { return nil }
+        return .success(false)
+      }
+      // Neither: the caller is cancelled.
+      let first = await group.next() ?? nil
+      group.cancelAll()
+      return first ?? .failure(.cancelled("reading a page"))
+    }.get()
+  }
+}

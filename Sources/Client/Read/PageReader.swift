@@ -1,0 +1,48 @@
+/// Gathers one page from the events of a subscription that ends at the head.
+struct PageReader {
+  /// Message bytes after which a page is full, whatever its limit: entries may have 1 MiB each.
+  static let messageByteCountMax = 64 << 20
+
+  private var gathered: ReadPage
+  /// Why there is no more, once the subscription has ended.
+  private(set) var end: EndReason?
+  private var messageByteCount = 0
+  private var sealed: Set<StreamName> = []
+  /// Whether all streams have been announced: a limit may be reached before, when they take several requests.
+  private var isResolved = false
+
+  /// - Parameters:
+  ///   - cursor: where to begin.
+  ///   - selectors: those that are names are there, whether they exist or not.
+  init(after cursor: Cursor, of selectors: [Selector]) {
+    gathered = ReadPage(cursor: cursor)
+    for case .stream(let name) in selectors { gathered.heads[name] = 0 }
+  }
+
+  var isFull: Bool { messageByteCount >= Self.messageByteCountMax }
+
+  mutating func take(_ event: FollowEvent) throws(LogError) {
+    switch event {
+    case .announced(let stream):
+      gathered.heads[stream.stream] = stream.head
+      if stream.isSealed { sealed.insert(stream.stream) }
+    case .batch(let batch):
+      for entry in try batch.entries() {
+        messageByteCount += entry.message.count
+        gathered.entries.append(StreamEntry(stream: batch.stream, incarnation: batch.incarnation, entry: entry))
+      }
+    case .skipped(let skip): gathered.skipped.append(skip)
+    case .ended(let reason): end = reason
+    case .resolved: isResolved = true
+    case .live, .interrupted, .resumed: break
+    }
+    gathered.cursor.advance(past: event)
+  }
+
+  var page: ReadPage {
+    var page = gathered
+    page.isAtHead = isResolved && page.heads.allSatisfy { page.cursor[$0.key]?.sequence ?? 0 >= $0.value }
+    page.completed = sealed.filter { page.cursor[$0]?.sequence == page.heads[$0] }
+    return page
+  }
+}

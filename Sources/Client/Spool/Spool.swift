@@ -1,0 +1,268 @@
+internal import LogsDisk
+internal import LogsWire
+
+/// The backlog of a producer on disk: what it has accepted survives a crash of the process, a power loss and hours offline.
+///
+/// One directory with one SQLite database (`docs/spool.md`). A store is durable when it returns; what throws has stored
+/// nothing. In memory are a few words for each stream with batches, and nothing for a batch.
+///
+/// No number ever names two batches. Each row keeps the identity and number that it is sent under. The identity for what is
+/// still to come is a new one whenever nothing vouches for its numbers: after a stop that was not in good order, since a WAL
+/// that is damaged or gone looks like one that was never written, and after damage.
+///
+/// Whatever is found damaged, at the start or later, is treated in one way: the file is put aside and a new one is made of all
+/// rows whose own checks hold (`SpoolSalvage`).
+final class Spool: Backlog {
+  let directory: SpoolDirectory
+  let now: () -> Int64
+  private let vfs: String?
+  private let report: (SpoolDamage) -> Void
+  /// nil when it must be opened anew: what an error has left in the WAL is not known.
+  private var file: SpoolFile?
+  /// What of the WAL is needed then.
+  private var neededWalByteCount: Int?
+  private(set) var state: SpoolState
+  /// Whether `state` is that of the file.
+  private var isKnown = false
+  private var sortedStreams: [StreamName]?
+  /// Nothing up to here can be dropped, by id and in the order of acceptance.
+  var droppableAfterID: Int64 = 0
+  var droppableAfter = SpoolFile.Acceptance()
+  /// Held for as long as the spool is.
+  private var lock: FileLock?
+
+  /// Opens the spool in a directory, which is made if it is missing.
+  ///
+  /// - Parameters:
+  ///   - report: told of all damage that is found, now or in any later call, once what is left is safe. It must not use the
+  ///     spool.
+  ///   - vfs: SQLite's file system, for tests.
+  ///   - now: the time in ns since 1970.
+  /// - Throws: `LogError`: `spoolInUse` when another process has it, `spoolFailed` when it cannot be read or written or is of
+  ///   a newer version, which is then left as it is. Damage is no reason to fail.
+  init(
+    _ path: String, vfs: String? = nil, now: @escaping () -> Int64 = WallClock.now,
+    report: @escaping (SpoolDamage) -> Void
+  ) throws(LogError) {
+    directory = SpoolDirectory(path)
+    self.vfs = vfs
+    self.now = now
+    self.report = report
+    state = SpoolState(header: SpoolState.Header(producer: .random()))
+    lock = try directory.take()
+    let aside = try directory.adoptComplete()
+    if try !directory.exists() {
+      try SpoolSalvage.makeEmpty(directory, vfs: vfs)
+      _ = try directory.adoptComplete()
+    }
+    try directory.refuseNewerFormat()
+    try attempt { file throws(SQLiteError) in try start(file) }
+    if let aside { report(SpoolDamage(interrupted: aside, in: directory)) }
+  }
+
+  deinit { close() }
+
+  /// Closes the spool in good order and lets others have it: the WAL is brought home and removed. Nothing may follow.
+  func close() {
+    if let file {
+      do throws(SQLiteError) {
+        state.begin()
+        state.setClosed(true)
+        try file.transact { () throws(SQLiteError) in try file.write(state) }
+        state.commit()
+        file.allowWalRemoval()
+      } catch {
+        // Everything stored is in the file or its WAL; it is opened as after a crash.
+      }
+    }
+    file = nil
+    lock = nil
+  }
+
+  private func start(_ file: SpoolFile) throws(SQLiteError) {
+    if !state.header.isClosed { state.renew() }
+    state.setClosed(false)
+    try file.transact { () throws(SQLiteError) in try file.write(state) }
+    // Were the WAL lost, the file would still say that it was closed.
+    try file.checkpoint()
+  }
+
+  // MARK: Backlog
+
+  var producer: ProducerID { state.header.producer }
+  var totals: BacklogTotals { state.header.totals }
+  var oldestID: Int64? { state.header.oldestID }
+
+  var streams: [StreamName] {
+    if let sortedStreams { return sortedStreams }
+    let sorted = state.streams.keys.sorted()
+    sortedStreams = sorted
+    return sorted
+  }
+
+  /// - Throws: `LogError` with `spoolFailed`; then nothing has been stored or removed.
+  func store(_ batches: [BacklogDraft], removing answered: [Int64]) throws(LogError) -> [Int64] {
+    if batches.isEmpty, answered.isEmpty { return [] }
+    return try change { file throws(SQLiteError) in
+      for id in answered {
+        // What was damaged is gone, answered or not.
+        if let summary = try file.summary(id) { try remove(summary, from: file) }
+      }
+      var ids: [Int64] = []
+      for draft in batches {
+        // A clock that was set back.
+        if draft.accepted <= droppableAfter.time { droppableAfter = SpoolFile.Acceptance() }
+        let row = state.add(draft)
+        try file.insert(row)
+        ids.append(row.id)
+      }
+      return ids
+    }
+  }
+
+  /// - Complexity: reads what it returns, at most 32 batches.
+  func window(of stream: StreamName, after id: Int64) throws(LogError) -> [BacklogBatch] {
+    try attempt { file throws(SQLiteError) in
+      guard let counted = state.streams[stream] else { return [] }
+      guard let window = try file.window(of: stream) else {
+        throw SQLiteError(
+          damage: "the stream \(stream) has no batch where \(counted.totals.batchCount) were counted",
+          path: directory.database)
+      }
+      return try file.rows(of: stream, after: id, in: window).map(\.batch)
+    }
+  }
+
+  // MARK: Transactions
+
+  /// Runs a transaction that changes file and memory together, or neither.
+  func change<Result>(_ body: (SpoolFile) throws(SQLiteError) -> Result) throws(LogError) -> Result {
+    let result = try attempt { file throws(SQLiteError) in
+      state.begin()
+      do throws(SQLiteError) {
+        let result = try file.transact { () throws(SQLiteError) in
+          let result = try body(file)
+          if state.isChanged {
+            state.setOldest(try file.oldestID())
+            try file.write(state)
+          }
+          return result
+        }
+        state.commit()
+        return result
+      } catch {
+        state.rollBack()
+        throw error
+      }
+    }
+    sortedStreams = nil
+    tidy()
+    return result
+  }
+
+  /// Removes a batch from file and memory.
+  func remove(_ batch: SpoolSummary, from file: SpoolFile) throws(SQLiteError) {
+    do throws(SpoolMiscount) { try state.remove(batch.totals, of: batch.stream) } catch {
+      throw SQLiteError(damage: "batch \(batch.id) was never counted", path: directory.database)
+    }
+    try file.delete(batch.id)
+  }
+
+  /// Puts a notice into file and memory.
+  func insert(_ notice: SpoolRow, into file: SpoolFile) throws(SQLiteError) {
+    state.insert(notice)
+    try file.insert(notice)
+  }
+
+  /// Brings a long WAL home, and gives back the space of a large file that has run empty.
+  private func tidy() {
+    do throws(SQLiteError) {
+      guard let file else { return }
+      if state.header.totals.batchCount == 0 { try file.shrinkEmpty() }
+      if file.isWalLong { try file.checkpoint() }
+    } catch {
+      // What was stored is stored. The next call opens the file anew: what is wrong shows there. A full disk is no reason.
+      if !error.meansNothingStored { leaveFile() }
+    }
+  }
+
+  // MARK: Errors
+
+  /// Runs `body` on the file; once more when it was damaged and what is left has been saved, or when it could not be read.
+  private func attempt<Success>(_ body: (SpoolFile) throws(SQLiteError) -> Success) throws(LogError) -> Success {
+    var hasFailedToRead = false
+    var hasMadeRoom = false
+    var isSalvaged = false
+    while true {
+      if let neededWalByteCount {
+        // A transaction that failed at its end, in its sync, may stand in the WAL as a whole. Whoever was told that it has
+        // failed stores the same again: it must not be found.
+        try directory.truncateWal(to: neededWalByteCount)
+        self.neededWalByteCount = nil
+      }
+      switch run(body) {
+      case .success(let result): return result
+      case .failure(let error):
+        if error.isFailedRead, !hasFailedToRead {
+          hasFailedToRead = true
+          leaveFile()
+        } else if error.isDiskFull, !hasMadeRoom, makeRoom() {
+          hasMadeRoom = true
+        } else if error.isLoss, !isSalvaged {
+          isSalvaged = true
+          try salvage(error)
+        } else {
+          if !error.meansNothingStored { leaveFile() }
+          throw directory.failure(error)
+        }
+      }
+    }
+  }
+
+  /// Brings the WAL home, so that it can be written anew from its start: a full disk must not keep what is answered from going.
+  ///
+  /// - Returns: whether it worked, and may have helped.
+  private func makeRoom() -> Bool {
+    guard let file, file.neededWalByteCount > 0 else { return false }
+    do { try file.checkpoint() } catch { return false }
+    return file.neededWalByteCount == 0
+  }
+
+  /// Apart, so that nobody holds the file any more when an error is dealt with.
+  private func run<Success>(
+    _ body: (SpoolFile) throws(SQLiteError) -> Success
+  ) -> Result<Success, SQLiteError> {
+    do throws(SQLiteError) { return .success(try body(try openedFile())) } catch { return .failure(error) }
+  }
+
+  /// Closes the file, to be opened anew: SQLite does not know what an error has left on the disk.
+  private func leaveFile() {
+    if let file { neededWalByteCount = file.neededWalByteCount }
+    file = nil
+  }
+
+  private func openedFile() throws(SQLiteError) -> SpoolFile {
+    if let file { return file }
+    precondition(lock != nil, "a spool that was closed is not used any more")
+    let opened = try SpoolFile(directory.database, vfs: vfs)
+    let found = try opened.load()
+    if isKnown, found.header.nextID != state.header.nextID || found.header.totals != state.header.totals {
+      throw SQLiteError(damage: "it is not as it was left", path: directory.database)
+    }
+    state = found
+    isKnown = true
+    file = opened
+    return opened
+  }
+
+  /// Saves what is left of a damaged file, and goes on with that.
+  private func salvage(_ error: SQLiteError) throws(LogError) {
+    leaveFile()
+    let losses = try SpoolSalvage.rebuild(directory, known: isKnown ? state : nil, time: now(), vfs: vfs)
+    let aside = try directory.adoptComplete()
+    neededWalByteCount = nil
+    isKnown = false
+    sortedStreams = nil
+    report(SpoolDamage(error, losses, keptAside: aside, in: directory))
+  }
+}

@@ -1,0 +1,65 @@
+internal import LogsDisk
+
+/// What was found damaged in a spool, and what was lost by it.
+struct SpoolDamage {
+  /// The damaged database as it was found, for people to look at; the spool keeps the newest four.
+  let keptAside: String?
+  /// Batches that were counted once and not found. More may be lost where `isComplete` is false.
+  let batchCount: Int
+  /// The entries in them. In the streams a notice already stands in their place.
+  let dropped: [DroppedEntries]
+  /// Whether it is known for every stream what was lost.
+  let isComplete: Bool
+  /// What was lost and why, and where to look, in one line.
+  let text: String
+
+  private static let namedStreamCountMax = 5
+
+  /// What was lost by `error`.
+  init(_ error: SQLiteError, _ losses: SpoolLosses, keptAside: String?, in directory: SpoolDirectory) {
+    self.keptAside = keptAside
+    batchCount = losses.streams.reduce(0) { $0 + $1.totals.batchCount }
+    dropped = losses.streams.filter { $0.totals.entryCount > 0 }.map {
+      DroppedEntries(stream: $0.name, entryCount: $0.totals.entryCount, reason: .spoolDamaged, idLast: 0)
+    }
+    isComplete = losses.isComplete
+    text =
+      "the spool \(directory.path) was damaged (\(error.text)): \(Self.text(of: losses))"
+      + (keptAside.map { "; the damaged file is kept as \($0)" } ?? "")
+  }
+
+  /// A new database took the place of a damaged one, and the process ended before it could say what was lost.
+  init(interrupted keptAside: String, in directory: SpoolDirectory) {
+    self.keptAside = keptAside
+    batchCount = 0
+    dropped = []
+    isComplete = false
+    text =
+      "the spool \(directory.path) was damaged, and the process ended while it was mended: what was lost was not kept; the damaged file is kept as \(keptAside)"
+  }
+
+  private static func text(of losses: SpoolLosses) -> String {
+    var parts = losses.streams.prefix(namedStreamCountMax).map { stream in
+      "\(count(stream.totals.batchCount, "batch", "batches")) with \(count(stream.totals.entryCount, "entry", "entries")) of stream \(stream.name)"
+    }
+    let rest = losses.streams.dropFirst(namedStreamCountMax)
+    if !rest.isEmpty {
+      let batchCount = rest.reduce(0) { $0 + $1.totals.batchCount }
+      parts.append("\(count(batchCount, "batch", "batches")) of \(count(rest.count, "other stream", "other streams"))")
+    }
+    let known = parts.isEmpty ? "nothing is known to be lost" : "lost are \(parts.joined(separator: ", "))"
+    return losses.isComplete ? (parts.isEmpty ? "nothing was lost" : known) : "\(known), and perhaps more"
+  }
+
+  private static func count(_ number: some BinaryInteger, _ one: String, _ many: String) -> String {
+    "\(number) \(number == 1 ? one : many)"
+  }
+}
+
+/// What a salvage did not find.
+struct SpoolLosses {
+  /// Streams that lack batches, ascending.
+  var streams: [(name: StreamName, totals: BacklogTotals)] = []
+  /// Whether all streams and their counts were known.
+  var isComplete: Bool
+}

@@ -1,0 +1,182 @@
+internal import Glibc
+internal import LogsDisk
+
+/// The files of a spool, and who may use them.
+///
+/// | name | what it is |
+/// |---|---|
+/// | `lock` | the owner's process id; the owner holds `flock(LOCK_EX)` on it |
+/// | `spool.db`, `-wal`, `-shm` | the database |
+/// | `spool.db.tmp` | a new one in the making; without meaning after a crash |
+/// | `spool.db.new` | a new one that is complete and about to take the other's place |
+/// | `spool.db.damaged-1`, `-wal` | one that was damaged, kept for people to look at |
+struct SpoolDirectory {
+  static let damagedCountMax = 4
+  /// Whoever inspects the spool holds the lock for an instant.
+  private static let lockTryCount = 20
+  private static let lockTryMicroseconds: useconds_t = 5_000
+  private static let damagedMark = "spool.db.damaged-"
+
+  let path: String
+  private let files = PosixFileSystem(isPrivate: true)
+
+  var database: String { "\(path)/spool.db" }
+  var wal: String { "\(database)-wal" }
+  var index: String { "\(database)-shm" }
+  var temporary: String { "\(database).tmp" }
+  private var complete: String { "\(database).new" }
+  private var lockFile: String { "\(path)/lock" }
+
+  init(_ path: String) { self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path }
+
+  // MARK: The owner
+
+  /// Makes the directory if it is missing, and takes it for this process.
+  func take() throws(LogError) -> FileLock {
+    do throws(FileError) {
+      _ = try files.makeDirectory(path)
+      for _ in 0..<Self.lockTryCount {
+        if let lock = try files.lock(lockFile) {
+          try files.write(lockFile, Array("\(getpid())\n".utf8))
+          return lock
+        }
+        usleep(Self.lockTryMicroseconds)
+      }
+    } catch { throw failure(error) }
+    let owner = try owner().map { "process \($0)" } ?? "another process"
+    throw LogError(
+      .spoolInUse, "the spool \(path) is in use by \(owner); end it, or give each producer a directory of its own",
+      isRetryable: true)
+  }
+
+  /// Whether a process uses the spool.
+  func isInUse() throws(LogError) -> Bool {
+    do { return try files.isLocked(lockFile) } catch { throw failure(error) }
+  }
+
+  /// The process that has used it last.
+  func owner() throws(LogError) -> Int32? {
+    do {
+      let text = try files.read(lockFile).map { String(decoding: $0, as: UTF8.self) } ?? ""
+      return Int32(text.prefix { $0.isNumber })
+    } catch { throw failure(error) }
+  }
+
+  // MARK: Files
+
+  func exists() throws(LogError) -> Bool {
+    do { return try hasDatabase() } catch { throw failure(error) }
+  }
+
+  /// A WAL alone is a database, too: one that has lost its file.
+  private func hasDatabase() throws(FileError) -> Bool {
+    if try files.byteCount(database) != nil { return true }
+    return try files.byteCount(wal) != nil
+  }
+
+  /// An empty file for a new database: SQLite's others take their mode from it.
+  func makeTemporary() throws(LogError) {
+    do {
+      try files.remove(temporary)
+      try files.write(temporary, [])
+    } catch { throw failure(error) }
+  }
+
+  func removeTemporary() throws(LogError) { do { try files.remove(temporary) } catch { throw failure(error) } }
+
+  /// Makes the new database durable. From here on it counts, also after a crash.
+  func completeTemporary() throws(LogError) {
+    do {
+      try files.synchronize(file: temporary)
+      try files.rename(temporary, to: complete)
+      try files.synchronize(directory: path)
+    } catch { throw failure(error) }
+  }
+
+  /// Puts the new database in its place, if there is one, and what stands there aside.
+  ///
+  /// - Returns: where that is kept; nil when there was none.
+  func adoptComplete() throws(LogError) -> String? {
+    do {
+      try files.remove(temporary)
+      guard try files.byteCount(complete) != nil else { return nil }
+      var aside: String?
+      if try hasDatabase() {
+        let kept = try keptNumbers()
+        let path = "\(path)/\(Self.damagedMark)\((kept.last ?? 0) + 1)"
+        // The WAL first: whatever a crash leaves, it is never beside the new database.
+        if try files.byteCount(wal) != nil { try files.rename(wal, to: "\(path)-wal") }
+        if try files.byteCount(database) != nil {
+          try files.rename(database, to: path)
+        } else {
+          try files.write(path, [])
+        }
+        for number in (kept + [(kept.last ?? 0) + 1]).dropLast(Self.damagedCountMax) {
+          for end in ["", "-wal"] { try files.remove("\(self.path)/\(Self.damagedMark)\(number)\(end)") }
+        }
+        aside = path
+      }
+      try files.remove(index)
+      try files.synchronize(directory: path)
+      try files.rename(complete, to: database)
+      try files.synchronize(directory: path)
+      return aside
+    } catch { throw failure(error) }
+  }
+
+  /// The numbers of the databases that are kept aside, ascending.
+  private func keptNumbers() throws(FileError) -> [Int] {
+    try files.list(path).compactMap { name in
+      name.hasPrefix(Self.damagedMark) ? Int(name.dropFirst(Self.damagedMark.count)) : nil
+    }.sorted()
+  }
+
+  /// The databases that are kept aside, oldest first.
+  func keptAside() throws(LogError) -> [String] {
+    do { return try keptNumbers().map { "\(path)/\(Self.damagedMark)\($0)" } } catch { throw failure(error) }
+  }
+
+  /// Sees that no newer version has written the database, before SQLite touches it.
+  func refuseNewerFormat() throws(LogError) {
+    let pages = try pages()
+    // What says so in the header may be damage; a row of this version's says that it is.
+    guard let format = pages.format(applicationID: SpoolSchema.applicationID), format > SpoolSchema.format,
+      SpoolScan.spool(pages) == nil
+    else { return }
+    throw LogError(
+      .spoolFailed,
+      "the spool \(path) was written by a newer version (format \(format), this one knows \(SpoolSchema.format)); update this program"
+    )
+  }
+
+  /// The pages of the database, which nobody has open.
+  func pages() throws(LogError) -> SpoolPages {
+    do { return try SpoolPages.open(database) } catch { throw failure(error) }
+  }
+
+  /// Takes from the WAL what stands behind its first bytes.
+  func truncateWal(to byteCountMax: Int) throws(LogError) {
+    do { try files.truncate(wal, to: byteCountMax) } catch { throw failure(error) }
+  }
+
+  // MARK: Errors
+
+  func failure(_ error: FileError) -> LogError {
+    if error.isDiskFull { return diskFull(error.text) }
+    return LogError(
+      .spoolFailed, "the spool \(path) cannot be used: \(error.operation) of \(error.path): \(error.text)",
+      isRetryable: true, cause: error.text)
+  }
+
+  func failure(_ error: SQLiteError) -> LogError {
+    if error.isDiskFull { return diskFull(error.codeText) }
+    let what = error.isBusy ? "another program holds \(error.path); end it" : "\(error.path): \(error.text)"
+    return LogError(.spoolFailed, "the spool \(path) cannot be used: \(what)", isRetryable: true, cause: error.codeText)
+  }
+
+  private func diskFull(_ cause: String) -> LogError {
+    LogError(
+      .spoolFailed, "the spool \(path) cannot be written: its disk is full; free space, or allow the spool fewer bytes",
+      isRetryable: true, cause: cause)
+  }
+}

@@ -1,0 +1,319 @@
+internal import LogsDisk
+internal import LogsWire
+
+/// The one connection of a producer to its `spool.db`: rows in and out, and when the WAL is brought home.
+///
+/// Used by one thread at a time. Every error is SQLite's own; what it means for the spool is decided above.
+final class SpoolFile {
+  /// Above it the WAL is brought home behind a transaction. SQLite cuts its file to as much when it begins it anew.
+  static let walByteCountMax = 4 << 20
+  /// An empty spool larger than this gives its space back.
+  static let emptyByteCountMax = 8 << 20
+  private static let cacheKibibyteCount = 2 << 10
+  /// Whoever inspects the spool holds a lock of SQLite's for an instant.
+  private static let busyTimeout = Duration.seconds(5)
+
+  private let connection: Connection
+  private let begin: Statement
+  private let commit: Statement
+  private let insertBatch: Statement
+  private let deleteBatch: Statement
+  private let writeStream: Statement
+  private let deleteStream: Statement
+  private let writeSpool: Statement
+  private let selectBatch: Statement
+  private let selectSummary: Statement
+  private let selectFirst: Statement
+  private let selectAfter: Statement
+  private let selectBefore: Statement
+  private let selectIDs: Statement
+  private let selectOld: Statement
+  private let selectOldest: Statement
+
+  /// Frames of the WAL that are committed, and how many of them a checkpoint has brought home.
+  private var walFrameCount = 0
+  private var doneFrameCount = 0
+
+  /// Opens a database in WAL mode, which recovers what a crash has left in its WAL.
+  init(_ path: String, vfs: String?) throws(SQLiteError) {
+    connection = try Connection(path, mode: .readWrite, vfs: vfs)
+    connection.setBusyTimeout(Self.busyTimeout)
+    try connection.require(applicationID: SpoolSchema.applicationID, kind: "spool")
+    if try connection.integer("PRAGMA user_version") != SpoolSchema.format {
+      throw SQLiteError(damage: "its format is not \(SpoolSchema.format)", path: path)
+    }
+    let mode = try connection.text("PRAGMA journal_mode=WAL")
+    if mode != "wal" { throw SQLiteError(damage: "its journal mode stays '\(mode ?? "")'", path: path) }
+    // FULL: every COMMIT is an fsync of the WAL. Zeros over what is removed: no log stays behind, and whoever reads the pages
+    // of a damaged file finds nothing that was removed (`SpoolScan`).
+    try connection.execute(
+      """
+      PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA cache_size=-\(Self.cacheKibibyteCount);
+      PRAGMA journal_size_limit=\(Self.walByteCountMax)
+      """)
+    begin = try connection.prepare("BEGIN IMMEDIATE")
+    commit = try connection.prepare("COMMIT")
+    insertBatch = try connection.prepare(Self.insertText(""))
+    deleteBatch = try connection.prepare("DELETE FROM batches WHERE id = ?1")
+    writeStream = try connection.prepare(Self.writeStreamText)
+    deleteStream = try connection.prepare("DELETE FROM streams WHERE id = ?1")
+    writeSpool = try connection.prepare(Self.writeSpoolText)
+    selectBatch = try connection.prepare("SELECT * FROM batches WHERE id = ?1")
+    selectSummary = try connection.prepare(
+      "SELECT producer, stream, number, kind, entries, \(Self.byteCountText) FROM batches WHERE id = ?1")
+    selectFirst = try connection.prepare(
+      "SELECT producer, number FROM batches WHERE stream = ?1 ORDER BY id LIMIT 1")
+    selectAfter = try connection.prepare("SELECT * FROM batches WHERE stream = ?1 AND id > ?2 ORDER BY id LIMIT ?3")
+    selectBefore = try connection.prepare(
+      "SELECT * FROM batches WHERE stream = ?1 AND id < ?2 ORDER BY id DESC LIMIT 1")
+    selectIDs = try connection.prepare("SELECT id FROM batches WHERE id > ?1 ORDER BY id LIMIT ?2")
+    selectOld = try connection.prepare(
+      """
+      SELECT accepted, id FROM batches
+      WHERE accepted >= ?1 AND accepted < ?3 AND (accepted > ?1 OR id > ?2) ORDER BY accepted, id LIMIT ?4
+      """)
+    selectOldest = try connection.prepare("SELECT min(id) FROM batches")
+    // So that it is known what of the WAL is needed.
+    try checkpoint()
+  }
+
+  /// What a batch takes of the connection's credit: a completion nothing.
+  static let byteCountText = "CASE kind WHEN \(SpoolRow.Kind.completion.rawValue) THEN 0 ELSE length(content) END"
+
+  static let writeStreamText = "INSERT OR REPLACE INTO streams VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+  static let writeSpoolText = "INSERT OR REPLACE INTO spool VALUES(1, ?1, ?2, ?3, ?4, ?5, ?6)"
+
+  static func insertText(_ conflict: String) -> String {
+    "INSERT \(conflict) INTO batches VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+  }
+
+  // MARK: Transactions
+
+  /// Runs `body` in a transaction: all of it or nothing.
+  func transact<Result>(_ body: () throws(SQLiteError) -> Result) throws(SQLiteError) -> Result {
+    let result: Result
+    do throws(SQLiteError) {
+      try begin.run()
+      result = try body()
+      try commit.run()
+    } catch {
+      // SQLite takes it back by itself after some errors; after others it is left to us.
+      if connection.isInTransaction { try connection.execute("ROLLBACK") }
+      throw error
+    }
+    let frameCount = connection.walFrameCount
+    // Fewer than before: SQLite has begun the WAL anew, which it does once all of it is home.
+    if frameCount < walFrameCount { doneFrameCount = 0 }
+    walFrameCount = frameCount
+    return result
+  }
+
+  /// How much of the WAL is committed and needed: what a transaction left behind it that failed must never be found.
+  var neededWalByteCount: Int {
+    walFrameCount == doneFrameCount ? 0 : SpoolSchema.walHeaderByteCount + walFrameCount * SpoolSchema.frameByteCount
+  }
+
+  var isWalLong: Bool { (walFrameCount - doneFrameCount) * SpoolSchema.frameByteCount >= Self.walByteCountMax }
+
+  /// Brings home what readers allow, without waiting for them.
+  func checkpoint() throws(SQLiteError) {
+    let (frameCount, doneCount) = try connection.checkpoint(.passive)
+    walFrameCount = max(frameCount, 0)
+    doneFrameCount = max(doneCount, 0)
+  }
+
+  /// Gives the space of an empty spool back.
+  ///
+  /// Made anew rather than shrunk step by step (`auto_vacuum`): that would cost pages of its own in every transaction, and there is
+  /// nothing left to be moved.
+  func shrinkEmpty() throws(SQLiteError) {
+    guard try connection.integer("PRAGMA page_count") * Int64(SpoolSchema.pageByteCount) > Self.emptyByteCountMax else {
+      return
+    }
+    try connection.execute("VACUUM")
+    walFrameCount = connection.walFrameCount
+    doneFrameCount = 0
+    try checkpoint()
+  }
+
+  /// Lets closing the connection bring the WAL home and remove it.
+  func allowWalRemoval() { connection.setCheckpointOnClose(true) }
+
+  // MARK: Batches
+
+  func insert(_ row: SpoolRow) throws(SQLiteError) { try Self.insert(row, with: insertBatch) }
+
+  static func insert(_ row: SpoolRow, with statement: borrowing Statement) throws(SQLiteError) {
+    statement.bind(1, row.id)
+    statement.bind(2, copying: row.key.producer.spoolBytes)
+    statement.bind(3, row.stream.text)
+    statement.bind(4, bits: row.number)
+    statement.bind(5, row.kind.rawValue)
+    statement.bind(6, Int64(row.entryCount))
+    statement.bind(7, Int64(row.batchEntryCount))
+    statement.bind(8, row.accepted)
+    statement.bind(9, bits: row.checksum)
+    try statement.run(10, row.bytes)
+  }
+
+  func delete(_ id: Int64) throws(SQLiteError) {
+    deleteBatch.bind(1, id)
+    try deleteBatch.run()
+  }
+
+  /// What is known of a batch without reading it; nil when it is not there.
+  func summary(_ id: Int64) throws(SQLiteError) -> SpoolSummary? {
+    selectSummary.bind(1, id)
+    defer { selectSummary.reset() }
+    guard try selectSummary.step() else { return nil }
+    guard let producer = ProducerID(spoolBytes: selectSummary.bytes(0)),
+      let kind = SpoolRow.Kind(rawValue: selectSummary.integer(3))
+    else { throw SQLiteError(damage: "batch \(id) has no producer or kind", path: connection.path) }
+    return SpoolSummary(
+      id: id, key: AppendQueue.Key(producer: producer, stream: StreamName(stored: selectSummary.text(1))),
+      number: UInt64(try selectSummary.integer(2, in: Self.numbers)), kind: kind,
+      entryCount: UInt64(try selectSummary.integer(4, in: 0...Int64(Int32.max))),
+      byteCount: Int(try selectSummary.integer(5, in: 0...Int64(Int32.max))))
+  }
+
+  func row(_ id: Int64) throws(SQLiteError) -> SpoolRow? {
+    selectBatch.bind(1, id)
+    defer { selectBatch.reset() }
+    return try selectBatch.step() ? row(selectBatch) : nil
+  }
+
+  /// The window of a stream; nil when the stream has nothing.
+  func window(of stream: StreamName) throws(SQLiteError) -> SpoolWindow? {
+    selectFirst.bind(1, stream.text)
+    defer { selectFirst.reset() }
+    guard try selectFirst.step() else { return nil }
+    guard let producer = ProducerID(spoolBytes: selectFirst.bytes(0)) else {
+      throw SQLiteError(damage: "a producer has not 16 bytes", path: connection.path)
+    }
+    return SpoolWindow(producer: producer, number: UInt64(try selectFirst.integer(1, in: Self.numbers)))
+  }
+
+  /// What numbers can be: there is always room for more.
+  private static let numbers: ClosedRange<Int64> = 1...Int64.max / 2
+
+  /// The batches of a stream behind `id` that are in its window.
+  func rows(of stream: StreamName, after id: Int64, in window: SpoolWindow) throws(SQLiteError) -> [SpoolRow] {
+    selectAfter.bind(1, stream.text)
+    selectAfter.bind(2, id)
+    selectAfter.bind(3, Int64(Limits.producerBatchCountMax))
+    defer { selectAfter.reset() }
+    var rows: [SpoolRow] = []
+    while try selectAfter.step() {
+      let row = try row(selectAfter, of: stream)
+      guard window.contains(row.summary) else { break }
+      if let last = rows.last, last.number >= row.number {
+        throw SQLiteError(damage: "batch \(row.number) stands behind batch \(last.number)", path: connection.path)
+      }
+      rows.append(row)
+    }
+    return rows
+  }
+
+  /// The batch of a stream that stands before `id`.
+  func row(of stream: StreamName, before id: Int64) throws(SQLiteError) -> SpoolRow? {
+    selectBefore.bind(1, stream.text)
+    selectBefore.bind(2, id)
+    defer { selectBefore.reset() }
+    return try selectBefore.step() ? row(selectBefore, of: stream) : nil
+  }
+
+  /// The next ids.
+  func ids(after id: Int64, limit: Int) throws(SQLiteError) -> [Int64] {
+    selectIDs.bind(1, id)
+    selectIDs.bind(2, Int64(limit))
+    defer { selectIDs.reset() }
+    var ids: [Int64] = []
+    while try selectIDs.step() { ids.append(selectIDs.integer(0)) }
+    return ids
+  }
+
+  /// A place in the order of acceptance.
+  struct Acceptance {
+    var time = Int64.min
+    var id: Int64 = 0
+  }
+
+  /// The next batches that were accepted before `time`, in the order of acceptance.
+  func accepted(before time: Int64, after place: Acceptance, limit: Int) throws(SQLiteError) -> [Acceptance] {
+    selectOld.bind(1, place.time)
+    selectOld.bind(2, place.id)
+    selectOld.bind(3, time)
+    selectOld.bind(4, Int64(limit))
+    defer { selectOld.reset() }
+    var places: [Acceptance] = []
+    while try selectOld.step() { places.append(Acceptance(time: selectOld.integer(0), id: selectOld.integer(1))) }
+    return places
+  }
+
+  func oldestID() throws(SQLiteError) -> Int64? {
+    defer { selectOldest.reset() }
+    return try selectOldest.step() && !selectOldest.isNull(0) ? selectOldest.integer(0) : nil
+  }
+
+  /// A row that the index has named, if its check holds and it is of the stream.
+  private func row(_ statement: borrowing Statement, of stream: StreamName) throws(SQLiteError) -> SpoolRow {
+    let row = try row(statement)
+    if row.stream != stream {
+      throw SQLiteError(damage: "batch \(row.id) is not of stream \(stream)", path: connection.path)
+    }
+    return row
+  }
+
+  /// A row, if its check holds.
+  private func row(_ statement: borrowing Statement) throws(SQLiteError) -> SpoolRow {
+    guard let row = SpoolRow(id: statement.integer(0), values: statement) else {
+      throw SQLiteError(damage: "batch \(statement.integer(0)) fails its check", path: connection.path)
+    }
+    return row
+  }
+
+  // MARK: The rest
+
+  /// Writes what a transaction has changed besides the batches.
+  func write(_ state: SpoolState) throws(SQLiteError) {
+    for change in state.changes {
+      if let row = change.removedRow {
+        deleteStream.bind(1, row)
+        try deleteStream.run()
+      }
+      if let stream = change.stream { try Self.write(.stream(change.name, stream), with: writeStream) }
+    }
+    try Self.write(.spool(state.header, streamCount: state.streams.count), with: writeSpool)
+  }
+
+  static func write(_ record: SpoolRecord, with statement: borrowing Statement) throws(SQLiteError) {
+    record.bind(to: statement)
+    try statement.run()
+  }
+
+  /// Reads what is kept in memory, and sees that as many batches are there as were counted.
+  func load() throws(SQLiteError) -> SpoolState {
+    let spool = try connection.prepare("SELECT * FROM spool")
+    guard try spool.step(), case .spool(var header, _)? = SpoolRecord(spoolRow: spool) else {
+      throw SQLiteError(damage: "its identity cannot be read", path: connection.path)
+    }
+    var streams: [StreamName: SpoolState.Stream] = [:]
+    let statement = try connection.prepare("SELECT * FROM streams")
+    while try statement.step() {
+      guard case .stream(let name, let stream)? = SpoolRecord(streamRow: statement.integer(0), values: statement),
+        streams[name] == nil
+      else {
+        throw SQLiteError(damage: "what it says of a stream fails its check", path: connection.path)
+      }
+      streams[name] = stream
+      header.totals += stream.totals
+    }
+    let count = try connection.integer("SELECT count(*) FROM batches")
+    if count != header.totals.batchCount {
+      throw SQLiteError(
+        damage: "\(count) batches are there, \(header.totals.batchCount) were counted", path: connection.path)
+    }
+    header.oldestID = try oldestID()
+    return SpoolState(header: header, streams: streams)
+  }
+}

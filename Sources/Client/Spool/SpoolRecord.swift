@@ -1,0 +1,81 @@
+internal import LogsDisk
+internal import LogsWire
+
+/// The columns of a row, from wherever it was read, counted from 0. What is of another type than asked for is zero or empty:
+/// the row's check then fails.
+protocol SpoolValues: ~Copyable {
+  func integer(_ column: Int32) -> Int64
+  func bytes(_ column: Int32) -> Bytes
+  func text(_ column: Int32) -> String
+}
+
+extension Statement: SpoolValues {}
+
+/// A row of the small tables, each with a check of its own: what it says is so or is not known.
+enum SpoolRecord {
+  case stream(StreamName, SpoolState.Stream)
+  case spool(SpoolState.Header, streamCount: Int)
+
+  private var checksum: UInt64 {
+    var writer = ByteWriter()
+    switch self {
+    case .stream(let name, let stream):
+      writer.append(i64: stream.row)
+      writer.append(u64: stream.nextNumber)
+      writer.append(i64: Int64(stream.totals.batchCount))
+      writer.append(u64: stream.totals.entryCount)
+      writer.append(i64: Int64(stream.totals.byteCount))
+      writer.append(utf8: name.text)
+      return XXH3.hash(writer.span, seed: SpoolSchema.Seed.stream)
+    case .spool(let header, let streamCount):
+      writer.append(header.producer.spoolBytes)
+      writer.append(i64: header.nextID)
+      writer.append(u64: header.nextNumber)
+      writer.append(i64: Int64(streamCount))
+      writer.append(header.isClosed ? 1 : 0)
+      return XXH3.hash(writer.span, seed: SpoolSchema.Seed.spool)
+    }
+  }
+
+  /// Binds the columns of a row: of `streams` all, of `spool` those behind the id.
+  func bind(to statement: borrowing Statement) {
+    switch self {
+    case .stream(let name, let stream):
+      statement.bind(1, stream.row)
+      statement.bind(2, name.text)
+      statement.bind(3, bits: stream.nextNumber)
+      statement.bind(4, Int64(stream.totals.batchCount))
+      statement.bind(5, bits: stream.totals.entryCount)
+      statement.bind(6, Int64(stream.totals.byteCount))
+      statement.bind(7, bits: checksum)
+    case .spool(let header, let streamCount):
+      statement.bind(1, copying: header.producer.spoolBytes)
+      statement.bind(2, header.nextID)
+      statement.bind(3, bits: header.nextNumber)
+      statement.bind(4, Int64(streamCount))
+      statement.bind(5, header.isClosed ? 1 : 0)
+      statement.bind(6, bits: checksum)
+    }
+  }
+
+  /// A row of `streams`; nil when its check fails.
+  init?<Values: SpoolValues & ~Copyable>(streamRow row: Int64, values: borrowing Values) {
+    let totals = BacklogTotals(
+      batchCount: Int(values.integer(3)), entryCount: UInt64(bitPattern: values.integer(4)),
+      byteCount: Int(values.integer(5)))
+    self = .stream(
+      StreamName(stored: values.text(1)),
+      SpoolState.Stream(row: row, nextNumber: UInt64(bitPattern: values.integer(2)), totals: totals))
+    if checksum != UInt64(bitPattern: values.integer(6)) { return nil }
+  }
+
+  /// The row of `spool`; nil when its check fails.
+  init?<Values: SpoolValues & ~Copyable>(spoolRow values: borrowing Values) {
+    guard let producer = ProducerID(spoolBytes: values.bytes(1)) else { return nil }
+    self = .spool(
+      SpoolState.Header(
+        producer: producer, nextID: values.integer(2), nextNumber: UInt64(bitPattern: values.integer(3)),
+        isClosed: values.integer(5) == 1), streamCount: Int(values.integer(4)))
+    if checksum != UInt64(bitPattern: values.integer(6)) { return nil }
+  }
+}

@@ -1,0 +1,143 @@
+internal import LogsWire
+
+/// A batch as the spool keeps it: everything that is needed to send it, and a check over all of that.
+///
+/// A row vouches for itself, whatever has become of the file around it.
+struct SpoolRow {
+  enum Kind: Int64 {
+    case batch = 0
+    case completion = 1
+    /// It tells of entries, and holds none of the application's.
+    case notice = 2
+  }
+
+  let id: Int64
+  let key: AppendQueue.Key
+  let number: UInt64
+  let kind: Kind
+  /// Entries of the application.
+  let entryCount: Int
+  /// Entries of the batch: a notice is one.
+  let batchEntryCount: Int
+  /// In ns since 1970.
+  let accepted: Int64
+  /// The batch, or the text of a completion.
+  let bytes: Bytes
+
+  var stream: StreamName { key.stream }
+
+  var content: AppendLane.Content {
+    switch kind {
+    case .batch, .notice: .batch(bytes, entryCount: batchEntryCount)
+    case .completion: .completion(text: bytes.text)
+    }
+  }
+
+  var batch: BacklogBatch {
+    BacklogBatch(id: id, key: key, number: number, content: content, entryCount: entryCount)
+  }
+
+  var summary: SpoolSummary {
+    SpoolSummary(
+      id: id, key: key, number: number, kind: kind, entryCount: UInt64(entryCount), byteCount: content.byteCount)
+  }
+
+  var checksum: UInt64 {
+    var writer = ByteWriter()
+    writer.append(i64: id)
+    writer.append(key.producer.spoolBytes)
+    writer.append(u64: number)
+    writer.append(i64: kind.rawValue)
+    writer.append(u64: UInt64(entryCount))
+    writer.append(u64: UInt64(batchEntryCount))
+    writer.append(i64: accepted)
+    writer.append(u64: UInt64(bytes.count))
+    writer.append(u64: XXH3.hash(bytes.span))
+    writer.append(utf8: stream.text)
+    return XXH3.hash(writer.span, seed: SpoolSchema.Seed.batch)
+  }
+}
+
+/// What is known of a batch without reading it.
+struct SpoolSummary {
+  let id: Int64
+  let key: AppendQueue.Key
+  let number: UInt64
+  let kind: SpoolRow.Kind
+  /// What it counts for.
+  let totals: BacklogTotals
+
+  init(id: Int64, key: AppendQueue.Key, number: UInt64, kind: SpoolRow.Kind, entryCount: UInt64, byteCount: Int) {
+    self.id = id
+    self.key = key
+    self.number = number
+    self.kind = kind
+    totals = BacklogTotals(
+      batchCount: 1, entryCount: entryCount, byteCount: byteCount + BacklogBatch.overheadByteCount)
+  }
+
+  var stream: StreamName { key.stream }
+}
+
+extension SpoolRow {
+  init(id: Int64, key: AppendQueue.Key, number: UInt64, _ draft: BacklogDraft) {
+    let (kind, bytes, count): (Kind, Bytes, Int) =
+      switch draft.content {
+      case .batch(let bytes, let count): (draft.entryCount == 0 ? .notice : .batch, bytes, count)
+      case .completion(let text): (.completion, Bytes(text), 0)
+      }
+    self.init(
+      id: id, key: key, number: number, kind: kind, entryCount: draft.entryCount, batchEntryCount: count,
+      accepted: draft.accepted, bytes: bytes)
+  }
+
+  /// Values that were read from a file; nil when they are not those of a row that was written.
+  init?<Values: SpoolValues & ~Copyable>(id: Int64, values: borrowing Values) {
+    guard let producer = ProducerID(spoolBytes: values.bytes(1)), let kind = Kind(rawValue: values.integer(4)),
+      let number = UInt64(exactly: values.integer(3)), let entryCount = Int(exactly: values.integer(5)),
+      let batchEntryCount = Int(exactly: values.integer(6)), entryCount >= 0, batchEntryCount >= 0
+    else { return nil }
+    self.init(
+      id: id, key: AppendQueue.Key(producer: producer, stream: StreamName(stored: values.text(2))), number: number,
+      kind: kind, entryCount: entryCount, batchEntryCount: batchEntryCount, accepted: values.integer(7),
+      bytes: values.bytes(9))
+    if checksum != UInt64(bitPattern: values.integer(8)) { return nil }
+  }
+}
+
+extension ProducerID {
+  /// The sixteen bytes, first to last as `description` shows them.
+  var spoolBytes: Bytes {
+    var writer = ByteWriter(capacity: 16)
+    writer.append(u64: high.byteSwapped)
+    writer.append(u64: low.byteSwapped)
+    return writer.finish()
+  }
+
+  init?(spoolBytes bytes: Bytes) {
+    guard bytes.count == 16 else { return nil }
+    var reader = ByteReader(bytes.span)
+    do throws(DecodingError) {
+      self.init(high: try reader.u64().byteSwapped, low: try reader.u64().byteSwapped)
+    } catch { return nil }
+  }
+}
+
+/// The batches of a stream that may have been sent: one producer's, and no further from the first than a mark reaches.
+///
+/// It only moves on: a batch that is in it stays in it until it is removed.
+struct SpoolWindow {
+  let producer: ProducerID
+  let numbers: Range<UInt64>
+
+  /// - Parameters:
+  ///   - producer: that of the stream's first batch.
+  ///   - number: its number. Behind a gap in the numbers the window is shorter than its 32 batches: number n waits until
+  ///     n - 32 is answered (`spec/session.md`, section 4.2), whether it was ever sent or not.
+  init(producer: ProducerID, number: UInt64) {
+    self.producer = producer
+    numbers = number..<number + UInt64(Limits.producerBatchCountMax)
+  }
+
+  func contains(_ batch: SpoolSummary) -> Bool { batch.key.producer == producer && numbers.contains(batch.number) }
+}

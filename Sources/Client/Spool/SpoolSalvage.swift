@@ -1,0 +1,153 @@
+internal import LogsDisk
+internal import LogsWire
+
+/// Makes a new database of what can still be read in a damaged one.
+///
+/// A row whose check holds is taken, wherever it stands; everything else is told from the rows: the counts, and what is missing
+/// from them. New batches get a new identity, so that nothing depends on numbers that may be those of an older state.
+enum SpoolSalvage {
+  /// Makes a database without batches.
+  static func makeEmpty(_ directory: SpoolDirectory, vfs: String?) throws(LogError) {
+    try make(directory, vfs) { connection throws(SQLiteError) in
+      var state = SpoolState(header: SpoolState.Header(producer: .random()))
+      // Nobody has used its numbers.
+      state.setClosed(true)
+      try write(state, connection)
+    }
+  }
+
+  /// Makes a database of the rows of the one that is there, which is closed, and stays as it is.
+  ///
+  /// In each stream that lacks entries stands a notice at the end. It takes as much space as what is saved.
+  /// - Parameters:
+  ///   - known: what was last in the database; nil when only the database itself can say.
+  ///   - time: the notices', in ns since 1970.
+  static func rebuild(
+    _ directory: SpoolDirectory, known: SpoolState?, time: Int64, vfs: String?
+  ) throws(LogError) -> SpoolLosses {
+    let pages = try directory.pages()
+    var losses = SpoolLosses(isComplete: true)
+    try make(directory, vfs) { connection throws(SQLiteError) in
+      var expected = SpoolExpectation()
+      let insert = try connection.prepare(SpoolFile.insertText("OR IGNORE"))
+      try SpoolScan.run(pages) { found throws(SQLiteError) in
+        switch found {
+        case .batch(let row): try SpoolFile.insert(row, with: insert)
+        case .record(let record): expected.add(record)
+        case .damaged: break
+        }
+      }
+      if let known { expected = SpoolExpectation(known) }
+      // A mixture of old and new pages may hold dropped batches and the notice in their place, under one number.
+      try connection.execute(
+        """
+        DELETE FROM batches WHERE id IN (SELECT id FROM (
+          SELECT id, row_number() OVER (PARTITION BY stream, producer, number ORDER BY id DESC) AS place FROM batches)
+        WHERE place > 1)
+        """)
+      var state = try count(connection, nextIDMin: expected.nextID)
+      losses = expected.losses(state)
+      for stream in losses.streams where stream.totals.entryCount > 0 {
+        let notice = DropNotice(entryCount: stream.totals.entryCount, reason: .spoolDamaged)
+        try SpoolFile.insert(
+          state.add(
+            BacklogDraft(stream: stream.name, content: notice.content(time: time), entryCount: 0, accepted: time)),
+          with: insert)
+      }
+      try write(state, connection)
+    }
+    return losses
+  }
+
+  /// Makes a database that takes the other's place once it is complete.
+  private static func make(
+    _ directory: SpoolDirectory, _ vfs: String?, _ fill: (borrowing Connection) throws(SQLiteError) -> Void
+  ) throws(LogError) {
+    try directory.makeTemporary()
+    do throws(SQLiteError) {
+      let connection = try Connection(directory.temporary, mode: .readWrite, vfs: vfs)
+      // No journal: until it is complete nobody looks at it.
+      try connection.execute(
+        """
+        PRAGMA page_size=\(SpoolSchema.pageByteCount); PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;
+        PRAGMA secure_delete=ON; PRAGMA application_id=\(SpoolSchema.applicationID);
+        PRAGMA user_version=\(SpoolSchema.format); BEGIN
+        """)
+      try connection.execute(SpoolSchema.tables)
+      try fill(connection)
+      try connection.execute("COMMIT")
+    } catch {
+      try directory.removeTemporary()
+      throw directory.failure(error)
+    }
+    try directory.completeTemporary()
+  }
+
+  /// What is in the table of batches.
+  private static func count(_ connection: borrowing Connection, nextIDMin: Int64) throws(SQLiteError) -> SpoolState {
+    var header = SpoolState.Header(producer: .random())
+    // Ids are even, those of notices odd: the next even one behind both.
+    header.nextID = max(nextIDMin, (try connection.integer("SELECT max(id) FROM batches") / 2 + 1) * 2)
+    let groups = try connection.prepare(
+      "SELECT stream, count(*), sum(entries), sum(\(SpoolFile.byteCountText)) FROM batches GROUP BY stream")
+    var streams: [StreamName: SpoolState.Stream] = [:]
+    while try groups.step() {
+      let batchCount = Int(groups.integer(1))
+      let totals = BacklogTotals(
+        batchCount: batchCount, entryCount: groups.bits(2),
+        byteCount: Int(groups.integer(3)) + batchCount * BacklogBatch.overheadByteCount)
+      streams[StreamName(stored: groups.text(0))] = SpoolState.Stream(row: header.nextID, nextNumber: 1, totals: totals)
+      header.nextID += 2
+      header.totals += totals
+    }
+    return SpoolState(header: header, streams: streams)
+  }
+
+  private static func write(_ state: SpoolState, _ connection: borrowing Connection) throws(SQLiteError) {
+    let insertStream = try connection.prepare(SpoolFile.writeStreamText)
+    for name in state.streams.keys.sorted() {
+      guard let stream = state.streams[name] else { continue }
+      try SpoolFile.write(.stream(name, stream), with: insertStream)
+    }
+    let insertSpool = try connection.prepare(SpoolFile.writeSpoolText)
+    try SpoolFile.write(.spool(state.header, streamCount: state.streams.count), with: insertSpool)
+  }
+}
+
+/// What a spool should hold, by its own records.
+struct SpoolExpectation {
+  private(set) var nextID: Int64 = 2
+  private var streamCount: Int?
+  private var streams: [StreamName: BacklogTotals] = [:]
+
+  init() {}
+
+  init(_ state: SpoolState) {
+    nextID = state.header.nextID
+    streamCount = state.streams.count
+    streams = state.streams.mapValues(\.totals)
+  }
+
+  mutating func add(_ record: SpoolRecord) {
+    switch record {
+    case .spool(let header, let count):
+      nextID = max(nextID, header.nextID)
+      streamCount = count
+    case .stream(let name, let stream): streams[name] = stream.totals
+    }
+  }
+
+  /// What is not in `state`.
+  func losses(_ state: SpoolState) -> SpoolLosses {
+    let unknown = state.streams.keys.contains { streams[$0] == nil }
+    var losses = SpoolLosses(isComplete: streams.count == streamCount && !unknown)
+    for name in streams.keys.sorted() {
+      let found = state.streams[name]?.totals ?? BacklogTotals()
+      guard let expected = streams[name], expected.includes(found), expected != found else { continue }
+      var missing = expected
+      missing -= found
+      losses.streams.append((name, missing))
+    }
+    return losses
+  }
+}

@@ -1,0 +1,151 @@
+internal import LogsDisk
+internal import LogsWire
+
+/// What a spool keeps in memory of its file: a few words a stream, nothing a batch.
+///
+/// A transaction changes it along with the file. Between `begin` and `commit` what it was can be had back, at the cost of the
+/// streams that were changed.
+struct SpoolState {
+  struct Stream: Hashable {
+    /// Its row in the file.
+    var row: Int64
+    /// What its next batch gets.
+    var nextNumber: UInt64
+    var totals = BacklogTotals()
+  }
+
+  /// All but the streams: small enough to be copied for each transaction.
+  struct Header: Hashable {
+    /// Whose numbers new batches get.
+    var producer: ProducerID
+    /// Ids of batches are even; the odd one behind each is for the notice that may come to stand in its place. Never used again.
+    var nextID: Int64 = 2
+    /// The number that a stream begins with that has nothing here: above all that streams have used and were forgotten with.
+    var nextNumber: UInt64 = 1
+    var totals = BacklogTotals()
+    var oldestID: Int64?
+    /// Whether the last process closed the file in good order.
+    var isClosed = false
+  }
+
+  private(set) var header: Header
+  private(set) var streams: [StreamName: Stream]
+  private var headerBefore: Header?
+  /// The streams that the open transaction has changed, as they were.
+  private var streamsBefore: [StreamName: Stream?] = [:]
+
+  init(header: Header, streams: [StreamName: Stream] = [:]) {
+    self.header = header
+    self.streams = streams
+  }
+
+  // MARK: Transactions
+
+  mutating func begin() {
+    headerBefore = header
+    streamsBefore = [:]
+  }
+
+  mutating func commit() {
+    headerBefore = nil
+    streamsBefore = [:]
+  }
+
+  mutating func rollBack() {
+    if let headerBefore { header = headerBefore }
+    for (name, stream) in streamsBefore { streams[name] = stream }
+    commit()
+  }
+
+  var isChanged: Bool { header != headerBefore || !streamsBefore.isEmpty }
+
+  /// What the open transaction has changed, ascending by name: the row to remove, the stream to write.
+  var changes: [(name: StreamName, removedRow: Int64?, stream: Stream?)] {
+    streamsBefore.keys.sorted().map { name in
+      let before = streamsBefore[name].flatMap { $0 }
+      let now = streams[name]
+      return (name, before?.row == now?.row ? nil : before?.row, now == before ? nil : now)
+    }
+  }
+
+  // MARK: Changing
+
+  /// Gives a new batch its id and number.
+  mutating func add(_ draft: BacklogDraft) -> SpoolRow {
+    var stream = self.stream(draft.stream)
+    let row = SpoolRow(
+      id: takeID(), key: AppendQueue.Key(producer: header.producer, stream: draft.stream), number: stream.nextNumber,
+      draft)
+    stream.nextNumber += 1
+    stream.totals += row.summary.totals
+    set(draft.stream, stream)
+    header.totals += row.summary.totals
+    return row
+  }
+
+  /// Counts a notice that stands in the place of others.
+  mutating func insert(_ notice: SpoolRow) {
+    var stream = self.stream(notice.stream)
+    stream.totals += notice.summary.totals
+    set(notice.stream, stream)
+    header.totals += notice.summary.totals
+  }
+
+  /// Counts out a batch. A stream that has none is forgotten.
+  ///
+  /// - Throws: when it was never counted.
+  mutating func remove(_ totals: BacklogTotals, of name: StreamName) throws(SpoolMiscount) {
+    guard var stream = streams[name], stream.totals.includes(totals) else { throw SpoolMiscount() }
+    stream.totals -= totals
+    header.totals -= totals
+    if stream.totals.batchCount == 0 {
+      header.nextNumber = max(header.nextNumber, stream.nextNumber)
+      set(name, nil)
+    } else {
+      set(name, stream)
+    }
+  }
+
+  mutating func setOldest(_ id: Int64?) { header.oldestID = id }
+  mutating func setClosed(_ isClosed: Bool) { header.isClosed = isClosed }
+
+  /// Goes on under a new identity: nothing vouches for the numbers of the old one any more.
+  mutating func renew() { header.producer = .random() }
+
+  private mutating func takeID() -> Int64 {
+    defer { header.nextID += 2 }
+    return header.nextID
+  }
+
+  /// The stream as it is, or as it begins.
+  private mutating func stream(_ name: StreamName) -> Stream {
+    streams[name] ?? Stream(row: takeID(), nextNumber: header.nextNumber)
+  }
+
+  private mutating func set(_ name: StreamName, _ stream: Stream?) {
+    if headerBefore != nil, streamsBefore[name] == nil { streamsBefore.updateValue(streams[name], forKey: name) }
+    streams[name] = stream
+  }
+}
+
+/// Batches are to be removed that were never counted: the file is damaged.
+struct SpoolMiscount: Error {}
+
+extension BacklogTotals {
+  static func += (left: inout BacklogTotals, right: BacklogTotals) {
+    left.batchCount += right.batchCount
+    left.entryCount += right.entryCount
+    left.byteCount += right.byteCount
+  }
+
+  static func -= (left: inout BacklogTotals, right: BacklogTotals) {
+    left.batchCount -= right.batchCount
+    left.entryCount -= right.entryCount
+    left.byteCount -= right.byteCount
+  }
+
+  /// Whether `other` can be taken from it.
+  func includes(_ other: BacklogTotals) -> Bool {
+    batchCount >= other.batchCount && entryCount >= other.entryCount && byteCount >= other.byteCount
+  }
+}

@@ -1,0 +1,72 @@
+import LogsClient
+import LogsWire
+import Testing
+
+@Suite(.timeLimit(.minutes(1))) struct RunTests {
+  @Test func `a client that is run ends when it is shut down, with everything acknowledged`() async throws {
+    let server = try await FakeServer.start()
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    try await withThrowingTaskGroup { group in
+      group.addTask { try await client.run() }
+      group.addTask { try await client.run() }
+      group.addTask {
+        for number in 1...200 { _ = try await client.submit(entries(number...number), to: web) }
+        await client.shutdown()
+      }
+      for try await _ in group {}
+    }
+    #expect(try await server.onLoop { $0.streams[web]?.head } == 200)
+    // Of a client that has ended there is nothing to run.
+    try await client.run()
+  }
+
+  @Test func `when the task that runs it is cancelled, it closes at once and what is queued fails`() async throws {
+    let server = try await FakeServer.start { $0.faults.isMute = true }
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    let running = Task { try await client.run() }
+    let pending = try await client.submit(entries(1...1), to: web)
+    await server.until { $0.record.openConnectionCount == 1 }
+    running.cancel()
+    let end = await #expect(throws: LogError.self) { try await running.value }
+    #expect(end?.code == .cancelled)
+    let error = await #expect(throws: LogError.self) { try await pending.receipt }
+    #expect(error?.code == .closed)
+    await server.until { $0.record.openConnectionCount == 0 }
+    await client.shutdown()
+  }
+
+  @Test func `a task that is cancelled before it runs the client closes it as well`() async throws {
+    let client = try LogClient(.test("logs://127.0.0.1:1"))
+    let pending = try await client.submit(entries(1...1), to: web)
+    let running = Task {
+      while !Task.isCancelled { await Task.yield() }
+      try await client.run()
+    }
+    running.cancel()
+    let end = await #expect(throws: LogError.self) { try await running.value }
+    #expect(end?.code == .cancelled)
+    let error = await #expect(throws: LogError.self) { try await pending.receipt }
+    #expect(error?.code == .closed)
+  }
+
+  @Test func `work that fails takes the client with it`() async throws {
+    let server = try await FakeServer.start { $0.faults.isMute = true }
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    let pending = try await client.submit(entries(1...1), to: web)
+    await #expect(throws: TestFailure.self) {
+      try await withThrowingTaskGroup { group in
+        group.addTask { try await client.run() }
+        group.addTask {
+          await server.until { $0.record.openConnectionCount == 1 }
+          throw TestFailure("the work failed")
+        }
+        for try await _ in group {}
+      }
+    }
+    let error = await #expect(throws: LogError.self) { try await pending.receipt }
+    #expect(error?.code == .closed)
+  }
+}
