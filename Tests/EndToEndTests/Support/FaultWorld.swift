@@ -14,6 +14,8 @@ final class FaultWorld {
     var linkFaults = 0
     var entries = 0
     var acknowledged = 0
+    /// Batches that the servers that were killed had recognized as sent again.
+    var duplicates = 0
     var followed = 0
   }
 
@@ -96,8 +98,7 @@ final class FaultWorld {
     case 5...6: try killProducer()
     case 7:
       for follower in followers where follower.outlivesKills {
-        try follower.killAndRestart()
-        counts.followerKills += 1
+        if try follower.killAndRestart() { counts.followerKills += 1 }
       }
     default:
       links[Int.random(in: 0..<links.count, using: &random)].cut()
@@ -106,6 +107,8 @@ final class FaultWorld {
   }
 
   private func killServer() throws {
+    if server.process.hasEnded { throw Failure("the server has ended by itself: \(server.process.errors.text)") }
+    counts.duplicates += try server.fact("duplicate_batches_total")
     try server.kill()
     counts.serverKills += 1
   }

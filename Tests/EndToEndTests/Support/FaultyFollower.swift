@@ -8,8 +8,10 @@ protocol FaultyFollower: AnyObject {
   var outlivesKills: Bool { get }
 
   func begin(_ stream: String) throws
-  /// kill -9, and starts again.
-  func killAndRestart() throws
+  /// kill -9, and starts again; nothing before it has begun.
+  ///
+  /// - Returns: whether it had.
+  func killAndRestart() throws -> Bool
   /// Waits until it was given the entry with this number.
   func wait(for sequence: UInt64, within patience: Duration) throws
   /// Ends it.
@@ -49,9 +51,11 @@ final class CommandFollower: FaultyFollower {
     process = try server.start(["follow", stream, "-n", "all", "-o", "json"] + cursor, via: link.url)
   }
 
-  func killAndRestart() throws {
+  func killAndRestart() throws -> Bool {
+    guard process != nil else { return false }
     try collect()
     try start()
+    return true
   }
 
   func wait(for sequence: UInt64, within patience: Duration) throws {
@@ -75,6 +79,7 @@ final class CommandFollower: FaultyFollower {
     process.signal(SIGKILL)
     try process.wait()
     runs.append(try process.output.lines.map(Self.read))
+    self.process = nil
   }
 
   /// What a line of `-o json` says. The producers' messages have nothing to be unescaped.

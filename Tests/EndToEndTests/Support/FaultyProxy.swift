@@ -37,6 +37,7 @@ final class FaultyProxy: Sendable {
     var faults: [Fault]
     var acceptedCount = 0
     var finishedFaultCount = 0
+    var corruptedCount = 0
     var isOver = false
     var runningCount = 0
     /// Both ends of the connections that are being passed on, by their number.
@@ -65,6 +66,8 @@ final class FaultyProxy: Sendable {
   var connectionCount: Int { state.withLock { $0.acceptedCount } }
   /// How many faults have happened.
   var faultCount: Int { state.withLock { $0.finishedFaultCount } }
+  /// How many connections were given wrong bytes.
+  var corruptedCount: Int { state.withLock { $0.corruptedCount } }
 
   private var isOver: Bool { state.withLock { $0.isOver } }
 
@@ -139,7 +142,9 @@ final class FaultyProxy: Sendable {
         case .stalled:
           happened()
           return hold(ends)
-        case .happened: happened()
+        case .happened:
+          if case .corrupt = fault { state.withLock { $0.corruptedCount += 1 } }
+          happened()
         case .late(let bytes, let behind):
           happened()
           let rest = bytes + FaultyLink.rest(of: client)

@@ -13,7 +13,10 @@ final class SDKFollower: FaultyFollower, @unchecked Sendable {
   private let condition = NSCondition()
   private var reads: [DeliveryChecker.Read] = []
   private var problems: [String] = []
+  /// Connections that it gave up because what came on them was wrong.
+  private var distrusted: [String] = []
   private var isOver = false
+  private var corruptedCountAtBeginning = 0
   private var task: Task<Void, Never>?
 
   init(_ name: String, _ server: TestServer) throws {
@@ -22,7 +25,8 @@ final class SDKFollower: FaultyFollower, @unchecked Sendable {
   }
 
   func begin(_ stream: String) throws {
-    condition.withLock { (reads, problems, isOver) = ([], [], false) }
+    condition.withLock { (reads, problems, distrusted, isOver) = ([], [], [], false) }
+    corruptedCountAtBeginning = link.corruptedCount
     var configuration = LogClientConfiguration(servers: [link.url], name: name)
     configuration.backoff = Backoff(base: .milliseconds(20), cap: .milliseconds(300))
     configuration.connectTimeout = .seconds(2)
@@ -51,6 +55,9 @@ final class SDKFollower: FaultyFollower, @unchecked Sendable {
     case .skipped(let skip): note("numbers \(skip.range) were skipped as \(skip.reason)")
     case .announced(let stream): if stream.start != 0 { note("it was told to begin after \(stream.start)") }
     case .ended(let reason): note("it was ended: \(reason)")
+    // It mends the connection and goes on; unless the link has made it wrong, the server has.
+    case .interrupted(let error) where error.code == .protocolViolation:
+      condition.withLock { distrusted.append(error.message) }
     case .resolved, .live, .interrupted, .resumed: break
     }
   }
@@ -69,7 +76,7 @@ final class SDKFollower: FaultyFollower, @unchecked Sendable {
     }
   }
 
-  func killAndRestart() throws { throw Failure("\(name) lives in the test") }
+  func killAndRestart() throws -> Bool { throw Failure("\(name) lives in the test") }
 
   func wait(for sequence: UInt64, within patience: Duration) throws {
     let deadline = Date(timeIntervalSinceNow: patience / .seconds(1))
@@ -87,6 +94,6 @@ final class SDKFollower: FaultyFollower, @unchecked Sendable {
     condition.lock()
     defer { condition.unlock() }
     while !isOver { condition.wait() }
-    return ([reads], problems)
+    return ([reads], problems + (link.corruptedCount == corruptedCountAtBeginning ? distrusted : []))
   }
 }
