@@ -12,7 +12,8 @@ struct Command: Sendable {
   let run: @Sendable (Arguments) async throws -> Int32
 
   static let all = [
-    PushCommand.command, FollowCommand.command, StreamsCommand.command, StatusCommand.command, CompleteCommand.command,
+    PushCommand.command, FollowCommand.command, StreamsCommand.command, StatusCommand.command, BenchCommand.command,
+    CompleteCommand.command,
   ]
 
   static func named(_ name: String) -> Command? { all.first { $0.name == name } }
