@@ -126,9 +126,6 @@ struct TailWorkload: Workload {
   /// - Returns: how many bytes the lines have.
   private func handOver(_ pace: Pace) async throws -> UInt64 {
     let (queue, sent) = AsyncStream.makeStream(of: PendingAppend.self)
-    let acknowledging = Task(executorPreference: sending) {
-      for await pending in queue { _ = try await pending.receipt }
-    }
     let handing = Task(executorPreference: pacing) { [corpus, producer, stream] in
       defer { sent.finish() }
       logs_set_thread_punctual()
@@ -141,10 +138,16 @@ struct TailWorkload: Workload {
       }
       return byteCount
     }
+    let acknowledging = Task(executorPreference: sending) {
+      do { for await pending in queue { _ = try await pending.receipt } } catch {
+        handing.cancel()
+        throw error
+      }
+    }
     return try await withTaskCancellationHandler {
-      let byteCount = try await handing.value
+      let handed = await handing.result
       try await acknowledging.value
-      return byteCount
+      return try handed.get()
     } onCancel: {
       handing.cancel()
       acknowledging.cancel()
