@@ -35,6 +35,11 @@ unit:
 vectors: ## the independent decoder over all vectors
 	$(PYTHON) spec/reference/check_vectors.py
 
+.PHONY: bench-compare
+bench-compare: release ## the same work for logsd and for Redis in turn, ratios; ROUNDS=3, ENTRIES=1000000, SECONDS=5, CORPUS=FILE
+	@Scripts/packages.sh redis-server
+	@ROUNDS="$(ROUNDS)" ENTRIES="$(ENTRIES)" SECONDS="$(SECONDS)" CORPUS="$(CORPUS)" Scripts/bench-compare.sh
+
 .PHONY: swift-log
 swift-log: build ## the swift-log handler and its tests, which fetch swift-log; not part of the other targets
 	LOGS_BINARIES=$(CURDIR)/.build/debug swift test --package-path Integrations/swift-log/LogsLogging \
@@ -47,4 +52,4 @@ clean: ## remove everything that was built
 	rm -rf .build
 
 help:
-	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(MAKEFILE_LIST) | awk -F': ' '{ printf "make %-9s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(MAKEFILE_LIST) | awk -F': ' '{ printf "make %-13s %s\n", $$1, $$2 }'

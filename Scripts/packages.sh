@@ -1,12 +1,14 @@
 #!/bin/sh
-# Installs the Debian packages that logs is built and tested with, as root or through sudo. Does nothing when all are there.
+# usage: packages.sh [PACKAGE...]
+# Installs the Debian packages that logs is built and tested with, and those that are named, as root or through sudo. Does
+# nothing when all are there.
 set -eu
 
 # What a Swift toolchain that was only unpacked needs to run and link.
 toolchain="binutils git libc6-dev libcurl4 libgcc-12-dev libncurses6 libstdc++-12-dev libxml2 tzdata zlib1g-dev"
 # The libraries, and what the tests and the reference decoder run.
 project="libevent-dev libsqlite3-dev libxxhash-dev libzstd-dev make pkg-config python3 python3-xxhash python3-zstandard sqlite3"
-packages="$toolchain $project"
+packages="$toolchain $project $*"
 
 missing=""
 for package in $packages; do

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 int logs_file_identity(
@@ -23,3 +24,5 @@ void logs_set_thread_idle(void) {
   struct sched_param none = {0};
   pthread_setschedparam(pthread_self(), SCHED_IDLE, &none);
 }
+
+void logs_set_thread_punctual(void) { prctl(PR_SET_TIMERSLACK, 1UL); }

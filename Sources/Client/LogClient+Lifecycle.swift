@@ -39,7 +39,7 @@ extension LogClient {
     } onCancel: {
       loop.execute { core.assumeIsolated { $0.cancel() } }
     }
-    loop.stop()
+    if thread == nil { loop.stop() }
     if wasCancelled { throw .cancelled("running the client") }
   }
 }

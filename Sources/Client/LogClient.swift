@@ -17,6 +17,8 @@ public final class LogClient: Sendable {
   private static let batchOverheadByteCount = 256
 
   let loop: EventLoop
+  /// Whose loop it is, when other clients share it; nil for a loop of its own.
+  let thread: ClientThread?
   let core: ClientCore
   private let board = StateBoard()
   private let budget = SendBudget(byteCountMax: sendQueueByteCountMax)
@@ -27,9 +29,22 @@ public final class LogClient: Sendable {
   /// A client that is not connected yet.
   ///
   /// - Throws: `LogError` with `invalidConfiguration`, or `unreachable` when the system has no thread or descriptor left.
-  public init(_ configuration: LogClientConfiguration = LogClientConfiguration()) throws(LogError) {
+  public convenience init(_ configuration: LogClientConfiguration = LogClientConfiguration()) throws(LogError) {
+    try self.init(configuration, on: nil)
+  }
+
+  /// A client that is not connected yet, on a thread that others share.
+  ///
+  /// - Parameter thread: nil for one of its own.
+  /// - Throws: as the public initializer.
+  package init(_ configuration: LogClientConfiguration, on thread: ClientThread?) throws(LogError) {
     let endpoints = try configuration.endpoints()
-    do { loop = try EventLoop.start(name: "logs-client") } catch { throw LogError(connecting: error) }
+    if let thread {
+      loop = thread.loop
+    } else {
+      do { loop = try EventLoop.start(name: "logs-client") } catch { throw LogError(connecting: error) }
+    }
+    self.thread = thread
     core = ClientCore(loop: loop, configuration: configuration, endpoints: endpoints, board: board, budget: budget)
     // With three quarters of the window always known to be free, the server need not wait for a report.
     followReportByteCountMin = configuration.followCreditByteCount / 4
@@ -38,6 +53,7 @@ public final class LogClient: Sendable {
   deinit {
     let (loop, core) = (loop, core)
     loop.execute { core.assumeIsolated { $0.close() } }
+    guard thread == nil else { return }
     // A thread cannot wait for its own end.
     if loop.isOnLoop { Task.detached { loop.stop() } } else { loop.stop() }
   }
@@ -51,7 +67,7 @@ public final class LogClient: Sendable {
   /// A suspended client connects again if entries are queued, and closes at once if there are none.
   public func shutdown(deadline: Duration = .seconds(10)) async {
     await core.shutdown(deadline: deadline)
-    loop.stop()
+    if thread == nil { loop.stop() }
   }
 }
 

@@ -16,6 +16,11 @@ enum ConnectionOptions {
   ///
   /// - Parameter patience: how long to try when `--retry-for` is not given; nil tries for ever.
   static func client(_ arguments: Arguments, patience: Duration?) throws -> LogClient {
+    try LogClient(configuration(arguments, patience: patience))
+  }
+
+  /// The same, for those who make their clients themselves.
+  static func configuration(_ arguments: Arguments, patience: Duration?) throws -> LogClientConfiguration {
     var configuration = LogClientConfiguration(name: "logs \(Version.number)")
     if let servers = arguments.value("server") ?? Terminal.environment("LOGS_SERVER"), !servers.isEmpty {
       configuration.servers = servers.split(separator: ",").map(String.init)
@@ -30,7 +35,7 @@ enum ConnectionOptions {
       }
       configuration.reconnectDeadline = .milliseconds(Int64(number * 1000))
     }
-    return try LogClient(configuration)
+    return configuration
   }
 
   private static func token(_ arguments: Arguments) throws(CommandError) -> String? {

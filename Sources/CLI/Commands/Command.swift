@@ -13,7 +13,7 @@ struct Command: Sendable {
 
   static let all = [
     PushCommand.command, FollowCommand.command, StreamsCommand.command, StatusCommand.command, CompleteCommand.command,
-    SpoolCommand.command,
+    SpoolCommand.command, BenchCommand.command,
   ]
 
   static func named(_ name: String) -> Command? { all.first { $0.name == name } }

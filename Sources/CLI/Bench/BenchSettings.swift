@@ -1,0 +1,145 @@
+internal import LogsClient
+
+/// What is to be measured, and how much of it: the flags of `logs bench`, checked.
+struct BenchSettings: Sendable {
+  enum Kind: String, CaseIterable, Sendable {
+    case append
+    case ack
+    case tail
+    case read
+    case corpus
+
+    /// The flags that mean something to it, beside those that all kinds have.
+    fileprivate var flags: Set<String> {
+      switch self {
+      case .append: ["corpus", "producers", "batch", "entries", "repeat", "output"]
+      case .ack: ["corpus", "connections", "streams", "seconds", "repeat", "output"]
+      case .tail: ["corpus", "rate", "followers", "batch", "seconds", "repeat", "output"]
+      case .read: ["corpus", "stream", "entries", "decode", "repeat", "output"]
+      case .corpus: ["entries"]
+      }
+    }
+  }
+
+  /// What a delivered batch is turned into before it counts as read.
+  enum Decoding: String, Sendable {
+    case batches
+    case entries
+  }
+
+  var kind: Kind
+  /// nil for the generator.
+  var corpusPath: String?
+  var producerCount = 1
+  var batchEntryCount = 1
+  var entryCount: UInt64 = 1_000_000
+  var connectionCount = 1
+  /// For all connections; nil for one of each.
+  var streamCount = 1
+  var seconds = 5.0
+  var rate: UInt64 = 1_000
+  var followerCount = 1
+  /// nil for one that is made.
+  var stream: StreamName?
+  var decoding = Decoding.entries
+  var repeatCount = 3
+  var wantsJSON = false
+
+  static let options = [
+    Option(
+      "corpus", form: "FILE",
+      help: "the lines to use, raw or as logs bench corpus writes them; built-in ones without this"),
+    Option("producers", form: "N", help: "append: connections, each with a stream of its own; 1 without this"),
+    Option("batch", form: "N", help: "append, tail: entries in a batch; 1000 for append, 1 for tail without this"),
+    Option("entries", form: "N", help: "append, read, corpus: entries in all; 1000000 without this"),
+    Option("connections", form: "N", help: "ack: connections; 1 without this"),
+    Option("streams", form: "N", help: "ack: streams that they share, or 'shared' for one, as without this"),
+    Option("seconds", form: "S", help: "ack, tail: how long each run is; 5 without this"),
+    Option("rate", form: "N", help: "tail: entries a second; 1000 without this"),
+    Option("followers", form: "N", help: "tail: followers, each with a connection of its own; 1 without this"),
+    Option("stream", form: "STREAM", help: "read: what to read; a stream that is made for it without this"),
+    Option("decode", form: "WHAT", help: "read: entries (default), or batches, which are checked but not decompressed"),
+    Option("repeat", form: "N", help: "runs, of which the medians are shown; 3 without this"),
+    Option.factFormat,
+  ]
+
+  init(_ arguments: Arguments) throws {
+    guard let word = arguments.operands.first, let kind = Kind(rawValue: word), arguments.operands.count == 1 else {
+      throw CommandError.usage(
+        "bench takes one of \(Kind.allCases.map(\.rawValue).joined(separator: ", ")); see logs help bench")
+    }
+    self.kind = kind
+    for option in Self.options where arguments.value(option.name) != nil && !kind.flags.contains(option.name) {
+      throw CommandError.usage("bench \(kind.rawValue) has no --\(option.name); see logs help bench")
+    }
+    wantsJSON = try arguments.wantsJSON()
+    corpusPath = arguments.value("corpus")
+    producerCount = try arguments.count("producers", upTo: Self.connectionCountMax) ?? 1
+    batchEntryCount =
+      try arguments.count("batch", upTo: Self.batchEntryCountMax) ?? (kind == .tail ? 1 : Self.bulkEntryCount)
+    entryCount = try arguments.number("entries", atLeast: 1) ?? entryCount
+    connectionCount = try arguments.count("connections", upTo: Self.connectionCountMax) ?? 1
+    if let streams = arguments.value("streams"), streams != "shared" {
+      streamCount = try arguments.count("streams", upTo: connectionCount) ?? 1
+    }
+    seconds = try arguments.seconds("seconds") ?? seconds
+    rate = try UInt64(arguments.count("rate", upTo: Self.rateMax) ?? 1_000)
+    followerCount = try arguments.count("followers", upTo: Self.connectionCountMax) ?? 1
+    stream = try arguments.value("stream").map { try StreamName($0) }
+    if stream != nil, arguments.value("entries") != nil {
+      throw CommandError.usage("--entries is for a stream that is made; --stream names one that is there")
+    }
+    if let text = arguments.value("decode") {
+      guard let decoding = Decoding(rawValue: text) else {
+        throw CommandError.usage("--decode takes entries or batches, not '\(text)'")
+      }
+      self.decoding = decoding
+    }
+    repeatCount = try arguments.count("repeat", upTo: Self.repeatCountMax) ?? repeatCount
+  }
+
+  /// Entries of a batch where nothing else is said: for `append`, and for streams that are made to be read.
+  static let bulkEntryCount = 1_000
+
+  private static let batchEntryCountMax = 65_536
+  private static let connectionCountMax = 100_000
+  private static let rateMax = 100_000_000
+  private static let repeatCountMax = 1_000
+
+  /// Connections that a run holds open at once, with the one that asks for the server's own numbers.
+  var descriptorCount: Int {
+    switch kind {
+    case .append: producerCount + 1
+    case .ack: connectionCount + 1
+    case .tail: followerCount + 2
+    case .read: 2
+    case .corpus: 0
+    }
+  }
+
+  /// Lines that are generated: more are not needed, since batches are compressed one by one.
+  var generatedLineCount: Int {
+    switch kind {
+    case .append, .read: Int(min(entryCount, 200_000))
+    case .ack, .tail: 20_000
+    case .corpus: 0
+    }
+  }
+}
+
+extension Arguments {
+  /// A whole number from 1 to `limit`.
+  fileprivate func count(_ option: String, upTo limit: Int) throws(CommandError) -> Int? {
+    guard let number = try number(option, atLeast: 1) else { return nil }
+    guard number <= limit else { throw .usage("--\(option) takes at most \(limit), not \(number)") }
+    return Int(number)
+  }
+
+  fileprivate func seconds(_ option: String) throws(CommandError) -> Double? {
+    guard let text = value(option) else { return nil }
+    guard let seconds = Double(text), seconds > 0, seconds <= 86_400 else {
+      throw .usage("--\(option) takes seconds, more than 0 and at most 86400, not '\(text)'")
+    }
+    return seconds
+  }
+}

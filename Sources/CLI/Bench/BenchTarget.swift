@@ -1,0 +1,66 @@
+internal import Glibc
+internal import LogsClient
+
+/// The server that is measured: one that is there, or one of its own.
+struct BenchTarget: Sendable {
+  let configuration: LogClientConfiguration
+  /// Streams that are made get names below this one, which nobody else uses.
+  let prefix: String
+  /// Says on the report which server it was.
+  let title: String
+
+  /// Runs `body` with a server; one of its own is gone afterwards.
+  static func with<Result: Sendable>(
+    _ arguments: Arguments, _ settings: BenchSettings, _ body: (BenchTarget) async throws -> Result
+  ) async throws -> Result {
+    try raiseDescriptorLimit(to: settings.descriptorCount)
+    // The environment does not count: that a server gets such a load should have been asked for in so many words.
+    if let server = arguments.value("server") {
+      return try await body(BenchTarget(try configuration(arguments, server), title: server))
+    }
+    let server = OwnServer()
+    let outcome: Swift.Result<Result, any Error>
+    do {
+      let place = try await server.start(connectionCount: settings.descriptorCount)
+      let target = BenchTarget(
+        try configuration(arguments, place.url), title: "a logsd of its own in \(place.directory)")
+      outcome = .success(try await body(target))
+    } catch {
+      outcome = .failure(error)
+    }
+    await server.end()
+    return try outcome.get()
+  }
+
+  private init(_ configuration: LogClientConfiguration, title: String) {
+    self.configuration = configuration
+    self.title = title
+    prefix = "bench/\(String(UInt64.random(in: .min ... .max), radix: 16))"
+  }
+
+  private static func configuration(_ arguments: Arguments, _ server: String) throws -> LogClientConfiguration {
+    // A measurement across an outage says nothing.
+    var configuration = try ConnectionOptions.configuration(arguments, patience: .seconds(5))
+    configuration.servers = server.split(separator: ",").map(String.init)
+    return configuration
+  }
+
+  func stream(_ name: String) throws -> StreamName { try StreamName("\(prefix)/\(name)") }
+
+  /// Descriptors that the process, or a server that it starts, has open beside its connections.
+  private static let otherDescriptorCount = 128
+
+  /// What a server that is started inherits.
+  private static func raiseDescriptorLimit(to count: Int) throws(CommandError) {
+    let needed = rlim_t(count + otherDescriptorCount)
+    let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    var limit = rlimit()
+    guard unsafe getrlimit(resource, &limit) == 0, limit.rlim_cur < needed else { return }
+    limit.rlim_cur = min(needed, limit.rlim_max)
+    guard needed <= limit.rlim_max, unsafe setrlimit(resource, &limit) == 0 else {
+      throw CommandError(
+        "\(count) connections need \(needed) descriptors, and this process may have \(limit.rlim_max); raise the limit with ulimit -Hn \(needed) as root, or use fewer"
+      )
+    }
+  }
+}

@@ -1,0 +1,63 @@
+internal import LogsClient
+internal import LogsWire
+
+/// Appends entries to one stream as one service: encodes one batch after the other, with several on their way.
+struct BulkAppend {
+  let client: LogClient
+  let stream: StreamName
+  let batchEntryCount: Int
+
+  /// Batches without an answer: as many as the protocol lets a producer have on a stream. With more, each batch
+  /// would be seen to wait for those before it in the client.
+  static let inFlightCount = 32
+
+  private struct Sent {
+    let pending: PendingAppend
+    let at: MonotonicTime
+    let entryCount: Int
+    let byteCount: UInt64
+  }
+
+  /// - Parameter meter: told of each batch when it is durable, and how long after the client was given its lines.
+  func run(_ entryCount: UInt64, _ reader: inout CorpusReader, _ meter: Meter) async throws {
+    let window = BatchWindow(Self.inFlightCount)
+    let (queue, sent) = AsyncStream.makeStream(of: Sent.self)
+    // Acknowledgements of a stream come in order.
+    let receiving = Task {
+      defer { window.close() }
+      for await batch in queue {
+        _ = try await batch.pending.receipt
+        meter.record(
+          MonotonicTime.now().nanoseconds(since: batch.at), entryCount: UInt64(batch.entryCount),
+          byteCount: batch.byteCount)
+        window.leave()
+      }
+    }
+    try await withTaskCancellationHandler {
+      do { try await send(entryCount, &reader, window, sent) } catch {
+        receiving.cancel()
+        throw error
+      }
+      try await receiving.value
+    } onCancel: {
+      receiving.cancel()
+    }
+  }
+
+  private func send(
+    _ entryCount: UInt64, _ reader: inout CorpusReader, _ window: BatchWindow, _ sent: AsyncStream<Sent>.Continuation
+  ) async throws {
+    defer { sent.finish() }
+    var rest = entryCount
+    // A closed window: what failed is thrown by the receiving task.
+    while rest > 0, await window.enter() {
+      let count = Int(min(rest, UInt64(batchEntryCount)))
+      let start = MonotonicTime.now()
+      var byteCount: UInt64 = 0
+      let entries = reader.next(count, byteCount: &byteCount)
+      let pending = try await client.submit(entries, to: stream)
+      sent.yield(Sent(pending: pending, at: start, entryCount: count, byteCount: byteCount))
+      rest -= UInt64(count)
+    }
+  }
+}

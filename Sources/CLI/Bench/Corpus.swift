@@ -1,0 +1,60 @@
+internal import LogsClient
+
+/// Entries to measure with: lines of a file or of the generator, cut before anything is measured.
+///
+/// Making an `Entry` of a line and encoding it are part of what is measured, as they are part of what a service does.
+struct Corpus: Sendable {
+  struct Line: Sendable {
+    let message: Bytes
+    /// Nanoseconds since 1970.
+    let time: Int64
+    let severity: Severity
+    /// Its place in `sources`.
+    let source: Int
+  }
+
+  private(set) var lines: [Line] = []
+  private(set) var sources: [String] = []
+  private var sourceIndices: [String: Int] = [:]
+
+  mutating func append(_ message: Bytes, time: Int64, severity: Severity, source: String) {
+    let index: Int
+    if let known = sourceIndices[source] {
+      index = known
+    } else {
+      index = sources.count
+      sources.append(source)
+      sourceIndices[source] = index
+    }
+    lines.append(Line(message: message, time: time, severity: severity, source: index))
+  }
+}
+
+/// Takes entries from a corpus, round and round.
+struct CorpusReader {
+  private let lines: [Corpus.Line]
+  /// Own copies: entries of several readers would fight over their reference counts, as those of several services do not.
+  private let sources: [Bytes]
+  private var index: Int
+
+  /// - Parameter share: where to begin, from 0 to 1: several readers are spread so that they send different lines.
+  init(_ corpus: Corpus, share: Double = 0) {
+    lines = corpus.lines
+    sources = corpus.sources.map { Bytes($0) }
+    index = min(Int(Double(corpus.lines.count) * share), corpus.lines.count - 1)
+  }
+
+  /// - Parameter byteCount: grows by the bytes of their lines: each message and a newline.
+  mutating func next(_ count: Int, byteCount: inout UInt64) -> [Entry] {
+    var entries: [Entry] = []
+    entries.reserveCapacity(count)
+    for _ in 0..<count {
+      let line = lines[index]
+      index = index + 1 == lines.count ? 0 : index + 1
+      byteCount += UInt64(line.message.count) + 1
+      entries.append(
+        Entry(message: line.message, time: line.time, severity: line.severity, source: sources[line.source]))
+    }
+    return entries
+  }
+}

@@ -1,0 +1,109 @@
+internal import LogsClient
+internal import LogsWire
+
+/// `logs bench`: measures a server with real clients.
+enum BenchCommand {
+  static let command = Command(
+    name: "bench", synopsis: "append|ack|tail|read|corpus", summary: "measure a server with real clients",
+    details: """
+      Measures a server of its own, which is gone afterwards with its data, or the one that --server names; $LOGS_SERVER does not count.
+      Its own is the logsd beside this program, or in $PATH, with data in $TMPDIR or else /var/tmp. Every acknowledgement comes after its fsync.
+
+        append  producers that append batches as fast as they are acknowledged. Latency: from the lines to the acknowledgement
+        ack     connections that append one entry, wait until it is durable, and append the next. Latency: the wait
+        tail    entries at a steady rate to followers. Latency: from when an entry was due to be handed over to its receipt.
+                Entries count once for each follower
+        read    a stream from its first entry to its last. Latency: the waits for its batches
+        corpus  nothing: writes the built-in lines, as --corpus takes them, to measure other systems with
+
+      Encoding is part of what is measured. Each run follows a warm-up. CPU of the server is that of its whole process, as it tells
+      itself, whoever else it serves; streams that were made on a server that was named stay there, as bench/...
+      """, options: BenchSettings.options, run: run)
+
+  private static func run(_ arguments: Arguments) async throws -> Int32 {
+    let settings = try BenchSettings(arguments)
+    if settings.kind == .corpus {
+      try writeCorpus(settings.entryCount)
+      return ExitCode.done
+    }
+    let corpus: Corpus
+    if let path = settings.corpusPath {
+      corpus = try await Corpus.reading(path)
+    } else {
+      corpus = Corpus.generated(lineCount: settings.generatedLineCount)
+    }
+    let report = try await BenchTarget.with(arguments, settings) { target in
+      var workload = try workload(target, settings, corpus)
+      do {
+        let report = try await measure(&workload, target, settings)
+        await workload.end()
+        return report
+      } catch {
+        await workload.end()
+        throw error
+      }
+    }
+    if settings.wantsJSON {
+      _ = try Terminal.write(report.json)
+    } else {
+      try Terminal.write(line: report.text)
+    }
+    return ExitCode.done
+  }
+
+  private static func workload(
+    _ target: BenchTarget, _ settings: BenchSettings, _ corpus: Corpus
+  ) throws -> any Workload {
+    switch settings.kind {
+    case .append: try AppendWorkload(target, settings, corpus)
+    case .ack: try AckWorkload(target, settings, corpus)
+    case .tail: try TailWorkload(target, settings, corpus)
+    case .read: try ReadWorkload(target, settings, corpus)
+    case .corpus: preconditionFailure("the corpus is written, not measured")
+    }
+  }
+
+  private static func measure(
+    _ workload: inout any Workload, _ target: BenchTarget, _ settings: BenchSettings
+  ) async throws -> BenchReport {
+    let asking = try LogClient(target.configuration)
+    let title = "bench \(settings.kind.rawValue)"
+    let preparing = BenchProgress("\(title), warming up", workload.unit, Meter())
+    do {
+      defer { preparing.end() }
+      try await workload.prepare()
+    }
+    var runs: [BenchRun] = []
+    for number in 1...settings.repeatCount {
+      let meter = Meter()
+      let progress = BenchProgress("\(title), run \(number) of \(settings.repeatCount)", workload.unit, meter)
+      defer { progress.end() }
+      let before = try await Usage.now(asking)
+      let outcome = try await workload.run(number, meter)
+      let after = try await Usage.now(asking)
+      runs.append(BenchRun(meter, outcome, before: before, after: after))
+    }
+    await asking.shutdown(deadline: .zero)
+    return BenchReport(
+      kind: settings.kind, unit: workload.unit, target: target.title,
+      settings: workload.settings + [BenchSetting("corpus", settings.corpusPath ?? "built-in")], runs: runs)
+  }
+
+  /// Lines of the corpus that are written together.
+  private static let lineCountWritten: UInt64 = 10_000
+
+  private static func writeCorpus(_ lineCount: UInt64) throws {
+    var generator = LineGenerator()
+    var output: [UInt8] = []
+    for index in 0..<lineCount {
+      let line = generator.next()
+      output.append(
+        contentsOf: "\(Corpus.time(ofLine: Int(index)))\t\(line.severity)\t\(line.source)\t\(line.text)\n".utf8)
+      if index % lineCountWritten == lineCountWritten - 1 || index == lineCount - 1 {
+        _ = try Terminal.write(output)
+        output.removeAll(keepingCapacity: true)
+        try Task.checkCancellation()
+      }
+    }
+  }
+}

@@ -1,0 +1,174 @@
+import Foundation
+import Glibc
+import Testing
+
+/// `logs bench` against servers of its own: what it tells, and that nothing stays behind.
+@Suite(.ownThread) struct BenchTests {
+  /// Runs a measurement with its server's data in the scene's directory.
+  private func bench(_ scene: Scene, _ words: String...) throws -> Report {
+    let finished = try scene.run(
+      Binaries.logs, ["bench"] + words + ["-o", "json"], environment: ["TMPDIR": scene.directory])
+    guard finished.exit == .code(0) else { throw Failure("bench ended with \(finished.exit): \(finished.errors)") }
+    #expect(finished.errors.isEmpty)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: scene.directory).isEmpty)
+    return try Report(finished.output)
+  }
+
+  /// The object that a measurement prints, taken apart key by key.
+  private struct Report {
+    let object: [String: Any]
+
+    init(_ bytes: [UInt8]) throws {
+      guard let object = try JSONSerialization.jsonObject(with: Data(bytes)) as? [String: Any] else {
+        throw Failure("no JSON object: \(Sample(bytes))")
+      }
+      self.object = object
+    }
+
+    private init(_ object: [String: Any]) { self.object = object }
+
+    var runs: [Report] { (object["runs"] as? [[String: Any]] ?? []).map { Report($0) } }
+
+    func text(_ key: String) -> String? { object[key] as? String }
+
+    /// - Parameter keys: each one inside the one before it.
+    func number(_ keys: String...) throws -> Double {
+      var value: Any? = object
+      for key in keys { value = (value as? [String: Any])?[key] }
+      guard let number = value as? NSNumber else { throw Failure("no number \(keys.joined(separator: "."))") }
+      return number.doubleValue
+    }
+
+    /// What every measurement promises.
+    func check(kind: String, runCount: Int, entryCount: Int? = nil) throws {
+      #expect(text("kind") == kind)
+      #expect(object["settings"] is [String: Any])
+      #expect(runs.count == runCount)
+      for report in [self] + runs {
+        if let entryCount { #expect(try Int(report.number("entries")) == entryCount) }
+        #expect(try report.number("entries") > 0)
+        #expect(try report.number("entries_per_second") > 0)
+        #expect(try report.number("megabytes_per_second") > 0)
+        let latencies = try ["p50", "p90", "p99", "p999", "max"].map { try report.number("latency_ms", $0) }
+        #expect(latencies == latencies.sorted() && latencies[0] > 0)
+        #expect(try report.number("server", "cpu_seconds") >= 0)
+        #expect(try report.number("server", "cpu_seconds_per_million") >= 0)
+        #expect(try report.number("server", "resident_bytes") > 0)
+        #expect(try report.number("client", "cpu_seconds") > 0)
+      }
+    }
+  }
+
+  @Test func `append counts every entry, of several producers too`() throws {
+    try Scene.play { scene in
+      let report = try bench(scene, "append", "--producers", "3", "--entries", "2000", "--batch", "70", "--repeat", "2")
+      try report.check(kind: "append", runCount: 2, entryCount: 2_000)
+      #expect(try report.number("settings", "producers") == 3)
+    }
+  }
+
+  @Test func `ack measures connections that wait`() throws {
+    try Scene.play { scene in
+      let report = try bench(scene, "ack", "--connections", "8", "--streams", "2", "--seconds", "0.2", "--repeat", "1")
+      try report.check(kind: "ack", runCount: 1)
+    }
+  }
+
+  @Test func `tail delivers to every follower what was due`() throws {
+    try Scene.play { scene in
+      let report = try bench(
+        scene, "tail", "--rate", "2000", "--followers", "20", "--batch", "10", "--seconds", "0.2", "--repeat", "2")
+      try report.check(kind: "tail", runCount: 2, entryCount: 8_000)
+      for run in report.runs {
+        #expect(try run.number("deliveries", "expected") == 8_000)
+        #expect(try run.number("deliveries", "made") == 8_000)
+        #expect(try run.number("deliveries", "lag_entries_max") >= 10)
+      }
+    }
+  }
+
+  @Test(arguments: ["batches", "entries"])
+  func `read takes every entry`(decoding: String) throws {
+    try Scene.play { scene in
+      let report = try bench(scene, "read", "--entries", "2000", "--decode", decoding, "--repeat", "1")
+      try report.check(kind: "read", runCount: 1, entryCount: 2_000)
+    }
+  }
+
+  @Test func `a server that is named is measured, with lines of a file`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let lines = LogLines.plain(100)
+      let file = try scene.file("f", LogLines.file(lines))
+      let finished = try server.run(
+        ["bench", "append", "--corpus", file, "--entries", "500", "--repeat", "1", "-o", "json"])
+      #expect(finished.exit == .code(0), "\(finished.errors)")
+      try Report(finished.output).check(kind: "append", runCount: 1, entryCount: 500)
+      let streams = try server.run(["streams", "bench/**"])
+      #expect(streams.lines.count == 3, "\(streams.text)")
+      #expect(try server.run(["push", "web", file]).exit == .code(0))
+      let read = try server.run(["bench", "read", "--stream", "web", "--repeat", "1", "-o", "json"])
+      try Report(read.output).check(kind: "read", runCount: 1, entryCount: 100)
+    }
+  }
+
+  @Test func `the lines that corpus writes are taken as they were written`() throws {
+    try Scene.play { scene in
+      let corpus = try scene.run(Binaries.logs, ["bench", "corpus", "--entries", "500"])
+      #expect(corpus.lines.count == 500)
+      let server = try TestServer(scene)
+      let file = try scene.file("f", corpus.output)
+      #expect(
+        try server.run(["bench", "append", "--corpus", file, "--entries", "500", "--repeat", "1"]).exit == .code(0))
+      guard let row = try server.run(["streams", "bench/*/append-1/*"]).lines.last,
+        let stream = row.split(separator: " ").first
+      else { throw Failure("no stream") }
+      let stored = try server.run(["follow", String(stream), "-n", "all", "--until-head", "-o", "raw"])
+      let messages = corpus.lines.map { $0.split(separator: "\t", maxSplits: 3)[3] }
+      expectSame(stored.output, Array((messages.joined(separator: "\n") + "\n").utf8))
+    }
+  }
+
+  @Test(arguments: [SIGINT, SIGTERM, SIGKILL])
+  func `however it ends, neither server nor data stay`(signal: Int32) throws {
+    try Scene.play { scene in
+      let process = try scene.start(
+        Binaries.logs, ["bench", "ack", "--seconds", "3600"], environment: ["TMPDIR": scene.directory])
+      let server = try ownServer(in: scene)
+      process.signal(signal)
+      #expect(try process.wait() == (signal == SIGKILL ? .signal(SIGKILL) : .code(130)), "\(process.errors.text)")
+      // After kill -9 it is the shell that notices.
+      let deadline = ContinuousClock.now + Environment.patience
+      while try kill(server, 0) == 0 || !FileManager.default.contentsOfDirectory(atPath: scene.directory).isEmpty {
+        guard ContinuousClock.now < deadline else { throw Failure("the server or its directory is still there") }
+        usleep(1_000)
+      }
+    }
+  }
+
+  /// Waits for the server whose data is in the scene's directory.
+  private func ownServer(in scene: Scene) throws -> pid_t {
+    let deadline = ContinuousClock.now + Environment.patience
+    while ContinuousClock.now < deadline {
+      for name in try FileManager.default.contentsOfDirectory(atPath: "/proc") {
+        guard let pid = pid_t(name), let words = FileManager.default.contents(atPath: "/proc/\(name)/cmdline") else {
+          continue
+        }
+        let text = String(decoding: words, as: UTF8.self)
+        if text.contains("logsd\0"), text.contains("\(scene.directory)/"), !text.hasPrefix("/bin/sh") { return pid }
+      }
+      usleep(1_000)
+    }
+    throw Failure("no server came up")
+  }
+
+  @Test func `without a logsd it says where one was looked for`() throws {
+    try Scene.play { scene in
+      let lonely = scene.path("logs")
+      try FileManager.default.copyItem(atPath: Binaries.logs, toPath: lonely)
+      let finished = try scene.run(lonely, ["bench", "append"], environment: ["PATH": "/nowhere"])
+      #expect(finished.exit == .code(1))
+      #expect(finished.errors.contains("no logsd beside \(lonely)"), "\(finished.errors)")
+    }
+  }
+}
