@@ -32,7 +32,8 @@ actor ProducerCore {
   private let compressor = Compressor()
 
   private var unstored: [Encoded] = []
-  private var idStoredLast: Int64 = 0
+  /// The newest batch. Before anything has been stored in this life, all that was there before counts.
+  private var idStoredLast = Int64.max
   private var windows: [StreamName: SendWindow] = [:]
   /// Streams that may have something to hand over.
   private var streamsToServe: Set<StreamName> = []
@@ -319,9 +320,14 @@ extension ProducerCore {
     flushKeyLast += 1
     let key = flushKeyLast
     let timer = loop.schedule(after: timeout) { self.endFlush(key, false) }
-    let isDone = await withCheckedContinuation { waiter in
-      flushes[key] = Flush(ordinal: intake.ordinalNewest, waiter: waiter)
-      work()
+    let isDone = await withTaskCancellationHandler {
+      await withCheckedContinuation { waiter in
+        flushes[key] = Flush(ordinal: intake.ordinalNewest, waiter: waiter)
+        work()
+      }
+    } onCancel: {
+      // Runs after this turn at the earliest, when the waiter is there.
+      loop.execute { self.assumeIsolated { $0.endFlush(key, false) } }
     }
     timer.cancel()
     return isDone
@@ -332,7 +338,8 @@ extension ProducerCore {
       guard var flush = flushes[key] else { continue }
       if flush.id == nil, unstored.isEmpty, intake.ordinalOldest ?? .max > flush.ordinal { flush.id = idStoredLast }
       flushes[key] = flush
-      if let id = flush.id, answered.isEmpty, backlog.oldestID ?? .max > id { endFlush(key, true) }
+      guard let id = flush.id, answered.isEmpty else { continue }
+      if backlog.oldestID.map({ $0 > id }) ?? true { endFlush(key, true) }
     }
   }
 
