@@ -10,7 +10,8 @@ final class ProducerWatch: Sendable {
     case .failed(let error): failures.continuation.yield(error)
     case .spoolFailed(let error): Terminal.note("\(error); trying again")
     case .spoolDamaged(let text): Terminal.note(text)
-    case .refused(let stream, let count, let error): Terminal.note("\(count) entries of \(stream) are refused: \(error)")
+    case .refused(let stream, let count, let error):
+      Terminal.note("\(count) entries of \(stream) are refused: \(error)")
     case .dropped(let stream, let count, let reason):
       Terminal.note("\(count) entries of \(stream) are dropped: \(reason.rawValue)")
     }
