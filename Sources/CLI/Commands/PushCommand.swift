@@ -42,7 +42,7 @@ enum PushCommand {
     defer { notices.cancel() }
     let producer = try LogProducer(client, stream: stream, configuration: configuration)
 
-    let push = Push(producer: producer, form: form)
+    let push = Push(producer: producer, hasSpool: configuration.spool != nil, form: form)
     let progress = arguments.has("quiet") ? nil : PushProgress.begin(push, reader)
     var summary: Push.Summary
     do {
@@ -59,6 +59,7 @@ enum PushCommand {
     }
     progress?.end()
     summary.restoredCount = producer.counts.restored
+    if !summary.isWhole { summary.entryCount = producer.counts.acknowledged - summary.restoredCount }
     await producer.shutdown(deadline: .seconds(5))
     await client.shutdown(deadline: .seconds(5))
     if !arguments.has("quiet") { Terminal.note(summary.text(stream, isComplete: arguments.has("complete"))) }
