@@ -40,6 +40,8 @@ actor ProducerCore {
   private var shares: [StreamName: [Int64: [Share]]] = [:]
   /// Answered, and not removed from the backlog yet.
   private var answered: [Int64] = []
+  /// Their streams: removing them may let others into a window.
+  private var answeredStreams: Set<StreamName> = []
 
   private var flushes: [UInt64: Flush] = [:]
   private var flushKeyLast: UInt64 = 0
@@ -111,10 +113,12 @@ actor ProducerCore {
         failureCount = 0
         windows[stream]?.answered(answer.batch.id)
         answered.append(answer.batch.id)
+        answeredStreams.insert(stream)
         intake.count { $0.acknowledged += entryCount }
       case .refused(let error):
         windows[stream]?.answered(answer.batch.id)
         answered.append(answer.batch.id)
+        answeredStreams.insert(stream)
         intake.count { $0.refused += entryCount }
         configuration.onEvent?(.refused(stream: stream, entryCount: entryCount, error: error))
       case .failed(let error):
@@ -246,6 +250,8 @@ extension ProducerCore {
       return false
     }
     answered = []
+    streamsToServe.formUnion(answeredStreams)
+    answeredStreams = []
     removalTimer?.cancel()
     removalTimer = nil
     for (id, batch) in zip(ids, batches) {
