@@ -32,6 +32,8 @@ actor ProducerCore {
   private let compressor = Compressor()
 
   private var unstored: [Encoded] = []
+  /// The batch that was stored last. Of those found at the start it is only known that all others come later: they count as
+  /// `.max` until there is another one.
   private var idStoredLast: Int64 = 0
   private var windows: [StreamName: SendWindow] = [:]
   /// Streams that may have something to hand over.
@@ -84,6 +86,7 @@ actor ProducerCore {
       counts.restored += restored.entryCount
       counts.waitingByteCount = restored.byteCount
     }
+    if restored.batchCount > 0 { idStoredLast = .max }
     streamsToServe.formUnion(backlog.streams)
     if let age = configuration.spool?.ageMax {
       ageTimer = loop.every(min(max(age / 10, .seconds(1)), .seconds(60))) { self.work() }
@@ -254,6 +257,9 @@ extension ProducerCore {
     answeredStreams = []
     removalTimer?.cancel()
     removalTimer = nil
+    if idStoredLast == .max, let first = ids.first {
+      for key in flushes.keys where flushes[key]?.id == .max { flushes[key]?.id = first - 1 }
+    }
     for (id, batch) in zip(ids, batches) {
       idStoredLast = id
       streamsToServe.insert(batch.draft.stream)
@@ -338,7 +344,7 @@ extension ProducerCore {
       guard var flush = flushes[key] else { continue }
       if flush.id == nil, unstored.isEmpty, intake.ordinalOldest ?? .max > flush.ordinal { flush.id = idStoredLast }
       flushes[key] = flush
-      if let id = flush.id, answered.isEmpty, backlog.oldestID ?? .max > id { endFlush(key, true) }
+      if let id = flush.id, answered.isEmpty, backlog.oldestID.map({ $0 > id }) ?? true { endFlush(key, true) }
     }
   }
 
