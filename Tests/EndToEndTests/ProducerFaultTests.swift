@@ -1,6 +1,6 @@
 import Testing
 
-/// Producers and followers, while server and producers are killed and links are broken.
+/// Producers with spools and followers, while server and producers are killed and links are broken.
 @Suite(.ownThread) struct ProducerFaultTests {
   @Test func `over kills and broken links, what producers handed over is stored once, in order, and followed whole`()
     throws

@@ -5,7 +5,7 @@ import Testing
   /// What the process may take: the program, its queue, and the times of its calls.
   private static let residentByteCountMax = 96 << 20
 
-  @Test(arguments: [false])
+  @Test(arguments: [false, true])
   func `of entries that are logged while the server is away, each is stored or told as dropped`(
     hasSpool: Bool
   ) throws {

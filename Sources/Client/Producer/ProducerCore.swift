@@ -32,7 +32,8 @@ actor ProducerCore {
   private let compressor = Compressor()
 
   private var unstored: [Encoded] = []
-  /// The newest batch. Before anything has been stored in this life, all that was there before counts.
+  /// The batch that was stored last. Of those found at the start it is only known that all others come later: they count as
+  /// `.max` until there is another one.
   private var idStoredLast = Int64.max
   private var windows: [StreamName: SendWindow] = [:]
   /// Streams that may have something to hand over.
@@ -41,6 +42,8 @@ actor ProducerCore {
   private var shares: [StreamName: [Int64: [Share]]] = [:]
   /// Answered, and not removed from the backlog yet.
   private var answered: [Int64] = []
+  /// Their streams: removing them may let others into a window.
+  private var answeredStreams: Set<StreamName> = []
 
   private var flushes: [UInt64: Flush] = [:]
   private var flushKeyLast: UInt64 = 0
@@ -112,10 +115,12 @@ actor ProducerCore {
         failureCount = 0
         windows[stream]?.answered(answer.batch.id)
         answered.append(answer.batch.id)
+        answeredStreams.insert(stream)
         intake.count { $0.acknowledged += entryCount }
       case .refused(let error):
         windows[stream]?.answered(answer.batch.id)
         answered.append(answer.batch.id)
+        answeredStreams.insert(stream)
         intake.count { $0.refused += entryCount }
         configuration.onEvent?(.refused(stream: stream, entryCount: entryCount, error: error))
       case .failed(let error):
@@ -247,8 +252,14 @@ extension ProducerCore {
       return false
     }
     answered = []
+    streamsToServe.formUnion(answeredStreams)
+    answeredStreams = []
     removalTimer?.cancel()
     removalTimer = nil
+    if idStoredLast == .max, let first = ids.first {
+      // Who waits for what was found at the start waits for nothing else.
+      for key in flushes.keys where flushes[key]?.id == .max { flushes[key]?.id = first - 1 }
+    }
     for (id, batch) in zip(ids, batches) {
       idStoredLast = id
       streamsToServe.insert(batch.draft.stream)

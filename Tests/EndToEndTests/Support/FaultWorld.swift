@@ -1,6 +1,6 @@
 import Glibc
 
-/// Four producers and three followers on one server, all behind links of their own, and what befalls them.
+/// Four producers with spools and three followers on one server, all behind links of their own, and what befalls them.
 ///
 /// A round is a stream: while it is filled and followed, processes are killed and links broken; then everybody is let alone,
 /// must come to an end, and a `DeliveryChecker` judges. Server, spools and data live from round to round.
@@ -42,7 +42,7 @@ final class FaultWorld {
       scene, ["--segment-bytes", "1M", "--heartbeat", "300ms"],
       environment: bug.map { ["LOGSD_PLANTED_BUG": $0] } ?? [:])
     self.server = server
-    producers = try (1...Self.producerCount).map { try FaultyProducer($0, server, hasSpool: false) }
+    producers = try (1...Self.producerCount).map { try FaultyProducer($0, server) }
     followers = [
       try CommandFollower("follower", server, hasCursorFile: false),
       try CommandFollower("cursor-follower", server, hasCursorFile: true), try SDKFollower("sdk-follower", server),
@@ -115,7 +115,7 @@ final class FaultWorld {
 
   private func killProducer() throws {
     let producer = producers[Int.random(in: 0..<Self.producerCount, using: &random)]
-    guard producer.outlivesKills, try producer.kill() else { return }
+    guard try producer.kill() else { return }
     counts.producerKills += 1
     try producer.restart(&random)
   }

@@ -8,22 +8,19 @@ final class FaultyProducer {
   let number: Int
   let link: FaultyProxy
   private let scene: Scene
-  /// Nil when what is accepted would not outlive a kill.
-  private let spool: String?
+  private let spool: String
   private var stream = ""
   private var last = 0
   private(set) var process: ChildProcess?
   /// What processes before this one have said.
   private var reported: [String] = []
 
-  init(_ number: Int, _ server: TestServer, hasSpool: Bool) throws {
+  init(_ number: Int, _ server: TestServer) throws {
     self.number = number
     scene = server.scene
     link = try FaultyProxy.start(server, [])
-    spool = hasSpool ? server.scene.path("spool-\(number)") : nil
+    spool = server.scene.path("spool-\(number)")
   }
-
-  var outlivesKills: Bool { spool != nil }
 
   /// Begins with a stream: entries 1 to `last`.
   func begin(_ stream: String, last: Int, _ random: inout Seeded) throws {
@@ -34,12 +31,13 @@ final class FaultyProducer {
   }
 
   private func start(from number: Int, _ random: inout Seeded) throws {
-    let words = [
-      "hand", "server=\(link.url)", "stream=\(stream)", "producer=\(self.number)", "from=\(number)", "last=\(last)",
-      "pieces=\(Int.random(in: 1...60, using: &random))", "pause=\(Int.random(in: 0...4, using: &random))",
-      "seed=\(UInt32.random(in: .min ... .max, using: &random))",
-    ]
-    process = try scene.start(Binaries.faultProducer, words + (spool.map { ["spool=\($0)"] } ?? []))
+    process = try scene.start(
+      Binaries.faultProducer,
+      [
+        "hand", "server=\(link.url)", "stream=\(stream)", "spool=\(spool)", "producer=\(self.number)", "from=\(number)",
+        "last=\(last)", "pieces=\(Int.random(in: 1...60, using: &random))",
+        "pause=\(Int.random(in: 0...4, using: &random))", "seed=\(UInt32.random(in: .min ... .max, using: &random))",
+      ])
   }
 
   /// Waits until it has said so many lines more, or has ended.
@@ -73,7 +71,10 @@ final class FaultyProducer {
     let name = "producer \(number)"
     do {
       let exit = try process.wait(within: patience)
-      if exit != .code(0) { checker.note(.progress, "\(name) ended with \(exit): \(Sample(process.errors.bytes))") }
+      if exit != .code(0) {
+        checker.note(
+          .progress, "\(name) ended with \(exit): \(Sample(process.output.bytes)), \(Sample(process.errors.bytes))")
+      }
     } catch {
       checker.note(.progress, "\(name): \(error)")
       process.destroy()
