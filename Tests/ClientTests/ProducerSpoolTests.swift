@@ -16,9 +16,12 @@ import Testing
     return directory
   }
 
-  private func producer(_ client: LogClient, _ directory: TestDirectory) throws -> LogProducer {
+  private func producer(
+    _ client: LogClient, _ directory: TestDirectory, _ configure: (inout LogProducerConfiguration) -> Void = { _ in }
+  ) throws -> LogProducer {
     var configuration = LogProducerConfiguration()
     configuration.spool = SpoolConfiguration(directory: directory.path)
+    configure(&configuration)
     return try LogProducer(client, stream: web, configuration: configuration)
   }
 
@@ -52,6 +55,36 @@ import Testing
     #expect(await isDone)
     #expect(producer.counts.acknowledged >= 40)
     #expect(await producer.flush(timeout: .seconds(60)) && producer.counts.waiting == 0)
+    await producer.shutdown()
+    await client.shutdown()
+  }
+
+  @Test func `what is answered is not sent again while it is still in the spool`() async throws {
+    // Answered batches are removed a little later, together: meanwhile the client fails, and all begins anew.
+    let server = try await FakeServer.start { server in
+      server.faults.isMute = true
+      server.faults.onAppend = { append in
+        guard append.number == 2, server.record.connectionCount == 1 else { return nil }
+        server.faults.greeting = Refusal(.unauthorized, "a test")
+        for connection in server.connections { connection.cut() }
+        return nil
+      }
+    }
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    let directory = try TestDirectory()
+    let producer = try producer(client, directory) {
+      $0.onEvent = { event in if case .failed = event { server.loop.execute { server.admit() } } }
+    }
+    let first = try await producer.submit(entries(1...1))
+    _ = try await producer.submit(entries(2...2))
+    try await server.onLoop { $0.speak() }
+    _ = try await first.receipt
+    await server.until { $0.record.appends.filter { $0.number == 2 }.count == 2 }
+    #expect(await producer.flush(timeout: .seconds(60)))
+    let counts = producer.counts
+    #expect(counts.acknowledged == 2 && counts.waiting == 0)
+    #expect(try await server.onLoop { $0.record.appends.filter { $0.number == 1 }.count } == 1)
     await producer.shutdown()
     await client.shutdown()
   }

@@ -40,8 +40,9 @@ actor ProducerCore {
   private var streamsToServe: Set<StreamName> = []
   /// Who waits for what is in the backlog and has not been handed over.
   private var shares: [StreamName: [Int64: [Share]]] = [:]
-  /// Answered, and not removed from the backlog yet.
-  private var answered: [Int64] = []
+  /// Answered, and not removed from the backlog yet. A window that begins anew passes them over, or they were answered and
+  /// counted twice.
+  private var answered: Set<Int64> = []
   /// Their streams: removing them may let others into a window.
   private var answeredStreams: Set<StreamName> = []
 
@@ -114,12 +115,12 @@ actor ProducerCore {
       case .acknowledged:
         failureCount = 0
         windows[stream]?.answered(answer.batch.id)
-        answered.append(answer.batch.id)
+        answered.insert(answer.batch.id)
         answeredStreams.insert(stream)
         intake.count { $0.acknowledged += entryCount }
       case .refused(let error):
         windows[stream]?.answered(answer.batch.id)
-        answered.append(answer.batch.id)
+        answered.insert(answer.batch.id)
         answeredStreams.insert(stream)
         intake.count { $0.refused += entryCount }
         configuration.onEvent?(.refused(stream: stream, entryCount: entryCount, error: error))
@@ -247,7 +248,7 @@ extension ProducerCore {
   private func commit(_ batches: [Encoded]) -> Bool {
     guard !batches.isEmpty || !answered.isEmpty else { return true }
     let ids: [Int64]
-    do throws(LogError) { ids = try backlog.store(batches.map(\.draft), removing: answered) } catch {
+    do throws(LogError) { ids = try backlog.store(batches.map(\.draft), removing: answered.sorted()) } catch {
       storeFailed(error)
       return false
     }
@@ -307,7 +308,7 @@ extension ProducerCore {
     var window = windows[stream] ?? SendWindow()
     guard !window.hasFailed else { return [] }
     var batches: [NumberedBatch] = []
-    for batch in try backlog.window(of: stream, after: window.idLast) {
+    for batch in try backlog.window(of: stream, after: window.idLast) where !answered.contains(batch.id) {
       let shares = shares[stream]?.removeValue(forKey: batch.id) ?? []
       let answer = HandedBatch(batch, shares: shares, answers: answers)
       window.hand(answer)
