@@ -24,8 +24,18 @@ public final class LogProducer: Sendable {
   ///
   /// - Throws: `LogError`: `invalidConfiguration`, `spoolInUse`, `spoolFailed`, or `unreachable` when the system has no thread
   ///   or descriptor left.
-  public init(
+  public convenience init(
     _ client: LogClient, stream: StreamName, configuration: LogProducerConfiguration = LogProducerConfiguration()
+  ) throws(LogError) {
+    try self.init(client, stream: stream, configuration: configuration) { intake throws(LogError) in
+      try Self.backlog(configuration, intake)
+    }
+  }
+
+  /// A producer that keeps what it accepts where `makeBacklog` says.
+  init(
+    _ client: LogClient, stream: StreamName, configuration: LogProducerConfiguration,
+    _ makeBacklog: (Intake) throws(LogError) -> sending any Backlog
   ) throws(LogError) {
     try configuration.check()
     self.client = client
@@ -35,7 +45,7 @@ public final class LogProducer: Sendable {
     let intakeByteCountMax = isDurable ? memory : memory / 4
     let wake = ProducerWake()
     let intake = Intake(byteCountMax: intakeByteCountMax, configuration: configuration, wake: wake)
-    let backlog = try Self.backlog(configuration, intake)
+    let backlog = try makeBacklog(intake)
     do { loop = try EventLoop.start(name: "logs-producer") } catch { throw LogError(connecting: error) }
     self.intake = intake
     core = ProducerCore(

@@ -291,9 +291,11 @@ extension ProducerCore {
   private func serve() {
     var batches: [NumberedBatch] = []
     for stream in streamsToServe.sorted() {
-      do throws(LogError) { batches += try nextBatches(of: stream) } catch { storeFailed(error) }
+      do throws(LogError) {
+        batches += try nextBatches(of: stream)
+        streamsToServe.remove(stream)
+      } catch { storeFailed(error) }
     }
-    streamsToServe = []
     if !batches.isEmpty { client.append(batches) }
     if !answered.isEmpty, removalTimer == nil {
       removalTimer = loop.schedule(after: Self.removalDelay) {

@@ -1,0 +1,76 @@
+import LogsTransport
+import LogsWire
+import Testing
+
+@testable import LogsClient
+
+/// A producer's thread on a backlog that fails on request.
+@Suite(.timeLimit(.minutes(2))) struct ProducerCoreTests {
+  /// A backlog in memory whose disk has its moods.
+  ///
+  /// Invariant behind `@unchecked Sendable`: used on the producer's thread alone, but for the faults.
+  private final class MoodyBacklog: Backlog, @unchecked Sendable {
+    private let backlog = MemoryBacklog(now: { 1 })
+    private let faults: Shared<Faults>
+
+    struct Faults {
+      /// How many windows cannot be read.
+      var windowCount = 0
+      /// Whether nothing can be stored.
+      var isFull = false
+      var storeCount = 0
+    }
+
+    init(_ faults: Shared<Faults>) { self.faults = faults }
+
+    private let failure = LogError(.spoolFailed, "a test", isRetryable: true)
+
+    var producer: ProducerID { backlog.producer }
+    var totals: BacklogTotals { backlog.totals }
+    var streams: [StreamName] { backlog.streams }
+    var oldestID: Int64? { backlog.oldestID }
+
+    func store(_ batches: [BacklogDraft], removing answered: [Int64]) throws(LogError) -> [Int64] {
+      faults.change { $0.storeCount += 1 }
+      if faults.value.isFull { throw failure }
+      return try backlog.store(batches, removing: answered)
+    }
+
+    func window(of stream: StreamName, after id: Int64) throws(LogError) -> [BacklogBatch] {
+      if faults.value.windowCount > 0 {
+        faults.change { $0.windowCount -= 1 }
+        throw failure
+      }
+      return try backlog.window(of: stream, after: id)
+    }
+
+    func dropOldest(keeping byteCountMax: Int) throws(LogError) -> [DroppedEntries] {
+      try backlog.dropOldest(keeping: byteCountMax)
+    }
+
+    func drop(acceptedBefore time: Int64) throws(LogError) -> [DroppedEntries] { [] }
+
+    func close() {}
+  }
+
+  private func producer(
+    _ client: LogClient, _ faults: Shared<MoodyBacklog.Faults>,
+    _ configure: (inout LogProducerConfiguration) -> Void = { _ in }
+  ) throws -> LogProducer {
+    var configuration = LogProducerConfiguration()
+    configuration.spool = SpoolConfiguration(directory: "a test's")
+    configure(&configuration)
+    return try LogProducer(client, stream: web, configuration: configuration) { _ in MoodyBacklog(faults) }
+  }
+
+  @Test func `a window that could not be read is read again`() async throws {
+    let server = try await FakeServer.start()
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    let faults = Shared(MoodyBacklog.Faults(windowCount: 1))
+    let producer = try producer(client, faults)
+    #expect(try await producer.append(entries(1...1)).sequences == 1...1)
+    await producer.shutdown()
+    await client.shutdown()
+  }
+}
