@@ -73,4 +73,22 @@ import Testing
     await producer.shutdown()
     await client.shutdown()
   }
+
+  @Test func `a submission that waits for the disk can be cancelled`() async throws {
+    let client = try LogClient(.test("logs://127.0.0.1:1"))
+    let faults = Shared(MoodyBacklog.Faults(isFull: true))
+    let producer = try producer(client, faults)
+    let waiting = Task { try await producer.submit(entries(1...1)) }
+    while faults.value.storeCount == 0 { await Task.yield() }
+    waiting.cancel()
+    await #expect { try await waiting.value } throws: {
+      guard let error = $0 as? LogError else { return false }
+      return error.code == .cancelled && error.mayHaveTakenEffect
+    }
+    // It is kept all the same.
+    #expect(producer.counts.waiting == 1)
+    await producer.shutdown(deadline: .zero)
+    #expect(producer.counts.dropped == 1)
+    await client.shutdown(deadline: .zero)
+  }
 }
