@@ -19,6 +19,9 @@ import Testing
       /// Whether nothing can be stored.
       var isFull = false
       var storeCount = 0
+      /// Batches that were read and not removed: at most so many.
+      var handed: Set<Int64> = []
+      var handedCountMax = 0
     }
 
     init(_ faults: Shared<Faults>) { self.faults = faults }
@@ -33,6 +36,7 @@ import Testing
     func store(_ batches: [BacklogDraft], removing answered: [Int64]) throws(LogError) -> [Int64] {
       faults.change { $0.storeCount += 1 }
       if faults.value.isFull { throw failure }
+      faults.change { $0.handed.subtract(answered) }
       return try backlog.store(batches, removing: answered)
     }
 
@@ -41,7 +45,12 @@ import Testing
         faults.change { $0.windowCount -= 1 }
         throw failure
       }
-      return try backlog.window(of: stream, after: id)
+      let batches = try backlog.window(of: stream, after: id)
+      faults.change { faults in
+        faults.handed.formUnion(batches.map(\.id))
+        faults.handedCountMax = max(faults.handedCountMax, faults.handed.count)
+      }
+      return batches
     }
 
     func dropOldest(keeping byteCountMax: Int) throws(LogError) -> [DroppedEntries] {
@@ -90,5 +99,33 @@ import Testing
     await producer.shutdown(deadline: .zero)
     #expect(producer.counts.dropped == 1)
     await client.shutdown(deadline: .zero)
+  }
+
+  @Test func `the windows of many streams are not in memory at once, and each stream has its turn`() async throws {
+    let server = try await FakeServer.start { $0.faults.isMute = true }
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    let faults = Shared(MoodyBacklog.Faults())
+    let producer = try producer(client, faults) {
+      $0.handedByteCountMax = 64 << 10
+      $0.batchEntryCountMax = 1
+    }
+    let names = (0..<200).map { StreamName(checked: "stream/\($0)") }
+    for number in 1...20 {
+      for name in names { producer.log(Entry(message: Bytes("\(number)")), to: name) }
+      _ = try await producer.submit(entries(number...number), to: names[0])
+    }
+    #expect(producer.counts.waiting == 20 * 201)
+    // Each has a little over 1 KiB; a window has 32 of them.
+    #expect(faults.value.handedCountMax <= 64 + 32)
+    try await server.onLoop { $0.speak() }
+    #expect(await producer.flush(timeout: .seconds(60)))
+    for name in names.dropFirst() {
+      let numbers = try await server.onLoop { $0.streams[name]?.entries.map(\.number) ?? [] }
+      #expect(numbers.elementsEqual(1...20))
+    }
+    #expect(producer.counts.acknowledged == 20 * 201)
+    await producer.shutdown()
+    await client.shutdown()
   }
 }

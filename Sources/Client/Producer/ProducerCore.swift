@@ -36,8 +36,10 @@ actor ProducerCore {
   /// `.max` until there is another one.
   private var idStoredLast = Int64.max
   private var windows: [StreamName: SendWindow] = [:]
-  /// Streams that may have something to hand over.
-  private var streamsToServe: Set<StreamName> = []
+  /// Streams that may have something to hand over, in the order of their turns.
+  private var streamsToServe = UniqueQueue<StreamName>()
+  /// Bytes that the client has been given and has not answered.
+  private var handedByteCount = 0
   /// Who waits for what is in the backlog and has not been handed over.
   private var shares: [StreamName: [Int64: [Share]]] = [:]
   /// Answered, and not removed from the backlog yet. A window that begins anew passes them over, or they were answered and
@@ -80,6 +82,9 @@ actor ProducerCore {
 
   private var isDurable: Bool { configuration.spool != nil }
 
+  /// Whether the client has enough.
+  private var isBusy: Bool { handedByteCount >= configuration.handedByteCountMax }
+
   /// Sends what the spool holds from an earlier life.
   func begin() {
     let restored = backlog.totals
@@ -87,7 +92,7 @@ actor ProducerCore {
       counts.restored += restored.entryCount
       counts.waitingByteCount = restored.byteCount
     }
-    streamsToServe.formUnion(backlog.streams)
+    streamsToServe.append(backlog.streams)
     if let age = configuration.spool?.ageMax {
       ageTimer = loop.every(min(max(age / 10, .seconds(1)), .seconds(60))) { self.work() }
     }
@@ -110,7 +115,8 @@ actor ProducerCore {
     var failure: LogError?
     for answer in answers.take() {
       let (stream, entryCount) = (answer.batch.stream, UInt64(answer.batch.entryCount))
-      streamsToServe.insert(stream)
+      streamsToServe.append(stream)
+      handedByteCount -= answer.batch.byteCount
       switch answer.outcome {
       case .acknowledged:
         failureCount = 0
@@ -148,7 +154,7 @@ actor ProducerCore {
     retryTimer = loop.schedule(after: delay) {
       self.retryTimer = nil
       self.windows = self.windows.filter { !$0.value.isStuck }
-      self.streamsToServe.formUnion(self.backlog.streams)
+      self.streamsToServe.append(self.backlog.streams)
       self.work()
     }
   }
@@ -179,7 +185,7 @@ actor ProducerCore {
     for entries in entries {
       // Those in the window have been handed over, or have been told that sending failed.
       failWaiters(of: entries.stream, through: entries.idLast, .queueFull)
-      streamsToServe.insert(entries.stream)
+      streamsToServe.append(entries.stream)
       intake.count { $0.dropped += entries.entryCount }
       configuration.onEvent?(
         .dropped(stream: entries.stream, entryCount: entries.entryCount, reason: entries.reason))
@@ -253,7 +259,7 @@ extension ProducerCore {
       return false
     }
     answered = []
-    streamsToServe.formUnion(answeredStreams)
+    streamsToServe.append(answeredStreams.sorted())
     answeredStreams = []
     removalTimer?.cancel()
     removalTimer = nil
@@ -263,7 +269,7 @@ extension ProducerCore {
     }
     for (id, batch) in zip(ids, batches) {
       idStoredLast = id
-      streamsToServe.insert(batch.draft.stream)
+      streamsToServe.append(batch.draft.stream)
       if !batch.shares.isEmpty { shares[batch.draft.stream, default: [:]][id] = batch.shares }
       for share in batch.shares { share.submission.accepted() }
     }
@@ -287,15 +293,18 @@ extension ProducerCore {
 // MARK: - To the client
 
 extension ProducerCore {
-  /// Hands over what the windows have room for.
+  /// Hands over what the windows have room for, and as much as the connection can be kept busy with: of many streams with a spool
+  /// the windows alone could be more than fits into memory.
   private func serve() {
     var batches: [NumberedBatch] = []
-    for stream in streamsToServe.sorted() {
-      do throws(LogError) {
-        batches += try nextBatches(of: stream)
-        streamsToServe.remove(stream)
-      } catch { storeFailed(error) }
+    var unread: [StreamName] = []
+    while !isBusy, let stream = streamsToServe.popFirst() {
+      do throws(LogError) { batches += try nextBatches(of: stream) } catch {
+        unread.append(stream)
+        storeFailed(error)
+      }
     }
+    streamsToServe.append(unread)
     if !batches.isEmpty { client.append(batches) }
     if !answered.isEmpty, removalTimer == nil {
       removalTimer = loop.schedule(after: Self.removalDelay) {
@@ -314,6 +323,7 @@ extension ProducerCore {
       let shares = shares[stream]?.removeValue(forKey: batch.id) ?? []
       let answer = HandedBatch(batch, shares: shares, answers: answers)
       window.hand(answer)
+      handedByteCount += answer.byteCount
       batches.append(
         NumberedBatch(
           key: batch.key,
