@@ -1,3 +1,4 @@
+import LogsTransport
 import LogsWire
 import Testing
 
@@ -19,5 +20,22 @@ import Testing
       let drafts = queue.take(byteCountMax: .max, .all)
       #expect(drafts.map(\.toldCount) == [2] && !queue.hasUntold)
     }
+  }
+
+  @Test func `a draft that waits for its window is looked at when that moves, not again and again`() throws {
+    let (web, db) = (try StreamName("web"), try StreamName("db"))
+    var queue = DraftQueue(batchEntryCountMax: 10, batchByteCountMax: 1 << 20)
+    queue.add(Entry(message: "1"), to: web)
+    let content = TestBatches.content("0")
+    var window = SendWindow()
+    let key = AppendQueue.Key(producer: .random(), stream: web)
+    let batch = BacklogBatch(id: 1, key: key, number: 1, content: content, entryCount: 1)
+    window.hand(HandedBatch(batch, shares: [], answers: AnswerBox(wake: ProducerWake())))
+    let due = DueDrafts.begun(before: .current(), windows: [web: window], full: 1, isBusy: false)
+    #expect(queue.take(byteCountMax: .max, due).isEmpty)
+    #expect(queue.begunFirst(due) == nil)
+    queue.add(Entry(message: "2"), to: db)
+    #expect(queue.begunFirst(due) != nil)
+    #expect(queue.take(byteCountMax: .max, due).map(\.stream) == [db])
   }
 }

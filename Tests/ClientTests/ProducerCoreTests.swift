@@ -128,4 +128,26 @@ import Testing
     await producer.shutdown()
     await client.shutdown()
   }
+
+  @Test func `where the oldest make room, windows that may not be dropped are bounded as well`() async throws {
+    let client = try LogClient(.test("logs://127.0.0.1:1"))
+    let producer = try producer(client, Shared(MoodyBacklog.Faults())) {
+      $0.spool?.byteCountMax = 1 << 20
+      $0.queueByteCountMax = 256 << 10
+      $0.whenFull = .dropOldest
+      $0.batchEntryCountMax = 1
+    }
+    let names = (0..<500).map { StreamName(checked: "stream/\($0)") }
+    // 500 windows of 32 batches of 256 bytes at least.
+    for number in 1...32 {
+      for name in names { producer.log(Entry(message: Bytes("\(number)")), to: name) }
+      // What was logged before has gone where it goes.
+      #expect(await !producer.flush(timeout: .zero))
+    }
+    let counts = producer.counts
+    #expect(counts.dropped > 0 && counts.dropped + counts.waiting == 32 * 500)
+    #expect(counts.waitingByteCount < 2 << 20)
+    await producer.shutdown(deadline: .zero)
+    await client.shutdown(deadline: .zero)
+  }
 }

@@ -149,25 +149,35 @@ struct DraftQueue {
   /// The memory of a draft that has been encoded.
   mutating func giveBack(_ draft: Draft) { if spare.count < Self.spareCountMax { spare.append(draft) } }
 
-  /// When the draft that has been open for longest was begun.
-  var begunFirst: MonotonicTime? {
-    (0..<drafts.count).lazy.map { drafts[$0] }.first { !$0.isSealed }?.begun
+  /// When the draft was begun that becomes due next for its age: of those that `due` has left, the one that was begun first and
+  /// does not wait for its stream's window.
+  func begunFirst(_ due: DueDrafts) -> MonotonicTime? {
+    (0..<drafts.count).lazy.map { drafts[$0] }.first { !$0.isSealed && !due.isBlocked($0) }?.begun
   }
 }
 
 /// Which drafts are not to wait for more entries.
 enum DueDrafts: Sendable {
   case all
-  /// Those whose streams have nothing on the way, since waiting would win nothing, and those that were begun before `time`; but
-  /// none of a stream whose window is `full`.
-  case begun(before: MonotonicTime, windows: [StreamName: SendWindow], full: Int)
+  /// Those whose streams have nothing on the way, since waiting would win nothing, unless the client `isBusy` with others, and
+  /// those that were begun before `time`; but none of a stream whose window is `full`.
+  case begun(before: MonotonicTime, windows: [StreamName: SendWindow], full: Int, isBusy: Bool)
 
   func contains(_ draft: Draft) -> Bool {
     switch self {
     case .all: return true
-    case .begun(let time, let windows, let full):
-      let handedCount = windows[draft.stream]?.handedCount ?? 0
-      return handedCount == 0 || (handedCount < full && draft.begun <= time)
+    case .begun(let time, let windows, let full, let isBusy):
+      let window = windows[draft.stream] ?? SendWindow()
+      if window.handedCount == 0, !window.hasFailed, !isBusy { return true }
+      return window.handedCount < full && draft.begun <= time
+    }
+  }
+
+  /// Whether a draft waits for an answer, however old it is.
+  func isBlocked(_ draft: Draft) -> Bool {
+    switch self {
+    case .all: false
+    case .begun(_, let windows, let full, _): windows[draft.stream]?.handedCount ?? 0 >= full
     }
   }
 }

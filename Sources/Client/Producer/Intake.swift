@@ -175,7 +175,7 @@ extension Intake {
   /// - Parameters:
   ///   - byteCountMax: of what is taken; one draft more may come.
   ///   - due: which open drafts are taken besides those that are sealed.
-  /// - Returns: the drafts, and when the oldest that stays open was begun.
+  /// - Returns: the drafts, and when the one was begun that is due next for its age.
   func take(byteCountMax: Int, _ due: DueDrafts) -> (drafts: [Draft], begunFirst: MonotonicTime?) {
     let (drafts, begunFirst, admitted) = state.withLock { state -> ([Draft], MonotonicTime?, [Waiter]) in
       state.isWakeRequested = false
@@ -187,7 +187,7 @@ extension Intake {
         state.add(waiter.entries, to: waiter.stream, for: waiter.submission)
         admitted.append(waiter)
       }
-      return (drafts, state.drafts.begunFirst, admitted)
+      return (drafts, state.drafts.begunFirst(due), admitted)
     }
     for waiter in admitted { waiter.continuation.resume(returning: nil) }
     // They have filled drafts, which nobody has been told of.

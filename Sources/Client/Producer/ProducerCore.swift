@@ -32,6 +32,8 @@ actor ProducerCore {
   private let compressor = Compressor()
 
   private var unstored: [Encoded] = []
+  /// Whether batches have been stored since it was last seen what may be dropped.
+  private var mayDrop = false
   /// The batch that was stored last. Of those found at the start it is only known that all others come later: they count as
   /// `.max` until there is another one.
   private var idStoredLast = Int64.max
@@ -199,6 +201,7 @@ extension ProducerCore {
   private func store() {
     guard storeTimer == nil else { return }
     if mustRemove || isFull { commit([]) }
+    makeRoom()
     take()
     guard !unstored.isEmpty, commitUnstored() else { return }
     // There may be more, but what is stored goes out first.
@@ -207,7 +210,18 @@ extension ProducerCore {
 
   /// Whether there is no room for more until something is answered.
   private var isFull: Bool {
-    configuration.whenFull != .dropOldest && backlog.totals.byteCount >= backlogByteCountMax
+    let byteCount = backlog.totals.byteCount
+    // Where the oldest make room, it is full when windows alone are too much: nothing in them may be dropped.
+    return configuration.whenFull == .dropOldest ? byteCount > backlogByteCountMax : byteCount >= backlogByteCountMax
+  }
+
+  /// Drops what is too much, where the oldest make room for the newest.
+  private func makeRoom() {
+    guard mayDrop, configuration.whenFull == .dropOldest else { return }
+    do throws(LogError) {
+      if isFull { dropped(try backlog.dropOldest(keeping: backlogByteCountMax)) }
+      mayDrop = false
+    } catch { storeFailed(error) }
   }
 
   private var mustRemove: Bool {
@@ -223,7 +237,7 @@ extension ProducerCore {
       ? .begun(
         before: MonotonicTime(
           nanoseconds: now.nanoseconds - min(configuration.linger.wholeNanoseconds, now.nanoseconds)),
-        windows: windows, full: isDurable ? .max : Limits.producerBatchCountMax) : .all
+        windows: windows, full: isDurable ? .max : Limits.producerBatchCountMax, isBusy: isBusy) : .all
     let (drafts, begunFirst) = intake.take(byteCountMax: isFull ? 0 : Self.takenByteCountMax, due)
     unstored = drafts.map { draft in
       let (batch, shares) = draft.encode(with: compressor)
@@ -235,7 +249,7 @@ extension ProducerCore {
     guard let begunFirst, !isFull else { return }
     let lingered = now.nanoseconds(since: begunFirst)
     let linger = configuration.linger.wholeNanoseconds
-    // One that waits for its window is looked at again with the others.
+    // What is due and was too much for one turn comes with the next one, which follows at once.
     let delay = lingered < linger ? linger - lingered : max(linger, 1_000_000)
     lingerTimer = loop.schedule(after: .nanoseconds(Int64(clamping: delay))) { self.work() }
   }
@@ -244,9 +258,8 @@ extension ProducerCore {
   private func commitUnstored() -> Bool {
     guard commit(unstored) else { return false }
     unstored = []
-    if configuration.whenFull == .dropOldest, backlog.totals.byteCount > backlogByteCountMax {
-      do throws(LogError) { dropped(try backlog.dropOldest(keeping: backlogByteCountMax)) } catch { storeFailed(error) }
-    }
+    mayDrop = true
+    makeRoom()
     return true
   }
 
