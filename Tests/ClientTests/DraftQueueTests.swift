@@ -16,7 +16,7 @@ import Testing
       queue.dropped(stream)
       #expect(!queue.hasNews && queue.hasUntold)
       // Now there is, and the stream is told of both.
-      queue.tellAll()
+      queue.tell(byteCountMax: 1)
       let drafts = queue.take(byteCountMax: .max, .all)
       #expect(drafts.map(\.toldCount) == [2] && !queue.hasUntold)
     }
@@ -37,5 +37,27 @@ import Testing
     queue.add(Entry(message: "2"), to: db)
     #expect(queue.begunFirst(due) != nil)
     #expect(queue.take(byteCountMax: .max, due).map(\.stream) == [db])
+  }
+
+  @Test func `streams that nothing was known of are told as far as there is room`() throws {
+    var queue = DraftQueue(batchEntryCountMax: 10, batchByteCountMax: 1 << 20)
+    for number in 0..<1_000 { queue.dropped(try StreamName("stream/\(number)")) }
+    queue.tell(byteCountMax: 64 << 10)
+    #expect(queue.byteCount < (64 << 10) + (2 << 10))
+    var told: UInt64 = 0
+    while true {
+      let drafts = queue.take(byteCountMax: .max, .all)
+      if drafts.isEmpty { break }
+      told += drafts.reduce(0) { $0 + $1.toldCount }
+      #expect(queue.byteCount == 0)
+      queue.tell(byteCountMax: 64 << 10)
+    }
+    #expect(told == 1_000)
+  }
+
+  @Test func `a draft counts for what it takes`() throws {
+    var queue = DraftQueue(batchEntryCountMax: 10, batchByteCountMax: 1 << 20)
+    for number in 0..<1_000 { queue.add(Entry(message: "1"), to: try StreamName("stream/\(number)")) }
+    #expect(queue.byteCount > 1_000 << 10)
   }
 }

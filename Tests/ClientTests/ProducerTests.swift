@@ -67,6 +67,35 @@ import Testing
     await client.shutdown()
   }
 
+  @Test func `a submission of many entries lets others log meanwhile, and its receipt names its own`() async throws {
+    let server = try await FakeServer.start()
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    let producer = try producer(client) { $0.queueByteCountMax = 256 << 20 }
+    let isOver = Shared(false)
+    let logging = Task.detached {
+      var count = 0
+      while !isOver.value {
+        count += 1
+        producer.log(.info, "0 \(count)")
+        if count % 100 == 0 { await Task.yield() }
+      }
+      return count
+    }
+    while producer.counts.accepted == 0 { await Task.yield() }
+    let pending = try await producer.submit(entries(1...20_000))
+    isOver.change { $0 = true }
+    let count = await logging.value
+    let receipt = try await pending.receipt
+    #expect(await producer.flush(timeout: .seconds(60)))
+    let stored = try await server.onLoop { $0.streams[web]?.entries ?? [] }
+    #expect(stored.count == 20_000 + count && receipt.entryCount == 20_000)
+    let own = receipt.ranges.flatMap { range in range.map { stored[Int($0) - 1].number } }
+    #expect(own.elementsEqual(1...20_000))
+    await producer.shutdown()
+    await client.shutdown()
+  }
+
   @Test func `an entry lingers only while something is on its way`() async throws {
     let server = try await FakeServer.start()
     defer { server.stop() }
