@@ -19,6 +19,8 @@ import Testing
       /// Whether nothing can be stored.
       var isFull = false
       var storeCount = 0
+      /// How many batches can come and go at once; then it holds no more than 4, too.
+      var changeCountMax = Int.max
       /// Batches that were read and not removed: at most so many.
       var handed: Set<Int64> = []
       var handedCountMax = 0
@@ -36,6 +38,11 @@ import Testing
     func store(_ batches: [BacklogDraft], removing answered: [Int64]) throws(LogError) -> [Int64] {
       faults.change { $0.storeCount += 1 }
       if faults.value.isFull { throw failure }
+      if batches.count + answered.count > faults.value.changeCountMax
+        || faults.value.changeCountMax < .max && backlog.totals.batchCount > 3 && answered.isEmpty
+      {
+        throw failure
+      }
       faults.change { $0.handed.subtract(answered) }
       return try backlog.store(batches, removing: answered)
     }
@@ -149,5 +156,18 @@ import Testing
     #expect(counts.waitingByteCount < 2 << 20)
     await producer.shutdown(deadline: .zero)
     await client.shutdown(deadline: .zero)
+  }
+
+  @Test func `a disk that is nearly full takes little by little what it does not take at once`() async throws {
+    let server = try await FakeServer.start()
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    let producer = try producer(client, Shared(MoodyBacklog.Faults(changeCountMax: 1))) { $0.batchEntryCountMax = 1 }
+    for number in 1...9 { producer.log(.info, "\(number)") }
+    #expect(await producer.flush(timeout: .seconds(60)))
+    #expect(try await server.onLoop { $0.streams[web]?.messages } == (1...9).map(String.init))
+    #expect(producer.counts.acknowledged == 9)
+    await producer.shutdown()
+    await client.shutdown()
   }
 }

@@ -200,10 +200,11 @@ actor ProducerCore {
 extension ProducerCore {
   private func store() {
     guard storeTimer == nil else { return }
-    if mustRemove || isFull { commit([]) }
+    if mustRemove || isFull { commit() }
     makeRoom()
     take()
-    guard !unstored.isEmpty, commitUnstored() else { return }
+    guard !unstored.isEmpty, commit() else { return }
+    makeRoom()
     // There may be more, but what is stored goes out first.
     loop.execute { self.assumeIsolated { $0.work() } }
   }
@@ -254,22 +255,41 @@ extension ProducerCore {
     lingerTimer = loop.schedule(after: .nanoseconds(Int64(clamping: delay))) { self.work() }
   }
 
-  /// - Returns: whether it was stored.
-  private func commitUnstored() -> Bool {
-    guard commit(unstored) else { return false }
-    unstored = []
-    mayDrop = true
-    makeRoom()
-    return true
+  /// Stores what is not stored yet, and takes out what is answered.
+  ///
+  /// - Returns: whether all of it was stored.
+  @discardableResult
+  private func commit() -> Bool {
+    guard let failure = keep(unstored) else {
+      mayDrop = mayDrop || !unstored.isEmpty
+      unstored = []
+      return true
+    }
+    keepLittleByLittle()
+    if !unstored.isEmpty || !answered.isEmpty { storeFailed(failure) }
+    return unstored.isEmpty
   }
 
-  @discardableResult
-  private func commit(_ batches: [Encoded]) -> Bool {
-    guard !batches.isEmpty || !answered.isEmpty else { return true }
+  /// Whatever a disk that is nearly full takes, when it does not take all at once: each batch that is answered and goes makes room
+  /// for the others.
+  private func keepLittleByLittle() {
+    for id in answered.sorted() {
+      do throws(LogError) { _ = try backlog.store([], removing: [id]) } catch { return }
+      answered.remove(id)
+      streamsToServe.append(answeredStreams.sorted())
+    }
+    while let first = unstored.first, keep([first]) == nil {
+      unstored.removeFirst()
+      mayDrop = true
+    }
+  }
+
+  /// - Returns: why not.
+  private func keep(_ batches: [Encoded]) -> LogError? {
+    guard !batches.isEmpty || !answered.isEmpty else { return nil }
     let ids: [Int64]
     do throws(LogError) { ids = try backlog.store(batches.map(\.draft), removing: answered.sorted()) } catch {
-      storeFailed(error)
-      return false
+      return error
     }
     answered = []
     streamsToServe.append(answeredStreams.sorted())
@@ -289,7 +309,7 @@ extension ProducerCore {
     if isClientClosed { failWaiters(LogError.closed.afterSending(true)) }
     let byteCount = backlog.totals.byteCount
     intake.count { $0.waitingByteCount = byteCount }
-    return true
+    return nil
   }
 
   /// What could not be stored is kept in memory; nothing more is taken until it can.
@@ -322,7 +342,7 @@ extension ProducerCore {
     if !answered.isEmpty, removalTimer == nil {
       removalTimer = loop.schedule(after: Self.removalDelay) {
         self.removalTimer = nil
-        self.commit([])
+        self.commit()
         self.work()
       }
     }
@@ -393,17 +413,15 @@ extension ProducerCore {
       let (batch, shares) = draft.encode(with: compressor)
       return Encoded(draft: batch, shares: shares)
     }
-    let (isDurable, isStored) = (isDurable, isDurable && commit(unstored))
+    if isDurable { commit() }
     for timer in [lingerTimer, removalTimer, storeTimer, retryTimer, ageTimer] { timer?.cancel() }
     isOver = true
     answers.close()
-    if !isStored {
-      for batch in unstored { for share in batch.shares { share.submission.rejected(.closed) } }
-    }
+    for batch in unstored { for share in batch.shares { share.submission.rejected(.closed) } }
     failWaiters(LogError.closed.afterSending(true))
     backlog.close()
     for key in flushes.keys.sorted() { endFlush(key, false) }
-    let lostCount = unstored.reduce(0) { $0 + UInt64($1.draft.entryCount) }
-    intake.count { $0.dropped += isDurable ? (isStored ? 0 : lostCount) : $0.waiting }
+    let (isDurable, lostCount) = (isDurable, unstored.reduce(0) { $0 + UInt64($1.draft.entryCount) })
+    intake.count { $0.dropped += isDurable ? lostCount : $0.waiting }
   }
 }
