@@ -22,6 +22,8 @@ final class Intake: Sendable {
     var waiterIDLast: UInt64 = 0
     var counts = ProducerCounts()
     var closed: LogError?
+    /// Why nobody waits for room any more.
+    var hopeless: LogError?
     var isWakeRequested = false
     let byteCountMax: Int
 
@@ -149,6 +151,7 @@ extension Intake {
         return (.success(.begun(rest: state.add(entries[...], to: stream, for: submission))), victims)
       }
       guard whenFull == .wait else { return (.failure(.queueFull), victims) }
+      if let hopeless = state.hopeless { return (.failure(hopeless), victims) }
       state.waiterIDLast += 1
       return (.success(.waits(state.waiterIDLast)), victims)
     }
@@ -178,6 +181,7 @@ extension Intake {
       // The handler may have run already. Asked under the lock: if it runs later, it finds the waiter.
       if Task.isCancelled { return (.failure(.cancelled("waiting for room in the producer's queue")), []) }
       guard state.hasRoom else {
+        if let hopeless = state.hopeless { return (.failure(hopeless), []) }
         state.waiters.append(waiter)
         return (nil, [])
       }
@@ -262,8 +266,17 @@ extension Intake {
 
   /// Takes nothing any more; who waits for room fails.
   func close(_ error: LogError) {
+    failWaiters(error) { $0.closed = $0.closed ?? error }
+  }
+
+  /// There will be no room: who waits for it fails, now and later.
+  func stopWaiting(_ error: LogError) {
+    failWaiters(error) { $0.hopeless = error }
+  }
+
+  private func failWaiters(_ error: LogError, _ change: (inout State) -> Void) {
     let waiters = state.withLock { state in
-      state.closed = state.closed ?? error
+      change(&state)
       var waiters: [Waiter] = []
       while let waiter = state.waiters.popFirst() { waiters.append(waiter) }
       return waiters

@@ -62,6 +62,8 @@ actor ProducerCore {
   /// The client was shut down: nothing can be sent any more.
   private var isClientClosed = false
   private var isOver = false
+  /// Whether everything had been answered at the end.
+  private var isDrained = false
 
   /// Answers of a stream with no more than this are removed together with those that come soon: each removal is an fsync.
   private static let answeredCountKept = 16
@@ -125,12 +127,12 @@ actor ProducerCore {
         windows[stream]?.answered(answer.batch.id)
         answered.insert(answer.batch.id)
         answeredStreams.insert(stream)
-        intake.count { $0.acknowledged += entryCount }
+        intake.count { $0.answer(entryCount, \.acknowledged) }
       case .refused(let error):
         windows[stream]?.answered(answer.batch.id)
         answered.insert(answer.batch.id)
         answeredStreams.insert(stream)
-        intake.count { $0.refused += entryCount }
+        intake.count { $0.answer(entryCount, \.refused) }
         configuration.onEvent?(.refused(stream: stream, entryCount: entryCount, error: error))
       case .failed(let error):
         windows[stream]?.failed(answer.batch.id)
@@ -145,7 +147,10 @@ actor ProducerCore {
   private func sendingFailed(_ error: LogError) {
     failWaiters(error.afterSending(true))
     configuration.onEvent?(.failed(error))
-    if error.code == .closed { isClientClosed = true }
+    guard error.code == .closed else { return }
+    isClientClosed = true
+    // Room for which nobody can be told when it comes.
+    intake.stopWaiting(error)
   }
 
   /// Hands everything over once more after a wait, when the client has given an answer for all it was handed.
@@ -373,7 +378,7 @@ extension ProducerCore {
 extension ProducerCore {
   /// Waits until all that was handed over before is answered.
   func flush(timeout: Duration) async -> Bool {
-    guard !isOver else { return intake.counts.waiting == 0 }
+    guard !isOver else { return isDrained }
     flushKeyLast += 1
     let key = flushKeyLast
     let timer = loop.schedule(after: timeout) { self.endFlush(key, false) }
@@ -395,8 +400,15 @@ extension ProducerCore {
       guard var flush = flushes[key] else { continue }
       if flush.id == nil, unstored.isEmpty, intake.ordinalOldest ?? .max > flush.ordinal { flush.id = idStoredLast }
       flushes[key] = flush
-      guard let id = flush.id, answered.isEmpty else { continue }
-      if backlog.oldestID.map({ $0 > id }) ?? true { endFlush(key, true) }
+      guard let id = flush.id, answered.isEmpty else {
+        if isClientClosed, isFull { endFlush(key, false) }
+        continue
+      }
+      if backlog.oldestID.map({ $0 > id }) ?? true {
+        endFlush(key, true)
+      } else if isClientClosed {
+        endFlush(key, false)
+      }
     }
   }
 
@@ -417,10 +429,12 @@ extension ProducerCore {
     for timer in [lingerTimer, removalTimer, storeTimer, retryTimer, ageTimer] { timer?.cancel() }
     isOver = true
     answers.close()
+    client.withdraw(Set(windows.values.flatMap { $0.handed.values.map(\.key) }))
     for batch in unstored { for share in batch.shares { share.submission.rejected(.closed) } }
     failWaiters(LogError.closed.afterSending(true))
     backlog.close()
     for key in flushes.keys.sorted() { endFlush(key, false) }
+    isDrained = intake.counts.waiting == 0
     let (isDurable, lostCount) = (isDurable, unstored.reduce(0) { $0 + UInt64($1.draft.entryCount) })
     intake.count { $0.dropped += isDurable ? lostCount : $0.waiting }
   }
