@@ -3,12 +3,13 @@
  *   redis-bench append|ack|tail|read PORT CORPUS [--producers N] [--batch N] [--entries N] [--connections N] [--followers N]
  *               [--rate N] [--seconds S] [--in-flight N] [--page N]
  *
- * CORPUS is what `logs bench corpus` writes: time in ns, level, source, message, with tabs between them. Each entry is one XADD with these
- * four as fields: so Redis can give them back and read from any of them on, as logsd can.
+ * CORPUS is what `logs bench corpus` writes: time in ns, level, source, message, with tabs between them. Each entry is one
+ * XADD with these four as fields: so Redis can give them back and read from any of them on, as logsd can.
  *
- * One thread and one epoll for all connections; commands are written into a buffer of each connection and replies are read where they stand, without
- * an object for each, so that the generator takes less than the server. It measures as `logs bench` does: a warm-up first; bulk
- * requests pipelined, with as many of them on their way; the latency of a tail from when an entry was due. */
+ * One thread and one epoll for all connections; commands are written into a buffer of each connection and replies are read
+ * where they stand, without an object for each, so that the generator takes less than the server. It measures as `logs bench`
+ * does: a warm-up first; bulk requests pipelined, with as many of them on their way; the latency of a tail from when an entry
+ * was due. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -224,8 +225,8 @@ static size_t put_entry(struct connection *connection) {
 
 static void (*on_reply)(struct connection *connection);
 
-/* Goes through what has come as a sequence of tokens; a reply ends when as many have come as its arrays have announced. An entry is an
- * array of its id and its eight names and values, the last one the message. */
+/* Goes through what has come as a sequence of tokens; a reply ends when as many have come as its arrays have announced. An
+ * entry is an array of its id and its eight names and values, the last one the message. */
 static void parse(struct connection *connection) {
   for (;;) {
     char *start = connection->input + connection->input_start, *limit = connection->input + connection->input_end;

@@ -5,7 +5,7 @@ internal import LogsTransport
 /// For programs that hold many connections at once, each as another service would: load generators and simulations. A client of its own
 /// thread costs a context switch for every message when there are hundreds of them; here whatever has arrived, for any of the
 /// clients, is dealt with in one turn. A task that prefers this executor goes on in the turn in which its answer arrived, and hands over
-/// without waking anybody. It must never block.
+/// without waking anybody. One that blocks holds up all of them.
 package final class ClientThread: TaskExecutor {
   let loop: EventLoop
 

@@ -32,7 +32,8 @@ enum PushCommand {
       throw CommandError.usage("push needs a stream; see logs help push")
     }
     let stream = try StreamName(streamText)
-    let configuration = try producerConfiguration(arguments)
+    let watch = ProducerWatch()
+    let configuration = try producerConfiguration(arguments, watch)
     let reader = LineReader(paths: Array(arguments.operands.dropFirst()))
     try await reader.check()
     let form = try EntryForm(arguments)
@@ -47,8 +48,8 @@ enum PushCommand {
     do {
       summary = try await push.run(reader)
       if arguments.has("complete") { _ = try await producer.complete() }
-      // What an earlier push has left in the spool goes first, but may be of other streams.
-      while await !producer.flush(timeout: .seconds(3600)) { try Task.checkCancellation() }
+      // What an earlier push has left in the spool may be of other streams.
+      try await watch.drain(producer)
     } catch {
       progress?.end()
       let told = "\(push.acknowledgedCount) entries of \(stream) are acknowledged"
@@ -64,7 +65,9 @@ enum PushCommand {
     return ExitCode.done
   }
 
-  private static func producerConfiguration(_ arguments: Arguments) throws(CommandError) -> LogProducerConfiguration {
+  private static func producerConfiguration(
+    _ arguments: Arguments, _ watch: ProducerWatch
+  ) throws(CommandError) -> LogProducerConfiguration {
     var configuration = LogProducerConfiguration()
     configuration.whenFull = .wait
     if let count = try arguments.number("batch", atLeast: 1) {
@@ -76,18 +79,7 @@ enum PushCommand {
       if directory.isEmpty { throw .usage("--spool takes a directory") }
       configuration.spool = SpoolConfiguration(directory: directory)
     }
-    configuration.onEvent = { event in
-      switch event {
-      case .spoolFailed(let error): Terminal.note("\(error); trying again")
-      case .spoolDamaged(let text): Terminal.note(text)
-      case .refused(let stream, let count, let error):
-        Terminal.note("\(count) entries of \(stream) are refused: \(error)")
-      // The push itself ends with it.
-      case .failed: break
-      case .dropped(let stream, let count, let reason):
-        Terminal.note("\(count) entries of \(stream) are dropped: \(reason.rawValue)")
-      }
-    }
+    configuration.onEvent = { watch.note($0) }
     return configuration
   }
 

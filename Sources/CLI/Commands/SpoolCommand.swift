@@ -3,12 +3,14 @@ internal import LogsClient
 /// `logs spool`: what a producer has accepted and the server has not answered.
 enum SpoolCommand {
   static let command = Command(
-    name: "spool", synopsis: "inspect|verify DIR", summary: "look at a producer's spool, or check it",
+    name: "spool", synopsis: "inspect|verify|drain DIR", summary: "look at a producer's spool, check it, or send what is in it",
     details: """
       inspect  lists the streams that wait in the spool DIR, also while a producer uses it
       verify   reads and checks every batch; each damage is a line; exit code 0 when all is intact, else 1
+      drain    sends everything to the server and waits until it is acknowledged; for a spool that no producer uses
 
-      Neither changes the spool. Nothing damaged need be mended by hand: the producer goes on with all that can be read.
+      inspect and verify change nothing. Nothing damaged need be mended by hand: the producer goes on with all that can be
+      read, and so does drain.
       """, options: options, run: run)
 
   private static let options = [Option.factFormat, Option("utc", help: "show times in UTC")]
@@ -25,6 +27,7 @@ enum SpoolCommand {
       try wantsJSON ? printJSON(report) : printTable(report, isUTC: arguments.has("utc"))
       return ExitCode.done
     case "verify": return try verify(directory)
+    case "drain": return try await drain(directory, arguments)
     case let other: throw CommandError.usage("spool has no '\(other)'; see logs help spool")
     }
   }
@@ -39,6 +42,29 @@ enum SpoolCommand {
     }
     for sentence in report.damage { try Terminal.write(line: "\(report.path): \(sentence)") }
     return ExitCode.failed
+  }
+
+  private static func drain(_ directory: String, _ arguments: Arguments) async throws -> Int32 {
+    // A producer would make one where there is none.
+    _ = try SpoolReport.inspect(directory)
+    let client = try ConnectionOptions.client(arguments, patience: nil)
+    let notices = ConnectionNotices.begin(client)
+    defer { notices.cancel() }
+    let watch = ProducerWatch()
+    var configuration = LogProducerConfiguration()
+    configuration.spool = SpoolConfiguration(directory: directory)
+    configuration.onEvent = { watch.note($0) }
+    // Nothing is added: every batch in the spool names its stream.
+    let producer = try LogProducer(client, stream: StreamName("drain"), configuration: configuration)
+    var failure: (any Error)?
+    do { try await watch.drain(producer) } catch { failure = error }
+    await producer.shutdown(deadline: .zero)
+    await client.shutdown(deadline: .seconds(1))
+    let counts = producer.counts
+    let left = counts.waiting == 0 ? "" : ", \(counts.waiting) are left"
+    Terminal.note("\(directory): \(counts.acknowledged) entries acknowledged\(left)")
+    if let failure { throw failure }
+    return counts.refused + counts.dropped == 0 ? ExitCode.done : ExitCode.failed
   }
 
   private static func printTable(_ report: SpoolReport, isUTC: Bool) throws {

@@ -142,7 +142,7 @@ extension LogProducer {
 extension LogProducer {
   /// Sends what waits, and waits until everything that was handed over before is answered.
   ///
-  /// - Returns: whether it is; false when `timeout` has passed first, and then a spool has it on disk.
+  /// - Returns: whether it is; false when `timeout` has passed or the task was cancelled first. A spool has it on disk then.
   @discardableResult
   public func flush(timeout: Duration) async -> Bool { await core.flush(timeout: timeout) }
 

@@ -32,9 +32,8 @@ actor ProducerCore {
   private let compressor = Compressor()
 
   private var unstored: [Encoded] = []
-  /// The batch that was stored last. Of those found at the start it is only known that all others come later: they count as
-  /// `.max` until there is another one.
-  private var idStoredLast: Int64 = 0
+  /// The newest batch. Before anything has been stored in this life, all that was there before counts.
+  private var idStoredLast = Int64.max
   private var windows: [StreamName: SendWindow] = [:]
   /// Streams that may have something to hand over.
   private var streamsToServe: Set<StreamName> = []
@@ -86,7 +85,6 @@ actor ProducerCore {
       counts.restored += restored.entryCount
       counts.waitingByteCount = restored.byteCount
     }
-    if restored.batchCount > 0 { idStoredLast = .max }
     streamsToServe.formUnion(backlog.streams)
     if let age = configuration.spool?.ageMax {
       ageTimer = loop.every(min(max(age / 10, .seconds(1)), .seconds(60))) { self.work() }
@@ -257,6 +255,7 @@ extension ProducerCore {
     answeredStreams = []
     removalTimer?.cancel()
     removalTimer = nil
+    // Who flushed before does not wait for these.
     if idStoredLast == .max, let first = ids.first {
       for key in flushes.keys where flushes[key]?.id == .max { flushes[key]?.id = first - 1 }
     }
@@ -331,9 +330,14 @@ extension ProducerCore {
     flushKeyLast += 1
     let key = flushKeyLast
     let timer = loop.schedule(after: timeout) { self.endFlush(key, false) }
-    let isDone = await withCheckedContinuation { waiter in
-      flushes[key] = Flush(ordinal: intake.ordinalNewest, waiter: waiter)
-      work()
+    let isDone = await withTaskCancellationHandler {
+      await withCheckedContinuation { waiter in
+        flushes[key] = Flush(ordinal: intake.ordinalNewest, waiter: waiter)
+        work()
+      }
+    } onCancel: {
+      // Runs after this turn at the earliest, when the waiter is there.
+      loop.execute { self.assumeIsolated { $0.endFlush(key, false) } }
     }
     timer.cancel()
     return isDone
@@ -344,7 +348,8 @@ extension ProducerCore {
       guard var flush = flushes[key] else { continue }
       if flush.id == nil, unstored.isEmpty, intake.ordinalOldest ?? .max > flush.ordinal { flush.id = idStoredLast }
       flushes[key] = flush
-      if let id = flush.id, answered.isEmpty, backlog.oldestID.map({ $0 > id }) ?? true { endFlush(key, true) }
+      guard let id = flush.id, answered.isEmpty else { continue }
+      if backlog.oldestID.map({ $0 > id }) ?? true { endFlush(key, true) }
     }
   }
 
