@@ -88,7 +88,11 @@ actor ProducerCore {
     }
     streamsToServe.formUnion(backlog.streams)
     if let age = configuration.spool?.ageMax {
-      ageTimer = loop.every(min(max(age / 10, .seconds(1)), .seconds(60))) { self.work() }
+      dropOld()
+      ageTimer = loop.every(min(max(age / 10, .seconds(1)), .seconds(60))) {
+        self.dropOld()
+        self.work()
+      }
     }
     work()
   }
@@ -99,7 +103,6 @@ actor ProducerCore {
   func work() {
     guard !isOver else { return }
     takeAnswers()
-    dropOld()
     store()
     serve()
     endFlushes()
@@ -175,6 +178,8 @@ actor ProducerCore {
   }
 
   private func dropped(_ entries: [DroppedEntries]) {
+    let byteCount = backlog.totals.byteCount
+    intake.count { $0.waitingByteCount = byteCount }
     for entries in entries {
       // Those in the window have been handed over, or have been told that sending failed.
       failWaiters(of: entries.stream, through: entries.idLast, .queueFull)
@@ -235,11 +240,17 @@ extension ProducerCore {
 
   /// - Returns: whether it was stored.
   private func commitUnstored() -> Bool {
+    if configuration.whenFull == .dropOldest {
+      let incoming = unstored.reduce(0) { $0 + $1.draft.content.byteCount + BacklogBatch.overheadByteCount }
+      if backlog.totals.byteCount + incoming > backlogByteCountMax {
+        do throws(LogError) { dropped(try backlog.dropOldest(keeping: max(backlogByteCountMax - incoming, 0))) } catch {
+          storeFailed(error)
+          return false
+        }
+      }
+    }
     guard commit(unstored) else { return false }
     unstored = []
-    if configuration.whenFull == .dropOldest, backlog.totals.byteCount > backlogByteCountMax {
-      do throws(LogError) { dropped(try backlog.dropOldest(keeping: backlogByteCountMax)) } catch { storeFailed(error) }
-    }
     return true
   }
 
