@@ -75,4 +75,40 @@ import Testing
       }
     }
   }
+
+  @Test func `what is pushed without a server waits in the spool, and is stored once when it is drained`() throws {
+    try Scene.play { scene in
+      let spool = scene.path("spool")
+      let lines = (1...5_000).map { "line \($0)" }
+      let content = Array((lines.joined(separator: "\n") + "\n").utf8)
+      let file = try scene.file("lines", content)
+      let nobody = ["--server", "logs+unix://\(scene.path("nobody"))", "--retry-for", "0"]
+      let away = try scene.run(Binaries.logs, ["push", "web", file, "--spool", spool] + nobody)
+      #expect(away.exit == .code(3))
+      #expect(away.errors.contains("5000 entries are kept in \(spool)"), "\(away.errors)")
+      let undrained = try scene.run(Binaries.logs, ["spool", "drain", spool] + nobody)
+      #expect(undrained.exit == .code(3), "\(undrained.errors)")
+
+      let server = try TestServer(scene)
+      let drained = try scene.run(Binaries.logs, ["spool", "drain", spool, "--server", server.url])
+      #expect(drained.exit == .code(0))
+      #expect(drained.errors.contains("5000 entries acknowledged"), "\(drained.errors)")
+      // Empty, it is a spool like any other.
+      let again = try scene.run(Binaries.logs, ["spool", "drain", spool, "--server", server.url])
+      #expect(again.exit == .code(0) && again.errors.contains("0 entries acknowledged"), "\(again.errors)")
+      let more = try scene.run(Binaries.logs, ["push", "web", file, "--spool", spool, "--server", server.url])
+      #expect(more.exit == .code(0), "\(more.errors)")
+      let stored = try scene.run(
+        Binaries.logs, ["follow", "web", "-n", "all", "--until-head", "-o", "raw", "--server", server.url])
+      expectSame(stored.output, content + content)
+    }
+  }
+
+  @Test func `a drain makes no spool where there is none`() throws {
+    try Scene.play { scene in
+      let none = try scene.run(Binaries.logs, ["spool", "drain", scene.path("none")])
+      #expect(none.exit == .code(1) && none.errors.contains("there is no spool in"), "\(none.errors)")
+      #expect(!FileManager.default.fileExists(atPath: scene.path("none")))
+    }
+  }
 }

@@ -9,16 +9,20 @@ final class Push: Sendable {
     var last: UInt64 = 0
     /// Entries that were in the spool before.
     var restoredCount: UInt64 = 0
+    /// Whether the numbers of all entries are known.
+    var isWhole = true
 
     func text(_ stream: StreamName, isComplete: Bool) -> String {
       let seal = isComplete ? "; the stream is complete" : ""
       let earlier = restoredCount == 0 ? "" : "; \(restoredCount) entries of an earlier push are acknowledged as well"
+      guard isWhole else { return "\(entryCount) entries of \(stream) acknowledged\(earlier)\(seal)" }
       guard let first else { return "0 entries for \(stream): no lines\(earlier)\(seal)" }
       return "\(entryCount) entries of \(stream) acknowledged, sequence numbers \(first) to \(last)\(earlier)\(seal)"
     }
   }
 
   private let producer: LogProducer
+  private let hasSpool: Bool
   private let form: EntryForm
   private let acknowledged = Atomic<UInt64>(0)
 
@@ -27,8 +31,9 @@ final class Push: Sendable {
   /// Bytes of lines at which they are handed over, whatever their number.
   private static let byteCountMax = 512 << 10
 
-  init(producer: LogProducer, form: EntryForm) {
+  init(producer: LogProducer, hasSpool: Bool, form: EntryForm) {
     self.producer = producer
+    self.hasSpool = hasSpool
     self.form = form
   }
 
@@ -46,7 +51,13 @@ final class Push: Sendable {
     defer { feeding.cancel() }
     var summary = Summary()
     for try await append in pending {
-      let receipt = try await append.receipt
+      let receipt: AppendReceipt
+      do { receipt = try await append.receipt } catch {
+        // What the spool keeps is sent later: the input goes there to its end.
+        guard hasSpool, error.mayHaveTakenEffect, error.code != .cancelled else { throw error }
+        summary.isWhole = false
+        continue
+      }
       summary.entryCount += receipt.entryCount
       summary.first = summary.first ?? receipt.sequences.lowerBound
       summary.last = receipt.sequences.upperBound

@@ -11,7 +11,8 @@ enum PushCommand {
       lost connections and restarts of the server; ends with 0 only when all lines are acknowledged.
 
       With --spool, lines are on disk in DIR before they are sent. What has no acknowledgement when push ends, however it
-      ends, is sent by the next push with that DIR, or by logs spool drain DIR, and is stored once.
+      ends, is sent by the next push with that DIR, or by logs spool drain DIR, and is stored once. The input is
+      read to its end whether the server is there or not.
       """, options: options, run: run)
 
   private static let options = [
@@ -42,7 +43,7 @@ enum PushCommand {
     defer { notices.cancel() }
     let producer = try LogProducer(client, stream: stream, configuration: configuration)
 
-    let push = Push(producer: producer, form: form)
+    let push = Push(producer: producer, hasSpool: configuration.spool != nil, form: form)
     let progress = arguments.has("quiet") ? nil : PushProgress.begin(push, reader)
     var summary: Push.Summary
     do {
@@ -59,6 +60,7 @@ enum PushCommand {
     }
     progress?.end()
     summary.restoredCount = producer.counts.restored
+    if !summary.isWhole { summary.entryCount = producer.counts.acknowledged - summary.restoredCount }
     await producer.shutdown(deadline: .seconds(5))
     await client.shutdown(deadline: .seconds(5))
     if !arguments.has("quiet") { Terminal.note(summary.text(stream, isComplete: arguments.has("complete"))) }

@@ -3,7 +3,8 @@ internal import LogsClient
 /// `logs spool`: what a producer has accepted and the server has not answered.
 enum SpoolCommand {
   static let command = Command(
-    name: "spool", synopsis: "inspect|verify|drain DIR", summary: "look at a producer's spool, check it, or send what is in it",
+    name: "spool", synopsis: "inspect|verify|drain DIR",
+    summary: "look at a producer's spool, check it, or send what is in it",
     details: """
       inspect  lists the streams that wait in the spool DIR, also while a producer uses it
       verify   reads and checks every batch; each damage is a line; exit code 0 when all is intact, else 1

@@ -32,7 +32,8 @@ actor ProducerCore {
   private let compressor = Compressor()
 
   private var unstored: [Encoded] = []
-  /// The newest batch. Before anything has been stored in this life, all that was there before counts.
+  /// The batch that was stored last. Of those found at the start it is only known that all others come later: they count as
+  /// `.max` until there is another one.
   private var idStoredLast = Int64.max
   private var windows: [StreamName: SendWindow] = [:]
   /// Streams that may have something to hand over.
@@ -87,7 +88,11 @@ actor ProducerCore {
     }
     streamsToServe.formUnion(backlog.streams)
     if let age = configuration.spool?.ageMax {
-      ageTimer = loop.every(min(max(age / 10, .seconds(1)), .seconds(60))) { self.work() }
+      dropOld()
+      ageTimer = loop.every(min(max(age / 10, .seconds(1)), .seconds(60))) {
+        self.dropOld()
+        self.work()
+      }
     }
     work()
   }
@@ -98,7 +103,6 @@ actor ProducerCore {
   func work() {
     guard !isOver else { return }
     takeAnswers()
-    dropOld()
     store()
     serve()
     endFlushes()
@@ -174,6 +178,8 @@ actor ProducerCore {
   }
 
   private func dropped(_ entries: [DroppedEntries]) {
+    let byteCount = backlog.totals.byteCount
+    intake.count { $0.waitingByteCount = byteCount }
     for entries in entries {
       // Those in the window have been handed over, or have been told that sending failed.
       failWaiters(of: entries.stream, through: entries.idLast, .queueFull)
@@ -234,11 +240,17 @@ extension ProducerCore {
 
   /// - Returns: whether it was stored.
   private func commitUnstored() -> Bool {
+    if configuration.whenFull == .dropOldest {
+      let incoming = unstored.reduce(0) { $0 + $1.draft.content.byteCount + BacklogBatch.overheadByteCount }
+      if backlog.totals.byteCount + incoming > backlogByteCountMax {
+        do throws(LogError) { dropped(try backlog.dropOldest(keeping: max(backlogByteCountMax - incoming, 0))) } catch {
+          storeFailed(error)
+          return false
+        }
+      }
+    }
     guard commit(unstored) else { return false }
     unstored = []
-    if configuration.whenFull == .dropOldest, backlog.totals.byteCount > backlogByteCountMax {
-      do throws(LogError) { dropped(try backlog.dropOldest(keeping: backlogByteCountMax)) } catch { storeFailed(error) }
-    }
     return true
   }
 
@@ -255,8 +267,8 @@ extension ProducerCore {
     answeredStreams = []
     removalTimer?.cancel()
     removalTimer = nil
-    // Who flushed before does not wait for these.
     if idStoredLast == .max, let first = ids.first {
+      // Who waits for what was found at the start waits for nothing else.
       for key in flushes.keys where flushes[key]?.id == .max { flushes[key]?.id = first - 1 }
     }
     for (id, batch) in zip(ids, batches) {
