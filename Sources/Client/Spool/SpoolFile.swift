@@ -78,8 +78,11 @@ final class SpoolFile {
     try checkpoint()
   }
 
-  /// What a batch takes of the connection's credit: a completion nothing.
-  static let byteCountText = "CASE kind WHEN \(SpoolRow.Kind.completion.rawValue) THEN 0 ELSE length(content) END"
+  /// What a batch takes of the connection's credit: a completion nothing. Less than that where a damaged bit makes a text of the
+  /// content, whose length is one in characters.
+  static let byteCountText = """
+    CASE WHEN kind = \(SpoolRow.Kind.completion.rawValue) THEN 0 WHEN typeof(content) = 'blob' THEN length(content) ELSE -1 END
+    """
 
   static let writeStreamText = "INSERT OR REPLACE INTO streams VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"
   static let writeSpoolText = "INSERT OR REPLACE INTO spool VALUES(1, ?1, ?2, ?3, ?4, ?5, ?6)"

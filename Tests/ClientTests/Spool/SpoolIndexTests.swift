@@ -1,3 +1,5 @@
+import Glibc
+import LogsDisk
 import LogsWire
 import Testing
 
@@ -95,6 +97,39 @@ import Testing
     try test.drain { found.append($0.id) }
     #expect(found == Array(ids[1..<ids.count - 1]))
     #expect(test.damages.count == 1)
+  }
+
+  @Test func `whichever bit of a page is wrong, what SQLite still reads is saved`() throws {
+    let directory = try TestDirectory()
+    let path = "\(directory.path)/spool.db"
+    var ids: [Int64] = []
+    do { ids = try TestSpool(directory.path).store("1", "2", "3") }
+    let bytes = try #require(SpoolFiles.read(path))
+    let page = try #require(places(of: Array(web.text.utf8), Self.tableLeaf, in: bytes).last) / Self.pageByteCount
+    let range = page * Self.pageByteCount..<(page + 1) * Self.pageByteCount
+    // The header, the pointers to the cells and the cells: the rest is zeros.
+    let cells = try #require(bytes[range].dropFirst(20).firstIndex { $0 != 0 })
+    let file = open(path, O_RDWR)
+    defer { close(file) }
+    var readCount = 0
+    for index in Array(range.prefix(20)) + Array(cells..<range.upperBound) {
+      for bit in 0..<8 {
+        #expect(pwrite(file, [bytes[index] ^ 1 << UInt8(bit)], 1, off_t(index)) == 1)
+        var saved: Set<Int64> = []
+        SpoolScan.run(try SpoolPages.open(path)) { if case .batch(let row) = $0 { saved.insert(row.id) } }
+        let connection = try Connection(path, mode: .immutable, vfs: nil)
+        for id in ids {
+          let statement = try connection.prepare("SELECT * FROM batches WHERE id = \(id)")
+          do {
+            guard try statement.step(), SpoolRow(id: statement.integer(0), values: statement) != nil else { continue }
+          } catch { continue }
+          readCount += 1
+          #expect(saved.contains(id), "batch \(id), byte \(index - range.lowerBound), bit \(bit)")
+        }
+      }
+      #expect(pwrite(file, [bytes[index]], 1, off_t(index)) == 1)
+    }
+    #expect(readCount > 0)
   }
 
   @Test(arguments: [false, true])
