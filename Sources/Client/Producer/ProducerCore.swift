@@ -318,7 +318,7 @@ extension ProducerCore {
     var window = windows[stream] ?? SendWindow()
     guard !window.hasFailed else { return [] }
     var batches: [NumberedBatch] = []
-    for batch in try backlog.window(of: stream, after: window.idLast) {
+    for batch in try backlog.window(of: stream, after: window.idLast) where !answered.contains(batch.id) {
       let shares = shares[stream]?.removeValue(forKey: batch.id) ?? []
       let answer = HandedBatch(batch, shares: shares, answers: answers)
       window.hand(answer)
