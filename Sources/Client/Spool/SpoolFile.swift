@@ -149,7 +149,7 @@ final class SpoolFile {
 
   static func insert(_ row: SpoolRow, with statement: borrowing Statement) throws(SQLiteError) {
     statement.bind(1, row.id)
-    statement.bind(2, copying: row.key.producer.spoolBytes)
+    statement.bind(2, copying: row.key.producer.bytes)
     statement.bind(3, row.stream.text)
     statement.bind(4, bits: row.number)
     statement.bind(5, row.kind.rawValue)
@@ -170,7 +170,7 @@ final class SpoolFile {
     selectSummary.bind(1, id)
     defer { selectSummary.reset() }
     guard try selectSummary.step() else { return nil }
-    guard let producer = ProducerID(spoolBytes: selectSummary.bytes(0)),
+    guard let producer = ProducerID(stored: selectSummary.bytes(0)),
       let kind = SpoolRow.Kind(rawValue: selectSummary.integer(3))
     else { throw SQLiteError(damage: "batch \(id) has no producer or kind", path: connection.path) }
     return SpoolSummary(
