@@ -24,6 +24,8 @@ extension ServerConnection {
   private static let readCountMax = 4
 
   func begin(_ id: UInt32, _ follow: Follow) {
+    // Before the streams are looked up: from then on it needs every commit.
+    desk.shard.subscriptions.add(1)
     let subscription = Subscription(id: id, serial: nextSerial(), follow: follow, connection: self, hub: desk.hub)
     subscriptions[id] = subscription
     desk.counters.subscriptions.add(1)
@@ -88,6 +90,7 @@ extension ServerConnection {
     desk.counters.subscriptions.add(-1)
     desk.counters.followedStreams.add(-subscription.tracks.count)
     desk.hub.forget(subscription)
+    desk.shard.subscriptions.add(-1)
   }
 
   /// The connection ends: nothing is read for it any more.

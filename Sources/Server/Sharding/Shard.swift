@@ -10,6 +10,12 @@ actor Shard {
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
 
+  /// The shard's subscriptions; with none it need not hear of commits that answer nobody here.
+  ///
+  /// A subscription is counted before it looks at the catalog, which is published before a commit looks at this: a commit that
+  /// passes the shard by is one whose head the subscription has seen.
+  nonisolated let subscriptions = Counters.Counter()
+
   private var desk: ShardDesk?
 
   init(loop: EventLoop) { self.loop = loop }
