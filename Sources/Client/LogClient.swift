@@ -141,6 +141,13 @@ extension LogClient {
     loop.execute { core.assumeIsolated { $0.append(batches) } }
   }
 
+  /// Sends no batches any more of producers that have ended.
+  func withdraw(_ keys: Set<AppendQueue.Key>) {
+    guard !keys.isEmpty else { return }
+    let core = core
+    loop.execute { core.assumeIsolated { $0.withdraw(keys) } }
+  }
+
   /// How long to wait before trying again what the client has given up.
   func retryDelay(attempt: Int, retryAfter: Duration?) -> Duration {
     core.configuration.backoff.delay(attempt: attempt, retryAfter: retryAfter, random: core.configuration.random)

@@ -61,6 +61,8 @@ struct UniqueQueue<Element: Hashable> {
   /// Adds `element` behind the others unless it is there.
   mutating func append(_ element: Element) { if members.insert(element).inserted { queue.append(element) } }
 
+  mutating func append(_ elements: some Sequence<Element>) { for element in elements { append(element) } }
+
   mutating func popFirst() -> Element? {
     guard let element = queue.popFirst() else { return nil }
     members.remove(element)

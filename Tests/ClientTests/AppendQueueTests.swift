@@ -288,4 +288,48 @@ import Testing
       }
     }
   }
+
+  /// Hands over the batches of a lane once more, as the next producer on a spool does.
+  private func handOver(_ numbers: ClosedRange<UInt64>, to queue: inout AppendQueue) {
+    for number in numbers {
+      let item = AppendLane.Item(number: number, content: batch(), answer: PendingAppend(stream: web), cost: 0)
+      queue.append(item, to: key(web))
+    }
+  }
+
+  @Test func `of batches that are withdrawn only those in flight are waited for`() {
+    var queue = queue(40)
+    _ = sendAll(&queue, max: 3)
+    queue.withdraw(key(web))
+    handOver(1...4, to: &queue)
+    // The limit on what is in flight holds for both.
+    #expect(sendAll(&queue, from: 100).isEmpty)
+    for id: UInt32 in 1...3 { #expect(queue.acknowledge(id)?.number == UInt64(id)) }
+    #expect(sendAll(&queue, from: 100).map(\.number) == [1, 2, 3, 4])
+    for id: UInt32 in 100...103 { _ = queue.acknowledge(id) }
+    #expect(queue.isEmpty)
+  }
+
+  @Test(arguments: [false, true]) func `what was withdrawn is not sent again`(isRefused: Bool) {
+    var queue = queue(3)
+    _ = sendAll(&queue)
+    queue.withdraw(key(web))
+    handOver(2...4, to: &queue)
+    if isRefused {
+      for id: UInt32 in 1...3 { queue.postpone(id, refusal(.overloaded), now: now) { _ in .zero } }
+      _ = queue.resume(now: now)
+    } else {
+      queue.disconnect()
+    }
+    let sent = sendAll(&queue, from: 100)
+    #expect(sent.map(\.number) == [2, 3, 4] && sent.map(\.floor) == [2, 2, 2])
+    for id: UInt32 in 100...102 { _ = queue.acknowledge(id) }
+    #expect(queue.isEmpty && sendAll(&queue).isEmpty)
+  }
+
+  @Test func `a lane that was withdrawn before anything went out is gone`() {
+    var queue = queue(3)
+    queue.withdraw(key(web))
+    #expect(queue.isEmpty && sendAll(&queue).isEmpty)
+  }
 }

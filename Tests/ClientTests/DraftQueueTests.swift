@@ -1,3 +1,4 @@
+import LogsTransport
 import LogsWire
 import Testing
 
@@ -15,9 +16,48 @@ import Testing
       queue.dropped(stream)
       #expect(!queue.hasNews && queue.hasUntold)
       // Now there is, and the stream is told of both.
-      queue.tellAll()
+      queue.tell(byteCountMax: 1)
       let drafts = queue.take(byteCountMax: .max, .all)
       #expect(drafts.map(\.toldCount) == [2] && !queue.hasUntold)
     }
+  }
+
+  @Test func `a draft that waits for its window is looked at when that moves, not again and again`() throws {
+    let (web, db) = (try StreamName("web"), try StreamName("db"))
+    var queue = DraftQueue(batchEntryCountMax: 10, batchByteCountMax: 1 << 20)
+    queue.add(Entry(message: "1"), to: web)
+    let content = TestBatches.content("0")
+    var window = SendWindow()
+    let key = AppendQueue.Key(producer: .random(), stream: web)
+    let batch = BacklogBatch(id: 1, key: key, number: 1, content: content, entryCount: 1)
+    window.hand(HandedBatch(batch, shares: [], answers: AnswerBox(wake: ProducerWake())))
+    let due = DueDrafts.begun(before: .current(), windows: [web: window], full: 1, isBusy: false)
+    #expect(queue.take(byteCountMax: .max, due).isEmpty)
+    #expect(queue.begunFirst(due) == nil)
+    queue.add(Entry(message: "2"), to: db)
+    #expect(queue.begunFirst(due) != nil)
+    #expect(queue.take(byteCountMax: .max, due).map(\.stream) == [db])
+  }
+
+  @Test func `streams that nothing was known of are told as far as there is room`() throws {
+    var queue = DraftQueue(batchEntryCountMax: 10, batchByteCountMax: 1 << 20)
+    for number in 0..<1_000 { queue.dropped(try StreamName("stream/\(number)")) }
+    queue.tell(byteCountMax: 64 << 10)
+    #expect(queue.byteCount < (64 << 10) + (2 << 10))
+    var told: UInt64 = 0
+    while true {
+      let drafts = queue.take(byteCountMax: .max, .all)
+      if drafts.isEmpty { break }
+      told += drafts.reduce(0) { $0 + $1.toldCount }
+      #expect(queue.byteCount == 0)
+      queue.tell(byteCountMax: 64 << 10)
+    }
+    #expect(told == 1_000)
+  }
+
+  @Test func `a draft counts for what it takes`() throws {
+    var queue = DraftQueue(batchEntryCountMax: 10, batchByteCountMax: 1 << 20)
+    for number in 0..<1_000 { queue.add(Entry(message: "1"), to: try StreamName("stream/\(number)")) }
+    #expect(queue.byteCount > 1_000 << 10)
   }
 }

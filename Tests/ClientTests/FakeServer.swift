@@ -101,6 +101,9 @@ final class FakeServer: @unchecked Sendable {
 
   func comeUp() { isDown = false }
 
+  /// Greets clients again.
+  func admit() { faults.greeting = nil }
+
   private func listen() throws {
     let listener = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop) { [unowned self] socket in
       accept(socket)

@@ -67,6 +67,35 @@ import Testing
     await client.shutdown()
   }
 
+  @Test func `a submission of many entries lets others log meanwhile, and its receipt names its own`() async throws {
+    let server = try await FakeServer.start()
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    let producer = try producer(client) { $0.queueByteCountMax = 256 << 20 }
+    let isOver = Shared(false)
+    let logging = Task.detached {
+      var count = 0
+      while !isOver.value {
+        count += 1
+        producer.log(.info, "0 \(count)")
+        if count % 100 == 0 { await Task.yield() }
+      }
+      return count
+    }
+    while producer.counts.accepted == 0 { await Task.yield() }
+    let pending = try await producer.submit(entries(1...20_000))
+    isOver.change { $0 = true }
+    let count = await logging.value
+    let receipt = try await pending.receipt
+    #expect(await producer.flush(timeout: .seconds(60)))
+    let stored = try await server.onLoop { $0.streams[web]?.entries ?? [] }
+    #expect(stored.count == 20_000 + count && receipt.entryCount == 20_000)
+    let own = receipt.ranges.flatMap { range in range.map { stored[Int($0) - 1].number } }
+    #expect(own.elementsEqual(1...20_000))
+    await producer.shutdown()
+    await client.shutdown()
+  }
+
   @Test func `an entry lingers only while something is on its way`() async throws {
     let server = try await FakeServer.start()
     defer { server.stop() }
@@ -314,6 +343,8 @@ import Testing
     let waiting = try await producer.submit(entries(101...110))
     #expect(await !producer.flush(timeout: .milliseconds(20)))
     #expect(await !producer.shutdown(deadline: .milliseconds(20)))
+    #expect(await !producer.flush(timeout: .zero))
+    #expect(await !producer.shutdown(deadline: .zero))
     #expect(producer.counts.dropped == 110)
     #expect(producer.counts.waiting == 0)
     await #expect { try await waiting.receipt } throws: { ($0 as? LogError)?.code == .closed }
@@ -340,6 +371,35 @@ import Testing
     #expect(stored.first?.attributes.map(\.key) == ["a", "logs.truncated_attributes"])
     await producer.shutdown()
     await client.shutdown()
+  }
+
+  @Test func `an entry that completes another stream takes none of its neighbours with it`() async throws {
+    let server = try await FakeServer.start { $0.faults.isMute = true }
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    let producer = try producer(client)
+    for number in 1...3 { producer.log(Entry(message: Bytes("\(number)"), kind: number == 2 ? .complete : .log)) }
+    await #expect {
+      try await producer.append([Entry(message: "4", kind: .complete)])
+    } throws: {
+      ($0 as? LogError)?.code == .invalidEntry
+    }
+    try await server.onLoop { $0.speak() }
+    #expect(await producer.flush(timeout: .seconds(60)))
+    #expect(try await server.onLoop { $0.streams[web]?.entries.map(\.kind) } == [.log, .status, .log])
+    await producer.shutdown()
+    await client.shutdown()
+  }
+
+  @Test func `what a spool has lost and the server has is counted once`() {
+    var counts = ProducerCounts(accepted: 10)
+    counts.answer(3, \.acknowledged)
+    // All that the spool held: the three that were to be removed as well.
+    counts.lose(10)
+    #expect(counts.dropped == 7 && counts.waiting == 0)
+    // Two of them were on their way.
+    counts.answer(2, \.acknowledged)
+    #expect(counts.acknowledged == 5 && counts.dropped == 5 && counts.waiting == 0)
   }
 
   @Test func `messages of any size are taken`() async throws {
@@ -384,6 +444,47 @@ import Testing
     held = nil
     await #expect { try await pending?.receipt } throws: { ($0 as? LogError)?.code == .closed }
     await client.shutdown(deadline: .zero)
+  }
+
+  @Test func `what an ended producer has given up is not sent by its client`() async throws {
+    let server = try await FakeServer.start { $0.goDown() }
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    for number in 1...3 {
+      let producer = try producer(client)
+      producer.log(.info, "\(number)")
+      #expect(await !producer.shutdown(deadline: .milliseconds(10)))
+      #expect(producer.counts.dropped == 1)
+    }
+    try await server.onLoop { $0.comeUp() }
+    let last = try producer(client)
+    #expect(try await last.append(entries(4...4)).sequences == 1...1)
+    await last.shutdown()
+    await client.shutdown()
+    #expect(try await server.onLoop { $0.streams[web]?.messages } == ["4"])
+  }
+
+  @Test func `once its client is shut down, nobody waits for what cannot come`() async throws {
+    let client = try LogClient(.test("logs://127.0.0.1:1"))
+    let producer = try producer(client) {
+      $0.whenFull = .wait
+      $0.queueByteCountMax = 64 << 10
+    }
+    let isFull = Shared(false)
+    let filling = Task {
+      var generator = SeededGenerator(seed: 1)
+      while true {
+        let noise = (0..<200).map { _ in String(generator.next(), radix: 36) }.joined()
+        _ = try await producer.submit([Entry(message: Bytes(noise))])
+        if producer.counts.waitingByteCount >= 48 << 10 { isFull.change { $0 = true } }
+      }
+    }
+    while !isFull.value { await Task.yield() }
+    async let isDone = producer.flush(timeout: .seconds(3600))
+    await client.shutdown(deadline: .zero)
+    #expect(await !isDone)
+    await #expect { try await filling.value } throws: { ($0 as? LogError)?.code == .closed }
+    #expect(await !producer.shutdown(deadline: .seconds(3600)))
   }
 
   @Test func `a client that is shut down first leaves nobody waiting`() async throws {

@@ -111,4 +111,35 @@ import Testing
       #expect(!FileManager.default.fileExists(atPath: scene.path("none")))
     }
   }
+
+  @Test func `an interrupted push says what it has left in its spool`() throws {
+    try Scene.play { scene in
+      let spool = scene.path("spool")
+      let push = try scene.start(
+        Binaries.logs, ["push", "web", "--spool", spool, "--server", "logs+unix://\(scene.path("nobody"))"],
+        input: .pipe)
+      try push.write(Array("1\n2\n3\n".utf8))
+      while try !scene.run(Binaries.logs, ["spool", "inspect", spool]).errors.contains("with 3 entries") {}
+      push.signal(SIGINT)
+      #expect(try push.wait() == .code(130))
+      let told = "interrupted; 0 entries of web are acknowledged; 3 entries are kept in \(spool)"
+      #expect(push.errors.text.contains(told), "\(push.errors.text)")
+    }
+  }
+
+  @Test func `a push whose spool holds what the server refuses for good fails`() throws {
+    try Scene.play { scene in
+      let spool = scene.path("spool")
+      let file = try scene.file("lines", Array("1\n2\n".utf8))
+      let nobody = ["--server", "logs+unix://\(scene.path("nobody"))", "--retry-for", "0"]
+      _ = try scene.run(Binaries.logs, ["push", "sealed", file, "--spool", spool] + nobody)
+      let server = try TestServer(scene)
+      let sealing = try scene.run(Binaries.logs, ["complete", "sealed", "--server", server.url])
+      #expect(sealing.exit == .code(0), "\(sealing.errors)")
+      let push = try scene.run(Binaries.logs, ["push", "web", file, "--spool", spool, "--server", server.url])
+      #expect(push.exit == .code(1))
+      #expect(push.errors.contains("2 entries of sealed are refused"), "\(push.errors)")
+      #expect(push.errors.contains("2 entries acknowledged, 2 are lost"), "\(push.errors)")
+    }
+  }
 }

@@ -4,17 +4,39 @@ internal import Synchronization
 /// What a producer tells while a command waits for it: notes on stderr, and that nothing can be sent.
 final class ProducerWatch: Sendable {
   private let failures = Mutex<AsyncStream<LogError>.Continuation?>(nil)
+  private let told = Mutex<(text: String, time: ContinuousClock.Instant)?>(nil)
+  private let hasSpool: Bool
+  /// While something stands in the way, how often it is told.
+  private static let interval = Duration.seconds(10)
+
+  /// - Parameter hasSpool: whether the command goes on when nothing can be sent; else it ends with the error.
+  init(hasSpool: Bool) { self.hasSpool = hasSpool }
 
   func note(_ event: ProducerEvent) {
     switch event {
-    case .failed(let error): failures.withLock { $0 }?.yield(error)
-    case .spoolFailed(let error): Terminal.note("\(error); trying again")
+    case .failed(let error):
+      if let failures = failures.withLock({ $0 }) {
+        failures.yield(error)
+      } else if hasSpool {
+        noteNowAndThen("\(error); what is read is kept in the spool, and sending is tried again")
+      }
+    case .spoolFailed(let error): noteNowAndThen("\(error); trying again")
     case .spoolDamaged(let text): Terminal.note(text)
     case .refused(let stream, let count, let error):
       Terminal.note("\(count) entries of \(stream) are refused: \(error)")
     case .dropped(let stream, let count, let reason):
       Terminal.note("\(count) entries of \(stream) are dropped: \(reason.rawValue)")
     }
+  }
+
+  private func noteNowAndThen(_ text: String) {
+    let now = ContinuousClock.now
+    let isDue = told.withLock { told in
+      if let told, told.text == text, now - told.time < Self.interval { return false }
+      told = (text, now)
+      return true
+    }
+    if isDue { Terminal.note(text) }
   }
 
   /// Waits until all that the producer has is answered.

@@ -33,7 +33,7 @@ enum PushCommand {
       throw CommandError.usage("push needs a stream; see logs help push")
     }
     let stream = try StreamName(streamText)
-    let watch = ProducerWatch()
+    let watch = ProducerWatch(hasSpool: arguments.has("spool"))
     let configuration = try producerConfiguration(arguments, watch)
     let reader = LineReader(paths: Array(arguments.operands.dropFirst()))
     try await reader.check()
@@ -53,16 +53,23 @@ enum PushCommand {
       try await watch.drain(producer)
     } catch {
       progress?.end()
-      let told = "\(push.acknowledgedCount) entries of \(stream) are acknowledged"
-      if Task.isCancelled { Terminal.note("interrupted; \(told)") }
+      let isInterrupted = Task.isCancelled
       await producer.shutdown(deadline: .zero)
-      throw PushFailure(cause: error, progress: told + kept(producer, configuration))
+      let told = "\(push.acknowledgedCount) entries of \(stream) are acknowledged" + kept(producer, configuration)
+      if isInterrupted { Terminal.note("interrupted; \(told)") }
+      throw PushFailure(cause: error, progress: told)
     }
     progress?.end()
-    summary.restoredCount = producer.counts.restored
-    if !summary.isWhole { summary.entryCount = producer.counts.acknowledged - summary.restoredCount }
     await producer.shutdown(deadline: .seconds(5))
     await client.shutdown(deadline: .seconds(5))
+    let counts = producer.counts
+    guard counts.refused + counts.dropped == 0 else {
+      // Each of them has been told, with its reason.
+      Terminal.note("\(counts.acknowledged) entries acknowledged, \(counts.refused + counts.dropped) are lost")
+      return ExitCode.failed
+    }
+    summary.restoredCount = counts.restored
+    if !summary.isWhole { summary.entryCount = counts.acknowledged - counts.restored }
     if !arguments.has("quiet") { Terminal.note(summary.text(stream, isComplete: arguments.has("complete"))) }
     return ExitCode.done
   }

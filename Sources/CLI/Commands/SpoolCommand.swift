@@ -51,7 +51,7 @@ enum SpoolCommand {
     let client = try ConnectionOptions.client(arguments, patience: nil)
     let notices = ConnectionNotices.begin(client)
     defer { notices.cancel() }
-    let watch = ProducerWatch()
+    let watch = ProducerWatch(hasSpool: true)
     var configuration = LogProducerConfiguration()
     configuration.spool = SpoolConfiguration(directory: directory)
     configuration.onEvent = { watch.note($0) }

@@ -29,6 +29,8 @@ struct AppendLane {
     fileprivate(set) var mayHaveTakenEffect = false
     /// The same before it was sent last: some connection was lost with the answer.
     fileprivate var mayHaveTakenEffectBefore = false
+    /// Whether it is not sent again, since nobody hears its answer.
+    fileprivate var isWithdrawn = false
 
     init(number: UInt64, content: Content, answer: any AppendAnswer, cost: Int) {
       self.number = number
@@ -130,6 +132,7 @@ struct AppendLane {
     guard now >= recovery.readyAt else { return recovery.readyAt }
     self.recovery = nil
     nextOffset = 0
+    dropWithdrawn()
     return nil
   }
 
@@ -137,7 +140,18 @@ struct AppendLane {
   mutating func disconnect() {
     inFlightCount = 0
     nextOffset = 0
+    dropWithdrawn()
   }
+
+  /// Nobody hears the answers of these batches any more: what is in flight stays until it is answered or the connection is lost,
+  /// the others go.
+  mutating func withdraw() {
+    if inFlightCount == 0 { nextOffset = 0 }
+    while items.count > nextOffset { items.removeLast() }
+    for offset in 0..<items.count { items[offset].isWithdrawn = true }
+  }
+
+  private mutating func dropWithdrawn() { while items.first?.isWithdrawn == true { _ = items.popFirst() } }
 
   private func offset(of number: UInt64) -> Int? {
     for offset in 0..<items.count {

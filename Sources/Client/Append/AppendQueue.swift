@@ -117,6 +117,7 @@ struct AppendQueue {
     for _ in 0..<recovering.count {
       guard let key = recovering.popFirst() else { break }
       if let time = lanes[key]?.resume(now: now) { soonest = min(soonest ?? time, time) }
+      forgetIfEmpty(key)
       switch lanes[key]?.isRecovering {
       case true: recovering.append(key)
       case false: turns.append(key)
@@ -134,7 +135,14 @@ struct AppendQueue {
     for key in lanes.keys.sorted() {
       lanes[key]?.disconnect()
       turns.append(key)
+      forgetIfEmpty(key)
     }
+  }
+
+  /// Gives up a lane's batches without an answer. Others may come for it.
+  mutating func withdraw(_ key: Key) {
+    lanes[key]?.withdraw()
+    forgetIfEmpty(key)
   }
 
   /// Gives up everything.
@@ -156,6 +164,8 @@ struct AppendQueue {
     if lane.isEmpty { return forget(key) }
     if lane.isRecovering { recovering.append(key) } else { turns.append(key) }
   }
+
+  private mutating func forgetIfEmpty(_ key: Key) { if lanes[key]?.isEmpty == true { forget(key) } }
 
   private mutating func forget(_ key: Key) {
     lanes[key] = nil

@@ -24,6 +24,12 @@ extension ClientCore {
     sendAppends()
   }
 
+  /// Gives up batches whose producer has ended, without a word.
+  func withdraw(_ keys: Set<AppendQueue.Key>) {
+    for key in keys.sorted() { appends.withdraw(key) }
+    closeIfDone()
+  }
+
   /// Sends what the credit allows.
   func sendAppends() {
     guard case .open(let link, let welcome) = phase else { return }

@@ -45,6 +45,9 @@ final class Draft: @unchecked Sendable {
   /// Bytes before compression.
   var byteCount: Int { builder.payloadByteCount }
 
+  /// What a draft takes beside its bytes.
+  static let overheadByteCount = 1 << 10
+
   /// Adds an entry; attributes that no entry can hold are left out, and one more says how many.
   ///
   /// - Returns: false when there is no room for it.
@@ -53,7 +56,7 @@ final class Draft: @unchecked Sendable {
     guard add(entry) else { return false }
     entryCount += 1
     guard let submission else { return true }
-    if let last = shares.last, last.submission === submission {
+    if let last = shares.last, last.submission === submission, last.offset + last.count == offset {
       shares[shares.count - 1].count += 1
     } else {
       submission.open()

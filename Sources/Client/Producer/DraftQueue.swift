@@ -15,7 +15,11 @@ struct DraftQueue {
   private var ordinalLast: UInt64 = 0
   /// Entries that have been dropped here and that the stream has not been told of.
   private var untold: [StreamName: UInt64] = [:]
-  /// Bytes of all drafts, before compression.
+  /// Their streams, and perhaps some that have been told, in the order of their turns.
+  private var streamsToTell = UniqueQueue<StreamName>()
+  /// Drafts that may be displaced: so that many open ones need not be looked through for every entry.
+  private var displaceableCount = 0
+  /// What all drafts take, before compression.
   private(set) var byteCount = 0
   /// Whether there is something new for whoever takes drafts: one was begun or sealed, or entries were dropped.
   var hasNews = false
@@ -67,7 +71,7 @@ struct DraftQueue {
     } else {
       draft = Draft(stream: stream, ordinal: ordinalLast, begun: begun, accepted: accepted)
     }
-    byteCount += draft.byteCount
+    byteCount += draft.byteCount + Draft.overheadByteCount
     drafts.append(draft)
     hasNews = true
     return draft
@@ -76,6 +80,7 @@ struct DraftQueue {
   private mutating func seal(_ stream: StreamName) {
     guard let draft = open.removeValue(forKey: stream) else { return }
     draft.isSealed = true
+    displaceableCount += 1
     hasNews = true
   }
 
@@ -92,25 +97,35 @@ struct DraftQueue {
   ///
   /// The first one alone is news: a thread that is woken for every entry that it has no room for keeps callers from the lock.
   mutating func dropped(_ stream: StreamName) {
-    let count = untold[stream, default: 0]
-    untold[stream] = count + 1
-    if count == 0 { hasNews = true }
+    if isUntold(stream, 1) { hasNews = true }
+  }
+
+  /// - Returns: whether it is the first time since the stream was told.
+  private mutating func isUntold(_ stream: StreamName, _ count: UInt64) -> Bool {
+    let before = untold[stream, default: 0]
+    untold[stream] = before + count
+    if before == 0 { streamsToTell.append(stream) }
+    return before == 0
   }
 
   /// Drops the oldest draft that is full.
   mutating func displace() -> Draft? {
+    guard displaceableCount > 0 else { return nil }
     for offset in 0..<drafts.count where drafts[offset].isSealed && drafts[offset].completionText == nil {
       let draft = drafts.remove(at: offset)
-      byteCount -= draft.byteCount
-      untold[draft.stream, default: 0] += UInt64(draft.entryCount) + draft.toldCount
+      displaceableCount -= 1
+      byteCount -= draft.byteCount + Draft.overheadByteCount
+      _ = isUntold(draft.stream, UInt64(draft.entryCount) + draft.toldCount)
       hasNews = true
       return draft
     }
     return nil
   }
 
-  /// Tells every stream what is missing.
-  mutating func tellAll() { for stream in untold.keys.sorted() { tell(stream) } }
+  /// Tells streams what is missing, one after the other, as long as there is room.
+  mutating func tell(byteCountMax: Int) {
+    while byteCount < byteCountMax, let stream = streamsToTell.popFirst() { tell(stream) }
+  }
 
   private mutating func tell(_ stream: StreamName) {
     guard !untold.isEmpty, let count = untold.removeValue(forKey: stream) else { return }
@@ -137,7 +152,8 @@ struct DraftQueue {
         continue
       }
       if !draft.isSealed { seal(draft.stream) }
-      takenByteCount += draft.byteCount
+      if draft.completionText == nil { displaceableCount -= 1 }
+      takenByteCount += draft.byteCount + Draft.overheadByteCount
       taken.append(draft)
     }
     drafts = kept
@@ -149,25 +165,35 @@ struct DraftQueue {
   /// The memory of a draft that has been encoded.
   mutating func giveBack(_ draft: Draft) { if spare.count < Self.spareCountMax { spare.append(draft) } }
 
-  /// When the draft that has been open for longest was begun.
-  var begunFirst: MonotonicTime? {
-    (0..<drafts.count).lazy.map { drafts[$0] }.first { !$0.isSealed }?.begun
+  /// When the draft was begun that becomes due next for its age: of those that `due` has left, the one that was begun first and
+  /// does not wait for its stream's window.
+  func begunFirst(_ due: DueDrafts) -> MonotonicTime? {
+    (0..<drafts.count).lazy.map { drafts[$0] }.first { !$0.isSealed && !due.isBlocked($0) }?.begun
   }
 }
 
 /// Which drafts are not to wait for more entries.
 enum DueDrafts: Sendable {
   case all
-  /// Those whose streams have nothing on the way, since waiting would win nothing, and those that were begun before `time`; but
-  /// none of a stream whose window is `full`.
-  case begun(before: MonotonicTime, windows: [StreamName: SendWindow], full: Int)
+  /// Those whose streams have nothing on the way, since waiting would win nothing, unless the client `isBusy` with others, and
+  /// those that were begun before `time`; but none of a stream whose window is `full`.
+  case begun(before: MonotonicTime, windows: [StreamName: SendWindow], full: Int, isBusy: Bool)
 
   func contains(_ draft: Draft) -> Bool {
     switch self {
     case .all: return true
-    case .begun(let time, let windows, let full):
-      let handedCount = windows[draft.stream]?.handedCount ?? 0
-      return handedCount == 0 || (handedCount < full && draft.begun <= time)
+    case .begun(let time, let windows, let full, let isBusy):
+      let window = windows[draft.stream] ?? SendWindow()
+      if window.handedCount == 0, !window.hasFailed, !isBusy { return true }
+      return window.handedCount < full && draft.begun <= time
+    }
+  }
+
+  /// Whether a draft waits for an answer, however old it is.
+  func isBlocked(_ draft: Draft) -> Bool {
+    switch self {
+    case .all: false
+    case .begun(_, let windows, let full, _): windows[draft.stream]?.handedCount ?? 0 >= full
     }
   }
 }

@@ -4,16 +4,24 @@ internal import Synchronization
 /// A batch of a producer that the client has been given to send: tells those who wait for its entries, then the producer.
 final class HandedBatch: AppendAnswer {
   let id: Int64
-  let stream: StreamName
+  let key: AppendQueue.Key
   let entryCount: Int
+  /// What it takes in memory, about.
+  let byteCount: Int
   private let answers: AnswerBox
   /// Who waits, until they have been told.
   private let shares: Mutex<[Share]>
 
+  var stream: StreamName { key.stream }
+
+  /// What a batch takes beside its bytes, here and in the client.
+  private static let overheadByteCount = 1 << 10
+
   init(_ batch: BacklogBatch, shares: [Share], answers: AnswerBox) {
     id = batch.id
-    stream = batch.key.stream
+    key = batch.key
     entryCount = batch.entryCount
+    byteCount = batch.content.byteCount + Self.overheadByteCount
     self.shares = Mutex(shares)
     self.answers = answers
   }

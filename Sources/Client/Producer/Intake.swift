@@ -4,6 +4,8 @@ internal import Synchronization
 /// Where callers hand entries over: they go into drafts under a lock, and the producer's thread takes the drafts away.
 ///
 /// What a caller does under the lock is adding entries to columns in memory; it never waits for compression, disk or network.
+/// A submission of many entries is added in turns, so that it does not keep others from the lock; entries of other callers may come
+/// to stand among them.
 /// Bounded: when the drafts take `byteCountMax`, `whenFull` decides. One submission may overshoot it by its own size.
 final class Intake: Sendable {
   private struct Waiter {
@@ -20,16 +22,34 @@ final class Intake: Sendable {
     var waiterIDLast: UInt64 = 0
     var counts = ProducerCounts()
     var closed: LogError?
+    /// Why nobody waits for room any more.
+    var hopeless: LogError?
     var isWakeRequested = false
     let byteCountMax: Int
+
+    /// What is added of a submission in one turn: some tens of microseconds.
+    private static let turnEntryCountMax = 64
+    private static let turnByteCountMax = 64 << 10
 
     /// Who waits for room was first.
     var hasRoom: Bool { drafts.byteCount < byteCountMax && waiters.isEmpty }
 
-    mutating func add(_ entries: [Entry], to stream: StreamName, for submission: Submission) {
-      counts.accepted += UInt64(entries.count)
-      for entry in entries { drafts.add(entry, to: stream, for: submission) }
-      submission.seal()
+    /// Adds as much of a submission as may be added in one turn.
+    ///
+    /// - Returns: the rest.
+    mutating func add(
+      _ entries: ArraySlice<Entry>, to stream: StreamName, for submission: Submission
+    ) -> ArraySlice<Entry> {
+      var (index, byteCount) = (entries.startIndex, 0)
+      while index < entries.endIndex, index - entries.startIndex < Self.turnEntryCountMax,
+        byteCount < Self.turnByteCountMax
+      {
+        drafts.add(entries[index], to: stream, for: submission)
+        byteCount += entries[index].message.count
+        index += 1
+      }
+      counts.accepted += UInt64(index - entries.startIndex)
+      return entries[index...]
     }
 
     /// Drops drafts until there is room or only open ones are left.
@@ -97,7 +117,13 @@ extension Intake {
   /// - Throws: `LogError`: `queueFull`, `closed`, `cancelled`; nothing was taken.
   func submit(_ entries: [Entry], to stream: StreamName) async throws(LogError) -> Submission {
     let submission = Submission(stream: stream)
-    guard let id = try attempt(entries, to: stream, submission) else { return submission }
+    let id: UInt64
+    switch try attempt(entries, to: stream, submission) {
+    case .begun(let rest):
+      if let failure = finish(rest, to: stream, submission) { throw failure }
+      return submission
+    case .waits(let waiterID): id = waiterID
+    }
     let failure = await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         wait(Waiter(id: id, entries: entries, stream: stream, submission: submission, continuation: continuation))
@@ -109,36 +135,64 @@ extension Intake {
     return submission
   }
 
-  /// - Returns: the number under which to wait; nil when the entries were taken.
-  private func attempt(_ entries: [Entry], to stream: StreamName, _ submission: Submission) throws(LogError) -> UInt64?
+  private enum Attempt {
+    /// The first entries were taken.
+    case begun(rest: ArraySlice<Entry>)
+    /// There is no room; the number under which to wait.
+    case waits(UInt64)
+  }
+
+  private func attempt(_ entries: [Entry], to stream: StreamName, _ submission: Submission) throws(LogError) -> Attempt
   {
-    let result = change { state -> (Result<UInt64?, LogError>, [Draft]) in
+    let result = change { state -> (Result<Attempt, LogError>, [Draft]) in
       if let closed = state.closed { return (.failure(closed), []) }
       let victims = whenFull == .dropOldest ? state.makeRoom() : []
       if state.hasRoom {
-        state.add(entries, to: stream, for: submission)
-        return (.success(nil), victims)
+        return (.success(.begun(rest: state.add(entries[...], to: stream, for: submission))), victims)
       }
       guard whenFull == .wait else { return (.failure(.queueFull), victims) }
+      if let hopeless = state.hopeless { return (.failure(hopeless), victims) }
       state.waiterIDLast += 1
-      return (.success(state.waiterIDLast), victims)
+      return (.success(.waits(state.waiterIDLast)), victims)
     }
     return try result.get()
   }
 
+  /// Adds what is left of a submission that was begun, whether there is room for it or not.
+  ///
+  /// - Returns: why it could not; some of it was taken.
+  private func finish(_ rest: ArraySlice<Entry>, to stream: StreamName, _ submission: Submission) -> LogError? {
+    var rest = rest
+    defer { submission.seal() }
+    while !rest.isEmpty {
+      let failure = change { state -> (LogError?, [Draft]) in
+        if let closed = state.closed { return (closed, []) }
+        rest = state.add(rest, to: stream, for: submission)
+        return (nil, [])
+      }
+      if let failure { return failure.afterSending(true) }
+    }
+    return nil
+  }
+
   private func wait(_ waiter: Waiter) {
-    let answer = change { state -> (LogError??, [Draft]) in
-      if let closed = state.closed { return (.some(closed), []) }
+    let begun = change { state -> (Result<ArraySlice<Entry>, LogError>?, [Draft]) in
+      if let closed = state.closed { return (.failure(closed), []) }
       // The handler may have run already. Asked under the lock: if it runs later, it finds the waiter.
-      if Task.isCancelled { return (.some(.cancelled("waiting for room in the producer's queue")), []) }
+      if Task.isCancelled { return (.failure(.cancelled("waiting for room in the producer's queue")), []) }
       guard state.hasRoom else {
+        if let hopeless = state.hopeless { return (.failure(hopeless), []) }
         state.waiters.append(waiter)
         return (nil, [])
       }
-      state.add(waiter.entries, to: waiter.stream, for: waiter.submission)
-      return (.some(nil), [])
+      return (.success(state.add(waiter.entries[...], to: waiter.stream, for: waiter.submission)), [])
     }
-    if case .some(let error) = answer { waiter.continuation.resume(returning: error) }
+    switch begun {
+    case .success(let rest):
+      waiter.continuation.resume(returning: finish(rest, to: waiter.stream, waiter.submission))
+    case .failure(let error): waiter.continuation.resume(returning: error)
+    case nil: break
+    }
   }
 
   private func cancel(_ id: UInt64) {
@@ -175,24 +229,27 @@ extension Intake {
   /// - Parameters:
   ///   - byteCountMax: of what is taken; one draft more may come.
   ///   - due: which open drafts are taken besides those that are sealed.
-  /// - Returns: the drafts, and when the oldest that stays open was begun.
+  /// - Returns: the drafts, and when the one was begun that is due next for its age.
   func take(byteCountMax: Int, _ due: DueDrafts) -> (drafts: [Draft], begunFirst: MonotonicTime?) {
-    let (drafts, begunFirst, admitted) = state.withLock { state -> ([Draft], MonotonicTime?, [Waiter]) in
+    let (drafts, begunFirst) = state.withLock { state -> ([Draft], MonotonicTime?) in
       state.isWakeRequested = false
       // Who was dropped came before who waits.
-      if byteCountMax > 0, state.drafts.byteCount < state.byteCountMax { state.drafts.tellAll() }
-      let drafts = state.drafts.take(byteCountMax: byteCountMax, due)
-      var admitted: [Waiter] = []
-      while state.drafts.byteCount < state.byteCountMax, let waiter = state.waiters.popFirst() {
-        state.add(waiter.entries, to: waiter.stream, for: waiter.submission)
-        admitted.append(waiter)
-      }
-      return (drafts, state.drafts.begunFirst, admitted)
+      if byteCountMax > 0 { state.drafts.tell(byteCountMax: state.byteCountMax) }
+      return (state.drafts.take(byteCountMax: byteCountMax, due), state.drafts.begunFirst(due))
     }
-    for waiter in admitted { waiter.continuation.resume(returning: nil) }
-    // They have filled drafts, which nobody has been told of.
-    if !admitted.isEmpty { wake() }
+    // They fill drafts, which asks for the next turn.
+    while let (waiter, rest) = admit() {
+      waiter.continuation.resume(returning: finish(rest, to: waiter.stream, waiter.submission))
+    }
     return (drafts, begunFirst)
+  }
+
+  /// Begins with the submission that has waited for room first, if there is room.
+  private func admit() -> (Waiter, rest: ArraySlice<Entry>)? {
+    change { state in
+      guard state.drafts.byteCount < state.byteCountMax, let waiter = state.waiters.popFirst() else { return (nil, []) }
+      return ((waiter, state.add(waiter.entries[...], to: waiter.stream, for: waiter.submission)), [])
+    }
   }
 
   func giveBack(_ drafts: [Draft]) {
@@ -209,8 +266,17 @@ extension Intake {
 
   /// Takes nothing any more; who waits for room fails.
   func close(_ error: LogError) {
+    failWaiters(error) { $0.closed = $0.closed ?? error }
+  }
+
+  /// There will be no room: who waits for it fails, now and later.
+  func stopWaiting(_ error: LogError) {
+    failWaiters(error) { $0.hopeless = error }
+  }
+
+  private func failWaiters(_ error: LogError, _ change: (inout State) -> Void) {
     let waiters = state.withLock { state in
-      state.closed = state.closed ?? error
+      change(&state)
       var waiters: [Waiter] = []
       while let waiter = state.waiters.popFirst() { waiters.append(waiter) }
       return waiters

@@ -24,8 +24,18 @@ public final class LogProducer: Sendable {
   ///
   /// - Throws: `LogError`: `invalidConfiguration`, `spoolInUse`, `spoolFailed`, or `unreachable` when the system has no thread
   ///   or descriptor left.
-  public init(
+  public convenience init(
     _ client: LogClient, stream: StreamName, configuration: LogProducerConfiguration = LogProducerConfiguration()
+  ) throws(LogError) {
+    try self.init(client, stream: stream, configuration: configuration) { intake throws(LogError) in
+      try Self.backlog(configuration, intake)
+    }
+  }
+
+  /// A producer that keeps what it accepts where `makeBacklog` says.
+  init(
+    _ client: LogClient, stream: StreamName, configuration: LogProducerConfiguration,
+    _ makeBacklog: (Intake) throws(LogError) -> sending any Backlog
   ) throws(LogError) {
     try configuration.check()
     self.client = client
@@ -35,7 +45,7 @@ public final class LogProducer: Sendable {
     let intakeByteCountMax = isDurable ? memory : memory / 4
     let wake = ProducerWake()
     let intake = Intake(byteCountMax: intakeByteCountMax, configuration: configuration, wake: wake)
-    let backlog = try Self.backlog(configuration, intake)
+    let backlog = try makeBacklog(intake)
     do { loop = try EventLoop.start(name: "logs-producer") } catch { throw LogError(connecting: error) }
     self.intake = intake
     core = ProducerCore(
@@ -68,7 +78,7 @@ public final class LogProducer: Sendable {
         let isOld = !isOpen.load(ordering: .relaxed)
         intake.count { counts in
           if isOld { counts.restored += lost.entryCount }
-          counts.dropped += lost.entryCount
+          counts.lose(lost.entryCount)
         }
         onEvent?(.dropped(stream: lost.stream, entryCount: lost.entryCount, reason: lost.reason))
       }
@@ -98,6 +108,10 @@ extension LogProducer {
   ///   `mayHaveTakenEffect`.
   public func submit(_ entries: [Entry], to stream: StreamName? = nil) async throws(LogError) -> PendingAppend {
     guard !entries.isEmpty else { throw LogError(.invalidRequest, "there is nothing to append: no entries") }
+    for (index, entry) in entries.enumerated() where entry.kind == .complete {
+      throw LogError(
+        .invalidEntry, "entry \(index) completes its stream, which complete() does; none of them was appended")
+    }
     for (index, entry) in entries.enumerated() where !entry.attributes.isEmpty {
       do throws(InvalidEntry) { try BatchBuilder.check(entry.attributes) } catch {
         throw LogError(
@@ -113,11 +127,13 @@ extension LogProducer {
   ///
   /// An entry without a time gets the time of the call. When there is no room, `whenFull` says which entries are dropped (`wait` drops this one); dropped entries
   /// are counted, and the stream is told of them by an entry as soon as there is room. Attributes that no entry can hold are left
-  /// out, and `logs.truncated_attributes` says how many.
+  /// out, and `logs.truncated_attributes` says how many. An entry that completes another stream is one of kind `status` here.
   /// - Complexity: a lock, and one copy of the entry's bytes; no system call but the clock, unless the producer's thread sleeps: then one more.
   public func log(_ entry: Entry, to stream: StreamName? = nil) {
     var entry = entry
     if entry.time == 0 { entry.time = WallClock.now() }
+    // The server would refuse it, and every entry that shares its batch.
+    if entry.kind == .complete { entry.kind = .status }
     intake.log(entry, to: stream ?? self.stream)
   }
 

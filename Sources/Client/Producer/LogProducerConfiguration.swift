@@ -29,6 +29,10 @@ public struct LogProducerConfiguration: Sendable {
   /// Told of drops, refusals and trouble with the spool, on the producer's own thread: it must return soon.
   public var onEvent: (@Sendable (ProducerEvent) -> Void)?
 
+  /// What the client is given to send at once, all streams together, and one stream's window more: twice what a server takes of one
+  /// connection before it answers.
+  var handedByteCountMax = 16 << 20
+
   public init() {}
 }
 

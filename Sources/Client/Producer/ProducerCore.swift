@@ -32,16 +32,21 @@ actor ProducerCore {
   private let compressor = Compressor()
 
   private var unstored: [Encoded] = []
+  /// Whether batches have been stored since it was last seen what may be dropped.
+  private var mayDrop = false
   /// The batch that was stored last. Of those found at the start it is only known that all others come later: they count as
   /// `.max` until there is another one.
   private var idStoredLast = Int64.max
   private var windows: [StreamName: SendWindow] = [:]
-  /// Streams that may have something to hand over.
-  private var streamsToServe: Set<StreamName> = []
+  /// Streams that may have something to hand over, in the order of their turns.
+  private var streamsToServe = UniqueQueue<StreamName>()
+  /// Bytes that the client has been given and has not answered.
+  private var handedByteCount = 0
   /// Who waits for what is in the backlog and has not been handed over.
   private var shares: [StreamName: [Int64: [Share]]] = [:]
-  /// Answered, and not removed from the backlog yet.
-  private var answered: [Int64] = []
+  /// Answered, and not removed from the backlog yet. A window that begins anew passes them over, or they were answered and
+  /// counted twice.
+  private var answered: Set<Int64> = []
   /// Their streams: removing them may let others into a window.
   private var answeredStreams: Set<StreamName> = []
 
@@ -57,6 +62,8 @@ actor ProducerCore {
   /// The client was shut down: nothing can be sent any more.
   private var isClientClosed = false
   private var isOver = false
+  /// Whether everything had been answered at the end.
+  private var isDrained = false
 
   /// Answers of a stream with no more than this are removed together with those that come soon: each removal is an fsync.
   private static let answeredCountKept = 16
@@ -79,6 +86,9 @@ actor ProducerCore {
 
   private var isDurable: Bool { configuration.spool != nil }
 
+  /// Whether the client has enough.
+  private var isBusy: Bool { handedByteCount >= configuration.handedByteCountMax }
+
   /// Sends what the spool holds from an earlier life.
   func begin() {
     let restored = backlog.totals
@@ -86,7 +96,7 @@ actor ProducerCore {
       counts.restored += restored.entryCount
       counts.waitingByteCount = restored.byteCount
     }
-    streamsToServe.formUnion(backlog.streams)
+    streamsToServe.append(backlog.streams)
     if let age = configuration.spool?.ageMax {
       dropOld()
       ageTimer = loop.every(min(max(age / 10, .seconds(1)), .seconds(60))) {
@@ -112,19 +122,20 @@ actor ProducerCore {
     var failure: LogError?
     for answer in answers.take() {
       let (stream, entryCount) = (answer.batch.stream, UInt64(answer.batch.entryCount))
-      streamsToServe.insert(stream)
+      streamsToServe.append(stream)
+      handedByteCount -= answer.batch.byteCount
       switch answer.outcome {
       case .acknowledged:
         failureCount = 0
         windows[stream]?.answered(answer.batch.id)
-        answered.append(answer.batch.id)
+        answered.insert(answer.batch.id)
         answeredStreams.insert(stream)
-        intake.count { $0.acknowledged += entryCount }
+        intake.count { $0.answer(entryCount, \.acknowledged) }
       case .refused(let error):
         windows[stream]?.answered(answer.batch.id)
-        answered.append(answer.batch.id)
+        answered.insert(answer.batch.id)
         answeredStreams.insert(stream)
-        intake.count { $0.refused += entryCount }
+        intake.count { $0.answer(entryCount, \.refused) }
         configuration.onEvent?(.refused(stream: stream, entryCount: entryCount, error: error))
       case .failed(let error):
         windows[stream]?.failed(answer.batch.id)
@@ -139,7 +150,10 @@ actor ProducerCore {
   private func sendingFailed(_ error: LogError) {
     failWaiters(error.afterSending(true))
     configuration.onEvent?(.failed(error))
-    if error.code == .closed { isClientClosed = true }
+    guard error.code == .closed else { return }
+    isClientClosed = true
+    // Room for which nobody can be told when it comes.
+    intake.stopWaiting(error)
   }
 
   /// Hands everything over once more after a wait, when the client has given an answer for all it was handed.
@@ -150,7 +164,7 @@ actor ProducerCore {
     retryTimer = loop.schedule(after: delay) {
       self.retryTimer = nil
       self.windows = self.windows.filter { !$0.value.isStuck }
-      self.streamsToServe.formUnion(self.backlog.streams)
+      self.streamsToServe.append(self.backlog.streams)
       self.work()
     }
   }
@@ -183,7 +197,7 @@ actor ProducerCore {
     for entries in entries {
       // Those in the window have been handed over, or have been told that sending failed.
       failWaiters(of: entries.stream, through: entries.idLast, .queueFull)
-      streamsToServe.insert(entries.stream)
+      streamsToServe.append(entries.stream)
       intake.count { $0.dropped += entries.entryCount }
       configuration.onEvent?(
         .dropped(stream: entries.stream, entryCount: entries.entryCount, reason: entries.reason))
@@ -196,16 +210,32 @@ actor ProducerCore {
 extension ProducerCore {
   private func store() {
     guard storeTimer == nil else { return }
-    if mustRemove || isFull { commit([]) }
+    if mustRemove || isFull { commit() }
+    makeRoom()
     take()
-    guard !unstored.isEmpty, commitUnstored() else { return }
+    guard !unstored.isEmpty else { return }
+    makeRoom()
+    guard commit() else { return }
     // There may be more, but what is stored goes out first.
     loop.execute { self.assumeIsolated { $0.work() } }
   }
 
   /// Whether there is no room for more until something is answered.
   private var isFull: Bool {
-    configuration.whenFull != .dropOldest && backlog.totals.byteCount >= backlogByteCountMax
+    let byteCount = backlog.totals.byteCount
+    // Where the oldest make room, it is full when windows alone are too much: nothing in them may be dropped.
+    return configuration.whenFull == .dropOldest ? byteCount > backlogByteCountMax : byteCount >= backlogByteCountMax
+  }
+
+  /// Drops what is too much together with what is to be stored, where the oldest make room for the newest.
+  private func makeRoom() {
+    guard configuration.whenFull == .dropOldest, mayDrop || !unstored.isEmpty else { return }
+    let incoming = unstored.reduce(0) { $0 + $1.draft.content.byteCount + BacklogBatch.overheadByteCount }
+    let kept = max(backlogByteCountMax - incoming, 0)
+    do throws(LogError) {
+      if backlog.totals.byteCount > kept { dropped(try backlog.dropOldest(keeping: kept)) }
+      mayDrop = false
+    } catch { storeFailed(error) }
   }
 
   private var mustRemove: Bool {
@@ -221,7 +251,7 @@ extension ProducerCore {
       ? .begun(
         before: MonotonicTime(
           nanoseconds: now.nanoseconds - min(configuration.linger.wholeNanoseconds, now.nanoseconds)),
-        windows: windows, full: isDurable ? .max : Limits.producerBatchCountMax) : .all
+        windows: windows, full: isDurable ? .max : Limits.producerBatchCountMax, isBusy: isBusy) : .all
     let (drafts, begunFirst) = intake.take(byteCountMax: isFull ? 0 : Self.takenByteCountMax, due)
     unstored = drafts.map { draft in
       let (batch, shares) = draft.encode(with: compressor)
@@ -233,37 +263,49 @@ extension ProducerCore {
     guard let begunFirst, !isFull else { return }
     let lingered = now.nanoseconds(since: begunFirst)
     let linger = configuration.linger.wholeNanoseconds
-    // One that waits for its window is looked at again with the others.
+    // What is due and was too much for one turn comes with the next one, which follows at once.
     let delay = lingered < linger ? linger - lingered : max(linger, 1_000_000)
     lingerTimer = loop.schedule(after: .nanoseconds(Int64(clamping: delay))) { self.work() }
   }
 
-  /// - Returns: whether it was stored.
-  private func commitUnstored() -> Bool {
-    if configuration.whenFull == .dropOldest {
-      let incoming = unstored.reduce(0) { $0 + $1.draft.content.byteCount + BacklogBatch.overheadByteCount }
-      if backlog.totals.byteCount + incoming > backlogByteCountMax {
-        do throws(LogError) { dropped(try backlog.dropOldest(keeping: max(backlogByteCountMax - incoming, 0))) } catch {
-          storeFailed(error)
-          return false
-        }
-      }
+  /// Stores what is not stored yet, and takes out what is answered.
+  ///
+  /// - Returns: whether all of it was stored.
+  @discardableResult
+  private func commit() -> Bool {
+    guard let failure = keep(unstored) else {
+      mayDrop = mayDrop || !unstored.isEmpty
+      unstored = []
+      return true
     }
-    guard commit(unstored) else { return false }
-    unstored = []
-    return true
+    keepLittleByLittle()
+    if !unstored.isEmpty || !answered.isEmpty { storeFailed(failure) }
+    return unstored.isEmpty
   }
 
-  @discardableResult
-  private func commit(_ batches: [Encoded]) -> Bool {
-    guard !batches.isEmpty || !answered.isEmpty else { return true }
+  /// Whatever a disk that is nearly full takes, when it does not take all at once: each batch that is answered and goes makes room
+  /// for the others.
+  private func keepLittleByLittle() {
+    for id in answered.sorted() {
+      do throws(LogError) { _ = try backlog.store([], removing: [id]) } catch { return }
+      answered.remove(id)
+      streamsToServe.append(answeredStreams.sorted())
+    }
+    while let first = unstored.first, keep([first]) == nil {
+      unstored.removeFirst()
+      mayDrop = true
+    }
+  }
+
+  /// - Returns: why not.
+  private func keep(_ batches: [Encoded]) -> LogError? {
+    guard !batches.isEmpty || !answered.isEmpty else { return nil }
     let ids: [Int64]
-    do throws(LogError) { ids = try backlog.store(batches.map(\.draft), removing: answered) } catch {
-      storeFailed(error)
-      return false
+    do throws(LogError) { ids = try backlog.store(batches.map(\.draft), removing: answered.sorted()) } catch {
+      return error
     }
     answered = []
-    streamsToServe.formUnion(answeredStreams)
+    streamsToServe.append(answeredStreams.sorted())
     answeredStreams = []
     removalTimer?.cancel()
     removalTimer = nil
@@ -273,14 +315,14 @@ extension ProducerCore {
     }
     for (id, batch) in zip(ids, batches) {
       idStoredLast = id
-      streamsToServe.insert(batch.draft.stream)
+      streamsToServe.append(batch.draft.stream)
       if !batch.shares.isEmpty { shares[batch.draft.stream, default: [:]][id] = batch.shares }
       for share in batch.shares { share.submission.accepted() }
     }
     if isClientClosed { failWaiters(LogError.closed.afterSending(true)) }
     let byteCount = backlog.totals.byteCount
     intake.count { $0.waitingByteCount = byteCount }
-    return true
+    return nil
   }
 
   /// What could not be stored is kept in memory; nothing more is taken until it can.
@@ -297,18 +339,23 @@ extension ProducerCore {
 // MARK: - To the client
 
 extension ProducerCore {
-  /// Hands over what the windows have room for.
+  /// Hands over what the windows have room for, and as much as the connection can be kept busy with: of many streams with a spool
+  /// the windows alone could be more than fits into memory.
   private func serve() {
     var batches: [NumberedBatch] = []
-    for stream in streamsToServe.sorted() {
-      do throws(LogError) { batches += try nextBatches(of: stream) } catch { storeFailed(error) }
+    var unread: [StreamName] = []
+    while !isBusy, let stream = streamsToServe.popFirst() {
+      do throws(LogError) { batches += try nextBatches(of: stream) } catch {
+        unread.append(stream)
+        storeFailed(error)
+      }
     }
-    streamsToServe = []
+    streamsToServe.append(unread)
     if !batches.isEmpty { client.append(batches) }
     if !answered.isEmpty, removalTimer == nil {
       removalTimer = loop.schedule(after: Self.removalDelay) {
         self.removalTimer = nil
-        self.commit([])
+        self.commit()
         self.work()
       }
     }
@@ -322,6 +369,7 @@ extension ProducerCore {
       let shares = shares[stream]?.removeValue(forKey: batch.id) ?? []
       let answer = HandedBatch(batch, shares: shares, answers: answers)
       window.hand(answer)
+      handedByteCount += answer.byteCount
       batches.append(
         NumberedBatch(
           key: batch.key,
@@ -338,7 +386,7 @@ extension ProducerCore {
 extension ProducerCore {
   /// Waits until all that was handed over before is answered.
   func flush(timeout: Duration) async -> Bool {
-    guard !isOver else { return intake.counts.waiting == 0 }
+    guard !isOver else { return isDrained }
     flushKeyLast += 1
     let key = flushKeyLast
     let timer = loop.schedule(after: timeout) { self.endFlush(key, false) }
@@ -360,8 +408,15 @@ extension ProducerCore {
       guard var flush = flushes[key] else { continue }
       if flush.id == nil, unstored.isEmpty, intake.ordinalOldest ?? .max > flush.ordinal { flush.id = idStoredLast }
       flushes[key] = flush
-      guard let id = flush.id, answered.isEmpty else { continue }
-      if backlog.oldestID.map({ $0 > id }) ?? true { endFlush(key, true) }
+      guard let id = flush.id, answered.isEmpty else {
+        if isClientClosed, isFull { endFlush(key, false) }
+        continue
+      }
+      if backlog.oldestID.map({ $0 > id }) ?? true {
+        endFlush(key, true)
+      } else if isClientClosed {
+        endFlush(key, false)
+      }
     }
   }
 
@@ -378,17 +433,17 @@ extension ProducerCore {
       let (batch, shares) = draft.encode(with: compressor)
       return Encoded(draft: batch, shares: shares)
     }
-    let (isDurable, isStored) = (isDurable, isDurable && commit(unstored))
+    if isDurable { commit() }
     for timer in [lingerTimer, removalTimer, storeTimer, retryTimer, ageTimer] { timer?.cancel() }
     isOver = true
     answers.close()
-    if !isStored {
-      for batch in unstored { for share in batch.shares { share.submission.rejected(.closed) } }
-    }
+    client.withdraw(Set(windows.values.flatMap { $0.handed.values.map(\.key) }))
+    for batch in unstored { for share in batch.shares { share.submission.rejected(.closed) } }
     failWaiters(LogError.closed.afterSending(true))
     backlog.close()
     for key in flushes.keys.sorted() { endFlush(key, false) }
-    let lostCount = unstored.reduce(0) { $0 + UInt64($1.draft.entryCount) }
-    intake.count { $0.dropped += isDurable ? (isStored ? 0 : lostCount) : $0.waiting }
+    isDrained = intake.counts.waiting == 0
+    let (isDurable, lostCount) = (isDurable, unstored.reduce(0) { $0 + UInt64($1.draft.entryCount) })
+    intake.count { $0.dropped += isDurable ? lostCount : $0.waiting }
   }
 }

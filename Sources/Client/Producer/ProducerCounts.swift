@@ -17,4 +17,14 @@ public struct ProducerCounts: Hashable, Sendable {
   public var waiting: UInt64 { accepted + restored - acknowledged - dropped - refused }
   /// What the backlog takes, in stored bytes of batches and a little for each of them.
   public var waitingByteCount = 0
+
+  /// Counts entries that have an answer. Some may have been counted as dropped before, since the spool has lost them while they
+  /// were on their way: they were not.
+  mutating func answer(_ count: UInt64, _ total: WritableKeyPath<ProducerCounts, UInt64>) {
+    dropped -= min(dropped, count - min(count, waiting))
+    self[keyPath: total] += count
+  }
+
+  /// Counts entries that a spool has lost. Some may have been answered already, and were to be removed.
+  mutating func lose(_ count: UInt64) { dropped += min(count, waiting) }
 }

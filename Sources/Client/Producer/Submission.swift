@@ -17,16 +17,36 @@ final class Submission: Sendable {
   init(stream: StreamName) { pending = PendingAppend(stream: stream) }
 
   /// Waits until every batch that it has a share in is kept as durably as the backlog keeps anything. Called once.
+  ///
+  /// Cancelling the task ends the waiting; the entries stay handed over.
   func waitUntilAccepted() async throws(LogError) {
-    let error = await withCheckedContinuation { (waiter: Waiter) in
-      let answer = state.withLock { state -> LogError?? in
-        if state.openCount == 0 { return .some(state.error) }
-        state.waiter = waiter
-        return nil
-      }
-      if case .some(let error) = answer { waiter.resume(returning: error) }
+    let error = await withTaskCancellationHandler {
+      await withCheckedContinuation { (waiter: Waiter) in add(waiter) }
+    } onCancel: {
+      cancel()
     }
     if let error { throw error }
+  }
+
+  private static let cancelled = LogError.cancelled("waiting for the spool", mayHaveTakenEffect: true)
+
+  private func add(_ waiter: Waiter) {
+    let answer = state.withLock { state -> LogError?? in
+      if state.openCount == 0 { return .some(state.error) }
+      // The handler may have run already. Asked under the lock: if it runs later, it finds the waiter.
+      if Task.isCancelled { return .some(Self.cancelled) }
+      state.waiter = waiter
+      return nil
+    }
+    if case .some(let error) = answer { waiter.resume(returning: error) }
+  }
+
+  private func cancel() {
+    let waiter = state.withLock { state in
+      defer { state.waiter = nil }
+      return state.waiter
+    }
+    waiter?.resume(returning: Self.cancelled)
   }
 
   // MARK: What the producer reports

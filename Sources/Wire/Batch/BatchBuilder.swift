@@ -1,28 +1,30 @@
 /// Collects entries in columns and makes a batch of them.
+///
+/// Its columns begin without memory: a producer has one builder for each stream that is being written, most with a line or two.
 package struct BatchBuilder: ~Copyable {
   /// What became of an entry that was offered.
   package enum Outcome { case added, full }
 
   package private(set) var count = 0
-  private var times = ByteWriter()
+  private var times = ByteWriter(capacity: 0)
   private var lastTime: Int64 = 0
   private var timeRange = TimeRange()
-  private var severities = ByteWriter()
+  private var severities = ByteWriter(capacity: 0)
   private var severityMask: UInt32 = 0
   private var sources = DictionaryColumn()
-  private var messageLengths = ByteWriter()
-  private var messages = ByteWriter(capacity: 16 << 10)
+  private var messageLengths = ByteWriter(capacity: 0)
+  private var messages = ByteWriter(capacity: 0)
   private var shapes = DictionaryColumn()
   private var hasAttributes = false
-  private var valueLengths = ByteWriter()
-  private var values = ByteWriter()
-  private var kinds = ByteWriter()
+  private var valueLengths = ByteWriter(capacity: 0)
+  private var values = ByteWriter(capacity: 0)
+  private var kinds = ByteWriter(capacity: 0)
   private var hasKinds = false
   /// Rows that entries share counted for each.
   private var expandedByteCount = 0
   // The attributes of the entry at hand.
-  private var keyRow = ByteWriter()
-  private var valueRow = ByteWriter()
+  private var keyRow = ByteWriter(capacity: 0)
+  private var valueRow = ByteWriter(capacity: 0)
 
   package init() {}
 
@@ -239,7 +241,7 @@ private struct DictionaryColumn: ~Copyable {
   private var indexOfHash: [UInt64: Int] = [:]
   private var distinct: [Bytes] = []
   private var distinctByteCount = 0
-  private var indices = ByteWriter()
+  private var indices = ByteWriter(capacity: 0)
   private var last = -1
 
   var byteCount: Int { distinctByteCount + distinct.count * 3 + indices.count + 4 }
