@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := check
 SHELL := /bin/sh
 SWIFT_BUILD := swift build --explicit-target-dependency-import-check error
-SOURCES := Package.swift Sources Tests Snippets Integrations
+SOURCES := Package.swift Sources Tests Snippets Integrations Benchmarks
 # Debian's own Python has the packages of the reference decoder.
 PYTHON := /usr/bin/python3
 
@@ -34,6 +34,11 @@ unit:
 
 vectors: ## the independent decoder over all vectors
 	$(PYTHON) spec/reference/check_vectors.py
+
+.PHONY: bench
+bench: packages ## micro-benchmarks: time and allocations of an operation; ARGUMENTS="-o json append", a word picks some
+	$(SWIFT_BUILD) -c release --product microbench
+	@.build/release/microbench $(ARGUMENTS)
 
 .PHONY: bench-compare
 bench-compare: release ## the same work for logsd and for Redis in turn, ratios; ROUNDS=3, ENTRIES=1000000, SECONDS=5, CORPUS=FILE

@@ -21,6 +21,9 @@ let testing: [SwiftSetting] = [
   .treatAllWarnings(as: .error),
 ]
 
+/// Benchmarks, too, but their imports are their own matter.
+let benchmarking: [SwiftSetting] = testing + [.enableUpcomingFeature("InternalImportsByDefault")]
+
 /// Mistakes that the fault tests must notice (`Sources/Store/PlantedBug.swift`); no release build contains them.
 let plantedBugs: [SwiftSetting] = [.define("PLANTED_BUGS", .when(configuration: .debug))]
 
@@ -83,5 +86,13 @@ let package = Package(
       "Client",
       uses: ["LogsClient", "LogsDisk", "LogsWire", "LogsTransport", "LogsSimulation", "CSQLite", "CFaultVFS"]),
     tests("CLI", uses: ["LogsCLI", "LogsClient"]),
+
+    .target(name: "CAllocations", path: "Benchmarks/Allocations"),
+    .target(
+      name: "LogsBenchmarks", dependencies: ["CAllocations", "LogsServer", "LogsStore", "LogsTransport", "LogsWire"],
+      path: "Benchmarks/Micro", exclude: ["Main"], swiftSettings: benchmarking),
+    .executableTarget(
+      name: "microbench", dependencies: ["LogsBenchmarks"], path: "Benchmarks/Micro/Main", swiftSettings: testing),
+    tests("Benchmark", uses: ["LogsBenchmarks"]),
   ]
 )

@@ -22,6 +22,27 @@ public struct ProducerID: Hashable, Comparable, Sendable, CustomStringConvertibl
   }
 }
 
+extension ProducerID {
+  /// From its 16 bytes; nil when there are more or fewer.
+  package init?(stored bytes: Bytes) {
+    var reader = ByteReader(bytes.span)
+    do throws(DecodingError) {
+      self.init(high: try reader.u64().byteSwapped, low: try reader.u64().byteSwapped)
+    } catch {
+      return nil
+    }
+    guard reader.isAtEnd else { return nil }
+  }
+
+  /// The 16 bytes as they are stored, first to last as `description` shows them.
+  package var bytes: Bytes {
+    var writer = ByteWriter(capacity: 16)
+    writer.append(u64: high.byteSwapped)
+    writer.append(u64: low.byteSwapped)
+    return writer.finish()
+  }
+}
+
 /// Which life of a stream a sequence number belongs to: drawn when the stream is created, and again when its history is replaced.
 public struct Incarnation: Hashable, Sendable, CustomStringConvertible {
   public let value: UInt64

@@ -3,18 +3,9 @@ import Testing
 
 @testable import LogsClient
 
-/// A producer on a spool that another one has left, against a server in this process.
+/// A producer with a spool, against a server in this process.
 @Suite(.timeLimit(.minutes(2))) struct ProducerSpoolTests {
-  /// A spool as a kill has left it, with batches of one entry each.
-  private func crashed(_ texts: [String]) throws -> TestDirectory {
-    let left = try TestDirectory()
-    let spool = try TestSpool(left.path)
-    for text in texts { try spool.store(text) }
-    // Files in use are what a kill leaves: what comes next is numbered under a new identity.
-    let directory = try TestDirectory()
-    try SpoolFiles.copy(left.path, to: directory.path)
-    return directory
-  }
+  private static let nobody = "logs://127.0.0.1:1"
 
   private func producer(
     _ client: LogClient, _ directory: TestDirectory, _ configure: (inout LogProducerConfiguration) -> Void = { _ in }
@@ -25,67 +16,191 @@ import Testing
     return try LogProducer(client, stream: web, configuration: configuration)
   }
 
-  @Test func `what is handed over after a crash is sent once what the crash left is answered`() async throws {
-    let directory = try crashed(["1", "2", "3"])
-    let server = try await FakeServer.start { $0.faults.isMute = true }
-    defer { server.stop() }
-    let client = try LogClient(.test(server.url))
-    let producer = try producer(client, directory)
-    let pending = try await producer.submit(entries(4...4))
-    try await server.onLoop { $0.speak() }
-    // Nobody flushes: it goes out by itself.
-    #expect(try await pending.receipt.ranges == [4...4])
-    #expect(producer.counts.restored == 3)
-    let stored = try await server.onLoop { $0.streams[web]?.entries ?? [] }
-    #expect(stored.map(\.text) == ["1", "2", "3", "4"])
-    await producer.shutdown()
-    await client.shutdown()
+  /// A message that hardly compresses.
+  private func noise(_ number: Int, _ byteCount: Int, _ generator: inout SeededGenerator) -> Entry {
+    var bytes = Array("\(number) ".utf8)
+    while bytes.count < byteCount { bytes += String(generator.next(), radix: 36).utf8 }
+    return Entry(message: Bytes(bytes))
   }
 
-  @Test(arguments: [false, true]) func `a flush waits for what was in the spool`(hasMore: Bool) async throws {
-    let directory = try crashed((1...40).map(String.init))
-    let server = try await FakeServer.start { $0.faults.isMute = true }
-    defer { server.stop() }
-    let client = try LogClient(.test(server.url))
-    let producer = try producer(client, directory)
-    #expect(await producer.flush(timeout: .zero) == false)
-    async let isDone = producer.flush(timeout: .seconds(60))
-    if hasMore { producer.log(.info, "41") }
-    try await server.onLoop { $0.speak() }
-    #expect(await isDone)
-    #expect(producer.counts.acknowledged >= 40)
-    #expect(await producer.flush(timeout: .seconds(60)) && producer.counts.waiting == 0)
-    await producer.shutdown()
-    await client.shutdown()
-  }
+  private func isNotice(_ entry: Entry) -> Bool { DropNotice(entry) != nil }
 
-  @Test func `what is answered is not sent again while it is still in the spool`() async throws {
-    // Answered batches are removed a little later, together: meanwhile the client fails, and all begins anew.
-    let server = try await FakeServer.start { server in
-      server.faults.isMute = true
-      server.faults.onAppend = { append in
-        guard append.number == 2, server.record.connectionCount == 1 else { return nil }
-        server.faults.greeting = Refusal(.unauthorized, "a test")
-        for connection in server.connections { connection.cut() }
-        return nil
-      }
-    }
-    defer { server.stop() }
-    let client = try LogClient(.test(server.url))
+  @Test func `what was accepted without a server is sent by the next producer, before what that one is given`()
+    async throws
+  {
     let directory = try TestDirectory()
+    let away = try LogClient(.test(Self.nobody))
+    let first = try producer(away, directory) { $0.batchEntryCountMax = 7 }
+    _ = try await first.submit(entries(1...500))
+    for number in 501...600 { first.log(Entry(message: Bytes("\(number)"))) }
+    #expect(await !first.shutdown(deadline: .milliseconds(20)))
+    #expect(first.counts.waiting == 600)
+    #expect(first.counts.dropped == 0)
+    await away.shutdown(deadline: .zero)
+
+    let server = try await FakeServer.start { $0.faults.lostAckCount = 3 }
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    let second = try producer(client, directory)
+    #expect(second.counts.restored == 600 || second.counts.restored == 0)
+    #expect(try await second.append(entries(601...610)).sequences == 601...610)
+    #expect(await second.flush(timeout: .seconds(60)))
+    #expect(second.counts.restored == 600)
+    #expect(second.counts.acknowledged == 610)
+    #expect(second.counts.waitingByteCount == 0)
+    #expect(try await server.onLoop { $0.streams[web]?.messages } == (1...610).map(String.init))
+    await second.shutdown()
+    await client.shutdown()
+  }
+
+  @Test func `a flush of a producer that was given nothing waits for what its spool holds`() async throws {
+    let directory = try TestDirectory()
+    let away = try LogClient(.test(Self.nobody))
+    let first = try producer(away, directory)
+    _ = try await first.submit(entries(1...50))
+    #expect(await !first.flush(timeout: .milliseconds(10)))
+    await first.shutdown(deadline: .zero)
+    let server = try await FakeServer.start()
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    let second = try producer(client, directory)
+    #expect(await second.flush(timeout: .seconds(60)))
+    #expect(try await server.onLoop { $0.streams[web]?.head } == 50)
+    await second.shutdown()
+    await client.shutdown()
+    await away.shutdown(deadline: .zero)
+  }
+
+  @Test func `a second producer on a spool is refused`() async throws {
+    let directory = try TestDirectory()
+    let client = try LogClient(.test(Self.nobody))
+    let first = try producer(client, directory)
+    #expect { _ = try producer(client, directory) } throws: { ($0 as? LogError)?.code == .spoolInUse }
+    await first.shutdown(deadline: .zero)
+    let second = try producer(client, directory)
+    await second.shutdown(deadline: .zero)
+    await client.shutdown(deadline: .zero)
+  }
+
+  @Test func `a full spool drops its oldest entries, all but those that may have been sent, and says where`()
+    async throws
+  {
+    let directory = try TestDirectory()
+    let server = try await FakeServer.start { $0.faults.isMute = true }
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
     let producer = try producer(client, directory) {
-      $0.onEvent = { event in if case .failed = event { server.loop.execute { server.admit() } } }
+      $0.whenFull = .dropOldest
+      $0.batchEntryCountMax = 10
+      $0.spool?.byteCountMax = 1 << 20
     }
-    let first = try await producer.submit(entries(1...1))
-    _ = try await producer.submit(entries(2...2))
+    var generator = SeededGenerator(seed: testSeed())
+    for first in stride(from: 1, through: 3_000, by: 10) {
+      _ = try await producer.submit((first..<first + 10).map { noise($0, 1_000, &generator) })
+    }
+    #expect(producer.counts.dropped > 1_000)
+    #expect(producer.counts.waitingByteCount <= 1 << 20)
     try await server.onLoop { $0.speak() }
-    _ = try await first.receipt
-    await server.until { $0.record.appends.filter { $0.number == 2 }.count == 2 }
     #expect(await producer.flush(timeout: .seconds(60)))
     let counts = producer.counts
-    #expect(counts.acknowledged == 2 && counts.waiting == 0)
-    #expect(try await server.onLoop { $0.record.appends.filter { $0.number == 1 }.count } == 1)
+    #expect(counts.acknowledged + counts.dropped == 3_000)
+    // Each notice stands where the entries are missing that it tells of.
+    var next: UInt64 = 1
+    for entry in try await server.onLoop({ $0.streams[web]?.entries ?? [] }) {
+      if let notice = DropNotice(entry) {
+        next += notice.entryCount
+      } else {
+        #expect(entry.number == next)
+        next = entry.number + 1
+      }
+    }
+    #expect(next == 3_001)
     await producer.shutdown()
+    await client.shutdown()
+  }
+
+  @Test func `a full spool that drops nothing makes submissions wait, and goes on when there is room`() async throws {
+    let directory = try TestDirectory()
+    let server = try await FakeServer.start { $0.faults.isMute = true }
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    let producer = try producer(client, directory) {
+      $0.whenFull = .wait
+      $0.batchEntryCountMax = 10
+      $0.queueByteCountMax = 64 << 10
+      $0.spool?.byteCountMax = 1 << 20
+    }
+    let handed = Shared(0)
+    let seed = testSeed()
+    let feeding = Task {
+      var generator = SeededGenerator(seed: seed)
+      for first in stride(from: 1, through: 3_000, by: 10) {
+        _ = try await producer.submit((first..<first + 10).map { noise($0, 1_000, &generator) })
+        handed.change { $0 = first + 9 }
+      }
+    }
+    // Nothing is acknowledged before the server speaks: what has been handed over then is bounded by the spool and the queue.
+    while producer.counts.waitingByteCount < 1 << 20 { await Task.yield() }
+    #expect(handed.value < 2_500)
+    try await server.onLoop { $0.speak() }
+    try await feeding.value
+    #expect(await producer.flush(timeout: .seconds(60)))
+    #expect(producer.counts.dropped == 0)
+    #expect(try await server.onLoop { $0.streams[web]?.entries.map(\.number) ?? [] }.elementsEqual(1...3_000))
+    await producer.shutdown()
+    await client.shutdown()
+  }
+
+  @Test func `entries that have waited for too long are dropped, all but those that may have been sent`() async throws {
+    let directory = try TestDirectory()
+    let away = try LogClient(.test(Self.nobody))
+    let first = try producer(away, directory) { $0.batchEntryCountMax = 1 }
+    _ = try await first.submit(entries(1...50))
+    await first.shutdown(deadline: .zero)
+    await away.shutdown(deadline: .zero)
+    let server = try await FakeServer.start()
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    let second = try producer(client, directory) { $0.spool?.ageMax = .nanoseconds(1) }
+    #expect(await second.flush(timeout: .seconds(60)))
+    let stored = try await server.onLoop { $0.streams[web]?.entries ?? [] }
+    #expect(stored.filter { !isNotice($0) }.map(\.number).elementsEqual(1...32))
+    #expect(stored.compactMap { DropNotice($0) } == [DropNotice(entryCount: 18, reason: .tooOld)])
+    #expect(second.counts.dropped == 18)
+    #expect(second.counts.waiting == 0)
+    await second.shutdown()
+    await client.shutdown()
+  }
+
+  @Test func `a spool that was damaged is told of, counted, and the rest is sent`() async throws {
+    let directory = try TestDirectory()
+    let away = try LogClient(.test(Self.nobody))
+    let first = try producer(away, directory) { $0.batchEntryCountMax = 1 }
+    _ = try await first.submit(entries(1...49) + [Entry(message: "needle")])
+    await first.shutdown(deadline: .zero)
+    await away.shutdown(deadline: .zero)
+    var bytes = try #require(SpoolFiles.read("\(directory.path)/spool.db"))
+    // A byte of a message: the row's check then fails.
+    let place = try #require(bytes.indices.first { bytes[$0...].starts(with: Array("needle".utf8)) })
+    bytes[place] ^= 1
+    try SpoolFiles.write(bytes, to: "\(directory.path)/spool.db")
+
+    let server = try await FakeServer.start()
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    let told = Shared<[String]>([])
+    let second = try producer(client, directory) {
+      $0.onEvent = { event in if case .spoolDamaged(let text) = event { told.change { $0.append(text) } } }
+    }
+    #expect(await second.flush(timeout: .seconds(60)))
+    #expect(told.value.count == 1 && told.value[0].contains("1 batch with 1 entry of stream web"), "\(told.value)")
+    let counts = second.counts
+    #expect(counts.restored == 50)
+    #expect(counts.dropped == 1)
+    #expect(counts.acknowledged == 49)
+    let stored = try await server.onLoop { $0.streams[web]?.entries ?? [] }
+    #expect(stored.compactMap { DropNotice($0) } == [DropNotice(entryCount: 1, reason: .spoolDamaged)])
+    await second.shutdown()
     await client.shutdown()
   }
 }

@@ -92,6 +92,48 @@ import Testing
     }
   }
 
+  @Test func `a stream that grows while the starts of others are looked up is followed without a gap`() throws {
+    try Scene.play { scene in
+      // One shard and one reader: the starts are looked up one after the other, and the last stream waits for all of them.
+      let server = try TestServer(scene, ["--shards", "1", "--reader-threads", "1", "--tail-entries", "0"])
+      let writer = try RawClient(server.url)
+      try writer.greet()
+      let names = (10..<74).map { "slow/\($0)" }
+      let last = names[names.count - 1]
+      let producer = ProducerID.random()
+      for name in names {
+        try writer.send(try RawClient.append(["one"], to: name, producer: producer, number: 1), id: 1)
+        guard case .ack = try writer.receive().message else { throw Failure("no ACK") }
+      }
+      let selectors = try names.map { Selector.stream(try StreamName($0)) }
+      var number: UInt64 = 1
+      for _ in 0..<50 {
+        let follower = try RawClient(server.url)
+        try follower.greet()
+        try follower.send(.follow(Follow(credit: 1 << 30, selectors: selectors, start: .since(1), end: End())), id: 1)
+        number += 1
+        try writer.send(try RawClient.append(["during"], to: last, producer: producer, number: number), id: 1)
+        guard case .ack = try writer.receive().message else { throw Failure("no ACK") }
+        var head: UInt64 = 0
+        var handle: UInt32?
+        func take(_ message: Message) {
+          if case .stream(let told) = message, told.stream.text == last { handle = told.handle }
+          if case .batch(let range, _) = message, range.handle == handle {
+            #expect(range.from == head + 1)
+            head = range.to
+          }
+        }
+        for (_, message) in try receive(
+          follower, until: { _, message in if case .live = message { true } else { false } })
+        { take(message) }
+        number += 1
+        try writer.send(try RawClient.append(["after"], to: last, producer: producer, number: number), id: 1)
+        guard case .ack = try writer.receive().message else { throw Failure("no ACK") }
+        while head < number { take(try follower.receive().message) }
+      }
+    }
+  }
+
   @Test
   func `a stream that is born while a pattern is followed is told once, and its head includes what was acknowledged`()
     throws

@@ -92,6 +92,32 @@ import Testing
     #expect(later > times[0])
   }
 
+  @Test func `work that a callback hands over runs, and what that hands over too`() async throws {
+    let loop = try EventLoop.start(name: "test")
+    defer { loop.stop() }
+    // Nothing but the work itself would end the loop's wait.
+    for depth in [1, 2, 3, 20] {
+      await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+        loop.execute { loop.schedule(after: .zero) { handOver(depth, on: loop) { continuation.resume() } } }
+      }
+    }
+  }
+
+  @Test func `work that goes on for ever leaves timers their turn`() async throws {
+    let loop = try EventLoop.start(name: "test")
+    defer { loop.stop() }
+    let isOver = LoopBox(false)
+    await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+      loop.execute {
+        loop.schedule(after: .milliseconds(5)) {
+          isOver.value = true
+          continuation.resume()
+        }
+        goOn(until: isOver, on: loop)
+      }
+    }
+  }
+
   @Test func `stopping runs what was handed over before, and ends the thread`() throws {
     let loop = try EventLoop.start(name: "test")
     let counter = Counter()
@@ -131,6 +157,17 @@ import Testing
     #expect(await probe.isOnLoop)
     #expect(await probe.sumAfterTimer() == 7)
   }
+}
+
+/// Calls `body` behind so many works, each handed over by the one before.
+private func handOver(_ depth: Int, on loop: EventLoop, _ body: @escaping @Sendable () -> Void) {
+  if depth == 0 { return body() }
+  loop.execute { handOver(depth - 1, on: loop, body) }
+}
+
+/// Hands over one work after the other until `isOver`.
+private func goOn(until isOver: LoopBox<Bool>, on loop: EventLoop) {
+  loop.execute { if !isOver.value { goOn(until: isOver, on: loop) } }
 }
 
 /// An actor on a loop, as servers and clients have them.

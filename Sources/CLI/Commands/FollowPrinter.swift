@@ -57,17 +57,25 @@ actor FollowPrinter {
       writer.append(entry, of: batch.stream, to: &output)
       ends.append(output.count)
     }
-    let written: Int
+    var written = 0
     do {
       written = try Terminal.write(output, isCancelled: { Task.isCancelled })
+      if let end = ends.first(where: { $0 >= written }), end > written {
+        // The line at hand is finished, unless nobody reads it: it would be printed again as a whole.
+        let deadline = ContinuousClock.now + Self.lineGrace
+        written += try Terminal.write(Array(output[written..<end]), isCancelled: { ContinuousClock.now >= deadline })
+      }
     } catch let closed as Terminal.PipeClosed {
-      try save(batch, entries, written: closed.byteCount)
+      try save(batch, entries, written: written + closed.byteCount)
       throw closed
     }
     if written == output.count { return true }
     try save(batch, entries, written: written)
     return false
   }
+
+  /// How long an interrupted follow waits for the reader of the line at hand.
+  private static let lineGrace = Duration.seconds(1)
 
   /// Only some of a batch's lines were written out: the cursor moves behind the last whole one.
   private func save(_ batch: DeliveredBatch, _ entries: [Entry], written: Int) throws {

@@ -11,7 +11,8 @@ enum PushCommand {
       lost connections and restarts of the server; ends with 0 only when all lines are acknowledged.
 
       With --spool, lines are on disk in DIR before they are sent. What has no acknowledgement when push ends, however it
-      ends, is sent by the next push with that DIR, or by logs spool drain DIR, and is stored once.
+      ends, is sent by the next push with that DIR, or by logs spool drain DIR, and is stored once. The input is
+      read to its end whether the server is there or not.
       """, options: options, run: run)
 
   private static let options = [

@@ -98,7 +98,11 @@ actor ProducerCore {
     }
     streamsToServe.append(backlog.streams)
     if let age = configuration.spool?.ageMax {
-      ageTimer = loop.every(min(max(age / 10, .seconds(1)), .seconds(60))) { self.work() }
+      dropOld()
+      ageTimer = loop.every(min(max(age / 10, .seconds(1)), .seconds(60))) {
+        self.dropOld()
+        self.work()
+      }
     }
     work()
   }
@@ -109,7 +113,6 @@ actor ProducerCore {
   func work() {
     guard !isOver else { return }
     takeAnswers()
-    dropOld()
     store()
     serve()
     endFlushes()
@@ -189,6 +192,8 @@ actor ProducerCore {
   }
 
   private func dropped(_ entries: [DroppedEntries]) {
+    let byteCount = backlog.totals.byteCount
+    intake.count { $0.waitingByteCount = byteCount }
     for entries in entries {
       // Those in the window have been handed over, or have been told that sending failed.
       failWaiters(of: entries.stream, through: entries.idLast, .queueFull)
@@ -210,8 +215,9 @@ extension ProducerCore {
     // Also what it held at the start, what has come out little by little, and windows in which nothing may be dropped.
     if isDurable { intake.setSpoolFull(isFull) }
     take()
-    guard !unstored.isEmpty, commit() else { return }
+    guard !unstored.isEmpty else { return }
     makeRoom()
+    guard commit() else { return }
     // There may be more, but what is stored goes out first.
     loop.execute { self.assumeIsolated { $0.work() } }
   }
@@ -223,11 +229,13 @@ extension ProducerCore {
     return configuration.whenFull == .dropOldest ? byteCount > backlogByteCountMax : byteCount >= backlogByteCountMax
   }
 
-  /// Drops what is too much, where the oldest make room for the newest.
+  /// Drops what is too much together with what is to be stored, where the oldest make room for the newest.
   private func makeRoom() {
-    guard mayDrop, configuration.whenFull == .dropOldest else { return }
+    guard configuration.whenFull == .dropOldest, mayDrop || !unstored.isEmpty else { return }
+    let incoming = unstored.reduce(0) { $0 + $1.draft.content.byteCount + BacklogBatch.overheadByteCount }
+    let kept = max(backlogByteCountMax - incoming, 0)
     do throws(LogError) {
-      if isFull { dropped(try backlog.dropOldest(keeping: backlogByteCountMax)) }
+      if backlog.totals.byteCount > kept { dropped(try backlog.dropOldest(keeping: kept)) }
       mayDrop = false
     } catch { storeFailed(error) }
   }

@@ -104,10 +104,7 @@ final class Spool: Backlog {
   func store(_ batches: [BacklogDraft], removing answered: [Int64]) throws(LogError) -> [Int64] {
     if batches.isEmpty, answered.isEmpty { return [] }
     return try change { file throws(SQLiteError) in
-      for id in answered {
-        // What was damaged is gone, answered or not.
-        if let summary = try file.summary(id) { try remove(summary, from: file) }
-      }
+      try remove(answered, from: file)
       var ids: [Int64] = []
       for draft in batches {
         // A clock that was set back.
@@ -158,6 +155,18 @@ final class Spool: Backlog {
     sortedStreams = nil
     tidy()
     return result
+  }
+
+  /// Removes what is answered and still there: what was damaged is gone, answered or not.
+  ///
+  /// A batch that only the index still knows would be handed out again, whatever is answered. That is damage, and it may come of
+  /// the removals themselves: SQLite moves rows from page to page, and where two parents name one page, out of sight of one.
+  private func remove(_ answered: [Int64], from file: SpoolFile) throws(SQLiteError) {
+    var missing: Set<Int64> = []
+    for id in answered {
+      if let summary = try file.summary(id) { try remove(summary, from: file) } else { missing.insert(id) }
+    }
+    if !missing.isEmpty { try file.requireUnnamed(missing) }
   }
 
   /// Removes a batch from file and memory.

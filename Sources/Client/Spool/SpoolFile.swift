@@ -61,11 +61,12 @@ final class SpoolFile {
     selectBatch = try connection.prepare("SELECT * FROM batches WHERE id = ?1")
     selectSummary = try connection.prepare(
       "SELECT producer, stream, number, kind, entries, \(Self.byteCountText) FROM batches WHERE id = ?1")
-    selectFirst = try connection.prepare(
-      "SELECT id, producer, number FROM batches WHERE stream = ?1 ORDER BY id LIMIT 1")
-    selectAfter = try connection.prepare("SELECT * FROM batches WHERE stream = ?1 AND id > ?2 ORDER BY id LIMIT ?3")
+    // Of an index only ids are asked. SQLite would take the stream of a row from there, too, which may not be what the row says,
+    // and may find a row by going on from the one before, which nobody finds who looks for it alone.
+    selectFirst = try connection.prepare("SELECT id FROM batches WHERE stream = ?1 ORDER BY id LIMIT 1")
+    selectAfter = try connection.prepare("SELECT id FROM batches WHERE stream = ?1 AND id > ?2 ORDER BY id LIMIT ?3")
     selectBefore = try connection.prepare(
-      "SELECT * FROM batches WHERE stream = ?1 AND id < ?2 ORDER BY id DESC LIMIT 1")
+      "SELECT id FROM batches WHERE stream = ?1 AND id < ?2 ORDER BY id DESC LIMIT 1")
     selectIDs = try connection.prepare("SELECT id FROM batches WHERE id > ?1 ORDER BY id LIMIT ?2")
     selectOld = try connection.prepare(
       """
@@ -77,8 +78,11 @@ final class SpoolFile {
     try checkpoint()
   }
 
-  /// What a batch takes of the connection's credit: a completion nothing.
-  static let byteCountText = "CASE kind WHEN \(SpoolRow.Kind.completion.rawValue) THEN 0 ELSE length(content) END"
+  /// What a batch takes of the connection's credit: a completion nothing. Less than that where a damaged bit makes a text of the
+  /// content, whose length is one in characters.
+  static let byteCountText = """
+    CASE WHEN kind = \(SpoolRow.Kind.completion.rawValue) THEN 0 WHEN typeof(content) = 'blob' THEN length(content) ELSE -1 END
+    """
 
   static let writeStreamText = "INSERT OR REPLACE INTO streams VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"
   static let writeSpoolText = "INSERT OR REPLACE INTO spool VALUES(1, ?1, ?2, ?3, ?4, ?5, ?6)"
@@ -145,7 +149,7 @@ final class SpoolFile {
 
   static func insert(_ row: SpoolRow, with statement: borrowing Statement) throws(SQLiteError) {
     statement.bind(1, row.id)
-    statement.bind(2, copying: row.key.producer.spoolBytes)
+    statement.bind(2, copying: row.key.producer.bytes)
     statement.bind(3, row.stream.text)
     statement.bind(4, bits: row.number)
     statement.bind(5, row.kind.rawValue)
@@ -166,7 +170,7 @@ final class SpoolFile {
     selectSummary.bind(1, id)
     defer { selectSummary.reset() }
     guard try selectSummary.step() else { return nil }
-    guard let producer = ProducerID(spoolBytes: selectSummary.bytes(0)),
+    guard let producer = ProducerID(stored: selectSummary.bytes(0)),
       let kind = SpoolRow.Kind(rawValue: selectSummary.integer(3))
     else { throw SQLiteError(damage: "batch \(id) has no producer or kind", path: connection.path) }
     return SpoolSummary(
@@ -176,10 +180,15 @@ final class SpoolFile {
       byteCount: Int(try selectSummary.integer(5, in: 0...Int64(Int32.max))))
   }
 
+  /// A row, if its check holds; nil when it is not there.
   func row(_ id: Int64) throws(SQLiteError) -> SpoolRow? {
     selectBatch.bind(1, id)
     defer { selectBatch.reset() }
-    return try selectBatch.step() ? row(selectBatch) : nil
+    guard try selectBatch.step() else { return nil }
+    guard let row = SpoolRow(id: selectBatch.integer(0), values: selectBatch) else {
+      throw SQLiteError(damage: "batch \(id) fails its check", path: connection.path)
+    }
+    return row
   }
 
   /// The window of a stream; nil when the stream has nothing.
@@ -187,12 +196,9 @@ final class SpoolFile {
     selectFirst.bind(1, stream.text)
     defer { selectFirst.reset() }
     guard try selectFirst.step() else { return nil }
-    guard let producer = ProducerID(spoolBytes: selectFirst.bytes(1)) else {
-      throw SQLiteError(damage: "a producer has not 16 bytes", path: connection.path)
-    }
-    return SpoolWindow(
-      firstID: selectFirst.integer(0), producer: producer,
-      number: UInt64(try selectFirst.integer(2, in: Self.numbers)))
+    let id = selectFirst.integer(0)
+    guard let first = try summary(id) else { throw missing(id) }
+    return SpoolWindow(firstID: id, producer: first.key.producer, number: first.number)
   }
 
   /// What numbers can be: there is always room for more.
@@ -206,19 +212,31 @@ final class SpoolFile {
     defer { selectAfter.reset() }
     var rows: [SpoolRow] = []
     while try selectAfter.step() {
-      let row = try row(selectAfter, of: stream)
+      let row = try row(selectAfter.integer(0), of: stream)
       guard window.contains(row.summary) else { break }
       if let last = rows.last, last.number >= row.number {
         throw SQLiteError(damage: "batch \(row.number) stands behind batch \(last.number)", path: connection.path)
       }
       rows.append(row)
     }
-    // Both searches go through the index: where it is damaged, one may find what the other does not.
-    if rows.isEmpty, window.firstID > id {
+    // Both searches go through the index: where it is damaged, one may find what the other does not. What stands behind must
+    // not be sent before it.
+    if window.firstID > id, rows.first?.id != window.firstID {
       throw SQLiteError(
-        damage: "batch \(window.firstID) of stream \(stream) is there and not there", path: connection.path)
+        damage: "batch \(window.firstID) of stream \(stream) is its first and is not found", path: connection.path)
     }
     return rows
+  }
+
+  /// Sees that batches that are not in the table are not in the index either, from which windows are read.
+  ///
+  /// - Complexity: reads the index, which knows no id without its stream.
+  func requireUnnamed(_ ids: Set<Int64>) throws(SQLiteError) {
+    let named = try connection.prepare("SELECT id FROM batches INDEXED BY batches_by_stream")
+    while try named.step() {
+      let id = named.integer(0)
+      if ids.contains(id) { throw missing(id) }
+    }
   }
 
   /// The batch of a stream that stands before `id`.
@@ -226,7 +244,7 @@ final class SpoolFile {
     selectBefore.bind(1, stream.text)
     selectBefore.bind(2, id)
     defer { selectBefore.reset() }
-    return try selectBefore.step() ? row(selectBefore, of: stream) : nil
+    return try selectBefore.step() ? row(selectBefore.integer(0), of: stream) : nil
   }
 
   /// The next ids.
@@ -263,20 +281,16 @@ final class SpoolFile {
   }
 
   /// A row that the index has named, if its check holds and it is of the stream.
-  private func row(_ statement: borrowing Statement, of stream: StreamName) throws(SQLiteError) -> SpoolRow {
-    let row = try row(statement)
+  private func row(_ id: Int64, of stream: StreamName) throws(SQLiteError) -> SpoolRow {
+    guard let row = try row(id) else { throw missing(id) }
     if row.stream != stream {
-      throw SQLiteError(damage: "batch \(row.id) is not of stream \(stream)", path: connection.path)
+      throw SQLiteError(damage: "batch \(id) is not of stream \(stream)", path: connection.path)
     }
     return row
   }
 
-  /// A row, if its check holds.
-  private func row(_ statement: borrowing Statement) throws(SQLiteError) -> SpoolRow {
-    guard let row = SpoolRow(id: statement.integer(0), values: statement) else {
-      throw SQLiteError(damage: "batch \(statement.integer(0)) fails its check", path: connection.path)
-    }
-    return row
+  private func missing(_ id: Int64) -> SQLiteError {
+    SQLiteError(damage: "batch \(id) is in the index and not in the table", path: connection.path)
   }
 
   // MARK: The rest

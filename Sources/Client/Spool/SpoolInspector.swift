@@ -152,7 +152,7 @@ struct SpoolInspector: ~Copyable {
     let statement = try connection.prepare(
       "SELECT id, producer, stream, number, kind, entries, \(SpoolFile.byteCountText), accepted FROM batches")
     while try statement.step() {
-      guard let producer = ProducerID(spoolBytes: statement.bytes(1)),
+      guard let producer = ProducerID(stored: statement.bytes(1)),
         let kind = SpoolRow.Kind(rawValue: statement.integer(4))
       else {
         note("batch \(statement.integer(3)) of stream \(statement.text(2)) has no producer or kind")

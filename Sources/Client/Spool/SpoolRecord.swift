@@ -28,7 +28,7 @@ enum SpoolRecord {
       writer.append(utf8: name.text)
       return XXH3.hash(writer.span, seed: SpoolSchema.Seed.stream)
     case .spool(let header, let streamCount):
-      writer.append(header.producer.spoolBytes)
+      writer.append(header.producer.bytes)
       writer.append(i64: header.nextID)
       writer.append(u64: header.nextNumber)
       writer.append(i64: Int64(streamCount))
@@ -49,7 +49,7 @@ enum SpoolRecord {
       statement.bind(6, Int64(stream.totals.byteCount))
       statement.bind(7, bits: checksum)
     case .spool(let header, let streamCount):
-      statement.bind(1, copying: header.producer.spoolBytes)
+      statement.bind(1, copying: header.producer.bytes)
       statement.bind(2, header.nextID)
       statement.bind(3, bits: header.nextNumber)
       statement.bind(4, Int64(streamCount))
@@ -71,7 +71,7 @@ enum SpoolRecord {
 
   /// The row of `spool`; nil when its check fails.
   init?<Values: SpoolValues & ~Copyable>(spoolRow values: borrowing Values) {
-    guard let producer = ProducerID(spoolBytes: values.bytes(1)) else { return nil }
+    guard let producer = ProducerID(stored: values.bytes(1)) else { return nil }
     self = .spool(
       SpoolState.Header(
         producer: producer, nextID: values.integer(2), nextNumber: UInt64(bitPattern: values.integer(3)),

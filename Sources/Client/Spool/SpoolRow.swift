@@ -45,7 +45,7 @@ struct SpoolRow {
   var checksum: UInt64 {
     var writer = ByteWriter()
     writer.append(i64: id)
-    writer.append(key.producer.spoolBytes)
+    writer.append(key.producer.bytes)
     writer.append(u64: number)
     writer.append(i64: kind.rawValue)
     writer.append(u64: UInt64(entryCount))
@@ -93,7 +93,7 @@ extension SpoolRow {
 
   /// Values that were read from a file; nil when they are not those of a row that was written.
   init?<Values: SpoolValues & ~Copyable>(id: Int64, values: borrowing Values) {
-    guard let producer = ProducerID(spoolBytes: values.bytes(1)), let kind = Kind(rawValue: values.integer(4)),
+    guard let producer = ProducerID(stored: values.bytes(1)), let kind = Kind(rawValue: values.integer(4)),
       let number = UInt64(exactly: values.integer(3)), let entryCount = Int(exactly: values.integer(5)),
       let batchEntryCount = Int(exactly: values.integer(6)), entryCount >= 0, batchEntryCount >= 0
     else { return nil }
@@ -102,24 +102,6 @@ extension SpoolRow {
       kind: kind, entryCount: entryCount, batchEntryCount: batchEntryCount, accepted: values.integer(7),
       bytes: values.bytes(9))
     if checksum != UInt64(bitPattern: values.integer(8)) { return nil }
-  }
-}
-
-extension ProducerID {
-  /// The sixteen bytes, first to last as `description` shows them.
-  var spoolBytes: Bytes {
-    var writer = ByteWriter(capacity: 16)
-    writer.append(u64: high.byteSwapped)
-    writer.append(u64: low.byteSwapped)
-    return writer.finish()
-  }
-
-  init?(spoolBytes bytes: Bytes) {
-    guard bytes.count == 16 else { return nil }
-    var reader = ByteReader(bytes.span)
-    do throws(DecodingError) {
-      self.init(high: try reader.u64().byteSwapped, low: try reader.u64().byteSwapped)
-    } catch { return nil }
   }
 }
 

@@ -53,7 +53,8 @@ struct SpoolScan {
     guard leafHeaderByteCount + 2 * cellCount <= page.count else { return try visit(.damaged(page: number)) }
     for cell in 0..<cellCount {
       let pointer = leafHeaderByteCount + 2 * cell
-      let offset = Int(page[pointer]) << 8 | Int(page[pointer + 1])
+      // SQLite looks no further at a pointer either: what it has read and sent must be found again.
+      let offset = (Int(page[pointer]) << 8 | Int(page[pointer + 1])) % page.count
       try visit(found(in: page, at: offset, pages) ?? .damaged(page: number))
     }
   }

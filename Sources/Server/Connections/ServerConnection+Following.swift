@@ -1,6 +1,7 @@
 internal import LogsStore
 internal import LogsTransport
 internal import LogsWire
+internal import Synchronization
 
 /// Where the answer of a reader thread belongs. Names, not references: what they name may be gone by then, and its id used
 /// again.
@@ -24,6 +25,8 @@ extension ServerConnection {
   private static let readCountMax = 4
 
   func begin(_ id: UInt32, _ follow: Follow) {
+    // Before the streams are looked up: from then on it needs every commit.
+    desk.shard.subscriptionCount.add(1, ordering: .sequentiallyConsistent)
     let subscription = Subscription(id: id, serial: nextSerial(), follow: follow, connection: self, hub: desk.hub)
     subscriptions[id] = subscription
     desk.counters.subscriptions.add(1)
@@ -88,6 +91,7 @@ extension ServerConnection {
     desk.counters.subscriptions.add(-1)
     desk.counters.followedStreams.add(-subscription.tracks.count)
     desk.hub.forget(subscription)
+    desk.shard.subscriptionCount.subtract(1, ordering: .sequentiallyConsistent)
   }
 
   /// The connection ends: nothing is read for it any more.

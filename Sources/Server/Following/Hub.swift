@@ -14,9 +14,12 @@ final class Hub {
   init(store: Store) { self.store = store }
 
   /// The channel of a stream, made when nobody has followed the stream here yet.
+  ///
+  /// - Parameter info: the stream as it was found, which may be turns ago: commits taken since then found no channel to advance.
   func channel(_ info: StreamInfo) -> StreamChannel {
     if let channel = channels[info.id] { return channel }
-    let channel = StreamChannel(info)
+    // The catalog's head includes every commit that the shard has taken; those it has not taken yet will find the channel.
+    let channel = StreamChannel(store.stream(named: info.name) ?? info)
     channels[info.id] = channel
     return channel
   }

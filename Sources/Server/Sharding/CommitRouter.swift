@@ -1,7 +1,8 @@
 internal import LogsStore
 internal import Synchronization
 
-/// Brings what the writer has committed to the shards: one hand-over a commit and shard, however many entries it holds.
+/// Brings what the writer has committed to the shards that have clients to tell: one hand-over a commit and shard, however many
+/// entries it holds.
 final class CommitRouter: StoreSink {
   private struct State {
     var shards: [Shard] = []
@@ -29,8 +30,10 @@ final class CommitRouter: StoreSink {
     var replies = Array(repeating: [Reply](), count: shards.count)
     for reply in commit.replies where reply.token.shard < shards.count { replies[reply.token.shard].append(reply) }
     let runs = commit.runs
-    for (index, shard) in shards.enumerated() where !replies[index].isEmpty || !runs.isEmpty {
+    for (index, shard) in shards.enumerated() {
       let own = replies[index]
+      let isFollowing = !runs.isEmpty && shard.subscriptionCount.load(ordering: .sequentiallyConsistent) > 0
+      guard isFollowing || !own.isEmpty else { continue }
       shard.execute { $0.take(replies: own, runs: runs) }
     }
   }

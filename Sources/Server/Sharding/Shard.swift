@@ -1,6 +1,7 @@
 internal import LogsStore
 internal import LogsTransport
 internal import LogsWire
+internal import Synchronization
 
 /// One event loop and the connections on it: the door through which other threads reach them.
 ///
@@ -9,6 +10,13 @@ internal import LogsWire
 actor Shard {
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
+
+  /// The shard's subscriptions; with none it need not hear of commits that answer nobody here.
+  ///
+  /// A subscription is counted before it looks at the catalog, which is published before a commit looks at this: a commit that
+  /// passes the shard by is one whose head the subscription has seen. That takes sequential consistency: each side writes,
+  /// then reads what the other has written.
+  nonisolated let subscriptionCount = Atomic<Int>(0)
 
   private var desk: ShardDesk?
 

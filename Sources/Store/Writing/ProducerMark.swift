@@ -66,24 +66,3 @@ struct MarkKey: Hashable, Sendable {
   var stream: StreamName
   var producer: ProducerID
 }
-
-extension ProducerID {
-  /// From the 16 bytes that are stored.
-  init?(stored bytes: Bytes) {
-    var reader = ByteReader(bytes.span)
-    do throws(DecodingError) {
-      self.init(high: try reader.u64().byteSwapped, low: try reader.u64().byteSwapped)
-    } catch {
-      return nil
-    }
-    guard reader.isAtEnd else { return nil }
-  }
-
-  /// The 16 bytes as they are stored.
-  var bytes: Bytes {
-    var writer = ByteWriter(capacity: 16)
-    writer.append(u64: high.byteSwapped)
-    writer.append(u64: low.byteSwapped)
-    return writer.finish()
-  }
-}

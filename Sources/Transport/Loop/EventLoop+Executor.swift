@@ -18,7 +18,7 @@ extension EventLoop {
   }
 
   func append(_ work: Inbox.Work) {
-    switch inbox.append(work) {
+    switch inbox.append(work, isOnLoop: isOnLoop) {
     case .nothing: break
     case .wakeLoop: wakeUp.signal()
     case .startThread:

@@ -9,8 +9,9 @@ internal import Synchronization
 /// `assumeIsolated`, without a hop. What is bound to a loop (`Connection`, `Listener`, `LoopTimer`) is used on its thread
 /// alone; from elsewhere only `execute`, `enqueue` and `stop` may be called.
 ///
-/// A turn: wait; callbacks of sockets, timers and signals; work from other threads; then the output of all connections that
-/// have some, one write each; then the news of connections that have closed. No call on a connection calls its handler.
+/// A turn: wait; callbacks of sockets, timers and signals; work that was handed over, and in a few rounds more what that hands
+/// over in turn; then the output of all connections that have some, one write each; then the news of connections that have
+/// closed. No call on a connection calls its handler.
 ///
 /// The thread keeps the loop alive until `stop`.
 ///
@@ -78,7 +79,7 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
     }
   }
 
-  /// The time of this turn: the same for all that happens in it.
+  /// The time of this turn, or of this round of work in it: the same for all that happens in it.
   package var now: MonotonicTime {
     requireOnLoop()
     if let turnTime { return turnTime }
@@ -149,9 +150,19 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
     turnTime = nil
     base?.runTurn(waiting: mayWait)
     runWorks()
+    var roundCount = 1
+    while roundCount < Self.workRoundCountMax, inbox.hasOwnWork {
+      turnTime = nil
+      runWorks()
+      roundCount += 1
+    }
     flushConnections()
     announceClosed()
   }
+
+  /// Rounds of work in one turn. A task that wakes, appends and waits takes two, and a turn for each would cost two system
+  /// calls and put off its output; without a bound, work that goes on for ever would keep the loop from its sockets.
+  private static let workRoundCountMax = 4
 
   private func runWorks() {
     inbox.takeAll(into: &works)

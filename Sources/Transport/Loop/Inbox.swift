@@ -2,7 +2,8 @@ internal import Synchronization
 
 /// What other threads want run on a loop, in order.
 ///
-/// A wake-up costs two system calls, so a thread asks for one only when the loop waits and nobody else has asked.
+/// A wake-up costs three system calls, so a thread asks for one only when the loop may wait, nobody else has asked, and it is
+/// not the loop's own: that one looks here before it waits again.
 struct Inbox: ~Copyable, Sendable {
   enum Work {
     case job(UnownedJob)
@@ -22,18 +23,23 @@ struct Inbox: ~Copyable, Sendable {
     var works: [Work] = []
     /// Whether somebody will look at `works` without being asked.
     var isAttended = true
+    /// Whether some of `works` comes from the loop's own thread.
+    var hasOwnWork = false
     var isStopRequested = false
     var hasLoopEnded = false
   }
 
   private let state = Mutex(State())
 
-  func append(_ work: Work) -> Demand {
+  /// - Parameter isOnLoop: whether the caller is the thread that runs the loop's work.
+  func append(_ work: Work, isOnLoop: Bool) -> Demand {
     state.withLock { state in
       state.works.append(work)
+      if isOnLoop { state.hasOwnWork = true }
       guard !state.isAttended else { return .nothing }
       state.isAttended = true
-      return state.hasLoopEnded ? .startThread : .wakeLoop
+      if state.hasLoopEnded { return .startThread }
+      return isOnLoop ? .nothing : .wakeLoop
     }
   }
 
@@ -42,9 +48,13 @@ struct Inbox: ~Copyable, Sendable {
     precondition(works.isEmpty, "work that was taken is run before more is taken")
     state.withLock { state in
       state.isAttended = true
+      state.hasOwnWork = false
       swap(&state.works, &works)
     }
   }
+
+  /// Whether work waits that the loop's own thread has handed over.
+  var hasOwnWork: Bool { state.withLock { $0.hasOwnWork } }
 
   /// Whether the loop may wait; from then on new work asks for a wake-up.
   func prepareToWait() -> Bool {

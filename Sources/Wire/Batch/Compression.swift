@@ -14,10 +14,15 @@ internal import CZstd
 
   deinit { unsafe ZSTD_freeCCtx(context) }
 
-  /// Appends the compressed form of `raw` if that is shorter.
+  /// Below this, zstd saves 1 % of real lines (up to 192 bytes) to 9 %, header included, and takes longer than all else that is done
+  /// to make the batch.
+  private static let rawByteCountMin = 256
+
+  /// Appends the compressed form of `raw` if that is shorter and worth the time.
   ///
   /// - Returns: whether it was; nothing is appended otherwise.
   func compress(_ raw: RawSpan, into writer: inout ByteWriter) -> Bool {
+    guard raw.byteCount >= Self.rawByteCountMin else { return false }
     let bound = ZSTD_compressBound(raw.byteCount)
     return unsafe writer.append(upTo: bound) { room in
       unsafe raw.withUnsafeBytes { source in

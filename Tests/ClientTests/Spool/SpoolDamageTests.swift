@@ -9,6 +9,8 @@ import Testing
 @Suite struct SpoolDamageTests {
   enum Damage: CaseIterable {
     case flips, zeros, noise, truncation, firstPages
+    /// Of the pages that name others, and of what leads to the rows of a page.
+    case trees
   }
 
   private static let pageByteCount = 4096
@@ -122,6 +124,18 @@ import Testing
     case .flips:
       for _ in 0..<Int.random(in: 1...20, using: &generator) {
         let index = Int.random(in: 0..<bytes.count, using: &generator)
+        bytes[index] ^= 1 << UInt8.random(in: 0..<8, using: &generator)
+      }
+    case .trees:
+      let pages = stride(from: 0, to: pageCount * Self.pageByteCount, by: Self.pageByteCount)
+      let interiors = pages.filter { [0x02, 0x05].contains(bytes[$0]) }
+      let leaves = pages.filter { [0x0a, 0x0d].contains(bytes[$0]) }
+      for _ in 0..<Int.random(in: 1...4, using: &generator) {
+        let isInterior = Int.random(in: 0..<4, using: &generator) > 0
+        guard let page = (isInterior ? interiors : leaves).randomElement(using: &generator) else { continue }
+        // Zeros lie between the pointers to the cells and the cells.
+        let used = (page..<page + (isInterior ? Self.pageByteCount : 60)).filter { bytes[$0] != 0 }
+        guard let index = used.randomElement(using: &generator) else { continue }
         bytes[index] ^= 1 << UInt8.random(in: 0..<8, using: &generator)
       }
     case .zeros, .noise:

@@ -79,12 +79,18 @@ final class TestSpool {
 
   /// Takes everything out, window by window.
   func drain(_ visit: (BacklogBatch) throws -> Void = { _ in }) throws {
-    while let stream = spool.streams.first {
+    // Each window takes one batch at least; damage may bring some more to light.
+    for _ in 0..<spool.totals.batchCount + 1_000 {
+      guard let stream = spool.streams.first else { return }
       let batches = try window(stream)
-      if batches.isEmpty { throw TestFailure("\(stream) has batches and its window none: \(spool.totals)") }
+      // A stream whose last batches turn out to be damaged is no more.
+      if batches.isEmpty, spool.streams.contains(stream) {
+        throw TestFailure("\(stream) has batches and its window none: \(spool.totals)")
+      }
       for batch in batches { try visit(batch) }
       _ = try spool.store([], removing: batches.map(\.id))
     }
+    throw TestFailure("what is removed comes again and again: \(spool.totals)")
   }
 }
 

@@ -1,0 +1,116 @@
+internal import LogsStore
+internal import LogsWire
+internal import Synchronization
+
+/// The store alone: what appends cost the thread that submits them and the one that writes, and reads the one that reads.
+extension Benchmark {
+  package static var store: [Benchmark] {
+    let shapes = [(1, 1), (64, 1), (64, 64)]
+    return shapes.flatMap { batchCount, streamCount in
+      [1, 10, 100, 1_000].map { append(of: $0, batches: batchCount, streams: streamCount) }
+    } + [catchUp]
+  }
+
+  /// A commit of batches from as many producers, spread over streams: one fsync, one row for each stream.
+  ///
+  /// The rounds come after so many commits that each stream has index pages of its own, as it has for most of a segment.
+  package static func append(
+    of entryCount: Int, batches batchCount: Int, streams streamCount: Int, isSmall: Bool = false,
+    warmUpCount: Int = 1_000
+  ) -> Benchmark {
+    Benchmark(
+      "store append, \(entryCount), \(batchCount) a commit, \(streamCount) streams", operations: 200,
+      allocationsMax: AllocationLimits.append(batches: batchCount, streams: streamCount)
+    ) {
+      let batch = isSmall ? try SampleEntries.smallBatch(entryCount) : try SampleEntries.batch(entryCount)
+      let streams = try (0..<streamCount).map { try StreamName("bench/\($0)") }
+      // The tail cache keeps one batch of each size: every commit adds one and drops one.
+      let session = try StoreSession { $0.tailCacheEntryCountMax = entryCount }
+      var number: UInt64 = 0
+      func commit() throws -> Usage {
+        number += 1
+        for index in 0..<batchCount {
+          try session.submit(to: streams[index % streamCount], producer: UInt64(index), number: number, batch)
+        }
+        return try session.commit()
+      }
+      var last = Usage()
+      for _ in 0..<warmUpCount { last = try commit() }
+      return Prepared(entryCount: entryCount * batchCount) { count in
+        let (before, writerBefore) = (Usage.ofThread(), last)
+        for _ in 0..<count { last = try commit() }
+        var usage = Usage.ofThread() - before
+        let writer = last - writerBefore
+        usage.processorNanoseconds += writer.processorNanoseconds
+        usage.allocationCount += writer.allocationCount
+        return usage
+      } end: {
+        session.close()
+      }
+    }
+  }
+
+  /// A read of 256 KiB from a segment, as a follower that is behind gets it; nothing is in the tail cache.
+  private static var catchUp: Benchmark {
+    Benchmark("catch-up read, 256 KiB", operations: 200, allocationsMax: AllocationLimits.catchUpRead) {
+      let session = try StoreSession { settings in
+        settings.tailCacheByteCountMax = 0
+        settings.readerThreadCount = 1
+      }
+      let name = try StreamName("bench")
+      let batch = try SampleEntries.batch(1_000)
+      for number in 1...2_000 {
+        try session.submit(to: name, producer: 1, number: UInt64(number), batch)
+        _ = try session.commit()
+      }
+      guard let stream = session.store.stream(named: name) else { throw BenchmarkError("the stream is not there") }
+      let reading = Reading(session.store, stream)
+      _ = try reading.next()
+      let entryCount = Int(try reading.next())
+      return Prepared(entryCount: entryCount) { count in
+        let before = reading.usage
+        for _ in 0..<count { _ = try reading.next() }
+        return reading.usage - before
+      } end: {
+        session.close()
+      }
+    }
+  }
+
+  /// Reads a stream from its beginning to its end, again and again.
+  private final class Reading: Sendable {
+    private struct State {
+      var next: UInt64 = 1
+      var result: Result<ReadResult, StoreError>?
+      /// Of the reader's thread.
+      var usage = Usage()
+    }
+
+    private let store: Store
+    private let stream: StreamInfo
+    private let state = Mutex(State())
+    private let done = Gate()
+
+    init(_ store: Store, _ stream: StreamInfo) { (self.store, self.stream) = (store, stream) }
+
+    var usage: Usage { state.withLock { $0.usage } }
+
+    /// - Returns: how many entries were read.
+    func next() throws -> UInt64 {
+      let from = state.withLock { $0.next > stream.head ? 1 : $0.next }
+      store.read(ReadRequest(stream: stream.id, from: from, to: stream.head, byteCountMax: 256 << 10)) { result in
+        let usage = Usage.ofThread()
+        self.state.withLock { state in
+          state.result = result
+          state.usage = usage
+        }
+        self.done.open()
+      }
+      done.pass()
+      let result = state.withLock { $0.result.take() }
+      guard let read = try result?.get() else { throw BenchmarkError("a read had no answer") }
+      state.withLock { $0.next = read.next }
+      return read.next - from
+    }
+  }
+}

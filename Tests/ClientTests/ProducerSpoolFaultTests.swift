@@ -1,0 +1,91 @@
+import LogsWire
+import Testing
+
+@testable import LogsClient
+
+/// A producer on a spool that another one has left, against a server in this process.
+@Suite(.timeLimit(.minutes(2))) struct ProducerSpoolFaultTests {
+  /// A spool as a kill has left it, with batches of one entry each.
+  private func crashed(_ texts: [String]) throws -> TestDirectory {
+    let left = try TestDirectory()
+    let spool = try TestSpool(left.path)
+    for text in texts { try spool.store(text) }
+    // Files in use are what a kill leaves: what comes next is numbered under a new identity.
+    let directory = try TestDirectory()
+    try SpoolFiles.copy(left.path, to: directory.path)
+    return directory
+  }
+
+  private func producer(
+    _ client: LogClient, _ directory: TestDirectory, _ configure: (inout LogProducerConfiguration) -> Void = { _ in }
+  ) throws -> LogProducer {
+    var configuration = LogProducerConfiguration()
+    configuration.spool = SpoolConfiguration(directory: directory.path)
+    configure(&configuration)
+    return try LogProducer(client, stream: web, configuration: configuration)
+  }
+
+  @Test func `what is handed over after a crash is sent once what the crash left is answered`() async throws {
+    let directory = try crashed(["1", "2", "3"])
+    let server = try await FakeServer.start { $0.faults.isMute = true }
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    let producer = try producer(client, directory)
+    let pending = try await producer.submit(entries(4...4))
+    try await server.onLoop { $0.speak() }
+    // Nobody flushes: it goes out by itself.
+    #expect(try await pending.receipt.ranges == [4...4])
+    #expect(producer.counts.restored == 3)
+    let stored = try await server.onLoop { $0.streams[web]?.entries ?? [] }
+    #expect(stored.map(\.text) == ["1", "2", "3", "4"])
+    await producer.shutdown()
+    await client.shutdown()
+  }
+
+  @Test(arguments: [false, true]) func `a flush waits for what was in the spool`(hasMore: Bool) async throws {
+    let directory = try crashed((1...40).map(String.init))
+    let server = try await FakeServer.start { $0.faults.isMute = true }
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    let producer = try producer(client, directory)
+    #expect(await producer.flush(timeout: .zero) == false)
+    async let isDone = producer.flush(timeout: .seconds(60))
+    if hasMore { producer.log(.info, "41") }
+    try await server.onLoop { $0.speak() }
+    #expect(await isDone)
+    #expect(producer.counts.acknowledged >= 40)
+    #expect(await producer.flush(timeout: .seconds(60)) && producer.counts.waiting == 0)
+    await producer.shutdown()
+    await client.shutdown()
+  }
+
+  @Test func `what is answered is not sent again while it is still in the spool`() async throws {
+    // Answered batches are removed a little later, together: meanwhile the client fails, and all begins anew.
+    let server = try await FakeServer.start { server in
+      server.faults.isMute = true
+      server.faults.onAppend = { append in
+        guard append.number == 2, server.record.connectionCount == 1 else { return nil }
+        server.faults.greeting = Refusal(.unauthorized, "a test")
+        for connection in server.connections { connection.cut() }
+        return nil
+      }
+    }
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    let directory = try TestDirectory()
+    let producer = try producer(client, directory) {
+      $0.onEvent = { event in if case .failed = event { server.loop.execute { server.admit() } } }
+    }
+    let first = try await producer.submit(entries(1...1))
+    _ = try await producer.submit(entries(2...2))
+    try await server.onLoop { $0.speak() }
+    _ = try await first.receipt
+    await server.until { $0.record.appends.filter { $0.number == 2 }.count == 2 }
+    #expect(await producer.flush(timeout: .seconds(60)))
+    let counts = producer.counts
+    #expect(counts.acknowledged == 2 && counts.waiting == 0)
+    #expect(try await server.onLoop { $0.record.appends.filter { $0.number == 1 }.count } == 1)
+    await producer.shutdown()
+    await client.shutdown()
+  }
+}
