@@ -170,4 +170,43 @@ import Testing
     await producer.shutdown()
     await client.shutdown()
   }
+
+  @Test(arguments: [LogProducerConfiguration.WhenFull.wait, .dropNewest, .dropOldest])
+  func `a submission to a full spool waits, fails or makes room, as is said`(
+    whenFull: LogProducerConfiguration.WhenFull
+  ) async throws {
+    let server = try await FakeServer.start { $0.faults.isMute = true }
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    let producer = try producer(client, Shared(MoodyBacklog.Faults())) {
+      $0.spool?.byteCountMax = 1 << 20
+      $0.whenFull = whenFull
+    }
+    let handed = Shared(0)
+    let filling = Task {
+      var generator = SeededGenerator(seed: 1)
+      for _ in 1...100 {
+        let noise = (0..<(20 << 10)).map { _ in UInt8.random(in: 0...255, using: &generator) }
+        _ = try await producer.submit([Entry(message: Bytes(noise))])
+        handed.change { $0 += 1 }
+      }
+    }
+    switch whenFull {
+    case .wait:
+      while producer.counts.waitingByteCount < 1 << 20 { await Task.yield() }
+      filling.cancel()
+      await #expect { try await filling.value } throws: { ($0 as? LogError)?.code == .cancelled }
+    case .dropNewest: await #expect { try await filling.value } throws: { ($0 as? LogError)?.code == .queueFull }
+    case .dropOldest: try await filling.value
+    }
+    #expect((50...100).contains(handed.value))
+    try await server.onLoop { $0.speak() }
+    #expect(await producer.flush(timeout: .seconds(60)))
+    #expect(try await producer.append(entries(1...1)).entryCount == 1)
+    #expect(await producer.flush(timeout: .seconds(60)))
+    let counts = producer.counts
+    #expect(counts.accepted == counts.acknowledged + counts.dropped && counts.waiting == 0)
+    await producer.shutdown()
+    await client.shutdown()
+  }
 }

@@ -22,6 +22,8 @@ final class Intake: Sendable {
     var waiterIDLast: UInt64 = 0
     var counts = ProducerCounts()
     var closed: LogError?
+    /// Whether a submission would have to wait in here, accepted by nobody, until the spool has room.
+    var isSpoolFull = false
     /// Why nobody waits for room any more.
     var hopeless: LogError?
     var isWakeRequested = false
@@ -33,6 +35,8 @@ final class Intake: Sendable {
 
     /// Who waits for room was first.
     var hasRoom: Bool { drafts.byteCount < byteCountMax && waiters.isEmpty }
+
+    var hasRoomForSubmission: Bool { hasRoom && !isSpoolFull }
 
     /// Adds as much of a submission as may be added in one turn.
     ///
@@ -147,7 +151,7 @@ extension Intake {
     let result = change { state -> (Result<Attempt, LogError>, [Draft]) in
       if let closed = state.closed { return (.failure(closed), []) }
       let victims = whenFull == .dropOldest ? state.makeRoom() : []
-      if state.hasRoom {
+      if state.hasRoomForSubmission {
         return (.success(.begun(rest: state.add(entries[...], to: stream, for: submission))), victims)
       }
       guard whenFull == .wait else { return (.failure(.queueFull), victims) }
@@ -180,7 +184,7 @@ extension Intake {
       if let closed = state.closed { return (.failure(closed), []) }
       // The handler may have run already. Asked under the lock: if it runs later, it finds the waiter.
       if Task.isCancelled { return (.failure(.cancelled("waiting for room in the producer's queue")), []) }
-      guard state.hasRoom else {
+      guard state.hasRoomForSubmission else {
         if let hopeless = state.hopeless { return (.failure(hopeless), []) }
         state.waiters.append(waiter)
         return (nil, [])
@@ -247,10 +251,14 @@ extension Intake {
   /// Begins with the submission that has waited for room first, if there is room.
   private func admit() -> (Waiter, rest: ArraySlice<Entry>)? {
     change { state in
-      guard state.drafts.byteCount < state.byteCountMax, let waiter = state.waiters.popFirst() else { return (nil, []) }
+      guard !state.isSpoolFull, state.drafts.byteCount < state.byteCountMax, let waiter = state.waiters.popFirst()
+      else { return (nil, []) }
       return ((waiter, state.add(waiter.entries[...], to: waiter.stream, for: waiter.submission)), [])
     }
   }
+
+  /// Says whether submissions find no room, whatever there is in memory.
+  func setSpoolFull(_ isFull: Bool) { state.withLock { $0.isSpoolFull = isFull } }
 
   func giveBack(_ drafts: [Draft]) {
     state.withLock { state in for draft in drafts { state.drafts.giveBack(draft) } }

@@ -212,6 +212,8 @@ extension ProducerCore {
     guard storeTimer == nil else { return }
     if mustRemove || isFull { commit() }
     makeRoom()
+    // Also what it held at the start, what has come out little by little, and windows in which nothing may be dropped.
+    if isDurable { intake.setSpoolFull(isFull) }
     take()
     guard !unstored.isEmpty else { return }
     makeRoom()
@@ -309,6 +311,8 @@ extension ProducerCore {
     answeredStreams = []
     removalTimer?.cancel()
     removalTimer = nil
+    // Before anybody is told that there was room; where the oldest make room, that comes first.
+    if isDurable, configuration.whenFull != .dropOldest { intake.setSpoolFull(isFull) }
     if idStoredLast == .max, let first = ids.first {
       // Who waits for what was found at the start waits for nothing else.
       for key in flushes.keys where flushes[key]?.id == .max { flushes[key]?.id = first - 1 }
