@@ -8,6 +8,7 @@ enum AllocationLimits {
   static let batchCheck = limit(4, debug: 21)
   static let batchCheckWithAttributes = limit(8, debug: 32)
   static let catchUpRead = limit(100, debug: 1_000)
+  static let newestRead = limit(60, debug: 500)
   static let fanOut = limit(5, debug: 50)
 
   /// For a commit, for each batch and for each row in it.

@@ -8,7 +8,7 @@ extension Benchmark {
     let shapes = [(1, 1), (64, 1), (64, 64)]
     return shapes.flatMap { batchCount, streamCount in
       [1, 10, 100, 1_000].map { append(of: $0, batches: batchCount, streams: streamCount) }
-    } + [catchUp]
+    } + [catchUp, newestRead]
   }
 
   /// A commit of batches from as many producers, spread over streams: one fsync, one row for each stream.
@@ -63,24 +63,34 @@ extension Benchmark {
         try session.submit(to: name, producer: 1, number: UInt64(number), batch)
         _ = try session.commit()
       }
-      guard let stream = session.store.stream(named: name) else { throw BenchmarkError("the stream is not there") }
-      let reading = Reading(session.store, stream)
-      _ = try reading.next()
-      let entryCount = Int(try reading.next())
-      return Prepared(entryCount: entryCount) { count in
-        let before = reading.usage
-        for _ in 0..<count { _ = try reading.next() }
-        return reading.usage - before
-      } end: {
-        session.close()
-      }
+      return try Reading(session.store, name, from: 1).prepared { session.close() }
     }
   }
 
-  /// Reads a stream from its beginning to its end, again and again.
+  /// A read of the newest entry of one of 64 streams, in the middle of the rows that the index does not know yet.
+  private static var newestRead: Benchmark {
+    Benchmark("newest read, 1 of 64 streams", operations: 200, allocationsMax: AllocationLimits.newestRead) {
+      let session = try StoreSession { settings in
+        settings.tailCacheByteCountMax = 0
+        settings.readerThreadCount = 1
+      }
+      let names = try (0..<64).map { try StreamName("bench/\($0)") }
+      let batch = try SampleEntries.batch(1)
+      // Not a multiple of the index's lag.
+      for number in 1...(1_000 + 8) {
+        for (producer, name) in names.enumerated() {
+          try session.submit(to: name, producer: UInt64(producer), number: UInt64(number), batch)
+        }
+        _ = try session.commit()
+      }
+      return try Reading(session.store, names[0], from: nil).prepared { session.close() }
+    }
+  }
+
+  /// Reads a stream from a number to its end, again and again.
   private final class Reading: Sendable {
     private struct State {
-      var next: UInt64 = 1
+      var next: UInt64
       var result: Result<ReadResult, StoreError>?
       /// Of the reader's thread.
       var usage = Usage()
@@ -88,16 +98,34 @@ extension Benchmark {
 
     private let store: Store
     private let stream: StreamInfo
-    private let state = Mutex(State())
+    private let first: UInt64
+    private let state: Mutex<State>
     private let done = Gate()
 
-    init(_ store: Store, _ stream: StreamInfo) { (self.store, self.stream) = (store, stream) }
+    /// - Parameter first: where to begin; nil for the last number.
+    init(_ store: Store, _ name: StreamName, from first: UInt64?) throws {
+      guard let stream = store.stream(named: name) else { throw BenchmarkError("the stream \(name) is not there") }
+      self.store = store
+      self.stream = stream
+      self.first = first ?? stream.head
+      state = Mutex(State(next: self.first))
+    }
 
-    var usage: Usage { state.withLock { $0.usage } }
+    func prepared(_ end: @escaping () -> Void) throws -> Prepared {
+      _ = try next()
+      let entryCount = Int(try next())
+      return Prepared(entryCount: entryCount) { count in
+        let before = self.state.withLock { $0.usage }
+        for _ in 0..<count { _ = try self.next() }
+        return self.state.withLock { $0.usage } - before
+      } end: {
+        end()
+      }
+    }
 
     /// - Returns: how many entries were read.
-    func next() throws -> UInt64 {
-      let from = state.withLock { $0.next > stream.head ? 1 : $0.next }
+    private func next() throws -> UInt64 {
+      let from = state.withLock { $0.next > stream.head ? first : $0.next }
       store.read(ReadRequest(stream: stream.id, from: from, to: stream.head, byteCountMax: 256 << 10)) { result in
         let usage = Usage.ofThread()
         self.state.withLock { state in

@@ -27,6 +27,8 @@ package struct StoreSettings: Sendable {
   package var markForwardCountMax = 4096
   /// The table of marks lags behind by about so many batches: what a start after a crash has to look at again.
   package var markLagCountMax = 8192
+  /// The index of the active segment's rows lags behind by about so many: what a read that nothing else answers looks through.
+  package var indexLagCountMax = 1000
   /// How long to wait before trying to seal a segment again that another program has open.
   package var sealRetryInterval: Duration = .seconds(5)
   /// Whether a data directory that is a copy gets new incarnations. Off only where a file's inode changes by itself, as on some

@@ -57,6 +57,7 @@ import Testing
       settings.segmentByteCountMax = 160 << 10
       settings.walByteCountMax = 64 << 10
       settings.markLagCountMax = 10
+      settings.indexLagCountMax = 7
       settings.tailCacheByteCountMax = 0
       return settings
     }

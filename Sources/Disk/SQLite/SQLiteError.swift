@@ -32,6 +32,9 @@ package struct SQLiteError: Error, Hashable, Sendable {
   package var isBusy: Bool { primaryCode == SQLITE_BUSY || primaryCode == SQLITE_LOCKED }
   package var isDamage: Bool { primaryCode == SQLITE_CORRUPT || primaryCode == SQLITE_NOTADB }
 
+  /// Whether rows contradict a rule of their table, as two with the same key do.
+  package var isConstraint: Bool { primaryCode == SQLITE_CONSTRAINT }
+
   /// Whether the disk could not read: for good, or for a moment.
   package var isFailedRead: Bool { Self.failedReadCodes.contains(code) }
   /// Whether a part of the file cannot be read.

@@ -30,7 +30,10 @@ struct NextSegment: Sendable {
       \(SegmentSchema.tables)
       """)
     let insert = try connection.prepare(
-      "INSERT INTO segment(number, store, created, trimmed_below, marks_through) VALUES(?1, ?2, ?3, ?4, 0)")
+      """
+      INSERT INTO segment(number, store, created, trimmed_below, marks_through, indexed_through)
+      VALUES(?1, ?2, ?3, ?4, 0, 0)
+      """)
     insert.bind(1, number)
     insert.bind(2, copying: store.bytes)
     insert.bind(3, createdAt)

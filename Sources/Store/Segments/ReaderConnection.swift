@@ -3,7 +3,8 @@ internal import LogsWire
 
 /// A read-only connection to one segment, with its statements.
 ///
-/// Every method runs its statement to the end or resets it: nothing stays open that would pin the WAL.
+/// Every method runs its statement to the end or resets it: nothing stays open that would pin the WAL. Runs are found in
+/// `ReaderConnection+Finding`.
 ///
 /// Invariant behind `@unchecked Sendable`: the pool lends it to one thread at a time.
 final class ReaderConnection: @unchecked Sendable {
@@ -24,9 +25,10 @@ final class ReaderConnection: @unchecked Sendable {
   let segment: Segment
   private let connection: Connection
   private let nextStatement: Statement
-  private let forwardStatement: Statement
-  private let backwardStatement: Statement
-  private let timesStatement: Statement
+  /// One for each part of the segment whose rows are found in a way of their own, in the order of the numbers that they hold.
+  let runStatements: [RunStatements]
+  private let beginStatement: Statement
+  private let endStatement: Statement
   private let marksStatement: Statement
   private let incarnationsStatement: Statement
 
@@ -45,22 +47,13 @@ final class ReaderConnection: @unchecked Sendable {
     nextStatement = try connection.prepare("SELECT next FROM streams WHERE id = ?1")
     // No mmap: a bad sector under a mapping would be a signal that ends the process, not an error that costs a range.
     try connection.execute("PRAGMA query_only=1; PRAGMA cache_size=-\(Self.cacheKibibyteCount)")
-    // The run that covers ?2 and those behind it. Borders move when segments are compacted: only this finds a number.
-    forwardStatement = try connection.prepare(
-      """
-      SELECT first_seq, span, batches FROM runs WHERE stream = ?1 AND first_seq >= coalesce(
-        (SELECT first_seq FROM runs WHERE stream = ?1 AND first_seq <= ?2 ORDER BY first_seq DESC LIMIT 1), 0)
-        AND first_seq <= ?3
-      ORDER BY first_seq
-      """)
-    backwardStatement = try connection.prepare(
-      """
-      SELECT first_seq, span, batches FROM runs WHERE stream = ?1 AND first_seq <= ?2 ORDER BY first_seq DESC
-      """)
-    timesStatement = try connection.prepare(
-      """
-      SELECT first_seq, span, max_time FROM runs WHERE stream = ?1 AND first_seq >= ?2 ORDER BY first_seq
-      """)
+    if try SegmentSchema.has(SegmentSchema.finalIndex, connection) {
+      runStatements = [try RunStatements(.indexed, connection)]
+    } else {
+      runStatements = [try RunStatements(.listed, connection), try RunStatements(.recent, connection)]
+    }
+    beginStatement = try connection.prepare("BEGIN")
+    endStatement = try connection.prepare("COMMIT")
     marksStatement = try connection.prepare(
       "SELECT number, first_seq, count, producer_check FROM marks WHERE stream = ?1 AND producer = ?2")
     incarnationsStatement = try connection.prepare(SegmentSchema.incarnationsText)
@@ -85,107 +78,25 @@ final class ReaderConnection: @unchecked Sendable {
     var isEnd = false
   }
 
-  /// The run that covers `bounds.lowerBound` and those behind it that begin within the bounds.
-  func runs(of stream: Int64, upFrom bounds: ClosedRange<UInt64>, _ budget: Budget) throws(SQLiteError) -> Runs {
-    forwardStatement.bind(1, stream)
-    forwardStatement.bind(2, bits: bounds.lowerBound)
-    forwardStatement.bind(3, bits: bounds.upperBound)
-    return try Self.runs(forwardStatement, bounds, budget, isDescending: false) { $0.last >= bounds.upperBound }
-  }
-
-  /// The run that covers `bounds.upperBound` and those before it that end within the bounds, descending.
-  func runs(of stream: Int64, downFrom bounds: ClosedRange<UInt64>, _ budget: Budget) throws(SQLiteError) -> Runs {
-    backwardStatement.bind(1, stream)
-    backwardStatement.bind(2, bits: bounds.upperBound)
-    return try Self.runs(backwardStatement, bounds, budget, isDescending: true) { $0.first <= bounds.lowerBound }
-  }
-
-  private static func runs(
-    _ statement: borrowing Statement, _ bounds: ClosedRange<UInt64>, _ budget: Budget, isDescending: Bool,
-    isLast: (Run) -> Bool
-  ) throws(SQLiteError) -> Runs {
-    defer { statement.reset() }
-    let deadline = WallClock.monotonic() &+ budget.time.nanoseconds
-    var found = Runs()
-    var byteCount = 0
-    while byteCount < budget.byteCount, found.runs.isEmpty || WallClock.monotonic() < deadline {
-      let numbers: ClosedRange<UInt64>
-      do throws(SQLiteError) {
-        guard try statement.step() else {
-          found.isEnd = true
-          return found
-        }
-        numbers = try statement.numbers(first: 0, span: 1)
-      } catch {
-        // What was read before the error is good; who asks for what comes next meets the error again.
-        if found.runs.isEmpty { throw error }
-        return found
-      }
-      // The row before a hole does not reach into the bounds: not even read, or it would use up the budget again and again.
-      if numbers.upperBound < bounds.lowerBound {
-        guard isDescending else { continue }
-        found.isEnd = true
-        return found
-      }
-      let run = Run(first: numbers.lowerBound, last: numbers.upperBound, batches: statement.bytes(2))
-      byteCount += run.batches.count
-      found.runs.append(run)
-      if isLast(run) {
-        found.isEnd = true
-        return found
-      }
-    }
-    return found
-  }
-
-  /// Where the first run behind `position` begins, from the index alone: works beside a damaged row.
-  func firstOfRun(of stream: Int64, behind position: UInt64) throws(SQLiteError) -> UInt64? {
-    let statement = try connection.prepare(
-      "SELECT first_seq FROM runs WHERE stream = ?1 AND first_seq > ?2 ORDER BY first_seq LIMIT 1")
-    statement.bind(1, stream)
-    statement.bind(2, bits: position)
-    return try statement.step() ? statement.bits(0) : nil
-  }
-
-  /// Where the run that covers `position` begins, from the index alone.
-  func firstOfRun(of stream: Int64, covering position: UInt64) throws(SQLiteError) -> UInt64? {
-    let statement = try connection.prepare(
-      "SELECT first_seq FROM runs WHERE stream = ?1 AND first_seq <= ?2 ORDER BY first_seq DESC LIMIT 1")
-    statement.bind(1, stream)
-    statement.bind(2, bits: position)
-    return try statement.step() ? UInt64(statement.integer(0, in: 1...Int64.max)) : nil
-  }
-
   /// Times of runs in their order, and whether no further one is left.
   struct Times {
     var rows: [RunTimes] = []
     var isEnd = false
   }
 
-  /// The times of the next runs that begin at `position` or later.
-  func times(of stream: Int64, from position: UInt64, limit: Int, _ time: Duration) throws(SQLiteError) -> Times {
-    let deadline = WallClock.monotonic() &+ time.nanoseconds
-    defer { timesStatement.reset() }
-    timesStatement.bind(1, stream)
-    timesStatement.bind(2, bits: position)
-    var times = Times()
-    while times.rows.count < limit, times.rows.isEmpty || WallClock.monotonic() < deadline {
-      let numbers: ClosedRange<UInt64>
-      do throws(SQLiteError) {
-        guard try timesStatement.step() else {
-          times.isEnd = true
-          return times
-        }
-        numbers = try timesStatement.numbers(first: 0, span: 1)
-      } catch {
-        // What was read before the error is good; who asks for what comes next meets the error again.
-        if times.rows.isEmpty { throw error }
-        return times
-      }
-      times.rows.append(
-        RunTimes(first: numbers.lowerBound, last: numbers.upperBound, maxTime: timesStatement.integer(2)))
+  /// Calls `body`, whose statements all see the same state of the segment: between two of them the writer may bring the index up
+  /// to date, and a row would be in neither part.
+  func inSnapshot<Value>(_ body: () throws(SQLiteError) -> Value) throws(SQLiteError) -> Value {
+    if runStatements.count == 1 { return try body() }
+    try beginStatement.run()
+    do throws(SQLiteError) {
+      let value = try body()
+      try endStatement.run()
+      return value
+    } catch {
+      if connection.isInTransaction { try connection.execute("ROLLBACK") }
+      throw error
     }
-    return times
   }
 
   /// What this segment remembers of a producer on a stream.

@@ -44,13 +44,18 @@ final class Sealer: Sendable {
 
   private func attempt(_ segment: Segment, _ closing: Closing, isFirst: Bool) {
     var result: Result<Bool, StoreError> = .success(false)
-    // Whoever reads the segment meanwhile waits: a checkpoint of a few megabytes.
-    pool.withoutConnections(to: segment) {
-      do throws(StoreError) {
-        result = .success(try finish(segment, closing))
-      } catch {
-        result = .failure(error)
+    do throws(StoreError) {
+      try makeIndex(segment, closing)
+      // Whoever reads the segment meanwhile waits: a checkpoint of a few megabytes.
+      pool.withoutConnections(to: segment) {
+        do throws(StoreError) {
+          result = .success(try finish(segment, closing))
+        } catch {
+          result = .failure(error)
+        }
       }
+    } catch {
+      result = .failure(error)
     }
     switch result {
     case .success(true): log("segment \(segment.number) is sealed")
@@ -66,6 +71,17 @@ final class Sealer: Sendable {
       } else {
         failed(error)
       }
+    }
+  }
+
+  /// Done while readers go on. A damaged segment is sealed as it is: readers find without the index what can be found.
+  private func makeIndex(_ segment: Segment, _ closing: Closing) throws(StoreError) {
+    guard let writer = closing.writer.withLock({ $0 }) else { return }
+    do throws(SQLiteError) {
+      try writer.makeFinalIndex()
+    } catch {
+      guard error.isLoss || error.isConstraint else { throw StoreError(error, while: "index") }
+      if segment.noteDamage() { log("\(StoreError(error, while: "index")); what it held there is reported as lost") }
     }
   }
 
@@ -93,6 +109,12 @@ final class Sealer: Sendable {
   /// A function of its own, so that its reference to the connection is gone when it returns.
   private static func leaveWal(_ closing: Closing) throws(SQLiteError) -> Bool {
     guard let writer = closing.writer.withLock({ $0 }) else { return true }
+    do throws(SQLiteError) {
+      try writer.dropRunIndex()
+    } catch {
+      // Damaged, it stays where it is: nobody looks into it any more.
+      guard error.isLoss else { throw error }
+    }
     guard try writer.truncateWal(timeout: patience) else { return false }
     return try writer.leaveWal()
   }

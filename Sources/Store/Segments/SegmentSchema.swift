@@ -1,6 +1,9 @@
+internal import LogsDisk
+
 /// The tables of a segment file (`spec/storage.md`, section 3).
 enum SegmentSchema {
-  static let format: Int64 = 1
+  /// Format 1 has no `run_index`; a segment of it goes on as it is.
+  static let format: Int64 = 2
   /// `PRAGMA application_id`: "LOGS".
   static let applicationID: Int64 = 0x4c4f_4753
   /// 4 KiB is 10 % faster for tiny commits, 16 KiB 40 % faster for bulk.
@@ -14,7 +17,8 @@ enum SegmentSchema {
       store BLOB NOT NULL,
       created INTEGER NOT NULL,
       trimmed_below INTEGER NOT NULL,
-      marks_through INTEGER NOT NULL
+      marks_through INTEGER NOT NULL,
+      indexed_through INTEGER NOT NULL
     );
     CREATE TABLE streams(
       id INTEGER PRIMARY KEY,
@@ -45,7 +49,12 @@ enum SegmentSchema {
       producers BLOB NOT NULL,
       batches BLOB NOT NULL
     );
-    CREATE UNIQUE INDEX runs_by_stream ON runs(stream, first_seq);
+    CREATE TABLE \(runIndex)(
+      stream INTEGER NOT NULL,
+      first_seq INTEGER NOT NULL,
+      run INTEGER NOT NULL,
+      PRIMARY KEY(stream, first_seq)
+    ) WITHOUT ROWID;
     CREATE TABLE marks(
       stream INTEGER NOT NULL,
       producer BLOB NOT NULL,
@@ -57,6 +66,27 @@ enum SegmentSchema {
       PRIMARY KEY(stream, producer, slot)
     ) WITHOUT ROWID;
     """
+
+  /// The table that finds the rows of a segment which is not sealed, up to `segment.indexed_through`.
+  static let runIndex = "run_index"
+  /// The index that a sealed segment has in its place. With it, each row would be written together with a page of the index for
+  /// its stream: with 64 streams in a commit that is most of what the commit writes.
+  static let finalIndex = "runs_by_stream"
+
+  /// Brings `run_index` up to date: in the order of its pages, so that each of them is written once.
+  static let indexRunsText = """
+    INSERT INTO \(runIndex)(stream, first_seq, run)
+    SELECT stream, first_seq, id FROM runs NOT INDEXED WHERE id > (SELECT indexed_through FROM segment)
+    ORDER BY stream, first_seq;
+    UPDATE segment SET indexed_through = (SELECT max(id) FROM runs)
+    """
+
+  /// Whether a segment has a table or an index of this name.
+  static func has(_ name: String, _ connection: borrowing Connection) throws(SQLiteError) -> Bool {
+    let statement = try connection.prepare("SELECT 1 FROM sqlite_master WHERE name = ?1")
+    statement.bind(1, name)
+    return try statement.step()
+  }
 
   /// What the batches of stream ?1 in a segment may have been signed under.
   static let incarnationsText = """

@@ -46,6 +46,18 @@ extension SegmentWriter {
     }
   }
 
+  /// What is wrong with the table that finds rows, nil when nothing: what it does not know would be missing.
+  ///
+  /// Rows are only added, and SQLite numbers them from 1.
+  func indexProblem() throws(SQLiteError) -> String? {
+    guard let indexedThrough else { return nil }
+    guard (0...lastRow).contains(indexedThrough) else {
+      return "indexed_through is \(indexedThrough) of \(lastRow) rows"
+    }
+    let count = try connection.integer("SELECT count(*) FROM \(SegmentSchema.runIndex)")
+    return count == indexedThrough ? nil : "run_index has \(count) rows of \(indexedThrough)"
+  }
+
   /// Calls `visit` with the stream, the senders and the batches of each row whose marks the table does not know.
   func forEachRunWithoutMarks(_ visit: (Int64, _ senders: Bytes, _ batches: Bytes) -> Void) throws(SQLiteError) {
     let statement = try connection.prepare(

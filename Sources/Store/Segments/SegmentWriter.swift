@@ -32,6 +32,8 @@ final class SegmentWriter: @unchecked Sendable {
   private(set) var lastRow: Int64
   /// Batches whose marks the table does not know yet.
   private(set) var unstoredBatchCount = 0
+  /// The highest `id` that the table `run_index` knows; nil in a segment of format 1, whose rows have an index from the start.
+  private(set) var indexedThrough: Int64?
 
   /// Opens a segment in WAL mode, which recovers what a crash has left in its WAL. Nothing is written to another file.
   ///
@@ -69,7 +71,13 @@ final class SegmentWriter: @unchecked Sendable {
     byteCount = Int(try connection.integer("PRAGMA page_count")) * SegmentSchema.pageByteCount
     lastRow = try connection.integer("SELECT max(id) FROM runs")
     isEmpty = lastRow == 0
+    if try SegmentSchema.has(SegmentSchema.runIndex, connection) {
+      indexedThrough = try connection.integer("SELECT indexed_through FROM segment")
+    }
   }
+
+  /// Rows that the index does not know yet.
+  var unindexedRunCount: Int64 { indexedThrough.map { lastRow - $0 } ?? 0 }
 
   static let insertStreamText = """
     INSERT INTO streams(id, name, incarnation, state, next, entries, bytes, received)
@@ -82,14 +90,18 @@ final class SegmentWriter: @unchecked Sendable {
   /// Any failure takes all of it back. SQLite does so by itself after some errors (then no transaction is open any more, and
   /// a further statement would commit on its own), after others it is left to us.
   ///
-  /// - Parameter marks: all marks that the segment's table lags behind, as they were before the draft, when it is time to
-  ///   bring it up to date. Written with each batch, the marks of 64 producers would be 64 pages in each commit.
-  func commit(_ draft: GroupDraft, marks: [LocatedMark]?) throws(SQLiteError) {
+  /// - Parameters:
+  ///   - marks: all marks that the segment's table lags behind, as they were before the draft, when it is time to bring it up
+  ///     to date. Written with each batch, the marks of 64 producers would be 64 pages in each commit.
+  ///   - indexesRuns: whether it is time to bring the index of the rows before the draft's up to date.
+  func commit(_ draft: GroupDraft, marks: [LocatedMark]?, indexesRuns: Bool) throws(SQLiteError) {
     try transact { () throws(SQLiteError) in
       if let marks { try write(marks) }
+      if indexesRuns { try connection.execute(SegmentSchema.indexRunsText) }
       try write(draft)
     }
     isEmpty = false
+    if indexesRuns { indexedThrough = lastRow }
     if marks != nil { unstoredBatchCount = 0 }
     unstoredBatchCount += draft.storedCount
     for stream in draft.streams {
@@ -213,6 +225,26 @@ final class SegmentWriter: @unchecked Sendable {
     walFrameCount = 0
     doneFrameCount = 0
     return true
+  }
+
+  // MARK: sealing
+
+  /// Gives the rows the index of a sealed segment, and brings it home. Readers go on; those that come later use it.
+  ///
+  /// - Complexity: 0.3 s of processor time and 25 MB of memory for 900,000 rows in 256 MiB.
+  func makeFinalIndex() throws(SQLiteError) {
+    // Else sorting needs a directory for temporary files, which may be full or not there.
+    try connection.execute("PRAGMA temp_store=MEMORY")
+    try connection.execute(
+      "CREATE UNIQUE INDEX IF NOT EXISTS \(SegmentSchema.finalIndex) ON runs(stream, first_seq)")
+    try checkpoint()
+  }
+
+  /// Removes what the final index replaces. No other connection may be open whose statements need it.
+  func dropRunIndex() throws(SQLiteError) {
+    guard try SegmentSchema.has(SegmentSchema.finalIndex, connection) else { return }
+    // What is in it is in the rows, too: no need to overwrite its pages, as Debian's SQLite does by default.
+    try connection.execute("PRAGMA secure_delete=OFF; DROP TABLE IF EXISTS \(SegmentSchema.runIndex)")
   }
 
   /// Lets closing the connection remove the WAL, if no other has the segment open.

@@ -193,7 +193,7 @@ struct Recovery {
         .notAStore,
         "\(segment.path) has format \(identity.format), this program knows \(SegmentSchema.format); use a newer one")
     }
-    guard identity.applicationID == SegmentSchema.applicationID, identity.format == SegmentSchema.format,
+    guard identity.applicationID == SegmentSchema.applicationID, (1...SegmentSchema.format).contains(identity.format),
       identity.number == segment.number, identity.store == storeFile.id.bytes
     else {
       throw StoreError(
@@ -303,6 +303,7 @@ struct Recovery {
         streams[index].storedByteCount += run.byteCount
         streams[index].lastReceived = max(streams[index].lastReceived, run.received)
       }
+      if problem == nil { problem = try active.indexProblem() }
       if checksLast, problem == nil {
         problem = try firstProblem(lastRuns.reversed(), streams, indexOfID, active)
       }

@@ -98,7 +98,8 @@ final class Writer: @unchecked Sendable {
         #if PLANTED_BUGS
           if PlantedBug.planted == .ackBeforeCommit { PlantedBug.answer(draft.replies, sink) }
         #endif
-        try active.commit(draft, marks: marks)
+        let indexesRuns = active.unindexedRunCount >= settings.indexLagCountMax
+        try active.commit(draft, marks: marks, indexesRuns: indexesRuns)
         if marks != nil { queue.noteMarksStored(in: active.segment.number) }
         note(draft, time: WallClock.monotonic() - start)
         if hasObstacle {

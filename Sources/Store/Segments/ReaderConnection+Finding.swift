@@ -1,0 +1,151 @@
+internal import LogsDisk
+internal import LogsWire
+
+/// Finding runs by the numbers that they hold.
+extension ReaderConnection {
+  /// The run that covers `bounds.lowerBound` and those behind it that begin within the bounds.
+  func runs(of stream: Int64, upFrom bounds: ClosedRange<UInt64>, _ budget: Budget) throws(SQLiteError) -> Runs {
+    try inSnapshot { () throws(SQLiteError) in
+      var found = FoundRuns(bounds, budget, isDescending: false)
+      for statements in runStatements {
+        statements.forward.bind(1, stream)
+        statements.forward.bind(2, bits: bounds.lowerBound)
+        statements.forward.bind(3, bits: bounds.upperBound)
+        guard try found.take(from: statements.forward) else { return found.runs }
+      }
+      found.runs.isEnd = true
+      return found.runs
+    }
+  }
+
+  /// The run that covers `bounds.upperBound` and those before it that end within the bounds, descending.
+  func runs(of stream: Int64, downFrom bounds: ClosedRange<UInt64>, _ budget: Budget) throws(SQLiteError) -> Runs {
+    try inSnapshot { () throws(SQLiteError) in
+      var found = FoundRuns(bounds, budget, isDescending: true)
+      for statements in runStatements.reversed() {
+        statements.backward.bind(1, stream)
+        statements.backward.bind(2, bits: bounds.upperBound)
+        guard try found.take(from: statements.backward) else { return found.runs }
+      }
+      found.runs.isEnd = true
+      return found.runs
+    }
+  }
+
+  /// The runs of one read so far.
+  private struct FoundRuns {
+    var runs = Runs()
+    private let bounds: ClosedRange<UInt64>
+    private let budget: Budget
+    private let isDescending: Bool
+    private let deadline: Int64
+    private var byteCount = 0
+
+    init(_ bounds: ClosedRange<UInt64>, _ budget: Budget, isDescending: Bool) {
+      self.bounds = bounds
+      self.budget = budget
+      self.isDescending = isDescending
+      deadline = WallClock.monotonic() &+ budget.time.nanoseconds
+    }
+
+    /// Takes the rows of a statement, which is reset.
+    ///
+    /// - Returns: whether the rows of another part of the segment are wanted.
+    mutating func take(from statement: borrowing Statement) throws(SQLiteError) -> Bool {
+      defer { statement.reset() }
+      while byteCount < budget.byteCount, runs.runs.isEmpty || WallClock.monotonic() < deadline {
+        let numbers: ClosedRange<UInt64>
+        do throws(SQLiteError) {
+          guard try statement.step() else { return true }
+          numbers = try statement.numbers(first: 0, span: 1)
+        } catch {
+          // What was read before the error is good; who asks for what comes next meets the error again.
+          if runs.runs.isEmpty { throw error }
+          return false
+        }
+        // The row before a hole does not reach into the bounds: not even read, or it would use up the budget again and again.
+        if numbers.upperBound < bounds.lowerBound {
+          guard isDescending else { continue }
+          runs.isEnd = true
+          return false
+        }
+        let run = Run(first: numbers.lowerBound, last: numbers.upperBound, batches: statement.bytes(2))
+        byteCount += run.batches.count
+        runs.runs.append(run)
+        if isDescending ? run.first <= bounds.lowerBound : run.last >= bounds.upperBound {
+          runs.isEnd = true
+          return false
+        }
+      }
+      return false
+    }
+  }
+
+  /// Where the first run behind `position` begins, from the index alone: works beside a damaged row.
+  func firstOfRun(of stream: Int64, behind position: UInt64) throws(SQLiteError) -> UInt64? {
+    try inSnapshot { () throws(SQLiteError) in
+      for statements in runStatements {
+        defer { statements.firstBehind.reset() }
+        statements.firstBehind.bind(1, stream)
+        statements.firstBehind.bind(2, bits: position)
+        if try statements.firstBehind.step() { return statements.firstBehind.bits(0) }
+      }
+      return nil
+    }
+  }
+
+  /// Where the run that covers `position` begins, from the index alone.
+  func firstOfRun(of stream: Int64, covering position: UInt64) throws(SQLiteError) -> UInt64? {
+    try inSnapshot { () throws(SQLiteError) in
+      for statements in runStatements.reversed() {
+        defer { statements.firstCovering.reset() }
+        statements.firstCovering.bind(1, stream)
+        statements.firstCovering.bind(2, bits: position)
+        if try statements.firstCovering.step() {
+          return UInt64(try statements.firstCovering.integer(0, in: 1...Int64.max))
+        }
+      }
+      return nil
+    }
+  }
+
+  /// The times of the next runs that begin at `position` or later.
+  func times(of stream: Int64, from position: UInt64, limit: Int, _ time: Duration) throws(SQLiteError) -> Times {
+    let deadline = WallClock.monotonic() &+ time.nanoseconds
+    return try inSnapshot { () throws(SQLiteError) in
+      var times = Times()
+      for statements in runStatements {
+        statements.times.bind(1, stream)
+        statements.times.bind(2, bits: position)
+        guard try times.take(from: statements.times, limit: limit, until: deadline) else { return times }
+      }
+      times.isEnd = true
+      return times
+    }
+  }
+}
+
+extension ReaderConnection.Times {
+  /// Takes the rows of a statement, which is reset.
+  ///
+  /// - Returns: whether the rows of another part of the segment are wanted.
+  fileprivate mutating func take(
+    from statement: borrowing Statement, limit: Int, until deadline: Int64
+  ) throws(SQLiteError) -> Bool {
+    defer { statement.reset() }
+    while rows.count < limit, rows.isEmpty || WallClock.monotonic() < deadline {
+      do throws(SQLiteError) {
+        guard try statement.step() else { return true }
+        let numbers = try statement.numbers(first: 0, span: 1)
+        rows.append(
+          ReaderConnection.RunTimes(
+            first: numbers.lowerBound, last: numbers.upperBound, maxTime: statement.integer(2)))
+      } catch {
+        // What was read before the error is good; who asks for what comes next meets the error again.
+        if rows.isEmpty { throw error }
+        return false
+      }
+    }
+    return false
+  }
+}
