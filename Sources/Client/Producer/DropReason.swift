@@ -5,6 +5,4 @@ public enum DropReason: String, Hashable, Sendable {
   case tooOld = "too old"
   /// They stood in a part of the spool that was damaged.
   case spoolDamaged = "spool damaged"
-  /// The producer had been shut down.
-  case closed = "shut down"
 }

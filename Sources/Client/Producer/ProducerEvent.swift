@@ -1,6 +1,7 @@
 /// What an operator should know of a producer, beyond its counts.
 public enum ProducerEvent: Sendable {
-  /// Entries are lost to the stream; it is told as well.
+  /// Batches were dropped from the backlog or lost with a part of the spool; the stream is told as well. Entries that are dropped
+  /// before they are in a batch show in `counts` and in the stream alone.
   case dropped(stream: StreamName, entryCount: UInt64, reason: DropReason)
   /// The server has refused a batch for good; it is not sent again.
   case refused(stream: StreamName, entryCount: UInt64, error: LogError)
