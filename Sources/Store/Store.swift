@@ -108,11 +108,19 @@ package final class Store: Sendable {
 
   // MARK: writing
 
-  /// Puts a request into the writer's queue. Never blocks; the outcome comes to the sink.
+  /// Puts a request into the writer's queue and has the writer's thread commit it. Never blocks; the outcome comes to the sink.
   ///
   /// - Returns: nil when it was taken, else why not.
   package func submit(_ request: WriteRequest) -> Refusal? {
-    switch queue.submit(request) {
+    defer { queue.wakeThread() }
+    return enqueue(request)
+  }
+
+  /// Puts a request into the writer's queue, for `commitQueued`, which has to follow soon. Never blocks.
+  ///
+  /// - Returns: nil when it was taken, else why not.
+  package func enqueue(_ request: WriteRequest) -> Refusal? {
+    switch queue.enqueue(request) {
     case .queued: return nil
     case .refused(let refusal): return refusal
     case .needsMark(let key):
@@ -128,6 +136,19 @@ package final class Store: Sendable {
       // The store has failed and was closed in between: what was parked has been forgotten, and nobody would answer.
       return isTaken
         ? nil : Refusal(.goingAway, "the server is stopping; send it again once it is back", isRetryable: true)
+    }
+  }
+
+  /// Commits what is queued: on the caller's thread, which then waits for the disk, when it is little, the disk is quick and nobody
+  /// else commits; else on the writer's thread.
+  ///
+  /// The sink hears of what is committed here before this returns.
+  package func commitQueued() {
+    let writer = running.withLock { $0?.writer }
+    do throws(StoreError) {
+      try writer?.lead()
+    } catch {
+      failure.report(error)
     }
   }
 

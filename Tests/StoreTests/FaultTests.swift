@@ -11,14 +11,14 @@ import Testing
   private static let ioErrorWrite = SQLITE_IOERR | (3 << 8)
   private static let ioErrorSync = SQLITE_IOERR | (4 << 8)
 
-  @Test(arguments: [true, false])
+  @Test(arguments: [true, false], [true, false])
   func `an error while writing or syncing stops the store, and what was acknowledged is there after a restart`(
-    isWrite: Bool
+    isWrite: Bool, commitsHere: Bool
   ) throws {
     let directory = TestDirectory()
     let disk = FaultDisk()
     do {
-      let test = try TestStore(disk.settings(directory))
+      let test = try TestStore(disk.settings(directory), commitsHere: commitsHere)
       test.append("web", .test("1"), number: 1)
       disk.inject(
         isWrite
@@ -41,10 +41,11 @@ import Testing
     #expect(try test.readAll("web").texts == ["1", "2", "3", "4", "5"])
   }
 
-  @Test func `a full disk refuses, takes nothing, and the store goes on when there is space`() throws {
+  @Test(arguments: [true, false])
+  func `a full disk refuses, takes nothing, and the store goes on when there is space`(commitsHere: Bool) throws {
     let directory = TestDirectory()
     let disk = FaultDisk()
-    let test = try TestStore(disk.settings(directory))
+    let test = try TestStore(disk.settings(directory), commitsHere: commitsHere)
     test.append("web", .test("1"), number: 1)
     disk.inject(.init(operation: FAULT_WRITE, suffix: "-wal", code: SQLITE_FULL))
     let refusal = test.append("web", .test("2"), number: 2)?.refusal
@@ -82,11 +83,14 @@ import Testing
     #expect(try test.readAll("web").texts == ["1"] + Array(repeating: text, count: 7))
   }
 
-  @Test func `a disk that is full at the roll leaves the active segment active until there is space`() throws {
+  @Test(arguments: [true, false])
+  func `a disk that is full at the roll leaves the active segment active until there is space`(
+    commitsHere: Bool
+  ) throws {
     let directory = TestDirectory()
     let disk = FaultDisk()
     let clock = TestClock()
-    let test = try TestStore(disk.settings(directory, clock))
+    let test = try TestStore(disk.settings(directory, clock), commitsHere: commitsHere)
     test.append("web", .test("1"), number: 1)
     disk.inject(.init(operation: FAULT_WRITE, suffix: ".db.tmp", code: SQLITE_FULL))
     clock.advance(.seconds(25 * 3600))

@@ -67,7 +67,7 @@ import Testing
     ) throws {
       let test: TestStore
       do {
-        test = try TestStore(Self.settings(disk, directory), in: directory)
+        test = try TestStore(Self.settings(disk, directory), in: directory, commitsHere: generator.chance(2))
       } catch {
         #expect(disk.isCrashed, "\(hint): \(error)")
         return

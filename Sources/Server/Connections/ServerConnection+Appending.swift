@@ -47,7 +47,7 @@ extension ServerConnection {
     let request = WriteRequest(
       stream: stream, producer: producer, number: number, floor: floor, content: content,
       token: WriteToken(shard: desk.index, connection: self.id, request: id))
-    if let refusal = desk.store.submit(request) { send(session.refuse(id, refusal)) }
+    if let refusal = desk.submit(request) { send(session.refuse(id, refusal)) }
   }
 
   /// The writer has decided.

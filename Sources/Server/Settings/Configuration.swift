@@ -14,7 +14,8 @@ package struct Configuration: Sendable {
   ///   - environment: a variable's value; `LOGSD_...` and `STATE_DIRECTORY` are looked at.
   /// - Throws: `ConfigurationError`, naming the flag, variable or line.
   package init(arguments: [String], environment: (String) -> String?) throws(ConfigurationError) {
-    settings.shardCount = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    // The other half of the cores is for the writer, the readers and the system (decision 20).
+    settings.shardCount = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)) / 2)
     if let directory = environment("STATE_DIRECTORY"), !directory.isEmpty {
       settings.dataDirectory = directory
       origins["data"] = "STATE_DIRECTORY"
@@ -130,7 +131,7 @@ package struct Configuration: Sendable {
 
       Each setting is a flag, an environment variable (--segment-age: LOGSD_SEGMENT_AGE) and a line of the configuration
       file (segment-age = 24h). Flags win over environment over file. Defaults stand in brackets; the data directory
-      defaults to $STATE_DIRECTORY, the shards to the number of cores.
+      defaults to $STATE_DIRECTORY, the shards to half the number of cores.
 
       \(table.joined(separator: "\n"))
 

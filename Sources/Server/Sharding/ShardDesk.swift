@@ -15,6 +15,8 @@ final class ShardDesk {
   private var signals: [SignalWatch] = []
   private var clock: LoopTimer?
   private var whenEmpty: (() -> Void)?
+  /// Whether the end of this turn commits.
+  private var isCommitDue = false
 
   /// How often in a heartbeat the deadlines are looked at.
   private static let ticksPerHeartbeat = 4
@@ -93,6 +95,25 @@ extension ShardDesk {
   private func emptied() {
     whenEmpty?()
     whenEmpty = nil
+  }
+}
+
+// MARK: - Appends
+
+extension ShardDesk {
+  /// Queues an append; what the turn has brought is committed together at its end.
+  ///
+  /// - Returns: nil when it was taken, else why not.
+  func submit(_ request: WriteRequest) -> Refusal? {
+    if let refusal = store.enqueue(request) { return refusal }
+    if !isCommitDue {
+      isCommitDue = true
+      shard.loop.executeAtEndOfTurn { [self] in
+        isCommitDue = false
+        store.commitQueued()
+      }
+    }
+    return nil
   }
 }
 

@@ -59,23 +59,42 @@ final class Roll: Sendable {
     self.storeFile = Mutex(storeFile)
   }
 
-  /// What there is to do now. An empty segment never rolls.
+  /// What there is to do now; when that is to prepare, it counts as begun.
   func step(_ active: SegmentWriter, now: Int64) -> Step {
-    guard !active.isEmpty else { return .wait }
+    let need = need(active, now)
+    return preparation.withLock { preparation in
+      let step = Self.step(preparation, need)
+      if case .prepare = step { preparation = .underway(Changes()) }
+      return step
+    }
+  }
+
+  /// Whether there is something to do now.
+  func isStepDue(_ active: SegmentWriter, now: Int64) -> Bool {
+    let need = need(active, now)
+    guard need != .none else { return false }
+    if case .wait = preparation.withLock({ Self.step($0, need) }) { return false }
+    return true
+  }
+
+  private enum Need { case none, soon, now }
+
+  /// How much the next segment is needed. An empty segment never rolls.
+  private func need(_ active: SegmentWriter, _ now: Int64) -> Need {
+    guard !active.isEmpty else { return .none }
     let (age, overflows) = now.subtractingReportingOverflow(active.createdAt)
     let isOld = overflows ? now > active.createdAt : age >= settings.segmentAgeMax.nanoseconds
-    let isDue = isOld || active.byteCount >= settings.segmentByteCountMax
-    let isSoon = isDue || active.byteCount >= settings.segmentByteCountMax / 8 * Self.prepareEighths
-    guard isSoon else { return .wait }
-    return preparation.withLock { preparation -> Step in
-      switch preparation {
-      case .none: break
-      case .failed(let retryAt): if WallClock.monotonic() < retryAt { return .wait }
-      case .underway: return .wait
-      case .ready(let next, _): return isDue ? .take(next) : .wait
-      }
-      preparation = .underway(Changes())
-      return .prepare
+    if isOld || active.byteCount >= settings.segmentByteCountMax { return .now }
+    return active.byteCount >= settings.segmentByteCountMax / 8 * Self.prepareEighths ? .soon : .none
+  }
+
+  private static func step(_ preparation: Preparation, _ need: Need) -> Step {
+    if need == .none { return .wait }
+    switch preparation {
+    case .none: return .prepare
+    case .failed(let retryAt): return WallClock.monotonic() < retryAt ? .wait : .prepare
+    case .underway: return .wait
+    case .ready(let next, _): return need == .now ? .take(next) : .wait
     }
   }
 

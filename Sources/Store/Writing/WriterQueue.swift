@@ -4,6 +4,9 @@ internal import LogsWire
 ///
 /// A request enters the queue only when the mark of its producer is in memory. Until a reader has found it, the producer's
 /// requests for that stream are parked, in their order.
+///
+/// Groups are committed by one thread at a time: whoever was given one, by `next` or `lead`, has the writer until it asks for the
+/// next order or calls `endLead`.
 final class WriterQueue: Sendable {
   struct Group: Sendable {
     var requests: [WriteRequest] = []
@@ -40,7 +43,10 @@ final class WriterQueue: Sendable {
     var batchCount = 0
     var marks: MarkCache
     var refusal: Refusal?
-    var isWriterWaiting = false
+    /// Whether somebody has the writer: its thread, before it asks for its first order.
+    var isTaken = true
+    /// Whether the writer's thread sleeps and nobody has woken it.
+    var isThreadWaiting = false
     var needsMaintenance = false
   }
 
@@ -64,10 +70,10 @@ final class WriterQueue: Sendable {
   /// Bytes and requests that wait, parked ones included.
   var load: (byteCount: Int, batchCount: Int) { monitor.withLock { ($0.byteCount, $0.batchCount) } }
 
-  func submit(_ request: WriteRequest) -> Submission {
+  /// Takes a request, without telling anybody: `lead` or `wakeThread` has to follow.
+  func enqueue(_ request: WriteRequest) -> Submission {
     let key = MarkKey(stream: request.stream, producer: request.producer)
-    var wakes = false
-    let submission: Submission = monitor.withLock { state in
+    return monitor.withLock { state in
       if let refusal = state.refusal { return .refused(refusal) }
       let byteCount = request.byteCount
       if state.batchCount >= batchCountMax || (state.batchCount > 0 && state.byteCount + byteCount > byteCountMax) {
@@ -83,17 +89,15 @@ final class WriterQueue: Sendable {
         // A producer cannot have a mark on a stream that does not exist; its own first batch would have pinned one.
         guard catalog.contains(request.stream) else {
           state.marks.add(key, ProducerMark(), pinCount: 1)
-          wakes = state.append(request)
+          state.requests.append(request)
           return .queued
         }
         state.parked[key] = [request]
         return .needsMark(key)
       }
-      wakes = state.append(request)
+      state.requests.append(request)
       return .queued
     }
-    if wakes { monitor.signal() }
-    return submission
   }
 
   /// The mark of a producer whose requests are parked.
@@ -101,9 +105,9 @@ final class WriterQueue: Sendable {
     monitor.withLock { state in
       guard let requests = state.parked.removeValue(forKey: key) else { return }
       state.marks.add(key, mark, pinCount: requests.count)
-      for request in requests { _ = state.append(request) }
+      state.requests += requests
     }
-    monitor.signal()
+    wakeThread()
   }
 
   /// Refuses the requests of a producer whose mark could not be read. The next one has it looked up again.
@@ -115,25 +119,56 @@ final class WriterQueue: Sendable {
         state.batchCount -= 1
       }
     }
-    monitor.signal()
+    wakeThread()
   }
 
-  /// Waits for something to do, at most for `timeout`.
+  /// For the writer's thread: gives back the writer and waits for something to do, at most for `timeout`.
   func next(timeout: Duration) -> Order {
-    let order: Order? = monitor.wait(timeout: timeout) { state in
-      if let group = state.takeGroup(byteCountMax: groupByteCountMax) {
-        state.isWriterWaiting = false
-        return .commit(group)
+    monitor.withLock { $0.isTaken = false }
+    while true {
+      let order: Order? = monitor.wait(timeout: timeout) { state in state.nextOrder(byteCountMax: groupByteCountMax) }
+      if let order { return order }
+      let isFree = monitor.withLock { state in
+        defer { state.isTaken = true }
+        return !state.isTaken
       }
-      if state.needsMaintenance {
-        state.needsMaintenance = false
-        return .maintain
-      }
-      if state.refusal != nil, state.parked.isEmpty { return .end }
-      state.isWriterWaiting = true
-      return nil
+      if isFree { return .maintain }
     }
-    return order ?? .maintain
+  }
+
+  /// For any other thread: all that waits, if nobody has the writer and that is no more than `byteCountMax` bytes. Whoever is given
+  /// a group has the writer until `endLead`.
+  ///
+  /// What is not given is left to whoever has the writer, or to its thread, which is woken.
+  func lead(byteCountMax: Int) -> Group? {
+    var wakes = false
+    let group: Group? = monitor.withLock { state in
+      guard state.hasOrders, !state.isTaken else { return nil }
+      guard state.byteCount <= byteCountMax, !state.needsMaintenance, state.refusal == nil else {
+        wakes = state.wakesThread()
+        return nil
+      }
+      state.isTaken = true
+      return state.takeGroup(byteCountMax: groupByteCountMax)
+    }
+    if wakes { monitor.signal() }
+    return group
+  }
+
+  /// Gives back the writer; what has come in between is left to its thread.
+  func endLead(needsMaintenance: Bool) {
+    let wakes = monitor.withLock { state in
+      state.isTaken = false
+      if needsMaintenance { state.needsMaintenance = true }
+      return state.hasOrders && state.wakesThread()
+    }
+    if wakes { monitor.signal() }
+  }
+
+  /// Has the writer's thread look at what waits.
+  func wakeThread() {
+    let wakes = monitor.withLock { state in state.wakesThread() }
+    if wakes { monitor.signal() }
   }
 
   /// Marks after a group's commit, or as they were when nothing was taken, and its requests leave the bounds.
@@ -168,7 +203,7 @@ final class WriterQueue: Sendable {
   /// Lets the writer look after the segments.
   func requestMaintenance() {
     monitor.withLock { $0.needsMaintenance = true }
-    monitor.signal()
+    wakeThread()
   }
 
   /// Takes no more; what was taken will be committed.
@@ -176,7 +211,7 @@ final class WriterQueue: Sendable {
     monitor.withLock { state in
       if state.refusal == nil { state.refusal = refusal }
     }
-    monitor.signal()
+    wakeThread()
   }
 
   /// Takes no more and forgets what waits: the store has stopped.
@@ -188,7 +223,7 @@ final class WriterQueue: Sendable {
       state.parked.removeAll()
       state.rejected.removeAll()
     }
-    monitor.signal()
+    wakeThread()
   }
 
   private static var overloaded: Refusal {
@@ -199,12 +234,37 @@ final class WriterQueue: Sendable {
 }
 
 extension WriterQueue.State {
-  /// - Returns: whether the writer has to be woken.
-  fileprivate mutating func append(_ request: WriteRequest) -> Bool {
-    requests.append(request)
-    // Once is enough: until it has taken something the writer is awake.
-    defer { isWriterWaiting = false }
-    return isWriterWaiting
+  /// Whether there is something to do for whoever has the writer.
+  fileprivate var hasOrders: Bool {
+    takenCount < requests.count || !rejected.isEmpty || needsMaintenance || refusal != nil
+  }
+
+  /// Whether the writer's thread has to be woken. Once is enough: until it has looked it is awake.
+  fileprivate mutating func wakesThread() -> Bool {
+    // Whoever has the writer wakes it when it is free.
+    guard isThreadWaiting, !isTaken else { return false }
+    isThreadWaiting = false
+    return true
+  }
+
+  /// What the writer's thread is to do now; nil when there is nothing, or somebody else has the writer.
+  fileprivate mutating func nextOrder(byteCountMax: Int) -> WriterQueue.Order? {
+    isThreadWaiting = true
+    guard !isTaken else { return nil }
+    let order: WriterQueue.Order
+    if let group = takeGroup(byteCountMax: byteCountMax) {
+      order = .commit(group)
+    } else if needsMaintenance {
+      needsMaintenance = false
+      order = .maintain
+    } else if refusal != nil, parked.isEmpty {
+      order = .end
+    } else {
+      return nil
+    }
+    isThreadWaiting = false
+    isTaken = true
+    return order
   }
 
   fileprivate mutating func takeGroup(byteCountMax: Int) -> WriterQueue.Group? {

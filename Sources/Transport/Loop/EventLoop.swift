@@ -10,8 +10,8 @@ internal import Synchronization
 /// alone; from elsewhere only `execute`, `enqueue` and `stop` may be called.
 ///
 /// A turn: wait; callbacks of sockets, timers and signals; work that was handed over, and in a few rounds more what that hands
-/// over in turn; then the output of all connections that have some, one write each; then the news of connections that have
-/// closed. No call on a connection calls its handler.
+/// over in turn; then the output of all connections that have some, one write each; then what was put off to the end of the turn, and
+/// the output that it has brought; then the news of connections that have closed. No call on a connection calls its handler.
 ///
 /// The thread keeps the loop alive until `stop`.
 ///
@@ -35,6 +35,7 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
   private var members: [UInt64: any LoopMember] = [:]
   private var memberIDLast: UInt64 = 0
   private var dirtyConnections: [Connection] = []
+  private var endWorks: [() -> Void] = []
   private var closedConnections: [Connection] = []
 
   private init(name: String, base: consuming EventBase, wakeUp: consuming WakeUp) {
@@ -63,6 +64,13 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
 
   /// Runs `body` on the loop's thread, after everything handed over before. Callable from any thread.
   package func execute(_ body: @escaping @Sendable () -> Void) { append(.body(body)) }
+
+  /// Runs `body` once at the end of this turn, behind its output; what it hands over to the loop is run at once, and its output goes out
+  /// before the loop waits. For what may take a while and serves everything that the turn has brought.
+  package func executeAtEndOfTurn(_ body: @escaping () -> Void) {
+    requireOnLoop()
+    endWorks.append(body)
+  }
 
   /// Ends the loop and its thread: what was handed over before is run, all that waits is given up, connections are
   /// closed at once. Returns when the thread has ended.
@@ -146,7 +154,8 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
   }
 
   private func runTurn() {
-    let mayWait = dirtyConnections.isEmpty && closedConnections.isEmpty && inbox.prepareToWait()
+    let mayWait =
+      dirtyConnections.isEmpty && closedConnections.isEmpty && endWorks.isEmpty && inbox.prepareToWait()
     turnTime = nil
     base?.runTurn(waiting: mayWait)
     runWorks()
@@ -157,7 +166,18 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
       roundCount += 1
     }
     flushConnections()
+    runEndWorks()
     announceClosed()
+  }
+
+  private func runEndWorks() {
+    guard !endWorks.isEmpty else { return }
+    var works: [() -> Void] = []
+    swap(&works, &endWorks)
+    for work in works { work() }
+    turnTime = nil
+    runWorks()
+    flushConnections()
   }
 
   /// Rounds of work in one turn. A task that wakes, appends and waits takes two, and a turn for each would cost two system
@@ -201,6 +221,7 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
     turnTime = nil
     repeat {
       runWorks()
+      runEndWorks()
       // In the order in which they came, so that what owners see does not differ from run to run.
       for (_, member) in members.sorted(by: { $0.key < $1.key }) { member.loopStops() }
       while !closedConnections.isEmpty { announceClosed() }
@@ -208,7 +229,10 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
     dirtyConnections = []
     wakeUpEvent = nil
     base = nil
-    repeat { runWorks() } while !inbox.prepareToEnd()
+    repeat {
+      runWorks()
+      runEndWorks()
+    } while !inbox.prepareToEnd()
   }
 
   /// Runs what came after the end.
@@ -217,6 +241,7 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
     repeat {
       turnTime = nil
       runWorks()
+      runEndWorks()
       while !closedConnections.isEmpty { announceClosed() }
     } while !inbox.prepareToEnd()
     resignRunningThread()

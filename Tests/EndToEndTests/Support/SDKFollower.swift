@@ -32,7 +32,8 @@ final class SDKFollower: FaultyFollower, @unchecked Sendable {
     configuration.connectTimeout = .seconds(2)
     let client = try LogClient(configuration)
     let selector = Selector.stream(try StreamName(stream))
-    task = Task.detached { [self] in
+    // Tests beside this one block the threads that tasks share, for longer than it waits.
+    task = Task.detached(executorPreference: try ClientThread(name: "test-follower")) { [self] in
       do { for try await event in client.follow([selector]) { try take(event) } } catch { note("\(error)") }
       await client.shutdown(deadline: .zero)
       over()

@@ -61,6 +61,8 @@ final class FaultDisk: Sendable {
   let state = Mutex(State())
   /// Called before each read of SQLite's, with the name of the file.
   let onRead = Mutex<(@Sendable (String) -> Void)?>(nil)
+  /// Called before each sync of SQLite's.
+  let onSync = Mutex<(@Sendable () -> Void)?>(nil)
 
   private static let counter = Atomic<Int>(0)
 
@@ -111,6 +113,7 @@ final class FaultDisk: Sendable {
     let file = String(cString: path)
     let kind = fault_operation(UInt32(operation))
     if kind == FAULT_READ { onRead.withLock({ $0 })?(file) }
+    if kind == FAULT_SYNC { onSync.withLock({ $0 })?() }
     return state.withLock { state in
       if kind != FAULT_READ, kind != FAULT_OPEN { state.operationCount += 1 }
       if state.isCrashed {

@@ -1,3 +1,4 @@
+import Glibc
 import LogsWire
 
 @testable import LogsStore
@@ -7,6 +8,8 @@ final class TestSink: StoreSink {
   struct State {
     var outcomes: [UInt32: WriteOutcome] = [:]
     var commits: [Commit] = []
+    /// The thread that told of each commit.
+    var threads: [pthread_t] = []
     var error: StoreError?
     var lines: [String] = []
     var results: [Int: Any] = [:]
@@ -17,6 +20,7 @@ final class TestSink: StoreSink {
   func committed(_ commit: Commit) {
     monitor.withLock { state in
       state.commits.append(commit)
+      state.threads.append(pthread_self())
       for reply in commit.replies { state.outcomes[reply.token.request] = reply.outcome }
     }
     monitor.signal()

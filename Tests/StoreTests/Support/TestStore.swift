@@ -10,6 +10,8 @@ final class TestStore: Sendable {
   let store: Store
   let sink: TestSink
   private let nextRequest = Atomic<UInt32>(1)
+  /// Whether `submit` commits on its own thread what it may.
+  private let commitsHere: Bool
 
   static func settings(_ directory: TestDirectory, _ clock: TestClock? = nil) -> StoreSettings {
     var settings = StoreSettings(directory: directory.data)
@@ -21,9 +23,12 @@ final class TestStore: Sendable {
   /// Kept until the store is closed.
   private let directory: TestDirectory?
 
-  init(_ settings: StoreSettings, in directory: TestDirectory? = nil) throws(StoreError) {
+  init(
+    _ settings: StoreSettings, in directory: TestDirectory? = nil, commitsHere: Bool = false
+  ) throws(StoreError) {
     let sink = TestSink()
     self.sink = sink
+    self.commitsHere = commitsHere
     self.directory = directory
     var settings = settings
     settings.log = { sink.log($0) }
@@ -57,10 +62,11 @@ final class TestStore: Sendable {
     _ stream: String, _ content: WriteRequest.Content, producer: UInt64 = 1, number: UInt64, floor: UInt64 = 0
   ) -> UInt32 {
     let request = nextRequest.add(1, ordering: .relaxed).oldValue
-    let refusal = store.submit(
-      WriteRequest(
-        stream: StreamName(stored: stream), producer: .test(producer), number: number, floor: floor, content: content,
-        token: WriteToken(shard: 0, connection: 1, request: request)))
+    let write = WriteRequest(
+      stream: StreamName(stored: stream), producer: .test(producer), number: number, floor: floor, content: content,
+      token: WriteToken(shard: 0, connection: 1, request: request))
+    let refusal = commitsHere ? store.enqueue(write) : store.submit(write)
+    if commitsHere { store.commitQueued() }
     if let refusal {
       sink.committed(
         Commit(
