@@ -3,6 +3,7 @@ internal import CZstd
 /// Compresses payloads with zstd; owns the context and its tables.
 @safe package struct Compressor: ~Copyable {
   private let context: OpaquePointer
+  private let scratch = Scratch()
 
   /// The table of what was seen before has 2^17 places, 512 KiB, instead of the 2^14 that the level stands for: payloads of 130 KB then
   /// collide so rarely that they take a sixth less time and no more bytes. zstd takes a smaller table for smaller payloads.
@@ -37,6 +38,28 @@ internal import CZstd
         return ZSTD_isError(size) == 0 && size < source.count ? size : nil
       }
     }
+  }
+
+  /// Lets `write` write a payload, and `finish` make something of what is to be stored of it, given the codec and the payload's size.
+  ///
+  /// Both are in memory that the next call uses again: taking as much anew for every batch of 130 KB would cost more than the copy of
+  /// what is kept.
+  borrowing func compress<Result>(
+    _ write: (inout ByteWriter) -> Void, finish: (RawSpan, BatchHeader.Codec, Int) -> Result
+  ) -> Result {
+    scratch.payload.removeAll()
+    write(&scratch.payload)
+    scratch.compressed.removeAll()
+    if compress(scratch.payload.span, into: &scratch.compressed) {
+      return finish(scratch.compressed.span, .zstd, scratch.payload.count)
+    }
+    return finish(scratch.payload.span, .none, scratch.payload.count)
+  }
+
+  /// In use by one call at a time, as the context is.
+  private final class Scratch {
+    var payload = ByteWriter(capacity: 0)
+    var compressed = ByteWriter(capacity: 0)
   }
 }
 
