@@ -14,11 +14,9 @@ struct RunDraft {
   private(set) var received: Int64 = 0
   private(set) var rawLength: UInt64 = 0
   private var byteCount = 0
-  /// Batches as they came, and their numbers.
-  private var pieces: [(batch: Batch, first: UInt64, received: Int64)] = []
-  /// Whose each batch is, and its number there.
-  private var senders: [Sender] = []
-  /// `senders` as they are stored.
+  /// Batches as they came, their numbers, and whose they are.
+  private var pieces: [(batch: Batch, first: UInt64, received: Int64, sender: Sender)] = []
+  /// The batches' senders as they are stored, once the run is finished.
   private(set) var producers = Bytes()
   /// The numbered batches end to end, once the run is finished.
   private(set) var batches = Bytes()
@@ -34,7 +32,7 @@ struct RunDraft {
     var header = batch.header
     header.received = received
     let times = header.effectiveTimes
-    pieces.append((batch, first + span, received))
+    pieces.append((batch, first + span, received, sender))
     span += UInt64(header.count)
     entryCount += UInt64(header.count)
     minTime = min(minTime, times.lowerBound)
@@ -43,18 +41,17 @@ struct RunDraft {
     self.received = received
     rawLength += UInt64(header.rawLength)
     byteCount += batch.bytes.count
-    senders.append(sender)
   }
 
   /// Lays the batches end to end, numbered and signed: the one copy on their way to the disk and to every follower.
   mutating func finish(seed: UInt64) {
     var writer = ByteWriter(capacity: byteCount)
-    for (batch, first, received) in pieces {
+    for (batch, first, received, _) in pieces {
       batch.appendNumbered(
         firstSequence: first, received: received, span: batch.header.count, seed: seed, to: &writer)
     }
-    pieces = []
     batches = writer.finish()
-    producers = Sender.encode(senders)
+    producers = Sender.encode(pieces.lazy.map(\.sender))
+    pieces = []
   }
 }
