@@ -101,7 +101,7 @@ final class Roll: Sendable {
   /// Makes the file in the background.
   func prepare(_ number: Int64) { upkeep.add { self.makeNext(number) } }
 
-  /// Remembers what a commit changed, for the segment in the making.
+  /// Remembers what a commit changed, for the segment in the making. The marks must have taken in what was stored.
   func note(_ draft: GroupDraft) {
     preparation.withLock { preparation in
       switch preparation {
@@ -267,9 +267,7 @@ final class Roll: Sendable {
 extension Roll.Changes {
   fileprivate mutating func add(_ draft: GroupDraft) {
     for stream in draft.streams { streams[stream.info.id] = stream.info }
-    for key in draft.changedMarks {
-      if let mark = draft.marks[key] { add(key, mark) }
-    }
+    for (mark, _) in draft.stored { add(mark.key, mark.mark) }
   }
 
   /// A mark that the file has must be brought up to date: it counts as all there is. Any other may be left out, since the

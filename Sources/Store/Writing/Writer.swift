@@ -184,9 +184,9 @@ final class Writer: @unchecked Sendable {
     if !runs.isEmpty {
       tail.append(runs)
       catalog.publish(draft.streams.map(\.info))
-      roll.note(draft)
     }
-    queue.finish(group, marks: draft.marks)
+    queue.finish(group, stored: draft.stored)
+    if !runs.isEmpty { roll.note(draft) }
     counts.withLock { counts in
       counts.refusalCount += group.rejected.count
       for reply in draft.replies {
@@ -198,7 +198,8 @@ final class Writer: @unchecked Sendable {
       }
       for run in runs { counts.entryCount += run.entryCount }
     }
-    sink.committed(Commit(replies: group.rejected + draft.replies, runs: runs))
+    let replies = group.rejected.isEmpty ? draft.replies : group.rejected + draft.replies
+    sink.committed(Commit(replies: replies, runs: runs))
   }
 
   private func noteSizes() {
@@ -275,7 +276,7 @@ final class Writer: @unchecked Sendable {
   }
 
   private var unstoredMarks: [SegmentWriter.LocatedMark] {
-    queue.unstoredMarks.compactMap { key, mark in
+    queue.unstoredMarks.compactMap { (key, mark) in
       catalog[key.stream].map { (stream: $0.id, producer: key.producer, mark: mark) }
     }
   }
