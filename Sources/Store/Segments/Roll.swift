@@ -92,7 +92,7 @@ final class Roll: Sendable {
     if need == .none { return .wait }
     switch preparation {
     case .none: return .prepare
-    case .failed(let retryAt): return WallClock.monotonic() < retryAt ? .wait : .prepare
+    case .failed(let retryAt): return SystemClock.monotonic() < retryAt ? .wait : .prepare
     case .underway: return .wait
     case .ready(let next, _): return need == .now ? .take(next) : .wait
     }
@@ -130,7 +130,7 @@ final class Roll: Sendable {
     } catch {
       settings.log("cannot prepare segment \(number), tried again later: \(error)")
       preparation.withLock {
-        $0 = .failed(retryAt: WallClock.monotonic() &+ Self.retryInterval.nanoseconds)
+        $0 = .failed(retryAt: SystemClock.monotonic() &+ Self.retryInterval.nanoseconds)
       }
     }
     queue.requestMaintenance()
@@ -209,7 +209,7 @@ final class Roll: Sendable {
     guard error.code == .diskFull || error.code == .busy else { throw error }
     settings.log("cannot begin segment \(number), tried again later: \(error)")
     preparation.withLock {
-      $0 = .failed(retryAt: WallClock.monotonic() &+ Self.retryInterval.nanoseconds)
+      $0 = .failed(retryAt: SystemClock.monotonic() &+ Self.retryInterval.nanoseconds)
     }
     return nil
   }

@@ -102,7 +102,7 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
   package var now: MonotonicTime {
     requireOnLoop()
     if let turnTime { return turnTime }
-    let time = MonotonicTime.current()
+    let time = MonotonicTime.now()
     turnTime = time
     return time
   }
