@@ -12,15 +12,10 @@ final class BatchEncoder: @unchecked Sendable {
   ///
   /// - Throws: `LogError` with `invalidEntry`; the encoder then holds entries and must not be used again.
   func next(_ entries: [Entry], from index: inout Int) throws(LogError) -> Batch {
-    while index < entries.count {
-      do throws(InvalidEntry) {
-        if case .full = try builder.append(entries[index]) { break }
-      } catch {
-        throw LogError(
-          .invalidEntry, "entry \(index) cannot be appended: \(error); none of the entries from there on were",
-          cause: error.description)
-      }
-      index += 1
+    do throws(InvalidEntry) { try builder.append(entries, from: &index) } catch {
+      throw LogError(
+        .invalidEntry, "entry \(index) cannot be appended: \(error); none of the entries from there on were",
+        cause: error.description)
     }
     return builder.finish(compressor: compressor)
   }

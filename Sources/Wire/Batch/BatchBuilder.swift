@@ -53,6 +53,24 @@ package struct BatchBuilder: ~Copyable {
       attributes: entry.attributes, kind: entry.kind)
   }
 
+  /// Adds the entries from `index` on until there is no room, and moves `index` past those that were added.
+  ///
+  /// - Throws: as `append`; `index` is then at the entry that no batch could hold.
+  package mutating func append(_ entries: [Entry], from index: inout Int) throws(InvalidEntry) {
+    let span = entries.span
+    while index < span.count {
+      // Field by field: an entry that is taken out of the array is retained and released in four places.
+      let outcome =
+        span[index].message.count > Limits.messageByteCountMax
+        ? try append(span[index])
+        : try append(
+          time: span[index].time, severity: span[index].severity, source: span[index].source.span,
+          message: span[index].message.span, attributes: span[index].attributes, kind: span[index].kind)
+      guard case .added = outcome else { return }
+      index += 1
+    }
+  }
+
   /// An entry whose message is too long, cut and marked.
   private static func cut(_ entry: Entry) -> Entry {
     var cut = entry
@@ -63,6 +81,7 @@ package struct BatchBuilder: ~Copyable {
     return cut
   }
 
+  @inline(__always)
   private mutating func append(
     time: Int64, severity: Severity, source: RawSpan, message: RawSpan, attributes: borrowing [Attribute],
     kind: Entry.Kind
