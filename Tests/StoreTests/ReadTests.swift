@@ -70,7 +70,8 @@ import Testing
   }
 
   @Test func `small runs of many streams count in the cache with all the memory that they take`() throws {
-    var settings = TestStore.settings(TestDirectory())
+    let directory = TestDirectory()
+    var settings = TestStore.settings(directory)
     settings.tailCacheByteCountMax = 20_000
     let test = try TestStore(settings)
     let names = (1...100).map { "s\($0)" }
