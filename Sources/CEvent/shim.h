@@ -7,6 +7,8 @@
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 int accept4(int descriptor, struct sockaddr *address, socklen_t *size, int flags);
 int pthread_setname_np(pthread_t thread, const char *name);
@@ -22,6 +24,20 @@ static inline int logs_eventfd_signal(int descriptor) { return eventfd_write(des
 static inline void logs_eventfd_clear(int descriptor) {
   eventfd_t count;
   (void)eventfd_read(descriptor, &count);
+}
+
+static inline int logs_timerfd(void) { return timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK); }
+
+// Rings at a time of the monotonic clock, in nanoseconds; 0 turns it off.
+static inline int logs_timerfd_set(int descriptor, unsigned long long nanoseconds) {
+  struct itimerspec time = {
+      .it_value = {.tv_sec = (time_t)(nanoseconds / 1000000000), .tv_nsec = (long)(nanoseconds % 1000000000)}};
+  return timerfd_settime(descriptor, TFD_TIMER_ABSTIME, &time, NULL);
+}
+
+static inline void logs_timerfd_clear(int descriptor) {
+  unsigned long long count;
+  (void)!read(descriptor, &count, sizeof count);
 }
 
 static inline void logs_name_thread(const char *name) { (void)pthread_setname_np(pthread_self(), name); }

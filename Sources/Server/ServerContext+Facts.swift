@@ -2,26 +2,14 @@ internal import Glibc
 internal import LogsStore
 internal import LogsWire
 
-/// Seconds and nanoseconds since 1970.
-struct WallTime: Sendable {
-  let nanoseconds: Int64
-
-  static func now() -> WallTime {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_REALTIME, &time)
-    return WallTime(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
-  }
-}
-
 extension ServerContext {
   var storeID: InstanceID { InstanceID(high: store.id.0, low: store.id.1) }
 
   /// What STAT answers (`spec/session.md`): keys are stable, units stand last in them.
   func facts() -> [Fact] {
-    let uptime = WallTime.now().nanoseconds - started.nanoseconds
     return [
       Fact("version", Version.server),
-      Fact("uptime_seconds", UInt64(max(0, uptime) / 1_000_000_000)),
+      Fact("uptime_seconds", MonotonicTime.now().nanoseconds(since: started) / 1_000_000_000),
       Fact("connections", counters.connections.current),
       Fact("accepted_connections_total", counters.acceptedConnections.current),
       Fact("refused_connections_total", counters.refusedConnections.current),

@@ -41,7 +41,7 @@ package struct StoreSettings: Sendable {
   package var vfs: String?
   package var fileSystem: any FileSystem = PosixFileSystem()
   /// The wall clock, ns since 1970.
-  package var now: @Sendable () -> Int64 = WallClock.now
+  package var now: @Sendable () -> Int64 = SystemClock.wall
   /// The effective times of a batch's entries, in their order; an empty array when the payload cannot be read.
   ///
   /// The default knows nothing of payloads and answers the batch's latest time for each entry.

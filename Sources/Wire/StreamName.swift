@@ -3,15 +3,20 @@
 /// Names whose first byte is `$` are the server's own.
 public struct StreamName: Hashable, Sendable, Comparable, CustomStringConvertible {
   public let text: String
+  /// Of the text. Kept, since a name is made once and looked up a dozen times on its way through a client or server.
+  private let textHash: Int
 
   /// - Throws: `NameError`, telling which rule `text` breaks.
   public init(_ text: String) throws(NameError) {
     try Self.check(text, what: "stream name", limit: Limits.streamNameByteCountMax, also: [])
-    self.text = text
+    self.init(stored: text)
   }
 
   /// A name that was checked before it was stored.
-  package init(stored text: String) { self.text = text }
+  package init(stored text: String) {
+    self.text = text
+    textHash = text.hashValue
+  }
 
   /// A name of the server's own, which begins with `$`.
   package init(server text: String) throws(NameError) {
@@ -19,10 +24,16 @@ public struct StreamName: Hashable, Sendable, Comparable, CustomStringConvertibl
     guard text.utf8.first == UInt8(ascii: "$") else { throw NameError("a name of the server's own begins with '$'") }
     try Self.check(
       String(text.unicodeScalars.dropFirst()), what: "stream name", limit: Limits.streamNameByteCountMax, also: [])
-    self.text = text
+    self.init(stored: text)
   }
 
   public var description: String { text }
+
+  public static func == (left: StreamName, right: StreamName) -> Bool {
+    left.textHash == right.textHash && left.text == right.text
+  }
+
+  public func hash(into hasher: inout Hasher) { hasher.combine(textHash) }
 
   public static func < (left: StreamName, right: StreamName) -> Bool { left.text < right.text }
 

@@ -1,4 +1,5 @@
 import LogsClient
+import LogsWire
 import Synchronization
 import Testing
 
@@ -25,7 +26,7 @@ final class KeepingSink: LogSink {
     for entry in entries(1...3) { outlet.log(entry) }
     outlet.log(Entry(message: "4", time: 7))
     #expect(outlet.waitingCount == 4)
-    let bound = WallClock.now()
+    let bound = SystemClock.wall()
     outlet.bind(to: sink)
     #expect(outlet.waitingCount == 0)
     for entry in entries(5...6) { outlet.log(entry) }

@@ -1,4 +1,5 @@
 import Glibc
+import LogsWire
 import Testing
 
 @testable import LogsClient
@@ -43,9 +44,9 @@ import Testing
   }
 
   @Test func `the time is that of the call`() {
-    let before = WallClock.now()
+    let before = SystemClock.wall()
     StreamLogger(to: sink).info("now")
-    let after = WallClock.now()
+    let after = SystemClock.wall()
     #expect(sink.entries.allSatisfy { (before...after).contains($0.time) })
     #expect(sink.entries.count == 1)
   }

@@ -6,7 +6,7 @@ import Testing
   /// Rounds within which each of them must have been caught.
   private static let roundCountMax = 20
   /// What waits because of the bug is not waited for long.
-  private static let patience = Duration.seconds(10)
+  private static let patience = Duration.seconds(30)
 
   @Test(
     .enabled(if: Binaries.isDebugBuild, "release builds contain no planted bugs"),

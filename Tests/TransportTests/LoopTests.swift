@@ -61,6 +61,34 @@ import Testing
     #expect(fired == ["first"])
   }
 
+  @Test func `of many timers those that are not cancelled fire, each once, in the order of their deadlines`()
+    async throws
+  {
+    let loop = try EventLoop.start(name: "test")
+    defer { loop.stop() }
+    let seed = UInt64.random(in: 0..<1_000_000)
+    let (expected, fired) = await withCheckedContinuation {
+      (continuation: CheckedContinuation<([Int], [Int]), Never>) in
+      loop.execute {
+        var random = seed
+        func below(_ count: Int) -> Int {
+          random = random &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+          return Int(random >> 33) % count
+        }
+        var fired: [Int] = []
+        var timers: [(number: Int, delay: Int, timer: LoopTimer)] = []
+        for number in 0..<2000 {
+          let delay = below(30)
+          timers.append((number, delay, loop.schedule(after: .milliseconds(delay)) { fired.append(number) }))
+          if below(3) == 0 { timers.remove(at: below(timers.count)).timer.cancel() }
+        }
+        let expected = timers.sorted { ($0.delay, $0.number) < ($1.delay, $1.number) }.map(\.number)
+        loop.schedule(after: .milliseconds(31)) { continuation.resume(returning: (expected, fired)) }
+      }
+    }
+    #expect(fired == expected, "seed \(seed)")
+  }
+
   @Test func `a repeating timer can cancel itself`() async throws {
     let loop = try EventLoop.start(name: "test")
     defer { loop.stop() }

@@ -46,9 +46,10 @@ import Testing
       try checker.check(numbered: batch)
       try expectEntries(of: [batch], vector)
       let header = batch.header
-      let part = batch.serverPart(
-        firstSequence: header.firstSequence, received: header.received, span: header.span, seed: seed)
-      #expect(part.array == Array(vector.bytes[0..<32]))
+      var again = ByteWriter()
+      batch.appendNumbered(
+        firstSequence: header.firstSequence, received: header.received, span: header.span, seed: seed, to: &again)
+      #expect(again.finish().array == Array(vector.bytes))
     case .run:
       try expectEntries(of: try #require(try Self.delivery(of: vector)).batches, vector)
     }

@@ -1,4 +1,5 @@
 internal import LogsClient
+internal import LogsWire
 
 /// The words behind a command, sorted into flags and operands.
 struct Arguments {
@@ -73,7 +74,7 @@ struct Arguments {
   /// A time, in nanoseconds since 1970.
   func time(_ option: String) throws(CommandError) -> Int64? {
     guard let text = values[option] else { return nil }
-    guard let time = TimeText.parse(text, now: WallClock.now()) else {
+    guard let time = TimeText.parse(text, now: SystemClock.wall()) else {
       throw .usage(
         "--\(option) takes a time like 2026-01-10T12:00:00Z, '2026-01-10 12:00', 10m, 2h, 3d, today or unix seconds, not '\(text)'"
       )

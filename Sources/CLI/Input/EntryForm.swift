@@ -1,5 +1,6 @@
 internal import Glibc
 internal import LogsClient
+internal import LogsWire
 
 /// What each line becomes.
 struct EntryForm: Sendable {
@@ -33,7 +34,7 @@ struct EntryForm: Sendable {
   }
 
   func entries(_ lines: some Sequence<LineReader.Line>) -> [Entry] {
-    let time = hasArrivalTime ? WallClock.now() : 0
+    let time = hasArrivalTime ? SystemClock.wall() : 0
     let template = Entry(message: Bytes(), time: time, severity: severity, source: source)
     return lines.map { line in
       guard line.byteCount == line.bytes.count else {

@@ -1,3 +1,4 @@
+internal import LogsWire
 internal import Synchronization
 
 /// A sink that exists before there is anywhere to send to.
@@ -29,7 +30,7 @@ public final class LogOutlet: LogSink {
   public func log(_ entry: Entry) {
     var entry = entry
     // The sink would take the time when it gets the entry.
-    if entry.time == 0 { entry.time = WallClock.now() }
+    if entry.time == 0 { entry.time = SystemClock.wall() }
     let sink = state.withLock { $0.take(entry) }
     sink?.log(entry)
   }

@@ -1,3 +1,5 @@
+internal import LogsWire
+
 /// A logger for services that have none: entries with a level, a source and a context, sent to a sink.
 ///
 /// A value: what is set on a copy changes nothing elsewhere, and copies are cheap. Below `minimumLevel` nothing is evaluated.
@@ -53,7 +55,7 @@ public struct StreamLogger: Sendable {
     let isStreamed = isEnough(level, minimumLevel)
     let isPassed = passthrough != nil && isEnough(level, passthroughLevel ?? minimumLevel)
     guard isStreamed || isPassed else { return }
-    let time = WallClock.now()
+    let time = SystemClock.wall()
     let entry = Entry(
       message: Bytes(message()), time: time, severity: level, source: sourceBytes,
       attributes: self.context.merging(context()).attributes)

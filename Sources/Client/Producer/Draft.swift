@@ -69,7 +69,7 @@ final class Draft: @unchecked Sendable {
   ///
   /// - Returns: false when there is no room for it.
   func appendNotice(_ count: UInt64) -> Bool {
-    guard add(DropNotice(entryCount: count, reason: .queueFull).entry(time: WallClock.now())) else { return false }
+    guard add(DropNotice(entryCount: count, reason: .queueFull).entry(time: SystemClock.wall())) else { return false }
     toldCount += count
     return true
   }

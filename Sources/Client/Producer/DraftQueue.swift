@@ -63,7 +63,7 @@ struct DraftQueue {
 
   private mutating func begin(_ stream: StreamName) -> Draft {
     ordinalLast += 1
-    let (begun, accepted) = (MonotonicTime.current(), WallClock.now())
+    let (begun, accepted) = (MonotonicTime.now(), SystemClock.wall())
     let draft: Draft
     if let used = spare.popLast() {
       used.reuse(stream: stream, ordinal: ordinalLast, begun: begun, accepted: accepted)

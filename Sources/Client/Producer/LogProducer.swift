@@ -68,7 +68,7 @@ public final class LogProducer: Sendable {
   private static func backlog(
     _ configuration: LogProducerConfiguration, _ intake: Intake
   ) throws(LogError) -> sending any Backlog {
-    guard let spool = configuration.spool else { return MemoryBacklog(now: WallClock.now) }
+    guard let spool = configuration.spool else { return MemoryBacklog(now: SystemClock.wall) }
     let isOpen = Atomic(false)
     let onEvent = configuration.onEvent
     defer { isOpen.store(true, ordering: .relaxed) }
@@ -131,7 +131,7 @@ extension LogProducer {
   /// - Complexity: a lock, and one copy of the entry's bytes; no system call but the clock, unless the producer's thread sleeps: then one more.
   public func log(_ entry: Entry, to stream: StreamName? = nil) {
     var entry = entry
-    if entry.time == 0 { entry.time = WallClock.now() }
+    if entry.time == 0 { entry.time = SystemClock.wall() }
     // The server would refuse it, and every entry that shares its batch.
     if entry.kind == .complete { entry.kind = .status }
     intake.log(entry, to: stream ?? self.stream)

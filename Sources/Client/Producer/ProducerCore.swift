@@ -187,7 +187,7 @@ actor ProducerCore {
 
   private func dropOld() {
     guard let age = configuration.spool?.ageMax else { return }
-    let time = WallClock.now() - Int64(clamping: age.wholeNanoseconds)
+    let time = SystemClock.wall() - Int64(clamping: age.wholeNanoseconds)
     do throws(LogError) { dropped(try backlog.drop(acceptedBefore: time)) } catch { storeFailed(error) }
   }
 

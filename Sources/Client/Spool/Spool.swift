@@ -41,7 +41,7 @@ final class Spool: Backlog {
   /// - Throws: `LogError`: `spoolInUse` when another process has it, `spoolFailed` when it cannot be read or written or is of
   ///   a newer version, which is then left as it is. Damage is no reason to fail.
   init(
-    _ path: String, vfs: String? = nil, now: @escaping () -> Int64 = WallClock.now,
+    _ path: String, vfs: String? = nil, now: @escaping () -> Int64 = SystemClock.wall,
     report: @escaping (SpoolDamage) -> Void
   ) throws(LogError) {
     directory = SpoolDirectory(path)

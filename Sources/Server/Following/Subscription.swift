@@ -126,7 +126,7 @@ extension Subscription {
   }
 
   /// What was stored up to the time wanted has been delivered once a stream is at its head.
-  private var isPastEndTime: Bool { follow.end.time.map { WallTime.now().nanoseconds > $0 } ?? false }
+  private var isPastEndTime: Bool { follow.end.time.map { SystemClock.wall() > $0 } ?? false }
 }
 
 // MARK: - The end

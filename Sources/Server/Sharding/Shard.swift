@@ -62,6 +62,6 @@ struct ServerContext: Sendable {
   let store: Store
   let counters: Counters
   let server: InstanceID
-  let started: WallTime
+  let started: MonotonicTime
   let log: @Sendable (String) -> Void
 }

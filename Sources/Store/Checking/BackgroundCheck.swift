@@ -103,12 +103,12 @@ final class BackgroundCheck: Sendable {
     while !isEnd, !isClosing {
       var slice: [(row: Int64, stream: Int64, run: ReaderConnection.Run?)] = []
       var byteCount = 0
-      let deadline = WallClock.monotonic() &+ Reader.statementTimeMax.nanoseconds
+      let deadline = SystemClock.monotonic() &+ Reader.statementTimeMax.nanoseconds
       try withConnection { connection throws(SQLiteError) in
         try connection.forEachRun(in: row..<lastRow) { row, stream, run in
           slice.append((row, stream, run))
           byteCount += run?.batches.count ?? 0
-          return byteCount < Self.sliceByteCountMax && WallClock.monotonic() < deadline
+          return byteCount < Self.sliceByteCountMax && SystemClock.monotonic() < deadline
         }
       }
       if let last = slice.last { row = last.row } else { isEnd = true }

@@ -72,10 +72,8 @@ struct BatchSigner {
     }
     let header = batch.header
     var writer = ByteWriter(capacity: batch.bytes.count)
-    writer.append(
-      batch.serverPart(
-        firstSequence: header.firstSequence, received: header.received, span: header.span, seed: seed))
-    writer.append(batch.bytes[BatchHeader.serverPart.upperBound..<batch.bytes.count])
+    batch.appendNumbered(
+      firstSequence: header.firstSequence, received: header.received, span: header.span, seed: seed, to: &writer)
     return writer.finish()
   }
 }

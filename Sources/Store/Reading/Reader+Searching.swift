@@ -100,10 +100,10 @@ extension Reader {
   func mark(of key: MarkKey) throws(StoreError) -> ProducerMark {
     guard let stream = catalog[key.stream] else { return ProducerMark() }
     let hash = MarkFilters.hash(key.producer, on: stream.id)
-    let deadline = WallClock.monotonic() &+ MarkFilters.makingTimeMax.nanoseconds
+    let deadline = SystemClock.monotonic() &+ MarkFilters.makingTimeMax.nanoseconds
     for segment in segments.current.segments.reversed() where segment.state != .damaged {
       if segment.state == .sealed {
-        if filters.isMissing(segment.number), WallClock.monotonic() < deadline { makeFilter(segment) }
+        if filters.isMissing(segment.number), SystemClock.monotonic() < deadline { makeFilter(segment) }
         if filters.excludes(hash, from: segment.number) { continue }
       }
       do throws(SQLiteError) {

@@ -45,7 +45,7 @@ extension ReaderConnection {
       self.bounds = bounds
       self.budget = budget
       self.isDescending = isDescending
-      deadline = WallClock.monotonic() &+ budget.time.nanoseconds
+      deadline = SystemClock.monotonic() &+ budget.time.nanoseconds
     }
 
     /// Takes the rows of a statement, which is reset.
@@ -53,7 +53,7 @@ extension ReaderConnection {
     /// - Returns: whether the rows of another part of the segment are wanted.
     mutating func take(from statement: borrowing Statement) throws(SQLiteError) -> Bool {
       defer { statement.reset() }
-      while byteCount < budget.byteCount, runs.runs.isEmpty || WallClock.monotonic() < deadline {
+      while byteCount < budget.byteCount, runs.runs.isEmpty || SystemClock.monotonic() < deadline {
         let numbers: ClosedRange<UInt64>
         do throws(SQLiteError) {
           guard try statement.step() else { return true }
@@ -111,7 +111,7 @@ extension ReaderConnection {
 
   /// The times of the next runs that begin at `position` or later.
   func times(of stream: Int64, from position: UInt64, limit: Int, _ time: Duration) throws(SQLiteError) -> Times {
-    let deadline = WallClock.monotonic() &+ time.nanoseconds
+    let deadline = SystemClock.monotonic() &+ time.nanoseconds
     return try inSnapshot { () throws(SQLiteError) in
       var times = Times()
       for statements in runStatements {
@@ -133,7 +133,7 @@ extension ReaderConnection.Times {
     from statement: borrowing Statement, limit: Int, until deadline: Int64
   ) throws(SQLiteError) -> Bool {
     defer { statement.reset() }
-    while rows.count < limit, rows.isEmpty || WallClock.monotonic() < deadline {
+    while rows.count < limit, rows.isEmpty || SystemClock.monotonic() < deadline {
       do throws(SQLiteError) {
         guard try statement.step() else { return true }
         let numbers = try statement.numbers(first: 0, span: 1)

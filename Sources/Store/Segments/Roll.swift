@@ -96,7 +96,7 @@ final class Roll: Sendable {
     if need == .none { return .wait }
     switch preparation {
     case .none: return .prepare
-    case .failed(let retryAt): return WallClock.monotonic() < retryAt ? .wait : .prepare
+    case .failed(let retryAt): return SystemClock.monotonic() < retryAt ? .wait : .prepare
     case .underway: return .wait
     case .ready(let next, _): return need == .now ? .take(next) : .wait
     }
@@ -105,7 +105,7 @@ final class Roll: Sendable {
   /// Makes the file in the background.
   func prepare(_ number: Int64) { upkeep.add { self.makeNext(number) } }
 
-  /// Remembers what a commit changed, for the segment in the making.
+  /// Remembers what a commit changed, for the segment in the making. The marks must have taken in what was stored.
   func note(_ draft: GroupDraft) {
     preparation.withLock { preparation in
       switch preparation {
@@ -134,7 +134,7 @@ final class Roll: Sendable {
     } catch {
       settings.log("cannot prepare segment \(number), tried again later: \(error)")
       preparation.withLock {
-        $0 = .failed(retryAt: WallClock.monotonic() &+ Self.retryInterval.nanoseconds)
+        $0 = .failed(retryAt: SystemClock.monotonic() &+ Self.retryInterval.nanoseconds)
       }
     }
     queue.requestMaintenance()
@@ -213,7 +213,7 @@ final class Roll: Sendable {
     guard error.code == .diskFull || error.code == .busy else { throw error }
     settings.log("cannot begin segment \(number), tried again later: \(error)")
     preparation.withLock {
-      $0 = .failed(retryAt: WallClock.monotonic() &+ Self.retryInterval.nanoseconds)
+      $0 = .failed(retryAt: SystemClock.monotonic() &+ Self.retryInterval.nanoseconds)
     }
     return nil
   }
@@ -271,9 +271,7 @@ final class Roll: Sendable {
 extension Roll.Changes {
   fileprivate mutating func add(_ draft: GroupDraft) {
     for stream in draft.streams { streams[stream.info.id] = stream.info }
-    for key in draft.changedMarks {
-      if let mark = draft.marks[key] { add(key, mark) }
-    }
+    for (mark, _) in draft.stored { add(mark.key, mark.mark) }
   }
 
   /// A mark that the file has must be brought up to date: it counts as all there is. Any other may be left out, since the

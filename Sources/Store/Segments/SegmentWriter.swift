@@ -106,7 +106,7 @@ final class SegmentWriter: @unchecked Sendable {
     isEmpty = false
     if indexesRuns { indexedThrough = lastRow }
     if marks != nil { unstoredBatchCount = 0 }
-    unstoredBatchCount += draft.storedCount
+    unstoredBatchCount += draft.stored.count
     for stream in draft.streams {
       for run in stream.runs {
         lastRow += 1

@@ -1,3 +1,4 @@
+internal import LogsWire
 internal import Synchronization
 
 /// The thread for work on segments that must not hold up the writer: preparing the next one, and sealing complete ones.
@@ -44,7 +45,7 @@ final class UpkeepThread: Sendable {
   private static func run(_ monitor: Monitor<State>, _ retryInterval: Duration) {
     var due: Int64?
     while true {
-      let timeout = due.map { Duration.nanoseconds(max(0, $0 - WallClock.monotonic())) }
+      let timeout = due.map { Duration.nanoseconds(max(0, $0 - SystemClock.monotonic())) }
       let step: Step? = monitor.wait(timeout: timeout) { state -> Step? in
         if !state.jobs.isEmpty || (state.isClosed && !state.retries.isEmpty) {
           let jobs = state.jobs + (state.isClosed ? state.retries : [])
@@ -70,7 +71,7 @@ final class UpkeepThread: Sendable {
       }
       let hasRetries = monitor.withLock { !$0.retries.isEmpty }
       if hasRetries {
-        due = due ?? WallClock.monotonic() &+ retryInterval.nanoseconds
+        due = due ?? SystemClock.monotonic() &+ retryInterval.nanoseconds
       } else {
         due = nil
       }

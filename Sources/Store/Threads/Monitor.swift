@@ -1,4 +1,5 @@
 internal import Glibc
+internal import LogsWire
 
 /// A value behind a lock that threads can wait on for a change.
 ///
@@ -51,7 +52,7 @@ internal import Glibc
   ) -> sending Result? {
     unsafe Self.check(pthread_mutex_lock(mutex))
     defer { unsafe Self.check(pthread_mutex_unlock(mutex)) }
-    let deadline = timeout.map { WallClock.monotonic() &+ $0.nanoseconds }
+    let deadline = timeout.map { SystemClock.monotonic() &+ $0.nanoseconds }
     while true {
       if let result = body(&value) { return result }
       guard let deadline else {

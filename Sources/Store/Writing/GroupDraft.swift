@@ -26,42 +26,61 @@ struct GroupDraft {
     var runs: [RunDraft] = []
   }
 
+  /// A stream that the group names.
+  private struct Place {
+    /// As of the last commit; nil when it does not exist.
+    let stored: StreamInfo?
+    /// Where it stands in `streams`, once the group has something for it.
+    var index: Int?
+  }
+
+  /// What the group has done so far to a producer's mark.
+  private struct MarkDraft {
+    /// The highest number stored.
+    var number: UInt64
+    let place: Int
+  }
+
   private let context: Context
   private let catalog: Catalog
-  private(set) var marks: [MarkKey: ProducerMark]
   private(set) var streams: [Stream] = []
-  private var indexOfStream: [StreamName: Int] = [:]
-  private(set) var changedMarks: Set<MarkKey> = []
-  private(set) var storedCount = 0
+  private var places: [Place] = []
+  private var placeOfName: [StreamName: Int] = [:]
+  private var marks: [MarkDraft] = []
+  private var indexOfMark: [ObjectIdentifier: Int] = [:]
+  /// What is to be stored, in the order of the requests.
+  private(set) var stored: [(mark: CachedMark, record: ProducerMark.Record)] = []
   private(set) var replies: [Reply] = []
 
   init(_ group: WriterQueue.Group, catalog: Catalog, context: Context) {
     self.context = context
     self.catalog = catalog
-    marks = group.marks
     replies.reserveCapacity(group.requests.count)
-    for request in group.requests { replies.append(Reply(token: request.token, outcome: decide(request))) }
+    stored.reserveCapacity(group.requests.count)
+    for queued in group.requests {
+      replies.append(Reply(token: queued.request.token, outcome: decide(queued.request, queued.mark)))
+    }
     for index in streams.indices {
-      for run in streams[index].runs.indices { streams[index].runs[run].finish() }
+      for run in streams[index].runs.indices { streams[index].runs[run].finish(seed: streams[index].seed) }
     }
   }
 
   /// Whether there is nothing to write: all were duplicates or refused.
-  var isEmpty: Bool { storedCount == 0 }
+  var isEmpty: Bool { stored.isEmpty }
   var newStreamCount: Int { streams.count(where: \.isNew) }
 
   /// Duplicate, sealed, out of order, content, limits: in this order, so that what was stored is acknowledged again whatever
   /// has happened since.
-  private mutating func decide(_ request: WriteRequest) -> WriteOutcome {
-    let key = MarkKey(stream: request.stream, producer: request.producer)
-    guard let mark = marks[key] else { preconditionFailure("a group comes with the marks of its producers") }
-    let stream = indexOfStream[request.stream].map { streams[$0].info } ?? catalog[request.stream]
+  private mutating func decide(_ request: WriteRequest, _ cached: CachedMark) -> WriteOutcome {
+    let index = indexOfMark(of: cached)
+    let mark = marks[index]
+    let stream = stream(at: mark.place)
 
     if request.number <= mark.number {
       if request.number == 0 {
         return .refused(Refusal(.badRequest, "a producer numbers its batches from 1, this one has number 0"))
       }
-      return repeated(request, mark, stream)
+      return repeated(request, cached, upTo: mark.number, stream)
     }
     if let stream, stream.isSealed {
       return .refused(Refusal(.streamSealed, "the stream '\(stream.name)' is complete and takes no more entries"))
@@ -94,11 +113,40 @@ struct GroupDraft {
           limit: Refusal.Limit("streams", UInt64(context.streamCountMax))))
     }
     if let obstacle = context.obstacle { return .refused(obstacle) }
-    return store(batch, seals: seals, request, key)
+    let first = store(batch, seals: seals, request, at: mark.place)
+    marks[index].number = request.number
+    stored.append(
+      (
+        cached,
+        .init(number: request.number, first: first.sequence, count: batch.header.count, check: batch.header.check)
+      ))
+    return .stored(
+      incarnation: first.incarnation, first: first.sequence, count: batch.header.count, isDuplicate: false)
+  }
+
+  private mutating func indexOfMark(of cached: CachedMark) -> Int {
+    if let index = indexOfMark[ObjectIdentifier(cached)] { return index }
+    indexOfMark[ObjectIdentifier(cached)] = marks.count
+    marks.append(MarkDraft(number: cached.mark.number, place: place(of: cached.key.stream)))
+    return marks.count - 1
+  }
+
+  private mutating func place(of name: StreamName) -> Int {
+    if let place = placeOfName[name] { return place }
+    placeOfName[name] = places.count
+    places.append(Place(stored: catalog[name], index: nil))
+    return places.count - 1
+  }
+
+  /// The stream as the group has left it so far; nil when it does not exist.
+  private func stream(at place: Int) -> StreamInfo? {
+    places[place].index.map { streams[$0].info } ?? places[place].stored
   }
 
   /// A number that the producer has sent before.
-  private func repeated(_ request: WriteRequest, _ mark: ProducerMark, _ stream: StreamInfo?) -> WriteOutcome {
+  private func repeated(
+    _ request: WriteRequest, _ cached: CachedMark, upTo number: UInt64, _ stream: StreamInfo?
+  ) -> WriteOutcome {
     let check: UInt64
     switch request.content {
     case .batch(let batch), .complete(let batch): check = batch.header.check
@@ -111,13 +159,14 @@ struct GroupDraft {
           .producerConflict,
           "batch \(request.number) of this producer is stored, and this one is not the same: \(refusal.text)"))
     }
-    guard let record = mark.record(of: request.number), let stream else {
+    let draft = stored.last { $0.mark === cached && $0.record.number == request.number }?.record
+    guard let record = draft ?? cached.mark.record(of: request.number), let stream else {
       return .refused(
         Refusal(
           .producerConflict,
           """
           batch \(request.number) of this producer is too old to tell whether it is stored; \
-          the last \(Limits.producerBatchCountMax) up to \(mark.number) can be sent again
+          the last \(Limits.producerBatchCountMax) up to \(number) can be sent again
           """))
     }
     if record.check != check {
@@ -132,61 +181,47 @@ struct GroupDraft {
     return .stored(incarnation: stream.incarnation, first: record.first, count: record.count, isDuplicate: true)
   }
 
-  private mutating func store(_ batch: Batch, seals: Bool, _ request: WriteRequest, _ key: MarkKey) -> WriteOutcome {
-    let index = draftIndex(of: request.stream)
-    let received = max(context.now, streams[index].info.lastReceived)
+  /// Adds a batch to the draft of its stream.
+  ///
+  /// - Returns: the batch's first number, and the incarnation that it counts in.
+  private mutating func store(
+    _ batch: Batch, seals: Bool, _ request: WriteRequest, at place: Int
+  ) -> (incarnation: Incarnation, sequence: UInt64) {
+    let index = draftIndex(of: request.stream, at: place)
     let first = streams[index].info.head + 1
-    streams[index].append(
-      batch, first: first, received: received, Sender(producer: request.producer, number: request.number))
+    streams[index].append(batch, now: context.now, Sender(producer: request.producer, number: request.number))
     if seals {
       streams[index].sealsNow = true
       streams[index].info.isSealed = true
       streams[index].row.isSealed = true
     }
-    let record = ProducerMark.Record(
-      number: request.number, first: first, count: batch.header.count, check: batch.header.check)
-    marks[key]?.add(record)
-    changedMarks.insert(key)
-    storedCount += 1
-    return .stored(
-      incarnation: streams[index].info.incarnation, first: first, count: batch.header.count, isDuplicate: false)
+    return (streams[index].info.incarnation, first)
   }
 
   /// The draft of a stream, which is made if the stream does not exist.
-  private mutating func draftIndex(of name: StreamName) -> Int {
-    if let index = indexOfStream[name] { return index }
-    let stream: Stream
-    if let info = catalog[name] {
-      stream = Stream(info: info, row: info, seed: info.serverSeed, isNew: false)
+  private mutating func draftIndex(of name: StreamName, at place: Int) -> Int {
+    if let index = places[place].index { return index }
+    places[place].index = streams.count
+    if let info = places[place].stored {
+      streams.append(Stream(info: info, row: info, seed: info.serverSeed, isNew: false))
     } else {
       let info = StreamInfo(
         id: context.nextStreamID + Int64(newStreamCount), name: name, incarnation: .random())
-      stream = Stream(info: info, row: info, seed: info.serverSeed, isNew: true)
+      streams.append(Stream(info: info, row: info, seed: info.serverSeed, isNew: true))
     }
-    indexOfStream[name] = streams.count
-    streams.append(stream)
     return streams.count - 1
   }
 }
 
 extension GroupDraft.Stream {
-  fileprivate mutating func append(_ batch: Batch, first: UInt64, received: Int64, _ sender: Sender) {
-    var header = batch.header
-    header.firstSequence = first
-    header.received = received
-    header.span = header.count
-    let part = batch.serverPart(firstSequence: first, received: received, span: header.count, seed: seed)
-    if let last = runs.last, last.hasRoom(for: header) {
-      runs[runs.count - 1].append(header, part, batch.bytes, sender)
-    } else {
-      var run = RunDraft(first: first)
-      run.append(header, part, batch.bytes, sender)
-      runs.append(run)
-    }
-    info.head = header.lastSequence
+  fileprivate mutating func append(_ batch: Batch, now: Int64, _ sender: Sender) {
+    let received = max(now, info.lastReceived)
+    if runs.last?.hasRoom(for: batch) != true { runs.append(RunDraft(first: info.head + 1)) }
+    runs[runs.count - 1].append(batch, received: received, sender)
+    info.head += UInt64(batch.header.count)
     info.lastReceived = received
-    info.entryCount += UInt64(header.count)
-    info.storedByteCount += UInt64(header.batchByteCount)
+    info.entryCount += UInt64(batch.header.count)
+    info.storedByteCount += UInt64(batch.bytes.count)
   }
 }
 

@@ -3,16 +3,10 @@
 /// Two generations: a use moves a mark into the young one; when that is full, the old one is dropped and the young one
 /// becomes old. Marks of requests in the queue are pinned and survive, and so do those that their segment does not hold yet.
 struct MarkCache: Sendable {
-  struct Entry: Sendable {
-    var mark: ProducerMark
-    /// Requests in the queue that will need it.
-    var pinCount: Int
-  }
-
-  private var young: [MarkKey: Entry] = [:]
-  private var old: [MarkKey: Entry] = [:]
+  private var young: [MarkKey: CachedMark] = [:]
+  private var old: [MarkKey: CachedMark] = [:]
   /// The marks with batches that no segment's table of marks knows.
-  private var unstored: Set<MarkKey> = []
+  private var unstored: [CachedMark] = []
   private let generationCountMax: Int
   /// How large the young generation becomes before it is the old one.
   private var rotationCount: Int
@@ -24,89 +18,104 @@ struct MarkCache: Sendable {
 
   var count: Int { young.count + old.count }
 
-  subscript(key: MarkKey) -> ProducerMark? { young[key]?.mark ?? old[key]?.mark }
+  subscript(key: MarkKey) -> ProducerMark? { (young[key] ?? old[key])?.mark }
 
   /// Counts one more request that needs the mark.
   ///
-  /// - Returns: false when the mark is not in memory.
-  mutating func pin(_ key: MarkKey) -> Bool {
-    if let index = young.index(forKey: key) {
-      young.values[index].pinCount += 1
-      return true
+  /// - Returns: nil when the mark is not in memory.
+  mutating func pin(_ key: MarkKey) -> CachedMark? {
+    if let cached = young[key] {
+      cached.pinCount += 1
+      return cached
     }
-    guard var entry = old.removeValue(forKey: key) else { return false }
-    entry.pinCount += 1
-    insert(key, entry)
-    return true
+    guard let cached = old.removeValue(forKey: key) else { return nil }
+    cached.pinCount += 1
+    insert(cached)
+    return cached
   }
 
   /// Adds a mark that was read, or a first one, for `pinCount` requests.
-  mutating func add(_ key: MarkKey, _ mark: ProducerMark, pinCount: Int) {
-    insert(key, Entry(mark: mark, pinCount: pinCount))
+  @discardableResult
+  mutating func add(_ key: MarkKey, _ mark: ProducerMark, pinCount: Int) -> CachedMark {
+    let cached = CachedMark(key: key, mark: mark, pinCount: pinCount)
+    insert(cached)
+    return cached
   }
 
   /// Adds a mark that no segment's table knows.
-  mutating func adopt(_ key: MarkKey, _ mark: ProducerMark) {
-    add(key, mark, pinCount: 0)
-    unstored.insert(key)
+  mutating func adopt(_ key: MarkKey, _ mark: ProducerMark) { noteUnstored(add(key, mark, pinCount: 0)) }
+
+  /// A batch of a pinned mark's producer was stored.
+  mutating func add(_ record: ProducerMark.Record, to cached: CachedMark) {
+    precondition(cached.pinCount > 0, "the mark of a request that is being answered is pinned")
+    cached.mark.add(record)
+    noteUnstored(cached)
   }
 
-  /// A pinned mark as a commit left it.
-  mutating func update(_ key: MarkKey, _ mark: ProducerMark) {
-    guard let index = young.index(forKey: key) else { preconditionFailure("a pinned mark is in the young generation") }
-    guard mark.number != young.values[index].mark.number else { return }
-    young.values[index].mark.update(mark)
-    unstored.insert(key)
+  private mutating func noteUnstored(_ cached: CachedMark) {
+    guard !cached.isUnstored else { return }
+    cached.isUnstored = true
+    unstored.append(cached)
   }
 
   /// The marks that their segment's table lags behind.
-  var unstoredMarks: [MarkKey: ProducerMark] {
-    var marks: [MarkKey: ProducerMark] = [:]
-    for key in unstored { marks[key] = self[key] }
-    return marks
-  }
+  var unstoredMarks: [(key: MarkKey, mark: ProducerMark)] { unstored.map { ($0.key, $0.mark) } }
 
   /// All of `unstoredMarks` are in the table of a segment now.
   mutating func noteStored(in segment: Int64) {
-    for key in unstored {
-      if let index = young.index(forKey: key) {
-        young.values[index].mark.noteStored(in: segment)
-      } else {
-        old[key]?.mark.noteStored(in: segment)
-      }
+    for cached in unstored {
+      cached.mark.noteStored(in: segment)
+      cached.isUnstored = false
     }
     unstored = []
   }
 
-  mutating func unpin(_ key: MarkKey) {
-    guard let index = young.index(forKey: key) else { preconditionFailure("a pinned mark is in the young generation") }
-    young.values[index].pinCount -= 1
-    precondition(young.values[index].pinCount >= 0, "a mark is unpinned as often as it was pinned")
+  /// One request that needed the mark has its answer.
+  func unpin(_ cached: CachedMark) {
+    cached.pinCount -= 1
+    precondition(cached.pinCount >= 0, "a mark is unpinned as often as it was pinned")
   }
 
   /// The marks used last, for the next segment.
   func recent(countMax: Int) -> [MarkKey: ProducerMark] {
     var marks: [MarkKey: ProducerMark] = [:]
     for generation in [young, old] {
-      for (key, entry) in generation where marks.count < countMax && !entry.mark.records.isEmpty {
-        marks[key] = entry.mark
+      for (key, cached) in generation where marks.count < countMax && !cached.mark.records.isEmpty {
+        marks[key] = cached.mark
       }
     }
     return marks
   }
 
-  private mutating func insert(_ key: MarkKey, _ entry: Entry) {
+  private mutating func insert(_ cached: CachedMark) {
     if young.count >= rotationCount {
       // What is dropped with the old generation must be neither pinned (those are young) nor unstored.
-      for key in unstored {
-        if let entry = old.removeValue(forKey: key) { young[key] = entry }
-      }
+      for cached in unstored where old.removeValue(forKey: cached.key) != nil { young[cached.key] = cached }
       old = young
-      young = old.filter { $0.value.pinCount > 0 || unstored.contains($0.key) }
+      young = old.filter { $0.value.pinCount > 0 || $0.value.isUnstored }
       for key in young.keys { old[key] = nil }
       // With more to keep than fits, a rotation for each insert would take all the time.
       rotationCount = max(generationCountMax, young.count * 2)
     }
-    young[key] = entry
+    young[cached.key] = cached
+  }
+}
+
+/// A producer's mark in memory: one object for as long as it is there, which a request finds once, when it is queued.
+///
+/// Invariant behind `@unchecked Sendable`: everything is changed under the lock of the queue that has the cache. `mark` is changed only
+/// by whoever has the writer, who may therefore read it without the lock.
+final class CachedMark: @unchecked Sendable {
+  let key: MarkKey
+  fileprivate(set) var mark: ProducerMark
+  /// Requests in the queue that need it.
+  fileprivate(set) var pinCount: Int
+  /// Whether it has batches that no segment's table of marks knows.
+  fileprivate(set) var isUnstored = false
+
+  fileprivate init(key: MarkKey, mark: ProducerMark, pinCount: Int) {
+    self.key = key
+    self.mark = mark
+    self.pinCount = pinCount
   }
 }

@@ -42,12 +42,6 @@ struct ProducerMark: Hashable, Sendable {
     storedThrough = number
   }
 
-  /// Takes what became of the mark in a group; where it is stored stays as it is known here.
-  mutating func update(_ newer: ProducerMark) {
-    number = newer.number
-    records = newer.records
-  }
-
   func record(of number: UInt64) -> Record? { records.first { $0.number == number } }
 
   mutating func add(_ record: Record) {

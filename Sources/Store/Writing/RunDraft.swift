@@ -14,11 +14,9 @@ struct RunDraft {
   private(set) var received: Int64 = 0
   private(set) var rawLength: UInt64 = 0
   private var byteCount = 0
-  /// Server's parts and the rest of their batches, in turn.
-  private var pieces: [Bytes] = []
-  /// Whose each batch is, and its number there.
-  private var senders: [Sender] = []
-  /// `senders` as they are stored.
+  /// Batches as they came, their numbers, and whose they are.
+  private var pieces: [(batch: Batch, first: UInt64, received: Int64, sender: Sender)] = []
+  /// The batches' senders as they are stored, once the run is finished.
   private(set) var producers = Bytes()
   /// The numbered batches end to end, once the run is finished.
   private(set) var batches = Bytes()
@@ -27,30 +25,33 @@ struct RunDraft {
 
   var last: UInt64 { first + span - 1 }
 
-  func hasRoom(for header: BatchHeader) -> Bool { byteCount + header.batchByteCount <= Self.byteCountMax }
+  func hasRoom(for batch: Batch) -> Bool { byteCount + batch.bytes.count <= Self.byteCountMax }
 
-  /// Adds a batch whose server's part is `part`.
-  mutating func append(_ header: BatchHeader, _ part: Bytes, _ bytes: Bytes, _ sender: Sender) {
+  /// Adds a batch, which gets the numbers behind the last.
+  mutating func append(_ batch: Batch, received: Int64, _ sender: Sender) {
+    var header = batch.header
+    header.received = received
     let times = header.effectiveTimes
-    span += UInt64(header.span)
+    pieces.append((batch, first + span, received, sender))
+    span += UInt64(header.count)
     entryCount += UInt64(header.count)
     minTime = min(minTime, times.lowerBound)
     maxTime = max(maxTime, times.upperBound)
     severities |= header.severities
-    received = header.received
+    self.received = received
     rawLength += UInt64(header.rawLength)
-    byteCount += header.batchByteCount
-    senders.append(sender)
-    pieces.append(part)
-    pieces.append(bytes[BatchHeader.serverPart.upperBound..<bytes.count])
+    byteCount += batch.bytes.count
   }
 
-  /// Lays the batches end to end: the one copy on their way to the disk and to every follower.
-  mutating func finish() {
+  /// Lays the batches end to end, numbered and signed: the one copy on their way to the disk and to every follower.
+  mutating func finish(seed: UInt64) {
     var writer = ByteWriter(capacity: byteCount)
-    for piece in pieces { writer.append(piece) }
-    pieces = []
+    for (batch, first, received, _) in pieces {
+      batch.appendNumbered(
+        firstSequence: first, received: received, span: batch.header.count, seed: seed, to: &writer)
+    }
     batches = writer.finish()
-    producers = Sender.encode(senders)
+    producers = Sender.encode(pieces.lazy.map(\.sender))
+    pieces = []
   }
 }

@@ -9,7 +9,7 @@ struct Sender: Hashable, Sendable {
   /// The producer as in `marks`, then the number, little-endian.
   private static let byteCount = 24
 
-  static func encode(_ senders: [Sender]) -> Bytes {
+  static func encode(_ senders: some Collection<Sender>) -> Bytes {
     var writer = ByteWriter(capacity: senders.count * byteCount)
     for sender in senders {
       writer.append(u64: sender.producer.high.byteSwapped)

@@ -115,7 +115,7 @@ final class Writer: @unchecked Sendable {
   private func commit(_ group: WriterQueue.Group) throws(StoreError) {
     var draft = GroupDraft(group, catalog: catalog, context: context(obstacle: nil))
     if !draft.isEmpty {
-      let start = WallClock.monotonic()
+      let start = SystemClock.monotonic()
       let marks = active.unstoredBatchCount >= settings.markLagCountMax ? unstoredMarks : nil
       do throws(SQLiteError) {
         #if PLANTED_BUGS
@@ -124,7 +124,7 @@ final class Writer: @unchecked Sendable {
         let indexesRuns = active.unindexedRunCount >= settings.indexLagCountMax
         try active.commit(draft, marks: marks, indexesRuns: indexesRuns)
         if marks != nil { queue.noteMarksStored(in: active.segment.number) }
-        note(draft, time: WallClock.monotonic() - start)
+        note(draft, time: SystemClock.monotonic() - start)
         if hasObstacle {
           hasObstacle = false
           settings.log("appends are taken again")
@@ -184,9 +184,9 @@ final class Writer: @unchecked Sendable {
     if !runs.isEmpty {
       tail.append(runs)
       catalog.publish(draft.streams.map(\.info))
-      roll.note(draft)
     }
-    queue.finish(group, marks: draft.marks)
+    queue.finish(group, stored: draft.stored)
+    if !runs.isEmpty { roll.note(draft) }
     counts.withLock { counts in
       counts.refusalCount += group.rejected.count
       for reply in draft.replies {
@@ -198,7 +198,8 @@ final class Writer: @unchecked Sendable {
       }
       for run in runs { counts.entryCount += run.entryCount }
     }
-    sink.committed(Commit(replies: group.rejected + draft.replies, runs: runs))
+    let replies = group.rejected.isEmpty ? draft.replies : group.rejected + draft.replies
+    sink.committed(Commit(replies: replies, runs: runs))
   }
 
   private func noteSizes() {
@@ -229,19 +230,19 @@ final class Writer: @unchecked Sendable {
 
   private func isCheckpointDue(isIdle: Bool) -> Bool {
     let limit = isIdle ? settings.walByteCountMax / Self.idleWalDivisor : settings.walByteCountMax
-    return active.pendingWalByteCount > limit && WallClock.monotonic() >= nextCheckpointAt
+    return active.pendingWalByteCount > limit && SystemClock.monotonic() >= nextCheckpointAt
   }
 
   private func checkpoint(isIdle: Bool) throws(StoreError) {
     guard isCheckpointDue(isIdle: isIdle) else { return }
     let limit = settings.walByteCountMax
-    let start = WallClock.monotonic()
+    let start = SystemClock.monotonic()
     do throws(SQLiteError) {
       try active.checkpoint()
       // A reader that stays long keeps the WAL from beginning anew. Past all patience wait for it.
       if active.walByteCount > limit * Self.walPatienceFactor, start >= nextPatienceAt {
         let isEmptied = try active.truncateWal(timeout: Self.walPatience)
-        if !isEmptied { nextPatienceAt = WallClock.monotonic() &+ Self.walPatienceInterval.nanoseconds }
+        if !isEmptied { nextPatienceAt = SystemClock.monotonic() &+ Self.walPatienceInterval.nanoseconds }
       }
     } catch {
       // A full disk, or a lock: the WAL keeps everything, a later checkpoint brings it home.
@@ -251,7 +252,7 @@ final class Writer: @unchecked Sendable {
     }
     counts.withLock { counts in
       counts.checkpointCount += 1
-      counts.checkpointTime += WallClock.monotonic() - start
+      counts.checkpointTime += SystemClock.monotonic() - start
       counts.walByteCount = active.walByteCount
     }
   }
@@ -261,7 +262,7 @@ final class Writer: @unchecked Sendable {
     case .wait: return
     case .prepare: roll.prepare(active.segment.number + 1)
     case .take(let next):
-      guard WallClock.monotonic() >= nextRollAt else { return }
+      guard SystemClock.monotonic() >= nextRollAt else { return }
       // Complete before it is the active segment no more: nobody looks into its rows for marks.
       guard try storeMarks(), let following = try roll.take(next, now: settings.now()) else { return }
       let complete = active
@@ -275,7 +276,7 @@ final class Writer: @unchecked Sendable {
   }
 
   private var unstoredMarks: [SegmentWriter.LocatedMark] {
-    queue.unstoredMarks.compactMap { key, mark in
+    queue.unstoredMarks.compactMap { (key, mark) in
       catalog[key.stream].map { (stream: $0.id, producer: key.producer, mark: mark) }
     }
   }
@@ -290,7 +291,7 @@ final class Writer: @unchecked Sendable {
     } catch {
       guard error.meansNothingStored else { throw StoreError(error, while: "write marks to") }
       settings.log("\(StoreError(error, while: "write marks to")); tried again later")
-      nextRollAt = WallClock.monotonic() &+ Self.rollRetryInterval.nanoseconds
+      nextRollAt = SystemClock.monotonic() &+ Self.rollRetryInterval.nanoseconds
       return false
     }
     queue.noteMarksStored(in: active.segment.number)

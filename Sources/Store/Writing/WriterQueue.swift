@@ -8,10 +8,14 @@ internal import LogsWire
 /// Groups are committed by one thread at a time: whoever was given one, by `next` or `lead`, has the writer until it asks for the
 /// next order or calls `endLead`.
 final class WriterQueue: Sendable {
+  /// A request and the mark of its producer, which stays in memory until it has its answer.
+  struct Queued: Sendable {
+    let request: WriteRequest
+    let mark: CachedMark
+  }
+
   struct Group: Sendable {
-    var requests: [WriteRequest] = []
-    /// The marks of all of the group's producers, as of the last commit.
-    var marks: [MarkKey: ProducerMark] = [:]
+    var requests: [Queued] = []
     /// Answers to requests that could not be decided on.
     var rejected: [Reply] = []
     /// More requests wait behind the group.
@@ -34,7 +38,7 @@ final class WriterQueue: Sendable {
   }
 
   fileprivate struct State: Sendable {
-    var requests: [WriteRequest] = []
+    var requests: [Queued] = []
     /// How many of `requests` have been taken.
     var takenCount = 0
     var parked: [MarkKey: [WriteRequest]] = [:]
@@ -81,22 +85,22 @@ final class WriterQueue: Sendable {
       }
       state.byteCount += byteCount
       state.batchCount += 1
-      if state.parked[key] != nil {
+      if !state.parked.isEmpty, state.parked[key] != nil {
         state.parked[key, default: []].append(request)
         return .queued
       }
-      if !state.marks.pin(key) {
-        // A producer cannot have a mark on a stream that does not exist; its own first batch would have pinned one.
-        guard catalog.contains(request.stream) else {
-          state.marks.add(key, ProducerMark(), pinCount: 1)
-          state.requests.append(request)
-          return .queued
-        }
-        state.parked[key] = [request]
-        return .needsMark(key)
+      if let mark = state.marks.pin(key) {
+        state.requests.append(Queued(request: request, mark: mark))
+        return .queued
       }
-      state.requests.append(request)
-      return .queued
+      // A producer cannot have a mark on a stream that does not exist; its own first batch would have pinned one.
+      guard catalog.contains(request.stream) else {
+        let mark = state.marks.add(key, ProducerMark(), pinCount: 1)
+        state.requests.append(Queued(request: request, mark: mark))
+        return .queued
+      }
+      state.parked[key] = [request]
+      return .needsMark(key)
     }
   }
 
@@ -104,8 +108,8 @@ final class WriterQueue: Sendable {
   func resolve(_ key: MarkKey, _ mark: ProducerMark) {
     monitor.withLock { state in
       guard let requests = state.parked.removeValue(forKey: key) else { return }
-      state.marks.add(key, mark, pinCount: requests.count)
-      state.requests += requests
+      let mark = state.marks.add(key, mark, pinCount: requests.count)
+      for request in requests { state.requests.append(Queued(request: request, mark: mark)) }
     }
     wakeThread()
   }
@@ -171,20 +175,20 @@ final class WriterQueue: Sendable {
     if wakes { monitor.signal() }
   }
 
-  /// Marks after a group's commit, or as they were when nothing was taken, and its requests leave the bounds.
-  func finish(_ group: Group, marks: [MarkKey: ProducerMark]) {
+  /// What a group has stored becomes part of its marks, and its requests leave the bounds.
+  func finish(_ group: Group, stored: [(mark: CachedMark, record: ProducerMark.Record)]) {
     monitor.withLock { state in
-      for (key, mark) in marks { state.marks.update(key, mark) }
-      for request in group.requests {
-        state.marks.unpin(MarkKey(stream: request.stream, producer: request.producer))
-        state.byteCount -= request.byteCount
+      for (mark, record) in stored { state.marks.add(record, to: mark) }
+      for queued in group.requests {
+        state.marks.unpin(queued.mark)
+        state.byteCount -= queued.request.byteCount
         state.batchCount -= 1
       }
     }
   }
 
   /// The marks that the active segment's table lags behind.
-  var unstoredMarks: [MarkKey: ProducerMark] { monitor.withLock { $0.marks.unstoredMarks } }
+  var unstoredMarks: [(key: MarkKey, mark: ProducerMark)] { monitor.withLock { $0.marks.unstoredMarks } }
 
   /// Marks found at the start that the active segment's table does not know.
   func adopt(_ marks: [MarkKey: ProducerMark]) {
@@ -274,11 +278,8 @@ extension WriterQueue.State {
     var groupByteCount = 0
     let start = takenCount
     while takenCount < requests.count, takenCount - start < WriterQueue.groupRequestCountMax {
-      let request = requests[takenCount]
-      groupByteCount += request.byteCount
+      groupByteCount += requests[takenCount].request.byteCount
       if groupByteCount > byteCountMax, takenCount > start { break }
-      let key = MarkKey(stream: request.stream, producer: request.producer)
-      if group.marks[key] == nil { group.marks[key] = marks[key] }
       takenCount += 1
     }
     if takenCount == requests.count {

@@ -5,13 +5,7 @@ internal import CEvent
   private let pointer: OpaquePointer
 
   init() throws(TransportError) {
-    guard let config = unsafe event_config_new() else { preconditionFailure("out of memory: event_config") }
-    defer { unsafe event_config_free(config) }
-    // Without this flag libevent counts time in steps of up to 4 ms.
-    precondition(
-      unsafe event_config_set_flag(config, Int32(EVENT_BASE_FLAG_PRECISE_TIMER.rawValue)) == 0,
-      "the flag for precise timers is known to libevent 2.1")
-    guard let base = unsafe event_base_new_with_config(config) else {
+    guard let base = unsafe event_base_new() else {
       throw TransportError(
         "no event loop could be made", cause: .last, advice: "check the limit on open files (ulimit -n)")
     }
@@ -29,7 +23,7 @@ internal import CEvent
   /// An event that is not added yet.
   ///
   /// - Parameters:
-  ///   - descriptor: a file descriptor, a signal's number, or -1 for a timer.
+  ///   - descriptor: a file descriptor, or a signal's number.
   ///   - context: handed to `callback`; must stay valid as long as the event exists.
   func makeEvent(
     _ descriptor: Int32, _ kinds: Int32, context: UnsafeMutableRawPointer, callback: event_callback_fn

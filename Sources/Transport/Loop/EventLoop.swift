@@ -29,6 +29,8 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
   /// nil once the loop has stopped.
   private var base: EventBase?
   private var wakeUpEvent: Event?
+  private var alarmEvent: Event?
+  var timers: TimerQueue
   var readBuffer = ReadBuffer()
   private var works: [Inbox.Work] = []
   private var turnTime: MonotonicTime?
@@ -38,25 +40,34 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
   private var endWorks: [() -> Void] = []
   private var closedConnections: [Connection] = []
 
-  private init(name: String, base: consuming EventBase, wakeUp: consuming WakeUp) {
+  private init(name: String, base: consuming EventBase, wakeUp: consuming WakeUp, timers: consuming TimerQueue) {
     self.name = name
     self.base = consume base
     self.wakeUp = wakeUp
+    self.timers = timers
   }
 
   /// A loop with a running thread.
   ///
   /// - Parameter name: the thread's name; the system keeps 15 bytes of it.
   package static func start(name: String) throws(TransportError) -> EventLoop {
-    let loop = EventLoop(name: name, base: try EventBase(), wakeUp: try WakeUp())
-    // The loop's event is freed before the loop, when the thread ends.
+    let loop = EventLoop(name: name, base: try EventBase(), wakeUp: try WakeUp(), timers: try TimerQueue())
+    // The loop's own events are freed before the loop, when the thread ends.
     let context = unsafe Unmanaged.passUnretained(loop).toOpaque()
-    let event = unsafe loop.makeEvent(loop.wakeUp.number, EV_READ | EV_PERSIST, context: context) { _, _, context in
+    let wakeUp = unsafe loop.makeEvent(loop.wakeUp.number, EV_READ | EV_PERSIST, context: context) { _, _, context in
       guard let context = unsafe context else { return }
       unsafe Unmanaged<EventLoop>.fromOpaque(context).takeUnretainedValue().wakeUp.clear()
     }
-    guard let event, event.add() else { throw TransportError("no event loop could be made", cause: .last) }
-    loop.wakeUpEvent = consume event
+    let alarm = unsafe loop.makeEvent(loop.timers.alarm.number, EV_READ | EV_PERSIST, context: context) {
+      _, _, context in
+      guard let context = unsafe context else { return }
+      unsafe Unmanaged<EventLoop>.fromOpaque(context).takeUnretainedValue().fireTimers()
+    }
+    guard let wakeUp, let alarm, wakeUp.add(), alarm.add() else {
+      throw TransportError("no event loop could be made", cause: .last)
+    }
+    loop.wakeUpEvent = consume wakeUp
+    loop.alarmEvent = consume alarm
     let thread = try startThread { loop.run() }
     loop.joinable.withLock { $0 = thread }
     return loop
@@ -91,7 +102,7 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
   package var now: MonotonicTime {
     requireOnLoop()
     if let turnTime { return turnTime }
-    let time = MonotonicTime.current()
+    let time = MonotonicTime.now()
     turnTime = time
     return time
   }
@@ -156,6 +167,7 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
   private func runTurn() {
     let mayWait =
       dirtyConnections.isEmpty && closedConnections.isEmpty && endWorks.isEmpty && inbox.prepareToWait()
+    timers.setAlarm()
     turnTime = nil
     base?.runTurn(waiting: mayWait)
     runWorks()
@@ -168,6 +180,11 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
     flushConnections()
     runEndWorks()
     announceClosed()
+  }
+
+  private func fireTimers() {
+    timers.clearAlarm()
+    for timer in timers.takeDue(at: now) { timer.fire() }
   }
 
   private func runEndWorks() {
@@ -228,6 +245,7 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
     } while !members.isEmpty
     dirtyConnections = []
     wakeUpEvent = nil
+    alarmEvent = nil
     base = nil
     repeat {
       runWorks()

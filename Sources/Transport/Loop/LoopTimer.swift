@@ -1,4 +1,3 @@
-internal import CEvent
 internal import LogsWire
 
 /// Something to be done on a loop later, once or again and again, until it is cancelled.
@@ -8,9 +7,11 @@ package final class LoopTimer: LoopMember {
   private let loop: EventLoop
   private let intervalNanoseconds: UInt64?
   private var body: (() -> Void)?
-  private var deadline: MonotonicTime
-  private var event: Event?
+  private(set) var deadline: MonotonicTime
   private var memberID: UInt64 = 0
+  // For `TimerQueue`: the order of timers that are due at the same time, and where the timer stands.
+  var number: UInt64 = 0
+  var place: Int?
 
   fileprivate init(loop: EventLoop, delay: Duration, repeats: Bool, body: @escaping () -> Void) {
     loop.requireOnLoop()
@@ -18,20 +19,10 @@ package final class LoopTimer: LoopMember {
     self.intervalNanoseconds = repeats ? max(delay.wholeNanoseconds, Self.intervalNanosecondsMin) : nil
     self.deadline = loop.now + delay
     guard !loop.isStopping else { return }
-    // The loop keeps this timer alive as a member until `cancel`, which frees the event.
-    let context = unsafe Unmanaged.passUnretained(self).toOpaque()
-    guard
-      let event = unsafe loop.makeEvent(
-        -1, 0, context: context,
-        callback: { _, _, context in
-          guard let context = unsafe context else { return }
-          unsafe Unmanaged<LoopTimer>.fromOpaque(context).takeUnretainedValue().fire()
-        })
-    else { return }
-    self.event = consume event
     self.body = body
+    // The loop keeps this timer alive as a member until `cancel`.
     memberID = loop.join(self)
-    wait()
+    loop.timers.insert(self)
   }
 
   /// A repeating timer with no interval would leave no time for anything else.
@@ -40,25 +31,23 @@ package final class LoopTimer: LoopMember {
   /// Ends the timer; its body is not called again. More calls change nothing.
   package func cancel() {
     loop.requireOnLoop()
+    guard body != nil else { return }
     body = nil
-    guard event != nil else { return }
-    event = nil
+    loop.timers.remove(self)
     loop.leave(memberID)
   }
 
   func loopStops() { cancel() }
 
-  private func wait() { event?.add(afterNanoseconds: deadline.nanoseconds(since: loop.now)) }
-
-  private func fire() {
-    // libevent's idea of the time of a turn may be a little ahead of the loop's.
-    guard loop.now >= deadline else { return wait() }
+  /// The deadline has passed; the loop has taken the timer out of its queue.
+  func fire() {
+    // Cancelled by another that was due at the same time.
     guard let body else { return }
     if let intervalNanoseconds {
       // Ticks that were missed are not made up for.
       let next = deadline.advanced(byNanoseconds: intervalNanoseconds)
       deadline = next > loop.now ? next : loop.now.advanced(byNanoseconds: intervalNanoseconds)
-      wait()
+      loop.timers.insert(self)
     } else {
       cancel()
     }

@@ -88,19 +88,20 @@ package struct Batch: Sendable {
     BatchHeader.serverCheck(of: bytes.span, seed: seed) == header.serverCheck
   }
 
-  /// The 32 bytes of the server's part with these numbers, signed for the stream that `seed` stands for.
-  ///
-  /// The numbered batch is these bytes followed by the unnumbered batch's own from byte 32 on.
-  package func serverPart(firstSequence: UInt64, received: Int64, span: UInt32, seed: UInt64) -> Bytes {
-    var writer = ByteWriter(capacity: 40)
+  /// Appends the batch with these numbers in the server's part, signed for the stream that `seed` stands for. Whatever stood there
+  /// before is replaced, and nothing else.
+  package func appendNumbered(
+    firstSequence: UInt64, received: Int64, span: UInt32, seed: UInt64, to writer: inout ByteWriter
+  ) {
+    let start = writer.count
     writer.append(u64: 0)
     writer.append(u64: firstSequence)
     writer.append(i64: received)
     writer.append(u32: span)
     writer.append(u32: 0)
-    writer.append(u64: header.check)
-    writer.overwrite(u64: BatchHeader.serverCheck(of: writer.span, seed: seed), at: 0)
-    return writer.finish()[BatchHeader.serverPart]
+    writer.append(bytes.span.extracting(BatchHeader.serverPart.upperBound..<bytes.count))
+    let check = BatchHeader.serverCheck(of: writer.span.extracting(start..<writer.count), seed: seed)
+    writer.overwrite(u64: check, at: start)
   }
 
   /// A copy with the server's part filled in.
@@ -110,8 +111,7 @@ package struct Batch: Sendable {
     numbered.received = received
     numbered.span = header.count
     var writer = ByteWriter(capacity: bytes.count)
-    writer.append(serverPart(firstSequence: firstSequence, received: received, span: header.count, seed: seed))
-    writer.append(bytes[32..<bytes.count])
+    appendNumbered(firstSequence: firstSequence, received: received, span: header.count, seed: seed, to: &writer)
     numbered.serverCheck = BatchHeader.serverCheck(of: writer.span, seed: seed)
     return Batch(header: numbered, bytes: writer.finish())
   }

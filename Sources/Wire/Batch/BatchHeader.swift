@@ -170,7 +170,8 @@ extension BatchHeader {
 
   /// What the server's check is seeded with: a batch under another stream or incarnation does not pass.
   package static func serverSeed(stream: StreamName, incarnation: Incarnation) -> UInt64 {
-    XXH3.hash(Bytes(stream.text).span, seed: incarnation.value)
+    var text = stream.text
+    return text.withUTF8 { name in XXH3.hash(unsafe name.span.bytes, seed: incarnation.value) }
   }
 
   /// The server's check over its own fields (bytes 8 to 31) and the producer's check (32 to 39) of the batch `bytes` starts with.

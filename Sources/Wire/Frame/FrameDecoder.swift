@@ -16,7 +16,8 @@ package struct FrameDecoder: ~Copyable {
   package var bodyByteCountMax: Int
 
   private var header: FrameHeader?
-  private var buffer = ByteWriter(capacity: FrameHeader.byteCount)
+  /// The beginning of a header or body whose rest has not arrived.
+  private var buffer = ByteWriter(capacity: 0)
 
   package init(bodyByteCountMax: Int) { self.bodyByteCountMax = bodyByteCountMax }
 
@@ -29,18 +30,9 @@ package struct FrameDecoder: ~Copyable {
   /// - Throws: `Refusal` that ends the connection.
   package mutating func next(from input: RawSpan, at offset: inout Int) throws(Refusal) -> Frame? {
     while true {
-      if header == nil {
-        fill(to: FrameHeader.byteCount, from: input, at: &offset)
-        guard buffer.count == FrameHeader.byteCount else { return nil }
-        let decoded = try FrameHeader(decoding: buffer.span, bodyByteCountMax: bodyByteCountMax)
-        header = decoded
-        buffer = ByteWriter(capacity: decoded.bodyLength)
-      }
-      guard let current = header else { return nil }
-      fill(to: current.bodyLength, from: input, at: &offset)
-      guard buffer.count == current.bodyLength else { return nil }
+      if header == nil { header = try takeHeader(from: input, at: &offset) }
+      guard let current = header, let body = takeBody(current.bodyLength, from: input, at: &offset) else { return nil }
       header = nil
-      let body = take()
       try current.verify(control: body.span.extracting(0..<current.controlLength))
       if let type = FrameType(rawValue: current.type) {
         return Frame(
@@ -50,16 +42,35 @@ package struct FrameDecoder: ~Copyable {
     }
   }
 
+  private mutating func takeHeader(from input: RawSpan, at offset: inout Int) throws(Refusal) -> FrameHeader? {
+    if buffer.count == 0, input.byteCount - offset >= FrameHeader.byteCount {
+      defer { offset += FrameHeader.byteCount }
+      return try FrameHeader(
+        decoding: input.extracting(offset..<offset + FrameHeader.byteCount), bodyByteCountMax: bodyByteCountMax)
+    }
+    fill(to: FrameHeader.byteCount, from: input, at: &offset)
+    guard buffer.count == FrameHeader.byteCount else { return nil }
+    defer { buffer.removeAll() }
+    return try FrameHeader(decoding: buffer.span, bodyByteCountMax: bodyByteCountMax)
+  }
+
+  private mutating func takeBody(_ count: Int, from input: RawSpan, at offset: inout Int) -> Bytes? {
+    if buffer.count == 0, input.byteCount - offset >= count {
+      defer { offset += count }
+      return Bytes(copying: input.extracting(offset..<offset + count))
+    }
+    if buffer.count == 0 { buffer = ByteWriter(capacity: count) }
+    fill(to: count, from: input, at: &offset)
+    guard buffer.count == count else { return nil }
+    var body = ByteWriter(capacity: 0)
+    swap(&body, &buffer)
+    return body.finish()
+  }
+
   private mutating func fill(to count: Int, from input: RawSpan, at offset: inout Int) {
     let piece = min(count - buffer.count, input.byteCount - offset)
     guard piece > 0 else { return }
     buffer.append(input.extracting(offset..<offset + piece))
     offset += piece
-  }
-
-  private mutating func take() -> Bytes {
-    var whole = ByteWriter(capacity: FrameHeader.byteCount)
-    swap(&whole, &buffer)
-    return whole.finish()
   }
 }

@@ -75,10 +75,10 @@ struct FrameHeader {
 
   /// The low 16 bits of the hash over bytes 0 to 15 with bytes 6 and 7 zero.
   private static func headerCheck(of bytes: RawSpan) -> UInt16 {
-    var copy = ByteWriter(capacity: seededByteCount)
-    copy.append(bytes.extracting(0..<seededByteCount))
-    copy.overwrite(u16: 0, at: 6)
-    return UInt16(truncatingIfNeeded: XXH3.hash(copy.span))
+    let first = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: 0, as: UInt64.self)
+    let second = unsafe bytes.unsafeLoadUnaligned(fromByteOffset: 8, as: UInt64.self)
+    let words: InlineArray<2, UInt64> = [(UInt64(littleEndian: first) & 0x0000_ffff_ffff_ffff).littleEndian, second]
+    return UInt16(truncatingIfNeeded: XXH3.hash(unsafe words.span.bytes))
   }
 
   /// Begins a frame; the control part is appended behind it.

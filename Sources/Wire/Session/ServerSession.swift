@@ -49,6 +49,15 @@ package struct ServerSession: ~Copyable {
     let stream: StreamName
   }
 
+  /// The batches of a lane that have no answer yet.
+  ///
+  /// Invariant behind `@unchecked Sendable`: only the session that made it has it.
+  private final class LaneCount: @unchecked Sendable {
+    let lane: Lane
+    var count = 0
+    init(_ lane: Lane) { self.lane = lane }
+  }
+
   private struct Subscription {
     var creditTotal: UInt64
     var sent: UInt64 = 0
@@ -62,8 +71,11 @@ package struct ServerSession: ~Copyable {
   private var isDraining = false
   /// The last PING of the bytes at hand; a peer that sends many is answered once.
   private var pongDue: UInt64?
-  private var appends: [UInt32: (lane: Lane, byteCount: Int)] = [:]
-  private var lanes: [Lane: Int] = [:]
+  private var appends: [UInt32: (lane: LaneCount, byteCount: Int)] = [:]
+  /// Those with batches, and the last.
+  private var lanes: [Lane: LaneCount] = [:]
+  /// The lane of the last append, to which most go that follow: it need not be looked up.
+  private var lastLane: LaneCount?
   private var appendByteCount = 0
   private var subscriptions: [UInt32: Subscription] = [:]
   /// LIST and STAT that are not answered yet.
@@ -227,14 +239,25 @@ extension ServerSession {
     guard appends.isEmpty || appendByteCount + byteCount <= Int(welcome.appendByteCountMax) else {
       throw Self.overdrawn("append-bytes", UInt64(welcome.appendByteCountMax))
     }
-    let laneCount = lanes[lane] ?? 0
-    guard laneCount < Int(welcome.producerBatchCountMax) else {
+    let laneCount = count(of: lane)
+    guard laneCount.count < Int(welcome.producerBatchCountMax) else {
       throw Self.overdrawn("producer-batches", UInt64(welcome.producerBatchCountMax))
     }
-    lanes[lane] = laneCount + 1
-    appends[id] = (lane, byteCount)
+    laneCount.count += 1
+    appends[id] = (laneCount, byteCount)
     appendByteCount += byteCount
     actions.append(action())
+  }
+
+  private mutating func count(of lane: Lane) -> LaneCount {
+    if let lastLane {
+      if lastLane.lane == lane { return lastLane }
+      if lastLane.count == 0 { lanes[lastLane.lane] = nil }
+    }
+    let count = lanes[lane] ?? LaneCount(lane)
+    lanes[lane] = count
+    lastLane = count
+    return count
   }
 
   private mutating func begin(id: UInt32, _ follow: Follow, _ actions: inout [Action]) throws(Refusal) {
@@ -358,8 +381,8 @@ extension ServerSession {
   private mutating func settle(_ id: UInt32) -> Bool {
     guard let append = appends.removeValue(forKey: id) else { return false }
     appendByteCount -= append.byteCount
-    let laneCount = (lanes[append.lane] ?? 1) - 1
-    lanes[append.lane] = laneCount == 0 ? nil : laneCount
+    append.lane.count -= 1
+    if append.lane.count == 0, append.lane !== lastLane { lanes[append.lane.lane] = nil }
     return !isClosed
   }
 }

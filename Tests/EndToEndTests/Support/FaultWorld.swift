@@ -38,8 +38,10 @@ final class FaultWorld {
     self.scene = scene
     self.random = random
     self.patience = patience
+    // With one shard, as two cores get it, small groups are all its own; two compete for the writer.
+    let shardCount = Int.random(in: 1...2, using: &self.random)
     let server = try TestServer(
-      scene, ["--segment-bytes", "1M", "--heartbeat", "300ms"],
+      scene, ["--segment-bytes", "1M", "--heartbeat", "300ms", "--shards", "\(shardCount)"],
       environment: bug.map { ["LOGSD_PLANTED_BUG": $0] } ?? [:])
     self.server = server
     producers = try (1...Self.producerCount).map { try FaultyProducer($0, server) }

@@ -1,0 +1,120 @@
+import LogsWire
+import Testing
+
+@testable import LogsClient
+
+/// How a producer comes to its end, and what becomes of what it holds.
+@Suite(.timeLimit(.minutes(2))) struct ProducerEndTests {
+  @Test func `a shutdown drains, and nothing is taken after it`() async throws {
+    let server = try await FakeServer.start()
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    let producer = try testProducer(client) { $0.linger = .seconds(3600) }
+    for number in 1...2_500 { producer.log(Entry(message: Bytes("\(number)"))) }
+    #expect(await producer.shutdown())
+    #expect(try await server.onLoop { $0.streams[web]?.head } == 2_500)
+    producer.log(.info, "late")
+    #expect(producer.counts.dropped == 1)
+    await #expect { try await producer.append(entries(1...1)) } throws: { ($0 as? LogError)?.code == .closed }
+    await #expect { try await producer.complete() } throws: { ($0 as? LogError)?.code == .closed }
+    #expect(await producer.shutdown())
+    await client.shutdown()
+  }
+
+  @Test func `a shutdown without a server ends at its deadline, and what is lost is counted`() async throws {
+    let client = try LogClient(.test("logs://127.0.0.1:1"))
+    let producer = try testProducer(client)
+    for number in 1...100 { producer.log(Entry(message: Bytes("\(number)"))) }
+    let waiting = try await producer.submit(entries(101...110))
+    #expect(await !producer.flush(timeout: .milliseconds(20)))
+    #expect(await !producer.shutdown(deadline: .milliseconds(20)))
+    #expect(await !producer.flush(timeout: .zero))
+    #expect(await !producer.shutdown(deadline: .zero))
+    #expect(producer.counts.dropped == 110)
+    #expect(producer.counts.waiting == 0)
+    await #expect { try await waiting.receipt } throws: { ($0 as? LogError)?.code == .closed }
+    await client.shutdown(deadline: .zero)
+  }
+
+  @Test func `a run ends with the shutdown, and at once when it is cancelled`() async throws {
+    let server = try await FakeServer.start { $0.faults.isMute = true }
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    let graceful = try testProducer(client)
+    let run = Task { try await graceful.run() }
+    graceful.log(.info, "1")
+    let stop = Task { await graceful.shutdown(deadline: .seconds(60)) }
+    try await server.onLoop { $0.speak() }
+    #expect(await stop.value)
+    try await run.value
+
+    let cancelled = try testProducer(client)
+    let cancelledRun = Task { try await cancelled.run() }
+    cancelledRun.cancel()
+    await #expect { try await cancelledRun.value } throws: { ($0 as? LogError)?.code == .cancelled }
+    await #expect { try await cancelled.append(entries(1...1)) } throws: { ($0 as? LogError)?.code == .closed }
+    await client.shutdown()
+  }
+
+  @Test func `a producer that nobody holds any more ends, and fails who waits`() async throws {
+    let client = try LogClient(.test("logs://127.0.0.1:1"))
+    var held: LogProducer? = try testProducer(client)
+    let pending = try await held?.submit(entries(1...3))
+    held = nil
+    await #expect { try await pending?.receipt } throws: { ($0 as? LogError)?.code == .closed }
+    await client.shutdown(deadline: .zero)
+  }
+
+  @Test func `what an ended producer has given up is not sent by its client`() async throws {
+    let server = try await FakeServer.start { $0.goDown() }
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    for number in 1...3 {
+      let producer = try testProducer(client)
+      producer.log(.info, "\(number)")
+      #expect(await !producer.shutdown(deadline: .milliseconds(10)))
+      #expect(producer.counts.dropped == 1)
+    }
+    try await server.onLoop { $0.comeUp() }
+    let last = try testProducer(client)
+    #expect(try await last.append(entries(4...4)).sequences == 1...1)
+    await last.shutdown()
+    await client.shutdown()
+    #expect(try await server.onLoop { $0.streams[web]?.messages } == ["4"])
+  }
+
+  @Test func `once its client is shut down, nobody waits for what cannot come`() async throws {
+    let client = try LogClient(.test("logs://127.0.0.1:1"))
+    let producer = try testProducer(client) {
+      $0.whenFull = .wait
+      $0.queueByteCountMax = 64 << 10
+    }
+    let isFull = Shared(false)
+    let filling = Task {
+      var generator = SeededGenerator(seed: 1)
+      while true {
+        let noise = (0..<200).map { _ in String(generator.next(), radix: 36) }.joined()
+        _ = try await producer.submit([Entry(message: Bytes(noise))])
+        if producer.counts.waitingByteCount >= 48 << 10 { isFull.change { $0 = true } }
+      }
+    }
+    while !isFull.value { await Task.yield() }
+    async let isDone = producer.flush(timeout: .seconds(3600))
+    await client.shutdown(deadline: .zero)
+    #expect(await !isDone)
+    await #expect { try await filling.value } throws: { ($0 as? LogError)?.code == .closed }
+    #expect(await !producer.shutdown(deadline: .seconds(3600)))
+  }
+
+  @Test func `a client that is shut down first leaves nobody waiting`() async throws {
+    let server = try await FakeServer.start { $0.faults.isMute = true }
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    let producer = try testProducer(client)
+    let first = try await producer.submit(entries(1...3))
+    await client.shutdown(deadline: .zero)
+    await #expect { try await first.receipt } throws: { ($0 as? LogError)?.code == .closed }
+    await #expect { try await producer.append(entries(4...4)) } throws: { ($0 as? LogError)?.code == .closed }
+    #expect(await !producer.shutdown(deadline: .milliseconds(10)))
+  }
+}

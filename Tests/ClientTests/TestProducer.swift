@@ -1,0 +1,25 @@
+import LogsWire
+
+@testable import LogsClient
+
+/// A producer without a bound that a test would meet, unless it changes it.
+func testProducer(
+  _ client: LogClient, _ configure: (inout LogProducerConfiguration) -> Void = { _ in }
+) throws -> LogProducer {
+  var configuration = LogProducerConfiguration()
+  configure(&configuration)
+  return try LogProducer(client, stream: web, configuration: configuration)
+}
+
+/// What the notices in a stream say is missing.
+func told(_ entries: [Entry]) -> UInt64 {
+  entries.reduce(0) { sum, entry in
+    for attribute in entry.attributes where attribute.key == "logs.dropped" {
+      if case .integer(let count) = attribute.value { return sum + UInt64(count) }
+    }
+    return sum
+  }
+}
+
+/// Whether the producer itself has written it.
+func isNotice(_ entry: Entry) -> Bool { entry.attributes.contains { $0.key == "logs.dropped" } }
