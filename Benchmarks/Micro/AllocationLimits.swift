@@ -4,6 +4,8 @@
 enum AllocationLimits {
   static let frameEncode = limit(2)
   static let frameDecode = limit(4, debug: 4)
+  static let batchEncode = limit(3)
+  static let batchDecode = limit(13)
   /// Once more for each doubling of the different rows of a column.
   static let batchCheck = limit(4, debug: 21)
   static let batchCheckWithAttributes = limit(8, debug: 32)

@@ -46,7 +46,9 @@ extension Benchmark {
 
   /// Entries to a compressed batch.
   private static func batchEncode(_ entryCount: Int) -> Benchmark {
-    Benchmark("batch encode, \(entryCount)", operations: rounds(entryCount, 1_000)) {
+    Benchmark(
+      "batch encode, \(entryCount)", operations: rounds(entryCount, 1_000), allocationsMax: AllocationLimits.batchEncode
+    ) {
       let entries = SampleEntries.make(entryCount)
       let holder = Holder()
       return .onThisThread(entryCount: entryCount) {
@@ -57,7 +59,9 @@ extension Benchmark {
   }
 
   private static func batchDecode(_ entryCount: Int) -> Benchmark {
-    Benchmark("batch decode, \(entryCount)", operations: rounds(entryCount, 1_000)) {
+    Benchmark(
+      "batch decode, \(entryCount)", operations: rounds(entryCount, 1_000), allocationsMax: AllocationLimits.batchDecode
+    ) {
       let batch = try SampleEntries.batch(entryCount)
       let holder = Holder()
       return .onThisThread(entryCount: entryCount) { _ = try holder.decoder.entries(of: batch) }

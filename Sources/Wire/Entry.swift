@@ -27,9 +27,19 @@ public struct Entry: Hashable, Sendable {
     message: Bytes, time: Int64 = 0, severity: Severity = .unspecified, source: Bytes = Bytes(),
     attributes: [Attribute] = [], kind: Kind = .log
   ) {
-    sequence = 0
-    received = 0
+    self.init(
+      sequence: 0, time: time, received: 0, severity: severity, source: source, message: message,
+      attributes: attributes, kind: kind)
+  }
+
+  /// An entry as a reader gets it.
+  init(
+    sequence: UInt64, time: Int64, received: Int64, severity: Severity, source: Bytes, message: Bytes,
+    attributes: [Attribute], kind: Kind
+  ) {
+    self.sequence = sequence
     self.time = time
+    self.received = received
     self.severity = severity
     self.source = source
     self.message = message

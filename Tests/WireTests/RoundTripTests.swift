@@ -225,6 +225,26 @@ import Testing
     for entry in others { #expect(try builder.append(entry) == .added) }
     #expect(builder.finish(compressor: compressor).bytes == (try Batches.built(others)).bytes)
   }
+
+  @Test func `sources are told apart however many there are, and a batch of few after one of many is as any other`()
+    throws
+  {
+    func entries(sources sourceCount: Int) -> [Entry] {
+      (0..<2 * sourceCount).map { Entry(message: "m", source: Bytes("source \($0 % sourceCount)")) }
+    }
+    var builder = BatchBuilder()
+    let compressor = Compressor()
+    var decoder = BatchDecoder()
+    for sourceCount in [1, 2, 16, 17, 128, 129, 20_000, 3, 127, 1] {
+      let entries = entries(sources: sourceCount)
+      for entry in entries { #expect(try builder.append(entry) == .added) }
+      let batch = builder.finish(compressor: compressor)
+      var checker = BatchChecker()
+      try checker.check(appended: batch)
+      #expect(try decoder.entries(of: batch).map(\.source) == entries.map(\.source), "\(sourceCount) sources")
+      #expect(batch.bytes == (try Batches.built(entries)).bytes, "\(sourceCount) sources")
+    }
+  }
 }
 
 @Suite struct `Round trips of messages` {

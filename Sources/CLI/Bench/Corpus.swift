@@ -49,11 +49,13 @@ struct CorpusReader {
     var entries: [Entry] = []
     entries.reserveCapacity(count)
     for _ in 0..<count {
-      let line = lines[index]
-      index = index + 1 == lines.count ? 0 : index + 1
-      byteCount += UInt64(line.message.count) + 1
+      // Field by field: a copy of the whole line is retained and released once more.
+      byteCount += UInt64(lines[index].message.count) + 1
       entries.append(
-        Entry(message: line.message, time: line.time, severity: line.severity, source: sources[line.source]))
+        Entry(
+          message: lines[index].message, time: lines[index].time, severity: lines[index].severity,
+          source: sources[lines[index].source]))
+      index = index + 1 == lines.count ? 0 : index + 1
     }
     return entries
   }

@@ -36,15 +36,19 @@ public struct DeliveredBatch: Sendable {
   /// - Complexity: decompresses each time it is called; messages share the decompressed memory.
   public func entries() throws(LogError) -> [Entry] {
     var entries: [Entry] = []
+    entries.reserveCapacity(batches.reduce(0) { $0 + Int($1.header.count) })
     for batch in batches {
-      let decoded: [Entry]
-      do { decoded = try BatchReader.entries(of: batch) } catch {
+      let first = entries.count
+      do { try BatchReader.append(entriesOf: batch, to: &entries) } catch {
         throw LogError(
           .damaged, "a batch of stream \(stream) around \(batch.header.firstSequence) cannot be decoded: \(error)",
           cause: error.description)
       }
       let isInside = batch.header.firstSequence >= range.lowerBound && batch.header.lastSequence <= range.upperBound
-      entries += isInside ? decoded : decoded.filter { range.contains($0.sequence) }
+      if !isInside {
+        let wanted = entries[first...].filter { range.contains($0.sequence) }
+        entries.replaceSubrange(first..., with: wanted)
+      }
     }
     // Frames descend, what is inside them ascends (`spec/session.md`, section 5.7).
     return isReverse ? entries.reversed() : entries
@@ -78,9 +82,11 @@ private final class BatchReader: @unchecked Sendable {
 
   private var decoder = BatchDecoder()
 
-  static func entries(of batch: Batch) throws(LogsWire.DecodingError) -> [Entry] {
+  static func append(
+    entriesOf batch: Batch, to entries: inout [Entry]
+  ) throws(LogsWire.DecodingError) {
     let reader = free.withLock { $0.popLast() } ?? BatchReader()
     defer { free.withLock { if $0.count < readerCountMax { $0.append(reader) } } }
-    return try reader.decoder.entries(of: batch)
+    try reader.decoder.append(entriesOf: batch, to: &entries)
   }
 }

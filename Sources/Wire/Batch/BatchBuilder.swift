@@ -45,42 +45,49 @@ package struct BatchBuilder: ~Copyable {
   /// A message that is too long is cut and marked with the attribute `logs.truncated`; a source that is too long is cut.
   /// - Returns: `.full` when the batch has no room for it and must be finished first.
   /// - Throws: `InvalidEntry` when no batch could hold it.
-  package mutating func append(_ entry: Entry) throws(InvalidEntry) -> Outcome {
-    var message = entry.message
-    var attributes = entry.attributes
-    if message.count > Limits.messageByteCountMax {
-      // An entry that is passed on may have the mark already; no key comes twice.
-      attributes.removeAll { $0.key == Self.truncatedKey }
-      attributes.append(Attribute(Self.truncatedKey, .integer(Int64(message.count))))
-      message = message[0..<Limits.messageByteCountMax]
+  /// - Complexity: allocates nothing but what the columns grow by.
+  package mutating func append(_ entry: borrowing Entry) throws(InvalidEntry) -> Outcome {
+    if entry.message.count > Limits.messageByteCountMax { return try append(Self.cut(copy entry)) }
+    return try append(
+      time: entry.time, severity: entry.severity, source: entry.source.span, message: entry.message.span,
+      attributes: entry.attributes, kind: entry.kind)
+  }
+
+  /// An entry whose message is too long, cut and marked.
+  private static func cut(_ entry: Entry) -> Entry {
+    var cut = entry
+    // An entry that is passed on may have the mark already; no key comes twice.
+    cut.attributes.removeAll { $0.key == Self.truncatedKey }
+    cut.attributes.append(Attribute(Self.truncatedKey, .integer(Int64(entry.message.count))))
+    cut.message = entry.message[0..<Limits.messageByteCountMax]
+    return cut
+  }
+
+  private mutating func append(
+    time: Int64, severity: Severity, source: RawSpan, message: RawSpan, attributes: borrowing [Attribute],
+    kind: Entry.Kind
+  ) throws(InvalidEntry) -> Outcome {
+    let isPlain = attributes.isEmpty
+    if !isPlain || hasAttributes {
+      keyRow.removeAll()
+      valueRow.removeAll()
+      if !isPlain { try Self.encode(attributes, &keyRow, &valueRow) }
     }
-    keyRow.removeAll()
-    valueRow.removeAll()
-    if !attributes.isEmpty { try Self.encode(attributes, &keyRow, &valueRow) }
-    let source =
-      entry.source.count > Limits.sourceByteCountMax
-      ? entry.source[0..<Limits.sourceByteCountMax] : entry.source
-    // Varints take up to 10 bytes; an entry has at most six of them.
-    // The first attributes and the first kind give every entry before a row: one byte in each of three columns.
-    let rows = (attributes.isEmpty || hasAttributes ? 0 : 2 * count) + (entry.kind == .log || hasKinds ? 0 : count)
-    let room = message.count + keyRow.count + valueRow.count + source.count + rows + 64
-    let expanded = message.count + keyRow.count + valueRow.count + source.count
-    if count == Limits.batchEntryCountMax || payloadByteCount + room > Self.payloadByteCountMax
-      || expandedByteCount + expanded > Limits.batchExpandedByteCountMax
-    {
-      return .full
-    }
+    let sourceByteCount = min(source.byteCount, Limits.sourceByteCountMax)
+    let expanded = message.byteCount + sourceByteCount + (isPlain ? 0 : keyRow.count + valueRow.count)
+    guard hasRoom(for: expanded, addsRows: !isPlain && !hasAttributes, addsKinds: kind != .log && !hasKinds)
+    else { return .full }
     expandedByteCount += expanded
 
-    times.append(zigzag: entry.time &- lastTime)
-    lastTime = entry.time
-    timeRange.add(entry.time)
-    severities.append(entry.severity.number)
-    severityMask |= 1 << UInt32(entry.severity.number)
-    sources.append(source.span)
-    messageLengths.append(varint: UInt64(message.count))
+    times.append(zigzag: time &- lastTime)
+    lastTime = time
+    timeRange.add(time)
+    severities.append(severity.number)
+    severityMask |= 1 << UInt32(severity.number)
+    sources.append(source.extracting(first: sourceByteCount))
+    messageLengths.append(varint: UInt64(message.byteCount))
     messages.append(message)
-    if !attributes.isEmpty, !hasAttributes {
+    if !isPlain, !hasAttributes {
       // Columns that most batches do not have are begun by the first entry that needs them.
       let empty = Bytes()
       shapes.append(empty.span, count: count)
@@ -92,13 +99,28 @@ package struct BatchBuilder: ~Copyable {
       valueLengths.append(varint: UInt64(valueRow.count))
       values.append(valueRow)
     }
-    if entry.kind != .log, !hasKinds {
+    if kind != .log, !hasKinds {
       kinds.append(zeros: count)
       hasKinds = true
     }
-    if hasKinds { kinds.append(entry.kind.rawValue) }
+    if hasKinds { kinds.append(kind.rawValue) }
     count += 1
     return .added
+  }
+
+  /// What an entry takes at most in all columns beside its own bytes: varints take up to 10 bytes, and it has at most six of them.
+  private static let entryOverheadMax = 64
+
+  /// Whether there is room for one more entry of so many bytes, which may begin columns that have a byte for every entry before.
+  private func hasRoom(for byteCount: Int, addsRows: Bool, addsKinds: Bool) -> Bool {
+    guard count < Limits.batchEntryCountMax, expandedByteCount + byteCount <= Limits.batchExpandedByteCountMax else {
+      return false
+    }
+    // Adding up all columns for every entry would take longer than filling one of them: far from the limit a bound will do.
+    let bound = expandedByteCount + byteCount + (count + 2) * Self.entryOverheadMax
+    if bound + 8 * Column.headerByteCount <= Self.payloadByteCountMax { return true }
+    let rows = (addsRows ? 2 * count : 0) + (addsKinds ? count : 0)
+    return payloadByteCount + byteCount + rows + Self.entryOverheadMax <= Self.payloadByteCountMax
   }
 
   /// Checks that an entry can have these attributes.
@@ -132,35 +154,25 @@ package struct BatchBuilder: ~Copyable {
   /// Makes the batch and empties the builder, whose buffers are kept.
   ///
   /// - Precondition: it holds an entry.
+  /// - Complexity: takes memory for the batch itself and for nothing else, once the compressor has compressed one as large.
   package mutating func finish(compressor: borrowing Compressor) -> Batch {
     precondition(count > 0, "a batch holds at least one entry")
-    var payload = ByteWriter(capacity: payloadByteCount)
-    writeColumns(into: &payload)
-
-    var header = BatchHeader(
-      codec: .zstd, flags: timeRange.isUntimed ? [.untimed] : [], count: UInt32(count), minTime: timeRange.lowest,
-      maxTime: timeRange.highest, severities: severityMask, rawLength: UInt32(payload.count), storedLength: 0)
-    var writer = ByteWriter(capacity: BatchHeader.byteCount + payload.count)
-    header.encode(into: &writer)
-    if !compressor.compress(payload.span, into: &writer) {
-      header.codec = .none
-      writer.append(payload.span)
+    let batch = compressor.compress { payload in
+      writeColumns(into: &payload)
+    } finish: { stored, codec, rawByteCount in
+      var header = BatchHeader(
+        codec: codec, flags: timeRange.isUntimed ? [.untimed] : [], count: UInt32(count), minTime: timeRange.lowest,
+        maxTime: timeRange.highest, severities: severityMask, rawLength: UInt32(rawByteCount),
+        storedLength: UInt32(stored.byteCount))
+      var writer = ByteWriter(capacity: header.batchByteCount)
+      header.encode(into: &writer)
+      writer.append(stored)
+      header.check = BatchHeader.check(of: writer.span)
+      writer.overwrite(u64: header.check, at: 32)
+      return Batch(header: header, bytes: writer.finish())
     }
-    header.storedLength = UInt32(writer.count - BatchHeader.byteCount)
-    let batch = Self.sealed(header, writer)
     removeAll()
     return batch
-  }
-
-  /// Writes the header anew, now that lengths and codec are known, and signs it.
-  private static func sealed(_ header: BatchHeader, _ unsigned: consuming ByteWriter) -> Batch {
-    var header = header
-    var head = ByteWriter(capacity: BatchHeader.byteCount)
-    header.encode(into: &head)
-    unsigned.overwrite(head.span, at: 0)
-    header.check = BatchHeader.check(of: unsigned.span)
-    unsigned.overwrite(u64: header.check, at: 32)
-    return Batch(header: header, bytes: unsigned.finish())
   }
 
   private func writeColumns(into payload: inout ByteWriter) {
@@ -237,14 +249,16 @@ public struct InvalidEntry: Error, Hashable, Sendable, CustomStringConvertible {
 
 /// Rows that repeat: each distinct one is kept once.
 private struct DictionaryColumn: ~Copyable {
-  /// Where a row is in `distinct`, by its hash; two rows of one hash take this key and the next.
-  private var indexOfHash: [UInt64: Int] = [:]
-  private var distinct: [Bytes] = []
-  private var distinctByteCount = 0
+  /// The distinct rows end to end, and where each of them ends.
+  private var rows = ByteWriter(capacity: 0)
+  private var ends: [Int] = []
+  private var lengths = ByteWriter(capacity: 0)
+  /// For each row its index and one, at the place that its hash names or the next free one; 0 where there is none. At least half is free.
+  private var places: [UInt32] = []
   private var indices = ByteWriter(capacity: 0)
   private var last = -1
 
-  var byteCount: Int { distinctByteCount + distinct.count * 3 + indices.count + 4 }
+  var byteCount: Int { rows.count + ends.count * 3 + indices.count + 4 }
 
   /// Allocates only for a row that is new.
   mutating func append(_ row: RawSpan) {
@@ -261,47 +275,74 @@ private struct DictionaryColumn: ~Copyable {
     for _ in 1..<count { indices.append(varint: UInt64(last)) }
   }
 
+  private func range(_ index: Int) -> Range<Int> { (index == 0 ? 0 : ends[index - 1])..<ends[index] }
+
   private func isRow(_ index: Int, _ row: RawSpan) -> Bool {
-    let known = distinct[index]
-    return known.span.isEqual(to: row)
+    rows.span.extracting(range(index)).isEqual(to: row)
   }
 
   private mutating func index(of row: RawSpan) -> Int {
-    var hash = XXH3.hash(row)
-    while let known = indexOfHash[hash] {
+    if places.count <= 2 * ends.count { makePlaces() }
+    var place = firstPlace(of: row)
+    while places[place] != 0 {
+      let known = Int(places[place]) - 1
       if isRow(known, row) { return known }
-      hash &+= 1
+      place = (place + 1) & (places.count - 1)
     }
-    indexOfHash[hash] = distinct.count
-    distinct.append(Bytes(copying: row))
-    distinctByteCount += row.byteCount
-    return distinct.count - 1
+    rows.append(row)
+    ends.append(rows.count)
+    lengths.append(varint: UInt64(row.byteCount))
+    places[place] = UInt32(ends.count)
+    return ends.count - 1
+  }
+
+  /// Another one in every process: rows that were made to fall on one place would take a time that grows with their square.
+  private static let seed = UInt64.random(in: 0 ... .max)
+
+  private func firstPlace(of row: RawSpan) -> Int {
+    Int(truncatingIfNeeded: XXH3.hash(row, seed: Self.seed)) & (places.count - 1)
+  }
+
+  /// Twice as many places, in which the rows are entered anew.
+  private mutating func makePlaces() {
+    places = Array(repeating: 0, count: max(32, 2 * places.count))
+    for index in ends.indices {
+      var place = firstPlace(of: rows.span.extracting(range(index)))
+      while places[place] != 0 { place = (place + 1) & (places.count - 1) }
+      places[place] = UInt32(index + 1)
+    }
   }
 
   /// Writes the column: as a constant when there is one value, not at all when that is empty.
   func write(_ id: UInt16, into payload: inout ByteWriter) {
-    if distinct.count == 1 {
-      if distinct[0].isEmpty { return }
+    if ends.count == 1 {
+      if rows.count == 0 { return }
       let start = BatchBuilder.begin(id, .constant, into: &payload)
       payload.append(ColumnEncoding.lengths.rawValue)
-      payload.append(varint: UInt64(distinct[0].count))
-      payload.append(distinct[0])
+      payload.append(lengths.span)
+      payload.append(rows.span)
       BatchBuilder.end(start, of: &payload)
       return
     }
     let start = BatchBuilder.begin(id, .dictionary, into: &payload)
-    payload.append(varint: UInt64(distinct.count))
-    for row in distinct { payload.append(varint: UInt64(row.count)) }
-    for row in distinct { payload.append(row) }
+    payload.append(varint: UInt64(ends.count))
+    payload.append(lengths.span)
+    payload.append(rows.span)
     payload.append(indices.span)
     BatchBuilder.end(start, of: &payload)
   }
 
   mutating func removeAll() {
-    indexOfHash.removeAll(keepingCapacity: true)
-    distinct.removeAll(keepingCapacity: true)
-    distinctByteCount = 0
+    rows.removeAll()
+    lengths.removeAll()
     indices.removeAll()
     last = -1
+    guard !ends.isEmpty else { return }
+    // A table that one batch of many rows has left would take longer to empty than a small batch to encode.
+    if places.count > Self.keptPlaceCount, places.count > 16 * ends.count { places = [] }
+    for place in places.indices { places[place] = 0 }
+    ends.removeAll(keepingCapacity: true)
   }
+
+  private static let keptPlaceCount = 1024
 }

@@ -221,21 +221,17 @@ enum BatchContent {
 /// The earliest and latest of the times that are not 0, as the batch header states them.
 struct TimeRange {
   private(set) var isUntimed = false
-  private var bounds: ClosedRange<Int64>?
+  /// The first is above the second while there is no time.
+  private var bounds = (Int64.max, Int64.min)
 
-  var lowest: Int64 { bounds?.lowerBound ?? 0 }
-  var highest: Int64 { bounds?.upperBound ?? 0 }
+  var lowest: Int64 { bounds.0 <= bounds.1 ? bounds.0 : 0 }
+  var highest: Int64 { bounds.0 <= bounds.1 ? bounds.1 : 0 }
 
   mutating func add(_ time: Int64) {
     guard time != 0 else {
       isUntimed = true
       return
     }
-    guard let known = bounds else {
-      bounds = time...time
-      return
-    }
-    if time < known.lowerBound { bounds = time...known.upperBound }
-    if time > known.upperBound { bounds = known.lowerBound...time }
+    bounds = (min(bounds.0, time), max(bounds.1, time))
   }
 }

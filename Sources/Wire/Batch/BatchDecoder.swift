@@ -8,60 +8,70 @@ package struct BatchDecoder: ~Copyable {
   ///
   /// - Throws: `DecodingError` when the payload breaks a rule. Checks over the stored bytes are the caller's to verify.
   package mutating func entries(of batch: Batch) throws(DecodingError) -> [Entry] {
+    var entries: [Entry] = []
+    entries.reserveCapacity(Int(batch.header.count))
+    try append(entriesOf: batch, to: &entries)
+    return entries
+  }
+
+  /// Appends what `entries(of:)` answers: what one array is made of need not be copied out of another.
+  ///
+  /// - Throws: as `entries(of:)`; some of the batch's entries may then have been appended.
+  package mutating func append(entriesOf batch: Batch, to entries: inout [Entry]) throws(DecodingError) {
     let header = batch.header
     let payload = try payload(of: batch)
     let span = payload.span
     let count = Int(header.count)
     let columns = try Column.list(in: span)
-    var entries = Array(repeating: Entry(message: payload[0..<0], source: payload[0..<0]), count: count)
-    for index in entries.indices {
-      entries[index].sequence = header.firstSequence &+ UInt64(index)
-      entries[index].received = header.received
-    }
+    // A column that is not there leaves its array empty.
+    var times: [Int64] = []
+    var severities: [UInt8] = []
+    var sources: [Range<Int>] = []
+    var messages: [Range<Int>] = []
     var shapes: [Range<Int>]?
+    var values: (rows: [Range<Int>], isConstant: Bool)?
+    var kinds: [UInt8] = []
+    var offsets: [Int64] = []
     for column in columns {
       switch column.id {
-      case ColumnID.time:
-        let times = try column.integers(in: span, count: count)
-        for index in entries.indices { entries[index].time = times[index] }
+      case ColumnID.time: times = try column.integers(in: span, count: count)
       case ColumnID.severity:
-        let numbers = try column.bytes(in: span, count: count)
-        for index in entries.indices {
-          guard let severity = Severity(number: numbers[index]) else {
-            throw DecodingError("severity \(numbers[index]) is above 24", at: column.content.lowerBound)
-          }
-          entries[index].severity = severity
+        severities = try column.bytes(in: span, count: count)
+        if let number = severities.first(where: { Severity(number: $0) == nil }) {
+          throw DecodingError("severity \(number) is above 24", at: column.content.lowerBound)
         }
-      case ColumnID.source:
-        let rows = try column.rowRanges(in: span, count: count)
-        for index in entries.indices { entries[index].source = payload[rows[index]] }
-      case ColumnID.message:
-        let rows = try column.rowRanges(in: span, count: count)
-        for index in entries.indices { entries[index].message = payload[rows[index]] }
+      case ColumnID.source: sources = try column.rowRanges(in: span, count: count)
+      case ColumnID.message: messages = try column.rowRanges(in: span, count: count)
       case ColumnID.attributeKeys: shapes = try column.rowRanges(in: span, count: count)
       case ColumnID.attributeValues:
-        guard let shapes else { throw DecodingError("attribute values without keys", at: column.content.lowerBound) }
-        let rows = try column.rowRanges(in: span, count: count)
-        try Self.readAttributes(
-          of: &entries, shapes: shapes, values: rows, isConstant: column.isConstant, in: span)
-      case ColumnID.kind:
-        let kinds = try column.bytes(in: span, count: count)
-        for index in entries.indices { entries[index].kind = Entry.Kind(rawValue: kinds[index]) ?? .log }
+        if shapes == nil { throw DecodingError("attribute values without keys", at: column.content.lowerBound) }
+        values = (try column.rowRanges(in: span, count: count), column.isConstant)
+      case ColumnID.kind: kinds = try column.bytes(in: span, count: count)
       case ColumnID.sequenceOffsets:
         // Followers rely on rising numbers within the span.
         try BatchContent.checkOffsets(of: column, in: span, header: header)
-        let offsets = try column.integers(in: span, count: count)
-        for index in entries.indices {
-          entries[index].sequence = header.firstSequence &+ UInt64(bitPattern: offsets[index])
-        }
+        offsets = try column.integers(in: span, count: count)
       default: try column.checkStructure(in: span, count: count)
       }
     }
-    let hasOffsets = columns.contains { $0.id == ColumnID.sequenceOffsets }
-    if hasOffsets != header.flags.contains(.sparse) {
+    if offsets.isEmpty == header.flags.contains(.sparse) {
       throw DecodingError("sequence offsets are there exactly in a sparse batch", at: 42)
     }
-    return entries
+    let first = entries.count
+    for index in 0..<count {
+      entries.append(
+        Entry(
+          sequence: header.firstSequence &+ (offsets.isEmpty ? UInt64(index) : UInt64(bitPattern: offsets[index])),
+          time: times.isEmpty ? 0 : times[index], received: header.received,
+          severity: severities.isEmpty ? .unspecified : Severity(number: severities[index]) ?? .unspecified,
+          source: payload[sources.isEmpty ? 0..<0 : sources[index]],
+          message: payload[messages.isEmpty ? 0..<0 : messages[index]], attributes: [],
+          kind: kinds.isEmpty ? .log : Entry.Kind(rawValue: kinds[index]) ?? .log))
+    }
+    if let shapes, let values {
+      try Self.readAttributes(
+        of: &entries, from: first, shapes: shapes, values: values.rows, isConstant: values.isConstant, in: span)
+    }
   }
 
   /// The effective time of each entry, in order.
@@ -81,25 +91,27 @@ package struct BatchDecoder: ~Copyable {
     return writer.finish()
   }
 
+  /// - Parameter first: where the entries begin that the rows belong to.
   private static func readAttributes(
-    of entries: inout [Entry], shapes: [Range<Int>], values: [Range<Int>], isConstant: Bool, in payload: RawSpan
+    of entries: inout [Entry], from first: Int, shapes: [Range<Int>], values: [Range<Int>], isConstant: Bool,
+    in payload: RawSpan
   ) throws(DecodingError) {
     var keys: [String] = []
     var shape: Range<Int>?
     // A constant row of 64 KiB, read anew for 65,536 entries, would take 4 GiB: what is the same is shared.
     var known: [Range<Int>: [Attribute]] = [:]
-    for index in entries.indices where !shapes[index].isEmpty {
+    for index in shapes.indices where !shapes[index].isEmpty {
       if isConstant, let attributes = known[shapes[index]] {
-        entries[index].attributes = attributes
+        entries[first + index].attributes = attributes
         continue
       }
       if shape != shapes[index] {
         shape = shapes[index]
         keys = try AttributeRows.keys(in: payload.extracting(shapes[index]))
       }
-      entries[index].attributes = try AttributeRows.attributes(
-        keys: keys, values: payload.extracting(values[index]))
-      if isConstant { known[shapes[index]] = entries[index].attributes }
+      let attributes = try AttributeRows.attributes(keys: keys, values: payload.extracting(values[index]))
+      entries[first + index].attributes = attributes
+      if isConstant { known[shapes[index]] = attributes }
     }
   }
 }

@@ -137,6 +137,11 @@ extension Column {
     let lengthsStart = content.lowerBound + reader.offset
     var cursor = lengthsStart
     var seen = 0
+    while rows - seen >= 8, content.upperBound - cursor >= 8 {
+      let word = unsafe payload.unsafeLoadUnaligned(fromByteOffset: cursor, as: UInt64.self)
+      seen += (~word & 0x8080_8080_8080_8080).nonzeroBitCount
+      cursor += 8
+    }
     while seen < rows {
       guard cursor < content.upperBound else {
         throw DecodingError("column \(id) ends inside its lengths", at: cursor)
@@ -164,6 +169,11 @@ extension Column {
   func forEachIndex(
     in payload: RawSpan, indices: Range<Int>, distinct: Int, count: Int, _ body: (Int) throws(DecodingError) -> Void
   ) throws(DecodingError) {
+    // Most dictionaries are small, and their indices single bytes; what is wrong is left to the reader of varints to tell.
+    if distinct <= 128, indices.count == count, isBelow(distinct, indices, in: payload) {
+      for offset in indices { try body(Int(unsafe payload.unsafeLoad(fromByteOffset: offset, as: UInt8.self))) }
+      return
+    }
     var reader = ByteReader(payload.extracting(indices))
     for _ in 0..<count {
       let index: UInt64
@@ -174,6 +184,12 @@ extension Column {
       try body(Int(index))
     }
     try exhausted(indices.lowerBound + reader.offset)
+  }
+
+  private func isBelow(_ limit: Int, _ bytes: Range<Int>, in payload: RawSpan) -> Bool {
+    var largest: UInt8 = 0
+    for offset in bytes { largest = max(largest, unsafe payload.unsafeLoad(fromByteOffset: offset, as: UInt8.self)) }
+    return Int(largest) < limit
   }
 
   /// The range of every row of a lengths, dictionary or constant column, in the payload.

@@ -49,15 +49,27 @@ package struct ByteReader: ~Escapable {
   /// LEB128 of at most ten bytes, in its shortest form.
   @_lifetime(self: copy self)
   package mutating func varint() throws(DecodingError) -> UInt64 {
+    // Eight bytes at once: a branch for each byte would be guessed wrong at every other length.
+    guard remaining >= 8 else { return try varintByBytes() }
+    let word = UInt64(littleEndian: unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
+    let ends = ~word & 0x8080_8080_8080_8080
+    guard ends != 0 else { return try varintByBytes() }
+    let lastShift = UInt64(ends.trailingZeroBitCount & ~7)
+    // Up to the first byte that ends a varint, without the bits that say which does.
+    var value = word & (ends ^ (ends &- 1)) & 0x7f7f_7f7f_7f7f_7f7f
+    if lastShift > 0, value >> lastShift == 0 { return try varintByBytes() }
+    value = (value & 0x007f_007f_007f_007f) | (value & 0x7f00_7f00_7f00_7f00) >> 1
+    value = (value & 0x0000_3fff_0000_3fff) | (value & 0x3fff_0000_3fff_0000) >> 2
+    value = (value & 0x0000_0000_0fff_ffff) | (value & 0x0fff_ffff_0000_0000) >> 4
+    offset += Int(lastShift / 8) + 1
+    return value
+  }
+
+  /// The ones that are long, at the end, or wrong.
+  @inline(never)
+  @_lifetime(self: copy self)
+  private mutating func varintByBytes() throws(DecodingError) -> UInt64 {
     let start = offset
-    // Most are one byte long.
-    if offset < bytes.byteCount {
-      let first = unsafe bytes.unsafeLoad(fromByteOffset: offset, as: UInt8.self)
-      if first < 0x80 {
-        offset += 1
-        return UInt64(first)
-      }
-    }
     var value: UInt64 = 0
     var shift: UInt64 = 0
     while true {
