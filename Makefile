@@ -45,6 +45,10 @@ bench-compare: release ## the same work for logsd and for Redis in turn, ratios;
 	@Scripts/packages.sh redis-server
 	@ROUNDS="$(ROUNDS)" ENTRIES="$(ENTRIES)" SECONDS="$(SECONDS)" CORPUS="$(CORPUS)" Scripts/bench-compare.sh
 
+.PHONY: bench-growth
+bench-growth: release ## how costs grow with entries, streams, followers, size; STREAMS="1 100", ..., ARGUMENTS="streams" picks some
+	@$(PYTHON) Scripts/bench-growth.py $(ARGUMENTS)
+
 .PHONY: swift-log
 swift-log: build ## the swift-log handler and its tests, which fetch swift-log; not part of the other targets
 	LOGS_BINARIES=$(CURDIR)/.build/debug swift test --package-path Integrations/swift-log/LogsLogging \

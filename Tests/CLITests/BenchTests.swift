@@ -13,7 +13,7 @@ import Testing
   @Test func `what is left out is what the help says`() throws {
     let append = try settings("append")
     #expect(append.producerCount == 1 && append.batchEntryCount == 1_000 && append.entryCount == 1_000_000)
-    #expect(append.repeatCount == 3 && !append.wantsJSON && append.corpusPath == nil)
+    #expect(append.streamCount == 1 && append.repeatCount == 3 && !append.wantsJSON && append.corpusPath == nil)
     let ack = try settings("ack", "--connections", "64")
     #expect(ack.connectionCount == 64 && ack.streamCount == 1 && ack.seconds == 5)
     let tail = try settings("tail")
@@ -28,6 +28,9 @@ import Testing
     #expect(ack.connectionCount == 8 && ack.streamCount == 3 && ack.seconds == 0.25)
     #expect(ack.repeatCount == 1 && ack.wantsJSON)
     #expect(try settings("ack", "--streams", "shared").streamCount == 1)
+    let append = try settings("append", "--producers", "3", "--streams", "7")
+    #expect(append.producerCount == 3 && append.streamCount == 7)
+    #expect(try settings("append", "--producers", "3").streamCount == 3)
     let tail = try settings("tail", "--rate", "10000", "--followers", "100", "--batch", "100", "--corpus", "f")
     #expect(tail.rate == 10_000 && tail.followerCount == 100 && tail.batchEntryCount == 100 && tail.corpusPath == "f")
     let read = try settings("read", "--stream", "web", "--decode", "batches")
@@ -37,7 +40,8 @@ import Testing
   @Test(arguments: [
     [], ["search"], ["append", "ack"], ["append", "--rate", "5"], ["ack", "--entries", "5"], ["ack", "--streams", "2"],
     ["tail", "--seconds", "0"], ["tail", "--seconds", "x"], ["append", "--producers", "0"],
-    ["append", "--batch", "65537"], ["read", "--decode", "lines"], ["read", "--stream", "a b"],
+    ["append", "--batch", "65537"], ["append", "--producers", "3", "--streams", "2"],
+    ["append", "--streams", "shared"], ["read", "--decode", "lines"], ["read", "--stream", "a b"],
     ["read", "--stream", "web", "--entries", "5"], ["corpus", "--repeat", "2"], ["append", "-o", "raw"],
   ])
   func `mistakes are refused before anything begins`(words: [String]) {

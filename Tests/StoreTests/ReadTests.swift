@@ -69,6 +69,21 @@ import Testing
     #expect(try test.readAll("b").texts.count == 30)
   }
 
+  @Test func `small runs of many streams count in the cache with all the memory that they take`() throws {
+    let directory = TestDirectory()
+    var settings = TestStore.settings(directory)
+    settings.tailCacheByteCountMax = 20_000
+    let test = try TestStore(settings)
+    let names = (1...100).map { "s\($0)" }
+    for name in names { test.append(name, .test("1"), number: 1) }
+    let cached = try names.map { name in
+      let id = try #require(test.info(name)).id
+      return test.store.readCached(ReadRequest(stream: id, from: 1, to: 1)) != nil
+    }
+    // Their bytes alone would all fit.
+    #expect(cached.suffix(10).allSatisfy(\.self) && !cached.prefix(70).contains(true))
+  }
+
   @Test func `a time finds the first entry that reaches it, across segments`() throws {
     let directory = TestDirectory()
     let clock = TestClock()

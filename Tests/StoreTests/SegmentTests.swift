@@ -51,6 +51,24 @@ import Testing
     #expect(try test.readAll("web").texts.count == Int(number))
   }
 
+  @Test func `a segment rolls when it has many rows`() throws {
+    let directory = TestDirectory()
+    var settings = TestStore.settings(directory)
+    settings.segmentRunCountMax = 16
+    let test = try TestStore(settings)
+    var number: UInt64 = 0
+    while test.store.statistics.segmentCount < 4, number < 2000 {
+      number += 1
+      #expect(test.append("web", .test("x"), number: number)?.first == number)
+    }
+    #expect(test.store.statistics.segmentCount == 4)
+    #expect(number > 3 * 16)
+    test.close()
+    let again = try TestStore(settings)
+    #expect(try again.readAll("web").texts.count == Int(number))
+    #expect(again.append("web", .test("x"), number: number + 1)?.first == number + 1)
+  }
+
   @Test func `an empty segment never rolls`() throws {
     let directory = TestDirectory()
     let clock = TestClock()

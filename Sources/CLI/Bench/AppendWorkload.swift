@@ -1,12 +1,15 @@
 internal import LogsClient
 internal import LogsWire
 
-/// Producers that append as fast as they are acknowledged, each with a connection, a thread and a stream of its own.
+/// Producers that append as fast as they are acknowledged, each with a connection, a thread and streams of its own.
+///
+/// All runs append to the same streams, which the warm-up has made.
 struct AppendWorkload: Workload {
   private let target: BenchTarget
   private let corpus: Corpus
   private let batchEntryCount: Int
   private let entryCount: UInt64
+  private let streamCount: Int
   private let clients: [LogClient]
 
   let unit = "entries"
@@ -16,35 +19,40 @@ struct AppendWorkload: Workload {
     self.corpus = corpus
     batchEntryCount = settings.batchEntryCount
     entryCount = settings.entryCount
+    streamCount = settings.streamCount
     clients = try (0..<settings.producerCount).map { _ in try LogClient(target.configuration) }
   }
 
   var settings: [BenchSetting] {
     [
-      BenchSetting("producers", clients.count), BenchSetting("batch", batchEntryCount),
-      BenchSetting("entries", entryCount), BenchSetting("in_flight", BulkAppend.inFlightCount),
+      BenchSetting("producers", clients.count), BenchSetting("streams", streamCount),
+      BenchSetting("batch", batchEntryCount), BenchSetting("entries", entryCount),
+      BenchSetting("in_flight", BulkAppend.inFlightCount),
     ]
   }
 
-  /// A tenth of a run warms up, at most so many entries.
+  /// A tenth of a run warms up, at most so many entries, but a batch for each stream.
   private static let warmUpEntryCountMax: UInt64 = 200_000
 
   func prepare() async throws {
-    try await append(min(entryCount / 10 + 1, Self.warmUpEntryCountMax), to: "warm-up", Meter())
+    let count = min(entryCount / 10 + 1, Self.warmUpEntryCountMax)
+    try await append(max(count, UInt64(streamCount * batchEntryCount)), Meter())
   }
 
   func run(_ number: Int, _ meter: Meter) async throws -> RunOutcome {
     let start = MonotonicTime.now()
-    try await append(entryCount, to: "append-\(number)", meter)
+    try await append(entryCount, meter)
     return RunOutcome(nanoseconds: MonotonicTime.now().nanoseconds(since: start))
   }
 
-  private func append(_ count: UInt64, to name: String, _ meter: Meter) async throws {
+  private func append(_ count: UInt64, _ meter: Meter) async throws {
     let producerCount = UInt64(clients.count)
     try await withThrowingTaskGroup { group in
       for (index, client) in clients.enumerated() {
-        let append = BulkAppend(
-          client: client, stream: try target.stream("\(name)/\(index)"), batchEntryCount: batchEntryCount)
+        let streams = try stride(from: index, to: streamCount, by: clients.count).map {
+          try target.stream("append/\($0)")
+        }
+        let append = BulkAppend(client: client, streams: streams, batchEntryCount: batchEntryCount)
         let share = count / producerCount + (UInt64(index) < count % producerCount ? 1 : 0)
         let place = Double(index) / Double(producerCount)
         group.addTask { [corpus] in

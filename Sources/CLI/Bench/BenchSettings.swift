@@ -12,7 +12,7 @@ struct BenchSettings: Sendable {
     /// The flags that mean something to it, beside those that all kinds have.
     fileprivate var flags: Set<String> {
       switch self {
-      case .append: ["corpus", "producers", "batch", "entries", "repeat", "output"]
+      case .append: ["corpus", "producers", "streams", "batch", "entries", "repeat", "output"]
       case .ack: ["corpus", "connections", "streams", "seconds", "repeat", "output"]
       case .tail: ["corpus", "rate", "followers", "batch", "seconds", "repeat", "output"]
       case .read: ["corpus", "stream", "entries", "decode", "repeat", "output"]
@@ -34,7 +34,7 @@ struct BenchSettings: Sendable {
   var batchEntryCount = 1
   var entryCount: UInt64 = 1_000_000
   var connectionCount = 1
-  /// For all connections; nil for one of each.
+  /// For all producers or connections.
   var streamCount = 1
   var seconds = 5.0
   var rate: UInt64 = 1_000
@@ -49,11 +49,15 @@ struct BenchSettings: Sendable {
     Option(
       "corpus", form: "FILE",
       help: "the lines to use, raw or as logs bench corpus writes them; built-in ones without this"),
-    Option("producers", form: "N", help: "append: connections, each with a stream of its own; 1 without this"),
+    Option("producers", form: "N", help: "append: connections, each with streams of its own; 1 without this"),
     Option("batch", form: "N", help: "append, tail: entries in a batch; 1000 for append, 1 for tail without this"),
     Option("entries", form: "N", help: "append, read, corpus: entries in all; 1000000 without this"),
     Option("connections", form: "N", help: "ack: connections; 1 without this"),
-    Option("streams", form: "N", help: "ack: streams that they share, or 'shared' for one, as without this"),
+    Option(
+      "streams", form: "N",
+      help:
+        "append: streams that batches go round, one for each producer without this; ack: streams that they share, or 'shared' for one, as without this"
+    ),
     Option("seconds", form: "S", help: "ack, tail: how long each run is; 5 without this"),
     Option("rate", form: "N", help: "tail: entries a second; 1000 without this"),
     Option("followers", form: "N", help: "tail: followers, each with a connection of its own; 1 without this"),
@@ -79,7 +83,12 @@ struct BenchSettings: Sendable {
       try arguments.count("batch", upTo: Self.batchEntryCountMax) ?? (kind == .tail ? 1 : Self.bulkEntryCount)
     entryCount = try arguments.number("entries", atLeast: 1) ?? entryCount
     connectionCount = try arguments.count("connections", upTo: Self.connectionCountMax) ?? 1
-    if let streams = arguments.value("streams"), streams != "shared" {
+    if kind == .append {
+      streamCount = try arguments.count("streams", upTo: Self.streamCountMax) ?? producerCount
+      guard streamCount >= producerCount else {
+        throw CommandError.usage("--streams is at least \(producerCount) for so many producers: each has its own")
+      }
+    } else if let streams = arguments.value("streams"), streams != "shared" {
       streamCount = try arguments.count("streams", upTo: connectionCount) ?? 1
     }
     seconds = try arguments.seconds("seconds") ?? seconds
@@ -103,6 +112,7 @@ struct BenchSettings: Sendable {
 
   private static let batchEntryCountMax = 65_536
   private static let connectionCountMax = 100_000
+  private static let streamCountMax = 10_000_000
   private static let rateMax = 100_000_000
   private static let repeatCountMax = 1_000
 

@@ -1,10 +1,11 @@
 internal import LogsClient
 internal import LogsWire
 
-/// Appends entries to one stream as one service: encodes one batch after the other, with several on their way.
+/// Appends entries to streams in turn as one service: encodes one batch after the other, with several on their way.
 struct BulkAppend {
   let client: LogClient
-  let stream: StreamName
+  /// Which batches go round; at least one.
+  let streams: [StreamName]
   let batchEntryCount: Int
 
   /// Batches without an answer: as many as the protocol lets a producer have on a stream. With more, each batch
@@ -22,7 +23,7 @@ struct BulkAppend {
   func run(_ entryCount: UInt64, _ reader: inout CorpusReader, _ meter: Meter) async throws {
     let window = BatchWindow(Self.inFlightCount)
     let (queue, sent) = AsyncStream.makeStream(of: Sent.self)
-    // Acknowledgements of a stream come in order.
+    // Acknowledgements of a stream come in order, and those of several nearly so.
     let receiving = Task {
       defer { window.close() }
       for await batch in queue {
@@ -49,13 +50,15 @@ struct BulkAppend {
   ) async throws {
     defer { sent.finish() }
     var rest = entryCount
+    var turn = 0
     // A closed window: what failed is thrown by the receiving task.
     while rest > 0, await window.enter() {
       let count = Int(min(rest, UInt64(batchEntryCount)))
       let start = MonotonicTime.now()
       var byteCount: UInt64 = 0
       let entries = reader.next(count, byteCount: &byteCount)
-      let pending = try await client.submit(entries, to: stream)
+      let pending = try await client.submit(entries, to: streams[turn])
+      turn = turn + 1 == streams.count ? 0 : turn + 1
       sent.yield(Sent(pending: pending, at: start, entryCount: count, byteCount: byteCount))
       rest -= UInt64(count)
     }

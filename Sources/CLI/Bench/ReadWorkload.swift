@@ -35,7 +35,7 @@ struct ReadWorkload: Workload {
   mutating func prepare() async throws {
     if given == nil {
       var reader = CorpusReader(corpus)
-      let append = BulkAppend(client: client, stream: stream, batchEntryCount: BenchSettings.bulkEntryCount)
+      let append = BulkAppend(client: client, streams: [stream], batchEntryCount: BenchSettings.bulkEntryCount)
       try await append.run(entryCount, &reader, Meter())
     }
     let meter = Meter()

@@ -9,7 +9,7 @@ enum BenchCommand {
       Measures a server of its own, which is gone afterwards with its data, or the one that --server names; $LOGS_SERVER does not count.
       Its own is the logsd beside this program, or in $PATH, with data in $TMPDIR or else /var/tmp. Every acknowledgement comes after its fsync.
 
-        append  producers that append batches as fast as they are acknowledged. Latency: from the lines to the acknowledgement
+        append  producers that append batches as fast as they are acknowledged, to streams that the warm-up has made. Latency: from the lines to the acknowledgement
         ack     connections that append one entry, wait until it is durable, and append the next. Latency: the wait
         tail    entries at a steady rate to followers. Latency: from when an entry was due to be handed over to its receipt.
                 Entries count once for each follower

@@ -82,16 +82,20 @@ final class Catalog: Sendable {
 }
 
 extension Catalog.State {
-  /// From so many on, sorting everything costs less than finding each its place.
-  private static let placedCountMax = 32
-
   /// Puts new streams where their names belong.
+  ///
+  /// - Complexity: O(k log n) comparisons for k new streams, and one pass that moves the indexes behind the first of them.
   mutating func order(_ added: [Int]) {
-    guard added.count > Self.placedCountMax else {
-      for index in added { sorted.insert(index, at: place(behind: streams[index].name)) }
-      return
+    if added.isEmpty { return }
+    let added = added.sorted { streams[$0].name < streams[$1].name }
+    let places = added.map { place(behind: streams[$0].name) }
+    var end = sorted.count
+    sorted.append(contentsOf: added)
+    // From the back: what stands behind the last new one moves furthest.
+    for number in added.indices.reversed() {
+      for index in (places[number]..<end).reversed() { sorted[index + number + 1] = sorted[index] }
+      sorted[places[number] + number] = added[number]
+      end = places[number]
     }
-    sorted += added
-    sorted.sort { streams[$0].name < streams[$1].name }
   }
 }

@@ -14,13 +14,22 @@ final class TailCache: Sendable {
     /// Streams and first numbers in the order in which runs came; some are no longer in `tails`.
     var order = Deque<Place>()
     var runCount = 0
-    var byteCount = 0
+    var batchByteCount = 0
+
+    var byteCount: Int {
+      batchByteCount + runCount * TailCache.runByteCount + tails.count * TailCache.streamByteCount
+    }
   }
 
   fileprivate struct Place: Sendable {
     var stream: Int64
     var first: UInt64
   }
+
+  /// About what a run and a stream take beside the bytes of batches, as measured with runs of one entry: owners, blocks of memory
+  /// that are larger than what was asked for, and slots that are free.
+  fileprivate static let runByteCount = 250
+  fileprivate static let streamByteCount = 500
 
   private let state = Mutex(State())
   private let entryCountMax: UInt64
@@ -31,6 +40,7 @@ final class TailCache: Sendable {
     byteCountMax = settings.tailCacheByteCountMax
   }
 
+  /// Memory that it takes, about.
   var byteCount: Int { state.withLock { $0.byteCount } }
 
   /// Adds runs of one commit. In the order of their numbers, before the heads are published.
@@ -41,7 +51,7 @@ final class TailCache: Sendable {
         state.tails[stream, default: Deque()].append(Run(first: run.first, last: run.last, batches: run.batches))
         state.order.append(Place(stream: stream, first: run.first))
         state.runCount += 1
-        state.byteCount += run.batches.count
+        state.batchByteCount += run.batches.count
         while let tail = state.tails[stream], tail.count > 1, tail[1].first + entryCountMax <= run.last + 1 {
           state.dropFirst(of: stream)
         }
@@ -100,7 +110,7 @@ final class TailCache: Sendable {
 extension TailCache.State {
   fileprivate mutating func dropFirst(of stream: Int64) {
     guard let dropped = tails[stream]?.removeFirst() else { return }
-    byteCount -= dropped.batches.count
+    batchByteCount -= dropped.batches.count
     runCount -= 1
     if tails[stream]?.isEmpty == true { tails[stream] = nil }
   }

@@ -84,8 +84,12 @@ final class Roll: Sendable {
     guard !active.isEmpty else { return .none }
     let (age, overflows) = now.subtractingReportingOverflow(active.createdAt)
     let isOld = overflows ? now > active.createdAt : age >= settings.segmentAgeMax.nanoseconds
-    if isOld || active.byteCount >= settings.segmentByteCountMax { return .now }
-    return active.byteCount >= settings.segmentByteCountMax / 8 * Self.prepareEighths ? .soon : .none
+    let isFull = active.byteCount >= settings.segmentByteCountMax || active.runCount >= settings.segmentRunCountMax
+    if isOld || isFull { return .now }
+    let isNearlyFull =
+      active.byteCount >= settings.segmentByteCountMax / 8 * Self.prepareEighths
+      || active.runCount >= settings.segmentRunCountMax / 8 * Self.prepareEighths
+    return isNearlyFull ? .soon : .none
   }
 
   private static func step(_ preparation: Preparation, _ need: Need) -> Step {

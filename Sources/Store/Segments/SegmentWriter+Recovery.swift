@@ -30,20 +30,32 @@ extension SegmentWriter {
     var entryCount: UInt64
     var received: Int64
     var byteCount: UInt64
+
+    fileprivate static let columns = "id, stream, first_seq, span, count, received, length(batches)"
   }
 
   /// Calls `visit` with every run, in the order in which they were stored.
   func forEachRun(_ visit: (RunSummary) -> Void) throws(SQLiteError) {
-    let statement = try connection.prepare(
-      "SELECT id, stream, first_seq, span, count, received, length(batches) FROM runs ORDER BY id")
+    let statement = try connection.prepare("SELECT \(RunSummary.columns) FROM runs ORDER BY id")
+    while try statement.step() { visit(try Self.summary(statement)) }
+  }
+
+  /// Calls `visit` with runs and their batches, the last one first, until it answers false.
+  func forEachRunFromLast(
+    _ visit: (RunSummary, _ batches: Bytes) throws(SQLiteError) -> Bool
+  ) throws(SQLiteError) {
+    let statement = try connection.prepare("SELECT \(RunSummary.columns), batches FROM runs ORDER BY id DESC")
     while try statement.step() {
-      let numbers = try statement.numbers(first: 2, span: 3)
-      visit(
-        RunSummary(
-          row: try statement.integer(0, in: Self.ids), stream: statement.integer(1), first: numbers.lowerBound,
-          last: numbers.upperBound, entryCount: UInt64(try statement.integer(4, in: 0...Int64(UInt32.max))),
-          received: statement.integer(5), byteCount: statement.bits(6)))
+      guard try visit(try Self.summary(statement), statement.bytes(7)) else { return }
     }
+  }
+
+  private static func summary(_ statement: borrowing Statement) throws(SQLiteError) -> RunSummary {
+    let numbers = try statement.numbers(first: 2, span: 3)
+    return RunSummary(
+      row: try statement.integer(0, in: ids), stream: statement.integer(1), first: numbers.lowerBound,
+      last: numbers.upperBound, entryCount: UInt64(try statement.integer(4, in: 0...Int64(UInt32.max))),
+      received: statement.integer(5), byteCount: statement.bits(6))
   }
 
   /// What is wrong with the table that finds rows, nil when nothing: what it does not know would be missing.
@@ -66,13 +78,6 @@ extension SegmentWriter {
       WHERE id > (SELECT marks_through FROM segment) ORDER BY id
       """)
     while try statement.step() { visit(statement.integer(0), statement.bytes(1), statement.bytes(2)) }
-  }
-
-  /// The batches of a row.
-  func batches(row: Int64) throws(SQLiteError) -> Bytes {
-    let statement = try connection.prepare("SELECT batches FROM runs WHERE id = ?1")
-    statement.bind(1, row)
-    return try statement.step() ? statement.bytes(0) : Bytes()
   }
 
   /// The incarnations that the stream's batches here may have been signed under.

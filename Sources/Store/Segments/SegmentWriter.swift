@@ -76,6 +76,9 @@ final class SegmentWriter: @unchecked Sendable {
     }
   }
 
+  /// Rows are only added, and numbered from 1.
+  var runCount: Int { Int(lastRow) }
+
   /// Rows that the index does not know yet.
   var unindexedRunCount: Int64 { indexedThrough.map { lastRow - $0 } ?? 0 }
 

@@ -281,16 +281,12 @@ struct Recovery {
     var streams: [StreamInfo] = []
     var indexOfID: [Int64: Int] = [:]
     var problem: String?
-    var lastRuns: [SegmentWriter.RunSummary] = []
-    var byteCount: UInt64 = 0
     do throws(SQLiteError) {
       try active.forEachStream { stream in
         indexOfID[stream.id] = streams.count
         streams.append(stream)
       }
       try active.forEachRun { run in
-        byteCount += run.byteCount
-        lastRuns.append(run)
         guard let index = indexOfID[run.stream] else {
           problem = problem ?? "run \(run.row) belongs to no stream"
           return
@@ -305,7 +301,7 @@ struct Recovery {
       }
       if problem == nil { problem = try active.indexProblem() }
       if checksLast, problem == nil {
-        problem = try firstProblem(lastRuns.reversed(), streams, indexOfID, active)
+        problem = try lastProblem(streams, indexOfID, active)
       }
     } catch {
       throw StoreError(error, while: "read")
@@ -322,26 +318,30 @@ struct Recovery {
   }
 
   /// Checks the batches written last, newest first.
-  private func firstProblem(
-    _ runs: some Sequence<SegmentWriter.RunSummary>, _ streams: [StreamInfo], _ indexOfID: [Int64: Int],
-    _ active: SegmentWriter
+  private func lastProblem(
+    _ streams: [StreamInfo], _ indexOfID: [Int64: Int], _ active: SegmentWriter
   ) throws(SQLiteError) -> String? {
     var checkedByteCount: UInt64 = 0
-    for run in runs {
-      if checkedByteCount > Self.checkedByteCountMax { return nil }
+    var problem: String?
+    try active.forEachRunFromLast { run, batches throws(SQLiteError) in
+      if checkedByteCount > Self.checkedByteCountMax { return false }
       checkedByteCount += run.byteCount
-      guard let index = indexOfID[run.stream] else { return "run \(run.row) belongs to no stream" }
+      guard let index = indexOfID[run.stream] else {
+        problem = "run \(run.row) belongs to no stream"
+        return false
+      }
       var signer = BatchSigner(streams[index])
-      let stored = ReaderConnection.Run(
-        first: run.first, last: run.last, batches: try active.batches(row: run.row))
+      let stored = ReaderConnection.Run(first: run.first, last: run.last, batches: batches)
       let parts = try signer.parts(of: stored) { () throws(SQLiteError) in
         try active.incarnations(of: run.stream)
       }
       for case .damaged(let first, let last) in parts {
-        return "numbers \(first) to \(last) of the stream '\(streams[index].name)' do not pass their check"
+        problem = "numbers \(first) to \(last) of the stream '\(streams[index].name)' do not pass their check"
+        return false
       }
+      return true
     }
-    return nil
+    return problem
   }
 
   /// A restored directory may have forgotten numbers that clients have seen: under a new incarnation no number of old means
