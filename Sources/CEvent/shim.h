@@ -21,11 +21,6 @@ static inline int logs_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBL
 
 static inline int logs_eventfd_signal(int descriptor) { return eventfd_write(descriptor, 1); }
 
-static inline void logs_eventfd_clear(int descriptor) {
-  eventfd_t count;
-  (void)eventfd_read(descriptor, &count);
-}
-
 static inline int logs_timerfd(void) { return timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK); }
 
 // Rings at a time of the monotonic clock, in nanoseconds; 0 turns it off.

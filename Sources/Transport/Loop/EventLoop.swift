@@ -54,9 +54,8 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
     let loop = EventLoop(name: name, base: try EventBase(), wakeUp: try WakeUp(), timers: try TimerQueue())
     // The loop's own events are freed before the loop, when the thread ends.
     let context = unsafe Unmanaged.passUnretained(loop).toOpaque()
-    let wakeUp = unsafe loop.makeEvent(loop.wakeUp.number, EV_READ | EV_PERSIST, context: context) { _, _, context in
-      guard let context = unsafe context else { return }
-      unsafe Unmanaged<EventLoop>.fromOpaque(context).takeUnretainedValue().wakeUp.clear()
+    // Each signal is an edge, so that nothing has to be read: that the loop has woken is all.
+    let wakeUp = unsafe loop.makeEvent(loop.wakeUp.number, EV_READ | EV_PERSIST | EV_ET, context: context) { _, _, _ in
     }
     let alarm = unsafe loop.makeEvent(loop.timers.alarm.number, EV_READ | EV_PERSIST, context: context) {
       _, _, context in

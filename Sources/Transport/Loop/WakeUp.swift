@@ -1,6 +1,6 @@
 internal import CEvent
 
-/// An eventfd that ends a loop's wait from another thread.
+/// An eventfd that ends a loop's wait from another thread. Nobody reads its counter.
 struct WakeUp: ~Copyable, Sendable {
   private let descriptor: Descriptor
 
@@ -15,8 +15,6 @@ struct WakeUp: ~Copyable, Sendable {
 
   var number: Int32 { descriptor.number }
 
-  /// A counter that is full already has the loop awake, so failing is no loss.
+  /// Fails only for a counter that is full, which takes 2^64 signals.
   func signal() { _ = logs_eventfd_signal(descriptor.number) }
-
-  func clear() { logs_eventfd_clear(descriptor.number) }
 }
