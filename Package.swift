@@ -64,7 +64,7 @@ let package = Package(
     library("Store", uses: ["CSystem", "LogsDisk", "LogsWire"]),
     library("Server", uses: ["LogsWire", "LogsTransport", "LogsStore"]),
     library("Client", uses: ["LogsDisk", "LogsWire", "LogsTransport"]),
-    library("CLI", uses: ["CSystem", "LogsClient", "LogsWire"]),
+    library("CLI", uses: ["LogsClient", "LogsWire"]),
     .executableTarget(
       name: "logsd", dependencies: ["LogsServer"], path: "Sources/Server/Main", swiftSettings: strict),
     .executableTarget(

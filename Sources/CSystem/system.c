@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 
 int logs_file_identity(
@@ -24,5 +23,3 @@ void logs_set_thread_idle(void) {
   struct sched_param none = {0};
   pthread_setschedparam(pthread_self(), SCHED_IDLE, &none);
 }
-
-void logs_set_thread_punctual(void) { prctl(PR_SET_TIMERSLACK, 1UL); }

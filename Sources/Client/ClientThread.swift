@@ -1,4 +1,5 @@
 internal import LogsTransport
+package import LogsWire
 
 /// A thread that several clients share, and tasks beside them.
 ///
@@ -24,5 +25,16 @@ package final class ClientThread: TaskExecutor {
   package func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
     loop.execute { unsafe job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+  }
+
+  /// Returns at `time`, by the loop's alarm; at once when that is past. A task that prefers this executor goes on in the turn that the
+  /// alarm has begun.
+  package func wait(until time: MonotonicTime) async {
+    await withCheckedContinuation { continuation in
+      loop.execute { [loop] in
+        let delay = time.nanoseconds(since: loop.now)
+        loop.schedule(after: .nanoseconds(Int64(clamping: delay))) { continuation.resume() }
+      }
+    }
   }
 }

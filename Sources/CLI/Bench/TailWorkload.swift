@@ -1,11 +1,10 @@
-internal import CSystem
 internal import LogsClient
 internal import LogsWire
 
 /// A producer that hands over entries at a steady rate, and followers that receive all of them, each on a connection of its own.
 ///
-/// A follower has received a batch when its task has it, checked and not yet decompressed. One thread waits for the moments at which
-/// batches are due and hands them over, one has the producer's connection, and all followers share one, with their tasks.
+/// A follower has received a batch when its task has it, checked and not yet decompressed. The task that hands over is on the thread of
+/// the producer's connection, and all followers share another, with their tasks.
 struct TailWorkload: Workload {
   private let corpus: Corpus
   private let rate: UInt64
@@ -13,7 +12,6 @@ struct TailWorkload: Workload {
   private let seconds: Double
   private let stream: StreamName
   private let board = TailBoard()
-  private let pacing: ClientThread
   private let sending: ClientThread
   private let receiving: ClientThread
   private let producer: LogClient
@@ -30,8 +28,8 @@ struct TailWorkload: Workload {
     batchEntryCount = settings.batchEntryCount
     seconds = settings.seconds
     stream = try target.stream("tail")
-    pacing = try ClientThread(name: "logs-pace")
-    sending = try ClientThread(name: "logs-send")
+    let sending = try ClientThread(name: "logs-send")
+    self.sending = sending
     let receiving = try ClientThread(name: "logs-receive")
     self.receiving = receiving
     producer = try LogClient(target.configuration, on: sending)
@@ -126,14 +124,13 @@ struct TailWorkload: Workload {
   /// - Returns: how many bytes the lines have.
   private func handOver(_ pace: Pace) async throws -> UInt64 {
     let (queue, sent) = AsyncStream.makeStream(of: PendingAppend.self)
-    let handing = Task(executorPreference: pacing) { [corpus, producer, stream] in
+    let handing = Task(executorPreference: sending) { [corpus, producer, stream, sending] in
       defer { sent.finish() }
-      logs_set_thread_punctual()
       var reader = CorpusReader(corpus)
       var byteCount: UInt64 = 0
       for batch in 0..<pace.batchCount {
         let entries = reader.next(Int(pace.batchEntryCount), byteCount: &byteCount)
-        try Self.wait(until: pace.due(batch: batch))
+        try await Self.wait(until: pace.due(batch: batch), on: sending)
         sent.yield(try await producer.submit(entries, to: stream))
       }
       return byteCount
@@ -154,13 +151,15 @@ struct TailWorkload: Workload {
     }
   }
 
-  /// Blocks the thread, which is there for that alone, but notices when the run has been given up.
-  private static func wait(until due: MonotonicTime) throws {
+  /// How long it may take to notice that the run has been given up.
+  private static let waitMillisecondsMax: UInt64 = 100
+
+  private static func wait(until due: MonotonicTime, on thread: ClientThread) async throws {
     while true {
       try Task.checkCancellation()
-      let next = MonotonicTime.now().advanced(byMilliseconds: 100)
-      guard next < due else { return due.waitBlocking() }
-      next.waitBlocking()
+      let next = MonotonicTime.now().advanced(byMilliseconds: waitMillisecondsMax)
+      guard next < due else { return await thread.wait(until: due) }
+      await thread.wait(until: next)
     }
   }
 

@@ -14,7 +14,4 @@ void logs_set_thread_name(const char *name);
 /// Gives the calling thread only time that no other wants. A hint: a system that refuses goes on as before.
 void logs_set_thread_idle(void);
 
-/// Ends the calling thread's sleeps when they are due; the kernel may add 50 us to each otherwise. A hint.
-void logs_set_thread_punctual(void);
-
 #endif
