@@ -284,11 +284,11 @@ def main():
 
 
 try:
-    for number in [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]:
+    for number in [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT]:
         signal.signal(number, lambda *_: sys.exit(130))
     main()
 finally:
-    for number in [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]:
+    for number in [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT]:
         signal.signal(number, signal.SIG_IGN)
     for process in running:
         process.kill()

@@ -15,12 +15,12 @@ final class Failure: Sendable {
   var hasFailed: Bool { isReported.withLock { $0 } }
 
   func report(_ error: StoreError) {
+    // First of all, and by everybody who reports: who comes back from here may give the writer to the next.
+    queue.abandon(Refusal(.storageFailed, "the server's store has stopped: \(error.message)", isRetryable: true))
     let isFirst = isReported.withLock { isReported in
       defer { isReported = true }
       return !isReported
     }
-    guard isFirst else { return }
-    queue.abandon(Refusal(.storageFailed, "the server's store has stopped: \(error.message)", isRetryable: true))
-    sink.failed(error)
+    if isFirst { sink.failed(error) }
   }
 }

@@ -4,7 +4,7 @@ internal import Synchronization
 
 /// The streams of one data directory: appends in, committed groups out, and reads of all that is kept.
 ///
-/// Threads: one that writes, some that read, one for upkeep, and after an unclean stop one that checks. Any method may be
+/// Threads: one that writes what those that call `commitQueued` do not, some that read, one for upkeep, and after an unclean stop one that checks. Any method may be
 /// called from any thread. `close` has to be called before the last reference goes.
 package final class Store: Sendable {
   private let settings: StoreSettings
@@ -145,11 +145,7 @@ package final class Store: Sendable {
   /// The sink hears of what is committed here before this returns.
   package func commitQueued() {
     let writer = running.withLock { $0?.writer }
-    do throws(StoreError) {
-      try writer?.lead()
-    } catch {
-      failure.report(error)
-    }
+    writer?.lead { failure.report($0) }
   }
 
   private static func unreadable(_ error: StoreError) -> Refusal {

@@ -28,7 +28,7 @@ import Testing
     #expect(ack.connectionCount == 8 && ack.streamCount == 3 && ack.seconds == 0.25)
     #expect(ack.repeatCount == 1 && ack.wantsJSON)
     #expect(try settings("ack", "--streams", "shared").streamCount == 1)
-    let append = try settings("append", "--producers", "3", "--streams", "7")
+    let append = try settings("append", "--producers", "3", "--streams", "7", "--batch", "2", "--entries", "14")
     #expect(append.producerCount == 3 && append.streamCount == 7)
     #expect(try settings("append", "--producers", "3").streamCount == 3)
     let tail = try settings("tail", "--rate", "10000", "--followers", "100", "--batch", "100", "--corpus", "f")
@@ -41,6 +41,7 @@ import Testing
     [], ["search"], ["append", "ack"], ["append", "--rate", "5"], ["ack", "--entries", "5"], ["ack", "--streams", "2"],
     ["tail", "--seconds", "0"], ["tail", "--seconds", "x"], ["append", "--producers", "0"],
     ["append", "--batch", "65537"], ["append", "--producers", "3", "--streams", "2"],
+    ["append", "--streams", "1001"],
     ["append", "--streams", "shared"], ["read", "--decode", "lines"], ["read", "--stream", "a b"],
     ["read", "--stream", "web", "--entries", "5"], ["corpus", "--repeat", "2"], ["append", "-o", "raw"],
   ])

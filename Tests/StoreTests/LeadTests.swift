@@ -1,3 +1,5 @@
+import CFaultVFS
+import CSQLite
 import Glibc
 import LogsWire
 import Testing
@@ -6,18 +8,68 @@ import Testing
 
 /// Commits by the thread that brought the requests (`Store.commitQueued`).
 @Suite struct LeadTests {
-  @Test func `a little is committed by the thread that brought it`() throws {
-    let directory = TestDirectory()
-    let test = try TestStore(TestStore.settings(directory), in: directory, commitsHere: true)
-    // At its start the writer's thread has the writer, until it has found nothing to do.
+  /// Appends until the writer's thread, which has the writer at the start, sleeps.
+  ///
+  /// - Returns: the number of the last batch.
+  private func lead(_ test: TestStore) -> UInt64 {
     var number: UInt64 = 0
     repeat {
       number += 1
       #expect(test.append("web", .test("\(number)"), number: number)?.first == number)
     } while test.sink.lastThread != pthread_self() && number < 10_000
     #expect(test.sink.lastThread == pthread_self())
+    return number
+  }
+
+  @Test func `a little is committed by the thread that brought it`() throws {
+    let directory = TestDirectory()
+    let test = try TestStore(TestStore.settings(directory), in: directory, commitsHere: true)
+    let number = lead(test)
     let request = test.submit("web", .batch(.test("at once")), number: number + 1)
     #expect(test.sink.monitor.withLock { $0.outcomes[request]?.first } == number + 1)
+  }
+
+  @Test func `what waits behind a commit that stops the store is not stored`() throws {
+    let directory = TestDirectory()
+    let disk = FaultDisk()
+    let test = try TestStore(disk.settings(directory), commitsHere: true)
+    let number = lead(test)
+    disk.inject(.init(operation: FAULT_SYNC, suffix: "-wal", code: SQLITE_IOERR | (4 << 8), count: 1))
+    disk.onSync.withLock {
+      $0 = { [store = test.store] in
+        // Another shard's, while this one waits for the disk.
+        _ = store.enqueue(
+          WriteRequest(
+            stream: StreamName(stored: "web"), producer: .test(2), number: 1, floor: 0,
+            content: .batch(.test("behind")),
+            token: WriteToken(shard: 0, connection: 1, request: 1_000_000)))
+      }
+    }
+    _ = test.submit("web", .batch(.test("fails")), number: number + 1)
+    #expect(test.sink.monitor.withLock { $0.error }?.code == .inputOutput)
+    let operationCount = disk.operationCount
+    test.close()
+    #expect(disk.operationCount == operationCount, "nothing is written any more")
+    #expect(test.sink.monitor.withLock { $0.outcomes[1_000_000] } == nil)
+    #expect(test.append("web", .test("late"), number: number + 1)?.refusal?.isRetryable == true)
+  }
+
+  @Test func `after a commit that failed the writer's thread tries, and leads go on when it goes well`() throws {
+    let directory = TestDirectory()
+    let disk = FaultDisk()
+    let test = try TestStore(disk.settings(directory), commitsHere: true)
+    var number = lead(test)
+    disk.inject(.init(operation: FAULT_WRITE, suffix: "-wal", code: SQLITE_FULL))
+    #expect(test.append("web", .test("full"), number: number + 1)?.refusal?.code == .diskFull)
+    #expect(test.sink.lastThread == pthread_self())
+    #expect(test.append("web", .test("full"), number: number + 1)?.refusal?.code == .diskFull)
+    #expect(test.sink.lastThread != pthread_self())
+    disk.heal()
+    repeat {
+      number += 1
+      #expect(test.append("web", .test("\(number)"), number: number)?.first == number)
+    } while test.sink.lastThread != pthread_self() && number < 10_000
+    #expect(test.sink.lastThread == pthread_self())
   }
 
   @Test func `much is left to the writer's thread`() throws {

@@ -89,6 +89,34 @@ import Testing
     #expect(fired == expected, "seed \(seed)")
   }
 
+  @Test func `what is put off to the end of a turn runs once, and what it hands over before the loop waits`()
+    async throws
+  {
+    let loop = try EventLoop.start(name: "test")
+    let events = LoopBox<[String]>([])
+    await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+      loop.execute {
+        loop.executeAtEndOfTurn {
+          events.value.append("end")
+          // Its own end comes with the next turn, for which nothing else wakes the loop.
+          loop.executeAtEndOfTurn {
+            events.value.append("next end")
+            loop.execute {
+              events.value.append("handed over")
+              continuation.resume()
+            }
+          }
+        }
+        loop.execute { events.value.append("work") }
+      }
+    }
+    loop.execute {
+      loop.executeAtEndOfTurn { loop.execute { loop.executeAtEndOfTurn { events.value.append("late") } } }
+    }
+    loop.stop()
+    #expect(events.value == ["work", "end", "next end", "handed over", "late"])
+  }
+
   @Test func `a repeating timer can cancel itself`() async throws {
     let loop = try EventLoop.start(name: "test")
     defer { loop.stop() }

@@ -5,27 +5,30 @@ internal import LogsWire
 ///
 /// All runs append to the same streams, which the warm-up has made.
 struct AppendWorkload: Workload {
-  private let target: BenchTarget
   private let corpus: Corpus
   private let batchEntryCount: Int
   private let entryCount: UInt64
-  private let streamCount: Int
+  /// Of each client.
+  private let streams: [[StreamName]]
   private let clients: [LogClient]
 
   let unit = "entries"
 
   init(_ target: BenchTarget, _ settings: BenchSettings, _ corpus: Corpus) throws {
-    self.target = target
     self.corpus = corpus
     batchEntryCount = settings.batchEntryCount
     entryCount = settings.entryCount
-    streamCount = settings.streamCount
+    streams = try (0..<settings.producerCount).map { first in
+      try stride(from: first, to: settings.streamCount, by: settings.producerCount).map {
+        try target.stream("append/\($0)")
+      }
+    }
     clients = try (0..<settings.producerCount).map { _ in try LogClient(target.configuration) }
   }
 
   var settings: [BenchSetting] {
     [
-      BenchSetting("producers", clients.count), BenchSetting("streams", streamCount),
+      BenchSetting("producers", clients.count), BenchSetting("streams", streams.reduce(0) { $0 + $1.count }),
       BenchSetting("batch", batchEntryCount), BenchSetting("entries", entryCount),
       BenchSetting("in_flight", BulkAppend.inFlightCount),
     ]
@@ -36,6 +39,7 @@ struct AppendWorkload: Workload {
 
   func prepare() async throws {
     let count = min(entryCount / 10 + 1, Self.warmUpEntryCountMax)
+    let streamCount = streams.reduce(0) { $0 + $1.count }
     try await append(max(count, UInt64(streamCount * batchEntryCount)), Meter())
   }
 
@@ -49,10 +53,7 @@ struct AppendWorkload: Workload {
     let producerCount = UInt64(clients.count)
     try await withThrowingTaskGroup { group in
       for (index, client) in clients.enumerated() {
-        let streams = try stride(from: index, to: streamCount, by: clients.count).map {
-          try target.stream("append/\($0)")
-        }
-        let append = BulkAppend(client: client, streams: streams, batchEntryCount: batchEntryCount)
+        let append = BulkAppend(client: client, streams: streams[index], batchEntryCount: batchEntryCount)
         let share = count / producerCount + (UInt64(index) < count % producerCount ? 1 : 0)
         let place = Double(index) / Double(producerCount)
         group.addTask { [corpus] in

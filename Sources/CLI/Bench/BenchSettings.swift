@@ -88,6 +88,11 @@ struct BenchSettings: Sendable {
       guard streamCount >= producerCount else {
         throw CommandError.usage("--streams is at least \(producerCount) for so many producers: each has its own")
       }
+      guard arguments.value("streams") == nil || entryCount >= UInt64(streamCount * batchEntryCount) else {
+        throw CommandError.usage(
+          "--entries is at least \(streamCount * batchEntryCount): a batch of \(batchEntryCount) for each of \(streamCount) streams; or set --batch"
+        )
+      }
     } else if let streams = arguments.value("streams"), streams != "shared" {
       streamCount = try arguments.count("streams", upTo: connectionCount) ?? 1
     }

@@ -21,7 +21,7 @@ struct BenchTarget: Sendable {
     let server = OwnServer()
     let outcome: Swift.Result<Result, any Error>
     do {
-      let place = try await server.start(connectionCount: settings.descriptorCount)
+      let place = try await server.start(connectionCount: settings.descriptorCount, streamCount: settings.streamCount)
       let target = BenchTarget(
         try configuration(arguments, place.url), title: "a logsd of its own in \(place.directory)")
       outcome = .success(try await body(target))

@@ -33,17 +33,21 @@ actor OwnServer {
     """
 
   private static let readyMillisecondsMax = 20_000
+  /// What a server takes by default.
+  private static let streamCountMin = 100_000
 
-  /// - Parameter connectionCount: connections that it must accept.
+  /// - Parameters:
+  ///   - connectionCount: connections that it must accept.
+  ///   - streamCount: streams that it must take.
   /// - Throws: `CommandError` when there is no `logsd` or it does not start; then nothing is left of it.
-  func start(connectionCount: Int) throws -> Place {
+  func start(connectionCount: Int, streamCount: Int) throws -> Place {
     let program = try Self.program()
     let directory = try Self.makeDirectory()
     var output: Int32 = -1
     do {
       output = try spawn([
         "/bin/sh", "-c", Self.script, "logs-bench", directory, program, "--listen", "127.0.0.1:0", "--connections",
-        "\(connectionCount + 64)",
+        "\(connectionCount + 64)", "--streams", "\(max(streamCount, Self.streamCountMin))",
       ])
     } catch {
       unsafe rmdir(directory)

@@ -130,6 +130,8 @@ struct TailWorkload: Workload {
       var byteCount: UInt64 = 0
       for batch in 0..<pace.batchCount {
         let entries = reader.next(Int(pace.batchEntryCount), byteCount: &byteCount)
+        // Who is late still lets the thread do what else there is.
+        if batch % Self.yieldBatchCount == 0 { await Task.yield() }
         try await Self.wait(until: pace.due(batch: batch), on: sending)
         sent.yield(try await producer.submit(entries, to: stream))
       }
@@ -151,15 +153,15 @@ struct TailWorkload: Workload {
     }
   }
 
+  private static let yieldBatchCount: UInt64 = 16
   /// How long it may take to notice that the run has been given up.
   private static let waitMillisecondsMax: UInt64 = 100
 
   private static func wait(until due: MonotonicTime, on thread: ClientThread) async throws {
-    while true {
+    while MonotonicTime.now() < due {
       try Task.checkCancellation()
       let next = MonotonicTime.now().advanced(byMilliseconds: waitMillisecondsMax)
-      guard next < due else { return await thread.wait(until: due) }
-      await thread.wait(until: next)
+      await thread.wait(until: min(next, due))
     }
   }
 

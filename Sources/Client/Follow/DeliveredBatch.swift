@@ -36,7 +36,8 @@ public struct DeliveredBatch: Sendable {
   /// - Complexity: decompresses each time it is called; messages share the decompressed memory.
   public func entries() throws(LogError) -> [Entry] {
     var entries: [Entry] = []
-    entries.reserveCapacity(batches.reduce(0) { $0 + Int($1.header.count) })
+    // What headers say is not believed further than one batch may go.
+    entries.reserveCapacity(min(batches.reduce(0) { $0 + Int($1.header.count) }, Limits.batchEntryCountMax))
     for batch in batches {
       let first = entries.count
       do { try BatchReader.append(entriesOf: batch, to: &entries) } catch {

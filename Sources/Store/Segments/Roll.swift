@@ -84,11 +84,13 @@ final class Roll: Sendable {
     guard !active.isEmpty else { return .none }
     let (age, overflows) = now.subtractingReportingOverflow(active.createdAt)
     let isOld = overflows ? now > active.createdAt : age >= settings.segmentAgeMax.nanoseconds
-    let isFull = active.byteCount >= settings.segmentByteCountMax || active.runCount >= settings.segmentRunCountMax
+    // A segment begins with a row for each stream: what a roll costs must stay less than what it follows on.
+    let runCountMax = max(settings.segmentRunCountMax, 2 * catalog.count)
+    let isFull = active.byteCount >= settings.segmentByteCountMax || active.runCount >= runCountMax
     if isOld || isFull { return .now }
     let isNearlyFull =
       active.byteCount >= settings.segmentByteCountMax / 8 * Self.prepareEighths
-      || active.runCount >= settings.segmentRunCountMax / 8 * Self.prepareEighths
+      || active.runCount >= runCountMax / 8 * Self.prepareEighths
     return isNearlyFull ? .soon : .none
   }
 

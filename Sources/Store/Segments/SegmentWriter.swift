@@ -3,8 +3,8 @@ internal import LogsWire
 
 /// The one connection that writes and checkpoints the active segment.
 ///
-/// Invariant behind `@unchecked Sendable`: it is used by one thread at a time, first the one that opens the store, then the
-/// writer's, then the one that seals the segment.
+/// Invariant behind `@unchecked Sendable`: it is used by one thread at a time, first the one that opens the store, then whichever
+/// has the writer, then the one that seals the segment.
 final class SegmentWriter: @unchecked Sendable {
   let segment: Segment
   let connection: Connection

@@ -324,7 +324,6 @@ struct Recovery {
     var checkedByteCount: UInt64 = 0
     var problem: String?
     try active.forEachRunFromLast { run, batches throws(SQLiteError) in
-      if checkedByteCount > Self.checkedByteCountMax { return false }
       checkedByteCount += run.byteCount
       guard let index = indexOfID[run.stream] else {
         problem = "run \(run.row) belongs to no stream"
@@ -339,7 +338,7 @@ struct Recovery {
         problem = "numbers \(first) to \(last) of the stream '\(streams[index].name)' do not pass their check"
         return false
       }
-      return true
+      return checkedByteCount <= Self.checkedByteCountMax
     }
     return problem
   }

@@ -159,8 +159,13 @@ struct GroupDraft {
           .producerConflict,
           "batch \(request.number) of this producer is stored, and this one is not the same: \(refusal.text)"))
     }
-    let draft = stored.last { $0.mark === cached && $0.record.number == request.number }?.record
-    guard let record = draft ?? cached.mark.record(of: request.number), let stream else {
+    // What the group itself has stored is above what was stored before.
+    let isInGroup = request.number > cached.mark.number
+    let record =
+      isInGroup
+      ? stored.last { $0.mark === cached && $0.record.number == request.number }?.record
+      : cached.mark.record(of: request.number)
+    guard let record, let stream else {
       return .refused(
         Refusal(
           .producerConflict,

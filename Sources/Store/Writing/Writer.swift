@@ -42,8 +42,11 @@ final class Writer: @unchecked Sendable {
   private var nextPatienceAt: Int64 = 0
   private var nextCheckpointAt: Int64 = 0
   private var nextRollAt: Int64 = 0
-  /// How long a commit took of late, in nanoseconds.
-  private let recentCommitTime = Atomic<Int64>(0)
+  /// How long commits took of late, failed ones included, in nanoseconds.
+  private var recentCommitTime: Int64 = 0
+  /// Whether the next commit may be another thread's: the last was quick, none failed, and nothing lags behind that it would have
+  /// to bring up to date.
+  private let mayLead = Atomic<Bool>(true)
 
   /// Readers that stay in old parts of the WAL let it grow to this many times its maximum before the writer waits for them.
   private static let walPatienceFactor = 16
@@ -62,7 +65,8 @@ final class Writer: @unchecked Sendable {
   /// What waits is committed by the thread that brought it up to so many bytes; more is left to the writer's thread, which has
   /// nothing else to do.
   private static let leadByteCountMax = 64 << 10
-  /// As long as commits take longer than this, all are left to the writer's thread: meanwhile others can do what needs no disk.
+  /// As long as the last commit, or the mean of late, takes longer than this, all are left to the writer's thread: meanwhile others
+  /// can do what needs no disk.
   private static let leadCommitTimeMax = Duration.milliseconds(1)
   /// Each commit counts so much in `recentCommitTime`.
   private static let recentCommitDivisor: Int64 = 8
@@ -100,14 +104,28 @@ final class Writer: @unchecked Sendable {
 
   /// Commits what waits on the caller's thread, if that is quick; else the writer's thread does.
   ///
-  /// - Throws: what stops the store.
-  func lead() throws(StoreError) {
-    let isQuick = recentCommitTime.load(ordering: .relaxed) <= Self.leadCommitTimeMax.nanoseconds
-    guard let group = queue.lead(byteCountMax: isQuick ? Self.leadByteCountMax : 0) else { return }
-    var needsMaintenance = false
-    defer { queue.endLead(needsMaintenance: needsMaintenance) }
-    try commit(group)
-    needsMaintenance = isCheckpointDue(isIdle: true) || roll.isStepDue(active, now: settings.now())
+  /// - Parameter failed: told what stops the store, before anybody else can have the writer.
+  func lead(failed: (StoreError) -> Void) {
+    let byteCountMax = mayLead.load(ordering: .relaxed) ? Self.leadByteCountMax : 0
+    guard let group = queue.lead(byteCountMax: byteCountMax) else { return }
+    do throws(StoreError) {
+      try commit(group)
+      queue.endLead(
+        needsMaintenance: isCheckpointDue(isIdle: true) || roll.isStepDue(active, now: settings.now()))
+    } catch {
+      // Everything that waits is refused by this; the writer's thread finds nothing but its end.
+      failed(error)
+      queue.endLead(needsMaintenance: false)
+    }
+  }
+
+  /// Decides who commits next, after a commit that took so long, or failed.
+  private func noteTime(_ time: Int64) {
+    recentCommitTime += (time - recentCommitTime) / Self.recentCommitDivisor
+    let isQuick = max(recentCommitTime, time) <= Self.leadCommitTimeMax.nanoseconds
+    let lags =
+      active.unstoredBatchCount >= settings.markLagCountMax || active.unindexedRunCount >= settings.indexLagCountMax
+    mayLead.store(isQuick && !lags && !hasObstacle, ordering: .relaxed)
   }
 
   // MARK: a group
@@ -116,6 +134,7 @@ final class Writer: @unchecked Sendable {
     var draft = GroupDraft(group, catalog: catalog, context: context(obstacle: nil))
     if !draft.isEmpty {
       let start = SystemClock.monotonic()
+      defer { noteTime(SystemClock.monotonic() - start) }
       let marks = active.unstoredBatchCount >= settings.markLagCountMax ? unstoredMarks : nil
       do throws(SQLiteError) {
         #if PLANTED_BUGS
@@ -210,8 +229,6 @@ final class Writer: @unchecked Sendable {
   }
 
   private func note(_ draft: GroupDraft, time: Int64) {
-    let recent = recentCommitTime.load(ordering: .relaxed)
-    recentCommitTime.store(recent + (time - recent) / Self.recentCommitDivisor, ordering: .relaxed)
     counts.withLock { counts in
       counts.commitCount += 1
       counts.commitTime += time

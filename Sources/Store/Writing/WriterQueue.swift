@@ -52,6 +52,8 @@ final class WriterQueue: Sendable {
     /// Whether the writer's thread sleeps and nobody has woken it.
     var isThreadWaiting = false
     var needsMaintenance = false
+    /// The store has stopped: whoever asks for the writer next is told to end.
+    var isAbandoned = false
   }
 
   private let monitor: Monitor<State>
@@ -126,7 +128,7 @@ final class WriterQueue: Sendable {
     wakeThread()
   }
 
-  /// For the writer's thread: gives back the writer and waits for something to do, at most for `timeout`.
+  /// For the writer's thread: gives back the writer and waits for something to do, at most for `timeout` while nobody else has it.
   func next(timeout: Duration) -> Order {
     monitor.withLock { $0.isTaken = false }
     while true {
@@ -221,7 +223,8 @@ final class WriterQueue: Sendable {
   /// Takes no more and forgets what waits: the store has stopped.
   func abandon(_ refusal: Refusal) {
     monitor.withLock { state in
-      state.refusal = refusal
+      state.isAbandoned = true
+      state.refusal = state.refusal ?? refusal
       state.requests.removeAll()
       state.takenCount = 0
       state.parked.removeAll()
@@ -256,7 +259,9 @@ extension WriterQueue.State {
     isThreadWaiting = true
     guard !isTaken else { return nil }
     let order: WriterQueue.Order
-    if let group = takeGroup(byteCountMax: byteCountMax) {
+    if isAbandoned {
+      order = .end
+    } else if let group = takeGroup(byteCountMax: byteCountMax) {
       order = .commit(group)
     } else if needsMaintenance {
       needsMaintenance = false

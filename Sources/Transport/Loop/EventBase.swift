@@ -5,7 +5,14 @@ internal import CEvent
   private let pointer: OpaquePointer
 
   init() throws(TransportError) {
-    guard let base = unsafe event_base_new() else {
+    guard let config = unsafe event_config_new() else { preconditionFailure("out of memory: event_config") }
+    defer { unsafe event_config_free(config) }
+    // epoll, whatever the environment says (EVENT_NOEPOLL): the others know no edges, and a loop whose wake-up stays readable would spin.
+    precondition(
+      unsafe event_config_set_flag(config, Int32(EVENT_BASE_FLAG_IGNORE_ENV.rawValue)) == 0
+        && event_config_require_features(config, Int32(EV_FEATURE_ET.rawValue)) == 0,
+      "flag and feature are known to libevent 2.1")
+    guard let base = unsafe event_base_new_with_config(config) else {
       throw TransportError(
         "no event loop could be made", cause: .last, advice: "check the limit on open files (ulimit -n)")
     }

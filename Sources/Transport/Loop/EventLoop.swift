@@ -249,7 +249,7 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
     repeat {
       runWorks()
       runEndWorks()
-    } while !inbox.prepareToEnd()
+    } while !endWorks.isEmpty || !inbox.prepareToEnd()
   }
 
   /// Runs what came after the end.
@@ -260,7 +260,7 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
       runWorks()
       runEndWorks()
       while !closedConnections.isEmpty { announceClosed() }
-    } while !inbox.prepareToEnd()
+    } while !endWorks.isEmpty || !inbox.prepareToEnd()
     resignRunningThread()
   }
 }
