@@ -3,7 +3,7 @@
 /// Code that is not optimized allocates more; tests run such code, `make bench` the other.
 enum AllocationLimits {
   static let frameEncode = limit(2)
-  static let frameDecode = limit(4, debug: 4)
+  static let frameDecode = limit(2, debug: 4)
   static let batchEncode = limit(3)
   static let batchDecode = limit(13)
   /// Once more for each doubling of the different rows of a column.
@@ -16,7 +16,7 @@ enum AllocationLimits {
   /// For a commit, for each batch and for each row in it.
   static func append(batches batchCount: Int, streams streamCount: Int) -> Double? {
     limit(
-      12 + 10 * Double(batchCount) + 17 * Double(streamCount),
+      11 + 2 * Double(batchCount) + 13.5 * Double(streamCount),
       debug: 30 + 50 * Double(batchCount) + 30 * Double(streamCount))
   }
 
