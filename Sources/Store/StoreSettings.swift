@@ -16,6 +16,9 @@ package struct StoreSettings: Sendable {
   package var groupByteCountMax = 8 << 20
   /// Above this the writer checkpoints.
   package var walByteCountMax = 4 << 20
+  /// As long as the last commit, or the mean of late, takes longer than this, all are left to the writer's thread: meanwhile others
+  /// can do what needs no disk.
+  package var leadCommitTimeMax: Duration = .milliseconds(1)
   /// The last entries of each stream that stay in memory.
   package var tailCacheEntryCountMax = 1000
   /// The memory for all of them together.

@@ -8,6 +8,13 @@ import Testing
 
 /// Commits by the thread that brought the requests (`Store.commitQueued`).
 @Suite struct LeadTests {
+  /// Settings with which no commit is slow, whatever else the machine does.
+  private func patient(_ settings: StoreSettings) -> StoreSettings {
+    var settings = settings
+    settings.leadCommitTimeMax = .seconds(3600)
+    return settings
+  }
+
   /// Appends until the writer's thread, which has the writer at the start, sleeps.
   ///
   /// - Returns: the number of the last batch.
@@ -23,7 +30,7 @@ import Testing
 
   @Test func `a little is committed by the thread that brought it`() throws {
     let directory = TestDirectory()
-    let test = try TestStore(TestStore.settings(directory), in: directory, commitsHere: true)
+    let test = try TestStore(patient(TestStore.settings(directory)), in: directory, commitsHere: true)
     let number = lead(test)
     let request = test.submit("web", .batch(.test("at once")), number: number + 1)
     #expect(test.sink.monitor.withLock { $0.outcomes[request]?.first } == number + 1)
@@ -32,7 +39,7 @@ import Testing
   @Test func `what waits behind a commit that stops the store is not stored`() throws {
     let directory = TestDirectory()
     let disk = FaultDisk()
-    let test = try TestStore(disk.settings(directory), commitsHere: true)
+    let test = try TestStore(patient(disk.settings(directory)), commitsHere: true)
     let number = lead(test)
     disk.inject(.init(operation: FAULT_SYNC, suffix: "-wal", code: SQLITE_IOERR | (4 << 8), count: 1))
     disk.onSync.withLock {
@@ -57,7 +64,7 @@ import Testing
   @Test func `after a commit that failed the writer's thread tries, and leads go on when it goes well`() throws {
     let directory = TestDirectory()
     let disk = FaultDisk()
-    let test = try TestStore(disk.settings(directory), commitsHere: true)
+    let test = try TestStore(patient(disk.settings(directory)), commitsHere: true)
     var number = lead(test)
     disk.inject(.init(operation: FAULT_WRITE, suffix: "-wal", code: SQLITE_FULL))
     #expect(test.append("web", .test("full"), number: number + 1)?.refusal?.code == .diskFull)

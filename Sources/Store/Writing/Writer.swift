@@ -65,9 +65,6 @@ final class Writer: @unchecked Sendable {
   /// What waits is committed by the thread that brought it up to so many bytes; more is left to the writer's thread, which has
   /// nothing else to do.
   private static let leadByteCountMax = 64 << 10
-  /// As long as the last commit, or the mean of late, takes longer than this, all are left to the writer's thread: meanwhile others
-  /// can do what needs no disk.
-  private static let leadCommitTimeMax = Duration.milliseconds(1)
   /// Each commit counts so much in `recentCommitTime`.
   private static let recentCommitDivisor: Int64 = 8
 
@@ -122,7 +119,7 @@ final class Writer: @unchecked Sendable {
   /// Decides who commits next, after a commit that took so long, or failed.
   private func noteTime(_ time: Int64) {
     recentCommitTime += (time - recentCommitTime) / Self.recentCommitDivisor
-    let isQuick = max(recentCommitTime, time) <= Self.leadCommitTimeMax.nanoseconds
+    let isQuick = max(recentCommitTime, time) <= settings.leadCommitTimeMax.nanoseconds
     let lags =
       active.unstoredBatchCount >= settings.markLagCountMax || active.unindexedRunCount >= settings.indexLagCountMax
     mayLead.store(isQuick && !lags && !hasObstacle, ordering: .relaxed)
