@@ -4,8 +4,8 @@ internal import Synchronization
 
 /// The streams of one data directory: appends in, committed groups out, and reads of all that is kept.
 ///
-/// Threads: one that writes what those that call `commitQueued` do not, some that read, one for upkeep, and after an unclean stop one that checks. Any method may be
-/// called from any thread. `close` has to be called before the last reference goes.
+/// Threads: one that writes what those that call `commitQueued` do not, some that read, one for upkeep, and after an unclean
+/// stop one that checks. Any method may be called from any thread. `close` has to be called before the last reference goes.
 package final class Store: Sendable {
   private let settings: StoreSettings
   private let storeID: StoreID

@@ -35,6 +35,11 @@ package struct TransportError: Error, Hashable, Sendable, CustomStringConvertibl
     self.init(code ?? Code(cause), advice.map { "\(message); \($0)" } ?? message, cause: cause)
   }
 
+  /// The system has just refused what an event loop needs.
+  static func noLoop() -> TransportError {
+    TransportError("no event loop could be made", cause: .last, advice: "check the limit on open files (ulimit -n)")
+  }
+
   package var description: String { message }
 
   /// Whether the same call may succeed later without a change of settings.

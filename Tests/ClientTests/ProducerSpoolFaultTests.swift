@@ -16,21 +16,12 @@ import Testing
     return directory
   }
 
-  private func producer(
-    _ client: LogClient, _ directory: TestDirectory, _ configure: (inout LogProducerConfiguration) -> Void = { _ in }
-  ) throws -> LogProducer {
-    var configuration = LogProducerConfiguration()
-    configuration.spool = SpoolConfiguration(directory: directory.path)
-    configure(&configuration)
-    return try LogProducer(client, stream: web, configuration: configuration)
-  }
-
   @Test func `what is handed over after a crash is sent once what the crash left is answered`() async throws {
     let directory = try crashed(["1", "2", "3"])
     let server = try await FakeServer.start { $0.faults.isMute = true }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
-    let producer = try producer(client, directory)
+    let producer = try testProducer(client, spool: directory)
     let pending = try await producer.submit(entries(4...4))
     try await server.onLoop { $0.speak() }
     // Nobody flushes: it goes out by itself.
@@ -47,7 +38,7 @@ import Testing
     let server = try await FakeServer.start { $0.faults.isMute = true }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
-    let producer = try producer(client, directory)
+    let producer = try testProducer(client, spool: directory)
     #expect(await producer.flush(timeout: .zero) == false)
     async let isDone = producer.flush(timeout: .seconds(60))
     if hasMore { producer.log(.info, "41") }
@@ -75,7 +66,7 @@ import Testing
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
     let directory = try TestDirectory()
-    let producer = try producer(client, directory) {
+    let producer = try testProducer(client, spool: directory) {
       $0.onEvent = { event in if case .failed = event { server.loop.execute { server.admit() } } }
     }
     let first = try await producer.submit(entries(1...1))

@@ -7,15 +7,6 @@ import Testing
 @Suite(.timeLimit(.minutes(2))) struct ProducerSpoolTests {
   private static let nobody = "logs://127.0.0.1:1"
 
-  private func producer(
-    _ client: LogClient, _ directory: TestDirectory, _ configure: (inout LogProducerConfiguration) -> Void = { _ in }
-  ) throws -> LogProducer {
-    var configuration = LogProducerConfiguration()
-    configuration.spool = SpoolConfiguration(directory: directory.path)
-    configure(&configuration)
-    return try LogProducer(client, stream: web, configuration: configuration)
-  }
-
   /// A message that hardly compresses.
   private func noise(_ number: Int, _ byteCount: Int, _ generator: inout SeededGenerator) -> Entry {
     var bytes = Array("\(number) ".utf8)
@@ -30,7 +21,7 @@ import Testing
   {
     let directory = try TestDirectory()
     let away = try LogClient(.test(Self.nobody))
-    let first = try producer(away, directory) { $0.batchEntryCountMax = 7 }
+    let first = try testProducer(away, spool: directory) { $0.batchEntryCountMax = 7 }
     _ = try await first.submit(entries(1...500))
     for number in 501...600 { first.log(Entry(message: Bytes("\(number)"))) }
     #expect(await !first.shutdown(deadline: .milliseconds(20)))
@@ -41,7 +32,7 @@ import Testing
     let server = try await FakeServer.start { $0.faults.lostAckCount = 3 }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
-    let second = try producer(client, directory)
+    let second = try testProducer(client, spool: directory)
     let restored = second.counts.restored
     #expect(restored == 600 || restored == 0)
     #expect(try await second.append(entries(601...610)).sequences == 601...610)
@@ -57,14 +48,14 @@ import Testing
   @Test func `a flush of a producer that was given nothing waits for what its spool holds`() async throws {
     let directory = try TestDirectory()
     let away = try LogClient(.test(Self.nobody))
-    let first = try producer(away, directory)
+    let first = try testProducer(away, spool: directory)
     _ = try await first.submit(entries(1...50))
     #expect(await !first.flush(timeout: .milliseconds(10)))
     await first.shutdown(deadline: .zero)
     let server = try await FakeServer.start()
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
-    let second = try producer(client, directory)
+    let second = try testProducer(client, spool: directory)
     #expect(await second.flush(timeout: .seconds(60)))
     #expect(try await server.onLoop { $0.streams[web]?.head } == 50)
     await second.shutdown()
@@ -75,10 +66,10 @@ import Testing
   @Test func `a second producer on a spool is refused`() async throws {
     let directory = try TestDirectory()
     let client = try LogClient(.test(Self.nobody))
-    let first = try producer(client, directory)
-    #expect { _ = try producer(client, directory) } throws: { ($0 as? LogError)?.code == .spoolInUse }
+    let first = try testProducer(client, spool: directory)
+    #expect { _ = try testProducer(client, spool: directory) } throws: { ($0 as? LogError)?.code == .spoolInUse }
     await first.shutdown(deadline: .zero)
-    let second = try producer(client, directory)
+    let second = try testProducer(client, spool: directory)
     await second.shutdown(deadline: .zero)
     await client.shutdown(deadline: .zero)
   }
@@ -90,7 +81,7 @@ import Testing
     let server = try await FakeServer.start { $0.faults.isMute = true }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
-    let producer = try producer(client, directory) {
+    let producer = try testProducer(client, spool: directory) {
       $0.whenFull = .dropOldest
       $0.batchEntryCountMax = 10
       $0.spool?.byteCountMax = 1 << 20
@@ -125,7 +116,7 @@ import Testing
     let server = try await FakeServer.start { $0.faults.isMute = true }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
-    let producer = try producer(client, directory) {
+    let producer = try testProducer(client, spool: directory) {
       $0.whenFull = .wait
       $0.batchEntryCountMax = 10
       $0.queueByteCountMax = 64 << 10
@@ -155,14 +146,14 @@ import Testing
   @Test func `entries that have waited for too long are dropped, all but those that may have been sent`() async throws {
     let directory = try TestDirectory()
     let away = try LogClient(.test(Self.nobody))
-    let first = try producer(away, directory) { $0.batchEntryCountMax = 1 }
+    let first = try testProducer(away, spool: directory) { $0.batchEntryCountMax = 1 }
     _ = try await first.submit(entries(1...50))
     await first.shutdown(deadline: .zero)
     await away.shutdown(deadline: .zero)
     let server = try await FakeServer.start()
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
-    let second = try producer(client, directory) { $0.spool?.ageMax = .nanoseconds(1) }
+    let second = try testProducer(client, spool: directory) { $0.spool?.ageMax = .nanoseconds(1) }
     #expect(await second.flush(timeout: .seconds(60)))
     let stored = try await server.onLoop { $0.streams[web]?.entries ?? [] }
     #expect(stored.filter { !isNotice($0) }.map(\.number).elementsEqual(1...32))
@@ -176,7 +167,7 @@ import Testing
   @Test func `a spool that was damaged is told of, counted, and the rest is sent`() async throws {
     let directory = try TestDirectory()
     let away = try LogClient(.test(Self.nobody))
-    let first = try producer(away, directory) { $0.batchEntryCountMax = 1 }
+    let first = try testProducer(away, spool: directory) { $0.batchEntryCountMax = 1 }
     _ = try await first.submit(entries(1...49) + [Entry(message: "needle")])
     await first.shutdown(deadline: .zero)
     await away.shutdown(deadline: .zero)
@@ -190,7 +181,7 @@ import Testing
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
     let told = Shared<[String]>([])
-    let second = try producer(client, directory) {
+    let second = try testProducer(client, spool: directory) {
       $0.onEvent = { event in if case .spoolDamaged(let text) = event { told.change { $0.append(text) } } }
     }
     #expect(await second.flush(timeout: .seconds(60)))

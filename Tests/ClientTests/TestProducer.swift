@@ -3,10 +3,13 @@ import LogsWire
 @testable import LogsClient
 
 /// A producer without a bound that a test would meet, unless it changes it.
+///
+/// - Parameter spool: where its spool is; in memory without one.
 func testProducer(
-  _ client: LogClient, _ configure: (inout LogProducerConfiguration) -> Void = { _ in }
+  _ client: LogClient, spool: TestDirectory? = nil, _ configure: (inout LogProducerConfiguration) -> Void = { _ in }
 ) throws -> LogProducer {
   var configuration = LogProducerConfiguration()
+  if let spool { configuration.spool = SpoolConfiguration(directory: spool.path) }
   configure(&configuration)
   return try LogProducer(client, stream: web, configuration: configuration)
 }

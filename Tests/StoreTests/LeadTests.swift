@@ -79,6 +79,21 @@ import Testing
     #expect(test.sink.lastThread == pthread_self())
   }
 
+  @Test func `a commit that has to bring the index up to date is the writer's thread's`() throws {
+    let directory = TestDirectory()
+    var settings = patient(TestStore.settings(directory))
+    settings.indexLagCountMax = 10
+    let test = try TestStore(settings, in: directory, commitsHere: true)
+    for number in 1...100 as ClosedRange<UInt64> { test.append("web", .test("\(number)"), number: number) }
+    // Every tenth commit finds ten rows behind; the writer's thread may take a few more while it is awake.
+    let threads = test.sink.monitor.withLock { $0.threads }
+    #expect(threads.count { $0 != pthread_self() } >= 9)
+    for index in threads.indices.dropFirst() where (index + 1).isMultiple(of: 11) {
+      #expect(threads[index - 10...index].contains { $0 != pthread_self() })
+    }
+    #expect(try test.readAll("web").texts.count == 100)
+  }
+
   @Test func `much is left to the writer's thread`() throws {
     let directory = TestDirectory()
     let test = try TestStore(TestStore.settings(directory), in: directory, commitsHere: true)

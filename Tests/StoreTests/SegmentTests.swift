@@ -69,6 +69,22 @@ import Testing
     #expect(again.append("web", .test("x"), number: number + 1)?.first == number + 1)
   }
 
+  @Test func `with many streams a segment has twice as many rows before it rolls`() throws {
+    let directory = TestDirectory()
+    var settings = TestStore.settings(directory)
+    settings.segmentRunCountMax = 4
+    let test = try TestStore(settings)
+    let streamCount = 50
+    var rowCount = 0
+    while test.store.statistics.segmentCount < 2, rowCount < 2000 {
+      let number = UInt64(rowCount / streamCount) + 1
+      #expect(test.append("s\(rowCount % streamCount)", .test("x"), number: number)?.first == number)
+      rowCount += 1
+    }
+    #expect(test.store.statistics.segmentCount == 2)
+    #expect(rowCount >= 2 * streamCount)
+  }
+
   @Test func `an empty segment never rolls`() throws {
     let directory = TestDirectory()
     let clock = TestClock()

@@ -13,8 +13,7 @@ internal import CEvent
         && event_config_require_features(config, Int32(EV_FEATURE_ET.rawValue)) == 0,
       "flag and feature are known to libevent 2.1")
     guard let base = unsafe event_base_new_with_config(config) else {
-      throw TransportError(
-        "no event loop could be made", cause: .last, advice: "check the limit on open files (ulimit -n)")
+      throw .noLoop()
     }
     unsafe pointer = base
   }

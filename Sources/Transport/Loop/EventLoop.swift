@@ -63,7 +63,7 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
       unsafe Unmanaged<EventLoop>.fromOpaque(context).takeUnretainedValue().fireTimers()
     }
     guard let wakeUp, let alarm, wakeUp.add(), alarm.add() else {
-      throw TransportError("no event loop could be made", cause: .last)
+      throw .noLoop()
     }
     loop.wakeUpEvent = consume wakeUp
     loop.alarmEvent = consume alarm

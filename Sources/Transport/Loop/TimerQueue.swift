@@ -15,8 +15,7 @@ struct TimerQueue: ~Copyable {
   init() throws(TransportError) {
     let number = logs_timerfd()
     guard number >= 0 else {
-      throw TransportError(
-        "no event loop could be made", cause: .last, advice: "check the limit on open files (ulimit -n)")
+      throw .noLoop()
     }
     alarm = Descriptor(adopting: number)
   }

@@ -7,8 +7,7 @@ struct WakeUp: ~Copyable, Sendable {
   init() throws(TransportError) {
     let number = logs_eventfd()
     guard number >= 0 else {
-      throw TransportError(
-        "no event loop could be made", cause: .last, advice: "check the limit on open files (ulimit -n)")
+      throw .noLoop()
     }
     descriptor = Descriptor(adopting: number)
   }
