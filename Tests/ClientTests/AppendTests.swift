@@ -2,7 +2,7 @@ import LogsClient
 import LogsWire
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct AppendTests {
+@Suite(.endsHangs) struct AppendTests {
   @Test func `an append is acknowledged with its sequence numbers`() async throws {
     let server = try await FakeServer.start()
     defer { server.stop() }

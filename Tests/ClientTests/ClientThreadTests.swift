@@ -2,7 +2,7 @@ import LogsClient
 import LogsWire
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct ClientThreadTests {
+@Suite(.endsHangs) struct ClientThreadTests {
   @Test func `clients on one thread append and follow as on their own`() async throws {
     let server = try await FakeServer.start()
     defer { server.stop() }

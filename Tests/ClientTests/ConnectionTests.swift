@@ -3,7 +3,7 @@ import LogsClient
 import LogsWire
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct ConnectionTests {
+@Suite(.endsHangs) struct ConnectionTests {
   @Test func `streams come page by page, and status as it is`() async throws {
     let server = try await FakeServer.start { server in
       server.pageCountMax = 3
@@ -224,7 +224,7 @@ import Testing
   }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct ShutdownTests {
+@Suite(.endsHangs) struct ShutdownTests {
   @Test func `shutdown acknowledges what is queued, ends subscriptions and refuses what comes later`() async throws {
     let server = try await FakeServer.start()
     defer { server.stop() }

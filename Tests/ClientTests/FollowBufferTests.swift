@@ -3,7 +3,7 @@ import Testing
 
 @testable import LogsClient
 
-@Suite(.timeLimit(.minutes(1))) struct FollowBufferTests {
+@Suite(.endsHangs) struct FollowBufferTests {
   private func buffer() -> FollowBuffer { FollowBuffer(reportByteCountMin: 100) { _ in } }
 
   private func skip(_ range: ClosedRange<UInt64>, of stream: StreamName = web) -> FollowEvent {
@@ -107,7 +107,7 @@ import Testing
   }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct SendBudgetTests {
+@Suite(.endsHangs) struct SendBudgetTests {
   @Test func `who waits is let in in order, and what is too large goes alone`() async throws {
     let budget = SendBudget(byteCountMax: 10)
     try await budget.take(6)

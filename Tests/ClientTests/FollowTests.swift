@@ -2,7 +2,7 @@ import LogsClient
 import LogsWire
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct FollowTests {
+@Suite(.endsHangs) struct FollowTests {
   @Test(arguments: [false, true]) func `everything stored comes, then what is new, on one connection`(isDivided: Bool)
     async throws
   {

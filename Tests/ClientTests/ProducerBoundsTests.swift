@@ -4,7 +4,7 @@ import Testing
 @testable import LogsClient
 
 /// What a producer does when it can take no more.
-@Suite(.timeLimit(.minutes(2))) struct ProducerBoundsTests {
+@Suite(.endsHangs) struct ProducerBoundsTests {
   @Test(arguments: [LogProducerConfiguration.WhenFull.wait, .dropNewest, .dropOldest])
   func `a full queue drops what is logged by its policy, counts it, and tells the stream`(
     whenFull: LogProducerConfiguration.WhenFull

@@ -5,7 +5,7 @@ import Testing
 @testable import LogsClient
 
 /// A producer's thread on a backlog that fails on request.
-@Suite(.timeLimit(.minutes(2))) struct ProducerCoreTests {
+@Suite(.endsHangs) struct ProducerCoreTests {
   /// A backlog in memory whose disk has its moods.
   ///
   /// Invariant behind `@unchecked Sendable`: used on the producer's thread alone, but for the faults.

@@ -4,7 +4,7 @@ import Testing
 @testable import LogsClient
 
 /// How a producer comes to its end, and what becomes of what it holds.
-@Suite(.timeLimit(.minutes(2))) struct ProducerEndTests {
+@Suite(.endsHangs) struct ProducerEndTests {
   @Test func `a shutdown drains, and nothing is taken after it`() async throws {
     let server = try await FakeServer.start()
     defer { server.stop() }

@@ -4,7 +4,7 @@ import Testing
 @testable import LogsClient
 
 /// A producer against a server in this process.
-@Suite(.timeLimit(.minutes(2))) struct ProducerTests {
+@Suite(.endsHangs) struct ProducerTests {
   private let db = StreamName(checked: "db")
 
   @Test func `what is logged is stored in order, with level, source and attributes`() async throws {

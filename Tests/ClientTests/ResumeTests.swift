@@ -2,7 +2,7 @@ import LogsClient
 import LogsWire
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct ResumeTests {
+@Suite(.endsHangs) struct ResumeTests {
   private let db = StreamName(checked: "db")
 
   @Test(arguments: [false, true], [false, true])

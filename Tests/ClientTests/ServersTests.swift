@@ -3,7 +3,7 @@ import LogsWire
 import Testing
 
 /// Several servers with the same data.
-@Suite(.timeLimit(.minutes(1))) struct ServersTests {
+@Suite(.endsHangs) struct ServersTests {
   /// Lets `next` go on with what `server` has stored.
   private func move(from server: FakeServer, to next: FakeServer) async throws {
     let streams = try await server.onLoop { server in

@@ -140,3 +140,8 @@ func testSeed(_ test: String = #function) -> UInt64 {
   print("\(test): seed \(seed); replay with LOGS_TEST_SEED=\(seed) swift test --filter ClientTests")
   return seed
 }
+
+extension Trait where Self == TimeLimitTrait {
+  /// Ends a test that hangs. Long enough for a machine that is busy with all other tests.
+  static var endsHangs: Self { .timeLimit(.minutes(5)) }
+}

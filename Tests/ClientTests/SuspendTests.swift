@@ -2,7 +2,7 @@ import LogsClient
 import LogsWire
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct SuspendTests {
+@Suite(.endsHangs) struct SuspendTests {
   @Test func `a suspended client has no connection, and everything goes on when it is resumed`() async throws {
     let server = try await FakeServer.start()
     defer { server.stop() }

@@ -101,7 +101,7 @@ import Testing
     let lines = LogLines.nasty(8_000, &random)
     let file = LogLines.file(lines)
     try Scene.play { scene in
-      let server = try TestServer(scene, ["--heartbeat", "200ms", "--output-timeout", "600ms"])
+      let server = try TestServer(scene, ["--heartbeat", "400ms", "--output-timeout", "2s"])
       let follow = try server.start(["follow", "web", "-n", "all", "-o", "raw"], readsOutput: false)
       #expect(try server.run(["push", "web", try scene.file("f", file)]).exit == .code(0))
       // Peers that answer nothing are given up after three heartbeats each: that measures the time.

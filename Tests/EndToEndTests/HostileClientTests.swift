@@ -173,7 +173,7 @@ import Testing
 
   @Test func `a connection that does not greet is told that its time is over`() throws {
     try Scene.play { scene in
-      let server = try TestServer(scene, ["--handshake-timeout", "300ms"])
+      let server = try TestServer(scene, ["--handshake-timeout", "1s"])
       let witness = try Witness(server)
       let idle = try (0..<50).map { _ in try RawClient(server.url) }
       let slow = try RawClient(server.url)
@@ -189,7 +189,7 @@ import Testing
 
   @Test func `a client that answers no PING is given up after three heartbeats, one that answers is not`() throws {
     try Scene.play { scene in
-      let server = try TestServer(scene, ["--heartbeat", "200ms"])
+      let server = try TestServer(scene, ["--heartbeat", "500ms"])
       let living = try RawClient(server.url)
       try living.greet()
       let dead = try RawClient(server.url)

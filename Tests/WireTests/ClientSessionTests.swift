@@ -374,15 +374,30 @@ import Testing
     #expect(session.tick(now: .milliseconds(300)).map(\.shown) == Self.failed(.timedOut))
     session = self.session(Sample.welcome(heartbeat: 100))
     session.receive([20, 0], at: 250)
-    #expect(session.tick(now: .milliseconds(549)).map(\.shown) == ["send ping 0"])
+    for time in [300, 400, 500, 549] as [UInt64] {
+      #expect(session.tick(now: .milliseconds(time)).allSatisfy { $0.shown == "send ping 0" })
+    }
     #expect(session.tick(now: .milliseconds(550)).map(\.shown) == Self.failed(.timedOut))
+  }
+
+  @Test func `while this side stands still the server's silence does not count`() {
+    var session = session(Sample.welcome(heartbeat: 100))
+    session.receive([20, 0], at: 100)
+    for time in [60_000, 120_000] as [UInt64] {
+      #expect(session.tick(now: .milliseconds(time)).allSatisfy { $0.shown == "send ping 0" })
+    }
+    #expect(session.tick(now: .milliseconds(120_099)).allSatisfy { $0.shown == "send ping 0" })
+    #expect(session.tick(now: .milliseconds(120_100)).map(\.shown) == Self.failed(.timedOut))
   }
 
   @Test func `a heartbeat of 0 or of weeks does no harm`() {
     for heartbeat: UInt32 in [0, 1, .max] {
       var session = session(Sample.welcome(heartbeat: heartbeat))
-      _ = session.tick(now: .milliseconds(1))
-      #expect(session.tick(now: MonotonicTime(nanoseconds: .max)).map(\.shown) == Self.failed(.timedOut))
+      // A heartbeat of weeks is one all the same.
+      let length = UInt64(max(heartbeat, 100))
+      _ = session.tick(now: .milliseconds(length))
+      _ = session.tick(now: .milliseconds(2 * length))
+      #expect(session.tick(now: .milliseconds(3 * length)).map(\.shown) == Self.failed(.timedOut))
     }
   }
 }

@@ -351,15 +351,33 @@ import Testing
     var session = session()
     // Any byte proves life, not only a whole frame.
     session.receive([1], at: 1000)
-    #expect(session.tick(now: .milliseconds(1000)).isEmpty)
-    #expect(session.tick(now: .milliseconds(3999)).map(\.shown) == ["send ping 0"])
+    for time in stride(from: 1250, through: 3750, by: 250) as StrideThrough<UInt64> {
+      #expect(session.tick(now: .milliseconds(time)).allSatisfy { $0.shown == "send ping 0" })
+    }
+    #expect(session.tick(now: .milliseconds(3999)).isEmpty)
     #expect(session.tick(now: .milliseconds(4000)).map(\.shown) == ["send error timed_out", "close"])
+  }
+
+  @Test func `while this side stands still the client's silence does not count`() {
+    var session = session()
+    session.receive([1], at: 1000)
+    // A pause of a minute is one heartbeat; what the client sent meanwhile is read behind it.
+    for time in [61_000, 121_000] as [UInt64] {
+      #expect(session.tick(now: .milliseconds(time)).allSatisfy { $0.shown == "send ping 0" })
+    }
+    session.receive([0], at: 121_000)
+    for time in [181_000, 241_000] as [UInt64] {
+      #expect(session.tick(now: .milliseconds(time)).allSatisfy { $0.shown == "send ping 0" })
+    }
+    #expect(session.tick(now: .milliseconds(301_000)).map(\.shown) == ["send error timed_out", "close"])
   }
 
   @Test func `a clock that stands or steps back does no harm`() {
     var session = session()
     session.receive(.ping(1), at: 5000)
     #expect(session.tick(now: .zero).isEmpty)
-    #expect(session.tick(now: MonotonicTime(nanoseconds: .max)).map(\.shown) == ["send error timed_out", "close"])
+    for _ in 1...3 { #expect(session.tick(now: .zero).isEmpty) }
+    #expect(session.tick(now: MonotonicTime(nanoseconds: .max)).map(\.shown) == ["send ping 0"])
+    #expect(session.tick(now: MonotonicTime(nanoseconds: .max)).isEmpty)
   }
 }
