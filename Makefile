@@ -30,7 +30,7 @@ build:
 
 .PHONY: unit
 unit:
-	swift test --skip-build --parallel
+	@Scripts/unit-tests.sh
 
 vectors: ## the independent decoder over all vectors
 	$(PYTHON) spec/reference/check_vectors.py
