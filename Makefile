@@ -41,9 +41,9 @@ bench: packages ## micro-benchmarks: time and allocations of an operation; ARGUM
 	@.build/release/microbench $(ARGUMENTS)
 
 .PHONY: bench-compare
-bench-compare: release ## the same work for logsd and for Redis in turn, ratios; ROUNDS=3, ENTRIES=1000000, SECONDS=5, CORPUS=FILE
+bench-compare: release ## the same work for logsd and Redis in turn, ratios; ARGUMENTS="B6 B7" picks some; ROUNDS=3, ENTRIES=1000000, SECONDS=5, CORPUS=FILE
 	@Scripts/packages.sh redis-server
-	@ROUNDS="$(ROUNDS)" ENTRIES="$(ENTRIES)" SECONDS="$(SECONDS)" CORPUS="$(CORPUS)" Scripts/bench-compare.sh
+	@$(PYTHON) Scripts/bench-compare.py $(ARGUMENTS)
 
 .PHONY: bench-growth
 bench-growth: release ## how costs grow with entries, streams, followers, size; STREAMS="1 100", ..., ARGUMENTS="streams" picks some

@@ -14,118 +14,29 @@ Each size has a server of its own with data of its own in $TMPDIR, or else /var/
 Before a start that is called cold, the system was asked to keep nothing of the files in memory.
 """
 
-import json
 import math
 import os
-import resource
-import select
-import shutil
-import signal
 import statistics
-import subprocess
 import sys
-import tempfile
-import time
 
-BINARIES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), ".build/release")
-READY_SECONDS_MAX = 300
-# Of what takes a few milliseconds, the median of so many.
-REPEAT_COUNT = 5
+import bench_servers
+from bench_servers import shown
+
 CORPUS_LINE_COUNT = 100_000
 SMALL_APPEND_COUNT = 200_000
 # What a line of 128 random hexadecimal digits takes in the store, about.
 RANDOM_LINE_BYTE_COUNT = 67
 
-# Not in /tmp, which is kept in memory on many systems: there an fsync costs nothing.
-work = tempfile.mkdtemp(prefix="logs-growth-", dir=os.environ.get("TMPDIR") or "/var/tmp")
-running = []
 
-
-class Server:
-    """A logsd with a data directory of its own, started."""
-
-    def __init__(self, *flags):
-        self.directory = tempfile.mkdtemp(dir=work)
-        self.flags = flags
-        self.start()
-
-    def start(self):
-        """Starts it, and returns the milliseconds until it accepts connections."""
-        begun = time.monotonic()
-        with open(f"{self.directory}/log", "a") as log:
-            # A session of its own: Ctrl-C is for this program, which ends its servers itself.
-            self.process = subprocess.Popen(
-                [f"{BINARIES}/logsd", "--data", f"{self.directory}/data", "--listen", "127.0.0.1:0", *self.flags],
-                stdout=subprocess.PIPE, stderr=log, start_new_session=True, text=True)
-        running.append(self.process)
-        ready, _, _ = select.select([self.process.stdout], [], [], READY_SECONDS_MAX)
-        line = self.process.stdout.readline() if ready else ""
-        took = time.monotonic() - begun
-        if not line.startswith("ready "):
-            with open(f"{self.directory}/log") as log:
-                sys.exit(f"bench-growth: logsd did not become ready: {log.read()[-1000:]}")
-        self.url = line.split()[1]
-        return took * 1e3
-
+class Server(bench_servers.Logsd):
     def measure_start(self, name, costs):
         costs[f"{name}, ms"] = self.start()
         costs[f"{name}, ms of CPU"] = self.cpu_seconds() * 1e3
 
-    def stop(self, number=signal.SIGTERM):
-        """Ends it, and returns the milliseconds that this takes."""
-        begun = time.monotonic()
-        self.process.send_signal(number)
-        self.process.wait()
-        took = time.monotonic() - begun
-        self.process.stdout.close()
-        running.remove(self.process)
-        return took * 1e3
-
-    def kill(self):
-        self.stop(signal.SIGKILL)
-
-    def end(self):
-        if self.process in running:
-            self.kill()
-        shutil.rmtree(self.directory)
-
-    def forget_files(self):
-        """Asks the system to keep nothing of the files in memory."""
-        os.sync()
-        for folder, _, names in os.walk(self.directory):
-            for name in names:
-                with open(f"{folder}/{name}", "rb") as file:
-                    os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-
-    def logs(self, *words, output=subprocess.PIPE):
-        """Runs `logs`, and returns what it writes and the milliseconds that it takes."""
-        begun = time.monotonic()
-        finished = subprocess.run(
-            [f"{BINARIES}/logs", *words, "--server", self.url], stdout=output, stderr=subprocess.PIPE, text=True)
-        took = time.monotonic() - begun
-        if finished.returncode != 0:
-            sys.exit(f"bench-growth: logs {' '.join(words)}: {finished.stderr[-1000:]}")
-        return finished.stdout, took * 1e3
-
-    def milliseconds(self, *words):
-        return statistics.median(self.logs(*words, output=subprocess.DEVNULL)[1] for _ in range(REPEAT_COUNT))
-
-    def bench(self, *words):
-        return json.loads(self.logs("bench", *words, "--repeat", "1", "-o", "json")[0])
-
-    def status(self, key):
-        return json.loads(self.logs("status", "-o", "json")[0])[key]
-
-    def cpu_seconds(self):
-        return self.status("cpu_microseconds_total") / 1e6
-
-    def resident_megabytes(self):
-        return self.status("resident_bytes") / 1e6
-
 
 def entries(count):
     server = Server()
-    lines = corpus()
+    lines = bench_servers.corpus(CORPUS_LINE_COUNT)
     server.logs("push", "web", *[lines] * max(1, round(count / CORPUS_LINE_COUNT)), "--quiet")
     costs = {"resident after the appends, MB": server.resident_megabytes()}
     read = server.bench("read", "--stream", "web", "--decode", "batches")
@@ -160,7 +71,7 @@ def streams(count):
     cpu = server.cpu_seconds()
     costs["follow of all, from the last entry of each, ms"] = server.milliseconds(
         "follow", "**", "-n", "1", "--until-head", "-o", "raw")
-    costs["the same, ms of CPU"] = (server.cpu_seconds() - cpu) / REPEAT_COUNT * 1e3
+    costs["the same, ms of CPU"] = (server.cpu_seconds() - cpu) / bench_servers.REPEAT_COUNT * 1e3
     server.end()
     return count, costs
 
@@ -186,7 +97,7 @@ def followers(count):
 
 
 def size(gigabytes):
-    lines = f"{work}/random"
+    lines = f"{bench_servers.work}/random"
     with open(lines, "w") as file:
         # Random, so that little has to be sent to fill the disk.
         for _ in range(CORPUS_LINE_COUNT):
@@ -228,15 +139,6 @@ def rows(count):
     return count, costs
 
 
-def corpus():
-    path = f"{work}/corpus"
-    if not os.path.exists(path):
-        with open(path, "w") as file:
-            words = [f"{BINARIES}/logs", "bench", "corpus", "--entries", str(CORPUS_LINE_COUNT)]
-            subprocess.run(words, stdout=file, check=True)
-    return path
-
-
 def exponent(points):
     points = [(math.log(size), math.log(cost)) for size, cost in points if cost > 0]
     if len(points) < 2:
@@ -244,19 +146,12 @@ def exponent(points):
     return f"{statistics.linear_regression(*zip(*points)).slope:.2f}"
 
 
-def text(value):
-    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
-
-
 def show(title, measured):
-    lines = [[title, *(text(size) for size, _ in measured), "exponent"]]
+    lines = [[title, *(shown(size) for size, _ in measured), "exponent"]]
     for name in measured[0][1]:
         points = [(size, costs[name]) for size, costs in measured]
-        lines.append([name, *(text(cost) for _, cost in points), exponent(points)])
-    widths = [max(len(cell) for cell in column) for column in zip(*lines)]
-    for first, *rest in lines:
-        print("  ".join([first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(rest, widths[1:]))]))
-    print(flush=True)
+        lines.append([name, *(shown(cost) for _, cost in points), exponent(points)])
+    bench_servers.print_table(lines, 1)
 
 
 DIMENSIONS = {
@@ -269,28 +164,16 @@ DIMENSIONS = {
 
 
 def main():
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
     names = sys.argv[1:] or list(DIMENSIONS)
     if not set(names) <= set(DIMENSIONS):
-        sys.exit(f"bench-growth: the dimensions are {', '.join(DIMENSIONS)}")
+        bench_servers.fail(f"the dimensions are {', '.join(DIMENSIONS)}")
     for name in names:
         measure, title, variable, default = DIMENSIONS[name]
         measured = []
         for word in (os.environ.get(variable) or default).split():
-            print(f"{title}: {text(float(word))}", file=sys.stderr, flush=True)
+            print(f"{title}: {shown(float(word))}", file=sys.stderr, flush=True)
             measured.append(measure(float(word)))
         show(title, measured)
 
 
-try:
-    for number in [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT]:
-        signal.signal(number, lambda *_: sys.exit(130))
-    main()
-finally:
-    for number in [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT]:
-        signal.signal(number, signal.SIG_IGN)
-    for process in running:
-        process.kill()
-        process.wait()
-    shutil.rmtree(work)
+bench_servers.run(main)

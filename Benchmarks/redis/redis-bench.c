@@ -1,15 +1,16 @@
 /* Does with Redis streams what `logs bench` does with logsd, and prints the same JSON object, for one run.
  *
- *   redis-bench append|ack|tail|read PORT CORPUS [--producers N] [--batch N] [--entries N] [--connections N] [--followers N]
- *               [--rate N] [--seconds S] [--in-flight N] [--page N]
+ *   redis-bench append|ack|tail|read PORT --corpus FILE [--producers N] [--batch N] [--entries N] [--connections N]
+ *               [--followers N] [--rate N] [--seconds S] [--in-flight N] [--page N]
  *
- * CORPUS is what `logs bench corpus` writes: time in ns, level, source, message, with tabs between them. Each entry is one
+ * FILE is what `logs bench corpus` writes: time in ns, level, source, message, with tabs between them. Each entry is one
  * XADD with these four as fields: so Redis can give them back and read from any of them on, as logsd can.
  *
  * One thread and one epoll for all connections; commands are written into a buffer of each connection and replies are read
  * where they stand, without an object for each, so that the generator takes less than the server. It measures as `logs bench`
  * does: a warm-up first; bulk requests pipelined, with as many of them on their way; the latency of a tail from when an entry
- * was due. */
+ * was due. Each follower has a connection and asks for what comes after the last entry that it has (XREAD BLOCK); what has not
+ * come 10 s after the last hand-over counts as not delivered. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -53,7 +54,7 @@ static u64 now_ns(void) {
 /* ---- Settings ---- */
 
 static struct {
-  const char *kind;
+  const char *kind, *corpus;
   int port;
   long producers, batch, entries, connections, followers, rate, in_flight, page;
   double seconds;
@@ -293,7 +294,8 @@ static void run_loop(void) {
   struct epoll_event events[256];
   is_done = 0;
   while (!is_done) {
-    int count = epoll_wait(loop, events, 256, 10000);
+    /* What has a timer is ended by it. */
+    int count = epoll_wait(loop, events, 256, on_timer ? -1 : 10000);
     if (count == 0) fail("nothing has come for 10 s");
     for (int index = 0; index < count; index++) {
       struct connection *connection = events[index].data.ptr;
@@ -396,7 +398,10 @@ static void ack(struct connection **connections, double seconds) {
 /* ---- tail ---- */
 
 static struct connection *tail_producer;
-static u64 tail_start, tail_batches, tail_next, tail_lag_max;
+/* Entries are numbered from 0 over all runs, as each follower receives them. */
+static u64 tail_start, tail_first, tail_batches, tail_next, tail_lag_max;
+/* How long after the last hand-over what is still missing may come. */
+static const u64 tail_patience_ns = 10000000000;
 
 static u64 tail_due(u64 batch) { return tail_start + (u64)((double)batch * settings.batch * 1e9 / settings.rate + 0.5); }
 
@@ -406,13 +411,17 @@ static void arm(u64 time) {
 }
 
 static void on_tail_due(void) {
+  if (tail_next == tail_batches) {
+    is_done = 1;
+    return;
+  }
   u64 now = now_ns();
   while (tail_next < tail_batches && tail_due(tail_next) <= now) {
-    for (long index = 0; index < settings.batch; index++) byte_count += put_entry(tail_producer) * settings.followers;
+    for (long index = 0; index < settings.batch; index++) byte_count += put_entry(tail_producer);
     tail_next++;
   }
   flush(tail_producer);
-  if (tail_next < tail_batches) arm(tail_due(tail_next));
+  arm(tail_next < tail_batches ? tail_due(tail_next) : now + tail_patience_ns);
 }
 
 static void ask_for_more(struct connection *connection) {
@@ -421,31 +430,36 @@ static void ask_for_more(struct connection *connection) {
 
 static void on_tail_reply(struct connection *connection) {
   if (connection == tail_producer) return;
-  u64 now = now_ns(), due_count = 0;
+  u64 now = now_ns(), first = connection->received, due_count = 0;
+  connection->received += connection->entries;
+  ask_for_more(connection);
+  /* Of the run before, which has ended without it. */
+  if (connection->received <= tail_first) return;
+  first = first > tail_first ? first - tail_first : 0;
   if (now >= tail_start) due_count = (u64)((double)(now - tail_start) * settings.rate / 1e9 / settings.batch) + 1;
   if (due_count > tail_batches) due_count = tail_batches;
   due_count *= settings.batch;
-  if (due_count > connection->received && due_count - connection->received > tail_lag_max)
-    tail_lag_max = due_count - connection->received;
-  for (long index = 0; index < connection->entries; index++)
-    record(now - tail_due(connection->received++ / settings.batch), 1);
-  entry_count += connection->entries;
-  ask_for_more(connection);
+  if (due_count > first && due_count - first > tail_lag_max) tail_lag_max = due_count - first;
+  for (u64 entry = first; entry < connection->received - tail_first; entry++) {
+    record(now - tail_due(entry / settings.batch), 1);
+    entry_count++;
+  }
   run_ns = now - tail_start;
   if (entry_count == expected) is_done = 1;
 }
 
-static void tail(struct connection **followers, double seconds) {
+static void tail(double seconds) {
   on_reply = on_tail_reply;
   on_timer = on_tail_due;
+  tail_first += tail_batches * settings.batch;
   tail_batches = seconds * settings.rate / settings.batch;
   if (tail_batches == 0) tail_batches = 1;
   expected = tail_batches * settings.batch * settings.followers;
   tail_start = now_ns() + 1000000;
   tail_next = tail_lag_max = 0;
-  for (long index = 0; index < settings.followers; index++) followers[index]->received = 0;
   arm(tail_start);
   run_loop();
+  byte_count = byte_count * entry_count / (tail_batches * settings.batch);
 }
 
 /* ---- read ---- */
@@ -477,6 +491,17 @@ static void read_all(struct connection *connection) {
 
 struct usage { double server_cpu, server_bytes, client_cpu; };
 
+/* From /proc/PID/statm, where logsd reads its own: what INFO tells is up to 100 ms old. */
+static double resident_bytes(int process) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/statm", process);
+  FILE *file = fopen(path, "r");
+  long pages;
+  if (!file || fscanf(file, "%*d %ld", &pages) != 1) fail("cannot read %s", path);
+  fclose(file);
+  return (double)pages * sysconf(_SC_PAGESIZE);
+}
+
 static struct usage usage_now(void) {
   struct sockaddr_in address = {
       .sin_family = AF_INET, .sin_port = htons(settings.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -484,13 +509,15 @@ static struct usage usage_now(void) {
   if (file < 0 || connect(file, (struct sockaddr *)&address, sizeof address) != 0) fail("cannot connect: %s", strerror(errno));
   const char *request = "INFO\r\nQUIT\r\n";
   if (write(file, request, strlen(request)) < 0) fail("cannot write: %s", strerror(errno));
+  struct timeval patience = {.tv_sec = 10};
+  setsockopt(file, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   static char text[64 << 10];
   size_t length = 0;
   ssize_t count;
   while (length < sizeof text - 1 && (count = read(file, text + length, sizeof text - 1 - length)) > 0) length += count;
   text[length] = 0;
   close(file);
-  const char *keys[] = {"used_cpu_sys:", "used_cpu_user:", "used_memory_rss:"};
+  const char *keys[] = {"used_cpu_sys:", "used_cpu_user:", "process_id:"};
   double values[3];
   for (int index = 0; index < 3; index++) {
     char *found = strstr(text, keys[index]);
@@ -500,7 +527,7 @@ static struct usage usage_now(void) {
   struct rusage own;
   getrusage(RUSAGE_SELF, &own);
   double client = own.ru_utime.tv_sec + own.ru_stime.tv_sec + (own.ru_utime.tv_usec + own.ru_stime.tv_usec) / 1e6;
-  return (struct usage){values[0] + values[1], values[2], client};
+  return (struct usage){values[0] + values[1], resident_bytes(values[2]), client};
 }
 
 static void begin_measuring(void) {
@@ -511,15 +538,19 @@ static void begin_measuring(void) {
 /* ---- The command ---- */
 
 static void read_settings(int count, char **words) {
-  if (count < 4) fail("usage: redis-bench append|ack|tail|read PORT CORPUS [--NAME VALUE]...");
+  if (count < 3) fail("usage: redis-bench append|ack|tail|read PORT --corpus FILE [--NAME VALUE]...");
   settings.kind = words[1];
   settings.port = atoi(words[2]);
   struct { const char *name; long *value; } options[] = {
       {"--producers", &settings.producers}, {"--batch", &settings.batch}, {"--entries", &settings.entries},
       {"--connections", &settings.connections}, {"--followers", &settings.followers}, {"--rate", &settings.rate},
       {"--in-flight", &settings.in_flight}, {"--page", &settings.page}};
-  for (int index = 4; index < count; index += 2) {
+  for (int index = 3; index < count; index += 2) {
     if (index + 1 == count) fail("%s needs a value", words[index]);
+    if (strcmp(words[index], "--corpus") == 0) {
+      settings.corpus = words[index + 1];
+      continue;
+    }
     if (strcmp(words[index], "--seconds") == 0) {
       if ((settings.seconds = atof(words[index + 1])) <= 0) fail("--seconds takes more than 0");
       continue;
@@ -529,12 +560,13 @@ static void read_settings(int count, char **words) {
     if (option == option_count) fail("there is no %s", words[index]);
     if ((*options[option].value = atol(words[index + 1])) < 1) fail("%s takes at least 1", words[index]);
   }
+  if (!settings.corpus) fail("--corpus is missing");
   if (settings.batch == 0) settings.batch = strcmp(settings.kind, "tail") == 0 ? 1 : 1000;
 }
 
 int main(int count, char **words) {
   read_settings(count, words);
-  read_corpus(words[3]);
+  read_corpus(settings.corpus);
   loop = epoll_create1(EPOLL_CLOEXEC);
   int is_append = strcmp(settings.kind, "append") == 0, is_ack = strcmp(settings.kind, "ack") == 0;
   int is_tail = strcmp(settings.kind, "tail") == 0, is_read = strcmp(settings.kind, "read") == 0;
@@ -558,7 +590,7 @@ int main(int count, char **words) {
       ask_for_more(connections[index]);
       flush(connections[index]);
     }
-    tail(connections, warm_up);
+    tail(warm_up);
   }
   if (is_read) {
     append(connections, 1, settings.entries, "read");
@@ -569,9 +601,10 @@ int main(int count, char **words) {
   begin_measuring();
   if (is_append) append(connections, connection_count, settings.entries, "append");
   if (is_ack) ack(connections, settings.seconds);
-  if (is_tail) tail(connections, settings.seconds);
+  if (is_tail) tail(settings.seconds);
   if (is_read) read_all(connections[0]);
   struct usage after = usage_now();
+  if (entry_count == 0) fail("nothing has come back");
 
   double seconds = run_ns / 1e9, server_cpu = after.server_cpu - before.server_cpu;
   printf("{\"kind\":\"%s\",\"entries\":%llu,\"seconds\":%.6f,\"entries_per_second\":%.0f,\"megabytes_per_second\":%.3f,",
