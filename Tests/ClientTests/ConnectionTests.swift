@@ -148,7 +148,7 @@ import Testing
     let client = try LogClient(configuration)
     async let status = client.status()
     // The greeting has come; nothing is said until then.
-    await server.until { $0.unheardCount == 1 }
+    await server.until { $0.unheardCount >= 1 }
     try await server.onLoop { $0.speak() }
     let count = try await status.count
     #expect(count == 2)
@@ -199,7 +199,7 @@ import Testing
     _ = try await client.append(entries(1...1), to: web)
     try await server.onLoop { $0.faults.isMute = true }
     async let receipt = client.append(entries(2...2), to: web)
-    await server.until { $0.record.connectionCount == 2 }
+    await server.until { $0.record.connectionCount >= 2 }
     try await server.onLoop { server in
       server.faults.isMute = false
       for connection in server.connections { connection.cut() }
@@ -230,7 +230,7 @@ import Testing
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
     async let followed = Followed.all(client.follow([.stream(web)]))
-    await server.until { $0.record.follows.count == 1 }
+    await server.until { $0.record.follows.count >= 1 }
     var pending: [PendingAppend] = []
     for number in 1...200 { pending.append(try await client.submit(entries(number...number), to: web)) }
     await client.shutdown()

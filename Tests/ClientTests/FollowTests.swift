@@ -135,7 +135,7 @@ import Testing
     }
     // Nearly all of the window waits here, so the next connection may bring hardly anything.
     try await server.onLoop { for connection in $0.connections { connection.cut() } }
-    await server.until { $0.record.follows.count == 2 }
+    await server.until { $0.record.follows.count >= 2 }
     let credit = try await server.onLoop { $0.record.follows[1].credit }
     #expect(credit <= 8192)
     while sequence < 400 {
@@ -162,7 +162,7 @@ import Testing
     let followed = try await task.value
     #expect(followed.end == nil)
     #expect(followed.sequences[web] == [1])
-    await server.until { $0.record.cancelCount == 1 }
+    await server.until { $0.record.cancelCount >= 1 }
     await client.shutdown()
   }
 

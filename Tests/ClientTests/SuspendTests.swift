@@ -18,7 +18,7 @@ import Testing
       }
       return followed
     }
-    await server.until { $0.record.follows.count == 1 }
+    await server.until { $0.record.follows.count >= 1 }
 
     await client.suspend()
     await server.until { $0.record.openConnectionCount == 0 }
@@ -101,7 +101,7 @@ import Testing
     case .serverGoingAway:
       await server.until { $0.unheardCount > 0 }
       try await server.onLoop { $0.goAway() }
-    case .retryOfARefusedBatch: await server.until { $0.record.appends.count == 1 }
+    case .retryOfARefusedBatch: await server.until { $0.record.appends.count >= 1 }
     }
 
     await client.suspend()
@@ -171,7 +171,7 @@ import Testing
     _ = try await client.status()
     await client.suspend()
     await client.resume()
-    await server.until { $0.record.connectionCount == 2 }
+    await server.until { $0.record.connectionCount >= 2 }
     await client.shutdown()
     await client.suspend()
     await client.resume()
@@ -187,7 +187,7 @@ import Testing
     let client = try LogClient(.test(server.url))
     _ = try await client.append(entries(1...1), to: web)
     let followed = Task { try await Followed.all(client.follow([.stream(web)])) }
-    await server.until { $0.record.follows.count == 1 }
+    await server.until { $0.record.follows.count >= 1 }
     await client.suspend()
     let question = Task { try await client.status() }
     await client.shutdown()
