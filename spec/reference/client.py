@@ -189,7 +189,9 @@ def main():
         if given.command == "append":
             append(connection, given.stream, open(given.file, "rb", buffering=0) if given.file else sys.stdin.buffer)
         else:
-            follow(connection, given.stream, given.from_seq, given.until_head, sys.stdout.buffer)
+            # Not sys.stdout.buffer: with PYTHONUNBUFFERED that writes only as much as a pipe takes at once.
+            with open(1, "wb", closefd=False) as out:
+                follow(connection, given.stream, given.from_seq, given.until_head, out)
     except (Failed, OSError, Refused) as problem:
         sys.exit(f"client.py: {problem}")
 
