@@ -100,9 +100,12 @@ import Testing
   @Test func `replies come in the order of the queue and runs in the order of their numbers`() throws {
     let test = try TestStore(TestDirectory())
     let requests = (1...200 as ClosedRange<UInt64>).map { index in
-      test.submit(
+      let request = test.submit(
         "s\(index % 3)", .batch(.test("\(index)")), producer: index % 5, number: 1 + (index - 1) / 15,
         floor: 1 + (index - 1) / 15)
+      // Of a producer that is new to a stream the mark is looked up first: those may come out of turn.
+      if index <= 15 { _ = test.sink.outcome(request) }
+      return request
     }
     _ = test.sink.outcome(requests[requests.count - 1])
     #expect(test.sink.commits.flatMap(\.replies).map(\.token.request) == requests)
