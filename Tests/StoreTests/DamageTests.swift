@@ -8,7 +8,7 @@ import Testing
   private static let needle = "the-one-with-the-flipped-bit"
 
   /// Flips one bit of the entry `needle` in a file.
-  private static func flip(_ directory: TestDirectory, _ file: String) throws {
+  static func flip(_ directory: TestDirectory, _ file: String) throws {
     var content = directory.contents("data/segments/" + file)
     let pattern = Array(needle.utf8)
     let start = try #require(content.indices.first { content[$0...].starts(with: pattern) })

@@ -277,8 +277,8 @@ import Testing
     let results = Monitor<[Result<ReadResult, StoreError>]>([])
     for round in 0..<5 {
       for from in 1...100 as ClosedRange<UInt64> {
-        test.store.read(ReadRequest(stream: id, from: from, to: 100)) { result in
-          results.withLock { $0.append(result) }
+        test.store.read([ReadRequest(stream: id, from: from, to: 100)]) { answer in
+          results.withLock { $0 += answer }
           results.signal()
         }
       }

@@ -17,6 +17,8 @@ struct Reader: Sendable {
 
   /// How long one statement may stay open: it pins the WAL.
   static let statementTimeMax = Duration.milliseconds(10)
+  /// How long a thread begins one range after the other, while others wait for it.
+  private static let readTimeMax = Duration.milliseconds(10)
 
   /// What the tail cache answers, nil when the first number wanted is not in it.
   func readCached(_ request: ReadRequest) -> ReadResult? {
@@ -27,7 +29,33 @@ struct Reader: Sendable {
     return builder.finish()
   }
 
-  func read(_ request: ReadRequest) throws(StoreError) -> ReadResult {
+  /// Reads one range after the other: the first, and further ones for as long as bytes and time are left and the one before was
+  /// read.
+  ///
+  /// - Parameter isWanted: asked between them.
+  /// - Returns: what came of each that was tried, in their order.
+  func read(_ requests: [ReadRequest], while isWanted: () -> Bool) -> [Result<ReadResult, StoreError>] {
+    let deadline = SystemClock.monotonic() &+ Self.readTimeMax.nanoseconds
+    var results: [Result<ReadResult, StoreError>] = []
+    var byteCount = 0
+    for var request in requests {
+      if !results.isEmpty {
+        guard isWanted(), byteCount < request.byteCountMax, SystemClock.monotonic() < deadline else { break }
+        request.byteCountMax -= byteCount
+      }
+      do throws(StoreError) {
+        let result = try read(request)
+        byteCount += result.byteCount
+        results.append(.success(result))
+      } catch {
+        results.append(.failure(error))
+        break
+      }
+    }
+    return results
+  }
+
+  private func read(_ request: ReadRequest) throws(StoreError) -> ReadResult {
     // The stream first, then the segments: what a published head covers is in a segment that is listed.
     let stream = try stream(request.stream)
     var listing = segments.current

@@ -1,0 +1,127 @@
+import LogsWire
+import Testing
+
+@testable import LogsStore
+
+/// Several streams read at once.
+@Suite struct GroupedReadTests {
+  /// A store with nothing in memory, whose streams hold one batch after the other of an entry each.
+  private static func makeStore(_ batchCounts: KeyValuePairs<String, UInt64>) throws -> TestStore {
+    let directory = TestDirectory()
+    var settings = TestStore.settings(directory)
+    settings.tailCacheByteCountMax = 0
+    let test = try TestStore(settings, in: directory)
+    for (name, count) in batchCounts {
+      for number in 1...count { test.append(name, .test("\(name)-\(number)"), number: number) }
+    }
+    return test
+  }
+
+  private static func requests(
+    _ names: [String], of test: TestStore, byteCountMax: Int = ReadRequest.byteCountLimit
+  ) throws -> [ReadRequest] {
+    try names.map { name in
+      let info = try #require(test.info(name))
+      return ReadRequest(stream: info.id, from: 1, to: info.head, byteCountMax: byteCountMax)
+    }
+  }
+
+  private static func texts(_ result: ReadResult) throws -> [String] {
+    try result.pieces.flatMap { piece in
+      guard case .batches(_, _, let bytes) = piece else { return ["\(piece)"] }
+      return try Batch.run(bytes).flatMap(\.texts)
+    }
+  }
+
+  @Test func `one answer tells of several streams, in the order in which they were asked for`() throws {
+    let test = try Self.makeStore(["a": 1, "b": 3, "c": 2])
+    let requests = try Self.requests(["c", "a", "b"], of: test)
+    // A thread that the system puts aside for long leaves the rest to the next read.
+    var results: [Result<ReadResult, StoreError>] = []
+    for _ in 1...100 where results.count < 3 { results = test.read(requests) }
+    #expect(try results.map { try Self.texts($0.get()) } == [["c-1", "c-2"], ["a-1"], ["b-1", "b-2", "b-3"]])
+  }
+
+  @Test(arguments: [1, 300, 1_000, 4_000])
+  func `an answer holds no more bytes than one stream may have, but for a batch`(byteCountMax: Int) throws {
+    let test = try Self.makeStore(["a": 3, "b": 1, "c": 9, "d": 2, "e": 1, "f": 4])
+    let batchByteCountMax = 200
+    var waiting = try Self.requests(["a", "b", "c", "d", "e", "f"], of: test, byteCountMax: byteCountMax)
+    var texts: [String] = []
+    while !waiting.isEmpty {
+      let results = try test.read(waiting).map { try $0.get() }
+      try #require((1...waiting.count).contains(results.count))
+      let byteCounts = results.map(\.byteCount)
+      #expect(byteCounts.dropLast().reduce(0, +) < byteCountMax)
+      #expect(byteCounts.reduce(0, +) < byteCountMax + batchByteCountMax)
+      #expect(byteCounts.allSatisfy { $0 > 0 })
+      for result in results {
+        texts += try Self.texts(result)
+        waiting[0].from = result.next
+        if result.next > result.head { waiting.removeFirst() } else { waiting.append(waiting.removeFirst()) }
+      }
+    }
+    let all = [("a", 3), ("b", 1), ("c", 9), ("d", 2), ("e", 1), ("f", 4)].map { name, count in
+      (1...count).map { "\(name)-\($0)" }
+    }
+    for expected in all { #expect(texts.filter { $0.hasPrefix(expected[0].prefix(1)) } == expected) }
+    #expect(texts.count == all.joined().count)
+  }
+
+  @Test func `a stream that cannot be read ends the answer, with those before it in it`() throws {
+    let test = try Self.makeStore(["a": 1, "b": 1, "c": 1])
+    var waiting = try Self.requests(["a", "b", "c"], of: test)
+    waiting.insert(ReadRequest(stream: 99, from: 1, to: 1), at: 2)
+    var results: [Result<ReadResult, StoreError>] = []
+    while results.count < 3 {
+      let answer = test.read(waiting)
+      try #require((1...3 - results.count).contains(answer.count))
+      results += answer
+      waiting.removeFirst(answer.count)
+    }
+    #expect(try results.prefix(2).map { try Self.texts($0.get()) } == [["a-1"], ["b-1"]])
+    #expect(throws: StoreError.self) { try results[2].get() }
+    // The one behind it has not been tried.
+    #expect(results.count == 3 && waiting.count == 1)
+  }
+
+  @Test func `what one stream has lost costs those beside it nothing`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    try DamageTests.makeTwoSegments(directory, clock)
+    try DamageTests.flip(directory, "0000000001.db")
+    let test = try TestStore(directory, clock)
+    var waiting = try Self.requests(["other", "web", "tick"], of: test)
+    var results: [ReadResult] = []
+    while !waiting.isEmpty {
+      let answer = test.read(waiting)
+      try #require((1...waiting.count).contains(answer.count))
+      results += try answer.map { try $0.get() }
+      waiting.removeFirst(answer.count)
+    }
+    try #require(results.count == 3)
+    #expect(try Self.texts(results[0]) == ["o"])
+    #expect(results[1].pieces.contains(.skip(from: 3, to: 4, .lost)) && results[1].next == 7)
+    #expect(try Self.texts(results[2]) == ["tick"])
+  }
+
+  @Test func `when nobody waits any more no further stream is read`() throws {
+    let directory = TestDirectory()
+    let disk = FaultDisk()
+    let settings = disk.settings(directory)
+    do {
+      let test = try TestStore(settings)
+      for name in ["a", "b", "c"] { test.append(name, .test(name), number: 1) }
+      test.close()
+    }
+    let test = try TestStore(settings, in: directory)
+    let requests = try Self.requests(["a", "b", "c"], of: test)
+    let interest = Interest()
+    disk.onRead.withLock { $0 = { _ in interest.end() } }
+    let results = test.read(requests, interest: interest)
+    #expect(try results.map { try Self.texts($0.get()) } == [["a"]])
+    // None at all when it had ended before.
+    #expect(test.read(requests, interest: interest).map { try? $0.get() } == [nil])
+    disk.onRead.withLock { $0 = nil }
+  }
+}
