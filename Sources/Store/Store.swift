@@ -75,8 +75,7 @@ package final class Store: Sendable {
     let failed: @Sendable (StoreError) -> Void = { failure.report($0) }
     reader = Reader(
       catalog: catalog, segments: segments, pool: pool, tail: tail, files: settings.fileSystem,
-      timesOf: settings.timesOf, damaged: failed,
-      log: settings.log)
+      readTimeMax: settings.readTimeMax, timesOf: settings.timesOf, damaged: failed, log: settings.log)
     // Before any thread runs: a mark that is looked up must be complete.
     let replay = try MarkReplay(active: found.active, catalog: catalog, reader: reader).run()
     queue.adopt(replay.marks)

@@ -88,7 +88,8 @@ import Testing
     let known = Monitor<StoreError?>(nil)
     let reader = Reader(
       catalog: catalog, segments: SegmentList(SegmentListing(segments: [active])), pool: ConnectionPool(settings),
-      tail: TailCache(settings), files: settings.fileSystem, timesOf: settings.timesOf,
+      tail: TailCache(settings), files: settings.fileSystem, readTimeMax: settings.readTimeMax,
+      timesOf: settings.timesOf,
       damaged: { error in known.withLock { $0 = error } }, log: { lines.log($0) })
     try writer.connection.execute(
       """

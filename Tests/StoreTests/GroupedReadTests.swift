@@ -1,3 +1,4 @@
+import LogsDisk
 import LogsWire
 import Testing
 
@@ -5,11 +6,15 @@ import Testing
 
 /// Several streams read at once.
 @Suite struct GroupedReadTests {
+  /// However long the system puts a thread aside: time ends no answer here.
+  private static let readTimeMax = Duration.seconds(3600)
+
   /// A store with nothing in memory, whose streams hold one batch after the other of an entry each.
   private static func makeStore(_ batchCounts: KeyValuePairs<String, UInt64>) throws -> TestStore {
     let directory = TestDirectory()
     var settings = TestStore.settings(directory)
     settings.tailCacheByteCountMax = 0
+    settings.readTimeMax = readTimeMax
     let test = try TestStore(settings, in: directory)
     for (name, count) in batchCounts {
       for number in 1...count { test.append(name, .test("\(name)-\(number)"), number: number) }
@@ -26,6 +31,12 @@ import Testing
     }
   }
 
+  /// Whether the calling thread is one that reads for followers.
+  private static var isReaderThread: Bool {
+    let name = try? PosixFileSystem().read("/proc/thread-self/comm")
+    return name?.starts(with: "store-read".utf8) ?? false
+  }
+
   private static func texts(_ result: ReadResult) throws -> [String] {
     try result.pieces.flatMap { piece in
       guard case .batches(_, _, let bytes) = piece else { return ["\(piece)"] }
@@ -35,10 +46,7 @@ import Testing
 
   @Test func `one answer tells of several streams, in the order in which they were asked for`() throws {
     let test = try Self.makeStore(["a": 1, "b": 3, "c": 2])
-    let requests = try Self.requests(["c", "a", "b"], of: test)
-    // A thread that the system puts aside for long leaves the rest to the next read.
-    var results: [Result<ReadResult, StoreError>] = []
-    for _ in 1...100 where results.count < 3 { results = test.read(requests) }
+    let results = test.read(try Self.requests(["c", "a", "b"], of: test))
     #expect(try results.map { try Self.texts($0.get()) } == [["c-1", "c-2"], ["a-1"], ["b-1", "b-2", "b-3"]])
   }
 
@@ -54,6 +62,7 @@ import Testing
       let byteCounts = results.map(\.byteCount)
       #expect(byteCounts.dropLast().reduce(0, +) < byteCountMax)
       #expect(byteCounts.reduce(0, +) < byteCountMax + batchByteCountMax)
+      #expect(byteCounts.reduce(0, +) >= byteCountMax || results.count == waiting.count)
       #expect(byteCounts.allSatisfy { $0 > 0 })
       for result in results {
         texts += try Self.texts(result)
@@ -70,19 +79,13 @@ import Testing
 
   @Test func `a stream that cannot be read ends the answer, with those before it in it`() throws {
     let test = try Self.makeStore(["a": 1, "b": 1, "c": 1])
-    var waiting = try Self.requests(["a", "b", "c"], of: test)
-    waiting.insert(ReadRequest(stream: 99, from: 1, to: 1), at: 2)
-    var results: [Result<ReadResult, StoreError>] = []
-    while results.count < 3 {
-      let answer = test.read(waiting)
-      try #require((1...3 - results.count).contains(answer.count))
-      results += answer
-      waiting.removeFirst(answer.count)
-    }
+    var requests = try Self.requests(["a", "b", "c"], of: test)
+    requests.insert(ReadRequest(stream: 99, from: 1, to: 1), at: 2)
+    let results = test.read(requests)
+    // The one behind it has not been tried.
+    try #require(results.count == 3)
     #expect(try results.prefix(2).map { try Self.texts($0.get()) } == [["a-1"], ["b-1"]])
     #expect(throws: StoreError.self) { try results[2].get() }
-    // The one behind it has not been tried.
-    #expect(results.count == 3 && waiting.count == 1)
   }
 
   @Test func `what one stream has lost costs those beside it nothing`() throws {
@@ -90,25 +93,62 @@ import Testing
     let clock = TestClock()
     try DamageTests.makeTwoSegments(directory, clock)
     try DamageTests.flip(directory, "0000000001.db")
-    let test = try TestStore(directory, clock)
-    var waiting = try Self.requests(["other", "web", "tick"], of: test)
-    var results: [ReadResult] = []
-    while !waiting.isEmpty {
-      let answer = test.read(waiting)
-      try #require((1...waiting.count).contains(answer.count))
-      results += try answer.map { try $0.get() }
-      waiting.removeFirst(answer.count)
-    }
+    var settings = TestStore.settings(directory, clock)
+    settings.readTimeMax = Self.readTimeMax
+    let test = try TestStore(settings)
+    let results = try test.read(Self.requests(["other", "web", "tick"], of: test)).map { try $0.get() }
     try #require(results.count == 3)
     #expect(try Self.texts(results[0]) == ["o"])
     #expect(results[1].pieces.contains(.skip(from: 3, to: 4, .lost)) && results[1].next == 7)
     #expect(try Self.texts(results[2]) == ["tick"])
   }
 
+  @Test func `what is stored while the streams are read is left to the next read`() throws {
+    let directory = TestDirectory()
+    let disk = FaultDisk()
+    var settings = disk.settings(directory)
+    // One reads, the other looks up the mark of the producer that appends meanwhile.
+    settings.readerThreadCount = 2
+    settings.tailCacheByteCountMax = 0
+    settings.readTimeMax = Self.readTimeMax
+    do {
+      let test = try TestStore(settings)
+      for number in 1...200 as ClosedRange<UInt64> { test.append("a", .test("\(number)"), number: number) }
+      test.append("b", .test("1"), number: 1)
+      test.close()
+    }
+    let test = try TestStore(settings, in: directory)
+    var requests = try Self.requests(["a", "b"], of: test)
+    requests[1].to = .max
+    let appended = Monitor<(last: UInt64, isAppending: Bool)>((1, false))
+    disk.onRead.withLock {
+      $0 = { _ in
+        // Not for what the writer reads, nor for what this append itself needs.
+        guard Self.isReaderThread else { return }
+        let number = appended.withLock { state -> UInt64? in
+          guard state.last < 100, !state.isAppending else { return nil }
+          state.isAppending = true
+          return state.last + 1
+        }
+        guard let number else { return }
+        test.append("b", .test("\(number)"), number: number)
+        appended.withLock { $0 = (number, false) }
+      }
+    }
+    let results = try test.read(requests).map { try $0.get() }
+    disk.onRead.withLock { $0 = nil }
+    #expect(try #require(test.info("b")).head > 1)
+    #expect(try results.map { try Self.texts($0) } == [(1...200).map { "\($0)" }, ["1"]])
+    #expect(results.map(\.head) == [200, 1])
+    // Had the head been looked up later than the snapshot was taken, what lies between would have counted as damage.
+    #expect(test.sink.monitor.withLock { $0.error } == nil)
+  }
+
   @Test func `when nobody waits any more no further stream is read`() throws {
     let directory = TestDirectory()
     let disk = FaultDisk()
-    let settings = disk.settings(directory)
+    var settings = disk.settings(directory)
+    settings.readTimeMax = Self.readTimeMax
     do {
       let test = try TestStore(settings)
       for name in ["a", "b", "c"] { test.append(name, .test(name), number: 1) }
