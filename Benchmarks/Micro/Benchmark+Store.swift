@@ -126,10 +126,10 @@ extension Benchmark {
     /// - Returns: how many entries were read.
     private func next() throws -> UInt64 {
       let from = state.withLock { $0.next > stream.head ? first : $0.next }
-      store.read(ReadRequest(stream: stream.id, from: from, to: stream.head, byteCountMax: 256 << 10)) { result in
+      store.read([ReadRequest(stream: stream.id, from: from, to: stream.head, byteCountMax: 256 << 10)]) { results in
         let usage = Usage.ofThread()
         self.state.withLock { state in
-          state.result = result
+          state.result = results.first
           state.usage = usage
         }
         self.done.open()

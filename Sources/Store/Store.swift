@@ -75,8 +75,7 @@ package final class Store: Sendable {
     let failed: @Sendable (StoreError) -> Void = { failure.report($0) }
     reader = Reader(
       catalog: catalog, segments: segments, pool: pool, tail: tail, files: settings.fileSystem,
-      timesOf: settings.timesOf, damaged: failed,
-      log: settings.log)
+      readTimeMax: settings.readTimeMax, timesOf: settings.timesOf, damaged: failed, log: settings.log)
     // Before any thread runs: a mark that is looked up must be complete.
     let replay = try MarkReplay(active: found.active, catalog: catalog, reader: reader).run()
     queue.adopt(replay.marks)
@@ -176,14 +175,16 @@ package final class Store: Sendable {
   /// What is in memory of a range, from any thread; nil when its first number (in reverse its last) is not.
   package func readCached(_ request: ReadRequest) -> ReadResult? { reader.readCached(request) }
 
-  /// Reads a range on a reader's thread, where `then` is called.
+  /// Reads ranges in their order on a reader's thread, where `then` is called: with what came of the first, and of as many behind it
+  /// as bytes and a time allow. A range that cannot be read is the last.
   ///
-  /// - Parameter interest: when it has ended by the time a thread is free, nothing is read and `then` is told `closed`.
+  /// - Parameter interest: when it has ended by the time a thread is free, nothing is read and `then` is told `closed`; when it ends
+  ///   later, no further range is begun.
   package func read(
-    _ request: ReadRequest, interest: Interest = Interest(),
-    then: @escaping @Sendable (Result<ReadResult, StoreError>) -> Void
+    _ requests: [ReadRequest], interest: Interest = Interest(),
+    then: @escaping @Sendable ([Result<ReadResult, StoreError>]) -> Void
   ) {
-    perform(interest, then) { reader throws(StoreError) in try reader.read(request) }
+    perform(interest, { then([.failure($0)]) }) { reader in then(reader.read(requests) { !interest.hasEnded }) }
   }
 
   /// Finds the first number of a stream whose entry has this time or a later one; behind the head when there is none.
@@ -193,24 +194,26 @@ package final class Store: Sendable {
     stream: Int64, atOrAfter time: Int64, interest: Interest = Interest(),
     then: @escaping @Sendable (Result<UInt64, StoreError>) -> Void
   ) {
-    perform(interest, then) { [searches] reader throws(StoreError) in
-      try reader.findSequence(stream: stream, atOrAfter: time) { !interest.hasEnded && !searches.hasEnded }
-    }
-  }
-
-  private func perform<Value: Sendable>(
-    _ interest: Interest, _ then: @escaping @Sendable (Result<Value, StoreError>) -> Void,
-    _ body: @escaping @Sendable (Reader) throws(StoreError) -> Value
-  ) {
-    let isTaken = readers.add { [reader] in
-      if interest.hasEnded { return then(.failure(.unwanted)) }
+    perform(interest, { then(.failure($0)) }) { [searches] reader in
       do throws(StoreError) {
-        then(.success(try body(reader)))
+        then(
+          .success(
+            try reader.findSequence(stream: stream, atOrAfter: time) { !interest.hasEnded && !searches.hasEnded }))
       } catch {
         then(.failure(error))
       }
     }
-    if !isTaken { then(.failure(StoreError(.closed, "the store is closed"))) }
+  }
+
+  /// Calls `body` on a reader's thread, or else `refused`.
+  private func perform(
+    _ interest: Interest, _ refused: @escaping @Sendable (StoreError) -> Void,
+    _ body: @escaping @Sendable (Reader) -> Void
+  ) {
+    let isTaken = readers.add { [reader] in
+      if interest.hasEnded { refused(.unwanted) } else { body(reader) }
+    }
+    if !isTaken { refused(StoreError(.closed, "the store is closed")) }
   }
 
   // MARK: the end

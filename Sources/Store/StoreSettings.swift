@@ -24,6 +24,9 @@ package struct StoreSettings: Sendable {
   /// The memory for all of them together.
   package var tailCacheByteCountMax = 32 << 20
   package var readerThreadCount = 2
+  /// How long a reader thread begins one range of a read after the other, and keeps a snapshot of a segment for them: others wait for the
+  /// thread, and a snapshot pins the WAL.
+  package var readTimeMax: Duration = .milliseconds(10)
   /// Idle connections to segments that readers keep open.
   package var readerConnectionCountMax = 64
   package var streamCountMax = 100_000

@@ -38,8 +38,9 @@ import Testing
     }
   }
 
-  @Test func `of more busy streams than fit a page each is read in the end`() async throws {
-    try await withClient { client in
+  @Test(arguments: [[], ["--tail-entries", "0"]])
+  func `of more busy streams than fit a page each is read in the end`(flags: [String]) async throws {
+    try await withClient(flags) { client in
       let streams = try (0..<40).map { try StreamName("busy/\($0)") }
       for stream in streams { _ = try await client.append(entries(300), to: stream) }
       var cursor = Cursor()

@@ -8,7 +8,7 @@ import Testing
   private static let needle = "the-one-with-the-flipped-bit"
 
   /// Flips one bit of the entry `needle` in a file.
-  private static func flip(_ directory: TestDirectory, _ file: String) throws {
+  static func flip(_ directory: TestDirectory, _ file: String) throws {
     var content = directory.contents("data/segments/" + file)
     let pattern = Array(needle.utf8)
     let start = try #require(content.indices.first { content[$0...].starts(with: pattern) })
@@ -88,7 +88,8 @@ import Testing
     let known = Monitor<StoreError?>(nil)
     let reader = Reader(
       catalog: catalog, segments: SegmentList(SegmentListing(segments: [active])), pool: ConnectionPool(settings),
-      tail: TailCache(settings), files: settings.fileSystem, timesOf: settings.timesOf,
+      tail: TailCache(settings), files: settings.fileSystem, readTimeMax: settings.readTimeMax,
+      timesOf: settings.timesOf,
       damaged: { error in known.withLock { $0 = error } }, log: { lines.log($0) })
     try writer.connection.execute(
       """

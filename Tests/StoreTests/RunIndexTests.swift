@@ -144,10 +144,10 @@ import Testing
       let from = head > 5 ? head - 5 : 1
       let isReverse = state.withLock { $0.count % 2 == 1 }
       let request = ReadRequest(stream: stream.id, from: from, to: head, isReverse: isReverse)
-      store.read(request) { result in
+      store.read([request]) { results in
         let isLast = self.state.withLock { state in
           state.count += 1
-          switch result {
+          switch results[0] {
           case .failure(let error): state.problem = error.description
           case .success(let read):
             for case .skip(let from, let to, _) in read.pieces { state.problem = "no \(from) to \(to)" }

@@ -274,17 +274,18 @@ import Testing
     let test = try TestStore(settings)
     for number in 1...100 as ClosedRange<UInt64> { test.append("web", .test("\(number)"), number: number) }
     let id = try #require(test.info("web")).id
-    let results = Monitor<[Result<ReadResult, StoreError>]>([])
+    let answers = Monitor<[[Result<ReadResult, StoreError>]]>([])
     for round in 0..<5 {
       for from in 1...100 as ClosedRange<UInt64> {
-        test.store.read(ReadRequest(stream: id, from: from, to: 100)) { result in
-          results.withLock { $0.append(result) }
-          results.signal()
+        let request = ReadRequest(stream: id, from: from, to: 100)
+        test.store.read([request, request]) { answer in
+          answers.withLock { $0.append(answer) }
+          answers.signal()
         }
       }
       test.roll(clock)
-      let done = results.wait(timeout: TestSink.patience) { $0.count == (round + 1) * 100 ? $0 : nil }
-      for result in try #require(done) {
+      let done = answers.wait(timeout: TestSink.patience) { $0.count == (round + 1) * 100 ? $0 : nil }
+      for result in try #require(done).joined() {
         let pieces = try result.get().pieces
         #expect(pieces.allSatisfy { if case .batches = $0 { true } else { false } })
         #expect(try result.get().next == 101)

@@ -13,7 +13,7 @@ struct Place: Sendable {
 
 /// What comes back to a subscription.
 enum Answer: Sendable {
-  case read(Result<ReadResult, StoreError>)
+  case read([Result<ReadResult, StoreError>])
   case start(handle: UInt32, Result<UInt64, StoreError>)
   /// The others have had their turns.
   case turn
@@ -108,13 +108,13 @@ extension ServerConnection {
   /// Reads on a reader thread.
   ///
   /// - Returns: false when the connection has enough reads under way; the subscription is resumed when one of them ends.
-  func read(_ request: ReadRequest, for subscription: Subscription) -> Bool {
+  func read(_ requests: [ReadRequest], for subscription: Subscription) -> Bool {
     guard readCount < Self.readCountMax else {
       waitingForReader.append(subscription.id)
       return false
     }
     readCount += 1
-    desk.store.read(request, interest: subscription.interest, then: answerer(subscription) { .read($0) })
+    desk.store.read(requests, interest: subscription.interest, then: answerer(subscription) { .read($0) })
     return true
   }
 
@@ -134,11 +134,11 @@ extension ServerConnection {
 
   /// What brings an answer from a reader thread back to the subscription.
   private func answerer<Value: Sendable>(
-    _ subscription: Subscription, _ answer: @escaping @Sendable (Result<Value, StoreError>) -> Answer
-  ) -> @Sendable (Result<Value, StoreError>) -> Void {
+    _ subscription: Subscription, _ answer: @escaping @Sendable (Value) -> Answer
+  ) -> @Sendable (Value) -> Void {
     let place = place(of: subscription)
-    return { [shard = desk.shard] result in
-      let answer = answer(result)
+    return { [shard = desk.shard] value in
+      let answer = answer(value)
       shard.execute { $0.deliver(answer, to: place) }
     }
   }
@@ -150,9 +150,9 @@ extension ServerConnection {
   func deliver(_ answer: Answer, to place: Place) {
     let subscription = subscriptions[place.subscription].flatMap { $0.serial == place.serial ? $0 : nil }
     switch answer {
-    case .read(let result):
+    case .read(let results):
       readEnded()
-      subscription?.readFinished(result)
+      subscription?.readFinished(results)
     case .start(let handle, let result):
       readEnded()
       subscription?.startFound(handle, result)

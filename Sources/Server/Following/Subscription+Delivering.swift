@@ -5,6 +5,9 @@ internal import LogsWire
 extension Subscription {
   /// Stored bytes in one BATCH frame, unless a single batch is larger.
   private static let frameByteCount = 256 << 10
+  /// Streams whose turn it is at once, and which one read may answer: waking a reader thread, and being woken by it, costs as much
+  /// as reading a small stream.
+  private static let turnCountMax = 32
 
   /// A commit brought entries to a stream. Those that are behind will read them.
   func offer(_ run: CommittedRun, to track: Track) {
@@ -19,48 +22,88 @@ extension Subscription {
     pump()
   }
 
-  /// Feeds streams that are behind, one read each in turn, for as long as credit and socket have room.
+  /// Feeds streams that are behind, each in its turn, for as long as credit and socket have room.
   func pump() {
     guard isResolved else { return resolve() }
-    while !isOver, !isReading, connection.canDeliver(self), let handle = current ?? turns.popFirst() {
-      current = handle
-      let track = tracks[Int(handle)]
-      let request = ReadRequest(
-        stream: track.channel.id, from: follow.isReverse ? track.bound ?? 1 : track.next,
-        to: follow.isReverse ? track.next - 1 : lastOfTurn(track), byteCountMax: Self.frameByteCount,
-        isReverse: follow.isReverse)
+    while !isOver, !isReading, connection.canDeliver(self), beginTurns() {
+      let requests = deliverCached()
+      guard !requests.isEmpty else { continue }
+      guard connection.read(requests, for: self) else { return }
+      isReading = true
+    }
+  }
+
+  /// Makes it the turn of as many streams as may be read at once.
+  ///
+  /// - Returns: whether it is the turn of any.
+  private func beginTurns() -> Bool {
+    // In reverse one stream comes after the other.
+    let countMax = follow.isReverse ? 1 : Self.turnCountMax
+    while current.count < countMax, let handle = turns.popFirst() { current.append(handle) }
+    return !current.isEmpty
+  }
+
+  /// Gives the first of the streams whose turn it is what is in memory of them.
+  ///
+  /// - Returns: what has to be read of those behind them, up to the next one that is in memory: it must not come before its turn,
+  ///   or those that are in memory could keep the others waiting for ever.
+  private func deliverCached() -> [ReadRequest] {
+    var requests: [ReadRequest] = []
+    // What the requests may take of the limit.
+    var requestedCount: UInt64 = 0
+    while requests.count < current.count {
+      let unshared = remaining.map { $0 - requestedCount }
+      if unshared == 0 { break }
+      let track = tracks[Int(current[requests.count])]
+      let request = request(track, unshared, turnCount: current.count - requests.count + turns.count)
       if let result = hub.store.readCached(request) {
+        guard requests.isEmpty else { break }
+        current.removeFirst()
         apply(result, to: track)
-      } else if connection.read(request, for: self) {
-        isReading = true
+        guard !isOver, connection.canDeliver(self) else { break }
       } else {
-        return
+        requests.append(request)
+        if unshared != nil { requestedCount += request.to + 1 - request.from }
       }
     }
+    return requests
   }
 
-  /// The last number that a stream which is behind may be given in this turn.
-  private func lastOfTurn(_ track: Track) -> UInt64 {
-    let last = min(track.bound ?? .max, track.channel.takenHead)
-    guard let remaining, last >= track.next else { return last }
-    let share = LimitShare.entryCount(of: remaining, turnCount: turns.count + 1)
-    return track.next + (min(share, last - track.next + 1) - 1)
-  }
-
-  /// The answer to a read.
-  func readFinished(_ result: Result<ReadResult, StoreError>) {
-    isReading = false
-    guard !isOver, let handle = current else { return }
-    switch result {
-    case .failure(let error): refuse(Self.unreadable(error))
-    case .success(let result):
-      apply(result, to: tracks[Int(handle)])
-      pump()
+  /// What a stream that is behind may be given in its turn.
+  ///
+  /// - Parameters:
+  ///   - unshared: what is left of the limit.
+  ///   - turnCount: streams that are to share it.
+  private func request(_ track: Track, _ unshared: UInt64?, turnCount: Int) -> ReadRequest {
+    if follow.isReverse {
+      return ReadRequest(
+        stream: track.channel.id, from: track.bound ?? 1, to: track.next - 1, byteCountMax: Self.frameByteCount,
+        isReverse: true)
     }
+    var last = min(track.bound ?? .max, track.channel.takenHead)
+    if let unshared, last >= track.next {
+      let share = LimitShare.entryCount(of: unshared, turnCount: turnCount)
+      last = track.next + (min(share, last - track.next + 1) - 1)
+    }
+    return ReadRequest(stream: track.channel.id, from: track.next, to: last, byteCountMax: Self.frameByteCount)
+  }
+
+  /// The answer to a read: what came of the first streams whose turn it is.
+  func readFinished(_ results: [Result<ReadResult, StoreError>]) {
+    isReading = false
+    for result in results {
+      // What has no room is read again later: these streams keep their turns.
+      guard !isOver, connection.canDeliver(self) else { return }
+      let track = tracks[Int(current.removeFirst())]
+      switch result {
+      case .failure(let error): return refuse(Self.unreadable(error))
+      case .success(let result): apply(result, to: track)
+      }
+    }
+    pump()
   }
 
   private func apply(_ result: ReadResult, to track: Track) {
-    current = nil
     for piece in result.pieces {
       // Credit or socket may have filled up on the way; the rest is read again later.
       guard !track.isDone, connection.canDeliver(self) else { break }

@@ -8,7 +8,7 @@ internal import LogsWire
 ///
 /// A stream of it is `behind` or `live` (`Track.Mode`). Live streams get each commit as it comes. When credit or socket is
 /// full, a live stream falls behind: nothing is buffered for it, it is read from the store once there is room (P7). Streams
-/// that are behind take turns; at most one read is under way.
+/// that are behind take turns, several at once; at most one read is under way.
 final class Subscription {
   let id: UInt32
   /// Which of those that have had this id on the connection: what a reader thread answers may come too late.
@@ -31,8 +31,8 @@ final class Subscription {
 
   /// Handles of the streams that are behind, in the order of their turns.
   var turns: ArraySlice<UInt32> = []
-  /// The stream whose turn it is.
-  var current: UInt32?
+  /// Handles of the streams whose turn it is; the first of them are being read.
+  var current: [UInt32] = []
   var isReading = false
   /// Entries that may still be delivered.
   var remaining: UInt64?
@@ -77,7 +77,7 @@ extension Subscription {
   func update(_ track: Track) {
     guard !track.isDone else { return }
     if follow.isReverse {
-      if track.next <= track.bound ?? 1 { finish(track, .until) } else { current = track.handle }
+      if track.next <= track.bound ?? 1 { finish(track, .until) } else { current.append(track.handle) }
       return
     }
     let isAtHead = track.next > track.channel.takenHead

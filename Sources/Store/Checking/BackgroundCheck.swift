@@ -82,7 +82,9 @@ final class BackgroundCheck: Sendable {
     } else {
       // One short statement after the other: a long one would pin the WAL.
       try checkBatches(segment) { visit throws(SQLiteError) in
-        try self.reader.pool.withConnection(to: segment) { connection throws(SQLiteError) in try visit(connection) }
+        let loan = Loan(self.reader.pool, timeMax: .zero)
+        defer { loan.end() }
+        try loan.withConnection(to: segment, visit)
       }
     }
   }

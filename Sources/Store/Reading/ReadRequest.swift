@@ -8,7 +8,8 @@ package struct ReadRequest: Hashable, Sendable {
   package var from: UInt64
   /// The last number wanted; what lies beyond the head is left out.
   package var to: UInt64
-  /// Where to stop; one batch is read even if it is larger. From 1 to `byteCountLimit`.
+  /// Where to stop, with what those before it in the same read hold; one batch is read even if it is larger. From 1 to
+  /// `byteCountLimit`.
   package var byteCountMax: Int
   /// Batches descending from `to` to `from`, entries ascending inside.
   package var isReverse: Bool
@@ -44,5 +45,15 @@ package struct ReadResult: Hashable, Sendable {
     self.pieces = pieces
     self.next = next
     self.head = head
+  }
+
+  /// The bytes of all batches.
+  var byteCount: Int {
+    pieces.reduce(0) { sum, piece in
+      switch piece {
+      case .batches(_, _, let bytes): sum + bytes.count
+      case .skip: sum
+      }
+    }
   }
 }

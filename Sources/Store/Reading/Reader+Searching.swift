@@ -14,19 +14,22 @@ extension Reader {
   func findSequence(
     stream id: Int64, atOrAfter time: Int64, while isWanted: () -> Bool
   ) throws(StoreError) -> UInt64 {
+    let loan = Loan(pool, timeMax: readTimeMax)
+    defer { loan.end() }
     let stream = try stream(id)
     var listing = segments.current
     var signer = BatchSigner(stream)
     var position: UInt64 = 1
     while position <= stream.head {
-      switch try place(of: position, in: stream, &listing) {
+      switch try place(of: position, in: stream, &listing, loan) {
       case .nowhere(_, let last, _): position = last + 1
       case .segment(let segment, let first, let last):
         let key = TimeBounds.Key(segment: segment.number, stream: id)
         // Whoever has looked through all of it before knows its latest time.
         let isPastAll = times[key].map { $0 < time } ?? false
         if !isPastAll {
-          let outcome = try find(time, in: segment, stream, position...min(last, stream.head), &signer, while: isWanted)
+          let outcome = try find(
+            time, in: segment, stream, position...min(last, stream.head), &signer, loan, while: isWanted)
           if let found = outcome.number { return found }
           if let latest = outcome.latest, position <= first, segment.state == .sealed { times[key] = latest }
         }
@@ -39,7 +42,7 @@ extension Reader {
   /// - Returns: the number; without one, the latest time in all of the runs, nil when some of them could not be read.
   private func find(
     _ time: Int64, in segment: Segment, _ stream: StreamInfo, _ bounds: ClosedRange<UInt64>,
-    _ signer: inout BatchSigner, while isWanted: () -> Bool
+    _ signer: inout BatchSigner, _ loan: Loan, while isWanted: () -> Bool
   ) throws(StoreError) -> (number: UInt64?, latest: Int64?) {
     var position = bounds.lowerBound
     var latest: Int64? = .min
@@ -47,13 +50,13 @@ extension Reader {
       guard isWanted() else { throw .unwanted }
       let found: ReaderConnection.Times
       do throws(SQLiteError) {
-        found = try query(segment) { connection throws(SQLiteError) in
+        found = try loan.query(segment) { connection throws(SQLiteError) in
           try connection.times(of: stream.id, from: position, limit: Self.timesRowCountMax, Self.statementTimeMax)
         }
       } catch {
         latest = nil
         let end = try endOfDamage(
-          error, in: segment, at: position, position...bounds.upperBound, stream, isReverse: false)
+          error, in: segment, at: position, position...bounds.upperBound, stream, isReverse: false, loan)
         position = end + 1
         continue
       }
@@ -62,7 +65,7 @@ extension Reader {
         guard row.maxTime >= time else { continue }
         guard isWanted() else { throw .unwanted }
         do throws(SQLiteError) {
-          if let number = try find(time, inRunAt: row.first, segment, stream, &signer) { return (number, nil) }
+          if let number = try find(time, inRunAt: row.first, segment, stream, &signer, loan) { return (number, nil) }
         } catch {
           // Only this run: what is behind it can still be found.
           try noteDamage(error, in: segment)
@@ -75,13 +78,14 @@ extension Reader {
   }
 
   private func find(
-    _ time: Int64, inRunAt first: UInt64, _ segment: Segment, _ stream: StreamInfo, _ signer: inout BatchSigner
+    _ time: Int64, inRunAt first: UInt64, _ segment: Segment, _ stream: StreamInfo, _ signer: inout BatchSigner,
+    _ loan: Loan
   ) throws(SQLiteError) -> UInt64? {
-    let found = try query(segment) { connection throws(SQLiteError) in
+    let found = try loan.query(segment) { connection throws(SQLiteError) in
       try connection.runs(
         of: stream.id, upFrom: first...first, ReaderConnection.Budget(byteCount: 1, time: .seconds(1)))
     }
-    for part in try parts(of: found.runs, segment, stream, &signer) {
+    for part in try parts(of: found.runs, segment, stream, &signer, loan) {
       guard case .batch(let bytes, let first, _) = part else { continue }
       let batch: Batch
       do throws(DecodingError) {
@@ -99,15 +103,17 @@ extension Reader {
   /// The mark of a producer on a stream: what the newest segment that knows it says.
   func mark(of key: MarkKey) throws(StoreError) -> ProducerMark {
     guard let stream = catalog[key.stream] else { return ProducerMark() }
+    let loan = Loan(pool, timeMax: readTimeMax)
+    defer { loan.end() }
     let hash = MarkFilters.hash(key.producer, on: stream.id)
     let deadline = SystemClock.monotonic() &+ MarkFilters.makingTimeMax.nanoseconds
     for segment in segments.current.segments.reversed() where segment.state != .damaged {
       if segment.state == .sealed {
-        if filters.isMissing(segment.number), SystemClock.monotonic() < deadline { makeFilter(segment) }
+        if filters.isMissing(segment.number), SystemClock.monotonic() < deadline { makeFilter(segment, loan) }
         if filters.excludes(hash, from: segment.number) { continue }
       }
       do throws(SQLiteError) {
-        let (mark, isKnown) = try query(segment) { connection throws(SQLiteError) in
+        let (mark, isKnown) = try loan.query(segment) { connection throws(SQLiteError) in
           (try connection.mark(of: key.producer, on: stream.id), try connection.next(of: stream.id) != nil)
         }
         if let mark { return mark }
@@ -122,9 +128,9 @@ extension Reader {
     return ProducerMark()
   }
 
-  private func makeFilter(_ segment: Segment) {
+  private func makeFilter(_ segment: Segment, _ loan: Loan) {
     filters.make(segment.number) { visit throws(SQLiteError) in
-      try query(segment) { connection throws(SQLiteError) in
+      try loan.query(segment) { connection throws(SQLiteError) in
         try connection.forEachMarked { stream, producer in visit(MarkFilters.hash(producer, on: stream)) }
       }
     }

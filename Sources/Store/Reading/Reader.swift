@@ -10,6 +10,7 @@ struct Reader: Sendable {
   let files: any FileSystem
   let times = TimeBounds()
   let filters = MarkFilters()
+  let readTimeMax: Duration
   let timesOf: @Sendable (Batch) -> [Int64]
   /// Called with damage that concerns the whole store: in the active segment.
   let damaged: @Sendable (StoreError) -> Void
@@ -27,20 +28,53 @@ struct Reader: Sendable {
     return builder.finish()
   }
 
-  func read(_ request: ReadRequest) throws(StoreError) -> ReadResult {
-    // The stream first, then the segments: what a published head covers is in a segment that is listed.
-    let stream = try stream(request.stream)
-    var listing = segments.current
+  /// Reads one range after the other: the first, and further ones for as long as bytes and time are left and the one before was
+  /// read.
+  ///
+  /// - Parameter isWanted: asked between them.
+  /// - Returns: what came of each that was tried, in their order.
+  func read(_ requests: [ReadRequest], while isWanted: () -> Bool) -> [Result<ReadResult, StoreError>] {
+    let deadline = SystemClock.monotonic() &+ readTimeMax.nanoseconds
+    // The streams first, then the segments: what a published head covers is in a segment that is listed, and in a snapshot of it
+    // that is taken later.
+    let streams = requests.map { catalog[$0.stream] }
+    let listing = segments.current
+    let loan = Loan(pool, timeMax: readTimeMax)
+    defer { loan.end() }
+    var results: [Result<ReadResult, StoreError>] = []
+    var byteCount = 0
+    for (var request, stream) in zip(requests, streams) {
+      if !results.isEmpty {
+        guard isWanted(), byteCount < request.byteCountMax, SystemClock.monotonic() < deadline else { break }
+        request.byteCountMax -= byteCount
+      }
+      do throws(StoreError) {
+        guard let stream else { throw Self.unknownStream(request.stream) }
+        let result = try read(request, stream, listing, loan)
+        byteCount += result.byteCount
+        results.append(.success(result))
+      } catch {
+        results.append(.failure(error))
+        break
+      }
+    }
+    return results
+  }
+
+  private func read(
+    _ request: ReadRequest, _ stream: StreamInfo, _ listing: SegmentListing, _ loan: Loan
+  ) throws(StoreError) -> ReadResult {
+    var listing = listing
     var builder = PieceBuilder(request, head: stream.head)
     var signer = BatchSigner(stream)
     while !builder.isComplete {
       if readTail(request, into: &builder) { continue }
-      switch try place(of: builder.position, in: stream, &listing) {
+      switch try place(of: builder.position, in: stream, &listing, loan) {
       case .nowhere(let first, let last, let reason):
         builder.skip(through: request.isReverse ? first : last, reason)
       case .segment(let segment, let first, let last):
         let position = builder.position
-        try read(segment, first...last, stream, request, &signer, &builder)
+        try read(segment, first...last, stream, request, &signer, &builder, loan)
         // Rows that contradict each other: whatever they say, a reader must get on.
         if builder.position == position, !builder.isComplete {
           try lose(
@@ -92,7 +126,7 @@ struct Reader: Sendable {
   /// Reads what one segment has of the wanted numbers within `bounds`, and skips what it ought to have and has not.
   private func read(
     _ segment: Segment, _ bounds: ClosedRange<UInt64>, _ stream: StreamInfo, _ request: ReadRequest,
-    _ signer: inout BatchSigner, _ builder: inout PieceBuilder
+    _ signer: inout BatchSigner, _ builder: inout PieceBuilder, _ loan: Loan
   ) throws(StoreError) {
     let budget = ReaderConnection.Budget(byteCount: request.byteCountMax, time: Self.statementTimeMax)
     let wanted =
@@ -102,15 +136,16 @@ struct Reader: Sendable {
     let parts: [BatchSigner.Part]
     let isEnd: Bool
     do throws(SQLiteError) {
-      let found = try query(segment) { connection throws(SQLiteError) in
+      let found = try loan.query(segment) { connection throws(SQLiteError) in
         request.isReverse
           ? try connection.runs(of: stream.id, downFrom: wanted, budget)
           : try connection.runs(of: stream.id, upFrom: wanted, budget)
       }
-      parts = try self.parts(of: found.runs, segment, stream, &signer)
+      parts = try self.parts(of: found.runs, segment, stream, &signer, loan)
       isEnd = found.isEnd
     } catch {
-      let end = try endOfDamage(error, in: segment, at: builder.position, wanted, stream, isReverse: request.isReverse)
+      let end = try endOfDamage(
+        error, in: segment, at: builder.position, wanted, stream, isReverse: request.isReverse, loan)
       try lose(through: end, segment, stream, error.text, &builder)
       return
     }
@@ -127,7 +162,7 @@ struct Reader: Sendable {
         if !builder.append(bytes, first: first, last: last) { return }
       case .damaged(let first, let last):
         if request.isReverse ? first > builder.position : last < builder.position { continue }
-        let end = try endOfDamage(first...last, in: segment, at: builder.position, wanted, stream, request)
+        let end = try endOfDamage(first...last, in: segment, at: builder.position, wanted, stream, request, loan)
         try lose(through: end, segment, stream, "a batch does not pass its check", &builder)
       }
     }
@@ -142,12 +177,12 @@ struct Reader: Sendable {
 
   /// The batches of runs, ascending.
   func parts(
-    of runs: [ReaderConnection.Run], _ segment: Segment, _ stream: StreamInfo, _ signer: inout BatchSigner
+    of runs: [ReaderConnection.Run], _ segment: Segment, _ stream: StreamInfo, _ signer: inout BatchSigner, _ loan: Loan
   ) throws(SQLiteError) -> [BatchSigner.Part] {
     var parts: [BatchSigner.Part] = []
     for run in runs.sorted(by: { $0.first < $1.first }) {
       parts += try signer.parts(of: run) { () throws(SQLiteError) in
-        try query(segment) { connection throws(SQLiteError) in
+        try loan.query(segment) { connection throws(SQLiteError) in
           try connection.incarnations(of: stream.id)
         }
       }
@@ -160,11 +195,11 @@ struct Reader: Sendable {
   /// - Throws: when the error is no damage of a segment that can be done without.
   func endOfDamage(
     _ error: SQLiteError, in segment: Segment, at position: UInt64, _ wanted: ClosedRange<UInt64>, _ stream: StreamInfo,
-    isReverse: Bool
+    isReverse: Bool, _ loan: Loan
   ) throws(StoreError) -> UInt64 {
     try noteDamage(error, in: segment)
     do throws(SQLiteError) {
-      return try pool.withConnection(to: segment) { connection throws(SQLiteError) in
+      return try loan.withConnection(to: segment) { connection throws(SQLiteError) in
         if isReverse {
           return max(try connection.firstOfRun(of: stream.id, covering: position) ?? 0, wanted.lowerBound)
         }
@@ -179,11 +214,11 @@ struct Reader: Sendable {
   /// How far damage reaches that a row tells of: not into the next row, whatever the damaged one says of itself.
   private func endOfDamage(
     _ damage: ClosedRange<UInt64>, in segment: Segment, at position: UInt64, _ wanted: ClosedRange<UInt64>,
-    _ stream: StreamInfo, _ request: ReadRequest
+    _ stream: StreamInfo, _ request: ReadRequest, _ loan: Loan
   ) throws(StoreError) -> UInt64 {
     if request.isReverse { return max(damage.lowerBound, wanted.lowerBound) }
     do throws(SQLiteError) {
-      let next = try query(segment) { connection throws(SQLiteError) in
+      let next = try loan.query(segment) { connection throws(SQLiteError) in
         try connection.firstOfRun(of: stream.id, behind: position)
       }
       return min(damage.upperBound, wanted.upperBound, next.map { $0 - 1 } ?? .max)
@@ -209,9 +244,11 @@ struct Reader: Sendable {
   }
 
   func stream(_ id: Int64) throws(StoreError) -> StreamInfo {
-    guard let stream = catalog[id] else {
-      throw StoreError(.unknownStream, "there is no stream with the id \(id) in this store")
-    }
+    guard let stream = catalog[id] else { throw Self.unknownStream(id) }
     return stream
+  }
+
+  private static func unknownStream(_ id: Int64) -> StoreError {
+    StoreError(.unknownStream, "there is no stream with the id \(id) in this store")
   }
 }

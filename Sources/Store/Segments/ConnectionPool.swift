@@ -26,30 +26,8 @@ final class ConnectionPool: Sendable {
     vfs = settings.vfs
   }
 
-  /// Calls `body` with a connection to `segment`. Waits while the segment is being sealed.
-  func withConnection<Value>(
-    to segment: Segment, _ body: (ReaderConnection) throws(SQLiteError) -> Value
-  ) throws(SQLiteError) -> Value {
-    var lent: ReaderConnection? = try lend(segment)
-    let result = Self.call(body, with: lent)
-    switch result {
-    case .success(let value):
-      giveBack(&lent, to: segment, isUsable: true)
-      return value
-    case .failure(let error):
-      giveBack(&lent, to: segment, isUsable: false)
-      throw error
-    }
-  }
-
-  private static func call<Value>(
-    _ body: (ReaderConnection) throws(SQLiteError) -> Value, with connection: ReaderConnection?
-  ) -> Result<Value, SQLiteError> {
-    guard let connection else { preconditionFailure("a connection was lent") }
-    do throws(SQLiteError) { return .success(try body(connection)) } catch { return .failure(error) }
-  }
-
-  private func lend(_ segment: Segment) throws(SQLiteError) -> ReaderConnection {
+  /// A connection to `segment`, for `giveBack`. Waits while the segment is being sealed.
+  func lend(_ segment: Segment) throws(SQLiteError) -> ReaderConnection {
     let number = segment.number
     // Without a timeout a wait ends only with a result.
     let idle: ReaderConnection?? = monitor.wait { state -> ReaderConnection?? in
@@ -70,11 +48,12 @@ final class ConnectionPool: Sendable {
     }
   }
 
-  /// Keeps the connection, or closes it and only then ends the loan: who waits for the end relies on it being closed.
-  private func giveBack(_ lent: inout ReaderConnection?, to segment: Segment, isUsable: Bool) {
-    if isUsable, keep(lent, of: segment) { return }
+  /// Takes back the last reference to a connection. Keeps it, or closes it and only then ends the loan: who waits for the end relies
+  /// on it being closed.
+  func giveBack(_ lent: inout ReaderConnection?, to segment: Segment, isUsable: Bool) {
+    let isKept = isUsable && keep(lent, of: segment)
     lent = nil
-    endLoan(of: segment)
+    if !isKept { endLoan(of: segment) }
   }
 
   private func keep(_ connection: ReaderConnection?, of segment: Segment) -> Bool {

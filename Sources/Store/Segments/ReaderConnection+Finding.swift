@@ -1,35 +1,31 @@
 internal import LogsDisk
 internal import LogsWire
 
-/// Finding runs by the numbers that they hold.
+/// Finding runs by the numbers that they hold, between `beginSnapshot` and `endSnapshot`.
 extension ReaderConnection {
   /// The run that covers `bounds.lowerBound` and those behind it that begin within the bounds.
   func runs(of stream: Int64, upFrom bounds: ClosedRange<UInt64>, _ budget: Budget) throws(SQLiteError) -> Runs {
-    try inSnapshot { () throws(SQLiteError) in
-      var found = FoundRuns(bounds, budget, isDescending: false)
-      for statements in runStatements {
-        statements.forward.bind(1, stream)
-        statements.forward.bind(2, bits: bounds.lowerBound)
-        statements.forward.bind(3, bits: bounds.upperBound)
-        guard try found.take(from: statements.forward) else { return found.runs }
-      }
-      found.runs.isEnd = true
-      return found.runs
+    var found = FoundRuns(bounds, budget, isDescending: false)
+    for statements in runStatements {
+      statements.forward.bind(1, stream)
+      statements.forward.bind(2, bits: bounds.lowerBound)
+      statements.forward.bind(3, bits: bounds.upperBound)
+      guard try found.take(from: statements.forward) else { return found.runs }
     }
+    found.runs.isEnd = true
+    return found.runs
   }
 
   /// The run that covers `bounds.upperBound` and those before it that end within the bounds, descending.
   func runs(of stream: Int64, downFrom bounds: ClosedRange<UInt64>, _ budget: Budget) throws(SQLiteError) -> Runs {
-    try inSnapshot { () throws(SQLiteError) in
-      var found = FoundRuns(bounds, budget, isDescending: true)
-      for statements in runStatements.reversed() {
-        statements.backward.bind(1, stream)
-        statements.backward.bind(2, bits: bounds.upperBound)
-        guard try found.take(from: statements.backward) else { return found.runs }
-      }
-      found.runs.isEnd = true
-      return found.runs
+    var found = FoundRuns(bounds, budget, isDescending: true)
+    for statements in runStatements.reversed() {
+      statements.backward.bind(1, stream)
+      statements.backward.bind(2, bits: bounds.upperBound)
+      guard try found.take(from: statements.backward) else { return found.runs }
     }
+    found.runs.isEnd = true
+    return found.runs
   }
 
   /// The runs of one read so far.
@@ -83,45 +79,39 @@ extension ReaderConnection {
 
   /// Where the first run behind `position` begins, from the index alone: works beside a damaged row.
   func firstOfRun(of stream: Int64, behind position: UInt64) throws(SQLiteError) -> UInt64? {
-    try inSnapshot { () throws(SQLiteError) in
-      for statements in runStatements {
-        defer { statements.firstBehind.reset() }
-        statements.firstBehind.bind(1, stream)
-        statements.firstBehind.bind(2, bits: position)
-        if try statements.firstBehind.step() { return statements.firstBehind.bits(0) }
-      }
-      return nil
+    for statements in runStatements {
+      defer { statements.firstBehind.reset() }
+      statements.firstBehind.bind(1, stream)
+      statements.firstBehind.bind(2, bits: position)
+      if try statements.firstBehind.step() { return statements.firstBehind.bits(0) }
     }
+    return nil
   }
 
   /// Where the run that covers `position` begins, from the index alone.
   func firstOfRun(of stream: Int64, covering position: UInt64) throws(SQLiteError) -> UInt64? {
-    try inSnapshot { () throws(SQLiteError) in
-      for statements in runStatements.reversed() {
-        defer { statements.firstCovering.reset() }
-        statements.firstCovering.bind(1, stream)
-        statements.firstCovering.bind(2, bits: position)
-        if try statements.firstCovering.step() {
-          return UInt64(try statements.firstCovering.integer(0, in: 1...Int64.max))
-        }
+    for statements in runStatements.reversed() {
+      defer { statements.firstCovering.reset() }
+      statements.firstCovering.bind(1, stream)
+      statements.firstCovering.bind(2, bits: position)
+      if try statements.firstCovering.step() {
+        return UInt64(try statements.firstCovering.integer(0, in: 1...Int64.max))
       }
-      return nil
     }
+    return nil
   }
 
   /// The times of the next runs that begin at `position` or later.
   func times(of stream: Int64, from position: UInt64, limit: Int, _ time: Duration) throws(SQLiteError) -> Times {
     let deadline = SystemClock.monotonic() &+ time.nanoseconds
-    return try inSnapshot { () throws(SQLiteError) in
-      var times = Times()
-      for statements in runStatements {
-        statements.times.bind(1, stream)
-        statements.times.bind(2, bits: position)
-        guard try times.take(from: statements.times, limit: limit, until: deadline) else { return times }
-      }
-      times.isEnd = true
-      return times
+    var times = Times()
+    for statements in runStatements {
+      statements.times.bind(1, stream)
+      statements.times.bind(2, bits: position)
+      guard try times.take(from: statements.times, limit: limit, until: deadline) else { return times }
     }
+    times.isEnd = true
+    return times
   }
 }
 

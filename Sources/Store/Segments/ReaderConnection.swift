@@ -84,20 +84,18 @@ final class ReaderConnection: @unchecked Sendable {
     var isEnd = false
   }
 
-  /// Calls `body`, whose statements all see the same state of the segment: between two of them the writer may bring the index up
-  /// to date, and a row would be in neither part.
-  func inSnapshot<Value>(_ body: () throws(SQLiteError) -> Value) throws(SQLiteError) -> Value {
-    if runStatements.count == 1 { return try body() }
-    try beginStatement.run()
-    do throws(SQLiteError) {
-      let value = try body()
-      try endStatement.run()
-      return value
-    } catch {
-      if connection.isInTransaction { try connection.execute("ROLLBACK") }
-      throw error
-    }
+  /// From here to `endSnapshot` all statements see the same state of the segment: the one when the first of them reads. Finding runs
+  /// needs that: between two statements the writer may bring the index up to date, and a row would be in neither part.
+  func beginSnapshot() throws(SQLiteError) {
+    if isChanging, !connection.isInTransaction { try beginStatement.run() }
   }
+
+  func endSnapshot() throws(SQLiteError) {
+    if connection.isInTransaction { try endStatement.run() }
+  }
+
+  /// Whether the rows of the segment are found in parts that change.
+  private var isChanging: Bool { runStatements.count > 1 }
 
   /// What this segment remembers of a producer on a stream.
   func mark(of producer: ProducerID, on stream: Int64) throws(SQLiteError) -> ProducerMark? {

@@ -86,24 +86,30 @@ final class TestStore: Sendable {
   func info(_ stream: String) -> StreamInfo? { store.stream(named: StreamName(stored: stream)) }
 
   func read(_ request: ReadRequest) -> Result<ReadResult, StoreError> {
-    waitFor { store.read(request, then: $0) }
+    read([request]).first ?? .failure(Self.noAnswer)
+  }
+
+  /// Reads as many of them as one answer tells of.
+  func read(_ requests: [ReadRequest], interest: Interest = Interest()) -> [Result<ReadResult, StoreError>] {
+    waitFor { store.read(requests, interest: interest, then: $0) } ?? [.failure(Self.noAnswer)]
   }
 
   func findSequence(_ stream: String, atOrAfter time: Int64) -> UInt64? {
     guard let info = info(stream) else { return nil }
     let result = waitFor { store.findSequence(stream: info.id, atOrAfter: time, then: $0) }
-    return try? result.get()
+    return try? result?.get()
   }
 
-  private func waitFor<Value: Sendable>(
-    _ start: (@escaping @Sendable (Result<Value, StoreError>) -> Void) -> Void
-  ) -> Result<Value, StoreError> {
-    let done = Monitor<Result<Value, StoreError>?>(nil)
-    start { result in
-      done.withLock { $0 = result }
+  private static let noAnswer = StoreError(.closed, "no answer came")
+
+  /// - Returns: nil when no answer came.
+  private func waitFor<Value: Sendable>(_ start: (@escaping @Sendable (Value) -> Void) -> Void) -> Value? {
+    let done = Monitor<Value?>(nil)
+    start { value in
+      done.withLock { $0 = value }
       done.signal()
     }
-    return done.wait(timeout: TestSink.patience) { $0 } ?? .failure(StoreError(.closed, "no answer came"))
+    return done.wait(timeout: TestSink.patience) { $0 }
   }
 
   /// Lets the active segment grow old and waits until the next one is active; brings an entry to the stream `tick`.

@@ -1,0 +1,87 @@
+import Glibc
+import LogsWire
+import Testing
+
+/// One subscription to many streams that are behind.
+@Suite(.ownThread) struct TurnsTests {
+  /// Nothing is in memory of any stream, or everything of all.
+  private static let flags = [["--tail-entries", "0"], []]
+
+  private static func append(_ messages: [String], to stream: String, number: UInt64, _ client: RawClient) throws {
+    try client.send(
+      RawClient.append(messages, to: stream, producer: ProducerID(high: 1, low: 1), number: number),
+      id: UInt32(number))
+    guard case .ack = try client.receive().message else { throw Failure("no ACK came") }
+  }
+
+  @Test(arguments: flags)
+  func `a follower that takes a batch at a time is given one of each stream in turn`(flags: [String]) throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene, flags)
+      let client = try RawClient(server.url)
+      try client.greet()
+      let streamCount: UInt32 = 40
+      for number in 1...3 as ClosedRange<UInt64> {
+        for stream in 0..<streamCount {
+          try Self.append(["\(number)"], to: "s/\(100 + stream)", number: number, client)
+        }
+      }
+      try client.send(
+        .follow(Follow(credit: 1, selectors: [.pattern(.all)], start: .first, end: End(atHead: true))), id: 9)
+      var handles: [UInt32] = []
+      var byteCount: UInt64 = 0
+      while true {
+        switch try client.receive().message {
+        case .batch(let range, let batches):
+          #expect(range.from == UInt64(handles.count) / UInt64(streamCount) + 1 && range.to == range.from)
+          handles.append(range.handle)
+          byteCount += UInt64(batches.count)
+          try client.send(.credit(total: byteCount + 1), id: 9)
+          continue
+        case .stream, .resolved, .live: continue
+        case .end(let reason): #expect(reason == .until)
+        case let other: Issue.record("\(other.type) while following")
+        }
+        break
+      }
+      #expect(handles == Array([Array(0..<streamCount), Array(0..<streamCount), Array(0..<streamCount)].joined()))
+    }
+  }
+
+  @Test(arguments: flags)
+  func `a follower that reads nothing for a while gets every stream whole`(flags: [String]) throws {
+    try Scene.play { scene in
+      var random = Seeded.forTest()
+      let server = try TestServer(scene, flags)
+      let client = try RawClient(server.url)
+      try client.greet()
+      let streamCount = 60
+      // Random letters, so that they are stored as large as that: more than watermark and socket take.
+      let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+      let message = String(
+        decoding: (0..<60_000).map { _ in letters[Int(truncatingIfNeeded: random.next() & 63)] }, as: UTF8.self)
+      for number in 1...2 as ClosedRange<UInt64> {
+        for stream in 0..<streamCount {
+          try Self.append(["\(number)", message], to: "s/\(stream)", number: number, client)
+        }
+      }
+      try client.send(
+        .follow(Follow(credit: 1 << 40, selectors: [.pattern(.all)], start: .first, end: End(atHead: true))), id: 9)
+      while try server.fact("delivered_bytes_total") < 1 << 20 {}
+      var next = [UInt64](repeating: 1, count: streamCount)
+      while true {
+        switch try client.receive().message {
+        case .batch(let range, _):
+          #expect(range.from == next[Int(range.handle)])
+          next[Int(range.handle)] = range.to + 1
+          continue
+        case .stream, .resolved, .live: continue
+        case .end(let reason): #expect(reason == .until)
+        case let other: Issue.record("\(other.type) while following")
+        }
+        break
+      }
+      #expect(next == [UInt64](repeating: 5, count: streamCount))
+    }
+  }
+}

@@ -1,0 +1,167 @@
+import LogsDisk
+import LogsWire
+import Testing
+
+@testable import LogsStore
+
+/// Several streams read at once.
+@Suite struct GroupedReadTests {
+  /// However long the system puts a thread aside: time ends no answer here.
+  private static let readTimeMax = Duration.seconds(3600)
+
+  /// A store with nothing in memory, whose streams hold one batch after the other of an entry each.
+  private static func makeStore(_ batchCounts: KeyValuePairs<String, UInt64>) throws -> TestStore {
+    let directory = TestDirectory()
+    var settings = TestStore.settings(directory)
+    settings.tailCacheByteCountMax = 0
+    settings.readTimeMax = readTimeMax
+    let test = try TestStore(settings, in: directory)
+    for (name, count) in batchCounts {
+      for number in 1...count { test.append(name, .test("\(name)-\(number)"), number: number) }
+    }
+    return test
+  }
+
+  private static func requests(
+    _ names: [String], of test: TestStore, byteCountMax: Int = ReadRequest.byteCountLimit
+  ) throws -> [ReadRequest] {
+    try names.map { name in
+      let info = try #require(test.info(name))
+      return ReadRequest(stream: info.id, from: 1, to: info.head, byteCountMax: byteCountMax)
+    }
+  }
+
+  /// Whether the calling thread is one that reads for followers.
+  private static var isReaderThread: Bool {
+    let name = try? PosixFileSystem().read("/proc/thread-self/comm")
+    return name?.starts(with: "store-read".utf8) ?? false
+  }
+
+  private static func texts(_ result: ReadResult) throws -> [String] {
+    try result.pieces.flatMap { piece in
+      guard case .batches(_, _, let bytes) = piece else { return ["\(piece)"] }
+      return try Batch.run(bytes).flatMap(\.texts)
+    }
+  }
+
+  @Test func `one answer tells of several streams, in the order in which they were asked for`() throws {
+    let test = try Self.makeStore(["a": 1, "b": 3, "c": 2])
+    let results = test.read(try Self.requests(["c", "a", "b"], of: test))
+    #expect(try results.map { try Self.texts($0.get()) } == [["c-1", "c-2"], ["a-1"], ["b-1", "b-2", "b-3"]])
+  }
+
+  @Test(arguments: [1, 300, 1_000, 4_000])
+  func `an answer holds no more bytes than one stream may have, but for a batch`(byteCountMax: Int) throws {
+    let test = try Self.makeStore(["a": 3, "b": 1, "c": 9, "d": 2, "e": 1, "f": 4])
+    let batchByteCountMax = 200
+    var waiting = try Self.requests(["a", "b", "c", "d", "e", "f"], of: test, byteCountMax: byteCountMax)
+    var texts: [String] = []
+    while !waiting.isEmpty {
+      let results = try test.read(waiting).map { try $0.get() }
+      try #require((1...waiting.count).contains(results.count))
+      let byteCounts = results.map(\.byteCount)
+      #expect(byteCounts.dropLast().reduce(0, +) < byteCountMax)
+      #expect(byteCounts.reduce(0, +) < byteCountMax + batchByteCountMax)
+      #expect(byteCounts.reduce(0, +) >= byteCountMax || results.count == waiting.count)
+      #expect(byteCounts.allSatisfy { $0 > 0 })
+      for result in results {
+        texts += try Self.texts(result)
+        waiting[0].from = result.next
+        if result.next > result.head { waiting.removeFirst() } else { waiting.append(waiting.removeFirst()) }
+      }
+    }
+    let all = [("a", 3), ("b", 1), ("c", 9), ("d", 2), ("e", 1), ("f", 4)].map { name, count in
+      (1...count).map { "\(name)-\($0)" }
+    }
+    for expected in all { #expect(texts.filter { $0.hasPrefix(expected[0].prefix(1)) } == expected) }
+    #expect(texts.count == all.joined().count)
+  }
+
+  @Test func `a stream that cannot be read ends the answer, with those before it in it`() throws {
+    let test = try Self.makeStore(["a": 1, "b": 1, "c": 1])
+    var requests = try Self.requests(["a", "b", "c"], of: test)
+    requests.insert(ReadRequest(stream: 99, from: 1, to: 1), at: 2)
+    let results = test.read(requests)
+    // The one behind it has not been tried.
+    try #require(results.count == 3)
+    #expect(try results.prefix(2).map { try Self.texts($0.get()) } == [["a-1"], ["b-1"]])
+    #expect(throws: StoreError.self) { try results[2].get() }
+  }
+
+  @Test func `what one stream has lost costs those beside it nothing`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    try DamageTests.makeTwoSegments(directory, clock)
+    try DamageTests.flip(directory, "0000000001.db")
+    var settings = TestStore.settings(directory, clock)
+    settings.readTimeMax = Self.readTimeMax
+    let test = try TestStore(settings)
+    let results = try test.read(Self.requests(["other", "web", "tick"], of: test)).map { try $0.get() }
+    try #require(results.count == 3)
+    #expect(try Self.texts(results[0]) == ["o"])
+    #expect(results[1].pieces.contains(.skip(from: 3, to: 4, .lost)) && results[1].next == 7)
+    #expect(try Self.texts(results[2]) == ["tick"])
+  }
+
+  @Test func `what is stored while the streams are read is left to the next read`() throws {
+    let directory = TestDirectory()
+    let disk = FaultDisk()
+    var settings = disk.settings(directory)
+    // One reads, the other looks up the mark of the producer that appends meanwhile.
+    settings.readerThreadCount = 2
+    settings.tailCacheByteCountMax = 0
+    settings.readTimeMax = Self.readTimeMax
+    do {
+      let test = try TestStore(settings)
+      for number in 1...200 as ClosedRange<UInt64> { test.append("a", .test("\(number)"), number: number) }
+      test.append("b", .test("1"), number: 1)
+      test.close()
+    }
+    let test = try TestStore(settings, in: directory)
+    var requests = try Self.requests(["a", "b"], of: test)
+    requests[1].to = .max
+    let appended = Monitor<(last: UInt64, isAppending: Bool)>((1, false))
+    disk.onRead.withLock {
+      $0 = { _ in
+        // Not for what the writer reads, nor for what this append itself needs.
+        guard Self.isReaderThread else { return }
+        let number = appended.withLock { state -> UInt64? in
+          guard state.last < 100, !state.isAppending else { return nil }
+          state.isAppending = true
+          return state.last + 1
+        }
+        guard let number else { return }
+        test.append("b", .test("\(number)"), number: number)
+        appended.withLock { $0 = (number, false) }
+      }
+    }
+    let results = try test.read(requests).map { try $0.get() }
+    disk.onRead.withLock { $0 = nil }
+    #expect(try #require(test.info("b")).head > 1)
+    #expect(try results.map { try Self.texts($0) } == [(1...200).map { "\($0)" }, ["1"]])
+    #expect(results.map(\.head) == [200, 1])
+    // Had the head been looked up later than the snapshot was taken, what lies between would have counted as damage.
+    #expect(test.sink.monitor.withLock { $0.error } == nil)
+  }
+
+  @Test func `when nobody waits any more no further stream is read`() throws {
+    let directory = TestDirectory()
+    let disk = FaultDisk()
+    var settings = disk.settings(directory)
+    settings.readTimeMax = Self.readTimeMax
+    do {
+      let test = try TestStore(settings)
+      for name in ["a", "b", "c"] { test.append(name, .test(name), number: 1) }
+      test.close()
+    }
+    let test = try TestStore(settings, in: directory)
+    let requests = try Self.requests(["a", "b", "c"], of: test)
+    let interest = Interest()
+    disk.onRead.withLock { $0 = { _ in interest.end() } }
+    let results = test.read(requests, interest: interest)
+    #expect(try results.map { try Self.texts($0.get()) } == [["a"]])
+    // None at all when it had ended before.
+    #expect(test.read(requests, interest: interest).map { try? $0.get() } == [nil])
+    disk.onRead.withLock { $0 = nil }
+  }
+}
