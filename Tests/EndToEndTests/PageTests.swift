@@ -15,7 +15,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [[], ["--tail-entries", "0"]])
+  @Test(arguments: [[], ["--tail-bytes", "0"]])
   func `a stream that is always ahead of its reader keeps no page from the others`(flags: [String]) async throws {
     try await withClient(flags) { client in
       let busy = try StreamName("a-busy")
@@ -38,7 +38,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [[], ["--tail-entries", "0"]])
+  @Test(arguments: [[], ["--tail-bytes", "0"]])
   func `of more busy streams than fit a page each is read in the end`(flags: [String]) async throws {
     try await withClient(flags) { client in
       let streams = try (0..<40).map { try StreamName("busy/\($0)") }

@@ -5,7 +5,7 @@ import Testing
 /// One subscription to many streams that are behind.
 @Suite(.ownThread) struct TurnsTests {
   /// Nothing is in memory of any stream, or everything of all.
-  private static let flags = [["--tail-entries", "0"], []]
+  private static let flags = [["--tail-bytes", "0"], []]
 
   private static func append(_ messages: [String], to stream: String, number: UInt64, _ client: RawClient) throws {
     try client.send(
@@ -45,6 +45,31 @@ import Testing
         break
       }
       #expect(handles == Array([Array(0..<streamCount), Array(0..<streamCount), Array(0..<streamCount)].joined()))
+    }
+  }
+
+  @Test func `subscriptions that end while they wait for a reader leave the turn to those behind them`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene, ["--tail-bytes", "0"])
+      let client = try RawClient(server.url)
+      try client.greet()
+      let ids = 1...9 as ClosedRange<UInt32>
+      for id in ids {
+        for number in 1...3 as ClosedRange<UInt64> {
+          try Self.append(["\(number)"], to: "s\(id)", number: number, client)
+        }
+      }
+      // In one piece: the first four have the connection's reads when the next ones end.
+      let follows = try ids.flatMap { id in
+        RawClient.bytes(
+          .follow(Follow(credit: 1 << 20, selectors: [.stream(try StreamName("s\(id)"))], start: .first)), id: id)
+      }
+      try client.send(bytes: follows + (5...8 as ClosedRange<UInt32>).flatMap { RawClient.bytes(.cancel, id: $0) })
+      var live: Set<UInt32> = []
+      while !live.isSuperset(of: [1, 2, 3, 4, 9]) {
+        let received = try client.receive()
+        if case .live = received.message { live.insert(received.id) }
+      }
     }
   }
 

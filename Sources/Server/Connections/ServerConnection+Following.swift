@@ -162,6 +162,7 @@ extension ServerConnection {
 
   private func readEnded() {
     readCount -= 1
-    if readCount < Self.readCountMax, let id = waitingForReader.popFirst() { subscriptions[id]?.pump() }
+    // The first in line may have ended, or have no credit or room by now: then it is the next one's turn, or nobody would call that.
+    while readCount < Self.readCountMax, let id = waitingForReader.popFirst() { subscriptions[id]?.pump() }
   }
 }
