@@ -175,16 +175,21 @@ package final class Store: Sendable {
   /// What is in memory of a range, from any thread; nil when its first number (in reverse its last) is not.
   package func readCached(_ request: ReadRequest) -> ReadResult? { reader.readCached(request) }
 
+  /// Whether `readCached` would answer.
+  package func isCached(_ request: ReadRequest) -> Bool { reader.isCached(request) }
+
   /// Reads ranges in their order on a reader's thread, where `then` is called: with what came of the first, and of as many behind it
   /// as bytes and a time allow. A range that cannot be read is the last.
   ///
   /// - Parameter interest: when it has ended by the time a thread is free, nothing is read and `then` is told `closed`; when it ends
-  ///   later, no further range is begun.
+  ///   later, or an append waits for a look-up, no further range is begun.
   package func read(
     _ requests: [ReadRequest], interest: Interest = Interest(),
     then: @escaping @Sendable ([Result<ReadResult, StoreError>]) -> Void
   ) {
-    perform(interest, { then([.failure($0)]) }) { reader in then(reader.read(requests) { !interest.hasEnded }) }
+    perform(interest, { then([.failure($0)]) }) { [readers] reader in
+      then(reader.read(requests) { !interest.hasEnded && !readers.isUrgentWaiting })
+    }
   }
 
   /// Finds the first number of a stream whose entry has this time or a later one; behind the head when there is none.

@@ -56,11 +56,12 @@ extension Subscription {
       if unshared == 0 { break }
       let track = tracks[Int(current[requests.count])]
       let request = request(track, unshared, turnCount: current.count - requests.count + turns.count)
-      if let result = hub.store.readCached(request) {
-        guard requests.isEmpty else { break }
+      if requests.isEmpty, let result = hub.store.readCached(request) {
         current.removeFirst()
         apply(result, to: track)
         guard !isOver, connection.canDeliver(self) else { break }
+      } else if !requests.isEmpty, hub.store.isCached(request) {
+        break
       } else {
         requests.append(request)
         if unshared != nil { requestedCount += request.to + 1 - request.from }
@@ -75,9 +76,11 @@ extension Subscription {
   ///   - unshared: what is left of the limit.
   ///   - turnCount: streams that are to share it.
   private func request(_ track: Track, _ unshared: UInt64?, turnCount: Int) -> ReadRequest {
+    // What is read beyond the credit would have to be read again.
+    let byteCountMax = min(Self.frameByteCount, connection.creditLeft(id))
     if follow.isReverse {
       return ReadRequest(
-        stream: track.channel.id, from: track.bound ?? 1, to: track.next - 1, byteCountMax: Self.frameByteCount,
+        stream: track.channel.id, from: track.bound ?? 1, to: track.next - 1, byteCountMax: byteCountMax,
         isReverse: true)
     }
     var last = min(track.bound ?? .max, track.channel.takenHead)
@@ -85,21 +88,21 @@ extension Subscription {
       let share = LimitShare.entryCount(of: unshared, turnCount: turnCount)
       last = track.next + (min(share, last - track.next + 1) - 1)
     }
-    return ReadRequest(stream: track.channel.id, from: track.next, to: last, byteCountMax: Self.frameByteCount)
+    return ReadRequest(stream: track.channel.id, from: track.next, to: last, byteCountMax: byteCountMax)
   }
 
   /// The answer to a read: what came of the first streams whose turn it is.
   func readFinished(_ results: [Result<ReadResult, StoreError>]) {
-    isReading = false
     for result in results {
       // What has no room is read again later: these streams keep their turns.
-      guard !isOver, connection.canDeliver(self) else { return }
+      guard !isOver, connection.canDeliver(self) else { break }
       let track = tracks[Int(current.removeFirst())]
       switch result {
-      case .failure(let error): return refuse(Self.unreadable(error))
+      case .failure(let error): refuse(Self.unreadable(error))
       case .success(let result): apply(result, to: track)
       }
     }
+    isReading = false
     pump()
   }
 

@@ -28,12 +28,18 @@ struct Reader: Sendable {
     return builder.finish()
   }
 
+  func isCached(_ request: ReadRequest) -> Bool {
+    guard let stream = catalog[request.stream] else { return false }
+    let builder = PieceBuilder(request, head: stream.head)
+    return builder.isComplete || tail.holds(builder.position, of: request.stream)
+  }
+
   /// Reads one range after the other: the first, and further ones for as long as bytes and time are left and the one before was
   /// read.
   ///
-  /// - Parameter isWanted: asked between them.
+  /// - Parameter mayGoOn: asked between them.
   /// - Returns: what came of each that was tried, in their order.
-  func read(_ requests: [ReadRequest], while isWanted: () -> Bool) -> [Result<ReadResult, StoreError>] {
+  func read(_ requests: [ReadRequest], while mayGoOn: () -> Bool) -> [Result<ReadResult, StoreError>] {
     let deadline = SystemClock.monotonic() &+ readTimeMax.nanoseconds
     // The streams first, then the segments: what a published head covers is in a segment that is listed, and in a snapshot of it
     // that is taken later.
@@ -45,7 +51,7 @@ struct Reader: Sendable {
     var byteCount = 0
     for (var request, stream) in zip(requests, streams) {
       if !results.isEmpty {
-        guard isWanted(), byteCount < request.byteCountMax, SystemClock.monotonic() < deadline else { break }
+        guard mayGoOn(), byteCount < request.byteCountMax, SystemClock.monotonic() < deadline else { break }
         request.byteCountMax -= byteCount
       }
       do throws(StoreError) {

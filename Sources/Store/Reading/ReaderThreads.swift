@@ -20,6 +20,9 @@ final class ReaderThreads: Sendable {
     }
   }
 
+  /// Whether one waits that goes before all others: what can be divided should end here.
+  var isUrgentWaiting: Bool { monitor.withLock { !$0.urgent.isEmpty } }
+
   /// - Returns: false when the threads have ended.
   func add(isUrgent: Bool = false, _ job: @escaping Job) -> Bool {
     let isTaken = monitor.withLock { state in

@@ -61,6 +61,11 @@ final class TailCache: Sendable {
     }
   }
 
+  /// Whether the run that covers `position` is in memory.
+  func holds(_ position: UInt64, of stream: Int64) -> Bool {
+    state.withLock { state in state.tails[stream].map { Self.index(in: $0, covering: position) != nil } ?? false }
+  }
+
   /// The run that covers `position` and those behind it, about `byteCountMax` of them; nil when it is not in memory.
   func runs(of stream: Int64, from position: UInt64, byteCountMax: Int) -> [Run]? {
     state.withLock { state in
