@@ -89,7 +89,8 @@ let package = Package(
 
     .target(name: "CAllocations", path: "Benchmarks/Allocations"),
     .target(
-      name: "LogsBenchmarks", dependencies: ["CAllocations", "LogsServer", "LogsStore", "LogsTransport", "LogsWire"],
+      name: "LogsBenchmarks",
+      dependencies: ["CAllocations", "LogsDisk", "LogsServer", "LogsStore", "LogsTransport", "LogsWire"],
       path: "Benchmarks/Micro", exclude: ["Main"], swiftSettings: benchmarking),
     .executableTarget(
       name: "microbench", dependencies: ["LogsBenchmarks"], path: "Benchmarks/Micro/Main", swiftSettings: testing),

@@ -1,4 +1,5 @@
-internal import Foundation
+internal import Glibc
+internal import LogsDisk
 
 /// A directory of a measurement's own, removed with all that is in it.
 struct WorkDirectory: Sendable {
@@ -8,12 +9,22 @@ struct WorkDirectory: Sendable {
 
   /// Not in `/tmp`, which is kept in memory on many systems: there an fsync costs nothing.
   init() throws {
-    path = (getenv("TMPDIR").map { String(cString: $0) } ?? "/var/tmp") + "/logs-microbench-\(UUID().uuidString)"
-    guard mkdir(path, 0o700) == 0 else {
+    let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/var/tmp"
+    var template = Array("\(parent)/logs-microbench-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else {
       throw BenchmarkError(
-        "cannot make \(path): \(String(cString: strerror(errno))); name another directory in $TMPDIR")
+        "cannot make a directory in \(parent): \(String(cString: strerror(errno))); name another one in $TMPDIR")
     }
+    path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
-  func remove() throws { try FileManager.default.removeItem(atPath: path) }
+  func remove() throws { try Self.remove(path) }
+
+  private static func remove(_ path: String) throws {
+    if Glibc.remove(path) == 0 { return }
+    for name in try PosixFileSystem().list(path) { try remove("\(path)/\(name)") }
+    guard Glibc.remove(path) == 0 else {
+      throw BenchmarkError("cannot remove \(path): \(String(cString: strerror(errno)))")
+    }
+  }
 }
