@@ -213,6 +213,25 @@ import Testing
     #expect(try TestStore(directory, clock).readAll("web").texts == ["1", "2"])
   }
 
+  @Test func `a lock that was given back is free, whoever has a copy of its descriptor`() throws {
+    let directory = TestDirectory()
+    let path = "\(directory.path)/lock"
+    let files = PosixFileSystem()
+    var lock = try files.lock(path)
+    #expect(lock != nil)
+    var locked = stat()
+    #expect(stat(path, &locked) == 0)
+    // As a process has that is being started, until its exec.
+    let copies = try files.list("/proc/self/fd").compactMap { Int32($0) }.filter { descriptor in
+      var found = stat()
+      return fstat(descriptor, &found) == 0 && found.st_dev == locked.st_dev && found.st_ino == locked.st_ino
+    }.map { dup($0) }
+    defer { for copy in copies { close(copy) } }
+    #expect(copies.count == 1)
+    lock = nil
+    #expect(try !files.isLocked(path))
+  }
+
   @Test func `a second process is told that the directory is in use`() throws {
     let directory = TestDirectory()
     let test = try TestStore(directory)

@@ -149,7 +149,11 @@ package final class FileLock: Sendable {
 
   init(adopting file: Int32) { self.file = file }
 
-  deinit { close(file) }
+  /// Not only closed: a process that is being started has a copy until its exec, and the lock with it.
+  deinit {
+    flock(file, LOCK_UN)
+    close(file)
+  }
 }
 
 extension FileError {
