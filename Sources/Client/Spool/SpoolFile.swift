@@ -44,11 +44,12 @@ final class SpoolFile {
     }
     let mode = try connection.text("PRAGMA journal_mode=WAL")
     if mode != "wal" { throw SQLiteError(damage: "its journal mode stays '\(mode ?? "")'", path: path) }
+    // Cells are checked, or a wrong count of them on one page would be written into its neighbours, which are lost then, too.
     // FULL: every COMMIT is an fsync of the WAL. Zeros over what is removed: no log stays behind, and whoever reads the pages
     // of a damaged file finds nothing that was removed (`SpoolScan`).
     try connection.execute(
       """
-      PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA cache_size=-\(Self.cacheKibibyteCount);
+      PRAGMA cell_size_check=ON; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA cache_size=-\(Self.cacheKibibyteCount);
       PRAGMA journal_size_limit=\(Self.walByteCountMax)
       """)
     begin = try connection.prepare("BEGIN IMMEDIATE")

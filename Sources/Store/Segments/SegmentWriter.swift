@@ -55,7 +55,9 @@ final class SegmentWriter: @unchecked Sendable {
         code: SQLiteError.busyCode, text: "its journal mode stays '\(mode ?? "")'", path: segment.path, systemError: 0)
     }
     // FULL: every COMMIT is an fsync of the WAL (P2).
-    try connection.execute("PRAGMA synchronous=FULL; PRAGMA cache_size=-\(Self.cacheKibibyteCount)")
+    // Cells are checked, or a wrong count of them on one page would be written into its neighbours.
+    try connection.execute(
+      "PRAGMA cell_size_check=ON; PRAGMA synchronous=FULL; PRAGMA cache_size=-\(Self.cacheKibibyteCount)")
     begin = try connection.prepare("BEGIN IMMEDIATE")
     commitStatement = try connection.prepare("COMMIT")
     insertStream = try connection.prepare(Self.insertStreamText)
