@@ -164,4 +164,27 @@ import Testing
     #expect(test.read(requests, interest: interest).map { try? $0.get() } == [nil])
     disk.onRead.withLock { $0 = nil }
   }
+
+  @Test func `a job that goes before all others is seen while it waits, by reads that could end for it`() {
+    let threads = ReaderThreads(count: 1)
+    defer { threads.close() }
+    let looks = Monitor<[Bool]>([])
+    let isAdded = Monitor(false)
+    let look: @Sendable () -> Void = {
+      looks.withLock { $0.append(threads.isUrgentWaiting) }
+      looks.signal()
+    }
+    #expect(
+      threads.add {
+        look()
+        _ = isAdded.wait { $0 ? true : nil }
+        look()
+      })
+    _ = looks.wait { $0.isEmpty ? nil : true }
+    #expect(threads.add(isUrgent: true, look))
+    isAdded.withLock { $0 = true }
+    isAdded.signal()
+    threads.close()
+    #expect(looks.withLock { $0 } == [false, true, false])
+  }
 }
