@@ -5,6 +5,8 @@ package enum Limits {
   package static let batchStoredByteCountMax = 2 << 20
   /// A batch's payload before compression.
   package static let batchRawByteCountMax = 4 << 20
+  /// The window that the zstd frame of an appended batch may ask for.
+  package static let zstdWindowByteCountMax = batchRawByteCountMax
   package static let batchEntryCountMax = 65_536
   /// Sources, messages and attributes of all entries of a batch, rows that several entries share counted for each: what a
   /// reader that writes them all out has to deal with.

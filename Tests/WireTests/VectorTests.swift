@@ -7,6 +7,7 @@ import Testing
   static let changed: [String: String] = [
     "error-stream-replaced": "ignored flags are not kept",
     "extension-unknown": "unknown extensions are not kept",
+    "extensions-64": "unknown extensions are not kept",
     "frame-ignored-flags": "ignored flags are not kept",
     "listing-later-fields": "later fields are not kept",
     "text-not-utf8": "what is not UTF-8 is replaced",

@@ -15,6 +15,7 @@ import zstandard
 KIB, MIB = 1024, 1024 * 1024
 HANDSHAKE_BODY_MAX, CONTROL_MAX, FRAME_LIMIT_MIN = 8 * KIB, MIB, 2 * MIB + 4096
 BATCH_MAX, RAW_MAX, ENTRIES_MAX, MESSAGE_MAX, COLUMNS_MAX, EXPANDED_MAX = 2 * MIB, 4 * MIB, 65536, MIB, 64, 64 * MIB
+WINDOW_MAX, EXTENSIONS_MAX = 4 * MIB, 64
 VALUES_MAX, DEPTH_MAX, ATTRIBUTES_MAX = 256, 8, 64 * KIB
 NUMBER_MAX = 2**63 - 1  # of sequence numbers and batch numbers
 
@@ -157,6 +158,8 @@ def decode_extensions(r, type):
         tag, data = r.u16(), r.text()
         if tag in (t for t, _ in found):
             r.refuse("a tag appears twice")
+        if len(found) == EXTENSIONS_MAX:
+            r.refuse("more than 64 extensions")
         if tag & 0x8000:
             r.refuse("unknown critical extension", "unsupported")
         if type == "ERROR" and (tag == 1 and len(data) != 8 or tag == 2 and len(data) < 8 or tag == 3 and len(data) < 16):
@@ -241,7 +244,7 @@ NAME_BYTES = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 
 
 def bad_name(name, own=False, also=b""):
-    """Section 4: names of streams. `own`: the server's own names ($...) are allowed; `also`: the bytes of patterns."""
+    """Section 4.0. `own`: the server's own names ($...) are allowed, their $ is not counted; `also`: the bytes of patterns."""
     if own and name[:1] == b"$":
         name = name[1:]
     return not 1 <= len(name) <= 200 or any(b not in NAME_BYTES and b not in also for b in name) or b"" in name.split(b"/")
@@ -277,14 +280,18 @@ def rules(type, m):
         yield not m["followFlags"] & 4 and m["endSequence"], "endSequence without its flag"
         yield not m["followFlags"] & 8 and m["endTime"], "endTime without its flag"
         yield not m["followFlags"] & 16 and m["limit"], "limit without its flag"
+        yield m["start"] == 4 and m["startValue"] > NUMBER_MAX, "a first number above 2^63 - 1"
+        yield m["endSequence"] > NUMBER_MAX, "endSequence is above 2^63 - 1"
         for kind, name in m["selectors"]:
             yield kind > 1, "unknown kind of selector"
             yield bad_name(name, own=True, also=b"*?" if kind == 1 else b""), "not a stream name or pattern"
-        for name, _, _ in m["cursors"]:
+        for name, _, sequence in m["cursors"]:
             yield bad_name(name, own=True), "not a stream name"
+            yield sequence > NUMBER_MAX, "a cursor above 2^63 - 1"
         yield len({name for name, _, _ in m["cursors"]}) < len(m["cursors"]), "two cursors for one stream"
     if type == "STREAM":
         yield bad_name(m["stream"], own=True), "not a stream name"
+        yield m["head"] > NUMBER_MAX or m["position"] > m["head"] + 1, "head is above 2^63 - 1, or position above head + 1"
     if type in ("BATCH", "SKIP"):
         yield not 1 <= m["from"] <= m["to"] <= NUMBER_MAX, "from is 0 or above to, or to above 2^63 - 1"
     if type == "LIST":
@@ -293,6 +300,9 @@ def rules(type, m):
         yield m["after"] and bad_name(m["after"], own=True), "not a stream name"
     if type == "LISTING":
         yield m["count"] > 1000, "count is above 1,000"
+        for row in m["streams"]:
+            yield bad_name(row["stream"], own=True), "not a stream name"
+            yield not 1 <= row["first"] <= row["head"] + 1 <= NUMBER_MAX + 1, "first is 0 or above head + 1, or head above 2^63 - 1"
         names = [row["stream"] for row in m["streams"]]
         yield any(a >= b for a, b in zip(names, names[1:])), "names do not ascend"
 
@@ -358,10 +368,20 @@ def decode_batch(data, stream=None, incarnation=None):
             r.refuse("span is not count")
     if b["codec"] == 2:
         r.refuse("dictionary batch, and the feature was not announced")
+    if b["codec"] == 1 and stream is None:
+        check_window(data[88:], r)
     payload = data[88:] if b["codec"] == 0 else decompress(data[88:], b["rawLength"], r)
     b["columns"] = decode_columns(payload, b["count"])
     read_entries(b, append=stream is None, r=r)
     return b
+
+
+def check_window(data, r):
+    try:
+        if zstandard.get_frame_parameters(data).window_size > WINDOW_MAX:
+            r.refuse("the zstd frame asks for a window above 4 MiB")
+    except zstandard.ZstdError as error:
+        r.refuse(f"zstd: {error}")
 
 
 def decompress(data, raw_length, r):
@@ -395,8 +415,8 @@ def decode_columns(payload, n):
         id, encoding = r.u16(), r.u8()
         r.zero(1)
         content = r.take(r.u32())
-        if columns and id <= max(columns):
-            r.refuse("column ids do not ascend")
+        if id <= max(columns, default=0):
+            r.refuse("column ids do not ascend from 1")
         if len(columns) == COLUMNS_MAX:
             r.refuse("more than 64 columns")
         name = COLUMNS.get(id)
@@ -480,7 +500,7 @@ def read_entries(b, append, r):
     if ("offsets" in given) != bool(b["flags"] & SPARSE):
         r.refuse("sequence offsets without sparse, or sparse without them")
     if "offsets" in given and (offsets[0] < 0 or offsets[-1] >= b["span"] or any(a >= z for a, z in zip(offsets, offsets[1:]))):
-        r.refuse("sequence offsets do not ascend from 0 to span - 1")
+        r.refuse("sequence offsets do not ascend between 0 and span - 1")
     if ("keys" in given) != ("values" in given):
         r.refuse("attribute keys without values, or values without keys")
     for keys in b["columns"].get(5, {}).get("dictionary", []):

@@ -127,6 +127,14 @@ def batch(n, columns=(), codec=0, times=(), severities=(), numbered=None, level=
     return head + (list(columns) if codec == 0 and payload is None else [("payload", stored)] if stored else [])
 
 
+def plain_zstd(raw, window, fields=b"", bits=0):
+    """A zstd frame of uncompressed blocks (RFC 8878): `window` is its Window_Descriptor, `bits` and `fields` are what else its
+    header has (Frame_Header_Descriptor; Dictionary_ID and Frame_Content_Size)."""
+    blocks = [raw[at:at + 1024] for at in range(0, len(raw), 1024)]
+    return bytes.fromhex("28b52ffd") + bytes([bits, window]) + fields + b"".join(
+        struct.pack("<I", (at == len(blocks) - 1) | len(block) << 3)[:3] + block for at, block in enumerate(blocks))
+
+
 def column(id, encoding, content, label, changes={}):
     return [(f"column {label}: id", struct.pack("<H", changes.get("id", id))), ("encoding", bytes([encoding])),
             ("zero", bytes([changes.get("zero", 0)])), ("length", struct.pack("<I", changes.get("length", len(content)))),

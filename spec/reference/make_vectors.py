@@ -8,7 +8,7 @@ import struct
 import zstandard
 
 from decoder import COLUMNS_MAX, MIB, Refused, decode_vector, quote, xxh3
-from encoder import (batch, column, delta, dictionary, frame, join, keys, lengths, value, varint, zigzag)
+from encoder import (batch, column, delta, dictionary, frame, join, keys, lengths, plain_zstd, value, varint, zigzag)
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "vectors")
 NAMES = set()
@@ -142,10 +142,17 @@ valid("follow-everything", "FOLLOW with patterns, cursors, a start and all four 
       message("follow", start=2, startValue=10, followFlags=0x1E, endSequence=500, endTime=TIME, limit=1000,
               selectors=[(0, b"task/42"), (1, b"docker/*"), (1, b"**"), (1, b"we?"), (0, b"$status")],
               cursors=[(STREAM, INCARNATION, 100), (b"task/42", 0, 0)]))
+valid("follow-server-names", "FOLLOW of the server's own streams: their $ is not counted in the 200 bytes of a name or pattern",
+      message("follow", selectors=[(0, b"$" + b"n" * 200), (1, b"$" + b"n" * 199 + b"*")], cursors=[(b"$" + b"n" * 200, 0, 1)]))
+valid("follow-last-and-limit-64-bits", "FOLLOW of the last 2^64 - 1 entries, 2^64 - 1 of them at most: both are counts of any size",
+      message("follow", start=2, startValue=2**64 - 1, followFlags=0x10, limit=2**64 - 1))
+valid("follow-last-numbers", "FOLLOW from and to the last number that there is, with a cursor there",
+      message("follow", start=4, startValue=2**63 - 1, followFlags=0x04, endSequence=2**63 - 1, cursors=[(b"db", 0, 2**63 - 1)]))
 valid("follow-since", "FOLLOW since a time before 1970: startValue holds an i64",
       message("follow", start=3, startValue=2**64 - 1))
 valid("follow-reverse", "FOLLOW in reverse, at most 10 entries", message("follow", followFlags=0x11, limit=10))
 valid("stream-sealed", "STREAM that is sealed, nothing left of it", message("stream", state=1, position=107))
+valid("stream-reverse", "STREAM of a reverse subscription: delivery starts below 108", message("stream", position=108))
 valid("stream-unknown-state", "STREAM with a state of a later version, which counts as open", message("stream", state=9))
 valid("skip-unknown-reason", "SKIP with a reason of a later version, which counts as lost", message("skip", reason=77))
 valid("end-unknown-reason", "END with a reason of a later version", message("end", reason=77))
@@ -159,6 +166,8 @@ valid("frame-unknown-type", "A frame of an unknown type from 128 up, which is ig
 valid("frame-ignored-flags", "PING with the flags that are ignored", frame("PING", 0, flags=0xF0, token=1))
 valid("extension-unknown", "PING with two extensions that nobody knows, which are skipped",
       frame("PING", 0, token=1, extensions=[(0x0077, b"abc"), (0x0078, b"")]))
+valid("extensions-64", "PING with as many extensions as a frame may have",
+      frame("PING", 0, token=1, extensions=[(tag, b"") for tag in range(100, 164)]))
 valid("text-not-utf8", "GOAWAY whose text is not UTF-8: not refused, shown as well as can be",
       message("goaway", text=b"caf\xe9 \xff"))
 
@@ -178,6 +187,8 @@ invalid("header-body-above-limit", "bodyLength is above the limit of 4 MiB; only
         message("append", changes=dict(bodyLength=4 * MIB + 1))[:7], "header", "frame_too_large")
 invalid("header-body-4-gib", "bodyLength is 2^32 - 1; only the header is here",
         message("append", changes=dict(bodyLength=2**32 - 1))[:7], "header", "frame_too_large")
+invalid("header-flags-and-limit", "flags bit 0 must be zero, and bodyLength is above the limit, which is looked at first",
+        message("append", changes=dict(bodyLength=4 * MIB + 1, flags=0x01))[:7], "header", "frame_too_large")
 invalid("header-control-above-1-mib", "controlLength is above 1 MiB; only the header is here",
         message("append", changes=dict(bodyLength=4 * MIB, controlLength=MIB + 1))[:7], "header", "protocol_violation")
 for type in (0, 7, 40, 127):
@@ -242,6 +253,8 @@ bad_control("listing-row-length-long", "listing", "a row's length reaches behind
 bad_control("status-count", "status", "count is 3, two are there", message("status", count=3))
 bad_control("status-kind", "status", "a fact of an unknown kind, whose length nobody knows", frame("STATUS", 9, facts=[(b"a", 2, 1)]))
 bad_control("extension-twice", "ping", "a tag appears twice", frame("PING", 0, token=1, extensions=[(0x77, b"a"), (0x77, b"b")]))
+bad_control("extensions-65", "ping", "more than 64 extensions",
+            frame("PING", 0, token=1, extensions=[(tag, b"") for tag in range(100, 165)]))
 bad_control("extension-length", "ping", "an extension's length reaches behind the control part",
             recheck(plain("ping"), join(plain("ping")[7:]) + b"\x77\x00\x02\x00a"))
 bad_control("extension-critical", "append", "an unknown critical extension",
@@ -293,8 +306,18 @@ for name, of, reason, others in [
     ("follow-end-sequence", "follow", "endSequence without its flag", dict(endSequence=1)),
     ("follow-end-time", "follow", "endTime without its flag", dict(endTime=1)),
     ("follow-limit", "follow", "limit without its flag", dict(limit=1)),
+    ("follow-first-number-64-bits", "follow", "a first number above 2^63 - 1", dict(start=4, startValue=2**63)),
+    ("follow-end-sequence-64-bits", "follow", "endSequence is above 2^63 - 1", dict(followFlags=0x04, endSequence=2**63)),
+    ("follow-cursor-64-bits", "follow", "a cursor above 2^63 - 1", dict(cursors=[(STREAM, 1, 2**63)])),
+    ("follow-server-name-202", "follow", "a name is longer than 200 bytes behind its $", dict(selectors=[(0, b"$" + b"n" * 201)])),
+    ("follow-server-name-empty", "follow", "a name of $ alone", dict(selectors=[(0, b"$")])),
+    ("follow-server-name-twice", "follow", "two $", dict(selectors=[(0, b"$$status")])),
+    ("follow-pattern-201", "follow", "a pattern is longer than 200 bytes", dict(selectors=[(1, b"n" * 200 + b"*")])),
     ("follow-cursor-twice", "follow", "two cursors for one stream", dict(cursors=[(STREAM, 1, 1), (STREAM, 1, 2)])),
     ("follow-cursor-name", "follow", "a cursor for a pattern", dict(cursors=[(b"*", 1, 1)])),
+    ("stream-name-empty", "stream", "the stream's name is empty", dict(stream=b"")),
+    ("stream-head-64-bits", "stream", "head is above 2^63 - 1", dict(head=2**63)),
+    ("stream-position-above-head", "stream", "position is above head + 1", dict(position=109)),
     ("batch-from-0", "batch", "from is 0", {"from": 0}),
     ("batch-from-above-to", "batch", "from is above to", {"from": 103}),
     ("batch-to-64-bits", "batch", "to is above 2^63 - 1", {"to": 2**63}),
@@ -303,6 +326,9 @@ for name, of, reason, others in [
     ("skip-from-above-to", "skip", "from is above to", {"to": 0}),
     ("list-limit-0", "list", "limit is 0", dict(limit=0)),
     ("list-limit-1001", "list", "limit is above 1,000", dict(limit=1001)),
+    ("listing-first-0", "listing", "the lowest number kept is 0", dict(streams=[{**row, "first": 0}])),
+    ("listing-first-above-head", "listing", "first is above head + 1", dict(streams=[{**row, "first": 109}])),
+    ("listing-head-64-bits", "listing", "head is above 2^63 - 1", dict(streams=[{**row, "head": 2**63}])),
     ("listing-order", "listing", "names do not ascend", dict(streams=[{**row, "stream": b"b"}, {**row, "stream": b"a"}])),
 ]:
     bad_control(name, of, reason, message(name=of, **others), step="values")
@@ -382,6 +408,15 @@ good("65536-entries", "the largest count", 65536, column(4, 7, b"\5\1x", "messag
 good("raw-4-mib", "rawLength is 4 MiB exactly", 4, text(*BIG), codec=1)
 good("zstd-no-content-size", "a zstd frame that does not say how long its content is, with a checksum", 1, text(b"x" * 300), codec=1,
      payload=zstandard.ZstdCompressor(write_content_size=False, write_checksum=True).compress(join(text(b"x" * 300))))
+good("zstd-window-4-mib", "a zstd frame that asks for the largest window", 1, text(b"x" * 300), codec=1,
+     payload=plain_zstd(join(text(b"x" * 300)), 12 << 3))
+good("zstd-single-segment-4-mib", "a zstd frame without a window of its own: the window is the content, 4 MiB", 4, text(*BIG), codec=1,
+     payload=zstandard.ZstdCompressor(compression_params=zstandard.ZstdCompressionParameters.from_level(
+         1, window_log=22, source_size=4 * MIB)).compress(join(text(*BIG))))
+good("zstd-dictionary-id-0", "a zstd frame that says 0 for its dictionary, which is none", 1, text(b"a"), codec=1,
+     payload=plain_zstd(join(text(b"a")), 0, b"\0", bits=1))
+good("zstd-unused-bit", "a zstd frame whose unused bit is set, which means nothing", 1, text(b"a"), codec=1,
+     payload=plain_zstd(join(text(b"a")), 0, bits=0x10))
 good("zstd-larger", "compression made the payload larger, which is allowed", 1, text(b"a"), codec=1)
 good("64-columns", "the most columns", 1, [p for i in range(64) for p in column(100 + i, 1, b"x", str(i))])
 good("flags-ignored", "header flags 8 to 15 are ignored", 1, text(b"a"), changes=dict(flags=0xFF04))
@@ -423,6 +458,7 @@ worse("severity-25", "severity is above 24", 1, column(2, 1, b"\x19", "severity"
 worse("severity-constant-25", "severity is above 24", 1, column(2, 7, b"\1\x19", "severity"), severities=[25])
 worse("kind-2", "kind complete in an APPEND", 1, column(7, 1, b"\2", "kind"))
 worse("kind-3", "a kind that clients may not send", 1, column(7, 7, b"\1\3", "kind"))
+worse("id-0", "0 is no column's id", 1, column(0, 1, b"x", "none"))
 worse("ids-descend", "column ids do not ascend", 1, text(b"a") + column(2, 1, b"\0", "severity"))
 worse("id-twice", "a column twice", 1, text(b"a") + text(b"a"))
 worse("65-columns", "more than 64 columns", 1, [p for i in range(COLUMNS_MAX + 1) for p in column(100 + i, 1, b"x", str(i))])
@@ -493,6 +529,18 @@ for name, reason, payload in [("zstd-cut", "the zstd frame is cut short", SMALL[
                               ("zstd-checksum", "the zstd frame's checksum is wrong",
                                zstandard.ZstdCompressor(write_checksum=True).compress(RAW)[:-1] + b"\x00")]:
     worse(name, reason, 1, codec=1, payload=payload, changes=dict(rawLength=len(RAW)))
+for name, reason, payload in [
+    ("window-above-4-mib", "the zstd frame asks for a window of 4.5 MiB", plain_zstd(RAW, 12 << 3 | 1)),
+    ("window-2-gib", "the zstd frame asks for a window of 2 GiB", plain_zstd(RAW, 21 << 3)),
+    ("window-4-gib", "the zstd frame asks for a window of 4 GiB", plain_zstd(RAW, 22 << 3)),
+    ("window-largest", "the zstd frame asks for a window of 3.75 TiB", plain_zstd(RAW, 0xFF)),
+    ("dictionary-id", "the zstd frame asks for a dictionary", plain_zstd(RAW, 0, b"\7", bits=1)),
+    ("dictionary-id-32-bits", "the zstd frame asks for a dictionary", plain_zstd(RAW, 0, b"\0\0\0\1", bits=3)),
+    ("reserved-bit", "the zstd frame's reserved bit is set", plain_zstd(RAW, 0, bits=0x08)),
+    ("content-size-wrong", "the zstd frame says another size than it holds", plain_zstd(RAW, 0, struct.pack("<I", len(RAW) + 1), bits=0x80)),
+    ("content-size-64-bits", "the zstd frame says that it holds 2^64 - 2 bytes", plain_zstd(RAW, 0, struct.pack("<Q", 2**64 - 2), bits=0xC0)),
+    ("header-cut", "the zstd frame ends inside its header", plain_zstd(RAW, 0, bytes(8), bits=0xC0)[:9])]:
+    worse("zstd-" + name, reason, 1, codec=1, payload=payload, changes=dict(rawLength=len(RAW)))
 
 # Attributes
 K = keys([b"k"])

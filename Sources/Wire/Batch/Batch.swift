@@ -66,6 +66,13 @@ package struct Batch: Sendable {
   /// The payload as stored, behind the header.
   package var payload: Bytes { bytes[BatchHeader.byteCount..<bytes.count] }
 
+  /// What the zstd frame that the payload is says of itself.
+  ///
+  /// - Throws: `DecodingError`, its offset counted from the start of the batch.
+  func zstdFrameHeader() throws(DecodingError) -> ZstdFrameHeader {
+    do { return try ZstdFrameHeader(decoding: payload.span) } catch { throw error.moved(by: BatchHeader.byteCount) }
+  }
+
   /// Whether the batch part of an APPEND is as its producer signed it, whatever it says.
   ///
   /// What is not intact was damaged on the way, and the same bytes may arrive whole the next time.

@@ -36,9 +36,20 @@ package struct BatchChecker: ~Copyable {
       throw DecodingError("the batch has \(batch.bytes.count) bytes, its header says otherwise", at: 72)
     }
     if !batch.hasValidCheck { throw DecodingError("the batch's check does not fit its bytes", at: 32) }
+    if isFromClient, batch.header.codec == .zstd { try checkWindow(of: batch) }
     payload.removeAll()
     try decompressor.decompress(batch, into: &payload)
     try BatchContent.check(payload.span, of: batch.header, isFromClient: isFromClient)
+  }
+
+  /// Not every reader decodes into one piece, as `Decompressor` does: what others must keep is bounded before it is stored.
+  private func checkWindow(of batch: Batch) throws(DecodingError) {
+    let window = try batch.zstdFrameHeader().windowByteCount
+    if window > UInt64(Limits.zstdWindowByteCountMax) {
+      throw DecodingError(
+        "the zstd frame asks for a window of \(window) bytes; the limit is \(Limits.zstdWindowByteCountMax)",
+        at: BatchHeader.byteCount)
+    }
   }
 }
 

@@ -74,12 +74,10 @@ internal import CZstd
 
   deinit { unsafe ZSTD_freeDCtx(context) }
 
-  /// What a zstd frame begins with (RFC 8878, section 3.1.1); skippable frames begin otherwise.
-  private static let magic: [UInt8] = [0x28, 0xb5, 0x2f, 0xfd]
-
   /// Appends the payload of `batch`, which must have exactly the length that the header says.
   ///
-  /// A bomb cannot take memory: the room is `rawLength`, which the header's decoding has bounded, and not a byte more.
+  /// A bomb cannot take memory: the room is `rawLength`, which the header's decoding has bounded, and not a byte more. The whole
+  /// content is decoded into it at once, so whatever window the zstd frame asks for, none is taken.
   /// - Throws: `DecodingError`.
   func decompress(_ batch: borrowing Batch, into writer: inout ByteWriter) throws(DecodingError) {
     let rawLength = Int(batch.header.rawLength)
@@ -90,10 +88,16 @@ internal import CZstd
         "the batch needs a dictionary, which this version does not have", at: 41, isUnsupported: true)
     case .zstd:
       let stored = batch.payload
+      let frame = try batch.zstdFrameHeader()
+      if frame.dictionaryID != 0 {
+        throw DecodingError("the zstd frame asks for dictionary \(frame.dictionaryID)", at: BatchHeader.byteCount)
+      }
+      if let count = frame.contentByteCount, count != UInt64(rawLength) {
+        throw DecodingError("the zstd frame holds \(count) bytes, the header says \(rawLength)", at: 68)
+      }
       // libzstd would also take several frames, and skippable ones in which anything may hide.
       let isOneFrame = unsafe stored.withUnsafeBytes { source in
-        unsafe source.starts(with: Self.magic)
-          && (unsafe ZSTD_findFrameCompressedSize(source.baseAddress, source.count)) == source.count
+        unsafe ZSTD_findFrameCompressedSize(source.baseAddress, source.count) == source.count
       }
       guard isOneFrame else { throw DecodingError("the payload is not one whole zstd frame", at: 88) }
       let before = writer.count

@@ -27,41 +27,48 @@ struct FrameHeader {
   /// - Parameter bodyByteCountMax: the limit that this side announced.
   /// - Throws: `Refusal`, always of the connection: after a wrong header nothing tells where the next frame starts.
   init(decoding bytes: RawSpan, bodyByteCountMax: Int) throws(Refusal) {
-    // What was damaged on the way may arrive whole over a new connection; what was sent wrong would be wrong again.
-    var isDamaged = false
+    let flags: UInt8
+    let headerCheck: UInt16
     do throws(DecodingError) {
       var reader = ByteReader(bytes)
-      let bodyLength = try reader.u32()
+      bodyLength = Int(try reader.u32())
       type = try reader.u8()
-      let flags = try reader.u8()
-      let headerCheck = try reader.u16()
+      flags = try reader.u8()
+      headerCheck = try reader.u16()
       id = try reader.u32()
-      let controlLength = try reader.u32()
+      controlLength = Int(try reader.u32())
       check = try reader.u32()
-      guard headerCheck == Self.headerCheck(of: bytes) else {
-        isDamaged = true
-        throw DecodingError("the frame header's check does not fit: not this protocol, or damaged on the way", at: 6)
-      }
-      self.bodyLength = Int(bodyLength)
-      self.controlLength = Int(controlLength)
-      seed = XXH3.hash(bytes.extracting(0..<Self.seededByteCount))
-      if flags & 0x0f != 0 { throw DecodingError("the frame has flags that version 1 does not know", at: 5) }
-      if controlLength > bodyLength { throw DecodingError("the control part is longer than the body", at: 12) }
-      if controlLength > UInt32(Limits.controlByteCountMax) {
-        throw DecodingError(
-          "the control part has \(controlLength) bytes; the limit is \(Limits.controlByteCountMax)", at: 12)
-      }
-      if controlLength != bodyLength, let known = FrameType(rawValue: type), !known.carriesBatches {
-        throw DecodingError("a frame of type \(type) has no batch part", at: 12)
-      }
-    } catch { throw Refusal(.protocolViolation, error.description, isRetryable: isDamaged) }
+    } catch { throw Refusal(.protocolViolation, error.description) }
+    seed = XXH3.hash(bytes.extracting(0..<Self.seededByteCount))
+    // What was damaged on the way may arrive whole over a new connection; what was sent wrong would be wrong again.
+    if headerCheck != Self.headerCheck(of: bytes) {
+      throw Refusal(
+        .protocolViolation,
+        "the frame header's check does not fit: not this protocol, or damaged on the way (at byte 6)",
+        isRetryable: true)
+    }
     if bodyLength > bodyByteCountMax {
       throw Refusal(
         .frameTooLarge, "a frame of \(bodyLength) bytes; the limit here is \(bodyByteCountMax)",
         limit: .init("frame-limit", UInt64(bodyByteCountMax)))
     }
+    do throws(DecodingError) { try checkFields(flags: flags) } catch {
+      throw Refusal(.protocolViolation, error.description)
+    }
     if type < FrameType.ignorable, FrameType(rawValue: type) == nil {
       throw Refusal(.unsupported, "frames of type \(type) are unknown in version 1")
+    }
+  }
+
+  private func checkFields(flags: UInt8) throws(DecodingError) {
+    if flags & 0x0f != 0 { throw DecodingError("the frame has flags that version 1 does not know", at: 5) }
+    if controlLength > bodyLength { throw DecodingError("the control part is longer than the body", at: 12) }
+    if controlLength > Limits.controlByteCountMax {
+      throw DecodingError(
+        "the control part has \(controlLength) bytes; the limit is \(Limits.controlByteCountMax)", at: 12)
+    }
+    if controlLength != bodyLength, let known = FrameType(rawValue: type), !known.carriesBatches {
+      throw DecodingError("a frame of type \(type) has no batch part", at: 12)
     }
   }
 
