@@ -85,7 +85,7 @@ let package = Package(
     tests(
       "Client",
       uses: ["LogsClient", "LogsDisk", "LogsWire", "LogsTransport", "LogsSimulation", "CSQLite", "CFaultVFS"]),
-    tests("CLI", uses: ["LogsCLI", "LogsClient"]),
+    tests("CLI", uses: ["LogsCLI", "LogsClient", "LogsWire"]),
 
     .target(name: "CAllocations", path: "Benchmarks/Allocations"),
     .target(

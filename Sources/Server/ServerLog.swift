@@ -1,8 +1,11 @@
 internal import Dispatch
 internal import Glibc
+internal import LogsWire
 internal import Synchronization
 
 /// The server's own log on stderr. Whoever logs never waits: when stderr takes no more, lines are dropped and counted.
+///
+/// What clients say of themselves is logged too: each line stays one, and harmless on a terminal.
 package final class ServerLog: Sendable {
   private struct State {
     var waitingCount = 0
@@ -36,7 +39,7 @@ package final class ServerLog: Sendable {
         return state.droppedCount
       }
       if droppedCount > 0 { Output.write("logsd: \(droppedCount) lines of this log were dropped", to: STDERR_FILENO) }
-      Output.write("logsd: \(Self.printable(text))", to: STDERR_FILENO)
+      Output.write("logsd: \(PrintableText.escaped(text))", to: STDERR_FILENO)
     }
   }
 
@@ -45,12 +48,5 @@ package final class ServerLog: Sendable {
     let isDone = DispatchSemaphore(value: 0)
     queue.async { isDone.signal() }
     _ = isDone.wait(timeout: .now() + Self.flushSeconds)
-  }
-
-  /// What clients say of themselves is logged too: it must not move a terminal's cursor or look like a line of its own.
-  static func printable(_ text: String) -> String {
-    String(
-      String.UnicodeScalarView(
-        text.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : $0 }))
   }
 }

@@ -39,6 +39,7 @@ public struct StreamName: Hashable, Sendable, Comparable, CustomStringConvertibl
 
   static func check(_ text: String, what: String, limit: Int, also wildcards: [UInt8]) throws(NameError) {
     let bytes = text.utf8
+    let shown = PrintableText.escaped(text)
     if bytes.isEmpty { throw NameError("a \(what) must not be empty") }
     if bytes.count > limit { throw NameError("the \(what) has \(bytes.count) bytes; the limit is \(limit)") }
     var partLength = 0
@@ -46,7 +47,7 @@ public struct StreamName: Hashable, Sendable, Comparable, CustomStringConvertibl
       switch byte {
       case UInt8(ascii: "/"):
         if partLength == 0 {
-          throw NameError("the \(what) '\(printable(text))' has an empty part; write parts like 'docker/nginx'")
+          throw NameError("the \(what) '\(shown)' has an empty part; write parts like 'docker/nginx'")
         }
         partLength = 0
       case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
@@ -55,25 +56,13 @@ public struct StreamName: Hashable, Sendable, Comparable, CustomStringConvertibl
         partLength += 1
       case let other where wildcards.contains(other): partLength += 1
       case UInt8(ascii: "$"):
-        throw NameError("the \(what) '\(printable(text))' has a '$', which only the server's own streams may have")
+        throw NameError("the \(what) '\(shown)' has a '$', which only the server's own streams may have")
       default:
-        throw NameError("the \(what) '\(printable(text))' has a character other than A-Z a-z 0-9 . _ : @ - and /")
+        throw NameError("the \(what) '\(shown)' has a character other than A-Z a-z 0-9 . _ : @ - and /")
       }
     }
     if partLength == 0 {
-      throw NameError("the \(what) '\(printable(text))' ends with '/'; write parts like 'docker/nginx'")
-    }
-  }
-
-  /// `text` without control characters and line separators, so that an error about it stays one line and harmless on a terminal.
-  private static func printable(_ text: String) -> String {
-    String(String.UnicodeScalarView(text.unicodeScalars.map { isPrintable($0) ? $0 : "\u{FFFD}" }))
-  }
-
-  private static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
-    switch scalar.value {
-    case 0..<0x20, 0x7f..<0xa0, 0x2028, 0x2029: false
-    default: true
+      throw NameError("the \(what) '\(shown)' ends with '/'; write parts like 'docker/nginx'")
     }
   }
 }

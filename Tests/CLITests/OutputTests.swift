@@ -1,5 +1,6 @@
 import Foundation
 import LogsClient
+import LogsWire
 import Testing
 
 @testable import LogsCLI
@@ -47,6 +48,32 @@ import Testing
     #expect(String(decoding: try written(.short), as: UTF8.self).hasPrefix("2026-01-10 12:00:00.123 web WARN api: "))
     #expect(try written(.short, usesColor: true).contains(0x1b))
     #expect(try !written(.short).contains(0x1b))
+  }
+
+  @Test func `an entry is one line in short and json, whatever it holds and wherever it goes`() throws {
+    let bad = "a\nb\r\u{1b}[2J\u{9b}1m\u{202e}\u{2028}\u{2066}\u{7f}\tz"
+    let entry = Entry(
+      message: Bytes(bad), source: Bytes(bad), attributes: [Attribute(bad, .string(bad)), Attribute("m", .map([]))])
+    for (format, usesColor) in [(EntryWriter.Format.short, false), (.short, true), (.json, false)] {
+      var writer = EntryWriter(format: format, isUTC: true, usesColor: usesColor, namesStreams: true)
+      var output: [UInt8] = []
+      writer.append(entry, of: try StreamName("web"), to: &output)
+      let text = String(decoding: output, as: UTF8.self)
+      #expect(text.unicodeScalars.count { $0 == "\n" } == 1 && text.hasSuffix("\n"))
+      let plain = ["\u{1b}[2m", "\u{1b}[36m", "\u{1b}[0m"].reduce(text.dropLast()) { $0.replacing($1, with: "") }
+      #expect(plain.unicodeScalars.allSatisfy(PrintableText.isHarmless), "\(plain.debugDescription)")
+      if format == .json {
+        let read = try #require(try JSONSerialization.jsonObject(with: Data(output)) as? [String: Any])
+        #expect(read["message"] as? String == bad && read["source"] as? String == bad)
+        #expect((read["attributes"] as? [String: Any])?[bad] as? String == bad)
+      }
+    }
+  }
+
+  @Test func `a table shows words from outside in one line`() {
+    var table = Table([("FACT", false), ("VALUE", false)])
+    table.append(["version", "1\n2\u{202e}"])
+    #expect(table.text == #"FACT     VALUE\#nversion  1\n2\u{202e}"#)
   }
 
   @Test(arguments: [

@@ -1,4 +1,5 @@
 internal import LogsClient
+internal import LogsWire
 
 /// `logs spool`: what a producer has accepted and the server has not answered.
 enum SpoolCommand {
@@ -37,20 +38,21 @@ enum SpoolCommand {
     let report = try SpoolReport.inspect(directory, verifying: true)
     noteKept(report)
     if report.damage.isEmpty {
-      try Terminal.write(
-        line: "\(report.path) is intact: \(report.batchCount) batches with \(report.entryCount) entries")
+      let path = PrintableText.escaped(report.path)
+      try Terminal.write(line: "\(path) is intact: \(report.batchCount) batches with \(report.entryCount) entries")
       return ExitCode.done
     }
-    for sentence in report.damage { try Terminal.write(line: "\(report.path): \(sentence)") }
+    for sentence in report.damage { try Terminal.write(line: PrintableText.escaped("\(report.path): \(sentence)")) }
     return ExitCode.failed
   }
 
   private static func drain(_ directory: String, _ arguments: Arguments) async throws -> Int32 {
     // A producer would make one where there is none.
     _ = try SpoolReport.inspect(directory)
-    let client = try ConnectionOptions.client(arguments, patience: nil)
-    let notices = ConnectionNotices.begin(client)
-    defer { notices.cancel() }
+    let patience = try ConnectionOptions.patience(arguments, else: nil)
+    let client = try ConnectionOptions.client(arguments, patience: patience)
+    let notices = ConnectionNotices(client, patience: patience)
+    defer { notices.end() }
     let watch = ProducerWatch(hasSpool: true)
     var configuration = LogProducerConfiguration()
     configuration.spool = SpoolConfiguration(directory: directory)
@@ -58,7 +60,8 @@ enum SpoolCommand {
     // Nothing is added: every batch in the spool names its stream.
     let producer = try LogProducer(client, stream: StreamName("drain"), configuration: configuration)
     var failure: (any Error)?
-    do { try await watch.drain(producer) } catch { failure = error }
+    let progress = ProgressWatch(client, patience: patience) { ProgressWatch.Progress(producer.counts) }
+    do { try await progress.run { try await watch.drain(producer) } } catch { failure = error }
     await producer.shutdown(deadline: .zero)
     await client.shutdown(deadline: .seconds(1))
     let counts = producer.counts

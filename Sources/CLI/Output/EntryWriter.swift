@@ -1,4 +1,5 @@
 internal import LogsClient
+internal import LogsWire
 
 /// The forms in which entries are printed: the one place that matches on the format.
 struct EntryWriter {
@@ -25,7 +26,8 @@ struct EntryWriter {
 
   static let options = [
     Option(
-      "output", ["o"], form: "FORMAT", help: "short (default), json (one object a line) or raw (the message's bytes)"),
+      "output", ["o"], form: "FORMAT",
+      help: "short (default), json (one object a line) or raw (the message's bytes, escape sequences and all)"),
     Option("utc", help: "show times in UTC"),
     Option("color", form: "WHEN", help: "auto (default), always or never"),
     Option("no-color", help: "the same as --color never"),
@@ -116,11 +118,11 @@ struct EntryWriter {
       space()
     }
     if !entry.source.isEmpty {
-      appendPrintable(entry.source, to: &output)
+      PrintableText.append(entry.source, to: &output)
       output.append(contentsOf: ": ".utf8)
     }
     if entry.kind != .log { colored("[\(entry.kind)] ", Color.cyan) }
-    appendPrintable(entry.message, to: &output)
+    PrintableText.append(entry.message, to: &output)
     if !entry.attributes.isEmpty {
       space()
       var attributes = JSON()
@@ -128,24 +130,5 @@ struct EntryWriter {
       colored(String(decoding: attributes.bytes, as: UTF8.self), Color.dim)
     }
     output.append(UInt8(ascii: "\n"))
-  }
-
-  /// A logged control character must not move the terminal's cursor: all but tabs are shown as `\xNN` when stdout is one.
-  private func appendPrintable(_ bytes: Bytes, to output: inout [UInt8]) {
-    unsafe bytes.withUnsafeBytes { buffer in
-      guard Terminal.isOutputTerminal else { return unsafe output.append(contentsOf: buffer) }
-      for index in buffer.indices {
-        let byte = unsafe buffer[index]
-        // U+0080 to U+009F are C2 80 to C2 9F in UTF-8.
-        let follows = unsafe index > 0 && buffer[index - 1] == 0xc2 && (0x80...0x9f).contains(byte)
-        if (byte < 0x20 && byte != 0x09) || byte == 0x7f || follows {
-          output.append(contentsOf: #"\x"#.utf8)
-          output.append(JSON.hexadecimal[Int(byte >> 4)])
-          output.append(JSON.hexadecimal[Int(byte & 15)])
-        } else {
-          output.append(byte)
-        }
-      }
-    }
   }
 }

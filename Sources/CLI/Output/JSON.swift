@@ -1,4 +1,5 @@
 internal import LogsClient
+internal import LogsWire
 
 /// Writes JSON (RFC 8259), keys in the order in which they are written.
 struct JSON {
@@ -15,9 +16,9 @@ struct JSON {
     needsComma = false
   }
 
-  static let hexadecimal = Array("0123456789abcdef".utf8)
+  private static let hexadecimal = Array("0123456789abcdef".utf8)
 
-  /// Control characters are escaped, those of C1 too: JSON may be shown on a terminal.
+  /// Escapes more than JSON asks for: it may be shown on a terminal.
   mutating func string(_ text: String) {
     separate()
     bytes.append(UInt8(ascii: "\""))
@@ -28,10 +29,10 @@ struct JSON {
       case "\n": bytes.append(contentsOf: #"\n"#.utf8)
       case "\r": bytes.append(contentsOf: #"\r"#.utf8)
       case "\t": bytes.append(contentsOf: #"\t"#.utf8)
-      case "\u{0}"..."\u{1f}", "\u{7f}"..."\u{9f}":
-        bytes.append(contentsOf: #"\u00"#.utf8)
-        bytes.append(Self.hexadecimal[Int(scalar.value >> 4)])
-        bytes.append(Self.hexadecimal[Int(scalar.value & 15)])
+      case let scalar where !PrintableText.isHarmless(scalar):
+        // All of them are below U+10000: one escape is enough.
+        bytes.append(contentsOf: #"\u"#.utf8)
+        for shift in [12, 8, 4, 0] { bytes.append(Self.hexadecimal[Int(scalar.value >> shift & 15)]) }
       default: bytes.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
       }
     }

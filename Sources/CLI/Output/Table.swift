@@ -1,3 +1,5 @@
+internal import LogsWire
+
 /// Columns of text under headings.
 struct Table {
   private let headings: [String]
@@ -10,7 +12,8 @@ struct Table {
     isNumber = columns.map(\.isNumber)
   }
 
-  mutating func append(_ row: [String]) { rows.append(row) }
+  /// Each row stays one line, whoever its words come from.
+  mutating func append(_ row: [String]) { rows.append(row.map(PrintableText.escaped)) }
 
   var text: String {
     let widths = headings.indices.map { column in

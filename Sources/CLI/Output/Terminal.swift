@@ -1,4 +1,5 @@
 internal import Glibc
+internal import LogsWire
 internal import Synchronization
 
 /// stdout for data and stderr for notices.
@@ -20,7 +21,6 @@ enum Terminal {
   /// - Returns: how many were written: all, unless it was cancelled.
   /// - Throws: `PipeClosed`, or a `CommandError` when the disk behind it is full and the like.
   static func write(_ bytes: [UInt8], isCancelled: () -> Bool = { false }) throws -> Int {
-    let mayBlock = isPipe
     var offset = 0
     while offset < bytes.count {
       if mayBlock, !hasRoom() {
@@ -45,13 +45,15 @@ enum Terminal {
     return offset
   }
 
-  /// A write to a pipe, socket or terminal that nobody reads waits for ever and cannot be cancelled.
-  private static let isPipe: Bool = {
+  private static let kind: mode_t = {
     var status = stat()
-    guard unsafe fstat(STDOUT_FILENO, &status) == 0 else { return false }
-    let kind = status.st_mode & S_IFMT
-    return kind == S_IFIFO || kind == S_IFSOCK || isOutputTerminal
+    return unsafe fstat(STDOUT_FILENO, &status) == 0 ? status.st_mode & S_IFMT : 0
   }()
+
+  static let isPipe = kind == S_IFIFO
+
+  /// A write to a pipe, socket or terminal that nobody reads waits for ever and cannot be cancelled.
+  static let mayBlock = isPipe || kind == S_IFSOCK || isOutputTerminal
 
   /// Whether a write of `pipeByteCount` would not wait; waits a little for it.
   private static func hasRoom() -> Bool {
@@ -61,13 +63,10 @@ enum Terminal {
 
   static func write(line: String) throws { _ = try write(Array((line + "\n").utf8)) }
 
-  /// One line to stderr. If nobody can read it, that is no reason to fail.
+  /// One line to stderr. If nobody can read it, that is no reason to fail. Servers and logged data have their words in it.
   static func note(_ text: String) {
-    // Servers and logged data have their words in it: none of them may move the cursor.
-    let printable = String.UnicodeScalarView(
-      text.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : $0 })
     progressLine.withLock { line in
-      writeError("\(line == nil ? "" : eraseLine)logs: \(String(printable))\n\(line ?? "")")
+      writeError("\(line == nil ? "" : eraseLine)logs: \(PrintableText.escaped(text))\n\(line ?? "")")
     }
   }
 

@@ -32,7 +32,7 @@ enum EntryLine {
       && text.unicodeScalars.allSatisfy {
         switch $0 {
         case " ", "\"", "\\", "=", ",", "[", "]", "{", "}": false
-        default: !isControl($0)
+        default: PrintableText.isHarmless($0) && $0 != "\t"
         }
       }
   }
@@ -47,19 +47,12 @@ enum EntryLine {
       case "\"" where quotes, "\\" where quotes:
         escaped.append("\\")
         escaped.append(scalar)
-      case let scalar where isControl(scalar):
+      case let scalar where !PrintableText.isHarmless(scalar) || scalar == "\t":
         escaped.append(contentsOf: "\\u{\(String(scalar.value, radix: 16))}".unicodeScalars)
       default: escaped.append(scalar)
       }
     }
     return String(escaped)
-  }
-
-  private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
-    switch scalar.value {
-    case 0..<0x20, 0x7f..<0xa0, 0x2028, 0x2029: true
-    default: false
-    }
   }
 
   private static func hexadecimal(_ byte: UInt8) -> String {

@@ -1,0 +1,85 @@
+/// Text and bytes that may come from anybody, as a terminal or a file of lines can show them: always one line, and nothing in it
+/// moves the cursor, changes the direction of what stands around it, or ends it.
+///
+/// | what | becomes |
+/// |---|---|
+/// | newline, carriage return | `\n`, `\r` |
+/// | other control characters of ASCII, and DEL | `\x1b` |
+/// | U+0080 to U+009F, U+2028, U+2029, U+202A to U+202E, U+2066 to U+2069 | `\u{202e}` |
+/// | bytes that are not UTF-8 | `\x9b`, each of them: 9B begins an escape sequence on terminals of 8 bits |
+///
+/// Tabs stay. It is for people: text that has a backslash of its own cannot be told from an escape.
+package enum PrintableText {
+  /// Whether a scalar is shown as it is.
+  package static func isHarmless(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.value {
+    case 0x09: true
+    case 0..<0x20, 0x7f..<0xa0, 0x2028...0x202e, 0x2066...0x2069: false
+    default: true
+    }
+  }
+
+  package static func escaped(_ text: String) -> String {
+    if text.unicodeScalars.allSatisfy(isHarmless) { return text }
+    var output: [UInt8] = []
+    append(Bytes(text), to: &output)
+    return String(decoding: output, as: UTF8.self)
+  }
+
+  package static func append(_ bytes: Bytes, to output: inout [UInt8]) {
+    unsafe bytes.withUnsafeBytes { buffer in
+      var plainStart = 0
+      var index = 0
+      while index < buffer.count {
+        let byte = unsafe buffer[index]
+        if (0x20..<0x7f).contains(byte) || byte == 0x09 {
+          index += 1
+          continue
+        }
+        let (scalar, length) = unsafe scalar(in: buffer, at: index)
+        if scalar.map(isHarmless) != true {
+          unsafe output.append(contentsOf: buffer[plainStart..<index])
+          output.append(contentsOf: escape(scalar, byte).utf8)
+          plainStart = index + length
+        }
+        index += length
+      }
+      unsafe output.append(contentsOf: buffer[plainStart...])
+    }
+  }
+
+  private static func escape(_ scalar: Unicode.Scalar?, _ byte: UInt8) -> String {
+    switch scalar {
+    case "\n": #"\n"#
+    case "\r": #"\r"#
+    case let scalar? where scalar.value >= 0x80: #"\u{"# + String(scalar.value, radix: 16) + "}"
+    default: #"\x"# + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+    }
+  }
+
+  /// The scalar that begins at `index` and its length; nil and 1 where none does (RFC 3629).
+  private static func scalar(
+    in buffer: UnsafeRawBufferPointer, at index: Int
+  ) -> (scalar: Unicode.Scalar?, length: Int) {
+    let first = unsafe buffer[index]
+    let length: Int
+    switch first {
+    case 0..<0x80: return (Unicode.Scalar(first), 1)
+    case 0xc2..<0xe0: length = 2
+    case 0xe0..<0xf0: length = 3
+    case 0xf0..<0xf5: length = 4
+    default: return (nil, 1)
+    }
+    guard index + length <= buffer.count else { return (nil, 1) }
+    var value = UInt32(first) & (0x7f >> UInt32(length))
+    for offset in 1..<length {
+      let byte = unsafe buffer[index + offset]
+      guard byte & 0xc0 == 0x80 else { return (nil, 1) }
+      value = value << 6 | UInt32(byte & 0x3f)
+    }
+    // The same scalar in more bytes than it needs is none; surrogates and what is above U+10FFFF are none either.
+    let least: UInt32 = length == 2 ? 0x80 : length == 3 ? 0x800 : 0x10000
+    guard value >= least, let scalar = Unicode.Scalar(value) else { return (nil, 1) }
+    return (scalar, length)
+  }
+}
