@@ -6,7 +6,9 @@ enum ExitCode {
   static let unreachable: Int32 = 3
   static let notAllowed: Int32 = 4
   static let dataMissing: Int32 = 5
-  static let interrupted: Int32 = 130
+
+  /// As shells have it: 130 for SIGINT, 143 for SIGTERM.
+  static func interrupted(by signal: Int32) -> Int32 { 128 + signal }
 }
 
 /// Why a command cannot be carried out: one line that says what failed, why, and what to do, and the exit code.

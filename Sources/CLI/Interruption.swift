@@ -38,16 +38,17 @@ package enum Interruption {
 
   /// Runs `body`, cancelling its task when a signal comes.
   ///
-  /// - Returns: what `body` returns; 130 when it was interrupted.
+  /// - Returns: what `body` returns; when it was interrupted, 128 and the first signal's number: 130 or 143.
   static func watch(_ body: @escaping @Sendable () async throws -> Int32) async throws -> Int32 {
-    let count = Count()
+    let first = FirstSignal()
     let task = Task { try await body() }
     let file = unsafe readEnd
     let source = DispatchSource.makeReadSource(fileDescriptor: file, queue: DispatchQueue(label: "logs.signals"))
     source.setEventHandler {
       var byte: UInt8 = 0
       while unsafe read(file, &byte, 1) == 1 {
-        if count.next() > 1 { exit(ExitCode.interrupted) }
+        let code = ExitCode.interrupted(by: Int32(byte))
+        if !first.set(code) { exit(code) }
         task.cancel()
       }
     }
@@ -55,16 +56,26 @@ package enum Interruption {
     defer { source.cancel() }
     do {
       let code = try await task.value
-      return count.current > 0 ? ExitCode.interrupted : code
+      return first.exitCode ?? code
     } catch {
-      if count.current > 0 { return ExitCode.interrupted }
+      if let code = first.exitCode { return code }
       throw error
     }
   }
 
-  private final class Count: Sendable {
-    private let value = Atomic<Int>(0)
-    var current: Int { value.load(ordering: .relaxed) }
-    func next() -> Int { value.add(1, ordering: .relaxed).newValue }
+  /// The exit code that the first signal has decided.
+  private final class FirstSignal: Sendable {
+    private let code = Mutex<Int32?>(nil)
+
+    var exitCode: Int32? { code.withLock { $0 } }
+
+    /// - Returns: whether it is the first.
+    func set(_ exitCode: Int32) -> Bool {
+      code.withLock { code in
+        guard code == nil else { return false }
+        code = exitCode
+        return true
+      }
+    }
   }
 }

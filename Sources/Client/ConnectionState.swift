@@ -22,6 +22,7 @@ public enum ConnectionState: Sendable {
 final class StateBoard: Sendable {
   private struct State {
     var current = ConnectionState.idle
+    var isTokenIgnored = false
     var observers: [UInt64: AsyncStream<ConnectionState>.Continuation] = [:]
     var observerIDLast: UInt64 = 0
     var isOver = false
@@ -49,6 +50,12 @@ final class StateBoard: Sendable {
     }
     continuation.onTermination = { [weak self] _ in self?.forget(id) }
     return stream
+  }
+
+  /// Whether the server was given a token and has not looked at it.
+  var isTokenIgnored: Bool {
+    get { state.withLock { $0.isTokenIgnored } }
+    set { state.withLock { $0.isTokenIgnored = newValue } }
   }
 
   private func forget(_ id: UInt64) { _ = state.withLock { $0.observers.removeValue(forKey: id) } }

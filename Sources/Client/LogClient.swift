@@ -61,6 +61,9 @@ public final class LogClient: Sendable {
   /// How the connection is doing: the state now, then each change. Slow observers miss states, never the newest.
   public var states: AsyncStream<ConnectionState> { board.observe() }
 
+  /// Whether the server that was connected to last was given a token and checks none: everybody who reaches it may do all.
+  public var isTokenIgnored: Bool { board.isTokenIgnored }
+
   /// Sends what is queued, waits for its acknowledgements, ends all subscriptions, and closes.
   ///
   /// Calls made later, and what the deadline cuts off, fail with `closed`. When it returns, thread and descriptors are gone.

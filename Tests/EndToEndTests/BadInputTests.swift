@@ -74,6 +74,38 @@ import Testing
     }
   }
 
+  @Test func `a question to a server that is not there is asked once, and answered in one line`() throws {
+    try Scene.play { scene in
+      let (closed, port) = try Sockets.listen()
+      close(closed)
+      for words in [["status"], ["streams"], ["complete", "web"], ["bench", "ack"]] {
+        for url in ["logs://127.0.0.1:\(port)", "logs+unix://\(scene.path("none.sock"))"] {
+          let start = ContinuousClock.now
+          let finished = try scene.run(Binaries.logs, words + ["--server", url])
+          expect(finished, exit: 3, says: ["no connection"])
+          #expect(ContinuousClock.now - start < .seconds(4), "\(words)")
+        }
+      }
+      // Unless it is to be asked for a while.
+      let patient = try scene.run(
+        Binaries.logs, ["status", "--server", "logs://127.0.0.1:\(port)", "--retry-for", "0.5"])
+      #expect(patient.exit == .code(3) && patient.errors.contains("trying again"), "\(patient.errors)")
+    }
+  }
+
+  @Test func `a client whose token nobody checks says so once`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let file = try scene.file("f", LogLines.file(LogLines.plain(3)))
+      for words in [["push", "web", file], ["follow", "web", "--until-head"], ["status"], ["streams"]] {
+        let finished = try server.run(words, environment: ["LOGS_TOKEN": "secret"])
+        #expect(finished.exit == .code(0))
+        #expect(finished.errorLines.count { $0.contains("checks no tokens") } == 1, "\(words): \(finished.errors)")
+        #expect(try !server.run(words).errors.contains("token"))
+      }
+    }
+  }
+
   @Test func `retrying switched off is no hindrance where the server is there`() throws {
     try Scene.play { scene in
       for transport in [TestServer.Transport.unix, .tcp] {

@@ -19,7 +19,10 @@ import Testing
         #expect(finished.exit == .code(0), "\(words): \(finished.errors)")
         return numbers(finished)
       }
-      #expect(try follow("--until-head") == Array(2_991...3_000))
+      #expect(try follow("--until-head") == Array(1...3_000))
+      #expect(try follow("--until-seq", "7") == Array(1...7))
+      #expect(try follow("--until", "now", "--limit", "3") == Array(1...3))
+      #expect(try follow("--limit", "4") == Array(2_991...2_994))
       #expect(try follow("--until-head", "-n", "3") == Array(2_998...3_000))
       #expect(try follow("--until-head", "-n", "0").isEmpty)
       #expect(try follow("--until-head", "-n", "all") == Array(1...3_000))

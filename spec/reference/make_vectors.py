@@ -128,6 +128,8 @@ for name, (type, _, _) in MESSAGES.items():
 
 valid("hello-without-token", "HELLO of a client that speaks versions 1 to 3, with feature bits nobody knows",
       message("hello", maxVersion=3, features=0xFF00000000000000, token=b""))
+valid("welcome-checks-tokens", "WELCOME of a server that checks tokens, with feature bits nobody knows",
+      message("welcome", features=0xFF00000000000002))
 valid("error-out-of-order", "ERROR out_of_order: the number expected is 6",
       frame("ERROR", 5, code=21, errorFlags=1, text=b"expected 6", extensions=[(1, struct.pack("<Q", 6))]))
 valid("error-limit", "ERROR that names a limit and its value",

@@ -9,12 +9,16 @@ enum ConnectionOptions {
       help: "logs://host[:port] or logs+unix:///path; several, separated by commas, are tried in turn"),
     Option("token", form: "TOKEN", help: "what the server knows your rights by; better in $LOGS_TOKEN or a file"),
     Option("token-file", form: "FILE", help: "the file that holds the token"),
-    Option("retry-for", form: "SECONDS", help: "give up when the server was not reached for so long; 0 tries once"),
+    Option(
+      "retry-for", form: "SECONDS",
+      help:
+        "give up after so long without an answer, 0: at once, as most do; push, follow and spool drain never do without it"
+    ),
   ]
 
   /// A client as the flags and the environment say.
   ///
-  /// - Parameter patience: how long to try when `--retry-for` is not given; nil tries for ever.
+  /// - Parameter patience: how long to try.
   static func client(_ arguments: Arguments, patience: Duration?) throws -> LogClient {
     try LogClient(configuration(arguments, patience: patience))
   }
@@ -29,13 +33,18 @@ enum ConnectionOptions {
     // Somebody looks at the terminal: a server that is back should be noticed soon.
     configuration.backoff.cap = .seconds(5)
     configuration.reconnectDeadline = patience
-    if let seconds = arguments.value("retry-for") {
-      guard let number = Double(seconds), number >= 0, number < 1e9 else {
-        throw CommandError.usage("--retry-for takes seconds, not '\(seconds)'")
-      }
-      configuration.reconnectDeadline = .milliseconds(Int64(number * 1000))
-    }
     return configuration
+  }
+
+  /// How long to try, as `--retry-for` says.
+  ///
+  /// - Parameter usual: what holds without the flag; nil is for ever, zero is once.
+  static func patience(_ arguments: Arguments, else usual: Duration?) throws(CommandError) -> Duration? {
+    guard let text = arguments.value("retry-for") else { return usual }
+    guard let seconds = Double(text), seconds >= 0, seconds < 1e9 else {
+      throw .usage("--retry-for takes seconds, not '\(text)'")
+    }
+    return .milliseconds(Int64(seconds * 1000))
   }
 
   private static func token(_ arguments: Arguments) throws(CommandError) -> String? {

@@ -40,7 +40,8 @@ struct BenchTarget: Sendable {
 
   private static func configuration(_ arguments: Arguments, _ server: String) throws -> LogClientConfiguration {
     // A measurement across an outage says nothing.
-    var configuration = try ConnectionOptions.configuration(arguments, patience: .seconds(5))
+    let patience = try ConnectionOptions.patience(arguments, else: .zero)
+    var configuration = try ConnectionOptions.configuration(arguments, patience: patience)
     configuration.servers = server.split(separator: ",").map(String.init)
     return configuration
   }

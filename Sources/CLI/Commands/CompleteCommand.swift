@@ -15,8 +15,13 @@ enum CompleteCommand {
       throw CommandError.usage("complete needs one stream; see logs help complete")
     }
     let stream = try StreamName(arguments.operands[0])
-    let client = try ConnectionOptions.client(arguments, patience: .seconds(5))
-    let receipt = try await client.complete(stream, text: arguments.value("text") ?? "")
+    let text = arguments.value("text") ?? ""
+    let patience = try ConnectionOptions.patience(arguments, else: .zero)
+    let client = try ConnectionOptions.client(arguments, patience: patience)
+    let notices = ConnectionNotices(client, patience: patience)
+    defer { notices.end() }
+    let watch = ProgressWatch(client, patience: patience) { ProgressWatch.Progress() }
+    let receipt = try await watch.run { try await client.complete(stream, text: text) }
     await client.shutdown(deadline: .seconds(1))
     Terminal.note("stream \(stream) is complete at sequence number \(receipt.sequences.upperBound)")
     return ExitCode.done

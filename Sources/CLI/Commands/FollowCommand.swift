@@ -8,13 +8,21 @@ enum FollowCommand {
     details: """
       Shows the last 10 entries of each stream and then new ones, until it is interrupted or the streams are complete. A STREAM
       may be a pattern: * stands for any run of characters but /, ** for any run, ? for one character; quote it. Survives
-      restarts of the server and broken links without losing or repeating an entry.
+      restarts of the server and broken links without losing or repeating an entry. Ends when nobody reads stdout any more.
+
+      Without -n, --from-seq or --since it begins with the first entry when --until, --until-seq, --until-head or --reverse says
+      where to end. A file that is empty counts as no cursor. When the reader of a pipe goes, the cursor stays behind the last
+      line that it has taken from there.
+
+      short and json are one line an entry wherever they go: newlines, other control characters, what changes the direction of
+      text and bytes that are not UTF-8 are shown as escapes (\\n, \\x1b, \\u{202e}; \\u202e in json).
       """, options: options, run: run)
 
   private static let options =
     [
       Option(
-        "tail", ["n", "lines"], form: "N", help: "begin with the last N entries of each stream, or 'all'; default 10"),
+        "tail", ["n", "lines"], form: "N",
+        help: "begin with the last N entries of each stream, or 'all'; 10 without this"),
       Option("from-seq", form: "N", help: "begin with sequence number N"),
       Option("since", ["S"], form: "T", help: "begin with the first entry of each stream at or after time T"),
       Option("until", ["U"], form: "T", help: "end before the first entry of each stream after time T"),
@@ -36,25 +44,42 @@ enum FollowCommand {
       hasCursor = true
     }
     if let cursorFile { try checkDirectory(of: cursorFile) }
-    let start = try start(arguments, hasCursor: hasCursor)
     let end = End(
       atHead: arguments.has("until-head"), sequence: try arguments.number("until-seq", atLeast: 1),
       time: try arguments.time("until"),
       limit: try arguments.number("limit", atLeast: 1))
     let isReverse = arguments.has("reverse")
+    // Who says where to end, or has a cursor, wants all that comes before; streams that are not in the cursor are new to this
+    // follower.
+    let defaultStart: Start =
+      hasCursor || isReverse || end.atHead || end.sequence != nil || end.time != nil ? .first : .last(defaultTail)
+    let start = try start(arguments) ?? defaultStart
     if isReverse, cursorFile != nil { throw CommandError.usage("--reverse and --cursor-file exclude each other") }
     let namesStreams = selectors.count > 1 || selectors.contains { if case .pattern = $0 { true } else { false } }
     let writer = try EntryWriter(arguments, namesStreams: namesStreams)
-    let client = try ConnectionOptions.client(arguments, patience: nil)
-    let notices = ConnectionNotices.begin(client)
-    defer { notices.cancel() }
+    let patience = try ConnectionOptions.patience(arguments, else: nil)
+    let client = try ConnectionOptions.client(arguments, patience: patience)
+    let notices = ConnectionNotices(client, patience: patience)
+    defer { notices.end() }
 
     let printer = FollowPrinter(
-      writer: writer, cursor: cursor, cursorFile: cursorFile, showsStreams: namesStreams)
+      writer: writer, keeper: cursorFile.map { CursorKeeper(path: $0, cursor: cursor) }, showsStreams: namesStreams)
     let subscription = client.follow(selectors, from: start, until: end, cursor: cursor, isReverse: isReverse)
-    let isWhole = try await printer.print(subscription)
+    let isWhole = try await print(subscription, by: printer)
     await client.shutdown(deadline: .seconds(1))
     return isWhole || !arguments.has("strict") ? ExitCode.done : ExitCode.dataMissing
+  }
+
+  /// Prints until the end, or until nobody reads stdout any more, also while there is nothing to print.
+  private static func print(_ subscription: Subscription, by printer: FollowPrinter) async throws -> Bool {
+    let printing = Task { try await printer.print(subscription) }
+    let watching = Task { if await Terminal.untilReaderIsGone() { printing.cancel() } }
+    defer { watching.cancel() }
+    return try await withTaskCancellationHandler {
+      try await printing.value
+    } onCancel: {
+      printing.cancel()
+    }
   }
 
   /// Tells before anything is shown that the cursor could not be kept.
@@ -75,7 +100,8 @@ enum FollowCommand {
     }
   }
 
-  private static func start(_ arguments: Arguments, hasCursor: Bool) throws(CommandError) -> Start {
+  /// Where the flags say to begin; nil when none does.
+  private static func start(_ arguments: Arguments) throws(CommandError) -> Start? {
     let sequence = try arguments.number("from-seq", atLeast: 1)
     let time = try arguments.time("since")
     let tail = arguments.value("tail")
@@ -84,12 +110,11 @@ enum FollowCommand {
     }
     if let sequence { return .from(sequence) }
     if let time { return .since(time) }
-    // Streams that are not in the cursor are new to this follower: it has seen nothing of them.
-    guard let tail else { return hasCursor ? .first : arguments.has("reverse") ? .first : .last(defaultTail) }
     switch tail {
+    case nil: return nil
     case "all": return .first
     case "0": return .now
-    default:
+    case let tail?:
       guard let count = UInt64(tail) else { throw .usage("-n takes a number or 'all', not '\(tail)'") }
       return .last(count)
     }

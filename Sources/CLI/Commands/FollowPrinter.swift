@@ -1,3 +1,4 @@
+internal import Glibc
 internal import LogsClient
 
 /// Prints what a subscription brings, on a thread of its own: a reader of stdout that is slow makes this wait, and by the
@@ -7,18 +8,16 @@ actor FollowPrinter {
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
   private var writer: EntryWriter
-  private var cursor: Cursor
-  private let cursorFile: String?
+  private var keeper: CursorKeeper?
   private let showsStreams: Bool
   private var output: [UInt8] = []
   /// Where each entry's line ends in it.
   private var ends: [Int] = []
   private var isWhole = true
 
-  init(writer: EntryWriter, cursor: Cursor, cursorFile: String?, showsStreams: Bool) {
+  init(writer: EntryWriter, keeper: CursorKeeper?, showsStreams: Bool) {
     self.writer = writer
-    self.cursor = cursor
-    self.cursorFile = cursorFile
+    self.keeper = keeper
     self.showsStreams = showsStreams
   }
 
@@ -26,9 +25,18 @@ actor FollowPrinter {
   ///
   /// - Returns: whether nothing that was asked for is missing.
   func print(_ subscription: Subscription) async throws -> Bool {
+    do { try await printEvents(subscription) } catch {
+      try endKeeping()
+      throw error
+    }
+    try endKeeping()
+    return isWhole
+  }
+
+  private func printEvents(_ subscription: Subscription) async throws {
     for try await event in subscription {
       switch event {
-      case .batch(let batch): guard try print(batch) else { return isWhole }
+      case .batch(let batch): guard try print(batch) else { return }
       case .skipped(let skip):
         if skip.reason != .filtered {
           isWhole = false
@@ -36,19 +44,17 @@ actor FollowPrinter {
             "stream \(skip.stream): \(skip.range.count) entries \(Self.words(skip.reason)), sequence numbers \(skip.range.lowerBound) to \(skip.range.upperBound)"
           )
         }
+        try keeper?.passed(event)
       // The notices of the connection tell of the interruption.
       case .resumed(let cursor): Terminal.note(resumedText(cursor))
       case .ended(let reason): if reason == .complete { Terminal.note("complete: nothing follows") }
-      case .announced, .resolved, .live, .interrupted: break
+      case .announced, .resolved: try keeper?.passed(event)
+      case .live, .interrupted: break
       }
-      // What was printed is never printed again: the cursor moves behind it at once.
-      cursor.advance(past: event)
-      if let cursorFile, Self.moves(event) { try cursor.write(toFile: cursorFile) }
     }
-    return isWhole
   }
 
-  /// - Returns: false when it was interrupted; then the cursor is behind what was written out.
+  /// - Returns: false when it was interrupted.
   private func print(_ batch: DeliveredBatch) throws -> Bool {
     output.removeAll(keepingCapacity: true)
     ends.removeAll(keepingCapacity: true)
@@ -66,32 +72,33 @@ actor FollowPrinter {
         written += try Terminal.write(Array(output[written..<end]), isCancelled: { ContinuousClock.now >= deadline })
       }
     } catch let closed as Terminal.PipeClosed {
-      try save(batch, entries, written: written + closed.byteCount)
+      try keep(batch, entries, written: written + closed.byteCount)
       throw closed
     }
-    if written == output.count { return true }
-    try save(batch, entries, written: written)
-    return false
+    try keep(batch, entries, written: written)
+    return written == output.count
   }
+
+  private func keep(_ batch: DeliveredBatch, _ entries: [Entry], written: Int) throws {
+    try keeper?.wrote(
+      CursorKeeper.Lines(batch: batch, sequences: entries.map(\.sequence), ends: ends, byteCount: written))
+  }
+
+  /// What is in the pipe is given a little time to be taken, so that it is known how far the reader has come.
+  private func endKeeping() throws {
+    guard keeper != nil else { return }
+    let deadline = ContinuousClock.now + Self.readerGrace
+    while !Terminal.isReaderGone, Terminal.unreadByteCount ?? 0 > 0, ContinuousClock.now < deadline {
+      usleep(Self.readerPollMicroseconds)
+    }
+    try keeper?.end(isReaderGone: Terminal.isReaderGone)
+  }
+
+  private static let readerGrace = Duration.seconds(1)
+  private static let readerPollMicroseconds: useconds_t = 5_000
 
   /// How long an interrupted follow waits for the reader of the line at hand.
   private static let lineGrace = Duration.seconds(1)
-
-  /// Only some of a batch's lines were written out: the cursor moves behind the last whole one.
-  private func save(_ batch: DeliveredBatch, _ entries: [Entry], written: Int) throws {
-    guard let cursorFile, let last = ends.lastIndex(where: { $0 <= written }) else { return }
-    cursor.advance(
-      to: CursorPosition(
-        stream: batch.stream, incarnation: batch.incarnation, sequence: entries[last].sequence))
-    try cursor.write(toFile: cursorFile)
-  }
-
-  private static func moves(_ event: FollowEvent) -> Bool {
-    switch event {
-    case .batch, .skipped, .resolved: true
-    case .announced, .live, .interrupted, .resumed, .ended: false
-    }
-  }
 
   private func resumedText(_ cursor: Cursor) -> String {
     let places = cursor.sorted.map { showsStreams ? "\($0.stream) at \($0.sequence)" : "at \($0.sequence)" }

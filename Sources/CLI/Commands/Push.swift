@@ -22,7 +22,7 @@ final class Push: Sendable {
   }
 
   private let producer: LogProducer
-  private let hasSpool: Bool
+  let hasSpool: Bool
   private let form: EntryForm
   private let acknowledged = Atomic<UInt64>(0)
 

@@ -38,19 +38,25 @@ enum PushCommand {
     let reader = LineReader(paths: Array(arguments.operands.dropFirst()))
     try await reader.check()
     let form = try EntryForm(arguments)
-    let client = try ConnectionOptions.client(arguments, patience: nil)
-    let notices = ConnectionNotices.begin(client)
-    defer { notices.cancel() }
+    let patience = try ConnectionOptions.patience(arguments, else: nil)
+    let client = try ConnectionOptions.client(arguments, patience: patience)
+    let notices = ConnectionNotices(client, patience: patience)
+    defer { notices.end() }
     let producer = try LogProducer(client, stream: stream, configuration: configuration)
 
     let push = Push(producer: producer, hasSpool: configuration.spool != nil, form: form)
     let progress = arguments.has("quiet") ? nil : PushProgress.begin(push, reader)
+    let patient = ProgressWatch(client, patience: patience) { ProgressWatch.Progress(producer.counts) }
+    let isCompleting = arguments.has("complete")
     var summary: Push.Summary
     do {
-      summary = try await push.run(reader)
-      if arguments.has("complete") { _ = try await producer.complete() }
-      // What an earlier push has left in the spool may be of other streams.
-      try await watch.drain(producer)
+      // With a spool the input is read to its end, whether anything can be sent or not.
+      summary = push.hasSpool ? try await push.run(reader) : try await patient.run { try await push.run(reader) }
+      try await patient.run {
+        if isCompleting { _ = try await producer.complete() }
+        // What an earlier push has left in the spool may be of other streams.
+        try await watch.drain(producer)
+      }
     } catch {
       progress?.end()
       let isInterrupted = Task.isCancelled
@@ -70,7 +76,7 @@ enum PushCommand {
     }
     summary.restoredCount = counts.restored
     if !summary.isWhole { summary.entryCount = counts.acknowledged - counts.restored }
-    if !arguments.has("quiet") { Terminal.note(summary.text(stream, isComplete: arguments.has("complete"))) }
+    if !arguments.has("quiet") { Terminal.note(summary.text(stream, isComplete: isCompleting)) }
     return ExitCode.done
   }
 

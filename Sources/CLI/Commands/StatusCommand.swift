@@ -14,7 +14,10 @@ enum StatusCommand {
       throw CommandError.usage("status takes no '\(word)'; see logs help status")
     }
     let wantsJSON = try arguments.wantsJSON()
-    let client = try ConnectionOptions.client(arguments, patience: .seconds(5))
+    let patience = try ConnectionOptions.patience(arguments, else: .zero)
+    let client = try ConnectionOptions.client(arguments, patience: patience)
+    let notices = ConnectionNotices(client, patience: patience)
+    defer { notices.end() }
     let facts = try await client.status()
     await client.shutdown(deadline: .seconds(1))
     try wantsJSON ? printJSON(facts) : printTable(facts)

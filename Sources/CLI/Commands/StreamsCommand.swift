@@ -13,7 +13,10 @@ enum StreamsCommand {
     if arguments.operands.count > 1 { throw CommandError.usage("streams takes one pattern; quote it") }
     let pattern = try arguments.operands.first.map { try StreamPattern($0) }
     let wantsJSON = try arguments.wantsJSON()
-    let client = try ConnectionOptions.client(arguments, patience: .seconds(5))
+    let patience = try ConnectionOptions.patience(arguments, else: .zero)
+    let client = try ConnectionOptions.client(arguments, patience: patience)
+    let notices = ConnectionNotices(client, patience: patience)
+    defer { notices.end() }
     let streams = try await client.streams(matching: pattern)
     await client.shutdown(deadline: .seconds(1))
     try wantsJSON ? printJSON(streams) : printTable(streams, isUTC: arguments.has("utc"))

@@ -66,6 +66,7 @@ extension ClientCore {
     phase = .open(link, welcome)
     openSince = loop.now
     endOutage()
+    board.isTokenIgnored = configuration.token?.isEmpty == false && !welcome.checksTokens
     board.set(.connected(server: welcome.name, url: endpoints[serverIndex].description))
     for key in follows.keys.sorted() { request(key) }
     for key in questions.keys.sorted() { ask(key) }

@@ -1,7 +1,7 @@
 internal import Glibc
 
 extension Cursor {
-  /// Reads a cursor file; nil when there is none.
+  /// Reads a cursor file; nil when there is none, or an empty one: `touch` and `mktemp` make those, `write` never does.
   ///
   /// - Throws: `LogError`: `fileFailed` when the system cannot read it, `invalidCursor` when its text breaks the form.
   public init?(contentsOfFile path: String) throws(LogError) {
@@ -22,6 +22,7 @@ extension Cursor {
       }
       bytes += piece[..<count]
     }
+    if bytes.isEmpty { return nil }
     do { try self.init(parsing: String(decoding: bytes, as: UTF8.self)) } catch {
       throw LogError(error.code, "\(path): \(error.message)", cause: error.cause)
     }

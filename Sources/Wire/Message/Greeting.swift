@@ -77,6 +77,10 @@ package struct Welcome: Hashable, Sendable {
   package var subscriptionCountMax: UInt16
   package var name: String
 
+  /// The bit of `features` that says that the server checks tokens.
+  package static let tokenCheckFeature: UInt64 = 1 << 1
+  package var checksTokens: Bool { features & Self.tokenCheckFeature != 0 }
+
   package init(
     frameByteCountMax: UInt32, server: InstanceID, store: InstanceID, heartbeatMilliseconds: UInt32,
     appendByteCountMax: UInt32, appendBatchCountMax: UInt32,

@@ -32,14 +32,16 @@ final class ChildProcess: @unchecked Sendable {
   private var exit: Exit?
   private var input: Int32
 
-  /// - Parameter readsOutput: false when the test reads stdout by itself, at its own pace.
+  /// - Parameters:
+  ///   - readsOutput: false when the test reads stdout by itself, at its own pace.
+  ///   - isTerminal: whether stdout is a terminal, which shows what it gets as it comes.
   init(
     _ path: String, _ arguments: [String], environment: [String: String] = [:], input: Input = .none,
-    readsOutput: Bool = true
+    readsOutput: Bool = true, isTerminal: Bool = false
   ) throws {
     name = ([URL(fileURLWithPath: path).lastPathComponent] + arguments.prefix(3)).joined(separator: " ")
     _ = Self.ignorePipeSignal
-    let outputPipe = try Pipe()
+    let outputPipe = try isTerminal ? Pipe.terminal() : Pipe()
     let errorPipe = try Pipe()
     let inputPipe: Pipe? = if case .pipe = input { try Pipe() } else { nil }
 
@@ -100,6 +102,28 @@ final class ChildProcess: @unchecked Sendable {
       for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
       (reader, writer) = (ends[0], ends[1])
     }
+
+    private init(reader: Int32, writer: Int32) { (self.reader, self.writer) = (reader, writer) }
+
+    static func terminal() throws -> Pipe {
+      // pty(7), by the calls beneath openpty(3), which Glibc's headers show to C alone.
+      let screen = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
+      var number: Int32 = 0
+      var isLocked: Int32 = 0
+      guard screen >= 0, ioctl(screen, Self.lock, &isLocked) == 0, ioctl(screen, Self.name, &number) == 0 else {
+        throw Failure.errno("no terminal")
+      }
+      let program = open("/dev/pts/\(number)", O_RDWR | O_NOCTTY | O_CLOEXEC)
+      var settings = termios()
+      guard program >= 0, tcgetattr(program, &settings) == 0 else { throw Failure.errno("no terminal") }
+      cfmakeraw(&settings)
+      tcsetattr(program, TCSANOW, &settings)
+      return Pipe(reader: screen, writer: program)
+    }
+
+    /// TIOCSPTLCK and TIOCGPTN of ioctl_tty(2).
+    private static let lock: UInt = 0x4004_5431
+    private static let name: UInt = 0x8004_5430
   }
 
   /// Reads what the process writes until it ends, and notes how it ended.

@@ -56,10 +56,10 @@ final class Scene: Sendable {
 
   func start(
     _ program: String, _ arguments: [String], environment: [String: String] = [:],
-    input: ChildProcess.Input = .none, readsOutput: Bool = true
+    input: ChildProcess.Input = .none, readsOutput: Bool = true, isTerminal: Bool = false
   ) throws -> ChildProcess {
     let process = try ChildProcess(
-      program, arguments, environment: environment, input: input, readsOutput: readsOutput)
+      program, arguments, environment: environment, input: input, readsOutput: readsOutput, isTerminal: isTerminal)
     owned.withLock { $0.processes.append(process) }
     return process
   }

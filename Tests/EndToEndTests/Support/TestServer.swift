@@ -89,11 +89,11 @@ final class TestServer: @unchecked Sendable {
 
   func start(
     _ words: [String], via url: String? = nil, environment: [String: String] = [:],
-    input: ChildProcess.Input = .none, readsOutput: Bool = true
+    input: ChildProcess.Input = .none, readsOutput: Bool = true, isTerminal: Bool = false
   ) throws -> ChildProcess {
     try scene.start(
       Binaries.logs, words + ["--server", url ?? self.url], environment: environment, input: input,
-      readsOutput: readsOutput)
+      readsOutput: readsOutput, isTerminal: isTerminal)
   }
 
   func run(

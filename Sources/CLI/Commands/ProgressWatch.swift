@@ -1,0 +1,91 @@
+internal import LogsClient
+internal import Synchronization
+
+/// Ends what gets no further: `--retry-for` counts the time since the server was lost or has refused, until it answers something,
+/// however often it is reached in between.
+final class ProgressWatch: Sendable {
+  /// What has been answered so far, and whether something waits for an answer.
+  struct Progress: Sendable {
+    var answeredCount: UInt64 = 0
+    var isWaiting = true
+
+    init() {}
+
+    init(_ counts: ProducerCounts) {
+      answeredCount = counts.acknowledged + counts.refused + counts.dropped
+      isWaiting = counts.waiting > 0
+    }
+  }
+
+  /// How often it looks whether the time is over.
+  private static let interval = Duration.milliseconds(200)
+
+  private let client: LogClient
+  private let patience: Duration?
+  private let progress: @Sendable () -> Progress
+  /// What stands in the way, and since when without an answer.
+  private let obstacle = Mutex<(error: LogError, since: ContinuousClock.Instant)?>(nil)
+
+  /// - Parameter patience: nil for ever, zero for none: the first refusal is the end. (Then the client ends by itself when the
+  ///   server is not reached.)
+  init(_ client: LogClient, patience: Duration?, progress: @escaping @Sendable () -> Progress) {
+    self.client = client
+    self.patience = patience
+    self.progress = progress
+  }
+
+  /// Runs `body`, cancelling it when the patience is over.
+  ///
+  /// - Throws: what `body` throws, or a `LogError` that says what stood in the way.
+  func run<Result: Sendable>(_ body: @escaping @Sendable () async throws -> Result) async throws -> Result {
+    guard let patience else { return try await body() }
+    return try await withThrowingTaskGroup(of: Result?.self) { group in
+      defer { group.cancelAll() }
+      group.addTask { try await body() }
+      group.addTask {
+        await self.noteObstacles(isFinal: patience == .zero)
+        return nil
+      }
+      group.addTask {
+        try await self.untilOver(patience)
+        return nil
+      }
+      while let result = try await group.next() {
+        if let result { return result }
+        if patience == .zero, let obstacle = obstacle.withLock({ $0 }) { throw obstacle.error }
+      }
+      throw CancellationError()
+    }
+  }
+
+  /// - Parameter isFinal: whether to return at the first refusal.
+  private func noteObstacles(isFinal: Bool) async {
+    for await state in client.states {
+      switch state {
+      case .waiting(_, let error): if !isFinal { note(error) }
+      case .refusing(let error):
+        note(error)
+        if isFinal { return }
+      case .idle, .connecting, .connected, .suspended, .closed: break
+      }
+    }
+  }
+
+  private func note(_ error: LogError) { obstacle.withLock { $0 = (error, $0?.since ?? .now) } }
+
+  private func untilOver(_ patience: Duration) async throws {
+    guard patience > .zero else { return }
+    var answeredCount = progress().answeredCount
+    while true {
+      try await Task.sleep(for: min(Self.interval, patience))
+      let progress = progress()
+      if progress.answeredCount != answeredCount || !progress.isWaiting { obstacle.withLock { $0 = nil } }
+      answeredCount = progress.answeredCount
+      guard let obstacle = obstacle.withLock({ $0 }), ContinuousClock.now - obstacle.since >= patience else { continue }
+      var failure = obstacle.error
+      if failure.refusal == nil { failure.code = .gaveUp }
+      failure.message = "no progress for \(patience): \(failure.message)"
+      throw failure
+    }
+  }
+}

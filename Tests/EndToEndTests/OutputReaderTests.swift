@@ -1,0 +1,113 @@
+import Foundation
+import Glibc
+import LogsClient
+import Testing
+
+/// Who reads stdout: pipes whose reader goes, and terminals.
+@Suite(.ownThread) struct OutputReaderTests {
+  /// Runs `logs follow ... | READER` in a shell; the words end with the follow's exit code.
+  private func pipe(_ server: TestServer, _ follow: String, into reader: String) throws -> Finished {
+    try server.scene.run(
+      "/bin/bash",
+      ["-c", "\"$0\" follow \(follow) --server \"$1\" | \(reader); echo ${PIPESTATUS[0]}", Binaries.logs, server.url])
+  }
+
+  @Test func `a follow of a stream where nothing happens ends when the reader of its pipe goes`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      #expect(try server.run(["push", "web", try scene.file("f", LogLines.file(LogLines.plain(1)))]).exit == .code(0))
+      let one = try pipe(server, "web -o raw", into: "head -1")
+      #expect(one.lines.count == 2 && one.lines.last == "0" && one.errors.isEmpty, "\(one.errors)")
+      // Nobody has ever read.
+      let none = try pipe(server, "nothing -o raw", into: "true")
+      #expect(none.lines == ["0"] && none.errors.isEmpty, "\(none.errors)")
+    }
+  }
+
+  @Test(arguments: ["", "--until-head"])
+  func `the cursor stays behind the last line that the reader has taken from the pipe`(end: String) throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let lines = LogLines.plain(5_000)
+      #expect(try server.run(["push", "web", try scene.file("f", LogLines.file(lines))]).exit == .code(0))
+      let cursor = scene.path("cursor")
+      // 1,000 bytes end inside a line, and 100 entries behind it are in the pipe already.
+      let read = try pipe(
+        server, "web -n all -o raw --cursor-file \(cursor) \(end)", into: "dd bs=1 count=1000 status=none")
+      let taken = LogLines.file(lines).prefix(1_000)
+      #expect(read.output.starts(with: taken))
+      let wholeCount = taken.count { $0 == UInt8(ascii: "\n") }
+      let kept = try #require(try Cursor(contentsOfFile: cursor))
+      #expect(kept[try StreamName("web")]?.sequence == UInt64(wholeCount))
+      let rest = try server.run(["follow", "web", "-o", "raw", "--cursor-file", cursor, "--until-head"])
+      expectSame(rest.output, LogLines.file(Array(lines.dropFirst(wholeCount))))
+    }
+  }
+
+  @Test func `a reader that takes everything and goes has seen everything`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      #expect(try server.run(["push", "web", try scene.file("f", LogLines.file(LogLines.plain(50)))]).exit == .code(0))
+      let cursor = try scene.file("cursor", [])
+      let read = try pipe(server, "web -n all -o raw --cursor-file \(cursor)", into: "head -50")
+      #expect(read.lines.count == 51 && read.lines.last == "0", "\(read.errors)")
+      #expect(try Cursor(contentsOfFile: cursor)?[StreamName("web")]?.sequence == 50)
+    }
+  }
+
+  @Test func `an empty cursor file counts as none`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      #expect(try server.run(["push", "web", try scene.file("f", LogLines.file(LogLines.plain(30)))]).exit == .code(0))
+      let follow = ["follow", "web", "-o", "raw", "--cursor-file", try scene.file("cursor", [])]
+      #expect(try server.run(follow + ["--until-head"]).lines.count == 30)
+      #expect(try server.run(follow + ["--until-head"]).lines.isEmpty)
+    }
+  }
+
+  private let hostile: [UInt8] =
+    Array("\u{1b}[2J\u{1b}[1;1H \u{9b}31m bidi \u{202e} txt.exe sep\u{2028} \u{1b}]0;title\u{7} del\u{7f} cr\r ".utf8)
+    + [0x9b, 0x33, 0x31, 0x6d] + Array(" end".utf8)
+
+  @Test func `nothing that was logged moves a terminal's cursor, in short and json, with colours or without`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let forged = #"{"msg":"in: x\n2026-11-28 09:00:00.000 ERROR forged"}"#
+      let file = try scene.file("f", hostile + [10] + Array(forged.utf8))
+      #expect(try server.run(["push", "web", file, "--format", "json"]).exit == .code(0))
+      for words in [["-o", "short"], ["-o", "short", "--color", "always"], ["-o", "json"]] {
+        for isTerminal in [true, false] {
+          let follow = try server.start(
+            ["follow", "web", "-n", "all", "--until-head"] + words, environment: ["TERM": "xterm"],
+            isTerminal: isTerminal)
+          #expect(try follow.wait() == .code(0), "\(follow.errors.text)")
+          let colors = ["\u{1b}[2m", "\u{1b}[36m", "\u{1b}[31m", "\u{1b}[33m", "\u{1b}[0m"]
+          let text = colors.reduce(follow.output.text) { $0.replacing($1, with: "") }
+          let lines = text.split(separator: "\n")
+          #expect(lines.count == 2, "\(text)")
+          for scalar in lines.joined().unicodeScalars {
+            let isControl = scalar.properties.generalCategory == .control
+            let isHarmless = !isControl && ![0x202e, 0x2028].contains(scalar.value)
+            #expect(isHarmless, "\(words): \(scalar.escaped(asASCII: true))")
+          }
+          // As bytes, too: a terminal of 8 bits takes a lone 9B for an escape.
+          #expect(String(validating: follow.output.bytes, as: UTF8.self) != nil)
+          if words == ["-o", "short"] { #expect(text.contains(#"in: x\n2026-11-28"#)) }
+        }
+      }
+    }
+  }
+
+  @Test func `SIGTERM ends a follow with 143, its cursor saved`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      #expect(try server.run(["push", "web", try scene.file("f", LogLines.file(LogLines.plain(20)))]).exit == .code(0))
+      let cursor = scene.path("cursor")
+      let follow = try server.start(["follow", "web", "-n", "all", "-o", "raw", "--cursor-file", cursor])
+      try follow.output.waitForLines(20)
+      follow.signal(SIGTERM)
+      #expect(try follow.wait() == .code(143), "\(follow.errors.text)")
+      #expect(try Cursor(contentsOfFile: cursor)?[StreamName("web")]?.sequence == 20)
+    }
+  }
+}
