@@ -59,12 +59,13 @@ let package = Package(
       name: "CZstd", path: "Sources/CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
 
     library("Wire", uses: ["CXXHash", "CZstd"]),
+    library("Text", uses: ["LogsWire"]),
     library("Transport", uses: ["CEvent", "LogsWire"]),
     library("Disk", uses: ["CSQLite", "CSystem", "LogsWire"]),
     library("Store", uses: ["CSystem", "LogsDisk", "LogsWire"]),
     library("Server", uses: ["LogsWire", "LogsTransport", "LogsStore"]),
     library("Client", uses: ["LogsDisk", "LogsWire", "LogsTransport"]),
-    library("CLI", uses: ["LogsClient", "LogsWire"]),
+    library("CLI", uses: ["LogsClient", "LogsText", "LogsWire"]),
     .executableTarget(
       name: "logsd", dependencies: ["LogsServer"], path: "Sources/Server/Main", swiftSettings: strict),
     .executableTarget(
@@ -78,6 +79,7 @@ let package = Package(
     .target(
       name: "LogsSimulation", dependencies: ["LogsWire"], path: "Tests/Simulation", swiftSettings: testing),
     tests("Wire", uses: ["LogsWire", "LogsSimulation"]),
+    tests("Text", uses: ["LogsText", "LogsSimulation", "LogsWire"]),
     tests("Transport", uses: ["LogsTransport", "LogsWire"]),
     .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/CFaultVFS"),
     tests("Store", uses: ["LogsStore", "LogsDisk", "LogsWire", "CSQLite", "CFaultVFS"]),

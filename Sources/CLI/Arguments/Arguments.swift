@@ -1,4 +1,5 @@
 internal import LogsClient
+internal import LogsText
 internal import LogsWire
 
 /// The words behind a command, sorted into flags and operands.

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import LogsClient
+internal import LogsText
 internal import LogsWire
 
 /// What each line becomes.

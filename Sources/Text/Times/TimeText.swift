@@ -1,10 +1,10 @@
 internal import Glibc
 
 /// Times as people and programs write them, read as nanoseconds since 1970.
-enum TimeText {
+package enum TimeText {
   /// `2026-01-10T12:00:00.5Z`, `2026-01-10 12:00[:00[.5]]` (local), `2026-01-10` (local), unix seconds, `90s`, `10m`, `2h`, `3d` (ago),
   /// `now`, `today`, `yesterday`.
-  static func parse(_ text: String, now: Int64) -> Int64? {
+  package static func parse(_ text: String, now: Int64) -> Int64? {
     switch text {
     case "now": return now
     case "today": return midnight(daysAgo: 0, now: now)

@@ -1,9 +1,9 @@
-import LogsClient
+import LogsWire
 import Testing
 
-@testable import LogsCLI
+@testable import LogsText
 
-@Suite struct InputTests {
+@Suite struct LineFormatTests {
   private func entry(_ line: String, _ format: LineFormat) -> Entry {
     format.entry(Bytes(line), like: Entry(message: Bytes(), time: 5, severity: .info, source: "s"))
   }

@@ -1,4 +1,4 @@
-internal import LogsClient
+internal import LogsWire
 
 /// Reads a line of `key=value` pairs, values with spaces in double quotes.
 enum LogfmtReader {

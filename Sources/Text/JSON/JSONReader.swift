@@ -1,4 +1,4 @@
-internal import LogsClient
+internal import LogsWire
 
 /// Reads one JSON value (RFC 8259) from a line; members keep their order.
 struct JSONReader {

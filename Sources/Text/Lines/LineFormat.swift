@@ -1,7 +1,7 @@
-internal import LogsClient
+package import LogsWire
 
 /// How `logs push` reads a line.
-enum LineFormat: String, CaseIterable, Sendable {
+package enum LineFormat: String, CaseIterable, Sendable {
   /// The line is the message.
   case raw
   /// JSON objects: time, level, source and message are taken from their usual names, the others are attributes.
@@ -12,7 +12,7 @@ enum LineFormat: String, CaseIterable, Sendable {
   case auto
 
   /// The entry that a line becomes. A line that is not in the format is taken as it is, never dropped.
-  func entry(_ line: Bytes, like template: Entry) -> Entry {
+  package func entry(_ line: Bytes, like template: Entry) -> Entry {
     let members: [Attribute]? =
       switch self {
       case .raw: nil
