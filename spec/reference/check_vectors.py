@@ -11,12 +11,26 @@ from encoder import frame_again, payload_again
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "vectors")
 
+# The lines of a .txt file, as vectors/README.md has them.
+BYTES = r'"(?:[ !#-\[\]-~]|\\x[0-9a-f]{2})*"(?:\.\.\. \d+ bytes)?'
+VALUE = rf"(?:-?\d+|0x[0-9a-f]+|[0-9a-f]{{32}}|{BYTES})"
+LINES = re.compile("|".join([
+    r"(?:[A-Z]+|unknown type \d+) id=\d+ flags=0x[0-9a-f]{2}", rf"  [a-zA-Z]+ {VALUE}", r"  control [0-9a-f]*",
+    rf"  (?:selector|cursor|fact)(?: {VALUE}){{2,3}}", rf"  stream(?: [a-zA-Z]+={VALUE})+", r"  extension 0x[0-9a-f]{4} [0-9a-f]*",
+    r"  batch part of \d+ bytes", r"batch of \d+ entries", r"  and \d+ more",
+    r"  column \d+ [a-z]+ encoding \d(?: of \d)?(?:, \d+ values)?(?::(?: -?[0-9a-f]*)+)?",
+    rf"  entry \d+ time=-?\d+ severity=\d+ kind=\d+ source={BYTES} message={BYTES}", rf"    {BYTES} = .+"]))
+
 
 def check_valid(path):
     headers, data = read_vector(path)
     with open(path[:-4] + ".txt", encoding="utf-8") as file:
-        if decode_vector(headers, data) != file.read():
-            return "decodes to another text"
+        text = file.read()
+    if decode_vector(headers, data) != text:
+        return "decodes to another text"
+    for line in text.removesuffix("\n").split("\n"):
+        if not LINES.fullmatch(line):
+            return f"has a line that vectors/README.md does not describe: {line}"
     if headers["kind"] in ("frame", "run"):
         message = decode_frame(data, 4 * MIB)
         if not message["type"] == "LISTING" and frame_again(message) != data:

@@ -318,21 +318,25 @@ SPARSE, REENCODED, UNTIMED = 1, 2, 4
 
 # 5.1 Header
 
-def batch_header(data):
+def batch_header(data, numbered):
     """The fields of a batch's first 88 bytes; the lengths are checked, so that storedLength may be trusted."""
-    r = Reader(data, "batch", "bad_batch")
-    b = {}
+    r = Reader(data, "batch", "gap" if numbered else "bad_batch")
+    b, zeros = {}, []
     for field, form in BATCH_HEADER:
         if form.startswith("zero"):
-            r.zero(int(form[4:]))
+            zeros.append(r.take(int(form[4:])))
         else:
             b[field] = getattr(r, form)()
+    if any(zeros[0]):
+        r.refuse("a byte that must be zero is not")
+    # What looks like a later version is one only if its check fits; else it was damaged on the way.
+    later = "unsupported" if numbered and is_signed(data, b) else r.error
     if b["format"] != 1:
-        r.refuse("unknown format")
+        r.refuse("unknown format", later)
     if b["codec"] > 2:
-        r.refuse("unknown codec")
+        r.refuse("unknown codec", later)
     if b["flags"] & 0xF8:
-        r.refuse("unknown flag")
+        r.refuse("unknown flag", later)
     if not 1 <= b["count"] <= ENTRIES_MAX:
         r.refuse("count is not 1 to 65,536")
     if b["rawLength"] > RAW_MAX:
@@ -341,38 +345,46 @@ def batch_header(data):
         r.refuse("header and payload are above 2 MiB")
     if b["codec"] == 0 and b["rawLength"] != b["storedLength"]:
         r.refuse("rawLength is not storedLength without compression")
+    if any(zeros[1]):
+        r.refuse("a byte that must be zero is not")
     if b["codec"] != 2 and b["dictionary"]:
         r.refuse("dictionary without codec 2")
     return b
 
 
+def is_signed(data, b):
+    return len(data) >= 88 + b["storedLength"] and xxh3(data[40:88 + b["storedLength"]]) == b["check"]
+
+
 def decode_batch(data, stream=None, incarnation=None):
     """A batch, its columns and entries. Without a stream: as a server does on append; with one: as a numbered batch."""
-    b = batch_header(data)
-    r = Reader(data, "batch", "bad_batch")
+    numbered = stream is not None
+    b = batch_header(data, numbered)
+    r = Reader(data, "batch", "gap" if numbered else "bad_batch")
     if len(data) != 88 + b["storedLength"]:
         r.refuse("storedLength is not the length of the payload that follows")
-    if xxh3(data[40:]) != b["check"]:
+    if not is_signed(data, b):
         r.refuse("check is wrong")
-    if stream is None:
-        if any(data[:32]):
-            r.refuse("the server's part is not zero")
-        if b["flags"] & (SPARSE | REENCODED):
-            r.refuse("sparse or re-encoded in an APPEND")
-    else:
+    if numbered:
         if xxh3(data[8:40], xxh3(stream, incarnation)) != b["serverCheck"]:
             r.refuse("serverCheck is wrong")
         if b["firstSequence"] < 1 or b["firstSequence"] + b["span"] - 1 > NUMBER_MAX:
             r.refuse("firstSequence is 0, or the last number is above 2^63 - 1")
         if b["span"] < b["count"] or b["span"] > b["count"] and not b["flags"] & SPARSE:
             r.refuse("span is not count")
+    else:
+        if any(data[:32]):
+            r.refuse("the server's part is not zero")
+        if b["flags"] & (SPARSE | REENCODED):
+            r.refuse("sparse or re-encoded in an APPEND")
     if b["codec"] == 2:
-        r.refuse("dictionary batch, and the feature was not announced")
-    if b["codec"] == 1 and stream is None:
+        r.refuse("dictionary batch, and the feature was not announced", "unsupported" if numbered else None)
+    r.error = "bad_batch"  # both checks fit, so the content is what its producer and its server made of it
+    if b["codec"] == 1 and not numbered:
         check_window(data[88:], r)
     payload = data[88:] if b["codec"] == 0 else decompress(data[88:], b["rawLength"], r)
     b["columns"] = decode_columns(payload, b["count"])
-    read_entries(b, append=stream is None, r=r)
+    read_entries(b, append=not numbered, r=r)
     return b
 
 
@@ -580,7 +592,7 @@ def decode_run(message, stream, incarnation):
     """The batches of a BATCH frame, each verified, contiguous, the first holding `from` and the last `to`."""
     part, at, found = message["batch"], 0, []
     while at < len(part):
-        end = at + 88 + batch_header(part[at:at + 88])["storedLength"]
+        end = at + 88 + batch_header(part[at:], numbered=True)["storedLength"]
         found.append(decode_batch(part[at:end], stream, incarnation))
         at = end
     r = Reader(b"", "cover", "gap")

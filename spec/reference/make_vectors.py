@@ -596,6 +596,12 @@ valid("numbered-kind-unknown", "a kind of a later version, which is read as log"
 valid("numbered-last-number", "the last number that there is", batch(1, text(b"a"), numbered=(STREAM, INCARNATION, 2**63 - 1, TIME)), KIND)
 
 PLACE = (STREAM, INCARNATION, 11, TIME)
+LATER = [("format", "unknown format", dict(format=2)), ("codec-3", "unknown codec", dict(codec=3)), ("flag-3", "unknown flag", dict(flags=0x0C)),
+         ("codec-2", "a dictionary batch, where the feature was not announced", dict(codec=2, dictionary=1))]
+for name, reason, changes in LATER:
+    invalid("numbered-" + name, reason, batch(**A, numbered=PLACE, changes=changes), "batch", "unsupported", KIND)
+    invalid("numbered-" + name + "-damaged", reason + ", and check is wrong: it only looks like one", batch(
+        **A, numbered=PLACE, changes={**changes, "check": 1}), "batch", "gap", KIND)
 for name, reason, pieces in [
     ("server-check", "serverCheck is wrong", batch(**A, numbered=PLACE, changes=dict(serverCheck=1))),
     ("other-stream", "the batch is of another stream", batch(**A, numbered=(b"db",) + PLACE[1:])),
@@ -609,10 +615,13 @@ for name, reason, pieces in [
     ("span", "span is not count, and the batch is not sparse", batch(**A, numbered=PLACE + (2,))),
     ("span-0", "span is 0", batch(**A, numbered=PLACE + (0,))),
     ("zero-28", "zero bytes at offset 28 are not zero", batch(**A, numbered=PLACE, changes={"zero@28": b"\1\0\0\0"})),
+    ("sparse-span-small", "span is below count", batch(**OFFSETS, numbered=PLACE + (2,), changes=dict(flags=5))),
+]:
+    invalid("numbered-" + name, reason, pieces, "batch", "gap", KIND)
+for name, reason, pieces in [
     ("sparse-no-offsets", "sparse without sequence offsets", batch(**A, numbered=PLACE + (2,), changes=dict(flags=5))),
     ("offsets-not-sparse", "sequence offsets in a batch that is not sparse",
      batch(1, text(b"a") + column(8, 4, b"\0", "offsets"), numbered=PLACE)),
-    ("sparse-span-small", "span is below count", batch(**OFFSETS, numbered=PLACE + (2,), changes=dict(flags=5))),
     ("sparse-offset-beyond", "an offset is not below span", batch(**OFFSETS, numbered=PLACE + (9,), changes=dict(flags=5))),
     ("sparse-offsets-equal", "offsets do not ascend",
      batch(2, text(b"a", b"b") + column(8, 4, delta([1, 1]), "offsets"), numbered=PLACE + (9,), changes=dict(flags=5))),
@@ -620,9 +629,8 @@ for name, reason, pieces in [
      batch(2, text(b"a", b"b") + column(8, 4, delta([-1, 1]), "offsets"), numbered=PLACE + (9,), changes=dict(flags=5))),
     ("sparse-offsets-constant", "sequence offsets may not be a constant",
      batch(1, text(b"a") + column(8, 7, b"\4\0", "offsets"), numbered=PLACE + (9,), changes=dict(flags=5))),
-    ("format", "unknown format", batch(**A, numbered=PLACE, changes=dict(format=2))),
     ("zstd-raw-small", "rawLength is smaller than the content", batch(1, codec=1, payload=SMALL, numbered=PLACE, changes=dict(rawLength=9))),
-    ("severity-25", "severity is above 24", batch(1, column(2, 1, b"\x19", "severity"), severities=[25], numbered=PLACE)),
+    ("severity-25", "severity is above 24", batch(1, column(2, 1, b"\x19", "severity"), numbered=PLACE)),
 ]:
     invalid("numbered-" + name, reason, pieces, "batch", "bad_batch", KIND)
 
@@ -654,6 +662,10 @@ for name, reason, pieces in [
     ("check", "the second batch's check is wrong", run(1, 3, ONE_TWO, numbered(3, b"three", changes=dict(check=1)))),
     ("trailing", "bytes behind the last batch", run(1, 2, ONE_TWO, [("more", bytes(10))])),
     ("short", "the last batch is cut short", run(1, 2, ONE_TWO[:-1]))]:
-    invalid("run-" + name, reason, pieces, "batch", "bad_batch", KIND)
+    invalid("run-" + name, reason, pieces, "batch", "gap", KIND)
+invalid("run-format", "the second batch is of an unknown format", run(1, 3, ONE_TWO, numbered(3, b"three", changes=dict(format=2))),
+        "batch", "unsupported", KIND)
+invalid("run-severity-25", "an entry of the second batch has severity 25", run(1, 3, ONE_TWO, batch(
+    1, column(2, 1, b"\x19", "severity"), numbered=(STREAM, INCARNATION, 3, TIME))), "batch", "bad_batch", KIND)
 
 print(f"{len(NAMES)} vectors")

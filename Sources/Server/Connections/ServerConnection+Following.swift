@@ -103,6 +103,10 @@ extension ServerConnection {
     subscriptions.removeAll()
   }
 
+  func schedule(after delay: Duration, _ body: @escaping () -> Void) -> LoopTimer {
+    connection.loop.schedule(after: delay, body)
+  }
+
   // MARK: Reader threads
 
   /// Reads on a reader thread.

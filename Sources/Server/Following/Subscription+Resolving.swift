@@ -57,6 +57,7 @@ extension Subscription {
       }
     }
     settle()
+    awaitEndTime()
     pump()
   }
 

@@ -1,4 +1,5 @@
 internal import LogsStore
+internal import LogsTransport
 internal import LogsWire
 
 /// One FOLLOW: its streams, fed from the store until they reach the head and by commits from then on.
@@ -43,6 +44,8 @@ final class Subscription {
   private var sealedCount = 0
   private var isLive = false
   private(set) var isOver = false
+  /// Wakes it when the time has come at which it ends.
+  private var endTimer: LoopTimer?
 
   init(id: UInt32, serial: UInt64, follow: Follow, connection: ServerConnection, hub: Hub) {
     self.id = id
@@ -118,6 +121,21 @@ extension Subscription {
     backlogCount -= 1
   }
 
+  /// How long the clock may be left alone: somebody may set it.
+  private static let clockTrustNanoseconds: Int64 = 60 * 60 * 1_000_000_000
+
+  /// Looks at the clock when the time wanted has come.
+  func awaitEndTime() {
+    guard let time = follow.end.time, !isOver, !follow.isReverse, !isPastEndTime else { return }
+    let (left, isFar) = time.subtractingReportingOverflow(SystemClock.wall())
+    // It ends once the time is past, not when it is reached.
+    let delay = isFar ? Self.clockTrustNanoseconds : min(max(left, 0), Self.clockTrustNanoseconds) + 1
+    endTimer = connection.schedule(after: .nanoseconds(delay)) { [weak self] in
+      self?.tick()
+      self?.awaitEndTime()
+    }
+  }
+
   /// Looks at the clock: a subscription until a time ends when that has passed.
   func tick() {
     guard !isOver, isResolved, isPastEndTime else { return }
@@ -173,6 +191,8 @@ extension Subscription {
   /// Nobody takes any more; what is on its way is dropped.
   func abandon() {
     isOver = true
+    endTimer?.cancel()
+    endTimer = nil
     interest.end()
   }
 }
