@@ -1,4 +1,6 @@
 internal import Glibc
+internal import LogsTransport
+internal import LogsWire
 
 #if PLANTED_BUGS
   internal import LogsStore
@@ -8,13 +10,13 @@ internal import Glibc
 package enum Daemon {
   package static func run(arguments: [String]) async -> Int32 {
     let configuration: Configuration
-    do { configuration = try Configuration(arguments: arguments, environment: variable) } catch {
-      Output.write("logsd: \(error)", to: STDERR_FILENO)
+    do { configuration = try Configuration(arguments: arguments, environment: Environment.variables) } catch {
+      Output.write("logsd: \(PrintableText.escaped(error.description))", to: STDERR_FILENO)
       return 2
     }
     switch configuration.request {
     case .help:
-      Output.write(Configuration.help, to: STDOUT_FILENO)
+      Output.write(configuration.help, to: STDOUT_FILENO)
       return 0
     case .version:
       Output.write(Version.server, to: STDOUT_FILENO)
@@ -26,11 +28,6 @@ package enum Daemon {
     }
   }
 
-  private static func variable(_ name: String) -> String? {
-    guard let value = unsafe getenv(name) else { return nil }
-    return unsafe String(cString: value)
-  }
-
   private static func serve(_ settings: ServerSettings) async -> Int32 {
     // A closed log or ready pipe is no reason to stop serving.
     signal(SIGPIPE, SIG_IGN)
@@ -39,15 +36,28 @@ package enum Daemon {
     #if PLANTED_BUGS
       if let bug = PlantedBug.planted { log.line("planted bug: \(bug.rawValue); this server breaks its promises") }
     #endif
+    let signals: SignalDesk
+    do { signals = try SignalDesk(log: log) } catch {
+      log.line(error.message)
+      return 1
+    }
     let server: Server
     do { server = try await Server.start(settings, log: { log.line($0) }) } catch {
       log.line(error.description)
       return 1
     }
-    for endpoint in server.endpoints { Output.write("ready \(endpoint)", to: STDOUT_FILENO) }
+    await signals.stop(server)
+    for endpoint in server.endpoints {
+      if endpoint.isOpenToOthers {
+        log.line(
+          "\(endpoint) is open to other machines, with no TLS and no token check: whoever reaches it may read and append everything"
+        )
+      }
+      Output.write("ready \(endpoint)", to: STDOUT_FILENO)
+    }
     switch await server.untilStopped() {
-    case .signal(let number):
-      log.line("stopping (\(number == SIGINT ? "SIGINT" : "SIGTERM"))")
+    case .signal(let name):
+      log.line("stopping (\(name)), within \(TimeSpan.format(settings.drainDurationMax))")
       await server.drain()
       return 0
     case .storeFailed(let reason):

@@ -17,7 +17,8 @@ package final class Server: Sendable {
 
   /// Why the server stops.
   package enum StopReason: Sendable {
-    case signal(Int32)
+    /// Its name.
+    case signal(String)
     /// The store can take no more: what failed and what to do.
     case storeFailed(String)
   }
@@ -38,7 +39,7 @@ package final class Server: Sendable {
     self.log = log
   }
 
-  /// Opens the data directory, starts the shards, listens, and watches for SIGTERM, SIGINT and SIGHUP.
+  /// Opens the data directory, starts the shards, and listens.
   ///
   /// - Parameter log: takes the lines of the server's own log.
   /// - Throws: `ServerError` when the directory is locked, damaged or not accessible, or an endpoint is taken.
@@ -74,10 +75,6 @@ package final class Server: Sendable {
     }
     let server = Server(settings: settings, store: store, shards: shards, endpoints: endpoints, log: log)
     router.onFailure { server.stop(.storeFailed($0.description)) }
-    await shards[0].onSignals([SIGTERM, SIGINT, SIGHUP]) { [weak server] number in
-      if number == SIGHUP { return log("SIGHUP: no setting can be read again while the server runs; restart it") }
-      server?.stop(.signal(number))
-    }
     return server
   }
 
@@ -132,6 +129,9 @@ package final class Server: Sendable {
     for shard in shards { shard.loop.stop() }
     store.close()
   }
+
+  /// Has `drain` wait no longer: connections are closed at once.
+  func cutOff() { for shard in shards { shard.execute { $0.cutOff() } } }
 }
 
 /// Deals accepted sockets to the shards in turn.

@@ -40,20 +40,22 @@ package final class Store: Sendable {
   package static func open(_ settings: StoreSettings, sink: any StoreSink) throws(StoreError) -> Store {
     let paths = StorePaths(directory: settings.directory)
     let lock: FileLock?
+    var owner: Int32?
     do throws(FileError) {
       let isNew = try settings.fileSystem.makeDirectory(paths.directory)
       if isNew { try settings.fileSystem.synchronize(directory: paths.parent) }
       _ = try settings.fileSystem.makeDirectory(paths.segments)
       try settings.fileSystem.synchronize(directory: paths.directory)
       lock = try settings.fileSystem.lock(paths.lock)
+      if lock == nil { owner = FileLock.owner(noted: try settings.fileSystem.read(paths.lock)) }
     } catch {
       throw StoreError(
         error, while: "open the data directory at",
         advice: "name a directory that this user may write to")
     }
     guard let lock else {
-      throw StoreError(
-        .locked, "\(paths.directory) is in use by another process; stop it, or choose another directory")
+      let user = owner.map { "process \($0)" } ?? "another process"
+      throw StoreError(.locked, "\(paths.directory) is in use by \(user); stop it, or choose another directory")
     }
     return try Store(settings, paths, try Recovery(settings, paths: paths).run(), lock, sink)
   }

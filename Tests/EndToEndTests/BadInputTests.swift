@@ -179,7 +179,7 @@ import Testing
     try Scene.play { scene in
       let server = try TestServer(scene)
       let second = try scene.run(Binaries.logsd, ["--data", server.data, "--listen", "127.0.0.1:0"])
-      expect(second, exit: 1, says: [server.data, "another"])
+      expect(second, exit: 1, says: [server.data, "in use by process \(server.process.pid);"])
       // Nor does one on the same socket take it away.
       let other = try scene.run(
         Binaries.logsd,
@@ -187,6 +187,21 @@ import Testing
       expect(other, exit: 1, says: ["server.sock", "in use"])
       #expect(try server.run(["push", "web", try scene.file("f", [65])]).exit == .code(0))
       #expect(try server.stored("web") == [65, 10])
+    }
+  }
+
+  @Test func `a mistyped variable ends logsd, and a server that is open to others says what that means`() throws {
+    try Scene.play { scene in
+      let typo = try scene.run(
+        Binaries.logsd, ["--data", scene.path("data")], environment: ["LOGSD_LISEN": "127.0.0.1:0"])
+      expect(typo, exit: 2, says: ["LOGSD_LISEN", "LOGSD_LISTEN"])
+      let open = try scene.start(Binaries.logsd, ["--data", scene.path("data"), "--listen", "0.0.0.0:0"])
+      try open.output.waitForLines(1)
+      try open.errors.waitForText("no token check")
+      let closed = try scene.start(Binaries.logsd, ["--data", scene.path("other"), "--listen", "0"])
+      try closed.output.waitForLines(1)
+      #expect(closed.output.text.hasPrefix("ready logs://127.0.0.1:"))
+      #expect(closed.errors.bytes.isEmpty, "\(closed.errors.text)")
     }
   }
 

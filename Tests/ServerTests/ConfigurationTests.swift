@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct ConfigurationTests {
   private func configure(_ arguments: [String], _ environment: [String: String] = [:]) throws -> Configuration {
-    try Configuration(arguments: arguments, environment: { environment[$0] })
+    try Configuration(arguments: arguments, environment: environment)
   }
 
   private func message(_ arguments: [String], _ environment: [String: String] = [:]) -> String? {
@@ -66,12 +66,61 @@ import Testing
   }
 
   @Test func `mistakes are named with where they are`() throws {
-    #expect(message(["--hartbeat", "1s"]) == "there is no flag --hartbeat; see logsd --help")
+    #expect(
+      message(["--hartbeat", "1s"]) == "there is no flag --hartbeat; did you mean --heartbeat?; see logsd --help")
+    #expect(message(["--frobnicate", "1s"]) == "there is no flag --frobnicate; see logsd --help")
     #expect(message(["--heartbeat"]) == "--heartbeat needs a value; see logsd --help")
     #expect(message(["--heartbeat", "0s"])?.hasPrefix("--heartbeat: '0s' is no time span") == true)
     #expect(message([], ["LOGSD_SEGMENT_BYTES": "9"])?.hasPrefix("LOGSD_SEGMENT_BYTES: '9' is no size from 1M") == true)
     #expect(message(["--config", "/does/not/exist"])?.contains("/does/not/exist: No such file") == true)
     #expect(message(["data"])?.hasPrefix("'data' is no flag") == true)
+  }
+
+  @Test func `a variable that is none is refused, with the name that it may have meant`() throws {
+    let told = message([], ["LOGSD_HARTBEAT": "1s"])
+    #expect(
+      told?.hasPrefix("there is no setting for the variable LOGSD_HARTBEAT; did you mean LOGSD_HEARTBEAT?;") == true)
+    #expect(message([], ["LOGSD_SEGMENT_BYTE": "1M"])?.contains("did you mean LOGSD_SEGMENT_BYTES?") == true)
+    #expect(message([], ["LOGSD_CONFG": "x"])?.contains("did you mean LOGSD_CONFIG?") == true)
+    #expect(message([], ["LOGSD_FROBNICATE": ""])?.hasSuffix("LOGSD_FROBNICATE; unset it, or see logsd --help") == true)
+    #expect(message([], ["LOGSD_PORT": "5650"])?.contains("LOGSD_PORT") == true)
+    // What Kubernetes sets for a service of that name, and what is for `logs`.
+    let others = [
+      "LOGSD_PORT": "tcp://10.0.0.1:5647", "LOGSD_PORT_5647_TCP_ADDR": "10.0.0.1", "LOGSD_SERVICE_HOST": "10.0.0.1",
+      "LOGS_SERVER": "x", "LOGSDX": "y",
+    ]
+    #expect(message([], others) == nil)
+  }
+
+  @Test func `help is given whatever else is wrong, and its defaults are those that hold`() throws {
+    let environment = ["LOGSD_HARTBEAT": "1s", "LOGSD_STREAMS": "no", "STATE_DIRECTORY": "/var/lib/logs"]
+    let help = try configure(["--help"], environment).help
+    for line in try configure([], ["STATE_DIRECTORY": "/var/lib/logs"]).description.split(separator: "\n") {
+      let name = line.prefix { $0 != " " }
+      let value = line.drop { $0 != "=" }.dropFirst(2).split(
+        separator: "  #", maxSplits: 1, omittingEmptySubsequences: false)[0]
+      let row = try #require(help.split(separator: "\n").first { $0.hasPrefix("  --\(name) ") })
+      #expect(row.hasSuffix("[\(value)]"), "\(row)")
+    }
+  }
+
+  @Test(arguments: [
+    ("5650", Endpoint.tcp(host: "127.0.0.1", port: 5650), false), (":5650", .tcp(host: "127.0.0.1", port: 5650), false),
+    ("localhost", .tcp(host: "localhost", port: 5647), false), ("[::1]:1", .tcp(host: "::1", port: 1), false),
+    ("127.1.2.3:0", .tcp(host: "127.1.2.3", port: 0), false), ("0.0.0.0:5650", .tcp(host: "0.0.0.0", port: 5650), true),
+    ("[::]:1", .tcp(host: "::", port: 1), true), ("10.0.0.1", .tcp(host: "10.0.0.1", port: 5647), true),
+    ("logs.example.org:80", .tcp(host: "logs.example.org", port: 80), true),
+  ])
+  func `an address to listen on is read, and known to be open to others`(text: String, endpoint: Endpoint, isOpen: Bool)
+    throws
+  {
+    #expect(try configure(["--listen", text]).settings.endpoints == [endpoint])
+    #expect(endpoint.isOpenToOthers == isOpen)
+  }
+
+  @Test(arguments: ["65536", ":", ":x", "", "5650,", "1.2.3.4:"])
+  func `what is no address to listen on is refused`(text: String) {
+    #expect(message(["--listen", text])?.hasPrefix("--listen: ") == true)
   }
 
   @Test(arguments: [("512", 512), ("256M", 256 << 20), ("1g", 1 << 30), ("0", 0)])

@@ -26,6 +26,7 @@ import Testing
     ("logs://host/path", "has a \"/\" in its host"),
     ("logs://ho%st", "no name and no address"),
     ("logs://host:", "has the port \"\""),
+    ("logs://5650", "write logs://127.0.0.1:5650 if it is a port"),
     ("logs://host:65536", "a number up to 65535"),
     ("logs://host:+1", "a number up to 65535"),
     ("logs://::1", "write an IPv6 address in brackets"),

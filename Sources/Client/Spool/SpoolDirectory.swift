@@ -36,10 +36,7 @@ struct SpoolDirectory {
     do throws(FileError) {
       _ = try files.makeDirectory(path)
       for _ in 0..<Self.lockTryCount {
-        if let lock = try files.lock(lockFile) {
-          try files.write(lockFile, Array("\(getpid())\n".utf8))
-          return lock
-        }
+        if let lock = try files.lock(lockFile) { return lock }
         usleep(Self.lockTryMicroseconds)
       }
     } catch { throw failure(error) }
@@ -56,10 +53,7 @@ struct SpoolDirectory {
 
   /// The process that has used it last.
   func owner() throws(LogError) -> Int32? {
-    do {
-      let text = try files.read(lockFile).map { String(decoding: $0, as: UTF8.self) } ?? ""
-      return Int32(text.prefix { $0.isNumber })
-    } catch { throw failure(error) }
+    do { return FileLock.owner(noted: try files.read(lockFile)) } catch { throw failure(error) }
   }
 
   // MARK: Files

@@ -106,7 +106,10 @@ package struct PosixFileSystem: FileSystem {
   package func lock(_ path: String) throws(FileError) -> FileLock? {
     let file = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC, fileMode)
     if file < 0 { throw FileError("open", path) }
-    if flock(file, LOCK_EX | LOCK_NB) == 0 { return FileLock(adopting: file) }
+    if flock(file, LOCK_EX | LOCK_NB) == 0 {
+      FileLock.noteOwner(in: file)
+      return FileLock(adopting: file)
+    }
     let error = FileError("flock", path)
     close(file)
     if error.code == EWOULDBLOCK { return nil }
@@ -148,6 +151,18 @@ package final class FileLock: Sendable {
   private let file: Int32
 
   init(adopting file: Int32) { self.file = file }
+
+  /// Writes this process's id, for whoever is refused the lock. A disk that is full is no reason not to take it.
+  static func noteOwner(in file: Int32) {
+    guard ftruncate(file, 0) == 0 else { return }
+    let text = Array("\(getpid())\n".utf8)
+    _ = unsafe text.withUnsafeBytes { unsafe pwrite(file, $0.baseAddress, $0.count, 0) }
+  }
+
+  /// The process that has taken the lock last; nil if it has not said so.
+  package static func owner(noted content: [UInt8]?) -> Int32? {
+    Int32(String(decoding: (content ?? []).prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self))
+  }
 
   /// Not only closed: a process that is being started has a copy until its exec, and the lock with it.
   deinit {

@@ -1,32 +1,54 @@
 internal import Glibc
+internal import LogsWire
+
+#if PLANTED_BUGS
+  internal import LogsStore
+#endif
 
 /// The settings and where each came from: flags win over environment over file over defaults.
 package struct Configuration: Sendable {
-  package private(set) var settings = ServerSettings()
+  package private(set) var settings: ServerSettings
+  /// What holds where nothing is said, in this environment.
+  private let defaults: ServerSettings
   private var origins: [String: String] = [:]
 
   /// What the command line asks for besides settings.
   package enum Request: Sendable { case run, printConfig, help, version }
   package private(set) var request = Request.run
 
+  private static let fileVariable = "LOGSD_CONFIG"
+
   /// - Parameters:
   ///   - arguments: without the command's name.
-  ///   - environment: a variable's value; `LOGSD_...` and `STATE_DIRECTORY` are looked at.
+  ///   - environment: all variables; `LOGSD_...` and `STATE_DIRECTORY` are looked at.
   /// - Throws: `ConfigurationError`, naming the flag, variable or line.
-  package init(arguments: [String], environment: (String) -> String?) throws(ConfigurationError) {
-    // The other half of the cores is for the writer, the readers and the system (decision 20).
-    settings.shardCount = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)) / 2)
-    if let directory = environment("STATE_DIRECTORY"), !directory.isEmpty {
-      settings.dataDirectory = directory
+  package init(arguments: [String], environment: [String: String]) throws(ConfigurationError) {
+    var defaults = ServerSettings()
+    if let directory = environment["STATE_DIRECTORY"], !directory.isEmpty {
+      defaults.dataDirectory = directory
       origins["data"] = "STATE_DIRECTORY"
     }
-    var file = environment("LOGSD_CONFIG")
+    self.defaults = defaults
+    settings = defaults
+    var file = environment[Self.fileVariable]
+    let flags = try readFlags(arguments, file: &file)
+    // Who asks for help need not have everything right.
+    if request == .help || request == .version { return }
+    if let file { try read(file) }
+    try read(environment)
+    for (setting, value) in flags { try set(setting, value, origin: setting.flag) }
+    if settings.endpoints.isEmpty {
+      throw ConfigurationError("there is nothing to listen on; give --listen HOST:PORT or --listen-unix PATH")
+    }
+  }
+
+  private mutating func readFlags(
+    _ arguments: [String], file: inout String?
+  ) throws(ConfigurationError) -> [(setting: Setting, value: String)] {
     var flags: [(setting: Setting, value: String)] = []
     var listenValues: [String] = []
-    var index = 0
-    while index < arguments.count {
-      let argument = arguments[index]
-      index += 1
+    var rest = arguments[...]
+    while let argument = rest.popFirst() {
       switch argument {
       case "--help", "-h", "help": request = .help
       case "--version": request = .version
@@ -37,25 +59,20 @@ package struct Configuration: Sendable {
         }
         let parts = argument.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         let name = String(parts[0])
-        guard name == "config" || Setting.named(name) != nil else {
-          throw ConfigurationError("there is no flag --\(name); see logsd --help")
+        let setting = Setting.named(name)
+        guard name == "config" || setting != nil else {
+          let names = Setting.all.map(\.name) + ["config", "help", "version", "print-config"]
+          throw ConfigurationError(
+            "there is no flag --\(name)\(Spelling.question(name, among: names, prefix: "--")); see logsd --help")
         }
-        let value: String
-        if parts.count == 2 {
-          value = String(parts[1])
-        } else if index < arguments.count {
-          value = arguments[index]
-          index += 1
-        } else {
+        guard let value = parts.count == 2 ? String(parts[1]) : rest.popFirst() else {
           throw ConfigurationError("--\(name) needs a value; see logsd --help")
         }
         if name == "config" {
           file = value
         } else if name == "listen" {
           listenValues.append(value)
-        } else if let setting =
-          Setting.named(name)
-        {
+        } else if let setting {
           flags.append((setting, value))
         }
       }
@@ -64,15 +81,32 @@ package struct Configuration: Sendable {
     if let listen = Setting.named("listen"), !listenValues.isEmpty {
       flags.append((listen, listenValues.joined(separator: ",")))
     }
-    if let file { try read(file) }
+    return flags
+  }
+
+  private mutating func read(_ environment: [String: String]) throws(ConfigurationError) {
+    let known = Setting.all.map(\.environmentVariable) + [Self.fileVariable]
+    for (name, value) in environment.sorted(by: { $0.key < $1.key }) where name.hasPrefix(Setting.variablePrefix) {
+      guard !known.contains(name), !Self.isForOthers(name, value) else { continue }
+      throw ConfigurationError(
+        "there is no setting for the variable \(name)\(Spelling.question(name, among: known)); unset it, or see logsd --help"
+      )
+    }
     for setting in Setting.all {
-      guard let value = environment(setting.environmentVariable) else { continue }
+      guard let value = environment[setting.environmentVariable] else { continue }
       try set(setting, value, origin: setting.environmentVariable)
     }
-    for (setting, value) in flags { try set(setting, value, origin: setting.flag) }
-    if settings.endpoints.isEmpty {
-      throw ConfigurationError("there is nothing to listen on; give --listen HOST:PORT or --listen-unix PATH")
-    }
+  }
+
+  /// Kubernetes gives the address of a service of the name `logsd` to every container beside it; planted bugs are for tests alone.
+  private static func isForOthers(_ name: String, _ value: String) -> Bool {
+    if name.hasPrefix("LOGSD_SERVICE_") || name.hasPrefix("LOGSD_PORT_") { return true }
+    if name == "LOGSD_PORT" { return value.utf8.starts(with: "tcp://".utf8) }
+    #if PLANTED_BUGS
+      return name == PlantedBug.variable
+    #else
+      return false
+    #endif
   }
 
   private mutating func set(_ setting: Setting, _ value: String, origin: String) throws(ConfigurationError) {
@@ -95,7 +129,8 @@ package struct Configuration: Sendable {
       }
       let name = String(parts[0]).trimmed
       guard let setting = Setting.named(name) else {
-        throw ConfigurationError("\(origin): there is no setting '\(name)'; see logsd --help")
+        let question = Spelling.question(name, among: Setting.all.map(\.name))
+        throw ConfigurationError("\(origin): there is no setting '\(name)'\(question); see logsd --help")
       }
       var value = String(parts[1]).trimmed
       if let before = values[name] {
@@ -117,8 +152,7 @@ package struct Configuration: Sendable {
     }.joined(separator: "\n")
   }
 
-  package static var help: String {
-    let defaults = ServerSettings()
+  package var help: String {
     let rows = Setting.all.map { setting in
       (left: "  \(setting.flag) \(setting.form)", right: "\(setting.help) [\(setting.read(defaults))]")
     }
@@ -130,13 +164,17 @@ package struct Configuration: Sendable {
       usage: logsd [--config FILE] [SETTING VALUE]... | --print-config | --help | --version
 
       Each setting is a flag, an environment variable (--segment-age: LOGSD_SEGMENT_AGE) and a line of the configuration
-      file (segment-age = 24h). Flags win over environment over file. Defaults stand in brackets; the data directory
-      defaults to $STATE_DIRECTORY, the shards to half the number of cores.
+      file (segment-age = 24h). Flags win over environment over file. A name that is not here is refused wherever it stands.
+      Defaults stand in brackets, as they are on this machine: the data directory is $STATE_DIRECTORY or else ./logs-data, the
+      shards are half the number of cores.
 
       \(table.joined(separator: "\n"))
 
       When it accepts connections it prints one line an endpoint on stdout: ready logs://127.0.0.1:5647
-      SIGTERM and SIGINT stop it in good order. Exit codes: 0 stopped, 1 failed, 2 wrong usage.
+      SIGTERM and SIGINT stop it: nothing new is taken, what is in flight is committed and acknowledged, and clients have
+      --drain-timeout to go. Another one within 1 s counts as the same; one after that cuts the waiting for clients off, and one
+      more ends the process at once. Nothing acknowledged is lost by any of them. SIGHUP, SIGUSR1 and SIGUSR2 do nothing.
+      Exit codes: 0 stopped, 1 failed, 2 wrong usage.
       """
   }
 }

@@ -1,11 +1,12 @@
+internal import Glibc
 package import LogsTransport
 
 /// Everything about a server that an operator can set. Names, units and defaults: `Setting`.
 package struct ServerSettings: Sendable {
   package var dataDirectory = "./logs-data"
   package var endpoints: [Endpoint] = [.tcp(host: "127.0.0.1", port: Endpoint.defaultPort)]
-  /// Event-loop threads.
-  package var shardCount = 2
+  /// Event-loop threads. The other half of the cores is for the writer, the readers and the system (decision 20).
+  package var shardCount = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)) / 2)
   package var readerThreadCount = 2
 
   package var connectionCountMax = 10_000

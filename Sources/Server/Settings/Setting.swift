@@ -12,8 +12,10 @@ struct Setting: Sendable {
 
   var flag: String { "--\(name)" }
 
+  static let variablePrefix = "LOGSD_"
+
   var environmentVariable: String {
-    "LOGSD_" + String(name.map { $0 == "-" ? "_" : Character($0.uppercased()) })
+    Self.variablePrefix + String(name.map { $0 == "-" ? "_" : Character($0.uppercased()) })
   }
 
   static func named(_ name: String) -> Setting? { all.first { $0.name == name } }
@@ -27,13 +29,13 @@ struct Setting: Sendable {
       }, read: { $0.dataDirectory }),
     Setting(
       name: "listen", form: "HOST:PORT,...",
-      help: "TCP addresses to listen on; port 0 takes a free one; 'none' for no TCP",
+      help: "TCP addresses to listen on; a port alone is one of 127.0.0.1; port 0 takes a free one; 'none' for no TCP",
       write: { text, settings throws(SettingError) in
         settings.endpoints.removeAll { if case .tcp = $0 { true } else { false } }
         if text == "none" { return }
         var endpoints: [Endpoint] = []
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
-          do throws(TransportError) { endpoints.append(try Endpoint("logs://\(part)")) } catch {
+          do throws(TransportError) { endpoints.append(try Endpoint(listening: part)) } catch {
             throw SettingError(error.message)
           }
         }

@@ -49,11 +49,6 @@ actor Shard {
     }
     self.desk = nil
   }
-
-  /// Calls `body` on the loop when one of the signals comes.
-  func onSignals(_ numbers: [Int32], _ body: @escaping @Sendable (Int32) -> Void) {
-    for number in numbers { desk?.watch(loop.onSignal(number) { body(number) }) }
-  }
 }
 
 /// What all shards share.

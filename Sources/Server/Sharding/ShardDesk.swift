@@ -12,7 +12,6 @@ final class ShardDesk {
   private var connections: [UInt64: ServerConnection] = [:]
   private var lastConnectionID: UInt64 = 0
   private var listeners: [Listener] = []
-  private var signals: [SignalWatch] = []
   private var clock: LoopTimer?
   private var whenEmpty: (() -> Void)?
   /// Whether the end of this turn commits.
@@ -71,8 +70,6 @@ extension ShardDesk {
     for listener in listeners { listener.close() }
     listeners.removeAll()
   }
-
-  func watch(_ signal: SignalWatch) { signals.append(signal) }
 
   func adopt(_ socket: AcceptedSocket) {
     let connection = Connection(adopting: socket, on: shard.loop)
@@ -133,16 +130,15 @@ extension ShardDesk {
   /// Calls `done` once, when all connections are gone: in good order, or because `duration` is over.
   func drain(_ goAway: GoAway, within duration: Duration, done: @escaping () -> Void) {
     stopListening()
-    for signal in signals { signal.cancel() }
-    signals.removeAll()
     guard !connections.isEmpty else { return done() }
-    let deadline = shard.loop.schedule(after: duration) { [unowned self] in
-      for connection in inOrder() { connection.abandon() }
-    }
+    let deadline = shard.loop.schedule(after: duration) { [unowned self] in cutOff() }
     whenEmpty = {
       deadline.cancel()
       done()
     }
     for connection in inOrder() { connection.drain(goAway) }
   }
+
+  /// The time for draining is over.
+  func cutOff() { for connection in inOrder() { connection.abandon() } }
 }

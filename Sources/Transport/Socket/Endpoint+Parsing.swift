@@ -59,6 +59,10 @@ extension Endpoint {
       let colon = authority.firstIndex(of: ":")
       host = authority[..<(colon ?? authority.endIndex)]
       port = colon.map { authority[authority.index(after: $0)...] }
+      // To the system a number is an address, too: 5650 would be 0.0.22.18.
+      guard host.isEmpty || !host.utf8.allSatisfy(isDigit) else {
+        throw invalid(url, "has a number as its host", "logs://127.0.0.1:\(host) if it is a port")
+      }
       guard isName(host) else {
         throw invalid(
           url, host.isEmpty ? "has no host" : "has a host that is no name and no address",
@@ -70,11 +74,13 @@ extension Endpoint {
 
   private static func number(_ url: String, _ text: Substring?) throws(TransportError) -> UInt16 {
     guard let text else { return defaultPort }
-    guard text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }), let port = UInt16(text) else {
+    guard text.utf8.allSatisfy(isDigit), let port = UInt16(text) else {
       throw invalid(url, "has the port \"\(text)\"", "a number up to 65535, or none for \(defaultPort)")
     }
     return port
   }
+
+  private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
 
   private static func isName(_ host: Substring) -> Bool {
     !host.isEmpty

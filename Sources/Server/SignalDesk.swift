@@ -1,0 +1,70 @@
+internal import Glibc
+internal import LogsTransport
+
+/// The signals of the process, from its start to its end, on a thread of their own.
+///
+/// Invariant behind `@unchecked Sendable`: every `var` is touched on the loop alone.
+final class SignalDesk: @unchecked Sendable {
+  private let loop: EventLoop
+  private let log: ServerLog
+  private var watches: [SignalWatch] = []
+  private var requests = StopRequests()
+  private var server: Server?
+
+  /// Begins to watch. Until it is given a server, SIGTERM and SIGINT end the process as they always do.
+  init(log: ServerLog) throws(TransportError) {
+    // A signal that comes before it is watched, or is for another program of that name, must not end this one.
+    for number in [SIGHUP, SIGUSR1, SIGUSR2] { signal(number, SIG_IGN) }
+    loop = try EventLoop.start(name: "signals")
+    self.log = log
+    loop.execute { [self] in
+      watches = [SIGHUP, SIGUSR1, SIGUSR2].map { number in loop.onSignal(number) { self.nothing(number) } }
+    }
+  }
+
+  /// SIGTERM and SIGINT stop `server` from the moment on that this returns.
+  func stop(_ server: Server) async {
+    await withCheckedContinuation { continuation in
+      loop.execute { [self] in
+        self.server = server
+        watches += [SIGTERM, SIGINT].map { number in loop.onSignal(number) { self.stop(number) } }
+        continuation.resume()
+      }
+    }
+  }
+
+  private func nothing(_ number: Int32) {
+    log.line(
+      "\(Self.name(number)) does nothing: no setting can be read again while the server runs, and its log is stderr")
+  }
+
+  private func stop(_ number: Int32) {
+    let name = Self.name(number)
+    switch requests.receive(now: loop.now) {
+    case .stop: server?.stop(.signal(name))
+    case .ignore:
+      log.line(
+        "\(name) again: it is stopping; one that comes \(TimeSpan.format(StopRequests.repeatDuration)) later cuts that off"
+      )
+    case .cutOff:
+      log.line(
+        "\(name) again: clients are not waited for any more; what is acknowledged is stored. One more ends it at once")
+      server?.cutOff()
+    case .end:
+      log.line("\(name) again: it ends at once; what is acknowledged is stored, and the next start will check it")
+      log.flush()
+      _exit(1)
+    }
+  }
+
+  private static func name(_ number: Int32) -> String {
+    switch number {
+    case SIGTERM: "SIGTERM"
+    case SIGINT: "SIGINT"
+    case SIGHUP: "SIGHUP"
+    case SIGUSR1: "SIGUSR1"
+    case SIGUSR2: "SIGUSR2"
+    default: "signal \(number)"
+    }
+  }
+}

@@ -1,0 +1,20 @@
+import LogsWire
+import Testing
+
+@Suite struct SpellingTests {
+  private let names = ["data", "listen", "listen-unix", "heartbeat", "segment-bytes", "segment-age"]
+
+  @Test(arguments: [
+    ("hartbeat", "heartbeat"), ("haertbeat", "heartbeat"), ("segment-byte", "segment-bytes"), ("date", "data"),
+    ("lisetn", "listen"), ("listenunix", "listen-unix"), ("data", "data"), ("segmentage", "segment-age"),
+  ])
+  func `a slip of the keys finds what was meant`(word: String, name: String) {
+    #expect(Spelling.nearest(to: word, among: names) == name)
+  }
+
+  @Test(arguments: ["", "x", "frobnicate", "retention", String(repeating: "a", count: 100_000)])
+  func `what is like nothing is not guessed`(word: String) {
+    #expect(Spelling.nearest(to: word, among: names) == nil)
+    #expect(Spelling.question(word, among: names).isEmpty)
+  }
+}
