@@ -212,6 +212,26 @@ package final class Store: Sendable {
     }
   }
 
+  /// Finds the last number within `bounds` whose entry has this time or an earlier one; nil when there is none.
+  ///
+  /// - Parameter interest: as above.
+  package func findSequence(
+    stream: Int64, atOrBefore time: Int64, in bounds: ClosedRange<UInt64>, interest: Interest = Interest(),
+    then: @escaping @Sendable (Result<UInt64?, StoreError>) -> Void
+  ) {
+    perform(interest, { then(.failure($0)) }) { [searches] reader in
+      do throws(StoreError) {
+        then(
+          .success(
+            try reader.findSequence(stream: stream, atOrBefore: time, in: bounds) {
+              !interest.hasEnded && !searches.hasEnded
+            }))
+      } catch {
+        then(.failure(error))
+      }
+    }
+  }
+
   /// Calls `body` on a reader's thread, or else `refused`.
   private func perform(
     _ interest: Interest, _ refused: @escaping @Sendable (StoreError) -> Void,

@@ -243,6 +243,36 @@ import Testing
       "reverse, the last two", ["x"], start: .last(2), isReverse: true, comes: "STREAM x 4/3", "RESOLVED 1", "x 2-3",
       "END start"),
     Row(
+      "reverse, a time", ["x"], end: until(second: 2), isReverse: true, comes: "STREAM x 3/3", "RESOLVED 1", "x 1-2",
+      "END start"),
+    Row(
+      "reverse, a time before all", ["x"], end: until(second: 0), isReverse: true, comes: "STREAM x 1/3", "RESOLVED 1",
+      "END start"),
+    Row(
+      "reverse, a time that is still to come", ["x"], endsIn: hour, isReverse: true, comes: "STREAM x 4/3",
+      "RESOLVED 1", "x 1-3", "END start"),
+    Row(
+      "reverse, a time and a lower number", ["x"], end: End(sequence: 1, time: time + second), isReverse: true,
+      comes: "STREAM x 2/3", "RESOLVED 1", "x 1-1", "END start"),
+    Row(
+      "reverse, a time and a higher number", ["x"], end: End(sequence: 3, time: time + second), isReverse: true,
+      comes: "STREAM x 3/3", "RESOLVED 1", "x 1-2", "END start"),
+    Row(
+      "reverse, a time and a limit", ["x"], end: End(time: time + second, limit: 1), isReverse: true,
+      comes: "STREAM x 3/3", "RESOLVED 1", "x 2-2", "END limit"),
+    Row(
+      "reverse, from a time to a time", ["x"], start: .since(time + second), end: until(second: 2), isReverse: true,
+      comes: "STREAM x 3/3", "RESOLVED 1", "x 2-2", "END start"),
+    Row(
+      "reverse, a time before the start", ["x"], start: .from(3), end: until(second: 2), isReverse: true,
+      comes: "STREAM x 3/3", "RESOLVED 1", "END start"),
+    Row(
+      "reverse, a time, sealed and missing", ["s", "m"], end: until(second: 2), isReverse: true,
+      comes: "STREAM s 3/3", "RESOLVED 1", "s 1-2", "END start"),
+    Row(
+      "reverse, times that step back", ["b"], end: until(second: 3), isReverse: true, comes: "STREAM b 5/6",
+      "RESOLVED 1", "b 1-4", "END start"),
+    Row(
       "reverse, one is missing", ["x", "m"], isReverse: true, comes: "STREAM x 4/3", "RESOLVED 1", "x 1-3", "END start"),
     Row("reverse, nothing exists", ["m"], isReverse: true, comes: "RESOLVED 0", "END start"),
     Row("reverse, a pattern without a match", ["n/*"], isReverse: true, comes: "RESOLVED 0", "END start"),
@@ -325,6 +355,7 @@ private final class Walk {
       try append(stream, times(count))
     }
     try seal("s")
+    if row.selectors.contains("b") { try append("b", [1, 9, 0, 3, 8, 8].map { base + ($0 - 1) * 1_000_000_000 }) }
     if row.selectors.contains("p/a") {
       for (stream, count) in [("p/a", 300), ("p/b", 300), ("p/c", 30)] { try append(stream, times(Int64(count))) }
     }

@@ -37,6 +37,8 @@ import Testing
       #expect(try follow("--reverse", "--limit", "4") == [3_000, 2_999, 2_998, 2_997])
       #expect(try follow("--reverse", "-n", "3") == [3_000, 2_999, 2_998])
       #expect(try follow("--reverse", "--from-seq", "2995") == Array(2_995...3_000).reversed())
+      #expect(try follow("--reverse", "--until", "now", "--limit", "2") == [3_000, 2_999])
+      #expect(try follow("--reverse", "--until", "2001-01-01T00:00:00Z").isEmpty)
       #expect(try follow("--from-seq", "3001", "--until-head").isEmpty)
     }
   }

@@ -89,6 +89,7 @@ import Testing
     let lost = try #require(before.skips.first).from
     for time in 1...11 as ClosedRange<UInt64> {
       #expect(test.findSequence("web", atOrAfter: Int64(time)) == (time == lost ? time + 1 : time))
+      #expect(test.findSequence("web", atOrBefore: Int64(time)) == (time == lost ? time - 1 : time))
     }
     #expect(try test.readAll("web") == before)
     #expect(try test.readAll("other").texts == ["o"])

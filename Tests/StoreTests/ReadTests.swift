@@ -102,6 +102,31 @@ import Testing
     #expect(test.findSequence("web", atOrAfter: 101) == 9)
   }
 
+  @Test func `a time finds the last entry that is no later, across segments and within bounds`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    var settings = TestStore.settings(directory, clock)
+    // The texts of these batches are their times.
+    settings.timesOf = { batch in batch.texts.compactMap { Int64($0) } }
+    let test = try TestStore(settings)
+    test.append("web", .test(["10", "20", "30"], times: 10...30), number: 1)
+    test.append("web", .test(["25", "15"], times: 15...25), number: 2)
+    test.roll(clock)
+    test.append("web", .test(["100", "40", "50"], times: 40...100), number: 3)
+    test.append("web", .test(["35", "60"], times: 35...60), number: 4)
+    let times: [Int64] = [10, 20, 30, 25, 15, 100, 40, 50, 35, 60]
+    for lower in 1...10 as ClosedRange<UInt64> {
+      for upper in lower...11 {
+        for time in [0, 9, 10, 14, 15, 19, 22, 27, 31, 36, 45, 55, 60, 99, 100, .max] as [Int64] {
+          let expected = (lower...min(upper, 10)).last { times[Int($0) - 1] <= time }
+          #expect(
+            test.findSequence("web", atOrBefore: time, in: lower...upper) == expected, "\(time) \(lower)...\(upper)")
+        }
+      }
+    }
+    #expect(test.findSequence("web", atOrBefore: 20, in: 11...20) == nil)
+  }
+
   @Test func `streams are listed by name in pages`() throws {
     let test = try TestStore(TestDirectory())
     for name in ["c", "a", "e", "b", "d"] { test.append(name, .test("1"), number: 1) }

@@ -15,6 +15,8 @@ struct Place: Sendable {
 enum Answer: Sendable {
   case read([Result<ReadResult, StoreError>])
   case start(handle: UInt32, Result<UInt64, StoreError>)
+  /// In reverse, the number to begin with.
+  case top(handle: UInt32, Result<UInt64?, StoreError>)
   /// The others have had their turns.
   case turn
 }
@@ -130,6 +132,16 @@ extension ServerConnection {
       then: answerer(subscription) { .start(handle: handle, $0) })
   }
 
+  func findSequence(
+    atOrBefore time: Int64, in bounds: ClosedRange<UInt64>, for subscription: Subscription, _ track: Track
+  ) {
+    readCount += 1
+    let handle = track.handle
+    desk.store.findSequence(
+      stream: track.channel.id, atOrBefore: time, in: bounds, interest: subscription.interest,
+      then: answerer(subscription) { .top(handle: handle, $0) })
+  }
+
   /// Lets the other connections of the shard take their turns first.
   func resumeLater(_ subscription: Subscription) {
     let place = place(of: subscription)
@@ -160,6 +172,9 @@ extension ServerConnection {
     case .start(let handle, let result):
       readEnded()
       subscription?.startFound(handle, result)
+    case .top(let handle, let result):
+      readEnded()
+      subscription?.topFound(handle, result)
     case .turn: subscription?.pump()
     }
   }

@@ -131,7 +131,8 @@ extension Subscription {
     var isCutByTime = false
     do throws(DecodingError) {
       if let bound = track.bound, !follow.isReverse { to = min(to, bound) }
-      if let time = follow.end.time {
+      // In reverse the time says where to begin.
+      if let time = follow.end.time, !follow.isReverse {
         let cut = try BatchCut.last(of: run, from: from, to: to, notAfter: time, decoder: &hub.decoder)
         isCutByTime = cut.isCut
         guard let last = cut.to else {

@@ -4,9 +4,6 @@ internal import LogsWire
 /// Finding the streams and telling where the delivery of each starts (`spec/session.md`, sections 5.1 and 5.2).
 extension Subscription {
   func begin() {
-    if follow.isReverse, follow.end.time != nil {
-      return refuse(Refusal(.badRequest, "reverse begins at the head or at a sequence number, not at a time"))
-    }
     for position in follow.cursor { cursor[position.stream] = position }
     for name in resolver.missing.sorted() {
       if let position = cursor[name], position.sequence > 0 {
@@ -45,10 +42,10 @@ extension Subscription {
     cursor = [:]
     connection.tell(id, .resolved(streamCount: UInt32(tracks.count)))
     for track in tracks { joinBacklog(track) }
-    // In reverse one stream comes after the other.
+    // In reverse one stream comes after the other, as they were told.
     if follow.isReverse {
       for track in tracks where track.next <= track.bound ?? 1 { finish(track, .until) }
-      turns = tracks.filter { !$0.isDone }.map(\.handle)[...]
+      turns = turns.filter { !tracks[Int($0)].isDone }[...]
     } else {
       for track in tracks { update(track) }
       if remaining != nil, !turns.isEmpty {
@@ -111,19 +108,41 @@ extension Subscription {
     }
   }
 
-  /// Delivery of `track` starts after `position`.
+  /// Delivery of `track` starts after `position`; in reverse, it ends there.
   ///
   /// - Parameter head: the stream's last number when the subscription began.
   private func start(_ track: Track, after position: UInt64, head: UInt64) {
-    if follow.isReverse {
-      track.bound = position + 1
-      track.next = max(min(follow.end.sequence ?? head, head), position) + 1
-      announce(track, position: track.next, head: head)
-    } else {
-      track.next = position + 1
-      track.bound = follow.end.atHead ? min(follow.end.sequence ?? head, head) : follow.end.sequence
-      announce(track, position: position, head: head)
+    guard !follow.isReverse else { return startReverse(track, downTo: position, head: head) }
+    track.next = position + 1
+    track.bound = follow.end.atHead ? min(follow.end.sequence ?? head, head) : follow.end.sequence
+    announce(track, position: position, head: head)
+  }
+
+  private func startReverse(_ track: Track, downTo position: UInt64, head: UInt64) {
+    track.bound = position + 1
+    track.headAtBeginning = head
+    let top = min(follow.end.sequence ?? head, head)
+    guard let time = follow.end.time, top > position else { return startReverse(track, from: top) }
+    unresolvedCount += 1
+    connection.findSequence(atOrBefore: time, in: position + 1...top, for: self, track)
+  }
+
+  /// The answer to a look-up of where to begin in reverse.
+  func topFound(_ handle: UInt32, _ result: Result<UInt64?, StoreError>) {
+    guard !isOver else { return }
+    switch result {
+    case .failure(let error): refuse(Self.unreadable(error))
+    case .success(let top):
+      unresolvedCount -= 1
+      startReverse(tracks[Int(handle)], from: top ?? 0)
+      resolve()
     }
+  }
+
+  private func startReverse(_ track: Track, from top: UInt64) {
+    track.next = max(top + 1, track.bound ?? 1)
+    turns.append(track.handle)
+    announce(track, position: track.next, head: track.headAtBeginning)
   }
 
   private func announce(_ track: Track, position: UInt64, head: UInt64) {

@@ -3,7 +3,7 @@ internal import LogsWire
 
 extension Reader {
   /// Rows that one statement looks at.
-  private static let timesRowCountMax = 1000
+  static let timesRowCountMax = 1000
 
   /// The first number whose entry has this effective time or a later one; behind the head when there is none.
   ///
@@ -81,21 +81,12 @@ extension Reader {
     _ time: Int64, inRunAt first: UInt64, _ segment: Segment, _ stream: StreamInfo, _ signer: inout BatchSigner,
     _ loan: Loan
   ) throws(SQLiteError) -> UInt64? {
-    let found = try loan.query(segment) { connection throws(SQLiteError) in
-      try connection.runs(
-        of: stream.id, upFrom: first...first, ReaderConnection.Budget(byteCount: 1, time: .seconds(1)))
-    }
-    for part in try parts(of: found.runs, segment, stream, &signer, loan) {
-      guard case .batch(let bytes, let first, _) = part else { continue }
-      let batch: Batch
-      do throws(DecodingError) {
-        batch = try Batch(startOf: bytes)
-      } catch {
-        preconditionFailure("a batch that was taken apart has a header: \(error)")
-      }
-      guard batch.header.effectiveTimes.upperBound >= time else { continue }
+    for batch in try batches(inRunAt: first, segment, stream, &signer, loan)
+    where batch.header.effectiveTimes.upperBound >= time {
       // In a sparse batch the entry's number is this or a higher one: nothing wanted is left out.
-      if let index = timesOf(batch).firstIndex(where: { $0 >= time }) { return first + UInt64(index) }
+      if let index = timesOf(batch).firstIndex(where: { $0 >= time }) {
+        return batch.header.firstSequence + UInt64(index)
+      }
     }
     return nil
   }

@@ -113,6 +113,19 @@ extension ReaderConnection {
     times.isEnd = true
     return times
   }
+
+  /// The times of the runs that begin at `position` or before it, descending.
+  func times(of stream: Int64, downFrom position: UInt64, limit: Int, _ time: Duration) throws(SQLiteError) -> Times {
+    let deadline = SystemClock.monotonic() &+ time.nanoseconds
+    var times = Times()
+    for statements in runStatements.reversed() {
+      statements.timesBackward.bind(1, stream)
+      statements.timesBackward.bind(2, bits: position)
+      guard try times.take(from: statements.timesBackward, limit: limit, until: deadline) else { return times }
+    }
+    times.isEnd = true
+    return times
+  }
 }
 
 extension ReaderConnection.Times {
@@ -129,7 +142,8 @@ extension ReaderConnection.Times {
         let numbers = try statement.numbers(first: 0, span: 1)
         rows.append(
           ReaderConnection.RunTimes(
-            first: numbers.lowerBound, last: numbers.upperBound, maxTime: statement.integer(2)))
+            first: numbers.lowerBound, last: numbers.upperBound, minTime: statement.integer(2),
+            maxTime: statement.integer(3)))
       } catch {
         // What was read before the error is good; who asks for what comes next meets the error again.
         if rows.isEmpty { throw error }

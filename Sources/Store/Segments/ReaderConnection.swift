@@ -19,6 +19,7 @@ final class ReaderConnection: @unchecked Sendable {
   struct RunTimes {
     var first: UInt64
     var last: UInt64
+    var minTime: Int64
     var maxTime: Int64
   }
 

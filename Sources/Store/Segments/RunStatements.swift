@@ -21,6 +21,8 @@ final class RunStatements {
   let backward: Statement
   /// Stream ?1, from the first run that begins at ?2 or behind it.
   let times: Statement
+  /// Stream ?1, from the last run that begins at ?2 or before it down.
+  let timesBackward: Statement
   /// Where the run of stream ?1 behind ?2 begins, from the index alone where there is one.
   let firstBehind: Statement
   /// Where the run of stream ?1 that covers ?2 begins, from the index alone where there is one.
@@ -61,7 +63,9 @@ final class RunStatements {
     backward = try connection.prepare(
       "SELECT \(first), span, batches FROM \(runs) AND \(first) <= ?2 ORDER BY \(order) DESC")
     times = try connection.prepare(
-      "SELECT \(first), span, max_time FROM \(runs) AND \(first) >= ?2 ORDER BY \(order)")
+      "SELECT \(first), span, min_time, max_time FROM \(runs) AND \(first) >= ?2 ORDER BY \(order)")
+    timesBackward = try connection.prepare(
+      "SELECT \(first), span, min_time, max_time FROM \(runs) AND \(first) <= ?2 ORDER BY \(order) DESC")
     firstBehind = try connection.prepare(
       "SELECT \(first) FROM \(keys) AND \(first) > ?2 ORDER BY \(order) LIMIT 1")
     firstCovering = try connection.prepare(

@@ -22,9 +22,10 @@ public enum Start: Hashable, Sendable {
 public struct End: Hashable, Sendable {
   /// When everything stored at the moment of the request has been delivered.
   public var atHead = false
-  /// After this sequence number of each stream.
+  /// After this sequence number of each stream. In reverse: begins with it.
   public var sequence: UInt64?
-  /// Before the first entry of each stream later than this time, in ns since 1970.
+  /// Before the first entry of each stream later than this time, in ns since 1970. In reverse: begins with the last that is no
+  /// later.
   public var time: Int64?
   /// After so many entries of all streams together.
   public var limit: UInt64?

@@ -100,6 +100,12 @@ final class TestStore: Sendable {
     return try? result?.get()
   }
 
+  func findSequence(_ stream: String, atOrBefore time: Int64, in bounds: ClosedRange<UInt64> = 1...(.max)) -> UInt64? {
+    guard let info = info(stream) else { return nil }
+    let result = waitFor { store.findSequence(stream: info.id, atOrBefore: time, in: bounds, then: $0) }
+    return try? result?.get()
+  }
+
   private static let noAnswer = StoreError(.closed, "no answer came")
 
   /// - Returns: nil when no answer came.
