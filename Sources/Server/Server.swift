@@ -12,6 +12,7 @@ package final class Server: Sendable {
   private let settings: ServerSettings
   private let store: Store
   private let shards: [Shard]
+  private let connectionEnds: ConnectionEnds
   private let ending = Mutex(Ending())
   private let log: @Sendable (String) -> Void
 
@@ -29,13 +30,14 @@ package final class Server: Sendable {
   }
 
   private init(
-    settings: ServerSettings, store: Store, shards: [Shard], endpoints: [Endpoint],
+    settings: ServerSettings, store: Store, shards: [Shard], endpoints: [Endpoint], connectionEnds: ConnectionEnds,
     log: @escaping @Sendable (String) -> Void
   ) {
     self.settings = settings
     self.store = store
     self.shards = shards
     self.endpoints = endpoints
+    self.connectionEnds = connectionEnds
     self.log = log
   }
 
@@ -52,7 +54,8 @@ package final class Server: Sendable {
       throw ServerError(error.description)
     }
     let context = ServerContext(
-      settings: settings, store: store, counters: Counters(), server: .random(), started: .now(), log: log)
+      settings: settings, store: store, counters: Counters(), connectionEnds: ConnectionEnds(log: log),
+      server: .random(), started: .now(), log: log)
     var shards: [Shard] = []
     var endpoints: [Endpoint] = []
     do throws(TransportError) {
@@ -69,11 +72,16 @@ package final class Server: Sendable {
         endpoints.append(try await shard.listen(on: endpoint) { dealer.deal($0) })
       }
     } catch {
-      for shard in shards { shard.loop.stop() }
+      for shard in shards {
+        await shard.close()
+        shard.loop.stop()
+      }
       store.close()
       throw ServerError(error.message)
     }
-    let server = Server(settings: settings, store: store, shards: shards, endpoints: endpoints, log: log)
+    let server = Server(
+      settings: settings, store: store, shards: shards, endpoints: endpoints, connectionEnds: context.connectionEnds,
+      log: log)
     router.onFailure { server.stop(.storeFailed($0.description)) }
     return server
   }
@@ -127,6 +135,7 @@ package final class Server: Sendable {
       for shard in shards { group.addTask { await shard.drain(goAway, within: self.settings.drainDurationMax) } }
     }
     for shard in shards { shard.loop.stop() }
+    connectionEnds.summarize(now: .now())
     store.close()
   }
 

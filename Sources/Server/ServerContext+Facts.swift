@@ -1,5 +1,6 @@
 internal import Glibc
 internal import LogsStore
+internal import LogsTransport
 internal import LogsWire
 
 extension ServerContext {
@@ -17,6 +18,7 @@ extension ServerContext {
       Fact("followed_streams", counters.followedStreams.current),
       Fact("delivered_entries_total", counters.deliveredEntries.current),
       Fact("delivered_bytes_total", counters.deliveredBytes.current),
+      Fact("output_bytes", output.byteCount),
     ] + store.statistics.facts + ProcessUsage.facts
   }
 }

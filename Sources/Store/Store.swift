@@ -165,12 +165,13 @@ package final class Store: Sendable {
   /// All streams, sorted by name.
   package func streams() -> [StreamInfo] { catalog.all() }
 
-  /// At most `limit` streams behind a name that fulfil a condition, sorted by name.
-  package func streams(
-    after name: StreamName?, limit: Int, where isWanted: (StreamName) -> Bool
-  ) -> [StreamInfo] {
-    catalog.streams(after: name, limit: limit, where: isWanted)
+  /// The first `limit` streams, by name, whose names begin with `prefix` and are not before `text`.
+  package func streams(from text: String, beginningWith prefix: String = "", limit: Int) -> [StreamInfo] {
+    catalog.streams(from: text, beginningWith: prefix, limit: limit)
   }
+
+  /// The first `limit` streams with ids above `id`, in the order in which they were created.
+  package func streams(bornAfter id: Int64, limit: Int) -> [StreamInfo] { catalog.streams(bornAfter: id, limit: limit) }
 
   // MARK: reading
 

@@ -171,7 +171,7 @@ final class ModelServer {
       case .list(let id, let request): send(connection.session.answer(id, .listing(page(request))), connection)
       case .stat(let id):
         send(connection.session.answer(id, .status([Fact("streams", UInt64(streams.count))])), connection)
-      case .close(let reason):
+      case .close(let reason, _):
         simulation.trace("\(connection.name) server closes: \(reason)")
         connection.link.close(from: .server)
         drop(connection)

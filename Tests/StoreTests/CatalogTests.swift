@@ -4,7 +4,7 @@ import Testing
 @testable import LogsStore
 
 @Suite struct CatalogTests {
-  @Test func `streams of any number of commits stand in the order of their names`() {
+  @Test func `streams of any number of commits stand in the order of their names`() throws {
     var generator = SeededGenerator(seed: 7)
     let catalog = Catalog()
     var names: Set<StreamName> = []
@@ -18,9 +18,20 @@ import Testing
       catalog.publish(added)
       #expect(catalog.all().map(\.name) == names.sorted())
     }
-    let last = names.max()
+    let last = try #require(names.max()).text
     catalog.publish([StreamInfo(id: 1_000_000, name: StreamName(stored: "a"), incarnation: Incarnation(1))])
-    #expect(catalog.streams(after: nil, limit: 1) { _ in true }.map(\.name.text) == ["a"])
-    #expect(catalog.streams(after: last, limit: 1) { _ in true }.isEmpty)
+    func texts(from text: String, _ prefix: String = "") -> [String] {
+      catalog.streams(from: text, beginningWith: prefix, limit: 2).map(\.name.text)
+    }
+    #expect(texts(from: "").first == "a")
+    #expect(texts(from: last + "\0") == [])
+    let some = names.sorted().map(\.text).filter { $0.hasPrefix("s4") }
+    #expect(texts(from: "", "s4") == Array(some.prefix(2)))
+    #expect(texts(from: "s5", "s4").isEmpty)
+    #expect(texts(from: some[1], "s4").first == some[1])
+    let born = catalog.streams(bornAfter: Int64(names.count) - 2, limit: 9).map(\.id)
+    #expect(born == [Int64(names.count) - 1, Int64(names.count), 1_000_000])
+    #expect(catalog.streams(bornAfter: 0, limit: 3).map(\.id) == [1, 2, 3])
+    #expect(catalog.streams(bornAfter: 1_000_000, limit: 3).isEmpty)
   }
 }

@@ -77,6 +77,45 @@ import Testing
     #expect(error == 0)
   }
 
+  @Test
+  func `memory of output is counted once for all that wait for the same bytes, until they are written or given up`()
+    async throws
+  {
+    let loop = try EventLoop.start(name: "meter")
+    defer { loop.stop() }
+    let meter = OutputMeter()
+    let directory = try TemporaryDirectory()
+    let path = "\(directory.path)/socket"
+    let connections = LoopBox<[Connection]>([])
+    let count = Counter()
+    try await loop.run {
+      _ = try Listener.listen(on: .unix(path: path), loop: loop) { socket in
+        connections.value.append(Connection(adopting: socket, on: loop, meter: meter))
+        count.add(1)
+      }
+    }
+    let peers = try (0..<10).map { _ in RawPeerBox(try RawPeer(unix: path)) }
+    await waitUntil { count.value == 10 }
+    let size = 8 << 20
+    let byteCount = await loop.run {
+      let shared = Bytes([UInt8](repeating: 1, count: size))
+      for connection in connections.value {
+        connection.handler = Recorder()
+        connection.send(Bytes([UInt8](repeating: 2, count: 100)), sharing: shared[1..<size])
+      }
+      return meter.byteCount
+    }
+    #expect(byteCount >= size && byteCount < size + 10 * 4_096 + 4_096)
+    // More than sockets take: all of it waits as long as one has not been written.
+    for peer in peers.dropLast(2) { #expect(peer.peer.read(100 + size - 1).count == 100 + size - 1) }
+    await waitUntil { await loop.run { connections.value.count { $0.pendingByteCount > 0 } } == 2 }
+    #expect(meter.byteCount >= size && meter.byteCount < size + 2 * 4_096 + 4_096)
+    await loop.run { connections.value[8].close() }
+    #expect(meter.byteCount >= size)
+    await loop.run { connections.value[9].close() }
+    #expect(meter.byteCount == 0)
+  }
+
   @Test func `output above the high watermark is reported drained once it has fallen to the low one`() async throws {
     let (events, continuation) = AsyncStream<String>.makeStream()
     let server = try await TestServer { connection, recorder in

@@ -15,20 +15,22 @@ import Testing
     }
   }
 
-  @Test func `without descriptors connections wait, and are accepted when there are some again`() async {
+  @Test func `without descriptors connections wait, are accepted when there are some again, and both is told once`()
+    async
+  {
     await #expect(processExitsWith: .success) {
       let loop = try EventLoop.start(name: "test")
       let directory = try TemporaryDirectory()
       let path = "\(directory.path)/socket"
       let accepted = LoopBox<[AcceptedSocket]>([])
       let acceptedCount = Counter()
-      let notice = LoopBox<TransportError?>(nil)
+      let notices = LoopBox<[Listener.Notice]>([])
       let noticeCount = Counter()
       try await loop.run {
         _ = try Listener.listen(
-          on: .unix(path: path), loop: loop,
-          notice: { error in
-            notice.value = error
+          on: .unix(path: path), loop: loop, recovery: .milliseconds(300),
+          notice: { notice in
+            notices.value.append(notice)
             noticeCount.add(1)
           },
           accept: { socket in
@@ -47,20 +49,26 @@ import Testing
       setrlimit(limits, &limit)
       while dup(0) >= 0 {}
       for peer in peers { try peer.peer.connect(unix: path) }
-      while noticeCount.value < 2 { usleep(100) }
+      while noticeCount.value < 1 { usleep(100) }
       #expect(acceptedCount.value < peers.count)
-      // A loop that spins would ask again in each turn.
-      let (before, turns) = (noticeCount.value, Counter())
+      let turns = Counter()
       for turn in 0..<100 {
         loop.execute { turns.add(1) }
         while turns.value <= turn { usleep(10) }
       }
-      #expect(noticeCount.value < before + 50)
+      // Long enough for it to fail again.
+      usleep(250_000)
       setrlimit(limits, &usual)
-      while acceptedCount.value < peers.count { usleep(100) }
+      while acceptedCount.value < peers.count || noticeCount.value < 2 { usleep(100) }
       loop.stop()
-      #expect(notice.value?.code == .outOfDescriptors)
-      #expect(notice.value?.message.hasSuffix("too many open files; raise the limit on open files (ulimit -n)") == true)
+      #expect(notices.value.count == 2)
+      guard case .failing(let error)? = notices.value.first,
+        case .recovered(_, let failureCount, let duration)? = notices.value.last
+      else { fatalError("\(notices.value)") }
+      #expect(error.code == .outOfDescriptors)
+      #expect(error.message.hasSuffix("too many open files; raise the limit on open files (ulimit -n)"))
+      // A loop that spins would fail in each turn.
+      #expect(failureCount >= 2 && failureCount <= 2 + Int(duration / Listener.pauseDuration))
     }
   }
 

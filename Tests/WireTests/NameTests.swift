@@ -80,10 +80,72 @@ import Testing
     }
   }
 
-  private static func text(_ random: inout SeededGenerator, _ letters: String) throws -> String? {
+  @Test(arguments: TestSeeds.first(10))
+  func `a long pattern matches as a matcher with a table does, in a step for each byte and 64 of the pattern`(
+    _ seed: UInt64
+  ) throws {
+    var random = SeededGenerator(seed: seed)
+    var matchCount = 0
+    for _ in 0..<500 {
+      let text = try Self.text(&random, "aaaaaaab/", 1...200)
+      guard let text, let name = try? StreamName(text) else { continue }
+      // A name with holes, so that many match.
+      let holes = ["*", "**", "?", "*a*", "b"]
+      let pieces = text.map { letter in
+        Int.random(in: 0..<12, using: &random) == 0 ? holes.randomElement(using: &random) ?? "*" : String(letter)
+      }
+      guard let pattern = try? StreamPattern(pieces.joined()) else { continue }
+      let (isMatch, stepCount) = pattern.matcher.match(name.text)
+      let expected = Self.tabulated(Array(pattern.text.utf8), Array(text.utf8))
+      #expect(isMatch == expected, "\(pattern) \(name), \(TestSeeds.replay(seed, "NameTests"))")
+      #expect(stepCount <= 1 + text.utf8.count * (pattern.text.utf8.count / 64 + 1))
+      matchCount += isMatch ? 1 : 0
+    }
+    #expect(matchCount > 10)
+  }
+
+  @Test func `the longest patterns there are are compared`() throws {
+    let name = try StreamName(String(repeating: "a", count: 200))
+    let patterns: [(String, Bool)] = [
+      (String(repeating: "?", count: 200), true), (String(repeating: "*", count: 200), true),
+      (String(repeating: "*a", count: 100), true), ("*" + String(repeating: "?", count: 199), true),
+      (String(repeating: "a*", count: 99) + "b", false), (String(repeating: "?", count: 199), false),
+      ("?" + String(repeating: "a", count: 198) + "?", true),
+    ]
+    for (text, isMatch) in patterns { #expect(try StreamPattern(text).matches(name) == isMatch, "\(text)") }
+  }
+
+  /// Whether the pattern so far matches the name's first bytes, for each number of them.
+  private static func tabulated(_ pattern: [UInt8], _ name: [UInt8]) -> Bool {
+    var reachable = [Bool](repeating: false, count: name.count + 1)
+    reachable[0] = true
+    var index = 0
+    while index < pattern.count {
+      let byte = pattern[index]
+      if byte == UInt8(ascii: "*") {
+        let end = pattern[index...].firstIndex { $0 != byte } ?? pattern.count
+        for place in name.indices where reachable[place] && (end > index + 1 || name[place] != UInt8(ascii: "/")) {
+          reachable[place + 1] = true
+        }
+        index = end
+        continue
+      }
+      for place in name.indices.reversed() {
+        let fits = byte == UInt8(ascii: "?") ? name[place] != UInt8(ascii: "/") : name[place] == byte
+        reachable[place + 1] = fits && reachable[place]
+      }
+      reachable[0] = false
+      index += 1
+    }
+    return reachable[name.count]
+  }
+
+  private static func text(
+    _ random: inout SeededGenerator, _ letters: String, _ count: ClosedRange<Int> = 1...7
+  ) throws -> String? {
     let letters = Array(letters)
     return String(
-      (0..<Int.random(in: 1...7, using: &random)).map { _ in letters[Int.random(in: 0..<letters.count, using: &random)]
+      (0..<Int.random(in: count, using: &random)).map { _ in letters[Int.random(in: 0..<letters.count, using: &random)]
       })
   }
 

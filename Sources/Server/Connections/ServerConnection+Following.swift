@@ -17,8 +17,6 @@ enum Answer: Sendable {
   case start(handle: UInt32, Result<UInt64, StoreError>)
   /// In reverse, the number to begin with.
   case top(handle: UInt32, Result<UInt64?, StoreError>)
-  /// The others have had their turns.
-  case turn
 }
 
 /// What subscriptions need of their connection.
@@ -41,12 +39,14 @@ extension ServerConnection {
     creditLeft(subscription.id) > 0 && hasRoom(for: subscription)
   }
 
-  /// Whether the socket has room. If not, the subscription is resumed when it has.
+  /// Whether the socket has room. If not, the subscription gets a turn when it has.
   func hasRoom(for subscription: Subscription) -> Bool {
-    guard connection.isAboveHighWatermark else { return true }
-    waitingForRoom.append(subscription.id)
+    guard isFull else { return true }
+    waitingForTurn.append(subscription.id)
     return false
   }
+
+  func awaitTurn(_ subscription: Subscription) { awaitTurn(subscription.id) }
 
   /// Stored bytes that may still be sent on a subscription.
   func creditLeft(_ id: UInt32) -> Int { session.creditLeft(id) }
@@ -113,7 +113,7 @@ extension ServerConnection {
 
   /// Reads on a reader thread.
   ///
-  /// - Returns: false when the connection has enough reads under way; the subscription is resumed when one of them ends.
+  /// - Returns: false when the connection has enough reads under way; the subscription gets a turn when one of them ends.
   func read(_ requests: [ReadRequest], for subscription: Subscription) -> Bool {
     guard readCount < Self.readCountMax else {
       waitingForReader.append(subscription.id)
@@ -140,12 +140,6 @@ extension ServerConnection {
     desk.store.findSequence(
       stream: track.channel.id, atOrBefore: time, in: bounds, interest: subscription.interest,
       then: answerer(subscription) { .top(handle: handle, $0) })
-  }
-
-  /// Lets the other connections of the shard take their turns first.
-  func resumeLater(_ subscription: Subscription) {
-    let place = place(of: subscription)
-    desk.shard.execute { $0.deliver(.turn, to: place) }
   }
 
   /// What brings an answer from a reader thread back to the subscription.
@@ -175,13 +169,21 @@ extension ServerConnection {
     case .top(let handle, let result):
       readEnded()
       subscription?.topFound(handle, result)
-    case .turn: subscription?.pump()
     }
   }
 
   private func readEnded() {
     readCount -= 1
-    // The first in line may have ended, or have no credit or room by now: then it is the next one's turn, or nobody would call that.
-    while readCount < Self.readCountMax, let id = waitingForReader.popFirst() { subscriptions[id]?.pump() }
+    callReaders()
+  }
+
+  /// Gives those that wait for a reader a turn, as many as may read. One that does not read after all leaves it to the next: this is
+  /// called at the end of its turn again.
+  func callReaders() {
+    var freeCount = Self.readCountMax - readCount
+    while freeCount > 0, let id = waitingForReader.popFirst() {
+      freeCount -= 1
+      awaitTurn(id)
+    }
   }
 }

@@ -1,55 +1,73 @@
 internal import LogsStore
 internal import LogsWire
 
-/// A page of the stream list in the making: names are compared a slice a turn.
-struct ListSearch {
-  let request: ListRequest
-  private var after: StreamName?
-  private var found: [StreamInfo] = []
-
-  /// Names compared in one turn: about a millisecond.
-  private static let comparisonCountMax = 4_096
-
-  init(_ request: ListRequest) {
-    self.request = request
-    after = request.after
+/// LIST and STAT: answered in the connection's turns, and only as its socket takes the answers.
+extension ServerConnection {
+  /// What was asked and is not answered yet.
+  enum Question {
+    case list(ListSearch)
+    case stat
   }
 
-  /// Compares the next names.
-  ///
-  /// - Returns: the page, when it is complete.
-  mutating func step(_ store: Store) -> Listing? {
-    let pattern = request.pattern ?? .all
-    // One more than asked for tells whether a further page exists.
-    let wanted = Int(request.limit) + 1
-    let slice = store.streams(after: after, limit: Self.comparisonCountMax, where: { _ in true })
-    after = slice.last?.name
-    for info in slice where found.count < wanted && pattern.matches(info.name) { found.append(info) }
-    guard found.count == wanted || slice.count < Self.comparisonCountMax else { return nil }
-    let page = found.prefix(wanted - 1).map { info in
-      StreamSummary(
-        stream: info.name, incarnation: info.incarnation, first: info.first, head: info.head,
-        entryCount: info.entryCount, byteCount: info.storedByteCount, lastReceived: info.lastReceived,
-        isSealed: info.isSealed)
+  func ask(_ id: UInt32, _ question: Question) {
+    questions[id] = question
+    awaitTurn(id)
+  }
+
+  /// Works on a question, as far as the turn allows.
+  func answer(_ id: UInt32, _ question: Question, _ turn: inout Turn) {
+    switch question {
+    case .stat:
+      turn.spend(.status)
+      questions[id] = nil
+      send(session.answer(id, .status(desk.facts())))
+    case .list(var search):
+      guard let listing = search.step(&turn) else {
+        questions[id] = .list(search)
+        return awaitTurn(id)
+      }
+      questions[id] = nil
+      send(session.answer(id, .listing(listing)))
     }
-    return Listing(streams: page, hasMore: found.count == wanted)
+    closeIfDone()
   }
 }
 
-extension ServerConnection {
-  func list(_ id: UInt32, _ request: ListRequest) {
-    searches[id] = ListSearch(request)
-    goOnListing(id)
+/// A page of the stream list in the making.
+struct ListSearch {
+  private var names: NameSearch
+  private let rowCountMax: Int
+  private var found: [StreamSummary] = []
+
+  init(_ request: ListRequest, store: Store) {
+    names = NameSearch(PatternIndex([request.pattern ?? .all]), after: request.after, store: store)
+    rowCountMax = Int(request.limit)
   }
 
-  func goOnListing(_ id: UInt32) {
-    guard let listing = searches[id]?.step(desk.store) else {
-      guard searches[id] != nil else { return }
-      // Lets the other connections of the shard take their turns first.
-      let connection = self.id
-      return desk.shard.execute { $0.goOnListing(id, of: connection) }
+  /// Goes on.
+  ///
+  /// - Returns: the page, when it is complete.
+  mutating func step(_ turn: inout Turn) -> Listing? {
+    while !turn.isOver {
+      switch names.next(&turn) {
+      case .found(let info):
+        turn.spend(.row)
+        // One more than asked for tells that a further page exists.
+        if found.count == rowCountMax { return Listing(streams: found, hasMore: true) }
+        found.append(StreamSummary(info))
+      case .later: return nil
+      case .done: return Listing(streams: found, hasMore: false)
+      }
     }
-    searches[id] = nil
-    send(session.answer(id, .listing(listing)))
+    return nil
+  }
+}
+
+extension StreamSummary {
+  init(_ info: StreamInfo) {
+    self.init(
+      stream: info.name, incarnation: info.incarnation, first: info.first, head: info.head,
+      entryCount: info.entryCount, byteCount: info.storedByteCount, lastReceived: info.lastReceived,
+      isSealed: info.isSealed)
   }
 }

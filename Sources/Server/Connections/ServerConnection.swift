@@ -11,30 +11,42 @@ final class ServerConnection {
   unowned let desk: ShardDesk
   var session: ServerSession
   var subscriptions: [UInt32: Subscription] = [:]
-  /// Subscriptions that wait for room in the socket, or for a reader, in the order in which they will get it.
-  var waitingForRoom = WaitingLine()
-  var waitingForReader = WaitingLine()
+  /// Questions and subscriptions that have something to do in the connection's next turn. It has none while the socket is full.
+  var waitingForTurn = WaitingLine<UInt32>()
+  /// Subscriptions that wait for a reader.
+  var waitingForReader = WaitingLine<UInt32>()
   /// Reads of this connection that reader threads have not answered, of ended subscriptions too.
   var readCount = 0
-  /// LIST requests that are not answered yet.
-  var searches: [UInt32: ListSearch] = [:]
+  /// LIST and STAT that are not answered yet.
+  var questions: [UInt32: Question] = [:]
   private var lastSerial: UInt64 = 0
-  /// Nothing new is taken: closes once every append has its answer.
-  private var isLeaving = false
+  /// The client sends no more: closes once everything has its answer.
+  private var hasInputEnded = false
+  /// The server stops: closes once every append has its answer.
+  private var isDraining = false
   private var client = ""
+  private var portion = InputPortion()
+  /// Output that may be queued before its followers have to wait.
+  private(set) var windowByteCount: Int
+  /// Bytes of answers queued since the socket last had room, and of the largest batches among them.
+  private var answerByteCount = 0
+  private var batchByteCountMax = 0
 
   /// How long a close waits for the client to read what was sent and to close in turn.
   private static let lingerDuration = Duration.seconds(2)
   /// Answers that a client may leave unread.
   private static let unreadByteCountMax = 8 << 20
+  /// The window, and the answers that may be left unread, while the output of all connections takes more than the server's budget.
+  private static let smallByteCount = 16 << 10
 
   init(id: UInt64, connection: Connection, desk: ShardDesk) {
     self.id = id
     self.connection = connection
     self.desk = desk
     session = ServerSession(settings: desk.sessionSettings, now: connection.loop.now)
-    let high = desk.settings.outputByteCountMax
-    connection.setWatermarks(low: high / 4, high: high)
+    windowByteCount = desk.settings.outputByteCountMax
+    connection.setWatermarks(low: windowByteCount / 4, high: windowByteCount)
+    connection.readByteCountMax = portion.byteCount
     connection.handler = self
   }
 
@@ -48,32 +60,63 @@ final class ServerConnection {
       case .follow(let id, let follow): begin(id, follow)
       case .resume(let id): subscriptions[id]?.pump()
       case .cancel(let id): subscriptions[id]?.cancel()
-      case .list(let id, let request): list(id, request)
-      case .stat(let id): send(session.answer(id, .status(desk.facts())))
-      case .close(let reason): leave(because: reason)
+      case .list(let id, let request): ask(id, .list(ListSearch(request, store: desk.store)))
+      case .stat(let id): ask(id, .stat)
+      case .close(let reason, let code): leave(because: reason, code.map { .refused($0) } ?? .endedByClient)
       }
     }
   }
 
   func send(_ frame: OutgoingFrame?) {
     guard let frame else { return }
+    if connection.pendingByteCount == 0 { (answerByteCount, batchByteCountMax) = (0, 0) }
+    if frame.batches.isEmpty { answerByteCount += frame.head.count }
+    batchByteCountMax = max(batchByteCountMax, frame.batches.count)
     connection.send(frame.head, sharing: frame.batches)
-    // Batches stop at the watermark; answers do not, so a client that asks and never reads would fill the memory.
-    let limit = desk.settings.outputByteCountMax + Limits.batchStoredByteCountMax + Self.unreadByteCountMax
-    if connection.pendingByteCount > limit, connection.isOpen {
-      note("it leaves \(Self.unreadByteCountMax) bytes of answers unread")
-      connection.close()
-    }
+    // Batches stop at the window; answers do not, so a client that asks and never reads would fill the memory.
+    let unreadByteCountMax = desk.isOutputShort ? Self.smallByteCount : Self.unreadByteCountMax
+    let windowByteCount = max(windowByteCount, desk.isOutputShort ? 0 : desk.settings.outputByteCountMax)
+    guard connection.pendingByteCount > windowByteCount + batchByteCountMax + unreadByteCountMax,
+      answerByteCount > unreadByteCountMax, connection.isOpen
+    else { return }
+    note("it leaves \(unreadByteCountMax) bytes of answers unread", .unread)
+    connection.close()
   }
 
-  private func leave(because reason: String) {
-    note(reason)
-    forgetSubscriptions()
+  /// Whether its queue of output is full. What waits for room gets a turn when it has some.
+  var isFull: Bool {
+    let byteCount = desk.isOutputShort ? Self.smallByteCount : desk.settings.outputByteCountMax
+    if byteCount != windowByteCount {
+      windowByteCount = byteCount
+      connection.setWatermarks(low: byteCount / 4, high: byteCount)
+      if !connection.isAboveHighWatermark, !waitingForTurn.isEmpty { desk.awaitTurn(self) }
+    }
+    return connection.isAboveHighWatermark
+  }
+
+  private func leave(because reason: String, _ kind: ConnectionEnds.Kind) {
+    note(reason, kind)
+    finish()
+  }
+
+  /// Sends what is queued and closes.
+  private func finish() {
+    forgetRequests()
     connection.closeLingering(for: Self.lingerDuration)
   }
 
-  private func note(_ reason: String) {
-    desk.log("connection \(id) (\(connection.peer)\(client.isEmpty ? "" : ", \(client)")) ends: \(reason)")
+  /// Nobody waits any more for what was asked.
+  private func forgetRequests() {
+    forgetSubscriptions()
+    questions.removeAll()
+    waitingForTurn = WaitingLine()
+    waitingForReader = WaitingLine()
+  }
+
+  private func note(_ reason: String, _ kind: ConnectionEnds.Kind) {
+    desk.connectionEnds.note(
+      kind, peer: connection.peer, "connection \(id)\(client.isEmpty ? "" : " of \(client)") ends: \(reason)",
+      now: connection.loop.now)
   }
 
   /// A number that no other subscription of this connection has had.
@@ -83,28 +126,57 @@ final class ServerConnection {
   }
 }
 
+// MARK: - Turns
+
+extension ServerConnection {
+  /// `id` has something to do in the connection's next turn.
+  func awaitTurn(_ id: UInt32) {
+    waitingForTurn.append(id)
+    if !isFull { desk.awaitTurn(self) }
+  }
+
+  /// Gives questions and subscriptions their parts of the turn, one after the other.
+  ///
+  /// - Returns: whether something is left to be done in another one.
+  func takeTurn() -> Bool {
+    var turn = Turn()
+    while !turn.isOver, !isFull, let id = waitingForTurn.popFirst() {
+      turn.spend(.begin)
+      if let question = questions[id] {
+        answer(id, question, &turn)
+      } else if let subscription = subscriptions[id] {
+        subscription.takeTurn(&turn)
+      }
+      callReaders()
+    }
+    return !waitingForTurn.isEmpty && !isFull
+  }
+}
+
 // MARK: - What the socket tells
 
 extension ServerConnection: ConnectionHandler {
   func received(_ bytes: RawSpan, on connection: Connection) {
+    let begun = MonotonicTime.now()
     perform(session.receive(bytes, now: connection.loop.now))
+    portion.took(MonotonicTime.now().nanoseconds(since: begun), for: bytes.byteCount)
+    connection.readByteCountMax = portion.byteCount
   }
 
   /// The client sends no more: what it has sent is answered first.
   func inputEnded(on connection: Connection) {
-    isLeaving = true
+    hasInputEnded = true
     closeIfDone()
   }
 
   func drained(_ connection: Connection) {
-    // Who fills the socket again goes to the end of the line.
-    while !connection.isAboveHighWatermark, let id = waitingForRoom.popFirst() { subscriptions[id]?.pump() }
+    answerByteCount = 0
+    if !waitingForTurn.isEmpty { desk.awaitTurn(self) }
   }
 
   func closed(_ connection: Connection, reason: CloseReason) {
     session.close()
-    forgetSubscriptions()
-    searches.removeAll()
+    forgetRequests()
     desk.forget(self)
   }
 
@@ -113,7 +185,7 @@ extension ServerConnection: ConnectionHandler {
     let now = connection.loop.now
     let stall = desk.settings.outputStallDurationMax
     if connection.pendingByteCount > 0, now >= connection.lastProgress + stall {
-      note("it took no output for \(TimeSpan.format(stall))")
+      note("it took no output for \(TimeSpan.format(stall))", .stalled)
       return connection.close()
     }
     perform(session.tick(now: now))
@@ -122,7 +194,7 @@ extension ServerConnection: ConnectionHandler {
 
   /// The server stops: finishes what the client has begun, then closes.
   func drain(_ goAway: GoAway) {
-    isLeaving = true
+    isDraining = true
     perform(session.drain(goAway))
     closeIfDone()
   }
@@ -131,22 +203,7 @@ extension ServerConnection: ConnectionHandler {
   func abandon() { connection.close() }
 
   func closeIfDone() {
-    guard isLeaving, session.appendCount == 0 else { return }
-    forgetSubscriptions()
-    connection.closeLingering(for: Self.lingerDuration)
-  }
-}
-
-/// Who waits for the same thing, each once, first come first served.
-struct WaitingLine {
-  private var line: ArraySlice<UInt32> = []
-  private var members: Set<UInt32> = []
-
-  mutating func append(_ id: UInt32) { if members.insert(id).inserted { line.append(id) } }
-
-  mutating func popFirst() -> UInt32? {
-    guard let id = line.popFirst() else { return nil }
-    members.remove(id)
-    return id
+    guard isDraining || (hasInputEnded && questions.isEmpty), session.appendCount == 0 else { return }
+    finish()
   }
 }

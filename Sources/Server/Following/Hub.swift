@@ -1,7 +1,7 @@
 internal import LogsStore
 internal import LogsWire
 
-/// The streams that are followed on one shard, and the subscriptions that wait for streams to come into being.
+/// The streams that are followed on one shard, and the subscriptions that wait for streams to be created.
 final class Hub {
   let store: Store
   /// Shared by all connections of the shard, which take turns.
@@ -25,21 +25,38 @@ final class Hub {
   }
 
   /// `subscription` wants streams that do not exist yet.
-  func await(_ subscription: Subscription) { waiting.append(subscription) }
+  func await(_ subscription: Subscription) {
+    subscription.waitingIndex = waiting.count
+    waiting.append(subscription)
+  }
+
+  private func stopWaiting(_ subscription: Subscription) {
+    guard let index = subscription.waitingIndex, let last = waiting.popLast() else { return }
+    subscription.waitingIndex = nil
+    guard last !== subscription else { return }
+    waiting[index] = last
+    last.waitingIndex = index
+  }
 
   func forget(_ subscription: Subscription) {
-    waiting.removeAll { $0 === subscription }
+    stopWaiting(subscription)
     for track in subscription.tracks {
       track.channel.leave(track)
       if track.channel.tracks.isEmpty { channels[track.channel.id] = nil }
     }
   }
 
-  /// Takes what one commit brought to one stream and hands it to everybody at its head.
-  func take(_ run: CommittedRun) {
-    channels[run.stream.id]?.advance(run)
-    if run.isNewStream { for subscription in waiting { subscription.appeared(run.stream) } }
+  /// Takes what one commit brought.
+  func take(_ runs: [CommittedRun]) {
+    for run in runs { take(run) }
+    // Each looks for what is new in its turn.
+    if runs.contains(where: \.isNewStream) { for subscription in waiting { subscription.askForTurn() } }
+  }
+
+  /// Hands what a stream got to everybody at its head.
+  private func take(_ run: CommittedRun) {
     guard let channel = channels[run.stream.id] else { return }
+    channel.advance(run)
     // A delivery may end a subscription, which moves the last track into its place: go from the end.
     var index = channel.tracks.count - 1
     while index >= 0 {

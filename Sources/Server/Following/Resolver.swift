@@ -1,15 +1,15 @@
 internal import LogsStore
 internal import LogsWire
 
-/// Finds the streams that a FOLLOW selects: those that exist when it comes, in the order of their names, and later ones as
-/// they come into being.
+/// Finds the streams that a FOLLOW selects: those that exist when it comes, the named ones first, and later ones as they are
+/// created.
 ///
-/// Which of the two a stream is, its id decides: ids rise, and a stream whose id is above the newest of the beginning is told
-/// by the commit that made it. So each is told once, whatever the order in which catalog and commits are seen.
+/// Which of the two a stream is, its id decides: ids rise, and a stream whose id is above the newest of the beginning is a later one. So
+/// each is told once, whatever the order in which catalog and commits are seen.
 struct Resolver {
   enum Step {
     case stream(StreamInfo)
-    /// Enough for this turn of the loop.
+    /// The turn is over.
     case later
     case done
   }
@@ -20,23 +20,24 @@ struct Resolver {
 
   private let store: Store
   private let names: Set<StreamName>
-  private let patterns: [StreamPattern]
+  private let patterns: PatternIndex
+  /// The newest stream of the beginning.
   private let newest: Int64
   private var found: ArraySlice<StreamInfo> = []
-  private var scan = Scan.done
+  private var search: NameSearch
+  /// The newest stream that has been looked at.
+  private var seen: Int64
+  /// Streams behind it, and how far the first of them has been compared.
+  private var born: ArraySlice<StreamInfo> = []
+  private var place: PatternIndex.Place?
 
-  /// How far the names have been compared with the patterns.
-  private enum Scan {
-    case after(StreamName?)
-    case done
-  }
-
-  /// Comparisons of a name with a pattern in one turn: about a millisecond.
-  private static let comparisonCountMax = 4_096
+  /// Later streams taken from the catalog at once, which is locked meanwhile.
+  private static let bornCountMax = 64
 
   init(_ selectors: [Selector], store: Store) {
     self.store = store
     newest = store.newestStreamID
+    seen = newest
     var names: Set<StreamName> = []
     var patterns: [StreamPattern] = []
     for selector in selectors {
@@ -46,36 +47,55 @@ struct Resolver {
       }
     }
     self.names = names
-    self.patterns = patterns
+    self.patterns = PatternIndex(patterns)
     hasPatterns = !patterns.isEmpty
+    search = NameSearch(self.patterns, store: store)
     for name in names.sorted() {
       if let info = store.stream(named: name), info.id <= newest { found.append(info) } else { missing.insert(name) }
-    }
-    if hasPatterns {
-      // The scan comes by the named ones as well, so that all are told in one order.
-      found = []
-      scan = .after(nil)
     }
   }
 
   /// The next stream of those that existed at the beginning.
-  mutating func next() -> Step {
+  mutating func next(_ turn: inout Turn) -> Step {
     if let info = found.popFirst() { return .stream(info) }
-    guard case .after(let name) = scan else { return .done }
-    let count = max(1, Self.comparisonCountMax / patterns.count)
-    let slice = store.streams(after: name, limit: count, where: { _ in true })
-    scan = slice.count < count ? .done : .after(slice.last?.name)
-    found = slice.filter { $0.id <= newest && (names.contains($0.name) || matches($0.name)) }[...]
-    return .later
+    while true {
+      switch search.next(&turn) {
+      case .found(let info): if info.id <= newest, !names.contains(info.name) { return .stream(info) }
+      case .later: return .later
+      case .done: return .done
+      }
+    }
   }
 
-  /// A stream has come into being.
-  ///
-  /// - Returns: whether it is selected.
-  mutating func appeared(_ info: StreamInfo) -> Bool {
-    guard info.id > newest else { return false }
-    return missing.remove(info.name) != nil || matches(info.name)
+  /// Whether streams were created that have not been looked at.
+  var hasUnseen: Bool { store.newestStreamID > seen }
+
+  /// The next selected stream of those created since the beginning.
+  mutating func nextBorn(_ turn: inout Turn) -> Step {
+    while true {
+      guard let info = born.first else {
+        if turn.isOver { return .later }
+        born = store.streams(bornAfter: seen, limit: Self.bornCountMax)[...]
+        for _ in 0...born.count { turn.spend(.name) }
+        if born.isEmpty { return .done }
+        continue
+      }
+      var isSelected = missing.contains(info.name)
+      if !isSelected {
+        var place = self.place ?? patterns.start(of: info.name)
+        guard let isMatch = patterns.match(info.name, from: &place, &turn) else {
+          self.place = place
+          return .later
+        }
+        isSelected = isMatch
+      }
+      place = nil
+      born.removeFirst()
+      seen = info.id
+      if isSelected { return .stream(info) }
+    }
   }
 
-  private func matches(_ name: StreamName) -> Bool { patterns.contains { $0.matches(name) } }
+  /// A stream that did not exist at the beginning has been told.
+  mutating func appeared(_ name: StreamName) { missing.remove(name) }
 }

@@ -22,11 +22,17 @@ extension Subscription {
     pump()
   }
 
-  /// Feeds streams that are behind, each in its turn, for as long as credit and socket have room.
+  /// Asks for a turn if there is something to be done in it.
   func pump() {
-    guard isResolved else { return resolve() }
+    guard !isResolved || (!isReading && !(current.isEmpty && turns.isEmpty)) else { return }
+    askForTurn()
+  }
+
+  /// Feeds streams that are behind, each in its turn, for as long as credit and socket have room.
+  func feed(_ turn: inout Turn) {
     while !isOver, !isReading, connection.canDeliver(self), beginTurns() {
-      let requests = deliverCached()
+      if turn.isOver { return askForTurn() }
+      let requests = deliverCached(&turn)
       guard !requests.isEmpty else { continue }
       guard connection.read(requests, for: self) else { return }
       isReading = true
@@ -47,7 +53,7 @@ extension Subscription {
   ///
   /// - Returns: what has to be read of those behind them, up to the next one that is in memory: it must not come before its turn,
   ///   or those that are in memory could keep the others waiting for ever.
-  private func deliverCached() -> [ReadRequest] {
+  private func deliverCached(_ turn: inout Turn) -> [ReadRequest] {
     var requests: [ReadRequest] = []
     // What the requests may take of the limit.
     var requestedCount: UInt64 = 0
@@ -58,8 +64,9 @@ extension Subscription {
       let request = request(track, unshared, turnCount: current.count - requests.count + turns.count)
       if requests.isEmpty, let result = hub.store.readCached(request) {
         current.removeFirst()
+        turn.spend(.delivery(byteCount: result.byteCount))
         apply(result, to: track)
-        guard !isOver, connection.canDeliver(self) else { break }
+        guard !isOver, !turn.isOver, connection.canDeliver(self) else { break }
       } else if !requests.isEmpty, hub.store.isCached(request) {
         break
       } else {
@@ -70,14 +77,18 @@ extension Subscription {
     return requests
   }
 
+  /// What one frame may hold: what is read beyond the credit would have to be read again.
+  private var frameByteCountMax: Int {
+    min(Self.frameByteCount, connection.windowByteCount, connection.creditLeft(id))
+  }
+
   /// What a stream that is behind may be given in its turn.
   ///
   /// - Parameters:
   ///   - unshared: what is left of the limit.
   ///   - turnCount: streams that are to share it.
   private func request(_ track: Track, _ unshared: UInt64?, turnCount: Int) -> ReadRequest {
-    // What is read beyond the credit would have to be read again.
-    let byteCountMax = min(Self.frameByteCount, connection.creditLeft(id))
+    let byteCountMax = frameByteCountMax
     if follow.isReverse {
       return ReadRequest(
         stream: track.channel.id, from: track.bound ?? 1, to: track.next - 1, byteCountMax: byteCountMax,
@@ -150,7 +161,7 @@ extension Subscription {
       var offset = 0
       while from <= to, connection.canDeliver(self),
         let piece = try BatchCut.next(
-          of: run, at: &offset, from: from, to: to, byteCountMax: min(Self.frameByteCount, connection.creditLeft(id)))
+          of: run, at: &offset, from: from, to: to, byteCountMax: frameByteCountMax)
       {
         connection.deliver(
           id, BatchRange(handle: track.handle, from: piece.from, to: piece.to), batches: piece.batches)

@@ -10,28 +10,35 @@ extension Subscription {
         return refuse(Self.ahead(position.sequence, of: name, incarnation: .any, head: 0))
       }
     }
-    // Waits for streams from here on: the commits that make them come to the shard after this.
-    if !follow.end.atHead, !follow.isReverse, !resolver.missing.isEmpty || resolver.hasPatterns { hub.await(self) }
-    resolve()
+    // Waits for streams from here on: the commits that create them come to the shard after this.
+    if waitsForStreams { hub.await(self) }
+    askForTurn()
+  }
+
+  /// Whether streams may be told that are created later.
+  var waitsForStreams: Bool {
+    !follow.end.atHead && !follow.isReverse && (resolver.hasPatterns || !resolver.missing.isEmpty)
   }
 
   /// Look-ups of starts under way at once.
   private static let lookUpCountMax = 4
 
-  /// Tells the streams, as fast as the socket takes them and a slice of names a turn; goes on where it stopped.
-  func resolve() {
-    while !isOver, !isResolved {
+  /// Tells the streams as they are found, as fast as the socket takes them; goes on where it stopped.
+  func tellStreams(_ turn: inout Turn) {
+    while !isOver, !isResolved || waitsForStreams {
       if let info = untold {
-        guard connection.hasRoom(for: self), unresolvedCount < Self.lookUpCountMax else { return }
+        guard unresolvedCount < Self.lookUpCountMax, connection.hasRoom(for: self) else { return }
+        guard !turn.isOver else { return askForTurn() }
+        turn.spend(.stream)
         untold = nil
-        open(info)
+        if isResolved { appeared(info) } else { open(info) }
         continue
       }
-      switch resolver.next() {
+      switch isResolved ? resolver.nextBorn(&turn) : resolver.next(&turn) {
       case .stream(let info): untold = info
-      case .later: return connection.resumeLater(self)
+      case .later: return askForTurn()
       case .done:
-        guard unresolvedCount == 0 else { return }
+        guard !isResolved, unresolvedCount == 0 else { return }
         resolved()
       }
     }
@@ -55,18 +62,15 @@ extension Subscription {
     }
     settle()
     awaitEndTime()
-    pump()
   }
 
-  /// Takes in a stream that has come into being, if it is selected: everything of it, from number 1 on.
-  func appeared(_ info: StreamInfo) {
-    guard !isOver, resolver.appeared(info) else { return }
+  /// Takes in a stream that was created later: everything of it, from number 1 on.
+  private func appeared(_ info: StreamInfo) {
+    resolver.appeared(info.name)
     guard let track = newTrack(info) else { return }
     track.bound = follow.end.sequence
     announce(track, position: 0, head: info.head)
-    guard isResolved else { return }
     update(track)
-    pump()
   }
 
   /// Decides where the delivery of a stream starts.
@@ -104,7 +108,7 @@ extension Subscription {
       let track = tracks[Int(handle)]
       // Behind everything, when there is no such entry yet; what was stored since the beginning counts as there.
       start(track, after: max(sequence, 1) - 1, head: max(track.headAtBeginning, max(sequence, 1) - 1))
-      resolve()
+      askForTurn()
     }
   }
 
@@ -135,7 +139,7 @@ extension Subscription {
     case .success(let top):
       unresolvedCount -= 1
       startReverse(tracks[Int(handle)], from: top ?? 0)
-      resolve()
+      askForTurn()
     }
   }
 

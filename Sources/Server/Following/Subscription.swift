@@ -5,7 +5,8 @@ internal import LogsWire
 /// One FOLLOW: its streams, fed from the store until they reach the head and by commits from then on.
 ///
 /// Three parts: the streams are found and told (`Subscription+Resolving`), their entries delivered
-/// (`Subscription+Delivering`), and its end is found here.
+/// (`Subscription+Delivering`), and its end is found here. What may take long is done in turns (`Rota`): the names are compared, streams
+/// told, and those that are behind fed. Commits and answers to reads are taken at once.
 ///
 /// A stream of it is `behind` or `live` (`Track.Mode`). Live streams get each commit as it comes. When credit or socket is
 /// full, a live stream falls behind: nothing is buffered for it, it is read from the store once there is room (P7). Streams
@@ -24,8 +25,10 @@ final class Subscription {
   var resolver: Resolver
   /// The cursor that came with FOLLOW, until all streams are told.
   var cursor: [StreamName: CursorPosition] = [:]
-  /// A stream that has been found and waits for room in the socket to be told.
+  /// A stream that has been found and waits for a turn, or for room in the socket, to be told.
   var untold: StreamInfo?
+  /// Where the hub keeps it while it waits for streams to be created.
+  var waitingIndex: Int?
   /// Streams whose start is being looked up.
   var unresolvedCount = 0
   var isResolved = false
@@ -70,6 +73,20 @@ final class Subscription {
     track.channel.join(track)
     return track
   }
+}
+
+// MARK: - Turns
+
+extension Subscription {
+  /// Does what there is to do, as far as the turn allows; asks for another one if something is left.
+  func takeTurn(_ turn: inout Turn) {
+    tellStreams(&turn)
+    guard isResolved else { return }
+    settle()
+    feed(&turn)
+  }
+
+  func askForTurn() { if !isOver { connection.awaitTurn(self) } }
 }
 
 // MARK: - Modes
@@ -167,6 +184,11 @@ extension Subscription {
     if follow.end.atHead { return .until }
     if sealedCount == tracks.count, !tracks.isEmpty, resolver.missing.isEmpty, !resolver.hasPatterns {
       return .complete
+    }
+    if waitsForStreams, untold != nil || resolver.hasUnseen {
+      // One that was created in time may be among them.
+      askForTurn()
+      return nil
     }
     if isPastEndTime { return .until }
     guard resolver.missing.isEmpty, !tracks.isEmpty else { return nil }

@@ -15,6 +15,9 @@ final class Track {
 
   enum Ending { case sealed, until }
 
+  /// About what one takes in memory.
+  static let byteCount = 160
+
   let handle: UInt32
   let channel: StreamChannel
   unowned let subscription: Subscription

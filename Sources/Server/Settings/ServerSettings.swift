@@ -22,6 +22,8 @@ package struct ServerSettings: Sendable {
   package var appendByteCountTotalMax = 256 << 20
   /// Output that waits for one connection's socket before its followers fall back to the store.
   package var outputByteCountMax = 1 << 20
+  /// Output that waits for all sockets together before each may have only a little of it.
+  package var outputByteCountTotalMax = 256 << 20
 
   package var heartbeat = Duration.seconds(10)
   package var handshakeDurationMax = Duration.seconds(10)

@@ -74,6 +74,9 @@ struct Setting: Sendable {
     bytes(
       "output-bytes", "output that may wait for one connection before its followers read from the store again",
       (64 << 10)...(1 << 30), \.outputByteCountMax),
+    bytes(
+      "output-bytes-total", "the same for all connections together; beyond it each may have 16K",
+      (1 << 20)...(1 << 40), \.outputByteCountTotalMax),
     duration("heartbeat", "silence after which either side sends a PING", \.heartbeat),
     duration("handshake-timeout", "how long a client may take to greet", \.handshakeDurationMax),
     duration("output-timeout", "how long output may wait for a peer that takes none of it", \.outputStallDurationMax),

@@ -47,7 +47,13 @@ actor Shard {
     await withCheckedContinuation { continuation in
       desk.drain(goAway, within: duration) { continuation.resume() }
     }
-    self.desk = nil
+    close()
+  }
+
+  /// Nothing reaches its connections any more.
+  func close() {
+    desk?.close()
+    desk = nil
   }
 }
 
@@ -56,6 +62,9 @@ struct ServerContext: Sendable {
   let settings: ServerSettings
   let store: Store
   let counters: Counters
+  /// The memory of all output that waits.
+  let output = OutputMeter()
+  let connectionEnds: ConnectionEnds
   let server: InstanceID
   let started: MonotonicTime
   let log: @Sendable (String) -> Void

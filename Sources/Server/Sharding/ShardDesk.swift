@@ -13,9 +13,13 @@ final class ShardDesk {
   private var lastConnectionID: UInt64 = 0
   private var listeners: [Listener] = []
   private var clock: LoopTimer?
+  private var spareMemory = SpareMemory()
   private var whenEmpty: (() -> Void)?
+  private let rota = Rota()
   /// Whether the end of this turn commits.
   private var isCommitDue = false
+  /// Whether the end of this turn comes here.
+  private var isEndAwaited = false
 
   /// How often in a heartbeat the deadlines are looked at.
   private static let ticksPerHeartbeat = 4
@@ -35,19 +39,26 @@ final class ShardDesk {
         subscriptionCountMax: UInt16(clamping: settings.subscriptionCountMax), name: Version.server),
       handshakeMillisecondsMax: settings.handshakeDurationMax.wholeNanoseconds / 1_000_000)
     let interval = min(settings.heartbeat, settings.handshakeDurationMax) / Self.ticksPerHeartbeat
-    clock = shard.loop.every(interval) { [unowned self] in tick() }
+    clock = shard.loop.every(interval) { [weak self] in self?.tick() }
   }
 
-  deinit { clock?.cancel() }
+  /// The last call: on the loop's thread, as all others.
+  func close() { clock?.cancel() }
 
   var settings: ServerSettings { context.settings }
   var store: Store { context.store }
   var counters: Counters { context.counters }
-  func log(_ line: String) { context.log(line) }
+  var connectionEnds: ConnectionEnds { context.connectionEnds }
+  /// Whether the output of all connections takes more than its budget.
+  var isOutputShort: Bool { context.output.byteCount >= settings.outputByteCountTotalMax }
   func facts() -> [Fact] { context.facts() }
 
   private func tick() {
     for connection in inOrder() { connection.tick() }
+    guard index == 0 else { return }
+    connectionEnds.tick(now: shard.loop.now)
+    let byteCount = context.output.byteCount + counters.followedStreams.current * Track.byteCount
+    if spareMemory.isDue(inUse: byteCount) { SpareMemory.giveBack() }
   }
 
   /// Oldest first, so that what clients see does not depend on a hash.
@@ -61,7 +72,7 @@ extension ShardDesk {
     on endpoint: Endpoint, loop: EventLoop, accept: @escaping @Sendable (AcceptedSocket) -> Void
   ) throws(TransportError) -> Endpoint {
     let log = context.log
-    let listener = try Listener.listen(on: endpoint, loop: loop, notice: { log($0.message) }, accept: accept)
+    let listener = try Listener.listen(on: endpoint, loop: loop, notice: { log($0.description) }, accept: accept)
     listeners.append(listener)
     return listener.endpoint
   }
@@ -72,7 +83,7 @@ extension ShardDesk {
   }
 
   func adopt(_ socket: AcceptedSocket) {
-    let connection = Connection(adopting: socket, on: shard.loop)
+    let connection = Connection(adopting: socket, on: shard.loop, meter: context.output)
     counters.acceptedConnections.add(1)
     guard counters.connections.current < settings.connectionCountMax else {
       counters.refusedConnections.add(1)
@@ -95,7 +106,7 @@ extension ShardDesk {
   }
 }
 
-// MARK: - Appends
+// MARK: - Appends and turns
 
 extension ShardDesk {
   /// Queues an append; what the turn has brought is committed together at its end.
@@ -103,14 +114,29 @@ extension ShardDesk {
   /// - Returns: nil when it was taken, else why not.
   func submit(_ request: WriteRequest) -> Refusal? {
     if let refusal = store.enqueue(request) { return refusal }
-    if !isCommitDue {
-      isCommitDue = true
-      shard.loop.executeAtEndOfTurn { [self] in
+    isCommitDue = true
+    awaitEnd()
+    return nil
+  }
+
+  /// `connection` has something to do that may take long.
+  func awaitTurn(_ connection: ServerConnection) {
+    rota.append(connection.id)
+    awaitEnd()
+  }
+
+  private func awaitEnd() {
+    guard !isEndAwaited else { return }
+    isEndAwaited = true
+    shard.loop.executeAtEndOfTurn { [self] in
+      isEndAwaited = false
+      rota.run { connections[$0]?.takeTurn() ?? false }
+      if isCommitDue {
         isCommitDue = false
         store.commitQueued()
       }
+      if !rota.isEmpty { awaitEnd() }
     }
-    return nil
   }
 }
 
@@ -120,12 +146,10 @@ extension ShardDesk {
   /// What one commit means for this shard: answers to its clients' appends, and what its followers wait for.
   func take(replies: [Reply], runs: [CommittedRun]) {
     for reply in replies { connections[reply.token.connection]?.settle(reply.token.request, reply.outcome) }
-    for run in runs { hub.take(run) }
+    hub.take(runs)
   }
 
   func deliver(_ answer: Answer, to place: Place) { connections[place.connection]?.deliver(answer, to: place) }
-
-  func goOnListing(_ request: UInt32, of connection: UInt64) { connections[connection]?.goOnListing(request) }
 
   /// Calls `done` once, when all connections are gone: in good order, or because `duration` is over.
   func drain(_ goAway: GoAway, within duration: Duration, done: @escaping () -> Void) {

@@ -10,13 +10,24 @@ final class Catalog: Sendable {
     /// Indexes in the order of the names.
     var sorted: [Int] = []
 
-    /// Where in `sorted` the first name behind `name` stands.
-    func place(behind name: StreamName) -> Int {
+    /// Where in `sorted` the first name stands that is not before `text`.
+    func place(from text: String) -> Int {
       var low = 0
       var high = sorted.count
       while low < high {
         let middle = (low + high) / 2
-        if streams[sorted[middle]].name > name { high = middle } else { low = middle + 1 }
+        if streams[sorted[middle]].name.text < text { low = middle + 1 } else { high = middle }
+      }
+      return low
+    }
+
+    /// Where in `streams` the first one stands whose id is above `id`: they stand in the order of their ids.
+    func place(bornAfter id: Int64) -> Int {
+      var low = 0
+      var high = streams.count
+      while low < high {
+        let middle = (low + high) / 2
+        if streams[middle].id > id { high = middle } else { low = middle + 1 }
       }
       return low
     }
@@ -48,18 +59,22 @@ final class Catalog: Sendable {
   /// All streams in the order of their creation.
   func unsorted() -> [StreamInfo] { state.withLock { $0.streams } }
 
-  /// The first streams behind `name` that `isWanted`, sorted by name.
-  func streams(after name: StreamName?, limit: Int, where isWanted: (StreamName) -> Bool) -> [StreamInfo] {
-    // The snapshot costs two reference counts; the closure runs outside of the lock.
-    let (streams, sorted, low) = state.withLock { state in
-      (state.streams, state.sorted, name.map { state.place(behind: $0) } ?? 0)
+  /// The first `limit` streams, by name, whose names begin with `prefix` and are not before `text`.
+  func streams(from text: String, beginningWith prefix: String, limit: Int) -> [StreamInfo] {
+    // Copied under the lock: a snapshot of the arrays would have the next commit copy all of them.
+    state.withLock { state in
+      var found: [StreamInfo] = []
+      for index in state.sorted[state.place(from: max(text, prefix))...].prefix(limit) {
+        guard state.streams[index].name.text.hasPrefix(prefix) else { break }
+        found.append(state.streams[index])
+      }
+      return found
     }
-    var found: [StreamInfo] = []
-    for index in sorted[low...] {
-      if found.count >= limit { break }
-      if isWanted(streams[index].name) { found.append(streams[index]) }
-    }
-    return found
+  }
+
+  /// The first `limit` streams with ids above `id`, in the order in which they were created.
+  func streams(bornAfter id: Int64, limit: Int) -> [StreamInfo] {
+    state.withLock { state in Array(state.streams[state.place(bornAfter: id)...].prefix(limit)) }
   }
 
   /// Takes streams as they are after a commit, new ones among them.
@@ -88,7 +103,7 @@ extension Catalog.State {
   mutating func order(_ added: [Int]) {
     if added.isEmpty { return }
     let added = added.sorted { streams[$0].name < streams[$1].name }
-    let places = added.map { place(behind: streams[$0].name) }
+    let places = added.map { place(from: streams[$0].name.text) }
     var end = sorted.count
     sorted.append(contentsOf: added)
     // From the back: what stands behind the last new one moves furthest.

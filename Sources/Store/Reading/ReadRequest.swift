@@ -48,7 +48,7 @@ package struct ReadResult: Hashable, Sendable {
   }
 
   /// The bytes of all batches.
-  var byteCount: Int {
+  package var byteCount: Int {
     pieces.reduce(0) { sum, piece in
       switch piece {
       case .batches(_, _, let bytes): sum + bytes.count

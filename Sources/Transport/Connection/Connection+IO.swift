@@ -25,7 +25,7 @@ extension Connection {
   /// Reads once and passes on what came; answers how many bytes, 0 when there are none to be had.
   private func readOnce() -> Int {
     guard let descriptor = socket?.number else { return 0 }
-    let count = loop.readBuffer.read(from: descriptor)
+    let count = loop.readBuffer.read(from: descriptor, atMost: readByteCountMax)
     if count > 0 {
       bytesReceived += UInt64(count)
       lastReceived = loop.now

@@ -29,10 +29,12 @@ package final class Connection: LoopMember {
   package internal(set) var lastProgress: MonotonicTime
   /// Whether the queue of output has reached the high watermark and not yet fallen to the low one.
   package internal(set) var isAboveHighWatermark = false
+  /// How much input is read at once, at most 64 KiB.
+  package var readByteCountMax = ReadBuffer.byteCount
 
   var phase = Phase.open
   var socket: Descriptor?
-  var output = OutputBuffer()
+  var output: OutputBuffer
   var low = lowWatermark
   var high = highWatermark
   var readEvent: Event?
@@ -55,15 +57,19 @@ package final class Connection: LoopMember {
 
   /// A connection over an accepted socket, which it takes over.
   ///
-  /// - Parameter userTimeout: how long TCP may fail to deliver output before the connection breaks.
+  /// - Parameters:
+  ///   - meter: counts the memory that output takes.
+  ///   - userTimeout: how long TCP may fail to deliver output before the connection breaks.
   package convenience init(
-    adopting socket: AcceptedSocket, on loop: EventLoop, userTimeout: Duration = TCPOptions.userTimeout
+    adopting socket: AcceptedSocket, on loop: EventLoop, meter: OutputMeter? = nil,
+    userTimeout: Duration = TCPOptions.userTimeout
   ) {
-    self.init(descriptor: socket.take(), peer: socket.peer, loop: loop, userTimeout: userTimeout)
+    self.init(descriptor: socket.take(), peer: socket.peer, loop: loop, meter: meter, userTimeout: userTimeout)
   }
 
-  init(descriptor: consuming Descriptor, peer: String, loop: EventLoop, userTimeout: Duration) {
+  init(descriptor: consuming Descriptor, peer: String, loop: EventLoop, meter: OutputMeter?, userTimeout: Duration) {
     loop.requireOnLoop()
+    output = OutputBuffer(meter: meter)
     self.loop = loop
     self.peer = peer
     lastReceived = loop.now
@@ -111,6 +117,7 @@ package final class Connection: LoopMember {
     self.low = low
     self.high = high
     if output.count >= high { isAboveHighWatermark = true }
+    if output.count <= low { isAboveHighWatermark = false }
   }
 
   private func prepareToSend() -> Bool {

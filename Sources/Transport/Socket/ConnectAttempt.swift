@@ -149,7 +149,7 @@ package final class ConnectAttempt: LoopMember {
 
   private func succeed(_ socket: consuming Descriptor, _ address: SocketAddress) {
     let peer = address.family == AF_UNIX ? endpoint.description : address.description
-    finish(.success(Connection(descriptor: socket, peer: peer, loop: loop, userTimeout: userTimeout)))
+    finish(.success(Connection(descriptor: socket, peer: peer, loop: loop, meter: nil, userTimeout: userTimeout)))
   }
 
   private func timedOut(_ timeout: Duration) {

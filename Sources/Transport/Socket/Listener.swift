@@ -7,19 +7,45 @@ package final class Listener: LoopMember {
   /// How long nothing is accepted after accepting has failed, mostly for want of descriptors.
   package static let pauseDuration = Duration.milliseconds(100)
   package static let backlog: Int32 = 1024
+  package static let recoveryDuration = Duration.seconds(5)
   /// Connections accepted in one turn, so that a flood of them leaves time for those that are there.
   static let acceptCountMax = 64
+
+  /// What its owner is told once, however often it happens.
+  package enum Notice: CustomStringConvertible {
+    /// Accepting has failed, mostly for want of descriptors; connections wait until it works again.
+    case failing(TransportError)
+    case recovered(Endpoint, failureCount: Int, after: Duration)
+
+    package var description: String {
+      switch self {
+      case .failing(let error): error.message
+      case .recovered(let endpoint, let count, let duration):
+        "connections to \(endpoint) are accepted again; that failed \(count) times in \(duration.components.seconds) s"
+      }
+    }
+  }
+
+  /// Accepting fails since a while.
+  private struct Trouble {
+    let begun: MonotonicTime
+    var last: MonotonicTime
+    var failureCount = 1
+  }
 
   /// Where it really listens: a port that was asked for as 0 has its number.
   package let endpoint: Endpoint
 
   private let loop: EventLoop
+  private let recoveryDuration: Duration
   private var socket: Descriptor?
   private let socketFile: SocketFile?
   private var event: Event?
   private var pause: LoopTimer?
+  private var recovery: LoopTimer?
   private var accept: ((AcceptedSocket) -> Void)?
-  private var notice: ((TransportError) -> Void)?
+  private var notice: ((Notice) -> Void)?
+  private var trouble: Trouble?
   private var memberID: UInt64 = 0
 
   /// Starts to listen.
@@ -29,11 +55,12 @@ package final class Listener: LoopMember {
   ///
   /// - Parameters:
   ///   - backlog: how many connections may wait to be accepted.
-  ///   - notice: told each time accepting has failed and is paused, mostly for want of descriptors.
+  ///   - recovery: how long accepting must not have failed for it to count as working again.
+  ///   - notice: told when accepting begins to fail, and when it works again.
   ///   - accept: called on the loop with each connection.
   package static func listen(
-    on endpoint: Endpoint, loop: EventLoop, backlog: Int32 = backlog,
-    notice: @escaping (TransportError) -> Void = { _ in }, accept: @escaping (AcceptedSocket) -> Void
+    on endpoint: Endpoint, loop: EventLoop, backlog: Int32 = backlog, recovery: Duration = recoveryDuration,
+    notice: @escaping (Notice) -> Void = { _ in }, accept: @escaping (AcceptedSocket) -> Void
   ) throws(TransportError) -> Listener {
     loop.requireOnLoop()
     guard !loop.isStopping else {
@@ -44,14 +71,15 @@ package final class Listener: LoopMember {
       case .tcp(let host, let port): try .tcp(host: host, port: port, backlog: backlog)
       case .unix(let path): try .unix(path: path, backlog: backlog)
       }
-    return try Listener(loop: loop, binding: binding, notice: notice, accept: accept)
+    return try Listener(loop: loop, binding: binding, recovery: recovery, notice: notice, accept: accept)
   }
 
   private init(
-    loop: EventLoop, binding: consuming Binding, notice: @escaping (TransportError) -> Void,
+    loop: EventLoop, binding: consuming Binding, recovery: Duration, notice: @escaping (Notice) -> Void,
     accept: @escaping (AcceptedSocket) -> Void
   ) throws(TransportError) {
     self.loop = loop
+    recoveryDuration = recovery
     endpoint = binding.endpoint
     socketFile = binding.file
     let descriptor = binding.takeSocket()
@@ -77,6 +105,8 @@ package final class Listener: LoopMember {
     guard socket != nil else { return }
     pause?.cancel()
     pause = nil
+    recovery?.cancel()
+    recovery = nil
     event = nil
     // The file goes first: whoever connects between the two finds nobody either way.
     socketFile?.remove()
@@ -115,9 +145,29 @@ package final class Listener: LoopMember {
       guard let self, let isAdded = self.event?.add(), !isAdded else { return }
       self.pauseAccepting(.last)
     }
+    if trouble != nil {
+      trouble?.failureCount += 1
+      trouble?.last = loop.now
+      return
+    }
+    trouble = Trouble(begun: loop.now, last: loop.now)
+    awaitRecovery(recoveryDuration)
     notice?(
-      TransportError(
-        "connections to \(endpoint) wait to be accepted", cause: error,
-        advice: TransportError.Code(error) == .outOfDescriptors ? "raise the limit on open files (ulimit -n)" : nil))
+      .failing(
+        TransportError(
+          "connections to \(endpoint) wait to be accepted", cause: error,
+          advice: TransportError.Code(error) == .outOfDescriptors ? "raise the limit on open files (ulimit -n)" : nil)))
+  }
+
+  /// It works again when it has not failed for a while.
+  private func awaitRecovery(_ delay: Duration) {
+    recovery = loop.schedule(after: delay) { [weak self] in
+      guard let self, let trouble = self.trouble else { return }
+      let quiet = Duration.nanoseconds(Int64(clamping: self.loop.now.nanoseconds(since: trouble.last)))
+      guard quiet >= self.recoveryDuration else { return self.awaitRecovery(self.recoveryDuration - quiet) }
+      self.trouble = nil
+      let duration = Duration.nanoseconds(Int64(clamping: trouble.last.nanoseconds(since: trouble.begun)))
+      self.notice?(.recovered(self.endpoint, failureCount: trouble.failureCount, after: duration))
+    }
   }
 }

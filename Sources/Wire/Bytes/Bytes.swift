@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Synchronization
 
 /// Immutable bytes, shared by reference: copies and slices cost one reference count and no memory.
 ///
@@ -8,9 +9,21 @@ public struct Bytes: Sendable {
   ///
   /// Invariant behind `@unchecked Sendable`: nobody writes to the memory once a `Bytes` has been made over it.
   @safe package final class Storage: @unchecked Sendable {
-    let base: UnsafeMutableRawPointer
+    package let base: UnsafeMutableRawPointer
+    /// Queues of output that wait to send it; its memory counts once for all of them.
+    private let queueCount = Atomic<Int>(0)
 
     init(adopting base: UnsafeMutableRawPointer) { unsafe self.base = base }
+
+    /// A queue takes it in.
+    ///
+    /// - Returns: whether it is the first.
+    package func enterQueue() -> Bool { queueCount.wrappingAdd(1, ordering: .relaxed).oldValue == 0 }
+
+    /// A queue has no more use for it.
+    ///
+    /// - Returns: whether it was the last.
+    package func leaveQueue() -> Bool { queueCount.wrappingSubtract(1, ordering: .relaxed).newValue == 0 }
 
     deinit { unsafe free(base) }
   }

@@ -23,7 +23,8 @@ package struct ServerSession: ~Copyable {
     case list(id: UInt32, ListRequest)
     case stat(id: UInt32)
     /// Flush, then close without cutting off what was sent.
-    case close(reason: String)
+    /// `code` is what the client was told; nil when it ended the connection itself.
+    case close(reason: String, code: ErrorCode?)
   }
 
   /// What a connection is told and held to.
@@ -203,7 +204,7 @@ extension ServerSession {
         throw Refusal(.protocolViolation, "a client's ERROR ends the connection; its id is 0, not \(frame.id)")
       }
       state = .closed
-      actions.append(.close(reason: "the client ended the connection: \(refusal)"))
+      actions.append(.close(reason: "the client ended the connection: \(refusal)", code: nil))
     case .welcome, .goAway, .ack, .stream, .resolved, .batch, .skip, .live, .end, .listing, .status:
       throw Refusal(.protocolViolation, "a client does not send \(frame.type)")
     }
@@ -315,7 +316,7 @@ extension ServerSession {
 
   private mutating func fail(_ refusal: Refusal, _ actions: inout [Action]) {
     actions.append(.send(frame(.error(refusal))))
-    actions.append(.close(reason: refusal.description))
+    actions.append(.close(reason: refusal.description, code: refusal.code))
     state = .closed
   }
 

@@ -1,0 +1,94 @@
+internal import LogsWire
+internal import Synchronization
+
+/// The lines of the server's log about connections that ended as they should not: the first of a kind and address as it was, those behind
+/// it as a number, at most once a minute.
+final class ConnectionEnds: Sendable {
+  enum Kind: Hashable, CustomStringConvertible {
+    case refused(ErrorCode)
+    case endedByClient
+    /// It left answers unread.
+    case unread
+    /// It took no output.
+    case stalled
+
+    var description: String {
+      switch self {
+      case .refused(let code): "\(code)"
+      case .endedByClient: "ended by the client"
+      case .unread: "answers left unread"
+      case .stalled: "no output taken"
+      }
+    }
+  }
+
+  private struct Case: Hashable {
+    let kind: Kind
+    let address: String
+  }
+
+  private struct State {
+    /// How many came since the last line about them.
+    var counts: [Case: Int] = [:]
+    var summaryDue: MonotonicTime?
+  }
+
+  /// Kinds and addresses told apart; the others of a kind count together.
+  static let caseCountMax = 64
+  static let interval = Duration.seconds(60)
+
+  private let state = Mutex(State())
+  private let log: @Sendable (String) -> Void
+
+  init(log: @escaping @Sendable (String) -> Void) { self.log = log }
+
+  /// A connection ends.
+  ///
+  /// - Parameters:
+  ///   - peer: its other side, with a port or process that the next one will not have.
+  ///   - line: what to log if it is the first.
+  func note(_ kind: Kind, peer: String, _ line: String, now: MonotonicTime) {
+    let isFirst = state.withLock { state in
+      var found = Case(kind: kind, address: Self.address(of: peer))
+      if state.counts[found] == nil, state.counts.count >= Self.caseCountMax {
+        found = Case(kind: kind, address: Self.others)
+      }
+      defer { if state.summaryDue == nil { state.summaryDue = now + Self.interval } }
+      guard let count = state.counts[found] else {
+        state.counts[found] = 0
+        return true
+      }
+      state.counts[found] = count + 1
+      return false
+    }
+    if isFirst { log("\(line) (\(peer))") }
+  }
+
+  /// Logs the numbers of the last minute, if it is over. What did not come in it is told as a first one again.
+  func tick(now: MonotonicTime) {
+    let isDue = state.withLock { state in state.summaryDue.map { now >= $0 } ?? false }
+    if isDue { summarize(now: now) }
+  }
+
+  /// Logs the numbers since the last time.
+  func summarize(now: MonotonicTime) {
+    let counts = state.withLock { state in
+      let counts = state.counts.filter { $0.value > 0 }
+      state.counts = counts.mapValues { _ in 0 }
+      state.summaryDue = counts.isEmpty ? nil : now + Self.interval
+      return counts
+    }
+    let lines = counts.map { found, count in
+      "\(count) more \(count == 1 ? "connection" : "connections") from \(found.address) ended like the one before: \(found.kind)"
+    }
+    for line in lines.sorted() { log(line) }
+  }
+
+  private static let others = "other addresses"
+
+  /// Of `127.0.0.1:5647` what stands before the port, of `unix socket of process 12` what stands before the process.
+  static func address(of peer: String) -> String {
+    if let colon = peer.lastIndex(of: ":") { return String(peer[..<colon]) }
+    return peer.split(separator: " ").prefix(2).joined(separator: " ")
+  }
+}

@@ -1,0 +1,58 @@
+internal import LogsStore
+internal import LogsWire
+
+/// Compares the names of the streams that exist with patterns, in their order, as far in a turn as that allows.
+struct NameSearch {
+  enum Step {
+    case found(StreamInfo)
+    /// The turn is over.
+    case later
+    case done
+  }
+
+  private let store: Store
+  private let patterns: PatternIndex
+  /// What the names begin with that are still to be compared.
+  private var prefixes: ArraySlice<String>
+  /// Names before it have been compared.
+  private var start: String
+  /// The next names of the first prefix, and how far the first of them has been compared.
+  private var names: ArraySlice<StreamInfo> = []
+  private var place: PatternIndex.Place?
+
+  /// Names taken from the catalog at once, which is locked meanwhile.
+  private static let nameCountMax = 64
+
+  /// - Parameter after: the search begins behind this name.
+  init(_ patterns: PatternIndex, after name: StreamName? = nil, store: Store) {
+    self.store = store
+    self.patterns = patterns
+    prefixes = patterns.prefixes[...]
+    start = name.map(Self.behind) ?? ""
+  }
+
+  /// The next stream whose name matches.
+  mutating func next(_ turn: inout Turn) -> Step {
+    while true {
+      guard let info = names.first else {
+        guard let prefix = prefixes.first else { return .done }
+        if turn.isOver { return .later }
+        names = store.streams(from: start, beginningWith: prefix, limit: Self.nameCountMax)[...]
+        for _ in 0...names.count { turn.spend(.name) }
+        if let last = names.last { start = Self.behind(last.name) } else { prefixes.removeFirst() }
+        continue
+      }
+      var place = self.place ?? patterns.start(of: info.name)
+      guard let isMatch = patterns.match(info.name, from: &place, &turn) else {
+        self.place = place
+        return .later
+      }
+      self.place = nil
+      names.removeFirst()
+      if isMatch { return .found(info) }
+    }
+  }
+
+  /// The first text behind a name: no name has a byte as low.
+  private static func behind(_ name: StreamName) -> String { name.text + "\0" }
+}
