@@ -143,13 +143,14 @@ extension Subscription {
 
   /// Looks at the clock when the time wanted has come.
   func awaitEndTime() {
-    guard let time = follow.end.time, !isOver, !follow.isReverse, !isPastEndTime else { return }
+    guard let time = follow.end.time, !isOver, !follow.isReverse else { return }
     let (left, isFar) = time.subtractingReportingOverflow(SystemClock.wall())
     // It ends once the time is past, not when it is reached.
     let delay = isFar ? Self.clockTrustNanoseconds : min(max(left, 0), Self.clockTrustNanoseconds) + 1
     endTimer = connection.schedule(after: .nanoseconds(delay)) { [weak self] in
-      self?.tick()
-      self?.awaitEndTime()
+      guard let self else { return }
+      // Looked at once: the time may pass between two looks.
+      if isPastEndTime { tick() } else { awaitEndTime() }
     }
   }
 
