@@ -6,7 +6,8 @@ import os
 import re
 import sys
 
-from decoder import MIB, Refused, decode_batch, decode_frame, decode_vector, decompress, read_vector, Reader
+from decoder import (MIB, Refused, decode_batch, decode_frame, decode_session, decode_vector, decompress, read_session, read_vector,
+                     Reader)
 from encoder import frame_again, payload_again
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "vectors")
@@ -15,11 +16,28 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "vectors")
 BYTES = r'"(?:[ !#-\[\]-~]|\\x[0-9a-f]{2})*"(?:\.\.\. \d+ bytes)?'
 VALUE = rf"(?:-?\d+|0x[0-9a-f]+|[0-9a-f]{{32}}|{BYTES})"
 LINES = re.compile("|".join([
-    r"(?:[A-Z]+|unknown type \d+) id=\d+ flags=0x[0-9a-f]{2}", rf"  [a-zA-Z]+ {VALUE}", r"  control [0-9a-f]*",
+    r"(?:[<>] )?(?:[A-Z]+|unknown type \d+) id=\d+ flags=0x[0-9a-f]{2}", rf"  [a-zA-Z]+ {VALUE}", r"  control [0-9a-f]*",
     rf"  (?:selector|cursor|fact)(?: {VALUE}){{2,3}}", rf"  stream(?: [a-zA-Z]+={VALUE})+", r"  extension 0x[0-9a-f]{4} [0-9a-f]*",
     r"  batch part of \d+ bytes", r"batch of \d+ entries", r"  and \d+ more",
-    r"  column \d+ [a-z]+ encoding \d(?: of \d)?(?:, \d+ values)?(?::(?: -?[0-9a-f]*)+)?",
+    r"  refused [a-z_]+", r"  column \d+ [a-z]+ encoding \d(?: of \d)?(?:, \d+ values)?(?::(?: -?[0-9a-f]*)+)?",
     rf"  entry \d+ time=-?\d+ severity=\d+ kind=\d+ source={BYTES} message={BYTES}", rf"    {BYTES} = .+"]))
+
+
+def check_text(text):
+    for line in text.removesuffix("\n").split("\n"):
+        if not LINES.fullmatch(line):
+            return f"has a line that vectors/README.md does not describe: {line}"
+
+
+def check_session(path):
+    _, frames = read_session(path)
+    with open(path[:-4] + ".txt", encoding="utf-8") as file:
+        text = file.read()
+    if decode_session(frames) != text:
+        return "decodes to another text"
+    if any(frame_again(decode_frame(data, 4 * MIB)) != data for _, data in frames):
+        return "encodes to other bytes"
+    return check_text(text)
 
 
 def check_valid(path):
@@ -28,9 +46,8 @@ def check_valid(path):
         text = file.read()
     if decode_vector(headers, data) != text:
         return "decodes to another text"
-    for line in text.removesuffix("\n").split("\n"):
-        if not LINES.fullmatch(line):
-            return f"has a line that vectors/README.md does not describe: {line}"
+    if problem := check_text(text):
+        return problem
     if headers["kind"] in ("frame", "run"):
         message = decode_frame(data, 4 * MIB)
         if not message["type"] == "LISTING" and frame_again(message) != data:
@@ -54,7 +71,7 @@ def check_invalid(path):
 
 
 passed = failed = 0
-for folder, check in (("valid", check_valid), ("invalid", check_invalid)):
+for folder, check in (("valid", check_valid), ("invalid", check_invalid), ("sessions", check_session)):
     for name in sorted(os.listdir(os.path.join(ROOT, folder))):
         if name.endswith(".hex"):
             try:

@@ -625,6 +625,47 @@ def read_vector(path):
     return headers, bytes.fromhex(digits)
 
 
+def read_session(path):
+    """(header fields, frames) of a session: each frame with the side it is from, `>` the client or `<` the server."""
+    headers, frames = {}, []
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            code, _, comment = line.partition("#")
+            if code.strip() in ("<", ">"):
+                frames.append([code.strip(), ""])
+            elif code.strip():
+                frames[-1][1] += "".join(code.split())
+            key, colon, value = comment.strip().partition(": ")
+            if colon and not frames and key in ("kind", "about"):
+                headers[key] = value
+    return headers, [(side, bytes.fromhex(digits)) for side, digits in frames]
+
+
+def decode_session(frames):
+    """The text of a session. What depends on frames before is checked: the limit before WELCOME, and the cover."""
+    text, limit, told, expected = "", HANDSHAKE_BODY_MAX, {}, {}
+    for side, data in frames:
+        m = decode_frame(data, limit)
+        text += f"{side} {show_frame(m)}"
+        track = (m["id"], m.get("handle"))
+        if m["type"] == "WELCOME":
+            limit = 4 * MIB
+        elif m["type"] == "STREAM":
+            told[track], expected[track] = (m["stream"], m["incarnation"]), m["position"] + 1
+        elif m["type"] in ("BATCH", "SKIP"):
+            if m["from"] != expected[track]:
+                raise Refused("cover", "a range that does not follow the one before", "gap")
+            expected[track] = m["to"] + 1
+        try:
+            if m["type"] == "BATCH":
+                text += "".join(map(show_batch, decode_run(m, *told[track])))
+            elif m["type"] == "APPEND":
+                text += show_batch(decode_batch(m["batch"]))
+        except Refused as refusal:
+            text += f"  refused {refusal.error}\n"
+    return text
+
+
 def decode_vector(headers, data):
     """Runs the decode step that the kind names (vectors/README.md) and returns its text."""
     stream, incarnation = headers.get("stream", "").encode(), int(headers.get("incarnation", "0"), 16)

@@ -7,21 +7,20 @@ import struct
 
 import zstandard
 
-from decoder import COLUMNS_MAX, MIB, Refused, decode_vector, quote, xxh3
+from decoder import COLUMNS_MAX, MIB, Refused, decode_session, decode_vector, quote, xxh3
 from encoder import (batch, column, delta, dictionary, frame, join, keys, lengths, plain_zstd, value, varint, zigzag)
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "vectors")
 NAMES = set()
-for folder in ("valid", "invalid"):
+for folder in ("valid", "invalid", "sessions"):
     os.makedirs(os.path.join(ROOT, folder), exist_ok=True)
     for file in os.listdir(os.path.join(ROOT, folder)):
         os.remove(os.path.join(ROOT, folder, file))
 
 
-def write(folder, name, headers, pieces):
-    assert name not in NAMES, name
-    NAMES.add(name)
-    lines, at = [f"# {key}: {text}" for key, text in headers], 0
+def annotated(pieces):
+    """The lines of a .hex file for pieces of bytes."""
+    lines, at = [], 0
     if len(pieces) > 500:
         pieces = [("content", join(pieces))]
     for label, data in pieces:
@@ -36,8 +35,19 @@ def write(folder, name, headers, pieces):
             lines.append(f"{data[start:start + 16].hex(' '):<48}{note}".rstrip())
             note = ""
         at += len(data)
+    return lines
+
+
+def save(folder, name, headers, lines):
+    assert name not in NAMES, name
+    NAMES.add(name)
     with open(os.path.join(ROOT, folder, name + ".hex"), "w", encoding="utf-8") as file:
-        file.write("\n".join(lines) + "\n")
+        file.write("\n".join([f"# {key}: {text}" for key, text in headers] + lines) + "\n")
+
+
+def save_text(folder, name, text):
+    with open(os.path.join(ROOT, folder, name + ".txt"), "w", encoding="utf-8") as file:
+        file.write(text)
 
 
 def decoded(kind, pieces):
@@ -47,9 +57,8 @@ def decoded(kind, pieces):
 
 def valid(name, about, pieces, kind="frame"):
     text = decoded(kind, pieces)
-    write("valid", name, [("kind", kind), ("about", about)], pieces)
-    with open(os.path.join(ROOT, "valid", name + ".txt"), "w", encoding="utf-8") as file:
-        file.write(text)
+    save("valid", name, [("kind", kind), ("about", about)], annotated(pieces))
+    save_text("valid", name, text)
 
 
 def invalid(name, reason, pieces, step, error, kind="frame"):
@@ -61,7 +70,14 @@ def invalid(name, reason, pieces, step, error, kind="frame"):
             print(f"{name:45} {reason:75} {refusal.reason}")
     else:
         raise AssertionError(f"{name} was not refused")
-    write("invalid", name, [("kind", kind), ("step", step), ("error", error), ("reason", reason)], pieces)
+    save("invalid", name, [("kind", kind), ("step", step), ("error", error), ("reason", reason)], annotated(pieces))
+
+
+def session(name, about, frames):
+    """A whole connection: `frames` are pieces of a frame behind the side that sends it."""
+    lines = [line for side, pieces in frames for line in [side] + annotated(pieces)]
+    save("sessions", name, [("kind", "session"), ("about", about)], lines)
+    save_text("sessions", name, decode_session([(side, join(pieces)) for side, pieces in frames]))
 
 
 STREAM, INCARNATION, TIME = b"web", 0x1122334455667788, 1_767_225_600_000_000_000
@@ -667,5 +683,42 @@ invalid("run-format", "the second batch is of an unknown format", run(1, 3, ONE_
         "batch", "unsupported", KIND)
 invalid("run-severity-25", "an entry of the second batch has severity 25", run(1, 3, ONE_TWO, batch(
     1, column(2, 1, b"\x19", "severity"), numbered=(STREAM, INCARNATION, 3, TIME))), "batch", "bad_batch", KIND)
+
+# A whole session -----------------------------------------------------------------------------------------------------
+
+C, S = ">", "<"
+FIRST, SECOND = batch(**lines(b"one", b"two")), batch(**lines(b"three"))
+BAD = batch(1, column(2, 1, b"\x19", "severity"), severities=[25])
+SEAL = batch(1, text(b"done") + column(7, 1, b"\2", "kind"), numbered=(STREAM, INCARNATION, 4, TIME + 6_000_000_000))
+FOLLOWED = dict(handle=0, incarnation=INCARNATION, head=3, stream=STREAM)
+ROW = dict(incarnation=INCARNATION, first=1, head=4, entries=4, bytes=468, lastReceived=TIME + 6_000_000_000, state=1, stream=STREAM)
+
+
+def append(id, number, pieces):
+    return frame("APPEND", id, pieces, producer=PRODUCER, number=number, floor=1, stream=STREAM)
+
+
+session("append-and-follow", "one connection from HELLO to GOAWAY: appends, one sent again and one refused, two subscriptions, a seal, questions", [
+    (C, message("hello", features=0)), (S, message("welcome")),
+    (C, append(1, 1, FIRST)), (C, append(2, 2, SECOND)),
+    (S, frame("ACK", 1, appends=2, incarnation=INCARNATION, firstSequence=1, count=3)),
+    (C, frame("FOLLOW", 3, credit=200, start=2, startValue=2, selectors=[(0, STREAM)])),
+    (S, frame("STREAM", 3, position=1, **FOLLOWED)), (S, frame("RESOLVED", 3, streams=1)),
+    (S, frame("BATCH", 3, numbered(1, b"one", b"two") + numbered(3, b"three"), **{"handle": 0, "from": 2, "to": 3})),
+    (S, frame("LIVE", 3)),
+    (C, append(4, 2, SECOND)),
+    (S, frame("ACK", 4, appends=1, ackFlags=1, incarnation=INCARNATION, firstSequence=3, count=1)),
+    (C, append(5, 3, BAD)), (S, frame("ERROR", 5, code=20, text=b"severity 25 is above 24")),
+    (C, frame("CREDIT", 3, total=1_000_000)),
+    (C, frame("FOLLOW", 6, credit=0, start=1, selectors=[(1, b"w*")])),
+    (S, frame("STREAM", 6, position=3, **FOLLOWED)), (S, frame("RESOLVED", 6, streams=1)), (S, frame("LIVE", 6)),
+    (C, frame("CANCEL", 6)), (S, frame("END", 6, reason=4)),
+    (S, frame("PING", token=0)), (C, frame("PONG", token=0)),
+    (C, frame("COMPLETE", 7, producer=PRODUCER, number=3, floor=3, stream=STREAM, text=b"done")),
+    (S, frame("ACK", 7, appends=1, incarnation=INCARNATION, firstSequence=4, count=1)),
+    (S, frame("BATCH", 3, SEAL, **{"handle": 0, "from": 4, "to": 4})), (S, frame("END", 3, reason=1)),
+    (C, frame("LIST", 8, limit=10)), (S, frame("LISTING", 8, streams=[ROW])),
+    (C, frame("STAT", 9)), (S, frame("STATUS", 9, facts=[(b"version", 1, b"1.0"), (b"streams", 0, 1)])),
+    (S, message("goaway"))])
 
 print(f"{len(NAMES)} vectors")

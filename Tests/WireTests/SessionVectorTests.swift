@@ -1,0 +1,115 @@
+import Testing
+
+@testable import LogsSimulation
+@testable import LogsWire
+
+/// The transcript of a whole connection, with each of the two ends in turn.
+@Suite struct `A session as a vector` {
+  private static let session: SessionVector = {
+    do { return try SessionVector("append-and-follow") } catch { fatalError("the transcript cannot be read: \(error)") }
+  }()
+
+  @Test func `a server takes the client's frames, and says what the transcript says`() throws {
+    let lines = Self.session.lines
+    guard case .welcome(let welcome) = lines[1].message else { throw InvalidEntry("WELCOME is the second frame") }
+    var server = ServerSession(settings: .init(welcome: welcome, handshakeMillisecondsMax: 500), now: .zero)
+    var asked: [String] = []
+    var sent: [[UInt8]] = []
+    for line in lines {
+      switch line.side {
+      case .client:
+        for action in server.receive(line.bytes, at: 0) {
+          if case .send(let frame) = action { sent.append(Frames.bytes(frame)) } else { asked.append(action.shown) }
+        }
+      case .server:
+        if case .ping = line.message {
+          // It looks once to see that it has sent, and once a heartbeat later.
+          for time in [0, 10_000] as [UInt64] {
+            for case .send(let frame) in server.tick(now: .milliseconds(time)) { sent.append(Frames.bytes(frame)) }
+          }
+        } else if let frame = Self.answer(line, &server) {
+          sent.append(Frames.bytes(frame))
+        }
+        let first = try #require(sent.first, "\(line.message.type) \(line.id)")
+        #expect(first == line.bytes, "\(line.message.type) \(line.id)")
+        sent.removeFirst()
+      }
+    }
+    #expect(sent.isEmpty)
+    #expect(
+      asked == [
+        "opened reference 1 s3cret", "append 1 web #1", "append 2 web #2", "follow 3", "append 4 web #2",
+        "append 5 web #3", "resume 3", "follow 6", "cancel 6", "complete 7 web #3", "list 8", "stat 9",
+      ])
+    let isClosed = server.isClosed
+    #expect(!isClosed && server.appendCount == 0 && server.subscriptionCount == 0)
+  }
+
+  /// What the server's user decided.
+  private static func answer(_ line: SessionVector.Line, _ server: inout ServerSession) -> OutgoingFrame? {
+    switch line.message {
+    case .welcome, .pong: return nil
+    case .ack(let ack): return server.acknowledge(line.id, ack)
+    case .error(let refusal): return server.refuse(line.id, refusal)
+    case .stream, .resolved, .skip, .live: return server.tell(line.id, line.message)
+    case .batch(let range, let batches):
+      guard server.creditLeft(line.id) > 0 else { return nil }
+      return server.deliver(line.id, range, batches: batches)
+    case .end(let reason): return server.end(line.id, reason)
+    case .listing, .status: return server.answer(line.id, line.message)
+    case .goAway(let goAway):
+      for case .send(let frame) in server.drain(goAway) { return frame }
+      return nil
+    case .hello, .ping, .append, .complete, .follow, .credit, .cancel, .list, .stat: return nil
+    }
+  }
+
+  @Test func `a client that asks for the same sends the same bytes, and takes what the server says`() throws {
+    var client = ClientSession(greetingMillisecondsMax: 1000, now: .zero)
+    var sent: [[UInt8]] = []
+    var told: [String] = []
+    for line in Self.session.lines {
+      switch line.side {
+      case .client:
+        if let frame = try Self.ask(line, &client) { sent.append(Frames.bytes(frame)) }
+        let first = try #require(sent.first, "\(line.message.type) \(line.id)")
+        #expect(first == line.bytes, "\(line.message.type) \(line.id)")
+        sent.removeFirst()
+      case .server:
+        for event in client.receive(line.bytes) {
+          if case .send(let frame) = event { sent.append(Frames.bytes(frame)) } else { told.append(event.shown) }
+        }
+      }
+    }
+    #expect(sent.isEmpty)
+    #expect(
+      told == [
+        "welcomed", "acknowledged 1 1+2", "acknowledged 2 3+1", "announced 3 web 1", "resolved 3", "delivered 3 2-3",
+        "live 3", "acknowledged 4 3+1 duplicate", "refused 5 bad_batch", "announced 6 web 3", "resolved 6", "live 6",
+        "ended 6 cancelled", "acknowledged 7 4+1", "delivered 3 4-4", "ended 3 complete", "listed 8 1", "answered 9 2",
+        "goingAway",
+      ])
+    let isClosed = client.isClosed
+    #expect(!isClosed)
+  }
+
+  /// What the client's user asks for.
+  private static func ask(_ line: SessionVector.Line, _ client: inout ClientSession) throws -> OutgoingFrame? {
+    switch line.message {
+    case .hello(let hello): return ClientSession.hello(client: hello.client, token: hello.token)
+    case .append(let append):
+      // Not all of them are sound.
+      let count = Frames.load(append.batch.array, 44, UInt32.self)
+      return client.append(append, entryCount: Int(count)).frame
+    case .complete(let complete): return client.complete(complete).frame
+    case .follow(let follow): return client.follow(follow).frame
+    case .credit(let total): return client.credit(line.id, total: total)
+    case .cancel: return client.cancel(line.id)
+    case .list(let request): return client.list(request).frame
+    case .stat: return client.stat().frame
+    case .welcome, .error, .ping, .pong, .goAway, .ack, .stream, .resolved, .batch, .skip, .live, .end, .listing,
+      .status:
+      return nil
+    }
+  }
+}
