@@ -70,6 +70,29 @@ import Testing
     }
   }
 
+  @Test func `raw joins the parts of a line that follow each other, and begins a new line at anything else`() throws {
+    var writer = EntryWriter(format: .raw, isUTC: true, usesColor: false, namesStreams: false)
+    var output: [UInt8] = []
+    func write(_ text: String, _ part: LinePart?, of stream: String = "web") throws {
+      let entry = Entry(message: Bytes(text), attributes: part?.attributes ?? [])
+      writer.append(entry, of: try StreamName(stream), to: &output)
+    }
+    func part(_ line: String, _ ordinal: Int64, last: Bool = false) -> LinePart {
+      LinePart(line: line, ordinal: ordinal, isLast: last)
+    }
+    for (text, ordinal) in [("a1 ", Int64(1)), ("a2 ", 2)] { try write(text, part("a", ordinal)) }
+    try write("a3", part("a", 3, last: true))
+    try write("plain", nil)
+    try write("b1", part("b", 1))
+    try write("between", nil)
+    try write("b2", part("b", 2, last: true))
+    try write("c1", part("c", 1))
+    try write("d2", part("d", 2, last: true))
+    try write("e1", part("e", 1))
+    try write("e2", part("e", 2, last: true), of: "other")
+    #expect(String(decoding: output, as: UTF8.self) == "a1 a2 a3\nplain\nb1\nbetween\nb2\nc1\nd2\ne1\ne2\n")
+  }
+
   @Test func `a table shows words from outside in one line`() {
     var table = Table([("FACT", false), ("VALUE", false)])
     table.append(["version", "1\n2\u{202e}"])

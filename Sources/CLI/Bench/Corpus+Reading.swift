@@ -1,4 +1,5 @@
 internal import LogsClient
+internal import LogsText
 internal import LogsWire
 
 extension Corpus {
@@ -7,7 +8,7 @@ extension Corpus {
 
   /// The lines of a file: what `logs bench corpus` writes if its first line is of that form, raw lines otherwise.
   static func reading(_ path: String) async throws -> Corpus {
-    let reader = LineReader(paths: [path])
+    let reader = LineReader(paths: [path], LineCutter.Settings())
     try await reader.check()
     var corpus = Corpus()
     var isTable: Bool?

@@ -1,4 +1,5 @@
 internal import LogsClient
+internal import LogsText
 internal import Synchronization
 
 /// Reads, sends and waits at once: reading never waits for an acknowledgement, only for room in the producer's queue.
@@ -69,7 +70,7 @@ final class Push: Sendable {
 
   /// - Parameter submitted: called for each append in order; how many wait is bounded by the producer's queue.
   private func feed(_ reader: LineReader, submitted: (PendingAppend) -> Void) async throws {
-    var lines: [LineReader.Line] = []
+    var lines: [LineCutter.Line] = []
     var byteCount = 0
     while let chunk = try await reader.next() {
       for line in chunk.lines {

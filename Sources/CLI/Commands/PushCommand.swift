@@ -1,4 +1,5 @@
 internal import LogsClient
+internal import LogsText
 
 /// `logs push`: every line of files or stdin becomes an entry.
 enum PushCommand {
@@ -7,8 +8,16 @@ enum PushCommand {
     summary: "append the lines of files or stdin, and wait until they are durable",
     details: """
       Every line of the files, or of stdin, becomes an entry of STREAM. A line is what stands before the newline: \\r and
-      bytes that are not UTF-8 stay. Lines over 1 MiB are cut and marked. Waits for the durable acknowledgements, through
-      lost connections and restarts of the server; ends with 0 only when all lines are acknowledged.
+      bytes that are not UTF-8 stay. Waits for the durable acknowledgements, through lost connections and restarts of the
+      server; ends with 0 only when all lines are acknowledged.
+
+      A line over 1 MiB is cut, marked with its length (logs.truncated), and told. With --split it becomes several entries, whose
+      attributes logs.partial_id, logs.partial_ordinal and logs.partial_last say how they belong together; follow -o raw joins
+      them again. Both are taken as raw, whatever the format.
+
+      NULs in front of a line's text, the hole that a rotation by copytruncate leaves in a file, are passed over and counted. The
+      mark at a file's start (BOM) is no text, and a file whose mark is that of UTF-16 is read as that. raw keeps marks and
+      UTF-16 as they are, and says so; with --encoding utf-16 it makes text of it, too.
 
       With --spool, lines are on disk in DIR before they are sent. What has no acknowledgement when push ends, however it
       ends, is sent by the next push with that DIR, or by logs spool drain DIR, and is stored once. The input is
@@ -19,6 +28,10 @@ enum PushCommand {
     Option(
       "format", form: "FORMAT",
       help: "raw (default: the line is the message), json, logfmt, or auto (whichever each line is)"),
+    Option(
+      "encoding", form: "E",
+      help: "auto (default: UTF-8, or UTF-16 by a file's mark), utf-8, utf-16, utf-16le or utf-16be"),
+    Option("split", help: "split lines over 1 MiB into several entries instead of cutting them"),
     Option("source", form: "S", help: "who wrote the lines, at most 255 bytes"),
     Option("level", ["l"], form: "LEVEL", help: "their severity: trace, debug, info, notice, warn, error or fatal"),
     Option("complete", help: "seal the stream behind them"),
@@ -35,9 +48,13 @@ enum PushCommand {
     let stream = try StreamName(streamText)
     let watch = ProducerWatch(hasSpool: arguments.has("spool"))
     let configuration = try producerConfiguration(arguments, watch)
-    let reader = LineReader(paths: Array(arguments.operands.dropFirst()))
-    try await reader.check()
     let form = try EntryForm(arguments)
+    var cutting = LineCutter.Settings()
+    cutting.encoding = try encoding(arguments)
+    cutting.keepsBytes = form.isRaw
+    cutting.splitsLongLines = arguments.has("split")
+    let reader = LineReader(paths: Array(arguments.operands.dropFirst()), cutting)
+    try await reader.check()
     let patience = try ConnectionOptions.patience(arguments, else: nil)
     let client = try ConnectionOptions.client(arguments, patience: patience)
     let notices = ConnectionNotices(client, patience: patience)
@@ -63,11 +80,13 @@ enum PushCommand {
       await producer.shutdown(deadline: .zero)
       let told = "\(push.acknowledgedCount) entries of \(stream) are acknowledged" + kept(producer, configuration)
       if isInterrupted { Terminal.note("interrupted; \(told)") }
+      noteInput(reader, arguments)
       throw PushFailure(cause: error, progress: told)
     }
     progress?.end()
     await producer.shutdown(deadline: .seconds(5))
     await client.shutdown(deadline: .seconds(5))
+    noteInput(reader, arguments)
     let counts = producer.counts
     guard counts.refused + counts.dropped == 0 else {
       // Each of them has been told, with its reason.
@@ -78,6 +97,21 @@ enum PushCommand {
     if !summary.isWhole { summary.entryCount = counts.acknowledged - counts.restored }
     if !arguments.has("quiet") { Terminal.note(summary.text(stream, isComplete: isCompleting)) }
     return ExitCode.done
+  }
+
+  /// A loss is told in any case.
+  private static func noteInput(_ reader: LineReader, _ arguments: Arguments) {
+    let notes = InputNotes(report: reader.report)
+    if let text = notes.cutLines { Terminal.note(text) }
+    if !arguments.has("quiet"), let text = notes.others { Terminal.note(text) }
+  }
+
+  private static func encoding(_ arguments: Arguments) throws(CommandError) -> TextEncoding {
+    guard let text = arguments.value("encoding") else { return .automatic }
+    guard let encoding = TextEncoding(rawValue: text.lowercased()) else {
+      throw .usage("--encoding takes \(TextEncoding.allCases.map(\.rawValue).joined(separator: ", ")), not '\(text)'")
+    }
+    return encoding
   }
 
   private static func producerConfiguration(

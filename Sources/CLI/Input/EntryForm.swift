@@ -10,6 +10,11 @@ struct EntryForm: Sendable {
   private let severity: Severity
   /// Lines that come from a pipe are written about now; those of a file some time ago.
   private let hasArrivalTime: Bool
+  /// Tells the lines that this push has split from those of others.
+  private let pushID = String(UInt64.random(in: .min ... .max), radix: 16)
+
+  /// Whether lines stay as they are.
+  var isRaw: Bool { format == .raw }
 
   init(_ arguments: Arguments) throws(CommandError) {
     let formatText = arguments.value("format") ?? LineFormat.raw.rawValue
@@ -34,17 +39,22 @@ struct EntryForm: Sendable {
     hasArrivalTime = isStdin && isKnown && status.st_mode & S_IFMT != S_IFREG
   }
 
-  func entries(_ lines: some Sequence<LineReader.Line>) -> [Entry] {
+  func entries(_ lines: some Sequence<LineCutter.Line>) -> [Entry] {
     let time = hasArrivalTime ? SystemClock.wall() : 0
     let template = Entry(message: Bytes(), time: time, severity: severity, source: source)
     return lines.map { line in
-      guard line.byteCount == line.bytes.count else {
-        // Only raw: what is cut is in no format any more.
-        var cut = LineFormat.raw.entry(line.bytes, like: template)
-        cut.attributes = [Attribute("logs.truncated", .integer(Int64(line.byteCount)))]
-        return cut
+      guard line.part != nil || line.byteCount != line.bytes.count else {
+        return format.entry(line.bytes, like: template)
       }
-      return format.entry(line.bytes, like: template)
+      // Only raw: what is cut is in no format any more.
+      var entry = LineFormat.raw.entry(line.bytes, like: template)
+      if let part = line.part {
+        entry.attributes =
+          LinePart(line: "\(pushID)-\(part.line)", ordinal: part.ordinal, isLast: part.isLast).attributes
+      } else {
+        entry.attributes = [Attribute("logs.truncated", .integer(Int64(line.byteCount)))]
+      }
+      return entry
     }
   }
 }

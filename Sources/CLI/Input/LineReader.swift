@@ -1,21 +1,13 @@
 internal import Glibc
 internal import LogsClient
+internal import LogsText
 internal import Synchronization
 
 /// Reads lines from files or stdin on a thread of its own, so that waiting for input holds up nothing else.
-///
-/// A line is what stands before `\n`: `\r` and bytes that are not UTF-8 stay. A last line without `\n` counts as well.
 actor LineReader {
-  struct Line: Sendable {
-    /// The line, or its first mebibyte: no message can hold more.
-    let bytes: Bytes
-    /// Its whole length.
-    let byteCount: Int
-  }
-
   /// Lines that arrived together.
   struct Chunk: Sendable {
-    let lines: [Line]
+    let lines: [LineCutter.Line]
     /// Nothing more was waiting when these were read: a reason to send them now.
     let isLastForNow: Bool
   }
@@ -30,16 +22,15 @@ actor LineReader {
   private var paths: ArraySlice<String>
   private var file: Int32 = -1
   private var name = ""
-  /// The beginning of a line whose end has not been read yet, as far as it is kept, and its length so far.
-  private var rest: [UInt8] = []
-  private var restByteCount = 0
+  private var cutter: LineCutter
+  private nonisolated let sharedReport = Mutex(LineCutter.Report())
   private var buffer = [UInt8](repeating: 0, count: readByteCount)
 
   private static let readByteCount = 256 << 10
-  private static let lineByteCountMax = 1 << 20
 
   /// - Parameter paths: `-` stands for stdin; none means stdin alone.
-  init(paths: [String]) {
+  init(paths: [String], _ settings: LineCutter.Settings) {
+    cutter = LineCutter(settings)
     self.paths = paths.isEmpty ? ["-"] : paths[...]
     byteCountTotal = self.paths.reduce(0) { total, path in
       var status = stat()
@@ -51,6 +42,9 @@ actor LineReader {
 
   /// Bytes read so far.
   nonisolated var byteCountRead: Int { byteCountTaken.load(ordering: .relaxed) }
+
+  /// What of it has not become text.
+  nonisolated var report: LineCutter.Report { sharedReport.withLock { $0 } }
 
   /// Checks that every file can be read, before anything is sent. Opens none: a pipe may be opened once.
   func check() throws(CommandError) {
@@ -84,11 +78,14 @@ actor LineReader {
       guard count > 0 else {
         if file != STDIN_FILENO { close(file) }
         file = -1
-        guard restByteCount > 0 else { continue }
-        return Chunk(lines: [takeRest()], isLastForNow: true)
+        let lines = cutter.endFile()
+        noteCutting()
+        if lines.isEmpty { continue }
+        return Chunk(lines: lines, isLastForNow: true)
       }
       byteCountTaken.add(count, ordering: .relaxed)
-      let lines = cut(count)
+      let lines = cutter.append(buffer[..<count])
+      noteCutting()
       if lines.isEmpty { continue }
       return Chunk(lines: lines, isLastForNow: !hasInput(waiting: false))
     }
@@ -104,46 +101,20 @@ actor LineReader {
     CommandError("cannot read \(path): \(unsafe String(cString: strerror(errno))); check the path and its rights")
   }
 
-  /// Cuts what was read into lines that share one copy of it.
-  private func cut(_ count: Int) -> [Line] {
-    let input = buffer[..<count]
-    guard let first = input.firstIndex(of: UInt8(ascii: "\n")), let last = input.lastIndex(of: UInt8(ascii: "\n"))
-    else {
-      keep(input)
-      return []
+  private func noteCutting() {
+    let report = cutter.report
+    sharedReport.withLock { $0 = report }
+    switch cutter.takeFinding() {
+    case nil: break
+    case .utf16Kept:
+      Terminal.note("\(name) begins with the mark of UTF-16: raw keeps its bytes; --encoding utf-16 makes text of them")
+    case .unmarkedUTF16:
+      Terminal.note(
+        "\(name) looks like UTF-16 without a mark, and its bytes are kept; --encoding utf-16 makes text of them")
+    case .utf32:
+      Terminal.note(
+        "\(name) begins with the mark of UTF-32, which is not read: its bytes are kept; convert it with iconv")
     }
-    var lines: [Line] = []
-    var start = 0
-    if restByteCount > 0 {
-      keep(input[..<first])
-      lines.append(takeRest())
-      start = first + 1
-    }
-    if start <= last {
-      let whole = Bytes(Array(input[start...last]))
-      var lineStart = 0
-      unsafe whole.withUnsafeBytes { bytes in
-        for index in bytes.indices where unsafe bytes[index] == UInt8(ascii: "\n") {
-          lines.append(Line(bytes: whole[lineStart..<index], byteCount: index - lineStart))
-          lineStart = index + 1
-        }
-      }
-    }
-    keep(input[(last + 1)...])
-    return lines
-  }
-
-  private func keep(_ bytes: ArraySlice<UInt8>) {
-    rest.append(contentsOf: bytes.prefix(Self.lineByteCountMax - rest.count))
-    restByteCount += bytes.count
-  }
-
-  private func takeRest() -> Line {
-    defer {
-      rest.removeAll(keepingCapacity: rest.count < Self.readByteCount)
-      restByteCount = 0
-    }
-    return Line(bytes: Bytes(rest), byteCount: restByteCount)
   }
 
   /// Whether a read would return at once; waits until it would, if asked.

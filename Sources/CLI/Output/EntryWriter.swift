@@ -16,6 +16,8 @@ struct EntryWriter {
   let namesStreams: Bool
 
   private var json = JSON()
+  /// The last one written, when its line goes on in another entry.
+  private var openPart: (part: LinePart, stream: StreamName)?
 
   init(format: Format, isUTC: Bool, usesColor: Bool, namesStreams: Bool) {
     self.format = format
@@ -27,7 +29,9 @@ struct EntryWriter {
   static let options = [
     Option(
       "output", ["o"], form: "FORMAT",
-      help: "short (default), json (one object a line) or raw (the message's bytes, escape sequences and all)"),
+      help:
+        "short (default), json (one object a line) or raw (the message's bytes, escape sequences and all; the parts of a split line are joined)"
+    ),
     Option("utc", help: "show times in UTC"),
     Option("color", form: "WHEN", help: "auto (default), always or never"),
     Option("no-color", help: "the same as --color never"),
@@ -53,14 +57,28 @@ struct EntryWriter {
     case .raw:
       // The seal is no line that anybody pushed.
       if entry.kind == .complete { return }
-      unsafe entry.message.withUnsafeBytes { unsafe output.append(contentsOf: $0) }
-      output.append(UInt8(ascii: "\n"))
+      writeRaw(entry, of: stream, to: &output)
     case .json:
       json.removeAll()
       writeJSON(entry, of: stream)
       json.newline()
       output.append(contentsOf: json.bytes)
     case .short: writeShort(entry, of: stream, to: &output)
+    }
+  }
+
+  /// The parts of a line that was split are joined where they follow each other; anything else in between begins a new line.
+  private mutating func writeRaw(_ entry: Entry, of stream: StreamName, to output: inout [UInt8]) {
+    let part = LinePart(entry.attributes)
+    if let open = openPart, part?.continues(open.part) != true || stream != open.stream {
+      output.append(UInt8(ascii: "\n"))
+    }
+    unsafe entry.message.withUnsafeBytes { unsafe output.append(contentsOf: $0) }
+    if let part, !part.isLast {
+      openPart = (part, stream)
+    } else {
+      output.append(UInt8(ascii: "\n"))
+      openPart = nil
     }
   }
 

@@ -1,0 +1,237 @@
+package import LogsWire
+
+/// Cuts the bytes of files into lines, in pieces of any size and with bounded memory.
+///
+/// A line is what stands before `\n`; `\r` and bytes that are not UTF-8 stay, and a last line without `\n` counts as well. NULs in
+/// front of a line's text are no part of it: a writer that goes on at its old place after a rotation has emptied the file leaves a
+/// hole there (copytruncate). They are passed over, however many, and counted.
+///
+/// The mark at a file's start is no text, and one of UTF-16 makes the file be read as that, unless its bytes are to be kept.
+package struct LineCutter: Sendable {
+  package struct Line: Sendable {
+    /// The line, or the beginning of one that is too long for a message.
+    package let bytes: Bytes
+    /// The length of the whole line.
+    package let byteCount: Int
+    /// When a line that is too long has been split: which part of it this is.
+    package let part: Part?
+  }
+
+  package struct Part: Hashable, Sendable {
+    /// Tells the line from others that were split.
+    package let line: UInt64
+    /// From 1.
+    package let ordinal: Int64
+    package let isLast: Bool
+  }
+
+  package struct Settings: Sendable {
+    package var encoding = TextEncoding.automatic
+    /// Whether a mark, and text in UTF-16, stay as they are unless `encoding` names it.
+    package var keepsBytes = false
+    /// Whether a line that is too long becomes several, rather than being cut.
+    package var splitsLongLines = false
+
+    package init() {}
+  }
+
+  /// What has not become text.
+  package struct Report: Sendable {
+    package var skippedNULCount: UInt64 = 0
+    package var cutLineCount: UInt64 = 0
+    /// How long the first of them were.
+    package var cutLineByteCounts: [Int] = []
+    package var cutLineByteCountMax = 0
+    package var splitLineCount: UInt64 = 0
+
+    static let cutLineByteCountsMax = 3
+
+    package init() {}
+
+    mutating func cutLine(byteCount: Int) {
+      cutLineCount += 1
+      if cutLineByteCounts.count < Self.cutLineByteCountsMax { cutLineByteCounts.append(byteCount) }
+      cutLineByteCountMax = max(cutLineByteCountMax, byteCount)
+    }
+  }
+
+  /// What somebody should know of a file.
+  package enum Finding: Sendable {
+    /// It is UTF-16 by its mark, and its bytes are kept.
+    case utf16Kept
+    /// It looks like UTF-16, but has no mark.
+    case unmarkedUTF16
+    case utf32
+  }
+
+  package private(set) var report = Report()
+  private let settings: Settings
+
+  /// A file's first bytes, while they do not tell yet what it is.
+  private var firstBytes: [UInt8]? = []
+  private var decoder: UTF16Decoder?
+  /// Text in two bytes a letter is full of NULs that are no hole.
+  private var hasHoles = true
+  private var finding: Finding?
+
+  /// The beginning of a line whose end has not been read yet, as far as it is kept, and its length so far.
+  private var rest: [UInt8] = []
+  private var restByteCount = 0
+  private var partCount: Int64 = 0
+
+  static let lineByteCountMax = Limits.messageByteCountMax
+  /// Memory for the beginning of a line that is kept for the next one.
+  private static let keptCapacity = 256 << 10
+
+  package init(_ settings: Settings) { self.settings = settings }
+
+  /// What the file's start has shown; once.
+  package mutating func takeFinding() -> Finding? {
+    defer { finding = nil }
+    return finding
+  }
+
+  /// The next bytes of the file.
+  package mutating func append(_ bytes: ArraySlice<UInt8>) -> [Line] {
+    guard let first = firstBytes else { return cut(bytes) }
+    return begin(first + bytes, isWhole: false)
+  }
+
+  /// The file ends, and its last line with it; another one may follow.
+  package mutating func endFile() -> [Line] {
+    var lines = firstBytes.map { begin($0, isWhole: true) } ?? []
+    if decoder != nil {
+      var text: [UInt8] = []
+      decoder?.finish(to: &text)
+      lines += cutText(text[...])
+    }
+    if restByteCount > 0 { lines.append(takeRest()) }
+    firstBytes = []
+    decoder = nil
+    hasHoles = true
+    return lines
+  }
+
+  // MARK: A file's start
+
+  private mutating func begin(_ bytes: [UInt8], isWhole: Bool) -> [Line] {
+    let start = FileStart(bytes, isWhole: isWhole)
+    if start == .unknown || bytes.isEmpty {
+      firstBytes = bytes
+      return []
+    }
+    firstBytes = nil
+    var markByteCount = start.markByteCount
+    switch (settings.encoding, start) {
+    case (.automatic, .utf16Mark(let isBigEndian)) where !settings.keepsBytes:
+      decoder = UTF16Decoder(isBigEndian: isBigEndian)
+    case (.utf16, .utf16Mark(let isBigEndian)): decoder = UTF16Decoder(isBigEndian: isBigEndian)
+    case (.utf16, _), (.utf16LittleEndian, _):
+      decoder = UTF16Decoder(isBigEndian: false)
+      if start != .utf16Mark(isBigEndian: false) { markByteCount = 0 }
+    case (.utf16BigEndian, _):
+      decoder = UTF16Decoder(isBigEndian: true)
+      if start != .utf16Mark(isBigEndian: true) { markByteCount = 0 }
+    case (.automatic, .utf16Mark): finding = .utf16Kept
+    case (.automatic, .utf32Mark): finding = .utf32
+    case (.automatic, .unmarkedUTF16): finding = .unmarkedUTF16
+    case (.automatic, .unknown), (.automatic, .plain), (.automatic, .utf8Mark), (.utf8, _): break
+    }
+    hasHoles = finding == nil
+    if decoder == nil, settings.keepsBytes || start != .utf8Mark { markByteCount = 0 }
+    return cut(bytes[markByteCount...])
+  }
+
+  private mutating func cut(_ bytes: ArraySlice<UInt8>) -> [Line] {
+    guard decoder != nil else { return cutText(bytes) }
+    var text: [UInt8] = []
+    text.reserveCapacity(bytes.count)
+    decoder?.append(bytes, to: &text)
+    return cutText(text[...])
+  }
+
+  // MARK: Lines
+
+  /// Cuts text into lines that share one copy of it.
+  private mutating func cutText(_ text: ArraySlice<UInt8>) -> [Line] {
+    var lines: [Line] = []
+    let newline = UInt8(ascii: "\n")
+    guard let first = text.firstIndex(of: newline), let last = text.lastIndex(of: newline) else {
+      keep(text, &lines)
+      return lines
+    }
+    var start = text.startIndex
+    if restByteCount > 0 {
+      keep(text[..<first], &lines)
+      lines.append(takeRest())
+      start = first + 1
+    }
+    if start <= last {
+      let whole = Bytes(Array(text[start...last]))
+      var lineStart = 0
+      unsafe whole.withUnsafeBytes { bytes in
+        for index in bytes.indices where unsafe bytes[index] == newline {
+          if hasHoles, unsafe bytes[lineStart] == 0 {
+            let hole = unsafe bytes[lineStart..<index].prefix { $0 == 0 }.count
+            report.skippedNULCount += UInt64(hole)
+            lineStart += hole
+          }
+          lines.append(Line(bytes: whole[lineStart..<index], byteCount: index - lineStart, part: nil))
+          lineStart = index + 1
+        }
+      }
+    }
+    keep(text[(last + 1)...], &lines)
+    return lines
+  }
+
+  /// Keeps the beginning of a line; what is too much for one message becomes parts of it, or is only counted.
+  private mutating func keep(_ bytes: ArraySlice<UInt8>, _ lines: inout [Line]) {
+    var bytes = bytes
+    if restByteCount == 0, hasHoles {
+      let text = bytes.drop { $0 == 0 }
+      report.skippedNULCount += UInt64(bytes.count - text.count)
+      bytes = text
+    }
+    restByteCount += bytes.count
+    while true {
+      let piece = bytes.prefix(Self.lineByteCountMax - rest.count)
+      rest.append(contentsOf: piece)
+      bytes = bytes.dropFirst(piece.count)
+      if bytes.isEmpty || !settings.splitsLongLines { return }
+      lines.append(takePart())
+    }
+  }
+
+  /// As much of the rest as ends with a whole character.
+  private mutating func takePart() -> Line {
+    let tail = rest.suffix(Self.characterByteCountMax)
+    var count = rest.count
+    if let start = tail.lastIndex(where: { $0 & 0xc0 != 0x80 }), rest[start] >= 0xc0 {
+      let length = rest[start] >= 0xf0 ? 4 : rest[start] >= 0xe0 ? 3 : 2
+      if start + length > rest.count { count = start }
+    }
+    if partCount == 0 { report.splitLineCount += 1 }
+    partCount += 1
+    let part = Part(line: report.splitLineCount, ordinal: partCount, isLast: false)
+    let line = Line(bytes: Bytes(Array(rest[..<count])), byteCount: count, part: part)
+    rest.removeFirst(count)
+    return line
+  }
+
+  private static let characterByteCountMax = 4
+
+  private mutating func takeRest() -> Line {
+    defer {
+      rest.removeAll(keepingCapacity: rest.count < Self.keptCapacity)
+      restByteCount = 0
+      partCount = 0
+    }
+    if partCount > 0 {
+      let part = Part(line: report.splitLineCount, ordinal: partCount + 1, isLast: true)
+      return Line(bytes: Bytes(rest), byteCount: rest.count, part: part)
+    }
+    if restByteCount > rest.count { report.cutLine(byteCount: restByteCount) }
+    return Line(bytes: Bytes(rest), byteCount: restByteCount, part: nil)
+  }
+}
