@@ -1,3 +1,4 @@
+import Glibc
 import LogsWire
 import Testing
 
@@ -206,6 +207,50 @@ import Testing
       dead.close()
       while try server.fact("subscriptions") > 0 {}
       guard case .pong = try living.receive().message else { throw Failure("the living one got no PONG") }
+    }
+  }
+
+  @Test(arguments: [TestServer.Transport.unix, .tcp])
+  func `a client that has ended its side is given all the answers it asked for, then the end`(
+    transport: TestServer.Transport
+  ) throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene, transport: transport)
+      let client = try RawClient(server.url)
+      try client.greet()
+      let padding = String(repeating: "a", count: 180)
+      for number in 1...60 as ClosedRange<UInt32> {
+        try client.send(
+          RawClient.append(["x"], to: "many/\(padding)\(number)", producer: .random(), number: 1), id: number)
+        guard case .ack = try client.receive().message else { throw Failure("no ACK") }
+      }
+      // Each takes several turns.
+      let request = ListRequest(pattern: try StreamPattern("m" + String(repeating: "*a", count: 90) + "*z*"))
+      let questions = (1...20 as ClosedRange<UInt32>).flatMap { RawClient.bytes(.list(request), id: $0) }
+      try client.send(bytes: questions + RawClient.bytes(.stat, id: 21))
+      #expect(shutdown(client.descriptor, Int32(SHUT_WR)) == 0)
+      var ids: Set<UInt32> = []
+      while let received = try client.receiveOrEnd() { ids.insert(received.id) }
+      #expect(ids == Set(1...21))
+    }
+  }
+
+  @Test func `connections that end badly are told in the log once, then as a count`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      for _ in 0..<200 {
+        let client = try RawClient(server.url)
+        try client.send(bytes: [UInt8](repeating: 7, count: 40))
+        while try client.receiveOrEnd() != nil {}
+        client.close()
+      }
+      try server.stop()
+      let lines = server.process.errors.lines.filter { $0.contains("end") }
+      #expect(lines.count == 2, "\(lines)")
+      #expect(lines.first?.contains("connection ") == true)
+      #expect(
+        lines.last?.hasSuffix("199 more connections from unix socket ended like the one before: protocol_violation")
+          == true)
     }
   }
 }

@@ -1,0 +1,179 @@
+import Glibc
+import LogsWire
+import Testing
+
+/// What one client asks does not stall the others: attacks beside producers and followers that are checked entry by entry.
+///
+/// The numbers in docs/performance.md are from release binaries (`LOGS_BINARIES`) with `LOGS_TEST_STREAMS=10000
+/// LOGS_TEST_FOLLOWERS=500 LOGS_TEST_ASKERS=100`.
+@Suite(.alone) struct FairnessTests {
+  private static let streamCount = Environment.number("LOGS_TEST_STREAMS", default: 60)
+  private static let followerCount = Environment.number("LOGS_TEST_FOLLOWERS", default: 60)
+  private static let askerCount = Environment.number("LOGS_TEST_ASKERS", default: 20)
+
+  /// Machines stall, and this is a debug build; a server that lets itself be held up takes longer.
+  private static let worstMax = Duration.seconds(2)
+
+  /// Patterns that take as long as they can for names of `a`s.
+  private static func hostilePatterns(_ count: Int) throws -> [Selector] {
+    let stars = String(repeating: "*a", count: 85)
+    return try (0..<count).map { .pattern(try StreamPattern("many/\(stars)*\($0)z*")) }
+  }
+
+  private static func makeStreams(_ server: TestServer, _ count: Int, prefix: String = "many") throws {
+    let client = try RawClient(server.url)
+    defer { client.close() }
+    try client.greet()
+    let padding = String(repeating: "a", count: 180)
+    var next = 0
+    while next < count {
+      let part = next..<min(next + 100, count)
+      for number in part {
+        try client.send(
+          RawClient.append(["x"], to: "\(prefix)/\(padding)\(number)", producer: .random(), number: 1),
+          id: UInt32(number + 1))
+      }
+      var answered = 0
+      while answered < part.count {
+        guard case .ack(let ack) = try client.receive().message else { throw Failure("no ACK for a new stream") }
+        answered += Int(ack.appendCount)
+      }
+      next = part.upperBound
+    }
+  }
+
+  private static func follow(_ selectors: [Selector], _ client: RawClient, id: UInt32 = 1) throws {
+    try client.send(.follow(Follow(credit: 1 << 40, selectors: selectors, start: .first)), id: id)
+  }
+
+  private static func untilResolved(_ client: RawClient) throws -> Int {
+    var count = 0
+    while true {
+      switch try client.receive().message {
+      case .stream: count += 1
+      case .resolved: return count
+      default: continue
+      }
+    }
+  }
+
+  @Test(arguments: [true, false]) func `1,024 patterns against many streams hold nobody up`(isHostile: Bool) throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      try Self.makeStreams(server, Self.streamCount)
+      let bystanders = try Bystanders(server)
+      try bystanders.wait(forAcknowledgements: 20)
+      let client = try RawClient(server.url)
+      try client.greet()
+      let selectors =
+        isHostile
+        ? try Self.hostilePatterns(Limits.selectorCountMax)
+        : try (0..<Limits.selectorCountMax).map { .pattern(try StreamPattern("*/service-\($0)*")) }
+      let what = "\(isHostile ? "hostile" : "harmless") patterns"
+      var worst = try bystanders.worst(during: what) {
+        try Self.follow(selectors, client)
+        #expect(try Self.untilResolved(client) == 0)
+      }
+      #expect(worst < Self.worstMax)
+      worst = try bystanders.worst(during: "streams created under \(what)") {
+        try Self.makeStreams(server, Self.streamCount / 10, prefix: "many/more")
+      }
+      #expect(worst < Self.worstMax)
+      #expect(try bystanders.finish().isEmpty)
+    }
+  }
+
+  @Test func `many listings that match nothing hold nobody up, and each is answered`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      try Self.makeStreams(server, Self.streamCount)
+      let bystanders = try Bystanders(server)
+      try bystanders.wait(forAcknowledgements: 20)
+      let clients = try (0..<10).map { _ in try RawClient(server.url) }
+      for client in clients { try client.greet() }
+      let worst = try bystanders.worst(during: "600 listings") {
+        let request = ListRequest(pattern: try StreamPattern("*/*a*b*a*b*"))
+        for client in clients {
+          try client.send(
+            bytes: (1...60 as ClosedRange<UInt32>).flatMap { RawClient.bytes(.list(request), id: $0) })
+        }
+        for client in clients {
+          var ids: Set<UInt32> = []
+          while ids.count < 60 {
+            let received = try client.receive()
+            guard case .listing(let listing) = received.message else { throw Failure("no LISTING") }
+            #expect(listing.streams.isEmpty && !listing.hasMore)
+            ids.insert(received.id)
+          }
+        }
+      }
+      #expect(worst < Self.worstMax)
+      #expect(try bystanders.finish().isEmpty)
+    }
+  }
+
+  @Test func `clients that ask and do not read hold nobody up`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      try Self.makeStreams(server, Self.streamCount)
+      let bystanders = try Bystanders(server)
+      try bystanders.wait(forAcknowledgements: 20)
+      let clients = try (0..<Self.askerCount).map { _ in try RawClient(server.url) }
+      for client in clients { try client.greet() }
+      let questions = (1...200 as ClosedRange<UInt32>).flatMap {
+        RawClient.bytes($0 % 4 == 0 ? .stat : .list(ListRequest(limit: 1_000)), id: $0)
+      }
+      let before = try server.fact("resident_bytes")
+      let worst = try bystanders.worst(during: "\(clients.count) clients that ask and do not read") {
+        for client in clients { _ = fcntl(client.descriptor, F_SETFL, fcntl(client.descriptor, F_GETFL) | O_NONBLOCK) }
+        for _ in 0..<10 {
+          for client in clients {
+            // Ids that are busy end a connection: what is cut off here would do so, too.
+            _ = questions.withUnsafeBytes { send(client.descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+          }
+          try bystanders.wait(forAcknowledgements: 20)
+        }
+      }
+      #expect(worst < Self.worstMax)
+      let output = try server.fact("output_bytes")
+      print(
+        "output \(output >> 20) MiB, resident \(before >> 20) MiB before, \(try server.fact("resident_bytes") >> 20) MiB"
+      )
+      #expect(try bystanders.finish().isEmpty)
+    }
+  }
+
+  @Test func `followers that join by the hundred and never read hold nobody up`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      try Self.makeStreams(server, Self.streamCount)
+      let bystanders = try Bystanders(server)
+      try bystanders.wait(forAcknowledgements: 20)
+      let before = try server.fact("resident_bytes")
+      var clients: [RawClient] = []
+      let worst = try bystanders.worst(during: "\(Self.followerCount) followers that join and never read") {
+        for _ in 0..<Self.followerCount {
+          let client = try RawClient(server.url)
+          try client.send(RawClient.hello)
+          try Self.follow([.pattern(.all)], client)
+          clients.append(client)
+        }
+        while try server.fact("subscriptions") < Self.followerCount {}
+        // Until no more waits than did twenty acknowledgements ago.
+        var last = -1
+        while last != (try server.fact("output_bytes") >> 16) {
+          last = try server.fact("output_bytes") >> 16
+          try bystanders.wait(forAcknowledgements: 20)
+        }
+      }
+      print(
+        """
+        output \(try server.fact("output_bytes") >> 20) MiB, followed streams \(try server.fact("followed_streams")), \
+        resident \(before >> 20) MiB before, \(try server.fact("resident_bytes") >> 20) MiB
+        """)
+      #expect(worst < Self.worstMax)
+      for client in clients { client.close() }
+      #expect(try bystanders.finish().isEmpty)
+    }
+  }
+}
