@@ -1,7 +1,7 @@
 internal import LogsWire
 internal import Synchronization
 
-/// The end of a store that cannot go on: told once, from whichever thread finds out first.
+/// The end of a store that cannot go on: reported once, from whichever thread finds out first.
 final class Failure: Sendable {
   private let sink: any StoreSink
   private let queue: WriterQueue
@@ -14,13 +14,26 @@ final class Failure: Sendable {
 
   var hasFailed: Bool { isReported.withLock { $0 } }
 
+  /// Answers what waits, and reports the error to the sink. A group that was being committed has been answered by its committer.
   func report(_ error: StoreError) {
     // First of all, and by everybody who reports: who comes back from here may give the writer to the next.
-    queue.abandon(Refusal(.storageFailed, "the server's store has stopped: \(error.message)", isRetryable: true))
+    let replies = queue.abandon(Refusal(error, mayHaveTakenEffect: false))
+    if !replies.isEmpty { sink.committed(Commit(replies: replies, runs: [])) }
     let isFirst = isReported.withLock { isReported in
       defer { isReported = true }
       return !isReported
     }
     if isFirst { sink.failed(error) }
+  }
+}
+
+extension Refusal {
+  /// The answer to an append when the store has stopped.
+  ///
+  /// - Parameter mayHaveTakenEffect: whether it was being committed. Then only a resend can tell whether it is on disk.
+  init(_ error: StoreError, mayHaveTakenEffect: Bool) {
+    self.init(
+      .storageFailed, "the server's store has stopped: \(error.message)", isRetryable: true,
+      mayHaveTakenEffect: mayHaveTakenEffect)
   }
 }

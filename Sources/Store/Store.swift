@@ -21,6 +21,7 @@ package final class Store: Sendable {
   private let roll: Roll
   private let check: BackgroundCheck
   private let failure: Failure
+  private let reserve: Reserve
   /// Ends with the store: a search may take long.
   private let searches = Interest()
   private let missingSegmentCount: Int
@@ -89,10 +90,13 @@ package final class Store: Sendable {
       settings, paths: paths, queue: queue, catalog: catalog, segments: segments, upkeep: upkeep, sealer: sealer,
       storeFile: found.storeFile)
     for complete in found.closing { sealer.seal(complete) }
+    reserve = Reserve(settings, paths: paths)
+    reserve.fill(on: upkeep)
     let lastRow = found.active.lastRow
     let writer = Writer(
       settings, sink: sink, queue: queue, catalog: catalog, tail: tail, segments: segments, roll: roll,
-      active: found.active, nextStreamID: (found.streams.map(\.id).max() ?? 0) + 1)
+      active: found.active, nextStreamID: (found.streams.map(\.id).max() ?? 0) + 1,
+      lastReceived: found.streams.map(\.lastReceived).max() ?? 0)
     let writerThread = StoreThread("store-write") {
       do throws(StoreError) {
         try writer.run()
@@ -134,7 +138,7 @@ package final class Store: Sendable {
           queue.reject(key, Self.unreadable(error))
         }
       }
-      // The store has failed and was closed in between: what was parked has been forgotten, and nobody would answer.
+      // The store has failed and was closed in between: nobody would answer any more.
       return isTaken
         ? nil : Refusal(.goingAway, "the server is stopping; send it again once it is back", isRetryable: true)
     }
@@ -256,6 +260,7 @@ package final class Store: Sendable {
     check.close()
     readers.close()
     sealer.close()
+    reserve.close()
     upkeep.close()
     pool.closeIdle()
     finish(running)
@@ -267,8 +272,11 @@ package final class Store: Sendable {
       try running.writer.close()
       try roll.markClean()
     } catch {
-      // Everything acknowledged is on disk; only the next start has more to do.
-      settings.log("the store was not closed cleanly: \(error)")
+      settings.log(
+        """
+        everything acknowledged is on disk, but the data directory could not be marked as closed: \(error). The next start works \
+        as after a crash: it checks what was stored last before it is ready, and the rest in the background
+        """)
     }
   }
 

@@ -54,6 +54,10 @@ package struct StoreSettings: Sendable {
   package var timesOf: @Sendable (Batch) -> [Int64] = { batch in
     Array(repeating: batch.header.effectiveTimes.upperBound, count: Int(batch.header.count))
   }
+  /// Room that is kept on the disk for a start when it is full.
+  package var reserveByteCountMax = 8 << 20
+  /// A clock that steps back by more is told of in the log.
+  package var clockStepMax: Duration = .seconds(60)
   /// Takes lines for the log.
   package var log: @Sendable (String) -> Void = { _ in }
 

@@ -35,17 +35,67 @@ import Testing
       expectSame(follow.output.bytes, file)
       try expectSame(server.stored("web"), file)
 
-      // Killed on a full disk, it starts again once there is space, with all that was acknowledged.
+      // Killed on a full disk, it starts again on it, shows all that was acknowledged, and goes on once there is space.
       try fill(filler)
       let last = try server.start(["push", "web", scene.path("f")])
       let before = try server.fact("disk_full_total")
       while try server.fact("disk_full_total") == before {}
       try server.kill()
-      unlink(filler)
       try server.restart()
+      #expect(try server.stored("web").starts(with: file))
+      unlink(filler)
       #expect(try last.wait() == .code(0), "\(last.errors.text)")
       try expectSame(server.stored("web"), file + LogLines.file(lines))
     }
+  }
+
+  @Test func `a server that was stopped starts on a full disk with the room it has kept, and refuses appends`() throws {
+    try Scene.play { scene in
+      let disk = scene.path("disk")
+      try FileManager.default.createDirectory(atPath: disk, withIntermediateDirectories: false)
+      guard mount("tmpfs", disk, "tmpfs", 0, "size=80m") == 0 else {
+        return print("skipped: a small disk cannot be mounted here (\(String(cString: strerror(errno))))")
+      }
+      scene.atEnd { umount2(disk, Int32(MNT_DETACH)) }
+
+      let data = "\(disk)/data"
+      let server = try TestServer(scene, data: data)
+      let lines = LogLines.plain(1_000)
+      #expect(try server.run(["push", "web", try scene.file("f", LogLines.file(lines))]).exit == .code(0))
+      while try byteCount("\(data)/reserve") < 8 << 20 { usleep(1_000) }
+      #expect(try server.stop() == .code(0))
+      let filler = "\(disk)/filler"
+      try fill(filler)
+
+      try server.restart()
+      #expect(try byteCount("\(data)/reserve") < 8 << 20)
+      try expectSame(server.stored("web"), LogLines.file(lines))
+      // What the start has left of the room is soon used up.
+      try fill(filler)
+      let push = try server.start(["push", "web", scene.path("f")])
+      while try server.fact("disk_full_total") == 0 {}
+      #expect(!push.hasEnded)
+
+      // Killed by its supervisor again and again, it still starts.
+      for _ in 0..<3 {
+        try server.kill()
+        try server.restart()
+        #expect(try server.stored("web").starts(with: LogLines.file(lines)))
+      }
+      let names = try FileManager.default.contentsOfDirectory(atPath: data)
+      #expect(names.allSatisfy { !$0.hasSuffix(".tmp") }, "\(names)")
+      unlink(filler)
+      #expect(try push.wait() == .code(0), "\(push.errors.text)")
+      try expectSame(server.stored("web"), LogLines.file(lines + lines))
+      while try byteCount("\(data)/reserve") < 8 << 20 { usleep(1_000) }
+    }
+  }
+
+  private func byteCount(_ path: String) throws -> Int {
+    var status = stat()
+    if stat(path, &status) == 0 { return Int(status.st_size) }
+    guard errno == ENOENT else { throw Failure.errno("cannot look at \(path)") }
+    return 0
   }
 
   /// Writes until nothing more fits.

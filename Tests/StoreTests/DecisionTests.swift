@@ -119,18 +119,61 @@ import Testing
     #expect(heads.values.reduce(0, +) == 200)
   }
 
-  @Test func `received times never go back`() throws {
+  @Test func `a clock that was wrong once marks only what came meanwhile, and searches by time find the rest`() throws {
     let directory = TestDirectory()
     let clock = TestClock()
     let test = try TestStore(directory, clock)
-    test.append("web", .test("1"), number: 1)
-    let time = clock.now
-    clock.set(time - 1_000_000_000)
-    test.append("web", .test("2"), number: 2)
+    let right = clock.now
+    let wrong = right + 4_000_000_000_000_000_000
+    test.append("web", .test(["1"], times: 0...0), number: 1)
+    clock.set(wrong)
+    test.append("web", .test(["2"], times: 0...0), number: 2)
+    #expect(test.info("web")?.lastReceived == wrong)
+    clock.set(right + 1_000_000_000)
+    test.append("web", .test(["3"], times: 0...0), number: 3)
+    #expect(test.sink.lines.count { $0.contains("clock has gone back by 3999999999 s") } == 1)
+    #expect(test.info("web")?.lastReceived == right + 1_000_000_000)
+    test.append("web", .test(["4"], times: 0...0), number: 4)
+    #expect(test.sink.lines.count { $0.contains("clock has gone back") } == 1)
+    #expect(test.findSequence("web", atOrAfter: right + 1) == 2)
+    #expect(test.findSequence("web", atOrAfter: wrong) == 2)
+    #expect(test.findSequence("web", atOrAfter: wrong + 1) == 5)
     test.close()
+
+    clock.set(right + 2_000_000_000)
     let again = try TestStore(directory, clock)
-    again.append("web", .test("3"), number: 3)
-    #expect(again.info("web")?.lastReceived == time)
+    #expect(again.info("web")?.lastReceived == right + 1_000_000_000)
+    again.append("web", .test(["5"], times: 0...0), number: 5)
+    #expect(again.info("web")?.lastReceived == right + 2_000_000_000)
+    #expect(again.sink.lines.allSatisfy { !$0.contains("clock has gone back") })
+    #expect(try again.readAll("web").texts == ["1", "2", "3", "4", "5"])
+  }
+
+  @Test func `a clock that is set right while the server is down is told of with the first append`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let test = try TestStore(directory, clock)
+    let right = clock.now
+    clock.set(right + 4_000_000_000_000_000_000)
+    test.append("web", .test(["1"], times: 0...0), number: 1)
+    test.close()
+    clock.set(right)
+    let again = try TestStore(directory, clock)
+    again.append("web", .test(["2"], times: 0...0), number: 2)
+    #expect(again.sink.lines.contains { $0.contains("clock has gone back") })
+    #expect(again.info("web")?.lastReceived == right)
+  }
+
+  @Test func `a segment that was begun in the future grows old`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let right = clock.now
+    clock.set(right + 4_000_000_000_000_000_000)
+    let test = try TestStore(directory, clock)
+    clock.set(right)
+    test.append("web", .test("1"), number: 1)
+    #expect(test.sink.waitForLine("segment 2 is active"))
+    #expect(try test.readAll("web").texts == ["1"])
   }
 
   @Test func `a full queue refuses at once and says when to come again`() throws {

@@ -28,7 +28,7 @@ import Testing
       let error = test.sink.waitForFailure()
       #expect(error?.code == .inputOutput)
       #expect(error?.message.contains("0000000001.db") == true)
-      _ = requests
+      for request in requests { #expect(test.sink.reply(request)?.refusal?.code == .storageFailed) }
       #expect(test.append("web", .test("6"), number: 6)?.refusal?.code == .storageFailed)
       test.close()
     }
@@ -39,6 +39,34 @@ import Testing
     // A failed sync may have left the group: then all of it, and the producer learns that it is stored.
     for number in 1...5 as ClosedRange<UInt64> { test.append("web", .test("\(number)"), number: number) }
     #expect(try test.readAll("web").texts == ["1", "2", "3", "4", "5"])
+  }
+
+  @Test func `when the store stops, every append in flight is answered once`() throws {
+    let directory = TestDirectory()
+    let disk = FaultDisk()
+    let test = try TestStore(disk.settings(directory), commitsHere: true)
+    for producer in 1...3 as ClosedRange<UInt64> { test.append("web", .test("1"), producer: producer, number: 1) }
+    disk.inject(.init(operation: FAULT_SYNC, suffix: "-wal", code: Self.ioErrorSync, count: 1))
+    // Nobody commits before the last one has been queued, and the first one's commit finds the fault.
+    var requests: [UInt32] = []
+    for number in 2...40 as ClosedRange<UInt64> {
+      for producer in 1...3 as ClosedRange<UInt64> {
+        requests.append(test.enqueue("web", .batch(.test("\(number)")), producer: producer, number: number))
+      }
+    }
+    // These wait until a reader has found their marks.
+    for producer in 10...14 as ClosedRange<UInt64> {
+      requests.append(test.enqueue("web", .batch(.test("1")), producer: producer, number: 1))
+    }
+    test.store.commitQueued()
+    #expect(test.sink.waitForFailure()?.code == .inputOutput)
+    for request in requests { #expect(test.sink.reply(request)?.refusal?.code == .storageFailed) }
+    #expect(test.sink.commits.flatMap(\.replies).count == requests.count + 3)
+    let first = test.sink.reply(requests[0])?.refusal
+    #expect(first?.isRetryable == true)
+    #expect(first?.mayHaveTakenEffect == true)
+    #expect(test.store.statistics.queueBatchCount == 0)
+    #expect(test.store.statistics.queueByteCount == 0)
   }
 
   @Test(arguments: [true, false])

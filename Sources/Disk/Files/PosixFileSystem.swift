@@ -84,6 +84,22 @@ package struct PosixFileSystem: FileSystem {
     }
   }
 
+  package func allocate(_ path: String, byteCount: Int) throws(FileError) {
+    let file = unsafe open(path, O_WRONLY | O_CREAT | O_CLOEXEC, fileMode)
+    if file < 0 { throw FileError("open", path) }
+    defer { close(file) }
+    // It returns the error instead of leaving it in errno.
+    let code = posix_fallocate(file, 0, off_t(byteCount))
+    if code != 0 { throw FileError(operation: "posix_fallocate", path: path, code: code) }
+  }
+
+  package func freeByteCount(_ directory: String) throws(FileError) -> Int {
+    var status = statvfs()
+    if unsafe statvfs(directory, &status) != 0 { throw FileError("statvfs", directory) }
+    let (byteCount, overflows) = UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize))
+    return overflows ? .max : Int(clamping: byteCount)
+  }
+
   package func synchronize(file path: String) throws(FileError) { try synchronize(path, O_RDONLY) }
 
   package func synchronize(directory path: String) throws(FileError) { try synchronize(path, O_RDONLY | O_DIRECTORY) }

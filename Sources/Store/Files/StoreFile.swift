@@ -39,7 +39,10 @@ struct StoreFile: Hashable, Sendable {
       try files.synchronize(file: paths.storeTemporary)
       try files.rename(paths.storeTemporary, to: paths.store)
     } catch {
-      throw StoreError(error, while: "replace the file")
+      let failure = StoreError(error, while: "replace the file")
+      // What was begun would only take room. It means nothing, and where it cannot be removed the next attempt does so.
+      do { try files.remove(paths.storeTemporary) } catch { throw failure }
+      throw failure
     }
     do {
       try files.synchronize(directory: paths.directory)

@@ -6,6 +6,7 @@ struct StorePaths: Sendable {
   var parent: String { "\(directory)/.." }
   var store: String { "\(directory)/store" }
   var storeTemporary: String { "\(directory)/store.tmp" }
+  var reserve: String { "\(directory)/reserve" }
   var lock: String { "\(directory)/lock" }
   var segments: String { "\(directory)/segments" }
 

@@ -83,11 +83,12 @@ final class Roll: Sendable {
   private func need(_ active: SegmentWriter, _ now: Int64) -> Need {
     guard !active.isEmpty else { return .none }
     let (age, overflows) = now.subtractingReportingOverflow(active.createdAt)
-    let isOld = overflows ? now > active.createdAt : age >= settings.segmentAgeMax.nanoseconds
+    // One that was begun in the future, by a clock that has been set right since, would never grow old.
+    let isOld = overflows || age >= settings.segmentAgeMax.nanoseconds || age < -settings.clockStepMax.nanoseconds
     // A segment begins with a row for each stream: what a roll costs must stay less than what it follows on.
     let runCountMax = max(settings.segmentRunCountMax, 2 * catalog.count)
     let isFull = active.byteCount >= settings.segmentByteCountMax || active.runCount >= runCountMax
-    if isOld || isFull { return .now }
+    if isOld || isFull || active.isWalHeld { return .now }
     let isNearlyFull =
       active.byteCount >= settings.segmentByteCountMax / 8 * Self.prepareEighths
       || active.runCount >= runCountMax / 8 * Self.prepareEighths

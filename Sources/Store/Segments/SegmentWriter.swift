@@ -204,6 +204,9 @@ final class SegmentWriter: @unchecked Sendable {
 
   // MARK: the WAL
 
+  /// Whether a reader that does not go keeps the WAL from being emptied.
+  var isWalHeld = false
+
   var walByteCount: Int { walFrameCount * SegmentSchema.frameByteCount }
   /// What a checkpoint would have to bring home.
   var pendingWalByteCount: Int { (walFrameCount - doneFrameCount) * SegmentSchema.frameByteCount }

@@ -29,7 +29,19 @@ struct Recovery {
     self.paths = paths
   }
 
+  /// Where it can be, a start on a full disk needs no room; what it does need, the reserve has kept for it.
+  ///
+  /// Whatever an attempt has done, another one may follow, as after a crash.
   func run() throws(StoreError) -> Result {
+    do throws(StoreError) {
+      return try attempt()
+    } catch {
+      guard error.code == .diskFull, try Reserve(settings, paths: paths).giveUp() else { throw error }
+      return try attempt()
+    }
+  }
+
+  private func attempt() throws(StoreError) -> Result {
     let names = try segmentNames()
     guard var storeFile = try StoreFile.load(paths, files) else {
       if !names.isEmpty {
@@ -66,8 +78,10 @@ struct Recovery {
     if let oldest = listing.segments.first, oldest.number == trimmedBelow, oldest.number > 1 {
       try setFirsts(&streams, oldest)
     }
-    storeFile.isClean = false
-    try storeFile.save(paths, files)
+    if wasClean || isCopy {
+      storeFile.isClean = false
+      try storeFile.save(paths, files)
+    }
     return Result(
       storeFile: storeFile, listing: listing, active: active, streams: streams, closing: closing,
       missingCount: missingCount, needsCheck: !wasClean)
@@ -297,7 +311,7 @@ struct Recovery {
         streams[index].head = run.last
         streams[index].entryCount += run.entryCount
         streams[index].storedByteCount += run.byteCount
-        streams[index].lastReceived = max(streams[index].lastReceived, run.received)
+        streams[index].lastReceived = run.received
       }
       if problem == nil { problem = try active.indexProblem() }
       if checksLast, problem == nil {

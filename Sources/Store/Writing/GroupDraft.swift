@@ -220,11 +220,11 @@ struct GroupDraft {
 
 extension GroupDraft.Stream {
   fileprivate mutating func append(_ batch: Batch, now: Int64, _ sender: Sender) {
-    let received = max(now, info.lastReceived)
+    // Not held at the last batch's time: a clock that was wrong once would mark the stream for ever. The number is the order.
     if runs.last?.hasRoom(for: batch) != true { runs.append(RunDraft(first: info.head + 1)) }
-    runs[runs.count - 1].append(batch, received: received, sender)
+    runs[runs.count - 1].append(batch, received: now, sender)
     info.head += UInt64(batch.header.count)
-    info.lastReceived = received
+    info.lastReceived = now
     info.entryCount += UInt64(batch.header.count)
     info.storedByteCount += UInt64(batch.bytes.count)
   }

@@ -36,6 +36,7 @@ final class Writer: @unchecked Sendable {
   let counts = Mutex(Counts())
   private(set) var active: SegmentWriter
   private var nextStreamID: Int64
+  private var clock: ClockWatch
   /// Whether the last transaction was taken back by a full disk or a lock.
   private var hasObstacle = false
   /// Times of the monotonic clock.
@@ -70,7 +71,7 @@ final class Writer: @unchecked Sendable {
 
   init(
     _ settings: StoreSettings, sink: any StoreSink, queue: WriterQueue, catalog: Catalog, tail: TailCache,
-    segments: SegmentList, roll: Roll, active: SegmentWriter, nextStreamID: Int64
+    segments: SegmentList, roll: Roll, active: SegmentWriter, nextStreamID: Int64, lastReceived: Int64
   ) {
     self.settings = settings
     self.sink = sink
@@ -81,6 +82,7 @@ final class Writer: @unchecked Sendable {
     self.roll = roll
     self.active = active
     self.nextStreamID = nextStreamID
+    clock = ClockWatch(stepMax: settings.clockStepMax, latest: lastReceived)
     noteSizes()
   }
 
@@ -146,26 +148,37 @@ final class Writer: @unchecked Sendable {
           settings.log("appends are taken again")
         }
       } catch {
+        guard error.meansNothingStored else {
+          let failure = StoreError(error, while: "append to")
+          refuse(group, failure)
+          throw failure
+        }
         // Nothing of the group is stored, and memory has not been touched: decide again, storing nothing.
-        draft = GroupDraft(group, catalog: catalog, context: context(obstacle: try obstacle(error)))
+        draft = GroupDraft(group, catalog: catalog, context: context(obstacle: obstacle(error)))
       }
     }
     publish(draft, group)
   }
 
   private func context(obstacle: Refusal?) -> GroupDraft.Context {
-    GroupDraft.Context(
-      now: settings.now(), nextStreamID: nextStreamID, streamCount: catalog.count,
+    let now = settings.now()
+    if let line = clock.look(now) { settings.log(line) }
+    return GroupDraft.Context(
+      now: now, nextStreamID: nextStreamID, streamCount: catalog.count,
       streamCountMax: settings.streamCountMax, obstacle: obstacle)
   }
 
-  /// The refusal that an error of a transaction means for its group.
-  ///
-  /// - Throws: when the store cannot go on.
-  private func obstacle(_ error: SQLiteError) throws(StoreError) -> Refusal {
-    let failure = StoreError(error, while: "append to")
-    guard error.meansNothingStored else { throw failure }
-    noteObstacle(failure)
+  /// Answers a group when the store cannot go on. It may be on disk or not.
+  private func refuse(_ group: WriterQueue.Group, _ failure: StoreError) {
+    queue.finish(group, stored: [])
+    let refusal = Refusal(failure, mayHaveTakenEffect: true)
+    let replies = group.requests.map { Reply(token: $0.request.token, outcome: .refused(refusal)) }
+    sink.committed(Commit(replies: group.rejected + replies, runs: []))
+  }
+
+  /// The refusal that an error of a transaction, which stored nothing, means for its group.
+  private func obstacle(_ error: SQLiteError) -> Refusal {
+    noteObstacle(StoreError(error, while: "append to"))
     if error.isDiskFull {
       counts.withLock { $0.diskFullCount += 1 }
       return Refusal(
@@ -256,7 +269,10 @@ final class Writer: @unchecked Sendable {
       // A reader that stays long keeps the WAL from beginning anew. Past all patience wait for it.
       if active.walByteCount > limit * Self.walPatienceFactor, start >= nextPatienceAt {
         let isEmptied = try active.truncateWal(timeout: Self.walPatience)
-        if !isEmptied { nextPatienceAt = SystemClock.monotonic() &+ Self.walPatienceInterval.nanoseconds }
+        if !isEmptied {
+          nextPatienceAt = SystemClock.monotonic() &+ Self.walPatienceInterval.nanoseconds
+          noteHeldWal()
+        }
       }
     } catch {
       // A full disk, or a lock: the WAL keeps everything, a later checkpoint brings it home.
@@ -269,6 +285,17 @@ final class Writer: @unchecked Sendable {
       counts.checkpointTime += SystemClock.monotonic() - start
       counts.walByteCount = active.walByteCount
     }
+  }
+
+  /// The next segment has a WAL of its own. Such readers are not this process's: those go within milliseconds.
+  private func noteHeldWal() {
+    if active.isWalHeld { return }
+    active.isWalHeld = true
+    settings.log(
+      """
+      another program reads \(active.segment.path) in one long transaction, so that its WAL has grown to \
+      \(active.walByteCount >> 20) MiB and cannot be emptied; the next segment begins. Keep such transactions short, or read a copy
+      """)
   }
 
   private func rollIfDue() throws(StoreError) {

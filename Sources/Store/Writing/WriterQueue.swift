@@ -220,17 +220,18 @@ final class WriterQueue: Sendable {
     wakeThread()
   }
 
-  /// Takes no more and forgets what waits: the store has stopped.
-  func abandon(_ refusal: Refusal) {
-    monitor.withLock { state in
+  /// Takes no more, since the store has stopped, and gives back what waits.
+  ///
+  /// A group that has been given out is answered by whoever was given it.
+  /// - Returns: the answers to all that waits; those to each producer are in its order.
+  func abandon(_ refusal: Refusal) -> [Reply] {
+    let replies = monitor.withLock { state in
       state.isAbandoned = true
       state.refusal = state.refusal ?? refusal
-      state.requests.removeAll()
-      state.takenCount = 0
-      state.parked.removeAll()
-      state.rejected.removeAll()
+      return state.takeAll(refusal)
     }
     wakeThread()
+    return replies
   }
 
   private static var overloaded: Refusal {
@@ -274,6 +275,22 @@ extension WriterQueue.State {
     isThreadWaiting = false
     isTaken = true
     return order
+  }
+
+  /// Takes out everything that waits and refuses it.
+  fileprivate mutating func takeAll(_ refusal: Refusal) -> [Reply] {
+    var waiting = requests[takenCount...].map(\.request)
+    waiting += parked.values.joined()
+    for request in waiting {
+      byteCount -= request.byteCount
+      batchCount -= 1
+    }
+    let replies = rejected + waiting.map { Reply(token: $0.token, outcome: .refused(refusal)) }
+    requests.removeAll()
+    takenCount = 0
+    parked.removeAll()
+    rejected.removeAll()
+    return replies
   }
 
   fileprivate mutating func takeGroup(byteCountMax: Int) -> WriterQueue.Group? {

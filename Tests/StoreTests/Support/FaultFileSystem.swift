@@ -28,6 +28,11 @@ struct FaultFileSystem: FileSystem {
   func list(_ directory: String) throws(FileError) -> [String] { try files.list(directory) }
   func byteCount(_ path: String) throws(FileError) -> Int? { try files.byteCount(path) }
   func read(_ path: String) throws(FileError) -> [UInt8]? { try files.read(path) }
+  func freeByteCount(_ directory: String) throws(FileError) -> Int { try files.freeByteCount(directory) }
+  func allocate(_ path: String, byteCount: Int) throws(FileError) {
+    try check(FAULT_WRITE, path)
+    try files.allocate(path, byteCount: byteCount)
+  }
   func lock(_ path: String) throws(FileError) -> FileLock? { try files.lock(path) }
 
   /// Always the same, so that what a power loss leaves does not look like a copy.

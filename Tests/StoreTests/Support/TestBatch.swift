@@ -1,13 +1,14 @@
 import LogsWire
 
 extension Batch {
-  /// An uncompressed batch whose payload is the entries' texts; the store never looks into a payload.
+  /// An uncompressed batch whose payload is the entries' texts; the store never looks into a payload. With times of 0 its entries have
+  /// none of their own.
   static func test(_ texts: [String], times: ClosedRange<Int64> = 1...1, severities: UInt32 = 1 << 9) -> Batch {
     let payload = Bytes(texts.joined(separator: "\n"))
     var signed = ByteWriter()
     signed.append(BatchHeader.format)
     signed.append(BatchHeader.Codec.none.rawValue)
-    signed.append(u16: 0)
+    signed.append(u16: times == 0...0 ? BatchHeader.Flags.untimed.rawValue : 0)
     signed.append(u32: UInt32(texts.count))
     signed.append(i64: times.lowerBound)
     signed.append(i64: times.upperBound)

@@ -48,6 +48,11 @@ final class TestSink: StoreSink {
     } ?? nil
   }
 
+  /// The answer to a request, also after the store has failed.
+  func reply(_ request: UInt32) -> WriteOutcome? {
+    monitor.wait(timeout: Self.patience) { $0.outcomes[request] }
+  }
+
   /// Waits for a line of the log that contains `text`.
   func waitForLine(_ text: String) -> Bool {
     monitor.wait(timeout: Self.patience) { state in state.lines.contains { $0.contains(text) } ? true : nil } ?? false

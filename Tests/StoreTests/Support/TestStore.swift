@@ -16,6 +16,7 @@ final class TestStore: Sendable {
   static func settings(_ directory: TestDirectory, _ clock: TestClock? = nil) -> StoreSettings {
     var settings = StoreSettings(directory: directory.data)
     settings.readerThreadCount = 1
+    settings.reserveByteCountMax = 0
     if let clock { settings.now = { clock.now } }
     return settings
   }
@@ -61,12 +62,29 @@ final class TestStore: Sendable {
   func submit(
     _ stream: String, _ content: WriteRequest.Content, producer: UInt64 = 1, number: UInt64, floor: UInt64 = 0
   ) -> UInt32 {
+    submit(stream, content, producer, number, floor) { write in
+      let refusal = commitsHere ? store.enqueue(write) : store.submit(write)
+      if commitsHere { store.commitQueued() }
+      return refusal
+    }
+  }
+
+  /// Submits without having anything committed.
+  func enqueue(
+    _ stream: String, _ content: WriteRequest.Content, producer: UInt64 = 1, number: UInt64, floor: UInt64 = 0
+  ) -> UInt32 {
+    submit(stream, content, producer, number, floor) { store.enqueue($0) }
+  }
+
+  private func submit(
+    _ stream: String, _ content: WriteRequest.Content, _ producer: UInt64, _ number: UInt64, _ floor: UInt64,
+    _ body: (WriteRequest) -> Refusal?
+  ) -> UInt32 {
     let request = nextRequest.add(1, ordering: .relaxed).oldValue
-    let write = WriteRequest(
-      stream: StreamName(stored: stream), producer: .test(producer), number: number, floor: floor, content: content,
-      token: WriteToken(shard: 0, connection: 1, request: request))
-    let refusal = commitsHere ? store.enqueue(write) : store.submit(write)
-    if commitsHere { store.commitQueued() }
+    let refusal = body(
+      WriteRequest(
+        stream: StreamName(stored: stream), producer: .test(producer), number: number, floor: floor, content: content,
+        token: WriteToken(shard: 0, connection: 1, request: request)))
     if let refusal {
       sink.committed(
         Commit(

@@ -1,0 +1,72 @@
+internal import LogsDisk
+internal import Synchronization
+
+/// A file that holds room on the disk, so that a store on a full disk can be started: a start needs some for SQLite's files and for
+/// the file `store`.
+///
+/// It is allocated, but never written or synced: what a power loss takes of it is allocated again.
+final class Reserve: Sendable {
+  private let path: String
+  private let directory: String
+  private let byteCountMax: Int
+  private let files: any FileSystem
+  private let log: @Sendable (String) -> Void
+  private let isClosed = Mutex(false)
+
+  /// No more than this part of what is free: on a small disk most of it is for entries.
+  private static let freeDivisor = 8
+
+  init(_ settings: StoreSettings, paths: StorePaths) {
+    path = paths.reserve
+    directory = paths.directory
+    byteCountMax = settings.reserveByteCountMax
+    files = settings.fileSystem
+    log = settings.log
+  }
+
+  /// Gives the room to whatever needs it now.
+  ///
+  /// - Returns: whether there was any.
+  func giveUp() throws(StoreError) -> Bool {
+    do throws(FileError) {
+      guard let byteCount = try files.byteCount(path), byteCount > 0 else { return false }
+      try files.remove(path)
+      log("the disk is full: \(path) has been given up, which frees \(byteCount >> 10) KiB")
+      return true
+    } catch {
+      throw StoreError(error, while: "give up")
+    }
+  }
+
+  /// Takes the room, or as much of it as the disk can spare, and goes on trying on the thread for upkeep while some is missing.
+  func fill(on upkeep: UpkeepThread) {
+    guard byteCountMax > 0 else { return }
+    upkeep.add { self.attempt(upkeep) }
+  }
+
+  /// No further attempts.
+  func close() { isClosed.withLock { $0 = true } }
+
+  private func attempt(_ upkeep: UpkeepThread) {
+    if isClosed.withLock({ $0 }) { return }
+    do throws(FileError) {
+      let held = try files.byteCount(path) ?? 0
+      if held >= byteCountMax { return }
+      let spare = try files.freeByteCount(directory) / Self.freeDivisor
+      let wanted = min(byteCountMax, held + spare)
+      // A block here and there is not worth the attempt.
+      if wanted >= held + min(byteCountMax - held, Self.growthByteCountMin) {
+        try files.allocate(path, byteCount: wanted)
+      }
+      if wanted == byteCountMax { return }
+    } catch {
+      guard error.isDiskFull else {
+        // Not needed to serve: a start on a full disk has to do without.
+        return log("no room can be kept in \(path) for a start on a full disk: \(error.text)")
+      }
+    }
+    upkeep.addRetry { self.attempt(upkeep) }
+  }
+
+  private static let growthByteCountMin = 256 << 10
+}
