@@ -71,7 +71,9 @@ let package = Package(
     .executableTarget(
       name: "logs", dependencies: ["LogsCLI"], path: "Sources/CLI/Main", swiftSettings: strict),
 
-    tests("EndToEnd", uses: ["FaultMessages", "LogsClient", "LogsWire", "faultproducer", "logs", "logsd"]),
+    tests(
+      "EndToEnd",
+      uses: ["FaultMessages", "LogsClient", "LogsSimulation", "LogsWire", "faultproducer", "logs", "logsd"]),
     .target(name: "FaultMessages", dependencies: ["LogsWire"], path: "Tests/FaultMessages", swiftSettings: testing),
     .executableTarget(
       name: "faultproducer", dependencies: ["FaultMessages", "LogsClient", "LogsWire"], path: "Tests/FaultProducer",

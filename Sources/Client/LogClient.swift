@@ -181,7 +181,8 @@ extension LogClient {
   ///   - start: for streams that are not in the cursor.
   ///   - end: when to end; the first condition that is met counts.
   ///   - cursor: where earlier reading ended; streams that are not selected are passed over.
-  ///   - isReverse: newest entries of each stream first. Cursor and start then say where it ends.
+  ///   - isReverse: newest entries of each stream first. Cursor and start then say where it ends, a number or time of `end` where
+  ///     it begins.
   public func follow(
     _ selectors: [Selector], from start: Start = .first, until end: End = End(), cursor: Cursor = Cursor(),
     isReverse: Bool = false

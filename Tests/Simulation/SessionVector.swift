@@ -1,23 +1,22 @@
 import Foundation
-
-@testable import LogsWire
+import LogsWire
 
 /// A file of `spec/vectors/sessions`: the frames of one connection, in the order in which they are sent.
-struct SessionVector: Sendable {
-  enum Side: String { case client = ">", server = "<" }
+package struct SessionVector: Sendable {
+  package enum Side: String, Sendable { case client = ">", server = "<" }
 
-  struct Line: Sendable {
-    let side: Side
-    let bytes: [UInt8]
-    let id: UInt32
-    let message: Message
+  package struct Line: Sendable {
+    package let side: Side
+    package let bytes: [UInt8]
+    package let id: UInt32
+    package let message: Message
   }
 
-  let lines: [Line]
+  package let lines: [Line]
 
-  init(_ name: String) throws {
+  package init(_ name: String) throws {
     let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
     let file = root.appending(path: "spec/vectors/sessions/\(name).hex")
     var frames: [(side: Side, bytes: [UInt8])] = []
     for line in try String(contentsOf: file, encoding: .utf8).split(separator: "\n") {
@@ -32,7 +31,11 @@ struct SessionVector: Sendable {
       }
     }
     lines = try frames.map { side, bytes in
-      guard let frame = try Frames.decode(bytes).first else { throw CocoaError(.fileReadCorruptFile) }
+      var decoder = FrameDecoder(bodyByteCountMax: Limits.frameByteCountMax)
+      var offset = 0
+      guard let frame = try decoder.next(from: Bytes(bytes).span, at: &offset), offset == bytes.count else {
+        throw CocoaError(.fileReadCorruptFile)
+      }
       return Line(side: side, bytes: bytes, id: frame.id, message: try Message(decoding: frame))
     }
   }
