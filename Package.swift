@@ -58,12 +58,12 @@ let package = Package(
     .systemLibrary(
       name: "CZstd", path: "Sources/CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
 
-    library("Wire", uses: ["CXXHash", "CZstd"]),
+    library("Wire", uses: ["CSystem", "CXXHash", "CZstd"]),
     library("Text", uses: ["LogsWire"]),
-    library("Transport", uses: ["CEvent", "LogsWire"]),
+    library("Transport", uses: ["CEvent", "CSystem", "LogsWire"]),
     library("Disk", uses: ["CSQLite", "CSystem", "LogsWire"]),
     library("Store", uses: ["CSystem", "LogsDisk", "LogsWire"]),
-    library("Server", uses: ["LogsWire", "LogsTransport", "LogsStore"]),
+    library("Server", uses: ["CSystem", "LogsWire", "LogsTransport", "LogsStore"]),
     library("Client", uses: ["LogsDisk", "LogsWire", "LogsTransport"]),
     library("CLI", uses: ["LogsClient", "LogsText", "LogsWire"]),
     .executableTarget(

@@ -1,3 +1,4 @@
+internal import CSystem
 internal import Glibc
 internal import LogsTransport
 internal import LogsWire
@@ -8,7 +9,13 @@ internal import LogsWire
 
 /// The command `logsd`: reads its settings, serves until it is told to stop, and says how it went by its exit code.
 package enum Daemon {
+  private static let crashAdvice = """
+    Nothing that was acknowledged is lost: start it again. If it happens again, give it more memory or lower --output-bytes-total, \
+    --append-bytes-total and --tail-bytes, and report it
+    """
+
   package static func run(arguments: [String]) async -> Int32 {
+    unsafe logs_report_crashes("logsd", Self.crashAdvice)
     let configuration: Configuration
     do { configuration = try Configuration(arguments: arguments, environment: Environment.variables) } catch {
       Output.write("logsd: \(PrintableText.escaped(error.description))", to: STDERR_FILENO)

@@ -14,4 +14,14 @@ void logs_set_thread_name(const char *name);
 /// Gives the calling thread only time that no other wants. A hint: a system that refuses goes on as before.
 void logs_set_thread_idle(void);
 
+/// Reports a crash of this process in one line on stderr, before the signal's default action ends it: `program` says whose, `advice`
+/// what to do, in at most 511 bytes. Signals that have a handler already are left alone.
+void logs_report_crashes(const char *program, const char *advice);
+
+/// Gives the calling thread a stack of its own for that report: its usual one may be what has run out.
+void logs_use_crash_stack(void);
+
+/// Says in one line on stderr what the memory was wanted for, and how much, 0 if that is not known; then aborts.
+void logs_out_of_memory(unsigned long long byte_count, const char *purpose) __attribute__((noreturn));
+
 #endif

@@ -27,6 +27,7 @@ internal import Glibc
         guard let argument = unsafe argument else { preconditionFailure("a thread is started with its work") }
         let work = unsafe Unmanaged<Work>.fromOpaque(argument).takeRetainedValue()
         unsafe logs_set_thread_name(work.name)
+        logs_use_crash_stack()
         if work.isBackground { logs_set_thread_idle() }
         work.body()
         return nil

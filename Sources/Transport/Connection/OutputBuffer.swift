@@ -35,7 +35,7 @@ internal import LogsWire
   private var endsShared = false
 
   init(meter: OutputMeter? = nil) {
-    guard let buffer = unsafe evbuffer_new() else { preconditionFailure("out of memory: output buffer") }
+    guard let buffer = unsafe evbuffer_new() else { outOfMemory(0, for: "an output buffer") }
     unsafe pointer = buffer
     self.meter = meter
   }
@@ -58,7 +58,7 @@ internal import LogsWire
     let isAdded = unsafe span.withUnsafeBytes { bytes in
       endsShared ? unsafe addBehindShared(bytes) : unsafe evbuffer_add(pointer, bytes.baseAddress, bytes.count) == 0
     }
-    precondition(isAdded, "out of memory: output of \(span.byteCount) bytes")
+    if !isAdded { outOfMemory(span.byteCount, for: "output") }
     endsShared = false
     count += span.byteCount
     copiedByteCount += UInt64(span.byteCount)
@@ -84,7 +84,7 @@ internal import LogsWire
       shares.append(Share(storage: storage, start: end, end: end + UInt64(bytes.count)))
       return unsafe evbuffer_add_reference(pointer, address, bytes.count, nil, nil)
     }
-    precondition(status == 0, "out of memory: output of \(bytes.count) bytes")
+    if status != 0 { outOfMemory(bytes.count, for: "output") }
     endsShared = true
     count += bytes.count
   }

@@ -1,11 +1,12 @@
 internal import CEvent
+internal import LogsWire
 
 /// libevent's `event_base`. Every event made on it must be gone before it goes.
 @safe struct EventBase: ~Copyable {
   private let pointer: OpaquePointer
 
   init() throws(TransportError) {
-    guard let config = unsafe event_config_new() else { preconditionFailure("out of memory: event_config") }
+    guard let config = unsafe event_config_new() else { outOfMemory(0, for: "an event loop") }
     defer { unsafe event_config_free(config) }
     // epoll, whatever the environment says (EVENT_NOEPOLL): the others know no edges, and a loop whose wake-up stays readable would spin.
     precondition(
@@ -35,7 +36,7 @@ internal import CEvent
     _ descriptor: Int32, _ kinds: Int32, context: UnsafeMutableRawPointer, callback: event_callback_fn
   ) -> Event {
     guard let event = unsafe event_new(pointer, descriptor, Int16(kinds), callback, context) else {
-      preconditionFailure("out of memory: event")
+      outOfMemory(0, for: "an event")
     }
     return unsafe Event(adopting: event)
   }

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import LogsWire
 
 /// The memory that all sockets of a loop are read into, one after the other.
 @safe struct ReadBuffer: ~Copyable {
@@ -7,7 +8,7 @@ internal import Glibc
   private let base: UnsafeMutableRawPointer
 
   init() {
-    guard let base = unsafe malloc(Self.byteCount) else { preconditionFailure("out of memory: read buffer") }
+    guard let base = unsafe malloc(Self.byteCount) else { outOfMemory(Self.byteCount, for: "a read buffer") }
     unsafe self.base = base
   }
 

@@ -1,3 +1,4 @@
+internal import CSystem
 internal import Glibc
 
 /// What a thread runs.
@@ -16,6 +17,7 @@ func startThread(_ body: @escaping @Sendable () -> Void) throws(TransportError) 
     &thread, nil,
     { context in
       guard let context = unsafe context else { return nil }
+      logs_use_crash_stack()
       unsafe Unmanaged<ThreadBody>.fromOpaque(context).takeRetainedValue().run()
       return nil
     }, context.toOpaque())

@@ -11,7 +11,7 @@ internal import CZstd
 
   /// - Parameter level: zstd's. 1 is the default: 5 M entries/s a core, 11 to 17 % of raw on real logs.
   package init(level: Int32 = 1) {
-    guard let context = unsafe ZSTD_createCCtx() else { preconditionFailure("out of memory for a zstd context") }
+    guard let context = unsafe ZSTD_createCCtx() else { outOfMemory(0, for: "a zstd context") }
     unsafe self.context = context
     let isSet = unsafe [
       ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level),
@@ -68,7 +68,7 @@ internal import CZstd
   private let context: OpaquePointer
 
   package init() {
-    guard let context = unsafe ZSTD_createDCtx() else { preconditionFailure("out of memory for a zstd context") }
+    guard let context = unsafe ZSTD_createDCtx() else { outOfMemory(0, for: "a zstd context") }
     unsafe self.context = context
   }
 

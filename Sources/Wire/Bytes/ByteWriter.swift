@@ -15,7 +15,7 @@ internal import Glibc
   deinit { unsafe free(base) }
 
   private static func allocate(_ capacity: Int) -> UnsafeMutableRawPointer {
-    guard let base = unsafe malloc(capacity) else { preconditionFailure("out of memory: \(capacity) bytes") }
+    guard let base = unsafe malloc(capacity) else { outOfMemory(capacity, for: "frames and batches") }
     return unsafe base
   }
 
@@ -28,7 +28,7 @@ internal import Glibc
   @inline(never)
   private mutating func grow(_ additional: Int) {
     capacity = max(count + additional, capacity * 2)
-    guard let grown = unsafe realloc(base, capacity) else { preconditionFailure("out of memory: \(capacity) bytes") }
+    guard let grown = unsafe realloc(base, capacity) else { outOfMemory(capacity, for: "frames and batches") }
     unsafe base = grown
   }
 
