@@ -1,30 +1,40 @@
 internal import Synchronization
 
-/// Something that happens once, and any number of tasks that wait for it.
+/// The end of a producer, which comes once for one reason, and any number of tasks that wait for it.
 final class Completion: Sendable {
+  enum Reason: Sendable {
+    case shutDown
+    /// The task that ran it was cancelled, or its last reference went.
+    case cutShort
+  }
+
   private struct State {
-    var isComplete = false
-    var waiters: [CheckedContinuation<Void, Never>] = []
+    var reason: Reason?
+    var waiters: [CheckedContinuation<Reason, Never>] = []
   }
 
   private let state = Mutex(State())
 
-  func wait() async {
+  var isComplete: Bool { state.withLock { $0.reason != nil } }
+
+  func wait() async -> Reason {
     await withCheckedContinuation { waiter in
-      let isComplete = state.withLock { state in
-        if !state.isComplete { state.waiters.append(waiter) }
-        return state.isComplete
+      let reason = state.withLock { state in
+        if state.reason == nil { state.waiters.append(waiter) }
+        return state.reason
       }
-      if isComplete { waiter.resume() }
+      if let reason { waiter.resume(returning: reason) }
     }
   }
 
-  func complete() {
-    let waiters = state.withLock { state in
-      state.isComplete = true
+  /// Whoever calls it first names the reason.
+  func complete(_ reason: Reason) {
+    let waiters = state.withLock { state -> [CheckedContinuation<Reason, Never>] in
+      guard state.reason == nil else { return [] }
+      state.reason = reason
       defer { state.waiters = [] }
       return state.waiters
     }
-    for waiter in waiters { waiter.resume() }
+    for waiter in waiters { waiter.resume(returning: reason) }
   }
 }

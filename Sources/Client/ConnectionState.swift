@@ -10,7 +10,8 @@ public enum ConnectionState: Sendable {
   case connected(server: String, url: String)
   /// The next attempt begins after this time.
   case waiting(for: Duration, because: LogError)
-  /// Connected, but the server takes no appends for now (a full disk, too much at once); they are sent again.
+  /// Connected, but the server has refused an append for now (a full disk, too much at once); it is sent again. Told once for each
+  /// try, however often, until everything that was refused is acknowledged: then comes `connected`.
   case refusing(because: LogError)
   /// The application has suspended the client, which does nothing until it is resumed.
   case suspended
@@ -67,6 +68,15 @@ final class StateBoard: Sendable {
     }
     for observer in observers { observer.yield(new) }
   }
+
+  /// Goes from `refusing` to `new`; any other state stays.
+  func endRefusing(_ new: @autoclosure () -> ConnectionState) {
+    let isRefusing = state.withLock { if case .refusing = $0.current { true } else { false } }
+    if isRefusing { set(new()) }
+  }
+
+  /// Whether the last state is set.
+  var isClosed: Bool { state.withLock { $0.isOver } }
 
   /// Sets the last state and ends all observations.
   func close() {

@@ -33,11 +33,11 @@ extension LogClient {
   ///
   /// - Throws: `LogError` with `cancelled`, when the client has been closed by the cancellation of the task that ran it.
   public func run() async throws(LogError) {
-    let (loop, core) = (loop, core)
+    let (loop, core, board) = (loop, core, board)
     let wasCancelled = await withTaskCancellationHandler {
       await core.untilClosed()
     } onCancel: {
-      loop.execute { core.assumeIsolated { $0.cancel() } }
+      if !board.isClosed { loop.execute { core.assumeIsolated { $0.cancel() } } }
     }
     if thread == nil { loop.stop() }
     if wasCancelled { throw .cancelled("running the client") }

@@ -20,7 +20,7 @@ public final class LogClient: Sendable {
   /// Whose loop it is, when other clients share it; nil for a loop of its own.
   let thread: ClientThread?
   let core: ClientCore
-  private let board = StateBoard()
+  let board = StateBoard()
   private let budget = SendBudget(byteCountMax: sendQueueByteCountMax)
   private let encoders = BatchEncoderPool()
   private let followKeyLast = Atomic<UInt64>(0)
@@ -52,7 +52,8 @@ public final class LogClient: Sendable {
 
   deinit {
     let (loop, core) = (loop, core)
-    loop.execute { core.assumeIsolated { $0.close() } }
+    // A loop that has ended would get a thread for it.
+    if !board.isClosed { loop.execute { core.assumeIsolated { $0.close() } } }
     guard thread == nil else { return }
     // A thread cannot wait for its own end.
     if loop.isOnLoop { Task.detached { loop.stop() } } else { loop.stop() }
@@ -104,21 +105,26 @@ extension LogClient {
   private static let smallByteCountMax = 8 << 10
 
   @concurrent
-  private func encodeElsewhere(_ entries: [Entry]) async throws(LogError) -> [AppendLane.Content] {
-    try encode(entries)
+  private func encodeElsewhere(_ entries: [Entry]) async throws(LogError) -> Encoded { try encode(entries) }
+
+  /// Batches that are ready to be sent.
+  private struct Encoded: Sendable {
+    var contents: [AppendLane.Content] = []
+    /// Entries in them that were cut.
+    var truncatedCount: UInt64 = 0
   }
 
-  private func encode(_ entries: [Entry]) throws(LogError) -> [AppendLane.Content] {
-    var contents: [AppendLane.Content] = []
+  private func encode(_ entries: [Entry]) throws(LogError) -> Encoded {
+    var encoded = Encoded()
     // An encoder that has thrown is not given back.
     let encoder = encoders.take()
     var index = 0
     while index < entries.count {
-      let batch = try encoder.next(entries, from: &index)
-      contents.append(.batch(batch.bytes, entryCount: Int(batch.header.count)))
+      let batch = try encoder.next(entries, from: &index, truncatedCount: &encoded.truncatedCount)
+      encoded.contents.append(.batch(batch.bytes, entryCount: Int(batch.header.count)))
     }
     encoders.giveBack(encoder)
-    return contents
+    return encoded
   }
 
   /// Seals a stream behind everything that this client has submitted to it, and waits until that is durable.
@@ -128,7 +134,7 @@ extension LogClient {
   /// - Throws: as `append`.
   public func complete(_ stream: StreamName, text: String = "") async throws(LogError) -> AppendReceipt {
     try Self.check(completionText: text)
-    return try await submit([.completion(text: text)], to: stream).receipt
+    return try await submit(Encoded(contents: [.completion(text: text)]), to: stream).receipt
   }
 
   static func check(completionText text: String) throws(LogError) {
@@ -156,9 +162,10 @@ extension LogClient {
     core.configuration.backoff.delay(attempt: attempt, retryAfter: retryAfter, random: core.configuration.random)
   }
 
-  private func submit(_ contents: [AppendLane.Content], to stream: StreamName) async throws(LogError) -> PendingAppend {
+  private func submit(_ encoded: Encoded, to stream: StreamName) async throws(LogError) -> PendingAppend {
     let pending = PendingAppend(stream: stream)
-    for (index, content) in contents.enumerated() {
+    if encoded.truncatedCount > 0 { pending.truncated(encoded.truncatedCount) }
+    for (index, content) in encoded.contents.enumerated() {
       let cost = content.byteCount + Self.batchOverheadByteCount
       do { try await budget.take(cost) } catch { throw error.afterSending(index > 0) }
       pending.open()

@@ -81,6 +81,8 @@ extension LogError {
 
   static let closed = LogError(.closed, "the client was shut down; make a new one")
 
+  static let producerClosed = LogError(.closed, "the producer was shut down; make a new one")
+
   static let queueFull = LogError(
     .queueFull, "the producer's queue is full and the entries were dropped; wait for room, or give it more",
     isRetryable: true)

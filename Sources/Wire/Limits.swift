@@ -44,6 +44,11 @@ package enum Limits {
   /// One batch and its control part fit in every peer's frame limit.
   package static let frameByteCountMin = batchStoredByteCountMax + 4096
 
+  // Liveness
+  /// Shorter heartbeats count as this, longer ones as the other: no setting of one side makes the other one busy, or blind.
+  package static let heartbeatMillisecondsMin: UInt64 = 100
+  package static let heartbeatMillisecondsMax: UInt64 = 3_600_000
+
   // Producers
   /// Batches in flight for one producer and stream: what a mark can answer a resend of.
   package static let producerBatchCountMax = 32

@@ -123,6 +123,51 @@ import Testing
     await client.shutdown()
   }
 
+  @Test func `each try that is refused for a moment is told, and so is that it was taken in the end`() async throws {
+    for code in [ErrorCode.overloaded, .internalError] {
+      let server = try await FakeServer.start { server in
+        let refusals = Shared(0)
+        server.faults.onAppend = { append in
+          guard append.stream == web, refusals.value < 2 else { return nil }
+          refusals.change { $0 += 1 }
+          return Refusal(code, "a test", isRetryable: true, retryAfterMilliseconds: 1)
+        }
+      }
+      defer { server.stop() }
+      let client = try LogClient(.test(server.url))
+      var states = client.states.makeAsyncIterator()
+      // It goes through at once, which says nothing of the other stream.
+      async let other = client.append(entries(1...1), to: StreamName(checked: "other"))
+      _ = try await client.append(entries(1...1), to: web)
+      _ = try await other
+      var seen: [String] = []
+      while seen.last != "connected" || seen.count < 2, let state = await states.next() {
+        switch state {
+        case .connected: seen.append("connected")
+        case .refusing(let error):
+          #expect(error.code == .refused(code))
+          seen.append("refusing")
+        case .idle, .connecting, .waiting, .suspended, .closed: break
+        }
+      }
+      #expect(seen == ["connected", "refusing", "refusing", "connected"])
+      await client.shutdown()
+    }
+  }
+
+  @Test func `a receipt counts the entries that were cut`() async throws {
+    let server = try await FakeServer.start()
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    let long = Bytes(Array(repeating: UInt8(ascii: "x"), count: Limits.messageByteCountMax + 1))
+    let source = Bytes(Array(repeating: UInt8(ascii: "s"), count: Limits.sourceByteCountMax + 1))
+    let cut = [Entry(message: long), Entry(message: "1", source: source), Entry(message: long, source: source)]
+    let whole = [Entry(message: long[0..<Limits.messageByteCountMax]), Entry(message: "2")]
+    #expect(try await client.append(cut + whole, to: web).truncatedCount == 3)
+    #expect(try await client.append(whole, to: web).truncatedCount == 0)
+    await client.shutdown()
+  }
+
   @Test func `a refusal for good fails that append alone`() async throws {
     let server = try await FakeServer.start {
       $0.faults.onAppend = { append in append.number == 3 || append.number == 4 ? Refusal(.badBatch, "a test") : nil }

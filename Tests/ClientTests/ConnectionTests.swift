@@ -1,7 +1,8 @@
 import Glibc
-import LogsClient
 import LogsWire
 import Testing
+
+@testable import LogsClient
 
 @Suite(.endsHangs) struct ConnectionTests {
   @Test func `streams come page by page, and status as it is`() async throws {
@@ -47,6 +48,49 @@ import Testing
     let client = try LogClient(.test(server.url))
     #expect(try await client.streams().count == 1)
     await client.shutdown()
+  }
+
+  @Test func `a wait from before a lost connection does not cut the next one short`() async throws {
+    let server = try await FakeServer.start { server in
+      let (listCount, followCount) = (Shared(0), Shared(0))
+      func refusal(_ count: Shared<Int>) -> Refusal? {
+        count.change { $0 += 1 }
+        if listCount.value == 1, followCount.value == 1 {
+          // Behind the second refusal, before any wait is over.
+          server.loop.execute { for connection in server.connections { connection.cut() } }
+        }
+        let wait: UInt32? = [1: 50, 2: 3_600_000][count.value]
+        return wait.map { Refusal(.overloaded, "a test", isRetryable: true, retryAfterMilliseconds: $0) }
+      }
+      server.faults.onList = {
+        server.record.listCount += 1
+        return refusal(listCount)
+      }
+      server.faults.onFollow = { $0.selectors == [.stream(web)] ? refusal(followCount) : nil }
+    }
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    let asking = Task { try await client.streams() }
+    let following = Task { try await Followed.all(client.follow([.stream(web)])) }
+    await server.until { $0.record.listCount >= 2 && $0.record.follows.count >= 2 }
+    // The first wait is over once a later one that is as long has ended.
+    let other = StreamName(checked: "other")
+    try await server.onLoop { server in
+      let count = Shared(0)
+      server.faults.onFollow = { follow in
+        guard follow.selectors == [.stream(other)] else { return nil }
+        count.change { $0 += 1 }
+        return count.value == 1
+          ? Refusal(.overloaded, "a test", isRetryable: true, retryAfterMilliseconds: 60) : nil
+      }
+    }
+    let otherFollow = Task { try await Followed.all(client.follow([.stream(other)])) }
+    await server.until { $0.record.follows.count >= 4 }
+    let asked = try await server.onLoop { ($0.record.listCount, $0.record.follows.map(\.selectors)) }
+    #expect(asked.0 == 2)
+    #expect(asked.1.count { $0 == [.stream(web)] } == 2)
+    await client.shutdown()
+    _ = await (asking.result, following.result, otherFollow.result)
   }
 
   @Test func `an error that no retry mends fails all that waits, at once`() async throws {
@@ -285,6 +329,22 @@ import Testing
     }
     await server.until { $0.record.openConnectionCount == 0 }
     #expect(try clientThreadCount() < 40)
+  }
+
+  @Test func `dropping a client or a producer that was shut down starts no thread`() async throws {
+    let server = try await FakeServer.start()
+    defer { server.stop() }
+    var client: LogClient? = try LogClient(.test(server.url))
+    var producer: LogProducer? = try client.map { try testProducer($0) }
+    await producer?.shutdown()
+    await client?.shutdown()
+    // Whatever waits for a loop that has ended keeps it, and has a thread made.
+    weak let clientLoop = client?.loop
+    weak let producerLoop = producer?.loop
+    producer = nil
+    client = nil
+    #expect(clientLoop == nil)
+    #expect(producerLoop == nil)
   }
 
   /// Threads of clients in this process; those of tests beside this one count as well.

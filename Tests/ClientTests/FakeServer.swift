@@ -33,6 +33,8 @@ final class FakeServer: @unchecked Sendable {
     var connectionCount = 0
     var appends: [(number: UInt64, floor: UInt64, stream: StreamName, check: UInt64)] = []
     var follows: [Follow] = []
+    /// Counted by a test's own `onList`.
+    var listCount = 0
     var openFollowCountMax = 0
     var cancelCount = 0
     var openConnectionCount = 0

@@ -15,7 +15,9 @@ import Testing
     #expect(try await server.onLoop { $0.streams[web]?.head } == 2_500)
     producer.log(.info, "late")
     #expect(producer.counts.dropped == 1)
-    await #expect { try await producer.append(entries(1...1)) } throws: { ($0 as? LogError)?.code == .closed }
+    await #expect { try await producer.append(entries(1...1)) } throws: {
+      ($0 as? LogError)?.code == .closed && "\($0)".contains("producer")
+    }
     await #expect { try await producer.complete() } throws: { ($0 as? LogError)?.code == .closed }
     #expect(await producer.shutdown())
     await client.shutdown()
@@ -47,6 +49,13 @@ import Testing
     try await server.onLoop { $0.speak() }
     #expect(await stop.value)
     try await run.value
+    // Drained is drained, whatever is cancelled afterwards.
+    let late = Task {
+      while !Task.isCancelled { await Task.yield() }
+      try await graceful.run()
+    }
+    late.cancel()
+    try await late.value
 
     let cancelled = try testProducer(client)
     let cancelledRun = Task { try await cancelled.run() }

@@ -46,6 +46,27 @@ import Testing
     await client.shutdown()
   }
 
+  @Test func `entries that are not kept whole are counted, and the receipt tells`() async throws {
+    let server = try await FakeServer.start()
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    let producer = try testProducer(client)
+    let long = Bytes(Array(repeating: UInt8(ascii: "x"), count: Limits.messageByteCountMax + 1))
+    let source = Bytes(Array(repeating: UInt8(ascii: "s"), count: Limits.sourceByteCountMax + 1))
+    let pending = try await producer.submit([Entry(message: "1"), Entry(message: long), Entry(message: long)])
+    #expect(try await producer.append(entries(2...3)).truncatedCount == 0)
+    #expect(try await pending.receipt.truncatedCount == 2)
+    #expect(producer.counts.truncated == 2)
+    producer.log(Entry(message: "2", source: source))
+    producer.log(.info, "3", attributes: [Attribute("a", 1), Attribute("a", 2)])
+    producer.log(Entry(message: long, attributes: [Attribute("a", 1), Attribute("a", 2)]))
+    producer.log(.info, "4")
+    #expect(producer.counts.truncated == 5)
+    #expect(producer.counts.accepted == 9)
+    #expect(await producer.shutdown())
+    await client.shutdown()
+  }
+
   @Test func `a submission of many entries lets others log meanwhile, and its receipt names its own`() async throws {
     let server = try await FakeServer.start()
     defer { server.stop() }

@@ -7,9 +7,9 @@ import Testing
 @Suite(.ownThread) struct SpoolCommandTests {
   private func makeSpool(_ path: String) throws -> Spool {
     let spool = try Spool(path) { Issue.record("\($0.text)") }
-    var index = 0
+    var (index, truncatedCount) = (0, UInt64(0))
     let entries = (1...5).map { Entry(message: Bytes("line \($0)")) }
-    let batch = try BatchEncoder().next(entries, from: &index)
+    let batch = try BatchEncoder().next(entries, from: &index, truncatedCount: &truncatedCount)
     let drafts = ["web", "db", "web"].map { name in
       BacklogDraft(
         stream: StreamName(stored: name), content: .batch(batch.bytes, entryCount: 5), entryCount: 5,

@@ -41,6 +41,13 @@ import Testing
     Message.batch(BatchRange(handle: handle, from: from, to: to), batches: try run ?? Sample.run(from, to)).frame(id: 1)
   }
 
+  @Test func `a heartbeat that is too short or too long counts as the nearest that is allowed`() {
+    let counted: [UInt32: UInt64] = [0: 100, 1: 100, 100: 100, 2500: 2500, 3_600_000: 3_600_000, .max: 3_600_000]
+    for (named, counted) in counted {
+      #expect(session(Sample.welcome(heartbeat: named)).heartbeatMilliseconds == counted)
+    }
+  }
+
   // MARK: - Tables of state x input
 
   /// Every message a server may send, with nothing of the client in flight: as a first frame and after the greeting.

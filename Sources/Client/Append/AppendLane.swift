@@ -110,18 +110,22 @@ struct AppendLane {
   /// A batch was refused for now.
   ///
   /// - Parameter delay: asked for the wait when this refusal is the first of its kind; given how many came before it.
-  mutating func postpone(_ number: UInt64, _ refusal: Refusal, now: MonotonicTime, delay: (Int) -> Duration) {
+  /// - Returns: whether the lane stops sending by it; it had stopped before otherwise.
+  mutating func postpone(
+    _ number: UInt64, _ refusal: Refusal, now: MonotonicTime, delay: (Int) -> Duration
+  ) -> Bool {
     inFlightCount -= 1
     if let offset = offset(of: number) { items[offset].refused(refusal) }
     // What was in flight behind a refused batch comes back as out of order; that is no news.
-    if recovery != nil, refusal.code == .outOfOrder { return }
+    if recovery != nil, refusal.code == .outOfOrder { return false }
     let readyAt = now + delay(attempt)
     if let recovery {
       self.recovery = Recovery(readyAt: max(recovery.readyAt, readyAt))
-    } else {
-      attempt += 1
-      recovery = Recovery(readyAt: readyAt)
+      return false
     }
+    attempt += 1
+    recovery = Recovery(readyAt: readyAt)
+    return true
   }
 
   /// Sends again what is not settled, if the time has come.

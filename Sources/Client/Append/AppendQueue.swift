@@ -35,12 +35,16 @@ struct AppendQueue {
   /// Lanes that may have something to send, in the order of their turns.
   private var turns = UniqueQueue<Key>()
   private var recovering = UniqueQueue<Key>()
+  /// Lanes that the server has refused a batch of for now, on this connection, and acknowledged none since.
+  private var postponed: Set<Key> = []
   private var inFlight: [UInt32: Flight] = [:]
   private var numberLast: UInt64 = 0
   private var laneNumbers: [Key: UInt64] = [:]
 
   var isEmpty: Bool { lanes.isEmpty }
   var inFlightCount: Int { inFlight.count }
+  /// Whether something that was refused for now has not been taken yet.
+  var hasPostponed: Bool { !postponed.isEmpty }
 
   // MARK: The application
 
@@ -90,6 +94,7 @@ struct AppendQueue {
   mutating func acknowledge(_ id: UInt32) -> Item? {
     guard let flight = inFlight.removeValue(forKey: id) else { return nil }
     let item = lanes[flight.key]?.acknowledge(flight.number)
+    if !postponed.isEmpty { postponed.remove(flight.key) }
     settled(flight.key)
     return item
   }
@@ -103,10 +108,15 @@ struct AppendQueue {
   }
 
   /// A refusal that a retry can mend.
-  mutating func postpone(_ id: UInt32, _ refusal: Refusal, now: MonotonicTime, delay: (Int) -> Duration) {
-    guard let flight = inFlight.removeValue(forKey: id) else { return }
-    lanes[flight.key]?.postpone(flight.number, refusal, now: now, delay: delay)
+  ///
+  /// - Returns: whether it is news: its lane was not waiting for another try.
+  @discardableResult
+  mutating func postpone(_ id: UInt32, _ refusal: Refusal, now: MonotonicTime, delay: (Int) -> Duration) -> Bool {
+    guard let flight = inFlight.removeValue(forKey: id) else { return false }
+    let isNew = lanes[flight.key]?.postpone(flight.number, refusal, now: now, delay: delay) ?? false
+    if isNew { postponed.insert(flight.key) }
     settled(flight.key)
+    return isNew
   }
 
   /// Lets streams go on whose wait is over.
@@ -130,6 +140,7 @@ struct AppendQueue {
   /// The connection is gone: everything without an answer goes out again, in order.
   mutating func disconnect() {
     inFlight = [:]
+    postponed = []
     turns.removeAll()
     // In one order, so that the same run gives the same trace.
     for key in lanes.keys.sorted() {
@@ -169,6 +180,7 @@ struct AppendQueue {
 
   private mutating func forget(_ key: Key) {
     lanes[key] = nil
+    postponed.remove(key)
     numberLast = max(numberLast, laneNumbers.removeValue(forKey: key) ?? 0)
   }
 }

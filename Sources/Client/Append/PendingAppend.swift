@@ -12,6 +12,7 @@ public final class PendingAppend: AppendAnswer {
     var incarnation = Incarnation.any
     var ranges: [ClosedRange<UInt64>] = []
     var isDuplicate = false
+    var truncatedCount: UInt64 = 0
     var error: LogError?
     var waiters: [UInt64: Waiter] = [:]
     var waiterIDLast: UInt64 = 0
@@ -65,10 +66,14 @@ public final class PendingAppend: AppendAnswer {
     }
     return .success(
       AppendReceipt(
-        stream: stream, incarnation: state.incarnation, ranges: state.ranges, isDuplicate: state.isDuplicate))
+        stream: stream, incarnation: state.incarnation, ranges: state.ranges, isDuplicate: state.isDuplicate,
+        truncatedCount: state.truncatedCount))
   }
 
   // MARK: What the client reports
+
+  /// Entries of it were cut.
+  func truncated(_ count: UInt64) { state.withLock { $0.truncatedCount += count } }
 
   /// A batch more belongs to it.
   func open() { state.withLock { $0.openCount += 1 } }

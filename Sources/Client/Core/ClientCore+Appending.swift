@@ -27,6 +27,7 @@ extension ClientCore {
   /// Gives up batches whose producer has ended, without a word.
   func withdraw(_ keys: Set<AppendQueue.Key>) {
     for key in keys.sorted() { appends.withdraw(key) }
+    endRefusing()
     closeIfDone()
   }
 
@@ -74,15 +75,14 @@ extension ClientCore {
       }
       return
     }
-    // The others say nothing of the server's health: they follow from a refusal before, or from its end.
-    if [.diskFull, .overloaded, .storageFailed].contains(refusal.code) {
-      board.set(.refusing(because: LogError(refusal)))
-    }
     let milliseconds = refusal.retryAfterMilliseconds
-    appends.postpone(id, refusal, now: loop.now) { attempt in
+    let isNew = appends.postpone(id, refusal, now: loop.now) { attempt in
       configuration.backoff.delay(
         attempt: attempt, retryAfter: milliseconds == 0 ? nil : .milliseconds(milliseconds), random: random)
     }
+    // What is out of order follows from a refusal before, and a server that is going away has told so.
+    guard isNew, refusal.code != .outOfOrder, refusal.code != .goingAway else { return }
+    board.set(.refusing(because: LogError(refusal)))
   }
 }
 

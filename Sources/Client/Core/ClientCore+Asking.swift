@@ -17,8 +17,8 @@ struct Question {
   let waiter: CheckedContinuation<Result<Answer, LogError>, Never>
   var id: UInt32?
   var refusalCount = 0
-  /// Whether it waits after a refusal.
-  var isPostponed = false
+  /// Asks again after a refusal; nil when it does not wait. Ends with whatever asks before it.
+  var retryTimer: LoopTimer?
 }
 
 extension ClientCore {
@@ -54,7 +54,7 @@ extension ClientCore {
   }
 
   private func cancelQuestion(_ key: UInt64) {
-    guard let question = questions.removeValue(forKey: key) else { return }
+    guard let question = take(key) else { return }
     if let id = question.id { questionKeys[id] = nil }
     question.waiter.resume(returning: .failure(.cancelled("the question")))
   }
@@ -67,34 +67,48 @@ extension ClientCore {
       case .stat: link.stat()
       }
     questions[key]?.id = id
-    questions[key]?.isPostponed = false
+    endRetry(key)
     questionKeys[id] = key
   }
 
   /// Asks what has had to wait for other answers.
   func askWaiting() {
     guard questions.count > questionKeys.count, openLink?.canAsk == true else { return }
-    for key in questions.keys.sorted() where questions[key]?.isPostponed == false { ask(key) }
+    for key in questions.keys.sorted() where questions[key]?.retryTimer == nil { ask(key) }
+  }
+
+  private func endRetry(_ key: UInt64) {
+    questions[key]?.retryTimer?.cancel()
+    questions[key]?.retryTimer = nil
+  }
+
+  /// The question with this key, which is answered now.
+  private func take(_ key: UInt64) -> Question? {
+    endRetry(key)
+    return questions.removeValue(forKey: key)
   }
 
   func answered(_ id: UInt32, _ answer: Question.Answer) {
-    guard let key = questionKeys.removeValue(forKey: id), let question = questions.removeValue(forKey: key) else {
-      return
-    }
+    guard let key = questionKeys.removeValue(forKey: id), let question = take(key) else { return }
     question.waiter.resume(returning: .success(answer))
   }
 
   func questionRefused(_ key: UInt64, _ refusal: Refusal) {
     let error = LogError(refusal)
     guard refusal.isRetryable, let count = questions[key]?.refusalCount else {
-      questions.removeValue(forKey: key)?.waiter.resume(returning: .failure(error))
+      take(key)?.waiter.resume(returning: .failure(error))
       return
     }
     questions[key]?.id = nil
     questions[key]?.refusalCount = count + 1
-    questions[key]?.isPostponed = true
     let delay = configuration.backoff.delay(attempt: count, retryAfter: error.retryAfter, random: random)
-    loop.schedule(after: delay) { self.ask(key) }
+    questions[key]?.retryTimer = loop.schedule(after: delay) { self.retry(key) }
+  }
+
+  /// The wait is over. When other questions fill the connection, an answer to one of them lets this one go.
+  private func retry(_ key: UInt64) {
+    questions[key]?.retryTimer = nil
+    ask(key)
   }
 
   func interruptQuestions() {
@@ -104,6 +118,6 @@ extension ClientCore {
 
   func failQuestions(_ error: LogError) {
     questionKeys = [:]
-    for key in questions.keys.sorted() { questions.removeValue(forKey: key)?.waiter.resume(returning: .failure(error)) }
+    for key in questions.keys.sorted() { take(key)?.waiter.resume(returning: .failure(error)) }
   }
 }

@@ -67,9 +67,19 @@ extension ClientCore {
     openSince = loop.now
     endOutage()
     board.isTokenIgnored = configuration.token?.isEmpty == false && !welcome.checksTokens
-    board.set(.connected(server: welcome.name, url: endpoints[serverIndex].description))
+    board.set(connectedState(welcome))
     for key in follows.keys.sorted() { request(key) }
     for key in questions.keys.sorted() { ask(key) }
+  }
+
+  private func connectedState(_ welcome: Welcome) -> ConnectionState {
+    .connected(server: welcome.name, url: endpoints[serverIndex].description)
+  }
+
+  /// The server has taken everything that it had refused for a moment, or nobody wants it to any more.
+  func endRefusing() {
+    guard case .open(_, let welcome) = phase, !appends.hasPostponed else { return }
+    board.endRefusing(connectedState(welcome))
   }
 
   /// The link, in whatever phase it was, is gone by itself.
@@ -166,6 +176,7 @@ extension ClientCore {
       happened(event, link)
     }
     guard link?.number == number else { return }
+    endRefusing()
     requestUntoldParts()
     sendAppends()
     askWaiting()

@@ -14,6 +14,8 @@ struct ActiveFollow {
   /// Refusals since it last made progress: entries came, or it was live for a while. That the server takes it up is none: it
   /// does so before it has read anything.
   var refusalCount = 0
+  /// Asks again after a refusal. Ends with whatever asks before it: the next refusal has a wait of its own.
+  var retryTimer: LoopTimer?
   /// Since when there is nothing left to deliver, on this connection.
   var liveSince: MonotonicTime?
   /// Stored bytes that the application has not taken yet.
@@ -122,6 +124,7 @@ extension ClientCore {
 
   private func forget(_ key: UInt64) -> FollowBuffer? {
     cancelParts(key)
+    endRetry(key)
     return follows.removeValue(forKey: key)?.buffer
   }
 
@@ -152,6 +155,7 @@ extension ClientCore {
   /// Asks for a subscription, from where it stands.
   func request(_ key: UInt64) {
     guard openLink != nil, follows[key]?.isAsked == false else { return }
+    endRetry(key)
     follows[key]?.isAsked = true
     follows[key]?.state.begin()
     requestParts(key)
@@ -218,7 +222,13 @@ extension ClientCore {
     follows[key]?.refusalCount = count + 1
     let delay = configuration.backoff.delay(attempt: count, retryAfter: error.retryAfter, random: random)
     // If the connection goes meanwhile, the next one asks for it.
-    loop.schedule(after: delay) { self.request(key) }
+    endRetry(key)
+    follows[key]?.retryTimer = loop.schedule(after: delay) { self.request(key) }
+  }
+
+  private func endRetry(_ key: UInt64) {
+    follows[key]?.retryTimer?.cancel()
+    follows[key]?.retryTimer = nil
   }
 
   private func raiseCredit(_ key: UInt64, _ part: Int) {

@@ -110,7 +110,7 @@ final class Link: ConnectionHandler {
     guard !events.isEmpty else { return }
     for event in events {
       if case .send(let frame) = event { send(frame) }
-      if case .welcomed(let welcome) = event { tick(every: UInt64(max(welcome.heartbeatMilliseconds, 1))) }
+      if case .welcomed = event { tick(every: session.heartbeatMilliseconds) }
     }
     let number = number
     core.assumeIsolated { core in core.happened(events, onLink: number) }

@@ -126,7 +126,8 @@ final class FollowBuffer: Sendable {
       state.takenCount += 1
       if case .batch(let batch) = event { state.unreportedByteCount += batch.storedByteCount }
       var taken = 0
-      if state.unreportedByteCount >= reportByteCountMin { swap(&taken, &state.unreportedByteCount) }
+      // Once it has ended nobody gives credit for it, and the client's thread may be gone.
+      if state.unreportedByteCount >= reportByteCountMin, !state.isFinished { swap(&taken, &state.unreportedByteCount) }
       return .event(event, takenByteCount: taken)
     }
   }

@@ -15,6 +15,8 @@ final class Draft: @unchecked Sendable {
   private(set) var completionText: String?
   /// Entries of the application: notices do not count.
   private(set) var entryCount = 0
+  /// Those of them that did not fit an entry whole.
+  private(set) var truncatedCount = 0
   /// Entries that the notices in it tell of.
   private(set) var toldCount: UInt64 = 0
   private(set) var shares: [Share] = []
@@ -38,6 +40,7 @@ final class Draft: @unchecked Sendable {
     self.accepted = accepted
     completionText = nil
     entryCount = 0
+    truncatedCount = 0
     toldCount = 0
     isSealed = false
   }
@@ -53,9 +56,14 @@ final class Draft: @unchecked Sendable {
   /// - Returns: false when there is no room for it.
   func append(_ entry: Entry, for submission: Submission? = nil) -> Bool {
     let offset = UInt64(builder.count)
-    guard add(entry) else { return false }
+    let cutCount = builder.truncatedCount
+    var leavesOut = false
+    guard add(entry, leavesOut: &leavesOut) else { return false }
     entryCount += 1
+    let isTruncated = leavesOut || builder.truncatedCount > cutCount
+    if isTruncated { truncatedCount += 1 }
     guard let submission else { return true }
+    if isTruncated { submission.pending.truncated(1) }
     if let last = shares.last, last.submission === submission, last.offset + last.count == offset {
       shares[shares.count - 1].count += 1
     } else {
@@ -69,13 +77,17 @@ final class Draft: @unchecked Sendable {
   ///
   /// - Returns: false when there is no room for it.
   func appendNotice(_ count: UInt64) -> Bool {
-    guard add(DropNotice(entryCount: count, reason: .queueFull).entry(time: SystemClock.wall())) else { return false }
+    var leavesOut = false
+    let notice = DropNotice(entryCount: count, reason: .queueFull).entry(time: SystemClock.wall())
+    guard add(notice, leavesOut: &leavesOut) else { return false }
     toldCount += count
     return true
   }
 
-  private func add(_ entry: Entry) -> Bool {
+  /// - Parameter leavesOut: set when the entry has attributes that no entry can hold.
+  private func add(_ entry: Entry, leavesOut: inout Bool) -> Bool {
     do throws(InvalidEntry) { return try builder.append(entry) == .added } catch {
+      leavesOut = true
       do throws(InvalidEntry) { return try builder.append(entry.fitted()) == .added } catch {
         preconditionFailure("a fitted entry is one that a batch can hold: \(error)")
       }

@@ -21,6 +21,8 @@ struct DraftQueue {
   private var displaceableCount = 0
   /// What all drafts take, before compression.
   private(set) var byteCount = 0
+  /// Entries so far that did not fit an entry whole.
+  private(set) var truncatedCount: UInt64 = 0
   /// Whether there is something new for whoever takes drafts: one was begun or sealed, or entries were dropped.
   var hasNews = false
 
@@ -42,15 +44,16 @@ struct DraftQueue {
   /// - Parameter append: adds to the draft, or says that it has no room.
   private mutating func put(into stream: StreamName, _ append: (Draft) -> Bool) {
     var draft = openDraft(of: stream)
-    var byteCountBefore = draft.byteCount
+    var (byteCountBefore, truncatedCountBefore) = (draft.byteCount, draft.truncatedCount)
     if !append(draft) {
       seal(stream)
       draft = openDraft(of: stream)
-      byteCountBefore = draft.byteCount
+      (byteCountBefore, truncatedCountBefore) = (draft.byteCount, draft.truncatedCount)
       let isAdded = append(draft)
       precondition(isAdded, "an empty batch has room for any entry")
     }
     byteCount += draft.byteCount - byteCountBefore
+    truncatedCount += UInt64(draft.truncatedCount - truncatedCountBefore)
     if draft.entryCount >= batchEntryCountMax || draft.byteCount >= batchByteCountMax { seal(stream) }
   }
 

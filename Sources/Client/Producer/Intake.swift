@@ -222,7 +222,13 @@ extension Intake {
     return submission
   }
 
-  var counts: ProducerCounts { state.withLock { $0.counts } }
+  var counts: ProducerCounts {
+    state.withLock { state in
+      var counts = state.counts
+      counts.truncated = state.drafts.truncatedCount
+      return counts
+    }
+  }
 }
 
 // MARK: - The producer's thread

@@ -14,7 +14,7 @@ internal import Synchronization
 public final class LogProducer: Sendable {
   private let client: LogClient
   private let stream: StreamName
-  private let loop: EventLoop
+  let loop: EventLoop
   private let intake: Intake
   private let core: ProducerCore
   private let isDurable: Bool
@@ -58,7 +58,8 @@ public final class LogProducer: Sendable {
   }
 
   deinit {
-    intake.close(.closed)
+    // Its thread has ended with it: there is nothing to end any more.
+    guard !completion.isComplete else { return }
     endSoon()
     let loop = loop
     // A thread cannot wait for its own end.
@@ -169,10 +170,10 @@ extension LogProducer {
   /// - Returns: whether everything has been answered.
   @discardableResult
   public func shutdown(deadline: Duration = .seconds(10)) async -> Bool {
-    intake.close(.closed)
+    intake.close(.producerClosed)
     let isDone = await core.flush(timeout: deadline)
     await core.end()
-    completion.complete()
+    completion.complete(.shutDown)
     loop.stop()
     return isDone
   }
@@ -181,22 +182,29 @@ extension LogProducer {
   ///
   /// Nothing depends on it: a producer works from the moment it is made. Graceful shutdown is not cancellation: when the task is
   /// cancelled, the producer ends at once, as when its last reference goes.
-  /// - Throws: `LogError` with `cancelled`, when the producer has been ended by the cancellation of the task that ran it.
+  /// - Throws: `LogError` with `cancelled`, when the producer has been ended by the cancellation of the task that ran it; not when that
+  ///   came after `shutdown` had drained it.
   public func run() async throws(LogError) {
-    await withTaskCancellationHandler {
+    let reason = await withTaskCancellationHandler {
       await completion.wait()
     } onCancel: {
-      endSoon()
+      if !completion.isComplete { endSoon() }
     }
-    if Task.isCancelled { throw .cancelled("running the producer") }
+    switch reason {
+    case .shutDown: break
+    case .cutShort:
+      loop.stop()
+      throw .cancelled("running the producer")
+    }
   }
 
   private func endSoon() {
-    intake.close(.closed)
+    intake.close(.producerClosed)
     let (core, completion) = (core, completion)
     loop.execute {
-      core.assumeIsolated { $0.end() }
-      completion.complete()
+      let isEndedNow = core.assumeIsolated { $0.end() }
+      // Otherwise a shutdown has ended it, and is about to say so.
+      if isEndedNow { completion.complete(.cutShort) }
     }
   }
 }

@@ -429,8 +429,11 @@ extension ProducerCore {
   }
 
   /// Keeps what can be kept, and ends; who still waits for an acknowledgement fails.
-  func end() {
-    guard !isOver else { return }
+  ///
+  /// - Returns: whether it has ended by this; it was over before otherwise.
+  @discardableResult
+  func end() -> Bool {
+    guard !isOver else { return false }
     takeAnswers()
     let (drafts, _) = intake.take(byteCountMax: .max, .all)
     unstored += drafts.map { draft in
@@ -442,12 +445,13 @@ extension ProducerCore {
     isOver = true
     answers.close()
     client.withdraw(Set(windows.values.flatMap { $0.handed.values.map(\.key) }))
-    for batch in unstored { for share in batch.shares { share.submission.rejected(.closed) } }
-    failWaiters(LogError.closed.afterSending(true))
+    for batch in unstored { for share in batch.shares { share.submission.rejected(.producerClosed) } }
+    failWaiters(LogError.producerClosed.afterSending(true))
     backlog.close()
     for key in flushes.keys.sorted() { endFlush(key, false) }
     isDrained = intake.counts.waiting == 0
     let (isDurable, lostCount) = (isDurable, unstored.reduce(0) { $0 + UInt64($1.draft.entryCount) })
     intake.count { $0.dropped += isDurable ? lostCount : $0.waiting }
+    return true
   }
 }

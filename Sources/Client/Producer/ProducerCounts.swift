@@ -13,6 +13,10 @@ public struct ProducerCounts: Hashable, Sendable {
   public var dropped: UInt64 = 0
   /// Entries that the server has refused for good.
   public var refused: UInt64 = 0
+  /// Entries of those accepted that are not kept whole: a message was cut at 1 MiB, a source at 255 bytes, or `log` has left out
+  /// attributes that no entry can hold. The attributes `logs.truncated` and `logs.truncated_attributes` tell it of each message and
+  /// of attributes.
+  public var truncated: UInt64 = 0
   /// Entries without an answer yet.
   public var waiting: UInt64 { accepted + restored - acknowledged - dropped - refused }
   /// What the backlog takes, in stored bytes of batches and a little for each of them.

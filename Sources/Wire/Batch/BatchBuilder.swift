@@ -6,6 +6,8 @@ package struct BatchBuilder: ~Copyable {
   package enum Outcome { case added, full }
 
   package private(set) var count = 0
+  /// Entries whose message or source was cut.
+  package private(set) var truncatedCount = 0
   private var times = ByteWriter(capacity: 0)
   private var lastTime: Int64 = 0
   private var timeRange = TimeRange()
@@ -47,7 +49,12 @@ package struct BatchBuilder: ~Copyable {
   /// - Throws: `InvalidEntry` when no batch could hold it.
   /// - Complexity: allocates nothing but what the columns grow by.
   package mutating func append(_ entry: borrowing Entry) throws(InvalidEntry) -> Outcome {
-    if entry.message.count > Limits.messageByteCountMax { return try append(Self.cut(copy entry)) }
+    if entry.message.count > Limits.messageByteCountMax {
+      let outcome = try append(Self.cut(copy entry))
+      // A source that is too long has counted it already.
+      if case .added = outcome, entry.source.count <= Limits.sourceByteCountMax { truncatedCount += 1 }
+      return outcome
+    }
     return try append(
       time: entry.time, severity: entry.severity, source: entry.source.span, message: entry.message.span,
       attributes: entry.attributes, kind: entry.kind)
@@ -123,6 +130,7 @@ package struct BatchBuilder: ~Copyable {
       hasKinds = true
     }
     if hasKinds { kinds.append(kind.rawValue) }
+    if source.byteCount > sourceByteCount { truncatedCount += 1 }
     count += 1
     return .added
   }
@@ -224,6 +232,7 @@ package struct BatchBuilder: ~Copyable {
   /// Empties the builder; its buffers are kept.
   package mutating func removeAll() {
     count = 0
+    truncatedCount = 0
     expandedByteCount = 0
     times.removeAll()
     lastTime = 0

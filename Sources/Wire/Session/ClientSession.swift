@@ -95,6 +95,9 @@ package struct ClientSession: ~Copyable {
   package var isOpen: Bool { if case .open = state { true } else { false } }
   package var isClosed: Bool { if case .closed = state { true } else { false } }
 
+  /// What the server has named in WELCOME, within the limits.
+  package var heartbeatMilliseconds: UInt64 { liveness.heartbeatMilliseconds }
+
   /// The first frame of a connection.
   package static func hello(client: String, token: String) -> OutgoingFrame {
     let limit = UInt32(Limits.frameByteCountMax)
@@ -243,7 +246,7 @@ extension ClientSession {
       }
       decoder.bodyByteCountMax = Limits.frameByteCountMax
       state = .open(welcome)
-      liveness = Liveness(heartbeatMilliseconds: UInt64(max(welcome.heartbeatMilliseconds, 1)), now: now)
+      liveness = Liveness(heartbeatMilliseconds: UInt64(welcome.heartbeatMilliseconds), now: now)
       events.append(.welcomed(welcome))
     case .error(let refusal):
       if id == 0 {

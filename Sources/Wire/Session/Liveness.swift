@@ -6,10 +6,8 @@
 struct Liveness {
   /// Silence, in heartbeats, after which a peer counts as gone.
   static let silentHeartbeatCountMax: UInt64 = 3
-  /// A shorter heartbeat counts as this: no setting of the other side makes this one busy.
-  static let heartbeatMillisecondsMin: UInt64 = 100
 
-  var heartbeatMilliseconds: UInt64
+  let heartbeatMilliseconds: UInt64
   /// What the peer's silence came to at the last look, in nanoseconds.
   private var silence: UInt64 = 0
   /// When that was, or a byte came in later.
@@ -18,7 +16,8 @@ struct Liveness {
   private var hasSent = false
 
   init(heartbeatMilliseconds: UInt64, now: MonotonicTime) {
-    self.heartbeatMilliseconds = max(heartbeatMilliseconds, Self.heartbeatMillisecondsMin)
+    self.heartbeatMilliseconds = min(
+      max(heartbeatMilliseconds, Limits.heartbeatMillisecondsMin), Limits.heartbeatMillisecondsMax)
     lastLook = now
     quietSince = now
   }

@@ -44,6 +44,7 @@ extension VirtualClient {
 
   func request(_ key: UInt64) {
     guard isOpen, follows[key]?.isAsked == false else { return }
+    followRetryCounts[key, default: 0] += 1
     follows[key]?.isAsked = true
     follows[key]?.state.begin()
     requestParts(key)
@@ -105,7 +106,9 @@ extension VirtualClient {
     guard let count = follows[key]?.refusalCount else { return }
     follows[key]?.refusalCount = count + 1
     let delay = Self.backoff.delay(attempt: count, retryAfter: LogError(refusal).retryAfter, random: random)
-    later(delay) { [unowned self] in request(key) }
+    followRetryCounts[key, default: 0] += 1
+    let retryCount = followRetryCounts[key]
+    later(delay) { [unowned self] in if retryCount == followRetryCounts[key] { request(key) } }
   }
 
   private func raiseCredit(_ key: UInt64, _ part: Int) {

@@ -48,6 +48,8 @@ final class VirtualClient {
   var follows: [UInt64: ActiveFollow] = [:]
   var followPlaces: [UInt32: FollowPlace] = [:]
   var followsToAsk: Set<UInt64> = []
+  /// Waits for another try so far, of each follow: only the last one's end counts.
+  var followRetryCounts: [UInt64: Int] = [:]
   var readers: [UInt64: ModelReader] = [:]
 
   init(

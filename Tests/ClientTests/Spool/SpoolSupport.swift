@@ -14,9 +14,10 @@ struct TestBatches {
     let entries = (0..<entryCount).map { Entry(message: message, time: Int64($0 + 1)) }
     let encoder = encoders.take()
     defer { encoders.giveBack(encoder) }
-    var index = 0
+    var (index, truncatedCount) = (0, UInt64(0))
     do {
-      return .batch(try encoder.next(entries, from: &index).bytes, entryCount: entryCount)
+      let batch = try encoder.next(entries, from: &index, truncatedCount: &truncatedCount)
+      return .batch(batch.bytes, entryCount: entryCount)
     } catch { fatalError("\(error)") }
   }
 
