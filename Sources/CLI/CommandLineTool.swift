@@ -73,6 +73,7 @@ package enum CommandLineTool {
     case .gaveUp, .unreachable: ExitCode.unreachable
     case .invalidConfiguration, .invalidRequest: ExitCode.usage
     case .refused(.unauthorized), .refused(.forbidden): ExitCode.notAllowed
+    case .dataMissing: ExitCode.dataMissing
     case .refused, .invalidEntry, .connectionLost, .protocolViolation, .suspended, .closed, .cancelled, .invalidCursor,
       .fileFailed, .damaged, .queueFull, .spoolFailed, .spoolInUse:
       ExitCode.failed

@@ -31,6 +31,8 @@ public struct LogError: Error, Hashable, Sendable, CustomStringConvertible {
     case fileFailed
     /// A batch was received whole but cannot be decoded.
     case damaged
+    /// Entries that were stored once are gone: trimmed, deleted or lost.
+    case dataMissing
     /// A producer's queue has no room, and the entries were dropped.
     case queueFull
     /// The spool could not be read or written.

@@ -216,8 +216,17 @@ final class FakeConnection: ConnectionHandler {
       while !isCut, session.creditLeft(id) > 0, follow.limit != 0,
         let stream = server.streams[follow.tracks[index].stream], let (range, batch) = follow.next(index, stream)
       {
+        if let reason = server.faults.skips[range.from] {
+          let skip = Skip(handle: range.handle, reason: reason, from: range.from, to: range.to)
+          send(session.tell(id, .skip(skip)))
+          continue
+        }
         server.record.deliveredByteCount += batch.bytes.count
         send(session.deliver(id, range, batches: batch.bytes))
+        if server.faults.endsEarly {
+          follows[id] = nil
+          return send(session.end(id, .until))
+        }
       }
     }
     guard !isCut, let reason = follow.endReason(server.streams) else {

@@ -22,6 +22,10 @@ final class FakeServer: @unchecked Sendable {
     /// What is said instead of entries, to a request that was taken up.
     var onDelivery: () -> Refusal? = { nil }
     var onList: () -> Refusal? = { nil }
+    /// Whether a subscription that ends at the head ends after its first batch.
+    var endsEarly = false
+    /// Which batches a follower is told not to get, and why, by their first sequence numbers.
+    var skips: [UInt64: SkipReason] = [:]
     /// The answer to every greeting.
     var greeting: Refusal?
     /// Whether connections are accepted and nothing is said.

@@ -25,6 +25,56 @@ import Testing
     await client.shutdown()
   }
 
+  @Test func `a sequence of entries throws at a gap, unless it is told to go on`() async throws {
+    for (reason, isMissing) in [(SkipReason.lost, true), (.trimmed, true), (.deleted, true), (.filtered, false)] {
+      let server = try await FakeServer.start { server in
+        try! server.fill(web, batches: 4, entryCount: 10)
+        server.faults.skips = [11: reason]
+      }
+      defer { server.stop() }
+      let client = try LogClient(.test(server.url))
+      let subscription = client.follow([.stream(web)], until: End(atHead: true))
+      func numbers(_ entries: EntrySequence) async throws -> [UInt64] {
+        try await entries.reduce(into: []) { $0.append($1.entry.number) }
+      }
+      let whole = Array(1...10) + Array<UInt64>(21...40)
+      var iterator = subscription.entries.makeAsyncIterator()
+      var seen: [UInt64] = []
+      var failure: LogError?
+      do { while let entry = try await iterator.next() { seen.append(entry.entry.number) } } catch { failure = error }
+      #expect(seen == (isMissing ? Array(1...10) : whole))
+      #expect(failure?.code == (isMissing ? .dataMissing : nil))
+      if isMissing { #expect(failure?.message.contains("11 to 20") == true) }
+      // It is over, and does not go on behind the gap.
+      #expect(try await iterator.next() == nil)
+
+      #expect(try await numbers(subscription.entries(onGap: .ignore)) == whole)
+      let gaps = Shared<[SkippedRange]>([])
+      let told = subscription.entries(onGap: .report { gap in gaps.change { $0.append(gap) } })
+      #expect(try await numbers(told) == whole)
+      #expect(gaps.value.map(\.range) == (isMissing ? [11...20] : []))
+      await client.shutdown()
+    }
+  }
+
+  @Test func `an end that comes too early is an error, for the whole subscription and for its parts`() async throws {
+    for isDivided in [false, true] {
+      let server = try await FakeServer.start { server in
+        try! server.fill(web, batches: 4, entryCount: 10)
+        server.faults.endsEarly = true
+      }
+      defer { server.stop() }
+      let client = try LogClient(.test(server.url, isDivided: isDivided))
+      let followed = client.follow([.stream(web)], until: End(atHead: true)).entries
+      let error = await #expect(throws: LogError.self) { for try await _ in followed {} }
+      #expect(error?.code == .refused(.protocolViolation))
+      #expect(error?.isRetryable == false)
+      // The others go on over a new connection.
+      #expect(try await client.append(entries(41...41), to: web).sequences == 41...41)
+      await client.shutdown()
+    }
+  }
+
   @Test func `entries come one after the other with their streams`() async throws {
     let server = try await FakeServer.start { try! $0.fill(web, batches: 3, entryCount: 5) }
     defer { server.stop() }

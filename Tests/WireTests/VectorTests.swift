@@ -125,6 +125,16 @@ import Testing
     } catch { return "\(error)" }
   }
 
+  @Test(arguments: ["columns-expands-above-64-mib", "columns-expands-by-attributes"])
+  func `a reader takes no memory for a batch that no server may let in`(_ name: String) throws {
+    let vector = try #require(Vector.invalid.first { $0.name == name })
+    var decoder = BatchDecoder()
+    let error = #expect(throws: DecodingError.self) {
+      try decoder.entries(of: try Batch(wholeOf: Bytes(vector.bytes)))
+    }
+    #expect(error?.reason.contains("expand") == true)
+  }
+
   @Test(arguments: Vector.all) func `a batch that is refused never makes its reader crash`(_ vector: Vector) throws {
     guard vector.kind == .batch || vector.kind == .numbered else { return }
     guard let batch = try? Batch(wholeOf: Bytes(vector.bytes)) else { return }
@@ -142,7 +152,8 @@ import Testing
     var client = ClientSession(greetingMillisecondsMax: 1000, now: .zero)
     client.receive(Sample.welcome())
     var follow: UInt32 = 0
-    while follow != id { follow = client.follow(Sample.follow()).id }
+    let wanted = Sample.follow([.stream(vector.stream)], start: .from(range.from))
+    while follow != id { follow = client.follow(wanted).id }
     client.receive([
       Message.stream(
         Announcement(

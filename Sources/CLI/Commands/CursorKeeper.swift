@@ -5,7 +5,8 @@ internal import LogsClient
 struct CursorKeeper {
   /// Entries whose lines were written together.
   struct Lines {
-    let batch: DeliveredBatch
+    /// Behind all of them.
+    let position: CursorPosition
     let sequences: [UInt64]
     /// Where each entry's line ends, in bytes from the first one's start.
     let ends: [Int]
@@ -85,13 +86,13 @@ struct CursorKeeper {
     let count = lines.ends.prefix { $0 <= byteCount }.count
     if count == lines.ends.count {
       // The range of a filtered batch may go on behind its last entry.
-      cursor.advance(past: .batch(lines.batch))
+      cursor.advance(to: lines.position)
       return true
     }
     guard count > 0 else { return false }
     cursor.advance(
       to: CursorPosition(
-        stream: lines.batch.stream, incarnation: lines.batch.incarnation, sequence: lines.sequences[count - 1]))
+        stream: lines.position.stream, incarnation: lines.position.incarnation, sequence: lines.sequences[count - 1]))
     return true
   }
 }

@@ -54,14 +54,39 @@ actor FollowPrinter {
     }
   }
 
+  /// What is made of entries before it is written: a batch of a few stored kilobytes may be megabytes of text.
+  private static let outputByteCount = 1 << 20
+
   /// - Returns: false when it was interrupted.
   private func print(_ batch: DeliveredBatch) throws -> Bool {
-    output.removeAll(keepingCapacity: true)
-    ends.removeAll(keepingCapacity: true)
-    let entries = try batch.entries()
-    for entry in entries {
-      writer.append(entry, of: batch.stream, to: &output)
-      ends.append(output.count)
+    for part in batch.parts {
+      let entries = try part.entries()
+      var first = 0
+      for index in entries.indices {
+        writer.append(entries[index], of: part.stream, to: &output)
+        ends.append(output.count)
+        guard output.count >= Self.outputByteCount, index + 1 < entries.count else { continue }
+        let position = CursorPosition(
+          stream: part.stream, incarnation: part.incarnation, sequence: entries[index].sequence)
+        guard try write(entries[first...index], upTo: position) else { return false }
+        first = index + 1
+      }
+      guard try write(entries[first...], upTo: part.position) else { return false }
+    }
+    return true
+  }
+
+  /// Writes out the lines that were made of entries.
+  ///
+  /// - Returns: false when it was interrupted.
+  private func write(_ entries: ArraySlice<Entry>, upTo position: CursorPosition) throws -> Bool {
+    defer {
+      output.removeAll(keepingCapacity: true)
+      ends.removeAll(keepingCapacity: true)
+    }
+    func keep(_ byteCount: Int) throws {
+      try keeper?.wrote(
+        CursorKeeper.Lines(position: position, sequences: entries.map(\.sequence), ends: ends, byteCount: byteCount))
     }
     var written = 0
     do {
@@ -72,16 +97,11 @@ actor FollowPrinter {
         written += try Terminal.write(Array(output[written..<end]), isCancelled: { ContinuousClock.now >= deadline })
       }
     } catch let closed as Terminal.PipeClosed {
-      try keep(batch, entries, written: written + closed.byteCount)
+      try keep(written + closed.byteCount)
       throw closed
     }
-    try keep(batch, entries, written: written)
-    return written == output.count
-  }
-
-  private func keep(_ batch: DeliveredBatch, _ entries: [Entry], written: Int) throws {
-    try keeper?.wrote(
-      CursorKeeper.Lines(batch: batch, sequences: entries.map(\.sequence), ends: ends, byteCount: written))
+    try keep(written)
+    return written == output.count && !Task.isCancelled
   }
 
   /// What is in the pipe is given a little time to be taken, so that it is known how far the reader has come.

@@ -55,6 +55,37 @@ public struct DeliveredBatch: Sendable {
     return isReverse ? entries.reversed() : entries
   }
 
+  /// The same in pieces, in the order of delivery. Each holds one stored batch, or several that come to no more than one may hold: what
+  /// the peer has sent may be a thousand times as large when it is decoded.
+  package var parts: [DeliveredBatch] {
+    var parts: [DeliveredBatch] = []
+    var first = 0
+    var (entryCount, rawByteCount) = (0, 0)
+    for index in batches.indices {
+      let header = batches[index].header
+      entryCount += Int(header.count)
+      rawByteCount += Int(header.rawLength)
+      let isFull = entryCount > Limits.batchEntryCountMax || rawByteCount > Limits.batchRawByteCountMax
+      guard isFull, index > first else { continue }
+      parts.append(part(first..<index))
+      first = index
+      (entryCount, rawByteCount) = (Int(header.count), Int(header.rawLength))
+    }
+    if first == 0 { return [self] }
+    parts.append(part(first..<batches.count))
+    return isReverse ? parts.reversed() : parts
+  }
+
+  private func part(_ indices: Range<Int>) -> DeliveredBatch {
+    let batches = batches[indices]
+    let lowest = batches.first?.header.firstSequence ?? range.lowerBound
+    let highest = batches.last?.header.lastSequence ?? range.upperBound
+    return DeliveredBatch(
+      stream: stream, incarnation: incarnation,
+      range: max(range.lowerBound, lowest)...min(range.upperBound, highest), batches: Array(batches),
+      storedByteCount: batches.reduce(0) { $0 + $1.bytes.count }, isReverse: isReverse)
+  }
+
   /// Leaves out what comes after so many entries, at least 1.
   ///
   /// - Returns: how many are left.

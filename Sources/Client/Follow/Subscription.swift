@@ -22,8 +22,14 @@ public struct Subscription: AsyncSequence, Sendable {
 
   public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(client: client, request: request) }
 
-  /// The entries alone, for those who need no other event.
-  public var entries: EntrySequence { EntrySequence(subscription: self) }
+  /// The entries alone, for those who need no other event. Throws `LogError` with `dataMissing` where entries are missing that were
+  /// stored once; `entries(onGap:)` goes on.
+  public var entries: EntrySequence { entries(onGap: .fail) }
+
+  /// The entries alone.
+  ///
+  /// - Parameter policy: what to do where entries are missing that were stored once.
+  public func entries(onGap policy: GapPolicy) -> EntrySequence { EntrySequence(subscription: self, policy: policy) }
 
   public struct AsyncIterator: AsyncIteratorProtocol {
     private let client: LogClient
@@ -56,49 +62,6 @@ public struct Subscription: AsyncSequence, Sendable {
     }
 
     public mutating func next(isolation actor: isolated (any Actor)?) async throws(LogError) -> FollowEvent? {
-      try await next()
-    }
-  }
-}
-
-/// The entries of a subscription, one after the other.
-///
-/// Ends and throws as `Subscription` does, and with `damaged`.
-public struct EntrySequence: AsyncSequence, Sendable {
-  public typealias Element = StreamEntry
-  public typealias Failure = LogError
-
-  private let subscription: Subscription
-
-  init(subscription: Subscription) { self.subscription = subscription }
-
-  public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(events: subscription.makeAsyncIterator()) }
-
-  public struct AsyncIterator: AsyncIteratorProtocol {
-    private var events: Subscription.AsyncIterator
-    private var batch: (stream: StreamName, incarnation: Incarnation, entries: [Entry])?
-    private var index = 0
-
-    init(events: Subscription.AsyncIterator) { self.events = events }
-
-    public mutating func next() async throws(LogError) -> StreamEntry? {
-      while true {
-        if let batch, index < batch.entries.count {
-          defer { index += 1 }
-          return StreamEntry(stream: batch.stream, incarnation: batch.incarnation, entry: batch.entries[index])
-        }
-        guard let event = try await events.next() else { return nil }
-        switch event {
-        case .batch(let delivered):
-          batch = (delivered.stream, delivered.incarnation, try delivered.entries())
-          index = 0
-        case .announced, .resolved, .skipped, .live, .interrupted, .resumed: break
-        case .ended: return nil
-        }
-      }
-    }
-
-    public mutating func next(isolation actor: isolated (any Actor)?) async throws(LogError) -> StreamEntry? {
       try await next()
     }
   }

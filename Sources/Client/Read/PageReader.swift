@@ -27,9 +27,11 @@ struct PageReader {
       gathered.heads[stream.stream] = stream.head
       if stream.isSealed { sealed.insert(stream.stream) }
     case .batch(let batch):
-      for entry in try batch.entries() {
-        messageByteCount += entry.message.count
-        gathered.entries.append(StreamEntry(stream: batch.stream, incarnation: batch.incarnation, entry: entry))
+      for part in batch.parts {
+        for entry in try part.entries() {
+          messageByteCount += entry.message.count
+          gathered.entries.append(StreamEntry(stream: batch.stream, incarnation: batch.incarnation, entry: entry))
+        }
       }
     case .skipped(let skip): gathered.skipped.append(skip)
     case .ended(let reason): end = reason

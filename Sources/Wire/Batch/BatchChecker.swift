@@ -105,10 +105,7 @@ enum BatchContent {
     }
     if keyColumn != nil, !hasValues { throw DecodingError("attribute keys without values", at: 0) }
     // A few stored bytes must not become gigabytes at every reader: rows may be shared, but not without bound.
-    if expanded > Limits.batchExpandedByteCountMax {
-      throw DecodingError(
-        "the batch's entries expand to \(expanded) bytes; the limit is \(Limits.batchExpandedByteCountMax)", at: 0)
-    }
+    if expanded > Limits.batchExpandedByteCountMax { throw .expands(to: expanded) }
     if header.flags.contains(.sparse), !hasOffsets {
       throw DecodingError("a sparse batch without sequence offsets", at: 0)
     }
@@ -244,5 +241,13 @@ struct TimeRange {
       return
     }
     bounds = (min(bounds.0, time), max(bounds.1, time))
+  }
+}
+
+extension DecodingError {
+  /// - Parameter byteCount: what the batch's entries come to, rows that several of them share counted for each.
+  static func expands(to byteCount: Int) -> DecodingError {
+    DecodingError(
+      "the batch's entries expand to \(byteCount) bytes; the limit is \(Limits.batchExpandedByteCountMax)", at: 0)
   }
 }

@@ -57,6 +57,8 @@ package struct BatchDecoder: ~Copyable {
     if offsets.isEmpty == header.flags.contains(.sparse) {
       throw DecodingError("sequence offsets are there exactly in a sparse batch", at: 42)
     }
+    try Self.checkExpansion(
+      sources: sources, messages: messages, shapes: shapes ?? [], values: values?.rows ?? [], count: count)
     let first = entries.count
     for index in 0..<count {
       entries.append(
@@ -89,6 +91,28 @@ package struct BatchDecoder: ~Copyable {
     var writer = ByteWriter(capacity: Int(batch.header.rawLength))
     try decompressor.decompress(batch, into: &writer)
     return writer.finish()
+  }
+
+  /// Sees that no entry and no batch becomes larger than a server may have let in, before memory is taken for them: rows that entries
+  /// share would make gigabytes of a few stored bytes. Whoever reads does not rely on what another server has checked.
+  private static func checkExpansion(
+    sources: [Range<Int>], messages: [Range<Int>], shapes: [Range<Int>], values: [Range<Int>], count: Int
+  ) throws(DecodingError) {
+    var expanded = 0
+    for index in 0..<count {
+      let source = sources.isEmpty ? 0 : sources[index].count
+      let message = messages.isEmpty ? 0 : messages[index].count
+      let attributes = (shapes.isEmpty ? 0 : shapes[index].count) + (values.isEmpty ? 0 : values[index].count)
+      guard source <= Limits.sourceByteCountMax, message <= Limits.messageByteCountMax,
+        attributes <= Limits.attributesByteCountMax
+      else {
+        throw DecodingError(
+          "an entry has a source of \(source), a message of \(message) or attributes of \(attributes) bytes, above the limit",
+          at: 0)
+      }
+      expanded += source + message + attributes
+    }
+    if expanded > Limits.batchExpandedByteCountMax { throw .expands(to: expanded) }
   }
 
   /// - Parameter first: where the entries begin that the rows belong to.

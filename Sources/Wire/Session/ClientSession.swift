@@ -53,12 +53,11 @@ package struct ClientSession: ~Copyable {
     let isReverse: Bool
     /// What the server's checks are seeded with.
     let seed: UInt64
-    /// The next number to be covered; in reverse, the number above it.
-    var next: UInt64
+    var told: FollowTerms.Told
   }
 
   private struct Subscription {
-    let isReverse: Bool
+    var terms: FollowTerms
     var creditTotal: UInt64
     var isResolved = false
     var isLive = false
@@ -133,7 +132,7 @@ extension ClientSession {
 
   package mutating func follow(_ follow: Follow) -> (id: UInt32, frame: OutgoingFrame) {
     let id = nextID()
-    subscriptions[id] = Subscription(isReverse: follow.isReverse, creditTotal: follow.credit)
+    subscriptions[id] = Subscription(terms: FollowTerms(follow), creditTotal: follow.credit)
     return (id, frame(.follow(follow), id: id))
   }
 
@@ -270,6 +269,12 @@ extension ClientSession {
       if !isCancelled { try follow(message, id: id, &events) }
     case .end(let reason):
       guard let subscription = subscriptions.removeValue(forKey: id) else { throw Self.unknown(id) }
+      // What comes behind a CANCEL ends it, whatever it says.
+      if !subscription.isCancelled {
+        try hold(id, &events) { () throws(Refusal) in
+          try subscription.terms.check(reason, subscription.tracks.values.lazy.map(\.told))
+        }
+      }
       if !subscription.isAbandoned { events.append(.ended(id: id, reason)) }
     case .listing(let listing):
       guard questions.remove(id) != nil else { throw Self.unknown(id) }
@@ -322,13 +327,14 @@ extension ClientSession {
   private mutating func follow(_ message: Message, id: UInt32, _ events: inout [Event]) throws(Refusal) {
     switch message {
     case .stream(let announcement):
-      try begin(announcement, id: id)
+      try begin(announcement, id: id, &events)
       events.append(.announced(id: id, announcement))
     case .resolved(let streamCount):
       guard subscriptions[id]?.isResolved == false, subscriptions[id]?.tracks.count == Int(streamCount) else {
         throw Refusal(.protocolViolation, "RESOLVED comes once and counts the streams that were told")
       }
       subscriptions[id]?.isResolved = true
+      subscriptions[id]?.terms.resolve()
       events.append(.resolved(id: id))
     case .batch(let range, let run):
       switch try verify(range, run, id: id) {
@@ -357,8 +363,21 @@ extension ClientSession {
     events.append(.refused(id: id, Refusal(.unsupported, "\(error); use a newer client")))
   }
 
-  private mutating func begin(_ announcement: Announcement, id: UInt32) throws(Refusal) {
-    guard let isReverse = subscriptions[id]?.isReverse else { throw Self.unknown(id) }
+  /// Ends a subscription whose server does not keep to what was asked for: it would not over another connection either.
+  private func hold<Value>(
+    _ id: UInt32, _ events: inout [Event], to check: () throws(Refusal) -> Value
+  ) throws(Refusal) -> Value {
+    do { return try check() } catch {
+      events.append(.refused(id: id, error))
+      throw error
+    }
+  }
+
+  private mutating func begin(
+    _ announcement: Announcement, id: UInt32, _ events: inout [Event]
+  ) throws(Refusal) {
+    guard let terms = subscriptions[id]?.terms else { throw Self.unknown(id) }
+    let isReverse = terms.isReverse
     guard subscriptions[id]?.tracks[announcement.handle] == nil else {
       throw Refusal(.protocolViolation, "handle \(announcement.handle) is told twice")
     }
@@ -366,12 +385,14 @@ extension ClientSession {
       throw Refusal(
         .protocolViolation, "STREAM starts at \(announcement.position), beyond the head \(announcement.head)")
     }
+    let bound = try hold(id, &events) { () throws(Refusal) in try terms.check(announcement) }
     let seed = BatchHeader.serverSeed(stream: announcement.stream, incarnation: announcement.incarnation)
     guard subscriptions[id]?.seeds.insert(seed).inserted == true else {
       throw Refusal(.protocolViolation, "the stream '\(announcement.stream)' is told twice")
     }
+    let next = isReverse ? announcement.position : announcement.position + 1
     subscriptions[id]?.tracks[announcement.handle] = Track(
-      isReverse: isReverse, seed: seed, next: isReverse ? announcement.position : announcement.position + 1)
+      isReverse: isReverse, seed: seed, told: .init(head: announcement.head, next: next, bound: bound))
   }
 
   /// Accounts for a range: it must begin where the last one ended.
@@ -386,11 +407,11 @@ extension ClientSession {
     }
     if track.isReverse {
       // Numbers are at most 2^63 - 1; `next` is 0 when delivery starts below nothing.
-      guard to + 1 == track.next else { throw Self.gap(expected: max(track.next, 1) - 1, got: to) }
-      track.next = from
+      guard to + 1 == track.told.next else { throw Self.gap(expected: max(track.told.next, 1) - 1, got: to) }
+      track.told.next = from
     } else {
-      guard from == track.next else { throw Self.gap(expected: track.next, got: from) }
-      track.next = to + 1
+      guard from == track.told.next else { throw Self.gap(expected: track.told.next, got: from) }
+      track.told.next = to + 1
     }
     subscriptions[id]?.tracks[handle] = track
     return track
@@ -429,6 +450,7 @@ extension ClientSession {
       first.header.lastSequence >= range.from, last.header.firstSequence <= range.to,
       last.header.lastSequence >= range.to
     else { throw Refusal(.protocolViolation, "the batches do not cover \(range.from) to \(range.to)") }
+    subscriptions[id]?.terms.delivered(range.to - range.from + 1)
     return .success(
       Delivery(handle: range.handle, from: range.from, to: range.to, batches: batches, byteCount: run.count))
   }

@@ -22,8 +22,11 @@ enum Sample {
       name: "logsd")
   }
 
-  static func follow(credit: UInt64 = 1 << 20, isReverse: Bool = false) -> Follow {
-    Follow(credit: credit, selectors: [.stream(web)], start: .first, isReverse: isReverse)
+  static func follow(
+    credit: UInt64 = 1 << 20, _ selectors: [Selector] = [.stream(web)], start: Start = .first, end: End = End(),
+    isReverse: Bool = false, cursor: [CursorPosition] = []
+  ) -> Follow {
+    Follow(credit: credit, selectors: selectors, start: start, end: end, isReverse: isReverse, cursor: cursor)
   }
 
   static func append(number: UInt64 = 1, batch: Bytes = Bytes(), producer: ProducerID = producer) -> Append {
