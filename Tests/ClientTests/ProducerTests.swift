@@ -46,6 +46,43 @@ import Testing
     await client.shutdown()
   }
 
+  @Test func `an error goes out at once, with what lingers before it`() async throws {
+    let server = try await FakeServer.start { $0.faults.isMute = true }
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    let producer = try testProducer(client) { $0.linger = .seconds(3600) }
+    producer.log(.info, "1")
+    while producer.counts.waitingByteCount == 0 { await Task.yield() }
+    let first = producer.counts.waitingByteCount
+    producer.log(.warning, "2")
+    producer.log(.error, "3")
+    while producer.counts.waitingByteCount == first { await Task.yield() }
+    try await server.onLoop { $0.speak() }
+    await server.until { $0.streams[web]?.messages == ["1", "2", "3"] }
+    #expect(try await server.onLoop { $0.streams[web]?.batches.count } == 2)
+    await producer.shutdown()
+    await client.shutdown()
+  }
+
+  @Test func `what was enqueued is sent in its turn, and nothing waits for its receipt`() async throws {
+    let server = try await FakeServer.start { $0.faults.isMute = true }
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    let directory = try TestDirectory()
+    let producer = try testProducer(client, spool: directory) { $0.batchEntryCountMax = 1 }
+    try await producer.enqueue(entries(1...200))
+    let pending = try await producer.submit(entries(201...210))
+    try await producer.enqueue(entries(211...300))
+    #expect(await producer.waitingShareCount == 10)
+    try await server.onLoop { $0.speak() }
+    #expect(try await pending.receipt.sequences == 201...210)
+    #expect(await producer.shutdown())
+    #expect(try await server.onLoop { $0.streams[web]?.messages } == (1...300).map(String.init))
+    await #expect { try await producer.enqueue([]) } throws: { ($0 as? LogError)?.code == .invalidRequest }
+    await #expect { try await producer.enqueue(entries(1...1)) } throws: { ($0 as? LogError)?.code == .closed }
+    await client.shutdown()
+  }
+
   @Test func `entries that are not kept whole are counted, and the receipt tells`() async throws {
     let server = try await FakeServer.start()
     defer { server.stop() }

@@ -1,5 +1,8 @@
 import FaultMessages
+import Glibc
 import Testing
+
+@testable import LogsClient
 
 /// Producers whose server is away for long.
 @Suite(.ownThread) struct ProducerOfflineTests {
@@ -36,6 +39,27 @@ import Testing
         offline: \(count) entries taken in \(handed - start), delivered in \(delivered - handed), at most \
         \(offlineByteCount >> 20) MiB resident offline and \(residentByteCount >> 20) MiB in all
         """)
+    }
+  }
+
+  @Test func `a push into a spool stays small however many batches have no answer`() throws {
+    let count = Environment.lines(50_000)
+    try Scene.play { scene in
+      let file = LogLines.file(LogLines.plain(count))
+      let push = try scene.start(
+        Binaries.logs,
+        ["push", "web", "--batch", "1", "--spool", scene.path("spool"), "--server", TestServer.unixURL(scene)],
+        input: .file(try scene.file("lines", file)))
+      try push.errors.waitForText("trying again")
+      while try SpoolReport.inspect(scene.path("spool")).entryCount < count { usleep(50_000) }
+      let offlineByteCount = try push.residentByteCountMax()
+      #expect(offlineByteCount < Self.residentByteCountMax)
+
+      let server = try TestServer(scene)
+      #expect(try push.wait() == .code(0), "\(push.errors.text)")
+      #expect(push.errors.text.contains("\(count) entries of web acknowledged"))
+      try expectSame(server.stored("web"), file)
+      print("offline: \(count) batches of a line, at most \(offlineByteCount >> 20) MiB resident")
     }
   }
 }

@@ -4,7 +4,7 @@ import LogsClient
 
 /// A program that hands entries over and says so, line by line, for tests that kill it, its server and what is between them.
 ///
-/// `faultproducer hand|rate name=value...`, with the names of `Settings`. It ends with 0 when everything is acknowledged and its
+/// `faultproducer hand|rate|last name=value...`, with the names of `Settings`. It ends with 0 when everything is acknowledged and its
 /// stdin is closed.
 enum FaultProducer {
   static func run(_ arguments: [String]) async -> Int32 {
@@ -17,7 +17,10 @@ enum FaultProducer {
         var handing = Handing(settings)
         isWhole = try await handing.run()
       case "rate": isWhole = try await RateRun(settings).run()
-      default: throw UsageError("faultproducer takes 'hand' or 'rate'")
+      case "last":
+        try await LastWords(settings).say()
+        return 0
+      default: throw UsageError("faultproducer takes 'hand', 'rate' or 'last'")
       }
       // The test looks at the process before it lets it go.
       while let _ = readLine() {}

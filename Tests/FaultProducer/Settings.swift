@@ -22,6 +22,8 @@ struct Settings {
   /// Calls a second, and for how long, of a rate run.
   private(set) var rate = 100_000
   private(set) var seconds = 1
+  /// Whether the last words are followed by `exit`; otherwise by the end of `main`.
+  private(set) var exits = false
   /// Bytes that may wait in memory; nil leaves it to the SDK.
   private(set) var queueByteCountMax: Int?
 
@@ -54,6 +56,7 @@ struct Settings {
     rate = try number("rate") ?? rate
     seconds = try number("seconds") ?? seconds
     queueByteCountMax = try number("queue")
+    exits = take("end") == "exit"
     if let name = values.keys.min() { throw UsageError("there is no setting '\(name)'") }
   }
 

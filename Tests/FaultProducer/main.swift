@@ -1,3 +1,5 @@
 import Glibc
 
-exit(await FaultProducer.run(Array(CommandLine.arguments.dropFirst())))
+let code = await FaultProducer.run(Array(CommandLine.arguments.dropFirst()))
+// Otherwise it returns from `main`, as most programs do.
+if code != 0 { exit(code) }

@@ -26,11 +26,18 @@ final class Push: Sendable {
   let hasSpool: Bool
   private let form: EntryForm
   private let acknowledged = Atomic<UInt64>(0)
+  /// Appends whose receipts are waited for.
+  private let receiptCount = Atomic<Int>(0)
+  /// Whether some were handed over without.
+  private let skipsReceipts = Atomic<Bool>(false)
 
   /// Lines handed over together.
   private static let lineCountMax = 1_000
   /// Bytes of lines at which they are handed over, whatever their number.
   private static let byteCountMax = 512 << 10
+  /// Receipts that are waited for while a spool takes what comes: the queue bounds them without one. Behind it memory stays flat, and the
+  /// numbers of the entries are not told.
+  private static let receiptCountMax = 4_096
 
   init(producer: LogProducer, hasSpool: Bool, form: EntryForm) {
     self.producer = producer
@@ -38,7 +45,12 @@ final class Push: Sendable {
     self.form = form
   }
 
-  var acknowledgedCount: UInt64 { acknowledged.load(ordering: .relaxed) }
+  var acknowledgedCount: UInt64 {
+    guard skipsReceipts.load(ordering: .relaxed) else { return acknowledged.load(ordering: .relaxed) }
+    // What an earlier push has left is sent first.
+    let counts = producer.counts
+    return counts.acknowledged - min(counts.acknowledged, counts.restored)
+  }
 
   func run(_ reader: LineReader) async throws -> Summary {
     let (pending, queue) = AsyncThrowingStream.makeStream(of: PendingAppend.self)
@@ -52,6 +64,7 @@ final class Push: Sendable {
     defer { feeding.cancel() }
     var summary = Summary()
     for try await append in pending {
+      defer { receiptCount.subtract(1, ordering: .relaxed) }
       let receipt: AppendReceipt
       do { receipt = try await append.receipt } catch {
         // What the spool keeps is sent later: the input goes there to its end.
@@ -65,6 +78,7 @@ final class Push: Sendable {
       acknowledged.store(summary.entryCount, ordering: .relaxed)
     }
     try Task.checkCancellation()
+    if skipsReceipts.load(ordering: .relaxed) { summary.isWhole = false }
     return summary
   }
 
@@ -77,16 +91,26 @@ final class Push: Sendable {
         lines.append(line)
         byteCount += line.bytes.count
         guard lines.count == Self.lineCountMax || byteCount >= Self.byteCountMax else { continue }
-        submitted(try await producer.submit(form.entries(lines)))
+        try await hand(lines, submitted)
         lines.removeAll(keepingCapacity: true)
         byteCount = 0
       }
       if chunk.isLastForNow, !lines.isEmpty {
-        submitted(try await producer.submit(form.entries(lines)))
+        try await hand(lines, submitted)
         lines.removeAll(keepingCapacity: true)
         byteCount = 0
       }
     }
-    if !lines.isEmpty { submitted(try await producer.submit(form.entries(lines))) }
+    if !lines.isEmpty { try await hand(lines, submitted) }
+  }
+
+  private func hand(_ lines: [LineCutter.Line], _ submitted: (PendingAppend) -> Void) async throws {
+    let entries = form.entries(lines)
+    if hasSpool, receiptCount.load(ordering: .relaxed) >= Self.receiptCountMax {
+      skipsReceipts.store(true, ordering: .relaxed)
+      return try await producer.enqueue(entries)
+    }
+    receiptCount.add(1, ordering: .relaxed)
+    submitted(try await producer.submit(entries))
   }
 }

@@ -128,6 +128,8 @@ enum PushCommand {
       if directory.isEmpty { throw .usage("--spool takes a directory") }
       configuration.spool = SpoolConfiguration(directory: directory)
     }
+    // It drains by itself, and what ends it at once shall.
+    configuration.handsOverAtExit = false
     configuration.onEvent = { watch.note($0) }
     return configuration
   }

@@ -56,6 +56,7 @@ enum SpoolCommand {
     let watch = ProducerWatch(hasSpool: true)
     var configuration = LogProducerConfiguration()
     configuration.spool = SpoolConfiguration(directory: directory)
+    configuration.handsOverAtExit = false
     configuration.onEvent = { watch.note($0) }
     // Nothing is added: every batch in the spool names its stream.
     let producer = try LogProducer(client, stream: StreamName("drain"), configuration: configuration)

@@ -22,6 +22,8 @@ final class Draft: @unchecked Sendable {
   private(set) var shares: [Share] = []
   /// Nothing is added any more.
   var isSealed = false
+  /// Whether it does not linger.
+  var isUrgent = false
   private var builder = BatchBuilder()
 
   init(stream: StreamName, ordinal: UInt64, begun: MonotonicTime, accepted: Int64) {
@@ -43,6 +45,7 @@ final class Draft: @unchecked Sendable {
     truncatedCount = 0
     toldCount = 0
     isSealed = false
+    isUrgent = false
   }
 
   /// Bytes before compression.

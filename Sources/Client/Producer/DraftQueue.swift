@@ -41,6 +41,14 @@ struct DraftQueue {
     put(into: stream) { $0.append(entry, for: submission) }
   }
 
+  /// What was added to a stream last does not linger.
+  mutating func hurry(_ stream: StreamName) {
+    // A draft that was filled by it goes out anyway.
+    guard let draft = open[stream], !draft.isUrgent else { return }
+    draft.isUrgent = true
+    hasNews = true
+  }
+
   /// - Parameter append: adds to the draft, or says that it has no room.
   private mutating func put(into stream: StreamName, _ append: (Draft) -> Bool) {
     var draft = openDraft(of: stream)
@@ -178,8 +186,8 @@ struct DraftQueue {
 /// Which drafts are not to wait for more entries.
 enum DueDrafts: Sendable {
   case all
-  /// Those whose streams have nothing on the way, since waiting would win nothing, unless the client `isBusy` with others, and
-  /// those that were begun before `time`; but none of a stream whose window is `full`.
+  /// Those whose streams have nothing on the way, since waiting would win nothing, unless the client `isBusy` with others, those
+  /// that are urgent, and those that were begun before `time`; but none of a stream whose window is `full`.
   case begun(before: MonotonicTime, windows: [StreamName: SendWindow], full: Int, isBusy: Bool)
 
   func contains(_ draft: Draft) -> Bool {
@@ -188,7 +196,7 @@ enum DueDrafts: Sendable {
     case .begun(let time, let windows, let full, let isBusy):
       let window = windows[draft.stream] ?? SendWindow()
       if window.handedCount == 0, !window.hasFailed, !isBusy { return true }
-      return window.handedCount < full && draft.begun <= time
+      return window.handedCount < full && (draft.isUrgent || draft.begun <= time)
     }
   }
 

@@ -108,6 +108,8 @@ extension Intake {
       let victims = whenFull == .dropOldest ? state.makeRoom() : []
       if state.hasRoom {
         state.drafts.add(entry, to: stream)
+        // It may be the last word of its process.
+        if entry.severity >= .error { state.drafts.hurry(stream) }
       } else {
         state.counts.dropped += 1
         state.drafts.dropped(stream)
@@ -119,8 +121,10 @@ extension Intake {
   /// Takes entries that every batch can hold, once there is room for them.
   ///
   /// - Throws: `LogError`: `queueFull`, `closed`, `cancelled`; nothing was taken.
-  func submit(_ entries: [Entry], to stream: StreamName) async throws(LogError) -> Submission {
-    let submission = Submission(stream: stream)
+  func submit(
+    _ entries: [Entry], to stream: StreamName, wantsReceipt: Bool = true
+  ) async throws(LogError) -> Submission {
+    let submission = Submission(stream: stream, wantsReceipt: wantsReceipt)
     let id: UInt64
     switch try attempt(entries, to: stream, submission) {
     case .begun(let rest):

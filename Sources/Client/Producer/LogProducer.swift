@@ -19,6 +19,8 @@ public final class LogProducer: Sendable {
   private let core: ProducerCore
   private let isDurable: Bool
   private let completion = Completion()
+  /// What it is known by at the process's exit; nil when that does not wait for it.
+  private let exitKey: UInt64?
 
   /// A producer whose entries go to `stream` unless a call names another one. It sends what its spool holds at once.
   ///
@@ -53,11 +55,15 @@ public final class LogProducer: Sendable {
       backlogByteCountMax: configuration.spool?.byteCountMax ?? memory - intakeByteCountMax, client: client,
       configuration: configuration)
     wake.bind(to: core)
+    exitKey =
+      configuration.handsOverAtExit
+      ? ExitHook.add(core, patience: isDurable ? ExitHook.spoolPatience : ExitHook.serverPatience) : nil
     let core = core
     loop.execute { core.assumeIsolated { $0.begin() } }
   }
 
   deinit {
+    leaveExit()
     // Its thread has ended with it: there is nothing to end any more.
     guard !completion.isComplete else { return }
     endSoon()
@@ -87,6 +93,9 @@ public final class LogProducer: Sendable {
     }
   }
 
+  /// Batches' parts whose receipts are waited for and that have not been handed to the client.
+  var waitingShareCount: Int { get async { await core.waitingShareCount } }
+
   /// What has become of the entries so far.
   public var counts: ProducerCounts { intake.counts }
 }
@@ -107,7 +116,22 @@ extension LogProducer {
   /// `mayHaveTakenEffect` holds says nothing of what becomes of the entries: as long as the producer keeps them it goes on trying.
   /// - Throws: `LogError`: `invalidRequest` (no entries), `invalidEntry`, `queueFull`, `closed`, `cancelled`; nothing was taken, unless
   ///   `mayHaveTakenEffect`.
+  /// - Complexity: some hundred bytes are kept for the receipt until the server has answered; `enqueue` keeps none.
   public func submit(_ entries: [Entry], to stream: StreamName? = nil) async throws(LogError) -> PendingAppend {
+    try await accept(entries, to: stream, wantsReceipt: true).pending
+  }
+
+  /// Hands entries over as `submit` does, for those who need no receipt: `counts`, events and `flush` tell what becomes of them.
+  ///
+  /// With a spool, memory does not grow with what waits.
+  /// - Throws: as `submit`.
+  public func enqueue(_ entries: [Entry], to stream: StreamName? = nil) async throws(LogError) {
+    _ = try await accept(entries, to: stream, wantsReceipt: false)
+  }
+
+  private func accept(
+    _ entries: [Entry], to stream: StreamName?, wantsReceipt: Bool
+  ) async throws(LogError) -> Submission {
     guard !entries.isEmpty else { throw LogError(.invalidRequest, "there is nothing to append: no entries") }
     for (index, entry) in entries.enumerated() where entry.kind == .complete {
       throw LogError(
@@ -119,9 +143,9 @@ extension LogProducer {
           .invalidEntry, "entry \(index) cannot be appended: \(error); none of them was", cause: error.description)
       }
     }
-    let submission = try await intake.submit(entries, to: stream ?? self.stream)
+    let submission = try await intake.submit(entries, to: stream ?? self.stream, wantsReceipt: wantsReceipt)
     if isDurable { try await submission.waitUntilAccepted() }
-    return submission.pending
+    return submission
   }
 
   /// Hands an entry over and returns at once, whatever the state of network, server and disk; never fails.
@@ -173,6 +197,7 @@ extension LogProducer {
     intake.close(.producerClosed)
     let isDone = await core.flush(timeout: deadline)
     await core.end()
+    leaveExit()
     completion.complete(.shutDown)
     loop.stop()
     return isDone
@@ -197,6 +222,8 @@ extension LogProducer {
       throw .cancelled("running the producer")
     }
   }
+
+  private func leaveExit() { if let exitKey { ExitHook.remove(exitKey) } }
 
   private func endSoon() {
     intake.close(.producerClosed)

@@ -19,6 +19,7 @@ public struct LogProducerConfiguration: Sendable {
   /// How long an entry may wait for others to share its batch.
   ///
   /// Only while something is on its way: what finds the stream idle goes out at once.
+  /// What `log` is given at level error and above does not linger.
   public var linger: Duration = .milliseconds(10)
   /// What may wait in memory, at least 64 KiB: a quarter of it for entries that are being batched, in bytes before compression, and
   /// the rest for batches, as they are stored. With a spool all of it is for entries that are being batched.
@@ -26,6 +27,10 @@ public struct LogProducerConfiguration: Sendable {
   public var whenFull = WhenFull.dropNewest
   /// The queue on disk; nil for none.
   public var spool: SpoolConfiguration?
+  /// Whether the process hands over what `log` has taken when it ends by `exit`, or returns from `main`, without `shutdown`.
+  ///
+  /// With a spool `exit` waits until it is on disk, up to 5 s; without, until it is acknowledged, up to half a second, if anything waits.
+  public var handsOverAtExit = true
   /// Told of drops, refusals and trouble with the spool, on the producer's own thread: it must return soon.
   public var onEvent: (@Sendable (ProducerEvent) -> Void)?
 

@@ -20,7 +20,7 @@ actor ProducerCore {
     let ordinal: UInt64
     /// All batches up to this one, once the drafts are in the backlog.
     var id: Int64?
-    let waiter: CheckedContinuation<Bool, Never>
+    let whenDone: (Bool) -> Void
   }
 
   private let intake: Intake
@@ -85,6 +85,8 @@ actor ProducerCore {
   }
 
   private var isDurable: Bool { configuration.spool != nil }
+
+  var waitingShareCount: Int { shares.values.reduce(0) { $0 + $1.values.reduce(0) { $0 + $1.count } } }
 
   /// Whether the client has enough.
   private var isBusy: Bool { handedByteCount >= configuration.handedByteCountMax }
@@ -320,8 +322,9 @@ extension ProducerCore {
     for (id, batch) in zip(ids, batches) {
       idStoredLast = id
       streamsToServe.append(batch.draft.stream)
-      if !batch.shares.isEmpty { shares[batch.draft.stream, default: [:]][id] = batch.shares }
       for share in batch.shares { share.submission.accepted() }
+      let waiting = batch.shares.filter(\.submission.wantsReceipt)
+      if !waiting.isEmpty { shares[batch.draft.stream, default: [:]][id] = waiting }
     }
     if isClientClosed { failWaiters(LogError.closed.afterSending(true)) }
     let byteCount = backlog.totals.byteCount
@@ -396,7 +399,7 @@ extension ProducerCore {
     let timer = loop.schedule(after: timeout) { self.endFlush(key, false) }
     let isDone = await withTaskCancellationHandler {
       await withCheckedContinuation { waiter in
-        flushes[key] = Flush(ordinal: intake.ordinalNewest, waiter: waiter)
+        flushes[key] = Flush(ordinal: intake.ordinalNewest) { waiter.resume(returning: $0) }
         work()
       }
     } onCancel: {
@@ -425,7 +428,32 @@ extension ProducerCore {
   }
 
   private func endFlush(_ key: UInt64, _ isDone: Bool) {
-    flushes.removeValue(forKey: key)?.waiter.resume(returning: isDone)
+    flushes.removeValue(forKey: key)?.whenDone(isDone)
+  }
+
+  /// The process ends: what was handed over is stored, or without a spool sent.
+  ///
+  /// - Parameter whenDone: called when it is on disk, or the disk does not take it; without a spool when it is answered.
+  func handOver(_ whenDone: @escaping @Sendable () -> Void) {
+    guard !isOver else { return whenDone() }
+    guard isDurable else {
+      flushKeyLast += 1
+      flushes[flushKeyLast] = Flush(ordinal: intake.ordinalNewest) { _ in whenDone() }
+      return work()
+    }
+    takeAll()
+    // What cannot be stored now cannot be stored by waiting, either.
+    commit()
+    whenDone()
+  }
+
+  /// Takes all drafts, whatever they are waiting for.
+  private func takeAll() {
+    let (drafts, _) = intake.take(byteCountMax: .max, .all)
+    unstored += drafts.map { draft in
+      let (batch, shares) = draft.encode(with: compressor)
+      return Encoded(draft: batch, shares: shares)
+    }
   }
 
   /// Keeps what can be kept, and ends; who still waits for an acknowledgement fails.
@@ -435,11 +463,7 @@ extension ProducerCore {
   func end() -> Bool {
     guard !isOver else { return false }
     takeAnswers()
-    let (drafts, _) = intake.take(byteCountMax: .max, .all)
-    unstored += drafts.map { draft in
-      let (batch, shares) = draft.encode(with: compressor)
-      return Encoded(draft: batch, shares: shares)
-    }
+    takeAll()
     if isDurable { commit() }
     for timer in [lingerTimer, removalTimer, storeTimer, retryTimer, ageTimer] { timer?.cancel() }
     isOver = true

@@ -12,9 +12,14 @@ final class Submission: Sendable {
   }
 
   let pending: PendingAppend
+  /// Whether somebody may wait for the second stage; else nothing is kept of it behind the first.
+  let wantsReceipt: Bool
   private let state = Mutex(State())
 
-  init(stream: StreamName) { pending = PendingAppend(stream: stream) }
+  init(stream: StreamName, wantsReceipt: Bool = true) {
+    pending = PendingAppend(stream: stream)
+    self.wantsReceipt = wantsReceipt
+  }
 
   /// Waits until every batch that it has a share in is kept as durably as the backlog keeps anything. Called once.
   ///

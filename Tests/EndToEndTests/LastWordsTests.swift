@@ -1,0 +1,34 @@
+import FaultMessages
+import Glibc
+import Testing
+
+@testable import LogsClient
+
+/// What a process has logged when it ends without a shutdown.
+@Suite(.ownThread) struct LastWordsTests {
+  @Test(arguments: ["exit", "return"]) func `what was logged is in the spool when the process has ended`(
+    _ end: String
+  ) throws {
+    try Scene.play { scene in
+      for round in 1...5 {
+        let spool = scene.path("spool-\(round)")
+        let producer = try scene.run(
+          Binaries.faultProducer,
+          ["last", "server=\(TestServer.unixURL(scene))", "stream=web", "spool=\(spool)", "last=100", "end=\(end)"])
+        #expect(producer.exit == .code(0), "\(producer.errors)")
+        #expect(try SpoolReport.inspect(spool).entryCount == 100)
+      }
+    }
+  }
+
+  @Test(arguments: ["exit", "return"]) func `without a spool it is on the server`(_ end: String) throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let producer = try scene.run(
+        Binaries.faultProducer, ["last", "server=\(server.url)", "stream=web", "last=100", "end=\(end)"])
+      #expect(producer.exit == .code(0), "\(producer.errors)")
+      let lines = (1...100).map { Array(FaultEntry(producer: 1, number: $0).text.utf8) }
+      try expectSame(server.stored("web"), LogLines.file(lines))
+    }
+  }
+}
