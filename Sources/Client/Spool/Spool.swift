@@ -10,6 +10,9 @@ internal import LogsWire
 /// still to come is a new one whenever nothing vouches for its numbers: after a stop that was not in good order, since a WAL
 /// that is damaged or gone looks like one that was never written, and after damage.
 ///
+/// A disk that is full must not keep it from running empty: room for that is reserved (`SpoolDirectory.reserveByteCount`), given up
+/// when an answer cannot be noted otherwise, and made again before anything new is taken.
+///
 /// Whatever is found damaged, at the start or later, is treated in one way: the file is put aside and a new one is made of all
 /// rows whose own checks hold (`SpoolSalvage`).
 final class Spool: Backlog {
@@ -25,6 +28,8 @@ final class Spool: Backlog {
   /// Whether `state` is that of the file.
   private var isKnown = false
   private var sortedStreams: [StreamName]?
+  /// Whether the room for emptying it is kept. Nothing is taken without, or what comes would take it.
+  private var isReserved = false
   /// Nothing up to here can be dropped, by id and in the order of acceptance.
   var droppableAfterID: Int64 = 0
   var droppableAfter = SpoolFile.Acceptance()
@@ -56,6 +61,7 @@ final class Spool: Backlog {
       _ = try directory.adoptComplete()
     }
     try directory.refuseNewerFormat()
+    isReserved = try directory.fillReserve()
     try attempt { file throws(SQLiteError) in try start(file) }
     if let aside { report(SpoolDamage(interrupted: aside, in: directory)) }
   }
@@ -103,7 +109,8 @@ final class Spool: Backlog {
   /// - Throws: `LogError` with `spoolFailed`; then nothing has been stored or removed.
   func store(_ batches: [BacklogDraft], removing answered: [Int64]) throws(LogError) -> [Int64] {
     if batches.isEmpty, answered.isEmpty { return [] }
-    return try change { file throws(SQLiteError) in
+    if !batches.isEmpty { try reserve() }
+    return try change(isAdding: !batches.isEmpty) { file throws(SQLiteError) in
       try remove(answered, from: file)
       var ids: [Int64] = []
       for draft in batches {
@@ -133,8 +140,12 @@ final class Spool: Backlog {
   // MARK: Transactions
 
   /// Runs a transaction that changes file and memory together, or neither.
-  func change<Result>(_ body: (SpoolFile) throws(SQLiteError) -> Result) throws(LogError) -> Result {
-    let result = try attempt { file throws(SQLiteError) in
+  ///
+  /// - Parameter isAdding: whether something new comes in, which the reserve is not for.
+  func change<Result>(
+    isAdding: Bool = false, _ body: (SpoolFile) throws(SQLiteError) -> Result
+  ) throws(LogError) -> Result {
+    let result = try attempt(isAdding: isAdding) { file throws(SQLiteError) in
       state.begin()
       do throws(SQLiteError) {
         let result = try file.transact { () throws(SQLiteError) in
@@ -187,18 +198,50 @@ final class Spool: Backlog {
   private func tidy() {
     do throws(SQLiteError) {
       guard let file else { return }
-      if state.header.totals.batchCount == 0 { try file.shrinkEmpty() }
+      let isEmpty = state.header.totals.batchCount == 0
+      if isEmpty { try file.shrinkEmpty() }
       if file.isWalLong { try file.checkpoint() }
+      if isEmpty, !isReserved { try refill(file) }
     } catch {
       // What was stored is stored. The next call opens the file anew: what is wrong shows there. A full disk is no reason.
       if !error.meansNothingStored { leaveFile() }
     }
   }
 
+  // MARK: The reserve
+
+  /// Sees that the room for emptying is kept before anything new is taken.
+  ///
+  /// - Throws: `LogError` with `spoolFailed`.
+  private func reserve() throws(LogError) {
+    if isReserved { return }
+    try attempt { file throws(SQLiteError) in try refill(file) }
+    if !isReserved { throw directory.diskFull("the room for emptying it is not free") }
+  }
+
+  /// What the WAL has taken of it comes back first.
+  private func refill(_ file: SpoolFile) throws(SQLiteError) {
+    try file.emptyWal()
+    do throws(LogError) { isReserved = try directory.fillReserve() } catch {
+      // Whoever wants to store something will hear of it.
+      isReserved = false
+    }
+  }
+
+  private func giveUpReserve() -> Bool {
+    guard isReserved else { return false }
+    isReserved = false
+    do throws(LogError) { try directory.releaseReserve() } catch { return false }
+    return true
+  }
+
   // MARK: Errors
 
-  /// Runs `body` on the file; once more when it was damaged and what is left has been saved, or when it could not be read.
-  private func attempt<Success>(_ body: (SpoolFile) throws(SQLiteError) -> Success) throws(LogError) -> Success {
+  /// Runs `body` on the file; once more when it was damaged and what is left has been saved, when it could not be read, or when the disk
+  /// was full and there is room now.
+  private func attempt<Success>(
+    isAdding: Bool = false, _ body: (SpoolFile) throws(SQLiteError) -> Success
+  ) throws(LogError) -> Success {
     var hasFailedToRead = false
     var hasMadeRoom = false
     var isSalvaged = false
@@ -217,6 +260,9 @@ final class Spool: Backlog {
           leaveFile()
         } else if error.isDiskFull, !hasMadeRoom, makeRoom() {
           hasMadeRoom = true
+        } else if error.isDiskFull, !isAdding, giveUpReserve() {
+          // The WAL index may be what could not grow.
+          if !error.meansNothingStored { leaveFile() }
         } else if error.isLoss, !isSalvaged {
           isSalvaged = true
           try salvage(error)

@@ -6,12 +6,15 @@ internal import LogsDisk
 /// | name | what it is |
 /// |---|---|
 /// | `lock` | the owner's process id; the owner holds `flock(LOCK_EX)` on it |
+/// | `reserve` | room that is kept for emptying the spool on a full disk |
 /// | `spool.db`, `-wal`, `-shm` | the database |
 /// | `spool.db.tmp` | a new one in the making; without meaning after a crash |
 /// | `spool.db.new` | a new one that is complete and about to take the other's place |
 /// | `spool.db.damaged-1`, `-wal` | one that was damaged, kept for people to look at |
 struct SpoolDirectory {
   static let damagedCountMax = 4
+  /// What answering a batch may take, with all that is written over: a batch of 2 MiB and a few pages, twice.
+  static let reserveByteCount = 4 << 20
   /// Whoever inspects the spool holds the lock for an instant.
   private static let lockTryCount = 20
   private static let lockTryMicroseconds: useconds_t = 5_000
@@ -26,6 +29,7 @@ struct SpoolDirectory {
   var temporary: String { "\(database).tmp" }
   private var complete: String { "\(database).new" }
   private var lockFile: String { "\(path)/lock" }
+  private var reserve: String { "\(path)/reserve" }
 
   init(_ path: String) { self.path = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path }
 
@@ -55,6 +59,26 @@ struct SpoolDirectory {
   func owner() throws(LogError) -> Int32? {
     do { return FileLock.owner(noted: try files.read(lockFile)) } catch { throw failure(error) }
   }
+
+  // MARK: The reserve
+
+  /// Keeps room for emptying the spool: a file that is allocated and never written.
+  ///
+  /// - Returns: whether all of it is there now; not when the disk is full, then nothing of it is.
+  func fillReserve() throws(LogError) -> Bool {
+    do throws(FileError) {
+      if try files.byteCount(reserve) == Self.reserveByteCount { return true }
+      do throws(FileError) { try files.allocate(reserve, byteCount: Self.reserveByteCount) } catch {
+        try files.remove(reserve)
+        guard error.isDiskFull else { throw error }
+        return false
+      }
+    } catch { throw failure(error) }
+    return true
+  }
+
+  /// Gives the room up.
+  func releaseReserve() throws(LogError) { do { try files.remove(reserve) } catch { throw failure(error) } }
 
   // MARK: Files
 
@@ -168,7 +192,7 @@ struct SpoolDirectory {
     return LogError(.spoolFailed, "the spool \(path) cannot be used: \(what)", isRetryable: true, cause: error.codeText)
   }
 
-  private func diskFull(_ cause: String) -> LogError {
+  func diskFull(_ cause: String) -> LogError {
     LogError(
       .spoolFailed, "the spool \(path) cannot be written: its disk is full; free space, or allow the spool fewer bytes",
       isRetryable: true, cause: cause)

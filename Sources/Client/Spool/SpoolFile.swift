@@ -127,6 +127,13 @@ final class SpoolFile {
     doneFrameCount = max(doneCount, 0)
   }
 
+  /// Brings all of the WAL home and gives its space back.
+  func emptyWal() throws(SQLiteError) {
+    let (frameCount, doneCount) = try connection.checkpoint(.truncate)
+    walFrameCount = max(frameCount, 0)
+    doneFrameCount = max(doneCount, 0)
+  }
+
   /// Gives the space of an empty spool back.
   ///
   /// Made anew rather than shrunk step by step (`auto_vacuum`): that would cost pages of its own in every transaction, and there is

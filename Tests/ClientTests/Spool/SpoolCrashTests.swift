@@ -111,7 +111,7 @@ import Testing
         #expect(test.damages.count == (hasDatabase || hasWal ? 1 : 0))
         test.spool.close()
         let kept = hasDatabase || hasWal ? ["spool.db.damaged-1"] + (hasWal ? ["spool.db.damaged-1-wal"] : []) : []
-        #expect(directory.names == ["lock", "spool.db"] + kept)
+        #expect(directory.names == ["lock", "reserve", "spool.db"] + kept)
       }
     }
     // Not complete: it never was.

@@ -256,7 +256,7 @@ import Testing
       #expect(test.damages.first?.isComplete == false)
       #expect(test.damages.first?.keptAside == "\(directory.path)/spool.db.damaged-\(round)")
     }
-    #expect(directory.names == ["lock", "spool.db"] + (3...6).map { "spool.db.damaged-\($0)" })
+    #expect(directory.names == ["lock", "reserve", "spool.db"] + (3...6).map { "spool.db.damaged-\($0)" })
     #expect(SpoolFiles.read("\(directory.path)/spool.db.damaged-6")?.first == 6)
   }
 

@@ -22,7 +22,7 @@ import Testing
       producer = test.spool.producer
       #expect(test.spool.totals.batchCount == 4)
     }
-    #expect(directory.names == ["lock", "spool.db"])
+    #expect(directory.names == ["lock", "reserve", "spool.db"])
     let test = try TestSpool(directory.path)
     #expect(test.spool.producer == producer)
     #expect(test.spool.streams == [db, web])
@@ -123,11 +123,11 @@ import Testing
     try test.store("secret")
     var status = stat()
     #expect(stat(path, &status) == 0 && status.st_mode & 0o777 == 0o700)
-    for name in ["lock", "spool.db", "spool.db-wal", "spool.db-shm"] {
+    for name in ["lock", "reserve", "spool.db", "spool.db-wal", "spool.db-shm"] {
       #expect(stat("\(path)/\(name)", &status) == 0 && status.st_mode & 0o777 == 0o600, "\(name)")
     }
     test.spool.close()
-    for name in ["lock", "spool.db"] { unlink("\(path)/\(name)") }
+    for name in ["lock", "reserve", "spool.db"] { unlink("\(path)/\(name)") }
     rmdir(path)
   }
 
@@ -173,7 +173,7 @@ import Testing
     #expect(error?.code == .spoolFailed)
     #expect(error?.message.contains("newer version (format 2") == true, "\(error?.message ?? "")")
     #expect(SpoolFiles.read(path) == before)
-    #expect(directory.names == ["lock", "spool.db"])
+    #expect(directory.names == ["lock", "reserve", "spool.db"])
   }
 
   @Test func `a directory that cannot be made is a failure that says so`() throws {
