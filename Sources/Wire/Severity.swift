@@ -27,13 +27,14 @@ public struct Severity: Hashable, Sendable, Comparable, CustomStringConvertible 
   /// - Returns: nil when the word is no level's name.
   public init?(name: String) {
     switch name.lowercased() {
-    case "trace", "verbose", "finest": self = .trace
-    case "debug", "dbg": self = .debug
-    case "info", "information": self = .info
+    case "info", "information", "informational", "inf": self = .info
+    case "debug", "dbg", "dbug", "debu", "fine", "finer", "config": self = .debug
+    case "warn", "warning", "wrn": self = .warning
+    case "error", "err", "eror", "erro", "severe", "fail": self = .error
     case "notice": self = .notice
-    case "warn", "warning": self = .warning
-    case "err", "error", "severe": self = .error
-    case "crit", "critical", "fatal": self = .critical
+    case "trace", "verbose", "finest", "silly", "trc", "trce", "trac": self = .trace
+    case "fatal", "critical", "crit", "emergency", "emerg", "alert", "panic", "dpanic", "ftl", "fata", "pnc", "pani":
+      self = .critical
     default: return nil
     }
   }

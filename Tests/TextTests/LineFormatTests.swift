@@ -5,7 +5,9 @@ import Testing
 
 @Suite struct LineFormatTests {
   private func entry(_ line: String, _ format: LineFormat) -> Entry {
-    format.entry(Bytes(line), like: Entry(message: Bytes(), time: 5, severity: .info, source: "s"))
+    format.entry(
+      Bytes(line), like: Entry(message: Bytes(), time: 5, severity: .info, source: "s"),
+      TimeRules(zone: .utc, now: now))
   }
 
   @Test func `a JSON line gives time, level, source, message and attributes`() {
@@ -30,27 +32,21 @@ import Testing
     #expect(entry.attributes == [Attribute("took", 12), Attribute("ok", false)])
   }
 
-  @Test func `a line without a message of its own stays the message`() {
+  @Test func `a line without a message of its own stays the message, and its fields are attributes`() {
     let entry = entry(#"{"level":"error","code":7}"#, .json)
     #expect(entry.message == #"{"level":"error","code":7}"#)
     #expect(entry.severity == .error)
-    #expect(entry.attributes.isEmpty)
+    #expect(entry.attributes == [Attribute("code", 7)])
   }
 
   @Test(arguments: [
     "", "plain text", "{", "{}x", "[1]", #"{"a":}"#, #"{"a":1,}"#, #"{"a":"\q"}"#, "a=1 b", "=1", "a=\"x",
-    #"{"":"empty key","msg":"x"}"#, "\u{1}", String(repeating: "[", count: 10_000),
+    "\u{1}", #"{"msg":"half"#, "plain text with a=1 in it", "Warning: x=1, y=2", String(repeating: "[", count: 10_000),
   ])
   func `what is in no format is taken as it is`(line: String) {
     let entry = entry(line, .auto)
     #expect(entry.message == Bytes(line))
     #expect(entry.severity == .info && entry.time == 5 && entry.attributes.isEmpty)
-  }
-
-  @Test func `more attributes than an entry holds leave the line as it is`() {
-    let members = (0..<300).map { "\"k\($0)\":1" }.joined(separator: ",")
-    let line = "{\"msg\":\"x\",\(members)}"
-    #expect(entry(line, .json).message == Bytes(line))
   }
 
   @Test func `raw looks into nothing`() {

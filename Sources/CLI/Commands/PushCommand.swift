@@ -27,11 +27,17 @@ enum PushCommand {
   private static let options = [
     Option(
       "format", form: "FORMAT",
-      help: "raw (default: the line is the message), json, logfmt, or auto (whichever each line is)"),
+      help: """
+        raw (default: the line is the message), json, logfmt, syslog, klog, cri, access, error (of nginx and Apache), postgres \
+        (csvlog), or auto (whichever of them each line is)
+        """),
     Option(
       "encoding", form: "E",
       help: "auto (default: UTF-8, or UTF-16 by a file's mark), utf-8, utf-16, utf-16le or utf-16be"),
     Option("split", help: "split lines over 1 MiB into several entries instead of cutting them"),
+    Option(
+      "input-zone", form: "ZONE",
+      help: "the zone of times that name none: local (default, as TZ says), utc, or an offset like +02:00"),
     Option("source", form: "S", help: "who wrote the lines, at most 255 bytes"),
     Option("level", ["l"], form: "LEVEL", help: "their severity: trace, debug, info, notice, warn, error or fatal"),
     Option("complete", help: "seal the stream behind them"),

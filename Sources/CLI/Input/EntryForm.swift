@@ -6,6 +6,7 @@ internal import LogsWire
 /// What each line becomes.
 struct EntryForm: Sendable {
   private let format: LineFormat
+  private let zone: TimeZoneRule
   private let source: Bytes
   private let severity: Severity
   /// Lines that come from a pipe are written about now; those of a file some time ago.
@@ -19,9 +20,14 @@ struct EntryForm: Sendable {
   init(_ arguments: Arguments) throws(CommandError) {
     let formatText = arguments.value("format") ?? LineFormat.raw.rawValue
     guard let format = LineFormat(rawValue: formatText) else {
-      throw .usage("--format takes raw, json, logfmt or auto, not '\(formatText)'")
+      throw .usage("--format takes \(LineFormat.allCases.map(\.rawValue).joined(separator: ", ")), not '\(formatText)'")
     }
     self.format = format
+    let zoneText = arguments.value("input-zone") ?? "local"
+    guard let zone = TimeZoneRule(zoneText) else {
+      throw .usage("--input-zone takes local, utc, or an offset like +02:00, not '\(zoneText)'")
+    }
+    self.zone = zone
     source = Bytes(arguments.value("source") ?? "")
     if source.count > 255 { throw .usage("--source takes at most 255 bytes, not \(source.count)") }
     if let level = arguments.value("level") {
@@ -40,14 +46,16 @@ struct EntryForm: Sendable {
   }
 
   func entries(_ lines: some Sequence<LineCutter.Line>) -> [Entry] {
-    let time = hasArrivalTime ? SystemClock.wall() : 0
+    let now = SystemClock.wall()
+    let time = hasArrivalTime ? now : 0
+    let rules = TimeRules(zone: zone, now: now)
     let template = Entry(message: Bytes(), time: time, severity: severity, source: source)
     return lines.map { line in
       guard line.part != nil || line.byteCount != line.bytes.count else {
-        return format.entry(line.bytes, like: template)
+        return format.entry(line.bytes, like: template, rules)
       }
       // Only raw: what is cut is in no format any more.
-      var entry = LineFormat.raw.entry(line.bytes, like: template)
+      var entry = LineFormat.raw.entry(line.bytes, like: template, rules)
       if let part = line.part {
         entry.attributes =
           LinePart(line: "\(pushID)-\(part.line)", ordinal: part.ordinal, isLast: part.isLast).attributes

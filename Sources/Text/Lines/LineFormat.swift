@@ -1,119 +1,126 @@
 package import LogsWire
 
-/// How `logs push` reads a line.
+/// How a line is read.
 package enum LineFormat: String, CaseIterable, Sendable {
   /// The line is the message.
   case raw
-  /// JSON objects: time, level, source and message are taken from their usual names, the others are attributes.
+  /// JSON objects: time, level, source and message are taken from the names that loggers have for them, the others are
+  /// attributes.
   case json
   /// The same for `key=value` pairs.
   case logfmt
-  /// JSON if it is an object, logfmt if all of it is pairs, else raw.
+  /// RFC 3164 and RFC 5424, with or without the priority in front.
+  case syslog
+  /// The text form of Kubernetes' and Google's loggers.
+  case klog
+  /// What containerd and CRI-O write for each line of a container.
+  case cri
+  /// Access logs of nginx and Apache, combined or common.
+  case access
+  /// Error logs of nginx and Apache.
+  case error
+  /// PostgreSQL's csvlog.
+  case postgres
+  /// Whichever of these the line is, where its shape leaves no doubt.
   case auto
 
-  /// The entry that a line becomes. A line that is not in the format is taken as it is, never dropped.
-  package func entry(_ line: Bytes, like template: Entry) -> Entry {
-    let members: [Attribute]? =
-      switch self {
-      case .raw: nil
-      case .json: JSONReader.object(line)
-      case .logfmt: LogfmtReader.pairs(line)
-      case .auto: JSONReader.object(line) ?? LogfmtReader.pairs(line)
-      }
-    var entry = template
-    entry.message = line
-    guard let members, fits(members, line) else { return entry }
-    // Without a message of its own the line stays the message, so that nothing of it is lost.
-    guard members.contains(where: { Self.role(of: $0) == .message }) else {
-      return Self.fill(entry, members, keeps: true)
-    }
-    return Self.fill(entry, members, keeps: false)
+  /// The entry that a line becomes: one that every batch can hold. A line that is not in the format is taken as it is, never
+  /// dropped.
+  ///
+  /// - Parameters:
+  ///   - template: what the line does not say.
+  ///   - rules: for times that do not say all of themselves.
+  package func entry(_ line: Bytes, like template: Entry, _ rules: TimeRules) -> Entry {
+    var raw = template
+    raw.message = line
+    guard self != .raw else { return raw }
+    let text = Self.text(of: line)
+    return read(text, raw, rules) ?? raw
   }
 
-  /// Whether an entry can hold the members (spec/limits.md).
-  private func fits(_ members: [Attribute], _ line: Bytes) -> Bool {
-    var room = 256
-    func fits(_ members: [Attribute], depth: Int, keys: ClosedRange<Int>) -> Bool {
-      members.allSatisfy { keys.contains($0.key.utf8.count) && fits($0.value, depth: depth) }
-    }
-    func fits(_ value: AttributeValue, depth: Int) -> Bool {
-      room -= 1
-      switch value {
-      case .list(let values): return depth < 8 && room >= 0 && values.allSatisfy { fits($0, depth: depth + 1) }
-      case .map(let members): return depth < 8 && room >= 0 && fits(members, depth: depth + 1, keys: 0...255)
-      case .empty, .string, .boolean, .integer, .double, .bytes: return room >= 0
-      }
-    }
-    // The encoded form is shorter than the text, but for short numbers.
-    return line.count <= 32 << 10 && fits(members, depth: 0, keys: 1...255)
+  /// The line without what is no text in front of it: the NULs of a hole in the file, a byte order mark.
+  private static func text(of line: Bytes) -> Bytes {
+    var start = 0
+    while start < line.count, line[start] == 0 { start += 1 }
+    if line.count - start >= 3, line[start] == 0xef, line[start + 1] == 0xbb, line[start + 2] == 0xbf { start += 3 }
+    return start == 0 ? line : line[start..<line.count]
   }
 
-  private enum Role { case time, level, source, message, attribute }
-
-  private static func role(of member: Attribute) -> Role {
-    switch member.key.lowercased() {
-    case "time", "timestamp", "ts", "@timestamp": time(member.value) == nil ? .attribute : .time
-    case "level", "severity", "lvl", "levelname": severity(member.value) == nil ? .attribute : .level
-    case "source", "logger", "service":
-      if case .string(let text) = member.value, text.utf8.count <= 255 { .source } else { .attribute }
-    case "message", "msg", "event": if case .string = member.value { .message } else { .attribute }
-    default: .attribute
+  /// - Parameter raw: the entry whose message is the line; nil is returned when it shall stay that.
+  private func read(_ text: Bytes, _ raw: Entry, _ rules: TimeRules) -> Entry? {
+    switch self {
+    case .raw: nil
+    case .json: JSONReader.object(text.span).map { Self.fill(raw, $0, text.count, rules) }
+    case .logfmt: Self.logfmt(text, raw, rules, isCertain: true)
+    case .syslog: SyslogLine.entry(text, raw, rules, isCertain: true)
+    case .klog: KlogLine.entry(text, raw, rules)
+    case .cri: ContainerLine.entry(text, raw, rules)
+    case .access: AccessLine.entry(text, raw, rules)
+    case .error: ServerErrorLine.entry(text, raw, rules)
+    case .postgres: PostgresLine.entry(text, raw, rules)
+    case .auto: Self.guess(text, raw, rules)
     }
   }
 
-  private static func fill(_ entry: Entry, _ members: [Attribute], keeps isMessageKept: Bool) -> Entry {
-    var entry = entry
-    var seen: Set<Role> = []
-    for member in members {
-      let role = role(of: member)
-      // The first of several names for one thing counts; the others stay attributes.
-      let isFirst = role == .attribute || seen.insert(role).inserted
-      switch (isFirst ? role : .attribute, member.value) {
-      case (.time, let value): entry.time = time(value) ?? entry.time
-      case (.level, let value): entry.severity = severity(value) ?? entry.severity
-      case (.source, .string(let text)): entry.source = Bytes(text)
-      case (.message, .string(let text)): entry.message = Bytes(text)
-      case (.attribute, _), (.source, _), (.message, _): if !isMessageKept { entry.attributes.append(member) }
-      }
-    }
-    return entry
+  private static func guess(_ text: Bytes, _ raw: Entry, _ rules: TimeRules) -> Entry? {
+    if let object = JSONReader.object(text.span) { return fill(raw, object, text.count, rules) }
+    return SyslogLine.entry(text, raw, rules, isCertain: false) ?? KlogLine.entry(text, raw, rules)
+      ?? ContainerLine.entry(text, raw, rules) ?? AccessLine.entry(text, raw, rules)
+      ?? ServerErrorLine.entry(text, raw, rules) ?? PostgresLine.entry(text, raw, rules)
+      ?? logfmt(text, raw, rules, isCertain: false)
   }
 
-  private static func severity(_ value: AttributeValue) -> Severity? {
-    switch value {
-    case .string(let name): Severity(name: name)
-    // Bunyan and pino count in tens: 10 trace, 20 debug, 30 info, 40 warn, 50 error, 60 fatal.
-    case .integer(let number):
-      switch number {
-      case 10: .trace
-      case 20: .debug
-      case 30: .info
-      case 40: .warning
-      case 50: .error
-      case 60: .critical
-      default: UInt8(exactly: number).flatMap { Severity(number: $0) }
-      }
-    case .empty, .boolean, .double, .list, .map, .bytes: nil
+  /// - Parameter isCertain: if not, text in which an equals sign happens to stand is no logfmt: all words are pairs, or the
+  ///   line begins with one and has two of time, level and message.
+  private static func logfmt(_ text: Bytes, _ raw: Entry, _ rules: TimeRules, isCertain: Bool) -> Entry? {
+    guard let line = LogfmtReader.line(text.span) else { return nil }
+    var content = line.content
+    let pick = FieldPick(content.members, rules)
+    if !isCertain, !line.bareWords.isEmpty || line.isCut || content.keepsLine {
+      let known = [pick.time != nil, pick.severity != nil, pick.message != nil].count { $0 }
+      guard line.beginsWithPair, known >= 2 else { return nil }
     }
+    if pick.message == nil || content.keepsLine, !line.bareWords.isEmpty {
+      // The line stays the message, and words without a value say nothing beside it.
+      let words = Set(line.bareWords)
+      content.members = content.members.indices.filter { !words.contains($0) }.map { content.members[$0] }
+    }
+    return fill(raw, content, text.count, rules)
   }
 
-  /// RFC 3339, or a number of seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by its size.
-  private static func time(_ value: AttributeValue) -> Int64? {
-    switch value {
-    case .string(let text): return TimeText.dateTime(text)
-    case .integer(let number):
-      switch number {
-      case 1..<100_000_000_000:
-        return number.multipliedReportingOverflow(by: 1_000_000_000).overflow ? nil : number * 1_000_000_000
-      case 100_000_000_000..<100_000_000_000_000: return number * 1_000_000
-      case 100_000_000_000_000..<100_000_000_000_000_000: return number * 1_000
-      case 100_000_000_000_000_000...: return number
-      default: return nil
-      }
-    case .double(let seconds):
-      guard seconds > 0, seconds < 9e9 else { return nil }
-      return Int64(seconds * 1_000_000) * 1_000
-    case .empty, .boolean, .list, .map, .bytes: return nil
+  private static func fill(_ raw: Entry, _ line: StructuredLine, _ byteCount: Int, _ rules: TimeRules) -> Entry {
+    let pick = FieldPick(line.members, rules)
+    var entry = raw
+    if let time = pick.time { entry.time = time.value }
+    if let severity = pick.severity {
+      entry.severity = severity.value
+    } else if pick.isSilentInformation {
+      entry.severity = .info
     }
+    if let source = pick.source { entry.source = source.value }
+    // Without a message of its own, or with more than its members tell, the line stays the message.
+    if let message = pick.message, !line.keepsLine { entry.message = message.value }
+    entry.attributes += pick.rest(of: line.members)
+    return fitted(
+      entry, omittedCount: line.omittedCount, fitsSurely: line.fitsSurely && byteCount <= surelyFittingByteCount)
+  }
+
+  /// Attributes take less room than the text they were read from, but for short numbers, of which there are 256 at most.
+  private static let surelyFittingByteCount = Limits.attributesByteCountMax / 2
+
+  static func fitted(_ entry: Entry, omittedCount: Int = 0, fitsSurely: Bool) -> Entry {
+    if fitsSurely, omittedCount == 0, entry.attributes.count <= Limits.attributeCountMax { return entry }
+    guard omittedCount > 0 else { return entry.fitted() }
+    var counted = entry
+    let key = Entry.truncatedAttributesKey
+    if let place = counted.attributes.firstIndex(where: { $0.key == key }),
+      case .integer(let earlier) = counted.attributes[place].value
+    {
+      counted.attributes[place].value = .integer(earlier &+ Int64(omittedCount))
+    } else {
+      counted.attributes.removeAll { $0.key == key }
+      counted.attributes.append(Attribute(key, .integer(Int64(omittedCount))))
+    }
+    return counted.fitted()
   }
 }

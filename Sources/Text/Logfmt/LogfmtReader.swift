@@ -1,61 +1,77 @@
 internal import LogsWire
 
-/// Reads a line of `key=value` pairs, values with spaces in double quotes.
-enum LogfmtReader {
-  /// The pairs of the line; nil when any word of it is no pair.
-  static func pairs(_ line: Bytes) -> [Attribute]? {
-    let bytes = line.array
-    var pairs: [Attribute] = []
-    var keys: Set<String> = []
-    var offset = 0
-    while true {
-      while offset < bytes.count, isSpace(bytes[offset]) { offset += 1 }
-      guard offset < bytes.count else { return pairs.isEmpty ? nil : pairs }
-      let start = offset
-      while offset < bytes.count, isKey(bytes[offset]) { offset += 1 }
-      guard offset > start, offset < bytes.count, bytes[offset] == UInt8(ascii: "=") else { return nil }
-      let key = String(decoding: bytes[start..<offset], as: UTF8.self)
-      offset += 1
-      guard let value = value(bytes, &offset), keys.insert(key).inserted else { return nil }
-      pairs.append(Attribute(key, value))
-    }
+/// Reads a line of `key=value` pairs, values with spaces in double quotes, as Go's loggers write them.
+struct LogfmtReader: ~Escapable {
+  var scanner: TextScanner
+  var isCut = false
+
+  @_lifetime(copy bytes)
+  private init(_ bytes: RawSpan) { scanner = TextScanner(bytes) }
+
+  /// What the line holds.
+  struct Line {
+    var content: StructuredLine
+    /// Places among the members of words that are no pairs; they have no value.
+    var bareWords: [Int]
+    /// Whether the line begins with a pair.
+    var beginsWithPair: Bool
+    /// Whether the line ends inside quotes.
+    var isCut: Bool
   }
 
-  private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0d }
+  /// The pairs of the line, and the words between them; nil when there is no pair.
+  static func line(_ line: RawSpan) -> Line? {
+    guard let plain = Colors.removed(from: line) else { return read(line) }
+    return read(unsafe plain.span.bytes)
+  }
+
+  private static func read(_ line: RawSpan) -> Line? {
+    var reader = LogfmtReader(line)
+    return reader.line()
+  }
+
+  @_lifetime(self: copy self)
+  private mutating func line() -> Line? {
+    var members: [Attribute] = []
+    var keys = KeyPlaces()
+    var bareWords: Set<Int> = []
+    var beginsWithPair = false
+    var fits = true
+    var keepsLine = false
+    while true {
+      while let byte = scanner.next, Self.isSpace(byte) { scanner.offset += 1 }
+      if scanner.isAtEnd { break }
+      let start = scanner.offset
+      while let byte = scanner.next, Self.isKey(byte) { scanner.offset += 1 }
+      let hasKey = scanner.offset > start && scanner.next == UInt8(ascii: "=")
+      if !hasKey { while let byte = scanner.next, !Self.isSpace(byte) { scanner.offset += 1 } }
+      let word = start..<scanner.offset
+      if hasKey { scanner.offset += 1 }
+      let value: AttributeValue = hasKey ? value() : .empty
+      guard let key = scanner.bytes.string(word) else {
+        // A key is text. One that is not is left to the line itself.
+        keepsLine = true
+        continue
+      }
+      if key.utf8.count > Limits.attributeKeyByteCountMax { fits = false }
+      if hasKey {
+        if members.isEmpty { beginsWithPair = true }
+        bareWords.remove(keys.insert(Attribute(key, value), into: &members))
+      } else if keys.place(of: key, in: members) == nil {
+        // A word does not undo the pair of the same name.
+        bareWords.insert(keys.insert(Attribute(key, value), into: &members))
+      }
+    }
+    guard bareWords.count < members.count else { return nil }
+    var content = StructuredLine(members: members)
+    content.fitsSurely = fits && members.count <= Limits.attributeCountMax
+    content.keepsLine = keepsLine
+    return Line(content: content, bareWords: bareWords.sorted(), beginsWithPair: beginsWithPair, isCut: isCut)
+  }
+
+  static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0d }
 
   private static func isKey(_ byte: UInt8) -> Bool {
     byte > 0x20 && byte != UInt8(ascii: "=") && byte != UInt8(ascii: "\"") && byte != 0x7f
-  }
-
-  private static func value(_ bytes: [UInt8], _ offset: inout Int) -> AttributeValue? {
-    guard offset < bytes.count, bytes[offset] == UInt8(ascii: "\"") else {
-      let start = offset
-      while offset < bytes.count, !isSpace(bytes[offset]) { offset += 1 }
-      return typed(String(decoding: bytes[start..<offset], as: UTF8.self))
-    }
-    offset += 1
-    var content: [UInt8] = []
-    while offset < bytes.count {
-      let byte = bytes[offset]
-      offset += 1
-      switch byte {
-      case UInt8(ascii: "\""): return .string(String(decoding: content, as: UTF8.self))
-      case UInt8(ascii: "\\"):
-        guard offset < bytes.count else { return nil }
-        content.append(
-          bytes[offset] == UInt8(ascii: "n") ? 0x0a : bytes[offset] == UInt8(ascii: "t") ? 0x09 : bytes[offset])
-        offset += 1
-      default: content.append(byte)
-      }
-    }
-    return nil
-  }
-
-  private static func typed(_ text: String) -> AttributeValue {
-    switch text {
-    case "true": .boolean(true)
-    case "false": .boolean(false)
-    default: Int64(text).map { .integer($0) } ?? .string(text)
-    }
   }
 }

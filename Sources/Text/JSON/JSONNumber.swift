@@ -1,0 +1,62 @@
+internal import LogsWire
+
+/// Numbers as JSON writes them.
+enum JSONNumber {
+  /// Reads a number: an integer, a double if it says the same, else its digits as text.
+  ///
+  /// - Returns: nil when no number of JSON begins here: `+1`, `01`, `1.` and `.5` are none.
+  @_lifetime(scanner: copy scanner)
+  static func read(_ scanner: inout TextScanner) -> AttributeValue? {
+    let start = scanner.offset
+    let isNegative = scanner.take("-")
+    let wholeStart = scanner.offset
+    takeDigits(&scanner)
+    let wholeCount = scanner.offset - wholeStart
+    guard wholeCount == 1 || (wholeCount > 1 && scanner.bytes[wholeStart] != UInt8(ascii: "0")) else { return nil }
+    var isInteger = true
+    if scanner.take(".") {
+      isInteger = false
+      guard takeDigits(&scanner) else { return nil }
+    }
+    if scanner.take("e") || scanner.take("E") {
+      isInteger = false
+      if !scanner.take("+") { _ = scanner.take("-") }
+      guard takeDigits(&scanner) else { return nil }
+    }
+    let digits = scanner.bytes.extracting(start..<scanner.offset)
+    if isInteger, let number = integer(digits, isNegative) { return .integer(number) }
+    guard let text = scanner.bytes.string(start..<scanner.offset) else { return nil }
+    // Integers beyond 64 bits are identifiers more often than quantities, and their readers expect digits.
+    if isInteger, !(isNegative && digits.byteCount == 2) { return .string(text) }
+    return double(text).map { .double($0) } ?? .string(text)
+  }
+
+  @_lifetime(scanner: copy scanner)
+  @discardableResult
+  private static func takeDigits(_ scanner: inout TextScanner) -> Bool {
+    let start = scanner.offset
+    while let byte = scanner.next, byte.isDigit { scanner.offset += 1 }
+    return scanner.offset > start
+  }
+
+  /// nil when it does not fit, and for -0, which no integer is.
+  private static func integer(_ text: RawSpan, _ isNegative: Bool) -> Int64? {
+    var value: Int64 = 0
+    for index in (isNegative ? 1 : 0)..<text.byteCount {
+      let digit = Int64(text[index] - UInt8(ascii: "0"))
+      let (product, isTooLarge) = value.multipliedReportingOverflow(by: 10)
+      let (sum, isTooFar) = product.addingReportingOverflow(isNegative ? -digit : digit)
+      if isTooLarge || isTooFar { return nil }
+      value = sum
+    }
+    return isNegative && value == 0 ? nil : value
+  }
+
+  /// The double that is written with the same digits; nil when none is.
+  private static func double(_ text: String) -> Double? {
+    guard let written = Decimal(text), let double = Double(text), double.isFinite else { return nil }
+    // A double holds any 15 digits.
+    if written.digitCount <= 15, double.isNormal || double.isZero && written.isZero { return double }
+    return Decimal("\(double)") == written ? double : nil
+  }
+}

@@ -1,0 +1,43 @@
+internal import LogsWire
+
+/// Finds a name that comes twice in an object: by comparing while there are few, by hashing when there are many.
+///
+/// Names are compared byte by byte: to Swift, two forms of one accented letter are equal strings, and one of them would be lost.
+struct KeyPlaces {
+  private var places: [ByteKey: Int] = [:]
+  private static let fewMax = 16
+
+  /// Where the member of a name is.
+  mutating func place(of key: String, in members: [Attribute]) -> Int? {
+    if members.count < Self.fewMax { return members.firstIndex { ByteKey($0.key) == ByteKey(key) } }
+    if places.isEmpty {
+      for (index, member) in members.enumerated() { places[ByteKey(member.key)] = index }
+    }
+    return places[ByteKey(key)]
+  }
+
+  /// Adds a member; of a name that comes twice the last value counts, in the place of the first.
+  ///
+  /// - Returns: its place.
+  @discardableResult
+  mutating func insert(_ member: Attribute, into members: inout [Attribute]) -> Int {
+    if let place = place(of: member.key, in: members) {
+      members[place].value = member.value
+      return place
+    }
+    if !places.isEmpty { places[ByteKey(member.key)] = members.count }
+    members.append(member)
+    return members.count - 1
+  }
+}
+
+private struct ByteKey: Hashable {
+  private let text: String
+  init(_ text: String) { self.text = text }
+
+  static func == (left: ByteKey, right: ByteKey) -> Bool {
+    left.text.utf8.count == right.text.utf8.count && left.text.utf8.elementsEqual(right.text.utf8)
+  }
+
+  func hash(into hasher: inout Hasher) { for byte in text.utf8 { hasher.combine(byte) } }
+}

@@ -1,0 +1,94 @@
+internal import LogsWire
+
+/// How a field of a logger counts its levels.
+enum LevelScale: Sendable {
+  /// Words, letters, and the tens of bunyan and pino. A number below 10 may be of any scale, and says nothing.
+  case unsaid
+  /// 0 is the gravest, 7 is debug: syslog, journald, GELF.
+  case syslog
+  /// OpenTelemetry's numbers, 1 to 24.
+  case openTelemetry
+  /// PostgreSQL's words, of which LOG is one.
+  case postgres
+  /// A word; a number never: Python's tens begin with debug, others count in hundreds.
+  case word
+
+  /// nil when the value is no level on this scale.
+  func severity(_ value: AttributeValue) -> Severity? {
+    switch value {
+    case .integer(let number): severity(number)
+    case .string(let text): severity(text)
+    case .empty, .boolean, .double, .list, .map, .bytes: nil
+    }
+  }
+
+  private func severity(_ number: Int64) -> Severity? {
+    switch self {
+    case .unsaid: Self.tens(number)
+    case .syslog: Self.syslogSeverity(number)
+    case .openTelemetry: number == 0 ? nil : UInt8(exactly: number).flatMap { Severity(number: $0) }
+    case .postgres, .word: nil
+    }
+  }
+
+  private func severity(_ text: String) -> Severity? {
+    let word = Self.plain(text)
+    if word.utf8.first?.isDigit == true { return Int64(word).flatMap { severity($0) } }
+    switch self {
+    case .postgres where word == "log": return .info
+    case .postgres where word.hasPrefix("debug"): return .debug
+    case .unsaid, .syslog, .openTelemetry, .postgres, .word:
+      return Severity(name: word) ?? Self.letter(word) ?? Self.offset(word)
+    }
+  }
+
+  /// In lower case, without the colours and spaces that console encoders put around it.
+  private static func plain(_ text: String) -> String {
+    guard text.utf8.contains(where: { $0 == 0x1b || $0 == 0x20 }) else { return text.lowercased() }
+    let bytes = Colors.removed(from: unsafe text.utf8.span.bytes) ?? Array(text.utf8)
+    return String(decoding: bytes.filter { $0 != 0x20 }, as: UTF8.self).lowercased()
+  }
+
+  static func letter(_ word: String) -> Severity? {
+    switch word {
+    case "t", "v": .trace
+    case "d": .debug
+    case "i": .info
+    case "n": .notice
+    case "w": .warning
+    case "e": .error
+    case "f", "c": .critical
+    default: nil
+    }
+  }
+
+  /// slog's levels between its names: `INFO+2`, `DEBUG-4`. Its numbers lie 9 below OpenTelemetry's.
+  private static func offset(_ word: String) -> Severity? {
+    guard let sign = word.utf8.lastIndex(where: { $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "-") }),
+      let base = Severity(name: String(word[..<sign])), let step = Int8(word[sign...])
+    else { return nil }
+    return Severity(number: UInt8(clamping: min(max(Int(base.number) + Int(step), 1), 24)))
+  }
+
+  /// bunyan and pino: 10 trace, 20 debug, 30 info, 40 warn, 50 error, 60 fatal, and what services put between them.
+  private static func tens(_ number: Int64) -> Severity? {
+    guard (10..<70).contains(number) else { return nil }
+    let (range, step) = number.quotientAndRemainder(dividingBy: 10)
+    return Severity(number: UInt8(1 + (range - 1) * 4 + step * 4 / 10))
+  }
+
+  /// As OpenTelemetry maps them.
+  static func syslogSeverity(_ number: Int64) -> Severity? {
+    switch number {
+    case 0: .critical
+    case 1: Severity(number: 19)
+    case 2: Severity(number: 18)
+    case 3: .error
+    case 4: .warning
+    case 5: .notice
+    case 6: .info
+    case 7: .debug
+    default: nil
+    }
+  }
+}

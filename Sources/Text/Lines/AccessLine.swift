@@ -1,0 +1,64 @@
+internal import LogsWire
+
+/// `127.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] "GET / HTTP/1.0" 200 2326 "referer" "agent"`: requests to nginx and Apache.
+///
+/// The line stays the message: it is what people know, and formats differ in what follows.
+enum AccessLine {
+  static func entry(_ text: Bytes, _ raw: Entry, _ rules: TimeRules) -> Entry? {
+    var scanner = TextScanner(text.span)
+    guard let first = scanner.word(), var second = scanner.word(), var user = scanner.word() else { return nil }
+    var client = first
+    var attributes: [Attribute] = []
+    if scanner.next != UInt8(ascii: "[") {
+      // The host that was asked for stands in front.
+      guard let fourth = scanner.word() else { return nil }
+      attributes.append(Attribute("vhost", scanner.bytes.value(first)))
+      (client, second, user) = (second, user, fourth)
+    }
+    guard scanner.take("["), let time = scanner.accessTime()?.nanoseconds(rules), scanner.take("]"), scanner.take(" "),
+      let request = quoted(&scanner), scanner.take(" "), let status = scanner.digits(3),
+      (100...599).contains(status), scanner.take(" ")
+    else { return nil }
+    let sizeStart = scanner.offset
+    guard scanner.number(most: 18) != nil || scanner.take("-") else { return nil }
+    let size = sizeStart..<scanner.offset
+    guard scanner.isAtEnd || scanner.next == 0x20 || scanner.next == 0x0d else { return nil }
+
+    attributes.append(Attribute("client", scanner.bytes.value(client)))
+    if !scanner.isEqual(second, "-") { attributes.append(Attribute("ident", scanner.bytes.value(second))) }
+    if !scanner.isEqual(user, "-") { attributes.append(Attribute("user", scanner.bytes.value(user))) }
+    attributes += parts(request, scanner.bytes)
+    attributes.append(Attribute("status", .integer(Int64(status))))
+    if !scanner.isEqual(size, "-") { attributes.append(Attribute("bytes", scanner.number(size))) }
+    if scanner.take(" "), let referer = quoted(&scanner), scanner.take(" "), let agent = quoted(&scanner) {
+      if !scanner.isEqual(referer, "-") { attributes.append(Attribute("referer", scanner.bytes.value(referer))) }
+      if !scanner.isEqual(agent, "-") { attributes.append(Attribute("agent", scanner.bytes.value(agent))) }
+    }
+    var content = LineContent(time: time)
+    content.attributes = attributes
+    return content.entry(text, raw)
+  }
+
+  /// What stands in quotes, escapes as they are.
+  @_lifetime(scanner: copy scanner)
+  private static func quoted(_ scanner: inout TextScanner) -> Range<Int>? {
+    guard scanner.take("\"") else { return nil }
+    let start = scanner.offset
+    while let byte = scanner.next, byte != UInt8(ascii: "\"") { scanner.offset += byte == UInt8(ascii: "\\") ? 2 : 1 }
+    let end = scanner.offset
+    return scanner.take("\"") ? start..<end : nil
+  }
+
+  /// Method, path and protocol; what is no such request is `request` as a whole.
+  private static func parts(_ request: Range<Int>, _ bytes: RawSpan) -> [Attribute] {
+    var scanner = TextScanner(bytes.extracting(request))
+    guard let method = scanner.word(), scanner.isWord(method, "-_"), let path = scanner.word(),
+      scanner.bytes.firstIndex(of: 0x20, from: scanner.offset) == nil, scanner.take(word: "HTTP/")
+    else { return [Attribute("request", bytes.value(request))] }
+    let version = scanner.offset - 5..<scanner.bytes.byteCount
+    return [
+      Attribute("method", scanner.bytes.value(method)), Attribute("path", scanner.bytes.value(path)),
+      Attribute("protocol", scanner.bytes.value(version)),
+    ]
+  }
+}

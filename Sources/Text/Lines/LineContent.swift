@@ -1,0 +1,49 @@
+internal import LogsWire
+
+/// What a line of a fixed shape says beside its message.
+struct LineContent {
+  var time: Int64
+  var severity: Severity?
+  var source: Range<Int>?
+  /// nil for the whole line.
+  var message: Range<Int>?
+  var attributes: [Attribute] = []
+
+  init(time: Int64) { self.time = time }
+
+  /// - Parameter text: what the ranges lie in.
+  func entry(_ text: Bytes, _ raw: Entry) -> Entry {
+    var entry = raw
+    if time != 0 { entry.time = time }
+    if let severity { entry.severity = severity }
+    entry.attributes += attributes
+    if let source, source.count <= Limits.sourceByteCountMax {
+      entry.source = Bytes(copying: text.span.extracting(source))
+    } else if let source {
+      entry.attributes.append(Attribute("source", text.span.value(source)))
+    }
+    if let message { entry.message = text[message] }
+    return LineFormat.fitted(entry, fitsSurely: false)
+  }
+}
+
+extension TextScanner {
+  /// The range as an integer if it is written like one, else as text.
+  func number(_ range: Range<Int>) -> AttributeValue {
+    let value = bytes.value(range)
+    guard case .string(let text) = value, let number = Int64(text), String(number) == text else { return value }
+    return .integer(number)
+  }
+
+  /// Whether all bytes of the range are letters, digits or one of `others`, and there is one at least.
+  func isWord(_ range: Range<Int>, _ others: StaticString) -> Bool {
+    guard !range.isEmpty else { return false }
+    for index in range {
+      let byte = bytes[index]
+      var isIn = byte.isLetter || byte.isDigit
+      for other in 0..<others.utf8CodeUnitCount where unsafe others.utf8Start[other] == byte { isIn = true }
+      if !isIn { return false }
+    }
+    return true
+  }
+}

@@ -1,0 +1,65 @@
+internal import LogsWire
+
+/// The error logs of nginx, `2026/01/10 12:00:00 [error] 31#31: *1 text`, and of Apache,
+/// `[Sat Jan 10 12:00:00.5 2026] [core:error] [pid 35708:tid 4328636416] text`.
+enum ServerErrorLine {
+  static func entry(_ text: Bytes, _ raw: Entry, _ rules: TimeRules) -> Entry? {
+    text.span.byteCount > 0 && text[0] == UInt8(ascii: "[") ? apache(text, raw, rules) : nginx(text, raw, rules)
+  }
+
+  private static func nginx(_ text: Bytes, _ raw: Entry, _ rules: TimeRules) -> Entry? {
+    var scanner = TextScanner(text.span)
+    guard let time = scanner.isoDateTime()?.nanoseconds(rules), scanner.bytes[4] == UInt8(ascii: "/"),
+      scanner.take(" "), scanner.take("["), let level = scanner.range(before: "]"),
+      let severity = severity(scanner.bytes.string(level)), scanner.take(" "), let process = scanner.range(before: "#"),
+      scanner.isWord(process, ""), let thread = scanner.range(before: ":"), scanner.isWord(thread, ""),
+      scanner.take(" ")
+    else { return nil }
+    var content = LineContent(time: time)
+    content.severity = severity
+    content.attributes = [Attribute("pid", scanner.number(process)), Attribute("tid", scanner.number(thread))]
+    content.message = scanner.rest
+    return content.entry(text, raw)
+  }
+
+  private static func apache(_ text: Bytes, _ raw: Entry, _ rules: TimeRules) -> Entry? {
+    var scanner = TextScanner(text.span)
+    guard scanner.take("["), scanner.weekday(), var date = scanner.monthDayClock(), scanner.take(" "),
+      let year = scanner.digits(4), scanner.take("]"), scanner.take(" "), scanner.take("[")
+    else { return nil }
+    date.year = year
+    guard let time = date.nanoseconds(rules), let word = scanner.range(before: "]"), scanner.isWord(word, "_-.:"),
+      scanner.take(" "), let words = scanner.bytes.string(word)
+    else { return nil }
+    let parts = words.split(separator: ":", omittingEmptySubsequences: false)
+    guard parts.count <= 2, let severity = severity(parts.last.map(String.init)) else { return nil }
+    var content = LineContent(time: time)
+    content.severity = severity
+    if parts.count == 2, !parts[0].isEmpty { content.attributes.append(Attribute("module", .string(String(parts[0])))) }
+    let behindLevel = scanner.offset
+    if scanner.take(word: "[pid "), let process = scanner.range(before: "]"), scanner.isWord(process, ": "),
+      scanner.take(" ")
+    {
+      content.attributes += ids(process, scanner)
+    } else {
+      scanner.offset = behindLevel
+    }
+    content.message = scanner.rest
+    return content.entry(text, raw)
+  }
+
+  /// `35708`, or `35708:tid 4328636416`.
+  private static func ids(_ range: Range<Int>, _ scanner: borrowing TextScanner) -> [Attribute] {
+    var inner = TextScanner(scanner.bytes.extracting(range))
+    guard let process = inner.range(before: ":"), inner.take(word: "tid ") else {
+      return [Attribute("pid", scanner.number(range))]
+    }
+    return [Attribute("pid", inner.number(process)), Attribute("tid", inner.number(inner.rest))]
+  }
+
+  private static func severity(_ word: String?) -> Severity? {
+    guard let word else { return nil }
+    // Apache numbers its trace levels.
+    return word.hasPrefix("trace") ? .trace : Severity(name: word)
+  }
+}

@@ -1,0 +1,185 @@
+internal import LogsWire
+
+/// `<34>Oct 11 22:14:15 host su[230]: text` (RFC 3164), as files have it without the `<34>`, too, and
+/// `<165>1 2003-10-11T22:14:15.003Z host app 1234 ID47 [a@1 b="c"] text` (RFC 5424).
+enum SyslogLine {
+  /// - Parameter isCertain: if not, a line without priority needs a program and a colon behind time and host.
+  static func entry(_ text: Bytes, _ raw: Entry, _ rules: TimeRules, isCertain: Bool) -> Entry? {
+    var scanner = TextScanner(text.span)
+    let priority = priority(&scanner)
+    if priority == nil, scanner.next == UInt8(ascii: "<") { return nil }
+    let start = scanner.offset
+    if priority != nil, scanner.take(word: "1 "), let content = structured(&scanner, rules) {
+      return entry(content, priority, text, raw)
+    }
+    scanner.offset = start
+    if let content = traditional(&scanner, rules, needsProgram: !isCertain && priority == nil) {
+      return entry(content, priority, text, raw)
+    }
+    guard isCertain, priority != nil else { return nil }
+    var content = LineContent(time: raw.time)
+    content.message = start..<text.count
+    return entry(content, priority, text, raw)
+  }
+
+  private static func entry(_ content: LineContent, _ priority: Int?, _ text: Bytes, _ raw: Entry) -> Entry {
+    var content = content
+    if let priority {
+      content.severity = LevelScale.syslogSeverity(Int64(priority % 8))
+      content.attributes.insert(Attribute("facility", .integer(Int64(priority / 8))), at: 0)
+    }
+    return content.entry(text, raw)
+  }
+
+  /// `<0>` to `<191>`; nothing is taken otherwise.
+  @_lifetime(scanner: copy scanner)
+  private static func priority(_ scanner: inout TextScanner) -> Int? {
+    guard scanner.take("<"), let number = scanner.number(most: 3), number < 192, scanner.take(">") else {
+      scanner.offset = 0
+      return nil
+    }
+    return number
+  }
+
+  // MARK: - RFC 3164
+
+  @_lifetime(scanner: copy scanner)
+  private static func traditional(
+    _ scanner: inout TextScanner, _ rules: TimeRules, needsProgram: Bool
+  ) -> LineContent? {
+    guard let time = traditionalTime(&scanner)?.nanoseconds(rules), scanner.take(" "), let host = scanner.word(),
+      scanner.isWord(host, "._-:%[]")
+    else { return nil }
+    var content = LineContent(time: time)
+    content.attributes = [Attribute("host", scanner.bytes.value(host))]
+    let behindHost = scanner.offset
+    if !program(&scanner, into: &content) {
+      if needsProgram { return nil }
+      scanner.offset = behindHost
+    }
+    content.message = scanner.rest
+    return content
+  }
+
+  /// `Oct 11 22:14:15`, with a year behind the day or none, with the mark of a clock that is not synchronized in front, or a time
+  /// of RFC 3339 in its place.
+  @_lifetime(scanner: copy scanner)
+  private static func traditionalTime(_ scanner: inout TextScanner) -> CalendarTime? {
+    if scanner.next?.isDigit == true {
+      guard scanner.byte(ahead: 10) == UInt8(ascii: "T") else { return nil }
+      return scanner.isoDateTime()
+    }
+    if !scanner.take("*") { _ = scanner.take(".") }
+    let start = scanner.offset
+    if let time = scanner.monthDayClock() { return time }
+    scanner.offset = start
+    guard let month = scanner.month(), scanner.takeSpaces() > 0, let day = scanner.number(most: 2), scanner.take(" "),
+      let year = scanner.digits(4), scanner.take(" ")
+    else { return nil }
+    var time = CalendarTime(year: year, month: month, day: day)
+    return scanner.clock(&time) ? time : nil
+  }
+
+  /// `su[230]: ` or `kernel: `.
+  @_lifetime(scanner: copy scanner)
+  private static func program(_ scanner: inout TextScanner, into content: inout LineContent) -> Bool {
+    let start = scanner.offset
+    while let byte = scanner.next, byte > 0x20, byte != UInt8(ascii: "["), byte != UInt8(ascii: ":") {
+      scanner.offset += 1
+    }
+    let program = start..<scanner.offset
+    guard scanner.isWord(program, "._-/()@") else { return false }
+    if scanner.take("[") {
+      guard let process = scanner.range(before: "]"), scanner.isWord(process, "._-") else { return false }
+      content.attributes.append(Attribute("pid", scanner.number(process)))
+    }
+    guard scanner.take(":"), scanner.take(" ") || scanner.isAtEnd else {
+      content.attributes.removeAll { $0.key == "pid" }
+      return false
+    }
+    content.source = program
+    return true
+  }
+
+  // MARK: - RFC 5424
+
+  @_lifetime(scanner: copy scanner)
+  private static func structured(_ scanner: inout TextScanner, _ rules: TimeRules) -> LineContent? {
+    var content = LineContent(time: 0)
+    if !scanner.take("-") {
+      guard let time = scanner.isoDateTime()?.nanoseconds(rules) else { return nil }
+      content.time = time
+    }
+    guard scanner.take(" "), let host = scanner.word(), let program = scanner.word(), let process = scanner.word(),
+      let kind = scanner.word()
+    else { return nil }
+    if !scanner.isEqual(host, "-") { content.attributes.append(Attribute("host", scanner.bytes.value(host))) }
+    if !scanner.isEqual(program, "-") { content.source = program }
+    if !scanner.isEqual(process, "-") { content.attributes.append(Attribute("pid", scanner.number(process))) }
+    if !scanner.isEqual(kind, "-") { content.attributes.append(Attribute("msgid", scanner.bytes.value(kind))) }
+    if !scanner.take("-") {
+      guard scanner.next == UInt8(ascii: "[") else { return nil }
+      while scanner.take("[") {
+        guard let element = element(&scanner), !content.attributes.contains(where: { $0.key == element.key }) else {
+          return nil
+        }
+        content.attributes.append(element)
+      }
+    }
+    guard scanner.take(" ") || scanner.isAtEnd else { return nil }
+    // The mark says that the text is UTF-8; it is none of it.
+    if scanner.byte(ahead: 0) == 0xef, scanner.byte(ahead: 1) == 0xbb, scanner.byte(ahead: 2) == 0xbf {
+      scanner.offset += 3
+    }
+    content.message = scanner.rest
+    return content
+  }
+
+  /// `id name="value" ...]`. A name may come several times; then its values are a list.
+  @_lifetime(scanner: copy scanner)
+  private static func element(_ scanner: inout TextScanner) -> Attribute? {
+    guard let id = name(&scanner) else { return nil }
+    var members: [Attribute] = []
+    while scanner.take(" ") {
+      guard let name = name(&scanner), scanner.take("="), scanner.take("\"") else { return nil }
+      var content: [UInt8] = []
+      while let byte = scanner.next, byte != UInt8(ascii: "\"") {
+        scanner.offset += 1
+        if byte == UInt8(ascii: "\\"), let escaped = scanner.next,
+          escaped == UInt8(ascii: "\"") || escaped == UInt8(ascii: "\\") || escaped == UInt8(ascii: "]")
+        {
+          content.append(escaped)
+          scanner.offset += 1
+        } else {
+          content.append(byte)
+        }
+      }
+      guard scanner.take("\"") else { return nil }
+      let value = AttributeValue(text: content)
+      if let place = members.firstIndex(where: { $0.key == name }) {
+        if case .list(let values) = members[place].value {
+          members[place].value = .list(values + [value])
+        } else {
+          members[place].value = .list([members[place].value, value])
+        }
+      } else {
+        members.append(Attribute(name, value))
+      }
+      if members.count > Limits.attributeCountMax { return nil }
+    }
+    return scanner.take("]") ? Attribute(id, .map(members)) : nil
+  }
+
+  @_lifetime(scanner: copy scanner)
+  private static func name(_ scanner: inout TextScanner) -> String? {
+    let start = scanner.offset
+    while let byte = scanner.next, byte > 0x20, byte < 0x7f, byte != UInt8(ascii: "="), byte != UInt8(ascii: "]"),
+      byte != UInt8(ascii: "\"")
+    {
+      scanner.offset += 1
+    }
+    // At most 32 by the RFC; what is longer than a key can be is no name of anybody's.
+    guard (1...Limits.attributeKeyByteCountMax).contains(scanner.offset - start) else { return nil }
+    return scanner.bytes.string(start..<scanner.offset)
+  }
+}

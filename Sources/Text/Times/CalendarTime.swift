@@ -1,0 +1,113 @@
+internal import Glibc
+
+/// A time as a calendar and a clock show it.
+struct CalendarTime {
+  /// What a text says about its zone.
+  enum Zone {
+    case unsaid
+    case offset(seconds: Int)
+    /// `UTC`, `CEST`.
+    case named(String)
+  }
+
+  /// nil where the text leaves it out, as syslog does.
+  var year: Int?
+  var month = 1
+  var day = 1
+  var hour = 0
+  var minute = 0
+  var second = 0
+  var nanosecond: Int64 = 0
+  var zone = Zone.unsaid
+
+  /// Nanoseconds since 1970; nil for a day or an hour that does not exist, a zone that is not known, and what does not fit.
+  func nanoseconds(_ rules: TimeRules) -> Int64? {
+    guard hour < 24, minute < 60, second <= 60 else { return nil }
+    guard let year else { return nearest(rules) }
+    guard let seconds = seconds(year, rules.zone) else { return nil }
+    let (product, isTooFar) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+    let (sum, isTooLarge) = product.addingReportingOverflow(nanosecond)
+    return isTooFar || isTooLarge ? nil : sum
+  }
+
+  /// In the year that brings it nearest to now.
+  private func nearest(_ rules: TimeRules) -> Int64? {
+    let thisYear = Self.year(ofDay: rules.now / 86_400_000_000_000)
+    let candidates = (thisYear - 1...thisYear + 1).compactMap { year in
+      var dated = self
+      dated.year = year
+      return dated.nanoseconds(rules)
+    }
+    return candidates.min { Self.distance($0, rules.now) < Self.distance($1, rules.now) }
+  }
+
+  private static func distance(_ left: Int64, _ right: Int64) -> UInt64 {
+    let (difference, isTooFar) = left.subtractingReportingOverflow(right)
+    return isTooFar ? .max : difference.magnitude
+  }
+
+  private func seconds(_ year: Int, _ rule: TimeZoneRule) -> Int64? {
+    guard (1...9999).contains(year), (1...12).contains(month), (1...Self.dayCount(year, month)).contains(day) else {
+      return nil
+    }
+    let clock = Int64(hour * 3_600 + minute * 60 + second)
+    let utc = Self.day(year, month, day) * 86_400 + clock
+    switch (zone, rule) {
+    case (.offset(let offset), _), (.unsaid, .offset(let offset)): return utc - Int64(offset)
+    case (.named(let name), _):
+      if let offset = Self.offsets[name] { return utc - Int64(offset) }
+      // The names of other zones are not unique; the local zone's own is meant by those who use it.
+      let local = localTime(year)
+      return local.name == name ? local.seconds : nil
+    case (.unsaid, .local): return localTime(year).seconds
+    }
+  }
+
+  /// The zones that RFC 822 names.
+  private static let offsets = [
+    "UTC": 0, "GMT": 0, "UT": 0, "Z": 0, "EST": -18_000, "EDT": -14_400, "CST": -21_600, "CDT": -18_000,
+    "MST": -25_200, "MDT": -21_600, "PST": -28_800, "PDT": -25_200,
+  ]
+
+  private func localTime(_ year: Int) -> (seconds: Int64, name: String) {
+    var time = unsafe tm()
+    unsafe time.tm_year = Int32(year - 1900)
+    unsafe time.tm_mon = Int32(month - 1)
+    unsafe time.tm_mday = Int32(day)
+    unsafe time.tm_hour = Int32(hour)
+    unsafe time.tm_min = Int32(minute)
+    unsafe time.tm_sec = Int32(second)
+    unsafe time.tm_isdst = -1
+    let seconds = unsafe mktime(&time)
+    return (Int64(seconds), unsafe time.tm_zone.map { unsafe String(cString: $0) } ?? "")
+  }
+
+  /// The local day that `seconds` since 1970 are in.
+  static func localDay(_ seconds: Int64) -> CalendarTime {
+    var seconds = time_t(seconds)
+    var time = unsafe tm()
+    unsafe localtime_r(&seconds, &time)
+    return unsafe CalendarTime(year: Int(time.tm_year) + 1900, month: Int(time.tm_mon) + 1, day: Int(time.tm_mday))
+  }
+
+  static func dayCount(_ year: Int, _ month: Int) -> Int {
+    switch month {
+    case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
+    case 4, 6, 9, 11: 30
+    default: 31
+    }
+  }
+
+  /// Days since 1970, by a calendar whose years begin in March: the day that leap years add is then the last one.
+  private static func day(_ year: Int, _ month: Int, _ day: Int) -> Int64 {
+    let marchYear = month > 2 ? year : year - 1
+    let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
+    return Int64(marchYear * 365 + marchYear / 4 - marchYear / 100 + marchYear / 400 + dayOfYear - 719_468)
+  }
+
+  private static func year(ofDay day: Int64) -> Int {
+    var year = 1970 + Int(day / 366)
+    while year < 9999, Self.day(year + 1, 1, 1) <= day { year += 1 }
+    return year
+  }
+}
