@@ -1,6 +1,6 @@
 internal import LogsWire
 
-/// Reads the JSON object (RFC 8259, to the letter) that a whole line is. Takes time and memory in proportion to the line.
+/// Reads the JSON object (RFC 8259, to the letter) that a whole line is, in time and memory that grow with the line.
 ///
 /// Goes down once a level as far as an entry's attributes may nest, and through what is deeper without building it.
 struct JSONReader: ~Escapable {
@@ -23,8 +23,8 @@ struct JSONReader: ~Escapable {
     return reader.scanner.isAtEnd ? object : nil
   }
 
-  /// The members of the outermost object. Those that are too deep keep their place until the end: the last one of a name
-  /// counts, whichever it is.
+  /// The members of the outermost object. Those that are too deep keep their place until the end: the last one of a
+  /// name counts, whichever it is.
   @_lifetime(self: copy self)
   private mutating func line() -> StructuredLine? {
     scanner.offset += 1

@@ -1,6 +1,7 @@
 internal import LogsWire
 
-/// `127.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] "GET / HTTP/1.0" 200 2326 "referer" "agent"`: requests to nginx and Apache.
+/// `127.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] "GET / HTTP/1.0" 200 2326 "referer" "agent"`: requests to nginx and
+/// Apache.
 ///
 /// The line stays the message: it is what people know, and formats differ in what follows.
 enum AccessLine {
@@ -15,7 +16,7 @@ enum AccessLine {
       attributes.append(Attribute("vhost", scanner.bytes.value(first)))
       (client, second, user) = (second, user, fourth)
     }
-    guard scanner.take("["), let time = scanner.accessTime()?.nanoseconds(rules), scanner.take("]"), scanner.take(" "),
+    guard scanner.take("["), let time = scanner.accessTime()?.entryTime(rules), scanner.take("]"), scanner.take(" "),
       let request = quoted(&scanner), scanner.take(" "), let status = scanner.digits(3),
       (100...599).contains(status), scanner.take(" ")
     else { return nil }

@@ -4,7 +4,7 @@ internal import LogsWire
 enum ContainerLine {
   static func entry(_ text: Bytes, _ raw: Entry, _ rules: TimeRules) -> Entry? {
     var scanner = TextScanner(text.span)
-    guard let time = scanner.isoDateTime()?.nanoseconds(rules), scanner.take(" ") else { return nil }
+    guard let time = scanner.isoDateTime()?.entryTime(rules), scanner.take(" ") else { return nil }
     guard let stream = scanner.word(), scanner.isEqual(stream, "stdout") || scanner.isEqual(stream, "stderr") else {
       return nil
     }

@@ -67,8 +67,8 @@ struct FieldPick {
     switch role {
     case .time:
       guard rank < time?.rank ?? .max else { return }
-      // One letter says too little, but for MongoDB's map and the texts of log15.
-      if member.key == "t", case .integer = member.value { return }
+      // One letter says too little beside a number, but for MongoDB's map and log15's texts.
+      if member.key == "t", !hasDate(member.value) { return }
       guard let value = FieldTime.nanoseconds(member.value, rules) else { return }
       time = Choice(value: value, place: place, rank: rank)
     case .level(let scale):
@@ -88,6 +88,14 @@ struct FieldPick {
       let rank = text.isEmpty ? rank + Self.emptyRank : rank
       guard rank < message?.rank ?? .max else { return }
       message = Choice(value: text, place: place, rank: rank)
+    }
+  }
+
+  private func hasDate(_ value: AttributeValue) -> Bool {
+    switch value {
+    case .string(let text): text.utf8.contains { !$0.isDigit && $0 != UInt8(ascii: ".") }
+    case .map: true
+    case .empty, .boolean, .integer, .double, .list, .bytes: false
     }
   }
 

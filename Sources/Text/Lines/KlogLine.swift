@@ -6,7 +6,7 @@ enum KlogLine {
     var scanner = TextScanner(text.span)
     guard let letter = scanner.next, let severity = severity(letter) else { return nil }
     scanner.offset += 1
-    guard let time = date(&scanner)?.nanoseconds(rules) else { return nil }
+    guard let time = date(&scanner)?.entryTime(rules) else { return nil }
     scanner.takeSpaces()
     guard let thread = scanner.word(), scanner.isWord(thread, ""), let caller = scanner.range(before: "]"),
       scanner.isWord(caller, "._-/:<>"), scanner.take(" ") || scanner.isAtEnd

@@ -24,8 +24,8 @@ package enum LineFormat: String, CaseIterable, Sendable {
   /// Whichever of these the line is, where its shape leaves no doubt.
   case auto
 
-  /// The entry that a line becomes: one that every batch can hold. A line that is not in the format is taken as it is, never
-  /// dropped.
+  /// The entry that a line becomes: one that every batch can hold. A line that is not in the format is taken as it is,
+  /// never dropped.
   ///
   /// - Parameters:
   ///   - template: what the line does not say.
@@ -39,7 +39,7 @@ package enum LineFormat: String, CaseIterable, Sendable {
   }
 
   /// The line without what is no text in front of it: the NULs of a hole in the file, a byte order mark.
-  private static func text(of line: Bytes) -> Bytes {
+  static func text(of line: Bytes) -> Bytes {
     var start = 0
     while start < line.count, line[start] == 0 { start += 1 }
     if line.count - start >= 3, line[start] == 0xef, line[start + 1] == 0xbb, line[start + 2] == 0xbf { start += 3 }
@@ -70,8 +70,8 @@ package enum LineFormat: String, CaseIterable, Sendable {
       ?? logfmt(text, raw, rules, isCertain: false)
   }
 
-  /// - Parameter isCertain: if not, text in which an equals sign happens to stand is no logfmt: all words are pairs, or the
-  ///   line begins with one and has two of time, level and message.
+  /// - Parameter isCertain: if not, text in which an equals sign happens to stand is no logfmt: all words are pairs, or
+  ///   the line begins with one and has two of time, level and message.
   private static func logfmt(_ text: Bytes, _ raw: Entry, _ rules: TimeRules, isCertain: Bool) -> Entry? {
     guard let line = LogfmtReader.line(text.span) else { return nil }
     var content = line.content
@@ -105,7 +105,8 @@ package enum LineFormat: String, CaseIterable, Sendable {
       entry, omittedCount: line.omittedCount, fitsSurely: line.fitsSurely && byteCount <= surelyFittingByteCount)
   }
 
-  /// Attributes take less room than the text they were read from, but for short numbers, of which there are 256 at most.
+  /// Attributes take less room than the text they were read from, but for short numbers, of which there are 256 at
+  /// most.
   private static let surelyFittingByteCount = Limits.attributesByteCountMax / 2
 
   static func fitted(_ entry: Entry, omittedCount: Int = 0, fitsSurely: Bool) -> Entry {

@@ -9,7 +9,7 @@ enum ServerErrorLine {
 
   private static func nginx(_ text: Bytes, _ raw: Entry, _ rules: TimeRules) -> Entry? {
     var scanner = TextScanner(text.span)
-    guard let time = scanner.isoDateTime()?.nanoseconds(rules), scanner.bytes[4] == UInt8(ascii: "/"),
+    guard let time = scanner.isoDateTime()?.entryTime(rules), scanner.bytes[4] == UInt8(ascii: "/"),
       scanner.take(" "), scanner.take("["), let level = scanner.range(before: "]"),
       let severity = severity(scanner.bytes.string(level)), scanner.take(" "), let process = scanner.range(before: "#"),
       scanner.isWord(process, ""), let thread = scanner.range(before: ":"), scanner.isWord(thread, ""),
@@ -28,7 +28,7 @@ enum ServerErrorLine {
       let year = scanner.digits(4), scanner.take("]"), scanner.take(" "), scanner.take("[")
     else { return nil }
     date.year = year
-    guard let time = date.nanoseconds(rules), let word = scanner.range(before: "]"), scanner.isWord(word, "_-.:"),
+    guard let time = date.entryTime(rules), let word = scanner.range(before: "]"), scanner.isWord(word, "_-.:"),
       scanner.take(" "), let words = scanner.bytes.string(word)
     else { return nil }
     let parts = words.split(separator: ":", omittingEmptySubsequences: false)

@@ -47,7 +47,7 @@ enum SyslogLine {
   private static func traditional(
     _ scanner: inout TextScanner, _ rules: TimeRules, needsProgram: Bool
   ) -> LineContent? {
-    guard let time = traditionalTime(&scanner)?.nanoseconds(rules), scanner.take(" "), let host = scanner.word(),
+    guard let time = traditionalTime(&scanner)?.entryTime(rules), scanner.take(" "), let host = scanner.word(),
       scanner.isWord(host, "._-:%[]")
     else { return nil }
     var content = LineContent(time: time)
@@ -61,8 +61,8 @@ enum SyslogLine {
     return content
   }
 
-  /// `Oct 11 22:14:15`, with a year behind the day or none, with the mark of a clock that is not synchronized in front, or a time
-  /// of RFC 3339 in its place.
+  /// `Oct 11 22:14:15`, with a year behind the day or none, with the mark of a clock that is not synchronized in front, or a
+  /// time of RFC 3339 in its place.
   @_lifetime(scanner: copy scanner)
   private static func traditionalTime(_ scanner: inout TextScanner) -> CalendarTime? {
     if scanner.next?.isDigit == true {
@@ -107,7 +107,7 @@ enum SyslogLine {
   private static func structured(_ scanner: inout TextScanner, _ rules: TimeRules) -> LineContent? {
     var content = LineContent(time: 0)
     if !scanner.take("-") {
-      guard let time = scanner.isoDateTime()?.nanoseconds(rules) else { return nil }
+      guard let time = scanner.isoDateTime()?.entryTime(rules) else { return nil }
       content.time = time
     }
     guard scanner.take(" "), let host = scanner.word(), let program = scanner.word(), let process = scanner.word(),

@@ -20,7 +20,8 @@ struct CalendarTime {
   var nanosecond: Int64 = 0
   var zone = Zone.unsaid
 
-  /// Nanoseconds since 1970; nil for a day or an hour that does not exist, a zone that is not known, and what does not fit.
+  /// Nanoseconds since 1970; nil for a day or an hour that does not exist, a zone that is not known, and what does not
+  /// fit.
   func nanoseconds(_ rules: TimeRules) -> Int64? {
     guard hour < 24, minute < 60, second <= 60 else { return nil }
     guard let year else { return nearest(rules) }
@@ -29,6 +30,9 @@ struct CalendarTime {
     let (sum, isTooLarge) = product.addingReportingOverflow(nanosecond)
     return isTooFar || isTooLarge ? nil : sum
   }
+
+  /// The same for the time of an entry, where 0 would say that there is none. Clocks that were never set show times before.
+  func entryTime(_ rules: TimeRules) -> Int64? { nanoseconds(rules).flatMap { $0 > 0 ? $0 : nil } }
 
   /// In the year that brings it nearest to now.
   private func nearest(_ rules: TimeRules) -> Int64? {

@@ -2,7 +2,8 @@ internal import LogsWire
 
 /// The time that the value of a field stands for: plausible, on a day that exists, or none.
 enum FieldTime {
-  /// 2000 to 2100: where a number lies in it as seconds, milli-, micro- or nanoseconds, it lies in none of the other three.
+  /// 2000 to 2100: where a number lies in it as seconds, milli-, micro- or nanoseconds, it lies in none of the other
+  /// three.
   private static let plausible: Range<Int64> = 946_684_800_000_000_000..<4_102_444_800_000_000_000
 
   static func nanoseconds(_ value: AttributeValue, _ rules: TimeRules) -> Int64? {
@@ -18,8 +19,7 @@ enum FieldTime {
 
   static func nanoseconds(_ text: RawSpan, _ rules: TimeRules) -> Int64? {
     guard let time = calendarTime(text) else { return number(text, rules) }
-    // 0 would say that there is no time, and clocks that were never set show times before.
-    return time.nanoseconds(rules).flatMap { $0 > 0 ? $0 : nil }
+    return time.entryTime(rules)
   }
 
   private static func number(_ text: RawSpan, _ rules: TimeRules) -> Int64? {
@@ -67,7 +67,7 @@ enum FieldTime {
     let time = CalendarTime(
       year: Int(rest), month: month, day: day, hour: hour, minute: minute, second: second,
       nanosecond: milliseconds * 1_000_000)
-    return time.nanoseconds(rules)
+    return time.entryTime(rules)
   }
 
   /// Seconds and nanoseconds apart, as log4j 2 and Google's protocol buffers have them, and MongoDB's `{"$date": ...}`.

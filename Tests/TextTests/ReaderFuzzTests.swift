@@ -1,0 +1,54 @@
+import LogsWire
+import Testing
+
+@testable import LogsSimulation
+@testable import LogsText
+
+/// Lines as nobody writes them: every format must make an entry of each that a batch can hold, and lose nothing.
+///
+/// `LOGS_TEST_LINES` says how many lines a seed makes.
+@Suite struct ReaderFuzzTests {
+  private static let rules = TimeRules(zone: .offset(seconds: 7_200), now: 1_768_046_400_000_000_000)
+  private static let template = Entry(message: Bytes(), time: 5, severity: .info, source: "s")
+
+  @Test func `every prefix of every known line, and every line with one byte changed, is read`() throws {
+    var checker = ReaderChecker(Self.template, Self.rules)
+    var random = SeededGenerator(seed: 1)
+    for line in LineMaker.corpus {
+      for end in 0...line.count {
+        try checker.check(Array(line[..<end]))
+        guard end < line.count else { continue }
+        var changed = line
+        changed[end] = LineMaker.oddBytes.randomElement(using: &random) ?? 0
+        try checker.check(changed)
+      }
+    }
+  }
+
+  @Test(arguments: TestSeeds.first(4))
+  func `lines that are made of pieces, numbers, dates, escapes and brackets are read`(seed: UInt64) throws {
+    var checker = ReaderChecker(Self.template, Self.rules)
+    var maker = LineMaker(seed: seed)
+    for _ in 0..<(TestSeeds.number("LOGS_TEST_LINES") ?? 6_000) {
+      let line = maker.line()
+      do { try checker.check(line) } catch {
+        Issue.record("\(error): \(Bytes(line).text) \(TestSeeds.replay(seed, "ReaderFuzzTests"))")
+        return
+      }
+    }
+    let structuredCount = checker.structuredCount
+    #expect(structuredCount > 0, TestSeeds.replay(seed, "ReaderFuzzTests"))
+  }
+
+  @Test(arguments: TestSeeds.first(2))
+  func `no text makes a flag's time or a zone fail`(seed: UInt64) {
+    var maker = LineMaker(seed: seed)
+    for _ in 0..<(TestSeeds.number("LOGS_TEST_LINES") ?? 5_000) {
+      let text = String(decoding: maker.scalar(), as: UTF8.self)
+      for now in [Int64.min, 0, 1_768_046_400_000_000_000, .max] { _ = TimeText.parse(text, now: now) }
+      _ = TimeZoneRule(text)
+      _ = FieldTime.nanoseconds(.string(text), TimeRules(zone: .local, now: .max))
+      _ = FieldTime.nanoseconds(.string(text), TimeRules(zone: .utc, now: .min))
+    }
+  }
+}
