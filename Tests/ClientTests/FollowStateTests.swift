@@ -181,6 +181,20 @@ import Testing
     #expect(state.skipped(skip(81...94))?.range == 81...94)
     #expect(state.endsHere == .start)
   }
+
+  @Test func `in reverse from a time it goes on below what came, whatever that time finds by then`() throws {
+    var state = state(end: End(time: 7), isReverse: true)
+    _ = state.asked()
+    _ = try state.announced(announcement(at: 61, head: 100))
+    _ = state.resolved()
+    #expect(state.skipped(skip(55...60))?.range == 55...60)
+    let again = state.asked()
+    #expect(again.end == End(sequence: 54, time: 7) && again.isReverse)
+    // An entry no later than that has come, but the number is lower.
+    _ = try state.announced(announcement(at: 55, head: 130))
+    #expect(state.skipped(skip(1...54))?.range == 1...54)
+    #expect(state.endsHere == .start)
+  }
 }
 
 extension FollowState {

@@ -144,14 +144,14 @@ def follow(connection, stream, from_sequence, until_head, out):
     pattern = b"*" in stream or b"?" in stream
     connection.send("FOLLOW", SUBSCRIPTION, credit=CREDIT, start=4 if from_sequence else 0, startValue=from_sequence,
                     followFlags=2 if until_head else 0, selectors=[(int(pattern), stream)])
-    streams, resolved, taken, allowed = {}, False, 0, CREDIT  # handle -> [name, incarnation, expected]
+    streams, resolved, taken, allowed = {}, False, 0, CREDIT  # handle -> [name, incarnation, expected, head]
     while True:
         for message in connection.receive()[0]:
             type, at = message["type"], streams.get(message.get("handle"))
             if message["id"] != SUBSCRIPTION:
                 raise Failed(f"{type} for an id that is not in use")
             if type == "STREAM" and at is None:
-                streams[message["handle"]] = [message["stream"], message["incarnation"], message["position"] + 1]
+                streams[message["handle"]] = [message["stream"], message["incarnation"], message["position"] + 1, message["head"]]
             elif type == "RESOLVED" and not resolved and message["streams"] == len(streams):
                 resolved = True
             elif type in ("BATCH", "SKIP") and resolved:
@@ -170,6 +170,8 @@ def follow(connection, stream, from_sequence, until_head, out):
                         allowed = taken + CREDIT
                         connection.send("CREDIT", SUBSCRIPTION, total=allowed)
             elif type == "END":
+                if until_head and any(track[2] <= track[3] for track in streams.values()):
+                    raise Failed("END before the head that STREAM told")
                 return
             elif type != "LIVE" or not resolved:
                 raise Failed(f"{type} is not allowed now")

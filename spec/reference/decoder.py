@@ -339,6 +339,10 @@ def batch_header(data, numbered):
         r.refuse("unknown flag", later)
     if not 1 <= b["count"] <= ENTRIES_MAX:
         r.refuse("count is not 1 to 65,536")
+    if b["minTime"] > b["maxTime"]:
+        r.refuse("minTime is above maxTime")
+    if not 0 < b["severities"] < 1 << 25:
+        r.refuse("severities is 0 or has bits above 24")
     if b["rawLength"] > RAW_MAX:
         r.refuse("rawLength is above 4 MiB")
     if 88 + b["storedLength"] > BATCH_MAX:
@@ -347,8 +351,8 @@ def batch_header(data, numbered):
         r.refuse("rawLength is not storedLength without compression")
     if any(zeros[1]):
         r.refuse("a byte that must be zero is not")
-    if b["codec"] != 2 and b["dictionary"]:
-        r.refuse("dictionary without codec 2")
+    if (b["codec"] == 2) != (b["dictionary"] != 0):
+        r.refuse("dictionary without codec 2, or codec 2 without one")
     return b
 
 

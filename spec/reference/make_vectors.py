@@ -630,6 +630,10 @@ for name, reason, pieces in [
      batch(2, text(b"a", b"b"), numbered=(STREAM, INCARNATION, 2**64 - 1, TIME))),
     ("span", "span is not count, and the batch is not sparse", batch(**A, numbered=PLACE + (2,))),
     ("span-0", "span is 0", batch(**A, numbered=PLACE + (0,))),
+    ("codec-2-no-dictionary", "a dictionary batch that names no dictionary", batch(**A, numbered=PLACE, changes=dict(codec=2))),
+    ("times-descend", "minTime is above maxTime", batch(**A, numbered=PLACE, changes=dict(minTime=2, maxTime=1))),
+    ("mask-empty", "severities names none", batch(**A, numbered=PLACE, changes=dict(severities=0))),
+    ("mask-above-24", "severities have bit 25", batch(**A, numbered=PLACE, changes=dict(severities=1 | 1 << 25))),
     ("zero-28", "zero bytes at offset 28 are not zero", batch(**A, numbered=PLACE, changes={"zero@28": b"\1\0\0\0"})),
     ("sparse-span-small", "span is below count", batch(**OFFSETS, numbered=PLACE + (2,), changes=dict(flags=5))),
 ]:
