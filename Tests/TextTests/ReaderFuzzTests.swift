@@ -25,11 +25,11 @@ import Testing
     }
   }
 
-  @Test(arguments: TestSeeds.first(4))
+  @Test(arguments: TestSeeds.first(3))
   func `lines that are made of pieces, numbers, dates, escapes and brackets are read`(seed: UInt64) throws {
     var checker = ReaderChecker(Self.template, Self.rules)
     var maker = LineMaker(seed: seed)
-    for _ in 0..<(TestSeeds.number("LOGS_TEST_LINES") ?? 6_000) {
+    for _ in 0..<(TestSeeds.number("LOGS_TEST_LINES") ?? 4_000) {
       let line = maker.line()
       do { try checker.check(line) } catch {
         Issue.record("\(error): \(Bytes(line).text) \(TestSeeds.replay(seed, "ReaderFuzzTests"))")
@@ -43,7 +43,7 @@ import Testing
   @Test(arguments: TestSeeds.first(2))
   func `no text makes a flag's time or a zone fail`(seed: UInt64) {
     var maker = LineMaker(seed: seed)
-    for _ in 0..<(TestSeeds.number("LOGS_TEST_LINES") ?? 5_000) {
+    for _ in 0..<(TestSeeds.number("LOGS_TEST_LINES") ?? 2_000) {
       let text = String(decoding: maker.scalar(), as: UTF8.self)
       for now in [Int64.min, 0, 1_768_046_400_000_000_000, .max] { _ = TimeText.parse(text, now: now) }
       _ = TimeZoneRule(text)
