@@ -26,8 +26,9 @@ final class Push: Sendable {
   let hasSpool: Bool
   private let form: EntryForm
   private let acknowledged = Atomic<UInt64>(0)
-  /// Appends whose receipts are waited for.
-  private let receiptCount = Atomic<Int>(0)
+  private let batchLineCountMax: Int
+  /// Batches, about, whose receipts are waited for.
+  private let openBatchCount = Atomic<Int>(0)
   /// Whether some were handed over without.
   private let skipsReceipts = Atomic<Bool>(false)
 
@@ -35,13 +36,20 @@ final class Push: Sendable {
   private static let lineCountMax = 1_000
   /// Bytes of lines at which they are handed over, whatever their number.
   private static let byteCountMax = 512 << 10
-  /// Receipts that are waited for while a spool takes what comes: the queue bounds them without one. Behind it memory stays flat, and the
-  /// numbers of the entries are not told.
-  private static let receiptCountMax = 4_096
+  /// Batches whose receipts are waited for while a spool takes what comes: the queue bounds them without one. Behind it memory stays flat,
+  /// and the numbers of the entries are not told.
+  private static let openBatchCountMax = 4_096
 
-  init(producer: LogProducer, hasSpool: Bool, form: EntryForm) {
+  /// Entries that were handed over and whose receipt is waited for.
+  private struct Handed: Sendable {
+    let pending: PendingAppend
+    let batchCount: Int
+  }
+
+  init(producer: LogProducer, configuration: LogProducerConfiguration, form: EntryForm) {
     self.producer = producer
-    self.hasSpool = hasSpool
+    hasSpool = configuration.spool != nil
+    batchLineCountMax = configuration.batchEntryCountMax
     self.form = form
   }
 
@@ -53,7 +61,7 @@ final class Push: Sendable {
   }
 
   func run(_ reader: LineReader) async throws -> Summary {
-    let (pending, queue) = AsyncThrowingStream.makeStream(of: PendingAppend.self)
+    let (pending, queue) = AsyncThrowingStream.makeStream(of: Handed.self)
     // Not a child task: a read that waits for input cannot be cancelled, and a failed append must not wait for it.
     let feeding = Task {
       do {
@@ -64,9 +72,9 @@ final class Push: Sendable {
     defer { feeding.cancel() }
     var summary = Summary()
     for try await append in pending {
-      defer { receiptCount.subtract(1, ordering: .relaxed) }
+      defer { openBatchCount.subtract(append.batchCount, ordering: .relaxed) }
       let receipt: AppendReceipt
-      do { receipt = try await append.receipt } catch {
+      do { receipt = try await append.pending.receipt } catch {
         // What the spool keeps is sent later: the input goes there to its end.
         guard hasSpool, error.mayHaveTakenEffect, error.code != .cancelled else { throw error }
         summary.isWhole = false
@@ -83,7 +91,7 @@ final class Push: Sendable {
   }
 
   /// - Parameter submitted: called for each append in order; how many wait is bounded by the producer's queue.
-  private func feed(_ reader: LineReader, submitted: (PendingAppend) -> Void) async throws {
+  private func feed(_ reader: LineReader, submitted: (Handed) -> Void) async throws {
     var lines: [LineCutter.Line] = []
     var byteCount = 0
     while let chunk = try await reader.next() {
@@ -104,13 +112,14 @@ final class Push: Sendable {
     if !lines.isEmpty { try await hand(lines, submitted) }
   }
 
-  private func hand(_ lines: [LineCutter.Line], _ submitted: (PendingAppend) -> Void) async throws {
+  private func hand(_ lines: [LineCutter.Line], _ submitted: (Handed) -> Void) async throws {
     let entries = form.entries(lines)
-    if hasSpool, receiptCount.load(ordering: .relaxed) >= Self.receiptCountMax {
+    if hasSpool, openBatchCount.load(ordering: .relaxed) >= Self.openBatchCountMax {
       skipsReceipts.store(true, ordering: .relaxed)
       return try await producer.enqueue(entries)
     }
-    receiptCount.add(1, ordering: .relaxed)
-    submitted(try await producer.submit(entries))
+    let batchCount = 1 + entries.count / batchLineCountMax
+    openBatchCount.add(batchCount, ordering: .relaxed)
+    submitted(Handed(pending: try await producer.submit(entries), batchCount: batchCount))
   }
 }

@@ -67,7 +67,7 @@ enum PushCommand {
     defer { notices.end() }
     let producer = try LogProducer(client, stream: stream, configuration: configuration)
 
-    let push = Push(producer: producer, hasSpool: configuration.spool != nil, form: form)
+    let push = Push(producer: producer, configuration: configuration, form: form)
     let progress = arguments.has("quiet") ? nil : PushProgress.begin(push, reader)
     let patient = ProgressWatch(client, patience: patience) { ProgressWatch.Progress(producer.counts) }
     let isCompleting = arguments.has("complete")
