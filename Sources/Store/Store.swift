@@ -22,8 +22,7 @@ package final class Store: Sendable {
   private let check: BackgroundCheck
   private let failure: Failure
   private let reserve: Reserve
-  /// Ends with the store: a search may take long.
-  private let searches = Interest()
+  private let searches: Searches
   private let missingSegmentCount: Int
   /// What `close` takes apart.
   private let running: Mutex<Running?>
@@ -84,6 +83,7 @@ package final class Store: Sendable {
     queue.adopt(replay.marks)
     found.active.noteUnstored(replay.batchCount)
     readers = ReaderThreads(count: settings.readerThreadCount)
+    searches = Searches(reader: reader, threads: readers)
     upkeep = UpkeepThread(retryInterval: settings.sealRetryInterval)
     sealer = Sealer(settings, paths: paths, pool: pool, upkeep: upkeep, failed: failed)
     roll = Roll(
@@ -138,9 +138,9 @@ package final class Store: Sendable {
           queue.reject(key, Self.unreadable(error))
         }
       }
-      // The store has failed and was closed in between: nobody would answer any more.
-      return isTaken
-        ? nil : Refusal(.goingAway, "the server is stopping; send it again once it is back", isRetryable: true)
+      // Not taken, the store has failed and was closed in between: what was parked has its answer.
+      precondition(isTaken || failure.hasFailed, "readers end after the writer, which waits for what is parked")
+      return nil
     }
   }
 
@@ -206,15 +206,8 @@ package final class Store: Sendable {
     stream: Int64, atOrAfter time: Int64, interest: Interest = Interest(),
     then: @escaping @Sendable (Result<UInt64, StoreError>) -> Void
   ) {
-    perform(interest, { then(.failure($0)) }) { [searches] reader in
-      do throws(StoreError) {
-        then(
-          .success(
-            try reader.findSequence(stream: stream, atOrAfter: time) { !interest.hasEnded && !searches.hasEnded }))
-      } catch {
-        then(.failure(error))
-      }
-    }
+    let head = catalog[stream]?.head ?? 0
+    search(stream, .atOrAfter(time), from: 1, to: head, interest) { then($0.map { $0 ?? head + 1 }) }
   }
 
   /// Finds the last number within `bounds` whose entry has this time or an earlier one; nil when there is none.
@@ -224,17 +217,17 @@ package final class Store: Sendable {
     stream: Int64, atOrBefore time: Int64, in bounds: ClosedRange<UInt64>, interest: Interest = Interest(),
     then: @escaping @Sendable (Result<UInt64?, StoreError>) -> Void
   ) {
-    perform(interest, { then(.failure($0)) }) { [searches] reader in
-      do throws(StoreError) {
-        then(
-          .success(
-            try reader.findSequence(stream: stream, atOrBefore: time, in: bounds) {
-              !interest.hasEnded && !searches.hasEnded
-            }))
-      } catch {
-        then(.failure(error))
-      }
-    }
+    let head = catalog[stream]?.head ?? 0
+    let last = min(bounds.upperBound, head)
+    search(stream, .atOrBefore(time), from: max(bounds.lowerBound, 1), to: last, interest, then)
+  }
+
+  private func search(
+    _ stream: Int64, _ kind: TimeSearch.Kind, from first: UInt64, to last: UInt64, _ interest: Interest,
+    _ then: @escaping @Sendable (Result<UInt64?, StoreError>) -> Void
+  ) {
+    let search = TimeSearch(stream: stream, kind: kind, rest: first <= last ? first...last : nil)
+    searches.run(search, interest: interest, then: then)
   }
 
   /// Calls `body` on a reader's thread, or else `refused`.
@@ -245,7 +238,7 @@ package final class Store: Sendable {
     let isTaken = readers.add { [reader] in
       if interest.hasEnded { refused(.unwanted) } else { body(reader) }
     }
-    if !isTaken { refused(StoreError(.closed, "the store is closed")) }
+    if !isTaken { refused(.isClosed) }
   }
 
   // MARK: the end
@@ -253,7 +246,7 @@ package final class Store: Sendable {
   /// Commits what has been submitted, ends all threads, and leaves the directory clean. Later calls do nothing.
   package func close() {
     guard let running = running.withLock({ $0.take() }) else { return }
-    searches.end()
+    searches.all.end()
     queue.close(
       Refusal(.goingAway, "the server is stopping; send it again once it is back", isRetryable: true))
     running.writerThread.join()

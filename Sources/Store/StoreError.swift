@@ -34,6 +34,7 @@ package struct StoreError: Error, CustomStringConvertible, Sendable {
     self.cause = cause
   }
 
+  static let isClosed = StoreError(.closed, "the store is closed")
   static let unwanted = StoreError(.closed, "nobody waits for it any more")
 
   package var description: String {

@@ -81,6 +81,55 @@ import Testing
     }
   }
 
+  @Test func `when the store fails, all appends that were read are answered, and no drain is waited out`() throws {
+    var random = Seeded.forTest()
+    try Scene.play { scene in
+      // No file may grow beyond 1 MiB: to SQLite that is a disk that fails, not one that is full. The first is the write-ahead log.
+      let server = try scene.start(
+        "/bin/sh",
+        [
+          "-c", "trap '' XFSZ; ulimit -f 2048; exec \"$0\" \"$@\"", Binaries.logsd, "--data", scene.path("data"),
+          "--listen", "none", "--listen-unix", scene.path("server.sock"), "--drain-timeout", "10m",
+        ])
+      try server.output.waitForLines(1)
+      let client = try RawClient("logs+unix://\(scene.path("server.sock"))")
+      let welcome = try client.greet()
+      let producer = ProducerID.random()
+      var inFlight: Set<UInt32> = []
+      var number: UInt64 = 0
+      func append() throws {
+        number += 1
+        let text = (0..<8_000).map { _ in String(random.next(), radix: 16) }.joined()
+        try client.send(
+          try RawClient.append([text], to: "web", producer: producer, number: number), id: UInt32(number))
+        inFlight.insert(UInt32(number))
+      }
+      for _ in 0..<min(32, welcome.producerBatchCountMax) { try append() }
+      var lastAnswered: UInt32 = 0
+      var refusals: [ErrorCode] = []
+      while let received = try client.receiveOrEnd() {
+        switch received.message {
+        case .ack:
+          inFlight.remove(received.id)
+          if refusals.isEmpty, number < 10_000 { try append() }
+        case .error(let refusal):
+          #expect(inFlight.remove(received.id) != nil, "a second answer: \(refusal)")
+          #expect(refusal.isRetryable)
+          refusals.append(refusal.code)
+        case .goAway: break
+        case let other: throw Failure("\(other.type) while the store fails")
+        }
+        lastAnswered = max(lastAnswered, received.id)
+      }
+      client.close()
+      // What came later was not read any more.
+      #expect(inFlight.allSatisfy { $0 > lastAnswered }, "\(inFlight) behind \(lastAnswered)")
+      #expect(refusals.contains(.storageFailed), "\(refusals)")
+      #expect(try server.wait() == .code(1), "\(server.errors.text)")
+      #expect(server.errors.text.contains("0000000001.db"), "\(server.errors.text)")
+    }
+  }
+
   @Test func `an idle server stops at once, with followers that stand still and peers that say nothing`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)

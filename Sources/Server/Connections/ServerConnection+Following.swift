@@ -111,19 +111,26 @@ extension ServerConnection {
 
   // MARK: Reader threads
 
-  /// Reads on a reader thread.
-  ///
-  /// - Returns: false when the connection has enough reads under way; the subscription gets a turn when one of them ends.
-  func read(_ requests: [ReadRequest], for subscription: Subscription) -> Bool {
+  /// Whether one read more may be begun. If not, the subscription gets a turn when one of them ends.
+  func hasReader(for subscription: Subscription) -> Bool {
     guard readCount < Self.readCountMax else {
       waitingForReader.append(subscription.id)
       return false
     }
+    return true
+  }
+
+  /// Reads on a reader thread.
+  ///
+  /// - Returns: false when the connection has enough reads under way; the subscription gets a turn when one of them ends.
+  func read(_ requests: [ReadRequest], for subscription: Subscription) -> Bool {
+    guard hasReader(for: subscription) else { return false }
     readCount += 1
     desk.store.read(requests, interest: subscription.interest, then: answerer(subscription) { .read($0) })
     return true
   }
 
+  /// Looks a place up by its time, on a reader thread: a read like others, which `hasReader` has allowed or which follows on one.
   func findSequence(atOrAfter time: Int64, for subscription: Subscription, _ track: Track) {
     readCount += 1
     let handle = track.handle

@@ -20,6 +20,13 @@ extension Subscription {
     !follow.end.atHead && !follow.isReverse && (resolver.hasPatterns || !resolver.missing.isEmpty)
   }
 
+  /// Whether the next stream's place is looked up by its time.
+  private var looksUpPlaces: Bool {
+    guard !isResolved else { return false }
+    if case .since = follow.start { return true }
+    return follow.isReverse && follow.end.time != nil
+  }
+
   /// Look-ups of starts under way at once.
   private static let lookUpCountMax = 4
 
@@ -27,7 +34,9 @@ extension Subscription {
   func tellStreams(_ turn: inout Turn) {
     while !isOver, !isResolved || waitsForStreams {
       if let info = untold {
-        guard unresolvedCount < Self.lookUpCountMax, connection.hasRoom(for: self) else { return }
+        guard unresolvedCount < Self.lookUpCountMax, connection.hasRoom(for: self),
+          !looksUpPlaces || connection.hasReader(for: self)
+        else { return }
         guard !turn.isOver else { return askForTurn() }
         turn.spend(.stream)
         untold = nil

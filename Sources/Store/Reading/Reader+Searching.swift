@@ -5,76 +5,101 @@ extension Reader {
   /// Rows that one statement looks at.
   static let timesRowCountMax = 1000
 
-  /// The first number whose entry has this effective time or a later one; behind the head when there is none.
+  /// Goes on with a search.
   ///
-  /// Entries need not be in the order of their times: every run is looked at, by the times that its row tells, and the first
-  /// one that reaches so far is decoded.
+  /// Entries need not be in the order of their times, be it that their producers give them so or that the clock was wrong: every run
+  /// is looked at, by the times that its row tells, and the first one that reaches so far is decoded.
   ///
-  /// - Parameter isWanted: asked between segments, and between statements: a search may take long.
-  func findSequence(
-    stream id: Int64, atOrAfter time: Int64, while isWanted: () -> Bool
-  ) throws(StoreError) -> UInt64 {
+  /// - Parameter mayGoOn: asked after each statement, segment, and run that was decoded. At least one of them is done.
+  func advance(_ search: inout TimeSearch, while mayGoOn: () -> Bool) throws(StoreError) -> TimeSearch.Progress {
     let loan = Loan(pool, timeMax: readTimeMax)
     defer { loan.end() }
-    let stream = try stream(id)
+    let stream = try stream(search.stream)
     var listing = segments.current
     var signer = BatchSigner(stream)
-    var position: UInt64 = 1
-    while position <= stream.head {
-      switch try place(of: position, in: stream, &listing, loan) {
-      case .nowhere(_, let last, _): position = last + 1
-      case .segment(let segment, let first, let last):
-        let key = TimeBounds.Key(segment: segment.number, stream: id)
-        // Whoever has looked through all of it before knows its latest time.
-        let isPastAll = times[key].map { $0 < time } ?? false
-        if !isPastAll {
-          let outcome = try find(
-            time, in: segment, stream, position...min(last, stream.head), &signer, loan, while: isWanted)
-          if let found = outcome.number { return found }
-          if let latest = outcome.latest, position <= first, segment.state == .sealed { times[key] = latest }
-        }
-        position = last + 1
+    while search.rest != nil {
+      let progress: TimeSearch.Progress
+      switch search.kind {
+      case .atOrAfter(let time):
+        progress = try find(time, &search, stream, &listing, &signer, loan, while: mayGoOn)
+      case .atOrBefore(let time):
+        progress = try findBack(time, &search, stream, &listing, &signer, loan, while: mayGoOn)
       }
+      guard case .nothing = progress else { return progress }
+      if search.rest != nil, !mayGoOn() { return .unfinished }
     }
-    return stream.head + 1
+    return .nothing
   }
 
-  /// - Returns: the number; without one, the latest time in all of the runs, nil when some of them could not be read.
+  /// Looks through what one segment has of the rest.
+  ///
+  /// - Returns: `nothing` when it holds no such entry.
   private func find(
-    _ time: Int64, in segment: Segment, _ stream: StreamInfo, _ bounds: ClosedRange<UInt64>,
-    _ signer: inout BatchSigner, _ loan: Loan, while isWanted: () -> Bool
-  ) throws(StoreError) -> (number: UInt64?, latest: Int64?) {
+    _ time: Int64, _ search: inout TimeSearch, _ stream: StreamInfo, _ listing: inout SegmentListing,
+    _ signer: inout BatchSigner, _ loan: Loan, while mayGoOn: () -> Bool
+  ) throws(StoreError) -> TimeSearch.Progress {
+    guard let rest = search.rest else { return .nothing }
+    switch try place(of: rest.lowerBound, in: stream, &listing, loan) {
+    case .nowhere(_, let last, _): search.pass(upTo: last)
+    case .segment(let segment, let first, let last):
+      let key = TimeBounds.Key(segment: segment.number, stream: stream.id)
+      // Whoever has looked through all of it before knows its latest time.
+      if let latest = times[key], latest < time {
+        search.pass(upTo: last)
+        return .nothing
+      }
+      if rest.lowerBound <= first { search.latest = (segment.number, .min) }
+      let progress = try find(
+        time, in: segment, &search, stream, rest.lowerBound...min(last, rest.upperBound), &signer, loan, while: mayGoOn)
+      guard case .nothing = progress else { return progress }
+      // Only of one that has got nothing since.
+      if let latest = search.latest, latest.segment == segment.number, last <= rest.upperBound,
+        segment != listing.segments.last, segment.state == .sealed
+      {
+        times[key] = latest.time
+      }
+      search.pass(upTo: last)
+    }
+    return .nothing
+  }
+
+  private func find(
+    _ time: Int64, in segment: Segment, _ search: inout TimeSearch, _ stream: StreamInfo,
+    _ bounds: ClosedRange<UInt64>, _ signer: inout BatchSigner, _ loan: Loan, while mayGoOn: () -> Bool
+  ) throws(StoreError) -> TimeSearch.Progress {
     var position = bounds.lowerBound
-    var latest: Int64? = .min
     while position <= bounds.upperBound {
-      guard isWanted() else { throw .unwanted }
       let found: ReaderConnection.Times
       do throws(SQLiteError) {
         found = try loan.query(segment) { connection throws(SQLiteError) in
           try connection.times(of: stream.id, from: position, limit: Self.timesRowCountMax, Self.statementTimeMax)
         }
       } catch {
-        latest = nil
+        search.latest = nil
         let end = try endOfDamage(
           error, in: segment, at: position, position...bounds.upperBound, stream, isReverse: false, loan)
+        search.pass(upTo: end)
         position = end + 1
         continue
       }
       for row in found.rows where row.first <= bounds.upperBound {
-        latest = latest.map { max($0, row.maxTime) }
+        search.note(row.maxTime)
         guard row.maxTime >= time else { continue }
-        guard isWanted() else { throw .unwanted }
         do throws(SQLiteError) {
-          if let number = try find(time, inRunAt: row.first, segment, stream, &signer, loan) { return (number, nil) }
+          if let number = try find(time, inRunAt: row.first, segment, stream, &signer, loan) { return .found(number) }
         } catch {
           // Only this run: what is behind it can still be found.
           try noteDamage(error, in: segment)
         }
+        search.pass(upTo: row.last)
+        if search.rest != nil, !mayGoOn() { return .unfinished }
       }
       guard !found.isEnd, let last = found.rows.last else { break }
+      search.pass(upTo: last.last)
+      if search.rest != nil, !mayGoOn() { return .unfinished }
       position = last.last + 1
     }
-    return (nil, latest)
+    return .nothing
   }
 
   private func find(

@@ -2,40 +2,31 @@ internal import LogsDisk
 internal import LogsWire
 
 extension Reader {
-  /// The last number of `bounds` whose entry has this effective time or an earlier one; nil when there is none.
+  /// Looks through what one segment has of the rest, from its end, by the times that rows tell.
   ///
-  /// Entries need not be in the order of their times: runs are looked at from the end of the bounds, by the times that their
-  /// rows tell, and the first one that reaches back so far is decoded.
-  ///
-  /// - Parameter isWanted: asked between statements: a search may take long.
-  func findSequence(
-    stream id: Int64, atOrBefore time: Int64, in bounds: ClosedRange<UInt64>, while isWanted: () -> Bool
-  ) throws(StoreError) -> UInt64? {
-    let loan = Loan(pool, timeMax: readTimeMax)
-    defer { loan.end() }
-    let stream = try stream(id)
-    var listing = segments.current
-    var signer = BatchSigner(stream)
-    var position = min(bounds.upperBound, stream.head)
-    while position >= max(bounds.lowerBound, 1) {
-      switch try place(of: position, in: stream, &listing, loan) {
-      case .nowhere(let first, _, _): position = first - 1
-      case .segment(let segment, let first, _):
-        let part = max(first, bounds.lowerBound)...position
-        if let found = try find(time, backIn: segment, stream, part, &signer, loan, while: isWanted) { return found }
-        position = part.lowerBound - 1
-      }
+  /// - Returns: `nothing` when it holds no such entry.
+  func findBack(
+    _ time: Int64, _ search: inout TimeSearch, _ stream: StreamInfo, _ listing: inout SegmentListing,
+    _ signer: inout BatchSigner, _ loan: Loan, while mayGoOn: () -> Bool
+  ) throws(StoreError) -> TimeSearch.Progress {
+    guard let rest = search.rest else { return .nothing }
+    switch try place(of: rest.upperBound, in: stream, &listing, loan) {
+    case .nowhere(let first, _, _): search.pass(downTo: first)
+    case .segment(let segment, let first, _):
+      let part = max(first, rest.lowerBound)...rest.upperBound
+      let progress = try find(time, backIn: segment, &search, stream, part, &signer, loan, while: mayGoOn)
+      guard case .nothing = progress else { return progress }
+      search.pass(downTo: part.lowerBound)
     }
-    return nil
+    return .nothing
   }
 
   private func find(
-    _ time: Int64, backIn segment: Segment, _ stream: StreamInfo, _ bounds: ClosedRange<UInt64>,
-    _ signer: inout BatchSigner, _ loan: Loan, while isWanted: () -> Bool
-  ) throws(StoreError) -> UInt64? {
+    _ time: Int64, backIn segment: Segment, _ search: inout TimeSearch, _ stream: StreamInfo,
+    _ bounds: ClosedRange<UInt64>, _ signer: inout BatchSigner, _ loan: Loan, while mayGoOn: () -> Bool
+  ) throws(StoreError) -> TimeSearch.Progress {
     var position = bounds.upperBound
     while position >= bounds.lowerBound {
-      guard isWanted() else { throw .unwanted }
       let found: ReaderConnection.Times
       do throws(SQLiteError) {
         found = try loan.query(segment) { connection throws(SQLiteError) in
@@ -44,23 +35,27 @@ extension Reader {
       } catch {
         let end = try endOfDamage(
           error, in: segment, at: position, bounds.lowerBound...position, stream, isReverse: true, loan)
+        search.pass(downTo: end)
         position = end - 1
         continue
       }
       for row in found.rows where row.last >= bounds.lowerBound && row.minTime <= time {
-        guard isWanted() else { throw .unwanted }
         do throws(SQLiteError) {
           let batches = try batches(inRunAt: row.first, segment, stream, &signer, loan)
-          if let number = last(of: batches, atOrBefore: time, in: bounds) { return number }
+          if let number = last(of: batches, atOrBefore: time, in: bounds) { return .found(number) }
         } catch {
           // Only this run: what is before it can still be found.
           try noteDamage(error, in: segment)
         }
+        search.pass(downTo: row.first)
+        if search.rest != nil, !mayGoOn() { return .unfinished }
       }
       guard !found.isEnd, let last = found.rows.last else { break }
+      search.pass(downTo: last.first)
+      if search.rest != nil, !mayGoOn() { return .unfinished }
       position = last.first - 1
     }
-    return nil
+    return .nothing
   }
 
   private func last(of batches: [Batch], atOrBefore time: Int64, in bounds: ClosedRange<UInt64>) -> UInt64? {
