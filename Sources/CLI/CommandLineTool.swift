@@ -1,4 +1,5 @@
 internal import LogsClient
+internal import LogsWire
 
 /// The command `logs`: finds the command, runs it, and says how it went by its exit code.
 package enum CommandLineTool {
@@ -22,7 +23,7 @@ package enum CommandLineTool {
     default: break
     }
     guard let command = Command.named(first) else {
-      throw CommandError.usage("there is no command '\(first)'; see logs help")
+      throw CommandError.usage("there is no command '\(first)'\(question(first)); see logs help")
     }
     let options = command.options + ConnectionOptions.all + [Option("help", ["h"], help: "this text")]
     let arguments = try Arguments(rest, options: options, command: command.name)
@@ -35,8 +36,14 @@ package enum CommandLineTool {
 
   private static func help(_ words: [String]) throws(CommandError) -> String {
     guard let name = words.first, name != "help" else { return Help.overview }
-    guard let command = Command.named(name) else { throw .usage("there is no command '\(name)'; see logs help") }
+    guard let command = Command.named(name) else {
+      throw .usage("there is no command '\(name)'\(question(name)); see logs help")
+    }
     return Help.of(command)
+  }
+
+  private static func question(_ name: String) -> String {
+    Spelling.question(name, among: Command.all.map(\.name) + ["help"])
   }
 
   /// Tells of a failure in one line.

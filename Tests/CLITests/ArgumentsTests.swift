@@ -28,7 +28,7 @@ import Testing
   }
 
   @Test(arguments: [
-    (["--tial", "5"], "there is no flag --tial; see logs help follow"),
+    (["--tial", "5"], "there is no flag --tial; did you mean --tail?; see logs help follow"),
     (["-x"], "there is no flag -x; see logs help follow"),
     (["-n"], "-n needs a value (N); see logs help follow"),
     (["--utc=1"], "--utc has no value; see logs help follow"),

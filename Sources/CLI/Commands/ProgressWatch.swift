@@ -4,16 +4,16 @@ internal import Synchronization
 /// Ends what gets no further: `--retry-for` counts the time since the server was lost or has refused, until it answers something,
 /// however often it is reached in between.
 final class ProgressWatch: Sendable {
-  /// What has been answered so far, and whether something waits for an answer.
+  /// What has been answered so far, and whether anybody waits for more: only then the time counts.
   struct Progress: Sendable {
     var answeredCount: UInt64 = 0
     var isWaiting = true
 
     init() {}
 
-    init(_ counts: ProducerCounts) {
+    init(_ counts: ProducerCounts, isWaiting: Bool = true) {
       answeredCount = counts.acknowledged + counts.refused + counts.dropped
-      isWaiting = counts.waiting > 0
+      self.isWaiting = isWaiting && counts.waiting > 0
     }
   }
 
@@ -65,7 +65,7 @@ final class ProgressWatch: Sendable {
       case .waiting(_, let error): if !isFinal { note(error) }
       case .refusing(let error):
         note(error)
-        if isFinal { return }
+        if isFinal, progress().isWaiting { return }
       case .idle, .connecting, .connected, .suspended, .closed: break
       }
     }

@@ -23,7 +23,7 @@ final class Push: Sendable {
   }
 
   private let producer: LogProducer
-  let hasSpool: Bool
+  private let hasSpool: Bool
   private let form: EntryForm
   private let acknowledged = Atomic<UInt64>(0)
   private let batchLineCountMax: Int
@@ -31,6 +31,7 @@ final class Push: Sendable {
   private let openBatchCount = Atomic<Int>(0)
   /// Whether some were handed over without.
   private let skipsReceipts = Atomic<Bool>(false)
+  private let isInputRead = Atomic(false)
 
   /// Lines handed over together.
   private static let lineCountMax = 1_000
@@ -59,6 +60,9 @@ final class Push: Sendable {
     let counts = producer.counts
     return counts.acknowledged - min(counts.acknowledged, counts.restored)
   }
+
+  /// Whether it waits for answers alone. With a spool the input is read to its end, whether anything can be sent or not.
+  var isWaiting: Bool { !hasSpool || isInputRead.load(ordering: .relaxed) }
 
   func run(_ reader: LineReader) async throws -> Summary {
     let (pending, queue) = AsyncThrowingStream.makeStream(of: Handed.self)
@@ -110,6 +114,7 @@ final class Push: Sendable {
       }
     }
     if !lines.isEmpty { try await hand(lines, submitted) }
+    isInputRead.store(true, ordering: .relaxed)
   }
 
   private func hand(_ lines: [LineCutter.Line], _ submitted: (Handed) -> Void) async throws {

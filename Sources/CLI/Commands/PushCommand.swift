@@ -69,12 +69,13 @@ enum PushCommand {
 
     let push = Push(producer: producer, configuration: configuration, form: form)
     let progress = arguments.has("quiet") ? nil : PushProgress.begin(push, reader)
-    let patient = ProgressWatch(client, patience: patience) { ProgressWatch.Progress(producer.counts) }
+    let patient = ProgressWatch(client, patience: patience) {
+      ProgressWatch.Progress(producer.counts, isWaiting: push.isWaiting)
+    }
     let isCompleting = arguments.has("complete")
     var summary: Push.Summary
     do {
-      // With a spool the input is read to its end, whether anything can be sent or not.
-      summary = push.hasSpool ? try await push.run(reader) : try await patient.run { try await push.run(reader) }
+      summary = try await patient.run { try await push.run(reader) }
       try await patient.run {
         if isCompleting { _ = try await producer.complete() }
         // What an earlier push has left in the spool may be of other streams.
@@ -83,6 +84,8 @@ enum PushCommand {
     } catch {
       progress?.end()
       let isInterrupted = Task.isCancelled
+      // What is given up now is not refused any more, which is no news.
+      notices.end()
       await producer.shutdown(deadline: .zero)
       let told = "\(push.acknowledgedCount) entries of \(stream) are acknowledged" + kept(producer, configuration)
       if isInterrupted { Terminal.note("interrupted; \(told)") }

@@ -63,6 +63,7 @@ enum SpoolCommand {
     var failure: (any Error)?
     let progress = ProgressWatch(client, patience: patience) { ProgressWatch.Progress(producer.counts) }
     do { try await progress.run { try await watch.drain(producer) } } catch { failure = error }
+    notices.end()
     await producer.shutdown(deadline: .zero)
     await client.shutdown(deadline: .seconds(1))
     let counts = producer.counts

@@ -1,0 +1,54 @@
+import Glibc
+import LogsWire
+
+/// A server that greets its clients and then takes nothing, for ever.
+final class RefusingServer: Sendable {
+  let url: String
+
+  /// - Parameter refusal: what every append is answered; nil closes the connection instead.
+  init(_ scene: Scene, _ refusal: Refusal?) throws {
+    let (listener, port) = try Sockets.listen()
+    url = "logs://127.0.0.1:\(port)"
+    scene.atEnd {
+      shutdown(listener, Int32(SHUT_RDWR))
+      close(listener)
+    }
+    Threads.start {
+      while true {
+        let client = accept(listener, nil, nil)
+        if client < 0 { return }
+        Threads.start { Self.serve(client, refusal) }
+      }
+    }
+  }
+
+  private static func serve(_ client: Int32, _ refusal: Refusal?) {
+    defer { close(client) }
+    let welcome = Welcome(
+      frameByteCountMax: 4 << 20, server: .random(), store: .random(), heartbeatMilliseconds: 10_000,
+      appendByteCountMax: 8 << 20, appendBatchCountMax: 256, subscriptionCountMax: 16, name: "refusing")
+    var session = ServerSession(
+      settings: ServerSession.Settings(welcome: welcome, handshakeMillisecondsMax: 10_000), now: .now())
+    var buffer = [UInt8](repeating: 0, count: 64 << 10)
+    while true {
+      let count = recv(client, &buffer, buffer.count, 0)
+      if count <= 0 { return }
+      for action in session.receive(buffer.span.bytes.extracting(0..<count), now: .now()) {
+        switch action {
+        case .send(let frame): send(frame, to: client)
+        case .append(let id, _), .complete(let id, _):
+          guard let refusal else { return }
+          send(session.refuse(id, refusal), to: client)
+        case .opened, .follow, .resume, .cancel, .list, .stat: break
+        case .close: return
+        }
+      }
+    }
+  }
+
+  private static func send(_ frame: OutgoingFrame?, to client: Int32) {
+    guard let frame else { return }
+    let bytes = frame.head.array + frame.batches.array
+    _ = Glibc.send(client, bytes, bytes.count, Int32(MSG_NOSIGNAL))
+  }
+}
