@@ -28,6 +28,7 @@ final class ServerConnection {
   private var portion = InputPortion()
   /// Output that may be queued before its followers have to wait.
   private(set) var windowByteCount: Int
+  private let windowByteCountMax: Int
   /// Bytes of answers queued since the socket last had room, and of the largest batches among them.
   private var answerByteCount = 0
   private var batchByteCountMax = 0
@@ -44,7 +45,8 @@ final class ServerConnection {
     self.connection = connection
     self.desk = desk
     session = ServerSession(settings: desk.sessionSettings, now: connection.loop.now)
-    windowByteCount = desk.settings.outputByteCountMax
+    windowByteCountMax = desk.settings.outputByteCountMax
+    windowByteCount = windowByteCountMax
     connection.setWatermarks(low: windowByteCount / 4, high: windowByteCount)
     connection.readByteCountMax = portion.byteCount
     connection.handler = self
@@ -74,18 +76,18 @@ final class ServerConnection {
     batchByteCountMax = max(batchByteCountMax, frame.batches.count)
     connection.send(frame.head, sharing: frame.batches)
     // Batches stop at the window; answers do not, so a client that asks and never reads would fill the memory.
-    let unreadByteCountMax = desk.isOutputShort ? Self.smallByteCount : Self.unreadByteCountMax
-    let windowByteCount = max(windowByteCount, desk.isOutputShort ? 0 : desk.settings.outputByteCountMax)
-    guard connection.pendingByteCount > windowByteCount + batchByteCountMax + unreadByteCountMax,
-      answerByteCount > unreadByteCountMax, connection.isOpen
-    else { return }
+    guard answerByteCount > Self.smallByteCount, connection.isOpen else { return }
+    let isShort = desk.isOutputShort
+    let unreadByteCountMax = isShort ? Self.smallByteCount : Self.unreadByteCountMax
+    let queueByteCountMax = (isShort ? windowByteCount : windowByteCountMax) + batchByteCountMax + unreadByteCountMax
+    guard answerByteCount > unreadByteCountMax, connection.pendingByteCount > queueByteCountMax else { return }
     note("it leaves \(unreadByteCountMax) bytes of answers unread", .unread)
     connection.close()
   }
 
   /// Whether its queue of output is full. What waits for room gets a turn when it has some.
   var isFull: Bool {
-    let byteCount = desk.isOutputShort ? Self.smallByteCount : desk.settings.outputByteCountMax
+    let byteCount = desk.isOutputShort ? Self.smallByteCount : windowByteCountMax
     if byteCount != windowByteCount {
       windowByteCount = byteCount
       connection.setWatermarks(low: byteCount / 4, high: byteCount)

@@ -36,6 +36,7 @@ extension Subscription {
       guard !requests.isEmpty else { continue }
       guard connection.read(requests, for: self) else { return }
       isReading = true
+      readWindowByteCount = connection.windowByteCount
     }
   }
 
@@ -105,8 +106,9 @@ extension Subscription {
   /// The answer to a read: what came of the first streams whose turn it is.
   func readFinished(_ results: [Result<ReadResult, StoreError>]) {
     for result in results {
-      // What has no room is read again later: these streams keep their turns.
-      guard !isOver, connection.canDeliver(self) else { break }
+      // What has no room is read again later: these streams keep their turns. So is what was asked for when more could be queued: a part
+      // of it would keep all of it in memory.
+      guard !isOver, connection.canDeliver(self), connection.windowByteCount >= readWindowByteCount else { break }
       let track = tracks[Int(current.removeFirst())]
       switch result {
       case .failure(let error): refuse(Self.unreadable(error))

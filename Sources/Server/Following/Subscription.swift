@@ -38,6 +38,8 @@ final class Subscription {
   /// Handles of the streams whose turn it is; the first of them are being read.
   var current: [UInt32] = []
   var isReading = false
+  /// The connection's window when the read under way was asked for.
+  var readWindowByteCount = 0
   /// Entries that may still be delivered.
   var remaining: UInt64?
 

@@ -16,6 +16,9 @@ final class ShardDesk {
   private var spareMemory = SpareMemory()
   private var whenEmpty: (() -> Void)?
   private let rota = Rota()
+  // Asked for each delivery.
+  private let output: OutputMeter
+  private let outputByteCountTotalMax: Int
   /// Whether the end of this turn commits.
   private var isCommitDue = false
   /// Whether the end of this turn comes here.
@@ -28,6 +31,8 @@ final class ShardDesk {
     self.index = index
     self.shard = shard
     self.context = context
+    output = context.output
+    outputByteCountTotalMax = context.settings.outputByteCountTotalMax
     hub = Hub(store: context.store)
     let settings = context.settings
     sessionSettings = ServerSession.Settings(
@@ -50,14 +55,14 @@ final class ShardDesk {
   var counters: Counters { context.counters }
   var connectionEnds: ConnectionEnds { context.connectionEnds }
   /// Whether the output of all connections takes more than its budget.
-  var isOutputShort: Bool { context.output.byteCount >= settings.outputByteCountTotalMax }
+  var isOutputShort: Bool { output.byteCount >= outputByteCountTotalMax }
   func facts() -> [Fact] { context.facts() }
 
   private func tick() {
     for connection in inOrder() { connection.tick() }
     guard index == 0 else { return }
     connectionEnds.tick(now: shard.loop.now)
-    let byteCount = context.output.byteCount + counters.followedStreams.current * Track.byteCount
+    let byteCount = output.byteCount + counters.followedStreams.current * Track.byteCount
     if spareMemory.isDue(inUse: byteCount) { SpareMemory.giveBack() }
   }
 
@@ -83,7 +88,7 @@ extension ShardDesk {
   }
 
   func adopt(_ socket: AcceptedSocket) {
-    let connection = Connection(adopting: socket, on: shard.loop, meter: context.output)
+    let connection = Connection(adopting: socket, on: shard.loop, meter: output)
     counters.acceptedConnections.add(1)
     guard counters.connections.current < settings.connectionCountMax else {
       counters.refusedConnections.add(1)

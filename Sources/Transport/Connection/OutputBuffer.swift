@@ -23,13 +23,17 @@ internal import LogsWire
 
   /// What `evbuffer` takes for a share and for the header before it, which has a block of its own.
   private static let shareOverhead = 1_136
+  /// Written shares whose slots may wait for others to be used again.
+  private static let writtenShareCountMax = 32
 
   private let pointer: OpaquePointer
   private let meter: OutputMeter?
   private(set) var count = 0
   /// How many bytes were ever copied in; the others are shared.
   private(set) var copiedByteCount: UInt64 = 0
-  private var shares: ArraySlice<Share> = []
+  private var shares: [Share] = []
+  /// Those before it are written.
+  private var firstShare = 0
   /// How many bytes were ever written.
   private var position: UInt64 = 0
   private var endsShared = false
@@ -42,9 +46,12 @@ internal import LogsWire
 
   deinit {
     unsafe evbuffer_free(pointer)
-    let copiedCount = count - shares.reduce(0) { $0 + Int($1.end - max($1.start, position)) }
+    var copiedCount = count
+    for share in shares[firstShare...] {
+      copiedCount -= Int(share.end - max(share.start, position))
+      leave(share.storage)
+    }
     meter?.add(-copiedCount)
-    for share in shares { leave(share.storage) }
   }
 
   var isEmpty: Bool { count == 0 }
@@ -112,19 +119,23 @@ internal import LogsWire
     position += UInt64(byteCount)
     count -= byteCount
     var copiedCount = byteCount
-    while let share = shares.first {
-      if share.start < position { copiedCount -= Int(min(share.end, position) - max(share.start, before)) }
-      guard share.end <= position else { break }
-      leave(share.storage)
-      // A slice keeps what was taken from its front.
-      shares[shares.startIndex].storage = nil
-      shares.removeFirst()
+    while firstShare < shares.count {
+      let (start, end) = (shares[firstShare].start, shares[firstShare].end)
+      if start < position { copiedCount -= Int(min(end, position) - max(start, before)) }
+      guard end <= position else { break }
+      leave(shares[firstShare].storage)
+      shares[firstShare].storage = nil
+      firstShare += 1
     }
     meter?.add(-copiedCount)
-    if count == 0 {
-      endsShared = false
-      shares = []
+    if firstShare == shares.count {
+      shares.removeAll(keepingCapacity: shares.capacity <= Self.writtenShareCountMax)
+      firstShare = 0
+    } else if firstShare > Self.writtenShareCountMax, firstShare > shares.count / 2 {
+      shares.removeFirst(firstShare)
+      firstShare = 0
     }
+    if count == 0 { endsShared = false }
   }
 
   // MARK: What shared bytes take
