@@ -5,7 +5,7 @@
 /// |---|---|
 /// | newline, carriage return | `\n`, `\r` |
 /// | other control characters of ASCII, and DEL | `\x1b` |
-/// | U+0080 to U+009F, U+2028, U+2029, U+202A to U+202E, U+2066 to U+2069 | `\u{202e}` |
+/// | U+0080 to U+009F, U+061C, U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069 | `\u{202e}` |
 /// | bytes that are not UTF-8 | `\x9b`, each of them: 9B begins an escape sequence on terminals of 8 bits |
 ///
 /// Tabs stay. It is for people: text that has a backslash of its own cannot be told from an escape.
@@ -14,7 +14,7 @@ package enum PrintableText {
   package static func isHarmless(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.value {
     case 0x09: true
-    case 0..<0x20, 0x7f..<0xa0, 0x2028...0x202e, 0x2066...0x2069: false
+    case 0..<0x20, 0x7f..<0xa0, 0x61c, 0x200e, 0x200f, 0x2028...0x202e, 0x2066...0x2069: false
     default: true
     }
   }

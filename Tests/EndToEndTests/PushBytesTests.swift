@@ -107,4 +107,18 @@ import Testing
       expectSame(pages, file)
     }
   }
+
+  @Test func `a zone's name is the local zone's where that has it`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let line = #"{"time":"2024-07-01 12:00:00 CST","msg":"x"}"# + "\n"
+      let file = try scene.file("f", Array(line.utf8))
+      for (zone, expected) in [("Asia/Shanghai", "2024-07-01T04:00:00"), ("America/Chicago", "2024-07-01T18:00:00")] {
+        let push = try server.run(["push", zone, file, "--format", "json"], environment: ["TZ": zone])
+        #expect(push.exit == .code(0), "\(push.errors)")
+        let follow = try server.run(["follow", zone, "-n", "all", "--until-head", "-o", "json"])
+        #expect(String(decoding: follow.output, as: UTF8.self).contains(#""time":"\#(expected)"#))
+      }
+    }
+  }
 }

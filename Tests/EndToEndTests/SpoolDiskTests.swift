@@ -58,6 +58,26 @@ import Testing
     }
   }
 
+  @Test func `a push with no room in its spool and no server gives up when its time is over`() throws {
+    try Scene.play { scene in
+      let disk = scene.path("disk")
+      try FileManager.default.createDirectory(atPath: disk, withIntermediateDirectories: false)
+      guard mount("tmpfs", disk, "tmpfs", 0, "size=12m") == 0 else {
+        return print("skipped: a small disk cannot be mounted here (\(String(cString: strerror(errno))))")
+      }
+      scene.atEnd { umount2(disk, Int32(MNT_DETACH)) }
+      var random = Seeded.forTest()
+      let push = try scene.run(
+        Binaries.logs,
+        [
+          "push", "web", try scene.file("noise", LogLines.file(Self.noise(&random))), "--spool", "\(disk)/spool",
+          "--server", TestServer.unixURL(scene), "--retry-for", "1",
+        ])
+      #expect(push.exit == .code(3), "\(push.errors)")
+      #expect(push.errors.contains("are kept in \(disk)/spool"), "\(push.errors)")
+    }
+  }
+
   /// Writes until nothing more fits.
   private func fill(_ path: String) throws {
     let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)

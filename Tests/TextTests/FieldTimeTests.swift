@@ -102,14 +102,11 @@ import Testing
     ("2026-06-10T12:00:00Z", "Jun 10 12:00:01", "2026-06-10T12:00:01Z"),
     ("2026-01-10T12:00:00Z", "Jul 12 12:00:00", "2025-07-12T12:00:00Z"),
     ("2025-01-10T12:00:00Z", "Feb 29 12:00:00", "2024-02-29T12:00:00Z"),
+    ("2026-03-10T12:00:00Z", "Feb 29 12:00:00", "2028-02-29T12:00:00Z"),
   ])
   func `a time without a year is in the one nearest to now`(now: String, text: String, same: String) {
     let rules = TimeRules(zone: .utc, now: time(now))
     #expect(FieldTime.nanoseconds(.string(text), rules) == time(same))
-  }
-
-  @Test func `no leap day near is no day`() {
-    #expect(FieldTime.nanoseconds("Feb 29 12:00:00", TimeRules(zone: .utc, now: time("2026-01-10T12:00:00Z"))) == nil)
   }
 
   @Test(arguments: [("utc", 0), ("Z", 0), ("+02:00", 7_200), ("-0330", -12_600), ("+09", 32_400)])

@@ -30,6 +30,38 @@ import Testing
     #expect(pick.message?.value ?? entry.message == entry.message)
   }
 
+  @Test(arguments: ["name", "Name", "NAME"])
+  func `a property that is called name is no source, however it is written`(_ key: String) {
+    let entry = Self.entry(#"{"\#(key)":"x","msg":"a"}"#, .json)
+    #expect(entry.source.isEmpty)
+    #expect(entry.attributes == [Attribute(key, "x")])
+  }
+
+  @Test func `a user whose name has a space is no virtual host`() {
+    let entry = Self.entry(#"1.2.3.4 - john doe [10/Jan/2026:12:00:00 +0200] "GET / HTTP/1.1" 200 5"#, .access)
+    #expect(entry.attributes.prefix(2) == [Attribute("client", "1.2.3.4"), Attribute("user", "john doe")])
+    #expect(entry.time == TimeText.parse("2026-01-10T10:00:00Z", now: 0))
+  }
+
+  @Test func `a record of PostgreSQL whose zone says too little keeps the text of its time, and all else`() {
+    let columns = [
+      "2026-01-10 12:00:00 XYZT", #""u""#, #""d""#, "123", "", "s", "1", "", "", "", "", "ERROR", "00000", #""x""#,
+    ]
+    let line = (columns + Array(repeating: "", count: 9)).joined(separator: ",")
+    let entry = Self.entry(line, .postgres)
+    #expect(entry.time == 0)
+    #expect(entry.severity == .error)
+    #expect(entry.message == "x")
+    #expect(entry.attributes.first == Attribute("log_time", "2026-01-10 12:00:00 XYZT"))
+  }
+
+  @Test func `29 February without a year is in the nearest year that has one`() {
+    // 2024 is 682 days before the time of the test, 2028 is 780 after it.
+    let entry = Self.entry("<34>Feb 29 22:14:15 h a: x", .syslog)
+    #expect(entry.time == TimeText.parse("2024-02-29T22:14:15Z", now: 0))
+    #expect(entry.message == "x")
+  }
+
   private func check(_ entry: Entry, _ line: LoggerLine) {
     let time = line.time.isEmpty ? 0 : TimeText.parse(line.time, now: 0)
     #expect(entry.time == time)

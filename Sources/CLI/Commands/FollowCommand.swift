@@ -15,7 +15,7 @@ enum FollowCommand {
       line that it has taken from there.
 
       short and json are one line an entry wherever they go: newlines, other control characters, what changes the direction of
-      text and bytes that are not UTF-8 are shown as escapes (\\n, \\x1b, \\u{202e}; \\u202e in json).
+      text are shown as escapes (\\n, \\x1b, \\u{202e}; \\u202e in json). Bytes that are not UTF-8 are \\x9b in short, U+FFFD in json.
       """, options: options, run: run)
 
   private static let options =

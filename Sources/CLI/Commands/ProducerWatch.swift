@@ -5,6 +5,7 @@ internal import Synchronization
 final class ProducerWatch: Sendable {
   private let failures = Mutex<AsyncStream<LogError>.Continuation?>(nil)
   private let told = Mutex<(text: String, time: ContinuousClock.Instant)?>(nil)
+  private let spoolFailure = Mutex<ContinuousClock.Instant?>(nil)
   private let hasSpool: Bool
   /// While something stands in the way, how often it is told.
   private static let interval = Duration.seconds(10)
@@ -20,7 +21,9 @@ final class ProducerWatch: Sendable {
       } else if hasSpool {
         noteNowAndThen("\(error); what is read is kept in the spool, and sending is tried again")
       }
-    case .spoolFailed(let error): noteNowAndThen("\(error); trying again")
+    case .spoolFailed(let error):
+      spoolFailure.withLock { $0 = .now }
+      noteNowAndThen("\(error); trying again")
     case .spoolDamaged(let text): Terminal.note(text)
     case .refused(let stream, let count, let error):
       Terminal.note("\(count) entries of \(stream) are refused: \(error)")
@@ -28,6 +31,11 @@ final class ProducerWatch: Sendable {
       Terminal.note("\(count) entries of \(stream) are dropped: \(reason.rawValue)")
     }
   }
+
+  /// Whether the spool takes nothing now: it tries every second.
+  var isSpoolFailing: Bool { spoolFailure.withLock { $0 }.map { .now - $0 < Self.spoolRecovery } ?? false }
+
+  private static let spoolRecovery = Duration.seconds(3)
 
   private func noteNowAndThen(_ text: String) {
     let now = ContinuousClock.now

@@ -70,7 +70,7 @@ enum PushCommand {
     let push = Push(producer: producer, configuration: configuration, form: form)
     let progress = arguments.has("quiet") ? nil : PushProgress.begin(push, reader)
     let patient = ProgressWatch(client, patience: patience) {
-      ProgressWatch.Progress(producer.counts, isWaiting: push.isWaiting)
+      ProgressWatch.Progress(producer.counts, isWaiting: push.isWaiting || watch.isSpoolFailing)
     }
     let isCompleting = arguments.has("complete")
     var summary: Push.Summary

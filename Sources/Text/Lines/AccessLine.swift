@@ -11,10 +11,15 @@ enum AccessLine {
     var client = first
     var attributes: [Attribute] = []
     if scanner.next != UInt8(ascii: "[") {
-      // The host that was asked for stands in front.
       guard let fourth = scanner.word() else { return nil }
-      attributes.append(Attribute("vhost", scanner.bytes.value(first)))
-      (client, second, user) = (second, user, fourth)
+      if scanner.isEqual(second, "-") {
+        // No client is called so: the user's name has a space.
+        user = user.lowerBound..<fourth.upperBound
+      } else {
+        // The host that was asked for stands in front.
+        attributes.append(Attribute("vhost", scanner.bytes.value(first)))
+        (client, second, user) = (second, user, fourth)
+      }
     }
     guard scanner.take("["), let time = scanner.accessTime()?.entryTime(rules), scanner.take("]"), scanner.take(" "),
       let request = quoted(&scanner), scanner.take(" "), let status = scanner.digits(3),

@@ -40,7 +40,7 @@ struct FieldPick {
     guard let name = FieldName.named(member.key) else { return }
     if let hint = name.hint { note(hint, member.value) }
     if let role = name.role {
-      if member.key == "name" {
+      if member.key.lowercased() == "name" {
         self.name = index
       } else {
         take(member, role, name.rank, Place(member: index, child: nil))

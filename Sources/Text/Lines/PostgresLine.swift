@@ -16,15 +16,17 @@ enum PostgresLine {
   static func entry(_ text: Bytes, _ raw: Entry, _ rules: TimeRules) -> Entry? {
     // Looked at first, because every line in question begins with it.
     guard text.count > 20, text[4] == UInt8(ascii: "-"), text[10] == 0x20, let fields = fields(text.span),
-      fields.count >= columnCountMin, let time = FieldTime.nanoseconds(fields[0].value, rules),
-      let severity = LevelScale.postgres.severity(fields[levelColumn].value),
+      fields.count >= columnCountMin, let severity = LevelScale.postgres.severity(fields[levelColumn].value),
       case .string(let message) = fields[messageColumn].value
     else { return nil }
     var entry = raw
-    entry.time = time
+    // The names of other zones than the local one say too little.
+    let time = FieldTime.nanoseconds(fields[0].value, rules)
+    if let time { entry.time = time }
     entry.severity = severity
     entry.message = Bytes(message)
-    for (index, field) in fields.enumerated() where index > 0 && index != levelColumn && index != messageColumn {
+    for (index, field) in fields.enumerated() where index != levelColumn && index != messageColumn {
+      if index == 0, time != nil { continue }
       if field.isQuoted || field.value != "" { entry.attributes.append(Attribute(columns[index], field.value)) }
     }
     return LineFormat.fitted(entry, fitsSurely: false)

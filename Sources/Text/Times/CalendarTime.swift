@@ -37,12 +37,16 @@ struct CalendarTime {
   /// In the year that brings it nearest to now.
   private func nearest(_ rules: TimeRules) -> Int64? {
     let thisYear = Self.year(ofDay: rules.now / 86_400_000_000_000)
-    let candidates = (thisYear - 1...thisYear + 1).compactMap { year in
-      var dated = self
-      dated.year = year
-      return dated.nanoseconds(rules)
+    func nearest(_ years: ClosedRange<Int>) -> Int64? {
+      let candidates = years.compactMap { year in
+        var dated = self
+        dated.year = year
+        return dated.nanoseconds(rules)
+      }
+      return candidates.min { Self.distance($0, rules.now) < Self.distance($1, rules.now) }
     }
-    return candidates.min { Self.distance($0, rules.now) < Self.distance($1, rules.now) }
+    // 29 February comes every fourth year, or every eighth.
+    return nearest(thisYear - 1...thisYear + 1) ?? nearest(thisYear - 8...thisYear + 8)
   }
 
   private static func distance(_ left: Int64, _ right: Int64) -> UInt64 {
@@ -58,9 +62,13 @@ struct CalendarTime {
     let utc = Self.day(year, month, day) * 86_400 + clock
     switch (zone, rule) {
     case (.offset(let offset), _), (.unsaid, .offset(let offset)): return utc - Int64(offset)
-    case (.named(let name), _):
+    case (.named(let name), .local):
+      // The names of zones are not unique: CST is China's, too. The local zone's own is meant by those who use it.
+      let local = localTime(year)
+      if local.name == name { return local.seconds }
+      return Self.offsets[name].map { utc - Int64($0) }
+    case (.named(let name), .offset):
       if let offset = Self.offsets[name] { return utc - Int64(offset) }
-      // The names of other zones are not unique; the local zone's own is meant by those who use it.
       let local = localTime(year)
       return local.name == name ? local.seconds : nil
     case (.unsaid, .local): return localTime(year).seconds
