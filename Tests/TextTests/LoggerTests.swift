@@ -55,6 +55,32 @@ import Testing
     #expect(entry.attributes.first == Attribute("log_time", "2026-01-10 12:00:00 XYZT"))
   }
 
+  @Test(arguments: [
+    ("E0230 12:30:45.678901 12345 file.go:123] bad", LineFormat.klog, "0230 12:30:45.678901", "bad"),
+    ("<34>1 2003-10-11T24:14:15.003Z h a p m - bad", .syslog, "2003-10-11T24:14:15.003Z", "bad"),
+    ("<0>Feb 30 22:14:15 h a: bad", .syslog, "Feb 30 22:14:15", "bad"),
+    ("2026/02/30 12:00:00 [crit] 12#13: bad", .error, "2026/02/30 12:00:00", "bad"),
+    ("9999-10-06T00:17:09Z stdout F bad", .cri, "9999-10-06T00:17:09Z", "bad"),
+    (#"1.2.3.4 - - [30/Feb/2026:12:00:00 +0200] "GET / HTTP/1.1" 500 5"#, .access, "30/Feb/2026:12:00:00 +0200", ""),
+  ])
+  func `a day that does not exist stays as text, and costs nothing else`(
+    _ line: String, _ format: LineFormat, _ time: String, _ message: String
+  ) {
+    let entry = Self.entry(line, format)
+    #expect(entry.time == 0)
+    #expect(entry.attributes.first { $0.key == "time" }?.value == .string(time))
+    #expect(entry.attributes.count > 1)
+    // A request stays whole.
+    #expect(entry.message == Bytes(message.isEmpty ? line : message))
+  }
+
+  @Test func `the zone of a router's clock is no host`() {
+    let entry = Self.entry("<191>*Jan 15 12:30:45.123 UTC: %SYS-5: x", .syslog)
+    #expect(!entry.attributes.contains { $0.key == "host" })
+    #expect(entry.message == "*Jan 15 12:30:45.123 UTC: %SYS-5: x")
+    #expect(entry.severity == .debug)
+  }
+
   @Test func `29 February without a year is in the nearest year that has one`() {
     // 2024 is 682 days before the time of the test, 2028 is 780 after it.
     let entry = Self.entry("<34>Feb 29 22:14:15 h a: x", .syslog)

@@ -21,8 +21,12 @@ enum AccessLine {
         (client, second, user) = (second, user, fourth)
       }
     }
-    guard scanner.take("["), let time = scanner.accessTime()?.entryTime(rules), scanner.take("]"), scanner.take(" "),
-      let request = quoted(&scanner), scanner.take(" "), let status = scanner.digits(3),
+    guard scanner.take("[") else { return nil }
+    let timeStart = scanner.offset
+    guard let date = scanner.accessTime() else { return nil }
+    let timeEnd = scanner.offset
+    guard scanner.take("]"), scanner.take(" "), let request = quoted(&scanner), scanner.take(" "),
+      let status = scanner.digits(3),
       (100...599).contains(status), scanner.take(" ")
     else { return nil }
     let sizeStart = scanner.offset
@@ -40,8 +44,8 @@ enum AccessLine {
       if !scanner.isEqual(referer, "-") { attributes.append(Attribute("referer", scanner.bytes.value(referer))) }
       if !scanner.isEqual(agent, "-") { attributes.append(Attribute("agent", scanner.bytes.value(agent))) }
     }
-    var content = LineContent(time: time)
-    content.attributes = attributes
+    var content = LineContent(date, timeStart..<timeEnd, in: scanner.bytes, rules)
+    content.attributes += attributes
     return content.entry(text, raw)
   }
 

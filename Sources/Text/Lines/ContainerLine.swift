@@ -4,7 +4,9 @@ internal import LogsWire
 enum ContainerLine {
   static func entry(_ text: Bytes, _ raw: Entry, _ rules: TimeRules) -> Entry? {
     var scanner = TextScanner(text.span)
-    guard let time = scanner.isoDateTime()?.entryTime(rules), scanner.take(" ") else { return nil }
+    guard let date = scanner.isoDateTime() else { return nil }
+    var content = LineContent(date, 0..<scanner.offset, in: scanner.bytes, rules)
+    guard scanner.take(" ") else { return nil }
     guard let stream = scanner.word(), scanner.isEqual(stream, "stdout") || scanner.isEqual(stream, "stderr") else {
       return nil
     }
@@ -14,8 +16,7 @@ enum ContainerLine {
     guard let first = scanner.bytes.string(tag)?.utf8.first, first == UInt8(ascii: "F") || first == UInt8(ascii: "P"),
       tag.count == 1 || scanner.bytes[start + 1] == UInt8(ascii: ":"), scanner.take(" ") || scanner.isAtEnd
     else { return nil }
-    var content = LineContent(time: time)
-    content.attributes = [Attribute("stream", scanner.bytes.value(stream))]
+    content.attributes.append(Attribute("stream", scanner.bytes.value(stream)))
     // F is a whole line; P one that goes on in the next record.
     if !scanner.isEqual(tag, "F") { content.attributes.append(Attribute("tag", scanner.bytes.value(tag))) }
     content.message = scanner.rest

@@ -6,14 +6,15 @@ enum KlogLine {
     var scanner = TextScanner(text.span)
     guard let letter = scanner.next, let severity = severity(letter) else { return nil }
     scanner.offset += 1
-    guard let time = date(&scanner)?.entryTime(rules) else { return nil }
+    let start = scanner.offset
+    guard let date = date(&scanner) else { return nil }
+    var content = LineContent(date, start..<scanner.offset - 1, in: scanner.bytes, rules)
     scanner.takeSpaces()
     guard let thread = scanner.word(), scanner.isWord(thread, ""), let caller = scanner.range(before: "]"),
       scanner.isWord(caller, "._-/:<>"), scanner.take(" ") || scanner.isAtEnd
     else { return nil }
-    var content = LineContent(time: time)
     content.severity = severity
-    content.attributes = [
+    content.attributes += [
       Attribute("thread", scanner.number(thread)), Attribute("caller", scanner.bytes.value(caller)),
     ]
     content.message = scanner.rest

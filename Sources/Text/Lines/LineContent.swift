@@ -11,6 +11,18 @@ struct LineContent {
 
   init(time: Int64) { self.time = time }
 
+  /// - Parameters:
+  ///   - date: the line's time. Of a day that does not exist, or in an unlikely year, its text becomes the attribute `time`.
+  ///   - text: where it stands in `bytes`.
+  init(_ date: CalendarTime, _ text: Range<Int>, in bytes: RawSpan, _ rules: TimeRules) {
+    if let time = date.entryTime(rules) {
+      self.time = time
+    } else {
+      time = 0
+      attributes = [Attribute("time", bytes.value(text))]
+    }
+  }
+
   /// - Parameter text: what the ranges lie in.
   func entry(_ text: Bytes, _ raw: Entry) -> Entry {
     var entry = raw

@@ -9,15 +9,16 @@ enum ServerErrorLine {
 
   private static func nginx(_ text: Bytes, _ raw: Entry, _ rules: TimeRules) -> Entry? {
     var scanner = TextScanner(text.span)
-    guard let time = scanner.isoDateTime()?.entryTime(rules), scanner.bytes[4] == UInt8(ascii: "/"),
-      scanner.take(" "), scanner.take("["), let level = scanner.range(before: "]"),
+    guard let date = scanner.isoDateTime() else { return nil }
+    var content = LineContent(date, 0..<scanner.offset, in: scanner.bytes, rules)
+    guard scanner.bytes[4] == UInt8(ascii: "/"), scanner.take(" "), scanner.take("["),
+      let level = scanner.range(before: "]"),
       let severity = severity(scanner.bytes.string(level)), scanner.take(" "), let process = scanner.range(before: "#"),
       scanner.isWord(process, ""), let thread = scanner.range(before: ":"), scanner.isWord(thread, ""),
       scanner.take(" ")
     else { return nil }
-    var content = LineContent(time: time)
     content.severity = severity
-    content.attributes = [Attribute("pid", scanner.number(process)), Attribute("tid", scanner.number(thread))]
+    content.attributes += [Attribute("pid", scanner.number(process)), Attribute("tid", scanner.number(thread))]
     content.message = scanner.rest
     return content.entry(text, raw)
   }
@@ -25,15 +26,16 @@ enum ServerErrorLine {
   private static func apache(_ text: Bytes, _ raw: Entry, _ rules: TimeRules) -> Entry? {
     var scanner = TextScanner(text.span)
     guard scanner.take("["), scanner.weekday(), var date = scanner.monthDayClock(), scanner.take(" "),
-      let year = scanner.digits(4), scanner.take("]"), scanner.take(" "), scanner.take("[")
+      let year = scanner.digits(4)
     else { return nil }
     date.year = year
-    guard let time = date.entryTime(rules), let word = scanner.range(before: "]"), scanner.isWord(word, "_-.:"),
+    var content = LineContent(date, 1..<scanner.offset, in: scanner.bytes, rules)
+    guard scanner.take("]"), scanner.take(" "), scanner.take("["), let word = scanner.range(before: "]"),
+      scanner.isWord(word, "_-.:"),
       scanner.take(" "), let words = scanner.bytes.string(word)
     else { return nil }
     let parts = words.split(separator: ":", omittingEmptySubsequences: false)
     guard parts.count <= 2, let severity = severity(parts.last.map(String.init)) else { return nil }
-    var content = LineContent(time: time)
     content.severity = severity
     if parts.count == 2, !parts[0].isEmpty { content.attributes.append(Attribute("module", .string(String(parts[0])))) }
     let behindLevel = scanner.offset

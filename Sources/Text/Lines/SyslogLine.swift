@@ -47,11 +47,14 @@ enum SyslogLine {
   private static func traditional(
     _ scanner: inout TextScanner, _ rules: TimeRules, needsProgram: Bool
   ) -> LineContent? {
-    guard let time = traditionalTime(&scanner)?.entryTime(rules), scanner.take(" "), let host = scanner.word(),
-      scanner.isWord(host, "._-:%[]")
+    let start = scanner.offset
+    guard let date = traditionalTime(&scanner) else { return nil }
+    var content = LineContent(date, start..<scanner.offset, in: scanner.bytes, rules)
+    // Routers put the zone there: `UTC:`.
+    guard scanner.take(" "), let host = scanner.word(), scanner.isWord(host, "._-:%[]"),
+      scanner.bytes[host.upperBound - 1] != UInt8(ascii: ":")
     else { return nil }
-    var content = LineContent(time: time)
-    content.attributes = [Attribute("host", scanner.bytes.value(host))]
+    content.attributes.append(Attribute("host", scanner.bytes.value(host)))
     let behindHost = scanner.offset
     if !program(&scanner, into: &content) {
       if needsProgram { return nil }
@@ -106,9 +109,10 @@ enum SyslogLine {
   @_lifetime(scanner: copy scanner)
   private static func structured(_ scanner: inout TextScanner, _ rules: TimeRules) -> LineContent? {
     var content = LineContent(time: 0)
+    let start = scanner.offset
     if !scanner.take("-") {
-      guard let time = scanner.isoDateTime()?.entryTime(rules) else { return nil }
-      content.time = time
+      guard let date = scanner.isoDateTime() else { return nil }
+      content = LineContent(date, start..<scanner.offset, in: scanner.bytes, rules)
     }
     guard scanner.take(" "), let host = scanner.word(), let program = scanner.word(), let process = scanner.word(),
       let kind = scanner.word()
