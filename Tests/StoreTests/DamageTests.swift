@@ -91,7 +91,7 @@ import Testing
       tail: TailCache(settings), files: settings.fileSystem, readTimeMax: settings.readTimeMax,
       timesOf: settings.timesOf,
       damaged: { error in known.withLock { $0 = error } }, log: { lines.log($0) })
-    try writer.connection.execute(
+    try writer.wal.database.execute(
       """
       INSERT INTO streams VALUES(9, 'new', 1, 0, 1, 0, 0, 0);
       INSERT INTO runs VALUES(4, 9, 1, 1, 1, 1, 1, 1, 1, 1, x'', x'00')
@@ -228,7 +228,7 @@ extension DamageTests {
       test.close()
     }
     // As if the rows had been in a part of the file that is gone.
-    try Connection(directory.data + "/segments/0000000001.db", mode: .readWrite, vfs: nil)
+    try Database(directory.data + "/segments/0000000001.db", mode: .readWrite, vfs: nil)
       .execute("DELETE FROM runs WHERE first_seq IN (1, 3, 4, 6)")
     let test = try TestStore(directory, clock)
     let skips = [(1, 1), (3, 4), (6, 6)].map { TestStore.Reading.Skip(from: $0.0, to: $0.1, reason: .lost) }

@@ -15,7 +15,7 @@ import Testing
     let text = String(repeating: "x", count: 20_000)
     test.append("web", .test(text), number: 1)
 
-    let reader = try Connection(StorePaths(directory: directory.data).segment(1), mode: .readOnly, vfs: nil)
+    let reader = try Database(StorePaths(directory: directory.data).segment(1), mode: .readOnly, vfs: nil)
     try reader.execute("BEGIN")
     _ = try reader.integer("SELECT count(*) FROM runs")
 
@@ -41,5 +41,5 @@ import Testing
   }
 
   /// Closes the connection, which would else live until the end of the test.
-  private func drop(_ connection: consuming Connection) {}
+  private func drop(_ connection: consuming Database) {}
 }

@@ -92,8 +92,8 @@ import Testing
     test.append("web", .test("1"), producer: 7, number: 1)
     test.roll(clock)
     test.close()
-    let connection = try Connection(directory.data + "/segments/0000000002.db", mode: .readOnly, vfs: nil)
-    #expect(try connection.integer("SELECT count(*) FROM marks WHERE first_seq = 1 AND number = 1") == 2)
+    let database = try Database(directory.data + "/segments/0000000002.db", mode: .readOnly, vfs: nil)
+    #expect(try database.integer("SELECT count(*) FROM marks WHERE first_seq = 1 AND number = 1") == 2)
   }
 
   @Test func `marks that memory has forgotten are read again`() throws {

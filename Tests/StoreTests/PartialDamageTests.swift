@@ -12,13 +12,13 @@ import Testing
 
   /// Changes a segment of a closed store with SQL.
   static func change(_ directory: TestDirectory, _ sql: String, file: String = "0000000001.db") throws {
-    try Connection(directory.data + "/segments/" + file, mode: .readWrite, vfs: nil).execute(sql)
+    try Database(directory.data + "/segments/" + file, mode: .readWrite, vfs: nil).execute(sql)
   }
 
   /// Overwrites the first page of a table or an index with nonsense.
   private static func overwrite(_ directory: TestDirectory, rootOf name: String) throws {
     let path = directory.data + "/segments/0000000001.db"
-    let page = try Connection(path, mode: .readWrite, vfs: nil)
+    let page = try Database(path, mode: .readWrite, vfs: nil)
       .integer("SELECT rootpage FROM sqlite_master WHERE name = '\(name)'")
     var content = directory.contents("data/segments/0000000001.db")
     for index in Int(page - 1) * 8192..<Int(page) * 8192 { content[index] = 0xee }

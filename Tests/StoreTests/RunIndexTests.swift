@@ -15,7 +15,7 @@ import Testing
   }
 
   private static func ask(_ directory: TestDirectory, _ sql: String, file: String = "0000000001.db") throws -> Int64 {
-    try Connection(directory.data + "/segments/" + file, mode: .readOnly, vfs: nil).integer(sql)
+    try Database(directory.data + "/segments/" + file, mode: .readOnly, vfs: nil).integer(sql)
   }
 
   private static let hasFinalIndex = "SELECT count(*) FROM sqlite_master WHERE name = 'runs_by_stream'"
@@ -104,7 +104,7 @@ import Testing
     test.close()
     #expect(try Self.ask(directory, Self.hasFinalIndex) == 1)
     #expect(try Self.ask(directory, Self.hasRunIndex) == 0)
-    let sealed = try Connection(directory.data + "/segments/0000000001.db", mode: .readOnly, vfs: nil)
+    let sealed = try Database(directory.data + "/segments/0000000001.db", mode: .readOnly, vfs: nil)
     #expect(try sealed.text("PRAGMA integrity_check") == "ok")
   }
 
@@ -239,7 +239,7 @@ import Testing
     do {
       let test = try TestStore(settings)
       for number in 1...5 as ClosedRange<UInt64> { test.append("s0", .test("\(number)"), number: number) }
-      let outsider = try Connection(directory.data + "/segments/0000000001.db", mode: .readOnly, vfs: nil)
+      let outsider = try Database(directory.data + "/segments/0000000001.db", mode: .readOnly, vfs: nil)
       try outsider.execute("BEGIN; SELECT count(*) FROM runs")
       // Before the index is made: the seal waits for the outsider only afterwards.
       try PartialDamageTests.change(directory, "UPDATE runs SET first_seq = 4 WHERE id = 5")

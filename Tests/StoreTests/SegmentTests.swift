@@ -147,7 +147,7 @@ import Testing
       test.close()
     }
     // What retention will do: the mark first, then the file.
-    try Connection(directory.data + "/segments/0000000003.db", mode: .readWrite, vfs: nil)
+    try Database(directory.data + "/segments/0000000003.db", mode: .readWrite, vfs: nil)
       .execute("UPDATE segment SET trimmed_below = 2")
     directory.remove("data/segments/0000000001.db")
     let test = try TestStore(directory, clock)
@@ -251,7 +251,7 @@ import Testing
     let test = try TestStore(settings)
     for number in 1...3 as ClosedRange<UInt64> { test.append("web", .test("\(number)"), number: number) }
     do {
-      let outsider = try Connection(directory.data + "/segments/0000000001.db", mode: .readOnly, vfs: nil)
+      let outsider = try Database(directory.data + "/segments/0000000001.db", mode: .readOnly, vfs: nil)
       try outsider.execute("BEGIN; SELECT count(*) FROM runs")
       test.roll(clock, waitForSeal: false)
       #expect(test.sink.waitForLine("segment 1 cannot be sealed while another program"))
@@ -272,7 +272,7 @@ import Testing
     do {
       let test = try TestStore(settings)
       for number in 1...3 as ClosedRange<UInt64> { test.append("web", .test("\(number)"), number: number) }
-      let outsider = try Connection(directory.data + "/segments/0000000001.db", mode: .readOnly, vfs: nil)
+      let outsider = try Database(directory.data + "/segments/0000000001.db", mode: .readOnly, vfs: nil)
       try outsider.execute("BEGIN; SELECT count(*) FROM runs")
       test.roll(clock, waitForSeal: false)
       #expect(test.sink.waitForLine("segment 1 cannot be sealed"))

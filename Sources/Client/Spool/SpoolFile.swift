@@ -9,13 +9,8 @@ final class SpoolFile {
   static let walByteCountMax = 4 << 20
   /// An empty spool larger than this gives its space back.
   static let emptyByteCountMax = 8 << 20
-  private static let cacheKibibyteCount = 2 << 10
-  /// Whoever inspects the spool holds a lock of SQLite's for an instant.
-  private static let busyTimeout = Duration.seconds(5)
 
-  private let connection: Connection
-  private let begin: Statement
-  private let commit: Statement
+  let wal: WALDatabase
   private let insertBatch: Statement
   private let deleteBatch: Statement
   private let writeStream: Statement
@@ -30,53 +25,41 @@ final class SpoolFile {
   private let selectOld: Statement
   private let selectOldest: Statement
 
-  /// Frames of the WAL that are committed, and how many of them a checkpoint has brought home.
-  private var walFrameCount = 0
-  private var doneFrameCount = 0
-
   /// Opens a database in WAL mode, which recovers what a crash has left in its WAL.
   init(_ path: String, vfs: String?) throws(SQLiteError) {
-    connection = try Connection(path, mode: .readWrite, vfs: vfs)
-    connection.setBusyTimeout(Self.busyTimeout)
-    try connection.require(applicationID: SpoolSchema.applicationID, kind: "spool")
-    if try connection.integer("PRAGMA user_version") != SpoolSchema.format {
-      throw SQLiteError(damage: "its format is not \(SpoolSchema.format)", path: path)
+    // Zeros over what is removed: no log stays behind, and whoever reads the pages of a damaged file finds nothing that was
+    // removed (`SpoolScan`).
+    let settings = WALDatabase.Settings(
+      applicationID: SpoolSchema.applicationID, kind: "spool", cacheKibibyteCount: 2 << 10, busyTimeout: .seconds(5),
+      pragmas: "PRAGMA secure_delete=ON; PRAGMA journal_size_limit=\(Self.walByteCountMax)")
+    wal = try WALDatabase(path, settings, vfs: vfs) { database throws(SQLiteError) in
+      if try database.integer("PRAGMA user_version") != SpoolSchema.format {
+        throw SQLiteError(damage: "its format is not \(SpoolSchema.format)", path: path)
+      }
     }
-    let mode = try connection.text("PRAGMA journal_mode=WAL")
-    if mode != "wal" { throw SQLiteError(damage: "its journal mode stays '\(mode ?? "")'", path: path) }
-    // Cells are checked, or a wrong count of them on one page would be written into its neighbours, which are lost then, too.
-    // FULL: every COMMIT is an fsync of the WAL. Zeros over what is removed: no log stays behind, and whoever reads the pages
-    // of a damaged file finds nothing that was removed (`SpoolScan`).
-    try connection.execute(
-      """
-      PRAGMA cell_size_check=ON; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA cache_size=-\(Self.cacheKibibyteCount);
-      PRAGMA journal_size_limit=\(Self.walByteCountMax)
-      """)
-    begin = try connection.prepare("BEGIN IMMEDIATE")
-    commit = try connection.prepare("COMMIT")
-    insertBatch = try connection.prepare(Self.insertText(""))
-    deleteBatch = try connection.prepare("DELETE FROM batches WHERE id = ?1")
-    writeStream = try connection.prepare(Self.writeStreamText)
-    deleteStream = try connection.prepare("DELETE FROM streams WHERE id = ?1")
-    writeSpool = try connection.prepare(Self.writeSpoolText)
-    selectBatch = try connection.prepare("SELECT * FROM batches WHERE id = ?1")
-    selectSummary = try connection.prepare(
+    insertBatch = try wal.database.prepare(Self.insertText(""))
+    deleteBatch = try wal.database.prepare("DELETE FROM batches WHERE id = ?1")
+    writeStream = try wal.database.prepare(Self.writeStreamText)
+    deleteStream = try wal.database.prepare("DELETE FROM streams WHERE id = ?1")
+    writeSpool = try wal.database.prepare(Self.writeSpoolText)
+    selectBatch = try wal.database.prepare("SELECT * FROM batches WHERE id = ?1")
+    selectSummary = try wal.database.prepare(
       "SELECT producer, stream, number, kind, entries, \(Self.byteCountText) FROM batches WHERE id = ?1")
     // Of an index only ids are asked. SQLite would take the stream of a row from there, too, which may not be what the row says,
     // and may find a row by going on from the one before, which nobody finds who looks for it alone.
-    selectFirst = try connection.prepare("SELECT id FROM batches WHERE stream = ?1 ORDER BY id LIMIT 1")
-    selectAfter = try connection.prepare("SELECT id FROM batches WHERE stream = ?1 AND id > ?2 ORDER BY id LIMIT ?3")
-    selectBefore = try connection.prepare(
+    selectFirst = try wal.database.prepare("SELECT id FROM batches WHERE stream = ?1 ORDER BY id LIMIT 1")
+    selectAfter = try wal.database.prepare("SELECT id FROM batches WHERE stream = ?1 AND id > ?2 ORDER BY id LIMIT ?3")
+    selectBefore = try wal.database.prepare(
       "SELECT id FROM batches WHERE stream = ?1 AND id < ?2 ORDER BY id DESC LIMIT 1")
-    selectIDs = try connection.prepare("SELECT id FROM batches WHERE id > ?1 ORDER BY id LIMIT ?2")
-    selectOld = try connection.prepare(
+    selectIDs = try wal.database.prepare("SELECT id FROM batches WHERE id > ?1 ORDER BY id LIMIT ?2")
+    selectOld = try wal.database.prepare(
       """
       SELECT accepted, id FROM batches
       WHERE accepted >= ?1 AND accepted < ?3 AND (accepted > ?1 OR id > ?2) ORDER BY accepted, id LIMIT ?4
       """)
-    selectOldest = try connection.prepare("SELECT min(id) FROM batches")
+    selectOldest = try wal.database.prepare("SELECT min(id) FROM batches")
     // So that it is known what of the WAL is needed.
-    try checkpoint()
+    try wal.checkpoint()
   }
 
   /// What a batch takes of the connection's credit: a completion nothing. Less than that where a damaged bit makes a text of the
@@ -92,64 +75,22 @@ final class SpoolFile {
     "INSERT \(conflict) INTO batches VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
   }
 
-  // MARK: Transactions
+  // MARK: The WAL
 
-  /// Runs `body` in a transaction: all of it or nothing.
-  func transact<Result>(_ body: () throws(SQLiteError) -> Result) throws(SQLiteError) -> Result {
-    let result: Result
-    do throws(SQLiteError) {
-      try begin.run()
-      result = try body()
-      try commit.run()
-    } catch {
-      // SQLite takes it back by itself after some errors; after others it is left to us.
-      if connection.isInTransaction { try connection.execute("ROLLBACK") }
-      throw error
-    }
-    let frameCount = connection.walFrameCount
-    // Fewer than before: SQLite has begun the WAL anew, which it does once all of it is home.
-    if frameCount < walFrameCount { doneFrameCount = 0 }
-    walFrameCount = frameCount
-    return result
-  }
-
-  /// How much of the WAL is committed and needed: what a transaction left behind it that failed must never be found.
-  var neededWalByteCount: Int {
-    walFrameCount == doneFrameCount ? 0 : SpoolSchema.walHeaderByteCount + walFrameCount * SpoolSchema.frameByteCount
-  }
-
-  var isWalLong: Bool { (walFrameCount - doneFrameCount) * SpoolSchema.frameByteCount >= Self.walByteCountMax }
-
-  /// Brings home what readers allow, without waiting for them.
-  func checkpoint() throws(SQLiteError) {
-    let (frameCount, doneCount) = try connection.checkpoint(.passive)
-    walFrameCount = max(frameCount, 0)
-    doneFrameCount = max(doneCount, 0)
-  }
-
-  /// Brings all of the WAL home and gives its space back.
-  func emptyWal() throws(SQLiteError) {
-    let (frameCount, doneCount) = try connection.checkpoint(.truncate)
-    walFrameCount = max(frameCount, 0)
-    doneFrameCount = max(doneCount, 0)
-  }
+  var isWalLong: Bool { wal.pendingWalByteCount >= Self.walByteCountMax }
 
   /// Gives the space of an empty spool back.
   ///
   /// Made anew rather than shrunk step by step (`auto_vacuum`): that would cost pages of its own in every transaction, and there is
   /// nothing left to be moved.
   func shrinkEmpty() throws(SQLiteError) {
-    guard try connection.integer("PRAGMA page_count") * Int64(SpoolSchema.pageByteCount) > Self.emptyByteCountMax else {
+    guard try wal.database.integer("PRAGMA page_count") * Int64(SpoolSchema.pageByteCount) > Self.emptyByteCountMax
+    else {
       return
     }
-    try connection.execute("VACUUM")
-    walFrameCount = connection.walFrameCount
-    doneFrameCount = 0
-    try checkpoint()
+    try wal.execute("VACUUM")
+    try wal.checkpoint()
   }
-
-  /// Lets closing the connection bring the WAL home and remove it.
-  func allowWalRemoval() { connection.setCheckpointOnClose(true) }
 
   // MARK: Batches
 
@@ -180,7 +121,7 @@ final class SpoolFile {
     guard try selectSummary.step() else { return nil }
     guard let producer = ProducerID(stored: selectSummary.bytes(0)),
       let kind = SpoolRow.Kind(rawValue: selectSummary.integer(3))
-    else { throw SQLiteError(damage: "batch \(id) has no producer or kind", path: connection.path) }
+    else { throw SQLiteError(damage: "batch \(id) has no producer or kind", path: wal.database.path) }
     return SpoolSummary(
       id: id, key: AppendQueue.Key(producer: producer, stream: StreamName(stored: selectSummary.text(1))),
       number: UInt64(try selectSummary.integer(2, in: Self.numbers)), kind: kind,
@@ -194,7 +135,7 @@ final class SpoolFile {
     defer { selectBatch.reset() }
     guard try selectBatch.step() else { return nil }
     guard let row = SpoolRow(id: selectBatch.integer(0), values: selectBatch) else {
-      throw SQLiteError(damage: "batch \(id) fails its check", path: connection.path)
+      throw SQLiteError(damage: "batch \(id) fails its check", path: wal.database.path)
     }
     return row
   }
@@ -223,7 +164,7 @@ final class SpoolFile {
       let row = try row(selectAfter.integer(0), of: stream)
       guard window.contains(row.summary) else { break }
       if let last = rows.last, last.number >= row.number {
-        throw SQLiteError(damage: "batch \(row.number) stands behind batch \(last.number)", path: connection.path)
+        throw SQLiteError(damage: "batch \(row.number) stands behind batch \(last.number)", path: wal.database.path)
       }
       rows.append(row)
     }
@@ -231,7 +172,7 @@ final class SpoolFile {
     // not be sent before it.
     if window.firstID > id, rows.first?.id != window.firstID {
       throw SQLiteError(
-        damage: "batch \(window.firstID) of stream \(stream) is its first and is not found", path: connection.path)
+        damage: "batch \(window.firstID) of stream \(stream) is its first and is not found", path: wal.database.path)
     }
     return rows
   }
@@ -240,7 +181,7 @@ final class SpoolFile {
   ///
   /// - Complexity: reads the index, which knows no id without its stream.
   func requireUnnamed(_ ids: Set<Int64>) throws(SQLiteError) {
-    let named = try connection.prepare("SELECT id FROM batches INDEXED BY batches_by_stream")
+    let named = try wal.database.prepare("SELECT id FROM batches INDEXED BY batches_by_stream")
     while try named.step() {
       let id = named.integer(0)
       if ids.contains(id) { throw missing(id) }
@@ -292,13 +233,13 @@ final class SpoolFile {
   private func row(_ id: Int64, of stream: StreamName) throws(SQLiteError) -> SpoolRow {
     guard let row = try row(id) else { throw missing(id) }
     if row.stream != stream {
-      throw SQLiteError(damage: "batch \(id) is not of stream \(stream)", path: connection.path)
+      throw SQLiteError(damage: "batch \(id) is not of stream \(stream)", path: wal.database.path)
     }
     return row
   }
 
   private func missing(_ id: Int64) -> SQLiteError {
-    SQLiteError(damage: "batch \(id) is in the index and not in the table", path: connection.path)
+    SQLiteError(damage: "batch \(id) is in the index and not in the table", path: wal.database.path)
   }
 
   // MARK: The rest
@@ -322,25 +263,25 @@ final class SpoolFile {
 
   /// Reads what is kept in memory, and sees that as many batches are there as were counted.
   func load() throws(SQLiteError) -> SpoolState {
-    let spool = try connection.prepare("SELECT * FROM spool")
+    let spool = try wal.database.prepare("SELECT * FROM spool")
     guard try spool.step(), case .spool(var header, _)? = SpoolRecord(spoolRow: spool) else {
-      throw SQLiteError(damage: "its identity cannot be read", path: connection.path)
+      throw SQLiteError(damage: "its identity cannot be read", path: wal.database.path)
     }
     var streams: [StreamName: SpoolState.Stream] = [:]
-    let statement = try connection.prepare("SELECT * FROM streams")
+    let statement = try wal.database.prepare("SELECT * FROM streams")
     while try statement.step() {
       guard case .stream(let name, let stream)? = SpoolRecord(streamRow: statement.integer(0), values: statement),
         streams[name] == nil
       else {
-        throw SQLiteError(damage: "what it says of a stream fails its check", path: connection.path)
+        throw SQLiteError(damage: "what it says of a stream fails its check", path: wal.database.path)
       }
       streams[name] = stream
       header.totals += stream.totals
     }
-    let count = try connection.integer("SELECT count(*) FROM batches")
+    let count = try wal.database.integer("SELECT count(*) FROM batches")
     if count != header.totals.batchCount {
       throw SQLiteError(
-        damage: "\(count) batches are there, \(header.totals.batchCount) were counted", path: connection.path)
+        damage: "\(count) batches are there, \(header.totals.batchCount) were counted", path: wal.database.path)
     }
     header.oldestID = try oldestID()
     return SpoolState(header: header, streams: streams)

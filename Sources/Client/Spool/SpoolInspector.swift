@@ -104,8 +104,7 @@ struct SpoolInspector: ~Copyable {
     }
     // With a WAL beside it the file alone is an older state.
     guard isVerifying, isWhole else { return }
-    do throws(SQLiteError) { try checkIntegrity(try Connection(directory.database, mode: .immutable, vfs: nil)) } catch
-    {
+    do throws(SQLiteError) { try checkIntegrity(try Database(directory.database, mode: .immutable, vfs: nil)) } catch {
       guard error.isDamage else { throw directory.failure(error) }
       note("SQLite cannot read it: \(error.text)")
     }
@@ -130,10 +129,10 @@ struct SpoolInspector: ~Copyable {
   // MARK: A spool in use
 
   private mutating func readBesideWriter() throws(SQLiteError) {
-    let connection = try Connection(directory.database, mode: .readOnly, vfs: nil)
-    connection.setBusyTimeout(Self.busyTimeout)
-    try connection.require(applicationID: SpoolSchema.applicationID, kind: "spool")
-    let spool = try connection.prepare("SELECT * FROM spool")
+    let database = try Database(directory.database, mode: .readOnly, vfs: nil)
+    database.setBusyTimeout(Self.busyTimeout)
+    try database.require(applicationID: SpoolSchema.applicationID, kind: "spool")
+    let spool = try database.prepare("SELECT * FROM spool")
     if try spool.step(), case .spool(let header, _)? = SpoolRecord(spoolRow: spool) {
       self.header = header
     } else {
@@ -141,15 +140,15 @@ struct SpoolInspector: ~Copyable {
     }
     spool.reset()
     if isVerifying {
-      try readRows(connection)
-      try checkIntegrity(connection)
+      try readRows(database)
+      try checkIntegrity(database)
     } else {
-      try readSummaries(connection)
+      try readSummaries(database)
     }
   }
 
-  private mutating func readSummaries(_ connection: borrowing Connection) throws(SQLiteError) {
-    let statement = try connection.prepare(
+  private mutating func readSummaries(_ database: borrowing Database) throws(SQLiteError) {
+    let statement = try database.prepare(
       "SELECT id, producer, stream, number, kind, entries, \(SpoolFile.byteCountText), accepted FROM batches")
     while try statement.step() {
       guard let producer = ProducerID(stored: statement.bytes(1)),
@@ -169,8 +168,8 @@ struct SpoolInspector: ~Copyable {
   }
 
   /// In steps, so that the writer's WAL can be emptied in between.
-  private mutating func readRows(_ connection: borrowing Connection) throws(SQLiteError) {
-    let statement = try connection.prepare("SELECT * FROM batches WHERE id > ?1 ORDER BY id LIMIT ?2")
+  private mutating func readRows(_ database: borrowing Database) throws(SQLiteError) {
+    let statement = try database.prepare("SELECT * FROM batches WHERE id > ?1 ORDER BY id LIMIT ?2")
     var last = Int64.min
     var count = Self.stepBatchCount
     while count == Self.stepBatchCount {
@@ -191,8 +190,8 @@ struct SpoolInspector: ~Copyable {
   }
 
   /// Not `quick_check`, which leaves the entries of the indexes out: a batch that they do not name is not sent.
-  private mutating func checkIntegrity(_ connection: borrowing Connection) throws(SQLiteError) {
-    let statement = try connection.prepare("PRAGMA integrity_check(\(SpoolReport.damageCountMax))")
+  private mutating func checkIntegrity(_ database: borrowing Database) throws(SQLiteError) {
+    let statement = try database.prepare("PRAGMA integrity_check(\(SpoolReport.damageCountMax))")
     while try statement.step() {
       let text = statement.text(0)
       if text != "ok" { note("SQLite finds: \(text.split(separator: "\n").joined(separator: " "))") }

@@ -8,11 +8,11 @@ internal import LogsWire
 enum SpoolSalvage {
   /// Makes a database without batches.
   static func makeEmpty(_ directory: SpoolDirectory, vfs: String?) throws(LogError) {
-    try make(directory, vfs) { connection throws(SQLiteError) in
+    try make(directory, vfs) { database throws(SQLiteError) in
       var state = SpoolState(header: SpoolState.Header(producer: .random()))
       // Nobody has used its numbers.
       state.setClosed(true)
-      try write(state, connection)
+      try write(state, database)
     }
   }
 
@@ -27,9 +27,9 @@ enum SpoolSalvage {
   ) throws(LogError) -> SpoolLosses {
     let pages = try directory.pages()
     var losses = SpoolLosses(isComplete: true)
-    try make(directory, vfs) { connection throws(SQLiteError) in
+    try make(directory, vfs) { database throws(SQLiteError) in
       var expected = SpoolExpectation()
-      let insert = try connection.prepare(SpoolFile.insertText("OR IGNORE"))
+      let insert = try database.prepare(SpoolFile.insertText("OR IGNORE"))
       try SpoolScan.run(pages) { found throws(SQLiteError) in
         switch found {
         case .batch(let row): try SpoolFile.insert(row, with: insert)
@@ -39,13 +39,13 @@ enum SpoolSalvage {
       }
       if let known { expected = SpoolExpectation(known) }
       // A mixture of old and new pages may hold dropped batches and the notice in their place, under one number.
-      try connection.execute(
+      try database.execute(
         """
         DELETE FROM batches WHERE id IN (SELECT id FROM (
           SELECT id, row_number() OVER (PARTITION BY stream, producer, number ORDER BY id DESC) AS place FROM batches)
         WHERE place > 1)
         """)
-      var state = try count(connection, nextIDMin: expected.nextID)
+      var state = try count(database, nextIDMin: expected.nextID)
       losses = expected.losses(state)
       for stream in losses.streams where stream.totals.entryCount > 0 {
         let notice = DropNotice(entryCount: stream.totals.entryCount, reason: .spoolDamaged)
@@ -54,28 +54,28 @@ enum SpoolSalvage {
             BacklogDraft(stream: stream.name, content: notice.content(time: time), entryCount: 0, accepted: time)),
           with: insert)
       }
-      try write(state, connection)
+      try write(state, database)
     }
     return losses
   }
 
   /// Makes a database that takes the other's place once it is complete.
   private static func make(
-    _ directory: SpoolDirectory, _ vfs: String?, _ fill: (borrowing Connection) throws(SQLiteError) -> Void
+    _ directory: SpoolDirectory, _ vfs: String?, _ fill: (borrowing Database) throws(SQLiteError) -> Void
   ) throws(LogError) {
     try directory.makeTemporary()
     do throws(SQLiteError) {
-      let connection = try Connection(directory.temporary, mode: .readWrite, vfs: vfs)
+      let database = try Database(directory.temporary, mode: .readWrite, vfs: vfs)
       // No journal: until it is complete nobody looks at it.
-      try connection.execute(
+      try database.execute(
         """
         PRAGMA page_size=\(SpoolSchema.pageByteCount); PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;
         PRAGMA secure_delete=ON; PRAGMA application_id=\(SpoolSchema.applicationID);
         PRAGMA user_version=\(SpoolSchema.format); BEGIN
         """)
-      try connection.execute(SpoolSchema.tables)
-      try fill(connection)
-      try connection.execute("COMMIT")
+      try database.execute(SpoolSchema.tables)
+      try fill(database)
+      try database.execute("COMMIT")
     } catch {
       try directory.removeTemporary()
       throw directory.failure(error)
@@ -84,11 +84,11 @@ enum SpoolSalvage {
   }
 
   /// What is in the table of batches.
-  private static func count(_ connection: borrowing Connection, nextIDMin: Int64) throws(SQLiteError) -> SpoolState {
+  private static func count(_ database: borrowing Database, nextIDMin: Int64) throws(SQLiteError) -> SpoolState {
     var header = SpoolState.Header(producer: .random())
     // Ids are even, those of notices odd: the next even one behind both.
-    header.nextID = max(nextIDMin, (try connection.integer("SELECT max(id) FROM batches") / 2 + 1) * 2)
-    let groups = try connection.prepare(
+    header.nextID = max(nextIDMin, (try database.integer("SELECT max(id) FROM batches") / 2 + 1) * 2)
+    let groups = try database.prepare(
       "SELECT stream, count(*), sum(entries), sum(\(SpoolFile.byteCountText)) FROM batches GROUP BY stream")
     var streams: [StreamName: SpoolState.Stream] = [:]
     while try groups.step() {
@@ -103,13 +103,13 @@ enum SpoolSalvage {
     return SpoolState(header: header, streams: streams)
   }
 
-  private static func write(_ state: SpoolState, _ connection: borrowing Connection) throws(SQLiteError) {
-    let insertStream = try connection.prepare(SpoolFile.writeStreamText)
+  private static func write(_ state: SpoolState, _ database: borrowing Database) throws(SQLiteError) {
+    let insertStream = try database.prepare(SpoolFile.writeStreamText)
     for name in state.streams.keys.sorted() {
       guard let stream = state.streams[name] else { continue }
       try SpoolFile.write(.stream(name, stream), with: insertStream)
     }
-    let insertSpool = try connection.prepare(SpoolFile.writeSpoolText)
+    let insertSpool = try database.prepare(SpoolFile.writeSpoolText)
     try SpoolFile.write(.spool(state.header, streamCount: state.streams.count), with: insertSpool)
   }
 }

@@ -19,17 +19,17 @@ struct NextSegment: Sendable {
   func make(
     store: StoreID, createdAt: Int64, trimmedBelow: Int64, streams: [StreamInfo], marks: [LocatedMark]
   ) throws(SQLiteError) {
-    let connection = try Connection(path, mode: .readWrite, vfs: vfs)
-    try connection.execute("PRAGMA page_size=\(SegmentSchema.pageByteCount)")
-    try Self.disableJournal(connection)
-    try connection.execute(
+    let database = try Database(path, mode: .readWrite, vfs: vfs)
+    try database.execute("PRAGMA page_size=\(SegmentSchema.pageByteCount)")
+    try Self.disableJournal(database)
+    try database.execute(
       """
       BEGIN;
       PRAGMA application_id=\(SegmentSchema.applicationID);
       PRAGMA user_version=\(SegmentSchema.format);
       \(SegmentSchema.tables)
       """)
-    let insert = try connection.prepare(
+    let insert = try database.prepare(
       """
       INSERT INTO segment(number, store, created, trimmed_below, marks_through, indexed_through)
       VALUES(?1, ?2, ?3, ?4, 0, 0)
@@ -39,34 +39,34 @@ struct NextSegment: Sendable {
     insert.bind(3, createdAt)
     insert.bind(4, trimmedBelow)
     try insert.run()
-    try Self.write(streams, marks, connection)
-    try connection.execute("COMMIT")
+    try Self.write(streams, marks, database)
+    try database.execute("COMMIT")
   }
 
   /// Brings the file up to date.
   func update(
     createdAt: Int64, trimmedBelow: Int64, streams: [StreamInfo], marks: [LocatedMark]
   ) throws(SQLiteError) {
-    let connection = try Connection(path, mode: .readWrite, vfs: vfs)
-    try Self.disableJournal(connection)
-    try connection.execute("BEGIN")
-    let update = try connection.prepare("UPDATE segment SET created = ?1, trimmed_below = ?2")
+    let database = try Database(path, mode: .readWrite, vfs: vfs)
+    try Self.disableJournal(database)
+    try database.execute("BEGIN")
+    let update = try database.prepare("UPDATE segment SET created = ?1, trimmed_below = ?2")
     update.bind(1, createdAt)
     update.bind(2, trimmedBelow)
     try update.run()
-    try Self.write(streams, marks, connection)
-    try connection.execute("COMMIT")
+    try Self.write(streams, marks, database)
+    try database.execute("COMMIT")
   }
 
   /// Neither journal nor sync: until it has its name the file is removed at start, whatever is in it.
-  private static func disableJournal(_ connection: borrowing Connection) throws(SQLiteError) {
-    try connection.execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF")
+  private static func disableJournal(_ database: borrowing Database) throws(SQLiteError) {
+    try database.execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF")
   }
 
   private static func write(
-    _ streams: [StreamInfo], _ marks: [LocatedMark], _ connection: borrowing Connection
+    _ streams: [StreamInfo], _ marks: [LocatedMark], _ database: borrowing Database
   ) throws(SQLiteError) {
-    let insertStream = try connection.prepare(
+    let insertStream = try database.prepare(
       """
       INSERT OR REPLACE INTO streams(id, name, incarnation, state, next, entries, bytes, received)
       VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
@@ -75,7 +75,7 @@ struct NextSegment: Sendable {
       SegmentWriter.bind(insertStream, stream)
       try insertStream.run()
     }
-    let insertMark = try connection.prepare(SegmentWriter.insertMarkText)
+    let insertMark = try database.prepare(SegmentWriter.insertMarkText)
     for mark in marks {
       try SegmentWriter.write(mark.mark.records, of: mark.producer, on: mark.stream, with: insertMark)
     }

@@ -24,7 +24,7 @@ final class ReaderConnection: @unchecked Sendable {
   }
 
   let segment: Segment
-  private let connection: Connection
+  private let database: Database
   private let nextStatement: Statement
   /// One for each part of the segment whose rows are found in a way of their own, in the order of the numbers that they hold.
   let runStatements: [RunStatements]
@@ -41,23 +41,23 @@ final class ReaderConnection: @unchecked Sendable {
   init(_ segment: Segment, vfs: String?) throws(SQLiteError) {
     self.segment = segment
     let isImmutable = segment.state == .sealed
-    connection = try Connection(segment.path, mode: isImmutable ? .immutable : .readOnly, vfs: vfs)
-    connection.setBusyTimeout(Self.busyTimeout)
-    try connection.require(applicationID: SegmentSchema.applicationID, kind: "segment")
+    database = try Database(segment.path, mode: isImmutable ? .immutable : .readOnly, vfs: vfs)
+    database.setBusyTimeout(Self.busyTimeout)
+    try database.require(applicationID: SegmentSchema.applicationID, kind: "segment")
     // The first statement makes SQLite read the schema: a PRAGMA would not tell what is wrong with it.
-    nextStatement = try connection.prepare("SELECT next FROM streams WHERE id = ?1")
+    nextStatement = try database.prepare("SELECT next FROM streams WHERE id = ?1")
     // No mmap: a bad sector under a mapping would be a signal that ends the process, not an error that costs a range.
-    try connection.execute("PRAGMA query_only=1; PRAGMA cache_size=-\(Self.cacheKibibyteCount)")
-    if try SegmentSchema.has(SegmentSchema.finalIndex, connection) {
-      runStatements = [try RunStatements(.indexed, connection)]
+    try database.execute("PRAGMA query_only=1; PRAGMA cache_size=-\(Self.cacheKibibyteCount)")
+    if try SegmentSchema.has(SegmentSchema.finalIndex, database) {
+      runStatements = [try RunStatements(.indexed, database)]
     } else {
-      runStatements = [try RunStatements(.listed, connection), try RunStatements(.recent, connection)]
+      runStatements = [try RunStatements(.listed, database), try RunStatements(.recent, database)]
     }
-    beginStatement = try connection.prepare("BEGIN")
-    endStatement = try connection.prepare("COMMIT")
-    marksStatement = try connection.prepare(
+    beginStatement = try database.prepare("BEGIN")
+    endStatement = try database.prepare("COMMIT")
+    marksStatement = try database.prepare(
       "SELECT number, first_seq, count, producer_check FROM marks WHERE stream = ?1 AND producer = ?2")
-    incarnationsStatement = try connection.prepare(SegmentSchema.incarnationsText)
+    incarnationsStatement = try database.prepare(SegmentSchema.incarnationsText)
   }
 
   /// The stream's next number when the segment was made; nil when the stream came later than the segment's end.
@@ -88,11 +88,11 @@ final class ReaderConnection: @unchecked Sendable {
   /// From here to `endSnapshot` all statements see the same state of the segment: the one when the first of them reads. Finding runs
   /// needs that: between two statements the writer may bring the index up to date, and a row would be in neither part.
   func beginSnapshot() throws(SQLiteError) {
-    if isChanging, !connection.isInTransaction { try beginStatement.run() }
+    if isChanging, !database.isInTransaction { try beginStatement.run() }
   }
 
   func endSnapshot() throws(SQLiteError) {
-    if connection.isInTransaction { try endStatement.run() }
+    if database.isInTransaction { try endStatement.run() }
   }
 
   /// Whether the rows of the segment are found in parts that change.
@@ -116,7 +116,7 @@ final class ReaderConnection: @unchecked Sendable {
 
   /// Calls `visit` with each producer on each stream that the segment has marks of, until it answers false.
   func forEachMarked(_ visit: (Int64, ProducerID) -> Bool) throws(SQLiteError) {
-    let statement = try connection.prepare("SELECT DISTINCT stream, producer FROM marks")
+    let statement = try database.prepare("SELECT DISTINCT stream, producer FROM marks")
     while try statement.step() {
       guard let producer = ProducerID(stored: statement.bytes(1)) else {
         throw SQLiteError(damage: "a producer in marks has not 16 bytes", path: segment.path)
@@ -136,17 +136,17 @@ final class ReaderConnection: @unchecked Sendable {
 
   /// What SQLite finds wrong with the file; empty when nothing.
   func quickCheck() throws(SQLiteError) -> String {
-    let text = try connection.text("PRAGMA quick_check(10)") ?? ""
+    let text = try database.text("PRAGMA quick_check(10)") ?? ""
     return text == "ok" ? "" : text
   }
 
   /// Ends the check that another thread runs at this moment, if there is one. The only method for other threads.
-  func interrupt() { connection.interrupt() }
+  func interrupt() { database.interrupt() }
 
   /// Calls `visit` with every row behind the lower bound up to the upper one, until it answers false: its id, its stream and
   /// its run, nil when its numbers cannot be.
   func forEachRun(in rows: Range<Int64>, _ visit: (Int64, Int64, Run?) -> Bool) throws(SQLiteError) {
-    let statement = try connection.prepare(
+    let statement = try database.prepare(
       "SELECT id, stream, first_seq, span, batches FROM runs WHERE id > ?1 AND id <= ?2 ORDER BY id")
     statement.bind(1, rows.lowerBound)
     statement.bind(2, rows.upperBound)

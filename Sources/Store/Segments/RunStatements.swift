@@ -28,7 +28,7 @@ final class RunStatements {
   /// Where the run of stream ?1 that covers ?2 begins, from the index alone where there is one.
   let firstCovering: Statement
 
-  init(_ part: Part, _ connection: borrowing Connection) throws(SQLiteError) {
+  init(_ part: Part, _ database: borrowing Database) throws(SQLiteError) {
     let first: String
     let runs: String
     let keys: String
@@ -58,17 +58,17 @@ final class RunStatements {
         "\(first) >= coalesce((SELECT \(first) FROM \(keys) AND \(first) <= ?2 ORDER BY \(order) DESC LIMIT 1), 0)"
       case .recent: "first_seq + span > ?2"
       }
-    forward = try connection.prepare(
+    forward = try database.prepare(
       "SELECT \(first), span, batches FROM \(runs) AND \(lower) AND \(first) <= ?3 ORDER BY \(order)")
-    backward = try connection.prepare(
+    backward = try database.prepare(
       "SELECT \(first), span, batches FROM \(runs) AND \(first) <= ?2 ORDER BY \(order) DESC")
-    times = try connection.prepare(
+    times = try database.prepare(
       "SELECT \(first), span, min_time, max_time FROM \(runs) AND \(first) >= ?2 ORDER BY \(order)")
-    timesBackward = try connection.prepare(
+    timesBackward = try database.prepare(
       "SELECT \(first), span, min_time, max_time FROM \(runs) AND \(first) <= ?2 ORDER BY \(order) DESC")
-    firstBehind = try connection.prepare(
+    firstBehind = try database.prepare(
       "SELECT \(first) FROM \(keys) AND \(first) > ?2 ORDER BY \(order) LIMIT 1")
-    firstCovering = try connection.prepare(
+    firstCovering = try database.prepare(
       "SELECT \(first) FROM \(keys) AND \(first) <= ?2 ORDER BY \(order) DESC LIMIT 1")
   }
 }

@@ -115,7 +115,7 @@ final class Sealer: Sendable {
       // Damaged, it stays where it is: nobody looks into it any more.
       guard error.isLoss else { throw error }
     }
-    guard try writer.truncateWal(timeout: patience) else { return false }
-    return try writer.leaveWal()
+    guard try writer.wal.truncateWal(timeout: patience) else { return false }
+    return try writer.wal.leaveWal()
   }
 }

@@ -8,8 +8,6 @@ enum SegmentSchema {
   static let applicationID: Int64 = 0x4c4f_4753
   /// 4 KiB is 10 % faster for tiny commits, 16 KiB 40 % faster for bulk.
   static let pageByteCount = 8192
-  /// Page and its header in the WAL.
-  static let frameByteCount = pageByteCount + 24
 
   static let tables = """
     CREATE TABLE segment(
@@ -82,8 +80,8 @@ enum SegmentSchema {
     """
 
   /// Whether a segment has a table or an index of this name.
-  static func has(_ name: String, _ connection: borrowing Connection) throws(SQLiteError) -> Bool {
-    let statement = try connection.prepare("SELECT 1 FROM sqlite_master WHERE name = ?1")
+  static func has(_ name: String, _ database: borrowing Database) throws(SQLiteError) -> Bool {
+    let statement = try database.prepare("SELECT 1 FROM sqlite_master WHERE name = ?1")
     statement.bind(1, name)
     return try statement.step()
   }

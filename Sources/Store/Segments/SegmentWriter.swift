@@ -7,9 +7,7 @@ internal import LogsWire
 /// has the writer, then the one that seals the segment.
 final class SegmentWriter: @unchecked Sendable {
   let segment: Segment
-  let connection: Connection
-  private let begin: Statement
-  private let commitStatement: Statement
+  let wal: WALDatabase
   private let insertStream: Statement
   private let insertRun: Statement
   private let insertMark: Statement
@@ -17,16 +15,15 @@ final class SegmentWriter: @unchecked Sendable {
 
   /// About what a row costs besides its blobs: for telling when the segment is full without asking SQLite.
   private static let rowByteCount = 96
-  private static let cacheKibibyteCount = 16 << 10
-  /// How long to wait for an outsider that writes to the segment, which none should.
-  private static let busyTimeout = Duration.seconds(2)
+  /// No outsider should write to the segment, and so be waited for.
+  private static let settings = WALDatabase.Settings(
+    applicationID: SegmentSchema.applicationID, kind: "segment", cacheKibibyteCount: 16 << 10, busyTimeout: .seconds(2))
 
   let createdAt: Int64
   /// About the size of the segment.
   private(set) var byteCount: Int
-  /// Frames of the WAL, and how many of them a checkpoint has brought home.
-  private(set) var walFrameCount = 0
-  private var doneFrameCount = 0
+  /// Whether a reader that does not go keeps the WAL from being emptied.
+  var isWalHeld = false
   private(set) var isEmpty: Bool
   /// The highest `id` in `runs`; rows are only added, so that SQLite gives the next row the next one.
   private(set) var lastRow: Int64
@@ -40,41 +37,28 @@ final class SegmentWriter: @unchecked Sendable {
   /// - Parameter store: whose segment it must be, when the caller does not look by itself.
   init(_ segment: Segment, of store: StoreID? = nil, vfs: String?) throws(SQLiteError) {
     self.segment = segment
-    connection = try Connection(segment.path, mode: .readWrite, vfs: vfs)
-    connection.setBusyTimeout(Self.busyTimeout)
-    try connection.require(applicationID: SegmentSchema.applicationID, kind: "segment")
-    if let store {
-      let identity = try Self.identity(connection)
+    wal = try WALDatabase(segment.path, Self.settings, vfs: vfs) { database throws(SQLiteError) in
+      guard let store else { return }
+      let identity = try Self.identity(database)
       if identity.number != segment.number || identity.store != store.bytes {
         throw SQLiteError(damage: "it is not segment \(segment.number) of store \(store)", path: segment.path)
       }
     }
-    let mode = try connection.text("PRAGMA journal_mode=WAL")
-    if mode != "wal" {
-      throw SQLiteError(
-        code: SQLiteError.busyCode, text: "its journal mode stays '\(mode ?? "")'", path: segment.path, systemError: 0)
-    }
-    // FULL: every COMMIT is an fsync of the WAL (P2).
-    // Cells are checked, or a wrong count of them on one page would be written into its neighbours.
-    try connection.execute(
-      "PRAGMA cell_size_check=ON; PRAGMA synchronous=FULL; PRAGMA cache_size=-\(Self.cacheKibibyteCount)")
-    begin = try connection.prepare("BEGIN IMMEDIATE")
-    commitStatement = try connection.prepare("COMMIT")
-    insertStream = try connection.prepare(Self.insertStreamText)
-    insertRun = try connection.prepare(
+    insertStream = try wal.database.prepare(Self.insertStreamText)
+    insertRun = try wal.database.prepare(
       """
       INSERT INTO runs(
         stream, first_seq, span, count, min_time, max_time, severities, received, raw_length, producers, batches)
       VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
       """)
-    insertMark = try connection.prepare(Self.insertMarkText)
-    updateMarksThrough = try connection.prepare("UPDATE segment SET marks_through = ?1")
-    createdAt = try connection.integer("SELECT created FROM segment")
-    byteCount = Int(try connection.integer("PRAGMA page_count")) * SegmentSchema.pageByteCount
-    lastRow = try connection.integer("SELECT max(id) FROM runs")
+    insertMark = try wal.database.prepare(Self.insertMarkText)
+    updateMarksThrough = try wal.database.prepare("UPDATE segment SET marks_through = ?1")
+    createdAt = try wal.database.integer("SELECT created FROM segment")
+    byteCount = Int(try wal.database.integer("PRAGMA page_count")) * SegmentSchema.pageByteCount
+    lastRow = try wal.database.integer("SELECT max(id) FROM runs")
     isEmpty = lastRow == 0
-    if try SegmentSchema.has(SegmentSchema.runIndex, connection) {
-      indexedThrough = try connection.integer("SELECT indexed_through FROM segment")
+    if try SegmentSchema.has(SegmentSchema.runIndex, wal.database) {
+      indexedThrough = try wal.database.integer("SELECT indexed_through FROM segment")
     }
   }
 
@@ -92,17 +76,16 @@ final class SegmentWriter: @unchecked Sendable {
 
   /// Stores the draft in one transaction.
   ///
-  /// Any failure takes all of it back. SQLite does so by itself after some errors (then no transaction is open any more, and
-  /// a further statement would commit on its own), after others it is left to us.
+  /// Any failure takes all of it back.
   ///
   /// - Parameters:
   ///   - marks: all marks that the segment's table lags behind, as they were before the draft, when it is time to bring it up
   ///     to date. Written with each batch, the marks of 64 producers would be 64 pages in each commit.
   ///   - indexesRuns: whether it is time to bring the index of the rows before the draft's up to date.
   func commit(_ draft: GroupDraft, marks: [LocatedMark]?, indexesRuns: Bool) throws(SQLiteError) {
-    try transact { () throws(SQLiteError) in
+    try wal.transact { () throws(SQLiteError) in
       if let marks { try write(marks) }
-      if indexesRuns { try connection.execute(SegmentSchema.indexRunsText) }
+      if indexesRuns { try wal.database.execute(SegmentSchema.indexRunsText) }
       try write(draft)
     }
     isEmpty = false
@@ -119,27 +102,12 @@ final class SegmentWriter: @unchecked Sendable {
 
   /// Brings the table of marks up to date in a transaction of its own.
   func commit(marks: [LocatedMark]) throws(SQLiteError) {
-    try transact { () throws(SQLiteError) in try write(marks) }
+    try wal.transact { () throws(SQLiteError) in try write(marks) }
     unstoredBatchCount = 0
   }
 
   /// Batches found at the start whose marks the table does not know.
   func noteUnstored(_ batchCount: Int) { unstoredBatchCount += batchCount }
-
-  private func transact(_ body: () throws(SQLiteError) -> Void) throws(SQLiteError) {
-    do throws(SQLiteError) {
-      try begin.run()
-      try body()
-      try commitStatement.run()
-    } catch {
-      if connection.isInTransaction { try connection.execute("ROLLBACK") }
-      throw error
-    }
-    let frameCount = connection.walFrameCount
-    // Fewer than before: SQLite has begun the WAL anew, which it does once all of it is home.
-    if frameCount < walFrameCount { doneFrameCount = 0 }
-    walFrameCount = frameCount
-  }
 
   private func write(_ draft: GroupDraft) throws(SQLiteError) {
     for stream in draft.streams {
@@ -202,39 +170,6 @@ final class SegmentWriter: @unchecked Sendable {
     }
   }
 
-  // MARK: the WAL
-
-  /// Whether a reader that does not go keeps the WAL from being emptied.
-  var isWalHeld = false
-
-  var walByteCount: Int { walFrameCount * SegmentSchema.frameByteCount }
-  /// What a checkpoint would have to bring home.
-  var pendingWalByteCount: Int { (walFrameCount - doneFrameCount) * SegmentSchema.frameByteCount }
-
-  /// Brings home what readers allow, without waiting for them.
-  func checkpoint() throws(SQLiteError) {
-    let (frameCount, doneCount) = try connection.checkpoint(.passive)
-    walFrameCount = max(frameCount, 0)
-    doneFrameCount = max(doneCount, 0)
-  }
-
-  /// Brings everything home and empties the WAL, waiting for readers at most for `timeout`.
-  ///
-  /// - Returns: whether no reader was in the way.
-  func truncateWal(timeout: Duration) throws(SQLiteError) -> Bool {
-    connection.setBusyTimeout(timeout)
-    defer { connection.setBusyTimeout(Self.busyTimeout) }
-    do throws(SQLiteError) {
-      _ = try connection.checkpoint(.truncate)
-    } catch {
-      if error.isBusy { return false }
-      throw error
-    }
-    walFrameCount = 0
-    doneFrameCount = 0
-    return true
-  }
-
   // MARK: sealing
 
   /// Gives the rows the index of a sealed segment, and brings it home. Readers go on; those that come later use it.
@@ -242,31 +177,15 @@ final class SegmentWriter: @unchecked Sendable {
   /// - Complexity: 0.3 s of processor time and 25 MB of memory for 900,000 rows in 256 MiB.
   func makeFinalIndex() throws(SQLiteError) {
     // Else sorting needs a directory for temporary files, which may be full or not there.
-    try connection.execute("PRAGMA temp_store=MEMORY")
-    try connection.execute(
-      "CREATE UNIQUE INDEX IF NOT EXISTS \(SegmentSchema.finalIndex) ON runs(stream, first_seq)")
-    try checkpoint()
+    try wal.execute("PRAGMA temp_store=MEMORY")
+    try wal.execute("CREATE UNIQUE INDEX IF NOT EXISTS \(SegmentSchema.finalIndex) ON runs(stream, first_seq)")
+    try wal.checkpoint()
   }
 
   /// Removes what the final index replaces. No other connection may be open whose statements need it.
   func dropRunIndex() throws(SQLiteError) {
-    guard try SegmentSchema.has(SegmentSchema.finalIndex, connection) else { return }
+    guard try SegmentSchema.has(SegmentSchema.finalIndex, wal.database) else { return }
     // What is in it is in the rows, too: no need to overwrite its pages, as Debian's SQLite does by default.
-    try connection.execute("PRAGMA secure_delete=OFF; DROP TABLE IF EXISTS \(SegmentSchema.runIndex)")
-  }
-
-  /// Lets closing the connection remove the WAL, if no other has the segment open.
-  func allowWalRemoval() { connection.setCheckpointOnClose(true) }
-
-  /// Leaves WAL mode, for which no other connection may be open.
-  ///
-  /// - Returns: whether it worked.
-  func leaveWal() throws(SQLiteError) -> Bool {
-    do throws(SQLiteError) {
-      return try connection.text("PRAGMA journal_mode=DELETE") == "delete"
-    } catch {
-      if error.isBusy { return false }
-      throw error
-    }
+    try wal.execute("PRAGMA secure_delete=OFF; DROP TABLE IF EXISTS \(SegmentSchema.runIndex)")
   }
 }

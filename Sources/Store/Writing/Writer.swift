@@ -233,7 +233,7 @@ final class Writer: @unchecked Sendable {
 
   private func noteSizes() {
     counts.withLock { counts in
-      counts.walByteCount = active.walByteCount
+      counts.walByteCount = active.wal.walByteCount
       counts.activeByteCount = active.byteCount
     }
   }
@@ -243,7 +243,7 @@ final class Writer: @unchecked Sendable {
       counts.commitCount += 1
       counts.commitTime += time
       counts.commitTimeMax = max(counts.commitTimeMax, time)
-      counts.walByteCount = active.walByteCount
+      counts.walByteCount = active.wal.walByteCount
       counts.activeByteCount = active.byteCount
     }
   }
@@ -257,7 +257,7 @@ final class Writer: @unchecked Sendable {
 
   private func isCheckpointDue(isIdle: Bool) -> Bool {
     let limit = isIdle ? settings.walByteCountMax / Self.idleWalDivisor : settings.walByteCountMax
-    return active.pendingWalByteCount > limit && SystemClock.monotonic() >= nextCheckpointAt
+    return active.wal.pendingWalByteCount > limit && SystemClock.monotonic() >= nextCheckpointAt
   }
 
   private func checkpoint(isIdle: Bool) throws(StoreError) {
@@ -265,10 +265,10 @@ final class Writer: @unchecked Sendable {
     let limit = settings.walByteCountMax
     let start = SystemClock.monotonic()
     do throws(SQLiteError) {
-      try active.checkpoint()
+      try active.wal.checkpoint()
       // A reader that stays long keeps the WAL from beginning anew. Past all patience wait for it.
-      if active.walByteCount > limit * Self.walPatienceFactor, start >= nextPatienceAt {
-        let isEmptied = try active.truncateWal(timeout: Self.walPatience)
+      if active.wal.walByteCount > limit * Self.walPatienceFactor, start >= nextPatienceAt {
+        let isEmptied = try active.wal.truncateWal(timeout: Self.walPatience)
         if !isEmptied {
           nextPatienceAt = SystemClock.monotonic() &+ Self.walPatienceInterval.nanoseconds
           noteHeldWal()
@@ -283,7 +283,7 @@ final class Writer: @unchecked Sendable {
     counts.withLock { counts in
       counts.checkpointCount += 1
       counts.checkpointTime += SystemClock.monotonic() - start
-      counts.walByteCount = active.walByteCount
+      counts.walByteCount = active.wal.walByteCount
     }
   }
 
@@ -294,7 +294,7 @@ final class Writer: @unchecked Sendable {
     settings.log(
       """
       another program reads \(active.segment.path) in one long transaction, so that its WAL has grown to \
-      \(active.walByteCount >> 20) MiB and cannot be emptied; the next segment begins. Keep such transactions short, or read a copy
+      \(active.wal.walByteCount >> 20) MiB and cannot be emptied; the next segment begins. Keep such transactions short, or read a copy
       """)
   }
 
@@ -343,7 +343,7 @@ final class Writer: @unchecked Sendable {
   func close() throws(StoreError) {
     _ = try storeMarks()
     do throws(SQLiteError) {
-      if try active.truncateWal(timeout: Self.walPatience) { active.allowWalRemoval() }
+      if try active.wal.truncateWal(timeout: Self.walPatience) { active.wal.allowWalRemoval() }
     } catch {
       guard error.isDiskFull || error.isBusy else { throw StoreError(error, while: "checkpoint") }
     }

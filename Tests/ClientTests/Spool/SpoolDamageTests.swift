@@ -401,8 +401,8 @@ import Testing
       try test.store("x", to: StreamName(checked: "db"))
     }
     do {
-      let connection = try Connection("\(directory.path)/spool.db", mode: .readWrite, vfs: nil)
-      try connection.execute("PRAGMA journal_mode=DELETE; DELETE FROM batches WHERE number = 2")
+      let database = try Database("\(directory.path)/spool.db", mode: .readWrite, vfs: nil)
+      try database.execute("PRAGMA journal_mode=DELETE; DELETE FROM batches WHERE number = 2")
     }
     let test = try TestSpool(directory.path)
     #expect(try test.texts() == ["1", "3"])

@@ -117,9 +117,9 @@ import Testing
         #expect(pwrite(file, [bytes[index] ^ 1 << UInt8(bit)], 1, off_t(index)) == 1)
         var saved: Set<Int64> = []
         SpoolScan.run(try SpoolPages.open(path)) { if case .batch(let row) = $0 { saved.insert(row.id) } }
-        let connection = try Connection(path, mode: .immutable, vfs: nil)
+        let database = try Database(path, mode: .immutable, vfs: nil)
         for id in ids {
-          let statement = try connection.prepare("SELECT * FROM batches WHERE id = \(id)")
+          let statement = try database.prepare("SELECT * FROM batches WHERE id = \(id)")
           do {
             guard try statement.step(), SpoolRow(id: statement.integer(0), values: statement) != nil else { continue }
           } catch { continue }

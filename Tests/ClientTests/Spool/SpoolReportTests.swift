@@ -113,8 +113,8 @@ import Testing
     #expect(report.damage.count == 1)
     #expect(report.damage.first?.hasPrefix("batch 1 of stream db cannot be decoded") == true, "\(report.damage)")
     do {
-      let connection = try Connection("\(directory.path)/spool.db", mode: .readWrite, vfs: nil)
-      try connection.execute(
+      let database = try Database("\(directory.path)/spool.db", mode: .readWrite, vfs: nil)
+      try database.execute(
         "PRAGMA journal_mode=DELETE; UPDATE batches SET entries = 5 WHERE stream = 'web' AND number = 2")
     }
     let damaged = try SpoolReport.inspect(directory.path)

@@ -164,8 +164,8 @@ import Testing
     do { try TestSpool(directory.path).store("1") }
     let path = "\(directory.path)/spool.db"
     do {
-      let connection = try Connection(path, mode: .readWrite, vfs: nil)
-      try connection.execute(
+      let database = try Database(path, mode: .readWrite, vfs: nil)
+      try database.execute(
         "PRAGMA journal_mode=DELETE; UPDATE spool SET checksum = 0; PRAGMA user_version=2")
     }
     let before = SpoolFiles.read(path)

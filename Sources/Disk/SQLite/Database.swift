@@ -2,7 +2,7 @@ internal import CSQLite
 internal import LogsWire
 
 /// One SQLite connection, opened without SQLite's own mutex: one thread at a time.
-@safe package struct Connection: ~Copyable {
+@safe package struct Database: ~Copyable {
   package enum Mode {
     case readWrite
     case readOnly
@@ -16,7 +16,7 @@ internal import LogsWire
   }
 
   private let handle: OpaquePointer
-  /// Where SQLite's hook leaves the number of frames in the WAL after each commit.
+  /// Where SQLite's hook leaves the number of frames in the WAL after each commit, -1 when that has been taken.
   private let walFrames: UnsafeMutablePointer<Int32>
   package let path: String
 
@@ -43,7 +43,7 @@ internal import LogsWire
     self.path = path
     unsafe handle = opened
     unsafe walFrames = .allocate(capacity: 1)
-    unsafe walFrames.initialize(to: 0)
+    unsafe walFrames.initialize(to: -1)
     // The hook replaces SQLite's automatic checkpoints: only the writer checkpoints, and when it wants to.
     unsafe sqlite3_wal_hook(
       handle,
@@ -60,8 +60,13 @@ internal import LogsWire
     unsafe walFrames.deallocate()
   }
 
-  /// Frames in the WAL after the last commit of this connection.
-  package var walFrameCount: Int { Int(unsafe walFrames.pointee) }
+  /// Frames in the WAL after the last commit of this connection that has written something; nil when there was none since the
+  /// last call.
+  package func takeWalFrameCount() -> Int? {
+    let count = unsafe walFrames.pointee
+    unsafe walFrames.pointee = -1
+    return count < 0 ? nil : Int(count)
+  }
 
   /// Whether a transaction is open. After any failed statement look here: SQLite rolls back by itself after some errors,
   /// and statements behind it would commit on their own (https://www.sqlite.org/c3ref/get_autocommit.html).

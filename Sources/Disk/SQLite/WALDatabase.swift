@@ -1,0 +1,151 @@
+/// A database in WAL mode, with the one connection that writes to it and checkpoints it.
+///
+/// A transaction is durable when `transact` returns. The WAL is brought home when the owner asks for it, never by SQLite itself.
+/// Used by one thread at a time.
+package final class WALDatabase {
+  package struct Settings {
+    /// SQLite's `application_id`.
+    package var applicationID: Int64
+    /// The word for such a file.
+    package var kind: String
+    package var cacheKibibyteCount: Int
+    /// How long to wait for an outsider that holds a lock.
+    package var busyTimeout: Duration
+    /// Further PRAGMAs.
+    package var pragmas: String
+
+    package init(
+      applicationID: Int64, kind: String, cacheKibibyteCount: Int, busyTimeout: Duration, pragmas: String = ""
+    ) {
+      self.applicationID = applicationID
+      self.kind = kind
+      self.cacheKibibyteCount = cacheKibibyteCount
+      self.busyTimeout = busyTimeout
+      self.pragmas = pragmas
+    }
+  }
+
+  package let database: Database
+  private let begin: Statement
+  private let commit: Statement
+  private let busyTimeout: Duration
+  /// A page and its header in the WAL.
+  private let frameByteCount: Int
+  /// Frames of the WAL that are committed, and how many of them a checkpoint has brought home.
+  private var frameCount = 0
+  private var homeFrameCount = 0
+
+  private static let headerByteCount = 32
+  private static let frameHeaderByteCount = 24
+
+  /// Opens a database, which recovers what a crash has left in its WAL. Nothing is written to another file.
+  ///
+  /// - Parameter check: sees that the file may be written to, before it is.
+  package init(
+    _ path: String, _ settings: Settings, vfs: String?,
+    check: (borrowing Database) throws(SQLiteError) -> Void = { _ throws(SQLiteError) in }
+  ) throws(SQLiteError) {
+    database = try Database(path, mode: .readWrite, vfs: vfs)
+    database.setBusyTimeout(settings.busyTimeout)
+    try database.require(applicationID: settings.applicationID, kind: settings.kind)
+    try check(database)
+    let mode = try database.text("PRAGMA journal_mode=WAL")
+    if mode != "wal" {
+      throw SQLiteError(
+        code: SQLiteError.busyCode, text: "its journal mode stays '\(mode ?? "")'", path: path, systemError: 0)
+    }
+    // FULL: every COMMIT is an fsync of the WAL.
+    // Cells are checked, or a wrong count of them on one page would be written into its neighbours, which are lost then, too.
+    try database.execute(
+      """
+      PRAGMA cell_size_check=ON; PRAGMA synchronous=FULL; PRAGMA cache_size=-\(settings.cacheKibibyteCount);
+      \(settings.pragmas)
+      """)
+    begin = try database.prepare("BEGIN IMMEDIATE")
+    commit = try database.prepare("COMMIT")
+    busyTimeout = settings.busyTimeout
+    frameByteCount = Int(try database.integer("PRAGMA page_size")) + Self.frameHeaderByteCount
+  }
+
+  // MARK: transactions
+
+  /// Runs `body` in a transaction: all of it or nothing.
+  ///
+  /// SQLite takes it back by itself after some errors (then no transaction is open any more, and a further statement would
+  /// commit on its own); after others it is left to us.
+  package func transact<Result>(_ body: () throws(SQLiteError) -> Result) throws(SQLiteError) -> Result {
+    let result: Result
+    do throws(SQLiteError) {
+      try begin.run()
+      result = try body()
+      try commit.run()
+    } catch {
+      if database.isInTransaction { try database.execute("ROLLBACK") }
+      throw error
+    }
+    noteCommit()
+    return result
+  }
+
+  /// Runs statements that are transactions of their own.
+  package func execute(_ sql: String) throws(SQLiteError) {
+    try database.execute(sql)
+    noteCommit()
+  }
+
+  private func noteCommit() {
+    guard let count = database.takeWalFrameCount() else { return }
+    // SQLite begins the WAL anew when all of it is home, even if it then becomes as long as it was.
+    if count < frameCount || homeFrameCount == frameCount { homeFrameCount = 0 }
+    frameCount = count
+  }
+
+  // MARK: the WAL
+
+  package var walByteCount: Int { frameCount * frameByteCount }
+
+  /// What a checkpoint would have to bring home.
+  package var pendingWalByteCount: Int { (frameCount - homeFrameCount) * frameByteCount }
+
+  /// How much of the WAL is committed and needed: what a transaction left behind it that failed must never be found.
+  package var neededWalByteCount: Int {
+    frameCount == homeFrameCount ? 0 : Self.headerByteCount + frameCount * frameByteCount
+  }
+
+  /// Brings home what readers allow, without waiting for them; or all of it, and empties the WAL.
+  package func checkpoint(_ mode: Database.Checkpoint = .passive) throws(SQLiteError) {
+    let (count, homeCount) = try database.checkpoint(mode)
+    frameCount = max(count, 0)
+    homeFrameCount = max(homeCount, 0)
+  }
+
+  /// Brings everything home and empties the WAL, waiting for readers at most for `timeout`.
+  ///
+  /// - Returns: whether no reader was in the way.
+  package func truncateWal(timeout: Duration) throws(SQLiteError) -> Bool {
+    database.setBusyTimeout(timeout)
+    defer { database.setBusyTimeout(busyTimeout) }
+    do throws(SQLiteError) {
+      try checkpoint(.truncate)
+      return true
+    } catch {
+      if error.isBusy { return false }
+      throw error
+    }
+  }
+
+  /// Lets closing the connection bring the WAL home and remove it, if no other has the database open.
+  package func allowWalRemoval() { database.setCheckpointOnClose(true) }
+
+  /// Leaves WAL mode, for which no other connection may be open.
+  ///
+  /// - Returns: whether it worked.
+  package func leaveWal() throws(SQLiteError) -> Bool {
+    do throws(SQLiteError) {
+      return try database.text("PRAGMA journal_mode=DELETE") == "delete"
+    } catch {
+      if error.isBusy { return false }
+      throw error
+    }
+  }
+}
