@@ -2,7 +2,9 @@ internal import LogsTransport
 internal import LogsWire
 
 /// A subscription and the connection's part of it.
-struct ActiveFollow {
+///
+/// A class, since a copy for each look into a dictionary would cost more than all that is done with a batch.
+final class ActiveFollow {
   var state: FollowState
   let buffer: FollowBuffer
   /// Whether this connection has been asked.
@@ -31,29 +33,29 @@ struct ActiveFollow {
   }
 
   /// There is no request on this connection.
-  mutating func reset() {
+  func reset() {
     parts = [:]
     creditByteCount = 0
     isAsked = false
     liveSince = nil
   }
 
-  mutating func open(_ number: Int, isWatch: Bool) { parts[number] = OpenPart(isWatch: isWatch) }
+  func open(_ number: Int, isWatch: Bool) { parts[number] = OpenPart(isWatch: isWatch) }
 
-  mutating func close(_ number: Int) {
+  func close(_ number: Int) {
     guard let part = parts.removeValue(forKey: number) else { return }
     creditByteCount -= part.creditLeft
   }
 
   /// Entries have come.
-  mutating func received(_ byteCount: Int, part number: Int) {
+  func received(_ byteCount: Int, part number: Int) {
     guard let part = parts[number] else { return }
     parts[number]?.receivedByteCount += UInt64(byteCount)
     creditByteCount -= min(part.creditLeft, byteCount)
   }
 
   /// Parts in the order in which they get what credit there is: each comes first in its turn.
-  mutating func nextTurns() -> [Int] {
+  func nextTurns() -> [Int] {
     let numbers = parts.keys.sorted()
     let first = numbers.firstIndex { $0 > turn } ?? 0
     if numbers.count > 1 { turn = numbers[first] }
@@ -65,7 +67,7 @@ struct ActiveFollow {
   /// Only one part: all of the window. Several share half of it, so that those which have nothing to send do not keep the
   /// others from sending when the rest waits here.
   /// - Returns: the new total; nil when it stays.
-  mutating func raise(_ number: Int, window: Int) -> UInt64? {
+  func raise(_ number: Int, window: Int) -> UInt64? {
     guard let part = parts[number], !part.isWatch else { return nil }
     let share = state.isDivided ? max(window / 2 / state.partCountMax, 1) : window
     // One part is told of whatever the application takes, which is told in larger pieces already.
@@ -266,18 +268,17 @@ extension ClientCore {
   }
 
   func delivered(_ id: UInt32, _ delivery: ClientSession.Delivery) {
-    guard let place = followPlaces[id] else { return }
-    let key = place.key
-    follows[key]?.received(delivery.byteCount, part: place.part)
+    guard let place = followPlaces[id], let follow = follows[place.key] else { return }
+    follow.received(delivery.byteCount, part: place.part)
     do throws(LogError) {
-      if let batch = try follows[key]?.state.delivered(delivery, part: place.part) {
-        follows[key]?.refusalCount = 0
-        follows[key]?.waitingByteCount += delivery.byteCount
-        follows[key]?.buffer.append(.batch(batch))
+      if let batch = try follow.state.delivered(delivery, part: place.part) {
+        follow.refusalCount = 0
+        follow.waitingByteCount += delivery.byteCount
+        follow.buffer.append(.batch(batch))
       }
-      raiseCredit(key, place.part)
-      endIfDone(key)
-    } catch { fail(key, error) }
+      raiseCredit(place.key, place.part)
+      endIfDone(place.key)
+    } catch { fail(place.key, error) }
   }
 
   func skipped(_ id: UInt32, _ skip: Skip) {

@@ -56,7 +56,8 @@ package struct ClientSession: ~Copyable {
     var told: FollowTerms.Told
   }
 
-  private struct Subscription {
+  /// A class, since it is looked up several times for each frame and its copies are not cheap. The machine alone has it.
+  private final class Subscription {
     var terms: FollowTerms
     var creditTotal: UInt64
     var isResolved = false
@@ -68,6 +69,11 @@ package struct ClientSession: ~Copyable {
     var tracks: [UInt32: Track] = [:]
     /// The seeds of all tracks: a stream is told once an incarnation.
     var seeds: Set<UInt64> = []
+
+    init(_ follow: Follow) {
+      terms = FollowTerms(follow)
+      creditTotal = follow.credit
+    }
   }
 
   private var state: State
@@ -132,7 +138,7 @@ extension ClientSession {
 
   package mutating func follow(_ follow: Follow) -> (id: UInt32, frame: OutgoingFrame) {
     let id = nextID()
-    subscriptions[id] = Subscription(terms: FollowTerms(follow), creditTotal: follow.credit)
+    subscriptions[id] = Subscription(follow)
     return (id, frame(.follow(follow), id: id))
   }
 
@@ -342,7 +348,7 @@ extension ClientSession {
       case .failure(let error): abandon(id, error, &events)
       }
     case .skip(let skip):
-      try cover(skip.from, skip.to, handle: skip.handle, id: id)
+      try cover(skip.from, skip.to, handle: skip.handle, of: subscriptions[id])
       events.append(.skipped(id: id, skip))
     case .live:
       guard subscriptions[id]?.isResolved == true, subscriptions[id]?.isLive == false else {
@@ -397,12 +403,13 @@ extension ClientSession {
 
   /// Accounts for a range: it must begin where the last one ended.
   @discardableResult
-  private mutating func cover(_ from: UInt64, _ to: UInt64, handle: UInt32, id: UInt32) throws(Refusal) -> Track {
-    guard subscriptions[id]?.isResolved == true else {
+  private func cover(
+    _ from: UInt64, _ to: UInt64, handle: UInt32, of subscription: Subscription?
+  ) throws(Refusal) -> Track {
+    guard let subscription, subscription.isResolved else {
       throw Refusal(.protocolViolation, "entries before RESOLVED")
     }
-    // In place: a copy of the subscription would copy all its tracks.
-    guard var track = subscriptions[id]?.tracks[handle] else {
+    guard var track = subscription.tracks[handle] else {
       throw Refusal(.protocolViolation, "handle \(handle) was never told")
     }
     if track.isReverse {
@@ -413,7 +420,7 @@ extension ClientSession {
       guard from == track.told.next else { throw Self.gap(expected: track.told.next, got: from) }
       track.told.next = to + 1
     }
-    subscriptions[id]?.tracks[handle] = track
+    subscription.tracks[handle] = track
     return track
   }
 
@@ -422,10 +429,11 @@ extension ClientSession {
   }
 
   /// - Returns: the batches; or why this version cannot read them.
-  private mutating func verify(
+  private func verify(
     _ range: BatchRange, _ run: Bytes, id: UInt32
   ) throws(Refusal) -> Result<Delivery, DecodingError> {
-    let track = try cover(range.from, range.to, handle: range.handle, id: id)
+    let subscription = subscriptions[id]
+    let track = try cover(range.from, range.to, handle: range.handle, of: subscription)
     let batches: [Batch]
     do { batches = try Batch.run(run) } catch {
       if error.isUnsupported { return .failure(error) }
@@ -450,7 +458,7 @@ extension ClientSession {
       first.header.lastSequence >= range.from, last.header.firstSequence <= range.to,
       last.header.lastSequence >= range.to
     else { throw Refusal(.protocolViolation, "the batches do not cover \(range.from) to \(range.to)") }
-    subscriptions[id]?.terms.delivered(range.to - range.from + 1)
+    subscription?.terms.delivered(range.to - range.from + 1)
     return .success(
       Delivery(handle: range.handle, from: range.from, to: range.to, batches: batches, byteCount: run.count))
   }
