@@ -6,12 +6,7 @@ import Testing
 @Suite(.ownThread) struct FullDiskTests {
   @Test func `a push waits while the disk is full, and goes on when there is space`() throws {
     try Scene.play { scene in
-      let disk = scene.path("disk")
-      try FileManager.default.createDirectory(atPath: disk, withIntermediateDirectories: false)
-      guard mount("tmpfs", disk, "tmpfs", 0, "size=8m") == 0 else {
-        return print("skipped: a small disk cannot be mounted here (\(String(cString: strerror(errno))))")
-      }
-      scene.atEnd { umount2(disk, Int32(MNT_DETACH)) }
+      guard let disk = try scene.smallDisk(mebibytes: 8) else { return }
 
       let server = try TestServer(scene, data: "\(disk)/data")
       let lines = LogLines.plain(1_000)
@@ -51,12 +46,7 @@ import Testing
 
   @Test func `a server that was stopped starts on a full disk with the room it has kept, and refuses appends`() throws {
     try Scene.play { scene in
-      let disk = scene.path("disk")
-      try FileManager.default.createDirectory(atPath: disk, withIntermediateDirectories: false)
-      guard mount("tmpfs", disk, "tmpfs", 0, "size=80m") == 0 else {
-        return print("skipped: a small disk cannot be mounted here (\(String(cString: strerror(errno))))")
-      }
-      scene.atEnd { umount2(disk, Int32(MNT_DETACH)) }
+      guard let disk = try scene.smallDisk(mebibytes: 80) else { return }
 
       let data = "\(disk)/data"
       let server = try TestServer(scene, data: data)

@@ -20,13 +20,13 @@ import Testing
           "hand", "server=\(TestServer.unixURL(scene))", "stream=web", "spool=\(scene.path("spool"))", "last=\(count)",
           "calls=submit", "pieces=1000",
         ], input: .pipe)
-      try producer.output.waitForText("...\(count)\n")
+      try producer.output.waitForText("...\(count)\n", within: Environment.patience(forLines: count))
       let handed = clock.now
       let offlineByteCount = try producer.residentByteCountMax()
       #expect(offlineByteCount < Self.residentByteCountMax)
 
       let server = try TestServer(scene)
-      try producer.output.waitForText("flushed 1...\(count)\n")
+      try producer.output.waitForText("flushed 1...\(count)\n", within: Environment.patience(forLines: count))
       let delivered = clock.now
       let residentByteCount = try producer.residentByteCountMax()
       #expect(residentByteCount < Self.residentByteCountMax)
@@ -57,7 +57,7 @@ import Testing
       #expect(offlineByteCount < 40 << 20)
 
       let server = try TestServer(scene)
-      #expect(try push.wait() == .code(0), "\(push.errors.text)")
+      #expect(try push.wait(within: Environment.patience(forLines: count)) == .code(0), "\(push.errors.text)")
       #expect(push.errors.text.contains("\(count) entries of web acknowledged"))
       try expectSame(server.stored("web"), file)
       print("offline: \(count) batches of a line, at most \(offlineByteCount >> 20) MiB resident")

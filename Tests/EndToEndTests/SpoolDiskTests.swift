@@ -20,12 +20,7 @@ import Testing
     let file = LogLines.file(Self.noise(&random))
     for isKilled in [false, true] {
       try Scene.play { scene in
-        let disk = scene.path("disk")
-        try FileManager.default.createDirectory(atPath: disk, withIntermediateDirectories: false)
-        guard mount("tmpfs", disk, "tmpfs", 0, "size=12m") == 0 else {
-          return print("skipped: a small disk cannot be mounted here (\(String(cString: strerror(errno))))")
-        }
-        scene.atEnd { umount2(disk, Int32(MNT_DETACH)) }
+        guard let disk = try scene.smallDisk(mebibytes: 12) else { return }
 
         let spool = "\(disk)/spool"
         let push = try scene.start(
@@ -58,20 +53,17 @@ import Testing
     }
   }
 
-  @Test func `a push with no room in its spool and no server gives up when its time is over`() throws {
+  @Test(arguments: [0, 1]) func `a push with no room in its spool and no server gives up when its time is over`(
+    _ patience: Int
+  ) throws {
     try Scene.play { scene in
-      let disk = scene.path("disk")
-      try FileManager.default.createDirectory(atPath: disk, withIntermediateDirectories: false)
-      guard mount("tmpfs", disk, "tmpfs", 0, "size=12m") == 0 else {
-        return print("skipped: a small disk cannot be mounted here (\(String(cString: strerror(errno))))")
-      }
-      scene.atEnd { umount2(disk, Int32(MNT_DETACH)) }
+      guard let disk = try scene.smallDisk(mebibytes: 12) else { return }
       var random = Seeded.forTest()
       let push = try scene.run(
         Binaries.logs,
         [
           "push", "web", try scene.file("noise", LogLines.file(Self.noise(&random))), "--spool", "\(disk)/spool",
-          "--server", TestServer.unixURL(scene), "--retry-for", "1",
+          "--server", TestServer.unixURL(scene), "--retry-for", "\(patience)",
         ])
       #expect(push.exit == .code(3), "\(push.errors)")
       #expect(push.errors.contains("are kept in \(disk)/spool"), "\(push.errors)")

@@ -6,6 +6,7 @@ final class ProducerWatch: Sendable {
   private let failures = Mutex<AsyncStream<LogError>.Continuation?>(nil)
   private let told = Mutex<(text: String, time: ContinuousClock.Instant)?>(nil)
   private let spoolFailure = Mutex<ContinuousClock.Instant?>(nil)
+  private let sendingFailure = Mutex<LogError?>(nil)
   private let hasSpool: Bool
   /// While something stands in the way, how often it is told.
   private static let interval = Duration.seconds(10)
@@ -16,6 +17,7 @@ final class ProducerWatch: Sendable {
   func note(_ event: ProducerEvent) {
     switch event {
     case .failed(let error):
+      sendingFailure.withLock { $0 = error }
       if let failures = failures.withLock({ $0 }) {
         failures.yield(error)
       } else if hasSpool {
@@ -34,6 +36,9 @@ final class ProducerWatch: Sendable {
 
   /// Whether the spool takes nothing now: it tries every second.
   var isSpoolFailing: Bool { spoolFailure.withLock { $0 }.map { .now - $0 < Self.spoolRecovery } ?? false }
+
+  /// Why the producer gets no further, when nothing is sent and the spool has no room for what is read.
+  var standstill: LogError? { isSpoolFailing ? sendingFailure.withLock { $0 } : nil }
 
   private static let spoolRecovery = Duration.seconds(3)
 

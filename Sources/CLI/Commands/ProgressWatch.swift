@@ -8,10 +8,13 @@ final class ProgressWatch: Sendable {
   struct Progress: Sendable {
     var answeredCount: UInt64 = 0
     var isWaiting = true
+    /// Why nothing can be answered: one with no patience waits no longer.
+    var standstill: LogError?
 
     init() {}
 
-    init(_ counts: ProducerCounts, isWaiting: Bool = true) {
+    init(_ counts: ProducerCounts, isWaiting: Bool = true, standstill: LogError? = nil) {
+      self.standstill = standstill
       answeredCount = counts.acknowledged + counts.refused + counts.dropped
       self.isWaiting = isWaiting && counts.waiting > 0
     }
@@ -74,7 +77,7 @@ final class ProgressWatch: Sendable {
   private func note(_ error: LogError) { obstacle.withLock { $0 = (error, $0?.since ?? .now) } }
 
   private func untilOver(_ patience: Duration) async throws {
-    guard patience > .zero else { return }
+    guard patience > .zero else { return try await untilStandstill() }
     var answeredCount = progress().answeredCount
     while true {
       try await Task.sleep(for: min(Self.interval, patience))
@@ -86,6 +89,12 @@ final class ProgressWatch: Sendable {
       if failure.refusal == nil { failure.code = .gaveUp }
       failure.message = "no progress for \(patience): \(failure.message)"
       throw failure
+    }
+  }
+  private func untilStandstill() async throws {
+    while true {
+      try await Task.sleep(for: Self.interval)
+      if let error = progress().standstill { throw error }
     }
   }
 }

@@ -70,7 +70,8 @@ enum PushCommand {
     let push = Push(producer: producer, configuration: configuration, form: form)
     let progress = arguments.has("quiet") ? nil : PushProgress.begin(push, reader)
     let patient = ProgressWatch(client, patience: patience) {
-      ProgressWatch.Progress(producer.counts, isWaiting: push.isWaiting || watch.isSpoolFailing)
+      ProgressWatch.Progress(
+        producer.counts, isWaiting: push.isWaiting || watch.isSpoolFailing, standstill: watch.standstill)
     }
     let isCompleting = arguments.has("complete")
     var summary: Push.Summary

@@ -53,6 +53,9 @@ enum Environment {
 
   /// How long an event may take to come before a test gives up.
   static var patience: Duration { .seconds(number("LOGS_TEST_PATIENCE", default: 90)) }
+
+  /// The same for what takes longer the more lines there are.
+  static func patience(forLines count: Int) -> Duration { patience + .milliseconds(count) }
 }
 
 /// Why a test cannot go on.

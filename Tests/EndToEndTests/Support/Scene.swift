@@ -48,6 +48,18 @@ final class Scene: Sendable {
 
   func path(_ name: String) -> String { "\(directory)/\(name)" }
 
+  /// A directory on a disk of that size, until the scene ends; nil where none can be mounted, which is told.
+  func smallDisk(mebibytes: Int) throws -> String? {
+    let disk = path("disk")
+    try FileManager.default.createDirectory(atPath: disk, withIntermediateDirectories: false)
+    guard mount("tmpfs", disk, "tmpfs", 0, "size=\(mebibytes)m") == 0 else {
+      print("skipped: a small disk cannot be mounted here (\(String(cString: strerror(errno))))")
+      return nil
+    }
+    atEnd { umount2(disk, Int32(MNT_DETACH)) }
+    return disk
+  }
+
   /// A file with `content`; its path.
   @discardableResult func file(_ name: String, _ content: some Sequence<UInt8>) throws -> String {
     try Data(content).write(to: URL(fileURLWithPath: path(name)))
