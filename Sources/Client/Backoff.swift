@@ -19,6 +19,11 @@ public struct Backoff: Hashable, Sendable {
     self.healthyDuration = healthyDuration
   }
 
+  /// Whether what began then has lasted long enough.
+  func isHealthy(since start: MonotonicTime, now: MonotonicTime) -> Bool {
+    now.nanoseconds(since: start) >= healthyDuration.wholeNanoseconds
+  }
+
   /// The longest wait before attempt `attempt`, counted from 0.
   package func bound(attempt: Int) -> Duration {
     let base = base.wholeNanoseconds

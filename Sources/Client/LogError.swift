@@ -81,6 +81,14 @@ extension LogError {
       refusal: refusal)
   }
 
+  /// The server is about to stop.
+  init(_ goAway: GoAway) {
+    let milliseconds = goAway.retryAfterMilliseconds
+    self.init(
+      .connectionLost, "the server is going away: \(goAway.text)", isRetryable: true,
+      retryAfter: milliseconds == 0 ? nil : .milliseconds(milliseconds))
+  }
+
   static let closed = LogError(.closed, "the client was shut down; make a new one")
 
   static let producerClosed = LogError(.closed, "the producer was shut down; make a new one")

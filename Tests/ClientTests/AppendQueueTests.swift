@@ -332,4 +332,23 @@ import Testing
     queue.withdraw(key(web))
     #expect(queue.isEmpty && sendAll(&queue).isEmpty)
   }
+
+  @Test func `a refusal is told once for each try, and is final unless a retry can mend it`() {
+    var queue = queue(4)
+    _ = sendAll(&queue)
+    func refuse(_ id: UInt32, _ refusal: Refusal) -> String {
+      switch queue.refused(id, refusal, now: now, delay: { _, _ in .zero }) {
+      case .givenUp(let item, let error): "given up \(item.number), may be stored: \(error.mayHaveTakenEffect)"
+      case .refusing(let error): "refusing: \(error.code)"
+      case .noted: "noted"
+      }
+    }
+    #expect(refuse(1, refusal(.diskFull)) == "refusing: refused(disk_full)")
+    for id: UInt32 in 2...4 { #expect(refuse(id, refusal(.outOfOrder)) == "noted") }
+    _ = queue.resume(now: now)
+    _ = sendAll(&queue, from: 10)
+    #expect(refuse(10, final(.badBatch)) == "given up 1, may be stored: false")
+    #expect(refuse(11, Refusal(.outOfOrder, "a test")) == "noted")
+    #expect(refuse(12, refusal(.goingAway)) == "noted")
+  }
 }

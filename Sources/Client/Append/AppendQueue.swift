@@ -63,6 +63,11 @@ struct AppendQueue {
 
   // MARK: The connection
 
+  /// How many batches of one lane a server that greeted so takes at once.
+  static func inFlightCountMax(_ welcome: Welcome) -> Int {
+    min(Int(welcome.producerBatchCountMax), Limits.producerBatchCountMax)
+  }
+
   /// The next batch that goes out; the caller must send it and then call `sent`.
   ///
   /// - Parameters:
@@ -97,6 +102,31 @@ struct AppendQueue {
     if !postponed.isEmpty { postponed.remove(flight.key) }
     settled(flight.key)
     return item
+  }
+
+  /// What a refusal comes to.
+  enum Outcome {
+    /// The batch is not sent again; its answer.
+    case givenUp(Item, LogError)
+    /// It is sent again, and so are those behind it; the application may want to know why.
+    case refusing(LogError)
+    /// It is sent again, and there is nothing to tell.
+    case noted
+  }
+
+  /// - Parameter delay: the wait after so many refusals, at least what the server asked for.
+  mutating func refused(
+    _ id: UInt32, _ refusal: Refusal, now: MonotonicTime, delay: (Int, Duration?) -> Duration
+  ) -> Outcome {
+    let error = LogError(refusal)
+    // Out of order says that batches before this one are missing: they are sent first, then this one again.
+    guard refusal.isRetryable || refusal.code == .outOfOrder else {
+      guard let item = giveUp(id, refusal, now: now) else { return .noted }
+      return .givenUp(item, error.afterSending(item.mayHaveTakenEffect))
+    }
+    let isNew = postpone(id, refusal, now: now) { attempt in delay(attempt, error.retryAfter) }
+    // What is out of order follows from a refusal before, and a server that is going away has told so.
+    return isNew && refusal.code != .outOfOrder && refusal.code != .goingAway ? .refusing(error) : .noted
   }
 
   /// - Returns: what will not be sent again.

@@ -10,7 +10,7 @@ extension ClientCore {
     }
     appends.append(content, to: AppendQueue.Key(producer: producer, stream: stream), answer: answer, cost: cost)
     start()
-    sendAppends()
+    sendWaiting()
   }
 
   /// Queues batches of a producer that numbers and bounds them itself.
@@ -21,7 +21,7 @@ extension ClientCore {
     }
     for batch in batches { appends.append(batch.item, to: batch.key) }
     start()
-    sendAppends()
+    sendWaiting()
   }
 
   /// Gives up batches whose producer has ended, without a word.
@@ -31,58 +31,38 @@ extension ClientCore {
     closeIfDone()
   }
 
-  /// Sends what the credit allows.
-  func sendAppends() {
+  /// Sends what the credit allows, and asks for what may be asked for.
+  func sendWaiting() {
     guard case .open(let link, let welcome) = phase else { return }
-    let readyAt = appends.resume(now: loop.now)
-    let inFlightCountMax = min(Int(welcome.producerBatchCountMax), Limits.producerBatchCountMax)
+    let readyAt = [appends.resume(now: loop.now), follows.resume(now: loop.now)].compactMap(\.self).min()
+    carryOutFollows()
+    let inFlightCountMax = AppendQueue.inFlightCountMax(welcome)
     while let next = appends.next(inFlightCountMax: inFlightCountMax, fits: { link.canAppend(byteCount: $0) }) {
-      let id =
-        switch next.content {
-        case .batch(let bytes, let entryCount):
-          link.append(
-            Append(
-              producer: next.key.producer, number: next.number, floor: next.floor, stream: next.key.stream,
-              batch: bytes),
-            entryCount: entryCount)
-        case .completion(let text):
-          link.complete(
-            Complete(
-              producer: next.key.producer, number: next.number, floor: next.floor, stream: next.key.stream, text: text))
-        }
-      appends.sent(next, id: id)
+      appends.sent(next, id: link.append(next))
     }
-    appendTimer?.cancel()
-    appendTimer = readyAt.map { time in
-      loop.schedule(after: .nanoseconds(Int64(clamping: time.nanoseconds(since: loop.now)))) { self.sendAppends() }
+    waitTimer?.cancel()
+    waitTimer = readyAt.map { time in
+      loop.schedule(after: .nanoseconds(Int64(clamping: time.nanoseconds(since: loop.now)))) { self.sendWaiting() }
     }
   }
 
   func acknowledged(_ id: UInt32, _ stored: ClientSession.Stored) {
     guard let item = appends.acknowledge(id) else { return }
     budget.release(item.cost)
-    item.answer.acknowledged(
-      stored.incarnation, stored.firstSequence...stored.firstSequence + (stored.count - 1),
-      isDuplicate: stored.isDuplicate)
+    item.answer.acknowledged(stored)
   }
 
   func appendRefused(_ id: UInt32, _ refusal: Refusal) {
-    // Out of order says that batches before this one are missing: they are sent first, then this one again.
-    guard refusal.isRetryable || refusal.code == .outOfOrder else {
-      if let item = appends.giveUp(id, refusal, now: loop.now) {
-        budget.release(item.cost)
-        item.answer.refused(LogError(refusal).afterSending(item.mayHaveTakenEffect))
-      }
-      return
+    let outcome = appends.refused(id, refusal, now: loop.now) { attempt, retryAfter in
+      configuration.backoff.delay(attempt: attempt, retryAfter: retryAfter, random: random)
     }
-    let milliseconds = refusal.retryAfterMilliseconds
-    let isNew = appends.postpone(id, refusal, now: loop.now) { attempt in
-      configuration.backoff.delay(
-        attempt: attempt, retryAfter: milliseconds == 0 ? nil : .milliseconds(milliseconds), random: random)
+    switch outcome {
+    case .givenUp(let item, let error):
+      budget.release(item.cost)
+      item.answer.refused(error)
+    case .refusing(let error): board.set(.refusing(because: error))
+    case .noted: break
     }
-    // What is out of order follows from a refusal before, and a server that is going away has told so.
-    guard isNew, refusal.code != .outOfOrder, refusal.code != .goingAway else { return }
-    board.set(.refusing(because: LogError(refusal)))
   }
 }
 

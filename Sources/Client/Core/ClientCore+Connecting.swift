@@ -5,51 +5,29 @@ extension ClientCore {
   /// Something has been asked for: connects unless that is under way, or has to wait for `resume`.
   func start() {
     guard case .idle = phase else { return }
-    failureCount = 0
-    attemptCount = 0
-    beginOutage()
-    connect()
+    take(plan.begin(now: loop.now))
   }
 
-  /// There is no connection from now on.
-  private func beginOutage() {
-    attemptCount = 0
-    guard deadline == nil, let limit = configuration.reconnectDeadline else { return }
-    deadline = loop.schedule(after: limit) { self.deadlinePassed() }
-  }
-
-  /// What is under way may succeed yet; there is no more waiting.
-  private func deadlinePassed() {
-    deadline = nil
-    isOverdue = true
-    guard case .waiting(let timer) = phase else { return }
-    timer.cancel()
-    goOnOverdue()
-  }
-
-  /// Every server is tried once, however short the deadline.
-  private func goOnOverdue() { if attemptCount < endpoints.count { connect() } else { giveUp() } }
-
-  func endOutage() {
-    deadline?.cancel()
-    deadline = nil
-    isOverdue = false
-    attemptCount = 0
-  }
-
-  private func giveUp() {
-    let limit = configuration.reconnectDeadline.map { $0 == .zero ? "" : " for \($0)" } ?? ""
-    let reason = lastError.map { ": \($0)" } ?? ""
-    reset(LogError(.gaveUp, "no connection\(limit)\(reason)", isRetryable: true, cause: lastError?.message))
-  }
-
-  private func connect() {
-    attemptCount += 1
-    board.set(.connecting(attempt: attemptCount))
-    let attempt = Connector.connect(to: endpoints[serverIndex], on: loop, timeout: configuration.connectTimeout) {
-      result in self.connected(result)
+  private func take(_ step: ConnectionPlan.Step, because error: LogError? = nil) {
+    switch step {
+    case .connect(let attempt):
+      board.set(.connecting(attempt: attempt))
+      phase = .connecting(
+        Connector.connect(to: endpoints[plan.server], on: loop, timeout: configuration.connectTimeout) { result in
+          self.connected(result)
+        })
+    case .wait(let time, let delay):
+      if let error { board.set(.waiting(for: delay, because: error)) }
+      phase = .waiting(
+        loop.schedule(after: time) {
+          guard case .waiting = self.phase else { return }
+          self.take(self.plan.waited(now: self.loop.now))
+        })
+    case .fail(let error):
+      phase = .idle
+      failAll(error)
+      board.set(.idle)
     }
-    phase = .connecting(attempt)
   }
 
   private func connected(_ result: Result<Connection, TransportError>) {
@@ -64,16 +42,16 @@ extension ClientCore {
 
   func welcomed(_ welcome: Welcome, _ link: Link) {
     phase = .open(link, welcome)
-    openSince = loop.now
-    endOutage()
+    plan.connected(now: loop.now)
     board.isTokenIgnored = configuration.token?.isEmpty == false && !welcome.checksTokens
     board.set(connectedState(welcome))
-    for key in follows.keys.sorted() { request(key) }
+    follows.connected()
+    carryOutFollows()
     for key in questions.keys.sorted() { ask(key) }
   }
 
   private func connectedState(_ welcome: Welcome) -> ConnectionState {
-    .connected(server: welcome.name, url: endpoints[serverIndex].description)
+    .connected(server: welcome.name, url: endpoints[plan.server].description)
   }
 
   /// The server has taken everything that it had refused for a moment, or nobody wants it to any more.
@@ -93,49 +71,19 @@ extension ClientCore {
   func lose(_ error: LogError) {
     if case .closing = phase { return close() }
     if case .suspending = phase { return suspensionEnded() }
-    if let openSince, loop.now.nanoseconds(since: openSince) >= configuration.backoff.healthyDuration.wholeNanoseconds {
-      failureCount = 0
-    }
-    let wasOpen = openSince != nil
-    openSince = nil
-    lastError = error
     stopPhase()
-    guard error.isRetryable else { return reset(error) }
+    phase = .idle
+    if error.isRetryable { disconnect(error) }
+    take(plan.lost(error, now: loop.now), because: error)
+    closeIfDone()
+  }
+
+  /// What waits is asked for again over the next connection.
+  func disconnect(_ error: LogError) {
     appends.disconnect()
-    interruptFollows(error)
+    follows.disconnected(error)
+    carryOutFollows()
     interruptQuestions()
-    if wasOpen { beginOutage() }
-    phase = .idle
-    wait(because: error)
-    closeIfDone()
-  }
-
-  /// Waits for the next attempt. The other servers are tried at once; once all have failed, there is a pause.
-  private func wait(because error: LogError) {
-    let round = failureCount / endpoints.count
-    failureCount += 1
-    serverIndex = (serverIndex + 1) % endpoints.count
-    if isOverdue { return goOnOverdue() }
-    let delay =
-      failureCount % endpoints.count != 0
-      ? .zero : configuration.backoff.delay(attempt: round, retryAfter: error.retryAfter, random: random)
-    board.set(.waiting(for: delay, because: error))
-    phase = .waiting(
-      loop.schedule(after: delay) {
-        guard case .waiting = self.phase else { return }
-        self.connect()
-      })
-  }
-
-  /// Fails everything; the next request begins anew.
-  private func reset(_ error: LogError) {
-    stopPhase()
-    endOutage()
-    openSince = nil
-    phase = .idle
-    failAll(error)
-    board.set(.idle)
-    closeIfDone()
   }
 
   /// Ends what the phase keeps going.
@@ -152,12 +100,8 @@ extension ClientCore {
   /// The server is about to stop.
   func goingAway(_ goAway: GoAway) {
     guard case .open(let link, _) = phase else { return }
-    let retryAfter = Duration.milliseconds(goAway.retryAfterMilliseconds)
-    phase = .draining(
-      link,
-      LogError(
-        .connectionLost, "the server is going away: \(goAway.text)", isRetryable: true,
-        retryAfter: retryAfter == .zero ? nil : retryAfter))
+    phase = .draining(link, LogError(goAway))
+    follows.goingAway()
   }
 
   /// Leaves a server that is about to stop once it has answered what was begun.
@@ -174,11 +118,11 @@ extension ClientCore {
     for event in events {
       guard let link, link.number == number else { return }
       happened(event, link)
+      carryOutFollows()
     }
     guard link?.number == number else { return }
     endRefusing()
-    requestUntoldParts()
-    sendAppends()
+    sendWaiting()
     askWaiting()
     leaveIfDrained()
     closeIfDone()
@@ -195,17 +139,17 @@ extension ClientCore {
     case .refused(let id, let refusal):
       if appends.isInFlight(id) {
         appendRefused(id, refusal)
-      } else if let place = followPlaces[id] {
-        followRefused(place, id, refusal)
       } else if let key = questionKeys.removeValue(forKey: id) {
         questionRefused(key, refusal)
+      } else {
+        follows.refused(id, refusal, now: loop.now)
       }
-    case .announced(let id, let announcement): announced(id, announcement)
-    case .resolved(let id): resolved(id)
-    case .delivered(let id, let delivery): delivered(id, delivery)
-    case .skipped(let id, let skip): skipped(id, skip)
-    case .live(let id): live(id)
-    case .ended(let id, let reason): ended(id, reason)
+    case .announced(let id, let announcement): follows.announced(id, announcement)
+    case .resolved(let id): follows.resolved(id, now: loop.now)
+    case .delivered(let id, let delivery): follows.delivered(id, delivery)
+    case .skipped(let id, let skip): follows.skipped(id, skip)
+    case .live(let id): follows.live(id, now: loop.now)
+    case .ended(let id, let reason): follows.ended(id, reason, now: loop.now)
     case .listed(let id, let listing): answered(id, .listing(listing))
     case .answered(let id, let facts): answered(id, .facts(facts))
     }

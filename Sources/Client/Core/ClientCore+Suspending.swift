@@ -21,13 +21,10 @@ extension ClientCore {
     case .connecting, .greeting, .open, .draining, .waiting: wantsConnection = true
     case .suspending, .suspended, .closing, .closed: return
     }
-    endOutage()
-    openSince = nil
-    appendTimer?.cancel()
-    appendTimer = nil
-    appends.disconnect()
-    interruptFollows(LogError(.suspended, "the client was suspended; it goes on after `resume`", isRetryable: true))
-    interruptQuestions()
+    plan.stop()
+    waitTimer?.cancel()
+    waitTimer = nil
+    disconnect(LogError(.suspended, "the client was suspended; it goes on after `resume`", isRetryable: true))
     switch phase {
     case .greeting(let link), .open(let link, _), .draining(let link, _):
       phase = .suspending(link)
@@ -60,7 +57,6 @@ extension ClientCore {
     stopPhase()
     phase = .idle
     tellSuspended()
-    lastError = nil
     if wantsConnection || !appends.isEmpty || !follows.isEmpty || !questions.isEmpty {
       start()
     } else {

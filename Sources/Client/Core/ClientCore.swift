@@ -46,25 +46,15 @@ actor ClientCore {
 
   var phase = Phase.idle
   var linkNumberLast: UInt64 = 0
-  var serverIndex = 0
-  /// Attempts and connections that failed since the last one that was healthy.
-  var failureCount = 0
-  /// Attempts since the last connection.
-  var attemptCount = 0
-  var openSince: MonotonicTime?
-  var lastError: LogError?
-  var deadline: LoopTimer?
-  /// The deadline has passed: what fails from now on is not tried again.
-  var isOverdue = false
+  var plan: ConnectionPlan
 
   let producer = ProducerID.random()
   var appends = AppendQueue()
-  var appendTimer: LoopTimer?
-
-  var follows: [UInt64: ActiveFollow] = [:]
-  var followPlaces: [UInt32: FollowPlace] = [:]
-  /// Those that may have something to ask for once the events at hand have been dealt with.
-  var followsToAsk: Set<UInt64> = []
+  var follows: FollowTable
+  /// What the subscriptions' applications are told through.
+  var buffers: [UInt64: FollowBuffer] = [:]
+  /// Ends the next wait after a refusal.
+  var waitTimer: LoopTimer?
 
   var questions: [UInt64: Question] = [:]
   var questionKeys: [UInt32: UInt64] = [:]
@@ -90,6 +80,10 @@ actor ClientCore {
     self.board = board
     self.budget = budget
     random = configuration.random
+    plan = ConnectionPlan(
+      serverCount: endpoints.count, backoff: configuration.backoff, deadline: configuration.reconnectDeadline,
+      random: configuration.random)
+    follows = FollowTable(backoff: configuration.backoff, random: configuration.random)
   }
 
   /// The connection, in whatever phase.
@@ -138,7 +132,8 @@ extension ClientCore {
     guard !isShuttingDown else { return }
     isShuttingDown = true
     budget.close(.closed)
-    for key in follows.keys.sorted() { end(key, .cancelled) }
+    follows.endAll(.cancelled)
+    carryOutFollows()
     shutdownTimer = loop.schedule(after: deadline) { self.close() }
     // What is queued was promised to be sent.
     if !appends.isEmpty { resume() }
@@ -167,8 +162,8 @@ extension ClientCore {
     guard !isClosed else { return }
     stopPhase()
     phase = .closed
-    for timer in [deadline, appendTimer, shutdownTimer] { timer?.cancel() }
-    (deadline, appendTimer, shutdownTimer) = (nil, nil, nil)
+    for timer in [waitTimer, shutdownTimer] { timer?.cancel() }
+    (waitTimer, shutdownTimer) = (nil, nil)
     budget.close(.closed)
     failAll(.closed)
     board.close()
@@ -179,7 +174,8 @@ extension ClientCore {
   /// Fails everything that waits.
   func failAll(_ error: LogError) {
     for item in appends.removeAll() { item.fail(error, budget) }
-    for key in follows.keys.sorted() { fail(key, error) }
+    follows.failAll(error)
+    carryOutFollows()
     failQuestions(error)
   }
 }

@@ -42,14 +42,8 @@ final class Link: ConnectionHandler {
   /// Whether the credit allows one more batch of that size.
   func canAppend(byteCount: Int) -> Bool { session.canAppend(byteCount: byteCount) }
 
-  func append(_ append: Append, entryCount: Int) -> UInt32 {
-    let (id, frame) = session.append(append, entryCount: entryCount)
-    send(frame)
-    return id
-  }
-
-  func complete(_ complete: Complete) -> UInt32 {
-    let (id, frame) = session.complete(complete)
+  func append(_ outgoing: AppendQueue.Outgoing) -> UInt32 {
+    let (id, frame) = session.append(outgoing)
     send(frame)
     return id
   }

@@ -11,7 +11,8 @@ public struct DeliveredBatch: Sendable {
   public let storedByteCount: Int
   /// Whether the subscription goes from the newest to the oldest.
   public let isReverse: Bool
-  private let batches: [Batch]
+  /// What covers `range`, and maybe more.
+  let batches: [Batch]
 
   init(
     stream: StreamName, incarnation: Incarnation, range: ClosedRange<UInt64>, batches: [Batch], storedByteCount: Int,

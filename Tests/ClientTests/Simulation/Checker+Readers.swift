@@ -50,11 +50,11 @@ extension Checker {
     if told.start != start { violate(.noSilentGap, "\(reader.name) starts at \(told.start), not at \(start)") }
   }
 
-  func delivered(_ batch: DeliveredBatch, _ parts: [Batch], _ reader: ModelReader) {
+  func delivered(_ batch: DeliveredBatch, _ reader: ModelReader) {
     advance(batch.stream, batch.range, reader)
     reader.record.entryCount += UInt64(batch.range.count)
     tally.deliveredEntryCount += batch.range.count
-    for part in parts {
+    for part in batch.batches {
       let first = max(part.header.firstSequence, batch.range.lowerBound)
       let last = min(part.header.lastSequence, batch.range.upperBound)
       guard first <= last else { continue }

@@ -6,16 +6,6 @@ import LogsWire
 /// An application that follows streams, takes what comes at its own pace, and keeps its data and its cursor together, so
 /// that after a crash it goes on where both were kept last.
 final class ModelReader {
-  enum Event {
-    case announced(AnnouncedStream)
-    case resolved
-    case batch(DeliveredBatch, [Batch])
-    case skipped(SkippedRange)
-    case live
-    case interrupted
-    case ended(EndReason)
-  }
-
   private let simulation: Simulation
   private let checker: Checker
   let name: String
@@ -34,7 +24,7 @@ final class ModelReader {
 
   private weak var client: VirtualClient?
   private var key: UInt64 = 0
-  private var queue: [Event] = []
+  private var queue: [FollowEvent] = []
   private var isTaking = false
 
   init(
@@ -102,7 +92,7 @@ final class ModelReader {
 
   // MARK: - Taking
 
-  func add(_ event: Event) {
+  func add(_ event: FollowEvent) {
     queue.append(event)
     take()
   }
@@ -123,24 +113,22 @@ final class ModelReader {
 
   private func takeNext(_ client: VirtualClient) {
     guard self.client === client, !queue.isEmpty else { return }
-    switch queue.removeFirst() {
-    case .announced(let stream):
-      checker.announced(stream, self)
-      record.cursor.advance(past: .announced(stream))
+    let event = queue.removeFirst()
+    switch event {
+    case .announced(let stream): checker.announced(stream, self)
     case .resolved: record.isResolved = true
-    case .batch(let batch, let parts):
-      checker.delivered(batch, parts, self)
-      record.cursor.advance(past: .batch(batch))
+    case .batch(let batch):
+      checker.delivered(batch, self)
       client.taken(batch.storedByteCount, key: key)
-    case .skipped(let skip):
-      checker.skipped(skip, self)
-      record.cursor.advance(past: .skipped(skip))
+    case .skipped(let skip): checker.skipped(skip, self)
     case .live: record.isLive = true
     case .interrupted: record.isLive = false
+    case .resumed: break
     case .ended(let reason):
       record.end = reason
       checker.tally.endCount += 1
     }
+    record.cursor.advance(past: event)
     if simulation.chance(3) { kept = record }
   }
 }

@@ -3,7 +3,6 @@ import LogsWire
 @testable import LogsClient
 @testable import LogsSimulation
 
-/// As `ClientCore+Appending`.
 extension VirtualClient {
   /// A batch that has no answer on this connection.
   struct Flight {
@@ -15,49 +14,41 @@ extension VirtualClient {
   func append(_ content: AppendLane.Content, to stream: StreamName, answer: any AppendAnswer) {
     appends.append(content, to: .init(producer: producer, stream: stream), answer: answer, cost: 0)
     start()
-    sendAppends()
+    sendWaiting()
   }
 
   /// Queues batches that have their numbers.
   func append(_ batches: [NumberedBatch]) {
     for batch in batches { appends.append(batch.item, to: batch.key) }
     start()
-    sendAppends()
+    sendWaiting()
   }
 
-  func sendAppends() {
+  func sendWaiting() {
     guard case .open(_, let welcome) = phase else { return }
-    let readyAt = appends.resume(now: simulation.now)
-    let inFlightCountMax = min(Int(welcome.producerBatchCountMax), Limits.producerBatchCountMax)
-    let isBold = defect == .exceedsLimits
+    let readyAt = [appends.resume(now: simulation.now), follows.resume(now: simulation.now)].compactMap(\.self).min()
+    carryOutFollows()
+    let inFlightCountMax = AppendQueue.inFlightCountMax(welcome) * (defect == .exceedsLimits ? 2 : 1)
     while let next = appends.next(
-      inFlightCountMax: isBold ? inFlightCountMax * 2 : inFlightCountMax,
-      fits: { session.canAppend(byteCount: $0) })
+      inFlightCountMax: inFlightCountMax, fits: { session.canAppend(byteCount: $0) })
     {
       appends.sent(next, id: send(next, welcome))
     }
-    appendTimerCount += 1
-    let count = appendTimerCount
+    waitCount += 1
+    let count = waitCount
     guard let readyAt else { return }
     later(.nanoseconds(Int64(clamping: readyAt.nanoseconds(since: simulation.now)))) { [unowned self] in
-      if count == appendTimerCount { sendAppends() }
+      if count == waitCount { sendWaiting() }
     }
   }
 
   private func send(_ next: AppendQueue.Outgoing, _ welcome: Welcome) -> UInt32 {
     let shift = defect == .renumbersAfterReconnect ? UInt64(reconnectCount) * 1000 : 0
     let number = next.number + shift
-    let floor = defect == .raisesFloorEarly ? number : next.floor + shift
-    let (producer, stream) = (next.key.producer, next.key.stream)
-    let (id, frame): (UInt32, OutgoingFrame)
-    switch next.content {
-    case .batch(let bytes, let entryCount):
-      let append = Append(producer: producer, number: number, floor: floor, stream: stream, batch: bytes)
-      (id, frame) = session.append(append, entryCount: entryCount)
-    case .completion(let text):
-      (id, frame) = session.complete(
-        Complete(producer: producer, number: number, floor: floor, stream: stream, text: text))
-    }
+    let (id, frame) = session.append(
+      AppendQueue.Outgoing(
+        key: next.key, number: number, floor: defect == .raisesFloorEarly ? number : next.floor + shift,
+        content: next.content))
     flights[id] = Flight(key: next.key, byteCount: next.content.byteCount)
     checkLimits(next.key, welcome)
     send(frame)
@@ -80,22 +71,14 @@ extension VirtualClient {
 
   func acknowledged(_ id: UInt32, _ stored: ClientSession.Stored) {
     flights[id] = nil
-    guard let item = appends.acknowledge(id) else { return }
-    item.answer.acknowledged(
-      stored.incarnation, stored.firstSequence...stored.firstSequence + (stored.count - 1),
-      isDuplicate: stored.isDuplicate)
+    appends.acknowledge(id)?.answer.acknowledged(stored)
   }
 
   func appendRefused(_ id: UInt32, _ refusal: Refusal) {
     flights[id] = nil
-    guard refusal.isRetryable || refusal.code == .outOfOrder else {
-      guard let item = appends.giveUp(id, refusal, now: simulation.now) else { return }
-      return item.answer.refused(LogError(refusal).afterSending(item.mayHaveTakenEffect))
+    let outcome = appends.refused(id, refusal, now: simulation.now) { attempt, retryAfter in
+      Self.backoff.delay(attempt: attempt, retryAfter: retryAfter, random: random)
     }
-    let milliseconds = refusal.retryAfterMilliseconds
-    appends.postpone(id, refusal, now: simulation.now) { attempt in
-      Self.backoff.delay(
-        attempt: attempt, retryAfter: milliseconds == 0 ? nil : .milliseconds(milliseconds), random: random)
-    }
+    if case .givenUp(let item, let error) = outcome { item.answer.refused(error) }
   }
 }

@@ -3,8 +3,8 @@ import LogsWire
 @testable import LogsClient
 @testable import LogsSimulation
 
-/// The client in virtual time: `AppendQueue`, `ActiveFollow` with its `FollowState`, `Backoff` and `ClientSession` decide as
-/// they do in `ClientCore`; only what acts on their decisions is written anew, for a simulated link in the place of the loop.
+/// The client in virtual time: `ConnectionPlan`, `AppendQueue`, `FollowTable` and `ClientSession` decide as they do in
+/// `ClientCore`; only what acts on their decisions is written anew, for a simulated link in the place of the loop.
 ///
 /// It lives as long as its process. While the machine sleeps nothing of it runs, and what happens waits for it to wake.
 final class VirtualClient {
@@ -32,24 +32,21 @@ final class VirtualClient {
   /// Told of each new link.
   private let linkMade: (VirtualLink) -> Void
 
+  let random: (UInt64) -> UInt64
   var session: ClientSession
   var phase = Phase.idle
   private var connectionCount = 0
-  private var failureCount = 0
-  private var openSince: MonotonicTime?
+  private var plan: ConnectionPlan
   private var isAsleep = false
   private var whenAwake: [() -> Void] = []
 
   var appends = AppendQueue()
-  var appendTimerCount = 0
+  /// Waits so far: only the last one's end counts.
+  var waitCount = 0
   /// What is in flight, counted apart from the session and the queue.
   var flights: [UInt32: Flight] = [:]
 
-  var follows: [UInt64: ActiveFollow] = [:]
-  var followPlaces: [UInt32: FollowPlace] = [:]
-  var followsToAsk: Set<UInt64> = []
-  /// Waits for another try so far, of each follow: only the last one's end counts.
-  var followRetryCounts: [UInt64: Int] = [:]
+  var follows: FollowTable
   var readers: [UInt64: ModelReader] = [:]
 
   init(
@@ -61,10 +58,11 @@ final class VirtualClient {
     self.name = name
     self.producer = producer
     self.linkMade = linkMade
+    random = { [simulation] in UInt64.random(in: 0...$0, using: &simulation.random) }
     session = ClientSession(greetingMillisecondsMax: 500, now: simulation.now)
+    plan = ConnectionPlan(serverCount: 1, backoff: Self.backoff, random: random)
+    follows = FollowTable(backoff: Self.backoff, random: random)
   }
-
-  var random: (UInt64) -> UInt64 { { [simulation] in UInt64.random(in: 0...$0, using: &simulation.random) } }
 
   /// How often connections were lost.
   var reconnectCount: Int { max(connectionCount - 1, 0) }
@@ -76,7 +74,6 @@ final class VirtualClient {
     }
   }
 
-  var isOpen: Bool { if case .open = phase { true } else { false } }
   var isEnded: Bool { if case .ended = phase { true } else { false } }
 
   // MARK: - The process
@@ -122,12 +119,21 @@ final class VirtualClient {
 
   func start() {
     guard case .idle = phase else { return }
-    connect()
+    take(plan.begin(now: simulation.now))
   }
 
-  private func connect() {
-    phase = .connecting
-    simulation.after(1...15) { [unowned self] in run { self.connected() } }
+  private func take(_ step: ConnectionPlan.Step) {
+    switch step {
+    case .connect:
+      phase = .connecting
+      simulation.after(1...15) { [unowned self] in run { self.connected() } }
+    case .wait(let time, _):
+      phase = .waiting
+      later(time) { [unowned self] in if case .waiting = phase { take(plan.waited(now: simulation.now)) } }
+    case .fail(let error):
+      phase = .idle
+      checker.violate(.nobodyWaitsForEver, "\(name) gives up for good: \(error)")
+    }
   }
 
   private func connected() {
@@ -178,22 +184,17 @@ final class VirtualClient {
 
   private func lose(_ error: LogError) {
     simulation.trace("\(name) loses its connection: \(error)")
-    if let openSince,
-      simulation.now.nanoseconds(since: openSince) >= Self.backoff.healthyDuration.wholeNanoseconds
-    {
-      failureCount = 0
+    switch phase {
+    case .open, .draining: checker.tally.lostConnectionCount += 1
+    case .idle, .connecting, .greeting, .waiting, .ended: break
     }
-    if openSince != nil { checker.tally.lostConnectionCount += 1 }
-    openSince = nil
     link?.close(from: .client)
-    phase = .waiting
-    if !error.isRetryable { checker.violate(.nobodyWaitsForEver, "\(name) gives up for good: \(error)") }
+    phase = .idle
     appends.disconnect()
     flights = [:]
-    interruptFollows(error)
-    let delay = Self.backoff.delay(attempt: failureCount, retryAfter: error.retryAfter, random: random)
-    failureCount += 1
-    later(delay) { [unowned self] in if case .waiting = phase { connect() } }
+    follows.disconnected(error)
+    carryOutFollows()
+    take(plan.lost(error, now: simulation.now))
   }
 
   // MARK: - What the session tells
@@ -204,10 +205,10 @@ final class VirtualClient {
       guard self.link === link else { return }
       simulation.trace("\(link.name) client: \(event.shown)")
       happened(event, link)
+      carryOutFollows()
     }
     guard self.link === link else { return }
-    requestUntoldParts()
-    sendAppends()
+    sendWaiting()
     leaveIfDrained()
   }
 
@@ -217,15 +218,12 @@ final class VirtualClient {
     case .send: break
     case .welcomed(let welcome):
       phase = .open(link, welcome)
-      openSince = simulation.now
-      for key in follows.keys.sorted() { request(key) }
+      plan.connected(now: simulation.now)
+      follows.connected()
     case .goingAway(let goAway):
       guard case .open = phase else { return }
-      phase = .draining(
-        link,
-        LogError(
-          .connectionLost, "the server is going away", isRetryable: true,
-          retryAfter: .milliseconds(goAway.retryAfterMilliseconds)))
+      phase = .draining(link, LogError(goAway))
+      follows.goingAway()
     case .failed(let refusal):
       if !link.hasFault { checker.violate(promise(refusal), "\(link.name) fails for no reason of its own: \(refusal)") }
       lose(LogError(refusal))
@@ -233,15 +231,17 @@ final class VirtualClient {
     case .refused(let id, let refusal):
       if appends.isInFlight(id) {
         appendRefused(id, refusal)
-      } else if let place = followPlaces[id] {
-        followRefused(place, id, refusal)
+      } else {
+        follows.refused(id, refusal, now: simulation.now)
       }
-    case .announced(let id, let announcement): announced(id, announcement)
-    case .resolved(let id): resolved(id)
-    case .delivered(let id, let delivery): delivered(id, delivery)
-    case .skipped(let id, let skip): skipped(id, skip)
-    case .live(let id): live(id)
-    case .ended(let id, let reason): ended(id, reason)
+    case .announced(let id, let announcement): follows.announced(id, announcement)
+    case .resolved(let id): follows.resolved(id, now: simulation.now)
+    case .delivered(let id, let delivery):
+      checkCredit(id, delivery)
+      follows.delivered(id, delivery)
+    case .skipped(let id, let skip): follows.skipped(id, skip)
+    case .live(let id): follows.live(id, now: simulation.now)
+    case .ended(let id, let reason): follows.ended(id, reason, now: simulation.now)
     case .listed, .answered: break
     }
   }
@@ -250,7 +250,7 @@ final class VirtualClient {
   private func promise(_ refusal: Refusal) -> Promise {
     if refusal.text.contains("overdrawn") { return .bounded }
     guard refusal.text.hasPrefix("a gap") else { return .badInputHarmsNobody }
-    return follows.values.contains { $0.liveSince != nil } ? .seamless : .noSilentGap
+    return follows.follows.values.contains { $0.liveSince != nil } ? .seamless : .noSilentGap
   }
 
   private func leaveIfDrained() {

@@ -1,0 +1,117 @@
+internal import LogsWire
+
+/// When to connect to which server, and when to give up. A value without clock.
+///
+/// An outage begins when a connection is wanted and there is none, and ends when a server has answered the greeting. The other
+/// servers are tried at once; once all have failed, there is a pause. After `deadline` there is no more waiting: what is under way
+/// may succeed yet, and every server is tried once, however short the deadline.
+struct ConnectionPlan {
+  enum Step: Hashable {
+    /// Connect to `server` now; attempts are counted from 1 since the last connection.
+    case connect(attempt: Int)
+    /// Call `waited` after `time`. The next attempt is due after `delay`, which may be longer.
+    case wait(_ time: Duration, delay: Duration)
+    /// Everything that waits fails.
+    case fail(LogError)
+  }
+
+  let serverCount: Int
+  let backoff: Backoff
+  /// How long an outage may last; nil for ever.
+  let deadline: Duration?
+  /// Draws from 0 to its argument, both included.
+  let random: (UInt64) -> UInt64
+
+  /// Whose turn it is.
+  private(set) var server = 0
+  /// Attempts and connections that failed since the last one that was healthy.
+  private var failureCount = 0
+  /// Attempts in this outage.
+  private var attemptCount = 0
+  /// When the outage has lasted too long.
+  private var overdueAt: MonotonicTime?
+  private var openSince: MonotonicTime?
+  private var lastError: LogError?
+
+  init(
+    serverCount: Int, backoff: Backoff, deadline: Duration? = nil, random: @escaping (UInt64) -> UInt64
+  ) {
+    self.serverCount = serverCount
+    self.backoff = backoff
+    self.deadline = deadline
+    self.random = random
+  }
+
+  /// Something has been asked for: as if nothing had failed before.
+  mutating func begin(now: MonotonicTime) -> Step {
+    failureCount = 0
+    lastError = nil
+    beginOutage(now: now)
+    return connect()
+  }
+
+  /// The server has answered the greeting.
+  mutating func connected(now: MonotonicTime) {
+    openSince = now
+    overdueAt = nil
+  }
+
+  /// No connection is wanted any more.
+  mutating func stop() {
+    openSince = nil
+    overdueAt = nil
+  }
+
+  /// The connection, or the attempt to make one, has failed.
+  mutating func lost(_ error: LogError, now: MonotonicTime) -> Step {
+    lastError = error
+    guard error.isRetryable else { return fail(error) }
+    if let openSince {
+      if backoff.isHealthy(since: openSince, now: now) { failureCount = 0 }
+      self.openSince = nil
+      beginOutage(now: now)
+    }
+    let round = failureCount / serverCount
+    failureCount += 1
+    server = (server + 1) % serverCount
+    let time = overdueAt.map { Duration.nanoseconds(Int64(clamping: $0.nanoseconds(since: now))) }
+    guard time != .zero else { return connectOverdue() }
+    let delay =
+      failureCount % serverCount != 0
+      ? .zero : backoff.delay(attempt: round, retryAfter: error.retryAfter, random: random)
+    if let time, time < delay {
+      // Timers may fire a little early.
+      overdueAt = now
+      return .wait(time, delay: delay)
+    }
+    return .wait(delay, delay: delay)
+  }
+
+  /// The wait is over.
+  mutating func waited(now: MonotonicTime) -> Step {
+    if let overdueAt, now >= overdueAt { return connectOverdue() }
+    return connect()
+  }
+
+  private mutating func beginOutage(now: MonotonicTime) {
+    attemptCount = 0
+    overdueAt = deadline.map { now + $0 }
+  }
+
+  private mutating func connect() -> Step {
+    attemptCount += 1
+    return .connect(attempt: attemptCount)
+  }
+
+  private mutating func connectOverdue() -> Step {
+    if attemptCount < serverCount { return connect() }
+    let limit = deadline.map { $0 == .zero ? "" : " for \($0)" } ?? ""
+    let reason = lastError.map { ": \($0)" } ?? ""
+    return fail(LogError(.gaveUp, "no connection\(limit)\(reason)", isRetryable: true, cause: lastError?.message))
+  }
+
+  private mutating func fail(_ error: LogError) -> Step {
+    stop()
+    return .fail(error)
+  }
+}

@@ -1,0 +1,276 @@
+internal import LogsWire
+
+/// All subscriptions of a client: what to ask its connection for, what to tell the applications, and when to ask again.
+///
+/// A value without I/O or clock. Each input leaves actions, which are taken out with `nextAction` and carried out in order
+/// before the next input. What one connection is asked for ends with it; the subscriptions go on over the next one.
+struct FollowTable: ~Copyable {
+  enum Action {
+    /// Send the request, and say with `asked` which number it got.
+    case ask(Follow, Place)
+    case credit(UInt32, total: UInt64)
+    case cancel(UInt32)
+    /// Tell the application.
+    case tell(UInt64, FollowEvent)
+    /// Tell the application that it is over, in good order or not. The subscription is forgotten.
+    case finish(UInt64, LogError?)
+  }
+
+  /// Which part of which subscription a request of the connection is.
+  struct Place: Hashable {
+    let key: UInt64
+    let part: Int
+  }
+
+  private let backoff: Backoff
+  private let random: (UInt64) -> UInt64
+  private(set) var follows: [UInt64: ActiveFollow] = [:]
+  /// By the requests' numbers.
+  private(set) var places: [UInt32: Place] = [:]
+  /// Those that may have something to ask for once the events at hand have been dealt with.
+  private var unasked: Set<UInt64> = []
+  /// When to ask again after a refusal. Whatever asks before that ends the wait: the next refusal has one of its own.
+  private var retries: [UInt64: MonotonicTime] = [:]
+  /// Whether there is a connection that takes requests.
+  private var isOpen = false
+  private var actions = Queue<Action>()
+
+  /// - Parameter random: draws from 0 to its argument, both included.
+  init(backoff: Backoff, random: @escaping (UInt64) -> UInt64) {
+    self.backoff = backoff
+    self.random = random
+  }
+
+  var isEmpty: Bool { follows.isEmpty }
+
+  mutating func nextAction() -> Action? { actions.popFirst() }
+
+  /// A request has been sent under this number.
+  mutating func asked(_ place: Place, id: UInt32) {
+    follows[place.key]?.parts[place.part]?.id = id
+    places[id] = place
+  }
+}
+
+// MARK: - The application
+
+extension FollowTable {
+  /// - Parameter window: stored bytes that may wait for the application and be on their way.
+  mutating func begin(_ key: UInt64, _ request: FollowRequest, limits: FollowLimits, window: Int) {
+    follows[key] = ActiveFollow(state: FollowState(request, limits: limits), window: window)
+    ask(key)
+  }
+
+  /// The application has taken batches.
+  mutating func taken(_ byteCount: Int, key: UInt64) {
+    guard let follow = follows[key] else { return }
+    follow.waitingByteCount -= byteCount
+    for part in follow.nextTurns() { raiseCredit(follow, part) }
+  }
+
+  /// The application wants no more.
+  mutating func end(_ key: UInt64) { finish(key, nil) }
+
+  /// Ends all subscriptions in good order.
+  mutating func endAll(_ reason: EndReason) { for key in follows.keys.sorted() { end(key, reason) } }
+
+  mutating func failAll(_ error: LogError) { for key in follows.keys.sorted() { finish(key, error) } }
+
+  private mutating func end(_ key: UInt64, _ reason: EndReason) {
+    tell(key, .ended(reason))
+    finish(key, nil)
+  }
+
+  private mutating func finish(_ key: UInt64, _ error: LogError?) {
+    guard follows[key] != nil else { return }
+    cancelParts(key)
+    retries[key] = nil
+    follows[key] = nil
+    actions.append(.finish(key, error))
+  }
+
+  private mutating func tell(_ key: UInt64, _ event: FollowEvent) {
+    if follows[key] != nil { actions.append(.tell(key, event)) }
+  }
+}
+
+// MARK: - The connection
+
+extension FollowTable {
+  /// The server has answered the greeting: every subscription is asked for, from where it stands.
+  mutating func connected() {
+    isOpen = true
+    for key in follows.keys.sorted() { ask(key) }
+  }
+
+  /// Nothing more may be asked for on this connection.
+  mutating func goingAway() {
+    isOpen = false
+    retries = [:]
+  }
+
+  /// The connection is gone.
+  mutating func disconnected(_ error: LogError) {
+    goingAway()
+    places = [:]
+    for key in follows.keys.sorted() where follows[key]?.isAsked == true {
+      follows[key]?.reset()
+      interrupt(key, error)
+    }
+  }
+
+  /// Asks for what the events at hand have made necessary, together for all of them, and again for what was refused so long ago
+  /// that it is time.
+  ///
+  /// - Returns: when to call this again.
+  mutating func resume(now: MonotonicTime) -> MonotonicTime? {
+    if !unasked.isEmpty {
+      for key in unasked.sorted() { askForParts(key) }
+      unasked = []
+    }
+    guard !retries.isEmpty else { return nil }
+    for key in retries.filter({ $0.value <= now }).keys.sorted() { ask(key) }
+    return retries.values.min()
+  }
+
+  private mutating func ask(_ key: UInt64) {
+    guard isOpen, follows[key]?.isAsked == false else { return }
+    retries[key] = nil
+    follows[key]?.isAsked = true
+    follows[key]?.state.begin()
+    askForParts(key)
+  }
+
+  /// Asks for what is to be asked for now.
+  private mutating func askForParts(_ key: UInt64) {
+    guard isOpen, follows[key]?.isAsked == true else { return }
+    if follows[key]?.state.isScattered == true {
+      cancelParts(key)
+      follows[key]?.isAsked = true
+      follows[key]?.state.regroup()
+    }
+    while let (number, wanted) = follows[key]?.state.nextRequest() {
+      // A watch is never given any credit.
+      let isWatch = follows[key]?.state.parts[number].role == .watch
+      follows[key]?.parts[number] = OpenPart(isWatch: isWatch)
+      var follow = wanted
+      follow.credit = follows[key]?.raise(number) ?? 0
+      actions.append(.ask(follow, Place(key: key, part: number)))
+    }
+  }
+
+  /// Gives up what was asked for on this connection.
+  private mutating func cancelParts(_ key: UInt64) {
+    for part in (follows[key]?.parts ?? [:]).values.sorted(by: { $0.id < $1.id }) {
+      places[part.id] = nil
+      actions.append(.cancel(part.id))
+    }
+    follows[key]?.reset()
+  }
+
+  /// The requests have come to nothing; they will be made again.
+  private mutating func interrupt(_ key: UInt64, _ error: LogError) {
+    follows[key]?.isInterrupted = true
+    if let reason = follows[key]?.state.endReason { return end(key, reason) }
+    tell(key, .interrupted(error))
+  }
+
+  private mutating func raiseCredit(_ follow: ActiveFollow, _ part: Int) {
+    guard let id = follow.parts[part]?.id, let total = follow.raise(part) else { return }
+    actions.append(.credit(id, total: total))
+  }
+}
+
+// MARK: - What the server tells
+
+extension FollowTable {
+  mutating func announced(_ id: UInt32, _ announcement: Announcement) {
+    guard let place = places[id] else { return }
+    do throws(LogError) {
+      if let stream = try follows[place.key]?.state.announced(announcement, part: place.part) {
+        tell(place.key, .announced(stream))
+      } else {
+        unasked.insert(place.key)
+      }
+    } catch { finish(place.key, error) }
+  }
+
+  mutating func resolved(_ id: UInt32, now: MonotonicTime) {
+    guard let place = places[id] else { return }
+    let key = place.key
+    unasked.insert(key)
+    guard let resolution = follows[key]?.state.resolved(part: place.part) else { return }
+    if let follow = follows[key], follow.isInterrupted {
+      follows[key]?.isInterrupted = false
+      tell(key, .resumed(at: follow.state.cursor))
+    }
+    if resolution == .first { tell(key, .resolved) }
+    tellLive(key, now: now)
+    endIfDone(key)
+  }
+
+  mutating func delivered(_ id: UInt32, _ delivery: ClientSession.Delivery) {
+    guard let place = places[id], let follow = follows[place.key] else { return }
+    follow.received(delivery.byteCount, part: place.part)
+    do throws(LogError) {
+      if let batch = try follow.state.delivered(delivery, part: place.part) {
+        follow.refusalCount = 0
+        follow.waitingByteCount += delivery.byteCount
+        actions.append(.tell(place.key, .batch(batch)))
+      }
+      raiseCredit(follow, place.part)
+      if let reason = follow.state.endsHere { end(place.key, reason) }
+    } catch { finish(place.key, error) }
+  }
+
+  mutating func skipped(_ id: UInt32, _ skip: Skip) {
+    guard let place = places[id] else { return }
+    if let range = follows[place.key]?.state.skipped(skip, part: place.part) { tell(place.key, .skipped(range)) }
+    endIfDone(place.key)
+  }
+
+  mutating func live(_ id: UInt32, now: MonotonicTime) {
+    guard let place = places[id] else { return }
+    follows[place.key]?.state.live(part: place.part)
+    tellLive(place.key, now: now)
+  }
+
+  private mutating func tellLive(_ key: UInt64, now: MonotonicTime) {
+    guard follows[key]?.state.becomesLive() == true else { return }
+    follows[key]?.liveSince = now
+    tell(key, .live)
+  }
+
+  mutating func ended(_ id: UInt32, _ reason: EndReason, now: MonotonicTime) {
+    guard let place = close(id) else { return }
+    let key = place.key
+    if let told = follows[key]?.state.ended(reason, part: place.part) { return end(key, told) }
+    unasked.insert(key)
+    tellLive(key, now: now)
+    endIfDone(key)
+  }
+
+  /// A request was refused. What it stood for is asked for again, all parts together, unless no retry can mend it.
+  mutating func refused(_ id: UInt32, _ refusal: Refusal, now: MonotonicTime) {
+    guard let key = close(id)?.key else { return }
+    let error = LogError(refusal)
+    guard error.isRetryable else { return finish(key, error) }
+    if let since = follows[key]?.liveSince, backoff.isHealthy(since: since, now: now) { follows[key]?.refusalCount = 0 }
+    cancelParts(key)
+    interrupt(key, error)
+    guard let count = follows[key]?.refusalCount else { return }
+    follows[key]?.refusalCount = count + 1
+    // If the connection goes meanwhile, the next one asks for it.
+    guard isOpen else { return }
+    retries[key] = now + backoff.delay(attempt: count, retryAfter: error.retryAfter, random: random)
+  }
+
+  /// The session has forgotten a request: there is nothing to cancel.
+  private mutating func close(_ id: UInt32) -> Place? {
+    guard let place = places.removeValue(forKey: id) else { return nil }
+    follows[place.key]?.close(place.part)
+    return place
+  }
+
+  private mutating func endIfDone(_ key: UInt64) { if let reason = follows[key]?.state.endsHere { end(key, reason) } }
+}

@@ -1,0 +1,183 @@
+import Testing
+
+@testable import LogsClient
+@testable import LogsWire
+
+@Suite struct FollowTableTests {
+  private static let start = MonotonicTime(nanoseconds: 1_000_000_000)
+
+  /// A table, what it has asked for and told, and the numbers of its requests.
+  private final class Host {
+    var table = FollowTable(
+      backoff: Backoff(base: .seconds(1), cap: .seconds(8), healthyDuration: .seconds(5)), random: { $0 })
+    var idLast: UInt32 = 0
+    var asked: [Follow] = []
+    var shown: [String] = []
+
+    func begin(_ key: UInt64, end: End = End(), window: Int = 1000) {
+      let request = FollowRequest(
+        selectors: [.stream(web)], start: .first, end: end, isReverse: false, cursor: Cursor())
+      table.begin(key, request, limits: FollowLimits(), window: window)
+    }
+
+    /// What has been done since it was asked last.
+    func done() -> [String] {
+      while let action = table.nextAction() {
+        switch action {
+        case .ask(let follow, let place):
+          idLast += 1
+          table.asked(place, id: idLast)
+          asked.append(follow)
+          shown.append("ask \(place.key) credit \(follow.credit)")
+        case .credit(let id, let total): shown.append("credit \(id) \(total)")
+        case .cancel(let id): shown.append("cancel \(id)")
+        case .tell(let key, let event): shown.append("tell \(key) \(Self.name(event))")
+        case .finish(let key, let error): shown.append("finish \(key)\(error.map { " \($0.code)" } ?? "")")
+        }
+      }
+      defer { shown = [] }
+      return shown
+    }
+
+    private static func name(_ event: FollowEvent) -> String {
+      switch event {
+      case .batch(let batch): "batch \(batch.range)"
+      case .announced: "announced"
+      case .resolved: "resolved"
+      case .skipped(let skip): "skipped \(skip.range)"
+      case .live: "live"
+      case .interrupted: "interrupted"
+      case .resumed: "resumed"
+      case .ended(let reason): "ended \(reason)"
+      }
+    }
+
+    var isEmpty: Bool { table.isEmpty }
+
+    func resume(now: MonotonicTime) -> MonotonicTime? { table.resume(now: now) }
+
+    func announce(_ id: UInt32, at position: UInt64 = 0, head: UInt64 = 9) {
+      table.announced(
+        id,
+        Announcement(
+          handle: 0, isSealed: false, incarnation: Incarnation(1), position: position, head: head, stream: web))
+      table.resolved(id, now: start)
+    }
+
+    func deliver(_ id: UInt32, _ range: ClosedRange<UInt64>, byteCount: Int) {
+      table.delivered(
+        id,
+        ClientSession.Delivery(
+          handle: 0, from: range.lowerBound, to: range.upperBound, batches: [], byteCount: byteCount))
+    }
+  }
+
+  private let overloaded = Refusal(.overloaded, "too much", isRetryable: true)
+  private let lost = LogError(.connectionLost, "cut", isRetryable: true)
+
+  @Test func `it asks once there is a connection, and again on the next one from where it stands`() {
+    let host = Host()
+    host.begin(7)
+    #expect(host.done() == [])
+    host.table.connected()
+    #expect(host.done() == ["ask 7 credit 1000"])
+    host.announce(1)
+    host.deliver(1, 1...4, byteCount: 10)
+    #expect(host.done() == ["tell 7 announced", "tell 7 resolved", "tell 7 batch 1...4"])
+    host.table.disconnected(lost)
+    // What the old connection still has to say is about nothing any more.
+    host.deliver(1, 5...6, byteCount: 10)
+    #expect(host.done() == ["tell 7 interrupted"])
+    host.table.connected()
+    #expect(host.done() == ["ask 7 credit 990"])
+    #expect(host.asked[1].cursor.map(\.sequence) == [4])
+    host.announce(2, at: 4)
+    host.table.live(2, now: Self.start)
+    #expect(host.done() == ["tell 7 resumed", "tell 7 live"])
+  }
+
+  @Test func `what the application takes is credit for more`() {
+    let host = Host()
+    host.table.connected()
+    host.begin(7)
+    #expect(host.done() == ["ask 7 credit 1000"])
+    host.announce(1)
+    host.deliver(1, 1...1, byteCount: 600)
+    host.table.taken(600, key: 7)
+    #expect(host.done().last == "credit 1 1600")
+  }
+
+  @Test func `it ends with its reason, and is forgotten`() {
+    let host = Host()
+    host.table.connected()
+    host.begin(7)
+    host.begin(8)
+    _ = host.done()
+    host.table.ended(1, .complete, now: Self.start)
+    #expect(host.done() == ["tell 7 ended complete", "finish 7"])
+    host.table.end(8)
+    #expect(host.done() == ["cancel 2", "finish 8"])
+    #expect(host.isEmpty)
+    host.table.end(8)
+    #expect(host.done() == [])
+  }
+
+  @Test func `a refusal that a retry can mend is retried after a wait that grows, others are final`() {
+    let host = Host()
+    host.table.connected()
+    host.begin(7)
+    _ = host.done()
+    var now = Self.start
+    for (id, seconds) in [(UInt32(1), 1), (2, 2), (3, 4)] {
+      host.table.refused(id, overloaded, now: now)
+      #expect(host.done() == ["tell 7 interrupted"])
+      #expect(host.resume(now: now) == now + .seconds(seconds))
+      now = now + .seconds(seconds)
+      #expect(host.resume(now: now) == nil)
+      #expect(host.done() == ["ask 7 credit 1000"])
+    }
+    host.table.refused(4, Refusal(.forbidden, "not you"), now: now)
+    #expect(host.done() == ["finish 7 refused(forbidden)"])
+  }
+
+  @Test func `a new connection asks at once for what waited after a refusal`() {
+    let host = Host()
+    host.table.connected()
+    host.begin(7)
+    _ = host.done()
+    host.table.refused(1, overloaded, now: Self.start)
+    host.table.disconnected(lost)
+    #expect(host.resume(now: Self.start) == nil)
+    host.table.connected()
+    #expect(host.done() == ["tell 7 interrupted", "ask 7 credit 1000"])
+    #expect(host.resume(now: Self.start + .seconds(60)) == nil)
+    #expect(host.done() == [])
+  }
+
+  @Test func `a server that goes away is asked for nothing more`() {
+    let host = Host()
+    host.table.connected()
+    host.table.goingAway()
+    host.begin(7)
+    #expect(host.done() == [])
+    host.table.disconnected(lost)
+    host.table.connected()
+    #expect(host.done() == ["ask 7 credit 1000"])
+  }
+
+  @Test func `a server that goes on elsewhere ends the subscription alone`() {
+    let host = Host()
+    host.table.connected()
+    host.begin(7)
+    host.begin(8)
+    _ = host.done()
+    host.announce(1)
+    host.table.disconnected(lost)
+    host.table.connected()
+    _ = host.done()
+    host.announce(3, at: 5)
+    #expect(host.done() == ["cancel 3", "finish 7 protocolViolation"])
+    host.announce(4)
+    #expect(host.done() == ["tell 8 announced", "tell 8 resumed", "tell 8 resolved"])
+  }
+}
