@@ -8,14 +8,16 @@ let stream = try StreamName("task/\(UInt64.random(in: 0 ... .max))")
 // Returns when the entries are on disk. It may be called again after an error that is retryable.
 let receipt = try await client.append(
   [
-    Entry(message: "started", severity: .info),
-    Entry(message: "slow query", severity: .warning, attributes: [Attribute("ms", 1250)]),
+    LogEntry(message: "started", severity: .info),
+    LogEntry(message: "slow query", severity: .warning, attributes: [LogAttribute("ms", 1250)]),
   ], to: stream)
 print("stored as \(receipt.sequences)")
 
 // Many appends in flight at once: each call returns as soon as the entries are queued.
 var pending: [PendingAppend] = []
-for step in 1...100 { pending.append(try await client.submit([Entry(message: Bytes("step \(step)"))], to: stream)) }
+for step in 1...100 {
+  pending.append(try await client.submit([LogEntry(message: ByteString("step \(step)"))], to: stream))
+}
 for append in pending { _ = try await append.receipt }
 
 // Nothing comes after this: followers get an end.

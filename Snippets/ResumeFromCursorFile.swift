@@ -4,7 +4,7 @@ import LogsClient
 
 let path = "docker.cursor"
 let client = try LogClient(LogClientConfiguration(name: "snippet"))
-var cursor = try Cursor(contentsOfFile: path) ?? Cursor()
+var cursor = try LogCursor(contentsOfFile: path) ?? LogCursor()
 
 // `.now` counts for streams that the cursor does not know yet, the first time.
 let subscription = client.follow([.pattern(try StreamPattern("docker/*"))], from: .now, cursor: cursor)

@@ -43,10 +43,12 @@ struct Database {
   }
 
   /// Where the data that is there ends.
-  func cursor() throws -> Cursor { try run("SELECT cursor FROM sync").map { try Cursor(parsing: $0) } ?? Cursor() }
+  func cursor() throws -> LogCursor {
+    try run("SELECT cursor FROM sync").map { try LogCursor(parsing: $0) } ?? LogCursor()
+  }
 
   /// Stores a page that was read after `cursor`; false when something else has been stored since.
-  func store(_ page: ReadPage, after cursor: Cursor) throws -> Bool {
+  func store(_ page: ReadPage, after cursor: LogCursor) throws -> Bool {
     try run("BEGIN IMMEDIATE")
     do {
       guard try self.cursor() == cursor else {
@@ -72,7 +74,7 @@ struct Database {
 let arguments = CommandLine.arguments.dropFirst()
 let server = arguments.dropFirst(2).first ?? LogClientConfiguration.defaultServer
 let database = try Database(arguments.first ?? "logs.db")
-let selector = Selector.pattern(try StreamPattern(arguments.dropFirst().first ?? "**"))
+let selector = StreamSelector.pattern(try StreamPattern(arguments.dropFirst().first ?? "**"))
 let client = try LogClient(LogClientConfiguration(servers: [server], name: "snippet"))
 
 while true {

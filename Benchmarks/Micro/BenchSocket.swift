@@ -47,7 +47,7 @@ final class BenchSocket {
     whole += buffer[..<bodyByteCount]
     var decoder = FrameDecoder(bodyByteCountMax: bodyByteCount)
     var offset = 0
-    guard let frame = try decoder.next(from: Bytes(whole).span, at: &offset) else {
+    guard let frame = try decoder.next(from: ByteString(whole).span, at: &offset) else {
       throw BenchmarkError("the server sent no frame")
     }
     return try Message(decoding: frame)

@@ -2,7 +2,7 @@ internal import LogsWire
 
 /// Entries as services write them, the same each time.
 enum SampleEntries {
-  static func make(_ count: Int, attributes: Bool = false) -> [Entry] {
+  static func make(_ count: Int, attributes: Bool = false) -> [LogEntry] {
     var time: Int64 = 1_767_225_600_000_000_000
     var state: UInt64 = 1
     func below(_ limit: UInt64) -> UInt64 {
@@ -14,9 +14,11 @@ enum SampleEntries {
       let user = below(5_000)
       let text =
         "10.0.\(user % 250).\(user % 199) \"GET /api/v1/items/\(user) HTTP/1.1\" 200 \(below(20_000)) \"Mozilla/5.0\""
-      var entry = Entry(message: Bytes(text), time: time, severity: .info, source: Bytes("nginx"))
+      var entry = LogEntry(message: ByteString(text), time: time, severity: .info, source: ByteString("nginx"))
       if attributes {
-        entry.attributes = [Attribute("user", .integer(Int64(user))), Attribute("region", .string("eu-\(user % 9)"))]
+        entry.attributes = [
+          LogAttribute("user", .integer(Int64(user))), LogAttribute("region", .string("eu-\(user % 9)")),
+        ]
       }
       return entry
     }
@@ -32,7 +34,7 @@ enum SampleEntries {
   /// A batch of entries that are all the same: as small with many entries as with few.
   static func smallBatch(_ count: Int) throws -> Batch {
     var builder = BatchBuilder()
-    for _ in 0..<count { _ = try builder.append(Entry(message: Bytes())) }
+    for _ in 0..<count { _ = try builder.append(LogEntry(message: ByteString())) }
     return builder.finish(compressor: Compressor())
   }
 }

@@ -19,7 +19,7 @@ struct LinePart: Equatable {
   }
 
   /// nil when the attributes are not those of a part.
-  init?(_ attributes: [Attribute]) {
+  init?(_ attributes: [LogAttribute]) {
     guard !attributes.isEmpty else { return nil }
     func value(_ key: String) -> AttributeValue? { attributes.first { $0.key == key }?.value }
     guard case .string(let line) = value(Self.lineKey), case .integer(let ordinal) = value(Self.ordinalKey),
@@ -28,10 +28,10 @@ struct LinePart: Equatable {
     self.init(line: line, ordinal: ordinal, isLast: isLast)
   }
 
-  var attributes: [Attribute] {
+  var attributes: [LogAttribute] {
     [
-      Attribute(Self.lineKey, .string(line)), Attribute(Self.ordinalKey, .integer(ordinal)),
-      Attribute(Self.lastKey, .boolean(isLast)),
+      LogAttribute(Self.lineKey, .string(line)), LogAttribute(Self.ordinalKey, .integer(ordinal)),
+      LogAttribute(Self.lastKey, .boolean(isLast)),
     ]
   }
 

@@ -18,16 +18,17 @@ extension LogClient {
   ///   - entryCount: how many entries that have been dealt with may stay unsaved; the batch that reaches it is part of them.
   ///   - body: called for each event in order, `ended` last.
   /// - Returns: why the subscription ended; `cancelled` after a `shutdown`.
-  /// - Throws: what `body` or `store` has thrown, or a `LogError` as `Subscription` throws it, or one with `cancelled`. If saving
+  /// - Throws: what `body` or `store` has thrown, or a `LogError` as `FollowSequence` throws it, or one with `cancelled`. If saving
   ///   fails after another error, that one is thrown.
   @discardableResult
   public func follow(
-    _ selectors: [Selector], from start: Start = .first, until end: End = End(), checkpoints store: any CheckpointStore,
+    _ selectors: [StreamSelector], from start: FollowStart = .first, until end: FollowEnd = FollowEnd(),
+    checkpoints store: any CheckpointStore,
     saveEvery interval: Duration = .seconds(1), orEntries entryCount: Int = 1_000,
     _ body: (FollowEvent) async throws -> Void
   ) async throws -> EndReason {
     var progress = CheckpointProgress(
-      from: try await store.load() ?? Cursor(), interval: interval, entryCountMax: entryCount)
+      from: try await store.load() ?? LogCursor(), interval: interval, entryCountMax: entryCount)
     let outcome: Result<EndReason, any Error>
     do {
       let events = follow(selectors, from: start, until: end, cursor: progress.cursor).makeAsyncIterator()
@@ -47,7 +48,7 @@ extension LogClient {
   }
 
   private func deal(
-    with events: Subscription.AsyncIterator, _ progress: inout CheckpointProgress, _ store: any CheckpointStore,
+    with events: FollowSequence.AsyncIterator, _ progress: inout CheckpointProgress, _ store: any CheckpointStore,
     _ body: (FollowEvent) async throws -> Void
   ) async throws -> EndReason {
     var events = events

@@ -20,7 +20,7 @@ extension LogClient {
     wait: Duration = .zero
   ) async throws(LogError) -> ReadPage {
     let position = CursorPosition(stream: stream, incarnation: incarnation, sequence: sequence)
-    return try await read([.stream(stream)], after: Cursor([position]), limit: limit, wait: wait)
+    return try await read([.stream(stream)], after: LogCursor([position]), limit: limit, wait: wait)
   }
 
   /// Reads the next entries of streams, as far as they are stored now, without following them.
@@ -35,7 +35,7 @@ extension LogClient {
   /// - Throws: `LogError`: `refused` (`stream_replaced` when the cursor is of another history, `cursor_ahead` when the server does
   ///   not have what was read), `invalidRequest`, `closed`, `gaveUp`, `cancelled`, `damaged`.
   public func read(
-    _ selectors: [Selector], after cursor: Cursor = Cursor(), limit: Int = 500, wait: Duration = .zero
+    _ selectors: [StreamSelector], after cursor: LogCursor = LogCursor(), limit: Int = 500, wait: Duration = .zero
   ) async throws(LogError) -> ReadPage {
     guard (1...Self.pageEntryCountMax).contains(limit) else {
       throw LogError(
@@ -48,8 +48,10 @@ extension LogClient {
     return try await self.page(selectors, after: page.cursor, limit: limit)
   }
 
-  private func page(_ selectors: [Selector], after cursor: Cursor, limit: Int) async throws(LogError) -> ReadPage {
-    let end = End(atHead: true, limit: UInt64(limit))
+  private func page(_ selectors: [StreamSelector], after cursor: LogCursor, limit: Int) async throws(LogError)
+    -> ReadPage
+  {
+    let end = FollowEnd(atHead: true, limit: UInt64(limit))
     var reader = PageReader(after: cursor, of: selectors)
     for try await event in follow(selectors, until: end, cursor: cursor) {
       try reader.take(event)
@@ -63,10 +65,11 @@ extension LogClient {
   /// Waits until something is stored behind the cursor, or will never be.
   ///
   /// - Returns: false when the time is over.
-  private func comes(_ selectors: [Selector], after cursor: Cursor, within wait: Duration) async throws(LogError)
+  private func comes(_ selectors: [StreamSelector], after cursor: LogCursor, within wait: Duration)
+    async throws(LogError)
     -> Bool
   {
-    let news = follow(selectors, until: End(limit: 1), cursor: cursor)
+    let news = follow(selectors, until: FollowEnd(limit: 1), cursor: cursor)
     return try await withTaskGroup { group in
       group.addTask { () -> Result<Bool, LogError>? in
         do throws(LogError) {

@@ -81,7 +81,7 @@ extension LogClient {
   /// Appends entries to a stream, which comes into being with the first of them, and waits until they are durable.
   ///
   /// The same as awaiting the receipt of `submit`.
-  public func append(_ entries: [Entry], to stream: StreamName) async throws(LogError) -> AppendReceipt {
+  public func append(_ entries: [LogEntry], to stream: StreamName) async throws(LogError) -> AppendReceipt {
     try await submit(entries, to: stream).receipt
   }
 
@@ -93,7 +93,7 @@ extension LogClient {
   ///   while waiting for room, `mayHaveTakenEffect` when some batches had been queued.
   /// - Complexity: one copy and compression on the caller's side; off its actor when there are many or large entries, since
   ///   for few and small ones changing the thread would cost more than the work.
-  public func submit(_ entries: [Entry], to stream: StreamName) async throws(LogError) -> PendingAppend {
+  public func submit(_ entries: [LogEntry], to stream: StreamName) async throws(LogError) -> PendingAppend {
     guard !entries.isEmpty else { throw LogError(.invalidRequest, "there is nothing to append: no entries") }
     let isSmall =
       entries.count <= Self.smallEntryCountMax && entries.reduce(0) { $0 + $1.message.count } <= Self.smallByteCountMax
@@ -105,7 +105,7 @@ extension LogClient {
   private static let smallByteCountMax = 8 << 10
 
   @concurrent
-  private func encodeElsewhere(_ entries: [Entry]) async throws(LogError) -> Encoded { try encode(entries) }
+  private func encodeElsewhere(_ entries: [LogEntry]) async throws(LogError) -> Encoded { try encode(entries) }
 
   /// Batches that are ready to be sent.
   private struct Encoded: Sendable {
@@ -114,7 +114,7 @@ extension LogClient {
     var truncatedCount: UInt64 = 0
   }
 
-  private func encode(_ entries: [Entry]) throws(LogError) -> Encoded {
+  private func encode(_ entries: [LogEntry]) throws(LogError) -> Encoded {
     var encoded = Encoded()
     // An encoder that has thrown is not given back.
     let encoder = encoders.take()
@@ -191,10 +191,11 @@ extension LogClient {
   ///   - isReverse: newest entries of each stream first. Cursor and start then say where it ends, a number or time of `end` where
   ///     it begins.
   public func follow(
-    _ selectors: [Selector], from start: Start = .first, until end: End = End(), cursor: Cursor = Cursor(),
+    _ selectors: [StreamSelector], from start: FollowStart = .first, until end: FollowEnd = FollowEnd(),
+    cursor: LogCursor = LogCursor(),
     isReverse: Bool = false
-  ) -> Subscription {
-    Subscription(
+  ) -> FollowSequence {
+    FollowSequence(
       client: self,
       request: FollowRequest(selectors: selectors, start: start, end: end, isReverse: isReverse, cursor: cursor))
   }
@@ -235,7 +236,7 @@ extension LogClient {
   /// What the server tells about itself.
   ///
   /// - Throws: as `streams`.
-  public func status() async throws(LogError) -> [Fact] { try await core.stat() }
+  public func status() async throws(LogError) -> [ServerFact] { try await core.stat() }
 }
 
 extension LogClientConfiguration {

@@ -4,7 +4,7 @@
 public struct LogError: Error, Hashable, Sendable, CustomStringConvertible {
   public enum Code: Hashable, Sendable {
     /// The server refused it; its own code says why.
-    case refused(ErrorCode)
+    case refused(RefusalCode)
     /// A server's URL or another setting is wrong.
     case invalidConfiguration
     /// What was asked for breaks a rule that no server needs to be asked about.

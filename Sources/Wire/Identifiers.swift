@@ -24,9 +24,9 @@ public struct ProducerID: Hashable, Comparable, Sendable, CustomStringConvertibl
 
 extension ProducerID {
   /// From its 16 bytes; nil when there are more or fewer.
-  package init?(stored bytes: Bytes) {
+  package init?(stored bytes: ByteString) {
     var reader = ByteReader(bytes.span)
-    do throws(DecodingError) {
+    do throws(WireDecodingError) {
       self.init(high: try reader.u64().byteSwapped, low: try reader.u64().byteSwapped)
     } catch {
       return nil
@@ -35,7 +35,7 @@ extension ProducerID {
   }
 
   /// The 16 bytes as they are stored, first to last as `description` shows them.
-  package var bytes: Bytes {
+  package var bytes: ByteString {
     var writer = ByteWriter(capacity: 16)
     writer.append(u64: high.byteSwapped)
     writer.append(u64: low.byteSwapped)

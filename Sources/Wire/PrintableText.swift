@@ -22,11 +22,11 @@ package enum PrintableText {
   package static func escaped(_ text: String) -> String {
     if text.unicodeScalars.allSatisfy(isHarmless) { return text }
     var output: [UInt8] = []
-    append(Bytes(text), to: &output)
+    append(ByteString(text), to: &output)
     return String(decoding: output, as: UTF8.self)
   }
 
-  package static func append(_ bytes: Bytes, to output: inout [UInt8]) {
+  package static func append(_ bytes: ByteString, to output: inout [UInt8]) {
     unsafe bytes.withUnsafeBytes { buffer in
       var plainStart = 0
       var index = 0

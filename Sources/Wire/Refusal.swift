@@ -1,36 +1,36 @@
 /// The codes of ERROR (`spec/errors.md`). A code that a client does not know is treated by its `retryable` flag alone.
-public struct ErrorCode: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
+public struct RefusalCode: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
   public let rawValue: UInt16
   public init(rawValue: UInt16) { self.rawValue = rawValue }
   private init(_ rawValue: UInt16) { self.rawValue = rawValue }
 
   // The connection
-  public static let protocolViolation = ErrorCode(1)
-  public static let unsupportedVersion = ErrorCode(2)
-  public static let unsupported = ErrorCode(3)
-  public static let frameTooLarge = ErrorCode(4)
-  public static let unauthorized = ErrorCode(5)
-  public static let forbidden = ErrorCode(6)
-  public static let timedOut = ErrorCode(7)
-  public static let goingAway = ErrorCode(8)
-  public static let tooManyConnections = ErrorCode(9)
-  public static let internalError = ErrorCode(10)
-  public static let badRequest = ErrorCode(11)
-  public static let overloaded = ErrorCode(12)
+  public static let protocolViolation = RefusalCode(1)
+  public static let unsupportedVersion = RefusalCode(2)
+  public static let unsupported = RefusalCode(3)
+  public static let frameTooLarge = RefusalCode(4)
+  public static let unauthorized = RefusalCode(5)
+  public static let forbidden = RefusalCode(6)
+  public static let timedOut = RefusalCode(7)
+  public static let goingAway = RefusalCode(8)
+  public static let tooManyConnections = RefusalCode(9)
+  public static let internalError = RefusalCode(10)
+  public static let badRequest = RefusalCode(11)
+  public static let overloaded = RefusalCode(12)
 
   // Appending
-  public static let badBatch = ErrorCode(20)
-  public static let outOfOrder = ErrorCode(21)
-  public static let producerConflict = ErrorCode(22)
-  public static let streamSealed = ErrorCode(23)
-  public static let tooManyStreams = ErrorCode(24)
-  public static let diskFull = ErrorCode(25)
-  public static let storageFailed = ErrorCode(26)
+  public static let badBatch = RefusalCode(20)
+  public static let outOfOrder = RefusalCode(21)
+  public static let producerConflict = RefusalCode(22)
+  public static let streamSealed = RefusalCode(23)
+  public static let tooManyStreams = RefusalCode(24)
+  public static let diskFull = RefusalCode(25)
+  public static let storageFailed = RefusalCode(26)
 
   // Following
-  public static let streamReplaced = ErrorCode(40)
-  public static let cursorAhead = ErrorCode(41)
-  public static let tooManySubscriptions = ErrorCode(42)
+  public static let streamReplaced = RefusalCode(40)
+  public static let cursorAhead = RefusalCode(41)
+  public static let tooManySubscriptions = RefusalCode(42)
 
   /// The name that spec, messages and metrics use.
   public var description: String { Self.names[rawValue] ?? "code_\(rawValue)" }
@@ -46,7 +46,7 @@ public struct ErrorCode: RawRepresentable, Hashable, Sendable, CustomStringConve
 
 /// What an ERROR frame says: what was refused, why, and what to do.
 public struct Refusal: Error, Hashable, Sendable, CustomStringConvertible {
-  public var code: ErrorCode
+  public var code: RefusalCode
   /// Whether the same request may succeed later.
   public var isRetryable: Bool
   /// Whether the request may have taken effect all the same.
@@ -78,7 +78,7 @@ public struct Refusal: Error, Hashable, Sendable, CustomStringConvertible {
   }
 
   package init(
-    _ code: ErrorCode, _ text: String, isRetryable: Bool = false, mayHaveTakenEffect: Bool = false,
+    _ code: RefusalCode, _ text: String, isRetryable: Bool = false, mayHaveTakenEffect: Bool = false,
     retryAfterMilliseconds: UInt32 = 0, expected: UInt64? = nil, limit: Limit? = nil, stream: StreamPosition? = nil
   ) {
     self.code = code

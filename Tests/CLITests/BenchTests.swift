@@ -148,7 +148,7 @@ import Testing
 
   @Test func `a reader goes round and round and counts the bytes of lines`() {
     var corpus = Corpus()
-    for text in ["a", "bc", "def"] { corpus.append(Bytes(text), time: 7, severity: .info, source: "s") }
+    for text in ["a", "bc", "def"] { corpus.append(ByteString(text), time: 7, severity: .info, source: "s") }
     var reader = CorpusReader(corpus, share: 0.4)
     var byteCount: UInt64 = 0
     #expect(reader.next(4, byteCount: &byteCount).map(\.text) == ["bc", "def", "a", "bc"])

@@ -6,13 +6,13 @@ import Testing
 @testable import LogsCLI
 
 @Suite struct OutputTests {
-  private func entry() -> Entry {
-    var entry = Entry(
-      message: Bytes([0x61, 0x22, 0xff, 0x0a, 0x01]), time: 1_768_046_400_123_456_789, severity: .warning,
+  private func entry() -> LogEntry {
+    var entry = LogEntry(
+      message: ByteString([0x61, 0x22, 0xff, 0x0a, 0x01]), time: 1_768_046_400_123_456_789, severity: .warning,
       source: "api",
       attributes: [
-        Attribute("n", 5), Attribute("ok", true), Attribute("list", .list([.empty, 1.5, "x"])),
-        Attribute("map", .map([Attribute("k", .bytes("v"))])), Attribute("nan", .double(.nan)),
+        LogAttribute("n", 5), LogAttribute("ok", true), LogAttribute("list", .list([.empty, 1.5, "x"])),
+        LogAttribute("map", .map([LogAttribute("k", .bytes("v"))])), LogAttribute("nan", .double(.nan)),
       ])
     entry.sequence = 7
     entry.received = 1_768_046_401_000_000_000
@@ -52,8 +52,9 @@ import Testing
 
   @Test func `an entry is one line in short and json, whatever it holds and wherever it goes`() throws {
     let bad = "a\nb\r\u{1b}[2J\u{9b}1m\u{202e}\u{2028}\u{2066}\u{7f}\tz"
-    let entry = Entry(
-      message: Bytes(bad), source: Bytes(bad), attributes: [Attribute(bad, .string(bad)), Attribute("m", .map([]))])
+    let entry = LogEntry(
+      message: ByteString(bad), source: ByteString(bad),
+      attributes: [LogAttribute(bad, .string(bad)), LogAttribute("m", .map([]))])
     for (format, usesColor) in [(EntryWriter.Format.short, false), (.short, true), (.json, false)] {
       var writer = EntryWriter(format: format, isUTC: true, usesColor: usesColor, namesStreams: true)
       var output: [UInt8] = []
@@ -74,7 +75,7 @@ import Testing
     var writer = EntryWriter(format: .raw, isUTC: true, usesColor: false, namesStreams: false)
     var output: [UInt8] = []
     func write(_ text: String, _ part: LinePart?, of stream: String = "web") throws {
-      let entry = Entry(message: Bytes(text), attributes: part?.attributes ?? [])
+      let entry = LogEntry(message: ByteString(text), attributes: part?.attributes ?? [])
       writer.append(entry, of: try StreamName(stream), to: &output)
     }
     func part(_ line: String, _ ordinal: Int64, last: Bool = false) -> LinePart {

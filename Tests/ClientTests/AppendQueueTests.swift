@@ -12,7 +12,7 @@ import Testing
   private func key(_ stream: StreamName) -> AppendQueue.Key { AppendQueue.Key(producer: producer, stream: stream) }
 
   private func batch(_ byteCount: Int = 1) -> AppendLane.Content {
-    .batch(Bytes([UInt8](repeating: 7, count: byteCount)), entryCount: 1)
+    .batch(ByteString([UInt8](repeating: 7, count: byteCount)), entryCount: 1)
   }
 
   /// A queue with so many batches of one stream.
@@ -32,9 +32,9 @@ import Testing
     return all
   }
 
-  private func refusal(_ code: ErrorCode) -> Refusal { Refusal(code, "a test", isRetryable: true) }
+  private func refusal(_ code: RefusalCode) -> Refusal { Refusal(code, "a test", isRetryable: true) }
 
-  private func final(_ code: ErrorCode) -> Refusal { Refusal(code, "a test") }
+  private func final(_ code: RefusalCode) -> Refusal { Refusal(code, "a test") }
 
   @Test func `batches go out in order, as many as are allowed at once`() {
     var queue = queue(40)
@@ -180,7 +180,7 @@ import Testing
   }
 
   @Test func `a batch whose answer was lost may be stored, whatever is said of it for the moment`() {
-    for code in [ErrorCode.overloaded, .goingAway, .diskFull, .badBatch, .outOfOrder] {
+    for code in [RefusalCode.overloaded, .goingAway, .diskFull, .badBatch, .outOfOrder] {
       var queue = queue(1)
       _ = sendAll(&queue)
       queue.disconnect()
@@ -209,7 +209,7 @@ import Testing
 
   @Test func `a refusal for good leaves what it does not answer open`() {
     for (code, mayBeStored) in [
-      (ErrorCode.forbidden, true), (.producerConflict, true), (.tooManyStreams, true), (.streamSealed, false),
+      (RefusalCode.forbidden, true), (.producerConflict, true), (.tooManyStreams, true), (.streamSealed, false),
       (.badBatch, false),
     ] {
       var queue = queue(1)

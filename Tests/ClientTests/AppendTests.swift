@@ -124,7 +124,7 @@ import Testing
   }
 
   @Test func `each try that is refused for a moment is told, and so is that it was taken in the end`() async throws {
-    for code in [ErrorCode.overloaded, .internalError] {
+    for code in [RefusalCode.overloaded, .internalError] {
       let server = try await FakeServer.start { server in
         let refusals = Shared(0)
         server.faults.onAppend = { append in
@@ -159,10 +159,12 @@ import Testing
     let server = try await FakeServer.start()
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
-    let long = Bytes(Array(repeating: UInt8(ascii: "x"), count: Limits.messageByteCountMax + 1))
-    let source = Bytes(Array(repeating: UInt8(ascii: "s"), count: Limits.sourceByteCountMax + 1))
-    let cut = [Entry(message: long), Entry(message: "1", source: source), Entry(message: long, source: source)]
-    let whole = [Entry(message: long[0..<Limits.messageByteCountMax]), Entry(message: "2")]
+    let long = ByteString(Array(repeating: UInt8(ascii: "x"), count: Limits.messageByteCountMax + 1))
+    let source = ByteString(Array(repeating: UInt8(ascii: "s"), count: Limits.sourceByteCountMax + 1))
+    let cut = [
+      LogEntry(message: long), LogEntry(message: "1", source: source), LogEntry(message: long, source: source),
+    ]
+    let whole = [LogEntry(message: long[0..<Limits.messageByteCountMax]), LogEntry(message: "2")]
     #expect(try await client.append(cut + whole, to: web).truncatedCount == 3)
     #expect(try await client.append(whole, to: web).truncatedCount == 0)
     await client.shutdown()
@@ -210,7 +212,7 @@ import Testing
     let client = try LogClient(.test(server.url))
     var deep = AttributeValue.empty
     for _ in 0..<20 { deep = .list([deep]) }
-    let bad = Entry(message: "x", attributes: [Attribute("deep", deep)])
+    let bad = LogEntry(message: "x", attributes: [LogAttribute("deep", deep)])
     let error = await #expect(throws: LogError.self) { try await client.append(entries(1...3) + [bad], to: web) }
     #expect(error?.code == .invalidEntry)
     #expect(error?.message.contains("entry 3") == true)
@@ -230,7 +232,7 @@ import Testing
       for _ in 0..<40 {
         var text: [UInt8] = []
         for _ in 0..<(1 << 17) { withUnsafeBytes(of: UInt64.random(in: 0...UInt64.max)) { text += $0 } }
-        _ = try await client.submit([Entry(message: Bytes(text))], to: web)
+        _ = try await client.submit([LogEntry(message: ByteString(text))], to: web)
         submitted.change { $0 += 1 }
       }
     }

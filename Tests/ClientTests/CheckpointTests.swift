@@ -8,13 +8,13 @@ import Testing
 
   /// Counts what is saved, and fails on request.
   private final class CountingStore: CheckpointStore {
-    let saved = Shared<[Cursor]>([])
+    let saved = Shared<[LogCursor]>([])
     let attempts = Shared(0)
     let isBroken = Shared(false)
 
-    func load() -> Cursor? { saved.value.last }
+    func load() -> LogCursor? { saved.value.last }
 
-    func save(_ cursor: Cursor) async throws {
+    func save(_ cursor: LogCursor) async throws {
       attempts.change { $0 += 1 }
       try Task.checkCancellation()
       if isBroken.value { throw TestFailure("the store is broken") }
@@ -36,7 +36,8 @@ import Testing
     let store = InMemoryCheckpointStore()
     var followed = Followed()
     for round in 1...3 {
-      let reason = try await client.follow([.pattern(.all)], until: End(atHead: true), checkpoints: store) { event in
+      let reason = try await client.follow([.pattern(.all)], until: FollowEnd(atHead: true), checkpoints: store) {
+        event in
         try followed.take(event)
       }
       #expect(reason == .until)
@@ -75,7 +76,7 @@ import Testing
     let client = try LogClient(.test(server.url))
     let counted = CountingStore()
     try await client.follow(
-      [.stream(web)], until: End(atHead: true), checkpoints: counted, saveEvery: .seconds(3600), orEntries: 30
+      [.stream(web)], until: FollowEnd(atHead: true), checkpoints: counted, saveEvery: .seconds(3600), orEntries: 30
     ) { _ in }
     #expect(counted.saved.value.map { $0[web]?.sequence } == [30, 60, 90, 100])
 
@@ -138,7 +139,7 @@ import Testing
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
     let store = InMemoryCheckpointStore(
-      Cursor([CursorPosition(stream: web, incarnation: Incarnation(99), sequence: 7)]))
+      LogCursor([CursorPosition(stream: web, incarnation: Incarnation(99), sequence: 7)]))
     let error = await #expect(throws: LogError.self) {
       try await client.follow([.stream(web)], checkpoints: store) { _ in }
     }
@@ -156,15 +157,15 @@ import Testing
       #expect(try await store.load() == nil)
       // Whatever order they come in, each is written as a whole.
       try await withThrowingTaskGroup { group in
-        for _ in 1...20 { group.addTask { try await store.save(Cursor([position])) } }
+        for _ in 1...20 { group.addTask { try await store.save(LogCursor([position])) } }
         for try await _ in group {}
       }
     }
     let store = try FileCheckpointStore(path: path)
-    #expect(try await store.load() == Cursor([position]))
+    #expect(try await store.load() == LogCursor([position]))
     #expect(directory.names == ["cursor"])
     let nowhere = try FileCheckpointStore(path: "\(directory.path)/nowhere/cursor")
-    var error = await #expect(throws: LogError.self) { try await nowhere.save(Cursor()) }
+    var error = await #expect(throws: LogError.self) { try await nowhere.save(LogCursor()) }
     #expect(error?.code == .fileFailed)
     let file = open(path, O_WRONLY | O_TRUNC)
     _ = write(file, "rubbish", 7)
@@ -194,7 +195,8 @@ import Testing
       let entryCount = Int.random(in: 1...40, using: &generator)
       do {
         try await client.follow(
-          [.stream(web)], until: End(atHead: true), checkpoints: store, saveEvery: .seconds(3600), orEntries: entryCount
+          [.stream(web)], until: FollowEnd(atHead: true), checkpoints: store, saveEvery: .seconds(3600),
+          orEntries: entryCount
         ) { event in
           if case .batch(let batch) = event {
             left -= 1

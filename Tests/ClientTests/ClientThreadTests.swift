@@ -16,7 +16,7 @@ import Testing
             #expect(
               try await client.append(entries(number...number), to: stream).sequences.lowerBound == UInt64(number))
           }
-          let followed = try await Followed.all(client.follow([.stream(stream)], until: End(atHead: true)))
+          let followed = try await Followed.all(client.follow([.stream(stream)], until: FollowEnd(atHead: true)))
           #expect(followed.sequences[stream] == Array(1...30))
         }
       }

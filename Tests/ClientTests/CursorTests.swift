@@ -9,20 +9,20 @@ import Testing
   }
 
   @Test func `the text form is sorted, and read back`() {
-    let cursor = Cursor([position("web", 48213), position("docker/nginx", 7, .max), position("a:b@c.d-e_f", 0, 0)])
+    let cursor = LogCursor([position("web", 48213), position("docker/nginx", 7, .max), position("a:b@c.d-e_f", 0, 0)])
     #expect(
       cursor.description
         == "v1,a:b@c.d-e_f=0.0000000000000000,docker/nginx=7.ffffffffffffffff,web=48213.0000000000c0ffee")
-    #expect(Cursor(cursor.description) == cursor)
-    #expect(Cursor("v1") == Cursor())
-    #expect(Cursor().description == "v1")
+    #expect(LogCursor(cursor.description) == cursor)
+    #expect(LogCursor("v1") == LogCursor())
+    #expect(LogCursor().description == "v1")
   }
 
   @Test func `any cursor survives its text form`() throws {
     var generator = SeededGenerator(seed: testSeed())
     let characters = Array("ABCabc019._:@-")
     for _ in 0..<200 {
-      var cursor = Cursor()
+      var cursor = LogCursor()
       for _ in 0..<Int.random(in: 0...20, using: &generator) {
         let parts = (0..<Int.random(in: 1...3, using: &generator)).map { _ in
           String(
@@ -30,8 +30,8 @@ import Testing
         }
         cursor.advance(to: position(parts.joined(separator: "/"), generator.next(), generator.next()))
       }
-      #expect(try Cursor(parsing: cursor.description) == cursor)
-      #expect(try Cursor(parsing: cursor.description.replacing(",", with: "\n") + "\n") == cursor)
+      #expect(try LogCursor(parsing: cursor.description) == cursor)
+      #expect(try LogCursor(parsing: cursor.description.replacing(",", with: "\n") + "\n") == cursor)
     }
   }
 
@@ -44,8 +44,8 @@ import Testing
     ("v1,a//b=1.0000000000000000", "empty part"), ("v1,web=1.0000000000000000,web=2.0000000000000000", "twice"),
     ("v1,web=1.000000000000000g", "not of the form"),
   ]) func `what is no cursor is refused with the reason`(text: String, reason: String) {
-    #expect(Cursor(text) == nil)
-    let error = #expect(throws: LogError.self) { try Cursor(parsing: text) }
+    #expect(LogCursor(text) == nil)
+    let error = #expect(throws: LogError.self) { try LogCursor(parsing: text) }
     #expect(error?.code == .invalidCursor)
     #expect(error?.message.contains(reason) == true, "\(error?.message ?? "")")
   }
@@ -53,11 +53,11 @@ import Testing
   @Test func `a file is written as a whole and nothing stays beside it`() throws {
     let directory = try TestDirectory()
     let path = "\(directory.path)/cursor"
-    #expect(try Cursor(contentsOfFile: path) == nil)
+    #expect(try LogCursor(contentsOfFile: path) == nil)
     for sequence in 1...UInt64(20) {
-      let cursor = Cursor([position("web", sequence), position("db", sequence * 2)])
+      let cursor = LogCursor([position("web", sequence), position("db", sequence * 2)])
       try cursor.write(toFile: path)
-      #expect(try Cursor(contentsOfFile: path) == cursor)
+      #expect(try LogCursor(contentsOfFile: path) == cursor)
     }
     #expect(directory.names == ["cursor"])
   }
@@ -65,15 +65,15 @@ import Testing
   @Test func `what a killed writer left behind is replaced by the next`() throws {
     let directory = try TestDirectory()
     let path = "\(directory.path)/cursor"
-    try Cursor([position("web", 1)]).write(toFile: path)
+    try LogCursor([position("web", 1)]).write(toFile: path)
     // A link to something that is longer than what comes.
     let left = fopen("\(directory.path)/elsewhere", "w")
     fputs(String(repeating: "half a cursor", count: 100), left)
     fclose(left)
     symlink("\(directory.path)/elsewhere", "\(path).tmp")
-    let cursor = Cursor([position("web", 2)])
+    let cursor = LogCursor([position("web", 2)])
     try cursor.write(toFile: path)
-    #expect(try Cursor(contentsOfFile: path) == cursor)
+    #expect(try LogCursor(contentsOfFile: path) == cursor)
     #expect(directory.names == ["cursor", "elsewhere"])
   }
 
@@ -81,14 +81,16 @@ import Testing
     let directory = try TestDirectory()
     let path = "\(directory.path)/cursor"
     let streams = (0..<500).map { "s\($0)" }
-    try Cursor(streams.map { position($0, 1) }).write(toFile: path)
+    try LogCursor(streams.map { position($0, 1) }).write(toFile: path)
     try await withThrowingTaskGroup { group in
       group.addTask {
-        for sequence in 2...UInt64(30) { try Cursor(streams.map { self.position($0, sequence) }).write(toFile: path) }
+        for sequence in 2...UInt64(30) {
+          try LogCursor(streams.map { self.position($0, sequence) }).write(toFile: path)
+        }
       }
       group.addTask {
         for _ in 0..<100 {
-          let cursor = try Cursor(contentsOfFile: path)
+          let cursor = try LogCursor(contentsOfFile: path)
           #expect(cursor?.positions.count == 500)
           #expect(Set(cursor?.positions.values.map(\.sequence) ?? []).count == 1)
         }
@@ -99,18 +101,18 @@ import Testing
 
   @Test func `a file that cannot be written leaves the old one alone`() throws {
     let directory = try TestDirectory()
-    let error = #expect(throws: LogError.self) { try Cursor().write(toFile: "\(directory.path)/none/cursor") }
+    let error = #expect(throws: LogError.self) { try LogCursor().write(toFile: "\(directory.path)/none/cursor") }
     #expect(error?.code == .fileFailed)
     #expect(error?.message.contains("no such file") == true || error?.message.contains("No such file") == true)
     // A directory in the way: the rename fails, and the temporary file goes.
     mkdir("\(directory.path)/taken", 0o755)
-    #expect(throws: LogError.self) { try Cursor().write(toFile: "\(directory.path)/taken") }
+    #expect(throws: LogError.self) { try LogCursor().write(toFile: "\(directory.path)/taken") }
     #expect(directory.names == ["taken"])
     rmdir("\(directory.path)/taken")
   }
 
   @Test func `events move it: where a stream starts, what was delivered, what was skipped`() {
-    var cursor = Cursor()
+    var cursor = LogCursor()
     let web = StreamName(checked: "web")
     let incarnation = Incarnation(5)
     let start = AnnouncedStream(stream: web, incarnation: incarnation, start: 41, head: 50, isSealed: false)
@@ -121,7 +123,7 @@ import Testing
     #expect(cursor[web]?.sequence == 44)
     cursor.advance(past: .announced(start))
     #expect(cursor[web]?.sequence == 44)
-    var entry = Entry(message: "x")
+    var entry = LogEntry(message: "x")
     entry.sequence = 45
     cursor.advance(past: StreamEntry(stream: web, incarnation: incarnation, entry: entry))
     #expect(cursor[web] == CursorPosition(stream: web, incarnation: incarnation, sequence: 45))

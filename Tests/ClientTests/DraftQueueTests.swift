@@ -25,7 +25,7 @@ import Testing
   @Test func `a draft that waits for its window is looked at when that moves, not again and again`() throws {
     let (web, db) = (try StreamName("web"), try StreamName("db"))
     var queue = DraftQueue(batchEntryCountMax: 10, batchByteCountMax: 1 << 20)
-    queue.add(Entry(message: "1"), to: web)
+    queue.add(LogEntry(message: "1"), to: web)
     let content = TestBatches.content("0")
     var window = SendWindow()
     let key = AppendQueue.Key(producer: .random(), stream: web)
@@ -34,7 +34,7 @@ import Testing
     let due = DueDrafts.begun(before: .now(), windows: [web: window], full: 1, isBusy: false)
     #expect(queue.take(byteCountMax: .max, due).isEmpty)
     #expect(queue.begunFirst(due) == nil)
-    queue.add(Entry(message: "2"), to: db)
+    queue.add(LogEntry(message: "2"), to: db)
     #expect(queue.begunFirst(due) != nil)
     #expect(queue.take(byteCountMax: .max, due).map(\.stream) == [db])
   }
@@ -57,7 +57,7 @@ import Testing
 
   @Test func `a draft counts for what it takes`() throws {
     var queue = DraftQueue(batchEntryCountMax: 10, batchByteCountMax: 1 << 20)
-    for number in 0..<1_000 { queue.add(Entry(message: "1"), to: try StreamName("stream/\(number)")) }
+    for number in 0..<1_000 { queue.add(LogEntry(message: "1"), to: try StreamName("stream/\(number)")) }
     #expect(queue.byteCount > 1_000 << 10)
   }
 }

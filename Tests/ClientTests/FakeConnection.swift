@@ -13,7 +13,7 @@ final class FakeConnection: ConnectionHandler {
   private var inputCount = 0
   private var sentCount = 0
   private var isCut = false
-  private(set) var unheard: [Bytes] = []
+  private(set) var unheard: [ByteString] = []
 
   init(server: FakeServer, connection: Connection, cut: Int?, corruption: Int?, inputCorruption: Int?) {
     self.server = server
@@ -35,14 +35,14 @@ final class FakeConnection: ConnectionHandler {
 
   func received(_ bytes: RawSpan, on connection: Connection) {
     guard !server.faults.isMute else {
-      unheard.append(Bytes(copying: bytes))
+      unheard.append(ByteString(copying: bytes))
       return server.changed()
     }
     inputCount += 1
     if inputCount == corruptedInput {
-      var damaged = Bytes(copying: bytes).array
+      var damaged = ByteString(copying: bytes).array
       damaged[damaged.count / 2] ^= 0x04
-      perform(session.receive(Bytes(damaged).span, now: connection.loop.now))
+      perform(session.receive(ByteString(damaged).span, now: connection.loop.now))
     } else {
       perform(session.receive(bytes, now: connection.loop.now))
     }
@@ -72,7 +72,7 @@ final class FakeConnection: ConnectionHandler {
     if sentCount == corruptedFrame {
       var bytes = frame.head.array + frame.batches.array
       bytes[bytes.count / 2] ^= 0x10
-      connection.send(Bytes(bytes))
+      connection.send(ByteString(bytes))
     } else {
       connection.send(frame.head, sharing: frame.batches)
     }
@@ -114,7 +114,8 @@ final class FakeConnection: ConnectionHandler {
         if let refusal = server.faults.onList() { send(session.refuse(id, refusal)) } else { list(id, request) }
       case .stat(let id):
         send(
-          session.answer(id, .status([Fact("version", "fake"), Fact("connections", UInt64(server.connections.count))])))
+          session.answer(
+            id, .status([ServerFact("version", "fake"), ServerFact("connections", UInt64(server.connections.count))])))
       case .close: cut()
       }
     }
@@ -138,7 +139,7 @@ final class FakeConnection: ConnectionHandler {
 
   private func take(_ id: UInt32, _ complete: Complete) {
     var builder = BatchBuilder()
-    do { _ = try builder.append(Entry(message: Bytes(complete.text), kind: .complete)) } catch {
+    do { _ = try builder.append(LogEntry(message: ByteString(complete.text), kind: .complete)) } catch {
       return send(session.refuse(id, Refusal(.badBatch, "\(error)")))
     }
     settle(

@@ -163,7 +163,7 @@ final class FakeServer: @unchecked Sendable {
       for offset in 0..<UInt64(entryCount) {
         var filler = ""
         while filler.utf8.count < padding { filler += String(UInt64.random(in: 0 ... .max), radix: 36) }
-        _ = try builder.append(Entry(message: Bytes("\(next + offset)\(filler.isEmpty ? "" : " ")\(filler)")))
+        _ = try builder.append(LogEntry(message: ByteString("\(next + offset)\(filler.isEmpty ? "" : " ")\(filler)")))
       }
       _ = store(
         builder.finish(compressor: Compressor()), in: stream, producer: producer, number: UInt64(number), floor: 1,

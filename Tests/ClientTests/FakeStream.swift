@@ -53,10 +53,10 @@ struct FakeStream {
   }
 
   /// All entries, in order.
-  var entries: [Entry] {
+  var entries: [LogEntry] {
     var decoder = BatchDecoder()
     do { return try batches.flatMap { try decoder.entries(of: $0) } } catch {
-      return [Entry(message: Bytes("damaged: \(error)"))]
+      return [LogEntry(message: ByteString("damaged: \(error)"))]
     }
   }
 

@@ -39,7 +39,7 @@ import Testing
     for sequence in UInt64(2)...200 {
       for stream in streams { buffer.append(skip(sequence...sequence, of: stream)) }
       buffer.append(.interrupted(.closed))
-      buffer.append(.resumed(at: Cursor()))
+      buffer.append(.resumed(at: LogCursor()))
       buffer.append(.live)
     }
     buffer.finish()
@@ -69,7 +69,7 @@ import Testing
     let buffer = buffer()
     for _ in 0..<1000 {
       buffer.append(.interrupted(.closed))
-      buffer.append(.resumed(at: Cursor()))
+      buffer.append(.resumed(at: LogCursor()))
       buffer.append(.live)
     }
     buffer.finish()

@@ -8,8 +8,9 @@ import Testing
   private let first = Incarnation(1)
 
   private func state(
-    _ selectors: [Selector] = [.pattern(.all)], start: Start = .first, end: End = End(), isReverse: Bool = false,
-    cursor: Cursor = Cursor()
+    _ selectors: [StreamSelector] = [.pattern(.all)], start: FollowStart = .first, end: FollowEnd = FollowEnd(),
+    isReverse: Bool = false,
+    cursor: LogCursor = LogCursor()
   ) -> FollowState {
     FollowState(FollowRequest(selectors: selectors, start: start, end: end, isReverse: isReverse, cursor: cursor))
   }
@@ -51,7 +52,7 @@ import Testing
       let error = #expect(throws: LogError.self) { try state.announced(announcement(at: wrong, head: 100)) }
       #expect(error?.code == .protocolViolation)
     }
-    var state = state(cursor: Cursor([CursorPosition(stream: web, incarnation: .any, sequence: 7)]))
+    var state = state(cursor: LogCursor([CursorPosition(stream: web, incarnation: .any, sequence: 7)]))
     _ = state.asked()
     #expect(throws: LogError.self) { try state.announced(announcement(at: 8, head: 10)) }
   }
@@ -67,13 +68,13 @@ import Testing
   }
 
   @Test func `positions of streams that are not selected are not sent`() throws {
-    let cursor = Cursor([web, db].map { CursorPosition(stream: $0, incarnation: first, sequence: 3) })
+    let cursor = LogCursor([web, db].map { CursorPosition(stream: $0, incarnation: first, sequence: 3) })
     var state = state([.stream(web)], cursor: cursor)
     #expect(state.asked().cursor.map(\.stream) == [web])
   }
 
-  private func positions(_ count: Int, at sequence: UInt64 = 1) -> Cursor {
-    Cursor(
+  private func positions(_ count: Int, at sequence: UInt64 = 1) -> LogCursor {
+    LogCursor(
       (0..<count).map {
         CursorPosition(
           stream: StreamName(checked: "a-name-that-is-rather-long/\($0)"), incarnation: first, sequence: sequence)
@@ -115,7 +116,7 @@ import Testing
     while let (part, follow) = state.nextRequest() {
       #expect(follow.selectors.count <= Limits.selectorCountMax && follow.start == .now)
       #expect(follow.controlByteCount <= Limits.controlByteCountMax)
-      let positions = Cursor(follow.cursor)
+      let positions = LogCursor(follow.cursor)
       for case .stream(let name) in follow.selectors {
         asked.append(name)
         let position = positions[name]?.sequence ?? 9
@@ -137,7 +138,7 @@ import Testing
   }
 
   @Test func `with an end at the head, only what had a head and has not reached it is asked for again`() throws {
-    var state = state(end: End(atHead: true))
+    var state = state(end: FollowEnd(atHead: true))
     _ = state.asked()
     _ = try state.announced(announcement(web, handle: 0, at: 0, head: 10))
     _ = try state.announced(announcement(db, handle: 1, at: 0, head: 4))
@@ -155,7 +156,7 @@ import Testing
   }
 
   @Test func `nothing stored is an end at the head, also when the connection goes before the server says so`() throws {
-    var state = state(end: End(atHead: true))
+    var state = state(end: FollowEnd(atHead: true))
     _ = state.asked()
     #expect(state.endReason == nil)
     _ = state.resolved()
@@ -183,13 +184,13 @@ import Testing
   }
 
   @Test func `in reverse from a time it goes on below what came, whatever that time finds by then`() throws {
-    var state = state(end: End(time: 7), isReverse: true)
+    var state = state(end: FollowEnd(time: 7), isReverse: true)
     _ = state.asked()
     _ = try state.announced(announcement(at: 61, head: 100))
     _ = state.resolved()
     #expect(state.skipped(skip(55...60))?.range == 55...60)
     let again = state.asked()
-    #expect(again.end == End(sequence: 54, time: 7) && again.isReverse)
+    #expect(again.end == FollowEnd(sequence: 54, time: 7) && again.isReverse)
     // An entry no later than that has come, but the number is lower.
     _ = try state.announced(announcement(at: 55, head: 130))
     #expect(state.skipped(skip(1...54))?.range == 1...54)

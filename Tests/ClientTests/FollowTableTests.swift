@@ -14,9 +14,9 @@ import Testing
     var asked: [Follow] = []
     var shown: [String] = []
 
-    func begin(_ key: UInt64, end: End = End(), window: Int = 1000) {
+    func begin(_ key: UInt64, end: FollowEnd = FollowEnd(), window: Int = 1000) {
       let request = FollowRequest(
-        selectors: [.stream(web)], start: .first, end: end, isReverse: false, cursor: Cursor())
+        selectors: [.stream(web)], start: .first, end: end, isReverse: false, cursor: LogCursor())
       table.begin(key, request, limits: FollowLimits(), window: window)
     }
 

@@ -33,7 +33,7 @@ import Testing
       }
       defer { server.stop() }
       let client = try LogClient(.test(server.url))
-      let subscription = client.follow([.stream(web)], until: End(atHead: true))
+      let subscription = client.follow([.stream(web)], until: FollowEnd(atHead: true))
       func numbers(_ entries: EntrySequence) async throws -> [UInt64] {
         try await entries.reduce(into: []) { $0.append($1.entry.number) }
       }
@@ -65,7 +65,7 @@ import Testing
       }
       defer { server.stop() }
       let client = try LogClient(.test(server.url, isDivided: isDivided))
-      let followed = client.follow([.stream(web)], until: End(atHead: true)).entries
+      let followed = client.follow([.stream(web)], until: FollowEnd(atHead: true)).entries
       let error = await #expect(throws: LogError.self) { for try await _ in followed {} }
       #expect(error?.code == .refused(.protocolViolation))
       #expect(error?.isRetryable == false)
@@ -80,7 +80,7 @@ import Testing
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
     var numbers: [UInt64] = []
-    for try await entry in client.follow([.pattern(.all)], until: End(atHead: true)).entries {
+    for try await entry in client.follow([.pattern(.all)], until: FollowEnd(atHead: true)).entries {
       #expect(entry.stream == web)
       numbers.append(entry.entry.number)
     }
@@ -89,12 +89,12 @@ import Testing
   }
 
   @Test(arguments: [
-    (Start.first, 1), (.now, 101), (.last(7), 94), (.last(1000), 1), (.from(42), 42), (.from(101), 101),
-  ]) func `delivery starts where it was asked to`(start: Start, first: Int) async throws {
+    (FollowStart.first, 1), (.now, 101), (.last(7), 94), (.last(1000), 1), (.from(42), 42), (.from(101), 101),
+  ]) func `delivery starts where it was asked to`(start: FollowStart, first: Int) async throws {
     let server = try await FakeServer.start { try! $0.fill(web, batches: 10, entryCount: 10) }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
-    let followed = try await Followed.all(client.follow([.stream(web)], from: start, until: End(atHead: true)))
+    let followed = try await Followed.all(client.follow([.stream(web)], from: start, until: FollowEnd(atHead: true)))
     #expect(followed.sequences[web] ?? [] == Array(UInt64(first)..<101))
     #expect(followed.end == .until)
     await client.shutdown()
@@ -104,10 +104,10 @@ import Testing
     let server = try await FakeServer.start { try! $0.fill(web, batches: 10, entryCount: 10) }
     defer { server.stop() }
     let client = try LogClient(.test(server.url, isDivided: isDivided))
-    let bySequence = try await Followed.all(client.follow([.stream(web)], until: End(sequence: 33)))
+    let bySequence = try await Followed.all(client.follow([.stream(web)], until: FollowEnd(sequence: 33)))
     #expect(bySequence.sequences[web] == Array(1...33))
     #expect(bySequence.end == .until)
-    let byLimit = try await Followed.all(client.follow([.stream(web)], from: .from(5), until: End(limit: 17)))
+    let byLimit = try await Followed.all(client.follow([.stream(web)], from: .from(5), until: FollowEnd(limit: 17)))
     #expect(byLimit.sequences[web] == Array(5...21))
     #expect(byLimit.end == .limit)
     let last = try await client.complete(web, text: "101 is the last")
@@ -135,7 +135,7 @@ import Testing
     #expect(ranges.first == 91...100)
     #expect(ranges.last == 25...30)
     #expect(numbers == Array((25...100).reversed()))
-    let entries = client.follow([.stream(web)], until: End(limit: 3), isReverse: true).entries
+    let entries = client.follow([.stream(web)], until: FollowEnd(limit: 3), isReverse: true).entries
     #expect(try await entries.reduce(into: []) { $0.append($1.entry.number) } == [100, 99, 98])
     await client.shutdown()
   }
@@ -146,7 +146,7 @@ import Testing
     var configuration = LogClientConfiguration.test(server.url)
     configuration.followCreditByteCount = 64 << 10
     let client = try LogClient(configuration)
-    var iterator = client.follow([.stream(web)], until: End(atHead: true)).makeAsyncIterator()
+    var iterator = client.follow([.stream(web)], until: FollowEnd(atHead: true)).makeAsyncIterator()
     // The first event starts it; then nothing is read until the server has come to a stop.
     var followed = Followed()
     if let event = try await iterator.next() { try followed.take(event) }
@@ -229,7 +229,8 @@ import Testing
     let client = try LogClient(.test("logs://127.0.0.1:1"))
     for subscription in [
       client.follow([]), client.follow([.stream(web)], from: .from(0)),
-      client.follow([.stream(web)], until: End(limit: 0)), client.follow(Array(repeating: .stream(web), count: 1025)),
+      client.follow([.stream(web)], until: FollowEnd(limit: 0)),
+      client.follow(Array(repeating: .stream(web), count: 1025)),
     ] {
       let error = await #expect(throws: LogError.self) { try await Followed.all(subscription) }
       #expect(error?.code == .invalidRequest)
@@ -252,7 +253,7 @@ import Testing
     }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
-    let followed = try await Followed.all(client.follow([.stream(web)], until: End(atHead: true)))
+    let followed = try await Followed.all(client.follow([.stream(web)], until: FollowEnd(atHead: true)))
     #expect(followed.sequences[web] == Array(1...5))
     #expect((1...3).contains(followed.interruptionCount))
     let error = await #expect(throws: LogError.self) { try await Followed.all(client.follow([.stream(web)])) }
@@ -294,13 +295,13 @@ import Testing
     let server = try await FakeServer.start { try! $0.fill(web, batches: 1, entryCount: 5) }
     defer { server.stop() }
     let client = try LogClient(.test(server.url, isDivided: isDivided))
-    let ahead = Cursor([CursorPosition(stream: web, incarnation: .any, sequence: 6)])
+    let ahead = LogCursor([CursorPosition(stream: web, incarnation: .any, sequence: 6)])
     var error = await #expect(throws: LogError.self) {
       try await Followed.all(client.follow([.stream(web)], cursor: ahead))
     }
     #expect(error?.code == .refused(.cursorAhead))
     #expect(error?.refusal?.stream?.head == 5)
-    let other = Cursor([CursorPosition(stream: web, incarnation: Incarnation(99), sequence: 2)])
+    let other = LogCursor([CursorPosition(stream: web, incarnation: Incarnation(99), sequence: 2)])
     error = await #expect(throws: LogError.self) {
       try await Followed.all(client.follow([.stream(web)], cursor: other))
     }
@@ -312,7 +313,8 @@ import Testing
   @Test func `a subscription keeps its client alive, and the client goes with it`() async throws {
     let server = try await FakeServer.start { try! $0.fill(web, batches: 2, entryCount: 5) }
     defer { server.stop() }
-    let followed = try await Followed.all(LogClient(.test(server.url)).follow([.stream(web)], until: End(atHead: true)))
+    let followed = try await Followed.all(
+      LogClient(.test(server.url)).follow([.stream(web)], until: FollowEnd(atHead: true)))
     #expect(followed.sequences[web] == Array(1...10))
     await server.until { $0.record.openConnectionCount == 0 }
   }

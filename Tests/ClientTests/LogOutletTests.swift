@@ -5,17 +5,17 @@ import Testing
 
 /// A sink that keeps what it is given.
 final class KeepingSink: LogSink {
-  private let state = Mutex<[Entry]>([])
-  private let onLog: @Sendable (Entry) -> Void
+  private let state = Mutex<[LogEntry]>([])
+  private let onLog: @Sendable (LogEntry) -> Void
 
-  init(onLog: @escaping @Sendable (Entry) -> Void = { _ in }) { self.onLog = onLog }
+  init(onLog: @escaping @Sendable (LogEntry) -> Void = { _ in }) { self.onLog = onLog }
 
-  func log(_ entry: Entry) {
+  func log(_ entry: LogEntry) {
     state.withLock { $0.append(entry) }
     onLog(entry)
   }
 
-  var entries: [Entry] { state.withLock { $0 } }
+  var entries: [LogEntry] { state.withLock { $0 } }
   var texts: [String] { entries.map(\.text) }
 }
 
@@ -24,7 +24,7 @@ final class KeepingSink: LogSink {
     let outlet = LogOutlet()
     let sink = KeepingSink()
     for entry in entries(1...3) { outlet.log(entry) }
-    outlet.log(Entry(message: "4", time: 7))
+    outlet.log(LogEntry(message: "4", time: 7))
     #expect(outlet.waitingCount == 4)
     let bound = SystemClock.wall()
     outlet.bind(to: sink)
@@ -39,14 +39,14 @@ final class KeepingSink: LogSink {
     let outlet = LogOutlet()
     let sinks = [KeepingSink(), KeepingSink()]
     outlet.bind(to: sinks[0])
-    outlet.log(Entry(message: "1"))
+    outlet.log(LogEntry(message: "1"))
     outlet.unbind()
-    outlet.log(Entry(message: "2"))
+    outlet.log(LogEntry(message: "2"))
     outlet.bind(to: sinks[1])
-    outlet.log(Entry(message: "3"))
+    outlet.log(LogEntry(message: "3"))
     // Bound anew without unbinding.
     outlet.bind(to: sinks[0])
-    outlet.log(Entry(message: "4"))
+    outlet.log(LogEntry(message: "4"))
     #expect(sinks.map(\.texts) == [["1", "4"], ["2", "3"]])
   }
 
@@ -58,12 +58,12 @@ final class KeepingSink: LogSink {
     outlet.bind(to: sink)
     #expect(sink.texts == ["1", "2", "3", "5 entries dropped: queue full", "9"])
     #expect(sink.entries[3].severity == .warning)
-    #expect(sink.entries[3].attributes == [Attribute("logs.dropped", 5), Attribute("logs.reason", "queue full")])
+    #expect(sink.entries[3].attributes == [LogAttribute("logs.dropped", 5), LogAttribute("logs.reason", "queue full")])
     #expect(sink.entries[3].time > 0)
     outlet.unbind()
     for entry in entries(11...14) { outlet.log(entry) }
     outlet.bind(to: sink)
-    outlet.log(Entry(message: "15"))
+    outlet.log(LogEntry(message: "15"))
     #expect(sink.texts[5...] == ["11", "12", "13", "1 entry dropped: queue full", "15"])
   }
 
@@ -71,19 +71,19 @@ final class KeepingSink: LogSink {
     let outlet = LogOutlet(waitingEntryCountMax: 100, waitingByteCountMax: 10_000)
     let text = String(repeating: "x", count: 9_500)
     var deep = AttributeValue.string(text)
-    for _ in 0..<4 { deep = .list([.map([Attribute("k", deep)])]) }
+    for _ in 0..<4 { deep = .list([.map([LogAttribute("k", deep)])]) }
     let large = [
-      Entry(message: Bytes(text)), Entry(message: "m", source: Bytes(text)),
-      Entry(message: "m", attributes: [Attribute("k", .string(text))]),
-      Entry(message: "m", attributes: [Attribute(text, 1)]),
-      Entry(message: "m", attributes: [Attribute("k", deep)]),
-      Entry(message: "m", attributes: [Attribute("k", .bytes(Bytes(text)))]),
+      LogEntry(message: ByteString(text)), LogEntry(message: "m", source: ByteString(text)),
+      LogEntry(message: "m", attributes: [LogAttribute("k", .string(text))]),
+      LogEntry(message: "m", attributes: [LogAttribute(text, 1)]),
+      LogEntry(message: "m", attributes: [LogAttribute("k", deep)]),
+      LogEntry(message: "m", attributes: [LogAttribute("k", .bytes(ByteString(text)))]),
     ]
     for entry in large {
       let sink = KeepingSink()
       outlet.log(entry)
       outlet.log(entry)
-      outlet.log(Entry(message: "small"))
+      outlet.log(LogEntry(message: "small"))
       #expect(outlet.waitingCount == 3)
       outlet.bind(to: sink)
       #expect(sink.texts == [entry.text, "1 entry dropped: queue full", "small"])
@@ -93,10 +93,10 @@ final class KeepingSink: LogSink {
 
   @Test func `a sink that logs itself does not stand in its own way`() {
     let outlet = LogOutlet()
-    let sink = KeepingSink { if $0.text.count == 1 { outlet.log(Entry(message: Bytes("again \($0.text)"))) } }
+    let sink = KeepingSink { if $0.text.count == 1 { outlet.log(LogEntry(message: ByteString("again \($0.text)"))) } }
     for entry in entries(1...2) { outlet.log(entry) }
     outlet.bind(to: sink)
-    outlet.log(Entry(message: "3"))
+    outlet.log(LogEntry(message: "3"))
     #expect(sink.texts == ["1", "2", "again 1", "again 2", "3", "again 3"])
   }
 
@@ -108,7 +108,7 @@ final class KeepingSink: LogSink {
       for task in 0..<taskCount {
         group.addTask { @concurrent in
           for number in 1...entryCount {
-            outlet.log(Entry(message: Bytes("\(number)"), source: Bytes("\(task)")))
+            outlet.log(LogEntry(message: ByteString("\(number)"), source: ByteString("\(task)")))
             if number % 100 == 0 { await Task.yield() }
           }
         }
@@ -143,7 +143,7 @@ final class KeepingSink: LogSink {
     await withTaskGroup { group in
       for _ in 0..<taskCount {
         group.addTask { @concurrent in
-          for number in 1...entryCount { outlet.log(Entry(message: Bytes("\(number)"))) }
+          for number in 1...entryCount { outlet.log(LogEntry(message: ByteString("\(number)"))) }
         }
       }
       group.addTask { @concurrent in

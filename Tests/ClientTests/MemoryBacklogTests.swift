@@ -8,7 +8,7 @@ import Testing
 
   private func draft(_ stream: StreamName = web, entryCount: Int = 10, accepted: Int64 = 1) -> BacklogDraft {
     BacklogDraft(
-      stream: stream, content: .batch(Bytes([UInt8](repeating: 7, count: 744)), entryCount: entryCount),
+      stream: stream, content: .batch(ByteString([UInt8](repeating: 7, count: 744)), entryCount: entryCount),
       entryCount: entryCount, accepted: accepted)
   }
 

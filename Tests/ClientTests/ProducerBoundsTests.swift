@@ -22,14 +22,14 @@ import Testing
     var generator = SeededGenerator(seed: testSeed())
     for number in 1...20_000 {
       let noise = (0..<12).map { _ in String(generator.next(), radix: 36) }.joined()
-      producer.log(Entry(message: Bytes("\(number) \(noise)")))
+      producer.log(LogEntry(message: ByteString("\(number) \(noise)")))
     }
     let full = producer.counts
     #expect(full.accepted == 20_000)
     #expect(full.waitingByteCount < 256 << 10)
     try await server.onLoop { $0.speak() }
     #expect(await producer.flush(timeout: .seconds(60)))
-    producer.log(Entry(message: "20001"))
+    producer.log(LogEntry(message: "20001"))
     #expect(await producer.flush(timeout: .seconds(60)))
     let counts = producer.counts
     let stored = try await server.onLoop { $0.streams[web]?.entries ?? [] }
@@ -53,10 +53,12 @@ import Testing
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
     let producer = try testProducer(client) { $0.queueByteCountMax = 64 << 10 }
-    for number in 1...5_000 { producer.log(Entry(message: Bytes("\(number) \(String(repeating: "y", count: 40))"))) }
+    for number in 1...5_000 {
+      producer.log(LogEntry(message: ByteString("\(number) \(String(repeating: "y", count: 40))")))
+    }
     try await server.onLoop { $0.speak() }
     #expect(await producer.flush(timeout: .seconds(60)))
-    for number in 5_001...5_010 { producer.log(Entry(message: Bytes("\(number)"))) }
+    for number in 5_001...5_010 { producer.log(LogEntry(message: ByteString("\(number)"))) }
     #expect(await producer.flush(timeout: .seconds(60)))
     var next: UInt64 = 1
     for entry in try await server.onLoop({ $0.streams[web]?.entries ?? [] }) {
@@ -88,7 +90,7 @@ import Testing
       var pending: [PendingAppend] = []
       for number in 1...400 {
         let text = "\(number) " + noise.shuffled(using: &generator).joined()
-        pending.append(try await producer.submit([Entry(message: Bytes(text))]))
+        pending.append(try await producer.submit([LogEntry(message: ByteString(text))]))
         handed.change { $0 = number }
       }
       return pending
@@ -116,7 +118,8 @@ import Testing
     let producer = try testProducer(client) { $0.queueByteCountMax = 64 << 10 }
     var refused = 0
     for number in 1...200 {
-      do { _ = try await producer.submit([Entry(message: Bytes([UInt8](repeating: 7, count: 60_000)))]) } catch {
+      do { _ = try await producer.submit([LogEntry(message: ByteString([UInt8](repeating: 7, count: 60_000)))]) } catch
+      {
         #expect(error.code == .queueFull)
         #expect(!error.mayHaveTakenEffect)
         refused += 1

@@ -119,7 +119,7 @@ import Testing
     }
     let names = (0..<200).map { StreamName(checked: "stream/\($0)") }
     for number in 1...20 {
-      for name in names { producer.log(Entry(message: Bytes("\(number)")), to: name) }
+      for name in names { producer.log(LogEntry(message: ByteString("\(number)")), to: name) }
       _ = try await producer.submit(entries(number...number), to: names[0])
     }
     #expect(producer.counts.waiting == 20 * 201)
@@ -147,7 +147,7 @@ import Testing
     let names = (0..<500).map { StreamName(checked: "stream/\($0)") }
     // 500 windows of 32 batches of 256 bytes at least.
     for number in 1...32 {
-      for name in names { producer.log(Entry(message: Bytes("\(number)")), to: name) }
+      for name in names { producer.log(LogEntry(message: ByteString("\(number)")), to: name) }
       // What was logged before has gone where it goes.
       #expect(await !producer.flush(timeout: .zero))
     }
@@ -187,7 +187,7 @@ import Testing
       var generator = SeededGenerator(seed: 1)
       for _ in 1...100 {
         let noise = (0..<(20 << 10)).map { _ in UInt8.random(in: 0...255, using: &generator) }
-        _ = try await producer.submit([Entry(message: Bytes(noise))])
+        _ = try await producer.submit([LogEntry(message: ByteString(noise))])
         handed.change { $0 += 1 }
       }
     }

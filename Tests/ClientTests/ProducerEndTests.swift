@@ -10,7 +10,7 @@ import Testing
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
     let producer = try testProducer(client) { $0.linger = .seconds(3600) }
-    for number in 1...2_500 { producer.log(Entry(message: Bytes("\(number)"))) }
+    for number in 1...2_500 { producer.log(LogEntry(message: ByteString("\(number)"))) }
     #expect(await producer.shutdown())
     #expect(try await server.onLoop { $0.streams[web]?.head } == 2_500)
     producer.log(.info, "late")
@@ -26,7 +26,7 @@ import Testing
   @Test func `a shutdown without a server ends at its deadline, and what is lost is counted`() async throws {
     let client = try LogClient(.test("logs://127.0.0.1:1"))
     let producer = try testProducer(client)
-    for number in 1...100 { producer.log(Entry(message: Bytes("\(number)"))) }
+    for number in 1...100 { producer.log(LogEntry(message: ByteString("\(number)"))) }
     let waiting = try await producer.submit(entries(101...110))
     #expect(await !producer.flush(timeout: .milliseconds(20)))
     #expect(await !producer.shutdown(deadline: .milliseconds(20)))
@@ -103,7 +103,7 @@ import Testing
       var generator = SeededGenerator(seed: 1)
       while true {
         let noise = (0..<200).map { _ in String(generator.next(), radix: 36) }.joined()
-        _ = try await producer.submit([Entry(message: Bytes(noise))])
+        _ = try await producer.submit([LogEntry(message: ByteString(noise))])
         if producer.counts.waitingByteCount >= 48 << 10 { isFull.change { $0 = true } }
       }
     }

@@ -8,13 +8,13 @@ import Testing
   private static let nobody = "logs://127.0.0.1:1"
 
   /// A message that hardly compresses.
-  private func noise(_ number: Int, _ byteCount: Int, _ generator: inout SeededGenerator) -> Entry {
+  private func noise(_ number: Int, _ byteCount: Int, _ generator: inout SeededGenerator) -> LogEntry {
     var bytes = Array("\(number) ".utf8)
     while bytes.count < byteCount { bytes += String(generator.next(), radix: 36).utf8 }
-    return Entry(message: Bytes(bytes))
+    return LogEntry(message: ByteString(bytes))
   }
 
-  private func isNotice(_ entry: Entry) -> Bool { DropNotice(entry) != nil }
+  private func isNotice(_ entry: LogEntry) -> Bool { DropNotice(entry) != nil }
 
   @Test func `what was accepted without a server is sent by the next producer, before what that one is given`()
     async throws
@@ -23,7 +23,7 @@ import Testing
     let away = try LogClient(.test(Self.nobody))
     let first = try testProducer(away, spool: directory) { $0.batchEntryCountMax = 7 }
     _ = try await first.submit(entries(1...500))
-    for number in 501...600 { first.log(Entry(message: Bytes("\(number)"))) }
+    for number in 501...600 { first.log(LogEntry(message: ByteString("\(number)"))) }
     #expect(await !first.shutdown(deadline: .milliseconds(20)))
     #expect(first.counts.waiting == 600)
     #expect(first.counts.dropped == 0)
@@ -168,7 +168,7 @@ import Testing
     let directory = try TestDirectory()
     let away = try LogClient(.test(Self.nobody))
     let first = try testProducer(away, spool: directory) { $0.batchEntryCountMax = 1 }
-    _ = try await first.submit(entries(1...49) + [Entry(message: "needle")])
+    _ = try await first.submit(entries(1...49) + [LogEntry(message: "needle")])
     await first.shutdown(deadline: .zero)
     await away.shutdown(deadline: .zero)
     var bytes = try #require(SpoolFiles.read("\(directory.path)/spool.db"))

@@ -13,14 +13,14 @@ import Testing
     let client = try LogClient(.test(server.url))
     let producer = try testProducer(client)
     for number in 1...20_000 {
-      producer.log(.warning, "\(number)", attributes: [Attribute("n", .integer(Int64(number)))], source: "test")
+      producer.log(.warning, "\(number)", attributes: [LogAttribute("n", .integer(Int64(number)))], source: "test")
       // More than the queue holds at once would be dropped.
       if number % 1_000 == 0 { #expect(await producer.flush(timeout: .seconds(60))) }
     }
     let stored = try await server.onLoop { $0.streams[web]?.entries ?? [] }
     #expect(stored.map(\.number).elementsEqual(1...20_000))
     #expect(stored.allSatisfy { $0.severity == .warning && $0.source.text == "test" && $0.time > 0 })
-    #expect(stored.last?.attributes == [Attribute("n", 20_000)])
+    #expect(stored.last?.attributes == [LogAttribute("n", 20_000)])
     #expect(producer.counts.acknowledged == 20_000)
     #expect(producer.counts.waiting == 0)
     await producer.shutdown()
@@ -88,15 +88,15 @@ import Testing
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
     let producer = try testProducer(client)
-    let long = Bytes(Array(repeating: UInt8(ascii: "x"), count: Limits.messageByteCountMax + 1))
-    let source = Bytes(Array(repeating: UInt8(ascii: "s"), count: Limits.sourceByteCountMax + 1))
-    let pending = try await producer.submit([Entry(message: "1"), Entry(message: long), Entry(message: long)])
+    let long = ByteString(Array(repeating: UInt8(ascii: "x"), count: Limits.messageByteCountMax + 1))
+    let source = ByteString(Array(repeating: UInt8(ascii: "s"), count: Limits.sourceByteCountMax + 1))
+    let pending = try await producer.submit([LogEntry(message: "1"), LogEntry(message: long), LogEntry(message: long)])
     #expect(try await producer.append(entries(2...3)).truncatedCount == 0)
     #expect(try await pending.receipt.truncatedCount == 2)
     #expect(producer.counts.truncated == 2)
-    producer.log(Entry(message: "2", source: source))
-    producer.log(.info, "3", attributes: [Attribute("a", 1), Attribute("a", 2)])
-    producer.log(Entry(message: long, attributes: [Attribute("a", 1), Attribute("a", 2)]))
+    producer.log(LogEntry(message: "2", source: source))
+    producer.log(.info, "3", attributes: [LogAttribute("a", 1), LogAttribute("a", 2)])
+    producer.log(LogEntry(message: long, attributes: [LogAttribute("a", 1), LogAttribute("a", 2)]))
     producer.log(.info, "4")
     #expect(producer.counts.truncated == 5)
     #expect(producer.counts.accepted == 9)
@@ -158,7 +158,7 @@ import Testing
         $0.batchByteCountMax = byteCount
       }
       for number in 1...100 {
-        producer.log(Entry(message: Bytes("\(number) \(String(repeating: "x", count: 95))"), time: 1))
+        producer.log(LogEntry(message: ByteString("\(number) \(String(repeating: "x", count: 95))"), time: 1))
       }
       try await server.onLoop { $0.speak() }
       #expect(await producer.flush(timeout: .seconds(60)))
@@ -180,7 +180,7 @@ import Testing
       defer { server.stop() }
       let client = try LogClient(.test(server.url))
       let producer = try testProducer(client) { $0.batchEntryCountMax = 3 }
-      for number in 1...200 { producer.log(Entry(message: Bytes("\(number)"))) }
+      for number in 1...200 { producer.log(LogEntry(message: ByteString("\(number)"))) }
       #expect(await producer.shutdown(deadline: .seconds(60)))
       #expect(try await server.onLoop { $0.streams[web]?.messages } == (1...200).map(String.init))
       #expect(producer.counts.acknowledged == 200)
@@ -240,10 +240,10 @@ import Testing
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
     let producer = try testProducer(client)
-    let twice = [Attribute("a", 1), Attribute("a", 2)]
+    let twice = [LogAttribute("a", 1), LogAttribute("a", 2)]
     producer.log(.info, "1", attributes: twice)
     await #expect {
-      try await producer.append([Entry(message: "2"), Entry(message: "3", attributes: twice)])
+      try await producer.append([LogEntry(message: "2"), LogEntry(message: "3", attributes: twice)])
     } throws: {
       ($0 as? LogError)?.code == .invalidEntry
     }
@@ -260,9 +260,11 @@ import Testing
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
     let producer = try testProducer(client)
-    for number in 1...3 { producer.log(Entry(message: Bytes("\(number)"), kind: number == 2 ? .complete : .log)) }
+    for number in 1...3 {
+      producer.log(LogEntry(message: ByteString("\(number)"), kind: number == 2 ? .complete : .log))
+    }
     await #expect {
-      try await producer.append([Entry(message: "4", kind: .complete)])
+      try await producer.append([LogEntry(message: "4", kind: .complete)])
     } throws: {
       ($0 as? LogError)?.code == .invalidEntry
     }
@@ -290,7 +292,7 @@ import Testing
     let client = try LogClient(.test(server.url))
     let producer = try testProducer(client)
     for size in [0, 1, 200_000, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 3 << 20] {
-      let receipt = try await producer.append([Entry(message: Bytes([UInt8](repeating: 120, count: size)))])
+      let receipt = try await producer.append([LogEntry(message: ByteString([UInt8](repeating: 120, count: size)))])
       #expect(receipt.entryCount == 1)
     }
     let sizes = try await server.onLoop { $0.streams[web]?.entries.map(\.message.count) ?? [] }

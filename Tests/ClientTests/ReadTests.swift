@@ -19,7 +19,7 @@ import Testing
     }
     defer { server.stop() }
     let client = try LogClient(.test(server.url, isDivided: isDivided))
-    var cursor = Cursor()
+    var cursor = LogCursor()
     var numbers: [StreamName: [UInt64]] = [:]
     var heads: [StreamName: UInt64] = [:]
     var pageCount = 0
@@ -132,7 +132,7 @@ import Testing
     let server = try await FakeServer.start()
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
-    let large = Entry(message: Bytes([UInt8](repeating: UInt8(ascii: "x"), count: 1 << 20)))
+    let large = LogEntry(message: ByteString([UInt8](repeating: UInt8(ascii: "x"), count: 1 << 20)))
     for _ in 0..<24 { _ = try await client.append([large, large, large], to: web) }
     let page = try await client.read(web)
     #expect((64..<72).contains(page.entries.count) && !page.isAtHead)

@@ -149,7 +149,7 @@ import Testing
       defer { server.stop() }
       let client = try LogClient(.test(server.url, isDivided: isDivided))
       var followed = Followed()
-      for try await event in client.follow([.pattern(.all)], until: End(atHead: true)) {
+      for try await event in client.follow([.pattern(.all)], until: FollowEnd(atHead: true)) {
         try followed.take(event)
         if case .resolved = event {
           // Nothing of this is part of it.
@@ -173,7 +173,7 @@ import Testing
       }
       defer { server.stop() }
       let client = try LogClient(.test(server.url, isDivided: isDivided))
-      let followed = try await Followed.all(client.follow([.stream(web)], until: End(limit: 33)))
+      let followed = try await Followed.all(client.follow([.stream(web)], until: FollowEnd(limit: 33)))
       #expect(followed.sequences[web] == Array(1...33), "cut after \(cut)")
       #expect(followed.end == .limit)
       await client.shutdown()
@@ -184,7 +184,7 @@ import Testing
     isDivided: Bool
   ) async throws {
     let db = db
-    for start in [Start.first, .last(23), .from(12)] {
+    for start in [FollowStart.first, .last(23), .from(12)] {
       for cut in 2...14 {
         let server = try await FakeServer.start { server in
           try! server.fill(web, batches: 6, entryCount: 5)

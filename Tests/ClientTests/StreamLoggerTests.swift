@@ -17,7 +17,7 @@ import Testing
     logger.error("error")
     logger.critical("critical")
     #expect(sink.entries.map(\.severity.number) == [1, 5, 9, 10, 13, 17, 21])
-    for entry in sink.entries { #expect(Severity(name: entry.text) == entry.severity) }
+    for entry in sink.entries { #expect(LogSeverity(name: entry.text) == entry.severity) }
     #expect(sink.entries.allSatisfy { $0.source == "web" })
   }
 
@@ -58,7 +58,7 @@ import Testing
     logger.info("m", ["ms": 12, "host": "b", "ms": 13])
     #expect(
       sink.entries.first?.attributes == [
-        Attribute("host", "b"), Attribute("region", "us"), Attribute("user", "42"), Attribute("ms", 13),
+        LogAttribute("host", "b"), LogAttribute("region", "us"), LogAttribute("user", "42"), LogAttribute("ms", 13),
       ])
     logger.context["region"] = nil
     logger.info("m")
@@ -66,13 +66,13 @@ import Testing
   }
 
   @Test func `a context is a dictionary in the order of insertion`() {
-    var context = LogContext([Attribute("a", 1), Attribute("b", 2), Attribute("a", 3)])
-    #expect(context.attributes == [Attribute("a", 3), Attribute("b", 2)])
+    var context = LogContext([LogAttribute("a", 1), LogAttribute("b", 2), LogAttribute("a", 3)])
+    #expect(context.attributes == [LogAttribute("a", 3), LogAttribute("b", 2)])
     #expect(context["a"] == 3 && context["c"] == nil)
     context["c"] = nil
     context["b"] = nil
     context.merge(["b": true, "a": "text"])
-    #expect(context.attributes == [Attribute("a", "text"), Attribute("b", true)])
+    #expect(context.attributes == [LogAttribute("a", "text"), LogAttribute("b", true)])
     #expect(LogContext().merging(context) == context)
     #expect(context.merging([:]) == context)
     #expect(LogContext().isEmpty && !context.isEmpty)
@@ -89,7 +89,7 @@ import Testing
     second.error("2")
     #expect(sink.texts == ["1", "2"])
     #expect(sink.entries.map(\.source.text) == ["first", "second"])
-    #expect(sink.entries.map(\.attributes) == [[Attribute("k", 1)], [Attribute("k", 2)]])
+    #expect(sink.entries.map(\.attributes) == [[LogAttribute("k", 1)], [LogAttribute("k", 2)]])
     #expect(first.source == "first" && first.minimumLevel == .info)
   }
 
@@ -108,26 +108,27 @@ import Testing
   }
 
   @Test func `the line for people is one line, whatever the entry holds`() {
-    let entry = Entry(
+    let entry = LogEntry(
       message: "two\nlines\u{1b}[2J\ttab", time: 1_768_046_400_123_456_789, severity: .warning, source: "a\u{85}pi",
       attributes: [
-        Attribute("ms", 1250), Attribute("plain", "yes"), Attribute("text", "say \"hi\"\r\n"), Attribute("none", ""),
-        Attribute("ratio", 0.5), Attribute("list", .list([1, "a b", .empty])),
-        Attribute("map", .map([Attribute("ok", true)])), Attribute("bytes", .bytes(Bytes([0, 255]))),
+        LogAttribute("ms", 1250), LogAttribute("plain", "yes"), LogAttribute("text", "say \"hi\"\r\n"),
+        LogAttribute("none", ""),
+        LogAttribute("ratio", 0.5), LogAttribute("list", .list([1, "a b", .empty])),
+        LogAttribute("map", .map([LogAttribute("ok", true)])), LogAttribute("bytes", .bytes(ByteString([0, 255]))),
       ])
     #expect(
       String(decoding: EntryLine.bytes(of: entry), as: UTF8.self) == """
         2026-01-10T12:00:00.123456789Z WARN a\\u{85}pi: two\\nlines\\u{1b}[2J\ttab ms=1250 plain=yes \
         text="say \\"hi\\"\\r\\n" none="" ratio=0.5 list=[1,"a b",null] map={ok:true} bytes=0x00ff\n
         """)
-    let bare = Entry(message: "m", time: 0)
+    let bare = LogEntry(message: "m", time: 0)
     #expect(String(decoding: EntryLine.bytes(of: bare), as: UTF8.self) == "1970-01-01T00:00:00.000000000Z m\n")
   }
 
   @Test func `a line goes out whole, and an output that is gone does no harm`() throws {
     var ends: [Int32] = [-1, -1]
     #expect(pipe(&ends) == 0)
-    let line = EntryLine.bytes(of: Entry(message: Bytes(String(repeating: "m", count: 1_000))))
+    let line = EntryLine.bytes(of: LogEntry(message: ByteString(String(repeating: "m", count: 1_000))))
     StreamLogger.write(line, to: ends[1])
     close(ends[1])
     var read = [UInt8](repeating: 0, count: 4_096)

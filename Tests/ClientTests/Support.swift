@@ -26,9 +26,9 @@ extension LogClientConfiguration {
 }
 
 /// Entries whose messages are the numbers of a range.
-func entries(_ numbers: ClosedRange<Int>) -> [Entry] { numbers.map { Entry(message: Bytes("\($0)")) } }
+func entries(_ numbers: ClosedRange<Int>) -> [LogEntry] { numbers.map { LogEntry(message: ByteString("\($0)")) } }
 
-extension Entry {
+extension LogEntry {
   /// The number that the test's message begins with.
   var number: UInt64 { UInt64(text.prefix { $0 != " " }) ?? 0 }
 }
@@ -43,7 +43,7 @@ struct Followed {
   var resolvedCount = 0
   var liveCount = 0
   var end: EndReason?
-  var cursor = Cursor()
+  var cursor = LogCursor()
 
   mutating func take(_ event: FollowEvent) throws {
     cursor.advance(past: event)
@@ -64,7 +64,7 @@ struct Followed {
   }
 
   /// Everything until the end, or until `isEnough`.
-  static func all(_ subscription: Subscription, until isEnough: (Followed) -> Bool = { _ in false }) async throws
+  static func all(_ subscription: FollowSequence, until isEnough: (Followed) -> Bool = { _ in false }) async throws
     -> Followed
   {
     var followed = Followed()

@@ -15,7 +15,7 @@ func testProducer(
 }
 
 /// What the notices in a stream say is missing.
-func told(_ entries: [Entry]) -> UInt64 {
+func told(_ entries: [LogEntry]) -> UInt64 {
   entries.reduce(0) { sum, entry in
     for attribute in entry.attributes where attribute.key == "logs.dropped" {
       if case .integer(let count) = attribute.value { return sum + UInt64(count) }
@@ -25,4 +25,4 @@ func told(_ entries: [Entry]) -> UInt64 {
 }
 
 /// Whether the producer itself has written it.
-func isNotice(_ entry: Entry) -> Bool { entry.attributes.contains { $0.key == "logs.dropped" } }
+func isNotice(_ entry: LogEntry) -> Bool { entry.attributes.contains { $0.key == "logs.dropped" } }

@@ -17,8 +17,8 @@ import Testing
   struct Row: CustomTestStringConvertible, Sendable {
     let testDescription: String
     var selectors: [String]
-    var start = Start.first
-    var end = End()
+    var start = FollowStart.first
+    var end = FollowEnd()
     /// Ends at a time that has still to come when it begins.
     var endsIn: Duration?
     var isReverse = false
@@ -26,7 +26,8 @@ import Testing
     let steps: @Sendable (Int64) -> [Step]
 
     init(
-      _ name: String, _ selectors: [String], start: Start = .first, end: End = End(), endsIn: Duration? = nil,
+      _ name: String, _ selectors: [String], start: FollowStart = .first, end: FollowEnd = FollowEnd(),
+      endsIn: Duration? = nil,
       isReverse: Bool = false, cursor: [String: UInt64] = [:], _ steps: @escaping @Sendable (Int64) -> [Step]
     ) {
       testDescription = name
@@ -40,7 +41,8 @@ import Testing
     }
 
     init(
-      _ name: String, _ selectors: [String], start: Start = .first, end: End = End(), endsIn: Duration? = nil,
+      _ name: String, _ selectors: [String], start: FollowStart = .first, end: FollowEnd = FollowEnd(),
+      endsIn: Duration? = nil,
       isReverse: Bool = false, cursor: [String: UInt64] = [:], comes events: String...
     ) {
       self.init(
@@ -55,7 +57,7 @@ import Testing
   private static let soon = Duration.seconds(1)
   private static let hour = Duration.seconds(3600)
 
-  private static func until(second number: Int64) -> End { End(time: time + (number - 1) * second) }
+  private static func until(second number: Int64) -> FollowEnd { FollowEnd(time: time + (number - 1) * second) }
 
   // MARK: - Rows
 
@@ -85,68 +87,75 @@ import Testing
   ]
 
   static let atHead: [Row] = [
-    Row("at head", ["x"], end: End(atHead: true), comes: "STREAM x 0/3", "RESOLVED 1", "x 1-3", "END until"),
+    Row("at head", ["x"], end: FollowEnd(atHead: true), comes: "STREAM x 0/3", "RESOLVED 1", "x 1-3", "END until"),
     Row(
-      "at head, one is missing", ["x", "m"], end: End(atHead: true), comes: "STREAM x 0/3", "RESOLVED 1", "x 1-3",
+      "at head, one is missing", ["x", "m"], end: FollowEnd(atHead: true), comes: "STREAM x 0/3", "RESOLVED 1", "x 1-3",
       "END until"),
-    Row("at head, nothing exists", ["m"], end: End(atHead: true), comes: "RESOLVED 0", "END until"),
-    Row("at head, a pattern without a match", ["n/*"], end: End(atHead: true), comes: "RESOLVED 0", "END until"),
-    Row("at head, sealed", ["s"], end: End(atHead: true), comes: "STREAM s 0/3", "RESOLVED 1", "s 1-3", "END until"),
+    Row("at head, nothing exists", ["m"], end: FollowEnd(atHead: true), comes: "RESOLVED 0", "END until"),
+    Row("at head, a pattern without a match", ["n/*"], end: FollowEnd(atHead: true), comes: "RESOLVED 0", "END until"),
     Row(
-      "at head, from now", ["x"], start: .now, end: End(atHead: true), comes: "STREAM x 3/3", "RESOLVED 1", "END until"),
+      "at head, sealed", ["s"], end: FollowEnd(atHead: true), comes: "STREAM s 0/3", "RESOLVED 1", "s 1-3", "END until"),
     Row(
-      "at head or a lower number", ["x"], end: End(atHead: true, sequence: 2), comes: "STREAM x 0/3", "RESOLVED 1",
+      "at head, from now", ["x"], start: .now, end: FollowEnd(atHead: true), comes: "STREAM x 3/3", "RESOLVED 1",
+      "END until"),
+    Row(
+      "at head or a lower number", ["x"], end: FollowEnd(atHead: true, sequence: 2), comes: "STREAM x 0/3",
+      "RESOLVED 1",
       "x 1-2",
       "END until"),
     Row(
-      "at head, a number beyond it", ["x"], end: End(atHead: true, sequence: 9), comes: "STREAM x 0/3", "RESOLVED 1",
+      "at head, a number beyond it", ["x"], end: FollowEnd(atHead: true, sequence: 9), comes: "STREAM x 0/3",
+      "RESOLVED 1",
       "x 1-3",
       "END until"),
   ]
 
   static let sequence: [Row] = [
-    Row("a number", ["x"], end: End(sequence: 2), comes: "STREAM x 0/3", "RESOLVED 1", "x 1-2", "END until"),
-    Row("number 0", ["x"], end: End(sequence: 0), comes: "STREAM x 0/3", "RESOLVED 1", "END until"),
-    Row("a number beyond the head", ["x"], end: End(sequence: 5)) { _ in
+    Row("a number", ["x"], end: FollowEnd(sequence: 2), comes: "STREAM x 0/3", "RESOLVED 1", "x 1-2", "END until"),
+    Row("number 0", ["x"], end: FollowEnd(sequence: 0), comes: "STREAM x 0/3", "RESOLVED 1", "END until"),
+    Row("a number beyond the head", ["x"], end: FollowEnd(sequence: 5)) { _ in
       [
         .comes(["STREAM x 0/3", "RESOLVED 1", "x 1-3", "LIVE"]), .quiet, .append("x", [0, 0, 0]),
         .comes(["x 4-5", "END until"]),
       ]
     },
-    Row("a number that one stream has reached", ["x", "y"], end: End(sequence: 2)) { _ in
+    Row("a number that one stream has reached", ["x", "y"], end: FollowEnd(sequence: 2)) { _ in
       [
         .comes(["STREAM x 0/3", "STREAM y 0/1", "RESOLVED 2", "x 1-2", "y 1-1", "LIVE"]), .append("x", [0]), .quiet,
         .append("y", [0]), .comes(["y 2-2", "END until"]),
       ]
     },
-    Row("a number, one is missing", ["x", "m"], end: End(sequence: 2)) { _ in
+    Row("a number, one is missing", ["x", "m"], end: FollowEnd(sequence: 2)) { _ in
       [
         .comes(["STREAM x 0/3", "RESOLVED 1", "x 1-2", "LIVE"]), .quiet, .append("m", [0, 0, 0]),
         .comes(["STREAM m 0/3", "m 1-2", "END until"]),
       ]
     },
     Row(
-      "a number, a pattern", ["x*"], end: End(sequence: 2), comes: "STREAM x 0/3", "RESOLVED 1", "x 1-2", "END until"),
-    Row("a number, a pattern without a match", ["n/*"], end: End(sequence: 2)) { _ in
+      "a number, a pattern", ["x*"], end: FollowEnd(sequence: 2), comes: "STREAM x 0/3", "RESOLVED 1", "x 1-2",
+      "END until"),
+    Row("a number, a pattern without a match", ["n/*"], end: FollowEnd(sequence: 2)) { _ in
       [
         .comes(["RESOLVED 0", "LIVE"]), .quiet, .append("n/1", [0]), .comes(["STREAM n/1 0/1", "n/1 1-1"]), .quiet,
         .append("n/1", [0, 0]), .comes(["n/1 2-2", "END until"]),
       ]
     },
     Row(
-      "a number beyond the end of a sealed stream", ["s"], end: End(sequence: 5), comes: "STREAM s 0/3", "RESOLVED 1",
+      "a number beyond the end of a sealed stream", ["s"], end: FollowEnd(sequence: 5), comes: "STREAM s 0/3",
+      "RESOLVED 1",
       "s 1-3",
       "END complete"),
     Row(
-      "the number of a sealed stream's last entry", ["s"], end: End(sequence: 3), comes: "STREAM s 0/3", "RESOLVED 1",
+      "the number of a sealed stream's last entry", ["s"], end: FollowEnd(sequence: 3), comes: "STREAM s 0/3",
+      "RESOLVED 1",
       "s 1-3",
       "END until"),
     Row(
-      "a number, one sealed below it and one there", ["s", "z"], end: End(sequence: 4), comes: "STREAM s 0/3",
+      "a number, one sealed below it and one there", ["s", "z"], end: FollowEnd(sequence: 4), comes: "STREAM s 0/3",
       "STREAM z 0/9",
       "RESOLVED 2", "s 1-3", "z 1-4", "END until"),
     Row(
-      "a number, a pattern of sealed streams", ["s*"], end: End(sequence: 5), comes: "STREAM s 0/3", "RESOLVED 1",
+      "a number, a pattern of sealed streams", ["s*"], end: FollowEnd(sequence: 5), comes: "STREAM s 0/3", "RESOLVED 1",
       "s 1-3",
       "END until"),
   ]
@@ -197,28 +206,29 @@ import Testing
   ]
 
   static let limit: [Row] = [
-    Row("a limit", ["x"], end: End(limit: 2), comes: "STREAM x 0/3", "RESOLVED 1", "x 1-2", "END limit"),
-    Row("a limit of 0", ["x"], end: End(limit: 0), comes: "STREAM x 0/3", "RESOLVED 1", "END limit"),
-    Row("a limit of 0, nothing exists", ["m"], end: End(limit: 0), comes: "RESOLVED 0", "END limit"),
+    Row("a limit", ["x"], end: FollowEnd(limit: 2), comes: "STREAM x 0/3", "RESOLVED 1", "x 1-2", "END limit"),
+    Row("a limit of 0", ["x"], end: FollowEnd(limit: 0), comes: "STREAM x 0/3", "RESOLVED 1", "END limit"),
+    Row("a limit of 0, nothing exists", ["m"], end: FollowEnd(limit: 0), comes: "RESOLVED 0", "END limit"),
     Row(
-      "a limit and the head at once", ["x"], end: End(atHead: true, limit: 3), comes: "STREAM x 0/3", "RESOLVED 1",
+      "a limit and the head at once", ["x"], end: FollowEnd(atHead: true, limit: 3), comes: "STREAM x 0/3",
+      "RESOLVED 1",
       "x 1-3",
       "END limit"),
     Row(
-      "a limit and the seal at once", ["s"], end: End(limit: 3), comes: "STREAM s 0/3", "RESOLVED 1", "s 1-3",
+      "a limit and the seal at once", ["s"], end: FollowEnd(limit: 3), comes: "STREAM s 0/3", "RESOLVED 1", "s 1-3",
       "END limit"),
-    Row("a limit beyond the head, a pattern", ["x*"], end: End(limit: 5)) { _ in
+    Row("a limit beyond the head, a pattern", ["x*"], end: FollowEnd(limit: 5)) { _ in
       [
         .comes(["STREAM x 0/3", "RESOLVED 1", "x 1-3", "LIVE"]), .quiet, .append("x", [0, 0, 0]),
         .comes(["x 4-5", "END limit"]),
       ]
     },
     Row(
-      "the largest limit and count", ["x"], start: .last(.max), end: End(atHead: true, limit: .max),
+      "the largest limit and count", ["x"], start: .last(.max), end: FollowEnd(atHead: true, limit: .max),
       comes: "STREAM x 0/3",
       "RESOLVED 1", "x 1-3", "END until"),
     Row(
-      "a limit that streams share", ["p/a", "p/b", "p/c"], end: End(limit: 250), comes: "STREAM p/a 0/300",
+      "a limit that streams share", ["p/a", "p/b", "p/c"], end: FollowEnd(limit: 250), comes: "STREAM p/a 0/300",
       "STREAM p/b 0/300",
       "STREAM p/c 0/30", "RESOLVED 3", "p/a 1-120", "p/b 1-100", "p/c 1-30", "END limit"),
   ]
@@ -226,18 +236,21 @@ import Testing
   static let reverse: [Row] = [
     Row("reverse", ["x"], isReverse: true, comes: "STREAM x 4/3", "RESOLVED 1", "x 1-3", "END start"),
     Row(
-      "reverse, at head", ["x"], end: End(atHead: true), isReverse: true, comes: "STREAM x 4/3", "RESOLVED 1", "x 1-3",
+      "reverse, at head", ["x"], end: FollowEnd(atHead: true), isReverse: true, comes: "STREAM x 4/3", "RESOLVED 1",
+      "x 1-3",
       "END start"),
     Row("reverse, sealed", ["s"], isReverse: true, comes: "STREAM s 4/3", "RESOLVED 1", "s 1-3", "END start"),
     Row(
-      "reverse, a number", ["x"], end: End(sequence: 2), isReverse: true, comes: "STREAM x 3/3", "RESOLVED 1", "x 1-2",
+      "reverse, a number", ["x"], end: FollowEnd(sequence: 2), isReverse: true, comes: "STREAM x 3/3", "RESOLVED 1",
+      "x 1-2",
       "END start"),
     Row(
-      "reverse, a number beyond the head", ["x"], end: End(sequence: 9), isReverse: true, comes: "STREAM x 4/3",
+      "reverse, a number beyond the head", ["x"], end: FollowEnd(sequence: 9), isReverse: true, comes: "STREAM x 4/3",
       "RESOLVED 1",
       "x 1-3", "END start"),
     Row(
-      "reverse, a limit", ["x"], end: End(limit: 2), isReverse: true, comes: "STREAM x 4/3", "RESOLVED 1", "x 2-3",
+      "reverse, a limit", ["x"], end: FollowEnd(limit: 2), isReverse: true, comes: "STREAM x 4/3", "RESOLVED 1",
+      "x 2-3",
       "END limit"),
     Row("reverse, from now", ["x"], start: .now, isReverse: true, comes: "STREAM x 4/3", "RESOLVED 1", "END start"),
     Row(
@@ -253,13 +266,13 @@ import Testing
       "reverse, a time that is still to come", ["x"], endsIn: hour, isReverse: true, comes: "STREAM x 4/3",
       "RESOLVED 1", "x 1-3", "END start"),
     Row(
-      "reverse, a time and a lower number", ["x"], end: End(sequence: 1, time: time + second), isReverse: true,
+      "reverse, a time and a lower number", ["x"], end: FollowEnd(sequence: 1, time: time + second), isReverse: true,
       comes: "STREAM x 2/3", "RESOLVED 1", "x 1-1", "END start"),
     Row(
-      "reverse, a time and a higher number", ["x"], end: End(sequence: 3, time: time + second), isReverse: true,
+      "reverse, a time and a higher number", ["x"], end: FollowEnd(sequence: 3, time: time + second), isReverse: true,
       comes: "STREAM x 3/3", "RESOLVED 1", "x 1-2", "END start"),
     Row(
-      "reverse, a time and a limit", ["x"], end: End(time: time + second, limit: 1), isReverse: true,
+      "reverse, a time and a limit", ["x"], end: FollowEnd(time: time + second, limit: 1), isReverse: true,
       comes: "STREAM x 3/3", "RESOLVED 1", "x 2-2", "END limit"),
     Row(
       "reverse, from a time to a time", ["x"], start: .since(time + second), end: until(second: 2), isReverse: true,
@@ -318,7 +331,8 @@ import Testing
         let end = SystemClock.wall() + 100 * 1_000_000
         try client.send(
           .follow(
-            Follow(credit: 0, selectors: [.stream(try StreamName("web"))], start: .first, end: End(time: end))), id: id)
+            Follow(credit: 0, selectors: [.stream(try StreamName("web"))], start: .first, end: FollowEnd(time: end))),
+          id: id)
         guard case .resolved(0) = try client.receive().message, case .live = try client.receive().message,
           case .end(.until) = try client.receive().message
         else { throw Failure("no END after LIVE") }
@@ -365,7 +379,7 @@ private final class Walk {
       end = SystemClock.wall() + Int64(wait.wholeNanoseconds)
       wanted.time = end
     }
-    let selectors = try row.selectors.map { text -> Selector in
+    let selectors = try row.selectors.map { text -> StreamSelector in
       text.contains("*") ? .pattern(try StreamPattern(prefix + text)) : .stream(try StreamName(prefix + text))
     }
     let cursor = try row.cursor.sorted { $0.key < $1.key }.map {
@@ -413,7 +427,7 @@ private final class Walk {
   private func append(_ stream: String, _ times: [Int64]) throws {
     var builder = BatchBuilder()
     for (index, time) in times.enumerated() {
-      _ = try builder.append(Entry(message: Bytes("\(stream) \(index)"), time: time))
+      _ = try builder.append(LogEntry(message: ByteString("\(stream) \(index)"), time: time))
     }
     let batch = builder.finish(compressor: Compressor()).bytes
     try request(stream) { number, name in

@@ -15,7 +15,7 @@ import Testing
   private static let worstMax = Duration.seconds(2)
 
   /// Patterns that take as long as they can for names of `a`s.
-  private static func hostilePatterns(_ count: Int) throws -> [Selector] {
+  private static func hostilePatterns(_ count: Int) throws -> [StreamSelector] {
     let stars = String(repeating: "*a", count: 85)
     return try (0..<count).map { .pattern(try StreamPattern("many/\(stars)*\($0)z*")) }
   }
@@ -42,7 +42,7 @@ import Testing
     }
   }
 
-  private static func follow(_ selectors: [Selector], _ client: RawClient, id: UInt32 = 1) throws {
+  private static func follow(_ selectors: [StreamSelector], _ client: RawClient, id: UInt32 = 1) throws {
     try client.send(.follow(Follow(credit: 1 << 40, selectors: selectors, start: .first)), id: id)
   }
 

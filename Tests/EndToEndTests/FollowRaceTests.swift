@@ -4,9 +4,9 @@ import Testing
 /// Followers that meet what happens at the same moment: other uses of their ids, streams being born, groups of commits.
 @Suite(.ownThread) struct FollowRaceTests {
   private func follow(
-    _ name: String, start: Start = .first, end: End = End(), pattern: Bool = false
+    _ name: String, start: FollowStart = .first, end: FollowEnd = FollowEnd(), pattern: Bool = false
   ) throws -> Message {
-    let selector: Selector = pattern ? .pattern(try StreamPattern(name)) : .stream(try StreamName(name))
+    let selector: StreamSelector = pattern ? .pattern(try StreamPattern(name)) : .stream(try StreamName(name))
     return .follow(Follow(credit: 1 << 30, selectors: [selector], start: start, end: end))
   }
 
@@ -36,7 +36,7 @@ import Testing
       let client = try RawClient(server.url)
       try client.greet()
       for round in 0..<20 {
-        let start: Start = round % 2 == 0 ? .first : .since(.max)
+        let start: FollowStart = round % 2 == 0 ? .first : .since(.max)
         for id: UInt32 in 2...20 { try client.send(try follow("web", start: start), id: id) }
         try client.send(try follow("web", start: start), id: 1)
         for id: UInt32 in 1...20 { try client.send(.cancel, id: id) }
@@ -105,12 +105,13 @@ import Testing
         try writer.send(try RawClient.append(["one"], to: name, producer: producer, number: 1), id: 1)
         guard case .ack = try writer.receive().message else { throw Failure("no ACK") }
       }
-      let selectors = try names.map { Selector.stream(try StreamName($0)) }
+      let selectors = try names.map { StreamSelector.stream(try StreamName($0)) }
       var number: UInt64 = 1
       for _ in 0..<50 {
         let follower = try RawClient(server.url)
         try follower.greet()
-        try follower.send(.follow(Follow(credit: 1 << 30, selectors: selectors, start: .since(1), end: End())), id: 1)
+        try follower.send(
+          .follow(Follow(credit: 1 << 30, selectors: selectors, start: .since(1), end: FollowEnd())), id: 1)
         number += 1
         try writer.send(try RawClient.append(["during"], to: last, producer: producer, number: number), id: 1)
         guard case .ack = try writer.receive().message else { throw Failure("no ACK") }
@@ -189,7 +190,8 @@ import Testing
         .complete(
           Complete(producer: .random(), number: 1, floor: 1, stream: try StreamName("sealed"), text: "")), id: 2)
       for _ in 0..<2 { guard case .ack = try client.receive().message else { throw Failure("no ACK") } }
-      for (id, end) in [End(time: 1), End(sequence: 100, time: .max / 2)].enumerated() where id == 0 || !isPattern {
+      for (id, end) in [FollowEnd(time: 1), FollowEnd(sequence: 100, time: .max / 2)].enumerated()
+      where id == 0 || !isPattern {
         try client.send(try follow(isPattern ? "s*" : "missing", end: end, pattern: isPattern), id: UInt32(id + 10))
         if id == 1 { try client.send(.cancel, id: 11) }
         let frames = try receive(client) { _, message in if case .end = message { true } else { false } }

@@ -34,7 +34,7 @@ import Testing
 
   /// Says `bytes` after a greeting, or instead of one, and expects an error for the whole connection, and its end.
   private func expect(
-    _ code: ErrorCode, _ what: Comment, greets: Bool, _ bytes: [UInt8], at server: TestServer
+    _ code: RefusalCode, _ what: Comment, greets: Bool, _ bytes: [UInt8], at server: TestServer
   ) throws {
     let client = try RawClient(server.url)
     defer { client.close() }
@@ -110,7 +110,7 @@ import Testing
         RawClient.bytes(
           try RawClient.append(["x"], to: "flood", producer: producer, number: UInt64(number)), id: UInt32(number))
       }
-      let cases: [(Comment, ErrorCode, [UInt8])] = [
+      let cases: [(Comment, RefusalCode, [UInt8])] = [
         ("a second HELLO", .protocolViolation, RawClient.bytes(RawClient.hello)),
         ("a wrong check", .protocolViolation, ping),
         ("a wrong header check", .protocolViolation, flags),

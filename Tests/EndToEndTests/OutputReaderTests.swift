@@ -37,7 +37,7 @@ import Testing
       let taken = LogLines.file(lines).prefix(1_000)
       #expect(read.output.starts(with: taken))
       let wholeCount = taken.count { $0 == UInt8(ascii: "\n") }
-      let kept = try #require(try Cursor(contentsOfFile: cursor))
+      let kept = try #require(try LogCursor(contentsOfFile: cursor))
       #expect(kept[try StreamName("web")]?.sequence == UInt64(wholeCount))
       let rest = try server.run(["follow", "web", "-o", "raw", "--cursor-file", cursor, "--until-head"])
       expectSame(rest.output, LogLines.file(Array(lines.dropFirst(wholeCount))))
@@ -51,7 +51,7 @@ import Testing
       let cursor = try scene.file("cursor", [])
       let read = try pipe(server, "web -n all -o raw --cursor-file \(cursor)", into: "head -50")
       #expect(read.lines.count == 51 && read.lines.last == "0", "\(read.errors)")
-      #expect(try Cursor(contentsOfFile: cursor)?[StreamName("web")]?.sequence == 50)
+      #expect(try LogCursor(contentsOfFile: cursor)?[StreamName("web")]?.sequence == 50)
     }
   }
 
@@ -107,7 +107,7 @@ import Testing
       try follow.output.waitForLines(20)
       follow.signal(SIGTERM)
       #expect(try follow.wait() == .code(143), "\(follow.errors.text)")
-      #expect(try Cursor(contentsOfFile: cursor)?[StreamName("web")]?.sequence == 20)
+      #expect(try LogCursor(contentsOfFile: cursor)?[StreamName("web")]?.sequence == 20)
     }
   }
 }

@@ -3,7 +3,7 @@ import Testing
 
 /// Reading page by page from the real server.
 @Suite(.ownThread) struct PageTests {
-  private func entries(_ count: Int) -> [Entry] { (1...count).map { Entry(message: Bytes("\($0)")) } }
+  private func entries(_ count: Int) -> [LogEntry] { (1...count).map { LogEntry(message: ByteString("\($0)")) } }
 
   /// Runs `body` with a client of a new server.
   private func withClient(_ flags: [String] = [], _ body: (LogClient) async throws -> Void) async throws {
@@ -22,7 +22,7 @@ import Testing
       let quiet = try (0..<20).map { try StreamName("quiet/\($0)") }
       _ = try await client.append(entries(5_000), to: busy)
       for stream in quiet { _ = try await client.append(entries(3), to: stream) }
-      var cursor = Cursor()
+      var cursor = LogCursor()
       var read: [StreamName: [UInt64]] = [:]
       for _ in 1...6 {
         let page = try await client.read([.pattern(.all)], after: cursor, limit: 500)
@@ -43,7 +43,7 @@ import Testing
     try await withClient(flags) { client in
       let streams = try (0..<40).map { try StreamName("busy/\($0)") }
       for stream in streams { _ = try await client.append(entries(300), to: stream) }
-      var cursor = Cursor()
+      var cursor = LogCursor()
       var pages = 0
       // Nobody is ever at the head: what was read is replaced.
       while streams.contains(where: { cursor[$0]?.sequence ?? 0 == 0 }), pages < 400 {
@@ -62,10 +62,12 @@ import Testing
     try await withClient { client in
       let web = try StreamName("web")
       let appending = Task {
-        for count in 1...60 { _ = try await client.append((1...count).map { Entry(message: Bytes("\($0)")) }, to: web) }
+        for count in 1...60 {
+          _ = try await client.append((1...count).map { LogEntry(message: ByteString("\($0)")) }, to: web)
+        }
       }
       var numbers: [UInt64] = []
-      var cursor = Cursor()
+      var cursor = LogCursor()
       while numbers.count < 60 * 61 / 2 {
         let page = try await client.read([.stream(web)], after: cursor, limit: 37, wait: .seconds(10))
         #expect(page.entries.count <= 37)

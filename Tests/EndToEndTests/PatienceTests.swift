@@ -4,12 +4,13 @@ import Testing
 
 /// Servers that are there and take nothing.
 @Suite(.ownThread) struct PatienceTests {
-  private func refusal(_ code: ErrorCode) -> Refusal {
+  private func refusal(_ code: RefusalCode) -> Refusal {
     Refusal(code, "nothing is taken here", isRetryable: true, retryAfterMilliseconds: 20)
   }
 
-  @Test(arguments: [ErrorCode.diskFull, .overloaded, .storageFailed, .internalError, .badBatch])
-  func `a push that is refused again and again says so once, and gives up when its time is over`(code: ErrorCode) throws
+  @Test(arguments: [RefusalCode.diskFull, .overloaded, .storageFailed, .internalError, .badBatch])
+  func `a push that is refused again and again says so once, and gives up when its time is over`(code: RefusalCode)
+    throws
   {
     try Scene.play { scene in
       let server = try RefusingServer(scene, refusal(code))

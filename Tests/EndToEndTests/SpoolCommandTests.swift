@@ -8,7 +8,7 @@ import Testing
   private func makeSpool(_ path: String) throws -> Spool {
     let spool = try Spool(path) { Issue.record("\($0.text)") }
     var (index, truncatedCount) = (0, UInt64(0))
-    let entries = (1...5).map { Entry(message: Bytes("line \($0)")) }
+    let entries = (1...5).map { LogEntry(message: ByteString("line \($0)")) }
     let batch = try BatchEncoder().next(entries, from: &index, truncatedCount: &truncatedCount)
     let drafts = ["web", "db", "web"].map { name in
       BacklogDraft(

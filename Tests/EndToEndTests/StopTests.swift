@@ -106,7 +106,7 @@ import Testing
       }
       for _ in 0..<min(32, welcome.producerBatchCountMax) { try append() }
       var lastAnswered: UInt32 = 0
-      var refusals: [ErrorCode] = []
+      var refusals: [RefusalCode] = []
       while let received = try client.receiveOrEnd() {
         switch received.message {
         case .ack:

@@ -30,7 +30,7 @@ import Testing
         let kills = Int.random(in: 0..<3, using: &random) == 0
         if isSuspendedFirst { await client.suspend() }
         for number in start...min(count, start + step - 1) {
-          pending.append(try await client.submit([Entry(message: Bytes("\(number)"))], to: web))
+          pending.append(try await client.submit([LogEntry(message: ByteString("\(number)"))], to: web))
         }
         // Some of them may be stored and not acknowledged.
         for _ in 0..<Int.random(in: 0...200, using: &random) { await Task.yield() }

@@ -44,7 +44,7 @@ import Testing
   }
 
   /// A range may come in one frame or in several.
-  private func expect(_ expected: BatchRange, _ batches: Bytes, _ id: UInt32, _ client: RawClient) throws {
+  private func expect(_ expected: BatchRange, _ batches: ByteString, _ id: UInt32, _ client: RawClient) throws {
     var entries: [String] = []
     var next = expected.from
     while next <= expected.to {
@@ -59,7 +59,7 @@ import Testing
     #expect(try entries == Self.entries(of: batches, expected))
   }
 
-  private static func entries(of run: Bytes, _ range: BatchRange) throws -> [String] {
+  private static func entries(of run: ByteString, _ range: BatchRange) throws -> [String] {
     var decoder = BatchDecoder()
     return try Batch.run(run).flatMap { try decoder.entries(of: $0) }.filter {
       range.from <= $0.sequence && $0.sequence <= range.to

@@ -27,7 +27,7 @@ import Testing
         }
       }
       try client.send(
-        .follow(Follow(credit: 1, selectors: [.pattern(.all)], start: .first, end: End(atHead: true))), id: 9)
+        .follow(Follow(credit: 1, selectors: [.pattern(.all)], start: .first, end: FollowEnd(atHead: true))), id: 9)
       var handles: [UInt32] = []
       var byteCount: UInt64 = 0
       while true {
@@ -91,7 +91,8 @@ import Testing
         }
       }
       try client.send(
-        .follow(Follow(credit: 1 << 40, selectors: [.pattern(.all)], start: .first, end: End(atHead: true))), id: 9)
+        .follow(Follow(credit: 1 << 40, selectors: [.pattern(.all)], start: .first, end: FollowEnd(atHead: true))),
+        id: 9)
       while try server.fact("delivered_bytes_total") < 1 << 20 {}
       var next = [UInt64](repeating: 1, count: streamCount)
       while true {

@@ -20,16 +20,16 @@ package struct FaultEntry: Hashable, Sendable {
     return "p\(producer)-\(number) " + String(decoding: repeatElement(letter, count: size), as: UTF8.self)
   }
 
-  package var entry: Entry {
-    Entry(message: Bytes(text), severity: Self.severities[Int(mixed >> 40 % 4)], attributes: attributes)
+  package var entry: LogEntry {
+    LogEntry(message: ByteString(text), severity: Self.severities[Int(mixed >> 40 % 4)], attributes: attributes)
   }
 
-  private static let severities: [Severity] = [.unspecified, .debug, .info, .error]
+  private static let severities: [LogSeverity] = [.unspecified, .debug, .info, .error]
 
-  private var attributes: [Attribute] {
+  private var attributes: [LogAttribute] {
     switch mixed >> 48 % 4 {
-    case 0: [Attribute("n", .integer(Int64(number)))]
-    case 1: [Attribute("n", .integer(Int64(number))), Attribute("even", .boolean(number % 2 == 0))]
+    case 0: [LogAttribute("n", .integer(Int64(number)))]
+    case 1: [LogAttribute("n", .integer(Int64(number))), LogAttribute("even", .boolean(number % 2 == 0))]
     default: []
     }
   }
@@ -51,7 +51,7 @@ package struct FaultEntry: Hashable, Sendable {
   }
 
   /// Whether `read` is this entry in all that its producer has given it.
-  package func isSame(as read: Entry) -> Bool {
+  package func isSame(as read: LogEntry) -> Bool {
     let own = entry
     return read.message == own.message && read.severity == own.severity && read.attributes == own.attributes
       && read.kind == own.kind

@@ -32,7 +32,7 @@ struct RateRun {
     while done < count {
       let due = min(count, Int((Self.now() - start) * Int64(settings.rate) / 1_000_000_000) + 1)
       while done < due {
-        let entry = Entry(message: Bytes("call \(done + 1) \(Self.padding)"), severity: .info)
+        let entry = LogEntry(message: ByteString("call \(done + 1) \(Self.padding)"), severity: .info)
         let before = Self.now()
         producer.log(entry)
         times[done] = UInt32(clamping: Self.now() - before)

@@ -170,7 +170,7 @@ final class ModelServer {
         }
       case .list(let id, let request): send(connection.session.answer(id, .listing(page(request))), connection)
       case .stat(let id):
-        send(connection.session.answer(id, .status([Fact("streams", UInt64(streams.count))])), connection)
+        send(connection.session.answer(id, .status([ServerFact("streams", UInt64(streams.count))])), connection)
       case .close(let reason, _):
         simulation.trace("\(connection.name) server closes: \(reason)")
         connection.link.close(from: .server)
@@ -182,7 +182,7 @@ final class ModelServer {
     pump(connection)
   }
 
-  private func checked(_ bytes: Bytes) -> ModelDisk.Item.Content {
+  private func checked(_ bytes: ByteString) -> ModelDisk.Item.Content {
     guard Batch.isIntact(appended: bytes) else {
       return .refused(Refusal(.badBatch, "damaged on the way", isRetryable: true))
     }
@@ -196,7 +196,7 @@ final class ModelServer {
   static func completion(_ text: String, _ compressor: borrowing Compressor) -> ModelDisk.Item.Content {
     do {
       var builder = BatchBuilder()
-      _ = try builder.append(Entry(message: Bytes(text), kind: .complete))
+      _ = try builder.append(LogEntry(message: ByteString(text), kind: .complete))
       return .completion(builder.finish(compressor: compressor))
     } catch { return .refused(Refusal(.internalError, "\(error)")) }
   }

@@ -33,7 +33,7 @@ package struct SessionVector: Sendable {
     lines = try frames.map { side, bytes in
       var decoder = FrameDecoder(bodyByteCountMax: Limits.frameByteCountMax)
       var offset = 0
-      guard let frame = try decoder.next(from: Bytes(bytes).span, at: &offset), offset == bytes.count else {
+      guard let frame = try decoder.next(from: ByteString(bytes).span, at: &offset), offset == bytes.count else {
         throw CocoaError(.fileReadCorruptFile)
       }
       return Line(side: side, bytes: bytes, id: frame.id, message: try Message(decoding: frame))

@@ -43,7 +43,7 @@ extension ClientSession.Event {
 enum Shown {
   static func frame(_ frame: OutgoingFrame) -> String {
     do {
-      let bytes = Bytes(frame.head.array + frame.batches.array)
+      let bytes = ByteString(frame.head.array + frame.batches.array)
       var decoder = FrameDecoder(bodyByteCountMax: Limits.frameByteCountMax)
       var offset = 0
       guard let decoded = try decoder.next(from: bytes.span, at: &offset) else { return "nothing" }

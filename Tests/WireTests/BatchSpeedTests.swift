@@ -7,7 +7,7 @@ import func Glibc.getenv
 
 /// Times are reported, never asserted: `env LOGS_BENCH=1 swift test -c release --filter BatchSpeed`.
 @Suite(.enabled(if: getenv("LOGS_BENCH") != nil), .serialized) struct `Batch speed` {
-  private static func entries(_ count: Int, attributes: Bool) -> [Entry] {
+  private static func entries(_ count: Int, attributes: Bool) -> [LogEntry] {
     var random = SeededGenerator(seed: 1)
     var time: Int64 = 1_767_225_600_000_000_000
     return (0..<count).map { index in
@@ -16,8 +16,10 @@ import func Glibc.getenv
       let size = Int.random(in: 100..<20_000, using: &random)
       let host = "10.0.\(user % 250).\(user % 199)"
       let text = "\(host) - - \"GET /api/items/\(user) HTTP/1.1\" 200 \(size) \"-\" \"Mozilla/5.0\""
-      var entry = Entry(message: Bytes(text), time: time, severity: .info, source: Bytes("nginx"))
-      if attributes { entry.attributes = [Attribute("user", .integer(Int64(user))), Attribute("host", .string(host))] }
+      var entry = LogEntry(message: ByteString(text), time: time, severity: .info, source: ByteString("nginx"))
+      if attributes {
+        entry.attributes = [LogAttribute("user", .integer(Int64(user))), LogAttribute("host", .string(host))]
+      }
       return entry
     }
   }
@@ -83,7 +85,7 @@ import func Glibc.getenv
         _ = Message.batch(BatchRange(handle: 1, from: 1, to: UInt64(round + 1)), batches: batch.bytes).frame(id: 1)
       }
     }
-    let frame = Bytes(Frames.bytes(Message.append(Sample.append(batch: batch.bytes)).frame(id: 1)))
+    let frame = ByteString(Frames.bytes(Message.append(Sample.append(batch: batch.bytes)).frame(id: 1)))
     try report("APPEND frames of \(frame.count) bytes, decoded (frames)", 10_000) {
       var decoder = FrameDecoder(bodyByteCountMax: Limits.frameByteCountMax)
       for _ in 0..<10_000 {

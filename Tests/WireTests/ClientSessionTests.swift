@@ -13,7 +13,7 @@ import Testing
   /// A session with subscription 1, whose stream `web` has handle 1 and starts behind `position`.
   private func follower(position: UInt64 = 0, head: UInt64 = 100, isReverse: Bool = false) -> ClientSession {
     var session = session()
-    let end = End(sequence: isReverse && position <= head ? position - 1 : nil)
+    let end = FollowEnd(sequence: isReverse && position <= head ? position - 1 : nil)
     _ = session.follow(
       Sample.follow(start: isReverse ? .first : .from(position + 1), end: end, isReverse: isReverse))
     session.receive([
@@ -23,7 +23,7 @@ import Testing
     return session
   }
 
-  private static func failed(_ code: ErrorCode = .protocolViolation) -> [String] {
+  private static func failed(_ code: RefusalCode = .protocolViolation) -> [String] {
     ["send error \(code)", "failed \(code)"]
   }
 
@@ -37,7 +37,7 @@ import Testing
     Message.skip(Skip(handle: handle, reason: .filtered, from: from, to: to)).frame(id: 1)
   }
 
-  private static func batch(_ from: UInt64, _ to: UInt64, handle: UInt32 = 1, _ run: Bytes? = nil) throws
+  private static func batch(_ from: UInt64, _ to: UInt64, handle: UInt32 = 1, _ run: ByteString? = nil) throws
     -> OutgoingFrame
   {
     Message.batch(BatchRange(handle: handle, from: from, to: to), batches: try run ?? Sample.run(from, to)).frame(id: 1)
@@ -65,7 +65,7 @@ import Testing
     (.append(Sample.append()), 1, failed(), failed()), (ack(1, 1), 1, failed(), failed()),
     (.follow(Sample.follow()), 1, failed(), failed()), (.stream(Sample.announcement()), 1, failed(), failed()),
     (.resolved(streamCount: 0), 1, failed(), failed()),
-    (.batch(BatchRange(handle: 1, from: 1, to: 1), batches: Bytes()), 1, failed(), failed()),
+    (.batch(BatchRange(handle: 1, from: 1, to: 1), batches: ByteString()), 1, failed(), failed()),
     (.skip(Skip(handle: 1, reason: .lost, from: 1, to: 1)), 1, failed(), failed()), (.live, 1, failed(), failed()),
     (.end(.complete), 1, failed(), failed()), (.credit(total: 1), 1, failed(), failed()),
     (.cancel, 1, failed(), failed()),
@@ -127,7 +127,7 @@ import Testing
 
   @Test func `append credit is told before it is used`() {
     var session = session(Sample.welcome(appendBytes: 100, appendBatches: 2))
-    let batch = Bytes([UInt8](repeating: 0, count: 80))
+    let batch = ByteString([UInt8](repeating: 0, count: 80))
     #expect(session.canAppend(byteCount: 5000) == true)
     _ = session.append(Sample.append(batch: batch), entryCount: 1)
     #expect(session.canAppend(byteCount: 21) == false)
@@ -259,12 +259,13 @@ import Testing
     let hole = try Sample.run(1, 1).array + Sample.run(3, 3).array
     let overlap = try Sample.run(1, 2).array + Sample.run(2, 3).array
     let unnumbered = try Batches.built(Sample.entries(3)).bytes
-    let runs: [(String, Bytes)] = [
-      ("nothing", Bytes()), ("another stream's", other), ("damaged", Bytes(flipped)), ("a hole", Bytes(hole)),
-      ("an overlap", Bytes(overlap)), ("not numbered", unnumbered), ("cut", Bytes(Array(good.dropLast()))),
-      ("something behind", Bytes(good + [0])), ("it ends early", try Sample.run(1, 2)),
+    let runs: [(String, ByteString)] = [
+      ("nothing", ByteString()), ("another stream's", other), ("damaged", ByteString(flipped)),
+      ("a hole", ByteString(hole)),
+      ("an overlap", ByteString(overlap)), ("not numbered", unnumbered), ("cut", ByteString(Array(good.dropLast()))),
+      ("something behind", ByteString(good + [0])), ("it ends early", try Sample.run(1, 2)),
       ("it starts late", try Sample.run(2, 3)),
-      ("a batch too many in front", Bytes(try Sample.run(0, 3).array)),
+      ("a batch too many in front", ByteString(try Sample.run(0, 3).array)),
       ("a batch too many behind", try Sample.run(1, 4)),
     ]
     for (what, run) in runs {
@@ -272,7 +273,7 @@ import Testing
       #expect(session.receive([try Self.batch(1, 3, run)]).map(\.shown) == Self.failed(), "\(what)")
     }
     var session = follower()
-    #expect(session.receive([try Self.batch(1, 3, Bytes(good))]).map(\.shown) == ["delivered 1 1-3"])
+    #expect(session.receive([try Self.batch(1, 3, ByteString(good))]).map(\.shown) == ["delivered 1 1-3"])
   }
 
   @Test func `a batch may begin before the range and end after it`() throws {
@@ -288,7 +289,7 @@ import Testing
       var bytes = try Sample.run(1, 1).array
       bytes[offset] = value
       Batches.sign(&bytes, seed: Sample.seed)
-      let events = session.receive([try Self.batch(1, 1, Bytes(bytes))]).map(\.shown)
+      let events = session.receive([try Self.batch(1, 1, ByteString(bytes))]).map(\.shown)
       #expect(events == ["send cancel 1", "refused 1 unsupported"])
       // What was on its way is passed over until the server answers.
       #expect(session.receive([try Self.batch(2, 2), Self.skip(3, 3), Message.live.frame(id: 1)]).isEmpty)
@@ -304,7 +305,7 @@ import Testing
       var session = follower()
       var bytes = try Sample.run(1, 2).array
       bytes[offset] = value
-      let events = session.receive([try Self.batch(1, 2, Bytes(bytes))])
+      let events = session.receive([try Self.batch(1, 2, ByteString(bytes))])
       #expect(events.map(\.shown) == Self.failed())
       guard case .failed(let refusal) = events.last else { continue }
       #expect(refusal.isRetryable)

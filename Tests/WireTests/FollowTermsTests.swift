@@ -6,7 +6,7 @@ import Testing
 /// That a client takes no STREAM and no END that its FOLLOW did not ask for.
 @Suite struct `Follow terms` {
   private static let other = Sample.name("other")
-  private static let all = [Selector.pattern(try! StreamPattern("w*"))]
+  private static let all = [StreamSelector.pattern(try! StreamPattern("w*"))]
 
   private static func cursor(_ sequence: UInt64, _ incarnation: Incarnation = Sample.incarnation) -> [CursorPosition] {
     [CursorPosition(stream: Sample.web, incarnation: incarnation, sequence: sequence)]
@@ -29,9 +29,9 @@ import Testing
     (Sample.follow(), 0, true), (Sample.follow(), 3, false), (Sample.follow(), 10, false),
     (Sample.follow(start: .now), 10, true), (Sample.follow(start: .now), 9, false),
     // It may have been created since.
-    (Sample.follow(start: .now), 0, true), (Sample.follow(start: .now, end: End(atHead: true)), 0, false),
+    (Sample.follow(start: .now), 0, true), (Sample.follow(start: .now, end: FollowEnd(atHead: true)), 0, false),
     (Sample.follow(start: .last(4)), 6, true), (Sample.follow(start: .last(4)), 5, false),
-    (Sample.follow(start: .last(.max), end: End(atHead: true)), 0, true),
+    (Sample.follow(start: .last(.max), end: FollowEnd(atHead: true)), 0, true),
     (Sample.follow(start: .from(4)), 3, true), (Sample.follow(start: .from(4)), 4, false),
     (Sample.follow(start: .since(7)), 4, true), (Sample.follow(start: .since(7)), 10, true),
     (Sample.follow(cursor: cursor(4)), 4, true), (Sample.follow(cursor: cursor(4)), 5, false),
@@ -41,10 +41,10 @@ import Testing
     (Sample.follow([.pattern(try! StreamPattern("x*"))]), 0, false),
     (Sample.follow(isReverse: true), 11, true), (Sample.follow(isReverse: true), 7, false),
     (Sample.follow(isReverse: true), 0, false),
-    (Sample.follow(end: End(sequence: 6), isReverse: true), 7, true),
-    (Sample.follow(end: End(sequence: 6), isReverse: true), 11, false),
-    (Sample.follow(end: End(time: 6), isReverse: true), 4, true),
-    (Sample.follow(start: .now, end: End(sequence: 6), isReverse: true), 11, true),
+    (Sample.follow(end: FollowEnd(sequence: 6), isReverse: true), 7, true),
+    (Sample.follow(end: FollowEnd(sequence: 6), isReverse: true), 11, false),
+    (Sample.follow(end: FollowEnd(time: 6), isReverse: true), 4, true),
+    (Sample.follow(start: .now, end: FollowEnd(sequence: 6), isReverse: true), 11, true),
   ]
 
   @Test(arguments: positions.indices) func `a stream starts where it was asked for`(_ index: Int) {
@@ -61,19 +61,22 @@ import Testing
     }
     #expect(late(Sample.follow(start: .now), at: 0) == ["announced 1 web 0"])
     #expect(late(Sample.follow(start: .now), at: 10) == Self.violation)
-    #expect(late(Sample.follow(end: End(atHead: true)), at: 0) == Self.violation)
+    #expect(late(Sample.follow(end: FollowEnd(atHead: true)), at: 0) == Self.violation)
     #expect(late(Sample.follow(isReverse: true), at: 11) == Self.violation)
   }
 
   /// A request, how far its stream with a head of 10 was delivered, an end, and whether it is one.
   private static let ends: [(Follow, UInt64, EndReason, Bool)] = [
-    (Sample.follow(end: End(atHead: true)), 10, .until, true),
-    (Sample.follow(end: End(atHead: true)), 9, .until, false),
-    (Sample.follow(end: End(atHead: true)), 0, .until, false),
-    (Sample.follow(end: End(sequence: 4)), 4, .until, true), (Sample.follow(end: End(sequence: 4)), 3, .until, false),
-    (Sample.follow(end: End(sequence: 20)), 10, .until, true), (Sample.follow(end: End(time: 4)), 3, .until, true),
+    (Sample.follow(end: FollowEnd(atHead: true)), 10, .until, true),
+    (Sample.follow(end: FollowEnd(atHead: true)), 9, .until, false),
+    (Sample.follow(end: FollowEnd(atHead: true)), 0, .until, false),
+    (Sample.follow(end: FollowEnd(sequence: 4)), 4, .until, true),
+    (Sample.follow(end: FollowEnd(sequence: 4)), 3, .until, false),
+    (Sample.follow(end: FollowEnd(sequence: 20)), 10, .until, true),
+    (Sample.follow(end: FollowEnd(time: 4)), 3, .until, true),
     (Sample.follow(), 10, .until, false), (Sample.follow(isReverse: true), 0, .until, false),
-    (Sample.follow(end: End(limit: 3)), 3, .limit, true), (Sample.follow(end: End(limit: 4)), 3, .limit, false),
+    (Sample.follow(end: FollowEnd(limit: 3)), 3, .limit, true),
+    (Sample.follow(end: FollowEnd(limit: 4)), 3, .limit, false),
     (Sample.follow(), 10, .limit, false),
     (Sample.follow(), 10, .complete, true), (Sample.follow(), 9, .complete, false),
     (Sample.follow(all), 10, .complete, false),
@@ -106,7 +109,7 @@ import Testing
   }
 
   @Test func `no end comes before RESOLVED, but any after CANCEL`() {
-    #expect(Self.events(Sample.follow(end: End(atHead: true)), [.end(.until)]) == Self.violation)
+    #expect(Self.events(Sample.follow(end: FollowEnd(atHead: true)), [.end(.until)]) == Self.violation)
     var session = ClientSession(greetingMillisecondsMax: 500, now: .zero)
     session.receive(Sample.welcome())
     _ = session.follow(Sample.follow())

@@ -37,7 +37,7 @@ import Testing
     if !random.chance(5) { Mutation.mutate(&bytes, in: payload, &random) }
     if random.chance(6) { Mutation.resize(&bytes, in: payload, &random) }
     if !random.chance(10) {
-      let raw = Bytes(Array(bytes[BatchHeader.byteCount...]))
+      let raw = ByteString(Array(bytes[BatchHeader.byteCount...]))
       Frames.store(UInt32(raw.count), &bytes, 68)
       Frames.store(UInt32(raw.count), &bytes, 72)
       var writer = ByteWriter()
@@ -63,7 +63,7 @@ import Testing
     var accepted = 0
     for round in 0..<2000 {
       let bytes = Self.mutated(corpus[Int.random(in: 0..<corpus.count, using: &random)], &random)
-      guard let batch = try? Batch(startOf: Bytes(bytes)) else { continue }
+      guard let batch = try? Batch(startOf: ByteString(bytes)) else { continue }
       _ = (batch.header.lastSequence, batch.header.effectiveTimes)
       let isSound: Bool
       do {
@@ -89,7 +89,7 @@ import Testing
   }
 
   /// Why a batch that was checked does not keep what a checked batch promises.
-  private static func problem(of batch: Batch, _ entries: [Entry]) -> String? {
+  private static func problem(of batch: Batch, _ entries: [LogEntry]) -> String? {
     let header = batch.header
     if entries.count != Int(header.count) { return "count" }
     var mask: UInt32 = 0
@@ -144,12 +144,12 @@ import Testing
 
   @Test(arguments: lies.indices) func `a payload that lies is refused by checker and reader`(_ index: Int) throws {
     let (what, count, payload) = Self.lies[index]
-    let batch = try Batch(wholeOf: Bytes(Batches.batch(count: count, payload: payload, flags: 4)))
-    #expect(throws: DecodingError.self, "\(what)") {
+    let batch = try Batch(wholeOf: ByteString(Batches.batch(count: count, payload: payload, flags: 4)))
+    #expect(throws: WireDecodingError.self, "\(what)") {
       var checker = BatchChecker()
       try checker.check(appended: batch)
     }
-    #expect(throws: DecodingError.self, "\(what)") {
+    #expect(throws: WireDecodingError.self, "\(what)") {
       var decoder = BatchDecoder()
       _ = try decoder.entries(of: batch)
     }
@@ -167,12 +167,12 @@ import Testing
     let payload =
       Batches.column(5, 6, [100] + [UInt8](repeating: 3, count: 100) + shapes.flatMap { $0 } + indices)
       + Batches.column(6, 7, [5] + Batches.varint(UInt64(value.count)) + value)
-    let batch = try Batch(wholeOf: Bytes(Batches.batch(count: 65_536, payload: payload, flags: 4)))
+    let batch = try Batch(wholeOf: ByteString(Batches.batch(count: 65_536, payload: payload, flags: 4)))
     var checker = BatchChecker()
     var decoder = BatchDecoder()
     guard fits else {
-      #expect(throws: DecodingError.self) { try checker.check(appended: batch) }
-      #expect(throws: DecodingError.self) { try decoder.entries(of: batch) }
+      #expect(throws: WireDecodingError.self) { try checker.check(appended: batch) }
+      #expect(throws: WireDecodingError.self) { try decoder.entries(of: batch) }
       return
     }
     try checker.check(appended: batch)
@@ -186,11 +186,11 @@ import Testing
     let payload =
       Batches.column(5, 6, [2, 2, 4] + [1, 97] + [1, 97, 1, 98] + [0, 0])
       + Batches.column(6, 7, [5, 1, 0])
-    let batch = try Batch(wholeOf: Bytes(Batches.batch(count: 2, payload: payload, flags: 4)))
+    let batch = try Batch(wholeOf: ByteString(Batches.batch(count: 2, payload: payload, flags: 4)))
     var checker = BatchChecker()
     try checker.check(appended: batch)
     var decoder = BatchDecoder()
-    #expect(try decoder.entries(of: batch).map(\.attributes) == Array(repeating: [Attribute("a", .empty)], count: 2))
+    #expect(try decoder.entries(of: batch).map(\.attributes) == Array(repeating: [LogAttribute("a", .empty)], count: 2))
   }
 
   @Test func `an offset column alone does not make entries jump out of their span`() throws {
@@ -199,8 +199,8 @@ import Testing
     Frames.store(UInt64(1), &bytes, 8)
     Frames.store(UInt32(3), &bytes, 24)
     Batches.sign(&bytes, seed: 1)
-    let batch = try Batch(wholeOf: Bytes(bytes))
-    #expect(throws: DecodingError.self) {
+    let batch = try Batch(wholeOf: ByteString(bytes))
+    #expect(throws: WireDecodingError.self) {
       var decoder = BatchDecoder()
       _ = try decoder.entries(of: batch)
     }
@@ -317,7 +317,7 @@ import Testing
           if random.chance(2) { Mutation.mutate(&batches, in: 0..<batches.count, &random) }
           Batches.sign(&batches, seed: random.chance(4) ? nil : Sample.seed)
           let range = BatchRange(handle: 1, from: UInt64.random(in: 1...3, using: &random), to: 3)
-          bytes = Frames.bytes(Message.batch(range, batches: Bytes(batches)).frame(id: 1))
+          bytes = Frames.bytes(Message.batch(range, batches: ByteString(batches)).frame(id: 1))
         }
         for event in client.receive(bytes) {
           guard case .delivered(_, let delivery) = event else { continue }

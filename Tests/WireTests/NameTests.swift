@@ -188,19 +188,19 @@ import Testing
 
   @Test(arguments: severities.indices) func `a level's name is a severity`(_ index: Int) throws {
     let (name, number, description) = Self.severities[index]
-    let severity = try #require(Severity(name: name))
+    let severity = try #require(LogSeverity(name: name))
     #expect(severity.number == number)
     #expect(severity.description == description)
   }
 
   @Test func `severities are 0 to 24, in order and in ranges of four`() throws {
-    let all = (UInt8.min ... .max).compactMap { Severity(number: $0) }
+    let all = (UInt8.min ... .max).compactMap { LogSeverity(number: $0) }
     #expect(all.map(\.number) == Array(0...24))
     #expect(all == all.sorted())
     let names = ["trace", "debug", "info", "warn", "error", "fatal"]
     #expect(all.map(\.description) == ["unspecified"] + names.flatMap { Array(repeating: $0, count: 4) })
-    #expect(Severity(name: "") == nil)
-    #expect(Severity(name: "loud") == nil)
+    #expect(LogSeverity(name: "") == nil)
+    #expect(LogSeverity(name: "loud") == nil)
   }
 }
 

@@ -6,7 +6,7 @@ import Testing
 @Suite struct PrintableTextTests {
   private func shown(_ bytes: [UInt8]) -> String {
     var output: [UInt8] = []
-    PrintableText.append(Bytes(bytes), to: &output)
+    PrintableText.append(ByteString(bytes), to: &output)
     return String(decoding: output, as: UTF8.self)
   }
 

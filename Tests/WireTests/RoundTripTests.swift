@@ -12,7 +12,7 @@ import Testing
   }
 
   /// Through builder, checker, numbering and decoder; as many batches as it takes.
-  private func roundTrip(_ entries: [Entry], _ random: inout SeededGenerator, _ seed: UInt64) throws {
+  private func roundTrip(_ entries: [LogEntry], _ random: inout SeededGenerator, _ seed: UInt64) throws {
     let replay = TestSeeds.replay(seed, "RoundTrip")
     var builder = BatchBuilder()
     let compressor = Compressor(level: 1)
@@ -20,16 +20,16 @@ import Testing
     var decoder = BatchDecoder()
     var sequence = UInt64.random(in: 1...1_000_000, using: &random)
     let serverSeed = random.next()
-    var found: [Entry] = []
+    var found: [LogEntry] = []
     var expected = entries
     func take(_ batch: Batch) throws {
       #expect(batch.bytes.count <= Limits.batchStoredByteCountMax, replay)
-      try checker.check(appended: try Batch(wholeOf: Bytes(batch.bytes.array)))
+      try checker.check(appended: try Batch(wholeOf: ByteString(batch.bytes.array)))
       #expect(try Batch(wholeOf: batch.bytes).header == batch.header, replay)
       let numbered = batch.numbered(firstSequence: sequence, received: 77, seed: serverSeed)
       #expect(numbered.hasValidCheck && numbered.hasValidServerCheck(seed: serverSeed), replay)
       #expect(!numbered.hasValidServerCheck(seed: serverSeed &+ 1), replay)
-      try checker.check(numbered: try Batch(wholeOf: Bytes(numbered.bytes.array)))
+      try checker.check(numbered: try Batch(wholeOf: ByteString(numbered.bytes.array)))
       let decoded = try decoder.entries(of: numbered)
       #expect(try decoder.effectiveTimes(of: numbered) == decoded.map(\.effectiveTime), replay)
       #expect(numbered.header.effectiveTimes.lowerBound == decoded.map(\.effectiveTime).min(), replay)
@@ -53,12 +53,12 @@ import Testing
   @Test func `a batch holds 65,536 entries and not one more`() throws {
     var builder = BatchBuilder()
     for index in 0..<65_536 {
-      guard try builder.append(Entry(message: Bytes(), time: Int64(index))) == .added else {
+      guard try builder.append(LogEntry(message: ByteString(), time: Int64(index))) == .added else {
         Issue.record("full at \(index)")
         return
       }
     }
-    #expect(try builder.append(Entry(message: Bytes())) == .full)
+    #expect(try builder.append(LogEntry(message: ByteString())) == .full)
     let batch = builder.finish(compressor: Compressor())
     #expect(batch.header.count == 65_536)
     var checker = BatchChecker()
@@ -66,17 +66,17 @@ import Testing
     var decoder = BatchDecoder()
     #expect(try decoder.entries(of: batch).map(\.time) == (0..<65_536).map { Int64($0) })
     #expect(builder.count == 0)
-    #expect(try builder.append(Entry(message: Bytes())) == .added)
+    #expect(try builder.append(LogEntry(message: ByteString())) == .added)
   }
 
   @Test func `incompressible messages of a mebibyte fill a batch without bursting it`() throws {
     var random = SeededGenerator(seed: 1)
     var builder = BatchBuilder()
-    let large = Bytes(random.bytes(1 << 20))
-    #expect(try builder.append(Entry(message: large)) == .added)
-    #expect(try builder.append(Entry(message: large)) == .full)
+    let large = ByteString(random.bytes(1 << 20))
+    #expect(try builder.append(LogEntry(message: large)) == .added)
+    #expect(try builder.append(LogEntry(message: large)) == .full)
     var small = 0
-    while try builder.append(Entry(message: Bytes(random.bytes(1000)))) == .added { small += 1 }
+    while try builder.append(LogEntry(message: ByteString(random.bytes(1000)))) == .added { small += 1 }
     #expect(small > 900)
     let batch = builder.finish(compressor: Compressor())
     #expect(batch.bytes.count <= Limits.batchStoredByteCountMax)
@@ -87,9 +87,10 @@ import Testing
   @Test func `columns that the last entry begins do not burst a batch`() throws {
     var random = SeededGenerator(seed: 1)
     var builder = BatchBuilder()
-    while try builder.append(Entry(message: Bytes(random.bytes(40)))) == .added {}
-    let late = Entry(
-      message: Bytes(), attributes: [Attribute("late", .bytes(Bytes(random.bytes(60_000))))], kind: .status)
+    while try builder.append(LogEntry(message: ByteString(random.bytes(40)))) == .added {}
+    let late = LogEntry(
+      message: ByteString(), attributes: [LogAttribute("late", .bytes(ByteString(random.bytes(60_000))))], kind: .status
+    )
     #expect(try builder.append(late) == .full)
     let batch = builder.finish(compressor: Compressor())
     #expect(batch.bytes.count <= Limits.batchStoredByteCountMax)
@@ -99,42 +100,42 @@ import Testing
 
   @Test func `a message that is too long is cut and marked`() throws {
     var random = SeededGenerator(seed: 2)
-    let message = Bytes(random.bytes((1 << 20) + 5))
-    for attributes in [[], [Attribute("logs.truncated", 1), Attribute("kept", true)]] {
-      let batch = try Batches.built([Entry(message: message, attributes: attributes)])
+    let message = ByteString(random.bytes((1 << 20) + 5))
+    for attributes in [[], [LogAttribute("logs.truncated", 1), LogAttribute("kept", true)]] {
+      let batch = try Batches.built([LogEntry(message: message, attributes: attributes)])
       var checker = BatchChecker()
       try checker.check(appended: batch)
       var decoder = BatchDecoder()
       let entry = try #require(try decoder.entries(of: batch).first)
       #expect(entry.message == message[0..<1 << 20])
-      #expect(entry.attributes.last == Attribute("logs.truncated", .integer(Int64(message.count))))
+      #expect(entry.attributes.last == LogAttribute("logs.truncated", .integer(Int64(message.count))))
       #expect(entry.attributes.count == max(attributes.count, 1))
     }
   }
 
   @Test func `a source that is too long is cut`() throws {
-    let batch = try Batches.built([Entry(message: "m", source: Bytes(String(repeating: "s", count: 300)))])
+    let batch = try Batches.built([LogEntry(message: "m", source: ByteString(String(repeating: "s", count: 300)))])
     var checker = BatchChecker()
     try checker.check(appended: batch)
     var decoder = BatchDecoder()
     #expect(try decoder.entries(of: batch).first?.source.count == 255)
   }
 
-  static let impossible: [(String, [Attribute])] = [
-    ("an empty key", [Attribute("", 1)]),
-    ("a long key", [Attribute(String(repeating: "k", count: 256), 1)]),
-    ("a key twice", [Attribute("a", 1), Attribute("a", 2)]),
-    ("a key twice among many", (0..<40).map { Attribute("k\($0 % 39)", 1) }),
-    ("a key twice in a map", [Attribute("m", .map([Attribute("a", 1), Attribute("a", 2)]))]),
-    ("257 values", (0..<257).map { Attribute("k\($0)", 1) }),
-    ("257 values in a list", [Attribute("l", .list(Array(repeating: .empty, count: 256)))]),
-    ("64 KiB", [Attribute("s", .string(String(repeating: "s", count: 64 << 10)))]),
-    ("nine levels", [Attribute("deep", nested(9))]),
-    ("a thousand levels", [Attribute("deep", nested(1000))]),
+  static let impossible: [(String, [LogAttribute])] = [
+    ("an empty key", [LogAttribute("", 1)]),
+    ("a long key", [LogAttribute(String(repeating: "k", count: 256), 1)]),
+    ("a key twice", [LogAttribute("a", 1), LogAttribute("a", 2)]),
+    ("a key twice among many", (0..<40).map { LogAttribute("k\($0 % 39)", 1) }),
+    ("a key twice in a map", [LogAttribute("m", .map([LogAttribute("a", 1), LogAttribute("a", 2)]))]),
+    ("257 values", (0..<257).map { LogAttribute("k\($0)", 1) }),
+    ("257 values in a list", [LogAttribute("l", .list(Array(repeating: .empty, count: 256)))]),
+    ("64 KiB", [LogAttribute("s", .string(String(repeating: "s", count: 64 << 10)))]),
+    ("nine levels", [LogAttribute("deep", nested(9))]),
+    ("a thousand levels", [LogAttribute("deep", nested(1000))]),
   ]
 
   static func nested(_ depth: Int) -> AttributeValue {
-    depth == 0 ? .empty : depth % 2 == 0 ? .map([Attribute("", nested(depth - 1))]) : .list([nested(depth - 1)])
+    depth == 0 ? .empty : depth % 2 == 0 ? .map([LogAttribute("", nested(depth - 1))]) : .list([nested(depth - 1)])
   }
 
   @Test(arguments: impossible.indices)
@@ -142,18 +143,19 @@ import Testing
     _ index: Int
   ) throws {
     var builder = BatchBuilder()
-    #expect(try builder.append(Entry(message: "before")) == .added)
+    #expect(try builder.append(LogEntry(message: "before")) == .added)
     #expect(throws: InvalidEntry.self, "\(Self.impossible[index].0)") {
-      try builder.append(Entry(message: "bad", attributes: Self.impossible[index].1))
+      try builder.append(LogEntry(message: "bad", attributes: Self.impossible[index].1))
     }
-    #expect(try builder.append(Entry(message: "after", attributes: [Attribute("deep", Self.nested(8))])) == .added)
+    #expect(
+      try builder.append(LogEntry(message: "after", attributes: [LogAttribute("deep", Self.nested(8))])) == .added)
     var decoder = BatchDecoder()
     let entries = try decoder.entries(of: builder.finish(compressor: Compressor()))
     #expect(entries.map(\.text) == ["before", "after"])
-    #expect(entries.last?.attributes == [Attribute("deep", Self.nested(8))])
+    #expect(entries.last?.attributes == [LogAttribute("deep", Self.nested(8))])
   }
 
-  private static func isAccepted(_ entry: Entry) throws -> Bool {
+  private static func isAccepted(_ entry: LogEntry) throws -> Bool {
     var builder = BatchBuilder()
     do throws(InvalidEntry) { return try builder.append(entry) == .added } catch { return false }
   }
@@ -163,34 +165,36 @@ import Testing
     _ index: Int
   ) throws {
     let (what, attributes) = Self.impossible[index]
-    let entry = Entry(message: "m", attributes: [Attribute("first", 1)] + attributes + [Attribute("last", 2)])
+    let entry = LogEntry(message: "m", attributes: [LogAttribute("first", 1)] + attributes + [LogAttribute("last", 2)])
     let fitted = entry.fitted()
     #expect(try Self.isAccepted(fitted), "\(what)")
     #expect(fitted.message == entry.message)
-    #expect(fitted.attributes.first == Attribute("first", 1))
+    #expect(fitted.attributes.first == LogAttribute("first", 1))
     let missingCount = entry.attributes.count - (fitted.attributes.count - 1)
     #expect(missingCount > 0)
-    #expect(fitted.attributes.last == Attribute("logs.truncated_attributes", .integer(Int64(missingCount))))
+    #expect(fitted.attributes.last == LogAttribute("logs.truncated_attributes", .integer(Int64(missingCount))))
     #expect(fitted.fitted() == fitted)
   }
 
   @Test func `what does not fit makes room for what comes behind it`() throws {
-    let large = Attribute("large", .string(String(repeating: "s", count: 70_000)))
-    let fitted = Entry(message: "m", attributes: [Attribute("a", 1), large, Attribute("b", "2")]).fitted()
-    #expect(fitted.attributes == [Attribute("a", 1), Attribute("b", "2"), Attribute("logs.truncated_attributes", 1)])
+    let large = LogAttribute("large", .string(String(repeating: "s", count: 70_000)))
+    let fitted = LogEntry(message: "m", attributes: [LogAttribute("a", 1), large, LogAttribute("b", "2")]).fitted()
+    #expect(
+      fitted.attributes == [LogAttribute("a", 1), LogAttribute("b", "2"), LogAttribute("logs.truncated_attributes", 1)])
     // Cut once more on its way.
-    let again = Entry(message: "m", attributes: fitted.attributes + [large, large]).fitted()
-    #expect(again.attributes == [Attribute("a", 1), Attribute("b", "2"), Attribute("logs.truncated_attributes", 3)])
+    let again = LogEntry(message: "m", attributes: fitted.attributes + [large, large]).fitted()
+    #expect(
+      again.attributes == [LogAttribute("a", 1), LogAttribute("b", "2"), LogAttribute("logs.truncated_attributes", 3)])
   }
 
   @Test func `a long message leaves room for its mark`() throws {
-    let message = Bytes([UInt8](repeating: 0x78, count: (1 << 20) + 1))
-    let full = (0..<256).map { Attribute("k\($0)", 1) }
-    let fitted = Entry(message: message, attributes: full).fitted()
-    #expect(try !Self.isAccepted(Entry(message: message, attributes: full)))
+    let message = ByteString([UInt8](repeating: 0x78, count: (1 << 20) + 1))
+    let full = (0..<256).map { LogAttribute("k\($0)", 1) }
+    let fitted = LogEntry(message: message, attributes: full).fitted()
+    #expect(try !Self.isAccepted(LogEntry(message: message, attributes: full)))
     #expect(try Self.isAccepted(fitted))
     #expect(fitted.attributes.count == 255)
-    #expect(fitted.attributes.last == Attribute("logs.truncated_attributes", 2))
+    #expect(fitted.attributes.last == LogAttribute("logs.truncated_attributes", 2))
   }
 
   @Test(arguments: TestSeeds.first(20)) func `any entry fits afterwards, and one that fits stays`(_ seed: UInt64) throws
@@ -210,7 +214,7 @@ import Testing
   }
 
   @Test func `a batch is not longer for attributes and kinds that none of its entries has`() throws {
-    let entries = (0..<100).map { Entry(message: "same", time: Int64($0), severity: .info, source: "s") }
+    let entries = (0..<100).map { LogEntry(message: "same", time: Int64($0), severity: .info, source: "s") }
     #expect(try Batches.built(entries).header.rawLength < 5 * 100 + 200 + 64)
   }
 
@@ -229,8 +233,8 @@ import Testing
   @Test func `sources are told apart however many there are, and a batch of few after one of many is as any other`()
     throws
   {
-    func entries(sources sourceCount: Int) -> [Entry] {
-      (0..<2 * sourceCount).map { Entry(message: "m", source: Bytes("source \($0 % sourceCount)")) }
+    func entries(sources sourceCount: Int) -> [LogEntry] {
+      (0..<2 * sourceCount).map { LogEntry(message: "m", source: ByteString("source \($0 % sourceCount)")) }
     }
     var builder = BatchBuilder()
     let compressor = Compressor()
@@ -311,7 +315,7 @@ import Testing
     control.append(u16: 2)
     control.append(u16: UInt16(8 + invalid.count))
     control.append(u64: 7)
-    control.append(Bytes(invalid))
+    control.append(ByteString(invalid))
     let bytes = Frames.frame(type: 3, id: 1, control: control.finish().array)
     guard case .error(let refusal)? = try Frames.messages(bytes).first else {
       Issue.record("no ERROR")

@@ -36,7 +36,7 @@ import Testing
     (.append(Sample.append()), 1, ["append 1 web #1"]), (.append(Sample.append()), 0, end), (.ack(ack), 1, end),
     (complete(), 1, ["complete 1 web #1"]), (complete(), 0, end), (.follow(Sample.follow()), 1, ["follow 1"]),
     (.follow(Sample.follow()), 0, end), (.stream(Sample.announcement()), 1, end), (.resolved(streamCount: 0), 1, end),
-    (.batch(BatchRange(handle: 1, from: 1, to: 1), batches: Bytes()), 1, end),
+    (.batch(BatchRange(handle: 1, from: 1, to: 1), batches: ByteString()), 1, end),
     (.skip(Skip(handle: 1, reason: .filtered, from: 1, to: 1)), 1, end), (.live, 1, end), (.end(.complete), 1, end),
     (.credit(total: 1), 1, []), (.cancel, 1, []), (.list(ListRequest()), 1, ["list 1"]), (.list(ListRequest()), 0, end),
     (.listing(Listing(streams: [], hasMore: false)), 1, end), (.stat, 1, ["stat 1"]), (.stat, 0, end),
@@ -70,7 +70,7 @@ import Testing
     #expect(session.receive(message, id: id).isEmpty)
     #expect(session.tick(now: .milliseconds(1_000_000)).isEmpty)
     let answers = [
-      session.tell(3, .live), session.deliver(3, BatchRange(handle: 1, from: 1, to: 1), batches: Bytes()),
+      session.tell(3, .live), session.deliver(3, BatchRange(handle: 1, from: 1, to: 1), batches: ByteString()),
       session.answer(4, .status([])), session.acknowledge(2, Self.ack), session.refuse(3, Refusal(.goingAway, "")),
       session.refuse(4, Refusal(.goingAway, "")), session.end(3, .complete),
     ]
@@ -223,11 +223,11 @@ import Testing
   }
 
   @Test func `append credit in bytes is held to, but for a single batch`() {
-    let large = Bytes([UInt8](repeating: 0, count: 900))
+    let large = ByteString([UInt8](repeating: 0, count: 900))
     var session = session(Sample.welcome(appendBytes: 1000))
     #expect(session.receive(.append(Sample.append(batch: large)), id: 1).count == 1)
     #expect(session.acknowledge(1, Self.ack) != nil)
-    let huge = Bytes([UInt8](repeating: 0, count: 5000))
+    let huge = ByteString([UInt8](repeating: 0, count: 5000))
     #expect(session.receive(.append(Sample.append(batch: huge)), id: 2).count == 1)
     #expect(session.receive(.append(Sample.append()), id: 3).map(\.shown) == Self.end)
   }
@@ -273,10 +273,10 @@ import Testing
     session.receive(.follow(Sample.follow(credit: 100)), id: 1)
     let range = BatchRange(handle: 1, from: 1, to: 1)
     #expect(session.creditLeft(1) > 0)
-    #expect(session.deliver(1, range, batches: Bytes([UInt8](repeating: 0, count: 99))) != nil)
+    #expect(session.deliver(1, range, batches: ByteString([UInt8](repeating: 0, count: 99))) != nil)
     #expect(session.creditLeft(1) > 0)
     #expect(session.creditLeft(1) == 1)
-    #expect(session.deliver(1, range, batches: Bytes([UInt8](repeating: 0, count: 500))) != nil)
+    #expect(session.deliver(1, range, batches: ByteString([UInt8](repeating: 0, count: 500))) != nil)
     #expect(session.creditLeft(1) == 0)
     #expect(session.receive(.credit(total: 599), id: 1).isEmpty)
     #expect(session.creditLeft(1) == 0)

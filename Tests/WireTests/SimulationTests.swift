@@ -52,14 +52,15 @@ import Testing
       _ simulation: Simulation, _ producer: UInt64, _ stream: StreamName, isSealing: Bool = false
     ) throws -> ModelClient.Lane {
       let batches = try (1...simulation.draw(1...40)).map { number in
-        try Batches.built((1...simulation.draw(1...4)).map { Entry(message: Bytes("\(producer) \(number).\($0)")) })
+        try Batches.built(
+          (1...simulation.draw(1...4)).map { LogEntry(message: ByteString("\(producer) \(number).\($0)")) })
       }
       return ModelClient.Lane(
         producer: ProducerID(high: producer, low: 0), stream: stream, batches: batches, isSealing: isSealing)
     }
 
     private static func follower(_ simulation: Simulation, _ names: [StreamName]) -> ModelClient.Follower {
-      let selectors: [LogsWire.Selector]
+      let selectors: [StreamSelector]
       switch simulation.draw(0...3) {
       case 0: selectors = [.stream(Sample.name("sealed"))]
       case 1: selectors = names.map { .stream($0) }
@@ -114,7 +115,7 @@ import Testing
     /// P1, P4, P5 over everything that was stored and seen.
     private func check() {
       var decoder = BatchDecoder()
-      var stored: [StreamName: [Entry]] = [:]
+      var stored: [StreamName: [LogEntry]] = [:]
       var skipped: [StreamName: Set<UInt64>] = [:]
       for stream in server.streams {
         for batch in stream.batches {
@@ -149,7 +150,7 @@ import Testing
       }
     }
 
-    private func check(_ lane: ModelClient.Lane, _ entries: [Entry]) {
+    private func check(_ lane: ModelClient.Lane, _ entries: [LogEntry]) {
       let prefix = "\(lane.producer.high) "
       let mine = entries.filter { $0.text.hasPrefix(prefix) }.map(\.text)
       let sent = lane.batches.enumerated().flatMap { index, batch in

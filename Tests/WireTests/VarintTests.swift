@@ -17,7 +17,7 @@ import Testing
     }
 
   private func read(_ bytes: [UInt8]) throws -> (value: UInt64, byteCount: Int) {
-    let bytes = Bytes(bytes)
+    let bytes = ByteString(bytes)
     var reader = ByteReader(bytes.span)
     return (try reader.varint(), reader.offset)
   }
@@ -35,14 +35,16 @@ import Testing
   ) {
     for zeroCount in 1...8 {
       let padded = [0x81] + Array(repeating: UInt8(0x80), count: zeroCount - 1) + [0x00]
-      #expect(throws: DecodingError.self, "\(padded)") { try read(padded + tail) }
+      #expect(throws: WireDecodingError.self, "\(padded)") { try read(padded + tail) }
     }
   }
 
   @Test func `a varint that does not end, or ends above 64 bits, is refused`() {
     for count in 0...12 {
-      #expect(throws: DecodingError.self) { try read(Array(repeating: 0xff, count: count)) }
+      #expect(throws: WireDecodingError.self) { try read(Array(repeating: 0xff, count: count)) }
     }
-    #expect(throws: DecodingError.self) { try read(Array(repeating: 0xff, count: 9) + [0x02, 0, 0, 0, 0, 0, 0, 0]) }
+    #expect(throws: WireDecodingError.self) {
+      try read(Array(repeating: 0xff, count: 9) + [0x02, 0, 0, 0, 0, 0, 0, 0])
+    }
   }
 }

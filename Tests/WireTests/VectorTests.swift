@@ -35,12 +35,12 @@ import Testing
       let again = Frames.bytes(try Message(decoding: frame).frame(id: frame.id))
       #expect((again == vector.bytes) == (Self.changed[vector.name] == nil))
     case .batch:
-      let batch = try Batch(wholeOf: Bytes(vector.bytes))
+      let batch = try Batch(wholeOf: ByteString(vector.bytes))
       var checker = BatchChecker()
       try checker.check(appended: batch)
       try expectEntries(of: [batch], vector)
     case .numbered:
-      let batch = try Batch(wholeOf: Bytes(vector.bytes))
+      let batch = try Batch(wholeOf: ByteString(vector.bytes))
       let seed = BatchHeader.serverSeed(stream: vector.stream, incarnation: vector.incarnation)
       #expect(batch.hasValidServerCheck(seed: seed))
       var checker = BatchChecker()
@@ -96,16 +96,16 @@ import Testing
       }
       #expect(refusal?.code.description == vector.fields["error"])
     case .batch:
-      #expect(throws: DecodingError.self) {
+      #expect(throws: WireDecodingError.self) {
         var checker = BatchChecker()
-        try checker.check(appended: try Batch(wholeOf: Bytes(vector.bytes)))
+        try checker.check(appended: try Batch(wholeOf: ByteString(vector.bytes)))
       }
     case .numbered:
       // As it comes in a BATCH frame that asks for just the numbers it says it has.
       let first = min(max(Frames.load(vector.bytes, 8, UInt64.self), 1), Limits.numberMax)
       let span = UInt64(max(Frames.load(vector.bytes, 24, UInt32.self), 1))
       let range = BatchRange(handle: 1, from: first, to: min(first + (span - 1), Limits.numberMax))
-      let frame = Message.batch(range, batches: Bytes(vector.bytes)).frame(id: 7)
+      let frame = Message.batch(range, batches: ByteString(vector.bytes)).frame(id: 7)
       #expect(Self.answer(to: Frames.bytes(frame), vector) == vector.fields["error"])
     case .run: #expect(Self.answer(to: vector.bytes, vector) == vector.fields["error"])
     }
@@ -118,7 +118,7 @@ import Testing
       var checker = BatchChecker()
       for batch in delivery.batches { try checker.check(numbered: batch) }
       return nil
-    } catch is DecodingError {
+    } catch is WireDecodingError {
       return "bad_batch"
     } catch let refusal as Refusal {
       return refusal.code == .protocolViolation ? "gap" : refusal.code.description
@@ -129,15 +129,15 @@ import Testing
   func `a reader takes no memory for a batch that no server may let in`(_ name: String) throws {
     let vector = try #require(Vector.invalid.first { $0.name == name })
     var decoder = BatchDecoder()
-    let error = #expect(throws: DecodingError.self) {
-      try decoder.entries(of: try Batch(wholeOf: Bytes(vector.bytes)))
+    let error = #expect(throws: WireDecodingError.self) {
+      try decoder.entries(of: try Batch(wholeOf: ByteString(vector.bytes)))
     }
     #expect(error?.reason.contains("expand") == true)
   }
 
   @Test(arguments: Vector.all) func `a batch that is refused never makes its reader crash`(_ vector: Vector) throws {
     guard vector.kind == .batch || vector.kind == .numbered else { return }
-    guard let batch = try? Batch(wholeOf: Bytes(vector.bytes)) else { return }
+    guard let batch = try? Batch(wholeOf: ByteString(vector.bytes)) else { return }
     var decoder = BatchDecoder()
     _ = try? decoder.entries(of: batch)
     _ = try? decoder.effectiveTimes(of: batch)
@@ -162,7 +162,7 @@ import Testing
       ).frame(id: id),
       Message.resolved(streamCount: 1).frame(id: id),
     ])
-    for event in client.receive(Bytes(bytes).span, now: .zero) {
+    for event in client.receive(ByteString(bytes).span, now: .zero) {
       switch event {
       case .delivered(_, let delivery): return delivery
       case .failed(let refusal), .refused(_, let refusal): throw refusal
@@ -198,7 +198,7 @@ import Testing
         if !frames.isEmpty { Issue.record("a frame of \(length) bytes") }
       case .batch, .numbered:
         // One whose length says too little is whole before its last byte.
-        let isWhole = (try? Batch(wholeOf: Bytes(cut))) != nil
+        let isWhole = (try? Batch(wholeOf: ByteString(cut))) != nil
         if isWhole, vector.name != "columns-stored-short" { Issue.record("a batch of \(length) bytes") }
       }
     }
@@ -207,7 +207,7 @@ import Testing
   @Test(arguments: frames) func `a valid frame is complete with its last byte and not before`(_ vector: Vector) throws {
     var decoder = FrameDecoder(bodyByteCountMax: Limits.frameByteCountMax)
     for (index, byte) in vector.bytes.enumerated() {
-      let piece = Bytes([byte])
+      let piece = ByteString([byte])
       var offset = 0
       let frame = try decoder.next(from: piece.span, at: &offset)
       let isLast = index == vector.bytes.count - 1
@@ -228,7 +228,7 @@ import Testing
         let isUnseen: Bool
         if isFrame {
           isUnseen = (try? Frames.decode(bytes))?.isEmpty == false
-        } else if let batch = try? Batch(wholeOf: Bytes(bytes)), batch.hasValidCheck {
+        } else if let batch = try? Batch(wholeOf: ByteString(bytes)), batch.hasValidCheck {
           let seed = BatchHeader.serverSeed(stream: vector.stream, incarnation: vector.incarnation)
           isUnseen =
             vector.kind == .numbered ? batch.hasValidServerCheck(seed: seed) : bytes[0..<32].allSatisfy { $0 == 0 }

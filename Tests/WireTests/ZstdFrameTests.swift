@@ -5,7 +5,7 @@ import Testing
 @Suite struct `Zstd frames` {
   private func header(_ hex: String) throws -> ZstdFrameHeader {
     let bytes = hex.split(separator: " ").compactMap { UInt8($0, radix: 16) }
-    return try ZstdFrameHeader(decoding: Bytes(bytes).span)
+    return try ZstdFrameHeader(decoding: ByteString(bytes).span)
   }
 
   @Test func `a header says window, content and dictionary in every form`() throws {
@@ -32,13 +32,13 @@ import Testing
       #expect(found.contentByteCount == content, "\(hex)")
       #expect(found.dictionaryID == dictionary, "\(hex)")
       // Nothing of it may be missing.
-      #expect(throws: DecodingError.self, "\(hex)") { try header(String(hex.dropLast(3))) }
+      #expect(throws: WireDecodingError.self, "\(hex)") { try header(String(hex.dropLast(3))) }
     }
   }
 
   @Test func `what is no zstd frame of today is none`() {
     for hex in ["", "28 b5 2f", "28 b5 2f fd", "27 b5 2f fd 00 00", "50 2a 4d 18 00 00", "28 b5 2f fd 08 00"] {
-      #expect(throws: DecodingError.self, "\(hex)") { try header(hex) }
+      #expect(throws: WireDecodingError.self, "\(hex)") { try header(hex) }
     }
   }
 
@@ -47,7 +47,7 @@ import Testing
     for size in [300, 200 << 10, 600 << 10, Limits.batchRawByteCountMax] {
       let raw = [UInt8](repeating: 7, count: size)
       var writer = ByteWriter()
-      let isCompressed = Compressor(level: level).compress(Bytes(raw).span, into: &writer)
+      let isCompressed = Compressor(level: level).compress(ByteString(raw).span, into: &writer)
       #expect(isCompressed)
       let header = try ZstdFrameHeader(decoding: writer.span)
       #expect(header.windowByteCount <= UInt64(Limits.zstdWindowByteCountMax))
@@ -57,8 +57,8 @@ import Testing
 
   @Test func `a batch that was stored when windows had no limit is still read`() throws {
     let vector = try #require(Vector.invalid.first { $0.name == "columns-zstd-window-2-gib" })
-    let appended = try Batch(wholeOf: Bytes(vector.bytes))
-    let error = #expect(throws: DecodingError.self) {
+    let appended = try Batch(wholeOf: ByteString(vector.bytes))
+    let error = #expect(throws: WireDecodingError.self) {
       var checker = BatchChecker()
       try checker.check(appended: appended)
     }

@@ -8,7 +8,7 @@ extension Corpus {
     // Lines that are used one after the other share memory, as those of a file do.
     for start in stride(from: 0, to: lineCount, by: blockLineCount) {
       let lines = (start..<min(start + blockLineCount, lineCount)).map { _ in generator.next() }
-      let block = Bytes(lines.map(\.text).joined())
+      let block = ByteString(lines.map(\.text).joined())
       var offset = 0
       for line in lines {
         let end = offset + line.text.utf8.count

@@ -34,14 +34,16 @@ extension Corpus {
   /// Lines without a time come a few milliseconds apart, from the beginning of 2026 on.
   static func time(ofLine index: Int) -> Int64 { 1_767_225_600_000_000_000 + Int64(index) * 3_141_593 }
 
-  private static func row(_ line: Bytes) -> (time: Int64, severity: Severity, source: String, message: Bytes)? {
+  private static func row(_ line: ByteString) -> (
+    time: Int64, severity: LogSeverity, source: String, message: ByteString
+  )? {
     var starts = [0]
     for index in 0..<line.count where line[index] == UInt8(ascii: "\t") {
       starts.append(index + 1)
       if starts.count == 4 { break }
     }
     guard starts.count == 4, let time = Int64(line[starts[0]..<starts[1] - 1].text),
-      let severity = Severity(name: line[starts[1]..<starts[2] - 1].text)
+      let severity = LogSeverity(name: line[starts[1]..<starts[2] - 1].text)
     else { return nil }
     return (time, severity, line[starts[2]..<starts[3] - 1].text, line[starts[3]..<line.count])
   }

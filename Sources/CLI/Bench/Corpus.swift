@@ -2,13 +2,13 @@ internal import LogsClient
 
 /// Entries to measure with: lines of a file or of the generator, cut before anything is measured.
 ///
-/// Making an `Entry` of a line and encoding it are part of what is measured, as they are part of what a service does.
+/// Making an `LogEntry` of a line and encoding it are part of what is measured, as they are part of what a service does.
 struct Corpus: Sendable {
   struct Line: Sendable {
-    let message: Bytes
+    let message: ByteString
     /// Nanoseconds since 1970.
     let time: Int64
-    let severity: Severity
+    let severity: LogSeverity
     /// Its place in `sources`.
     let source: Int
   }
@@ -17,7 +17,7 @@ struct Corpus: Sendable {
   private(set) var sources: [String] = []
   private var sourceIndices: [String: Int] = [:]
 
-  mutating func append(_ message: Bytes, time: Int64, severity: Severity, source: String) {
+  mutating func append(_ message: ByteString, time: Int64, severity: LogSeverity, source: String) {
     let index: Int
     if let known = sourceIndices[source] {
       index = known
@@ -34,25 +34,25 @@ struct Corpus: Sendable {
 struct CorpusReader {
   private let lines: [Corpus.Line]
   /// Own copies: entries of several readers would fight over their reference counts, as those of several services do not.
-  private let sources: [Bytes]
+  private let sources: [ByteString]
   private var index: Int
 
   /// - Parameter share: where to begin, from 0 to 1: several readers are spread so that they send different lines.
   init(_ corpus: Corpus, share: Double = 0) {
     lines = corpus.lines
-    sources = corpus.sources.map { Bytes($0) }
+    sources = corpus.sources.map { ByteString($0) }
     index = min(Int(Double(corpus.lines.count) * share), corpus.lines.count - 1)
   }
 
   /// - Parameter byteCount: grows by the bytes of their lines: each message and a newline.
-  mutating func next(_ count: Int, byteCount: inout UInt64) -> [Entry] {
-    var entries: [Entry] = []
+  mutating func next(_ count: Int, byteCount: inout UInt64) -> [LogEntry] {
+    var entries: [LogEntry] = []
     entries.reserveCapacity(count)
     for _ in 0..<count {
       // Field by field: a copy of the whole line is retained and released once more.
       byteCount += UInt64(lines[index].message.count) + 1
       entries.append(
-        Entry(
+        LogEntry(
           message: lines[index].message, time: lines[index].time, severity: lines[index].severity,
           source: sources[lines[index].source]))
       index = index + 1 == lines.count ? 0 : index + 1

@@ -6,7 +6,7 @@ internal import LogsClient
 /// A line has 119 bytes on average, and zstd on level 1 makes 17 % of 1,000 of them, as of the real logs of many systems.
 struct LineGenerator {
   struct Line {
-    let severity: Severity
+    let severity: LogSeverity
     let source: String
     let text: String
   }
@@ -56,11 +56,11 @@ struct LineGenerator {
   }
 
   private struct Form {
-    let severity: Severity
+    let severity: LogSeverity
     let source: String
     let parts: [Part]
 
-    init(_ severity: Severity, _ source: String, _ parts: Part...) {
+    init(_ severity: LogSeverity, _ source: String, _ parts: Part...) {
       (self.severity, self.source, self.parts) = (severity, source, parts)
     }
   }

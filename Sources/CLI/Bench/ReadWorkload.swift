@@ -56,7 +56,7 @@ struct ReadWorkload: Workload {
 
   private func read(_ decoding: BenchSettings.Decoding, _ meter: Meter) async throws {
     var begun = MonotonicTime.now()
-    for try await event in client.follow([.stream(stream)], from: .first, until: End(atHead: true)) {
+    for try await event in client.follow([.stream(stream)], from: .first, until: FollowEnd(atHead: true)) {
       guard case .batch(let batch) = event else { continue }
       let waited = MonotonicTime.now().nanoseconds(since: begun)
       switch decoding {

@@ -15,7 +15,7 @@ struct Usage: Sendable {
       serverResidentByteCount: try number("resident_bytes", facts), clientCPUSeconds: ownCPUSeconds)
   }
 
-  private static func number(_ key: String, _ facts: [Fact]) throws(CommandError) -> Double {
+  private static func number(_ key: String, _ facts: [ServerFact]) throws(CommandError) -> Double {
     for fact in facts where fact.key == key { if case .number(let number) = fact.value { return Double(number) } }
     throw CommandError("the server does not tell its \(key); measure one of this version")
   }

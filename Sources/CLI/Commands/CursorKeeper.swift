@@ -21,14 +21,14 @@ struct CursorKeeper {
 
   private let path: String
   /// Behind all that was written.
-  private var written: Cursor
+  private var written: LogCursor
   /// Behind all that is known to have been taken.
-  private var taken: Cursor
+  private var taken: LogCursor
   /// What was written and may still be in the pipe, with where it ends among all that was written.
   private var steps: [(step: Step, end: Int)] = []
   private var writtenByteCount = 0
 
-  init(path: String, cursor: Cursor) {
+  init(path: String, cursor: LogCursor) {
     self.path = path
     written = cursor
     taken = cursor
@@ -82,7 +82,7 @@ struct CursorKeeper {
   }
 
   /// - Returns: whether it has moved: one whole line at least lies within the bytes.
-  private static func advance(_ cursor: inout Cursor, past lines: Lines, byteCount: Int) -> Bool {
+  private static func advance(_ cursor: inout LogCursor, past lines: Lines, byteCount: Int) -> Bool {
     let count = lines.ends.prefix { $0 <= byteCount }.count
     if count == lines.ends.count {
       // The range of a filtered batch may go on behind its last entry.

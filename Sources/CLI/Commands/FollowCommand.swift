@@ -15,7 +15,7 @@ enum FollowCommand {
       line that it has taken from there.
 
       short and json are one line an entry wherever they go: newlines, other control characters, what changes the direction of
-      text are shown as escapes (\\n, \\x1b, \\u{202e}; \\u202e in json). Bytes that are not UTF-8 are \\x9b in short, U+FFFD in json.
+      text are shown as escapes (\\n, \\x1b, \\u{202e}; \\u202e in json). ByteString that are not UTF-8 are \\x9b in short, U+FFFD in json.
       """, options: options, run: run)
 
   private static let options =
@@ -37,21 +37,21 @@ enum FollowCommand {
   private static func run(_ arguments: Arguments) async throws -> Int32 {
     let selectors = try selectors(arguments)
     let cursorFile = arguments.value("cursor-file")
-    var cursor = Cursor()
+    var cursor = LogCursor()
     var hasCursor = false
-    if let cursorFile, let found = try Cursor(contentsOfFile: cursorFile) {
+    if let cursorFile, let found = try LogCursor(contentsOfFile: cursorFile) {
       cursor = found
       hasCursor = true
     }
     if let cursorFile { try checkDirectory(of: cursorFile) }
-    let end = End(
+    let end = FollowEnd(
       atHead: arguments.has("until-head"), sequence: try arguments.number("until-seq", atLeast: 1),
       time: try arguments.time("until"),
       limit: try arguments.number("limit", atLeast: 1))
     let isReverse = arguments.has("reverse")
     // Who says where to end, or has a cursor, wants all that comes before; streams that are not in the cursor are new to this
     // follower.
-    let defaultStart: Start =
+    let defaultStart: FollowStart =
       hasCursor || isReverse || end.atHead || end.sequence != nil || end.time != nil ? .first : .last(defaultTail)
     let start = try start(arguments) ?? defaultStart
     if isReverse, cursorFile != nil { throw CommandError.usage("--reverse and --cursor-file exclude each other") }
@@ -71,7 +71,7 @@ enum FollowCommand {
   }
 
   /// Prints until the end, or until nobody reads stdout any more, also while there is nothing to print.
-  private static func print(_ subscription: Subscription, by printer: FollowPrinter) async throws -> Bool {
+  private static func print(_ subscription: FollowSequence, by printer: FollowPrinter) async throws -> Bool {
     let printing = Task { try await printer.print(subscription) }
     let watching = Task { if await Terminal.untilReaderIsGone() { printing.cancel() } }
     defer { watching.cancel() }
@@ -93,7 +93,7 @@ enum FollowCommand {
     }
   }
 
-  private static func selectors(_ arguments: Arguments) throws -> [Selector] {
+  private static func selectors(_ arguments: Arguments) throws -> [StreamSelector] {
     if arguments.operands.isEmpty { throw CommandError.usage("follow needs a stream or pattern; see logs help follow") }
     return try arguments.operands.map { text in
       StreamPattern.isPattern(text) ? .pattern(try StreamPattern(text)) : .stream(try StreamName(text))
@@ -101,7 +101,7 @@ enum FollowCommand {
   }
 
   /// Where the flags say to begin; nil when none does.
-  private static func start(_ arguments: Arguments) throws(CommandError) -> Start? {
+  private static func start(_ arguments: Arguments) throws(CommandError) -> FollowStart? {
     let sequence = try arguments.number("from-seq", atLeast: 1)
     let time = try arguments.time("since")
     let tail = arguments.value("tail")

@@ -24,7 +24,7 @@ actor FollowPrinter {
   /// Prints until the subscription ends or the task is cancelled.
   ///
   /// - Returns: whether nothing that was asked for is missing.
-  func print(_ subscription: Subscription) async throws -> Bool {
+  func print(_ subscription: FollowSequence) async throws -> Bool {
     do { try await printEvents(subscription) } catch {
       try endKeeping()
       throw error
@@ -33,7 +33,7 @@ actor FollowPrinter {
     return isWhole
   }
 
-  private func printEvents(_ subscription: Subscription) async throws {
+  private func printEvents(_ subscription: FollowSequence) async throws {
     for try await event in subscription {
       switch event {
       case .batch(let batch): guard try print(batch) else { return }
@@ -79,7 +79,7 @@ actor FollowPrinter {
   /// Writes out the lines that were made of entries.
   ///
   /// - Returns: false when it was interrupted.
-  private func write(_ entries: ArraySlice<Entry>, upTo position: CursorPosition) throws -> Bool {
+  private func write(_ entries: ArraySlice<LogEntry>, upTo position: CursorPosition) throws -> Bool {
     defer {
       output.removeAll(keepingCapacity: true)
       ends.removeAll(keepingCapacity: true)
@@ -120,7 +120,7 @@ actor FollowPrinter {
   /// How long an interrupted follow waits for the reader of the line at hand.
   private static let lineGrace = Duration.seconds(1)
 
-  private func resumedText(_ cursor: Cursor) -> String {
+  private func resumedText(_ cursor: LogCursor) -> String {
     let places = cursor.sorted.map { showsStreams ? "\($0.stream) at \($0.sequence)" : "at \($0.sequence)" }
     let shown = places.prefix(3).joined(separator: ", ") + (places.count > 3 ? " and \(places.count - 3) more" : "")
     return "resumed \(shown): 0 missing, 0 repeated"

@@ -24,7 +24,7 @@ enum StatusCommand {
     return ExitCode.done
   }
 
-  private static func printTable(_ facts: [Fact]) throws {
+  private static func printTable(_ facts: [ServerFact]) throws {
     var table = Table([("FACT", false), ("VALUE", false)])
     for fact in facts {
       switch fact.value {
@@ -35,7 +35,7 @@ enum StatusCommand {
     try Terminal.write(line: table.text)
   }
 
-  private static func printJSON(_ facts: [Fact]) throws {
+  private static func printJSON(_ facts: [ServerFact]) throws {
     var json = JSON()
     json.object { json in
       for fact in facts {

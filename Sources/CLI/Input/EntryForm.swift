@@ -7,8 +7,8 @@ internal import LogsWire
 struct EntryForm: Sendable {
   private let format: LineFormat
   private let zone: TimeZoneRule
-  private let source: Bytes
-  private let severity: Severity
+  private let source: ByteString
+  private let severity: LogSeverity
   /// Lines that come from a pipe are written about now; those of a file some time ago.
   private let hasArrivalTime: Bool
   /// Tells the lines that this push has split from those of others.
@@ -28,10 +28,10 @@ struct EntryForm: Sendable {
       throw .usage("--input-zone takes local, utc, or an offset like +02:00, not '\(zoneText)'")
     }
     self.zone = zone
-    source = Bytes(arguments.value("source") ?? "")
+    source = ByteString(arguments.value("source") ?? "")
     if source.count > 255 { throw .usage("--source takes at most 255 bytes, not \(source.count)") }
     if let level = arguments.value("level") {
-      guard let severity = Severity(name: level) else {
+      guard let severity = LogSeverity(name: level) else {
         throw .usage("--level takes trace, debug, info, notice, warn, error or fatal, not '\(level)'")
       }
       self.severity = severity
@@ -45,11 +45,11 @@ struct EntryForm: Sendable {
     hasArrivalTime = isStdin && isKnown && status.st_mode & S_IFMT != S_IFREG
   }
 
-  func entries(_ lines: some Sequence<LineCutter.Line>) -> [Entry] {
+  func entries(_ lines: some Sequence<LineCutter.Line>) -> [LogEntry] {
     let now = SystemClock.wall()
     let time = hasArrivalTime ? now : 0
     let rules = TimeRules(zone: zone, now: now)
-    let template = Entry(message: Bytes(), time: time, severity: severity, source: source)
+    let template = LogEntry(message: ByteString(), time: time, severity: severity, source: source)
     return lines.map { line in
       guard line.part != nil || line.byteCount != line.bytes.count else {
         return format.entry(line.bytes, like: template, rules)
@@ -60,7 +60,7 @@ struct EntryForm: Sendable {
         entry.attributes =
           LinePart(line: "\(pushID)-\(part.line)", ordinal: part.ordinal, isLast: part.isLast).attributes
       } else {
-        entry.attributes = [Attribute("logs.truncated", .integer(Int64(line.byteCount)))]
+        entry.attributes = [LogAttribute("logs.truncated", .integer(Int64(line.byteCount)))]
       }
       return entry
     }

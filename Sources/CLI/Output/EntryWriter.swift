@@ -52,7 +52,7 @@ struct EntryWriter {
   }
 
   /// Appends the entry's line.
-  mutating func append(_ entry: Entry, of stream: StreamName, to output: inout [UInt8]) {
+  mutating func append(_ entry: LogEntry, of stream: StreamName, to output: inout [UInt8]) {
     switch format {
     case .raw:
       // The seal is no line that anybody pushed.
@@ -68,7 +68,7 @@ struct EntryWriter {
   }
 
   /// The parts of a line that was split are joined where they follow each other; anything else in between begins a new line.
-  private mutating func writeRaw(_ entry: Entry, of stream: StreamName, to output: inout [UInt8]) {
+  private mutating func writeRaw(_ entry: LogEntry, of stream: StreamName, to output: inout [UInt8]) {
     let part = LinePart(entry.attributes)
     if let open = openPart, part?.continues(open.part) != true || stream != open.stream {
       output.append(UInt8(ascii: "\n"))
@@ -82,7 +82,7 @@ struct EntryWriter {
     }
   }
 
-  private mutating func writeJSON(_ entry: Entry, of stream: StreamName) {
+  private mutating func writeJSON(_ entry: LogEntry, of stream: StreamName) {
     json.object { json in
       json.key("stream")
       json.string(stream.text)
@@ -115,7 +115,7 @@ struct EntryWriter {
     static let reset = "\u{1b}[0m"
   }
 
-  private func writeShort(_ entry: Entry, of stream: StreamName, to output: inout [UInt8]) {
+  private func writeShort(_ entry: LogEntry, of stream: StreamName, to output: inout [UInt8]) {
     func colored(_ text: String, _ color: String?) {
       guard usesColor, let color else { return output.append(contentsOf: text.utf8) }
       output.append(contentsOf: color.utf8)

@@ -80,7 +80,7 @@ struct JSON {
 }
 
 extension JSON {
-  mutating func attributes(_ attributes: [Attribute]) {
+  mutating func attributes(_ attributes: [LogAttribute]) {
     object { json in
       for attribute in attributes {
         json.key(attribute.key)

@@ -7,7 +7,7 @@ internal import LogsWire
 /// sending begins again at the first one.
 struct AppendLane {
   enum Content: Sendable {
-    case batch(Bytes, entryCount: Int)
+    case batch(ByteString, entryCount: Int)
     case completion(text: String)
 
     /// What it takes of the connection's credit.

@@ -1,14 +1,14 @@
 /// How far a follower has come, how far of that is saved, and when the rest is due.
 struct CheckpointProgress {
   /// Past everything that has been dealt with.
-  private(set) var cursor: Cursor
+  private(set) var cursor: LogCursor
   /// By when to save; nil when nothing has happened since.
   private(set) var dueAt: ContinuousClock.Instant?
   private var unsavedEntryCount = 0
   private let interval: Duration
   private let entryCountMax: Int
 
-  init(from cursor: Cursor, interval: Duration, entryCountMax: Int) {
+  init(from cursor: LogCursor, interval: Duration, entryCountMax: Int) {
     self.cursor = cursor
     // A clock cannot tell the end of time.
     self.interval = min(interval, .seconds(1 << 30))

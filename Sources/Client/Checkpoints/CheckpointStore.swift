@@ -6,19 +6,19 @@ internal import Synchronization
 /// was read: then nothing comes twice either. `Snippets/SyncIntoDatabase.swift` shows it.
 public protocol CheckpointStore: Sendable {
   /// What was saved last; nil before the first time.
-  func load() async throws -> Cursor?
+  func load() async throws -> LogCursor?
 
   /// Replaces what was saved before as a whole. Calls come one after the other.
-  func save(_ cursor: Cursor) async throws
+  func save(_ cursor: LogCursor) async throws
 }
 
 /// Checkpoints that end with the process: for tests, and for streams that are read anew each time.
 public final class InMemoryCheckpointStore: CheckpointStore {
-  private let saved: Mutex<Cursor?>
+  private let saved: Mutex<LogCursor?>
 
-  public init(_ cursor: Cursor? = nil) { saved = Mutex(cursor) }
+  public init(_ cursor: LogCursor? = nil) { saved = Mutex(cursor) }
 
-  public func load() -> Cursor? { saved.withLock { $0 } }
+  public func load() -> LogCursor? { saved.withLock { $0 } }
 
-  public func save(_ cursor: Cursor) { saved.withLock { $0 = cursor } }
+  public func save(_ cursor: LogCursor) { saved.withLock { $0 = cursor } }
 }

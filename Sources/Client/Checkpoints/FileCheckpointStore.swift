@@ -21,13 +21,13 @@ public final class FileCheckpointStore: CheckpointStore {
   }
 
   /// - Throws: `LogError`: `fileFailed`, `invalidCursor`.
-  public func load() async throws(LogError) -> Cursor? {
+  public func load() async throws(LogError) -> LogCursor? {
     let path = path
-    return try await onThread { () throws(LogError) in try Cursor(contentsOfFile: path) }
+    return try await onThread { () throws(LogError) in try LogCursor(contentsOfFile: path) }
   }
 
   /// - Throws: `LogError` with `fileFailed`; then the one before is still there, or, if only the last sync failed, this one.
-  public func save(_ cursor: Cursor) async throws(LogError) {
+  public func save(_ cursor: LogCursor) async throws(LogError) {
     let path = path
     try await onThread { () throws(LogError) in try cursor.write(toFile: path) }
   }

@@ -10,7 +10,7 @@ struct Question {
 
   enum Answer: Sendable {
     case listing(Listing)
-    case facts([Fact])
+    case facts([ServerFact])
   }
 
   let kind: Kind
@@ -29,7 +29,7 @@ extension ClientCore {
     return listing
   }
 
-  func stat() async throws(LogError) -> [Fact] {
+  func stat() async throws(LogError) -> [ServerFact] {
     guard case .facts(let facts) = try await answer(.stat) else {
       throw LogError(.protocolViolation, "the server answered the question for its state with something else")
     }

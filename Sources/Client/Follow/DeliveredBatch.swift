@@ -35,8 +35,8 @@ public struct DeliveredBatch: Sendable {
   ///
   /// - Throws: `LogError` with `damaged` when the payload breaks a rule of the format.
   /// - Complexity: decompresses each time it is called; messages share the decompressed memory.
-  public func entries() throws(LogError) -> [Entry] {
-    var entries: [Entry] = []
+  public func entries() throws(LogError) -> [LogEntry] {
+    var entries: [LogEntry] = []
     // What headers say is not believed further than one batch may go.
     entries.reserveCapacity(min(batches.reduce(0) { $0 + Int($1.header.count) }, Limits.batchEntryCountMax))
     for batch in batches {
@@ -116,8 +116,8 @@ private final class BatchReader: @unchecked Sendable {
   private var decoder = BatchDecoder()
 
   static func append(
-    entriesOf batch: Batch, to entries: inout [Entry]
-  ) throws(LogsWire.DecodingError) {
+    entriesOf batch: Batch, to entries: inout [LogEntry]
+  ) throws(WireDecodingError) {
     let reader = free.withLock { $0.popLast() } ?? BatchReader()
     defer { free.withLock { if $0.count < readerCountMax { $0.append(reader) } } }
     try reader.decoder.append(entriesOf: batch, to: &entries)

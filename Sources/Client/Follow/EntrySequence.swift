@@ -12,15 +12,15 @@ public enum GapPolicy: Sendable {
 
 /// The entries of a subscription, one after the other.
 ///
-/// Ends and throws as `Subscription` does, and with `damaged` and `dataMissing`; after those it is over.
+/// Ends and throws as `FollowSequence` does, and with `damaged` and `dataMissing`; after those it is over.
 public struct EntrySequence: AsyncSequence, Sendable {
   public typealias Element = StreamEntry
   public typealias Failure = LogError
 
-  private let subscription: Subscription
+  private let subscription: FollowSequence
   private let policy: GapPolicy
 
-  init(subscription: Subscription, policy: GapPolicy) {
+  init(subscription: FollowSequence, policy: GapPolicy) {
     self.subscription = subscription
     self.policy = policy
   }
@@ -30,14 +30,14 @@ public struct EntrySequence: AsyncSequence, Sendable {
   }
 
   public struct AsyncIterator: AsyncIteratorProtocol {
-    private var events: Subscription.AsyncIterator?
+    private var events: FollowSequence.AsyncIterator?
     private let policy: GapPolicy
     /// What of a batch has not been decoded yet.
     private var parts: ArraySlice<DeliveredBatch> = []
-    private var part: (stream: StreamName, incarnation: Incarnation, entries: [Entry])?
+    private var part: (stream: StreamName, incarnation: Incarnation, entries: [LogEntry])?
     private var index = 0
 
-    init(events: Subscription.AsyncIterator, policy: GapPolicy) {
+    init(events: FollowSequence.AsyncIterator, policy: GapPolicy) {
       self.events = events
       self.policy = policy
     }

@@ -13,7 +13,7 @@ public enum FollowEvent: Sendable {
   /// The connection is gone; the client sees to a new one.
   case interrupted(LogError)
   /// The subscription goes on where it was interrupted: nothing is missing and nothing comes twice.
-  case resumed(at: Cursor)
+  case resumed(at: LogCursor)
   /// The last event.
   case ended(EndReason)
 }
@@ -49,7 +49,7 @@ public struct SkippedRange: Hashable, Sendable {
 public struct StreamEntry: Hashable, Sendable {
   public var stream: StreamName
   public var incarnation: Incarnation
-  public var entry: Entry
+  public var entry: LogEntry
 
   /// The cursor's position after it.
   public var position: CursorPosition {

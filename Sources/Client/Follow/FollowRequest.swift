@@ -2,11 +2,11 @@ internal import LogsWire
 
 /// What an application wants to follow.
 struct FollowRequest: Sendable {
-  var selectors: [Selector]
-  var start: Start
-  var end: End
+  var selectors: [StreamSelector]
+  var start: FollowStart
+  var end: FollowEnd
   var isReverse: Bool
-  var cursor: Cursor
+  var cursor: LogCursor
 
   /// Whether `stream` is one of those selected.
   func selects(_ stream: StreamName) -> Bool {

@@ -123,7 +123,7 @@ extension FollowState {
 
   private func watch() -> Follow {
     // An end at the head ends it as soon as it has told what there is.
-    let end = End(atHead: isBounded, time: isReverse ? nil : request.end.time)
+    let end = FollowEnd(atHead: isBounded, time: isReverse ? nil : request.end.time)
     return Follow(credit: 0, selectors: request.selectors, start: .now, end: end)
   }
 
@@ -136,7 +136,7 @@ extension FollowState {
   }
 
   /// - Parameter highest: in reverse, the highest number that all streams have come down to.
-  private func follow(_ selectors: [Selector], positionsOf streams: [StreamName], highest: UInt64?) -> Follow {
+  private func follow(_ selectors: [StreamSelector], positionsOf streams: [StreamName], highest: UInt64?) -> Follow {
     var end = request.end
     end.limit = remaining
     if isReverse, let highest { end.sequence = min(end.sequence ?? .max, max(highest, 2) - 1) }

@@ -58,7 +58,7 @@ struct FollowState {
   var isReverse: Bool { request.isReverse }
 
   /// The position of every stream known.
-  var cursor: Cursor { Cursor(tracks.map { position(of: $0.key, $0.value) }) }
+  var cursor: LogCursor { LogCursor(tracks.map { position(of: $0.key, $0.value) }) }
 
   func position(of stream: StreamName, _ track: Track) -> CursorPosition {
     CursorPosition(stream: stream, incarnation: track.incarnation, sequence: track.position)

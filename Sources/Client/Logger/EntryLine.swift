@@ -2,7 +2,7 @@
 ///
 /// Always one line and harmless on a terminal: control characters are shown as escapes.
 enum EntryLine {
-  static func bytes(of entry: Entry) -> [UInt8] {
+  static func bytes(of entry: LogEntry) -> [UInt8] {
     var line = Timestamp.rfc3339(entry.effectiveTime)
     if entry.severity != .unspecified { line += " \(entry.severity.description.uppercased())" }
     line += " "

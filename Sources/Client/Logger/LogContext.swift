@@ -2,12 +2,12 @@
 ///
 /// No key comes twice, as no entry could hold that: who sets a key again replaces its value, in its place.
 public struct LogContext: Hashable, Sendable {
-  public private(set) var attributes: [Attribute] = []
+  public private(set) var attributes: [LogAttribute] = []
 
   public init() {}
 
   /// Of attributes with the same key the last one counts.
-  public init(_ attributes: [Attribute]) { merge(attributes) }
+  public init(_ attributes: [LogAttribute]) { merge(attributes) }
 
   public var isEmpty: Bool { attributes.isEmpty }
 
@@ -18,7 +18,7 @@ public struct LogContext: Hashable, Sendable {
       switch (index(of: key), newValue) {
       case (let index?, let value?): attributes[index].value = value
       case (let index?, nil): attributes.remove(at: index)
-      case (nil, let value?): attributes.append(Attribute(key, value))
+      case (nil, let value?): attributes.append(LogAttribute(key, value))
       case (nil, nil): break
       }
     }
@@ -36,7 +36,7 @@ public struct LogContext: Hashable, Sendable {
     return copy
   }
 
-  private mutating func merge(_ others: [Attribute]) {
+  private mutating func merge(_ others: [LogAttribute]) {
     for attribute in others { self[attribute.key] = attribute.value }
   }
 

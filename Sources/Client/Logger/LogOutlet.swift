@@ -27,7 +27,7 @@ public final class LogOutlet: LogSink {
   }
 
   /// Hands the entry on, or keeps it until a sink is bound.
-  public func log(_ entry: Entry) {
+  public func log(_ entry: LogEntry) {
     var entry = entry
     // The sink would take the time when it gets the entry.
     if entry.time == 0 { entry.time = SystemClock.wall() }
@@ -59,7 +59,7 @@ private struct State {
   var sink: (any LogSink)?
   /// Whether one thread hands over what waits. At most one does, or two of them could overtake each other.
   var isHandingOver = false
-  var waiting: [Entry] = []
+  var waiting: [LogEntry] = []
   var waitingByteCount = 0
   /// Entries dropped behind the last one that waits.
   var drops: Drops?
@@ -76,7 +76,7 @@ private struct State {
   }
 
   /// - Returns: the sink that the caller gives the entry to; nil when the entry waits, or was dropped.
-  mutating func take(_ entry: Entry) -> (any LogSink)? {
+  mutating func take(_ entry: LogEntry) -> (any LogSink)? {
     if let sink, !isHandingOver { return sink }
     let byteCount = entry.waitingByteCount
     guard waiting.count < entryCountMax, waitingByteCount + byteCount <= byteCountMax else {
@@ -96,7 +96,7 @@ private struct State {
   }
 
   /// What waits, to be handed over; nil when that is done.
-  mutating func next() -> (any LogSink, [Entry])? {
+  mutating func next() -> (any LogSink, [LogEntry])? {
     if let notice = takeNotice() { append(notice) }
     guard let sink, !waiting.isEmpty else {
       isHandingOver = false
@@ -109,19 +109,19 @@ private struct State {
     return (sink, waiting)
   }
 
-  private mutating func append(_ entry: Entry) {
+  private mutating func append(_ entry: LogEntry) {
     waiting.append(entry)
     waitingByteCount += entry.waitingByteCount
   }
 
-  private mutating func takeNotice() -> Entry? {
+  private mutating func takeNotice() -> LogEntry? {
     guard let drops else { return nil }
     self.drops = nil
     return DropNotice(entryCount: drops.count, reason: .queueFull).entry(time: drops.time)
   }
 }
 
-extension Entry {
+extension LogEntry {
   /// What an entry counts for besides its content.
   private static let overheadByteCount = 128
 
@@ -129,7 +129,7 @@ extension Entry {
     Self.overheadByteCount + message.count + source.count + Self.byteCount(attributes, depth: 0)
   }
 
-  private static func byteCount(_ attributes: [Attribute], depth: Int) -> Int {
+  private static func byteCount(_ attributes: [LogAttribute], depth: Int) -> Int {
     attributes.reduce(0) { $0 + $1.key.utf8.count + byteCount($1.value, depth: depth) }
   }
 

@@ -3,10 +3,10 @@ public protocol LogSink: Sendable {
   /// Takes an entry. Returns at once: it neither throws nor waits, and what it cannot take it counts.
   ///
   /// Entries of calls made one after the other keep their order. May be called from any thread.
-  func log(_ entry: Entry)
+  func log(_ entry: LogEntry)
 }
 
 extension LogProducer: LogSink {
   /// Hands over an entry of the stream that this producer was made for, as `log(_:to:)` does.
-  public func log(_ entry: Entry) { log(entry, to: nil) }
+  public func log(_ entry: LogEntry) { log(entry, to: nil) }
 }

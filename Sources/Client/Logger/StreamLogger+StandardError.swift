@@ -4,7 +4,7 @@ extension StreamLogger {
   /// A passthrough that writes each entry to stderr as one line, with one write, so that lines of several threads do not mix.
   ///
   /// It waits while stderr takes nothing, as any output does; what stderr refuses is lost.
-  public static let standardError: @Sendable (Entry) -> Void = { entry in
+  public static let standardError: @Sendable (LogEntry) -> Void = { entry in
     write(EntryLine.bytes(of: entry), to: STDERR_FILENO)
   }
 

@@ -13,25 +13,25 @@ internal import LogsWire
 /// ```
 public struct StreamLogger: Sendable {
   /// The least level that is streamed. Entries of no level (`unspecified`) are below none.
-  public var minimumLevel: Severity
+  public var minimumLevel: LogSeverity
   /// Attributes of every entry; those of a call come on top.
   public var context: LogContext
   /// The output that there was before streaming, which stays: called with each entry first, on the caller's thread.
-  public var passthrough: (@Sendable (Entry) -> Void)?
+  public var passthrough: (@Sendable (LogEntry) -> Void)?
   /// The least level that is passed through; nil for the same as `minimumLevel`.
-  public var passthroughLevel: Severity?
+  public var passthroughLevel: LogSeverity?
 
-  private var sourceBytes: Bytes
+  private var sourceBytes: ByteString
   private let sink: any LogSink
 
   /// - Parameters:
   ///   - source: who logs, at most 255 bytes; the rest is cut.
   ///   - sink: a `LogOutlet`, or a producer that exists already.
   public init(
-    source: String = "", context: LogContext = [:], minimumLevel: Severity = .info, to sink: any LogSink,
-    passthrough: (@Sendable (Entry) -> Void)? = nil
+    source: String = "", context: LogContext = [:], minimumLevel: LogSeverity = .info, to sink: any LogSink,
+    passthrough: (@Sendable (LogEntry) -> Void)? = nil
   ) {
-    sourceBytes = Bytes(source)
+    sourceBytes = ByteString(source)
     self.context = context
     self.minimumLevel = minimumLevel
     self.sink = sink
@@ -41,7 +41,7 @@ public struct StreamLogger: Sendable {
   /// Who logs, at most 255 bytes; the rest is cut.
   public var source: String {
     get { sourceBytes.text }
-    set { sourceBytes = Bytes(newValue) }
+    set { sourceBytes = ByteString(newValue) }
   }
 
   /// Logs a message, with the time of this call.
@@ -50,20 +50,22 @@ public struct StreamLogger: Sendable {
   ///   - message: at most 1 MiB; the rest is cut. Evaluated once, and only when the level is high enough.
   ///   - context: for this entry alone, evaluated like the message. Its values replace the logger's under the same key.
   public func log(
-    _ level: Severity, _ message: @autoclosure () -> String, _ context: @autoclosure () -> LogContext = [:]
+    _ level: LogSeverity, _ message: @autoclosure () -> String, _ context: @autoclosure () -> LogContext = [:]
   ) {
     let isStreamed = isEnough(level, minimumLevel)
     let isPassed = passthrough != nil && isEnough(level, passthroughLevel ?? minimumLevel)
     guard isStreamed || isPassed else { return }
     let time = SystemClock.wall()
-    let entry = Entry(
-      message: Bytes(message()), time: time, severity: level, source: sourceBytes,
+    let entry = LogEntry(
+      message: ByteString(message()), time: time, severity: level, source: sourceBytes,
       attributes: self.context.merging(context()).attributes)
     if isPassed { passthrough?(entry) }
     if isStreamed { sink.log(entry) }
   }
 
-  private func isEnough(_ level: Severity, _ minimum: Severity) -> Bool { level >= minimum || level == .unspecified }
+  private func isEnough(_ level: LogSeverity, _ minimum: LogSeverity) -> Bool {
+    level >= minimum || level == .unspecified
+  }
 }
 
 extension StreamLogger {

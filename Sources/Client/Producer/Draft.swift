@@ -57,7 +57,7 @@ final class Draft: @unchecked Sendable {
   /// Adds an entry; attributes that no entry can hold are left out, and one more says how many.
   ///
   /// - Returns: false when there is no room for it.
-  func append(_ entry: Entry, for submission: Submission? = nil) -> Bool {
+  func append(_ entry: LogEntry, for submission: Submission? = nil) -> Bool {
     let offset = UInt64(builder.count)
     let cutCount = builder.truncatedCount
     var leavesOut = false
@@ -88,7 +88,7 @@ final class Draft: @unchecked Sendable {
   }
 
   /// - Parameter leavesOut: set when the entry has attributes that no entry can hold.
-  private func add(_ entry: Entry, leavesOut: inout Bool) -> Bool {
+  private func add(_ entry: LogEntry, leavesOut: inout Bool) -> Bool {
     do throws(InvalidEntry) { return try builder.append(entry) == .added } catch {
       leavesOut = true
       do throws(InvalidEntry) { return try builder.append(entry.fitted()) == .added } catch {

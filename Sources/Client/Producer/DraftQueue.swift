@@ -36,7 +36,7 @@ struct DraftQueue {
 
   // MARK: Filling
 
-  mutating func add(_ entry: Entry, to stream: StreamName, for submission: Submission? = nil) {
+  mutating func add(_ entry: LogEntry, to stream: StreamName, for submission: Submission? = nil) {
     tell(stream)
     put(into: stream) { $0.append(entry, for: submission) }
   }

@@ -16,7 +16,7 @@ struct DropNotice: Hashable {
   }
 
   /// Reads a notice back; nil when the entry is anything else.
-  init?(_ entry: Entry) {
+  init?(_ entry: LogEntry) {
     let attributes = entry.attributes
     guard attributes.map(\.key) == [Self.countKey, Self.reasonKey], case .integer(let count) = attributes[0].value,
       count >= 0, case .string(let word) = attributes[1].value, let reason = DropReason(rawValue: word)
@@ -28,18 +28,18 @@ struct DropNotice: Hashable {
   static func all(in content: AppendLane.Content) -> [DropNotice] {
     guard case .batch(let bytes, _) = content else { return [] }
     var decoder = BatchDecoder()
-    do throws(DecodingError) {
+    do throws(WireDecodingError) {
       return try decoder.entries(of: Batch(wholeOf: bytes)).compactMap { DropNotice($0) }
     } catch { return [] }
   }
 
   /// - Parameter time: in ns since 1970.
-  func entry(time: Int64) -> Entry {
-    Entry(
-      message: Bytes(text), time: time, severity: .warning, source: "logs",
+  func entry(time: Int64) -> LogEntry {
+    LogEntry(
+      message: ByteString(text), time: time, severity: .warning, source: "logs",
       attributes: [
-        Attribute(Self.countKey, .integer(Int64(clamping: entryCount))),
-        Attribute(Self.reasonKey, .string(reason.rawValue)),
+        LogAttribute(Self.countKey, .integer(Int64(clamping: entryCount))),
+        LogAttribute(Self.reasonKey, .string(reason.rawValue)),
       ])
   }
 

@@ -10,7 +10,7 @@ internal import Synchronization
 final class Intake: Sendable {
   private struct Waiter {
     let id: UInt64
-    let entries: [Entry]
+    let entries: [LogEntry]
     let stream: StreamName
     let submission: Submission
     let continuation: CheckedContinuation<LogError?, Never>
@@ -42,8 +42,8 @@ final class Intake: Sendable {
     ///
     /// - Returns: the rest.
     mutating func add(
-      _ entries: ArraySlice<Entry>, to stream: StreamName, for submission: Submission
-    ) -> ArraySlice<Entry> {
+      _ entries: ArraySlice<LogEntry>, to stream: StreamName, for submission: Submission
+    ) -> ArraySlice<LogEntry> {
       var (index, byteCount) = (entries.startIndex, 0)
       while index < entries.endIndex, index - entries.startIndex < Self.turnEntryCountMax,
         byteCount < Self.turnByteCountMax
@@ -98,7 +98,7 @@ final class Intake: Sendable {
 
 extension Intake {
   /// Takes an entry, or drops it when there is no room.
-  func log(_ entry: Entry, to stream: StreamName) {
+  func log(_ entry: LogEntry, to stream: StreamName) {
     change { state in
       state.counts.accepted += 1
       guard state.closed == nil else {
@@ -122,7 +122,7 @@ extension Intake {
   ///
   /// - Throws: `LogError`: `queueFull`, `closed`, `cancelled`; nothing was taken.
   func submit(
-    _ entries: [Entry], to stream: StreamName, wantsReceipt: Bool = true
+    _ entries: [LogEntry], to stream: StreamName, wantsReceipt: Bool = true
   ) async throws(LogError) -> Submission {
     let submission = Submission(stream: stream, wantsReceipt: wantsReceipt)
     let id: UInt64
@@ -145,12 +145,13 @@ extension Intake {
 
   private enum Attempt {
     /// The first entries were taken.
-    case begun(rest: ArraySlice<Entry>)
+    case begun(rest: ArraySlice<LogEntry>)
     /// There is no room; the number under which to wait.
     case waits(UInt64)
   }
 
-  private func attempt(_ entries: [Entry], to stream: StreamName, _ submission: Submission) throws(LogError) -> Attempt
+  private func attempt(_ entries: [LogEntry], to stream: StreamName, _ submission: Submission) throws(LogError)
+    -> Attempt
   {
     let result = change { state -> (Result<Attempt, LogError>, [Draft]) in
       if let closed = state.closed { return (.failure(closed), []) }
@@ -169,7 +170,7 @@ extension Intake {
   /// Adds what is left of a submission that was begun, whether there is room for it or not.
   ///
   /// - Returns: why it could not; some of it was taken.
-  private func finish(_ rest: ArraySlice<Entry>, to stream: StreamName, _ submission: Submission) -> LogError? {
+  private func finish(_ rest: ArraySlice<LogEntry>, to stream: StreamName, _ submission: Submission) -> LogError? {
     var rest = rest
     defer { submission.seal() }
     while !rest.isEmpty {
@@ -184,7 +185,7 @@ extension Intake {
   }
 
   private func wait(_ waiter: Waiter) {
-    let begun = change { state -> (Result<ArraySlice<Entry>, LogError>?, [Draft]) in
+    let begun = change { state -> (Result<ArraySlice<LogEntry>, LogError>?, [Draft]) in
       if let closed = state.closed { return (.failure(closed), []) }
       // The handler may have run already. Asked under the lock: if it runs later, it finds the waiter.
       if Task.isCancelled { return (.failure(.cancelled("waiting for room in the producer's queue")), []) }
@@ -259,7 +260,7 @@ extension Intake {
   }
 
   /// Begins with the submission that has waited for room first, if there is room.
-  private func admit() -> (Waiter, rest: ArraySlice<Entry>)? {
+  private func admit() -> (Waiter, rest: ArraySlice<LogEntry>)? {
     change { state in
       guard !state.isSpoolFull, state.drafts.byteCount < state.byteCountMax, let waiter = state.waiters.popFirst()
       else { return (nil, []) }

@@ -106,7 +106,7 @@ extension LogProducer {
   /// Appends entries and waits until they are durable on the server.
   ///
   /// The same as awaiting the receipt of `submit`.
-  public func append(_ entries: [Entry], to stream: StreamName? = nil) async throws(LogError) -> AppendReceipt {
+  public func append(_ entries: [LogEntry], to stream: StreamName? = nil) async throws(LogError) -> AppendReceipt {
     try await submit(entries, to: stream).receipt
   }
 
@@ -117,7 +117,7 @@ extension LogProducer {
   /// - Throws: `LogError`: `invalidRequest` (no entries), `invalidEntry`, `queueFull`, `closed`, `cancelled`; nothing was taken, unless
   ///   `mayHaveTakenEffect`.
   /// - Complexity: some hundred bytes are kept for the receipt until the server has answered; `enqueue` keeps none.
-  public func submit(_ entries: [Entry], to stream: StreamName? = nil) async throws(LogError) -> PendingAppend {
+  public func submit(_ entries: [LogEntry], to stream: StreamName? = nil) async throws(LogError) -> PendingAppend {
     try await accept(entries, to: stream, wantsReceipt: true).pending
   }
 
@@ -125,12 +125,12 @@ extension LogProducer {
   ///
   /// With a spool, memory does not grow with what waits.
   /// - Throws: as `submit`.
-  public func enqueue(_ entries: [Entry], to stream: StreamName? = nil) async throws(LogError) {
+  public func enqueue(_ entries: [LogEntry], to stream: StreamName? = nil) async throws(LogError) {
     _ = try await accept(entries, to: stream, wantsReceipt: false)
   }
 
   private func accept(
-    _ entries: [Entry], to stream: StreamName?, wantsReceipt: Bool
+    _ entries: [LogEntry], to stream: StreamName?, wantsReceipt: Bool
   ) async throws(LogError) -> Submission {
     guard !entries.isEmpty else { throw LogError(.invalidRequest, "there is nothing to append: no entries") }
     for (index, entry) in entries.enumerated() where entry.kind == .complete {
@@ -154,7 +154,7 @@ extension LogProducer {
   /// are counted, and the stream is told of them by an entry as soon as there is room. Attributes that no entry can hold are left
   /// out, and `logs.truncated_attributes` says how many. An entry that completes another stream is one of kind `status` here.
   /// - Complexity: a lock, and one copy of the entry's bytes; no system call but the clock, unless the producer's thread sleeps: then one more.
-  public func log(_ entry: Entry, to stream: StreamName? = nil) {
+  public func log(_ entry: LogEntry, to stream: StreamName? = nil) {
     var entry = entry
     if entry.time == 0 { entry.time = SystemClock.wall() }
     // The server would refuse it, and every entry that shares its batch.
@@ -163,8 +163,8 @@ extension LogProducer {
   }
 
   /// Hands over an entry of the stream that this producer was made for, as `log(_:to:)` does.
-  public func log(_ severity: Severity, _ message: String, attributes: [Attribute] = [], source: String = "") {
-    log(Entry(message: Bytes(message), severity: severity, source: Bytes(source), attributes: attributes))
+  public func log(_ severity: LogSeverity, _ message: String, attributes: [LogAttribute] = [], source: String = "") {
+    log(LogEntry(message: ByteString(message), severity: severity, source: ByteString(source), attributes: attributes))
   }
 
   /// Seals a stream behind everything that this producer was given for it, and waits until that is durable.

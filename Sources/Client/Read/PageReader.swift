@@ -14,7 +14,7 @@ struct PageReader {
   /// - Parameters:
   ///   - cursor: where to begin.
   ///   - selectors: those that are names are there, whether they exist or not.
-  init(after cursor: Cursor, of selectors: [Selector]) {
+  init(after cursor: LogCursor, of selectors: [StreamSelector]) {
     gathered = ReadPage(cursor: cursor)
     for case .stream(let name) in selectors { gathered.heads[name] = 0 }
   }

@@ -6,7 +6,7 @@ public struct ReadPage: Sendable {
   /// In the order of their sequence numbers within a stream; streams take turns.
   public internal(set) var entries: [StreamEntry] = []
   /// Where the next page begins: behind the last entry given. Streams that were not read keep their positions.
-  public internal(set) var cursor: Cursor
+  public internal(set) var cursor: LogCursor
   /// The last sequence number of each stream when the page was asked for; 0 of one that is named and does not exist.
   public internal(set) var heads: [StreamName: UInt64] = [:]
   /// What will not come, and why.

@@ -13,13 +13,13 @@ struct SQLiteRecord: SpoolValues {
     case bytes(Range<Int>)
   }
 
-  private let payload: Bytes
+  private let payload: ByteString
   private let values: [Value]
 
   var columnCount: Int { values.count }
 
   /// Nil when the payload is no record of so many columns.
-  init?(_ payload: Bytes, columnCounts: Set<Int>) {
+  init?(_ payload: ByteString, columnCounts: Set<Int>) {
     self.payload = payload
     let columnCountMax = columnCounts.max() ?? 0
     // Each serial type takes at most nine bytes, and so does the length.
@@ -57,8 +57,8 @@ struct SQLiteRecord: SpoolValues {
     if case .integer(let value) = values[Int(column)] { value } else { 0 }
   }
 
-  func bytes(_ column: Int32) -> Bytes {
-    if case .bytes(let range) = values[Int(column)] { payload[range] } else { Bytes() }
+  func bytes(_ column: Int32) -> ByteString {
+    if case .bytes(let range) = values[Int(column)] { payload[range] } else { ByteString() }
   }
 
   func text(_ column: Int32) -> String {

@@ -73,7 +73,7 @@ struct SpoolInspector: ~Copyable {
   private mutating func add(_ row: SpoolRow) {
     add(row.summary, accepted: row.accepted)
     guard isVerifying, case .batch(let bytes, let count) = row.content else { return }
-    do throws(DecodingError) {
+    do throws(WireDecodingError) {
       let batch = try Batch(wholeOf: bytes)
       try checker.check(appended: batch)
       if Int(batch.header.count) != count {

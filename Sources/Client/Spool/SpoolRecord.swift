@@ -5,7 +5,7 @@ internal import LogsWire
 /// the row's check then fails.
 protocol SpoolValues: ~Copyable {
   func integer(_ column: Int32) -> Int64
-  func bytes(_ column: Int32) -> Bytes
+  func bytes(_ column: Int32) -> ByteString
   func text(_ column: Int32) -> String
 }
 

@@ -22,7 +22,7 @@ struct SpoolRow {
   /// In ns since 1970.
   let accepted: Int64
   /// The batch, or the text of a completion.
-  let bytes: Bytes
+  let bytes: ByteString
 
   var stream: StreamName { key.stream }
 
@@ -81,10 +81,10 @@ struct SpoolSummary {
 
 extension SpoolRow {
   init(id: Int64, key: AppendQueue.Key, number: UInt64, _ draft: BacklogDraft) {
-    let (kind, bytes, count): (Kind, Bytes, Int) =
+    let (kind, bytes, count): (Kind, ByteString, Int) =
       switch draft.content {
       case .batch(let bytes, let count): (draft.entryCount == 0 ? .notice : .batch, bytes, count)
-      case .completion(let text): (.completion, Bytes(text), 0)
+      case .completion(let text): (.completion, ByteString(text), 0)
       }
     self.init(
       id: id, key: key, number: number, kind: kind, entryCount: draft.entryCount, batchEntryCount: count,

@@ -74,7 +74,7 @@ struct SpoolScan {
   /// Gathers a payload from its cell and the pages that go on with it.
   private static func payload(
     _ count: Int, at offset: Int, of page: [UInt8], _ pages: borrowing SpoolPages
-  ) -> Bytes? {
+  ) -> ByteString? {
     let usable = SpoolSchema.pageByteCount
     let localMax = usable - 35
     let localMin = (usable - 12) * 32 / 255 - 23

@@ -19,7 +19,7 @@ extension ServerConnection {
           .badBatch, "the batch was damaged on the way, its check does not fit; send the same bytes again",
           isRetryable: true))
     }
-    do throws(DecodingError) {
+    do throws(WireDecodingError) {
       let batch = try Batch(wholeOf: bytes)
       try desk.hub.checker.check(appended: batch)
       return .batch(batch)

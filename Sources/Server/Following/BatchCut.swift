@@ -13,10 +13,10 @@ enum BatchCut {
   ///
   /// - Parameter offset: where in the run to begin; moved behind the piece.
   /// - Returns: nil when no batch of the rest lies in the range.
-  /// - Throws: `DecodingError` when the run is damaged.
+  /// - Throws: `WireDecodingError` when the run is damaged.
   static func next(
     of run: Bytes, at offset: inout Int, from: UInt64, to: UInt64, byteCountMax: Int
-  ) throws(DecodingError) -> Piece? {
+  ) throws(WireDecodingError) -> Piece? {
     var start = offset
     var last: UInt64?
     while offset < run.count {
@@ -41,7 +41,7 @@ enum BatchCut {
   /// - Complexity: only a batch that holds both is decoded.
   static func last(
     of run: Bytes, from: UInt64, to: UInt64, notAfter time: Int64, decoder: inout BatchDecoder
-  ) throws(DecodingError) -> (to: UInt64?, isCut: Bool) {
+  ) throws(WireDecodingError) -> (to: UInt64?, isCut: Bool) {
     for batch in try Batch.run(run) where batch.header.lastSequence >= from && batch.header.firstSequence <= to {
       if batch.header.effectiveTimes.upperBound <= time { continue }
       let times = try decoder.effectiveTimes(of: batch)

@@ -142,7 +142,7 @@ extension Subscription {
     var from = from
     var to = to
     var isCutByTime = false
-    do throws(DecodingError) {
+    do throws(WireDecodingError) {
       if let bound = track.bound, !follow.isReverse { to = min(to, bound) }
       // In reverse the time says where to begin.
       if let time = follow.end.time, !follow.isReverse {

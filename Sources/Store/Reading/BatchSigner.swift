@@ -51,7 +51,7 @@ struct BatchSigner {
   }
 
   private static func batch(at offset: Int, in run: ReaderConnection.Run) -> Batch? {
-    do throws(DecodingError) {
+    do throws(WireDecodingError) {
       return try Batch(startOf: run.batches[offset..<run.batches.count])
     } catch {
       // What is wrong with it does not matter: the range is reported as lost.

@@ -83,7 +83,7 @@ extension Reader {
     var batches: [Batch] = []
     for part in try parts(of: found.runs, segment, stream, &signer, loan) {
       guard case .batch(let bytes, _, _) = part else { continue }
-      do throws(DecodingError) {
+      do throws(WireDecodingError) {
         batches.append(try Batch(startOf: bytes))
       } catch {
         preconditionFailure("a batch that was taken apart has a header: \(error)")

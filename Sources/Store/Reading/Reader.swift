@@ -122,7 +122,7 @@ struct Reader: Sendable {
   }
 
   private static func trustedBatches(_ run: TailCache.Run) -> [Batch] {
-    do throws(DecodingError) {
+    do throws(WireDecodingError) {
       return try Batch.run(run.batches)
     } catch {
       preconditionFailure("the store wrote these batches itself: \(error)")

@@ -28,7 +28,7 @@ struct MarkReplay {
     #endif
     do throws(SQLiteError) {
       try active.forEachRunWithoutMarks { stream, senders, batches in
-        do throws(DecodingError) {
+        do throws(WireDecodingError) {
           let senders = try Sender.decode(senders)
           let batches = try Batch.run(batches)
           guard let name = catalog[stream]?.name, senders.count == batches.count else {

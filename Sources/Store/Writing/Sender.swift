@@ -19,7 +19,7 @@ struct Sender: Hashable, Sendable {
     return writer.finish()
   }
 
-  static func decode(_ bytes: Bytes) throws(DecodingError) -> [Sender] {
+  static func decode(_ bytes: Bytes) throws(WireDecodingError) -> [Sender] {
     var reader = ByteReader(bytes.span)
     var senders: [Sender] = []
     while !reader.isAtEnd {

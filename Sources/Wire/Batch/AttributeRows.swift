@@ -17,11 +17,11 @@ enum AttributeRows {
 // MARK: - Writing
 
 extension AttributeRows {
-  static func write(keysOf attributes: [Attribute], into writer: inout ByteWriter) {
+  static func write(keysOf attributes: [LogAttribute], into writer: inout ByteWriter) {
     for attribute in attributes { write(attribute.key, into: &writer) }
   }
 
-  static func write(valuesOf attributes: [Attribute], into writer: inout ByteWriter) {
+  static func write(valuesOf attributes: [LogAttribute], into writer: inout ByteWriter) {
     for attribute in attributes { write(attribute.value, into: &writer) }
   }
 
@@ -32,7 +32,7 @@ extension AttributeRows {
 
   /// Whether lists and maps nest deeper than a batch may hold. Asked before writing, which recurses: the caller's values may
   /// be of any depth.
-  static func isTooDeep(_ attributes: [Attribute]) -> Bool {
+  static func isTooDeep(_ attributes: [LogAttribute]) -> Bool {
     attributes.contains { isTooDeep($0.value, depth: 0) }
   }
 
@@ -86,12 +86,12 @@ extension AttributeRows {
   /// Checks a row of keys.
   ///
   /// - Returns: how many keys it holds.
-  static func check(keys row: RawSpan) throws(DecodingError) -> Int {
+  static func check(keys row: RawSpan) throws(WireDecodingError) -> Int {
     var reader = ByteReader(row)
     var keys = KeySet()
     while !reader.isAtEnd { try keys.insert(from: &reader, of: row, lengths: 1...Limits.attributeKeyByteCountMax) }
     if keys.count > Limits.attributeCountMax {
-      throw DecodingError("an entry has \(keys.count) attributes; the limit is \(Limits.attributeCountMax)", at: 0)
+      throw WireDecodingError("an entry has \(keys.count) attributes; the limit is \(Limits.attributeCountMax)", at: 0)
     }
     return keys.count
   }
@@ -100,26 +100,27 @@ extension AttributeRows {
   ///
   /// - Returns: how many values it holds, those nested in lists and maps included.
   @discardableResult
-  static func check(values row: RawSpan, count: Int) throws(DecodingError) -> Int {
+  static func check(values row: RawSpan, count: Int) throws(WireDecodingError) -> Int {
     var reader = ByteReader(row)
     var budget = Limits.attributeCountMax
     for _ in 0..<count { try checkValue(&reader, of: row, depth: 0, budget: &budget) }
-    if !reader.isAtEnd { throw DecodingError("attribute values have bytes behind the last one", at: reader.offset) }
+    if !reader.isAtEnd { throw WireDecodingError("attribute values have bytes behind the last one", at: reader.offset) }
     return Limits.attributeCountMax - budget
   }
 
   private static func checkValue(
     _ reader: inout ByteReader, of row: RawSpan, depth: Int, budget: inout Int
-  ) throws(DecodingError) {
+  ) throws(WireDecodingError) {
     budget -= 1
     if budget < 0 {
-      throw DecodingError("an entry's attributes hold more than \(Limits.attributeCountMax) values", at: reader.offset)
+      throw WireDecodingError(
+        "an entry's attributes hold more than \(Limits.attributeCountMax) values", at: reader.offset)
     }
     let start = reader.offset
     switch try reader.u8() {
     case Tag.empty: break
     case Tag.string, Tag.bytes: _ = try reader.range(try reader.length())
-    case Tag.boolean: if try reader.u8() > 1 { throw DecodingError("a boolean is 0 or 1", at: start + 1) }
+    case Tag.boolean: if try reader.u8() > 1 { throw WireDecodingError("a boolean is 0 or 1", at: start + 1) }
     case Tag.integer: _ = try reader.zigzag()
     case Tag.double: _ = try reader.u64()
     case Tag.list:
@@ -133,13 +134,13 @@ extension AttributeRows {
         try keys.insert(from: &reader, of: row, lengths: 0...Limits.attributeKeyByteCountMax)
         try checkValue(&reader, of: row, depth: depth + 1, budget: &budget)
       }
-    case let tag: throw DecodingError("attribute type \(tag) is unknown", at: start)
+    case let tag: throw WireDecodingError("attribute type \(tag) is unknown", at: start)
     }
   }
 
-  private static func checkDepth(_ depth: Int, at offset: Int) throws(DecodingError) {
+  private static func checkDepth(_ depth: Int, at offset: Int) throws(WireDecodingError) {
     if depth > Limits.attributeDepthMax {
-      throw DecodingError("attributes nest deeper than \(Limits.attributeDepthMax)", at: offset)
+      throw WireDecodingError("attributes nest deeper than \(Limits.attributeDepthMax)", at: offset)
     }
   }
 
@@ -147,17 +148,17 @@ extension AttributeRows {
   private struct KeySet {
     private(set) var count = 0
     private var few: [Range<Int>] = []
-    private var many: Set<Bytes> = []
+    private var many: Set<ByteString> = []
     private static let fewMax = 16
 
     @_lifetime(reader: copy reader)
     mutating func insert(
       from reader: inout ByteReader, of row: RawSpan, lengths: ClosedRange<Int>
-    ) throws(DecodingError) {
+    ) throws(WireDecodingError) {
       let start = reader.offset
       let key = try reader.range(try reader.length())
       if !lengths.contains(key.count) {
-        throw DecodingError("an attribute's key has \(key.count) bytes, outside \(lengths)", at: start)
+        throw WireDecodingError("an attribute's key has \(key.count) bytes, outside \(lengths)", at: start)
       }
       let span = row.extracting(key)
       var isNew = true
@@ -165,10 +166,10 @@ extension AttributeRows {
         for other in few where row.extracting(other).isEqual(to: span) { isNew = false }
         few.append(key)
       } else {
-        if many.isEmpty { for other in few { many.insert(Bytes(copying: row.extracting(other))) } }
-        isNew = many.insert(Bytes(copying: span)).inserted
+        if many.isEmpty { for other in few { many.insert(ByteString(copying: row.extracting(other))) } }
+        isNew = many.insert(ByteString(copying: span)).inserted
       }
-      if !isNew { throw DecodingError("an attribute's key comes twice", at: start) }
+      if !isNew { throw WireDecodingError("an attribute's key comes twice", at: start) }
       count += 1
     }
   }
@@ -177,24 +178,24 @@ extension AttributeRows {
 // MARK: - Reading
 
 extension AttributeRows {
-  static func keys(in row: RawSpan) throws(DecodingError) -> [String] {
+  static func keys(in row: RawSpan) throws(WireDecodingError) -> [String] {
     var reader = ByteReader(row)
     var keys: [String] = []
     while !reader.isAtEnd { keys.append(try string(&reader, of: row)) }
     return keys
   }
 
-  static func attributes(keys: [String], values row: RawSpan) throws(DecodingError) -> [Attribute] {
+  static func attributes(keys: [String], values row: RawSpan) throws(WireDecodingError) -> [LogAttribute] {
     var reader = ByteReader(row)
     var budget = Limits.attributeCountMax
-    var attributes: [Attribute] = []
+    var attributes: [LogAttribute] = []
     attributes.reserveCapacity(keys.count)
-    for key in keys { attributes.append(Attribute(key, try value(&reader, of: row, depth: 0, budget: &budget))) }
-    if !reader.isAtEnd { throw DecodingError("attribute values have bytes behind the last one", at: reader.offset) }
+    for key in keys { attributes.append(LogAttribute(key, try value(&reader, of: row, depth: 0, budget: &budget))) }
+    if !reader.isAtEnd { throw WireDecodingError("attribute values have bytes behind the last one", at: reader.offset) }
     return attributes
   }
 
-  private static func string(_ reader: inout ByteReader, of row: RawSpan) throws(DecodingError) -> String {
+  private static func string(_ reader: inout ByteReader, of row: RawSpan) throws(WireDecodingError) -> String {
     let range = try reader.range(try reader.length())
     return unsafe row.extracting(range).withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) }
   }
@@ -203,11 +204,11 @@ extension AttributeRows {
   /// a bound would be a peer's way to exhaust the stack.
   private static func value(
     _ reader: inout ByteReader, of row: RawSpan, depth: Int, budget: inout Int
-  ) throws(DecodingError) -> AttributeValue {
+  ) throws(WireDecodingError) -> AttributeValue {
     let start = reader.offset
     budget -= 1
     if budget < 0 {
-      throw DecodingError("an entry's attributes hold more than \(Limits.attributeCountMax) values", at: start)
+      throw WireDecodingError("an entry's attributes hold more than \(Limits.attributeCountMax) values", at: start)
     }
     switch try reader.u8() {
     case Tag.empty: return .empty
@@ -224,14 +225,14 @@ extension AttributeRows {
       return .list(values)
     case Tag.map:
       try checkDepth(depth + 1, at: start)
-      var members: [Attribute] = []
+      var members: [LogAttribute] = []
       for _ in 0..<(try reader.length()) {
         let key = try string(&reader, of: row)
-        members.append(Attribute(key, try value(&reader, of: row, depth: depth + 1, budget: &budget)))
+        members.append(LogAttribute(key, try value(&reader, of: row, depth: depth + 1, budget: &budget)))
       }
       return .map(members)
-    case Tag.bytes: return .bytes(Bytes(copying: row.extracting(try reader.range(try reader.length()))))
-    case let tag: throw DecodingError("attribute type \(tag) is unknown", at: start)
+    case Tag.bytes: return .bytes(ByteString(copying: row.extracting(try reader.range(try reader.length()))))
+    case let tag: throw WireDecodingError("attribute type \(tag) is unknown", at: start)
     }
   }
 }

@@ -3,36 +3,36 @@
 /// Holds the bytes as they go on the wire and into SQLite, with the header already decoded.
 package struct Batch: Sendable {
   package let header: BatchHeader
-  package let bytes: Bytes
+  package let bytes: ByteString
 
   /// Takes the batch that `bytes` starts with; more bytes may follow it.
   ///
-  /// - Throws: `DecodingError` when the header breaks a rule. Checks are not verified here.
-  package init(startOf bytes: Bytes) throws(DecodingError) {
+  /// - Throws: `WireDecodingError` when the header breaks a rule. Checks are not verified here.
+  package init(startOf bytes: ByteString) throws(WireDecodingError) {
     header = try BatchHeader(decoding: bytes.span)
     self.bytes = bytes[0..<header.batchByteCount]
   }
 
   /// Takes the batch that `bytes` is, as in an APPEND.
   ///
-  /// - Throws: `DecodingError` when the header breaks a rule or bytes follow the batch.
-  package init(wholeOf bytes: Bytes) throws(DecodingError) {
+  /// - Throws: `WireDecodingError` when the header breaks a rule or bytes follow the batch.
+  package init(wholeOf bytes: ByteString) throws(WireDecodingError) {
     try self.init(startOf: bytes)
     if self.bytes.count != bytes.count {
-      throw DecodingError("\(bytes.count - self.bytes.count) bytes follow the batch", at: self.bytes.count)
+      throw WireDecodingError("\(bytes.count - self.bytes.count) bytes follow the batch", at: self.bytes.count)
     }
   }
 
-  package init(header: BatchHeader, bytes: Bytes) {
+  package init(header: BatchHeader, bytes: ByteString) {
     self.header = header
     self.bytes = bytes
   }
 
   /// Takes a run of batches end to end.
   ///
-  /// - Throws: `DecodingError`, its offset counted from the start of the run; `isUnsupported` only about a batch that is as
+  /// - Throws: `WireDecodingError`, its offset counted from the start of the run; `isUnsupported` only about a batch that is as
   ///   its producer signed it, since damage may look like something new.
-  package static func run(_ bytes: Bytes) throws(DecodingError) -> [Batch] {
+  package static func run(_ bytes: ByteString) throws(WireDecodingError) -> [Batch] {
     var batches: [Batch] = []
     var offset = 0
     while offset < bytes.count {
@@ -42,7 +42,7 @@ package struct Batch: Sendable {
         batches.append(batch)
       } catch {
         if error.isUnsupported, !isSigned(startOf: bytes[offset..<bytes.count]) {
-          throw DecodingError("a batch is damaged: its check does not fit", at: offset + 32)
+          throw WireDecodingError("a batch is damaged: its check does not fit", at: offset + 32)
         }
         throw error.moved(by: offset)
       }
@@ -51,8 +51,8 @@ package struct Batch: Sendable {
   }
 
   /// Whether the check of the batch that `bytes` starts with fits, whatever else its header says.
-  private static func isSigned(startOf bytes: Bytes) -> Bool {
-    do throws(DecodingError) {
+  private static func isSigned(startOf bytes: ByteString) -> Bool {
+    do throws(WireDecodingError) {
       var reader = ByteReader(bytes.span)
       for _ in 0..<4 { _ = try reader.u64() }
       let check = try reader.u64()
@@ -64,22 +64,22 @@ package struct Batch: Sendable {
   }
 
   /// The payload as stored, behind the header.
-  package var payload: Bytes { bytes[BatchHeader.byteCount..<bytes.count] }
+  package var payload: ByteString { bytes[BatchHeader.byteCount..<bytes.count] }
 
   /// What the zstd frame that the payload is says of itself.
   ///
-  /// - Throws: `DecodingError`, its offset counted from the start of the batch.
-  func zstdFrameHeader() throws(DecodingError) -> ZstdFrameHeader {
+  /// - Throws: `WireDecodingError`, its offset counted from the start of the batch.
+  func zstdFrameHeader() throws(WireDecodingError) -> ZstdFrameHeader {
     do { return try ZstdFrameHeader(decoding: payload.span) } catch { throw error.moved(by: BatchHeader.byteCount) }
   }
 
   /// Whether the batch part of an APPEND is as its producer signed it, whatever it says.
   ///
   /// What is not intact was damaged on the way, and the same bytes may arrive whole the next time.
-  package static func isIntact(appended bytes: Bytes) -> Bool {
+  package static func isIntact(appended bytes: ByteString) -> Bool {
     guard bytes.count >= BatchHeader.byteCount else { return false }
     let span = bytes.span
-    do throws(DecodingError) {
+    do throws(WireDecodingError) {
       var reader = ByteReader(span)
       // The server's part is zero and under no check.
       for _ in 0..<4 where try reader.u64() != 0 { return false }

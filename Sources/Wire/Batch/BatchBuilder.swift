@@ -48,7 +48,7 @@ package struct BatchBuilder: ~Copyable {
   /// - Returns: `.full` when the batch has no room for it and must be finished first.
   /// - Throws: `InvalidEntry` when no batch could hold it.
   /// - Complexity: allocates nothing but what the columns grow by.
-  package mutating func append(_ entry: borrowing Entry) throws(InvalidEntry) -> Outcome {
+  package mutating func append(_ entry: borrowing LogEntry) throws(InvalidEntry) -> Outcome {
     if entry.message.count > Limits.messageByteCountMax {
       let outcome = try append(Self.cut(copy entry))
       // A source that is too long has counted it already.
@@ -63,7 +63,7 @@ package struct BatchBuilder: ~Copyable {
   /// Adds the entries from `index` on until there is no room, and moves `index` past those that were added.
   ///
   /// - Throws: as `append`; `index` is then at the entry that no batch could hold.
-  package mutating func append(_ entries: [Entry], from index: inout Int) throws(InvalidEntry) {
+  package mutating func append(_ entries: [LogEntry], from index: inout Int) throws(InvalidEntry) {
     let span = entries.span
     while index < span.count {
       // Field by field: an entry that is taken out of the array is retained and released in four places.
@@ -79,19 +79,19 @@ package struct BatchBuilder: ~Copyable {
   }
 
   /// An entry whose message is too long, cut and marked.
-  private static func cut(_ entry: Entry) -> Entry {
+  private static func cut(_ entry: LogEntry) -> LogEntry {
     var cut = entry
     // An entry that is passed on may have the mark already; no key comes twice.
     cut.attributes.removeAll { $0.key == Self.truncatedKey }
-    cut.attributes.append(Attribute(Self.truncatedKey, .integer(Int64(entry.message.count))))
+    cut.attributes.append(LogAttribute(Self.truncatedKey, .integer(Int64(entry.message.count))))
     cut.message = entry.message[0..<Limits.messageByteCountMax]
     return cut
   }
 
   @inline(__always)
   private mutating func append(
-    time: Int64, severity: Severity, source: RawSpan, message: RawSpan, attributes: borrowing [Attribute],
-    kind: Entry.Kind
+    time: Int64, severity: LogSeverity, source: RawSpan, message: RawSpan, attributes: borrowing [LogAttribute],
+    kind: LogEntry.Kind
   ) throws(InvalidEntry) -> Outcome {
     let isPlain = attributes.isEmpty
     if !isPlain || hasAttributes {
@@ -115,7 +115,7 @@ package struct BatchBuilder: ~Copyable {
     messages.append(message)
     if !isPlain, !hasAttributes {
       // Columns that most batches do not have are begun by the first entry that needs them.
-      let empty = Bytes()
+      let empty = ByteString()
       shapes.append(empty.span, count: count)
       valueLengths.append(zeros: count)
       hasAttributes = true
@@ -151,14 +151,14 @@ package struct BatchBuilder: ~Copyable {
   }
 
   /// Checks that an entry can have these attributes.
-  package static func check(_ attributes: [Attribute]) throws(InvalidEntry) {
+  package static func check(_ attributes: [LogAttribute]) throws(InvalidEntry) {
     var keyRow = ByteWriter()
     var valueRow = ByteWriter()
     try encode(attributes, &keyRow, &valueRow)
   }
 
   private static func encode(
-    _ attributes: [Attribute], _ keyRow: inout ByteWriter, _ valueRow: inout ByteWriter
+    _ attributes: [LogAttribute], _ keyRow: inout ByteWriter, _ valueRow: inout ByteWriter
   ) throws(InvalidEntry) {
     if AttributeRows.isTooDeep(attributes) {
       throw InvalidEntry("attributes nest deeper than \(Limits.attributeDepthMax)")

@@ -9,33 +9,33 @@ package struct BatchChecker: ~Copyable {
 
   /// Checks a batch that a client appends (`spec/wire.md`, section 5).
   ///
-  /// - Throws: `DecodingError`, its offset counted from the start of the batch for the header and of the payload for columns.
+  /// - Throws: `WireDecodingError`, its offset counted from the start of the batch for the header and of the payload for columns.
   /// - Complexity: decompresses once, sweeps each column once, allocates nothing per entry.
-  package mutating func check(appended batch: Batch) throws(DecodingError) {
+  package mutating func check(appended batch: Batch) throws(WireDecodingError) {
     let header = batch.header
     let forbidden: BatchHeader.Flags = [.sparse, .reencoded]
     if !header.flags.isDisjoint(with: forbidden) {
-      throw DecodingError("a producer's batch is neither sparse nor re-encoded", at: 42)
+      throw WireDecodingError("a producer's batch is neither sparse nor re-encoded", at: 42)
     }
     if header.serverCheck != 0 || header.firstSequence != 0 || header.received != 0 || header.span != 0 {
-      throw DecodingError("the server's part of an appended batch must be zero", at: 0)
+      throw WireDecodingError("the server's part of an appended batch must be zero", at: 0)
     }
     try check(batch, isFromClient: true)
   }
 
   /// Checks a batch that the server has numbered.
-  package mutating func check(numbered batch: Batch) throws(DecodingError) {
+  package mutating func check(numbered batch: Batch) throws(WireDecodingError) {
     if batch.header.firstSequence == 0 || batch.header.span == 0 {
-      throw DecodingError("a numbered batch has a first sequence number and a span", at: 8)
+      throw WireDecodingError("a numbered batch has a first sequence number and a span", at: 8)
     }
     try check(batch, isFromClient: false)
   }
 
-  private mutating func check(_ batch: Batch, isFromClient: Bool) throws(DecodingError) {
+  private mutating func check(_ batch: Batch, isFromClient: Bool) throws(WireDecodingError) {
     if batch.bytes.count != batch.header.batchByteCount {
-      throw DecodingError("the batch has \(batch.bytes.count) bytes, its header says otherwise", at: 72)
+      throw WireDecodingError("the batch has \(batch.bytes.count) bytes, its header says otherwise", at: 72)
     }
-    if !batch.hasValidCheck { throw DecodingError("the batch's check does not fit its bytes", at: 32) }
+    if !batch.hasValidCheck { throw WireDecodingError("the batch's check does not fit its bytes", at: 32) }
     if isFromClient, batch.header.codec == .zstd { try checkWindow(of: batch) }
     payload.removeAll()
     try decompressor.decompress(batch, into: &payload)
@@ -43,10 +43,10 @@ package struct BatchChecker: ~Copyable {
   }
 
   /// Not every reader decodes into one piece, as `Decompressor` does: what others must keep is bounded before it is stored.
-  private func checkWindow(of batch: Batch) throws(DecodingError) {
+  private func checkWindow(of batch: Batch) throws(WireDecodingError) {
     let window = try batch.zstdFrameHeader().windowByteCount
     if window > UInt64(Limits.zstdWindowByteCountMax) {
-      throw DecodingError(
+      throw WireDecodingError(
         "the zstd frame asks for a window of \(window) bytes; the limit is \(Limits.zstdWindowByteCountMax)",
         at: BatchHeader.byteCount)
     }
@@ -55,7 +55,7 @@ package struct BatchChecker: ~Copyable {
 
 /// The rules for the columns of a payload.
 enum BatchContent {
-  static func check(_ payload: RawSpan, of header: BatchHeader, isFromClient: Bool) throws(DecodingError) {
+  static func check(_ payload: RawSpan, of header: BatchHeader, isFromClient: Bool) throws(WireDecodingError) {
     let columns = try Column.list(in: payload)
     let count = Int(header.count)
     var times = TimeRange()
@@ -67,11 +67,11 @@ enum BatchContent {
     for column in columns {
       switch column.id {
       case ColumnID.time:
-        try column.forEachInteger(in: payload, count: count) { time throws(DecodingError) in times.add(time) }
+        try column.forEachInteger(in: payload, count: count) { time throws(WireDecodingError) in times.add(time) }
       case ColumnID.severity:
-        try column.forEachByte(in: payload, count: count) { severity throws(DecodingError) in
-          if severity > Severity.highest {
-            throw DecodingError("severity \(severity) is above 24", at: column.content.lowerBound)
+        try column.forEachByte(in: payload, count: count) { severity throws(WireDecodingError) in
+          if severity > LogSeverity.highest {
+            throw WireDecodingError("severity \(severity) is above 24", at: column.content.lowerBound)
           }
           severities |= 1 << UInt32(severity)
         }
@@ -85,37 +85,39 @@ enum BatchContent {
       case ColumnID.attributeKeys: keyColumn = column
       case ColumnID.attributeValues:
         if column.encoding == .dictionary { throw column.wrongEncoding() }
-        guard let keyColumn else { throw DecodingError("attribute values without keys", at: column.content.lowerBound) }
+        guard let keyColumn else {
+          throw WireDecodingError("attribute values without keys", at: column.content.lowerBound)
+        }
         expanded += try checkAttributes(keys: keyColumn, values: column, in: payload, count: count)
         hasValues = true
       case ColumnID.kind:
-        try column.forEachByte(in: payload, count: count) { kind throws(DecodingError) in
-          if isFromClient, kind > Entry.Kind.status.rawValue {
-            throw DecodingError("a client may not send entries of kind \(kind)", at: column.content.lowerBound)
+        try column.forEachByte(in: payload, count: count) { kind throws(WireDecodingError) in
+          if isFromClient, kind > LogEntry.Kind.status.rawValue {
+            throw WireDecodingError("a client may not send entries of kind \(kind)", at: column.content.lowerBound)
           }
         }
       case ColumnID.sequenceOffsets:
         if !header.flags.contains(.sparse) {
-          throw DecodingError("sequence offsets in a batch that is not sparse", at: column.content.lowerBound)
+          throw WireDecodingError("sequence offsets in a batch that is not sparse", at: column.content.lowerBound)
         }
         try checkOffsets(of: column, in: payload, header: header)
         hasOffsets = true
       default: try column.checkStructure(in: payload, count: count)
       }
     }
-    if keyColumn != nil, !hasValues { throw DecodingError("attribute keys without values", at: 0) }
+    if keyColumn != nil, !hasValues { throw WireDecodingError("attribute keys without values", at: 0) }
     // A few stored bytes must not become gigabytes at every reader: rows may be shared, but not without bound.
     if expanded > Limits.batchExpandedByteCountMax { throw .expands(to: expanded) }
     if header.flags.contains(.sparse), !hasOffsets {
-      throw DecodingError("a sparse batch without sequence offsets", at: 0)
+      throw WireDecodingError("a sparse batch without sequence offsets", at: 0)
     }
     if !columns.contains(where: { $0.id == ColumnID.time }) { times.add(0) }
     if !columns.contains(where: { $0.id == ColumnID.severity }) { severities = 1 }
     guard header.minTime == times.lowest, header.maxTime == times.highest,
       header.flags.contains(.untimed) == times.isUntimed
-    else { throw DecodingError("the header's times disagree with the time column", at: 48) }
+    else { throw WireDecodingError("the header's times disagree with the time column", at: 48) }
     guard header.severities == severities else {
-      throw DecodingError("the header's severity mask disagrees with the severity column", at: 64)
+      throw WireDecodingError("the header's severity mask disagrees with the severity column", at: 64)
     }
   }
 
@@ -124,19 +126,19 @@ enum BatchContent {
   /// - Returns: their bytes, a row that several entries share counted for each.
   private static func checkRows(
     of column: Column, in payload: RawSpan, count: Int, byteCountMax: Int, what: String
-  ) throws(DecodingError) -> Int {
+  ) throws(WireDecodingError) -> Int {
     var lengths: [Int] = []
     var byteCount = 0
     let isDictionary = column.encoding == .dictionary
-    let dictionary = try column.forEachDistinctRow(in: payload, count: count) { row throws(DecodingError) in
+    let dictionary = try column.forEachDistinctRow(in: payload, count: count) { row throws(WireDecodingError) in
       if row.count > byteCountMax {
-        throw DecodingError("a \(what) has \(row.count) bytes; the limit is \(byteCountMax)", at: row.lowerBound)
+        throw WireDecodingError("a \(what) has \(row.count) bytes; the limit is \(byteCountMax)", at: row.lowerBound)
       }
       if isDictionary { lengths.append(row.count) } else { byteCount += row.count }
     }
     guard let dictionary else { return column.isConstant ? byteCount * count : byteCount }
     try column.forEachIndex(in: payload, indices: dictionary.indices, distinct: dictionary.distinct, count: count) {
-      index throws(DecodingError) in byteCount += lengths[index]
+      index throws(WireDecodingError) in byteCount += lengths[index]
     }
     return byteCount
   }
@@ -146,10 +148,10 @@ enum BatchContent {
   /// - Returns: their bytes, a row that several entries share counted for each.
   private static func checkAttributes(
     keys: Column, values: Column, in payload: RawSpan, count: Int
-  ) throws(DecodingError) -> Int {
+  ) throws(WireDecodingError) -> Int {
     var shapes: [Shape] = []
-    let dictionary = try keys.forEachDistinctRow(in: payload, count: count) { row throws(DecodingError) in
-      do throws(DecodingError) {
+    let dictionary = try keys.forEachDistinctRow(in: payload, count: count) { row throws(WireDecodingError) in
+      do throws(WireDecodingError) {
         shapes.append((row.count, try AttributeRows.check(keys: payload.extracting(row))))
       } catch { throw error.moved(by: row.lowerBound) }
     }
@@ -157,7 +159,7 @@ enum BatchContent {
     if let dictionary {
       shapeOfRow.reserveCapacity(count)
       try keys.forEachIndex(in: payload, indices: dictionary.indices, distinct: dictionary.distinct, count: count) {
-        index throws(DecodingError) in shapeOfRow.append(index)
+        index throws(WireDecodingError) in shapeOfRow.append(index)
       }
     }
     var byteCount =
@@ -170,7 +172,7 @@ enum BatchContent {
       return byteCount + row * count
     }
     var row = 0
-    _ = try values.forEachDistinctRow(in: payload, count: count) { range throws(DecodingError) in
+    _ = try values.forEachDistinctRow(in: payload, count: count) { range throws(WireDecodingError) in
       try check(
         values: range, shape: shapes[dictionary != nil ? shapeOfRow[row] : keys.isConstant ? 0 : row], in: payload)
       byteCount += range.count
@@ -187,39 +189,39 @@ enum BatchContent {
   /// - Returns: the row's bytes.
   private static func checkConstantValues(
     _ values: Column, shapes: [Shape], in payload: RawSpan
-  ) throws(DecodingError) -> Int {
+  ) throws(WireDecodingError) -> Int {
     guard var largest = shapes.first else { return 0 }
     for shape in shapes {
       if shape.keyCount != largest.keyCount {
-        throw DecodingError("one row of values for different numbers of keys", at: values.content.lowerBound)
+        throw WireDecodingError("one row of values for different numbers of keys", at: values.content.lowerBound)
       }
       if shape.byteCount > largest.byteCount { largest = shape }
     }
     var byteCount = 0
-    _ = try values.forEachDistinctRow(in: payload, count: 1) { range throws(DecodingError) in
+    _ = try values.forEachDistinctRow(in: payload, count: 1) { range throws(WireDecodingError) in
       try check(values: range, shape: largest, in: payload)
       byteCount = range.count
     }
     return byteCount
   }
 
-  private static func check(values range: Range<Int>, shape: Shape, in payload: RawSpan) throws(DecodingError) {
+  private static func check(values range: Range<Int>, shape: Shape, in payload: RawSpan) throws(WireDecodingError) {
     if shape.byteCount + range.count > Limits.attributesByteCountMax {
-      throw DecodingError(
+      throw WireDecodingError(
         "an entry's attributes take \(shape.byteCount + range.count) bytes; the limit is \(Limits.attributesByteCountMax)",
         at: range.lowerBound)
     }
-    do throws(DecodingError) {
+    do throws(WireDecodingError) {
       try AttributeRows.check(values: payload.extracting(range), count: shape.keyCount)
     } catch { throw error.moved(by: range.lowerBound) }
   }
 
-  static func checkOffsets(of column: Column, in payload: RawSpan, header: BatchHeader) throws(DecodingError) {
+  static func checkOffsets(of column: Column, in payload: RawSpan, header: BatchHeader) throws(WireDecodingError) {
     if column.isConstant { throw column.wrongEncoding() }
     var previous: Int64 = -1
-    try column.forEachInteger(in: payload, count: Int(header.count)) { offset throws(DecodingError) in
+    try column.forEachInteger(in: payload, count: Int(header.count)) { offset throws(WireDecodingError) in
       guard offset > previous, offset < Int64(header.span) else {
-        throw DecodingError("sequence offsets must rise and stay below the span", at: column.content.lowerBound)
+        throw WireDecodingError("sequence offsets must rise and stay below the span", at: column.content.lowerBound)
       }
       previous = offset
     }
@@ -244,10 +246,10 @@ struct TimeRange {
   }
 }
 
-extension DecodingError {
+extension WireDecodingError {
   /// - Parameter byteCount: what the batch's entries come to, rows that several of them share counted for each.
-  static func expands(to byteCount: Int) -> DecodingError {
-    DecodingError(
+  static func expands(to byteCount: Int) -> WireDecodingError {
+    WireDecodingError(
       "the batch's entries expand to \(byteCount) bytes; the limit is \(Limits.batchExpandedByteCountMax)", at: 0)
   }
 }

@@ -6,9 +6,9 @@ package struct BatchDecoder: ~Copyable {
 
   /// The entries of a numbered batch, in order. Messages and sources share the decompressed payload's memory.
   ///
-  /// - Throws: `DecodingError` when the payload breaks a rule. Checks over the stored bytes are the caller's to verify.
-  package mutating func entries(of batch: Batch) throws(DecodingError) -> [Entry] {
-    var entries: [Entry] = []
+  /// - Throws: `WireDecodingError` when the payload breaks a rule. Checks over the stored bytes are the caller's to verify.
+  package mutating func entries(of batch: Batch) throws(WireDecodingError) -> [LogEntry] {
+    var entries: [LogEntry] = []
     entries.reserveCapacity(Int(batch.header.count))
     try append(entriesOf: batch, to: &entries)
     return entries
@@ -17,7 +17,7 @@ package struct BatchDecoder: ~Copyable {
   /// Appends what `entries(of:)` answers: what one array is made of need not be copied out of another.
   ///
   /// - Throws: as `entries(of:)`; some of the batch's entries may then have been appended.
-  package mutating func append(entriesOf batch: Batch, to entries: inout [Entry]) throws(DecodingError) {
+  package mutating func append(entriesOf batch: Batch, to entries: inout [LogEntry]) throws(WireDecodingError) {
     let header = batch.header
     let payload = try payload(of: batch)
     let span = payload.span
@@ -37,14 +37,14 @@ package struct BatchDecoder: ~Copyable {
       case ColumnID.time: times = try column.integers(in: span, count: count)
       case ColumnID.severity:
         severities = try column.bytes(in: span, count: count)
-        if let number = severities.first(where: { Severity(number: $0) == nil }) {
-          throw DecodingError("severity \(number) is above 24", at: column.content.lowerBound)
+        if let number = severities.first(where: { LogSeverity(number: $0) == nil }) {
+          throw WireDecodingError("severity \(number) is above 24", at: column.content.lowerBound)
         }
       case ColumnID.source: sources = try column.rowRanges(in: span, count: count)
       case ColumnID.message: messages = try column.rowRanges(in: span, count: count)
       case ColumnID.attributeKeys: shapes = try column.rowRanges(in: span, count: count)
       case ColumnID.attributeValues:
-        if shapes == nil { throw DecodingError("attribute values without keys", at: column.content.lowerBound) }
+        if shapes == nil { throw WireDecodingError("attribute values without keys", at: column.content.lowerBound) }
         values = (try column.rowRanges(in: span, count: count), column.isConstant)
       case ColumnID.kind: kinds = try column.bytes(in: span, count: count)
       case ColumnID.sequenceOffsets:
@@ -55,20 +55,20 @@ package struct BatchDecoder: ~Copyable {
       }
     }
     if offsets.isEmpty == header.flags.contains(.sparse) {
-      throw DecodingError("sequence offsets are there exactly in a sparse batch", at: 42)
+      throw WireDecodingError("sequence offsets are there exactly in a sparse batch", at: 42)
     }
     try Self.checkExpansion(
       sources: sources, messages: messages, shapes: shapes ?? [], values: values?.rows ?? [], count: count)
     let first = entries.count
     for index in 0..<count {
       entries.append(
-        Entry(
+        LogEntry(
           sequence: header.firstSequence &+ (offsets.isEmpty ? UInt64(index) : UInt64(bitPattern: offsets[index])),
           time: times.isEmpty ? 0 : times[index], received: header.received,
-          severity: severities.isEmpty ? .unspecified : Severity(number: severities[index]) ?? .unspecified,
+          severity: severities.isEmpty ? .unspecified : LogSeverity(number: severities[index]) ?? .unspecified,
           source: payload[sources.isEmpty ? 0..<0 : sources[index]],
           message: payload[messages.isEmpty ? 0..<0 : messages[index]], attributes: [],
-          kind: kinds.isEmpty ? .log : Entry.Kind(rawValue: kinds[index]) ?? .log))
+          kind: kinds.isEmpty ? .log : LogEntry.Kind(rawValue: kinds[index]) ?? .log))
     }
     if let shapes, let values {
       try Self.readAttributes(
@@ -77,7 +77,7 @@ package struct BatchDecoder: ~Copyable {
   }
 
   /// The effective time of each entry, in order.
-  package mutating func effectiveTimes(of batch: Batch) throws(DecodingError) -> [Int64] {
+  package mutating func effectiveTimes(of batch: Batch) throws(WireDecodingError) -> [Int64] {
     let payload = try payload(of: batch)
     let count = Int(batch.header.count)
     guard let column = try Column.list(in: payload.span).first(where: { $0.id == ColumnID.time }) else {
@@ -86,7 +86,7 @@ package struct BatchDecoder: ~Copyable {
     return try column.integers(in: payload.span, count: count).map { $0 == 0 ? batch.header.received : $0 }
   }
 
-  private mutating func payload(of batch: Batch) throws(DecodingError) -> Bytes {
+  private mutating func payload(of batch: Batch) throws(WireDecodingError) -> ByteString {
     if batch.header.codec == .none { return batch.payload }
     var writer = ByteWriter(capacity: Int(batch.header.rawLength))
     try decompressor.decompress(batch, into: &writer)
@@ -97,7 +97,7 @@ package struct BatchDecoder: ~Copyable {
   /// share would make gigabytes of a few stored bytes. Whoever reads does not rely on what another server has checked.
   private static func checkExpansion(
     sources: [Range<Int>], messages: [Range<Int>], shapes: [Range<Int>], values: [Range<Int>], count: Int
-  ) throws(DecodingError) {
+  ) throws(WireDecodingError) {
     var expanded = 0
     for index in 0..<count {
       let source = sources.isEmpty ? 0 : sources[index].count
@@ -106,7 +106,7 @@ package struct BatchDecoder: ~Copyable {
       guard source <= Limits.sourceByteCountMax, message <= Limits.messageByteCountMax,
         attributes <= Limits.attributesByteCountMax
       else {
-        throw DecodingError(
+        throw WireDecodingError(
           "an entry has a source of \(source), a message of \(message) or attributes of \(attributes) bytes, above the limit",
           at: 0)
       }
@@ -117,13 +117,13 @@ package struct BatchDecoder: ~Copyable {
 
   /// - Parameter first: where the entries begin that the rows belong to.
   private static func readAttributes(
-    of entries: inout [Entry], from first: Int, shapes: [Range<Int>], values: [Range<Int>], isConstant: Bool,
+    of entries: inout [LogEntry], from first: Int, shapes: [Range<Int>], values: [Range<Int>], isConstant: Bool,
     in payload: RawSpan
-  ) throws(DecodingError) {
+  ) throws(WireDecodingError) {
     var keys: [String] = []
     var shape: Range<Int>?
     // A constant row of 64 KiB, read anew for 65,536 entries, would take 4 GiB: what is the same is shared.
-    var known: [Range<Int>: [Attribute]] = [:]
+    var known: [Range<Int>: [LogAttribute]] = [:]
     for index in shapes.indices where !shapes[index].isEmpty {
       if isConstant, let attributes = known[shapes[index]] {
         entries[first + index].attributes = attributes
@@ -141,17 +141,17 @@ package struct BatchDecoder: ~Copyable {
 }
 
 extension Column {
-  fileprivate func integers(in payload: RawSpan, count: Int) throws(DecodingError) -> [Int64] {
+  fileprivate func integers(in payload: RawSpan, count: Int) throws(WireDecodingError) -> [Int64] {
     var values: [Int64] = []
     values.reserveCapacity(count)
-    try forEachInteger(in: payload, count: count) { value throws(DecodingError) in values.append(value) }
+    try forEachInteger(in: payload, count: count) { value throws(WireDecodingError) in values.append(value) }
     return isConstant ? Array(repeating: values[0], count: count) : values
   }
 
-  fileprivate func bytes(in payload: RawSpan, count: Int) throws(DecodingError) -> [UInt8] {
+  fileprivate func bytes(in payload: RawSpan, count: Int) throws(WireDecodingError) -> [UInt8] {
     var values: [UInt8] = []
     values.reserveCapacity(count)
-    try forEachByte(in: payload, count: count) { value throws(DecodingError) in values.append(value) }
+    try forEachByte(in: payload, count: count) { value throws(WireDecodingError) in values.append(value) }
     return isConstant ? Array(repeating: values[0], count: count) : values
   }
 }

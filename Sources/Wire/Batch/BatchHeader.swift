@@ -81,69 +81,71 @@ extension BatchHeader {
   /// Reads the header at the start of `bytes` and checks every length in it against the limits and against `bytes`.
   ///
   /// Nothing is hashed and no payload byte is looked at.
-  /// - Throws: `DecodingError`.
-  package init(decoding bytes: RawSpan) throws(DecodingError) {
+  /// - Throws: `WireDecodingError`.
+  package init(decoding bytes: RawSpan) throws(WireDecodingError) {
     var reader = ByteReader(bytes)
     serverCheck = try reader.u64()
     firstSequence = try reader.u64()
     received = try reader.i64()
     span = try reader.u32()
-    if try reader.u32() != 0 { throw DecodingError("reserved bytes of the batch header must be zero", at: 28) }
+    if try reader.u32() != 0 { throw WireDecodingError("reserved bytes of the batch header must be zero", at: 28) }
     check = try reader.u64()
     let format = try reader.u8()
     if format != Self.format {
-      throw DecodingError(
+      throw WireDecodingError(
         "the batch has format \(format); this version knows format \(Self.format)", at: 40,
         isUnsupported: true)
     }
     let codecValue = try reader.u8()
     guard let codec = Codec(rawValue: codecValue) else {
-      throw DecodingError(
+      throw WireDecodingError(
         "the batch has codec \(codecValue), which this version does not know", at: 41, isUnsupported: true)
     }
     self.codec = codec
     flags = Flags(rawValue: try reader.u16())
     if flags.rawValue & Flags.mustBeZero != 0 {
-      throw DecodingError("the batch has flags that this version does not know", at: 42, isUnsupported: true)
+      throw WireDecodingError("the batch has flags that this version does not know", at: 42, isUnsupported: true)
     }
     count = try reader.u32()
     if count == 0 || count > UInt32(Limits.batchEntryCountMax) {
-      throw DecodingError("a batch holds 1 to \(Limits.batchEntryCountMax) entries, not \(count)", at: 44)
+      throw WireDecodingError("a batch holds 1 to \(Limits.batchEntryCountMax) entries, not \(count)", at: 44)
     }
     minTime = try reader.i64()
     maxTime = try reader.i64()
-    if minTime > maxTime { throw DecodingError("the batch's earliest time is after its latest", at: 48) }
+    if minTime > maxTime { throw WireDecodingError("the batch's earliest time is after its latest", at: 48) }
     severities = try reader.u32()
     if severities == 0 || severities >> 25 != 0 {
-      throw DecodingError("the batch's severity mask must name severities 0 to 24", at: 64)
+      throw WireDecodingError("the batch's severity mask must name severities 0 to 24", at: 64)
     }
     rawLength = try reader.u32()
     if rawLength > UInt32(Limits.batchRawByteCountMax) {
-      throw DecodingError(
+      throw WireDecodingError(
         "the batch's payload has \(rawLength) bytes; the limit is \(Limits.batchRawByteCountMax)", at: 68)
     }
     storedLength = try reader.u32()
     if Int(storedLength) > Limits.batchStoredByteCountMax - Self.byteCount {
-      throw DecodingError(
+      throw WireDecodingError(
         "the batch is stored in \(storedLength) bytes; the limit is \(Limits.batchStoredByteCountMax) with its header",
         at: 72)
     }
     if codec == .none, storedLength != rawLength {
-      throw DecodingError("an uncompressed batch has two lengths, \(rawLength) and \(storedLength)", at: 72)
+      throw WireDecodingError("an uncompressed batch has two lengths, \(rawLength) and \(storedLength)", at: 72)
     }
-    if try reader.u32() != 0 { throw DecodingError("reserved bytes of the batch header must be zero", at: 76) }
+    if try reader.u32() != 0 { throw WireDecodingError("reserved bytes of the batch header must be zero", at: 76) }
     dictionary = try reader.u64()
     if (dictionary != 0) != (codec == .zstdDictionary) {
-      throw DecodingError("a batch names a dictionary exactly when its codec needs one", at: 80)
+      throw WireDecodingError("a batch names a dictionary exactly when its codec needs one", at: 80)
     }
     if Int(storedLength) > reader.remaining {
-      throw DecodingError("the batch says \(storedLength) payload bytes, \(reader.remaining) are left", at: 72)
+      throw WireDecodingError("the batch says \(storedLength) payload bytes, \(reader.remaining) are left", at: 72)
     }
     let spanIsRight = flags.contains(.sparse) ? span == 0 || span >= count : span == 0 || span == count
-    if !spanIsRight { throw DecodingError("the batch spans \(span) sequence numbers with \(count) entries", at: 24) }
+    if !spanIsRight {
+      throw WireDecodingError("the batch spans \(span) sequence numbers with \(count) entries", at: 24)
+    }
     // Not `lastSequence`: both are the peer's and may wrap.
     if firstSequence > Limits.numberMax || UInt64(span) > Limits.numberMax - firstSequence + 1 {
-      throw DecodingError("the batch's sequence numbers are above 2^63 - 1", at: 8)
+      throw WireDecodingError("the batch's sequence numbers are above 2^63 - 1", at: 8)
     }
   }
 

@@ -36,32 +36,33 @@ struct Column {
 
   /// Reads the list of columns that a payload is.
   ///
-  /// - Throws: `DecodingError` for ids out of order, unknown encodings and lengths that lie.
-  static func list(in payload: RawSpan) throws(DecodingError) -> [Column] {
+  /// - Throws: `WireDecodingError` for ids out of order, unknown encodings and lengths that lie.
+  static func list(in payload: RawSpan) throws(WireDecodingError) -> [Column] {
     var columns: [Column] = []
     var reader = ByteReader(payload)
     var previous: UInt16 = 0
     while !reader.isAtEnd {
       let start = reader.offset
       let id = try reader.u16()
-      if id <= previous { throw DecodingError("column ids must rise; \(id) follows \(previous)", at: start) }
+      if id <= previous { throw WireDecodingError("column ids must rise; \(id) follows \(previous)", at: start) }
       previous = id
       if columns.count == Limits.columnCountMax {
-        throw DecodingError("a batch has at most \(Limits.columnCountMax) columns", at: start)
+        throw WireDecodingError("a batch has at most \(Limits.columnCountMax) columns", at: start)
       }
       let first = try encoding(try reader.u8(), at: start + 2)
-      if try reader.u8() != 0 { throw DecodingError("a reserved byte of a column must be zero", at: start + 3) }
+      if try reader.u8() != 0 { throw WireDecodingError("a reserved byte of a column must be zero", at: start + 3) }
       let length = try reader.u32()
       if UInt64(length) > UInt64(reader.remaining) {
-        throw DecodingError("a column of \(length) bytes exceeds the \(reader.remaining) that are left", at: start + 4)
+        throw WireDecodingError(
+          "a column of \(length) bytes exceeds the \(reader.remaining) that are left", at: start + 4)
       }
       var content = try reader.range(Int(length))
       var inner = first
       if first == .constant {
-        guard let kind = content.first else { throw DecodingError("a constant column is empty", at: start) }
+        guard let kind = content.first else { throw WireDecodingError("a constant column is empty", at: start) }
         inner = try encoding(unsafe payload.unsafeLoad(fromByteOffset: kind, as: UInt8.self), at: kind)
         if inner == .constant || inner == .dictionary {
-          throw DecodingError("a constant column is written with encodings 1 to 5", at: kind)
+          throw WireDecodingError("a constant column is written with encodings 1 to 5", at: kind)
         }
         content = (kind + 1)..<content.upperBound
       }
@@ -70,9 +71,9 @@ struct Column {
     return columns
   }
 
-  private static func encoding(_ value: UInt8, at offset: Int) throws(DecodingError) -> ColumnEncoding {
+  private static func encoding(_ value: UInt8, at offset: Int) throws(WireDecodingError) -> ColumnEncoding {
     guard let encoding = ColumnEncoding(rawValue: value) else {
-      throw DecodingError("column encoding \(value) is unknown", at: offset)
+      throw WireDecodingError("column encoding \(value) is unknown", at: offset)
     }
     return encoding
   }
@@ -80,9 +81,9 @@ struct Column {
   /// The number of rows that are written: one for a constant.
   private func writtenRows(_ count: Int) -> Int { isConstant ? 1 : count }
 
-  private func exhausted(_ offset: Int) throws(DecodingError) {
+  private func exhausted(_ offset: Int) throws(WireDecodingError) {
     if offset != content.upperBound {
-      throw DecodingError("column \(id) has bytes behind its last row", at: offset)
+      throw WireDecodingError("column \(id) has bytes behind its last row", at: offset)
     }
   }
 }
@@ -92,13 +93,13 @@ struct Column {
 extension Column {
   /// Calls `body` with each integer of a delta column; once, for a constant.
   func forEachInteger(
-    in payload: RawSpan, count: Int, _ body: (Int64) throws(DecodingError) -> Void
-  ) throws(DecodingError) {
+    in payload: RawSpan, count: Int, _ body: (Int64) throws(WireDecodingError) -> Void
+  ) throws(WireDecodingError) {
     guard encoding == .delta else { throw wrongEncoding() }
     var reader = ByteReader(payload.extracting(content))
     var value: Int64 = 0
     for _ in 0..<writtenRows(count) {
-      value &+= try relocating { () throws(DecodingError) in try reader.zigzag() }
+      value &+= try relocating { () throws(WireDecodingError) in try reader.zigzag() }
       try body(value)
     }
     try exhausted(content.lowerBound + reader.offset)
@@ -106,12 +107,12 @@ extension Column {
 
   /// Calls `body` with each byte of a column of bytes; once, for a constant.
   func forEachByte(
-    in payload: RawSpan, count: Int, _ body: (UInt8) throws(DecodingError) -> Void
-  ) throws(DecodingError) {
+    in payload: RawSpan, count: Int, _ body: (UInt8) throws(WireDecodingError) -> Void
+  ) throws(WireDecodingError) {
     guard encoding == .bytes else { throw wrongEncoding() }
     let rows = writtenRows(count)
     guard content.count == rows else {
-      throw DecodingError("column \(id) has \(content.count) bytes for \(rows) rows", at: content.lowerBound)
+      throw WireDecodingError("column \(id) has \(content.count) bytes for \(rows) rows", at: content.lowerBound)
     }
     for offset in content { try body(unsafe payload.unsafeLoad(fromByteOffset: offset, as: UInt8.self)) }
   }
@@ -120,14 +121,14 @@ extension Column {
   ///
   /// - Returns: where the rows' indices start for a dictionary, with the number of distinct rows; nil for plain lengths.
   func forEachDistinctRow(
-    in payload: RawSpan, count: Int, _ body: (Range<Int>) throws(DecodingError) -> Void
-  ) throws(DecodingError) -> (indices: Range<Int>, distinct: Int)? {
+    in payload: RawSpan, count: Int, _ body: (Range<Int>) throws(WireDecodingError) -> Void
+  ) throws(WireDecodingError) -> (indices: Range<Int>, distinct: Int)? {
     var rows = writtenRows(count)
     var reader = ByteReader(payload.extracting(content))
     if encoding == .dictionary {
-      let distinct = try relocating { () throws(DecodingError) in try reader.varint() }
+      let distinct = try relocating { () throws(WireDecodingError) in try reader.varint() }
       guard distinct >= 1, distinct <= UInt64(count) else {
-        throw DecodingError("a dictionary of \(distinct) values for \(count) rows", at: content.lowerBound)
+        throw WireDecodingError("a dictionary of \(distinct) values for \(count) rows", at: content.lowerBound)
       }
       rows = Int(distinct)
     } else if encoding != .lengths {
@@ -144,7 +145,7 @@ extension Column {
     }
     while seen < rows {
       guard cursor < content.upperBound else {
-        throw DecodingError("column \(id) ends inside its lengths", at: cursor)
+        throw WireDecodingError("column \(id) ends inside its lengths", at: cursor)
       }
       if unsafe payload.unsafeLoad(fromByteOffset: cursor, as: UInt8.self) < 0x80 { seen += 1 }
       cursor += 1
@@ -154,7 +155,7 @@ extension Column {
       let length: UInt64
       do { length = try lengths.varint() } catch { throw error.moved(by: lengthsStart) }
       guard length <= UInt64(content.upperBound - cursor) else {
-        throw DecodingError("a row of \(length) bytes exceeds column \(id)", at: lengthsStart + lengths.offset)
+        throw WireDecodingError("a row of \(length) bytes exceeds column \(id)", at: lengthsStart + lengths.offset)
       }
       let row = cursor..<cursor + Int(length)
       cursor = row.upperBound
@@ -167,8 +168,8 @@ extension Column {
 
   /// Calls `body` with each row's index of a dictionary column.
   func forEachIndex(
-    in payload: RawSpan, indices: Range<Int>, distinct: Int, count: Int, _ body: (Int) throws(DecodingError) -> Void
-  ) throws(DecodingError) {
+    in payload: RawSpan, indices: Range<Int>, distinct: Int, count: Int, _ body: (Int) throws(WireDecodingError) -> Void
+  ) throws(WireDecodingError) {
     // Most dictionaries are small, and their indices single bytes; what is wrong is left to the reader of varints to tell.
     if distinct <= 128, indices.count == count, isBelow(distinct, indices, in: payload) {
       for offset in indices { try body(Int(unsafe payload.unsafeLoad(fromByteOffset: offset, as: UInt8.self))) }
@@ -179,7 +180,7 @@ extension Column {
       let index: UInt64
       do { index = try reader.varint() } catch { throw error.moved(by: indices.lowerBound) }
       guard index < UInt64(distinct) else {
-        throw DecodingError("index \(index) in a dictionary of \(distinct)", at: indices.lowerBound + reader.offset)
+        throw WireDecodingError("index \(index) in a dictionary of \(distinct)", at: indices.lowerBound + reader.offset)
       }
       try body(Int(index))
     }
@@ -193,10 +194,10 @@ extension Column {
   }
 
   /// The range of every row of a lengths, dictionary or constant column, in the payload.
-  func rowRanges(in payload: RawSpan, count: Int) throws(DecodingError) -> [Range<Int>] {
+  func rowRanges(in payload: RawSpan, count: Int) throws(WireDecodingError) -> [Range<Int>] {
     var distinctRows: [Range<Int>] = []
     distinctRows.reserveCapacity(writtenRows(count))
-    let dictionary = try forEachDistinctRow(in: payload, count: count) { row throws(DecodingError) in
+    let dictionary = try forEachDistinctRow(in: payload, count: count) { row throws(WireDecodingError) in
       distinctRows.append(row)
     }
     if isConstant { return Array(repeating: distinctRows[0], count: count) }
@@ -204,42 +205,42 @@ extension Column {
     var rows: [Range<Int>] = []
     rows.reserveCapacity(count)
     try forEachIndex(in: payload, indices: dictionary.indices, distinct: dictionary.distinct, count: count) {
-      index throws(DecodingError) in rows.append(distinctRows[index])
+      index throws(WireDecodingError) in rows.append(distinctRows[index])
     }
     return rows
   }
 
   /// Checks that the content is what the encoding says, whatever the column means.
-  func checkStructure(in payload: RawSpan, count: Int) throws(DecodingError) {
+  func checkStructure(in payload: RawSpan, count: Int) throws(WireDecodingError) {
     switch encoding {
     case .bytes: try checkFixed(width: 1, count: count)
     case .fixed8: try checkFixed(width: 8, count: count)
     case .fixed16: try checkFixed(width: 16, count: count)
-    case .delta: try forEachInteger(in: payload, count: count) { _ throws(DecodingError) in }
+    case .delta: try forEachInteger(in: payload, count: count) { _ throws(WireDecodingError) in }
     case .lengths, .dictionary:
-      let dictionary = try forEachDistinctRow(in: payload, count: count) { _ throws(DecodingError) in }
+      let dictionary = try forEachDistinctRow(in: payload, count: count) { _ throws(WireDecodingError) in }
       if let dictionary {
         try forEachIndex(in: payload, indices: dictionary.indices, distinct: dictionary.distinct, count: count) {
-          _ throws(DecodingError) in
+          _ throws(WireDecodingError) in
         }
       }
     case .constant: preconditionFailure("a constant column carries its inner encoding")
     }
   }
 
-  private func checkFixed(width: Int, count: Int) throws(DecodingError) {
+  private func checkFixed(width: Int, count: Int) throws(WireDecodingError) {
     if content.count != width * writtenRows(count) {
-      throw DecodingError(
+      throw WireDecodingError(
         "column \(id) has \(content.count) bytes for \(writtenRows(count)) rows", at: content.lowerBound)
     }
   }
 
-  func wrongEncoding() -> DecodingError {
-    DecodingError("column \(id) may not be written with encoding \(encoding.rawValue)", at: content.lowerBound)
+  func wrongEncoding() -> WireDecodingError {
+    WireDecodingError("column \(id) may not be written with encoding \(encoding.rawValue)", at: content.lowerBound)
   }
 
   /// Offsets in errors count from the start of the payload.
-  private func relocating<Value>(_ body: () throws(DecodingError) -> Value) throws(DecodingError) -> Value {
+  private func relocating<Value>(_ body: () throws(WireDecodingError) -> Value) throws(WireDecodingError) -> Value {
     do { return try body() } catch { throw error.moved(by: content.lowerBound) }
   }
 }

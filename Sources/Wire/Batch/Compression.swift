@@ -78,28 +78,28 @@ internal import CZstd
   ///
   /// A bomb cannot take memory: the room is `rawLength`, which the header's decoding has bounded, and not a byte more. The whole
   /// content is decoded into it at once, so whatever window the zstd frame asks for, none is taken.
-  /// - Throws: `DecodingError`.
-  func decompress(_ batch: borrowing Batch, into writer: inout ByteWriter) throws(DecodingError) {
+  /// - Throws: `WireDecodingError`.
+  func decompress(_ batch: borrowing Batch, into writer: inout ByteWriter) throws(WireDecodingError) {
     let rawLength = Int(batch.header.rawLength)
     switch batch.header.codec {
     case .none: writer.append(batch.payload)
     case .zstdDictionary:
-      throw DecodingError(
+      throw WireDecodingError(
         "the batch needs a dictionary, which this version does not have", at: 41, isUnsupported: true)
     case .zstd:
       let stored = batch.payload
       let frame = try batch.zstdFrameHeader()
       if frame.dictionaryID != 0 {
-        throw DecodingError("the zstd frame asks for dictionary \(frame.dictionaryID)", at: BatchHeader.byteCount)
+        throw WireDecodingError("the zstd frame asks for dictionary \(frame.dictionaryID)", at: BatchHeader.byteCount)
       }
       if let count = frame.contentByteCount, count != UInt64(rawLength) {
-        throw DecodingError("the zstd frame holds \(count) bytes, the header says \(rawLength)", at: 68)
+        throw WireDecodingError("the zstd frame holds \(count) bytes, the header says \(rawLength)", at: 68)
       }
       // libzstd would also take several frames, and skippable ones in which anything may hide.
       let isOneFrame = unsafe stored.withUnsafeBytes { source in
         unsafe ZSTD_findFrameCompressedSize(source.baseAddress, source.count) == source.count
       }
-      guard isOneFrame else { throw DecodingError("the payload is not one whole zstd frame", at: 88) }
+      guard isOneFrame else { throw WireDecodingError("the payload is not one whole zstd frame", at: 88) }
       let before = writer.count
       let isSound = unsafe writer.append(upTo: rawLength) { room in
         unsafe stored.withUnsafeBytes { source in
@@ -109,7 +109,8 @@ internal import CZstd
         }
       }
       guard isSound, writer.count - before == rawLength else {
-        throw DecodingError("the payload does not decompress to the \(rawLength) bytes that the header says", at: 68)
+        throw WireDecodingError(
+          "the payload does not decompress to the \(rawLength) bytes that the header says", at: 68)
       }
     }
   }

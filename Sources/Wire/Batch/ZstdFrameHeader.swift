@@ -19,13 +19,13 @@ struct ZstdFrameHeader {
     static let contentSizeShift: UInt8 = 6
   }
 
-  /// - Throws: `DecodingError`, its offset counted from the start of the frame.
-  init(decoding frame: RawSpan) throws(DecodingError) {
+  /// - Throws: `WireDecodingError`, its offset counted from the start of the frame.
+  init(decoding frame: RawSpan) throws(WireDecodingError) {
     var reader = ByteReader(frame)
-    if try reader.u32() != Self.magic { throw DecodingError("the payload is no zstd frame", at: 0) }
+    if try reader.u32() != Self.magic { throw WireDecodingError("the payload is no zstd frame", at: 0) }
     let descriptor = try reader.u8()
     if descriptor & Descriptor.reserved != 0 {
-      throw DecodingError("the zstd frame's reserved bit must be zero", at: 4)
+      throw WireDecodingError("the zstd frame's reserved bit must be zero", at: 4)
     }
     let isSingleSegment = descriptor & Descriptor.isSingleSegment != 0
     let window = isSingleSegment ? nil : Self.windowByteCount(try reader.u8())

@@ -11,44 +11,44 @@ package struct ByteReader: ~Escapable {
   package var isAtEnd: Bool { remaining == 0 }
 
   @_lifetime(self: copy self)
-  private mutating func take(_ size: Int) throws(DecodingError) -> Int {
+  private mutating func take(_ size: Int) throws(WireDecodingError) -> Int {
     guard size >= 0, remaining >= size else {
-      throw DecodingError("\(size) bytes are needed, \(remaining) are left", at: offset)
+      throw WireDecodingError("\(size) bytes are needed, \(remaining) are left", at: offset)
     }
     defer { offset += size }
     return offset
   }
 
   @_lifetime(self: copy self)
-  package mutating func u8() throws(DecodingError) -> UInt8 {
+  package mutating func u8() throws(WireDecodingError) -> UInt8 {
     let at = try take(1)
     return unsafe bytes.unsafeLoad(fromByteOffset: at, as: UInt8.self)
   }
 
   @_lifetime(self: copy self)
-  package mutating func u16() throws(DecodingError) -> UInt16 {
+  package mutating func u16() throws(WireDecodingError) -> UInt16 {
     let at = try take(2)
     return UInt16(littleEndian: unsafe bytes.unsafeLoadUnaligned(fromByteOffset: at, as: UInt16.self))
   }
 
   @_lifetime(self: copy self)
-  package mutating func u32() throws(DecodingError) -> UInt32 {
+  package mutating func u32() throws(WireDecodingError) -> UInt32 {
     let at = try take(4)
     return UInt32(littleEndian: unsafe bytes.unsafeLoadUnaligned(fromByteOffset: at, as: UInt32.self))
   }
 
   @_lifetime(self: copy self)
-  package mutating func u64() throws(DecodingError) -> UInt64 {
+  package mutating func u64() throws(WireDecodingError) -> UInt64 {
     let at = try take(8)
     return UInt64(littleEndian: unsafe bytes.unsafeLoadUnaligned(fromByteOffset: at, as: UInt64.self))
   }
 
   @_lifetime(self: copy self)
-  package mutating func i64() throws(DecodingError) -> Int64 { Int64(bitPattern: try u64()) }
+  package mutating func i64() throws(WireDecodingError) -> Int64 { Int64(bitPattern: try u64()) }
 
   /// LEB128 of at most ten bytes, in its shortest form.
   @_lifetime(self: copy self)
-  package mutating func varint() throws(DecodingError) -> UInt64 {
+  package mutating func varint() throws(WireDecodingError) -> UInt64 {
     // Eight bytes at once: a branch for each byte would be guessed wrong at every other length.
     guard remaining >= 8 else { return try varintByBytes() }
     let word = UInt64(littleEndian: unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
@@ -68,55 +68,55 @@ package struct ByteReader: ~Escapable {
   /// The ones that are long, at the end, or wrong.
   @inline(never)
   @_lifetime(self: copy self)
-  private mutating func varintByBytes() throws(DecodingError) -> UInt64 {
+  private mutating func varintByBytes() throws(WireDecodingError) -> UInt64 {
     let start = offset
     var value: UInt64 = 0
     var shift: UInt64 = 0
     while true {
       let byte = try u8()
-      if shift == 63, byte > 1 { throw DecodingError("a varint is larger than 64 bits", at: start) }
+      if shift == 63, byte > 1 { throw WireDecodingError("a varint is larger than 64 bits", at: start) }
       value |= UInt64(byte & 0x7f) << shift
       if byte < 0x80 {
-        if byte == 0, shift > 0 { throw DecodingError("a varint is longer than it needs to be", at: start) }
+        if byte == 0, shift > 0 { throw WireDecodingError("a varint is longer than it needs to be", at: start) }
         return value
       }
       shift += 7
-      if shift > 63 { throw DecodingError("a varint is larger than 64 bits", at: start) }
+      if shift > 63 { throw WireDecodingError("a varint is larger than 64 bits", at: start) }
     }
   }
 
   @_lifetime(self: copy self)
-  package mutating func zigzag() throws(DecodingError) -> Int64 {
+  package mutating func zigzag() throws(WireDecodingError) -> Int64 {
     let value = try varint()
     return Int64(bitPattern: (value >> 1) ^ (0 &- (value & 1)))
   }
 
   /// A length that must fit in what is left.
   @_lifetime(self: copy self)
-  package mutating func length() throws(DecodingError) -> Int {
+  package mutating func length() throws(WireDecodingError) -> Int {
     let start = offset
     let value = try varint()
     guard value <= UInt64(remaining) else {
-      throw DecodingError("a length of \(value) bytes exceeds the \(remaining) that are left", at: start)
+      throw WireDecodingError("a length of \(value) bytes exceeds the \(remaining) that are left", at: start)
     }
     return Int(value)
   }
 
   /// The next `count` bytes, in place.
   @_lifetime(copy self)
-  package mutating func span(_ count: Int) throws(DecodingError) -> RawSpan {
+  package mutating func span(_ count: Int) throws(WireDecodingError) -> RawSpan {
     let at = try take(count)
     return bytes.extracting(at..<at + count)
   }
 
   /// The range of the next `count` bytes, which are passed over.
   @_lifetime(self: copy self)
-  package mutating func range(_ count: Int) throws(DecodingError) -> Range<Int> {
+  package mutating func range(_ count: Int) throws(WireDecodingError) -> Range<Int> {
     let at = try take(count)
     return at..<at + count
   }
 
   /// Everything that is left, in place.
   @_lifetime(copy self)
-  package mutating func rest() throws(DecodingError) -> RawSpan { try span(remaining) }
+  package mutating func rest() throws(WireDecodingError) -> RawSpan { try span(remaining) }
 }

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// A growing run of bytes that becomes a `Bytes` without a copy. Integers are written little-endian.
+/// A growing run of bytes that becomes a `ByteString` without a copy. Integers are written little-endian.
 @safe package struct ByteWriter: ~Copyable {
   private var base: UnsafeMutableRawPointer
   private var capacity: Int
@@ -50,7 +50,7 @@ internal import Glibc
 
   package mutating func append(_ other: borrowing ByteWriter) { append(other.span) }
 
-  package mutating func append(_ bytes: Bytes) { append(bytes.span) }
+  package mutating func append(_ bytes: ByteString) { append(bytes.span) }
 
   /// The text's UTF-8, without a copy of its own where Swift keeps it as UTF-8.
   package mutating func append(utf8 text: String) {
@@ -146,10 +146,10 @@ internal import Glibc
   package mutating func removeAll() { count = 0 }
 
   /// The written bytes; their memory changes hands.
-  package consuming func finish() -> Bytes {
-    let storage = unsafe Bytes.Storage(adopting: base)
+  package consuming func finish() -> ByteString {
+    let storage = unsafe ByteString.Storage(adopting: base)
     let count = count
     discard self
-    return Bytes(storage: storage, start: 0, count: count)
+    return ByteString(storage: storage, start: 0, count: count)
   }
 }

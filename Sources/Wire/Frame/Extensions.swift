@@ -6,17 +6,17 @@ enum Extensions {
   ///
   /// - Throws: `Refusal`: `protocol_violation` for a tag that comes twice or a length that lies, `unsupported` for an unknown critical tag.
   static func read(
-    from reader: inout ByteReader, _ known: (UInt16, RawSpan) throws(DecodingError) -> Bool
+    from reader: inout ByteReader, _ known: (UInt16, RawSpan) throws(WireDecodingError) -> Bool
   ) throws(Refusal) {
     var seen: [UInt16] = []
     var unknownCritical: UInt16?
-    do throws(DecodingError) {
+    do throws(WireDecodingError) {
       while !reader.isAtEnd {
         let start = reader.offset
         let tag = try reader.u16()
-        if seen.contains(tag) { throw DecodingError("extension \(tag) comes twice", at: start) }
+        if seen.contains(tag) { throw WireDecodingError("extension \(tag) comes twice", at: start) }
         // Few tags exist; a frame with many is hostile, and the search above would be quadratic.
-        if seen.count == tagCountMax { throw DecodingError("more than \(tagCountMax) extensions", at: start) }
+        if seen.count == tagCountMax { throw WireDecodingError("more than \(tagCountMax) extensions", at: start) }
         seen.append(tag)
         let length = Int(try reader.u16())
         if try !known(tag, reader.span(length)), tag & criticalBit != 0 { unknownCritical = tag }
@@ -31,7 +31,7 @@ enum Extensions {
 
   /// Reads extensions of a message that has none of its own.
   static func skip(_ reader: inout ByteReader) throws(Refusal) {
-    try read(from: &reader) { _, _ throws(DecodingError) in false }
+    try read(from: &reader) { _, _ throws(WireDecodingError) in false }
   }
 
   static func write(_ tag: UInt16, _ content: borrowing ByteWriter, into writer: inout ByteWriter) {
@@ -46,23 +46,23 @@ enum Extensions {
 extension ByteReader {
   /// A `u8` length and that many bytes.
   @_lifetime(self: copy self)
-  mutating func name() throws(DecodingError) -> String {
+  mutating func name() throws(WireDecodingError) -> String {
     let length = Int(try u8())
     return unsafe try span(length).withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) }
   }
 
   /// A `u16` length and that many bytes, at most `limit`.
   @_lifetime(self: copy self)
-  mutating func text(limit: Int) throws(DecodingError) -> String {
+  mutating func text(limit: Int) throws(WireDecodingError) -> String {
     let start = offset
     let length = Int(try u16())
-    if length > limit { throw DecodingError("a text of \(length) bytes; the limit is \(limit)", at: start) }
+    if length > limit { throw WireDecodingError("a text of \(length) bytes; the limit is \(limit)", at: start) }
     return unsafe try span(length).withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) }
   }
 
   @_lifetime(self: copy self)
-  mutating func zeros(_ count: Int) throws(DecodingError) {
-    for _ in 0..<count where try u8() != 0 { throw DecodingError("a reserved byte must be zero", at: offset - 1) }
+  mutating func zeros(_ count: Int) throws(WireDecodingError) {
+    for _ in 0..<count where try u8() != 0 { throw WireDecodingError("a reserved byte must be zero", at: offset - 1) }
   }
 }
 

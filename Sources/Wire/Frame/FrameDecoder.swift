@@ -2,9 +2,9 @@
 package struct Frame: Sendable {
   package let type: FrameType
   package let id: UInt32
-  package let control: Bytes
+  package let control: ByteString
   /// The batch part of APPEND and BATCH; empty otherwise. Shares its memory with the frame.
-  package let batches: Bytes
+  package let batches: ByteString
 }
 
 /// Cuts a stream of bytes into frames, whatever pieces it arrives in.
@@ -54,10 +54,10 @@ package struct FrameDecoder: ~Copyable {
     return try FrameHeader(decoding: buffer.span, bodyByteCountMax: bodyByteCountMax)
   }
 
-  private mutating func takeBody(_ count: Int, from input: RawSpan, at offset: inout Int) -> Bytes? {
+  private mutating func takeBody(_ count: Int, from input: RawSpan, at offset: inout Int) -> ByteString? {
     if buffer.count == 0, input.byteCount - offset >= count {
       defer { offset += count }
-      return Bytes(copying: input.extracting(offset..<offset + count))
+      return ByteString(copying: input.extracting(offset..<offset + count))
     }
     if buffer.count == 0 { buffer = ByteWriter(capacity: count) }
     fill(to: count, from: input, at: &offset)

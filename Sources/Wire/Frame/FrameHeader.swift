@@ -29,7 +29,7 @@ struct FrameHeader {
   init(decoding bytes: RawSpan, bodyByteCountMax: Int) throws(Refusal) {
     let flags: UInt8
     let headerCheck: UInt16
-    do throws(DecodingError) {
+    do throws(WireDecodingError) {
       var reader = ByteReader(bytes)
       bodyLength = Int(try reader.u32())
       type = try reader.u8()
@@ -52,7 +52,7 @@ struct FrameHeader {
         .frameTooLarge, "a frame of \(bodyLength) bytes; the limit here is \(bodyByteCountMax)",
         limit: .init("frame-limit", UInt64(bodyByteCountMax)))
     }
-    do throws(DecodingError) { try checkFields(flags: flags) } catch {
+    do throws(WireDecodingError) { try checkFields(flags: flags) } catch {
       throw Refusal(.protocolViolation, error.description)
     }
     if type < FrameType.ignorable, FrameType(rawValue: type) == nil {
@@ -60,15 +60,15 @@ struct FrameHeader {
     }
   }
 
-  private func checkFields(flags: UInt8) throws(DecodingError) {
-    if flags & 0x0f != 0 { throw DecodingError("the frame has flags that version 1 does not know", at: 5) }
-    if controlLength > bodyLength { throw DecodingError("the control part is longer than the body", at: 12) }
+  private func checkFields(flags: UInt8) throws(WireDecodingError) {
+    if flags & 0x0f != 0 { throw WireDecodingError("the frame has flags that version 1 does not know", at: 5) }
+    if controlLength > bodyLength { throw WireDecodingError("the control part is longer than the body", at: 12) }
     if controlLength > Limits.controlByteCountMax {
-      throw DecodingError(
+      throw WireDecodingError(
         "the control part has \(controlLength) bytes; the limit is \(Limits.controlByteCountMax)", at: 12)
     }
     if controlLength != bodyLength, let known = FrameType(rawValue: type), !known.carriesBatches {
-      throw DecodingError("a frame of type \(type) has no batch part", at: 12)
+      throw WireDecodingError("a frame of type \(type) has no batch part", at: 12)
     }
   }
 

@@ -7,9 +7,9 @@ package struct Append: Sendable {
   package var floor: UInt64
   package var stream: StreamName
   /// One batch, unchecked.
-  package var batch: Bytes
+  package var batch: ByteString
 
-  package init(producer: ProducerID, number: UInt64, floor: UInt64, stream: StreamName, batch: Bytes) {
+  package init(producer: ProducerID, number: UInt64, floor: UInt64, stream: StreamName, batch: ByteString) {
     self.producer = producer
     self.number = number
     self.floor = floor
@@ -60,12 +60,14 @@ private struct ProducerFields {
   let stream: String
 
   @_lifetime(reader: copy reader)
-  init(from reader: inout ByteReader) throws(DecodingError) {
+  init(from reader: inout ByteReader) throws(WireDecodingError) {
     producer = ProducerID(high: try reader.u64(), low: try reader.u64())
     number = try reader.u64()
     floor = try reader.u64()
-    if number == 0 || number > Limits.numberMax { throw DecodingError("batch numbers are 1 to 2^63 - 1", at: 16) }
-    if floor == 0 || floor > number { throw DecodingError("the floor lies between 1 and the batch's number", at: 24) }
+    if number == 0 || number > Limits.numberMax { throw WireDecodingError("batch numbers are 1 to 2^63 - 1", at: 16) }
+    if floor == 0 || floor > number {
+      throw WireDecodingError("the floor lies between 1 and the batch's number", at: 24)
+    }
     stream = try reader.name()
   }
 
@@ -85,7 +87,7 @@ extension Append {
     ProducerFields.encode(producer, number, floor, stream, into: &writer)
   }
 
-  init(decoding control: RawSpan, batch: Bytes) throws(Refusal) {
+  init(decoding control: RawSpan, batch: ByteString) throws(Refusal) {
     var reader = ByteReader(control)
     let fields: ProducerFields
     do { fields = try ProducerFields(from: &reader) } catch { throw Refusal(.protocolViolation, error.description) }
@@ -106,7 +108,7 @@ extension Complete {
     var reader = ByteReader(control)
     let fields: ProducerFields
     let text: String
-    do throws(DecodingError) {
+    do throws(WireDecodingError) {
       fields = try ProducerFields(from: &reader)
       text = try reader.text(limit: Limits.completionTextByteCountMax)
     } catch { throw Refusal(.protocolViolation, error.description) }
@@ -130,9 +132,9 @@ extension Ack {
   }
 
   @_lifetime(reader: copy reader)
-  init(from reader: inout ByteReader) throws(DecodingError) {
+  init(from reader: inout ByteReader) throws(WireDecodingError) {
     appendCount = try reader.u32()
-    if appendCount == 0 { throw DecodingError("an ACK answers at least one APPEND", at: 0) }
+    if appendCount == 0 { throw WireDecodingError("an ACK answers at least one APPEND", at: 0) }
     isDuplicate = try reader.u8() & Self.duplicateBit != 0
     try reader.zeros(3)
     incarnation = Incarnation(try reader.u64())
@@ -142,7 +144,7 @@ extension Ack {
     if firstSequence == 0 || firstSequence > Limits.numberMax || count < UInt64(appendCount)
       || count - 1 > Limits.numberMax - firstSequence
     {
-      throw DecodingError("an ACK names numbers that no entries can have", at: 16)
+      throw WireDecodingError("an ACK names numbers that no entries can have", at: 16)
     }
   }
 }

@@ -58,7 +58,7 @@ package struct Listing: Hashable, Sendable {
 }
 
 /// One fact of the server's state: a number or a text under a name.
-public struct Fact: Hashable, Sendable {
+public struct ServerFact: Hashable, Sendable {
   public enum Value: Hashable, Sendable {
     case number(UInt64)
     case text(String)
@@ -83,7 +83,7 @@ extension ListRequest {
     var reader = ByteReader(control)
     let patternText: String
     let afterText: String
-    do throws(DecodingError) {
+    do throws(WireDecodingError) {
       limit = try reader.u16()
       try reader.zeros(2)
       patternText = try reader.name()
@@ -115,7 +115,7 @@ extension Listing {
     let name: String
 
     @_lifetime(fields: copy fields)
-    init(from fields: inout ByteReader) throws(DecodingError) {
+    init(from fields: inout ByteReader) throws(WireDecodingError) {
       incarnation = Incarnation(try fields.u64())
       first = try fields.u64()
       head = try fields.u64()
@@ -126,7 +126,7 @@ extension Listing {
       name = try fields.name()
       // Readers count with these.
       if first == 0 || first > Limits.numberMax || head > Limits.numberMax || head < first - 1 {
-        throw DecodingError("a stream's first and last number do not belong together", at: 8)
+        throw WireDecodingError("a stream's first and last number do not belong together", at: 8)
       }
     }
   }
@@ -154,12 +154,12 @@ extension Listing {
   init(decoding control: RawSpan) throws(Refusal) {
     var reader = ByteReader(control)
     var rows: [Row] = []
-    do throws(DecodingError) {
+    do throws(WireDecodingError) {
       let count = try reader.u16()
       hasMore = try reader.u8() & 1 != 0
       try reader.zeros(1)
       if count > UInt16(Limits.listingStreamCountMax) {
-        throw DecodingError("a page of \(count) streams; the limit is \(Limits.listingStreamCountMax)", at: 0)
+        throw WireDecodingError("a page of \(count) streams; the limit is \(Limits.listingStreamCountMax)", at: 0)
       }
       for _ in 0..<count {
         let length = Int(try reader.u16())
@@ -181,8 +181,8 @@ extension Listing {
   }
 }
 
-extension Fact {
-  static func encode(_ facts: [Fact], into writer: inout ByteWriter) {
+extension ServerFact {
+  static func encode(_ facts: [ServerFact], into writer: inout ByteWriter) {
     writer.append(u16: UInt16(facts.count))
     for fact in facts {
       writer.append(name: fact.key)
@@ -198,15 +198,15 @@ extension Fact {
   }
 
   @_lifetime(reader: copy reader)
-  static func list(from reader: inout ByteReader) throws(DecodingError) -> [Fact] {
-    var facts: [Fact] = []
+  static func list(from reader: inout ByteReader) throws(WireDecodingError) -> [ServerFact] {
+    var facts: [ServerFact] = []
     for _ in 0..<(try reader.u16()) {
       let key = try reader.name()
       let start = reader.offset
       switch try reader.u8() {
-      case 0: facts.append(Fact(key, try reader.u64()))
-      case 1: facts.append(Fact(key, try reader.text(limit: Limits.factTextByteCountMax)))
-      case let kind: throw DecodingError("a fact of kind \(kind) is unknown", at: start)
+      case 0: facts.append(ServerFact(key, try reader.u64()))
+      case 1: facts.append(ServerFact(key, try reader.text(limit: Limits.factTextByteCountMax)))
+      case let kind: throw WireDecodingError("a fact of kind \(kind) is unknown", at: start)
       }
     }
     return facts

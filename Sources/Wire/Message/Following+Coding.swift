@@ -73,11 +73,13 @@ extension Follow {
     var reader = ByteReader(control)
     var names: [(kind: UInt8, name: String)] = []
     var positions: [(stream: String, incarnation: UInt64, sequence: UInt64)] = []
-    do throws(DecodingError) {
+    do throws(WireDecodingError) {
       credit = try reader.u64()
       let startKind = try reader.u8()
       let flags = try reader.u8()
-      if flags & Flag.mustBeZero != 0 { throw DecodingError("FOLLOW has flags that version 1 does not know", at: 9) }
+      if flags & Flag.mustBeZero != 0 {
+        throw WireDecodingError("FOLLOW has flags that version 1 does not know", at: 9)
+      }
       let selectorCount = Int(try reader.u16())
       let cursorCount = Int(try reader.u32())
       let startValue = try reader.u64()
@@ -85,11 +87,11 @@ extension Follow {
       let time = try reader.i64()
       let limit = try reader.u64()
       isReverse = flags & Flag.reverse != 0
-      end = End(
+      end = FollowEnd(
         atHead: flags & Flag.atHead != 0, sequence: flags & Flag.sequence != 0 ? sequence : nil,
         time: flags & Flag.time != 0 ? time : nil, limit: flags & Flag.limit != 0 ? limit : nil)
       if (end.sequence == nil && sequence != 0) || (end.time == nil && time != 0) || (end.limit == nil && limit != 0) {
-        throw DecodingError("FOLLOW has a value for an end that it does not name", at: 24)
+        throw WireDecodingError("FOLLOW has a value for an end that it does not name", at: 24)
       }
       switch startKind {
       case 0: start = .first
@@ -97,21 +99,21 @@ extension Follow {
       case 2: start = .last(startValue)
       case 3: start = .since(Int64(bitPattern: startValue))
       case 4: start = startValue == 0 ? .first : .from(startValue)
-      default: throw DecodingError("start \(startKind) is unknown", at: 8)
+      default: throw WireDecodingError("start \(startKind) is unknown", at: 8)
       }
       if (startKind == 4 && startValue > Limits.numberMax) || sequence > Limits.numberMax {
-        throw DecodingError("sequence numbers are at most 2^63 - 1", at: 16)
+        throw WireDecodingError("sequence numbers are at most 2^63 - 1", at: 16)
       }
-      if startKind < 2, startValue != 0 { throw DecodingError("this start has no value", at: 16) }
+      if startKind < 2, startValue != 0 { throw WireDecodingError("this start has no value", at: 16) }
       if selectorCount == 0 || selectorCount > Limits.selectorCountMax {
-        throw DecodingError("FOLLOW has 1 to \(Limits.selectorCountMax) selectors, not \(selectorCount)", at: 10)
+        throw WireDecodingError("FOLLOW has 1 to \(Limits.selectorCountMax) selectors, not \(selectorCount)", at: 10)
       }
       for _ in 0..<selectorCount { names.append((try reader.u8(), try reader.name())) }
       // A position takes 18 bytes at least, so a count beyond what is left ends in an error before it takes memory.
       for _ in 0..<cursorCount {
         positions.append((try reader.name(), try reader.u64(), try reader.u64()))
         if positions[positions.count - 1].sequence > Limits.numberMax {
-          throw DecodingError("sequence numbers are at most 2^63 - 1", at: reader.offset - 8)
+          throw WireDecodingError("sequence numbers are at most 2^63 - 1", at: reader.offset - 8)
         }
       }
     } catch { throw Refusal(.protocolViolation, error.description) }
@@ -157,7 +159,7 @@ extension Announcement {
   init(decoding control: RawSpan) throws(Refusal) {
     var reader = ByteReader(control)
     let name: String
-    do throws(DecodingError) {
+    do throws(WireDecodingError) {
       handle = try reader.u32()
       isSealed = try reader.u8() == 1
       try reader.zeros(3)
@@ -167,7 +169,7 @@ extension Announcement {
       name = try reader.name()
       // In reverse, delivery starts below the position: at most one above the head.
       if head > Limits.numberMax || position > head + 1 {
-        throw DecodingError("STREAM starts at \(position), beyond the head \(head)", at: 16)
+        throw WireDecodingError("STREAM starts at \(position), beyond the head \(head)", at: 16)
       }
     } catch { throw Refusal(.protocolViolation, error.description) }
     try Extensions.skip(&reader)
@@ -184,12 +186,12 @@ extension BatchRange {
   }
 
   @_lifetime(reader: copy reader)
-  init(from reader: inout ByteReader) throws(DecodingError) {
+  init(from reader: inout ByteReader) throws(WireDecodingError) {
     handle = try reader.u32()
     try reader.zeros(4)
     from = try reader.u64()
     to = try reader.u64()
-    if from == 0 || to < from || to > Limits.numberMax { throw DecodingError("BATCH covers no range", at: 8) }
+    if from == 0 || to < from || to > Limits.numberMax { throw WireDecodingError("BATCH covers no range", at: 8) }
   }
 }
 
@@ -203,12 +205,12 @@ extension Skip {
   }
 
   @_lifetime(reader: copy reader)
-  init(from reader: inout ByteReader) throws(DecodingError) {
+  init(from reader: inout ByteReader) throws(WireDecodingError) {
     handle = try reader.u32()
     reason = SkipReason(rawValue: try reader.u8()) ?? .lost
     try reader.zeros(3)
     from = try reader.u64()
     to = try reader.u64()
-    if from == 0 || to < from || to > Limits.numberMax { throw DecodingError("SKIP covers no range", at: 8) }
+    if from == 0 || to < from || to > Limits.numberMax { throw WireDecodingError("SKIP covers no range", at: 8) }
   }
 }

@@ -1,11 +1,11 @@
 /// What a subscription selects: one stream, or all whose names match.
-public enum Selector: Hashable, Sendable {
+public enum StreamSelector: Hashable, Sendable {
   case stream(StreamName)
   case pattern(StreamPattern)
 }
 
 /// Where delivery starts for streams that are not in the cursor.
-public enum Start: Hashable, Sendable {
+public enum FollowStart: Hashable, Sendable {
   /// At the first entry that is kept.
   case first
   /// After the head: only what comes from now on.
@@ -19,7 +19,7 @@ public enum Start: Hashable, Sendable {
 }
 
 /// Where delivery ends; whichever comes first. Nothing set: never.
-public struct End: Hashable, Sendable {
+public struct FollowEnd: Hashable, Sendable {
   /// When everything stored at the moment of the request has been delivered.
   public var atHead = false
   /// After this sequence number of each stream. In reverse: begins with it.
@@ -55,14 +55,15 @@ public struct CursorPosition: Hashable, Sendable {
 /// A subscription (`spec/wire.md`, section 4.9).
 package struct Follow: Hashable, Sendable {
   package var credit: UInt64
-  package var selectors: [Selector]
-  package var start: Start
-  package var end: End
+  package var selectors: [StreamSelector]
+  package var start: FollowStart
+  package var end: FollowEnd
   package var isReverse: Bool
   package var cursor: [CursorPosition]
 
   package init(
-    credit: UInt64, selectors: [Selector], start: Start, end: End = End(), isReverse: Bool = false,
+    credit: UInt64, selectors: [StreamSelector], start: FollowStart, end: FollowEnd = FollowEnd(),
+    isReverse: Bool = false,
     cursor: [CursorPosition] = []
   ) {
     self.credit = credit

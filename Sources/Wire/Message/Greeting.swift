@@ -32,12 +32,12 @@ package struct Hello: Hashable, Sendable {
   }
 
   @_lifetime(reader: copy reader)
-  init(from reader: inout ByteReader) throws(DecodingError) {
-    if try reader.u32() != Self.magic { throw DecodingError("the greeting does not begin with LOGS", at: 0) }
+  init(from reader: inout ByteReader) throws(WireDecodingError) {
+    if try reader.u32() != Self.magic { throw WireDecodingError("the greeting does not begin with LOGS", at: 0) }
     let lowest = try reader.u8()
     let highest = try reader.u8()
     if lowest == 0 || lowest > highest {
-      throw DecodingError("versions start at 1, and the lowest is not above the highest", at: 4)
+      throw WireDecodingError("versions start at 1, and the lowest is not above the highest", at: 4)
     }
     versions = lowest...highest
     try reader.zeros(2)
@@ -52,11 +52,11 @@ package struct Hello: Hashable, Sendable {
 extension Hello {
   /// The largest body that a peer takes: every batch must fit.
   @_lifetime(reader: copy reader)
-  fileprivate static func frameLimit(from reader: inout ByteReader) throws(DecodingError) -> UInt32 {
+  fileprivate static func frameLimit(from reader: inout ByteReader) throws(WireDecodingError) -> UInt32 {
     let start = reader.offset
     let limit = try reader.u32()
     if limit < UInt32(Limits.frameByteCountMin) {
-      throw DecodingError(
+      throw WireDecodingError(
         "frames of \(limit) bytes; every batch must fit, so \(Limits.frameByteCountMin) is least", at: start)
     }
     return limit
@@ -113,10 +113,10 @@ package struct Welcome: Hashable, Sendable {
   }
 
   @_lifetime(reader: copy reader)
-  init(from reader: inout ByteReader) throws(DecodingError) {
+  init(from reader: inout ByteReader) throws(WireDecodingError) {
     version = try reader.u8()
     try reader.zeros(3)
-    if version == 0 { throw DecodingError("versions start at 1", at: 0) }
+    if version == 0 { throw WireDecodingError("versions start at 1", at: 0) }
     frameByteCountMax = try Hello.frameLimit(from: &reader)
     features = try reader.u64()
     server = try InstanceID(from: &reader)
@@ -148,7 +148,7 @@ package struct InstanceID: Hashable, Sendable {
   }
 
   @_lifetime(reader: copy reader)
-  init(from reader: inout ByteReader) throws(DecodingError) {
+  init(from reader: inout ByteReader) throws(WireDecodingError) {
     high = try reader.u64()
     low = try reader.u64()
   }
@@ -170,7 +170,7 @@ package struct GoAway: Hashable, Sendable {
   }
 
   @_lifetime(reader: copy reader)
-  init(from reader: inout ByteReader) throws(DecodingError) {
+  init(from reader: inout ByteReader) throws(WireDecodingError) {
     retryAfterMilliseconds = try reader.u32()
     text = try reader.text(limit: Limits.errorTextByteCountMax)
   }

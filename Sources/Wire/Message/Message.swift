@@ -12,7 +12,7 @@ package enum Message: Sendable {
   case follow(Follow)
   case stream(Announcement)
   case resolved(streamCount: UInt32)
-  case batch(BatchRange, batches: Bytes)
+  case batch(BatchRange, batches: ByteString)
   case skip(Skip)
   case live
   case end(EndReason)
@@ -21,13 +21,13 @@ package enum Message: Sendable {
   case list(ListRequest)
   case listing(Listing)
   case stat
-  case status([Fact])
+  case status([ServerFact])
 }
 
 /// A frame ready to be sent: the head, and the batches that follow it on the wire, whose bytes are shared.
 package struct OutgoingFrame: Sendable {
-  package let head: Bytes
-  package let batches: Bytes
+  package let head: ByteString
+  package let batches: ByteString
 
   package var byteCount: Int { head.count + batches.count }
 }
@@ -63,7 +63,7 @@ extension Message {
   /// The frame for this message; `id` is 0 for what concerns the connection.
   package func frame(id: UInt32) -> OutgoingFrame {
     var writer = ByteWriter(capacity: 128)
-    var batches = Bytes()
+    var batches = ByteString()
     FrameHeader.begin(type, id: id, into: &writer)
     switch self {
     case .hello(let hello): hello.encode(into: &writer)
@@ -90,7 +90,7 @@ extension Message {
     case .credit(let total): writer.append(u64: total)
     case .list(let request): request.encode(into: &writer)
     case .listing(let listing): listing.encode(into: &writer)
-    case .status(let facts): Fact.encode(facts, into: &writer)
+    case .status(let facts): ServerFact.encode(facts, into: &writer)
     }
     FrameHeader.end(batchByteCount: batches.count, of: &writer)
     return OutgoingFrame(head: writer.finish(), batches: batches)
@@ -135,7 +135,7 @@ extension Message {
 
   /// The messages whose fields need no names to be checked.
   @_lifetime(reader: copy reader)
-  private static func plain(_ frame: Frame, _ reader: inout ByteReader) throws(DecodingError) -> Message {
+  private static func plain(_ frame: Frame, _ reader: inout ByteReader) throws(WireDecodingError) -> Message {
     switch frame.type {
     case .hello: return .hello(try Hello(from: &reader))
     case .welcome: return .welcome(try Welcome(from: &reader))
@@ -145,7 +145,7 @@ extension Message {
     case .ack:
       let ack = try Ack(from: &reader)
       if UInt64(frame.id) + UInt64(ack.appendCount) - 1 > UInt64(UInt32.max) {
-        throw DecodingError("the ids of an ACK's run are above 32 bits", at: 0)
+        throw WireDecodingError("the ids of an ACK's run are above 32 bits", at: 0)
       }
       return .ack(ack)
     case .resolved: return .resolved(streamCount: try reader.u32())
@@ -159,7 +159,7 @@ extension Message {
     case .credit: return .credit(total: try reader.u64())
     case .cancel: return .cancel
     case .stat: return .stat
-    case .status: return .status(try Fact.list(from: &reader))
+    case .status: return .status(try ServerFact.list(from: &reader))
     case .error, .append, .complete, .follow, .stream, .list, .listing:
       preconditionFailure("messages with names are decoded by their own initializers")
     }

@@ -39,8 +39,8 @@ extension Refusal {
 
   init(decoding control: RawSpan) throws(Refusal) {
     var reader = ByteReader(control)
-    do throws(DecodingError) {
-      let code = ErrorCode(rawValue: try reader.u16())
+    do throws(WireDecodingError) {
+      let code = RefusalCode(rawValue: try reader.u16())
       let flags = try reader.u8()
       try reader.zeros(1)
       let retryAfter = try reader.u32()
@@ -51,19 +51,20 @@ extension Refusal {
     var expected: UInt64?
     var limit: Limit?
     var stream: StreamPosition?
-    try Extensions.read(from: &reader) { tag, span throws(DecodingError) in
+    try Extensions.read(from: &reader) { tag, span throws(WireDecodingError) in
       var content = ByteReader(span)
       switch tag {
       case Tag.expected:
         expected = try content.u64()
-        if !content.isAtEnd { throw DecodingError("the expected number has 8 bytes", at: content.offset) }
+        if !content.isAtEnd { throw WireDecodingError("the expected number has 8 bytes", at: content.offset) }
       case Tag.limit:
         let value = try content.u64()
-        limit = Limit(Bytes(copying: try content.rest()).text, value)
+        limit = Limit(ByteString(copying: try content.rest()).text, value)
       case Tag.stream:
         let incarnation = Incarnation(try content.u64())
         let head = try content.u64()
-        stream = StreamPosition(name: Bytes(copying: try content.rest()).text, incarnation: incarnation, head: head)
+        stream = StreamPosition(
+          name: ByteString(copying: try content.rest()).text, incarnation: incarnation, head: head)
       default: return false
       }
       return true

@@ -18,7 +18,7 @@ package struct ClientSession: ~Copyable {
     case live(id: UInt32)
     case ended(id: UInt32, EndReason)
     case listed(id: UInt32, Listing)
-    case answered(id: UInt32, [Fact])
+    case answered(id: UInt32, [ServerFact])
     case goingAway(GoAway)
     /// The connection must be closed; nothing more comes.
     case failed(Refusal)
@@ -363,7 +363,7 @@ extension ClientSession {
   }
 
   /// Ends a subscription whose batches this version cannot read: a retry would bring the same ones.
-  private mutating func abandon(_ id: UInt32, _ error: DecodingError, _ events: inout [Event]) {
+  private mutating func abandon(_ id: UInt32, _ error: WireDecodingError, _ events: inout [Event]) {
     subscriptions[id]?.isAbandoned = true
     if let cancel = cancel(id) { events.append(.send(cancel)) }
     events.append(.refused(id: id, Refusal(.unsupported, "\(error); use a newer client")))
@@ -430,8 +430,8 @@ extension ClientSession {
 
   /// - Returns: the batches; or why this version cannot read them.
   private func verify(
-    _ range: BatchRange, _ run: Bytes, id: UInt32
-  ) throws(Refusal) -> Result<Delivery, DecodingError> {
+    _ range: BatchRange, _ run: ByteString, id: UInt32
+  ) throws(Refusal) -> Result<Delivery, WireDecodingError> {
     let subscription = subscriptions[id]
     let track = try cover(range.from, range.to, handle: range.handle, of: subscription)
     let batches: [Batch]
@@ -447,7 +447,7 @@ extension ClientSession {
         throw Refusal(.protocolViolation, "a batch is damaged or belongs to another stream: its check does not fit")
       }
       if batch.header.codec == .zstdDictionary {
-        return .failure(DecodingError("the batch needs a dictionary", at: 41, isUnsupported: true))
+        return .failure(WireDecodingError("the batch needs a dictionary", at: 41, isUnsupported: true))
       }
       if let next, batch.header.firstSequence != next {
         throw Self.gap(expected: next, got: batch.header.firstSequence)

@@ -13,8 +13,8 @@ struct FollowTerms {
   }
 
   let isReverse: Bool
-  private let start: Start
-  private let end: End
+  private let start: FollowStart
+  private let end: FollowEnd
   private let names: Set<StreamName>
   private let patterns: [StreamPattern]
   /// Of use until RESOLVED.

@@ -24,7 +24,7 @@ package struct ServerSession: ~Copyable {
     case stat(id: UInt32)
     /// Flush, then close without cutting off what was sent.
     /// `code` is what the client was told; nil when it ended the connection itself.
-    case close(reason: String, code: ErrorCode?)
+    case close(reason: String, code: RefusalCode?)
   }
 
   /// What a connection is told and held to.
@@ -365,7 +365,7 @@ extension ServerSession {
   }
 
   /// A delivery, its stored bytes taken from the credit.
-  package mutating func deliver(_ id: UInt32, _ range: BatchRange, batches: Bytes) -> OutgoingFrame? {
+  package mutating func deliver(_ id: UInt32, _ range: BatchRange, batches: ByteString) -> OutgoingFrame? {
     guard var subscription = subscriptions[id], !isClosed else { return nil }
     subscription.sent += UInt64(batches.count)
     subscriptions[id] = subscription

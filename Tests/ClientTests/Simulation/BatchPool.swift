@@ -12,7 +12,7 @@ enum BatchPool {
         for entry in 0...random.next() % 3 {
           // Now and then one that fills several packets.
           let filler = random.next() % 12 == 0 ? (0..<300).map { _ in UInt8(truncatingIfNeeded: random.next()) } : []
-          _ = try builder.append(Entry(message: Bytes(Array("\(index).\(entry) ".utf8) + filler)))
+          _ = try builder.append(LogEntry(message: ByteString(Array("\(index).\(entry) ".utf8) + filler)))
         }
       } catch { fatalError("an entry of the pool cannot be appended: \(error)") }
       return builder.finish(compressor: compressor)

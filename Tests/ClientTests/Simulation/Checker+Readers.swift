@@ -25,7 +25,7 @@ struct ReaderRecord {
   /// In the order in which the streams were announced.
   var names: [StreamName] = []
   var tracks: [StreamName: Track] = [:]
-  var cursor = Cursor()
+  var cursor = LogCursor()
   var isResolved = false
   /// Whether it was told that it is live, on this connection.
   var isLive = false

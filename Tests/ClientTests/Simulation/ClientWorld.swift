@@ -96,13 +96,13 @@ final class ClientWorld {
 
   private func reader(_ name: String) -> ModelReader {
     let isReverse = simulation.chance(6)
-    var end = End()
+    var end = FollowEnd()
     switch simulation.draw(0...7) {
     case 0 where !isReverse: end.atHead = true
     case 1 where !isReverse: end.limit = UInt64(simulation.draw(1...20))
     default: break
     }
-    let start: Start =
+    let start: FollowStart =
       switch simulation.draw(0...4) {
       case 0: .now
       case 1: .last(UInt64(simulation.draw(0...9)))

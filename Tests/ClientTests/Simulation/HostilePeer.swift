@@ -64,11 +64,11 @@ final class HostilePeer {
     }
   }
 
-  private func noise(_ count: Int) -> Bytes { Bytes(simulation.random.bytes(count)) }
+  private func noise(_ count: Int) -> ByteString { ByteString(simulation.random.bytes(count)) }
 
-  private func damaged(_ bytes: Bytes) -> Bytes {
+  private func damaged(_ bytes: ByteString) -> ByteString {
     var bytes = bytes.array
     bytes[simulation.draw(0...bytes.count - 1)] ^= 1 << UInt8(simulation.draw(0...7))
-    return Bytes(bytes)
+    return ByteString(bytes)
   }
 }

@@ -9,9 +9,9 @@ final class ModelReader {
   private let simulation: Simulation
   private let checker: Checker
   let name: String
-  private let selectors: [LogsWire.Selector]
-  private let start: Start
-  let end: End
+  private let selectors: [StreamSelector]
+  private let start: FollowStart
+  let end: FollowEnd
   let isReverse: Bool
   let window: Int
   /// How long it takes over an event, at most.
@@ -28,7 +28,8 @@ final class ModelReader {
   private var isTaking = false
 
   init(
-    _ simulation: Simulation, _ checker: Checker, name: String, selectors: [LogsWire.Selector], start: Start, end: End,
+    _ simulation: Simulation, _ checker: Checker, name: String, selectors: [StreamSelector], start: FollowStart,
+    end: FollowEnd,
     isReverse: Bool, window: Int, paceMilliseconds: Int, limits: FollowLimits
   ) {
     self.simulation = simulation
@@ -49,10 +50,11 @@ final class ModelReader {
   var hasPattern: Bool { selectors.contains { if case .pattern = $0 { true } else { false } } }
   private var isDivided: Bool { limits.controlByteCountMax == 0 }
   /// Whether it can go on where it was; the others begin anew.
-  private var keepsCursor: Bool { !isReverse && end == End() }
+  private var keepsCursor: Bool { !isReverse && end == FollowEnd() }
 
   func selects(_ stream: StreamName) -> Bool {
-    FollowRequest(selectors: selectors, start: start, end: end, isReverse: isReverse, cursor: Cursor()).selects(stream)
+    FollowRequest(selectors: selectors, start: start, end: end, isReverse: isReverse, cursor: LogCursor()).selects(
+      stream)
   }
 
   /// Where a stream must start that was not known before.

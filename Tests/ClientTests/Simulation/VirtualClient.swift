@@ -155,7 +155,7 @@ final class VirtualClient {
     linkMade(link)
   }
 
-  private func received(_ bytes: Bytes, _ link: VirtualLink) {
+  private func received(_ bytes: ByteString, _ link: VirtualLink) {
     guard self.link === link else { return }
     pass(session.receive(bytes.span, now: simulation.now), link)
   }

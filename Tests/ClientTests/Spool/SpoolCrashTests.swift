@@ -56,7 +56,7 @@ import Testing
         let drafts = texts.map { text in
           let filler = String(repeating: "x", count: Int.random(in: 0...20_000, using: &generator))
           return BacklogDraft(
-            stream: stream, content: .batch(Bytes("\(text) \(filler)"), entryCount: 1), entryCount: 1, accepted: 1)
+            stream: stream, content: .batch(ByteString("\(text) \(filler)"), entryCount: 1), entryCount: 1, accepted: 1)
         }
         known.change {
           $0.adding = Set(texts)

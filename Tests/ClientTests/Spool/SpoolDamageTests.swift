@@ -81,7 +81,7 @@ import Testing
     /// The name again and again: whoever finds it in a page knows whose page it is.
     static func content(_ name: Int, byteCount: Int) -> AppendLane.Content {
       let word = "<\(100_000 + name)>"
-      return .batch(Bytes(String(repeating: word, count: byteCount / word.utf8.count)), entryCount: 2)
+      return .batch(ByteString(String(repeating: word, count: byteCount / word.utf8.count)), entryCount: 2)
     }
 
     static func name(_ content: AppendLane.Content) -> Int? {
@@ -377,7 +377,7 @@ import Testing
     // Around what a page holds, what stays on the leaf, and what overflow pages hold.
     let sizes = [0, 1, 100, 127, 128] + (3_850...4_070).map { $0 } + (8_000...8_200).map { $0 } + [70_000, 2 << 20]
     for size in sizes {
-      let content = AppendLane.Content.batch(Bytes([UInt8](repeating: 7, count: size)), entryCount: size)
+      let content = AppendLane.Content.batch(ByteString([UInt8](repeating: 7, count: size)), entryCount: size)
       _ = try test.spool.store([BacklogDraft(stream: web, content: content, entryCount: 1, accepted: 1)], removing: [])
     }
     test.spool.close()

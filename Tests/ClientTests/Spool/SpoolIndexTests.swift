@@ -53,7 +53,7 @@ import Testing
     let ids = try test.spool.store((1...34).map { .test("\($0)") }, removing: [])
     _ = try test.spool.drop(acceptedBefore: 2)
     // It has a leaf to itself.
-    let large = AppendLane.Content.batch(Bytes([UInt8](repeating: 7, count: 3_900)), entryCount: 1)
+    let large = AppendLane.Content.batch(ByteString([UInt8](repeating: 7, count: 3_900)), entryCount: 1)
     let added = try test.spool.store(
       [BacklogDraft(stream: web, content: large, entryCount: 1, accepted: 1)], removing: Array(ids.prefix(5)))
     let notice = try #require(ids.last) + 1

@@ -104,7 +104,7 @@ import Testing
       _ = try test.spool.store(
         [
           BacklogDraft(
-            stream: db, content: .batch(Bytes("no batch at all"), entryCount: 1), entryCount: 1, accepted: 1)
+            stream: db, content: .batch(ByteString("no batch at all"), entryCount: 1), entryCount: 1, accepted: 1)
         ], removing: [])
     }
     let intact = try SpoolReport.inspect(directory.path)

@@ -10,8 +10,8 @@ struct TestBatches {
   /// An encoder costs more to set up than the batches of a test.
   private static let encoders = BatchEncoderPool()
 
-  static func content(_ message: Bytes, entryCount: Int = 1) -> AppendLane.Content {
-    let entries = (0..<entryCount).map { Entry(message: message, time: Int64($0 + 1)) }
+  static func content(_ message: ByteString, entryCount: Int = 1) -> AppendLane.Content {
+    let entries = (0..<entryCount).map { LogEntry(message: message, time: Int64($0 + 1)) }
     let encoder = encoders.take()
     defer { encoders.giveBack(encoder) }
     var (index, truncatedCount) = (0, UInt64(0))
@@ -36,7 +36,7 @@ extension BacklogDraft {
     -> BacklogDraft
   {
     BacklogDraft(
-      stream: stream, content: TestBatches.content(Bytes(text), entryCount: entryCount), entryCount: entryCount,
+      stream: stream, content: TestBatches.content(ByteString(text), entryCount: entryCount), entryCount: entryCount,
       accepted: accepted)
   }
 
@@ -46,7 +46,7 @@ extension BacklogDraft {
   ) -> BacklogDraft {
     var bytes: [UInt8] = []
     while bytes.count < byteCount { withUnsafeBytes(of: generator.next()) { bytes += $0 } }
-    return BacklogDraft(stream: stream, content: TestBatches.content(Bytes(bytes)), entryCount: 1, accepted: 1)
+    return BacklogDraft(stream: stream, content: TestBatches.content(ByteString(bytes)), entryCount: 1, accepted: 1)
   }
 }
 

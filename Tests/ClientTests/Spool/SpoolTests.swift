@@ -139,7 +139,8 @@ import Testing
       let ids = try test.spool.store(
         [
           BacklogDraft(
-            stream: web, content: .batch(Bytes(String(repeating: secret, count: 1000)), entryCount: 1), entryCount: 1,
+            stream: web, content: .batch(ByteString(String(repeating: secret, count: 1000)), entryCount: 1),
+            entryCount: 1,
             accepted: 1), .test("other"),
         ], removing: [])
       _ = try test.spool.store([], removing: [ids[0]])

@@ -1,7 +1,7 @@
 import LogsWire
 
 extension RawClient {
-  func follow(_ stream: String, id: UInt32 = 9, from start: Start = .first, credit: UInt64 = 1 << 40) throws {
+  func follow(_ stream: String, id: UInt32 = 9, from start: FollowStart = .first, credit: UInt64 = 1 << 40) throws {
     try send(.follow(Follow(credit: credit, selectors: [.stream(try StreamName(stream))], start: start)), id: id)
   }
 

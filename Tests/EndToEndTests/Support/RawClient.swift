@@ -130,7 +130,7 @@ final class RawClient: @unchecked Sendable {
     _ messages: [String], to stream: String, producer: ProducerID, number: UInt64, floor: UInt64 = 1
   ) throws -> Message {
     var builder = BatchBuilder()
-    for message in messages { _ = try builder.append(Entry(message: Bytes(message))) }
+    for message in messages { _ = try builder.append(LogEntry(message: ByteString(message))) }
     return .append(
       Append(
         producer: producer, number: number, floor: floor, stream: try StreamName(stream),

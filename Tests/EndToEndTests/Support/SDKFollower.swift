@@ -31,7 +31,7 @@ final class SDKFollower: FaultyFollower, @unchecked Sendable {
     configuration.backoff = Backoff(base: .milliseconds(20), cap: .milliseconds(300))
     configuration.connectTimeout = .seconds(2)
     let client = try LogClient(configuration)
-    let selector = Selector.stream(try StreamName(stream))
+    let selector = StreamSelector.stream(try StreamName(stream))
     // Tests beside this one block the threads that tasks share, for longer than it waits.
     task = Task.detached(executorPreference: try ClientThread(name: "test-follower")) { [self] in
       do { for try await event in client.follow([selector]) { try take(event) } } catch { note("\(error)") }

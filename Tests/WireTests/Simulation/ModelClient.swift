@@ -32,12 +32,12 @@ final class ModelClient {
 
   /// A subscription that outlives connections.
   final class Follower {
-    let selectors: [Selector]
+    let selectors: [StreamSelector]
     let isReverse: Bool
     let window: UInt64
     /// In the order in which the streams were told.
     var cursor: [CursorPosition] = []
-    var entries: [StreamName: [Entry]] = [:]
+    var entries: [StreamName: [LogEntry]] = [:]
     var skipped: [StreamName: UInt64] = [:]
     var isDone = false
     // Of this connection.
@@ -47,7 +47,7 @@ final class ModelClient {
     var received: UInt64 = 0
     var credit: UInt64 = 0
 
-    init(selectors: [Selector], isReverse: Bool, window: UInt64) {
+    init(selectors: [StreamSelector], isReverse: Bool, window: UInt64) {
       self.selectors = selectors
       self.isReverse = isReverse
       self.window = window
@@ -139,7 +139,7 @@ final class ModelClient {
     for lane in lanes {
       while let number = lane.next {
         let isSeal = number > UInt64(lane.batches.count)
-        let batch = isSeal ? Bytes() : lane.batches[Int(number) - 1].bytes
+        let batch = isSeal ? ByteString() : lane.batches[Int(number) - 1].bytes
         guard session.canAppend(byteCount: batch.count) else { break }
         let (id, frame) =
           isSeal
@@ -291,7 +291,7 @@ final class ModelClient {
       simulation.fail("credit \(follower.credit) is overdrawn twice")
     }
     follower.received += UInt64(delivery.byteCount)
-    var entries: [Entry] = []
+    var entries: [LogEntry] = []
     do {
       for batch in delivery.batches {
         entries += try decoder.entries(of: batch).filter { delivery.from <= $0.sequence && $0.sequence <= delivery.to }

@@ -2,7 +2,7 @@
 
 /// Entries as the reference decoder prints them.
 enum EntryText {
-  static func lines(_ entries: [Entry]) -> [String] {
+  static func lines(_ entries: [LogEntry]) -> [String] {
     entries.prefix(20).flatMap { entry in
       [
         "  entry \(entry.sequence) time=\(entry.time) severity=\(entry.severity.number) kind=\(entry.kind.rawValue)"

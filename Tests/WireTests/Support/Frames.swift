@@ -15,7 +15,7 @@ enum Frames {
     while start < bytes.count {
       let size = min(max(pieces[turn % pieces.count], 1), bytes.count - start)
       turn += 1
-      let piece = Bytes(Array(bytes[start..<start + size]))
+      let piece = ByteString(Array(bytes[start..<start + size]))
       var offset = 0
       while let frame = try decoder.next(from: piece.span, at: &offset) { frames.append(frame) }
       start += size
@@ -59,7 +59,7 @@ enum Frames {
   }
 
   static func hash(_ bytes: ArraySlice<UInt8>, seed: UInt64 = 0) -> UInt64 {
-    XXH3.hash(Bytes(Array(bytes)).span, seed: seed)
+    XXH3.hash(ByteString(Array(bytes)).span, seed: seed)
   }
 
   static func load<Integer: FixedWidthInteger>(_ bytes: [UInt8], _ offset: Int, _: Integer.Type) -> Integer {
@@ -111,11 +111,11 @@ enum Batches {
   }
 
   /// Entries of a stream, built and numbered.
-  static func numbered(_ entries: [Entry], first: UInt64, received: Int64 = 1, seed: UInt64) throws -> Batch {
+  static func numbered(_ entries: [LogEntry], first: UInt64, received: Int64 = 1, seed: UInt64) throws -> Batch {
     try built(entries).numbered(firstSequence: first, received: received, seed: seed)
   }
 
-  static func built(_ entries: [Entry]) throws -> Batch {
+  static func built(_ entries: [LogEntry]) throws -> Batch {
     var builder = BatchBuilder()
     for entry in entries {
       guard try builder.append(entry) == .added else { throw InvalidEntry("the entries do not fit one batch") }

@@ -3,28 +3,28 @@
 
 /// Random entries and messages of every shape that the format allows.
 enum RandomValues {
-  static func entry(_ random: inout SeededGenerator, large: Bool = false) -> Entry {
-    var entry = Entry(message: message(&random, large: large))
+  static func entry(_ random: inout SeededGenerator, large: Bool = false) -> LogEntry {
+    var entry = LogEntry(message: message(&random, large: large))
     entry.time = time(&random)
-    entry.severity = Severity(number: UInt8.random(in: 0...24, using: &random)) ?? .unspecified
+    entry.severity = LogSeverity(number: UInt8.random(in: 0...24, using: &random)) ?? .unspecified
     switch Int.random(in: 0..<4, using: &random) {
-    case 0: entry.source = Bytes()
-    case 1: entry.source = Bytes(random.bytes(Int.random(in: 0...255, using: &random)))
-    default: entry.source = Bytes("source \(Int.random(in: 0..<4, using: &random))")
+    case 0: entry.source = ByteString()
+    case 1: entry.source = ByteString(random.bytes(Int.random(in: 0...255, using: &random)))
+    default: entry.source = ByteString("source \(Int.random(in: 0..<4, using: &random))")
     }
     entry.kind = random.chance(10) ? .status : .log
     if random.chance(3) { entry.attributes = attributes(&random, depth: 0) }
     return entry
   }
 
-  private static func message(_ random: inout SeededGenerator, large: Bool) -> Bytes {
+  private static func message(_ random: inout SeededGenerator, large: Bool) -> ByteString {
     if large, random.chance(20) {
-      return Bytes(random.bytes(Int.random(in: (1 << 19)...(1 << 20), using: &random)))
+      return ByteString(random.bytes(Int.random(in: (1 << 19)...(1 << 20), using: &random)))
     }
     switch Int.random(in: 0..<4, using: &random) {
-    case 0: return Bytes()
-    case 1: return Bytes(random.bytes(Int.random(in: 1...300, using: &random)))
-    default: return Bytes("GET /item/\(Int.random(in: 0..<1000, using: &random)) 200")
+    case 0: return ByteString()
+    case 1: return ByteString(random.bytes(Int.random(in: 1...300, using: &random)))
+    default: return ByteString("GET /item/\(Int.random(in: 0..<1000, using: &random)) 200")
     }
   }
 
@@ -38,10 +38,10 @@ enum RandomValues {
   }
 
   /// At most 256 values in all: up to four a level, and a chain of lists and maps down to the last level allowed.
-  static func attributes(_ random: inout SeededGenerator, depth: Int) -> [Attribute] {
+  static func attributes(_ random: inout SeededGenerator, depth: Int) -> [LogAttribute] {
     (0..<Int.random(in: 1...4, using: &random)).map { index in
       let text = random.chance(8) ? String(repeating: "k", count: 200) : "key"
-      return Attribute("\(text)\(index)", value(&random, depth: index == 0 ? depth : Limits.attributeDepthMax))
+      return LogAttribute("\(text)\(index)", value(&random, depth: index == 0 ? depth : Limits.attributeDepthMax))
     }
   }
 
@@ -58,7 +58,7 @@ enum RandomValues {
     case 4: return .double(Double.random(in: -1e300...1e300, using: &random))
     case 5: return depth < Limits.attributeDepthMax ? .list([]) : .integer(-1)
     case 6: return depth < Limits.attributeDepthMax ? .map([]) : .boolean(false)
-    default: return .bytes(Bytes(random.bytes(Int.random(in: 0...40, using: &random))))
+    default: return .bytes(ByteString(random.bytes(Int.random(in: 0...40, using: &random))))
     }
   }
 
@@ -95,7 +95,7 @@ enum RandomValues {
       (0..<Int.random(in: 0...(random.chance(5) ? limit : 30), using: &random)).map { _ in Character(letter(&random)) })
   }
 
-  private static func selector(_ random: inout SeededGenerator) -> Selector {
+  private static func selector(_ random: inout SeededGenerator) -> StreamSelector {
     guard random.chance(2) else { return .stream(name(&random)) }
     do {
       return .pattern(try StreamPattern(["**", "a/*", "$*", "we?", "*/x"].randomElement(using: &random) ?? "*"))
@@ -106,7 +106,7 @@ enum RandomValues {
 
   static func refusal(_ random: inout SeededGenerator) -> Refusal {
     Refusal(
-      ErrorCode(rawValue: UInt16.random(in: 0...60, using: &random)), text(&random, limit: 1024),
+      RefusalCode(rawValue: UInt16.random(in: 0...60, using: &random)), text(&random, limit: 1024),
       isRetryable: random.chance(2), mayHaveTakenEffect: random.chance(2),
       retryAfterMilliseconds: UInt32.random(in: 0...UInt32.max, using: &random),
       expected: random.chance(2) ? number(&random) : nil,
@@ -116,7 +116,7 @@ enum RandomValues {
   }
 
   static func follow(_ random: inout SeededGenerator) -> Follow {
-    let starts: [Start] = [
+    let starts: [FollowStart] = [
       .first, .now, .last(random.next()), .since(time(&random)), .from(number(&random)),
     ]
     var cursor: [StreamName: CursorPosition] = [:]
@@ -128,7 +128,7 @@ enum RandomValues {
     return Follow(
       credit: random.next(), selectors: (0..<Int.random(in: 1...5, using: &random)).map { _ in selector(&random) },
       start: starts.randomElement(using: &random) ?? .first,
-      end: End(
+      end: FollowEnd(
         atHead: random.chance(2), sequence: random.chance(2) ? number(&random) : nil,
         time: random.chance(2) ? time(&random) : nil, limit: random.chance(2) ? random.next() : nil),
       isReverse: random.chance(2), cursor: cursor.values.sorted { $0.stream < $1.stream })
@@ -171,7 +171,7 @@ enum RandomValues {
         Append(
           producer: ProducerID(high: random.next(), low: random.next()), number: number,
           floor: UInt64.random(in: 1...number, using: &random), stream: clientName(&random),
-          batch: Bytes(random.bytes(Int.random(in: 0...500, using: &random))))),
+          batch: ByteString(random.bytes(Int.random(in: 0...500, using: &random))))),
       .ack(
         {
           var ack = Ack(
@@ -193,7 +193,7 @@ enum RandomValues {
       .resolved(streamCount: count),
       .batch(
         BatchRange(handle: count, from: range.from, to: range.to),
-        batches: Bytes(random.bytes(Int.random(in: 0...500, using: &random)))),
+        batches: ByteString(random.bytes(Int.random(in: 0...500, using: &random)))),
       .skip(
         Skip(
           handle: count, reason: SkipReason(rawValue: UInt8.random(in: 1...4, using: &random)) ?? .lost,
@@ -205,7 +205,8 @@ enum RandomValues {
           limit: UInt16.random(in: 1...1000, using: &random), pattern: random.chance(2) ? .all : nil,
           after: random.chance(2) ? name(&random) : nil)),
       .listing(listing(&random)), .stat,
-      .status((0..<count).map { $0 % 2 == 0 ? Fact("number \($0)", random.next()) : Fact("text \($0)", "value") }),
+      .status(
+        (0..<count).map { $0 % 2 == 0 ? ServerFact("number \($0)", random.next()) : ServerFact("text \($0)", "value") }),
     ]
   }
 }

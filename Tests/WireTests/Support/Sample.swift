@@ -23,13 +23,14 @@ enum Sample {
   }
 
   static func follow(
-    credit: UInt64 = 1 << 20, _ selectors: [Selector] = [.stream(web)], start: Start = .first, end: End = End(),
+    credit: UInt64 = 1 << 20, _ selectors: [StreamSelector] = [.stream(web)], start: FollowStart = .first,
+    end: FollowEnd = FollowEnd(),
     isReverse: Bool = false, cursor: [CursorPosition] = []
   ) -> Follow {
     Follow(credit: credit, selectors: selectors, start: start, end: end, isReverse: isReverse, cursor: cursor)
   }
 
-  static func append(number: UInt64 = 1, batch: Bytes = Bytes(), producer: ProducerID = producer) -> Append {
+  static func append(number: UInt64 = 1, batch: ByteString = ByteString(), producer: ProducerID = producer) -> Append {
     Append(producer: producer, number: number, floor: 1, stream: web, batch: batch)
   }
 
@@ -40,12 +41,12 @@ enum Sample {
       handle: handle, isSealed: false, incarnation: incarnation, position: position, head: head, stream: stream)
   }
 
-  static func entries(_ count: Int, from number: Int = 1) -> [Entry] {
-    (0..<count).map { Entry(message: Bytes("entry \(number + $0)")) }
+  static func entries(_ count: Int, from number: Int = 1) -> [LogEntry] {
+    (0..<count).map { LogEntry(message: ByteString("entry \(number + $0)")) }
   }
 
   /// Batches of one entry each, numbered from `first`.
-  static func run(_ first: UInt64, _ last: UInt64) throws -> Bytes {
+  static func run(_ first: UInt64, _ last: UInt64) throws -> ByteString {
     var writer = ByteWriter()
     for number in first...last {
       writer.append(try Batches.numbered(entries(1, from: Int(number)), first: number, seed: seed).bytes)
@@ -62,7 +63,7 @@ extension MonotonicTime {
 extension ClientSession {
   @discardableResult
   mutating func receive(_ bytes: [UInt8], at milliseconds: UInt64 = 0) -> [Event] {
-    receive(Bytes(bytes).span, now: .milliseconds(milliseconds))
+    receive(ByteString(bytes).span, now: .milliseconds(milliseconds))
   }
 
   @discardableResult
@@ -79,7 +80,7 @@ extension ClientSession {
 extension ServerSession {
   @discardableResult
   mutating func receive(_ bytes: [UInt8], at milliseconds: UInt64 = 0) -> [Action] {
-    receive(Bytes(bytes).span, now: .milliseconds(milliseconds))
+    receive(ByteString(bytes).span, now: .milliseconds(milliseconds))
   }
 
   @discardableResult

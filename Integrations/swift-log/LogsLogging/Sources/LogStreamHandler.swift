@@ -26,8 +26,8 @@ public struct LogStreamHandler: LogHandler {
   public var metadata: Logger.Metadata = [:] { didSet { attributes = MetadataAttributes(metadata).attributes } }
 
   /// `metadata` as attributes, so that a call without metadata of its own need not convert it.
-  private var attributes: [Attribute] = []
-  private let source: Bytes
+  private var attributes: [LogAttribute] = []
+  private let source: ByteString
   private let sink: any LogSink
   private let addsCodeLocation: Bool
 
@@ -41,7 +41,7 @@ public struct LogStreamHandler: LogHandler {
     label: String, to sink: any LogSink, metadataProvider: Logger.MetadataProvider? = nil,
     addsCodeLocation: Bool = false
   ) {
-    source = Bytes(label)
+    source = ByteString(label)
     self.sink = sink
     self.metadataProvider = metadataProvider
     self.addsCodeLocation = addsCodeLocation
@@ -53,15 +53,15 @@ public struct LogStreamHandler: LogHandler {
   }
 
   public func log(event: LogEvent) {
-    var entry = Entry(
-      message: Bytes(event.message.description), severity: Severity(event.level), source: source,
+    var entry = LogEntry(
+      message: ByteString(event.message.description), severity: LogSeverity(event.level), source: source,
       attributes: attributes(of: event))
     if addsCodeLocation { entry.addCodeLocation(event) }
     // The sink takes the time: it comes next.
     sink.log(entry)
   }
 
-  private func attributes(of event: LogEvent) -> [Attribute] {
+  private func attributes(of event: LogEvent) -> [LogAttribute] {
     let provided = metadataProvider?.get() ?? [:]
     let explicit = event.metadata ?? [:]
     if provided.isEmpty, explicit.isEmpty, event.error == nil { return attributes }
@@ -76,7 +76,7 @@ public struct LogStreamHandler: LogHandler {
   }
 }
 
-extension Severity {
+extension LogSeverity {
   /// swift-log's level as the number that OpenTelemetry has for it.
   init(_ level: Logger.Level) {
     switch level {
@@ -91,11 +91,11 @@ extension Severity {
   }
 }
 
-extension Entry {
+extension LogEntry {
   fileprivate mutating func addCodeLocation(_ event: LogEvent) {
     let location = [
-      Attribute("code.file.path", .string(event.file)), Attribute("code.function.name", .string(event.function)),
-      Attribute("code.line.number", .integer(Int64(clamping: event.line))),
+      LogAttribute("code.file.path", .string(event.file)), LogAttribute("code.function.name", .string(event.function)),
+      LogAttribute("code.line.number", .integer(Int64(clamping: event.line))),
     ]
     for attribute in location where !attributes.contains(where: { $0.key == attribute.key }) {
       attributes.append(attribute)

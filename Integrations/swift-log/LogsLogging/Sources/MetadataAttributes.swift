@@ -7,12 +7,12 @@ internal import LogsClient
 /// Ordered by key: a dictionary's own order differs from process to process, and in one order entries with the same keys share
 /// them in a batch.
 struct MetadataAttributes {
-  let attributes: [Attribute]
+  let attributes: [LogAttribute]
 
   init(_ metadata: Logger.Metadata) { attributes = Self.attributes(metadata) }
 
-  private static func attributes(_ metadata: Logger.Metadata) -> [Attribute] {
-    metadata.map { Attribute($0.key, value($0.value)) }.sorted { $0.key < $1.key }
+  private static func attributes(_ metadata: Logger.Metadata) -> [LogAttribute] {
+    metadata.map { LogAttribute($0.key, value($0.value)) }.sorted { $0.key < $1.key }
   }
 
   private static func value(_ value: Logger.MetadataValue) -> AttributeValue {

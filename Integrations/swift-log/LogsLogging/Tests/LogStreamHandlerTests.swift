@@ -7,11 +7,11 @@ import Testing
 
 /// A sink that keeps what it is given.
 final class KeepingSink: LogSink {
-  private let state = Mutex<[Entry]>([])
-  func log(_ entry: Entry) { state.withLock { $0.append(entry) } }
-  var entries: [Entry] { state.withLock { $0 } }
+  private let state = Mutex<[LogEntry]>([])
+  func log(_ entry: LogEntry) { state.withLock { $0.append(entry) } }
+  var entries: [LogEntry] { state.withLock { $0 } }
   var texts: [String] { entries.map(\.text) }
-  var attributes: [Attribute] { entries.last?.attributes ?? [] }
+  var attributes: [LogAttribute] { entries.last?.attributes ?? [] }
 }
 
 /// What a service throws.
@@ -61,8 +61,9 @@ private struct Trouble: Error, CustomStringConvertible {
     logger.info("m", metadata: ["a": "call", "c": "call", "x": "call"])
     #expect(
       sink.attributes == [
-        Attribute("a", "call"), Attribute("b", "provider"), Attribute("c", "call"), Attribute("h", "handler"),
-        Attribute("p", "provider"), Attribute("x", "call"),
+        LogAttribute("a", "call"), LogAttribute("b", "provider"), LogAttribute("c", "call"),
+        LogAttribute("h", "handler"),
+        LogAttribute("p", "provider"), LogAttribute("x", "call"),
       ])
     logger.info("m")
     #expect(sink.attributes.map(\.value) == ["provider", "provider", "handler", "handler", "provider"])
@@ -73,7 +74,7 @@ private struct Trouble: Error, CustomStringConvertible {
     let logger = logger(provider: Logger.MetadataProvider { ["request": "\(Request.id)"] })
     Request.$id.withValue("42") { logger.info("inside") }
     logger.info("outside")
-    #expect(sink.entries.map(\.attributes) == [[Attribute("request", "42")], [Attribute("request", "none")]])
+    #expect(sink.entries.map(\.attributes) == [[LogAttribute("request", "42")], [LogAttribute("request", "none")]])
   }
 
   @Test func `metadata of every kind becomes attributes in the order of their keys`() {
@@ -83,12 +84,13 @@ private struct Trouble: Error, CustomStringConvertible {
     logger[metadataKey: "s"] = .stringConvertible(42)
     logger.info("m")
     let expected = [
-      Attribute("m", .map([Attribute("a", .map([Attribute("deep", "1")])), Attribute("b", "2")])), Attribute("s", "42"),
-      Attribute("z", .list(["one", .list(["two", "three"]), .map([Attribute("k", "v")])])),
+      LogAttribute("m", .map([LogAttribute("a", .map([LogAttribute("deep", "1")])), LogAttribute("b", "2")])),
+      LogAttribute("s", "42"),
+      LogAttribute("z", .list(["one", .list(["two", "three"]), .map([LogAttribute("k", "v")])])),
     ]
     #expect(sink.attributes == expected)
     logger.info("m", metadata: ["n": "new"])
-    #expect(sink.attributes == [expected[0], Attribute("n", "new"), expected[1], expected[2]])
+    #expect(sink.attributes == [expected[0], LogAttribute("n", "new"), expected[1], expected[2]])
     logger[metadataKey: "m"] = nil
     logger.info("m")
     #expect(sink.attributes == Array(expected[1...]))
@@ -113,8 +115,8 @@ private struct Trouble: Error, CustomStringConvertible {
     logger(addsCodeLocation: true).info("m", metadata: ["code.function.name": "mine"])
     #expect(
       sink.attributes == [
-        Attribute("code.function.name", "mine"), Attribute("code.file.path", .string(#fileID)),
-        Attribute("code.line.number", .integer(Int64(line))),
+        LogAttribute("code.function.name", "mine"), LogAttribute("code.file.path", .string(#fileID)),
+        LogAttribute("code.line.number", .integer(Int64(line))),
       ])
   }
 
@@ -131,7 +133,8 @@ private struct Trouble: Error, CustomStringConvertible {
     second.debug("not logged")
     second.error("2")
     #expect(sink.texts == ["1", "2"])
-    #expect(sink.entries.map(\.attributes) == [[Attribute("only-on", "first")], [Attribute("only-on", "second")]])
+    #expect(
+      sink.entries.map(\.attributes) == [[LogAttribute("only-on", "first")], [LogAttribute("only-on", "second")]])
   }
 
   @Test func `what is logged before the outlet is bound arrives first`() {
@@ -160,6 +163,6 @@ private struct Trouble: Error, CustomStringConvertible {
     #expect(original.entries.map(\.message) == ["m"])
     #expect(original.entries.first?.metadata == ["k": "v", "x": "y"])
     #expect(sink.texts == ["m"])
-    #expect(sink.attributes == [Attribute("k", "v"), Attribute("x", "y")])
+    #expect(sink.attributes == [LogAttribute("k", "v"), LogAttribute("x", "y")])
   }
 }

@@ -47,8 +47,8 @@ import Testing
     logger.critical("the last line", metadata: ["too-deep": deep])
     #expect(await producer.shutdown(deadline: .seconds(60)))
 
-    var stored: [Entry] = []
-    for try await item in client.follow([.stream(stream)], from: .first, until: End(atHead: true)).entries {
+    var stored: [LogEntry] = []
+    for try await item in client.follow([.stream(stream)], from: .first, until: FollowEnd(atHead: true)).entries {
       stored.append(item.entry)
     }
     await client.shutdown()
@@ -56,8 +56,8 @@ import Testing
     #expect(stored.count == expected.count)
     #expect(zip(stored, expected).first { $0.0.text != $0.1 }?.1 == nil)
     #expect(stored.allSatisfy { $0.source == "service" && $0.time > 0 })
-    #expect(stored.first?.attributes == [Attribute("region", "eu")])
-    #expect(stored.dropLast().last?.attributes == [Attribute("n", "1000"), Attribute("region", "eu")])
+    #expect(stored.first?.attributes == [LogAttribute("region", "eu")])
+    #expect(stored.dropLast().last?.attributes == [LogAttribute("n", "1000"), LogAttribute("region", "eu")])
     #expect(stored.last?.severity == .critical)
   }
 }

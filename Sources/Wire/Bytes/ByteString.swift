@@ -4,10 +4,10 @@ internal import Synchronization
 /// Immutable bytes, shared by reference: copies and slices cost one reference count and no memory.
 ///
 /// A batch is compressed once and then passed from the socket to SQLite and to every follower as one of these.
-public struct Bytes: Sendable {
+public struct ByteString: Sendable {
   /// Owns the memory and frees it when the last slice goes.
   ///
-  /// Invariant behind `@unchecked Sendable`: nobody writes to the memory once a `Bytes` has been made over it.
+  /// Invariant behind `@unchecked Sendable`: nobody writes to the memory once a `ByteString` has been made over it.
   @safe package final class Storage: @unchecked Sendable {
     package let base: UnsafeMutableRawPointer
     /// Queues of output that wait to send it; its memory counts once for all of them.
@@ -70,9 +70,9 @@ public struct Bytes: Sendable {
   }
 
   /// The part of these bytes in `range`, sharing their memory.
-  public subscript(range: Range<Int>) -> Bytes {
+  public subscript(range: Range<Int>) -> ByteString {
     precondition(range.lowerBound >= 0 && range.upperBound <= count, "a slice must lie inside its bytes")
-    return Bytes(storage: storage, start: start + range.lowerBound, count: range.count)
+    return ByteString(storage: storage, start: start + range.lowerBound, count: range.count)
   }
 
   /// The byte at `index`.
@@ -100,15 +100,15 @@ public struct Bytes: Sendable {
   public var array: [UInt8] { unsafe withUnsafeBytes { unsafe Array($0) } }
 }
 
-extension Bytes: Hashable {
-  public static func == (left: Bytes, right: Bytes) -> Bool { left.span.isEqual(to: right.span) }
+extension ByteString: Hashable {
+  public static func == (left: ByteString, right: ByteString) -> Bool { left.span.isEqual(to: right.span) }
 
   public func hash(into hasher: inout Hasher) {
     unsafe withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
   }
 }
 
-extension Bytes: ExpressibleByStringLiteral {
+extension ByteString: ExpressibleByStringLiteral {
   public init(stringLiteral value: String) { self.init(value) }
 }
 

@@ -1,5 +1,5 @@
 /// How grave an entry is: the OpenTelemetry severity number, 0 (unspecified) to 24.
-public struct Severity: Hashable, Sendable, Comparable, CustomStringConvertible {
+public struct LogSeverity: Hashable, Sendable, Comparable, CustomStringConvertible {
   /// 0 unspecified, 1-4 trace, 5-8 debug, 9-12 info, 13-16 warn, 17-20 error, 21-24 fatal.
   public let number: UInt8
 
@@ -13,14 +13,14 @@ public struct Severity: Hashable, Sendable, Comparable, CustomStringConvertible 
 
   static let highest: UInt8 = 24
 
-  public static let unspecified = Severity(0)
-  public static let trace = Severity(1)
-  public static let debug = Severity(5)
-  public static let info = Severity(9)
-  public static let notice = Severity(10)
-  public static let warning = Severity(13)
-  public static let error = Severity(17)
-  public static let critical = Severity(21)
+  public static let unspecified = LogSeverity(0)
+  public static let trace = LogSeverity(1)
+  public static let debug = LogSeverity(5)
+  public static let info = LogSeverity(9)
+  public static let notice = LogSeverity(10)
+  public static let warning = LogSeverity(13)
+  public static let error = LogSeverity(17)
+  public static let critical = LogSeverity(21)
 
   /// The name that people and programs know a level by, in lower case.
   ///
@@ -52,5 +52,5 @@ public struct Severity: Hashable, Sendable, Comparable, CustomStringConvertible 
     }
   }
 
-  public static func < (left: Severity, right: Severity) -> Bool { left.number < right.number }
+  public static func < (left: LogSeverity, right: LogSeverity) -> Bool { left.number < right.number }
 }

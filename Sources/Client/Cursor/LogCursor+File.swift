@@ -1,6 +1,6 @@
 internal import Glibc
 
-extension Cursor {
+extension LogCursor {
   /// Reads a cursor file; nil when there is none, or an empty one: `touch` and `mktemp` make those, `write` never does.
   ///
   /// - Throws: `LogError`: `fileFailed` when the system cannot read it, `invalidCursor` when its text breaks the form.

@@ -1,4 +1,4 @@
-extension Entry {
+extension LogEntry {
   /// What counts the attributes that `fitted` has left out.
   package static let truncatedAttributesKey = "logs.truncated_attributes"
 
@@ -8,7 +8,7 @@ extension Entry {
   /// the attribute. An attribute that cannot be held is left out whole, whatever comes behind it stays where there is room, and
   /// the attribute `logs.truncated_attributes` tells how many are missing.
   /// - Complexity: encodes the attributes twice. Meant for the entry that was refused, not for each one.
-  package func fitted() -> Entry {
+  package func fitted() -> LogEntry {
     var fitted = self
     var room = AttributeRoom()
     if message.count > Limits.messageByteCountMax {
@@ -35,7 +35,7 @@ extension Entry {
         missingCount &+= 1
       }
     }
-    fitted.attributes.append(Attribute(Self.truncatedAttributesKey, .integer(missingCount)))
+    fitted.attributes.append(LogAttribute(Self.truncatedAttributesKey, .integer(missingCount)))
     return fitted
   }
 }
@@ -44,7 +44,7 @@ extension Entry {
 private struct AttributeRoom {
   private var valueCount = Limits.attributeCountMax
   private var byteCount = Limits.attributesByteCountMax
-  private var keys: Set<Bytes> = []
+  private var keys: Set<ByteString> = []
 
   /// An integer's tag and its longest form.
   private static let integerByteCountMax = 11
@@ -52,7 +52,7 @@ private struct AttributeRoom {
 
   /// Keeps room for an integer under `key`, which no other attribute may have.
   mutating func reserve(_ key: String) {
-    keys.insert(Bytes(key))
+    keys.insert(ByteString(key))
     valueCount -= 1
     byteCount -= Self.keyLengthByteCountMax + key.utf8.count + Self.integerByteCountMax
   }
@@ -60,7 +60,7 @@ private struct AttributeRoom {
   /// Takes the room for an attribute.
   ///
   /// - Returns: false, and nothing is taken, when there is none or no entry at all could hold it.
-  mutating func take(_ attribute: Attribute) -> Bool {
+  mutating func take(_ attribute: LogAttribute) -> Bool {
     guard !AttributeRows.isTooDeep([attribute]) else { return false }
     var keyRow = ByteWriter()
     var valueRow = ByteWriter()
@@ -73,7 +73,7 @@ private struct AttributeRoom {
       takenValueCount = try AttributeRows.check(values: valueRow.span, count: 1)
     } catch { return false }
     guard takenValueCount <= valueCount, takenByteCount <= byteCount else { return false }
-    guard keys.insert(Bytes(attribute.key)).inserted else { return false }
+    guard keys.insert(ByteString(attribute.key)).inserted else { return false }
     valueCount -= takenValueCount
     byteCount -= takenByteCount
     return true

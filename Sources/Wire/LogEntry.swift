@@ -1,5 +1,5 @@
 /// One log event.
-public struct Entry: Hashable, Sendable {
+public struct LogEntry: Hashable, Sendable {
   /// What an entry stands for.
   public enum Kind: UInt8, Hashable, Sendable {
     case log = 0
@@ -15,17 +15,17 @@ public struct Entry: Hashable, Sendable {
   public var time: Int64
   /// When the server took it, in nanoseconds since 1970-01-01 UTC; 0 until then.
   public var received: Int64
-  public var severity: Severity
+  public var severity: LogSeverity
   /// Who wrote it, at most 255 bytes; empty when unknown.
-  public var source: Bytes
+  public var source: ByteString
   /// At most 1 MiB, meant as UTF-8.
-  public var message: Bytes
-  public var attributes: [Attribute]
+  public var message: ByteString
+  public var attributes: [LogAttribute]
   public var kind: Kind
 
   public init(
-    message: Bytes, time: Int64 = 0, severity: Severity = .unspecified, source: Bytes = Bytes(),
-    attributes: [Attribute] = [], kind: Kind = .log
+    message: ByteString, time: Int64 = 0, severity: LogSeverity = .unspecified, source: ByteString = ByteString(),
+    attributes: [LogAttribute] = [], kind: Kind = .log
   ) {
     self.init(
       sequence: 0, time: time, received: 0, severity: severity, source: source, message: message,
@@ -34,8 +34,8 @@ public struct Entry: Hashable, Sendable {
 
   /// An entry as a reader gets it.
   init(
-    sequence: UInt64, time: Int64, received: Int64, severity: Severity, source: Bytes, message: Bytes,
-    attributes: [Attribute], kind: Kind
+    sequence: UInt64, time: Int64, received: Int64, severity: LogSeverity, source: ByteString, message: ByteString,
+    attributes: [LogAttribute], kind: Kind
   ) {
     self.sequence = sequence
     self.time = time
@@ -55,7 +55,7 @@ public struct Entry: Hashable, Sendable {
 }
 
 /// A named value that belongs to an entry or to a map.
-public struct Attribute: Hashable, Sendable {
+public struct LogAttribute: Hashable, Sendable {
   public var key: String
   public var value: AttributeValue
 
@@ -73,8 +73,8 @@ public enum AttributeValue: Hashable, Sendable {
   case integer(Int64)
   case double(Double)
   indirect case list([AttributeValue])
-  indirect case map([Attribute])
-  case bytes(Bytes)
+  indirect case map([LogAttribute])
+  case bytes(ByteString)
 }
 
 extension AttributeValue: ExpressibleByStringInterpolation, ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral,

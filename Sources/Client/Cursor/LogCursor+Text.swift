@@ -8,7 +8,7 @@
 ///
 /// Positions are in ascending order of the streams' names. An incarnation of zeros means that it is not known. `description`
 /// is the form in one line, with commas; a cursor file has a line a position.
-extension Cursor: LosslessStringConvertible {
+extension LogCursor: LosslessStringConvertible {
   private static let version = "v1"
 
   public var description: String { text(separator: ",") }

@@ -8,7 +8,7 @@ internal import LogsWire
 /// Each iterator follows anew. It ends after `ended`, or throws a `LogError` that no retry can mend: `refused`
 /// (`stream_replaced` and `cursor_ahead` among others), `invalidRequest`, `closed`, `gaveUp`. When the task that iterates is
 /// cancelled it returns nil without `ended`, drops what waits, and tells the server.
-public struct Subscription: AsyncSequence, Sendable {
+public struct FollowSequence: AsyncSequence, Sendable {
   public typealias Element = FollowEvent
   public typealias Failure = LogError
 

@@ -1,9 +1,9 @@
 /// Bytes that do not follow the specification: what is wrong and where.
-public struct DecodingError: Error, Hashable, Sendable, CustomStringConvertible {
+package struct WireDecodingError: Error, Hashable, Sendable, CustomStringConvertible {
   /// What is wrong, for people.
-  public let reason: String
+  package let reason: String
   /// Where, in bytes from the start of what was being decoded.
-  public let offset: Int
+  package let offset: Int
   /// Whether it may be right in a later version: an unknown format, codec or flag. A retry brings the same.
   package let isUnsupported: Bool
 
@@ -14,8 +14,8 @@ public struct DecodingError: Error, Hashable, Sendable, CustomStringConvertible 
   }
 
   /// The same error, its offset counted from `distance` bytes earlier.
-  package func moved(by distance: Int) -> DecodingError {
-    DecodingError(reason, at: offset + distance, isUnsupported: isUnsupported)
+  package func moved(by distance: Int) -> WireDecodingError {
+    WireDecodingError(reason, at: offset + distance, isUnsupported: isUnsupported)
   }
 
   public var description: String { "\(reason) (at byte \(offset))" }
