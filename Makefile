@@ -56,6 +56,10 @@ swift-log: build ## the swift-log handler and its tests, which fetch swift-log; 
 	LOGS_BINARIES=$(CURDIR)/.build/debug swift test --package-path Integrations/swift-log/LogsLogging \
 		--explicit-target-dependency-import-check error
 
+.PHONY: docs
+docs: packages ## the SDK's reference and articles, in .build/docs; `docc preview` or any web server shows them
+	@Scripts/docs.sh
+
 packages: ## install the Debian packages that are missing
 	@Scripts/packages.sh
 

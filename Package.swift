@@ -43,6 +43,7 @@ let package = Package(
   name: "logs",
   products: [
     .library(name: "LogsClient", targets: ["LogsClient"]),
+    .library(name: "LogsFoundation", targets: ["LogsFoundation"]),
     .library(name: "LogsWire", targets: ["LogsWire"]),
     .executable(name: "logsd", targets: ["logsd"]),
     .executable(name: "logs", targets: ["logs"]),
@@ -64,7 +65,8 @@ let package = Package(
     library("Disk", uses: ["CSQLite", "CSystem", "LogsWire"]),
     library("Store", uses: ["CSystem", "LogsDisk", "LogsWire"]),
     library("Server", uses: ["CSystem", "LogsWire", "LogsTransport", "LogsStore"]),
-    library("Client", uses: ["LogsDisk", "LogsWire", "LogsTransport"]),
+    library("Client", uses: ["LogsDisk", "LogsText", "LogsWire", "LogsTransport"]),
+    library("Foundation", uses: ["LogsClient"]),
     library("CLI", uses: ["LogsClient", "LogsText", "LogsWire"]),
     .executableTarget(
       name: "logsd", dependencies: ["LogsServer"], path: "Sources/Server/Main", swiftSettings: strict),
@@ -89,6 +91,7 @@ let package = Package(
     tests(
       "Client",
       uses: ["LogsClient", "LogsDisk", "LogsWire", "LogsTransport", "LogsSimulation", "CSQLite", "CFaultVFS"]),
+    tests("Foundation", uses: ["LogsClient", "LogsFoundation"]),
     tests("CLI", uses: ["LogsCLI", "LogsClient", "LogsWire"]),
 
     .target(name: "CAllocations", path: "Benchmarks/Allocations"),

@@ -9,14 +9,14 @@ let stream = try StreamName("task/\(UInt64.random(in: 0 ... .max))")
 let receipt = try await client.append(
   [
     LogEntry(message: "started", severity: .info),
-    LogEntry(message: "slow query", severity: .warning, attributes: [LogAttribute("ms", 1250)]),
+    LogEntry(message: "slow query", severity: .warning, attributes: ["ms": 1250]),
   ], to: stream)
 print("stored as \(receipt.sequences)")
 
 // Many appends in flight at once: each call returns as soon as the entries are queued.
 var pending: [PendingAppend] = []
 for step in 1...100 {
-  pending.append(try await client.submit([LogEntry(message: ByteString("step \(step)"))], to: stream))
+  pending.append(try await client.submit([LogEntry(message: "step \(step)")], to: stream))
 }
 for append in pending { _ = try await append.receipt }
 

@@ -7,7 +7,7 @@ let client = try LogClient(LogClientConfiguration(name: "snippet"))
 var cursor = try LogCursor(contentsOfFile: path) ?? LogCursor()
 
 // `.now` counts for streams that the cursor does not know yet, the first time.
-let subscription = client.follow([.pattern(try StreamPattern("docker/*"))], from: .now, cursor: cursor)
+let subscription = client.follow([.pattern("docker/*")], from: .now, cursor: cursor)
 
 for try await event in subscription {
   switch event {

@@ -8,10 +8,10 @@ logger.context["version"] = "1.4.2"
 logger.info("starting")
 
 let client = try LogClient(LogClientConfiguration(servers: ["logs://127.0.0.1:5647"], name: "snippet"))
-let producer = try LogProducer(client, stream: try StreamName("service"))
+let producer = try LogProducer(client, stream: "service")
 outlet.bind(to: producer)
 
-for job in 1...3 { logger.info("job done", ["job": .integer(Int64(job)), "ms": 12]) }
+for job in 1...3 { logger.info("job done", ["job": job, "ms": 12]) }
 logger.debug("below info, so this text is not even made")
 
 // The last line is on disk when this returns true; without a server it gives up after ten seconds.

@@ -61,7 +61,6 @@ package enum CommandLineTool {
     switch error {
     case let error as CommandError: error.description
     case let error as LogError: error.message
-    case let error as NameError: error.description
     default: "\(error)"
     }
   }
@@ -70,7 +69,6 @@ package enum CommandLineTool {
     switch error {
     case let error as CommandError: error.exitCode
     case let error as LogError: exitCode(of: error)
-    case is NameError: ExitCode.usage
     default: ExitCode.failed
     }
   }
@@ -78,7 +76,7 @@ package enum CommandLineTool {
   private static func exitCode(of error: LogError) -> Int32 {
     switch error.code {
     case .gaveUp, .unreachable: ExitCode.unreachable
-    case .invalidConfiguration, .invalidRequest: ExitCode.usage
+    case .invalidConfiguration, .invalidRequest, .invalidName: ExitCode.usage
     case .refused(.unauthorized), .refused(.forbidden): ExitCode.notAllowed
     case .dataMissing: ExitCode.dataMissing
     case .refused, .invalidEntry, .connectionLost, .protocolViolation, .suspended, .closed, .cancelled, .invalidCursor,

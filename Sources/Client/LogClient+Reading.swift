@@ -9,6 +9,7 @@ extension LogClient {
   /// For programs whose callers keep the place: a mobile app that sends the last sequence number it has. A stream that does not
   /// exist is an empty page with head 0.
   /// - Parameters:
+  ///   - stream: which one.
   ///   - sequence: the last one read; 0 for none.
   ///   - incarnation: what the sequence number belongs to, from a page before. Without it a stream whose history was replaced is
   ///     not told from the one that was read.

@@ -1,5 +1,5 @@
 internal import LogsTransport
-internal import LogsWire
+@_exported public import LogsWire
 internal import Synchronization
 
 /// A connection to a log server, over which entries are appended and streams followed.
@@ -130,7 +130,9 @@ extension LogClient {
   /// Seals a stream behind everything that this client has submitted to it, and waits until that is durable.
   ///
   /// Followers get an end, later appends are refused with `stream_sealed`.
-  /// - Parameter text: the message of the `complete` entry, at most 1,024 bytes.
+  /// - Parameters:
+  ///   - stream: which one.
+  ///   - text: the message of the `complete` entry, at most 1,024 bytes.
   /// - Throws: as `append`.
   public func complete(_ stream: StreamName, text: String = "") async throws(LogError) -> AppendReceipt {
     try Self.check(completionText: text)

@@ -6,8 +6,8 @@ public struct StreamName: Hashable, Sendable, Comparable, CustomStringConvertibl
   /// Of the text. Kept, since a name is made once and looked up a dozen times on its way through a client or server.
   private let textHash: Int
 
-  /// - Throws: `NameError`, telling which rule `text` breaks.
-  public init(_ text: String) throws(NameError) {
+  /// - Throws: `LogError` with `invalidName`, telling which rule `text` breaks.
+  public init(_ text: String) throws(LogError) {
     try Self.check(text, what: "stream name", limit: Limits.streamNameByteCountMax, also: [])
     self.init(stored: text)
   }
@@ -19,9 +19,9 @@ public struct StreamName: Hashable, Sendable, Comparable, CustomStringConvertibl
   }
 
   /// A name of the server's own, which begins with `$`.
-  package init(server text: String) throws(NameError) {
+  package init(server text: String) throws(LogError) {
     // Bytes, not characters: `$` and the combining marks behind it are one character.
-    guard text.utf8.first == UInt8(ascii: "$") else { throw NameError("a name of the server's own begins with '$'") }
+    guard text.utf8.first == UInt8(ascii: "$") else { throw .invalidName("a name of the server's own begins with '$'") }
     try Self.check(
       String(text.unicodeScalars.dropFirst()), what: "stream name", limit: Limits.streamNameByteCountMax, also: [])
     self.init(stored: text)
@@ -37,17 +37,17 @@ public struct StreamName: Hashable, Sendable, Comparable, CustomStringConvertibl
 
   public static func < (left: StreamName, right: StreamName) -> Bool { left.text < right.text }
 
-  static func check(_ text: String, what: String, limit: Int, also wildcards: [UInt8]) throws(NameError) {
+  static func check(_ text: String, what: String, limit: Int, also wildcards: [UInt8]) throws(LogError) {
     let bytes = text.utf8
     let shown = PrintableText.escaped(text)
-    if bytes.isEmpty { throw NameError("a \(what) must not be empty") }
-    if bytes.count > limit { throw NameError("the \(what) has \(bytes.count) bytes; the limit is \(limit)") }
+    if bytes.isEmpty { throw .invalidName("a \(what) must not be empty") }
+    if bytes.count > limit { throw .invalidName("the \(what) has \(bytes.count) bytes; the limit is \(limit)") }
     var partLength = 0
     for byte in bytes {
       switch byte {
       case UInt8(ascii: "/"):
         if partLength == 0 {
-          throw NameError("the \(what) '\(shown)' has an empty part; write parts like 'docker/nginx'")
+          throw .invalidName("the \(what) '\(shown)' has an empty part; write parts like 'docker/nginx'")
         }
         partLength = 0
       case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
@@ -56,19 +56,18 @@ public struct StreamName: Hashable, Sendable, Comparable, CustomStringConvertibl
         partLength += 1
       case let other where wildcards.contains(other): partLength += 1
       case UInt8(ascii: "$"):
-        throw NameError("the \(what) '\(shown)' has a '$', which only the server's own streams may have")
+        throw .invalidName("the \(what) '\(shown)' has a '$', which only the server's own streams may have")
       default:
-        throw NameError("the \(what) '\(shown)' has a character other than A-Z a-z 0-9 . _ : @ - and /")
+        throw .invalidName("the \(what) '\(shown)' has a character other than A-Z a-z 0-9 . _ : @ - and /")
       }
     }
     if partLength == 0 {
-      throw NameError("the \(what) '\(shown)' ends with '/'; write parts like 'docker/nginx'")
+      throw .invalidName("the \(what) '\(shown)' ends with '/'; write parts like 'docker/nginx'")
     }
   }
 }
 
-/// A stream name or pattern that breaks the rules, and which rule.
-public struct NameError: Error, Hashable, Sendable, CustomStringConvertible {
-  public let description: String
-  package init(_ description: String) { self.description = description }
+extension LogError {
+  /// Which rule a stream name or pattern breaks.
+  fileprivate static func invalidName(_ message: String) -> LogError { LogError(.invalidName, message) }
 }

@@ -9,8 +9,8 @@ public struct StreamPattern: Hashable, Sendable, CustomStringConvertible {
   /// Matches every stream but the server's own.
   public static let all = StreamPattern(unchecked: "**")
 
-  /// - Throws: `NameError`, telling which rule `text` breaks.
-  public init(_ text: String) throws(NameError) {
+  /// - Throws: `LogError` with `invalidName`, telling which rule `text` breaks.
+  public init(_ text: String) throws(LogError) {
     let isServers = text.utf8.first == UInt8(ascii: "$")
     try StreamName.check(
       isServers ? String(text.unicodeScalars.dropFirst()) : text, what: "pattern", limit: Limits.patternByteCountMax,

@@ -24,7 +24,7 @@ import Testing
   {
     var writer = EntryWriter(format: format, isUTC: true, usesColor: usesColor, namesStreams: namesStreams)
     var output: [UInt8] = []
-    writer.append(entry(), of: try StreamName("web"), to: &output)
+    writer.append(entry(), of: StreamName("web"), to: &output)
     return output
   }
 
@@ -58,7 +58,7 @@ import Testing
     for (format, usesColor) in [(EntryWriter.Format.short, false), (.short, true), (.json, false)] {
       var writer = EntryWriter(format: format, isUTC: true, usesColor: usesColor, namesStreams: true)
       var output: [UInt8] = []
-      writer.append(entry, of: try StreamName("web"), to: &output)
+      writer.append(entry, of: StreamName("web"), to: &output)
       let text = String(decoding: output, as: UTF8.self)
       #expect(text.unicodeScalars.count { $0 == "\n" } == 1 && text.hasSuffix("\n"))
       let plain = ["\u{1b}[2m", "\u{1b}[36m", "\u{1b}[0m"].reduce(text.dropLast()) { $0.replacing($1, with: "") }

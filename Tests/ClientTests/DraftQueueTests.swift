@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct DraftQueueTests {
   @Test func `of entries that are dropped one after the other, the first alone is news`() throws {
-    let stream = try StreamName("web")
+    let stream = StreamName("web")
     var queue = DraftQueue(batchEntryCountMax: 10, batchByteCountMax: 1 << 20)
     for _ in 1...2 {
       queue.dropped(stream)
@@ -23,7 +23,7 @@ import Testing
   }
 
   @Test func `a draft that waits for its window is looked at when that moves, not again and again`() throws {
-    let (web, db) = (try StreamName("web"), try StreamName("db"))
+    let (web, db) = (StreamName("web"), StreamName("db"))
     var queue = DraftQueue(batchEntryCountMax: 10, batchByteCountMax: 1 << 20)
     queue.add(LogEntry(message: "1"), to: web)
     let content = TestBatches.content("0")

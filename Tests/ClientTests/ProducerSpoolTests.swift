@@ -63,6 +63,34 @@ import Testing
     await away.shutdown(deadline: .zero)
   }
 
+  @Test func `one producer serves many streams, from one spool and under one identity`() async throws {
+    let directory = try TestDirectory()
+    let away = try LogClient(.test(Self.nobody))
+    let first = try testProducer(away, spool: directory)
+    let audit = StreamLogger(source: "audit", to: first.sink(for: "audit"))
+    for number in 1...20 {
+      first.log(.info, "\(number)", attributes: ["n": number])
+      first.log(.info, "\(number)", to: StreamName(checked: "orders/\(number % 3)"))
+      audit.info("\(number)")
+    }
+    #expect(await !first.shutdown(deadline: .milliseconds(20)))
+    await away.shutdown(deadline: .zero)
+    let report = try SpoolReport.inspect(directory.path)
+    #expect(report.streams.map(\.stream.text).sorted() == ["audit", "orders/0", "orders/1", "orders/2", "web"])
+    #expect(report.producer != nil && report.entryCount == 60)
+
+    let server = try await FakeServer.start()
+    defer { server.stop() }
+    let client = try LogClient(.test(server.url))
+    let second = try testProducer(client, spool: directory)
+    #expect(await second.flush(timeout: .seconds(60)))
+    let streams = try await server.onLoop { $0.streams.mapValues(\.messages) }
+    #expect(streams[web] == (1...20).map(String.init) && streams["audit"] == streams[web])
+    #expect(streams["orders/1"] == [1, 4, 7, 10, 13, 16, 19].map(String.init))
+    await second.shutdown()
+    await client.shutdown()
+  }
+
   @Test func `a second producer on a spool is refused`() async throws {
     let directory = try TestDirectory()
     let client = try LogClient(.test(Self.nobody))

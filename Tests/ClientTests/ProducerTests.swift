@@ -13,7 +13,7 @@ import Testing
     let client = try LogClient(.test(server.url))
     let producer = try testProducer(client)
     for number in 1...20_000 {
-      producer.log(.warning, "\(number)", attributes: [LogAttribute("n", .integer(Int64(number)))], source: "test")
+      producer.log(.warning, "\(number)", attributes: ["n": number], source: "test")
       // More than the queue holds at once would be dropped.
       if number % 1_000 == 0 { #expect(await producer.flush(timeout: .seconds(60))) }
     }
@@ -95,7 +95,7 @@ import Testing
     #expect(try await pending.receipt.truncatedCount == 2)
     #expect(producer.counts.truncated == 2)
     producer.log(LogEntry(message: "2", source: source))
-    producer.log(.info, "3", attributes: [LogAttribute("a", 1), LogAttribute("a", 2)])
+    producer.log(LogEntry(message: "3", severity: .info, attributes: [LogAttribute("a", 1), LogAttribute("a", 2)]))
     producer.log(LogEntry(message: long, attributes: [LogAttribute("a", 1), LogAttribute("a", 2)]))
     producer.log(.info, "4")
     #expect(producer.counts.truncated == 5)
@@ -241,7 +241,7 @@ import Testing
     let client = try LogClient(.test(server.url))
     let producer = try testProducer(client)
     let twice = [LogAttribute("a", 1), LogAttribute("a", 2)]
-    producer.log(.info, "1", attributes: twice)
+    producer.log(LogEntry(message: "1", severity: .info, attributes: twice))
     await #expect {
       try await producer.append([LogEntry(message: "2"), LogEntry(message: "3", attributes: twice)])
     } throws: {

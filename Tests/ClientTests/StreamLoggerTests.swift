@@ -28,7 +28,7 @@ import Testing
       evaluatedCount += 1
       return text
     }
-    func context() -> LogContext {
+    func context() -> LogAttributes {
       evaluatedCount += 1
       return [:]
     }
@@ -66,16 +66,16 @@ import Testing
   }
 
   @Test func `a context is a dictionary in the order of insertion`() {
-    var context = LogContext([LogAttribute("a", 1), LogAttribute("b", 2), LogAttribute("a", 3)])
+    var context = LogAttributes([LogAttribute("a", 1), LogAttribute("b", 2), LogAttribute("a", 3)])
     #expect(context.attributes == [LogAttribute("a", 3), LogAttribute("b", 2)])
     #expect(context["a"] == 3 && context["c"] == nil)
     context["c"] = nil
     context["b"] = nil
     context.merge(["b": true, "a": "text"])
     #expect(context.attributes == [LogAttribute("a", "text"), LogAttribute("b", true)])
-    #expect(LogContext().merging(context) == context)
+    #expect(LogAttributes().merging(context) == context)
     #expect(context.merging([:]) == context)
-    #expect(LogContext().isEmpty && !context.isEmpty)
+    #expect(LogAttributes().isEmpty && !context.isEmpty)
   }
 
   @Test func `a copy is a logger of its own`() {

@@ -331,7 +331,7 @@ import Testing
         let end = SystemClock.wall() + 100 * 1_000_000
         try client.send(
           .follow(
-            Follow(credit: 0, selectors: [.stream(try StreamName("web"))], start: .first, end: FollowEnd(time: end))),
+            Follow(credit: 0, selectors: [.stream(StreamName("web"))], start: .first, end: FollowEnd(time: end))),
           id: id)
         guard case .resolved(0) = try client.receive().message, case .live = try client.receive().message,
           case .end(.until) = try client.receive().message

@@ -188,7 +188,7 @@ import Testing
       try client.send(try RawClient.append(["x"], to: "sealed", producer: .random(), number: 1), id: 1)
       try client.send(
         .complete(
-          Complete(producer: .random(), number: 1, floor: 1, stream: try StreamName("sealed"), text: "")), id: 2)
+          Complete(producer: .random(), number: 1, floor: 1, stream: StreamName("sealed"), text: "")), id: 2)
       for _ in 0..<2 { guard case .ack = try client.receive().message else { throw Failure("no ACK") } }
       for (id, end) in [FollowEnd(time: 1), FollowEnd(sequence: 100, time: .max / 2)].enumerated()
       where id == 0 || !isPattern {

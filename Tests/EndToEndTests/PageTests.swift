@@ -18,7 +18,7 @@ import Testing
   @Test(arguments: [[], ["--tail-bytes", "0"]])
   func `a stream that is always ahead of its reader keeps no page from the others`(flags: [String]) async throws {
     try await withClient(flags) { client in
-      let busy = try StreamName("a-busy")
+      let busy = StreamName("a-busy")
       let quiet = try (0..<20).map { try StreamName("quiet/\($0)") }
       _ = try await client.append(entries(5_000), to: busy)
       for stream in quiet { _ = try await client.append(entries(3), to: stream) }
@@ -60,7 +60,7 @@ import Testing
 
   @Test func `pages are the stream while others append, and a place that is not there is refused`() async throws {
     try await withClient { client in
-      let web = try StreamName("web")
+      let web = StreamName("web")
       let appending = Task {
         for count in 1...60 {
           _ = try await client.append((1...count).map { LogEntry(message: ByteString("\($0)")) }, to: web)

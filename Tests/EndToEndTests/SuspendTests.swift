@@ -14,7 +14,7 @@ import Testing
         LogClientConfiguration(
           servers: ["logs+unix://\(scene.path("nothing")).sock", server.url], name: "test",
           backoff: Backoff(base: .milliseconds(5), cap: .milliseconds(50))))
-      let web = try StreamName("web")
+      let web = StreamName("web")
       let following = Task {
         var texts: [String] = []
         for try await entry in client.follow([.stream(web)]).entries {

@@ -18,14 +18,14 @@ import Testing
     "a\u{FFFD}",
     "a\r\nb", String(repeating: "n", count: 201),
   ]) func `a bad stream name is refused, in one line`(_ text: String) {
-    let error = #expect(throws: NameError.self) { try StreamName(text) }
+    let error = #expect(throws: LogError.self) { try StreamName(text) }
     #expect(error?.description.unicodeScalars.contains { $0.value < 0x20 || (0x7f..<0xa0).contains($0.value) } == false)
-    #expect(throws: NameError.self) { try StreamName(server: "$" + text) }
+    #expect(throws: LogError.self) { try StreamName(server: "$" + text) }
   }
 
   @Test(arguments: ["$\u{301}web", "$\u{301}\u{302}", "web", "\u{e9}web", "$\u{200D}a", "", "$/a", "\r\n"])
   func `a name of the server's own is a dollar and a good name, byte by byte`(_ text: String) {
-    #expect(throws: NameError.self) { try StreamName(server: text) }
+    #expect(throws: LogError.self) { try StreamName(server: text) }
   }
 
   @Test(arguments: ["$\u{301}web", "$\u{0}", "$a b", "$", "\u{1b}[31m"])
@@ -170,7 +170,7 @@ import Testing
 
   @Test(arguments: ["", "a//b", "/*", "*/", "a b", "$", "a$", "**$", "[ab]", String(repeating: "*", count: 201)])
   func `a bad pattern is refused`(_ text: String) {
-    #expect(throws: NameError.self) { try StreamPattern(text) }
+    #expect(throws: LogError.self) { try StreamPattern(text) }
   }
 
   @Test func `what has a wildcard is a pattern`() {

@@ -56,7 +56,7 @@ extension LogCursor: LosslessStringConvertible {
       let incarnation = UInt64(String(decoding: fields[1], as: UTF8.self), radix: 16)
     else { throw invalid("'\(shown)' is not of the form stream=number.incarnation") }
     let name = String(decoding: part[..<equals], as: UTF8.self)
-    do throws(NameError) {
+    do throws(LogError) {
       let stream = name.utf8.first == UInt8(ascii: "$") ? try StreamName(server: name) : try StreamName(name)
       return CursorPosition(stream: stream, incarnation: Incarnation(incarnation), sequence: sequence)
     } catch { throw invalid(error.description) }

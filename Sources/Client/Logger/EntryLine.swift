@@ -2,18 +2,22 @@
 ///
 /// Always one line and harmless on a terminal: control characters are shown as escapes.
 enum EntryLine {
-  static func bytes(of entry: LogEntry) -> [UInt8] {
+  static func bytes(of entry: LogEntry) -> [UInt8] { Array("\(text(of: entry))\n".utf8) }
+
+  /// The line without its end.
+  static func text(of entry: LogEntry) -> String {
     var line = Timestamp.rfc3339(entry.effectiveTime)
     if entry.severity != .unspecified { line += " \(entry.severity.description.uppercased())" }
     line += " "
     if !entry.source.isEmpty { line += "\(escaped(entry.source.text)): " }
     line += escaped(entry.text)
-    for attribute in entry.attributes { line += " \(escaped(attribute.key))=\(text(attribute.value))" }
-    line += "\n"
-    return Array(line.utf8)
+    for attribute in entry.attributes { line += " \(text(attribute))" }
+    return line
   }
 
-  private static func text(_ value: AttributeValue) -> String {
+  static func text(_ attribute: LogAttribute) -> String { "\(escaped(attribute.key))=\(text(attribute.value))" }
+
+  static func text(_ value: AttributeValue) -> String {
     switch value {
     case .empty: "null"
     case .string(let text): isPlain(text) ? text : "\"\(escaped(text, quotes: true))\""

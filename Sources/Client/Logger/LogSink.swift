@@ -10,3 +10,11 @@ extension LogProducer: LogSink {
   /// Hands over an entry of the stream that this producer was made for, as `log(_:to:)` does.
   public func log(_ entry: LogEntry) { log(entry, to: nil) }
 }
+
+/// One stream of a producer.
+struct StreamSink: LogSink {
+  let producer: LogProducer
+  let stream: StreamName
+
+  func log(_ entry: LogEntry) { producer.log(entry, to: stream) }
+}

@@ -15,7 +15,7 @@ public struct StreamLogger: Sendable {
   /// The least level that is streamed. Entries of no level (`unspecified`) are below none.
   public var minimumLevel: LogSeverity
   /// Attributes of every entry; those of a call come on top.
-  public var context: LogContext
+  public var context: LogAttributes
   /// The output that there was before streaming, which stays: called with each entry first, on the caller's thread.
   public var passthrough: (@Sendable (LogEntry) -> Void)?
   /// The least level that is passed through; nil for the same as `minimumLevel`.
@@ -26,9 +26,12 @@ public struct StreamLogger: Sendable {
 
   /// - Parameters:
   ///   - source: who logs, at most 255 bytes; the rest is cut.
+  ///   - context: attributes of every entry.
+  ///   - minimumLevel: the least level that is streamed.
   ///   - sink: a `LogOutlet`, or a producer that exists already.
+  ///   - passthrough: called with each entry first.
   public init(
-    source: String = "", context: LogContext = [:], minimumLevel: LogSeverity = .info, to sink: any LogSink,
+    source: String = "", context: LogAttributes = [:], minimumLevel: LogSeverity = .info, to sink: any LogSink,
     passthrough: (@Sendable (LogEntry) -> Void)? = nil
   ) {
     sourceBytes = ByteString(source)
@@ -47,10 +50,11 @@ public struct StreamLogger: Sendable {
   /// Logs a message, with the time of this call.
   ///
   /// - Parameters:
+  ///   - level: how grave it is.
   ///   - message: at most 1 MiB; the rest is cut. Evaluated once, and only when the level is high enough.
   ///   - context: for this entry alone, evaluated like the message. Its values replace the logger's under the same key.
   public func log(
-    _ level: LogSeverity, _ message: @autoclosure () -> String, _ context: @autoclosure () -> LogContext = [:]
+    _ level: LogSeverity, _ message: @autoclosure () -> String, _ context: @autoclosure () -> LogAttributes = [:]
   ) {
     let isStreamed = isEnough(level, minimumLevel)
     let isPassed = passthrough != nil && isEnough(level, passthroughLevel ?? minimumLevel)
@@ -69,31 +73,31 @@ public struct StreamLogger: Sendable {
 }
 
 extension StreamLogger {
-  public func trace(_ message: @autoclosure () -> String, _ context: @autoclosure () -> LogContext = [:]) {
+  public func trace(_ message: @autoclosure () -> String, _ context: @autoclosure () -> LogAttributes = [:]) {
     log(.trace, message(), context())
   }
 
-  public func debug(_ message: @autoclosure () -> String, _ context: @autoclosure () -> LogContext = [:]) {
+  public func debug(_ message: @autoclosure () -> String, _ context: @autoclosure () -> LogAttributes = [:]) {
     log(.debug, message(), context())
   }
 
-  public func info(_ message: @autoclosure () -> String, _ context: @autoclosure () -> LogContext = [:]) {
+  public func info(_ message: @autoclosure () -> String, _ context: @autoclosure () -> LogAttributes = [:]) {
     log(.info, message(), context())
   }
 
-  public func notice(_ message: @autoclosure () -> String, _ context: @autoclosure () -> LogContext = [:]) {
+  public func notice(_ message: @autoclosure () -> String, _ context: @autoclosure () -> LogAttributes = [:]) {
     log(.notice, message(), context())
   }
 
-  public func warning(_ message: @autoclosure () -> String, _ context: @autoclosure () -> LogContext = [:]) {
+  public func warning(_ message: @autoclosure () -> String, _ context: @autoclosure () -> LogAttributes = [:]) {
     log(.warning, message(), context())
   }
 
-  public func error(_ message: @autoclosure () -> String, _ context: @autoclosure () -> LogContext = [:]) {
+  public func error(_ message: @autoclosure () -> String, _ context: @autoclosure () -> LogAttributes = [:]) {
     log(.error, message(), context())
   }
 
-  public func critical(_ message: @autoclosure () -> String, _ context: @autoclosure () -> LogContext = [:]) {
+  public func critical(_ message: @autoclosure () -> String, _ context: @autoclosure () -> LogAttributes = [:]) {
     log(.critical, message(), context())
   }
 }

@@ -162,14 +162,24 @@ extension LogProducer {
     intake.log(entry, to: stream ?? self.stream)
   }
 
-  /// Hands over an entry of the stream that this producer was made for, as `log(_:to:)` does.
-  public func log(_ severity: LogSeverity, _ message: String, attributes: [LogAttribute] = [], source: String = "") {
-    log(LogEntry(message: ByteString(message), severity: severity, source: ByteString(source), attributes: attributes))
+  /// Hands over an entry as `log(_:to:)` does.
+  public func log(
+    _ severity: LogSeverity, _ message: String, attributes: LogAttributes = [:], source: String = "",
+    to stream: StreamName? = nil
+  ) {
+    let entry = LogEntry(
+      message: ByteString(message), severity: severity, source: ByteString(source), attributes: attributes)
+    log(entry, to: stream)
   }
+
+  /// Where loggers of another stream send their entries: to this producer, with the same queue, spool and identity.
+  public func sink(for stream: StreamName) -> any LogSink { StreamSink(producer: self, stream: stream) }
 
   /// Seals a stream behind everything that this producer was given for it, and waits until that is durable.
   ///
-  /// - Parameter text: the message of the `complete` entry, at most 1,024 bytes.
+  /// - Parameters:
+  ///   - stream: which one; nil for the one that this producer was made for.
+  ///   - text: the message of the `complete` entry, at most 1,024 bytes.
   /// - Throws: as `append`.
   public func complete(_ stream: StreamName? = nil, text: String = "") async throws(LogError) -> AppendReceipt {
     try LogClient.check(completionText: text)

@@ -270,7 +270,7 @@ package struct BatchBuilder: ~Copyable {
 }
 
 /// Why no batch can hold an entry.
-public struct InvalidEntry: Error, Hashable, Sendable, CustomStringConvertible {
+package struct InvalidEntry: Error, Hashable, Sendable, CustomStringConvertible {
   public let description: String
   package init(_ description: String) { self.description = description }
 }

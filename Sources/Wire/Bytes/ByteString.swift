@@ -108,8 +108,11 @@ extension ByteString: Hashable {
   }
 }
 
-extension ByteString: ExpressibleByStringLiteral {
+extension ByteString: ExpressibleByStringInterpolation, CustomStringConvertible {
   public init(stringLiteral value: String) { self.init(value) }
+
+  /// As `text`.
+  public var description: String { text }
 }
 
 extension RawSpan {

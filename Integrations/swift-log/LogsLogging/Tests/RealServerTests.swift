@@ -38,7 +38,7 @@ import Testing
     // It connects once the server listens.
     let client = try LogClient(
       LogClientConfiguration(servers: ["logs+unix://\(directory)/logs.sock"], reconnectDeadline: .seconds(60)))
-    let stream = try StreamName("service")
+    let stream = StreamName("service")
     let producer = try LogProducer(client, stream: stream)
     outlet.bind(to: producer)
     for number in 1...1_000 { logger.warning("\(number)", metadata: ["n": "\(number)"]) }

@@ -1,15 +1,20 @@
-/// The attributes of a logger or of one call: a short dictionary in the order of insertion.
+/// The attributes of an entry, a logger or one call: a short dictionary in the order of insertion.
 ///
 /// No key comes twice, as no entry could hold that: who sets a key again replaces its value, in its place.
-public struct LogContext: Hashable, Sendable {
+///
+/// ```swift
+/// ["order": id, "price": 9.5, "vip": flag, "tags": ["a"], "user": ["id": 7]]
+/// ```
+///
+/// Values are whatever is `LogAttributeConvertible`. A list or map in it whose values differ in type says what it is:
+/// `["user": ["id": 7, "name": name] as LogAttributes, "sizes": [1, "many"] as AttributeValue]`.
+public struct LogAttributes: Hashable, Sendable {
   public private(set) var attributes: [LogAttribute] = []
 
   public init() {}
 
   /// Of attributes with the same key the last one counts.
   public init(_ attributes: [LogAttribute]) { merge(attributes) }
-
-  public var isEmpty: Bool { attributes.isEmpty }
 
   /// The value under `key`; setting nil removes it.
   public subscript(key: String) -> AttributeValue? {
@@ -24,13 +29,18 @@ public struct LogContext: Hashable, Sendable {
     }
   }
 
+  /// Sets the value under `key`.
+  public mutating func set(_ key: String, to value: some LogAttributeConvertible) {
+    self[key] = value.logAttributeValue
+  }
+
   /// Takes over what `other` holds; under a key that both have, the other's value counts.
-  public mutating func merge(_ other: LogContext) {
+  public mutating func merge(_ other: LogAttributes) {
     if isEmpty { self = other } else { merge(other.attributes) }
   }
 
   /// As `merge`, into a copy.
-  public func merging(_ other: LogContext) -> LogContext {
+  public func merging(_ other: LogAttributes) -> LogAttributes {
     var copy = self
     copy.merge(other)
     return copy
@@ -44,8 +54,16 @@ public struct LogContext: Hashable, Sendable {
   private func index(of key: String) -> Int? { attributes.firstIndex { $0.key == key } }
 }
 
-extension LogContext: ExpressibleByDictionaryLiteral {
-  public init(dictionaryLiteral elements: (String, AttributeValue)...) {
-    for (key, value) in elements { self[key] = value }
+extension LogAttributes: ExpressibleByDictionaryLiteral {
+  public init(dictionaryLiteral elements: (String, any LogAttributeConvertible)...) { self.init(elements) }
+
+  init(_ elements: [(String, any LogAttributeConvertible)]) {
+    for (key, value) in elements { self[key] = value.logAttributeValue }
   }
+}
+
+extension LogAttributes: RandomAccessCollection {
+  public var startIndex: Int { 0 }
+  public var endIndex: Int { attributes.count }
+  public subscript(position: Int) -> LogAttribute { attributes[position] }
 }

@@ -1,0 +1,75 @@
+internal import LogsWire
+
+extension AttributeValue {
+  /// The text, if it is one.
+  public var stringValue: String? { if case .string(let text) = self { text } else { nil } }
+
+  /// The truth value, if it is one.
+  public var boolValue: Bool? { if case .boolean(let flag) = self { flag } else { nil } }
+
+  /// The integer, if it is one.
+  public var intValue: Int? { if case .integer(let number) = self { Int(exactly: number) } else { nil } }
+
+  /// The number: a double, or an integer as the nearest one.
+  public var doubleValue: Double? {
+    switch self {
+    case .double(let number): number
+    case .integer(let number): Double(number)
+    case .empty, .string, .boolean, .list, .map, .bytes: nil
+    }
+  }
+
+  /// The elements of a list.
+  public var listValue: [AttributeValue]? { if case .list(let values) = self { values } else { nil } }
+
+  /// The members of a map.
+  public var mapValue: LogAttributes? { if case .map(let members) = self { LogAttributes(members) } else { nil } }
+}
+
+extension AttributeValue: ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral {
+  public init(arrayLiteral elements: any LogAttributeConvertible...) {
+    self = .list(elements.map(\.logAttributeValue))
+  }
+
+  public init(dictionaryLiteral elements: (String, any LogAttributeConvertible)...) {
+    self = .map(LogAttributes(elements).attributes)
+  }
+}
+
+extension LogEntry {
+  /// An entry that has no number yet. Without a time it gets that of the moment at which a producer is handed it.
+  public init(
+    message: ByteString, time: Int64 = 0, severity: LogSeverity = .unspecified, source: ByteString = ByteString(),
+    attributes: LogAttributes, kind: Kind = .log
+  ) {
+    self.init(
+      message: message, time: time, severity: severity, source: source, attributes: attributes.attributes, kind: kind)
+  }
+
+  /// The value of the first attribute with this key.
+  public subscript(key: String) -> AttributeValue? { attributes.first { $0.key == key }?.value }
+
+  /// `time` as the time that has passed since 1970-01-01 UTC; nil when the entry has none.
+  public var timeSince1970: Duration? {
+    get { time == 0 ? nil : .nanoseconds(time) }
+    set { time = newValue?.nanosecondsSince1970 ?? 0 }
+  }
+
+  /// When the server took it, as the time that has passed since 1970-01-01 UTC; nil until then.
+  public var receivedSince1970: Duration? { received == 0 ? nil : .nanoseconds(received) }
+}
+
+extension FollowStart {
+  /// With the first entry of each stream at or after a time, counted from 1970-01-01 UTC.
+  public static func since(_ time: Duration) -> FollowStart { .since(time.nanosecondsSince1970) }
+}
+
+extension Duration {
+  /// The nearest time that an entry can have.
+  package var nanosecondsSince1970: Int64 {
+    let (seconds, attoseconds) = components
+    let (product, isTooLarge) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+    let (sum, isTooFar) = product.addingReportingOverflow(attoseconds / 1_000_000_000)
+    return isTooLarge || isTooFar ? (seconds < 0 ? .min : .max) : sum
+  }
+}
