@@ -40,6 +40,7 @@ final class StoreSession: Sendable {
     directory = try WorkDirectory()
     sink = Sink()
     var settings = StoreSettings(directory: directory.data)
+    settings.leadCommitTimeMax = .zero
     change(&settings)
     store = try Store.open(settings, sink: sink)
     // The first group is one request alone: the writer does not wait for others yet.
@@ -48,11 +49,12 @@ final class StoreSession: Sendable {
   }
 
   func submit(to stream: StreamName, producer: UInt64, number: UInt64, _ batch: Batch) throws {
-    let refusal = store.submit(
+    let refusal = store.enqueue(
       WriteRequest(
         stream: stream, producer: ProducerID(high: 1, low: producer), number: number, floor: 1,
         content: .batch(batch), token: WriteToken(shard: 0, connection: 1, request: 1)))
     if let refusal { throw BenchmarkError(refusal.text) }
+    store.commitQueued()
   }
 
   /// Commits what has been submitted as one group.

@@ -98,10 +98,6 @@ package final class Server: Sendable {
     store.readerThreadCount = settings.readerThreadCount
     store.streamCountMax = settings.streamCountMax
     store.log = log
-    store.timesOf = { batch in
-      var decoder = BatchDecoder()
-      do { return try decoder.effectiveTimes(of: batch) } catch { return [] }
-    }
     return store
   }
 

@@ -77,7 +77,7 @@ package final class Store: Sendable {
     let failed: @Sendable (StoreError) -> Void = { failure.report($0) }
     reader = Reader(
       catalog: catalog, segments: segments, pool: pool, tail: tail, files: settings.fileSystem,
-      readTimeMax: settings.readTimeMax, timesOf: settings.timesOf, damaged: failed, log: settings.log)
+      readTimeMax: settings.readTimeMax, damaged: failed, log: settings.log)
     // Before any thread runs: a mark that is looked up must be complete.
     let replay = try MarkReplay(active: found.active, catalog: catalog, reader: reader).run()
     queue.adopt(replay.marks)
@@ -113,15 +113,8 @@ package final class Store: Sendable {
 
   // MARK: writing
 
-  /// Puts a request into the writer's queue and has the writer's thread commit it. Never blocks; the outcome comes to the sink.
-  ///
-  /// - Returns: nil when it was taken, else why not.
-  package func submit(_ request: WriteRequest) -> Refusal? {
-    defer { queue.wakeThread() }
-    return enqueue(request)
-  }
-
-  /// Puts a request into the writer's queue, for `commitQueued`, which has to follow soon. Never blocks.
+  /// Puts a request into the writer's queue, for `commitQueued`, which has to follow soon. Never blocks; the outcome comes to the
+  /// sink.
   ///
   /// - Returns: nil when it was taken, else why not.
   package func enqueue(_ request: WriteRequest) -> Refusal? {
@@ -165,9 +158,6 @@ package final class Store: Sendable {
 
   /// The highest id of a stream so far: a stream that comes into being later has a higher one.
   package var newestStreamID: Int64 { catalog.newestID }
-
-  /// All streams, sorted by name.
-  package func streams() -> [StreamInfo] { catalog.all() }
 
   /// The first `limit` streams, by name, whose names begin with `prefix` and are not before `text`.
   package func streams(from text: String, beginningWith prefix: String = "", limit: Int) -> [StreamInfo] {
@@ -243,7 +233,7 @@ package final class Store: Sendable {
 
   // MARK: the end
 
-  /// Commits what has been submitted, ends all threads, and leaves the directory clean. Later calls do nothing.
+  /// Commits what is queued, ends all threads, and leaves the directory clean. Later calls do nothing.
   package func close() {
     guard let running = running.withLock({ $0.take() }) else { return }
     searches.all.end()

@@ -17,7 +17,7 @@ package struct StoreSettings: Sendable {
   /// Above this the writer checkpoints.
   package var walByteCountMax = 4 << 20
   /// As long as the last commit, or the mean of late, takes longer than this, all are left to the writer's thread: meanwhile others
-  /// can do what needs no disk.
+  /// can do what needs no disk. With zero they always are.
   package var leadCommitTimeMax: Duration = .milliseconds(1)
   /// The last entries of each stream that stay in memory.
   package var tailCacheEntryCountMax = 1000
@@ -48,12 +48,6 @@ package struct StoreSettings: Sendable {
   package var fileSystem: any FileSystem = PosixFileSystem()
   /// The wall clock, ns since 1970.
   package var now: @Sendable () -> Int64 = SystemClock.wall
-  /// The effective times of a batch's entries, in their order; an empty array when the payload cannot be read.
-  ///
-  /// The default knows nothing of payloads and answers the batch's latest time for each entry.
-  package var timesOf: @Sendable (Batch) -> [Int64] = { batch in
-    Array(repeating: batch.header.effectiveTimes.upperBound, count: Int(batch.header.count))
-  }
   /// Room that is kept on the disk for a start when it is full.
   package var reserveByteCountMax = 8 << 20
   /// A clock that steps back by more is told of in the log.

@@ -13,7 +13,7 @@ import Testing
       #expect(test.append("web", .test(["c"]), number: 2)?.first == 3)
       #expect(test.append("db", .test(["x"]), number: 1)?.first == 1)
       #expect(try test.readAll("web").texts == ["a", "b", "c"])
-      #expect(test.store.streams().map(\.name.text) == ["db", "web"])
+      #expect(test.store.streams(from: "", limit: 10).map(\.name.text) == ["db", "web"])
       incarnation = test.info("web")?.incarnation
       test.close()
     }

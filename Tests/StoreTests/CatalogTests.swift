@@ -16,7 +16,7 @@ import Testing
         added.append(StreamInfo(id: Int64(names.count), name: name, incarnation: Incarnation(1)))
       }
       catalog.publish(added)
-      #expect(catalog.all().map(\.name) == names.sorted())
+      #expect(catalog.streams(from: "", beginningWith: "", limit: 1_000).map(\.name) == names.sorted())
     }
     let last = try #require(names.max()).text
     catalog.publish([StreamInfo(id: 1_000_000, name: StreamName(stored: "a"), incarnation: Incarnation(1))])

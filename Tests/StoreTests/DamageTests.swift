@@ -89,7 +89,6 @@ import Testing
     let reader = Reader(
       catalog: catalog, segments: SegmentList(SegmentListing(segments: [active])), pool: ConnectionPool(settings),
       tail: TailCache(settings), files: settings.fileSystem, readTimeMax: settings.readTimeMax,
-      timesOf: settings.timesOf,
       damaged: { error in known.withLock { $0 = error } }, log: { lines.log($0) })
     try writer.wal.database.execute(
       """
@@ -274,11 +273,11 @@ extension DamageTests {
     let clock = TestClock()
     do {
       let test = try TestStore(directory, clock)
-      test.append("web", .test(["a"], times: 10...10), number: 1)
+      test.append("web", .test(["a"], times: [10]), number: 1)
       test.roll(clock)
-      test.append("web", .test(["b"], times: 20...20), number: 2)
+      test.append("web", .test(["b"], times: [20]), number: 2)
       test.roll(clock)
-      test.append("web", .test(["c"], times: 30...30), number: 3)
+      test.append("web", .test(["c"], times: [30]), number: 3)
       test.close()
     }
     directory.remove("data/segments/0000000001.db")

@@ -67,11 +67,11 @@ import Testing
       let test = try TestStore(directory, clock)
       let text = String(repeating: "x", count: 100_000)
       for number in 1...10 as ClosedRange<UInt64> {
-        test.append("web", .test([text], times: Int64(number)...Int64(number)), number: number)
+        test.append("web", .test([text], times: [Int64(number)]), number: number)
       }
       test.append("other", .test("o"), number: 1)
       test.roll(clock)
-      test.append("web", .test(["11"], times: 11...11), number: 11)
+      test.append("web", .test(["11"], times: [11]), number: 11)
       test.close()
     }
     // A page in the middle of a long row, whose next page is none: the chain of pages is broken there.

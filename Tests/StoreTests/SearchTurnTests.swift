@@ -1,4 +1,5 @@
 import LogsWire
+import Synchronization
 import Testing
 
 @testable import LogsStore
@@ -7,65 +8,72 @@ import Testing
 @Suite struct SearchTurnTests {
   private static let entryCount: UInt64 = 200
 
-  /// A stream each of whose runs looks as if it might hold a late entry, so that a search decodes them all.
-  private func store(
-    _ directory: TestDirectory, _ clock: TestClock, decoded: @escaping @Sendable () -> Void
-  ) throws -> TestStore {
-    var settings = TestStore.settings(directory, clock)
-    settings.tailCacheByteCountMax = 0
-    settings.markForwardCountMax = 0
-    settings.timesOf = { batch in
-      decoded()
-      return Array(repeating: 5, count: Int(batch.header.count))
-    }
+  /// A reader of a sealed segment with a stream each of whose runs looks as if it might hold a late entry, so that a search decodes
+  /// them all.
+  private func reader(_ settings: StoreSettings, _ directory: TestDirectory, _ clock: TestClock) throws -> Reader {
     let test = try TestStore(settings, in: directory)
     for number in 1...Self.entryCount {
-      test.append("web", .test(["\(number)"], times: 1...10), producer: 1, number: number)
+      test.append("web", .test(["\(number)"], times: [5], range: 1...10), number: number)
     }
     test.roll(clock)
-    return test
+    let catalog = Catalog()
+    catalog.publish([try #require(test.info("web"))])
+    test.close()
+    let segment = Segment(number: 1, path: StorePaths(directory: directory.data).segment(1), state: .sealed)
+    return Reader(
+      catalog: catalog, segments: SegmentList(SegmentListing(segments: [segment])), pool: ConnectionPool(settings),
+      tail: TailCache(settings), files: settings.fileSystem, readTimeMax: settings.readTimeMax, damaged: { _ in },
+      log: { _ in })
   }
 
-  @Test func `the look-up of a new producer goes between two turns of long searches`() throws {
+  private func search(_ reader: Reader) throws -> TimeSearch {
+    let stream = try #require(reader.catalog[StreamName(stored: "web")])
+    return TimeSearch(stream: stream.id, kind: .atOrAfter(6), rest: 1...stream.head)
+  }
+
+  @Test func `what cannot wait goes between two turns of long searches`() throws {
     let directory = TestDirectory()
     let clock = TestClock()
-    let decodedCount = Monitor(0)
-    let onDecode = Monitor<(@Sendable (Int) -> Void)?>(nil)
-    let test = try store(directory, clock) {
-      let count = decodedCount.withLock { count in
-        count += 1
-        return count
-      }
-      onDecode.withLock({ $0 })?(count)
-    }
-    let id = try #require(test.info("web")).id
-    let request = Monitor<UInt32?>(nil)
-    let outcome = Monitor<WriteOutcome?>(nil)
-    onDecode.withLock {
-      $0 = { [weak test] count in
-        guard let test else { return }
-        if count == 1 {
-          // On the one thread that reads, inside the first search, while the second one waits.
-          let submitted = test.submit("web", .batch(.test("new")), producer: 2, number: 1)
-          request.withLock { $0 = submitted }
-        } else if count == 2, let request = request.withLock({ $0 }) {
-          // The turn before has ended for the look-up, or this would wait in vain.
-          let answer = test.sink.outcome(request)
-          outcome.withLock { $0 = answer }
-        }
+    let disk = FaultDisk()
+    var settings = disk.settings(directory, clock)
+    // Nothing else ends a turn.
+    settings.readTimeMax = .seconds(3600)
+    let reader = try reader(settings, directory, clock)
+    let threads = ReaderThreads(count: 1)
+    let searches = Searches(reader: reader, threads: threads)
+    let done = Monitor<[String]>([])
+    let isFirst = Mutex(true)
+    disk.onRead.withLock {
+      $0 = { _ in
+        // On the one thread that reads, inside the first search, while the second one waits.
+        guard
+          isFirst.withLock({ isFirst in
+            defer { isFirst = false }; return isFirst
+          })
+        else { return }
+        _ = threads.add(isUrgent: true) { done.withLock { $0.append("look-up") } }
       }
     }
-    let found = Monitor<[UInt64]>([])
+    let search = try search(reader)
     for _ in 0..<2 {
-      test.store.findSequence(stream: id, atOrAfter: 6) { result in
-        found.withLock { if case .success(let number) = result { $0.append(number) } }
-        found.signal()
+      searches.run(search, interest: Interest()) { result in
+        if case .success(nil) = result { done.withLock { $0.append("search") } }
+        done.signal()
       }
     }
-    let numbers = found.wait(timeout: TestSink.patience) { $0.count == 2 ? $0 : nil }
-    #expect(numbers == [Self.entryCount + 1, Self.entryCount + 1])
-    #expect(outcome.withLock { $0 }?.first == Self.entryCount + 1)
-    #expect(decodedCount.withLock { $0 } == 2 * Int(Self.entryCount), "no run is decoded twice or left out")
+    let order = done.wait(timeout: TestSink.patience) { $0.count == 3 ? $0 : nil }
+    #expect(order == ["look-up", "search", "search"])
+    threads.close()
+  }
+
+  @Test func `a search in turns decodes no run twice and leaves none out`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let reader = try reader(TestStore.settings(directory, clock), directory, clock)
+    var search = try search(reader)
+    var turnCount: UInt64 = 1
+    while case .unfinished = try reader.advance(&search, while: { false }) { turnCount += 1 }
+    #expect(turnCount == Self.entryCount)
   }
 
   @Test(arguments: [true, false])
@@ -78,7 +86,7 @@ import Testing
     let test = try TestStore(settings, in: directory)
     for number in 1...60 as ClosedRange<UInt64> {
       let time = Int64(number * 7 % 60) + 1
-      test.append("web", .test(["\(number)"], times: time...time), number: number)
+      test.append("web", .test(["\(number)"], times: [time]), number: number)
       if number % 20 == 0 { test.roll(clock, waitForSeal: number % 40 == 0) }
     }
     let times = (1...60).map { Int64($0 * 7 % 60) + 1 }
@@ -108,7 +116,7 @@ import Testing
     for (index, time) in times.enumerated() {
       clock.set(time)
       // Without a time of its own it counts as received.
-      test.append("web", .test(["\(index)"], times: 0...0), number: UInt64(index) + 1)
+      test.append("web", .test(["\(index)"], times: [0]), number: UInt64(index) + 1)
     }
     test.roll(clock)
     for time in times + [right, right + 35, wrong + 1] {

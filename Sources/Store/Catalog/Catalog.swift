@@ -50,12 +50,6 @@ final class Catalog: Sendable {
     state.withLock { state in state.indexOfID[id].map { state.streams[$0] } }
   }
 
-  /// All streams, sorted by name.
-  func all() -> [StreamInfo] {
-    let (streams, sorted) = state.withLock { ($0.streams, $0.sorted) }
-    return sorted.map { streams[$0] }
-  }
-
   /// All streams in the order of their creation.
   func unsorted() -> [StreamInfo] { state.withLock { $0.streams } }
 

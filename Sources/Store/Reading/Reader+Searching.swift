@@ -109,11 +109,17 @@ extension Reader {
     for batch in try batches(inRunAt: first, segment, stream, &signer, loan)
     where batch.header.effectiveTimes.upperBound >= time {
       // In a sparse batch the entry's number is this or a higher one: nothing wanted is left out.
-      if let index = timesOf(batch).firstIndex(where: { $0 >= time }) {
+      if let index = Self.times(of: batch).firstIndex(where: { $0 >= time }) {
         return batch.header.firstSequence + UInt64(index)
       }
     }
     return nil
+  }
+
+  /// The effective times of a batch's entries, in their order; none when it cannot be decoded, as whoever reads it will find.
+  static func times(of batch: Batch) -> [Int64] {
+    var decoder = BatchDecoder()
+    do { return try decoder.effectiveTimes(of: batch) } catch { return [] }
   }
 
   /// The mark of a producer on a stream: what the newest segment that knows it says.

@@ -62,7 +62,7 @@ extension Reader {
     for batch in batches.reversed() {
       let header = batch.header
       guard header.effectiveTimes.lowerBound <= time, header.firstSequence <= bounds.upperBound else { continue }
-      for (index, entryTime) in timesOf(batch).enumerated().reversed() where entryTime <= time {
+      for (index, entryTime) in Self.times(of: batch).enumerated().reversed() where entryTime <= time {
         // In a sparse batch the entry's number is this or a higher one: nothing wanted is left out.
         let isSparse = header.flags.contains(.sparse)
         let number = isSparse ? min(header.lastSequence, bounds.upperBound) : header.firstSequence + UInt64(index)

@@ -11,7 +11,6 @@ struct Reader: Sendable {
   let times = TimeBounds()
   let filters = MarkFilters()
   let readTimeMax: Duration
-  let timesOf: @Sendable (Batch) -> [Int64]
   /// Called with damage that concerns the whole store: in the active segment.
   let damaged: @Sendable (StoreError) -> Void
   let log: @Sendable (String) -> Void

@@ -47,7 +47,7 @@ final class Writer: @unchecked Sendable {
   private var recentCommitTime: Int64 = 0
   /// Whether the next commit may be another thread's: the last was quick, none failed, and nothing lags behind that it would have
   /// to bring up to date.
-  private let mayLead = Atomic<Bool>(true)
+  private let mayLead: Atomic<Bool>
 
   /// Readers that stay in old parts of the WAL let it grow to this many times its maximum before the writer waits for them.
   private static let walPatienceFactor = 16
@@ -82,6 +82,7 @@ final class Writer: @unchecked Sendable {
     self.roll = roll
     self.active = active
     self.nextStreamID = nextStreamID
+    mayLead = Atomic(settings.leadCommitTimeMax > .zero)
     clock = ClockWatch(stepMax: settings.clockStepMax, latest: lastReceived)
     noteSizes()
   }

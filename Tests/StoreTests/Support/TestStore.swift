@@ -10,8 +10,6 @@ final class TestStore: Sendable {
   let store: Store
   let sink: TestSink
   private let nextRequest = Atomic<UInt32>(1)
-  /// Whether `submit` commits on its own thread what it may.
-  private let commitsHere: Bool
 
   static func settings(_ directory: TestDirectory, _ clock: TestClock? = nil) -> StoreSettings {
     var settings = StoreSettings(directory: directory.data)
@@ -24,15 +22,16 @@ final class TestStore: Sendable {
   /// Kept until the store is closed.
   private let directory: TestDirectory?
 
+  /// - Parameter commitsHere: whether `submit` commits on its own thread what it may.
   init(
     _ settings: StoreSettings, in directory: TestDirectory? = nil, commitsHere: Bool = false
   ) throws(StoreError) {
     let sink = TestSink()
     self.sink = sink
-    self.commitsHere = commitsHere
     self.directory = directory
     var settings = settings
     settings.log = { sink.log($0) }
+    if !commitsHere { settings.leadCommitTimeMax = .zero }
     store = try Self.open(settings, sink)
   }
 
@@ -62,26 +61,16 @@ final class TestStore: Sendable {
   func submit(
     _ stream: String, _ content: WriteRequest.Content, producer: UInt64 = 1, number: UInt64, floor: UInt64 = 0
   ) -> UInt32 {
-    submit(stream, content, producer, number, floor) { write in
-      let refusal = commitsHere ? store.enqueue(write) : store.submit(write)
-      if commitsHere { store.commitQueued() }
-      return refusal
-    }
+    defer { store.commitQueued() }
+    return enqueue(stream, content, producer: producer, number: number, floor: floor)
   }
 
   /// Submits without having anything committed.
   func enqueue(
     _ stream: String, _ content: WriteRequest.Content, producer: UInt64 = 1, number: UInt64, floor: UInt64 = 0
   ) -> UInt32 {
-    submit(stream, content, producer, number, floor) { store.enqueue($0) }
-  }
-
-  private func submit(
-    _ stream: String, _ content: WriteRequest.Content, _ producer: UInt64, _ number: UInt64, _ floor: UInt64,
-    _ body: (WriteRequest) -> Refusal?
-  ) -> UInt32 {
     let request = nextRequest.add(1, ordering: .relaxed).oldValue
-    let refusal = body(
+    let refusal = store.enqueue(
       WriteRequest(
         stream: StreamName(stored: stream), producer: .test(producer), number: number, floor: floor, content: content,
         token: WriteToken(shard: 0, connection: 1, request: request)))
