@@ -15,10 +15,14 @@ final class Segment: Sendable, Hashable {
 
   let number: Int64
   let path: String
-  private let current: Mutex<State>
-  private let size: Mutex<Int>
-  private let damageNoted = Mutex(false)
-  private let failedReadCount = Mutex(0)
+  private let status: Mutex<Status>
+
+  private struct Status {
+    var state: State
+    var byteCount: Int
+    var isDamageNoted = false
+    var failedReadCount = 0
+  }
 
   /// From so many on, what a failing disk cannot read is taken as gone.
   private static let failedReadCountMax = 8
@@ -26,44 +30,43 @@ final class Segment: Sendable, Hashable {
   init(number: Int64, path: String, state: State, byteCount: Int = 0) {
     self.number = number
     self.path = path
-    current = Mutex(state)
-    size = Mutex(byteCount)
+    status = Mutex(Status(state: state, byteCount: byteCount))
   }
 
   var state: State {
-    get { current.withLock { $0 } }
-    set { current.withLock { $0 = newValue } }
+    get { status.withLock { $0.state } }
+    set { status.withLock { $0.state = newValue } }
   }
 
   /// It is sealed now, unless it was found damaged meanwhile.
   func finishSealing() {
-    current.withLock { state in
-      if state == .closing { state = .sealed }
+    status.withLock { status in
+      if status.state == .closing { status.state = .sealed }
     }
   }
 
   /// Whether this is the first damage found in it: the log tells of it once.
   func noteDamage() -> Bool {
-    damageNoted.withLock { isNoted in
-      defer { isNoted = true }
-      return !isNoted
+    status.withLock { status in
+      defer { status.isDamageNoted = true }
+      return !status.isDamageNoted
     }
   }
 
   /// Counts a read that the disk failed, and answers whether it is one too many to hope for the next.
   func hasTooManyFailedReads() -> Bool {
-    failedReadCount.withLock { count in
-      count += 1
-      return count > Self.failedReadCountMax
+    status.withLock { status in
+      status.failedReadCount += 1
+      return status.failedReadCount > Self.failedReadCountMax
     }
   }
 
-  var isDamageNoted: Bool { damageNoted.withLock { $0 } }
+  var isDamageNoted: Bool { status.withLock { $0.isDamageNoted } }
 
   /// The size of the file when it was last looked at.
   var byteCount: Int {
-    get { size.withLock { $0 } }
-    set { size.withLock { $0 = newValue } }
+    get { status.withLock { $0.byteCount } }
+    set { status.withLock { $0.byteCount = newValue } }
   }
 
   static func == (left: Segment, right: Segment) -> Bool { left === right }
