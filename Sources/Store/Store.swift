@@ -8,20 +8,16 @@ internal import Synchronization
 /// stop one that checks. Any method may be called from any thread. `close` has to be called before the last reference goes.
 package final class Store: Sendable {
   private let settings: StoreSettings
-  private let storeID: StoreID
   private let queue: WriterQueue
   private let catalog: Catalog
-  private let segments: SegmentList
+  private let directory: StoreDirectory
   private let pool: ConnectionPool
   private let tail: TailCache
   private let reader: Reader
   private let readers: ReaderThreads
-  private let upkeep: UpkeepThread
-  private let sealer: Sealer
-  private let roll: Roll
+  private let upkeep: Upkeep
   private let check: BackgroundCheck
   private let failure: Failure
-  private let reserve: Reserve
   private let searches: Searches
   private let missingSegmentCount: Int
   /// What `close` takes apart.
@@ -39,44 +35,26 @@ package final class Store: Sendable {
   ///   as it is.
   package static func open(_ settings: StoreSettings, sink: any StoreSink) throws(StoreError) -> Store {
     let paths = StorePaths(directory: settings.directory)
-    let lock: FileLock?
-    var owner: Int32?
-    do throws(FileError) {
-      let isNew = try settings.fileSystem.makeDirectory(paths.directory)
-      if isNew { try settings.fileSystem.synchronize(directory: paths.parent) }
-      _ = try settings.fileSystem.makeDirectory(paths.segments)
-      try settings.fileSystem.synchronize(directory: paths.directory)
-      lock = try settings.fileSystem.lock(paths.lock)
-      if lock == nil { owner = FileLock.owner(noted: try settings.fileSystem.read(paths.lock)) }
-    } catch {
-      throw StoreError(
-        error, while: "open the data directory at",
-        advice: "name a directory that this user may write to")
-    }
-    guard let lock else {
-      let user = owner.map { "process \($0)" } ?? "another process"
-      throw StoreError(.locked, "\(paths.directory) is in use by \(user); stop it, or choose another directory")
-    }
-    return try Store(settings, paths, try Recovery(settings, paths: paths).run(), lock, sink)
+    let lock = try StoreDirectory.lock(settings, paths)
+    return try Store(settings, try Recovery(settings, paths: paths).run(), lock, sink)
   }
 
   private init(
-    _ settings: StoreSettings, _ paths: StorePaths, _ found: Recovery.Result, _ lock: FileLock, _ sink: any StoreSink
+    _ settings: StoreSettings, _ found: Recovery.Result, _ lock: FileLock, _ sink: any StoreSink
   ) throws(StoreError) {
     self.settings = settings
-    storeID = found.storeFile.id
+    directory = found.directory
     missingSegmentCount = found.missingCount
     catalog = Catalog()
     catalog.publish(found.streams)
     queue = WriterQueue(settings, catalog: catalog)
-    segments = SegmentList(found.listing)
     pool = ConnectionPool(settings)
     tail = TailCache(settings)
     let failure = Failure(sink, queue)
     self.failure = failure
     let failed: @Sendable (StoreError) -> Void = { failure.report($0) }
     reader = Reader(
-      catalog: catalog, segments: segments, pool: pool, tail: tail, files: settings.fileSystem,
+      catalog: catalog, segments: directory.segments, pool: pool, tail: tail, files: settings.fileSystem,
       readTimeMax: settings.readTimeMax, damaged: failed, log: settings.log)
     // Before any thread runs: a mark that is looked up must be complete.
     let replay = try MarkReplay(active: found.active, catalog: catalog, reader: reader).run()
@@ -84,17 +62,14 @@ package final class Store: Sendable {
     found.active.noteUnstored(replay.batchCount)
     readers = ReaderThreads(count: settings.readerThreadCount)
     searches = Searches(reader: reader, threads: readers)
-    upkeep = UpkeepThread(retryInterval: settings.sealRetryInterval)
-    sealer = Sealer(settings, paths: paths, pool: pool, upkeep: upkeep, failed: failed)
-    roll = Roll(
-      settings, paths: paths, queue: queue, catalog: catalog, segments: segments, upkeep: upkeep, sealer: sealer,
-      storeFile: found.storeFile)
-    for complete in found.closing { sealer.seal(complete) }
-    reserve = Reserve(settings, paths: paths)
-    reserve.fill(on: upkeep)
-    let lastRow = found.active.lastRow
+    upkeep = Upkeep(settings, directory: directory, pool: pool, failed: failed)
+    for complete in found.closing { upkeep.add(Sealing(complete)) }
+    upkeep.add(Reserve(settings, paths: directory.paths))
+    let roll = Roll(settings, directory: directory, queue: queue, catalog: catalog)
+    // As they are before the writer begins.
+    let (listing, lastRow) = (directory.segments.current, found.active.lastRow)
     let writer = Writer(
-      settings, sink: sink, queue: queue, catalog: catalog, tail: tail, segments: segments, roll: roll,
+      settings, sink: sink, queue: queue, catalog: catalog, tail: tail, roll: roll, upkeep: upkeep,
       active: found.active, nextStreamID: (found.streams.map(\.id).max() ?? 0) + 1,
       lastReceived: found.streams.map(\.lastReceived).max() ?? 0)
     let writerThread = StoreThread("store-write") {
@@ -105,11 +80,11 @@ package final class Store: Sendable {
       }
     }
     running = Mutex(Running(lock: lock, writer: writer, writerThread: writerThread))
-    check = BackgroundCheck(reader, found.listing, lastRow: lastRow, isNeeded: found.needsCheck)
+    check = BackgroundCheck(reader, listing, lastRow: lastRow, isNeeded: found.needsCheck)
   }
 
   /// The store's identity: 16 random bytes, drawn when the directory was made.
-  package var id: (UInt64, UInt64) { (storeID.high, storeID.low) }
+  package var id: (UInt64, UInt64) { (directory.id.high, directory.id.low) }
 
   // MARK: writing
 
@@ -242,8 +217,6 @@ package final class Store: Sendable {
     running.writerThread.join()
     check.close()
     readers.close()
-    sealer.close()
-    reserve.close()
     upkeep.close()
     pool.closeIdle()
     finish(running)
@@ -253,7 +226,7 @@ package final class Store: Sendable {
     guard !failure.hasFailed else { return }
     do throws(StoreError) {
       try running.writer.close()
-      try roll.markClean()
+      try directory.markClean()
     } catch {
       settings.log(
         """
@@ -264,7 +237,7 @@ package final class Store: Sendable {
   }
 
   package var statistics: StoreStatistics {
-    let listing = segments.current
+    let listing = directory.segments.current
     var statistics = StoreStatistics()
     statistics.streamCount = catalog.count
     statistics.segmentCount = listing.segments.count

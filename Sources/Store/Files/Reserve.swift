@@ -1,17 +1,15 @@
 internal import LogsDisk
-internal import Synchronization
 
 /// A file that holds room on the disk, so that a store on a full disk can be started: a start needs some for SQLite's files and for
 /// the file `store`.
 ///
 /// It is allocated, but never written or synced: what a power loss takes of it is allocated again.
-final class Reserve: Sendable {
+struct Reserve: UpkeepJob {
   private let path: String
   private let directory: String
   private let byteCountMax: Int
   private let files: any FileSystem
   private let log: @Sendable (String) -> Void
-  private let isClosed = Mutex(false)
 
   /// No more than this part of what is free: on a small disk most of it is for entries.
   private static let freeDivisor = 8
@@ -38,34 +36,27 @@ final class Reserve: Sendable {
     }
   }
 
-  /// Takes the room, or as much of it as the disk can spare, and goes on trying on the thread for upkeep while some is missing.
-  func fill(on upkeep: UpkeepThread) {
-    guard byteCountMax > 0 else { return }
-    upkeep.add { self.attempt(upkeep) }
-  }
-
-  /// No further attempts.
-  func close() { isClosed.withLock { $0 = true } }
-
-  private func attempt(_ upkeep: UpkeepThread) {
-    if isClosed.withLock({ $0 }) { return }
+  /// Takes the room, or as much of it as the disk can spare, and again while some is missing.
+  func run(on upkeep: Upkeep) -> UpkeepOutcome {
+    if upkeep.isClosing { return .done }
     do throws(FileError) {
       let held = try files.byteCount(path) ?? 0
-      if held >= byteCountMax { return }
+      if held >= byteCountMax { return .done }
       let spare = try files.freeByteCount(directory) / Self.freeDivisor
       let wanted = min(byteCountMax, held + spare)
       // A block here and there is not worth the attempt.
       if wanted >= held + min(byteCountMax - held, Self.growthByteCountMin) {
         try files.allocate(path, byteCount: wanted)
       }
-      if wanted == byteCountMax { return }
+      if wanted == byteCountMax { return .done }
     } catch {
       guard error.isDiskFull else {
         // Not needed to serve: a start on a full disk has to do without.
-        return log("no room can be kept in \(path) for a start on a full disk: \(error.text)")
+        log("no room can be kept in \(path) for a start on a full disk: \(error.text)")
+        return .done
       }
     }
-    upkeep.addRetry { self.attempt(upkeep) }
+    return .again(after: upkeep.retryInterval)
   }
 
   private static let growthByteCountMin = 256 << 10

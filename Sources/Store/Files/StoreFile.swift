@@ -47,9 +47,7 @@ struct StoreFile: Hashable, Sendable {
     do {
       try files.synchronize(directory: paths.directory)
     } catch {
-      var failure = StoreError(error, while: "replace the file 'store' in")
-      failure.code = .inputOutput
-      throw failure
+      throw StoreError(failedSync: error, while: "replace the file 'store' in")
     }
   }
 

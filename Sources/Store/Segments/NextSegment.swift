@@ -6,8 +6,6 @@ internal import LogsWire
 /// It is filled from a snapshot while the writer goes on, then gets what has changed since, between two transactions. No
 /// connection stays open in between: the file is renamed, which an open SQLite connection would not survive.
 struct NextSegment: Sendable {
-  typealias LocatedMark = SegmentWriter.LocatedMark
-
   let number: Int64
   let path: String
   let vfs: String?
@@ -17,7 +15,7 @@ struct NextSegment: Sendable {
 
   /// Fills the file with these streams and marks. Not synced: that is for who gives it its name.
   func make(
-    store: StoreID, createdAt: Int64, trimmedBelow: Int64, streams: [StreamInfo], marks: [LocatedMark]
+    store: StoreID, createdAt: Int64, trimmedBelow: Int64, streams: [StreamInfo], marks: [SegmentWriter.LocatedMark]
   ) throws(SQLiteError) {
     let database = try Database(path, mode: .readWrite, vfs: vfs)
     try database.execute("PRAGMA page_size=\(SegmentSchema.pageByteCount)")
@@ -45,7 +43,7 @@ struct NextSegment: Sendable {
 
   /// Brings the file up to date.
   func update(
-    createdAt: Int64, trimmedBelow: Int64, streams: [StreamInfo], marks: [LocatedMark]
+    createdAt: Int64, trimmedBelow: Int64, streams: [StreamInfo], marks: [SegmentWriter.LocatedMark]
   ) throws(SQLiteError) {
     let database = try Database(path, mode: .readWrite, vfs: vfs)
     try Self.disableJournal(database)
@@ -64,7 +62,7 @@ struct NextSegment: Sendable {
   }
 
   private static func write(
-    _ streams: [StreamInfo], _ marks: [LocatedMark], _ database: borrowing Database
+    _ streams: [StreamInfo], _ marks: [SegmentWriter.LocatedMark], _ database: borrowing Database
   ) throws(SQLiteError) {
     let insertStream = try database.prepare(
       """

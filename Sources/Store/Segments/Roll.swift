@@ -3,10 +3,10 @@ internal import LogsWire
 internal import Synchronization
 
 /// Decides when the next segment begins, and makes it: prepared in the background, completed between two transactions.
-final class Roll: Sendable {
+final class Roll: UpkeepJob {
   enum Step {
     case wait
-    /// The next segment has to be prepared: `prepare`.
+    /// The next segment has to be prepared: by this as a piece of upkeep.
     case prepare
     /// It is ready and due: `take`.
     case take(NextSegment)
@@ -32,31 +32,20 @@ final class Roll: Sendable {
   }
 
   private let settings: StoreSettings
-  private let paths: StorePaths
+  private let directory: StoreDirectory
   private let queue: WriterQueue
   private let catalog: Catalog
-  private let segments: SegmentList
-  private let upkeep: UpkeepThread
-  private let sealer: Sealer
-  private let storeFile: Mutex<StoreFile>
   private let preparation = Mutex(Preparation.none)
 
   private static let retryInterval = Duration.seconds(1)
   /// The next segment is prepared when the active one is this full, in eighths.
   private static let prepareEighths = 7
 
-  init(
-    _ settings: StoreSettings, paths: StorePaths, queue: WriterQueue, catalog: Catalog, segments: SegmentList,
-    upkeep: UpkeepThread, sealer: Sealer, storeFile: StoreFile
-  ) {
+  init(_ settings: StoreSettings, directory: StoreDirectory, queue: WriterQueue, catalog: Catalog) {
     self.settings = settings
-    self.paths = paths
+    self.directory = directory
     self.queue = queue
     self.catalog = catalog
-    self.segments = segments
-    self.upkeep = upkeep
-    self.sealer = sealer
-    self.storeFile = Mutex(storeFile)
   }
 
   /// What there is to do now; when that is to prepare, it counts as begun.
@@ -105,9 +94,6 @@ final class Roll: Sendable {
     }
   }
 
-  /// Makes the file in the background.
-  func prepare(_ number: Int64) { upkeep.add { self.makeNext(number) } }
-
   /// Remembers what a commit changed, for the segment in the making. The marks must have taken in what was stored.
   func note(_ draft: GroupDraft) {
     preparation.withLock { preparation in
@@ -125,32 +111,9 @@ final class Roll: Sendable {
     }
   }
 
-  /// On the upkeep thread: makes the file from a snapshot that is at least as new as the moment when collecting began.
-  private func makeNext(_ number: Int64) {
-    let path = paths.segmentTemporary(number)
-    do throws(StoreError) {
-      let next = try makeFile(number, path)
-      preparation.withLock { preparation in
-        guard case .underway(let changes) = preparation else { return }
-        preparation = .ready(next, changes)
-      }
-    } catch {
-      settings.log("cannot prepare segment \(number), tried again later: \(error)")
-      preparation.withLock {
-        $0 = .failed(retryAt: SystemClock.monotonic() &+ Self.retryInterval.nanoseconds)
-      }
-    }
-    queue.requestMaintenance()
-  }
-
-  private func makeFile(_ number: Int64, _ path: String) throws(StoreError) -> NextSegment {
-    let next = NextSegment(number: number, path: path, vfs: settings.vfs)
-    do throws(FileError) {
-      try settings.fileSystem.remove(path)
-      try next.create(settings.fileSystem)
-    } catch {
-      throw StoreError(error, while: "make")
-    }
+  /// Makes the file from a snapshot that is at least as new as the moment when collecting began.
+  func run(on upkeep: Upkeep) -> UpkeepOutcome {
+    let number = directory.segments.current.active.number + 1
     let marks = queue.recentMarks(countMax: settings.markForwardCountMax)
     preparation.withLock { preparation in
       guard case .underway(var changes) = preparation else { return }
@@ -158,115 +121,51 @@ final class Roll: Sendable {
       changes.bound(to: Set(marks.keys), others: settings.markForwardCountMax)
       preparation = .underway(changes)
     }
-    do throws(SQLiteError) {
-      try next.make(
-        store: storeFile.withLock { $0.id }, createdAt: settings.now(), trimmedBelow: segments.current.trimmedBelow,
-        streams: catalog.unsorted(), marks: located(marks))
+    do throws(StoreError) {
+      let next = try directory.prepareSegment(
+        number, createdAt: settings.now(), streams: catalog.unsorted(), marks: located(marks))
+      preparation.withLock { preparation in
+        guard case .underway(let changes) = preparation else { return }
+        preparation = .ready(next, changes)
+      }
     } catch {
-      throw StoreError(error, while: "make")
+      settings.log("cannot prepare segment \(number), tried again later: \(error)")
+      retryLater()
     }
-    do throws(FileError) {
-      // Most of it here: the writer, which waits for the sync before the file gets its name, has little left to wait for.
-      try settings.fileSystem.synchronize(file: path)
-    } catch {
-      throw StoreError(error, while: "make")
-    }
-    return next
+    queue.requestMaintenance()
+    // The writer asks for it again when it is due.
+    return .done
   }
 
-  private func located(_ marks: [MarkKey: ProducerMark]) -> [NextSegment.LocatedMark] {
+  private func retryLater() {
+    preparation.withLock { $0 = .failed(retryAt: SystemClock.monotonic() &+ Self.retryInterval.nanoseconds) }
+  }
+
+  private func located(_ marks: [MarkKey: ProducerMark]) -> [SegmentWriter.LocatedMark] {
     marks.compactMap { key, mark in
       catalog[key.stream].map { (stream: $0.id, producer: key.producer, mark: mark) }
     }
   }
 
-  /// Between two transactions: brings the prepared file up to date, gives it its name, and names it in `store`.
-  ///
-  /// Nothing is acknowledged from it before that, and it knows every stream's next number: numbers never go back.
+  /// Between two transactions: brings the prepared file up to date and makes it the active segment.
   ///
   /// - Returns: nil when the disk is full; the active segment goes on and grows.
   /// - Throws: what stops the store.
   func take(_ next: NextSegment, now: Int64) throws(StoreError) -> SegmentWriter? {
-    let number = next.number
     let changes = preparation.withLock { preparation -> Changes in
       defer { preparation = .none }
       guard case .ready(_, let changes) = preparation else { return Changes() }
       return changes
     }
     do throws(StoreError) {
-      try update(next, changes, now)
+      try directory.update(
+        next, createdAt: now, streams: Array(changes.streams.values), marks: located(changes.marks))
+      return try directory.begin(next)
     } catch {
-      return try abandon(number, error)
-    }
-    return try name(number)
-  }
-
-  private func update(_ next: NextSegment, _ changes: Changes, _ now: Int64) throws(StoreError) {
-    do throws(SQLiteError) {
-      try next.update(
-        createdAt: now, trimmedBelow: segments.current.trimmedBelow, streams: Array(changes.streams.values),
-        marks: located(changes.marks))
-    } catch {
-      throw StoreError(error, while: "complete")
-    }
-  }
-
-  /// The disk is full: later again.
-  private func abandon<Value>(_ number: Int64, _ error: StoreError) throws(StoreError) -> Value? {
-    guard error.code == .diskFull || error.code == .busy else { throw error }
-    settings.log("cannot begin segment \(number), tried again later: \(error)")
-    preparation.withLock {
-      $0 = .failed(retryAt: SystemClock.monotonic() &+ Self.retryInterval.nanoseconds)
-    }
-    return nil
-  }
-
-  private func name(_ number: Int64) throws(StoreError) -> SegmentWriter? {
-    let files = settings.fileSystem
-    let path = paths.segment(number)
-    do throws(FileError) {
-      try files.synchronize(file: paths.segmentTemporary(number))
-      // Of an attempt that failed: SQLite would take a WAL under this name for this file's.
-      for sideFile in StorePaths.sideFiles(of: path) { try files.remove(sideFile) }
-      try files.rename(paths.segmentTemporary(number), to: path)
-    } catch {
-      return try abandon(number, StoreError(error, while: "begin a segment with"))
-    }
-    do throws(FileError) {
-      try files.synchronize(directory: paths.segments)
-    } catch {
-      throw StoreError(error, while: "begin a segment in")
-    }
-    let segment = Segment(number: number, path: path, state: .active)
-    do throws(StoreError) {
-      let writer = try open(segment)
-      try storeFile.withLock { file throws(StoreError) in
-        file.newest = number
-        try file.save(paths, files)
-      }
-      return writer
-    } catch {
-      storeFile.withLock { $0.newest = number - 1 }
-      // Not named in `store`, it is no segment; the next attempt replaces it, as does the next start.
-      return try abandon(number, error)
-    }
-  }
-
-  private func open(_ segment: Segment) throws(StoreError) -> SegmentWriter {
-    do throws(SQLiteError) {
-      return try SegmentWriter(segment, vfs: settings.vfs)
-    } catch {
-      throw StoreError(error, while: "open")
-    }
-  }
-
-  func seal(_ complete: SegmentWriter) { sealer.seal(complete) }
-
-  /// Marks the directory as orderly left.
-  func markClean() throws(StoreError) {
-    try storeFile.withLock { file throws(StoreError) in
-      file.isClean = true
-      try file.save(paths, settings.fileSystem)
+      guard error.code == .diskFull || error.code == .busy else { throw error }
+      settings.log("cannot begin segment \(next.number), tried again later: \(error)")
+      retryLater()
+      return nil
     }
   }
 }

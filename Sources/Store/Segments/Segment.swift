@@ -72,32 +72,3 @@ final class Segment: Sendable, Hashable {
   static func == (left: Segment, right: Segment) -> Bool { left === right }
   func hash(into hasher: inout Hasher) { hasher.combine(number) }
 }
-
-/// The segments that are there, oldest first. Cheap to copy.
-struct SegmentListing: Sendable {
-  var segments: [Segment] = []
-  /// Retention removed the segments below this number; others that are missing are lost.
-  var trimmedBelow: Int64 = 1
-
-  var active: Segment {
-    guard let last = segments.last else { preconditionFailure("an open store has an active segment") }
-    return last
-  }
-}
-
-/// The segments of the store, as readers see them now.
-final class SegmentList: Sendable {
-  private let listing: Mutex<SegmentListing>
-
-  init(_ listing: SegmentListing) { self.listing = Mutex(listing) }
-
-  var current: SegmentListing { listing.withLock { $0 } }
-
-  /// Makes `segment` the active one. Before the first commit into it, so that a reader that knows of a head has its segment.
-  func append(_ segment: Segment) {
-    listing.withLock { listing in
-      listing.active.state = .closing
-      listing.segments.append(segment)
-    }
-  }
-}

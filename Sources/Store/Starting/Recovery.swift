@@ -5,8 +5,7 @@ internal import LogsWire
 struct Recovery {
   /// What the store starts from.
   struct Result {
-    var storeFile: StoreFile
-    var listing: SegmentListing
+    var directory: StoreDirectory
     var active: SegmentWriter
     var streams: [StreamInfo]
     /// Complete segments that have yet to be sealed.
@@ -83,8 +82,8 @@ struct Recovery {
       try storeFile.save(paths, files)
     }
     return Result(
-      storeFile: storeFile, listing: listing, active: active, streams: streams, closing: closing,
-      missingCount: missingCount, needsCheck: !wasClean)
+      directory: StoreDirectory(settings, paths, storeFile, listing), active: active, streams: streams,
+      closing: closing, missingCount: missingCount, needsCheck: !wasClean)
   }
 
   // MARK: a new store
@@ -97,40 +96,12 @@ struct Recovery {
 
   private func createFirstSegment(_ storeFile: StoreFile) throws(StoreError) -> Result {
     var storeFile = storeFile
-    let number: Int64 = 1
-    let temporary = paths.segmentTemporary(number)
-    let segment = Segment(number: number, path: paths.segment(number), state: .active)
-    let active: SegmentWriter
-    let next = NextSegment(number: number, path: temporary, vfs: settings.vfs)
-    do throws(FileError) {
-      try next.create(files)
-    } catch {
-      throw StoreError(error, while: "make")
-    }
-    do throws(SQLiteError) {
-      try next.make(store: storeFile.id, createdAt: settings.now(), trimmedBelow: 1, streams: [], marks: [])
-    } catch {
-      throw StoreError(error, while: "make")
-    }
-    do throws(FileError) {
-      try files.synchronize(file: temporary)
-      for sideFile in StorePaths.sideFiles(of: segment.path) { try files.remove(sideFile) }
-      try files.rename(temporary, to: segment.path)
-      try files.synchronize(directory: paths.segments)
-    } catch {
-      throw StoreError(error, while: "make a segment with")
-    }
-    do throws(SQLiteError) {
-      active = try SegmentWriter(segment, vfs: settings.vfs)
-    } catch {
-      throw StoreError(error, while: "open")
-    }
-    storeFile.newest = number
     storeFile.isClean = false
-    try storeFile.save(paths, files)
+    let directory = StoreDirectory(settings, paths, storeFile, SegmentListing())
+    let next = try directory.prepareSegment(1, createdAt: settings.now(), streams: [], marks: [])
     return Result(
-      storeFile: storeFile, listing: SegmentListing(segments: [segment], trimmedBelow: 1), active: active, streams: [],
-      closing: [], missingCount: 0, needsCheck: false)
+      directory: directory, active: try directory.begin(next), streams: [], closing: [], missingCount: 0,
+      needsCheck: false)
   }
 
   // MARK: files

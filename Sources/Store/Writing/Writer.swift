@@ -31,8 +31,8 @@ final class Writer: @unchecked Sendable {
   let queue: WriterQueue
   let catalog: Catalog
   let tail: TailCache
-  let segments: SegmentList
   let roll: Roll
+  let upkeep: Upkeep
   let counts = Mutex(Counts())
   private(set) var active: SegmentWriter
   private var nextStreamID: Int64
@@ -71,15 +71,15 @@ final class Writer: @unchecked Sendable {
 
   init(
     _ settings: StoreSettings, sink: any StoreSink, queue: WriterQueue, catalog: Catalog, tail: TailCache,
-    segments: SegmentList, roll: Roll, active: SegmentWriter, nextStreamID: Int64, lastReceived: Int64
+    roll: Roll, upkeep: Upkeep, active: SegmentWriter, nextStreamID: Int64, lastReceived: Int64
   ) {
     self.settings = settings
     self.sink = sink
     self.queue = queue
     self.catalog = catalog
     self.tail = tail
-    self.segments = segments
     self.roll = roll
+    self.upkeep = upkeep
     self.active = active
     self.nextStreamID = nextStreamID
     mayLead = Atomic(settings.leadCommitTimeMax > .zero)
@@ -302,18 +302,18 @@ final class Writer: @unchecked Sendable {
   private func rollIfDue() throws(StoreError) {
     switch roll.step(active, now: settings.now()) {
     case .wait: return
-    case .prepare: roll.prepare(active.segment.number + 1)
+    case .prepare: upkeep.add(roll)
     case .take(let next):
       guard SystemClock.monotonic() >= nextRollAt else { return }
       // Complete before it is the active segment no more: nobody looks into its rows for marks.
-      guard try storeMarks(), let following = try roll.take(next, now: settings.now()) else { return }
+      guard try storeMarks() else { return }
       let complete = active
       complete.segment.byteCount = complete.byteCount
-      segments.append(following.segment)
+      guard let following = try roll.take(next, now: settings.now()) else { return }
       active = following
       noteSizes()
       settings.log("segment \(following.segment.number) is active")
-      roll.seal(complete)
+      upkeep.add(Sealing(complete))
     }
   }
 

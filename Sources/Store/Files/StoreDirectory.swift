@@ -1,0 +1,129 @@
+internal import LogsDisk
+internal import LogsWire
+internal import Synchronization
+
+/// A data directory in use: what `store` says, which segments there are, and how the next one comes in.
+final class StoreDirectory: Sendable {
+  let id: StoreID
+  let paths: StorePaths
+  let files: any FileSystem
+  /// The segments as readers see them now.
+  let segments: SegmentList
+  private let vfs: String?
+  private let storeFile: Mutex<StoreFile>
+
+  init(_ settings: StoreSettings, _ paths: StorePaths, _ storeFile: StoreFile, _ listing: SegmentListing) {
+    id = storeFile.id
+    self.paths = paths
+    files = settings.fileSystem
+    vfs = settings.vfs
+    segments = SegmentList(listing)
+    self.storeFile = Mutex(storeFile)
+  }
+
+  /// Makes the directory where it is missing, and takes it for this process.
+  static func lock(_ settings: StoreSettings, _ paths: StorePaths) throws(StoreError) -> FileLock {
+    let files = settings.fileSystem
+    var owner: Int32?
+    do throws(FileError) {
+      let isNew = try files.makeDirectory(paths.directory)
+      if isNew { try files.synchronize(directory: paths.parent) }
+      _ = try files.makeDirectory(paths.segments)
+      try files.synchronize(directory: paths.directory)
+      if let lock = try files.lock(paths.lock) { return lock }
+      owner = FileLock.owner(noted: try files.read(paths.lock))
+    } catch {
+      throw StoreError(
+        error, while: "open the data directory at",
+        advice: "name a directory that this user may write to")
+    }
+    let user = owner.map { "process \($0)" } ?? "another process"
+    throw StoreError(.locked, "\(paths.directory) is in use by \(user); stop it, or choose another directory")
+  }
+
+  // MARK: the next segment
+
+  /// Makes the file of a next segment, which is no segment before it has its name.
+  func prepareSegment(
+    _ number: Int64, createdAt: Int64, streams: [StreamInfo], marks: [SegmentWriter.LocatedMark]
+  ) throws(StoreError) -> NextSegment {
+    let next = NextSegment(number: number, path: paths.segmentTemporary(number), vfs: vfs)
+    do throws(FileError) {
+      try files.remove(next.path)
+      try next.create(files)
+    } catch {
+      throw StoreError(error, while: "make")
+    }
+    do throws(SQLiteError) {
+      try next.make(
+        store: id, createdAt: createdAt, trimmedBelow: segments.current.trimmedBelow, streams: streams, marks: marks)
+    } catch {
+      throw StoreError(error, while: "make")
+    }
+    do throws(FileError) {
+      // Most of it here: the writer, which waits for the sync before the file gets its name, has little left to wait for.
+      try files.synchronize(file: next.path)
+    } catch {
+      throw StoreError(error, while: "make")
+    }
+    return next
+  }
+
+  /// Brings a prepared file up to date.
+  func update(
+    _ next: NextSegment, createdAt: Int64, streams: [StreamInfo], marks: [SegmentWriter.LocatedMark]
+  ) throws(StoreError) {
+    do throws(SQLiteError) {
+      try next.update(
+        createdAt: createdAt, trimmedBelow: segments.current.trimmedBelow, streams: streams, marks: marks)
+    } catch {
+      throw StoreError(error, while: "complete")
+    }
+  }
+
+  /// Gives a file its segment's name, opens it, names it in `store`, and makes it the active one.
+  ///
+  /// Nothing is acknowledged from it before that, and it knows every stream's next number: numbers never go back.
+  ///
+  /// - Throws: `diskFull` or `busy` only when it may be tried again: not named in `store` it is no segment, and the next attempt
+  ///   replaces it, as does the next start.
+  func begin(_ next: NextSegment) throws(StoreError) -> SegmentWriter {
+    let path = paths.segment(next.number)
+    do throws(FileError) {
+      try files.synchronize(file: next.path)
+      // Of an attempt that failed: SQLite would take a WAL under this name for this file's.
+      for sideFile in StorePaths.sideFiles(of: path) { try files.remove(sideFile) }
+      try files.rename(next.path, to: path)
+    } catch {
+      throw StoreError(error, while: "begin a segment with")
+    }
+    do throws(FileError) {
+      try files.synchronize(directory: paths.segments)
+    } catch {
+      throw StoreError(failedSync: error, while: "begin a segment in")
+    }
+    let writer: SegmentWriter
+    do throws(SQLiteError) {
+      writer = try SegmentWriter(Segment(number: next.number, path: path, state: .active), vfs: vfs)
+    } catch {
+      throw StoreError(error, while: "open")
+    }
+    try change { $0.newest = next.number }
+    segments.append(writer.segment)
+    return writer
+  }
+
+  // MARK: the file `store`
+
+  /// Marks the directory as orderly left.
+  func markClean() throws(StoreError) { try change { $0.isClean = true } }
+
+  private func change(_ body: (inout StoreFile) -> Void) throws(StoreError) {
+    try storeFile.withLock { file throws(StoreError) in
+      var changed = file
+      body(&changed)
+      try changed.save(paths, files)
+      file = changed
+    }
+  }
+}

@@ -1,0 +1,93 @@
+internal import LogsWire
+internal import Synchronization
+
+/// The thread for work on segments that must not hold up the writer, and what that work needs.
+///
+/// One job after the other, in the order in which they came. A job that could not do all of it is done again later.
+final class Upkeep: Sendable {
+  let directory: StoreDirectory
+  let pool: ConnectionPool
+  /// How long to wait before something is tried again that an outsider or a full disk has kept from being done.
+  let retryInterval: Duration
+  let log: @Sendable (String) -> Void
+  /// Called with what stops the store.
+  let failed: @Sendable (StoreError) -> Void
+
+  private struct State: Sendable {
+    var jobs: [(job: any UpkeepJob, dueAt: Int64)] = []
+    var isClosing = false
+  }
+
+  private let monitor = Monitor(State())
+  private let thread = Mutex<StoreThread?>(nil)
+
+  init(
+    _ settings: StoreSettings, directory: StoreDirectory, pool: ConnectionPool,
+    failed: @escaping @Sendable (StoreError) -> Void
+  ) {
+    self.directory = directory
+    self.pool = pool
+    retryInterval = settings.sealRetryInterval
+    log = settings.log
+    self.failed = failed
+    thread.withLock { $0 = StoreThread("store-upkeep") { self.run() } }
+  }
+
+  func add(_ job: any UpkeepJob) { add(job, dueAt: 0) }
+
+  /// Whether jobs run for the last time: what cannot be done now is left to the next start.
+  var isClosing: Bool { monitor.withLock { $0.isClosing } }
+
+  /// Does what waits, due or not, then ends.
+  func close() {
+    monitor.withLock { $0.isClosing = true }
+    monitor.signal()
+    thread.withLock({ $0.take() })?.join()
+  }
+
+  private func add(_ job: any UpkeepJob, dueAt: Int64) {
+    monitor.withLock { $0.jobs.append((job, dueAt)) }
+    monitor.signal()
+  }
+
+  private func run() {
+    while let jobs = takeDue() {
+      for job in jobs {
+        switch job.run(on: self) {
+        case .done: break
+        case .again(let delay):
+          if !isClosing { add(job, dueAt: SystemClock.monotonic() &+ delay.nanoseconds) }
+        }
+      }
+    }
+  }
+
+  /// Waits for jobs that are due; nil when no more will come.
+  private func takeDue() -> [any UpkeepJob]? {
+    while true {
+      // Only this thread adds jobs that are due later.
+      let nextAt = monitor.withLock { $0.jobs.map(\.dueAt).min() }
+      let timeout = nextAt.map { Duration.nanoseconds(max(0, $0 &- SystemClock.monotonic())) }
+      let due: [any UpkeepJob]? = monitor.wait(timeout: timeout) { state in
+        let now = state.isClosing ? .max : SystemClock.monotonic()
+        let due = state.jobs.filter { $0.dueAt <= now }.map(\.job)
+        guard !due.isEmpty || state.isClosing else { return nil }
+        state.jobs.removeAll { $0.dueAt <= now }
+        return due
+      }
+      if let due { return due.isEmpty ? nil : due }
+    }
+  }
+}
+
+/// A piece of upkeep.
+protocol UpkeepJob: Sendable {
+  /// Does what can be done now, on the thread for upkeep.
+  func run(on upkeep: Upkeep) -> UpkeepOutcome
+}
+
+enum UpkeepOutcome {
+  case done
+  /// To be done again when so much time has passed, unless the store closes before.
+  case again(after: Duration)
+}
