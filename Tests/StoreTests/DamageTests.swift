@@ -51,7 +51,7 @@ import Testing
     let id = try #require(test.info("web")).id
     let reverse = try test.read(ReadRequest(stream: id, from: 1, to: 6, isReverse: true)).get()
     #expect(reverse.pieces.count == 4)
-    #expect(reverse.pieces.contains(.skip(from: 3, to: 4, .lost)))
+    #expect(reverse.pieces.contains(.skip(3...4, .lost)))
     #expect(reverse.next == 0)
   }
 
@@ -247,8 +247,8 @@ extension DamageTests {
         ).get()
         for piece in result.pieces {
           switch piece {
-          case .batches(let from, let to, _): ranges.append([from, to])
-          case .skip(let from, let to, _): ranges.append([from, to, 0])
+          case .batches(let run): ranges.append([run.first, run.last])
+          case .skip(let numbers, _): ranges.append([numbers.lowerBound, numbers.upperBound, 0])
           }
         }
         position = result.next

@@ -17,20 +17,20 @@ import Testing
     let middle = try test.read(ReadRequest(stream: id, from: 5, to: 8)).get()
     #expect(middle.next == 9)
     #expect(middle.head == 30)
-    guard case .batches(from: 5, to: 8, let bytes)? = middle.pieces.first, middle.pieces.count == 1 else {
+    guard case .batches(let run)? = middle.pieces.first, middle.pieces.count == 1, run.numbers == 5...8 else {
       Issue.record("\(middle)")
       return
     }
-    #expect(try Batch.run(bytes).map(\.header.firstSequence) == [4, 7])
+    #expect(try Batch.run(run.batches).map(\.header.firstSequence) == [4, 7])
 
     let one = try test.read(ReadRequest(stream: id, from: 5, to: 30, byteCountMax: 1)).get()
     #expect(one.next == 7)
     let reverse = try test.read(ReadRequest(stream: id, from: 5, to: 14, isReverse: true)).get()
     #expect(reverse.next < 5)
-    let ranges = reverse.pieces.map { piece -> [UInt64] in
-      if case .batches(let from, let to, _) = piece { [from, to] } else { [] }
+    let ranges = reverse.pieces.map { piece in
+      if case .batches(let run) = piece { run.numbers } else { 0...0 }
     }
-    #expect(ranges == [[13, 14], [10, 12], [7, 9], [5, 6]])
+    #expect(ranges == [13...14, 10...12, 7...9, 5...6])
     let reverseOne = try test.read(ReadRequest(stream: id, from: 1, to: 100, byteCountMax: 1, isReverse: true)).get()
     #expect(reverseOne.next == 27)
 

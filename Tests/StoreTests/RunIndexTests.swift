@@ -31,10 +31,10 @@ import Testing
     while request.from <= request.to {
       let result = try test.read(request).get()
       for piece in result.pieces {
-        guard case .batches(let from, let to, _) = piece else {
+        guard case .batches(let run) = piece else {
           throw StoreError(.damaged, "\(piece) in a whole store")
         }
-        numbers += isReverse ? (from...to).reversed() : Array(from...to)
+        numbers += isReverse ? run.numbers.reversed() : Array(run.numbers)
       }
       if isReverse { request.to = result.next } else { request.from = result.next }
     }
@@ -150,7 +150,7 @@ import Testing
           switch results[0] {
           case .failure(let error): state.problem = error.description
           case .success(let read):
-            for case .skip(let from, let to, _) in read.pieces { state.problem = "no \(from) to \(to)" }
+            for case .skip(let numbers, _) in read.pieces { state.problem = "no \(numbers)" }
             if read.next != (isReverse ? from - 1 : head + 1) {
               state.problem = "\(from) to \(head) end at \(read.next)"
             }

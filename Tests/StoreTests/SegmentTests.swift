@@ -135,7 +135,7 @@ import Testing
     let reverse = try test.read(ReadRequest(stream: info.id, from: 2, to: 8, isReverse: true)).get()
     #expect(reverse.next == 1)
     #expect(reverse.pieces.count == 5)
-    #expect(reverse.pieces[2] == .skip(from: 4, to: 6, .lost))
+    #expect(reverse.pieces[2] == .skip(4...6, .lost))
   }
 
   @Test func `below the mark of retention a missing segment is trimmed, not lost`() throws {

@@ -38,7 +38,7 @@ import Testing
     var request = ReadRequest(stream: info.id, from: 1, to: info.head, byteCountMax: 1, isReverse: isReverse)
     while request.from <= request.to {
       let result = try test.read(request).get()
-      for case .batches(let from, let to, _) in result.pieces { covered.formUnion(from...to) }
+      for case .batches(let run) in result.pieces { covered.formUnion(run.numbers) }
       let isProgress = isReverse ? result.next < request.to : result.next > request.from
       try #require(isProgress)
       if isReverse { request.to = result.next } else { request.from = result.next }

@@ -124,9 +124,10 @@ extension Subscription {
       // Credit or socket may have filled up on the way; the rest is read again later.
       guard !track.isDone, connection.canDeliver(self) else { break }
       switch piece {
-      case .batches(let from, let to, let batches):
-        guard deliver(batches, from: from, to: to, track) else { return }
-      case .skip(let from, let to, let reason):
+      case .batches(let run):
+        guard deliver(run.batches, from: run.first, to: run.last, track) else { return }
+      case .skip(let numbers, let reason):
+        let (from, to) = (numbers.lowerBound, numbers.upperBound)
         connection.tell(id, .skip(Skip(handle: track.handle, reason: reason, from: from, to: to)))
         track.next = follow.isReverse ? from : to + 1
       }

@@ -103,7 +103,7 @@ final class BackgroundCheck: Sendable {
     var row: Int64 = 0
     var isEnd = false
     while !isEnd, !isClosing {
-      var slice: [(row: Int64, stream: Int64, run: ReaderConnection.Run?)] = []
+      var slice: [(row: Int64, stream: Int64, run: Run?)] = []
       var byteCount = 0
       let deadline = SystemClock.monotonic() &+ Reader.statementTimeMax.nanoseconds
       try withConnection { connection throws(SQLiteError) in
@@ -128,7 +128,7 @@ final class BackgroundCheck: Sendable {
   private static let sliceByteCountMax = ReadRequest.byteCountLimit
 
   private func check(
-    _ run: ReaderConnection.Run, of id: Int64, _ segment: Segment,
+    _ run: Run, of id: Int64, _ segment: Segment,
     _ withConnection: ((ReaderConnection) throws(SQLiteError) -> Void) throws(SQLiteError) -> Void
   ) throws(SQLiteError) {
     guard let stream = reader.catalog[id] else {
@@ -141,9 +141,9 @@ final class BackgroundCheck: Sendable {
       try withConnection { connection throws(SQLiteError) in incarnations = try connection.incarnations(of: id) }
       return incarnations
     }
-    for case .damaged(let first, let last) in parts {
+    for case .damaged(let numbers) in parts {
       note(
-        "\(segment.path) is damaged: numbers \(first) to \(last) of the stream '\(stream.name)' do not pass their check",
+        "\(segment.path) is damaged: numbers \(numbers.lowerBound) to \(numbers.upperBound) of the stream '\(stream.name)' do not pass their check",
         segment, isDamage: true)
     }
   }

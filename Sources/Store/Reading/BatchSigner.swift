@@ -16,17 +16,17 @@ struct BatchSigner {
     name = stream.name
   }
 
-  /// A part of a run: one good batch, or a range of numbers whose batches are damaged.
+  /// A part of a run: one good batch, or numbers whose batches are damaged.
   enum Part {
-    case batch(Bytes, first: UInt64, last: UInt64)
-    case damaged(first: UInt64, last: UInt64)
+    case batch(Run)
+    case damaged(ClosedRange<UInt64>)
   }
 
   /// Takes a run apart.
   ///
   /// - Parameter incarnations: answers what the run's segment says the stream's batches are signed under.
   mutating func parts(
-    of run: ReaderConnection.Run, incarnations: () throws(SQLiteError) -> [Incarnation]
+    of run: Run, incarnations: () throws(SQLiteError) -> [Incarnation]
   ) throws(SQLiteError) -> [Part] {
     var parts: [Part] = []
     var offset = 0
@@ -36,21 +36,22 @@ struct BatchSigner {
         batch.header.firstSequence == expected, batch.header.span > 0, batch.header.lastSequence <= run.last
       else {
         // Where the next batch begins is not known: all that is left of the run is lost.
-        parts.append(.damaged(first: expected, last: run.last))
+        parts.append(.damaged(expected...run.last))
         return parts
       }
       offset += batch.bytes.count
-      expected = batch.header.lastSequence + 1
+      let numbers = expected...batch.header.lastSequence
+      expected = numbers.upperBound + 1
       if let bytes = try signed(batch, incarnations) {
-        parts.append(.batch(bytes, first: batch.header.firstSequence, last: batch.header.lastSequence))
+        parts.append(.batch(Run(numbers, bytes)))
       } else {
-        parts.append(.damaged(first: batch.header.firstSequence, last: batch.header.lastSequence))
+        parts.append(.damaged(numbers))
       }
     }
     return parts
   }
 
-  private static func batch(at offset: Int, in run: ReaderConnection.Run) -> Batch? {
+  private static func batch(at offset: Int, in run: Run) -> Batch? {
     do throws(WireDecodingError) {
       return try Batch(startOf: run.batches[offset..<run.batches.count])
     } catch {

@@ -8,8 +8,7 @@ struct PieceBuilder: ~Copyable {
   private var byteCount = 0
   /// Adjoining batches, until something else follows them.
   private var batches = ByteWriter(capacity: 0)
-  private var batchesFrom: UInt64 = 0
-  private var batchesTo: UInt64 = 0
+  private var batchNumbers: ClosedRange<UInt64> = 0...0
   /// The next number to be covered; descending, 0 when all are.
   private(set) var position: UInt64
   private(set) var isFull = false
@@ -28,20 +27,20 @@ struct PieceBuilder: ~Copyable {
   /// Adds a batch that covers `position`.
   ///
   /// - Returns: false when it no longer fits.
-  mutating func append(_ bytes: Bytes, first: UInt64, last: UInt64) -> Bool {
+  mutating func append(_ batch: Run) -> Bool {
+    let bytes = batch.batches
     if byteCount > 0, byteCount + bytes.count > request.byteCountMax {
       isFull = true
       return false
     }
     byteCount += bytes.count
     if request.isReverse {
-      pieces.append(.batches(from: max(first, lower), to: position, bytes))
-      position = first - 1
+      pieces.append(.batches(Run(max(batch.first, lower)...position, bytes)))
+      position = batch.first - 1
     } else {
-      if batches.count == 0 { batchesFrom = position }
+      batchNumbers = (batches.count == 0 ? position : batchNumbers.lowerBound)...min(batch.last, upper)
       batches.append(bytes)
-      batchesTo = min(last, upper)
-      position = last + 1
+      position = batch.last + 1
     }
     if byteCount >= request.byteCountMax { isFull = true }
     return true
@@ -53,10 +52,10 @@ struct PieceBuilder: ~Copyable {
     let from = request.isReverse ? max(end, lower) : position
     let to = request.isReverse ? position : min(end, upper)
     guard from <= to else { return }
-    if case .skip(let earlierFrom, let earlierTo, reason)? = pieces.last {
-      pieces[pieces.count - 1] = .skip(from: min(earlierFrom, from), to: max(earlierTo, to), reason)
+    if case .skip(let earlier, reason)? = pieces.last {
+      pieces[pieces.count - 1] = .skip(min(earlier.lowerBound, from)...max(earlier.upperBound, to), reason)
     } else {
-      pieces.append(.skip(from: from, to: to, reason))
+      pieces.append(.skip(from...to, reason))
     }
     position = request.isReverse ? from - 1 : to + 1
   }
@@ -65,15 +64,15 @@ struct PieceBuilder: ~Copyable {
     guard batches.count > 0 else { return }
     let bytes = Bytes(copying: batches.span)
     batches.removeAll()
-    pieces.append(.batches(from: batchesFrom, to: batchesTo, bytes))
+    pieces.append(.batches(Run(batchNumbers, bytes)))
   }
 
   consuming func finish() -> ReadResult {
     // The common end: the collected batches change hands without a copy.
-    let (head, position, from, to) = (head, position, batchesFrom, batchesTo)
+    let (head, position, numbers) = (head, position, batchNumbers)
     let (request, upper) = (request, upper)
     var pieces = pieces
-    if batches.count > 0 { pieces.append(.batches(from: from, to: to, batches.finish())) }
+    if batches.count > 0 { pieces.append(.batches(Run(numbers, batches.finish()))) }
     // A batch may reach beyond what was asked for; what it covers there was not.
     let next = request.isReverse ? position : min(position, max(upper + 1, max(request.from, 1)))
     return ReadResult(pieces: pieces, next: next, head: head)

@@ -28,11 +28,11 @@ package struct ReadRequest: Hashable, Sendable {
 /// A contiguous cover of the numbers that were asked for, as far as it was read.
 package struct ReadResult: Hashable, Sendable {
   package enum Piece: Hashable, Sendable {
-    /// Whole batches end to end that cover the range; the first and last may reach beyond it.
+    /// Whole batches end to end that cover the numbers; the first and last may reach beyond them.
     ///
     /// In reverse each piece is one batch, and the pieces descend.
-    case batches(from: UInt64, to: UInt64, Bytes)
-    case skip(from: UInt64, to: UInt64, SkipReason)
+    case batches(Run)
+    case skip(ClosedRange<UInt64>, SkipReason)
   }
 
   package var pieces: [Piece]
@@ -51,7 +51,7 @@ package struct ReadResult: Hashable, Sendable {
   package var byteCount: Int {
     pieces.reduce(0) { sum, piece in
       switch piece {
-      case .batches(_, _, let bytes): sum + bytes.count
+      case .batches(let run): sum + run.batches.count
       case .skip: sum
       }
     }

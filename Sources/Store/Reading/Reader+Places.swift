@@ -4,10 +4,10 @@ internal import LogsWire
 extension Reader {
   /// Where a number is.
   enum Place {
-    /// In `segment`, if anywhere; it holds no number beyond `last`, unless the segments behind it are lost.
-    case segment(Segment, first: UInt64, last: UInt64)
-    /// Nowhere, like all numbers from `first` to `last`.
-    case nowhere(first: UInt64, last: UInt64, SkipReason)
+    /// In the segment, if anywhere; it holds no number beyond these, unless the segments behind it are lost.
+    case segment(Segment, ClosedRange<UInt64>)
+    /// Nowhere, like all of these.
+    case nowhere(ClosedRange<UInt64>, SkipReason)
   }
 
   /// Finds the segment that holds a number: the last one whose stream table has a next number at or below it.
@@ -54,9 +54,9 @@ extension Reader {
     guard low > 0 else {
       // Older than everything that is there.
       let oldest = segments.first?.number ?? 1
-      return .nowhere(first: 1, last: last, oldest == listing.trimmedBelow && oldest > 1 ? .trimmed : .lost)
+      return .nowhere(1...last, oldest == listing.trimmedBelow && oldest > 1 ? .trimmed : .lost)
     }
-    return .segment(segments[low - 1], first: first, last: last)
+    return .segment(segments[low - 1], first...last)
   }
 
   private enum Next {

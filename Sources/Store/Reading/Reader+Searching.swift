@@ -40,25 +40,26 @@ extension Reader {
   ) throws(StoreError) -> TimeSearch.Progress {
     guard let rest = search.rest else { return .nothing }
     switch try place(of: rest.lowerBound, in: stream, &listing, loan) {
-    case .nowhere(_, let last, _): search.pass(upTo: last)
-    case .segment(let segment, let first, let last):
+    case .nowhere(let numbers, _): search.pass(upTo: numbers.upperBound)
+    case .segment(let segment, let numbers):
       let key = TimeBounds.Key(segment: segment.number, stream: stream.id)
       // Whoever has looked through all of it before knows its latest time.
       if let latest = times[key], latest < time {
-        search.pass(upTo: last)
+        search.pass(upTo: numbers.upperBound)
         return .nothing
       }
-      if rest.lowerBound <= first { search.latest = (segment.number, .min) }
+      if rest.lowerBound <= numbers.lowerBound { search.latest = (segment.number, .min) }
       let progress = try find(
-        time, in: segment, &search, stream, rest.lowerBound...min(last, rest.upperBound), &signer, loan, while: mayGoOn)
+        time, in: segment, &search, stream, rest.lowerBound...min(numbers.upperBound, rest.upperBound), &signer, loan,
+        while: mayGoOn)
       guard case .nothing = progress else { return progress }
       // Only of one that has got nothing since.
-      if let latest = search.latest, latest.segment == segment.number, last <= rest.upperBound,
+      if let latest = search.latest, latest.segment == segment.number, numbers.upperBound <= rest.upperBound,
         segment != listing.segments.last, segment.state == .sealed
       {
         times[key] = latest.time
       }
-      search.pass(upTo: last)
+      search.pass(upTo: numbers.upperBound)
     }
     return .nothing
   }
@@ -82,22 +83,24 @@ extension Reader {
         position = end + 1
         continue
       }
-      for row in found.rows where row.first <= bounds.upperBound {
+      for row in found.rows where row.numbers.lowerBound <= bounds.upperBound {
         search.note(row.maxTime)
         guard row.maxTime >= time else { continue }
         do throws(SQLiteError) {
-          if let number = try find(time, inRunAt: row.first, segment, stream, &signer, loan) { return .found(number) }
+          if let number = try find(time, inRunAt: row.numbers.lowerBound, segment, stream, &signer, loan) {
+            return .found(number)
+          }
         } catch {
           // Only this run: what is behind it can still be found.
           try noteDamage(error, in: segment)
         }
-        search.pass(upTo: row.last)
+        search.pass(upTo: row.numbers.upperBound)
         if search.rest != nil, !mayGoOn() { return .unfinished }
       }
-      guard !found.isEnd, let last = found.rows.last else { break }
-      search.pass(upTo: last.last)
+      guard !found.isEnd, let last = found.rows.last?.numbers.upperBound else { break }
+      search.pass(upTo: last)
       if search.rest != nil, !mayGoOn() { return .unfinished }
-      position = last.last + 1
+      position = last + 1
     }
     return .nothing
   }

@@ -11,9 +11,9 @@ extension Reader {
   ) throws(StoreError) -> TimeSearch.Progress {
     guard let rest = search.rest else { return .nothing }
     switch try place(of: rest.upperBound, in: stream, &listing, loan) {
-    case .nowhere(let first, _, _): search.pass(downTo: first)
-    case .segment(let segment, let first, _):
-      let part = max(first, rest.lowerBound)...rest.upperBound
+    case .nowhere(let numbers, _): search.pass(downTo: numbers.lowerBound)
+    case .segment(let segment, let numbers):
+      let part = max(numbers.lowerBound, rest.lowerBound)...rest.upperBound
       let progress = try find(time, backIn: segment, &search, stream, part, &signer, loan, while: mayGoOn)
       guard case .nothing = progress else { return progress }
       search.pass(downTo: part.lowerBound)
@@ -39,21 +39,21 @@ extension Reader {
         position = end - 1
         continue
       }
-      for row in found.rows where row.last >= bounds.lowerBound && row.minTime <= time {
+      for row in found.rows where row.numbers.upperBound >= bounds.lowerBound && row.minTime <= time {
         do throws(SQLiteError) {
-          let batches = try batches(inRunAt: row.first, segment, stream, &signer, loan)
+          let batches = try batches(inRunAt: row.numbers.lowerBound, segment, stream, &signer, loan)
           if let number = last(of: batches, atOrBefore: time, in: bounds) { return .found(number) }
         } catch {
           // Only this run: what is before it can still be found.
           try noteDamage(error, in: segment)
         }
-        search.pass(downTo: row.first)
+        search.pass(downTo: row.numbers.lowerBound)
         if search.rest != nil, !mayGoOn() { return .unfinished }
       }
-      guard !found.isEnd, let last = found.rows.last else { break }
-      search.pass(downTo: last.first)
+      guard !found.isEnd, let first = found.rows.last?.numbers.lowerBound else { break }
+      search.pass(downTo: first)
       if search.rest != nil, !mayGoOn() { return .unfinished }
-      position = last.first - 1
+      position = first - 1
     }
     return .nothing
   }
@@ -82,9 +82,9 @@ extension Reader {
     }
     var batches: [Batch] = []
     for part in try parts(of: found.runs, segment, stream, &signer, loan) {
-      guard case .batch(let bytes, _, _) = part else { continue }
+      guard case .batch(let batch) = part else { continue }
       do throws(WireDecodingError) {
-        batches.append(try Batch(startOf: bytes))
+        batches.append(try Batch(startOf: batch.batches))
       } catch {
         preconditionFailure("a batch that was taken apart has a header: \(error)")
       }

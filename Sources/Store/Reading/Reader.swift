@@ -75,15 +75,16 @@ struct Reader: Sendable {
     while !builder.isComplete {
       if readTail(request, into: &builder) { continue }
       switch try place(of: builder.position, in: stream, &listing, loan) {
-      case .nowhere(let first, let last, let reason):
-        builder.skip(through: request.isReverse ? first : last, reason)
-      case .segment(let segment, let first, let last):
+      case .nowhere(let numbers, let reason):
+        builder.skip(through: request.isReverse ? numbers.lowerBound : numbers.upperBound, reason)
+      case .segment(let segment, let numbers):
         let position = builder.position
-        try read(segment, first...last, stream, request, &signer, &builder, loan)
+        try read(segment, numbers, stream, request, &signer, &builder, loan)
         // Rows that contradict each other: whatever they say, a reader must get on.
         if builder.position == position, !builder.isComplete {
           try lose(
-            through: request.isReverse ? first : last, segment, stream, "its rows contradict each other", &builder)
+            through: request.isReverse ? numbers.lowerBound : numbers.upperBound, segment, stream,
+            "its rows contradict each other", &builder)
         }
       }
     }
@@ -99,10 +100,7 @@ struct Reader: Sendable {
       else { return false }
       for run in runs {
         for batch in Self.trustedBatches(run).reversed() where batch.header.firstSequence <= builder.position {
-          if builder.isComplete { return true }
-          if !builder.append(batch.bytes, first: batch.header.firstSequence, last: batch.header.lastSequence) {
-            return true
-          }
+          if builder.isComplete || !builder.append(Run(batch)) { return true }
         }
       }
     } else {
@@ -110,17 +108,14 @@ struct Reader: Sendable {
       else { return false }
       for run in runs {
         for batch in Self.trustedBatches(run) where batch.header.lastSequence >= builder.position {
-          if builder.isComplete { return true }
-          if !builder.append(batch.bytes, first: batch.header.firstSequence, last: batch.header.lastSequence) {
-            return true
-          }
+          if builder.isComplete || !builder.append(Run(batch)) { return true }
         }
       }
     }
     return true
   }
 
-  private static func trustedBatches(_ run: TailCache.Run) -> [Batch] {
+  private static func trustedBatches(_ run: Run) -> [Batch] {
     do throws(WireDecodingError) {
       return try Batch.run(run.batches)
     } catch {
@@ -157,17 +152,20 @@ struct Reader: Sendable {
     for part in request.isReverse ? parts.reversed() : parts {
       if builder.isComplete { return }
       switch part {
-      case .batch(let bytes, let first, let last):
+      case .batch(let batch):
         // Runs in reverse end where the wanted range does, or behind it.
-        if request.isReverse ? first > builder.position : last < builder.position { continue }
-        if request.isReverse ? last < builder.position : first > builder.position {
+        if request.isReverse ? batch.first > builder.position : batch.last < builder.position { continue }
+        if request.isReverse ? batch.last < builder.position : batch.first > builder.position {
           try lose(
-            through: request.isReverse ? last + 1 : first - 1, segment, stream, "numbers are missing", &builder)
+            through: request.isReverse ? batch.last + 1 : batch.first - 1, segment, stream, "numbers are missing",
+            &builder)
         }
-        if !builder.append(bytes, first: first, last: last) { return }
-      case .damaged(let first, let last):
-        if request.isReverse ? first > builder.position : last < builder.position { continue }
-        let end = try endOfDamage(first...last, in: segment, at: builder.position, wanted, stream, request, loan)
+        if !builder.append(batch) { return }
+      case .damaged(let numbers):
+        if request.isReverse ? numbers.lowerBound > builder.position : numbers.upperBound < builder.position {
+          continue
+        }
+        let end = try endOfDamage(numbers, in: segment, at: builder.position, wanted, stream, request, loan)
         try lose(through: end, segment, stream, "a batch does not pass its check", &builder)
       }
     }
@@ -182,7 +180,7 @@ struct Reader: Sendable {
 
   /// The batches of runs, ascending.
   func parts(
-    of runs: [ReaderConnection.Run], _ segment: Segment, _ stream: StreamInfo, _ signer: inout BatchSigner, _ loan: Loan
+    of runs: [Run], _ segment: Segment, _ stream: StreamInfo, _ signer: inout BatchSigner, _ loan: Loan
   ) throws(SQLiteError) -> [BatchSigner.Part] {
     var parts: [BatchSigner.Part] = []
     for run in runs.sorted(by: { $0.first < $1.first }) {

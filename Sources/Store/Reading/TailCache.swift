@@ -3,12 +3,6 @@ internal import Synchronization
 
 /// The last entries of each stream in memory, within a byte budget for all: "the last 1000, then live" is instant.
 final class TailCache: Sendable {
-  struct Run: Sendable {
-    var first: UInt64
-    var last: UInt64
-    var batches: Bytes
-  }
-
   fileprivate struct State: Sendable {
     var tails: [Int64: Deque<Run>] = [:]
     /// Streams and first numbers in the order in which runs came; some are no longer in `tails`.
@@ -48,7 +42,7 @@ final class TailCache: Sendable {
     state.withLock { state in
       for run in runs {
         let stream = run.stream.id
-        state.tails[stream, default: Deque()].append(Run(first: run.first, last: run.last, batches: run.batches))
+        state.tails[stream, default: Deque()].append(run.run)
         state.order.append(Place(stream: stream, first: run.first))
         state.runCount += 1
         state.batchByteCount += run.batches.count

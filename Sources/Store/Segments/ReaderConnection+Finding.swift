@@ -65,7 +65,7 @@ extension ReaderConnection {
           runs.isEnd = true
           return false
         }
-        let run = Run(first: numbers.lowerBound, last: numbers.upperBound, batches: statement.bytes(2))
+        let run = Run(numbers, statement.bytes(2))
         byteCount += run.batches.count
         runs.runs.append(run)
         if isDescending ? run.first <= bounds.lowerBound : run.last >= bounds.upperBound {
@@ -139,10 +139,9 @@ extension ReaderConnection.Times {
     while rows.count < limit, rows.isEmpty || SystemClock.monotonic() < deadline {
       do throws(SQLiteError) {
         guard try statement.step() else { return true }
-        let numbers = try statement.numbers(first: 0, span: 1)
         rows.append(
           ReaderConnection.RunTimes(
-            first: numbers.lowerBound, last: numbers.upperBound, minTime: statement.integer(2),
+            numbers: try statement.numbers(first: 0, span: 1), minTime: statement.integer(2),
             maxTime: statement.integer(3)))
       } catch {
         // What was read before the error is good; who asks for what comes next meets the error again.

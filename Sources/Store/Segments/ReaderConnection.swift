@@ -8,17 +8,9 @@ internal import LogsWire
 ///
 /// Invariant behind `@unchecked Sendable`: the pool lends it to one thread at a time.
 final class ReaderConnection: @unchecked Sendable {
-  /// One row of `runs`.
-  struct Run {
-    var first: UInt64
-    var last: UInt64
-    var batches: Bytes
-  }
-
   /// One row of `runs` without its batches.
   struct RunTimes {
-    var first: UInt64
-    var last: UInt64
+    var numbers: ClosedRange<UInt64>
     var minTime: Int64
     var maxTime: Int64
   }
@@ -153,8 +145,7 @@ final class ReaderConnection: @unchecked Sendable {
     while try statement.step() {
       var run: Run?
       do throws(SQLiteError) {
-        let numbers = try statement.numbers(first: 2, span: 3)
-        run = Run(first: numbers.lowerBound, last: numbers.upperBound, batches: statement.bytes(4))
+        run = Run(try statement.numbers(first: 2, span: 3), statement.bytes(4))
       } catch {
         run = nil
       }

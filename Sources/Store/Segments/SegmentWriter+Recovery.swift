@@ -25,8 +25,7 @@ extension SegmentWriter {
   struct RunSummary {
     var row: Int64
     var stream: Int64
-    var first: UInt64
-    var last: UInt64
+    var numbers: ClosedRange<UInt64>
     var entryCount: UInt64
     var received: Int64
     var byteCount: UInt64
@@ -51,10 +50,10 @@ extension SegmentWriter {
   }
 
   private static func summary(_ statement: borrowing Statement) throws(SQLiteError) -> RunSummary {
-    let numbers = try statement.numbers(first: 2, span: 3)
-    return RunSummary(
-      row: try statement.integer(0, in: ids), stream: statement.integer(1), first: numbers.lowerBound,
-      last: numbers.upperBound, entryCount: UInt64(try statement.integer(4, in: 0...Int64(UInt32.max))),
+    RunSummary(
+      row: try statement.integer(0, in: ids), stream: statement.integer(1),
+      numbers: try statement.numbers(first: 2, span: 3),
+      entryCount: UInt64(try statement.integer(4, in: 0...Int64(UInt32.max))),
       received: statement.integer(5), byteCount: statement.bits(6))
   }
 

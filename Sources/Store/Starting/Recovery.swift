@@ -276,10 +276,10 @@ struct Recovery {
           problem = problem ?? "run \(run.row) belongs to no stream"
           return
         }
-        if run.first != streams[index].head + 1 {
-          problem = problem ?? "run \(run.row) begins at \(run.first) behind \(streams[index].head)"
+        if run.numbers.lowerBound != streams[index].head + 1 {
+          problem = problem ?? "run \(run.row) begins at \(run.numbers.lowerBound) behind \(streams[index].head)"
         }
-        streams[index].head = run.last
+        streams[index].head = run.numbers.upperBound
         streams[index].entryCount += run.entryCount
         streams[index].storedByteCount += run.byteCount
         streams[index].lastReceived = run.received
@@ -315,12 +315,12 @@ struct Recovery {
         return false
       }
       var signer = BatchSigner(streams[index])
-      let stored = ReaderConnection.Run(first: run.first, last: run.last, batches: batches)
-      let parts = try signer.parts(of: stored) { () throws(SQLiteError) in
+      let parts = try signer.parts(of: Run(run.numbers, batches)) { () throws(SQLiteError) in
         try active.incarnations(of: run.stream)
       }
-      for case .damaged(let first, let last) in parts {
-        problem = "numbers \(first) to \(last) of the stream '\(streams[index].name)' do not pass their check"
+      for case .damaged(let numbers) in parts {
+        problem =
+          "numbers \(numbers.lowerBound) to \(numbers.upperBound) of the stream '\(streams[index].name)' do not pass their check"
         return false
       }
       return checkedByteCount <= Self.checkedByteCountMax

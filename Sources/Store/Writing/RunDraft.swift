@@ -21,9 +21,10 @@ struct RunDraft {
   /// The numbered batches end to end, once the run is finished.
   private(set) var batches = Bytes()
 
-  init(first: UInt64) { self.first = first }
+  /// What it has become, once it is finished.
+  var run: Run { Run(first...(first + span - 1), batches) }
 
-  var last: UInt64 { first + span - 1 }
+  init(first: UInt64) { self.first = first }
 
   func hasRoom(for batch: Batch) -> Bool { byteCount + batch.bytes.count <= Self.byteCountMax }
 

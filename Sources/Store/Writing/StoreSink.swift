@@ -30,23 +30,22 @@ package struct CommittedRun: Sendable {
   package var stream: StreamInfo
   /// Whether the stream came into being with this run.
   package var isNewStream: Bool
-  package var first: UInt64
-  package var last: UInt64
-  /// Numbered batches end to end, exactly as they are stored and as they go on the wire.
-  package var batches: Bytes
+  package var run: Run
   package var entryCount: UInt64
   /// Whether the stream's last entry is in this run.
   package var sealed: Bool
 
   package init(
-    stream: StreamInfo, isNewStream: Bool, first: UInt64, last: UInt64, batches: Bytes, entryCount: UInt64, sealed: Bool
+    stream: StreamInfo, isNewStream: Bool, run: Run, entryCount: UInt64, sealed: Bool
   ) {
     self.stream = stream
     self.isNewStream = isNewStream
-    self.first = first
-    self.last = last
-    self.batches = batches
+    self.run = run
     self.entryCount = entryCount
     self.sealed = sealed
   }
+
+  package var first: UInt64 { run.first }
+  package var last: UInt64 { run.last }
+  package var batches: Bytes { run.batches }
 }

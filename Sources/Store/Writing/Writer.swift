@@ -206,8 +206,8 @@ final class Writer: @unchecked Sendable {
       for (index, run) in stream.runs.enumerated() {
         runs.append(
           CommittedRun(
-            stream: stream.info, isNewStream: stream.isNew && index == 0, first: run.first, last: run.last,
-            batches: run.batches, entryCount: run.entryCount,
+            stream: stream.info, isNewStream: stream.isNew && index == 0, run: run.run,
+            entryCount: run.entryCount,
             sealed: stream.sealsNow && index == stream.runs.count - 1))
       }
     }

@@ -144,20 +144,20 @@ final class TestStore: Sendable {
         .get()
       for piece in result.pieces {
         switch piece {
-        case .skip(let from, let to, let reason):
-          #expect(from == position)
-          position = to + 1
-          reading.skips.append(Reading.Skip(from: from, to: to, reason: reason))
-        case .batches(let from, let to, let bytes):
-          #expect(from == position)
-          for batch in try Batch.run(bytes) {
+        case .skip(let numbers, let reason):
+          #expect(numbers.lowerBound == position)
+          position = numbers.upperBound + 1
+          reading.skips.append(Reading.Skip(from: numbers.lowerBound, to: numbers.upperBound, reason: reason))
+        case .batches(let run):
+          #expect(run.first == position)
+          for batch in try Batch.run(run.batches) {
             #expect(batch.hasValidCheck)
             #expect(batch.hasValidServerCheck(seed: info.serverSeed))
             #expect(batch.header.firstSequence <= position && position <= batch.header.lastSequence)
             reading.texts += batch.texts.suffix(Int(batch.header.lastSequence - position + 1))
             position = batch.header.lastSequence + 1
           }
-          #expect(position == to + 1)
+          #expect(position == run.last + 1)
         }
       }
       #expect(result.next == position)

@@ -1,0 +1,21 @@
+package import LogsWire
+
+/// Batches of one stream end to end, exactly as they are stored and as they go on the wire.
+package struct Run: Hashable, Sendable {
+  /// The sequence numbers that they cover.
+  package var numbers: ClosedRange<UInt64>
+  package var batches: Bytes
+
+  package init(_ numbers: ClosedRange<UInt64>, _ batches: Bytes) {
+    self.numbers = numbers
+    self.batches = batches
+  }
+
+  /// A numbered batch alone.
+  init(_ batch: Batch) {
+    self.init(batch.header.firstSequence...batch.header.lastSequence, batch.bytes)
+  }
+
+  package var first: UInt64 { numbers.lowerBound }
+  package var last: UInt64 { numbers.upperBound }
+}
