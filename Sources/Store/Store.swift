@@ -65,11 +65,11 @@ package final class Store: Sendable {
     upkeep = Upkeep(settings, directory: directory, pool: pool, failed: failed)
     for complete in found.closing { upkeep.add(Sealing(complete)) }
     upkeep.add(Reserve(settings, paths: directory.paths))
-    let roll = Roll(settings, directory: directory, queue: queue, catalog: catalog)
+    let rollover = SegmentRollover(settings, directory: directory, queue: queue, catalog: catalog)
     // As they are before the writer begins.
     let (listing, lastRow) = (directory.segments.current, found.active.lastRow)
     let writer = Writer(
-      settings, sink: sink, queue: queue, catalog: catalog, tail: tail, roll: roll, upkeep: upkeep,
+      settings, sink: sink, queue: queue, catalog: catalog, tail: tail, rollover: rollover, upkeep: upkeep,
       active: found.active, nextStreamID: (found.streams.map(\.id).max() ?? 0) + 1,
       lastReceived: found.streams.map(\.lastReceived).max() ?? 0)
     let writerThread = StoreThread("store-write") {

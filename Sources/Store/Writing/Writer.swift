@@ -31,7 +31,7 @@ final class Writer: @unchecked Sendable {
   let queue: WriterQueue
   let catalog: Catalog
   let tail: TailCache
-  let roll: Roll
+  let rollover: SegmentRollover
   let upkeep: Upkeep
   let counts = Mutex(Counts())
   private(set) var active: SegmentWriter
@@ -71,14 +71,14 @@ final class Writer: @unchecked Sendable {
 
   init(
     _ settings: StoreSettings, sink: any StoreSink, queue: WriterQueue, catalog: Catalog, tail: TailCache,
-    roll: Roll, upkeep: Upkeep, active: SegmentWriter, nextStreamID: Int64, lastReceived: Int64
+    rollover: SegmentRollover, upkeep: Upkeep, active: SegmentWriter, nextStreamID: Int64, lastReceived: Int64
   ) {
     self.settings = settings
     self.sink = sink
     self.queue = queue
     self.catalog = catalog
     self.tail = tail
-    self.roll = roll
+    self.rollover = roll
     self.upkeep = upkeep
     self.active = active
     self.nextStreamID = nextStreamID
@@ -111,7 +111,7 @@ final class Writer: @unchecked Sendable {
     do throws(StoreError) {
       try commit(group)
       queue.endLead(
-        needsMaintenance: isCheckpointDue(isIdle: true) || roll.isStepDue(active, now: settings.now()))
+        needsMaintenance: isCheckpointDue(isIdle: true) || rollover.isStepDue(active, now: settings.now()))
     } catch {
       // Everything that waits is refused by this; the writer's thread finds nothing but its end.
       failed(error)
@@ -216,7 +216,7 @@ final class Writer: @unchecked Sendable {
       catalog.publish(draft.streams.map(\.info))
     }
     queue.finish(group, stored: draft.stored)
-    if !runs.isEmpty { roll.note(draft) }
+    if !runs.isEmpty { rollover.note(draft) }
     counts.withLock { counts in
       counts.refusalCount += group.rejected.count
       for reply in draft.replies {
@@ -300,16 +300,16 @@ final class Writer: @unchecked Sendable {
   }
 
   private func rollIfDue() throws(StoreError) {
-    switch roll.step(active, now: settings.now()) {
+    switch rollover.step(active, now: settings.now()) {
     case .wait: return
-    case .prepare: upkeep.add(roll)
+    case .prepare: upkeep.add(rollover)
     case .take(let next):
       guard SystemClock.monotonic() >= nextRollAt else { return }
       // Complete before it is the active segment no more: nobody looks into its rows for marks.
       guard try storeMarks() else { return }
       let complete = active
       complete.segment.byteCount = complete.byteCount
-      guard let following = try roll.take(next, now: settings.now()) else { return }
+      guard let following = try rollover.take(next, now: settings.now()) else { return }
       active = following
       noteSizes()
       settings.log("segment \(following.segment.number) is active")

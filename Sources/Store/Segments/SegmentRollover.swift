@@ -3,7 +3,7 @@ internal import LogsWire
 internal import Synchronization
 
 /// Decides when the next segment begins, and makes it: prepared in the background, completed between two transactions.
-final class Roll: UpkeepJob {
+final class SegmentRollover: UpkeepJob {
   enum Step {
     case wait
     /// The next segment has to be prepared: by this as a piece of upkeep.
@@ -170,7 +170,7 @@ final class Roll: UpkeepJob {
   }
 }
 
-extension Roll.Changes {
+extension SegmentRollover.Changes {
   fileprivate mutating func add(_ draft: GroupDraft) {
     for stream in draft.streams { streams[stream.info.id] = stream.info }
     for (mark, _) in draft.stored { add(mark.key, mark.mark) }
