@@ -82,9 +82,9 @@ final class BackgroundCheck: Sendable {
     } else {
       // One short statement after the other: a long one would pin the WAL.
       try checkBatches(segment) { visit throws(SQLiteError) in
-        let loan = Loan(self.reader.pool, timeMax: .zero)
-        defer { loan.end() }
-        try loan.withConnection(to: segment, visit)
+        let lease = ConnectionLease(self.reader.pool, timeMax: .zero)
+        defer { lease.end() }
+        try lease.withConnection(to: segment, visit)
       }
     }
   }

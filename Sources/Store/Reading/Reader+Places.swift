@@ -12,20 +12,21 @@ extension Reader {
 
   /// Finds the segment that holds a number: the last one whose stream table has a next number at or below it.
   func place(
-    of position: UInt64, in stream: StreamInfo, _ listing: inout SegmentListing, _ loan: Loan
+    of position: UInt64, in stream: StreamInfo, _ listing: inout SegmentListing, _ lease: ConnectionLease
   ) throws(StoreError) -> Place {
     while true {
       // What cannot be read as a whole counts as missing: its numbers are then found to be in none of the others.
       listing.segments.removeAll { $0.state == .damaged }
       var unreadable: Segment?
-      if let place = try place(of: position, in: stream, listing, &unreadable, loan) { return place }
+      if let place = try place(of: position, in: stream, listing, &unreadable, lease) { return place }
       listing.segments.removeAll { $0 == unreadable }
     }
   }
 
   /// - Returns: nil when a segment turned out to be unreadable.
   private func place(
-    of position: UInt64, in stream: StreamInfo, _ listing: SegmentListing, _ unreadable: inout Segment?, _ loan: Loan
+    of position: UInt64, in stream: StreamInfo, _ listing: SegmentListing, _ unreadable: inout Segment?,
+    _ lease: ConnectionLease
   ) throws(StoreError) -> Place? {
     let segments = listing.segments
     // The newest first: most reads want what is recent. Then halves: a segment made before the stream counts as holding it.
@@ -35,7 +36,7 @@ extension Reader {
     var last = max(stream.head, position)
     var probe = segments.count - 1
     while low < high {
-      switch try next(of: stream, in: segments[probe], loan) {
+      switch try next(of: stream, in: segments[probe], lease) {
       case .unreadable:
         unreadable = segments[probe]
         return nil
@@ -67,9 +68,9 @@ extension Reader {
     case unreadable
   }
 
-  private func next(of stream: StreamInfo, in segment: Segment, _ loan: Loan) throws(StoreError) -> Next {
+  private func next(of stream: StreamInfo, in segment: Segment, _ lease: ConnectionLease) throws(StoreError) -> Next {
     do throws(SQLiteError) {
-      let next = try loan.query(segment) { connection throws(SQLiteError) in try connection.next(of: stream.id) }
+      let next = try lease.query(segment) { connection throws(SQLiteError) in try connection.next(of: stream.id) }
       return next.map { .number($0) } ?? .beforeStream
     } catch {
       try noteLoss(error, of: segment)

@@ -12,8 +12,8 @@ extension Reader {
   ///
   /// - Parameter mayGoOn: asked after each statement, segment, and run that was decoded. At least one of them is done.
   func advance(_ search: inout TimeSearch, while mayGoOn: () -> Bool) throws(StoreError) -> TimeSearch.Progress {
-    let loan = Loan(pool, timeMax: readTimeMax)
-    defer { loan.end() }
+    let lease = ConnectionLease(pool, timeMax: readTimeMax)
+    defer { lease.end() }
     let stream = try stream(search.stream)
     var listing = segments.current
     var signer = BatchSigner(stream)
@@ -21,9 +21,9 @@ extension Reader {
       let progress: TimeSearch.Progress
       switch search.kind {
       case .atOrAfter(let time):
-        progress = try find(time, &search, stream, &listing, &signer, loan, while: mayGoOn)
+        progress = try find(time, &search, stream, &listing, &signer, lease, while: mayGoOn)
       case .atOrBefore(let time):
-        progress = try findBack(time, &search, stream, &listing, &signer, loan, while: mayGoOn)
+        progress = try findBack(time, &search, stream, &listing, &signer, lease, while: mayGoOn)
       }
       guard case .nothing = progress else { return progress }
       if search.rest != nil, !mayGoOn() { return .unfinished }
@@ -36,10 +36,10 @@ extension Reader {
   /// - Returns: `nothing` when it holds no such entry.
   private func find(
     _ time: Int64, _ search: inout TimeSearch, _ stream: StreamInfo, _ listing: inout SegmentListing,
-    _ signer: inout BatchSigner, _ loan: Loan, while mayGoOn: () -> Bool
+    _ signer: inout BatchSigner, _ lease: ConnectionLease, while mayGoOn: () -> Bool
   ) throws(StoreError) -> TimeSearch.Progress {
     guard let rest = search.rest else { return .nothing }
-    switch try place(of: rest.lowerBound, in: stream, &listing, loan) {
+    switch try place(of: rest.lowerBound, in: stream, &listing, lease) {
     case .nowhere(let numbers, _): search.pass(upTo: numbers.upperBound)
     case .segment(let segment, let numbers):
       let key = TimeBounds.Key(segment: segment.number, stream: stream.id)
@@ -50,7 +50,7 @@ extension Reader {
       }
       if rest.lowerBound <= numbers.lowerBound { search.latest = (segment.number, .min) }
       let progress = try find(
-        time, in: segment, &search, stream, rest.lowerBound...min(numbers.upperBound, rest.upperBound), &signer, loan,
+        time, in: segment, &search, stream, rest.lowerBound...min(numbers.upperBound, rest.upperBound), &signer, lease,
         while: mayGoOn)
       guard case .nothing = progress else { return progress }
       // Only of one that has got nothing since.
@@ -66,19 +66,19 @@ extension Reader {
 
   private func find(
     _ time: Int64, in segment: Segment, _ search: inout TimeSearch, _ stream: StreamInfo,
-    _ bounds: ClosedRange<UInt64>, _ signer: inout BatchSigner, _ loan: Loan, while mayGoOn: () -> Bool
+    _ bounds: ClosedRange<UInt64>, _ signer: inout BatchSigner, _ lease: ConnectionLease, while mayGoOn: () -> Bool
   ) throws(StoreError) -> TimeSearch.Progress {
     var position = bounds.lowerBound
     while position <= bounds.upperBound {
       let found: ReaderConnection.Times
       do throws(SQLiteError) {
-        found = try loan.query(segment) { connection throws(SQLiteError) in
+        found = try lease.query(segment) { connection throws(SQLiteError) in
           try connection.times(of: stream.id, from: position, limit: Self.timesRowCountMax, Self.statementTimeMax)
         }
       } catch {
         search.latest = nil
         let end = try endOfDamage(
-          error, in: segment, at: position, position...bounds.upperBound, stream, isReverse: false, loan)
+          error, in: segment, at: position, position...bounds.upperBound, stream, isReverse: false, lease)
         search.pass(upTo: end)
         position = end + 1
         continue
@@ -87,7 +87,7 @@ extension Reader {
         search.note(row.maxTime)
         guard row.maxTime >= time else { continue }
         do throws(SQLiteError) {
-          if let number = try find(time, inRunAt: row.numbers.lowerBound, segment, stream, &signer, loan) {
+          if let number = try find(time, inRunAt: row.numbers.lowerBound, segment, stream, &signer, lease) {
             return .found(number)
           }
         } catch {
@@ -107,9 +107,9 @@ extension Reader {
 
   private func find(
     _ time: Int64, inRunAt first: UInt64, _ segment: Segment, _ stream: StreamInfo, _ signer: inout BatchSigner,
-    _ loan: Loan
+    _ lease: ConnectionLease
   ) throws(SQLiteError) -> UInt64? {
-    for batch in try batches(inRunAt: first, segment, stream, &signer, loan)
+    for batch in try batches(inRunAt: first, segment, stream, &signer, lease)
     where batch.header.effectiveTimes.upperBound >= time {
       // In a sparse batch the entry's number is this or a higher one: nothing wanted is left out.
       if let index = Self.times(of: batch).firstIndex(where: { $0 >= time }) {
@@ -128,17 +128,17 @@ extension Reader {
   /// The mark of a producer on a stream: what the newest segment that knows it says.
   func mark(of key: MarkKey) throws(StoreError) -> ProducerMark {
     guard let stream = catalog[key.stream] else { return ProducerMark() }
-    let loan = Loan(pool, timeMax: readTimeMax)
-    defer { loan.end() }
+    let lease = ConnectionLease(pool, timeMax: readTimeMax)
+    defer { lease.end() }
     let hash = MarkFilters.hash(key.producer, on: stream.id)
     let deadline = SystemClock.monotonic() &+ MarkFilters.makingTimeMax.nanoseconds
     for segment in segments.current.segments.reversed() where segment.state != .damaged {
       if segment.state == .sealed {
-        if filters.isMissing(segment.number), SystemClock.monotonic() < deadline { makeFilter(segment, loan) }
+        if filters.isMissing(segment.number), SystemClock.monotonic() < deadline { makeFilter(segment, lease) }
         if filters.excludes(hash, from: segment.number) { continue }
       }
       do throws(SQLiteError) {
-        let (mark, isKnown) = try loan.query(segment) { connection throws(SQLiteError) in
+        let (mark, isKnown) = try lease.query(segment) { connection throws(SQLiteError) in
           (try connection.mark(of: key.producer, on: stream.id), try connection.next(of: stream.id) != nil)
         }
         if let mark { return mark }
@@ -153,9 +153,9 @@ extension Reader {
     return ProducerMark()
   }
 
-  private func makeFilter(_ segment: Segment, _ loan: Loan) {
+  private func makeFilter(_ segment: Segment, _ lease: ConnectionLease) {
     filters.make(segment.number) { visit throws(SQLiteError) in
-      try loan.query(segment) { connection throws(SQLiteError) in
+      try lease.query(segment) { connection throws(SQLiteError) in
         try connection.forEachMarked { stream, producer in visit(MarkFilters.hash(producer, on: stream)) }
       }
     }

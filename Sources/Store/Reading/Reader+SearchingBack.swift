@@ -7,14 +7,14 @@ extension Reader {
   /// - Returns: `nothing` when it holds no such entry.
   func findBack(
     _ time: Int64, _ search: inout TimeSearch, _ stream: StreamInfo, _ listing: inout SegmentListing,
-    _ signer: inout BatchSigner, _ loan: Loan, while mayGoOn: () -> Bool
+    _ signer: inout BatchSigner, _ lease: ConnectionLease, while mayGoOn: () -> Bool
   ) throws(StoreError) -> TimeSearch.Progress {
     guard let rest = search.rest else { return .nothing }
-    switch try place(of: rest.upperBound, in: stream, &listing, loan) {
+    switch try place(of: rest.upperBound, in: stream, &listing, lease) {
     case .nowhere(let numbers, _): search.pass(downTo: numbers.lowerBound)
     case .segment(let segment, let numbers):
       let part = max(numbers.lowerBound, rest.lowerBound)...rest.upperBound
-      let progress = try find(time, backIn: segment, &search, stream, part, &signer, loan, while: mayGoOn)
+      let progress = try find(time, backIn: segment, &search, stream, part, &signer, lease, while: mayGoOn)
       guard case .nothing = progress else { return progress }
       search.pass(downTo: part.lowerBound)
     }
@@ -23,25 +23,25 @@ extension Reader {
 
   private func find(
     _ time: Int64, backIn segment: Segment, _ search: inout TimeSearch, _ stream: StreamInfo,
-    _ bounds: ClosedRange<UInt64>, _ signer: inout BatchSigner, _ loan: Loan, while mayGoOn: () -> Bool
+    _ bounds: ClosedRange<UInt64>, _ signer: inout BatchSigner, _ lease: ConnectionLease, while mayGoOn: () -> Bool
   ) throws(StoreError) -> TimeSearch.Progress {
     var position = bounds.upperBound
     while position >= bounds.lowerBound {
       let found: ReaderConnection.Times
       do throws(SQLiteError) {
-        found = try loan.query(segment) { connection throws(SQLiteError) in
+        found = try lease.query(segment) { connection throws(SQLiteError) in
           try connection.times(of: stream.id, downFrom: position, limit: Self.timesRowCountMax, Self.statementTimeMax)
         }
       } catch {
         let end = try endOfDamage(
-          error, in: segment, at: position, bounds.lowerBound...position, stream, isReverse: true, loan)
+          error, in: segment, at: position, bounds.lowerBound...position, stream, isReverse: true, lease)
         search.pass(downTo: end)
         position = end - 1
         continue
       }
       for row in found.rows where row.numbers.upperBound >= bounds.lowerBound && row.minTime <= time {
         do throws(SQLiteError) {
-          let batches = try batches(inRunAt: row.numbers.lowerBound, segment, stream, &signer, loan)
+          let batches = try batches(inRunAt: row.numbers.lowerBound, segment, stream, &signer, lease)
           if let number = last(of: batches, atOrBefore: time, in: bounds) { return .found(number) }
         } catch {
           // Only this run: what is before it can still be found.
@@ -74,14 +74,15 @@ extension Reader {
 
   /// The batches of the run that begins at `first`, but for damaged ones.
   func batches(
-    inRunAt first: UInt64, _ segment: Segment, _ stream: StreamInfo, _ signer: inout BatchSigner, _ loan: Loan
+    inRunAt first: UInt64, _ segment: Segment, _ stream: StreamInfo, _ signer: inout BatchSigner,
+    _ lease: ConnectionLease
   ) throws(SQLiteError) -> [Batch] {
-    let found = try loan.query(segment) { connection throws(SQLiteError) in
+    let found = try lease.query(segment) { connection throws(SQLiteError) in
       try connection.runs(
         of: stream.id, upFrom: first...first, ReaderConnection.Budget(byteCount: 1, time: .seconds(1)))
     }
     var batches: [Batch] = []
-    for part in try parts(of: found.runs, segment, stream, &signer, loan) {
+    for part in try parts(of: found.runs, segment, stream, &signer, lease) {
       guard case .batch(let batch) = part else { continue }
       do throws(WireDecodingError) {
         batches.append(try Batch(startOf: batch.batches))

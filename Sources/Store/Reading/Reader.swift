@@ -44,8 +44,8 @@ struct Reader: Sendable {
     // that is taken later.
     let streams = requests.map { catalog[$0.stream] }
     let listing = segments.current
-    let loan = Loan(pool, timeMax: readTimeMax)
-    defer { loan.end() }
+    let lease = ConnectionLease(pool, timeMax: readTimeMax)
+    defer { lease.end() }
     var results: [Result<ReadResult, StoreError>] = []
     var byteCount = 0
     for (var request, stream) in zip(requests, streams) {
@@ -55,7 +55,7 @@ struct Reader: Sendable {
       }
       do throws(StoreError) {
         guard let stream else { throw Self.unknownStream(request.stream) }
-        let result = try read(request, stream, listing, loan)
+        let result = try read(request, stream, listing, lease)
         byteCount += result.byteCount
         results.append(.success(result))
       } catch {
@@ -67,19 +67,19 @@ struct Reader: Sendable {
   }
 
   private func read(
-    _ request: ReadRequest, _ stream: StreamInfo, _ listing: SegmentListing, _ loan: Loan
+    _ request: ReadRequest, _ stream: StreamInfo, _ listing: SegmentListing, _ lease: ConnectionLease
   ) throws(StoreError) -> ReadResult {
     var listing = listing
     var builder = PieceBuilder(request, head: stream.head)
     var signer = BatchSigner(stream)
     while !builder.isComplete {
       if readTail(request, into: &builder) { continue }
-      switch try place(of: builder.position, in: stream, &listing, loan) {
+      switch try place(of: builder.position, in: stream, &listing, lease) {
       case .nowhere(let numbers, let reason):
         builder.skip(through: request.isReverse ? numbers.lowerBound : numbers.upperBound, reason)
       case .segment(let segment, let numbers):
         let position = builder.position
-        try read(segment, numbers, stream, request, &signer, &builder, loan)
+        try read(segment, numbers, stream, request, &signer, &builder, lease)
         // Rows that contradict each other: whatever they say, a reader must get on.
         if builder.position == position, !builder.isComplete {
           try lose(
@@ -126,7 +126,7 @@ struct Reader: Sendable {
   /// Reads what one segment has of the wanted numbers within `bounds`, and skips what it ought to have and has not.
   private func read(
     _ segment: Segment, _ bounds: ClosedRange<UInt64>, _ stream: StreamInfo, _ request: ReadRequest,
-    _ signer: inout BatchSigner, _ builder: inout PieceBuilder, _ loan: Loan
+    _ signer: inout BatchSigner, _ builder: inout PieceBuilder, _ lease: ConnectionLease
   ) throws(StoreError) {
     let budget = ReaderConnection.Budget(byteCount: request.byteCountMax, time: Self.statementTimeMax)
     let wanted =
@@ -136,16 +136,16 @@ struct Reader: Sendable {
     let parts: [BatchSigner.Part]
     let isEnd: Bool
     do throws(SQLiteError) {
-      let found = try loan.query(segment) { connection throws(SQLiteError) in
+      let found = try lease.query(segment) { connection throws(SQLiteError) in
         request.isReverse
           ? try connection.runs(of: stream.id, downFrom: wanted, budget)
           : try connection.runs(of: stream.id, upFrom: wanted, budget)
       }
-      parts = try self.parts(of: found.runs, segment, stream, &signer, loan)
+      parts = try self.parts(of: found.runs, segment, stream, &signer, lease)
       isEnd = found.isEnd
     } catch {
       let end = try endOfDamage(
-        error, in: segment, at: builder.position, wanted, stream, isReverse: request.isReverse, loan)
+        error, in: segment, at: builder.position, wanted, stream, isReverse: request.isReverse, lease)
       try lose(through: end, segment, stream, error.text, &builder)
       return
     }
@@ -165,7 +165,7 @@ struct Reader: Sendable {
         if request.isReverse ? numbers.lowerBound > builder.position : numbers.upperBound < builder.position {
           continue
         }
-        let end = try endOfDamage(numbers, in: segment, at: builder.position, wanted, stream, request, loan)
+        let end = try endOfDamage(numbers, in: segment, at: builder.position, wanted, stream, request, lease)
         try lose(through: end, segment, stream, "a batch does not pass its check", &builder)
       }
     }
@@ -180,12 +180,12 @@ struct Reader: Sendable {
 
   /// The batches of runs, ascending.
   func parts(
-    of runs: [Run], _ segment: Segment, _ stream: StreamInfo, _ signer: inout BatchSigner, _ loan: Loan
+    of runs: [Run], _ segment: Segment, _ stream: StreamInfo, _ signer: inout BatchSigner, _ lease: ConnectionLease
   ) throws(SQLiteError) -> [BatchSigner.Part] {
     var parts: [BatchSigner.Part] = []
     for run in runs.sorted(by: { $0.first < $1.first }) {
       parts += try signer.parts(of: run) { () throws(SQLiteError) in
-        try loan.query(segment) { connection throws(SQLiteError) in
+        try lease.query(segment) { connection throws(SQLiteError) in
           try connection.incarnations(of: stream.id)
         }
       }
@@ -198,11 +198,11 @@ struct Reader: Sendable {
   /// - Throws: when the error is no damage of a segment that can be done without.
   func endOfDamage(
     _ error: SQLiteError, in segment: Segment, at position: UInt64, _ wanted: ClosedRange<UInt64>, _ stream: StreamInfo,
-    isReverse: Bool, _ loan: Loan
+    isReverse: Bool, _ lease: ConnectionLease
   ) throws(StoreError) -> UInt64 {
     try noteDamage(error, in: segment)
     do throws(SQLiteError) {
-      return try loan.withConnection(to: segment) { connection throws(SQLiteError) in
+      return try lease.withConnection(to: segment) { connection throws(SQLiteError) in
         if isReverse {
           return max(try connection.firstOfRun(of: stream.id, covering: position) ?? 0, wanted.lowerBound)
         }
@@ -217,11 +217,11 @@ struct Reader: Sendable {
   /// How far damage reaches that a row tells of: not into the next row, whatever the damaged one says of itself.
   private func endOfDamage(
     _ damage: ClosedRange<UInt64>, in segment: Segment, at position: UInt64, _ wanted: ClosedRange<UInt64>,
-    _ stream: StreamInfo, _ request: ReadRequest, _ loan: Loan
+    _ stream: StreamInfo, _ request: ReadRequest, _ lease: ConnectionLease
   ) throws(StoreError) -> UInt64 {
     if request.isReverse { return max(damage.lowerBound, wanted.lowerBound) }
     do throws(SQLiteError) {
-      let next = try loan.query(segment) { connection throws(SQLiteError) in
+      let next = try lease.query(segment) { connection throws(SQLiteError) in
         try connection.firstOfRun(of: stream.id, behind: position)
       }
       return min(damage.upperBound, wanted.upperBound, next.map { $0 - 1 } ?? .max)

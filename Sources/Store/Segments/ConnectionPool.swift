@@ -43,17 +43,17 @@ final class ConnectionPool: Sendable {
     do throws(SQLiteError) {
       return try ReaderConnection(segment, vfs: vfs)
     } catch {
-      endLoan(of: segment)
+      endLease(of: segment)
       throw error
     }
   }
 
-  /// Takes back the last reference to a connection. Keeps it, or closes it and only then ends the loan: who waits for the end relies
+  /// Takes back the last reference to a connection. Keeps it, or closes it and only then ends the lease: who waits for the end relies
   /// on it being closed.
   func giveBack(_ lent: inout ReaderConnection?, to segment: Segment, isUsable: Bool) {
     let isKept = isUsable && keep(lent, of: segment)
     lent = nil
-    if !isKept { endLoan(of: segment) }
+    if !isKept { endLease(of: segment) }
   }
 
   private func keep(_ connection: ReaderConnection?, of segment: Segment) -> Bool {
@@ -70,7 +70,7 @@ final class ConnectionPool: Sendable {
     }
   }
 
-  private func endLoan(of segment: Segment) {
+  private func endLease(of segment: Segment) {
     monitor.withLock { state in
       guard var slot = state.slots[segment.number] else { return }
       slot.lentCount -= 1

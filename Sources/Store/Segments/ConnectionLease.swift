@@ -6,7 +6,7 @@ internal import LogsWire
 /// It is kept, and with it one snapshot of its segment, until another segment is wanted, an error comes, or its time is over: to begin
 /// and end a transaction takes longer than to find a small run in it. So what is looked for has to be committed before the job asks
 /// for it the first time.
-final class Loan {
+final class ConnectionLease {
   private let pool: ConnectionPool
   private let timeMax: Duration
   private var lent: ReaderConnection?
@@ -18,7 +18,7 @@ final class Loan {
     self.timeMax = timeMax
   }
 
-  deinit { precondition(lent == nil, "a loan has to be ended") }
+  deinit { precondition(lent == nil, "a lease has to be ended") }
 
   /// Calls `body` with a connection to `segment`, twice if the disk could not read: it may have been for a moment.
   func query<Value>(
@@ -56,7 +56,7 @@ final class Loan {
     pool.giveBack(&lent, to: segment, isUsable: Self.endSnapshot(of: lent))
   }
 
-  /// A function of its own, so that the last reference to a connection is the loan's.
+  /// A function of its own, so that the last reference to a connection is the lease's.
   private static func call<Value>(
     _ body: (ReaderConnection) throws(SQLiteError) -> Value, with connection: ReaderConnection?
   ) -> Result<Value, SQLiteError> {
