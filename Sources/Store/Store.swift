@@ -17,7 +17,7 @@ package final class Store: Sendable {
   private let readers: ReaderThreads
   private let upkeep: Upkeep
   private let check: BackgroundCheck
-  private let failure: Failure
+  private let failStop: FailStop
   private let searches: Searches
   private let missingSegmentCount: Int
   /// What `close` takes apart.
@@ -50,9 +50,9 @@ package final class Store: Sendable {
     queue = WriterQueue(settings, catalog: catalog)
     pool = ConnectionPool(settings)
     tail = TailCache(settings)
-    let failure = Failure(sink, queue)
-    self.failure = failure
-    let failed: @Sendable (StoreError) -> Void = { failure.report($0) }
+    let failStop = FailStop(sink, queue)
+    self.failStop = failStop
+    let failed: @Sendable (StoreError) -> Void = { failStop.report($0) }
     reader = Reader(
       catalog: catalog, segments: directory.segments, pool: pool, tail: tail, files: settings.fileSystem,
       readTimeMax: settings.readTimeMax, damaged: failed, log: settings.log)
@@ -107,7 +107,7 @@ package final class Store: Sendable {
         }
       }
       // Not taken, the store has failed and was closed in between: what was parked has its answer.
-      precondition(isTaken || failure.hasFailed, "readers end after the writer, which waits for what is parked")
+      precondition(isTaken || failStop.hasFailed, "readers end after the writer, which waits for what is parked")
       return nil
     }
   }
@@ -118,7 +118,7 @@ package final class Store: Sendable {
   /// The sink hears of what is committed here before this returns.
   package func commitQueued() {
     let writer = running.withLock { $0?.writer }
-    writer?.lead { failure.report($0) }
+    writer?.lead { failStop.report($0) }
   }
 
   private static func unreadable(_ error: StoreError) -> Refusal {
@@ -159,7 +159,7 @@ package final class Store: Sendable {
     _ requests: [ReadRequest], interest: Interest = Interest(),
     then: @escaping @Sendable ([Result<ReadResult, StoreError>]) -> Void
   ) {
-    perform(interest, { then([.failure($0)]) }) { [readers] reader in
+    perform(interest, { then([.failStop($0)]) }) { [readers] reader in
       then(reader.read(requests) { !interest.hasEnded && !readers.isUrgentWaiting })
     }
   }
@@ -223,7 +223,7 @@ package final class Store: Sendable {
   }
 
   private func finish(_ running: consuming Running) {
-    guard !failure.hasFailed else { return }
+    guard !failStop.hasFailed else { return }
     do throws(StoreError) {
       try running.writer.close()
       try directory.markClean()

@@ -2,7 +2,7 @@ internal import LogsWire
 internal import Synchronization
 
 /// The end of a store that cannot go on: reported once, from whichever thread finds out first.
-final class Failure: Sendable {
+final class FailStop: Sendable {
   private let sink: any StoreSink
   private let queue: WriterQueue
   private let isReported = Mutex(false)
