@@ -153,55 +153,56 @@ package final class Store: Sendable {
   /// Reads ranges in their order on a reader's thread, where `then` is called: with what came of the first, and of as many behind it
   /// as bytes and a time allow. A range that cannot be read is the last.
   ///
-  /// - Parameter interest: when it has ended by the time a thread is free, nothing is read and `then` is told `closed`; when it ends
-  ///   later, or an append waits for a look-up, no further range is begun.
+  /// - Parameter cancellation: cancelled before a thread is free, nothing is read and `then` is told `closed`; cancelled later, or
+  ///   when an append waits for a look-up, no further range is begun.
   package func read(
-    _ requests: [ReadRequest], interest: Interest = Interest(),
+    _ requests: [ReadRequest], cancellation: CancellationToken = CancellationToken(),
     then: @escaping @Sendable ([Result<ReadResult, StoreError>]) -> Void
   ) {
-    perform(interest, { then([.failStop($0)]) }) { [readers] reader in
-      then(reader.read(requests) { !interest.hasEnded && !readers.isUrgentWaiting })
+    perform(cancellation, { then([.failure($0)]) }) { [readers] reader in
+      then(reader.read(requests) { !cancellation.isCancelled && !readers.isUrgentWaiting })
     }
   }
 
   /// Finds the first number of a stream whose entry has this time or a later one; behind the head when there is none.
   ///
-  /// - Parameter interest: when it ends, or the store closes, the search ends too and `then` is told `closed`.
+  /// - Parameter cancellation: when it is cancelled, or the store closes, the search ends and `then` is told `closed`.
   package func findSequence(
-    stream: Int64, atOrAfter time: Int64, interest: Interest = Interest(),
+    stream: Int64, atOrAfter time: Int64, cancellation: CancellationToken = CancellationToken(),
     then: @escaping @Sendable (Result<UInt64, StoreError>) -> Void
   ) {
     let head = catalog[stream]?.head ?? 0
-    search(stream, .atOrAfter(time), from: 1, to: head, interest) { then($0.map { $0 ?? head + 1 }) }
+    search(stream, .atOrAfter(time), from: 1, to: head, cancellation) { then($0.map { $0 ?? head + 1 }) }
   }
 
   /// Finds the last number within `bounds` whose entry has this time or an earlier one; nil when there is none.
   ///
-  /// - Parameter interest: as above.
+  /// - Parameter cancellation: as above.
   package func findSequence(
-    stream: Int64, atOrBefore time: Int64, in bounds: ClosedRange<UInt64>, interest: Interest = Interest(),
+    stream: Int64, atOrBefore time: Int64, in bounds: ClosedRange<UInt64>,
+    cancellation: CancellationToken = CancellationToken(),
     then: @escaping @Sendable (Result<UInt64?, StoreError>) -> Void
   ) {
     let head = catalog[stream]?.head ?? 0
     let last = min(bounds.upperBound, head)
-    search(stream, .atOrBefore(time), from: max(bounds.lowerBound, 1), to: last, interest, then)
+    search(stream, .atOrBefore(time), from: max(bounds.lowerBound, 1), to: last, cancellation, then)
   }
 
   private func search(
-    _ stream: Int64, _ kind: TimeSearch.Kind, from first: UInt64, to last: UInt64, _ interest: Interest,
+    _ stream: Int64, _ kind: TimeSearch.Kind, from first: UInt64, to last: UInt64, _ cancellation: CancellationToken,
     _ then: @escaping @Sendable (Result<UInt64?, StoreError>) -> Void
   ) {
     let search = TimeSearch(stream: stream, kind: kind, rest: first <= last ? first...last : nil)
-    searches.run(search, interest: interest, then: then)
+    searches.run(search, cancellation: cancellation, then: then)
   }
 
   /// Calls `body` on a reader's thread, or else `refused`.
   private func perform(
-    _ interest: Interest, _ refused: @escaping @Sendable (StoreError) -> Void,
+    _ cancellation: CancellationToken, _ refused: @escaping @Sendable (StoreError) -> Void,
     _ body: @escaping @Sendable (Reader) -> Void
   ) {
     let isTaken = readers.add { [reader] in
-      if interest.hasEnded { refused(.unwanted) } else { body(reader) }
+      if cancellation.isCancelled { refused(.unwanted) } else { body(reader) }
     }
     if !isTaken { refused(.isClosed) }
   }
@@ -211,7 +212,7 @@ package final class Store: Sendable {
   /// Commits what is queued, ends all threads, and leaves the directory clean. Later calls do nothing.
   package func close() {
     guard let running = running.withLock({ $0.take() }) else { return }
-    searches.all.end()
+    searches.all.cancel()
     queue.close(
       Refusal(.goingAway, "the server is stopping; send it again once it is back", isRetryable: true))
     running.writerThread.join()

@@ -156,12 +156,12 @@ import Testing
     }
     let test = try TestStore(settings, in: directory)
     let requests = try Self.requests(["a", "b", "c"], of: test)
-    let interest = Interest()
-    disk.onRead.withLock { $0 = { _ in interest.end() } }
-    let results = test.read(requests, interest: interest)
+    let cancellation = CancellationToken()
+    disk.onRead.withLock { $0 = { _ in cancellation.cancel() } }
+    let results = test.read(requests, cancellation: cancellation)
     #expect(try results.map { try Self.texts($0.get()) } == [["a"]])
     // None at all when it had ended before.
-    #expect(test.read(requests, interest: interest).map { try? $0.get() } == [nil])
+    #expect(test.read(requests, cancellation: cancellation).map { try? $0.get() } == [nil])
     disk.onRead.withLock { $0 = nil }
   }
 

@@ -158,9 +158,9 @@ import Testing
           _ = isReleased.wait { $0 ? true : nil }
         }
       }
-      let interest = Interest()
+      let cancellation = CancellationToken()
       let result = Monitor<Result<UInt64, StoreError>?>(nil)
-      test.store.findSequence(stream: id, atOrAfter: 200, interest: interest) { outcome in
+      test.store.findSequence(stream: id, atOrAfter: 200, cancellation: cancellation) { outcome in
         result.withLock { $0 = outcome }
         result.signal()
       }
@@ -170,7 +170,7 @@ import Testing
         // Searches end before writes do.
         while test.append("other", .test("o"), number: 1)?.refusal == nil {}
       } else {
-        interest.end()
+        cancellation.cancel()
       }
       isReleased.withLock { $0 = true }
       isReleased.signal()

@@ -56,7 +56,7 @@ import Testing
     }
     let search = try search(reader)
     for _ in 0..<2 {
-      searches.run(search, interest: Interest()) { result in
+      searches.run(search, cancellation: CancellationToken()) { result in
         if case .success(nil) = result { done.withLock { $0.append("search") } }
         done.signal()
       }

@@ -126,7 +126,7 @@ extension ServerConnection {
   func read(_ requests: [ReadRequest], for subscription: Subscription) -> Bool {
     guard hasReader(for: subscription) else { return false }
     readCount += 1
-    desk.store.read(requests, interest: subscription.interest, then: answerer(subscription) { .read($0) })
+    desk.store.read(requests, cancellation: subscription.cancellation, then: answerer(subscription) { .read($0) })
     return true
   }
 
@@ -135,7 +135,7 @@ extension ServerConnection {
     readCount += 1
     let handle = track.handle
     desk.store.findSequence(
-      stream: track.channel.id, atOrAfter: time, interest: subscription.interest,
+      stream: track.channel.id, atOrAfter: time, cancellation: subscription.cancellation,
       then: answerer(subscription) { .start(handle: handle, $0) })
   }
 
@@ -145,7 +145,7 @@ extension ServerConnection {
     readCount += 1
     let handle = track.handle
     desk.store.findSequence(
-      stream: track.channel.id, atOrBefore: time, in: bounds, interest: subscription.interest,
+      stream: track.channel.id, atOrBefore: time, in: bounds, cancellation: subscription.cancellation,
       then: answerer(subscription) { .top(handle: handle, $0) })
   }
 

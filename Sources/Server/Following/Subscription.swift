@@ -16,7 +16,7 @@ final class Subscription {
   /// Which of those that have had this id on the connection: what a reader thread answers may come too late.
   let serial: UInt64
   /// Readers drop what nobody wants any more.
-  let interest = Interest()
+  let cancellation = CancellationToken()
   let follow: Follow
   unowned let connection: ServerConnection
   let hub: Hub
@@ -218,6 +218,6 @@ extension Subscription {
     isOver = true
     endTimer?.cancel()
     endTimer = nil
-    interest.end()
+    cancellation.cancel()
   }
 }

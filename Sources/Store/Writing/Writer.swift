@@ -78,7 +78,7 @@ final class Writer: @unchecked Sendable {
     self.queue = queue
     self.catalog = catalog
     self.tail = tail
-    self.rollover = roll
+    self.rollover = rollover
     self.upkeep = upkeep
     self.active = active
     self.nextStreamID = nextStreamID

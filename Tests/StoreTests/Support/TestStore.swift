@@ -97,8 +97,10 @@ final class TestStore: Sendable {
   }
 
   /// Reads as many of them as one answer tells of.
-  func read(_ requests: [ReadRequest], interest: Interest = Interest()) -> [Result<ReadResult, StoreError>] {
-    waitFor { store.read(requests, interest: interest, then: $0) } ?? [.failure(Self.noAnswer)]
+  func read(_ requests: [ReadRequest], cancellation: CancellationToken = CancellationToken()) -> [Result<
+    ReadResult, StoreError
+  >] {
+    waitFor { store.read(requests, cancellation: cancellation, then: $0) } ?? [.failure(Self.noAnswer)]
   }
 
   func findSequence(_ stream: String, atOrAfter time: Int64) -> UInt64? {
