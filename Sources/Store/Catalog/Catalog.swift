@@ -11,7 +11,7 @@ final class Catalog: Sendable {
     var sorted: [Int] = []
 
     /// Where in `sorted` the first name stands that is not before `text`.
-    func place(from text: String) -> Int {
+    func index(from text: String) -> Int {
       var low = 0
       var high = sorted.count
       while low < high {
@@ -22,7 +22,7 @@ final class Catalog: Sendable {
     }
 
     /// Where in `streams` the first one stands whose id is above `id`: they stand in the order of their ids.
-    func place(bornAfter id: Int64) -> Int {
+    func index(bornAfter id: Int64) -> Int {
       var low = 0
       var high = streams.count
       while low < high {
@@ -58,7 +58,7 @@ final class Catalog: Sendable {
     // Copied under the lock: a snapshot of the arrays would have the next commit copy all of them.
     state.withLock { state in
       var found: [StreamInfo] = []
-      for index in state.sorted[state.place(from: max(text, prefix))...].prefix(limit) {
+      for index in state.sorted[state.index(from: max(text, prefix))...].prefix(limit) {
         guard state.streams[index].name.text.hasPrefix(prefix) else { break }
         found.append(state.streams[index])
       }
@@ -68,7 +68,7 @@ final class Catalog: Sendable {
 
   /// The first `limit` streams with ids above `id`, in the order in which they were created.
   func streams(bornAfter id: Int64, limit: Int) -> [StreamInfo] {
-    state.withLock { state in Array(state.streams[state.place(bornAfter: id)...].prefix(limit)) }
+    state.withLock { state in Array(state.streams[state.index(bornAfter: id)...].prefix(limit)) }
   }
 
   /// Takes streams as they are after a commit, new ones among them.
@@ -97,14 +97,14 @@ extension Catalog.State {
   mutating func order(_ added: [Int]) {
     if added.isEmpty { return }
     let added = added.sorted { streams[$0].name < streams[$1].name }
-    let places = added.map { place(from: streams[$0].name.text) }
+    let insertions = added.map { index(from: streams[$0].name.text) }
     var end = sorted.count
     sorted.append(contentsOf: added)
     // From the back: what stands behind the last new one moves furthest.
     for number in added.indices.reversed() {
-      for index in (places[number]..<end).reversed() { sorted[index + number + 1] = sorted[index] }
-      sorted[places[number] + number] = added[number]
-      end = places[number]
+      for index in (insertions[number]..<end).reversed() { sorted[index + number + 1] = sorted[index] }
+      sorted[insertions[number] + number] = added[number]
+      end = insertions[number]
     }
   }
 }

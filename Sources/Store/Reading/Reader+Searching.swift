@@ -39,7 +39,7 @@ extension Reader {
     _ signer: inout BatchSigner, _ lease: ConnectionLease, while mayGoOn: () -> Bool
   ) throws(StoreError) -> TimeSearch.Progress {
     guard let rest = search.rest else { return .nothing }
-    switch try place(of: rest.lowerBound, in: stream, &listing, lease) {
+    switch try locate(rest.lowerBound, in: stream, &listing, lease) {
     case .nowhere(let numbers, _): search.pass(upTo: numbers.upperBound)
     case .segment(let segment, let numbers):
       let key = TimeBounds.Key(segment: segment.number, stream: stream.id)

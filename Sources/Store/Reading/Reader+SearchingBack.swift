@@ -10,7 +10,7 @@ extension Reader {
     _ signer: inout BatchSigner, _ lease: ConnectionLease, while mayGoOn: () -> Bool
   ) throws(StoreError) -> TimeSearch.Progress {
     guard let rest = search.rest else { return .nothing }
-    switch try place(of: rest.upperBound, in: stream, &listing, lease) {
+    switch try locate(rest.upperBound, in: stream, &listing, lease) {
     case .nowhere(let numbers, _): search.pass(downTo: numbers.lowerBound)
     case .segment(let segment, let numbers):
       let part = max(numbers.lowerBound, rest.lowerBound)...rest.upperBound

@@ -74,7 +74,7 @@ struct Reader: Sendable {
     var signer = BatchSigner(stream)
     while !builder.isComplete {
       if readTail(request, into: &builder) { continue }
-      switch try place(of: builder.position, in: stream, &listing, lease) {
+      switch try locate(builder.position, in: stream, &listing, lease) {
       case .nowhere(let numbers, let reason):
         builder.skip(through: request.isReverse ? numbers.lowerBound : numbers.upperBound, reason)
       case .segment(let segment, let numbers):

@@ -6,7 +6,7 @@ final class TailCache: Sendable {
   fileprivate struct State: Sendable {
     var tails: [Int64: Deque<Run>] = [:]
     /// Streams and first numbers in the order in which runs came; some are no longer in `tails`.
-    var order = Deque<Place>()
+    var order = Deque<Key>()
     var runCount = 0
     var batchByteCount = 0
 
@@ -15,7 +15,7 @@ final class TailCache: Sendable {
     }
   }
 
-  fileprivate struct Place: Sendable {
+  fileprivate struct Key: Sendable {
     var stream: Int64
     var first: UInt64
   }
@@ -43,7 +43,7 @@ final class TailCache: Sendable {
       for run in runs {
         let stream = run.stream.id
         state.tails[stream, default: Deque()].append(run.run)
-        state.order.append(Place(stream: stream, first: run.first))
+        state.order.append(Key(stream: stream, first: run.first))
         state.runCount += 1
         state.batchByteCount += run.batches.count
         while let tail = state.tails[stream], tail.count > 1, tail[1].first + entryCountMax <= run.last + 1 {
@@ -119,13 +119,13 @@ extension TailCache.State {
     if tails[oldest.stream]?.first?.first == oldest.first { dropFirst(of: oldest.stream) }
   }
 
-  /// Forgets places of runs that are gone, when they are the most.
+  /// Forgets keys of runs that are gone, when they are the most.
   fileprivate mutating func compactOrder() {
     guard order.count > 2 * runCount + 1024 else { return }
-    var live = Deque<TailCache.Place>()
+    var live = Deque<TailCache.Key>()
     for index in 0..<order.count {
-      let place = order[index]
-      if let first = tails[place.stream]?.first, first.first <= place.first { live.append(place) }
+      let key = order[index]
+      if let first = tails[key.stream]?.first, first.first <= key.first { live.append(key) }
     }
     order = live
   }

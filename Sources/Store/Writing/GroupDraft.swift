@@ -27,7 +27,7 @@ struct GroupDraft {
   }
 
   /// A stream that the group names.
-  private struct Place {
+  private struct NamedStream {
     /// As of the last commit; nil when it does not exist.
     let stored: StreamInfo?
     /// Where it stands in `streams`, once the group has something for it.
@@ -38,14 +38,14 @@ struct GroupDraft {
   private struct MarkDraft {
     /// The highest number stored.
     var number: UInt64
-    let place: Int
+    let named: Int
   }
 
   private let context: Context
   private let catalog: Catalog
   private(set) var streams: [Stream] = []
-  private var places: [Place] = []
-  private var placeOfName: [StreamName: Int] = [:]
+  private var namedStreams: [NamedStream] = []
+  private var indexOfName: [StreamName: Int] = [:]
   private var marks: [MarkDraft] = []
   private var indexOfMark: [ObjectIdentifier: Int] = [:]
   /// What is to be stored, in the order of the requests.
@@ -74,7 +74,7 @@ struct GroupDraft {
   private mutating func decide(_ request: WriteRequest, _ cached: CachedMark) -> WriteOutcome {
     let index = indexOfMark(of: cached)
     let mark = marks[index]
-    let stream = stream(at: mark.place)
+    let stream = stream(at: mark.named)
 
     if request.number <= mark.number {
       if request.number == 0 {
@@ -113,7 +113,7 @@ struct GroupDraft {
           limit: Refusal.Limit("streams", UInt64(context.streamCountMax))))
     }
     if let obstacle = context.obstacle { return .refused(obstacle) }
-    let first = store(batch, seals: seals, request, at: mark.place)
+    let first = store(batch, seals: seals, request, at: mark.named)
     marks[index].number = request.number
     stored.append(
       (
@@ -127,20 +127,20 @@ struct GroupDraft {
   private mutating func indexOfMark(of cached: CachedMark) -> Int {
     if let index = indexOfMark[ObjectIdentifier(cached)] { return index }
     indexOfMark[ObjectIdentifier(cached)] = marks.count
-    marks.append(MarkDraft(number: cached.mark.number, place: place(of: cached.key.stream)))
+    marks.append(MarkDraft(number: cached.mark.number, named: named(of: cached.key.stream)))
     return marks.count - 1
   }
 
-  private mutating func place(of name: StreamName) -> Int {
-    if let place = placeOfName[name] { return place }
-    placeOfName[name] = places.count
-    places.append(Place(stored: catalog[name], index: nil))
-    return places.count - 1
+  private mutating func named(of name: StreamName) -> Int {
+    if let named = indexOfName[name] { return named }
+    indexOfName[name] = namedStreams.count
+    namedStreams.append(NamedStream(stored: catalog[name], index: nil))
+    return namedStreams.count - 1
   }
 
   /// The stream as the group has left it so far; nil when it does not exist.
-  private func stream(at place: Int) -> StreamInfo? {
-    places[place].index.map { streams[$0].info } ?? places[place].stored
+  private func stream(at named: Int) -> StreamInfo? {
+    namedStreams[named].index.map { streams[$0].info } ?? namedStreams[named].stored
   }
 
   /// A number that the producer has sent before.
@@ -190,9 +190,9 @@ struct GroupDraft {
   ///
   /// - Returns: the batch's first number, and the incarnation that it counts in.
   private mutating func store(
-    _ batch: Batch, seals: Bool, _ request: WriteRequest, at place: Int
+    _ batch: Batch, seals: Bool, _ request: WriteRequest, at named: Int
   ) -> (incarnation: Incarnation, sequence: UInt64) {
-    let index = draftIndex(of: request.stream, at: place)
+    let index = draftIndex(of: request.stream, at: named)
     let first = streams[index].info.head + 1
     streams[index].append(batch, now: context.now, Sender(producer: request.producer, number: request.number))
     if seals {
@@ -204,10 +204,10 @@ struct GroupDraft {
   }
 
   /// The draft of a stream, which is made if the stream does not exist.
-  private mutating func draftIndex(of name: StreamName, at place: Int) -> Int {
-    if let index = places[place].index { return index }
-    places[place].index = streams.count
-    if let info = places[place].stored {
+  private mutating func draftIndex(of name: StreamName, at named: Int) -> Int {
+    if let index = namedStreams[named].index { return index }
+    namedStreams[named].index = streams.count
+    if let info = namedStreams[named].stored {
       streams.append(Stream(info: info, row: info, seed: info.serverSeed, isNew: false))
     } else {
       let info = StreamInfo(

@@ -3,7 +3,7 @@ internal import LogsWire
 
 extension Reader {
   /// Where a number is.
-  enum Place {
+  enum Location {
     /// In the segment, if anywhere; it holds no number beyond these, unless the segments behind it are lost.
     case segment(Segment, ClosedRange<UInt64>)
     /// Nowhere, like all of these.
@@ -11,23 +11,23 @@ extension Reader {
   }
 
   /// Finds the segment that holds a number: the last one whose stream table has a next number at or below it.
-  func place(
-    of position: UInt64, in stream: StreamInfo, _ listing: inout SegmentListing, _ lease: ConnectionLease
-  ) throws(StoreError) -> Place {
+  func locate(
+    _ position: UInt64, in stream: StreamInfo, _ listing: inout SegmentListing, _ lease: ConnectionLease
+  ) throws(StoreError) -> Location {
     while true {
       // What cannot be read as a whole counts as missing: its numbers are then found to be in none of the others.
       listing.segments.removeAll { $0.state == .damaged }
       var unreadable: Segment?
-      if let place = try place(of: position, in: stream, listing, &unreadable, lease) { return place }
+      if let location = try locate(position, in: stream, listing, &unreadable, lease) { return location }
       listing.segments.removeAll { $0 == unreadable }
     }
   }
 
   /// - Returns: nil when a segment turned out to be unreadable.
-  private func place(
-    of position: UInt64, in stream: StreamInfo, _ listing: SegmentListing, _ unreadable: inout Segment?,
+  private func locate(
+    _ position: UInt64, in stream: StreamInfo, _ listing: SegmentListing, _ unreadable: inout Segment?,
     _ lease: ConnectionLease
-  ) throws(StoreError) -> Place? {
+  ) throws(StoreError) -> Location? {
     let segments = listing.segments
     // The newest first: most reads want what is recent. Then halves: a segment made before the stream counts as holding it.
     var low = 0
