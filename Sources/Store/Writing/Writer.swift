@@ -99,6 +99,7 @@ final class Writer: @unchecked Sendable {
       case .maintain: try maintain(isIdle: true)
       case .end: return
       }
+      queue.giveBack()
     }
   }
 
@@ -110,12 +111,12 @@ final class Writer: @unchecked Sendable {
     guard let group = queue.lead(byteCountMax: byteCountMax) else { return }
     do throws(StoreError) {
       try commit(group)
-      queue.endLead(
+      queue.giveBack(
         needsMaintenance: isCheckpointDue(isIdle: true) || rollover.isStepDue(active, now: settings.now()))
     } catch {
       // Everything that waits is refused by this; the writer's thread finds nothing but its end.
       failed(error)
-      queue.endLead(needsMaintenance: false)
+      queue.giveBack()
     }
   }
 

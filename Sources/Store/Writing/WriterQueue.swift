@@ -5,8 +5,8 @@ internal import LogsWire
 /// A request enters the queue only when the mark of its producer is in memory. Until a reader has found it, the producer's
 /// requests for that stream are parked, in their order.
 ///
-/// Groups are committed by one thread at a time: whoever was given one, by `next` or `lead`, has the writer until it asks for the
-/// next order or calls `endLead`.
+/// Groups are committed by one thread at a time: whoever was given something to do, by `next` or `lead`, has the writer until it
+/// gives it back.
 final class WriterQueue: Sendable {
   /// A request and the mark of its producer, which stays in memory until it has its answer.
   struct Queued: Sendable {
@@ -47,8 +47,8 @@ final class WriterQueue: Sendable {
     var batchCount = 0
     var marks: MarkCache
     var refusal: Refusal?
-    /// Whether somebody has the writer: its thread, before it asks for its first order.
-    var isTaken = true
+    /// Whether somebody has the writer.
+    var isTaken = false
     /// Whether the writer's thread sleeps and nobody has woken it.
     var isThreadWaiting = false
     var needsMaintenance = false
@@ -128,9 +128,9 @@ final class WriterQueue: Sendable {
     wakeThread()
   }
 
-  /// For the writer's thread: gives back the writer and waits for something to do, at most for `timeout` while nobody else has it.
+  /// For the writer's thread: waits for something to do, at most for `timeout` while nobody else has the writer. It has it until
+  /// `giveBack`, or for good when it is told to end.
   func next(timeout: Duration) -> Order {
-    monitor.withLock { $0.isTaken = false }
     while true {
       let order: Order? = monitor.wait(timeout: timeout) { state in state.nextOrder(byteCountMax: groupByteCountMax) }
       if let order { return order }
@@ -143,7 +143,7 @@ final class WriterQueue: Sendable {
   }
 
   /// For any other thread: all that waits, if nobody has the writer and that is no more than `byteCountMax` bytes. Whoever is given
-  /// a group has the writer until `endLead`.
+  /// a group has the writer until `giveBack`.
   ///
   /// What is not given is left to whoever has the writer, or to its thread, which is woken.
   func lead(byteCountMax: Int) -> Group? {
@@ -162,7 +162,7 @@ final class WriterQueue: Sendable {
   }
 
   /// Gives back the writer; what has come in between is left to its thread.
-  func endLead(needsMaintenance: Bool) {
+  func giveBack(needsMaintenance: Bool = false) {
     let wakes = monitor.withLock { state in
       state.isTaken = false
       if needsMaintenance { state.needsMaintenance = true }
