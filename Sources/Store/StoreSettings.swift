@@ -1,5 +1,5 @@
 package import LogsDisk
-package import LogsWire
+internal import LogsWire
 
 /// Where the store is and within which bounds it works.
 package struct StoreSettings: Sendable {
@@ -38,8 +38,8 @@ package struct StoreSettings: Sendable {
   package var markLagCountMax = 8192
   /// The index of the active segment's rows lags behind by about so many: what a read that nothing else answers looks through.
   package var indexLagCountMax = 1000
-  /// How long to wait before trying to seal a segment again that another program has open.
-  package var sealRetryInterval: Duration = .seconds(5)
+  /// How long upkeep waits before it tries again what another program or a full disk has kept from being done: sealing, the reserve.
+  package var upkeepRetryInterval: Duration = .seconds(5)
   /// Whether a data directory that is a copy gets new incarnations. Off only where a file's inode changes by itself, as on some
   /// network and FUSE file systems; then a restore has to be told to followers in another way.
   package var noticesCopies = true

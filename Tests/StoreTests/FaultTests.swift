@@ -142,7 +142,7 @@ import Testing
     var settings = disk.settings(directory, clock)
     settings.walByteCountMax = 64 << 10
     settings.tailCacheByteCountMax = 0
-    settings.sealRetryInterval = .milliseconds(20)
+    settings.upkeepRetryInterval = .milliseconds(20)
     let test = try TestStore(settings)
     disk.inject(.init(operation: FAULT_WRITE, suffix: "0000000001.db", code: SQLITE_FULL))
     let text = String(repeating: "x", count: 20_000)

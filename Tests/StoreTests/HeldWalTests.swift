@@ -10,7 +10,7 @@ import Testing
     let directory = TestDirectory()
     var settings = TestStore.settings(directory)
     settings.walByteCountMax = 32 << 10
-    settings.sealRetryInterval = .milliseconds(20)
+    settings.upkeepRetryInterval = .milliseconds(20)
     let test = try TestStore(settings, in: directory)
     let text = String(repeating: "x", count: 20_000)
     test.append("web", .test(text), number: 1)

@@ -27,7 +27,7 @@ import Testing
     #expect(one.next == 7)
     let reverse = try test.read(ReadRequest(stream: id, from: 5, to: 14, isReverse: true)).get()
     #expect(reverse.next < 5)
-    let ranges = reverse.pieces.map { piece in
+    let ranges = reverse.pieces.map { piece -> ClosedRange<UInt64> in
       if case .batches(let run) = piece { run.numbers } else { 0...0 }
     }
     #expect(ranges == [13...14, 10...12, 7...9, 5...6])

@@ -235,7 +235,7 @@ import Testing
     let directory = TestDirectory()
     let clock = TestClock()
     var settings = Self.settings(directory, clock, lag: 3)
-    settings.sealRetryInterval = .seconds(3600)
+    settings.upkeepRetryInterval = .seconds(3600)
     do {
       let test = try TestStore(settings)
       for number in 1...5 as ClosedRange<UInt64> { test.append("s0", .test("\(number)"), number: number) }

@@ -247,7 +247,7 @@ import Testing
     let clock = TestClock()
     var settings = TestStore.settings(directory, clock)
     settings.tailCacheByteCountMax = 0
-    settings.sealRetryInterval = .milliseconds(20)
+    settings.upkeepRetryInterval = .milliseconds(20)
     let test = try TestStore(settings)
     for number in 1...3 as ClosedRange<UInt64> { test.append("web", .test("\(number)"), number: number) }
     do {
@@ -268,7 +268,7 @@ import Testing
     let directory = TestDirectory()
     let clock = TestClock()
     var settings = TestStore.settings(directory, clock)
-    settings.sealRetryInterval = .seconds(3600)
+    settings.upkeepRetryInterval = .seconds(3600)
     do {
       let test = try TestStore(settings)
       for number in 1...3 as ClosedRange<UInt64> { test.append("web", .test("\(number)"), number: number) }

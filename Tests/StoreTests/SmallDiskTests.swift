@@ -12,7 +12,7 @@ import Testing
     let directory = TestDirectory(under: disk)
     var settings = TestStore.settings(directory)
     settings.segmentByteCountMax = 8 << 20
-    settings.sealRetryInterval = .milliseconds(50)
+    settings.upkeepRetryInterval = .milliseconds(50)
     let filler = directory.path + "/filler"
     #expect(FileManager.default.createFile(atPath: filler, contents: Data(count: 16 << 20)))
     let test = try TestStore(settings)

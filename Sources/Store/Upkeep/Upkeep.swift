@@ -7,7 +7,7 @@ internal import Synchronization
 final class Upkeep: Sendable {
   let directory: StoreDirectory
   let pool: ConnectionPool
-  /// How long to wait before something is tried again that an outsider or a full disk has kept from being done.
+  /// How long to wait before trying again what another program or a full disk has kept from being done.
   let retryInterval: Duration
   let log: @Sendable (String) -> Void
   /// Called with what stops the store.
@@ -27,7 +27,7 @@ final class Upkeep: Sendable {
   ) {
     self.directory = directory
     self.pool = pool
-    retryInterval = settings.sealRetryInterval
+    retryInterval = settings.upkeepRetryInterval
     log = settings.log
     self.failed = failed
     thread.withLock { $0 = StoreThread("store-upkeep") { self.run() } }
