@@ -90,7 +90,7 @@ import Testing
       catalog: catalog, segments: SegmentList(SegmentListing(segments: [active])), pool: ConnectionPool(settings),
       tail: TailCache(settings), files: settings.fileSystem, readTimeMax: settings.readTimeMax,
       damaged: { error in known.withLock { $0 = error } }, log: { lines.log($0) })
-    try writer.wal.database.execute(
+    try writer.database.execute(
       """
       INSERT INTO streams VALUES(9, 'new', 1, 0, 1, 0, 0, 0);
       INSERT INTO runs VALUES(4, 9, 1, 1, 1, 1, 1, 1, 1, 1, x'', x'00')

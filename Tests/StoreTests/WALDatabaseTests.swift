@@ -13,7 +13,7 @@ import Testing
 
   private func increment(_ database: WALDatabase) throws {
     try database.transact { () throws(SQLiteError) in
-      try database.database.execute("UPDATE numbers SET number = number + 1")
+      try database.execute("UPDATE numbers SET number = number + 1")
     }
   }
 
@@ -44,10 +44,10 @@ import Testing
     let database = try open(directory)
     #expect(throws: SQLiteError.self) {
       try database.transact { () throws(SQLiteError) in
-        try database.database.execute("UPDATE numbers SET number = 5; SELECT * FROM nothing")
+        try database.execute("UPDATE numbers SET number = 5; SELECT * FROM nothing")
       }
     }
     try increment(database)
-    #expect(try database.database.integer("SELECT number FROM numbers") == 2)
+    #expect(try database.integer("SELECT number FROM numbers") == 2)
   }
 }

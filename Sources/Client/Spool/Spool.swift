@@ -74,9 +74,9 @@ final class Spool: Backlog {
       do throws(SQLiteError) {
         state.begin()
         state.setClosed(true)
-        try file.wal.transact { () throws(SQLiteError) in try file.write(state) }
+        try file.database.transact { () throws(SQLiteError) in try file.write(state) }
         state.commit()
-        file.wal.allowWalRemoval()
+        file.database.allowWalRemoval()
       } catch {
         // Everything stored is in the file or its WAL; it is opened as after a crash.
       }
@@ -88,9 +88,9 @@ final class Spool: Backlog {
   private func start(_ file: SpoolFile) throws(SQLiteError) {
     if !state.header.isClosed { state.renew() }
     state.setClosed(false)
-    try file.wal.transact { () throws(SQLiteError) in try file.write(state) }
+    try file.database.transact { () throws(SQLiteError) in try file.write(state) }
     // Were the WAL lost, the file would still say that it was closed.
-    try file.wal.checkpoint()
+    try file.database.checkpoint()
   }
 
   // MARK: Backlog
@@ -148,7 +148,7 @@ final class Spool: Backlog {
     let result = try attempt(isAdding: isAdding) { file throws(SQLiteError) in
       state.begin()
       do throws(SQLiteError) {
-        let result = try file.wal.transact { () throws(SQLiteError) in
+        let result = try file.database.transact { () throws(SQLiteError) in
           let result = try body(file)
           if state.isChanged {
             state.setOldest(try file.oldestID())
@@ -200,7 +200,7 @@ final class Spool: Backlog {
       guard let file else { return }
       let isEmpty = state.header.totals.batchCount == 0
       if isEmpty { try file.shrinkEmpty() }
-      if file.isWalLong { try file.wal.checkpoint() }
+      if file.isWalLong { try file.database.checkpoint() }
       if isEmpty, !isReserved { try refill(file) }
     } catch {
       // What was stored is stored. The next call opens the file anew: what is wrong shows there. A full disk is no reason.
@@ -221,7 +221,7 @@ final class Spool: Backlog {
 
   /// What the WAL has taken of it comes back first.
   private func refill(_ file: SpoolFile) throws(SQLiteError) {
-    try file.wal.checkpoint(.truncate)
+    try file.database.checkpoint(.truncate)
     do throws(LogError) { isReserved = try directory.fillReserve() } catch {
       // Whoever wants to store something will hear of it.
       isReserved = false
@@ -278,9 +278,9 @@ final class Spool: Backlog {
   ///
   /// - Returns: whether it worked, and may have helped.
   private func makeRoom() -> Bool {
-    guard let file, file.wal.neededWalByteCount > 0 else { return false }
-    do { try file.wal.checkpoint() } catch { return false }
-    return file.wal.neededWalByteCount == 0
+    guard let file, file.database.neededWalByteCount > 0 else { return false }
+    do { try file.database.checkpoint() } catch { return false }
+    return file.database.neededWalByteCount == 0
   }
 
   /// Apart, so that nobody holds the file any more when an error is dealt with.
@@ -292,7 +292,7 @@ final class Spool: Backlog {
 
   /// Closes the file, to be opened anew: SQLite does not know what an error has left on the disk.
   private func leaveFile() {
-    if let file { neededWalByteCount = file.wal.neededWalByteCount }
+    if let file { neededWalByteCount = file.database.neededWalByteCount }
     file = nil
   }
 

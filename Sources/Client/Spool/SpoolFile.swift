@@ -10,7 +10,7 @@ final class SpoolFile {
   /// An empty spool larger than this gives its space back.
   static let emptyByteCountMax = 8 << 20
 
-  let wal: WALDatabase
+  let database: WALDatabase
   private let insertBatch: Statement
   private let deleteBatch: Statement
   private let writeStream: Statement
@@ -32,34 +32,34 @@ final class SpoolFile {
     let settings = WALDatabase.Settings(
       applicationID: SpoolSchema.applicationID, kind: "spool", cacheKibibyteCount: 2 << 10, busyTimeout: .seconds(5),
       pragmas: "PRAGMA secure_delete=ON; PRAGMA journal_size_limit=\(Self.walByteCountMax)")
-    wal = try WALDatabase(path, settings, vfs: vfs) { database throws(SQLiteError) in
+    database = try WALDatabase(path, settings, vfs: vfs) { database throws(SQLiteError) in
       if try database.integer("PRAGMA user_version") != SpoolSchema.format {
         throw SQLiteError(damage: "its format is not \(SpoolSchema.format)", path: path)
       }
     }
-    insertBatch = try wal.database.prepare(Self.insertText(""))
-    deleteBatch = try wal.database.prepare("DELETE FROM batches WHERE id = ?1")
-    writeStream = try wal.database.prepare(Self.writeStreamText)
-    deleteStream = try wal.database.prepare("DELETE FROM streams WHERE id = ?1")
-    writeSpool = try wal.database.prepare(Self.writeSpoolText)
-    selectBatch = try wal.database.prepare("SELECT * FROM batches WHERE id = ?1")
-    selectSummary = try wal.database.prepare(
+    insertBatch = try database.prepare(Self.insertText(""))
+    deleteBatch = try database.prepare("DELETE FROM batches WHERE id = ?1")
+    writeStream = try database.prepare(Self.writeStreamText)
+    deleteStream = try database.prepare("DELETE FROM streams WHERE id = ?1")
+    writeSpool = try database.prepare(Self.writeSpoolText)
+    selectBatch = try database.prepare("SELECT * FROM batches WHERE id = ?1")
+    selectSummary = try database.prepare(
       "SELECT producer, stream, number, kind, entries, \(Self.byteCountText) FROM batches WHERE id = ?1")
     // Of an index only ids are asked. SQLite would take the stream of a row from there, too, which may not be what the row says,
     // and may find a row by going on from the one before, which nobody finds who looks for it alone.
-    selectFirst = try wal.database.prepare("SELECT id FROM batches WHERE stream = ?1 ORDER BY id LIMIT 1")
-    selectAfter = try wal.database.prepare("SELECT id FROM batches WHERE stream = ?1 AND id > ?2 ORDER BY id LIMIT ?3")
-    selectBefore = try wal.database.prepare(
+    selectFirst = try database.prepare("SELECT id FROM batches WHERE stream = ?1 ORDER BY id LIMIT 1")
+    selectAfter = try database.prepare("SELECT id FROM batches WHERE stream = ?1 AND id > ?2 ORDER BY id LIMIT ?3")
+    selectBefore = try database.prepare(
       "SELECT id FROM batches WHERE stream = ?1 AND id < ?2 ORDER BY id DESC LIMIT 1")
-    selectIDs = try wal.database.prepare("SELECT id FROM batches WHERE id > ?1 ORDER BY id LIMIT ?2")
-    selectOld = try wal.database.prepare(
+    selectIDs = try database.prepare("SELECT id FROM batches WHERE id > ?1 ORDER BY id LIMIT ?2")
+    selectOld = try database.prepare(
       """
       SELECT accepted, id FROM batches
       WHERE accepted >= ?1 AND accepted < ?3 AND (accepted > ?1 OR id > ?2) ORDER BY accepted, id LIMIT ?4
       """)
-    selectOldest = try wal.database.prepare("SELECT min(id) FROM batches")
+    selectOldest = try database.prepare("SELECT min(id) FROM batches")
     // So that it is known what of the WAL is needed.
-    try wal.checkpoint()
+    try database.checkpoint()
   }
 
   /// What a batch takes of the connection's credit: a completion nothing. Less than that where a damaged bit makes a text of the
@@ -77,19 +77,19 @@ final class SpoolFile {
 
   // MARK: The WAL
 
-  var isWalLong: Bool { wal.pendingWalByteCount >= Self.walByteCountMax }
+  var isWalLong: Bool { database.pendingWalByteCount >= Self.walByteCountMax }
 
   /// Gives the space of an empty spool back.
   ///
   /// Made anew rather than shrunk step by step (`auto_vacuum`): that would cost pages of its own in every transaction, and there is
   /// nothing left to be moved.
   func shrinkEmpty() throws(SQLiteError) {
-    guard try wal.database.integer("PRAGMA page_count") * Int64(SpoolSchema.pageByteCount) > Self.emptyByteCountMax
+    guard try database.integer("PRAGMA page_count") * Int64(SpoolSchema.pageByteCount) > Self.emptyByteCountMax
     else {
       return
     }
-    try wal.execute("VACUUM")
-    try wal.checkpoint()
+    try database.execute("VACUUM")
+    try database.checkpoint()
   }
 
   // MARK: Batches
@@ -121,7 +121,7 @@ final class SpoolFile {
     guard try selectSummary.step() else { return nil }
     guard let producer = ProducerID(stored: selectSummary.bytes(0)),
       let kind = SpoolRow.Kind(rawValue: selectSummary.integer(3))
-    else { throw SQLiteError(damage: "batch \(id) has no producer or kind", path: wal.database.path) }
+    else { throw SQLiteError(damage: "batch \(id) has no producer or kind", path: database.path) }
     return SpoolSummary(
       id: id, key: AppendQueue.Key(producer: producer, stream: StreamName(stored: selectSummary.text(1))),
       number: UInt64(try selectSummary.integer(2, in: Self.numbers)), kind: kind,
@@ -135,7 +135,7 @@ final class SpoolFile {
     defer { selectBatch.reset() }
     guard try selectBatch.step() else { return nil }
     guard let row = SpoolRow(id: selectBatch.integer(0), values: selectBatch) else {
-      throw SQLiteError(damage: "batch \(id) fails its check", path: wal.database.path)
+      throw SQLiteError(damage: "batch \(id) fails its check", path: database.path)
     }
     return row
   }
@@ -164,7 +164,7 @@ final class SpoolFile {
       let row = try row(selectAfter.integer(0), of: stream)
       guard window.contains(row.summary) else { break }
       if let last = rows.last, last.number >= row.number {
-        throw SQLiteError(damage: "batch \(row.number) stands behind batch \(last.number)", path: wal.database.path)
+        throw SQLiteError(damage: "batch \(row.number) stands behind batch \(last.number)", path: database.path)
       }
       rows.append(row)
     }
@@ -172,7 +172,7 @@ final class SpoolFile {
     // not be sent before it.
     if window.firstID > id, rows.first?.id != window.firstID {
       throw SQLiteError(
-        damage: "batch \(window.firstID) of stream \(stream) is its first and is not found", path: wal.database.path)
+        damage: "batch \(window.firstID) of stream \(stream) is its first and is not found", path: database.path)
     }
     return rows
   }
@@ -181,7 +181,7 @@ final class SpoolFile {
   ///
   /// - Complexity: reads the index, which knows no id without its stream.
   func requireUnnamed(_ ids: Set<Int64>) throws(SQLiteError) {
-    let named = try wal.database.prepare("SELECT id FROM batches INDEXED BY batches_by_stream")
+    let named = try database.prepare("SELECT id FROM batches INDEXED BY batches_by_stream")
     while try named.step() {
       let id = named.integer(0)
       if ids.contains(id) { throw missing(id) }
@@ -233,13 +233,13 @@ final class SpoolFile {
   private func row(_ id: Int64, of stream: StreamName) throws(SQLiteError) -> SpoolRow {
     guard let row = try row(id) else { throw missing(id) }
     if row.stream != stream {
-      throw SQLiteError(damage: "batch \(id) is not of stream \(stream)", path: wal.database.path)
+      throw SQLiteError(damage: "batch \(id) is not of stream \(stream)", path: database.path)
     }
     return row
   }
 
   private func missing(_ id: Int64) -> SQLiteError {
-    SQLiteError(damage: "batch \(id) is in the index and not in the table", path: wal.database.path)
+    SQLiteError(damage: "batch \(id) is in the index and not in the table", path: database.path)
   }
 
   // MARK: The rest
@@ -263,25 +263,25 @@ final class SpoolFile {
 
   /// Reads what is kept in memory, and sees that as many batches are there as were counted.
   func load() throws(SQLiteError) -> SpoolState {
-    let spool = try wal.database.prepare("SELECT * FROM spool")
+    let spool = try database.prepare("SELECT * FROM spool")
     guard try spool.step(), case .spool(var header, _)? = SpoolRecord(spoolRow: spool) else {
-      throw SQLiteError(damage: "its identity cannot be read", path: wal.database.path)
+      throw SQLiteError(damage: "its identity cannot be read", path: database.path)
     }
     var streams: [StreamName: SpoolState.Stream] = [:]
-    let statement = try wal.database.prepare("SELECT * FROM streams")
+    let statement = try database.prepare("SELECT * FROM streams")
     while try statement.step() {
       guard case .stream(let name, let stream)? = SpoolRecord(streamRow: statement.integer(0), values: statement),
         streams[name] == nil
       else {
-        throw SQLiteError(damage: "what it says of a stream fails its check", path: wal.database.path)
+        throw SQLiteError(damage: "what it says of a stream fails its check", path: database.path)
       }
       streams[name] = stream
       header.totals += stream.totals
     }
-    let count = try wal.database.integer("SELECT count(*) FROM batches")
+    let count = try database.integer("SELECT count(*) FROM batches")
     if count != header.totals.batchCount {
       throw SQLiteError(
-        damage: "\(count) batches are there, \(header.totals.batchCount) were counted", path: wal.database.path)
+        damage: "\(count) batches are there, \(header.totals.batchCount) were counted", path: database.path)
     }
     header.oldestID = try oldestID()
     return SpoolState(header: header, streams: streams)

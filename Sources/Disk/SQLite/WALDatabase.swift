@@ -25,7 +25,7 @@ package final class WALDatabase {
     }
   }
 
-  package let database: Database
+  package let connection: Database
   private let begin: Statement
   private let commit: Statement
   private let busyTimeout: Duration
@@ -45,26 +45,26 @@ package final class WALDatabase {
     _ path: String, _ settings: Settings, vfs: String?,
     check: (borrowing Database) throws(SQLiteError) -> Void = { _ throws(SQLiteError) in }
   ) throws(SQLiteError) {
-    database = try Database(path, mode: .readWrite, vfs: vfs)
-    database.setBusyTimeout(settings.busyTimeout)
-    try database.require(applicationID: settings.applicationID, kind: settings.kind)
-    try check(database)
-    let mode = try database.text("PRAGMA journal_mode=WAL")
+    connection = try Database(path, mode: .readWrite, vfs: vfs)
+    connection.setBusyTimeout(settings.busyTimeout)
+    try connection.require(applicationID: settings.applicationID, kind: settings.kind)
+    try check(connection)
+    let mode = try connection.text("PRAGMA journal_mode=WAL")
     if mode != "wal" {
       throw SQLiteError(
         code: SQLiteError.busyCode, text: "its journal mode stays '\(mode ?? "")'", path: path, systemError: 0)
     }
     // FULL: every COMMIT is an fsync of the WAL.
     // Cells are checked, or a wrong count of them on one page would be written into its neighbours, which are lost then, too.
-    try database.execute(
+    try connection.execute(
       """
       PRAGMA cell_size_check=ON; PRAGMA synchronous=FULL; PRAGMA cache_size=-\(settings.cacheKibibyteCount);
       \(settings.pragmas)
       """)
-    begin = try database.prepare("BEGIN IMMEDIATE")
-    commit = try database.prepare("COMMIT")
+    begin = try connection.prepare("BEGIN IMMEDIATE")
+    commit = try connection.prepare("COMMIT")
     busyTimeout = settings.busyTimeout
-    frameByteCount = Int(try database.integer("PRAGMA page_size")) + Self.frameHeaderByteCount
+    frameByteCount = Int(try connection.integer("PRAGMA page_size")) + Self.frameHeaderByteCount
   }
 
   // MARK: transactions
@@ -80,21 +80,28 @@ package final class WALDatabase {
       result = try body()
       try commit.run()
     } catch {
-      if database.isInTransaction { try database.execute("ROLLBACK") }
+      if connection.isInTransaction { try connection.execute("ROLLBACK") }
       throw error
     }
     noteCommit()
     return result
   }
 
-  /// Runs statements that are transactions of their own.
+  /// Runs statements, in a transaction or as transactions of their own.
   package func execute(_ sql: String) throws(SQLiteError) {
-    try database.execute(sql)
+    try connection.execute(sql)
     noteCommit()
   }
 
+  package func prepare(_ sql: String) throws(SQLiteError) -> Statement { try connection.prepare(sql) }
+
+  /// The first column of the first row, 0 without a row.
+  package func integer(_ sql: String) throws(SQLiteError) -> Int64 { try connection.integer(sql) }
+
+  package var path: String { connection.path }
+
   private func noteCommit() {
-    guard let count = database.takeWalFrameCount() else { return }
+    guard let count = connection.takeWalFrameCount() else { return }
     // SQLite begins the WAL anew when all of it is home, even if it then becomes as long as it was.
     if count < frameCount || homeFrameCount == frameCount { homeFrameCount = 0 }
     frameCount = count
@@ -114,7 +121,7 @@ package final class WALDatabase {
 
   /// Brings home what readers allow, without waiting for them; or all of it, and empties the WAL.
   package func checkpoint(_ mode: Database.Checkpoint = .passive) throws(SQLiteError) {
-    let (count, homeCount) = try database.checkpoint(mode)
+    let (count, homeCount) = try connection.checkpoint(mode)
     frameCount = max(count, 0)
     homeFrameCount = max(homeCount, 0)
   }
@@ -123,8 +130,8 @@ package final class WALDatabase {
   ///
   /// - Returns: whether no reader was in the way.
   package func truncateWal(timeout: Duration) throws(SQLiteError) -> Bool {
-    database.setBusyTimeout(timeout)
-    defer { database.setBusyTimeout(busyTimeout) }
+    connection.setBusyTimeout(timeout)
+    defer { connection.setBusyTimeout(busyTimeout) }
     do throws(SQLiteError) {
       try checkpoint(.truncate)
       return true
@@ -135,14 +142,14 @@ package final class WALDatabase {
   }
 
   /// Lets closing the connection bring the WAL home and remove it, if no other has the database open.
-  package func allowWalRemoval() { database.setCheckpointOnClose(true) }
+  package func allowWalRemoval() { connection.setCheckpointOnClose(true) }
 
   /// Leaves WAL mode, for which no other connection may be open.
   ///
   /// - Returns: whether it worked.
   package func leaveWal() throws(SQLiteError) -> Bool {
     do throws(SQLiteError) {
-      return try database.text("PRAGMA journal_mode=DELETE") == "delete"
+      return try connection.text("PRAGMA journal_mode=DELETE") == "delete"
     } catch {
       if error.isBusy { return false }
       throw error

@@ -5,7 +5,7 @@ internal import LogsWire
 extension SegmentWriter {
   /// Calls `visit` with each stream of the segment's table: as it was when the segment was made, sealed or not as of now.
   func forEachStream(_ visit: (StreamInfo) -> Void) throws(SQLiteError) {
-    let statement = try wal.database.prepare(
+    let statement = try database.prepare(
       "SELECT id, name, incarnation, state, next, entries, bytes, received FROM streams ORDER BY id")
     while try statement.step() {
       visit(
@@ -35,7 +35,7 @@ extension SegmentWriter {
 
   /// Calls `visit` with every run, in the order in which they were stored.
   func forEachRun(_ visit: (RunSummary) -> Void) throws(SQLiteError) {
-    let statement = try wal.database.prepare("SELECT \(RunSummary.columns) FROM runs ORDER BY id")
+    let statement = try database.prepare("SELECT \(RunSummary.columns) FROM runs ORDER BY id")
     while try statement.step() { visit(try Self.summary(statement)) }
   }
 
@@ -43,7 +43,7 @@ extension SegmentWriter {
   func forEachRunFromLast(
     _ visit: (RunSummary, _ batches: Bytes) throws(SQLiteError) -> Bool
   ) throws(SQLiteError) {
-    let statement = try wal.database.prepare("SELECT \(RunSummary.columns), batches FROM runs ORDER BY id DESC")
+    let statement = try database.prepare("SELECT \(RunSummary.columns), batches FROM runs ORDER BY id DESC")
     while try statement.step() {
       guard try visit(try Self.summary(statement), statement.bytes(7)) else { return }
     }
@@ -65,13 +65,13 @@ extension SegmentWriter {
     guard (0...lastRow).contains(indexedThrough) else {
       return "indexed_through is \(indexedThrough) of \(lastRow) rows"
     }
-    let count = try wal.database.integer("SELECT count(*) FROM \(SegmentSchema.runIndex)")
+    let count = try database.integer("SELECT count(*) FROM \(SegmentSchema.runIndex)")
     return count == indexedThrough ? nil : "run_index has \(count) rows of \(indexedThrough)"
   }
 
   /// Calls `visit` with the stream, the senders and the batches of each row whose marks the table does not know.
   func forEachRunWithoutMarks(_ visit: (Int64, _ senders: Bytes, _ batches: Bytes) -> Void) throws(SQLiteError) {
-    let statement = try wal.database.prepare(
+    let statement = try database.prepare(
       """
       SELECT stream, producers, batches FROM runs
       WHERE id > (SELECT marks_through FROM segment) ORDER BY id
@@ -81,7 +81,7 @@ extension SegmentWriter {
 
   /// The incarnations that the stream's batches here may have been signed under.
   func incarnations(of stream: Int64) throws(SQLiteError) -> [Incarnation] {
-    let statement = try wal.database.prepare(SegmentSchema.incarnationsText)
+    let statement = try database.prepare(SegmentSchema.incarnationsText)
     statement.bind(1, stream)
     var incarnations: [Incarnation] = []
     while try statement.step() { incarnations.append(Incarnation(statement.bits(0))) }
@@ -89,7 +89,7 @@ extension SegmentWriter {
   }
 
   /// What the segment says of itself.
-  func identity() throws(SQLiteError) -> Identity { try Self.identity(wal.database) }
+  func identity() throws(SQLiteError) -> Identity { try Self.identity(database.connection) }
 
   static func identity(_ database: borrowing Database) throws(SQLiteError) -> Identity {
     let applicationID = try database.integer("PRAGMA application_id")
@@ -112,10 +112,10 @@ extension SegmentWriter {
   /// Gives every stream the incarnation that `draw` answers for it, and remembers the one before for what is stored.
   func replaceIncarnations(_ streams: [StreamInfo], draw: () -> Incarnation) throws(SQLiteError) -> [StreamInfo] {
     var replaced = streams
-    try wal.transact { () throws(SQLiteError) in
-      let remember = try wal.database.prepare(
+    try database.transact { () throws(SQLiteError) in
+      let remember = try database.prepare(
         "INSERT INTO former_incarnations(stream, next, incarnation) VALUES(?1, ?2, ?3)")
-      let update = try wal.database.prepare("UPDATE streams SET incarnation = ?2 WHERE id = ?1")
+      let update = try database.prepare("UPDATE streams SET incarnation = ?2 WHERE id = ?1")
       for index in replaced.indices {
         remember.bind(1, replaced[index].id)
         remember.bind(2, bits: replaced[index].head + 1)

@@ -7,7 +7,7 @@ internal import LogsWire
 /// has the writer, then the one that seals the segment.
 final class SegmentWriter: @unchecked Sendable {
   let segment: Segment
-  let wal: WALDatabase
+  let database: WALDatabase
   private let insertStream: Statement
   private let insertRun: Statement
   private let insertMark: Statement
@@ -37,28 +37,28 @@ final class SegmentWriter: @unchecked Sendable {
   /// - Parameter store: whose segment it must be, when the caller does not look by itself.
   init(_ segment: Segment, of store: StoreID? = nil, vfs: String?) throws(SQLiteError) {
     self.segment = segment
-    wal = try WALDatabase(segment.path, Self.settings, vfs: vfs) { database throws(SQLiteError) in
+    database = try WALDatabase(segment.path, Self.settings, vfs: vfs) { database throws(SQLiteError) in
       guard let store else { return }
       let identity = try Self.identity(database)
       if identity.number != segment.number || identity.store != store.bytes {
         throw SQLiteError(damage: "it is not segment \(segment.number) of store \(store)", path: segment.path)
       }
     }
-    insertStream = try wal.database.prepare(Self.insertStreamText)
-    insertRun = try wal.database.prepare(
+    insertStream = try database.prepare(Self.insertStreamText)
+    insertRun = try database.prepare(
       """
       INSERT INTO runs(
         stream, first_seq, span, count, min_time, max_time, severities, received, raw_length, producers, batches)
       VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
       """)
-    insertMark = try wal.database.prepare(Self.insertMarkText)
-    updateMarksThrough = try wal.database.prepare("UPDATE segment SET marks_through = ?1")
-    createdAt = try wal.database.integer("SELECT created FROM segment")
-    byteCount = Int(try wal.database.integer("PRAGMA page_count")) * SegmentSchema.pageByteCount
-    lastRow = try wal.database.integer("SELECT max(id) FROM runs")
+    insertMark = try database.prepare(Self.insertMarkText)
+    updateMarksThrough = try database.prepare("UPDATE segment SET marks_through = ?1")
+    createdAt = try database.integer("SELECT created FROM segment")
+    byteCount = Int(try database.integer("PRAGMA page_count")) * SegmentSchema.pageByteCount
+    lastRow = try database.integer("SELECT max(id) FROM runs")
     isEmpty = lastRow == 0
-    if try SegmentSchema.has(SegmentSchema.runIndex, wal.database) {
-      indexedThrough = try wal.database.integer("SELECT indexed_through FROM segment")
+    if try SegmentSchema.has(SegmentSchema.runIndex, database.connection) {
+      indexedThrough = try database.integer("SELECT indexed_through FROM segment")
     }
   }
 
@@ -83,9 +83,9 @@ final class SegmentWriter: @unchecked Sendable {
   ///     to date. Written with each batch, the marks of 64 producers would be 64 pages in each commit.
   ///   - indexesRuns: whether it is time to bring the index of the rows before the draft's up to date.
   func commit(_ draft: GroupDraft, marks: [LocatedMark]?, indexesRuns: Bool) throws(SQLiteError) {
-    try wal.transact { () throws(SQLiteError) in
+    try database.transact { () throws(SQLiteError) in
       if let marks { try write(marks) }
-      if indexesRuns { try wal.database.execute(SegmentSchema.indexRunsText) }
+      if indexesRuns { try database.execute(SegmentSchema.indexRunsText) }
       try write(draft)
     }
     isEmpty = false
@@ -102,7 +102,7 @@ final class SegmentWriter: @unchecked Sendable {
 
   /// Brings the table of marks up to date in a transaction of its own.
   func commit(marks: [LocatedMark]) throws(SQLiteError) {
-    try wal.transact { () throws(SQLiteError) in try write(marks) }
+    try database.transact { () throws(SQLiteError) in try write(marks) }
     unstoredBatchCount = 0
   }
 
@@ -177,15 +177,15 @@ final class SegmentWriter: @unchecked Sendable {
   /// - Complexity: 0.3 s of processor time and 25 MB of memory for 900,000 rows in 256 MiB.
   func makeFinalIndex() throws(SQLiteError) {
     // Else sorting needs a directory for temporary files, which may be full or not there.
-    try wal.execute("PRAGMA temp_store=MEMORY")
-    try wal.execute("CREATE UNIQUE INDEX IF NOT EXISTS \(SegmentSchema.finalIndex) ON runs(stream, first_seq)")
-    try wal.checkpoint()
+    try database.execute("PRAGMA temp_store=MEMORY")
+    try database.execute("CREATE UNIQUE INDEX IF NOT EXISTS \(SegmentSchema.finalIndex) ON runs(stream, first_seq)")
+    try database.checkpoint()
   }
 
   /// Removes what the final index replaces. No other connection may be open whose statements need it.
   func dropRunIndex() throws(SQLiteError) {
-    guard try SegmentSchema.has(SegmentSchema.finalIndex, wal.database) else { return }
+    guard try SegmentSchema.has(SegmentSchema.finalIndex, database.connection) else { return }
     // What is in it is in the rows, too: no need to overwrite its pages, as Debian's SQLite does by default.
-    try wal.execute("PRAGMA secure_delete=OFF; DROP TABLE IF EXISTS \(SegmentSchema.runIndex)")
+    try database.execute("PRAGMA secure_delete=OFF; DROP TABLE IF EXISTS \(SegmentSchema.runIndex)")
   }
 }

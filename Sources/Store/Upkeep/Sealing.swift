@@ -97,7 +97,7 @@ final class Sealing: UpkeepJob {
       // Damaged, it stays where it is: nobody looks into it any more.
       guard error.isLoss else { throw error }
     }
-    guard try writer.wal.truncateWal(timeout: Self.patience) else { return false }
-    return try writer.wal.leaveWal()
+    guard try writer.database.truncateWal(timeout: Self.patience) else { return false }
+    return try writer.database.leaveWal()
   }
 }

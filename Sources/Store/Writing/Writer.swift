@@ -235,7 +235,7 @@ final class Writer: @unchecked Sendable {
 
   private func noteSizes() {
     counts.withLock { counts in
-      counts.walByteCount = active.wal.walByteCount
+      counts.walByteCount = active.database.walByteCount
       counts.activeByteCount = active.byteCount
     }
   }
@@ -245,7 +245,7 @@ final class Writer: @unchecked Sendable {
       counts.commitCount += 1
       counts.commitTime += time
       counts.commitTimeMax = max(counts.commitTimeMax, time)
-      counts.walByteCount = active.wal.walByteCount
+      counts.walByteCount = active.database.walByteCount
       counts.activeByteCount = active.byteCount
     }
   }
@@ -259,7 +259,7 @@ final class Writer: @unchecked Sendable {
 
   private func isCheckpointDue(isIdle: Bool) -> Bool {
     let limit = isIdle ? settings.walByteCountMax / Self.idleWalDivisor : settings.walByteCountMax
-    return active.wal.pendingWalByteCount > limit && SystemClock.monotonic() >= nextCheckpointAt
+    return active.database.pendingWalByteCount > limit && SystemClock.monotonic() >= nextCheckpointAt
   }
 
   private func checkpoint(isIdle: Bool) throws(StoreError) {
@@ -267,10 +267,10 @@ final class Writer: @unchecked Sendable {
     let limit = settings.walByteCountMax
     let start = SystemClock.monotonic()
     do throws(SQLiteError) {
-      try active.wal.checkpoint()
+      try active.database.checkpoint()
       // A reader that stays long keeps the WAL from beginning anew. Past all patience wait for it.
-      if active.wal.walByteCount > limit * Self.walPatienceFactor, start >= nextPatienceAt {
-        let isEmptied = try active.wal.truncateWal(timeout: Self.walPatience)
+      if active.database.walByteCount > limit * Self.walPatienceFactor, start >= nextPatienceAt {
+        let isEmptied = try active.database.truncateWal(timeout: Self.walPatience)
         if !isEmptied {
           nextPatienceAt = SystemClock.monotonic() &+ Self.walPatienceInterval.nanoseconds
           noteHeldWal()
@@ -285,7 +285,7 @@ final class Writer: @unchecked Sendable {
     counts.withLock { counts in
       counts.checkpointCount += 1
       counts.checkpointTime += SystemClock.monotonic() - start
-      counts.walByteCount = active.wal.walByteCount
+      counts.walByteCount = active.database.walByteCount
     }
   }
 
@@ -296,7 +296,8 @@ final class Writer: @unchecked Sendable {
     settings.log(
       """
       another program reads \(active.segment.path) in one long transaction, so that its WAL has grown to \
-      \(active.wal.walByteCount >> 20) MiB and cannot be emptied; the next segment begins. Keep such transactions short, or read a copy
+      \(active.database.walByteCount >> 20) MiB and cannot be emptied; the next segment begins. Keep such \
+      transactions short, or read a copy
       """)
   }
 
@@ -345,7 +346,7 @@ final class Writer: @unchecked Sendable {
   func close() throws(StoreError) {
     _ = try storeMarks()
     do throws(SQLiteError) {
-      if try active.wal.truncateWal(timeout: Self.walPatience) { active.wal.allowWalRemoval() }
+      if try active.database.truncateWal(timeout: Self.walPatience) { active.database.allowWalRemoval() }
     } catch {
       guard error.isDiskFull || error.isBusy else { throw StoreError(error, while: "checkpoint") }
     }
