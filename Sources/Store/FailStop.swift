@@ -14,7 +14,8 @@ final class FailStop: Sendable {
 
   var hasFailed: Bool { isReported.withLock { $0 } }
 
-  /// Answers what waits, and reports the error to the sink. A group that was being committed has been answered by its committer.
+  /// Answers what waits, and reports the error to the sink. A group that was being committed has been answered by its
+  /// committer.
   func report(_ error: StoreError) {
     // First of all, and by everybody who reports: who comes back from here may give the writer to the next.
     let replies = queue.abandon(Refusal(error, mayHaveTakenEffect: false))

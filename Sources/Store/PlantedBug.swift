@@ -6,13 +6,14 @@
   ///
   /// One mistake a process, named by `LOGSD_PLANTED_BUG` when it starts. Release builds do not contain any of this.
   package enum PlantedBug: String, CaseIterable, Sendable {
-    /// Answers go out before the COMMIT that makes their batches durable, and what is answered is lost with the process (P2).
+    /// Answers go out before the COMMIT that makes their batches durable, and what is answered is lost with the process
+    /// (P2).
     case ackBeforeCommit = "ack-before-commit"
-    /// A mark is durable only with a later transaction, the one that brings the table of marks up to date: a start after a
-    /// crash does not look for marks in the rows, and stores again what is sent again (P4).
+    /// A mark is durable only with a later transaction, the one that brings the table of marks up to date: a start
+    /// after a crash does not look for marks in the rows, and stores again what is sent again (P4).
     case markApart = "mark-apart"
-    /// Going live, a stream is taken up one entry behind the place where its backfill ended, and the entry between is named
-    /// as filtered: the cover is whole, the delivery is not (P5, P6).
+    /// Going live, a stream is taken up one entry behind the place where its backfill ended, and the entry between is
+    /// named as filtered: the cover is whole, the delivery is not (P5, P6).
     case liveOffByOne = "live-off-by-one"
 
     package static let variable = "LOGSD_PLANTED_BUG"

@@ -4,8 +4,9 @@ internal import Synchronization
 
 /// The streams of one data directory: appends in, committed groups out, and reads of all that is kept.
 ///
-/// Threads: one that writes what those that call `commitQueued` do not, some that read, one for upkeep, and after an unclean
-/// stop one that checks. Any method may be called from any thread. `close` has to be called before the last reference goes.
+/// Threads: one that writes what those that call `commitQueued` do not, some that read, one for upkeep, and after an
+/// unclean stop one that checks. Any method may be called from any thread. `close` has to be called before the last
+/// reference goes.
 package final class Store: Sendable {
   private let settings: StoreSettings
   private let queue: WriterQueue
@@ -31,8 +32,8 @@ package final class Store: Sendable {
 
   /// Opens a data directory, or makes one.
   ///
-  /// - Throws: `locked` when another process has it; `notAStore`, `missingSegment` or `damaged` when it must not be written to
-  ///   as it is.
+  /// - Throws: `locked` when another process has it; `notAStore`, `missingSegment` or `damaged` when it must not be
+  ///   written to as it is.
   package static func open(_ settings: StoreSettings, sink: any StoreSink) throws(StoreError) -> Store {
     let paths = StorePaths(directory: settings.directory)
     let lock = try StoreDirectory.lock(settings, paths)
@@ -88,8 +89,8 @@ package final class Store: Sendable {
 
   // MARK: writing
 
-  /// Puts a request into the writer's queue, for `commitQueued`, which has to follow soon. Never blocks; the outcome comes to the
-  /// sink.
+  /// Puts a request into the writer's queue, for `commitQueued`, which has to follow soon. Never blocks; the outcome
+  /// comes to the sink.
   ///
   /// - Returns: nil when it was taken, else why not.
   package func enqueue(_ request: WriteRequest) -> Refusal? {
@@ -112,8 +113,8 @@ package final class Store: Sendable {
     }
   }
 
-  /// Commits what is queued: on the caller's thread, which then waits for the disk, when it is little, the disk is quick and nobody
-  /// else commits; else on the writer's thread.
+  /// Commits what is queued: on the caller's thread, which then waits for the disk, when it is little, the disk is
+  /// quick and nobody else commits; else on the writer's thread.
   ///
   /// The sink hears of what is committed here before this returns.
   package func commitQueued() {
@@ -150,11 +151,11 @@ package final class Store: Sendable {
   /// Whether `readCached` would answer.
   package func isCached(_ request: ReadRequest) -> Bool { reader.isCached(request) }
 
-  /// Reads ranges in their order on a reader's thread, where `then` is called: with what came of the first, and of as many behind it
-  /// as bytes and a time allow. A range that cannot be read is the last.
+  /// Reads ranges in their order on a reader's thread, where `then` is called: with what came of the first, and of as
+  /// many behind it as bytes and a time allow. A range that cannot be read is the last.
   ///
-  /// - Parameter cancellation: cancelled before a thread is free, nothing is read and `then` is told `closed`; cancelled later, or
-  ///   when an append waits for a look-up, no further range is begun.
+  /// - Parameter cancellation: cancelled before a thread is free, nothing is read and `then` is told `closed`;
+  ///   cancelled later, or when an append waits for a look-up, no further range is begun.
   package func read(
     _ requests: [ReadRequest], cancellation: CancellationToken = CancellationToken(),
     then: @escaping @Sendable ([Result<ReadResult, StoreError>]) -> Void
@@ -231,8 +232,8 @@ package final class Store: Sendable {
     } catch {
       settings.log(
         """
-        everything acknowledged is on disk, but the data directory could not be marked as closed: \(error). The next start works \
-        as after a crash: it checks what was stored last before it is ready, and the rest in the background
+        everything acknowledged is on disk, but the data directory could not be marked as closed: \(error). The next \
+        start works as after a crash: it checks what was stored last before it is ready, and the rest in the background
         """)
     }
   }

@@ -64,8 +64,8 @@ extension StoreError {
     self.init(code, "cannot \(action) \(error.path): \(error.text); \(advice)", cause: error.codeText)
   }
 
-  /// A sync that has failed, which is not tried again even when it was for a full disk: a second one says nothing of what the
-  /// first one has lost.
+  /// A sync that has failed, which is not tried again even when it was for a full disk: a second one says nothing of
+  /// what the first one has lost.
   init(failedSync error: FileError, while action: String) {
     self.init(error, while: action)
     code = .inputOutput

@@ -17,7 +17,8 @@ package protocol FileSystem: Sendable {
   func read(_ path: String) throws(FileError) -> [UInt8]?
   /// Replaces the content, making the file if it is not there.
   func write(_ path: String, _ content: [UInt8]) throws(FileError)
-  /// Makes a file at least this long and gives it the space, making the file if it is not there. Not durable until synced.
+  /// Makes a file at least this long and gives it the space, making the file if it is not there. Not durable until
+  /// synced.
   func allocate(_ path: String, byteCount: Int) throws(FileError)
   /// What this user may still write on the disk that a directory is on.
   func freeByteCount(_ directory: String) throws(FileError) -> Int

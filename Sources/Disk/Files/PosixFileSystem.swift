@@ -6,7 +6,8 @@ package struct PosixFileSystem: FileSystem {
   private let directoryMode: mode_t
   private let fileMode: mode_t
 
-  /// - Parameter isPrivate: whether what is made is for its owner alone; else the group may read it. The umask takes from both.
+  /// - Parameter isPrivate: whether what is made is for its owner alone; else the group may read it. The umask takes
+  ///   from both.
   package init(isPrivate: Bool = false) {
     directoryMode = isPrivate ? 0o700 : 0o750
     fileMode = isPrivate ? 0o600 : 0o640
@@ -193,8 +194,8 @@ extension FileError {
 
   /// Whether space is what is missing, so that the same may work later.
   ///
-  /// Never true of a sync: what it was to make durable is unknown, whatever its reason, and a second one may say that all is
-  /// well when it is not.
+  /// Never true of a sync: what it was to make durable is unknown, whatever its reason, and a second one may say that
+  /// all is well when it is not.
   package var isDiskFull: Bool { operation != Self.synchronizing && (code == ENOSPC || code == EDQUOT) }
 
   package static let synchronizing = "fsync"

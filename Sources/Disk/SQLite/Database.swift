@@ -60,23 +60,24 @@ internal import LogsWire
     unsafe walFrames.deallocate()
   }
 
-  /// Frames in the WAL after the last commit of this connection that has written something; nil when there was none since the
-  /// last call.
+  /// Frames in the WAL after the last commit of this connection that has written something; nil when there was none
+  /// since the last call.
   package func takeWalFrameCount() -> Int? {
     let count = unsafe walFrames.pointee
     unsafe walFrames.pointee = -1
     return count < 0 ? nil : Int(count)
   }
 
-  /// Whether a transaction is open. After any failed statement look here: SQLite rolls back by itself after some errors,
-  /// and statements behind it would commit on their own (https://www.sqlite.org/c3ref/get_autocommit.html).
+  /// Whether a transaction is open. After any failed statement look here: SQLite rolls back by itself after some
+  /// errors, and statements behind it would commit on their own (https://www.sqlite.org/c3ref/get_autocommit.html).
   package var isInTransaction: Bool { unsafe sqlite3_get_autocommit(handle) == 0 }
 
   package func execute(_ sql: String) throws(SQLiteError) {
     try check(unsafe sqlite3_exec(handle, sql, nil, nil, nil))
   }
 
-  /// Prepares a statement on the tables of a segment: when SQLite does not understand it, they are not what they should be.
+  /// Prepares a statement on the tables of a segment: when SQLite does not understand it, they are not what they should
+  /// be.
   package func prepare(_ sql: String) throws(SQLiteError) -> Statement {
     var statement = unsafe OpaquePointer?.none
     do throws(SQLiteError) {
@@ -108,8 +109,8 @@ internal import LogsWire
     unsafe sqlite3_busy_timeout(handle, Int32(clamping: timeout.wholeNanoseconds / 1_000_000))
   }
 
-  /// Whether the last connection to close brings the WAL home and removes it. None does unless it is told to: after an error
-  /// that stops the store nothing more may be written.
+  /// Whether the last connection to close brings the WAL home and removes it. None does unless it is told to: after an
+  /// error that stops the store nothing more may be written.
   package func setCheckpointOnClose(_ isWanted: Bool) {
     unsafe logs_sqlite_set_checkpoint_on_close(handle, isWanted ? 1 : 0)
   }
@@ -127,7 +128,8 @@ internal import LogsWire
     return (Int(frameCount), Int(doneCount))
   }
 
-  /// Sees that the file is what the caller keeps: to SQLite an empty one is an empty database, which it is glad to write to.
+  /// Sees that the file is what the caller keeps: to SQLite an empty one is an empty database, which it is glad to
+  /// write to.
   ///
   /// - Parameters:
   ///   - applicationID: SQLite's `application_id` in its header.

@@ -39,13 +39,14 @@ package struct SQLiteError: Error, Hashable, Sendable {
   package var isFailedRead: Bool { Self.failedReadCodes.contains(code) }
   /// Whether a part of the file cannot be read.
   package var isLoss: Bool { isDamage || isFailedRead }
-  /// Either the file is not there, or there is no descriptor, memory or permission left for it: SQLite does not say which.
+  /// Either the file is not there, or there is no descriptor, memory or permission left for it: SQLite does not say
+  /// which.
   package var isFailedOpen: Bool { primaryCode == SQLITE_CANTOPEN }
 
   /// Whether space is what is missing, so that the same may work later.
   ///
-  /// SQLite says `SQLITE_FULL` only for ENOSPC in a write; a quota, and growing the WAL index, come as I/O errors. A failed
-  /// fsync is never among them: what it was to make durable is unknown, whatever its reason.
+  /// SQLite says `SQLITE_FULL` only for ENOSPC in a write; a quota, and growing the WAL index, come as I/O errors. A
+  /// failed fsync is never among them: what it was to make durable is unknown, whatever its reason.
   package var isDiskFull: Bool {
     if primaryCode == SQLITE_FULL { return true }
     let isSpace = systemError == ENOSPC || systemError == EDQUOT
@@ -58,7 +59,8 @@ package struct SQLiteError: Error, Hashable, Sendable {
 
   /// Whether a transaction that ended with this error has left nothing behind, so that the store can go on without it.
   ///
-  /// The WAL index grows when the transaction's frames are in the WAL already, its COMMIT among them: a restart may find it.
+  /// The WAL index grows when the transaction's frames are in the WAL already, its COMMIT among them: a restart may
+  /// find it.
   package var meansNothingStored: Bool { isBusy || (isDiskFull && code != Self.indexCode) }
 
   package var codeText: String {

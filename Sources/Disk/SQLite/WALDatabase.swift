@@ -1,7 +1,7 @@
 /// A database in WAL mode, with the one connection that writes to it and checkpoints it.
 ///
-/// A transaction is durable when `transact` returns. The WAL is brought home when the owner asks for it, never by SQLite itself.
-/// Used by one thread at a time.
+/// A transaction is durable when `transact` returns. The WAL is brought home when the owner asks for it, never by
+/// SQLite itself. Used by one thread at a time.
 package final class WALDatabase {
   package struct Settings {
     /// SQLite's `application_id`.
@@ -55,7 +55,8 @@ package final class WALDatabase {
         code: SQLiteError.busyCode, text: "its journal mode stays '\(mode ?? "")'", path: path, systemError: 0)
     }
     // FULL: every COMMIT is an fsync of the WAL.
-    // Cells are checked, or a wrong count of them on one page would be written into its neighbours, which are lost then, too.
+    // Cells are checked, or a wrong count of them on one page would be written into its neighbours, which are lost
+    // then, too.
     try connection.execute(
       """
       PRAGMA cell_size_check=ON; PRAGMA synchronous=FULL; PRAGMA cache_size=-\(settings.cacheKibibyteCount);
@@ -71,8 +72,8 @@ package final class WALDatabase {
 
   /// Runs `body` in a transaction: all of it or nothing.
   ///
-  /// SQLite takes it back by itself after some errors (then no transaction is open any more, and a further statement would
-  /// commit on its own); after others it is left to us.
+  /// SQLite takes it back by itself after some errors (then no transaction is open any more, and a further statement
+  /// would commit on its own); after others it is left to us.
   package func transact<Result>(_ body: () throws(SQLiteError) -> Result) throws(SQLiteError) -> Result {
     let result: Result
     do throws(SQLiteError) {

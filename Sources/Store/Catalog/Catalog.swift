@@ -93,7 +93,8 @@ final class Catalog: Sendable {
 extension Catalog.State {
   /// Puts new streams where their names belong.
   ///
-  /// - Complexity: O(k log n) comparisons for k new streams, and one pass that moves the indexes behind the first of them.
+  /// - Complexity: O(k log n) comparisons for k new streams, and one pass that moves the indexes behind the first of
+  ///   them.
   mutating func order(_ added: [Int]) {
     if added.isEmpty { return }
     let added = added.sorted { streams[$0].name < streams[$1].name }

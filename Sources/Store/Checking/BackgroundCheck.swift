@@ -4,8 +4,8 @@ internal import Synchronization
 
 /// Checks everything that is stored after an unclean stop, newest first, on a thread that gets only idle time.
 ///
-/// `PRAGMA quick_check` looks at the structure of a file and does not see a flipped bit of a payload; the batches' own checks
-/// do. Damage in a sealed segment is logged: what it costs is told to readers when they come to it.
+/// `PRAGMA quick_check` looks at the structure of a file and does not see a flipped bit of a payload; the batches' own
+/// checks do. Damage in a sealed segment is logged: what it costs is told to readers when they come to it.
 final class BackgroundCheck: Sendable {
   private struct State: Sendable {
     var progress: (StoreStatistics.CheckState, Int) = (.notNeeded, 0)
@@ -22,8 +22,8 @@ final class BackgroundCheck: Sendable {
   private let listing: SegmentListing
   private let lastRow: Int64
 
-  /// - Parameter listing: what was there before the writer began. Rows that came later are not looked at: the writer's commit
-  ///   is in the file before the catalog knows of it.
+  /// - Parameter listing: what was there before the writer began. Rows that came later are not looked at: the writer's
+  ///   commit is in the file before the catalog knows of it.
   init(_ reader: Reader, _ listing: SegmentListing, lastRow: Int64, isNeeded: Bool) {
     self.reader = reader
     self.listing = listing
@@ -143,7 +143,10 @@ final class BackgroundCheck: Sendable {
     }
     for case .damaged(let numbers) in parts {
       note(
-        "\(segment.path) is damaged: numbers \(numbers.lowerBound) to \(numbers.upperBound) of the stream '\(stream.name)' do not pass their check",
+        """
+        \(segment.path) is damaged: numbers \(numbers.lowerBound) to \(numbers.upperBound) of the stream \
+        '\(stream.name)' do not pass their check
+        """,
         segment, isDamage: true)
     }
   }

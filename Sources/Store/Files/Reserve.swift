@@ -1,7 +1,7 @@
 internal import LogsDisk
 
-/// A file that holds room on the disk, so that a store on a full disk can be started: a start needs some for SQLite's files and for
-/// the file `store`.
+/// A file that holds room on the disk, so that a store on a full disk can be started: a start needs some for SQLite's
+/// files and for the file `store`.
 ///
 /// It is allocated, but never written or synced: what a power loss takes of it is allocated again.
 struct Reserve: UpkeepJob {

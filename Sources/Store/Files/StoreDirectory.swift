@@ -61,7 +61,8 @@ final class StoreDirectory: Sendable {
       throw StoreError(error, while: "make")
     }
     do throws(FileError) {
-      // Most of it here: the writer, which waits for the sync before the file gets its name, has little left to wait for.
+      // Most of it here: the writer, which waits for the sync before the file gets its name, has little left to wait
+      // for.
       try files.synchronize(file: next.path)
     } catch {
       throw StoreError(error, while: "make")
@@ -85,8 +86,8 @@ final class StoreDirectory: Sendable {
   ///
   /// Nothing is acknowledged from it before that, and it knows every stream's next number: numbers never go back.
   ///
-  /// - Throws: `diskFull` or `busy` only when it may be tried again: not named in `store` it is no segment, and the next attempt
-  ///   replaces it, as does the next start.
+  /// - Throws: `diskFull` or `busy` only when it may be tried again: not named in `store` it is no segment, and the
+  ///   next attempt replaces it, as does the next start.
   func begin(_ next: NextSegment) throws(StoreError) -> SegmentWriter {
     let path = paths.segment(next.number)
     do throws(FileError) {

@@ -13,8 +13,8 @@ internal import LogsWire
 /// ```
 ///
 /// `newest` is the number of the newest segment, 0 before there is one; `state` is `open` while a process uses the
-/// directory and `clean` after an orderly stop; `file` is the inode and birth time of this very file, so that a copy gives
-/// itself away; `check` is the XXH3-64 of the lines before it.
+/// directory and `clean` after an orderly stop; `file` is the inode and birth time of this very file, so that a copy
+/// gives itself away; `check` is the XXH3-64 of the lines before it.
 struct StoreFile: Hashable, Sendable {
   static let format = 1
 
@@ -26,8 +26,8 @@ struct StoreFile: Hashable, Sendable {
 
   /// Replaces the file: either the old content or the new is there after a crash.
   ///
-  /// - Throws: `diskFull` only when the old content is still there. Once the file is renamed nobody can go on with the old
-  ///   content, since a crash may bring the new one.
+  /// - Throws: `diskFull` only when the old content is still there. Once the file is renamed nobody can go on with the
+  ///   old content, since a crash may bring the new one.
   func save(_ paths: StorePaths, _ files: any FileSystem) throws(StoreError) {
     do {
       // A new file each time, since it names itself: its identity is known once it exists.

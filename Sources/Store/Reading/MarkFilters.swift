@@ -2,7 +2,8 @@ internal import LogsDisk
 internal import LogsWire
 internal import Synchronization
 
-/// Which producers have marks in which sealed segments, so that looking for a mark opens only segments that may have it.
+/// Which producers have marks in which sealed segments, so that looking for a mark opens only segments that may have
+/// it.
 ///
 /// A segment's filter is made from its table of marks when a lookup first comes by. It may say yes wrongly, never no. A
 /// segment without one is asked itself: past the bound for all of them, or when its marks cannot be read.

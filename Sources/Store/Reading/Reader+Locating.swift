@@ -29,7 +29,8 @@ extension Reader {
     _ lease: ConnectionLease
   ) throws(StoreError) -> Location? {
     let segments = listing.segments
-    // The newest first: most reads want what is recent. Then halves: a segment made before the stream counts as holding it.
+    // The newest first: most reads want what is recent. Then halves: a segment made before the stream counts as holding
+    // it.
     var low = 0
     var high = segments.count
     var first: UInt64 = 1

@@ -7,8 +7,8 @@ extension Reader {
 
   /// Goes on with a search.
   ///
-  /// Entries need not be in the order of their times, be it that their producers give them so or that the clock was wrong: every run
-  /// is looked at, by the times that its row tells, and the first one that reaches so far is decoded.
+  /// Entries need not be in the order of their times, be it that their producers give them so or that the clock was
+  /// wrong: every run is looked at, by the times that its row tells, and the first one that reaches so far is decoded.
   ///
   /// - Parameter mayGoOn: asked after each statement, segment, and run that was decoded. At least one of them is done.
   func advance(_ search: inout TimeSearch, while mayGoOn: () -> Bool) throws(StoreError) -> TimeSearch.Progress {
@@ -119,7 +119,8 @@ extension Reader {
     return nil
   }
 
-  /// The effective times of a batch's entries, in their order; none when it cannot be decoded, as whoever reads it will find.
+  /// The effective times of a batch's entries, in their order; none when it cannot be decoded, as whoever reads it will
+  /// find.
   static func times(of batch: Batch) -> [Int64] {
     var decoder = BatchDecoder()
     do { return try decoder.effectiveTimes(of: batch) } catch { return [] }

@@ -33,15 +33,15 @@ struct Reader: Sendable {
     return builder.isComplete || tail.holds(builder.position, of: request.stream)
   }
 
-  /// Reads one range after the other: the first, and further ones for as long as bytes and time are left and the one before was
-  /// read.
+  /// Reads one range after the other: the first, and further ones for as long as bytes and time are left and the one
+  /// before was read.
   ///
   /// - Parameter mayGoOn: asked between them.
   /// - Returns: what came of each that was tried, in their order.
   func read(_ requests: [ReadRequest], while mayGoOn: () -> Bool) -> [Result<ReadResult, StoreError>] {
     let deadline = SystemClock.monotonic() &+ readTimeMax.nanoseconds
-    // The streams first, then the segments: what a published head covers is in a segment that is listed, and in a snapshot of it
-    // that is taken later.
+    // The streams first, then the segments: what a published head covers is in a segment that is listed, and in a
+    // snapshot of it that is taken later.
     let streams = requests.map { catalog[$0.stream] }
     let listing = segments.current
     let lease = ConnectionLease(pool, timeMax: readTimeMax)
@@ -234,8 +234,10 @@ struct Reader: Sendable {
   private func lose(
     through end: UInt64, _ segment: Segment, _ stream: StreamInfo, _ reason: String, _ builder: inout PieceBuilder
   ) throws(StoreError) {
-    let line =
-      "number \(builder.position) of the stream '\(stream.name)' is damaged or missing in \(segment.path) or behind it: \(reason)"
+    let line = """
+      number \(builder.position) of the stream '\(stream.name)' is damaged or missing in \(segment.path) or behind \
+      it: \(reason)
+      """
     if segment.state == .active {
       let error = StoreError(
         .damaged, "\(line); stop, check the disk, restore the data directory from a backup or move the file away")

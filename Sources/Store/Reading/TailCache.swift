@@ -20,8 +20,8 @@ final class TailCache: Sendable {
     var first: UInt64
   }
 
-  /// About what a run and a stream take beside the bytes of batches, as measured with runs of one entry: owners, blocks of memory
-  /// that are larger than what was asked for, and slots that are free.
+  /// About what a run and a stream take beside the bytes of batches, as measured with runs of one entry: owners, blocks
+  /// of memory that are larger than what was asked for, and slots that are free.
   fileprivate static let runByteCount = 250
   fileprivate static let streamByteCount = 500
 
@@ -75,8 +75,8 @@ final class TailCache: Sendable {
     }
   }
 
-  /// The run that covers `position` and those before it, descending, about `byteCountMax` of them; nil when it is not in
-  /// memory.
+  /// The run that covers `position` and those before it, descending, about `byteCountMax` of them; nil when it is not
+  /// in memory.
   func runs(of stream: Int64, downFrom position: UInt64, byteCountMax: Int) -> [Run]? {
     state.withLock { state in
       guard let tail = state.tails[stream], var index = Self.index(in: tail, covering: position) else { return nil }

@@ -3,9 +3,9 @@ internal import LogsWire
 
 /// What one job of a thread borrows from the pool: one connection at a time.
 ///
-/// It is kept, and with it one snapshot of its segment, until another segment is wanted, an error comes, or its time is over: to begin
-/// and end a transaction takes longer than to find a small run in it. So what is looked for has to be committed before the job asks
-/// for it the first time.
+/// It is kept, and with it one snapshot of its segment, until another segment is wanted, an error comes, or its time is
+/// over: to begin and end a transaction takes longer than to find a small run in it. So what is looked for has to be
+/// committed before the job asks for it the first time.
 final class ConnectionLease {
   private let pool: ConnectionPool
   private let timeMax: Duration

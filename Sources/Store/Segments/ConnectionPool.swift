@@ -48,8 +48,8 @@ final class ConnectionPool: Sendable {
     }
   }
 
-  /// Takes back the last reference to a connection. Keeps it, or closes it and only then ends the lease: who waits for the end relies
-  /// on it being closed.
+  /// Takes back the last reference to a connection. Keeps it, or closes it and only then ends the lease: who waits for
+  /// the end relies on it being closed.
   func giveBack(_ lent: inout ReaderConnection?, to segment: Segment, isUsable: Bool) {
     let isKept = isUsable && keep(lent, of: segment)
     lent = nil

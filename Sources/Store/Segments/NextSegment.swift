@@ -3,8 +3,8 @@ internal import LogsWire
 
 /// The next segment in the making: a temporary file that becomes a segment when the writer rolls.
 ///
-/// It is filled from a snapshot while the writer goes on, then gets what has changed since, between two transactions. No
-/// connection stays open in between: the file is renamed, which an open SQLite connection would not survive.
+/// It is filled from a snapshot while the writer goes on, then gets what has changed since, between two transactions.
+/// No connection stays open in between: the file is renamed, which an open SQLite connection would not survive.
 struct NextSegment: Sendable {
   let number: Int64
   let path: String

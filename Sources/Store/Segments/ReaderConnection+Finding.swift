@@ -59,7 +59,8 @@ extension ReaderConnection {
           if runs.runs.isEmpty { throw error }
           return false
         }
-        // The row before a hole does not reach into the bounds: not even read, or it would use up the budget again and again.
+        // The row before a hole does not reach into the bounds: not even read, or it would use up the budget again and
+        // again.
         if numbers.upperBound < bounds.lowerBound {
           guard isDescending else { continue }
           runs.isEnd = true

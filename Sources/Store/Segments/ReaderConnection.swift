@@ -3,8 +3,8 @@ internal import LogsWire
 
 /// A read-only connection to one segment, with its statements.
 ///
-/// Every method runs its statement to the end or resets it: nothing stays open that would pin the WAL. Runs are found in
-/// `ReaderConnection+Finding`.
+/// Every method runs its statement to the end or resets it: nothing stays open that would pin the WAL. Runs are found
+/// in `ReaderConnection+Finding`.
 ///
 /// Invariant behind `@unchecked Sendable`: the pool lends it to one thread at a time.
 final class ReaderConnection: @unchecked Sendable {
@@ -18,7 +18,8 @@ final class ReaderConnection: @unchecked Sendable {
   let segment: Segment
   private let database: Database
   private let nextStatement: Statement
-  /// One for each part of the segment whose rows are found in a way of their own, in the order of the numbers that they hold.
+  /// One for each part of the segment whose rows are found in a way of their own, in the order of the numbers that they
+  /// hold.
   let runStatements: [RunStatements]
   private let beginStatement: Statement
   private let endStatement: Statement
@@ -77,8 +78,9 @@ final class ReaderConnection: @unchecked Sendable {
     var isEnd = false
   }
 
-  /// From here to `endSnapshot` all statements see the same state of the segment: the one when the first of them reads. Finding runs
-  /// needs that: between two statements the writer may bring the index up to date, and a row would be in neither part.
+  /// From here to `endSnapshot` all statements see the same state of the segment: the one when the first of them reads.
+  /// Finding runs needs that: between two statements the writer may bring the index up to date, and a row would be in
+  /// neither part.
   func beginSnapshot() throws(SQLiteError) {
     if isChanging, !database.isInTransaction { try beginStatement.run() }
   }
@@ -135,8 +137,8 @@ final class ReaderConnection: @unchecked Sendable {
   /// Ends the check that another thread runs at this moment, if there is one. The only method for other threads.
   func interrupt() { database.interrupt() }
 
-  /// Calls `visit` with every row behind the lower bound up to the upper one, until it answers false: its id, its stream and
-  /// its run, nil when its numbers cannot be.
+  /// Calls `visit` with every row behind the lower bound up to the upper one, until it answers false: its id, its
+  /// stream and its run, nil when its numbers cannot be.
   func forEachRun(in rows: Range<Int64>, _ visit: (Int64, Int64, Run?) -> Bool) throws(SQLiteError) {
     let statement = try database.prepare(
       "SELECT id, stream, first_seq, span, batches FROM runs WHERE id > ?1 AND id <= ?2 ORDER BY id")

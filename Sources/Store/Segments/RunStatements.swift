@@ -3,8 +3,8 @@ internal import LogsDisk
 /// The statements that find rows of one stream in a part of a segment, by their numbers.
 ///
 /// In a sealed segment an index of SQLite's knows all rows. In one that is not, the table `run_index` knows those up to
-/// `segment.indexed_through`, and the few behind are looked through, in the order in which they came; of each stream they hold
-/// higher numbers than the rows before.
+/// `segment.indexed_through`, and the few behind are looked through, in the order in which they came; of each stream
+/// they hold higher numbers than the rows before.
 final class RunStatements {
   enum Part {
     /// All rows of a segment with its final index.

@@ -20,7 +20,8 @@ final class SegmentList: Sendable {
 
   var current: SegmentListing { listing.withLock { $0 } }
 
-  /// Makes `segment` the active one. Before the first commit into it, so that a reader that knows of a head has its segment.
+  /// Makes `segment` the active one. Before the first commit into it, so that a reader that knows of a head has its
+  /// segment.
   func append(_ segment: Segment) {
     listing.withLock { listing in
       listing.segments.last?.state = .closing

@@ -176,8 +176,8 @@ extension SegmentRollover.Changes {
     for (mark, _) in draft.stored { add(mark.key, mark.mark) }
   }
 
-  /// A mark that the file has must be brought up to date: it counts as all there is. Any other may be left out, since the
-  /// segment before has it, and is found there.
+  /// A mark that the file has must be brought up to date: it counts as all there is. Any other may be left out, since
+  /// the segment before has it, and is found there.
   private mutating func add(_ key: MarkKey, _ mark: ProducerMark) {
     if let known, !known.contains(key), marks[key] == nil {
       guard otherCount < otherCountMax else { return }

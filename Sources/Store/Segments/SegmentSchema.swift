@@ -67,8 +67,8 @@ enum SegmentSchema {
 
   /// The table that finds the rows of a segment which is not sealed, up to `segment.indexed_through`.
   static let runIndex = "run_index"
-  /// The index that a sealed segment has in its place. With it, each row would be written together with a page of the index for
-  /// its stream: with 64 streams in a commit that is most of what the commit writes.
+  /// The index that a sealed segment has in its place. With it, each row would be written together with a page of the
+  /// index for its stream: with 64 streams in a commit that is most of what the commit writes.
   static let finalIndex = "runs_by_stream"
 
   /// Brings `run_index` up to date: in the order of its pages, so that each of them is written once.

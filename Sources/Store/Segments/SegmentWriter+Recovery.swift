@@ -3,7 +3,8 @@ internal import LogsWire
 
 /// What the start reads from a segment and mends in it.
 extension SegmentWriter {
-  /// Calls `visit` with each stream of the segment's table: as it was when the segment was made, sealed or not as of now.
+  /// Calls `visit` with each stream of the segment's table: as it was when the segment was made, sealed or not as of
+  /// now.
   func forEachStream(_ visit: (StreamInfo) -> Void) throws(SQLiteError) {
     let statement = try database.prepare(
       "SELECT id, name, incarnation, state, next, entries, bytes, received FROM streams ORDER BY id")

@@ -3,8 +3,8 @@ internal import LogsWire
 
 /// The one connection that writes and checkpoints the active segment.
 ///
-/// Invariant behind `@unchecked Sendable`: it is used by one thread at a time, first the one that opens the store, then whichever
-/// has the writer, then the one that seals the segment.
+/// Invariant behind `@unchecked Sendable`: it is used by one thread at a time, first the one that opens the store, then
+/// whichever has the writer, then the one that seals the segment.
 final class SegmentWriter: @unchecked Sendable {
   let segment: Segment
   let database: WALDatabase
@@ -29,7 +29,8 @@ final class SegmentWriter: @unchecked Sendable {
   private(set) var lastRow: Int64
   /// Batches whose marks the table does not know yet.
   private(set) var unstoredBatchCount = 0
-  /// The highest `id` that the table `run_index` knows; nil in a segment of format 1, whose rows have an index from the start.
+  /// The highest `id` that the table `run_index` knows; nil in a segment of format 1, whose rows have an index from the
+  /// start.
   private(set) var indexedThrough: Int64?
 
   /// Opens a segment in WAL mode, which recovers what a crash has left in its WAL. Nothing is written to another file.
@@ -79,8 +80,8 @@ final class SegmentWriter: @unchecked Sendable {
   /// Any failure takes all of it back.
   ///
   /// - Parameters:
-  ///   - marks: all marks that the segment's table lags behind, as they were before the draft, when it is time to bring it up
-  ///     to date. Written with each batch, the marks of 64 producers would be 64 pages in each commit.
+  ///   - marks: all marks that the segment's table lags behind, as they were before the draft, when it is time to bring
+  ///     it up to date. Written with each batch, the marks of 64 producers would be 64 pages in each commit.
   ///   - indexesRuns: whether it is time to bring the index of the rows before the draft's up to date.
   func commit(_ draft: GroupDraft, marks: [LocatedMark]?, indexesRuns: Bool) throws(SQLiteError) {
     try database.transact { () throws(SQLiteError) in

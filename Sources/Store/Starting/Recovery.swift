@@ -192,8 +192,8 @@ struct Recovery {
       throw StoreError(
         .damaged,
         """
-        \(segment.path), the active segment, is damaged: trimmed_below is \(identity.trimmedBelow). Check the disk, then \
-        restore the data directory from a backup
+        \(segment.path), the active segment, is damaged: trimmed_below is \(identity.trimmedBelow). Check the disk, \
+        then restore the data directory from a backup
         """)
     }
     return (writer, identity.trimmedBelow)
@@ -319,8 +319,10 @@ struct Recovery {
         try active.incarnations(of: run.stream)
       }
       for case .damaged(let numbers) in parts {
-        problem =
-          "numbers \(numbers.lowerBound) to \(numbers.upperBound) of the stream '\(streams[index].name)' do not pass their check"
+        problem = """
+          numbers \(numbers.lowerBound) to \(numbers.upperBound) of the stream '\(streams[index].name)' do not pass \
+          their check
+          """
         return false
       }
       return checkedByteCount <= Self.checkedByteCountMax
@@ -328,8 +330,8 @@ struct Recovery {
     return problem
   }
 
-  /// A restored directory may have forgotten numbers that clients have seen: under a new incarnation no number of old means
-  /// another entry without their noticing.
+  /// A restored directory may have forgotten numbers that clients have seen: under a new incarnation no number of old
+  /// means another entry without their noticing.
   private func replaceIncarnations(_ streams: [StreamInfo], _ active: SegmentWriter) throws(StoreError) -> [StreamInfo]
   {
     settings.log(

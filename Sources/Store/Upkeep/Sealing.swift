@@ -3,8 +3,8 @@ internal import Synchronization
 
 /// Makes a complete segment immutable: no WAL, read without locks from then on.
 ///
-/// What another program that has it open or a full disk keeps from being done is tried again, the last time when the store closes;
-/// then the next start does it.
+/// What another program that has it open or a full disk keeps from being done is tried again, the last time when the
+/// store closes; then the next start does it.
 final class Sealing: UpkeepJob {
   private let segment: Segment
   /// The connection of the segment, which nobody else uses any more, until it is closed.

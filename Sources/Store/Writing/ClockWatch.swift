@@ -20,8 +20,8 @@ struct ClockWatch {
     guard overflows || step > stepMax.nanoseconds else { return nil }
     let seconds = overflows ? Int64.max / 1_000_000_000 : step / 1_000_000_000
     return """
-      the system's clock has gone back by \(seconds) s: it is or was wrong. Entries without a time of their own show when they \
-      were received, by the clock as it was then; sequence numbers are not touched
+      the system's clock has gone back by \(seconds) s: it is or was wrong. Entries without a time of their own show \
+      when they were received, by the clock as it was then; sequence numbers are not touched
       """
   }
 }

@@ -2,8 +2,8 @@ internal import LogsWire
 
 /// What one group of requests will change, decided before anything is written.
 ///
-/// The catalog and the marks in memory stay as they are until the COMMIT; whatever goes wrong before it, the draft is dropped
-/// and memory still agrees with the disk.
+/// The catalog and the marks in memory stay as they are until the COMMIT; whatever goes wrong before it, the draft is
+/// dropped and memory still agrees with the disk.
 struct GroupDraft {
   /// What is fixed for the whole group.
   struct Context {
@@ -69,8 +69,8 @@ struct GroupDraft {
   var isEmpty: Bool { stored.isEmpty }
   var newStreamCount: Int { streams.count(where: \.isNew) }
 
-  /// Duplicate, sealed, out of order, content, limits: in this order, so that what was stored is acknowledged again whatever
-  /// has happened since.
+  /// Duplicate, sealed, out of order, content, limits: in this order, so that what was stored is acknowledged again
+  /// whatever has happened since.
   private mutating func decide(_ request: WriteRequest, _ cached: CachedMark) -> WriteOutcome {
     let index = indexOfMark(of: cached)
     let mark = marks[index]
@@ -220,7 +220,8 @@ struct GroupDraft {
 
 extension GroupDraft.Stream {
   fileprivate mutating func append(_ batch: Batch, now: Int64, _ sender: Sender) {
-    // Not held at the last batch's time: a clock that was wrong once would mark the stream for ever. The number is the order.
+    // Not held at the last batch's time: a clock that was wrong once would mark the stream for ever. The number is the
+    // order.
     if runs.last?.hasRoom(for: batch) != true { runs.append(RunDraft(first: info.head + 1)) }
     runs[runs.count - 1].append(batch, received: now, sender)
     info.head += UInt64(batch.header.count)

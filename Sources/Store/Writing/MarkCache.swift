@@ -1,7 +1,8 @@
 /// The marks in memory, bounded: those not used for long are forgotten, and read again from the segments.
 ///
 /// Two generations: a use moves a mark into the young one; when that is full, the old one is dropped and the young one
-/// becomes old. Marks of requests in the queue are pinned and survive, and so do those that their segment does not hold yet.
+/// becomes old. Marks of requests in the queue are pinned and survive, and so do those that their segment does not hold
+/// yet.
 struct MarkCache: Sendable {
   private var young: [MarkKey: CachedMark] = [:]
   private var old: [MarkKey: CachedMark] = [:]
@@ -103,8 +104,8 @@ struct MarkCache: Sendable {
 
 /// A producer's mark in memory: one object for as long as it is there, which a request finds once, when it is queued.
 ///
-/// Invariant behind `@unchecked Sendable`: everything is changed under the lock of the queue that has the cache. `mark` is changed only
-/// by whoever has the writer, who may therefore read it without the lock.
+/// Invariant behind `@unchecked Sendable`: everything is changed under the lock of the queue that has the cache. `mark`
+/// is changed only by whoever has the writer, who may therefore read it without the lock.
 final class CachedMark: @unchecked Sendable {
   let key: MarkKey
   fileprivate(set) var mark: ProducerMark

@@ -1,13 +1,13 @@
 package import LogsWire
 
-/// Who hears of what the writer does. Called on the thread that commits, one commit after the other: do little and return. `enqueue`
-/// and reads may be called from here, `close` must not be: it may wait for this thread.
+/// Who hears of what the writer does. Called on the thread that commits, one commit after the other: do little and
+/// return. `enqueue` and reads may be called from here, `close` must not be: it may wait for this thread.
 package protocol StoreSink: Sendable {
-  /// A group is on disk and the heads are published. Called once a group. When the store stops, called once more for what was being
-  /// committed and once for what waits, all of it refused, on the thread that found the failure.
+  /// A group is on disk and the heads are published. Called once a group. When the store stops, called once more for
+  /// what was being committed and once for what waits, all of it refused, on the thread that found the failure.
   func committed(_ commit: Commit)
-  /// The store has stopped for good: an I/O error on write or fsync, or damage in the active segment. Called at most once,
-  /// on the thread that found it.
+  /// The store has stopped for good: an I/O error on write or fsync, or damage in the active segment. Called at most
+  /// once, on the thread that found it.
   func failed(_ error: StoreError)
 }
 

@@ -4,11 +4,12 @@ internal import Synchronization
 
 /// Takes groups from the queue and commits each in one transaction; owns the one connection that writes.
 ///
-/// Not tied to a thread: the writer's own runs it, except for small groups, which the thread that brought them may commit by itself
-/// (`lead`): the fsync takes 0.1 ms, and each of the two hops between threads that this saves some 10 us. Checkpoints and rolls are
-/// the writer's thread's alone.
+/// Not tied to a thread: the writer's own runs it, except for small groups, which the thread that brought them may
+/// commit by itself (`lead`): the fsync takes 0.1 ms, and each of the two hops between threads that this saves some 10
+/// us. Checkpoints and rolls are the writer's thread's alone.
 ///
-/// Invariant behind `@unchecked Sendable`: the queue gives the writer to one thread at a time, which alone calls methods.
+/// Invariant behind `@unchecked Sendable`: the queue gives the writer to one thread at a time, which alone calls
+/// methods.
 final class Writer: @unchecked Sendable {
   /// Counts that others may look at.
   struct Counts: Sendable {
@@ -45,11 +46,12 @@ final class Writer: @unchecked Sendable {
   private var nextRollAt: Int64 = 0
   /// How long commits took of late, failed ones included, in nanoseconds.
   private var recentCommitTime: Int64 = 0
-  /// Whether the next commit may be another thread's: the last was quick, none failed, and nothing lags behind that it would have
-  /// to bring up to date.
+  /// Whether the next commit may be another thread's: the last was quick, none failed, and nothing lags behind that it
+  /// would have to bring up to date.
   private let mayLead: Atomic<Bool>
 
-  /// Readers that stay in old parts of the WAL let it grow to this many times its maximum before the writer waits for them.
+  /// Readers that stay in old parts of the WAL let it grow to this many times its maximum before the writer waits for
+  /// them.
   private static let walPatienceFactor = 16
   private static let walPatience = Duration.milliseconds(100)
   /// How long the writer goes on before it waits again for a reader that did not go.
@@ -63,8 +65,8 @@ final class Writer: @unchecked Sendable {
   /// How often an idle writer looks at the age of the segment.
   private static let idleInterval = Duration.seconds(30)
   private static let retryAfterMilliseconds: UInt32 = 1000
-  /// What waits is committed by the thread that brought it up to so many bytes; more is left to the writer's thread, which has
-  /// nothing else to do.
+  /// What waits is committed by the thread that brought it up to so many bytes; more is left to the writer's thread,
+  /// which has nothing else to do.
   private static let leadByteCountMax = 64 << 10
   /// Each commit counts so much in `recentCommitTime`.
   private static let recentCommitDivisor: Int64 = 8

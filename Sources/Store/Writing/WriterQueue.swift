@@ -2,11 +2,11 @@ internal import LogsWire
 
 /// What waits for the writer, bounded in bytes and requests, with the marks that deciding needs.
 ///
-/// A request enters the queue only when the mark of its producer is in memory. Until a reader has found it, the producer's
-/// requests for that stream are parked, in their order.
+/// A request enters the queue only when the mark of its producer is in memory. Until a reader has found it, the
+/// producer's requests for that stream are parked, in their order.
 ///
-/// Groups are committed by one thread at a time: whoever was given something to do, by `next` or `lead`, has the writer until it
-/// gives it back.
+/// Groups are committed by one thread at a time: whoever was given something to do, by `next` or `lead`, has the writer
+/// until it gives it back.
 final class WriterQueue: Sendable {
   /// A request and the mark of its producer, which stays in memory until it has its answer.
   struct Queued: Sendable {
@@ -128,8 +128,8 @@ final class WriterQueue: Sendable {
     wakeThread()
   }
 
-  /// For the writer's thread: waits for something to do, at most for `timeout` while nobody else has the writer. It has it until
-  /// `giveBack`, or for good when it is told to end.
+  /// For the writer's thread: waits for something to do, at most for `timeout` while nobody else has the writer. It has
+  /// it until `giveBack`, or for good when it is told to end.
   func next(timeout: Duration) -> Order {
     while true {
       let order: Order? = monitor.wait(timeout: timeout) { state in state.nextOrder(byteCountMax: groupByteCountMax) }
@@ -142,8 +142,8 @@ final class WriterQueue: Sendable {
     }
   }
 
-  /// For any other thread: all that waits, if nobody has the writer and that is no more than `byteCountMax` bytes. Whoever is given
-  /// a group has the writer until `giveBack`.
+  /// For any other thread: all that waits, if nobody has the writer and that is no more than `byteCountMax` bytes.
+  /// Whoever is given a group has the writer until `giveBack`.
   ///
   /// What is not given is left to whoever has the writer, or to its thread, which is woken.
   func lead(byteCountMax: Int) -> Group? {
