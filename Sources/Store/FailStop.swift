@@ -1,7 +1,7 @@
 internal import LogsWire
 internal import Synchronization
 
-/// The end of a store that cannot go on: reported once, from whichever thread finds out first.
+/// Stops a store that cannot go on, and reports why, once, from whichever thread finds out first.
 final class FailStop: Sendable {
   private let sink: any StoreSink
   private let queue: WriterQueue
@@ -14,10 +14,10 @@ final class FailStop: Sendable {
 
   var hasFailed: Bool { isReported.withLock { $0 } }
 
-  /// Answers what waits, and reports the error to the sink. A group that was being committed has been answered by its
-  /// committer.
+  /// Answers everything that waits, and reports the error to the sink. A group that was being committed has been
+  /// answered by its committer.
   func report(_ error: StoreError) {
-    // First of all, and by everybody who reports: who comes back from here may give the writer to the next.
+    // First, and by every caller: one that returns from here may hand the writer to the next.
     let replies = queue.abandon(Refusal(error, mayHaveTakenEffect: false))
     if !replies.isEmpty { sink.committed(Commit(replies: replies, runs: [])) }
     let isFirst = isReported.withLock { isReported in
@@ -31,7 +31,8 @@ final class FailStop: Sendable {
 extension Refusal {
   /// The answer to an append when the store has stopped.
   ///
-  /// - Parameter mayHaveTakenEffect: whether it was being committed. Then only a resend can tell whether it is on disk.
+  /// - Parameter mayHaveTakenEffect: whether the batch was being committed. Only sending it again can then tell whether
+  ///   it is stored.
   init(_ error: StoreError, mayHaveTakenEffect: Bool) {
     self.init(
       .storageFailed, "the server's store has stopped: \(error.message)", isRetryable: true,

@@ -9,11 +9,11 @@
     /// Answers go out before the COMMIT that makes their batches durable, and what is answered is lost with the process
     /// (P2).
     case ackBeforeCommit = "ack-before-commit"
-    /// A mark is durable only with a later transaction, the one that brings the table of marks up to date: a start
+    /// A mark becomes durable only with a later transaction, the one that brings the table of marks up to date: a start
     /// after a crash does not look for marks in the rows, and stores again what is sent again (P4).
     case markApart = "mark-apart"
-    /// Going live, a stream is taken up one entry behind the place where its backfill ended, and the entry between is
-    /// named as filtered: the cover is whole, the delivery is not (P5, P6).
+    /// When a stream goes live, it continues one entry after the point where its backfill ended, and the entry between
+    /// is reported as filtered: the cover is complete, the delivery is not (P5, P6).
     case liveOffByOne = "live-off-by-one"
 
     package static let variable = "LOGSD_PLANTED_BUG"
@@ -31,7 +31,7 @@
     /// How long answers are ahead of their COMMIT, so that a kill finds the gap.
     private static let leadMicroseconds: UInt32 = 10_000
 
-    /// Gives the answers of a group that is not stored yet. Their second time is nobody's any more.
+    /// Answers a group that is not stored yet. Nobody listens when it is answered again.
     static func answer(_ replies: [Reply], _ sink: any StoreSink) {
       sink.committed(Commit(replies: replies, runs: []))
       usleep(leadMicroseconds)

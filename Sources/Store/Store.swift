@@ -4,9 +4,9 @@ internal import Synchronization
 
 /// The streams of one data directory: appends in, committed groups out, and reads of all that is kept.
 ///
-/// Threads: one that writes what those that call `commitQueued` do not, some that read, one for upkeep, and after an
+/// Threads: one that commits what callers of `commitQueued` do not, some that read, one for upkeep, and after an
 /// unclean stop one that checks. Any method may be called from any thread. `close` has to be called before the last
-/// reference goes.
+/// reference is dropped.
 package final class Store: Sendable {
   private let settings: StoreSettings
   private let queue: WriterQueue
@@ -89,8 +89,8 @@ package final class Store: Sendable {
 
   // MARK: writing
 
-  /// Puts a request into the writer's queue, for `commitQueued`, which has to follow soon. Never blocks; the outcome
-  /// comes to the sink.
+  /// Puts a request into the writer's queue. `commitQueued` has to follow soon. Never blocks; the sink receives the
+  /// outcome.
   ///
   /// - Returns: nil when it was taken, else why not.
   package func enqueue(_ request: WriteRequest) -> Refusal? {
@@ -107,16 +107,16 @@ package final class Store: Sendable {
           queue.reject(key, Self.unreadable(error))
         }
       }
-      // Not taken, the store has failed and was closed in between: what was parked has its answer.
+      // If it was not taken, the store has failed and was closed in between: what was parked has been answered.
       precondition(isTaken || failStop.hasFailed, "readers end after the writer, which waits for what is parked")
       return nil
     }
   }
 
-  /// Commits what is queued: on the caller's thread, which then waits for the disk, when it is little, the disk is
-  /// quick and nobody else commits; else on the writer's thread.
+  /// Commits what is queued: on the caller's thread, which then waits for the disk, if it is little, the disk is fast
+  /// and nobody else is committing; otherwise on the writer's thread.
   ///
-  /// The sink hears of what is committed here before this returns.
+  /// The sink is called before this returns for what is committed here.
   package func commitQueued() {
     let writer = running.withLock { $0?.writer }
     writer?.lead { failStop.report($0) }
@@ -132,7 +132,7 @@ package final class Store: Sendable {
 
   package func stream(named name: StreamName) -> StreamInfo? { catalog[name] }
 
-  /// The highest id of a stream so far: a stream that comes into being later has a higher one.
+  /// The highest stream id so far; later streams have higher ones.
   package var newestStreamID: Int64 { catalog.newestID }
 
   /// The first `limit` streams, by name, whose names begin with `prefix` and are not before `text`.
@@ -145,17 +145,17 @@ package final class Store: Sendable {
 
   // MARK: reading
 
-  /// What is in memory of a range, from any thread; nil when its first number (in reverse its last) is not.
+  /// What memory holds of a range, from any thread; nil if its first number (in reverse its last) is not in memory.
   package func readCached(_ request: ReadRequest) -> ReadResult? { reader.readCached(request) }
 
   /// Whether `readCached` would answer.
   package func isCached(_ request: ReadRequest) -> Bool { reader.isCached(request) }
 
-  /// Reads ranges in their order on a reader's thread, where `then` is called: with what came of the first, and of as
-  /// many behind it as bytes and a time allow. A range that cannot be read is the last.
+  /// Reads ranges in order on a reader thread, and calls `then` there with the first result and as many others as bytes
+  /// and time allow. A range that cannot be read is the last.
   ///
-  /// - Parameter cancellation: cancelled before a thread is free, nothing is read and `then` is told `closed`;
-  ///   cancelled later, or when an append waits for a look-up, no further range is begun.
+  /// - Parameter cancellation: if it is cancelled before a thread is free, nothing is read and `then` gets `closed`.
+  ///   Once it is cancelled, or an append waits for a look-up, no further range is started.
   package func read(
     _ requests: [ReadRequest], cancellation: CancellationToken = CancellationToken(),
     then: @escaping @Sendable ([Result<ReadResult, StoreError>]) -> Void
@@ -165,9 +165,9 @@ package final class Store: Sendable {
     }
   }
 
-  /// Finds the first number of a stream whose entry has this time or a later one; behind the head when there is none.
+  /// Finds the first number of a stream whose entry has this time or a later one; one above the head if there is none.
   ///
-  /// - Parameter cancellation: when it is cancelled, or the store closes, the search ends and `then` is told `closed`.
+  /// - Parameter cancellation: when it is cancelled, or the store closes, the search ends and `then` gets `closed`.
   package func findSequence(
     stream: Int64, atOrAfter time: Int64, cancellation: CancellationToken = CancellationToken(),
     then: @escaping @Sendable (Result<UInt64, StoreError>) -> Void

@@ -1,11 +1,11 @@
 internal import LogsDisk
 
-/// Why the store cannot do what it was asked: what failed with which file, why, and what to do.
+/// Why the store cannot do something: what failed, on which file, why, and what to do about it.
 package struct StoreError: Error, CustomStringConvertible, Sendable {
   package enum Code: String, Hashable, Sendable {
     /// Another process has the data directory open.
     case locked
-    /// The directory or a file in it is not what a store looks like, or is of a newer version.
+    /// The directory or a file in it does not look like a store's, or a newer version has written it.
     case notAStore
     /// A segment that `store` names is not there.
     case missingSegment
@@ -64,8 +64,8 @@ extension StoreError {
     self.init(code, "cannot \(action) \(error.path): \(error.text); \(advice)", cause: error.codeText)
   }
 
-  /// A sync that has failed, which is not tried again even when it was for a full disk: a second one says nothing of
-  /// what the first one has lost.
+  /// A failed sync. It is never retried, not even after a full disk: a second one says nothing about what the first one
+  /// lost.
   init(failedSync error: FileError, while action: String) {
     self.init(error, while: action)
     code = .inputOutput

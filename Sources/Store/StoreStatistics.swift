@@ -22,7 +22,7 @@ package struct StoreStatistics: Hashable, Sendable {
   package var entryCount: UInt64 = 0
   package var duplicateCount = 0
   package var refusalCount = 0
-  /// Transactions that a full disk took back.
+  /// Transactions rolled back because the disk was full.
   package var diskFullCount = 0
   /// From BEGIN to the end of COMMIT, fsync included.
   package var commitTime = Duration.zero

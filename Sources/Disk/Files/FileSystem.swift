@@ -11,16 +11,16 @@ package protocol FileSystem: Sendable {
   func list(_ directory: String) throws(FileError) -> [String]
   /// The size of a file, nil if it is not there. Does not open it.
   func byteCount(_ path: String) throws(FileError) -> Int?
-  /// What tells this file from a copy of it, made once and kept for as long as the file is.
+  /// What tells this file from a copy of it; it never changes.
   func identity(_ path: String) throws(FileError) -> FileIdentity
   /// The whole content of a small file, nil if it is not there.
   func read(_ path: String) throws(FileError) -> [UInt8]?
   /// Replaces the content, making the file if it is not there.
   func write(_ path: String, _ content: [UInt8]) throws(FileError)
-  /// Makes a file at least this long and gives it the space, making the file if it is not there. Not durable until
-  /// synced.
+  /// Extends a file to at least this length and allocates the space, making the file if it is not there. Not durable
+  /// until synced.
   func allocate(_ path: String, byteCount: Int) throws(FileError)
-  /// What this user may still write on the disk that a directory is on.
+  /// The space that this user may still fill on a directory's disk.
   func freeByteCount(_ directory: String) throws(FileError) -> Int
   func synchronize(file path: String) throws(FileError)
   func synchronize(directory path: String) throws(FileError)

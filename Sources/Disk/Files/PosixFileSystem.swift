@@ -6,8 +6,8 @@ package struct PosixFileSystem: FileSystem {
   private let directoryMode: mode_t
   private let fileMode: mode_t
 
-  /// - Parameter isPrivate: whether what is made is for its owner alone; else the group may read it. The umask takes
-  ///   from both.
+  /// - Parameter isPrivate: whether new files are for their owner alone; otherwise the group may read them. The umask
+  ///   applies to both.
   package init(isPrivate: Bool = false) {
     directoryMode = isPrivate ? 0o700 : 0o750
     fileMode = isPrivate ? 0o600 : 0o640
@@ -133,7 +133,7 @@ package struct PosixFileSystem: FileSystem {
     throw error
   }
 
-  /// Whether someone has the lock on a file. Looking takes it for an instant, which `lock` may run into.
+  /// Whether someone holds the lock on a file. Checking takes the lock for an instant, which may make `lock` fail.
   package func isLocked(_ path: String) throws(FileError) -> Bool {
     let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
     if file < 0 {
@@ -146,7 +146,7 @@ package struct PosixFileSystem: FileSystem {
     throw FileError("flock", path)
   }
 
-  /// Cuts a file that is longer, and syncs it; fine if it is not there.
+  /// Truncates a file that is longer, and syncs it; fine if it is not there.
   package func truncate(_ path: String, to byteCountMax: Int) throws(FileError) {
     let file = unsafe open(path, O_RDWR | O_CLOEXEC)
     if file < 0 {
@@ -169,19 +169,20 @@ package final class FileLock: Sendable {
 
   init(adopting file: Int32) { self.file = file }
 
-  /// Writes this process's id, for whoever is refused the lock. A disk that is full is no reason not to take it.
+  /// Writes this process's id, for a process that is refused the lock to report. A full disk is no reason not to take
+  /// it.
   static func noteOwner(in file: Int32) {
     guard ftruncate(file, 0) == 0 else { return }
     let text = Array("\(getpid())\n".utf8)
     _ = unsafe text.withUnsafeBytes { unsafe pwrite(file, $0.baseAddress, $0.count, 0) }
   }
 
-  /// The process that has taken the lock last; nil if it has not said so.
+  /// The process that took the lock last; nil if it did not leave its id.
   package static func owner(noted content: [UInt8]?) -> Int32? {
     Int32(String(decoding: (content ?? []).prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self))
   }
 
-  /// Not only closed: a process that is being started has a copy until its exec, and the lock with it.
+  /// Unlocked, not only closed: a child process holds a copy of the descriptor, and the lock with it, until its exec.
   deinit {
     flock(file, LOCK_UN)
     close(file)
@@ -189,17 +190,17 @@ package final class FileLock: Sendable {
 }
 
 extension FileError {
-  /// The call that has just failed on this thread.
+  /// The call that just failed on this thread.
   package init(_ operation: String, _ path: String) { self.init(operation: operation, path: path, code: errno) }
 
-  /// Whether space is what is missing, so that the same may work later.
+  /// Whether the disk is full, so that the same operation may succeed later.
   ///
-  /// Never true of a sync: what it was to make durable is unknown, whatever its reason, and a second one may say that
-  /// all is well when it is not.
+  /// Never true of a sync: what it should have made durable is unknown, whatever the reason, and a second one may
+  /// report success although data was lost.
   package var isDiskFull: Bool { operation != Self.synchronizing && (code == ENOSPC || code == EDQUOT) }
 
   package static let synchronizing = "fsync"
 
-  /// The system's words for the error.
+  /// The system's description of the error.
   package var text: String { unsafe String(cString: strerror(code)) }
 }

@@ -1,7 +1,7 @@
 internal import CSQLite
 internal import LogsWire
 
-/// One SQLite connection, opened without SQLite's own mutex: one thread at a time.
+/// One connection to a SQLite database, without SQLite's own mutex: for one thread at a time.
 @safe package struct Database: ~Copyable {
   package enum Mode {
     case readWrite
@@ -16,7 +16,7 @@ internal import LogsWire
   }
 
   private let handle: OpaquePointer
-  /// Where SQLite's hook leaves the number of frames in the WAL after each commit, -1 when that has been taken.
+  /// Where SQLite's hook puts the number of frames in the WAL after each commit; -1 once that has been taken.
   private let walFrames: UnsafeMutablePointer<Int32>
   package let path: String
 
@@ -44,7 +44,7 @@ internal import LogsWire
     unsafe handle = opened
     unsafe walFrames = .allocate(capacity: 1)
     unsafe walFrames.initialize(to: -1)
-    // The hook replaces SQLite's automatic checkpoints: only the writer checkpoints, and when it wants to.
+    // The hook replaces SQLite's automatic checkpoints: the owner decides when to checkpoint.
     unsafe sqlite3_wal_hook(
       handle,
       { context, _, _, frames in
@@ -55,7 +55,8 @@ internal import LogsWire
   }
 
   deinit {
-    // v2: a statement that outlives the connection keeps it until the statement goes too, in whatever order.
+    // v2: a statement that outlives the connection keeps it open until the statement is finalized, in whatever order
+    // the two go.
     unsafe sqlite3_close_v2(handle)
     unsafe walFrames.deallocate()
   }
@@ -68,16 +69,16 @@ internal import LogsWire
     return count < 0 ? nil : Int(count)
   }
 
-  /// Whether a transaction is open. After any failed statement look here: SQLite rolls back by itself after some
-  /// errors, and statements behind it would commit on their own (https://www.sqlite.org/c3ref/get_autocommit.html).
+  /// Whether a transaction is open. Check this after every failed statement: SQLite rolls back by itself after some
+  /// errors, and later statements would then commit on their own (https://www.sqlite.org/c3ref/get_autocommit.html).
   package var isInTransaction: Bool { unsafe sqlite3_get_autocommit(handle) == 0 }
 
   package func execute(_ sql: String) throws(SQLiteError) {
     try check(unsafe sqlite3_exec(handle, sql, nil, nil, nil))
   }
 
-  /// Prepares a statement on the tables of a segment: when SQLite does not understand it, they are not what they should
-  /// be.
+  /// Prepares a statement on tables of a known layout: one that SQLite does not understand means that the file is
+  /// damaged.
   package func prepare(_ sql: String) throws(SQLiteError) -> Statement {
     var statement = unsafe OpaquePointer?.none
     do throws(SQLiteError) {
@@ -101,7 +102,7 @@ internal import LogsWire
     return try statement.step() ? statement.integer(0) : 0
   }
 
-  /// Ends the statement that another thread runs at this moment, if there is one.
+  /// Interrupts the statement that another thread is running, if there is one.
   package func interrupt() { unsafe sqlite3_interrupt(handle) }
 
   /// How long to wait for other connections before `SQLITE_BUSY`.
@@ -109,8 +110,8 @@ internal import LogsWire
     unsafe sqlite3_busy_timeout(handle, Int32(clamping: timeout.wholeNanoseconds / 1_000_000))
   }
 
-  /// Whether the last connection to close brings the WAL home and removes it. None does unless it is told to: after an
-  /// error that stops the store nothing more may be written.
+  /// Whether the last connection to close checkpoints the WAL and removes it. Off by default: after an error that stops
+  /// the store nothing more may be written.
   package func setCheckpointOnClose(_ isWanted: Bool) {
     unsafe logs_sqlite_set_checkpoint_on_close(handle, isWanted ? 1 : 0)
   }
@@ -128,7 +129,7 @@ internal import LogsWire
     return (Int(frameCount), Int(doneCount))
   }
 
-  /// Sees that the file is what the caller keeps: to SQLite an empty one is an empty database, which it is glad to
+  /// Checks that the file is of the caller's kind. To SQLite an empty file is an empty database, which it would happily
   /// write to.
   ///
   /// - Parameters:

@@ -1,7 +1,7 @@
 internal import CSQLite
 internal import Glibc
 
-/// What SQLite answered, and about which file.
+/// An error of SQLite and the file it is about.
 package struct SQLiteError: Error, Hashable, Sendable {
   /// SQLite's extended result code.
   package var code: Int32
@@ -39,14 +39,13 @@ package struct SQLiteError: Error, Hashable, Sendable {
   package var isFailedRead: Bool { Self.failedReadCodes.contains(code) }
   /// Whether a part of the file cannot be read.
   package var isLoss: Bool { isDamage || isFailedRead }
-  /// Either the file is not there, or there is no descriptor, memory or permission left for it: SQLite does not say
-  /// which.
+  /// The file is missing, or a descriptor, memory or a permission is: SQLite does not say which.
   package var isFailedOpen: Bool { primaryCode == SQLITE_CANTOPEN }
 
-  /// Whether space is what is missing, so that the same may work later.
+  /// Whether the disk is full, so that the same operation may succeed later.
   ///
-  /// SQLite says `SQLITE_FULL` only for ENOSPC in a write; a quota, and growing the WAL index, come as I/O errors. A
-  /// failed fsync is never among them: what it was to make durable is unknown, whatever its reason.
+  /// SQLite reports `SQLITE_FULL` only for ENOSPC in a write; a quota, and growing the WAL index, come as I/O errors. A
+  /// failed fsync never counts as a full disk: what it should have made durable is unknown, whatever the reason.
   package var isDiskFull: Bool {
     if primaryCode == SQLITE_FULL { return true }
     let isSpace = systemError == ENOSPC || systemError == EDQUOT
@@ -59,8 +58,8 @@ package struct SQLiteError: Error, Hashable, Sendable {
 
   /// Whether a transaction that ended with this error has left nothing behind, so that the store can go on without it.
   ///
-  /// The WAL index grows when the transaction's frames are in the WAL already, its COMMIT among them: a restart may
-  /// find it.
+  /// The WAL index grows after the transaction's frames have been written to the WAL, its COMMIT among them: a restart
+  /// may find it.
   package var meansNothingStored: Bool { isBusy || (isDiskFull && code != Self.indexCode) }
 
   package var codeText: String {

@@ -48,7 +48,7 @@ package import LogsWire
         return .failure(error)
       }
     }
-    // The address is good only while `bytes` is: nothing may be left bound to it.
+    // The address is valid only while `bytes` is: nothing may stay bound to it.
     unsafe sqlite3_clear_bindings(handle)
     try result.get()
   }
@@ -75,14 +75,14 @@ package import LogsWire
     }
   }
 
-  /// Ends the statement's transaction, if it has its own. The error that it may answer is the one `step` threw.
+  /// Ends the statement's own transaction, if it has one. Any error it returns is the one that `step` threw.
   package func reset() { unsafe sqlite3_reset(handle) }
 
   package func isNull(_ column: Int32) -> Bool { unsafe sqlite3_column_type(handle, column) == SQLITE_NULL }
   package func integer(_ column: Int32) -> Int64 { unsafe sqlite3_column_int64(handle, column) }
   package func bits(_ column: Int32) -> UInt64 { UInt64(bitPattern: integer(column)) }
 
-  /// A value that is never outside of `range`, or the file is damaged.
+  /// A value that is always within `range` unless the file is damaged.
   package func integer(_ column: Int32, in range: ClosedRange<Int64>) throws(SQLiteError) -> Int64 {
     let value = integer(column)
     guard range.contains(value) else {
@@ -92,7 +92,7 @@ package import LogsWire
     return value
   }
 
-  /// The range of numbers whose first and whose count two columns tell.
+  /// The range of numbers given by a column with the first and one with the count.
   package func numbers(first: Int32, span: Int32) throws(SQLiteError) -> ClosedRange<UInt64> {
     let firstNumber = try integer(first, in: 1...Int64.max)
     let count = try integer(span, in: 1...Int64.max - firstNumber + 1)

@@ -1,7 +1,7 @@
 /// A database in WAL mode, with the one connection that writes to it and checkpoints it.
 ///
-/// A transaction is durable when `transact` returns. The WAL is brought home when the owner asks for it, never by
-/// SQLite itself. Used by one thread at a time.
+/// A transaction is durable when `transact` returns. Checkpoints happen only when the owner asks for one. For one
+/// thread at a time.
 package final class WALDatabase {
   package struct Settings {
     /// SQLite's `application_id`.
@@ -9,7 +9,7 @@ package final class WALDatabase {
     /// The word for such a file.
     package var kind: String
     package var cacheKibibyteCount: Int
-    /// How long to wait for an outsider that holds a lock.
+    /// How long to wait for another program that holds a lock.
     package var busyTimeout: Duration
     /// Further PRAGMAs.
     package var pragmas: String
@@ -31,16 +31,16 @@ package final class WALDatabase {
   private let busyTimeout: Duration
   /// A page and its header in the WAL.
   private let frameByteCount: Int
-  /// Frames of the WAL that are committed, and how many of them a checkpoint has brought home.
+  /// Committed frames in the WAL, and how many of them are checkpointed: copied into the database file.
   private var frameCount = 0
   private var homeFrameCount = 0
 
   private static let headerByteCount = 32
   private static let frameHeaderByteCount = 24
 
-  /// Opens a database, which recovers what a crash has left in its WAL. Nothing is written to another file.
+  /// Opens a database, which recovers what a crash has left in its WAL. No other file is written to.
   ///
-  /// - Parameter check: sees that the file may be written to, before it is.
+  /// - Parameter check: throws if the file must not be written to; called before anything is.
   package init(
     _ path: String, _ settings: Settings, vfs: String?,
     check: (borrowing Database) throws(SQLiteError) -> Void = { _ throws(SQLiteError) in }
@@ -54,9 +54,8 @@ package final class WALDatabase {
       throw SQLiteError(
         code: SQLiteError.busyCode, text: "its journal mode stays '\(mode ?? "")'", path: path, systemError: 0)
     }
-    // FULL: every COMMIT is an fsync of the WAL.
-    // Cells are checked, or a wrong count of them on one page would be written into its neighbours, which are lost
-    // then, too.
+    // FULL: every COMMIT syncs the WAL. Cells are checked, or a wrong cell count on one page would be written into its
+    // neighbours, which would then be lost as well.
     try connection.execute(
       """
       PRAGMA cell_size_check=ON; PRAGMA synchronous=FULL; PRAGMA cache_size=-\(settings.cacheKibibyteCount);
@@ -72,8 +71,8 @@ package final class WALDatabase {
 
   /// Runs `body` in a transaction: all of it or nothing.
   ///
-  /// SQLite takes it back by itself after some errors (then no transaction is open any more, and a further statement
-  /// would commit on its own); after others it is left to us.
+  /// After some errors SQLite rolls back by itself (then no transaction is open, and a further statement would commit
+  /// on its own); after others it is up to us.
   package func transact<Result>(_ body: () throws(SQLiteError) -> Result) throws(SQLiteError) -> Result {
     let result: Result
     do throws(SQLiteError) {
@@ -103,7 +102,7 @@ package final class WALDatabase {
 
   private func noteCommit() {
     guard let count = connection.takeWalFrameCount() else { return }
-    // SQLite begins the WAL anew when all of it is home, even if it then becomes as long as it was.
+    // SQLite starts the WAL over once all of it is checkpointed, even if it then grows to the same length.
     if count < frameCount || homeFrameCount == frameCount { homeFrameCount = 0 }
     frameCount = count
   }
@@ -112,22 +111,24 @@ package final class WALDatabase {
 
   package var walByteCount: Int { frameCount * frameByteCount }
 
-  /// What a checkpoint would have to bring home.
+  /// What the next checkpoint has to copy.
   package var pendingWalByteCount: Int { (frameCount - homeFrameCount) * frameByteCount }
 
-  /// How much of the WAL is committed and needed: what a transaction left behind it that failed must never be found.
+  /// How much of the WAL is committed and still needed: what a failed transaction has left behind that must never be
+  /// found.
   package var neededWalByteCount: Int {
     frameCount == homeFrameCount ? 0 : Self.headerByteCount + frameCount * frameByteCount
   }
 
-  /// Brings home what readers allow, without waiting for them; or all of it, and empties the WAL.
+  /// Checkpoints as far as readers allow, without waiting for them; or, with `truncate`, all of it, and empties the
+  /// WAL.
   package func checkpoint(_ mode: Database.Checkpoint = .passive) throws(SQLiteError) {
     let (count, homeCount) = try connection.checkpoint(mode)
     frameCount = max(count, 0)
     homeFrameCount = max(homeCount, 0)
   }
 
-  /// Brings everything home and empties the WAL, waiting for readers at most for `timeout`.
+  /// Checkpoints everything and empties the WAL, waiting for readers for at most `timeout`.
   ///
   /// - Returns: whether no reader was in the way.
   package func truncateWal(timeout: Duration) throws(SQLiteError) -> Bool {
@@ -142,7 +143,7 @@ package final class WALDatabase {
     }
   }
 
-  /// Lets closing the connection bring the WAL home and remove it, if no other has the database open.
+  /// Lets closing the connection checkpoint the WAL and remove it, if no other connection has the database open.
   package func allowWalRemoval() { connection.setCheckpointOnClose(true) }
 
   /// Leaves WAL mode, for which no other connection may be open.

@@ -10,7 +10,7 @@ final class Catalog: Sendable {
     /// Indexes in the order of the names.
     var sorted: [Int] = []
 
-    /// Where in `sorted` the first name stands that is not before `text`.
+    /// The index in `sorted` of the first name that is not before `text`.
     func index(from text: String) -> Int {
       var low = 0
       var high = sorted.count
@@ -21,7 +21,7 @@ final class Catalog: Sendable {
       return low
     }
 
-    /// Where in `streams` the first one stands whose id is above `id`: they stand in the order of their ids.
+    /// The index in `streams`, which are in the order of their ids, of the first one whose id is above `id`.
     func index(bornAfter id: Int64) -> Int {
       var low = 0
       var high = streams.count
@@ -37,7 +37,7 @@ final class Catalog: Sendable {
 
   var count: Int { state.withLock { $0.streams.count } }
 
-  /// The highest id given so far; ids rise.
+  /// The highest id so far; ids only grow.
   var newestID: Int64 { state.withLock { $0.streams.last?.id ?? 0 } }
 
   func contains(_ name: StreamName) -> Bool { state.withLock { $0.indexOfName[name] != nil } }
@@ -55,7 +55,7 @@ final class Catalog: Sendable {
 
   /// The first `limit` streams, by name, whose names begin with `prefix` and are not before `text`.
   func streams(from text: String, beginningWith prefix: String, limit: Int) -> [StreamInfo] {
-    // Copied under the lock: a snapshot of the arrays would have the next commit copy all of them.
+    // Copied under the lock: holding a copy of the arrays would make the next commit copy all of them.
     state.withLock { state in
       var found: [StreamInfo] = []
       for index in state.sorted[state.index(from: max(text, prefix))...].prefix(limit) {
@@ -71,7 +71,7 @@ final class Catalog: Sendable {
     state.withLock { state in Array(state.streams[state.index(bornAfter: id)...].prefix(limit)) }
   }
 
-  /// Takes streams as they are after a commit, new ones among them.
+  /// Takes over the streams that a commit has changed or created.
   func publish(_ changed: some Sequence<StreamInfo>) {
     state.withLock { state in
       var added: [Int] = []

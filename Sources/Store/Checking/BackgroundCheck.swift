@@ -4,14 +4,14 @@ internal import Synchronization
 
 /// Checks everything that is stored after an unclean stop, newest first, on a thread that gets only idle time.
 ///
-/// `PRAGMA quick_check` looks at the structure of a file and does not see a flipped bit of a payload; the batches' own
-/// checks do. Damage in a sealed segment is logged: what it costs is told to readers when they come to it.
+/// `PRAGMA quick_check` checks the structure of a file and does not see a flipped bit in a payload; the batches' own
+/// checks do. Damage in a sealed segment is logged; readers learn of it when they get there.
 final class BackgroundCheck: Sendable {
   private struct State: Sendable {
     var progress: (StoreStatistics.CheckState, Int) = (.notNeeded, 0)
     var isClosing = false
     var isEnded = false
-    /// What is under `PRAGMA quick_check`.
+    /// The connection that runs `PRAGMA quick_check`.
     var connection: ReaderConnection?
   }
 
@@ -22,8 +22,8 @@ final class BackgroundCheck: Sendable {
   private let listing: SegmentListing
   private let lastRow: Int64
 
-  /// - Parameter listing: what was there before the writer began. Rows that came later are not looked at: the writer's
-  ///   commit is in the file before the catalog knows of it.
+  /// - Parameter listing: the segments before the writer started. Rows added later are not checked: a commit is in the
+  ///   file before the catalog knows of it.
   init(_ reader: Reader, _ listing: SegmentListing, lastRow: Int64, isNeeded: Bool) {
     self.reader = reader
     self.listing = listing
@@ -45,7 +45,7 @@ final class BackgroundCheck: Sendable {
   func close() {
     guard let thread = thread.withLock({ $0.take() }) else { return }
     state.withLock { $0.isClosing = true }
-    // More than once: a statement that has not begun yet cannot be interrupted.
+    // Repeatedly: a statement that has not started yet cannot be interrupted.
     while state.wait(timeout: Self.interruptInterval, until: { $0.isEnded ? true : nil }) == nil {
       state.withLock { $0.connection?.interrupt() }
     }
@@ -72,7 +72,7 @@ final class BackgroundCheck: Sendable {
   }
 
   private func check(_ segment: Segment) throws(SQLiteError) {
-    // A connection of its own: a check takes long, and whoever seals the segment waits for those lent by the pool.
+    // A connection of its own: a check takes long, and sealing waits for the connections that the pool has lent.
     let isSealed = segment.state == .sealed
     if isSealed {
       let connection = try ReaderConnection(segment, vfs: reader.pool.vfs)

@@ -1,9 +1,9 @@
 internal import LogsDisk
 
-/// A file that holds room on the disk, so that a store on a full disk can be started: a start needs some for SQLite's
-/// files and for the file `store`.
+/// A file that reserves space, so that a store on a full disk can be started: a start needs some for SQLite's files and
+/// for the file `store`.
 ///
-/// It is allocated, but never written or synced: what a power loss takes of it is allocated again.
+/// It is allocated, but never written or synced: if a power loss takes it, it is allocated again.
 struct Reserve: UpkeepJob {
   private let path: String
   private let directory: String
@@ -11,7 +11,7 @@ struct Reserve: UpkeepJob {
   private let files: any FileSystem
   private let log: @Sendable (String) -> Void
 
-  /// No more than this part of what is free: on a small disk most of it is for entries.
+  /// At most this fraction of what is free: on a small disk most of it is for entries.
   private static let freeDivisor = 8
 
   init(_ settings: StoreSettings, paths: StorePaths) {
@@ -22,7 +22,7 @@ struct Reserve: UpkeepJob {
     log = settings.log
   }
 
-  /// Gives the room to whatever needs it now.
+  /// Frees the space for what needs it now.
   ///
   /// - Returns: whether there was any.
   func giveUp() throws(StoreError) -> Bool {
@@ -36,7 +36,7 @@ struct Reserve: UpkeepJob {
     }
   }
 
-  /// Takes the room, or as much of it as the disk can spare, and again while some is missing.
+  /// Takes the space, or as much of it as the disk can spare, and tries again later for the rest.
   func run(on upkeep: Upkeep) -> UpkeepOutcome {
     if upkeep.isClosing { return .done }
     do throws(FileError) {
@@ -51,7 +51,7 @@ struct Reserve: UpkeepJob {
       if wanted == byteCountMax { return .done }
     } catch {
       guard error.isDiskFull else {
-        // Not needed to serve: a start on a full disk has to do without.
+        // Not needed to run: a start on a full disk has to do without.
         log("no room can be kept in \(path) for a start on a full disk: \(error.text)")
         return .done
       }

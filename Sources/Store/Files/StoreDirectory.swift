@@ -2,12 +2,12 @@ internal import LogsDisk
 internal import LogsWire
 internal import Synchronization
 
-/// A data directory in use: what `store` says, which segments there are, and how the next one comes in.
+/// An open data directory: what `store` says, which segments there are, and how the next one is added.
 final class StoreDirectory: Sendable {
   let id: StoreID
   let paths: StorePaths
   let files: any FileSystem
-  /// The segments as readers see them now.
+  /// The segments, as readers see them now.
   let segments: SegmentList
   private let vfs: String?
   private let storeFile: Mutex<StoreFile>
@@ -21,7 +21,7 @@ final class StoreDirectory: Sendable {
     self.storeFile = Mutex(storeFile)
   }
 
-  /// Makes the directory where it is missing, and takes it for this process.
+  /// Makes the directory if it is missing, and locks it for this process.
   static func lock(_ settings: StoreSettings, _ paths: StorePaths) throws(StoreError) -> FileLock {
     let files = settings.fileSystem
     var owner: Int32?
@@ -43,7 +43,7 @@ final class StoreDirectory: Sendable {
 
   // MARK: the next segment
 
-  /// Makes the file of a next segment, which is no segment before it has its name.
+  /// Makes the file of the next segment. Until it has its name it is no segment.
   func prepareSegment(
     _ number: Int64, createdAt: Int64, streams: [StreamInfo], marks: [SegmentWriter.LocatedMark]
   ) throws(StoreError) -> NextSegment {
@@ -61,8 +61,7 @@ final class StoreDirectory: Sendable {
       throw StoreError(error, while: "make")
     }
     do throws(FileError) {
-      // Most of it here: the writer, which waits for the sync before the file gets its name, has little left to wait
-      // for.
+      // Syncs most of it here, so that the writer, which syncs the rest before the file gets its name, waits less.
       try files.synchronize(file: next.path)
     } catch {
       throw StoreError(error, while: "make")
@@ -84,15 +83,15 @@ final class StoreDirectory: Sendable {
 
   /// Gives a file its segment's name, opens it, names it in `store`, and makes it the active one.
   ///
-  /// Nothing is acknowledged from it before that, and it knows every stream's next number: numbers never go back.
+  /// Nothing is stored in it before that, and it knows every stream's next number: numbers never go back.
   ///
-  /// - Throws: `diskFull` or `busy` only when it may be tried again: not named in `store` it is no segment, and the
-  ///   next attempt replaces it, as does the next start.
+  /// - Throws: `diskFull` or `busy` only if it can be tried again: while `store` does not name the file it is no
+  ///   segment, and the next attempt, or the next start, replaces it.
   func begin(_ next: NextSegment) throws(StoreError) -> SegmentWriter {
     let path = paths.segment(next.number)
     do throws(FileError) {
       try files.synchronize(file: next.path)
-      // Of an attempt that failed: SQLite would take a WAL under this name for this file's.
+      // Left by a failed attempt: SQLite would take a WAL with this name for this file's.
       for sideFile in StorePaths.sideFiles(of: path) { try files.remove(sideFile) }
       try files.rename(next.path, to: path)
     } catch {
@@ -116,7 +115,7 @@ final class StoreDirectory: Sendable {
 
   // MARK: the file `store`
 
-  /// Marks the directory as orderly left.
+  /// Records an orderly stop.
   func markClean() throws(StoreError) { try change { $0.isClean = true } }
 
   private func change(_ body: (inout StoreFile) -> Void) throws(StoreError) {

@@ -26,11 +26,11 @@ struct StoreFile: Hashable, Sendable {
 
   /// Replaces the file: either the old content or the new is there after a crash.
   ///
-  /// - Throws: `diskFull` only when the old content is still there. Once the file is renamed nobody can go on with the
-  ///   old content, since a crash may bring the new one.
+  /// - Throws: `diskFull` only if the old content is still in place. Once the file has been renamed there is no way
+  ///   back, since a crash may bring either content.
   func save(_ paths: StorePaths, _ files: any FileSystem) throws(StoreError) {
     do {
-      // A new file each time, since it names itself: its identity is known once it exists.
+      // A new file each time, since it contains its own identity, which is known once it exists.
       try files.remove(paths.storeTemporary)
       try files.write(paths.storeTemporary, [])
       var saved = self
@@ -40,7 +40,8 @@ struct StoreFile: Hashable, Sendable {
       try files.rename(paths.storeTemporary, to: paths.store)
     } catch {
       let failure = StoreError(error, while: "replace the file")
-      // What was begun would only take room. It means nothing, and where it cannot be removed the next attempt does so.
+      // What was written would only take space. It means nothing, and if it cannot be removed now, the next attempt
+      // removes it.
       do { try files.remove(paths.storeTemporary) } catch { throw failure }
       throw failure
     }

@@ -1,14 +1,14 @@
 internal import LogsDisk
 internal import LogsWire
 
-/// Checks stored batches of one stream and signs them for its incarnation of today.
+/// Checks stored batches of one stream and signs them for its current incarnation.
 ///
-/// A batch may have been stored under an earlier incarnation (before a restore); a client checks it with the one that
-/// STREAM told, so its server's part is signed anew. Nothing else in it changes.
+/// A batch may have been stored under an earlier incarnation (before a restore). A client checks it with the
+/// incarnation that STREAM gave, so the server's part of the batch is signed again. Nothing else in it changes.
 struct BatchSigner {
   private let seed: UInt64
   private let name: StreamName
-  /// Seeds of earlier incarnations, of the segments that have been asked so far.
+  /// Seeds of earlier incarnations, of the segments asked so far.
   private var formerSeeds: Set<UInt64> = []
 
   init(_ stream: StreamInfo) {
@@ -22,9 +22,10 @@ struct BatchSigner {
     case damaged(ClosedRange<UInt64>)
   }
 
-  /// Takes a run apart.
+  /// Splits a run into its batches.
   ///
-  /// - Parameter incarnations: answers what the run's segment says the stream's batches are signed under.
+  /// - Parameter incarnations: returns the incarnations that the run's segment may have signed the stream's batches
+  ///   for.
   mutating func parts(
     of run: Run, incarnations: () throws(SQLiteError) -> [Incarnation]
   ) throws(SQLiteError) -> [Part] {
@@ -35,7 +36,7 @@ struct BatchSigner {
       guard offset < run.batches.count, let batch = Self.batch(at: offset, in: run),
         batch.header.firstSequence == expected, batch.header.span > 0, batch.header.lastSequence <= run.last
       else {
-        // Where the next batch begins is not known: all that is left of the run is lost.
+        // Where the next batch begins is unknown: the rest of the run is lost.
         parts.append(.damaged(expected...run.last))
         return parts
       }
@@ -55,7 +56,7 @@ struct BatchSigner {
     do throws(WireDecodingError) {
       return try Batch(startOf: run.batches[offset..<run.batches.count])
     } catch {
-      // What is wrong with it does not matter: the range is reported as lost.
+      // The reason does not matter: the range is reported as lost.
       return nil
     }
   }

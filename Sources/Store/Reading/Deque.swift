@@ -1,4 +1,4 @@
-/// A queue in a ring: adding at its end and removing at its beginning cost the same however long it is.
+/// A queue in a ring: adding at the end and removing at the front take the same time however long it is.
 struct Deque<Element> {
   private var slots: [Element?] = []
   private var start = 0

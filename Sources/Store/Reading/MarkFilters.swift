@@ -2,19 +2,19 @@ internal import LogsDisk
 internal import LogsWire
 internal import Synchronization
 
-/// Which producers have marks in which sealed segments, so that looking for a mark opens only segments that may have
-/// it.
+/// Which producers have marks in which sealed segments, so that a look-up opens only segments that may have the mark.
 ///
-/// A segment's filter is made from its table of marks when a lookup first comes by. It may say yes wrongly, never no. A
-/// segment without one is asked itself: past the bound for all of them, or when its marks cannot be read.
+/// A segment's filter is built from its table of marks at the first look-up that needs it. It may wrongly say yes,
+/// never no. A segment without a filter, because all of them have reached their limit or its marks cannot be read, is
+/// asked itself.
 final class MarkFilters: Sendable {
   /// For all segments: four million producers and streams.
   static let byteCountMax = 16 << 20
-  /// How long one lookup makes filters; the next one goes on.
+  /// How long one look-up builds filters; the next one continues.
   static let makingTimeMax = Duration.milliseconds(5)
 
   private struct State: Sendable {
-    /// Sorted; nil for a segment that has none and gets none.
+    /// Sorted; nil for a segment that gets no filter.
     var filters: [Int64: [UInt32]?] = [:]
     var byteCount = 0
   }
@@ -32,7 +32,7 @@ final class MarkFilters: Sendable {
     return UInt32(truncatingIfNeeded: XXH3.hash(writer.span))
   }
 
-  /// Whether it is yet to be found out what the segment holds.
+  /// Whether the segment's filter has not been built yet.
   func isMissing(_ segment: Int64) -> Bool { state.withLock { $0.filters[segment] == nil } }
 
   func excludes(_ hash: UInt32, from segment: Int64) -> Bool {
@@ -47,7 +47,7 @@ final class MarkFilters: Sendable {
     return true
   }
 
-  /// Makes the filter of a segment; `forEach` calls its argument with each hash until that answers false.
+  /// Builds the filter of a segment; `forEach` calls its argument with each hash until it returns false.
   func make(_ segment: Int64, _ forEach: ((UInt32) -> Bool) throws(SQLiteError) -> Void) {
     let countMax = (byteCountMax - state.withLock { $0.byteCount }) / MemoryLayout<UInt32>.size
     var hashes: [UInt32]? = []
@@ -57,7 +57,7 @@ final class MarkFilters: Sendable {
         return hashes != nil
       }
     } catch {
-      // Who looks for a mark there meets the error, and tells of it.
+      // Whoever looks for a mark there gets the error and reports it.
       hashes = nil
     }
     hashes?.sort()

@@ -6,7 +6,7 @@ struct PieceBuilder: ~Copyable {
   private let head: UInt64
   private var pieces: [ReadResult.Piece] = []
   private var byteCount = 0
-  /// Adjoining batches, until something else follows them.
+  /// Adjacent batches, until something else follows them.
   private var batches = ByteWriter(capacity: 0)
   private var batchNumbers: ClosedRange<UInt64> = 0...0
   /// The next number to be covered; descending, 0 when all are.
@@ -19,7 +19,7 @@ struct PieceBuilder: ~Copyable {
     position = request.isReverse ? min(request.to, head) : max(request.from, 1)
   }
 
-  /// The last number wanted that there is.
+  /// The last number wanted that exists.
   var upper: UInt64 { min(request.to, head) }
   var lower: UInt64 { max(request.from, 1) }
   var isComplete: Bool { isFull || (request.isReverse ? position < lower : position > upper) }
@@ -68,12 +68,12 @@ struct PieceBuilder: ~Copyable {
   }
 
   consuming func finish() -> ReadResult {
-    // The common end: the collected batches change hands without a copy.
+    // The common case: the collected batches are handed over without a copy.
     let (head, position, numbers) = (head, position, batchNumbers)
     let (request, upper) = (request, upper)
     var pieces = pieces
     if batches.count > 0 { pieces.append(.batches(Run(numbers, batches.finish()))) }
-    // A batch may reach beyond what was asked for; what it covers there was not.
+    // A batch may reach beyond what was asked for; the numbers beyond do not count.
     let next = request.isReverse ? position : min(position, max(upper + 1, max(request.from, 1)))
     return ReadResult(pieces: pieces, next: next, head: head)
   }

@@ -8,8 +8,8 @@ package struct ReadRequest: Hashable, Sendable {
   package var from: UInt64
   /// The last number wanted; what lies beyond the head is left out.
   package var to: UInt64
-  /// Where to stop, with what those before it in the same read hold; one batch is read even if it is larger. From 1 to
-  /// `byteCountLimit`.
+  /// Where to stop, counting what the ranges before it in the same read hold; one batch is read even if it is larger.
+  /// From 1 to `byteCountLimit`.
   package var byteCountMax: Int
   /// Batches descending from `to` to `from`, entries ascending inside.
   package var isReverse: Bool
@@ -25,7 +25,7 @@ package struct ReadRequest: Hashable, Sendable {
   }
 }
 
-/// A contiguous cover of the numbers that were asked for, as far as it was read.
+/// A cover, without gaps, of the numbers that were asked for, as far as they were read.
 package struct ReadResult: Hashable, Sendable {
   package enum Piece: Hashable, Sendable {
     /// Whole batches end to end that cover the numbers; the first and last may reach beyond them.

@@ -4,9 +4,9 @@ internal import LogsWire
 extension Reader {
   /// Where a number is.
   enum Location {
-    /// In the segment, if anywhere; it holds no number beyond these, unless the segments behind it are lost.
+    /// In this segment, if anywhere; the range is all that it can hold of the stream, unless later segments are lost.
     case segment(Segment, ClosedRange<UInt64>)
-    /// Nowhere, like all of these.
+    /// Nowhere, like the whole range.
     case nowhere(ClosedRange<UInt64>, SkipReason)
   }
 
@@ -15,7 +15,7 @@ extension Reader {
     _ position: UInt64, in stream: StreamInfo, _ listing: inout SegmentListing, _ lease: ConnectionLease
   ) throws(StoreError) -> Location {
     while true {
-      // What cannot be read as a whole counts as missing: its numbers are then found to be in none of the others.
+      // A segment that cannot be read at all counts as missing: its numbers are then found in none of the others.
       listing.segments.removeAll { $0.state == .damaged }
       var unreadable: Segment?
       if let location = try locate(position, in: stream, listing, &unreadable, lease) { return location }
@@ -29,8 +29,8 @@ extension Reader {
     _ lease: ConnectionLease
   ) throws(StoreError) -> Location? {
     let segments = listing.segments
-    // The newest first: most reads want what is recent. Then halves: a segment made before the stream counts as holding
-    // it.
+    // The newest first, since most reads want what is recent; then a binary search. A segment made before the stream
+    // counts as holding it.
     var low = 0
     var high = segments.count
     var first: UInt64 = 1
@@ -64,7 +64,7 @@ extension Reader {
   private enum Next {
     /// The stream's next number when the segment was made.
     case number(UInt64)
-    /// The segment was complete before the stream came into being.
+    /// The segment was complete before the stream was created.
     case beforeStream
     case unreadable
   }
@@ -79,7 +79,7 @@ extension Reader {
     }
   }
 
-  /// Whether an error means that stored bytes are gone, and not that they cannot be reached for a moment.
+  /// Whether an error means that stored bytes are gone, not only out of reach for a moment.
   func isLoss(_ error: SQLiteError, of segment: Segment) -> Bool {
     if error.isLoss { return true }
     guard error.isFailedOpen else { return false }
@@ -90,9 +90,9 @@ extension Reader {
     }
   }
 
-  /// Takes note that nothing can be read from a segment: not opened, or its table of streams is gone.
+  /// Notes that a segment cannot be read at all: it does not open, or its table of streams is gone.
   ///
-  /// Where the disk fails to read, the segment is left as it is: the next one who asks may be luckier.
+  /// If the disk failed to read, the segment stays as it is: the next read may succeed.
   ///
   /// - Throws: when the error is no damage, or the segment cannot be done without.
   func noteLoss(_ error: SQLiteError, of segment: Segment) throws(StoreError) {
@@ -100,7 +100,7 @@ extension Reader {
     if !error.isFailedRead { segment.state = .damaged }
   }
 
-  /// Takes note that a part of a segment cannot be read.
+  /// Notes that a part of a segment cannot be read.
   ///
   /// - Throws: when the error is no damage, or the segment cannot be done without.
   func noteDamage(_ error: SQLiteError, in segment: Segment) throws(StoreError) {

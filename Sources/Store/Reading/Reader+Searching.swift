@@ -5,12 +5,12 @@ extension Reader {
   /// Rows that one statement looks at.
   static let timesRowCountMax = 1000
 
-  /// Goes on with a search.
+  /// Continues a search.
   ///
-  /// Entries need not be in the order of their times, be it that their producers give them so or that the clock was
-  /// wrong: every run is looked at, by the times that its row tells, and the first one that reaches so far is decoded.
+  /// Entries need not be in the order of their times, because producers send them so or a clock was wrong: every run is
+  /// checked by the times in its row, and the first one that may contain a match is decoded.
   ///
-  /// - Parameter mayGoOn: asked after each statement, segment, and run that was decoded. At least one of them is done.
+  /// - Parameter mayGoOn: asked after each statement, segment, and decoded run. At least one of them is done.
   func advance(_ search: inout TimeSearch, while mayGoOn: () -> Bool) throws(StoreError) -> TimeSearch.Progress {
     let lease = ConnectionLease(pool, timeMax: readTimeMax)
     defer { lease.end() }
@@ -31,7 +31,7 @@ extension Reader {
     return .nothing
   }
 
-  /// Looks through what one segment has of the rest.
+  /// Searches one segment for what is left of the search.
   ///
   /// - Returns: `nothing` when it holds no such entry.
   private func find(
@@ -43,7 +43,7 @@ extension Reader {
     case .nowhere(let numbers, _): search.pass(upTo: numbers.upperBound)
     case .segment(let segment, let numbers):
       let key = TimeBounds.Key(segment: segment.number, stream: stream.id)
-      // Whoever has looked through all of it before knows its latest time.
+      // A search that went through all of it has learnt its latest time.
       if let latest = times[key], latest < time {
         search.pass(upTo: numbers.upperBound)
         return .nothing
@@ -53,7 +53,7 @@ extension Reader {
         time, in: segment, &search, stream, rest.lowerBound...min(numbers.upperBound, rest.upperBound), &signer, lease,
         while: mayGoOn)
       guard case .nothing = progress else { return progress }
-      // Only of one that has got nothing since.
+      // Only of a segment that got nothing since.
       if let latest = search.latest, latest.segment == segment.number, numbers.upperBound <= rest.upperBound,
         segment != listing.segments.last, segment.state == .sealed
       {
@@ -91,7 +91,7 @@ extension Reader {
             return .found(number)
           }
         } catch {
-          // Only this run: what is behind it can still be found.
+          // Only this run is skipped: what follows can still be found.
           try noteDamage(error, in: segment)
         }
         search.pass(upTo: row.numbers.upperBound)
@@ -111,7 +111,7 @@ extension Reader {
   ) throws(SQLiteError) -> UInt64? {
     for batch in try batches(inRunAt: first, segment, stream, &signer, lease)
     where batch.header.effectiveTimes.upperBound >= time {
-      // In a sparse batch the entry's number is this or a higher one: nothing wanted is left out.
+      // In a sparse batch the entry has this number or a higher one: nothing wanted is left out.
       if let index = Self.times(of: batch).firstIndex(where: { $0 >= time }) {
         return batch.header.firstSequence + UInt64(index)
       }
@@ -119,14 +119,13 @@ extension Reader {
     return nil
   }
 
-  /// The effective times of a batch's entries, in their order; none when it cannot be decoded, as whoever reads it will
-  /// find.
+  /// The effective times of a batch's entries, in order; none if it cannot be decoded, which a read of it will report.
   static func times(of batch: Batch) -> [Int64] {
     var decoder = BatchDecoder()
     do { return try decoder.effectiveTimes(of: batch) } catch { return [] }
   }
 
-  /// The mark of a producer on a stream: what the newest segment that knows it says.
+  /// The mark of a producer on a stream, from the newest segment that has it.
   func mark(of key: MarkKey) throws(StoreError) -> ProducerMark {
     guard let stream = catalog[key.stream] else { return ProducerMark() }
     let lease = ConnectionLease(pool, timeMax: readTimeMax)
@@ -143,10 +142,10 @@ extension Reader {
           (try connection.mark(of: key.producer, on: stream.id), try connection.next(of: stream.id) != nil)
         }
         if let mark { return mark }
-        // The stream came later: no older segment knows of it.
+        // The stream is younger than the segment: no older segment knows it.
         if !isKnown { return ProducerMark() }
       } catch {
-        // Taken as not there, a mark costs a batch stored twice: not for a read that may go well the next time.
+        // A mark that is wrongly taken as missing may have a batch stored twice: not when the next read may succeed.
         if error.isFailedRead, !segment.hasTooManyFailedReads() { throw StoreError(error, while: "read") }
         try noteDamage(error, in: segment)
       }

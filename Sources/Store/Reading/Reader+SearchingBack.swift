@@ -2,7 +2,7 @@ internal import LogsDisk
 internal import LogsWire
 
 extension Reader {
-  /// Looks through what one segment has of the rest, from its end, by the times that rows tell.
+  /// Searches one segment backwards for what is left of the search, by the times in its rows.
   ///
   /// - Returns: `nothing` when it holds no such entry.
   func findBack(
@@ -44,7 +44,7 @@ extension Reader {
           let batches = try batches(inRunAt: row.numbers.lowerBound, segment, stream, &signer, lease)
           if let number = last(of: batches, atOrBefore: time, in: bounds) { return .found(number) }
         } catch {
-          // Only this run: what is before it can still be found.
+          // Only this run is skipped: what comes before can still be found.
           try noteDamage(error, in: segment)
         }
         search.pass(downTo: row.numbers.lowerBound)
@@ -63,7 +63,7 @@ extension Reader {
       let header = batch.header
       guard header.effectiveTimes.lowerBound <= time, header.firstSequence <= bounds.upperBound else { continue }
       for (index, entryTime) in Self.times(of: batch).enumerated().reversed() where entryTime <= time {
-        // In a sparse batch the entry's number is this or a higher one: nothing wanted is left out.
+        // In a sparse batch the entry has this number or a higher one: nothing wanted is left out.
         let isSparse = header.flags.contains(.sparse)
         let number = isSparse ? min(header.lastSequence, bounds.upperBound) : header.firstSequence + UInt64(index)
         if bounds.contains(number) { return number }
@@ -72,7 +72,7 @@ extension Reader {
     return nil
   }
 
-  /// The batches of the run that begins at `first`, but for damaged ones.
+  /// The batches of the run that begins at `first`, without damaged ones.
   func batches(
     inRunAt first: UInt64, _ segment: Segment, _ stream: StreamInfo, _ signer: inout BatchSigner,
     _ lease: ConnectionLease

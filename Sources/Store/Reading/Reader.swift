@@ -1,7 +1,7 @@
 internal import LogsDisk
 internal import LogsWire
 
-/// Reads streams: tail cache first, else segments; catching up and queries take the same way.
+/// Reads streams, from the tail cache or else from segments. Catching up and queries share this path.
 struct Reader: Sendable {
   let catalog: Catalog
   let segments: SegmentList
@@ -11,14 +11,14 @@ struct Reader: Sendable {
   let times = TimeBounds()
   let filters = MarkFilters()
   let readTimeMax: Duration
-  /// Called with damage that concerns the whole store: in the active segment.
+  /// Called with damage in the active segment, which concerns the whole store.
   let damaged: @Sendable (StoreError) -> Void
   let log: @Sendable (String) -> Void
 
   /// How long one statement may stay open: it pins the WAL.
   static let statementTimeMax = Duration.milliseconds(10)
 
-  /// What the tail cache answers, nil when the first number wanted is not in it.
+  /// What the tail cache has, nil if it does not have the first number wanted.
   func readCached(_ request: ReadRequest) -> ReadResult? {
     guard let stream = catalog[request.stream] else { return nil }
     var builder = PieceBuilder(request, head: stream.head)
@@ -33,15 +33,14 @@ struct Reader: Sendable {
     return builder.isComplete || tail.holds(builder.position, of: request.stream)
   }
 
-  /// Reads one range after the other: the first, and further ones for as long as bytes and time are left and the one
-  /// before was read.
+  /// Reads one range after the other, until bytes or time are used up or one cannot be read. The first is always read.
   ///
   /// - Parameter mayGoOn: asked between them.
-  /// - Returns: what came of each that was tried, in their order.
+  /// - Returns: a result for each range that was tried, in order.
   func read(_ requests: [ReadRequest], while mayGoOn: () -> Bool) -> [Result<ReadResult, StoreError>] {
     let deadline = SystemClock.monotonic() &+ readTimeMax.nanoseconds
-    // The streams first, then the segments: what a published head covers is in a segment that is listed, and in a
-    // snapshot of it that is taken later.
+    // The streams first, then the segments: everything up to a published head is in a listed segment, and in a snapshot
+    // of it that is taken later.
     let streams = requests.map { catalog[$0.stream] }
     let listing = segments.current
     let lease = ConnectionLease(pool, timeMax: readTimeMax)
@@ -80,7 +79,7 @@ struct Reader: Sendable {
       case .segment(let segment, let numbers):
         let position = builder.position
         try read(segment, numbers, stream, request, &signer, &builder, lease)
-        // Rows that contradict each other: whatever they say, a reader must get on.
+        // Rows contradict each other: whatever they say, a reader must make progress.
         if builder.position == position, !builder.isComplete {
           try lose(
             through: request.isReverse ? numbers.lowerBound : numbers.upperBound, segment, stream,
@@ -123,7 +122,7 @@ struct Reader: Sendable {
     }
   }
 
-  /// Reads what one segment has of the wanted numbers within `bounds`, and skips what it ought to have and has not.
+  /// Reads what one segment has of the wanted numbers within `bounds`, and skips what it should have and does not.
   private func read(
     _ segment: Segment, _ bounds: ClosedRange<UInt64>, _ stream: StreamInfo, _ request: ReadRequest,
     _ signer: inout BatchSigner, _ builder: inout PieceBuilder, _ lease: ConnectionLease
@@ -153,7 +152,7 @@ struct Reader: Sendable {
       if builder.isComplete { return }
       switch part {
       case .batch(let batch):
-        // Runs in reverse end where the wanted range does, or behind it.
+        // In reverse, runs end where the wanted range does, or after it.
         if request.isReverse ? batch.first > builder.position : batch.last < builder.position { continue }
         if request.isReverse ? batch.last < builder.position : batch.first > builder.position {
           try lose(
@@ -170,7 +169,7 @@ struct Reader: Sendable {
       }
     }
     if isEnd, !builder.isComplete {
-      // Every run has been seen, and the rest of the bounds is in none of them.
+      // Every run has been seen, and none has the rest of the bounds.
       let end = request.isReverse ? wanted.lowerBound : wanted.upperBound
       if request.isReverse ? builder.position >= end : builder.position <= end {
         try lose(through: end, segment, stream, "numbers are missing", &builder)
@@ -193,9 +192,9 @@ struct Reader: Sendable {
     return parts
   }
 
-  /// How far the damage reaches that `error` tells of: to the next run if the index still knows it, else to the end.
+  /// How far the damage behind `error` reaches: to the next run if the index still knows it, else to the end.
   ///
-  /// - Throws: when the error is no damage of a segment that can be done without.
+  /// - Throws: if the error is not damage, or the store cannot do without the segment.
   func endOfDamage(
     _ error: SQLiteError, in segment: Segment, at position: UInt64, _ wanted: ClosedRange<UInt64>, _ stream: StreamInfo,
     isReverse: Bool, _ lease: ConnectionLease
@@ -214,7 +213,7 @@ struct Reader: Sendable {
     }
   }
 
-  /// How far damage reaches that a row tells of: not into the next row, whatever the damaged one says of itself.
+  /// How far the damage of one row reaches: never into the next row, whatever the damaged row says of itself.
   private func endOfDamage(
     _ damage: ClosedRange<UInt64>, in segment: Segment, at position: UInt64, _ wanted: ClosedRange<UInt64>,
     _ stream: StreamInfo, _ request: ReadRequest, _ lease: ConnectionLease
@@ -230,7 +229,7 @@ struct Reader: Sendable {
     }
   }
 
-  /// Skips what a segment has lost. In the active segment nothing can be lost without stopping the store.
+  /// Skips what a segment has lost. Damage in the active segment stops the store instead.
   private func lose(
     through end: UInt64, _ segment: Segment, _ stream: StreamInfo, _ reason: String, _ builder: inout PieceBuilder
   ) throws(StoreError) {

@@ -1,9 +1,9 @@
-/// The threads that read: jobs in the order in which they came.
+/// The threads that read. They run jobs in the order in which they were added.
 final class ReaderThreads: Sendable {
   typealias Job = @Sendable () -> Void
 
   private struct State: Sendable {
-    /// Those that go before all others.
+    /// Jobs that go before all others.
     var urgent = Deque<Job>()
     var jobs = Deque<Job>()
     var isClosed = false
@@ -20,7 +20,7 @@ final class ReaderThreads: Sendable {
     }
   }
 
-  /// Whether one waits that goes before all others: what can be divided should end here.
+  /// Whether an urgent job waits: a job that can be divided should stop here.
   var isUrgentWaiting: Bool { monitor.withLock { !$0.urgent.isEmpty } }
 
   /// - Returns: false when the threads have ended.
@@ -34,7 +34,7 @@ final class ReaderThreads: Sendable {
     return isTaken
   }
 
-  /// Does what waits, then ends.
+  /// Runs what waits, then ends the threads.
   func close() {
     let isFirst = monitor.withLock { state in
       defer { state.isClosed = true }

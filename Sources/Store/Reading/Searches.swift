@@ -1,17 +1,17 @@
 internal import LogsWire
 
-/// Searches by time on the reader threads: each in turns, between which others get the thread.
+/// Runs searches by time on the reader threads, each in turns, so that others get a thread in between.
 struct Searches: Sendable {
   let reader: Reader
   let threads: ReaderThreads
   /// Cancelled when the store closes: a search may take long.
   let all = CancellationToken()
 
-  /// Does a turn of a search and, if it is not over, puts it behind all that waits.
+  /// Runs a turn of a search and, if it is not finished, queues the next one behind everything that waits.
   ///
   /// - Parameters:
-  ///   - cancellation: when it is cancelled, or the store closes, the search ends and `then` is told `closed`.
-  ///   - then: called on a reader's thread, or at once when those have ended; with nil when there is no such entry.
+  ///   - cancellation: when it is cancelled, or the store closes, the search ends and `then` gets `closed`.
+  ///   - then: called on a reader thread, or at once if they have ended; with nil if there is no such entry.
   func run(
     _ search: TimeSearch, cancellation: CancellationToken,
     then: @escaping @Sendable (Result<UInt64?, StoreError>) -> Void

@@ -5,7 +5,7 @@ internal import Synchronization
 final class TailCache: Sendable {
   fileprivate struct State: Sendable {
     var tails: [Int64: Deque<Run>] = [:]
-    /// Streams and first numbers in the order in which runs came; some are no longer in `tails`.
+    /// The runs in the order in which they were added; some are no longer in `tails`.
     var order = Deque<Key>()
     var runCount = 0
     var batchByteCount = 0
@@ -20,8 +20,8 @@ final class TailCache: Sendable {
     var first: UInt64
   }
 
-  /// About what a run and a stream take beside the bytes of batches, as measured with runs of one entry: owners, blocks
-  /// of memory that are larger than what was asked for, and slots that are free.
+  /// About what a run and a stream take besides the bytes of batches, measured with runs of one entry: owners, memory
+  /// blocks that are larger than what was asked for, and free slots.
   fileprivate static let runByteCount = 250
   fileprivate static let streamByteCount = 500
 
@@ -34,10 +34,10 @@ final class TailCache: Sendable {
     byteCountMax = settings.tailCacheByteCountMax
   }
 
-  /// Memory that it takes, about.
+  /// About how much memory it takes.
   var byteCount: Int { state.withLock { $0.byteCount } }
 
-  /// Adds runs of one commit. In the order of their numbers, before the heads are published.
+  /// Adds the runs of one commit, in the order of their numbers, before the heads are published.
   func append(_ runs: [CommittedRun]) {
     state.withLock { state in
       for run in runs {
@@ -119,7 +119,7 @@ extension TailCache.State {
     if tails[oldest.stream]?.first?.first == oldest.first { dropFirst(of: oldest.stream) }
   }
 
-  /// Forgets keys of runs that are gone, when they are the most.
+  /// Drops the keys of runs that are gone, once they are the majority.
   fileprivate mutating func compactOrder() {
     guard order.count > 2 * runCount + 1024 else { return }
     var live = Deque<TailCache.Key>()

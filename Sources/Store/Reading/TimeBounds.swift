@@ -1,13 +1,13 @@
 internal import Synchronization
 
-/// The latest times of streams in sealed segments, learnt from searches that looked through all of their runs.
+/// The latest times of streams in sealed segments, learnt from searches that went through all of their runs.
 final class TimeBounds: Sendable {
   struct Key: Hashable, Sendable {
     var segment: Int64
     var stream: Int64
   }
 
-  /// Some 2 MiB.
+  /// About 2 MiB.
   private static let countMax = 32_768
 
   private let latest = Mutex<[Key: Int64]>([:])
@@ -16,7 +16,7 @@ final class TimeBounds: Sendable {
     get { latest.withLock { $0[key] } }
     set {
       latest.withLock { latest in
-        // Rare: what is needed again is soon learnt again.
+        // Rare, and what is needed again is soon learnt again.
         if latest.count >= Self.countMax { latest = [:] }
         latest[key] = newValue
       }

@@ -1,11 +1,11 @@
 internal import LogsDisk
 internal import LogsWire
 
-/// What one job of a thread borrows from the pool: one connection at a time.
+/// What one job borrows from the pool: one connection at a time.
 ///
-/// It is kept, and with it one snapshot of its segment, until another segment is wanted, an error comes, or its time is
-/// over: to begin and end a transaction takes longer than to find a small run in it. So what is looked for has to be
-/// committed before the job asks for it the first time.
+/// The connection is kept, with a snapshot of its segment, until another segment is wanted, an error occurs, or its
+/// time is up: to begin and end a transaction takes longer than to find a small run. So whatever the job looks for must
+/// be committed before its first query.
 final class ConnectionLease {
   private let pool: ConnectionPool
   private let timeMax: Duration
@@ -20,7 +20,8 @@ final class ConnectionLease {
 
   deinit { precondition(lent == nil, "a lease has to be ended") }
 
-  /// Calls `body` with a connection to `segment`, twice if the disk could not read: it may have been for a moment.
+  /// Calls `body` with a connection to `segment`, and once more if the disk failed to read, which may have been for a
+  /// moment.
   func query<Value>(
     _ segment: Segment, _ body: (ReaderConnection) throws(SQLiteError) -> Value
   ) throws(SQLiteError) -> Value {
@@ -37,7 +38,7 @@ final class ConnectionLease {
     to segment: Segment, _ body: (ReaderConnection) throws(SQLiteError) -> Value
   ) throws(SQLiteError) -> Value {
     if lent?.segment != segment || SystemClock.monotonic() >= deadline {
-      // First the one, then the other: whoever waits for a connection must hold none that somebody else waits for.
+      // Give back first, then borrow: a job that waits for a connection must hold none that another one waits for.
       end()
       lent = try pool.lend(segment)
       deadline = SystemClock.monotonic() &+ timeMax.nanoseconds
@@ -50,13 +51,13 @@ final class ConnectionLease {
     }
   }
 
-  /// Gives back what is lent. Has to be called when the job is done.
+  /// Gives back the connection. Has to be called when the job is done.
   func end() {
     guard let segment = lent?.segment else { return }
     pool.giveBack(&lent, to: segment, isUsable: Self.endSnapshot(of: lent))
   }
 
-  /// A function of its own, so that the last reference to a connection is the lease's.
+  /// A function of its own, so that the lease has the last reference to the connection.
   private static func call<Value>(
     _ body: (ReaderConnection) throws(SQLiteError) -> Value, with connection: ReaderConnection?
   ) -> Result<Value, SQLiteError> {

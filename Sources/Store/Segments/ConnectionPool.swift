@@ -2,8 +2,8 @@ internal import LogsDisk
 
 /// Read-only connections to segments, lent to one thread at a time.
 ///
-/// While a segment changes its journal mode no connection to it may be open: `withoutConnections` waits for those lent,
-/// closes all, and lends again afterwards.
+/// While a segment changes its journal mode, no connection to it may be open: `withoutConnections` waits for those that
+/// are lent, closes all, and lends again afterwards.
 final class ConnectionPool: Sendable {
   fileprivate struct Slot {
     var idle: [(connection: ReaderConnection, usedAt: UInt64)] = []
@@ -26,7 +26,7 @@ final class ConnectionPool: Sendable {
     vfs = settings.vfs
   }
 
-  /// A connection to `segment`, for `giveBack`. Waits while the segment is being sealed.
+  /// Lends a connection to `segment` until `giveBack`. Waits while the segment is being sealed.
   func lend(_ segment: Segment) throws(SQLiteError) -> ReaderConnection {
     let number = segment.number
     // Without a timeout a wait ends only with a result.
@@ -48,8 +48,8 @@ final class ConnectionPool: Sendable {
     }
   }
 
-  /// Takes back the last reference to a connection. Keeps it, or closes it and only then ends the lease: who waits for
-  /// the end relies on it being closed.
+  /// Takes back the last reference to a connection. Keeps the connection, or closes it and only then ends the lease:
+  /// those who wait for its end rely on the connection being closed.
   func giveBack(_ lent: inout ReaderConnection?, to segment: Segment, isUsable: Bool) {
     let isKept = isUsable && keep(lent, of: segment)
     lent = nil
@@ -120,9 +120,9 @@ extension ConnectionPool.Slot {
 }
 
 extension ConnectionPool.State {
-  /// Makes room for one more idle connection by closing the one not used for longest.
+  /// Makes room for one more idle connection by closing the least recently used one.
   ///
-  /// Closed under the lock: rare, and only when more segments are read than connections are kept.
+  /// Closed under the lock: rare, and only when more segments are read than connections may be idle.
   fileprivate mutating func makeRoom(_ countMax: Int) -> Bool {
     guard countMax > 0 else { return false }
     while idleCount >= countMax {

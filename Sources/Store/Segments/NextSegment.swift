@@ -1,19 +1,19 @@
 internal import LogsDisk
 internal import LogsWire
 
-/// The next segment in the making: a temporary file that becomes a segment when the writer rolls.
+/// The next segment while it is being made: a temporary file that becomes a segment at the rollover.
 ///
-/// It is filled from a snapshot while the writer goes on, then gets what has changed since, between two transactions.
-/// No connection stays open in between: the file is renamed, which an open SQLite connection would not survive.
+/// It is filled from a snapshot while the writer works on, then gets what has changed since, between two transactions.
+/// No connection stays open in between: an open SQLite database would not survive the renaming of its file.
 struct NextSegment: Sendable {
   let number: Int64
   let path: String
   let vfs: String?
 
-  /// Makes the file, empty: SQLite would make it readable for everyone. What it makes beside it has the same mode.
+  /// Makes the file, empty: SQLite would make it readable for everyone. SQLite gives the files beside it the same mode.
   func create(_ files: any FileSystem) throws(FileError) { try files.write(path, []) }
 
-  /// Fills the file with these streams and marks. Not synced: that is for who gives it its name.
+  /// Fills the file with these streams and marks. Does not sync it; that is up to whoever gives it its name.
   func make(
     store: StoreID, createdAt: Int64, trimmedBelow: Int64, streams: [StreamInfo], marks: [SegmentWriter.LocatedMark]
   ) throws(SQLiteError) {
@@ -56,7 +56,7 @@ struct NextSegment: Sendable {
     try database.execute("COMMIT")
   }
 
-  /// Neither journal nor sync: until it has its name the file is removed at start, whatever is in it.
+  /// No journal and no sync: until the file has its name, a start removes it, whatever is in it.
   private static func disableJournal(_ database: borrowing Database) throws(SQLiteError) {
     try database.execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF")
   }

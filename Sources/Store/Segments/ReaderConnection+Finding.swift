@@ -59,8 +59,8 @@ extension ReaderConnection {
           if runs.runs.isEmpty { throw error }
           return false
         }
-        // The row before a hole does not reach into the bounds: not even read, or it would use up the budget again and
-        // again.
+        // The row before a gap does not reach into the bounds. It is not even read, or it would use up the budget again
+        // and again.
         if numbers.upperBound < bounds.lowerBound {
           guard isDescending else { continue }
           runs.isEnd = true
@@ -78,7 +78,7 @@ extension ReaderConnection {
     }
   }
 
-  /// Where the first run behind `position` begins, from the index alone: works beside a damaged row.
+  /// Where the first run after `position` begins, from the index alone, which works next to a damaged row.
   func firstOfRun(of stream: Int64, behind position: UInt64) throws(SQLiteError) -> UInt64? {
     for statements in runStatements {
       defer { statements.firstBehind.reset() }

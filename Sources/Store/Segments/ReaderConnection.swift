@@ -3,8 +3,8 @@ internal import LogsWire
 
 /// A read-only connection to one segment, with its statements.
 ///
-/// Every method runs its statement to the end or resets it: nothing stays open that would pin the WAL. Runs are found
-/// in `ReaderConnection+Finding`.
+/// Every method runs its statement to the end or resets it, so that nothing stays open that would pin the WAL.
+/// `ReaderConnection+Finding` finds runs.
 ///
 /// Invariant behind `@unchecked Sendable`: the pool lends it to one thread at a time.
 final class ReaderConnection: @unchecked Sendable {
@@ -18,17 +18,16 @@ final class ReaderConnection: @unchecked Sendable {
   let segment: Segment
   private let database: Database
   private let nextStatement: Statement
-  /// One for each part of the segment whose rows are found in a way of their own, in the order of the numbers that they
-  /// hold.
+  /// One for each part of the segment that is searched in its own way, in the order of the numbers that the parts hold.
   let runStatements: [RunStatements]
   private let beginStatement: Statement
   private let endStatement: Statement
   private let marksStatement: Statement
   private let incarnationsStatement: Statement
 
-  /// Pages that a reader keeps, in KiB: reads are sequential, the system's cache serves what comes again.
+  /// The page cache of a reader: reads are sequential, and the system's cache serves repeated ones.
   private static let cacheKibibyteCount = 512
-  /// How long a read waits for a lock: only an outsider that writes can hold one.
+  /// How long a read waits for a lock: only another program that writes can hold one.
   private static let busyTimeout = Duration.seconds(2)
 
   init(_ segment: Segment, vfs: String?) throws(SQLiteError) {
@@ -37,7 +36,7 @@ final class ReaderConnection: @unchecked Sendable {
     database = try Database(segment.path, mode: isImmutable ? .immutable : .readOnly, vfs: vfs)
     database.setBusyTimeout(Self.busyTimeout)
     try database.require(applicationID: SegmentSchema.applicationID, kind: "segment")
-    // The first statement makes SQLite read the schema: a PRAGMA would not tell what is wrong with it.
+    // The first statement makes SQLite read the schema: a PRAGMA would not report what is wrong with it.
     nextStatement = try database.prepare("SELECT next FROM streams WHERE id = ?1")
     // No mmap: a bad sector under a mapping would be a signal that ends the process, not an error that costs a range.
     try database.execute("PRAGMA query_only=1; PRAGMA cache_size=-\(Self.cacheKibibyteCount)")
@@ -53,7 +52,7 @@ final class ReaderConnection: @unchecked Sendable {
     incarnationsStatement = try database.prepare(SegmentSchema.incarnationsText)
   }
 
-  /// The stream's next number when the segment was made; nil when the stream came later than the segment's end.
+  /// The stream's next number when the segment was made; nil if the stream was created after the segment was complete.
   func next(of stream: Int64) throws(SQLiteError) -> UInt64? {
     defer { nextStatement.reset() }
     nextStatement.bind(1, stream)
@@ -66,21 +65,21 @@ final class ReaderConnection: @unchecked Sendable {
     var time: Duration
   }
 
-  /// Runs in the order asked for, and whether no further one is left.
+  /// Runs in the order asked for, and whether there are no more.
   struct Runs {
     var runs: [Run] = []
     var isEnd = false
   }
 
-  /// Times of runs in their order, and whether no further one is left.
+  /// Times of runs in their order, and whether there are no more.
   struct Times {
     var rows: [RunTimes] = []
     var isEnd = false
   }
 
-  /// From here to `endSnapshot` all statements see the same state of the segment: the one when the first of them reads.
-  /// Finding runs needs that: between two statements the writer may bring the index up to date, and a row would be in
-  /// neither part.
+  /// From here to `endSnapshot` all statements see the same state of the segment: the one at the first read. Finding
+  /// runs needs that: between two statements the writer may bring the index up to date, and a row would be in neither
+  /// part.
   func beginSnapshot() throws(SQLiteError) {
     if isChanging, !database.isInTransaction { try beginStatement.run() }
   }
@@ -89,7 +88,7 @@ final class ReaderConnection: @unchecked Sendable {
     if database.isInTransaction { try endStatement.run() }
   }
 
-  /// Whether the rows of the segment are found in parts that change.
+  /// Whether the segment is searched in parts that change.
   private var isChanging: Bool { runStatements.count > 1 }
 
   /// What this segment remembers of a producer on a stream.
@@ -108,7 +107,7 @@ final class ReaderConnection: @unchecked Sendable {
     return records.isEmpty ? nil : ProducerMark(records, segment: segment.number)
   }
 
-  /// Calls `visit` with each producer on each stream that the segment has marks of, until it answers false.
+  /// Calls `visit` with each producer on each stream that the segment has marks of, until it returns false.
   func forEachMarked(_ visit: (Int64, ProducerID) -> Bool) throws(SQLiteError) {
     let statement = try database.prepare("SELECT DISTINCT stream, producer FROM marks")
     while try statement.step() {
@@ -128,17 +127,17 @@ final class ReaderConnection: @unchecked Sendable {
     return incarnations
   }
 
-  /// What SQLite finds wrong with the file; empty when nothing.
+  /// What SQLite finds wrong with the file; empty if nothing.
   func quickCheck() throws(SQLiteError) -> String {
     let text = try database.text("PRAGMA quick_check(10)") ?? ""
     return text == "ok" ? "" : text
   }
 
-  /// Ends the check that another thread runs at this moment, if there is one. The only method for other threads.
+  /// Interrupts the check that another thread is running, if there is one. The only method for other threads.
   func interrupt() { database.interrupt() }
 
-  /// Calls `visit` with every row behind the lower bound up to the upper one, until it answers false: its id, its
-  /// stream and its run, nil when its numbers cannot be.
+  /// Calls `visit` with every row above the lower bound up to the upper one, until it returns false: its id, its stream
+  /// and its run, nil if its numbers are impossible.
   func forEachRun(in rows: Range<Int64>, _ visit: (Int64, Int64, Run?) -> Bool) throws(SQLiteError) {
     let statement = try database.prepare(
       "SELECT id, stream, first_seq, span, batches FROM runs WHERE id > ?1 AND id <= ?2 ORDER BY id")

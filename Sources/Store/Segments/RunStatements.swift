@@ -2,16 +2,16 @@ internal import LogsDisk
 
 /// The statements that find rows of one stream in a part of a segment, by their numbers.
 ///
-/// In a sealed segment an index of SQLite's knows all rows. In one that is not, the table `run_index` knows those up to
-/// `segment.indexed_through`, and the few behind are looked through, in the order in which they came; of each stream
+/// In a sealed segment an SQLite index covers all rows. In other segments the table `run_index` covers those up to
+/// `segment.indexed_through`; the few rows after them are scanned in the order in which they were added. For any stream
 /// they hold higher numbers than the rows before.
 final class RunStatements {
   enum Part {
     /// All rows of a segment with its final index.
     case indexed
-    /// The rows that `run_index` knows.
+    /// The rows in `run_index`.
     case listed
-    /// Those that it does not know yet.
+    /// The rows not in it yet.
     case recent
   }
 
@@ -41,7 +41,7 @@ final class RunStatements {
     case .listed:
       (first, order) = ("listed.first_seq", "listed.first_seq")
       keys = "\(SegmentSchema.runIndex) AS listed WHERE listed.stream = ?1"
-      // What the index says of a row must be what the row says: damage must not pass one stream's row for another's.
+      // The index and the row must agree: damage must not pass one stream's row off as another's.
       runs = """
         \(SegmentSchema.runIndex) AS listed CROSS JOIN runs ON runs.id = listed.run AND runs.stream = listed.stream
         AND runs.first_seq = listed.first_seq WHERE listed.stream = ?1
@@ -51,7 +51,7 @@ final class RunStatements {
       keys = "runs NOT INDEXED WHERE id > (SELECT indexed_through FROM segment) AND stream = ?1"
       runs = keys
     }
-    // The run that covers ?2 and those behind it. Borders move when segments are compacted: only this finds a number.
+    // The run that covers ?2 and those after it. Compaction moves the borders of runs: only this finds a number.
     let lower =
       switch part {
       case .indexed, .listed:

@@ -24,7 +24,7 @@ final class Segment: Sendable, Hashable {
     var failedReadCount = 0
   }
 
-  /// From so many on, what a failing disk cannot read is taken as gone.
+  /// After so many failed reads, what a failing disk cannot read counts as gone.
   private static let failedReadCountMax = 8
 
   init(number: Int64, path: String, state: State, byteCount: Int = 0) {
@@ -38,14 +38,14 @@ final class Segment: Sendable, Hashable {
     set { status.withLock { $0.state = newValue } }
   }
 
-  /// It is sealed now, unless it was found damaged meanwhile.
+  /// Marks it as sealed, unless it was found damaged meanwhile.
   func finishSealing() {
     status.withLock { status in
       if status.state == .closing { status.state = .sealed }
     }
   }
 
-  /// Whether this is the first damage found in it: the log tells of it once.
+  /// Notes damage. Returns whether it is the first in this segment: it is logged once.
   func noteDamage() -> Bool {
     status.withLock { status in
       defer { status.isDamageNoted = true }
@@ -53,7 +53,7 @@ final class Segment: Sendable, Hashable {
     }
   }
 
-  /// Counts a read that the disk failed, and answers whether it is one too many to hope for the next.
+  /// Counts a failed read, and returns whether there were too many to expect the next one to succeed.
   func hasTooManyFailedReads() -> Bool {
     status.withLock { status in
       status.failedReadCount += 1

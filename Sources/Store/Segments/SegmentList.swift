@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// The segments that are there, oldest first. Cheap to copy.
+/// The segments of the store, oldest first. Cheap to copy.
 struct SegmentListing: Sendable {
   var segments: [Segment] = []
   /// Retention removed the segments below this number; others that are missing are lost.
@@ -20,8 +20,8 @@ final class SegmentList: Sendable {
 
   var current: SegmentListing { listing.withLock { $0 } }
 
-  /// Makes `segment` the active one. Before the first commit into it, so that a reader that knows of a head has its
-  /// segment.
+  /// Makes `segment` the active one. Called before the first commit into it, so that a reader that knows a head finds
+  /// its segment.
   func append(_ segment: Segment) {
     listing.withLock { listing in
       listing.segments.last?.state = .closing

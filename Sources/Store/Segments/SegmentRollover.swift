@@ -6,7 +6,7 @@ internal import Synchronization
 final class SegmentRollover: UpkeepJob {
   enum Step {
     case wait
-    /// The next segment has to be prepared: by this as a piece of upkeep.
+    /// The next segment has to be prepared: add this to the upkeep.
     case prepare
     /// It is ready and due: `take`.
     case take(NextSegment)
@@ -14,17 +14,17 @@ final class SegmentRollover: UpkeepJob {
 
   fileprivate enum Preparation: Sendable {
     case none
-    /// On its way. What the writer commits meanwhile is collected here.
+    /// Being made. What the writer commits meanwhile is collected here.
     case underway(Changes)
     case ready(NextSegment, Changes)
-    /// It failed; not tried again before this time of the monotonic clock.
+    /// It failed, and is not tried again before this time of the monotonic clock.
     case failed(retryAt: Int64)
   }
 
   fileprivate struct Changes: Sendable {
     var streams: [Int64: StreamInfo] = [:]
     var marks: [MarkKey: ProducerMark] = [:]
-    /// The marks that the file has already, nil before that is known.
+    /// The marks that the file already has, nil until that is known.
     var known: Set<MarkKey>?
     /// How many others are collected.
     var otherCountMax = 0
@@ -48,7 +48,7 @@ final class SegmentRollover: UpkeepJob {
     self.catalog = catalog
   }
 
-  /// What there is to do now; when that is to prepare, it counts as begun.
+  /// What to do now. If that is to prepare, the preparation counts as begun.
   func step(_ active: SegmentWriter, now: Int64) -> Step {
     let need = need(active, now)
     return preparation.withLock { preparation in
@@ -72,9 +72,9 @@ final class SegmentRollover: UpkeepJob {
   private func need(_ active: SegmentWriter, _ now: Int64) -> Need {
     guard !active.isEmpty else { return .none }
     let (age, overflows) = now.subtractingReportingOverflow(active.createdAt)
-    // One that was begun in the future, by a clock that has been set right since, would never grow old.
+    // A segment begun in the future, by a clock that has been corrected since, would never grow old.
     let isOld = overflows || age >= settings.segmentAgeMax.nanoseconds || age < -settings.clockStepMax.nanoseconds
-    // A segment begins with a row for each stream: what a roll costs must stay less than what it follows on.
+    // A segment begins with a row for each stream: a rollover must cost less than the rows that led to it.
     let runCountMax = max(settings.segmentRunCountMax, 2 * catalog.count)
     let isFull = active.byteCount >= settings.segmentByteCountMax || active.runCount >= runCountMax
     if isOld || isFull || active.isWalHeld { return .now }
@@ -94,7 +94,7 @@ final class SegmentRollover: UpkeepJob {
     }
   }
 
-  /// Remembers what a commit changed, for the segment in the making. The marks must have taken in what was stored.
+  /// Collects what a commit changed, for the segment that is being made. The marks must include what was stored.
   func note(_ draft: GroupDraft) {
     preparation.withLock { preparation in
       switch preparation {
@@ -149,7 +149,7 @@ final class SegmentRollover: UpkeepJob {
 
   /// Between two transactions: brings the prepared file up to date and makes it the active segment.
   ///
-  /// - Returns: nil when the disk is full; the active segment goes on and grows.
+  /// - Returns: nil if the disk is full; the active segment stays in use and grows.
   /// - Throws: what stops the store.
   func take(_ next: NextSegment, now: Int64) throws(StoreError) -> SegmentWriter? {
     let changes = preparation.withLock { preparation -> Changes in
@@ -176,8 +176,8 @@ extension SegmentRollover.Changes {
     for (mark, _) in draft.stored { add(mark.key, mark.mark) }
   }
 
-  /// A mark that the file has must be brought up to date: it counts as all there is. Any other may be left out, since
-  /// the segment before has it, and is found there.
+  /// A mark that the file has must be brought up to date, since it counts as complete. Any other may be left out: it is
+  /// found in the segment before.
   private mutating func add(_ key: MarkKey, _ mark: ProducerMark) {
     if let known, !known.contains(key), marks[key] == nil {
       guard otherCount < otherCountMax else { return }

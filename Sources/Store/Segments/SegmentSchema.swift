@@ -2,7 +2,7 @@ internal import LogsDisk
 
 /// The tables of a segment file (`spec/storage.md`, section 3).
 enum SegmentSchema {
-  /// Format 1 has no `run_index`; a segment of it goes on as it is.
+  /// Format 1 has no `run_index`; a segment of that format stays in use as it is.
   static let format: Int64 = 2
   /// `PRAGMA application_id`: "LOGS".
   static let applicationID: Int64 = 0x4c4f_4753
@@ -65,10 +65,10 @@ enum SegmentSchema {
     ) WITHOUT ROWID;
     """
 
-  /// The table that finds the rows of a segment which is not sealed, up to `segment.indexed_through`.
+  /// The table that finds the rows of a segment that is not sealed, up to `segment.indexed_through`.
   static let runIndex = "run_index"
-  /// The index that a sealed segment has in its place. With it, each row would be written together with a page of the
-  /// index for its stream: with 64 streams in a commit that is most of what the commit writes.
+  /// The index that a sealed segment has instead. With it in the active segment, each row would cost a page of the
+  /// index: with 64 streams in a commit that is most of what the commit writes.
   static let finalIndex = "runs_by_stream"
 
   /// Brings `run_index` up to date: in the order of its pages, so that each of them is written once.
@@ -86,7 +86,7 @@ enum SegmentSchema {
     return try statement.step()
   }
 
-  /// What the batches of stream ?1 in a segment may have been signed under.
+  /// The incarnations that the batches of stream ?1 in a segment may have been signed for.
   static let incarnationsText = """
     SELECT incarnation FROM streams WHERE id = ?1
     UNION SELECT incarnation FROM former_incarnations WHERE stream = ?1

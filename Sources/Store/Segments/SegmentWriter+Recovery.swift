@@ -1,10 +1,10 @@
 internal import LogsDisk
 internal import LogsWire
 
-/// What the start reads from a segment and mends in it.
+/// What a start reads from a segment and repairs in it.
 extension SegmentWriter {
-  /// Calls `visit` with each stream of the segment's table: as it was when the segment was made, sealed or not as of
-  /// now.
+  /// Calls `visit` with each stream of the segment's table: as it was when the segment was made, but sealed or not as
+  /// of now.
   func forEachStream(_ visit: (StreamInfo) -> Void) throws(SQLiteError) {
     let statement = try database.prepare(
       "SELECT id, name, incarnation, state, next, entries, bytes, received FROM streams ORDER BY id")
@@ -19,7 +19,7 @@ extension SegmentWriter {
     }
   }
 
-  /// What ids can be: there is always room for more.
+  /// Possible ids: there is always room for more.
   private static let ids: ClosedRange<Int64> = 1...Int64.max / 2
 
   /// A row of `runs` without its batches.
@@ -40,7 +40,7 @@ extension SegmentWriter {
     while try statement.step() { visit(try Self.summary(statement)) }
   }
 
-  /// Calls `visit` with runs and their batches, the last one first, until it answers false.
+  /// Calls `visit` with runs and their batches, the last one first, until it returns false.
   func forEachRunFromLast(
     _ visit: (RunSummary, _ batches: Bytes) throws(SQLiteError) -> Bool
   ) throws(SQLiteError) {
@@ -58,7 +58,7 @@ extension SegmentWriter {
       received: statement.integer(5), byteCount: statement.bits(6))
   }
 
-  /// What is wrong with the table that finds rows, nil when nothing: what it does not know would be missing.
+  /// What is wrong with the table that finds rows, nil if nothing: rows that it lacks would be missing.
   ///
   /// Rows are only added, and SQLite numbers them from 1.
   func indexProblem() throws(SQLiteError) -> String? {
@@ -70,7 +70,7 @@ extension SegmentWriter {
     return count == indexedThrough ? nil : "run_index has \(count) rows of \(indexedThrough)"
   }
 
-  /// Calls `visit` with the stream, the senders and the batches of each row whose marks the table does not know.
+  /// Calls `visit` with the stream, the senders and the batches of each row whose marks are not in the table yet.
   func forEachRunWithoutMarks(_ visit: (Int64, _ senders: Bytes, _ batches: Bytes) -> Void) throws(SQLiteError) {
     let statement = try database.prepare(
       """
@@ -80,7 +80,7 @@ extension SegmentWriter {
     while try statement.step() { visit(statement.integer(0), statement.bytes(1), statement.bytes(2)) }
   }
 
-  /// The incarnations that the stream's batches here may have been signed under.
+  /// The incarnations that the stream's batches in this segment may have been signed for.
   func incarnations(of stream: Int64) throws(SQLiteError) -> [Incarnation] {
     let statement = try database.prepare(SegmentSchema.incarnationsText)
     statement.bind(1, stream)
@@ -110,7 +110,7 @@ extension SegmentWriter {
     var trimmedBelow: Int64 = 1
   }
 
-  /// Gives every stream the incarnation that `draw` answers for it, and remembers the one before for what is stored.
+  /// Gives every stream a new incarnation, made by `draw`, and records the old one for what is already stored.
   func replaceIncarnations(_ streams: [StreamInfo], draw: () -> Incarnation) throws(SQLiteError) -> [StreamInfo] {
     var replaced = streams
     try database.transact { () throws(SQLiteError) in

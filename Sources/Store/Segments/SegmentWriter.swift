@@ -13,29 +13,28 @@ final class SegmentWriter: @unchecked Sendable {
   private let insertMark: Statement
   private let updateMarksThrough: Statement
 
-  /// About what a row costs besides its blobs: for telling when the segment is full without asking SQLite.
+  /// About what a row takes besides its blobs, to tell when the segment is full without asking SQLite.
   private static let rowByteCount = 96
-  /// No outsider should write to the segment, and so be waited for.
+  /// The busy timeout is for other programs that write to the segment, which none should.
   private static let settings = WALDatabase.Settings(
     applicationID: SegmentSchema.applicationID, kind: "segment", cacheKibibyteCount: 16 << 10, busyTimeout: .seconds(2))
 
   let createdAt: Int64
   /// About the size of the segment.
   private(set) var byteCount: Int
-  /// Whether a reader that does not go keeps the WAL from being emptied.
+  /// Whether a reader that stays keeps the WAL from being emptied.
   var isWalHeld = false
   private(set) var isEmpty: Bool
   /// The highest `id` in `runs`; rows are only added, so that SQLite gives the next row the next one.
   private(set) var lastRow: Int64
-  /// Batches whose marks the table does not know yet.
+  /// Batches whose marks are not in the table yet.
   private(set) var unstoredBatchCount = 0
-  /// The highest `id` that the table `run_index` knows; nil in a segment of format 1, whose rows have an index from the
-  /// start.
+  /// The highest `id` in `run_index`; nil in a segment of format 1, whose rows have had an index from the start.
   private(set) var indexedThrough: Int64?
 
-  /// Opens a segment in WAL mode, which recovers what a crash has left in its WAL. Nothing is written to another file.
+  /// Opens a segment in WAL mode, which recovers what a crash has left in its WAL. No other file is written to.
   ///
-  /// - Parameter store: whose segment it must be, when the caller does not look by itself.
+  /// - Parameter store: the store that the segment must belong to, unless the caller checks that itself.
   init(_ segment: Segment, of store: StoreID? = nil, vfs: String?) throws(SQLiteError) {
     self.segment = segment
     database = try WALDatabase(segment.path, Self.settings, vfs: vfs) { database throws(SQLiteError) in
@@ -66,7 +65,7 @@ final class SegmentWriter: @unchecked Sendable {
   /// Rows are only added, and numbered from 1.
   var runCount: Int { Int(lastRow) }
 
-  /// Rows that the index does not know yet.
+  /// Rows not in the index yet.
   var unindexedRunCount: Int64 { indexedThrough.map { lastRow - $0 } ?? 0 }
 
   static let insertStreamText = """
@@ -80,9 +79,9 @@ final class SegmentWriter: @unchecked Sendable {
   /// Any failure takes all of it back.
   ///
   /// - Parameters:
-  ///   - marks: all marks that the segment's table lags behind, as they were before the draft, when it is time to bring
-  ///     it up to date. Written with each batch, the marks of 64 producers would be 64 pages in each commit.
-  ///   - indexesRuns: whether it is time to bring the index of the rows before the draft's up to date.
+  ///   - marks: if it is time to bring the segment's table of marks up to date, all marks that it lacks, as they were
+  ///     before the draft. Written with each batch, the marks of 64 producers would be 64 pages in each commit.
+  ///   - indexesRuns: whether it is time to bring the index up to date, with the rows before the draft's.
   func commit(_ draft: GroupDraft, marks: [LocatedMark]?, indexesRuns: Bool) throws(SQLiteError) {
     try database.transact { () throws(SQLiteError) in
       if let marks { try write(marks) }
@@ -107,7 +106,7 @@ final class SegmentWriter: @unchecked Sendable {
     unstoredBatchCount = 0
   }
 
-  /// Batches found at the start whose marks the table does not know.
+  /// Counts batches found at the start whose marks are not in the table.
   func noteUnstored(_ batchCount: Int) { unstoredBatchCount += batchCount }
 
   private func write(_ draft: GroupDraft) throws(SQLiteError) {
@@ -173,11 +172,11 @@ final class SegmentWriter: @unchecked Sendable {
 
   // MARK: sealing
 
-  /// Gives the rows the index of a sealed segment, and brings it home. Readers go on; those that come later use it.
+  /// Gives the rows the index of a sealed segment, and checkpoints it. Readers continue; new ones use it.
   ///
   /// - Complexity: 0.3 s of processor time and 25 MB of memory for 900,000 rows in 256 MiB.
   func makeFinalIndex() throws(SQLiteError) {
-    // Else sorting needs a directory for temporary files, which may be full or not there.
+    // Otherwise sorting needs a directory for temporary files, which may be full or missing.
     try database.execute("PRAGMA temp_store=MEMORY")
     try database.execute("CREATE UNIQUE INDEX IF NOT EXISTS \(SegmentSchema.finalIndex) ON runs(stream, first_seq)")
     try database.checkpoint()
@@ -186,7 +185,7 @@ final class SegmentWriter: @unchecked Sendable {
   /// Removes what the final index replaces. No other connection may be open whose statements need it.
   func dropRunIndex() throws(SQLiteError) {
     guard try SegmentSchema.has(SegmentSchema.finalIndex, database.connection) else { return }
-    // What is in it is in the rows, too: no need to overwrite its pages, as Debian's SQLite does by default.
+    // Its content is also in the rows: no need to overwrite its pages, as Debian's SQLite does by default.
     try database.execute("PRAGMA secure_delete=OFF; DROP TABLE IF EXISTS \(SegmentSchema.runIndex)")
   }
 }

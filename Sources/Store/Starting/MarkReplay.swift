@@ -1,13 +1,13 @@
 internal import LogsDisk
 internal import LogsWire
 
-/// Finds the marks that a crash kept out of the active segment's table: in the rows behind the last one it knows.
+/// Finds the marks that a crash kept out of the active segment's table, in the rows that the table does not cover.
 struct MarkReplay {
   let active: SegmentWriter
   let catalog: Catalog
   let reader: Reader
 
-  /// - Returns: the marks as they were at the last commit, and how many batches the table lacks.
+  /// - Returns: the marks as of the last commit, and how many batches the table lacks.
   func run() throws(StoreError) -> (marks: [MarkKey: ProducerMark], batchCount: Int) {
     var marks: [MarkKey: ProducerMark] = [:]
     let (records, batchCount) = try records()

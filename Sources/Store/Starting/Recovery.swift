@@ -1,18 +1,19 @@
 internal import LogsDisk
 internal import LogsWire
 
-/// Finds out what a data directory holds and brings it into order: the part of the start before any thread runs.
+/// Finds out what a data directory holds and repairs what a crash has left: the part of the start before any thread
+/// runs.
 struct Recovery {
-  /// What the store starts from.
+  /// What the store starts with.
   struct Result {
     var directory: StoreDirectory
     var active: SegmentWriter
     var streams: [StreamInfo]
     /// Complete segments that have yet to be sealed.
     var closing: [SegmentWriter]
-    /// Numbers without a file that retention did not remove.
+    /// Numbers whose file is missing although retention did not remove it.
     var missingCount: Int
-    /// Whether everything has to be checked: the last stop was not clean.
+    /// Whether everything has to be checked, because the last stop was not clean.
     var needsCheck: Bool
   }
 
@@ -20,7 +21,7 @@ struct Recovery {
   private let paths: StorePaths
   private var files: any FileSystem { settings.fileSystem }
 
-  /// Batches that are checked before the store is ready after an unclean stop: those written last.
+  /// How much of what was written last is checked before the store is ready after an unclean stop.
   private static let checkedByteCountMax: UInt64 = 16 << 20
 
   init(_ settings: StoreSettings, paths: StorePaths) {
@@ -28,9 +29,9 @@ struct Recovery {
     self.paths = paths
   }
 
-  /// Where it can be, a start on a full disk needs no room; what it does need, the reserve has kept for it.
+  /// A start on a full disk needs as little space as possible; the reserve has kept what it does need.
   ///
-  /// Whatever an attempt has done, another one may follow, as after a crash.
+  /// Whatever an attempt has done, another one may follow it, as after a crash.
   func run() throws(StoreError) -> Result {
     do throws(StoreError) {
       return try attempt()
@@ -114,7 +115,7 @@ struct Recovery {
     }
   }
 
-  /// Whether `store` is not the file that wrote itself: the directory was restored or copied.
+  /// Whether `store` is a copy of the file that was written: the directory was restored or copied.
   private func isCopy(_ storeFile: StoreFile) throws(StoreError) -> Bool {
     guard settings.noticesCopies else { return false }
     do throws(FileError) {
@@ -133,7 +134,7 @@ struct Recovery {
         continue
       }
       guard let number = StorePaths.segmentNumber(name), number > newest else { continue }
-      // Nothing is acknowledged from a segment before `store` names it.
+      // Nothing is stored in a segment before `store` names it.
       let isUnused = number == newest + 1 ? try isEmpty(number) : false
       guard isUnused else {
         throw StoreError(
@@ -163,7 +164,7 @@ struct Recovery {
 
   // MARK: segments
 
-  /// Opens the active segment, which recovers its WAL, and sees that it is what `store` says.
+  /// Opens the active segment, which recovers its WAL, and checks that it is what `store` says.
   private func open(_ segment: Segment, _ storeFile: StoreFile) throws(StoreError) -> (SegmentWriter, Int64) {
     let writer: SegmentWriter
     let identity: SegmentWriter.Identity
@@ -199,7 +200,7 @@ struct Recovery {
     return (writer, identity.trimmedBelow)
   }
 
-  /// The segments before `newest`, the connections of those that are not sealed, and how many are missing.
+  /// The segments before `newest`, the writers of those that are not sealed, and how many are missing.
   private func older(
     than newest: Int64, of store: StoreID, _ trimmedBelow: Int64, _ names: Set<String>
   ) throws(StoreError) -> (SegmentListing, [SegmentWriter], Int) {
@@ -219,14 +220,14 @@ struct Recovery {
       } catch {
         throw StoreError(error, while: "look at")
       }
-      // Read without looking at its WAL, such a segment would silently miss its last commits.
+      // Read without its WAL, such a segment would silently lack its last commits.
       if names.contains("\(name)-wal") || names.contains("\(name)-journal") {
         segment.state = .closing
         do throws(SQLiteError) {
           closing.append(try SegmentWriter(segment, of: store, vfs: settings.vfs))
         } catch {
           guard error.isLoss else { throw StoreError(error, while: "open") }
-          // Where the disk fails to read, readers may be luckier; it is sealed at the next start.
+          // If the disk failed to read, readers may succeed; the next start seals it.
           guard error.isDamage else {
             settings.log("\(StoreError(error, while: "open"))")
             continue
@@ -246,7 +247,7 @@ struct Recovery {
     return (listing, closing, missing.count)
   }
 
-  /// The lowest numbers kept: where the streams stood when the oldest segment began.
+  /// The lowest numbers kept: the streams' next numbers when the oldest segment began.
   private func setFirsts(_ streams: inout [StreamInfo], _ oldest: Segment) throws(StoreError) {
     do throws(SQLiteError) {
       let connection = try ReaderConnection(oldest, vfs: settings.vfs)
@@ -261,7 +262,7 @@ struct Recovery {
 
   // MARK: streams
 
-  /// The streams as the active segment tells them: its table, and the runs in it.
+  /// The streams according to the active segment: its table, and its runs.
   private func streams(of active: SegmentWriter, checksLast: Bool) throws(StoreError) -> [StreamInfo] {
     var streams: [StreamInfo] = []
     var indexOfID: [Int64: Int] = [:]
@@ -330,8 +331,8 @@ struct Recovery {
     return problem
   }
 
-  /// A restored directory may have forgotten numbers that clients have seen: under a new incarnation no number of old
-  /// means another entry without their noticing.
+  /// A restored directory may lack numbers that clients have seen: under a new incarnation no old number silently means
+  /// another entry.
   private func replaceIncarnations(_ streams: [StreamInfo], _ active: SegmentWriter) throws(StoreError) -> [StreamInfo]
   {
     settings.log(

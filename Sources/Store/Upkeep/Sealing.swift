@@ -3,15 +3,15 @@ internal import Synchronization
 
 /// Makes a complete segment immutable: no WAL, read without locks from then on.
 ///
-/// What another program that has it open or a full disk keeps from being done is tried again, the last time when the
-/// store closes; then the next start does it.
+/// While another program has the segment open, or the disk is full, it is tried again, for the last time when the store
+/// closes; after that the next start does it.
 final class Sealing: UpkeepJob {
   private let segment: Segment
-  /// The connection of the segment, which nobody else uses any more, until it is closed.
+  /// The connection to the segment, which nobody else uses any more; nil once it is closed.
   private let writer: Mutex<SegmentWriter?>
   private let isFirst = Mutex(true)
 
-  /// How long a checkpoint waits for an outsider that reads the segment.
+  /// How long a checkpoint waits for another program that reads the segment.
   private static let patience = Duration.milliseconds(100)
 
   init(_ complete: SegmentWriter) {
@@ -48,7 +48,7 @@ final class Sealing: UpkeepJob {
   private func seal(_ upkeep: Upkeep) throws(StoreError) -> Bool {
     try makeIndex(upkeep.log)
     var result: Result<Bool, StoreError> = .success(false)
-    // Whoever reads the segment meanwhile waits: a checkpoint of a few megabytes.
+    // Reads of the segment wait meanwhile: for a checkpoint of a few megabytes.
     upkeep.pool.withoutConnections(to: segment) {
       do throws(StoreError) {
         result = .success(try finish(upkeep.directory))
@@ -59,7 +59,8 @@ final class Sealing: UpkeepJob {
     return try result.get()
   }
 
-  /// Done while readers go on. A damaged segment is sealed as it is: readers find without the index what can be found.
+  /// Done while readers read on. A damaged segment is sealed as it is: readers find without the index what can be
+  /// found.
   private func makeIndex(_ log: (String) -> Void) throws(StoreError) {
     guard let writer = writer.withLock({ $0 }) else { return }
     do throws(SQLiteError) {
@@ -94,7 +95,7 @@ final class Sealing: UpkeepJob {
     do throws(SQLiteError) {
       try writer.dropRunIndex()
     } catch {
-      // Damaged, it stays where it is: nobody looks into it any more.
+      // If it is damaged, it stays: nobody uses it any more.
       guard error.isLoss else { throw error }
     }
     guard try writer.database.truncateWal(timeout: Self.patience) else { return false }

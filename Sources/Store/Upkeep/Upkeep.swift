@@ -3,11 +3,12 @@ internal import Synchronization
 
 /// The thread for work on segments that must not hold up the writer, and what that work needs.
 ///
-/// One job after the other, in the order in which they came. A job that could not do all of it is done again later.
+/// It runs one job after the other, in the order in which they were added. A job that could not finish is run again
+/// later.
 final class Upkeep: Sendable {
   let directory: StoreDirectory
   let pool: ConnectionPool
-  /// How long to wait before trying again what another program or a full disk has kept from being done.
+  /// How long to wait before retrying what another program or a full disk has prevented.
   let retryInterval: Duration
   let log: @Sendable (String) -> Void
   /// Called with what stops the store.
@@ -35,10 +36,10 @@ final class Upkeep: Sendable {
 
   func add(_ job: any UpkeepJob) { add(job, dueAt: 0) }
 
-  /// Whether jobs run for the last time: what cannot be done now is left to the next start.
+  /// Whether jobs run for the last time: the next start does what cannot be done now.
   var isClosing: Bool { monitor.withLock { $0.isClosing } }
 
-  /// Does what waits, due or not, then ends.
+  /// Runs every job that waits, due or not, then ends the thread.
   func close() {
     monitor.withLock { $0.isClosing = true }
     monitor.signal()
@@ -80,14 +81,14 @@ final class Upkeep: Sendable {
   }
 }
 
-/// A piece of upkeep.
+/// Work on segments beside the writer.
 protocol UpkeepJob: Sendable {
-  /// Does what can be done now, on the thread for upkeep.
+  /// Does what can be done now, on the upkeep thread.
   func run(on upkeep: Upkeep) -> UpkeepOutcome
 }
 
 enum UpkeepOutcome {
   case done
-  /// To be done again when so much time has passed, unless the store closes before.
+  /// To be run again after this time, unless the store closes before.
   case again(after: Duration)
 }

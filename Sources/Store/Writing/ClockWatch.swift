@@ -1,17 +1,17 @@
-/// Notices a clock that steps back: what came without a time of its own before the step keeps a time that was wrong.
+/// Notices when the clock steps back: entries without a time of their own that came before the step keep a wrong time.
 struct ClockWatch {
   private let stepMax: Duration
   private var latest: Int64
 
   /// - Parameters:
-  ///   - stepMax: what a clock may be set back without a word.
-  ///   - latest: when the last entry of an earlier run was received.
+  ///   - stepMax: steps up to this are not reported.
+  ///   - latest: when the last entry of an earlier run of the program was received.
   init(stepMax: Duration, latest: Int64) {
     self.stepMax = stepMax
     self.latest = latest
   }
 
-  /// Looks at the clock.
+  /// Checks the clock.
   ///
   /// - Returns: a line for the log, once a step.
   mutating func look(_ now: Int64) -> String? {

@@ -2,7 +2,7 @@ internal import LogsWire
 
 /// What one group of requests will change, decided before anything is written.
 ///
-/// The catalog and the marks in memory stay as they are until the COMMIT; whatever goes wrong before it, the draft is
+/// The catalog and the marks in memory do not change until the COMMIT; if anything goes wrong before it, the draft is
 /// dropped and memory still agrees with the disk.
 struct GroupDraft {
   /// What is fixed for the whole group.
@@ -11,14 +11,14 @@ struct GroupDraft {
     var nextStreamID: Int64
     var streamCount: Int
     var streamCountMax: Int
-    /// Why nothing can be stored now: what would be stored is refused with it, and all else is answered as ever.
+    /// Why nothing can be stored now: it is the answer to what would be stored; everything else is answered as usual.
     var obstacle: Refusal?
   }
 
   struct Stream {
-    /// As it will be after the group.
+    /// The stream after the group.
     var info: StreamInfo
-    /// As the segment's table has it: for a stream that is new, before its first entry.
+    /// The stream as the segment's table has it: a new stream before its first entry.
     var row: StreamInfo
     let seed: UInt64
     let isNew: Bool
@@ -30,7 +30,7 @@ struct GroupDraft {
   private struct NamedStream {
     /// As of the last commit; nil when it does not exist.
     let stored: StreamInfo?
-    /// Where it stands in `streams`, once the group has something for it.
+    /// Its index in `streams`, once the group has something for it.
     var index: Int?
   }
 
@@ -138,28 +138,28 @@ struct GroupDraft {
     return namedStreams.count - 1
   }
 
-  /// The stream as the group has left it so far; nil when it does not exist.
+  /// The stream as the group has changed it so far; nil if it does not exist.
   private func stream(at named: Int) -> StreamInfo? {
     namedStreams[named].index.map { streams[$0].info } ?? namedStreams[named].stored
   }
 
-  /// A number that the producer has sent before.
+  /// Answers a number that the producer has sent before.
   private func repeated(
     _ request: WriteRequest, _ cached: CachedMark, upTo number: UInt64, _ stream: StreamInfo?
   ) -> WriteOutcome {
     let check: UInt64
     switch request.content {
     case .batch(let batch), .complete(let batch): check = batch.header.check
-    // Damaged on the way: the next try will tell what it is.
+    // It was damaged on the way: the next try will tell what it is.
     case .refused(let refusal) where refusal.isRetryable: return .refused(refusal)
     case .refused(let refusal):
-      // Nothing tells that it is what was stored, and what was stored was in order.
+      // It cannot be what was stored, which was valid.
       return .refused(
         Refusal(
           .producerConflict,
           "batch \(request.number) of this producer is stored, and this one is not the same: \(refusal.text)"))
     }
-    // What the group itself has stored is above what was stored before.
+    // Numbers that the group itself stores are above those stored before.
     let isInGroup = request.number > cached.mark.number
     let record =
       isInGroup
@@ -220,8 +220,8 @@ struct GroupDraft {
 
 extension GroupDraft.Stream {
   fileprivate mutating func append(_ batch: Batch, now: Int64, _ sender: Sender) {
-    // Not held at the last batch's time: a clock that was wrong once would mark the stream for ever. The number is the
-    // order.
+    // It may be earlier than the last batch's time: a clock that was wrong once must not mark the stream forever. The
+    // order is the numbers'.
     if runs.last?.hasRoom(for: batch) != true { runs.append(RunDraft(first: info.head + 1)) }
     runs[runs.count - 1].append(batch, received: now, sender)
     info.head += UInt64(batch.header.count)

@@ -1,12 +1,12 @@
-/// The marks in memory, bounded: those not used for long are forgotten, and read again from the segments.
+/// The marks in memory, bounded: those that are not used for long are dropped, and read again from the segments.
 ///
-/// Two generations: a use moves a mark into the young one; when that is full, the old one is dropped and the young one
-/// becomes old. Marks of requests in the queue are pinned and survive, and so do those that their segment does not hold
+/// Two generations: using a mark moves it into the young one; when that is full, the old one is dropped and the young
+/// one becomes old. Marks of queued requests are pinned and survive, and so do those that their segment does not hold
 /// yet.
 struct MarkCache: Sendable {
   private var young: [MarkKey: CachedMark] = [:]
   private var old: [MarkKey: CachedMark] = [:]
-  /// The marks with batches that no segment's table of marks knows.
+  /// The marks with batches that no segment's table covers.
   private var unstored: [CachedMark] = []
   private let generationCountMax: Int
   /// How large the young generation becomes before it is the old one.
@@ -43,7 +43,7 @@ struct MarkCache: Sendable {
     return cached
   }
 
-  /// Adds a mark that no segment's table knows.
+  /// Adds a mark that no segment's table covers.
   mutating func adopt(_ key: MarkKey, _ mark: ProducerMark) { noteUnstored(add(key, mark, pinCount: 0)) }
 
   /// A batch of a pinned mark's producer was stored.
@@ -95,14 +95,14 @@ struct MarkCache: Sendable {
       old = young
       young = old.filter { $0.value.pinCount > 0 || $0.value.isUnstored }
       for key in young.keys { old[key] = nil }
-      // With more to keep than fits, a rotation for each insert would take all the time.
+      // With more to keep than fits, a rotation at each insert would take all the time.
       rotationCount = max(generationCountMax, young.count * 2)
     }
     young[cached.key] = cached
   }
 }
 
-/// A producer's mark in memory: one object for as long as it is there, which a request finds once, when it is queued.
+/// A producer's mark in memory: one object while it is there, which a request looks up once, when it is queued.
 ///
 /// Invariant behind `@unchecked Sendable`: everything is changed under the lock of the queue that has the cache. `mark`
 /// is changed only by whoever has the writer, who may therefore read it without the lock.
@@ -111,7 +111,7 @@ final class CachedMark: @unchecked Sendable {
   fileprivate(set) var mark: ProducerMark
   /// Requests in the queue that need it.
   fileprivate(set) var pinCount: Int
-  /// Whether it has batches that no segment's table of marks knows.
+  /// Whether it has batches that no segment's table covers.
   fileprivate(set) var isUnstored = false
 
   fileprivate init(key: MarkKey, mark: ProducerMark, pinCount: Int) {

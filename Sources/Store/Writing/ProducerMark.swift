@@ -18,8 +18,8 @@ struct ProducerMark: Hashable, Sendable {
   private(set) var number: UInt64 = 0
   /// At most `Limits.producerBatchCountMax`, one a slot, in no order.
   private(set) var records: [Record] = []
-  /// The segment whose table holds the records up to `storedThrough`, 0 when none does. When a mark is first written to
-  /// a later segment all of it is, so that one segment is enough to answer every resend.
+  /// The segment whose table holds the records up to `storedThrough`, 0 if none does. When a mark is first written to a
+  /// later segment, all of it is, so that one segment is enough to answer every resend.
   private(set) var segment: Int64 = 0
   private(set) var storedThrough: UInt64 = 0
 
@@ -55,7 +55,7 @@ struct ProducerMark: Hashable, Sendable {
   }
 }
 
-/// Whose mark on which stream. By name: a stream has no id before its first batch is stored.
+/// A producer on a stream. By name: a stream has no id before its first batch is stored.
 struct MarkKey: Hashable, Sendable {
   var stream: StreamName
   var producer: ProducerID

@@ -2,7 +2,7 @@ internal import LogsWire
 
 /// Batches of one stream that become one row of `runs`.
 struct RunDraft {
-  /// Where a run ends, so that a reader never has to copy more at once; one batch may be larger.
+  /// The largest run, so that a reader never has to copy more at once; a single batch may be larger.
   static let byteCountMax = 1 << 20
 
   let first: UInt64
@@ -14,21 +14,21 @@ struct RunDraft {
   private(set) var received: Int64 = 0
   private(set) var rawLength: UInt64 = 0
   private var byteCount = 0
-  /// Batches as they came, their numbers, and whose they are.
+  /// The batches as they came, their numbers, and their senders.
   private var pieces: [(batch: Batch, first: UInt64, received: Int64, sender: Sender)] = []
   /// The batches' senders as they are stored, once the run is finished.
   private(set) var producers = Bytes()
   /// The numbered batches end to end, once the run is finished.
   private(set) var batches = Bytes()
 
-  /// What it has become, once it is finished.
+  /// The finished run.
   var run: Run { Run(first...(first + span - 1), batches) }
 
   init(first: UInt64) { self.first = first }
 
   func hasRoom(for batch: Batch) -> Bool { byteCount + batch.bytes.count <= Self.byteCountMax }
 
-  /// Adds a batch, which gets the numbers behind the last.
+  /// Adds a batch, which gets the next numbers.
   mutating func append(_ batch: Batch, received: Int64, _ sender: Sender) {
     var header = batch.header
     header.received = received
@@ -44,7 +44,7 @@ struct RunDraft {
     byteCount += batch.bytes.count
   }
 
-  /// Lays the batches end to end, numbered and signed: the one copy on their way to the disk and to every follower.
+  /// Puts the batches end to end, numbered and signed: the one copy on their way to the disk and to every follower.
   mutating func finish(seed: UInt64) {
     var writer = ByteWriter(capacity: byteCount)
     for (batch, first, received, _) in pieces {

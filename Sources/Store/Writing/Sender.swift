@@ -1,7 +1,7 @@
 internal import LogsWire
 
-/// Who sent a batch, and as which of its numbers: what `runs.producers` holds for each batch of the row, so that marks
-/// can be brought up to date from the rows after a crash.
+/// Who sent a batch, and under which number: what `runs.producers` holds for each batch of the row, so that marks can
+/// be brought up to date from the rows after a crash.
 struct Sender: Hashable, Sendable {
   var producer: ProducerID
   var number: UInt64

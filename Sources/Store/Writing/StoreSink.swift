@@ -1,10 +1,10 @@
 package import LogsWire
 
-/// Who hears of what the writer does. Called on the thread that commits, one commit after the other: do little and
-/// return. `enqueue` and reads may be called from here, `close` must not be: it may wait for this thread.
+/// Receives what the writer has done. Called on the thread that commits, for one commit after the other: do little and
+/// return. `enqueue` and reads may be called from here; `close` must not be, since it may wait for this thread.
 package protocol StoreSink: Sendable {
-  /// A group is on disk and the heads are published. Called once a group. When the store stops, called once more for
-  /// what was being committed and once for what waits, all of it refused, on the thread that found the failure.
+  /// A group is on disk and the heads are published. Called once for each group. When the store stops, called once more
+  /// for what was being committed and once for what waits, all of it refused, on the thread that found the failure.
   func committed(_ commit: Commit)
   /// The store has stopped for good: an I/O error on write or fsync, or damage in the active segment. Called at most
   /// once, on the thread that found it.
@@ -13,7 +13,7 @@ package protocol StoreSink: Sendable {
 
 /// One group of requests after its COMMIT.
 package struct Commit: Sendable {
-  /// One for each request of the group, in the order of the queue. A request gets one reply, whatever happens.
+  /// One for each request of the group, in the order of the queue. Every request gets exactly one reply.
   package var replies: [Reply]
   /// What became durable; several for one stream are in the order of their numbers.
   package var runs: [CommittedRun]
@@ -28,7 +28,7 @@ package struct Commit: Sendable {
 package struct CommittedRun: Sendable {
   /// The stream after the commit.
   package var stream: StreamInfo
-  /// Whether the stream came into being with this run.
+  /// Whether this run created the stream.
   package var isNewStream: Bool
   package var run: Run
   package var entryCount: UInt64

@@ -7,9 +7,9 @@ package struct WriteRequest: Sendable {
     case batch(Batch)
     /// A batch of one entry of kind `complete`, made by the server; it seals the stream when it is stored.
     ///
-    /// The same request must give the same bytes, so that a repeated one is known by its check.
+    /// The same request must give the same bytes, so that a repeated one is recognized by its check.
     case complete(Batch)
-    /// What a shard found wrong. It travels through the queue so that duplicate, sealed and order win.
+    /// What a shard found wrong. It goes through the queue so that duplicate, sealed and order are decided first.
     case refused(Refusal)
   }
 
@@ -33,7 +33,7 @@ package struct WriteRequest: Sendable {
     self.token = token
   }
 
-  /// What the request counts in the queue: its batch and what surrounds it.
+  /// The request's size in the queue: its batch and what surrounds it.
   var byteCount: Int {
     switch content {
     case .batch(let batch), .complete(let batch): batch.bytes.count + Self.overheadByteCount
@@ -44,7 +44,7 @@ package struct WriteRequest: Sendable {
   private static let overheadByteCount = 256
 }
 
-/// Whom to answer: the store passes it through unread.
+/// Whom to answer: the store passes it on unread.
 package struct WriteToken: Hashable, Sendable {
   package var shard: Int
   package var connection: UInt64

@@ -4,14 +4,14 @@ internal import Synchronization
 
 /// Takes groups from the queue and commits each in one transaction; owns the one connection that writes.
 ///
-/// Not tied to a thread: the writer's own runs it, except for small groups, which the thread that brought them may
-/// commit by itself (`lead`): the fsync takes 0.1 ms, and each of the two hops between threads that this saves some 10
-/// us. Checkpoints and rolls are the writer's thread's alone.
+/// Not tied to a thread: its own thread runs it, except for small groups, which the thread that brought them may commit
+/// itself (`lead`): the fsync takes 0.1 ms, and each of the two hops between threads that this saves about 10 us. Only
+/// the writer's thread checkpoints and begins segments.
 ///
 /// Invariant behind `@unchecked Sendable`: the queue gives the writer to one thread at a time, which alone calls
 /// methods.
 final class Writer: @unchecked Sendable {
-  /// Counts that others may look at.
+  /// Counts that other threads may read.
   struct Counts: Sendable {
     var commitCount = 0
     var batchCount = 0
@@ -38,37 +38,37 @@ final class Writer: @unchecked Sendable {
   private(set) var active: SegmentWriter
   private var nextStreamID: Int64
   private var clock: ClockWatch
-  /// Whether the last transaction was taken back by a full disk or a lock.
+  /// Whether a full disk or a lock made the last transaction fail.
   private var hasObstacle = false
   /// Times of the monotonic clock.
   private var nextPatienceAt: Int64 = 0
   private var nextCheckpointAt: Int64 = 0
   private var nextRollAt: Int64 = 0
-  /// How long commits took of late, failed ones included, in nanoseconds.
+  /// The recent average time of a commit, failed ones included, in nanoseconds.
   private var recentCommitTime: Int64 = 0
-  /// Whether the next commit may be another thread's: the last was quick, none failed, and nothing lags behind that it
-  /// would have to bring up to date.
+  /// Whether another thread may make the next commit: the last one was fast and did not fail, and no table lags behind
+  /// that the commit would have to bring up to date.
   private let mayLead: Atomic<Bool>
 
   /// Readers that stay in old parts of the WAL let it grow to this many times its maximum before the writer waits for
   /// them.
   private static let walPatienceFactor = 16
   private static let walPatience = Duration.milliseconds(100)
-  /// How long the writer goes on before it waits again for a reader that did not go.
+  /// How long the writer goes on before it waits again for a reader that stayed.
   private static let walPatienceInterval = Duration.seconds(10)
-  /// How long a checkpoint that failed on a full disk is left alone.
+  /// How long to wait after a checkpoint that failed on a full disk.
   private static let checkpointRetryInterval = Duration.seconds(5)
-  /// How long a roll is left alone when the marks before it found no space.
+  /// How long to wait with a rollover when the marks that go before it found no space.
   private static let rollRetryInterval = Duration.seconds(1)
-  /// With nothing to do, a WAL of this part of its maximum is checkpointed.
+  /// An idle writer checkpoints a WAL of this fraction of its maximum.
   private static let idleWalDivisor = 4
-  /// How often an idle writer looks at the age of the segment.
+  /// How often an idle writer checks the age of the segment.
   private static let idleInterval = Duration.seconds(30)
   private static let retryAfterMilliseconds: UInt32 = 1000
-  /// What waits is committed by the thread that brought it up to so many bytes; more is left to the writer's thread,
-  /// which has nothing else to do.
+  /// Up to this size, what waits is committed by the thread that brought it; more is left to the writer's thread, which
+  /// has nothing else to do.
   private static let leadByteCountMax = 64 << 10
-  /// Each commit counts so much in `recentCommitTime`.
+  /// The weight of each commit in `recentCommitTime` is one in this many.
   private static let recentCommitDivisor: Int64 = 8
 
   init(
@@ -105,9 +105,9 @@ final class Writer: @unchecked Sendable {
     }
   }
 
-  /// Commits what waits on the caller's thread, if that is quick; else the writer's thread does.
+  /// Commits what waits on the caller's thread if that is fast; otherwise the writer's thread does.
   ///
-  /// - Parameter failed: told what stops the store, before anybody else can have the writer.
+  /// - Parameter failed: called with what stops the store, before anybody else can have the writer.
   func lead(failed: (StoreError) -> Void) {
     let byteCountMax = mayLead.load(ordering: .relaxed) ? Self.leadByteCountMax : 0
     guard let group = queue.lead(byteCountMax: byteCountMax) else { return }
@@ -116,13 +116,13 @@ final class Writer: @unchecked Sendable {
       queue.giveBack(
         needsMaintenance: isCheckpointDue(isIdle: true) || rollover.isStepDue(active, now: settings.now()))
     } catch {
-      // Everything that waits is refused by this; the writer's thread finds nothing but its end.
+      // This refuses everything that waits; the writer's thread finds nothing but its end.
       failed(error)
       queue.giveBack()
     }
   }
 
-  /// Decides who commits next, after a commit that took so long, or failed.
+  /// Decides who commits next, after a commit that took this long, or failed.
   private func noteTime(_ time: Int64) {
     recentCommitTime += (time - recentCommitTime) / Self.recentCommitDivisor
     let isQuick = max(recentCommitTime, time) <= settings.leadCommitTimeMax.nanoseconds
@@ -157,7 +157,7 @@ final class Writer: @unchecked Sendable {
           refuse(group, failure)
           throw failure
         }
-        // Nothing of the group is stored, and memory has not been touched: decide again, storing nothing.
+        // Nothing of the group is stored, and memory has not been touched: decide again, without storing anything.
         draft = GroupDraft(group, catalog: catalog, context: context(obstacle: obstacle(error)))
       }
     }
@@ -172,7 +172,7 @@ final class Writer: @unchecked Sendable {
       streamCountMax: settings.streamCountMax, obstacle: obstacle)
   }
 
-  /// Answers a group when the store cannot go on. It may be on disk or not.
+  /// Answers a group when the store cannot go on. The group may be on disk or not.
   private func refuse(_ group: WriterQueue.Group, _ failure: StoreError) {
     queue.finish(group, stored: [])
     let refusal = Refusal(failure, mayHaveTakenEffect: true)
@@ -180,7 +180,7 @@ final class Writer: @unchecked Sendable {
     sink.committed(Commit(replies: group.rejected + replies, runs: []))
   }
 
-  /// The refusal that an error of a transaction, which stored nothing, means for its group.
+  /// The refusal that a failed transaction, which stored nothing, means for its group.
   private func obstacle(_ error: SQLiteError) -> Refusal {
     noteObstacle(StoreError(error, while: "append to"))
     if error.isDiskFull {
@@ -194,14 +194,14 @@ final class Writer: @unchecked Sendable {
       isRetryable: true, retryAfterMilliseconds: Self.retryAfterMilliseconds)
   }
 
-  /// Tells once that appends are refused, however many come.
+  /// Logs once that appends are refused, however many there are.
   private func noteObstacle(_ error: StoreError) {
     if hasObstacle { return }
     hasObstacle = true
     settings.log("appends are refused for now: \(error)")
   }
 
-  /// Makes a committed draft the state of the world: cache, heads, marks, and then the answers.
+  /// Publishes a committed draft: cache, heads, marks, and then the answers.
   private func publish(_ draft: GroupDraft, _ group: WriterQueue.Group) {
     nextStreamID += Int64(draft.newStreamCount)
     var runs: [CommittedRun] = []
@@ -270,7 +270,7 @@ final class Writer: @unchecked Sendable {
     let start = SystemClock.monotonic()
     do throws(SQLiteError) {
       try active.database.checkpoint()
-      // A reader that stays long keeps the WAL from beginning anew. Past all patience wait for it.
+      // A reader that stays long keeps the WAL from starting over. Beyond the limit, wait for it.
       if active.database.walByteCount > limit * Self.walPatienceFactor, start >= nextPatienceAt {
         let isEmptied = try active.database.truncateWal(timeout: Self.walPatience)
         if !isEmptied {
@@ -279,7 +279,7 @@ final class Writer: @unchecked Sendable {
         }
       }
     } catch {
-      // A full disk, or a lock: the WAL keeps everything, a later checkpoint brings it home.
+      // A full disk, or a lock: the WAL keeps everything until a later checkpoint.
       guard error.isDiskFull || error.isBusy else { throw StoreError(error, while: "checkpoint") }
       settings.log("\(StoreError(error, while: "checkpoint")); tried again later")
       nextCheckpointAt = start &+ Self.checkpointRetryInterval.nanoseconds
@@ -291,7 +291,8 @@ final class Writer: @unchecked Sendable {
     }
   }
 
-  /// The next segment has a WAL of its own. Such readers are not this process's: those go within milliseconds.
+  /// Begins the next segment, which has a WAL of its own. Such readers are other programs: this process's are gone
+  /// within milliseconds.
   private func noteHeldWal() {
     if active.isWalHeld { return }
     active.isWalHeld = true
@@ -309,7 +310,7 @@ final class Writer: @unchecked Sendable {
     case .prepare: upkeep.add(rollover)
     case .take(let next):
       guard SystemClock.monotonic() >= nextRollAt else { return }
-      // Complete before it is the active segment no more: nobody looks into its rows for marks.
+      // The marks first: once the segment is no longer active, nobody looks for marks in its rows.
       guard try storeMarks() else { return }
       let complete = active
       complete.segment.byteCount = complete.byteCount

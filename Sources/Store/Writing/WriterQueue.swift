@@ -1,14 +1,15 @@
 internal import LogsWire
 
-/// What waits for the writer, bounded in bytes and requests, with the marks that deciding needs.
+/// The requests that wait for the writer, bounded in bytes and number, with the marks that are needed to decide about
+/// them.
 ///
-/// A request enters the queue only when the mark of its producer is in memory. Until a reader has found it, the
+/// A request enters the queue only when the mark of its producer is in memory. Until a reader has found the mark, the
 /// producer's requests for that stream are parked, in their order.
 ///
-/// Groups are committed by one thread at a time: whoever was given something to do, by `next` or `lead`, has the writer
-/// until it gives it back.
+/// One thread at a time commits groups: the one that `next` or `lead` gave something to do has the writer until it
+/// gives it back.
 final class WriterQueue: Sendable {
-  /// A request and the mark of its producer, which stays in memory until it has its answer.
+  /// A request and the mark of its producer, which stays in memory until the request is answered.
   struct Queued: Sendable {
     let request: WriteRequest
     let mark: CachedMark
@@ -24,7 +25,7 @@ final class WriterQueue: Sendable {
 
   enum Order: Sendable {
     case commit(Group)
-    /// Nothing to commit: look after the segments.
+    /// Nothing to commit: checkpoint, or begin a segment, if that is due.
     case maintain
     /// Everything has been taken and nothing more will come.
     case end
@@ -49,10 +50,10 @@ final class WriterQueue: Sendable {
     var refusal: Refusal?
     /// Whether somebody has the writer.
     var isTaken = false
-    /// Whether the writer's thread sleeps and nobody has woken it.
+    /// Whether the writer's thread sleeps and has not been woken.
     var isThreadWaiting = false
     var needsMaintenance = false
-    /// The store has stopped: whoever asks for the writer next is told to end.
+    /// The store has stopped: the next to ask for the writer gets `end`.
     var isAbandoned = false
   }
 
@@ -76,7 +77,7 @@ final class WriterQueue: Sendable {
   /// Bytes and requests that wait, parked ones included.
   var load: (byteCount: Int, batchCount: Int) { monitor.withLock { ($0.byteCount, $0.batchCount) } }
 
-  /// Takes a request, without telling anybody: `lead` or `wakeThread` has to follow.
+  /// Adds a request without waking anybody: `lead` or `wakeThread` has to follow.
   func enqueue(_ request: WriteRequest) -> Submission {
     let key = MarkKey(stream: request.stream, producer: request.producer)
     return monitor.withLock { state in
@@ -106,7 +107,7 @@ final class WriterQueue: Sendable {
     }
   }
 
-  /// The mark of a producer whose requests are parked.
+  /// Adds the mark of a producer whose requests are parked, and queues them.
   func resolve(_ key: MarkKey, _ mark: ProducerMark) {
     monitor.withLock { state in
       guard let requests = state.parked.removeValue(forKey: key) else { return }
@@ -116,7 +117,7 @@ final class WriterQueue: Sendable {
     wakeThread()
   }
 
-  /// Refuses the requests of a producer whose mark could not be read. The next one has it looked up again.
+  /// Refuses the parked requests of a producer whose mark could not be read. The next request has it looked up again.
   func reject(_ key: MarkKey, _ refusal: Refusal) {
     monitor.withLock { state in
       for request in state.parked.removeValue(forKey: key) ?? [] {
@@ -128,8 +129,8 @@ final class WriterQueue: Sendable {
     wakeThread()
   }
 
-  /// For the writer's thread: waits for something to do, at most for `timeout` while nobody else has the writer. It has
-  /// it until `giveBack`, or for good when it is told to end.
+  /// For the writer's thread: waits for something to do, for at most `timeout` while nobody else has the writer. The
+  /// thread then has the writer until `giveBack`, or for good after `end`.
   func next(timeout: Duration) -> Order {
     while true {
       let order: Order? = monitor.wait(timeout: timeout) { state in state.nextOrder(byteCountMax: groupByteCountMax) }
@@ -142,10 +143,10 @@ final class WriterQueue: Sendable {
     }
   }
 
-  /// For any other thread: all that waits, if nobody has the writer and that is no more than `byteCountMax` bytes.
-  /// Whoever is given a group has the writer until `giveBack`.
+  /// For any other thread: everything that waits, if nobody has the writer and it is no more than `byteCountMax` bytes.
+  /// The caller then has the writer until `giveBack`.
   ///
-  /// What is not given is left to whoever has the writer, or to its thread, which is woken.
+  /// Anything else is left to the thread that has the writer, or to the writer's thread, which is woken.
   func lead(byteCountMax: Int) -> Group? {
     var wakes = false
     let group: Group? = monitor.withLock { state in
@@ -161,7 +162,7 @@ final class WriterQueue: Sendable {
     return group
   }
 
-  /// Gives back the writer; what has come in between is left to its thread.
+  /// Gives back the writer; what has arrived in between is left to its thread.
   func giveBack(needsMaintenance: Bool = false) {
     let wakes = monitor.withLock { state in
       state.isTaken = false
@@ -171,13 +172,13 @@ final class WriterQueue: Sendable {
     if wakes { monitor.signal() }
   }
 
-  /// Has the writer's thread look at what waits.
+  /// Has the writer's thread check what waits.
   func wakeThread() {
     let wakes = monitor.withLock { state in state.wakesThread() }
     if wakes { monitor.signal() }
   }
 
-  /// What a group has stored becomes part of its marks, and its requests leave the bounds.
+  /// Adds what a group has stored to the marks, and removes its requests from the bounds.
   func finish(_ group: Group, stored: [(mark: CachedMark, record: ProducerMark.Record)]) {
     monitor.withLock { state in
       for (mark, record) in stored { state.marks.add(record, to: mark) }
@@ -189,30 +190,30 @@ final class WriterQueue: Sendable {
     }
   }
 
-  /// The marks that the active segment's table lags behind.
+  /// The marks that the active segment's table lacks.
   var unstoredMarks: [(key: MarkKey, mark: ProducerMark)] { monitor.withLock { $0.marks.unstoredMarks } }
 
-  /// Marks found at the start that the active segment's table does not know.
+  /// Adds marks found at the start that the active segment's table lacks.
   func adopt(_ marks: [MarkKey: ProducerMark]) {
     monitor.withLock { state in
       for (key, mark) in marks { state.marks.adopt(key, mark) }
     }
   }
 
-  /// All of them are in a segment's table now.
+  /// All marks are in a segment's table now.
   func noteMarksStored(in segment: Int64) { monitor.withLock { $0.marks.noteStored(in: segment) } }
 
   func recentMarks(countMax: Int) -> [MarkKey: ProducerMark] {
     monitor.withLock { $0.marks.recent(countMax: countMax) }
   }
 
-  /// Lets the writer look after the segments.
+  /// Has the writer's thread check whether a checkpoint or a new segment is due.
   func requestMaintenance() {
     monitor.withLock { $0.needsMaintenance = true }
     wakeThread()
   }
 
-  /// Takes no more; what was taken will be committed.
+  /// Takes no more requests; those already taken will be committed.
   func close(_ refusal: Refusal) {
     monitor.withLock { state in
       if state.refusal == nil { state.refusal = refusal }
@@ -220,10 +221,10 @@ final class WriterQueue: Sendable {
     wakeThread()
   }
 
-  /// Takes no more, since the store has stopped, and gives back what waits.
+  /// Takes no more requests, since the store has stopped, and gives back those that wait.
   ///
-  /// A group that has been given out is answered by whoever was given it.
-  /// - Returns: the answers to all that waits; those to each producer are in its order.
+  /// A group that was handed out is answered by the thread that has it.
+  /// - Returns: the answers to everything that waits, in each producer's order.
   func abandon(_ refusal: Refusal) -> [Reply] {
     let replies = monitor.withLock { state in
       state.isAbandoned = true
@@ -242,20 +243,20 @@ final class WriterQueue: Sendable {
 }
 
 extension WriterQueue.State {
-  /// Whether there is something to do for whoever has the writer.
+  /// Whether there is something to do for the thread that has the writer.
   fileprivate var hasOrders: Bool {
     takenCount < requests.count || !rejected.isEmpty || needsMaintenance || refusal != nil
   }
 
-  /// Whether the writer's thread has to be woken. Once is enough: until it has looked it is awake.
+  /// Whether the writer's thread has to be woken. Once is enough: it stays awake until it has looked.
   fileprivate mutating func wakesThread() -> Bool {
-    // Whoever has the writer wakes it when it is free.
+    // The thread that has the writer wakes it when it gives the writer back.
     guard isThreadWaiting, !isTaken else { return false }
     isThreadWaiting = false
     return true
   }
 
-  /// What the writer's thread is to do now; nil when there is nothing, or somebody else has the writer.
+  /// What the writer's thread has to do now; nil if there is nothing, or another thread has the writer.
   fileprivate mutating func nextOrder(byteCountMax: Int) -> WriterQueue.Order? {
     isThreadWaiting = true
     guard !isTaken else { return nil }
@@ -311,7 +312,7 @@ extension WriterQueue.State {
     } else {
       group.requests = Array(requests[start..<takenCount])
       group.hasMore = true
-      // What was taken is let go when it is more than half, so that each request is moved once.
+      // Requests already taken are removed once they are the majority, so that each request is moved once.
       if takenCount > requests.count / 2 {
         requests.removeSubrange(0..<takenCount)
         takenCount = 0
