@@ -8,8 +8,8 @@ import Testing
 @Suite struct SearchTurnTests {
   private static let entryCount: UInt64 = 200
 
-  /// A reader of a sealed segment with a stream each of whose runs looks as if it might hold a late entry, so that a search decodes
-  /// them all.
+  /// A reader of a sealed segment with a stream each of whose runs looks as if it might hold a late entry, so that a
+  /// search decodes them all.
   private func reader(_ settings: StoreSettings, _ directory: TestDirectory, _ clock: TestClock) throws -> Reader {
     let test = try TestStore(settings, in: directory)
     for number in 1...Self.entryCount {

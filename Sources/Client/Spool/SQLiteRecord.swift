@@ -2,8 +2,9 @@ internal import LogsWire
 
 /// A record as SQLite writes it: `header length, a serial type for each column, the values`.
 ///
-/// As generous as SQLite is when it reads one: what it takes for a row whose check holds may have been sent, and must not be told
-/// as lost. Texts and bytes pass for one another, reserved types for null, and nobody minds what stands behind the values.
+/// As generous as SQLite is when it reads one: what it takes for a row whose check holds may have been sent, and must
+/// not be told as lost. Texts and bytes pass for one another, reserved types for null, and nobody minds what stands
+/// behind the values.
 ///
 /// Source: https://www.sqlite.org/fileformat2.html, section 2.1
 struct SQLiteRecord: SpoolValues {

@@ -3,14 +3,15 @@ internal import LogsWire
 
 /// What goes when the spool is full or what it holds is too old.
 ///
-/// Whatever was once found to be in its window, or to be no batch of entries, can never be dropped later: so each search goes on
-/// where the last one ended, and windows are passed over once and not with every call.
+/// Whatever was once found to be in its window, or to be no batch of entries, can never be dropped later: so each
+/// search goes on where the last one ended, and windows are passed over once and not with every call.
 extension Spool {
   private static let stepBatchCountMax = 256
   /// So much is dropped in one transaction, about, which bounds the WAL.
   private static let stepByteCountMax = 4 << 20
 
-  /// - Throws: `LogError` with `spoolFailed` when nothing could be dropped. What was dropped before an error is answered.
+  /// - Throws: `LogError` with `spoolFailed` when nothing could be dropped. What was dropped before an error is
+  ///   answered.
   func dropOldest(keeping byteCountMax: Int) throws(LogError) -> [DroppedEntries] {
     try dropInSteps(
       .spoolFull, isEnough: { totals.byteCount <= byteCountMax },
@@ -130,7 +131,8 @@ struct SpoolDrop {
     runs = [:]
   }
 
-  /// The notice has the number of the last batch that it stands for, which was never sent, and the id behind that one's.
+  /// The notice has the number of the last batch that it stands for, which was never sent, and the id behind that
+  /// one's.
   private func close(_ run: Run, _ spool: Spool) throws(SQLiteError) {
     let notice = DropNotice(entryCount: run.entryCount, reason: reason)
     try spool.insert(

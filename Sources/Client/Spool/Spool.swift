@@ -1,20 +1,22 @@
 internal import LogsDisk
 internal import LogsWire
 
-/// The backlog of a producer on disk: what it has accepted survives a crash of the process, a power loss and hours offline.
+/// The backlog of a producer on disk: what it has accepted survives a crash of the process, a power loss and hours
+/// offline.
 ///
 /// One directory with one SQLite database (`docs/spool.md`). A store is durable when it returns; what throws has stored
 /// nothing. In memory are a few words for each stream with batches, and nothing for a batch.
 ///
-/// No number ever names two batches. Each row keeps the identity and number that it is sent under. The identity for what is
-/// still to come is a new one whenever nothing vouches for its numbers: after a stop that was not in good order, since a WAL
-/// that is damaged or gone looks like one that was never written, and after damage.
+/// No number ever names two batches. Each row keeps the identity and number that it is sent under. The identity for
+/// what is still to come is a new one whenever nothing vouches for its numbers: after a stop that was not in good
+/// order, since a WAL that is damaged or gone looks like one that was never written, and after damage.
 ///
-/// A disk that is full must not keep it from running empty: room for that is reserved (`SpoolDirectory.reserveByteCount`), given up
-/// when an answer cannot be noted otherwise, and made again before anything new is taken.
+/// A disk that is full must not keep it from running empty: room for that is reserved
+/// (`SpoolDirectory.reserveByteCount`), given up when an answer cannot be noted otherwise, and made again before
+/// anything new is taken.
 ///
-/// Whatever is found damaged, at the start or later, is treated in one way: the file is put aside and a new one is made of all
-/// rows whose own checks hold (`SpoolSalvage`).
+/// Whatever is found damaged, at the start or later, is treated in one way: the file is put aside and a new one is made
+/// of all rows whose own checks hold (`SpoolSalvage`).
 final class Spool: Backlog {
   let directory: SpoolDirectory
   let now: () -> Int64
@@ -39,12 +41,12 @@ final class Spool: Backlog {
   /// Opens the spool in a directory, which is made if it is missing.
   ///
   /// - Parameters:
-  ///   - report: told of all damage that is found, now or in any later call, once what is left is safe. It must not use the
-  ///     spool.
+  ///   - report: told of all damage that is found, now or in any later call, once what is left is safe. It must not use
+  ///     the spool.
   ///   - vfs: SQLite's file system, for tests.
   ///   - now: the time in ns since 1970.
-  /// - Throws: `LogError`: `spoolInUse` when another process has it, `spoolFailed` when it cannot be read or written or is of
-  ///   a newer version, which is then left as it is. Damage is no reason to fail.
+  /// - Throws: `LogError`: `spoolInUse` when another process has it, `spoolFailed` when it cannot be read or written or
+  ///   is of a newer version, which is then left as it is. Damage is no reason to fail.
   init(
     _ path: String, vfs: String? = nil, now: @escaping () -> Int64 = SystemClock.wall,
     report: @escaping (SpoolDamage) -> Void
@@ -170,8 +172,9 @@ final class Spool: Backlog {
 
   /// Removes what is answered and still there: what was damaged is gone, answered or not.
   ///
-  /// A batch that only the index still knows would be handed out again, whatever is answered. That is damage, and it may come of
-  /// the removals themselves: SQLite moves rows from page to page, and where two parents name one page, out of sight of one.
+  /// A batch that only the index still knows would be handed out again, whatever is answered. That is damage, and it
+  /// may come of the removals themselves: SQLite moves rows from page to page, and where two parents name one page, out
+  /// of sight of one.
   private func remove(_ answered: [Int64], from file: SpoolFile) throws(SQLiteError) {
     var missing: Set<Int64> = []
     for id in answered {
@@ -203,7 +206,8 @@ final class Spool: Backlog {
       if file.isWalLong { try file.database.checkpoint() }
       if isEmpty, !isReserved { try refill(file) }
     } catch {
-      // What was stored is stored. The next call opens the file anew: what is wrong shows there. A full disk is no reason.
+      // What was stored is stored. The next call opens the file anew: what is wrong shows there. A full disk is no
+      // reason.
       if !error.meansNothingStored { leaveFile() }
     }
   }
@@ -237,8 +241,8 @@ final class Spool: Backlog {
 
   // MARK: Errors
 
-  /// Runs `body` on the file; once more when it was damaged and what is left has been saved, when it could not be read, or when the disk
-  /// was full and there is room now.
+  /// Runs `body` on the file; once more when it was damaged and what is left has been saved, when it could not be read,
+  /// or when the disk was full and there is room now.
   private func attempt<Success>(
     isAdding: Bool = false, _ body: (SpoolFile) throws(SQLiteError) -> Success
   ) throws(LogError) -> Success {
@@ -247,8 +251,8 @@ final class Spool: Backlog {
     var isSalvaged = false
     while true {
       if let neededWalByteCount {
-        // A transaction that failed at its end, in its sync, may stand in the WAL as a whole. Whoever was told that it has
-        // failed stores the same again: it must not be found.
+        // A transaction that failed at its end, in its sync, may stand in the WAL as a whole. Whoever was told that it
+        // has failed stores the same again: it must not be found.
         try directory.truncateWal(to: neededWalByteCount)
         self.neededWalByteCount = nil
       }
@@ -274,7 +278,8 @@ final class Spool: Backlog {
     }
   }
 
-  /// Brings the WAL home, so that it can be written anew from its start: a full disk must not keep what is answered from going.
+  /// Brings the WAL home, so that it can be written anew from its start: a full disk must not keep what is answered
+  /// from going.
   ///
   /// - Returns: whether it worked, and may have helped.
   private func makeRoom() -> Bool {

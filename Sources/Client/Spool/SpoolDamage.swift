@@ -35,12 +35,18 @@ struct SpoolDamage {
     dropped = []
     isComplete = false
     text =
-      "the spool \(directory.path) was damaged, and the process ended while it was mended: what was lost was not kept; the damaged file is kept as \(keptAside)"
+      """
+      the spool \(directory.path) was damaged, and the process ended while it was mended: what was lost was not kept; \
+      the damaged file is kept as \(keptAside)
+      """
   }
 
   private static func text(of losses: SpoolLosses) -> String {
     var parts = losses.streams.prefix(namedStreamCountMax).map { stream in
-      "\(count(stream.totals.batchCount, "batch", "batches")) with \(count(stream.totals.entryCount, "entry", "entries")) of stream \(stream.name)"
+      """
+      \(count(stream.totals.batchCount, "batch", "batches")) with \
+      \(count(stream.totals.entryCount, "entry", "entries")) of stream \(stream.name)
+      """
     }
     let rest = losses.streams.dropFirst(namedStreamCountMax)
     if !rest.isEmpty {

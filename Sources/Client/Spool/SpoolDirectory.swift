@@ -163,7 +163,10 @@ struct SpoolDirectory {
     else { return }
     throw LogError(
       .spoolFailed,
-      "the spool \(path) was written by a newer version (format \(format), this one knows \(SpoolSchema.format)); update this program"
+      """
+      the spool \(path) was written by a newer version (format \(format), this one knows \(SpoolSchema.format)); \
+      update this program
+      """
     )
   }
 

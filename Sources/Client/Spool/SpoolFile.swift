@@ -27,8 +27,8 @@ final class SpoolFile {
 
   /// Opens a database in WAL mode, which recovers what a crash has left in its WAL.
   init(_ path: String, vfs: String?) throws(SQLiteError) {
-    // Zeros over what is removed: no log stays behind, and whoever reads the pages of a damaged file finds nothing that was
-    // removed (`SpoolScan`).
+    // Zeros over what is removed: no log stays behind, and whoever reads the pages of a damaged file finds nothing that
+    // was removed (`SpoolScan`).
     let settings = WALDatabase.Settings(
       applicationID: SpoolSchema.applicationID, kind: "spool", cacheKibibyteCount: 2 << 10, busyTimeout: .seconds(5),
       pragmas: "PRAGMA secure_delete=ON; PRAGMA journal_size_limit=\(Self.walByteCountMax)")
@@ -45,8 +45,8 @@ final class SpoolFile {
     selectBatch = try database.prepare("SELECT * FROM batches WHERE id = ?1")
     selectSummary = try database.prepare(
       "SELECT producer, stream, number, kind, entries, \(Self.byteCountText) FROM batches WHERE id = ?1")
-    // Of an index only ids are asked. SQLite would take the stream of a row from there, too, which may not be what the row says,
-    // and may find a row by going on from the one before, which nobody finds who looks for it alone.
+    // Of an index only ids are asked. SQLite would take the stream of a row from there, too, which may not be what the
+    // row says, and may find a row by going on from the one before, which nobody finds who looks for it alone.
     selectFirst = try database.prepare("SELECT id FROM batches WHERE stream = ?1 ORDER BY id LIMIT 1")
     selectAfter = try database.prepare("SELECT id FROM batches WHERE stream = ?1 AND id > ?2 ORDER BY id LIMIT ?3")
     selectBefore = try database.prepare(
@@ -62,10 +62,11 @@ final class SpoolFile {
     try database.checkpoint()
   }
 
-  /// What a batch takes of the connection's credit: a completion nothing. Less than that where a damaged bit makes a text of the
-  /// content, whose length is one in characters.
+  /// What a batch takes of the connection's credit: a completion nothing. Less than that where a damaged bit makes a
+  /// text of the content, whose length is one in characters.
   static let byteCountText = """
-    CASE WHEN kind = \(SpoolRow.Kind.completion.rawValue) THEN 0 WHEN typeof(content) = 'blob' THEN length(content) ELSE -1 END
+    CASE WHEN kind = \(SpoolRow.Kind.completion.rawValue) THEN 0
+      WHEN typeof(content) = 'blob' THEN length(content) ELSE -1 END
     """
 
   static let writeStreamText = "INSERT OR REPLACE INTO streams VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"
@@ -81,8 +82,8 @@ final class SpoolFile {
 
   /// Gives the space of an empty spool back.
   ///
-  /// Made anew rather than shrunk step by step (`auto_vacuum`): that would cost pages of its own in every transaction, and there is
-  /// nothing left to be moved.
+  /// Made anew rather than shrunk step by step (`auto_vacuum`): that would cost pages of its own in every transaction,
+  /// and there is nothing left to be moved.
   func shrinkEmpty() throws(SQLiteError) {
     guard try database.integer("PRAGMA page_count") * Int64(SpoolSchema.pageByteCount) > Self.emptyByteCountMax
     else {
@@ -168,8 +169,8 @@ final class SpoolFile {
       }
       rows.append(row)
     }
-    // Both searches go through the index: where it is damaged, one may find what the other does not. What stands behind must
-    // not be sent before it.
+    // Both searches go through the index: where it is damaged, one may find what the other does not. What stands behind
+    // must not be sent before it.
     if window.firstID > id, rows.first?.id != window.firstID {
       throw SQLiteError(
         damage: "batch \(window.firstID) of stream \(stream) is its first and is not found", path: database.path)

@@ -3,8 +3,8 @@ internal import LogsWire
 
 /// Reads a spool for a report, and changes nothing.
 ///
-/// While a producer uses it, through SQLite, which reads beside a writer. Otherwise page by page: SQLite would make files of its
-/// own there, and what is damaged is read as a salvage would.
+/// While a producer uses it, through SQLite, which reads beside a writer. Otherwise page by page: SQLite would make
+/// files of its own there, and what is damaged is read as a salvage would.
 struct SpoolInspector: ~Copyable {
   private static let stepBatchCount = 256
   private static let busyTimeout = Duration.seconds(5)
@@ -120,7 +120,10 @@ struct SpoolInspector: ~Copyable {
     let losses = expected.losses(SpoolState(header: SpoolState.Header(producer: .random()), streams: found))
     for stream in losses.streams {
       note(
-        "stream \(stream.name) lacks \(stream.totals.batchCount) of its batches, with \(stream.totals.entryCount) entries"
+        """
+        stream \(stream.name) lacks \(stream.totals.batchCount) of its batches, with \
+        \(stream.totals.entryCount) entries
+        """
       )
     }
     if !losses.isComplete { note("what is said of the streams cannot be read as a whole: more may be missing") }

@@ -1,10 +1,11 @@
 internal import Glibc
 internal import LogsDisk
 
-/// The pages of a database that nobody has open, as its last commit left them: those in the WAL before those in the file.
+/// The pages of a database that nobody has open, as its last commit left them: those in the WAL before those in the
+/// file.
 ///
-/// Reads the bytes themselves, so that damage to one page is damage to one page, and writes nothing, not even the index that
-/// SQLite makes of a WAL. Source: https://www.sqlite.org/fileformat2.html
+/// Reads the bytes themselves, so that damage to one page is damage to one page, and writes nothing, not even the index
+/// that SQLite makes of a WAL. Source: https://www.sqlite.org/fileformat2.html
 @safe struct SpoolPages: ~Copyable {
   private let database: Int32
   private let wal: Int32

@@ -1,8 +1,8 @@
 internal import LogsDisk
 internal import LogsWire
 
-/// The columns of a row, from wherever it was read, counted from 0. What is of another type than asked for is zero or empty:
-/// the row's check then fails.
+/// The columns of a row, from wherever it was read, counted from 0. What is of another type than asked for is zero or
+/// empty: the row's check then fails.
 protocol SpoolValues: ~Copyable {
   func integer(_ column: Int32) -> Int64
   func bytes(_ column: Int32) -> ByteString

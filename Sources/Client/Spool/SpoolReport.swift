@@ -42,9 +42,10 @@ public struct SpoolReport: Hashable, Sendable {
   /// - Parameters:
   ///   - directory: the spool's.
   ///   - verifying: whether every batch is read, checked and decoded, and SQLite checks the file.
-  /// - Throws: `LogError` with `spoolFailed` when there is no spool, it is of a newer version or cannot be read. Damage is
-  ///   reported and not thrown.
-  /// - Complexity: reads the whole spool, unless a producer uses it and it is not verified: then each row without its batch.
+  /// - Throws: `LogError` with `spoolFailed` when there is no spool, it is of a newer version or cannot be read. Damage
+  ///   is reported and not thrown.
+  /// - Complexity: reads the whole spool, unless a producer uses it and it is not verified: then each row without its
+  ///   batch.
   public static func inspect(_ directory: String, verifying: Bool = false) throws(LogError) -> SpoolReport {
     try SpoolInspector.inspect(SpoolDirectory(directory), verifying: verifying)
   }

@@ -117,8 +117,8 @@ struct SpoolWindow {
   /// - Parameters:
   ///   - firstID: the stream's first batch.
   ///   - producer: that batch's.
-  ///   - number: its number. Behind a gap in the numbers the window is shorter than its 32 batches: number n waits until
-  ///     n - 32 is answered (`spec/session.md`, section 4.2), whether it was ever sent or not.
+  ///   - number: its number. Behind a gap in the numbers the window is shorter than its 32 batches: number n waits
+  ///     until n - 32 is answered (`spec/session.md`, section 4.2), whether it was ever sent or not.
   init(firstID: Int64, producer: ProducerID, number: UInt64) {
     self.firstID = firstID
     self.producer = producer

@@ -3,8 +3,9 @@ internal import LogsWire
 
 /// Makes a new database of what can still be read in a damaged one.
 ///
-/// A row whose check holds is taken, wherever it stands; everything else is told from the rows: the counts, and what is missing
-/// from them. New batches get a new identity, so that nothing depends on numbers that may be those of an older state.
+/// A row whose check holds is taken, wherever it stands; everything else is told from the rows: the counts, and what is
+/// missing from them. New batches get a new identity, so that nothing depends on numbers that may be those of an older
+/// state.
 enum SpoolSalvage {
   /// Makes a database without batches.
   static func makeEmpty(_ directory: SpoolDirectory, vfs: String?) throws(LogError) {

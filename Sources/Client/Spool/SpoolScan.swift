@@ -2,8 +2,8 @@ internal import LogsWire
 
 /// Finds the rows in the pages of a database, whatever has become of the trees that they hang in.
 ///
-/// Every leaf page of a table is read for itself. What is found there is what the tables hold and no more: rows that were removed are
-/// overwritten with zeros (`secure_delete`). What a row is, its shape and its check say.
+/// Every leaf page of a table is read for itself. What is found there is what the tables hold and no more: rows that
+/// were removed are overwritten with zeros (`secure_delete`). What a row is, its shape and its check say.
 struct SpoolScan {
   enum Found {
     case batch(SpoolRow)

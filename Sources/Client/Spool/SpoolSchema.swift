@@ -17,8 +17,8 @@ enum SpoolSchema {
     static let spool: UInt64 = 0x6c73_706c_0001_0003
   }
 
-  /// `spool` is the first table, so that its page is always the second of the file. What is big stands last in a row, so
-  /// that the rest is read without it.
+  /// `spool` is the first table, so that its page is always the second of the file. What is big stands last in a row,
+  /// so that the rest is read without it.
   static let tables = """
     CREATE TABLE spool(
       id INTEGER PRIMARY KEY,

@@ -3,8 +3,8 @@ internal import LogsWire
 
 /// What a spool keeps in memory of its file: a few words a stream, nothing a batch.
 ///
-/// A transaction changes it along with the file. Between `begin` and `commit` what it was can be had back, at the cost of the
-/// streams that were changed.
+/// A transaction changes it along with the file. Between `begin` and `commit` what it was can be had back, at the cost
+/// of the streams that were changed.
 struct SpoolState {
   struct Stream: Hashable {
     /// Its row in the file.
@@ -18,9 +18,11 @@ struct SpoolState {
   struct Header: Hashable {
     /// Whose numbers new batches get.
     var producer: ProducerID
-    /// Ids of batches are even; the odd one behind each is for the notice that may come to stand in its place. Never used again.
+    /// Ids of batches are even; the odd one behind each is for the notice that may come to stand in its place. Never
+    /// used again.
     var nextID: Int64 = 2
-    /// The number that a stream begins with that has nothing here: above all that streams have used and were forgotten with.
+    /// The number that a stream begins with that has nothing here: above all that streams have used and were forgotten
+    /// with.
     var nextNumber: UInt64 = 1
     var totals = BacklogTotals()
     var oldestID: Int64?

@@ -7,8 +7,8 @@ import Synchronization
 
 /// A disk that a test can fill, break, and cut from power.
 ///
-/// Everything goes to real files. Beside them it keeps what would be there after a power loss: for each file its content at
-/// the last sync and the writes since, for each directory its names at the last sync of the directory.
+/// Everything goes to real files. Beside them it keeps what would be there after a power loss: for each file its
+/// content at the last sync and the writes since, for each directory its names at the last sync of the directory.
 final class FaultDisk: Sendable {
   /// Fails operations of a kind on files whose name ends with `suffix`.
   struct Fault: Sendable {
