@@ -70,7 +70,7 @@ final class Spool: Backlog {
 
   deinit { close() }
 
-  /// Closes the spool in good order and lets others have it: the WAL is brought home and removed. Nothing may follow.
+  /// Closes the spool and lets others have it: the WAL is checkpointed and removed. Nothing may follow.
   func close() {
     if let file {
       do throws(SQLiteError) {
@@ -197,7 +197,7 @@ final class Spool: Backlog {
     try file.insert(notice)
   }
 
-  /// Brings a long WAL home, and gives back the space of a large file that has run empty.
+  /// Checkpoints a long WAL, and gives back the space of a large file that has run empty.
   private func tidy() {
     do throws(SQLiteError) {
       guard let file else { return }
@@ -278,8 +278,8 @@ final class Spool: Backlog {
     }
   }
 
-  /// Brings the WAL home, so that it can be written anew from its start: a full disk must not keep what is answered
-  /// from going.
+  /// Checkpoints the WAL, so that SQLite can start it over: a full disk must not keep answered batches from being
+  /// removed.
   ///
   /// - Returns: whether it worked, and may have helped.
   private func makeRoom() -> Bool {

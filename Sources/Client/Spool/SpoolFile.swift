@@ -1,11 +1,12 @@
 internal import LogsDisk
 internal import LogsWire
 
-/// The one connection of a producer to its `spool.db`: rows in and out, and when the WAL is brought home.
+/// A producer's one connection to its `spool.db`: rows in and out, and when to checkpoint.
 ///
-/// Used by one thread at a time. Every error is SQLite's own; what it means for the spool is decided above.
+/// For one thread at a time. Every error is SQLite's own; `Spool` decides what it means.
 final class SpoolFile {
-  /// Above it the WAL is brought home behind a transaction. SQLite cuts its file to as much when it begins it anew.
+  /// A WAL longer than this is checkpointed after a transaction. SQLite truncates its file to this length when it
+  /// starts the WAL over.
   static let walByteCountMax = 4 << 20
   /// An empty spool larger than this gives its space back.
   static let emptyByteCountMax = 8 << 20
@@ -27,8 +28,8 @@ final class SpoolFile {
 
   /// Opens a database in WAL mode, which recovers what a crash has left in its WAL.
   init(_ path: String, vfs: String?) throws(SQLiteError) {
-    // Zeros over what is removed: no log stays behind, and whoever reads the pages of a damaged file finds nothing that
-    // was removed (`SpoolScan`).
+    // What is removed is overwritten with zeros: no log text stays behind, and a scan of the pages of a damaged file
+    // (`SpoolScan`) finds nothing that was removed.
     let settings = WALDatabase.Settings(
       applicationID: SpoolSchema.applicationID, kind: "spool", cacheKibibyteCount: 2 << 10, busyTimeout: .seconds(5),
       pragmas: "PRAGMA secure_delete=ON; PRAGMA journal_size_limit=\(Self.walByteCountMax)")
@@ -58,7 +59,7 @@ final class SpoolFile {
       WHERE accepted >= ?1 AND accepted < ?3 AND (accepted > ?1 OR id > ?2) ORDER BY accepted, id LIMIT ?4
       """)
     selectOldest = try database.prepare("SELECT min(id) FROM batches")
-    // So that it is known what of the WAL is needed.
+    // So that it is known how much of the WAL is needed.
     try database.checkpoint()
   }
 
