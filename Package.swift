@@ -60,14 +60,15 @@ let package = Package(
       name: "CZstd", path: "Sources/CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
 
     library("Wire", uses: ["CSystem", "CXXHash", "CZstd"]),
+    library("System", uses: ["CSystem", "LogsWire"]),
     library("Text", uses: ["LogsWire"]),
-    library("Transport", uses: ["CEvent", "CSystem", "LogsWire"]),
-    library("Disk", uses: ["CSQLite", "CSystem", "LogsWire"]),
-    library("Store", uses: ["CSystem", "LogsDisk", "LogsWire"]),
-    library("Server", uses: ["CSystem", "LogsWire", "LogsTransport", "LogsStore"]),
-    library("Client", uses: ["LogsDisk", "LogsText", "LogsWire", "LogsTransport"]),
+    library("Transport", uses: ["CEvent", "LogsSystem", "LogsWire"]),
+    library("Disk", uses: ["CSQLite", "LogsSystem", "LogsWire"]),
+    library("Store", uses: ["LogsDisk", "LogsSystem", "LogsWire"]),
+    library("Server", uses: ["CSystem", "LogsStore", "LogsSystem", "LogsTransport", "LogsWire"]),
+    library("Client", uses: ["LogsDisk", "LogsSystem", "LogsText", "LogsTransport", "LogsWire"]),
     library("Foundation", uses: ["LogsClient"]),
-    library("CLI", uses: ["LogsClient", "LogsText", "LogsWire"]),
+    library("CLI", uses: ["LogsClient", "LogsSystem", "LogsText", "LogsWire"]),
     .executableTarget(
       name: "logsd", dependencies: ["LogsServer"], path: "Sources/Server/Main", swiftSettings: strict),
     .executableTarget(
@@ -75,7 +76,9 @@ let package = Package(
 
     tests(
       "EndToEnd",
-      uses: ["FaultMessages", "LogsClient", "LogsSimulation", "LogsWire", "faultproducer", "logs", "logsd"]),
+      uses: [
+        "FaultMessages", "LogsClient", "LogsSimulation", "LogsSystem", "LogsWire", "faultproducer", "logs", "logsd",
+      ]),
     .target(name: "FaultMessages", dependencies: ["LogsWire"], path: "Tests/FaultMessages", swiftSettings: testing),
     .executableTarget(
       name: "faultproducer", dependencies: ["FaultMessages", "LogsClient", "LogsWire"], path: "Tests/FaultProducer",
@@ -83,21 +86,24 @@ let package = Package(
     .target(
       name: "LogsSimulation", dependencies: ["LogsWire"], path: "Tests/Simulation", swiftSettings: testing),
     tests("Wire", uses: ["LogsWire", "LogsSimulation"]),
+    tests("System", uses: ["LogsSystem", "LogsSimulation"]),
     tests("Text", uses: ["LogsText", "LogsSimulation", "LogsWire"]),
-    tests("Transport", uses: ["LogsTransport", "LogsWire"]),
+    tests("Transport", uses: ["LogsSystem", "LogsTransport", "LogsWire"]),
     .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/CFaultVFS"),
-    tests("Store", uses: ["LogsStore", "LogsDisk", "LogsWire", "CSQLite", "CFaultVFS"]),
+    tests("Store", uses: ["LogsStore", "LogsDisk", "LogsSystem", "LogsWire", "CSQLite", "CFaultVFS"]),
     tests("Server", uses: ["LogsServer", "LogsTransport", "LogsWire"]),
     tests(
       "Client",
-      uses: ["LogsClient", "LogsDisk", "LogsWire", "LogsTransport", "LogsSimulation", "CSQLite", "CFaultVFS"]),
+      uses: [
+        "LogsClient", "LogsDisk", "LogsSystem", "LogsWire", "LogsTransport", "LogsSimulation", "CSQLite", "CFaultVFS",
+      ]),
     tests("Foundation", uses: ["LogsClient", "LogsFoundation"]),
     tests("CLI", uses: ["LogsCLI", "LogsClient", "LogsWire"]),
 
     .target(name: "CAllocations", path: "Benchmarks/Allocations"),
     .target(
       name: "LogsBenchmarks",
-      dependencies: ["CAllocations", "LogsDisk", "LogsServer", "LogsStore", "LogsTransport", "LogsWire"],
+      dependencies: ["CAllocations", "LogsServer", "LogsStore", "LogsSystem", "LogsTransport", "LogsWire"],
       path: "Benchmarks/Micro", exclude: ["Main"], swiftSettings: benchmarking),
     .executableTarget(
       name: "microbench", dependencies: ["LogsBenchmarks"], path: "Benchmarks/Micro/Main", swiftSettings: testing),

@@ -85,7 +85,7 @@ extension Benchmark {
   /// What a connection or a thread keeps between operations.
   private final class Holder {
     var frames = FrameDecoder(bodyByteCountMax: Limits.frameByteCountMax)
-    var builder = BatchBuilder()
+    var builder = BatchBuilder(seed: 1)
     let compressor = Compressor()
     var decoder = BatchDecoder()
     var checker = BatchChecker()

@@ -26,14 +26,14 @@ enum SampleEntries {
 
   /// A batch as a producer sends it.
   static func batch(_ count: Int, attributes: Bool = false) throws -> Batch {
-    var builder = BatchBuilder()
+    var builder = BatchBuilder(seed: 1)
     for entry in make(count, attributes: attributes) { _ = try builder.append(entry) }
     return builder.finish(compressor: Compressor())
   }
 
   /// A batch of entries that are all the same: as small with many entries as with few.
   static func smallBatch(_ count: Int) throws -> Batch {
-    var builder = BatchBuilder()
+    var builder = BatchBuilder(seed: 1)
     for _ in 0..<count { _ = try builder.append(LogEntry(message: ByteString())) }
     return builder.finish(compressor: Compressor())
   }

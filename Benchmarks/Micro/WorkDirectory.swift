@@ -1,5 +1,5 @@
 internal import Glibc
-internal import LogsDisk
+internal import LogsSystem
 
 /// A directory of a measurement's own, removed with all that is in it.
 struct WorkDirectory: Sendable {

@@ -5,14 +5,12 @@
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <malloc.h>
-#include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 int accept4(int descriptor, struct sockaddr *address, socklen_t *size, int flags);
-int pthread_setname_np(pthread_t thread, const char *name);
 
 // What an allocation really takes of the heap.
 static inline size_t logs_allocated_size(void *memory) { return malloc_usable_size(memory); }
@@ -41,8 +39,6 @@ static inline void logs_timerfd_clear(int descriptor) {
   unsigned long long count;
   (void)!read(descriptor, &count, sizeof count);
 }
-
-static inline void logs_name_thread(const char *name) { (void)pthread_setname_np(pthread_self(), name); }
 
 // The process at the other end of a Unix socket; -1 if unknown.
 static inline int logs_peer_process(int descriptor) {

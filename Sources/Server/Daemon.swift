@@ -1,5 +1,6 @@
 internal import CSystem
 internal import Glibc
+internal import LogsSystem
 internal import LogsTransport
 internal import LogsWire
 
@@ -78,13 +79,7 @@ package enum Daemon {
 /// Lines on stdout and stderr.
 enum Output {
   static func write(_ text: String, to file: Int32) {
-    let bytes = Array((text + "\n").utf8)
-    var offset = 0
-    while offset < bytes.count {
-      let count = unsafe bytes[offset...].withUnsafeBytes { unsafe Glibc.write(file, $0.baseAddress, $0.count) }
-      // Nobody reads it any more; that is no reason to stop serving.
-      guard count > 0 || errno == EINTR else { return }
-      offset += max(count, 0)
-    }
+    // Nobody reads it any more: that is no reason to stop serving.
+    do { try Descriptor.write(Array((text + "\n").utf8), to: file) } catch { return }
   }
 }

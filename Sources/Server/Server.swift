@@ -1,5 +1,6 @@
 internal import Glibc
 internal import LogsStore
+internal import LogsSystem
 package import LogsTransport
 internal import LogsWire
 internal import Synchronization

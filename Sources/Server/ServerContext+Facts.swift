@@ -1,10 +1,10 @@
 internal import Glibc
 internal import LogsStore
+internal import LogsSystem
 internal import LogsTransport
 internal import LogsWire
 
 extension ServerContext {
-  var storeID: InstanceID { InstanceID(high: store.id.0, low: store.id.1) }
 
   /// What STAT answers (`spec/session.md`): keys are stable, units stand last in them.
   func facts() -> [Fact] {

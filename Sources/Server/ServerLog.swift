@@ -1,5 +1,6 @@
 internal import Dispatch
 internal import Glibc
+internal import LogsSystem
 internal import LogsWire
 internal import Synchronization
 

@@ -1,4 +1,4 @@
-internal import LogsDisk
+internal import LogsSystem
 package import LogsWire
 internal import Synchronization
 
@@ -27,7 +27,7 @@ package final class Store: Sendable {
   private struct Running: Sendable {
     var lock: FileLock
     var writer: Writer
-    var writerThread: StoreThread
+    var writerThread: Thread
   }
 
   /// Opens a data directory, or makes one.
@@ -73,7 +73,7 @@ package final class Store: Sendable {
       settings, sink: sink, queue: queue, catalog: catalog, tail: tail, rollover: rollover, upkeep: upkeep,
       active: found.active, nextStreamID: (found.streams.map(\.id).max() ?? 0) + 1,
       lastReceived: found.streams.map(\.lastReceived).max() ?? 0)
-    let writerThread = StoreThread("store-write") {
+    let writerThread = Thread("store-write") {
       do throws(StoreError) {
         try writer.run()
       } catch {
@@ -84,8 +84,8 @@ package final class Store: Sendable {
     check = BackgroundCheck(reader, listing, lastRow: lastRow, isNeeded: found.needsCheck)
   }
 
-  /// The store's identity: 16 random bytes, drawn when the directory was made.
-  package var id: (UInt64, UInt64) { (directory.id.high, directory.id.low) }
+  /// The store's identity, drawn when the directory was made.
+  package var id: InstanceID { directory.id }
 
   // MARK: writing
 

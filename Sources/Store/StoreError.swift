@@ -1,4 +1,5 @@
 internal import LogsDisk
+internal import LogsSystem
 
 /// Why the store cannot do something: what failed, on which file, why, and what to do about it.
 package struct StoreError: Error, CustomStringConvertible, Sendable {

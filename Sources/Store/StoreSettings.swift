@@ -1,4 +1,4 @@
-package import LogsDisk
+package import LogsSystem
 internal import LogsWire
 
 /// Where the store is, and its limits.

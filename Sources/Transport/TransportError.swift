@@ -1,4 +1,5 @@
 internal import Glibc
+package import LogsSystem
 
 /// A failure of the network or the system: what failed, why, and what to do, in one line.
 package struct TransportError: Error, Hashable, Sendable, CustomStringConvertible {

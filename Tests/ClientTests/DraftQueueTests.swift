@@ -1,3 +1,4 @@
+import LogsSystem
 import LogsTransport
 import LogsWire
 import Testing

@@ -1,3 +1,4 @@
+import LogsSystem
 import LogsTransport
 import LogsWire
 
@@ -138,7 +139,7 @@ final class FakeConnection: ConnectionHandler {
   }
 
   private func take(_ id: UInt32, _ complete: Complete) {
-    var builder = BatchBuilder()
+    var builder = BatchBuilder(seed: 1)
     do { _ = try builder.append(LogEntry(message: ByteString(complete.text), kind: .complete)) } catch {
       return send(session.refuse(id, Refusal(.badBatch, "\(error)")))
     }

@@ -1,3 +1,4 @@
+import LogsSystem
 import LogsTransport
 import LogsWire
 
@@ -156,7 +157,7 @@ final class FakeServer: @unchecked Sendable {
   /// Stores batches of `entryCount` entries with the messages 1, 2, 3, ... as another producer would have.
   func fill(_ stream: StreamName, batches: Int, entryCount: Int, padding: Int = 0) throws {
     makeStream(stream)
-    var builder = BatchBuilder()
+    var builder = BatchBuilder(seed: 1)
     let producer = ProducerID.random()
     for number in 1...batches {
       let next = (streams[stream]?.head ?? 0) + 1

@@ -152,31 +152,3 @@ import Testing
     await #expect(throws: LogError.self) { try await budget.take(1) }
   }
 }
-
-@Suite struct QueueTests {
-  @Test func `it behaves like an array, whatever is done`() {
-    var generator = SeededGenerator(seed: testSeed())
-    var queue = Queue<Int>()
-    var array: [Int] = []
-    for step in 0..<20_000 {
-      switch Int.random(in: 0..<8, using: &generator) {
-      case 0...3:
-        queue.append(step)
-        array.append(step)
-      case 4, 5:
-        #expect(queue.popFirst() == array.first)
-        if !array.isEmpty { array.removeFirst() }
-      case 6:
-        guard !array.isEmpty else { break }
-        let offset = Int.random(in: 0..<array.count, using: &generator)
-        #expect(queue.remove(at: offset) == array.remove(at: offset))
-      default:
-        guard !array.isEmpty else { break }
-        queue.removeLast()
-        array.removeLast()
-      }
-      #expect(queue.count == array.count && queue.first == array.first && queue.last == array.last)
-      if !array.isEmpty { #expect(queue[array.count / 2] == array[array.count / 2]) }
-    }
-  }
-}

@@ -1,4 +1,5 @@
 import LogsClient
+import LogsSystem
 import LogsWire
 import Synchronization
 import Testing

@@ -1,4 +1,5 @@
 import Glibc
+import LogsSystem
 import LogsWire
 import Testing
 
@@ -425,7 +426,7 @@ private final class Walk {
   }
 
   private func append(_ stream: String, _ times: [Int64]) throws {
-    var builder = BatchBuilder()
+    var builder = BatchBuilder(seed: 1)
     for (index, time) in times.enumerated() {
       _ = try builder.append(LogEntry(message: ByteString("\(stream) \(index)"), time: time))
     }

@@ -1,4 +1,5 @@
 import Glibc
+import LogsSystem
 import LogsWire
 import Testing
 

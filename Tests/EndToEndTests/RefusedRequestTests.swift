@@ -1,3 +1,4 @@
+import LogsSystem
 import LogsWire
 import Testing
 

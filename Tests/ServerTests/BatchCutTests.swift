@@ -8,7 +8,7 @@ import Testing
   private func run(_ batchCount: Int) throws -> Bytes {
     var writer = ByteWriter()
     for index in 0..<batchCount {
-      var builder = BatchBuilder()
+      var builder = BatchBuilder(seed: 1)
       for row in 1...10 {
         let time = Int64(index * 10 + row)
         _ = try builder.append(Entry(message: Bytes("entry \(time)"), time: time))

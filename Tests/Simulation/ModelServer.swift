@@ -195,7 +195,7 @@ final class ModelServer {
 
   static func completion(_ text: String, _ compressor: borrowing Compressor) -> ModelDisk.Item.Content {
     do {
-      var builder = BatchBuilder()
+      var builder = BatchBuilder(seed: 1)
       _ = try builder.append(LogEntry(message: ByteString(text), kind: .complete))
       return .completion(builder.finish(compressor: compressor))
     } catch { return .refused(Refusal(.internalError, "\(error)")) }

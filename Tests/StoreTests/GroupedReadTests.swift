@@ -1,4 +1,5 @@
 import LogsDisk
+import LogsSystem
 import LogsWire
 import Testing
 

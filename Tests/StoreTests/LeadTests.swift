@@ -1,6 +1,7 @@
 import CFaultVFS
 import CSQLite
 import Glibc
+import LogsSystem
 import LogsWire
 import Testing
 
@@ -116,7 +117,7 @@ import Testing
     let test = try TestStore(settings, in: directory, commitsHere: true)
     let batchCount: UInt64 = 150
     let threads = (1...4 as ClosedRange<UInt64>).map { producer in
-      StoreThread("test-lead") {
+      Thread("test-lead") {
         for number in 1...batchCount {
           test.append("web", .test("\(producer)/\(number)"), producer: producer, number: number)
         }

@@ -1,3 +1,4 @@
+import LogsSystem
 import LogsWire
 import Testing
 
@@ -165,7 +166,7 @@ import Testing
         result.signal()
       }
       #expect(readCount.wait(timeout: TestSink.patience) { $0 > 0 ? true : nil } == true)
-      let closing = closes ? StoreThread("test-close") { test.close() } : nil
+      let closing = closes ? Thread("test-close") { test.close() } : nil
       if closes {
         // Searches end before writes do.
         while test.append("other", .test("o"), number: 1)?.refusal == nil {}

@@ -1,5 +1,6 @@
 import Foundation
 import LogsDisk
+import LogsSystem
 import LogsWire
 import Testing
 

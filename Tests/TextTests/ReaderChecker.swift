@@ -6,7 +6,7 @@ import LogsWire
 struct ReaderChecker: ~Copyable {
   private let template: Entry
   private let rules: TimeRules
-  private var builder = BatchBuilder()
+  private var builder = BatchBuilder(seed: 1)
   /// Lines whose message is not the line.
   private(set) var structuredCount = 0
 

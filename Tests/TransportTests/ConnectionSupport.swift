@@ -1,4 +1,5 @@
 import Glibc
+import LogsSystem
 import LogsTransport
 import LogsWire
 import Testing

@@ -38,7 +38,7 @@ import func Glibc.getenv
     let name = attributes ? "two attributes" : "no attributes"
     let entries = Self.entries(1000, attributes: attributes)
     let rounds = 200
-    var builder = BatchBuilder()
+    var builder = BatchBuilder(seed: 1)
     let compressor = Compressor()
     try report("encode, \(name)", 1000 * rounds) {
       for _ in 0..<rounds {

@@ -14,7 +14,7 @@ import Testing
   /// Through builder, checker, numbering and decoder; as many batches as it takes.
   private func roundTrip(_ entries: [LogEntry], _ random: inout SeededGenerator, _ seed: UInt64) throws {
     let replay = TestSeeds.replay(seed, "RoundTrip")
-    var builder = BatchBuilder()
+    var builder = BatchBuilder(seed: 1)
     let compressor = Compressor(level: 1)
     var checker = BatchChecker()
     var decoder = BatchDecoder()
@@ -51,7 +51,7 @@ import Testing
   }
 
   @Test func `a batch holds 65,536 entries and not one more`() throws {
-    var builder = BatchBuilder()
+    var builder = BatchBuilder(seed: 1)
     for index in 0..<65_536 {
       guard try builder.append(LogEntry(message: ByteString(), time: Int64(index))) == .added else {
         Issue.record("full at \(index)")
@@ -71,7 +71,7 @@ import Testing
 
   @Test func `incompressible messages of a mebibyte fill a batch without bursting it`() throws {
     var random = SeededGenerator(seed: 1)
-    var builder = BatchBuilder()
+    var builder = BatchBuilder(seed: 1)
     let large = ByteString(random.bytes(1 << 20))
     #expect(try builder.append(LogEntry(message: large)) == .added)
     #expect(try builder.append(LogEntry(message: large)) == .full)
@@ -86,7 +86,7 @@ import Testing
 
   @Test func `columns that the last entry begins do not burst a batch`() throws {
     var random = SeededGenerator(seed: 1)
-    var builder = BatchBuilder()
+    var builder = BatchBuilder(seed: 1)
     while try builder.append(LogEntry(message: ByteString(random.bytes(40)))) == .added {}
     let late = LogEntry(
       message: ByteString(), attributes: [LogAttribute("late", .bytes(ByteString(random.bytes(60_000))))], kind: .status
@@ -142,7 +142,7 @@ import Testing
   func `an entry that no batch can hold is refused and leaves the builder as it was`(
     _ index: Int
   ) throws {
-    var builder = BatchBuilder()
+    var builder = BatchBuilder(seed: 1)
     #expect(try builder.append(LogEntry(message: "before")) == .added)
     #expect(throws: InvalidEntry.self, "\(Self.impossible[index].0)") {
       try builder.append(LogEntry(message: "bad", attributes: Self.impossible[index].1))
@@ -156,7 +156,7 @@ import Testing
   }
 
   private static func isAccepted(_ entry: LogEntry) throws -> Bool {
-    var builder = BatchBuilder()
+    var builder = BatchBuilder(seed: 1)
     do throws(InvalidEntry) { return try builder.append(entry) == .added } catch { return false }
   }
 
@@ -222,7 +222,7 @@ import Testing
     var random = SeededGenerator(seed: 3)
     let some = (0..<50).map { _ in RandomValues.entry(&random) }
     let others = (0..<50).map { _ in RandomValues.entry(&random) }
-    var builder = BatchBuilder()
+    var builder = BatchBuilder(seed: 1)
     let compressor = Compressor()
     for entry in some { #expect(try builder.append(entry) == .added) }
     _ = builder.finish(compressor: compressor)
@@ -236,7 +236,7 @@ import Testing
     func entries(sources sourceCount: Int) -> [LogEntry] {
       (0..<2 * sourceCount).map { LogEntry(message: "m", source: ByteString("source \($0 % sourceCount)")) }
     }
-    var builder = BatchBuilder()
+    var builder = BatchBuilder(seed: 1)
     let compressor = Compressor()
     var decoder = BatchDecoder()
     for sourceCount in [1, 2, 16, 17, 128, 129, 20_000, 3, 127, 1] {

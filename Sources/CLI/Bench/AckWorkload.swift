@@ -1,4 +1,5 @@
 internal import LogsClient
+internal import LogsSystem
 internal import LogsWire
 
 /// Connections of which each appends one entry, waits until it is durable, and appends the next.

@@ -1,4 +1,5 @@
 internal import LogsClient
+internal import LogsSystem
 internal import LogsWire
 
 /// Producers that append as fast as they are acknowledged, each with a connection, a thread and streams of its own.

@@ -1,4 +1,5 @@
 internal import LogsClient
+internal import LogsSystem
 internal import LogsWire
 
 /// How far a run has come, on a terminal's last line.

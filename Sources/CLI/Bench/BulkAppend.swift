@@ -1,4 +1,5 @@
 internal import LogsClient
+internal import LogsSystem
 internal import LogsWire
 
 /// Appends entries to streams in turn as one service: encodes one batch after the other, with several on their way.

@@ -1,4 +1,5 @@
 internal import LogsClient
+internal import LogsSystem
 internal import LogsWire
 
 /// Reads a stream from its first entry to its last, as fast as it comes.

@@ -1,4 +1,5 @@
 internal import LogsClient
+internal import LogsSystem
 internal import LogsWire
 
 /// A producer that hands over entries at a steady rate, and followers that receive all of them, each on a connection of its own.

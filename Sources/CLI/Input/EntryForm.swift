@@ -1,5 +1,6 @@
 internal import Glibc
 internal import LogsClient
+internal import LogsSystem
 internal import LogsText
 internal import LogsWire
 

@@ -1,3 +1,4 @@
+internal import LogsSystem
 internal import LogsWire
 
 /// The batches of one producer and stream that have no answer yet, in the order of their numbers.
@@ -53,7 +54,7 @@ struct AppendLane {
     var readyAt: MonotonicTime
   }
 
-  private(set) var items = Queue<Item>()
+  private(set) var items = Deque<Item>()
   private(set) var inFlightCount = 0
   /// The first batch that has not been sent on this connection.
   private var nextOffset = 0

@@ -1,3 +1,4 @@
+internal import LogsSystem
 internal import LogsWire
 
 /// All batches that have no answer yet: which may go out next, and which must go out again (P4).

@@ -1,3 +1,4 @@
+internal import LogsSystem
 internal import LogsWire
 internal import Synchronization
 
@@ -5,7 +6,7 @@ internal import Synchronization
 ///
 /// Invariant behind `@unchecked Sendable`: it is used by one caller at a time, who has taken it out of the pool.
 final class BatchEncoder: @unchecked Sendable {
-  private var builder = BatchBuilder()
+  private var builder = BatchBuilder(seed: HashSeed.process)
   private let compressor = Compressor()
 
   /// Makes one batch of the entries from `index` on and moves `index` past what is in it.

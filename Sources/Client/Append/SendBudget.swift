@@ -1,3 +1,4 @@
+internal import LogsSystem
 internal import Synchronization
 
 /// How many bytes of batches wait to be acknowledged. Who wants to add more waits, in order, until there is room.
@@ -12,7 +13,7 @@ final class SendBudget: Sendable {
 
   private struct State {
     var used = 0
-    var waiting = Queue<Waiting>()
+    var waiting = Deque<Waiting>()
     var waiterIDLast: UInt64 = 0
     var closed: LogError?
   }

@@ -1,3 +1,4 @@
+internal import LogsSystem
 internal import Synchronization
 
 /// Events between the loop, which adds them, and the one task that takes them.
@@ -8,7 +9,7 @@ internal import Synchronization
 /// since there is no order between streams; and interruptions.
 final class FollowBuffer: Sendable {
   private struct State {
-    var events = Queue<FollowEvent>()
+    var events = Deque<FollowEvent>()
     /// Events that have been taken: an event's place is counted from the first one of all.
     var takenCount = 0
     /// The place of the last skipped range of each stream that waits.

@@ -1,3 +1,4 @@
+internal import LogsSystem
 internal import LogsWire
 
 /// What a connection is asked for.

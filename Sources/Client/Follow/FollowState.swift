@@ -1,3 +1,4 @@
+internal import LogsSystem
 internal import LogsWire
 
 /// One subscription across connections: where it stands, what to ask for next time, and when it is over.
@@ -38,7 +39,7 @@ struct FollowState {
   /// What has been asked for, by number.
   var parts: [FollowPart] = []
   /// What is still to be asked for.
-  var requests = Queue<Request>()
+  var requests = Deque<Request>()
   /// Whether it takes more than one request.
   var isDivided = false
   /// How many parts there may be before it is divided anew.

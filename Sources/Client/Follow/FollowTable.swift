@@ -1,3 +1,4 @@
+internal import LogsSystem
 internal import LogsWire
 
 /// All subscriptions of a client: what to ask its connection for, what to tell the applications, and when to ask again.
@@ -33,7 +34,7 @@ struct FollowTable: ~Copyable {
   private var retries: [UInt64: MonotonicTime] = [:]
   /// Whether there is a connection that takes requests.
   private var isOpen = false
-  private var actions = Queue<Action>()
+  private var actions = Deque<Action>()
 
   /// - Parameter random: draws from 0 to its argument, both included.
   init(backoff: Backoff, random: @escaping (UInt64) -> UInt64) {

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import LogsSystem
 
 extension StreamLogger {
   /// A passthrough that writes each entry to stderr as one line, with one write, so that lines of several threads do not mix.
@@ -9,14 +10,6 @@ extension StreamLogger {
   }
 
   package static func write(_ line: [UInt8], to descriptor: Int32) {
-    var offset = 0
-    while offset < line.count {
-      let count = unsafe line[offset...].withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
-      if count < 0 {
-        if errno == EINTR { continue }
-        return
-      }
-      offset += count
-    }
+    do { try Descriptor.write(line, to: descriptor) } catch { return }
   }
 }

@@ -1,3 +1,4 @@
+internal import LogsSystem
 internal import LogsWire
 
 /// A logger for services that have none: entries with a level, a source and a context, sent to a sink.

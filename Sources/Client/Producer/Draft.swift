@@ -1,3 +1,4 @@
+internal import LogsSystem
 internal import LogsWire
 
 /// A batch that is being filled, or the completion of a stream.
@@ -24,7 +25,7 @@ final class Draft: @unchecked Sendable {
   var isSealed = false
   /// Whether it does not linger.
   var isUrgent = false
-  private var builder = BatchBuilder()
+  private var builder = BatchBuilder(seed: HashSeed.process)
 
   init(stream: StreamName, ordinal: UInt64, begun: MonotonicTime, accepted: Int64) {
     self.stream = stream

@@ -1,3 +1,4 @@
+internal import LogsSystem
 internal import LogsTransport
 internal import LogsWire
 
@@ -8,7 +9,7 @@ struct DraftQueue {
 
   private let batchEntryCountMax: Int
   private let batchByteCountMax: Int
-  private var drafts = Queue<Draft>()
+  private var drafts = Deque<Draft>()
   /// The draft of each stream that is not sealed.
   private var open: [StreamName: Draft] = [:]
   private var spare: [Draft] = []
@@ -155,7 +156,7 @@ struct DraftQueue {
   mutating func take(byteCountMax: Int, _ due: DueDrafts) -> [Draft] {
     var taken: [Draft] = []
     var takenByteCount = 0
-    var kept = Queue<Draft>()
+    var kept = Deque<Draft>()
     // What is behind a draft of the same stream that stays must stay as well; only open ones stay, and they are the last.
     while let draft = drafts.popFirst() {
       guard takenByteCount < byteCountMax, draft.isSealed || due.contains(draft) else {

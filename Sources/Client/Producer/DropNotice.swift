@@ -1,3 +1,4 @@
+internal import LogsSystem
 internal import LogsWire
 
 /// The entry that stands in a stream where entries were dropped, so that nobody takes the stream for whole.
@@ -47,7 +48,7 @@ struct DropNotice: Hashable {
   ///
   /// - Parameter time: the entry's, in ns since 1970.
   func content(time: Int64) -> AppendLane.Content {
-    var builder = BatchBuilder()
+    var builder = BatchBuilder(seed: HashSeed.process)
     do throws(InvalidEntry) { _ = try builder.append(entry(time: time)) } catch {
       preconditionFailure("a notice fits every batch: \(error)")
     }

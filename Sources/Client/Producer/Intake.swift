@@ -1,3 +1,4 @@
+internal import LogsSystem
 internal import LogsWire
 internal import Synchronization
 
@@ -18,7 +19,7 @@ final class Intake: Sendable {
 
   private struct State {
     var drafts: DraftQueue
-    var waiters = Queue<Waiter>()
+    var waiters = Deque<Waiter>()
     var waiterIDLast: UInt64 = 0
     var counts = ProducerCounts()
     var closed: LogError?

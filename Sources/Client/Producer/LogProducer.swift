@@ -1,3 +1,4 @@
+internal import LogsSystem
 internal import LogsTransport
 internal import LogsWire
 internal import Synchronization

@@ -1,3 +1,4 @@
+internal import LogsSystem
 internal import LogsWire
 
 /// A backlog in memory: as durable as the process.
@@ -12,7 +13,7 @@ final class MemoryBacklog: Backlog {
   }
 
   private struct Lane {
-    var items = Queue<Item>()
+    var items = Deque<Item>()
     var numberLast: UInt64
 
     /// How many batches are in the window.

@@ -1,4 +1,5 @@
 internal import LogsDisk
+internal import LogsSystem
 internal import LogsWire
 
 /// The backlog of a producer on disk: what it has accepted survives a crash of the process, a power loss and hours

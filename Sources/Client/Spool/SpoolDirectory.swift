@@ -1,5 +1,6 @@
 internal import Glibc
 internal import LogsDisk
+internal import LogsSystem
 
 /// The files of a spool, and who may use them.
 ///
@@ -21,7 +22,7 @@ struct SpoolDirectory {
   private static let damagedMark = "spool.db.damaged-"
 
   let path: String
-  private let files = PosixFileSystem(isPrivate: true)
+  private let files = PosixFileSystem(readableBy: .nobody)
 
   var database: String { "\(path)/spool.db" }
   var wal: String { "\(database)-wal" }
@@ -96,7 +97,7 @@ struct SpoolDirectory {
   func makeTemporary() throws(LogError) {
     do {
       try files.remove(temporary)
-      try files.write(temporary, [])
+      try files.make(temporary)
     } catch { throw failure(error) }
   }
 

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import LogsDisk
+internal import LogsSystem
 
 /// The pages of a database that nobody has open, as its last commit left them: those in the WAL before those in the
 /// file.

@@ -1,4 +1,5 @@
 internal import LogsDisk
+internal import LogsSystem
 internal import LogsWire
 
 /// Makes a new database of what can still be read in a damaged one.

@@ -1,4 +1,5 @@
 internal import LogsDisk
+internal import LogsSystem
 internal import LogsWire
 
 /// What a spool keeps in memory of its file: a few words a stream, nothing a batch.

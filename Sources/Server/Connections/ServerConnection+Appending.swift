@@ -1,4 +1,5 @@
 internal import LogsStore
+internal import LogsSystem
 internal import LogsWire
 
 /// Appends: checked here, decided and stored by the writer.
@@ -30,7 +31,7 @@ extension ServerConnection {
 
   func submit(_ id: UInt32, _ complete: Complete) {
     // The same request makes the same bytes, so that its repetition is recognized by its check.
-    var builder = BatchBuilder()
+    var builder = BatchBuilder(seed: HashSeed.process)
     let content: WriteRequest.Content
     do throws(InvalidEntry) {
       _ = try builder.append(Entry(message: Bytes(complete.text), kind: .complete))

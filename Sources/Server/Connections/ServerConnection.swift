@@ -1,4 +1,5 @@
 internal import LogsStore
+internal import LogsSystem
 internal import LogsTransport
 internal import LogsWire
 
@@ -12,9 +13,9 @@ final class ServerConnection {
   var session: ServerSession
   var subscriptions: [UInt32: Subscription] = [:]
   /// Questions and subscriptions that have something to do in the connection's next turn. It has none while the socket is full.
-  var waitingForTurn = WaitingLine<UInt32>()
+  var waitingForTurn = UniqueQueue<UInt32>()
   /// Subscriptions that wait for a reader.
-  var waitingForReader = WaitingLine<UInt32>()
+  var waitingForReader = UniqueQueue<UInt32>()
   /// Reads of this connection that reader threads have not answered, of ended subscriptions too.
   var readCount = 0
   /// LIST and STAT that are not answered yet.
@@ -111,8 +112,8 @@ final class ServerConnection {
   private func forgetRequests() {
     forgetSubscriptions()
     questions.removeAll()
-    waitingForTurn = WaitingLine()
-    waitingForReader = WaitingLine()
+    waitingForTurn = UniqueQueue()
+    waitingForReader = UniqueQueue()
   }
 
   private func note(_ reason: String, _ kind: ConnectionEnds.Kind) {

@@ -1,4 +1,5 @@
 internal import LogsStore
+internal import LogsSystem
 internal import LogsTransport
 internal import LogsWire
 

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import LogsSystem
 internal import LogsWire
 
 #if PLANTED_BUGS
@@ -116,7 +117,10 @@ package struct Configuration: Sendable {
 
   /// Reads lines of the form `name = value`; `#` begins a comment.
   private mutating func read(_ path: String) throws(ConfigurationError) {
-    let content = try TextFile.read(path)
+    let content: [UInt8]
+    do { content = try Descriptor.open(path, O_RDONLY).readAll() } catch {
+      throw ConfigurationError("cannot read the configuration file \(path): \(error.text)")
+    }
     var values: [String: String] = [:]
     for (index, line) in content.split(separator: 10, omittingEmptySubsequences: false).enumerated() {
       let text = String(decoding: line.prefix { $0 != UInt8(ascii: "#") }, as: UTF8.self)
@@ -183,28 +187,6 @@ package struct Configuration: Sendable {
 package struct ConfigurationError: Error, Sendable, CustomStringConvertible {
   package let description: String
   init(_ description: String) { self.description = description }
-}
-
-/// Small files, read whole.
-private enum TextFile {
-  static func read(_ path: String) throws(ConfigurationError) -> [UInt8] {
-    let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
-    guard file >= 0 else {
-      throw ConfigurationError("cannot read the configuration file \(path): \(unsafe String(cString: strerror(errno)))")
-    }
-    defer { close(file) }
-    var content: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 16 << 10)
-    while true {
-      let count = unsafe buffer.withUnsafeMutableBytes { unsafe Glibc.read(file, $0.baseAddress, $0.count) }
-      guard count >= 0 else {
-        throw ConfigurationError(
-          "cannot read the configuration file \(path): \(unsafe String(cString: strerror(errno)))")
-      }
-      if count == 0 { return content }
-      content.append(contentsOf: buffer[0..<count])
-    }
-  }
 }
 
 extension String {

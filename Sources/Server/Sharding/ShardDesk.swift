@@ -37,7 +37,7 @@ final class ShardDesk {
     let settings = context.settings
     sessionSettings = ServerSession.Settings(
       welcome: Welcome(
-        frameByteCountMax: UInt32(Limits.frameByteCountMax), server: context.server, store: context.storeID,
+        frameByteCountMax: UInt32(Limits.frameByteCountMax), server: context.server, store: context.store.id,
         heartbeatMilliseconds: UInt32(clamping: settings.heartbeat.wholeNanoseconds / 1_000_000),
         appendByteCountMax: UInt32(clamping: settings.appendByteCountMax),
         appendBatchCountMax: UInt32(clamping: settings.appendBatchCountMax),

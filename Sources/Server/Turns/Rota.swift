@@ -1,3 +1,4 @@
+internal import LogsSystem
 internal import LogsWire
 
 /// Who on a shard has something to do that takes longer than an answer: connections take turns, however much each of them asks.
@@ -7,7 +8,7 @@ final class Rota {
   /// How long turns are given in one turn of the loop. The last one may end later.
   static let durationMax = Duration.milliseconds(1)
 
-  private var line = WaitingLine<UInt64>()
+  private var line = UniqueQueue<UInt64>()
   private let clock: () -> MonotonicTime
 
   init(clock: @escaping () -> MonotonicTime = { .now() }) { self.clock = clock }

@@ -1,4 +1,5 @@
 internal import LogsDisk
+internal import LogsSystem
 internal import LogsWire
 internal import Synchronization
 
@@ -16,7 +17,7 @@ final class BackgroundCheck: Sendable {
   }
 
   private let state = Monitor(State())
-  private let thread = Mutex<StoreThread?>(nil)
+  private let thread = Mutex<Thread?>(nil)
   private let reader: Reader
   /// The segments as they were when the store was opened, and the last row of the newest of them.
   private let listing: SegmentListing
@@ -31,7 +32,7 @@ final class BackgroundCheck: Sendable {
     guard isNeeded else { return }
     state.withLock { $0.progress = (.running, 0) }
     thread.withLock {
-      $0 = StoreThread("store-check", isBackground: true) {
+      $0 = Thread("store-check", isBackground: true) {
         self.run()
         self.state.withLock { $0.isEnded = true }
         self.state.signal()

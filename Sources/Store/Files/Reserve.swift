@@ -1,4 +1,5 @@
 internal import LogsDisk
+internal import LogsSystem
 
 /// A file that reserves space, so that a store on a full disk can be started: a start needs some for SQLite's files and
 /// for the file `store`.

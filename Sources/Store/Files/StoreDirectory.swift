@@ -1,10 +1,11 @@
 internal import LogsDisk
+internal import LogsSystem
 internal import LogsWire
 internal import Synchronization
 
 /// An open data directory: what `store` says, which segments there are, and how the next one is added.
 final class StoreDirectory: Sendable {
-  let id: StoreID
+  let id: InstanceID
   let paths: StorePaths
   let files: any FileSystem
   /// The segments, as readers see them now.

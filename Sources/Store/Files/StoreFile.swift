@@ -1,4 +1,4 @@
-internal import LogsDisk
+internal import LogsSystem
 internal import LogsWire
 
 /// The file `store`: what must be known before any segment is opened. Text, one `name value` a line:
@@ -18,7 +18,7 @@ internal import LogsWire
 struct StoreFile: Hashable, Sendable {
   static let format = 1
 
-  var id: StoreID
+  var id: InstanceID
   var newest: Int64
   var isClean: Bool
   /// The file that this was read from, as it was when it was written.
@@ -30,20 +30,14 @@ struct StoreFile: Hashable, Sendable {
   ///   back, since a crash may bring either content.
   func save(_ paths: StorePaths, _ files: any FileSystem) throws(StoreError) {
     do {
-      // A new file each time, since it contains its own identity, which is known once it exists.
-      try files.remove(paths.storeTemporary)
-      try files.write(paths.storeTemporary, [])
-      var saved = self
-      saved.identity = try files.identity(paths.storeTemporary)
-      try files.write(paths.storeTemporary, Array(saved.text.utf8))
-      try files.synchronize(file: paths.storeTemporary)
-      try files.rename(paths.storeTemporary, to: paths.store)
+      // Its identity is known once it exists.
+      try files.replace(paths.store, temporary: paths.storeTemporary) { identity in
+        var saved = self
+        saved.identity = identity
+        return Array(saved.text.utf8)
+      }
     } catch {
-      let failure = StoreError(error, while: "replace the file")
-      // What was written would only take space. It means nothing, and if it cannot be removed now, the next attempt
-      // removes it.
-      do { try files.remove(paths.storeTemporary) } catch { throw failure }
-      throw failure
+      throw StoreError(error, while: "replace the file")
     }
     do {
       try files.synchronize(directory: paths.directory)
@@ -71,7 +65,7 @@ struct StoreFile: Hashable, Sendable {
     """
   }
 
-  private var text: String { "\(body)check \(StoreID.hex(XXH3.hash(Bytes(body).span)))\n" }
+  private var text: String { "\(body)check \(XXH3.hash(Bytes(body).span).hexadecimal)\n" }
 
   private init(parsing text: String, path: String) throws(StoreError) {
     let lines = text.utf8.split(separator: UInt8(ascii: "\n")).map { line in
@@ -83,7 +77,7 @@ struct StoreFile: Hashable, Sendable {
     }
     let names = ["logs-store", "id", "newest", "state", "file", "check"]
     guard lines.count == names.count, zip(lines, names).allSatisfy({ $0.first == $1 && $0.count >= 2 }),
-      let id = StoreID(parsing: lines[1][1]), let newest = Int64(lines[2][1]), newest >= 0, lines[4].count == 3,
+      let id = InstanceID(parsing: lines[1][1]), let newest = Int64(lines[2][1]), newest >= 0, lines[4].count == 3,
       let inode = UInt64(lines[4][1]), let birth = Int64(lines[4][2])
     else {
       throw StoreError(.damaged, "\(path) is damaged; restore it from a backup of the data directory")
@@ -96,47 +90,10 @@ struct StoreFile: Hashable, Sendable {
     }
   }
 
-  init(id: StoreID, newest: Int64, isClean: Bool, identity: FileIdentity = FileIdentity(inode: 0, birth: 0)) {
+  init(id: InstanceID, newest: Int64, isClean: Bool, identity: FileIdentity = FileIdentity(inode: 0, birth: 0)) {
     self.id = id
     self.newest = newest
     self.isClean = isClean
     self.identity = identity
-  }
-}
-
-/// The store's identity: 16 random bytes, 32 hexadecimal digits.
-struct StoreID: Hashable, Sendable, CustomStringConvertible {
-  let high: UInt64
-  let low: UInt64
-
-  static func random() -> StoreID {
-    var source = SystemRandomNumberGenerator()
-    return StoreID(high: source.next(), low: source.next())
-  }
-
-  var description: String { Self.hex(high) + Self.hex(low) }
-
-  static func hex(_ value: UInt64) -> String {
-    let digits = String(value, radix: 16)
-    return String(repeating: "0", count: 16 - digits.count) + digits
-  }
-}
-
-extension StoreID {
-  init?(parsing text: String) {
-    guard text.utf8.count == 32, let high = UInt64(text.prefix(16), radix: 16),
-      let low = UInt64(text.suffix(16), radix: 16)
-    else { return nil }
-    self.init(high: high, low: low)
-  }
-}
-
-extension StoreID {
-  /// The 16 bytes as they are stored.
-  var bytes: Bytes {
-    var writer = ByteWriter(capacity: 16)
-    writer.append(u64: high.byteSwapped)
-    writer.append(u64: low.byteSwapped)
-    return writer.finish()
   }
 }

@@ -1,4 +1,5 @@
 internal import LogsDisk
+internal import LogsSystem
 internal import LogsWire
 
 /// Reads streams, from the tail cache or else from segments. Catching up and queries share this path.

@@ -1,3 +1,5 @@
+internal import LogsSystem
+
 /// The threads that read. They run jobs in the order in which they were added.
 final class ReaderThreads: Sendable {
   typealias Job = @Sendable () -> Void
@@ -12,11 +14,11 @@ final class ReaderThreads: Sendable {
   }
 
   private let monitor = Monitor(State())
-  private let threads: [StoreThread]
+  private let threads: [Thread]
 
   init(count: Int) {
     threads = (0..<max(1, count)).map { [monitor] index in
-      StoreThread("store-read-\(index)") { Self.run(monitor) }
+      Thread("store-read-\(index)") { Self.run(monitor) }
     }
   }
 

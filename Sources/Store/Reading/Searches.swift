@@ -1,3 +1,4 @@
+internal import LogsSystem
 internal import LogsWire
 
 /// Runs searches by time on the reader threads, each in turns, so that others get a thread in between.

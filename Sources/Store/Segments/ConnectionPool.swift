@@ -1,4 +1,5 @@
 internal import LogsDisk
+internal import LogsSystem
 
 /// Read-only connections to segments, lent to one thread at a time.
 ///

@@ -1,4 +1,5 @@
 internal import LogsDisk
+internal import LogsSystem
 internal import LogsWire
 
 /// The next segment while it is being made: a temporary file that becomes a segment at the rollover.
@@ -15,7 +16,7 @@ struct NextSegment: Sendable {
 
   /// Fills the file with these streams and marks. Does not sync it; that is up to whoever gives it its name.
   func make(
-    store: StoreID, createdAt: Int64, trimmedBelow: Int64, streams: [StreamInfo], marks: [SegmentWriter.LocatedMark]
+    store: InstanceID, createdAt: Int64, trimmedBelow: Int64, streams: [StreamInfo], marks: [SegmentWriter.LocatedMark]
   ) throws(SQLiteError) {
     let database = try Database(path, mode: .readWrite, vfs: vfs)
     try database.execute("PRAGMA page_size=\(SegmentSchema.pageByteCount)")

@@ -1,4 +1,5 @@
 internal import LogsDisk
+internal import LogsSystem
 internal import LogsWire
 
 /// Finding runs by the numbers that they hold, between `beginSnapshot` and `endSnapshot`.

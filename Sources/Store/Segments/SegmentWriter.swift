@@ -35,7 +35,7 @@ final class SegmentWriter: @unchecked Sendable {
   /// Opens a segment in WAL mode, which recovers what a crash has left in its WAL. No other file is written to.
   ///
   /// - Parameter store: the store that the segment must belong to, unless the caller checks that itself.
-  init(_ segment: Segment, of store: StoreID? = nil, vfs: String?) throws(SQLiteError) {
+  init(_ segment: Segment, of store: InstanceID? = nil, vfs: String?) throws(SQLiteError) {
     self.segment = segment
     database = try WALDatabase(segment.path, Self.settings, vfs: vfs) { database throws(SQLiteError) in
       guard let store else { return }

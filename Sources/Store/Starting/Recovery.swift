@@ -1,4 +1,5 @@
 internal import LogsDisk
+internal import LogsSystem
 internal import LogsWire
 
 /// Finds out what a data directory holds and repairs what a crash has left: the part of the start before any thread
@@ -202,7 +203,7 @@ struct Recovery {
 
   /// The segments before `newest`, the writers of those that are not sealed, and how many are missing.
   private func older(
-    than newest: Int64, of store: StoreID, _ trimmedBelow: Int64, _ names: Set<String>
+    than newest: Int64, of store: InstanceID, _ trimmedBelow: Int64, _ names: Set<String>
   ) throws(StoreError) -> (SegmentListing, [SegmentWriter], Int) {
     var listing = SegmentListing(segments: [], trimmedBelow: trimmedBelow)
     var closing: [SegmentWriter] = []

@@ -1,4 +1,5 @@
 internal import LogsDisk
+internal import LogsSystem
 internal import Synchronization
 
 /// Makes a complete segment immutable: no WAL, read without locks from then on.

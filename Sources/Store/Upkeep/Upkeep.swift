@@ -1,3 +1,4 @@
+internal import LogsSystem
 internal import LogsWire
 internal import Synchronization
 
@@ -20,7 +21,7 @@ final class Upkeep: Sendable {
   }
 
   private let monitor = Monitor(State())
-  private let thread = Mutex<StoreThread?>(nil)
+  private let thread = Mutex<Thread?>(nil)
 
   init(
     _ settings: StoreSettings, directory: StoreDirectory, pool: ConnectionPool,
@@ -31,7 +32,7 @@ final class Upkeep: Sendable {
     retryInterval = settings.upkeepRetryInterval
     log = settings.log
     self.failed = failed
-    thread.withLock { $0 = StoreThread("store-upkeep") { self.run() } }
+    thread.withLock { $0 = Thread("store-upkeep") { self.run() } }
   }
 
   func add(_ job: any UpkeepJob) { add(job, dueAt: 0) }

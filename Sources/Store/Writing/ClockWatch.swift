@@ -1,3 +1,5 @@
+internal import LogsSystem
+
 /// Notices when the clock steps back: entries without a time of their own that came before the step keep a wrong time.
 struct ClockWatch {
   private let stepMax: Duration

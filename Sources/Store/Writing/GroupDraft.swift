@@ -1,3 +1,4 @@
+internal import LogsSystem
 internal import LogsWire
 
 /// What one group of requests will change, decided before anything is written.
@@ -229,9 +230,4 @@ extension GroupDraft.Stream {
     info.entryCount += UInt64(batch.header.count)
     info.storedByteCount += UInt64(batch.bytes.count)
   }
-}
-
-extension Incarnation {
-  /// A new one. Never 0, which stands for any.
-  static func random() -> Incarnation { Incarnation(UInt64.random(in: 1...UInt64.max)) }
 }

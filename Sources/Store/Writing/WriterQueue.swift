@@ -1,3 +1,4 @@
+internal import LogsSystem
 internal import LogsWire
 
 /// The requests that wait for the writer, bounded in bytes and number, with the marks that are needed to decide about

@@ -1,5 +1,6 @@
 internal import CEvent
 internal import Glibc
+internal import LogsSystem
 
 /// The last phase of a connection that is closed in good order.
 struct Linger {

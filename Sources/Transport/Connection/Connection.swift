@@ -1,5 +1,6 @@
 internal import CEvent
 internal import Glibc
+internal import LogsSystem
 package import LogsWire
 
 /// A connected stream socket on a loop. All calls are made on the loop's thread.

@@ -1,5 +1,6 @@
 internal import CEvent
 internal import Glibc
+internal import LogsSystem
 internal import LogsWire
 
 /// Bytes waiting to be written: libevent's `evbuffer`, a chain of memory blocks that are copied in or shared.

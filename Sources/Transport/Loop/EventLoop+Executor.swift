@@ -1,4 +1,5 @@
 internal import Glibc
+internal import LogsSystem
 internal import Synchronization
 
 extension EventLoop {
@@ -23,8 +24,7 @@ extension EventLoop {
     case .wakeLoop: wakeUp.signal()
     case .startThread:
       do throws(TransportError) {
-        let thread = try startThread { self.runLate() }
-        pthread_detach(thread)
+        _ = try Thread.start(name) { self.runLate() }
       } catch {
         preconditionFailure("work for a stopped event loop needs a thread: \(error)")
       }

@@ -1,5 +1,6 @@
 internal import CEvent
 internal import Glibc
+internal import LogsSystem
 package import LogsWire
 internal import Synchronization
 
@@ -24,7 +25,7 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
   /// The thread that runs the loop's work now; 0 for none.
   let runningThread = Atomic<UInt>(0)
   /// The thread to join; held while joining, so that every `stop` returns after the end.
-  private let joinable = Mutex<pthread_t?>(nil)
+  private let joinable = Mutex<Thread?>(nil)
 
   /// nil once the loop has stopped.
   private var base: EventBase?
@@ -67,7 +68,7 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
     }
     loop.wakeUpEvent = consume wakeUp
     loop.alarmEvent = consume alarm
-    let thread = try startThread { loop.run() }
+    let thread = try Thread.start(name) { loop.run() }
     loop.joinable.withLock { $0 = thread }
     return loop
   }
@@ -92,7 +93,7 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
     wakeUp.signal()
     joinable.withLock { thread in
       guard let running = thread else { return }
-      precondition(pthread_join(running, nil) == 0, "a loop's thread is joined once")
+      running.join()
       thread = nil
     }
   }
@@ -139,8 +140,6 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
 
   private func run() {
     becomeRunningThread()
-    // The system refuses longer names.
-    unsafe logs_name_thread(String(decoding: name.utf8.prefix(15), as: UTF8.self))
     blockPipeSignal()
     while !inbox.isStopRequested { runTurn() }
     tearDown()

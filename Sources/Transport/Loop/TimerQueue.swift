@@ -1,4 +1,5 @@
 internal import CEvent
+internal import LogsSystem
 internal import LogsWire
 
 /// The timers of a loop, and the one alarm of the system that wakes it for the first of them.

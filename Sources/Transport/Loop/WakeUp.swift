@@ -1,4 +1,5 @@
 internal import CEvent
+internal import LogsSystem
 
 /// An eventfd that ends a loop's wait from another thread. Nobody reads its counter.
 struct WakeUp: ~Copyable, Sendable {

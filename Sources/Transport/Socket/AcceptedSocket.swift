@@ -1,4 +1,5 @@
 internal import Glibc
+internal import LogsSystem
 internal import Synchronization
 
 /// A socket that a listener has accepted and no connection owns yet. It can be handed to any loop; if nobody takes it, it

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import LogsSystem
 
 /// A socket bound to an endpoint and listening.
 struct Binding: ~Copyable {

@@ -1,5 +1,6 @@
 internal import CEvent
 internal import Glibc
+internal import LogsSystem
 internal import LogsWire
 
 /// A connection being made. Bound to its loop's thread.
@@ -70,10 +71,9 @@ package final class ConnectAttempt: LoopMember {
       }
       if case .success = numeric { return answer(numeric) }
       do throws(TransportError) {
-        let thread = try startThread {
+        _ = try Thread.start("logs-lookup") {
           answer(Self.result { () throws(TransportError) in try resolve(host, port) })
         }
-        pthread_detach(thread)
       } catch {
         answer(.failure(error))
       }

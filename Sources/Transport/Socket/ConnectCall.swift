@@ -1,4 +1,5 @@
 internal import CEvent
+internal import LogsSystem
 internal import LogsWire
 
 /// One `connect(2)` that has not answered yet.

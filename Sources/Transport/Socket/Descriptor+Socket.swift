@@ -1,4 +1,5 @@
 internal import Glibc
+internal import LogsSystem
 
 extension Descriptor {
   /// A stream socket that never blocks and that child processes do not inherit.

@@ -1,5 +1,6 @@
 internal import CEvent
 internal import Glibc
+internal import LogsSystem
 internal import LogsWire
 
 /// A socket that accepts connections. Bound to its loop's thread; what it accepts may go to any loop.

@@ -1,5 +1,6 @@
 internal import CEvent
 internal import Glibc
+internal import LogsSystem
 
 /// An address of the socket API.
 struct SocketAddress: Sendable {

@@ -1,6 +1,7 @@
 /// Collects entries in columns and makes a batch of them.
 ///
-/// Its columns begin without memory: a producer has one builder for each stream that is being written, most with a line or two.
+/// Its columns begin without memory: a producer has one builder for each stream that is being written, most with a
+/// line or two.
 package struct BatchBuilder: ~Copyable {
   /// What became of an entry that was offered.
   package enum Outcome { case added, full }
@@ -13,10 +14,10 @@ package struct BatchBuilder: ~Copyable {
   private var timeRange = TimeRange()
   private var severities = ByteWriter(capacity: 0)
   private var severityMask: UInt32 = 0
-  private var sources = DictionaryColumn()
+  private var sources: DictionaryColumn
   private var messageLengths = ByteWriter(capacity: 0)
   private var messages = ByteWriter(capacity: 0)
-  private var shapes = DictionaryColumn()
+  private var shapes: DictionaryColumn
   private var hasAttributes = false
   private var valueLengths = ByteWriter(capacity: 0)
   private var values = ByteWriter(capacity: 0)
@@ -28,7 +29,12 @@ package struct BatchBuilder: ~Copyable {
   private var keyRow = ByteWriter(capacity: 0)
   private var valueRow = ByteWriter(capacity: 0)
 
-  package init() {}
+  /// - Parameter seed: of its hash tables, unknown to whoever writes entries: rows that are made to fall on one place
+  ///   would take a time that grows with their square. The batches do not depend on it.
+  package init(seed: UInt64) {
+    sources = DictionaryColumn(seed: seed)
+    shapes = DictionaryColumn(seed: seed)
+  }
 
   /// What tells the length of a message that was cut.
   static let truncatedKey = "logs.truncated"
@@ -44,7 +50,8 @@ package struct BatchBuilder: ~Copyable {
 
   /// Adds an entry; its number and received time are ignored.
   ///
-  /// A message that is too long is cut and marked with the attribute `logs.truncated`; a source that is too long is cut.
+  /// A message that is too long is cut and marked with the attribute `logs.truncated`; a source that is too long is
+  /// cut.
   /// - Returns: `.full` when the batch has no room for it and must be finished first.
   /// - Throws: `InvalidEntry` when no batch could hold it.
   /// - Complexity: allocates nothing but what the columns grow by.
@@ -135,15 +142,18 @@ package struct BatchBuilder: ~Copyable {
     return .added
   }
 
-  /// What an entry takes at most in all columns beside its own bytes: varints take up to 10 bytes, and it has at most six of them.
+  /// What an entry takes at most in all columns beside its own bytes: varints take up to 10 bytes, and it has at most
+  /// six of them.
   private static let entryOverheadMax = 64
 
-  /// Whether there is room for one more entry of so many bytes, which may begin columns that have a byte for every entry before.
+  /// Whether there is room for one more entry of so many bytes, which may begin columns that have a byte for every
+  /// entry before.
   private func hasRoom(for byteCount: Int, addsRows: Bool, addsKinds: Bool) -> Bool {
     guard count < Limits.batchEntryCountMax, expandedByteCount + byteCount <= Limits.batchExpandedByteCountMax else {
       return false
     }
-    // Adding up all columns for every entry would take longer than filling one of them: far from the limit a bound will do.
+    // Adding up all columns for every entry would take longer than filling one of them: far from the limit a bound
+    // will do.
     let bound = expandedByteCount + byteCount + (count + 2) * Self.entryOverheadMax
     if bound + 8 * Column.headerByteCount <= Self.payloadByteCountMax { return true }
     let rows = (addsRows ? 2 * count : 0) + (addsKinds ? count : 0)
@@ -181,7 +191,8 @@ package struct BatchBuilder: ~Copyable {
   /// Makes the batch and empties the builder, whose buffers are kept.
   ///
   /// - Precondition: it holds an entry.
-  /// - Complexity: takes memory for the batch itself and for nothing else, once the compressor has compressed one as large.
+  /// - Complexity: takes memory for the batch itself and for nothing else, once the compressor has compressed one as
+  ///   large.
   package mutating func finish(compressor: borrowing Compressor) -> Batch {
     precondition(count > 0, "a batch holds at least one entry")
     let batch = compressor.compress { payload in
@@ -277,14 +288,18 @@ package struct InvalidEntry: Error, Hashable, Sendable, CustomStringConvertible 
 
 /// Rows that repeat: each distinct one is kept once.
 private struct DictionaryColumn: ~Copyable {
+  private let seed: UInt64
   /// The distinct rows end to end, and where each of them ends.
   private var rows = ByteWriter(capacity: 0)
   private var ends: [Int] = []
   private var lengths = ByteWriter(capacity: 0)
-  /// For each row its index and one, at the place that its hash names or the next free one; 0 where there is none. At least half is free.
+  /// For each row its index and one, at the place that its hash names or the next free one; 0 where there is none. At
+  /// least half is free.
   private var places: [UInt32] = []
   private var indices = ByteWriter(capacity: 0)
   private var last = -1
+
+  init(seed: UInt64) { self.seed = seed }
 
   var byteCount: Int { rows.count + ends.count * 3 + indices.count + 4 }
 
@@ -324,11 +339,8 @@ private struct DictionaryColumn: ~Copyable {
     return ends.count - 1
   }
 
-  /// Another one in every process: rows that were made to fall on one place would take a time that grows with their square.
-  private static let seed = UInt64.random(in: 0 ... .max)
-
   private func firstPlace(of row: RawSpan) -> Int {
-    Int(truncatingIfNeeded: XXH3.hash(row, seed: Self.seed)) & (places.count - 1)
+    Int(truncatingIfNeeded: XXH3.hash(row, seed: seed)) & (places.count - 1)
   }
 
   /// Twice as many places, in which the rows are entered anew.

@@ -130,30 +130,6 @@ package struct Welcome: Hashable, Sendable {
   }
 }
 
-/// Sixteen random bytes that tell one server process, or one data directory, from every other.
-package struct InstanceID: Hashable, Sendable {
-  package let high: UInt64
-  package let low: UInt64
-
-  package init(high: UInt64, low: UInt64) { (self.high, self.low) = (high, low) }
-
-  package static func random() -> InstanceID {
-    var source = SystemRandomNumberGenerator()
-    return InstanceID(high: source.next(), low: source.next())
-  }
-
-  func encode(into writer: inout ByteWriter) {
-    writer.append(u64: high)
-    writer.append(u64: low)
-  }
-
-  @_lifetime(reader: copy reader)
-  init(from reader: inout ByteReader) throws(WireDecodingError) {
-    high = try reader.u64()
-    low = try reader.u64()
-  }
-}
-
 /// The server is about to stop (`spec/wire.md`, section 4.5).
 package struct GoAway: Hashable, Sendable {
   package var retryAfterMilliseconds: UInt32

@@ -5,7 +5,7 @@ import LogsWire
 enum BatchPool {
   static let all: [Batch] = {
     var random = SeededGenerator(seed: 1)
-    var builder = BatchBuilder()
+    var builder = BatchBuilder(seed: 1)
     let compressor = Compressor()
     return (0..<600).map { index in
       do {

@@ -1,5 +1,6 @@
 import Glibc
 import LogsDisk
+import LogsSystem
 import LogsWire
 import Testing
 

@@ -1,5 +1,6 @@
 import FaultMessages
 import Foundation
+import LogsSystem
 import LogsWire
 
 /// Two producers and two followers on a stream of their own while others do their worst: what is stored and given is checked entry by entry,

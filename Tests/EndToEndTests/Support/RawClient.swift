@@ -129,7 +129,7 @@ final class RawClient: @unchecked Sendable {
   static func append(
     _ messages: [String], to stream: String, producer: ProducerID, number: UInt64, floor: UInt64 = 1
   ) throws -> Message {
-    var builder = BatchBuilder()
+    var builder = BatchBuilder(seed: 1)
     for message in messages { _ = try builder.append(LogEntry(message: ByteString(message))) }
     return .append(
       Append(

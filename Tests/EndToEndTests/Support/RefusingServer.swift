@@ -1,4 +1,5 @@
 import Glibc
+import LogsSystem
 import LogsWire
 
 /// A server that greets its clients and then takes nothing, for ever.

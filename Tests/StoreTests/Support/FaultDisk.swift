@@ -1,6 +1,7 @@
 import CFaultVFS
 import CSQLite
 import LogsDisk
+import LogsSystem
 import Synchronization
 
 @testable import LogsStore

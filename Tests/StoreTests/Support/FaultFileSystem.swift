@@ -2,6 +2,7 @@ import CFaultVFS
 import CSQLite
 import Glibc
 import LogsDisk
+import LogsSystem
 
 @testable import LogsStore
 
@@ -37,6 +38,12 @@ struct FaultFileSystem: FileSystem {
 
   /// Always the same, so that what a power loss leaves does not look like a copy.
   func identity(_ path: String) throws(FileError) -> FileIdentity { FileIdentity(inode: 1, birth: 1) }
+
+  func make(_ path: String) throws(FileError) {
+    try check(FAULT_WRITE, path)
+    try files.make(path)
+    disk.state.withLock { $0.create(path) }
+  }
 
   func write(_ path: String, _ content: [UInt8]) throws(FileError) {
     try check(FAULT_WRITE, path)

@@ -116,7 +116,7 @@ enum Batches {
   }
 
   static func built(_ entries: [LogEntry]) throws -> Batch {
-    var builder = BatchBuilder()
+    var builder = BatchBuilder(seed: 1)
     for entry in entries {
       guard try builder.append(entry) == .added else { throw InvalidEntry("the entries do not fit one batch") }
     }

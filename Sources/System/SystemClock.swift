@@ -1,4 +1,5 @@
 internal import Glibc
+package import LogsWire
 
 /// The system's clocks, in nanoseconds.
 package enum SystemClock {

@@ -1,6 +1,6 @@
 extension Duration {
   /// In nanoseconds, as far as they fit.
-  var nanoseconds: Int64 {
+  package var nanoseconds: Int64 {
     let (seconds, attoseconds) = components
     let (whole, isTooLarge) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
     let (sum, isTooFar) = whole.addingReportingOverflow(attoseconds / 1_000_000_000)

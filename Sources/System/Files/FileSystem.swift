@@ -1,6 +1,6 @@
-/// The system calls that the store makes besides SQLite's own, so that tests can make them fail and can lose power.
+/// Files and directories as the system has them, so that tests can make its calls fail and can lose power.
 ///
-/// Never used on the files of the active segment: a plain open and close of one would drop SQLite's POSIX locks on it
+/// Never used on a database that SQLite has open: a plain open and close would drop SQLite's POSIX locks on it
 /// (https://www.sqlite.org/howtocorrupt.html, section 2.2).
 package protocol FileSystem: Sendable {
   /// Makes a directory; fine if it is there.
@@ -15,7 +15,10 @@ package protocol FileSystem: Sendable {
   func identity(_ path: String) throws(FileError) -> FileIdentity
   /// The whole content of a small file, nil if it is not there.
   func read(_ path: String) throws(FileError) -> [UInt8]?
-  /// Replaces the content, making the file if it is not there.
+  /// Makes an empty file, and nothing where one is.
+  func make(_ path: String) throws(FileError)
+  /// Replaces the content, making the file if it is not there. Whoever reads meanwhile, or after a crash, may find a
+  /// part of it.
   func write(_ path: String, _ content: [UInt8]) throws(FileError)
   /// Extends a file to at least this length and allocates the space, making the file if it is not there. Not durable
   /// until synced.
@@ -31,6 +34,31 @@ package protocol FileSystem: Sendable {
   func lock(_ path: String) throws(FileError) -> FileLock?
 }
 
+extension FileSystem {
+  /// Replaces a file as a whole: whoever reads it, also after a crash or power loss, finds the old content or the
+  /// new. It lasts once the directory is synced.
+  ///
+  /// - Parameters:
+  ///   - temporary: the new file until it is complete. What a process that was killed meanwhile has left there is replaced.
+  ///   - content: what the new file holds, which may name the file itself.
+  package func replace(
+    _ path: String, temporary: String, with content: (FileIdentity) -> [UInt8]
+  ) throws(FileError) {
+    do {
+      // Made anew rather than emptied: what stands there may be a link, or another user's.
+      try remove(temporary)
+      try make(temporary)
+      try write(temporary, content(try identity(temporary)))
+      try synchronize(file: temporary)
+      try rename(temporary, to: path)
+    } catch {
+      // What was begun would only take room. It means nothing, and where it cannot be removed the next attempt does so.
+      do { try remove(temporary) } catch _ { throw error }
+      throw error
+    }
+  }
+}
+
 package struct FileIdentity: Hashable, Sendable {
   package var inode: UInt64
   /// When the file was made, ns since 1970; 0 where the file system does not say.
@@ -39,19 +67,5 @@ package struct FileIdentity: Hashable, Sendable {
   package init(inode: UInt64, birth: Int64) {
     self.inode = inode
     self.birth = birth
-  }
-}
-
-/// A system call that failed.
-package struct FileError: Error, Hashable, Sendable {
-  package var operation: String
-  package var path: String
-  /// The `errno`.
-  package var code: Int32
-
-  package init(operation: String, path: String, code: Int32) {
-    self.operation = operation
-    self.path = path
-    self.code = code
   }
 }

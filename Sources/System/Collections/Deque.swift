@@ -1,0 +1,76 @@
+/// A queue in a ring: adding at the end and removing at the front take the same time however long it is.
+package struct Deque<Element> {
+  @usableFromInline var slots: [Element?] = []
+  @usableFromInline var start = 0
+  @usableFromInline var length = 0
+
+  @inlinable package init() {}
+
+  @inlinable package var count: Int { length }
+  @inlinable package var isEmpty: Bool { count == 0 }
+  @inlinable package var first: Element? { isEmpty ? nil : self[0] }
+  @inlinable package var last: Element? { isEmpty ? nil : self[count - 1] }
+
+  /// The element that is `index` behind the first.
+  @inlinable package subscript(index: Int) -> Element {
+    get {
+      precondition(index >= 0 && index < count, "an index must lie inside its deque")
+      guard let element = slots[slot(index)] else { preconditionFailure("a slot in use has an element") }
+      return element
+    }
+    set {
+      precondition(index >= 0 && index < count, "an index must lie inside its deque")
+      slots[slot(index)] = newValue
+    }
+  }
+
+  @inlinable package mutating func append(_ element: Element) {
+    if count == slots.count { grow() }
+    slots[slot(count)] = element
+    length += 1
+  }
+
+  @inlinable package mutating func popFirst() -> Element? { isEmpty ? nil : removeFirst() }
+
+  @inlinable package mutating func removeFirst() -> Element {
+    let element = self[0]
+    slots[start] = nil
+    start = slot(1)
+    length -= 1
+    return element
+  }
+
+  @inlinable package mutating func removeLast() {
+    precondition(!isEmpty, "there is nothing to remove")
+    slots[slot(count - 1)] = nil
+    length -= 1
+  }
+
+  /// Removes the element that is `index` behind the first; those behind it move up.
+  @inlinable @discardableResult
+  package mutating func remove(at index: Int) -> Element {
+    guard index > 0 else { return removeFirst() }
+    let element = self[index]
+    for place in index..<count - 1 { slots[slot(place)] = slots[slot(place + 1)] }
+    removeLast()
+    return element
+  }
+
+  @inlinable package mutating func removeAll() { self = Deque() }
+
+  @inlinable func slot(_ index: Int) -> Int {
+    let slot = start + index
+    return slot < slots.count ? slot : slot - slots.count
+  }
+
+  @inlinable mutating func grow() {
+    var grown: [Element?] = []
+    grown.reserveCapacity(max(4, slots.count * 2))
+    for index in 0..<count { grown.append(slots[slot(index)]) }
+    grown += Array(repeating: nil, count: max(4, slots.count * 2) - count)
+    slots = grown
+    start = 0
+  }
+}
+
+extension Deque: Sendable where Element: Sendable {}

@@ -1,0 +1,33 @@
+internal import Glibc
+
+/// A system call on a file that failed.
+package struct FileError: Error, Hashable, Sendable {
+  package var operation: String
+  package var path: String
+  /// The `errno`.
+  package var code: Int32
+
+  package init(operation: String, path: String, code: Int32) {
+    self.operation = operation
+    self.path = path
+    self.code = code
+  }
+
+  /// The call that just failed on this thread.
+  package init(_ operation: String, _ path: String) { self.init(operation, path, .last) }
+
+  package init(_ operation: String, _ path: String, _ error: SystemError) {
+    self.init(operation: operation, path: path, code: error.number)
+  }
+
+  /// Whether the disk is full, so that the same operation may succeed later.
+  ///
+  /// Never true of a sync: what it should have made durable is unknown, whatever the reason, and a second one may
+  /// report success although data was lost.
+  package var isDiskFull: Bool { operation != Self.synchronizing && (code == ENOSPC || code == EDQUOT) }
+
+  package static let synchronizing = "fsync"
+
+  /// The system's description of the error.
+  package var text: String { SystemError(code).text }
+}

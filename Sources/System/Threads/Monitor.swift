@@ -1,0 +1,38 @@
+/// A value behind a lock that threads can wait on for a change.
+///
+/// `Mutex` everywhere else; this only where a thread has to sleep until another has done something.
+///
+/// Invariant behind `@unchecked Sendable`: `value` is touched only between lock and unlock.
+package final class Monitor<Value>: @unchecked Sendable {
+  @usableFromInline let condition = Condition()
+  @usableFromInline var value: Value
+
+  @inlinable package init(_ value: sending Value) { self.value = value }
+
+  /// Calls `body` with the value, alone.
+  @inlinable package func withLock<Result: ~Copyable, Failure: Error>(
+    _ body: (inout Value) throws(Failure) -> sending Result
+  ) throws(Failure) -> sending Result {
+    condition.lock()
+    defer { condition.unlock() }
+    return try body(&value)
+  }
+
+  /// Wakes every thread in `wait`.
+  @inlinable package func signal() { condition.signal() }
+
+  /// Sleeps until `body` gives a result, which it is asked for at once, after every `signal` and at the deadline.
+  ///
+  /// - Returns: nil when `timeout` has passed.
+  @inlinable package func wait<Result>(
+    timeout: Duration? = nil, until body: (inout Value) -> sending Result?
+  ) -> sending Result? {
+    condition.lock()
+    defer { condition.unlock() }
+    let deadline = timeout.map { SystemClock.monotonic() &+ $0.nanoseconds }
+    while true {
+      if let result = body(&value) { return result }
+      if condition.wait(until: deadline) { return body(&value) }
+    }
+  }
+}

@@ -1,0 +1,68 @@
+internal import CSystem
+internal import Glibc
+internal import Synchronization
+
+/// A thread with a name that `top -H` shows. One that nobody joins goes on by itself.
+package final class Thread: Sendable {
+  private let handle: pthread_t
+  private let isJoined = Atomic(false)
+
+  private final class Work: Sendable {
+    let name: String
+    let isBackground: Bool
+    let body: @Sendable () -> Void
+
+    init(name: String, isBackground: Bool, body: @escaping @Sendable () -> Void) {
+      self.name = name
+      self.isBackground = isBackground
+      self.body = body
+    }
+  }
+
+  /// The system refuses longer names.
+  private static let nameByteCountMax = 15
+
+  /// Starts a thread that runs `body`; in the background it gets only the time that nobody else wants.
+  ///
+  /// - Throws: when the system has no thread left.
+  package init(
+    starting name: String, isBackground: Bool = false, _ body: @escaping @Sendable () -> Void
+  ) throws(SystemError) {
+    let name = String(decoding: name.utf8.prefix(Self.nameByteCountMax), as: UTF8.self)
+    // The thread takes over this reference when it starts.
+    let work = unsafe Unmanaged.passRetained(Work(name: name, isBackground: isBackground, body: body))
+    var handle = pthread_t()
+    let status = unsafe pthread_create(
+      &handle, nil,
+      { argument in
+        guard let argument = unsafe argument else { preconditionFailure("a thread is started with its work") }
+        let work = unsafe Unmanaged<Work>.fromOpaque(argument).takeRetainedValue()
+        unsafe logs_set_thread_name(work.name)
+        logs_use_crash_stack()
+        if work.isBackground { logs_set_thread_idle() }
+        work.body()
+        return nil
+      }, unsafe work.toOpaque())
+    guard status == 0 else {
+      unsafe work.release()
+      throw SystemError(status)
+    }
+    self.handle = handle
+  }
+
+  /// Starts a thread that the program cannot do without.
+  package convenience init(_ name: String, isBackground: Bool = false, _ body: @escaping @Sendable () -> Void) {
+    do throws(SystemError) { try self.init(starting: name, isBackground: isBackground, body) } catch {
+      preconditionFailure("the system gives no thread: errno \(error.number)")
+    }
+  }
+
+  deinit { if !isJoined.load(ordering: .relaxed) { pthread_detach(handle) } }
+
+  /// Waits for the thread to end. Once.
+  package func join() {
+    precondition(!isJoined.exchange(true, ordering: .relaxed), "a thread is joined once")
+    let status = pthread_join(handle, nil)
+    precondition(status == 0, "a thread cannot be joined: errno \(status)")
+  }
+}
