@@ -84,14 +84,17 @@ let package = Package(
       name: "faultproducer", dependencies: ["FaultMessages", "LogsClient", "LogsWire"], path: "Tests/FaultProducer",
       swiftSettings: testing),
     .target(
-      name: "LogsSimulation", dependencies: ["LogsWire"], path: "Tests/Simulation", swiftSettings: testing),
+      name: "LogsSimulation", dependencies: ["LogsServer", "LogsStore", "LogsWire"], path: "Tests/Simulation",
+      swiftSettings: testing),
     tests("Wire", uses: ["LogsWire", "LogsSimulation"]),
     tests("System", uses: ["LogsSystem", "LogsSimulation"]),
     tests("Text", uses: ["LogsText", "LogsSimulation", "LogsWire"]),
     tests("Transport", uses: ["LogsSystem", "LogsTransport", "LogsWire"]),
     .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/CFaultVFS"),
     tests("Store", uses: ["LogsStore", "LogsDisk", "LogsSystem", "LogsWire", "CSQLite", "CFaultVFS"]),
-    tests("Server", uses: ["LogsServer", "LogsTransport", "LogsWire"]),
+    tests(
+      "Server",
+      uses: ["LogsServer", "LogsSimulation", "LogsStore", "LogsSystem", "LogsTransport", "LogsWire"]),
     tests(
       "Client",
       uses: [

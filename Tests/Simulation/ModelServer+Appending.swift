@@ -44,7 +44,7 @@ extension ModelServer {
       let (group, next) = decide()
       let before = memory
       memory = next
-      if defect == .publishesEarly { publish(since: before) }
+      if defect == .publishesEarly { publish(memory) }
       isSynced = simulation.chance(2)
       simulation.after(1...15) { [unowned self] in
         guard started == generation else { return }
@@ -79,7 +79,7 @@ extension ModelServer {
   private func sync(over before: ModelDisk) {
     guard defect == .storesMarksLater else {
       disk = memory
-      if defect != .publishesEarly { publish(since: before) }
+      if defect != .publishesEarly { publish(disk) }
       return
     }
     let marks = memory.streams.map(\.marks)
@@ -87,7 +87,7 @@ extension ModelServer {
     for index in disk.streams.indices {
       disk.streams[index].marks = index < before.streams.count ? before.streams[index].marks : [:]
     }
-    publish(since: before)
+    publish(disk)
     let started = generation
     simulation.after(10...100) { [unowned self] in
       guard started == generation else { return }

@@ -1,24 +1,13 @@
+import LogsServer
+import LogsStore
 import LogsWire
 
-/// A server made of one `ServerSession` a connection: the simplest thing that keeps the promises, over crashes as well.
+/// A server made of one `ServerSession` a connection, the real hub and its subscriptions, and the simplest store that keeps the promises,
+/// over crashes as well.
 ///
 /// What it has on its disk survives a crash. What it has decided about and not yet synced survives or does not, as a whole;
 /// what waits is lost with the connections.
 final class ModelServer {
-  final class Connection {
-    let name: String
-    let link: VirtualLink
-    var session: ServerSession
-    var subscriptions: [ModelSubscription] = []
-    var isDraining = false
-
-    init(name: String, link: VirtualLink, session: consuming ServerSession) {
-      self.name = name
-      self.link = link
-      self.session = session
-    }
-  }
-
   /// A fault put in on purpose, which the checks of a simulation must find.
   enum Defect {
     // Of the one that stores.
@@ -35,8 +24,10 @@ final class ModelServer {
   var disk = ModelDisk()
   /// The same with what is decided and not synced yet.
   var memory = ModelDisk()
-  /// What followers are shown.
-  var shown: ModelDisk { defect == .publishesEarly ? memory : disk }
+  private let store: ModelStore
+  private(set) var hub: Hub
+  /// Commits that the hub has not taken yet.
+  private var commits: [[CommittedRun]] = []
   var connections: [Connection] = []
   var queue: [Waiting] = []
   var isCommitting = false
@@ -60,6 +51,19 @@ final class ModelServer {
   init(_ simulation: Simulation, welcome: Welcome) {
     self.simulation = simulation
     self.welcome = welcome
+    store = ModelStore(simulation)
+    hub = Self.hub(store, simulation)
+  }
+
+  deinit { hub.close() }
+
+  private static func hub(_ store: ModelStore, _ simulation: Simulation) -> Hub {
+    let thread = ModelThread(simulation)
+    let hub = Hub(
+      source: store, thread: thread, counters: Counters(), subscriptionCount: SubscriptionCount(),
+      followedStreamCountMax: .max)
+    thread.hub = hub
+    return hub
   }
 
   /// What is stored, in the order of creation.
@@ -75,7 +79,7 @@ final class ModelServer {
     guard !isDown else { return false }
     let session = ServerSession(
       settings: .init(welcome: welcome, handshakeMillisecondsMax: 500), now: simulation.now)
-    let connection = Connection(name: name, link: link, session: session)
+    let connection = Connection(self, name: name, link: link, session: session)
     connections.append(connection)
     link.attach(.server) { [unowned self, weak connection] bytes in
       guard let connection else { return }
@@ -96,9 +100,7 @@ final class ModelServer {
   }
 
   private func drop(_ connection: Connection) {
-    connection.session.close()
-    for subscription in connection.subscriptions { subscription.isOver = true }
-    connection.subscriptions = []
+    connection.close()
     connections.removeAll { $0 === connection }
   }
 
@@ -122,6 +124,10 @@ final class ModelServer {
       if isSilent { connection.link.stall() } else { connection.link.cut() }
       drop(connection)
     }
+    hub.close()
+    hub = Self.hub(store, simulation)
+    commits = []
+    _ = store.show(disk)
     guard downMilliseconds > 0 else { return }
     isDown = true
     simulation.after(downMilliseconds...downMilliseconds) { [unowned self] in isDown = false }
@@ -146,13 +152,24 @@ final class ModelServer {
     }
   }
 
+  // MARK: - Commits
+
+  /// Shows what is new of `disk`: in the catalog at once, to the hub a little later.
+  func publish(_ disk: ModelDisk) {
+    commits.append(store.show(disk))
+    let started = generation
+    simulation.after(0...2) { [unowned self] in
+      if started == generation { hub.take(commits.removeFirst()) }
+    }
+  }
+
   // MARK: - What a session wants
 
   private func act(_ actions: [ServerSession.Action], _ connection: Connection) {
     for action in actions {
       switch action {
       case .send(let frame): send(frame, connection)
-      case .opened, .resume: break
+      case .opened: break
       case .append(let id, let append):
         let item = ModelDisk.Item(
           producer: append.producer, number: append.number, floor: append.floor, stream: append.stream,
@@ -163,11 +180,9 @@ final class ModelServer {
           producer: complete.producer, number: complete.number, floor: complete.floor, stream: complete.stream,
           content: Self.completion(complete.text, compressor))
         enqueue(Waiting(connection: connection, id: id, item: item))
-      case .follow(let id, let follow): begin(id, follow, connection)
-      case .cancel(let id):
-        for subscription in connection.subscriptions where subscription.id == id {
-          end(subscription, .cancelled, connection)
-        }
+      case .follow(let id, let follow): connection.begin(id, follow)
+      case .resume(let id): connection.subscription(id)?.pump()
+      case .cancel(let id): connection.subscription(id)?.cancel()
       case .list(let id, let request): send(connection.session.answer(id, .listing(page(request))), connection)
       case .stat(let id):
         send(connection.session.answer(id, .status([ServerFact("streams", UInt64(streams.count))])), connection)
@@ -179,7 +194,6 @@ final class ModelServer {
         for other in connections { other.link.breakOff() }
       }
     }
-    pump(connection)
   }
 
   private func checked(_ bytes: ByteString) -> ModelDisk.Item.Content {

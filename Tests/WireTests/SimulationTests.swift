@@ -116,14 +116,14 @@ import Testing
     private func check() {
       var decoder = BatchDecoder()
       var stored: [StreamName: [LogEntry]] = [:]
-      var skipped: [StreamName: Set<UInt64>] = [:]
+      var lost: [StreamName: Set<UInt64>] = [:]
       for stream in server.streams {
         for batch in stream.batches {
           do { stored[stream.name, default: []] += try decoder.entries(of: batch) } catch {
             simulation.fail("\(stream.name) is unreadable: \(error)")
           }
-          if ModelServer.isSkipped(batch) {
-            skipped[stream.name, default: []].formUnion(batch.header.firstSequence...batch.header.lastSequence)
+          if ModelStore.isLost(batch) {
+            lost[stream.name, default: []].formUnion(batch.header.firstSequence...batch.header.lastSequence)
           }
         }
         if stored[stream.name, default: []].map(\.sequence) != Array(1...max(stream.head, 1)) {
@@ -134,13 +134,17 @@ import Testing
       for follower in clients.flatMap(\.followers) {
         for stream in streams(of: follower) {
           let all = stored[stream.name] ?? []
-          let expected = all.filter { skipped[stream.name]?.contains($0.sequence) != true }
           var seen = follower.entries[stream.name] ?? []
           // A reader of the past saw what was there when it asked.
           if follower.isReverse { seen.reverse() }
-          let isRight =
-            follower.isReverse ? seen == expected.filter { $0.sequence <= seen.last?.sequence ?? 0 } : seen == expected
-          if !isRight {
+          let end = follower.isReverse ? seen.last?.sequence ?? 0 : stream.head
+          // Those who were live when it came have what is lost now.
+          let numbers = Set(seen.map(\.sequence))
+          let expected = all.filter { entry in
+            entry.sequence <= end
+              && (numbers.contains(entry.sequence) || lost[stream.name]?.contains(entry.sequence) != true)
+          }
+          if seen != expected {
             simulation.fail("P5: a follower of \(stream.name) saw \(seen.count) of \(expected.count) entries")
           }
           let isCounted =

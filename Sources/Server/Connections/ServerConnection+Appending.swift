@@ -22,7 +22,7 @@ extension ServerConnection {
     }
     do throws(WireDecodingError) {
       let batch = try Batch(wholeOf: bytes)
-      try desk.hub.checker.check(appended: batch)
+      try desk.checker.check(appended: batch)
       return .batch(batch)
     } catch {
       return .refused(Refusal(.badBatch, "the batch breaks the format: \(error)"))

@@ -39,8 +39,8 @@ struct ListSearch {
   private let rowCountMax: Int
   private var found: [StreamSummary] = []
 
-  init(_ request: ListRequest, store: Store) {
-    names = NameSearch(PatternIndex([request.pattern ?? .all]), after: request.after, store: store)
+  init(_ request: ListRequest, source: any StreamSource) {
+    names = NameSearch(PatternIndex([request.pattern ?? .all]), after: request.after, source: source)
     rowCountMax = Int(request.limit)
   }
 

@@ -14,13 +14,9 @@ final class ServerConnection {
   var subscriptions: [UInt32: Subscription] = [:]
   /// Questions and subscriptions that have something to do in the connection's next turn. It has none while the socket is full.
   var waitingForTurn = UniqueQueue<UInt32>()
-  /// Subscriptions that wait for a reader.
-  var waitingForReader = UniqueQueue<UInt32>()
-  /// Reads of this connection that reader threads have not answered, of ended subscriptions too.
-  var readCount = 0
+  let reads = ReadSlots()
   /// LIST and STAT that are not answered yet.
   var questions: [UInt32: Question] = [:]
-  private var lastSerial: UInt64 = 0
   /// The client sends no more: closes once everything has its answer.
   private var hasInputEnded = false
   /// The server stops: closes once every append has its answer.
@@ -63,7 +59,7 @@ final class ServerConnection {
       case .follow(let id, let follow): begin(id, follow)
       case .resume(let id): subscriptions[id]?.pump()
       case .cancel(let id): subscriptions[id]?.cancel()
-      case .list(let id, let request): ask(id, .list(ListSearch(request, store: desk.store)))
+      case .list(let id, let request): ask(id, .list(ListSearch(request, source: desk.hub.source)))
       case .stat(let id): ask(id, .stat)
       case .close(let reason, let code): leave(because: reason, code.map { .refused($0) } ?? .endedByClient)
       }
@@ -110,22 +106,16 @@ final class ServerConnection {
 
   /// Nobody waits any more for what was asked.
   private func forgetRequests() {
-    forgetSubscriptions()
+    for subscription in subscriptions.values { subscription.abandon() }
+    subscriptions.removeAll()
     questions.removeAll()
     waitingForTurn = UniqueQueue()
-    waitingForReader = UniqueQueue()
   }
 
   private func note(_ reason: String, _ kind: ConnectionEnds.Kind) {
     desk.connectionEnds.note(
       kind, peer: connection.peer, "connection \(id)\(client.isEmpty ? "" : " of \(client)") ends: \(reason)",
       now: connection.loop.now)
-  }
-
-  /// A number that no other subscription of this connection has had.
-  func nextSerial() -> UInt64 {
-    lastSerial += 1
-    return lastSerial
   }
 }
 
@@ -150,7 +140,6 @@ extension ServerConnection {
       } else if let subscription = subscriptions[id] {
         subscription.takeTurn(&turn)
       }
-      callReaders()
     }
     return !waitingForTurn.isEmpty && !isFull
   }

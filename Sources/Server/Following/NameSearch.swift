@@ -10,7 +10,7 @@ struct NameSearch {
     case done
   }
 
-  private let store: Store
+  private let source: any StreamSource
   private let patterns: PatternIndex
   /// What the names begin with that are still to be compared.
   private var prefixes: ArraySlice<String>
@@ -24,8 +24,8 @@ struct NameSearch {
   private static let nameCountMax = 64
 
   /// - Parameter after: the search begins behind this name.
-  init(_ patterns: PatternIndex, after name: StreamName? = nil, store: Store) {
-    self.store = store
+  init(_ patterns: PatternIndex, after name: StreamName? = nil, source: any StreamSource) {
+    self.source = source
     self.patterns = patterns
     prefixes = patterns.prefixes[...]
     start = name.map(Self.behind) ?? ""
@@ -37,7 +37,7 @@ struct NameSearch {
       guard let info = names.first else {
         guard let prefix = prefixes.first else { return .done }
         if turn.isOver { return .later }
-        names = store.streams(from: start, beginningWith: prefix, limit: Self.nameCountMax)[...]
+        names = source.streams(from: start, beginningWith: prefix, limit: Self.nameCountMax)[...]
         for _ in 0...names.count { turn.spend(.name) }
         if let last = names.last { start = Self.behind(last.name) } else { prefixes.removeFirst() }
         continue

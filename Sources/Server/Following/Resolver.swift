@@ -18,7 +18,7 @@ struct Resolver {
   private(set) var missing: Set<StreamName> = []
   let hasPatterns: Bool
 
-  private let store: Store
+  private let source: any StreamSource
   private let names: Set<StreamName>
   private let patterns: PatternIndex
   /// The newest stream of the beginning.
@@ -34,9 +34,9 @@ struct Resolver {
   /// Later streams taken from the catalog at once, which is locked meanwhile.
   private static let bornCountMax = 64
 
-  init(_ selectors: [Selector], store: Store) {
-    self.store = store
-    newest = store.newestStreamID
+  init(_ selectors: [Selector], source: any StreamSource) {
+    self.source = source
+    newest = source.newestStreamID
     seen = newest
     var names: Set<StreamName> = []
     var patterns: [StreamPattern] = []
@@ -49,9 +49,9 @@ struct Resolver {
     self.names = names
     self.patterns = PatternIndex(patterns)
     hasPatterns = !patterns.isEmpty
-    search = NameSearch(self.patterns, store: store)
+    search = NameSearch(self.patterns, source: source)
     for name in names.sorted() {
-      if let info = store.stream(named: name), info.id <= newest { found.append(info) } else { missing.insert(name) }
+      if let info = source.stream(named: name), info.id <= newest { found.append(info) } else { missing.insert(name) }
     }
   }
 
@@ -68,14 +68,14 @@ struct Resolver {
   }
 
   /// Whether streams were created that have not been looked at.
-  var hasUnseen: Bool { store.newestStreamID > seen }
+  var hasUnseen: Bool { source.newestStreamID > seen }
 
   /// The next selected stream of those created since the beginning.
   mutating func nextBorn(_ turn: inout Turn) -> Step {
     while true {
       guard let info = born.first else {
         if turn.isOver { return .later }
-        born = store.streams(bornAfter: seen, limit: Self.bornCountMax)[...]
+        born = source.streams(bornAfter: seen, limit: Self.bornCountMax)[...]
         for _ in 0...born.count { turn.spend(.name) }
         if born.isEmpty { return .done }
         continue

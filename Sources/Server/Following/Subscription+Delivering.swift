@@ -23,20 +23,21 @@ extension Subscription {
   }
 
   /// Asks for a turn if there is something to be done in it.
-  func pump() {
+  package func pump() {
     guard !isResolved || (!isReading && !(current.isEmpty && turns.isEmpty)) else { return }
     askForTurn()
   }
 
   /// Feeds streams that are behind, each in its turn, for as long as credit and socket have room.
   func feed(_ turn: inout Turn) {
-    while !isOver, !isReading, connection.canDeliver(self), beginTurns() {
+    while !isOver, !isReading, canDeliver, beginTurns() {
       if turn.isOver { return askForTurn() }
       let requests = deliverCached(&turn)
       guard !requests.isEmpty else { continue }
-      guard connection.read(requests, for: self) else { return }
+      guard host.reads.hasRoom(for: self) else { return }
       isReading = true
-      readWindowByteCount = connection.windowByteCount
+      readWindowByteCount = host.windowByteCount
+      hub.read(requests, for: self)
     }
   }
 
@@ -63,12 +64,12 @@ extension Subscription {
       if unshared == 0 { break }
       let track = tracks[Int(current[requests.count])]
       let request = request(track, unshared, turnCount: current.count - requests.count + turns.count)
-      if requests.isEmpty, let result = hub.store.readCached(request) {
+      if requests.isEmpty, let result = hub.source.readCached(request) {
         current.removeFirst()
         turn.spend(.delivery(byteCount: result.byteCount))
         apply(result, to: track)
-        guard !isOver, !turn.isOver, connection.canDeliver(self) else { break }
-      } else if !requests.isEmpty, hub.store.isCached(request) {
+        guard !isOver, !turn.isOver, canDeliver else { break }
+      } else if !requests.isEmpty, hub.source.isCached(request) {
         break
       } else {
         requests.append(request)
@@ -78,9 +79,13 @@ extension Subscription {
     return requests
   }
 
+  /// Whether a batch may be sent now. If the socket is what is full, a turn comes when it has room; credit resumes the subscription by
+  /// itself.
+  private var canDeliver: Bool { host.creditLeft(self) > 0 && host.hasRoom(for: self) }
+
   /// What one frame may hold: what is read beyond the credit would have to be read again.
   private var frameByteCountMax: Int {
-    min(Self.frameByteCount, connection.windowByteCount, connection.creditLeft(id))
+    min(Self.frameByteCount, host.windowByteCount, host.creditLeft(self))
   }
 
   /// What a stream that is behind may be given in its turn.
@@ -108,7 +113,7 @@ extension Subscription {
     for result in results {
       // What has no room is read again later: these streams keep their turns. So is what was asked for when more could be queued: a part
       // of it would keep all of it in memory.
-      guard !isOver, connection.canDeliver(self), connection.windowByteCount >= readWindowByteCount else { break }
+      guard !isOver, canDeliver, host.windowByteCount >= readWindowByteCount else { break }
       let track = tracks[Int(current.removeFirst())]
       switch result {
       case .failure(let error): refuse(Self.unreadable(error))
@@ -122,13 +127,13 @@ extension Subscription {
   private func apply(_ result: ReadResult, to track: Track) {
     for piece in result.pieces {
       // Credit or socket may have filled up on the way; the rest is read again later.
-      guard !track.isDone, connection.canDeliver(self) else { break }
+      guard !track.isDone, canDeliver else { break }
       switch piece {
       case .batches(let run):
         guard deliver(run.batches, from: run.first, to: run.last, track) else { return }
       case .skip(let numbers, let reason):
         let (from, to) = (numbers.lowerBound, numbers.upperBound)
-        connection.tell(id, .skip(Skip(handle: track.handle, reason: reason, from: from, to: to)))
+        host.tell(.skip(Skip(handle: track.handle, reason: reason, from: from, to: to)), to: self)
         track.next = follow.isReverse ? from : to + 1
       }
     }
@@ -162,12 +167,14 @@ extension Subscription {
         if follow.isReverse { from = to - (wanted - 1) } else { to = from + (wanted - 1) }
       }
       var offset = 0
-      while from <= to, connection.canDeliver(self),
+      while from <= to, canDeliver,
         let piece = try BatchCut.next(
           of: run, at: &offset, from: from, to: to, byteCountMax: frameByteCountMax)
       {
-        connection.deliver(
-          id, BatchRange(handle: track.handle, from: piece.from, to: piece.to), batches: piece.batches)
+        hub.counters.deliveredEntries.add(Int(piece.to - piece.from) + 1)
+        hub.counters.deliveredBytes.add(piece.batches.count)
+        host.deliver(
+          BatchRange(handle: track.handle, from: piece.from, to: piece.to), batches: piece.batches, to: self)
         from = piece.to + 1
         // In reverse a run is one batch.
         track.next = follow.isReverse ? piece.from : from

@@ -4,7 +4,7 @@
   extension Subscription {
     /// Leaves out the entry that comes next, in due form (`PlantedBug.liveOffByOne`).
     func passOver(_ track: Track) {
-      connection.tell(id, .skip(Skip(handle: track.handle, reason: .filtered, from: track.next, to: track.next)))
+      host.tell(.skip(Skip(handle: track.handle, reason: .filtered, from: track.next, to: track.next)), to: self)
       track.next += 1
     }
   }

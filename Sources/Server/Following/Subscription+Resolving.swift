@@ -3,7 +3,7 @@ internal import LogsWire
 
 /// Finding the streams and telling where the delivery of each starts (`spec/session.md`, sections 5.1 and 5.2).
 extension Subscription {
-  func begin() {
+  package func begin() {
     for position in follow.cursor { cursor[position.stream] = position }
     for name in resolver.missing.sorted() {
       if let position = cursor[name], position.sequence > 0 {
@@ -34,8 +34,8 @@ extension Subscription {
   func tellStreams(_ turn: inout Turn) {
     while !isOver, !isResolved || waitsForStreams {
       if let info = untold {
-        guard unresolvedCount < Self.lookUpCountMax, connection.hasRoom(for: self),
-          !looksUpPlaces || connection.hasReader(for: self)
+        guard unresolvedCount < Self.lookUpCountMax, host.hasRoom(for: self),
+          !looksUpPlaces || host.reads.hasRoom(for: self)
         else { return }
         guard !turn.isOver else { return askForTurn() }
         turn.spend(.stream)
@@ -56,7 +56,7 @@ extension Subscription {
   private func resolved() {
     isResolved = true
     cursor = [:]
-    connection.tell(id, .resolved(streamCount: UInt32(tracks.count)))
+    host.tell(.resolved(streamCount: UInt32(tracks.count)), to: self)
     for track in tracks { joinBacklog(track) }
     // In reverse one stream comes after the other, as they were told.
     if follow.isReverse {
@@ -98,7 +98,7 @@ extension Subscription {
         guard let track = newTrack(info) else { return }
         unresolvedCount += 1
         track.headAtBeginning = info.head
-        return connection.findSequence(atOrAfter: time, for: self, track)
+        return hub.findStart(of: track, atOrAfter: time)
       }
     }
     if position > info.head {
@@ -109,7 +109,6 @@ extension Subscription {
 
   /// The answer to a look-up.
   func startFound(_ handle: UInt32, _ result: Result<UInt64, StoreError>) {
-    guard !isOver else { return }
     switch result {
     case .failure(let error): refuse(Self.unreadable(error))
     case .success(let sequence):
@@ -137,12 +136,11 @@ extension Subscription {
     let top = min(follow.end.sequence ?? head, head)
     guard let time = follow.end.time, top > position else { return startReverse(track, from: top) }
     unresolvedCount += 1
-    connection.findSequence(atOrBefore: time, in: position + 1...top, for: self, track)
+    hub.findTop(of: track, atOrBefore: time, in: position + 1...top)
   }
 
   /// The answer to a look-up of where to begin in reverse.
   func topFound(_ handle: UInt32, _ result: Result<UInt64?, StoreError>) {
-    guard !isOver else { return }
     switch result {
     case .failure(let error): refuse(Self.unreadable(error))
     case .success(let top):
@@ -161,12 +159,11 @@ extension Subscription {
   private func announce(_ track: Track, position: UInt64, head: UInt64) {
     let channel = track.channel
     track.mode = .behind
-    connection.tell(
-      id,
+    host.tell(
       .stream(
         Announcement(
           handle: track.handle, isSealed: channel.isSealed, incarnation: channel.incarnation, position: position,
-          head: head, stream: channel.name)))
+          head: head, stream: channel.name)), to: self)
   }
 
   private static func replaced(_ info: StreamInfo) -> Refusal {

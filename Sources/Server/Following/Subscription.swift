@@ -1,7 +1,5 @@
 internal import LogsStore
-internal import LogsSystem
-internal import LogsTransport
-internal import LogsWire
+package import LogsWire
 
 /// One FOLLOW: its streams, fed from the store until they reach the head and by commits from then on.
 ///
@@ -12,14 +10,13 @@ internal import LogsWire
 /// A stream of it is `behind` or `live` (`Track.Mode`). Live streams get each commit as it comes. When credit or socket is
 /// full, a live stream falls behind: nothing is buffered for it, it is read from the store once there is room (P7). Streams
 /// that are behind take turns, several at once; at most one read is under way.
-final class Subscription {
-  let id: UInt32
-  /// Which of those that have had this id on the connection: what a reader thread answers may come too late.
-  let serial: UInt64
+package final class Subscription {
+  /// What its host knows it by.
+  package let id: UInt32
   /// Readers drop what nobody wants any more.
   let cancellation = CancellationToken()
-  let follow: Follow
-  unowned let connection: ServerConnection
+  package let follow: Follow
+  unowned let host: any SubscriptionHost
   let hub: Hub
 
   private(set) var tracks: [Track] = []
@@ -39,7 +36,9 @@ final class Subscription {
   /// Handles of the streams whose turn it is; the first of them are being read.
   var current: [UInt32] = []
   var isReading = false
-  /// The connection's window when the read under way was asked for.
+  /// Whether it stands in the line of its host's `ReadSlots`.
+  var isWaitingForReader = false
+  /// The host's window when the read under way was asked for.
   var readWindowByteCount = 0
   /// Entries that may still be delivered.
   var remaining: UInt64?
@@ -49,26 +48,25 @@ final class Subscription {
   private var doneCount = 0
   private var sealedCount = 0
   private var isLive = false
-  private(set) var isOver = false
+  package private(set) var isOver = false
   /// Wakes it when the time has come at which it ends.
-  private var endTimer: LoopTimer?
+  private var endCall: (any DelayedCall)?
 
-  init(id: UInt32, serial: UInt64, follow: Follow, connection: ServerConnection, hub: Hub) {
+  init(id: UInt32, follow: Follow, host: any SubscriptionHost, hub: Hub) {
     self.id = id
-    self.serial = serial
     self.follow = follow
-    self.connection = connection
+    self.host = host
     self.hub = hub
     remaining = follow.end.limit
-    resolver = Resolver(follow.selectors, store: hub.store)
+    resolver = Resolver(follow.selectors, source: hub.source)
   }
 
   /// A stream more belongs to it.
   ///
   /// - Returns: nil when the server's limit is reached, and the subscription refused.
   func newTrack(_ info: StreamInfo) -> Track? {
-    guard connection.mayFollowMore() else {
-      refuse(connection.followsTooMuch)
+    if let refusal = hub.countStream() {
+      refuse(refusal)
       return nil
     }
     let track = Track(handle: UInt32(tracks.count), channel: hub.channel(info), subscription: self)
@@ -82,14 +80,27 @@ final class Subscription {
 
 extension Subscription {
   /// Does what there is to do, as far as the turn allows; asks for another one if something is left.
-  func takeTurn(_ turn: inout Turn) {
+  package func takeTurn(_ turn: inout Turn) {
     tellStreams(&turn)
-    guard isResolved else { return }
-    settle()
-    feed(&turn)
+    if isResolved {
+      settle()
+      feed(&turn)
+    }
+    // One that has not taken the reader that it was called for leaves it to the next.
+    host.reads.callWaiting()
   }
 
-  func askForTurn() { if !isOver { connection.awaitTurn(self) } }
+  func askForTurn() { if !isOver { host.awaitTurn(self) } }
+
+  /// What a reader thread has answered.
+  func take(_ answer: ReadAnswer) {
+    guard !isOver else { return }
+    switch answer {
+    case .read(let results): readFinished(results)
+    case .start(let handle, let result): startFound(handle, result)
+    case .top(let handle, let result): topFound(handle, result)
+    }
+  }
 }
 
 // MARK: - Modes
@@ -147,10 +158,10 @@ extension Subscription {
   /// Looks at the clock when the time wanted has come.
   func awaitEndTime() {
     guard let time = follow.end.time, !isOver, !follow.isReverse else { return }
-    let (left, isFar) = time.subtractingReportingOverflow(SystemClock.wall())
+    let (left, isFar) = time.subtractingReportingOverflow(hub.thread.wallTime)
     // It ends once the time is past, not when it is reached.
     let delay = isFar ? Self.clockTrustNanoseconds : min(max(left, 0), Self.clockTrustNanoseconds) + 1
-    endTimer = connection.schedule(after: .nanoseconds(delay)) { [weak self] in
+    endCall = hub.thread.call(after: .nanoseconds(delay)) { [weak self] in
       guard let self else { return }
       // Looked at once: the time may pass between two looks.
       if isPastEndTime { tick() } else { awaitEndTime() }
@@ -158,14 +169,14 @@ extension Subscription {
   }
 
   /// Looks at the clock: a subscription until a time ends when that has passed.
-  func tick() {
+  package func tick() {
     guard !isOver, isResolved, isPastEndTime else { return }
     for track in tracks { if case .live = track.mode { update(track) } }
     settle()
   }
 
   /// What was stored up to the time wanted has been delivered once a stream is at its head.
-  private var isPastEndTime: Bool { follow.end.time.map { SystemClock.wall() > $0 } ?? false }
+  private var isPastEndTime: Bool { follow.end.time.map { hub.thread.wallTime > $0 } ?? false }
 }
 
 // MARK: - The end
@@ -177,7 +188,7 @@ extension Subscription {
     if let reason = endReason { return end(reason) }
     guard backlogCount == 0, !isLive, !follow.isReverse else { return }
     isLive = true
-    connection.tell(id, .live)
+    host.tell(.live, to: self)
   }
 
   /// Why the subscription is over now, if it is (`spec/session.md`, section 5.6).
@@ -200,25 +211,34 @@ extension Subscription {
   }
 
   /// The client wants no more.
-  func cancel() { end(.cancelled) }
+  package func cancel() { end(.cancelled) }
 
   private func end(_ reason: EndReason) {
     guard !isOver else { return }
-    abandon()
-    connection.endSubscription(self, reason)
+    stop()
+    host.reads.callWaiting()
+    host.end(self, reason)
   }
 
   func refuse(_ refusal: Refusal) {
     guard !isOver else { return }
-    abandon()
-    connection.refuseSubscription(self, refusal)
+    stop()
+    host.reads.callWaiting()
+    host.refuse(self, refusal)
   }
 
-  /// Nobody takes any more; what is on its way is dropped.
-  func abandon() {
+  /// The host is gone: nobody takes anything any more.
+  package func abandon() {
+    guard !isOver else { return }
+    stop()
+  }
+
+  /// What is on its way is dropped.
+  private func stop() {
     isOver = true
-    endTimer?.cancel()
-    endTimer = nil
+    endCall?.cancel()
+    endCall = nil
     cancellation.cancel()
+    hub.forget(self)
   }
 }

@@ -32,7 +32,7 @@ final class CommitRouter: StoreSink {
     let runs = commit.runs
     for (index, shard) in shards.enumerated() {
       let own = replies[index]
-      let isFollowing = !runs.isEmpty && shard.subscriptionCount.load(ordering: .sequentiallyConsistent) > 0
+      let isFollowing = !runs.isEmpty && !shard.subscriptionCount.isZero
       guard isFollowing || !own.isEmpty else { continue }
       shard.execute { $0.take(replies: own, runs: runs) }
     }

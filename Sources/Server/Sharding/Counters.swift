@@ -1,7 +1,9 @@
 internal import Synchronization
 
 /// What the server counts, from all threads.
-final class Counters: Sendable {
+package final class Counters: Sendable {
+  package init() {}
+
   struct Counter: ~Copyable, Sendable {
     private let value = Atomic<Int>(0)
     func add(_ delta: Int) { value.add(delta, ordering: .relaxed) }

@@ -1,7 +1,7 @@
 internal import LogsStore
+internal import LogsSystem
 internal import LogsTransport
 internal import LogsWire
-internal import Synchronization
 
 /// One event loop and the connections on it: the door through which other threads reach them.
 ///
@@ -11,12 +11,8 @@ actor Shard {
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
 
-  /// The shard's subscriptions; with none it need not hear of commits that answer nobody here.
-  ///
-  /// A subscription is counted before it looks at the catalog, which is published before a commit looks at this: a commit that
-  /// passes the shard by is one whose head the subscription has seen. That takes sequential consistency: each side writes,
-  /// then reads what the other has written.
-  nonisolated let subscriptionCount = Atomic<Int>(0)
+  /// With none the shard need not hear of commits that answer nobody here.
+  nonisolated let subscriptionCount = SubscriptionCount()
 
   private var desk: ShardDesk?
 
@@ -56,6 +52,18 @@ actor Shard {
     desk = nil
   }
 }
+
+extension Shard: HubThread {
+  nonisolated var wallTime: Int64 { SystemClock.wall() }
+
+  nonisolated func call(after delay: Duration, _ body: @escaping () -> Void) -> any DelayedCall {
+    loop.schedule(after: delay, body)
+  }
+
+  nonisolated func reach(_ body: @escaping @Sendable (Hub) -> Void) { execute { body($0.hub) } }
+}
+
+extension LoopTimer: DelayedCall {}
 
 /// What all shards share.
 struct ServerContext: Sendable {

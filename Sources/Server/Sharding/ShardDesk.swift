@@ -7,6 +7,8 @@ final class ShardDesk {
   let index: Int
   let shard: Shard
   let hub: Hub
+  /// Of batches that clients append; shared by all, which take turns.
+  var checker = BatchChecker()
   let sessionSettings: ServerSession.Settings
   private let context: ServerContext
   private var connections: [UInt64: ServerConnection] = [:]
@@ -33,8 +35,10 @@ final class ShardDesk {
     self.context = context
     output = context.output
     outputByteCountTotalMax = context.settings.outputByteCountTotalMax
-    hub = Hub(store: context.store)
     let settings = context.settings
+    hub = Hub(
+      source: context.store, thread: shard, counters: context.counters, subscriptionCount: shard.subscriptionCount,
+      followedStreamCountMax: settings.followedStreamCountMax)
     sessionSettings = ServerSession.Settings(
       welcome: Welcome(
         frameByteCountMax: UInt32(Limits.frameByteCountMax), server: context.server, store: context.store.id,
@@ -48,7 +52,10 @@ final class ShardDesk {
   }
 
   /// The last call: on the loop's thread, as all others.
-  func close() { clock?.cancel() }
+  func close() {
+    clock?.cancel()
+    hub.close()
+  }
 
   var settings: ServerSettings { context.settings }
   var store: Store { context.store }
@@ -153,8 +160,6 @@ extension ShardDesk {
     for reply in replies { connections[reply.token.connection]?.settle(reply.token.request, reply.outcome) }
     hub.take(runs)
   }
-
-  func deliver(_ answer: Answer, to place: Place) { connections[place.connection]?.deliver(answer, to: place) }
 
   /// Calls `done` once, when all connections are gone: in good order, or because `duration` is over.
   func drain(_ goAway: GoAway, within duration: Duration, done: @escaping () -> Void) {

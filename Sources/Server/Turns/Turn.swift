@@ -1,5 +1,5 @@
 /// What one connection may do before it is the next one's turn, counted in steps of about two nanoseconds.
-struct Turn {
+package struct Turn {
   /// Work that takes longer than a step, and for how many it counts.
   enum Work {
     /// To give a request or subscription its part of the turn.
@@ -27,11 +27,14 @@ struct Turn {
   }
 
   /// Steps of one turn. What is begun is finished, so it may take a little more.
-  static let stepCountMax = 16_384
+  package static let stepCountMax = 16_384
 
   private(set) var stepCount = 0
 
-  var isOver: Bool { stepCount >= Self.stepCountMax }
+  /// - Parameter stepCount: how much of it is over.
+  package init(stepCount: Int = 0) { self.stepCount = stepCount }
+
+  package var isOver: Bool { stepCount >= Self.stepCountMax }
 
   /// Comparisons of a name with patterns count for the steps that they took.
   mutating func spend(_ steps: Int) { stepCount += steps }

@@ -90,7 +90,7 @@ extension Checker {
     guard let check = piece.check else {
       // A skipped range may span several batches.
       while place < stream.batches.count, stream.batches[place].header.firstSequence <= piece.range.upperBound {
-        guard ModelServer.isSkipped(stream.batches[place]) else { return false }
+        guard ModelStore.isLost(stream.batches[place]) else { return false }
         place += 1
       }
       return piece.range.upperBound <= stream.head

@@ -1,0 +1,26 @@
+package import LogsStore
+package import LogsWire
+
+/// What following needs of a store: which streams there are, and what they hold (`Store` says what each call does).
+package protocol StreamSource: AnyObject {
+  var newestStreamID: Int64 { get }
+  func stream(named name: StreamName) -> StreamInfo?
+  func streams(from text: String, beginningWith prefix: String, limit: Int) -> [StreamInfo]
+  func streams(bornAfter id: Int64, limit: Int) -> [StreamInfo]
+
+  func readCached(_ request: ReadRequest) -> ReadResult?
+  func isCached(_ request: ReadRequest) -> Bool
+
+  // From here on the answer comes later, on any thread.
+
+  func read(
+    _ requests: [ReadRequest], cancellation: CancellationToken, then: @escaping @Sendable ([Result<ReadResult, StoreError>]) -> Void)
+  func findSequence(
+    stream: Int64, atOrAfter time: Int64, cancellation: CancellationToken,
+    then: @escaping @Sendable (Result<UInt64, StoreError>) -> Void)
+  func findSequence(
+    stream: Int64, atOrBefore time: Int64, in bounds: ClosedRange<UInt64>, cancellation: CancellationToken,
+    then: @escaping @Sendable (Result<UInt64?, StoreError>) -> Void)
+}
+
+extension Store: StreamSource {}

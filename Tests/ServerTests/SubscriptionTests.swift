@@ -1,0 +1,289 @@
+import LogsWire
+import Testing
+
+@testable import LogsServer
+@testable import LogsSimulation
+
+/// Following without a socket: which streams are told, what is delivered of them, and how it ends.
+@Suite struct SubscriptionTests {
+  private static func stream(_ name: String) throws -> LogsWire.Selector { .stream(try StreamName(name)) }
+
+  // MARK: - Catching up and being live
+
+  @Test func `what is there is read, and what comes is taken from the commits`() throws {
+    let scene = FollowScene()
+    try scene.append("web", 3)
+    scene.follow([try Self.stream("web")])
+    #expect(scene.run() == ["stream web 0/3", "resolved 1", "batch web 1-3", "live"])
+    try scene.append("web", 2)
+    #expect(scene.lines[1]?.last == "batch web 4-5")
+  }
+
+  @Test(arguments: [(Start.now, 3), (.last(2), 1), (.from(3), 2), (.last(9), 0)] as [(Start, Int)])
+  func `delivery starts where it was asked for`(_ start: Start, _ position: Int) throws {
+    let scene = FollowScene()
+    try scene.append("web", 3)
+    scene.follow([try Self.stream("web")], start: start)
+    let range = position == 3 ? [] : ["batch web \(position + 1)-3"]
+    #expect(scene.run() == ["stream web \(position)/3", "resolved 1"] + range + ["live"])
+  }
+
+  @Test func `a commit reaches all who are live, also when one ends by it`() throws {
+    let scene = FollowScene()
+    for id in 1...5 as ClosedRange<UInt32> {
+      var end = End()
+      if id % 2 == 0 { end.limit = 1 }
+      scene.follow([try Self.stream("web")], id: id, end: end)
+    }
+    try scene.append("web")
+    scene.run()
+    try scene.append("web")
+    for id in 1...5 as ClosedRange<UInt32> {
+      let rest = id % 2 == 0 ? ["end limit"] : ["batch web 2-2"]
+      #expect(scene.lines[id]?.suffix(2) == ["batch web 1-1"] + rest)
+    }
+  }
+
+  @Test func `without credit it falls behind, and reads when there is some`() throws {
+    let scene = FollowScene()
+    try scene.append("web")
+    let subscription = scene.follow([try Self.stream("web")])
+    scene.run()
+    scene.credit = 0
+    for _ in 0..<3 { try scene.append("web") }
+    #expect(scene.run() == [])
+    scene.credit = .max
+    subscription.pump()
+    #expect(scene.run() == ["batch web 2-4"])
+    try scene.append("web")
+    #expect(scene.lines[1]?.last == "batch web 5-5")
+  }
+
+  @Test func `one batch overdraws the credit, a second one is not sent`() throws {
+    let scene = FollowScene()
+    for _ in 0..<3 { try scene.append("web") }
+    scene.credit = 1
+    scene.follow([try Self.stream("web")])
+    #expect(scene.run() == ["stream web 0/3", "resolved 1", "batch web 1-1"])
+  }
+
+  @Test func `while the socket is full nothing is told or delivered`() throws {
+    let scene = FollowScene()
+    try scene.append("web")
+    scene.isFull = true
+    scene.follow([try Self.stream("web")])
+    #expect(scene.run() == [])
+    scene.isFull = false
+    #expect(scene.run() == ["stream web 0/1", "resolved 1", "batch web 1-1", "live"])
+    scene.isFull = true
+    try scene.append("web")
+    #expect(scene.run() == [])
+    scene.isFull = false
+    #expect(scene.run() == ["batch web 2-2"])
+  }
+
+  @Test func `what is in memory is not read, what is lost is skipped`() throws {
+    let scene = FollowScene()
+    for count in 1...3 { try scene.append("web", count) }
+    scene.store.isLost = { $0.header.count == 2 }
+    scene.store.isCached = { true }
+    scene.follow([try Self.stream("web")])
+    scene.giveTurns()
+    #expect(
+      scene.lines[1] == [
+        "stream web 0/6", "resolved 1", "batch web 1-1", "skip web 2-3", "batch web 4-6", "live",
+      ])
+  }
+
+  @Test func `streams that are behind take turns`() throws {
+    let scene = FollowScene()
+    for name in ["a", "b"] { for _ in 0..<2 { try scene.append(name) } }
+    // One batch fills a frame.
+    scene.windowByteCount = 1
+    scene.store.isCached = { true }
+    scene.follow([.pattern(.all)])
+    #expect(scene.run().suffix(5) == ["batch a 1-1", "batch b 1-1", "batch a 2-2", "batch b 2-2", "live"])
+  }
+
+  @Test func `of many subscriptions four read at once, and each has its turn`() throws {
+    let scene = FollowScene()
+    try scene.append("web")
+    let ids = 1...9 as ClosedRange<UInt32>
+    for id in ids { scene.follow([try Self.stream("web")], id: id) }
+    scene.giveTurns()
+    #expect(ids.allSatisfy { scene.lines[$0]?.last == "resolved 1" })
+    // One that waits for a reader and ends leaves it to the next.
+    scene.run()
+    #expect(ids.allSatisfy { scene.lines[$0]?.last == "live" })
+  }
+
+  @Test func `the answer to a read comes too late for one that has ended`() throws {
+    let scene = FollowScene()
+    try scene.append("web")
+    let ids = 1...9 as ClosedRange<UInt32>
+    let subscriptions = try ids.map { scene.follow([try Self.stream("web")], id: $0) }
+    scene.giveTurns()
+    for subscription in subscriptions.dropLast() { subscription.cancel() }
+    scene.run()
+    #expect(ids.dropLast().allSatisfy { scene.lines[$0]?.last == "end cancelled" })
+    #expect(scene.lines[9]?.suffix(2) == ["batch web 1-1", "live"])
+    subscriptions[8].abandon()
+    #expect(scene.counters.subscriptions.current == 0)
+    #expect(scene.counters.followedStreams.current == 0)
+  }
+
+  // MARK: - Streams
+
+  @Test func `streams that are created later are told from their first entry`() throws {
+    let scene = FollowScene()
+    scene.follow([.pattern(try StreamPattern("web/*")), try Self.stream("db")], start: .now)
+    #expect(scene.run() == ["resolved 0", "live"])
+    for name in ["web/1", "other", "db"] { try scene.append(name) }
+    #expect(scene.run() == ["stream web/1 0/1", "stream db 0/1", "batch web/1 1-1", "batch db 1-1"])
+    try scene.append("db")
+    #expect(scene.lines[1]?.last == "batch db 2-2")
+  }
+
+  @Test func `a stream that is created while others are looked for is told once`() throws {
+    let scene = FollowScene()
+    for number in 0..<200 { try scene.append("s/\(number)") }
+    scene.turnStepCount = 2_000
+    scene.follow([.pattern(.all)], start: .now)
+    // The catalog has it at once, the hub hears of it later.
+    try scene.append("s/late", isLate: true)
+    let lines = scene.run()
+    #expect(scene.turnCount > 10)
+    #expect(lines.contains("resolved 200"))
+    #expect(lines.filter { $0.hasPrefix("stream s/late") } == ["stream s/late 0/1"])
+    #expect(lines.filter { $0.hasPrefix("batch") } == ["batch s/late 1-1"])
+  }
+
+  @Test func `a commit that the catalog was ahead of brings nothing twice`() throws {
+    let scene = FollowScene()
+    try scene.append("web", isLate: true)
+    scene.store.isCached = { true }
+    scene.follow([try Self.stream("web")])
+    scene.giveTurns()
+    try scene.append("web", isLate: true)
+    scene.run()
+    #expect(scene.lines[1]?.filter { $0.hasPrefix("batch") } == ["batch web 1-1", "batch web 2-2"])
+  }
+
+  @Test func `a cursor must fit its stream`() throws {
+    let web = try StreamName("web")
+    let scene = FollowScene()
+    try scene.append("web", 3)
+    let cursors: [(CursorPosition, String)] = [
+      (CursorPosition(stream: web, incarnation: .any, sequence: 4), "refused cursor_ahead"),
+      (CursorPosition(stream: web, incarnation: Incarnation(7), sequence: 1), "refused stream_replaced"),
+      (CursorPosition(stream: try StreamName("none"), incarnation: .any, sequence: 1), "refused cursor_ahead"),
+      (CursorPosition(stream: web, incarnation: Incarnation(1), sequence: 3), "live"),
+    ]
+    for (cursor, line) in cursors {
+      let subscription = scene.follow([.stream(cursor.stream)], cursor: [cursor])
+      #expect(scene.run().last == line)
+      subscription.cancel()
+    }
+  }
+
+  @Test func `the server's limit of followed streams refuses a subscription and counts no more of it`() throws {
+    let scene = FollowScene(followedStreamCountMax: 2)
+    for name in ["a", "b", "c"] { try scene.append(name) }
+    scene.follow([.pattern(.all)])
+    #expect(scene.run() == ["stream a 0/1", "stream b 0/1", "refused too_many_subscriptions"])
+    #expect(scene.counters.followedStreams.current == 0)
+  }
+
+  // MARK: - Times
+
+  @Test func `a start by time is looked up, four streams at once`() throws {
+    let scene = FollowScene()
+    for name in ["a", "b", "c", "d", "e"] { try scene.append(name, times: [10, 20, 30]) }
+    scene.follow([.pattern(.all)], start: .since(20))
+    scene.giveTurns()
+    #expect(scene.lines[1] == nil)
+    let lines = scene.run()
+    #expect(Set(lines.prefix(5)) == Set(["a", "b", "c", "d", "e"].map { "stream \($0) 1/3" }))
+    #expect(lines.filter { $0.hasPrefix("batch") }.count == 5)
+    #expect(lines.last == "live")
+  }
+
+  @Test func `until a time it ends when the clock has passed it, without any commit`() throws {
+    let scene = FollowScene()
+    try scene.append("web", times: [1, 2])
+    var end = End()
+    end.time = 50_000_000
+    scene.follow([try Self.stream("web")], end: end)
+    #expect(scene.run().last == "live")
+    #expect(scene.run(milliseconds: 100) == ["end until"])
+    #expect(scene.simulation.milliseconds == 51)
+  }
+
+  @Test func `an entry of a later time is not delivered, and ends its stream`() throws {
+    let scene = FollowScene()
+    try scene.append("web", times: [1, 2])
+    var end = End()
+    end.time = 50_000_000
+    scene.follow([try Self.stream("web")], end: end)
+    scene.run()
+    try scene.append("web", times: [3, 50_000_001, 4])
+    #expect(scene.lines[1]?.suffix(2) == ["batch web 3-3", "end until"])
+  }
+
+  // MARK: - The end
+
+  /// What ends a subscription of a stream that has 5 entries.
+  static let ends: [(end: End, isSealed: Bool, lines: [String])] = [
+    (End(), true, ["batch web 1-2", "batch web 3-5", "end complete"]),
+    (end { $0.atHead = true }, false, ["batch web 1-2", "batch web 3-5", "end until"]),
+    (end { $0.sequence = 4 }, false, ["batch web 1-2", "batch web 3-4", "end until"]),
+    (end { $0.limit = 3 }, false, ["batch web 1-2", "batch web 3-3", "end limit"]),
+    (end { $0.limit = 5 }, true, ["batch web 1-2", "batch web 3-5", "end limit"]),
+  ]
+
+  private static func end(_ change: (inout End) -> Void) -> End {
+    var end = End()
+    change(&end)
+    return end
+  }
+
+  @Test(arguments: ends.indices, [false, true])
+  func `it ends where it was told to, caught up or live`(_ index: Int, _ isLive: Bool) throws {
+    let (end, isSealed, expected) = Self.ends[index]
+    // There is no head to come to for one who is live.
+    if isLive, end.atHead { return }
+    let scene = FollowScene()
+    // One batch fills a frame.
+    scene.windowByteCount = 1
+    scene.store.isCached = { true }
+    if isLive { scene.follow([try Self.stream("web")], end: end) }
+    scene.run()
+    try scene.append("web", 2)
+    if isLive { scene.run() }
+    try scene.append("web", 3, isSealing: isSealed)
+    if !isLive { scene.follow([try Self.stream("web")], end: end) }
+    scene.run()
+    #expect(scene.lines[1]?.suffix(3) == expected)
+    #expect(scene.counters.subscriptions.current == 0)
+  }
+
+  @Test func `in reverse it goes from the head down, one stream after the other, and ends at the start`() throws {
+    let scene = FollowScene()
+    for name in ["a", "b"] { for _ in 0..<2 { try scene.append(name, 2) } }
+    scene.follow([.pattern(.all)], start: .last(3), isReverse: true)
+    #expect(
+      scene.run() == [
+        "stream a 5/4", "stream b 5/4", "resolved 2", "batch a 3-4", "batch a 2-2", "batch b 3-4", "batch b 2-2",
+        "end start",
+      ])
+  }
+
+  @Test func `a stream that is missing is waited for, and is no reason to end`() throws {
+    let scene = FollowScene()
+    try scene.append("a", isSealing: true)
+    scene.follow([try Self.stream("a"), try Self.stream("b")])
+    #expect(scene.run().last == "live")
+    try scene.append("b", isSealing: true)
+    #expect(scene.run() == ["stream b 0/1", "batch b 1-1", "end complete"])
+  }
+}

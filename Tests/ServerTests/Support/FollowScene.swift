@@ -1,0 +1,149 @@
+import LogsWire
+import Testing
+
+@testable import LogsServer
+@testable import LogsSimulation
+
+/// A hub over a model's store in virtual time, and a host that notes what subscriptions do.
+final class FollowScene: SubscriptionHost {
+  let simulation = Simulation(seed: 1)
+  let store: ModelStore
+  let hub: Hub
+  let counters = Counters()
+  private let thread: ModelThread
+  private var disk = ModelDisk()
+  private var handles: [UInt32: [UInt32: StreamName]] = [:]
+  private var subscriptions: [UInt32: Subscription] = [:]
+  private var waitingForTurn: [Subscription] = []
+  private var waitingForRoom: [Subscription] = []
+
+  /// What was told and delivered, in short, by subscription.
+  private(set) var lines: [UInt32: [String]] = [:]
+  let reads = ReadSlots()
+  var windowByteCount = 1 << 20
+  var credit = Int.max
+  /// What each turn leaves to be done in it.
+  var turnStepCount = Turn.stepCountMax
+  private(set) var turnCount = 0
+  var isFull = false {
+    didSet {
+      guard !isFull else { return }
+      for subscription in waitingForRoom { awaitTurn(subscription) }
+      waitingForRoom = []
+    }
+  }
+
+  init(followedStreamCountMax: Int = 1000) {
+    store = ModelStore(simulation)
+    store.isCached = { false }
+    store.isLost = { _ in false }
+    thread = ModelThread(simulation)
+    hub = Hub(
+      source: store, thread: thread, counters: counters, subscriptionCount: SubscriptionCount(),
+      followedStreamCountMax: followedStreamCountMax)
+    thread.hub = hub
+  }
+
+  deinit { hub.close() }
+
+  // MARK: What happens
+
+  /// Stores a batch, with entries of these times, and lets the hub take the commit unless it is late.
+  func append(_ name: String, times: [Int64], isSealing: Bool = false, isLate: Bool = false) throws {
+    let name = try StreamName(name)
+    let index = disk.streams.firstIndex { $0.name == name } ?? disk.streams.count
+    if index == disk.streams.count { disk.streams.append(.init(name, Incarnation(UInt64(index) + 1))) }
+    var builder = BatchBuilder(seed: 1)
+    for time in times { _ = try builder.append(Entry(message: Bytes("\(time)"), time: time)) }
+    let batch = builder.finish(compressor: Compressor()).numbered(
+      firstSequence: disk.streams[index].head + 1, received: 1, seed: disk.streams[index].seed)
+    disk.streams[index].batches.append(batch)
+    disk.streams[index].head = batch.header.lastSequence
+    disk.streams[index].isSealed = isSealing
+    let runs = store.show(disk)
+    if isLate { simulation.after(1...1) { [hub] in hub.take(runs) } } else { hub.take(runs) }
+  }
+
+  func append(_ name: String, _ count: Int = 1, isSealing: Bool = false, isLate: Bool = false) throws {
+    try append(name, times: (0..<count).map { Int64($0) + 1 }, isSealing: isSealing, isLate: isLate)
+  }
+
+  @discardableResult
+  func follow(
+    _ selectors: [LogsWire.Selector], id: UInt32 = 1, start: Start = .first, end: End = End(), isReverse: Bool = false,
+    cursor: [CursorPosition] = []
+  ) -> Subscription {
+    let follow = Follow(
+      credit: 1, selectors: selectors, start: start, end: end, isReverse: isReverse, cursor: cursor)
+    let subscription = hub.subscription(id, follow, host: self)
+    subscriptions[id] = subscription
+    subscription.begin()
+    return subscription
+  }
+
+  /// Gives turns and lets time pass until nothing is left to be done; then answers with what subscription 1 was given since.
+  @discardableResult
+  func run(milliseconds: UInt64 = 40) -> [String] {
+    let before = lines[1]?.count ?? 0
+    let end = simulation.milliseconds + milliseconds
+    repeat {
+      giveTurns()
+      simulation.run(until: end) { !waitingForTurn.isEmpty }
+    } while !waitingForTurn.isEmpty
+    return Array((lines[1] ?? []).dropFirst(before))
+  }
+
+  func giveTurns() {
+    while !waitingForTurn.isEmpty {
+      turnCount += 1
+      var turn = Turn(stepCount: Turn.stepCountMax - turnStepCount)
+      let subscription = waitingForTurn.removeFirst()
+      if !subscription.isOver { subscription.takeTurn(&turn) }
+    }
+  }
+
+  // MARK: The host
+
+  func hasRoom(for subscription: Subscription) -> Bool {
+    if isFull { waitingForRoom.append(subscription) }
+    return !isFull
+  }
+
+  func creditLeft(_ subscription: Subscription) -> Int { credit }
+
+  func awaitTurn(_ subscription: Subscription) {
+    if !waitingForTurn.contains(where: { $0 === subscription }) { waitingForTurn.append(subscription) }
+  }
+
+  func deliver(_ range: BatchRange, batches: Bytes, to subscription: Subscription) {
+    credit = max(0, credit - batches.count)
+    note("batch \(name(range.handle, subscription)) \(range.from)-\(range.to)", subscription)
+  }
+
+  func tell(_ message: Message, to subscription: Subscription) {
+    switch message {
+    case .stream(let told):
+      handles[subscription.id, default: [:]][told.handle] = told.stream
+      note("stream \(told.stream) \(told.position)/\(told.head)", subscription)
+    case .resolved(let count): note("resolved \(count)", subscription)
+    case .skip(let skip): note("skip \(name(skip.handle, subscription)) \(skip.from)-\(skip.to)", subscription)
+    case .live: note("live", subscription)
+    default: Issue.record("a subscription tells \(message.type)")
+    }
+  }
+
+  func end(_ subscription: Subscription, _ reason: EndReason) { finish(subscription, "end \(reason)") }
+
+  func refuse(_ subscription: Subscription, _ refusal: Refusal) { finish(subscription, "refused \(refusal.code)") }
+
+  private func finish(_ subscription: Subscription, _ line: String) {
+    note(line, subscription)
+    #expect(subscriptions.removeValue(forKey: subscription.id) === subscription)
+  }
+
+  private func note(_ line: String, _ subscription: Subscription) { lines[subscription.id, default: []].append(line) }
+
+  private func name(_ handle: UInt32, _ subscription: Subscription) -> String {
+    handles[subscription.id]?[handle]?.text ?? "?"
+  }
+}

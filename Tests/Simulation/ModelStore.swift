@@ -1,0 +1,142 @@
+import LogsServer
+import LogsStore
+import LogsWire
+
+/// A model's disk as a hub sees a store: reads take a while, and some of what is on the disk is also in memory.
+final class ModelStore: StreamSource {
+  private let simulation: Simulation
+  private let readMilliseconds: ClosedRange<Int>
+  /// What is shown of the disk.
+  private(set) var disk = ModelDisk()
+  /// Whether what is asked for is in memory.
+  var isCached: () -> Bool
+  /// Which batches are lost when they are read.
+  var isLost = ModelStore.isLost
+
+  init(_ simulation: Simulation, readMilliseconds: ClosedRange<Int> = 0...6) {
+    self.simulation = simulation
+    self.readMilliseconds = readMilliseconds
+    isCached = { simulation.chance(2) }
+  }
+
+  /// Shows another state of the disk.
+  ///
+  /// - Returns: what is new in it.
+  func show(_ disk: ModelDisk) -> [CommittedRun] {
+    let old = self.disk
+    self.disk = disk
+    return disk.streams.indices.compactMap { index in
+      let before = index < old.streams.count ? old.streams[index] : nil
+      let stream = disk.streams[index]
+      let head = before?.head ?? 0
+      guard stream.head > head else { return nil }
+      return CommittedRun(
+        stream: info(index), isNewStream: before == nil,
+        run: Run(head + 1...stream.head, Self.bytes(stream.batches.filter { $0.header.firstSequence > head })),
+        entryCount: stream.head - head, sealed: stream.isSealed)
+    }
+  }
+
+  private static func bytes(_ batches: some Sequence<Batch>) -> Bytes {
+    var writer = ByteWriter()
+    for batch in batches { writer.append(batch.bytes) }
+    return writer.finish()
+  }
+
+  // MARK: Streams
+
+  private func info(_ index: Int) -> StreamInfo {
+    let stream = disk.streams[index]
+    return StreamInfo(
+      id: Int64(index) + 1, name: stream.name, incarnation: stream.incarnation, head: stream.head,
+      isSealed: stream.isSealed)
+  }
+
+  var newestStreamID: Int64 { Int64(disk.streams.count) }
+
+  func stream(named name: StreamName) -> StreamInfo? { disk.streams.firstIndex { $0.name == name }.map(info) }
+
+  func streams(from text: String, beginningWith prefix: String, limit: Int) -> [StreamInfo] {
+    let names = disk.streams.indices.map(info).filter { $0.name.text >= text && $0.name.text.hasPrefix(prefix) }
+    return Array(names.sorted { $0.name < $1.name }.prefix(limit))
+  }
+
+  func streams(bornAfter id: Int64, limit: Int) -> [StreamInfo] {
+    Array(disk.streams.indices.dropFirst(Int(id)).prefix(limit).map(info))
+  }
+
+  // MARK: Reads
+
+  /// Batches that are lost when they are read, as damaged ones are, and that those who are live were given all the same.
+  static func isLost(_ batch: Batch) -> Bool { batch.header.check % 7 == 0 }
+
+  func isCached(_ request: ReadRequest) -> Bool { isCached() }
+
+  func readCached(_ request: ReadRequest) -> ReadResult? { isCached() ? result(request) : nil }
+
+  func read(
+    _ requests: [ReadRequest], cancellation: CancellationToken, then: @escaping @Sendable ([Result<ReadResult, StoreError>]) -> Void
+  ) {
+    simulation.after(readMilliseconds) { [unowned self] in
+      then(requests.prefix(simulation.draw(1...requests.count)).map { .success(result($0)) })
+    }
+  }
+
+  private func result(_ request: ReadRequest) -> ReadResult {
+    let stream = disk.streams[Int(request.stream) - 1]
+    let last = min(request.to, stream.head)
+    var pieces: [ReadResult.Piece] = []
+    var (from, to) = (request.from, last)
+    var byteCount = 0
+    while from <= to, byteCount < request.byteCountMax,
+      let place = stream.place(of: request.isReverse ? to : from)
+    {
+      let batch = stream.batches[place]
+      let range = max(from, batch.header.firstSequence)...min(to, batch.header.lastSequence)
+      if isLost(batch) {
+        pieces.append(.skip(range, .lost))
+      } else if !request.isReverse, case .batches(var run)? = pieces.last {
+        run.numbers = run.first...range.upperBound
+        run.batches = ByteString(run.batches.array + batch.bytes.array)
+        pieces[pieces.count - 1] = .batches(run)
+      } else {
+        pieces.append(.batches(Run(range, batch.bytes)))
+      }
+      byteCount += batch.bytes.count
+      if request.isReverse { to = range.lowerBound - 1 } else { from = range.upperBound + 1 }
+    }
+    return ReadResult(pieces: pieces, next: request.isReverse ? to : from, head: stream.head)
+  }
+
+  func findSequence(
+    stream: Int64, atOrAfter time: Int64, cancellation: CancellationToken,
+    then: @escaping @Sendable (Result<UInt64, StoreError>) -> Void
+  ) {
+    simulation.after(readMilliseconds) { [unowned self] in
+      let stream = disk.streams[Int(stream) - 1]
+      then(.success(times(stream).first { $0.time >= time }?.sequence ?? stream.head + 1))
+    }
+  }
+
+  func findSequence(
+    stream: Int64, atOrBefore time: Int64, in bounds: ClosedRange<UInt64>, cancellation: CancellationToken,
+    then: @escaping @Sendable (Result<UInt64?, StoreError>) -> Void
+  ) {
+    simulation.after(readMilliseconds) { [unowned self] in
+      let times = times(disk.streams[Int(stream) - 1])
+      then(.success(times.last { $0.time <= time && bounds.contains($0.sequence) }?.sequence))
+    }
+  }
+
+  private func times(_ stream: ModelDisk.Stream) -> [(sequence: UInt64, time: Int64)] {
+    var decoder = BatchDecoder()
+    do {
+      return try stream.batches.flatMap { batch in
+        try decoder.effectiveTimes(of: batch).enumerated().map { (batch.header.firstSequence + UInt64($0), $1) }
+      }
+    } catch {
+      simulation.fail("a batch of \(stream.name) has no times: \(error)")
+      return []
+    }
+  }
+}
