@@ -39,6 +39,8 @@ package enum Limits {
   package static let controlByteCountMax = 1 << 20
   /// The largest body of any frame before WELCOME.
   package static let greetingByteCountMax = 8 << 10
+  /// What a server holds of a client's bytes while it decides about its HELLO.
+  package static let heldByteCountMax = 64 << 10
   /// The largest frame limit that a peer may announce is cut to this; the smallest is refused below `frameByteCountMin`.
   package static let frameByteCountMax = 4 << 20
   /// One batch and its control part fit in every peer's frame limit.

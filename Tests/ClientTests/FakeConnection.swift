@@ -100,7 +100,7 @@ final class FakeConnection: ConnectionHandler {
         } else {
           send(frame)
         }
-      case .opened: break
+      case .authorize: perform(session.decide(.accepted, now: connection.loop.now))
       case .append(let id, let append): take(id, append)
       case .complete(let id, let complete): take(id, complete)
       case .follow(let id, let follow): begin(id, follow)

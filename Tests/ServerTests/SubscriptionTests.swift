@@ -6,7 +6,7 @@ import Testing
 
 /// Following without a socket: which streams are told, what is delivered of them, and how it ends.
 @Suite struct SubscriptionTests {
-  private static func stream(_ name: String) throws -> LogsWire.Selector { .stream(try StreamName(name)) }
+  private static func stream(_ name: String) throws -> StreamSelector { .stream(try StreamName(name)) }
 
   // MARK: - Catching up and being live
 
@@ -19,8 +19,8 @@ import Testing
     #expect(scene.lines[1]?.last == "batch web 4-5")
   }
 
-  @Test(arguments: [(Start.now, 3), (.last(2), 1), (.from(3), 2), (.last(9), 0)] as [(Start, Int)])
-  func `delivery starts where it was asked for`(_ start: Start, _ position: Int) throws {
+  @Test(arguments: [(FollowStart.now, 3), (.last(2), 1), (.from(3), 2), (.last(9), 0)] as [(FollowStart, Int)])
+  func `delivery starts where it was asked for`(_ start: FollowStart, _ position: Int) throws {
     let scene = FollowScene()
     try scene.append("web", 3)
     scene.follow([try Self.stream("web")], start: start)
@@ -31,7 +31,7 @@ import Testing
   @Test func `a commit reaches all who are live, also when one ends by it`() throws {
     let scene = FollowScene()
     for id in 1...5 as ClosedRange<UInt32> {
-      var end = End()
+      var end = FollowEnd()
       if id % 2 == 0 { end.limit = 1 }
       scene.follow([try Self.stream("web")], id: id, end: end)
     }
@@ -181,7 +181,8 @@ import Testing
     ]
     for (cursor, line) in cursors {
       let subscription = scene.follow([.stream(cursor.stream)], cursor: [cursor])
-      #expect(scene.run().last == line)
+      scene.run()
+      #expect(scene.lines[1]?.last == line)
       subscription.cancel()
     }
   }
@@ -211,7 +212,7 @@ import Testing
   @Test func `until a time it ends when the clock has passed it, without any commit`() throws {
     let scene = FollowScene()
     try scene.append("web", times: [1, 2])
-    var end = End()
+    var end = FollowEnd()
     end.time = 50_000_000
     scene.follow([try Self.stream("web")], end: end)
     #expect(scene.run().last == "live")
@@ -222,7 +223,7 @@ import Testing
   @Test func `an entry of a later time is not delivered, and ends its stream`() throws {
     let scene = FollowScene()
     try scene.append("web", times: [1, 2])
-    var end = End()
+    var end = FollowEnd()
     end.time = 50_000_000
     scene.follow([try Self.stream("web")], end: end)
     scene.run()
@@ -233,16 +234,16 @@ import Testing
   // MARK: - The end
 
   /// What ends a subscription of a stream that has 5 entries.
-  static let ends: [(end: End, isSealed: Bool, lines: [String])] = [
-    (End(), true, ["batch web 1-2", "batch web 3-5", "end complete"]),
+  static let ends: [(end: FollowEnd, isSealed: Bool, lines: [String])] = [
+    (FollowEnd(), true, ["batch web 1-2", "batch web 3-5", "end complete"]),
     (end { $0.atHead = true }, false, ["batch web 1-2", "batch web 3-5", "end until"]),
     (end { $0.sequence = 4 }, false, ["batch web 1-2", "batch web 3-4", "end until"]),
     (end { $0.limit = 3 }, false, ["batch web 1-2", "batch web 3-3", "end limit"]),
     (end { $0.limit = 5 }, true, ["batch web 1-2", "batch web 3-5", "end limit"]),
   ]
 
-  private static func end(_ change: (inout End) -> Void) -> End {
-    var end = End()
+  private static func end(_ change: (inout FollowEnd) -> Void) -> FollowEnd {
+    var end = FollowEnd()
     change(&end)
     return end
   }

@@ -86,7 +86,7 @@ extension ModelServer.Connection: SubscriptionHost {
     planTurn()
   }
 
-  func deliver(_ range: BatchRange, batches: Bytes, to subscription: Subscription) {
+  func deliver(_ range: BatchRange, batches: ByteString, to subscription: Subscription) {
     if server.defect == .hidesEntries, server.simulation.chance(20) { return }
     if newlyLive == subscription.id {
       newlyLive = nil
@@ -99,7 +99,7 @@ extension ModelServer.Connection: SubscriptionHost {
   }
 
   /// Now and then a range ends inside a batch, which then comes twice.
-  private func parts(_ range: BatchRange, _ batches: Bytes, _ credit: Int) -> [BatchRange] {
+  private func parts(_ range: BatchRange, _ batches: ByteString, _ credit: Int) -> [BatchRange] {
     guard range.to > range.from, credit > batches.count, server.simulation.chance(4), isSingle(batches) else {
       return [range]
     }
@@ -110,7 +110,7 @@ extension ModelServer.Connection: SubscriptionHost {
     ]
   }
 
-  private func isSingle(_ batches: Bytes) -> Bool {
+  private func isSingle(_ batches: ByteString) -> Bool {
     do { return try BatchHeader(decoding: batches.span).batchByteCount == batches.count } catch {
       server.simulation.fail("a batch without a header is delivered: \(error)")
       return false

@@ -169,7 +169,11 @@ final class ModelServer {
     for action in actions {
       switch action {
       case .send(let frame): send(frame, connection)
-      case .opened: break
+      case .authorize:
+        simulation.after(0...(simulation.chance(4) ? 100 : 0)) { [unowned self, weak connection] in
+          guard let connection else { return }
+          act(connection.session.decide(.accepted, now: simulation.now), connection)
+        }
       case .append(let id, let append):
         let item = ModelDisk.Item(
           producer: append.producer, number: append.number, floor: append.floor, stream: append.stream,

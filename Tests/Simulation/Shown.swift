@@ -5,7 +5,7 @@ extension ServerSession.Action {
   var shown: String {
     switch self {
     case .send(let frame): "send " + Shown.frame(frame)
-    case .opened(let client, let token): "opened \(client) \(token)"
+    case .authorize(let client, let token): "authorize \(client) \(token)"
     case .append(let id, let append): "append \(id) \(append.stream) #\(append.number)"
     case .complete(let id, let complete): "complete \(id) \(complete.stream) #\(complete.number)"
     case .follow(let id, _): "follow \(id)"

@@ -78,15 +78,103 @@ import Testing
     #expect(session.drain(GoAway(retryAfterMilliseconds: 0, text: "")).isEmpty)
   }
 
+  // MARK: - Authorizing
+
+  /// A session that has HELLO and does not know yet what becomes of it.
+  private func undecided(_ more: [OutgoingFrame] = [], at milliseconds: UInt64 = 0) -> ServerSession {
+    var session = session(isGreeted: false)
+    let frames = [ClientSession.hello(client: "c", token: "t")] + more
+    #expect(hear(&session, frames, at: milliseconds) == ["authorize c t"])
+    return session
+  }
+
+  private func hear(_ session: inout ServerSession, _ frames: [OutgoingFrame], at milliseconds: UInt64 = 0) -> [String] {
+    session.receive(ByteString(frames.flatMap(Frames.bytes)).span, now: .milliseconds(milliseconds)).map(\.shown)
+  }
+
+  @Test(arguments: table.indices) func `what comes before the decision has its answer after it`(_ index: Int) {
+    let (message, id, expected) = Self.table[index]
+    for isTogether in [true, false] {
+      let frame = message.frame(id: id)
+      var session = undecided(isTogether ? [frame] : [])
+      if !isTogether { #expect(hear(&session, [frame], at: 10) == []) }
+      #expect(session.decide(.accepted, now: .milliseconds(20)).map(\.shown) == ["send welcome"] + expected)
+      let isClosed = session.isClosed
+      #expect(isClosed == (expected.last == "close"))
+    }
+  }
+
+  @Test(arguments: table.indices) func `what a client sent that is turned away is not looked at`(_ index: Int) {
+    let (message, id, _) = Self.table[index]
+    var session = undecided([message.frame(id: id)])
+    let refusal = Refusal(.unauthorized, "no")
+    #expect(session.decide(.refused(refusal), now: .zero).map(\.shown) == ["send error unauthorized", "close"])
+    #expect(hear(&session, [message.frame(id: id)]) == [])
+    #expect(session.decide(.accepted, now: .zero).isEmpty)
+  }
+
+  @Test func `frames that come in pieces before the decision are put together`() {
+    var session = undecided()
+    let bytes = Frames.bytes(Message.stat.frame(id: 1))
+    for byte in bytes.dropLast() { #expect(session.receive(ByteString([byte]).span, now: .zero).isEmpty) }
+    #expect(session.decide(.accepted, now: .zero).map(\.shown) == ["send welcome"])
+    #expect(session.receive([bytes[bytes.count - 1]]).map(\.shown) == ["stat 1"])
+  }
+
+  @Test func `what is held until the decision has a limit`() {
+    let byteCountMax = Limits.heldByteCountMax
+    for pieces in [[byteCountMax], [1, byteCountMax - 1]] {
+      var session = undecided()
+      for count in pieces {
+        #expect(session.receive(ByteString([UInt8](repeating: 0, count: count)).span, now: .zero).isEmpty)
+      }
+      #expect(session.receive(ByteString([0]).span, now: .zero).map(\.shown) == Self.end)
+      #expect(session.decide(.accepted, now: .zero).isEmpty)
+    }
+  }
+
+  @Test func `the decision has the deadline of HELLO`() {
+    var session = undecided(at: 400)
+    #expect(session.tick(now: .milliseconds(499)).isEmpty)
+    #expect(session.tick(now: .milliseconds(500)).map(\.shown) == ["send error timed_out", "close"])
+    #expect(session.decide(.accepted, now: .milliseconds(501)).isEmpty)
+  }
+
+  @Test func `silence counts from the decision on`() {
+    var session = undecided()
+    _ = session.decide(.accepted, now: .milliseconds(400))
+    #expect(session.tick(now: .milliseconds(1399)).isEmpty)
+    #expect(session.tick(now: .milliseconds(2399)).map(\.shown) == ["send ping 0"])
+  }
+
+  @Test func `a decision counts once, and only after HELLO`() {
+    var session = session(isGreeted: false)
+    #expect(session.decide(.refused(Refusal(.unauthorized, "no")), now: .zero).isEmpty)
+    #expect(session.receive(Self.hello()).map(\.shown) == ["authorize c t", "send welcome"])
+    for decision in [ServerSession.Decision.accepted, .refused(Refusal(.unauthorized, "no"))] {
+      #expect(session.decide(decision, now: .zero).isEmpty)
+    }
+    #expect(session.receive(.stat, id: 1).map(\.shown) == ["stat 1"])
+  }
+
+  @Test func `before the decision nothing is answered, and a server that stops says so`() {
+    var session = undecided([Message.stat.frame(id: 1)])
+    #expect(session.answer(1, .status([])) == nil)
+    #expect(session.drain(GoAway(retryAfterMilliseconds: 5, text: "")).map(\.shown) == ["send error going_away", "close"])
+    session = undecided()
+    session.close()
+    #expect(session.decide(.accepted, now: .zero).isEmpty)
+  }
+
   // MARK: - Greeting
 
   static let greetings: [(Message, [String])] = [
-    (hello(1...1), ["send welcome", "opened c t"]), (hello(1...255), ["send welcome", "opened c t"]),
+    (hello(1...1), ["authorize c t", "send welcome"]), (hello(1...255), ["authorize c t", "send welcome"]),
     (hello(2...3), ["send error unsupported_version", "close"]),
     (hello(255...255), ["send error unsupported_version", "close"]),
-    (hello(limit: Limits.frameByteCountMin), ["send welcome", "opened c t"]),
+    (hello(limit: Limits.frameByteCountMin), ["authorize c t", "send welcome"]),
     (hello(limit: Limits.frameByteCountMin - 1), end), (hello(limit: 0), end),
-    (hello(token: ""), ["send welcome", "opened c "]),
+    (hello(token: ""), ["authorize c ", "send welcome"]),
   ]
 
   @Test(arguments: greetings.indices) func `HELLO decides the greeting`(_ index: Int) {
@@ -98,7 +186,7 @@ import Testing
     var session = session(isGreeted: false)
     let bytes = Frames.bytes(ClientSession.hello(client: "c", token: "t"))
     for byte in bytes.dropLast() { #expect(session.receive([byte]).isEmpty) }
-    #expect(session.receive([bytes[bytes.count - 1]]).map(\.shown) == ["send welcome", "opened c t"])
+    #expect(session.receive([bytes[bytes.count - 1]]).map(\.shown) == ["authorize c t", "send welcome"])
   }
 
   @Test func `a frame before the greeting is small`() {
@@ -136,7 +224,7 @@ import Testing
     let frames = [
       ClientSession.hello(client: "c", token: "t"), Message.stat.frame(id: 1), Message.ping(1).frame(id: 0),
     ]
-    #expect(session.receive(frames).map(\.shown) == ["send welcome", "opened c t", "stat 1", "send pong 1"])
+    #expect(session.receive(frames).map(\.shown) == ["authorize c t", "send welcome", "stat 1", "send pong 1"])
   }
 
   @Test func `HELLO is for the connection`() {

@@ -38,7 +38,7 @@ import Testing
     #expect(sent.isEmpty)
     #expect(
       asked == [
-        "opened reference 1 s3cret", "append 1 web #1", "append 2 web #2", "follow 3", "append 4 web #2",
+        "authorize reference 1 s3cret", "append 1 web #1", "append 2 web #2", "follow 3", "append 4 web #2",
         "append 5 web #3", "resume 3", "follow 6", "cancel 6", "complete 7 web #3", "list 8", "stat 9",
       ])
     let isClosed = server.isClosed

@@ -20,7 +20,7 @@ extension ServerConnection: SubscriptionHost {
 
   func awaitTurn(_ subscription: Subscription) { awaitTurn(subscription.id) }
 
-  func deliver(_ range: BatchRange, batches: Bytes, to subscription: Subscription) {
+  func deliver(_ range: BatchRange, batches: ByteString, to subscription: Subscription) {
     send(session.deliver(subscription.id, range, batches: batches))
   }
 

@@ -53,7 +53,10 @@ final class ServerConnection {
     for action in actions {
       switch action {
       case .send(let frame): send(frame)
-      case .opened(let client, _): self.client = client
+      case .authorize(let client, _):
+        self.client = client
+        // Everybody is welcome.
+        perform(session.decide(.accepted, now: connection.loop.now))
       case .append(let id, let append): submit(id, append)
       case .complete(let id, let complete): submit(id, complete)
       case .follow(let id, let follow): begin(id, follow)

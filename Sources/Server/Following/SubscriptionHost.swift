@@ -20,7 +20,7 @@ package protocol SubscriptionHost: AnyObject {
   /// Calls `takeTurn` soon, once however often it is asked before.
   func awaitTurn(_ subscription: Subscription)
 
-  func deliver(_ range: BatchRange, batches: Bytes, to subscription: Subscription)
+  func deliver(_ range: BatchRange, batches: ByteString, to subscription: Subscription)
 
   /// STREAM, RESOLVED, SKIP or LIVE.
   func tell(_ message: Message, to subscription: Subscription)

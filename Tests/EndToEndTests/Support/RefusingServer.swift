@@ -34,13 +34,15 @@ final class RefusingServer: Sendable {
     while true {
       let count = recv(client, &buffer, buffer.count, 0)
       if count <= 0 { return }
-      for action in session.receive(buffer.span.bytes.extracting(0..<count), now: .now()) {
-        switch action {
+      var actions = session.receive(buffer.span.bytes.extracting(0..<count), now: .now())
+      while !actions.isEmpty {
+        switch actions.removeFirst() {
+        case .authorize: actions = session.decide(.accepted, now: .now())
         case .send(let frame): send(frame, to: client)
         case .append(let id, _), .complete(let id, _):
           guard let refusal else { return }
           send(session.refuse(id, refusal), to: client)
-        case .opened, .follow, .resume, .cancel, .list, .stat: break
+        case .follow, .resume, .cancel, .list, .stat: break
         case .close: return
         }
       }

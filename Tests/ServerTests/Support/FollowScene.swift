@@ -54,7 +54,7 @@ final class FollowScene: SubscriptionHost {
     let index = disk.streams.firstIndex { $0.name == name } ?? disk.streams.count
     if index == disk.streams.count { disk.streams.append(.init(name, Incarnation(UInt64(index) + 1))) }
     var builder = BatchBuilder(seed: 1)
-    for time in times { _ = try builder.append(Entry(message: Bytes("\(time)"), time: time)) }
+    for time in times { _ = try builder.append(LogEntry(message: ByteString("\(time)"), time: time)) }
     let batch = builder.finish(compressor: Compressor()).numbered(
       firstSequence: disk.streams[index].head + 1, received: 1, seed: disk.streams[index].seed)
     disk.streams[index].batches.append(batch)
@@ -70,7 +70,7 @@ final class FollowScene: SubscriptionHost {
 
   @discardableResult
   func follow(
-    _ selectors: [LogsWire.Selector], id: UInt32 = 1, start: Start = .first, end: End = End(), isReverse: Bool = false,
+    _ selectors: [StreamSelector], id: UInt32 = 1, start: FollowStart = .first, end: FollowEnd = FollowEnd(), isReverse: Bool = false,
     cursor: [CursorPosition] = []
   ) -> Subscription {
     let follow = Follow(
@@ -115,7 +115,7 @@ final class FollowScene: SubscriptionHost {
     if !waitingForTurn.contains(where: { $0 === subscription }) { waitingForTurn.append(subscription) }
   }
 
-  func deliver(_ range: BatchRange, batches: Bytes, to subscription: Subscription) {
+  func deliver(_ range: BatchRange, batches: ByteString, to subscription: Subscription) {
     credit = max(0, credit - batches.count)
     note("batch \(name(range.handle, subscription)) \(range.from)-\(range.to)", subscription)
   }

@@ -77,10 +77,13 @@ extension ClientSession {
   }
 }
 
+/// A session whose every client is welcome at once, unless it is given the bytes as they are.
 extension ServerSession {
   @discardableResult
   mutating func receive(_ bytes: [UInt8], at milliseconds: UInt64 = 0) -> [Action] {
-    receive(ByteString(bytes).span, now: .milliseconds(milliseconds))
+    let actions = receive(ByteString(bytes).span, now: .milliseconds(milliseconds))
+    guard case .authorize? = actions.last else { return actions }
+    return actions + decide(.accepted, now: .milliseconds(milliseconds))
   }
 
   @discardableResult

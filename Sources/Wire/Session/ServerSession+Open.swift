@@ -1,0 +1,284 @@
+extension ServerSession {
+  /// A session between WELCOME and its end: the requests that have no answer yet, credit and liveness.
+  ///
+  /// Draining is no state of its own: requests that would begin something are refused, everything else goes on.
+  ///
+  /// A class, so that a delivery changes it where it is.
+  final class Open {
+    /// Batches of one producer on one stream, which have a limit of their own.
+    private struct Lane: Hashable {
+      let producer: ProducerID
+      let stream: StreamName
+    }
+
+    /// The batches of a lane that have no answer yet.
+    ///
+    /// Invariant behind `@unchecked Sendable`: only the session that made it has it.
+    private final class LaneCount: @unchecked Sendable {
+      let lane: Lane
+      var count = 0
+      init(_ lane: Lane) { self.lane = lane }
+    }
+
+    private struct Subscription {
+      var creditTotal: UInt64
+      var sent: UInt64 = 0
+      var hasCredit: Bool { sent < creditTotal }
+    }
+
+    private let welcome: Welcome
+    private var decoder: FrameDecoder
+    private var liveness: Liveness
+    private var isDraining = false
+    private var appends: [UInt32: (lane: LaneCount, byteCount: Int)] = [:]
+    /// Those with batches, and the last.
+    private var lanes: [Lane: LaneCount] = [:]
+    /// The lane of the last append, to which most go that follow: it need not be looked up.
+    private var lastLane: LaneCount?
+    private var appendByteCount = 0
+    private var subscriptions: [UInt32: Subscription] = [:]
+    /// LIST and STAT that are not answered yet.
+    private var questions: Set<UInt32> = []
+
+    init(welcome: Welcome, now: MonotonicTime) {
+      self.welcome = welcome
+      decoder = FrameDecoder(bodyByteCountMax: Int(welcome.frameByteCountMax))
+      liveness = Liveness(heartbeatMilliseconds: UInt64(welcome.heartbeatMilliseconds), now: now)
+    }
+
+    var appendCount: Int { appends.count }
+    var subscriptionCount: Int { subscriptions.count }
+  }
+}
+
+// MARK: - Inputs
+
+extension ServerSession.Open {
+  func greet() -> ServerSession.Action { .send(frame(.welcome(welcome))) }
+
+  func drain(_ goAway: GoAway) -> ServerSession.Action {
+    isDraining = true
+    return .send(frame(.goAway(goAway)))
+  }
+
+  /// - Returns: whether this ends the session.
+  func receive(_ input: RawSpan, now: MonotonicTime) -> (actions: [ServerSession.Action], isOver: Bool) {
+    var actions: [ServerSession.Action] = []
+    liveness.bytesReceived(now: now)
+    var offset = 0
+    // A peer that sends many PINGs at once is answered once.
+    var pongDue: UInt64?
+    do throws(Refusal) {
+      while let frame = try decoder.next(from: input, at: &offset) {
+        if let refusal = try take(frame, &pongDue, &actions) {
+          actions.append(.close(reason: "the client ended the connection: \(refusal)", code: nil))
+          return (actions, true)
+        }
+      }
+      if let pongDue { actions.append(.send(frame(.pong(pongDue)))) }
+      return (actions, false)
+    } catch { return (actions + ServerSession.end(error), true) }
+  }
+
+  /// - Returns: whether this ends the session.
+  func tick(now: MonotonicTime) -> (actions: [ServerSession.Action], isOver: Bool) {
+    if liveness.isPeerGone(now: now) {
+      let refusal = Refusal(.timedOut, "nothing was heard from the client for three heartbeats", isRetryable: true)
+      return (ServerSession.end(refusal), true)
+    }
+    return (liveness.isPingDue(now: now) ? [.send(frame(.ping(0)))] : [], false)
+  }
+}
+
+// MARK: - Frames
+
+extension ServerSession.Open {
+  /// - Returns: the ERROR with which the client ends the connection.
+  private func take(
+    _ frame: Frame, _ pongDue: inout UInt64?, _ actions: inout [ServerSession.Action]
+  ) throws(Refusal) -> Refusal? {
+    let message: Message
+    do { message = try Message(decoding: frame) } catch {
+      // The frame was whole, so it is one request that is bad.
+      guard frame.type.isRequest else { throw error }
+      try checkNew(frame.id)
+      actions.append(.send(self.frame(.error(error), id: frame.id)))
+      return nil
+    }
+    switch message {
+    case .hello: throw Refusal(.protocolViolation, "HELLO comes once")
+    case .ping(let token): pongDue = token
+    case .pong: break
+    case .append(let append):
+      try begin(id: frame.id, Lane(producer: append.producer, stream: append.stream), append.batch.count, &actions) {
+        .append(id: frame.id, append)
+      }
+    case .complete(let complete):
+      try begin(id: frame.id, Lane(producer: complete.producer, stream: complete.stream), 0, &actions) {
+        .complete(id: frame.id, complete)
+      }
+    case .follow(let follow): try begin(id: frame.id, follow, &actions)
+    case .credit(let total):
+      // An id that is not open is no fault: CREDIT may have crossed END.
+      guard var subscription = subscriptions[frame.id] else { return nil }
+      guard total >= subscription.creditTotal else {
+        throw Refusal(.protocolViolation, "credit falls from \(subscription.creditTotal) to \(total)")
+      }
+      let hadCredit = subscription.hasCredit
+      subscription.creditTotal = total
+      subscriptions[frame.id] = subscription
+      if !hadCredit, subscription.hasCredit { actions.append(.resume(id: frame.id)) }
+    case .cancel: if subscriptions[frame.id] != nil { actions.append(.cancel(id: frame.id)) }
+    case .list(let request): try ask(.list(id: frame.id, request), id: frame.id, &actions)
+    case .stat: try ask(.stat(id: frame.id), id: frame.id, &actions)
+    case .error(let refusal):
+      guard frame.id == 0 else {
+        throw Refusal(.protocolViolation, "a client's ERROR ends the connection; its id is 0, not \(frame.id)")
+      }
+      return refusal
+    case .welcome, .goAway, .ack, .stream, .resolved, .batch, .skip, .live, .end, .listing, .status:
+      throw Refusal(.protocolViolation, "a client does not send \(frame.type)")
+    }
+    return nil
+  }
+
+  private func begin(
+    id: UInt32, _ lane: Lane, _ byteCount: Int, _ actions: inout [ServerSession.Action],
+    _ action: () -> ServerSession.Action
+  ) throws(Refusal) {
+    try checkNew(id)
+    if isDraining {
+      actions.append(.send(frame(.error(ServerSession.goingAway(0)), id: id)))
+      return
+    }
+    guard appends.count < Int(welcome.appendBatchCountMax) else {
+      throw Self.overdrawn("append-batches", UInt64(welcome.appendBatchCountMax))
+    }
+    // A single batch may be as large as a batch can be, whatever the credit.
+    guard appends.isEmpty || appendByteCount + byteCount <= Int(welcome.appendByteCountMax) else {
+      throw Self.overdrawn("append-bytes", UInt64(welcome.appendByteCountMax))
+    }
+    let laneCount = count(of: lane)
+    guard laneCount.count < Int(welcome.producerBatchCountMax) else {
+      throw Self.overdrawn("producer-batches", UInt64(welcome.producerBatchCountMax))
+    }
+    laneCount.count += 1
+    appends[id] = (laneCount, byteCount)
+    appendByteCount += byteCount
+    actions.append(action())
+  }
+
+  private func count(of lane: Lane) -> LaneCount {
+    if let lastLane {
+      if lastLane.lane == lane { return lastLane }
+      if lastLane.count == 0 { lanes[lastLane.lane] = nil }
+    }
+    let count = lanes[lane] ?? LaneCount(lane)
+    lanes[lane] = count
+    lastLane = count
+    return count
+  }
+
+  private func begin(id: UInt32, _ follow: Follow, _ actions: inout [ServerSession.Action]) throws(Refusal) {
+    try checkNew(id)
+    if isDraining {
+      actions.append(.send(frame(.error(ServerSession.goingAway(0)), id: id)))
+      return
+    }
+    let limit = Int(welcome.subscriptionCountMax)
+    guard subscriptions.count < limit else {
+      let refusal = Refusal(
+        .tooManySubscriptions,
+        "the connection has \(limit) subscriptions, which is the limit; end one, or follow several streams with one",
+        limit: .init("subscriptions", UInt64(limit)))
+      actions.append(.send(frame(.error(refusal), id: id)))
+      return
+    }
+    subscriptions[id] = Subscription(creditTotal: follow.credit)
+    actions.append(.follow(id: id, follow))
+  }
+
+  private func ask(_ action: ServerSession.Action, id: UInt32, _ actions: inout [ServerSession.Action]) throws(Refusal)
+  {
+    try checkNew(id)
+    if isDraining {
+      actions.append(.send(frame(.error(ServerSession.goingAway(0)), id: id)))
+      return
+    }
+    guard questions.count < Limits.questionCountMax else {
+      let refusal = Refusal(
+        .overloaded, "\(Limits.questionCountMax) LIST and STAT have no answer yet", isRetryable: true,
+        retryAfterMilliseconds: 100, limit: .init("queries", UInt64(Limits.questionCountMax)))
+      actions.append(.send(frame(.error(refusal), id: id)))
+      return
+    }
+    questions.insert(id)
+    actions.append(action)
+  }
+
+  private func checkNew(_ id: UInt32) throws(Refusal) {
+    if id == 0 { throw Refusal(.protocolViolation, "a request needs an id other than 0") }
+    if appends[id] != nil || subscriptions[id] != nil || questions.contains(id) {
+      throw Refusal(.protocolViolation, "id \(id) is busy until its final answer")
+    }
+  }
+
+  private static func overdrawn(_ limit: String, _ value: UInt64) -> Refusal {
+    Refusal(.protocolViolation, "the append credit that WELCOME gave is overdrawn", limit: .init(limit, value))
+  }
+
+  private func frame(_ message: Message, id: UInt32 = 0) -> OutgoingFrame {
+    liveness.frameSent()
+    return message.frame(id: id)
+  }
+}
+
+// MARK: - Answers
+
+extension ServerSession.Open {
+  func acknowledge(_ id: UInt32, _ ack: Ack) -> OutgoingFrame? {
+    var isAwaited = true
+    for offset in 0..<ack.appendCount where !settle(id &+ offset) { isAwaited = false }
+    return isAwaited ? frame(.ack(ack), id: id) : nil
+  }
+
+  func refuse(_ id: UInt32, _ refusal: Refusal) -> OutgoingFrame? {
+    let wasSubscription = subscriptions.removeValue(forKey: id) != nil
+    let wasQuestion = questions.remove(id) != nil
+    let wasAppend = settle(id)
+    return wasAppend || wasSubscription || wasQuestion ? frame(.error(refusal), id: id) : nil
+  }
+
+  func answer(_ id: UInt32, _ message: Message) -> OutgoingFrame? {
+    questions.remove(id) != nil ? frame(message, id: id) : nil
+  }
+
+  func tell(_ id: UInt32, _ message: Message) -> OutgoingFrame? {
+    subscriptions[id] != nil ? frame(message, id: id) : nil
+  }
+
+  func creditLeft(_ id: UInt32) -> Int {
+    guard let subscription = subscriptions[id], subscription.hasCredit else { return 0 }
+    return Int(clamping: subscription.creditTotal - subscription.sent)
+  }
+
+  func deliver(_ id: UInt32, _ range: BatchRange, batches: ByteString) -> OutgoingFrame? {
+    guard var subscription = subscriptions[id] else { return nil }
+    subscription.sent += UInt64(batches.count)
+    subscriptions[id] = subscription
+    return frame(.batch(range, batches: batches), id: id)
+  }
+
+  func end(_ id: UInt32, _ reason: EndReason) -> OutgoingFrame? {
+    subscriptions.removeValue(forKey: id) != nil ? frame(.end(reason), id: id) : nil
+  }
+
+  /// - Returns: whether the append was in flight.
+  private func settle(_ id: UInt32) -> Bool {
+    guard let append = appends.removeValue(forKey: id) else { return false }
+    appendByteCount -= append.byteCount
+    append.lane.count -= 1
+    if append.lane.count == 0, append.lane !== lastLane { lanes[append.lane.lane] = nil }
+    return true
+  }
+}
