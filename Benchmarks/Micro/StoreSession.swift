@@ -52,7 +52,7 @@ final class StoreSession: Sendable {
     let refusal = store.enqueue(
       WriteRequest(
         stream: stream, producer: ProducerID(high: 1, low: producer), number: number, floor: 1,
-        content: .batch(batch), token: WriteToken(shard: 0, connection: 1, request: 1)))
+        content: .batch(batch), token: WriteToken(shard: 0, client: 1, request: 1)))
     if let refusal { throw BenchmarkError(refusal.text) }
     store.commitQueued()
   }

@@ -66,11 +66,11 @@ package final class Server: Sendable {
         await shard.open(index: index, context: context)
       }
       router.open(shards)
-      let dealer = Dealer(shards)
+      let rounds = RoundRobin(shards)
       for (index, endpoint) in settings.endpoints.enumerated() {
         // Listeners are spread like connections: no loop accepts for all.
         let shard = shards[index % shards.count]
-        endpoints.append(try await shard.listen(on: endpoint) { dealer.deal($0) })
+        endpoints.append(try await shard.listen(on: endpoint) { rounds.adopt($0, as: ServerConnection.self) })
       }
     } catch {
       for shard in shards {
@@ -123,8 +123,8 @@ package final class Server: Sendable {
     }
   }
 
-  /// Stops in good order: no new connections, what is in flight is committed and acknowledged, clients are told, the store
-  /// is closed clean.
+  /// Stops in good order: no new connections, what is in flight is committed and acknowledged, clients are told, the
+  /// store is closed clean.
   package func drain() async {
     let goAway = GoAway(retryAfterMilliseconds: 100, text: "the server is stopping")
     for shard in shards { await shard.stopListening() }
@@ -140,16 +140,16 @@ package final class Server: Sendable {
   func cutOff() { for shard in shards { shard.execute { $0.cutOff() } } }
 }
 
-/// Deals accepted sockets to the shards in turn.
-private final class Dealer: Sendable {
+/// Gives accepted sockets to the shards in turn.
+private final class RoundRobin: Sendable {
   private let shards: [Shard]
   private let next = Atomic<Int>(0)
 
   init(_ shards: [Shard]) { self.shards = shards }
 
-  func deal(_ socket: AcceptedSocket) {
+  func adopt(_ socket: AcceptedSocket, as kind: any SocketClient.Type) {
     let index = next.wrappingAdd(1, ordering: .relaxed).oldValue % shards.count
-    shards[index].execute { $0.adopt(socket) }
+    shards[index].execute { $0.adopt(socket, as: kind) }
   }
 }
 

@@ -2,11 +2,11 @@ import LogsServer
 import LogsStore
 import LogsWire
 
-/// A server made of one `ServerSession` a connection, the real hub and its subscriptions, and the simplest store that keeps the promises,
-/// over crashes as well.
+/// A server made of one `ServerSession` a connection, the real hub and its subscriptions, and the simplest store that
+/// keeps the promises, over crashes as well.
 ///
-/// What it has on its disk survives a crash. What it has decided about and not yet synced survives or does not, as a whole;
-/// what waits is lost with the connections.
+/// What it has on its disk survives a crash. What it has decided about and not yet synced survives or does not, as a
+/// whole; what waits is lost with the connections.
 final class ModelServer {
   /// A fault put in on purpose, which the checks of a simulation must find.
   enum Defect {

@@ -37,7 +37,7 @@ final class ModelStore: StreamSource {
     }
   }
 
-  private static func bytes(_ batches: some Sequence<Batch>) -> Bytes {
+  private static func bytes(_ batches: some Sequence<Batch>) -> ByteString {
     var writer = ByteWriter()
     for batch in batches { writer.append(batch.bytes) }
     return writer.finish()
@@ -67,7 +67,8 @@ final class ModelStore: StreamSource {
 
   // MARK: Reads
 
-  /// Batches that are lost when they are read, as damaged ones are, and that those who are live were given all the same.
+  /// Batches that are lost when they are read, as damaged ones are, and that those who are live were given all the
+  /// same.
   static func isLost(_ batch: Batch) -> Bool { batch.header.check % 7 == 0 }
 
   func isCached(_ request: ReadRequest) -> Bool { isCached() }
@@ -75,7 +76,8 @@ final class ModelStore: StreamSource {
   func readCached(_ request: ReadRequest) -> ReadResult? { isCached() ? result(request) : nil }
 
   func read(
-    _ requests: [ReadRequest], cancellation: CancellationToken, then: @escaping @Sendable ([Result<ReadResult, StoreError>]) -> Void
+    _ requests: [ReadRequest], cancellation: CancellationToken,
+    then: @escaping @Sendable ([Result<ReadResult, StoreError>]) -> Void
   ) {
     simulation.after(readMilliseconds) { [unowned self] in
       then(requests.prefix(simulation.draw(1...requests.count)).map { .success(result($0)) })

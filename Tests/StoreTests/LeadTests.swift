@@ -39,7 +39,7 @@ import Testing
           WriteRequest(
             stream: StreamName(stored: "web"), producer: .test(2), number: 1, floor: 0,
             content: .batch(.test("behind")),
-            token: WriteToken(shard: 0, connection: 1, request: 1_000_000)))
+            token: WriteToken(shard: 0, client: 1, request: 1_000_000)))
       }
     }
     _ = test.submit("web", .batch(.test("fails")), number: 2)

@@ -88,7 +88,8 @@ import Testing
     return session
   }
 
-  private func hear(_ session: inout ServerSession, _ frames: [OutgoingFrame], at milliseconds: UInt64 = 0) -> [String] {
+  private func hear(_ session: inout ServerSession, _ frames: [OutgoingFrame], at milliseconds: UInt64 = 0) -> [String]
+  {
     session.receive(ByteString(frames.flatMap(Frames.bytes)).span, now: .milliseconds(milliseconds)).map(\.shown)
   }
 
@@ -160,7 +161,8 @@ import Testing
   @Test func `before the decision nothing is answered, and a server that stops says so`() {
     var session = undecided([Message.stat.frame(id: 1)])
     #expect(session.answer(1, .status([])) == nil)
-    #expect(session.drain(GoAway(retryAfterMilliseconds: 5, text: "")).map(\.shown) == ["send error going_away", "close"])
+    #expect(
+      session.drain(GoAway(retryAfterMilliseconds: 5, text: "")).map(\.shown) == ["send error going_away", "close"])
     session = undecided()
     session.close()
     #expect(session.decide(.accepted, now: .zero).isEmpty)

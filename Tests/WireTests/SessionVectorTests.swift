@@ -64,6 +64,19 @@ import Testing
     }
   }
 
+  @Test func `a client that is not welcome is told so, and nothing that it asked for is answered`() throws {
+    let lines = try SessionVector("turned-away").lines
+    let settings = ServerSession.Settings(welcome: Sample.welcome(), handshakeMillisecondsMax: 500)
+    var server = ServerSession(settings: settings, now: .zero)
+    let asked = lines.filter { $0.side == .client }.flatMap { server.receive(ByteString($0.bytes).span, now: .zero) }
+    #expect(asked.map(\.shown) == ["authorize reference 1 s3cret"])
+    guard case .error(let refusal) = lines[2].message else { throw InvalidEntry("ERROR is the third frame") }
+    let actions = server.decide(.refused(refusal), now: .zero)
+    guard case .send(let frame)? = actions.first else { throw InvalidEntry("nothing is sent") }
+    #expect(Frames.bytes(frame) == lines[2].bytes)
+    #expect(actions.map(\.shown).last == "close")
+  }
+
   @Test func `a client that asks for the same sends the same bytes, and takes what the server says`() throws {
     var client = ClientSession(greetingMillisecondsMax: 1000, now: .zero)
     var sent: [[UInt8]] = []

@@ -725,4 +725,8 @@ session("append-and-follow", "one connection from HELLO to GOAWAY: appends, one 
     (C, frame("STAT", 9)), (S, frame("STATUS", 9, facts=[(b"version", 1, b"1.0"), (b"streams", 0, 1)])),
     (S, message("goaway"))])
 
+session("turned-away", "a client that is not welcome, and that has asked for something before it knew", [
+    (C, message("hello", features=0)), (C, frame("STAT", 1)),
+    (S, frame("ERROR", code=5, text=b"the token is wrong"))])
+
 print(f"{len(NAMES)} vectors")

@@ -1,8 +1,8 @@
 internal import LogsWire
 internal import Synchronization
 
-/// The lines of the server's log about connections that ended as they should not: the first of a kind and address as it was, those behind
-/// it as a number, at most once a minute.
+/// The lines of the server's log about connections that ended as they should not: the first of a kind and address as it
+/// was, those behind it as a number, at most once a minute.
 final class ConnectionEnds: Sendable {
   enum Kind: Hashable, CustomStringConvertible {
     case refused(ErrorCode)

@@ -4,7 +4,7 @@ internal import LogsWire
 /// What subscriptions need of their connection.
 extension ServerConnection: SubscriptionHost {
   func begin(_ id: UInt32, _ follow: Follow) {
-    let subscription = desk.hub.subscription(id, follow, host: self)
+    let subscription = core.hub.subscription(id, follow, host: self)
     subscriptions[id] = subscription
     subscription.begin()
   }

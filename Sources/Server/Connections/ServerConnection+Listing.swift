@@ -20,7 +20,7 @@ extension ServerConnection {
     case .stat:
       turn.spend(.status)
       questions[id] = nil
-      send(session.answer(id, .status(desk.facts())))
+      send(session.answer(id, .status(core.facts())))
     case .list(var search):
       guard let listing = search.step(&turn) else {
         questions[id] = .list(search)

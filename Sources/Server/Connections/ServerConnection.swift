@@ -3,16 +3,17 @@ internal import LogsSystem
 internal import LogsTransport
 internal import LogsWire
 
-/// One client's connection: carries out what its session decides.
+/// A client that speaks the wire protocol: carries out what its session decides.
 ///
 /// Lives on its shard's loop, like everything it owns.
 final class ServerConnection {
   let id: UInt64
   let connection: Connection
-  unowned let desk: ShardDesk
+  unowned let core: ShardCore
   var session: ServerSession
   var subscriptions: [UInt32: Subscription] = [:]
-  /// Questions and subscriptions that have something to do in the connection's next turn. It has none while the socket is full.
+  /// Questions and subscriptions that have something to do in the connection's next turn. It has none while the socket
+  /// is full.
   var waitingForTurn = UniqueQueue<UInt32>()
   let reads = ReadSlots()
   /// LIST and STAT that are not answered yet.
@@ -31,18 +32,19 @@ final class ServerConnection {
   private var batchByteCountMax = 0
 
   /// How long a close waits for the client to read what was sent and to close in turn.
-  private static let lingerDuration = Duration.seconds(2)
+  static let lingerDuration = Duration.seconds(2)
   /// Answers that a client may leave unread.
   private static let unreadByteCountMax = 8 << 20
-  /// The window, and the answers that may be left unread, while the output of all connections takes more than the server's budget.
+  /// The window, and the answers that may be left unread, while the output of all connections takes more than the
+  /// server's budget.
   private static let smallByteCount = 16 << 10
 
-  init(id: UInt64, connection: Connection, desk: ShardDesk) {
+  init(id: UInt64, connection: Connection, core: ShardCore) {
     self.id = id
     self.connection = connection
-    self.desk = desk
-    session = ServerSession(settings: desk.sessionSettings, now: connection.loop.now)
-    windowByteCountMax = desk.settings.outputByteCountMax
+    self.core = core
+    session = ServerSession(settings: core.sessionSettings, now: connection.loop.now)
+    windowByteCountMax = core.settings.outputByteCountMax
     windowByteCount = windowByteCountMax
     connection.setWatermarks(low: windowByteCount / 4, high: windowByteCount)
     connection.readByteCountMax = portion.byteCount
@@ -62,7 +64,7 @@ final class ServerConnection {
       case .follow(let id, let follow): begin(id, follow)
       case .resume(let id): subscriptions[id]?.pump()
       case .cancel(let id): subscriptions[id]?.cancel()
-      case .list(let id, let request): ask(id, .list(ListSearch(request, source: desk.hub.source)))
+      case .list(let id, let request): ask(id, .list(ListSearch(request, source: core.hub.source)))
       case .stat(let id): ask(id, .stat)
       case .close(let reason, let code): leave(because: reason, code.map { .refused($0) } ?? .endedByClient)
       }
@@ -77,7 +79,7 @@ final class ServerConnection {
     connection.send(frame.head, sharing: frame.batches)
     // Batches stop at the window; answers do not, so a client that asks and never reads would fill the memory.
     guard answerByteCount > Self.smallByteCount, connection.isOpen else { return }
-    let isShort = desk.isOutputShort
+    let isShort = core.isOutputShort
     let unreadByteCountMax = isShort ? Self.smallByteCount : Self.unreadByteCountMax
     let queueByteCountMax = (isShort ? windowByteCount : windowByteCountMax) + batchByteCountMax + unreadByteCountMax
     guard answerByteCount > unreadByteCountMax, connection.pendingByteCount > queueByteCountMax else { return }
@@ -87,11 +89,11 @@ final class ServerConnection {
 
   /// Whether its queue of output is full. What waits for room gets a turn when it has some.
   var isFull: Bool {
-    let byteCount = desk.isOutputShort ? Self.smallByteCount : windowByteCountMax
+    let byteCount = core.isOutputShort ? Self.smallByteCount : windowByteCountMax
     if byteCount != windowByteCount {
       windowByteCount = byteCount
       connection.setWatermarks(low: byteCount / 4, high: byteCount)
-      if !connection.isAboveHighWatermark, !waitingForTurn.isEmpty { desk.awaitTurn(self) }
+      if !connection.isAboveHighWatermark, !waitingForTurn.isEmpty { core.awaitTurn(self) }
     }
     return connection.isAboveHighWatermark
   }
@@ -116,7 +118,7 @@ final class ServerConnection {
   }
 
   private func note(_ reason: String, _ kind: ConnectionEnds.Kind) {
-    desk.connectionEnds.note(
+    core.connectionEnds.note(
       kind, peer: connection.peer, "connection \(id)\(client.isEmpty ? "" : " of \(client)") ends: \(reason)",
       now: connection.loop.now)
   }
@@ -128,7 +130,7 @@ extension ServerConnection {
   /// `id` has something to do in the connection's next turn.
   func awaitTurn(_ id: UInt32) {
     waitingForTurn.append(id)
-    if !isFull { desk.awaitTurn(self) }
+    if !isFull { core.awaitTurn(self) }
   }
 
   /// Gives questions and subscriptions their parts of the turn, one after the other.
@@ -150,7 +152,7 @@ extension ServerConnection {
 
 // MARK: - What the socket tells
 
-extension ServerConnection: ConnectionHandler {
+extension ServerConnection: ConnectionHandler, SocketClient {
   func received(_ bytes: RawSpan, on connection: Connection) {
     let begun = MonotonicTime.now()
     perform(session.receive(bytes, now: connection.loop.now))
@@ -166,19 +168,19 @@ extension ServerConnection: ConnectionHandler {
 
   func drained(_ connection: Connection) {
     answerByteCount = 0
-    if !waitingForTurn.isEmpty { desk.awaitTurn(self) }
+    if !waitingForTurn.isEmpty { core.awaitTurn(self) }
   }
 
   func closed(_ connection: Connection, reason: CloseReason) {
     session.close()
     forgetRequests()
-    desk.forget(self)
+    core.forget(self)
   }
 
   /// Looks at the deadlines.
   func tick() {
     let now = connection.loop.now
-    let stall = desk.settings.outputStallDurationMax
+    let stall = core.settings.outputStallDurationMax
     if connection.pendingByteCount > 0, now >= connection.lastProgress + stall {
       note("it took no output for \(TimeSpan.format(stall))", .stalled)
       return connection.close()

@@ -1,6 +1,7 @@
 internal import LogsWire
 
-/// Cuts runs of batches to what one frame should carry. Batches stay whole: from and to of BATCH name what is delivered.
+/// Cuts runs of batches to what one frame should carry. Batches stay whole: from and to of BATCH name what is
+/// delivered.
 enum BatchCut {
   /// A part of a run that goes into one frame.
   struct Piece {

@@ -1,7 +1,8 @@
 package import LogsStore
 package import LogsWire
 
-/// The streams that are followed on one shard, and the subscriptions there that wait for streams to be created or for reads.
+/// The streams that are followed on one shard, and the subscriptions there that wait for streams to be created or for
+/// reads.
 package final class Hub {
   let source: any StreamSource
   let thread: any HubThread
@@ -67,10 +68,12 @@ extension Hub {
 
   /// The channel of a stream, made when nobody has followed the stream here yet.
   ///
-  /// - Parameter info: the stream as it was found, which may be turns ago: commits taken since then found no channel to advance.
+  /// - Parameter info: the stream as it was found, which may be turns ago: commits taken since then found no channel to
+  ///   advance.
   func channel(_ info: StreamInfo) -> StreamChannel {
     if let channel = channels[info.id] { return channel }
-    // The catalog's head includes every commit that the shard has taken; those it has not taken yet will find the channel.
+    // The catalog's head includes every commit that the shard has taken; those it has not taken yet will find the
+    // channel.
     let channel = StreamChannel(source.stream(named: info.name) ?? info)
     channels[info.id] = channel
     return channel
@@ -161,7 +164,8 @@ extension Hub {
       then: answerer(track.subscription) { .top(handle: handle, $0) })
   }
 
-  /// What brings an answer from a reader thread back to `subscription`: by a number, not a reference, which would cross threads.
+  /// What brings an answer from a reader thread back to `subscription`: by a number, not a reference, which would cross
+  /// threads.
   private func answerer<Value: Sendable>(
     _ subscription: Subscription, _ answer: @escaping @Sendable (Value) -> ReadAnswer
   ) -> @Sendable (Value) -> Void {

@@ -25,7 +25,8 @@ package final class ReadSlots {
     callWaiting()
   }
 
-  /// Gives those that wait a turn, as many as may read. One that does not read after all leaves it to the next by calling this again.
+  /// Gives those that wait a turn, as many as may read. One that does not read after all leaves it to the next by
+  /// calling this again.
   func callWaiting() {
     var freeCount = Self.countMax - usedCount
     while freeCount > 0, let subscription = waiting.popFirst() {

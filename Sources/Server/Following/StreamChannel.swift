@@ -6,10 +6,11 @@ final class StreamChannel {
   let id: Int64
   let name: StreamName
   let incarnation: Incarnation
-  /// The last number of the commits that the shard has taken; it may lag behind the catalog's head, which clients are told.
+  /// The last number of the commits that the shard has taken; it may lag behind the catalog's head, which clients are
+  /// told.
   ///
-  /// It moves with the commits in their order, so a follower whose next number is its successor gets every later entry by
-  /// the next commits (P6).
+  /// It moves with the commits in their order, so a follower whose next number is its successor gets every later entry
+  /// by the next commits (P6).
   private(set) var takenHead: UInt64
   private(set) var isSealed: Bool
   private(set) var tracks: [Track] = []

@@ -14,7 +14,8 @@ package protocol StreamSource: AnyObject {
   // From here on the answer comes later, on any thread.
 
   func read(
-    _ requests: [ReadRequest], cancellation: CancellationToken, then: @escaping @Sendable ([Result<ReadResult, StoreError>]) -> Void)
+    _ requests: [ReadRequest], cancellation: CancellationToken,
+    then: @escaping @Sendable ([Result<ReadResult, StoreError>]) -> Void)
   func findSequence(
     stream: Int64, atOrAfter time: Int64, cancellation: CancellationToken,
     then: @escaping @Sendable (Result<UInt64, StoreError>) -> Void)

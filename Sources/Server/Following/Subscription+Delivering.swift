@@ -5,8 +5,8 @@ internal import LogsWire
 extension Subscription {
   /// Stored bytes in one BATCH frame, unless a single batch is larger.
   private static let frameByteCount = 256 << 10
-  /// Streams whose turn it is at once, and which one read may answer: waking a reader thread, and being woken by it, costs as much
-  /// as reading a small stream.
+  /// Streams whose turn it is at once, and which one read may answer: waking a reader thread, and being woken by it,
+  /// costs as much as reading a small stream.
   private static let turnCountMax = 32
 
   /// A commit brought entries to a stream. Those that are behind will read them.
@@ -53,8 +53,8 @@ extension Subscription {
 
   /// Gives the first of the streams whose turn it is what is in memory of them.
   ///
-  /// - Returns: what has to be read of those behind them, up to the next one that is in memory: it must not come before its turn,
-  ///   or those that are in memory could keep the others waiting for ever.
+  /// - Returns: what has to be read of those behind them, up to the next one that is in memory: it must not come before
+  ///   its turn, or those that are in memory could keep the others waiting for ever.
   private func deliverCached(_ turn: inout Turn) -> [ReadRequest] {
     var requests: [ReadRequest] = []
     // What the requests may take of the limit.
@@ -79,9 +79,13 @@ extension Subscription {
     return requests
   }
 
-  /// Whether a batch may be sent now. If the socket is what is full, a turn comes when it has room; credit resumes the subscription by
-  /// itself.
-  private var canDeliver: Bool { host.creditLeft(self) > 0 && host.hasRoom(for: self) }
+  /// Whether a batch may be sent now. If the socket is what is full, a turn comes when it has room; credit resumes the
+  /// subscription by itself.
+  private var canDeliver: Bool {
+    // Once for both: an unowned reference is checked each time.
+    let host = host
+    return host.creditLeft(self) > 0 && host.hasRoom(for: self)
+  }
 
   /// What one frame may hold: what is read beyond the credit would have to be read again.
   private var frameByteCountMax: Int {
@@ -111,8 +115,8 @@ extension Subscription {
   /// The answer to a read: what came of the first streams whose turn it is.
   func readFinished(_ results: [Result<ReadResult, StoreError>]) {
     for result in results {
-      // What has no room is read again later: these streams keep their turns. So is what was asked for when more could be queued: a part
-      // of it would keep all of it in memory.
+      // What has no room is read again later: these streams keep their turns. So is what was asked for when more could
+      // be queued: a part of it would keep all of it in memory.
       guard !isOver, canDeliver, host.windowByteCount >= readWindowByteCount else { break }
       let track = tracks[Int(current.removeFirst())]
       switch result {

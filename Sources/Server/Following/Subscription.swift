@@ -4,12 +4,12 @@ package import LogsWire
 /// One FOLLOW: its streams, fed from the store until they reach the head and by commits from then on.
 ///
 /// Three parts: the streams are found and told (`Subscription+Resolving`), their entries delivered
-/// (`Subscription+Delivering`), and its end is found here. What may take long is done in turns (`Rota`): the names are compared, streams
-/// told, and those that are behind fed. Commits and answers to reads are taken at once.
+/// (`Subscription+Delivering`), and its end is found here. What may take long is done in turns (`Rota`): the names are
+/// compared, streams told, and those that are behind fed. Commits and answers to reads are taken at once.
 ///
-/// A stream of it is `behind` or `live` (`Track.Mode`). Live streams get each commit as it comes. When credit or socket is
-/// full, a live stream falls behind: nothing is buffered for it, it is read from the store once there is room (P7). Streams
-/// that are behind take turns, several at once; at most one read is under way.
+/// A stream of it is `behind` or `live` (`Track.Mode`). Live streams get each commit as it comes. When credit or socket
+/// is full, a live stream falls behind: nothing is buffered for it, it is read from the store once there is room (P7).
+/// Streams that are behind take turns, several at once; at most one read is under way.
 package final class Subscription {
   /// What its host knows it by.
   package let id: UInt32
@@ -106,8 +106,8 @@ extension Subscription {
 // MARK: - Modes
 
 extension Subscription {
-  /// Looks at where the track is now. A track that has reached the head is live, one at its end is done; what is behind gets
-  /// a turn.
+  /// Looks at where the track is now. A track that has reached the head is live, one at its end is done; what is behind
+  /// gets a turn.
   func update(_ track: Track) {
     guard !track.isDone else { return }
     if follow.isReverse {

@@ -13,8 +13,8 @@ package protocol SubscriptionHost: AnyObject {
   /// Whether there is room for output. If not, the subscription gets a turn when there is.
   func hasRoom(for subscription: Subscription) -> Bool
 
-  /// Stored bytes that the client still takes. While any are left a batch may be sent, which may overdraw them. When there are some again,
-  /// the host calls `pump`.
+  /// Stored bytes that the client still takes. While any are left a batch may be sent, which may overdraw them. When
+  /// there are some again, the host calls `pump`.
   func creditLeft(_ subscription: Subscription) -> Int
 
   /// Calls `takeTurn` soon, once however often it is asked before.

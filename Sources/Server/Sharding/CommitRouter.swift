@@ -1,8 +1,8 @@
 internal import LogsStore
 internal import Synchronization
 
-/// Brings what the writer has committed to the shards that have clients to tell: one hand-over a commit and shard, however many
-/// entries it holds.
+/// Brings what the writer has committed to the shards that have clients to tell: one hand-over a commit and shard,
+/// however many entries it holds.
 final class CommitRouter: StoreSink {
   private struct State {
     var shards: [Shard] = []

@@ -3,10 +3,10 @@ internal import LogsSystem
 internal import LogsTransport
 internal import LogsWire
 
-/// One event loop and the connections on it: the door through which other threads reach them.
+/// One event loop and the clients on it: the door through which other threads reach them.
 ///
-/// Everything behind the door (`ShardDesk`) is plain objects that belong to the loop's thread, which the compiler knows as
-/// this actor's isolation.
+/// Everything behind the door (`ShardCore`) is plain objects that belong to the loop's thread, which the compiler knows
+/// as this actor's isolation.
 actor Shard {
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
@@ -14,42 +14,42 @@ actor Shard {
   /// With none the shard need not hear of commits that answer nobody here.
   nonisolated let subscriptionCount = SubscriptionCount()
 
-  private var desk: ShardDesk?
+  private var core: ShardCore?
 
   init(loop: EventLoop) { self.loop = loop }
 
   /// Runs `body` on the loop, after everything handed over before. From any thread; nothing waits.
-  nonisolated func execute(_ body: @escaping @Sendable (ShardDesk) -> Void) {
-    loop.execute { self.assumeIsolated { shard in if let desk = shard.desk { body(desk) } } }
+  nonisolated func execute(_ body: @escaping @Sendable (ShardCore) -> Void) {
+    loop.execute { self.assumeIsolated { shard in if let core = shard.core { body(core) } } }
   }
 
-  func open(index: Int, context: ServerContext) { desk = ShardDesk(index: index, shard: self, context: context) }
+  func open(index: Int, context: ServerContext) { core = ShardCore(index: index, shard: self, context: context) }
 
-  /// Listens on `endpoint`; accepted sockets go to `accept`.
+  /// Listens on `endpoint`; accepted sockets go to `accept`, which has shards adopt them as clients of some kind.
   ///
   /// - Returns: where it really listens.
   func listen(
     on endpoint: Endpoint, accept: @escaping @Sendable (AcceptedSocket) -> Void
   ) throws(TransportError) -> Endpoint {
-    guard let desk else { preconditionFailure("a shard listens after it has been opened") }
-    return try desk.listen(on: endpoint, loop: loop, accept: accept)
+    guard let core else { preconditionFailure("a shard listens after it has been opened") }
+    return try core.listen(on: endpoint, loop: loop, accept: accept)
   }
 
-  func stopListening() { desk?.stopListening() }
+  func stopListening() { core?.stopListening() }
 
   /// Tells all clients that the server stops, and returns when they are gone or `deadline` has passed.
   func drain(_ goAway: GoAway, within duration: Duration) async {
-    guard let desk else { return }
+    guard let core else { return }
     await withCheckedContinuation { continuation in
-      desk.drain(goAway, within: duration) { continuation.resume() }
+      core.drain(goAway, within: duration) { continuation.resume() }
     }
     close()
   }
 
-  /// Nothing reaches its connections any more.
+  /// Nothing reaches its clients any more.
   func close() {
-    desk?.close()
-    desk = nil
+    core?.close()
+    core = nil
   }
 }
 

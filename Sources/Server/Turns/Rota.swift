@@ -1,7 +1,8 @@
 internal import LogsSystem
 internal import LogsWire
 
-/// Who on a shard has something to do that takes longer than an answer: connections take turns, however much each of them asks.
+/// Who on a shard has something to do that takes longer than an answer: connections take turns, however much each of
+/// them asks.
 ///
 /// All together get a millisecond in a turn of the loop; then it is the sockets' turn, appends among what they bring.
 final class Rota {

@@ -47,12 +47,12 @@ package struct WriteRequest: Sendable {
 /// Whom to answer: the store passes it on unread.
 package struct WriteToken: Hashable, Sendable {
   package var shard: Int
-  package var connection: UInt64
+  package var client: UInt64
   package var request: UInt32
 
-  package init(shard: Int, connection: UInt64, request: UInt32) {
+  package init(shard: Int, client: UInt64, request: UInt32) {
     self.shard = shard
-    self.connection = connection
+    self.client = client
     self.request = request
   }
 }

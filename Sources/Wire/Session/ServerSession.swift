@@ -1,12 +1,12 @@
 /// The server's end of one connection, apart from all I/O: what the peer may say when, credit, and deadlines.
 ///
-/// `greeting`: only HELLO is allowed, in a small frame. `authorizing`: what HELLO asks for is being decided elsewhere, now or later;
-/// what comes meanwhile is held, up to a limit. Both together have one deadline. `open`: everything else is allowed (`Open`). `closed`
-/// is terminal, nothing is read or written after it.
+/// `greeting`: only HELLO is allowed, in a small frame. `authorizing`: what HELLO asks for is being decided elsewhere,
+/// now or later; what comes meanwhile is held, up to a limit. Both together have one deadline. `open`: everything else
+/// is allowed (`Open`). `closed` is terminal, nothing is read or written after it.
 ///
 /// Three kinds of invalid input. Ours (answering an id that is not open): ignored, since the peer may have closed in
-/// between. The peer's, about one request (a bad name): ERROR on its id, and the connection goes on. The peer's, about the
-/// protocol (a busy id, credit overdrawn, damage): ERROR with id 0, and the connection ends.
+/// between. The peer's, about one request (a bad name): ERROR on its id, and the connection goes on. The peer's, about
+/// the protocol (a busy id, credit overdrawn, damage): ERROR with id 0, and the connection ends.
 package struct ServerSession: ~Copyable {
   /// What the shell does, in order.
   package enum Action: Sendable {
@@ -228,7 +228,8 @@ extension ServerSession {
 // MARK: - Answers
 
 extension ServerSession {
-  /// The answer to an append that is stored, or to a run of them with ids `id`, `id + 1`, ...; nil when nobody waits any more.
+  /// The answer to an append that is stored, or to a run of them with ids `id`, `id + 1`, ...; nil when nobody waits
+  /// any more.
   package mutating func acknowledge(_ id: UInt32, _ ack: Ack) -> OutgoingFrame? { open?.acknowledge(id, ack) }
 
   /// The final answer to a request or subscription that cannot be carried out.
@@ -240,8 +241,8 @@ extension ServerSession {
   /// A frame about an open subscription: STREAM, RESOLVED, SKIP or LIVE.
   package mutating func tell(_ id: UInt32, _ message: Message) -> OutgoingFrame? { open?.tell(id, message) }
 
-  /// Stored bytes that may still be sent on a subscription. While any are left a batch may be sent, which may overdraw them;
-  /// all batches of a frame but the last must fit in them.
+  /// Stored bytes that may still be sent on a subscription. While any are left a batch may be sent, which may overdraw
+  /// them; all batches of a frame but the last must fit in them.
   package func creditLeft(_ id: UInt32) -> Int { open?.creditLeft(id) ?? 0 }
 
   /// A delivery, its stored bytes taken from the credit.

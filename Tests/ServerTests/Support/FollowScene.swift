@@ -70,7 +70,8 @@ final class FollowScene: SubscriptionHost {
 
   @discardableResult
   func follow(
-    _ selectors: [StreamSelector], id: UInt32 = 1, start: FollowStart = .first, end: FollowEnd = FollowEnd(), isReverse: Bool = false,
+    _ selectors: [StreamSelector], id: UInt32 = 1, start: FollowStart = .first, end: FollowEnd = FollowEnd(),
+    isReverse: Bool = false,
     cursor: [CursorPosition] = []
   ) -> Subscription {
     let follow = Follow(
@@ -81,7 +82,8 @@ final class FollowScene: SubscriptionHost {
     return subscription
   }
 
-  /// Gives turns and lets time pass until nothing is left to be done; then answers with what subscription 1 was given since.
+  /// Gives turns and lets time pass until nothing is left to be done; then answers with what subscription 1 was given
+  /// since.
   @discardableResult
   func run(milliseconds: UInt64 = 40) -> [String] {
     let before = lines[1]?.count ?? 0

@@ -74,11 +74,11 @@ final class TestStore: Sendable {
     let refusal = store.enqueue(
       WriteRequest(
         stream: StreamName(stored: stream), producer: .test(producer), number: number, floor: floor, content: content,
-        token: WriteToken(shard: 0, connection: 1, request: request)))
+        token: WriteToken(shard: 0, client: 1, request: request)))
     if let refusal {
       sink.committed(
         Commit(
-          replies: [Reply(token: WriteToken(shard: 0, connection: 1, request: request), outcome: .refused(refusal))],
+          replies: [Reply(token: WriteToken(shard: 0, client: 1, request: request), outcome: .refused(refusal))],
           runs: []))
     }
     return request

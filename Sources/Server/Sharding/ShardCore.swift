@@ -2,17 +2,16 @@ internal import LogsStore
 internal import LogsTransport
 internal import LogsWire
 
-/// What a shard owns: its connections, its hub, its listeners and its clock.
-final class ShardDesk {
+/// What a shard owns: its clients, what they share (appender, hub, turns), its listeners and its clock.
+final class ShardCore {
   let index: Int
   let shard: Shard
   let hub: Hub
-  /// Of batches that clients append; shared by all, which take turns.
-  var checker = BatchChecker()
+  private(set) lazy var appender = Appender(shard: index, store: store) { [unowned self] in commitAtEnd() }
   let sessionSettings: ServerSession.Settings
   private let context: ServerContext
-  private var connections: [UInt64: ServerConnection] = [:]
-  private var lastConnectionID: UInt64 = 0
+  private var clients: [UInt64: any ShardClient] = [:]
+  private var lastClientID: UInt64 = 0
   private var listeners: [Listener] = []
   private var clock: LoopTimer?
   private var spareMemory = SpareMemory()
@@ -66,7 +65,7 @@ final class ShardDesk {
   func facts() -> [Fact] { context.facts() }
 
   private func tick() {
-    for connection in inOrder() { connection.tick() }
+    for client in inOrder() { client.tick() }
     guard index == 0 else { return }
     connectionEnds.tick(now: shard.loop.now)
     let byteCount = output.byteCount + counters.followedStreams.current * Track.byteCount
@@ -74,12 +73,12 @@ final class ShardDesk {
   }
 
   /// Oldest first, so that what clients see does not depend on a hash.
-  private func inOrder() -> [ServerConnection] { connections.sorted { $0.key < $1.key }.map(\.value) }
+  private func inOrder() -> [any ShardClient] { clients.sorted { $0.key < $1.key }.map(\.value) }
 }
 
-// MARK: - Connections
+// MARK: - Clients
 
-extension ShardDesk {
+extension ShardCore {
   func listen(
     on endpoint: Endpoint, loop: EventLoop, accept: @escaping @Sendable (AcceptedSocket) -> Void
   ) throws(TransportError) -> Endpoint {
@@ -94,22 +93,32 @@ extension ShardDesk {
     listeners.removeAll()
   }
 
-  func adopt(_ socket: AcceptedSocket) {
+  /// Takes a client in, of the kind that its listener is for.
+  func adopt(_ socket: AcceptedSocket, as kind: any SocketClient.Type) {
     let connection = Connection(adopting: socket, on: shard.loop, meter: output)
     counters.acceptedConnections.add(1)
     guard counters.connections.current < settings.connectionCountMax else {
       counters.refusedConnections.add(1)
-      return Turnstile.refuse(connection, limit: settings.connectionCountMax)
+      return kind.turnAway(connection, hasTooMany)
     }
     counters.connections.add(1)
-    lastConnectionID += 1
-    connections[lastConnectionID] = ServerConnection(id: lastConnectionID, connection: connection, desk: self)
+    lastClientID += 1
+    clients[lastClientID] = kind.init(id: lastClientID, connection: connection, core: self)
   }
 
-  func forget(_ connection: ServerConnection) {
-    guard connections.removeValue(forKey: connection.id) != nil else { return }
+  private var hasTooMany: Refusal {
+    let limit = settings.connectionCountMax
+    return Refusal(
+      .tooManyConnections,
+      "the server has \(limit) connections, which is its limit; try later, or raise --connections",
+      isRetryable: true, retryAfterMilliseconds: 1_000, limit: .init("connections", UInt64(limit)))
+  }
+
+  /// `client` is gone.
+  func forget(_ client: any SocketClient) {
+    guard clients.removeValue(forKey: client.id) != nil else { return }
     counters.connections.add(-1)
-    if connections.isEmpty { emptied() }
+    if clients.isEmpty { emptied() }
   }
 
   private func emptied() {
@@ -120,20 +129,16 @@ extension ShardDesk {
 
 // MARK: - Appends and turns
 
-extension ShardDesk {
-  /// Queues an append; what the turn has brought is committed together at its end.
-  ///
-  /// - Returns: nil when it was taken, else why not.
-  func submit(_ request: WriteRequest) -> Refusal? {
-    if let refusal = store.enqueue(request) { return refusal }
+extension ShardCore {
+  /// What the turn has brought to the store is committed together at its end.
+  private func commitAtEnd() {
     isCommitDue = true
     awaitEnd()
-    return nil
   }
 
-  /// `connection` has something to do that may take long.
-  func awaitTurn(_ connection: ServerConnection) {
-    rota.append(connection.id)
+  /// `client` has something to do that may take long.
+  func awaitTurn(_ client: any ShardClient) {
+    rota.append(client.id)
     awaitEnd()
   }
 
@@ -142,7 +147,7 @@ extension ShardDesk {
     isEndAwaited = true
     shard.loop.executeAtEndOfTurn { [self] in
       isEndAwaited = false
-      rota.run { connections[$0]?.takeTurn() ?? false }
+      rota.run { clients[$0]?.takeTurn() ?? false }
       if isCommitDue {
         isCommitDue = false
         store.commitQueued()
@@ -154,25 +159,25 @@ extension ShardDesk {
 
 // MARK: - What other threads bring
 
-extension ShardDesk {
+extension ShardCore {
   /// What one commit means for this shard: answers to its clients' appends, and what its followers wait for.
   func take(replies: [Reply], runs: [CommittedRun]) {
-    for reply in replies { connections[reply.token.connection]?.settle(reply.token.request, reply.outcome) }
+    for reply in replies { clients[reply.token.client]?.settle(reply.token.request, reply.outcome) }
     hub.take(runs)
   }
 
-  /// Calls `done` once, when all connections are gone: in good order, or because `duration` is over.
+  /// Calls `done` once, when all clients are gone: in good order, or because `duration` is over.
   func drain(_ goAway: GoAway, within duration: Duration, done: @escaping () -> Void) {
     stopListening()
-    guard !connections.isEmpty else { return done() }
+    guard !clients.isEmpty else { return done() }
     let deadline = shard.loop.schedule(after: duration) { [unowned self] in cutOff() }
     whenEmpty = {
       deadline.cancel()
       done()
     }
-    for connection in inOrder() { connection.drain(goAway) }
+    for client in inOrder() { client.drain(goAway) }
   }
 
   /// The time for draining is over.
-  func cutOff() { for connection in inOrder() { connection.abandon() } }
+  func cutOff() { for client in inOrder() { client.abandon() } }
 }

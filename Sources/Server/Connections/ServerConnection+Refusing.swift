@@ -1,0 +1,16 @@
+internal import LogsTransport
+internal import LogsWire
+
+/// A client that there is no room for: it is told, and closed without cutting the answer off.
+extension ServerConnection {
+  static func turnAway(_ connection: Connection, _ refusal: Refusal) {
+    connection.handler = Leaving()
+    connection.send(Message.error(refusal).frame(id: 0).head)
+    connection.closeLingering(for: lingerDuration, discarding: Limits.greetingByteCountMax * 2)
+  }
+
+  private final class Leaving: ConnectionHandler {
+    func received(_ bytes: RawSpan, on connection: Connection) {}
+    func closed(_ connection: Connection, reason: CloseReason) {}
+  }
+}
