@@ -22,12 +22,12 @@ import Testing
   private static func matches(_ index: PatternIndex, _ name: StreamName) -> (
     isMatch: Bool, turnCount: Int, stepCountMax: Int
   ) {
-    var place = index.start(of: name)
+    var progress = index.start(of: name)
     var (turnCount, stepCountMax) = (0, 0)
     while true {
       var turn = Turn()
       turnCount += 1
-      let isMatch = index.match(name, from: &place, &turn)
+      let isMatch = index.match(name, from: &progress, &turn)
       stepCountMax = max(stepCountMax, turn.stepCount)
       if let isMatch { return (isMatch, turnCount, stepCountMax) }
     }
@@ -57,8 +57,8 @@ import Testing
     var turn = Turn()
     for number in 0..<100 {
       let name = try StreamName("service-\(number)/worker")
-      var place = index.start(of: name)
-      #expect(index.match(name, from: &place, &turn) == true)
+      var progress = index.start(of: name)
+      #expect(index.match(name, from: &progress, &turn) == true)
     }
     #expect(turn.stepCount < 100 * 12)
   }

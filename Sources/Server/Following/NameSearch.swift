@@ -18,7 +18,7 @@ struct NameSearch {
   private var start: String
   /// The next names of the first prefix, and how far the first of them has been compared.
   private var names: ArraySlice<StreamInfo> = []
-  private var place: PatternIndex.Place?
+  private var progress: PatternIndex.Progress?
 
   /// Names taken from the catalog at once, which is locked meanwhile.
   private static let nameCountMax = 64
@@ -42,12 +42,12 @@ struct NameSearch {
         if let last = names.last { start = Self.behind(last.name) } else { prefixes.removeFirst() }
         continue
       }
-      var place = self.place ?? patterns.start(of: info.name)
-      guard let isMatch = patterns.match(info.name, from: &place, &turn) else {
-        self.place = place
+      var progress = self.progress ?? patterns.start(of: info.name)
+      guard let isMatch = patterns.match(info.name, from: &progress, &turn) else {
+        self.progress = progress
         return .later
       }
-      self.place = nil
+      self.progress = nil
       names.removeFirst()
       if isMatch { return .found(info) }
     }

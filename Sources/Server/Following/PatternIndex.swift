@@ -11,7 +11,7 @@ struct PatternIndex {
   }
 
   /// How far a name has been compared: groups from the one with the longest text to that with the shortest.
-  struct Place {
+  struct Progress {
     fileprivate var group: Int?
     fileprivate var matcher = 0
   }
@@ -37,7 +37,7 @@ struct PatternIndex {
   var prefixes: [String] { groups.filter { $0.parent == nil }.map(\.prefix) }
 
   /// Where the comparison of `name` begins.
-  func start(of name: StreamName) -> Place {
+  func start(of name: StreamName) -> Progress {
     // The last text that is not above the name. Any text that the name begins with is the start of that one, too.
     var low = 0
     var high = groups.count
@@ -45,24 +45,24 @@ struct PatternIndex {
       let middle = (low + high) / 2
       if groups[middle].prefix > name.text { high = middle } else { low = middle + 1 }
     }
-    return Place(group: low == 0 ? nil : low - 1)
+    return Progress(group: low == 0 ? nil : low - 1)
   }
 
-  /// Whether `name` matches a pattern behind `place`; nil when the turn is over before that is known.
-  func match(_ name: StreamName, from place: inout Place, _ turn: inout Turn) -> Bool? {
-    while let number = place.group {
+  /// Whether `name` matches a pattern behind `progress`; nil when the turn is over before that is known.
+  func match(_ name: StreamName, from progress: inout Progress, _ turn: inout Turn) -> Bool? {
+    while let number = progress.group {
       if turn.isOver { return nil }
       turn.spend(1)
       if name.text.hasPrefix(groups[number].prefix) {
-        while place.matcher < groups[number].matchers.count {
+        while progress.matcher < groups[number].matchers.count {
           if turn.isOver { return nil }
-          let (isMatch, stepCount) = groups[number].matchers[place.matcher].match(name.text)
+          let (isMatch, stepCount) = groups[number].matchers[progress.matcher].match(name.text)
           turn.spend(stepCount)
-          place.matcher += 1
+          progress.matcher += 1
           if isMatch { return true }
         }
       }
-      place = Place(group: groups[number].parent)
+      progress = Progress(group: groups[number].parent)
     }
     return false
   }

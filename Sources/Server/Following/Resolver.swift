@@ -29,7 +29,7 @@ struct Resolver {
   private var seen: Int64
   /// Streams behind it, and how far the first of them has been compared.
   private var born: ArraySlice<StreamInfo> = []
-  private var place: PatternIndex.Place?
+  private var progress: PatternIndex.Progress?
 
   /// Later streams taken from the catalog at once, which is locked meanwhile.
   private static let bornCountMax = 64
@@ -82,14 +82,14 @@ struct Resolver {
       }
       var isSelected = missing.contains(info.name)
       if !isSelected {
-        var place = self.place ?? patterns.start(of: info.name)
-        guard let isMatch = patterns.match(info.name, from: &place, &turn) else {
-          self.place = place
+        var progress = self.progress ?? patterns.start(of: info.name)
+        guard let isMatch = patterns.match(info.name, from: &progress, &turn) else {
+          self.progress = progress
           return .later
         }
         isSelected = isMatch
       }
-      place = nil
+      progress = nil
       born.removeFirst()
       seen = info.id
       if isSelected { return .stream(info) }
