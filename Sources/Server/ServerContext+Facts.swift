@@ -7,34 +7,34 @@ internal import LogsWire
 extension ServerContext {
 
   /// What STAT answers (`spec/session.md`): keys are stable, units stand last in them.
-  func facts() -> [Fact] {
+  func facts() -> [ServerFact] {
     return [
-      Fact("version", Version.server),
-      Fact("uptime_seconds", MonotonicTime.now().nanoseconds(since: started) / 1_000_000_000),
-      Fact("connections", counters.connections.current),
-      Fact("accepted_connections_total", counters.acceptedConnections.current),
-      Fact("refused_connections_total", counters.refusedConnections.current),
-      Fact("subscriptions", counters.subscriptions.current),
-      Fact("followed_streams", counters.followedStreams.current),
-      Fact("delivered_entries_total", counters.deliveredEntries.current),
-      Fact("delivered_bytes_total", counters.deliveredBytes.current),
-      Fact("output_bytes", output.byteCount),
+      ServerFact("version", Version.server),
+      ServerFact("uptime_seconds", MonotonicTime.now().nanoseconds(since: started) / 1_000_000_000),
+      ServerFact("connections", counters.connections.current),
+      ServerFact("accepted_connections_total", counters.acceptedConnections.current),
+      ServerFact("refused_connections_total", counters.refusedConnections.current),
+      ServerFact("subscriptions", counters.subscriptions.current),
+      ServerFact("followed_streams", counters.followedStreams.current),
+      ServerFact("delivered_entries_total", counters.deliveredEntries.current),
+      ServerFact("delivered_bytes_total", counters.deliveredBytes.current),
+      ServerFact("output_bytes", output.byteCount),
     ] + store.statistics.facts + ProcessUsage.facts
   }
 }
 
-extension Fact {
+extension ServerFact {
   init(_ key: String, _ value: Int) { self.init(key, UInt64(max(0, value))) }
 }
 
 /// What the process takes from the machine.
 enum ProcessUsage {
-  static var facts: [Fact] {
+  static var facts: [ServerFact] {
     var usage = rusage()
     unsafe getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
     let microseconds =
       (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1_000_000 + usage.ru_utime.tv_usec + usage.ru_stime.tv_usec
-    return [Fact("cpu_microseconds_total", microseconds), Fact("resident_bytes", residentByteCount)]
+    return [ServerFact("cpu_microseconds_total", microseconds), ServerFact("resident_bytes", residentByteCount)]
   }
 
   /// From /proc/self/statm (proc(5)): the second field counts resident pages; 0 when it cannot be read.

@@ -3,28 +3,28 @@ internal import LogsWire
 
 extension StoreStatistics {
   /// What STAT tells of the store.
-  var facts: [Fact] {
+  var facts: [ServerFact] {
     [
-      Fact("streams", streamCount),
-      Fact("segments", segmentCount),
-      Fact("sealed_segments", sealedSegmentCount),
-      Fact("damaged_segments", damagedSegmentCount),
-      Fact("missing_segments", missingSegmentCount),
-      Fact("stored_bytes", byteCount),
-      Fact("wal_bytes", walByteCount),
-      Fact("commits_total", commitCount),
-      Fact("appended_batches_total", batchCount),
-      Fact("appended_entries_total", entryCount),
-      Fact("duplicate_batches_total", duplicateCount),
-      Fact("refused_batches_total", refusalCount),
-      Fact("disk_full_total", diskFullCount),
-      Fact("commit_microseconds_total", Int(commitTime / .microseconds(1))),
-      Fact("commit_microseconds_max", Int(commitTimeMax / .microseconds(1))),
-      Fact("checkpoints_total", checkpointCount),
-      Fact("queue_bytes", queueByteCount),
-      Fact("queue_batches", queueBatchCount),
-      Fact("tail_cache_bytes", tailCacheByteCount),
-      Fact("background_check", check.rawValue),
+      ServerFact("streams", streamCount),
+      ServerFact("segments", segmentCount),
+      ServerFact("sealed_segments", sealedSegmentCount),
+      ServerFact("damaged_segments", damagedSegmentCount),
+      ServerFact("missing_segments", missingSegmentCount),
+      ServerFact("stored_bytes", byteCount),
+      ServerFact("wal_bytes", walByteCount),
+      ServerFact("commits_total", commitCount),
+      ServerFact("appended_batches_total", batchCount),
+      ServerFact("appended_entries_total", entryCount),
+      ServerFact("duplicate_batches_total", duplicateCount),
+      ServerFact("refused_batches_total", refusalCount),
+      ServerFact("disk_full_total", diskFullCount),
+      ServerFact("commit_microseconds_total", Int(commitTime / .microseconds(1))),
+      ServerFact("commit_microseconds_max", Int(commitTimeMax / .microseconds(1))),
+      ServerFact("checkpoints_total", checkpointCount),
+      ServerFact("queue_bytes", queueByteCount),
+      ServerFact("queue_batches", queueBatchCount),
+      ServerFact("tail_cache_bytes", tailCacheByteCount),
+      ServerFact("background_check", check.rawValue),
     ]
   }
 }

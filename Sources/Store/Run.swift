@@ -4,9 +4,9 @@ package import LogsWire
 package struct Run: Hashable, Sendable {
   /// The sequence numbers that they cover.
   package var numbers: ClosedRange<UInt64>
-  package var batches: Bytes
+  package var batches: ByteString
 
-  package init(_ numbers: ClosedRange<UInt64>, _ batches: Bytes) {
+  package init(_ numbers: ClosedRange<UInt64>, _ batches: ByteString) {
     self.numbers = numbers
     self.batches = batches
   }

@@ -5,13 +5,13 @@ import Testing
 
 @Suite struct BatchCutTests {
   /// Batches of 10 entries each from number 1 on, whose times are their numbers.
-  private func run(_ batchCount: Int) throws -> Bytes {
+  private func run(_ batchCount: Int) throws -> ByteString {
     var writer = ByteWriter()
     for index in 0..<batchCount {
       var builder = BatchBuilder(seed: 1)
       for row in 1...10 {
         let time = Int64(index * 10 + row)
-        _ = try builder.append(Entry(message: Bytes("entry \(time)"), time: time))
+        _ = try builder.append(LogEntry(message: ByteString("entry \(time)"), time: time))
       }
       let batch = builder.finish(compressor: Compressor())
       writer.append(batch.numbered(firstSequence: UInt64(index * 10 + 1), received: 1_000, seed: 0).bytes)
@@ -19,7 +19,7 @@ import Testing
     return writer.finish()
   }
 
-  private func pieces(_ run: Bytes, _ range: ClosedRange<UInt64>, byteCountMax: Int) throws -> [BatchCut.Piece] {
+  private func pieces(_ run: ByteString, _ range: ClosedRange<UInt64>, byteCountMax: Int) throws -> [BatchCut.Piece] {
     var pieces: [BatchCut.Piece] = []
     var offset = 0
     var from = range.lowerBound

@@ -12,7 +12,7 @@ final class VirtualLink {
     var lastArrival: UInt64 = 0
     /// Nothing arrives before.
     var heldUntil: UInt64 = 0
-    var receive: (Bytes) -> Void = { _ in }
+    var receive: (ByteString) -> Void = { _ in }
     var closed: () -> Void = {}
   }
 
@@ -31,7 +31,7 @@ final class VirtualLink {
   }
 
   /// - Parameter closed: told when the other end has closed, or when the end learns that the link is cut.
-  func attach(_ end: End, receive: @escaping (Bytes) -> Void, closed: @escaping () -> Void) {
+  func attach(_ end: End, receive: @escaping (ByteString) -> Void, closed: @escaping () -> Void) {
     roads[end.rawValue].receive = receive
     roads[end.rawValue].closed = closed
   }
@@ -41,7 +41,7 @@ final class VirtualLink {
     send(frame.batches, from: end)
   }
 
-  func send(_ bytes: Bytes, from end: End) {
+  func send(_ bytes: ByteString, from end: End) {
     guard !isCut else { return }
     let road = end == .client ? End.server.rawValue : End.client.rawValue
     var start = 0
@@ -53,12 +53,12 @@ final class VirtualLink {
     }
   }
 
-  private func passed(_ piece: Bytes, _ road: Int) -> Bytes {
+  private func passed(_ piece: ByteString, _ road: Int) -> ByteString {
     guard let damage, damage.end.rawValue == road, simulation.chance(damage.oneIn) else { return piece }
     var bytes = piece.array
     bytes[simulation.draw(0...bytes.count - 1)] ^= UInt8(1) << UInt8(simulation.draw(0...7))
     simulation.trace("\(name) damages a byte")
-    return Bytes(bytes)
+    return ByteString(bytes)
   }
 
   /// Ends the connection behind what was sent.

@@ -8,12 +8,12 @@ import Testing
 /// Each text stands as the value of a member, since a line is an object.
 @Suite struct JSONSuiteTests {
   private func value(_ text: [UInt8]) -> AttributeValue? {
-    let line = Bytes(Array(#"{"v":"#.utf8) + text + Array("}".utf8))
+    let line = ByteString(Array(#"{"v":"#.utf8) + text + Array("}".utf8))
     guard let object = JSONReader.object(line.span) else { return nil }
     return object.members.last?.value ?? .empty
   }
 
-  private func members(_ line: Bytes) -> [Attribute]? { JSONReader.object(line.span)?.members }
+  private func members(_ line: ByteString) -> [LogAttribute]? { JSONReader.object(line.span)?.members }
 
   private static let nesting = String(repeating: "[", count: 500) + String(repeating: "]", count: 500)
 
@@ -105,7 +105,7 @@ import Testing
       [0xff], [0xc0, 0xaf], [0xe6, 0x97, 0xa5, 0xff], [0xed, 0xa0, 0x80], [0xf4, 0xbf, 0xbf, 0xbf], [0x81],
     ] as [[UInt8]])
   func `a string that is not UTF-8 keeps its bytes`(bytes: [UInt8]) {
-    #expect(value([UInt8(ascii: "\"")] + bytes + [UInt8(ascii: "\"")]) == .bytes(Bytes(bytes)))
+    #expect(value([UInt8(ascii: "\"")] + bytes + [UInt8(ascii: "\"")]) == .bytes(ByteString(bytes)))
     // Outside of strings, and as a name, it is no JSON.
     #expect(value(bytes) == nil)
     #expect(value(Array("{\"".utf8) + bytes + Array("\":1}".utf8)) == nil)
@@ -136,15 +136,15 @@ import Testing
   }
 
   @Test func `of a name that comes twice the last value counts, and names are compared byte by byte`() throws {
-    let line = Bytes(#"{"a":1,"e\#u{301}":2,"é":3,"a":{"b":1,"b":2}}"#)
+    let line = ByteString(#"{"a":1,"e\#u{301}":2,"é":3,"a":{"b":1,"b":2}}"#)
     let members = try #require(self.members(line))
     #expect(members.map { Array($0.key.utf8).count } == [1, 3, 2])
-    #expect(members[0].value == .map([Attribute("b", 2)]))
+    #expect(members[0].value == .map([LogAttribute("b", 2)]))
   }
 
   @Test func `many members of one name take no time that grows with their square`() throws {
     let text = (0..<100_000).map { "\"k\($0 % 50_000)\":\($0)" }.joined(separator: ",")
-    let members = try #require(self.members(Bytes("{\(text)}")))
+    let members = try #require(self.members(ByteString("{\(text)}")))
     #expect(members.count == 50_000)
     #expect(members[7].value == 50_007)
   }

@@ -69,6 +69,6 @@ import Testing
   @Test func `a level that is none leaves the word to another name`() {
     let entry = LoggerTests.entry(#"{"level":400,"severity":"ERROR","msg":"x"}"#, .json)
     #expect(entry.severity == .error)
-    #expect(entry.attributes == [Attribute("level", 400)])
+    #expect(entry.attributes == [LogAttribute("level", 400)])
   }
 }

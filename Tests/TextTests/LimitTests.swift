@@ -46,8 +46,8 @@ import Testing
     let entry = LoggerTests.entry(Self.begin + line.rest, .json)
     #expect(entry.time == 1_704_067_200_000_000_000)
     #expect(entry.severity == .error)
-    #expect(entry.message == Bytes(line.message))
-    let counted = entry.attributes.first { $0.key == Entry.truncatedAttributesKey }?.value
+    #expect(entry.message == ByteString(line.message))
+    let counted = entry.attributes.first { $0.key == LogEntry.truncatedAttributesKey }?.value
     #expect(counted == (line.missing == 0 ? nil : .integer(line.missing)))
     try BatchBuilder.check(entry.attributes)
   }
@@ -56,7 +56,7 @@ import Testing
     let line =
       Self.begin + Self.members(300) + "}"
     let entry = LoggerTests.entry(line, .json)
-    #expect(entry.message == Bytes(line))
+    #expect(entry.message == ByteString(line))
     #expect(entry.time == 1_704_067_200_000_000_000 && entry.severity == .error)
     try BatchBuilder.check(entry.attributes)
   }
@@ -64,7 +64,7 @@ import Testing
   @Test func `a source that is too long stays an attribute`() {
     let name = String(repeating: "n", count: 256)
     let entry = LoggerTests.entry(#"{"msg":"x","logger":"\#(name)","service":"s"}"#, .json)
-    #expect(entry.source == "s" && entry.attributes == [Attribute("logger", .string(name))])
+    #expect(entry.source == "s" && entry.attributes == [LogAttribute("logger", .string(name))])
   }
 
   @Test(arguments: LineFormat.allCases)
@@ -75,7 +75,7 @@ import Testing
       switch format {
       case .json, .auto: #expect(entry == LoggerTests.entry(line, format))
       case .raw, .logfmt, .syslog, .klog, .cri, .access, .error, .postgres:
-        #expect(entry.message == Bytes(prefix + line))
+        #expect(entry.message == ByteString(prefix + line))
       }
     }
     #expect(LoggerTests.entry("\u{FEFF}level=error msg=first", .auto).severity == .error)

@@ -62,8 +62,8 @@ import Testing
     #expect(texts(Array("a\n\u{feff}b".utf8)) == ["a", "\u{feff}b"])
     #expect(cut([file, file]).lines.map(\.bytes.text) == ["{}", "b", "{}", "b"])
     // The beginning of a mark is text when nothing follows.
-    #expect(cut([[0xef, 0xbb]]).lines.map(\.bytes) == [Bytes([0xef, 0xbb])])
-    #expect(cut([[0xff]]).lines.map(\.bytes) == [Bytes([0xff])])
+    #expect(cut([[0xef, 0xbb]]).lines.map(\.bytes) == [ByteString([0xef, 0xbb])])
+    #expect(cut([[0xff]]).lines.map(\.bytes) == [ByteString([0xff])])
   }
 
   @Test(arguments: [true, false]) func `UTF-16 is read by its mark or as it is told`(isBigEndian: Bool) {

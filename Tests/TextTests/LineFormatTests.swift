@@ -4,9 +4,9 @@ import Testing
 @testable import LogsText
 
 @Suite struct LineFormatTests {
-  private func entry(_ line: String, _ format: LineFormat) -> Entry {
+  private func entry(_ line: String, _ format: LineFormat) -> LogEntry {
     format.entry(
-      Bytes(line), like: Entry(message: Bytes(), time: 5, severity: .info, source: "s"),
+      ByteString(line), like: LogEntry(message: ByteString(), time: 5, severity: .info, source: "s"),
       TimeRules(zone: .utc, now: now))
   }
 
@@ -20,7 +20,7 @@ import Testing
     #expect(entry.message == "slow é😀")
     #expect(
       entry.attributes == [
-        Attribute("n", 3), Attribute("q", .map([Attribute("a", .list([1.5, .empty, true]))])),
+        LogAttribute("n", 3), LogAttribute("q", .map([LogAttribute("a", .list([1.5, .empty, true]))])),
       ])
   }
 
@@ -29,14 +29,14 @@ import Testing
     #expect(entry.time == 1_768_046_400_000_000_000)
     #expect(entry.severity == .error)
     #expect(entry.message == #"it broke: "x""#)
-    #expect(entry.attributes == [Attribute("took", 12), Attribute("ok", false)])
+    #expect(entry.attributes == [LogAttribute("took", 12), LogAttribute("ok", false)])
   }
 
   @Test func `a line without a message of its own stays the message, and its fields are attributes`() {
     let entry = entry(#"{"level":"error","code":7}"#, .json)
     #expect(entry.message == #"{"level":"error","code":7}"#)
     #expect(entry.severity == .error)
-    #expect(entry.attributes == [Attribute("code", 7)])
+    #expect(entry.attributes == [LogAttribute("code", 7)])
   }
 
   @Test(arguments: [
@@ -45,7 +45,7 @@ import Testing
   ])
   func `what is in no format is taken as it is`(line: String) {
     let entry = entry(line, .auto)
-    #expect(entry.message == Bytes(line))
+    #expect(entry.message == ByteString(line))
     #expect(entry.severity == .info && entry.time == 5 && entry.attributes.isEmpty)
   }
 

@@ -29,9 +29,9 @@ import Testing
   }
 
   @Test func `bytes that are not UTF-8 stay`() {
-    #expect(attribute(#""\xff""#) == .bytes(Bytes([0xff])))
-    let line = Bytes(Array("level=warn msg=m caf".utf8) + [0xe9, UInt8(ascii: "="), UInt8(ascii: "1")])
-    let entry = LineFormat.logfmt.entry(line, like: Entry(message: Bytes()), LoggerTests.rules)
+    #expect(attribute(#""\xff""#) == .bytes(ByteString([0xff])))
+    let line = ByteString(Array("level=warn msg=m caf".utf8) + [0xe9, UInt8(ascii: "="), UInt8(ascii: "1")])
+    let entry = LineFormat.logfmt.entry(line, like: LogEntry(message: ByteString()), LoggerTests.rules)
     #expect(entry.severity == .warning)
     #expect(entry.message == line, "a key must be text, so the line is kept")
   }
@@ -39,18 +39,18 @@ import Testing
   @Test func `of a key that comes twice the last value counts`() {
     let entry = LoggerTests.entry(#"level=warn msg="dup" k=1 k=2"#, .logfmt)
     #expect(entry.message == "dup" && entry.severity == .warning)
-    #expect(entry.attributes == [Attribute("k", 2)])
+    #expect(entry.attributes == [LogAttribute("k", 2)])
   }
 
   @Test func `a word does not undo the pair of the same name`() {
-    #expect(LoggerTests.entry("msg=x k=1 k", .logfmt).attributes == [Attribute("k", 1)])
-    #expect(LoggerTests.entry("msg=x k k=1", .logfmt).attributes == [Attribute("k", 1)])
+    #expect(LoggerTests.entry("msg=x k=1 k", .logfmt).attributes == [LogAttribute("k", 1)])
+    #expect(LoggerTests.entry("msg=x k k=1", .logfmt).attributes == [LogAttribute("k", 1)])
   }
 
   @Test func `without a message the line stays it, and words without a value are not repeated`() {
     let entry = LoggerTests.entry("server started port=80 level=info", .logfmt)
     #expect(entry.message == "server started port=80 level=info")
-    #expect(entry.severity == .info && entry.attributes == [Attribute("port", 80)])
+    #expect(entry.severity == .info && entry.attributes == [LogAttribute("port", 80)])
   }
 
   @Test(arguments: [
@@ -59,7 +59,7 @@ import Testing
     #"key="open"#,
   ])
   func `auto takes text with an equals sign in it for text`(line: String) {
-    #expect(LoggerTests.entry(line, .auto).message == Bytes(line))
+    #expect(LoggerTests.entry(line, .auto).message == ByteString(line))
   }
 
   @Test func `auto reads lines with time, level or message in them, whatever else they hold`() {
@@ -70,8 +70,8 @@ import Testing
   @Test(arguments: [200_000])
   func `a line of one kind of byte takes no time that grows with its square`(count: Int) {
     for piece in ["a=\"", "a=\"\\", "a ", "a=b ", "\u{1b}[", "=", "\\x", "a=\"b\"c"] {
-      let line = Bytes(String(repeating: piece, count: count / piece.utf8.count))
-      #expect(LineFormat.logfmt.entry(line, like: Entry(message: Bytes()), LoggerTests.rules).message.count > 0)
+      let line = ByteString(String(repeating: piece, count: count / piece.utf8.count))
+      #expect(LineFormat.logfmt.entry(line, like: LogEntry(message: ByteString()), LoggerTests.rules).message.count > 0)
     }
   }
 }

@@ -53,7 +53,7 @@ extension LoggerLine {
       line:
         #"{"time":"2022-11-08T15:28:26.5-05:00","level":"INFO+2","source":{"function":"main.main","line":9},"msg":"hello"}"#,
       time: "2022-11-08T20:28:26.5Z", severity: 11, message: "hello",
-      attributes: ["source": .map([Attribute("function", "main.main"), Attribute("line", 9)])]),
+      attributes: ["source": .map([LogAttribute("function", "main.main"), LogAttribute("line", 9)])]),
     LoggerLine(
       logger: "hclog",
       line: #"{"@level":"warn","@message":"slow","@module":"vault.core","@timestamp":"2024-01-15T12:30:45.678901Z"}"#,
@@ -91,7 +91,7 @@ extension LoggerLine {
       line:
         #"{"@timestamp":"2019-08-06T12:09:12.375Z","log":{"level":"error","logger":"a.b","origin":{"line":3}},"message":"nested"}"#,
       time: "2019-08-06T12:09:12.375Z", severity: 17, source: "a.b", message: "nested",
-      attributes: ["log": .map([Attribute("origin", .map([Attribute("line", 3)]))])]),
+      attributes: ["log": .map([LogAttribute("origin", .map([LogAttribute("line", 3)]))])]),
     LoggerLine(
       logger: "CLEF",
       line:
@@ -107,13 +107,13 @@ extension LoggerLine {
       line:
         #"{"Timestamp":"2016-06-07T13:44:57.8532799+10:00","Level":"Verbose","MessageTemplate":"Hello, {User}","RenderedMessage":"Hello, bob","Properties":{"User":"bob"}}"#,
       time: "2016-06-07T03:44:57.8532799Z", severity: 1, message: "Hello, bob",
-      attributes: ["MessageTemplate": "Hello, {User}", "Properties": .map([Attribute("User", "bob")])]),
+      attributes: ["MessageTemplate": "Hello, {User}", "Properties": .map([LogAttribute("User", "bob")])]),
     LoggerLine(
       logger: "NLog",
       line:
         #"{ "time": "2010-01-01 12:34:56.0000", "level": "Fatal", "nested": { "message": "m" }, "message": "oops" }"#,
       time: "2010-01-01T12:34:56Z", severity: 21, message: "oops",
-      attributes: ["nested": .map([Attribute("message", "m")])]),
+      attributes: ["nested": .map([LogAttribute("message", "m")])]),
     LoggerLine(
       logger: "monolog",
       line:
@@ -175,7 +175,7 @@ extension LoggerLine {
       line:
         #"{"timestamp":"2023-01-01T00:00:00Z","level":"INFO","fields":{"message":"rust tracing","n":1},"target":"app"}"#,
       time: "2023-01-01T00:00:00Z", severity: 9, source: "app", message: "rust tracing",
-      attributes: ["fields": .map([Attribute("n", 1)])]),
+      attributes: ["fields": .map([LogAttribute("n", 1)])]),
     LoggerLine(
       logger: "Fluent Bit", line: #"{"date":1700000000.123,"log":"fluent-bit stdout"}"#,
       time: "2023-11-14T22:13:20.123Z",
@@ -201,13 +201,13 @@ extension LoggerLine {
       line:
         #"{"severity":"EMERGENCY","message":"down","time":"2020-10-12T07:20:50.52Z","httpRequest":{"requestMethod":"GET","status":500}}"#,
       time: "2020-10-12T07:20:50.52Z", severity: 21, message: "down",
-      attributes: ["httpRequest": .map([Attribute("requestMethod", "GET"), Attribute("status", 500)])]),
+      attributes: ["httpRequest": .map([LogAttribute("requestMethod", "GET"), LogAttribute("status", 500)])]),
     LoggerLine(
       logger: "Google Cloud, exported",
       line:
         #"{"insertId":"a","jsonPayload":{"message":"hi","n":1},"timestamp":{"seconds":1602487250,"nanos":520000000},"severity":"NOTICE"}"#,
       time: "2020-10-12T07:20:50.52Z", severity: 10, message: "hi",
-      attributes: ["jsonPayload": .map([Attribute("n", 1)])]),
+      attributes: ["jsonPayload": .map([LogAttribute("n", 1)])]),
     LoggerLine(
       logger: "Caddy",
       line:

@@ -47,7 +47,7 @@ extension LoggerLine {
       message: "An application event",
       attributes: [
         "facility": 20, "host": "mymachine.example.com", "msgid": "ID47",
-        "exampleSDID@32473": .map([Attribute("iut", "3"), Attribute("eventSource", "a]b")]),
+        "exampleSDID@32473": .map([LogAttribute("iut", "3"), LogAttribute("eventSource", "a]b")]),
       ]),
     LoggerLine(
       logger: "klog", line: #"E0109 15:04:05.678901   12345 file.go:123] "Pod failed" pod="kube-system/dns""#,

@@ -8,8 +8,8 @@ import Testing
   /// 2026-01-10T12:00:00Z.
   static let rules = TimeRules(zone: .utc, now: 1_768_046_400_000_000_000)
 
-  static func entry(_ line: String, _ format: LineFormat) -> Entry {
-    format.entry(Bytes(line), like: Entry(message: Bytes()), rules)
+  static func entry(_ line: String, _ format: LineFormat) -> LogEntry {
+    format.entry(ByteString(line), like: LogEntry(message: ByteString()), rules)
   }
 
   @Test(arguments: LoggerLine.all)
@@ -21,7 +21,7 @@ import Testing
 
   @Test(arguments: LoggerLine.all)
   func `members in the opposite order give the same`(_ line: LoggerLine) throws {
-    guard let object = JSONReader.object(Bytes(line.line).span) else { return }
+    guard let object = JSONReader.object(ByteString(line.line).span) else { return }
     let pick = FieldPick(object.members.reversed(), Self.rules)
     let entry = Self.entry(line.line, .json)
     #expect(pick.time?.value ?? 0 == entry.time)
@@ -34,12 +34,12 @@ import Testing
   func `a property that is called name is no source, however it is written`(_ key: String) {
     let entry = Self.entry(#"{"\#(key)":"x","msg":"a"}"#, .json)
     #expect(entry.source.isEmpty)
-    #expect(entry.attributes == [Attribute(key, "x")])
+    #expect(entry.attributes == [LogAttribute(key, "x")])
   }
 
   @Test func `a user whose name has a space is no virtual host`() {
     let entry = Self.entry(#"1.2.3.4 - john doe [10/Jan/2026:12:00:00 +0200] "GET / HTTP/1.1" 200 5"#, .access)
-    #expect(entry.attributes.prefix(2) == [Attribute("client", "1.2.3.4"), Attribute("user", "john doe")])
+    #expect(entry.attributes.prefix(2) == [LogAttribute("client", "1.2.3.4"), LogAttribute("user", "john doe")])
     #expect(entry.time == TimeText.parse("2026-01-10T10:00:00Z", now: 0))
   }
 
@@ -52,7 +52,7 @@ import Testing
     #expect(entry.time == 0)
     #expect(entry.severity == .error)
     #expect(entry.message == "x")
-    #expect(entry.attributes.first == Attribute("log_time", "2026-01-10 12:00:00 XYZT"))
+    #expect(entry.attributes.first == LogAttribute("log_time", "2026-01-10 12:00:00 XYZT"))
   }
 
   @Test(arguments: [
@@ -71,7 +71,7 @@ import Testing
     #expect(entry.attributes.first { $0.key == "time" }?.value == .string(time))
     #expect(entry.attributes.count > 1)
     // A request stays whole.
-    #expect(entry.message == Bytes(message.isEmpty ? line : message))
+    #expect(entry.message == ByteString(message.isEmpty ? line : message))
   }
 
   @Test func `the zone of a router's clock is no host`() {
@@ -88,12 +88,12 @@ import Testing
     #expect(entry.message == "x")
   }
 
-  private func check(_ entry: Entry, _ line: LoggerLine) {
+  private func check(_ entry: LogEntry, _ line: LoggerLine) {
     let time = line.time.isEmpty ? 0 : TimeText.parse(line.time, now: 0)
     #expect(entry.time == time)
     #expect(entry.severity.number == line.severity)
-    #expect(entry.source == Bytes(line.source))
-    #expect(entry.message == Bytes(line.message ?? line.line))
+    #expect(entry.source == ByteString(line.source))
+    #expect(entry.message == ByteString(line.message ?? line.line))
     for (key, value) in line.attributes {
       #expect(entry.attributes.first { $0.key == key }?.value == value, "\(key) of \(entry.attributes)")
     }

@@ -4,7 +4,7 @@ import LogsWire
 
 /// What must hold for every line in every format.
 struct ReaderChecker: ~Copyable {
-  private let template: Entry
+  private let template: LogEntry
   private let rules: TimeRules
   private var builder = BatchBuilder(seed: 1)
   /// Lines whose message is not the line.
@@ -12,13 +12,13 @@ struct ReaderChecker: ~Copyable {
 
   struct Broken: Error, CustomStringConvertible { let description: String }
 
-  init(_ template: Entry, _ rules: TimeRules) {
+  init(_ template: LogEntry, _ rules: TimeRules) {
     self.template = template
     self.rules = rules
   }
 
   mutating func check(_ bytes: [UInt8]) throws {
-    let line = Bytes(bytes)
+    let line = ByteString(bytes)
     for format in [LineFormat.raw, .json, .logfmt, .syslog, .auto] {
       let entry = format.entry(line, like: template, rules)
       if try builder.append(entry) == .full {
@@ -35,7 +35,7 @@ struct ReaderChecker: ~Copyable {
     for format in LineFormat.allCases { _ = format.entry(line, like: template, rules) }
   }
 
-  private func raw(_ line: Bytes) -> Entry {
+  private func raw(_ line: ByteString) -> LogEntry {
     var entry = template
     entry.message = line
     return entry
@@ -44,7 +44,7 @@ struct ReaderChecker: ~Copyable {
   private func expect(_ holds: Bool, _ rule: String) throws { if !holds { throw Broken(description: rule) } }
 
   /// Where the message is not the whole line, every member is in a field of the entry, an attribute, or counted.
-  private func checkMembers(_ entry: Entry, _ line: Bytes) throws {
+  private func checkMembers(_ entry: LogEntry, _ line: ByteString) throws {
     guard let object = JSONReader.object(LineFormat.text(of: line).span) else {
       return try expect(entry == raw(line), "what is no JSON is taken as it is")
     }
@@ -53,7 +53,8 @@ struct ReaderChecker: ~Copyable {
     let taken = [pick.time?.place, pick.severity?.place, pick.source?.place, pick.message?.place].compactMap(\.self)
     var missing = object.omittedCount
     for (index, member) in object.members.enumerated() {
-      if taken.contains(where: { $0.member == index && $0.child == nil }) || member.key == Entry.truncatedAttributesKey
+      if taken.contains(where: { $0.member == index && $0.child == nil })
+        || member.key == LogEntry.truncatedAttributesKey
       {
         continue
       }
@@ -66,10 +67,10 @@ struct ReaderChecker: ~Copyable {
       if children.isEmpty { try expect(isSame(kept.value, member.value), "the attribute \(member.key) is another") }
     }
     var counted = 0
-    for attribute in entry.attributes where attribute.key == Entry.truncatedAttributesKey {
+    for attribute in entry.attributes where attribute.key == LogEntry.truncatedAttributesKey {
       if case .integer(let count) = attribute.value { counted = Int(count) }
     }
-    let forged = object.members.contains { $0.key == Entry.truncatedAttributesKey }
+    let forged = object.members.contains { $0.key == LogEntry.truncatedAttributesKey }
     try expect(forged || counted == missing, "\(missing) members are missing, \(counted) are counted")
     if let time = pick.time { try expect(entry.time == time.value, "the time is the member's") }
     if let severity = pick.severity { try expect(entry.severity == severity.value, "the level is the member's") }

@@ -9,7 +9,7 @@ import Testing
 /// `LOGS_TEST_LINES` says how many lines a seed makes.
 @Suite struct ReaderFuzzTests {
   private static let rules = TimeRules(zone: .offset(seconds: 7_200), now: 1_768_046_400_000_000_000)
-  private static let template = Entry(message: Bytes(), time: 5, severity: .info, source: "s")
+  private static let template = LogEntry(message: ByteString(), time: 5, severity: .info, source: "s")
 
   @Test func `every prefix of every known line, and every line with one byte changed, is read`() throws {
     var checker = ReaderChecker(Self.template, Self.rules)
@@ -32,7 +32,7 @@ import Testing
     for _ in 0..<(TestSeeds.number("LOGS_TEST_LINES") ?? 4_000) {
       let line = maker.line()
       do { try checker.check(line) } catch {
-        Issue.record("\(error): \(Bytes(line).text) \(TestSeeds.replay(seed, "ReaderFuzzTests"))")
+        Issue.record("\(error): \(ByteString(line).text) \(TestSeeds.replay(seed, "ReaderFuzzTests"))")
         return
       }
     }

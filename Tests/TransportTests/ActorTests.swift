@@ -58,7 +58,7 @@ private final class Session: ConnectionHandler {
 
   init(shard: EchoShard) { self.shard = shard }
 
-  func received(_ bytes: RawSpan, on connection: Connection) { connection.send(Bytes(copying: bytes)) }
+  func received(_ bytes: RawSpan, on connection: Connection) { connection.send(ByteString(copying: bytes)) }
 
   func closed(_ connection: Connection, reason: CloseReason) {
     let id = ObjectIdentifier(connection)
@@ -72,7 +72,7 @@ private final class FirstInput: ConnectionHandler {
   init(_ then: @escaping (String) -> Void) { self.then = then }
 
   func received(_ bytes: RawSpan, on connection: Connection) {
-    then?(Bytes(copying: bytes).text)
+    then?(ByteString(copying: bytes).text)
     then = nil
   }
 
@@ -129,7 +129,7 @@ private actor CountingHandler: ConnectionHandler {
 
   @Test func `an actor is a handler itself`() async throws {
     let server = try await TestServer { connection, _ in
-      connection.send(Bytes([UInt8](repeating: 1, count: 100_000)))
+      connection.send(ByteString([UInt8](repeating: 1, count: 100_000)))
       connection.closeLingering()
     }
     let loop = try EventLoop.start(name: "client")

@@ -7,7 +7,7 @@ import Testing
   @Test(arguments: [nil, localhost4, .tcp(host: "::1", port: 0)])
   func `what is sent comes back, over Unix sockets, IPv4 and IPv6`(endpoint: Endpoint?) async throws {
     let server = try await TestServer(on: endpoint) { _, recorder in
-      recorder.onReceived = { connection, bytes in connection.send(Bytes(bytes)) }
+      recorder.onReceived = { connection, bytes in connection.send(ByteString(bytes)) }
     }
     let client = try EventLoop.start(name: "client")
     defer { client.stop() }
@@ -24,7 +24,7 @@ import Testing
             #expect(reason == .closedHere)
             continuation.resume()
           }
-          connection.send(Bytes(sent))
+          connection.send(ByteString(sent))
         }
       }
     }
@@ -32,8 +32,8 @@ import Testing
   }
 
   @Test func `a frame sent to 100 sockets is shared, not copied, and freed when all have it`() async throws {
-    let frame = Bytes([UInt8](repeating: 7, count: 1 << 20))
-    let head: Bytes = "0123456789"
+    let frame = ByteString([UInt8](repeating: 7, count: 1 << 20))
+    let head: ByteString = "0123456789"
     let connections = LoopBox<[Connection]>([])
     let server = try await TestServer { connection, _ in connections.value.append(connection) }
     var peers: [RawPeerBox] = []
@@ -41,7 +41,7 @@ import Testing
     await waitUntil { await server.loop.run { connections.value.count >= 100 } }
     let weakStorage = LoopBox<WeakStorage>(WeakStorage())
     await server.loop.run {
-      let shared = Bytes(copying: frame.span)
+      let shared = ByteString(copying: frame.span)
       shared.withUnretainedStorage { weakStorage.value.storage = $1 }
       for connection in connections.value { connection.send(head, sharing: shared) }
     }
@@ -63,7 +63,8 @@ import Testing
   @Test func `small parts between large ones keep their order`() async throws {
     let server = try await TestServer { connection, _ in
       for number in 0..<300 {
-        connection.send(Bytes([UInt8](repeating: UInt8(truncatingIfNeeded: number), count: number % 3 == 0 ? 2000 : 7)))
+        connection.send(
+          ByteString([UInt8](repeating: UInt8(truncatingIfNeeded: number), count: number % 3 == 0 ? 2000 : 7)))
       }
       connection.closeLingering()
     }
@@ -98,10 +99,10 @@ import Testing
     await waitUntil { count.value == 10 }
     let size = 8 << 20
     let byteCount = await loop.run {
-      let shared = Bytes([UInt8](repeating: 1, count: size))
+      let shared = ByteString([UInt8](repeating: 1, count: size))
       for connection in connections.value {
         connection.handler = Recorder()
-        connection.send(Bytes([UInt8](repeating: 2, count: 100)), sharing: shared[1..<size])
+        connection.send(ByteString([UInt8](repeating: 2, count: 100)), sharing: shared[1..<size])
       }
       return meter.byteCount
     }
@@ -120,9 +121,9 @@ import Testing
     let (events, continuation) = AsyncStream<String>.makeStream()
     let server = try await TestServer { connection, recorder in
       connection.setWatermarks(low: 1000, high: 4 << 20)
-      connection.send(Bytes([UInt8](repeating: 1, count: 2 << 20)))
+      connection.send(ByteString([UInt8](repeating: 1, count: 2 << 20)))
       #expect(!connection.isAboveHighWatermark)
-      connection.send(Bytes([UInt8](repeating: 1, count: 2 << 20)))
+      connection.send(ByteString([UInt8](repeating: 1, count: 2 << 20)))
       #expect(connection.isAboveHighWatermark)
       recorder.onDrained = { connection in
         #expect(!connection.isAboveHighWatermark)
@@ -188,7 +189,7 @@ import Testing
     let server = try await TestServer { connection, recorder in
       recorder.onInputEnded = { connection in
         connection.loop.schedule(after: .milliseconds(5)) {
-          connection.send(Bytes(recorder.input.reversed()))
+          connection.send(ByteString(recorder.input.reversed()))
           connection.closeLingering()
         }
       }
@@ -331,7 +332,7 @@ import Testing
     let received = await server.loop.run { accepted.value!.lastReceived }
     #expect(received > made)
     // More than the system takes: what waits has not made progress since.
-    await server.loop.run { accepted.value!.send(Bytes([UInt8](repeating: 0, count: 8 << 20))) }
+    await server.loop.run { accepted.value!.send(ByteString([UInt8](repeating: 0, count: 8 << 20))) }
     let (sent, pending, stuck) = await server.loop.run {
       (accepted.value!.bytesSent, accepted.value!.pendingByteCount, accepted.value!.lastProgress)
     }
@@ -389,7 +390,7 @@ import Testing
   }
 }
 
-struct WeakStorage { weak var storage: Bytes.Storage? }
+struct WeakStorage { weak var storage: ByteString.Storage? }
 
 final class RawPeerBox {
   let peer: RawPeer

@@ -92,7 +92,7 @@ import Testing
         guard count.value == 1 else { return }
         shard.execute {
           let connection = Connection(adopting: socket, on: shard)
-          connection.send(Bytes(connection.loop.name))
+          connection.send(ByteString(connection.loop.name))
           connection.closeLingering()
         }
       }.endpoint

@@ -104,7 +104,7 @@ private func useDescriptors() async throws {
   let open = Counter()
   let server = try await TestServer { connection, recorder in
     open.add(1)
-    recorder.onReceived = { connection, bytes in connection.send(Bytes(bytes)) }
+    recorder.onReceived = { connection, bytes in connection.send(ByteString(bytes)) }
     recorder.onClosed = { _, _ in open.add(-1) }
   }
   for _ in 0..<50 {

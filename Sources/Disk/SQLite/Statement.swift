@@ -28,7 +28,7 @@ package import LogsWire
   }
 
   /// Binds a copy of `bytes`.
-  package func bind(_ index: Int32, copying bytes: Bytes) {
+  package func bind(_ index: Int32, copying bytes: ByteString) {
     let code = unsafe bytes.withUnsafeBytes {
       unsafe sqlite3_bind_blob64(handle, index, $0.baseAddress, UInt64($0.count), logs_sqlite_transient())
     }
@@ -36,7 +36,7 @@ package import LogsWire
   }
 
   /// Runs the statement to its end with `bytes` as parameter `index`, without copying them, and resets it.
-  package func run(_ index: Int32, _ bytes: Bytes) throws(SQLiteError) {
+  package func run(_ index: Int32, _ bytes: ByteString) throws(SQLiteError) {
     let result: Result<Void, SQLiteError> = unsafe bytes.withUnsafeBytes { buffer in
       let code = unsafe sqlite3_bind_blob64(
         handle, index, buffer.baseAddress, UInt64(buffer.count), logs_sqlite_static())
@@ -105,11 +105,11 @@ package import LogsWire
   }
 
   /// A copy of the column's bytes.
-  package func bytes(_ column: Int32) -> Bytes {
+  package func bytes(_ column: Int32) -> ByteString {
     // The address first: asking for it may change the length (https://www.sqlite.org/c3ref/column_blob.html).
     let base = unsafe sqlite3_column_blob(handle, column)
     let count = Int(unsafe sqlite3_column_bytes(handle, column))
-    guard let base = unsafe base else { return Bytes() }
-    return unsafe Bytes(copying: RawSpan(_unsafeStart: base, byteCount: count))
+    guard let base = unsafe base else { return ByteString() }
+    return unsafe ByteString(copying: RawSpan(_unsafeStart: base, byteCount: count))
   }
 }

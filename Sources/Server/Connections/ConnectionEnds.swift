@@ -5,7 +5,7 @@ internal import Synchronization
 /// was, those behind it as a number, at most once a minute.
 final class ConnectionEnds: Sendable {
   enum Kind: Hashable, CustomStringConvertible {
-    case refused(ErrorCode)
+    case refused(RefusalCode)
     case endedByClient
     /// It left answers unread.
     case unread

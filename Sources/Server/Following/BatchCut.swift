@@ -7,7 +7,7 @@ enum BatchCut {
   struct Piece {
     let from: UInt64
     let to: UInt64
-    let batches: Bytes
+    let batches: ByteString
   }
 
   /// The next piece of `run` for `from` to `to`: as many batches as fit `byteCountMax`, but one at least.
@@ -16,7 +16,7 @@ enum BatchCut {
   /// - Returns: nil when no batch of the rest lies in the range.
   /// - Throws: `WireDecodingError` when the run is damaged.
   static func next(
-    of run: Bytes, at offset: inout Int, from: UInt64, to: UInt64, byteCountMax: Int
+    of run: ByteString, at offset: inout Int, from: UInt64, to: UInt64, byteCountMax: Int
   ) throws(WireDecodingError) -> Piece? {
     var start = offset
     var last: UInt64?
@@ -41,7 +41,7 @@ enum BatchCut {
   /// - Returns: nil when the entry `from` is later itself; `isCut` tells whether a later entry was found.
   /// - Complexity: only a batch that holds both is decoded.
   static func last(
-    of run: Bytes, from: UInt64, to: UInt64, notAfter time: Int64, decoder: inout BatchDecoder
+    of run: ByteString, from: UInt64, to: UInt64, notAfter time: Int64, decoder: inout BatchDecoder
   ) throws(WireDecodingError) -> (to: UInt64?, isCut: Bool) {
     for batch in try Batch.run(run) where batch.header.lastSequence >= from && batch.header.firstSequence <= to {
       if batch.header.effectiveTimes.upperBound <= time { continue }

@@ -34,7 +34,7 @@ struct Resolver {
   /// Later streams taken from the catalog at once, which is locked meanwhile.
   private static let bornCountMax = 64
 
-  init(_ selectors: [Selector], source: any StreamSource) {
+  init(_ selectors: [StreamSelector], source: any StreamSource) {
     self.source = source
     newest = source.newestStreamID
     seen = newest

@@ -148,7 +148,7 @@ extension Subscription {
   /// Sends what `from` to `to` allows, as far as ends, credit and socket allow it, and moves `track.next` past it.
   ///
   /// - Returns: false when the subscription is over.
-  private func deliver(_ run: Bytes, from: UInt64, to: UInt64, _ track: Track) -> Bool {
+  private func deliver(_ run: ByteString, from: UInt64, to: UInt64, _ track: Track) -> Bool {
     var from = from
     var to = to
     var isCutByTime = false

@@ -62,7 +62,7 @@ final class ShardCore {
   var connectionEnds: ConnectionEnds { context.connectionEnds }
   /// Whether the output of all connections takes more than its budget.
   var isOutputShort: Bool { output.byteCount >= outputByteCountTotalMax }
-  func facts() -> [Fact] { context.facts() }
+  func facts() -> [ServerFact] { context.facts() }
 
   private func tick() {
     for client in inOrder() { client.tick() }

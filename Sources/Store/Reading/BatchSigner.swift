@@ -63,7 +63,7 @@ struct BatchSigner {
 
   private mutating func signed(
     _ batch: Batch, _ incarnations: () throws(SQLiteError) -> [Incarnation]
-  ) throws(SQLiteError) -> Bytes? {
+  ) throws(SQLiteError) -> ByteString? {
     guard batch.hasValidCheck else { return nil }
     if batch.hasValidServerCheck(seed: seed) { return batch.bytes }
     if !formerSeeds.contains(where: { batch.hasValidServerCheck(seed: $0) }) {

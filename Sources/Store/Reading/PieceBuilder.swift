@@ -62,7 +62,7 @@ struct PieceBuilder: ~Copyable {
 
   private mutating func flush() {
     guard batches.count > 0 else { return }
-    let bytes = Bytes(copying: batches.span)
+    let bytes = ByteString(copying: batches.span)
     batches.removeAll()
     pieces.append(.batches(Run(batchNumbers, bytes)))
   }

@@ -42,7 +42,7 @@ extension SegmentWriter {
 
   /// Calls `visit` with runs and their batches, the last one first, until it returns false.
   func forEachRunFromLast(
-    _ visit: (RunSummary, _ batches: Bytes) throws(SQLiteError) -> Bool
+    _ visit: (RunSummary, _ batches: ByteString) throws(SQLiteError) -> Bool
   ) throws(SQLiteError) {
     let statement = try database.prepare("SELECT \(RunSummary.columns), batches FROM runs ORDER BY id DESC")
     while try statement.step() {
@@ -71,7 +71,9 @@ extension SegmentWriter {
   }
 
   /// Calls `visit` with the stream, the senders and the batches of each row whose marks are not in the table yet.
-  func forEachRunWithoutMarks(_ visit: (Int64, _ senders: Bytes, _ batches: Bytes) -> Void) throws(SQLiteError) {
+  func forEachRunWithoutMarks(_ visit: (Int64, _ senders: ByteString, _ batches: ByteString) -> Void)
+    throws(SQLiteError)
+  {
     let statement = try database.prepare(
       """
       SELECT stream, producers, batches FROM runs
@@ -106,7 +108,7 @@ extension SegmentWriter {
     var applicationID: Int64
     var format: Int64
     var number: Int64 = 0
-    var store = Bytes()
+    var store = ByteString()
     var trimmedBelow: Int64 = 1
   }
 

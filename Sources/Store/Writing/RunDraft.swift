@@ -17,9 +17,9 @@ struct RunDraft {
   /// The batches as they came, their numbers, and their senders.
   private var pieces: [(batch: Batch, first: UInt64, received: Int64, sender: Sender)] = []
   /// The batches' senders as they are stored, once the run is finished.
-  private(set) var producers = Bytes()
+  private(set) var producers = ByteString()
   /// The numbered batches end to end, once the run is finished.
-  private(set) var batches = Bytes()
+  private(set) var batches = ByteString()
 
   /// The finished run.
   var run: Run { Run(first...(first + span - 1), batches) }

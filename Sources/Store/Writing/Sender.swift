@@ -9,7 +9,7 @@ struct Sender: Hashable, Sendable {
   /// The producer as in `marks`, then the number, little-endian.
   private static let byteCount = 24
 
-  static func encode(_ senders: some Collection<Sender>) -> Bytes {
+  static func encode(_ senders: some Collection<Sender>) -> ByteString {
     var writer = ByteWriter(capacity: senders.count * byteCount)
     for sender in senders {
       writer.append(u64: sender.producer.high.byteSwapped)
@@ -19,7 +19,7 @@ struct Sender: Hashable, Sendable {
     return writer.finish()
   }
 
-  static func decode(_ bytes: Bytes) throws(WireDecodingError) -> [Sender] {
+  static func decode(_ bytes: ByteString) throws(WireDecodingError) -> [Sender] {
     var reader = ByteReader(bytes.span)
     var senders: [Sender] = []
     while !reader.isAtEnd {

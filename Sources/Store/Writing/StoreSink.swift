@@ -47,5 +47,5 @@ package struct CommittedRun: Sendable {
 
   package var first: UInt64 { run.first }
   package var last: UInt64 { run.last }
-  package var batches: Bytes { run.batches }
+  package var batches: ByteString { run.batches }
 }

@@ -113,7 +113,7 @@ extension RawSpan {
 
   /// The bytes of `range`: text if they are UTF-8, which nothing that is not may be turned into.
   func value(_ range: Range<Int>) -> AttributeValue {
-    string(range).map { .string($0) } ?? .bytes(Bytes(copying: extracting(range)))
+    string(range).map { .string($0) } ?? .bytes(ByteString(copying: extracting(range)))
   }
 }
 
@@ -138,6 +138,6 @@ extension UInt8 {
 extension AttributeValue {
   /// Text if the bytes are UTF-8.
   init(text bytes: [UInt8]) {
-    self = String(validating: bytes, as: UTF8.self).map { .string($0) } ?? .bytes(Bytes(bytes))
+    self = String(validating: bytes, as: UTF8.self).map { .string($0) } ?? .bytes(ByteString(bytes))
   }
 }

@@ -28,7 +28,7 @@ struct JSONReader: ~Escapable {
   @_lifetime(self: copy self)
   private mutating func line() -> StructuredLine? {
     scanner.offset += 1
-    var members: [Attribute] = []
+    var members: [LogAttribute] = []
     var keys = KeyPlaces()
     var tooDeep: Set<Int> = []
     skipSpace()
@@ -37,7 +37,7 @@ struct JSONReader: ~Escapable {
         isTooDeep = false
         guard let key = key(), let value = value(depth: 0) else { return nil }
         if key.isEmpty { hasOddKey = true }
-        let place = keys.insert(Attribute(key, value), into: &members)
+        let place = keys.insert(LogAttribute(key, value), into: &members)
         if isTooDeep { tooDeep.insert(place) } else { tooDeep.remove(place) }
         skipSpace()
       } while scanner.take(",")
@@ -71,13 +71,13 @@ struct JSONReader: ~Escapable {
   @_lifetime(self: copy self)
   private mutating func map(depth: Int) -> AttributeValue? {
     scanner.offset += 1
-    var members: [Attribute] = []
+    var members: [LogAttribute] = []
     var keys = KeyPlaces()
     skipSpace()
     if scanner.take("}") { return .map(members) }
     repeat {
       guard let key = key(), let value = value(depth: depth + 1) else { return nil }
-      keys.insert(Attribute(key, value), into: &members)
+      keys.insert(LogAttribute(key, value), into: &members)
       skipSpace()
     } while scanner.take(",")
     return scanner.take("}") ? .map(members) : nil

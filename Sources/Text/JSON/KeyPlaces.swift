@@ -9,7 +9,7 @@ struct KeyPlaces {
   private static let fewMax = 16
 
   /// Where the member of a name is.
-  mutating func place(of key: String, in members: [Attribute]) -> Int? {
+  mutating func place(of key: String, in members: [LogAttribute]) -> Int? {
     if members.count < Self.fewMax { return members.firstIndex { ByteKey($0.key) == ByteKey(key) } }
     if places.isEmpty {
       for (index, member) in members.enumerated() { places[ByteKey(member.key)] = index }
@@ -21,7 +21,7 @@ struct KeyPlaces {
   ///
   /// - Returns: its place.
   @discardableResult
-  mutating func insert(_ member: Attribute, into members: inout [Attribute]) -> Int {
+  mutating func insert(_ member: LogAttribute, into members: inout [LogAttribute]) -> Int {
     if let place = place(of: member.key, in: members) {
       members[place].value = member.value
       return place

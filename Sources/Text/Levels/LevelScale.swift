@@ -14,7 +14,7 @@ enum LevelScale: Sendable {
   case word
 
   /// nil when the value is no level on this scale.
-  func severity(_ value: AttributeValue) -> Severity? {
+  func severity(_ value: AttributeValue) -> LogSeverity? {
     switch value {
     case .integer(let number): severity(number)
     case .string(let text): severity(text)
@@ -22,23 +22,23 @@ enum LevelScale: Sendable {
     }
   }
 
-  private func severity(_ number: Int64) -> Severity? {
+  private func severity(_ number: Int64) -> LogSeverity? {
     switch self {
     case .unsaid: Self.tens(number)
     case .syslog: Self.syslogSeverity(number)
-    case .openTelemetry: number == 0 ? nil : UInt8(exactly: number).flatMap { Severity(number: $0) }
+    case .openTelemetry: number == 0 ? nil : UInt8(exactly: number).flatMap { LogSeverity(number: $0) }
     case .postgres, .word: nil
     }
   }
 
-  private func severity(_ text: String) -> Severity? {
+  private func severity(_ text: String) -> LogSeverity? {
     let word = Self.plain(text)
     if word.utf8.first?.isDigit == true { return Int64(word).flatMap { severity($0) } }
     switch self {
     case .postgres where word == "log": return .info
     case .postgres where word.hasPrefix("debug"): return .debug
     case .unsaid, .syslog, .openTelemetry, .postgres, .word:
-      return Severity(name: word) ?? Self.letter(word) ?? Self.offset(word)
+      return LogSeverity(name: word) ?? Self.letter(word) ?? Self.offset(word)
     }
   }
 
@@ -49,7 +49,7 @@ enum LevelScale: Sendable {
     return String(decoding: bytes.filter { $0 != 0x20 }, as: UTF8.self).lowercased()
   }
 
-  static func letter(_ word: String) -> Severity? {
+  static func letter(_ word: String) -> LogSeverity? {
     switch word {
     case "t", "v": .trace
     case "d": .debug
@@ -63,26 +63,26 @@ enum LevelScale: Sendable {
   }
 
   /// slog's levels between its names: `INFO+2`, `DEBUG-4`. Its numbers lie 9 below OpenTelemetry's.
-  private static func offset(_ word: String) -> Severity? {
+  private static func offset(_ word: String) -> LogSeverity? {
     guard let sign = word.utf8.lastIndex(where: { $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "-") }),
-      let base = Severity(name: String(word[..<sign])), let step = Int8(word[sign...])
+      let base = LogSeverity(name: String(word[..<sign])), let step = Int8(word[sign...])
     else { return nil }
-    return Severity(number: UInt8(clamping: min(max(Int(base.number) + Int(step), 1), 24)))
+    return LogSeverity(number: UInt8(clamping: min(max(Int(base.number) + Int(step), 1), 24)))
   }
 
   /// bunyan and pino: 10 trace, 20 debug, 30 info, 40 warn, 50 error, 60 fatal, and what services put between them.
-  private static func tens(_ number: Int64) -> Severity? {
+  private static func tens(_ number: Int64) -> LogSeverity? {
     guard (10..<70).contains(number) else { return nil }
     let (range, step) = number.quotientAndRemainder(dividingBy: 10)
-    return Severity(number: UInt8(1 + (range - 1) * 4 + step * 4 / 10))
+    return LogSeverity(number: UInt8(1 + (range - 1) * 4 + step * 4 / 10))
   }
 
   /// As OpenTelemetry maps them.
-  static func syslogSeverity(_ number: Int64) -> Severity? {
+  static func syslogSeverity(_ number: Int64) -> LogSeverity? {
     switch number {
     case 0: .critical
-    case 1: Severity(number: 19)
-    case 2: Severity(number: 18)
+    case 1: LogSeverity(number: 19)
+    case 2: LogSeverity(number: 18)
     case 3: .error
     case 4: .warning
     case 5: .notice

@@ -5,11 +5,11 @@ internal import LogsWire
 ///
 /// The line stays the message: it is what people know, and formats differ in what follows.
 enum AccessLine {
-  static func entry(_ text: Bytes, _ raw: Entry, _ rules: TimeRules) -> Entry? {
+  static func entry(_ text: ByteString, _ raw: LogEntry, _ rules: TimeRules) -> LogEntry? {
     var scanner = TextScanner(text.span)
     guard let first = scanner.word(), var second = scanner.word(), var user = scanner.word() else { return nil }
     var client = first
-    var attributes: [Attribute] = []
+    var attributes: [LogAttribute] = []
     if scanner.next != UInt8(ascii: "[") {
       guard let fourth = scanner.word() else { return nil }
       if scanner.isEqual(second, "-") {
@@ -17,7 +17,7 @@ enum AccessLine {
         user = user.lowerBound..<fourth.upperBound
       } else {
         // The host that was asked for stands in front.
-        attributes.append(Attribute("vhost", scanner.bytes.value(first)))
+        attributes.append(LogAttribute("vhost", scanner.bytes.value(first)))
         (client, second, user) = (second, user, fourth)
       }
     }
@@ -34,15 +34,15 @@ enum AccessLine {
     let size = sizeStart..<scanner.offset
     guard scanner.isAtEnd || scanner.next == 0x20 || scanner.next == 0x0d else { return nil }
 
-    attributes.append(Attribute("client", scanner.bytes.value(client)))
-    if !scanner.isEqual(second, "-") { attributes.append(Attribute("ident", scanner.bytes.value(second))) }
-    if !scanner.isEqual(user, "-") { attributes.append(Attribute("user", scanner.bytes.value(user))) }
+    attributes.append(LogAttribute("client", scanner.bytes.value(client)))
+    if !scanner.isEqual(second, "-") { attributes.append(LogAttribute("ident", scanner.bytes.value(second))) }
+    if !scanner.isEqual(user, "-") { attributes.append(LogAttribute("user", scanner.bytes.value(user))) }
     attributes += parts(request, scanner.bytes)
-    attributes.append(Attribute("status", .integer(Int64(status))))
-    if !scanner.isEqual(size, "-") { attributes.append(Attribute("bytes", scanner.number(size))) }
+    attributes.append(LogAttribute("status", .integer(Int64(status))))
+    if !scanner.isEqual(size, "-") { attributes.append(LogAttribute("bytes", scanner.number(size))) }
     if scanner.take(" "), let referer = quoted(&scanner), scanner.take(" "), let agent = quoted(&scanner) {
-      if !scanner.isEqual(referer, "-") { attributes.append(Attribute("referer", scanner.bytes.value(referer))) }
-      if !scanner.isEqual(agent, "-") { attributes.append(Attribute("agent", scanner.bytes.value(agent))) }
+      if !scanner.isEqual(referer, "-") { attributes.append(LogAttribute("referer", scanner.bytes.value(referer))) }
+      if !scanner.isEqual(agent, "-") { attributes.append(LogAttribute("agent", scanner.bytes.value(agent))) }
     }
     var content = LineContent(date, timeStart..<timeEnd, in: scanner.bytes, rules)
     content.attributes += attributes
@@ -60,15 +60,15 @@ enum AccessLine {
   }
 
   /// Method, path and protocol; what is no such request is `request` as a whole.
-  private static func parts(_ request: Range<Int>, _ bytes: RawSpan) -> [Attribute] {
+  private static func parts(_ request: Range<Int>, _ bytes: RawSpan) -> [LogAttribute] {
     var scanner = TextScanner(bytes.extracting(request))
     guard let method = scanner.word(), scanner.isWord(method, "-_"), let path = scanner.word(),
       scanner.bytes.firstIndex(of: 0x20, from: scanner.offset) == nil, scanner.take(word: "HTTP/")
-    else { return [Attribute("request", bytes.value(request))] }
+    else { return [LogAttribute("request", bytes.value(request))] }
     let version = scanner.offset - 5..<scanner.bytes.byteCount
     return [
-      Attribute("method", scanner.bytes.value(method)), Attribute("path", scanner.bytes.value(path)),
-      Attribute("protocol", scanner.bytes.value(version)),
+      LogAttribute("method", scanner.bytes.value(method)), LogAttribute("path", scanner.bytes.value(path)),
+      LogAttribute("protocol", scanner.bytes.value(version)),
     ]
   }
 }

@@ -2,7 +2,7 @@ internal import LogsWire
 
 /// `2016-10-06T00:17:09.669794202Z stdout F text`: a container's line, as containerd and CRI-O keep it.
 enum ContainerLine {
-  static func entry(_ text: Bytes, _ raw: Entry, _ rules: TimeRules) -> Entry? {
+  static func entry(_ text: ByteString, _ raw: LogEntry, _ rules: TimeRules) -> LogEntry? {
     var scanner = TextScanner(text.span)
     guard let date = scanner.isoDateTime() else { return nil }
     var content = LineContent(date, 0..<scanner.offset, in: scanner.bytes, rules)
@@ -16,9 +16,9 @@ enum ContainerLine {
     guard let first = scanner.bytes.string(tag)?.utf8.first, first == UInt8(ascii: "F") || first == UInt8(ascii: "P"),
       tag.count == 1 || scanner.bytes[start + 1] == UInt8(ascii: ":"), scanner.take(" ") || scanner.isAtEnd
     else { return nil }
-    content.attributes.append(Attribute("stream", scanner.bytes.value(stream)))
+    content.attributes.append(LogAttribute("stream", scanner.bytes.value(stream)))
     // F is a whole line; P one that goes on in the next record.
-    if !scanner.isEqual(tag, "F") { content.attributes.append(Attribute("tag", scanner.bytes.value(tag))) }
+    if !scanner.isEqual(tag, "F") { content.attributes.append(LogAttribute("tag", scanner.bytes.value(tag))) }
     content.message = scanner.rest
     return content.entry(text, raw)
   }

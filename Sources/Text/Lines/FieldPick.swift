@@ -15,9 +15,9 @@ struct FieldPick {
   }
 
   private(set) var time: Choice<Int64>?
-  private(set) var severity: Choice<Severity>?
-  private(set) var source: Choice<Bytes>?
-  private(set) var message: Choice<Bytes>?
+  private(set) var severity: Choice<LogSeverity>?
+  private(set) var source: Choice<ByteString>?
+  private(set) var message: Choice<ByteString>?
 
   private let rules: TimeRules
   private var hints: Set<FieldName.Hint> = []
@@ -29,13 +29,13 @@ struct FieldPick {
   /// Without a text of its own, another name for the message is better.
   private static let emptyRank = 1_000
 
-  init(_ members: [Attribute], _ rules: TimeRules) {
+  init(_ members: [LogAttribute], _ rules: TimeRules) {
     self.rules = rules
     for index in members.indices { consider(members[index], index) }
     settle(members)
   }
 
-  private mutating func consider(_ member: Attribute, _ index: Int) {
+  private mutating func consider(_ member: LogAttribute, _ index: Int) {
     if member.key == "s" { letter = index }
     guard let name = FieldName.named(member.key) else { return }
     if let hint = name.hint { note(hint, member.value) }
@@ -63,7 +63,7 @@ struct FieldPick {
     }
   }
 
-  private mutating func take(_ member: Attribute, _ role: FieldName.Role, _ rank: Int, _ place: Place) {
+  private mutating func take(_ member: LogAttribute, _ role: FieldName.Role, _ rank: Int, _ place: Place) {
     switch role {
     case .time:
       guard rank < time?.rank ?? .max else { return }
@@ -99,16 +99,16 @@ struct FieldPick {
     }
   }
 
-  private func text(_ value: AttributeValue) -> Bytes? {
+  private func text(_ value: AttributeValue) -> ByteString? {
     switch value {
-    case .string(let text): Bytes(text)
+    case .string(let text): ByteString(text)
     case .bytes(let bytes): bytes
     case .empty, .boolean, .integer, .double, .list, .map: nil
     }
   }
 
   /// journald writes a message that is not UTF-8 as a list of its bytes.
-  private func journalText(_ member: Attribute) -> Bytes? {
+  private func journalText(_ member: LogAttribute) -> ByteString? {
     guard member.key == "MESSAGE", case .list(let values) = member.value else { return nil }
     var bytes: [UInt8] = []
     bytes.reserveCapacity(values.count)
@@ -116,11 +116,11 @@ struct FieldPick {
       guard case .integer(let number) = value, let byte = UInt8(exactly: number) else { return nil }
       bytes.append(byte)
     }
-    return Bytes(bytes)
+    return ByteString(bytes)
   }
 
   /// Decides what only the line as a whole can tell.
-  private mutating func settle(_ members: [Attribute]) {
+  private mutating func settle(_ members: [LogAttribute]) {
     if severity == nil, let digit, hints.isSuperset(of: [.gelfVersion, .gelfText]),
       let value = LevelScale.syslog.severity(members[digit].value)
     {
@@ -148,13 +148,13 @@ struct FieldPick {
   var isSilentInformation: Bool { severity == nil && hints.contains(.clef) && message != nil }
 
   /// The members that an entry has no fields for.
-  func rest(of members: [Attribute]) -> [Attribute] {
+  func rest(of members: [LogAttribute]) -> [LogAttribute] {
     var taken: [Place] = []
     if let time { taken.append(time.place) }
     if let severity { taken.append(severity.place) }
     if let source { taken.append(source.place) }
     if let message { taken.append(message.place) }
-    var rest: [Attribute] = []
+    var rest: [LogAttribute] = []
     rest.reserveCapacity(members.count)
     for (index, member) in members.enumerated() {
       let places = taken.filter { $0.member == index }
@@ -162,7 +162,7 @@ struct FieldPick {
         rest.append(member)
       } else if case .map(let children) = member.value, !places.contains(where: { $0.child == nil }) {
         let kept = children.indices.filter { child in !places.contains { $0.child == child } }.map { children[$0] }
-        if !kept.isEmpty { rest.append(Attribute(member.key, .map(kept))) }
+        if !kept.isEmpty { rest.append(LogAttribute(member.key, .map(kept))) }
       }
     }
     return rest

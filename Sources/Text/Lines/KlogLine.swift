@@ -2,7 +2,7 @@ internal import LogsWire
 
 /// `I0102 15:04:05.678901   12345 file.go:123] text`: Kubernetes' and Google's loggers.
 enum KlogLine {
-  static func entry(_ text: Bytes, _ raw: Entry, _ rules: TimeRules) -> Entry? {
+  static func entry(_ text: ByteString, _ raw: LogEntry, _ rules: TimeRules) -> LogEntry? {
     var scanner = TextScanner(text.span)
     guard let letter = scanner.next, let severity = severity(letter) else { return nil }
     scanner.offset += 1
@@ -15,13 +15,13 @@ enum KlogLine {
     else { return nil }
     content.severity = severity
     content.attributes += [
-      Attribute("thread", scanner.number(thread)), Attribute("caller", scanner.bytes.value(caller)),
+      LogAttribute("thread", scanner.number(thread)), LogAttribute("caller", scanner.bytes.value(caller)),
     ]
     content.message = scanner.rest
     return content.entry(text, raw)
   }
 
-  private static func severity(_ letter: UInt8) -> Severity? {
+  private static func severity(_ letter: UInt8) -> LogSeverity? {
     switch letter {
     case UInt8(ascii: "I"): .info
     case UInt8(ascii: "W"): .warning

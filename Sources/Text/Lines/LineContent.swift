@@ -3,11 +3,11 @@ internal import LogsWire
 /// What a line of a fixed shape says beside its message.
 struct LineContent {
   var time: Int64
-  var severity: Severity?
+  var severity: LogSeverity?
   var source: Range<Int>?
   /// nil for the whole line.
   var message: Range<Int>?
-  var attributes: [Attribute] = []
+  var attributes: [LogAttribute] = []
 
   init(time: Int64) { self.time = time }
 
@@ -19,20 +19,20 @@ struct LineContent {
       self.time = time
     } else {
       time = 0
-      attributes = [Attribute("time", bytes.value(text))]
+      attributes = [LogAttribute("time", bytes.value(text))]
     }
   }
 
   /// - Parameter text: what the ranges lie in.
-  func entry(_ text: Bytes, _ raw: Entry) -> Entry {
+  func entry(_ text: ByteString, _ raw: LogEntry) -> LogEntry {
     var entry = raw
     if time != 0 { entry.time = time }
     if let severity { entry.severity = severity }
     entry.attributes += attributes
     if let source, source.count <= Limits.sourceByteCountMax {
-      entry.source = Bytes(copying: text.span.extracting(source))
+      entry.source = ByteString(copying: text.span.extracting(source))
     } else if let source {
-      entry.attributes.append(Attribute("source", text.span.value(source)))
+      entry.attributes.append(LogAttribute("source", text.span.value(source)))
     }
     if let message { entry.message = text[message] }
     return LineFormat.fitted(entry, fitsSurely: false)

@@ -10,7 +10,7 @@ package import LogsWire
 package struct LineCutter: Sendable {
   package struct Line: Sendable {
     /// The line, or the beginning of one that is too long for a message.
-    package let bytes: Bytes
+    package let bytes: ByteString
     /// The length of the whole line.
     package let byteCount: Int
     /// When a line that is too long has been split: which part of it this is.
@@ -167,7 +167,7 @@ package struct LineCutter: Sendable {
       start = first + 1
     }
     if start <= last {
-      let whole = Bytes(Array(text[start...last]))
+      let whole = ByteString(Array(text[start...last]))
       var lineStart = 0
       unsafe whole.withUnsafeBytes { bytes in
         for index in bytes.indices where unsafe bytes[index] == newline {
@@ -214,7 +214,7 @@ package struct LineCutter: Sendable {
     if partCount == 0 { report.splitLineCount += 1 }
     partCount += 1
     let part = Part(line: report.splitLineCount, ordinal: partCount, isLast: false)
-    let line = Line(bytes: Bytes(Array(rest[..<count])), byteCount: count, part: part)
+    let line = Line(bytes: ByteString(Array(rest[..<count])), byteCount: count, part: part)
     rest.removeFirst(count)
     return line
   }
@@ -229,9 +229,9 @@ package struct LineCutter: Sendable {
     }
     if partCount > 0 {
       let part = Part(line: report.splitLineCount, ordinal: partCount + 1, isLast: true)
-      return Line(bytes: Bytes(rest), byteCount: rest.count, part: part)
+      return Line(bytes: ByteString(rest), byteCount: rest.count, part: part)
     }
     if restByteCount > rest.count { report.cutLine(byteCount: restByteCount) }
-    return Line(bytes: Bytes(rest), byteCount: restByteCount, part: nil)
+    return Line(bytes: ByteString(rest), byteCount: restByteCount, part: nil)
   }
 }

@@ -30,7 +30,7 @@ package enum LineFormat: String, CaseIterable, Sendable {
   /// - Parameters:
   ///   - template: what the line does not say.
   ///   - rules: for times that do not say all of themselves.
-  package func entry(_ line: Bytes, like template: Entry, _ rules: TimeRules) -> Entry {
+  package func entry(_ line: ByteString, like template: LogEntry, _ rules: TimeRules) -> LogEntry {
     var raw = template
     raw.message = line
     guard self != .raw else { return raw }
@@ -39,7 +39,7 @@ package enum LineFormat: String, CaseIterable, Sendable {
   }
 
   /// The line without what is no text in front of it: the NULs of a hole in the file, a byte order mark.
-  static func text(of line: Bytes) -> Bytes {
+  static func text(of line: ByteString) -> ByteString {
     var start = 0
     while start < line.count, line[start] == 0 { start += 1 }
     if line.count - start >= 3, line[start] == 0xef, line[start + 1] == 0xbb, line[start + 2] == 0xbf { start += 3 }
@@ -47,7 +47,7 @@ package enum LineFormat: String, CaseIterable, Sendable {
   }
 
   /// - Parameter raw: the entry whose message is the line; nil is returned when it shall stay that.
-  private func read(_ text: Bytes, _ raw: Entry, _ rules: TimeRules) -> Entry? {
+  private func read(_ text: ByteString, _ raw: LogEntry, _ rules: TimeRules) -> LogEntry? {
     switch self {
     case .raw: nil
     case .json: JSONReader.object(text.span).map { Self.fill(raw, $0, text.count, rules) }
@@ -62,7 +62,7 @@ package enum LineFormat: String, CaseIterable, Sendable {
     }
   }
 
-  private static func guess(_ text: Bytes, _ raw: Entry, _ rules: TimeRules) -> Entry? {
+  private static func guess(_ text: ByteString, _ raw: LogEntry, _ rules: TimeRules) -> LogEntry? {
     if let object = JSONReader.object(text.span) { return fill(raw, object, text.count, rules) }
     return SyslogLine.entry(text, raw, rules, isCertain: false) ?? KlogLine.entry(text, raw, rules)
       ?? ContainerLine.entry(text, raw, rules) ?? AccessLine.entry(text, raw, rules)
@@ -72,7 +72,7 @@ package enum LineFormat: String, CaseIterable, Sendable {
 
   /// - Parameter isCertain: if not, text in which an equals sign happens to stand is no logfmt: all words are pairs, or
   ///   the line begins with one and has two of time, level and message.
-  private static func logfmt(_ text: Bytes, _ raw: Entry, _ rules: TimeRules, isCertain: Bool) -> Entry? {
+  private static func logfmt(_ text: ByteString, _ raw: LogEntry, _ rules: TimeRules, isCertain: Bool) -> LogEntry? {
     guard let line = LogfmtReader.line(text.span) else { return nil }
     var content = line.content
     let pick = FieldPick(content.members, rules)
@@ -88,7 +88,7 @@ package enum LineFormat: String, CaseIterable, Sendable {
     return fill(raw, content, text.count, rules)
   }
 
-  private static func fill(_ raw: Entry, _ line: StructuredLine, _ byteCount: Int, _ rules: TimeRules) -> Entry {
+  private static func fill(_ raw: LogEntry, _ line: StructuredLine, _ byteCount: Int, _ rules: TimeRules) -> LogEntry {
     let pick = FieldPick(line.members, rules)
     var entry = raw
     if let time = pick.time { entry.time = time.value }
@@ -109,18 +109,18 @@ package enum LineFormat: String, CaseIterable, Sendable {
   /// most.
   private static let surelyFittingByteCount = Limits.attributesByteCountMax / 2
 
-  static func fitted(_ entry: Entry, omittedCount: Int = 0, fitsSurely: Bool) -> Entry {
+  static func fitted(_ entry: LogEntry, omittedCount: Int = 0, fitsSurely: Bool) -> LogEntry {
     if fitsSurely, omittedCount == 0, entry.attributes.count <= Limits.attributeCountMax { return entry }
     guard omittedCount > 0 else { return entry.fitted() }
     var counted = entry
-    let key = Entry.truncatedAttributesKey
+    let key = LogEntry.truncatedAttributesKey
     if let place = counted.attributes.firstIndex(where: { $0.key == key }),
       case .integer(let earlier) = counted.attributes[place].value
     {
       counted.attributes[place].value = .integer(earlier &+ Int64(omittedCount))
     } else {
       counted.attributes.removeAll { $0.key == key }
-      counted.attributes.append(Attribute(key, .integer(Int64(omittedCount))))
+      counted.attributes.append(LogAttribute(key, .integer(Int64(omittedCount))))
     }
     return counted.fitted()
   }

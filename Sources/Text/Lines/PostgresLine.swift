@@ -13,7 +13,7 @@ enum PostgresLine {
   private static let stateColumn = 12
   private static let messageColumn = 13
 
-  static func entry(_ text: Bytes, _ raw: Entry, _ rules: TimeRules) -> Entry? {
+  static func entry(_ text: ByteString, _ raw: LogEntry, _ rules: TimeRules) -> LogEntry? {
     // Looked at first, because every line in question begins with it.
     guard text.count > 20, text[4] == UInt8(ascii: "-"), text[10] == 0x20, let fields = fields(text.span),
       fields.count >= columnCountMin, let severity = LevelScale.postgres.severity(fields[levelColumn].value),
@@ -24,10 +24,10 @@ enum PostgresLine {
     let time = FieldTime.nanoseconds(fields[0].value, rules)
     if let time { entry.time = time }
     entry.severity = severity
-    entry.message = Bytes(message)
+    entry.message = ByteString(message)
     for (index, field) in fields.enumerated() where index != levelColumn && index != messageColumn {
       if index == 0, time != nil { continue }
-      if field.isQuoted || field.value != "" { entry.attributes.append(Attribute(columns[index], field.value)) }
+      if field.isQuoted || field.value != "" { entry.attributes.append(LogAttribute(columns[index], field.value)) }
     }
     return LineFormat.fitted(entry, fitsSurely: false)
   }

@@ -4,7 +4,7 @@ internal import LogsWire
 /// `<165>1 2003-10-11T22:14:15.003Z host app 1234 ID47 [a@1 b="c"] text` (RFC 5424).
 enum SyslogLine {
   /// - Parameter isCertain: if not, a line without priority needs a program and a colon behind time and host.
-  static func entry(_ text: Bytes, _ raw: Entry, _ rules: TimeRules, isCertain: Bool) -> Entry? {
+  static func entry(_ text: ByteString, _ raw: LogEntry, _ rules: TimeRules, isCertain: Bool) -> LogEntry? {
     var scanner = TextScanner(text.span)
     let priority = priority(&scanner)
     if priority == nil, scanner.next == UInt8(ascii: "<") { return nil }
@@ -22,11 +22,11 @@ enum SyslogLine {
     return entry(content, priority, text, raw)
   }
 
-  private static func entry(_ content: LineContent, _ priority: Int?, _ text: Bytes, _ raw: Entry) -> Entry {
+  private static func entry(_ content: LineContent, _ priority: Int?, _ text: ByteString, _ raw: LogEntry) -> LogEntry {
     var content = content
     if let priority {
       content.severity = LevelScale.syslogSeverity(Int64(priority % 8))
-      content.attributes.insert(Attribute("facility", .integer(Int64(priority / 8))), at: 0)
+      content.attributes.insert(LogAttribute("facility", .integer(Int64(priority / 8))), at: 0)
     }
     return content.entry(text, raw)
   }
@@ -54,7 +54,7 @@ enum SyslogLine {
     guard scanner.take(" "), let host = scanner.word(), scanner.isWord(host, "._-:%[]"),
       scanner.bytes[host.upperBound - 1] != UInt8(ascii: ":")
     else { return nil }
-    content.attributes.append(Attribute("host", scanner.bytes.value(host)))
+    content.attributes.append(LogAttribute("host", scanner.bytes.value(host)))
     let behindHost = scanner.offset
     if !program(&scanner, into: &content) {
       if needsProgram { return nil }
@@ -94,7 +94,7 @@ enum SyslogLine {
     guard scanner.isWord(program, "._-/()@") else { return false }
     if scanner.take("[") {
       guard let process = scanner.range(before: "]"), scanner.isWord(process, "._-") else { return false }
-      content.attributes.append(Attribute("pid", scanner.number(process)))
+      content.attributes.append(LogAttribute("pid", scanner.number(process)))
     }
     guard scanner.take(":"), scanner.take(" ") || scanner.isAtEnd else {
       content.attributes.removeAll { $0.key == "pid" }
@@ -117,10 +117,10 @@ enum SyslogLine {
     guard scanner.take(" "), let host = scanner.word(), let program = scanner.word(), let process = scanner.word(),
       let kind = scanner.word()
     else { return nil }
-    if !scanner.isEqual(host, "-") { content.attributes.append(Attribute("host", scanner.bytes.value(host))) }
+    if !scanner.isEqual(host, "-") { content.attributes.append(LogAttribute("host", scanner.bytes.value(host))) }
     if !scanner.isEqual(program, "-") { content.source = program }
-    if !scanner.isEqual(process, "-") { content.attributes.append(Attribute("pid", scanner.number(process))) }
-    if !scanner.isEqual(kind, "-") { content.attributes.append(Attribute("msgid", scanner.bytes.value(kind))) }
+    if !scanner.isEqual(process, "-") { content.attributes.append(LogAttribute("pid", scanner.number(process))) }
+    if !scanner.isEqual(kind, "-") { content.attributes.append(LogAttribute("msgid", scanner.bytes.value(kind))) }
     if !scanner.take("-") {
       guard scanner.next == UInt8(ascii: "[") else { return nil }
       while scanner.take("[") {
@@ -141,9 +141,9 @@ enum SyslogLine {
 
   /// `id name="value" ...]`. A name may come several times; then its values are a list.
   @_lifetime(scanner: copy scanner)
-  private static func element(_ scanner: inout TextScanner) -> Attribute? {
+  private static func element(_ scanner: inout TextScanner) -> LogAttribute? {
     guard let id = name(&scanner) else { return nil }
-    var members: [Attribute] = []
+    var members: [LogAttribute] = []
     while scanner.take(" ") {
       guard let name = name(&scanner), scanner.take("="), scanner.take("\"") else { return nil }
       var content: [UInt8] = []
@@ -167,11 +167,11 @@ enum SyslogLine {
           members[place].value = .list([members[place].value, value])
         }
       } else {
-        members.append(Attribute(name, value))
+        members.append(LogAttribute(name, value))
       }
       if members.count > Limits.attributeCountMax { return nil }
     }
-    return scanner.take("]") ? Attribute(id, .map(members)) : nil
+    return scanner.take("]") ? LogAttribute(id, .map(members)) : nil
   }
 
   @_lifetime(scanner: copy scanner)

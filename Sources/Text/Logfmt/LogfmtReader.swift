@@ -32,7 +32,7 @@ struct LogfmtReader: ~Escapable {
 
   @_lifetime(self: copy self)
   private mutating func line() -> Line? {
-    var members: [Attribute] = []
+    var members: [LogAttribute] = []
     var keys = KeyPlaces()
     var bareWords: Set<Int> = []
     var beginsWithPair = false
@@ -56,10 +56,10 @@ struct LogfmtReader: ~Escapable {
       if key.utf8.count > Limits.attributeKeyByteCountMax { fits = false }
       if hasKey {
         if members.isEmpty { beginsWithPair = true }
-        bareWords.remove(keys.insert(Attribute(key, value), into: &members))
+        bareWords.remove(keys.insert(LogAttribute(key, value), into: &members))
       } else if keys.place(of: key, in: members) == nil {
         // A word does not undo the pair of the same name.
-        bareWords.insert(keys.insert(Attribute(key, value), into: &members))
+        bareWords.insert(keys.insert(LogAttribute(key, value), into: &members))
       }
     }
     guard bareWords.count < members.count else { return nil }

@@ -71,7 +71,7 @@ enum FieldTime {
   }
 
   /// Seconds and nanoseconds apart, as log4j 2 and Google's protocol buffers have them, and MongoDB's `{"$date": ...}`.
-  private static func nanoseconds(_ members: [Attribute], _ rules: TimeRules) -> Int64? {
+  private static func nanoseconds(_ members: [LogAttribute], _ rules: TimeRules) -> Int64? {
     if members.count == 1, members[0].key == "$date" || members[0].key == "$numberLong" {
       return nanoseconds(members[0].value, rules)
     }

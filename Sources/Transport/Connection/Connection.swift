@@ -84,14 +84,14 @@ package final class Connection: LoopMember {
   // MARK: Output
 
   /// Queues `bytes`; large ones are shared, not copied. A connection that closes or has closed drops them.
-  package func send(_ bytes: Bytes) {
+  package func send(_ bytes: ByteString) {
     guard prepareToSend() else { return }
     output.append(bytes)
     noteQueued()
   }
 
   /// Queues `head`, which is copied unless it is large, and behind it `tail`, which is shared unless it is small.
-  package func send(_ head: Bytes, sharing tail: Bytes) {
+  package func send(_ head: ByteString, sharing tail: ByteString) {
     guard prepareToSend() else { return }
     output.append(head)
     output.append(tail)
@@ -99,7 +99,7 @@ package final class Connection: LoopMember {
   }
 
   /// Queues a copy of `head`, and behind it `tail`, which is shared unless it is small.
-  package func send(copying head: RawSpan, sharing tail: Bytes = Bytes()) {
+  package func send(copying head: RawSpan, sharing tail: ByteString = ByteString()) {
     guard prepareToSend() else { return }
     output.append(copying: head)
     output.append(tail)

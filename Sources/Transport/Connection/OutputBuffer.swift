@@ -17,7 +17,7 @@ internal import LogsWire
   /// Shared bytes, by their places in all that was ever queued. `evbuffer` knows addresses; what is at them is kept alive here.
   private struct Share {
     /// nil once they are written.
-    var storage: Bytes.Storage?
+    var storage: ByteString.Storage?
     let start: UInt64
     let end: UInt64
   }
@@ -57,7 +57,7 @@ internal import LogsWire
 
   var isEmpty: Bool { count == 0 }
 
-  mutating func append(_ bytes: Bytes) {
+  mutating func append(_ bytes: ByteString) {
     if bytes.count < Self.sharedByteCountMin { append(copying: bytes.span) } else { append(sharing: bytes) }
   }
 
@@ -85,7 +85,7 @@ internal import LogsWire
     return unsafe evbuffer_commit_space(pointer, &room, 1) == 0
   }
 
-  private mutating func append(sharing bytes: Bytes) {
+  private mutating func append(sharing bytes: ByteString) {
     let end = position + UInt64(count)
     let status = unsafe bytes.withUnretainedStorage { address, storage in
       enter(storage)
@@ -141,16 +141,16 @@ internal import LogsWire
 
   // MARK: What shared bytes take
 
-  private func enter(_ storage: Bytes.Storage) {
+  private func enter(_ storage: ByteString.Storage) {
     guard let meter else { return }
     meter.add(Self.shareOverhead + (storage.enterQueue() ? Self.size(of: storage) : 0))
   }
 
-  private func leave(_ storage: Bytes.Storage?) {
+  private func leave(_ storage: ByteString.Storage?) {
     guard let meter, let storage else { return }
     meter.add(-Self.shareOverhead - (storage.leaveQueue() ? Self.size(of: storage) : 0))
   }
 
   /// All of it: a part of a block keeps the block.
-  private static func size(of storage: Bytes.Storage) -> Int { unsafe logs_allocated_size(storage.base) }
+  private static func size(of storage: ByteString.Storage) -> Int { unsafe logs_allocated_size(storage.base) }
 }

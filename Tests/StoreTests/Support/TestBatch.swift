@@ -37,7 +37,7 @@ extension Batch {
   static func test(_ text: String) -> Batch { test([text]) }
 
   /// Columns of times, as differences, and of messages (`spec/wire.md`, section 5).
-  private static func payload(_ texts: [String], _ times: [Int64]) -> Bytes {
+  private static func payload(_ texts: [String], _ times: [Int64]) -> ByteString {
     var payload = ByteWriter()
     if times.contains(where: { $0 != 0 }) {
       var column = ByteWriter()
