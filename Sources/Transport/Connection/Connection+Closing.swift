@@ -1,7 +1,3 @@
-internal import CEvent
-internal import Glibc
-internal import LogsSystem
-
 /// The last phase of a connection that is closed in good order.
 struct Linger {
   let timer: LoopTimer
@@ -44,8 +40,8 @@ extension Connection {
   func outputEnded(_ linger: Linger) {
     guard !linger.hasShutDown else { return }
     if hasInputEnded { return finish(.closedByPeer) }
-    guard let descriptor = socket?.number else { return }
-    guard shutdown(descriptor, Int32(SHUT_WR)) == 0 else { return finish(.closedHere) }
+    guard let hasEnded = channel?.endOutput() else { return }
+    guard hasEnded else { return finish(.closedHere) }
     var next = linger
     next.hasShutDown = true
     phase = .lingering(next)

@@ -1,5 +1,4 @@
 internal import CEvent
-internal import Glibc
 internal import LogsSystem
 internal import LogsWire
 
@@ -10,7 +9,7 @@ extension Connection {
   // MARK: Reading
 
   func startReading() {
-    guard let descriptor = socket?.number, !isReadingPaused, !hasInputEnded else { return }
+    guard let descriptor = channel?.descriptor, !isReadingPaused, !hasInputEnded else { return }
     if case .open = phase, handler == nil { return }
     if readEvent == nil {
       // The loop keeps an open connection alive as its member; `finish` frees the event first.
@@ -25,9 +24,9 @@ extension Connection {
 
   /// Reads once and passes on what came; answers how many bytes, 0 when there are none to be had.
   private func readOnce() -> Int {
-    guard let descriptor = socket?.number else { return 0 }
-    let count = loop.readBuffer.read(from: descriptor, atMost: readByteCountMax)
-    if count > 0 {
+    guard let input = channel?.read(into: &loop.readBuffer, atMost: readByteCountMax) else { return 0 }
+    switch input {
+    case .bytes(let count):
       bytesReceived += UInt64(count)
       lastReceived = loop.now
       switch phase {
@@ -38,12 +37,9 @@ extension Connection {
       case .closed: break
       }
       return count
-    }
-    if count == 0 {
-      endInput()
-    } else {
-      let error = SystemError.last
-      if error.number != EAGAIN, error.number != EINTR { finish(.failed(failure(error))) }
+    case .nothing: break
+    case .end: endInput()
+    case .failed(let error): finish(.failed(failure(error)))
     }
     return 0
   }
@@ -63,10 +59,10 @@ extension Connection {
   /// Writes what the socket takes, at the end of a turn or when it has room again.
   func flush() {
     isDirty = false
-    guard !isWaitingToWrite, let descriptor = socket?.number else { return }
-    if !output.isEmpty {
-      switch output.write(to: descriptor) {
-      case .wrote(let count):
+    guard !isWaitingToWrite, let descriptor = channel?.descriptor else { return }
+    if !output.isEmpty, let written = channel?.write(&output) {
+      switch written {
+      case .took(let count):
         bytesSent += UInt64(count)
         lastProgress = loop.now
       case .wouldBlock: break

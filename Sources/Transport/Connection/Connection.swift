@@ -34,7 +34,8 @@ package final class Connection: LoopMember {
   package var readByteCountMax = ReadBuffer.byteCount
 
   var phase = Phase.open
-  var socket: Descriptor?
+  /// nil once the connection has closed.
+  var channel: ByteChannel?
   var output: OutputBuffer
   var low = lowWatermark
   var high = highWatermark
@@ -76,7 +77,7 @@ package final class Connection: LoopMember {
     lastReceived = loop.now
     lastProgress = loop.now
     TCPOptions.set(on: descriptor.number, userTimeout: userTimeout)
-    socket = consume descriptor
+    channel = ByteChannel(descriptor)
     memberID = loop.join(self)
     if loop.isStopping { finish(.loopStopped) }
   }
@@ -169,7 +170,7 @@ package final class Connection: LoopMember {
     phase = .closed(reason)
     readEvent = nil
     writeEvent = nil
-    socket = nil
+    channel = nil
     output.removeAll()
     isAboveHighWatermark = false
     // `self` stays alive in the list of the announced.

@@ -5,12 +5,6 @@ internal import LogsWire
 
 /// Bytes waiting to be written: libevent's `evbuffer`, a chain of memory blocks that are copied in or shared.
 @safe struct OutputBuffer: ~Copyable {
-  enum WriteResult {
-    case wrote(Int)
-    case wouldBlock
-    case failed(SystemError)
-  }
-
   /// From this size on, sharing costs less than copying.
   static let sharedByteCountMin = 1024
 
@@ -98,11 +92,11 @@ internal import LogsWire
   }
 
   /// Writes as much as one `writev(2)` of at most 128 blocks takes. The buffer must not be empty.
-  mutating func write(to descriptor: Int32) -> WriteResult {
+  mutating func write(to descriptor: Int32) -> ByteChannel.Output {
     let written = unsafe evbuffer_write(pointer, descriptor)
     guard written < 0 else {
       forget(Int(written))
-      return .wrote(Int(written))
+      return .took(Int(written))
     }
     let error = SystemError.last
     return error.number == EAGAIN || error.number == EINTR ? .wouldBlock : .failed(error)

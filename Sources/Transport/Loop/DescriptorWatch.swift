@@ -1,0 +1,115 @@
+internal import CEvent
+internal import Glibc
+package import LogsSystem
+
+/// Watches a descriptor that belongs to somebody else: a pipe, a socket of another program, inotify, stdout.
+///
+/// The descriptor must stay open for as long as it is watched, and is never closed here. A file on a disk cannot be
+/// watched: it is always ready. Bound to its loop's thread.
+package final class DescriptorWatch: LoopMember {
+  /// What a watch waits for.
+  package enum Condition: Sendable {
+    /// There is something to read, or the other side has closed. Told in every turn until it has been read.
+    case readable
+    /// There is room to write, or the other side has closed. Told in every turn until it has been used up.
+    case writable
+    /// The other side has closed, or the descriptor has failed. Told once.
+    case hungUp
+
+    fileprivate var kinds: Int32 {
+      switch self {
+      case .readable: EV_READ | EV_PERSIST
+      case .writable: EV_WRITE | EV_PERSIST
+      // libevent tells of errors and hang-ups those who wait to read. What can be read shall not be told again and
+      // again.
+      case .hungUp: EV_READ | EV_PERSIST | EV_ET
+      }
+    }
+  }
+
+  private let loop: EventLoop
+  private let descriptor: Int32
+  private let condition: Condition
+  private var body: (() -> Void)?
+  private var event: Event?
+  private var isPaused = false
+  private var memberID: UInt64 = 0
+
+  fileprivate init(
+    loop: EventLoop, descriptor: Int32, _ condition: Condition, _ body: @escaping () -> Void
+  ) throws(SystemError) {
+    loop.requireOnLoop()
+    self.loop = loop
+    self.descriptor = descriptor
+    self.condition = condition
+    guard !loop.isStopping else { return }
+    // The loop keeps this watch alive as a member until `cancel`, which frees the event.
+    let context = unsafe Unmanaged.passUnretained(self).toOpaque()
+    guard
+      let event = unsafe loop.makeEvent(
+        descriptor, condition.kinds, context: context,
+        callback: { _, _, context in
+          guard let context = unsafe context else { return }
+          unsafe Unmanaged<DescriptorWatch>.fromOpaque(context).takeUnretainedValue().happened()
+        })
+    else { return }
+    guard event.add() else { throw .last }
+    self.event = consume event
+    self.body = body
+    memberID = loop.join(self)
+  }
+
+  /// Tells nothing until `resume`.
+  package func pause() {
+    loop.requireOnLoop()
+    isPaused = true
+    event?.remove()
+  }
+
+  /// - Throws: when the system watches no more descriptors.
+  package func resume() throws(SystemError) {
+    loop.requireOnLoop()
+    guard isPaused else { return }
+    isPaused = false
+    guard event?.add() ?? true else { throw .last }
+  }
+
+  /// Ends the watch. More calls change nothing.
+  package func cancel() {
+    loop.requireOnLoop()
+    body = nil
+    guard event != nil else { return }
+    event = nil
+    loop.leave(memberID)
+  }
+
+  func loopStops() { cancel() }
+
+  private func happened() {
+    guard let body else { return }
+    if case .hungUp = condition {
+      guard Self.hasHungUp(descriptor) else { return }
+      cancel()
+    }
+    body()
+  }
+
+  /// Whether the other side of a descriptor has closed, or it has failed.
+  package static func hasHungUp(_ descriptor: Int32) -> Bool {
+    // Both are told whether they are asked for or not (poll(2)).
+    var asked = pollfd(fd: descriptor, events: 0, revents: 0)
+    return unsafe poll(&asked, 1, 0) == 1
+  }
+}
+
+extension EventLoop {
+  /// Calls `body` on this loop when `condition` holds of `descriptor`, until the watch is cancelled. On a loop that
+  /// stops it never comes to that.
+  ///
+  /// - Throws: `EPERM` for a file on a disk, which cannot be waited for.
+  package func watch(
+    _ descriptor: Int32, for condition: DescriptorWatch.Condition, _ body: @escaping () -> Void
+  ) throws(SystemError) -> DescriptorWatch {
+    try DescriptorWatch(loop: self, descriptor: descriptor, condition, body)
+  }
+}
