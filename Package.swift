@@ -65,10 +65,10 @@ let package = Package(
     library("Transport", uses: ["CEvent", "LogsSystem", "LogsWire"]),
     library("Disk", uses: ["CSQLite", "LogsSystem", "LogsWire"]),
     library("Store", uses: ["LogsDisk", "LogsSystem", "LogsWire"]),
-    library("Server", uses: ["CSystem", "LogsStore", "LogsSystem", "LogsTransport", "LogsWire"]),
+    library("Server", uses: ["LogsStore", "LogsSystem", "LogsText", "LogsTransport", "LogsWire"]),
     library("Client", uses: ["LogsDisk", "LogsSystem", "LogsText", "LogsTransport", "LogsWire"]),
     library("Foundation", uses: ["LogsClient"]),
-    library("CLI", uses: ["LogsClient", "LogsSystem", "LogsText", "LogsWire"]),
+    library("CLI", uses: ["LogsClient", "LogsSystem", "LogsText", "LogsTransport", "LogsWire"]),
     .executableTarget(
       name: "logsd", dependencies: ["LogsServer"], path: "Sources/Server/Main", swiftSettings: strict),
     .executableTarget(
@@ -98,10 +98,11 @@ let package = Package(
     tests(
       "Client",
       uses: [
-        "LogsClient", "LogsDisk", "LogsSystem", "LogsWire", "LogsTransport", "LogsSimulation", "CSQLite", "CFaultVFS",
+        "LogsClient", "LogsDisk", "LogsSystem", "LogsText", "LogsWire", "LogsTransport", "LogsSimulation", "CSQLite",
+        "CFaultVFS",
       ]),
     tests("Foundation", uses: ["LogsClient", "LogsFoundation"]),
-    tests("CLI", uses: ["LogsCLI", "LogsClient", "LogsWire"]),
+    tests("CLI", uses: ["LogsCLI", "LogsClient", "LogsText", "LogsWire"]),
 
     .target(name: "CAllocations", path: "Benchmarks/Allocations"),
     .target(

@@ -15,9 +15,6 @@ int accept4(int descriptor, struct sockaddr *address, socklen_t *size, int flags
 // What an allocation really takes of the heap.
 static inline size_t logs_allocated_size(void *memory) { return malloc_usable_size(memory); }
 
-// Gives the system what the heap does not use.
-static inline void logs_trim_heap(void) { (void)malloc_trim(0); }
-
 static inline int logs_accept(int descriptor, struct sockaddr *address, socklen_t *size) {
   return accept4(descriptor, address, size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }

@@ -1,5 +1,5 @@
 internal import LogsClient
-internal import LogsWire
+internal import LogsText
 
 /// The command `logs`: finds the command, runs it, and says how it went by its exit code.
 package enum CommandLineTool {
@@ -26,7 +26,7 @@ package enum CommandLineTool {
       throw CommandError.usage("there is no command '\(first)'\(question(first)); see logs help")
     }
     let options = command.options + ConnectionOptions.all + [Option("help", ["h"], help: "this text")]
-    let arguments = try Arguments(rest, options: options, command: command.name)
+    let arguments = try Arguments(rest, options: options, help: "logs help \(command.name)")
     if arguments.has("help") {
       try Terminal.write(line: Help.of(command))
       return ExitCode.done
@@ -61,6 +61,7 @@ package enum CommandLineTool {
     switch error {
     case let error as CommandError: error.description
     case let error as LogError: error.message
+    case let error as UsageError: error.description
     default: "\(error)"
     }
   }
@@ -69,6 +70,7 @@ package enum CommandLineTool {
     switch error {
     case let error as CommandError: error.exitCode
     case let error as LogError: exitCode(of: error)
+    case is UsageError: ExitCode.usage
     default: ExitCode.failed
     }
   }

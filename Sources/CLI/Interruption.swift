@@ -1,5 +1,6 @@
-internal import Dispatch
 internal import Glibc
+internal import LogsSystem
+internal import LogsTransport
 internal import Synchronization
 
 /// Ctrl-C and SIGTERM: the first one ends a command in good order, the second one at once.
@@ -42,18 +43,15 @@ package enum Interruption {
   static func watch(_ body: @escaping @Sendable () async throws -> Int32) async throws -> Int32 {
     let first = FirstSignal()
     let task = Task { try await body() }
-    let file = unsafe readEnd
-    let source = DispatchSource.makeReadSource(fileDescriptor: file, queue: DispatchQueue(label: "logs.signals"))
-    source.setEventHandler {
-      var byte: UInt8 = 0
-      while unsafe read(file, &byte, 1) == 1 {
-        let code = ExitCode.interrupted(by: Int32(byte))
-        if !first.set(code) { exit(code) }
-        task.cancel()
-      }
+    let loop = try EventLoop.start(name: "logs-signals")
+    defer { loop.stop() }
+    loop.execute {
+      do throws(SystemError) {
+        _ = try loop.watch(unsafe readEnd, for: .readable) {
+          receive { if first.set($0) { task.cancel() } else { exit($0) } }
+        }
+      } catch { preconditionFailure("a pipe can be watched: \(error)") }
     }
-    source.resume()
-    defer { source.cancel() }
     do {
       let code = try await task.value
       return first.exitCode ?? code
@@ -61,6 +59,12 @@ package enum Interruption {
       if let code = first.exitCode { return code }
       throw error
     }
+  }
+
+  /// Takes the signals that wait in the pipe, as exit codes.
+  private static func receive(_ take: (Int32) -> Void) {
+    var byte: UInt8 = 0
+    while unsafe read(readEnd, &byte, 1) == 1 { take(ExitCode.interrupted(by: Int32(byte))) }
   }
 
   /// The exit code that the first signal has decided.

@@ -2,6 +2,7 @@
 #include "system.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/stat.h>
@@ -18,6 +19,8 @@ int logs_file_identity(
 }
 
 void logs_set_thread_name(const char *name) { pthread_setname_np(pthread_self(), name); }
+
+void logs_trim_heap(void) { malloc_trim(0); }
 
 void logs_set_thread_idle(void) {
   struct sched_param none = {0};

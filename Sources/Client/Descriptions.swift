@@ -1,3 +1,4 @@
+internal import LogsText
 internal import LogsWire
 
 extension AttributeValue: CustomStringConvertible {

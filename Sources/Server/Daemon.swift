@@ -1,6 +1,6 @@
-internal import CSystem
 internal import Glibc
 internal import LogsSystem
+internal import LogsText
 internal import LogsTransport
 internal import LogsWire
 
@@ -16,7 +16,7 @@ package enum Daemon {
     """
 
   package static func run(arguments: [String]) async -> Int32 {
-    unsafe logs_report_crashes("logsd", Self.crashAdvice)
+    CrashReport.prepare(program: "logsd", advice: Self.crashAdvice)
     let configuration: Configuration
     do { configuration = try Configuration(arguments: arguments, environment: Environment.variables) } catch {
       Output.write("logsd: \(PrintableText.escaped(error.description))", to: STDERR_FILENO)

@@ -1,4 +1,3 @@
-internal import Dispatch
 internal import Glibc
 internal import LogsSystem
 internal import LogsWire
@@ -13,13 +12,13 @@ package final class ServerLog: Sendable {
     var droppedCount = 0
   }
 
-  private let queue = DispatchQueue(label: "logs.log")
+  private let thread = ThreadExecutor("log")
   private let state = Mutex(State())
 
   /// Lines that may wait for stderr.
   private static let waitingCountMax = 1_024
   /// How long the end of the process waits for them.
-  private static let flushSeconds = 1.0
+  private static let flushDuration = Duration.seconds(1)
 
   package init() {}
 
@@ -33,7 +32,7 @@ package final class ServerLog: Sendable {
       return true
     }
     guard isTaken else { return }
-    queue.async { [self] in
+    thread.execute { [self] in
       let droppedCount = state.withLock { state in
         state.waitingCount -= 1
         defer { state.droppedCount = 0 }
@@ -46,8 +45,11 @@ package final class ServerLog: Sendable {
 
   /// Waits for what has been logged, but not for ever.
   package func flush() {
-    let isDone = DispatchSemaphore(value: 0)
-    queue.async { isDone.signal() }
-    _ = isDone.wait(timeout: .now() + Self.flushSeconds)
+    let isDone = Monitor(false)
+    thread.execute {
+      isDone.withLock { $0 = true }
+      isDone.signal()
+    }
+    _ = isDone.wait(timeout: Self.flushDuration) { $0 ? true : nil }
   }
 }

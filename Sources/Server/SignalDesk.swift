@@ -1,4 +1,5 @@
 internal import Glibc
+internal import LogsText
 internal import LogsTransport
 
 /// The signals of the process, from its start to its end, on a thread of their own.

@@ -22,12 +22,12 @@ package struct Descriptor: ~Copyable, Sendable {
     return Descriptor(adopting: number)
   }
 
-  /// All bytes from here to the end.
-  package func readAll() throws(SystemError) -> [UInt8] {
+  /// All bytes from here to the end, but no more than `limit`.
+  package func readAll(atMost limit: Int = .max) throws(SystemError) -> [UInt8] {
     var content: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: Self.readByteCount)
+    var buffer = [UInt8](repeating: 0, count: min(limit, Self.readByteCount))
     while true {
-      let count = unsafe Glibc.read(number, &buffer, buffer.count)
+      let count = unsafe Glibc.read(number, &buffer, min(buffer.count, limit - content.count))
       if count < 0 {
         let error = SystemError.last
         if error.number == EINTR { continue }

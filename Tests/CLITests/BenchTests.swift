@@ -1,4 +1,5 @@
 import LogsClient
+import LogsText
 import Testing
 
 @testable import LogsCLI
@@ -7,13 +8,13 @@ import Testing
   // MARK: Flags
 
   private func settings(_ words: String...) throws -> BenchSettings {
-    try BenchSettings(Arguments(words, options: BenchSettings.options + ConnectionOptions.all, command: "bench"))
+    try BenchSettings(Arguments(words, options: BenchSettings.options + ConnectionOptions.all, help: "logs help bench"))
   }
 
   @Test func `what is left out is what the help says`() throws {
     let append = try settings("append")
     #expect(append.producerCount == 1 && append.batchEntryCount == 1_000 && append.entryCount == 1_000_000)
-    #expect(append.streamCount == 1 && append.repeatCount == 3 && !append.wantsJSON && append.corpusPath == nil)
+    #expect(append.streamCount == 1 && append.repeatCount == 3 && append.format == .table && append.corpusPath == nil)
     let ack = try settings("ack", "--connections", "64")
     #expect(ack.connectionCount == 64 && ack.streamCount == 1 && ack.seconds == 5)
     let tail = try settings("tail")
@@ -26,7 +27,7 @@ import Testing
     let ack = try settings(
       "ack", "--connections", "8", "--streams", "3", "--seconds", "0.25", "--repeat", "1", "-o", "json")
     #expect(ack.connectionCount == 8 && ack.streamCount == 3 && ack.seconds == 0.25)
-    #expect(ack.repeatCount == 1 && ack.wantsJSON)
+    #expect(ack.repeatCount == 1 && ack.format == .json)
     #expect(try settings("ack", "--streams", "shared").streamCount == 1)
     let append = try settings("append", "--producers", "3", "--streams", "7", "--batch", "2", "--entries", "14")
     #expect(append.producerCount == 3 && append.streamCount == 7)
@@ -47,7 +48,7 @@ import Testing
   ])
   func `mistakes are refused before anything begins`(words: [String]) {
     #expect(throws: (any Error).self) {
-      try BenchSettings(Arguments(words, options: BenchSettings.options, command: "bench"))
+      try BenchSettings(Arguments(words, options: BenchSettings.options, help: "logs help bench"))
     }
   }
 

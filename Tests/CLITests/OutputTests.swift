@@ -1,5 +1,6 @@
 import Foundation
 import LogsClient
+import LogsText
 import LogsWire
 import Testing
 
@@ -100,18 +101,43 @@ import Testing
     #expect(table.text == #"FACT     VALUE\#nversion  1\n2\u{202e}"#)
   }
 
-  @Test(arguments: [
-    (Int64(0), "1970-01-01T00:00:00.000000000Z"), (-1, "1969-12-31T23:59:59.999999999Z"),
-    (Int64.max, "2262-04-11T23:47:16.854775807Z"), (Int64.min, "1677-09-21T00:12:43.145224192Z"),
-  ])
-  func `times at the borders are right`(nanoseconds: Int64, text: String) {
-    #expect(Timestamp.rfc3339(nanoseconds) == text)
-  }
-
   @Test func `a table's numbers stand flush right`() {
     var table = Table([("NAME", false), ("N", true), ("STATE", false)])
     table.append(["web", "10", "open"])
     table.append(["a", "5", "sealed"])
     #expect(table.text == "NAME   N  STATE\nweb   10  open\na      5  sealed")
+  }
+
+  @Test func `a report is a table for people, and an object a line with the same values for programs`() {
+    let columns: [Report.Column<(String, UInt64, Int64)>] = [
+      Report.Column("name", "NAME") { .text($0.0) }, .count("entries", "ENTRIES") { $0.1 },
+      Report.Column("id", nil) { _ in .none }, Report.Column(nil, "SIZE") { _ in .text("big") },
+      Report.Column("last", "LAST TIME") { .time($0.2) },
+    ]
+    let rows: [(String, UInt64, Int64)] = [("web", 7, 0), ("api", 12, 1_768_046_400_123_456_789)]
+    #expect(
+      Table(rows, columns, isUTC: true).text == """
+        NAME  ENTRIES  SIZE  LAST TIME
+        web         7  big   -
+        api        12  big   2026-01-10 12:00:00.123
+        """)
+    #expect(
+      String(decoding: Report(rows, columns, isUTC: true).json, as: UTF8.self) == """
+        {"name":"web","entries":7,"id":null,"last":null}
+        {"name":"api","entries":12,"id":null,"last":"2026-01-10T12:00:00.123456789Z"}
+
+        """)
+  }
+
+  @Test func `values of all kinds have a form in JSON`() {
+    let datum = Datum.record([
+      ("count", .count(1)), ("measure", .measure(1.5)), ("flag", .flag(true)), ("text", .text("\n")), ("none", .none),
+      ("list", .list([.count(1), .list([]), .record([])])),
+    ])
+    var json = JSONWriter()
+    json.datum(datum)
+    #expect(
+      String(decoding: json.bytes, as: UTF8.self)
+        == #"{"count":1,"measure":1.5,"flag":true,"text":"\n","none":null,"list":[1,[],{}]}"#)
   }
 }

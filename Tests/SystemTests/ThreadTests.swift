@@ -24,4 +24,27 @@ import Testing
     #expect(monitor.wait { $0 > 0 ? $0 : nil } == 7)
     thread.join()
   }
+
+  private actor Waiter {
+    private let thread = ThreadExecutor("test-executor")
+    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe thread.asUnownedSerialExecutor() }
+
+    func threadName() throws -> String {
+      String(decoding: try PosixFileSystem().read("/proc/thread-self/comm") ?? [], as: UTF8.self)
+    }
+
+    func run(_ body: @escaping @Sendable () -> Void) { thread.execute(body) }
+  }
+
+  @Test func `an actor's work runs on its thread, which ends when all is done`() async throws {
+    let isDone = Monitor(false)
+    var waiter: Waiter? = Waiter()
+    #expect(try await waiter?.threadName() == "test-executor\n")
+    await waiter?.run {
+      isDone.withLock { $0 = true }
+      isDone.signal()
+    }
+    waiter = nil
+    #expect(isDone.wait(timeout: .seconds(60)) { $0 ? true : nil } == true)
+  }
 }

@@ -1,5 +1,7 @@
 internal import Glibc
 internal import LogsClient
+internal import LogsSystem
+internal import LogsText
 
 /// The flags about the connection, which every command takes.
 enum ConnectionOptions {
@@ -50,24 +52,16 @@ enum ConnectionOptions {
   private static func token(_ arguments: Arguments) throws(CommandError) -> String? {
     if let token = arguments.value("token") { return token }
     if let path = arguments.value("token-file") ?? Terminal.environment("LOGS_TOKEN_FILE") {
-      return try SmallFile.firstLine(of: path)
+      do { return try firstLine(of: path) } catch { throw CommandError("cannot read \(path): \(error.text)") }
     }
     return Terminal.environment("LOGS_TOKEN")
   }
-}
 
-/// A file of one line.
-private enum SmallFile {
-  private static let byteCountMax = 8 << 10
-
-  static func firstLine(of path: String) throws(CommandError) -> String {
-    let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
-    guard file >= 0 else { throw CommandError("cannot read \(path): \(unsafe String(cString: strerror(errno)))") }
-    defer { close(file) }
-    var buffer = [UInt8](repeating: 0, count: byteCountMax)
-    let count = unsafe buffer.withUnsafeMutableBytes { unsafe read(file, $0.baseAddress, $0.count) }
-    guard count >= 0 else { throw CommandError("cannot read \(path): \(unsafe String(cString: strerror(errno)))") }
+  private static func firstLine(of path: String) throws(SystemError) -> String {
+    let content = try Descriptor.open(path, O_RDONLY).readAll(atMost: tokenFileByteCountMax)
     return String(
-      decoding: buffer[..<count].prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }, as: UTF8.self)
+      decoding: content.prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }, as: UTF8.self)
   }
+
+  private static let tokenFileByteCountMax = 8 << 10
 }

@@ -1,4 +1,5 @@
 internal import LogsClient
+internal import LogsText
 
 /// What is to be measured, and how much of it: the flags of `logs bench`, checked.
 struct BenchSettings: Sendable {
@@ -43,7 +44,7 @@ struct BenchSettings: Sendable {
   var stream: StreamName?
   var decoding = Decoding.entries
   var repeatCount = 3
-  var wantsJSON = false
+  var format = Report.Format.table
 
   static let options = [
     Option(
@@ -64,7 +65,7 @@ struct BenchSettings: Sendable {
     Option("stream", form: "STREAM", help: "read: what to read; a stream that is made for it without this"),
     Option("decode", form: "WHAT", help: "read: entries (default), or batches, which are checked but not decompressed"),
     Option("repeat", form: "N", help: "runs, of which the medians are shown; 3 without this"),
-    Option.factFormat,
+    Option.reportFormat,
   ]
 
   init(_ arguments: Arguments) throws {
@@ -76,7 +77,7 @@ struct BenchSettings: Sendable {
     for option in Self.options where arguments.value(option.name) != nil && !kind.flags.contains(option.name) {
       throw CommandError.usage("bench \(kind.rawValue) has no --\(option.name); see logs help bench")
     }
-    wantsJSON = try arguments.wantsJSON()
+    format = try arguments.reportFormat()
     corpusPath = arguments.value("corpus")
     producerCount = try arguments.count("producers", upTo: Self.connectionCountMax) ?? 1
     batchEntryCount =

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import LogsClient
+internal import LogsText
 
 /// The server that is measured: one that is there, or one of its own.
 struct BenchTarget: Sendable {

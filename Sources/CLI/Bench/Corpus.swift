@@ -2,7 +2,7 @@ internal import LogsClient
 
 /// Entries to measure with: lines of a file or of the generator, cut before anything is measured.
 ///
-/// Making an `LogEntry` of a line and encoding it are part of what is measured, as they are part of what a service does.
+/// Making a `LogEntry` of a line and encoding it are part of what is measured, as they are part of what a service does.
 struct Corpus: Sendable {
   struct Line: Sendable {
     let message: ByteString

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import LogsClient
+internal import LogsSystem
 
 /// A `logsd` with an empty data directory, for one measurement.
 ///
@@ -7,7 +8,7 @@ internal import LogsClient
 /// `kill -9`, the read returns, and the shell ends the server and removes the directory. The shell and the server are a process
 /// group of their own, so that Ctrl-C in a terminal does not end the server before its clients.
 actor OwnServer {
-  private let executor = BlockingExecutor(label: "logs.bench.server")
+  private let executor = ThreadExecutor("logs-server")
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
   /// Where it listens, and where its files are until it ends.
@@ -95,7 +96,7 @@ actor OwnServer {
     var template = Array("\(parent)/logs-bench-XXXXXX".utf8CString)
     guard unsafe mkdtemp(&template) != nil else {
       throw CommandError(
-        "cannot make a directory in \(parent) for a server's data: \(unsafe String(cString: strerror(errno))); name another one in $TMPDIR"
+        "cannot make a directory in \(parent) for a server's data: \(SystemError.last.text); name another one in $TMPDIR"
       )
     }
     return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
@@ -143,7 +144,7 @@ actor OwnServer {
   }
 
   private static func failure(_ what: String) -> CommandError {
-    CommandError("cannot start a server to measure: \(what): \(unsafe String(cString: strerror(errno)))")
+    CommandError("cannot start a server to measure: \(what): \(SystemError.last.text)")
   }
 
   /// Waits for the server's line `ready URL`; nil when it ends without one, or takes too long.
@@ -162,12 +163,10 @@ actor OwnServer {
   }
 
   private static func lastLine(of path: String) -> String {
-    let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
-    guard file >= 0 else { return "" }
-    defer { close(file) }
-    var buffer = [UInt8](repeating: 0, count: 8 << 10)
-    let count = unsafe buffer.withUnsafeMutableBytes { unsafe read(file, $0.baseAddress, $0.count) }
-    return String(decoding: buffer.prefix(max(count, 0)), as: UTF8.self).split(separator: "\n").last.map(String.init)
-      ?? ""
+    let content: [UInt8]
+    do { content = try Descriptor.open(path, O_RDONLY).readAll(atMost: logByteCountMax) } catch { return "" }
+    return String(decoding: content, as: UTF8.self).split(separator: "\n").last.map(String.init) ?? ""
   }
+
+  private static let logByteCountMax = 8 << 10
 }

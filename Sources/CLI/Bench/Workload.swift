@@ -41,19 +41,13 @@ struct Deliveries: Sendable {
 
 /// One of the settings of a measurement, as the report shows it.
 struct BenchSetting: Sendable {
-  enum Value: Sendable {
-    case number(UInt64)
-    case seconds(Double)
-    case text(String)
-  }
-
   let name: String
-  let value: Value
+  let datum: Datum
 
-  init(_ name: String, _ number: Int) { (self.name, value) = (name, .number(UInt64(max(0, number)))) }
-  init(_ name: String, _ number: UInt64) { (self.name, value) = (name, .number(number)) }
-  init(_ name: String, seconds: Double) { (self.name, value) = (name, .seconds(seconds)) }
-  init(_ name: String, _ text: String) { (self.name, value) = (name, .text(text)) }
+  init(_ name: String, _ number: Int) { (self.name, datum) = (name, .count(UInt64(max(0, number)))) }
+  init(_ name: String, _ number: UInt64) { (self.name, datum) = (name, .count(number)) }
+  init(_ name: String, seconds: Double) { (self.name, datum) = (name, .measure(seconds)) }
+  init(_ name: String, _ text: String) { (self.name, datum) = (name, .text(text)) }
 }
 
 /// Ends clients at once: whoever waited for them has what was waited for, or has failed.

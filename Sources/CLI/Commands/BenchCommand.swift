@@ -1,4 +1,5 @@
 internal import LogsClient
+internal import LogsText
 internal import LogsWire
 
 /// `logs bench`: measures a server with real clients.
@@ -43,11 +44,8 @@ enum BenchCommand {
         throw error
       }
     }
-    if settings.wantsJSON {
-      _ = try Terminal.write(report.json)
-    } else {
-      try Terminal.write(line: report.text)
-    }
+    if settings.format == .table { try Terminal.write(line: "\(report.title)\n") }
+    try Report(table: report.table, records: [report.record]).write(settings.format)
     return ExitCode.done
   }
 

@@ -1,3 +1,5 @@
+internal import LogsText
+
 /// One command of `logs`: what its help says, and what it does.
 struct Command: Sendable {
   let name: String

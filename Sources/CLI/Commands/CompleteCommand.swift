@@ -1,4 +1,5 @@
 internal import LogsClient
+internal import LogsText
 
 /// `logs complete`: seals a stream.
 enum CompleteCommand {

@@ -1,8 +1,8 @@
 internal import LogsClient
 
-/// Keeps the cursor file of a follow: current with what was written out, and in the end no further than what stdout's reader has
-/// taken. What is left in a pipe when its reader goes was never seen by anybody.
-struct CursorKeeper {
+/// Keeps the checkpoint of a follow: current with what was written out, and in the end no further than what stdout's
+/// reader has taken. What is left in a pipe when its reader goes was never seen by anybody.
+final class CursorKeeper {
   /// Entries whose lines were written together.
   struct Lines {
     /// Behind all of them.
@@ -19,7 +19,7 @@ struct CursorKeeper {
     case lines(Lines)
   }
 
-  private let path: String
+  private let store: any CheckpointStore
   /// Behind all that was written.
   private var written: LogCursor
   /// Behind all that is known to have been taken.
@@ -28,49 +28,49 @@ struct CursorKeeper {
   private var steps: [(step: Step, end: Int)] = []
   private var writtenByteCount = 0
 
-  init(path: String, cursor: LogCursor) {
-    self.path = path
+  init(_ store: any CheckpointStore, cursor: LogCursor) {
+    self.store = store
     written = cursor
     taken = cursor
   }
 
   /// Moves past something that prints no line.
-  mutating func passed(_ event: FollowEvent) throws {
+  func passed(_ event: FollowEvent) async throws {
     written.advance(past: event)
     switch event {
-    case .skipped, .resolved: try written.write(toFile: path)
+    case .skipped, .resolved: try await store.save(written)
     case .batch, .announced, .live, .interrupted, .resumed, .ended: break
     }
     add(.event(event))
   }
 
   /// Moves behind the last whole line that was written: it is never printed again.
-  mutating func wrote(_ lines: Lines) throws {
+  func wrote(_ lines: Lines) async throws {
     writtenByteCount += lines.byteCount
-    if Self.advance(&written, past: lines, byteCount: lines.byteCount) { try written.write(toFile: path) }
+    if Self.advance(&written, past: lines, byteCount: lines.byteCount) { try await store.save(written) }
     add(.lines(lines))
   }
 
   /// The end: what the reader has left in the pipe does not count, if it has gone.
-  mutating func end(isReaderGone: Bool) throws {
+  func end(isReaderGone: Bool) async throws {
     let takenByteCount = takenByteCount
     settle(takenByteCount)
     guard isReaderGone, let first = steps.first else { return }
     if case .lines(let lines) = first.step {
       _ = Self.advance(&taken, past: lines, byteCount: takenByteCount - (first.end - lines.byteCount))
     }
-    try taken.write(toFile: path)
+    try await store.save(taken)
   }
 
   private var takenByteCount: Int { writtenByteCount - (Terminal.unreadByteCount ?? 0) }
 
-  private mutating func add(_ step: Step) {
+  private func add(_ step: Step) {
     steps.append((step, writtenByteCount))
     settle(takenByteCount)
   }
 
   /// Forgets the steps that were taken as a whole.
-  private mutating func settle(_ takenByteCount: Int) {
+  private func settle(_ takenByteCount: Int) {
     let count = steps.prefix { $0.end <= takenByteCount }.count
     for (step, _) in steps.prefix(count) {
       switch step {

@@ -1,5 +1,7 @@
 internal import Glibc
 internal import LogsClient
+internal import LogsSystem
+internal import LogsText
 
 /// `logs follow`: the last entries of streams, then live.
 enum FollowCommand {
@@ -15,7 +17,7 @@ enum FollowCommand {
       line that it has taken from there.
 
       short and json are one line an entry wherever they go: newlines, other control characters, what changes the direction of
-      text are shown as escapes (\\n, \\x1b, \\u{202e}; \\u202e in json). ByteString that are not UTF-8 are \\x9b in short, U+FFFD in json.
+      text are shown as escapes (\\n, \\x1b, \\u{202e}; \\u202e in json). Bytes that are not UTF-8 are \\x9b in short, U+FFFD in json.
       """, options: options, run: run)
 
   private static let options =
@@ -39,7 +41,8 @@ enum FollowCommand {
     let cursorFile = arguments.value("cursor-file")
     var cursor = LogCursor()
     var hasCursor = false
-    if let cursorFile, let found = try LogCursor(contentsOfFile: cursorFile) {
+    let store = try cursorFile.map { try FileCheckpointStore(path: $0) }
+    if let found = try await store?.load() {
       cursor = found
       hasCursor = true
     }
@@ -63,7 +66,7 @@ enum FollowCommand {
     defer { notices.end() }
 
     let printer = FollowPrinter(
-      writer: writer, keeper: cursorFile.map { CursorKeeper(path: $0, cursor: cursor) }, showsStreams: namesStreams)
+      writer: writer, keeper: store.map { CursorKeeper($0, cursor: cursor) }, showsStreams: namesStreams)
     let subscription = client.follow(selectors, from: start, until: end, cursor: cursor, isReverse: isReverse)
     let isWhole = try await print(subscription, by: printer)
     await client.shutdown(deadline: .seconds(1))
@@ -88,7 +91,7 @@ enum FollowCommand {
     let directory = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
     guard unsafe access(directory, W_OK) == 0 else {
       throw CommandError(
-        "cannot keep a cursor in \(path): \(directory): \(unsafe String(cString: strerror(errno))); name a file in a directory that you may write to"
+        "cannot keep a cursor in \(path): \(directory): \(SystemError.last.text); name a file in a directory that you may write to"
       )
     }
   }

@@ -1,14 +1,15 @@
 internal import Glibc
 internal import LogsClient
+internal import LogsSystem
 
-/// Prints what a subscription brings, on a thread of its own: a reader of stdout that is slow makes this wait, and by the
-/// credit the server, and nothing else.
+/// Prints what a subscription brings, on a thread of its own: a reader of stdout that is slow makes this wait, and by
+/// the credit the server, and nothing else.
 actor FollowPrinter {
-  private let executor = BlockingExecutor(label: "logs.output")
+  private let executor = ThreadExecutor("logs-output")
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
   private var writer: EntryWriter
-  private var keeper: CursorKeeper?
+  private let keeper: CursorKeeper?
   private let showsStreams: Bool
   private var output: [UInt8] = []
   /// Where each entry's line ends in it.
@@ -26,17 +27,17 @@ actor FollowPrinter {
   /// - Returns: whether nothing that was asked for is missing.
   func print(_ subscription: FollowSequence) async throws -> Bool {
     do { try await printEvents(subscription) } catch {
-      try endKeeping()
+      try await endKeeping()
       throw error
     }
-    try endKeeping()
+    try await endKeeping()
     return isWhole
   }
 
   private func printEvents(_ subscription: FollowSequence) async throws {
     for try await event in subscription {
       switch event {
-      case .batch(let batch): guard try print(batch) else { return }
+      case .batch(let batch): guard try await print(batch) else { return }
       case .skipped(let skip):
         if skip.reason != .filtered {
           isWhole = false
@@ -44,11 +45,11 @@ actor FollowPrinter {
             "stream \(skip.stream): \(skip.range.count) entries \(Self.words(skip.reason)), sequence numbers \(skip.range.lowerBound) to \(skip.range.upperBound)"
           )
         }
-        try keeper?.passed(event)
+        try await keeper?.passed(event)
       // The notices of the connection tell of the interruption.
       case .resumed(let cursor): Terminal.note(resumedText(cursor))
       case .ended(let reason): if reason == .complete { Terminal.note("complete: nothing follows") }
-      case .announced, .resolved: try keeper?.passed(event)
+      case .announced, .resolved: try await keeper?.passed(event)
       case .live, .interrupted: break
       }
     }
@@ -58,7 +59,7 @@ actor FollowPrinter {
   private static let outputByteCount = 1 << 20
 
   /// - Returns: false when it was interrupted.
-  private func print(_ batch: DeliveredBatch) throws -> Bool {
+  private func print(_ batch: DeliveredBatch) async throws -> Bool {
     for part in batch.parts {
       let entries = try part.entries()
       var first = 0
@@ -68,10 +69,10 @@ actor FollowPrinter {
         guard output.count >= Self.outputByteCount, index + 1 < entries.count else { continue }
         let position = CursorPosition(
           stream: part.stream, incarnation: part.incarnation, sequence: entries[index].sequence)
-        guard try write(entries[first...index], upTo: position) else { return false }
+        guard try await write(entries[first...index], upTo: position) else { return false }
         first = index + 1
       }
-      guard try write(entries[first...], upTo: part.position) else { return false }
+      guard try await write(entries[first...], upTo: part.position) else { return false }
     }
     return true
   }
@@ -79,13 +80,13 @@ actor FollowPrinter {
   /// Writes out the lines that were made of entries.
   ///
   /// - Returns: false when it was interrupted.
-  private func write(_ entries: ArraySlice<LogEntry>, upTo position: CursorPosition) throws -> Bool {
+  private func write(_ entries: ArraySlice<LogEntry>, upTo position: CursorPosition) async throws -> Bool {
     defer {
       output.removeAll(keepingCapacity: true)
       ends.removeAll(keepingCapacity: true)
     }
-    func keep(_ byteCount: Int) throws {
-      try keeper?.wrote(
+    func keep(_ byteCount: Int) async throws {
+      try await keeper?.wrote(
         CursorKeeper.Lines(position: position, sequences: entries.map(\.sequence), ends: ends, byteCount: byteCount))
     }
     var written = 0
@@ -97,21 +98,21 @@ actor FollowPrinter {
         written += try Terminal.write(Array(output[written..<end]), isCancelled: { ContinuousClock.now >= deadline })
       }
     } catch let closed as Terminal.PipeClosed {
-      try keep(written + closed.byteCount)
+      try await keep(written + closed.byteCount)
       throw closed
     }
-    try keep(written)
+    try await keep(written)
     return written == output.count && !Task.isCancelled
   }
 
   /// What is in the pipe is given a little time to be taken, so that it is known how far the reader has come.
-  private func endKeeping() throws {
+  private func endKeeping() async throws {
     guard keeper != nil else { return }
     let deadline = ContinuousClock.now + Self.readerGrace
     while !Terminal.isReaderGone, Terminal.unreadByteCount ?? 0 > 0, ContinuousClock.now < deadline {
       usleep(Self.readerPollMicroseconds)
     }
-    try keeper?.end(isReaderGone: Terminal.isReaderGone)
+    try await keeper?.end(isReaderGone: Terminal.isReaderGone)
   }
 
   private static let readerGrace = Duration.seconds(1)

@@ -1,3 +1,5 @@
+internal import LogsText
+
 /// What `logs help` prints.
 enum Help {
   static var overview: String {
@@ -20,17 +22,12 @@ enum Help {
   }
 
   static func of(_ command: Command) -> String {
-    let options = command.options + ConnectionOptions.all
-    let width = options.map(\.synopsis.count).max() ?? 0
-    let rows = options.map { option in
-      "  \(option.synopsis)\(String(repeating: " ", count: width - option.synopsis.count))  \(option.help)"
-    }
-    return """
-      usage: logs \(command.name) \(command.synopsis)
+    """
+    usage: logs \(command.name) \(command.synopsis)
 
-      \(command.details)
+    \(command.details)
 
-      \(rows.joined(separator: "\n"))
-      """
+    \(Option.table(command.options + ConnectionOptions.all))
+    """
   }
 }

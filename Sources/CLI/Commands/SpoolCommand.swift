@@ -1,4 +1,5 @@
 internal import LogsClient
+internal import LogsText
 internal import LogsWire
 
 /// `logs spool`: what a producer has accepted and the server has not answered.
@@ -15,7 +16,7 @@ enum SpoolCommand {
       read, and so does drain.
       """, options: options, run: run)
 
-  private static let options = [Option.factFormat, Option("utc", help: "show times in UTC")]
+  private static let options = [Option.reportFormat, Option("utc", help: "show times in UTC")]
 
   private static func run(_ arguments: Arguments) async throws -> Int32 {
     guard arguments.operands.count == 2 else {
@@ -23,11 +24,7 @@ enum SpoolCommand {
     }
     let directory = arguments.operands[1]
     switch arguments.operands[0] {
-    case "inspect":
-      let wantsJSON = try arguments.wantsJSON()
-      let report = try SpoolReport.inspect(directory)
-      try wantsJSON ? printJSON(report) : printTable(report, isUTC: arguments.has("utc"))
-      return ExitCode.done
+    case "inspect": return try inspect(directory, arguments)
     case "verify": return try verify(directory)
     case "drain": return try await drain(directory, arguments)
     case let other: throw CommandError.usage("spool has no '\(other)'; see logs help spool")
@@ -73,74 +70,46 @@ enum SpoolCommand {
     return counts.refused + counts.dropped == 0 ? ExitCode.done : ExitCode.failed
   }
 
-  private static func printTable(_ report: SpoolReport, isUTC: Bool) throws {
-    let use = report.isInUse ? report.owner.map { ", in use by process \($0)" } ?? ", in use" : ", not in use"
+  private static func inspect(_ directory: String, _ arguments: Arguments) throws -> Int32 {
+    let format = try arguments.reportFormat()
+    let spool = try SpoolReport.inspect(directory)
+    if format == .table { noteState(spool) }
+    let table = Table(spool.streams, columns, isUTC: arguments.has("utc"))
+    try Report(table: table, records: [record(spool)]).write(format)
+    return ExitCode.done
+  }
+
+  private static func noteState(_ spool: SpoolReport) {
+    let use = spool.isInUse ? spool.owner.map { ", in use by process \($0)" } ?? ", in use" : ", not in use"
     Terminal.note(
-      "\(report.path): producer \(report.producer?.description ?? "unknown")\(use), \(report.batchCount) batches with \(report.entryCount) entries, \(report.byteCount) bytes"
+      "\(spool.path): producer \(spool.producer?.description ?? "unknown")\(use), \(spool.batchCount) batches with \(spool.entryCount) entries, \(spool.byteCount) bytes"
     )
-    for sentence in report.damage { Terminal.note("\(report.path): \(sentence)") }
-    noteKept(report)
-    var table = Table([
-      ("NAME", false), ("BATCHES", true), ("ENTRIES", true), ("BYTES", true), ("FIRST", true), ("LAST", true),
-      ("OLDEST", false),
-    ])
-    for stream in report.streams {
-      table.append([
-        stream.stream.text, "\(stream.batchCount)", "\(stream.entryCount)", "\(stream.byteCount)",
-        "\(stream.firstNumber)", "\(stream.lastNumber)", Timestamp.short(stream.oldestAccepted, isUTC: isUTC),
-      ])
-    }
-    try Terminal.write(line: table.text)
+    for sentence in spool.damage { Terminal.note("\(spool.path): \(sentence)") }
+    noteKept(spool)
   }
 
   private static func noteKept(_ report: SpoolReport) {
     for path in report.keptAside { Terminal.note("\(path) was found damaged earlier and is kept") }
   }
 
-  private static func printJSON(_ report: SpoolReport) throws {
-    var json = JSON()
-    json.object { json in
-      json.key("path")
-      json.string(report.path)
-      json.key("producer")
-      if let producer = report.producer { json.string(producer.description) } else { json.null() }
-      json.key("in_use")
-      json.boolean(report.isInUse)
-      json.key("process")
-      if let owner = report.owner, report.isInUse { json.number(Int64(owner)) } else { json.null() }
-      json.key("batches")
-      json.number(Int64(report.batchCount))
-      json.key("entries")
-      json.number(report.entryCount)
-      json.key("bytes")
-      json.number(Int64(report.byteCount))
-      json.key("streams")
-      json.array { json in for stream in report.streams { write(stream, to: &json) } }
-      json.key("damage")
-      json.array { json in for sentence in report.damage { json.string(sentence) } }
-      json.key("kept_aside")
-      json.array { json in for path in report.keptAside { json.string(path) } }
-    }
-    json.newline()
-    _ = try Terminal.write(json.bytes)
+  private static var columns: [Report.Column<SpoolReport.Stream>] {
+    [
+      Report.Column("name", "NAME") { .text($0.stream.text) },
+      .count("batches", "BATCHES") { UInt64($0.batchCount) }, .count("entries", "ENTRIES", \.entryCount),
+      .count("bytes", "BYTES") { UInt64($0.byteCount) }, .count("first_number", "FIRST", \.firstNumber),
+      .count("last_number", "LAST", \.lastNumber),
+      Report.Column("oldest_accepted", "OLDEST") { .time($0.oldestAccepted) },
+    ]
   }
 
-  private static func write(_ stream: SpoolReport.Stream, to json: inout JSON) {
-    json.object { json in
-      json.key("name")
-      json.string(stream.stream.text)
-      json.key("batches")
-      json.number(Int64(stream.batchCount))
-      json.key("entries")
-      json.number(stream.entryCount)
-      json.key("bytes")
-      json.number(Int64(stream.byteCount))
-      json.key("first_number")
-      json.number(stream.firstNumber)
-      json.key("last_number")
-      json.number(stream.lastNumber)
-      json.key("oldest_accepted")
-      json.string(Timestamp.rfc3339(stream.oldestAccepted))
-    }
+  private static func record(_ spool: SpoolReport) -> Datum {
+    let owner = spool.isInUse ? spool.owner : nil
+    return .record([
+      ("path", .text(spool.path)), ("producer", spool.producer.map { .text($0.description) } ?? .none),
+      ("in_use", .flag(spool.isInUse)), ("process", owner.map { .count(UInt64($0)) } ?? .none),
+      ("batches", .count(UInt64(spool.batchCount))), ("entries", .count(spool.entryCount)),
+      ("bytes", .count(UInt64(spool.byteCount))), ("streams", .list(Report.records(spool.streams, columns))),
+      ("damage", .list(spool.damage.map { .text($0) })), ("kept_aside", .list(spool.keptAside.map { .text($0) })),
+    ])
   }
 }

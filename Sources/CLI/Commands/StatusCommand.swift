@@ -1,4 +1,5 @@
 internal import LogsClient
+internal import LogsText
 
 /// `logs status`: how the server is doing.
 enum StatusCommand {
@@ -7,46 +8,31 @@ enum StatusCommand {
     details: "Shows what the server tells of itself: one fact a line, units last in the names.", options: options,
     run: run)
 
-  private static let options = [Option.factFormat]
+  private static let options = [Option.reportFormat]
 
   private static func run(_ arguments: Arguments) async throws -> Int32 {
     if let word = arguments.operands.first {
       throw CommandError.usage("status takes no '\(word)'; see logs help status")
     }
-    let wantsJSON = try arguments.wantsJSON()
+    let format = try arguments.reportFormat()
     let patience = try ConnectionOptions.patience(arguments, else: .zero)
     let client = try ConnectionOptions.client(arguments, patience: patience)
     let notices = ConnectionNotices(client, patience: patience)
     defer { notices.end() }
     let facts = try await client.status()
     await client.shutdown(deadline: .seconds(1))
-    try wantsJSON ? printJSON(facts) : printTable(facts)
+    let columns: [Report.Column<ServerFact>] = [
+      Report.Column(nil, "FACT") { .text($0.key) }, Report.Column(nil, "VALUE") { datum($0.value) },
+    ]
+    let record = Datum.record(facts.map { ($0.key, datum($0.value)) })
+    try Report(table: Table(facts, columns, isUTC: true), records: [record]).write(format)
     return ExitCode.done
   }
 
-  private static func printTable(_ facts: [ServerFact]) throws {
-    var table = Table([("FACT", false), ("VALUE", false)])
-    for fact in facts {
-      switch fact.value {
-      case .number(let number): table.append([fact.key, "\(number)"])
-      case .text(let text): table.append([fact.key, text])
-      }
+  private static func datum(_ value: ServerFact.Value) -> Datum {
+    switch value {
+    case .number(let number): .count(number)
+    case .text(let text): .text(text)
     }
-    try Terminal.write(line: table.text)
-  }
-
-  private static func printJSON(_ facts: [ServerFact]) throws {
-    var json = JSON()
-    json.object { json in
-      for fact in facts {
-        json.key(fact.key)
-        switch fact.value {
-        case .number(let number): json.number(number)
-        case .text(let text): json.string(text)
-        }
-      }
-    }
-    json.newline()
-    _ = try Terminal.write(json.bytes)
   }
 }

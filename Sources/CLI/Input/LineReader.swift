@@ -1,5 +1,6 @@
 internal import Glibc
 internal import LogsClient
+internal import LogsSystem
 internal import LogsText
 internal import Synchronization
 
@@ -12,7 +13,7 @@ actor LineReader {
     let isLastForNow: Bool
   }
 
-  private let executor = BlockingExecutor(label: "logs.input")
+  private let executor = ThreadExecutor("logs-input")
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
   /// Bytes of all files, as far as they are regular files; nil when some are not.
@@ -73,7 +74,7 @@ actor LineReader {
           _ = hasInput(waiting: true)
           continue
         }
-        throw CommandError("cannot read \(name): \(unsafe String(cString: strerror(errno)))")
+        throw CommandError("cannot read \(name): \(SystemError.last.text)")
       }
       guard count > 0 else {
         if file != STDIN_FILENO { close(file) }
@@ -98,7 +99,7 @@ actor LineReader {
   }
 
   private static func unreadable(_ path: String) -> CommandError {
-    CommandError("cannot read \(path): \(unsafe String(cString: strerror(errno))); check the path and its rights")
+    CommandError("cannot read \(path): \(SystemError.last.text); check the path and its rights")
   }
 
   private func noteCutting() {

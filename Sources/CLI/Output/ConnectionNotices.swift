@@ -1,7 +1,8 @@
 internal import LogsClient
 internal import Synchronization
 
-/// Tells on stderr when the server is not reached or takes nothing, when it does again, and that it has checked no token.
+/// Tells on stderr when the server is not reached or takes nothing, when it does again, and that it has checked no
+/// token.
 final class ConnectionNotices: Sendable {
   /// While the server is not reached, how often it is told.
   private static let outageInterval = Duration.seconds(10)
@@ -15,7 +16,8 @@ final class ConnectionNotices: Sendable {
 
   /// Begins to tell, until `end`.
   ///
-  /// - Parameter patience: how long the command tries; when it is zero it ends at the first failure, with an error that says all.
+  /// - Parameter patience: how long the command tries; when it is zero it ends at the first failure, with an error
+  ///   that says all.
   init(_ client: LogClient, patience: Duration?) {
     self.client = client
     retries = patience != .zero

@@ -31,18 +31,11 @@ struct Table {
   }
 }
 
-extension Option {
-  /// For commands that print facts rather than entries.
-  static let factFormat = Option("output", ["o"], form: "FORMAT", help: "table (default) or json")
-}
-
-extension Arguments {
-  /// Whether facts are wanted as JSON.
-  func wantsJSON() throws(CommandError) -> Bool {
-    switch value("output") {
-    case nil, "table": false
-    case "json": true
-    case let other?: throw .usage("-o takes table or json, not '\(other)'")
-    }
+extension Table {
+  /// A row for each of `rows`, of the columns that people are shown.
+  init<Row>(_ rows: [Row], _ columns: [Report.Column<Row>], isUTC: Bool) {
+    let shown = columns.filter { $0.heading != nil }
+    self.init(shown.map { ($0.heading ?? "", $0.isNumber) })
+    for row in rows { append(shown.map { $0.datum(row).cell(isUTC: isUTC) }) }
   }
 }

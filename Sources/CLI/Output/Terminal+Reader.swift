@@ -1,5 +1,6 @@
-internal import Dispatch
 internal import Glibc
+internal import LogsSystem
+internal import LogsTransport
 
 /// Who reads stdout: whether anybody still does, and how far.
 extension Terminal {
@@ -7,32 +8,27 @@ extension Terminal {
   ///
   /// - Returns: whether the reader has gone.
   static func untilReaderIsGone() async -> Bool {
-    guard mayBlock, let wakeUp = WakeUpPipe() else { return await untilCancelled() }
-    return await withTaskCancellationHandler {
-      await withCheckedContinuation { waiter in
-        DispatchQueue(label: "logs.output.watch").async { waiter.resume(returning: wakeUp.waitForReader()) }
-      }
-    } onCancel: {
-      wakeUp.signal()
-    }
-  }
-
-  private static func untilCancelled() async -> Bool {
-    let (stream, continuation) = AsyncStream.makeStream(of: Void.self)
-    await withTaskCancellationHandler {
-      for await _ in stream {}
-    } onCancel: {
-      continuation.finish()
-    }
+    let (news, continuation) = AsyncStream.makeStream(of: Void.self)
+    let loop = mayBlock ? watchReader { continuation.yield() } : nil
+    defer { loop?.stop() }
+    // It ends when the task is cancelled.
+    for await _ in news { return true }
     return false
   }
 
-  /// Whether whoever read stdout has closed it.
-  static var isReaderGone: Bool {
-    // Errors and hang-ups are told whether they are asked for or not (poll(2)).
-    var descriptor = pollfd(fd: STDOUT_FILENO, events: 0, revents: 0)
-    return unsafe poll(&descriptor, 1, 0) == 1
+  /// - Returns: nil when the system has no thread or descriptor left: a write will tell.
+  private static func watchReader(_ gone: @escaping @Sendable () -> Void) -> EventLoop? {
+    do throws(TransportError) {
+      let loop = try EventLoop.start(name: "logs-reader")
+      loop.execute {
+        do throws(SystemError) { _ = try loop.watch(STDOUT_FILENO, for: .hungUp, gone) } catch { return }
+      }
+      return loop
+    } catch { return nil }
   }
+
+  /// Whether whoever read stdout has closed it.
+  static var isReaderGone: Bool { DescriptorWatch.hasHungUp(STDOUT_FILENO) }
 
   /// Bytes in the pipe that its reader has not taken; nil when stdout is no pipe, and nobody can tell.
   ///
@@ -42,43 +38,5 @@ extension Terminal {
     var count: Int32 = 0
     guard unsafe ioctl(STDOUT_FILENO, UInt(FIONREAD), &count) == 0 else { return nil }
     return Int(count)
-  }
-}
-
-/// A pipe that ends a wait for stdout's reader.
-///
-/// Both ends stay open until the last reference goes: the waiting thread and whoever signals have one each.
-private final class WakeUpPipe: Sendable {
-  private let readEnd: Int32
-  private let writeEnd: Int32
-
-  /// nil when the process is out of descriptors.
-  init?() {
-    var ends: [Int32] = [-1, -1]
-    guard unsafe pipe(&ends) == 0 else { return nil }
-    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-    (readEnd, writeEnd) = (ends[0], ends[1])
-  }
-
-  deinit {
-    close(readEnd)
-    close(writeEnd)
-  }
-
-  func signal() {
-    var byte: UInt8 = 0
-    _ = unsafe write(writeEnd, &byte, 1)
-  }
-
-  /// Blocks until stdout's reader has gone, or `signal` was called.
-  func waitForReader() -> Bool {
-    while true {
-      var descriptors = [
-        pollfd(fd: STDOUT_FILENO, events: 0, revents: 0), pollfd(fd: readEnd, events: Int16(POLLIN), revents: 0),
-      ]
-      guard unsafe poll(&descriptors, 2, -1) > 0 else { continue }
-      if descriptors[1].revents != 0 { return false }
-      return true
-    }
   }
 }

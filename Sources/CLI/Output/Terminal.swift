@@ -1,4 +1,6 @@
 internal import Glibc
+internal import LogsSystem
+internal import LogsText
 internal import LogsWire
 internal import Synchronization
 
@@ -39,7 +41,7 @@ enum Terminal {
         // stdout may be shared with a program that has made it non-blocking.
         if !hasRoom(), isCancelled() { return offset }
       } else if errno != EINTR {
-        throw CommandError("cannot write to stdout: \(unsafe String(cString: strerror(errno)))")
+        throw CommandError("cannot write to stdout: \(SystemError.last.text)")
       }
     }
     return offset
@@ -63,7 +65,8 @@ enum Terminal {
 
   static func write(line: String) throws { _ = try write(Array((line + "\n").utf8)) }
 
-  /// One line to stderr. If nobody can read it, that is no reason to fail. Servers and logged data have their words in it.
+  /// One line to stderr. If nobody can read it, that is no reason to fail. Servers and logged data have their words
+  /// in it.
   static func note(_ text: String) {
     progressLine.withLock { line in
       writeError("\(line == nil ? "" : eraseLine)logs: \(PrintableText.escaped(text))\n\(line ?? "")")
@@ -98,7 +101,8 @@ enum Terminal {
     return unsafe String(cString: value)
   }
 
-  /// Whether to colour: the flag, else `NO_COLOR`, else `CLICOLOR_FORCE`, else `TERM=dumb`, else whether stdout is a terminal.
+  /// Whether to colour: the flag, else `NO_COLOR`, else `CLICOLOR_FORCE`, else `TERM=dumb`, else whether stdout is a
+  /// terminal.
   static func usesColor(_ arguments: Arguments) throws(CommandError) -> Bool {
     if arguments.has("no-color") { return false }
     switch arguments.value("color") {

@@ -14,6 +14,9 @@ void logs_set_thread_name(const char *name);
 /// Gives the calling thread only time that no other wants. A hint: a system that refuses goes on as before.
 void logs_set_thread_idle(void);
 
+/// Gives the system what the heap does not use.
+void logs_trim_heap(void);
+
 /// Reports a crash of this process in one line on stderr, before the signal's default action ends it: `program` says whose, `advice`
 /// what to do, in at most 511 bytes. Signals that have a handler already are left alone.
 void logs_report_crashes(const char *program, const char *advice);

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import LogsSystem
+internal import LogsText
 
 extension StreamLogger {
   /// A passthrough that writes each entry to stderr as one line, with one write, so that lines of several threads do not mix.

@@ -1,5 +1,6 @@
 internal import LogsStore
 internal import LogsSystem
+internal import LogsText
 internal import LogsTransport
 internal import LogsWire
 

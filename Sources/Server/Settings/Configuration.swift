@@ -1,6 +1,6 @@
 internal import Glibc
 internal import LogsSystem
-internal import LogsWire
+internal import LogsText
 
 #if PLANTED_BUGS
   internal import LogsStore
@@ -43,41 +43,35 @@ package struct Configuration: Sendable {
     }
   }
 
+  private static let options =
+    [
+      Option("config", form: "FILE", help: ""), Option("print-config", help: ""), Option("help", ["h"], help: ""),
+      Option("version", help: ""),
+    ] + Setting.all.map { Option($0.name, form: $0.form, help: $0.help) }
+
   private mutating func readFlags(
-    _ arguments: [String], file: inout String?
+    _ words: [String], file: inout String?
   ) throws(ConfigurationError) -> [(setting: Setting, value: String)] {
+    let arguments: Arguments
+    do { arguments = try Arguments(words, options: Self.options, help: "logsd --help") } catch {
+      throw ConfigurationError(error.description)
+    }
+    if let word = arguments.operands.first(where: { $0 != "help" }) {
+      throw ConfigurationError("'\(word)' is no flag; see logsd --help")
+    }
     var flags: [(setting: Setting, value: String)] = []
     var listenValues: [String] = []
-    var rest = arguments[...]
-    while let argument = rest.popFirst() {
-      switch argument {
-      case "--help", "-h", "help": request = .help
-      case "--version": request = .version
-      case "--print-config": request = .printConfig
-      default:
-        guard argument.hasPrefix("--") else {
-          throw ConfigurationError("'\(argument)' is no flag; see logsd --help")
-        }
-        let parts = argument.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-        let name = String(parts[0])
-        let setting = Setting.named(name)
-        guard name == "config" || setting != nil else {
-          let names = Setting.all.map(\.name) + ["config", "help", "version", "print-config"]
-          throw ConfigurationError(
-            "there is no flag --\(name)\(Spelling.question(name, among: names, prefix: "--")); see logsd --help")
-        }
-        guard let value = parts.count == 2 ? String(parts[1]) : rest.popFirst() else {
-          throw ConfigurationError("--\(name) needs a value; see logsd --help")
-        }
-        if name == "config" {
-          file = value
-        } else if name == "listen" {
-          listenValues.append(value)
-        } else if let setting {
-          flags.append((setting, value))
-        }
+    for flag in arguments.flags {
+      switch flag.name {
+      case "help": request = .help
+      case "version": request = .version
+      case "print-config": request = .printConfig
+      case "config": file = flag.value
+      case "listen": listenValues.append(flag.value)
+      default: if let setting = Setting.named(flag.name) { flags.append((setting, flag.value)) }
       }
     }
+    if !arguments.operands.isEmpty { request = .help }
     // --listen may come several times; together they are one list.
     if let listen = Setting.named("listen"), !listenValues.isEmpty {
       flags.append((listen, listenValues.joined(separator: ",")))
@@ -157,11 +151,9 @@ package struct Configuration: Sendable {
   }
 
   package var help: String {
-    let rows = Setting.all.map { setting in
-      (left: "  \(setting.flag) \(setting.form)", right: "\(setting.help) [\(setting.read(defaults))]")
+    let options = Setting.all.map { setting in
+      Option(setting.name, form: setting.form, help: "\(setting.help) [\(setting.read(defaults))]")
     }
-    let width = rows.map(\.left.count).max() ?? 0
-    let table = rows.map { "\($0.left)\(String(repeating: " ", count: width - $0.left.count))  \($0.right)" }
     return """
       logsd - takes log entries, makes them durable, and streams them live
 
@@ -172,7 +164,7 @@ package struct Configuration: Sendable {
       Defaults stand in brackets, as they are on this machine: the data directory is $STATE_DIRECTORY or else ./logs-data, the
       shards are half the number of cores.
 
-      \(table.joined(separator: "\n"))
+      \(Option.table(options))
 
       When it accepts connections it prints one line an endpoint on stdout: ready logs://127.0.0.1:5647
       SIGTERM and SIGINT stop it: nothing new is taken, what is in flight is committed and acknowledged, and clients have

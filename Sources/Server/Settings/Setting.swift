@@ -1,3 +1,4 @@
+internal import LogsText
 internal import LogsTransport
 
 /// One setting: the same name as flag (`--segment-age 1h`), environment variable (`LOGSD_SEGMENT_AGE`) and line of the
@@ -129,50 +130,4 @@ struct Setting: Sendable {
 struct SettingError: Error, CustomStringConvertible {
   let description: String
   init(_ description: String) { self.description = description }
-}
-
-/// Sizes in bytes as people write them: `256M`, powers of 1,024.
-enum ByteSize {
-  private static let units: [(suffix: Character, shift: Int)] = [("K", 10), ("M", 20), ("G", 30), ("T", 40)]
-
-  static func parse(_ text: String) -> Int? {
-    guard let last = text.last else { return nil }
-    guard let unit = units.first(where: { $0.suffix == Character(last.uppercased()) }) else {
-      return Int(text).flatMap { $0 >= 0 ? $0 : nil }
-    }
-    guard let number = Int(text.dropLast()), number >= 0 else { return nil }
-    let (product, isTooLarge) = number.multipliedReportingOverflow(by: 1 << unit.shift)
-    return isTooLarge ? nil : product
-  }
-
-  static func format(_ count: Int) -> String {
-    for unit in units.reversed() where count > 0 && count % (1 << unit.shift) == 0 {
-      return "\(count >> unit.shift)\(unit.suffix)"
-    }
-    return String(count)
-  }
-}
-
-/// Time spans as people write them: `500ms`, `10s`, `5m`, `24h`, `14d`. Never zero.
-enum TimeSpan {
-  private static let units: [(suffix: String, milliseconds: Int64)] = [
-    ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1),
-  ]
-
-  static func parse(_ text: String) -> Duration? {
-    let digits = text.prefix { $0.isASCII && $0.isNumber }
-    guard let number = Int64(digits), number > 0,
-      let unit = units.first(where: { $0.suffix == text.dropFirst(digits.count) })
-    else { return nil }
-    let (product, isTooLarge) = number.multipliedReportingOverflow(by: unit.milliseconds)
-    return isTooLarge ? nil : .milliseconds(product)
-  }
-
-  static func format(_ duration: Duration) -> String {
-    let milliseconds = duration.components.seconds * 1_000 + duration.components.attoseconds / 1_000_000_000_000_000
-    for unit in units where milliseconds % unit.milliseconds == 0 && milliseconds > 0 {
-      return "\(milliseconds / unit.milliseconds)\(unit.suffix)"
-    }
-    return "\(milliseconds)ms"
-  }
 }

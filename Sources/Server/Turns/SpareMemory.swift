@@ -1,5 +1,4 @@
-internal import Dispatch
-internal import LogsTransport
+internal import LogsSystem
 
 /// Gives memory back to the system when much less of it is in use than before: the heap would keep it.
 struct SpareMemory {
@@ -17,6 +16,6 @@ struct SpareMemory {
     return true
   }
 
-  /// On a thread of its own: it takes some milliseconds.
-  static func giveBack() { DispatchQueue.global(qos: .utility).async { trimHeap() } }
+  /// On a thread of its own: it takes some milliseconds. Without one the memory is kept.
+  static func giveBack() { do { _ = try Thread(starting: "trim-heap") { Heap.trim() } } catch { return } }
 }

@@ -94,14 +94,6 @@ struct CalendarTime {
     return (Int64(seconds), unsafe time.tm_zone.map { unsafe String(cString: $0) } ?? "")
   }
 
-  /// The local day that `seconds` since 1970 are in.
-  static func localDay(_ seconds: Int64) -> CalendarTime {
-    var seconds = time_t(seconds)
-    var time = unsafe tm()
-    unsafe localtime_r(&seconds, &time)
-    return unsafe CalendarTime(year: Int(time.tm_year) + 1900, month: Int(time.tm_mon) + 1, day: Int(time.tm_mday))
-  }
-
   static func dayCount(_ year: Int, _ month: Int) -> Int {
     switch month {
     case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
@@ -121,5 +113,20 @@ struct CalendarTime {
     var year = 1970 + Int(day / 366)
     while year < 9999, Self.day(year + 1, 1, 1) <= day { year += 1 }
     return year
+  }
+}
+
+extension CalendarTime {
+  /// How calendars and clocks show a time in nanoseconds since 1970.
+  init(_ nanoseconds: Int64, isUTC: Bool) {
+    // Rounded down, so that the fraction is never negative.
+    let (whole, fraction) = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
+    var seconds = time_t(fraction < 0 ? whole - 1 : whole)
+    var time = unsafe tm()
+    if isUTC { unsafe gmtime_r(&seconds, &time) } else { unsafe localtime_r(&seconds, &time) }
+    unsafe self.init(
+      year: Int(time.tm_year) + 1900, month: Int(time.tm_mon) + 1, day: Int(time.tm_mday), hour: Int(time.tm_hour),
+      minute: Int(time.tm_min), second: Int(time.tm_sec), nanosecond: fraction < 0 ? fraction + 1_000_000_000 : fraction
+    )
   }
 }

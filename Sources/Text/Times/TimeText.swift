@@ -1,7 +1,7 @@
 /// Times as people write them in flags, read as nanoseconds since 1970.
 package enum TimeText {
-  /// `2026-01-10T12:00:00.5Z`, `2026-01-10 12:00[:00[.5]]` (local), `2026-01-10` (local), unix seconds, `90s`, `10m`, `2h`, `3d` (ago),
-  /// `now`, `today`, `yesterday`.
+  /// `2026-01-10T12:00:00.5Z`, `2026-01-10 12:00[:00[.5]]` (local), `2026-01-10` (local), unix seconds, `90s`, `10m`,
+  /// `2h`, `3d` (ago), `now`, `today`, `yesterday`.
   package static func parse(_ text: String, now: Int64) -> Int64? {
     switch text {
     case "now": return now
@@ -29,15 +29,14 @@ package enum TimeText {
   }
 
   private static func span(_ text: String) -> Int64? {
-    let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3_600, "d": 86_400]
-    guard let last = text.last, let unit = units[last], let number = Int64(text.dropLast()), number >= 0 else {
-      return nil
-    }
-    let (product, isTooLarge) = number.multipliedReportingOverflow(by: unit * 1_000_000_000)
+    guard !text.hasSuffix("ms"), let milliseconds = TimeSpan.milliseconds(text) else { return nil }
+    let (product, isTooLarge) = milliseconds.multipliedReportingOverflow(by: 1_000_000)
     return isTooLarge ? nil : product
   }
 
   private static func midnight(_ time: Int64) -> Int64? {
-    CalendarTime.localDay(time / 1_000_000_000).nanoseconds(TimeRules(zone: .local, now: time))
+    let now = CalendarTime(time, isUTC: false)
+    let day = CalendarTime(year: now.year, month: now.month, day: now.day)
+    return day.nanoseconds(TimeRules(zone: .local, now: time))
   }
 }

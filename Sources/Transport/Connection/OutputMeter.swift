@@ -1,4 +1,3 @@
-internal import CEvent
 internal import Synchronization
 
 /// How much memory the output takes that waits in the connections of a server: copied bytes for each, shared ones once, however many
@@ -12,6 +11,3 @@ package final class OutputMeter: Sendable {
 
   func add(_ byteCount: Int) { held.wrappingAdd(byteCount, ordering: .relaxed) }
 }
-
-/// Gives the system the memory that the heap holds and does not use.
-package func trimHeap() { logs_trim_heap() }

@@ -1,25 +1,25 @@
-internal import LogsClient
+package import LogsWire
 
 /// A part of a line that was too long for one entry, as the attributes of its entry say. Docker calls them the same.
-struct LinePart: Equatable {
+package struct LinePart: Equatable, Sendable {
   /// The same for all parts of a line and for no other line's.
-  let line: String
+  package let line: String
   /// From 1.
-  let ordinal: Int64
-  let isLast: Bool
+  package let ordinal: Int64
+  package let isLast: Bool
 
   private static let lineKey = "logs.partial_id"
   private static let ordinalKey = "logs.partial_ordinal"
   private static let lastKey = "logs.partial_last"
 
-  init(line: String, ordinal: Int64, isLast: Bool) {
+  package init(line: String, ordinal: Int64, isLast: Bool) {
     self.line = line
     self.ordinal = ordinal
     self.isLast = isLast
   }
 
   /// nil when the attributes are not those of a part.
-  init?(_ attributes: [LogAttribute]) {
+  package init?(_ attributes: [LogAttribute]) {
     guard !attributes.isEmpty else { return nil }
     func value(_ key: String) -> AttributeValue? { attributes.first { $0.key == key }?.value }
     guard case .string(let line) = value(Self.lineKey), case .integer(let ordinal) = value(Self.ordinalKey),
@@ -28,7 +28,7 @@ struct LinePart: Equatable {
     self.init(line: line, ordinal: ordinal, isLast: isLast)
   }
 
-  var attributes: [LogAttribute] {
+  package var attributes: [LogAttribute] {
     [
       LogAttribute(Self.lineKey, .string(line)), LogAttribute(Self.ordinalKey, .integer(ordinal)),
       LogAttribute(Self.lastKey, .boolean(isLast)),
@@ -36,7 +36,7 @@ struct LinePart: Equatable {
   }
 
   /// Whether this part comes right behind the other one in their line.
-  func continues(_ other: LinePart) -> Bool {
+  package func continues(_ other: LinePart) -> Bool {
     line == other.line && !other.isLast && other.ordinal < .max && ordinal == other.ordinal + 1
   }
 }

@@ -1,11 +1,14 @@
-/// An entry as one line for people: `2026-01-10T12:00:00.123456789Z WARN web: slow query ms=1250 sql="select 1"`.
+package import LogsWire
+
+/// An entry as one line for people, with all that it holds:
+/// `2026-01-10T12:00:00.123456789Z WARN web: slow query ms=1250 sql="select 1"`.
 ///
 /// Always one line and harmless on a terminal: control characters are shown as escapes.
-enum EntryLine {
-  static func bytes(of entry: LogEntry) -> [UInt8] { Array("\(text(of: entry))\n".utf8) }
+package enum EntryLine {
+  package static func bytes(of entry: LogEntry) -> [UInt8] { Array("\(text(of: entry))\n".utf8) }
 
   /// The line without its end.
-  static func text(of entry: LogEntry) -> String {
+  package static func text(of entry: LogEntry) -> String {
     var line = Timestamp.rfc3339(entry.effectiveTime)
     if entry.severity != .unspecified { line += " \(entry.severity.description.uppercased())" }
     line += " "
@@ -15,9 +18,9 @@ enum EntryLine {
     return line
   }
 
-  static func text(_ attribute: LogAttribute) -> String { "\(escaped(attribute.key))=\(text(attribute.value))" }
+  package static func text(_ attribute: LogAttribute) -> String { "\(escaped(attribute.key))=\(text(attribute.value))" }
 
-  static func text(_ value: AttributeValue) -> String {
+  package static func text(_ value: AttributeValue) -> String {
     switch value {
     case .empty: "null"
     case .string(let text): isPlain(text) ? text : "\"\(escaped(text, quotes: true))\""

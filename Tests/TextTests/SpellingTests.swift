@@ -1,4 +1,4 @@
-import LogsWire
+import LogsText
 import Testing
 
 @Suite struct SpellingTests {

@@ -1,0 +1,81 @@
+internal import LogsText
+
+/// What a command has found out: a table for people, or objects for programs, one a line.
+struct Report {
+  /// One thing that is told of each row.
+  struct Column<Row> {
+    /// Its name for programs; nil when it is for people alone.
+    let key: String?
+    /// Its name for people; nil when it is for programs alone.
+    let heading: String?
+    let isNumber: Bool
+    let datum: (Row) -> Datum
+
+    init(_ key: String?, _ heading: String?, isNumber: Bool = false, _ datum: @escaping (Row) -> Datum) {
+      self.key = key
+      self.heading = heading
+      self.isNumber = isNumber
+      self.datum = datum
+    }
+
+    /// A column of whole numbers.
+    static func count(_ key: String, _ heading: String, _ count: @escaping (Row) -> UInt64) -> Column {
+      Column(key, heading, isNumber: true) { .count(count($0)) }
+    }
+  }
+
+  enum Format: String, CaseIterable {
+    case table
+    case json
+  }
+
+  private let table: Table
+  private let records: [Datum]
+
+  /// A row and an object for each of `rows`.
+  init<Row>(_ rows: [Row], _ columns: [Column<Row>], isUTC: Bool) {
+    self.init(table: Table(rows, columns, isUTC: isUTC), records: Self.records(rows, columns))
+  }
+
+  init(table: Table, records: [Datum]) {
+    self.table = table
+    self.records = records
+  }
+
+  static func records<Row>(_ rows: [Row], _ columns: [Column<Row>]) -> [Datum] {
+    rows.map { row in
+      .record(columns.compactMap { column in column.key.map { ($0, column.datum(row)) } })
+    }
+  }
+
+  /// Writes it to stdout.
+  func write(_ format: Format) throws {
+    switch format {
+    case .table: try Terminal.write(line: table.text)
+    case .json: _ = try Terminal.write(json)
+    }
+  }
+
+  var json: [UInt8] {
+    var json = JSONWriter()
+    for record in records {
+      json.datum(record)
+      json.newline()
+    }
+    return json.bytes
+  }
+}
+
+extension Option {
+  /// For commands that print facts rather than entries.
+  static let reportFormat = Option("output", ["o"], form: "FORMAT", help: "table (default) or json")
+}
+
+extension Arguments {
+  /// The form in which facts are wanted.
+  func reportFormat() throws(CommandError) -> Report.Format {
+    guard let text = value("output") else { return .table }
+    guard let format = Report.Format(rawValue: text) else { throw .usage("-o takes table or json, not '\(text)'") }
+    return format
+  }
+}

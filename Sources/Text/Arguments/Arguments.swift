@@ -1,0 +1,75 @@
+/// The words behind a program's or a command's name, sorted into flags and operands.
+package struct Arguments: Sendable {
+  package struct Flag: Sendable {
+    package let name: String
+    /// Empty for one that has none.
+    package let value: String
+  }
+
+  /// In the order in which they were given.
+  package private(set) var flags: [Flag] = []
+  package private(set) var operands: [String] = []
+
+  /// - Parameters:
+  ///   - options: what is known; anything else that begins with a dash is refused. `--` ends the flags, `-` alone is an operand.
+  ///   - help: the command that shows what is known.
+  /// - Throws: `UsageError`.
+  package init(_ words: [String], options: [Option], help: String) throws(UsageError) {
+    var rest = words[...]
+
+    func fail(_ text: String) -> UsageError { UsageError("\(text); see \(help)") }
+
+    func value(of option: Option, called word: String) throws(UsageError) -> String {
+      guard let value = rest.popFirst() else { throw fail("\(word) needs a value (\(option.form ?? ""))") }
+      return value
+    }
+
+    while let word = rest.popFirst() {
+      if word == "-" || !word.hasPrefix("-") {
+        operands.append(word)
+      } else if word == "--" {
+        operands += rest
+        return
+      } else if word.hasPrefix("--") {
+        let parts = word.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let option = options.first(where: { $0.isCalled(String(parts[0])) && parts[0].count > 1 }) else {
+          let names = options.flatMap { [$0.name] + $0.aliases }.filter { $0.count > 1 }
+          throw fail("there is no flag --\(parts[0])\(Spelling.question(String(parts[0]), among: names, prefix: "--"))")
+        }
+        if option.form == nil {
+          guard parts.count == 1 else { throw fail("--\(parts[0]) has no value") }
+          flags.append(Flag(name: option.name, value: ""))
+        } else {
+          let value = parts.count == 2 ? String(parts[1]) : try value(of: option, called: word)
+          flags.append(Flag(name: option.name, value: value))
+        }
+      } else {
+        // Short flags may stand together, the last one with its value behind it: -vn10.
+        var letters = word.dropFirst()
+        while let letter = letters.popFirst() {
+          guard let option = options.first(where: { $0.isCalled(String(letter)) }) else {
+            throw fail("there is no flag -\(letter)")
+          }
+          var given = ""
+          if option.form != nil {
+            given = letters.isEmpty ? try value(of: option, called: "-\(letter)") : String(letters)
+            letters = ""
+          }
+          flags.append(Flag(name: option.name, value: given))
+        }
+      }
+    }
+  }
+
+  package func has(_ flag: String) -> Bool { flags.contains { $0.name == flag } }
+
+  /// The value that was given last.
+  package func value(_ option: String) -> String? { flags.last { $0.name == option }?.value }
+}
+
+/// Words that a program does not know, and where to look.
+package struct UsageError: Error, Sendable, CustomStringConvertible {
+  package let description: String
+
+  init(_ description: String) { self.description = description }
+}

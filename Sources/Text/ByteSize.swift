@@ -1,0 +1,21 @@
+/// Sizes in bytes as people write them: `256M`, powers of 1,024.
+package enum ByteSize {
+  private static let units: [(suffix: Character, shift: Int)] = [("K", 10), ("M", 20), ("G", 30), ("T", 40)]
+
+  package static func parse(_ text: String) -> Int? {
+    guard let last = text.last else { return nil }
+    guard let unit = units.first(where: { $0.suffix == Character(last.uppercased()) }) else {
+      return Int(text).flatMap { $0 >= 0 ? $0 : nil }
+    }
+    guard let number = Int(text.dropLast()), number >= 0 else { return nil }
+    let (product, isTooLarge) = number.multipliedReportingOverflow(by: 1 << unit.shift)
+    return isTooLarge ? nil : product
+  }
+
+  package static func format(_ count: Int) -> String {
+    for unit in units.reversed() where count > 0 && count % (1 << unit.shift) == 0 {
+      return "\(count >> unit.shift)\(unit.suffix)"
+    }
+    return String(count)
+  }
+}

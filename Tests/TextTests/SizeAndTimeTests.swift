@@ -1,0 +1,30 @@
+import LogsText
+import Testing
+
+@Suite struct SizeAndTimeTests {
+  @Test(arguments: [("512", 512), ("256M", 256 << 20), ("1g", 1 << 30), ("0", 0)])
+  func `sizes are read in powers of 1,024`(text: String, count: Int) { #expect(ByteSize.parse(text) == count) }
+
+  @Test(arguments: ["", "-1", "M", "1.5G", "9223372036854775807K", "1Q"])
+  func `what is no size is refused`(text: String) { #expect(ByteSize.parse(text) == nil) }
+
+  @Test(arguments: ["", "0s", "-1s", "10", "1 s", "99999999999999d"])
+  func `what is no time span is refused`(text: String) { #expect(TimeSpan.parse(text) == nil) }
+
+  @Test(arguments: [
+    ("500ms", Duration.milliseconds(500)), ("90s", .seconds(90)), ("24h", .seconds(86_400)),
+    ("14d", .seconds(1_209_600)),
+  ])
+  func `time spans are read, and shown in the largest unit that fits`(text: String, duration: Duration) {
+    #expect(TimeSpan.parse(text) == duration)
+    #expect(TimeSpan.parse(TimeSpan.format(duration)) == duration)
+  }
+
+  @Test(arguments: [
+    (Int64(0), "1970-01-01T00:00:00.000000000Z"), (-1, "1969-12-31T23:59:59.999999999Z"),
+    (Int64.max, "2262-04-11T23:47:16.854775807Z"), (Int64.min, "1677-09-21T00:12:43.145224192Z"),
+  ])
+  func `times at the borders are right`(nanoseconds: Int64, text: String) {
+    #expect(Timestamp.rfc3339(nanoseconds) == text)
+  }
+}
