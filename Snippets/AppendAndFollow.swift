@@ -23,8 +23,8 @@ for append in pending { _ = try await append.receipt }
 // Nothing comes after this: followers get an end.
 _ = try await client.complete(stream, text: "done")
 
-// The last ten entries, then whatever comes, across restarts of the server and broken links, until the stream is complete. Throws where
-// entries are missing; `entries(onGap:)` goes on.
+// The last ten entries, then whatever comes, across restarts of the server and broken links, until the stream is
+// complete. Throws where entries are missing; `entries(onGap:)` goes on.
 for try await entry in client.follow([.stream(stream)], from: .last(10)).entries {
   print(entry.entry.sequence, entry.entry.severity, entry.entry.text)
 }

@@ -1,7 +1,8 @@
 // Copy streams into the application's own SQLite database, each entry exactly once.
 //
-// Entries and cursor are committed in ONE transaction. A crash leaves both of a page or neither, and the next run goes on behind
-// what is there. Two copies at a time are no harm: the one that comes second finds that the cursor has moved, and reads again.
+// Entries and cursor are committed in ONE transaction. A crash leaves both of a page or neither, and the next run goes
+// on behind what is there. Two copies at a time are no harm: the one that comes second finds that the cursor has moved,
+// and reads again.
 //
 //     swift run SyncIntoDatabase logs.db 'docker/*'
 import CSQLite

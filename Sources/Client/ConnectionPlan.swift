@@ -2,9 +2,9 @@ internal import LogsWire
 
 /// When to connect to which server, and when to give up. A value without clock.
 ///
-/// An outage begins when a connection is wanted and there is none, and ends when a server has answered the greeting. The other
-/// servers are tried at once; once all have failed, there is a pause. After `deadline` there is no more waiting: what is under way
-/// may succeed yet, and every server is tried once, however short the deadline.
+/// An outage begins when a connection is wanted and there is none, and ends when a server has answered the greeting.
+/// The other servers are tried at once; once all have failed, there is a pause. After `deadline` there is no more
+/// waiting: what is under way may succeed yet, and every server is tried once, however short the deadline.
 struct ConnectionPlan {
   enum Step: Hashable {
     /// Connect to `server` now; attempts are counted from 1 since the last connection.

@@ -2,7 +2,8 @@ public import Foundation
 public import LogsClient
 
 extension Date {
-  /// A moment given in nanoseconds since 1970-01-01 UTC, as entries have it, to the microsecond or so that a date of today can hold.
+  /// A moment given in nanoseconds since 1970-01-01 UTC, as entries have it, to the microsecond or so that a date of
+  /// today can hold.
   public init(nanosecondsSince1970 time: Int64) {
     let (seconds, nanoseconds) = time.quotientAndRemainder(dividingBy: 1_000_000_000)
     self.init(timeIntervalSince1970: Double(seconds) + Double(nanoseconds) / 1e9)

@@ -38,7 +38,8 @@ extension AttributeValue: Codable {
   }
 }
 
-/// An object with the keys as its members'. Decoders do not keep the order of members: they come in the order of their keys.
+/// An object with the keys as its members'. Decoders do not keep the order of members: they come in the order of their
+/// keys.
 extension LogAttributes: Codable {
   private struct Key: CodingKey {
     let stringValue: String

@@ -3,9 +3,9 @@ internal import LogsWire
 
 /// A pause that the application wants: no connection, no attempts, no timers, and nothing fails by it.
 ///
-/// To what waits, suspension is a lost connection: in `ClientCore.lose` as here, batches go out again under the same numbers,
-/// subscriptions resume after their last entry and questions are asked again. The answers that are on their way are not waited
-/// for, since the server finds duplicates by itself (P4).
+/// To what waits, suspension is a lost connection: in `ClientCore.lose` as here, batches go out again under the same
+/// numbers, subscriptions resume after their last entry and questions are asked again. The answers that are on their
+/// way are not waited for, since the server finds duplicates by itself (P4).
 extension ClientCore {
   /// Returns when the connection has closed.
   func suspend() async {

@@ -19,8 +19,8 @@ internal import LogsWire
 /// | closing: all is acknowledged, the connection closes in good order | closed |
 /// | closed, for good | |
 ///
-/// From every phase a failure that no retry can mend fails all that waits and leads to idle. Suspension comes from every phase
-/// but the last two, and nothing fails by it.
+/// From every phase a failure that no retry can mend fails all that waits and leads to idle. Suspension comes from
+/// every phase but the last two, and nothing fails by it.
 actor ClientCore {
   enum Phase {
     case idle

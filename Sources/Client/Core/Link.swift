@@ -3,8 +3,8 @@ internal import LogsWire
 
 /// One connection and the session on it. Bound to the loop's thread.
 ///
-/// It tells the core what happens by its number, so that what a link that was given up still has to say is not taken for the
-/// next one's.
+/// It tells the core what happens by its number, so that what a link that was given up still has to say is not taken
+/// for the next one's.
 final class Link: ConnectionHandler {
   let number: UInt64
   private let connection: Connection

@@ -13,8 +13,8 @@ final class ActiveFollow {
   var parts: [Int: OpenPart] = [:]
   /// Whether the application has been told of an interruption and not yet of its end.
   var isInterrupted = false
-  /// Refusals since it last made progress: entries came, or it was live for a while. That the server takes it up is none: it
-  /// does so before it has read anything.
+  /// Refusals since it last made progress: entries came, or it was live for a while. That the server takes it up is
+  /// none: it does so before it has read anything.
   var refusalCount = 0
   /// Since when there is nothing left to deliver, on this connection.
   var liveSince: MonotonicTime?
@@ -58,10 +58,11 @@ final class ActiveFollow {
     return Array(numbers[first...] + numbers[..<first])
   }
 
-  /// Raises what the server may send on a part, so that no more than `window` waits here or is on its way, all parts together.
+  /// Raises what the server may send on a part, so that no more than `window` waits here or is on its way, all parts
+  /// together.
   ///
-  /// Only one part: all of the window. Several share half of it, so that those which have nothing to send do not keep the
-  /// others from sending when the rest waits here.
+  /// Only one part: all of the window. Several share half of it, so that those which have nothing to send do not keep
+  /// the others from sending when the rest waits here.
   /// - Returns: the new total; nil when it stays.
   func raise(_ number: Int) -> UInt64? {
     guard let part = parts[number], !part.isWatch else { return nil }

@@ -3,8 +3,9 @@ internal import LogsWire
 
 /// All subscriptions of a client: what to ask its connection for, what to tell the applications, and when to ask again.
 ///
-/// A value without I/O or clock. Each input leaves actions, which are taken out with `nextAction` and carried out in order
-/// before the next input. What one connection is asked for ends with it; the subscriptions go on over the next one.
+/// A value without I/O or clock. Each input leaves actions, which are taken out with `nextAction` and carried out in
+/// order before the next input. What one connection is asked for ends with it; the subscriptions go on over the next
+/// one.
 struct FollowTable: ~Copyable {
   enum Action {
     /// Send the request, and say with `asked` which number it got.
@@ -120,8 +121,8 @@ extension FollowTable {
     }
   }
 
-  /// Asks for what the events at hand have made necessary, together for all of them, and again for what was refused so long ago
-  /// that it is time.
+  /// Asks for what the events at hand have made necessary, together for all of them, and again for what was refused so
+  /// long ago that it is time.
   ///
   /// - Returns: when to call this again.
   mutating func resume(now: MonotonicTime) -> MonotonicTime? {

@@ -2,8 +2,9 @@ internal import LogsWire
 
 /// What can be written as the value of an attribute: `["order": id, "tags": ["a", "b"]]`.
 ///
-/// Strings, truth values, numbers and byte strings have their own kind of value; arrays are lists, dictionaries maps in the order of
-/// their keys, nil is empty. An unsigned integer that no `Int64` holds becomes its digits. A type of your own conforms with one property:
+/// Strings, truth values, numbers and byte strings have their own kind of value; arrays are lists, dictionaries maps in
+/// the order of their keys, nil is empty. An unsigned integer that no `Int64` holds becomes its digits. A type of your
+/// own conforms with one property:
 ///
 /// ```swift
 /// extension OrderID: LogAttributeConvertible {

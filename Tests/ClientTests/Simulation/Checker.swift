@@ -3,8 +3,8 @@ import LogsWire
 @testable import LogsClient
 @testable import LogsSimulation
 
-/// Knows everything that was handed over, every answer, and everything that readers were given, and compares it with the
-/// server's disk: at each answer and delivery, and when all is over.
+/// Knows everything that was handed over, every answer, and everything that readers were given, and compares it with
+/// the server's disk: at each answer and delivery, and when all is over.
 final class Checker {
   /// A batch that an application has handed over.
   final class Handed {

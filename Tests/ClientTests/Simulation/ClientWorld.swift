@@ -3,7 +3,8 @@ import LogsWire
 @testable import LogsClient
 @testable import LogsSimulation
 
-/// A server, a few machines with producers and readers, peers that mean ill, and for a while everything that can go wrong.
+/// A server, a few machines with producers and readers, peers that mean ill, and for a while everything that can go
+/// wrong.
 final class ClientWorld {
   /// Faults put in on purpose, at most one in a world.
   struct Defects {

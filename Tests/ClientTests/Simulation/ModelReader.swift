@@ -3,8 +3,8 @@ import LogsWire
 @testable import LogsClient
 @testable import LogsSimulation
 
-/// An application that follows streams, takes what comes at its own pace, and keeps its data and its cursor together, so
-/// that after a crash it goes on where both were kept last.
+/// An application that follows streams, takes what comes at its own pace, and keeps its data and its cursor together,
+/// so that after a crash it goes on where both were kept last.
 final class ModelReader {
   private let simulation: Simulation
   private let checker: Checker

@@ -3,7 +3,8 @@ import LogsWire
 @testable import LogsClient
 @testable import LogsSimulation
 
-/// A machine with applications on it, which share one client and a process: it crashes and comes back, with what is on its disk.
+/// A machine with applications on it, which share one client and a process: it crashes and comes back, with what is on
+/// its disk.
 final class ModelSite {
   private let simulation: Simulation
   private let checker: Checker
@@ -57,8 +58,8 @@ final class ModelSite {
     simulation.after(downMilliseconds...downMilliseconds) { [unowned self] in start() }
   }
 
-  /// Nothing goes wrong from now on. What went wrong unseen must still be noticed; but a link that damages bytes is cut,
-  /// since a damaged length may pass a frame header's short check and then swallow what follows.
+  /// Nothing goes wrong from now on. What went wrong unseen must still be noticed; but a link that damages bytes is
+  /// cut, since a damaged length may pass a frame header's short check and then swallow what follows.
   func calm() {
     faults = 0
     for link in damaging { link.cut() }
