@@ -8,11 +8,11 @@ internal import LogsWire
   internal import LogsStore
 #endif
 
-/// The command `logsd`: reads its settings, serves until it is told to stop, and says how it went by its exit code.
+/// The command `logsd`: reads its settings, serves until it is asked to stop, and reports the outcome as its exit code.
 package enum Daemon {
   private static let crashAdvice = """
-    Nothing that was acknowledged is lost: start it again. If it happens again, give it more memory or lower --output-bytes-total, \
-    --append-bytes-total and --tail-bytes, and report it
+    Nothing that was acknowledged is lost: start it again. If it happens again, give it more memory or lower \
+    --output-bytes-total, --append-bytes-total and --tail-bytes, and report it
     """
 
   package static func run(arguments: [String]) async -> Int32 {
@@ -58,7 +58,10 @@ package enum Daemon {
     for endpoint in server.endpoints {
       if endpoint.isOpenToOthers {
         log.line(
-          "\(endpoint) is open to other machines, with no TLS and no token check: whoever reaches it may read and append everything"
+          """
+          \(endpoint) is open to other machines, with no TLS and no token check: anyone who can reach it may read and \
+          append everything
+          """
         )
       }
       Output.write("ready \(endpoint)", to: STDOUT_FILENO)

@@ -123,8 +123,8 @@ package final class Server: Sendable {
     }
   }
 
-  /// Stops in good order: no new connections, what is in flight is committed and acknowledged, clients are told, the
-  /// store is closed clean.
+  /// Stops cleanly: accepts no new connections, commits and acknowledges what is in flight, notifies the clients, and
+  /// closes the store.
   package func drain() async {
     let goAway = GoAway(retryAfterMilliseconds: 100, text: "the server is stopping")
     for shard in shards { await shard.stopListening() }

@@ -3,9 +3,9 @@ internal import LogsSystem
 internal import LogsWire
 internal import Synchronization
 
-/// The server's own log on stderr. Whoever logs never waits: when stderr takes no more, lines are dropped and counted.
+/// The server's own log on stderr. Logging never blocks: when stderr accepts no more, lines are dropped and counted.
 ///
-/// What clients say of themselves is logged too: each line stays one, and harmless on a terminal.
+/// Text from clients is logged too: each line stays a single line and is harmless on a terminal.
 package final class ServerLog: Sendable {
   private struct State {
     var waitingCount = 0
@@ -43,7 +43,7 @@ package final class ServerLog: Sendable {
     }
   }
 
-  /// Waits for what has been logged, but not for ever.
+  /// Waits until what has been logged is written, but not forever.
   package func flush() {
     let isDone = Monitor(false)
     thread.execute {

@@ -45,7 +45,10 @@ final class SignalDesk: @unchecked Sendable {
     case .stop: server?.stop(.signal(name))
     case .ignore:
       log.line(
-        "\(name) again: it is stopping; one that comes \(TimeSpan.format(StopRequests.repeatDuration)) later cuts that off"
+        """
+        \(name) again: it is stopping; one that comes \(TimeSpan.format(StopRequests.repeatDuration)) later cuts that \
+        off
+        """
       )
     case .cutOff:
       log.line(

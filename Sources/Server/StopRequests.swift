@@ -5,7 +5,7 @@ struct StopRequests {
   enum Action: Equatable {
     /// Stop: take nothing new, answer what is in flight, tell the clients.
     case stop
-    /// It came with the one before: whoever stops a group of processes often sends two.
+    /// It belongs to the one before: stopping a group of processes often sends two.
     case ignore
     /// Wait for no client any more.
     case cutOff

@@ -2,7 +2,7 @@ internal import CSystem
 
 /// What this process says on stderr when it crashes.
 package enum CrashReport {
-  /// From now on a crash is told in one line before the process ends.
+  /// From now on a crash is reported in one line before the process ends.
   ///
   /// - Parameters:
   ///   - program: whose line it is.

@@ -333,7 +333,7 @@ import Testing
     #expect(queue.isEmpty && sendAll(&queue).isEmpty)
   }
 
-  @Test func `a refusal is told once for each try, and is final unless a retry can mend it`() {
+  @Test func `a refusal is reported once for each try, and is final unless a retry can help`() {
     var queue = queue(4)
     _ = sendAll(&queue)
     func refuse(_ id: UInt32, _ refusal: Refusal) -> String {

@@ -123,7 +123,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `each try that is refused for a moment is told, and so is that it was taken in the end`() async throws {
+  @Test func `each temporary refusal is reported, and so is the success in the end`() async throws {
     for code in [RefusalCode.overloaded, .internalError] {
       let server = try await FakeServer.start { server in
         let refusals = Shared(0)

@@ -114,7 +114,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `a store that fails ends it, and the first error is told`() async throws {
+  @Test func `a store that fails ends it, and the first error is reported`() async throws {
     let server = try await FakeServer.start { try! $0.fill(web, batches: 4, entryCount: 10) }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))

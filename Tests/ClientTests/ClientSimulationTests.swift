@@ -3,10 +3,10 @@ import Testing
 
 @testable import LogsSimulation
 
-/// The client's decisions against a server in virtual time: networks, crashes, refusals and bad peers as a seed has them.
+/// The client's decisions against a server in virtual time: the seed decides on networks, crashes and bad peers.
 @Suite struct `Simulated clients` {
-  /// Counted from a new seed each time, or from `LOGS_TEST_SEED`, which stands for itself alone unless `LOGS_TEST_ROUNDS`
-  /// says how many times as many it shall be.
+  /// `count` seeds from a new random one each time, or from `LOGS_TEST_SEED`, which runs alone unless
+  /// `LOGS_TEST_ROUNDS` multiplies the count.
   private static func seeds(_ count: UInt64) -> Range<UInt64> {
     let (seed, rounds) = (number("LOGS_TEST_SEED"), number("LOGS_TEST_ROUNDS"))
     let first = seed ?? UInt64.random(in: 1...1_000_000_000)
@@ -17,7 +17,7 @@ import Testing
     getenv(variable).flatMap { UInt64(String(cString: $0)) }
   }
 
-  @Test func `whatever a seed brings, every promise is kept and nobody waits for ever`() throws {
+  @Test func `whatever a seed brings, every promise is kept and nobody waits forever`() throws {
     let seeds = Self.seeds(2000)
     print("\(seeds.count) seeds from \(seeds.lowerBound) on; LOGS_TEST_ROUNDS=10 runs ten times as many")
     var tally = Checker.Tally()

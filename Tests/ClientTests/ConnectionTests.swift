@@ -160,7 +160,7 @@ import Testing
     defer { server.stop() }
     var configuration = LogClientConfiguration.test("logs://127.0.0.1:1", server.url)
     configuration.reconnectDeadline = .zero
-    // Whoever waited as long as it may would not be done within the test's limit.
+    // A client that waited as long as it may would exceed the test's time limit.
     configuration.backoff = Backoff(base: .seconds(3600), cap: .seconds(3600))
     configuration.random = { $0 }
     let client = try LogClient(configuration)

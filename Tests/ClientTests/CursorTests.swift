@@ -77,7 +77,7 @@ import Testing
     #expect(directory.names == ["cursor", "elsewhere"])
   }
 
-  @Test func `whoever reads the file while it is replaced finds a whole cursor`() async throws {
+  @Test func `a reader of the file finds a whole cursor while it is being replaced`() async throws {
     let directory = try TestDirectory()
     let path = "\(directory.path)/cursor"
     let streams = (0..<500).map { "s\($0)" }

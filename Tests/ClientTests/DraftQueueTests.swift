@@ -16,7 +16,7 @@ import Testing
       _ = queue.take(byteCountMax: 0, .all)
       queue.dropped(stream)
       #expect(!queue.hasNews && queue.hasUntold)
-      // Now there is, and the stream is told of both.
+      // Now there is, and the stream gets a notice of both.
       queue.tell(byteCountMax: 1)
       let drafts = queue.take(byteCountMax: .max, .all)
       #expect(drafts.map(\.toldCount) == [2] && !queue.hasUntold)
@@ -40,7 +40,7 @@ import Testing
     #expect(queue.take(byteCountMax: .max, due).map(\.stream) == [db])
   }
 
-  @Test func `streams that nothing was known of are told as far as there is room`() throws {
+  @Test func `streams not known before get their notices as far as there is room`() throws {
     var queue = DraftQueue(batchEntryCountMax: 10, batchByteCountMax: 1 << 20)
     for number in 0..<1_000 { queue.dropped(try StreamName("stream/\(number)")) }
     queue.tell(byteCountMax: 64 << 10)

@@ -25,7 +25,7 @@ final class FakeServer: @unchecked Sendable {
     var onList: () -> Refusal? = { nil }
     /// Whether a subscription that ends at the head ends after its first batch.
     var endsEarly = false
-    /// Which batches a follower is told not to get, and why, by their first sequence numbers.
+    /// Which batches are skipped for followers, and why, by their first sequence numbers.
     var skips: [UInt64: SkipReason] = [:]
     /// The answer to every greeting.
     var greeting: Refusal?
@@ -119,7 +119,8 @@ final class FakeServer: @unchecked Sendable {
     url = listener.endpoint.description
   }
 
-  /// Cuts all connections, and each new one at once, until `comeUp`. It keeps its port: a test beside this one might take it.
+  /// Cuts all connections, and each new one at once, until `comeUp`. It keeps its port: a test that runs in parallel
+  /// might take it.
   func goDown() {
     isDown = true
     for connection in connections { connection.cut() }

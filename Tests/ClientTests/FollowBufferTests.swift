@@ -50,7 +50,7 @@ import Testing
     for (index, stream) in streams.enumerated() { #expect(ranges[stream] == [index < 10 ? 2...200 : 1...200]) }
   }
 
-  @Test func `a reader with a deadline gets what there is, and is told when there is nothing by then`() async throws {
+  @Test func `a reader with a deadline gets what there is, and learns when there is nothing by then`() async throws {
     let buffer = buffer()
     for wait in [Duration.zero, .milliseconds(1), .milliseconds(3)] {
       guard case .nothing = try await buffer.next(before: .now + wait) else { throw TestFailure("there is an event") }
@@ -99,7 +99,7 @@ import Testing
       return try await buffer.next() == nil
     }
     #expect(try await task.value)
-    // The loop is told, and what it adds before it knows is dropped.
+    // The loop is notified, and what it adds before it knows is dropped.
     #expect(buffer.abandon())
     buffer.append(.live)
     buffer.finish()

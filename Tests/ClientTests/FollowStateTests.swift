@@ -131,7 +131,7 @@ import Testing
     #expect(resolutions == [.first])
     #expect(asked == names && told == names)
     #expect(!asked.contains(gone))
-    // What comes into being from now on is read from its first entry.
+    // Streams created from now on are read from their first entry.
     #expect(try state.announced(announcement(db, handle: 99_999, at: 0, head: 0), part: watch) == nil)
     let (_, born) = try next(&state)
     #expect(born.selectors == [.stream(db)] && born.start == .first && born.cursor.isEmpty)

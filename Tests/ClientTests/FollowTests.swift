@@ -25,7 +25,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `a sequence of entries throws at a gap, unless it is told to go on`() async throws {
+  @Test func `a sequence of entries throws at a gap, unless it is set to continue`() async throws {
     for (reason, isMissing) in [(SkipReason.lost, true), (.trimmed, true), (.deleted, true), (.filtered, false)] {
       let server = try await FakeServer.start { server in
         try! server.fill(web, batches: 4, entryCount: 10)

@@ -39,7 +39,8 @@ import Testing
     #expect(backlog.totals.batchCount == 38)
     // The window is full; behind it comes the notice, then what is left.
     _ = try backlog.store([], removing: Array(ids[..<32]))
-    // Beyond a gap nothing is sent before all in front of it is answered: the server tells batches apart by their numbers modulo 32.
+    // Nothing beyond a gap is sent before everything ahead of it is answered: the server tells batches apart by their
+    // numbers modulo 32.
     let left = try backlog.window(of: web, after: 0)
     #expect(left.map(\.number) == [33, 36, 37, 38, 39, 40])
     #expect(left.map(\.entryCount) == [0, 10, 10, 10, 10, 10])

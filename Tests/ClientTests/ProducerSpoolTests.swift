@@ -159,7 +159,8 @@ import Testing
         handed.change { $0 = first + 9 }
       }
     }
-    // Nothing is acknowledged before the server speaks: what has been handed over then is bounded by the spool and the queue.
+    // Nothing is acknowledged before the server speaks: what has been handed over by then is bounded by the spool and
+    // the queue.
     while producer.counts.waitingByteCount < 1 << 20 { await Task.yield() }
     #expect(handed.value < 2_500)
     try await server.onLoop { $0.speak() }
@@ -192,7 +193,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `a spool that was damaged is told of, counted, and the rest is sent`() async throws {
+  @Test func `damage to a spool is reported and counted, and the rest is sent`() async throws {
     let directory = try TestDirectory()
     let away = try LogClient(.test(Self.nobody))
     let first = try testProducer(away, spool: directory) { $0.batchEntryCountMax = 1 }

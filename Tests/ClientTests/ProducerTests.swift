@@ -212,7 +212,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `where the token is wrong who waits is told, and the entries are kept and sent when it is right`()
+  @Test func `with a wrong token waiting callers get the error, and the entries are kept and sent once it is right`()
     async throws
   {
     let server = try await FakeServer.start { $0.faults.greeting = Refusal(.unauthorized, "a test") }

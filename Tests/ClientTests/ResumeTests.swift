@@ -210,7 +210,7 @@ import Testing
           }
         }
         #expect(end == .start)
-        // What came into being before RESOLVED may be part of it.
+        // What was created before RESOLVED may be part of it.
         let webHead = numbers[web]?.first ?? 0
         #expect(numbers[web] == Array((first(webHead)...webHead).reversed()), "\(start), cut after \(cut)")
         #expect(numbers[db] == Array((first(40)...40).reversed()), "\(start), cut after \(cut)")
@@ -245,7 +245,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test(arguments: [false, true]) func `a server that has lost data is told from one that waits`(isDivided: Bool)
+  @Test(arguments: [false, true]) func `a server that has lost data is not taken for one that waits`(isDivided: Bool)
     async throws
   {
     let server = try await FakeServer.start { try! $0.fill(web, batches: 2, entryCount: 5) }

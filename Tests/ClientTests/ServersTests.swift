@@ -78,7 +78,7 @@ import Testing
       second.stop()
     }
     var configuration = LogClientConfiguration.test(first.url, second.url)
-    // Whoever paused before the second would not be done within the test's limit.
+    // A client that paused before the second server would exceed the test's time limit.
     configuration.backoff = Backoff(base: .seconds(3600), cap: .seconds(3600))
     configuration.random = { $0 }
     let client = try LogClient(configuration)

@@ -33,8 +33,8 @@ extension LogEntry {
   var number: UInt64 { UInt64(text.prefix { $0 != " " }) ?? 0 }
 }
 
-/// What a subscription brought until it ended, checked on the way: every range follows the one before it, every entry has
-/// the message that its number says.
+/// What a subscription delivered until it ended, checked on the way: every range follows the one before it, and every
+/// entry has the message that belongs to its number.
 struct Followed {
   var sequences: [StreamName: [UInt64]] = [:]
   var announced: [AnnouncedStream] = []

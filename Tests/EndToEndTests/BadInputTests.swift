@@ -1,7 +1,8 @@
 import Foundation
 import Testing
 
-/// What people get wrong: one line that says what failed, why, and what to do; the exit code of cli.md; an empty stdout.
+/// User mistakes: each yields one line that says what failed, why, and what to do, the exit code from cli.md, and an
+/// empty stdout.
 @Suite(.ownThread) struct BadInputTests {
   private func expect(
     _ finished: Finished, exit: Int32, says words: [String], location: SourceLocation = #_sourceLocation
@@ -54,7 +55,7 @@ import Testing
     }
   }
 
-  @Test func `a server that is not there is told, at once where retrying is off`() throws {
+  @Test func `a missing server is reported, at once where retrying is off`() throws {
     try Scene.play { scene in
       let (closed, port) = try Sockets.listen()
       close(closed)
@@ -123,7 +124,7 @@ import Testing
     }
   }
 
-  @Test func `something else than a logs server is told apart`() throws {
+  @Test func `a server that is not a logs server is recognized`() throws {
     try Scene.play { scene in
       // An echo is enough: it says HELLO back, which no server does.
       let (listener, port) = try Sockets.listen()

@@ -34,8 +34,8 @@ import Testing
     let direction: FaultyProxy.Direction
     let place: Int
 
-    /// - Parameter heavy: the direction in which most bytes of the link go. There faults come early or late, and the first
-    ///   one surely; in the other direction they come while there are bytes for them.
+    /// - Parameter heavy: the direction in which most bytes of the link go. There faults come early or late, and the
+    ///   first one is certain; in the other direction they come while there are bytes for them.
     init(_ round: Int, heavy: FaultyProxy.Direction, _ random: inout Seeded) {
       self.round = round
       let isHeavy = round == 0 || random.next() % 4 > 0

@@ -71,7 +71,7 @@ import Testing
     }
   }
 
-  @Test func `a follow is told in words when its stream was replaced by another data directory`() throws {
+  @Test func `a follow explains that its stream was replaced by another data directory`() throws {
     try Scene.play { scene in
       let first = try TestServer(scene, name: "first")
       #expect(try first.run(["push", "web", try scene.file("f", LogLines.file(LogLines.plain(100)))]).exit == .code(0))
@@ -92,7 +92,7 @@ import Testing
     }
   }
 
-  @Test func `a follow is told in words when the data directory is an older copy`() throws {
+  @Test func `a follow explains that the data directory is an older copy`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       #expect(
@@ -118,7 +118,7 @@ import Testing
     }
   }
 
-  @Test func `a follow is told in words when its place was rolled back under a server that cannot know`() throws {
+  @Test func `a follow explains that its position was rolled back under a server that cannot know`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       #expect(
@@ -147,7 +147,7 @@ import Testing
     }
   }
 
-  @Test func `a running follow is told when its server comes back with other data`() throws {
+  @Test func `a running follow notices when its server comes back with other data`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       #expect(
@@ -157,7 +157,7 @@ import Testing
       try server.kill()
       try FileManager.default.removeItem(atPath: server.data)
       try server.restart()
-      // Whether it asks before or after the stream has come into being again, its place is not there.
+      // Whether it asks before or after the stream has been created again, its position does not exist.
       #expect(try server.run(["push", "web", try scene.file("g", LogLines.file(LogLines.plain(10)))]).exit == .code(0))
       #expect(try follow.wait() == .code(1))
       #expect(follow.output.lineCount == 100)

@@ -95,7 +95,8 @@ import Testing
     Row("at head, nothing exists", ["m"], end: FollowEnd(atHead: true), comes: "RESOLVED 0", "END until"),
     Row("at head, a pattern without a match", ["n/*"], end: FollowEnd(atHead: true), comes: "RESOLVED 0", "END until"),
     Row(
-      "at head, sealed", ["s"], end: FollowEnd(atHead: true), comes: "STREAM s 0/3", "RESOLVED 1", "s 1-3", "END until"),
+      "at head, sealed", ["s"], end: FollowEnd(atHead: true), comes: "STREAM s 0/3", "RESOLVED 1", "s 1-3",
+      "END until"),
     Row(
       "at head, from now", ["x"], start: .now, end: FollowEnd(atHead: true), comes: "STREAM x 3/3", "RESOLVED 1",
       "END until"),
@@ -288,7 +289,8 @@ import Testing
       "reverse, times that step back", ["b"], end: until(second: 3), isReverse: true, comes: "STREAM b 5/6",
       "RESOLVED 1", "b 1-4", "END start"),
     Row(
-      "reverse, one is missing", ["x", "m"], isReverse: true, comes: "STREAM x 4/3", "RESOLVED 1", "x 1-3", "END start"),
+      "reverse, one is missing", ["x", "m"], isReverse: true, comes: "STREAM x 4/3", "RESOLVED 1", "x 1-3",
+      "END start"),
     Row("reverse, nothing exists", ["m"], isReverse: true, comes: "RESOLVED 0", "END start"),
     Row("reverse, a pattern without a match", ["n/*"], isReverse: true, comes: "RESOLVED 0", "END start"),
   ]
@@ -471,7 +473,8 @@ private final class Walk {
     return Self.subscription
   }
 
-  /// Entries of a stream that came in several frames as one event, those of several streams in the order of their names.
+  /// Joins entries of a stream that came in several frames into one event, and puts events of several streams in the
+  /// order of the streams' names.
   private static func joined(_ events: [String]) -> [String] {
     var joined: [String] = []
     var entries: [String: ClosedRange<UInt64>] = [:]

@@ -3,7 +3,8 @@ import LogsSystem
 import LogsWire
 import Testing
 
-/// What one client asks does not stall the others: attacks beside producers and followers that are checked entry by entry.
+/// One client's requests do not stall the others: attacks run beside producers and followers that are checked entry by
+/// entry.
 ///
 /// The numbers in docs/performance.md are from release binaries (`LOGS_BINARIES`) with `LOGS_TEST_STREAMS=10000
 /// LOGS_TEST_FOLLOWERS=500 LOGS_TEST_ASKERS=100`.
@@ -145,7 +146,10 @@ import Testing
       #expect(worst < Self.worstMax)
       let output = try server.fact("output_bytes")
       print(
-        "output \(output >> 10) KiB, resident \(before >> 20) MiB before, \(try server.fact("resident_bytes") >> 20) MiB"
+        """
+        output \(output >> 10) KiB, resident \(before >> 20) MiB before, \
+        \(try server.fact("resident_bytes") >> 20) MiB
+        """
       )
       #expect(try bystanders.finish().isEmpty)
     }

@@ -43,7 +43,7 @@ import Testing
     }
   }
 
-  @Test func `a start beyond the head is told, and a stream that does not exist is waited for`() throws {
+  @Test func `a start beyond the head is reported, and a stream that does not exist is waited for`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       let file = try scene.file("f", LogLines.file(LogLines.plain(3)))

@@ -54,7 +54,7 @@ import Testing
     }
   }
 
-  @Test func `a follower has every entry before it is told that the stream is complete, however they were committed`()
+  @Test func `a follower has every entry before it learns that the stream is complete, however they were committed`()
     throws
   {
     try Scene.play { scene in
@@ -95,7 +95,8 @@ import Testing
 
   @Test func `a stream that grows while the starts of others are looked up is followed without a gap`() throws {
     try Scene.play { scene in
-      // One shard and one reader: the starts are looked up one after the other, and the last stream waits for all of them.
+      // One shard and one reader: the starts are looked up one after the other, and the last stream waits for all of
+      // them.
       let server = try TestServer(scene, ["--shards", "1", "--reader-threads", "1", "--tail-entries", "0"])
       let writer = try RawClient(server.url)
       try writer.greet()
@@ -137,7 +138,7 @@ import Testing
   }
 
   @Test
-  func `a stream that is born while a pattern is followed is told once, and its head includes what was acknowledged`()
+  func `a stream created while a pattern is followed is announced once, with a head that covers every acknowledgement`()
     throws
   {
     try Scene.play { scene in

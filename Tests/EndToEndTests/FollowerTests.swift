@@ -3,9 +3,9 @@ import Testing
 
 /// Many followers of one stream.
 @Suite(.ownThread) struct FollowerTests {
-  /// What a follower that hardly reads may cost the server: the client's credit (1 MiB of stored bytes and a batch), the
-  /// socket's buffer and watermark (1 MiB), what the reader threads hold, and room for the allocator. Well below what the
-  /// test pushes past it.
+  /// What a follower that hardly reads may cost the server: the client's credit (1 MiB of stored bytes and a batch),
+  /// the socket's buffer and watermark (1 MiB), what the reader threads hold, and room for the allocator. Well below
+  /// what the test pushes past it.
   static let slowFollowerByteCountMax = 20 << 20
 
   @Test func `followers started before, during and after a push print the same in the same order`() throws {

@@ -173,7 +173,7 @@ import Testing
     }
   }
 
-  @Test func `a connection that does not greet is told that its time is over`() throws {
+  @Test func `a connection that does not greet gets an error when its time is over`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene, ["--handshake-timeout", "1s"])
       let witness = try Witness(server)
@@ -236,7 +236,7 @@ import Testing
     }
   }
 
-  @Test func `connections that end badly are told in the log once, then as a count`() throws {
+  @Test func `connections that end badly are logged once, then as a count`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       for _ in 0..<200 {

@@ -60,7 +60,8 @@ import Testing
       try Self.read(reading, messages)
       let output = try server.fact("output_bytes")
       print("output \(output >> 10) KiB of \(budget >> 10) KiB")
-      // For each connection a window of 16 KiB and a batch of 64 KiB, both in blocks that are larger than what they hold.
+      // Each connection has a window of 16 KiB and a batch of 64 KiB, both in blocks that are larger than what they
+      // hold.
       #expect(output < budget + (idle.count + 1) * (16 + 64 + 48) << 10)
       for client in idle.prefix(3) { try Self.read(client, messages) }
       for client in idle { client.close() }

@@ -44,7 +44,7 @@ import Testing
     }
   }
 
-  @Test func `what asks once takes the first refusal for an answer, as does whoever is told not to retry`() throws {
+  @Test func `a single request takes the first refusal as its answer, as does a command with retries off`() throws {
     try Scene.play { scene in
       let server = try RefusingServer(scene, refusal(.diskFull))
       let file = try scene.file("f", LogLines.file(LogLines.plain(5)))

@@ -1,6 +1,7 @@
 import Testing
 
-/// A service that logs at a high rate while its server is away: no call waits, memory is bounded, and every entry is accounted for.
+/// A service that logs at a high rate while its server is away: no call blocks, memory is bounded, and every entry is
+/// accounted for.
 @Suite(.alone) struct ProducerRateTests {
   /// What the process may take: the program, its queue, and the times of its calls.
   private static let residentByteCountMax = 96 << 20

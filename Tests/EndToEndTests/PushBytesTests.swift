@@ -58,7 +58,7 @@ import Testing
     }
   }
 
-  @Test(arguments: ["raw", "auto"]) func `the line behind a hole in a file arrives, and the hole is told`(
+  @Test(arguments: ["raw", "auto"]) func `the line after a hole in a file arrives, and the hole is reported`(
     format: String
   ) throws {
     try Scene.play { scene in
@@ -71,7 +71,7 @@ import Testing
     }
   }
 
-  @Test func `cut lines are told with their lengths, also by a quiet push`() throws {
+  @Test func `cut lines are reported with their lengths, even by a quiet push`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       let sizes = [3, (1 << 20) + 1, 3 << 20]

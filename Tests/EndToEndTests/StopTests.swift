@@ -3,7 +3,7 @@ import LogsSystem
 import LogsWire
 import Testing
 
-/// Stopping the server in good order.
+/// Stopping the server cleanly.
 @Suite(.ownThread) struct StopTests {
   @Test func `a stop while appends are in flight loses nothing acknowledged, and all go on after the restart`() throws {
     var random = Seeded.forTest()
@@ -85,7 +85,8 @@ import Testing
   @Test func `when the store fails, all appends that were read are answered, and no drain is waited out`() throws {
     var random = Seeded.forTest()
     try Scene.play { scene in
-      // No file may grow beyond 1 MiB: to SQLite that is a disk that fails, not one that is full. The first is the write-ahead log.
+      // No file may grow beyond 1 MiB: to SQLite that is a failing disk, not a full one. The first file to get there is
+      // the write-ahead log.
       let server = try scene.start(
         "/bin/sh",
         [
@@ -174,7 +175,8 @@ import Testing
     try Scene.play { scene in
       let server = try TestServer(scene)
       #expect(try server.run(["push", "web", try scene.file("f", LogLines.file(LogLines.plain(9)))]).exit == .code(0))
-      // The server waits two seconds for a client that does not close; on a machine that stalls they may pass before the signal.
+      // The server waits two seconds for a client that does not close; on a machine that stalls they may pass before
+      // the signal.
       for _ in 0..<10 {
         let client = try RawClient(server.url)
         try client.greet()

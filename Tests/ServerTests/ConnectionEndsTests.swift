@@ -18,7 +18,7 @@ import Testing
 
   private static func time(_ seconds: UInt64) -> MonotonicTime { MonotonicTime(nanoseconds: seconds * 1_000_000_000) }
 
-  @Test func `the first of a kind and address is told as it was, the others as a number once a minute`() {
+  @Test func `the first of a kind and address is logged in full, the others as a count once a minute`() {
     let lines = Lines()
     let ends = ConnectionEnds { lines.add($0) }
     for number in 0..<1_000 {
@@ -62,7 +62,10 @@ import Testing
     ends.summarize(now: Self.time(2))
     #expect(
       lines.take() == [
-        "\(10_000 - ConnectionEnds.caseCountMax - 1) more connections from other addresses ended like the one before: timed_out"
+        """
+        \(10_000 - ConnectionEnds.caseCountMax - 1) more connections from other addresses ended like the one before: \
+        timed_out
+        """
       ])
   }
 }

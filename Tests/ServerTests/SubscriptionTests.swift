@@ -4,7 +4,7 @@ import Testing
 @testable import LogsServer
 @testable import LogsSimulation
 
-/// Following without a socket: which streams are told, what is delivered of them, and how it ends.
+/// Following without a socket: which streams are announced, what is delivered of them, and how it ends.
 @Suite struct SubscriptionTests {
   private static func stream(_ name: String) throws -> StreamSelector { .stream(try StreamName(name)) }
 
@@ -67,7 +67,7 @@ import Testing
     #expect(scene.run() == ["stream web 0/3", "resolved 1", "batch web 1-1"])
   }
 
-  @Test func `while the socket is full nothing is told or delivered`() throws {
+  @Test func `while the socket is full nothing is announced or delivered`() throws {
     let scene = FollowScene()
     try scene.append("web")
     scene.isFull = true
@@ -134,7 +134,7 @@ import Testing
 
   // MARK: - Streams
 
-  @Test func `streams that are created later are told from their first entry`() throws {
+  @Test func `streams that are created later are announced from their first entry`() throws {
     let scene = FollowScene()
     scene.follow([.pattern(try StreamPattern("web/*")), try Self.stream("db")], start: .now)
     #expect(scene.run() == ["resolved 0", "live"])
@@ -144,7 +144,7 @@ import Testing
     #expect(scene.lines[1]?.last == "batch db 2-2")
   }
 
-  @Test func `a stream that is created while others are looked for is told once`() throws {
+  @Test func `a stream that is created while others are looked for is announced once`() throws {
     let scene = FollowScene()
     for number in 0..<200 { try scene.append("s/\(number)") }
     scene.turnStepCount = 2_000

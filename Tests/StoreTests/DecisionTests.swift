@@ -149,7 +149,7 @@ import Testing
     #expect(try again.readAll("web").texts == ["1", "2", "3", "4", "5"])
   }
 
-  @Test func `a clock that is set right while the server is down is told of with the first append`() throws {
+  @Test func `a clock that is corrected while the server is down is logged with the first append`() throws {
     let directory = TestDirectory()
     let clock = TestClock()
     let test = try TestStore(directory, clock)

@@ -311,7 +311,7 @@ import Testing
     _ = try TestStore(disk.settings(directory))
   }
 
-  @Test func `a disk that is full for the marks before a roll is told of once, not with each append`() throws {
+  @Test func `a disk with no room for the marks before a rollover is logged once, not with each append`() throws {
     let directory = TestDirectory()
     let disk = FaultDisk()
     let clock = TestClock()

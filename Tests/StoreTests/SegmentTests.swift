@@ -214,7 +214,7 @@ import Testing
     #expect(try TestStore(directory, clock).readAll("web").texts == ["1", "2"])
   }
 
-  @Test func `a lock that was given back is free, whoever has a copy of its descriptor`() throws {
+  @Test func `a released lock is free even while a copy of its descriptor is open`() throws {
     let directory = TestDirectory()
     let path = "\(directory.path)/lock"
     let files = PosixFileSystem()
@@ -233,7 +233,7 @@ import Testing
     #expect(try !files.isLocked(path))
   }
 
-  @Test func `a second process is told that the directory is in use`() throws {
+  @Test func `a second process gets an error that the directory is in use`() throws {
     let directory = TestDirectory()
     let test = try TestStore(directory)
     let error = #expect(throws: StoreError.self) { try TestStore(directory) }

@@ -64,7 +64,7 @@ final class ConnectionEnds: Sendable {
     if isFirst { log("\(line) (\(peer))") }
   }
 
-  /// Logs the numbers of the last minute, if it is over. What did not come in it is told as a first one again.
+  /// Logs the counts of the last minute, if it is over. A case that did not occur in it is logged as a first one again.
   func tick(now: MonotonicTime) {
     let isDue = state.withLock { state in state.summaryDue.map { now >= $0 } ?? false }
     if isDue { summarize(now: now) }
@@ -79,7 +79,10 @@ final class ConnectionEnds: Sendable {
       return counts
     }
     let lines = counts.map { found, count in
-      "\(count) more \(count == 1 ? "connection" : "connections") from \(found.address) ended like the one before: \(found.kind)"
+      """
+      \(count) more \(count == 1 ? "connection" : "connections") from \(found.address) ended like the one before: \
+      \(found.kind)
+      """
     }
     for line in lines.sorted() { log(line) }
   }

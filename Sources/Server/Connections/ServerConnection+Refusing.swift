@@ -1,7 +1,7 @@
 internal import LogsTransport
 internal import LogsWire
 
-/// A client that there is no room for: it is told, and closed without cutting the answer off.
+/// Turns away a client for which there is no room: it gets a refusal, and the close does not cut that off.
 extension ServerConnection {
   static func turnAway(_ connection: Connection, _ refusal: Refusal) {
     connection.handler = Leaving()

@@ -4,8 +4,8 @@ internal import LogsWire
 /// Finds the streams that a FOLLOW selects: those that exist when it comes, the named ones first, and later ones as
 /// they are created.
 ///
-/// Which of the two a stream is, its id decides: ids rise, and a stream whose id is above the newest of the beginning
-/// is a later one. So each is told once, whatever the order in which catalog and commits are seen.
+/// A stream's id decides which of the two it is: ids only grow, and a stream whose id is above the newest one at the
+/// beginning is a later one. So each is announced once, whatever the order in which catalog and commits are seen.
 struct Resolver {
   enum Step {
     case stream(StreamInfo)

@@ -6,8 +6,8 @@ final class StreamChannel {
   let id: Int64
   let name: StreamName
   let incarnation: Incarnation
-  /// The last number of the commits that the shard has taken; it may lag behind the catalog's head, which clients are
-  /// told.
+  /// The last number of the commits that the shard has taken; it may lag behind the catalog's head, which is what
+  /// clients see.
   ///
   /// It moves with the commits in their order, so a follower whose next number is its successor gets every later entry
   /// by the next commits (P6).

@@ -54,7 +54,7 @@ extension Subscription {
   /// Gives the first of the streams whose turn it is what is in memory of them.
   ///
   /// - Returns: what has to be read of those behind them, up to the next one that is in memory: it must not come before
-  ///   its turn, or those that are in memory could keep the others waiting for ever.
+  ///   its turn, or those that are in memory could keep the others waiting forever.
   private func deliverCached(_ turn: inout Turn) -> [ReadRequest] {
     var requests: [ReadRequest] = []
     // What the requests may take of the limit.

@@ -181,8 +181,8 @@ extension Subscription {
     Refusal(
       .cursorAhead,
       """
-      sequence number \(sequence) of stream '\(name)' lies beyond its last one, \(head): the server's data is older than \
-      the cursor, or another server's; start without the cursor to read it
+      sequence number \(sequence) of stream '\(name)' lies beyond its last one, \(head): the server's data is older \
+      than the cursor, or another server's; start without the cursor to read it
       """,
       stream: .init(name: name.text, incarnation: incarnation, head: head))
   }

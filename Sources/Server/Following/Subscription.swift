@@ -21,7 +21,7 @@ package final class Subscription {
 
   private(set) var tracks: [Track] = []
   var resolver: Resolver
-  /// The cursor that came with FOLLOW, until all streams are told.
+  /// The cursor that came with FOLLOW, until all streams are announced.
   var cursor: [StreamName: CursorPosition] = [:]
   /// A stream that has been found and waits for a turn, or for room in the socket, to be told.
   var untold: StreamInfo?

@@ -1,6 +1,6 @@
 package import LogsWire
 
-/// Whoever has subscriptions for a client: takes what they deliver and tell, and gives them turns.
+/// The owner of a client's subscriptions: passes on what they deliver and announce, and gives them turns.
 ///
 /// Everything is called on the thread of the subscription's hub, some of it for each delivery.
 package protocol SubscriptionHost: AnyObject {

@@ -84,7 +84,10 @@ package struct Configuration: Sendable {
     for (name, value) in environment.sorted(by: { $0.key < $1.key }) where name.hasPrefix(Setting.variablePrefix) {
       guard !known.contains(name), !Self.isForOthers(name, value) else { continue }
       throw ConfigurationError(
-        "there is no setting for the variable \(name)\(Spelling.question(name, among: known)); unset it, or see logsd --help"
+        """
+        there is no setting for the variable \(name)\(Spelling.question(name, among: known)); unset it, or see \
+        logsd --help
+        """
       )
     }
     for setting in Setting.all {
@@ -93,7 +96,8 @@ package struct Configuration: Sendable {
     }
   }
 
-  /// Kubernetes gives the address of a service of the name `logsd` to every container beside it; planted bugs are for tests alone.
+  /// Kubernetes passes the address of a service named `logsd` to every container in its namespace; planted bugs are for
+  /// tests only.
   private static func isForOthers(_ name: String, _ value: String) -> Bool {
     if name.hasPrefix("LOGSD_SERVICE_") || name.hasPrefix("LOGSD_PORT_") { return true }
     if name == "LOGSD_PORT" { return value.utf8.starts(with: "tcp://".utf8) }
@@ -160,16 +164,17 @@ package struct Configuration: Sendable {
       usage: logsd [--config FILE] [SETTING VALUE]... | --print-config | --help | --version
 
       Each setting is a flag, an environment variable (--segment-age: LOGSD_SEGMENT_AGE) and a line of the configuration
-      file (segment-age = 24h). Flags win over environment over file. A name that is not here is refused wherever it stands.
-      Defaults stand in brackets, as they are on this machine: the data directory is $STATE_DIRECTORY or else ./logs-data, the
-      shards are half the number of cores.
+      file (segment-age = 24h). Flags override the environment, which overrides the file. A name that is not listed here
+      is refused wherever it appears. Defaults are in brackets, as they are on this machine: the data directory is
+      $STATE_DIRECTORY or else ./logs-data, the shards are half the number of cores.
 
       \(Option.table(options))
 
-      When it accepts connections it prints one line an endpoint on stdout: ready logs://127.0.0.1:5647
-      SIGTERM and SIGINT stop it: nothing new is taken, what is in flight is committed and acknowledged, and clients have
-      --drain-timeout to go. Another one within 1 s counts as the same; one after that cuts the waiting for clients off, and one
-      more ends the process at once. Nothing acknowledged is lost by any of them. SIGHUP, SIGUSR1 and SIGUSR2 do nothing.
+      When it accepts connections it prints one line per endpoint on stdout: ready logs://127.0.0.1:5647
+      SIGTERM and SIGINT stop it: nothing new is accepted, what is in flight is committed and acknowledged, and clients
+      have --drain-timeout to disconnect. Another one within 1 s counts as the same; one after that cuts off the wait
+      for clients, and one more ends the process at once. None of them loses anything acknowledged. SIGHUP, SIGUSR1
+      and SIGUSR2 do nothing.
       Exit codes: 0 stopped, 1 failed, 2 wrong usage.
       """
   }

@@ -2,8 +2,8 @@ internal import Glibc
 internal import LogsTransport
 
 extension Endpoint {
-  /// Reads what `--listen` takes: `HOST[:PORT]`. A port alone, `5650` or `:5650`, is one of this machine alone: the server checks no
-  /// tokens, so that other machines have to be asked for in so many words.
+  /// Parses the value of `--listen`: `HOST[:PORT]`. A port alone, `5650` or `:5650`, listens on the loopback address
+  /// only: the server checks no tokens, so access from other machines must be requested explicitly.
   init(listening text: Substring) throws(TransportError) {
     let port = text.utf8.first == UInt8(ascii: ":") ? text.dropFirst() : text
     let isPort = !port.isEmpty && port.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }

@@ -66,7 +66,7 @@ struct Setting: Sendable {
     count(
       "followed-streams", "streams of all subscriptions together, counted for each", 1...1_000_000_000,
       \.followedStreamCountMax),
-    count("streams", "streams that may come into being", 1...10_000_000, \.streamCountMax),
+    count("streams", "streams that may be created", 1...10_000_000, \.streamCountMax),
     bytes("append-bytes", "batches one connection may have in flight", (2 << 20)...(1 << 30), \.appendByteCountMax),
     count("append-batches", "the same in number", 1...65_536, \.appendBatchCountMax),
     bytes(
@@ -107,7 +107,10 @@ struct Setting: Sendable {
       write: { text, settings throws(SettingError) in
         guard let value = ByteSize.parse(text), range.contains(value) else {
           throw SettingError(
-            "'\(text)' is no size from \(ByteSize.format(range.lowerBound)) to \(ByteSize.format(range.upperBound)); write it like 256M"
+            """
+            '\(text)' is no size from \(ByteSize.format(range.lowerBound)) to \(ByteSize.format(range.upperBound)); \
+            write it like 256M
+            """
           )
         }
         settings[keyPath: path] = value

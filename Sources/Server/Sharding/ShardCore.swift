@@ -166,7 +166,7 @@ extension ShardCore {
     hub.take(runs)
   }
 
-  /// Calls `done` once, when all clients are gone: in good order, or because `duration` is over.
+  /// Calls `done` once, when all clients are gone, whether they finished or `duration` has passed.
   func drain(_ goAway: GoAway, within duration: Duration, done: @escaping () -> Void) {
     stopListening()
     guard !clients.isEmpty else { return done() }

@@ -57,7 +57,7 @@ final class MarkFilters: Sendable {
         return hashes != nil
       }
     } catch {
-      // Whoever looks for a mark there gets the error and reports it.
+      // A look-up in that segment gets the error and reports it.
       hashes = nil
     }
     hashes?.sort()

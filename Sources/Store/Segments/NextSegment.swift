@@ -11,10 +11,10 @@ struct NextSegment: Sendable {
   let path: String
   let vfs: String?
 
-  /// Makes the file, empty: SQLite would make it readable for everyone. SQLite gives the files beside it the same mode.
+  /// Creates the empty file: SQLite would make it readable by everyone. SQLite gives the files beside it the same mode.
   func create(_ files: any FileSystem) throws(FileError) { try files.write(path, []) }
 
-  /// Fills the file with these streams and marks. Does not sync it; that is up to whoever gives it its name.
+  /// Fills the file with these streams and marks. Does not sync it; that is done before it is renamed.
   func make(
     store: InstanceID, createdAt: Int64, trimmedBelow: Int64, streams: [StreamInfo], marks: [SegmentWriter.LocatedMark]
   ) throws(SQLiteError) {

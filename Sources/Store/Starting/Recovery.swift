@@ -339,7 +339,7 @@ struct Recovery {
     settings.log(
       """
       \(paths.store) is a copy: the data directory has been restored or moved. All \(streams.count) streams get a new \
-      incarnation, and followers are told that their streams were replaced
+      incarnation, and followers get an error saying that their streams were replaced
       """)
     do throws(SQLiteError) {
       return try active.replaceIncarnations(streams) { Incarnation.random() }

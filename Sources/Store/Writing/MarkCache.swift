@@ -104,8 +104,8 @@ struct MarkCache: Sendable {
 
 /// A producer's mark in memory: one object while it is there, which a request looks up once, when it is queued.
 ///
-/// Invariant behind `@unchecked Sendable`: everything is changed under the lock of the queue that has the cache. `mark`
-/// is changed only by whoever has the writer, who may therefore read it without the lock.
+/// Invariant behind `@unchecked Sendable`: everything is changed under the lock of the queue that owns the cache.
+/// `mark` is changed only by the thread that holds the writer, which may therefore read it without the lock.
 final class CachedMark: @unchecked Sendable {
   let key: MarkKey
   fileprivate(set) var mark: ProducerMark

@@ -17,8 +17,8 @@ package protocol FileSystem: Sendable {
   func read(_ path: String) throws(FileError) -> [UInt8]?
   /// Makes an empty file, and nothing where one is.
   func make(_ path: String) throws(FileError)
-  /// Replaces the content, making the file if it is not there. Whoever reads meanwhile, or after a crash, may find a
-  /// part of it.
+  /// Replaces the content, creating the file if it is missing. A reader may see only part of it meanwhile or after a
+  /// crash.
   func write(_ path: String, _ content: [UInt8]) throws(FileError)
   /// Extends a file to at least this length and allocates the space, making the file if it is not there. Not durable
   /// until synced.
@@ -35,11 +35,12 @@ package protocol FileSystem: Sendable {
 }
 
 extension FileSystem {
-  /// Replaces a file as a whole: whoever reads it, also after a crash or power loss, finds the old content or the
-  /// new. It lasts once the directory is synced.
+  /// Replaces a file as a whole: a reader finds either the old content or the new, even after a crash or power loss.
+  /// The change is durable once the directory is synced.
   ///
   /// - Parameters:
-  ///   - temporary: the new file until it is complete. What a process that was killed meanwhile has left there is replaced.
+  ///   - temporary: the path of the new file until it is complete. A file left there by a process that was killed is
+  ///     replaced.
   ///   - content: what the new file holds, which may name the file itself.
   package func replace(
     _ path: String, temporary: String, with content: (FileIdentity) -> [UInt8]

@@ -12,7 +12,7 @@ package struct PosixFileSystem: FileSystem {
 
   private let readers: Readers
   private var fileMode: mode_t { readers.rawValue }
-  /// Whoever may read a directory may enter it.
+  /// Permission to read a directory includes permission to enter it.
   private var directoryMode: mode_t { fileMode | 0o100 | (fileMode & 0o044) >> 2 }
 
   package init(readableBy readers: Readers = .group) { self.readers = readers }

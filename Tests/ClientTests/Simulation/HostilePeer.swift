@@ -49,7 +49,7 @@ final class HostilePeer {
       let follow = Follow(credit: 1 << 40, selectors: [.stream(stream)], start: .first, cursor: cursor)
       link.send(Message.follow(follow).frame(id: id), from: .client)
     case 4:
-      // Follows all, gives credit for ever and reads nothing.
+      // Follows everything, grants unlimited credit and reads nothing.
       let follow = Follow(credit: 1 << 40, selectors: [.pattern(.all)], start: .first)
       link.send(Message.follow(follow).frame(id: id), from: .client)
     case 5:

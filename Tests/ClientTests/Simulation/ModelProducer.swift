@@ -6,8 +6,8 @@ import LogsWire
 /// An application that hands over batches for one stream, and what it keeps of them.
 ///
 /// With a spool each batch is on its disk with its number until its answer is there as well, and only the first
-/// `Limits.producerBatchCountMax` of them are with the client (`spec/session.md`, section 4.2). Without one they go with the
-/// process, and the next process has another identity.
+/// `Limits.producerBatchCountMax` of them are with the client (`spec/session.md`, section 4.2). Without one they are
+/// lost with the process, and the next process has another identity.
 final class ModelProducer {
   private struct Row {
     let number: UInt64

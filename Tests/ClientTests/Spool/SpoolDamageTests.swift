@@ -26,7 +26,7 @@ import Testing
     var live: [Int: BacklogBatch] = [:]
     var notices = 0
 
-    /// - Parameter isClosed: whether it was closed in good order, and so has no WAL.
+    /// - Parameter isClosed: whether it was closed cleanly, and so has no WAL.
     init(isClosed: Bool, using generator: inout SeededGenerator) throws {
       directory = try TestDirectory()
       let work = try TestDirectory()
@@ -78,7 +78,7 @@ import Testing
       }
     }
 
-    /// The name again and again: whoever finds it in a page knows whose page it is.
+    /// The name repeated: finding it in a page tells whose page it is.
     static func content(_ name: Int, byteCount: Int) -> AppendLane.Content {
       let word = "<\(100_000 + name)>"
       return .batch(ByteString(String(repeating: word, count: byteCount / word.utf8.count)), entryCount: 2)

@@ -43,7 +43,7 @@ import Testing
 
   /// Whether all of the WAL is checkpointed when it fails, as behind an opening, or is still needed.
   @Test(arguments: [false, true])
-  func `a batch whose sync failed is not there later, whoever opens the spool next`(isWalNeeded: Bool) throws {
+  func `a batch whose sync failed is gone however the spool is opened next`(isWalNeeded: Bool) throws {
     let directory = try TestDirectory()
     let copy = try TestDirectory()
     let disk = SpoolDisk()

@@ -11,7 +11,7 @@ import Testing
   private static let tableInterior: UInt8 = 0x05
   private static let tableLeaf: UInt8 = 0x0d
   private static let indexLeaf: UInt8 = 0x0a
-  /// Where the pointers to the cells of an interior page stand, and how long the page number is that a cell begins with.
+  /// Where an interior page's cell pointers begin, and the length of the page number at the start of each cell.
   private static let interiorHeaderByteCount = 12
   private static let childByteCount = 4
 
@@ -44,8 +44,8 @@ import Testing
     #expect(test.damages.map(\.batchCount) == [1])
   }
 
-  /// A spool whose last batch is found by whoever goes on from the one before it, and not by its id: the page above names too
-  /// high an id as the last of the leaf before.
+  /// A spool whose last batch is found by continuing from the one before it, but not by its id: the page above names
+  /// too high an id as the last one in the leaf before.
   ///
   /// - Returns: all ids; the last two follow one another, as they do only behind a notice.
   private func makeHidden(_ directory: TestDirectory) throws -> [Int64] {

@@ -54,7 +54,10 @@ import Testing
       #expect(opened.spool.totals.batchCount == count)
       #expect(try opened.window().count == min(count, 32))
       print(
-        "spool of \(count) batches, \(opened.spool.totals.byteCount >> 10) KiB: opened in \(opening) ms; resident \(inMemory >> 20) MiB"
+        """
+        spool of \(count) batches, \(opened.spool.totals.byteCount >> 10) KiB: opened in \(opening) ms; resident \
+        \(inMemory >> 20) MiB
+        """
       )
       resident.append(inMemory)
     }

@@ -105,7 +105,7 @@ import Testing
       old = test.spool.producer
       try SpoolFiles.copy(directory.path, to: copy.path)
     }
-    // Not closed in good order: its WAL may have lost commits without a trace.
+    // Not closed cleanly: its WAL may have lost commits without a trace.
     let test = try TestSpool(copy.path)
     #expect(test.spool.producer != old)
     try test.store("3")

@@ -3,8 +3,8 @@ import Foundation
 import LogsSystem
 import LogsWire
 
-/// Two producers and two followers on a stream of their own while others do their worst: what is stored and given is checked entry by entry,
-/// and how long acknowledgements take is measured.
+/// Two producers and two followers on a stream of their own while others do their worst: what is stored and delivered
+/// is checked entry by entry, and acknowledgements are timed.
 ///
 /// Invariant behind `@unchecked Sendable`: what is shared is touched under `condition`.
 final class Bystanders: @unchecked Sendable {
@@ -144,7 +144,7 @@ final class Bystanders: @unchecked Sendable {
     }
   }
 
-  /// The longest time that an acknowledgement took of those that were awaited during `body` or just after it; it is printed.
+  /// Prints and returns the longest time that an acknowledgement took, of those awaited during `body` or just after it.
   func worst(during what: String, _ body: () throws -> Void) throws -> Duration {
     let begun = clock.now
     try body()

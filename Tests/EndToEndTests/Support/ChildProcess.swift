@@ -5,7 +5,7 @@ import Glibc
 @_silgen_name("posix_spawn_file_actions_addclosefrom_np")
 private func addCloseFrom(_ actions: UnsafeMutablePointer<posix_spawn_file_actions_t>, _ first: Int32) -> Int32
 
-/// A program that a test has started. Whoever starts one ends it: `Scene` does so for all of its own.
+/// A program that a test has started. Its starter must also end it: `Scene` does so for all of its own.
 ///
 /// Invariant behind `@unchecked Sendable`: `exit` and `input` are touched under `condition`.
 final class ChildProcess: @unchecked Sendable {
@@ -179,7 +179,10 @@ final class ChildProcess: @unchecked Sendable {
     while exit == nil {
       if !condition.wait(until: deadline) {
         throw Failure(
-          "'\(name)' did not end in \(patience); stdout \(output.lineCount) lines: \(Sample(output.bytes)); stderr: \(Sample(errors.bytes))"
+          """
+          '\(name)' did not end in \(patience); stdout \(output.lineCount) lines: \(Sample(output.bytes)); stderr: \
+          \(Sample(errors.bytes))
+          """
         )
       }
     }

@@ -1,10 +1,10 @@
 import FaultMessages
 
-/// What became of one stream: knows everything handed over, every acknowledgement, everything that followers were given and all
-/// that is stored in the end, and tells which promises of `spec/model.md` do not hold.
+/// The history of one stream: records everything handed over, every acknowledgement, everything delivered to followers
+/// and all that is stored in the end, and reports which promises of `spec/model.md` do not hold.
 ///
-/// It believes nobody: followers' output is compared with what is stored, what is stored with what was handed over, down to the
-/// bytes of each message.
+/// It trusts nothing: followers' output is compared with what is stored, and what is stored with what was handed over,
+/// down to the bytes of each message.
 struct DeliveryChecker {
   struct Violation: CustomStringConvertible {
     enum Promise: String {
@@ -13,11 +13,11 @@ struct DeliveryChecker {
       case noPhantom = "P3 no phantom"
       case storedOnce = "P4 stored once"
       case noSilentGap = "P5 no silent gap"
-      case seamless = "P6 seamless"
+      case seamless = "P6 no gap or repeat"
       case bounded = "P8 bounded"
       case badInput = "P9 bad input"
       /// What is promised comes at all.
-      case progress = "nobody waits for ever"
+      case progress = "nobody waits forever"
     }
 
     let promise: Promise
@@ -70,8 +70,8 @@ struct DeliveryChecker {
   /// The last number that a producer was ever handing over.
   func handedLast(of producer: Int) -> Int { producers[producer]?.handedLast ?? 0 }
 
-  /// What a follower was given, by one process after the other: each may begin with what the one before could not note any
-  /// more as read.
+  /// Records what a follower received, one run per process: each may begin with what the one before could no longer
+  /// record as read.
   mutating func note(_ runs: [[Read]], of follower: String) {
     followers.append(Follower(name: follower, runs: runs))
     followedCount += runs.reduce(0) { $0 + $1.count }
@@ -98,7 +98,7 @@ struct DeliveryChecker {
     return found
   }
 
-  /// How many violations of one kind at one place are told.
+  /// How many violations of one kind at one place are reported.
   private static let toldCountMax = 3
 
   /// Whether what is stored is what was handed over, each entry once and in order.

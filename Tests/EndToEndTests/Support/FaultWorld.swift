@@ -2,8 +2,8 @@ import Glibc
 
 /// Four producers with spools and three followers on one server, all behind links of their own, and what befalls them.
 ///
-/// A round is a stream: while it is filled and followed, processes are killed and links broken; then everybody is let alone,
-/// must come to an end, and a `DeliveryChecker` judges. Server, spools and data live from round to round.
+/// A round is a stream: while it is filled and followed, processes are killed and links broken; then all are left alone
+/// and must finish, and a `DeliveryChecker` judges. Server, spools and data live from round to round.
 final class FaultWorld {
   struct Counts {
     var rounds = 0

@@ -17,8 +17,8 @@ final class FaultyProxy: Sendable {
     case stall(Direction, after: Int)
     /// Lets all further bytes of one direction vanish; the other one goes on as if nothing were wrong.
     case halfOpen(Direction, after: Int)
-    /// Closes the client's end behind so many bytes to the server. What the client sent beyond them the server gets later:
-    /// once the next connection has brought it `behind` bytes.
+    /// Closes the client's end after that many bytes to the server. The server gets what the client sent beyond them
+    /// later: once the next connection has brought it `behind` bytes.
     case late(after: Int, behind: Int)
     /// Flips bits of the byte behind so many bytes, and goes on.
     case corrupt(Direction, after: Int)
@@ -158,7 +158,7 @@ final class FaultyProxy: Sendable {
   /// POLLRDHUP of poll(2), which Glibc's headers show to C alone.
   private static let peerHasClosed: Int16 = 0x2000
 
-  /// Keeps a stalled connection open until both ends have given it up. Nothing is read, so nobody is told anything.
+  /// Keeps a stalled connection open until both ends have given it up. Nothing is read, so neither end notices.
   private func hold(_ ends: [Int32]) {
     var open = ends
     while !isOver, !open.isEmpty {

@@ -1,6 +1,6 @@
 /// Log files as they really are, and worse: the same for the same seed.
 enum LogLines {
-  /// Lines without their newlines: plain ones, empty ones, `\r`, NUL, what is not UTF-8, stack traces, escape codes, JSON,
+  /// Lines without their newlines: plain ones, empty ones, `\r`, NUL, invalid UTF-8, stack traces, escape codes, JSON,
   /// a few of 100 kB, and one of exactly 1 MiB, the longest message.
   static func nasty(_ count: Int, _ random: inout Seeded) -> [[UInt8]] {
     var lines = (0..<count).map { line($0, &random) }

@@ -2,8 +2,8 @@ import Glibc
 import Synchronization
 import Testing
 
-/// Runs each test of a suite on a thread of its own: the tests wait for processes and sockets in blocking calls, which must
-/// not hold up the few threads that all tests share.
+/// Runs each test of a suite on a thread of its own: the tests wait for processes and sockets in blocking calls, which
+/// must not hold up the few threads that all tests share.
 struct OwnThread: SuiteTrait, TestTrait, TestScoping {
   /// How many slots a test takes of those there are; nil for all, which makes it run alone.
   let weight: Int?
@@ -27,7 +27,7 @@ extension Trait where Self == OwnThread {
   static var alone: Self { OwnThread(weight: nil) }
 }
 
-/// Starts a thread for every piece of work.
+/// Starts a thread for each piece of work.
 private final class ThreadExecutor: TaskExecutor {
   func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
@@ -56,7 +56,8 @@ enum Threads {
   }
 }
 
-/// Bounds how many tests run at once. Who fits in goes first: a test that wants to be alone comes last, and holds up nobody.
+/// Bounds how many tests run at once. A test that fits goes first: one that must run alone comes last and holds up no
+/// other.
 final class Slots: Sendable {
   static let shared = Slots(Environment.number("LOGS_TEST_WIDTH", default: 6))
 

@@ -2,10 +2,11 @@ import FaultMessages
 import Foundation
 import LogsClient
 
-/// A subscription of the SDK in the test's own process, which sees the events that no output shows: skips, and covers that do
-/// not hold.
+/// A subscription of the SDK in the test's own process, which sees the events that no output shows: skips, and covers
+/// that do not hold.
 ///
-/// Invariant behind `@unchecked Sendable`: what is shared is touched under `condition`; all else by the test's thread alone.
+/// Invariant behind `@unchecked Sendable`: shared state is touched under `condition`, everything else by the test's
+/// thread alone.
 final class SDKFollower: FaultyFollower, @unchecked Sendable {
   let name: String
   let link: FaultyProxy

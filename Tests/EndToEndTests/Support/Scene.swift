@@ -48,7 +48,7 @@ final class Scene: Sendable {
 
   func path(_ name: String) -> String { "\(directory)/\(name)" }
 
-  /// A directory on a disk of that size, until the scene ends; nil where none can be mounted, which is told.
+  /// A directory on a disk of that size, until the scene ends; nil where none can be mounted, which is reported.
   func smallDisk(mebibytes: Int) throws -> String? {
     let disk = path("disk")
     try FileManager.default.createDirectory(atPath: disk, withIntermediateDirectories: false)

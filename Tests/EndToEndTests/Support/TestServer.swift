@@ -79,7 +79,7 @@ final class TestServer: @unchecked Sendable {
     try process.wait()
   }
 
-  /// Stops the server in good order.
+  /// Stops the server cleanly.
   @discardableResult func stop(_ signal: Int32 = SIGTERM) throws -> ChildProcess.Exit {
     process.signal(signal)
     return try process.wait()
