@@ -15,6 +15,7 @@ for try await event in subscription {
   case .skipped(let skip): print("\(skip.range) of \(skip.stream) are not delivered: \(skip.reason)")
   case .interrupted(let error): print("waiting for the server: \(error)")
   case .resumed(let cursor): print("going on at \(cursor)")
+  case .behind(let count): print("\(count) entries behind")
   case .announced, .resolved, .live, .ended: break
   }
   // The cursor says what has been dealt with, so what was printed must be out before it.

@@ -32,6 +32,8 @@ struct ConnectionPlan {
   private var overdueAt: MonotonicTime?
   private var openSince: MonotonicTime?
   private var lastError: LogError?
+  /// Whether the server has said that it will be back.
+  private var comesBack = false
 
   init(
     serverCount: Int, backoff: Backoff, deadline: Duration? = nil, random: @escaping (UInt64) -> UInt64
@@ -56,6 +58,9 @@ struct ConnectionPlan {
     overdueAt = nil
   }
 
+  /// The server is about to stop, and says where to go.
+  mutating func goingAway(_ advice: GoAway.Advice?) { comesBack = advice == .comeBack }
+
   /// No connection is wanted any more.
   mutating func stop() {
     openSince = nil
@@ -72,12 +77,16 @@ struct ConnectionPlan {
       beginOutage(now: now)
     }
     let round = failureCount / serverCount
-    failureCount += 1
-    server = (server + 1) % serverCount
+    let waitsForServer = comesBack
+    comesBack = false
+    if !waitsForServer {
+      failureCount += 1
+      server = (server + 1) % serverCount
+    }
     let time = overdueAt.map { Duration.nanoseconds(Int64(clamping: $0.nanoseconds(since: now))) }
     guard time != .zero else { return connectOverdue() }
     let delay =
-      failureCount % serverCount != 0
+      failureCount % serverCount != 0 && !waitsForServer
       ? .zero : backoff.delay(attempt: round, retryAfter: error.retryAfter, random: random)
     if let time, time < delay {
       // Timers may fire a little early.

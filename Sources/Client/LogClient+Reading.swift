@@ -77,7 +77,7 @@ extension LogClient {
           for try await event in news {
             switch event {
             case .batch, .skipped, .ended: return .success(true)
-            case .announced, .resolved, .live, .interrupted, .resumed: break
+            case .announced, .resolved, .live, .behind, .interrupted, .resumed: break
             }
           }
           return nil

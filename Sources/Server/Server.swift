@@ -126,7 +126,8 @@ package final class Server: Sendable {
   /// Stops cleanly: accepts no new connections, commits and acknowledges what is in flight, notifies the clients, and
   /// closes the store.
   package func drain() async {
-    let goAway = GoAway(retryAfterMilliseconds: 100, text: "the server is stopping")
+    let goAway = GoAway(
+      retryAfterMilliseconds: 100, text: "the server is stopping", advice: settings.stopAdvice)
     for shard in shards { await shard.stopListening() }
     await withTaskGroup { group in
       for shard in shards { group.addTask { await shard.drain(goAway, within: self.settings.drainDurationMax) } }

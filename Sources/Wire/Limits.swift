@@ -58,6 +58,8 @@ package enum Limits {
   // Followers
   package static let selectorCountMax = 1024
   package static let listingStreamCountMax = 1000
+  /// Streams in one HEADS.
+  package static let headCountMax = 1000
   /// LIST and STAT in flight on a connection: the server builds each answer in memory.
   package static let questionCountMax = 64
 }

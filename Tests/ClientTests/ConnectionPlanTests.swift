@@ -37,6 +37,27 @@ import Testing
     }
   }
 
+  @Test func `a server that will be back is waited for, once`() {
+    let leaving = LogError(.connectionLost, "going away", isRetryable: true, retryAfter: .seconds(2))
+    for advice in [GoAway.Advice.goElsewhere, nil] {
+      var plan = plan(servers: 2)
+      _ = plan.begin(now: start)
+      plan.connected(now: start)
+      plan.goingAway(advice)
+      #expect(plan.lost(leaving, now: start) == .wait(.zero, delay: .zero))
+      #expect(plan.server == 1)
+    }
+    var plan = plan(servers: 2)
+    _ = plan.begin(now: start)
+    plan.connected(now: start)
+    plan.goingAway(.comeBack)
+    #expect(plan.lost(leaving, now: start) == .wait(.seconds(2), delay: .seconds(2)))
+    #expect(plan.server == 0)
+    _ = plan.waited(now: start)
+    #expect(plan.lost(lost, now: start) == .wait(.zero, delay: .zero))
+    #expect(plan.server == 1)
+  }
+
   @Test func `a server's wish is kept to, and what no retry can mend ends it`() {
     var plan = plan()
     _ = plan.begin(now: start)

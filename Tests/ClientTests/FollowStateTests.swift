@@ -42,6 +42,34 @@ import Testing
     #expect(again.cursor.map(\.sequence) == [45])
   }
 
+  @Test func `heads say how much is still to come`() throws {
+    var state = state()
+    _ = state.asked()
+    _ = try state.announced(announcement(at: 10, head: 45))
+    _ = try state.announced(announcement(db, handle: 1, at: 0, head: 5))
+    _ = state.resolved()
+    #expect(state.headsMoved([StreamHead(handle: 0, head: 50)]) == 45)
+    _ = state.skipped(skip(11...45))
+    #expect(state.headsMoved([StreamHead(handle: 0, head: 50), StreamHead(handle: 1, head: 7)]) == 12)
+    _ = state.skipped(skip(46...50))
+    _ = state.skipped(skip(1...8, handle: 1))
+    #expect(state.headsMoved([StreamHead(handle: 1, head: 8)]) == 0)
+  }
+
+  @Test func `what lies beyond the end is not still to come`() throws {
+    let end = FollowEnd(sequence: 30, limit: 15)
+    var state = state(end: end)
+    _ = state.asked()
+    _ = try state.announced(announcement(at: 10, head: 20))
+    _ = state.resolved()
+    #expect(state.headsMoved([StreamHead(handle: 0, head: 50)]) == 15)
+    var bounded = self.state(end: FollowEnd(atHead: true))
+    _ = bounded.asked()
+    _ = try bounded.announced(announcement(at: 10, head: 20))
+    _ = bounded.resolved()
+    #expect(bounded.headsMoved([StreamHead(handle: 0, head: 50)]) == 10)
+  }
+
   @Test func `a server that goes on elsewhere is found out`() throws {
     for wrong in [UInt64(0), 44, 46, 100] {
       var state = state()

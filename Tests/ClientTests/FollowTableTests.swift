@@ -42,6 +42,7 @@ import Testing
     private static func name(_ event: FollowEvent) -> String {
       switch event {
       case .batch(let batch): "batch \(batch.range)"
+      case .behind(let count): "behind \(count)"
       case .announced: "announced"
       case .resolved: "resolved"
       case .skipped(let skip): "skipped \(skip.range)"

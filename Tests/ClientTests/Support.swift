@@ -38,6 +38,7 @@ extension LogEntry {
 struct Followed {
   var sequences: [StreamName: [UInt64]] = [:]
   var announced: [AnnouncedStream] = []
+  var behind: [UInt64] = []
   var interruptionCount = 0
   var resumptionCount = 0
   var resolvedCount = 0
@@ -56,6 +57,7 @@ struct Followed {
     case .announced(let stream): announced.append(stream)
     case .resolved: resolvedCount += 1
     case .skipped: break
+    case .behind(let count): behind.append(count)
     case .live: liveCount += 1
     case .interrupted: interruptionCount += 1
     case .resumed: resumptionCount += 1

@@ -59,6 +59,42 @@ import Testing
     #expect(scene.lines[1]?.last == "batch web 5-5")
   }
 
+  @Test func `while streams are behind, their heads are sent`() throws {
+    let scene = FollowScene()
+    for name in ["db", "web"] { try scene.append(name) }
+    let subscription = scene.follow([.pattern(.all)])
+    scene.run()
+    subscription.tick()
+    #expect(scene.lines[1]?.last == "live")
+    scene.credit = 0
+    for name in ["web", "web", "db"] { try scene.append(name) }
+    scene.run()
+    subscription.tick()
+    #expect(scene.lines[1]?.last == "heads web 3, db 2")
+    try scene.append("web")
+    scene.isFull = true
+    subscription.tick()
+    #expect(scene.lines[1]?.last == "heads web 3, db 2")
+    scene.isFull = false
+    subscription.tick()
+    #expect(scene.lines[1]?.last == "heads web 4, db 2")
+    scene.credit = .max
+    subscription.pump()
+    scene.run()
+    subscription.tick()
+    #expect(scene.lines[1]?.last?.hasPrefix("batch") == true)
+  }
+
+  @Test func `a reverse subscription sends no heads`() throws {
+    let scene = FollowScene()
+    for _ in 1...3 { try scene.append("web") }
+    scene.credit = 0
+    let subscription = scene.follow([try Self.stream("web")], isReverse: true)
+    scene.run()
+    subscription.tick()
+    #expect(scene.lines[1] == ["stream web 4/3", "resolved 1"])
+  }
+
   @Test func `one batch overdraws the credit, a second one is not sent`() throws {
     let scene = FollowScene()
     for _ in 0..<3 { try scene.append("web") }

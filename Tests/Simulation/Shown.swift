@@ -31,6 +31,7 @@ extension ClientSession.Event {
     case .delivered(let id, let delivery): "delivered \(id) \(delivery.from)-\(delivery.to)"
     case .skipped(let id, let skip): "skipped \(id) \(skip.from)-\(skip.to) \(skip.reason)"
     case .live(let id): "live \(id)"
+    case .heads(let id, let heads): "heads \(id) \(heads.map { "\($0.handle):\($0.head)" }.joined(separator: " "))"
     case .ended(let id, let reason): "ended \(id) \(reason)"
     case .listed(let id, let listing): "listed \(id) \(listing.streams.count)"
     case .answered(let id, let facts): "answered \(id) \(facts.count)"

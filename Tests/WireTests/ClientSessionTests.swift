@@ -206,6 +206,24 @@ import Testing
       ])
   }
 
+  private static func heads(_ head: UInt64, handle: UInt32 = 1) -> OutgoingFrame {
+    Message.heads([StreamHead(handle: handle, head: head)]).frame(id: 1)
+  }
+
+  @Test func `heads rise, and stay above what was delivered`() throws {
+    var session = follower(head: 10)
+    #expect(session.receive([Self.heads(10), Self.heads(25)]).map(\.shown) == ["heads 1 1:10", "heads 1 1:25"])
+    session.receive([try Self.batch(1, 30)])
+    #expect(session.receive([Self.heads(30)]).map(\.shown) == ["heads 1 1:30"])
+    #expect(session.receive([Self.heads(29)]).map(\.shown) == Self.failed())
+    var other = follower(head: 10)
+    #expect(other.receive([Self.heads(9)]).map(\.shown) == Self.failed())
+    other = follower(head: 10)
+    #expect(other.receive([Self.heads(10, handle: 2)]).map(\.shown) == Self.failed())
+    other = follower(position: 11, head: 10, isReverse: true)
+    #expect(other.receive([Self.heads(10)]).map(\.shown) == Self.failed())
+  }
+
   @Test func `a cover in reverse goes down to 1`() throws {
     var session = follower(position: 11, head: 10, isReverse: true)
     #expect(

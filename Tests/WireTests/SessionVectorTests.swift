@@ -51,7 +51,7 @@ import Testing
     case .welcome, .pong: return nil
     case .ack(let ack): return server.acknowledge(line.id, ack)
     case .error(let refusal): return server.refuse(line.id, refusal)
-    case .stream, .resolved, .skip, .live: return server.tell(line.id, line.message)
+    case .stream, .resolved, .skip, .live, .heads: return server.tell(line.id, line.message)
     case .batch(let range, let batches):
       guard server.creditLeft(line.id) > 0 else { return nil }
       return server.deliver(line.id, range, batches: batches)
@@ -121,7 +121,7 @@ import Testing
     case .list(let request): return client.list(request).frame
     case .stat: return client.stat().frame
     case .welcome, .error, .ping, .pong, .goAway, .ack, .stream, .resolved, .batch, .skip, .live, .end, .listing,
-      .status:
+      .status, .heads:
       return nil
     }
   }

@@ -9,6 +9,7 @@ import Testing
     "extension-unknown": "unknown extensions are not kept",
     "extensions-64": "unknown extensions are not kept",
     "frame-ignored-flags": "ignored flags are not kept",
+    "goaway-unknown-advice": "unknown advice counts as none",
     "listing-later-fields": "later fields are not kept",
     "text-not-utf8": "what is not UTF-8 is replaced",
     "skip-unknown-reason": "an unknown reason counts as lost",

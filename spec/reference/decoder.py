@@ -164,6 +164,8 @@ def decode_extensions(r, type):
             r.refuse("unknown critical extension", "unsupported")
         if type == "ERROR" and (tag == 1 and len(data) != 8 or tag == 2 and len(data) < 8 or tag == 3 and len(data) < 16):
             r.refuse("extension of a wrong length")
+        if type == "GOAWAY" and tag == 1 and len(data) != 1:
+            r.refuse("extension of a wrong length")
         found.append((tag, data))
     return found
 
@@ -172,7 +174,7 @@ def decode_extensions(r, type):
 
 TYPES = {1: "HELLO", 2: "WELCOME", 3: "ERROR", 4: "PING", 5: "PONG", 6: "GOAWAY", 10: "APPEND", 11: "ACK", 12: "COMPLETE",
          20: "FOLLOW", 21: "STREAM", 22: "RESOLVED", 23: "BATCH", 24: "SKIP", 25: "LIVE", 26: "END", 27: "CREDIT",
-         28: "CANCEL", 30: "LIST", 31: "LISTING", 32: "STAT", 33: "STATUS"}
+         28: "CANCEL", 30: "LIST", 31: "LISTING", 32: "STAT", 33: "STATUS", 130: "HEADS"}
 REQUESTS = ("APPEND", "COMPLETE", "FOLLOW", "LIST", "STAT")
 
 # 4. Messages ---------------------------------------------------------------------------------------------------------
@@ -207,6 +209,7 @@ FIELDS = {
     "LISTING": [("count", "u16"), ("listingFlags", "u8"), ("", "zero1"), ("streams", "streams")],
     "STAT": [],
     "STATUS": [("count", "u16"), ("facts", "facts")],
+    "HEADS": [("count", "u16"), ("", "zero2"), ("heads", "heads")],
 }
 STREAM_ROW = [("incarnation", "u64"), ("first", "u64"), ("head", "u64"), ("entries", "u64"), ("bytes", "u64"),
               ("lastReceived", "i64"), ("state", "u8"), ("stream", "name")]
@@ -239,7 +242,11 @@ def facts(r, message):
     return found
 
 
-LISTS = {"selectors": selectors, "cursors": cursors, "streams": streams, "facts": facts}
+def heads(r, message):
+    return [(r.u32(), r.u64()) for _ in range(message["count"])]
+
+
+LISTS = {"selectors": selectors, "cursors": cursors, "streams": streams, "facts": facts, "heads": heads}
 NAME_BYTES = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:@-/")
 
 
@@ -305,6 +312,9 @@ def rules(type, m):
             yield not 1 <= row["first"] <= row["head"] + 1 <= NUMBER_MAX + 1, "first is 0 or above head + 1, or head above 2^63 - 1"
         names = [row["stream"] for row in m["streams"]]
         yield any(a >= b for a, b in zip(names, names[1:])), "names do not ascend"
+    if type == "HEADS":
+        yield not 1 <= m["count"] <= 1000, "count is not 1 to 1,000"
+        yield any(head > NUMBER_MAX for _, head in m["heads"]), "head is above 2^63 - 1"
 
 
 # 5. Batch ------------------------------------------------------------------------------------------------------------

@@ -71,9 +71,9 @@ def frame(type, id=0, batch=(), flags=0, changes={}, **values):
 # 2. Control part and extensions
 
 def control(type, values):
-    lists = {"selectors": selectors, "cursors": cursors, "streams": streams, "facts": facts}
-    counts = {"selectorCount": "selectors", "cursorCount": "cursors", "count": "streams" if type == "LISTING" else "facts"}
-    if type in ("FOLLOW", "LISTING", "STATUS"):
+    lists = {"selectors": selectors, "cursors": cursors, "streams": streams, "facts": facts, "heads": heads}
+    counts = {"selectorCount": "selectors", "cursorCount": "cursors", "count": {"LISTING": "streams", "HEADS": "heads"}.get(type, "facts")}
+    if type in ("FOLLOW", "LISTING", "STATUS", "HEADS"):
         values = {**{name: len(values.get(of, ())) for name, of in counts.items()}, **values}
     pieces = fields([f for f in FIELDS[type] if f[1] not in lists], values)
     for name, form in FIELDS[type]:
@@ -102,6 +102,10 @@ def facts(row):
     key, kind, value = row
     return fields([("key", "name"), ("kind", "u8"), ("value", "text" if kind == 1 else "u64")],
                   {"key": key, "kind": kind, "value": value}, "fact ")
+
+
+def heads(row):
+    return fields([("handle", "u32"), ("head", "u64")], dict(zip(("handle", "head"), row)), "stream ")
 
 
 # 5. Batch

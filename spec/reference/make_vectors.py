@@ -131,6 +131,7 @@ MESSAGES = {
         dict(incarnation=INCARNATION, first=1, head=107, entries=107, bytes=4096, lastReceived=TIME, state=0, stream=b"docker/web")])),
     "stat": ("STAT", 9, {}),
     "status": ("STATUS", 9, dict(facts=[(b"version", 1, b"1.0"), (b"connections", 0, 12)])),
+    "heads": ("HEADS", 7, dict(heads=[(1, 1_311), (4, 20)])),
 }
 
 
@@ -186,6 +187,12 @@ valid("extension-unknown", "PING with two extensions that nobody knows, which ar
       frame("PING", 0, token=1, extensions=[(0x0077, b"abc"), (0x0078, b"")]))
 valid("extensions-64", "PING with as many extensions as a frame may have",
       frame("PING", 0, token=1, extensions=[(tag, b"") for tag in range(100, 164)]))
+valid("goaway-come-back", "GOAWAY of a server that will be back",
+      message("goaway", extensions=[(1, b"\x01")]))
+valid("goaway-go-elsewhere", "GOAWAY of a server that sends its clients elsewhere",
+      message("goaway", extensions=[(1, b"\x02")]))
+valid("goaway-unknown-advice", "GOAWAY with advice of a later version, which counts as none",
+      message("goaway", extensions=[(1, b"\x4d")]))
 valid("text-not-utf8", "GOAWAY whose text is not UTF-8: not refused, shown as well as can be",
       message("goaway", text=b"caf\xe9 \xff"))
 
@@ -342,6 +349,9 @@ for name, of, reason, others in [
     ("skip-to-64-bits", "skip", "to is above 2^63 - 1", {"to": 2**64 - 1}),
     ("skip-from-0", "skip", "from is 0", {"from": 0}),
     ("skip-from-above-to", "skip", "from is above to", {"to": 0}),
+    ("heads-count-0", "heads", "count is 0", dict(heads=[])),
+    ("heads-count-1001", "heads", "count is above 1,000", dict(heads=[(1, 1)] * 1001)),
+    ("heads-head-64-bits", "heads", "head is above 2^63 - 1", dict(heads=[(1, 2**63)])),
     ("list-limit-0", "list", "limit is 0", dict(limit=0)),
     ("list-limit-1001", "list", "limit is above 1,000", dict(limit=1001)),
     ("listing-first-0", "listing", "the lowest number kept is 0", dict(streams=[{**row, "first": 0}])),
@@ -350,6 +360,8 @@ for name, of, reason, others in [
     ("listing-order", "listing", "names do not ascend", dict(streams=[{**row, "stream": b"b"}, {**row, "stream": b"a"}])),
 ]:
     bad_control(name, of, reason, message(name=of, **others), step="values")
+for name, reason, advice in [("goaway-advice-empty", "advice of 0 bytes", b""), ("goaway-advice-2-bytes", "advice of 2 bytes", b"\x01\x00")]:
+    bad_control(name, "goaway", reason, message("goaway", extensions=[(1, advice)]))
 
 # Batches, as in an APPEND --------------------------------------------------------------------------------------------
 

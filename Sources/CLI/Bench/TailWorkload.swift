@@ -87,7 +87,7 @@ struct TailWorkload: Workload {
       case .live:
         if !wasLive { isLive() }
         wasLive = true
-      case .announced, .resolved, .skipped, .interrupted, .resumed, .ended: break
+      case .announced, .resolved, .skipped, .behind, .interrupted, .resumed, .ended: break
       }
     }
   }

@@ -39,7 +39,7 @@ final class CursorKeeper {
     written.advance(past: event)
     switch event {
     case .skipped, .resolved: try await store.save(written)
-    case .batch, .announced, .live, .interrupted, .resumed, .ended: break
+    case .batch, .announced, .live, .behind, .interrupted, .resumed, .ended: break
     }
     add(.event(event))
   }

@@ -50,6 +50,9 @@ actor FollowPrinter {
       case .resumed(let cursor): Terminal.note(resumedText(cursor))
       case .ended(let reason): if reason == .complete { Terminal.note("complete: nothing follows") }
       case .announced, .resolved: try await keeper?.passed(event)
+      case .behind(let count):
+        // Shown while a file is written; on the terminal the entries themselves show it.
+        if count > 0, Terminal.isErrorTerminal, !Terminal.isOutputTerminal { Terminal.note("\(count) entries behind") }
       case .live, .interrupted: break
       }
     }

@@ -21,7 +21,7 @@ struct CheckpointProgress {
     case .batch(let batch): unsavedEntryCount += batch.range.count
     case .announced(let stream): if cursor[stream.stream] != nil { return }
     case .skipped: break
-    case .resolved, .live, .interrupted, .resumed, .ended: return
+    case .resolved, .live, .behind, .interrupted, .resumed, .ended: return
     }
     cursor.advance(past: event)
     if dueAt == nil { dueAt = now + interval }

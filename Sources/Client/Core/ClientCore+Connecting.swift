@@ -101,6 +101,7 @@ extension ClientCore {
   func goingAway(_ goAway: GoAway) {
     guard case .open(let link, _) = phase else { return }
     phase = .draining(link, LogError(goAway))
+    plan.goingAway(goAway.advice)
     follows.goingAway()
   }
 
@@ -149,6 +150,7 @@ extension ClientCore {
     case .delivered(let id, let delivery): follows.delivered(id, delivery)
     case .skipped(let id, let skip): follows.skipped(id, skip)
     case .live(let id): follows.live(id, now: loop.now)
+    case .heads(let id, let heads): follows.headsMoved(id, heads)
     case .ended(let id, let reason): follows.ended(id, reason, now: loop.now)
     case .listed(let id, let listing): answered(id, .listing(listing))
     case .answered(let id, let facts): answered(id, .facts(facts))

@@ -59,7 +59,7 @@ public struct EntrySequence: AsyncSequence, Sendable {
           switch event {
           case .batch(let batch): parts = batch.parts[...]
           case .skipped(let skip): try pass(skip)
-          case .announced, .resolved, .live, .interrupted, .resumed: break
+          case .announced, .resolved, .live, .behind, .interrupted, .resumed: break
           case .ended: return nil
           }
         }

@@ -207,7 +207,7 @@ final class FollowBuffer: Sendable {
       state.events.removeLast()
       if case .interrupted = state.events.last { state.events.removeLast() }
       state.events.append(event)
-    case (.interrupted, .interrupted): state.events[state.events.count - 1] = event
+    case (.behind, .behind), (.interrupted, .interrupted): state.events[state.events.count - 1] = event
     default: state.events.append(event)
     }
   }

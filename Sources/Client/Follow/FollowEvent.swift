@@ -10,6 +10,9 @@ public enum FollowEvent: Sendable {
   case skipped(SkippedRange)
   /// Everything stored has been delivered; what comes now is new. Once for each connection.
   case live
+  /// How many entries are stored that are still to come, at this place among the events. Every few seconds while the
+  /// subscription catches up.
+  case behind(UInt64)
   /// The connection is gone; the client sees to a new one.
   case interrupted(LogError)
   /// The subscription goes on where it was interrupted: nothing is missing and nothing comes twice.

@@ -23,6 +23,8 @@ struct FollowState {
     var position: UInt64
     /// The last number wanted, when it ends at the head.
     let target: UInt64?
+    /// The last number that is known to be stored.
+    var head: UInt64
     /// In reverse, the number above which the server starts to look; nil when it follows from the start alone.
     let lowerBound: UInt64?
   }
@@ -106,6 +108,7 @@ extension FollowState {
       isSealed: announcement.isSealed)
     if let track = tracks[stream] {
       parts[part].handles[announcement.handle] = stream
+      tracks[stream]?.head = max(track.head, told.head)
       try check(told, goesOnFrom: position(of: stream, track))
       return nil
     }
@@ -116,6 +119,7 @@ extension FollowState {
     parts[part].handles[announcement.handle] = stream
     tracks[stream] = Track(
       incarnation: told.incarnation, position: told.start, target: request.end.atHead && !isReverse ? told.head : nil,
+      head: told.head,
       lowerBound: isReverse ? lowerBound(told) : nil)
     return told
   }
@@ -199,6 +203,22 @@ extension FollowState {
     guard let (stream, track, range) = wanted(skip.handle, skip.from, skip.to, part) else { return nil }
     move(stream, past: range)
     return SkippedRange(stream: stream, incarnation: track.incarnation, range: range, reason: skip.reason)
+  }
+
+  /// Streams go further than was known.
+  ///
+  /// - Returns: how many entries are still to come.
+  mutating func headsMoved(_ heads: [StreamHead], part: Int = 0) -> UInt64 {
+    for head in heads {
+      guard let stream = parts[part].handles[head.handle], let track = tracks[stream] else { continue }
+      tracks[stream]?.head = max(track.head, head.head)
+    }
+    let count = tracks.values.reduce(UInt64(0)) { sum, track in
+      let last = min(track.head, track.target ?? .max, request.end.sequence ?? .max)
+      let (total, isTooMany) = sum.addingReportingOverflow(last > track.position ? last - track.position : 0)
+      return isTooMany ? .max : total
+    }
+    return min(count, remaining ?? .max)
   }
 
   /// Cuts a range to what is wanted.

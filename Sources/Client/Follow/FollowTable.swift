@@ -231,6 +231,11 @@ extension FollowTable {
     endIfDone(place.key)
   }
 
+  mutating func headsMoved(_ id: UInt32, _ heads: [StreamHead]) {
+    guard let place = places[id], let follow = follows[place.key] else { return }
+    tell(place.key, .behind(follow.state.headsMoved(heads, part: place.part)))
+  }
+
   mutating func live(_ id: UInt32, now: MonotonicTime) {
     guard let place = places[id] else { return }
     follows[place.key]?.state.live(part: place.part)

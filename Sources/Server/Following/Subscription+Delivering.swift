@@ -193,4 +193,12 @@ extension Subscription {
     if remaining == 0 { settle() }
     return !isOver
   }
+  /// Says how far the streams go by now that are behind, those that are fed next first.
+  func tellHeads() {
+    guard !isOver, isResolved, !follow.isReverse, host.hasRoom(for: self) else { return }
+    let behind = (current + turns.prefix(Limits.headCountMax)).prefix(Limits.headCountMax)
+    guard !behind.isEmpty else { return }
+    let heads = behind.map { StreamHead(handle: $0, head: tracks[Int($0)].channel.takenHead) }
+    host.tell(.heads(heads), to: self)
+  }
 }

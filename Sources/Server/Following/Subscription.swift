@@ -164,12 +164,18 @@ extension Subscription {
     endCall = hub.thread.call(after: .nanoseconds(delay)) { [weak self] in
       guard let self else { return }
       // Looked at once: the time may pass between two looks.
-      if isPastEndTime { tick() } else { awaitEndTime() }
+      if isPastEndTime { endByTime() } else { awaitEndTime() }
     }
   }
 
-  /// Looks at the clock: a subscription until a time ends when that has passed.
+  /// Called now and then.
   package func tick() {
+    tellHeads()
+    endByTime()
+  }
+
+  /// Looks at the clock: a subscription until a time ends when that has passed.
+  private func endByTime() {
     guard !isOver, isResolved, isPastEndTime else { return }
     for track in tracks { if case .live = track.mode { update(track) } }
     settle()

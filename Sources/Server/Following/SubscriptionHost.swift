@@ -22,7 +22,7 @@ package protocol SubscriptionHost: AnyObject {
 
   func deliver(_ range: BatchRange, batches: ByteString, to subscription: Subscription)
 
-  /// STREAM, RESOLVED, SKIP or LIVE.
+  /// STREAM, RESOLVED, SKIP, LIVE or HEADS.
   func tell(_ message: Message, to subscription: Subscription)
 
   /// The last call about a subscription: it is over.

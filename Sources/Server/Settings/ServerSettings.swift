@@ -1,5 +1,6 @@
 internal import Glibc
 package import LogsTransport
+package import LogsWire
 
 /// Everything about a server that an operator can set. Names, units and defaults: `Setting`.
 package struct ServerSettings: Sendable {
@@ -29,6 +30,8 @@ package struct ServerSettings: Sendable {
   package var handshakeDurationMax = Duration.seconds(10)
   /// How long output may wait for a peer that takes none of it.
   package var outputStallDurationMax = Duration.seconds(30)
+  /// Where clients are to go when the server stops; nil leaves it to them.
+  package var stopAdvice: GoAway.Advice?
   package var drainDurationMax = Duration.seconds(8)
 
   package var tailEntryCount = 1_000

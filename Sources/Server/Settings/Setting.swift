@@ -1,5 +1,6 @@
 internal import LogsText
 internal import LogsTransport
+internal import LogsWire
 
 /// One setting: the same name as flag (`--segment-age 1h`), environment variable (`LOGSD_SEGMENT_AGE`) and line of the
 /// configuration file (`segment-age = 1h`).
@@ -81,6 +82,24 @@ struct Setting: Sendable {
     duration("heartbeat", "silence after which either side sends a PING", \.heartbeat),
     duration("handshake-timeout", "how long a client may take to greet", \.handshakeDurationMax),
     duration("output-timeout", "how long output may wait for a peer that takes none of it", \.outputStallDurationMax),
+    Setting(
+      name: "stop-advice", form: "none|come-back|go-elsewhere",
+      help: "what clients with several servers do when this one stops: wait for it, or try the next one",
+      write: { text, settings throws(SettingError) in
+        switch text {
+        case "none": settings.stopAdvice = nil
+        case "come-back": settings.stopAdvice = .comeBack
+        case "go-elsewhere": settings.stopAdvice = .goElsewhere
+        default: throw SettingError("takes none, come-back or go-elsewhere, not '\(text)'")
+        }
+      },
+      read: { settings in
+        switch settings.stopAdvice {
+        case nil: "none"
+        case .comeBack: "come-back"
+        case .goElsewhere: "go-elsewhere"
+        }
+      }),
     duration("drain-timeout", "how long a stop waits for clients to be told and acknowledged", \.drainDurationMax),
     count("tail-entries", "entries of each stream kept in memory for new followers", 0...1_000_000, \.tailEntryCount),
     bytes("tail-bytes", "memory for them, all streams together", 0...(1 << 40), \.tailByteCountMax),

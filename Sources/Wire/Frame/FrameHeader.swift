@@ -135,6 +135,8 @@ package enum FrameType: UInt8, Hashable, Sendable {
   case listing = 31
   case stat = 32
   case status = 33
+  /// From 128 up a peer may ignore a type.
+  case heads = 130
 
   /// Unknown types from here up are ignored; below they are refused.
   static let ignorable: UInt8 = 128
@@ -146,7 +148,7 @@ package enum FrameType: UInt8, Hashable, Sendable {
     switch self {
     case .hello, .welcome, .ping, .pong, .goAway: true
     case .error, .append, .ack, .complete, .follow, .stream, .resolved, .batch, .skip, .live, .end, .credit, .cancel,
-      .list, .listing, .stat, .status:
+      .list, .listing, .stat, .status, .heads:
       false
     }
   }
@@ -156,7 +158,7 @@ package enum FrameType: UInt8, Hashable, Sendable {
     switch self {
     case .append, .complete, .follow, .list, .stat: true
     case .hello, .welcome, .error, .ping, .pong, .goAway, .ack, .stream, .resolved, .batch, .skip, .live, .end, .credit,
-      .cancel, .listing, .status:
+      .cancel, .listing, .status, .heads:
       false
     }
   }

@@ -214,3 +214,32 @@ extension Skip {
     if from == 0 || to < from || to > Limits.numberMax { throw WireDecodingError("SKIP covers no range", at: 8) }
   }
 }
+
+extension StreamHead {
+  static func encode(_ heads: [StreamHead], into writer: inout ByteWriter) {
+    writer.append(u16: UInt16(heads.count))
+    writer.append(zeros: 2)
+    for head in heads {
+      writer.append(u32: head.handle)
+      writer.append(u64: head.head)
+    }
+  }
+
+  @_lifetime(reader: copy reader)
+  static func list(from reader: inout ByteReader) throws(WireDecodingError) -> [StreamHead] {
+    let count = Int(try reader.u16())
+    if count == 0 || count > Limits.headCountMax {
+      throw WireDecodingError("HEADS of \(count) streams; 1 to \(Limits.headCountMax) are possible", at: 0)
+    }
+    try reader.zeros(2)
+    var heads: [StreamHead] = []
+    heads.reserveCapacity(count)
+    for _ in 0..<count {
+      let handle = try reader.u32()
+      let head = try reader.u64()
+      if head > Limits.numberMax { throw WireDecodingError("HEADS tells the head \(head)", at: 0) }
+      heads.append(StreamHead(handle: handle, head: head))
+    }
+    return heads
+  }
+}

@@ -120,6 +120,17 @@ package struct Skip: Hashable, Sendable {
   }
 }
 
+/// How far a stream goes by now (`spec/wire.md`, section 4.20).
+package struct StreamHead: Hashable, Sendable {
+  package var handle: UInt32
+  package var head: UInt64
+
+  package init(handle: UInt32, head: UInt64) {
+    self.handle = handle
+    self.head = head
+  }
+}
+
 /// Why a subscription is over (`spec/wire.md`, section 4.15).
 public struct EndReason: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
   public let rawValue: UInt8

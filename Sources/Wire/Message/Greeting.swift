@@ -132,22 +132,49 @@ package struct Welcome: Hashable, Sendable {
 
 /// The server is about to stop (`spec/wire.md`, section 4.5).
 package struct GoAway: Hashable, Sendable {
+  /// Where a client is to connect next.
+  package enum Advice: UInt8, Sendable {
+    /// To this server, which will be back.
+    case comeBack = 1
+    /// To another one, if the client knows any.
+    case goElsewhere = 2
+  }
+
   package var retryAfterMilliseconds: UInt32
   package var text: String
+  package var advice: Advice?
 
-  package init(retryAfterMilliseconds: UInt32, text: String) {
+  private static let adviceTag: UInt16 = 1
+
+  package init(retryAfterMilliseconds: UInt32, text: String, advice: Advice? = nil) {
     self.retryAfterMilliseconds = retryAfterMilliseconds
     self.text = text
+    self.advice = advice
   }
 
   func encode(into writer: inout ByteWriter) {
     writer.append(u32: retryAfterMilliseconds)
     writer.append(text: text, limit: Limits.errorTextByteCountMax)
+    guard let advice else { return }
+    var content = ByteWriter(capacity: 1)
+    content.append(advice.rawValue)
+    Extensions.write(Self.adviceTag, content, into: &writer)
   }
 
-  @_lifetime(reader: copy reader)
-  init(from reader: inout ByteReader) throws(WireDecodingError) {
-    retryAfterMilliseconds = try reader.u32()
-    text = try reader.text(limit: Limits.errorTextByteCountMax)
+  init(decoding control: RawSpan) throws(Refusal) {
+    var reader = ByteReader(control)
+    do {
+      retryAfterMilliseconds = try reader.u32()
+      text = try reader.text(limit: Limits.errorTextByteCountMax)
+    } catch { throw Refusal(.protocolViolation, error.description) }
+    var advice: Advice?
+    try Extensions.read(from: &reader) { tag, content throws(WireDecodingError) in
+      guard tag == Self.adviceTag else { return false }
+      var reader = ByteReader(content)
+      advice = Advice(rawValue: try reader.u8())
+      if !reader.isAtEnd { throw WireDecodingError("GOAWAY's advice is one byte", at: 0) }
+      return true
+    }
+    self.advice = advice
   }
 }

@@ -22,6 +22,7 @@ package enum Message: Sendable {
   case listing(Listing)
   case stat
   case status([ServerFact])
+  case heads([StreamHead])
 }
 
 /// A frame ready to be sent: the head, and the batches that follow it on the wire, whose bytes are shared.
@@ -57,6 +58,7 @@ extension Message {
     case .listing: .listing
     case .stat: .stat
     case .status: .status
+    case .heads: .heads
     }
   }
 
@@ -91,6 +93,7 @@ extension Message {
     case .list(let request): request.encode(into: &writer)
     case .listing(let listing): listing.encode(into: &writer)
     case .status(let facts): ServerFact.encode(facts, into: &writer)
+    case .heads(let heads): StreamHead.encode(heads, into: &writer)
     }
     FrameHeader.end(batchByteCount: batches.count, of: &writer)
     return OutgoingFrame(head: writer.finish(), batches: batches)
@@ -123,8 +126,9 @@ extension Message {
     case .stream: return .stream(try Announcement(decoding: control))
     case .list: return .list(try ListRequest(decoding: control))
     case .listing: return .listing(try Listing(decoding: control))
-    case .hello, .welcome, .ping, .pong, .goAway, .ack, .resolved, .batch, .skip, .live, .end, .credit, .cancel, .stat,
-      .status:
+    case .goAway: return .goAway(try GoAway(decoding: control))
+    case .hello, .welcome, .ping, .pong, .ack, .resolved, .batch, .skip, .live, .end, .credit, .cancel, .stat, .status,
+      .heads:
       var reader = ByteReader(control)
       let message: Message
       do { message = try plain(frame, &reader) } catch { throw Refusal(.protocolViolation, error.description) }
@@ -141,7 +145,6 @@ extension Message {
     case .welcome: return .welcome(try Welcome(from: &reader))
     case .ping: return .ping(try reader.u64())
     case .pong: return .pong(try reader.u64())
-    case .goAway: return .goAway(try GoAway(from: &reader))
     case .ack:
       let ack = try Ack(from: &reader)
       if UInt64(frame.id) + UInt64(ack.appendCount) - 1 > UInt64(UInt32.max) {
@@ -160,8 +163,9 @@ extension Message {
     case .cancel: return .cancel
     case .stat: return .stat
     case .status: return .status(try ServerFact.list(from: &reader))
-    case .error, .append, .complete, .follow, .stream, .list, .listing:
-      preconditionFailure("messages with names are decoded by their own initializers")
+    case .heads: return .heads(try StreamHead.list(from: &reader))
+    case .error, .goAway, .append, .complete, .follow, .stream, .list, .listing:
+      preconditionFailure("messages with names or extensions are decoded by their own initializers")
     }
   }
 

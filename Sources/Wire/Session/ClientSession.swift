@@ -16,6 +16,7 @@ package struct ClientSession: ~Copyable {
     case delivered(id: UInt32, Delivery)
     case skipped(id: UInt32, Skip)
     case live(id: UInt32)
+    case heads(id: UInt32, [StreamHead])
     case ended(id: UInt32, EndReason)
     case listed(id: UInt32, Listing)
     case answered(id: UInt32, [ServerFact])
@@ -270,7 +271,7 @@ extension ClientSession {
       isLeaving = true
       events.append(.goingAway(goAway))
     case .ack(let ack): try take(ack, id: id, &events)
-    case .stream, .resolved, .batch, .skip, .live:
+    case .stream, .resolved, .batch, .skip, .live, .heads:
       guard let isCancelled = subscriptions[id]?.isCancelled else { throw Self.unknown(id) }
       if !isCancelled { try follow(message, id: id, &events) }
     case .end(let reason):
@@ -356,6 +357,9 @@ extension ClientSession {
       }
       subscriptions[id]?.isLive = true
       events.append(.live(id: id))
+    case .heads(let heads):
+      try check(heads, of: subscriptions[id])
+      events.append(.heads(id: id, heads))
     case .hello, .welcome, .error, .ping, .pong, .goAway, .append, .ack, .complete, .follow, .end, .credit, .cancel,
       .list, .listing, .stat, .status:
       preconditionFailure("only frames of a subscription come here")
@@ -422,6 +426,20 @@ extension ClientSession {
     }
     subscription.tracks[handle] = track
     return track
+  }
+
+  private func check(_ heads: [StreamHead], of subscription: Subscription?) throws(Refusal) {
+    guard let subscription, subscription.isResolved, !subscription.terms.isReverse else {
+      throw Refusal(.protocolViolation, "HEADS before RESOLVED, or in reverse")
+    }
+    for head in heads {
+      guard let told = subscription.tracks[head.handle]?.told else {
+        throw Refusal(.protocolViolation, "handle \(head.handle) was never told")
+      }
+      guard head.head >= max(told.head, told.next - 1) else {
+        throw Refusal(.protocolViolation, "HEADS tells the head \(head.head), which is below what was told before")
+      }
+    }
   }
 
   private static func gap(expected: UInt64, got: UInt64) -> Refusal {

@@ -136,7 +136,8 @@ extension ServerSession.Open {
         throw Refusal(.protocolViolation, "a client's ERROR ends the connection; its id is 0, not \(frame.id)")
       }
       return refusal
-    case .welcome, .goAway, .ack, .stream, .resolved, .batch, .skip, .live, .end, .listing, .status:
+    case .welcome, .goAway, .ack, .stream, .resolved, .batch, .skip, .live, .end, .listing, .status,
+      .heads:
       throw Refusal(.protocolViolation, "a client does not send \(frame.type)")
     }
     return nil

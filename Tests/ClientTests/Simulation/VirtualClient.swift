@@ -223,6 +223,7 @@ final class VirtualClient {
     case .goingAway(let goAway):
       guard case .open = phase else { return }
       phase = .draining(link, LogError(goAway))
+      plan.goingAway(goAway.advice)
       follows.goingAway()
     case .failed(let refusal):
       if !link.hasFault { checker.violate(promise(refusal), "\(link.name) fails for no reason of its own: \(refusal)") }
@@ -240,6 +241,7 @@ final class VirtualClient {
       checkCredit(id, delivery)
       follows.delivered(id, delivery)
     case .skipped(let id, let skip): follows.skipped(id, skip)
+    case .heads(let id, let heads): follows.headsMoved(id, heads)
     case .live(let id): follows.live(id, now: simulation.now)
     case .ended(let id, let reason): follows.ended(id, reason, now: simulation.now)
     case .listed, .answered: break

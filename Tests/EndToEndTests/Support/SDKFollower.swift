@@ -60,7 +60,7 @@ final class SDKFollower: FaultyFollower, @unchecked Sendable {
     // It mends the connection and goes on; unless the link has made it wrong, the server has.
     case .interrupted(let error) where error.code == .protocolViolation:
       condition.withLock { distrusted.append(error.message) }
-    case .resolved, .live, .interrupted, .resumed: break
+    case .resolved, .live, .behind, .interrupted, .resumed: break
     }
   }
 

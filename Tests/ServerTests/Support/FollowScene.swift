@@ -130,6 +130,9 @@ final class FollowScene: SubscriptionHost {
     case .resolved(let count): note("resolved \(count)", subscription)
     case .skip(let skip): note("skip \(name(skip.handle, subscription)) \(skip.from)-\(skip.to)", subscription)
     case .live: note("live", subscription)
+    case .heads(let heads):
+      let texts = heads.map { "\(name($0.handle, subscription)) \($0.head)" }
+      note("heads \(texts.joined(separator: ", "))", subscription)
     default: Issue.record("a subscription tells \(message.type)")
     }
   }

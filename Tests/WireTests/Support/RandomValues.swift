@@ -166,7 +166,10 @@ enum RandomValues {
           client: text(&random, limit: 255), token: text(&random, limit: 4096))),
       .welcome(Sample.welcome(heartbeat: UInt32.random(in: 0...UInt32.max, using: &random))),
       .error(refusal(&random)), .ping(random.next()), .pong(random.next()),
-      .goAway(GoAway(retryAfterMilliseconds: count, text: text(&random, limit: 1024))),
+      .goAway(
+        GoAway(
+          retryAfterMilliseconds: count, text: text(&random, limit: 1024),
+          advice: GoAway.Advice(rawValue: UInt8.random(in: 0...2, using: &random)))),
       .append(
         Append(
           producer: ProducerID(high: random.next(), low: random.next()), number: number,
@@ -207,6 +210,7 @@ enum RandomValues {
       .listing(listing(&random)), .stat,
       .status(
         (0..<count).map { $0 % 2 == 0 ? ServerFact("number \($0)", random.next()) : ServerFact("text \($0)", "value") }),
+      .heads((0..<count).map { StreamHead(handle: $0, head: number) }),
     ]
   }
 }
