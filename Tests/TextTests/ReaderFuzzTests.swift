@@ -25,7 +25,7 @@ import Testing
     }
   }
 
-  @Test(arguments: TestSeeds.first(3))
+  @Test(arguments: TestSeeds.first(20))
   func `lines that are made of pieces, numbers, dates, escapes and brackets are read`(seed: UInt64) throws {
     var checker = ReaderChecker(Self.template, Self.rules)
     var maker = LineMaker(seed: seed)
@@ -40,7 +40,7 @@ import Testing
     #expect(structuredCount > 0, TestSeeds.replay(seed, "ReaderFuzzTests"))
   }
 
-  @Test(arguments: TestSeeds.first(2))
+  @Test(arguments: TestSeeds.first(4))
   func `no text makes a flag's time or a zone fail`(seed: UInt64) {
     var maker = LineMaker(seed: seed)
     for _ in 0..<(TestSeeds.number("LOGS_TEST_LINES") ?? 2_000) {
