@@ -82,7 +82,7 @@ package enum Daemon {
 /// Lines on stdout and stderr.
 enum Output {
   static func write(_ text: String, to file: Int32) {
-    // Nobody reads it any more: that is no reason to stop serving.
+    // Nobody reads it anymore: that is no reason to stop serving.
     do { try Descriptor.write(Array((text + "\n").utf8), to: file) } catch { return }
   }
 }

@@ -8,7 +8,7 @@ enum Environment {
     var next = unsafe environ
     while let text = unsafe next.pointee {
       let words = unsafe String(cString: text).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      // The first of two of the same name counts, as for getenv(3).
+      // Of two with the same name the first counts, as for getenv(3).
       if words.count == 2, variables[String(words[0])] == nil { variables[String(words[0])] = String(words[1]) }
       unsafe next += 1
     }

@@ -7,7 +7,7 @@ internal import Synchronization
 
 /// A running server: the store, the shards, and what they listen on.
 package final class Server: Sendable {
-  /// Where clients can connect: ports that were asked for as 0 have their numbers.
+  /// Where clients can connect: a requested port of 0 is replaced by the actual one.
   package let endpoints: [Endpoint]
 
   private let settings: ServerSettings
@@ -21,7 +21,7 @@ package final class Server: Sendable {
   package enum StopReason: Sendable {
     /// Its name.
     case signal(String)
-    /// The store can take no more: what failed and what to do.
+    /// The store accepts no more: what failed and what to do.
     case storeFailed(String)
   }
 
@@ -137,11 +137,11 @@ package final class Server: Sendable {
     store.close()
   }
 
-  /// Has `drain` wait no longer: connections are closed at once.
+  /// Ends the wait in `drain`: connections are closed at once.
   func cutOff() { for shard in shards { shard.execute { $0.cutOff() } } }
 }
 
-/// Gives accepted sockets to the shards in turn.
+/// Distributes accepted sockets to the shards in turn.
 private final class RoundRobin: Sendable {
   private let shards: [Shard]
   private let next = Atomic<Int>(0)

@@ -6,7 +6,7 @@ internal import LogsWire
 
 extension ServerContext {
 
-  /// What STAT answers (`spec/session.md`): keys are stable, units stand last in them.
+  /// What STAT answers (`spec/session.md`): keys are stable and end with their unit.
   func facts() -> [ServerFact] {
     return [
       ServerFact("version", Version.server),
@@ -27,7 +27,7 @@ extension ServerFact {
   init(_ key: String, _ value: Int) { self.init(key, UInt64(max(0, value))) }
 }
 
-/// What the process takes from the machine.
+/// The machine's resources that the process uses.
 enum ProcessUsage {
   static var facts: [ServerFact] {
     var usage = rusage()

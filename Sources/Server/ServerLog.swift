@@ -17,7 +17,7 @@ package final class ServerLog: Sendable {
 
   /// Lines that may wait for stderr.
   private static let waitingCountMax = 1_024
-  /// How long the end of the process waits for them.
+  /// How long the process waits for them before it ends.
   private static let flushDuration = Duration.seconds(1)
 
   package init() {}

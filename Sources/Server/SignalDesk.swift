@@ -2,7 +2,7 @@ internal import Glibc
 internal import LogsText
 internal import LogsTransport
 
-/// The signals of the process, from its start to its end, on a thread of their own.
+/// Handles the signals of the process, from its start to its end, on a thread of its own.
 ///
 /// Invariant behind `@unchecked Sendable`: every `var` is touched on the loop alone.
 final class SignalDesk: @unchecked Sendable {
@@ -12,9 +12,9 @@ final class SignalDesk: @unchecked Sendable {
   private var requests = StopRequests()
   private var server: Server?
 
-  /// Begins to watch. Until it is given a server, SIGTERM and SIGINT end the process as they always do.
+  /// Begins to watch. Until it has a server, SIGTERM and SIGINT end the process as usual.
   init(log: ServerLog) throws(TransportError) {
-    // A signal that comes before it is watched, or is for another program of that name, must not end this one.
+    // A signal that comes before it is watched, or was meant for another program of that name, must not end this one.
     for number in [SIGHUP, SIGUSR1, SIGUSR2] { signal(number, SIG_IGN) }
     loop = try EventLoop.start(name: "signals")
     self.log = log
@@ -23,7 +23,7 @@ final class SignalDesk: @unchecked Sendable {
     }
   }
 
-  /// SIGTERM and SIGINT stop `server` from the moment on that this returns.
+  /// SIGTERM and SIGINT stop `server` as soon as this returns.
   func stop(_ server: Server) async {
     await withCheckedContinuation { continuation in
       loop.execute { [self] in

@@ -3,17 +3,17 @@ internal import LogsWire
 /// What each SIGTERM or SIGINT means.
 struct StopRequests {
   enum Action: Equatable {
-    /// Stop: take nothing new, answer what is in flight, tell the clients.
+    /// Stop: accept nothing new, answer what is in flight, notify the clients.
     case stop
     /// It belongs to the one before: stopping a group of processes often sends two.
     case ignore
-    /// Wait for no client any more.
+    /// Stop waiting for clients.
     case cutOff
-    /// End at once, whatever is going on.
+    /// End at once, whatever is under way.
     case end
   }
 
-  /// A signal that comes so soon after the one before counts as the same.
+  /// A signal that comes this soon after the one before counts as the same.
   static let repeatDuration = Duration.seconds(1)
 
   private var next = Action.stop

@@ -2,7 +2,7 @@ internal import LogsStore
 internal import LogsWire
 
 extension StoreStatistics {
-  /// What STAT tells of the store.
+  /// The facts about the store in STAT.
   var facts: [ServerFact] {
     [
       ServerFact("streams", streamCount),

@@ -1,15 +1,15 @@
 internal import LogsWire
 internal import Synchronization
 
-/// The lines of the server's log about connections that ended as they should not: the first of a kind and address as it
-/// was, those behind it as a number, at most once a minute.
+/// The lines of the server's log about connections that ended badly: the first of a kind and address in full, later
+/// ones as a count, at most once a minute.
 final class ConnectionEnds: Sendable {
   enum Kind: Hashable, CustomStringConvertible {
     case refused(RefusalCode)
     case endedByClient
     /// It left answers unread.
     case unread
-    /// It took no output.
+    /// It accepted no output.
     case stalled
 
     var description: String {
@@ -33,7 +33,7 @@ final class ConnectionEnds: Sendable {
     var summaryDue: MonotonicTime?
   }
 
-  /// Kinds and addresses told apart; the others of a kind count together.
+  /// How many kinds and addresses are kept apart; the rest of a kind are counted together.
   static let caseCountMax = 64
   static let interval = Duration.seconds(60)
 
@@ -70,7 +70,7 @@ final class ConnectionEnds: Sendable {
     if isDue { summarize(now: now) }
   }
 
-  /// Logs the numbers since the last time.
+  /// Logs the counts since the last time.
   func summarize(now: MonotonicTime) {
     let counts = state.withLock { state in
       let counts = state.counts.filter { $0.value > 0 }
@@ -89,7 +89,7 @@ final class ConnectionEnds: Sendable {
 
   private static let others = "other addresses"
 
-  /// Of `127.0.0.1:5647` what stands before the port, of `unix socket of process 12` what stands before the process.
+  /// The part of `127.0.0.1:5647` before the port, or of `unix socket of process 12` before the process.
   static func address(of peer: String) -> String {
     if let colon = peer.lastIndex(of: ":") { return String(peer[..<colon]) }
     return peer.split(separator: " ").prefix(2).joined(separator: " ")

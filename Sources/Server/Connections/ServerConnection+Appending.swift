@@ -1,7 +1,7 @@
 internal import LogsStore
 internal import LogsWire
 
-/// Appends: the shard's `Appender` takes them, the session has their answers sent.
+/// Appends: the shard's `Appender` takes them, and the session sends their answers.
 extension ServerConnection {
   func submit(_ id: UInt32, _ append: Append) { refuse(id, core.appender.append(append, from: sender(id))) }
 

@@ -1,9 +1,9 @@
 internal import LogsStore
 internal import LogsWire
 
-/// LIST and STAT: answered in the connection's turns, and only as its socket takes the answers.
+/// LIST and STAT, answered in the connection's turns, and only as fast as its socket takes the answers.
 extension ServerConnection {
-  /// What was asked and is not answered yet.
+  /// A question that is not answered yet.
   enum Question {
     case list(ListSearch)
     case stat
@@ -52,7 +52,7 @@ struct ListSearch {
       switch names.next(&turn) {
       case .found(let info):
         turn.spend(.row)
-        // One more than asked for tells that a further page exists.
+        // One more than was asked for shows that another page exists.
         if found.count == rowCountMax { return Listing(streams: found, hasMore: true) }
         found.append(StreamSummary(info))
       case .later: return nil

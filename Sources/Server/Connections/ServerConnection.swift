@@ -19,9 +19,9 @@ final class ServerConnection {
   let reads = ReadSlots()
   /// LIST and STAT that are not answered yet.
   var questions: [UInt32: Question] = [:]
-  /// The client sends no more: closes once everything has its answer.
+  /// The client sends no more: closes once everything is answered.
   private var hasInputEnded = false
-  /// The server stops: closes once every append has its answer.
+  /// The server is stopping: closes once every append is answered.
   private var isDraining = false
   private var client = ""
   private var portion = InputPortion()
@@ -34,7 +34,7 @@ final class ServerConnection {
 
   /// How long a close waits for the client to read what was sent and to close in turn.
   static let lingerDuration = Duration.seconds(2)
-  /// Answers that a client may leave unread.
+  /// How many bytes of answers a client may leave unread.
   private static let unreadByteCountMax = 8 << 20
   /// The window, and the answers that may be left unread, while the output of all connections takes more than the
   /// server's budget.
@@ -58,7 +58,7 @@ final class ServerConnection {
       case .send(let frame): send(frame)
       case .authorize(let client, _):
         self.client = client
-        // Everybody is welcome.
+        // Every client is accepted.
         perform(session.decide(.accepted, now: connection.loop.now))
       case .append(let id, let append): submit(id, append)
       case .complete(let id, let complete): submit(id, complete)
@@ -110,7 +110,7 @@ final class ServerConnection {
     connection.closeLingering(for: Self.lingerDuration)
   }
 
-  /// Nobody waits any more for what was asked.
+  /// Nobody waits for pending answers anymore.
   private func forgetRequests() {
     for subscription in subscriptions.values { subscription.abandon() }
     subscriptions.removeAll()
@@ -134,7 +134,7 @@ extension ServerConnection {
     if !isFull { core.awaitTurn(self) }
   }
 
-  /// Gives questions and subscriptions their parts of the turn, one after the other.
+  /// Gives questions and subscriptions their shares of the turn, one after the other.
   ///
   /// - Returns: whether something is left to be done in another one.
   func takeTurn() -> Bool {
@@ -178,7 +178,7 @@ extension ServerConnection: ConnectionHandler, SocketClient {
     core.forget(self)
   }
 
-  /// Looks at the deadlines.
+  /// Checks the deadlines.
   func tick() {
     let now = connection.loop.now
     let stall = core.settings.outputStallDurationMax
@@ -190,7 +190,7 @@ extension ServerConnection: ConnectionHandler, SocketClient {
     for id in subscriptions.keys.sorted() { subscriptions[id]?.tick() }
   }
 
-  /// The server stops: finishes what the client has begun, then closes.
+  /// The server is stopping: finishes what the client has begun, then closes.
   func drain(_ goAway: GoAway) {
     isDraining = true
     perform(session.drain(goAway))

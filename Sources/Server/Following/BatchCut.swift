@@ -1,6 +1,6 @@
 internal import LogsWire
 
-/// Cuts runs of batches to what one frame should carry. Batches stay whole: from and to of BATCH name what is
+/// Cuts runs of batches to what one frame should carry. Batches stay whole: `from` and `to` of BATCH say what is
 /// delivered.
 enum BatchCut {
   /// A part of a run that goes into one frame.
@@ -10,9 +10,9 @@ enum BatchCut {
     let batches: ByteString
   }
 
-  /// The next piece of `run` for `from` to `to`: as many batches as fit `byteCountMax`, but one at least.
+  /// The next piece of `run` for `from` to `to`: as many batches as fit `byteCountMax`, but at least one.
   ///
-  /// - Parameter offset: where in the run to begin; moved behind the piece.
+  /// - Parameter offset: where in the run to begin; moved past the piece.
   /// - Returns: nil when no batch of the rest lies in the range.
   /// - Throws: `WireDecodingError` when the run is damaged.
   static func next(
@@ -38,7 +38,7 @@ enum BatchCut {
 
   /// The last number of `from` to `to` before the first entry later than `time`.
   ///
-  /// - Returns: nil when the entry `from` is later itself; `isCut` tells whether a later entry was found.
+  /// - Returns: nil when the entry `from` is itself later; `isCut` says whether a later entry was found.
   /// - Complexity: only a batch that holds both is decoded.
   static func last(
     of run: ByteString, from: UInt64, to: UInt64, notAfter time: Int64, decoder: inout BatchDecoder

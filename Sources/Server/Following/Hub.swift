@@ -1,8 +1,7 @@
 package import LogsStore
 package import LogsWire
 
-/// The streams that are followed on one shard, and the subscriptions there that wait for streams to be created or for
-/// reads.
+/// The streams that are followed on one shard, and its subscriptions that wait for streams to be created or for reads.
 package final class Hub {
   let source: any StreamSource
   let thread: any HubThread
@@ -17,7 +16,7 @@ package final class Hub {
   private var reads: [UInt64: PendingRead] = [:]
   private var lastReadID: UInt64 = 0
 
-  /// What reader threads have been asked.
+  /// The requests that reader threads are working on.
   private struct PendingRead {
     let subscription: Subscription
     /// They may outlive the subscription's host.
@@ -36,7 +35,7 @@ package final class Hub {
     self.followedStreamCountMax = followedStreamCountMax
   }
 
-  /// The last call: what reader threads still answer reaches nobody.
+  /// The last call: later answers from reader threads are dropped.
   package func close() { reads = [:] }
 }
 
@@ -51,9 +50,9 @@ extension Hub {
     return Subscription(id: id, follow: follow, host: host, hub: self)
   }
 
-  /// Counts one stream more, if the server's limit allows it.
+  /// Counts one more stream, if the server's limit allows it.
   ///
-  /// - Returns: why not.
+  /// - Returns: the refusal, if it does not.
   func countStream() -> Refusal? {
     guard counters.followedStreams.current >= followedStreamCountMax else {
       counters.followedStreams.add(1)
@@ -109,14 +108,14 @@ extension Hub {
 // MARK: - Commits
 
 extension Hub {
-  /// Takes what one commit brought.
+  /// Processes one commit.
   package func take(_ runs: [CommittedRun]) {
     for run in runs { take(run) }
     // Each looks for what is new in its turn.
     if runs.contains(where: \.isNewStream) { for subscription in waiting { subscription.askForTurn() } }
   }
 
-  /// Hands what a stream got to everybody at its head.
+  /// Hands new entries of a stream to everybody at its head.
   private func take(_ run: CommittedRun) {
     guard let channel = channels[run.stream.id] else { return }
     channel.advance(run)
@@ -134,7 +133,7 @@ extension Hub {
 
 // MARK: - Reader threads
 
-/// What a reader thread answers a subscription.
+/// A reader thread's answer to a subscription.
 enum ReadAnswer: Sendable {
   case read([Result<ReadResult, StoreError>])
   case start(handle: UInt32, Result<UInt64, StoreError>)
@@ -156,7 +155,7 @@ extension Hub {
       then: answerer(track.subscription) { .start(handle: handle, $0) })
   }
 
-  /// Looks up where it starts in reverse.
+  /// Looks up where a reverse delivery starts.
   func findTop(of track: Track, atOrBefore time: Int64, in bounds: ClosedRange<UInt64>) {
     let handle = track.handle
     source.findSequence(
@@ -164,8 +163,8 @@ extension Hub {
       then: answerer(track.subscription) { .top(handle: handle, $0) })
   }
 
-  /// What brings an answer from a reader thread back to `subscription`: by a number, not a reference, which would cross
-  /// threads.
+  /// Brings an answer from a reader thread back to `subscription`, which it identifies by a number: a reference would
+  /// cross threads.
   private func answerer<Value: Sendable>(
     _ subscription: Subscription, _ answer: @escaping @Sendable (Value) -> ReadAnswer
   ) -> @Sendable (Value) -> Void {

@@ -1,7 +1,7 @@
 internal import LogsStore
 internal import LogsWire
 
-/// Compares the names of the streams that exist with patterns, in their order, as far in a turn as that allows.
+/// Compares the names of the existing streams with patterns, in order, as far as each turn allows.
 struct NameSearch {
   enum Step {
     case found(StreamInfo)
@@ -12,7 +12,7 @@ struct NameSearch {
 
   private let source: any StreamSource
   private let patterns: PatternIndex
-  /// What the names begin with that are still to be compared.
+  /// The prefixes of the names that are still to be compared.
   private var prefixes: ArraySlice<String>
   /// Names before it have been compared.
   private var start: String
@@ -20,10 +20,10 @@ struct NameSearch {
   private var names: ArraySlice<StreamInfo> = []
   private var progress: PatternIndex.Progress?
 
-  /// Names taken from the catalog at once, which is locked meanwhile.
+  /// Names taken from the catalog at once; it is locked meanwhile.
   private static let nameCountMax = 64
 
-  /// - Parameter after: the search begins behind this name.
+  /// - Parameter after: the search begins after this name.
   init(_ patterns: PatternIndex, after name: StreamName? = nil, source: any StreamSource) {
     self.source = source
     self.patterns = patterns
@@ -53,6 +53,6 @@ struct NameSearch {
     }
   }
 
-  /// The first text behind a name: no name has a byte as low.
+  /// The first text that sorts after a name: no name contains a byte this low.
   private static func behind(_ name: StreamName) -> String { name.text + "\0" }
 }

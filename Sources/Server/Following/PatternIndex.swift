@@ -1,6 +1,6 @@
 internal import LogsWire
 
-/// Patterns by the text that each begins with: a name is compared with those alone that begin as it does.
+/// Patterns by the text that each begins with: a name is compared only with those that begin as it does.
 struct PatternIndex {
   /// Patterns that begin with the same text.
   private struct Group {
@@ -33,12 +33,12 @@ struct PatternIndex {
     self.groups = groups
   }
 
-  /// What the names that may match begin with, in order; no two of them hold the same name.
+  /// The prefixes of names that may match, in order; no name has two of them.
   var prefixes: [String] { groups.filter { $0.parent == nil }.map(\.prefix) }
 
   /// Where the comparison of `name` begins.
   func start(of name: StreamName) -> Progress {
-    // The last text that is not above the name. Any text that the name begins with is the start of that one, too.
+    // The last text that is not above the name. Any text that the name begins with is a prefix of that one, too.
     var low = 0
     var high = groups.count
     while low < high {
@@ -48,7 +48,7 @@ struct PatternIndex {
     return Progress(group: low == 0 ? nil : low - 1)
   }
 
-  /// Whether `name` matches a pattern behind `progress`; nil when the turn is over before that is known.
+  /// Whether `name` matches a pattern after `progress`; nil when the turn is over before that is known.
   func match(_ name: StreamName, from progress: inout Progress, _ turn: inout Turn) -> Bool? {
     while let number = progress.group {
       if turn.isOver { return nil }

@@ -1,4 +1,4 @@
-/// The reads that one client has under way: a few at once, since more would hold up the others' reads.
+/// The reads that one client has under way: only a few at once, since more would hold up other clients' reads.
 package final class ReadSlots {
   static let countMax = 4
 
@@ -7,7 +7,7 @@ package final class ReadSlots {
 
   package init() {}
 
-  /// Whether one read more may be begun. If not, the subscription gets a turn when one of them ends.
+  /// Whether another read may begin. If not, the subscription gets a turn when one of them ends.
   func hasRoom(for subscription: Subscription) -> Bool {
     guard usedCount >= Self.countMax else { return true }
     if !subscription.isWaitingForReader {
@@ -25,7 +25,7 @@ package final class ReadSlots {
     callWaiting()
   }
 
-  /// Gives those that wait a turn, as many as may read. One that does not read after all leaves it to the next by
+  /// Gives turns to those that wait, as many as may read. One that does not read after all leaves it to the next by
   /// calling this again.
   func callWaiting() {
     var freeCount = Self.countMax - usedCount

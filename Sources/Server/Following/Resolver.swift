@@ -1,8 +1,8 @@
 internal import LogsStore
 internal import LogsWire
 
-/// Finds the streams that a FOLLOW selects: those that exist when it comes, the named ones first, and later ones as
-/// they are created.
+/// Finds the streams that a FOLLOW selects: those that exist when it arrives, named ones first, and later ones as they
+/// are created.
 ///
 /// A stream's id decides which of the two it is: ids only grow, and a stream whose id is above the newest one at the
 /// beginning is a later one. So each is announced once, whatever the order in which catalog and commits are seen.
@@ -14,24 +14,24 @@ struct Resolver {
     case done
   }
 
-  /// Names that were asked for and do not exist yet.
+  /// Requested names that do not exist yet.
   private(set) var missing: Set<StreamName> = []
   let hasPatterns: Bool
 
   private let source: any StreamSource
   private let names: Set<StreamName>
   private let patterns: PatternIndex
-  /// The newest stream of the beginning.
+  /// The newest stream at the beginning.
   private let newest: Int64
   private var found: ArraySlice<StreamInfo> = []
   private var search: NameSearch
   /// The newest stream that has been looked at.
   private var seen: Int64
-  /// Streams behind it, and how far the first of them has been compared.
+  /// Streams after it, and how far the first of them has been compared.
   private var born: ArraySlice<StreamInfo> = []
   private var progress: PatternIndex.Progress?
 
-  /// Later streams taken from the catalog at once, which is locked meanwhile.
+  /// Later streams taken from the catalog at once; it is locked meanwhile.
   private static let bornCountMax = 64
 
   init(_ selectors: [StreamSelector], source: any StreamSource) {
@@ -96,6 +96,6 @@ struct Resolver {
     }
   }
 
-  /// A stream that did not exist at the beginning has been told.
+  /// A stream that did not exist at the beginning has been announced.
   mutating func appeared(_ name: StreamName) { missing.remove(name) }
 }

@@ -23,7 +23,7 @@ final class StreamChannel {
     isSealed = info.isSealed
   }
 
-  /// Takes what a commit brought. A commit that the catalog's head was already past brings nothing new.
+  /// Takes the entries of a commit. A commit that the catalog's head had already passed brings nothing new.
   func advance(_ run: CommittedRun) {
     takenHead = max(takenHead, run.last)
     isSealed = isSealed || run.sealed

@@ -1,7 +1,7 @@
 package import LogsStore
 package import LogsWire
 
-/// What following needs of a store: which streams there are, and what they hold (`Store` says what each call does).
+/// What following needs of a store: which streams exist, and what they hold (`Store` documents each call).
 package protocol StreamSource: AnyObject {
   var newestStreamID: Int64 { get }
   func stream(named name: StreamName) -> StreamInfo?

@@ -1,12 +1,12 @@
 internal import LogsStore
 internal import LogsWire
 
-/// Bringing a stream's entries to the client, from the store or from a commit.
+/// Delivers a stream's entries to the client, from the store or from a commit.
 extension Subscription {
   /// Stored bytes in one BATCH frame, unless a single batch is larger.
   private static let frameByteCount = 256 << 10
-  /// Streams whose turn it is at once, and which one read may answer: waking a reader thread, and being woken by it,
-  /// costs as much as reading a small stream.
+  /// How many streams have their turn at once, and may be answered by one read: waking a reader thread, and being woken
+  /// by it, costs as much as reading a small stream.
   private static let turnCountMax = 32
 
   /// A commit brought entries to a stream. Those that are behind will read them.
@@ -41,9 +41,9 @@ extension Subscription {
     }
   }
 
-  /// Makes it the turn of as many streams as may be read at once.
+  /// Gives a turn to as many streams as may be read at once.
   ///
-  /// - Returns: whether it is the turn of any.
+  /// - Returns: whether any stream has a turn.
   private func beginTurns() -> Bool {
     // In reverse one stream comes after the other.
     let countMax = follow.isReverse ? 1 : Self.turnCountMax
@@ -51,13 +51,13 @@ extension Subscription {
     return !current.isEmpty
   }
 
-  /// Gives the first of the streams whose turn it is what is in memory of them.
+  /// Delivers what memory holds of the first streams whose turn it is.
   ///
-  /// - Returns: what has to be read of those behind them, up to the next one that is in memory: it must not come before
-  ///   its turn, or those that are in memory could keep the others waiting forever.
+  /// - Returns: what must be read for those after them, up to the next one that is in memory: it must not come before
+  ///   its turn, or streams that are in memory could keep the others waiting forever.
   private func deliverCached(_ turn: inout Turn) -> [ReadRequest] {
     var requests: [ReadRequest] = []
-    // What the requests may take of the limit.
+    // How much of the limit the requests may use.
     var requestedCount: UInt64 = 0
     while requests.count < current.count {
       let unshared = remaining.map { $0 - requestedCount }
@@ -95,7 +95,7 @@ extension Subscription {
   /// What a stream that is behind may be given in its turn.
   ///
   /// - Parameters:
-  ///   - unshared: what is left of the limit.
+  ///   - unshared: the unused part of the limit.
   ///   - turnCount: streams that are to share it.
   private func request(_ track: Track, _ unshared: UInt64?, turnCount: Int) -> ReadRequest {
     let byteCountMax = frameByteCountMax
@@ -112,11 +112,11 @@ extension Subscription {
     return ReadRequest(stream: track.channel.id, from: track.next, to: last, byteCountMax: byteCountMax)
   }
 
-  /// The answer to a read: what came of the first streams whose turn it is.
+  /// Takes the answer to a read: the results for the first streams whose turn it is.
   func readFinished(_ results: [Result<ReadResult, StoreError>]) {
     for result in results {
-      // What has no room is read again later: these streams keep their turns. So is what was asked for when more could
-      // be queued: a part of it would keep all of it in memory.
+      // Results without room are read again later: these streams keep their turns. So is what was asked for when more
+      // could be queued: a part of it would keep all of it in memory.
       guard !isOver, canDeliver, host.windowByteCount >= readWindowByteCount else { break }
       let track = tracks[Int(current.removeFirst())]
       switch result {
@@ -154,7 +154,7 @@ extension Subscription {
     var isCutByTime = false
     do throws(WireDecodingError) {
       if let bound = track.bound, !follow.isReverse { to = min(to, bound) }
-      // In reverse the time says where to begin.
+      // In reverse, the time determines where to begin.
       if let time = follow.end.time, !follow.isReverse {
         let cut = try BatchCut.last(of: run, from: from, to: to, notAfter: time, decoder: &hub.decoder)
         isCutByTime = cut.isCut

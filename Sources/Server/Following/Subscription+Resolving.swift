@@ -1,7 +1,7 @@
 internal import LogsStore
 internal import LogsWire
 
-/// Finding the streams and telling where the delivery of each starts (`spec/session.md`, sections 5.1 and 5.2).
+/// Finds the streams and announces where the delivery of each starts (`spec/session.md`, sections 5.1 and 5.2).
 extension Subscription {
   package func begin() {
     for position in follow.cursor { cursor[position.stream] = position }
@@ -15,7 +15,7 @@ extension Subscription {
     askForTurn()
   }
 
-  /// Whether streams may be told that are created later.
+  /// Whether streams created later may be announced.
   var waitsForStreams: Bool {
     !follow.end.atHead && !follow.isReverse && (resolver.hasPatterns || !resolver.missing.isEmpty)
   }
@@ -27,10 +27,10 @@ extension Subscription {
     return follow.isReverse && follow.end.time != nil
   }
 
-  /// Look-ups of starts under way at once.
+  /// How many look-ups of starts may be under way at once.
   private static let lookUpCountMax = 4
 
-  /// Tells the streams as they are found, as fast as the socket takes them; goes on where it stopped.
+  /// Announces the streams as they are found, as fast as the socket takes them; continues where it stopped.
   func tellStreams(_ turn: inout Turn) {
     while !isOver, !isResolved || waitsForStreams {
       if let info = untold {
@@ -58,7 +58,7 @@ extension Subscription {
     cursor = [:]
     host.tell(.resolved(streamCount: UInt32(tracks.count)), to: self)
     for track in tracks { joinBacklog(track) }
-    // In reverse one stream comes after the other, as they were told.
+    // In reverse one stream comes after the other, as they were announced.
     if follow.isReverse {
       for track in tracks where track.next <= track.bound ?? 1 { finish(track, .until) }
       turns = turns.filter { !tracks[Int($0)].isDone }[...]
@@ -73,7 +73,7 @@ extension Subscription {
     awaitEndTime()
   }
 
-  /// Takes in a stream that was created later: everything of it, from number 1 on.
+  /// Adds a stream that was created later: all of it, from number 1 on.
   private func appeared(_ info: StreamInfo) {
     resolver.appeared(info.name)
     guard let track = newTrack(info) else { return }
@@ -114,7 +114,7 @@ extension Subscription {
     case .success(let sequence):
       unresolvedCount -= 1
       let track = tracks[Int(handle)]
-      // Behind everything, when there is no such entry yet; what was stored since the beginning counts as there.
+      // After everything, when there is no such entry yet; what was stored since the beginning counts as existing.
       start(track, after: max(sequence, 1) - 1, head: max(track.headAtBeginning, max(sequence, 1) - 1))
       askForTurn()
     }

@@ -3,17 +3,17 @@ package import LogsWire
 
 /// One FOLLOW: its streams, fed from the store until they reach the head and by commits from then on.
 ///
-/// Three parts: the streams are found and told (`Subscription+Resolving`), their entries delivered
-/// (`Subscription+Delivering`), and its end is found here. What may take long is done in turns (`Rota`): the names are
-/// compared, streams told, and those that are behind fed. Commits and answers to reads are taken at once.
+/// Three parts: streams are found and announced (`Subscription+Resolving`), their entries are delivered
+/// (`Subscription+Delivering`), and the end is detected here. Work that may take long is done in turns (`Rota`): names
+/// are compared, streams announced, and those that are behind fed. Commits and answers to reads are handled at once.
 ///
 /// A stream of it is `behind` or `live` (`Track.Mode`). Live streams get each commit as it comes. When credit or socket
 /// is full, a live stream falls behind: nothing is buffered for it, it is read from the store once there is room (P7).
 /// Streams that are behind take turns, several at once; at most one read is under way.
 package final class Subscription {
-  /// What its host knows it by.
+  /// The id by which its host knows it.
   package let id: UInt32
-  /// Readers drop what nobody wants any more.
+  /// Readers drop requests that are no longer wanted.
   let cancellation = CancellationToken()
   package let follow: Follow
   unowned let host: any SubscriptionHost
@@ -23,7 +23,7 @@ package final class Subscription {
   var resolver: Resolver
   /// The cursor that came with FOLLOW, until all streams are announced.
   var cursor: [StreamName: CursorPosition] = [:]
-  /// A stream that has been found and waits for a turn, or for room in the socket, to be told.
+  /// A stream that has been found and waits for a turn, or for room in the socket, to be announced.
   var untold: StreamInfo?
   /// Where the hub keeps it while it waits for streams to be created.
   var waitingIndex: Int?
@@ -49,7 +49,7 @@ package final class Subscription {
   private var sealedCount = 0
   private var isLive = false
   package private(set) var isOver = false
-  /// Wakes it when the time has come at which it ends.
+  /// Wakes it at the time at which it ends.
   private var endCall: (any DelayedCall)?
 
   init(id: UInt32, follow: Follow, host: any SubscriptionHost, hub: Hub) {
@@ -61,7 +61,7 @@ package final class Subscription {
     resolver = Resolver(follow.selectors, source: hub.source)
   }
 
-  /// A stream more belongs to it.
+  /// Adds a stream.
   ///
   /// - Returns: nil when the server's limit is reached, and the subscription refused.
   func newTrack(_ info: StreamInfo) -> Track? {
@@ -79,20 +79,20 @@ package final class Subscription {
 // MARK: - Turns
 
 extension Subscription {
-  /// Does what there is to do, as far as the turn allows; asks for another one if something is left.
+  /// Does pending work, as far as the turn allows; asks for another turn if something is left.
   package func takeTurn(_ turn: inout Turn) {
     tellStreams(&turn)
     if isResolved {
       settle()
       feed(&turn)
     }
-    // One that has not taken the reader that it was called for leaves it to the next.
+    // If it has not used the reader that it was called for, the next one gets it.
     host.reads.callWaiting()
   }
 
   func askForTurn() { if !isOver { host.awaitTurn(self) } }
 
-  /// What a reader thread has answered.
+  /// Takes the answer of a reader thread.
   func take(_ answer: ReadAnswer) {
     guard !isOver else { return }
     switch answer {
@@ -132,7 +132,7 @@ extension Subscription {
     }
   }
 
-  /// Nothing more of the track is delivered.
+  /// Ends the track: nothing more of it is delivered.
   func finish(_ track: Track, _ ending: Track.Ending) {
     track.mode = .done(ending)
     doneCount += 1
@@ -152,7 +152,7 @@ extension Subscription {
     backlogCount -= 1
   }
 
-  /// How long the clock may be left alone: somebody may set it.
+  /// The longest time between two looks at the clock: somebody may set it.
   private static let clockTrustNanoseconds: Int64 = 60 * 60 * 1_000_000_000
 
   /// Looks at the clock when the time wanted has come.
@@ -188,7 +188,7 @@ extension Subscription {
 // MARK: - The end
 
 extension Subscription {
-  /// Tells LIVE or END when it is time for it.
+  /// Sends LIVE or END when it is time for it.
   func settle() {
     guard !isOver, isResolved else { return }
     if let reason = endReason { return end(reason) }
@@ -233,7 +233,7 @@ extension Subscription {
     host.refuse(self, refusal)
   }
 
-  /// The host is gone: nobody takes anything any more.
+  /// The host is gone: nobody receives anything anymore.
   package func abandon() {
     guard !isOver else { return }
     stop()

@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// The subscriptions of one hub, for other threads: with none it need not hear of commits.
+/// The subscriptions of one hub, for other threads: a hub without any need not hear of commits.
 ///
 /// A subscription is counted before it looks at the catalog, which is published before a commit looks at this: a commit
 /// that passes the hub by is one whose head the subscription has seen. That takes sequential consistency: each side

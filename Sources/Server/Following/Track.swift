@@ -15,7 +15,7 @@ final class Track {
 
   enum Ending { case sealed, until }
 
-  /// About what one takes in memory.
+  /// Approximate memory of one.
   static let byteCount = 160
 
   let handle: UInt32

@@ -6,10 +6,10 @@ internal import LogsText
   internal import LogsStore
 #endif
 
-/// The settings and where each came from: flags win over environment over file over defaults.
+/// The settings and where each came from: flags override the environment, then come the file and the defaults.
 package struct Configuration: Sendable {
   package private(set) var settings: ServerSettings
-  /// What holds where nothing is said, in this environment.
+  /// The defaults in this environment.
   private let defaults: ServerSettings
   private var origins: [String: String] = [:]
 
@@ -33,7 +33,7 @@ package struct Configuration: Sendable {
     settings = defaults
     var file = environment[Self.fileVariable]
     let flags = try readFlags(arguments, file: &file)
-    // Who asks for help need not have everything right.
+    // A request for help works even where other settings are wrong.
     if request == .help || request == .version { return }
     if let file { try read(file) }
     try read(environment)
@@ -145,7 +145,7 @@ package struct Configuration: Sendable {
     }
   }
 
-  /// Each setting with its value and where that came from.
+  /// Each setting with its value and its source.
   package var description: String {
     let width = Setting.all.map(\.name.count).max() ?? 0
     return Setting.all.map { setting in

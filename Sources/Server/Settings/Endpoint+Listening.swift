@@ -10,7 +10,7 @@ extension Endpoint {
     try self.init("logs://\(isPort ? "127.0.0.1:\(port)" : String(text))")
   }
 
-  /// Whether other machines may reach it: it is not one of loopback's addresses.
+  /// Whether other machines may reach it: it is not a loopback address.
   var isOpenToOthers: Bool {
     switch self {
     case .unix: return false

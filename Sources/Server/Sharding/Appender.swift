@@ -5,7 +5,7 @@ internal import LogsWire
 /// The appends of a shard's clients: checked here, decided about and stored by the writer, which answers with
 /// `ShardClient.settle`.
 final class Appender {
-  /// Whom to answer.
+  /// The client to answer.
   struct Sender {
     let client: UInt64
     /// The client's own number of the append.
@@ -29,13 +29,13 @@ final class Appender {
 
   /// Appends a batch of a producer's.
   ///
-  /// - Returns: nil when it was taken, else why not.
+  /// - Returns: nil when it was accepted, else the refusal.
   func append(_ append: Append, from sender: Sender) -> Refusal? {
     submit(
       append.stream, append.producer, number: append.number, floor: append.floor, content(of: append.batch), sender)
   }
 
-  /// Appends a batch of a client that numbers none: sent again, it is stored again.
+  /// Appends a batch of a client that numbers none: if it is sent again, it is stored again.
   func append(_ batch: ByteString, to stream: StreamName, from sender: Sender) -> Refusal? {
     lastNumber += 1
     // The shard's requests are decided about in their order, and none is repeated: a number that was refused is not

@@ -1,13 +1,13 @@
 internal import LogsStore
 internal import Synchronization
 
-/// Brings what the writer has committed to the shards that have clients to tell: one hand-over a commit and shard,
-/// however many entries it holds.
+/// Brings what the writer has committed to the shards that have clients to notify: one hand-over per commit and
+/// shard, however many entries it holds.
 final class CommitRouter: StoreSink {
   private struct State {
     var shards: [Shard] = []
     var onFailure: (@Sendable (StoreError) -> Void)?
-    /// The store failed before anybody could be told.
+    /// The store failed before there was anybody to notify.
     var failure: StoreError?
   }
 

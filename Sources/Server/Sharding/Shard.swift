@@ -11,7 +11,7 @@ actor Shard {
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
 
-  /// With none the shard need not hear of commits that answer nobody here.
+  /// Without any the shard need not hear of commits that answer no client here.
   nonisolated let subscriptionCount = SubscriptionCount()
 
   private var core: ShardCore?
@@ -37,7 +37,7 @@ actor Shard {
 
   func stopListening() { core?.stopListening() }
 
-  /// Tells all clients that the server stops, and returns when they are gone or `deadline` has passed.
+  /// Notifies all clients that the server is stopping, and returns when they are gone or `deadline` has passed.
   func drain(_ goAway: GoAway, within duration: Duration) async {
     guard let core else { return }
     await withCheckedContinuation { continuation in
@@ -46,7 +46,7 @@ actor Shard {
     close()
   }
 
-  /// Nothing reaches its clients any more.
+  /// Nothing reaches its clients anymore.
   func close() {
     core?.close()
     core = nil
@@ -70,7 +70,7 @@ struct ServerContext: Sendable {
   let settings: ServerSettings
   let store: Store
   let counters: Counters
-  /// The memory of all output that waits.
+  /// The memory of all waiting output.
   let output = OutputMeter()
   let connectionEnds: ConnectionEnds
   let server: InstanceID

@@ -2,7 +2,7 @@ internal import LogsStore
 internal import LogsTransport
 internal import LogsWire
 
-/// What a shard owns: its clients, what they share (appender, hub, turns), its listeners and its clock.
+/// The state that a shard owns: its clients, what they share (appender, hub, turns), its listeners and its clock.
 final class ShardCore {
   let index: Int
   let shard: Shard
@@ -22,10 +22,10 @@ final class ShardCore {
   private let outputByteCountTotalMax: Int
   /// Whether the end of this turn commits.
   private var isCommitDue = false
-  /// Whether the end of this turn comes here.
+  /// Whether this is called at the end of the turn.
   private var isEndAwaited = false
 
-  /// How often in a heartbeat the deadlines are looked at.
+  /// How often per heartbeat the deadlines are checked.
   private static let ticksPerHeartbeat = 4
 
   init(index: Int, shard: Shard, context: ServerContext) {
@@ -50,7 +50,7 @@ final class ShardCore {
     clock = shard.loop.every(interval) { [weak self] in self?.tick() }
   }
 
-  /// The last call: on the loop's thread, as all others.
+  /// The last call: on the loop's thread, like all others.
   func close() {
     clock?.cancel()
     hub.close()
@@ -93,7 +93,7 @@ extension ShardCore {
     listeners.removeAll()
   }
 
-  /// Takes a client in, of the kind that its listener is for.
+  /// Adopts a client, of the kind that its listener is for.
   func adopt(_ socket: AcceptedSocket, as kind: any SocketClient.Type) {
     let connection = Connection(adopting: socket, on: shard.loop, meter: output)
     counters.acceptedConnections.add(1)
@@ -130,13 +130,13 @@ extension ShardCore {
 // MARK: - Appends and turns
 
 extension ShardCore {
-  /// What the turn has brought to the store is committed together at its end.
+  /// The appends of a turn are committed together at its end.
   private func commitAtEnd() {
     isCommitDue = true
     awaitEnd()
   }
 
-  /// `client` has something to do that may take long.
+  /// `client` has work to do that may take long.
   func awaitTurn(_ client: any ShardClient) {
     rota.append(client.id)
     awaitEnd()

@@ -1,5 +1,5 @@
-/// How much of a connection's input is read at once: what the server deals with in half a millisecond, so that one that
-/// sends what takes long comes round more often, and the others in between.
+/// How much of a connection's input is read at once: what the server can process in half a millisecond. A client that
+/// sends expensive requests is read in smaller portions, so that others get their turns in between.
 struct InputPortion {
   static let nanosecondsMax: UInt64 = 500_000
   static let byteCountMin = 2 << 10

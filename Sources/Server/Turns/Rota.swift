@@ -1,10 +1,10 @@
 internal import LogsSystem
 internal import LogsWire
 
-/// Who on a shard has something to do that takes longer than an answer: connections take turns, however much each of
-/// them asks.
+/// The connections of a shard that have work to do that takes longer than an answer. They take turns, however much
+/// each of them asks for.
 ///
-/// All together get a millisecond in a turn of the loop; then it is the sockets' turn, appends among what they bring.
+/// Together they get a millisecond in each turn of the loop; then the sockets are served, including new appends.
 final class Rota {
   /// How long turns are given in one turn of the loop. The last one may end later.
   static let durationMax = Duration.milliseconds(1)
@@ -16,12 +16,12 @@ final class Rota {
 
   var isEmpty: Bool { line.isEmpty }
 
-  /// Puts a connection at the end of the line, unless it stands there.
+  /// Puts a connection at the end of the line, unless it is already in line.
   func append(_ connection: UInt64) { line.append(connection) }
 
-  /// Gives turns until the time is over or nobody waits.
+  /// Gives turns until the time is up or nobody waits.
   ///
-  /// - Parameter takeTurn: gives a connection its turn; answers whether it has more to do.
+  /// - Parameter takeTurn: gives a connection its turn; returns whether it has more to do.
   func run(_ takeTurn: (UInt64) -> Bool) {
     let end = clock() + Self.durationMax
     while let connection = line.popFirst() {

@@ -1,14 +1,14 @@
 internal import LogsSystem
 
-/// Gives memory back to the system when much less of it is in use than before: the heap would keep it.
+/// Gives memory back to the system when much less of it is in use than before. The heap would otherwise keep it.
 struct SpareMemory {
-  /// What must have become free.
+  /// How many bytes must have become free.
   static let byteCountMin = 32 << 20
 
   private var peakByteCount = 0
 
-  /// - Parameter byteCount: what is in use now.
-  /// - Returns: whether to give back what is spare.
+  /// - Parameter byteCount: the memory in use now.
+  /// - Returns: whether to give back the spare memory.
   mutating func isDue(inUse byteCount: Int) -> Bool {
     peakByteCount = max(peakByteCount, byteCount)
     guard byteCount <= peakByteCount / 2, peakByteCount - byteCount >= Self.byteCountMin else { return false }
@@ -16,6 +16,6 @@ struct SpareMemory {
     return true
   }
 
-  /// On a thread of its own: it takes some milliseconds. Without one the memory is kept.
+  /// Runs on a thread of its own, since it takes some milliseconds. If no thread can be started, the memory is kept.
   static func giveBack() { do { _ = try Thread(starting: "trim-heap") { Heap.trim() } } catch { return } }
 }

@@ -1,6 +1,6 @@
 /// What one connection may do before it is the next one's turn, counted in steps of about two nanoseconds.
 package struct Turn {
-  /// Work that takes longer than a step, and for how many it counts.
+  /// Work that takes longer than a step, and the number of steps that it counts for.
   enum Work {
     /// To give a request or subscription its part of the turn.
     case begin
@@ -8,7 +8,7 @@ package struct Turn {
     case name
     /// To put a stream into a listing.
     case row
-    /// To tell a subscription of a stream.
+    /// To announce a stream to a subscription.
     case stream
     /// To collect the facts of STAT.
     case status
@@ -26,12 +26,12 @@ package struct Turn {
     }
   }
 
-  /// Steps of one turn. What is begun is finished, so it may take a little more.
+  /// Steps of one turn. Work that has begun is finished, so a turn may take a little more.
   package static let stepCountMax = 16_384
 
   private(set) var stepCount = 0
 
-  /// - Parameter stepCount: how much of it is over.
+  /// - Parameter stepCount: how much of it has been used.
   package init(stepCount: Int = 0) { self.stepCount = stepCount }
 
   package var isOver: Bool { stepCount >= Self.stepCountMax }
