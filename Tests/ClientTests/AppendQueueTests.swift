@@ -15,7 +15,7 @@ import Testing
     .batch(ByteString([UInt8](repeating: 7, count: byteCount)), entryCount: 1)
   }
 
-  /// A queue with so many batches of one stream.
+  /// A queue with that many batches of one stream.
   private func queue(_ count: Int, in stream: StreamName = web) -> AppendQueue {
     var queue = AppendQueue()
     for _ in 0..<count { queue.append(batch(), to: key(stream), answer: PendingAppend(stream: stream), cost: 1) }
@@ -73,7 +73,7 @@ import Testing
     let again = sendAll(&queue, from: 50)
     #expect(again.map(\.number) == Array(4...10))
     #expect(again.map(\.floor) == Array(repeating: 4, count: 7))
-    // An answer of the old connection means nothing any more.
+    // An answer from the old connection is ignored.
     #expect(queue.acknowledge(4) == nil)
     #expect(queue.acknowledge(50)?.number == 4)
   }
@@ -207,7 +207,7 @@ import Testing
     #expect(queue.giveUp(22, final(.forbidden), now: now)?.mayHaveTakenEffect == true)
   }
 
-  @Test func `a refusal for good leaves what it does not answer open`() {
+  @Test func `a permanent refusal leaves other batches open`() {
     for (code, mayBeStored) in [
       (RefusalCode.forbidden, true), (.producerConflict, true), (.tooManyStreams, true), (.streamSealed, false),
       (.badBatch, false),

@@ -88,7 +88,7 @@ import Testing
     }
   }
 
-  @Test func `what is damaged on the way to the server is sent again`() async throws {
+  @Test func `batches damaged on the way to the server are sent again`() async throws {
     for corruption in 1...5 {
       let server = try await FakeServer.start { $0.faults.inputCorruptions = [corruption, corruption, corruption] }
       defer { server.stop() }
@@ -102,7 +102,7 @@ import Testing
     }
   }
 
-  @Test func `a refusal for a moment is mended by sending all again in order`() async throws {
+  @Test func `a temporary refusal is resolved by sending everything again in order`() async throws {
     let server = try await FakeServer.start { server in
       let refusals = Shared(0)
       server.faults.onAppend = { append in
@@ -170,7 +170,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `a refusal for good fails that append alone`() async throws {
+  @Test func `a permanent refusal fails that append alone`() async throws {
     let server = try await FakeServer.start {
       $0.faults.onAppend = { append in append.number == 3 || append.number == 4 ? Refusal(.badBatch, "a test") : nil }
     }
@@ -193,7 +193,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `a sealed stream takes no more, and sealing twice with a lost answer succeeds`() async throws {
+  @Test func `a sealed stream accepts no more, and sealing twice with a lost answer succeeds`() async throws {
     let server = try await FakeServer.start()
     defer { server.stop() }
     let client = try LogClient(.test(server.url))

@@ -34,7 +34,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `a question is asked again after a cut and after a refusal for a moment`() async throws {
+  @Test func `a query is repeated after a cut and after a temporary refusal`() async throws {
     let server = try await FakeServer.start { server in
       try! server.fill(web, batches: 1, entryCount: 1)
       server.faults.cuts = [0, 1]
@@ -93,7 +93,7 @@ import Testing
     _ = await (asking.result, following.result, otherFollow.result)
   }
 
-  @Test func `an error that no retry mends fails all that waits, at once`() async throws {
+  @Test func `an error that no retry can fix fails all waiting calls at once`() async throws {
     let server = try await FakeServer.start { $0.faults.greeting = Refusal(.unauthorized, "a test") }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
@@ -125,7 +125,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `without a server the deadline fails what waits, and states tell why`() async throws {
+  @Test func `without a server the deadline fails waiting calls, and states say why`() async throws {
     var configuration = LogClientConfiguration.test("logs://127.0.0.1:1")
     configuration.reconnectDeadline = .milliseconds(50)
     let client = try LogClient(configuration)
@@ -172,7 +172,7 @@ import Testing
     var attempts = 0
     let states = client.states
     while true {
-      // What is asked while the loss is not noticed waits for the attempts that follow it.
+      // Queries made before the loss is noticed wait for the attempts that follow it.
       do { _ = try await client.status() } catch {
         #expect(error.code == .gaveUp)
         break
@@ -305,7 +305,7 @@ import Testing
     #expect(error?.mayHaveTakenEffect == true)
   }
 
-  @Test func `a client that is dropped fails what waits and leaves the server`() async throws {
+  @Test func `a client that is dropped fails waiting calls and leaves the server`() async throws {
     let server = try await FakeServer.start { $0.faults.isMute = true }
     defer { server.stop() }
     let pending: PendingAppend

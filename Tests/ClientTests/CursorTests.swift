@@ -43,7 +43,7 @@ import Testing
     ("v1,web=99999999999999999999.0000000000000000", "not of the form"), ("v1,=1.0000000000000000", "empty"),
     ("v1,a//b=1.0000000000000000", "empty part"), ("v1,web=1.0000000000000000,web=2.0000000000000000", "twice"),
     ("v1,web=1.000000000000000g", "not of the form"),
-  ]) func `what is no cursor is refused with the reason`(text: String, reason: String) {
+  ]) func `an invalid cursor is refused with the reason`(text: String, reason: String) {
     #expect(LogCursor(text) == nil)
     let error = #expect(throws: LogError.self) { try LogCursor(parsing: text) }
     #expect(error?.code == .invalidCursor)
@@ -62,7 +62,7 @@ import Testing
     #expect(directory.names == ["cursor"])
   }
 
-  @Test func `what a killed writer left behind is replaced by the next`() throws {
+  @Test func `files left behind by a killed writer are replaced by the next`() throws {
     let directory = try TestDirectory()
     let path = "\(directory.path)/cursor"
     try LogCursor([position("web", 1)]).write(toFile: path)

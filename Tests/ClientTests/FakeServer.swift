@@ -20,7 +20,7 @@ final class FakeServer: @unchecked Sendable {
     var lostAckCount = 0
     var onAppend: (Append) -> Refusal? = { _ in nil }
     var onFollow: (Follow) -> Refusal? = { _ in nil }
-    /// What is said instead of entries, to a request that was taken up.
+    /// The answer instead of entries, to a request that was accepted.
     var onDelivery: () -> Refusal? = { nil }
     var onList: () -> Refusal? = { nil }
     /// Whether a subscription that ends at the head ends after its first batch.
@@ -127,7 +127,7 @@ final class FakeServer: @unchecked Sendable {
   }
 
   private func accept(_ socket: AcceptedSocket) {
-    // Whom nobody takes is closed.
+    // A connection without an owner is closed.
     if isDown { return }
     record.connectionCount += 1
     record.openConnectionCount += 1
@@ -189,7 +189,7 @@ final class FakeServer: @unchecked Sendable {
     makeStream(name)
   }
 
-  /// Tells all clients that the server is about to stop; appends after it are refused.
+  /// Notifies all clients that the server is about to stop; later appends are refused.
   func goAway(retryAfterMilliseconds: UInt32 = 1) {
     for connection in connections {
       connection.drain(GoAway(retryAfterMilliseconds: retryAfterMilliseconds, text: "a test"))

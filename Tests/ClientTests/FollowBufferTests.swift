@@ -108,7 +108,7 @@ import Testing
 }
 
 @Suite(.endsHangs) struct SendBudgetTests {
-  @Test func `who waits is let in in order, and what is too large goes alone`() async throws {
+  @Test func `waiting readers are let in in order, and what is too large goes alone`() async throws {
     let budget = SendBudget(byteCountMax: 10)
     try await budget.take(6)
     let order = Shared<[Int]>([])

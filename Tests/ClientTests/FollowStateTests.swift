@@ -27,7 +27,7 @@ import Testing
     Skip(handle: handle, reason: .trimmed, from: range.lowerBound, to: range.upperBound)
   }
 
-  @Test func `what was told is kept at once, and asked for from there`() throws {
+  @Test func `announced streams are kept at once, and requested from there`() throws {
     var state = state(start: .now)
     #expect(state.asked().start == .now)
     _ = try state.announced(announcement(at: 41, head: 41))
@@ -70,7 +70,7 @@ import Testing
     #expect(bounded.headsMoved([StreamHead(handle: 0, head: 50)]) == 10)
   }
 
-  @Test func `a server that goes on elsewhere is found out`() throws {
+  @Test func `a server that continues elsewhere is detected`() throws {
     for wrong in [UInt64(0), 44, 46, 100] {
       var state = state()
       _ = state.asked()
@@ -85,7 +85,7 @@ import Testing
     #expect(throws: LogError.self) { try state.announced(announcement(at: 8, head: 10)) }
   }
 
-  @Test func `another incarnation is found out, whether the server says so or not`() throws {
+  @Test func `another incarnation is detected, whether the server says so or not`() throws {
     var state = state()
     _ = state.asked()
     _ = try state.announced(announcement(at: 0, head: 5))

@@ -6,7 +6,7 @@ import Testing
 @Suite struct FollowTableTests {
   private static let start = MonotonicTime(nanoseconds: 1_000_000_000)
 
-  /// A table, what it has asked for and told, and the numbers of its requests.
+  /// A table, what it has requested and reported, and the numbers of its requests.
   private final class Host {
     var table = FollowTable(
       backoff: Backoff(base: .seconds(1), cap: .seconds(8), healthyDuration: .seconds(5)), random: { $0 })
@@ -86,7 +86,7 @@ import Testing
     host.deliver(1, 1...4, byteCount: 10)
     #expect(host.done() == ["tell 7 announced", "tell 7 resolved", "tell 7 batch 1...4"])
     host.table.disconnected(lost)
-    // What the old connection still has to say is about nothing any more.
+    // Later messages of the old connection are ignored.
     host.deliver(1, 5...6, byteCount: 10)
     #expect(host.done() == ["tell 7 interrupted"])
     host.table.connected()
@@ -123,7 +123,7 @@ import Testing
     #expect(host.done() == [])
   }
 
-  @Test func `a refusal that a retry can mend is retried after a wait that grows, others are final`() {
+  @Test func `a refusal that a retry can help is retried after growing waits, others are final`() {
     let host = Host()
     host.table.connected()
     host.begin(7)
@@ -166,7 +166,7 @@ import Testing
     #expect(host.done() == ["ask 7 credit 1000"])
   }
 
-  @Test func `a server that goes on elsewhere ends the subscription alone`() {
+  @Test func `a server that continues elsewhere ends only the subscription`() {
     let host = Host()
     host.table.connected()
     host.begin(7)

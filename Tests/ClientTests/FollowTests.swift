@@ -3,7 +3,7 @@ import LogsWire
 import Testing
 
 @Suite(.endsHangs) struct FollowTests {
-  @Test(arguments: [false, true]) func `everything stored comes, then what is new, on one connection`(isDivided: Bool)
+  @Test(arguments: [false, true]) func `stored entries come first, then new ones, on one connection`(isDivided: Bool)
     async throws
   {
     let server = try await FakeServer.start { try! $0.fill(web, batches: 10, entryCount: 10) }
@@ -225,7 +225,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `what needs no server is refused without one`() async throws {
+  @Test func `invalid requests are refused without a server`() async throws {
     let client = try LogClient(.test("logs://127.0.0.1:1"))
     for subscription in [
       client.follow([]), client.follow([.stream(web)], from: .from(0)),
@@ -238,7 +238,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `a refusal for good ends the subscription, one for a moment does not`() async throws {
+  @Test func `a permanent refusal ends the subscription, a temporary one does not`() async throws {
     let server = try await FakeServer.start { server in
       try! server.fill(web, batches: 1, entryCount: 5)
       let count = Shared(0)

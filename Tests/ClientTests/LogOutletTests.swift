@@ -21,7 +21,7 @@ final class KeepingSink: LogSink {
 }
 
 @Suite(.endsHangs) struct LogOutletTests {
-  @Test func `what is logged before the binding comes first, with the time at which it was logged`() {
+  @Test func `entries logged before the binding come first, with the time at which they were logged`() {
     let outlet = LogOutlet()
     let sink = KeepingSink()
     for entry in entries(1...3) { outlet.log(entry) }
@@ -51,7 +51,7 @@ final class KeepingSink: LogSink {
     #expect(sinks.map(\.texts) == [["1", "4"], ["2", "3"]])
   }
 
-  @Test func `what does not fit is dropped, and an entry in its place tells how many`() {
+  @Test func `entries that do not fit are dropped, and an entry in their place says how many`() {
     let outlet = LogOutlet(waitingEntryCountMax: 3, waitingByteCountMax: 1 << 20)
     // Room comes while the outlet hands over: what was logged then stands behind the notice.
     let sink = KeepingSink { if $0.text == "3" { for entry in entries(9...9) { outlet.log(entry) } } }
@@ -177,7 +177,7 @@ final class KeepingSink: LogSink {
     logger.info("3")
     logger.critical("4")
     #expect(await producer.shutdown(deadline: .seconds(30)))
-    // Nobody takes it any more, and nobody is hurt.
+    // Nothing takes it anymore, and no harm is done.
     logger.info("5")
     await client.shutdown()
     #expect(try await server.onLoop { $0.streams[web]?.messages } == ["1", "2", "3", "4"])

@@ -3,7 +3,7 @@ import Testing
 
 @testable import LogsClient
 
-/// What a producer does when it can take no more.
+/// A producer that can accept no more.
 @Suite(.endsHangs) struct ProducerBoundsTests {
   @Test(arguments: [LogProducerConfiguration.WhenFull.wait, .dropNewest, .dropOldest])
   func `a full queue drops what is logged by its policy, counts it, and tells the stream`(

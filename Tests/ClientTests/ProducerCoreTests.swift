@@ -6,7 +6,7 @@ import Testing
 
 /// A producer's thread on a backlog that fails on request.
 @Suite(.endsHangs) struct ProducerCoreTests {
-  /// A backlog in memory whose disk has its moods.
+  /// A backlog in memory whose disk fails on request.
   ///
   /// Invariant behind `@unchecked Sendable`: used on the producer's thread alone, but for the faults.
   private final class MoodyBacklog: Backlog, @unchecked Sendable {
@@ -19,7 +19,7 @@ import Testing
       /// Whether nothing can be stored.
       var isFull = false
       var storeCount = 0
-      /// How many batches can come and go at once; then it holds no more than 4, too.
+      /// How many batches can be added and removed at once; if set, it also holds no more than 4.
       var changeCountMax = Int.max
       /// Batches that were read and not removed: at most so many.
       var handed: Set<Int64> = []
@@ -101,7 +101,7 @@ import Testing
       guard let error = $0 as? LogError else { return false }
       return error.code == .cancelled && error.mayHaveTakenEffect
     }
-    // It is kept all the same.
+    // It is still kept.
     #expect(producer.counts.waiting == 1)
     await producer.shutdown(deadline: .zero)
     #expect(producer.counts.dropped == 1)
@@ -172,7 +172,7 @@ import Testing
   }
 
   @Test(arguments: [LogProducerConfiguration.WhenFull.wait, .dropNewest, .dropOldest])
-  func `a submission to a full spool waits, fails or makes room, as is said`(
+  func `a submission to a full spool waits, fails or makes room, as configured`(
     whenFull: LogProducerConfiguration.WhenFull
   ) async throws {
     let server = try await FakeServer.start { $0.faults.isMute = true }

@@ -65,7 +65,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `a producer that nobody holds any more ends, and fails who waits`() async throws {
+  @Test func `a producer without references ends, and fails waiting callers`() async throws {
     let client = try LogClient(.test("logs://127.0.0.1:1"))
     var held: LogProducer? = try testProducer(client)
     let pending = try await held?.submit(entries(1...3))

@@ -83,7 +83,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `entries that are not kept whole are counted, and the receipt tells`() async throws {
+  @Test func `entries that are not kept whole are counted, and the receipt says so`() async throws {
     let server = try await FakeServer.start()
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
@@ -188,7 +188,7 @@ import Testing
     }
   }
 
-  @Test func `what the server refuses for good is given up, counted and told to who waits for it`() async throws {
+  @Test func `permanently refused entries are given up, counted and reported to waiting callers`() async throws {
     let server = try await FakeServer.start()
     defer { server.stop() }
     let client = try LogClient(.test(server.url))

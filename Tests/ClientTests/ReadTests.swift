@@ -104,7 +104,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `what the server refuses comes out as its refusal, what no server needs to be asked about at once`()
+  @Test func `the server's refusals are passed on, and invalid calls fail without a server`()
     async throws
   {
     let server = try await FakeServer.start { try! $0.fill(web, batches: 1, entryCount: 5) }
@@ -161,7 +161,7 @@ import Testing
     #expect(page.entries.isEmpty && page.isAtHead)
     let last = page.cursor
 
-    // What is complete is not waited for.
+    // A complete stream is not waited for.
     _ = try await client.complete(web)
     page = try await client.read(web, after: 6, wait: .seconds(3600))
     #expect(page.entries.isEmpty && page.completed == [web])

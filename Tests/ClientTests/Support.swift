@@ -6,7 +6,7 @@ import Testing
 let web = StreamName(checked: "web")
 
 extension StreamName {
-  /// A name that a test knows to be right.
+  /// A name that is known to be valid.
   init(checked text: String) { do { try self.init(text) } catch { fatalError("\(error)") } }
 }
 
@@ -86,7 +86,7 @@ final class Shared<Value: Sendable>: Sendable {
   func change(_ body: (inout Value) -> Void) { state.withLock { body(&$0) } }
 }
 
-/// A directory that goes with the test.
+/// A directory that is removed with the test.
 final class TestDirectory: Sendable {
   let path: String
 
@@ -121,7 +121,7 @@ struct TestFailure: Error {
   let message: String
 }
 
-/// A generator whose numbers a seed decides.
+/// A seeded random number generator.
 struct SeededGenerator: RandomNumberGenerator {
   private var state: UInt64
   init(seed: UInt64) { state = seed }

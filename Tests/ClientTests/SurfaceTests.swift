@@ -2,7 +2,7 @@
 import LogsClient
 import Testing
 
-/// What people write compiles, and means what it says.
+/// Typical code compiles, and means what it says.
 @Suite struct SurfaceTests {
   @Test func `variables of ordinary types are attributes`() {
     let (id, flag, name, missing) = (17, true, "bo", Int?.none)

@@ -15,7 +15,7 @@ import Testing
     }
   }
 
-  @Test func `wrong words on the command line are wrong usage`() throws {
+  @Test func `invalid arguments are a usage error`() throws {
     try Scene.play { scene in
       func logs(_ words: String...) throws -> Finished { try scene.run(Binaries.logs, words) }
       expect(try logs(), exit: 2, says: ["command", "help"])
@@ -75,7 +75,7 @@ import Testing
     }
   }
 
-  @Test func `a question to a server that is not there is asked once, and answered in one line`() throws {
+  @Test func `a query to a missing server is tried once, and answered in one line`() throws {
     try Scene.play { scene in
       let (closed, port) = try Sockets.listen()
       close(closed)
@@ -87,14 +87,14 @@ import Testing
           #expect(ContinuousClock.now - start < .seconds(4), "\(words)")
         }
       }
-      // Unless it is to be asked for a while.
+      // Unless retrying is requested.
       let patient = try scene.run(
         Binaries.logs, ["status", "--server", "logs://127.0.0.1:\(port)", "--retry-for", "0.5"])
       #expect(patient.exit == .code(3) && patient.errors.contains("trying again"), "\(patient.errors)")
     }
   }
 
-  @Test func `a client whose token nobody checks says so once`() throws {
+  @Test func `a client whose token is not checked says so once`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       let file = try scene.file("f", LogLines.file(LogLines.plain(3)))
@@ -107,7 +107,7 @@ import Testing
     }
   }
 
-  @Test func `retrying switched off is no hindrance where the server is there`() throws {
+  @Test func `with retries off everything works while the server is up`() throws {
     try Scene.play { scene in
       for transport in [TestServer.Transport.unix, .tcp] {
         let server = try TestServer(scene, transport: transport, name: "\(transport)")
@@ -149,7 +149,7 @@ import Testing
     }
   }
 
-  @Test func `logsd refuses what it cannot use, and harms nothing`() throws {
+  @Test func `logsd refuses unusable input, and harms nothing`() throws {
     try Scene.play { scene in
       func logsd(_ words: String...) throws -> Finished { try scene.run(Binaries.logsd, words) }
       let data = scene.path("fresh")

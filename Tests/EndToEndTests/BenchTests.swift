@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Testing
 
-/// `logs bench` against servers of its own: what it tells, and that nothing stays behind.
+/// `logs bench` against servers of its own: what it reports, and that nothing stays behind.
 @Suite(.ownThread) struct BenchTests {
   /// Runs a measurement with its server's data in the scene's directory.
   private func bench(_ scene: Scene, _ words: String...) throws -> Report {

@@ -1,6 +1,6 @@
 import Testing
 
-/// Links that are cut, stall half-open, corrupt bytes, are slow, or cannot be had for a while.
+/// Links that are cut, stall half-open, corrupt bytes, are slow, or are unavailable for a while.
 @Suite(.ownThread) struct BrokenLinkTests {
   @Test func `over links that are cut anywhere, the file is stored and printed once, in order`() throws {
     try run { .cut($0.direction, after: $0.place) }

@@ -2,7 +2,7 @@ import Glibc
 import LogsWire
 import Testing
 
-/// What a process says when it ends by a fault.
+/// The output of a process that crashes.
 @Suite(.ownThread) struct CrashTests {
   @Test(arguments: [SIGILL, SIGSEGV, SIGBUS, SIGABRT])
   func `a server that crashes says so in one line, and ends by the signal`(_ signal: Int32) throws {

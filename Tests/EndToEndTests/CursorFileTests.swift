@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// Followers that note where they are.
+/// Followers that save their position.
 @Suite(.ownThread) struct CursorFileTests {
   @Test func `a follow stopped and started at random points prints the file, all outputs put together`() throws {
     var random = Seeded.forTest()
@@ -113,7 +113,7 @@ import Testing
       #expect(resumed.output.isEmpty)
       #expect(resumed.errors.contains("web"), "\(resumed.errors)")
       #expect(resumed.errors.contains("replaced") || resumed.errors.contains("cursor_ahead"), "\(resumed.errors)")
-      // Told so again, not only once.
+      // It is reported again, not only once.
       #expect(try server.run(follow).exit == .code(1))
     }
   }

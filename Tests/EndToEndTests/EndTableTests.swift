@@ -5,11 +5,11 @@ import Testing
 
 /// The table of `spec/session.md`, section 5.6, walked row by row on the real server: when LIVE and END come.
 @Suite(.ownThread) struct EndTableTests {
-  /// What happens, and what comes of it.
+  /// An input, or the events that are expected of it.
   enum Step {
     /// These events, of one stream in their order; `x 1-3` are entries, however many frames brought them.
     case comes([String])
-    /// Nothing comes.
+    /// No events come.
     case quiet
     case append(String, [Int64])
     case seal(String)
@@ -325,7 +325,7 @@ import Testing
 
   @Test func `END follows the time within 100 ms`() throws {
     try Scene.play { scene in
-      // The deadlines are looked at too seldom to help.
+      // The deadlines are checked too rarely to help.
       let server = try TestServer(scene, ["--heartbeat", "600s", "--handshake-timeout", "600s"])
       let client = try RawClient(server.url)
       try client.greet()
@@ -357,7 +357,7 @@ private final class Walk {
   private let producer = ProducerID.random()
   private var numbers: [String: UInt64] = [:]
   private var names: [UInt32: String] = [:]
-  /// What has come of the subscription and was not looked at.
+  /// Events of the subscription that have not been examined yet.
   private var events: [String] = []
   private var lastID: UInt32 = 100
   private static let subscription: UInt32 = 7
@@ -418,7 +418,7 @@ private final class Walk {
     events = []
   }
 
-  /// Everything that came before the answer to a question is there with it.
+  /// When a question is answered, everything sent before the answer has arrived.
   private func expectNothing() throws {
     lastID += 1
     try client.send(.stat, id: lastID)

@@ -13,10 +13,10 @@ import Testing
   private static let followerCount = Environment.number("LOGS_TEST_FOLLOWERS", default: 60)
   private static let askerCount = Environment.number("LOGS_TEST_ASKERS", default: 20)
 
-  /// Machines stall, and this is a debug build; a server that lets itself be held up takes longer.
+  /// Machines stall, and this is a debug build; a server that is held up takes longer.
   private static let worstMax = Duration.seconds(2)
 
-  /// Patterns that take as long as they can for names of `a`s.
+  /// Patterns that take as long as possible to match names made of `a`s.
   private static func hostilePatterns(_ count: Int) throws -> [StreamSelector] {
     let stars = String(repeating: "*a", count: 85)
     return try (0..<count).map { .pattern(try StreamPattern("many/\(stars)*\($0)z*")) }
@@ -123,7 +123,7 @@ import Testing
       let clients = try (0..<Self.askerCount).map { _ in try RawClient(server.url) }
       for client in clients { try client.greet() }
       for client in clients { _ = fcntl(client.descriptor, F_SETFL, fcntl(client.descriptor, F_GETFL) | O_NONBLOCK) }
-      // What each has still to send, and the last id it has used.
+      // What each still has to send, and the last id it has used.
       var unsent = [[UInt8]](repeating: [], count: clients.count)
       var id: UInt32 = 0
       let before = try server.fact("resident_bytes")
@@ -170,7 +170,7 @@ import Testing
           try Self.follow([.pattern(.all)], client)
           clients.append(client)
         }
-        // Until they have got nothing more for twenty acknowledgements.
+        // Until they have received nothing more for twenty acknowledgements.
         var last = -1
         while last != (try server.fact("followed_streams")) {
           last = try server.fact("followed_streams")

@@ -2,7 +2,7 @@ import Glibc
 import LogsWire
 import Testing
 
-/// Connections by the thousand.
+/// Thousands of connections.
 @Suite(.ownThread) struct FloodTests {
   /// Memory that a server may take for good while it serves any number of connections one after the other.
   static let residentByteCountMax = 24 << 20

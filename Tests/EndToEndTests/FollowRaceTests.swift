@@ -2,7 +2,7 @@ import LogsSystem
 import LogsWire
 import Testing
 
-/// Followers that meet what happens at the same moment: other uses of their ids, streams being born, groups of commits.
+/// Followers in races: with other uses of their ids, with the creation of streams, and with groups of commits.
 @Suite(.ownThread) struct FollowRaceTests {
   private func follow(
     _ name: String, start: FollowStart = .first, end: FollowEnd = FollowEnd(), pattern: Bool = false

@@ -60,13 +60,13 @@ import Testing
       try server.restart()
       #expect(try byteCount("\(data)/reserve") < 8 << 20)
       try expectSame(server.stored("web"), LogLines.file(lines))
-      // What the start has left of the room is soon used up.
+      // The room that the start has left is soon used up.
       try fill(filler)
       let push = try server.start(["push", "web", scene.path("f")])
       while try server.fact("disk_full_total") == 0 {}
       #expect(!push.hasEnded)
 
-      // Killed by its supervisor again and again, it still starts.
+      // Killed repeatedly by its supervisor, it still starts.
       for _ in 0..<3 {
         try server.kill()
         try server.restart()

@@ -33,7 +33,7 @@ import Testing
     }
   }
 
-  /// Says `bytes` after a greeting, or instead of one, and expects an error for the whole connection, and its end.
+  /// Sends `bytes` after a greeting, or instead of one, and expects an error for the whole connection, and its end.
   private func expect(
     _ code: RefusalCode, _ what: Comment, greets: Bool, _ bytes: [UInt8], at server: TestServer
   ) throws {
@@ -48,7 +48,7 @@ import Testing
     #expect(try client.receiveOrEnd() == nil, what)
   }
 
-  @Test func `what is no greeting is refused in words`() throws {
+  @Test func `anything but a greeting is refused with a message`() throws {
     var random = Seeded.forTest()
     try Scene.play { scene in
       let server = try TestServer(scene)
@@ -95,7 +95,7 @@ import Testing
     }
   }
 
-  @Test func `what breaks the rules of an open connection ends it in words`() throws {
+  @Test func `breaking the rules of an open connection ends it with a message`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene, ["--append-batches", "4"])
       let witness = try Witness(server)
@@ -200,7 +200,7 @@ import Testing
       try dead.follow("web")
       var last: Refusal?
       while let received = try dead.receiveOrEnd() {
-        // The living one is kept so by its own PINGs.
+        // The live one is kept alive by its own PINGs.
         try living.send(.ping(1))
         if case .error(let refusal) = received.message { last = refusal }
       }

@@ -1,6 +1,6 @@
 import Testing
 
-/// kill -9 of the server, again and again.
+/// Repeated kill -9 of the server.
 @Suite(.ownThread) struct KillTests {
   @Test func `a push and a running follow outlive kills of the server: the file once, in order`() throws {
     var random = Seeded.forTest()
@@ -52,7 +52,7 @@ import Testing
     }
   }
 
-  @Test func `several pushes into one stream keep each its order over kills`() throws {
+  @Test func `several pushes into one stream each keep their order over kills`() throws {
     var random = Seeded.forTest()
     let count = Environment.lines(2_000)
     try Scene.play { scene in

@@ -4,7 +4,7 @@ import Testing
 
 @testable import LogsClient
 
-/// What a process has logged when it ends without a shutdown.
+/// Entries of a process that ends without a shutdown.
 @Suite(.ownThread) struct LastWordsTests {
   @Test(arguments: ["exit", "return"]) func `what was logged is in the spool when the process has ended`(
     _ end: String

@@ -39,7 +39,7 @@ import Testing
     }
   }
 
-  @Test func `beyond the budget followers get on in small steps, and what waits stays within it`() throws {
+  @Test func `beyond the budget followers proceed in small steps, and waiting output stays within it`() throws {
     try Scene.play { scene in
       var random = Seeded.forTest()
       let budget = 4 << 20

@@ -3,7 +3,7 @@ import Glibc
 import LogsClient
 import Testing
 
-/// Who reads stdout: pipes whose reader goes, and terminals.
+/// Readers of stdout: pipes whose reader goes away, and terminals.
 @Suite(.ownThread) struct OutputReaderTests {
   /// Runs `logs follow ... | READER` in a shell; the words end with the follow's exit code.
   private func pipe(_ server: TestServer, _ follow: String, into reader: String) throws -> Finished {
@@ -18,7 +18,7 @@ import Testing
       #expect(try server.run(["push", "web", try scene.file("f", LogLines.file(LogLines.plain(1)))]).exit == .code(0))
       let one = try pipe(server, "web -o raw", into: "head -1")
       #expect(one.lines.count == 2 && one.lines.last == "0" && one.errors.isEmpty, "\(one.errors)")
-      // Nobody has ever read.
+      // Nothing has been read yet.
       let none = try pipe(server, "nothing -o raw", into: "true")
       #expect(none.lines == ["0"] && none.errors.isEmpty, "\(none.errors)")
     }
@@ -55,7 +55,7 @@ import Testing
     }
   }
 
-  @Test func `an empty cursor file counts as none`() throws {
+  @Test func `an empty cursor file counts as a missing one`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       #expect(try server.run(["push", "web", try scene.file("f", LogLines.file(LogLines.plain(30)))]).exit == .code(0))

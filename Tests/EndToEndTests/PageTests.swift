@@ -58,7 +58,7 @@ import Testing
     }
   }
 
-  @Test func `pages are the stream while others append, and a place that is not there is refused`() async throws {
+  @Test func `pages are the stream while others append, and a position that does not exist is refused`() async throws {
     try await withClient { client in
       let web = StreamName("web")
       let appending = Task {

@@ -2,14 +2,14 @@ import Glibc
 import LogsWire
 import Testing
 
-/// Servers that are there and take nothing.
+/// Servers that are reachable and accept nothing.
 @Suite(.ownThread) struct PatienceTests {
   private func refusal(_ code: RefusalCode) -> Refusal {
     Refusal(code, "nothing is taken here", isRetryable: true, retryAfterMilliseconds: 20)
   }
 
   @Test(arguments: [RefusalCode.diskFull, .overloaded, .storageFailed, .internalError, .badBatch])
-  func `a push that is refused again and again says so once, and gives up when its time is over`(code: RefusalCode)
+  func `a push that is refused repeatedly says so once, and gives up when its time is up`(code: RefusalCode)
     throws
   {
     try Scene.play { scene in
@@ -35,7 +35,7 @@ import Testing
     }
   }
 
-  @Test func `being reached and dropped again and again is no progress`() throws {
+  @Test func `being connected and dropped repeatedly is no progress`() throws {
     try Scene.play { scene in
       let server = try RefusingServer(scene, nil)
       let file = try scene.file("f", LogLines.file(LogLines.plain(5)))

@@ -5,7 +5,7 @@ import Testing
 @Suite(.ownThread) struct PlantedBugTests {
   /// Rounds within which each of them must have been caught.
   private static let roundCountMax = 20
-  /// What waits because of the bug is not waited for long.
+  /// The tests do not wait long for what the bug holds up.
   private static let patience = Duration.seconds(30)
 
   @Test(

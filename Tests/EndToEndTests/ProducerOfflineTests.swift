@@ -4,9 +4,9 @@ import Testing
 
 @testable import LogsClient
 
-/// Producers whose server is away for long.
+/// Producers whose server is away for a long time.
 @Suite(.ownThread) struct ProducerOfflineTests {
-  /// What the process of such a producer may take, however much waits in its spool.
+  /// The memory that such a producer's process may use, however much waits in its spool.
   private static let residentByteCountMax = 64 << 20
 
   @Test func `a producer that is offline for long stays small, and delivers everything once its server comes`() throws {

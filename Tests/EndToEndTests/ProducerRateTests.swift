@@ -3,11 +3,11 @@ import Testing
 /// A service that logs at a high rate while its server is away: no call blocks, memory is bounded, and every entry is
 /// accounted for.
 @Suite(.alone) struct ProducerRateTests {
-  /// What the process may take: the program, its queue, and the times of its calls.
+  /// The memory that the process may use: for the program, its queue, and the times of its calls.
   private static let residentByteCountMax = 96 << 20
 
   @Test(arguments: [false, true])
-  func `of entries that are logged while the server is away, each is stored or told as dropped`(
+  func `each entry logged while the server is away is stored or reported as dropped`(
     hasSpool: Bool
   ) throws {
     let rate = Environment.number("LOGS_TEST_RATE", default: 100_000)

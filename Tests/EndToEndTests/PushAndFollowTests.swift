@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// What is pushed comes back.
+/// Pushed entries come back from a follow.
 @Suite(.ownThread) struct PushAndFollowTests {
   @Test func `a pushed file comes back byte for byte, with the last newline that it lacked`() throws {
     var random = Seeded.forTest()

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// What the bytes of a pushed file become.
+/// How the bytes of a pushed file are stored.
 @Suite(.ownThread) struct PushBytesTests {
   private func push(_ server: TestServer, _ file: [UInt8], _ words: [String] = []) throws -> Finished {
     let pushed = try server.run(["push", "web", try server.scene.file("f", file)] + words)

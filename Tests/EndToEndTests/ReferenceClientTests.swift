@@ -1,6 +1,6 @@
 import Testing
 
-/// The client that was written from the specification alone, on the real server.
+/// The client that was written from the specification alone, against the real server.
 @Suite(.ownThread) struct ReferenceClientTests {
   @Test func `the reference client appends and follows beside the command line`() throws {
     var random = Seeded.forTest()

@@ -2,7 +2,7 @@ import LogsSystem
 import LogsWire
 import Testing
 
-/// Requests that are refused one by one, while their connection goes on.
+/// Requests that are refused individually, while their connection stays open.
 @Suite(.ownThread) struct RefusedRequestTests {
   @Test func `too many connections, subscriptions and streams are refused with the limit named`() throws {
     try Scene.play { scene in
@@ -16,7 +16,7 @@ import Testing
       #expect(id == 0 && refusal.code == .tooManyConnections && refusal.isRetryable)
       #expect(refusal.limit?.value == 3)
       #expect(try fourth.receiveOrEnd() == nil)
-      // Room again, as soon as one has gone.
+      // There is room again as soon as one has gone.
       others.removeLast().close()
       while true {
         let next = try RawClient(server.url)
@@ -38,7 +38,7 @@ import Testing
       try first.send(try RawClient.append(["x"], to: "c", producer: .random(), number: 1), id: 20)
       let (append, streams) = try first.receiveError()
       #expect(append == 20 && streams.code == .tooManyStreams && streams.limit?.value == 2)
-      // The connection goes on.
+      // The connection stays open.
       #expect(try first.fact("streams") == 2)
     }
   }

@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-/// Commands with an end of their own, or a beginning, over losses of the server and of themselves.
+/// Commands with a start or an end of their own, while servers, links and the commands themselves fail.
 @Suite(.ownThread) struct ResumeTests {
   @Test func `limits, heads and directions hold over links that are cut`() throws {
     var random = Seeded.forTest()
@@ -29,7 +29,7 @@ import Testing
     }
   }
 
-  @Test func `streams that are born while the server is away are followed from their first entry`() throws {
+  @Test func `streams created while the server is away are followed from their first entry`() throws {
     var random = Seeded.forTest()
     try Scene.play { scene in
       let server = try TestServer(scene)
@@ -58,7 +58,7 @@ import Testing
     }
   }
 
-  @Test func `a push that is interrupted has stored a beginning of its input, and says how much`() throws {
+  @Test func `an interrupted push has stored a prefix of its input, and says how much`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       let push = try server.start(["push", "web"], input: .pipe)
@@ -109,7 +109,7 @@ import Testing
     }
   }
 
-  @Test func `a follow that is killed goes on after its cursor: nothing lost`() throws {
+  @Test func `a follow that is killed continues after its cursor, with nothing lost`() throws {
     var random = Seeded.forTest()
     let lines = LogLines.plain(6_000)
     try Scene.play { scene in
@@ -123,7 +123,7 @@ import Testing
         try follower.output.waitForLines(Int.random(in: 1...300, using: &random))
         follower.signal(SIGKILL)
         try follower.wait()
-        // It may print again what it could not note any more, but never leaves anything out.
+        // It may repeat what it could no longer record, but never leaves anything out.
         let numbers = follower.output.lines.compactMap { Int($0.split(separator: " ")[1]) }
         #expect(numbers[0] <= seen + 1 && numbers == Array(numbers[0]..<numbers[0] + numbers.count))
         seen = max(seen, numbers.last!)
@@ -136,7 +136,7 @@ import Testing
     }
   }
 
-  @Test func `of several servers the one that is there is taken`() throws {
+  @Test func `of several servers the one that is up is used`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       let servers = "logs+unix://\(scene.path("none.sock")),\(server.url)"

@@ -3,7 +3,7 @@ import Testing
 
 @testable import LogsClient
 
-/// What `logs spool` says of a producer's spool.
+/// `logs spool` on a producer's spool.
 @Suite(.ownThread) struct SpoolCommandTests {
   private func makeSpool(_ path: String) throws -> Spool {
     let spool = try Spool(path) { Issue.record("\($0.text)") }
@@ -63,7 +63,7 @@ import Testing
     }
   }
 
-  @Test func `what is no spool, and what spool cannot do, is refused in a line`() throws {
+  @Test func `what is not a spool, and an unsupported action, is refused in one line`() throws {
     try Scene.play { scene in
       let none = try scene.run(Binaries.logs, ["spool", "inspect", scene.path("none")])
       #expect(none.exit == .code(1))
@@ -76,7 +76,7 @@ import Testing
     }
   }
 
-  @Test func `what is pushed without a server waits in the spool, and is stored once when it is drained`() throws {
+  @Test func `entries pushed without a server wait in the spool, and are stored once when it is drained`() throws {
     try Scene.play { scene in
       let spool = scene.path("spool")
       let lines = (1...5_000).map { "line \($0)" }

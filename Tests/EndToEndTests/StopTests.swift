@@ -27,7 +27,7 @@ import Testing
     }
   }
 
-  @Test func `what was acknowledged before a stop is stored, what was not is stored at most once`() throws {
+  @Test func `entries acknowledged before a stop are stored, others are stored at most once`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       for round in 1...Environment.rounds(5) {
@@ -124,7 +124,7 @@ import Testing
         lastAnswered = max(lastAnswered, received.id)
       }
       client.close()
-      // What came later was not read any more.
+      // What came later was no longer read.
       #expect(inFlight.allSatisfy { $0 > lastAnswered }, "\(inFlight) behind \(lastAnswered)")
       #expect(refusals.contains(.storageFailed), "\(refusals)")
       #expect(try server.wait() == .code(1), "\(server.errors.text)")
@@ -171,7 +171,7 @@ import Testing
     }
   }
 
-  @Test func `a signal a second after the first cuts the waiting for clients off`() throws {
+  @Test func `a signal a second after the first cuts off the wait for clients`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       #expect(try server.run(["push", "web", try scene.file("f", LogLines.file(LogLines.plain(9)))]).exit == .code(0))

@@ -28,7 +28,7 @@ import Testing
           try push.write(lines(name, round * step + 1...min(count, (round + 1) * step)))
         }
         let process = try sync()
-        // A page, and then anything that happens on the way to the next one.
+        // A page, and then anything that happens before the next one.
         try process.output.waitForLines(1)
         for _ in 0..<Int.random(in: 0...200_000, using: &random) where process.hasEnded { break }
         process.signal(SIGKILL)
@@ -59,7 +59,7 @@ import Testing
     }
   }
 
-  /// Waits until the database has so many entries.
+  /// Waits until the database has that many entries.
   private func wait(_ scene: Scene, _ database: String, _ count: Int) throws {
     let clock = ContinuousClock()
     let deadline = clock.now + Environment.patience

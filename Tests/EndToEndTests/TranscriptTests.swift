@@ -11,7 +11,7 @@ import Testing
       let client = try RawClient(server.url)
       for line in try SessionVector("append-and-follow").lines {
         switch (line.side, line.message) {
-        // Nobody is quiet for so long here.
+        // Neither side is quiet for that long here.
         case (_, .ping), (_, .pong): continue
         case (.client, _): try client.send(bytes: line.bytes)
         case (.server, .ack(let ack)): try expect(ack, line.id, client)
@@ -66,7 +66,7 @@ import Testing
     }.map { "\($0.sequence) \($0.time) \($0.severity.number) \($0.kind) \($0.message.text)" }
   }
 
-  /// What is neither random, nor a time, nor text for people.
+  /// The parts that are neither random, nor a time, nor text for people.
   private static func shown(_ message: Message) -> String {
     switch message {
     case .welcome(let welcome): "\(message.type) \(welcome.version)"

@@ -16,7 +16,7 @@ import Testing
     } catch { return "\(error)" }
   }
 
-  @Test func `without anything said the defaults hold`() throws {
+  @Test func `without settings the defaults apply`() throws {
     let settings = try configure([]).settings
     #expect(settings.dataDirectory == "./logs-data")
     #expect(settings.endpoints == [.tcp(host: "127.0.0.1", port: 5647)])
@@ -76,7 +76,7 @@ import Testing
     #expect(message(["data"])?.hasPrefix("'data' is no flag") == true)
   }
 
-  @Test func `a variable that is none is refused, with the name that it may have meant`() throws {
+  @Test func `an unknown variable is refused, with the name that it may have meant`() throws {
     let told = message([], ["LOGSD_HARTBEAT": "1s"])
     #expect(
       told?.hasPrefix("there is no setting for the variable LOGSD_HARTBEAT; did you mean LOGSD_HEARTBEAT?;") == true)
@@ -92,7 +92,7 @@ import Testing
     #expect(message([], others) == nil)
   }
 
-  @Test func `help is given whatever else is wrong, and its defaults are those that hold`() throws {
+  @Test func `help is given whatever else is wrong, and shows the defaults that apply`() throws {
     let environment = ["LOGSD_HARTBEAT": "1s", "LOGSD_STREAMS": "no", "STATE_DIRECTORY": "/var/lib/logs"]
     let help = try configure(["--help"], environment).help
     for line in try configure([], ["STATE_DIRECTORY": "/var/lib/logs"]).description.split(separator: "\n") {
@@ -119,7 +119,7 @@ import Testing
   }
 
   @Test(arguments: ["65536", ":", ":x", "", "5650,", "1.2.3.4:"])
-  func `what is no address to listen on is refused`(text: String) {
+  func `an invalid listen address is refused`(text: String) {
     #expect(message(["--listen", text])?.hasPrefix("--listen: ") == true)
   }
 }

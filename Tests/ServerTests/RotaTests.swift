@@ -5,7 +5,7 @@ import Testing
 
 /// Turns are shared by connections, whatever each of them asks.
 @Suite struct RotaTests {
-  /// A clock that moves by `step` each time somebody looks.
+  /// A clock that moves by `step` each time it is read.
   private final class Clock {
     var now = MonotonicTime(nanoseconds: 0)
     let step: UInt64
@@ -51,7 +51,7 @@ import Testing
     #expect(!rota.isEmpty)
   }
 
-  @Test func `one who asks for another turn in its own stands behind the others`() {
+  @Test func `a connection that asks for another turn during its own goes behind the others`() {
     let clock = Clock(step: 0)
     let rota = Rota { clock.read() }
     for connection in [1, 2] as [UInt64] { rota.append(connection) }
@@ -69,7 +69,7 @@ import Testing
     let first = portion.byteCount
     portion.took(1_000, for: first)
     #expect(portion.byteCount == first * 2)
-    // Less than it could have been tells nothing.
+    // A smaller amount than it could have been says nothing.
     portion.took(1_000, for: 100)
     #expect(portion.byteCount == first * 2)
     for _ in 0..<9 { portion.took(1_000, for: portion.byteCount) }

@@ -10,7 +10,7 @@ import Testing
 
   // MARK: - Catching up and being live
 
-  @Test func `what is there is read, and what comes is taken from the commits`() throws {
+  @Test func `stored entries are read, and new ones are taken from the commits`() throws {
     let scene = FollowScene()
     try scene.append("web", 3)
     scene.follow([try Self.stream("web")])
@@ -285,7 +285,7 @@ import Testing
   }
 
   @Test(arguments: ends.indices, [false, true])
-  func `it ends where it was told to, caught up or live`(_ index: Int, _ isLive: Bool) throws {
+  func `it ends where it was asked to, caught up or live`(_ index: Int, _ isLive: Bool) throws {
     let (end, isSealed, expected) = Self.ends[index]
     // There is no head to come to for one who is live.
     if isLive, end.atHead { return }

@@ -287,7 +287,7 @@ import Testing
     #expect(try again.readAll("web").texts == (1...acknowledged).map { "\($0)" })
   }
 
-  @Test func `a WAL index that cannot grow says nothing of what is stored`() {
+  @Test func `a WAL index that cannot grow says nothing about what is stored`() {
     func error(_ code: Int32, _ systemError: Int32 = ENOSPC) -> SQLiteError {
       SQLiteError(code: code, text: "", path: "", systemError: systemError)
     }
@@ -318,7 +318,7 @@ import Testing
     let test = try TestStore(disk.settings(directory, clock))
     test.append("web", .test("1"), number: 1)
     clock.advance(.seconds(25 * 3600))
-    // The rolls, not the appends: those are refused, and told of once, too.
+    // The rolls, not the appends: those are refused, and logged once, too.
     disk.inject(.init(operation: FAULT_WRITE, suffix: "-wal", code: SQLITE_FULL))
     for _ in 1...200 { #expect(test.append("web", .test("2"), number: 2)?.refusal?.code == .diskFull) }
     #expect(test.sink.lines.count < 10)

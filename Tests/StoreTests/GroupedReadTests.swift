@@ -45,7 +45,7 @@ import Testing
     }
   }
 
-  @Test func `one answer tells of several streams, in the order in which they were asked for`() throws {
+  @Test func `one answer covers several streams, in the order in which they were requested`() throws {
     let test = try Self.makeStore(["a": 1, "b": 3, "c": 2])
     let results = test.read(try Self.requests(["c", "a", "b"], of: test))
     #expect(try results.map { try Self.texts($0.get()) } == [["c-1", "c-2"], ["a-1"], ["b-1", "b-2", "b-3"]])
@@ -145,7 +145,7 @@ import Testing
     #expect(test.sink.monitor.withLock { $0.error } == nil)
   }
 
-  @Test func `when nobody waits any more no further stream is read`() throws {
+  @Test func `when nobody waits anymore no further stream is read`() throws {
     let directory = TestDirectory()
     let disk = FaultDisk()
     var settings = disk.settings(directory)

@@ -6,7 +6,7 @@ import Testing
 
 /// Another program that reads a segment in one long transaction.
 @Suite struct HeldWalTests {
-  @Test func `a reader that does not go costs a segment, not the disk`() throws {
+  @Test func `a reader that never ends costs a segment, not the disk`() throws {
     let directory = TestDirectory()
     var settings = TestStore.settings(directory)
     settings.walByteCountMax = 32 << 10

@@ -3,7 +3,7 @@ import Testing
 
 @testable import LogsStore
 
-/// P1: a number never names two entries without the incarnation telling.
+/// P1: a number never names two entries of one incarnation.
 @Suite struct RestoreTests {
   @Test func `a restored directory has new incarnations and its old batches pass the check under them`() throws {
     let directory = TestDirectory()

@@ -173,7 +173,7 @@ import Testing
     "UPDATE segment SET indexed_through = 6", "UPDATE segment SET indexed_through = -1",
     "UPDATE segment SET indexed_through = 2", "DELETE FROM run_index WHERE first_seq = 1",
   ])
-  func `a table that has not the rows it should have is damage`(change: String) throws {
+  func `a table that lacks rows it should have is damage`(change: String) throws {
     let directory = TestDirectory()
     let settings = Self.settings(directory, lag: 2)
     do {

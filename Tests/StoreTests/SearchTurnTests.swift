@@ -32,7 +32,7 @@ import Testing
     return TimeSearch(stream: stream.id, kind: .atOrAfter(6), rest: 1...stream.head)
   }
 
-  @Test func `what cannot wait goes between two turns of long searches`() throws {
+  @Test func `urgent jobs run between two turns of long searches`() throws {
     let directory = TestDirectory()
     let clock = TestClock()
     let disk = FaultDisk()

@@ -7,7 +7,7 @@ import Testing
 /// On a disk that really is full. Runs where `LOGS_STORE_SMALL_DISK` names a directory on a file system of some 40 MB:
 /// `mount -t tmpfs -o size=40m tmpfs /mnt/small`.
 @Suite(.enabled(if: ProcessInfo.processInfo.environment["LOGS_STORE_SMALL_DISK"] != nil)) struct SmallDiskTests {
-  @Test func `a disk that fills up refuses, and goes on when there is space`() throws {
+  @Test func `a store on a disk that fills up refuses appends, and goes on when there is space`() throws {
     let disk = try #require(ProcessInfo.processInfo.environment["LOGS_STORE_SMALL_DISK"])
     let directory = TestDirectory(under: disk)
     var settings = TestStore.settings(directory)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import LogsStore
 
-/// Rows that SQLite reads and that cannot be: damage like any other.
+/// Rows that SQLite can read but that are impossible: damage like any other.
 @Suite struct WrongNumbersTests {
   @Test(
     arguments: [
@@ -47,7 +47,7 @@ import Testing
   }
 
   @Test(arguments: ["number = -1", "number = 0", "first_seq = -1", "count = -1", "count = 0"])
-  func `a mark that cannot be is no mark`(change: String) throws {
+  func `an impossible mark is ignored`(change: String) throws {
     let directory = TestDirectory()
     let clock = TestClock()
     var settings = TestStore.settings(directory, clock)
@@ -65,7 +65,7 @@ import Testing
     #expect(try test.readAll("web").texts == ["1", "2", "3"])
   }
 
-  @Test func `the background check goes on behind a row that cannot be`() throws {
+  @Test func `the background check goes on after an impossible row`() throws {
     let directory = TestDirectory()
     let clock = TestClock()
     try DamageTests.makeTwoSegments(directory, clock)
@@ -99,7 +99,7 @@ import Testing
   }
 
   @Test(arguments: [Int64.min, Int64.max])
-  func `a segment made at no time there is does no harm`(created: Int64) throws {
+  func `a segment with an impossible creation time does no harm`(created: Int64) throws {
     let directory = TestDirectory()
     do {
       let test = try TestStore(directory)

@@ -6,7 +6,7 @@ package final class CancellationToken: Sendable {
 
   package init() {}
 
-  /// Nobody waits any more; from any thread.
+  /// Marks the request as no longer wanted; from any thread.
   package func cancel() { flag.store(true, ordering: .relaxed) }
 
   var isCancelled: Bool { flag.load(ordering: .relaxed) }

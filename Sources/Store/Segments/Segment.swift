@@ -24,7 +24,7 @@ final class Segment: Sendable, Hashable {
     var failedReadCount = 0
   }
 
-  /// After so many failed reads, what a failing disk cannot read counts as gone.
+  /// After this many failed reads, what a failing disk cannot read counts as gone.
   private static let failedReadCountMax = 8
 
   init(number: Int64, path: String, state: State, byteCount: Int = 0) {

@@ -54,7 +54,7 @@ final class WriterQueue: Sendable {
     /// Whether the writer's thread sleeps and has not been woken.
     var isThreadWaiting = false
     var needsMaintenance = false
-    /// The store has stopped: the next to ask for the writer gets `end`.
+    /// The store has stopped: the next thread to ask for the writer gets `end`.
     var isAbandoned = false
   }
 

@@ -3,7 +3,7 @@ import LogsWire
 @testable import LogsClient
 @testable import LogsSimulation
 
-/// What a reader's application has kept: its data, and the cursor that belongs to it.
+/// What a reader's application has saved: its data, and the cursor that belongs to it.
 struct ReaderRecord {
   /// A range that was delivered of one batch, or skipped.
   struct Piece {
@@ -114,7 +114,7 @@ extension Checker {
     }
   }
 
-  /// Whether a reader has been given all that it asked for.
+  /// Whether a reader has received all that it asked for.
   func isComplete(_ reader: ModelReader) -> Bool {
     let record = reader.record
     if record.end == .limit { return true }

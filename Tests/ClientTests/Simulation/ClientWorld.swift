@@ -3,8 +3,7 @@ import LogsWire
 @testable import LogsClient
 @testable import LogsSimulation
 
-/// A server, a few machines with producers and readers, peers that mean ill, and for a while everything that can go
-/// wrong.
+/// A server, a few machines with producers and readers, malicious peers, and for a while everything that can go wrong.
 final class ClientWorld {
   /// Faults put in on purpose, at most one in a world.
   struct Defects {
@@ -126,7 +125,7 @@ final class ClientWorld {
 
   // MARK: - What goes wrong
 
-  /// How bad it is, beside the peers that mean ill.
+  /// How bad it is, besides the malicious peers.
   private enum Weather: CaseIterable {
     case calm
     case mixed
@@ -205,7 +204,7 @@ final class ClientWorld {
       promises: Set(checker.violations.map(\.promise)), tally: checker.tally)
   }
 
-  /// Whether all is done is asked now and then: it takes its time.
+  /// Whether all is done is checked only now and then, since it takes a while.
   private func look() {
     isOver = sites.allSatisfy { $0.client != nil && $0.isDone } || !checker.violations.isEmpty
     if !isOver { simulation.after(50...50) { [unowned self] in look() } }

@@ -2,7 +2,7 @@ import LogsWire
 
 @testable import LogsSimulation
 
-/// A peer that sends the server what no client sends, and reads nothing.
+/// A peer that sends the server what no real client would, and reads nothing.
 final class HostilePeer {
   private let simulation: Simulation
   private let server: ModelServer

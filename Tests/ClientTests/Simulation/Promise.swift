@@ -1,4 +1,4 @@
-/// What a run is held to: the promises of `spec/model.md`, section 2, and that everybody gets on.
+/// What a run is held to: the promises of `spec/model.md`, section 2, and that everybody makes progress.
 enum Promise: String, CaseIterable {
   case order = "P1"
   case durable = "P2"

@@ -26,10 +26,10 @@ final class VirtualClient {
   let simulation: Simulation
   let checker: Checker
   let name: String
-  /// Who appends what has no identity of its own.
+  /// The identity of batches that have none of their own.
   let producer: ProducerID
   var defect: Defect?
-  /// Told of each new link.
+  /// Called with each new link.
   private let linkMade: (VirtualLink) -> Void
 
   let random: (UInt64) -> UInt64

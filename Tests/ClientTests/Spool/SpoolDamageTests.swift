@@ -5,7 +5,7 @@ import Testing
 
 @testable import LogsClient
 
-/// What is damaged costs itself: the spool opens, tells what is lost, and goes on.
+/// Damage costs only what is damaged: the spool opens, reports what is lost, and goes on.
 @Suite struct SpoolDamageTests {
   enum Damage: CaseIterable {
     case flips, zeros, noise, truncation, firstPages
@@ -320,7 +320,7 @@ import Testing
     #expect(test.damages.map(\.batchCount) == [0])
   }
 
-  @Test func `what memory knows tells what is lost where the file cannot`() throws {
+  @Test func `memory says what is lost where the file cannot`() throws {
     let directory = try TestDirectory()
     let test = try TestSpool(directory.path)
     try test.store("1", "2", "3")
@@ -393,7 +393,7 @@ import Testing
     #expect(found.keys.sorted().compactMap { found[$0] } == sizes)
   }
 
-  @Test func `a miscount that no check can see is found, and told`() throws {
+  @Test func `a miscount that no check can see is found, and reported`() throws {
     let directory = try TestDirectory()
     do {
       let test = try TestSpool(directory.path)

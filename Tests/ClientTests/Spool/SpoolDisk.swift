@@ -8,7 +8,7 @@ final class SpoolDisk: Sendable {
   struct Fault: Sendable {
     var operations: Set<UInt32> = [FAULT_WRITE.rawValue, FAULT_SYNC.rawValue, FAULT_TRUNCATE.rawValue]
     var code: Int32
-    /// How many operations go well before.
+    /// How many operations succeed before that.
     var skip = 0
     /// How many fail.
     var count = Int.max

@@ -5,7 +5,7 @@ import Testing
 
 @testable import LogsClient
 
-/// A disk that fails costs nothing that was stored, and what threw has stored nothing.
+/// A failing disk loses nothing that was stored, and a call that threw has stored nothing.
 @Suite struct SpoolFaultTests {
   @Test(arguments: [SQLITE_FULL, SpoolDisk.failedSync, SQLITE_IOERR | (3 << 8)])
   func `wherever a store fails, it has stored nothing, and the next one goes well`(code: Int32) throws {

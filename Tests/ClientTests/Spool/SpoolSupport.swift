@@ -41,7 +41,7 @@ extension BacklogDraft {
       accepted: accepted)
   }
 
-  /// A batch of about so many bytes that no compression makes smaller.
+  /// An incompressible batch of about that many bytes.
   static func large(
     _ byteCount: Int, to stream: StreamName = web, using generator: inout some RandomNumberGenerator
   ) -> BacklogDraft {
@@ -55,7 +55,7 @@ extension BacklogBatch {
   var text: String { TestBatches.text(content) }
 }
 
-/// A spool of a test, and what it has told.
+/// A spool of a test, and what it has reported.
 final class TestSpool {
   let spool: Spool
   private let box = Box()
@@ -85,7 +85,7 @@ final class TestSpool {
     for _ in 0..<spool.totals.batchCount + 1_000 {
       guard let stream = spool.streams.first else { return }
       let batches = try window(stream)
-      // A stream whose last batches turn out to be damaged is no more.
+      // A stream whose last batches turn out to be damaged is gone.
       if batches.isEmpty, spool.streams.contains(stream) {
         throw TestFailure("\(stream) has batches and its window none: \(spool.totals)")
       }

@@ -132,7 +132,7 @@ import Testing
     rmdir(path)
   }
 
-  @Test func `what was removed is nowhere in the files`() throws {
+  @Test func `removed batches are nowhere in the files`() throws {
     let directory = try TestDirectory()
     do {
       let test = try TestSpool(directory.path)
@@ -151,7 +151,7 @@ import Testing
     #expect(!bytes.indices.contains { bytes[$0...].starts(with: needle) })
   }
 
-  @Test func `a second owner is refused and told who has it`() throws {
+  @Test func `a second owner is refused with the name of the first`() throws {
     let directory = try TestDirectory()
     let test = try TestSpool(directory.path)
     let error = #expect(throws: LogError.self) { try TestSpool(directory.path) }

@@ -36,7 +36,7 @@ enum Binaries {
   }
 }
 
-/// What can be set from outside, for longer runs and for replays.
+/// Settings from the environment, for longer runs and for replays.
 enum Environment {
   static func text(_ name: String) -> String? {
     guard let value = getenv(name) else { return nil }

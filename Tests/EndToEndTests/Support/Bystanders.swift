@@ -27,7 +27,7 @@ final class Bystanders: @unchecked Sendable {
   private var reads: [[DeliveryChecker.Read]] = Array(repeating: [], count: followerCount)
   private var failures: [String] = []
   private var isStopping = false
-  /// Followers end behind this number.
+  /// Followers end after this number.
   private var lastSequence: UInt64?
   private var runningCount = 0
 
@@ -113,7 +113,7 @@ final class Bystanders: @unchecked Sendable {
         }
         last = range.to
         condition.withLock { reads[index] += entries }
-        // A client that only takes would be thought dead.
+        // A client that only receives would be taken for dead.
         if clock.now - pinged > .seconds(2) {
           try client.send(.ping(0))
           pinged = clock.now
@@ -126,7 +126,7 @@ final class Bystanders: @unchecked Sendable {
 
   // MARK: What is seen of it
 
-  /// Waits until each producer has so many acknowledgements more for what it sends from now on.
+  /// Waits until each producer has that many more acknowledgements for what it sends from now on.
   func wait(forAcknowledgements count: Int) throws {
     let begun = clock.now
     let deadline = Date(timeIntervalSinceNow: Environment.patience / .seconds(1))
@@ -162,7 +162,7 @@ final class Bystanders: @unchecked Sendable {
     return sorted[sorted.count - 1]
   }
 
-  /// Ends them and tells what does not hold.
+  /// Ends them and returns what does not hold.
   func finish() throws -> [DeliveryChecker.Violation] {
     condition.withLock { isStopping = true }
     try waitForThreads(Self.followerCount)

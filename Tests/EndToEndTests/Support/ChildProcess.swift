@@ -1,7 +1,7 @@
 import Foundation
 import Glibc
 
-/// posix_spawn(3), which Glibc's headers show to C alone.
+/// Of posix_spawn(3); Glibc's headers expose it only to C.
 @_silgen_name("posix_spawn_file_actions_addclosefrom_np")
 private func addCloseFrom(_ actions: UnsafeMutablePointer<posix_spawn_file_actions_t>, _ first: Int32) -> Int32
 
@@ -58,7 +58,7 @@ final class ChildProcess: @unchecked Sendable {
     // Sockets and pipes of the tests that run beside this one would stay open in the program otherwise.
     _ = addCloseFrom(&actions, 3)
 
-    // What the test runner ignores or blocks is no concern of the program.
+    // Signals that the test runner ignores or blocks must not affect the program.
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
     defer { posix_spawnattr_destroy(&attributes) }
@@ -69,7 +69,7 @@ final class ChildProcess: @unchecked Sendable {
     posix_spawnattr_setsigdefault(&attributes, &signals)
     posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
 
-    // What is set around the tests, for these programs or for colours, is not meant for this one.
+    // Variables in the tests' environment, for these programs or for colors, are not meant for this one.
     var variables = Foundation.ProcessInfo.processInfo.environment.filter {
       !$0.key.hasPrefix("LOGS") && !$0.key.hasPrefix("CLICOLOR") && $0.key != "NO_COLOR"
     }
@@ -106,7 +106,7 @@ final class ChildProcess: @unchecked Sendable {
     private init(reader: Int32, writer: Int32) { (self.reader, self.writer) = (reader, writer) }
 
     static func terminal() throws -> Pipe {
-      // pty(7), by the calls beneath openpty(3), which Glibc's headers show to C alone.
+      // pty(7), by the calls beneath openpty(3), which Glibc's headers expose only to C.
       let screen = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
       var number: Int32 = 0
       var isLocked: Int32 = 0
@@ -146,7 +146,7 @@ final class ChildProcess: @unchecked Sendable {
     }
     var information = siginfo_t()
     while waitid(P_PID, id_t(pid), &information, WEXITED | WNOWAIT) != 0, errno == EINTR {}
-    // The id is given back under the lock: nobody signals it after that.
+    // The id is released under the lock: nothing signals it after that.
     condition.withLock {
       var status: Int32 = 0
       waitpid(pid, &status, 0)
@@ -161,7 +161,7 @@ final class ChildProcess: @unchecked Sendable {
 
   var hasEnded: Bool { condition.withLock { exit != nil } }
 
-  /// The most memory that the process has had at once: VmHWM of proc(5).
+  /// The peak memory of the process: VmHWM of proc(5).
   func residentByteCountMax() throws -> Int {
     let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
     let line = status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
@@ -209,7 +209,7 @@ final class ChildProcess: @unchecked Sendable {
     }
   }
 
-  /// Ends the process at once, whatever it does, and waits for that.
+  /// Kills the process and waits until it has ended.
   func destroy() {
     closeInput()
     signal(SIGKILL)

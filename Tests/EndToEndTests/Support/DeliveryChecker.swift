@@ -16,7 +16,7 @@ struct DeliveryChecker {
       case seamless = "P6 no gap or repeat"
       case bounded = "P8 bounded"
       case badInput = "P9 bad input"
-      /// What is promised comes at all.
+      /// Everything promised arrives eventually.
       case progress = "nobody waits forever"
     }
 
@@ -26,7 +26,7 @@ struct DeliveryChecker {
     var description: String { "\(promise.rawValue): \(text)" }
   }
 
-  /// An entry as somebody read it.
+  /// An entry as a reader got it.
   struct Read {
     let sequence: UInt64
     let text: String
@@ -41,7 +41,7 @@ struct DeliveryChecker {
 
   private struct Follower {
     let name: String
-    /// What it was given by one process after the other.
+    /// What it received, by one process after the other.
     let runs: [[Read]]
   }
 
@@ -49,7 +49,7 @@ struct DeliveryChecker {
   private var followers: [Follower] = []
   private var stored: [Read] = []
   private var noted: [Violation] = []
-  /// Entries that the acknowledgements and the followers told of.
+  /// Entries that acknowledgements and followers have reported.
   private(set) var acknowledgedCount = 0
   private(set) var followedCount = 0
   var storedCount: Int { stored.count }
@@ -87,7 +87,7 @@ struct DeliveryChecker {
 
   // MARK: The judgement
 
-  /// What does not hold, of each kind the first few.
+  /// The violations, the first few of each kind.
   func violations() -> [Violation] {
     var found = noted
     let entries = checkStored(&found)

@@ -14,7 +14,7 @@ final class FaultWorld {
     var linkFaults = 0
     var entries = 0
     var acknowledged = 0
-    /// Batches that the servers that were killed had recognized as sent again.
+    /// Batches that servers had recognized as resent before they were killed.
     var duplicates = 0
     var followed = 0
   }
@@ -28,12 +28,12 @@ final class FaultWorld {
   private var random: Seeded
 
   private static let producerCount = 4
-  /// What a server of a debug build may take at most.
+  /// The most memory that a server of a debug build may use.
   private static let residentByteCountMax = 256 << 20
 
   /// - Parameters:
   ///   - bug: the mistake that the server is to make.
-  ///   - patience: how long anybody may take to come to an end once nothing is in the way any more.
+  ///   - patience: how long everything may take to finish once nothing is in the way.
   init(_ scene: Scene, _ random: Seeded, bug: String? = nil, patience: Duration = .seconds(60)) throws {
     self.scene = scene
     self.random = random
@@ -62,7 +62,7 @@ final class FaultWorld {
     for follower in followers { follower.link.setFaults(faults(heavy: .toClient)) }
     let faultCountBefore = links.reduce(0) { $0 + $1.faultCount }
 
-    // Who begins later has more history to catch up with before it is live.
+    // A follower that begins later has more history to catch up with before it is live.
     var waiting = followers.filter { _ in Bool.random(using: &random) }[...]
     for follower in followers where !waiting.contains(where: { $0 === follower }) { try follower.begin(stream) }
     for producer in producers {
@@ -122,7 +122,7 @@ final class FaultWorld {
     try producer.restart(&random)
   }
 
-  /// What the next connections of a link suffer.
+  /// The faults of a link's next connections.
   private func faults(heavy: FaultyProxy.Direction) -> [FaultyProxy.Fault] {
     (0..<Int.random(in: 0...3, using: &random)).map { _ in
       let direction = Int.random(in: 0..<4, using: &random) > 0 ? heavy : heavy == .toServer ? .toClient : .toServer
@@ -143,7 +143,7 @@ final class FaultWorld {
 
   // MARK: The end of a round
 
-  /// Everybody comes to an end; the checker gets to know what they have seen.
+  /// Lets everything finish, and passes what was seen to the checker.
   private func settle(_ stream: String, _ checker: inout DeliveryChecker) throws {
     if server.process.hasEnded {
       checker.note(.badInput, "the server has ended: \(Sample(server.process.errors.bytes))")

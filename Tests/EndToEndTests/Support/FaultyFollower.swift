@@ -1,6 +1,6 @@
 import Glibc
 
-/// Who follows a stream behind a link with faults, and is asked in the end what it was given.
+/// A follower of a stream behind a link with faults, which is asked in the end what it received.
 protocol FaultyFollower: AnyObject {
   var name: String { get }
   var link: FaultyProxy { get }
@@ -12,11 +12,11 @@ protocol FaultyFollower: AnyObject {
   ///
   /// - Returns: whether it had.
   func killAndRestart() throws -> Bool
-  /// Waits until it was given the entry with this number.
+  /// Waits until it has received the entry with this number.
   func wait(for sequence: UInt64, within patience: Duration) throws
   /// Ends it.
   ///
-  /// - Returns: what it was given, by one process after the other, and what else it noticed.
+  /// - Returns: what it received, by one process after the other, and what else it noticed.
   func end() throws -> (runs: [[DeliveryChecker.Read]], problems: [String])
 }
 

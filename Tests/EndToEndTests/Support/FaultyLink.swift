@@ -14,7 +14,7 @@ struct FaultyLink {
     case stalled
     /// The fault has come, and the connection goes on.
     case happened
-    /// These bytes and all behind them have to wait until the next connection has brought so many.
+    /// These bytes and all later ones have to wait until the next connection has brought that many.
     case late([UInt8], behind: Int)
   }
 
@@ -64,7 +64,7 @@ struct FaultyLink {
     return true
   }
 
-  /// What has arrived and was not read yet.
+  /// Bytes that have arrived and were not read yet.
   static func rest(of source: Int32) -> [UInt8] {
     var rest: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 64 << 10)

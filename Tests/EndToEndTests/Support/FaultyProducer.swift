@@ -3,7 +3,7 @@ import Glibc
 
 /// A producer with a spool, in a process that is killed and started again, behind a link with faults.
 ///
-/// What a process has said is known when it has been killed: each line was written before the next step was taken.
+/// The output of a killed process says how far it came: each line was written before the next step was taken.
 final class FaultyProducer {
   let number: Int
   let link: FaultyProxy
@@ -40,7 +40,7 @@ final class FaultyProducer {
       ])
   }
 
-  /// Waits until it has said so many lines more, or has ended.
+  /// Waits until it has written that many more lines, or has ended.
   func wait(forLines count: Int) throws {
     guard let output = process?.output else { return }
     let wanted = output.lineCount + count
@@ -56,7 +56,7 @@ final class FaultyProducer {
     return try process.wait() == .signal(SIGKILL)
   }
 
-  /// Starts it again after a kill, behind the last entry that it was ever handing over.
+  /// Starts it again after a kill, after the last entry that it ever tried to hand over.
   func restart(_ random: inout Seeded) throws {
     let lines = process?.output.lines ?? []
     reported += lines

@@ -1,9 +1,9 @@
 import Glibc
 import Synchronization
 
-/// A TCP port that passes bytes on to a server, as well as its faults let it.
+/// A TCP port that passes bytes on to a server, except where its faults interfere.
 ///
-/// The n-th connection has the n-th fault; connections beyond the last one have none. One thread a connection.
+/// The n-th connection has the n-th fault; connections beyond the last one have none. One thread per connection.
 final class FaultyProxy: Sendable {
   enum Direction: CaseIterable {
     case toServer
@@ -11,18 +11,18 @@ final class FaultyProxy: Sendable {
   }
 
   enum Fault {
-    /// Closes both ends behind so many bytes of one direction.
+    /// Closes both ends after that many bytes of one direction.
     case cut(Direction, after: Int)
-    /// Passes nothing on any more, in neither direction, and closes nothing either.
+    /// Stops passing bytes on in both directions, and closes nothing either.
     case stall(Direction, after: Int)
     /// Lets all further bytes of one direction vanish; the other one goes on as if nothing were wrong.
     case halfOpen(Direction, after: Int)
     /// Closes the client's end after that many bytes to the server. The server gets what the client sent beyond them
     /// later: once the next connection has brought it `behind` bytes.
     case late(after: Int, behind: Int)
-    /// Flips bits of the byte behind so many bytes, and goes on.
+    /// Flips bits of the byte after that many bytes, and goes on.
     case corrupt(Direction, after: Int)
-    /// Passes bytes in pieces of so many, with a pause between.
+    /// Passes bytes on in pieces of that size, with a pause in between.
     case slow(pieceByteCount: Int, pause: Duration)
     /// Closes at once.
     case refuse
@@ -66,7 +66,7 @@ final class FaultyProxy: Sendable {
   var connectionCount: Int { state.withLock { $0.acceptedCount } }
   /// How many faults have happened.
   var faultCount: Int { state.withLock { $0.finishedFaultCount } }
-  /// How many connections were given wrong bytes.
+  /// How many connections received wrong bytes.
   var corruptedCount: Int { state.withLock { $0.corruptedCount } }
 
   private var isOver: Bool { state.withLock { $0.isOver } }
@@ -155,7 +155,7 @@ final class FaultyProxy: Sendable {
     }
   }
 
-  /// POLLRDHUP of poll(2), which Glibc's headers show to C alone.
+  /// POLLRDHUP of poll(2), which Glibc's headers expose only to C.
   private static let peerHasClosed: Int16 = 0x2000
 
   /// Keeps a stalled connection open until both ends have given it up. Nothing is read, so neither end notices.

@@ -5,7 +5,7 @@ import Testing
 /// Runs each test of a suite on a thread of its own: the tests wait for processes and sockets in blocking calls, which
 /// must not hold up the few threads that all tests share.
 struct OwnThread: SuiteTrait, TestTrait, TestScoping {
-  /// How many slots a test takes of those there are; nil for all, which makes it run alone.
+  /// How many slots a test takes; nil for all, which makes it run alone.
   let weight: Int?
 
   var isRecursive: Bool { true }

@@ -5,7 +5,7 @@ extension RawClient {
     try send(.follow(Follow(credit: credit, selectors: [.stream(try StreamName(stream))], start: start)), id: id)
   }
 
-  /// Reads until so many entries of one stream have come, which must cover their range without a hole.
+  /// Reads until that many entries of one stream have come, which must cover their range without a hole.
   func followed(_ count: Int) throws -> ClosedRange<UInt64>? {
     var range: ClosedRange<UInt64>?
     while (range?.count ?? 0) < count {

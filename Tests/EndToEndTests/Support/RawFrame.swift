@@ -1,6 +1,6 @@
 import LogsWire
 
-/// Frames and batches with any content, right in their checks: for saying wrong things in due form.
+/// Frames and batches with any content and valid checks, to send wrong things in a valid form.
 enum RawFrame {
   static func bytes(type: UInt8, id: UInt32 = 0, control: [UInt8] = [], batch: [UInt8] = []) -> [UInt8] {
     var header = header(
@@ -10,7 +10,7 @@ enum RawFrame {
     return header + control + batch
   }
 
-  /// A header alone, whose check of itself is right.
+  /// A header alone, with a valid header check.
   static func header(type: UInt8, id: UInt32 = 0, bodyLength: UInt32, controlLength: UInt32) -> [UInt8] {
     var bytes = little(bodyLength) + [type, 0, 0, 0] + little(id) + little(controlLength)
     let check = UInt16(truncatingIfNeeded: hash(bytes[...]))
@@ -18,7 +18,7 @@ enum RawFrame {
     return bytes + [0, 0, 0, 0]
   }
 
-  /// A batch with some bytes changed and its check set right again.
+  /// A batch with some bytes changed and its check recomputed.
   static func batch(_ batch: [UInt8], changing place: Int, to bytes: [UInt8]) -> [UInt8] {
     var batch = batch
     batch.replaceSubrange(place..<place + bytes.count, with: bytes)

@@ -6,7 +6,7 @@ import LogsWire
 final class RefusingServer: Sendable {
   let url: String
 
-  /// - Parameter refusal: what every append is answered; nil closes the connection instead.
+  /// - Parameter refusal: the answer to every append; nil closes the connection instead.
   init(_ scene: Scene, _ refusal: Refusal?) throws {
     let (listener, port) = try Sockets.listen()
     url = "logs://127.0.0.1:\(port)"

@@ -57,7 +57,7 @@ final class SDKFollower: FaultyFollower, @unchecked Sendable {
     case .skipped(let skip): note("numbers \(skip.range) were skipped as \(skip.reason)")
     case .announced(let stream): if stream.start != 0 { note("it was told to begin after \(stream.start)") }
     case .ended(let reason): note("it was ended: \(reason)")
-    // It mends the connection and goes on; unless the link has made it wrong, the server has.
+    // It reconnects and goes on; unless the link has corrupted the data, the server has.
     case .interrupted(let error) where error.code == .protocolViolation:
       condition.withLock { distrusted.append(error.message) }
     case .resolved, .live, .behind, .interrupted, .resumed: break

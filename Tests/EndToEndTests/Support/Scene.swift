@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// What a test works with: a directory of its own, and processes that end with it.
+/// The environment of a test: a directory of its own, and processes that end with it.
 final class Scene: Sendable {
   let directory: String
 
@@ -87,7 +87,7 @@ final class Scene: Sendable {
   }
 }
 
-/// How a program went.
+/// The outcome of a program.
 struct Finished {
   let exit: ChildProcess.Exit
   let output: [UInt8]

@@ -1,6 +1,6 @@
 import Testing
 
-/// Random numbers that can be had again (SplitMix64).
+/// Reproducible random numbers (SplitMix64).
 struct Seeded: RandomNumberGenerator {
   private var state: UInt64
 

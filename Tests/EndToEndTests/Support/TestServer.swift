@@ -35,7 +35,7 @@ final class TestServer: @unchecked Sendable {
     url = try Self.ready(process)
   }
 
-  /// Where a server of the scene will be, for clients that are there before it.
+  /// Where a server of the scene will listen, for clients that start before it.
   static func unixURL(_ scene: Scene, name: String = "server") -> String { "logs+unix://\(scene.path(name)).sock" }
 
   private static func spawn(
@@ -104,7 +104,7 @@ final class TestServer: @unchecked Sendable {
       Binaries.logs, words + ["--server", url ?? self.url], environment: environment, input: input)
   }
 
-  /// All that is stored of a stream, as `-o raw` gives it.
+  /// All that is stored of a stream, as `-o raw` prints it.
   func stored(_ stream: String) throws -> [UInt8] {
     let finished = try run(["follow", stream, "-n", "all", "--until-head", "-o", "raw"])
     guard finished.exit == .code(0) else { throw Failure("follow ended with \(finished.exit): \(finished.errors)") }

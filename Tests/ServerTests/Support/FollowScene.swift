@@ -17,7 +17,7 @@ final class FollowScene: SubscriptionHost {
   private var waitingForTurn: [Subscription] = []
   private var waitingForRoom: [Subscription] = []
 
-  /// What was told and delivered, in short, by subscription.
+  /// What was announced and delivered, in short, by subscription.
   private(set) var lines: [UInt32: [String]] = [:]
   let reads = ReadSlots()
   var windowByteCount = 1 << 20
@@ -82,7 +82,7 @@ final class FollowScene: SubscriptionHost {
     return subscription
   }
 
-  /// Gives turns and lets time pass until nothing is left to be done; then answers with what subscription 1 was given
+  /// Gives turns and lets time pass until nothing is left to be done; then returns what subscription 1 has received
   /// since.
   @discardableResult
   func run(milliseconds: UInt64 = 40) -> [String] {

@@ -4,7 +4,7 @@ import LogsWire
 
 @testable import LogsServer
 
-/// A client that is no `ServerConnection`: each line that it sends is stored as an entry, under a producer of the
+/// A client that is not a `ServerConnection`: each line that it sends is stored as an entry, under a producer of the
 /// server's.
 final class LineDoor: SocketClient, ConnectionHandler {
   static let stream = "door"

@@ -16,7 +16,7 @@ final class FaultDisk: Sendable {
     var operation: fault_operation
     var suffix: String
     var code: Int32
-    /// How many matching operations go well before.
+    /// How many matching operations succeed before that.
     var skip = 0
     /// How many fail.
     var count = Int.max
@@ -81,7 +81,7 @@ final class FaultDisk: Sendable {
     precondition(code == SQLITE_OK, "a VFS can be registered")
   }
 
-  /// Nobody uses the VFS any more: the stores hold their settings, which hold this.
+  /// The VFS is no longer in use: the stores hold their settings, which hold this.
   deinit { fault_vfs_unregister(name) }
 
   private static func from(_ context: UnsafeMutableRawPointer?) -> FaultDisk {

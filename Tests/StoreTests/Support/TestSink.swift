@@ -4,12 +4,12 @@ import LogsWire
 
 @testable import LogsStore
 
-/// Collects what a store tells and lets a test wait for it.
+/// Collects what a store reports and lets a test wait for it.
 final class TestSink: StoreSink {
   struct State {
     var outcomes: [UInt32: WriteOutcome] = [:]
     var commits: [Commit] = []
-    /// The thread that told of each commit.
+    /// The thread that reported each commit.
     var threads: [pthread_t] = []
     var error: StoreError?
     var lines: [String] = []

@@ -6,7 +6,7 @@ import Testing
 
 @testable import LogsStore
 
-/// A store in a directory, and what it told.
+/// A store in a directory, and what it reported.
 final class TestStore: Sendable {
   let store: Store
   let sink: TestSink
@@ -97,7 +97,7 @@ final class TestStore: Sendable {
     read([request]).first ?? .failure(Self.noAnswer)
   }
 
-  /// Reads as many of them as one answer tells of.
+  /// Reads as many of them as one answer covers.
   func read(_ requests: [ReadRequest], cancellation: CancellationToken = CancellationToken()) -> [Result<
     ReadResult, StoreError
   >] {
