@@ -119,7 +119,7 @@ def memory(system):
 
 def idle_follower_megabytes(system):
     server = system()
-    # Else what comes into being with the first of all would count as the followers'.
+    # Otherwise memory allocated with the very first follower would count for the idle ones.
     server.bench(*with_corpus("tail", "--rate", "1", "--seconds", "1"))
     before = server.resident_megabytes()
     # A batch as soon as all are there, and the next one when this has been measured.
