@@ -4,7 +4,7 @@
 
   /// A mistake that a server of a debug build makes on purpose, for the tests that must notice it.
   ///
-  /// One mistake a process, named by `LOGSD_PLANTED_BUG` when it starts. Release builds do not contain any of this.
+  /// One mistake per process, named by `LOGSD_PLANTED_BUG` when it starts. Release builds do not contain any of this.
   package enum PlantedBug: String, CaseIterable, Sendable {
     /// Answers go out before the COMMIT that makes their batches durable, and what is answered is lost with the process
     /// (P2).
@@ -31,7 +31,7 @@
     /// How long answers are ahead of their COMMIT, so that a kill finds the gap.
     private static let leadMicroseconds: UInt32 = 10_000
 
-    /// Answers a group that is not stored yet. Nobody listens when it is answered again.
+    /// Answers a group that is not stored yet. The second answer is ignored.
     static func answer(_ replies: [Reply], _ sink: any StoreSink) {
       sink.committed(Commit(replies: replies, runs: []))
       usleep(leadMicroseconds)

@@ -30,7 +30,7 @@ package final class Store: Sendable {
     var writerThread: Thread
   }
 
-  /// Opens a data directory, or makes one.
+  /// Opens a data directory, or creates one.
   ///
   /// - Throws: `locked` when another process has it; `notAStore`, `missingSegment` or `damaged` when it must not be
   ///   written to as it is.
@@ -92,7 +92,7 @@ package final class Store: Sendable {
   /// Puts a request into the writer's queue. `commitQueued` has to follow soon. Never blocks; the sink receives the
   /// outcome.
   ///
-  /// - Returns: nil when it was taken, else why not.
+  /// - Returns: nil when it was accepted, else the refusal.
   package func enqueue(_ request: WriteRequest) -> Refusal? {
     switch queue.enqueue(request) {
     case .queued: return nil

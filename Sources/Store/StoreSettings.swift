@@ -3,7 +3,7 @@ internal import LogsWire
 
 /// Where the store is, and its limits.
 package struct StoreSettings: Sendable {
-  /// The data directory; made if it is not there.
+  /// The data directory; created if it is missing.
   package var directory: String
   package var segmentByteCountMax = 256 << 20
   /// Rows of `runs` in a segment. A start looks at each row of the newest segment: with one small entry a row, 256 MiB

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// A file descriptor, closed when this goes.
+/// A file descriptor, closed at the end of this value's lifetime.
 package struct Descriptor: ~Copyable, Sendable {
   package let number: Int32
 
@@ -8,7 +8,7 @@ package struct Descriptor: ~Copyable, Sendable {
 
   deinit { _ = Glibc.close(number) }
 
-  /// Gives the descriptor away without closing it.
+  /// Releases the descriptor without closing it.
   package consuming func release() -> Int32 {
     let number = number
     discard self

@@ -13,7 +13,7 @@ extension Incarnation {
   package static func random() -> Incarnation { Incarnation(UInt64.random(in: 1 ... .max)) }
 }
 
-/// The seed of this process's hash tables, which nobody outside it knows.
+/// The seed of this process's hash tables, which is unknown outside the process.
 package enum HashSeed {
   package static let process = UInt64.random(in: 0 ... .max)
 }

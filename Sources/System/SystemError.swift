@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// What the operating system answered: an `errno`.
+/// An error of the operating system: an `errno`.
 package struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
   package let number: Int32
 
@@ -15,6 +15,6 @@ package struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
     unsafe strerror(number).map { unsafe String(cString: $0) } ?? "error \(number)"
   }
 
-  /// The system's words in lower case, as they stand inside a sentence.
+  /// The system's words in lower case, for use inside a sentence.
   package var description: String { text.prefix(1).lowercased() + text.dropFirst() }
 }

@@ -108,7 +108,7 @@ import Testing
     #expect(again.map(\.floor) == Array(repeating: 2, count: 7))
   }
 
-  @Test func `waits grow with each refusal and start anew after an acknowledgement`() {
+  @Test func `waits grow with each refusal and are reset by an acknowledgement`() {
     var queue = queue(3)
     var time = now
     var asked: [Int] = []

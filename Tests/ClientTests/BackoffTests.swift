@@ -32,7 +32,7 @@ import Testing
     #expect(backoff.delay(attempt: 9, retryAfter: .seconds(2)) { $0 } == .seconds(30))
   }
 
-  @Test func `no base is no wait`() {
+  @Test func `without a base there is no wait`() {
     #expect(Backoff(base: .zero).bound(attempt: 5) == .zero)
     #expect(Backoff(base: .seconds(-1)).bound(attempt: 5) == .zero)
   }

@@ -70,7 +70,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `a checkpoint is saved after so many entries, and after so much time without any`() async throws {
+  @Test func `a checkpoint is saved after a number of entries, and after a time without any`() async throws {
     let server = try await FakeServer.start { try! $0.fill(web, batches: 10, entryCount: 10) }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
@@ -84,7 +84,7 @@ import Testing
     let following = Task {
       try await client.follow([.stream(web)], checkpoints: timed, saveEvery: .milliseconds(5), orEntries: .max) { _ in }
     }
-    // Nothing comes any more when it is saved.
+    // Nothing more arrives when it is saved.
     await timed.until(100)
     let count = timed.attempts.value
     try await server.onLoop { try $0.fill(web, batches: 1, entryCount: 1) }

@@ -13,7 +13,7 @@ import Testing
     return ConnectionPlan(serverCount: servers, backoff: backoff, deadline: deadline) { $0 }
   }
 
-  @Test func `waits grow up to the cap, and begin anew after a connection that lasted`() {
+  @Test func `waits grow up to the cap, and are reset by a connection that lasted`() {
     var plan = plan()
     #expect(plan.begin(now: start) == .connect(attempt: 1))
     for (attempt, seconds) in [1, 2, 4, 8, 8].enumerated() {
@@ -58,7 +58,7 @@ import Testing
     #expect(plan.server == 1)
   }
 
-  @Test func `a server's wish is kept to, and what no retry can mend ends it`() {
+  @Test func `a server's wish is respected, and an error that no retry can fix ends it`() {
     var plan = plan()
     _ = plan.begin(now: start)
     let busy = LogError(.connectionLost, "going away", isRetryable: true, retryAfter: .seconds(20))
@@ -80,7 +80,7 @@ import Testing
     }
     #expect(error.code == .gaveUp && error.isRetryable)
     #expect(error.message == "no connection for 3.0 seconds: cut")
-    // The next request begins anew.
+    // The next request starts over.
     #expect(plan.begin(now: start + .seconds(9)) == .connect(attempt: 1))
     #expect(plan.lost(lost, now: start + .seconds(9)) == .wait(.seconds(1), delay: .seconds(1)))
   }

@@ -155,7 +155,7 @@ import Testing
     #expect(seen.count <= 16)
   }
 
-  @Test func `with a deadline of zero every server is tried once, after each loss anew`() async throws {
+  @Test func `with a deadline of zero every server is tried once after each loss`() async throws {
     let server = try await FakeServer.start()
     defer { server.stop() }
     var configuration = LogClientConfiguration.test("logs://127.0.0.1:1", server.url)

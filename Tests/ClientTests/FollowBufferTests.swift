@@ -108,7 +108,7 @@ import Testing
 }
 
 @Suite(.endsHangs) struct SendBudgetTests {
-  @Test func `waiting readers are let in in order, and what is too large goes alone`() async throws {
+  @Test func `waiting senders are admitted in order, and what is too large goes alone`() async throws {
     let budget = SendBudget(byteCountMax: 10)
     try await budget.take(6)
     let order = Shared<[Int]>([])
@@ -129,7 +129,7 @@ import Testing
     #expect(order.value == [0, 1, 2, 3])
   }
 
-  @Test func `one who waits and is cancelled makes room for the others`() async throws {
+  @Test func `a waiting sender that is cancelled makes room for the others`() async throws {
     let budget = SendBudget(byteCountMax: 10)
     try await budget.take(6)
     let large = Task { try await budget.take(10) }
@@ -142,7 +142,7 @@ import Testing
     try await small.value
   }
 
-  @Test func `closing fails all who wait and all who come`() async throws {
+  @Test func `closing fails all waiting and all later senders`() async throws {
     let budget = SendBudget(byteCountMax: 10)
     try await budget.take(10)
     let waiting = Task { try await budget.take(1) }

@@ -45,7 +45,7 @@ final class KeepingSink: LogSink {
     outlet.log(LogEntry(message: "2"))
     outlet.bind(to: sinks[1])
     outlet.log(LogEntry(message: "3"))
-    // Bound anew without unbinding.
+    // Bound again without unbinding.
     outlet.bind(to: sinks[0])
     outlet.log(LogEntry(message: "4"))
     #expect(sinks.map(\.texts) == [["1", "4"], ["2", "3"]])

@@ -67,7 +67,7 @@ import Testing
     #expect(try backlog.dropOldest(keeping: backlog.totals.byteCount - 1).map(\.idLast) == [ids[1]])
   }
 
-  @Test func `batches that are too old are dropped, and told apart from those for which there was no room`() throws {
+  @Test func `batches that are too old are dropped, and counted apart from those for which there was no room`() throws {
     let backlog = MemoryBacklog { 5 }
     _ = try backlog.store((1...40).map { draft(accepted: $0) }, removing: [])
     _ = try backlog.dropOldest(keeping: 39_900)

@@ -21,7 +21,7 @@ import Testing
       var storeCount = 0
       /// How many batches can be added and removed at once; if set, it also holds no more than 4.
       var changeCountMax = Int.max
-      /// Batches that were read and not removed: at most so many.
+      /// Batches that were read and not removed, and how many there may be.
       var handed: Set<Int64> = []
       var handedCountMax = 0
     }

@@ -51,7 +51,7 @@ import Testing
   }
 
   @Test func `what is answered is not sent again while it is still in the spool`() async throws {
-    // Answered batches are removed a little later, together: meanwhile the client fails, and all begins anew.
+    // Answered batches are removed a little later, together: meanwhile the client fails, and everything starts over.
     let server = try await FakeServer.start { server in
       server.faults.isMute = true
       server.faults.onAppend = { append in

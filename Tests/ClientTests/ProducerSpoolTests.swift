@@ -124,7 +124,7 @@ import Testing
     #expect(await producer.flush(timeout: .seconds(60)))
     let counts = producer.counts
     #expect(counts.acknowledged + counts.dropped == 3_000)
-    // Each notice stands where the entries are missing that it tells of.
+    // Each notice stands in the place of the missing entries that it reports.
     var next: UInt64 = 1
     for entry in try await server.onLoop({ $0.streams[web]?.entries ?? [] }) {
       if let notice = DropNotice(entry) {

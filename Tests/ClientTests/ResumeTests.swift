@@ -74,7 +74,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `cut off before all streams were told, the start is asked again for the unknown ones`()
+  @Test func `cut off before all streams were announced, the start is requested again for the unknown ones`()
     async throws
   {
     let db = db
@@ -138,7 +138,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test(arguments: [false, true]) func `an end at the head means the heads told first`(isDivided: Bool) async throws {
+  @Test(arguments: [false, true]) func `an end at the head means the first announced heads`(isDivided: Bool) async throws {
     let db = db
     for cut in 4...16 {
       let server = try await FakeServer.start { server in
@@ -180,7 +180,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [false, true]) func `in reverse it goes on below where it was, and new entries are no part of it`(
+  @Test(arguments: [false, true]) func `in reverse it continues below where it was, without new entries`(
     isDivided: Bool
   ) async throws {
     let db = db

@@ -159,7 +159,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `states tell of it, and a client with nothing to do stays without a connection`() async throws {
+  @Test func `states report it, and a client with nothing to do stays without a connection`() async throws {
     let server = try await FakeServer.start()
     defer { server.stop() }
     let client = try LogClient(.test(server.url))

@@ -35,7 +35,7 @@ import Testing
       #expect(first.output.isEmpty && first.errors.contains("1"))
       let second = try server.run(["complete", "task/2"])
       #expect(second.exit == .code(1) && second.errors.contains("sealed"), "\(second.errors)")
-      // The seal is no line that anybody pushed.
+      // The seal is not a pushed line.
       let raw = try server.run(["follow", "task/2", "-n", "all", "-o", "raw"])
       #expect(raw.exit == .code(0) && !raw.text.contains("all done"))
       let json = try server.run(["follow", "task/2", "-n", "all", "-o", "json"])

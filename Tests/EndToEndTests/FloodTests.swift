@@ -4,7 +4,7 @@ import Testing
 
 /// Thousands of connections.
 @Suite(.ownThread) struct FloodTests {
-  /// Memory that a server may take for good while it serves any number of connections one after the other.
+  /// Memory that a server may take permanently while it serves any number of connections one after the other.
   static let residentByteCountMax = 24 << 20
 
   @Test func `connections that greet and go, one after the other, leave the memory as it was`() throws {

@@ -147,7 +147,7 @@ import Testing
     }
   }
 
-  @Test func `half frames, unknown frames and pieces of any size harm nobody`() throws {
+  @Test func `half frames, unknown frames and pieces of any size do no harm`() throws {
     var random = Seeded.forTest()
     try Scene.play { scene in
       let server = try TestServer(scene)

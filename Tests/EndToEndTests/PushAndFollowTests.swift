@@ -49,7 +49,7 @@ import Testing
     }
   }
 
-  @Test func `lines from a pipe come back, and an empty input is no entry and no failure`() throws {
+  @Test func `lines from a pipe come back, and an empty input adds no entry and does not fail`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       let push = try server.start(["push", "pipe"], input: .pipe)

@@ -19,7 +19,7 @@ import Testing
     ("json", #"{"time":"2021-03-19T10:00:00Z","level":"error","msg":"first"}"#), ("logfmt", "level=error msg=first"),
     ("auto", "level=error msg=first"), ("auto", #"{"level":"error","msg":"first"}"#),
   ])
-  func `a mark at the start of a file is no part of its first line`(format: String, line: String) throws {
+  func `a byte order mark at the start of a file is not part of its first line`(format: String, line: String) throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       _ = try push(server, [0xef, 0xbb, 0xbf] + Array("\(line)\r\n\(line)\n".utf8), ["--format", format])
@@ -29,7 +29,7 @@ import Testing
     }
   }
 
-  @Test func `raw keeps a mark`() throws {
+  @Test func `raw keeps a byte order mark`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       let file = [0xef, 0xbb, 0xbf] + Array("a\n".utf8)

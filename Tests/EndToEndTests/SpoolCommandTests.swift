@@ -63,7 +63,7 @@ import Testing
     }
   }
 
-  @Test func `what is not a spool, and an unsupported action, is refused in one line`() throws {
+  @Test func `a missing spool is reported in one line, and an unsupported action is refused`() throws {
     try Scene.play { scene in
       let none = try scene.run(Binaries.logs, ["spool", "inspect", scene.path("none")])
       #expect(none.exit == .code(1))
@@ -127,7 +127,7 @@ import Testing
     }
   }
 
-  @Test func `a push whose spool holds what the server refuses for good fails`() throws {
+  @Test func `a push fails if its spool holds entries that the server refuses permanently`() throws {
     try Scene.play { scene in
       let spool = scene.path("spool")
       let file = try scene.file("lines", Array("1\n2\n".utf8))

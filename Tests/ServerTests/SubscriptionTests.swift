@@ -287,7 +287,7 @@ import Testing
   @Test(arguments: ends.indices, [false, true])
   func `it ends where it was asked to, caught up or live`(_ index: Int, _ isLive: Bool) throws {
     let (end, isSealed, expected) = Self.ends[index]
-    // There is no head to come to for one who is live.
+    // A live subscription has no head to reach.
     if isLive, end.atHead { return }
     let scene = FollowScene()
     // One batch fills a frame.
@@ -315,7 +315,7 @@ import Testing
       ])
   }
 
-  @Test func `a stream that is missing is waited for, and is no reason to end`() throws {
+  @Test func `a missing stream is waited for, and does not end the subscription`() throws {
     let scene = FollowScene()
     try scene.append("a", isSealing: true)
     scene.follow([try Self.stream("a"), try Self.stream("b")])

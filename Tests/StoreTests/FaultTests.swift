@@ -159,7 +159,7 @@ import Testing
     #expect(test.sink.lines.count { $0.contains("cannot checkpoint") } == 1)
   }
 
-  @Test func `a disk that is full when the next segment has its name already is no harm`() throws {
+  @Test func `a disk that is full when the next segment already has its name does no harm`() throws {
     let directory = TestDirectory()
     let disk = FaultDisk()
     let clock = TestClock()

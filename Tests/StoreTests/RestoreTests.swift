@@ -32,7 +32,7 @@ import Testing
       #expect(try test.readAll("web").texts == ["1", "2", "3", "4", "5"])
       test.close()
     }
-    // The same directory again is no copy.
+    // The same directory again is not a copy.
     let test = try TestStore(copy, clock)
     #expect(test.info("web")?.incarnation == new)
     #expect(try test.readAll("web").texts == ["1", "2", "3", "4", "5"])

@@ -22,7 +22,7 @@ import Testing
   private static let hasFinalIndex = "SELECT count(*) FROM sqlite_master WHERE name = 'runs_by_stream'"
   private static let hasRunIndex = "SELECT count(*) FROM sqlite_master WHERE name = 'run_index'"
 
-  /// The numbers in the batches of a range, in the order in which they come in steps of so many bytes.
+  /// The numbers in the batches of a range, in the order in which they come in steps of that many bytes.
   private static func numbers(
     _ test: TestStore, _ info: StreamInfo, _ range: ClosedRange<UInt64>, byteCountMax: Int, isReverse: Bool
   ) throws -> [UInt64] {

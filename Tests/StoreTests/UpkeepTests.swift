@@ -53,7 +53,7 @@ import Testing
     upkeep.close()
   }
 
-  @Test func `what waits runs once more when the store closes, due or not, and knows that it is the last time`() {
+  @Test func `waiting jobs run once more when the store closes, due or not, and know that it is the last time`() {
     let upkeep = upkeep(TestDirectory())
     let closings = Mutex<[Bool]>([])
     let job = Job { _, isClosing in

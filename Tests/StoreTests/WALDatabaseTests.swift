@@ -18,7 +18,7 @@ import Testing
     }
   }
 
-  @Test func `a WAL that was begun anew and is as long as it was is needed`() throws {
+  @Test func `a WAL that was restarted and has its old length is needed`() throws {
     let directory = TestDirectory()
     let database = try open(directory)
     try increment(database)

@@ -22,7 +22,7 @@ final class StoreDirectory: Sendable {
     self.storeFile = Mutex(storeFile)
   }
 
-  /// Makes the directory if it is missing, and locks it for this process.
+  /// Creates the directory if it is missing, and locks it for this process.
   static func lock(_ settings: StoreSettings, _ paths: StorePaths) throws(StoreError) -> FileLock {
     let files = settings.fileSystem
     var owner: Int32?
@@ -44,7 +44,7 @@ final class StoreDirectory: Sendable {
 
   // MARK: the next segment
 
-  /// Makes the file of the next segment. Until it has its name it is no segment.
+  /// Creates the file of the next segment. Until it has its name it is not a segment.
   func prepareSegment(
     _ number: Int64, createdAt: Int64, streams: [StreamInfo], marks: [SegmentWriter.LocatedMark]
   ) throws(StoreError) -> NextSegment {

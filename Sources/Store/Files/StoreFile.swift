@@ -1,7 +1,7 @@
 internal import LogsSystem
 internal import LogsWire
 
-/// The file `store`: what must be known before any segment is opened. Text, one `name value` a line:
+/// The file `store`: what must be known before any segment is opened. Text, one `name value` per line:
 ///
 /// ```
 /// logs-store 1
@@ -14,7 +14,7 @@ internal import LogsWire
 ///
 /// `newest` is the number of the newest segment, 0 before there is one; `state` is `open` while a process uses the
 /// directory and `clean` after an orderly stop; `file` is the inode and birth time of this very file, so that a copy
-/// gives itself away; `check` is the XXH3-64 of the lines before it.
+/// can be recognized; `check` is the XXH3-64 of the lines before it.
 struct StoreFile: Hashable, Sendable {
   static let format = 1
 
@@ -46,7 +46,7 @@ struct StoreFile: Hashable, Sendable {
     }
   }
 
-  /// - Returns: nil when the file is not there.
+  /// - Returns: nil when the file does not exist.
   static func load(_ paths: StorePaths, _ files: any FileSystem) throws(StoreError) -> StoreFile? {
     let content: [UInt8]?
     do { content = try files.read(paths.store) } catch { throw StoreError(error, while: "read") }

@@ -11,7 +11,7 @@ struct StorePaths: Sendable {
   var segments: String { "\(directory)/segments" }
 
   func segment(_ number: Int64) -> String { "\(segments)/\(Self.fileName(number))" }
-  /// A segment in the making; whatever has this name at start is removed.
+  /// A segment that is being made; a file with this name is removed at start.
   func segmentTemporary(_ number: Int64) -> String { "\(segments)/\(Self.fileName(number)).tmp" }
 
   /// What SQLite keeps beside a database.

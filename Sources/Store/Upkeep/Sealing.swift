@@ -8,7 +8,7 @@ internal import Synchronization
 /// closes; after that the next start does it.
 final class Sealing: UpkeepJob {
   private let segment: Segment
-  /// The connection to the segment, which nobody else uses any more; nil once it is closed.
+  /// The connection to the segment, which nothing else uses anymore; nil once it is closed.
   private let writer: Mutex<SegmentWriter?>
   private let isFirst = Mutex(true)
 
@@ -96,7 +96,7 @@ final class Sealing: UpkeepJob {
     do throws(SQLiteError) {
       try writer.dropRunIndex()
     } catch {
-      // If it is damaged, it stays: nobody uses it any more.
+      // If it is damaged, it stays: nothing uses it anymore.
       guard error.isLoss else { throw error }
     }
     guard try writer.database.truncateWal(timeout: Self.patience) else { return false }

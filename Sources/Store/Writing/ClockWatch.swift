@@ -15,7 +15,7 @@ struct ClockWatch {
 
   /// Checks the clock.
   ///
-  /// - Returns: a line for the log, once a step.
+  /// - Returns: a line for the log, once per step.
   mutating func look(_ now: Int64) -> String? {
     defer { latest = now }
     let (step, overflows) = latest.subtractingReportingOverflow(now)

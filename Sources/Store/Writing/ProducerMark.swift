@@ -1,6 +1,6 @@
 internal import LogsWire
 
-/// What the server remembers of a producer on a stream, so that a batch sent again is stored once (P4).
+/// What the server remembers about a producer on a stream, so that a batch sent again is stored once (P4).
 struct ProducerMark: Hashable, Sendable {
   /// One batch of the producer that was stored.
   struct Record: Hashable, Sendable {
@@ -16,7 +16,7 @@ struct ProducerMark: Hashable, Sendable {
 
   /// The highest number stored, 0 for a producer that has stored nothing here.
   private(set) var number: UInt64 = 0
-  /// At most `Limits.producerBatchCountMax`, one a slot, in no order.
+  /// At most `Limits.producerBatchCountMax`, one per slot, in no particular order.
   private(set) var records: [Record] = []
   /// The segment whose table holds the records up to `storedThrough`, 0 if none does. When a mark is first written to a
   /// later segment, all of it is, so that one segment is enough to answer every resend.

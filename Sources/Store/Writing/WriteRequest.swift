@@ -44,7 +44,7 @@ package struct WriteRequest: Sendable {
   private static let overheadByteCount = 256
 }
 
-/// Whom to answer: the store passes it on unread.
+/// The recipient of the answer; the store passes it on unread.
 package struct WriteToken: Hashable, Sendable {
   package var shard: Int
   package var client: UInt64

@@ -131,7 +131,7 @@ final class WriterQueue: Sendable {
   }
 
   /// For the writer's thread: waits for something to do, for at most `timeout` while nobody else has the writer. The
-  /// thread then has the writer until `giveBack`, or for good after `end`.
+  /// thread then has the writer until `giveBack`, or permanently after `end`.
   func next(timeout: Duration) -> Order {
     while true {
       let order: Order? = monitor.wait(timeout: timeout) { state in state.nextOrder(byteCountMax: groupByteCountMax) }
@@ -144,7 +144,7 @@ final class WriterQueue: Sendable {
     }
   }
 
-  /// For any other thread: everything that waits, if nobody has the writer and it is no more than `byteCountMax` bytes.
+  /// For any other thread: everything that waits, if no thread has the writer and it is at most `byteCountMax` bytes.
   /// The caller then has the writer until `giveBack`.
   ///
   /// Anything else is left to the thread that has the writer, or to the writer's thread, which is woken.
@@ -163,7 +163,7 @@ final class WriterQueue: Sendable {
     return group
   }
 
-  /// Gives back the writer; what has arrived in between is left to its thread.
+  /// Gives back the writer; what has arrived meanwhile is left to its thread.
   func giveBack(needsMaintenance: Bool = false) {
     let wakes = monitor.withLock { state in
       state.isTaken = false

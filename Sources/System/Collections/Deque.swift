@@ -1,4 +1,4 @@
-/// A queue in a ring: adding at the end and removing at the front take the same time however long it is.
+/// A queue in a ring buffer: adding at the end and removing at the front take amortized constant time.
 package struct Deque<Element> {
   @usableFromInline var slots: [Element?] = []
   @usableFromInline var start = 0
@@ -11,7 +11,7 @@ package struct Deque<Element> {
   @inlinable package var first: Element? { isEmpty ? nil : self[0] }
   @inlinable package var last: Element? { isEmpty ? nil : self[count - 1] }
 
-  /// The element that is `index` behind the first.
+  /// The element at `index`, counted from the first.
   @inlinable package subscript(index: Int) -> Element {
     get {
       precondition(index >= 0 && index < count, "an index must lie inside its deque")
@@ -46,7 +46,7 @@ package struct Deque<Element> {
     length -= 1
   }
 
-  /// Removes the element that is `index` behind the first; those behind it move up.
+  /// Removes the element at `index`, counted from the first; those after it move up.
   @inlinable @discardableResult
   package mutating func remove(at index: Int) -> Element {
     guard index > 0 else { return removeFirst() }

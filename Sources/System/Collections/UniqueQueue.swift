@@ -1,4 +1,4 @@
-/// A queue in which each element stands at most once.
+/// A queue that holds each element at most once.
 package struct UniqueQueue<Element: Hashable> {
   @usableFromInline var queue = Deque<Element>()
   @usableFromInline var members: Set<Element> = []
@@ -9,7 +9,7 @@ package struct UniqueQueue<Element: Hashable> {
   @inlinable package var isEmpty: Bool { queue.isEmpty }
   @inlinable package var first: Element? { queue.first }
 
-  /// Adds `element` behind the others unless it is there.
+  /// Adds `element` at the end unless it is already in the queue.
   @inlinable package mutating func append(_ element: Element) {
     if members.insert(element).inserted { queue.append(element) }
   }

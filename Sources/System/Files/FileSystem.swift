@@ -3,34 +3,34 @@
 /// Never used on a database that SQLite has open: a plain open and close would drop SQLite's POSIX locks on it
 /// (https://www.sqlite.org/howtocorrupt.html, section 2.2).
 package protocol FileSystem: Sendable {
-  /// Makes a directory; fine if it is there.
+  /// Creates a directory; does nothing if it exists.
   ///
-  /// - Returns: whether it was made.
+  /// - Returns: whether it was created.
   func makeDirectory(_ path: String) throws(FileError) -> Bool
-  /// The names in a directory, in no order.
+  /// The names in a directory, in no particular order.
   func list(_ directory: String) throws(FileError) -> [String]
-  /// The size of a file, nil if it is not there. Does not open it.
+  /// The size of a file, nil if it does not exist. Does not open it.
   func byteCount(_ path: String) throws(FileError) -> Int?
-  /// What tells this file from a copy of it; it never changes.
+  /// Identifies this file as opposed to a copy of it; it never changes.
   func identity(_ path: String) throws(FileError) -> FileIdentity
-  /// The whole content of a small file, nil if it is not there.
+  /// The whole content of a small file, nil if it does not exist.
   func read(_ path: String) throws(FileError) -> [UInt8]?
-  /// Makes an empty file, and nothing where one is.
+  /// Creates an empty file, unless one exists.
   func make(_ path: String) throws(FileError)
   /// Replaces the content, creating the file if it is missing. A reader may see only part of it meanwhile or after a
   /// crash.
   func write(_ path: String, _ content: [UInt8]) throws(FileError)
-  /// Extends a file to at least this length and allocates the space, making the file if it is not there. Not durable
+  /// Extends a file to at least this length and allocates the space, creating the file if it is missing. Not durable
   /// until synced.
   func allocate(_ path: String, byteCount: Int) throws(FileError)
-  /// The space that this user may still fill on a directory's disk.
+  /// The space that this user may still use on a directory's disk.
   func freeByteCount(_ directory: String) throws(FileError) -> Int
   func synchronize(file path: String) throws(FileError)
   func synchronize(directory path: String) throws(FileError)
   func rename(_ path: String, to target: String) throws(FileError)
-  /// Removes a file; fine if it is not there.
+  /// Removes a file; does nothing if it does not exist.
   func remove(_ path: String) throws(FileError)
-  /// Takes the lock on a file, making it if it is not there. Nil: someone else has it.
+  /// Takes the lock on a file, creating the file if it is missing; nil if someone else has the lock.
   func lock(_ path: String) throws(FileError) -> FileLock?
 }
 
@@ -46,14 +46,14 @@ extension FileSystem {
     _ path: String, temporary: String, with content: (FileIdentity) -> [UInt8]
   ) throws(FileError) {
     do {
-      // Made anew rather than emptied: what stands there may be a link, or another user's.
+      // Created anew rather than truncated: an existing file may be a link, or another user's.
       try remove(temporary)
       try make(temporary)
       try write(temporary, content(try identity(temporary)))
       try synchronize(file: temporary)
       try rename(temporary, to: path)
     } catch {
-      // What was begun would only take room. It means nothing, and where it cannot be removed the next attempt does so.
+      // A partial file only wastes space. It has no meaning, and if it cannot be removed, the next attempt does so.
       do { try remove(temporary) } catch _ { throw error }
       throw error
     }
@@ -62,7 +62,7 @@ extension FileSystem {
 
 package struct FileIdentity: Hashable, Sendable {
   package var inode: UInt64
-  /// When the file was made, ns since 1970; 0 where the file system does not say.
+  /// When the file was created, ns since 1970; 0 where the file system does not say.
   package var birth: Int64
 
   package init(inode: UInt64, birth: Int64) {

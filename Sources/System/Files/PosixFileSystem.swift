@@ -3,7 +3,7 @@ internal import Glibc
 
 /// The system's own files.
 package struct PosixFileSystem: FileSystem {
-  /// Who besides the owner may read new files. The umask applies to all.
+  /// Which users besides the owner may read new files. The umask applies in any case.
   package enum Readers: UInt32, Sendable {
     case nobody = 0o600
     case group = 0o640
@@ -113,7 +113,7 @@ package struct PosixFileSystem: FileSystem {
     throw FileError("flock", path)
   }
 
-  /// Truncates a file that is longer, and syncs it; fine if it is not there.
+  /// Truncates a file that is longer, and syncs it; does nothing if it does not exist.
   package func truncate(_ path: String, to byteCountMax: Int) throws(FileError) {
     guard let file = try openIfThere(path, O_RDWR) else { return }
     var status = stat()
@@ -124,7 +124,7 @@ package struct PosixFileSystem: FileSystem {
     if fsync(file.number) != 0 { throw FileError(FileError.synchronizing, path) }
   }
 
-  /// Opens a file for reading; nil when it is not there.
+  /// Opens a file for reading; nil when it does not exist.
   package func openIfThere(_ path: String) throws(FileError) -> Descriptor? { try openIfThere(path, O_RDONLY) }
 
   private func openIfThere(_ path: String, _ flags: Int32) throws(FileError) -> Descriptor? {

@@ -32,7 +32,7 @@ internal import Glibc
   /// Wakes every thread that waits.
   package func signal() { unsafe Self.check(pthread_cond_broadcast(condition)) }
 
-  /// Gives the lock up until a signal, or for no reason at all, and takes it again.
+  /// Releases the lock until a signal or a spurious wakeup, and takes it again.
   ///
   /// - Parameter deadline: a time of the monotonic clock.
   /// - Returns: whether the deadline has passed.

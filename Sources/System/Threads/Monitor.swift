@@ -1,6 +1,6 @@
 /// A value behind a lock that threads can wait on for a change.
 ///
-/// `Mutex` everywhere else; this only where a thread has to sleep until another has done something.
+/// Used only where a thread has to sleep until another has done something; `Mutex` is used everywhere else.
 ///
 /// Invariant behind `@unchecked Sendable`: `value` is touched only between lock and unlock.
 package final class Monitor<Value>: @unchecked Sendable {
@@ -9,7 +9,7 @@ package final class Monitor<Value>: @unchecked Sendable {
 
   @inlinable package init(_ value: sending Value) { self.value = value }
 
-  /// Calls `body` with the value, alone.
+  /// Calls `body` with exclusive access to the value.
   @inlinable package func withLock<Result: ~Copyable, Failure: Error>(
     _ body: (inout Value) throws(Failure) -> sending Result
   ) throws(Failure) -> sending Result {
@@ -21,7 +21,7 @@ package final class Monitor<Value>: @unchecked Sendable {
   /// Wakes every thread in `wait`.
   @inlinable package func signal() { condition.signal() }
 
-  /// Sleeps until `body` gives a result, which it is asked for at once, after every `signal` and at the deadline.
+  /// Sleeps until `body` gives a result. It is called at once, after every `signal` and at the deadline.
   ///
   /// - Returns: nil when `timeout` has passed.
   @inlinable package func wait<Result>(

@@ -2,7 +2,7 @@ internal import CSystem
 internal import Glibc
 internal import Synchronization
 
-/// A thread with a name that `top -H` shows. One that nobody joins goes on by itself.
+/// A thread with a name that `top -H` shows. One that is never joined is detached.
 package final class Thread: Sendable {
   private let handle: pthread_t
   private let isJoined = Atomic(false)
@@ -22,7 +22,7 @@ package final class Thread: Sendable {
   /// The system refuses longer names.
   private static let nameByteCountMax = 15
 
-  /// Starts a thread that runs `body`; in the background it gets only the time that nobody else wants.
+  /// Starts a thread that runs `body`; in the background it gets only idle time.
   ///
   /// - Throws: when the system has no thread left.
   package init(
@@ -59,7 +59,7 @@ package final class Thread: Sendable {
 
   deinit { if !isJoined.load(ordering: .relaxed) { pthread_detach(handle) } }
 
-  /// Waits for the thread to end. Once.
+  /// Waits for the thread to end. May be called once.
   package func join() {
     precondition(!isJoined.exchange(true, ordering: .relaxed), "a thread is joined once")
     let status = pthread_join(handle, nil)

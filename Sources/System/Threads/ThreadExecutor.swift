@@ -1,6 +1,7 @@
-/// A thread of its own for what waits for files, pipes or the disk: it blocks none of those that all tasks share.
+/// A thread of its own for work that waits for files, pipes or the disk, so that it blocks none of the shared threads
+/// of tasks.
 ///
-/// The thread ends when the executor goes and all that was handed over has been done.
+/// The thread ends when the executor is gone and all work handed over is done.
 package final class ThreadExecutor: SerialExecutor {
   private enum Step: Sendable {
     /// A piece of an actor's or task's work. The executor stays until it is done.
@@ -16,7 +17,7 @@ package final class ThreadExecutor: SerialExecutor {
     _ = try Thread(starting: name) { [steps] in Self.run(steps) }
   }
 
-  /// One that the program cannot do without.
+  /// An executor that the program cannot do without.
   package init(_ name: String) { _ = Thread(name) { [steps] in Self.run(steps) } }
 
   deinit { append(.end) }

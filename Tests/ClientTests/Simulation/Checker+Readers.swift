@@ -27,7 +27,7 @@ struct ReaderRecord {
   var tracks: [StreamName: Track] = [:]
   var cursor = LogCursor()
   var isResolved = false
-  /// Whether it was told that it is live, on this connection.
+  /// Whether it has received LIVE on this connection.
   var isLive = false
   var entryCount: UInt64 = 0
   var end: EndReason?

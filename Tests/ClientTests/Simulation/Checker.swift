@@ -17,9 +17,9 @@ final class Checker {
     let isBad: Bool
     var stored: ClosedRange<UInt64>?
     var error: LogError?
-    /// Processes that had it in hand.
+    /// Processes that held it.
     var lifeCount = 1
-    /// The process that could have told what became of it is gone.
+    /// The process that knew its outcome is gone.
     var isForgotten = false
 
     init(key: AppendQueue.Key, place: Int, check: UInt64, count: UInt64, isBad: Bool) {

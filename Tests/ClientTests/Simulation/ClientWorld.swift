@@ -5,7 +5,7 @@ import LogsWire
 
 /// A server, a few machines with producers and readers, malicious peers, and for a while everything that can go wrong.
 final class ClientWorld {
-  /// Faults put in on purpose, at most one in a world.
+  /// Faults put in on purpose, at most one per world.
   struct Defects {
     var server: ModelServer.Defect?
     var client: VirtualClient.Defect?

@@ -49,7 +49,7 @@ final class ModelReader {
   var selectorCount: Int { selectors.count }
   var hasPattern: Bool { selectors.contains { if case .pattern = $0 { true } else { false } } }
   private var isDivided: Bool { limits.controlByteCountMax == 0 }
-  /// Whether it can go on where it was; the others begin anew.
+  /// Whether it can continue where it was; the others start over.
   private var keepsCursor: Bool { !isReverse && end == FollowEnd() }
 
   func selects(_ stream: StreamName) -> Bool {
@@ -60,7 +60,7 @@ final class ModelReader {
   /// Where a stream must start that was not known before.
   func start(of told: AnnouncedStream) -> UInt64 {
     if isReverse { return told.head + 1 }
-    // The watch may have told it as new before all parts were told.
+    // The watch may have announced it as new before all parts were announced.
     return record.isResolved || (isDivided && told.start == 0) ? 0 : offset(told.head)
   }
 

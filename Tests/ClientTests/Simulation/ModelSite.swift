@@ -16,7 +16,7 @@ final class ModelSite {
   /// Of all processes: what was begun in virtual time still knows them.
   private(set) var clients: [VirtualClient] = []
   private var damaging: [VirtualLink] = []
-  /// One link in so many fails in some way; 0: none does.
+  /// One link in this many fails in some way; 0 for none.
   var faults = 0
   /// The only way in which links fail; nil for any.
   var fault: Fault?

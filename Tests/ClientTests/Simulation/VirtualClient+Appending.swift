@@ -55,7 +55,7 @@ extension VirtualClient {
     return id
   }
 
-  /// P8, counted anew.
+  /// P8, counted independently.
   private func checkLimits(_ key: AppendQueue.Key, _ welcome: Welcome) {
     let laneCount = flights.values.count { $0.key == key }
     if laneCount > Int(welcome.producerBatchCountMax) {

@@ -4,7 +4,7 @@ import LogsWire
 @testable import LogsSimulation
 
 /// The client in virtual time: `ConnectionPlan`, `AppendQueue`, `FollowTable` and `ClientSession` decide as they do in
-/// `ClientCore`; only what acts on their decisions is written anew, for a simulated link in the place of the loop.
+/// `ClientCore`; only the part that acts on their decisions is rewritten, for a simulated link in place of the loop.
 ///
 /// It lives as long as its process. While the machine sleeps nothing of it runs, and what happens waits for it to wake.
 final class VirtualClient {

@@ -34,7 +34,7 @@ import Testing
       let disk = SpoolDisk()
       let path = directory.path
       let known = Shared(Known())
-      // Every so many writes what a kill would leave is copied; the spool is written by this thread alone.
+      // Every few writes, what a kill would leave is copied; the spool is written by this thread alone.
       let interval = Int.random(in: 3...25, using: &generator)
       let counter = Shared(0)
       let test = try TestSpool(path, vfs: disk.name)

@@ -158,7 +158,7 @@ import Testing
   }
 
   @Test(arguments: Damage.allCases)
-  func `damage to a closed spool costs the batches in the damaged pages, and tells of them`(damage: Damage) throws {
+  func `damage to a closed spool costs the batches in the damaged pages, and is reported`(damage: Damage) throws {
     var generator = SeededGenerator(seed: testSeed())
     let sample = try Sample(isClosed: true, using: &generator)
     let intact = try #require(SpoolFiles.read("\(sample.directory.path)/spool.db"))

@@ -5,7 +5,7 @@ import Testing
 
 @testable import LogsClient
 
-/// What one way through the file finds and another does not, or otherwise: found before a batch is sent or forgotten.
+/// Differences between two ways through the file are found before a batch is sent or forgotten.
 @Suite struct SpoolIndexTests {
   private static let pageByteCount = 4096
   private static let tableInterior: UInt8 = 0x05
@@ -82,7 +82,7 @@ import Testing
     #expect(test.damages.map(\.batchCount) == [0])
   }
 
-  @Test func `an answered batch that is not found is no more, or found after all`() throws {
+  @Test func `an answered batch that is not found is gone, or found after all`() throws {
     let directory = try TestDirectory()
     let ids = try makeHidden(directory)
     let test = try TestSpool(directory.path)

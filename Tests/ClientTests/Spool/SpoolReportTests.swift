@@ -8,7 +8,7 @@ import Testing
 @Suite struct SpoolReportTests {
   private let db = StreamName(checked: "db")
 
-  /// The files of a spool with all that is in them, but the index that SQLite makes anew at each start.
+  /// The files of a spool with their content, except the index that SQLite rebuilds at each start.
   private func contents(_ directory: TestDirectory) -> [String: [UInt8]] {
     var contents: [String: [UInt8]] = [:]
     for name in directory.names where name != "spool.db-shm" {

@@ -46,7 +46,7 @@ import Testing
     #expect(more.count == 2 && more[0] < more[1] && ids[2] < more[0])
     #expect(try test.texts() == ["3", "4"])
     #expect(try test.window().map(\.number) == [3, 4])
-    // An id that is gone is no matter.
+    // An id that is gone does not matter.
     #expect(try test.spool.store([], removing: [ids[0], ids[2], more[0]]).isEmpty)
     #expect(test.spool.streams == [db])
     #expect(test.spool.totals.batchCount == 1 && test.spool.totals.entryCount == 1)
@@ -151,7 +151,7 @@ import Testing
     #expect(!bytes.indices.contains { bytes[$0...].starts(with: needle) })
   }
 
-  @Test func `a second owner is refused with the name of the first`() throws {
+  @Test func `a second owner is refused with the process id of the first`() throws {
     let directory = try TestDirectory()
     let test = try TestSpool(directory.path)
     let error = #expect(throws: LogError.self) { try TestSpool(directory.path) }

@@ -1,6 +1,7 @@
 import Glibc
 
-/// Four producers with spools and three followers on one server, all behind links of their own, and what befalls them.
+/// Four producers with spools and three followers on one server, all behind links of their own, and the
+/// faults that they suffer.
 ///
 /// A round is a stream: while it is filled and followed, processes are killed and links broken; then all are left alone
 /// and must finish, and a `DeliveryChecker` judges. Server, spools and data live from round to round.

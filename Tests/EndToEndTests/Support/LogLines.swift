@@ -9,7 +9,7 @@ enum LogLines {
       let place = Int.random(in: 0..<lines.count, using: &random)
       lines[place] = (0..<size).map { _ in letters[Int(random.next() % UInt64(letters.count))] }
     }
-    // NULs in front of a line's text are no part of it.
+    // NULs in front of a line's text are not part of it.
     for place in lines.indices where lines[place].first == 0 { lines[place].insert(UInt8(ascii: "x"), at: 0) }
     // An empty last line without its newline would be no line.
     if lines.last?.isEmpty == true { lines[count - 1] = Array("the last line".utf8) }
