@@ -114,7 +114,7 @@ package final class Store: Sendable {
   }
 
   /// Commits what is queued: on the caller's thread, which then waits for the disk, if it is little, the disk is fast
-  /// and nobody else is committing; otherwise on the writer's thread.
+  /// and no other thread is committing; otherwise on the writer's thread.
   ///
   /// The sink is called before this returns for what is committed here.
   package func commitQueued() {

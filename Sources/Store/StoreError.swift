@@ -8,7 +8,7 @@ package struct StoreError: Error, CustomStringConvertible, Sendable {
     case locked
     /// The directory or a file in it does not look like a store's, or a newer version has written it.
     case notAStore
-    /// A segment that `store` names is not there.
+    /// A segment that `store` names is missing.
     case missingSegment
     /// Stored bytes are not what was written.
     case damaged

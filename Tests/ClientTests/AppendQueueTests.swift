@@ -131,7 +131,7 @@ import Testing
     #expect(asked == [0, 1, 2, 3, 0])
   }
 
-  @Test func `a batch given up raises the floor of those behind it`() {
+  @Test func `a batch given up raises the floor of later ones`() {
     var queue = queue(5)
     _ = sendAll(&queue, max: 3)
     #expect(queue.giveUp(1, final(.badBatch), now: now)?.number == 1)
@@ -144,7 +144,7 @@ import Testing
     #expect(again.map(\.floor) == [2, 2, 2, 2])
   }
 
-  @Test func `behind a hole a batch waits until it is the first`() {
+  @Test func `after a gap a batch waits until it is the first`() {
     var queue = queue(4)
     _ = sendAll(&queue)
     // The first is postponed, the second given up for another reason, the others come back.

@@ -17,7 +17,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `what is submitted is stored in order, and each receipt names its own entries`() async throws {
+  @Test func `submitted entries are stored in order, and each receipt names its own`() async throws {
     let server = try await FakeServer.start()
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
@@ -136,7 +136,7 @@ import Testing
       defer { server.stop() }
       let client = try LogClient(.test(server.url))
       var states = client.states.makeAsyncIterator()
-      // It goes through at once, which says nothing of the other stream.
+      // It goes through at once, which says nothing about the other stream.
       async let other = client.append(entries(1...1), to: StreamName(checked: "other"))
       _ = try await client.append(entries(1...1), to: web)
       _ = try await other

@@ -269,7 +269,7 @@ import Testing
 }
 
 @Suite(.endsHangs) struct ShutdownTests {
-  @Test func `shutdown acknowledges what is queued, ends subscriptions and refuses what comes later`() async throws {
+  @Test func `shutdown acknowledges queued entries, ends subscriptions and refuses later calls`() async throws {
     let server = try await FakeServer.start()
     defer { server.stop() }
     let client = try LogClient(.test(server.url))

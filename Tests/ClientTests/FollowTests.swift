@@ -45,7 +45,7 @@ import Testing
       #expect(seen == (isMissing ? Array(1...10) : whole))
       #expect(failure?.code == (isMissing ? .dataMissing : nil))
       if isMissing { #expect(failure?.message.contains("11 to 20") == true) }
-      // It is over, and does not go on behind the gap.
+      // It is over, and does not go on after the gap.
       #expect(try await iterator.next() == nil)
 
       #expect(try await numbers(subscription.entries(onGap: .ignore)) == whole)

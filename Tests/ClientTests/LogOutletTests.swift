@@ -53,7 +53,7 @@ final class KeepingSink: LogSink {
 
   @Test func `entries that do not fit are dropped, and an entry in their place says how many`() {
     let outlet = LogOutlet(waitingEntryCountMax: 3, waitingByteCountMax: 1 << 20)
-    // Room comes while the outlet hands over: what was logged then stands behind the notice.
+    // Room comes while the outlet hands over: what was logged then comes after the notice.
     let sink = KeepingSink { if $0.text == "3" { for entry in entries(9...9) { outlet.log(entry) } } }
     for entry in entries(1...8) { outlet.log(entry) }
     outlet.bind(to: sink)

@@ -29,7 +29,7 @@ import Testing
     #expect(try backlog.window(of: web, after: 0).map(\.number) == [41])
   }
 
-  @Test func `the oldest batches behind the window are dropped, and one notice stands in their place`() throws {
+  @Test func `the oldest batches beyond the window are dropped, and one notice takes their place`() throws {
     let backlog = MemoryBacklog { 5 }
     let ids = try backlog.store((1...40).map { _ in draft() }, removing: [])
     let dropped = try backlog.dropOldest(keeping: 38_000)
@@ -37,7 +37,7 @@ import Testing
     #expect(dropped.map(\.idLast) == Array(ids[32...34]))
     #expect(backlog.totals.entryCount == 370)
     #expect(backlog.totals.batchCount == 38)
-    // The window is full; behind it comes the notice, then what is left.
+    // The window is full; after it comes the notice, then what is left.
     _ = try backlog.store([], removing: Array(ids[..<32]))
     // Nothing beyond a gap is sent before everything ahead of it is answered: the server tells batches apart by their
     // numbers modulo 32.

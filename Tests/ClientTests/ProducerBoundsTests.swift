@@ -6,7 +6,7 @@ import Testing
 /// A producer that can accept no more.
 @Suite(.endsHangs) struct ProducerBoundsTests {
   @Test(arguments: [LogProducerConfiguration.WhenFull.wait, .dropNewest, .dropOldest])
-  func `a full queue drops what is logged by its policy, counts it, and tells the stream`(
+  func `a full queue drops logged entries by its policy, counts them, and leaves a notice in the stream`(
     whenFull: LogProducerConfiguration.WhenFull
   ) async throws {
     let server = try await FakeServer.start { $0.faults.isMute = true }

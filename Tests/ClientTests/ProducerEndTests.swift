@@ -23,7 +23,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `a shutdown without a server ends at its deadline, and what is lost is counted`() async throws {
+  @Test func `a shutdown without a server ends at its deadline, and lost entries are counted`() async throws {
     let client = try LogClient(.test("logs://127.0.0.1:1"))
     let producer = try testProducer(client)
     for number in 1...100 { producer.log(LogEntry(message: ByteString("\(number)"))) }

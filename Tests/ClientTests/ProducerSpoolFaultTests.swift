@@ -16,7 +16,7 @@ import Testing
     return directory
   }
 
-  @Test func `what is handed over after a crash is sent once what the crash left is answered`() async throws {
+  @Test func `batches handed over after a crash are sent once what the crash left is answered`() async throws {
     let directory = try crashed(["1", "2", "3"])
     let server = try await FakeServer.start { $0.faults.isMute = true }
     defer { server.stop() }
@@ -50,7 +50,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `what is answered is not sent again while it is still in the spool`() async throws {
+  @Test func `answered batches are not sent again while they are still in the spool`() async throws {
     // Answered batches are removed a little later, together: meanwhile the client fails, and everything starts over.
     let server = try await FakeServer.start { server in
       server.faults.isMute = true

@@ -7,7 +7,7 @@ import Testing
 @Suite(.endsHangs) struct ProducerTests {
   private let db = StreamName(checked: "db")
 
-  @Test func `what is logged is stored in order, with level, source and attributes`() async throws {
+  @Test func `logged entries are stored in order, with level, source and attributes`() async throws {
     let server = try await FakeServer.start()
     defer { server.stop() }
     let client = try LogClient(.test(server.url))

@@ -138,7 +138,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test(arguments: [false, true]) func `an end at the head means the first announced heads`(isDivided: Bool) async throws {
+  @Test(arguments: [false, true]) func `an end at the head is the head announced first`(isDivided: Bool) async throws {
     let db = db
     for cut in 4...16 {
       let server = try await FakeServer.start { server in
@@ -152,7 +152,7 @@ import Testing
       for try await event in client.follow([.pattern(.all)], until: FollowEnd(atHead: true)) {
         try followed.take(event)
         if case .resolved = event {
-          // Nothing of this is part of it.
+          // None of this is part of it.
           try await server.onLoop { server in
             try server.fill(web, batches: 2, entryCount: 5)
             try server.fill(StreamName(checked: "new"), batches: 2, entryCount: 5)

@@ -197,7 +197,7 @@ import Testing
     #expect(try await server.onLoop { $0.record.connectionCount } == 1)
   }
 
-  @Test func `shutdown of a suspended client connects again for what is queued, until its deadline`() async throws {
+  @Test func `shutdown of a suspended client reconnects for queued entries, until its deadline`() async throws {
     let server = try await FakeServer.start()
     defer { server.stop() }
     for isReached in [true, false] {

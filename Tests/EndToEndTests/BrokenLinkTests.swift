@@ -14,7 +14,7 @@ import Testing
     }
   }
 
-  @Test func `what a connection that was given up still brings, behind the next one, is stored once`() throws {
+  @Test func `bytes that an abandoned connection delivers after the next one are stored once`() throws {
     try run { .late(after: $0.place, behind: $0.place / 2) }
   }
 
@@ -22,7 +22,7 @@ import Testing
     try run { .corrupt($0.direction, after: $0.place) }
   }
 
-  @Test func `a link that is refused for a while and then slow brings everything`() throws {
+  @Test func `a link that is refused for a while and then slow delivers everything`() throws {
     try run(rounds: 5) { spot in
       spot.round % 5 < 4 ? .refuse : .slow(pieceByteCount: 2_000, pause: .milliseconds(1))
     }

@@ -43,7 +43,7 @@ import Testing
     #expect(exit == .code(128 + number) || isYoung && exit == .signal(number), "\(exit): \(follower.errors.text)")
   }
 
-  @Test func `a follow of several streams with a cursor file loses and repeats nothing of any`() throws {
+  @Test func `a follow of several streams with a cursor file loses and repeats nothing`() throws {
     var random = Seeded.forTest()
     let names = ["a/1", "a/2", "a/3"]
     let count = Environment.lines(1_500)

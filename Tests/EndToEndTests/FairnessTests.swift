@@ -155,7 +155,7 @@ import Testing
     }
   }
 
-  @Test func `followers that join by the hundred and never read hold nobody up`() throws {
+  @Test func `hundreds of followers that join and never read hold nobody up`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       try Self.makeStreams(server, Self.streamCount)

@@ -17,7 +17,7 @@ import Testing
           let client = try RawClient(server.url)
           defer { client.close() }
           try client.send(bytes: hello)
-          // Most wait for their WELCOME; some do not, and some send nonsense behind it.
+          // Most wait for their WELCOME; some do not, and some send nonsense after it.
           if index % 10 == 0 { continue }
           if index % 10 == 1 { try client.send(bytes: [UInt8](repeating: 7, count: 64)) }
           guard case .welcome = try client.receive().message else { throw Failure("no WELCOME for \(index)") }

@@ -31,7 +31,7 @@ import Testing
       let lines = LogLines.plain(5_000)
       #expect(try server.run(["push", "web", try scene.file("f", LogLines.file(lines))]).exit == .code(0))
       let cursor = scene.path("cursor")
-      // 1,000 bytes end inside a line, and 100 entries behind it are in the pipe already.
+      // 1,000 bytes end inside a line, and 100 entries after it are in the pipe already.
       let read = try pipe(
         server, "web -n all -o raw --cursor-file \(cursor) \(end)", into: "dd bs=1 count=1000 status=none")
       let taken = LogLines.file(lines).prefix(1_000)

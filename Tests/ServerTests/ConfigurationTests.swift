@@ -84,7 +84,7 @@ import Testing
     #expect(message([], ["LOGSD_CONFG": "x"])?.contains("did you mean LOGSD_CONFIG?") == true)
     #expect(message([], ["LOGSD_FROBNICATE": ""])?.hasSuffix("LOGSD_FROBNICATE; unset it, or see logsd --help") == true)
     #expect(message([], ["LOGSD_PORT": "5650"])?.contains("LOGSD_PORT") == true)
-    // What Kubernetes sets for a service of that name, and what is for `logs`.
+    // Variables that Kubernetes sets for a service of that name, and those for `logs`.
     let others = [
       "LOGSD_PORT": "tcp://10.0.0.1:5647", "LOGSD_PORT_5647_TCP_ADDR": "10.0.0.1", "LOGSD_SERVICE_HOST": "10.0.0.1",
       "LOGS_SERVER": "x", "LOGSDX": "y",

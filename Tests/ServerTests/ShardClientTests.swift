@@ -98,7 +98,7 @@ import Testing
     #expect(first.say("a") == "1 stored as 1")
     #expect(second.say("b") == "1 stored as 2")
     #expect(first.say("damage") == "2 bad_batch")
-    // A number that was refused is not missed, by nobody.
+    // No client misses a number that was refused.
     #expect(first.say("c") == "3 stored as 3")
     #expect(second.say("d") == "2 stored as 4")
     #expect(scene.store.stream(named: try StreamName(LineDoor.stream))?.head == 4)

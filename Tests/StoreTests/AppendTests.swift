@@ -4,7 +4,7 @@ import Testing
 @testable import LogsStore
 
 @Suite struct AppendTests {
-  @Test func `what is appended is read back, and again after a restart`() throws {
+  @Test func `appended entries are read back, and again after a restart`() throws {
     let directory = TestDirectory()
     var incarnation: Incarnation?
     do {

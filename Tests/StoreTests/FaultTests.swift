@@ -94,7 +94,7 @@ import Testing
     #expect(try again.readAll("web").texts == ["1", "2"])
   }
 
-  @Test func `a transaction that fails in its middle leaves nothing of its group`() throws {
+  @Test func `a transaction that fails midway leaves nothing of its group`() throws {
     let directory = TestDirectory()
     let disk = FaultDisk()
     let test = try TestStore(disk.settings(directory))

@@ -83,7 +83,7 @@ import Testing
     var requests = try Self.requests(["a", "b", "c"], of: test)
     requests.insert(ReadRequest(stream: 99, from: 1, to: 1), at: 2)
     let results = test.read(requests)
-    // The one behind it has not been tried.
+    // The one after it has not been tried.
     try #require(results.count == 3)
     #expect(try results.prefix(2).map { try Self.texts($0.get()) } == [["a-1"], ["b-1"]])
     #expect(throws: StoreError.self) { try results[2].get() }

@@ -72,7 +72,7 @@ import Testing
     } while test.sink.lastThread != pthread_self()
   }
 
-  @Test func `a commit that has to bring the index up to date is the writer's thread's`() throws {
+  @Test func `a commit that must bring the index up to date is left to the writer's thread`() throws {
     let directory = TestDirectory()
     var settings = patient(TestStore.settings(directory))
     settings.indexLagCountMax = 10

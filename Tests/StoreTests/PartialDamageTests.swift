@@ -7,7 +7,7 @@ import Testing
 
 @testable import LogsStore
 
-/// Damage of a part of a sealed segment costs that part, and what is damaged for a moment costs nothing.
+/// Damage to a part of a sealed segment costs that part, and temporary damage costs nothing.
 @Suite struct PartialDamageTests {
   private static let failedRead = SQLITE_IOERR | (1 << 8)
 
@@ -45,7 +45,7 @@ import Testing
       test.append("web", .test("11"), number: 11)
       test.close()
     }
-    // The older segment is left whole: what it knows is found behind the damage.
+    // The older segment is intact: its marks are found past the damage.
     let names = directory.contents("data/segments/0000000001.db")
     let second = directory.contents("data/segments/0000000002.db")
     directory.write("data/segments/0000000001.db", second)

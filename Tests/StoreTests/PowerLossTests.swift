@@ -131,7 +131,7 @@ import Testing
 }
 
 extension FaultDisk {
-  /// Takes what is in a directory as durable.
+  /// Treats the content of a directory as durable.
   func adopt(_ directory: TestDirectory) {
     let files = PosixFileSystem()
     for folder in [directory.data, directory.data + "/segments"] {

@@ -94,7 +94,7 @@ import Testing
     try Self.check(test, heads, "sealed")
   }
 
-  @Test func `a sealed segment has the index of all rows in the place of the table`() throws {
+  @Test func `a sealed segment has the index of all rows in place of the table`() throws {
     let directory = TestDirectory()
     let clock = TestClock()
     let test = try TestStore(Self.settings(directory, clock, lag: 2))

@@ -19,7 +19,7 @@ import Testing
       let test = try TestStore(directory, clock)
       // Rows 1 to 3 hold the numbers 1 and 2, 3 and 4, and 5.
       let own: ClosedRange<UInt64> = [1...2, 3...4, 5...5][row - 1]
-      // `first_seq = 4` puts a row in the place of another.
+      // `first_seq = 4` puts a row in place of another.
       let spared = (1...6).filter { !own.contains($0) && change != "first_seq = 4" || $0 == 6 }
       for isReverse in [false, true] {
         let covered = try Self.covered(test, isReverse: isReverse)

@@ -93,7 +93,7 @@ final class Catalog: Sendable {
 extension Catalog.State {
   /// Puts new streams where their names belong.
   ///
-  /// - Complexity: O(k log n) comparisons for k new streams, and one pass that moves the indexes behind the first of
+  /// - Complexity: O(k log n) comparisons for k new streams, and one pass that moves the indexes after the first of
   ///   them.
   mutating func order(_ added: [Int]) {
     if added.isEmpty { return }
@@ -101,7 +101,7 @@ extension Catalog.State {
     let insertions = added.map { index(from: streams[$0].name.text) }
     var end = sorted.count
     sorted.append(contentsOf: added)
-    // From the back: what stands behind the last new one moves furthest.
+    // From the back: indexes after the last new one move furthest.
     for number in added.indices.reversed() {
       for index in (insertions[number]..<end).reversed() { sorted[index + number + 1] = sorted[index] }
       sorted[insertions[number] + number] = added[number]

@@ -27,7 +27,7 @@ struct StoreFile: Hashable, Sendable {
   /// Replaces the file: either the old content or the new is there after a crash.
   ///
   /// - Throws: `diskFull` only if the old content is still in place. Once the file has been renamed there is no way
-  ///   back, since a crash may bring either content.
+  ///   back, since a crash may leave either content.
   func save(_ paths: StorePaths, _ files: any FileSystem) throws(StoreError) {
     do {
       // Its identity is known once it exists.

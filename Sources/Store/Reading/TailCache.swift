@@ -61,7 +61,7 @@ final class TailCache: Sendable {
     state.withLock { state in state.tails[stream].map { Self.index(in: $0, covering: position) != nil } ?? false }
   }
 
-  /// The run that covers `position` and those behind it, about `byteCountMax` of them; nil when it is not in memory.
+  /// The run that covers `position` and those after it, about `byteCountMax` of them; nil when it is not in memory.
   func runs(of stream: Int64, from position: UInt64, byteCountMax: Int) -> [Run]? {
     state.withLock { state in
       guard let tail = state.tails[stream], var index = Self.index(in: tail, covering: position) else { return nil }

@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// The latest times of streams in sealed segments, learnt from searches that went through all of their runs.
+/// The latest times of streams in sealed segments, learned from searches that went through all of their runs.
 final class TimeBounds: Sendable {
   struct Key: Hashable, Sendable {
     var segment: Int64
@@ -16,7 +16,7 @@ final class TimeBounds: Sendable {
     get { latest.withLock { $0[key] } }
     set {
       latest.withLock { latest in
-        // Rare, and what is needed again is soon learnt again.
+        // Rare, and what is needed again is soon learned again.
         if latest.count >= Self.countMax { latest = [:] }
         latest[key] = newValue
       }

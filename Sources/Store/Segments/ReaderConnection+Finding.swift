@@ -4,7 +4,7 @@ internal import LogsWire
 
 /// Finding runs by the numbers that they hold, between `beginSnapshot` and `endSnapshot`.
 extension ReaderConnection {
-  /// The run that covers `bounds.lowerBound` and those behind it that begin within the bounds.
+  /// The run that covers `bounds.lowerBound` and those after it that begin within the bounds.
   func runs(of stream: Int64, upFrom bounds: ClosedRange<UInt64>, _ budget: Budget) throws(SQLiteError) -> Runs {
     var found = FoundRuns(bounds, budget, isDescending: false)
     for statements in runStatements {

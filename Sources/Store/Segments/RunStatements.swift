@@ -19,11 +19,11 @@ final class RunStatements {
   let forward: Statement
   /// Stream ?1, from the run that covers ?2 down.
   let backward: Statement
-  /// Stream ?1, from the first run that begins at ?2 or behind it.
+  /// Stream ?1, from the first run that begins at ?2 or after it.
   let times: Statement
   /// Stream ?1, from the last run that begins at ?2 or before it down.
   let timesBackward: Statement
-  /// Where the run of stream ?1 behind ?2 begins, from the index alone where there is one.
+  /// Where the run of stream ?1 after ?2 begins, from the index alone where there is one.
   let firstBehind: Statement
   /// Where the run of stream ?1 that covers ?2 begins, from the index alone where there is one.
   let firstCovering: Statement

@@ -6,7 +6,7 @@ import Testing
 @Suite struct SpoolDroppingTests {
   private let db = StreamName(checked: "db")
 
-  /// Everything of a stream in order, read through the windows; the spool is empty behind it.
+  /// Everything of a stream in order, read through the windows; the spool is empty afterwards.
   private func drained(_ test: TestSpool) throws -> [StreamName: [BacklogBatch]] {
     var batches: [StreamName: [BacklogBatch]] = [:]
     try test.drain { batches[$0.key.stream, default: []].append($0) }
@@ -20,7 +20,7 @@ import Testing
     _ = try test.spool.store(drafts, removing: [])
   }
 
-  @Test func `the oldest behind the windows go, and one notice stands in their place`() throws {
+  @Test func `the oldest beyond the windows go, and one notice takes their place`() throws {
     let directory = try TestDirectory()
     let test = try TestSpool(directory.path)
     try store(test, 1...50)

@@ -41,7 +41,7 @@ import Testing
     }
   }
 
-  /// Whether all of the WAL is checkpointed when it fails, as behind an opening, or is still needed.
+  /// Whether all of the WAL is checkpointed when it fails, as after an opening, or is still needed.
   @Test(arguments: [false, true])
   func `a batch whose sync failed is gone however the spool is opened next`(isWalNeeded: Bool) throws {
     let directory = try TestDirectory()
@@ -64,7 +64,7 @@ import Testing
     #expect(try test.texts() == texts + ["3"])
   }
 
-  @Test func `a disk that is full lets go what is answered, as long as the WAL can be checkpointed`() throws {
+  @Test func `a full disk lets answered batches go, as long as the WAL can be checkpointed`() throws {
     let directory = try TestDirectory()
     let disk = SpoolDisk()
     let test = try TestSpool(directory.path, vfs: disk.name)

@@ -47,7 +47,7 @@ import Testing
   /// A spool whose last batch is found by continuing from the one before it, but not by its id: the page above names
   /// too high an id as the last one in the leaf before.
   ///
-  /// - Returns: all ids; the last two follow one another, as they do only behind a notice.
+  /// - Returns: all ids; the last two follow one another, as they do only after a notice.
   private func makeHidden(_ directory: TestDirectory) throws -> [Int64] {
     let test = try TestSpool(directory.path)
     let ids = try test.spool.store((1...34).map { .test("\($0)") }, removing: [])
@@ -72,7 +72,7 @@ import Testing
     return ids[5..<32] + [notice, notice + 1]
   }
 
-  @Test func `a batch that is found only behind another comes out once`() throws {
+  @Test func `a batch that is found only through the one before comes out once`() throws {
     let directory = try TestDirectory()
     let ids = try makeHidden(directory)
     let test = try TestSpool(directory.path)

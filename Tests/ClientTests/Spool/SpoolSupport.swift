@@ -81,7 +81,7 @@ final class TestSpool {
 
   /// Takes everything out, window by window.
   func drain(_ visit: (BacklogBatch) throws -> Void = { _ in }) throws {
-    // Each window takes one batch at least; damage may bring some more to light.
+    // Each window takes at least one batch; damage may reveal some more.
     for _ in 0..<spool.totals.batchCount + 1_000 {
       guard let stream = spool.streams.first else { return }
       let batches = try window(stream)

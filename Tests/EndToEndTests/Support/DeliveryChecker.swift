@@ -168,7 +168,7 @@ struct DeliveryChecker {
     }
   }
 
-  /// Whether a follower was given what is stored, from the first entry to the last, each once in each of its lives.
+  /// Whether a follower received what is stored, from the first entry to the last, each once per process.
   private func check(_ follower: Follower, _ found: inout [Violation]) {
     var told = 0
     func tell(_ promise: Violation.Promise, _ text: String) {
