@@ -1,7 +1,7 @@
 internal import LogsWire
 internal import Synchronization
 
-/// Stops a store that cannot go on, and reports why, once, from whichever thread finds out first.
+/// Stops a store that cannot continue, and reports why, once, from whichever thread finds out first.
 final class FailStop: Sendable {
   private let sink: any StoreSink
   private let queue: WriterQueue

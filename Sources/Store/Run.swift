@@ -1,6 +1,6 @@
 package import LogsWire
 
-/// Batches of one stream end to end, exactly as they are stored and as they go on the wire.
+/// Batches of one stream, end to end, exactly as they are stored and sent.
 package struct Run: Hashable, Sendable {
   /// The sequence numbers that they cover.
   package var numbers: ClosedRange<UInt64>
@@ -11,7 +11,7 @@ package struct Run: Hashable, Sendable {
     self.batches = batches
   }
 
-  /// A numbered batch alone.
+  /// A single numbered batch.
   init(_ batch: Batch) {
     self.init(batch.header.firstSequence...batch.header.lastSequence, batch.bytes)
   }

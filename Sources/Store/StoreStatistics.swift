@@ -1,7 +1,7 @@
 /// Counts since the store was opened, and sizes as of now.
 package struct StoreStatistics: Hashable, Sendable {
   package enum CheckState: String, Hashable, Sendable {
-    /// The last stop was clean: nothing is checked.
+    /// Whether the last stop was clean, so that nothing needs checking.
     case notNeeded
     case running
     case finished

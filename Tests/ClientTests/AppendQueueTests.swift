@@ -159,7 +159,7 @@ import Testing
     #expect(behind.map(\.floor) == [3, 3])
   }
 
-  @Test func `numbers are never used twice, also after a stream had nothing to send`() {
+  @Test func `numbers are never used twice, even after a stream had nothing to send`() {
     var queue = queue(3)
     _ = sendAll(&queue)
     for id in 1...3 { _ = queue.acknowledge(UInt32(id)) }
@@ -179,7 +179,7 @@ import Testing
     #expect(sendAll(&queue).isEmpty)
   }
 
-  @Test func `a batch whose answer was lost may be stored, whatever is said of it for the moment`() {
+  @Test func `a batch whose answer was lost may be stored, whatever a temporary refusal says`() {
     for code in [RefusalCode.overloaded, .goingAway, .diskFull, .badBatch, .outOfOrder] {
       var queue = queue(1)
       _ = sendAll(&queue)

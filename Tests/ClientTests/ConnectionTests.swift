@@ -5,7 +5,7 @@ import Testing
 @testable import LogsClient
 
 @Suite(.endsHangs) struct ConnectionTests {
-  @Test func `streams come page by page, and status as it is`() async throws {
+  @Test func `streams are listed page by page, and the status is passed on unchanged`() async throws {
     let server = try await FakeServer.start { server in
       server.pageCountMax = 3
       for index in 0..<10 { try! server.fill(StreamName(checked: "app/\(index)"), batches: 1, entryCount: index + 1) }

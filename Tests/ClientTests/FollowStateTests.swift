@@ -183,7 +183,7 @@ import Testing
     #expect(state.endsHere == .until)
   }
 
-  @Test func `nothing stored is an end at the head, also when the connection goes before the server says so`() throws {
+  @Test func `nothing stored is an end at the head, even if the connection is lost before the server says so`() throws {
     var state = state(end: FollowEnd(atHead: true))
     _ = state.asked()
     #expect(state.endReason == nil)
@@ -211,7 +211,7 @@ import Testing
     #expect(state.endsHere == .start)
   }
 
-  @Test func `in reverse from a time it goes on below what came, whatever that time finds by then`() throws {
+  @Test func `in reverse from a time it continues below what came, whatever that time finds by then`() throws {
     var state = state(end: FollowEnd(time: 7), isReverse: true)
     _ = state.asked()
     _ = try state.announced(announcement(at: 61, head: 100))

@@ -17,7 +17,7 @@ import Testing
       for try await _ in group {}
     }
     #expect(try await server.onLoop { $0.streams[web]?.head } == 200)
-    // Of a client that has ended there is nothing to run.
+    // A client that has ended has nothing to run.
     try await client.run()
   }
 

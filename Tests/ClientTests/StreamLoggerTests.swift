@@ -95,7 +95,7 @@ import Testing
     #expect(first.source == "first" && first.minimumLevel == .info)
   }
 
-  @Test func `the original output gets every entry as it is, from its own level on`() {
+  @Test func `the original output gets every entry unchanged, from its own level on`() {
     let output = KeepingSink()
     var logger = StreamLogger(to: sink) { output.log($0) }
     logger.debug("below both")
@@ -109,7 +109,7 @@ import Testing
     #expect(output.entries.first == sink.entries.first)
   }
 
-  @Test func `a line goes out whole, and an output that is gone does no harm`() throws {
+  @Test func `a line is written whole, and an output that is gone does no harm`() throws {
     var ends: [Int32] = [-1, -1]
     #expect(pipe(&ends) == 0)
     let line = EntryLine.bytes(of: LogEntry(message: ByteString(String(repeating: "m", count: 1_000))))

@@ -14,7 +14,7 @@ func testProducer(
   return try LogProducer(client, stream: web, configuration: configuration)
 }
 
-/// What the notices in a stream say is missing.
+/// What is missing according to the notices in a stream.
 func told(_ entries: [LogEntry]) -> UInt64 {
   entries.reduce(0) { sum, entry in
     for attribute in entry.attributes where attribute.key == "logs.dropped" {

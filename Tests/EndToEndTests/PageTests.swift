@@ -39,7 +39,7 @@ import Testing
   }
 
   @Test(arguments: [[], ["--tail-bytes", "0"]])
-  func `of more busy streams than fit a page each is read in the end`(flags: [String]) async throws {
+  func `of more busy streams than fit a page, each is eventually read`(flags: [String]) async throws {
     try await withClient(flags) { client in
       let streams = try (0..<40).map { try StreamName("busy/\($0)") }
       for stream in streams { _ = try await client.append(entries(300), to: stream) }

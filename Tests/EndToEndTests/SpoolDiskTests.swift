@@ -15,7 +15,7 @@ import Testing
     }
   }
 
-  @Test func `it runs empty once its server comes, after a restart, too, and everything is stored once`() throws {
+  @Test func `it drains once its server comes, even after a restart, and everything is stored once`() throws {
     var random = Seeded.forTest()
     let file = LogLines.file(Self.noise(&random))
     for isKilled in [false, true] {
@@ -32,7 +32,7 @@ import Testing
         try fill("\(disk)/filler")
         guard isKilled else {
           let server = try TestServer(scene)
-          // It takes what comes as soon as it has room again.
+          // It accepts new entries as soon as it has room again.
           unlink("\(disk)/filler")
           #expect(try push.wait() == .code(0), "\(push.errors.text)")
           return try expectSame(server.stored("web"), file)

@@ -57,7 +57,7 @@ import Testing
     for number in 0..<10_000 {
       ends.note(.refused(.timedOut), peer: "10.0.\(number / 256).\(number % 256):1", "line", now: Self.time(1))
     }
-    // One for the others together.
+    // One line for the others together.
     #expect(lines.take().count == ConnectionEnds.caseCountMax + 1)
     ends.summarize(now: Self.time(2))
     #expect(

@@ -17,7 +17,7 @@ import Testing
     }
   }
 
-  @Test func `connections take turns, also one with little to do beside one with much`() {
+  @Test func `connections take turns, even one with little to do beside one with much`() {
     let clock = Clock(step: 0)
     let rota = Rota { clock.read() }
     var left: [UInt64: Int] = [1: 5, 2: 1, 3: 3]

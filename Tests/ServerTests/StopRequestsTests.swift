@@ -10,8 +10,7 @@ import Testing
     return milliseconds.map { requests.receive(now: MonotonicTime(nanoseconds: $0 * 1_000_000)) }
   }
 
-  @Test func `a second signal within a second is the same, one after that cuts the waiting off, and one more ends it`()
-  {
+  @Test func `a second signal within a second is the same, one after that cuts off the wait, and one more ends it`() {
     #expect(actions(5_000) == [.stop])
     #expect(actions(5_000, 5_000, 5_999) == [.stop, .ignore, .ignore])
     #expect(actions(5_000, 6_000) == [.stop, .cutOff])

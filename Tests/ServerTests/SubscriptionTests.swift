@@ -28,7 +28,7 @@ import Testing
     #expect(scene.run() == ["stream web \(position)/3", "resolved 1"] + range + ["live"])
   }
 
-  @Test func `a commit reaches all who are live, also when one ends by it`() throws {
+  @Test func `a commit reaches all live subscriptions, even if it ends one of them`() throws {
     let scene = FollowScene()
     for id in 1...5 as ClosedRange<UInt32> {
       var end = FollowEnd()
@@ -245,7 +245,7 @@ import Testing
     #expect(lines.last == "live")
   }
 
-  @Test func `until a time it ends when the clock has passed it, without any commit`() throws {
+  @Test func `a subscription until a time ends when the clock has passed it, without any commit`() throws {
     let scene = FollowScene()
     try scene.append("web", times: [1, 2])
     var end = FollowEnd()

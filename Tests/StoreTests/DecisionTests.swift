@@ -55,7 +55,7 @@ import Testing
     #expect(test.sink.outcome(request)?.refusal?.code == .outOfOrder)
   }
 
-  @Test func `a sealed stream takes nothing but repetitions, also after a restart`() throws {
+  @Test func `a sealed stream accepts nothing but repetitions, even after a restart`() throws {
     let directory = TestDirectory()
     do {
       let test = try TestStore(directory)
@@ -103,7 +103,7 @@ import Testing
       let request = test.submit(
         "s\(index % 3)", .batch(.test("\(index)")), producer: index % 5, number: 1 + (index - 1) / 15,
         floor: 1 + (index - 1) / 15)
-      // Of a producer that is new to a stream the mark is looked up first: those may come out of turn.
+      // The mark of a producer that is new to a stream is looked up first, so its replies may come out of turn.
       if index <= 15 { _ = test.sink.outcome(request) }
       return request
     }

@@ -16,7 +16,7 @@ import Testing
     return settings
   }
 
-  @Test func `a little is committed by the thread that brought it`() throws {
+  @Test func `a small group is committed by the thread that brought it`() throws {
     let directory = TestDirectory()
     let test = try TestStore(patient(TestStore.settings(directory)), in: directory, commitsHere: true)
     for number in 1...3 as ClosedRange<UInt64> {
@@ -26,7 +26,7 @@ import Testing
     }
   }
 
-  @Test func `what waits behind a commit that stops the store is not stored`() throws {
+  @Test func `requests waiting for a commit that stops the store are not stored`() throws {
     let directory = TestDirectory()
     let disk = FaultDisk()
     let test = try TestStore(patient(disk.settings(directory)), commitsHere: true)
@@ -87,7 +87,7 @@ import Testing
     #expect(try test.readAll("web").texts.count == 100)
   }
 
-  @Test func `much is left to the writer's thread`() throws {
+  @Test func `a large group is left to the writer's thread`() throws {
     let directory = TestDirectory()
     let test = try TestStore(TestStore.settings(directory), in: directory, commitsHere: true)
     let text = String(repeating: "x", count: 100 << 10)

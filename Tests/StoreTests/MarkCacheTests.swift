@@ -24,7 +24,7 @@ import Testing
     #expect(cache[Self.key(1000)]?.number == 1000)
   }
 
-  @Test func `pinned marks and those that are on no disk survive`() {
+  @Test func `pinned marks and those not yet on disk survive`() {
     var cache = MarkCache(countMax: 10)
     cache.add(Self.key(1), Self.mark(1), pinCount: 1)
     let cached = cache.add(Self.key(2), ProducerMark(), pinCount: 1)

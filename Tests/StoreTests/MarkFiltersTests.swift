@@ -16,7 +16,7 @@ import Testing
     #expect((0..<1000).count { filters.excludes(MarkFilters.hash(.test(UInt64($0)), on: 99), from: 1) } >= 999)
   }
 
-  @Test func `filters stay within their bound, and what has none is asked`() {
+  @Test func `filters stay within their bound, and segments without one are searched`() {
     let filters = MarkFilters(byteCountMax: 400)
     for segment in 1...3 as ClosedRange<Int64> {
       filters.make(segment) { visit in for hash in 0..<60 as Range<UInt32> where !visit(hash) { return } }
@@ -52,7 +52,7 @@ import Testing
     } while readCount.withLock { $0 } > 0 && producer < 200
     #expect(producer < 200)
     test.close()
-    // What is known is found, in each of the segments.
+    // Known marks are found in each of the segments.
     let again = try TestStore(settings)
     for number in 1...10 as ClosedRange<UInt64> {
       #expect(again.append("web", .test("\(number)"), producer: number, number: 1)?.first == number)

@@ -58,7 +58,7 @@ import Testing
     #expect(test.sink.outcome(requests[1])?.isDuplicate == false)
   }
 
-  @Test func `a mark is found in older segments, also after a restart`() throws {
+  @Test func `a mark is found in older segments, even after a restart`() throws {
     let directory = TestDirectory()
     let clock = TestClock()
     var settings = TestStore.settings(directory, clock)

@@ -147,7 +147,7 @@ import Testing
       Self.threeSegments(test, clock)
       test.close()
     }
-    // What retention will do: the mark first, then the file.
+    // As retention will do it: the mark first, then the file.
     try Database(directory.data + "/segments/0000000003.db", mode: .readWrite, vfs: nil)
       .execute("UPDATE segment SET trimmed_below = 2")
     directory.remove("data/segments/0000000001.db")
@@ -338,7 +338,7 @@ import Testing
     #expect((1_000_000..<1_500_000).contains(again.store.statistics.byteCount))
   }
 
-  @Test func `no file is readable for others`() throws {
+  @Test func `no file is readable by others`() throws {
     let directory = TestDirectory()
     let clock = TestClock()
     let before = umask(0o022)

@@ -12,7 +12,7 @@ struct Reserve: UpkeepJob {
   private let files: any FileSystem
   private let log: @Sendable (String) -> Void
 
-  /// At most this fraction of what is free: on a small disk most of it is for entries.
+  /// At most this fraction of the free space: on a small disk most of it is for entries.
   private static let freeDivisor = 8
 
   init(_ settings: StoreSettings, paths: StorePaths) {
@@ -23,7 +23,7 @@ struct Reserve: UpkeepJob {
     log = settings.log
   }
 
-  /// Frees the space for what needs it now.
+  /// Frees the space for use now.
   ///
   /// - Returns: whether there was any.
   func giveUp() throws(StoreError) -> Bool {
@@ -45,14 +45,14 @@ struct Reserve: UpkeepJob {
       if held >= byteCountMax { return .done }
       let spare = try files.freeByteCount(directory) / Self.freeDivisor
       let wanted = min(byteCountMax, held + spare)
-      // A block here and there is not worth the attempt.
+      // A few blocks are not worth the attempt.
       if wanted >= held + min(byteCountMax - held, Self.growthByteCountMin) {
         try files.allocate(path, byteCount: wanted)
       }
       if wanted == byteCountMax { return .done }
     } catch {
       guard error.isDiskFull else {
-        // Not needed to run: a start on a full disk has to do without.
+        // Not needed to run: a start on a full disk has to manage without it.
         log("no room can be kept in \(path) for a start on a full disk: \(error.text)")
         return .done
       }

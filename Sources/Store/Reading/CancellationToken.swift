@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// Whether what was asked of a reader thread is still wanted.
+/// Whether a request to a reader thread is still wanted.
 package final class CancellationToken: Sendable {
   private let flag = Atomic<Bool>(false)
 

@@ -5,10 +5,10 @@ internal import Synchronization
 /// Which producers have marks in which sealed segments, so that a look-up opens only segments that may have the mark.
 ///
 /// A segment's filter is built from its table of marks at the first look-up that needs it. It may wrongly say yes,
-/// never no. A segment without a filter, because all of them have reached their limit or its marks cannot be read, is
-/// asked itself.
+/// never no. A segment without a filter, because the limit for all is reached or its marks cannot be read, is
+/// searched itself.
 final class MarkFilters: Sendable {
-  /// For all segments: four million producers and streams.
+  /// For all segments together: four million pairs of a producer and a stream.
   static let byteCountMax = 16 << 20
   /// How long one look-up builds filters; the next one continues.
   static let makingTimeMax = Duration.milliseconds(5)

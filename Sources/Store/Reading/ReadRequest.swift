@@ -6,9 +6,9 @@ package struct ReadRequest: Hashable, Sendable {
 
   package var stream: Int64
   package var from: UInt64
-  /// The last number wanted; what lies beyond the head is left out.
+  /// The last number wanted; numbers beyond the head are left out.
   package var to: UInt64
-  /// Where to stop, counting what the ranges before it in the same read hold; one batch is read even if it is larger.
+  /// Where to stop, including the bytes of earlier ranges in the same read; one batch is read even if it is larger.
   /// From 1 to `byteCountLimit`.
   package var byteCountMax: Int
   /// Batches descending from `to` to `from`, entries ascending inside.

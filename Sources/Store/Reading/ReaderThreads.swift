@@ -36,7 +36,7 @@ final class ReaderThreads: Sendable {
     return isTaken
   }
 
-  /// Runs what waits, then ends the threads.
+  /// Runs the waiting jobs, then ends the threads.
   func close() {
     let isFirst = monitor.withLock { state in
       defer { state.isClosed = true }

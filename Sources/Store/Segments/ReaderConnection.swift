@@ -91,7 +91,7 @@ final class ReaderConnection: @unchecked Sendable {
   /// Whether the segment is searched in parts that change.
   private var isChanging: Bool { runStatements.count > 1 }
 
-  /// What this segment remembers of a producer on a stream.
+  /// What this segment remembers about a producer on a stream.
   func mark(of producer: ProducerID, on stream: Int64) throws(SQLiteError) -> ProducerMark? {
     defer { marksStatement.reset() }
     marksStatement.bind(1, stream)

@@ -1,7 +1,7 @@
 internal import LogsDisk
 internal import LogsWire
 
-/// Finds the marks that a crash kept out of the active segment's table, in the rows that the table does not cover.
+/// Finds marks that a crash kept out of the active segment's table, in the rows that the table does not cover.
 struct MarkReplay {
   let active: SegmentWriter
   let catalog: Catalog

@@ -2,8 +2,7 @@ internal import LogsDisk
 internal import LogsSystem
 internal import LogsWire
 
-/// Finds out what a data directory holds and repairs what a crash has left: the part of the start before any thread
-/// runs.
+/// Finds out what a data directory holds and repairs it after a crash: the part of the start before any thread runs.
 struct Recovery {
   /// What the store starts with.
   struct Result {

@@ -60,7 +60,7 @@ final class Sealing: UpkeepJob {
     return try result.get()
   }
 
-  /// Done while readers read on. A damaged segment is sealed as it is: readers find without the index what can be
+  /// Done while readers continue. A damaged segment is sealed as it is: readers find without the index what can be
   /// found.
   private func makeIndex(_ log: (String) -> Void) throws(StoreError) {
     guard let writer = writer.withLock({ $0 }) else { return }

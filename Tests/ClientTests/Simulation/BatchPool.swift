@@ -1,7 +1,7 @@
 import LogsWire
 
-/// Batches that are made once for all runs, more than a run hands over: it uses each at most once, so that its check
-/// tells which it is.
+/// Batches that are made once for all runs, more than a run hands over. A run uses each at most once, so that its
+/// check identifies it.
 enum BatchPool {
   static let all: [Batch] = {
     var random = SeededGenerator(seed: 1)

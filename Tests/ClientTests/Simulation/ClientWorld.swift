@@ -12,7 +12,7 @@ final class ClientWorld {
     var ignoresWindow = false
   }
 
-  /// What a run came to, to be compared with another run of the same seed.
+  /// The outcome of a run, to be compared with another run of the same seed.
   struct Outcome: Equatable {
     var traceHash: UInt64
     var traceCount: Int

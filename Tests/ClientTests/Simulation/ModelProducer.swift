@@ -18,7 +18,7 @@ final class ModelProducer {
   private let simulation: Simulation
   private let checker: Checker
   private let stream: StreamName
-  /// Whose numbers the spool has; nil without one.
+  /// The identity whose numbers the spool holds; nil without one.
   private let spooled: ProducerID?
   /// How long an answer may take to be on the disk.
   private let noteMilliseconds: Int

@@ -41,7 +41,7 @@ import Testing
     #expect(batches.map(\.id) == batches.map(\.id).sorted())
   }
 
-  @Test func `notices for one reason are joined, also after reopening, and those of others stay`() throws {
+  @Test func `notices for one reason are joined, even after reopening, and those for others stay`() throws {
     let directory = try TestDirectory()
     do {
       let test = try TestSpool(directory.path)

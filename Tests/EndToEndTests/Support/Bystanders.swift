@@ -149,7 +149,7 @@ final class Bystanders: @unchecked Sendable {
     let begun = clock.now
     try body()
     let duration = clock.now - begun
-    // What was on its way at the end has come, too.
+    // What was in flight at the end has arrived, too.
     try wait(forAcknowledgements: 1)
     let times = condition.withLock { acknowledgements.filter { $0.received > begun }.map { $0.received - $0.sent } }
     let sorted = times.sorted()

@@ -29,7 +29,7 @@ final class Capture: @unchecked Sendable {
   var lineCount: Int { condition.withLock { newlines } }
   var lines: [String] { text.split(separator: "\n", omittingEmptySubsequences: false).dropLast().map(String.init) }
 
-  /// Waits until `isEnough` says so of the bytes and the count of whole lines, or the output has ended.
+  /// Waits until `isEnough` accepts the bytes and the count of whole lines, or the output has ended.
   ///
   /// - Returns: whether there was enough before the end.
   func wait(

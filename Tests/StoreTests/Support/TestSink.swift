@@ -49,7 +49,7 @@ final class TestSink: StoreSink {
     } ?? nil
   }
 
-  /// The answer to a request, also after the store has failed.
+  /// The answer to a request, even after the store has failed.
   func reply(_ request: UInt32) -> WriteOutcome? {
     monitor.wait(timeout: Self.patience) { $0.outcomes[request] }
   }
