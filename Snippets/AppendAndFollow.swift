@@ -2,7 +2,7 @@
 import LogsClient
 
 let client = try LogClient(LogClientConfiguration(servers: ["logs://127.0.0.1:5647"], name: "snippet"))
-// A new one each time: at the end it is sealed.
+// A new stream each time, since it is sealed at the end.
 let stream = try StreamName("task/\(UInt64.random(in: 0 ... .max))")
 
 // Returns when the entries are on disk. It may be called again after an error that is retryable.
@@ -20,7 +20,7 @@ for step in 1...100 {
 }
 for append in pending { _ = try await append.receipt }
 
-// Nothing comes after this: followers get an end.
+// The last entry: followers get an end.
 _ = try await client.complete(stream, text: "done")
 
 // The last ten entries, then whatever comes, across restarts of the server and broken links, until the stream is

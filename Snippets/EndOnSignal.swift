@@ -1,4 +1,4 @@
-// Serve until SIGTERM or SIGINT, then hand over what has been logged, and end.
+// Serve until SIGTERM or SIGINT, then hand over logged entries and end.
 import Dispatch
 import Glibc
 import LogsClient
@@ -15,7 +15,7 @@ for source in sources {
   source.setEventHandler {
     Task {
       producer.log(.notice, "ending")
-      // Until all is acknowledged, ten seconds at most; with a spool the next process sends the rest.
+      // Until everything is acknowledged, for at most ten seconds; with a spool the next process sends the rest.
       await producer.shutdown(deadline: .seconds(10))
     }
   }

@@ -1,4 +1,4 @@
-// Follow many streams and go on after a restart of this process: nothing is missed and nothing comes twice.
+// Follow many streams and resume after a restart of this process: nothing is missed and nothing comes twice.
 import Glibc
 import LogsClient
 
@@ -6,7 +6,7 @@ let path = "docker.cursor"
 let client = try LogClient(LogClientConfiguration(name: "snippet"))
 var cursor = try LogCursor(contentsOfFile: path) ?? LogCursor()
 
-// `.now` counts for streams that the cursor does not know yet, the first time.
+// `.now` applies to streams that the cursor does not know yet, on the first run.
 let subscription = client.follow([.pattern("docker/*")], from: .now, cursor: cursor)
 
 for try await event in subscription {
@@ -18,7 +18,7 @@ for try await event in subscription {
   case .behind(let count): print("\(count) entries behind")
   case .announced, .resolved, .live, .ended: break
   }
-  // The cursor says what has been dealt with, so what was printed must be out before it.
+  // The cursor says what has been processed, so printed entries must be flushed before it.
   fflush(nil)
   // Past what has been dealt with, also past where a silent stream starts. The file is replaced as a whole.
   cursor.advance(past: event)

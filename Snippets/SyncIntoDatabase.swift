@@ -1,15 +1,15 @@
 // Copy streams into the application's own SQLite database, each entry exactly once.
 //
-// Entries and cursor are committed in ONE transaction. A crash leaves both of a page or neither, and the next run goes
-// on behind what is there. Two copies at a time are no harm: the one that comes second finds that the cursor has moved,
-// and reads again.
+// Entries and cursor are committed in ONE transaction. A crash leaves both of a page or neither, and the next run
+// continues from there. Two copies at a time do no harm: the second one finds that the cursor has moved, and reads
+// again.
 //
 //     swift run SyncIntoDatabase logs.db 'docker/*'
 import CSQLite
 import Glibc
 import LogsClient
 
-/// The application's database, as little of it as this needs.
+/// A minimal database of the application.
 struct Database {
   struct Failure: Error { let message: String }
 
@@ -43,7 +43,7 @@ struct Database {
     return code == SQLITE_ROW ? sqlite3_column_text(statement, 0).map { String(cString: $0) } : nil
   }
 
-  /// Where the data that is there ends.
+  /// The end of the stored data.
   func cursor() throws -> LogCursor {
     try run("SELECT cursor FROM sync").map { try LogCursor(parsing: $0) } ?? LogCursor()
   }

@@ -1,6 +1,6 @@
-/// What one operation may allocate at most: a tenth above what was measured, and far below one for each entry.
+/// The most that one operation may allocate: a tenth above the measured number, and far below one for each entry.
 ///
-/// Code that is not optimized allocates more; tests run such code, `make bench` the other.
+/// Unoptimized code allocates more; tests run such code, `make bench` runs optimized code.
 enum AllocationLimits {
   static let frameEncode = limit(2)
   static let frameDecode = limit(2, debug: 4)
@@ -20,7 +20,7 @@ enum AllocationLimits {
       debug: 30 + 50 * Double(batchCount) + 30 * Double(streamCount))
   }
 
-  /// - Parameter debug: nil for what no test measures.
+  /// - Parameter debug: nil for operations that no test measures.
   private static func limit(_ count: Double, debug: Double? = nil) -> Double? {
     #if DEBUG
       debug

@@ -1,7 +1,7 @@
 internal import Glibc
 internal import LogsWire
 
-/// A blocking Unix socket that takes in bytes without looking at them, or frame by frame.
+/// A blocking Unix socket that reads bytes without looking at them, or frame by frame.
 final class BenchSocket {
   private let descriptor: Int32
   private var buffer = [UInt8](repeating: 0, count: 256 << 10)
@@ -55,7 +55,7 @@ final class BenchSocket {
 
   private static let headerByteCount = 20
 
-  /// Takes exactly so many bytes.
+  /// Reads exactly this many bytes.
   func read(_ byteCount: Int) throws {
     var got = 0
     while got < byteCount {

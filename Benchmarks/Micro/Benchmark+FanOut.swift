@@ -6,7 +6,8 @@ internal import LogsWire
 extension Benchmark {
   package static var fanOut: [Benchmark] { [1, 100].map(fanOut) }
 
-  /// What one follower more costs the server for each batch: of two streams with few and many followers, the difference.
+  /// What one more follower costs the server for each batch: the difference between a stream with few followers and one
+  /// with many.
   private static func fanOut(_ entryCount: Int) -> Benchmark {
     Benchmark(
       "fan-out, \(entryCount), each follower", operations: 200 * (manyCount - fewCount),
@@ -96,7 +97,7 @@ extension Benchmark {
       }
     }
 
-    /// - Returns: what the server used for so many batches.
+    /// - Returns: what the server used for this many batches.
     func deliver(to stream: Stream, _ commitCount: Int) throws -> Usage {
       let byteCount = Message.batch(BatchRange(handle: 0, from: 1, to: 1), batches: batch.bytes).frame(id: 1).byteCount
       let before = Usage.ofOtherThreads()

@@ -2,7 +2,7 @@ internal import LogsStore
 internal import LogsWire
 internal import Synchronization
 
-/// The store alone: what appends cost the thread that submits them and the one that writes, and reads the one that reads.
+/// The store alone: what appends cost the submitting thread and the writer's, and what reads cost the reader's.
 extension Benchmark {
   package static var store: [Benchmark] {
     let shapes = [(1, 1), (64, 1), (64, 64)]
@@ -13,7 +13,7 @@ extension Benchmark {
 
   /// A commit of batches from as many producers, spread over streams: one fsync, one row for each stream.
   ///
-  /// The rounds come after so many commits that each stream has index pages of its own, as it has for most of a segment.
+  /// The rounds follow enough commits that each stream has its own index pages, as in most of a segment.
   package static func append(
     of entryCount: Int, batches batchCount: Int, streams streamCount: Int, isSmall: Bool = false,
     warmUpCount: Int = 1_000

@@ -1,6 +1,6 @@
 internal import LogsWire
 
-/// Frames and batches: what a value in memory takes.
+/// Frames and batches: the cost of values in memory.
 extension Benchmark {
   package static var wire: [Benchmark] {
     [
@@ -68,7 +68,7 @@ extension Benchmark {
     }
   }
 
-  /// What the server does with each batch before it is queued.
+  /// The server's work on each batch before it is queued.
   package static func batchCheck(_ entryCount: Int, attributes: Bool = false) -> Benchmark {
     Benchmark(
       "batch check, \(entryCount)\(attributes ? " with attributes" : "")", operations: rounds(entryCount, 2_000),
@@ -82,7 +82,7 @@ extension Benchmark {
 
   private static func rounds(_ entryCount: Int, _ count: Int) -> Int { entryCount == 1 ? 20_000 : count }
 
-  /// What a connection or a thread keeps between operations.
+  /// The state that a connection or a thread keeps between operations.
   private final class Holder {
     var frames = FrameDecoder(bodyByteCountMax: Limits.frameByteCountMax)
     var builder = BatchBuilder(seed: 1)

@@ -17,11 +17,11 @@ package struct Benchmark: Sendable {
     self.prepare = prepare
   }
 
-  /// An operation with all that it needs.
+  /// An operation with everything that it needs.
   struct Prepared {
     /// Entries that one operation is about; 0 when it is about none.
     var entryCount: Int
-    /// Does the operation so many times.
+    /// Does the operation this many times.
     var run: (Int) throws -> Usage
     var end: () async -> Void = {}
 
@@ -41,7 +41,7 @@ package struct Benchmark: Sendable {
     }
   }
 
-  /// What one operation takes: of each number the median of the rounds. A round before them is not counted.
+  /// The cost of one operation: for each number, the median of the rounds. The first round does not count.
   ///
   /// - Parameter divisor: of the operations in a round, where only allocations count.
   package func measure(roundCount: Int = 5, divisor: Int = 1) async throws -> Measurement {
@@ -60,13 +60,13 @@ package struct Benchmark: Sendable {
   }
 }
 
-/// What one operation takes.
+/// The cost of one operation.
 package struct Measurement: Sendable {
   package let benchmark: Benchmark
   let entryCount: Int
   package let usage: Usage
 
-  /// nil without entries, and where the noise was larger than a difference that was measured.
+  /// Nil without entries, and if the noise was larger than a measured difference.
   var entriesPerSecond: Double? {
     entryCount > 0 && usage.wallNanoseconds > 0 ? Double(entryCount) / usage.wallNanoseconds * 1e9 : nil
   }

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// Lets one thread wait until another has come to a point: each `pass` waits for an `open` of its own.
+/// Lets one thread wait until another has reached a point: each `pass` waits for its own `open`.
 ///
 /// Invariant behind `@unchecked Sendable`: a semaphore may be used by any thread.
 final class Gate: @unchecked Sendable {

@@ -2,7 +2,7 @@ internal import LogsStore
 internal import LogsWire
 internal import Synchronization
 
-/// A store whose writer goes step by step: each group is exactly what was submitted for it, so that counts are exact.
+/// A store whose writer works step by step: each group is exactly what was submitted for it, so that counts are exact.
 ///
 /// The writer's thread reads its own usage in the sink and waits there until the next group is complete.
 final class StoreSession: Sendable {

@@ -1,13 +1,13 @@
 internal import CAllocations
 internal import Glibc
 
-/// What work has taken: time by the clock, processor time, allocations.
+/// The cost of work: wall-clock time, processor time, allocations.
 package struct Usage: Sendable {
   package var wallNanoseconds = 0.0
   package var processorNanoseconds = 0.0
   package var allocationCount = 0.0
 
-  /// What the calling thread has used so far. Exact: what other threads do does not count.
+  /// What the calling thread has used so far. Exact: other threads do not count.
   package static func ofThread() -> Usage {
     Usage(
       wallNanoseconds: read(CLOCK_MONOTONIC), processorNanoseconds: read(CLOCK_THREAD_CPUTIME_ID),

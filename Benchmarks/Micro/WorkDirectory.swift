@@ -1,7 +1,7 @@
 internal import Glibc
 internal import LogsSystem
 
-/// A directory of a measurement's own, removed with all that is in it.
+/// A directory for one measurement, removed with its content.
 struct WorkDirectory: Sendable {
   let path: String
   var data: String { "\(path)/data" }

@@ -22,7 +22,7 @@ package struct Descriptor: ~Copyable, Sendable {
     return Descriptor(adopting: number)
   }
 
-  /// All bytes from here to the end, but no more than `limit`.
+  /// All bytes from the current position to the end, but no more than `limit`.
   package func readAll(atMost limit: Int = .max) throws(SystemError) -> [UInt8] {
     var content: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: min(limit, Self.readByteCount))
@@ -40,10 +40,10 @@ package struct Descriptor: ~Copyable, Sendable {
 
   private static let readByteCount = 16 << 10
 
-  /// Writes all of `bytes`, which may take a while.
+  /// Writes all of `bytes`, which may block.
   package func write(_ bytes: [UInt8]) throws(SystemError) { try Self.write(bytes, to: number) }
 
-  /// Writes all of `bytes` to a descriptor that belongs to somebody else, such as stderr.
+  /// Writes all of `bytes` to a descriptor owned by somebody else, such as stderr.
   package static func write(_ bytes: [UInt8], to number: Int32) throws(SystemError) {
     var written = 0
     while written < bytes.count {

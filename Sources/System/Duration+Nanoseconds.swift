@@ -1,5 +1,5 @@
 extension Duration {
-  /// In nanoseconds, as far as they fit.
+  /// In nanoseconds, clamped to what fits.
   package var nanoseconds: Int64 {
     let (seconds, attoseconds) = components
     let (whole, isTooLarge) = seconds.multipliedReportingOverflow(by: 1_000_000_000)

@@ -1,6 +1,6 @@
 internal import CSystem
 
 package enum Heap {
-  /// Gives the system the memory that the heap holds and does not use. It may take some milliseconds.
+  /// Returns memory that the heap holds but does not use to the system. This may take some milliseconds.
   package static func trim() { logs_trim_heap() }
 }

@@ -9,7 +9,7 @@ package struct SystemError: Error, Hashable, Sendable, CustomStringConvertible {
   /// The error of the last system call on this thread.
   package static var last: SystemError { SystemError(errno) }
 
-  /// The system's own words.
+  /// The system's description.
   package var text: String {
     // glibc 2.32 and later keep the text of unknown numbers per thread, so this is safe from all threads.
     unsafe strerror(number).map { unsafe String(cString: $0) } ?? "error \(number)"

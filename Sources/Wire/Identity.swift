@@ -1,4 +1,4 @@
-/// Sixteen bytes that were drawn at random and tell one thing from every other of its kind.
+/// Sixteen random bytes that distinguish one thing from all others of its kind.
 package protocol Identity: Hashable, Sendable, CustomStringConvertible {
   var high: UInt64 { get }
   var low: UInt64 { get }
@@ -15,7 +15,7 @@ extension Identity {
     self.init(high: high, low: low)
   }
 
-  /// From its 16 bytes; nil when there are more or fewer.
+  /// From its 16 bytes; nil if there are more or fewer.
   package init?(stored bytes: ByteString) {
     var reader = ByteReader(bytes.span)
     do throws(WireDecodingError) {
@@ -26,7 +26,7 @@ extension Identity {
     guard reader.isAtEnd else { return nil }
   }
 
-  /// The 16 bytes as they are stored, first to last as `digits` shows them.
+  /// The 16 bytes as stored, in the order in which `digits` shows them.
   package var bytes: ByteString {
     var writer = ByteWriter(capacity: 16)
     writer.append(u64: high.byteSwapped)
@@ -38,7 +38,7 @@ extension Identity {
   package var digits: String { high.hexadecimal + low.hexadecimal }
 }
 
-/// Who numbers batches: drawn once by a producer and kept for as long as it may send a batch again.
+/// Identifies the sender of numbered batches: drawn once by a producer and kept as long as it may resend a batch.
 public struct ProducerID: Identity, Comparable {
   package let high: UInt64
   package let low: UInt64

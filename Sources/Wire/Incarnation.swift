@@ -5,7 +5,7 @@ public struct Incarnation: Hashable, Sendable, CustomStringConvertible {
 
   public init(_ value: UInt64) { self.value = value }
 
-  /// Stands for "whatever it is" in a cursor; no stream has it.
+  /// Stands for any incarnation in a cursor; no stream has it.
   public static let any = Incarnation(0)
 
   /// Sixteen hexadecimal digits.

@@ -1,4 +1,5 @@
-/// The constants of protocol version 1 (`spec/limits.md`). They are no settings: a stored batch must fit every client for ever.
+/// The constants of protocol version 1 (`spec/limits.md`). They are not settings: a stored batch must always fit every
+/// client.
 package enum Limits {
   // Batches
   /// A batch as it is stored and sent, header included.
@@ -8,8 +9,8 @@ package enum Limits {
   /// The window that the zstd frame of an appended batch may ask for.
   package static let zstdWindowByteCountMax = batchRawByteCountMax
   package static let batchEntryCountMax = 65_536
-  /// Sources, messages and attributes of all entries of a batch, rows that several entries share counted for each: what a
-  /// reader that writes them all out has to deal with.
+  /// Sources, messages and attributes of all entries of a batch; rows that several entries share count for each. A
+  /// reader that expands them all needs this much.
   package static let batchExpandedByteCountMax = 64 << 20
   package static let messageByteCountMax = 1 << 20
   package static let sourceByteCountMax = 255
@@ -28,10 +29,10 @@ package enum Limits {
   package static let tokenByteCountMax = 4096
   package static let errorTextByteCountMax = 1024
   package static let completionTextByteCountMax = 1024
-  /// What a `text` can hold: STATUS has no limit of its own.
+  /// What a `text` can hold: STATUS has no limit itself.
   package static let factTextByteCountMax = Int(UInt16.max)
 
-  /// Sequence numbers and batch numbers fit signed integers, and no sum of one and a count may wrap.
+  /// Sequence numbers and batch numbers fit signed integers, and a number plus a count must not wrap.
   package static let numberMax = UInt64(Int64.max)
 
   // Frames
@@ -39,20 +40,21 @@ package enum Limits {
   package static let controlByteCountMax = 1 << 20
   /// The largest body of any frame before WELCOME.
   package static let greetingByteCountMax = 8 << 10
-  /// What a server holds of a client's bytes while it decides about its HELLO.
+  /// How many bytes of a client a server holds while it decides about its HELLO.
   package static let heldByteCountMax = 64 << 10
-  /// The largest frame limit that a peer may announce is cut to this; the smallest is refused below `frameByteCountMin`.
+  /// A frame limit that a peer announces is cut to this, and refused if below `frameByteCountMin`.
   package static let frameByteCountMax = 4 << 20
-  /// One batch and its control part fit in every peer's frame limit.
+  /// A batch and its control part fit every peer's frame limit.
   package static let frameByteCountMin = batchStoredByteCountMax + 4096
 
   // Liveness
-  /// Shorter heartbeats count as this, longer ones as the other: no setting of one side makes the other one busy, or blind.
+  /// Shorter heartbeats count as the minimum, longer ones as the maximum: no setting of one side can overload or blind
+  /// the other.
   package static let heartbeatMillisecondsMin: UInt64 = 100
   package static let heartbeatMillisecondsMax: UInt64 = 3_600_000
 
   // Producers
-  /// Batches in flight for one producer and stream: what a mark can answer a resend of.
+  /// Batches in flight for one producer and stream: as many as a mark can answer when they are resent.
   package static let producerBatchCountMax = 32
 
   // Followers

@@ -5,18 +5,18 @@ public struct LogEntry: Hashable, Sendable {
     case log = 0
     /// A state of the source, like a container's start or stop.
     case status = 1
-    /// Nothing comes after this one: the stream is sealed.
+    /// The last entry: the stream is sealed.
     case complete = 2
   }
 
   /// The position in the stream, from 1; 0 until the server has numbered it.
   public var sequence: UInt64
-  /// Nanoseconds since 1970-01-01 UTC; 0 when the entry came without a time.
+  /// Nanoseconds since 1970-01-01 UTC; 0 if the entry came without a time.
   public var time: Int64
-  /// When the server took it, in nanoseconds since 1970-01-01 UTC; 0 until then.
+  /// When the server accepted it, in nanoseconds since 1970-01-01 UTC; 0 until then.
   public var received: Int64
   public var severity: LogSeverity
-  /// Who wrote it, at most 255 bytes; empty when unknown.
+  /// Who wrote it, in at most 255 bytes; empty if unknown.
   public var source: ByteString
   /// At most 1 MiB, meant as UTF-8.
   public var message: ByteString
@@ -32,7 +32,7 @@ public struct LogEntry: Hashable, Sendable {
       attributes: attributes, kind: kind)
   }
 
-  /// An entry as a reader gets it.
+  /// An entry as a reader receives it.
   init(
     sequence: UInt64, time: Int64, received: Int64, severity: LogSeverity, source: ByteString, message: ByteString,
     attributes: [LogAttribute], kind: Kind
@@ -47,10 +47,10 @@ public struct LogEntry: Hashable, Sendable {
     self.kind = kind
   }
 
-  /// The entry's own time, or the received time when it has none.
+  /// The entry's own time, or the received time if it has none.
   public var effectiveTime: Int64 { time == 0 ? received : time }
 
-  /// The message as text; what is not UTF-8 becomes U+FFFD.
+  /// The message as text; bytes that are not UTF-8 become U+FFFD.
   public var text: String { message.text }
 }
 

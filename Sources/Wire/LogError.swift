@@ -1,11 +1,11 @@
-/// Why something could not be done: what failed, why, what to do, and whether trying again makes sense.
+/// Why something could not be done: what failed, why, what to do, and whether a retry may help.
 public struct LogError: Error, Hashable, Sendable, CustomStringConvertible {
   public enum Code: Hashable, Sendable {
     /// The server refused it; its own code says why.
     case refused(RefusalCode)
     /// A server's URL or another setting is wrong.
     case invalidConfiguration
-    /// What was asked for breaks a rule that no server needs to be asked about.
+    /// The request breaks a rule that can be checked without a server.
     case invalidRequest
     /// An entry that no batch can hold.
     case invalidEntry
@@ -13,11 +13,11 @@ public struct LogError: Error, Hashable, Sendable, CustomStringConvertible {
     case unreachable
     /// The connection broke.
     case connectionLost
-    /// The peer broke the protocol, or bytes were damaged on the way.
+    /// The peer broke the protocol, or bytes were damaged in transit.
     case protocolViolation
     /// No connection within `LogClientConfiguration.reconnectDeadline`.
     case gaveUp
-    /// The application has suspended the client: why a subscription waits.
+    /// The application has suspended the client; this is why a subscription waits.
     case suspended
     /// The client was shut down.
     case closed
@@ -25,15 +25,15 @@ public struct LogError: Error, Hashable, Sendable, CustomStringConvertible {
     case cancelled
     /// The name of a stream, or a pattern, breaks the rules.
     case invalidName
-    /// A cursor's text breaks its form.
+    /// The text of a cursor is malformed.
     case invalidCursor
     /// A file could not be read or written.
     case fileFailed
     /// A batch was received whole but cannot be decoded.
     case damaged
-    /// Entries that were stored once are gone: trimmed, deleted or lost.
+    /// Stored entries are gone: trimmed, deleted or lost.
     case dataMissing
-    /// A producer's queue has no room, and the entries were dropped.
+    /// A producer's queue was full, and the entries were dropped.
     case queueFull
     /// The spool could not be read or written.
     case spoolFailed
@@ -44,15 +44,15 @@ public struct LogError: Error, Hashable, Sendable, CustomStringConvertible {
   public var code: Code
   /// What failed, why, and what to do, in one line.
   public var message: String
-  /// Whether the same call may succeed later without a change.
+  /// Whether the same call may succeed later, unchanged.
   public var isRetryable: Bool
-  /// Whether what was asked for may have been done all the same.
+  /// Whether the request may have taken effect nevertheless.
   public var mayHaveTakenEffect: Bool
   /// How long to wait before trying again; nil leaves it to the caller.
   public var retryAfter: Duration?
-  /// What the server said, when it was the server.
+  /// What the server said, if the error came from it.
   public var refusal: Refusal?
-  /// What lies beneath, in the words of the system or the library.
+  /// The underlying error, in the words of the system or the library.
   public var cause: String?
 
   package init(

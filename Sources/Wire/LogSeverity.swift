@@ -1,9 +1,9 @@
-/// How grave an entry is: the OpenTelemetry severity number, 0 (unspecified) to 24.
+/// How severe an entry is: the OpenTelemetry severity number, 0 (unspecified) to 24.
 public struct LogSeverity: Hashable, Sendable, Comparable, CustomStringConvertible {
   /// 0 unspecified, 1-4 trace, 5-8 debug, 9-12 info, 13-16 warn, 17-20 error, 21-24 fatal.
   public let number: UInt8
 
-  /// - Parameter number: 0 to 24; anything else is no severity.
+  /// - Parameter number: 0 to 24; anything else is not a severity.
   public init?(number: UInt8) {
     guard number <= Self.highest else { return nil }
     self.number = number
@@ -22,9 +22,9 @@ public struct LogSeverity: Hashable, Sendable, Comparable, CustomStringConvertib
   public static let error = LogSeverity(17)
   public static let critical = LogSeverity(21)
 
-  /// The name that people and programs know a level by, in lower case.
+  /// The common name of a level, in lower case.
   ///
-  /// - Returns: nil when the word is no level's name.
+  /// - Returns: nil if the word is not the name of a level.
   public init?(name: String) {
     switch name.lowercased() {
     case "info", "information", "informational", "inf": self = .info

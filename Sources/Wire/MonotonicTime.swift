@@ -1,4 +1,4 @@
-/// A moment on a clock that never goes back; only differences between two of one process mean anything.
+/// A moment on a clock that never goes back; only the difference between two in the same process means anything.
 package struct MonotonicTime: Hashable, Comparable, Sendable {
   package var nanoseconds: UInt64
 
@@ -33,7 +33,7 @@ package struct MonotonicTime: Hashable, Comparable, Sendable {
 }
 
 extension Duration {
-  /// The nanoseconds in this duration, between 0 and the largest that fit.
+  /// The nanoseconds in this duration, clamped to the range from 0 to the maximum.
   package var wholeNanoseconds: UInt64 {
     let (seconds, attoseconds) = components
     guard self > .zero else { return 0 }

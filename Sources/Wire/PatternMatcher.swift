@@ -1,9 +1,10 @@
-/// A pattern made ready to be compared with many names (`spec/decisions/0007-patterns.md`).
+/// A pattern prepared for comparison with many names (`spec/decisions/0007-patterns.md`).
 ///
-/// The literal text at both ends is compared as it is. What lies between is an automaton: in state i the first i bytes and `?` of it have
-/// been found, and a star is a loop at its state. A state is a bit, and a byte of the name moves 64 of them in a step.
+/// The literal text at both ends is compared as it is. The middle is an automaton: in state i its first i bytes and `?`
+/// have been found, and a star is a loop at its state. Each state is a bit, and a byte of the name moves 64 of them in
+/// one step.
 package struct PatternMatcher: Sendable {
-  /// What every name that matches begins with: the text before the first wildcard.
+  /// The text before the first wildcard, with which every matching name begins.
   package let prefix: String
 
   private let prefixBytes: [UInt8]
@@ -12,12 +13,12 @@ package struct PatternMatcher: Sendable {
   /// Bytes and `?` between the ends.
   private let tokenCount: Int
   private let wordCount: Int
-  /// The class of each byte: bytes that the middle treats alike share one.
+  /// The class of each byte; bytes that the middle treats alike share one.
   private let classes: [UInt8]
-  /// For each class: the states that a byte of it leads on from, then those that it leaves as they are.
+  /// For each class, the states that a byte of it advances, then those that it leaves as they are.
   private let masks: [UInt64]
 
-  /// States of the longest pattern: each byte may be one, and there is one before the first.
+  /// States of the longest pattern: one for each byte, and one before the first.
   private static let wordCountMax = 4
 
   /// - Parameter pattern: at most 200 bytes.
@@ -32,7 +33,7 @@ package struct PatternMatcher: Sendable {
     tokenCount = middle.count { $0 != Self.star }
     wordCount = tokenCount / 64 + 1
     precondition(wordCount <= Self.wordCountMax, "a pattern has at most 200 bytes")
-    // Class 0 is all bytes that the middle does not name, class 1 the separator.
+    // Class 0 holds all bytes that the middle does not name, class 1 the separator.
     var classes = [UInt8](repeating: 0, count: hasWildcard ? 256 : 0)
     var classCount = 2
     if hasWildcard { classes[Int(Self.separator)] = 1 }
@@ -66,12 +67,13 @@ package struct PatternMatcher: Sendable {
     self.masks = masks
   }
 
-  /// Whether `name` matches, and what it took to find out: a step for each byte of the name and 64 of the pattern at most, and one more.
+  /// Whether `name` matches, and the steps it took: at most one for each byte of the name and 64 bytes of the pattern,
+  /// and one more.
   package func match(_ name: String) -> (isMatch: Bool, stepCount: Int) {
     let name = name.utf8.span
     let middleCount = name.count - prefixBytes.count - suffixBytes.count
     guard middleCount >= tokenCount, hasWildcard || middleCount == 0, name.count > 0 else { return (false, 1) }
-    // The server's own names are not for patterns that do not ask for them.
+    // Only patterns that ask for the server's own names match them.
     if name[0] == Self.dollar, (prefixBytes.first ?? 0) != Self.dollar { return (false, 1) }
     for index in prefixBytes.indices where name[index] != prefixBytes[index] { return (false, 1) }
     let end = name.count - suffixBytes.count

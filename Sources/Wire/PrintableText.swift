@@ -1,5 +1,5 @@
-/// Text and bytes that may come from anybody, as a terminal or a file of lines can show them: always one line, and nothing in it
-/// moves the cursor, changes the direction of what stands around it, or ends it.
+/// Makes text and bytes from anywhere safe for a terminal or a file of lines. The result is always one line, and
+/// nothing in it moves the cursor, changes the direction of the surrounding text, or ends the line.
 ///
 /// | what | becomes |
 /// |---|---|
@@ -8,7 +8,7 @@
 /// | U+0080 to U+009F, U+061C, U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069 | `\u{202e}` |
 /// | bytes that are not UTF-8 | `\x9b`, each of them: 9B begins an escape sequence on terminals of 8 bits |
 ///
-/// Tabs stay. It is for people: text that has a backslash of its own cannot be told from an escape.
+/// Tabs stay. The form is for people: a backslash in the text looks like the beginning of an escape.
 package enum PrintableText {
   /// Whether a scalar is shown as it is.
   package static func isHarmless(_ scalar: Unicode.Scalar) -> Bool {
@@ -57,7 +57,7 @@ package enum PrintableText {
     }
   }
 
-  /// The scalar that begins at `index` and its length; nil and 1 where none does (RFC 3629).
+  /// The scalar that begins at `index` and its length; nil and 1 if none does (RFC 3629).
   private static func scalar(
     in buffer: UnsafeRawBufferPointer, at index: Int
   ) -> (scalar: Unicode.Scalar?, length: Int) {
@@ -77,7 +77,7 @@ package enum PrintableText {
       guard byte & 0xc0 == 0x80 else { return (nil, 1) }
       value = value << 6 | UInt32(byte & 0x3f)
     }
-    // The same scalar in more bytes than it needs is none; surrogates and what is above U+10FFFF are none either.
+    // Overlong forms, surrogates and values above U+10FFFF are not scalars.
     let least: UInt32 = length == 2 ? 0x80 : length == 3 ? 0x800 : 0x10000
     guard value >= least, let scalar = Unicode.Scalar(value) else { return (nil, 1) }
     return (scalar, length)

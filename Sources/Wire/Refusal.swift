@@ -1,4 +1,4 @@
-/// The codes of ERROR (`spec/errors.md`). A code that a client does not know is treated by its `retryable` flag alone.
+/// The codes of ERROR (`spec/errors.md`). For a code that a client does not know, only the `retryable` flag counts.
 public struct RefusalCode: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
   public let rawValue: UInt16
   public init(rawValue: UInt16) { self.rawValue = rawValue }
@@ -49,9 +49,9 @@ public struct Refusal: Error, Hashable, Sendable, CustomStringConvertible {
   public var code: RefusalCode
   /// Whether the same request may succeed later.
   public var isRetryable: Bool
-  /// Whether the request may have taken effect all the same.
+  /// Whether the request may have taken effect nevertheless.
   public var mayHaveTakenEffect: Bool
-  /// How long to wait before trying again, in milliseconds; 0 leaves it to the client.
+  /// How long to wait before a retry, in milliseconds; 0 leaves it to the client.
   public var retryAfterMilliseconds: UInt32
   /// What failed, why, and what to do, in one line.
   public var text: String

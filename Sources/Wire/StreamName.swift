@@ -3,10 +3,11 @@
 /// Names whose first byte is `$` are the server's own.
 public struct StreamName: Hashable, Sendable, Comparable, CustomStringConvertible {
   public let text: String
-  /// Of the text. Kept, since a name is made once and looked up a dozen times on its way through a client or server.
+  /// The text's hash. Kept, since a name is made once and looked up a dozen times on its way through a client or
+  /// server.
   private let textHash: Int
 
-  /// - Throws: `LogError` with `invalidName`, telling which rule `text` breaks.
+  /// - Throws: `LogError` with `invalidName`, which says which rule `text` breaks.
   public init(_ text: String) throws(LogError) {
     try Self.check(text, what: "stream name", limit: Limits.streamNameByteCountMax, also: [])
     self.init(stored: text)
@@ -18,9 +19,9 @@ public struct StreamName: Hashable, Sendable, Comparable, CustomStringConvertibl
     textHash = text.hashValue
   }
 
-  /// A name of the server's own, which begins with `$`.
+  /// One of the server's own names, which begin with `$`.
   package init(server text: String) throws(LogError) {
-    // Bytes, not characters: `$` and the combining marks behind it are one character.
+    // Bytes, not characters: `$` and combining marks after it are one character.
     guard text.utf8.first == UInt8(ascii: "$") else { throw .invalidName("a name of the server's own begins with '$'") }
     try Self.check(
       String(text.unicodeScalars.dropFirst()), what: "stream name", limit: Limits.streamNameByteCountMax, also: [])

@@ -1,15 +1,16 @@
-/// A stream name in which `*` stands for any run of bytes without `/`, `**` for any run, and `?` for one byte other than `/`.
+/// A stream name in which `*` stands for any run of bytes without `/`, `**` for any run, and `?` for one byte other
+/// than `/`.
 ///
 /// The server's own streams, whose names begin with `$`, match only a pattern that begins with `$`.
 public struct StreamPattern: Hashable, Sendable, CustomStringConvertible {
   public let text: String
-  /// Made once: a pattern is compared with every name there is.
+  /// Made once, since a pattern is compared with every name.
   package let matcher: PatternMatcher
 
-  /// Matches every stream but the server's own.
+  /// Matches every stream except the server's own.
   public static let all = StreamPattern(unchecked: "**")
 
-  /// - Throws: `LogError` with `invalidName`, telling which rule `text` breaks.
+  /// - Throws: `LogError` with `invalidName`, which says which rule `text` breaks.
   public init(_ text: String) throws(LogError) {
     let isServers = text.utf8.first == UInt8(ascii: "$")
     try StreamName.check(
@@ -33,7 +34,7 @@ public struct StreamPattern: Hashable, Sendable, CustomStringConvertible {
 
   /// Whether `name` matches.
   ///
-  /// - Complexity: at worst a step for each byte of the name and 64 bytes of the pattern.
+  /// - Complexity: at most one step for each byte of the name and 64 bytes of the pattern.
   public func matches(_ name: StreamName) -> Bool { matcher.match(name.text).isMatch }
 
   public static func == (left: StreamPattern, right: StreamPattern) -> Bool { left.text == right.text }

@@ -1,10 +1,10 @@
 /// Bytes that do not follow the specification: what is wrong and where.
 package struct WireDecodingError: Error, Hashable, Sendable, CustomStringConvertible {
-  /// What is wrong, for people.
+  /// What is wrong, as text for people.
   package let reason: String
   /// Where, in bytes from the start of what was being decoded.
   package let offset: Int
-  /// Whether it may be right in a later version: an unknown format, codec or flag. A retry brings the same.
+  /// Whether a later version may allow it: an unknown format, codec or flag. A retry brings the same bytes.
   package let isUnsupported: Bool
 
   package init(_ reason: String, at offset: Int, isUnsupported: Bool = false) {

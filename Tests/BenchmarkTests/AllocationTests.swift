@@ -1,10 +1,10 @@
 import LogsBenchmarks
 import Testing
 
-/// What the server does with a batch must not allocate for each entry of it. Counts of the thread that works are exact, whatever
-/// runs beside them.
+/// The server's work on a batch must not allocate for each entry. The counts of the working thread are exact, whatever
+/// else runs.
 @Suite(.enabled(if: Usage.countsAllocations)) struct AllocationTests {
-  /// How many allocations more a batch of 1,000 entries may take than one of a single entry.
+  /// How many more allocations a batch of 1,000 entries may take than a batch of one.
   private static let growthMax = 12.0
 
   private func count(_ benchmark: Benchmark) async throws -> Double {

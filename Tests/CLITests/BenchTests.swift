@@ -11,7 +11,7 @@ import Testing
     try BenchSettings(Arguments(words, options: BenchSettings.options + ConnectionOptions.all, help: "logs help bench"))
   }
 
-  @Test func `what is left out is what the help says`() throws {
+  @Test func `omitted settings have the defaults in the help`() throws {
     let append = try settings("append")
     #expect(append.producerCount == 1 && append.batchEntryCount == 1_000 && append.entryCount == 1_000_000)
     #expect(append.streamCount == 1 && append.repeatCount == 3 && append.format == .table && append.corpusPath == nil)
@@ -23,7 +23,7 @@ import Testing
     #expect(read.stream == nil && read.decoding == .entries)
   }
 
-  @Test func `every flag is taken`() throws {
+  @Test func `every flag is accepted`() throws {
     let ack = try settings(
       "ack", "--connections", "8", "--streams", "3", "--seconds", "0.25", "--repeat", "1", "-o", "json")
     #expect(ack.connectionCount == 8 && ack.streamCount == 3 && ack.seconds == 0.25)
@@ -84,7 +84,7 @@ import Testing
     #expect(histogram.percentile(0.76) == .max && histogram.max == .max)
   }
 
-  @Test func `the median of each number is its own`() {
+  @Test func `each number has its own median`() {
     func run(_ entriesPerSecond: Double, _ p99: Double) -> BenchRun {
       let usage = Usage(serverCPUSeconds: 0, serverResidentByteCount: 0, clientCPUSeconds: 0)
       var run = BenchRun(Meter(), RunOutcome(nanoseconds: 1), before: usage, after: usage)
@@ -103,13 +103,13 @@ import Testing
   private let pace = Pace(
     start: MonotonicTime(nanoseconds: 5_000), firstSequence: 11, batchEntryCount: 4, batchCount: 3, rate: 4_000_000)
 
-  @Test func `batches are due at even intervals, whole`() {
+  @Test func `whole batches are due at even intervals`() {
     #expect((0..<3).map { pace.due(batch: $0).nanoseconds } == [5_000, 6_000, 7_000])
     let times: [UInt64] = [4_999, 5_000, 5_999, 6_000, 7_000, 1_000_000]
     #expect(times.map { pace.dueCount(at: MonotonicTime(nanoseconds: $0)) } == [0, 4, 4, 8, 12, 12])
   }
 
-  @Test func `what is received is counted to the batches that it belongs to`() {
+  @Test func `received entries count for the batches that they belong to`() {
     func batches(_ range: ClosedRange<UInt64>) -> [[UInt64]] {
       var batches: [[UInt64]] = []
       pace.batches(in: range) { batches.append([$0, $1]) }
@@ -147,7 +147,7 @@ import Testing
     #expect(Set(lines.map(\.text)).count > 990 && Set(lines.map(\.source)).count > 5)
   }
 
-  @Test func `a reader goes round and round and counts the bytes of lines`() {
+  @Test func `a reader repeats its lines and counts their bytes`() {
     var corpus = Corpus()
     for text in ["a", "bc", "def"] { corpus.append(ByteString(text), time: 7, severity: .info, source: "s") }
     var reader = CorpusReader(corpus, share: 0.4)

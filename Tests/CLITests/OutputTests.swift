@@ -37,13 +37,15 @@ import Testing
     let line = String(decoding: try written(.json), as: UTF8.self)
     #expect(
       line
-        == #"{"stream":"web","seq":7,"time":"2026-01-10T12:00:00.123456789Z","received":"2026-01-10T12:00:01.000000000Z","#
-        + #""severity":13,"level":"warn","source":"api","message":"a\"\#u{FFFD}\n\u0001","attributes":{"n":5,"ok":true,"#
+        == #"{"stream":"web","seq":7,"time":"2026-01-10T12:00:00.123456789Z","#
+        + #""received":"2026-01-10T12:00:01.000000000Z","#
+        + #""severity":13,"level":"warn","source":"api","message":"a\"\#u{FFFD}\n\u0001","#
+        + #""attributes":{"n":5,"ok":true,"#
         + #""list":[null,1.5,"x"],"map":{"k":"v"},"nan":"nan"},"kind":"log"}"# + "\n")
     #expect(try JSONSerialization.jsonObject(with: Data(line.utf8)) is [String: Any])
   }
 
-  @Test func `short names the stream only when there are several, and colours only when asked`() throws {
+  @Test func `short names the stream only if there are several, and uses colours only on request`() throws {
     let plain = String(decoding: try written(.short, namesStreams: false), as: UTF8.self)
     #expect(plain.hasPrefix("2026-01-10 12:00:00.123 WARN api: a\""))
     #expect(String(decoding: try written(.short), as: UTF8.self).hasPrefix("2026-01-10 12:00:00.123 web WARN api: "))
@@ -51,7 +53,7 @@ import Testing
     #expect(try !written(.short).contains(0x1b))
   }
 
-  @Test func `an entry is one line in short and json, whatever it holds and wherever it goes`() throws {
+  @Test func `an entry is one line in short and json, whatever it holds and wherever it is written`() throws {
     let bad = "a\nb\r\u{1b}[2J\u{9b}1m\u{202e}\u{2028}\u{2066}\u{7f}\tz"
     let entry = LogEntry(
       message: ByteString(bad), source: ByteString(bad),
@@ -72,7 +74,7 @@ import Testing
     }
   }
 
-  @Test func `raw joins the parts of a line that follow each other, and begins a new line at anything else`() throws {
+  @Test func `raw joins consecutive parts of a line, and begins a new line for anything else`() throws {
     var writer = EntryWriter(format: .raw, isUTC: true, usesColor: false, namesStreams: false)
     var output: [UInt8] = []
     func write(_ text: String, _ part: LinePart?, of stream: String = "web") throws {
@@ -95,20 +97,20 @@ import Testing
     #expect(String(decoding: output, as: UTF8.self) == "a1 a2 a3\nplain\nb1\nbetween\nb2\nc1\nd2\ne1\ne2\n")
   }
 
-  @Test func `a table shows words from outside in one line`() {
+  @Test func `a table shows foreign text in one line`() {
     var table = Table([("FACT", false), ("VALUE", false)])
     table.append(["version", "1\n2\u{202e}"])
     #expect(table.text == #"FACT     VALUE\#nversion  1\n2\u{202e}"#)
   }
 
-  @Test func `a table's numbers stand flush right`() {
+  @Test func `a table's numbers are right-aligned`() {
     var table = Table([("NAME", false), ("N", true), ("STATE", false)])
     table.append(["web", "10", "open"])
     table.append(["a", "5", "sealed"])
     #expect(table.text == "NAME   N  STATE\nweb   10  open\na      5  sealed")
   }
 
-  @Test func `a report is a table for people, and an object a line with the same values for programs`() {
+  @Test func `a report is a table for people, and one object a line with the same values for programs`() {
     let columns: [Report.Column<(String, UInt64, Int64)>] = [
       Report.Column("name", "NAME") { .text($0.0) }, .count("entries", "ENTRIES") { $0.1 },
       Report.Column("id", nil) { _ in .none }, Report.Column(nil, "SIZE") { _ in .text("big") },

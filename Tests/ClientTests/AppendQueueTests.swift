@@ -22,7 +22,7 @@ import Testing
     return queue
   }
 
-  /// Sends all that may be sent; ids are counted from `id`.
+  /// Sends everything that may be sent; ids count from `id`.
   private func sendAll(_ queue: inout AppendQueue, from id: UInt32 = 1, max: Int = 32) -> [AppendQueue.Outgoing] {
     var all: [AppendQueue.Outgoing] = []
     while let next = queue.next(inFlightCountMax: max, fits: { _ in true }) {
@@ -55,7 +55,7 @@ import Testing
     #expect(sendAll(&queue).map(\.key.stream) == [web, db, web, db, web, db])
   }
 
-  @Test func `what does not fit the credit waits and is asked for again`() {
+  @Test func `a batch that exceeds the credit waits and is offered again`() {
     var queue = AppendQueue()
     queue.append(batch(100), to: key(web), answer: PendingAppend(stream: web), cost: 1)
     queue.append(batch(10), to: key(db), answer: PendingAppend(stream: db), cost: 1)
@@ -64,7 +64,7 @@ import Testing
     #expect(queue.next(inFlightCountMax: 32) { $0 < 50 }?.key.stream == db)
   }
 
-  @Test func `a lost connection sends all again in order, with the floor at the first without an answer`() {
+  @Test func `after a lost connection all are sent again in order, with the floor at the first unanswered one`() {
     var queue = queue(10)
     _ = sendAll(&queue, max: 6)
     for id in 1...3 { _ = queue.acknowledge(UInt32(id)) }
@@ -78,7 +78,7 @@ import Testing
     #expect(queue.acknowledge(50)?.number == 4)
   }
 
-  @Test func `after a refusal nothing goes out until all in flight have come back, then all in order`() {
+  @Test func `after a refusal nothing is sent until all in flight are answered, then all in order`() {
     var queue = queue(8)
     _ = sendAll(&queue, max: 4)
     _ = queue.acknowledge(1)
@@ -137,7 +137,7 @@ import Testing
     #expect(queue.giveUp(1, final(.badBatch), now: now)?.number == 1)
     queue.postpone(2, refusal(.outOfOrder), now: now) { _ in .seconds(9) }
     queue.postpone(3, refusal(.outOfOrder), now: now) { _ in .seconds(9) }
-    // They came back because of the one given up: no reason to wait.
+    // They were refused because of the one given up, so there is no reason to wait.
     #expect(queue.resume(now: now) == nil)
     let again = sendAll(&queue, from: 20)
     #expect(again.map(\.number) == [2, 3, 4, 5])
@@ -170,7 +170,7 @@ import Testing
     #expect(next.map(\.floor) == [4, 4])
   }
 
-  @Test func `giving up everything says which may have been stored`() {
+  @Test func `giving up everything reports which batches may have been stored`() {
     var queue = queue(4)
     _ = sendAll(&queue, max: 2)
     queue.postpone(1, refusal(.overloaded), now: now) { _ in .zero }
@@ -193,7 +193,7 @@ import Testing
     }
   }
 
-  @Test func `a batch that was out of order may be stored by a connection that was lost and is not over`() {
+  @Test func `a batch that was out of order may still be stored by a lost connection`() {
     var queue = queue(2)
     _ = sendAll(&queue)
     queue.disconnect()
@@ -202,7 +202,7 @@ import Testing
     queue.postpone(12, refusal(.outOfOrder), now: now) { _ in .zero }
     #expect(queue.resume(now: now) == nil)
     _ = sendAll(&queue, from: 21)
-    // Now the first sending of both arrives. What the server says of the third one is about that alone.
+    // Now both arrive from the first connection. The server's answer to the third attempt is about that one alone.
     #expect(queue.acknowledge(21)?.number == 1)
     #expect(queue.giveUp(22, final(.forbidden), now: now)?.mayHaveTakenEffect == true)
   }
@@ -223,7 +223,7 @@ import Testing
     #expect(queue.giveUp(1, final(.forbidden), now: now)?.mayHaveTakenEffect == false)
   }
 
-  /// Against the rules of the server, with refusals, cuts and lost answers as the seed has them.
+  /// Against the rules of the server, with refusals, cuts and lost answers chosen by the seed.
   @Test func `whatever happens, everything is stored once and in order`() {
     for round in 0..<200 {
       var generator = SeededGenerator(seed: UInt64(round))
@@ -297,12 +297,12 @@ import Testing
     }
   }
 
-  @Test func `of batches that are withdrawn only those in flight are waited for`() {
+  @Test func `of withdrawn batches only those in flight are waited for`() {
     var queue = queue(40)
     _ = sendAll(&queue, max: 3)
     queue.withdraw(key(web))
     handOver(1...4, to: &queue)
-    // The limit on what is in flight holds for both.
+    // The limit on batches in flight applies to both.
     #expect(sendAll(&queue, from: 100).isEmpty)
     for id: UInt32 in 1...3 { #expect(queue.acknowledge(id)?.number == UInt64(id)) }
     #expect(sendAll(&queue, from: 100).map(\.number) == [1, 2, 3, 4])
@@ -310,7 +310,7 @@ import Testing
     #expect(queue.isEmpty)
   }
 
-  @Test(arguments: [false, true]) func `what was withdrawn is not sent again`(isRefused: Bool) {
+  @Test(arguments: [false, true]) func `withdrawn batches are not sent again`(isRefused: Bool) {
     var queue = queue(3)
     _ = sendAll(&queue)
     queue.withdraw(key(web))
@@ -327,7 +327,7 @@ import Testing
     #expect(queue.isEmpty && sendAll(&queue).isEmpty)
   }
 
-  @Test func `a lane that was withdrawn before anything went out is gone`() {
+  @Test func `a lane withdrawn before anything was sent is gone`() {
     var queue = queue(3)
     queue.withdraw(key(web))
     #expect(queue.isEmpty && sendAll(&queue).isEmpty)

@@ -35,7 +35,7 @@ import Testing
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
     for number in 1...100 { _ = try await client.submit(entries(number...number), to: web) }
-    // The session of the fake server ends a connection that overdraws, so reaching the end is the proof.
+    // The fake server's session ends a connection that exceeds its credit, so reaching the end is the proof.
     try await server.onLoop { server in
       server.faults.isMute = false
       for connection in server.connections { connection.cut() }
@@ -45,7 +45,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `entries too many for one batch are split and stay in order`() async throws {
+  @Test func `entries that exceed one batch are split and stay in order`() async throws {
     let server = try await FakeServer.start()
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
@@ -56,7 +56,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `a lost acknowledgement is asked for again and nothing is stored twice`() async throws {
+  @Test func `a batch whose acknowledgement was lost is sent again, and nothing is stored twice`() async throws {
     let server = try await FakeServer.start { $0.faults.lostAckCount = 3 }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
@@ -222,7 +222,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `a full queue makes submit wait, and room lets it go on`() async throws {
+  @Test func `submit waits while the queue is full, and continues when there is room`() async throws {
     let server = try await FakeServer.start { $0.faults.isMute = true }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
@@ -246,7 +246,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `cancelling ends the waiting, not the append`() async throws {
+  @Test func `cancelling ends the wait, not the append`() async throws {
     let server = try await FakeServer.start { $0.faults.isMute = true }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))

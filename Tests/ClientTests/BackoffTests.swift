@@ -26,7 +26,7 @@ import Testing
     #expect(backoff.delay(attempt: 3, retryAfter: nil) { $0 } == .milliseconds(800))
   }
 
-  @Test func `what the server asks for is the least`() {
+  @Test func `the server's wish is the minimum`() {
     let backoff = Backoff()
     #expect(backoff.delay(attempt: 0, retryAfter: .seconds(2)) { $0 } == .seconds(2))
     #expect(backoff.delay(attempt: 9, retryAfter: .seconds(2)) { $0 } == .seconds(30))

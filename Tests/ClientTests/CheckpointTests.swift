@@ -25,7 +25,7 @@ import Testing
     func until(_ sequence: UInt64) async { while saved.value.last?[web]?.sequence != sequence { await Task.yield() } }
   }
 
-  @Test func `what the closure has dealt with is saved at the end, and the next run goes on there`() async throws {
+  @Test func `processed events are saved at the end, and the next run continues from there`() async throws {
     let db = db
     let server = try await FakeServer.start { server in
       try! server.fill(web, batches: 5, entryCount: 4)
@@ -49,7 +49,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `an event on which the closure throws comes again, those before it do not`() async throws {
+  @Test func `an event for which the closure throws comes again, earlier ones do not`() async throws {
     let server = try await FakeServer.start { try! $0.fill(web, batches: 10, entryCount: 3) }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
@@ -95,7 +95,7 @@ import Testing
     #expect(timed.attempts.value == count + 1)
   }
 
-  @Test func `cancelling the task saves what has been dealt with`() async throws {
+  @Test func `cancelling the task saves the processed events`() async throws {
     let server = try await FakeServer.start { try! $0.fill(web, batches: 2, entryCount: 10) }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
@@ -134,7 +134,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `what ends the subscription ends the call, with the checkpoint of the moment`() async throws {
+  @Test func `the end of the subscription ends the call, with the current checkpoint`() async throws {
     let server = try await FakeServer.start { try! $0.fill(web, batches: 4, entryCount: 10) }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
@@ -148,14 +148,14 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `a file keeps the checkpoint, whole, and says what is wrong with it`() async throws {
+  @Test func `a file keeps the whole checkpoint, and errors say what is wrong with it`() async throws {
     let directory = try TestDirectory()
     let path = "\(directory.path)/cursor"
     let position = CursorPosition(stream: web, incarnation: Incarnation(5), sequence: 9)
     do {
       let store = try FileCheckpointStore(path: path)
       #expect(try await store.load() == nil)
-      // Whatever order they come in, each is written as a whole.
+      // In whatever order they come, each is written as a whole.
       try await withThrowingTaskGroup { group in
         for _ in 1...20 { group.addTask { try await store.save(LogCursor([position])) } }
         for try await _ in group {}
@@ -174,7 +174,7 @@ import Testing
     #expect(error?.code == .invalidCursor)
   }
 
-  @Test func `stopped at random events, nothing is missed, and repeated is what was not saved`() async throws {
+  @Test func `stopped at random events, it misses nothing and repeats only what was not saved`() async throws {
     let seed = testSeed()
     var generator = SeededGenerator(seed: seed)
     let server = try await FakeServer.start { server in
@@ -189,7 +189,7 @@ import Testing
     var isComplete = false
     while !isComplete {
       var left = Int.random(in: 1...30, using: &generator)
-      // As a crash: what was not saved before is lost with the process.
+      // Like a crash: everything unsaved is lost with the process.
       let crashes = Bool.random(using: &generator)
       let before = store.saved.value
       let entryCount = Int.random(in: 1...40, using: &generator)

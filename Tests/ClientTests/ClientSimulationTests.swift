@@ -45,7 +45,7 @@ import Testing
 
   // MARK: - Canaries
 
-  /// A fault put in on purpose, and the promise that it breaks.
+  /// A planted fault, and the promise that it breaks.
   struct Canary: Sendable, CustomTestStringConvertible {
     let testDescription: String
     let defects: ClientWorld.Defects
@@ -68,15 +68,15 @@ import Testing
     Canary("the client raises its floor over what has no answer", .storedOnce, .init(client: .raisesFloorEarly)),
     Canary("the spool lets more out than a mark remembers", .storedOnce, .init(ignoresWindow: true)),
     Canary("the server passes over entries", .noSilentGap, .init(server: .hidesEntries)),
-    Canary("the server goes live one entry early", .seamless, .init(server: .switchesOneOff)),
-    Canary("the client resumes one entry late", .seamless, .init(client: .resumesOneOff)),
+    Canary("the server goes live one entry early", .exactSwitch, .init(server: .switchesOneOff)),
+    Canary("the client resumes one entry late", .exactSwitch, .init(client: .resumesOneOff)),
     Canary("the server sends what it has no credit for", .slowIsSafe, .init(server: .ignoresCredit)),
     Canary("the client has more in flight than is allowed", .bounded, .init(client: .exceedsLimits)),
     Canary("the server drops all connections for the fault of one", .badInputHarmsNobody, .init(server: .fallsWithOne)),
     Canary("the server loses answers", .nobodyWaitsForEver, .init(server: .losesAnswers)),
   ]
 
-  @Test(arguments: canaries) func `a fault put in on purpose is found by the promise that it breaks`(
+  @Test(arguments: canaries) func `a planted fault is found by the promise that it breaks`(
     _ canary: Canary
   ) throws {
     let found = try (UInt64(1)...50).first { seed in
@@ -86,7 +86,7 @@ import Testing
     #expect(found != nil)
   }
 
-  @Test func `every promise has a fault that breaks it`() {
+  @Test func `each promise has a planted fault that breaks it`() {
     #expect(Set(Self.canaries.map(\.promise)) == Set(Promise.allCases))
   }
 }

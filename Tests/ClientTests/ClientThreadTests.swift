@@ -3,7 +3,7 @@ import LogsWire
 import Testing
 
 @Suite(.endsHangs) struct ClientThreadTests {
-  @Test func `clients on one thread append and follow as on their own`() async throws {
+  @Test func `clients that share a thread append and follow as usual`() async throws {
     let server = try await FakeServer.start()
     defer { server.stop() }
     let thread = try ClientThread(name: "test")

@@ -7,7 +7,7 @@ import Testing
   private let lost = LogError(.connectionLost, "cut", isRetryable: true)
   private let start = MonotonicTime(nanoseconds: 1_000_000_000)
 
-  /// Waits as long as it may.
+  /// Waits as long as possible.
   private func plan(servers: Int = 1, deadline: Duration? = nil) -> ConnectionPlan {
     let backoff = Backoff(base: .seconds(1), cap: .seconds(8), healthyDuration: .seconds(5))
     return ConnectionPlan(serverCount: servers, backoff: backoff, deadline: deadline) { $0 }

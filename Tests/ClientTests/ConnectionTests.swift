@@ -21,7 +21,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `more questions than the protocol allows at once all get their answers`() async throws {
+  @Test func `more queries than the protocol allows at once all get their answers`() async throws {
     let server = try await FakeServer.start { try! $0.fill(web, batches: 1, entryCount: 1) }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
@@ -50,13 +50,13 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `a wait from before a lost connection does not cut the next one short`() async throws {
+  @Test func `a wait from before a lost connection does not shorten the next one`() async throws {
     let server = try await FakeServer.start { server in
       let (listCount, followCount) = (Shared(0), Shared(0))
       func refusal(_ count: Shared<Int>) -> Refusal? {
         count.change { $0 += 1 }
         if listCount.value == 1, followCount.value == 1 {
-          // Behind the second refusal, before any wait is over.
+          // After the second refusal, before any wait is over.
           server.loop.execute { for connection in server.connections { connection.cut() } }
         }
         let wait: UInt32? = [1: 50, 2: 3_600_000][count.value]
@@ -191,7 +191,7 @@ import Testing
     configuration.reconnectDeadline = .zero
     let client = try LogClient(configuration)
     async let status = client.status()
-    // The greeting has come; nothing is said until then.
+    // The greeting has come; the server is silent until then.
     await server.until { $0.unheardCount >= 1 }
     try await server.onLoop { $0.speak() }
     let count = try await status.count
@@ -199,9 +199,9 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `waits grow until a connection has lasted, however often one is made`() async throws {
+  @Test func `waits grow until a connection lasts, however often one is made`() async throws {
     for (healthyDuration, expected) in [(Duration.seconds(5), [1, 2, 4, 5, 5, 5]), (.zero, [1, 1, 1, 1, 1, 1])] {
-      // Each connection is greeted and cut.
+      // Each connection is cut after the greeting.
       let server = try await FakeServer.start { $0.faults.cuts = Array(repeating: 1, count: 6) }
       defer { server.stop() }
       var configuration = LogClientConfiguration.test(server.url)
@@ -218,7 +218,7 @@ import Testing
     }
   }
 
-  @Test func `a server that is going away finishes what it has begun, and the client comes back`() async throws {
+  @Test func `a server that is going away finishes its requests, and the client reconnects`() async throws {
     let server = try await FakeServer.start()
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
@@ -236,7 +236,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `a link that is dead on the other side is given up and replaced`() async throws {
+  @Test func `a connection with a dead peer is given up and replaced`() async throws {
     let server = try await FakeServer.start { $0.heartbeatMilliseconds = 40 }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
@@ -292,7 +292,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `the deadline cuts off what has no answer, and says that it may be stored`() async throws {
+  @Test func `the deadline fails unanswered appends, and says that they may be stored`() async throws {
     let server = try await FakeServer.start()
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
@@ -338,7 +338,7 @@ import Testing
     var producer: LogProducer? = try client.map { try testProducer($0) }
     await producer?.shutdown()
     await client?.shutdown()
-    // Whatever waits for a loop that has ended keeps it, and has a thread made.
+    // Anything that waits for an ended loop keeps it alive, and creates a thread.
     weak let clientLoop = client?.loop
     weak let producerLoop = producer?.loop
     producer = nil
@@ -347,7 +347,7 @@ import Testing
     #expect(producerLoop == nil)
   }
 
-  /// Threads of clients in this process; those of tests beside this one count as well.
+  /// Client threads in this process, including those of parallel tests.
   private func clientThreadCount() throws -> Int {
     guard let directory = opendir("/proc/self/task") else { throw TestFailure("no /proc") }
     defer { closedir(directory) }

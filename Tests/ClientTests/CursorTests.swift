@@ -8,7 +8,7 @@ import Testing
     CursorPosition(stream: StreamName(checked: stream), incarnation: Incarnation(incarnation), sequence: sequence)
   }
 
-  @Test func `the text form is sorted, and read back`() {
+  @Test func `the text form is sorted, and can be read back`() {
     let cursor = LogCursor([position("web", 48213), position("docker/nginx", 7, .max), position("a:b@c.d-e_f", 0, 0)])
     #expect(
       cursor.description
@@ -50,7 +50,7 @@ import Testing
     #expect(error?.message.contains(reason) == true, "\(error?.message ?? "")")
   }
 
-  @Test func `a file is written as a whole and nothing stays beside it`() throws {
+  @Test func `a file is written as a whole and nothing is left beside it`() throws {
     let directory = try TestDirectory()
     let path = "\(directory.path)/cursor"
     #expect(try LogCursor(contentsOfFile: path) == nil)
@@ -66,7 +66,7 @@ import Testing
     let directory = try TestDirectory()
     let path = "\(directory.path)/cursor"
     try LogCursor([position("web", 1)]).write(toFile: path)
-    // A link to something that is longer than what comes.
+    // A link to a file that is longer than the new content.
     let left = fopen("\(directory.path)/elsewhere", "w")
     fputs(String(repeating: "half a cursor", count: 100), left)
     fclose(left)
@@ -104,14 +104,14 @@ import Testing
     let error = #expect(throws: LogError.self) { try LogCursor().write(toFile: "\(directory.path)/none/cursor") }
     #expect(error?.code == .fileFailed)
     #expect(error?.message.contains("no such file") == true || error?.message.contains("No such file") == true)
-    // A directory in the way: the rename fails, and the temporary file goes.
+    // A directory in the way: the rename fails, and the temporary file is removed.
     mkdir("\(directory.path)/taken", 0o755)
     #expect(throws: LogError.self) { try LogCursor().write(toFile: "\(directory.path)/taken") }
     #expect(directory.names == ["taken"])
     rmdir("\(directory.path)/taken")
   }
 
-  @Test func `events move it: where a stream starts, what was delivered, what was skipped`() {
+  @Test func `events move it: the start of a stream, delivered entries, and skipped ranges`() {
     var cursor = LogCursor()
     let web = StreamName(checked: "web")
     let incarnation = Incarnation(5)

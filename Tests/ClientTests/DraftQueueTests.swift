@@ -6,13 +6,13 @@ import Testing
 @testable import LogsClient
 
 @Suite struct DraftQueueTests {
-  @Test func `of entries that are dropped one after the other, the first alone is news`() throws {
+  @Test func `of entries dropped one after the other, only the first is news`() throws {
     let stream = StreamName("web")
     var queue = DraftQueue(batchEntryCountMax: 10, batchByteCountMax: 1 << 20)
     for _ in 1...2 {
       queue.dropped(stream)
       #expect(queue.hasNews)
-      // There is still no room: nothing is taken.
+      // There is still no room, so nothing is accepted.
       _ = queue.take(byteCountMax: 0, .all)
       queue.dropped(stream)
       #expect(!queue.hasNews && queue.hasUntold)
@@ -23,7 +23,7 @@ import Testing
     }
   }
 
-  @Test func `a draft that waits for its window is looked at when that moves, not again and again`() throws {
+  @Test func `a draft that waits for its window is checked only when that moves`() throws {
     let (web, db) = (StreamName("web"), StreamName("db"))
     var queue = DraftQueue(batchEntryCountMax: 10, batchByteCountMax: 1 << 20)
     queue.add(LogEntry(message: "1"), to: web)
@@ -56,7 +56,7 @@ import Testing
     #expect(told == 1_000)
   }
 
-  @Test func `a draft counts for what it takes`() throws {
+  @Test func `a draft counts for the memory that it takes`() throws {
     var queue = DraftQueue(batchEntryCountMax: 10, batchByteCountMax: 1 << 20)
     for number in 0..<1_000 { queue.add(LogEntry(message: "1"), to: try StreamName("stream/\(number)")) }
     #expect(queue.byteCount > 1_000 << 10)

@@ -1,6 +1,6 @@
 import LogsWire
 
-/// A subscription of the fake server, which starts, bounds and ends as the real one does.
+/// A subscription of the fake server, which starts, limits and ends delivery as the real one does.
 final class FakeFollow {
   struct Track {
     let stream: StreamName
@@ -72,7 +72,7 @@ final class FakeFollow {
       head: stream.head, stream: stream.name)
   }
 
-  /// What comes next of a track, and moves past it.
+  /// Takes the next event of a track.
   func next(_ index: Int, _ stream: FakeStream) -> (BatchRange, Batch)? {
     let track = tracks[index]
     var range: BatchRange

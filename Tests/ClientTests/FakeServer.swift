@@ -2,21 +2,21 @@ import LogsSystem
 import LogsTransport
 import LogsWire
 
-/// A server in this process with streams in memory, which can fail on request.
+/// An in-process server with streams in memory, which can fail on request.
 ///
-/// Invariant behind `@unchecked Sendable`: everything that changes is touched on its loop alone.
+/// Invariant behind `@unchecked Sendable`: mutable state is touched only on its loop.
 final class FakeServer: @unchecked Sendable {
   /// What goes wrong, and when.
   struct Faults {
-    /// For each connection in turn: after how many frames it is cut. Connections beyond are not cut.
+    /// For each connection in turn, after how many frames it is cut. Later connections are not cut.
     var cuts: [Int] = []
-    /// Whether a cut connection gets the first half of one frame more.
+    /// Whether a cut connection gets the first half of one more frame.
     var cutsInsideFrame = false
-    /// For each connection in turn: which frame has a byte changed.
+    /// For each connection in turn, the frame with a changed byte.
     var corruptions: [Int] = []
-    /// For each connection in turn: which piece of input has a bit changed in its middle.
+    /// For each connection in turn, the piece of input with a changed bit in its middle.
     var inputCorruptions: [Int] = []
-    /// How many acknowledgements are lost, each with its connection.
+    /// How many acknowledgements are lost, each along with its connection.
     var lostAckCount = 0
     var onAppend: (Append) -> Refusal? = { _ in nil }
     var onFollow: (Follow) -> Refusal? = { _ in nil }
@@ -29,11 +29,11 @@ final class FakeServer: @unchecked Sendable {
     var skips: [UInt64: SkipReason] = [:]
     /// The answer to every greeting.
     var greeting: Refusal?
-    /// Whether connections are accepted and nothing is said.
+    /// Whether connections are accepted but not answered.
     var isMute = false
   }
 
-  /// What clients have done.
+  /// The actions of clients.
   struct Record {
     var connectionCount = 0
     var appends: [(number: UInt64, floor: UInt64, stream: StreamName, check: UInt64)] = []
@@ -58,13 +58,13 @@ final class FakeServer: @unchecked Sendable {
   private var listener: Listener?
   private var isDown = false
   var connections: [FakeConnection] = []
-  /// Pieces of input that a mute server has not looked at.
+  /// Pieces of input that a mute server has not read.
   var unheardCount: Int { connections.reduce(0) { $0 + $1.unheard.count } }
   private var watchers: [(condition: (FakeServer) -> Bool, continuation: CheckedContinuation<Void, Never>)] = []
 
   private init(loop: EventLoop) { self.loop = loop }
 
-  /// A server that listens on a port of its own.
+  /// A server that listens on its own port.
   static func start(_ configure: @escaping @Sendable (FakeServer) -> Void = { _ in }) async throws -> FakeServer {
     let server = FakeServer(loop: try EventLoop.start(name: "fake"))
     try await server.onLoop {
@@ -83,7 +83,7 @@ final class FakeServer: @unchecked Sendable {
     return try result.get()
   }
 
-  /// Returns once `condition` holds; looked at after every frame that comes or goes.
+  /// Returns once `condition` holds; checked after every frame in either direction.
   func until(_ condition: @escaping @Sendable (FakeServer) -> Bool) async {
     await withCheckedContinuation { continuation in
       loop.execute {
@@ -93,7 +93,7 @@ final class FakeServer: @unchecked Sendable {
     }
   }
 
-  /// Is mute no longer, and answers what came meanwhile.
+  /// Ends muteness, and answers what came meanwhile.
   func speak() {
     faults.isMute = false
     for connection in connections { connection.hear() }

@@ -16,7 +16,7 @@ import Testing
     return events
   }
 
-  @Test func `skipped ranges that nobody has taken are joined, in both directions`() async throws {
+  @Test func `skipped ranges not taken yet are joined, in both directions`() async throws {
     let buffer = buffer()
     for sequence in UInt64(1)...1000 { buffer.append(skip(sequence...sequence)) }
     for sequence in (UInt64(1)...1000).reversed() {
@@ -30,7 +30,7 @@ import Testing
     #expect(ranges == [1...1000, 1...1000, 2000...2001])
   }
 
-  @Test func `skipped ranges of many streams by turns are joined stream by stream`() async throws {
+  @Test func `interleaved skipped ranges of many streams are joined for each stream`() async throws {
     let buffer = buffer()
     let streams = (0..<50).map { StreamName(checked: "s\($0)") }
     for stream in streams { buffer.append(skip(1...1, of: stream)) }
@@ -65,7 +65,7 @@ import Testing
     guard case .over = try await cancelled.value else { throw TestFailure("there is an event") }
   }
 
-  @Test func `a reader that has stopped does not pile up interruptions`() async throws {
+  @Test func `interruptions do not pile up for a reader that has stopped`() async throws {
     let buffer = buffer()
     for _ in 0..<1000 {
       buffer.append(.interrupted(.closed))
@@ -81,7 +81,7 @@ import Testing
     }
   }
 
-  @Test func `a failure comes after what was delivered, and once`() async throws {
+  @Test func `a failure comes once, after delivered events`() async throws {
     let buffer = buffer()
     buffer.append(.live)
     buffer.finish(throwing: .closed)
@@ -119,7 +119,7 @@ import Testing
           order.change { $0.append(index) }
           budget.release(byteCount)
         }
-        // The next one comes when this one waits.
+        // The next one arrives while this one waits.
         while budget.waitingCount <= index { await Task.yield() }
       }
       #expect(order.value.isEmpty)

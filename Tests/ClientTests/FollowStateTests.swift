@@ -115,7 +115,7 @@ import Testing
   }
 
   @Test func `positions that fit one frame are sent in one`() {
-    // 32 bytes of name at most, and 17 beside it.
+    // At most 32 bytes of name, and 17 more.
     var state = state(cursor: positions(21_000))
     let follow = state.asked()
     #expect(follow.cursor.count == 21_000)
@@ -123,14 +123,14 @@ import Testing
     #expect(throws: TestFailure.self) { try next(&state) }
   }
 
-  @Test func `positions that fit no frame are divided among requests by name, behind a watch for the names`() throws {
+  @Test func `positions that exceed a frame are divided among requests by name, after a watch for the names`() throws {
     let cursor = positions(30_000)
     var state = state(start: .now, cursor: cursor)
     state.begin()
     let (watch, all) = try next(&state)
     #expect(all.selectors == [.pattern(.all)] && all.start == .now && all.cursor.isEmpty && all.credit == 0)
     #expect(throws: TestFailure.self) { try next(&state) }
-    // One has gone meanwhile, one has come.
+    // One has disappeared meanwhile, one is new.
     let gone = try #require(cursor.sorted.first?.stream)
     let names = Array(cursor.positions.keys.sorted().dropFirst()) + [web]
     for (index, name) in names.enumerated() {
@@ -165,7 +165,7 @@ import Testing
     #expect(born.selectors == [.stream(db)] && born.start == .first && born.cursor.isEmpty)
   }
 
-  @Test func `with an end at the head, only what had a head and has not reached it is asked for again`() throws {
+  @Test func `with an end at the head, only streams that have not reached theirs are requested again`() throws {
     var state = state(end: FollowEnd(atHead: true))
     _ = state.asked()
     _ = try state.announced(announcement(web, handle: 0, at: 0, head: 10))
@@ -191,7 +191,7 @@ import Testing
     #expect(state.endReason == .until)
   }
 
-  @Test func `in reverse the bounds from below are kept, and what is above is cut off`() throws {
+  @Test func `in reverse the lower bounds are kept, and the part above is cut off`() throws {
     var state = state(start: .last(20), isReverse: true)
     _ = state.asked()
     _ = try state.announced(announcement(web, handle: 0, at: 101, head: 100))
@@ -219,7 +219,7 @@ import Testing
     #expect(state.skipped(skip(55...60))?.range == 55...60)
     let again = state.asked()
     #expect(again.end == FollowEnd(sequence: 54, time: 7) && again.isReverse)
-    // An entry no later than that has come, but the number is lower.
+    // A new entry is not later than that time, but the number is lower.
     _ = try state.announced(announcement(at: 55, head: 130))
     #expect(state.skipped(skip(1...54))?.range == 1...54)
     #expect(state.endsHere == .start)
@@ -227,7 +227,7 @@ import Testing
 }
 
 extension FollowState {
-  /// Begins on a connection that one request is enough for.
+  /// Begins on a connection for which one request is enough.
   fileprivate mutating func asked() -> Follow {
     begin()
     guard let (part, follow) = nextRequest() else { fatalError("a connection is asked for something") }

@@ -20,7 +20,7 @@ import Testing
       table.begin(key, request, limits: FollowLimits(), window: window)
     }
 
-    /// What has been done since it was asked last.
+    /// What has been done since the last call.
     func done() -> [String] {
       while let action = table.nextAction() {
         switch action {
@@ -76,7 +76,7 @@ import Testing
   private let overloaded = Refusal(.overloaded, "too much", isRetryable: true)
   private let lost = LogError(.connectionLost, "cut", isRetryable: true)
 
-  @Test func `it asks once there is a connection, and again on the next one from where it stands`() {
+  @Test func `it sends a request once there is a connection, and again on the next one from its position`() {
     let host = Host()
     host.begin(7)
     #expect(host.done() == [])
@@ -97,7 +97,7 @@ import Testing
     #expect(host.done() == ["tell 7 resumed", "tell 7 live"])
   }
 
-  @Test func `what the application takes is credit for more`() {
+  @Test func `events that the application takes become credit`() {
     let host = Host()
     host.table.connected()
     host.begin(7)
@@ -141,7 +141,7 @@ import Testing
     #expect(host.done() == ["finish 7 refused(forbidden)"])
   }
 
-  @Test func `a new connection asks at once for what waited after a refusal`() {
+  @Test func `a new connection sends requests that waited after a refusal at once`() {
     let host = Host()
     host.table.connected()
     host.begin(7)
@@ -155,7 +155,7 @@ import Testing
     #expect(host.done() == [])
   }
 
-  @Test func `a server that goes away is asked for nothing more`() {
+  @Test func `a server that goes away gets no more requests`() {
     let host = Host()
     host.table.connected()
     host.table.goingAway()

@@ -57,7 +57,7 @@ import Testing
     }
   }
 
-  @Test func `an end that comes too early is an error, for the whole subscription and for its parts`() async throws {
+  @Test func `an early end is an error, for the whole subscription and for its parts`() async throws {
     for isDivided in [false, true] {
       let server = try await FakeServer.start { server in
         try! server.fill(web, batches: 4, entryCount: 10)
@@ -69,13 +69,13 @@ import Testing
       let error = await #expect(throws: LogError.self) { for try await _ in followed {} }
       #expect(error?.code == .refused(.protocolViolation))
       #expect(error?.isRetryable == false)
-      // The others go on over a new connection.
+      // The others continue over a new connection.
       #expect(try await client.append(entries(41...41), to: web).sequences == 41...41)
       await client.shutdown()
     }
   }
 
-  @Test func `entries come one after the other with their streams`() async throws {
+  @Test func `entries come one by one with their streams`() async throws {
     let server = try await FakeServer.start { try! $0.fill(web, batches: 3, entryCount: 5) }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
@@ -90,7 +90,7 @@ import Testing
 
   @Test(arguments: [
     (FollowStart.first, 1), (.now, 101), (.last(7), 94), (.last(1000), 1), (.from(42), 42), (.from(101), 101),
-  ]) func `delivery starts where it was asked to`(start: FollowStart, first: Int) async throws {
+  ]) func `delivery starts at the requested position`(start: FollowStart, first: Int) async throws {
     let server = try await FakeServer.start { try! $0.fill(web, batches: 10, entryCount: 10) }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
@@ -147,7 +147,7 @@ import Testing
     configuration.followCreditByteCount = 64 << 10
     let client = try LogClient(configuration)
     var iterator = client.follow([.stream(web)], until: FollowEnd(atHead: true)).makeAsyncIterator()
-    // The first event starts it; then nothing is read until the server has come to a stop.
+    // The first event starts it; then nothing is read until the server has stopped sending.
     var followed = Followed()
     if let event = try await iterator.next() { try followed.take(event) }
     await server.until { $0.record.deliveredByteCount >= 64 << 10 }
@@ -159,7 +159,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `credit follows what was taken, and a new connection gets only what is left of it`() async throws {
+  @Test func `credit follows consumption, and a new connection gets only the rest`() async throws {
     let window = 64 << 10
     let server = try await FakeServer.start { try! $0.fill(web, batches: 400, entryCount: 1, padding: 2000) }
     defer { server.stop() }
@@ -183,7 +183,7 @@ import Testing
       let delivered = try await server.onLoop { $0.record.deliveredByteCount }
       #expect(delivered <= taken + window + 4096, "round \(round)")
     }
-    // Nearly all of the window waits here, so the next connection may bring hardly anything.
+    // Nearly the whole window waits here, so the next connection may deliver hardly anything.
     try await server.onLoop { for connection in $0.connections { connection.cut() } }
     await server.until { $0.record.follows.count >= 2 }
     let credit = try await server.onLoop { $0.record.follows[1].credit }
@@ -196,7 +196,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `cancelling the task tells the server and ends without a last event`() async throws {
+  @Test func `cancelling the task notifies the server and ends without a last event`() async throws {
     let server = try await FakeServer.start { try! $0.fill(web, batches: 1, entryCount: 1) }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
@@ -216,7 +216,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test(arguments: [false, true]) func `leaving the loop tells the server`(isDivided: Bool) async throws {
+  @Test(arguments: [false, true]) func `leaving the loop notifies the server`(isDivided: Bool) async throws {
     let server = try await FakeServer.start { try! $0.fill(web, batches: 5, entryCount: 1) }
     defer { server.stop() }
     let client = try LogClient(.test(server.url, isDivided: isDivided))
@@ -262,7 +262,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test(arguments: [false, true]) func `waits grow while a subscription is taken up and fails, until entries come`(
+  @Test(arguments: [false, true]) func `waits grow while a subscription is accepted and fails, until entries come`(
     isDivided: Bool
   ) async throws {
     let server = try await FakeServer.start { server in
@@ -310,7 +310,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `a subscription keeps its client alive, and the client goes with it`() async throws {
+  @Test func `a subscription keeps its client alive, and the client ends with it`() async throws {
     let server = try await FakeServer.start { try! $0.fill(web, batches: 2, entryCount: 5) }
     defer { server.stop() }
     let followed = try await Followed.all(

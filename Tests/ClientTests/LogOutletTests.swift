@@ -92,7 +92,7 @@ final class KeepingSink: LogSink {
     }
   }
 
-  @Test func `a sink that logs itself does not stand in its own way`() {
+  @Test func `a sink that logs does not block itself`() {
     let outlet = LogOutlet()
     let sink = KeepingSink { if $0.text.count == 1 { outlet.log(LogEntry(message: ByteString("again \($0.text)"))) } }
     for entry in entries(1...2) { outlet.log(entry) }
@@ -114,7 +114,7 @@ final class KeepingSink: LogSink {
           }
         }
       }
-      // Two that bind at once, so that one finds the other handing over.
+      // Two bind at once, so that one finds the other handing over.
       for _ in 0..<2 {
         group.addTask { @concurrent in
           while sink.entries.count < taskCount * entryCount {
@@ -137,7 +137,7 @@ final class KeepingSink: LogSink {
     #expect(last.allSatisfy { $0 == entryCount })
   }
 
-  @Test func `under a flood every entry arrives or is counted, and binding comes to an end`() async {
+  @Test func `under a flood every entry arrives or is counted, and binding terminates`() async {
     let (taskCount, entryCount) = (3, 20_000)
     let outlet = LogOutlet(waitingEntryCountMax: 1_000, waitingByteCountMax: .max)
     let sink = KeepingSink()

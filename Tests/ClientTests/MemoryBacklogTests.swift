@@ -24,7 +24,7 @@ import Testing
     _ = try backlog.store([], removing: ids)
     #expect(backlog.totals == BacklogTotals())
     #expect(backlog.streams.isEmpty)
-    // A number is never used again.
+    // A number is never reused.
     _ = try backlog.store([draft()], removing: [])
     #expect(try backlog.window(of: web, after: 0).map(\.number) == [41])
   }
@@ -49,7 +49,7 @@ import Testing
     #expect(try decoder.entries(of: Batch(wholeOf: bytes)).map(\.text) == ["30 entries dropped: queue full"])
   }
 
-  @Test func `what may have been sent is never dropped, and a seal neither`() throws {
+  @Test func `batches that may have been sent are never dropped, nor are seals`() throws {
     let backlog = MemoryBacklog { 5 }
     _ = try backlog.store((1...32).map { _ in draft() }, removing: [])
     #expect(try backlog.dropOldest(keeping: 0).isEmpty)
@@ -59,7 +59,7 @@ import Testing
     #expect(backlog.totals.batchCount == 33)
   }
 
-  @Test func `the oldest of all streams goes first`() throws {
+  @Test func `the oldest batch of all streams is dropped first`() throws {
     let backlog = MemoryBacklog { 5 }
     _ = try backlog.store((1...32).flatMap { _ in [draft(), draft(db)] }, removing: [])
     let ids = try backlog.store([draft(db), draft(), draft(db)], removing: [])

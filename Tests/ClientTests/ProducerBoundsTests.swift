@@ -40,7 +40,7 @@ import Testing
     #expect(zip(numbers, numbers.dropFirst()).allSatisfy { $0 < $1 })
     #expect(told(stored) == counts.dropped)
     #expect(numbers.last == 20_001)
-    // The newest of the flood is kept only where the oldest make room for it.
+    // The newest entry of the flood is kept only if the oldest make room for it.
     #expect(numbers.contains(20_000) == (whenFull == .dropOldest))
     if whenFull != .dropOldest { #expect(numbers.first == 1) }
     if whenFull == .dropOldest { #expect(events.value <= counts.dropped) }
@@ -48,7 +48,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `a notice stands where entries are missing`() async throws {
+  @Test func `a notice takes the place of missing entries`() async throws {
     let server = try await FakeServer.start { $0.faults.isMute = true }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
@@ -74,7 +74,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `submissions wait for room, in order, and a cancelled one takes nothing`() async throws {
+  @Test func `submissions wait for room, in order, and a cancelled one adds nothing`() async throws {
     let server = try await FakeServer.start { $0.faults.isMute = true }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
@@ -113,7 +113,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `a full queue that drops the newest refuses a submission and takes nothing of it`() async throws {
+  @Test func `a full queue that drops the newest refuses a submission completely`() async throws {
     let client = try LogClient(.test("logs://127.0.0.1:1"))
     let producer = try testProducer(client) { $0.queueByteCountMax = 64 << 10 }
     var refused = 0

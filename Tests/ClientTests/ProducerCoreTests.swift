@@ -8,7 +8,7 @@ import Testing
 @Suite(.endsHangs) struct ProducerCoreTests {
   /// A backlog in memory whose disk fails on request.
   ///
-  /// Invariant behind `@unchecked Sendable`: used on the producer's thread alone, but for the faults.
+  /// Invariant behind `@unchecked Sendable`: used only on the producer's thread, except for the faults.
   private final class MoodyBacklog: Backlog, @unchecked Sendable {
     private let backlog = MemoryBacklog(now: { 1 })
     private let faults: Shared<Faults>
@@ -108,7 +108,7 @@ import Testing
     await client.shutdown(deadline: .zero)
   }
 
-  @Test func `the windows of many streams are not in memory at once, and each stream has its turn`() async throws {
+  @Test func `the windows of many streams are not in memory at once, and each stream gets its turn`() async throws {
     let server = try await FakeServer.start { $0.faults.isMute = true }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
@@ -136,7 +136,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `where the oldest make room, windows that may not be dropped are bounded as well`() async throws {
+  @Test func `if the oldest make room, windows that may not be dropped are bounded as well`() async throws {
     let client = try LogClient(.test("logs://127.0.0.1:1"))
     let producer = try producer(client, Shared(MoodyBacklog.Faults())) {
       $0.spool?.byteCountMax = 1 << 20
@@ -148,7 +148,7 @@ import Testing
     // 500 windows of 32 batches of 256 bytes at least.
     for number in 1...32 {
       for name in names { producer.log(LogEntry(message: ByteString("\(number)")), to: name) }
-      // What was logged before has gone where it goes.
+      // Entries logged earlier have been processed.
       #expect(await !producer.flush(timeout: .zero))
     }
     let counts = producer.counts
@@ -158,7 +158,7 @@ import Testing
     await client.shutdown(deadline: .zero)
   }
 
-  @Test func `a disk that is nearly full takes little by little what it does not take at once`() async throws {
+  @Test func `a nearly full disk takes in small portions what it cannot take at once`() async throws {
     let server = try await FakeServer.start()
     defer { server.stop() }
     let client = try LogClient(.test(server.url))

@@ -3,9 +3,9 @@ import Testing
 
 @testable import LogsClient
 
-/// How a producer comes to its end, and what becomes of what it holds.
+/// How a producer ends, and what becomes of its entries.
 @Suite(.endsHangs) struct ProducerEndTests {
-  @Test func `a shutdown drains, and nothing is taken after it`() async throws {
+  @Test func `a shutdown drains, and nothing is accepted after it`() async throws {
     let server = try await FakeServer.start()
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
@@ -49,7 +49,7 @@ import Testing
     try await server.onLoop { $0.speak() }
     #expect(await stop.value)
     try await run.value
-    // Drained is drained, whatever is cancelled afterwards.
+    // Once it has drained, a later cancellation changes nothing.
     let late = Task {
       while !Task.isCancelled { await Task.yield() }
       try await graceful.run()
@@ -74,7 +74,7 @@ import Testing
     await client.shutdown(deadline: .zero)
   }
 
-  @Test func `what an ended producer has given up is not sent by its client`() async throws {
+  @Test func `batches that an ended producer has given up are not sent by its client`() async throws {
     let server = try await FakeServer.start { $0.goDown() }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
@@ -92,7 +92,7 @@ import Testing
     #expect(try await server.onLoop { $0.streams[web]?.messages } == ["4"])
   }
 
-  @Test func `once its client is shut down, nobody waits for what cannot come`() async throws {
+  @Test func `once its client is shut down, nobody waits for answers that cannot come`() async throws {
     let client = try LogClient(.test("logs://127.0.0.1:1"))
     let producer = try testProducer(client) {
       $0.whenFull = .wait

@@ -3,14 +3,14 @@ import Testing
 
 @testable import LogsClient
 
-/// A producer on a spool that another one has left, against a server in this process.
+/// A producer on a spool left by another one, against an in-process server.
 @Suite(.endsHangs) struct ProducerSpoolFaultTests {
-  /// A spool as a kill has left it, with batches of one entry each.
+  /// A spool as left by a kill, with batches of one entry each.
   private func crashed(_ texts: [String]) throws -> TestDirectory {
     let left = try TestDirectory()
     let spool = try TestSpool(left.path)
     for text in texts { try spool.store(text) }
-    // Files in use are what a kill leaves: what comes next is numbered under a new identity.
+    // A kill leaves files in use: later batches are numbered under a new identity.
     let directory = try TestDirectory()
     try SpoolFiles.copy(left.path, to: directory.path)
     return directory
@@ -24,7 +24,7 @@ import Testing
     let producer = try testProducer(client, spool: directory)
     let pending = try await producer.submit(entries(4...4))
     try await server.onLoop { $0.speak() }
-    // Nobody flushes: it goes out by itself.
+    // Nobody flushes: it is sent without that.
     #expect(try await pending.receipt.ranges == [4...4])
     #expect(producer.counts.restored == 3)
     let stored = try await server.onLoop { $0.streams[web]?.entries ?? [] }
@@ -33,7 +33,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test(arguments: [false, true]) func `a flush waits for what was in the spool`(hasMore: Bool) async throws {
+  @Test(arguments: [false, true]) func `a flush waits for batches that were in the spool`(hasMore: Bool) async throws {
     let directory = try crashed((1...40).map(String.init))
     let server = try await FakeServer.start { $0.faults.isMute = true }
     defer { server.stop() }
@@ -56,7 +56,7 @@ import Testing
       server.faults.isMute = true
       server.faults.onAppend = { append in
         guard append.number == 2 else { return nil }
-        // Once, on whichever connection it is: a client that waits too long for its greeting makes another.
+        // Once, on any connection: a client that waits too long for its greeting makes another one.
         server.faults.onAppend = { _ in nil }
         server.faults.greeting = Refusal(.unauthorized, "a test")
         for connection in server.connections { connection.cut() }

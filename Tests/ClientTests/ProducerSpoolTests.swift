@@ -3,7 +3,7 @@ import Testing
 
 @testable import LogsClient
 
-/// A producer with a spool, against a server in this process.
+/// A producer with a spool, against an in-process server.
 @Suite(.endsHangs) struct ProducerSpoolTests {
   private static let nobody = "logs://127.0.0.1:1"
 
@@ -16,7 +16,7 @@ import Testing
 
   private func isNotice(_ entry: LogEntry) -> Bool { DropNotice(entry) != nil }
 
-  @Test func `what was accepted without a server is sent by the next producer, before what that one is given`()
+  @Test func `entries accepted without a server are sent by the next producer, before its own`()
     async throws
   {
     let directory = try TestDirectory()
@@ -45,7 +45,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `a flush of a producer that was given nothing waits for what its spool holds`() async throws {
+  @Test func `a flush of an unused producer waits for the batches in its spool`() async throws {
     let directory = try TestDirectory()
     let away = try LogClient(.test(Self.nobody))
     let first = try testProducer(away, spool: directory)
@@ -102,7 +102,7 @@ import Testing
     await client.shutdown(deadline: .zero)
   }
 
-  @Test func `a full spool drops its oldest entries, all but those that may have been sent, and says where`()
+  @Test func `a full spool drops its oldest entries, except those that may have been sent, and says where`()
     async throws
   {
     let directory = try TestDirectory()
@@ -139,7 +139,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `a full spool that drops nothing makes submissions wait, and goes on when there is room`() async throws {
+  @Test func `a full spool that drops nothing makes submissions wait, and continues when there is room`() async throws {
     let directory = try TestDirectory()
     let server = try await FakeServer.start { $0.faults.isMute = true }
     defer { server.stop() }
@@ -172,7 +172,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `entries that have waited for too long are dropped, all but those that may have been sent`() async throws {
+  @Test func `entries that have waited too long are dropped, except those that may have been sent`() async throws {
     let directory = try TestDirectory()
     let away = try LogClient(.test(Self.nobody))
     let first = try testProducer(away, spool: directory) { $0.batchEntryCountMax = 1 }
@@ -201,7 +201,7 @@ import Testing
     await first.shutdown(deadline: .zero)
     await away.shutdown(deadline: .zero)
     var bytes = try #require(SpoolFiles.read("\(directory.path)/spool.db"))
-    // A byte of a message: the row's check then fails.
+    // A byte of a message, so that the row's check fails.
     let place = try #require(bytes.indices.first { bytes[$0...].starts(with: Array("needle".utf8)) })
     bytes[place] ^= 1
     try SpoolFiles.write(bytes, to: "\(directory.path)/spool.db")

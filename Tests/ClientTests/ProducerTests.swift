@@ -3,7 +3,7 @@ import Testing
 
 @testable import LogsClient
 
-/// A producer against a server in this process.
+/// A producer against an in-process server.
 @Suite(.endsHangs) struct ProducerTests {
   private let db = StreamName(checked: "db")
 
@@ -27,7 +27,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `entries that share a batch have receipts of their own`() async throws {
+  @Test func `entries that share a batch have separate receipts`() async throws {
     let server = try await FakeServer.start { $0.faults.isMute = true }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
@@ -40,13 +40,13 @@ import Testing
       #expect(try await pending.receipt.ranges == [last - 2...last])
     }
     let batchCount = try await server.onLoop { $0.streams[web]?.batches.count ?? 0 }
-    // The first went out alone; the others had time to come together.
+    // The first was sent alone; the others had time to share a batch.
     #expect(batchCount < 30)
     await producer.shutdown()
     await client.shutdown()
   }
 
-  @Test func `an error goes out at once, with what lingers before it`() async throws {
+  @Test func `an error is sent at once, with the entries that linger before it`() async throws {
     let server = try await FakeServer.start { $0.faults.isMute = true }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
@@ -64,7 +64,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `what was enqueued is sent in its turn, and nothing waits for its receipt`() async throws {
+  @Test func `enqueued entries are sent in turn, and nobody waits for their receipts`() async throws {
     let server = try await FakeServer.start { $0.faults.isMute = true }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
@@ -104,7 +104,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `a submission of many entries lets others log meanwhile, and its receipt names its own`() async throws {
+  @Test func `others can log during a submission of many entries, and its receipt names its own`() async throws {
     let server = try await FakeServer.start()
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
@@ -133,7 +133,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `an entry lingers only while something is on its way`() async throws {
+  @Test func `an entry lingers only while something is in flight`() async throws {
     let server = try await FakeServer.start()
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
@@ -233,7 +233,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `attributes that no entry can hold are left out of what is logged, and refused in what is submitted`()
+  @Test func `attributes that no entry can hold are left out of log entries, and refused in submissions`()
     async throws
   {
     let server = try await FakeServer.start()
@@ -255,7 +255,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `an entry that completes another stream takes none of its neighbours with it`() async throws {
+  @Test func `an entry that completes another stream does not affect its neighbours`() async throws {
     let server = try await FakeServer.start { $0.faults.isMute = true }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
@@ -275,18 +275,18 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `what a spool has lost and the server has is counted once`() {
+  @Test func `entries that the spool has lost but the server has are counted once`() {
     var counts = ProducerCounts(accepted: 10)
     counts.answer(3, \.acknowledged)
-    // All that the spool held: the three that were to be removed as well.
+    // Everything that the spool held, including the three that were to be removed.
     counts.lose(10)
     #expect(counts.dropped == 7 && counts.waiting == 0)
-    // Two of them were on their way.
+    // Two of them were in flight.
     counts.answer(2, \.acknowledged)
     #expect(counts.acknowledged == 5 && counts.dropped == 5 && counts.waiting == 0)
   }
 
-  @Test func `messages of any size are taken`() async throws {
+  @Test func `messages of any size are accepted`() async throws {
     let server = try await FakeServer.start()
     defer { server.stop() }
     let client = try LogClient(.test(server.url))

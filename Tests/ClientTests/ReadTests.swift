@@ -5,7 +5,7 @@ import Testing
 @Suite(.endsHangs) struct ReadTests {
   private let db = StreamName(checked: "db")
 
-  @Test(arguments: [false, true]) func `pages end to end are the streams, while links are cut and entries appended`(
+  @Test(arguments: [false, true]) func `pages end to end make up the streams, while links are cut and entries appended`(
     isDivided: Bool
   ) async throws {
     let seed = testSeed()
@@ -87,7 +87,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `a stream that does not exist is an empty page with head 0, and others keep their places`() async throws {
+  @Test func `a missing stream is an empty page with head 0, and others keep their positions`() async throws {
     let db = db
     let server = try await FakeServer.start { try! $0.fill(web, batches: 1, entryCount: 5) }
     defer { server.stop() }
@@ -142,12 +142,12 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `a reader that waits gets the next entry as it comes, or an empty page after its time`() async throws {
+  @Test func `a waiting reader gets the next entry as it comes, or an empty page after its time`() async throws {
     let db = db
     let server = try await FakeServer.start { try! $0.fill(web, batches: 1, entryCount: 5) }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
-    // Something is there: it does not wait.
+    // There is an entry, so it does not wait.
     var page = try await client.read([.pattern(.all)], wait: .seconds(3600))
     #expect(page.entries.count == 5)
     let cursor = page.cursor

@@ -32,7 +32,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [false, true]) func `a damaged frame costs a connection and nothing else`(isDivided: Bool)
+  @Test(arguments: [false, true]) func `a damaged frame costs only a connection`(isDivided: Bool)
     async throws
   {
     for corruption in 1...14 {
@@ -48,7 +48,7 @@ import Testing
     }
   }
 
-  @Test func `streams born while the link was down are read from their first entry`() async throws {
+  @Test func `streams created while the link was down are read from their first entry`() async throws {
     let server = try await FakeServer.start { try! $0.fill(web, batches: 1, entryCount: 5) }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
@@ -101,7 +101,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `streams born one after the other are followed, in ever fewer requests`() async throws {
+  @Test func `streams created one after the other are followed, in ever fewer requests`() async throws {
     let server = try await FakeServer.start { server in
       for index in 0..<5 { try! server.fill(StreamName(checked: "old/\(index)"), batches: 1, entryCount: 2) }
     }
@@ -133,7 +133,7 @@ import Testing
     #expect(followed.announced.count == 25)
     #expect(followed.liveCount == 1 + followed.resumptionCount)
     let most = try await server.onLoop { $0.record.openFollowCountMax }
-    // The watch, 25 streams by fours, and three.
+    // The watch, 25 streams in fours, and three more.
     #expect(most <= 1 + 7 + 3)
     await client.shutdown()
   }
@@ -219,7 +219,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [false, true]) func `a stream that was replaced ends the subscription instead of going on`(
+  @Test(arguments: [false, true]) func `a replaced stream ends the subscription`(
     isDivided: Bool
   ) async throws {
     let server = try await FakeServer.start { try! $0.fill(web, batches: 1, entryCount: 5) }
@@ -266,7 +266,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `many cuts at random places, many appends, one exact stream`() async throws {
+  @Test func `many cuts at random places and many appends give one exact stream`() async throws {
     let seed = testSeed()
     let server = try await FakeServer.start { server in
       var generator = SeededGenerator(seed: seed)

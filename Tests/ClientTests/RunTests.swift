@@ -3,7 +3,7 @@ import LogsWire
 import Testing
 
 @Suite(.endsHangs) struct RunTests {
-  @Test func `a client that is run ends when it is shut down, with everything acknowledged`() async throws {
+  @Test func `a running client ends when it is shut down, with everything acknowledged`() async throws {
     let server = try await FakeServer.start()
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
@@ -21,7 +21,7 @@ import Testing
     try await client.run()
   }
 
-  @Test func `when the task that runs it is cancelled, it closes at once and what is queued fails`() async throws {
+  @Test func `if the task that runs it is cancelled, it closes at once and queued appends fail`() async throws {
     let server = try await FakeServer.start { $0.faults.isMute = true }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
@@ -37,7 +37,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `a task that is cancelled before it runs the client closes it as well`() async throws {
+  @Test func `a task cancelled before it runs the client also closes it`() async throws {
     let client = try LogClient(.test("logs://127.0.0.1:1"))
     let pending = try await client.submit(entries(1...1), to: web)
     let running = Task {
@@ -51,7 +51,7 @@ import Testing
     #expect(error?.code == .closed)
   }
 
-  @Test func `work that fails takes the client with it`() async throws {
+  @Test func `failing work ends the client`() async throws {
     let server = try await FakeServer.start { $0.faults.isMute = true }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))

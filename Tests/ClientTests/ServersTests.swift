@@ -4,7 +4,7 @@ import Testing
 
 /// Several servers with the same data.
 @Suite(.endsHangs) struct ServersTests {
-  /// Lets `next` go on with what `server` has stored.
+  /// Lets `next` continue with the data of `server`.
   private func move(from server: FakeServer, to next: FakeServer) async throws {
     let streams = try await server.onLoop { server in
       server.goDown()
@@ -16,7 +16,7 @@ import Testing
     }
   }
 
-  @Test func `when a server goes the next one takes over, and nothing is lost or doubled`() async throws {
+  @Test func `when a server fails the next one takes over, and nothing is lost or doubled`() async throws {
     let first = try await FakeServer.start { $0.faults.lostAckCount = 2 }
     let second = try await FakeServer.start { server in
       server.goDown()
@@ -35,7 +35,7 @@ import Testing
         pending.append(try await client.submit(entries(number...number), to: web))
       }
       if round == 4 { break }
-      // In the middle of it; the next ones can go only to the other server.
+      // In the middle; later appends can only go to the other server.
       let (server, next) = round.isMultiple(of: 2) ? (first, second) : (second, first)
       await server.until { ($0.streams[web]?.head ?? 0) >= UInt64(round * 100 + 50) }
       try await move(from: server, to: next)

@@ -53,7 +53,7 @@ import Testing
     #expect(sink.entries.count == 1)
   }
 
-  @Test func `a call's context comes on top of the logger's, and no key comes twice`() {
+  @Test func `a call's context is added to the logger's, and no key occurs twice`() {
     var logger = StreamLogger(context: ["host": "a", "region": "eu"], to: sink)
     logger.context["region"] = "us"
     logger.context["user"] = "\(42)"
@@ -80,7 +80,7 @@ import Testing
     #expect(LogAttributes().isEmpty && !context.isEmpty)
   }
 
-  @Test func `a copy is a logger of its own`() {
+  @Test func `a copy is an independent logger`() {
     let first = StreamLogger(source: "first", context: ["k": 1], to: sink)
     var second = first
     second.source = "second"

@@ -11,9 +11,9 @@ extension StreamName {
 }
 
 extension LogClientConfiguration {
-  /// Waits hardly at all between attempts.
+  /// Hardly waits between attempts.
   ///
-  /// - Parameter isDivided: whether each stream that is followed takes a request of its own.
+  /// - Parameter isDivided: whether each followed stream has its own request.
   static func test(_ servers: String..., isDivided: Bool = false) -> LogClientConfiguration {
     var configuration = LogClientConfiguration(
       servers: servers, name: "test", backoff: Backoff(base: .milliseconds(1), cap: .milliseconds(5)))
@@ -29,7 +29,7 @@ extension LogClientConfiguration {
 func entries(_ numbers: ClosedRange<Int>) -> [LogEntry] { numbers.map { LogEntry(message: ByteString("\($0)")) } }
 
 extension LogEntry {
-  /// The number that the test's message begins with.
+  /// The number at the start of a test's message.
   var number: UInt64 { UInt64(text.prefix { $0 != " " }) ?? 0 }
 }
 
@@ -144,6 +144,6 @@ func testSeed(_ test: String = #function) -> UInt64 {
 }
 
 extension Trait where Self == TimeLimitTrait {
-  /// Ends a test that hangs. Long enough for a machine that is busy with all other tests.
+  /// Ends a hanging test. Long enough for a machine that is busy with all other tests.
   static var endsHangs: Self { .timeLimit(.minutes(5)) }
 }

@@ -1,4 +1,4 @@
-// As an application sees it: no `@testable`, no other module of the package.
+// As applications see it: without `@testable` or other modules of the package.
 import LogsClient
 import Testing
 
@@ -36,7 +36,7 @@ import Testing
     #expect(throws: LogError.self) { try StreamPattern(text) }
   }
 
-  @Test func `values say what they are`() {
+  @Test func `values describe themselves`() {
     let entry = LogEntry(
       message: "slow query", time: 1_768_046_400_000_000_000, severity: .warning, source: "web",
       attributes: ["ms": 1250, "sql": "select 1"])

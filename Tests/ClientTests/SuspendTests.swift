@@ -3,7 +3,7 @@ import LogsWire
 import Testing
 
 @Suite(.endsHangs) struct SuspendTests {
-  @Test func `a suspended client has no connection, and everything goes on when it is resumed`() async throws {
+  @Test func `a suspended client has no connection, and everything continues when it is resumed`() async throws {
     let server = try await FakeServer.start()
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
@@ -22,7 +22,7 @@ import Testing
 
     await client.suspend()
     await server.until { $0.record.openConnectionCount == 0 }
-    // Asked for meanwhile: it waits.
+    // A query meanwhile waits.
     async let receipt = client.append(entries(2...3), to: web)
     async let streams = client.streams()
     let late = Task { try await Followed.all(client.follow([.stream(web)])) { $0.sequences[web]?.last == 5 } }
@@ -118,7 +118,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `resuming begins with short waits again`() async throws {
+  @Test func `resuming starts with short waits again`() async throws {
     let server = try await FakeServer.start { $0.goDown() }
     defer { server.stop() }
     var configuration = LogClientConfiguration.test(server.url)
@@ -143,7 +143,7 @@ import Testing
     #expect(error?.code == .closed)
   }
 
-  @Test func `the deadline for reconnecting does not run in a suspension`() async throws {
+  @Test func `the deadline for reconnecting does not run during a suspension`() async throws {
     let server = try await FakeServer.start { $0.faults.isMute = true }
     defer { server.stop() }
     var configuration = LogClientConfiguration.test(server.url)
@@ -181,7 +181,7 @@ import Testing
     #expect(seen.last == "closed")
   }
 
-  @Test func `shutdown of a suspended client closes at once when nothing is queued`() async throws {
+  @Test func `shutdown of a suspended client closes at once if nothing is queued`() async throws {
     let server = try await FakeServer.start()
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
@@ -231,7 +231,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `suspended and resumed at random moments, many appends, one exact stream`() async throws {
+  @Test func `many appends, suspended and resumed at random moments, give one exact stream`() async throws {
     let seed = testSeed()
     let server = try await FakeServer.start { server in
       var generator = SeededGenerator(seed: seed)
@@ -250,7 +250,7 @@ import Testing
         if Bool.random(using: &generator) {
           await client.suspend()
         } else {
-          // While it closes its connection yet.
+          // While it is still closing its connection.
           async let suspended: Void = client.suspend()
           await client.resume()
           await suspended

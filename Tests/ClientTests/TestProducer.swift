@@ -2,9 +2,9 @@ import LogsWire
 
 @testable import LogsClient
 
-/// A producer without a bound that a test would meet, unless it changes it.
+/// A producer whose limits no test reaches, unless it changes them.
 ///
-/// - Parameter spool: where its spool is; in memory without one.
+/// - Parameter spool: the place of its spool; nil keeps batches in memory.
 func testProducer(
   _ client: LogClient, spool: TestDirectory? = nil, _ configure: (inout LogProducerConfiguration) -> Void = { _ in }
 ) throws -> LogProducer {

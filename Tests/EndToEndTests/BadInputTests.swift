@@ -39,7 +39,7 @@ import Testing
     }
   }
 
-  @Test func `files that cannot be read are named before anything is sent`() throws {
+  @Test func `unreadable files are reported before anything is sent`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       let good = try scene.file("good", LogLines.file(LogLines.plain(5)))
@@ -115,7 +115,7 @@ import Testing
         #expect(try server.run(["push", "web", file, "--retry-for", "0"]).exit == .code(0))
         let status = try server.run(["status", "--retry-for", "0"])
         #expect(status.exit == .code(0) && status.text.contains("resident_bytes"), "\(status.errors)")
-        // And a follow ends with the server.
+        // And a follow ends when the server does.
         let follow = try server.start(["follow", "web", "-n", "all", "-o", "raw", "--retry-for", "0"])
         try follow.output.waitForLines(5)
         try server.kill()
@@ -126,7 +126,7 @@ import Testing
 
   @Test func `a server that is not a logs server is recognized`() throws {
     try Scene.play { scene in
-      // An echo is enough: it says HELLO back, which no server does.
+      // An echo is enough: it sends HELLO back, which no server does.
       let (listener, port) = try Sockets.listen()
       Threads.start {
         while true {
@@ -181,7 +181,7 @@ import Testing
       let server = try TestServer(scene)
       let second = try scene.run(Binaries.logsd, ["--data", server.data, "--listen", "127.0.0.1:0"])
       expect(second, exit: 1, says: [server.data, "in use by process \(server.process.pid);"])
-      // Nor does one on the same socket take it away.
+      // Nor does one on the same socket take the socket away.
       let other = try scene.run(
         Binaries.logsd,
         ["--data", scene.path("other"), "--listen", "none", "--listen-unix", server.socketPath])
@@ -191,7 +191,7 @@ import Testing
     }
   }
 
-  @Test func `a mistyped variable ends logsd, and a server that is open to others says what that means`() throws {
+  @Test func `a mistyped variable ends logsd, and a server that is open to other machines warns about it`() throws {
     try Scene.play { scene in
       let typo = try scene.run(
         Binaries.logsd, ["--data", scene.path("data")], environment: ["LOGSD_LISEN": "127.0.0.1:0"])

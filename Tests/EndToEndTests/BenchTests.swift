@@ -14,7 +14,7 @@ import Testing
     return try Report(finished.output)
   }
 
-  /// The object that a measurement prints, taken apart key by key.
+  /// The object that a measurement prints, accessed key by key.
   private struct Report {
     let object: [String: Any]
 
@@ -31,7 +31,7 @@ import Testing
 
     func text(_ key: String) -> String? { object[key] as? String }
 
-    /// - Parameter keys: each one inside the one before it.
+    /// - Parameter keys: each one inside the previous one.
     func number(_ keys: String...) throws -> Double {
       var value: Any? = object
       for key in keys { value = (value as? [String: Any])?[key] }
@@ -39,7 +39,7 @@ import Testing
       return number.doubleValue
     }
 
-    /// What every measurement promises.
+    /// What all measurements promise.
     func check(kind: String, runCount: Int, entryCount: Int? = nil) throws {
       #expect(text("kind") == kind)
       #expect(object["settings"] is [String: Any])
@@ -59,7 +59,7 @@ import Testing
     }
   }
 
-  @Test func `append counts every entry, of several producers too`() throws {
+  @Test func `append counts all entries, even of several producers`() throws {
     try Scene.play { scene in
       let report = try bench(scene, "append", "--producers", "3", "--entries", "2000", "--batch", "70", "--repeat", "2")
       try report.check(kind: "append", runCount: 2, entryCount: 2_000)
@@ -67,7 +67,7 @@ import Testing
     }
   }
 
-  @Test func `append goes round its streams, the same ones in every run`() throws {
+  @Test func `append uses its streams in turn, the same ones in each run`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       let finished = try server.run([
@@ -83,14 +83,14 @@ import Testing
     }
   }
 
-  @Test func `ack measures connections that wait`() throws {
+  @Test func `ack measures connections that wait for each answer`() throws {
     try Scene.play { scene in
       let report = try bench(scene, "ack", "--connections", "8", "--streams", "2", "--seconds", "0.2", "--repeat", "1")
       try report.check(kind: "ack", runCount: 1)
     }
   }
 
-  @Test func `tail delivers to every follower what was due`() throws {
+  @Test func `tail delivers everything that is due to each follower`() throws {
     try Scene.play { scene in
       let report = try bench(
         scene, "tail", "--rate", "2000", "--followers", "20", "--batch", "10", "--seconds", "0.2", "--repeat", "2")
@@ -104,14 +104,14 @@ import Testing
   }
 
   @Test(arguments: ["batches", "entries"])
-  func `read takes every entry`(decoding: String) throws {
+  func `read gets all entries`(decoding: String) throws {
     try Scene.play { scene in
       let report = try bench(scene, "read", "--entries", "2000", "--decode", decoding, "--repeat", "1")
       try report.check(kind: "read", runCount: 1, entryCount: 2_000)
     }
   }
 
-  @Test func `a server that is named is measured, with lines of a file`() throws {
+  @Test func `a given server is measured, with the lines of a file`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       let lines = LogLines.plain(100)
@@ -128,7 +128,7 @@ import Testing
     }
   }
 
-  @Test func `the lines that corpus writes are taken as they were written`() throws {
+  @Test func `lines written by corpus are read back unchanged`() throws {
     try Scene.play { scene in
       let corpus = try scene.run(Binaries.logs, ["bench", "corpus", "--entries", "500"])
       #expect(corpus.lines.count == 500)
@@ -146,7 +146,7 @@ import Testing
   }
 
   @Test(arguments: [SIGINT, SIGTERM, SIGKILL])
-  func `however it ends, neither server nor data stay`(signal: Int32) throws {
+  func `it leaves neither server nor data behind, however it ends`(signal: Int32) throws {
     try Scene.play { scene in
       let process = try scene.start(
         Binaries.logs, ["bench", "ack", "--seconds", "3600"], environment: ["TMPDIR": scene.directory])
@@ -154,7 +154,7 @@ import Testing
       process.signal(signal)
       let expected = signal == SIGKILL ? ChildProcess.Exit.signal(SIGKILL) : .code(128 + signal)
       #expect(try process.wait() == expected, "\(process.errors.text)")
-      // After kill -9 it is the shell that notices.
+      // After kill -9 the shell cleans up.
       let deadline = ContinuousClock.now + Environment.patience
       while try kill(server, 0) == 0 || !FileManager.default.contentsOfDirectory(atPath: scene.directory).isEmpty {
         guard ContinuousClock.now < deadline else { throw Failure("the server or its directory is still there") }
@@ -179,7 +179,7 @@ import Testing
     throw Failure("no server came up")
   }
 
-  @Test func `without a logsd it says where one was looked for`() throws {
+  @Test func `without a logsd it says where it looked for one`() throws {
     try Scene.play { scene in
       let lonely = scene.path("logs")
       try FileManager.default.copyItem(atPath: Binaries.logs, toPath: lonely)

@@ -2,12 +2,12 @@ import Testing
 
 /// Links that are cut, stall half-open, corrupt bytes, are slow, or are unavailable for a while.
 @Suite(.ownThread) struct BrokenLinkTests {
-  @Test func `over links that are cut anywhere, the file is stored and printed once, in order`() throws {
+  @Test func `over links that are cut anywhere, a file is stored and printed once, in order`() throws {
     try run { .cut($0.direction, after: $0.place) }
   }
 
   @Test func `over links that stall half-open, heartbeats notice it and nothing is lost`() throws {
-    // Behind the greeting: within it the connection's own deadline of 10 s counts.
+    // After the greeting, during which the connection's own deadline of 10 s applies.
     try run(rounds: 4, ["--heartbeat", "300ms"]) { spot in
       spot.round % 2 == 0
         ? .stall(spot.direction, after: 120 + spot.place) : .halfOpen(spot.direction, after: 120 + spot.place)
@@ -28,7 +28,7 @@ import Testing
     }
   }
 
-  /// Where a fault may come.
+  /// Where a fault may occur.
   private struct Spot {
     let round: Int
     let direction: FaultyProxy.Direction
@@ -45,7 +45,7 @@ import Testing
     }
   }
 
-  /// A push and a follow, each through a link of its own with faults made by `fault`, while the file is pushed.
+  /// A push and a follow, each through its own link with faults made by `fault`, while the file is pushed.
   private func run(
     rounds: Int = 5, _ flags: [String] = [], fault: (Spot) -> FaultyProxy.Fault
   ) throws {

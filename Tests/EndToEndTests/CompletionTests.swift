@@ -20,14 +20,14 @@ import Testing
       #expect(refused.exit == .code(1))
       #expect(refused.output.isEmpty && refused.errors.contains("sealed"), "\(refused.errors)")
       #expect(try server.run(["streams", "task/*"]).text.contains("sealed"))
-      // Over a restart, too.
+      // Even after a restart.
       try server.kill()
       try server.restart()
       #expect(try server.run(["push", "task/1", file]).exit == .code(1))
     }
   }
 
-  @Test func `a stream sealed by another client is refused a second time, one that does not exist is made`() throws {
+  @Test func `a stream sealed by another client cannot be sealed again, and a missing one is created`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       let first = try server.run(["complete", "task/2", "--text", "all done"])

@@ -5,9 +5,9 @@ import Testing
 /// The output of a process that crashes.
 @Suite(.ownThread) struct CrashTests {
   @Test(arguments: [SIGILL, SIGSEGV, SIGBUS, SIGABRT])
-  func `a server that crashes says so in one line, and ends by the signal`(_ signal: Int32) throws {
+  func `a server that crashes says so in one line, and dies from the signal`(_ signal: Int32) throws {
     try Scene.play { scene in
-      // Where Swift writes a backtrace instead, as under swift test, that is left alone.
+      // If Swift writes a backtrace instead, as under swift test, that is left alone.
       let server = try TestServer(scene, environment: ["SWIFT_BACKTRACE": "enable=no"])
       let lines = LogLines.plain(100)
       #expect(try server.run(["push", "web", try scene.file("f", LogLines.file(lines))]).exit == .code(0))
@@ -19,7 +19,7 @@ import Testing
     }
   }
 
-  @Test func `running out of memory says how much was wanted for what`() async throws {
+  @Test func `a process that runs out of memory says how much it needed for what`() async throws {
     let result = await #expect(processExitsWith: .signal(SIGABRT), observing: [\.standardErrorContent]) {
       outOfMemory(3 << 20, for: "a test")
     }

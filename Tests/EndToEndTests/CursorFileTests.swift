@@ -3,7 +3,7 @@ import Testing
 
 /// Followers that save their position.
 @Suite(.ownThread) struct CursorFileTests {
-  @Test func `a follow stopped and started at random points prints the file, all outputs put together`() throws {
+  @Test func `the outputs of a follow stopped and started at random points make up the file`() throws {
     var random = Seeded.forTest()
     let lines = LogLines.nasty(Environment.lines(6_000), &random)
     let file = LogLines.file(lines)
@@ -35,7 +35,7 @@ import Testing
     }
   }
 
-  /// Stops a follower that may not yet have come so far as to catch signals; if it has, it ends with 130 or 143.
+  /// Stops a follower that may not catch signals yet; if it does, it ends with 130 or 143.
   private func interrupt(_ follower: ChildProcess, with number: Int32) throws {
     follower.signal(number)
     let exit = try follower.wait()
@@ -124,7 +124,7 @@ import Testing
       #expect(
         try server.run(["push", "web", try scene.file("f", LogLines.file(LogLines.plain(100)))]).exit == .code(0))
       try server.stop()
-      // As a snapshot of the file system has it: the same files with older content.
+      // As after a rollback to a file system snapshot: the same files with older content.
       let files = ["store", "segments/0000000001.db"].map { "\(server.data)/\($0)" }
       let older = try files.map { try Data(contentsOf: URL(fileURLWithPath: $0)) }
       try server.restart()
@@ -138,7 +138,7 @@ import Testing
         try file.write(contentsOf: content)
         try file.close()
       }
-      // `store` was replaced since, not changed: only a file system can give its inode back.
+      // `store` has been replaced since, not changed: only a file system can restore its inode.
       let resumed: Finished
       do { try server.restart() } catch { throw Failure("the server did not start: \(server.process.errors.text)") }
       resumed = try server.run(follow)

@@ -3,11 +3,11 @@ import LogsSystem
 import LogsWire
 import Testing
 
-/// The table of `spec/session.md`, section 5.6, walked row by row on the real server: when LIVE and END come.
+/// The table of `spec/session.md`, section 5.6, tested row by row on the real server: when LIVE and END come.
 @Suite(.ownThread) struct EndTableTests {
   /// An input, or the events that are expected of it.
   enum Step {
-    /// These events, of one stream in their order; `x 1-3` are entries, however many frames brought them.
+    /// These events, in order for each stream; `x 1-3` are entries, in any number of frames.
     case comes([String])
     /// No events come.
     case quiet
@@ -20,7 +20,7 @@ import Testing
     var selectors: [String]
     var start = FollowStart.first
     var end = FollowEnd()
-    /// Ends at a time that has still to come when it begins.
+    /// Ends at a time that is in the future when it begins.
     var endsIn: Duration?
     var isReverse = false
     var cursor: [String: UInt64] = [:]
@@ -52,7 +52,7 @@ import Testing
     }
   }
 
-  /// Entry n of a stream that was there before has this time and n - 1 seconds.
+  /// Entry n of an existing stream has this time plus n - 1 seconds.
   private static let time: Int64 = 1_700_000_000_000_000_000
   private static let second: Int64 = 1_000_000_000
   private static let soon = Duration.seconds(1)
@@ -173,7 +173,7 @@ import Testing
       [.comes(["STREAM x 0/3", "RESOLVED 1", "x 1-3", "LIVE", "END until"])]
     },
     Row("the time comes, one is missing", ["x", "m"], endsIn: soon) { end in
-      // The later entry may come before or after the time: either way it is not delivered, and ends nothing by itself.
+      // The later entry may come before or after the time: in either case it is not delivered, and ends nothing.
       [
         .comes(["STREAM x 0/3", "RESOLVED 1", "x 1-3", "LIVE"]), .append("x", [end + second]), .comes(["END until"]),
       ]
@@ -314,7 +314,7 @@ import Testing
   func `LIVE and END come when the table says`(_ rows: [Row]) throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
-      // All rows are begun before the first is looked at: those that wait for a time wait together.
+      // All rows are begun before the first is checked, so that those that wait for a time wait together.
       var walks: [Walk] = []
       for (index, row) in rows.enumerated() {
         walks.append(try Walk(row, RawClient(server.url), prefix: "row\(index)/"))
@@ -342,7 +342,7 @@ import Testing
         delays.append(SystemClock.wall() - end)
       }
       print("END came \(delays.map { $0 / 1000 }) us after the time")
-      // Machines stall; a server that waits for its next tick is never in time.
+      // Machines stall; but a server that waits for its next tick is never in time.
       #expect(delays.allSatisfy { $0 > 0 } && (delays.min() ?? .max) < 100 * 1_000_000)
     }
   }

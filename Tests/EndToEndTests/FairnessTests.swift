@@ -59,7 +59,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [true, false]) func `1,024 patterns against many streams hold nobody up`(isHostile: Bool) throws {
+  @Test(arguments: [true, false]) func `1,024 patterns against many streams hold up nobody`(isHostile: Bool) throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       try Self.makeStreams(server, Self.streamCount)
@@ -85,7 +85,7 @@ import Testing
     }
   }
 
-  @Test func `many listings that match nothing hold nobody up, and each is answered`() throws {
+  @Test func `many listings that match nothing hold up nobody, and each is answered`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       try Self.makeStreams(server, Self.streamCount)
@@ -114,7 +114,7 @@ import Testing
     }
   }
 
-  @Test func `clients that ask and do not read hold nobody up`() throws {
+  @Test func `clients that ask and do not read hold up nobody`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       try Self.makeStreams(server, Self.streamCount)

@@ -7,7 +7,7 @@ import Testing
   /// Memory that a server may take permanently while it serves any number of connections one after the other.
   static let residentByteCountMax = 24 << 20
 
-  @Test func `connections that greet and go, one after the other, leave the memory as it was`() throws {
+  @Test func `connections that greet and leave, one after the other, do not use up memory`() throws {
     let count = Environment.number("LOGS_TEST_CONNECTIONS", default: 20_000)
     try Scene.play { scene in
       let server = try TestServer(scene)

@@ -60,7 +60,7 @@ import Testing
     }
   }
 
-  @Test func `a closed pipe ends a follow quietly with 0`() throws {
+  @Test func `a closed pipe ends a follow silently with 0`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       let file = try scene.file("f", LogLines.file(LogLines.plain(50_000)))
@@ -77,7 +77,7 @@ import Testing
     }
   }
 
-  @Test func `colours come only when they are wanted`() throws {
+  @Test func `colours are used only when wanted`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       let file = try scene.file("f", LogLines.file(LogLines.plain(3)))
@@ -94,7 +94,7 @@ import Testing
     }
   }
 
-  @Test func `a follow says nothing on stderr while nothing happens, and what happened when it did`() throws {
+  @Test func `a follow writes to stderr only when something happens, and says what`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       let follow = try server.start(["follow", "web", "-n", "all", "-o", "raw"])

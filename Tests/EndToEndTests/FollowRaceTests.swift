@@ -28,7 +28,7 @@ import Testing
     }
   }
 
-  @Test func `an id that is used again at once gets nothing of what its last subscription asked for`() throws {
+  @Test func `an id that is reused at once gets nothing that its last subscription asked for`() throws {
     try Scene.play { scene in
       // Without a tail cache everything is read by the reader threads.
       let server = try TestServer(scene, ["--tail-entries", "0", "--reader-threads", "1"])
@@ -68,7 +68,7 @@ import Testing
         let writer = try RawClient(server.url)
         try writer.greet()
         let producer = ProducerID.random()
-        // More than one row of the store holds, in one burst that is one group or few.
+        // More than fits one row of the store, in one burst that makes one group or a few.
         var burst: [UInt8] = []
         for number: UInt64 in 1...5 {
           burst += RawClient.bytes(
@@ -95,8 +95,8 @@ import Testing
 
   @Test func `a stream that grows while the starts of others are looked up is followed without a gap`() throws {
     try Scene.play { scene in
-      // One shard and one reader: the starts are looked up one after the other, and the last stream waits for all of
-      // them.
+      // With one shard and one reader the starts are looked up one after the other, and the last stream waits for all
+      // of them.
       let server = try TestServer(scene, ["--shards", "1", "--reader-threads", "1", "--tail-entries", "0"])
       let writer = try RawClient(server.url)
       try writer.greet()
@@ -149,7 +149,7 @@ import Testing
         let name = "born/\(round)"
         let follower = try RawClient(server.url)
         try follower.greet()
-        // FOLLOW and the first appends are under way at the same time.
+        // FOLLOW and the first appends are in flight at the same time.
         try writer.send(try RawClient.append(["one"], to: name, producer: .random(), number: 1), id: 1)
         if round % 2 == 0 {
           guard case .ack = try writer.receive().message else { throw Failure("no ACK") }
@@ -180,7 +180,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [true, false]) func `a subscription until a time that has passed ends, whatever it selects`(
+  @Test(arguments: [true, false]) func `a subscription until a past time ends, whatever it selects`(
     isPattern: Bool
   ) throws {
     try Scene.play { scene in

@@ -4,11 +4,11 @@ import Testing
 /// Many followers of one stream.
 @Suite(.ownThread) struct FollowerTests {
   /// What a follower that hardly reads may cost the server: the client's credit (1 MiB of stored bytes and a batch),
-  /// the socket's buffer and watermark (1 MiB), what the reader threads hold, and room for the allocator. Well below
-  /// what the test pushes past it.
+  /// the socket's buffer and watermark (1 MiB), memory of the reader threads, and room for the allocator. This is far
+  /// less than the test pushes past it.
   static let slowFollowerByteCountMax = 20 << 20
 
-  @Test func `followers started before, during and after a push print the same in the same order`() throws {
+  @Test func `followers started before, during and after a push print the same entries in the same order`() throws {
     var random = Seeded.forTest()
     let lines = LogLines.nasty(Environment.lines(6_000), &random)
     let file = LogLines.file(lines)
@@ -36,7 +36,7 @@ import Testing
   @Test func `a follower that reads a hundred times slower costs the others nothing and the server bounded memory`()
     throws
   {
-    // Random bytes, so that what is stored is about as large as what is pushed.
+    // Random bytes, so that stored bytes are about as many as pushed bytes.
     var random = Seeded.forTest()
     let megabytes = Environment.number("LOGS_TEST_SLOW_MEGABYTES", default: 32)
     let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
@@ -53,7 +53,7 @@ import Testing
       let follow = ["follow", "web", "-n", "all", "-o", "raw"]
       let fast = try (0..<2).map { _ in try server.start(follow) }
 
-      // Once without the slow one, to know what the server needs for the rest.
+      // Once without the slow one, to learn what the server needs for the rest.
       #expect(try server.run(["push", "web", path]).exit == .code(0))
       for follower in fast { try follower.output.waitForLines(lines.count) }
       let before = try server.fact("resident_bytes")
@@ -90,13 +90,13 @@ import Testing
         "slow follower: resident \(before >> 20) MiB before, at most \(most >> 20) MiB with it, \(taken) bytes taken")
       #expect(most < before + Self.slowFollowerByteCountMax)
 
-      // It has lost nothing: the rest comes as fast as it reads.
+      // It has lost nothing: the rest arrives as fast as it reads.
       while taken < twice.count, takeSome() {}
       #expect(taken == twice.count)
     }
   }
 
-  @Test func `a follower whose reader stands still for long keeps its connection and loses nothing`() throws {
+  @Test func `a follower whose reader pauses for a long time keeps its connection and loses nothing`() throws {
     var random = Seeded.forTest()
     let lines = LogLines.nasty(8_000, &random)
     let file = LogLines.file(lines)
@@ -104,7 +104,7 @@ import Testing
       let server = try TestServer(scene, ["--heartbeat", "400ms", "--output-timeout", "2s"])
       let follow = try server.start(["follow", "web", "-n", "all", "-o", "raw"], readsOutput: false)
       #expect(try server.run(["push", "web", try scene.file("f", file)]).exit == .code(0))
-      // Peers that answer nothing are given up after three heartbeats each: that measures the time.
+      // Peers that answer nothing are given up after three heartbeats each, which measures the time.
       for _ in 0..<4 {
         let dead = try RawClient(server.url)
         dead.answersPings = false
@@ -123,7 +123,7 @@ import Testing
     }
   }
 
-  @Test func `a hundred followers on one stream all get everything`() throws {
+  @Test func `a hundred followers of one stream all get everything`() throws {
     let count = Environment.number("LOGS_TEST_FOLLOWERS", default: 100)
     try Scene.play { scene in
       let server = try TestServer(scene)

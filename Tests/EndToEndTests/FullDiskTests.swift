@@ -4,7 +4,7 @@ import Testing
 
 /// A disk without space.
 @Suite(.ownThread) struct FullDiskTests {
-  @Test func `a push waits while the disk is full, and goes on when there is space`() throws {
+  @Test func `a push waits while the disk is full, and continues when there is space`() throws {
     try Scene.play { scene in
       guard let disk = try scene.smallDisk(mebibytes: 8) else { return }
 
@@ -30,7 +30,7 @@ import Testing
       expectSame(follow.output.bytes, file)
       try expectSame(server.stored("web"), file)
 
-      // Killed on a full disk, it starts again on it, shows all that was acknowledged, and goes on once there is space.
+      // Killed on a full disk, it starts there again, shows everything acknowledged, and continues once there is space.
       try fill(filler)
       let last = try server.start(["push", "web", scene.path("f")])
       let before = try server.fact("disk_full_total")
@@ -44,7 +44,7 @@ import Testing
     }
   }
 
-  @Test func `a server that was stopped starts on a full disk with the room it has kept, and refuses appends`() throws {
+  @Test func `a stopped server starts on a full disk with its reserve, and refuses appends`() throws {
     try Scene.play { scene in
       guard let disk = try scene.smallDisk(mebibytes: 80) else { return }
 

@@ -3,9 +3,9 @@ import LogsSystem
 import LogsWire
 import Testing
 
-/// Clients that break the rules: they get a clear error where one can be sent, and nobody else notices.
+/// Clients that break the rules get a clear error if one can be sent, and nobody else notices.
 @Suite(.ownThread) struct HostileClientTests {
-  /// A client that appends and follows all the while, and can say whether it noticed anything.
+  /// A client that appends and follows meanwhile, and can say whether it noticed anything.
   private final class Witness {
     let client: RawClient
     private let producer = ProducerID.random()
@@ -85,7 +85,7 @@ import Testing
     }
   }
 
-  @Test func `a client that offers a future version as well is welcome`() throws {
+  @Test func `a client that also offers a future version is welcome`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       let client = try RawClient(server.url)
@@ -106,7 +106,7 @@ import Testing
       let follow = RawClient.bytes(
         .follow(Follow(credit: 5, selectors: [.stream(StreamName("x"))], start: .first)), id: 3)
       let producer = ProducerID.random()
-      // In one write: the server reads all before it can have answered the first.
+      // In one write, so that the server reads all of it before it can answer the first request.
       let many = try (1...5).flatMap { number in
         RawClient.bytes(
           try RawClient.append(["x"], to: "flood", producer: producer, number: UInt64(number)), id: UInt32(number))
@@ -157,7 +157,7 @@ import Testing
       let talk =
         RawClient.bytes(RawClient.hello) + RawFrame.bytes(type: 200, id: 4, control: [1, 2, 3], batch: [4]) + append
       for _ in 0..<Environment.rounds(60) {
-        // Cut anywhere, then gone without a word.
+        // Cut anywhere, then closed silently.
         let client = try RawClient(server.url)
         try client.send(bytes: Array(talk.prefix(Int.random(in: 0..<talk.count, using: &random))))
         client.close()
@@ -212,7 +212,7 @@ import Testing
   }
 
   @Test(arguments: [TestServer.Transport.unix, .tcp])
-  func `a client that has ended its side is given all the answers it asked for, then the end`(
+  func `a client that has closed its side gets all answers, then the end`(
     transport: TestServer.Transport
   ) throws {
     try Scene.play { scene in
@@ -225,7 +225,7 @@ import Testing
           RawClient.append(["x"], to: "many/\(padding)\(number)", producer: .random(), number: 1), id: number)
         guard case .ack = try client.receive().message else { throw Failure("no ACK") }
       }
-      // Each takes several turns.
+      // Each query takes several turns.
       let request = ListRequest(pattern: try StreamPattern("m" + String(repeating: "*a", count: 90) + "*z*"))
       let questions = (1...20 as ClosedRange<UInt32>).flatMap { RawClient.bytes(.list(request), id: $0) }
       try client.send(bytes: questions + RawClient.bytes(.stat, id: 21))

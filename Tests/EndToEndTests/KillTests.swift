@@ -2,7 +2,7 @@ import Testing
 
 /// Repeated kill -9 of the server.
 @Suite(.ownThread) struct KillTests {
-  @Test func `a push and a running follow outlive kills of the server: the file once, in order`() throws {
+  @Test func `a push and a running follow survive kills of the server, with the file once and in order`() throws {
     var random = Seeded.forTest()
     let lines = LogLines.nasty(Environment.lines(12_000), &random)
     let file = LogLines.file(lines)
@@ -24,7 +24,7 @@ import Testing
     }
   }
 
-  @Test func `a push from a pipe goes on while the server dies between any two pieces, on the same TCP port`() throws {
+  @Test func `a push from a pipe continues although the server dies between pieces`() throws {
     var random = Seeded.forTest()
     let lines = LogLines.nasty(Environment.lines(3_000), &random)
     let file = LogLines.file(lines)
@@ -37,7 +37,7 @@ import Testing
       var start = 0
       for end in stops + [lines.count] {
         for piece in Array(lines[start..<end]).chunks(of: 37) { try push.write(LogLines.file(piece)) }
-        // Somewhere between the first and the last of these lines being stored.
+        // At some time between storing the first and the last of these lines.
         try follow.output.waitForLines(Int.random(in: start...end, using: &random))
         start = end
         guard end < lines.count else { break }

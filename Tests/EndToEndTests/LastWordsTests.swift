@@ -6,7 +6,7 @@ import Testing
 
 /// Entries of a process that ends without a shutdown.
 @Suite(.ownThread) struct LastWordsTests {
-  @Test(arguments: ["exit", "return"]) func `what was logged is in the spool when the process has ended`(
+  @Test(arguments: ["exit", "return"]) func `logged entries are in the spool when the process has ended`(
     _ end: String
   ) throws {
     try Scene.play { scene in
@@ -21,7 +21,7 @@ import Testing
     }
   }
 
-  @Test(arguments: ["exit", "return"]) func `without a spool it is on the server`(_ end: String) throws {
+  @Test(arguments: ["exit", "return"]) func `without a spool they are on the server`(_ end: String) throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       let producer = try scene.run(

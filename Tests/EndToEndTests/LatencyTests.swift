@@ -1,8 +1,8 @@
 import Testing
 
-/// How long a line takes from stdin of a push to stdout of a follow.
+/// The time of a line from stdin of a push to stdout of a follow.
 @Suite(.alone) struct LatencyTests {
-  @Test func `a line that arrives in a push appears in a follow at once`() throws {
+  @Test func `a pushed line appears in a follow at once`() throws {
     let count = Environment.number("LOGS_TEST_LATENCY_LINES", default: 600)
     try Scene.play { scene in
       let server = try TestServer(scene, transport: .tcp)

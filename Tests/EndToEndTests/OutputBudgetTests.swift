@@ -3,11 +3,11 @@ import LogsSystem
 import LogsWire
 import Testing
 
-/// The memory of output that waits for all connections.
+/// The memory of waiting output over all connections.
 @Suite(.alone) struct OutputBudgetTests {
   private static let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
-  /// A stream of batches with one entry of 60,000 random letters, stored about as large as that.
+  /// A stream of batches with one entry of 60,000 random letters, stored at about that size.
   private static func fill(_ server: TestServer, _ count: Int, _ random: inout Seeded) throws -> [String] {
     let client = try RawClient(server.url)
     defer { client.close() }
@@ -70,7 +70,7 @@ import Testing
     }
   }
 
-  @Test func `memory that output took is given back to the system`() throws {
+  @Test func `memory used by output is returned to the system`() throws {
     try Scene.play { scene in
       var random = Seeded.forTest()
       let server = try TestServer(scene, ["--tail-bytes", "0", "--heartbeat", "400ms", "--output-timeout", "600s"])

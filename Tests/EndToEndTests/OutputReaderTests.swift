@@ -12,7 +12,7 @@ import Testing
       ["-c", "\"$0\" follow \(follow) --server \"$1\" | \(reader); echo ${PIPESTATUS[0]}", Binaries.logs, server.url])
   }
 
-  @Test func `a follow of a stream where nothing happens ends when the reader of its pipe goes`() throws {
+  @Test func `a follow of an idle stream ends when the reader of its pipe closes`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       #expect(try server.run(["push", "web", try scene.file("f", LogLines.file(LogLines.plain(1)))]).exit == .code(0))
@@ -25,7 +25,7 @@ import Testing
   }
 
   @Test(arguments: ["", "--until-head"])
-  func `the cursor stays behind the last line that the reader has taken from the pipe`(end: String) throws {
+  func `the cursor points to the last line that the reader has taken from the pipe`(end: String) throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       let lines = LogLines.plain(5_000)
@@ -44,7 +44,7 @@ import Testing
     }
   }
 
-  @Test func `a reader that takes everything and goes has seen everything`() throws {
+  @Test func `a reader that takes everything and closes has seen everything`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       #expect(try server.run(["push", "web", try scene.file("f", LogLines.file(LogLines.plain(50)))]).exit == .code(0))
@@ -69,7 +69,7 @@ import Testing
     Array("\u{1b}[2J\u{1b}[1;1H \u{9b}31m bidi \u{202e} txt.exe sep\u{2028} \u{1b}]0;title\u{7} del\u{7f} cr\r ".utf8)
     + [0x9b, 0x33, 0x31, 0x6d] + Array(" end".utf8)
 
-  @Test func `nothing that was logged moves a terminal's cursor, in short and json, with colours or without`() throws {
+  @Test func `no log entry moves a terminal's cursor, in short and json, with colours or without`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       let forged = #"{"msg":"in: x\n2026-11-28 09:00:00.000 ERROR forged"}"#
@@ -90,7 +90,7 @@ import Testing
             let isHarmless = !isControl && ![0x202e, 0x2028].contains(scalar.value)
             #expect(isHarmless, "\(words): \(scalar.escaped(asASCII: true))")
           }
-          // As bytes, too: a terminal of 8 bits takes a lone 9B for an escape.
+          // As bytes, too: an 8-bit terminal takes a lone 9B for an escape.
           #expect(String(validating: follow.output.bytes, as: UTF8.self) != nil)
           if words == ["-o", "short"] { #expect(text.contains(#"in: x\n2026-11-28"#)) }
         }

@@ -24,7 +24,7 @@ import Testing
     }
   }
 
-  @Test func `a push that goes on says at once why it waits`() throws {
+  @Test func `a push that keeps trying says at once why it waits`() throws {
     try Scene.play { scene in
       let server = try RefusingServer(scene, refusal(.diskFull))
       let file = try scene.file("f", LogLines.file(LogLines.plain(5)))

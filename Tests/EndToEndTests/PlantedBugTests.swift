@@ -1,9 +1,9 @@
 import Foundation
 import Testing
 
-/// Whether the fault tests would notice a server that breaks its promises: one that does so on purpose must be caught.
+/// The fault tests must notice a server that breaks its promises on purpose.
 @Suite(.ownThread) struct PlantedBugTests {
-  /// Rounds within which each of them must have been caught.
+  /// The number of rounds within which each bug must be caught.
   private static let roundCountMax = 20
   /// The tests do not wait long for what the bug holds up.
   private static let patience = Duration.seconds(30)

@@ -2,7 +2,7 @@ import Testing
 
 /// Producers with spools and followers, while server and producers are killed and links are broken.
 @Suite(.ownThread) struct ProducerFaultTests {
-  @Test func `over kills and broken links, what producers handed over is stored once, in order, and followed whole`()
+  @Test func `over kills and broken links, producers' entries are stored once, in order, and followed completely`()
     throws
   {
     let random = Seeded.forTest()

@@ -9,7 +9,7 @@ import Testing
   /// The memory that such a producer's process may use, however much waits in its spool.
   private static let residentByteCountMax = 64 << 20
 
-  @Test func `a producer that is offline for long stays small, and delivers everything once its server comes`() throws {
+  @Test func `a producer that is offline for long stays small, and delivers all when it can`() throws {
     let count = Environment.lines(100_000)
     let clock = ContinuousClock()
     try Scene.play { scene in
@@ -42,7 +42,7 @@ import Testing
     }
   }
 
-  @Test func `a push into a spool stays small however many batches have no answer`() throws {
+  @Test func `a push into a spool stays small, however many batches are unanswered`() throws {
     let count = Environment.lines(30_000)
     try Scene.play { scene in
       let file = LogLines.file(LogLines.plain(count))
@@ -53,7 +53,7 @@ import Testing
       try push.errors.waitForText("trying again")
       while try SpoolReport.inspect(scene.path("spool")).entryCount < count { usleep(50_000) }
       let offlineByteCount = try push.residentByteCountMax()
-      // Each batch that is remembered takes more than a kilobyte.
+      // Each batch kept in memory would take more than a kilobyte.
       #expect(offlineByteCount < 40 << 20)
 
       let server = try TestServer(scene)

@@ -3,7 +3,7 @@ import Testing
 
 /// Pushed entries come back from a follow.
 @Suite(.ownThread) struct PushAndFollowTests {
-  @Test func `a pushed file comes back byte for byte, with the last newline that it lacked`() throws {
+  @Test func `a pushed file comes back byte for byte, with a missing last newline added`() throws {
     var random = Seeded.forTest()
     let lines = LogLines.nasty(Environment.lines(4_000), &random)
     try Scene.play { scene in
@@ -35,7 +35,7 @@ import Testing
     }
   }
 
-  @Test func `several files and stdin come back as one, in the order in which they were named`() throws {
+  @Test func `several files and stdin come back as one, in the given order`() throws {
     var random = Seeded.forTest()
     let parts = (0..<3).map { _ in LogLines.nasty(300, &random) }
     try Scene.play { scene in
@@ -85,8 +85,7 @@ import Testing
     }
   }
 
-  @Test func `several streams and a pattern merge, each in its order, and every line of json says whose it is`() throws
-  {
+  @Test func `several streams and a pattern merge, each in order, and each line of json names its stream`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       let names = ["docker/nginx", "docker/redis", "task/1", "task/2/sub", "other"]

@@ -38,7 +38,7 @@ import Testing
     }
   }
 
-  @Test func `a file in UTF-16 is read by its mark, and raw says that it keeps the bytes`() throws {
+  @Test func `a file in UTF-16 is recognized by its byte order mark, and raw says that it keeps the bytes`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       let text = "{\"level\":\"error\",\"msg\":\"h\u{e9}llo\"}\r\n{\"level\":\"info\",\"msg\":\"two\"}\r\n"
@@ -97,7 +97,7 @@ import Testing
       #expect(parts.count { $0["logs.partial_last"] as? Bool == true } == 2)
       #expect(parts.count == 2 * ((long.count + (1 << 20) - 1) / (1 << 20)), "\(long.count)")
 
-      // Read page by page, the outputs put together are the same.
+      // Read page by page, the joined output is the same.
       let cursor = scene.path("cursor")
       var pages: [UInt8] = []
       for _ in 0..<attributes.count {
@@ -108,7 +108,7 @@ import Testing
     }
   }
 
-  @Test func `a zone's name is the local zone's where that has it`() throws {
+  @Test func `the name of a zone means the local zone if that has the name`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       let line = #"{"time":"2024-07-01 12:00:00 CST","msg":"x"}"# + "\n"

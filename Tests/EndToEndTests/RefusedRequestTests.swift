@@ -4,7 +4,7 @@ import Testing
 
 /// Requests that are refused individually, while their connection stays open.
 @Suite(.ownThread) struct RefusedRequestTests {
-  @Test func `too many connections, subscriptions and streams are refused with the limit named`() throws {
+  @Test func `too many connections, subscriptions and streams are refused with the name of the limit`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene, ["--connections", "3", "--subscriptions", "2", "--streams", "2"])
       let first = try RawClient(server.url)
@@ -43,7 +43,7 @@ import Testing
     }
   }
 
-  @Test func `more streams than the server follows at once are refused, and room comes back with an end`() throws {
+  @Test func `more streams than the server follows at once are refused, and an end makes room again`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene, ["--followed-streams", "3"])
       let client = try RawClient(server.url)
@@ -75,7 +75,7 @@ import Testing
     }
   }
 
-  @Test func `bad names and bad batches are refused on their request, and the connection goes on`() throws {
+  @Test func `invalid names and batches are refused on their request, and the connection goes on`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       let client = try RawClient(server.url)
@@ -124,7 +124,7 @@ import Testing
     }
   }
 
-  @Test func `a producer's numbers are held to their order, and a number to its content`() throws {
+  @Test func `a producer's numbers must come in order, and keep their content`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       let client = try RawClient(server.url)
@@ -140,7 +140,7 @@ import Testing
       try client.send(try RawClient.append(["3"], to: "web", producer: producer, number: 3), id: 4)
       let (_, order) = try client.receiveError()
       #expect(order.code == .outOfOrder && order.expected == 2)
-      // The same over a kill: what was acknowledged is known.
+      // The same after a kill: acknowledged batches are known.
       try server.kill()
       try server.restart()
       let next = try RawClient(server.url)

@@ -3,7 +3,7 @@ import Testing
 
 /// Commands with a start or an end of their own, while servers, links and the commands themselves fail.
 @Suite(.ownThread) struct ResumeTests {
-  @Test func `limits, heads and directions hold over links that are cut`() throws {
+  @Test func `limits, heads and directions hold when links are cut`() throws {
     var random = Seeded.forTest()
     let lines = LogLines.nasty(3_000, &random)
     try Scene.play { scene in
@@ -75,7 +75,7 @@ import Testing
     }
   }
 
-  @Test func `a signal ends a follow whenever it comes`() throws {
+  @Test func `a signal ends a follow at any time`() throws {
     var random = Seeded.forTest()
     try Scene.play { scene in
       let server = try TestServer(scene)
@@ -91,7 +91,7 @@ import Testing
     }
   }
 
-  @Test func `sealing goes through kills of the server`() throws {
+  @Test func `sealing survives kills of the server`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       for round in 1...Environment.rounds(4) {

@@ -46,7 +46,7 @@ import Testing
     }
   }
 
-  @Test func `verify says by its exit code whether all is intact, and names what is not`() throws {
+  @Test func `verify shows by its exit code whether everything is intact, and names damage`() throws {
     try Scene.play { scene in
       let path = scene.path("spool")
       try makeSpool(path).close()
@@ -93,7 +93,7 @@ import Testing
       let drained = try scene.run(Binaries.logs, ["spool", "drain", spool, "--server", server.url])
       #expect(drained.exit == .code(0))
       #expect(drained.errors.contains("5000 entries acknowledged"), "\(drained.errors)")
-      // Empty, it is a spool like any other.
+      // An empty one is a spool like any other.
       let again = try scene.run(Binaries.logs, ["spool", "drain", spool, "--server", server.url])
       #expect(again.exit == .code(0) && again.errors.contains("0 entries acknowledged"), "\(again.errors)")
       let more = try scene.run(Binaries.logs, ["push", "web", file, "--spool", spool, "--server", server.url])
@@ -104,7 +104,7 @@ import Testing
     }
   }
 
-  @Test func `a drain makes no spool where there is none`() throws {
+  @Test func `a drain does not create a missing spool`() throws {
     try Scene.play { scene in
       let none = try scene.run(Binaries.logs, ["spool", "drain", scene.path("none")])
       #expect(none.exit == .code(1) && none.errors.contains("there is no spool in"), "\(none.errors)")
@@ -112,7 +112,7 @@ import Testing
     }
   }
 
-  @Test func `an interrupted push says what it has left in its spool`() throws {
+  @Test func `an interrupted push says how much it has left in its spool`() throws {
     try Scene.play { scene in
       let spool = scene.path("spool")
       let push = try scene.start(

@@ -6,7 +6,7 @@ import Testing
 
 /// A spool on a disk that it has filled.
 @Suite(.ownThread) struct SpoolDiskTests {
-  /// Lines that take more than the disk has, however they are compressed.
+  /// Lines that take more than the disk has, even compressed.
   private static func noise(_ random: inout Seeded) -> [[UInt8]] {
     (0..<20_000).map { number in
       var line = Array("\(number) ".utf8)

@@ -5,7 +5,7 @@ import Testing
 
 /// Stopping the server cleanly.
 @Suite(.ownThread) struct StopTests {
-  @Test func `a stop while appends are in flight loses nothing acknowledged, and all go on after the restart`() throws {
+  @Test func `a stop with appends in flight loses nothing acknowledged, and clients continue after it`() throws {
     var random = Seeded.forTest()
     let lines = LogLines.nasty(Environment.lines(8_000), &random)
     let file = LogLines.file(lines)
@@ -63,7 +63,7 @@ import Testing
           let stored = try server.run(["follow", stream, "-n", "all", "--until-head", "-o", "raw"])
           #expect(stored.lines.prefix(Int(acknowledged)) == (1...acknowledged).map { "entry \($0)" }[...])
         }
-        // Sent again, all are there once.
+        // Sent again, all are stored once.
         let again = try RawClient(server.url)
         try again.greet()
         for number in 1...count {
@@ -82,7 +82,7 @@ import Testing
     }
   }
 
-  @Test func `when the store fails, all appends that were read are answered, and no drain is waited out`() throws {
+  @Test func `if the store fails, all appends that were read are answered, and no drain delays the end`() throws {
     var random = Seeded.forTest()
     try Scene.play { scene in
       // No file may grow beyond 1 MiB: to SQLite that is a failing disk, not a full one. The first file to get there is
@@ -132,7 +132,7 @@ import Testing
     }
   }
 
-  @Test func `an idle server stops at once, with followers that stand still and peers that say nothing`() throws {
+  @Test func `an idle server stops at once, even with stalled followers and silent peers`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       let start = ContinuousClock.now
@@ -156,7 +156,7 @@ import Testing
     }
   }
 
-  @Test func `a second signal does not spoil the stop`() throws {
+  @Test func `a second signal does not disturb the stop`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       let lines = LogLines.plain(20_000)
@@ -175,8 +175,8 @@ import Testing
     try Scene.play { scene in
       let server = try TestServer(scene)
       #expect(try server.run(["push", "web", try scene.file("f", LogLines.file(LogLines.plain(9)))]).exit == .code(0))
-      // The server waits two seconds for a client that does not close; on a machine that stalls they may pass before
-      // the signal.
+      // The server waits two seconds for a client that does not close; on a stalled machine they may pass before the
+      // signal.
       for _ in 0..<10 {
         let client = try RawClient(server.url)
         try client.greet()
@@ -195,7 +195,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [SIGHUP, SIGUSR1, SIGUSR2]) func `other signals end nothing`(number: Int32) throws {
+  @Test(arguments: [SIGHUP, SIGUSR1, SIGUSR2]) func `other signals do not end the server`(number: Int32) throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       server.process.signal(number)

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// The data directory, seen by other programs and by the next start.
+/// The data directory, as seen by other programs and by the next start.
 @Suite(.ownThread) struct StorageTests {
   @Test func `sqlite3 shows the schema that the specification describes, while the server runs`() throws {
     try Scene.play { scene in
@@ -28,7 +28,7 @@ import Testing
       #expect(
         try ask("SELECT sum(count) FROM runs WHERE stream = (SELECT id FROM streams WHERE name = 'web')") == "2500")
       #expect(try ask("SELECT max(first_seq + span - 1) FROM runs") == "2500")
-      // The reader was no trouble to the server.
+      // The reader did not disturb the server.
       #expect(try server.run(["push", "web", scene.path("f")]).exit == .code(0))
       try expectSame(server.stored("web"), LogLines.file(lines + lines))
     }
@@ -51,7 +51,7 @@ import Testing
     return tables
   }
 
-  @Test func `a clean stop leaves no write-ahead log, and the next start goes on`() throws {
+  @Test func `a clean stop leaves no write-ahead log, and the next start continues`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene, ["--segment-bytes", "1M"])
       var random = Seeded.forTest()
@@ -60,14 +60,14 @@ import Testing
       let stored = try server.stored("web")
       #expect(try server.stop() == .code(0))
       let files = try FileManager.default.contentsOfDirectory(atPath: "\(server.data)/segments")
-      // A segment that was in the making may be there; the next start removes it.
+      // A segment that was being made may be left; the next start removes it.
       #expect(files.allSatisfy { $0.hasSuffix(".db") || $0.hasSuffix(".db.tmp") }, "\(files)")
       try server.restart()
       #expect(try server.stored("web") == stored)
     }
   }
 
-  /// Fills the first segment. The next one begins when it has been made, which takes a moment.
+  /// Fills the first segment. The next one begins once it has been made, which takes a moment.
   private func pushUntilSecondSegment(_ lines: [[UInt8]], to server: TestServer) throws {
     let path = try server.scene.file("f", LogLines.file(lines))
     repeat {
@@ -75,7 +75,7 @@ import Testing
     } while try server.fact("segments") < 2
   }
 
-  @Test func `a damaged newest segment is refused at the start, in one line that names the file`() throws {
+  @Test func `a damaged newest segment is refused at the start, with one line that names the file`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       #expect(
@@ -106,13 +106,13 @@ import Testing
     }
   }
 
-  @Test func `a lost sealed segment is a named hole, and --strict says so by its exit code`() throws {
+  @Test func `a lost sealed segment is a named hole, and --strict shows it by its exit code`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene, ["--segment-bytes", "1M"])
       var random = Seeded.forTest()
       let lines = LogLines.nasty(8_000, &random)
       try pushUntilSecondSegment(lines, to: server)
-      // Behind the first segment for sure.
+      // Certainly after the first segment.
       #expect(try server.run(["push", "web", scene.path("f")]).exit == .code(0))
       let stored = try server.stored("web")
       try server.stop()

@@ -3,7 +3,7 @@ import Testing
 
 /// A client of the real server that is suspended and resumed, while the server is killed.
 @Suite(.ownThread) struct SuspendTests {
-  @Test func `suspended and resumed beside a server that is killed, everything is stored and read once`() async throws {
+  @Test func `a client suspended and resumed between kills stores and reads everything once`() async throws {
     let seeded = Seeded.forTest()
     let count = Environment.lines(3_000)
     try await Scene.play { scene in
@@ -32,7 +32,7 @@ import Testing
         for number in start...min(count, start + step - 1) {
           pending.append(try await client.submit([LogEntry(message: ByteString("\(number)"))], to: web))
         }
-        // Some of them may be stored and not acknowledged.
+        // Some of them may be stored but not acknowledged.
         for _ in 0..<Int.random(in: 0...200, using: &random) { await Task.yield() }
         await client.suspend()
         #expect(try server.fact("connections") == 1)

@@ -1,7 +1,7 @@
 import Glibc
 import Testing
 
-/// `Snippets/SyncIntoDatabase.swift`, the recipe for applications that keep what they read in a database of their own.
+/// `Snippets/SyncIntoDatabase.swift`, the recipe for applications that keep what they read in their own database.
 @Suite(.ownThread) struct SyncTests {
   private func ask(_ scene: Scene, _ database: String, _ sql: String) throws -> String {
     let asked = try scene.run("/usr/bin/sqlite3", ["-cmd", ".timeout 10000", database, sql])
@@ -9,7 +9,7 @@ import Testing
     return asked.text
   }
 
-  @Test func `killed at random moments, beside a server that is killed, it stores every entry exactly once`() throws {
+  @Test func `it stores each entry exactly once, although it and the server are killed at random moments`() throws {
     var random = Seeded.forTest()
     let names = ["app/1", "app/2", "app/3"]
     let count = Environment.lines(3_000)
@@ -43,7 +43,7 @@ import Testing
         #expect(try push.wait() == .code(0), "\(push.errors.text)")
       }
 
-      // Two at a time share the work and do none of it twice.
+      // Two at a time share the work without doing any of it twice.
       let last = [try sync(), try sync()]
       try wait(scene, database, count * names.count)
       for process in last {

@@ -3,9 +3,9 @@ import LogsSimulation
 import LogsWire
 import Testing
 
-/// The transcript of a whole connection (`spec/vectors/sessions`) with the real server.
+/// The transcript of a whole connection (`spec/vectors/sessions`), replayed with the real server.
 @Suite(.ownThread) struct TranscriptTests {
-  @Test func `the server answers what the transcript's client says as the transcript's server does`() throws {
+  @Test func `the server answers the transcript's client as in the transcript`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       let client = try RawClient(server.url)

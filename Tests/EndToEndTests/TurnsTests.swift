@@ -4,7 +4,7 @@ import Testing
 
 /// One subscription to many streams that are behind.
 @Suite(.ownThread) struct TurnsTests {
-  /// Nothing is in memory of any stream, or everything of all.
+  /// Either no stream is in memory, or all are.
   private static let flags = [["--tail-bytes", "0"], []]
 
   private static func append(_ messages: [String], to stream: String, number: UInt64, _ client: RawClient) throws {
@@ -15,7 +15,7 @@ import Testing
   }
 
   @Test(arguments: flags)
-  func `a follower that takes a batch at a time is given one of each stream in turn`(flags: [String]) throws {
+  func `a follower that takes one batch at a time gets one from each stream in turn`(flags: [String]) throws {
     try Scene.play { scene in
       let server = try TestServer(scene, flags)
       let client = try RawClient(server.url)
@@ -48,7 +48,7 @@ import Testing
     }
   }
 
-  @Test func `subscriptions that end while they wait for a reader leave the turn to those behind them`() throws {
+  @Test func `subscriptions that end while they wait for a reader leave the turn to the next ones`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene, ["--tail-bytes", "0"])
       let client = try RawClient(server.url)
@@ -59,7 +59,7 @@ import Testing
           try Self.append(["\(number)"], to: "s\(id)", number: number, client)
         }
       }
-      // In one piece: the first four have the connection's reads when the next ones end.
+      // In one piece, so that the first four have the connection's reads when the next ones end.
       let follows = try ids.flatMap { id in
         RawClient.bytes(
           .follow(Follow(credit: 1 << 20, selectors: [.stream(try StreamName("s\(id)"))], start: .first)), id: id)
@@ -74,14 +74,14 @@ import Testing
   }
 
   @Test(arguments: flags)
-  func `a follower that reads nothing for a while gets every stream whole`(flags: [String]) throws {
+  func `a follower that reads nothing for a while still gets all streams completely`(flags: [String]) throws {
     try Scene.play { scene in
       var random = Seeded.forTest()
       let server = try TestServer(scene, flags)
       let client = try RawClient(server.url)
       try client.greet()
       let streamCount = 60
-      // Random letters, so that they are stored as large as that: more than watermark and socket take.
+      // Random letters, so that the stored size is the same: more than watermark and socket take.
       let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
       let message = String(
         decoding: (0..<60_000).map { _ in letters[Int(truncatingIfNeeded: random.next() & 63)] }, as: UTF8.self)

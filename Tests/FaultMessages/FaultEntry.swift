@@ -1,11 +1,11 @@
 package import LogsWire
 
-/// An entry of a test's producer: it says whose it is and which one, and everything else of it follows from that, so that
-/// whoever reads it can tell whether it is exactly what was handed over.
+/// An entry of a test's producer. It names its producer and number, and everything else follows from these, so that a
+/// reader can tell whether it is exactly the entry handed over.
 package struct FaultEntry: Hashable, Sendable {
   /// From 1.
   package let producer: Int
-  /// From 1, one more for each entry of the producer.
+  /// From 1, rising by one with each entry of the producer.
   package let number: Int
 
   package init(producer: Int, number: Int) {
@@ -34,7 +34,7 @@ package struct FaultEntry: Hashable, Sendable {
     }
   }
 
-  /// What looks random and is the same each time.
+  /// Bytes that look random and are the same each time.
   private var mixed: UInt64 {
     var mixed = (UInt64(producer) << 40 | UInt64(number)) &* 0x9E37_79B9_7F4A_7C15
     mixed = (mixed ^ (mixed >> 31)) &* 0xBF58_476D_1CE4_E5B9
@@ -50,7 +50,7 @@ package struct FaultEntry: Hashable, Sendable {
     guard self.text == text else { return nil }
   }
 
-  /// Whether `read` is this entry in all that its producer has given it.
+  /// Whether `read` equals this entry in everything that its producer has set.
   package func isSame(as read: LogEntry) -> Bool {
     let own = entry
     return read.message == own.message && read.severity == own.severity && read.attributes == own.attributes

@@ -1,13 +1,13 @@
-/// A line in which a test's producer says what it does, before it does it or once it is done: whoever kills it knows what must
-/// have been stored, what may have been, and where.
+/// A line in which a test's producer reports an action, before or after it. So a test that kills it knows which entries
+/// must have been stored, which may have been, and where.
 package enum FaultReport: Hashable, Sendable {
-  /// These are handed over next.
+  /// These entries are handed over next.
   case handing(ClosedRange<Int>)
-  /// They are accepted: they must be stored, once, whatever happens.
+  /// They are accepted, and must be stored once, whatever happens.
   case accepted(ClosedRange<Int>)
   /// They are stored under these sequence numbers.
   case acknowledged(ClosedRange<Int>, under: [ClosedRange<UInt64>])
-  /// All of these are stored, those given to `log` too.
+  /// All of these are stored, including those passed to `log`.
   case flushed(ClosedRange<Int>)
   /// A call failed, or a flush took too long.
   case failed(String)

@@ -2,10 +2,11 @@ import FaultMessages
 import Glibc
 import LogsClient
 
-/// A program that hands entries over and says so, line by line, for tests that kill it, its server and what is between them.
+/// A program that hands over entries and reports it line by line, for tests that kill it, its server and the links
+/// between them.
 ///
-/// `faultproducer hand|rate|last name=value...`, with the names of `Settings`. It ends with 0 when everything is acknowledged and its
-/// stdin is closed.
+/// `faultproducer hand|rate|last name=value...`, with the names of `Settings`. It exits with 0 once everything is
+/// acknowledged and its stdin is closed.
 enum FaultProducer {
   static func run(_ arguments: [String]) async -> Int32 {
     signal(SIGPIPE, SIG_IGN)
@@ -22,7 +23,7 @@ enum FaultProducer {
         return 0
       default: throw UsageError("faultproducer takes 'hand', 'rate' or 'last'")
       }
-      // The test looks at the process before it lets it go.
+      // The test examines the process before it lets it exit.
       while let _ = readLine() {}
       return isWhole ? 0 : 1
     } catch {
@@ -37,7 +38,7 @@ struct UsageError: Error, CustomStringConvertible {
   init(_ description: String) { self.description = description }
 }
 
-/// Lines on stdout. Each is written whole before anything else is done: a kill does not lose it.
+/// Lines on stdout. Each is written completely before the next action, so a kill does not lose it.
 enum Output {
   static func write(_ line: String) {
     let bytes = Array("\(line)\n".utf8)

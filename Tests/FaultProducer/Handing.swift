@@ -1,8 +1,8 @@
 import FaultMessages
 import LogsClient
 
-/// Hands over numbered entries in pieces of any size, by all calls that there are, and says what was accepted, acknowledged and
-/// flushed.
+/// Hands over numbered entries in pieces of any size, using all available calls, and reports what was accepted,
+/// acknowledged and flushed.
 struct Handing {
   private let settings: Settings
   private var random: SplitMix64
@@ -29,7 +29,7 @@ struct Handing {
     try await withThrowingDiscardingTaskGroup { receipts in
       while next <= settings.last {
         if settings.pauseMax > 0 {
-          // What is between two calls of a service: its work.
+          // A service works between two calls.
           try await Task.sleep(for: .milliseconds(Int.random(in: 0...settings.pauseMax, using: &random)))
         }
         let call = settings.submitsOnly ? .submit : Call.allCases.randomElement(using: &random) ?? .submit
@@ -77,12 +77,12 @@ struct Handing {
     guard await producer.flush(timeout: Self.flushTimeout) else {
       return Output.write(.failed("a flush was not done after \(Self.flushTimeout)"))
     }
-    // A process that was started behind the last entry has only the spool to bring home.
+    // A process that was started after the last entry only has to empty the spool.
     if next > settings.from { Output.write(.flushed(settings.from...next - 1)) }
   }
 }
 
-/// Random numbers that can be had again.
+/// Reproducible random numbers.
 struct SplitMix64: RandomNumberGenerator {
   var state: UInt64
 

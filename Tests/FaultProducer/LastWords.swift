@@ -2,7 +2,7 @@ import FaultMessages
 import Glibc
 import LogsClient
 
-/// Logs some entries and ends without another word: by `exit`, or by returning from `main`.
+/// Logs some entries and ends without a shutdown: by `exit`, or by returning from `main`.
 struct LastWords {
   private let settings: Settings
 
@@ -10,7 +10,7 @@ struct LastWords {
 
   func say() async throws {
     let producer = try settings.makeProducer(whenFull: .dropNewest, reportsDrops: true)
-    // What is logged first goes out at once; it is the others that linger.
+    // The first entry is sent at once; the others linger.
     for number in settings.from...settings.last {
       producer.log(FaultEntry(producer: settings.producer, number: number).entry)
     }

@@ -1,19 +1,20 @@
 import Glibc
 import LogsClient
 
-/// Calls `log` at a rate, whatever the server does, and says how long the calls took and what became of the entries.
+/// Calls `log` at a fixed rate, whatever the server does, and reports how long the calls took and what became of the
+/// entries.
 struct RateRun {
   private let settings: Settings
 
-  /// How often in a second calls are made up for.
+  /// How often per second it catches up on calls.
   private static let tickMicroseconds = 1_000
-  /// What lines of a log have on average, roughly.
+  /// The rough average length of a log line.
   private static let padding = String(repeating: "x", count: 90)
   private static let flushTimeout = Duration.seconds(600)
 
   init(_ settings: Settings) { self.settings = settings }
 
-  /// - Returns: whether nothing waits any more.
+  /// - Returns: whether nothing is waiting any more.
   func run() async throws -> Bool {
     let producer = try settings.makeProducer(whenFull: .dropNewest, reportsDrops: false)
     call(producer)
@@ -45,7 +46,8 @@ struct RateRun {
     func microseconds(_ share: Double) -> Double { Double(times[min(count - 1, Int(Double(count) * share))]) / 1000 }
     Output.write(
       """
-      rate \(count) calls in \(duration / 1_000_000) ms, \(Int64(count) * 1_000_000_000 / max(1, duration)) a second; us: \
+      rate \(count) calls in \(duration / 1_000_000) ms, \(Int64(count) * 1_000_000_000 / max(1, duration)) a second; \
+      us: \
       p50 \(microseconds(0.5)) p99 \(microseconds(0.99)) p99.9 \(microseconds(0.999)) max \(microseconds(1))
       """)
   }

@@ -1,15 +1,15 @@
 import FaultMessages
 import LogsClient
 
-/// What a test tells its producer.
+/// A test's settings for its producer.
 struct Settings {
   let server: String
   let stream: StreamName
   /// Nil for a producer without a spool.
   private(set) var spool: String?
-  /// Whose entries they are.
+  /// The producer of the entries.
   private(set) var producer = 1
-  /// The first number to be handed over, and the last.
+  /// The first and last number to be handed over.
   private(set) var from = 1
   private(set) var last = 1_000
   private(set) var seed: UInt64 = 1
@@ -22,7 +22,7 @@ struct Settings {
   /// Calls a second, and for how long, of a rate run.
   private(set) var rate = 100_000
   private(set) var seconds = 1
-  /// Whether the last words are followed by `exit`; otherwise by the end of `main`.
+  /// Whether the last entries are followed by `exit`; otherwise by the end of `main`.
   private(set) var exits = false
   /// Bytes that may wait in memory; nil leaves it to the SDK.
   private(set) var queueByteCountMax: Int?
@@ -60,10 +60,10 @@ struct Settings {
     if let name = values.keys.min() { throw UsageError("there is no setting '\(name)'") }
   }
 
-  /// A producer as the settings say, which reports what must not happen.
+  /// A producer with these settings, which reports anything that must not happen.
   func makeProducer(whenFull: LogProducerConfiguration.WhenFull, reportsDrops: Bool) throws -> LogProducer {
     var client = LogClientConfiguration(servers: [server], name: "faultproducer \(producer)")
-    // Servers are away for moments only, or come back at a moment that is measured.
+    // Servers are away only for moments, or come back at a measured moment.
     client.backoff = Backoff(base: .milliseconds(20), cap: .milliseconds(300))
     client.connectTimeout = .seconds(2)
     var configuration = LogProducerConfiguration()

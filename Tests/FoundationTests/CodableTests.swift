@@ -31,13 +31,13 @@ import Testing
     "source":"web","stream":"docker/web","time":"2026-01-10T12:00:00.123456789Z"}
     """
 
-  @Test func `an entry is written and read as the command line writes it`() throws {
+  @Test func `an entry is coded in the form of the command line`() throws {
     let item = try decoded(StreamEntry.self, text)
     #expect(try json(item) == text)
     #expect(item.stream == "docker/web" && item.incarnation == .any && item.entry == entry)
   }
 
-  @Test func `an entry needs no more than its message, and its faults are those of the standard library`() throws {
+  @Test func `an entry needs only its message, and its errors are those of the standard library`() throws {
     #expect(try decoded(LogEntry.self, #"{"message":"m"}"#) == LogEntry(message: "m"))
     for wrong in [
       "{}", #"{"message":"m","kind":"other"}"#, #"{"message":"m","time":"now"}"#, #"{"message":"m","severity":99}"#,
@@ -50,7 +50,7 @@ import Testing
     }
   }
 
-  @Test func `names, cursors and streams survive`() throws {
+  @Test func `names, cursors and streams survive coding`() throws {
     #expect(try decoded([StreamName].self, #"["web","$server/log"]"#).map(\.text) == ["web", "$server/log"])
     #expect(throws: DecodingError.self) { try decoded([StreamName].self, #"["a b"]"#) }
     let cursor = LogCursor([CursorPosition(stream: "web", incarnation: Incarnation(255), sequence: 7)])
@@ -83,7 +83,7 @@ import Testing
     #expect(entry.time == 2_000_000_000)
   }
 
-  @Test func `what Foundation has can be an attribute`() throws {
+  @Test func `values of Foundation can be attributes`() throws {
     let id = UUID()
     let url = try #require(URL(string: "https://example.org/a"))
     let attributes: LogAttributes = [

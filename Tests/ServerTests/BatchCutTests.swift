@@ -4,7 +4,7 @@ import Testing
 @testable import LogsServer
 
 @Suite struct BatchCutTests {
-  /// Batches of 10 entries each from number 1 on, whose times are their numbers.
+  /// Batches of 10 entries each, from number 1 on, whose times are their numbers.
   private func run(_ batchCount: Int) throws -> ByteString {
     var writer = ByteWriter()
     for index in 0..<batchCount {
@@ -32,7 +32,7 @@ import Testing
     return pieces
   }
 
-  @Test func `a piece holds the batches of its range and no others`() throws {
+  @Test func `a piece holds exactly the batches of its range`() throws {
     let run = try run(5)
     let pieces = try pieces(run, 15...34, byteCountMax: .max)
     #expect(pieces.map { $0.from...$0.to } == [15...34])
@@ -51,7 +51,7 @@ import Testing
     #expect(try pieces(try run(2), 21...30, byteCountMax: .max).isEmpty)
   }
 
-  @Test func `a cut by time falls before the first later entry`() throws {
+  @Test func `a cut by time is before the first later entry`() throws {
     let run = try run(3)
     var decoder = BatchDecoder()
     func last(_ from: UInt64, _ to: UInt64, _ time: Int64) throws -> (to: UInt64?, isCut: Bool) {

@@ -23,7 +23,7 @@ import Testing
     #expect(settings.heartbeat == .seconds(10))
   }
 
-  @Test func `every setting reads back what it prints`() throws {
+  @Test func `every setting can read what it prints`() throws {
     let defaults = ServerSettings()
     for setting in Setting.all where !setting.read(defaults).isEmpty {
       var copy = ServerSettings()
@@ -54,18 +54,18 @@ import Testing
     #expect(try configure(["--data", "x"], ["STATE_DIRECTORY": "/var/lib/logs"]).settings.dataDirectory == "x")
   }
 
-  @Test func `several addresses are one list, and a Unix socket stands beside them`() throws {
+  @Test func `several addresses form one list, and a Unix socket is separate`() throws {
     let settings = try configure(["--listen", "[::1]:1", "--listen-unix", "/tmp/s", "--listen", "a:2"]).settings
     #expect(settings.endpoints == [.tcp(host: "::1", port: 1), .tcp(host: "a", port: 2), .unix(path: "/tmp/s")])
     #expect(
       try configure(["--listen", "none", "--listen-unix", "/tmp/s"]).settings.endpoints == [.unix(path: "/tmp/s")])
   }
 
-  @Test func `a server that would listen nowhere is refused`() {
+  @Test func `a server without any listener is refused`() {
     #expect(message(["--listen", "none"])?.contains("nothing to listen on") == true)
   }
 
-  @Test func `mistakes are named with where they are`() throws {
+  @Test func `mistakes are reported with their place`() throws {
     #expect(
       message(["--hartbeat", "1s"]) == "there is no flag --hartbeat; did you mean --heartbeat?; see logsd --help")
     #expect(message(["--frobnicate", "1s"]) == "there is no flag --frobnicate; see logsd --help")
@@ -111,7 +111,7 @@ import Testing
     ("[::]:1", .tcp(host: "::", port: 1), true), ("10.0.0.1", .tcp(host: "10.0.0.1", port: 5647), true),
     ("logs.example.org:80", .tcp(host: "logs.example.org", port: 80), true),
   ])
-  func `an address to listen on is read, and known to be open to others`(text: String, endpoint: Endpoint, isOpen: Bool)
+  func `an address to listen on is open to others or not`(text: String, endpoint: Endpoint, isOpen: Bool)
     throws
   {
     #expect(try configure(["--listen", text]).settings.endpoints == [endpoint])

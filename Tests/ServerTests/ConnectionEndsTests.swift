@@ -43,7 +43,7 @@ import Testing
       ])
     ends.note(.stalled, peer: "10.0.0.1:9", "stalled again", now: Self.time(62))
     #expect(lines.take().isEmpty)
-    // After a quiet minute the next one is a first one again.
+    // After a quiet minute the next one is the first one again.
     ends.tick(now: Self.time(121))
     #expect(lines.take().count == 1)
     ends.tick(now: Self.time(190))
@@ -51,7 +51,7 @@ import Testing
     #expect(lines.take() == ["stalled at last (10.0.0.1:9)"])
   }
 
-  @Test func `any number of addresses takes bounded memory and bounded lines`() {
+  @Test func `any number of addresses takes limited memory and few lines`() {
     let lines = Lines()
     let ends = ConnectionEnds { lines.add($0) }
     for number in 0..<10_000 {

@@ -18,7 +18,7 @@ import Testing
     return String((0..<Int.random(in: count, using: &random)).map { _ in letters.randomElement(using: &random) ?? "a" })
   }
 
-  /// Compares a name in as many turns as it takes.
+  /// Compares a name in as many turns as needed.
   private static func matches(_ index: PatternIndex, _ name: StreamName) -> (
     isMatch: Bool, turnCount: Int, stepCountMax: Int
   ) {
@@ -52,7 +52,7 @@ import Testing
     }
   }
 
-  @Test func `patterns that begin with other text cost a name nothing`() throws {
+  @Test func `patterns that begin with other text cost nothing`() throws {
     let index = PatternIndex(try (0..<1_024).map { try StreamPattern("service-\($0)/**") })
     var turn = Turn()
     for number in 0..<100 {
@@ -63,14 +63,14 @@ import Testing
     #expect(turn.stepCount < 100 * 12)
   }
 
-  @Test func `the worst patterns are compared in turns of bounded length`() throws {
+  @Test func `the worst patterns are compared in turns of limited length`() throws {
     let stars = String(repeating: "*a", count: 90)
     let index = PatternIndex(try (0..<1_024).map { try StreamPattern("many/\(stars)*\($0)z*") })
     let name = try StreamName("many/" + String(repeating: "a", count: 194) + "z")
     let (isMatch, turnCount, stepCountMax) = Self.matches(index, name)
     #expect(!isMatch)
     #expect(turnCount > 10)
-    // What is begun is finished: a comparison takes 200 bytes in 4 words at most.
+    // A comparison that has begun is finished: at most 200 bytes in 4 words.
     #expect(stepCountMax <= Turn.stepCountMax + 801)
   }
 }

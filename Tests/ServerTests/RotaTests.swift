@@ -3,7 +3,7 @@ import Testing
 
 @testable import LogsServer
 
-/// Turns are shared by connections, whatever each of them asks.
+/// Connections share turns, whatever each of them requests.
 @Suite struct RotaTests {
   /// A clock that moves by `step` each time it is read.
   private final class Clock {
@@ -21,7 +21,7 @@ import Testing
     let clock = Clock(step: 0)
     let rota = Rota { clock.read() }
     var left: [UInt64: Int] = [1: 5, 2: 1, 3: 3]
-    // However often one asks, it stands in the line once.
+    // However often a connection asks, it is in the queue once.
     for connection in [1, 1, 1, 2, 3, 1] as [UInt64] { rota.append(connection) }
     var order: [UInt64] = []
     rota.run { connection in
@@ -33,7 +33,7 @@ import Testing
     #expect(rota.isEmpty)
   }
 
-  @Test func `after a millisecond it is the sockets' turn, and the next in line begins when that is over`() {
+  @Test func `after a millisecond it is the sockets' turn, and then the next in the queue continues`() {
     let clock = Clock(step: 300_000)
     let rota = Rota { clock.read() }
     for connection in 1...6 as ClosedRange<UInt64> { rota.append(connection) }
@@ -64,7 +64,7 @@ import Testing
     #expect(order == [1, 2, 1])
   }
 
-  @Test func `a connection that sends what takes long is read from in small portions until it does no more`() {
+  @Test func `a connection that sends slow requests is read in small portions as long as it does`() {
     var portion = InputPortion()
     let first = portion.byteCount
     portion.took(1_000, for: first)
@@ -82,7 +82,7 @@ import Testing
     #expect(portion.byteCount == InputPortion.byteCountMin * 2)
   }
 
-  @Test func `memory is given back once half of it and 32 MiB are free, and once`() {
+  @Test func `memory is returned only once, when half of it and 32 MiB are free`() {
     var memory = SpareMemory()
     let size = SpareMemory.byteCountMin
     let inUse = [size * 4, size * 3, size * 2, size * 2, 0, 0, size - 1, 0]

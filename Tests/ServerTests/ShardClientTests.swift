@@ -72,7 +72,7 @@ import Testing
       #expect(Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count)
     }
 
-    /// The next bytes up to a line's end, or as many as asked for; what there is when the other side closes.
+    /// The next bytes up to a line's end, or as many as requested, or the rest when the other side closes.
     func read(count: Int = .max) -> [UInt8] {
       var bytes: [UInt8] = []
       var byte: UInt8 = 0
@@ -91,7 +91,7 @@ import Testing
     }
   }
 
-  @Test func `a client that has no producer's numbers appends beside one that speaks frames`() async throws {
+  @Test func `a client without producer numbers appends beside one that speaks frames`() async throws {
     let scene = try await Scene(connectionCountMax: 10)
     defer { scene.end() }
     let (first, second) = (Peer(scene.lines), Peer(scene.lines))
@@ -109,7 +109,7 @@ import Testing
     #expect(peer.read(count: 5).last == 2, "WELCOME")
   }
 
-  @Test func `each kind turns away in its own words, and leaves when the server stops`() async throws {
+  @Test func `each kind rejects clients in its own format, and ends when the server stops`() async throws {
     let scene = try await Scene(connectionCountMax: 2)
     defer { scene.end() }
     let (door, peer) = (Peer(scene.lines), Peer(scene.frames))

@@ -4,7 +4,7 @@ import Testing
 @testable import LogsServer
 
 @Suite struct StopRequestsTests {
-  /// The actions for signals that come at these milliseconds.
+  /// The actions for signals at these milliseconds.
   private func actions(_ milliseconds: UInt64...) -> [StopRequests.Action] {
     var requests = StopRequests()
     return milliseconds.map { requests.receive(now: MonotonicTime(nanoseconds: $0 * 1_000_000)) }

@@ -20,7 +20,7 @@ import Testing
   }
 
   @Test(arguments: [(FollowStart.now, 3), (.last(2), 1), (.from(3), 2), (.last(9), 0)] as [(FollowStart, Int)])
-  func `delivery starts where it was asked for`(_ start: FollowStart, _ position: Int) throws {
+  func `delivery starts at the requested position`(_ start: FollowStart, _ position: Int) throws {
     let scene = FollowScene()
     try scene.append("web", 3)
     scene.follow([try Self.stream("web")], start: start)
@@ -118,7 +118,7 @@ import Testing
     #expect(scene.run() == ["batch web 2-2"])
   }
 
-  @Test func `what is in memory is not read, what is lost is skipped`() throws {
+  @Test func `entries in memory are not read, and lost ones are skipped`() throws {
     let scene = FollowScene()
     for count in 1...3 { try scene.append("web", count) }
     scene.store.isLost = { $0.header.count == 2 }
@@ -141,19 +141,19 @@ import Testing
     #expect(scene.run().suffix(5) == ["batch a 1-1", "batch b 1-1", "batch a 2-2", "batch b 2-2", "live"])
   }
 
-  @Test func `of many subscriptions four read at once, and each has its turn`() throws {
+  @Test func `of many subscriptions four read at once, and each gets its turn`() throws {
     let scene = FollowScene()
     try scene.append("web")
     let ids = 1...9 as ClosedRange<UInt32>
     for id in ids { scene.follow([try Self.stream("web")], id: id) }
     scene.giveTurns()
     #expect(ids.allSatisfy { scene.lines[$0]?.last == "resolved 1" })
-    // One that waits for a reader and ends leaves it to the next.
+    // One that ends while it waits for a reader leaves it to the next.
     scene.run()
     #expect(ids.allSatisfy { scene.lines[$0]?.last == "live" })
   }
 
-  @Test func `the answer to a read comes too late for one that has ended`() throws {
+  @Test func `the answer to a read is ignored by a subscription that has ended`() throws {
     let scene = FollowScene()
     try scene.append("web")
     let ids = 1...9 as ClosedRange<UInt32>
@@ -194,7 +194,7 @@ import Testing
     #expect(lines.filter { $0.hasPrefix("batch") } == ["batch s/late 1-1"])
   }
 
-  @Test func `a commit that the catalog was ahead of brings nothing twice`() throws {
+  @Test func `a commit that the catalog was ahead of delivers nothing twice`() throws {
     let scene = FollowScene()
     try scene.append("web", isLate: true)
     scene.store.isCached = { true }
@@ -205,7 +205,7 @@ import Testing
     #expect(scene.lines[1]?.filter { $0.hasPrefix("batch") } == ["batch web 1-1", "batch web 2-2"])
   }
 
-  @Test func `a cursor must fit its stream`() throws {
+  @Test func `a cursor must match its stream`() throws {
     let web = try StreamName("web")
     let scene = FollowScene()
     try scene.append("web", 3)
@@ -223,7 +223,7 @@ import Testing
     }
   }
 
-  @Test func `the server's limit of followed streams refuses a subscription and counts no more of it`() throws {
+  @Test func `a subscription above the limit of followed streams is refused and no longer counted`() throws {
     let scene = FollowScene(followedStreamCountMax: 2)
     for name in ["a", "b", "c"] { try scene.append(name) }
     scene.follow([.pattern(.all)])
@@ -269,7 +269,7 @@ import Testing
 
   // MARK: - The end
 
-  /// What ends a subscription of a stream that has 5 entries.
+  /// Ends for a subscription to a stream that has 5 entries.
   static let ends: [(end: FollowEnd, isSealed: Bool, lines: [String])] = [
     (FollowEnd(), true, ["batch web 1-2", "batch web 3-5", "end complete"]),
     (end { $0.atHead = true }, false, ["batch web 1-2", "batch web 3-5", "end until"]),
@@ -304,7 +304,7 @@ import Testing
     #expect(scene.counters.subscriptions.current == 0)
   }
 
-  @Test func `in reverse it goes from the head down, one stream after the other, and ends at the start`() throws {
+  @Test func `reverse delivery goes down from the head, one stream after the other, and ends at the start`() throws {
     let scene = FollowScene()
     for name in ["a", "b"] { for _ in 0..<2 { try scene.append(name, 2) } }
     scene.follow([.pattern(.all)], start: .last(3), isReverse: true)

@@ -15,7 +15,7 @@ extension ModelServer {
     /// Whether its socket takes nothing now.
     private var isFull = false
     private(set) var windowByteCount = 64 << 10
-    /// The last subscription that was told that it is live, until it is sent something.
+    /// The last subscription that received LIVE, until it receives something else.
     private var newlyLive: UInt32?
     var isDraining = false
 
@@ -49,7 +49,7 @@ extension ModelServer {
       server.simulation.after(0...2) { [weak self] in self?.takeTurn() }
     }
 
-    /// Now and then there is not enough time for much.
+    /// Sometimes there is little time.
     private func takeTurn() {
       isTurnPlanned = false
       var turn = Turn(stepCount: server.simulation.chance(4) ? server.simulation.draw(0...Turn.stepCountMax) : 0)
@@ -57,7 +57,7 @@ extension ModelServer {
       if !waitingForTurn.isEmpty { planTurn() }
     }
 
-    /// For a while nobody takes what is sent.
+    /// For a while nobody takes output.
     private func fill() {
       isFull = true
       windowByteCount = server.simulation.chance(2) ? 64 << 10 : server.simulation.draw(1...4000)

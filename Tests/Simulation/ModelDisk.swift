@@ -1,6 +1,6 @@
 import LogsWire
 
-/// What a server keeps, as a value: a transaction is a copy that is changed and then takes its place.
+/// A server's stored state as a value: a transaction changes a copy, which then replaces the original.
 struct ModelDisk {
   struct Answer {
     var first: UInt64
@@ -28,7 +28,7 @@ struct ModelDisk {
       seed = BatchHeader.serverSeed(stream: name, incarnation: incarnation)
     }
 
-    /// Where the batch stands that holds the entry `sequence`, or the next one behind it.
+    /// The index of the batch that holds the entry `sequence`, or of the next one.
     func place(of sequence: UInt64) -> Int? {
       var (low, high) = (0, batches.count)
       while low < high {
@@ -44,7 +44,7 @@ struct ModelDisk {
     enum Content {
       case batch(Batch)
       case completion(Batch)
-      /// What was found wrong with it waits for its turn.
+      /// A fault found in it waits for its turn.
       case refused(Refusal)
     }
 
@@ -70,7 +70,7 @@ struct ModelDisk {
   ///
   /// - Parameters:
   ///   - obstacle: why nothing can be stored now.
-  ///   - newIncarnation: for a stream that comes into being.
+  ///   - newIncarnation: for a new stream.
   mutating func store(
     _ item: Item, received: Int64, obstacle: Refusal?, bending: Bending, newIncarnation: () -> Incarnation
   ) throws(Refusal) -> Ack {

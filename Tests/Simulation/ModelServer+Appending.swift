@@ -1,6 +1,6 @@
 import LogsWire
 
-/// Storing: what comes is gathered, decided about in one transaction, synced, shown to followers and acknowledged.
+/// Storing: requests are gathered, decided in one transaction, synced, shown to followers and acknowledged.
 extension ModelServer {
   /// A request without an answer.
   struct Waiting {
@@ -9,7 +9,7 @@ extension ModelServer {
     let item: ModelDisk.Item
   }
 
-  /// What a group has come to.
+  /// The result of a group.
   private struct Group {
     var acks: [(waiting: Waiting, ack: Ack)] = []
     var refusals: [(waiting: Waiting, refusal: Refusal)] = []
@@ -75,7 +75,7 @@ extension ModelServer {
     return (group, next)
   }
 
-  /// What was decided is on the disk from now on.
+  /// The decisions are on disk from now on.
   private func sync(over before: ModelDisk) {
     guard defect == .storesMarksLater else {
       disk = memory
@@ -95,7 +95,7 @@ extension ModelServer {
     }
   }
 
-  /// ACKs go in runs, where that may be.
+  /// ACKs are combined into runs where possible.
   private func answer(_ group: Group) {
     for (waiting, refusal) in group.refusals {
       send(waiting.connection.session.refuse(waiting.id, refusal), waiting.connection)

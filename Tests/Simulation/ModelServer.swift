@@ -5,16 +5,16 @@ import LogsWire
 /// A server made of one `ServerSession` a connection, the real hub and its subscriptions, and the simplest store that
 /// keeps the promises, over crashes as well.
 ///
-/// What it has on its disk survives a crash. What it has decided about and not yet synced survives or does not, as a
-/// whole; what waits is lost with the connections.
+/// The content of its disk survives a crash. A group that is decided but not yet synced survives or is lost as a whole;
+/// waiting requests are lost with the connections.
 final class ModelServer {
-  /// A fault put in on purpose, which the checks of a simulation must find.
+  /// A planted fault, which the checks of a simulation must find.
   enum Defect {
     // Of the one that stores.
     case forgetsMarks, acksEarly, storesMarksLater, acceptsAnyOrder, losesAnswers
     // Of the one that delivers.
     case hidesEntries, ignoresCredit, publishesEarly, switchesOneOff
-    /// One connection's fault ends all.
+    /// A fault of one connection ends all.
     case fallsWithOne
   }
 
@@ -22,7 +22,7 @@ final class ModelServer {
   private let welcome: Welcome
   /// What survives a crash.
   var disk = ModelDisk()
-  /// The same with what is decided and not synced yet.
+  /// The same, including decisions that are not synced yet.
   var memory = ModelDisk()
   private let store: ModelStore
   private(set) var hub: Hub
@@ -31,7 +31,7 @@ final class ModelServer {
   var connections: [Connection] = []
   var queue: [Waiting] = []
   var isCommitting = false
-  /// Whether the group that is being synced will be on the disk if the server falls now.
+  /// Whether the group being synced will be on disk if the server crashes now.
   var isSynced = false
   private var checker = BatchChecker()
   private let compressor = Compressor()
@@ -40,9 +40,9 @@ final class ModelServer {
   private(set) var isDown = false
 
   var defect: Defect?
-  /// Refuses one append in so many for the moment; 0: none.
+  /// Temporarily refuses one append in this many; 0 for none.
   var overload = 0
-  /// Refuses one append in so many for good, whether it has stored it before or not; 0: none.
+  /// Refuses one append in this many for good, whether or not it was stored before; 0 for none.
   var forbidding = 0
   var isDiskFull = false
   /// Batches that are wrong, by their checks.
@@ -73,7 +73,7 @@ final class ModelServer {
 
   // MARK: - Connections
 
-  /// - Returns: false when nobody listens.
+  /// - Returns: false if nobody listens.
   @discardableResult
   func accept(_ link: VirtualLink, name: String) -> Bool {
     guard !isDown else { return false }
@@ -112,7 +112,7 @@ final class ModelServer {
 
   // MARK: - The process
 
-  /// As `kill -9`, or as a power loss, which no client hears of.
+  /// Like `kill -9`, or like a power loss, which no client notices.
   func kill(isSilent: Bool = false, downMilliseconds: Int = 0) {
     simulation.trace("server killed")
     generation += 1
@@ -154,7 +154,7 @@ final class ModelServer {
 
   // MARK: - Commits
 
-  /// Shows what is new of `disk`: in the catalog at once, to the hub a little later.
+  /// Publishes what is new on `disk`: in the catalog at once, to the hub a little later.
   func publish(_ disk: ModelDisk) {
     commits.append(store.show(disk))
     let started = generation

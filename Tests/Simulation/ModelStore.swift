@@ -2,13 +2,13 @@ import LogsServer
 import LogsStore
 import LogsWire
 
-/// A model's disk as a hub sees a store: reads take a while, and some of what is on the disk is also in memory.
+/// A model's disk as a hub sees a store: reads take a while, and some entries are also in memory.
 final class ModelStore: StreamSource {
   private let simulation: Simulation
   private let readMilliseconds: ClosedRange<Int>
-  /// What is shown of the disk.
+  /// The published state of the disk.
   private(set) var disk = ModelDisk()
-  /// Whether what is asked for is in memory.
+  /// Whether the requested entries are in memory.
   var isCached: () -> Bool
   /// Which batches are lost when they are read.
   var isLost = ModelStore.isLost
@@ -19,7 +19,7 @@ final class ModelStore: StreamSource {
     isCached = { simulation.chance(2) }
   }
 
-  /// Shows another state of the disk.
+  /// Publishes another state of the disk.
   ///
   /// - Returns: what is new in it.
   func show(_ disk: ModelDisk) -> [CommittedRun] {
@@ -67,8 +67,7 @@ final class ModelStore: StreamSource {
 
   // MARK: Reads
 
-  /// Batches that are lost when they are read, as damaged ones are, and that those who are live were given all the
-  /// same.
+  /// Batches that are lost when read, as damaged ones are, although live subscriptions have received them.
   static func isLost(_ batch: Batch) -> Bool { batch.header.check % 7 == 0 }
 
   func isCached(_ request: ReadRequest) -> Bool { isCached() }

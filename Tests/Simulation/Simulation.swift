@@ -1,17 +1,17 @@
 import LogsWire
 
-/// Virtual time, seeded chance and a trace: everything that happens in a simulated world, in one order.
+/// Virtual time, seeded randomness and a trace: everything that happens in a simulated world, in one order.
 ///
 /// One thread; nothing here reads a clock or iterates a Dictionary or Set, so one seed gives one trace.
 final class Simulation {
   var random: SeededGenerator
   /// In milliseconds.
   private(set) var milliseconds: UInt64 = 0
-  /// What happens in each millisecond, in the order in which it was planned.
+  /// The events of each millisecond, in the order in which they were planned.
   private var plans: [[() -> Void]] = []
-  /// How much of this millisecond has happened.
+  /// How many events of this millisecond have happened.
   private var happenedCount = 0
-  /// Whether it is written down what happens; a world that runs for its outcome alone is faster without.
+  /// Whether events are recorded; a world that needs only the result is faster without.
   var isTracing = true
   private(set) var traceHash: UInt64 = 0xcbf2_9ce4_8422_2325
   private(set) var traceCount = 0
@@ -31,7 +31,7 @@ final class Simulation {
     if lastLines.count > 400 { lastLines.removeFirst(200) }
   }
 
-  /// What must never happen has happened.
+  /// Something that must never happen has happened.
   func fail(_ problem: String) {
     trace("PROBLEM \(problem)")
     problems.append("at \(milliseconds) ms: \(problem)")
@@ -50,14 +50,14 @@ final class Simulation {
     plans[time].append(body)
   }
 
-  /// Forgets what is planned, which keeps everything that it is about.
+  /// Forgets planned events, which keep their subjects alive.
   func stop() { plans = [] }
 
-  /// Runs until `isDone` or until nothing is left or the time is over.
+  /// Runs until `isDone`, or until nothing is left, or until the time is over.
   func run(until end: UInt64, _ isDone: () -> Bool) {
     var time = Int(milliseconds)
     while time < plans.count, time <= Int(end) {
-      // What happens may plan more for the same millisecond.
+      // Events may plan more for the same millisecond.
       while happenedCount < plans[time].count {
         if isDone() { return }
         milliseconds = UInt64(time)

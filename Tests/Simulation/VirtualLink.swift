@@ -4,7 +4,7 @@ import LogsWire
 final class VirtualLink {
   enum End: Int { case client, server }
 
-  /// What is on its way to one end.
+  /// The bytes in flight to one end.
   private struct Road {
     var pieces: [() -> Void] = []
     /// How many of them have arrived.
@@ -20,9 +20,9 @@ final class VirtualLink {
   let name: String
   private var roads = [Road(), Road()]
   private var isCut = false
-  /// Bytes on their way to this end are damaged from now on, one in so many pieces.
+  /// Bytes in flight to this end are damaged from now on, one in this many pieces.
   private var damage: (end: End, oneIn: Int)?
-  /// Something was done to it, or to one of its ends, that explains whatever happens to the connection.
+  /// A fault of the link, or of one of its ends, that explains anything that happens to the connection.
   var hasFault = false
 
   init(_ simulation: Simulation, _ name: String) {
@@ -30,7 +30,7 @@ final class VirtualLink {
     self.name = name
   }
 
-  /// - Parameter closed: told when the other end has closed, or when the end learns that the link is cut.
+  /// - Parameter closed: called when the other end has closed, or when the end learns that the link is cut.
   func attach(_ end: End, receive: @escaping (ByteString) -> Void, closed: @escaping () -> Void) {
     roads[end.rawValue].receive = receive
     roads[end.rawValue].closed = closed
@@ -61,7 +61,7 @@ final class VirtualLink {
     return ByteString(bytes)
   }
 
-  /// Ends the connection behind what was sent.
+  /// Ends the connection after everything sent.
   func close(from end: End) {
     let road = end == .client ? End.server.rawValue : End.client.rawValue
     arrive(at: road) { [unowned self] in
@@ -77,7 +77,7 @@ final class VirtualLink {
     simulation.at(roads[road].lastArrival) { [self] in next(road) }
   }
 
-  /// The piece whose turn it is arrives, or waits on.
+  /// The next piece arrives, or keeps waiting.
   private func next(_ road: Int) {
     guard !isCut else { return }
     if roads[road].heldUntil > simulation.milliseconds {
@@ -97,7 +97,7 @@ final class VirtualLink {
 // MARK: - Faults
 
 extension VirtualLink {
-  /// What is on its way is lost, and each end learns of it at some time.
+  /// Bytes in flight are lost, and each end learns of it at some time.
   func cut() {
     guard !isCut else { return }
     hasFault = true
@@ -112,7 +112,7 @@ extension VirtualLink {
     for road in 0...1 { simulation.after(0...30) { [self] in roads[road].closed() } }
   }
 
-  /// Nothing arrives any more and nobody is told: a black hole.
+  /// Nothing arrives any more and nobody is notified: a black hole.
   func stall() {
     hold(.client, until: .max)
     hold(.server, until: .max)
@@ -125,7 +125,8 @@ extension VirtualLink {
     roads[end.rawValue].heldUntil = max(roads[end.rawValue].heldUntil, time)
   }
 
-  /// The client's end breaks, as when its address changes; what it has sent arrives late, when it has long connected again.
+  /// The client's end breaks, as when its address changes; bytes that it has sent arrive late, long after it has
+  /// reconnected.
   func breakClientEnd(lateUntil time: UInt64) {
     hold(.server, until: time)
     simulation.after(0...20) { [self] in roads[End.client.rawValue].closed() }

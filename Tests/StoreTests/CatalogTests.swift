@@ -4,7 +4,7 @@ import Testing
 @testable import LogsStore
 
 @Suite struct CatalogTests {
-  @Test func `streams of any number of commits stand in the order of their names`() throws {
+  @Test func `streams of any number of commits are in the order of their names`() throws {
     var generator = SeededGenerator(seed: 7)
     let catalog = Catalog()
     var names: Set<StreamName> = []

@@ -17,7 +17,7 @@ import Testing
     directory.write("data/segments/" + file, content)
   }
 
-  /// As after a kill: the mark of a clean stop is gone.
+  /// As after a kill: the mark of a clean stop is missing.
   static func markOpen(_ directory: TestDirectory) throws {
     let paths = StorePaths(directory: directory.data)
     var file = try #require(try StoreFile.load(paths, PosixFileSystem()))
@@ -79,7 +79,7 @@ import Testing
     let active = Segment(number: 1, path: directory.data + "/segments/0000000001.db", state: .active)
     let lines = TestSink()
     let settings = TestStore.settings(directory)
-    // A catalog that has not heard of the last commit yet, which made the stream `new`.
+    // A catalog that does not know the last commit yet, which created the stream `new`.
     let catalog = Catalog()
     let writer = try SegmentWriter(active, vfs: nil)
     var streams: [StreamInfo] = []
@@ -165,7 +165,7 @@ import Testing
   }
 
   @Test(arguments: [0, 100, 8192, 20_000])
-  func `a sealed segment that is cut off or overwritten costs what it held`(byteCount: Int) throws {
+  func `a truncated or overwritten sealed segment costs its content`(byteCount: Int) throws {
     let directory = TestDirectory()
     let clock = TestClock()
     try Self.makeTwoSegments(directory, clock)
@@ -200,11 +200,11 @@ import Testing
     #expect(newer?.code == .notAStore)
   }
 
-  @Test func `what a kill leaves is recovered`() throws {
+  @Test func `the files left by a kill are recovered`() throws {
     let directory = TestDirectory()
     let test = try TestStore(directory)
     for number in 1...20 as ClosedRange<UInt64> { test.append("web", .test("\(number)"), number: number) }
-    // The files as they are with the process still in the middle of its work, the WAL beside them.
+    // The files as they are while the process works, with the WAL beside them.
     let killed = directory.copy()
     #expect(killed.names().contains("0000000001.db-wal"))
     let again = try TestStore(killed)
@@ -216,7 +216,7 @@ import Testing
 }
 
 extension DamageTests {
-  @Test func `numbers missing between large rows are lost, forwards and backwards, whatever the step`() throws {
+  @Test func `numbers missing between large rows are lost, forwards and backwards, with any step`() throws {
     let directory = TestDirectory()
     let clock = TestClock()
     let text = String(repeating: "x", count: 50_000)
@@ -227,7 +227,7 @@ extension DamageTests {
       test.append("web", .test("7"), number: 7)
       test.close()
     }
-    // As if the rows had been in a part of the file that is gone.
+    // As if the rows had been in a missing part of the file.
     try Database(directory.data + "/segments/0000000001.db", mode: .readWrite, vfs: nil)
       .execute("DELETE FROM runs WHERE first_seq IN (1, 3, 4, 6)")
     let test = try TestStore(directory, clock)
@@ -269,7 +269,7 @@ extension DamageTests {
     #expect(test.append("web", .test("7"), number: 5)?.first == 7)
   }
 
-  @Test func `a time is found beside damage`() throws {
+  @Test func `a time is found despite damage`() throws {
     let directory = TestDirectory()
     let clock = TestClock()
     do {

@@ -5,7 +5,7 @@ import Testing
 
 /// Duplicate, sealed, out of order, content, limits: in this order.
 @Suite struct DecisionTests {
-  @Test func `a number that is not next is out of order and names the one that is`() throws {
+  @Test func `a number that is not next is out of order, and the expected one is named`() throws {
     let test = try TestStore(TestDirectory())
     let ahead = test.append("web", .test("2"), number: 2)?.refusal
     #expect(ahead?.code == .outOfOrder)
@@ -17,7 +17,7 @@ import Testing
     #expect(test.append("web", .test("2"), number: 2)?.first == 2)
   }
 
-  @Test func `a floor lets numbers be left out`() throws {
+  @Test func `a floor allows numbers to be left out`() throws {
     let test = try TestStore(TestDirectory())
     #expect(test.append("web", .test("a"), number: 100, floor: 100)?.first == 1)
     #expect(test.append("web", .test("b"), number: 105, floor: 103)?.refusal?.expected == 103)
@@ -28,7 +28,7 @@ import Testing
     #expect(test.append("web", .test("x"), number: 0)?.refusal?.code == .badRequest)
   }
 
-  @Test func `a refused batch leaves the mark alone, so that those in flight behind it are not taken`() throws {
+  @Test func `a refused batch leaves the mark alone, so that later ones in flight are refused`() throws {
     let test = try TestStore(TestDirectory())
     test.append("web", .test("1"), number: 1)
     let requests = [
@@ -41,7 +41,7 @@ import Testing
     #expect(test.append("web", .test("3"), number: 3)?.first == 3)
   }
 
-  @Test func `a repeated batch that was damaged on the way may come again, and is then known`() throws {
+  @Test func `a resent batch that was damaged in transit may come again, and is then recognized`() throws {
     let test = try TestStore(TestDirectory())
     test.append("web", .test("1"), number: 1)
     let damaged = test.submit("web", .refused(Refusal(.badBatch, "damaged", isRetryable: true)), number: 1)
@@ -119,7 +119,7 @@ import Testing
     #expect(heads.values.reduce(0, +) == 200)
   }
 
-  @Test func `a clock that was wrong once marks only what came meanwhile, and searches by time find the rest`() throws {
+  @Test func `a clock that was wrong affects only entries of that time, and searches by time find the rest`() throws {
     let directory = TestDirectory()
     let clock = TestClock()
     let test = try TestStore(directory, clock)
@@ -187,7 +187,7 @@ import Testing
     #expect(refusal?.retryAfterMilliseconds ?? 0 > 0)
   }
 
-  @Test func `a closed store takes nothing`() throws {
+  @Test func `a closed store accepts nothing`() throws {
     let directory = TestDirectory()
     let test = try TestStore(directory)
     let request = test.submit("web", .batch(.test("1")), number: 1)

@@ -12,7 +12,7 @@ import Testing
   private static let ioErrorSync = SQLITE_IOERR | (4 << 8)
 
   @Test(arguments: [true, false], [true, false])
-  func `an error while writing or syncing stops the store, and what was acknowledged is there after a restart`(
+  func `an error while writing or syncing stops the store, and acknowledged entries survive a restart`(
     isWrite: Bool, commitsHere: Bool
   ) throws {
     let directory = TestDirectory()
@@ -70,7 +70,7 @@ import Testing
   }
 
   @Test(arguments: [true, false])
-  func `a full disk refuses, takes nothing, and the store goes on when there is space`(commitsHere: Bool) throws {
+  func `on a full disk appends are refused, and the store continues when there is space`(commitsHere: Bool) throws {
     let directory = TestDirectory()
     let disk = FaultDisk()
     let test = try TestStore(disk.settings(directory), commitsHere: commitsHere)
@@ -135,7 +135,7 @@ import Testing
     #expect(try test.readAll("web").texts.count == Int(number))
   }
 
-  @Test func `a disk that is full for checkpoints and seals holds up neither appends nor reads`() throws {
+  @Test func `a disk that is full for checkpoints and seals delays neither appends nor reads`() throws {
     let directory = TestDirectory()
     let disk = FaultDisk()
     let clock = TestClock()
@@ -183,7 +183,7 @@ import Testing
     #expect(try test.readAll("web").texts == (1...number + 1).map { "\($0)" })
   }
 
-  @Test func `a mark that cannot be read for a moment refuses its producer's batches, and only those`() throws {
+  @Test func `while a mark cannot be read its producer's batches are refused, and only those`() throws {
     let directory = TestDirectory()
     let disk = FaultDisk()
     let clock = TestClock()
@@ -197,7 +197,7 @@ import Testing
       test.close()
     }
     let test = try TestStore(settings)
-    // As with too many open files.
+    // Like an error for too many open files.
     disk.inject(.init(operation: FAULT_OPEN, suffix: "0000000001.db", code: SQLITE_CANTOPEN))
     let requests = (1...3 as ClosedRange<UInt64>).map { test.submit("web", .batch(.test("\($0)")), number: $0) }
     for request in requests {
@@ -264,7 +264,7 @@ import Testing
     }
   }
 
-  @Test func `entries acknowledged after a failed roll are there, whatever 'store' says`() throws {
+  @Test func `entries acknowledged after a failed roll are kept, whatever 'store' says`() throws {
     let directory = TestDirectory()
     let disk = FaultDisk()
     let clock = TestClock()
@@ -307,7 +307,7 @@ import Testing
     let disk = FaultDisk()
     disk.inject(.init(operation: FAULT_SYNC, suffix: "/data/..", code: SQLITE_IOERR))
     #expect(throws: StoreError.self) { try TestStore(disk.settings(directory)) }
-    // It is there now.
+    // It exists now.
     _ = try TestStore(disk.settings(directory))
   }
 

@@ -7,10 +7,10 @@ import Testing
 
 /// Several streams read at once.
 @Suite struct GroupedReadTests {
-  /// However long the system puts a thread aside: time ends no answer here.
+  /// Time ends no answer here, however long the system suspends a thread.
   private static let readTimeMax = Duration.seconds(3600)
 
-  /// A store with nothing in memory, whose streams hold one batch after the other of an entry each.
+  /// A store with nothing in memory, whose streams hold batches of one entry each.
   private static func makeStore(_ batchCounts: KeyValuePairs<String, UInt64>) throws -> TestStore {
     let directory = TestDirectory()
     var settings = TestStore.settings(directory)
@@ -32,7 +32,7 @@ import Testing
     }
   }
 
-  /// Whether the calling thread is one that reads for followers.
+  /// Whether the calling thread is a reader thread for followers.
   private static var isReaderThread: Bool {
     let name = try? PosixFileSystem().read("/proc/thread-self/comm")
     return name?.starts(with: "store-read".utf8) ?? false
@@ -52,7 +52,7 @@ import Testing
   }
 
   @Test(arguments: [1, 300, 1_000, 4_000])
-  func `an answer holds no more bytes than one stream may have, but for a batch`(byteCountMax: Int) throws {
+  func `an answer holds no more bytes than one stream may have, plus a batch`(byteCountMax: Int) throws {
     let test = try Self.makeStore(["a": 3, "b": 1, "c": 9, "d": 2, "e": 1, "f": 4])
     let batchByteCountMax = 200
     var waiting = try Self.requests(["a", "b", "c", "d", "e", "f"], of: test, byteCountMax: byteCountMax)
@@ -78,7 +78,7 @@ import Testing
     #expect(texts.count == all.joined().count)
   }
 
-  @Test func `a stream that cannot be read ends the answer, with those before it in it`() throws {
+  @Test func `a stream that cannot be read ends the answer, after those before it`() throws {
     let test = try Self.makeStore(["a": 1, "b": 1, "c": 1])
     var requests = try Self.requests(["a", "b", "c"], of: test)
     requests.insert(ReadRequest(stream: 99, from: 1, to: 1), at: 2)
@@ -89,7 +89,7 @@ import Testing
     #expect(throws: StoreError.self) { try results[2].get() }
   }
 
-  @Test func `what one stream has lost costs those beside it nothing`() throws {
+  @Test func `losses of one stream do not affect the others`() throws {
     let directory = TestDirectory()
     let clock = TestClock()
     try DamageTests.makeTwoSegments(directory, clock)
@@ -104,7 +104,7 @@ import Testing
     #expect(try Self.texts(results[2]) == ["tick"])
   }
 
-  @Test func `what is stored while the streams are read is left to the next read`() throws {
+  @Test func `entries stored while the streams are read are left to the next read`() throws {
     let directory = TestDirectory()
     let disk = FaultDisk()
     var settings = disk.settings(directory)
@@ -161,12 +161,12 @@ import Testing
     disk.onRead.withLock { $0 = { _ in cancellation.cancel() } }
     let results = test.read(requests, cancellation: cancellation)
     #expect(try results.map { try Self.texts($0.get()) } == [["a"]])
-    // None at all when it had ended before.
+    // None at all if it had already ended.
     #expect(test.read(requests, cancellation: cancellation).map { try? $0.get() } == [nil])
     disk.onRead.withLock { $0 = nil }
   }
 
-  @Test func `a job that goes before all others is seen while it waits, by reads that could end for it`() {
+  @Test func `a waiting priority job is visible to reads that could end for it`() {
     let threads = ReaderThreads(count: 1)
     defer { threads.close() }
     let looks = Monitor<[Bool]>([])

@@ -40,6 +40,6 @@ import Testing
     #expect(try test.readAll("web").texts.count == Int(number))
   }
 
-  /// Closes the connection, which would else live until the end of the test.
+  /// Closes the connection, which would otherwise live until the end of the test.
   private func drop(_ connection: consuming Database) {}
 }

@@ -7,7 +7,7 @@ import Testing
 
 @testable import LogsStore
 
-/// Commits by the thread that brought the requests (`Store.commitQueued`).
+/// Commits by the thread that submitted the requests (`Store.commitQueued`).
 @Suite struct LeadTests {
   /// Settings with which no commit is slow, whatever else the machine does.
   private func patient(_ settings: StoreSettings) -> StoreSettings {
@@ -51,7 +51,7 @@ import Testing
     #expect(test.append("web", .test("late"), number: 2)?.refusal?.isRetryable == true)
   }
 
-  @Test func `after a commit that failed the writer's thread tries, and leads go on when it goes well`() throws {
+  @Test func `after a failed commit the writer's thread tries, and leads resume when it succeeds`() throws {
     let directory = TestDirectory()
     let disk = FaultDisk()
     let test = try TestStore(patient(disk.settings(directory)), commitsHere: true)
@@ -97,7 +97,7 @@ import Testing
     }
   }
 
-  @Test func `while the disk is slow all is left to the writer's thread`() throws {
+  @Test func `while the disk is slow everything is left to the writer's thread`() throws {
     let directory = TestDirectory()
     let disk = FaultDisk()
     let test = try TestStore(disk.settings(directory), commitsHere: true)
@@ -129,7 +129,7 @@ import Testing
     for producer in 1...4 {
       #expect(texts.filter { $0.hasPrefix("\(producer)/") } == (1...batchCount).map { "\(producer)/\($0)" })
     }
-    // The sink hears of commits one after the other, in the order of their numbers.
+    // The sink learns of commits one after the other, in the order of their numbers.
     let runs = test.sink.commits.flatMap(\.runs)
     #expect(zip(runs, runs.dropFirst()).allSatisfy { $0.last + 1 == $1.first })
     test.close()

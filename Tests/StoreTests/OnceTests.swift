@@ -4,7 +4,7 @@ import Testing
 
 @testable import LogsStore
 
-/// P4: a batch that is sent again is stored once.
+/// P4: a resent batch is stored once.
 @Suite struct OnceTests {
   @Test func `a batch sent again is acknowledged with its first numbers and not stored again`() throws {
     let directory = TestDirectory()
@@ -96,7 +96,7 @@ import Testing
     #expect(try database.integer("SELECT count(*) FROM marks WHERE first_seq = 1 AND number = 1") == 2)
   }
 
-  @Test func `marks that memory has forgotten are read again`() throws {
+  @Test func `marks dropped from memory are read again`() throws {
     let directory = TestDirectory()
     var settings = TestStore.settings(directory)
     settings.markCountMax = 4

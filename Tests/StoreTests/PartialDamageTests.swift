@@ -61,7 +61,7 @@ import Testing
     #expect(test.sink.waitForLine("0000000002.db"))
   }
 
-  @Test func `a damaged run costs itself when a time is searched for`() throws {
+  @Test func `a damaged run costs only itself in a search for a time`() throws {
     let directory = TestDirectory()
     let clock = TestClock()
     do {
@@ -96,7 +96,7 @@ import Testing
     #expect(try test.readAll("other").texts == ["o"])
   }
 
-  @Test func `a read that fails for a moment costs nothing`() throws {
+  @Test func `a read that fails temporarily costs nothing`() throws {
     let directory = TestDirectory()
     let clock = TestClock()
     let disk = FaultDisk()

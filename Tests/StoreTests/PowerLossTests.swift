@@ -16,7 +16,7 @@ import Testing
   }()
 
   @Test(arguments: seeds)
-  func `after a power loss everything acknowledged is there, once and in order`(seed: UInt64) throws {
+  func `after a power loss everything acknowledged is stored, once and in order`(seed: UInt64) throws {
     let hint = Comment(
       rawValue: "seed \(seed); again with LOGS_STORE_SEED=\(seed) swift test --filter PowerLossTests")
     var generator = SeededGenerator(seed: seed)
@@ -29,7 +29,7 @@ import Testing
       try load.run(disk, directory, &generator, hint)
       directory = disk.remains(of: directory, &generator)
     }
-    // With the power on again the producers send what they have no answer for, and all is there exactly once.
+    // With the power back the producers send unanswered batches again, and everything is stored exactly once.
     let disk = FaultDisk()
     disk.adopt(directory)
     try load.finish(disk, directory, hint)

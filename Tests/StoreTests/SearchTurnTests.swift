@@ -103,7 +103,7 @@ import Testing
   }
 
   @Test(arguments: [0, 32 << 20])
-  func `a search finds what it is to find wherever the clock stood, within segments and across them`(
+  func `a search is right wherever the clock stood, within segments and across them`(
     cacheByteCount: Int
   ) throws {
     let directory = TestDirectory()
@@ -116,7 +116,7 @@ import Testing
     let times = [right + 10, wrong, right + 20, right + 30, wrong - 5, right + 40]
     for (index, time) in times.enumerated() {
       clock.set(time)
-      // Without a time of its own it counts as received.
+      // Without a time, the received time counts.
       test.append("web", .test(["\(index)"], times: [0]), number: UInt64(index) + 1)
     }
     test.roll(clock)

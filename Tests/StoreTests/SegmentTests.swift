@@ -139,7 +139,7 @@ import Testing
     #expect(reverse.pieces[2] == .skip(4...6, .lost))
   }
 
-  @Test func `below the mark of retention a missing segment is trimmed, not lost`() throws {
+  @Test func `a missing segment below the mark of retention is trimmed, not lost`() throws {
     let directory = TestDirectory()
     let clock = TestClock()
     do {
@@ -159,7 +159,7 @@ import Testing
         == TestStore.Reading(texts: ["4", "5", "6", "7", "8", "9"], skips: [.init(from: 1, to: 3, reason: .trimmed)]))
   }
 
-  @Test func `the newest segment missing refuses to start`() throws {
+  @Test func `a missing newest segment prevents the start`() throws {
     let directory = TestDirectory()
     let clock = TestClock()
     do {
@@ -173,7 +173,7 @@ import Testing
     #expect(error?.message.contains("0000000003.db") == true)
   }
 
-  @Test func `segments without their store file refuse to start`() throws {
+  @Test func `segments without their store file prevent the start`() throws {
     let directory = TestDirectory()
     do {
       let test = try TestStore(directory)
@@ -184,7 +184,7 @@ import Testing
     #expect(throws: StoreError.self) { try TestStore(directory) }
   }
 
-  @Test func `a segment newer than the store file says refuses to start, unless it is an unused one`() throws {
+  @Test func `a segment newer than the store file says prevents the start, unless it is unused`() throws {
     let directory = TestDirectory()
     let clock = TestClock()
     do {

@@ -5,7 +5,7 @@ import Testing
 @testable import LogsStore
 
 @Suite struct UpkeepTests {
-  /// Notes each run of a job, and answers what the job's body says.
+  /// Records each run of a job, and returns the result of the job's body.
   private final class Job: UpkeepJob {
     private let body: @Sendable (_ runCount: Int, _ isClosing: Bool) -> UpkeepOutcome
     let runCount = Monitor(0)
@@ -33,7 +33,7 @@ import Testing
       failed: { _ in })
   }
 
-  @Test func `jobs run in their order, and one that is not done runs again when its time has come`() {
+  @Test func `jobs run in order, and an unfinished one runs again at its time`() {
     let upkeep = upkeep(TestDirectory())
     let order = Mutex<[String]>([])
     let first = Job { runCount, _ in

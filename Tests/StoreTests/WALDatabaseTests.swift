@@ -31,7 +31,7 @@ import Testing
     #expect(database.pendingWalByteCount == database.walByteCount)
   }
 
-  @Test func `a transaction that writes nothing changes nothing of what is needed`() throws {
+  @Test func `a transaction that writes nothing does not change what is needed`() throws {
     let directory = TestDirectory()
     let database = try open(directory)
     try increment(database)
@@ -40,7 +40,7 @@ import Testing
     #expect(database.neededWalByteCount == 0)
   }
 
-  @Test func `a transaction that throws leaves nothing, and the next one goes well`() throws {
+  @Test func `a transaction that throws leaves nothing, and the next one succeeds`() throws {
     let directory = TestDirectory()
     let database = try open(directory)
     #expect(throws: SQLiteError.self) {

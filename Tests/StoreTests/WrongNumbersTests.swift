@@ -10,7 +10,7 @@ import Testing
       "first_seq = -1", "first_seq = 0", "span = 0", "span = -1", "span = 9223372036854775807", "span = 1000",
       "first_seq = 9223372036854775807", "first_seq = 4", "span = 3",
     ])
-  func `numbers that cannot be in a sealed segment cost at most their run`(change: String) throws {
+  func `impossible numbers in a sealed segment cost at most their run`(change: String) throws {
     for row in 1...3 {
       let directory = TestDirectory()
       let clock = TestClock()
@@ -85,7 +85,7 @@ import Testing
       "streams SET entries = -1", "streams SET bytes = -1", "streams SET id = 9223372036854775807",
       "segment SET trimmed_below = 9223372036854775807", "segment SET trimmed_below = 0",
     ])
-  func `numbers that cannot be in the active segment refuse the start`(change: String) throws {
+  func `impossible numbers in the active segment prevent the start`(change: String) throws {
     let directory = TestDirectory()
     do {
       let test = try TestStore(directory)

@@ -38,7 +38,7 @@ import Testing
     }
   }
 
-  @Test func `each element stands in a unique queue once, until it is taken`() {
+  @Test func `each element is in a unique queue once, until it is taken`() {
     var queue = UniqueQueue<Int>()
     queue.append([1, 2, 1, 3])
     #expect(queue.count == 3)

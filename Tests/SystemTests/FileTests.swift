@@ -17,10 +17,10 @@ import Testing
     rmdir(directory)
   }
 
-  @Test func `a file is replaced as a whole, by one that knows itself`() throws {
+  @Test func `a file is replaced as a whole, by one that can identify itself`() throws {
     let (path, temporary) = ("\(directory)/file", "\(directory)/file.tmp")
     try files.write(path, Array("old, and longer than the new".utf8))
-    // What a killed process has left.
+    // A file left by a killed process.
     try files.write(temporary, Array("half".utf8))
     var named: FileIdentity?
     try files.replace(path, temporary: temporary) { identity in
@@ -55,7 +55,7 @@ import Testing
     try removeAll()
   }
 
-  @Test func `who may read what is made`() throws {
+  @Test func `new files have the right access modes`() throws {
     for (readers, file, entered) in [
       (PosixFileSystem.Readers.nobody, 0o600, 0o700), (.group, 0o640, 0o750), (.everybody, 0o644, 0o755),
     ] as [(PosixFileSystem.Readers, mode_t, mode_t)] {

@@ -14,7 +14,7 @@ import Testing
     #expect(name.withLock { $0 } == "test-with-a-lon\n")
   }
 
-  @Test func `a monitor wakes who waits, and gives up at the deadline`() {
+  @Test func `a monitor wakes waiting threads, and gives up at the deadline`() {
     let monitor = Monitor(0)
     #expect(monitor.wait(timeout: .milliseconds(1)) { $0 > 0 ? $0 : nil } == nil)
     let thread = Thread("test-signal") {

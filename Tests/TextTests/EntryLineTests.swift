@@ -3,7 +3,7 @@ import LogsWire
 import Testing
 
 @Suite struct EntryLineTests {
-  @Test func `the line for people is one line, whatever the entry holds`() {
+  @Test func `an entry is shown as one line, whatever it holds`() {
     let entry = LogEntry(
       message: "two\nlines\u{1b}[2J\ttab", time: 1_768_046_400_123_456_789, severity: .warning, source: "a\u{85}pi",
       attributes: [

@@ -19,7 +19,7 @@ import Testing
       (1_723_487_295_894.624, "2024-08-12T18:28:15.894624Z"), (1_385_053_862.3072, "2013-11-21T17:11:02.3072Z"),
       (1.7680464e18, "2026-01-10T12:00:00Z"),
     ] as [(AttributeValue, String)])
-  func `a number is told apart by its size`(value: AttributeValue, text: String) {
+  func `the size of a number decides its unit`(value: AttributeValue, text: String) {
     #expect(FieldTime.nanoseconds(value, rules) == time(text))
   }
 
@@ -31,7 +31,7 @@ import Testing
       .double(.infinity), .double(.nan), 20_240_230_123_045, 20_241_301_000_000, 20_240_115_240_000, 20_240_115_126_000,
       20_240_115_123_061, .boolean(true), .empty, .list([1_768_046_400]), .bytes("1768046400"),
     ] as [AttributeValue])
-  func `what is no plausible time is none`(value: AttributeValue) {
+  func `an implausible time is not a time`(value: AttributeValue) {
     #expect(FieldTime.nanoseconds(value, rules) == nil)
   }
 
@@ -49,7 +49,7 @@ import Testing
     ("1969-12-31T19:00:01-05:00", "1970-01-01T00:00:01Z"), ("2262-04-11T23:47:16.8Z", "2262-04-11T23:47:16.8Z"),
     ("20240115123045", "2024-01-15T12:30:45Z"),
   ])
-  func `a text is a time in every usual form`(text: String, same: String) {
+  func `a text in any usual form is a time`(text: String, same: String) {
     #expect(FieldTime.nanoseconds(.string(text), rules) == time(same))
     #expect(time(same) > 0)
   }
@@ -67,21 +67,21 @@ import Testing
     "10m", "202401151230", "133000000000000000", "1768046400x", "99999999999999999999999999999999", "1e99999999999",
     "２０２６",
   ])
-  func `a text that is none stays what it is`(text: String) {
+  func `a text that is not a time stays text`(text: String) {
     #expect(FieldTime.nanoseconds(.string(text), rules) == nil)
   }
 
-  @Test func `a time without a zone is in the one that was asked for`() throws {
+  @Test func `a time without a zone is in the requested zone`() throws {
     let zone = try #require(TimeZoneRule("+02:00"))
     let east = TimeRules(zone: zone, now: rules.now)
     #expect(FieldTime.nanoseconds("2026-01-10 12:00:00", east) == time("2026-01-10T10:00:00Z"))
     #expect(FieldTime.nanoseconds("2026-01-10 12:00:00Z", east) == time("2026-01-10T12:00:00Z"))
     #expect(FieldTime.nanoseconds(20_260_110_120_000, east) == time("2026-01-10T10:00:00Z"))
-    // A number counts from one moment, whatever the zone.
+    // A number has the same origin in every zone.
     #expect(FieldTime.nanoseconds(1_768_046_400, east) == time("2026-01-10T12:00:00Z"))
   }
 
-  @Test func `a local time is what the system says`() {
+  @Test func `a local time agrees with the system`() {
     var broken = tm()
     broken.tm_year = 126
     broken.tm_mon = 6
@@ -104,20 +104,20 @@ import Testing
     ("2025-01-10T12:00:00Z", "Feb 29 12:00:00", "2024-02-29T12:00:00Z"),
     ("2026-03-10T12:00:00Z", "Feb 29 12:00:00", "2028-02-29T12:00:00Z"),
   ])
-  func `a time without a year is in the one nearest to now`(now: String, text: String, same: String) {
+  func `a time without a year is in the year nearest to now`(now: String, text: String, same: String) {
     let rules = TimeRules(zone: .utc, now: time(now))
     #expect(FieldTime.nanoseconds(.string(text), rules) == time(same))
   }
 
   @Test(arguments: [("utc", 0), ("Z", 0), ("+02:00", 7_200), ("-0330", -12_600), ("+09", 32_400)])
-  func `a zone is read from a flag`(text: String, seconds: Int) {
+  func `a flag names a zone`(text: String, seconds: Int) {
     #expect(TimeZoneRule(text) == .offset(seconds: seconds))
   }
 
   @Test(arguments: ["", "+", "2", "+25:00", "+02:60", "Europe/Berlin", "+02:00x"])
-  func `what is no zone is refused`(text: String) { #expect(TimeZoneRule(text) == nil) }
+  func `anything else is refused as a zone`(text: String) { #expect(TimeZoneRule(text) == nil) }
 
-  @Test func `every day of three centuries has its own number, and the one after it the next`() {
+  @Test func `consecutive days of three centuries have consecutive numbers`() {
     var last: Int64 = -1
     for year in 1970...2261 {
       for month in 1...12 {

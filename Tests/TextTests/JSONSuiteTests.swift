@@ -3,9 +3,9 @@ import Testing
 
 @testable import LogsText
 
-/// What RFC 8259 accepts and refuses, after the cases of the public JSON test suite.
+/// What RFC 8259 accepts and refuses, based on the public JSON test suite.
 ///
-/// Each text stands as the value of a member, since a line is an object.
+/// Each text is the value of a member, since a line is an object.
 @Suite struct JSONSuiteTests {
   private func value(_ text: [UInt8]) -> AttributeValue? {
     let line = ByteString(Array(#"{"v":"#.utf8) + text + Array("}".utf8))
@@ -45,7 +45,7 @@ import Testing
     #"["\u0061\u30af\u30EA\u30b9"]"#, "[\"new\\u000Aline\"]", "[\"\u{7f}\"]", #"["\uA66D"]"#, #"["\u005C"]"#,
     "[\"⍂㈴⍂\"]",
     #"["\u200B"]"#, #"["\u2064"]"#, #"["\uFDD0"]"#, #"["\uFFFE"]"#, #"["\u0022"]"#, "[\"€𝄞\"]", "[\"a\u{7f}a\"]",
-    // Halves of characters, which the suite leaves open.
+    // Halves of surrogate pairs, which the suite leaves open.
     #"["\uDADA"]"#, #"["\uD888\u1234"]"#, #"["\uD800\n"]"#, #"["\uDd1ea"]"#, #"["\uD800\uD800\n"]"#, #"["\ud800"]"#,
     #"["\ud800abc"]"#, #"["\uDd1e\uD834"]"#, #"["\uDFAA"]"#,
     // Structures.
@@ -93,7 +93,7 @@ import Testing
     "{}}", "*", "[\u{0}]", " ",
     "[1],[2]", "[1] // x", "{\"a\":1", "[\"a\"", "{\"a\":[1}", "[{\"a\":1]",
   ])
-  func `what is no JSON is refused`(text: String) { #expect(value(Array(text.utf8)) == nil) }
+  func `invalid JSON is refused`(text: String) { #expect(value(Array(text.utf8)) == nil) }
 
   @Test func `a hundred thousand brackets are refused, whatever they hold`() {
     #expect(value([UInt8](repeating: UInt8(ascii: "["), count: 100_000)) == nil)
@@ -106,7 +106,7 @@ import Testing
     ] as [[UInt8]])
   func `a string that is not UTF-8 keeps its bytes`(bytes: [UInt8]) {
     #expect(value([UInt8(ascii: "\"")] + bytes + [UInt8(ascii: "\"")]) == .bytes(ByteString(bytes)))
-    // Outside of strings, and as a name, it is no JSON.
+    // Outside strings, and in a name, it is not JSON.
     #expect(value(bytes) == nil)
     #expect(value(Array("{\"".utf8) + bytes + Array("\":1}".utf8)) == nil)
   }
@@ -115,7 +115,7 @@ import Testing
     (#""\ud800x""#, "\u{FFFD}x"), (#""\ud800\u0041""#, "\u{FFFD}A"), (#""\udc00""#, "\u{FFFD}"),
     (#""\ud800\ud83d\ude00""#, "\u{FFFD}😀"), (#""\ud83d\ude00""#, "😀"),
   ])
-  func `half a character becomes U+FFFD alone`(text: String, value: String) {
+  func `half a surrogate pair becomes a single U+FFFD`(text: String, value: String) {
     #expect(self.value(Array(text.utf8)) == .string(value))
   }
 
@@ -131,18 +131,18 @@ import Testing
       ("0.30000000000000004", 0.30000000000000004), ("1.7976931348623157e308", 1.7976931348623157e308),
       ("5e-324", .double(.leastNonzeroMagnitude)), ("1e23", 1e23), ("100000000000000000000.0", 1e20),
     ] as [(String, AttributeValue)])
-  func `a number keeps what it says`(text: String, value: AttributeValue) {
+  func `a number keeps its value`(text: String, value: AttributeValue) {
     #expect(self.value(Array(text.utf8)) == value)
   }
 
-  @Test func `of a name that comes twice the last value counts, and names are compared byte by byte`() throws {
+  @Test func `the last value of a repeated name counts, and names are compared byte by byte`() throws {
     let line = ByteString(#"{"a":1,"e\#u{301}":2,"é":3,"a":{"b":1,"b":2}}"#)
     let members = try #require(self.members(line))
     #expect(members.map { Array($0.key.utf8).count } == [1, 3, 2])
     #expect(members[0].value == .map([LogAttribute("b", 2)]))
   }
 
-  @Test func `many members of one name take no time that grows with their square`() throws {
+  @Test func `many members of one name do not take quadratic time`() throws {
     let text = (0..<100_000).map { "\"k\($0 % 50_000)\":\($0)" }.joined(separator: ",")
     let members = try #require(self.members(ByteString("{\(text)}")))
     #expect(members.count == 50_000)

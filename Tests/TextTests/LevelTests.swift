@@ -24,7 +24,7 @@ import Testing
     arguments: [
       (10, 1), (15, 3), (20, 5), (30, 9), (35, 11), (39, 12), (40, 13), (50, 17), (60, 21), (69, 24),
     ] as [(AttributeValue, UInt8)])
-  func `tens are those of bunyan and pino, with what lies between`(value: AttributeValue, number: UInt8) {
+  func `tens, and numbers between them, are the levels of bunyan and pino`(value: AttributeValue, number: UInt8) {
     #expect(LevelScale.unsaid.severity(value)?.number == number)
   }
 
@@ -34,7 +34,7 @@ import Testing
       "+", "-4", 30.0, .empty,
       true, .list([30]), "２０", "99999999999999999999",
     ] as [AttributeValue])
-  func `where nothing tells the scale of a digit it is no level`(value: AttributeValue) {
+  func `a digit without a known scale is not a level`(value: AttributeValue) {
     #expect(LevelScale.unsaid.severity(value) == nil)
   }
 
@@ -60,13 +60,13 @@ import Testing
     #"{"level":3,"msg":"x"}"#, #"{"level":"3","msg":"x"}"#, #"{"level":0,"version":"1.1","msg":"x"}"#,
     #"{"level":3,"version":"2","host":"h","msg":"x"}"#, #"{"level":"spicy","msg":"x"}"#, #"{"level":null,"msg":"x"}"#,
   ])
-  func `a level that is none stays an attribute`(line: String) {
+  func `an unknown level stays an attribute`(line: String) {
     let entry = LoggerTests.entry(line, .json)
     #expect(entry.severity == .unspecified)
     #expect(entry.attributes.contains { $0.key == "level" })
   }
 
-  @Test func `a level that is none leaves the word to another name`() {
+  @Test func `after an unknown level another name may give the level`() {
     let entry = LoggerTests.entry(#"{"level":400,"severity":"ERROR","msg":"x"}"#, .json)
     #expect(entry.severity == .error)
     #expect(entry.attributes == [LogAttribute("level", 400)])

@@ -7,7 +7,7 @@ import Testing
   private static let begin = #"{"time": "2024-01-01T00:00:00Z", "level": "error", "#
 
   struct Case: Sendable {
-    /// Behind `begin`.
+    /// After `begin`.
     let rest: String
     let message: String
     let missing: Int64
@@ -40,7 +40,7 @@ import Testing
   }
 
   @Test(arguments: LimitTests.cases)
-  func `what is above the limits keeps time, level and message, and what is left out is counted`(
+  func `a line above the limits keeps time, level and message, and what is left out is counted`(
     _ line: Case
   ) throws {
     let entry = LoggerTests.entry(Self.begin + line.rest, .json)
@@ -52,7 +52,7 @@ import Testing
     try BatchBuilder.check(entry.attributes)
   }
 
-  @Test func `without a message a line above the limits stays the message, with time and level`() throws {
+  @Test func `a line above the limits without a message is itself the message, with time and level`() throws {
     let line =
       Self.begin + Self.members(300) + "}"
     let entry = LoggerTests.entry(line, .json)
@@ -68,7 +68,7 @@ import Testing
   }
 
   @Test(arguments: LineFormat.allCases)
-  func `the lines of a hole in a file and a byte order mark are no text`(format: LineFormat) {
+  func `a hole in a file and a byte order mark are not text`(format: LineFormat) {
     let line = #"{"level":"error","msg":"first"}"#
     for prefix in ["\u{FEFF}", "\0\0\0", "\0\u{FEFF}"] {
       let entry = LoggerTests.entry(prefix + line, format)

@@ -7,7 +7,7 @@ import Testing
 @Suite struct LineCutterTests {
   private let limit = LineCutter.lineByteCountMax
 
-  /// The lines of files, each read in the pieces that `cuts` makes of it, and what was told of them.
+  /// The lines of files, each read in the pieces that `cuts` makes of it, and the notices about them.
   private func cut(
     _ files: [[UInt8]], _ settings: LineCutter.Settings = .init(),
     pieces: ([UInt8]) -> [ArraySlice<UInt8>] = { [$0[...]] }
@@ -47,26 +47,26 @@ import Testing
     }
   }
 
-  @Test func `a line is what stands before a newline, and each file begins one`() {
+  @Test func `a line ends at a newline, and each file begins a new line`() {
     #expect(texts(Array("a\nb\r\n\n\nlast".utf8)) == ["a", "b\r", "", "", "last"])
     #expect(texts([]).isEmpty)
     #expect(texts([10]) == [""])
     #expect(cut([Array("a".utf8), [], Array("b\nc".utf8)]).lines.map(\.bytes.text) == ["a", "b", "c"])
   }
 
-  @Test func `a mark at a file's start is no text, unless bytes are kept`() {
+  @Test func `a byte order mark at a file's start is not text, unless bytes are kept`() {
     let file = [0xef, 0xbb, 0xbf] + Array("{}\nb".utf8)
     #expect(texts(file) == ["{}", "b"])
     #expect(texts(file, settings(.utf8)) == ["{}", "b"])
     #expect(texts(file, settings(keepsBytes: true)) == ["\u{feff}{}", "b"])
     #expect(texts(Array("a\n\u{feff}b".utf8)) == ["a", "\u{feff}b"])
     #expect(cut([file, file]).lines.map(\.bytes.text) == ["{}", "b", "{}", "b"])
-    // The beginning of a mark is text when nothing follows.
+    // The beginning of a mark is text if nothing follows.
     #expect(cut([[0xef, 0xbb]]).lines.map(\.bytes) == [ByteString([0xef, 0xbb])])
     #expect(cut([[0xff]]).lines.map(\.bytes) == [ByteString([0xff])])
   }
 
-  @Test(arguments: [true, false]) func `UTF-16 is read by its mark or as it is told`(isBigEndian: Bool) {
+  @Test(arguments: [true, false]) func `UTF-16 is recognized by its byte order mark, or requested`(isBigEndian: Bool) {
     let text = "{\"a\":\"é漢🚒\"}\r\nb\n\nc"
     let lines = ["{\"a\":\"é漢🚒\"}\r", "b", "", "c"]
     let marked = utf16(text, isBigEndian: isBigEndian)
@@ -79,14 +79,14 @@ import Testing
     #expect(texts(utf16(text, isBigEndian: false, mark: false), settings(.utf16)) == lines)
   }
 
-  @Test func `half a surrogate, and half a unit at the end, become one replacement character each`() {
+  @Test func `half a surrogate pair, and half a unit at the end, become one replacement character each`() {
     let units: [UInt16] = [0xfeff, 0x61, 0xd800, 0x62, 0xdc00, 0xd83d, 0xd83d, 0xde92, 0xd800]
     let bytes = units.flatMap { [UInt8($0 & 0xff), UInt8($0 >> 8)] }
     #expect(texts(bytes) == ["a\u{fffd}b\u{fffd}\u{fffd}🚒\u{fffd}"])
     #expect(texts(Array(bytes.dropLast(2)) + [0x61]) == ["a\u{fffd}b\u{fffd}\u{fffd}🚒\u{fffd}"])
   }
 
-  @Test func `UTF-16 whose bytes are kept, or that has no mark, is told and kept as it is`() {
+  @Test func `UTF-16 whose bytes are kept, or that has no byte order mark, is reported and kept as it is`() {
     func finding(_ file: [UInt8], _ settings: LineCutter.Settings) -> LineCutter.Finding? {
       let (lines, report, findings) = cut([file], settings)
       let joined = lines.map(\.bytes.array).joined(separator: [10])
@@ -103,7 +103,7 @@ import Testing
     #expect(finding(Array("plain".utf8), settings()) == nil)
   }
 
-  @Test func `NULs in front of a line's text do not count, however many there are`() {
+  @Test func `any number of NULs in front of a line's text is skipped`() {
     let hole = [UInt8](repeating: 0, count: 3 * limit + 5)
     let (lines, report, _) = cut([hole + Array("first\n".utf8) + [0, 0] + Array("sec\0ond\0\n".utf8) + [0, 10] + hole])
     #expect(lines.map(\.bytes.text) == ["first", "sec\0ond\0", ""])
@@ -113,7 +113,7 @@ import Testing
     #expect(texts([0, 0, 0], settings(keepsBytes: true)).isEmpty)
   }
 
-  @Test func `a line that is too long is cut, and told`() {
+  @Test func `a line that is too long is cut and reported`() {
     let sizes = [limit, limit + 1, 3 * limit, limit + 2, limit - 1, limit + 3]
     let file = Array(sizes.map { [UInt8](repeating: 0x61, count: $0) }.joined(separator: [10]))
     let (lines, report, _) = cut(
@@ -127,7 +127,7 @@ import Testing
     #expect(report.cutLineByteCountMax == 3 * limit)
   }
 
-  @Test func `a line that is split comes back whole, in parts that are text`() {
+  @Test func `the parts of a split line are text and make up the whole line`() {
     let long = Array(String(repeating: "é漢🚒x", count: 300_000).utf8)
     let exact = [UInt8](repeating: 0x61, count: limit)
     let file = Array([exact, long, Array("short".utf8), long].joined(separator: [10]))
@@ -147,7 +147,7 @@ import Testing
     }
   }
 
-  @Test(arguments: UInt64(1)...20) func `pieces of any size give the same lines as the whole`(seed: UInt64) {
+  @Test(arguments: UInt64(1)...20) func `pieces of any size give the same lines as the whole file`(seed: UInt64) {
     var random = SeededGenerator(seed: seed)
     let alphabet: [UInt8] = [0, 0, 10, 10, 13, 0x61, 0xef, 0xbb, 0xbf, 0xff, 0xfe, 0xd8, 0xc3]
     for settings in [settings(), settings(keepsBytes: true), settings(.utf16), settings(.utf16BigEndian)] {

@@ -12,7 +12,10 @@ import Testing
 
   @Test func `a JSON line gives time, level, source, message and attributes`() {
     let entry = entry(
-      #"{"ts":"2026-01-10T12:00:00.5+01:00","level":"WARN","logger":"db","msg":"slow \u00e9\ud83d\ude00","n":3,"q":{"a":[1.5,null,true]}}"#,
+      #"""
+      {"ts":"2026-01-10T12:00:00.5+01:00","level":"WARN","logger":"db","msg":"slow \u00e9\ud83d\ude00","n":3,\#
+      "q":{"a":[1.5,null,true]}}
+      """#,
       .auto)
     #expect(entry.time == 1_768_042_800_500_000_000)
     #expect(entry.severity == .warning)
@@ -32,7 +35,7 @@ import Testing
     #expect(entry.attributes == [LogAttribute("took", 12), LogAttribute("ok", false)])
   }
 
-  @Test func `a line without a message of its own stays the message, and its fields are attributes`() {
+  @Test func `a line without a message is itself the message, and its fields are attributes`() {
     let entry = entry(#"{"level":"error","code":7}"#, .json)
     #expect(entry.message == #"{"level":"error","code":7}"#)
     #expect(entry.severity == .error)
@@ -43,13 +46,13 @@ import Testing
     "", "plain text", "{", "{}x", "[1]", #"{"a":}"#, #"{"a":1,}"#, #"{"a":"\q"}"#, "a=1 b", "=1", "a=\"x",
     "\u{1}", #"{"msg":"half"#, "plain text with a=1 in it", "Warning: x=1, y=2", String(repeating: "[", count: 10_000),
   ])
-  func `what is in no format is taken as it is`(line: String) {
+  func `a line in no known format is kept as it is`(line: String) {
     let entry = entry(line, .auto)
     #expect(entry.message == ByteString(line))
     #expect(entry.severity == .info && entry.time == 5 && entry.attributes.isEmpty)
   }
 
-  @Test func `raw looks into nothing`() {
+  @Test func `raw does not parse lines`() {
     #expect(entry(#"{"msg":"x"}"#, .raw).message == #"{"msg":"x"}"#)
   }
 
@@ -67,5 +70,5 @@ import Testing
   @Test(arguments: [
     "", "x", "2026-13-01", "2026-01-10T25:00", "12:00", "-5m", "2026-01-10T12:00:00+1", "99999999999h",
   ])
-  func `what is no time is refused`(text: String) { #expect(TimeText.parse(text, now: now) == nil) }
+  func `text that is not a time is refused`(text: String) { #expect(TimeText.parse(text, now: now) == nil) }
 }

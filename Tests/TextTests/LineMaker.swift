@@ -1,6 +1,6 @@
 @testable import LogsSimulation
 
-/// Makes lines that are nearly what loggers write.
+/// Makes lines that are almost like those of loggers.
 struct LineMaker {
   private var random: SeededGenerator
 
@@ -67,7 +67,7 @@ struct LineMaker {
     if random.chance(3) { text += "." + String(UInt32.random(in: 0 ... .max, using: &random)) }
     if random.chance(4) { text += "e" + String(Int.random(in: -400...400, using: &random)) }
     if random.chance(4) {
-      // At an edge of what fits somewhere.
+      // At the edge of a range.
       let edges: [Int64] = [
         .max, .min, 9_223_372_036, 9_223_372_036_854, 946_684_800, 4_102_444_800, 20_991_231_235_959, 1 << 53,
       ]

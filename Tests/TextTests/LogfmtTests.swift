@@ -19,12 +19,12 @@ import Testing
       ("1.50", "1.50"), (#""5""#, "5"), (#"x"y"#, #"x"y"#), (#""b"c"#, #""b"c"#), (#""cut"#, #""cut"#), ("a=b", "a=b"),
       ("9223372036854775808", "9223372036854775808"),
     ] as [(String, AttributeValue)])
-  func `a value is what Go has quoted`(text: String, value: AttributeValue) { #expect(attribute(text) == value) }
+  func `a quoted value is read as in Go`(text: String, value: AttributeValue) { #expect(attribute(text) == value) }
 
   @Test(
     arguments: [("5", 5), ("-5", -5), ("true", true), ("false", false), ("9223372036854775807", .integer(.max))]
       as [(String, AttributeValue)])
-  func `a value is typed where its text can be had back`(text: String, value: AttributeValue) {
+  func `a value is typed if its text can be restored`(text: String, value: AttributeValue) {
     #expect(attribute(text) == value)
   }
 
@@ -36,18 +36,18 @@ import Testing
     #expect(entry.message == line, "a key must be text, so the line is kept")
   }
 
-  @Test func `of a key that comes twice the last value counts`() {
+  @Test func `the last value of a repeated key counts`() {
     let entry = LoggerTests.entry(#"level=warn msg="dup" k=1 k=2"#, .logfmt)
     #expect(entry.message == "dup" && entry.severity == .warning)
     #expect(entry.attributes == [LogAttribute("k", 2)])
   }
 
-  @Test func `a word does not undo the pair of the same name`() {
+  @Test func `a bare word does not replace the pair of the same name`() {
     #expect(LoggerTests.entry("msg=x k=1 k", .logfmt).attributes == [LogAttribute("k", 1)])
     #expect(LoggerTests.entry("msg=x k k=1", .logfmt).attributes == [LogAttribute("k", 1)])
   }
 
-  @Test func `without a message the line stays it, and words without a value are not repeated`() {
+  @Test func `a line without a message is itself the message, and words without a value are not repeated`() {
     let entry = LoggerTests.entry("server started port=80 level=info", .logfmt)
     #expect(entry.message == "server started port=80 level=info")
     #expect(entry.severity == .info && entry.attributes == [LogAttribute("port", 80)])
@@ -58,17 +58,17 @@ import Testing
     "GET /?q=1 200",
     #"key="open"#,
   ])
-  func `auto takes text with an equals sign in it for text`(line: String) {
+  func `auto treats text with an equals sign in it as text`(line: String) {
     #expect(LoggerTests.entry(line, .auto).message == ByteString(line))
   }
 
-  @Test func `auto reads lines with time, level or message in them, whatever else they hold`() {
+  @Test func `auto reads lines with a time, level or message, whatever else they hold`() {
     let entry = LoggerTests.entry(#"level=info msg="It's over" err=&{a b} "odd"#, .auto)
     #expect(entry.message == "It's over" && entry.severity == .info)
   }
 
   @Test(arguments: [200_000])
-  func `a line of one kind of byte takes no time that grows with its square`(count: Int) {
+  func `a line of one repeated byte does not take quadratic time`(count: Int) {
     for piece in ["a=\"", "a=\"\\", "a ", "a=b ", "\u{1b}[", "=", "\\x", "a=\"b\"c"] {
       let line = ByteString(String(repeating: piece, count: count / piece.utf8.count))
       #expect(LineFormat.logfmt.entry(line, like: LogEntry(message: ByteString()), LoggerTests.rules).message.count > 0)

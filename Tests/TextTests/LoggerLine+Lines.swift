@@ -13,7 +13,10 @@ extension LoggerLine {
     LoggerLine(
       logger: "logrus text",
       line:
-        #"time="2015-03-26T01:27:38-04:00" level=fatal msg="The ice breaks!" err=&{0x2082280c0 map[animal:orca size:9009] panic It's over 9000!} number=100 omg=true"#,
+        #"""
+        time="2015-03-26T01:27:38-04:00" level=fatal msg="The ice breaks!" err=&{0x2082280c0 map[animal:orca \#
+        size:9009] panic It's over 9000!} number=100 omg=true
+        """#,
       format: .logfmt, time: "2015-03-26T05:27:38Z", severity: 21, message: "The ice breaks!",
       attributes: ["number": 100, "omg": true, "err": "&{0x2082280c0", "panic": .empty]),
     LoggerLine(
@@ -25,7 +28,7 @@ extension LoggerLine {
       severity: 13, message: "hello", attributes: ["debug": .empty, "empty": "", "q": ""]),
   ]
 
-  /// Lines of other shapes. All that stands here is recognized by `auto`, too.
+  /// Lines of other shapes. `auto` recognizes all of these.
   static let lines: [LoggerLine] = [
     LoggerLine(
       logger: "RFC 3164", line: "<34>Oct 11 22:14:15 mymachine su[230]: 'su root' failed for lonvick", format: .syslog,
@@ -42,7 +45,10 @@ extension LoggerLine {
     LoggerLine(
       logger: "RFC 5424",
       line:
-        "<165>1 2003-10-11T22:14:15.003Z mymachine.example.com evntslog - ID47 [exampleSDID@32473 iut=\"3\" eventSource=\"a\\]b\"] \u{FEFF}An application event",
+        """
+        <165>1 2003-10-11T22:14:15.003Z mymachine.example.com evntslog - ID47 [exampleSDID@32473 iut=\"3\" \
+        eventSource=\"a\\]b\"] \u{FEFF}An application event
+        """,
       format: .syslog, time: "2003-10-11T22:14:15.003Z", severity: 10, source: "evntslog",
       message: "An application event",
       attributes: [
@@ -62,7 +68,10 @@ extension LoggerLine {
     LoggerLine(
       logger: "access, combined",
       line:
-        #"127.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] "GET /apache_pb.gif HTTP/1.0" 200 2326 "http://www.example.com/start.html" "Mozilla/4.08 [en] (Win98; I ;Nav)""#,
+        #"""
+        127.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] "GET /apache_pb.gif HTTP/1.0" 200 2326 \#
+        "http://www.example.com/start.html" "Mozilla/4.08 [en] (Win98; I ;Nav)"
+        """#,
       format: .access, time: "2000-10-10T20:55:36Z", severity: 0, message: nil,
       attributes: [
         "client": "127.0.0.1", "user": "frank", "method": "GET", "path": "/apache_pb.gif", "protocol": "HTTP/1.0",
@@ -82,7 +91,10 @@ extension LoggerLine {
     LoggerLine(
       logger: "Apache errors",
       line:
-        "[Fri Sep 09 10:42:29.902022 2011] [core:error] [pid 35708:tid 4328636416] [client 72.15.99.187] File does not exist",
+        """
+        [Fri Sep 09 10:42:29.902022 2011] [core:error] [pid 35708:tid 4328636416] [client 72.15.99.187] File does not \
+        exist
+        """,
       format: .error, time: "2011-09-09T10:42:29.902022Z", severity: 17,
       message: "[client 72.15.99.187] File does not exist",
       attributes: ["module": "core", "pid": 35708, "tid": 4_328_636_416]),
@@ -93,7 +105,10 @@ extension LoggerLine {
     LoggerLine(
       logger: "PostgreSQL csvlog",
       line:
-        #"2024-01-15 12:30:45.123 UTC,"app","shop",4711,"10.0.0.7:5555",65a5,3,"INSERT",2024-01-15 12:00:00 UTC,4/7,0,ERROR,23505,"duplicate key, ""a""",,,,,,"insert into t",,,"web","client backend",,0"#,
+        #"""
+        2024-01-15 12:30:45.123 UTC,"app","shop",4711,"10.0.0.7:5555",65a5,3,"INSERT",2024-01-15 12:00:00 UTC,4/7,0,\#
+        ERROR,23505,"duplicate key, ""a""",,,,,,"insert into t",,,"web","client backend",,0
+        """#,
       format: .postgres, time: "2024-01-15T12:30:45.123Z", severity: 17, message: #"duplicate key, "a""#,
       attributes: ["user_name": "app", "process_id": 4711, "sql_state_code": "23505", "query_id": 0]),
   ]

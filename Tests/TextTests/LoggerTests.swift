@@ -3,7 +3,7 @@ import Testing
 
 @testable import LogsText
 
-/// The lines of `docs/formats.md`.
+/// The loggers in `docs/formats.md`.
 @Suite struct LoggerTests {
   /// 2026-01-10T12:00:00Z.
   static let rules = TimeRules(zone: .utc, now: 1_768_046_400_000_000_000)
@@ -20,7 +20,7 @@ import Testing
   }
 
   @Test(arguments: LoggerLine.all)
-  func `members in the opposite order give the same`(_ line: LoggerLine) throws {
+  func `members in reverse order give the same entry`(_ line: LoggerLine) throws {
     guard let object = JSONReader.object(ByteString(line.line).span) else { return }
     let pick = FieldPick(object.members.reversed(), Self.rules)
     let entry = Self.entry(line.line, .json)
@@ -31,19 +31,19 @@ import Testing
   }
 
   @Test(arguments: ["name", "Name", "NAME"])
-  func `a property that is called name is no source, however it is written`(_ key: String) {
+  func `a property called name is not a source, however it is written`(_ key: String) {
     let entry = Self.entry(#"{"\#(key)":"x","msg":"a"}"#, .json)
     #expect(entry.source.isEmpty)
     #expect(entry.attributes == [LogAttribute(key, "x")])
   }
 
-  @Test func `a user whose name has a space is no virtual host`() {
+  @Test func `a user name with a space is not a virtual host`() {
     let entry = Self.entry(#"1.2.3.4 - john doe [10/Jan/2026:12:00:00 +0200] "GET / HTTP/1.1" 200 5"#, .access)
     #expect(entry.attributes.prefix(2) == [LogAttribute("client", "1.2.3.4"), LogAttribute("user", "john doe")])
     #expect(entry.time == TimeText.parse("2026-01-10T10:00:00Z", now: 0))
   }
 
-  @Test func `a record of PostgreSQL whose zone says too little keeps the text of its time, and all else`() {
+  @Test func `a PostgreSQL record with an ambiguous zone keeps the text of its time, and everything else`() {
     let columns = [
       "2026-01-10 12:00:00 XYZT", #""u""#, #""d""#, "123", "", "s", "1", "", "", "", "", "ERROR", "00000", #""x""#,
     ]
@@ -63,7 +63,7 @@ import Testing
     ("9999-10-06T00:17:09Z stdout F bad", .cri, "9999-10-06T00:17:09Z", "bad"),
     (#"1.2.3.4 - - [30/Feb/2026:12:00:00 +0200] "GET / HTTP/1.1" 500 5"#, .access, "30/Feb/2026:12:00:00 +0200", ""),
   ])
-  func `a day that does not exist stays as text, and costs nothing else`(
+  func `a day that does not exist stays text, and nothing else is lost`(
     _ line: String, _ format: LineFormat, _ time: String, _ message: String
   ) {
     let entry = Self.entry(line, format)
@@ -74,7 +74,7 @@ import Testing
     #expect(entry.message == ByteString(message.isEmpty ? line : message))
   }
 
-  @Test func `the zone of a router's clock is no host`() {
+  @Test func `the zone of a router's clock is not a host`() {
     let entry = Self.entry("<191>*Jan 15 12:30:45.123 UTC: %SYS-5: x", .syslog)
     #expect(!entry.attributes.contains { $0.key == "host" })
     #expect(entry.message == "*Jan 15 12:30:45.123 UTC: %SYS-5: x")

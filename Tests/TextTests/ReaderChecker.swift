@@ -2,12 +2,12 @@ import LogsWire
 
 @testable import LogsText
 
-/// What must hold for every line in every format.
+/// What must hold for all lines in all formats.
 struct ReaderChecker: ~Copyable {
   private let template: LogEntry
   private let rules: TimeRules
   private var builder = BatchBuilder(seed: 1)
-  /// Lines whose message is not the line.
+  /// Lines whose message is not the whole line.
   private(set) var structuredCount = 0
 
   struct Broken: Error, CustomStringConvertible { let description: String }
@@ -43,7 +43,7 @@ struct ReaderChecker: ~Copyable {
 
   private func expect(_ holds: Bool, _ rule: String) throws { if !holds { throw Broken(description: rule) } }
 
-  /// Where the message is not the whole line, every member is in a field of the entry, an attribute, or counted.
+  /// If the message is not the whole line, each member is a field of the entry, an attribute, or counted.
   private func checkMembers(_ entry: LogEntry, _ line: ByteString) throws {
     guard let object = JSONReader.object(LineFormat.text(of: line).span) else {
       return try expect(entry == raw(line), "what is no JSON is taken as it is")
@@ -78,7 +78,7 @@ struct ReaderChecker: ~Copyable {
     if let message = pick.message { try expect(entry.message == message.value, "the message is the member's") }
   }
 
-  /// Not a number is never equal to itself, so the texts are compared.
+  /// NaN is never equal to itself, so the texts are compared.
   private func isSame(_ left: AttributeValue, _ right: AttributeValue) -> Bool {
     left == right || "\(left)" == "\(right)"
   }

@@ -4,7 +4,7 @@ import Testing
 @testable import LogsSimulation
 @testable import LogsText
 
-/// Lines as nobody writes them: every format must make an entry of each that a batch can hold, and lose nothing.
+/// Lines that nobody writes: each format must turn each of them into an entry that a batch can hold, and lose nothing.
 ///
 /// `LOGS_TEST_LINES` says how many lines a seed makes.
 @Suite struct ReaderFuzzTests {
@@ -26,7 +26,7 @@ import Testing
   }
 
   @Test(arguments: TestSeeds.first(20))
-  func `lines that are made of pieces, numbers, dates, escapes and brackets are read`(seed: UInt64) throws {
+  func `lines made of fragments, numbers, dates, escapes and brackets are read`(seed: UInt64) throws {
     var checker = ReaderChecker(Self.template, Self.rules)
     var maker = LineMaker(seed: seed)
     for _ in 0..<(TestSeeds.number("LOGS_TEST_LINES") ?? 4_000) {
@@ -41,7 +41,7 @@ import Testing
   }
 
   @Test(arguments: TestSeeds.first(4))
-  func `no text makes a flag's time or a zone fail`(seed: UInt64) {
+  func `no text in a flag crashes the reader of times or zones`(seed: UInt64) {
     var maker = LineMaker(seed: seed)
     for _ in 0..<(TestSeeds.number("LOGS_TEST_LINES") ?? 2_000) {
       let text = String(decoding: maker.scalar(), as: UTF8.self)

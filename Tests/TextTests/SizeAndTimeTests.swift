@@ -6,10 +6,10 @@ import Testing
   func `sizes are read in powers of 1,024`(text: String, count: Int) { #expect(ByteSize.parse(text) == count) }
 
   @Test(arguments: ["", "-1", "M", "1.5G", "9223372036854775807K", "1Q"])
-  func `what is no size is refused`(text: String) { #expect(ByteSize.parse(text) == nil) }
+  func `text that is not a size is refused`(text: String) { #expect(ByteSize.parse(text) == nil) }
 
   @Test(arguments: ["", "0s", "-1s", "10", "1 s", "99999999999999d"])
-  func `what is no time span is refused`(text: String) { #expect(TimeSpan.parse(text) == nil) }
+  func `text that is not a time span is refused`(text: String) { #expect(TimeSpan.parse(text) == nil) }
 
   @Test(arguments: [
     ("500ms", Duration.milliseconds(500)), ("90s", .seconds(90)), ("24h", .seconds(86_400)),
@@ -24,7 +24,7 @@ import Testing
     (Int64(0), "1970-01-01T00:00:00.000000000Z"), (-1, "1969-12-31T23:59:59.999999999Z"),
     (Int64.max, "2262-04-11T23:47:16.854775807Z"), (Int64.min, "1677-09-21T00:12:43.145224192Z"),
   ])
-  func `times at the borders are right`(nanoseconds: Int64, text: String) {
+  func `times at the limits are right`(nanoseconds: Int64, text: String) {
     #expect(Timestamp.rfc3339(nanoseconds) == text)
   }
 }

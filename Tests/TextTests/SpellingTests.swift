@@ -8,12 +8,12 @@ import Testing
     ("hartbeat", "heartbeat"), ("haertbeat", "heartbeat"), ("segment-byte", "segment-bytes"), ("date", "data"),
     ("lisetn", "listen"), ("listenunix", "listen-unix"), ("data", "data"), ("segmentage", "segment-age"),
   ])
-  func `a slip of the keys finds what was meant`(word: String, name: String) {
+  func `a typing error finds the name that was meant`(word: String, name: String) {
     #expect(Spelling.nearest(to: word, among: names) == name)
   }
 
   @Test(arguments: ["", "x", "frobnicate", "retention", String(repeating: "a", count: 100_000)])
-  func `what is like nothing is not guessed`(word: String) {
+  func `a word unlike any name is not guessed`(word: String) {
     #expect(Spelling.nearest(to: word, among: names) == nil)
     #expect(Spelling.question(word, among: names).isEmpty)
   }

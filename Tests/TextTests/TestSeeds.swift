@@ -2,7 +2,7 @@ import Testing
 
 import func Glibc.getenv
 
-/// The seeds that a random test runs with: its own, `LOGS_TEST_ROUNDS` times as many, or the one of `LOGS_TEST_SEED` alone.
+/// The seeds of a random test: its own, `LOGS_TEST_ROUNDS` times as many, or only the one in `LOGS_TEST_SEED`.
 enum TestSeeds {
   static func first(_ count: Int) -> [UInt64] {
     if let seed = number("LOGS_TEST_SEED") { return [seed] }
@@ -13,7 +13,7 @@ enum TestSeeds {
     getenv(variable).flatMap { UInt64(String(cString: $0)) }
   }
 
-  /// What a failed expectation says, so that the failure can be repeated.
+  /// The text of a failed expectation, with the command that repeats the failure.
   static func replay(_ seed: UInt64, _ filter: String) -> Comment {
     "replay: env LOGS_TEST_SEED=\(seed) swift test --filter \(filter)"
   }

@@ -2,7 +2,7 @@ import LogsTransport
 import LogsWire
 import Testing
 
-/// The shape of a shard of the server: an actor on a loop, and sessions that belong to it.
+/// The structure of a server shard: an actor on a loop, and sessions that belong to it.
 private actor EchoShard {
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
@@ -15,7 +15,7 @@ private actor EchoShard {
 
   func listen(on endpoint: Endpoint) throws -> Endpoint {
     let listener = try Listener.listen(on: endpoint, loop: loop) { socket in
-      // Formed inside the actor, called on its loop: isolated to it without a word.
+      // Formed inside the actor and called on its loop, so it is isolated to the actor implicitly.
       self.adopt(socket)
     }
     self.listener = listener

@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct ConnectionTests {
   @Test(arguments: [nil, localhost4, .tcp(host: "::1", port: 0)])
-  func `what is sent comes back, over Unix sockets, IPv4 and IPv6`(endpoint: Endpoint?) async throws {
+  func `an echo works over Unix sockets, IPv4 and IPv6`(endpoint: Endpoint?) async throws {
     let server = try await TestServer(on: endpoint) { _, recorder in
       recorder.onReceived = { connection, bytes in connection.send(ByteString(bytes)) }
     }
@@ -45,7 +45,7 @@ import Testing
       shared.withUnretainedStorage { weakStorage.value.storage = $1 }
       for connection in connections.value { connection.send(head, sharing: shared) }
     }
-    // The kernel takes some of it, nobody reads: the rest waits, shared.
+    // The kernel takes some of it and nobody reads, so the rest waits, shared.
     let (pending, copied) = await server.loop.run {
       (connections.value.map(\.pendingByteCount).reduce(0, +), connections.value.map(\.copiedByteCount).reduce(0, +))
     }
@@ -79,7 +79,7 @@ import Testing
   }
 
   @Test
-  func `memory of output is counted once for all that wait for the same bytes, until they are written or given up`()
+  func `output memory counts once for all connections that wait to write the same bytes, until they are done`()
     async throws
   {
     let loop = try EventLoop.start(name: "meter")
@@ -107,7 +107,7 @@ import Testing
       return meter.byteCount
     }
     #expect(byteCount >= size && byteCount < size + 10 * 4_096 + 4_096)
-    // More than sockets take: all of it waits as long as one has not been written.
+    // More than sockets take: all of it waits as long as one connection has not written it.
     for peer in peers.dropLast(2) { #expect(peer.peer.read(100 + size - 1).count == 100 + size - 1) }
     await waitUntil { await loop.run { connections.value.count { $0.pendingByteCount > 0 } } == 2 }
     #expect(meter.byteCount >= size && meter.byteCount < size + 2 * 4_096 + 4_096)
@@ -139,7 +139,7 @@ import Testing
   }
 
   @Test(arguments: [nil, localhost4])
-  func `a lingering close delivers the last bytes although input is unread`(endpoint: Endpoint?) async throws {
+  func `a lingering close delivers the last bytes even if input is unread`(endpoint: Endpoint?) async throws {
     let (events, continuation) = AsyncStream<CloseReason>.makeStream()
     let server = try await TestServer(on: endpoint) { connection, recorder in
       recorder.onReceived = { connection, _ in
@@ -203,7 +203,7 @@ import Testing
     #expect(await iterator.next() == .closedByPeer)
   }
 
-  @Test func `a reset is told as one`() async throws {
+  @Test func `a reset is reported as a reset`() async throws {
     let (events, continuation) = AsyncStream<CloseReason>.makeStream()
     let server = try await TestServer(on: localhost4) { _, recorder in
       recorder.onClosed = { continuation.yield($1) }
@@ -222,7 +222,7 @@ import Testing
     #expect(error.message.contains("the connection to 127.0.0.1:"))
   }
 
-  @Test func `last words are heard although the peer takes no more`() async throws {
+  @Test func `the last input is read even if the peer takes no more output`() async throws {
     let (events, continuation) = AsyncStream<String>.makeStream()
     let accepted = LoopBox<Connection?>(nil)
     let server = try await TestServer { connection, recorder in
@@ -239,7 +239,7 @@ import Testing
       peer.write("goodbye")
     }
     await server.loop.run {
-      // In one turn: what the peer said is still unread when the write fails.
+      // In one turn: the peer's input is still unread when the write fails.
       accepted.value?.resumeReading()
       accepted.value?.send("x")
     }
@@ -247,7 +247,7 @@ import Testing
     #expect(await iterator.next() == "failed")
   }
 
-  @Test func `closing from inside every callback tells the owner once`() async throws {
+  @Test func `closing from inside any callback notifies the owner once`() async throws {
     let (events, continuation) = AsyncStream<String>.makeStream()
     let server = try await TestServer { connection, recorder in
       connection.setWatermarks(low: 0, high: 1)
@@ -300,7 +300,7 @@ import Testing
       recorder.onReceived = { _, bytes in
         #expect(bytes.count <= 64 << 10)
         if bytes.first == UInt8(ascii: "q") { continuation.yield(bytes.count) }
-        // Or a test that has to wait for its turn would keep gigabytes.
+        // Otherwise a test that has to wait for its turn would keep gigabytes.
         recorder.input = []
       }
     }
@@ -321,7 +321,7 @@ import Testing
     _ = flood.number
   }
 
-  @Test func `what liveness needs is counted`() async throws {
+  @Test func `the numbers that liveness needs are counted`() async throws {
     let accepted = LoopBox<Connection?>(nil)
     let server = try await TestServer { connection, _ in accepted.value = connection }
     let peer = try RawPeer(unix: server.path)
@@ -331,7 +331,7 @@ import Testing
     await waitUntil { await server.loop.run { accepted.value!.bytesReceived >= 3 } }
     let received = await server.loop.run { accepted.value!.lastReceived }
     #expect(received > made)
-    // More than the system takes: what waits has not made progress since.
+    // More than the system takes: the rest has made no progress since.
     await server.loop.run { accepted.value!.send(ByteString([UInt8](repeating: 0, count: 8 << 20))) }
     let (sent, pending, stuck) = await server.loop.run {
       (accepted.value!.bytesSent, accepted.value!.pendingByteCount, accepted.value!.lastProgress)
@@ -345,7 +345,7 @@ import Testing
     #expect(await server.loop.run { accepted.value!.lastProgress } > stuck)
   }
 
-  @Test func `a handler that comes after the end is told of it`() async throws {
+  @Test func `a handler set after the end is notified of it`() async throws {
     let loop = try EventLoop.start(name: "test")
     let server = try await TestServer { _, _ in }
     let box = LoopBox<Connection?>(nil)
@@ -368,7 +368,7 @@ import Testing
     #expect(reason == .loopStopped)
   }
 
-  @Test func `stopping the loop closes its connections and tells their owners`() async throws {
+  @Test func `stopping the loop closes its connections and notifies their owners`() async throws {
     let loop = try EventLoop.start(name: "test")
     let server = try await TestServer { _, _ in }
     let counter = Counter()

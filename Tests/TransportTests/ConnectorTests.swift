@@ -18,7 +18,7 @@ import Testing
     }
   }
 
-  /// A port that nobody listens on, kept from others while `body` runs.
+  /// A port that nobody listens on, reserved while `body` runs.
   private func withClosedPort<Result>(_ body: (UInt16) async throws -> Result) async throws -> Result {
     let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     defer { close(number) }
@@ -35,7 +35,7 @@ import Testing
     return try await body(UInt16(bigEndian: address.sin_port))
   }
 
-  @Test func `a closed port is refused with what to check`() async throws {
+  @Test func `a closed port is refused with advice`() async throws {
     try await withClosedPort { port in
       let error = try await failure(to: .tcp(host: "127.0.0.1", port: port))
       #expect(error?.code == .refused)
@@ -83,7 +83,7 @@ import Testing
     }
   }
 
-  @Test func `when the first address fails the next one is tried at once`() async throws {
+  @Test func `if the first address fails the next one is tried at once`() async throws {
     let server = try await TestServer(on: .tcp(host: "::1", port: 0)) { _, _ in }
     try await withClosedPort { closed in
       let peer = try await connect(toOneOf: [("127.0.0.1", closed), ("::1", server.port)])
@@ -91,7 +91,7 @@ import Testing
     }
   }
 
-  @Test func `when the first address is silent the next one is tried beside it`() async throws {
+  @Test func `if the first address is silent the next one is tried in parallel`() async throws {
     let server = try await TestServer(on: localhost4) { _, _ in }
     try await withSilentPort { silent in
       let peer = try await connect(toOneOf: [("127.0.0.1", silent), ("127.0.0.1", server.port)])
@@ -99,7 +99,7 @@ import Testing
     }
   }
 
-  @Test func `when all addresses fail each is told with its reason`() async throws {
+  @Test func `if all addresses fail each is reported with its reason`() async throws {
     try await withClosedPort { closed in
       let result = try await connect(toOneOf: [("127.0.0.1", closed), ("::1", closed)])
       guard case .failure(let error) = result else {
@@ -109,12 +109,13 @@ import Testing
       #expect(error.code == .refused)
       #expect(
         error.message
-          == "connecting to logs://many:1 failed: connection refused ([::1]:\(closed): connection refused); check that a server listens there"
+          == "connecting to logs://many:1 failed: connection refused ([::1]:\(closed): connection refused); "
+          + "check that a server listens there"
       )
     }
   }
 
-  /// A port whose queue is full: the system drops further attempts without an answer.
+  /// A port whose queue is full; the system silently drops further attempts.
   private func withSilentPort<Result>(_ body: (UInt16) async throws -> Result) async throws -> Result {
     let listening = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     defer { close(listening) }
@@ -136,7 +137,7 @@ import Testing
     return result
   }
 
-  @Test func `no answer ends at the deadline`() async throws {
+  @Test func `an attempt without an answer ends at the deadline`() async throws {
     try await withSilentPort { port in
       let error = try await failure(to: .tcp(host: "127.0.0.1", port: port), timeout: .milliseconds(50))
       #expect(error?.code == .timedOut)
@@ -165,7 +166,7 @@ import Testing
     _ = first.number
   }
 
-  @Test func `a cancelled attempt says nothing, a stopped loop says so`() async throws {
+  @Test func `a cancelled attempt reports nothing, a stopped loop is reported`() async throws {
     let loop = try EventLoop.start(name: "client")
     let cancelled = LoopBox<Bool>(true)
     let outcome = LoopBox<TransportError?>(nil)

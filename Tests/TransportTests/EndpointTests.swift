@@ -10,7 +10,7 @@ import Testing
     ("logs://[fe80::1%eth0]", .tcp(host: "fe80::1%eth0", port: 5647)),
     ("logs+unix:///run/logs.sock", .unix(path: "/run/logs.sock")),
   ])
-  func `a URL is read, and printed so that it reads the same`(url: String, expected: Endpoint) throws {
+  func `a URL survives reading and printing`(url: String, expected: Endpoint) throws {
     let endpoint = try Endpoint(url)
     #expect(endpoint == expected)
     #expect(try Endpoint(endpoint.description) == expected)
@@ -36,14 +36,14 @@ import Testing
     ("logs+unix://path", "write logs+unix:///path/to/socket"),
     ("logs+unix:///", "no absolute path"),
   ])
-  func `a wrong URL is told what to write instead`(url: String, text: String) {
+  func `the error for a wrong URL says what to write instead`(url: String, text: String) {
     let error = #expect(throws: TransportError.self) { try Endpoint(url) }
     #expect(error?.code == .invalidEndpoint)
     #expect(error?.message.contains(text) == true, "\(error?.message ?? "")")
     #expect(error?.message.contains("\n") == false)
   }
 
-  @Test func `TLS is refused with a reason of its own`() {
+  @Test func `TLS is refused with its own reason`() {
     let error = #expect(throws: TransportError.self) { try Endpoint("logs+tls://host") }
     #expect(error?.code == .unsupported)
     #expect(error?.message == "TLS is not supported yet (logs+tls://host); write logs://, on a network that you trust")

@@ -17,13 +17,14 @@ import Testing
     }
   }
 
-  @Test func `a port that is taken is named, with what to do`() async throws {
+  @Test func `the error for a port in use names the port and says what to do`() async throws {
     let server = try await TestServer(on: localhost4) { _, _ in }
     let error = try await failure(on: server.endpoint)
     #expect(error?.code == .addressInUse)
     #expect(
       error?.message
-        == "cannot listen on logs://127.0.0.1:\(server.port): address already in use; another process listens on port \(server.port): stop it, or choose another port"
+        == "cannot listen on logs://127.0.0.1:\(server.port): address already in use; "
+        + "another process listens on port \(server.port): stop it, or choose another port"
     )
   }
 
@@ -44,7 +45,7 @@ import Testing
     )
   }
 
-  @Test func `the socket file of a server that died is replaced, one in use is not`() async throws {
+  @Test func `the socket file of a dead server is replaced, one in use is not`() async throws {
     let directory = try TemporaryDirectory()
     let path = "\(directory.path)/socket"
     // A socket bound and closed leaves its file.
@@ -69,7 +70,7 @@ import Testing
     #expect(access(path, F_OK) != 0)
   }
 
-  @Test func `a file that is no socket is left alone`() async throws {
+  @Test func `a file that is not a socket is left alone`() async throws {
     let directory = try TemporaryDirectory()
     let path = "\(directory.path)/precious"
     close(open(path, O_CREAT | O_WRONLY, 0o600))

@@ -42,7 +42,7 @@ import Testing
     #expect(early == 0)
   }
 
-  @Test func `a cancelled timer does not fire, also when cancelled by one due at the same time`() async throws {
+  @Test func `a cancelled timer does not fire, even if cancelled by one due at the same time`() async throws {
     let loop = try EventLoop.start(name: "test")
     defer { loop.stop() }
     let fired = await withCheckedContinuation { (continuation: CheckedContinuation<[String], Never>) in
@@ -61,7 +61,7 @@ import Testing
     #expect(fired == ["first"])
   }
 
-  @Test func `of many timers those that are not cancelled fire, each once, in the order of their deadlines`()
+  @Test func `of many timers, each that is not cancelled fires once, in the order of deadlines`()
     async throws
   {
     let loop = try EventLoop.start(name: "test")
@@ -89,7 +89,7 @@ import Testing
     #expect(fired == expected, "seed \(seed)")
   }
 
-  @Test func `what is put off to the end of a turn runs once, and what it hands over before the loop waits`()
+  @Test func `work deferred to the end of a turn runs once, and work that it hands over runs before the loop waits`()
     async throws
   {
     let loop = try EventLoop.start(name: "test")
@@ -98,7 +98,7 @@ import Testing
       loop.execute {
         loop.executeAtEndOfTurn {
           events.value.append("end")
-          // Its own end comes with the next turn, for which nothing else wakes the loop.
+          // The end of this turn comes with the next one, for which nothing else wakes the loop.
           loop.executeAtEndOfTurn {
             events.value.append("next end")
             loop.execute {
@@ -135,7 +135,7 @@ import Testing
     #expect(count == 3)
   }
 
-  @Test func `the time stands still within a turn`() async throws {
+  @Test func `time stands still within a turn`() async throws {
     let loop = try EventLoop.start(name: "test")
     defer { loop.stop() }
     let times = await loop.run {
@@ -148,10 +148,10 @@ import Testing
     #expect(later > times[0])
   }
 
-  @Test func `work that a callback hands over runs, and what that hands over too`() async throws {
+  @Test func `work handed over by a callback runs, and so does work that it hands over`() async throws {
     let loop = try EventLoop.start(name: "test")
     defer { loop.stop() }
-    // Nothing but the work itself would end the loop's wait.
+    // Only the work itself ends the loop's wait.
     for depth in [1, 2, 3, 20] {
       await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
         loop.execute { loop.schedule(after: .zero) { handOver(depth, on: loop) { continuation.resume() } } }
@@ -159,7 +159,7 @@ import Testing
     }
   }
 
-  @Test func `work that goes on for ever leaves timers their turn`() async throws {
+  @Test func `endless work leaves timers their turn`() async throws {
     let loop = try EventLoop.start(name: "test")
     defer { loop.stop() }
     let isOver = LoopBox(false)
@@ -174,7 +174,7 @@ import Testing
     }
   }
 
-  @Test func `stopping runs what was handed over before, and ends the thread`() throws {
+  @Test func `stopping runs work handed over earlier, and ends the thread`() throws {
     let loop = try EventLoop.start(name: "test")
     let counter = Counter()
     for _ in 0..<100 { loop.execute { counter.add(1) } }
@@ -183,7 +183,7 @@ import Testing
     #expect(counter.value == 100)
   }
 
-  @Test func `work for a stopped loop still runs, one after the other`() async throws {
+  @Test func `work for a stopped loop still runs, one piece after the other`() async throws {
     let loop = try EventLoop.start(name: "test")
     loop.stop()
     let probe = Probe(loop: loop)
@@ -215,13 +215,13 @@ import Testing
   }
 }
 
-/// Calls `body` behind so many works, each handed over by the one before.
+/// Calls `body` after this many pieces of work, each handed over by the previous one.
 private func handOver(_ depth: Int, on loop: EventLoop, _ body: @escaping @Sendable () -> Void) {
   if depth == 0 { return body() }
   loop.execute { handOver(depth - 1, on: loop, body) }
 }
 
-/// Hands over one work after the other until `isOver`.
+/// Hands over one piece of work after the other until `isOver`.
 private func goOn(until isOver: LoopBox<Bool>, on loop: EventLoop) {
   loop.execute { if !isOver.value { goOn(until: isOver, on: loop) } }
 }

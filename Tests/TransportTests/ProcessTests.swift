@@ -3,19 +3,19 @@ import LogsTransport
 import LogsWire
 import Testing
 
-/// What concerns the whole process is tested in processes of its own.
+/// Effects on the whole process are tested in separate processes.
 @Suite struct ProcessTests {
-  @Test func `a loop gives back every descriptor, also those of 1,000 connections`() async {
+  @Test func `a loop releases all descriptors, even those of 1,000 connections`() async {
     await #expect(processExitsWith: .success) {
       try await useDescriptors()
       let before = openDescriptorCount()
       for _ in 0..<20 { try await useDescriptors() }
-      // The system's own libraries open a few when they please; one lost by each loop would make 40.
+      // System libraries open a few at any time; losing one with each loop would make 40.
       #expect(openDescriptorCount() < before + 10)
     }
   }
 
-  @Test func `without descriptors connections wait, are accepted when there are some again, and both is told once`()
+  @Test func `without descriptors connections wait until there are some again, and both are reported once`()
     async
   {
     await #expect(processExitsWith: .success) {
@@ -38,12 +38,12 @@ import Testing
             acceptedCount.add(1)
           })
       }
-      // Some more than the descriptors that the system's libraries may give back meanwhile.
+      // A few more than the descriptors that system libraries may release meanwhile.
       let peers = (0..<20).map { _ in RawPeerBox(RawPeer()) }
       let limits = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
       var usual = rlimit()
       getrlimit(limits, &usual)
-      // From here on nothing may suspend: the runtime needs descriptors too.
+      // From here on nothing may suspend: the runtime also needs descriptors.
       var limit = usual
       limit.rlim_cur = rlim_t(dup(0) + 1)
       setrlimit(limits, &limit)
@@ -67,12 +67,12 @@ import Testing
       else { fatalError("\(notices.value)") }
       #expect(error.code == .outOfDescriptors)
       #expect(error.message.hasSuffix("too many open files; raise the limit on open files (ulimit -n)"))
-      // A loop that spins would fail in each turn.
+      // A spinning loop would fail in each turn.
       #expect(failureCount >= 2 && failureCount <= 2 + Int(duration / Listener.pauseDuration))
     }
   }
 
-  @Test func `what belongs to a loop cannot be used elsewhere`() async {
+  @Test func `objects of a loop cannot be used elsewhere`() async {
     await #expect(processExitsWith: .failure) {
       let loop = try EventLoop.start(name: "test")
       _ = loop.now

@@ -2,7 +2,7 @@ import LogsTransport
 import LogsWire
 import Synchronization
 
-/// A value that only a loop's thread touches, which is the invariant behind `@unchecked Sendable`.
+/// A value that only a loop's thread touches; this is the invariant behind `@unchecked Sendable`.
 final class LoopBox<Value>: @unchecked Sendable {
   var value: Value
   init(_ value: Value) { self.value = value }
@@ -28,7 +28,7 @@ extension EventLoop {
   }
 }
 
-/// Asks again and again, leaving the processor to others meanwhile, until `condition` holds.
+/// Yields the processor until `condition` holds.
 func waitUntil(_ condition: () async -> Bool) async {
   while !(await condition()) {
     do { try await Task.sleep(for: .milliseconds(1)) } catch { return }

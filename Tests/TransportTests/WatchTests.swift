@@ -4,7 +4,7 @@ import LogsTransport
 import Testing
 
 @Suite struct WatchTests {
-  /// Two ends that stay open until they are closed or this goes: a pipe, or two sockets.
+  /// A pipe or a pair of sockets, open until closed or released.
   private final class Ends {
     private var first: Descriptor?
     private var second: Descriptor?
@@ -26,7 +26,7 @@ import Testing
     func closeSecond() { second = nil }
   }
 
-  @Test func `what can be read is told until it is read, and not while the watch pauses`() async throws {
+  @Test func `readable bytes are reported until they are read, but not while the watch is paused`() async throws {
     let loop = try EventLoop.start(name: "test")
     let ends = try Ends.pipe()
     let read = ends.numbers[0]
@@ -52,7 +52,7 @@ import Testing
     ends.closeFirst()
   }
 
-  @Test func `a pipe that is full is writable again when it is read`() async throws {
+  @Test func `a full pipe is writable again after a read`() async throws {
     let loop = try EventLoop.start(name: "test")
     defer { loop.stop() }
     let ends = try Ends.pipe()
@@ -69,7 +69,7 @@ import Testing
     ends.closeFirst()
   }
 
-  @Test func `that the reader of a pipe has gone is told once, and that it has not is not told`() async throws {
+  @Test func `the loss of a pipe's reader is reported once, and only if it happens`() async throws {
     let loop = try EventLoop.start(name: "test")
     defer { loop.stop() }
     let ends = try Ends.pipe()
@@ -84,7 +84,7 @@ import Testing
     ends.closeSecond()
   }
 
-  @Test func `what a socket's peer sends is no hang-up`() async throws {
+  @Test func `input from a socket's peer is not a hang-up`() async throws {
     let loop = try EventLoop.start(name: "test")
     defer { loop.stop() }
     let ends = try Ends { socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &$0) }

@@ -10,7 +10,7 @@ import Testing
     return session
   }
 
-  /// A session with subscription 1, whose stream `web` has handle 1 and starts behind `position`.
+  /// A session with subscription 1, whose stream `web` has handle 1 and starts after `position`.
   private func follower(position: UInt64 = 0, head: UInt64 = 100, isReverse: Bool = false) -> ClientSession {
     var session = session()
     let end = FollowEnd(sequence: isReverse && position <= head ? position - 1 : nil)
@@ -43,7 +43,7 @@ import Testing
     Message.batch(BatchRange(handle: handle, from: from, to: to), batches: try run ?? Sample.run(from, to)).frame(id: 1)
   }
 
-  @Test func `a heartbeat that is too short or too long counts as the nearest that is allowed`() {
+  @Test func `a heartbeat that is too short or too long counts as the nearest allowed one`() {
     let counted: [UInt32: UInt64] = [0: 100, 1: 100, 100: 100, 2500: 2500, 3_600_000: 3_600_000, .max: 3_600_000]
     for (named, counted) in counted {
       #expect(session(Sample.welcome(heartbeat: named)).heartbeatMilliseconds == counted)
@@ -52,7 +52,8 @@ import Testing
 
   // MARK: - Tables of state x input
 
-  /// Every message a server may send, with nothing of the client in flight: as a first frame and after the greeting.
+  /// Every message that a server may send while the client has nothing in flight: as a first frame and after the
+  /// greeting.
   static let table: [(message: Message, id: UInt32, first: [String], open: [String])] = [
     (.hello(Hello(frameByteCountMax: UInt32(Limits.frameByteCountMax), client: "")), 0, failed(), failed()),
     (.welcome(Sample.welcome()), 0, ["welcomed"], failed()),
@@ -74,7 +75,7 @@ import Testing
     (.stat, 1, failed(), failed()), (.status([]), 1, failed(), failed()),
   ]
 
-  @Test(arguments: table.indices) func `each message has its place`(_ index: Int) {
+  @Test(arguments: table.indices) func `each message is accepted only in its place`(_ index: Int) {
     let (message, id, first, open) = Self.table[index]
     var young = session(isGreeted: false)
     #expect(young.receive([message.frame(id: id)]).map(\.shown) == first, "\(message.type) first")
@@ -95,14 +96,14 @@ import Testing
     #expect(session.receive([Message.welcome(welcome).frame(id: 0)]).map(\.shown) == Self.failed())
   }
 
-  @Test func `a server that cannot take every batch is refused`() {
+  @Test func `a server that cannot accept every batch is refused`() {
     var welcome = Sample.welcome()
     welcome.frameByteCountMax = UInt32(Limits.frameByteCountMin) - 1
     var session = session(isGreeted: false)
     #expect(session.receive([Message.welcome(welcome).frame(id: 0)]).map(\.shown) == Self.failed())
   }
 
-  @Test func `a frame before WELCOME is small`() {
+  @Test func `a frame before WELCOME must be small`() {
     var session = session(isGreeted: false)
     let frame = Frames.frame(type: 2, id: 0, control: [UInt8](repeating: 0, count: Limits.greetingByteCountMax + 1))
     #expect(session.receive(Array(frame.prefix(20))).map(\.shown) == Self.failed(.frameTooLarge))
@@ -114,7 +115,7 @@ import Testing
     #expect(session.tick(now: .milliseconds(500)).map(\.shown) == Self.failed(.timedOut))
   }
 
-  @Test func `what a link damaged may be tried again`() {
+  @Test func `damage on a link may be retried`() {
     var session = session()
     guard case .failed(let refusal)? = session.receive([UInt8](repeating: 7, count: 20)).last else {
       Issue.record("not failed")
@@ -125,7 +126,7 @@ import Testing
 
   // MARK: - Appends
 
-  @Test func `append credit is told before it is used`() {
+  @Test func `append credit can be asked for before it is used`() {
     var session = session(Sample.welcome(appendBytes: 100, appendBatches: 2))
     let batch = ByteString([UInt8](repeating: 0, count: 80))
     #expect(session.canAppend(byteCount: 5000) == true)
@@ -139,7 +140,7 @@ import Testing
     #expect(self.session(isGreeted: false).canAppend(byteCount: 0) == false)
   }
 
-  @Test func `an ACK of a run is told append by append`() {
+  @Test func `an ACK of a run answers each append`() {
     var session = session()
     for count in 1...3 { _ = session.append(Sample.append(number: UInt64(count)), entryCount: count) }
     _ = session.complete(
@@ -157,7 +158,7 @@ import Testing
     ("four billion appends", ack(1, 1 << 40, of: .max), 1),
   ]
 
-  @Test(arguments: lies.indices) func `nothing of an ACK that lies is believed`(_ index: Int) {
+  @Test(arguments: lies.indices) func `an inconsistent ACK is refused as a whole`(_ index: Int) {
     var session = session()
     _ = session.append(Sample.append(number: 1), entryCount: 1)
     _ = session.append(Sample.append(number: 2), entryCount: 2)
@@ -177,7 +178,7 @@ import Testing
     #expect(session.receive([Message.error(Refusal(.forbidden, "")).frame(id: 2)]).map(\.shown) == Self.failed())
   }
 
-  @Test func `questions are answered in any order and bounded`() {
+  @Test func `queries are answered in any order, and limited`() {
     var session = session()
     for _ in 1...63 { _ = session.list(ListRequest()) }
     #expect(session.canAsk == true)
@@ -245,7 +246,7 @@ import Testing
     }
   }
 
-  @Test func `a reverse subscription that starts below everything takes nothing`() throws {
+  @Test func `a reverse subscription that starts below everything accepts no ranges`() throws {
     for frame in [Self.skip(1, 1), try Self.batch(1, 1)] {
       var session = follower(position: 1, isReverse: true)
       #expect(session.receive([frame]).map(\.shown) == Self.failed())
@@ -309,7 +310,7 @@ import Testing
       Batches.sign(&bytes, seed: Sample.seed)
       let events = session.receive([try Self.batch(1, 1, ByteString(bytes))]).map(\.shown)
       #expect(events == ["send cancel 1", "refused 1 unsupported"])
-      // What was on its way is passed over until the server answers.
+      // Frames in flight are skipped until the server answers.
       #expect(session.receive([try Self.batch(2, 2), Self.skip(3, 3), Message.live.frame(id: 1)]).isEmpty)
       #expect(
         session.receive([Message.end(.cancelled).frame(id: 1), Message.ping(1).frame(id: 0)]).map(\.shown) == [
@@ -318,7 +319,7 @@ import Testing
     }
   }
 
-  @Test func `a batch that damage made look like one of a later format comes again over another connection`() throws {
+  @Test func `a damaged batch that looks like a later format comes again over another connection`() throws {
     for (offset, value) in [(40, 2), (41, 7), (42, 8)] as [(Int, UInt8)] {
       var session = follower()
       var bytes = try Sample.run(1, 2).array
@@ -368,7 +369,7 @@ import Testing
     #expect(session.cancel(1) == nil)
   }
 
-  @Test func `nothing is delivered behind CANCEL`() throws {
+  @Test func `nothing is delivered after CANCEL`() throws {
     var session = follower()
     _ = session.cancel(1)
     #expect(session.receive([try Self.batch(1, 3), Self.skip(4, 9), Message.live.frame(id: 1)]).isEmpty)
@@ -376,7 +377,7 @@ import Testing
     #expect(session.receive([Message.end(.complete).frame(id: 1)]).map(\.shown) == ["ended 1 complete"])
   }
 
-  @Test func `a server that drains is asked nothing new and may answer the rest`() {
+  @Test func `a draining server gets no new requests and may answer the others`() {
     var session = session()
     _ = session.append(Sample.append(), entryCount: 1)
     #expect(session.canAppend(byteCount: 0) == true)
@@ -389,7 +390,7 @@ import Testing
 
   // MARK: - Liveness
 
-  @Test func `a quiet client pings, and gives a silent server up`() {
+  @Test func `a quiet client pings, and gives up a silent server`() {
     var session = session(Sample.welcome(heartbeat: 100))
     #expect(session.tick(now: .milliseconds(99)).isEmpty)
     #expect(session.tick(now: .milliseconds(100)).map(\.shown) == ["send ping 0"])
@@ -406,7 +407,7 @@ import Testing
     #expect(session.tick(now: .milliseconds(550)).map(\.shown) == Self.failed(.timedOut))
   }
 
-  @Test func `while this side stands still the server's silence does not count`() {
+  @Test func `the server's silence does not count while this side stands still`() {
     var session = session(Sample.welcome(heartbeat: 100))
     session.receive([20, 0], at: 100)
     for time in [60_000, 120_000] as [UInt64] {
@@ -419,7 +420,7 @@ import Testing
   @Test func `a heartbeat of 0 or of weeks does no harm`() {
     for heartbeat: UInt32 in [0, 1, .max] {
       var session = session(Sample.welcome(heartbeat: heartbeat))
-      // A heartbeat of weeks is one all the same.
+      // A heartbeat of weeks is still a heartbeat.
       let length = UInt64(max(heartbeat, 100))
       _ = session.tick(now: .milliseconds(length))
       _ = session.tick(now: .milliseconds(2 * length))

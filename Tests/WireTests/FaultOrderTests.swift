@@ -30,7 +30,7 @@ import Testing
     return session
   }
 
-  /// A frame whose header says what is asked for and has a check that fits, or does not.
+  /// A frame with the given header fields, and a check that matches or does not.
   private static func frame(
     type: UInt8 = 4, flags: UInt8 = 0, id: UInt32 = 0, control: [UInt8] = [UInt8](repeating: 0, count: 8),
     bodyLength: Int? = nil, controlLength: Int? = nil, isHeaderSound: Bool = true, isSound: Bool = true

@@ -3,7 +3,7 @@ import Testing
 @testable import LogsSimulation
 @testable import LogsWire
 
-/// That a client takes no STREAM and no END that its FOLLOW did not ask for.
+/// A client accepts no STREAM and no END that its FOLLOW did not ask for.
 @Suite struct `Follow terms` {
   private static let other = Sample.name("other")
   private static let all = [StreamSelector.pattern(try! StreamPattern("w*"))]
@@ -12,7 +12,7 @@ import Testing
     [CursorPosition(stream: Sample.web, incarnation: incarnation, sequence: sequence)]
   }
 
-  /// What a session makes of messages about the subscription that `follow` asks for.
+  /// The events of a session for messages about the subscription that `follow` asks for.
   private static func events(_ follow: Follow, _ messages: [Message]) -> [String] {
     var session = ClientSession(greetingMillisecondsMax: 500, now: .zero)
     session.receive(Sample.welcome())
@@ -24,11 +24,11 @@ import Testing
     "refused 1 protocol_violation", "send error protocol_violation", "failed protocol_violation",
   ]
 
-  /// A request, a position with a head of 10, and whether it is an answer.
+  /// A request, a position with a head of 10, and whether it is a valid answer.
   private static let positions: [(Follow, UInt64, Bool)] = [
     (Sample.follow(), 0, true), (Sample.follow(), 3, false), (Sample.follow(), 10, false),
     (Sample.follow(start: .now), 10, true), (Sample.follow(start: .now), 9, false),
-    // It may have been created since.
+    // It may have been created later.
     (Sample.follow(start: .now), 0, true), (Sample.follow(start: .now, end: FollowEnd(atHead: true)), 0, false),
     (Sample.follow(start: .last(4)), 6, true), (Sample.follow(start: .last(4)), 5, false),
     (Sample.follow(start: .last(.max), end: FollowEnd(atHead: true)), 0, true),
@@ -65,7 +65,7 @@ import Testing
     #expect(late(Sample.follow(isReverse: true), at: 11) == Self.violation)
   }
 
-  /// A request, how far its stream with a head of 10 was delivered, an end, and whether it is one.
+  /// A request, how far its stream with a head of 10 was delivered, an end, and whether it is valid.
   private static let ends: [(Follow, UInt64, EndReason, Bool)] = [
     (Sample.follow(end: FollowEnd(atHead: true)), 10, .until, true),
     (Sample.follow(end: FollowEnd(atHead: true)), 9, .until, false),
@@ -86,11 +86,11 @@ import Testing
     (Sample.follow(start: .last(4), isReverse: true), 4, .start, true),
     (Sample.follow(start: .last(4), isReverse: true), 3, .start, false),
     (Sample.follow(start: .since(1), isReverse: true), 3, .start, true),
-    // One that is not known ends it, whatever it means.
+    // An unknown reason ends it, whatever it means.
     (Sample.follow(), 3, EndReason(rawValue: 9), true),
   ]
 
-  @Test(arguments: ends.indices) func `an end is one that was asked for, with everything before it covered`(
+  @Test(arguments: ends.indices) func `an end must be one that was asked for, with everything before it covered`(
     _ index: Int
   ) throws {
     let (follow, count, reason, isEnd) = Self.ends[index]

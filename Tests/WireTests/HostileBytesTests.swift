@@ -3,9 +3,9 @@ import Testing
 @testable import LogsSimulation
 @testable import LogsWire
 
-/// What a peer may send on purpose: everything here has checks that fit.
+/// Bytes that a peer may send on purpose: all checks here match.
 @Suite struct `Hostile batches` {
-  /// Payload and header of uncompressed batches to begin with.
+  /// Payloads and headers of uncompressed batches to start from.
   private static func corpus(_ random: inout SeededGenerator) throws -> [[UInt8]] {
     var corpus: [[UInt8]] = []
     for vector in Vector.valid where vector.kind == .batch || vector.kind == .numbered {
@@ -28,7 +28,7 @@ import Testing
     return corpus
   }
 
-  /// Mutates a batch, makes lengths and checks fit again, and compresses it now and then.
+  /// Mutates a batch, corrects lengths and checks, and sometimes compresses it.
   private static func mutated(_ original: [UInt8], _ random: inout SeededGenerator) -> [UInt8] {
     var bytes = original
     let payload = BatchHeader.byteCount..<bytes.count
@@ -75,7 +75,7 @@ import Testing
         isSound = true
       } catch { isSound = false }
       guard let entries = try? decoder.entries(of: batch) else {
-        // Whatever is stored must be readable.
+        // Everything stored must be readable.
         if isSound { Issue.record("\(TestSeeds.replay(seed, "HostileBytes")): round \(round) is sound but unreadable") }
         continue
       }
@@ -88,7 +88,7 @@ import Testing
     #expect(accepted > 20, "some mutations are harmless; none means that the checks are not passed")
   }
 
-  /// Why a batch that was checked does not keep what a checked batch promises.
+  /// Why a checked batch breaks the guarantees of a checked batch.
   private static func problem(of batch: Batch, _ entries: [LogEntry]) -> String? {
     let header = batch.header
     if entries.count != Int(header.count) { return "count" }
@@ -113,7 +113,7 @@ import Testing
     return nil
   }
 
-  /// What the raw bytes of a payload may claim, and how many entries the header does.
+  /// False claims of a payload's raw bytes, and the number of entries in the header.
   static let lies: [(String, UInt32, [UInt8])] = {
     let huge = Batches.varint(.max)
     return [
@@ -142,7 +142,7 @@ import Testing
       + Batches.column(6, 5, Batches.varint(UInt64(values.count)) + values)
   }
 
-  @Test(arguments: lies.indices) func `a payload that lies is refused by checker and reader`(_ index: Int) throws {
+  @Test(arguments: lies.indices) func `an inconsistent payload is refused by checker and reader`(_ index: Int) throws {
     let (what, count, payload) = Self.lies[index]
     let batch = try Batch(wholeOf: ByteString(Batches.batch(count: count, payload: payload, flags: 4)))
     #expect(throws: WireDecodingError.self, "\(what)") {
@@ -155,7 +155,7 @@ import Testing
     }
   }
 
-  @Test func `a large constant row for every entry is refused, one that fits is read once`() throws {
+  @Test func `a large constant row is refused, and one within the limits is read once`() throws {
     // 64 KiB times 65,536 entries would be 4 GiB, and 1,000 bytes just fit 64 MiB.
     for (length, fits) in [(60_000, false), (1_000, true)] { try checkConstantRow(of: length, fits: fits) }
   }
@@ -193,7 +193,7 @@ import Testing
     #expect(try decoder.entries(of: batch).map(\.attributes) == Array(repeating: [LogAttribute("a", .empty)], count: 2))
   }
 
-  @Test func `an offset column alone does not make entries jump out of their span`() throws {
+  @Test func `an offset column alone does not move entries out of their span`() throws {
     let payload = Batches.column(8, 4, [0, 200, 1])
     var bytes = Batches.batch(count: 2, payload: payload, flags: 5)
     Frames.store(UInt64(1), &bytes, 8)
@@ -208,12 +208,12 @@ import Testing
 }
 
 @Suite struct `Hostile frames` {
-  /// Frames of every type to begin with.
+  /// Frames of all types to start from.
   private static func corpus(_ random: inout SeededGenerator) -> [OutgoingFrame] {
     (0..<4).flatMap { _ in RandomValues.messages(&random).map { $0.frame(id: 0) } }
   }
 
-  /// A signed frame with something wrong or odd inside.
+  /// A signed frame with something wrong or unusual inside.
   private static func frame(
     _ corpus: [OutgoingFrame], _ random: inout SeededGenerator, ids: ClosedRange<UInt32> = 0...20
   ) -> [UInt8] {
@@ -312,7 +312,7 @@ import Testing
       for _ in 0..<30 {
         var bytes = Self.frame(corpus, &random, ids: 0...8)
         if random.chance(4) {
-          // Near the truth: the run that is expected, with something changed and signed again.
+          // Almost correct: the expected run, with something changed and signed again.
           var batches = run
           if random.chance(2) { Mutation.mutate(&batches, in: 0..<batches.count, &random) }
           Batches.sign(&batches, seed: random.chance(4) ? nil : Sample.seed)
@@ -336,7 +336,7 @@ import Testing
         settings: .init(welcome: Sample.welcome(), handshakeMillisecondsMax: 1000), now: .zero)
       #expect(server.receive(random.bytes(19)).isEmpty)
       let actions = server.receive(random.bytes(1))
-      // One in 65,536 headers would pass its check; no seed here has one.
+      // One in 65,536 headers would pass its check; none of these seeds has one.
       let isClosed = server.isClosed
       #expect(isClosed && actions.count == 2, TestSeeds.replay(seed, "HostileBytes"))
     }

@@ -7,7 +7,7 @@ import Testing
   @Test(arguments: [
     "a", "web", "docker/nginx", "task/42", "A.b_c:d@e-f", "a/b/c/d", ".", "..", "-", ":/@",
     String(repeating: "n", count: 200),
-  ]) func `a good stream name is taken`(_ text: String) throws {
+  ]) func `a valid stream name is accepted`(_ text: String) throws {
     #expect(try StreamName(text).text == text)
     #expect(try StreamName(server: "$" + text).text == "$" + text)
     #expect(try StreamPattern(text).text == text)
@@ -17,19 +17,19 @@ import Testing
     "", "/", "/a", "a/", "a//b", "a b", "a\n", "a\0", "\u{e9}", "a\u{301}", "a*", "a?", "$", "$a", "a$", "a/$b", "a\\b",
     "a\u{FFFD}",
     "a\r\nb", String(repeating: "n", count: 201),
-  ]) func `a bad stream name is refused, in one line`(_ text: String) {
+  ]) func `an invalid stream name is refused, in one line`(_ text: String) {
     let error = #expect(throws: LogError.self) { try StreamName(text) }
     #expect(error?.description.unicodeScalars.contains { $0.value < 0x20 || (0x7f..<0xa0).contains($0.value) } == false)
     #expect(throws: LogError.self) { try StreamName(server: "$" + text) }
   }
 
   @Test(arguments: ["$\u{301}web", "$\u{301}\u{302}", "web", "\u{e9}web", "$\u{200D}a", "", "$/a", "\r\n"])
-  func `a name of the server's own is a dollar and a good name, byte by byte`(_ text: String) {
+  func `the server's own names are a dollar and a valid name, byte by byte`(_ text: String) {
     #expect(throws: LogError.self) { try StreamName(server: text) }
   }
 
   @Test(arguments: ["$\u{301}web", "$\u{0}", "$a b", "$", "\u{1b}[31m"])
-  func `a peer's bad name is the fault of its request`(_ text: String) throws {
+  func `an invalid name from a peer is a fault of its request`(_ text: String) throws {
     let bytes = Array(text.utf8)
     let control = [100, 0, 0, 0, 0, UInt8(bytes.count)] + bytes
     let frame = try #require(try Frames.decode(Frames.frame(type: 30, id: 1, control: control)).first)
@@ -60,7 +60,7 @@ import Testing
     ("*a*a*a*", "aaa", true), ("*a*a*a*a*", "aaa", false), ("a?c", "abc", true), ("a.c", "abc", false),
   ]
 
-  @Test(arguments: matches.indices) func `a pattern matches what it says`(_ index: Int) throws {
+  @Test(arguments: matches.indices) func `a pattern matches the names that it should`(_ index: Int) throws {
     let (pattern, text, isMatch) = Self.matches[index]
     let name = try text.hasPrefix("$") ? StreamName(server: text) : StreamName(text)
     #expect(try StreamPattern(pattern).matches(name) == isMatch, "\(pattern) \(text)")
@@ -81,7 +81,7 @@ import Testing
   }
 
   @Test(arguments: TestSeeds.first(10))
-  func `a long pattern matches as a matcher with a table does, in a step for each byte and 64 of the pattern`(
+  func `a long pattern matches as a table-based matcher does, in one step for each byte and 64 of the pattern`(
     _ seed: UInt64
   ) throws {
     var random = SeededGenerator(seed: seed)
@@ -89,7 +89,7 @@ import Testing
     for _ in 0..<500 {
       let text = try Self.text(&random, "aaaaaaab/", 1...200)
       guard let text, let name = try? StreamName(text) else { continue }
-      // A name with holes, so that many match.
+      // A name with gaps, so that many match.
       let holes = ["*", "**", "?", "*a*", "b"]
       let pieces = text.map { letter in
         Int.random(in: 0..<12, using: &random) == 0 ? holes.randomElement(using: &random) ?? "*" : String(letter)
@@ -104,7 +104,7 @@ import Testing
     #expect(matchCount > 10)
   }
 
-  @Test func `the longest patterns there are are compared`() throws {
+  @Test func `the longest possible patterns are compared`() throws {
     let name = try StreamName(String(repeating: "a", count: 200))
     let patterns: [(String, Bool)] = [
       (String(repeating: "?", count: 200), true), (String(repeating: "*", count: 200), true),
@@ -115,7 +115,7 @@ import Testing
     for (text, isMatch) in patterns { #expect(try StreamPattern(text).matches(name) == isMatch, "\(text)") }
   }
 
-  /// Whether the pattern so far matches the name's first bytes, for each number of them.
+  /// For each number of the name's first bytes, whether the pattern so far matches them.
   private static func tabulated(_ pattern: [UInt8], _ name: [UInt8]) -> Bool {
     var reachable = [Bool](repeating: false, count: name.count + 1)
     reachable[0] = true
@@ -169,11 +169,11 @@ import Testing
   }
 
   @Test(arguments: ["", "a//b", "/*", "*/", "a b", "$", "a$", "**$", "[ab]", String(repeating: "*", count: 201)])
-  func `a bad pattern is refused`(_ text: String) {
+  func `an invalid pattern is refused`(_ text: String) {
     #expect(throws: LogError.self) { try StreamPattern(text) }
   }
 
-  @Test func `what has a wildcard is a pattern`() {
+  @Test func `text with a wildcard is a pattern`() {
     #expect(["*", "a?", "a/**"].allSatisfy { StreamPattern.isPattern($0) })
     #expect(!["a", "a/b", "$status"].contains { StreamPattern.isPattern($0) })
     #expect(StreamPattern.all.text == "**")
@@ -218,7 +218,7 @@ import Testing
     #expect(Duration.seconds(Int64.max).wholeNanoseconds == .max)
   }
 
-  @Test func `batch headers tell effective times`() {
+  @Test func `batch headers give effective times`() {
     var header = BatchHeader(
       codec: .none, flags: [.untimed], count: 1, minTime: 0, maxTime: 0, severities: 1, rawLength: 0, storedLength: 0)
     header.received = 50

@@ -35,7 +35,7 @@ import Testing
   }
 
   @Test(arguments: TestSeeds.first(3))
-  func `what it makes of random bytes is harmless, and of text what the string's own form is`(seed: UInt64) {
+  func `random bytes become harmless text, and text has the same form as a string's own`(seed: UInt64) {
     var random = SeededGenerator(seed: seed)
     for _ in 0..<2_000 {
       let bytes = (0..<Int.random(in: 0...24, using: &random)).map { _ -> UInt8 in

@@ -11,7 +11,7 @@ import Testing
     try roundTrip((0..<count).map { _ in RandomValues.entry(&random, large: seed % 10 == 0) }, &random, seed)
   }
 
-  /// Through builder, checker, numbering and decoder; as many batches as it takes.
+  /// Through builder, checker, numbering and decoder, in as many batches as needed.
   private func roundTrip(_ entries: [LogEntry], _ random: inout SeededGenerator, _ seed: UInt64) throws {
     let replay = TestSeeds.replay(seed, "RoundTrip")
     var builder = BatchBuilder(seed: 1)
@@ -69,7 +69,7 @@ import Testing
     #expect(try builder.append(LogEntry(message: ByteString())) == .added)
   }
 
-  @Test func `incompressible messages of a mebibyte fill a batch without bursting it`() throws {
+  @Test func `incompressible messages of a mebibyte fill a batch without exceeding it`() throws {
     var random = SeededGenerator(seed: 1)
     var builder = BatchBuilder(seed: 1)
     let large = ByteString(random.bytes(1 << 20))
@@ -84,7 +84,7 @@ import Testing
     try checker.check(appended: batch)
   }
 
-  @Test func `columns that the last entry begins do not burst a batch`() throws {
+  @Test func `columns that the last entry begins do not exceed a batch`() throws {
     var random = SeededGenerator(seed: 1)
     var builder = BatchBuilder(seed: 1)
     while try builder.append(LogEntry(message: ByteString(random.bytes(40)))) == .added {}
@@ -161,7 +161,7 @@ import Testing
   }
 
   @Test(arguments: impossible.indices)
-  func `an entry that no batch can hold keeps its message and what fits, and tells how much is missing`(
+  func `an entry that no batch can hold keeps its message and what fits, and says how much is missing`(
     _ index: Int
   ) throws {
     let (what, attributes) = Self.impossible[index]
@@ -176,18 +176,18 @@ import Testing
     #expect(fitted.fitted() == fitted)
   }
 
-  @Test func `what does not fit makes room for what comes behind it`() throws {
+  @Test func `an attribute that does not fit leaves room for later ones`() throws {
     let large = LogAttribute("large", .string(String(repeating: "s", count: 70_000)))
     let fitted = LogEntry(message: "m", attributes: [LogAttribute("a", 1), large, LogAttribute("b", "2")]).fitted()
     #expect(
       fitted.attributes == [LogAttribute("a", 1), LogAttribute("b", "2"), LogAttribute("logs.truncated_attributes", 1)])
-    // Cut once more on its way.
+    // Cut once more in transit.
     let again = LogEntry(message: "m", attributes: fitted.attributes + [large, large]).fitted()
     #expect(
       again.attributes == [LogAttribute("a", 1), LogAttribute("b", "2"), LogAttribute("logs.truncated_attributes", 3)])
   }
 
-  @Test func `a long message leaves room for its mark`() throws {
+  @Test func `a long message leaves room for the attribute that marks it`() throws {
     let message = ByteString([UInt8](repeating: 0x78, count: (1 << 20) + 1))
     let full = (0..<256).map { LogAttribute("k\($0)", 1) }
     let fitted = LogEntry(message: message, attributes: full).fitted()
@@ -197,8 +197,7 @@ import Testing
     #expect(fitted.attributes.last == LogAttribute("logs.truncated_attributes", 2))
   }
 
-  @Test(arguments: TestSeeds.first(20)) func `any entry fits afterwards, and one that fits stays`(_ seed: UInt64) throws
-  {
+  @Test(arguments: TestSeeds.first(20)) func `any entry can be fitted, and one that fits stays`(_ seed: UInt64) throws {
     var random = SeededGenerator(seed: seed)
     let replay = TestSeeds.replay(seed, "RoundTripTests")
     for _ in 0..<50 {
@@ -213,7 +212,7 @@ import Testing
     }
   }
 
-  @Test func `a batch is not longer for attributes and kinds that none of its entries has`() throws {
+  @Test func `attributes and kinds that no entry has do not make a batch longer`() throws {
     let entries = (0..<100).map { LogEntry(message: "same", time: Int64($0), severity: .info, source: "s") }
     #expect(try Batches.built(entries).header.rawLength < 5 * 100 + 200 + 64)
   }
@@ -230,7 +229,7 @@ import Testing
     #expect(builder.finish(compressor: compressor).bytes == (try Batches.built(others)).bytes)
   }
 
-  @Test func `sources are told apart however many there are, and a batch of few after one of many is as any other`()
+  @Test func `any number of sources is kept apart, and a batch with few after one with many is like any other`()
     throws
   {
     func entries(sources sourceCount: Int) -> [LogEntry] {
@@ -266,7 +265,7 @@ import Testing
     #expect(frames.map(\.type) == messages.map(\.type), replay)
     for (frame, message) in zip(frames, messages) {
       let decoded = try Message(decoding: frame)
-      // Messages print all that they hold; bytes of batches are compared apart.
+      // Messages print everything that they hold; bytes of batches are compared separately.
       #expect(Frames.bytes(decoded.frame(id: frame.id)) == Frames.bytes(message.frame(id: frame.id)), replay)
       switch (decoded, message) {
       case (.follow(let left), .follow(let right)): #expect(left == right, replay)
@@ -297,7 +296,7 @@ import Testing
       return
     }
     #expect(refusal.text == String(repeating: "\u{1F600}", count: 256))
-    // One character of many code points is cut, too.
+    // A character of many code points is also cut.
     let marks = "a" + String(repeating: "\u{301}", count: 1000)
     let cut = Message.goAway(GoAway(retryAfterMilliseconds: 0, text: marks)).frame(id: 0)
     guard case .goAway(let goAway)? = try Frames.messages(Frames.bytes(cut)).first else {
@@ -307,7 +306,7 @@ import Testing
     #expect(goAway.text.utf8.count == 1023)
   }
 
-  @Test func `details that grew when they were decoded can be passed on`() throws {
+  @Test func `details that grew when decoded can be passed on`() throws {
     let invalid = [UInt8](repeating: 0xff, count: 60_000)
     var control = ByteWriter()
     control.append(u64: 0)
@@ -325,7 +324,7 @@ import Testing
     #expect(try Frames.messages(Frames.bytes(Message.error(refusal).frame(id: 1))).count == 1)
   }
 
-  @Test(arguments: TestSeeds.first(20)) func `a FOLLOW tells how long it will be`(_ seed: UInt64) {
+  @Test(arguments: TestSeeds.first(20)) func `the length of a FOLLOW is known before it is made`(_ seed: UInt64) {
     var random = SeededGenerator(seed: seed)
     let follow = RandomValues.follow(&random)
     #expect(Message.follow(follow).frame(id: 1).head.count == 20 + follow.controlByteCount)
@@ -347,7 +346,7 @@ import Testing
     #expect(decoded == follow)
   }
 
-  @Test func `the start from number 0 is the start at the first entry`() throws {
+  @Test func `a start from number 0 is a start at the first entry`() throws {
     let follow = Follow(credit: 0, selectors: [.stream(Sample.web)], start: .from(0))
     guard case .follow(let decoded)? = try Frames.messages(Frames.bytes(Message.follow(follow).frame(id: 1))).first
     else {

@@ -4,7 +4,7 @@ import Testing
 @testable import LogsWire
 
 @Suite struct `Server session` {
-  /// A session at time 0, its greeting done when asked.
+  /// A session at time 0, on request with the greeting done.
   private func session(_ welcome: Welcome = Sample.welcome(), isGreeted: Bool = true) -> ServerSession {
     var session = ServerSession(settings: .init(welcome: welcome, handshakeMillisecondsMax: 500), now: .zero)
     if isGreeted { session.receive([ClientSession.hello(client: "c", token: "t")]) }
@@ -26,7 +26,8 @@ import Testing
 
   // MARK: - Tables of state x input
 
-  /// Every message a peer may send to a server, and what a session makes of it as a first frame and after the greeting.
+  /// Every message that a peer may send to a server, and the session's reaction as a first frame and after the
+  /// greeting.
   static let table: [(message: Message, id: UInt32, open: [String])] = [
     (hello(), 0, end), (.welcome(Sample.welcome()), 0, end), (.error(Refusal(.internalError, "x")), 0, ["close"]),
     (.ping(7), 0, ["send pong 7"]), (.pong(7), 0, []), (.error(Refusal(.internalError, "x")), 1, end),
@@ -52,14 +53,14 @@ import Testing
     #expect(isClosed == (expected.last == "close"))
   }
 
-  @Test(arguments: table.indices) func `nothing but HELLO is taken before the greeting`(_ index: Int) {
+  @Test(arguments: table.indices) func `nothing but HELLO is accepted before the greeting`(_ index: Int) {
     let (message, id, _) = Self.table[index]
     guard message.type != .hello else { return }
     var session = session(isGreeted: false)
     #expect(session.receive(message, id: id).map(\.shown) == Self.end)
   }
 
-  @Test(arguments: table.indices) func `nothing is taken or answered after the end`(_ index: Int) {
+  @Test(arguments: table.indices) func `nothing is accepted or answered after the end`(_ index: Int) {
     let (message, id, _) = Self.table[index]
     var session = session()
     session.receive([
@@ -80,7 +81,7 @@ import Testing
 
   // MARK: - Authorizing
 
-  /// A session that has HELLO and does not know yet what becomes of it.
+  /// A session that has HELLO and awaits the decision about it.
   private func undecided(_ more: [OutgoingFrame] = [], at milliseconds: UInt64 = 0) -> ServerSession {
     var session = session(isGreeted: false)
     let frames = [ClientSession.hello(client: "c", token: "t")] + more
@@ -93,7 +94,7 @@ import Testing
     session.receive(ByteString(frames.flatMap(Frames.bytes)).span, now: .milliseconds(milliseconds)).map(\.shown)
   }
 
-  @Test(arguments: table.indices) func `what comes before the decision has its answer after it`(_ index: Int) {
+  @Test(arguments: table.indices) func `requests before the decision are answered after it`(_ index: Int) {
     let (message, id, expected) = Self.table[index]
     for isTogether in [true, false] {
       let frame = message.frame(id: id)
@@ -105,7 +106,7 @@ import Testing
     }
   }
 
-  @Test(arguments: table.indices) func `what a client sent that is turned away is not looked at`(_ index: Int) {
+  @Test(arguments: table.indices) func `requests of a rejected client are not looked at`(_ index: Int) {
     let (message, id, _) = Self.table[index]
     var session = undecided([message.frame(id: id)])
     let refusal = Refusal(.unauthorized, "no")
@@ -122,7 +123,7 @@ import Testing
     #expect(session.receive([bytes[bytes.count - 1]]).map(\.shown) == ["stat 1"])
   }
 
-  @Test func `what is held until the decision has a limit`() {
+  @Test func `the bytes held until the decision have a limit`() {
     let byteCountMax = Limits.heldByteCountMax
     for pieces in [[byteCountMax], [1, byteCountMax - 1]] {
       var session = undecided()
@@ -134,7 +135,7 @@ import Testing
     }
   }
 
-  @Test func `the decision has the deadline of HELLO`() {
+  @Test func `the decision has the same deadline as HELLO`() {
     var session = undecided(at: 400)
     #expect(session.tick(now: .milliseconds(499)).isEmpty)
     #expect(session.tick(now: .milliseconds(500)).map(\.shown) == ["send error timed_out", "close"])
@@ -158,7 +159,7 @@ import Testing
     #expect(session.receive(.stat, id: 1).map(\.shown) == ["stat 1"])
   }
 
-  @Test func `before the decision nothing is answered, and a server that stops says so`() {
+  @Test func `before the decision nothing is answered, except that a stopping server says so`() {
     var session = undecided([Message.stat.frame(id: 1)])
     #expect(session.answer(1, .status([])) == nil)
     #expect(
@@ -184,20 +185,20 @@ import Testing
     #expect(session.receive(Self.greetings[index].0).map(\.shown) == Self.greetings[index].1)
   }
 
-  @Test func `the greeting is answered whatever pieces it arrives in`() {
+  @Test func `the greeting is answered in whatever pieces it arrives`() {
     var session = session(isGreeted: false)
     let bytes = Frames.bytes(ClientSession.hello(client: "c", token: "t"))
     for byte in bytes.dropLast() { #expect(session.receive([byte]).isEmpty) }
     #expect(session.receive([bytes[bytes.count - 1]]).map(\.shown) == ["authorize c t", "send welcome"])
   }
 
-  @Test func `a frame before the greeting is small`() {
+  @Test func `a frame before the greeting must be small`() {
     var session = session(isGreeted: false)
     let frame = Frames.frame(type: 1, id: 0, control: [UInt8](repeating: 0, count: Limits.greetingByteCountMax + 1))
     #expect(session.receive(Array(frame.prefix(20))).map(\.shown) == ["send error frame_too_large", "close"])
   }
 
-  @Test func `a frame after the greeting keeps to the limit that WELCOME told`() {
+  @Test func `a frame after the greeting must keep to the limit in WELCOME`() {
     var session = session()
     let header = { (length: Int) in
       var bytes = [UInt8](repeating: 0, count: 20)
@@ -212,7 +213,7 @@ import Testing
       session.receive(header(Limits.frameByteCountMax + 1)).map(\.shown) == ["send error frame_too_large", "close"])
   }
 
-  @Test func `HELLO has a deadline that bytes alone do not move`() {
+  @Test func `HELLO has a deadline that bytes alone do not extend`() {
     var session = session(isGreeted: false)
     let hello = Frames.bytes(ClientSession.hello(client: "c", token: "t"))
     for millisecond in 0..<25 { session.receive([hello[millisecond]], at: UInt64(millisecond) * 19) }
@@ -229,12 +230,12 @@ import Testing
     #expect(session.receive(frames).map(\.shown) == ["authorize c t", "send welcome", "stat 1", "send pong 1"])
   }
 
-  @Test func `HELLO is for the connection`() {
+  @Test func `HELLO belongs to the connection`() {
     var session = session(isGreeted: false)
     #expect(session.receive(Self.hello(), id: 1).map(\.shown) == Self.end)
   }
 
-  @Test func `of many PINGs that came together the last is answered`() {
+  @Test func `of many PINGs that come together only the last is answered`() {
     var session = session()
     let pings = (0..<1000).map { Message.ping($0).frame(id: 0) }
     #expect(session.receive(pings).map(\.shown) == ["send pong 999"])
@@ -243,7 +244,7 @@ import Testing
 
   // MARK: - Ids
 
-  @Test func `a busy id is not used again, a free one is`() {
+  @Test func `a busy id cannot be used again, a free one can`() {
     let requests: [Message] = [
       .append(Sample.append()), Self.complete(), .follow(Sample.follow()), .list(ListRequest()), .stat,
     ]
@@ -263,7 +264,7 @@ import Testing
     }
   }
 
-  @Test func `a bad request costs the request alone`() {
+  @Test func `a bad request costs only the request`() {
     let bad: [(UInt8, [UInt8])] = [
       (10, []), (12, [1]), (20, [UInt8](repeating: 0, count: 48)), (30, [0, 0, 0, 0, 0, 0]), (32, [1]),
     ]
@@ -272,7 +273,7 @@ import Testing
       #expect(
         session.receive(Frames.frame(type: type, id: 5, control: control)).map(\.shown) == ["send error 5 bad_request"])
       #expect(session.receive(.stat, id: 5).map(\.shown) == ["stat 5"])
-      // On a busy id, or on none, there is nobody to tell.
+      // On a busy id, or on id 0, there is no request to answer.
       #expect(session.receive(Frames.frame(type: type, id: 5, control: control)).map(\.shown) == Self.end)
       session = self.session()
       #expect(session.receive(Frames.frame(type: type, id: 0, control: control)).map(\.shown) == Self.end)
@@ -306,13 +307,13 @@ import Testing
 
   // MARK: - Append credit
 
-  @Test func `append credit in batches is held to`() {
+  @Test func `append credit in batches is enforced`() {
     var session = session(Sample.welcome(appendBatches: 3))
     for id: UInt32 in 1...3 { #expect(session.receive(.append(Sample.append(number: UInt64(id))), id: id).count == 1) }
     #expect(session.receive(Self.complete(4), id: 4).map(\.shown) == Self.end)
   }
 
-  @Test func `append credit in bytes is held to, but for a single batch`() {
+  @Test func `append credit in bytes is enforced, except for a single batch`() {
     let large = ByteString([UInt8](repeating: 0, count: 900))
     var session = session(Sample.welcome(appendBytes: 1000))
     #expect(session.receive(.append(Sample.append(batch: large)), id: 1).count == 1)
@@ -322,7 +323,7 @@ import Testing
     #expect(session.receive(.append(Sample.append()), id: 3).map(\.shown) == Self.end)
   }
 
-  @Test func `batches of one producer and stream have a limit of their own`() {
+  @Test func `batches of one producer and stream have their own limit`() {
     var session = session(Sample.welcome(producerBatches: 2))
     let other = ProducerID(high: 9, low: 9)
     #expect(session.receive(.append(Sample.append(number: 1)), id: 1).count == 1)
@@ -333,7 +334,7 @@ import Testing
     #expect(session.receive(.append(Sample.append(number: 4)), id: 5).map(\.shown) == Self.end)
   }
 
-  @Test func `an ACK of a run gives back the credit of all of it`() {
+  @Test func `an ACK of a run returns the credit for all of it`() {
     var session = session(Sample.welcome(appendBatches: 3))
     for id: UInt32 in 1...3 { session.receive(.append(Sample.append(number: UInt64(id))), id: id) }
     var ack = Self.ack
@@ -350,7 +351,7 @@ import Testing
 
   // MARK: - Subscriptions
 
-  @Test func `subscriptions have a limit that costs the request alone`() {
+  @Test func `subscriptions have a limit that costs only the request`() {
     var session = session(Sample.welcome(subscriptions: 2))
     session.receive([Message.follow(Sample.follow()).frame(id: 1), Message.follow(Sample.follow()).frame(id: 2)])
     #expect(session.receive(.follow(Sample.follow()), id: 3).map(\.shown) == ["send error 3 too_many_subscriptions"])
@@ -358,7 +359,7 @@ import Testing
     #expect(session.receive(.follow(Sample.follow()), id: 3).map(\.shown) == ["follow 3"])
   }
 
-  @Test func `credit is overdrawn by one frame at most and resumes once`() {
+  @Test func `credit is overdrawn by at most one frame and resumes once`() {
     var session = session()
     session.receive(.follow(Sample.follow(credit: 100)), id: 1)
     let range = BatchRange(handle: 1, from: 1, to: 1)
@@ -395,7 +396,7 @@ import Testing
     #expect(session.tell(1, .live) == nil)
   }
 
-  @Test func `questions in flight have a limit`() {
+  @Test func `queries in flight have a limit`() {
     var session = session()
     for id: UInt32 in 1...64 { #expect(session.receive(id % 2 == 0 ? .stat : .list(ListRequest()), id: id).count == 1) }
     #expect(session.answer(1, .listing(Listing(streams: [], hasMore: false))) != nil)
@@ -406,7 +407,7 @@ import Testing
 
   // MARK: - Drain
 
-  @Test func `a draining server finishes what it began and takes nothing new`() {
+  @Test func `a draining server finishes what it began and accepts nothing new`() {
     let goAway = GoAway(retryAfterMilliseconds: 5, text: "restarting")
     var session = session()
     session.receive([Message.append(Sample.append()).frame(id: 1), Message.follow(Sample.follow()).frame(id: 2)])
@@ -426,7 +427,7 @@ import Testing
 
   // MARK: - Liveness
 
-  @Test func `a quiet server pings and a talking one does not`() {
+  @Test func `a quiet server pings and a busy one does not`() {
     var session = session()
     #expect(session.tick(now: .milliseconds(100)).isEmpty)
     #expect(session.tick(now: .milliseconds(900)).isEmpty)
@@ -448,10 +449,10 @@ import Testing
     #expect(session.tick(now: .milliseconds(4000)).map(\.shown) == ["send error timed_out", "close"])
   }
 
-  @Test func `while this side stands still the client's silence does not count`() {
+  @Test func `the client's silence does not count while this side stands still`() {
     var session = session()
     session.receive([1], at: 1000)
-    // A pause of a minute is one heartbeat; what the client sent meanwhile is read behind it.
+    // A pause of a minute counts as one heartbeat; bytes that the client sent meanwhile are read after it.
     for time in [61_000, 121_000] as [UInt64] {
       #expect(session.tick(now: .milliseconds(time)).allSatisfy { $0.shown == "send ping 0" })
     }

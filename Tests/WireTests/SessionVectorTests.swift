@@ -3,13 +3,13 @@ import Testing
 @testable import LogsSimulation
 @testable import LogsWire
 
-/// The transcript of a whole connection, with each of the two ends in turn.
+/// The transcript of a whole connection, replayed at each of the two ends.
 @Suite struct `A session as a vector` {
   private static let session: SessionVector = {
     do { return try SessionVector("append-and-follow") } catch { fatalError("the transcript cannot be read: \(error)") }
   }()
 
-  @Test func `a server takes the client's frames, and says what the transcript says`() throws {
+  @Test func `a server accepts the client's frames, and answers as in the transcript`() throws {
     let lines = Self.session.lines
     guard case .welcome(let welcome) = lines[1].message else { throw InvalidEntry("WELCOME is the second frame") }
     var server = ServerSession(settings: .init(welcome: welcome, handshakeMillisecondsMax: 500), now: .zero)
@@ -23,7 +23,7 @@ import Testing
         }
       case .server:
         if case .ping = line.message {
-          // It looks once to see that it has sent, and once a heartbeat later.
+          // It checks once to see that it has sent, and again a heartbeat later.
           for time in [0, 10_000] as [UInt64] {
             for case .send(let frame) in server.tick(now: .milliseconds(time)) { sent.append(Frames.bytes(frame)) }
           }
@@ -45,7 +45,7 @@ import Testing
     #expect(!isClosed && server.appendCount == 0 && server.subscriptionCount == 0)
   }
 
-  /// What the server's user decided.
+  /// The decisions of the server's user.
   private static func answer(_ line: SessionVector.Line, _ server: inout ServerSession) -> OutgoingFrame? {
     switch line.message {
     case .welcome, .pong: return nil
@@ -64,7 +64,7 @@ import Testing
     }
   }
 
-  @Test func `a client that is not welcome is told so, and nothing that it asked for is answered`() throws {
+  @Test func `an unwelcome client gets an ERROR, and no answer to its requests`() throws {
     let lines = try SessionVector("turned-away").lines
     let settings = ServerSession.Settings(welcome: Sample.welcome(), handshakeMillisecondsMax: 500)
     var server = ServerSession(settings: settings, now: .zero)
@@ -77,7 +77,7 @@ import Testing
     #expect(actions.map(\.shown).last == "close")
   }
 
-  @Test func `a client that asks for the same sends the same bytes, and takes what the server says`() throws {
+  @Test func `a client with the same requests sends the same bytes, and accepts the server's frames`() throws {
     var client = ClientSession(greetingMillisecondsMax: 1000, now: .zero)
     var sent: [[UInt8]] = []
     var told: [String] = []
@@ -106,12 +106,12 @@ import Testing
     #expect(!isClosed)
   }
 
-  /// What the client's user asks for.
+  /// The requests of the client's user.
   private static func ask(_ line: SessionVector.Line, _ client: inout ClientSession) throws -> OutgoingFrame? {
     switch line.message {
     case .hello(let hello): return ClientSession.hello(client: hello.client, token: hello.token)
     case .append(let append):
-      // Not all of them are sound.
+      // Not all of them are intact.
       let count = Frames.load(append.batch.array, 44, UInt32.self)
       return client.append(append, entryCount: Int(count)).frame
     case .complete(let complete): return client.complete(complete).frame

@@ -3,9 +3,9 @@ import Testing
 @testable import LogsSimulation
 @testable import LogsWire
 
-/// Client and server against each other over links that delay, cut and swallow.
+/// Client and server against each other over links that delay, cut and lose bytes.
 @Suite struct `Simulated network` {
-  /// What a run came to, to be compared with another run of the same seed.
+  /// The result of a run, to be compared with another run of the same seed.
   struct Outcome: Equatable {
     var traceHash: UInt64
     var traceCount: Int
@@ -74,7 +74,7 @@ import Testing
       clients.allSatisfy(\.isDone) && clients.allSatisfy { $0.followers.allSatisfy { hasAll($0) } }
     }
 
-    /// Whether a follower has accounted for everything there is.
+    /// Whether a follower has accounted for everything stored.
     private func hasAll(_ follower: ModelClient.Follower) -> Bool {
       if follower.isReverse { return follower.isDone }
       return streams(of: follower).allSatisfy { stream in
@@ -112,7 +112,7 @@ import Testing
         problems: simulation.problems)
     }
 
-    /// P1, P4, P5 over everything that was stored and seen.
+    /// P1, P4 and P5 for everything that was stored and seen.
     private func check() {
       var decoder = BatchDecoder()
       var stored: [StreamName: [LogEntry]] = [:]
@@ -135,10 +135,10 @@ import Testing
         for stream in streams(of: follower) {
           let all = stored[stream.name] ?? []
           var seen = follower.entries[stream.name] ?? []
-          // A reader of the past saw what was there when it asked.
+          // A reader of the past saw what was stored when it asked.
           if follower.isReverse { seen.reverse() }
           let end = follower.isReverse ? seen.last?.sequence ?? 0 : stream.head
-          // Those who were live when it came have what is lost now.
+          // Followers that were live when it came have entries that are lost now.
           let numbers = Set(seen.map(\.sequence))
           let expected = all.filter { entry in
             entry.sequence <= end
@@ -198,7 +198,7 @@ import Testing
   }
 
   @Test(arguments: [ModelServer.Defect.forgetsMarks, .hidesEntries, .ignoresCredit, .acksEarly])
-  func `a server with a defect is found out`(
+  func `a defect in the server is found`(
     _ defect: ModelServer.Defect
   ) throws {
     let found = try (1...UInt64(20)).contains { seed in
@@ -209,7 +209,7 @@ import Testing
     #expect(found)
   }
 
-  @Test func `a quiet connection lives on heartbeats alone`() {
+  @Test func `heartbeats alone keep a quiet connection alive`() {
     let simulation = Simulation(seed: 1)
     let server = ModelServer(simulation, welcome: Sample.welcome(heartbeat: 200))
     let client = ModelClient(simulation, name: "client", lanes: [], followers: []) { server.accept($0, name: "client") }
@@ -231,7 +231,7 @@ import Testing
     }
     client.start()
     simulation.at(1000) { hole?.stall() }
-    // The last byte came at most one heartbeat and one journey before.
+    // The last byte came at most one heartbeat and one transit time earlier.
     simulation.run(until: 1300) { false }
     #expect(client.timeoutCount == 0)
     simulation.run(until: 1900) { false }

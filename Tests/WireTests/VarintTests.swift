@@ -2,14 +2,14 @@ import Testing
 
 @testable import LogsWire
 
-/// Eight bytes are read at once where there are as many, and byte by byte at the end: both must agree.
+/// Eight bytes are read at once if there are as many, and byte by byte at the end: both ways must agree.
 @Suite struct `Varints` {
-  /// What comes behind a varint: nothing, or bytes that must not become part of it.
+  /// What follows a varint: nothing, or bytes that must not become part of it.
   private static let tails: [[UInt8]] = [
     [], [0], [0xff], Array(repeating: 0, count: 12), Array(repeating: 0xff, count: 12),
   ]
 
-  /// The least and the largest of each length, and their neighbours.
+  /// The smallest and largest of each length, and their neighbours.
   private static let values: [UInt64] =
     [0, 1, .max, .max - 1]
     + (1...9).flatMap {
@@ -22,7 +22,7 @@ import Testing
     return (try reader.varint(), reader.offset)
   }
 
-  @Test(arguments: tails) func `every length is read as it was written, whatever follows`(_ tail: [UInt8]) throws {
+  @Test(arguments: tails) func `varints of each length are read as written, whatever follows`(_ tail: [UInt8]) throws {
     for value in Self.values {
       let written = Batches.varint(value)
       let (found, byteCount) = try read(written + tail)

@@ -3,7 +3,7 @@ import Testing
 @testable import LogsWire
 
 @Suite struct `Golden vectors` {
-  /// Why a vector that is accepted is not the same bytes when it is encoded again.
+  /// Why an accepted vector is not encoded to the same bytes again.
   static let changed: [String: String] = [
     "error-stream-replaced": "ignored flags are not kept",
     "extension-unknown": "unknown extensions are not kept",
@@ -57,7 +57,7 @@ import Testing
     }
   }
 
-  /// Decodes the entries, compares them, and builds them again: what comes out must be the same entries.
+  /// Decodes the entries, compares them, and builds them again: the result must be the same entries.
   private func expectEntries(of batches: [Batch], _ vector: Vector) throws {
     var decoder = BatchDecoder()
     let entries = try batches.map { try decoder.entries(of: $0) }
@@ -86,13 +86,13 @@ import Testing
     }
   }
 
-  @Test(arguments: Vector.invalid) func `an invalid vector is refused with the error named`(_ vector: Vector) throws {
+  @Test(arguments: Vector.invalid) func `an invalid vector is refused with the named error`(_ vector: Vector) throws {
     switch vector.kind {
     case .frame:
       let refusal = #expect(throws: Refusal.self) {
         let frames = try Frames.decode(vector.bytes)
         for frame in frames { _ = try Message(decoding: frame) }
-        // A frame that is cut yields nothing, and nothing ever will.
+        // A cut frame yields nothing, however long one waits.
         if frames.isEmpty { throw Refusal(.protocolViolation, "nothing was decoded") }
       }
       #expect(refusal?.code.description == vector.fields["error"])
@@ -102,7 +102,7 @@ import Testing
         try checker.check(appended: try Batch(wholeOf: ByteString(vector.bytes)))
       }
     case .numbered:
-      // As it comes in a BATCH frame that asks for just the numbers it says it has.
+      // As in a BATCH frame for exactly the numbers that the batch claims.
       let first = min(max(Frames.load(vector.bytes, 8, UInt64.self), 1), Limits.numberMax)
       let span = UInt64(max(Frames.load(vector.bytes, 24, UInt32.self), 1))
       let range = BatchRange(handle: 1, from: first, to: min(first + (span - 1), Limits.numberMax))
@@ -112,7 +112,7 @@ import Testing
     }
   }
 
-  /// What a client makes of a BATCH frame, in the words of the vectors' README; nil when it accepts it.
+  /// A client's error for a BATCH frame, in the words of the vectors' README; nil if it accepts the frame.
   private static func answer(to frame: [UInt8], _ vector: Vector) -> String? {
     do {
       guard let delivery = try delivery(of: frame, vector) else { return "nothing was delivered" }
@@ -127,7 +127,7 @@ import Testing
   }
 
   @Test(arguments: ["columns-expands-above-64-mib", "columns-expands-by-attributes"])
-  func `a reader takes no memory for a batch that no server may let in`(_ name: String) throws {
+  func `a reader takes no memory for a batch that no server may accept`(_ name: String) throws {
     let vector = try #require(Vector.invalid.first { $0.name == name })
     var decoder = BatchDecoder()
     let error = #expect(throws: WireDecodingError.self) {
@@ -136,7 +136,7 @@ import Testing
     #expect(error?.reason.contains("expand") == true)
   }
 
-  @Test(arguments: Vector.all) func `a batch that is refused never makes its reader crash`(_ vector: Vector) throws {
+  @Test(arguments: Vector.all) func `a refused batch never makes its reader crash`(_ vector: Vector) throws {
     guard vector.kind == .batch || vector.kind == .numbered else { return }
     guard let batch = try? Batch(wholeOf: ByteString(vector.bytes)) else { return }
     var decoder = BatchDecoder()
@@ -146,7 +146,7 @@ import Testing
     _ = batch.header.effectiveTimes
   }
 
-  /// What a client makes of a BATCH frame for a stream whose delivery starts at the frame's `from`.
+  /// A client's reaction to a BATCH frame for a stream whose delivery starts at the frame's `from`.
   private static func delivery(of bytes: [UInt8], _ vector: Vector) throws -> ClientSession.Delivery? {
     let frame = try Frames.decode(bytes)
     guard let id = frame.first?.id, case .batch(let range, _)? = try frame.first.map(Message.init) else { return nil }
@@ -177,7 +177,7 @@ import Testing
 @Suite struct `Golden vectors in pieces` {
   private static let frames = Vector.valid.filter { $0.kind == .frame || $0.kind == .run }
 
-  @Test func `all valid frames end to end are the same frames whatever the pieces`() throws {
+  @Test func `valid frames end to end are decoded the same in any pieces`() throws {
     let whole = Self.frames.flatMap(\.bytes)
     let expected = try Frames.decode(whole).map { "\($0.type) \($0.id) \($0.control.array) \($0.batches.array)" }
     #expect(expected.count == Self.frames.count - 1)
@@ -198,7 +198,7 @@ import Testing
         let frames = (try? Frames.decode(cut)) ?? []
         if !frames.isEmpty { Issue.record("a frame of \(length) bytes") }
       case .batch, .numbered:
-        // One whose length says too little is whole before its last byte.
+        // One whose length is too small is complete before its last byte.
         let isWhole = (try? Batch(wholeOf: ByteString(cut))) != nil
         if isWhole, vector.name != "columns-stored-short" { Issue.record("a batch of \(length) bytes") }
       }
@@ -218,7 +218,7 @@ import Testing
     }
   }
 
-  @Test(arguments: Vector.valid) func `a flipped bit is never accepted unseen`(_ vector: Vector) throws {
+  @Test(arguments: Vector.valid) func `a flipped bit never goes unnoticed`(_ vector: Vector) throws {
     // The batch part of a frame has checks of its own.
     let isFrame = vector.kind == .frame || vector.kind == .run
     let end = isFrame ? 20 + Int(Frames.load(vector.bytes, 12, UInt32.self)) : vector.bytes.count

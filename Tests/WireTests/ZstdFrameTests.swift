@@ -8,7 +8,7 @@ import Testing
     return try ZstdFrameHeader(decoding: ByteString(bytes).span)
   }
 
-  @Test func `a header says window, content and dictionary in every form`() throws {
+  @Test func `a header gives window, content size and dictionary in every form`() throws {
     let rows: [(String, window: UInt64, content: UInt64?, dictionary: UInt32)] = [
       ("28 b5 2f fd 00 00", 1 << 10, nil, 0),
       ("28 b5 2f fd 00 07", 1920, nil, 0),
@@ -36,13 +36,13 @@ import Testing
     }
   }
 
-  @Test func `what is no zstd frame of today is none`() {
+  @Test func `other data is not a zstd frame`() {
     for hex in ["", "28 b5 2f", "28 b5 2f fd", "27 b5 2f fd 00 00", "50 2a 4d 18 00 00", "28 b5 2f fd 08 00"] {
       #expect(throws: WireDecodingError.self, "\(hex)") { try header(hex) }
     }
   }
 
-  @Test(arguments: [1, 3, 12] as [Int32]) func `what this library compresses is within the window`(level: Int32) throws
+  @Test(arguments: [1, 3, 12] as [Int32]) func `frames of this library are within the window limit`(level: Int32) throws
   {
     for size in [300, 200 << 10, 600 << 10, Limits.batchRawByteCountMax] {
       let raw = [UInt8](repeating: 7, count: size)

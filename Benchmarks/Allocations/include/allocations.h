@@ -1,7 +1,7 @@
 #ifndef LOGS_ALLOCATIONS_H
 #define LOGS_ALLOCATIONS_H
 
-/// Counts what a program asks of malloc and its relatives, whoever asks: Swift, SQLite, zstd, libevent.
+/// Counts what a program asks of malloc and its relatives, from Swift, SQLite, zstd or libevent.
 ///
 /// A program that links this has malloc, calloc, realloc, memalign, aligned_alloc and posix_memalign of its own, which count and
 /// hand on to glibc's. What is freed is not counted.

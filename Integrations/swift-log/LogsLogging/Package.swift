@@ -18,13 +18,14 @@ let testing: [SwiftSetting] = [
   .treatAllWarnings(as: .error),
 ]
 
-// It stands one folder deeper than its neighbours would: a package is known by the name of its folder, and `swift-log` is taken.
+// The package is one folder deeper than expected, since it is known by the name of its folder, and `swift-log` is
+// taken.
 let package = Package(
   name: "logs-swift-log",
   products: [.library(name: "LogsLogging", targets: ["LogsLogging"])],
   dependencies: [
     .package(name: "logs", path: "../../.."),
-    // The first version whose handlers take events, and with them the error of a call.
+    // The first version whose handlers get events, and with them the error of a call.
     .package(url: "https://github.com/apple/swift-log", from: "1.12.0"),
   ],
   targets: [

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// A system call on a file that failed.
+/// A failed system call on a file.
 package struct FileError: Error, Hashable, Sendable {
   package var operation: String
   package var path: String
@@ -22,8 +22,8 @@ package struct FileError: Error, Hashable, Sendable {
 
   /// Whether the disk is full, so that the same operation may succeed later.
   ///
-  /// Never true of a sync: what it should have made durable is unknown, whatever the reason, and a second one may
-  /// report success although data was lost.
+  /// Never true for a sync: after a failed sync the state of the data is unknown, whatever the reason, and a second one
+  /// may report success although data was lost.
   package var isDiskFull: Bool { operation != Self.synchronizing && (code == ENOSPC || code == EDQUOT) }
 
   package static let synchronizing = "fsync"

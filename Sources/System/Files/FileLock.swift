@@ -1,13 +1,13 @@
 internal import Glibc
 
-/// A lock on a file for as long as this lives. The system drops it when the process ends, however it ends.
+/// A lock on a file for the lifetime of this value. The system drops it when the process ends, however it ends.
 package final class FileLock: Sendable {
   private let file: Descriptor
 
   init(adopting file: consuming Descriptor) { self.file = file }
 
-  /// Writes this process's id, for a process that is refused the lock to report. A full disk is no reason not to take
-  /// it.
+  /// Writes this process's id, so that a process that is refused the lock can report it. A full disk does not prevent
+  /// taking the lock.
   static func noteOwner(in file: borrowing Descriptor) {
     guard ftruncate(file.number, 0) == 0 else { return }
     let text = Array("\(getpid())\n".utf8)
@@ -19,6 +19,6 @@ package final class FileLock: Sendable {
     Int32(String(decoding: (content ?? []).prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self))
   }
 
-  /// Unlocked, not only closed: a child process holds a copy of the descriptor, and the lock with it, until its exec.
+  /// Unlocked, not just closed: until its exec, a child process holds a copy of the descriptor, and with it the lock.
   deinit { flock(file.number, LOCK_UN) }
 }

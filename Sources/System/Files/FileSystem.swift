@@ -1,4 +1,4 @@
-/// Files and directories as the system has them, so that tests can make its calls fail and can lose power.
+/// Access to files and directories, so that tests can make system calls fail and simulate power loss.
 ///
 /// Never used on a database that SQLite has open: a plain open and close would drop SQLite's POSIX locks on it
 /// (https://www.sqlite.org/howtocorrupt.html, section 2.2).

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// A lock, and a condition that threads wait for while they hold it.
+/// A lock, and a condition that threads holding it can wait for.
 @safe package struct Condition: ~Copyable, @unchecked Sendable {
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let condition: UnsafeMutablePointer<pthread_cond_t>

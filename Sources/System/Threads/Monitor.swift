@@ -1,4 +1,4 @@
-/// A value behind a lock that threads can wait on for a change.
+/// A value behind a lock, for whose changes threads can wait.
 ///
 /// Used only where a thread has to sleep until another has done something; `Mutex` is used everywhere else.
 ///
@@ -23,7 +23,7 @@ package final class Monitor<Value>: @unchecked Sendable {
 
   /// Sleeps until `body` gives a result. It is called at once, after every `signal` and at the deadline.
   ///
-  /// - Returns: nil when `timeout` has passed.
+  /// - Returns: nil if `timeout` has passed.
   @inlinable package func wait<Result>(
     timeout: Duration? = nil, until body: (inout Value) -> sending Result?
   ) -> sending Result? {

@@ -24,7 +24,7 @@ package final class Thread: Sendable {
 
   /// Starts a thread that runs `body`; in the background it gets only idle time.
   ///
-  /// - Throws: when the system has no thread left.
+  /// - Throws: if the system has no thread left.
   package init(
     starting name: String, isBackground: Bool = false, _ body: @escaping @Sendable () -> Void
   ) throws(SystemError) {
@@ -50,7 +50,7 @@ package final class Thread: Sendable {
     self.handle = handle
   }
 
-  /// Starts a thread that the program cannot do without.
+  /// Starts a thread that the program cannot run without.
   package convenience init(_ name: String, isBackground: Bool = false, _ body: @escaping @Sendable () -> Void) {
     do throws(SystemError) { try self.init(starting: name, isBackground: isBackground, body) } catch {
       preconditionFailure("the system gives no thread: errno \(error.number)")

@@ -4,7 +4,7 @@
 /// The thread ends when the executor is gone and all work handed over is done.
 package final class ThreadExecutor: SerialExecutor {
   private enum Step: Sendable {
-    /// A piece of an actor's or task's work. The executor stays until it is done.
+    /// A piece of an actor's or task's work. It keeps the executor alive until it is done.
     case job(UnownedJob, ThreadExecutor)
     case body(@Sendable () -> Void)
     case end
@@ -12,7 +12,7 @@ package final class ThreadExecutor: SerialExecutor {
 
   private let steps = Monitor(Deque<Step>())
 
-  /// - Throws: when the system has no thread left.
+  /// - Throws: if the system has no thread left.
   package init(starting name: String) throws(SystemError) {
     _ = try Thread(starting: name) { [steps] in Self.run(steps) }
   }
@@ -22,7 +22,7 @@ package final class ThreadExecutor: SerialExecutor {
 
   deinit { append(.end) }
 
-  /// Runs `body` on the thread, after everything handed over before. Nothing waits.
+  /// Runs `body` on the thread, after all earlier work. Returns at once.
   package func execute(_ body: @escaping @Sendable () -> Void) { append(.body(body)) }
 
   package func enqueue(_ job: consuming ExecutorJob) { append(.job(UnownedJob(job), self)) }

@@ -1,6 +1,6 @@
-/// The two rows that an entry's attributes are written in (`spec/wire.md`, section 5.4).
+/// The two rows that hold an entry's attributes (`spec/wire.md`, section 5.4).
 ///
-/// Keys and values are apart, so that entries of one shape share one row of keys.
+/// Keys and values are separate, so that entries of one shape share one row of keys.
 enum AttributeRows {
   private enum Tag {
     static let empty: UInt8 = 0
@@ -30,8 +30,8 @@ extension AttributeRows {
     writer.append(utf8: text)
   }
 
-  /// Whether lists and maps nest deeper than a batch may hold. Asked before writing, which recurses: the caller's values may
-  /// be of any depth.
+  /// Whether lists and maps nest deeper than a batch may hold. Checked before writing, which recurses: the caller's
+  /// values may have any depth.
   static func isTooDeep(_ attributes: [LogAttribute]) -> Bool {
     attributes.contains { isTooDeep($0.value, depth: 0) }
   }
@@ -125,7 +125,7 @@ extension AttributeRows {
     case Tag.double: _ = try reader.u64()
     case Tag.list:
       try checkDepth(depth + 1, at: start)
-      // Each value takes a byte at least, so a count beyond what is left is a lie.
+      // Each value takes at least a byte, so a count beyond the rest is wrong.
       for _ in 0..<(try reader.length()) { try checkValue(&reader, of: row, depth: depth + 1, budget: &budget) }
     case Tag.map:
       try checkDepth(depth + 1, at: start)
@@ -144,7 +144,7 @@ extension AttributeRows {
     }
   }
 
-  /// Finds a key that comes twice: by comparing while there are few, by hashing when a peer sends many.
+  /// Finds a repeated key: by comparing if there are few, by hashing if a peer sends many.
   private struct KeySet {
     private(set) var count = 0
     private var few: [Range<Int>] = []
@@ -200,8 +200,8 @@ extension AttributeRows {
     return unsafe row.extracting(range).withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) }
   }
 
-  /// Depth and budget are checked again: a reader does not rely on what another server has checked, and recursion without
-  /// a bound would be a peer's way to exhaust the stack.
+  /// Depth and budget are checked again: a reader does not rely on another server's checks, and unbounded recursion
+  /// would let a peer exhaust the stack.
   private static func value(
     _ reader: inout ByteReader, of row: RawSpan, depth: Int, budget: inout Int
   ) throws(WireDecodingError) -> AttributeValue {

@@ -5,17 +5,17 @@ package struct Batch: Sendable {
   package let header: BatchHeader
   package let bytes: ByteString
 
-  /// Takes the batch that `bytes` starts with; more bytes may follow it.
+  /// Reads the batch that `bytes` starts with; more bytes may follow it.
   ///
-  /// - Throws: `WireDecodingError` when the header breaks a rule. Checks are not verified here.
+  /// - Throws: `WireDecodingError` if the header breaks a rule. Checks are not verified here.
   package init(startOf bytes: ByteString) throws(WireDecodingError) {
     header = try BatchHeader(decoding: bytes.span)
     self.bytes = bytes[0..<header.batchByteCount]
   }
 
-  /// Takes the batch that `bytes` is, as in an APPEND.
+  /// Reads the batch that `bytes` consists of, as in an APPEND.
   ///
-  /// - Throws: `WireDecodingError` when the header breaks a rule or bytes follow the batch.
+  /// - Throws: `WireDecodingError` if the header breaks a rule or bytes follow the batch.
   package init(wholeOf bytes: ByteString) throws(WireDecodingError) {
     try self.init(startOf: bytes)
     if self.bytes.count != bytes.count {
@@ -28,10 +28,10 @@ package struct Batch: Sendable {
     self.bytes = bytes
   }
 
-  /// Takes a run of batches end to end.
+  /// Reads a run of batches end to end.
   ///
-  /// - Throws: `WireDecodingError`, its offset counted from the start of the run; `isUnsupported` only about a batch that is as
-  ///   its producer signed it, since damage may look like something new.
+  /// - Throws: `WireDecodingError`, its offset counted from the start of the run; `isUnsupported` only for a batch that
+  ///   is intact as its producer signed it, since damage may look like a new format.
   package static func run(_ bytes: ByteString) throws(WireDecodingError) -> [Batch] {
     var batches: [Batch] = []
     var offset = 0
@@ -50,7 +50,7 @@ package struct Batch: Sendable {
     return batches
   }
 
-  /// Whether the check of the batch that `bytes` starts with fits, whatever else its header says.
+  /// Whether the check of the batch that `bytes` starts with matches, whatever else its header says.
   private static func isSigned(startOf bytes: ByteString) -> Bool {
     do throws(WireDecodingError) {
       var reader = ByteReader(bytes.span)
@@ -63,40 +63,40 @@ package struct Batch: Sendable {
     } catch { return false }
   }
 
-  /// The payload as stored, behind the header.
+  /// The payload as stored, after the header.
   package var payload: ByteString { bytes[BatchHeader.byteCount..<bytes.count] }
 
-  /// What the zstd frame that the payload is says of itself.
+  /// The header of the payload's zstd frame.
   ///
   /// - Throws: `WireDecodingError`, its offset counted from the start of the batch.
   func zstdFrameHeader() throws(WireDecodingError) -> ZstdFrameHeader {
     do { return try ZstdFrameHeader(decoding: payload.span) } catch { throw error.moved(by: BatchHeader.byteCount) }
   }
 
-  /// Whether the batch part of an APPEND is as its producer signed it, whatever it says.
+  /// Whether the batch part of an APPEND is intact as its producer signed it, whatever its content.
   ///
-  /// What is not intact was damaged on the way, and the same bytes may arrive whole the next time.
+  /// If it is not, it was damaged in transit, and the same bytes may arrive intact the next time.
   package static func isIntact(appended bytes: ByteString) -> Bool {
     guard bytes.count >= BatchHeader.byteCount else { return false }
     let span = bytes.span
     do throws(WireDecodingError) {
       var reader = ByteReader(span)
-      // The server's part is zero and under no check.
+      // The server's part is zero and not covered by a check.
       for _ in 0..<4 where try reader.u64() != 0 { return false }
       return try reader.u64() == BatchHeader.check(of: span)
     } catch { return false }
   }
 
-  /// Whether the producer's check fits the bytes.
+  /// Whether the producer's check matches the bytes.
   package var hasValidCheck: Bool { BatchHeader.check(of: bytes.span) == header.check }
 
-  /// Whether the server's check fits this stream and incarnation.
+  /// Whether the server's check matches this stream and incarnation.
   package func hasValidServerCheck(seed: UInt64) -> Bool {
     BatchHeader.serverCheck(of: bytes.span, seed: seed) == header.serverCheck
   }
 
-  /// Appends the batch with these numbers in the server's part, signed for the stream that `seed` stands for. Whatever stood there
-  /// before is replaced, and nothing else.
+  /// Appends the batch with these numbers in the server's part, signed for the stream that `seed` stands for. Only the
+  /// server's part is replaced.
   package func appendNumbered(
     firstSequence: UInt64, received: Int64, span: UInt32, seed: UInt64, to writer: inout ByteWriter
   ) {

@@ -1,9 +1,9 @@
-/// Collects entries in columns and makes a batch of them.
+/// Collects entries in columns and makes a batch from them.
 ///
-/// Its columns begin without memory: a producer has one builder for each stream that is being written, most with a
-/// line or two.
+/// Its columns start without memory: a producer has one builder for each stream that is being written, most with a line
+/// or two.
 package struct BatchBuilder: ~Copyable {
-  /// What became of an entry that was offered.
+  /// What happened to an entry that was offered.
   package enum Outcome { case added, full }
 
   package private(set) var count = 0
@@ -23,26 +23,26 @@ package struct BatchBuilder: ~Copyable {
   private var values = ByteWriter(capacity: 0)
   private var kinds = ByteWriter(capacity: 0)
   private var hasKinds = false
-  /// Rows that entries share counted for each.
+  /// Rows that entries share count for each.
   private var expandedByteCount = 0
-  // The attributes of the entry at hand.
+  // The attributes of the current entry.
   private var keyRow = ByteWriter(capacity: 0)
   private var valueRow = ByteWriter(capacity: 0)
 
-  /// - Parameter seed: of its hash tables, unknown to whoever writes entries: rows that are made to fall on one place
-  ///   would take a time that grows with their square. The batches do not depend on it.
+  /// - Parameter seed: the seed of its hash tables, unknown to the writers of entries: rows made to collide would take
+  ///   quadratic time. The batches do not depend on it.
   package init(seed: UInt64) {
     sources = DictionaryColumn(seed: seed)
     shapes = DictionaryColumn(seed: seed)
   }
 
-  /// What tells the length of a message that was cut.
+  /// The attribute with the length of a message that was cut.
   static let truncatedKey = "logs.truncated"
 
-  /// Incompressible entries must still fit a stored batch, with room for the header and the columns' own bytes.
+  /// Incompressible entries must still fit a stored batch, with room for the header and the overhead of columns.
   package static let payloadByteCountMax = Limits.batchStoredByteCountMax - 4096
 
-  /// The payload's size so far, before compression; a little above the truth.
+  /// The payload's size so far, before compression; slightly overestimated.
   package var payloadByteCount: Int {
     times.count + severities.count + sources.byteCount + messageLengths.count + messages.count + shapes.byteCount
       + valueLengths.count + values.count + kinds.count + 8 * Column.headerByteCount
@@ -50,15 +50,14 @@ package struct BatchBuilder: ~Copyable {
 
   /// Adds an entry; its number and received time are ignored.
   ///
-  /// A message that is too long is cut and marked with the attribute `logs.truncated`; a source that is too long is
-  /// cut.
-  /// - Returns: `.full` when the batch has no room for it and must be finished first.
-  /// - Throws: `InvalidEntry` when no batch could hold it.
-  /// - Complexity: allocates nothing but what the columns grow by.
+  /// A message that is too long is cut and gets the attribute `logs.truncated`; a source that is too long is cut.
+  /// - Returns: `.full` if the batch has no room for it and must be finished first.
+  /// - Throws: `InvalidEntry` if no batch could hold it.
+  /// - Complexity: allocates only for the growth of columns.
   package mutating func append(_ entry: borrowing LogEntry) throws(InvalidEntry) -> Outcome {
     if entry.message.count > Limits.messageByteCountMax {
       let outcome = try append(Self.cut(copy entry))
-      // A source that is too long has counted it already.
+      // An entry whose source was too long is counted already.
       if case .added = outcome, entry.source.count <= Limits.sourceByteCountMax { truncatedCount += 1 }
       return outcome
     }
@@ -67,13 +66,13 @@ package struct BatchBuilder: ~Copyable {
       attributes: entry.attributes, kind: entry.kind)
   }
 
-  /// Adds the entries from `index` on until there is no room, and moves `index` past those that were added.
+  /// Adds entries from `index` on until there is no room, and moves `index` past those that were added.
   ///
-  /// - Throws: as `append`; `index` is then at the entry that no batch could hold.
+  /// - Throws: like `append`; `index` is then at the entry that no batch could hold.
   package mutating func append(_ entries: [LogEntry], from index: inout Int) throws(InvalidEntry) {
     let span = entries.span
     while index < span.count {
-      // Field by field: an entry that is taken out of the array is retained and released in four places.
+      // Field by field: taking the entry out of the array would retain and release it in four places.
       let outcome =
         span[index].message.count > Limits.messageByteCountMax
         ? try append(span[index])
@@ -88,7 +87,7 @@ package struct BatchBuilder: ~Copyable {
   /// An entry whose message is too long, cut and marked.
   private static func cut(_ entry: LogEntry) -> LogEntry {
     var cut = entry
-    // An entry that is passed on may have the mark already; no key comes twice.
+    // A forwarded entry may have the attribute already; no key may occur twice.
     cut.attributes.removeAll { $0.key == Self.truncatedKey }
     cut.attributes.append(LogAttribute(Self.truncatedKey, .integer(Int64(entry.message.count))))
     cut.message = entry.message[0..<Limits.messageByteCountMax]
@@ -121,7 +120,7 @@ package struct BatchBuilder: ~Copyable {
     messageLengths.append(varint: UInt64(message.byteCount))
     messages.append(message)
     if !isPlain, !hasAttributes {
-      // Columns that most batches do not have are begun by the first entry that needs them.
+      // The first entry that needs them begins the columns that most batches do not have.
       let empty = ByteString()
       shapes.append(empty.span, count: count)
       valueLengths.append(zeros: count)
@@ -142,18 +141,17 @@ package struct BatchBuilder: ~Copyable {
     return .added
   }
 
-  /// What an entry takes at most in all columns beside its own bytes: varints take up to 10 bytes, and it has at most
-  /// six of them.
+  /// The most that an entry takes in all columns besides its own bytes: at most six varints of up to 10 bytes.
   private static let entryOverheadMax = 64
 
-  /// Whether there is room for one more entry of so many bytes, which may begin columns that have a byte for every
-  /// entry before.
+  /// Whether there is room for one more entry of this size, which may begin columns that have a byte for each earlier
+  /// entry.
   private func hasRoom(for byteCount: Int, addsRows: Bool, addsKinds: Bool) -> Bool {
     guard count < Limits.batchEntryCountMax, expandedByteCount + byteCount <= Limits.batchExpandedByteCountMax else {
       return false
     }
-    // Adding up all columns for every entry would take longer than filling one of them: far from the limit a bound
-    // will do.
+    // Adding up all columns for each entry would take longer than filling one of them: far from the limit an upper
+    // bound is enough.
     let bound = expandedByteCount + byteCount + (count + 2) * Self.entryOverheadMax
     if bound + 8 * Column.headerByteCount <= Self.payloadByteCountMax { return true }
     let rows = (addsRows ? 2 * count : 0) + (addsKinds ? count : 0)
@@ -188,11 +186,10 @@ package struct BatchBuilder: ~Copyable {
     }
   }
 
-  /// Makes the batch and empties the builder, whose buffers are kept.
+  /// Makes the batch and empties the builder, but keeps its buffers.
   ///
   /// - Precondition: it holds an entry.
-  /// - Complexity: takes memory for the batch itself and for nothing else, once the compressor has compressed one as
-  ///   large.
+  /// - Complexity: allocates only the batch itself, once the compressor has compressed one as large.
   package mutating func finish(compressor: borrowing Compressor) -> Batch {
     precondition(count > 0, "a batch holds at least one entry")
     let batch = compressor.compress { payload in
@@ -240,7 +237,7 @@ package struct BatchBuilder: ~Copyable {
     if hasKinds { Self.write(ColumnID.kind, .bytes, kinds.span, into: &payload) }
   }
 
-  /// Empties the builder; its buffers are kept.
+  /// Empties the builder, but keeps its buffers.
   package mutating func removeAll() {
     count = 0
     truncatedCount = 0
@@ -286,15 +283,15 @@ package struct InvalidEntry: Error, Hashable, Sendable, CustomStringConvertible 
   package init(_ description: String) { self.description = description }
 }
 
-/// Rows that repeat: each distinct one is kept once.
+/// Repeating rows: each distinct one is kept once.
 private struct DictionaryColumn: ~Copyable {
   private let seed: UInt64
   /// The distinct rows end to end, and where each of them ends.
   private var rows = ByteWriter(capacity: 0)
   private var ends: [Int] = []
   private var lengths = ByteWriter(capacity: 0)
-  /// For each row its index and one, at the place that its hash names or the next free one; 0 where there is none. At
-  /// least half is free.
+  /// Each row's index plus one, at the place given by its hash or the next free one; 0 where there is none. At least
+  /// half of the places are free.
   private var places: [UInt32] = []
   private var indices = ByteWriter(capacity: 0)
   private var last = -1
@@ -343,7 +340,7 @@ private struct DictionaryColumn: ~Copyable {
     Int(truncatingIfNeeded: XXH3.hash(row, seed: seed)) & (places.count - 1)
   }
 
-  /// Twice as many places, in which the rows are entered anew.
+  /// Doubles the places and enters the rows again.
   private mutating func makePlaces() {
     places = Array(repeating: 0, count: max(32, 2 * places.count))
     for index in ends.indices {
@@ -353,7 +350,7 @@ private struct DictionaryColumn: ~Copyable {
     }
   }
 
-  /// Writes the column: as a constant when there is one value, not at all when that is empty.
+  /// Writes the column: as a constant if there is one value, not at all if that is empty.
   func write(_ id: UInt16, into payload: inout ByteWriter) {
     if ends.count == 1 {
       if rows.count == 0 { return }
@@ -378,7 +375,7 @@ private struct DictionaryColumn: ~Copyable {
     indices.removeAll()
     last = -1
     guard !ends.isEmpty else { return }
-    // A table that one batch of many rows has left would take longer to empty than a small batch to encode.
+    // A table left by a batch of many rows would take longer to empty than a small batch takes to encode.
     if places.count > Self.keptPlaceCount, places.count > 16 * ends.count { places = [] }
     for place in places.indices { places[place] = 0 }
     ends.removeAll(keepingCapacity: true)

@@ -1,6 +1,6 @@
-/// Checks everything about a batch that server and readers will rely on, without materializing its entries.
+/// Checks everything in a batch that server and readers rely on, without materializing its entries.
 ///
-/// Owns a decompression context and a scratch buffer; keep one a thread.
+/// Owns a decompression context and a scratch buffer; keep one per thread.
 package struct BatchChecker: ~Copyable {
   private var decompressor = Decompressor()
   private var payload = ByteWriter(capacity: 64 << 10)
@@ -9,8 +9,9 @@ package struct BatchChecker: ~Copyable {
 
   /// Checks a batch that a client appends (`spec/wire.md`, section 5).
   ///
-  /// - Throws: `WireDecodingError`, its offset counted from the start of the batch for the header and of the payload for columns.
-  /// - Complexity: decompresses once, sweeps each column once, allocates nothing per entry.
+  /// - Throws: `WireDecodingError`, its offset counted from the start of the batch for the header and of the payload
+  ///   for columns.
+  /// - Complexity: decompresses once, reads each column once, allocates nothing per entry.
   package mutating func check(appended batch: Batch) throws(WireDecodingError) {
     let header = batch.header
     let forbidden: BatchHeader.Flags = [.sparse, .reencoded]
@@ -42,7 +43,8 @@ package struct BatchChecker: ~Copyable {
     try BatchContent.check(payload.span, of: batch.header, isFromClient: isFromClient)
   }
 
-  /// Not every reader decodes into one piece, as `Decompressor` does: what others must keep is bounded before it is stored.
+  /// Not every reader decodes into one buffer, as `Decompressor` does: the window that others need is bounded before a
+  /// batch is stored.
   private func checkWindow(of batch: Batch) throws(WireDecodingError) {
     let window = try batch.zstdFrameHeader().windowByteCount
     if window > UInt64(Limits.zstdWindowByteCountMax) {
@@ -106,7 +108,7 @@ enum BatchContent {
       }
     }
     if keyColumn != nil, !hasValues { throw WireDecodingError("attribute keys without values", at: 0) }
-    // A few stored bytes must not become gigabytes at every reader: rows may be shared, but not without bound.
+    // A few stored bytes must not become gigabytes at every reader: rows may be shared, but not without limit.
     if expanded > Limits.batchExpandedByteCountMax { throw .expands(to: expanded) }
     if header.flags.contains(.sparse), !hasOffsets {
       throw WireDecodingError("a sparse batch without sequence offsets", at: 0)
@@ -183,8 +185,8 @@ enum BatchContent {
 
   private typealias Shape = (byteCount: Int, keyCount: Int)
 
-  /// A constant row of values must fit the keys of every entry. It is walked once: a row that is used up by n values is not
-  /// used up by another number of them, and a walk for each of 65,536 shapes would be a peer's way to burn time.
+  /// A constant row of values must fit the keys of every entry. One pass is enough: a row that holds n values holds no
+  /// other number of them, and a pass for each of 65,536 shapes would let a peer waste time.
   ///
   /// - Returns: the row's bytes.
   private static func checkConstantValues(
@@ -207,8 +209,9 @@ enum BatchContent {
 
   private static func check(values range: Range<Int>, shape: Shape, in payload: RawSpan) throws(WireDecodingError) {
     if shape.byteCount + range.count > Limits.attributesByteCountMax {
+      let count = shape.byteCount + range.count
       throw WireDecodingError(
-        "an entry's attributes take \(shape.byteCount + range.count) bytes; the limit is \(Limits.attributesByteCountMax)",
+        "an entry's attributes take \(count) bytes; the limit is \(Limits.attributesByteCountMax)",
         at: range.lowerBound)
     }
     do throws(WireDecodingError) {
@@ -231,7 +234,7 @@ enum BatchContent {
 /// The earliest and latest of the times that are not 0, as the batch header states them.
 struct TimeRange {
   private(set) var isUntimed = false
-  /// The first is above the second while there is no time.
+  /// The first is above the second as long as there is no time.
   private var bounds = (Int64.max, Int64.min)
 
   var lowest: Int64 { bounds.0 <= bounds.1 ? bounds.0 : 0 }
@@ -247,7 +250,7 @@ struct TimeRange {
 }
 
 extension WireDecodingError {
-  /// - Parameter byteCount: what the batch's entries come to, rows that several of them share counted for each.
+  /// - Parameter byteCount: the size of the batch's entries; rows that several of them share count for each.
   static func expands(to byteCount: Int) -> WireDecodingError {
     WireDecodingError(
       "the batch's entries expand to \(byteCount) bytes; the limit is \(Limits.batchExpandedByteCountMax)", at: 0)

@@ -1,4 +1,4 @@
-/// Turns batches into entries; keep one a thread.
+/// Turns batches into entries; keep one per thread.
 package struct BatchDecoder: ~Copyable {
   private var decompressor = Decompressor()
 
@@ -6,7 +6,7 @@ package struct BatchDecoder: ~Copyable {
 
   /// The entries of a numbered batch, in order. Messages and sources share the decompressed payload's memory.
   ///
-  /// - Throws: `WireDecodingError` when the payload breaks a rule. Checks over the stored bytes are the caller's to verify.
+  /// - Throws: `WireDecodingError` if the payload breaks a rule. The caller verifies the checks over the stored bytes.
   package mutating func entries(of batch: Batch) throws(WireDecodingError) -> [LogEntry] {
     var entries: [LogEntry] = []
     entries.reserveCapacity(Int(batch.header.count))
@@ -14,16 +14,16 @@ package struct BatchDecoder: ~Copyable {
     return entries
   }
 
-  /// Appends what `entries(of:)` answers: what one array is made of need not be copied out of another.
+  /// Appends the result of `entries(of:)`, without a copy from one array to another.
   ///
-  /// - Throws: as `entries(of:)`; some of the batch's entries may then have been appended.
+  /// - Throws: like `entries(of:)`; some of the batch's entries may then have been appended.
   package mutating func append(entriesOf batch: Batch, to entries: inout [LogEntry]) throws(WireDecodingError) {
     let header = batch.header
     let payload = try payload(of: batch)
     let span = payload.span
     let count = Int(header.count)
     let columns = try Column.list(in: span)
-    // A column that is not there leaves its array empty.
+    // A missing column leaves its array empty.
     var times: [Int64] = []
     var severities: [UInt8] = []
     var sources: [Range<Int>] = []
@@ -48,7 +48,7 @@ package struct BatchDecoder: ~Copyable {
         values = (try column.rowRanges(in: span, count: count), column.isConstant)
       case ColumnID.kind: kinds = try column.bytes(in: span, count: count)
       case ColumnID.sequenceOffsets:
-        // Followers rely on rising numbers within the span.
+        // Followers rely on ascending numbers within the span.
         try BatchContent.checkOffsets(of: column, in: span, header: header)
         offsets = try column.integers(in: span, count: count)
       default: try column.checkStructure(in: span, count: count)
@@ -93,8 +93,8 @@ package struct BatchDecoder: ~Copyable {
     return writer.finish()
   }
 
-  /// Sees that no entry and no batch becomes larger than a server may have let in, before memory is taken for them: rows that entries
-  /// share would make gigabytes of a few stored bytes. Whoever reads does not rely on what another server has checked.
+  /// Checks, before memory is taken, that no entry or batch is larger than a server may accept: shared rows could turn
+  /// a few stored bytes into gigabytes. A reader does not rely on another server's checks.
   private static func checkExpansion(
     sources: [Range<Int>], messages: [Range<Int>], shapes: [Range<Int>], values: [Range<Int>], count: Int
   ) throws(WireDecodingError) {
@@ -107,7 +107,7 @@ package struct BatchDecoder: ~Copyable {
         attributes <= Limits.attributesByteCountMax
       else {
         throw WireDecodingError(
-          "an entry has a source of \(source), a message of \(message) or attributes of \(attributes) bytes, above the limit",
+          "a source of \(source), a message of \(message) or attributes of \(attributes) bytes is above the limit",
           at: 0)
       }
       expanded += source + message + attributes
@@ -115,14 +115,14 @@ package struct BatchDecoder: ~Copyable {
     if expanded > Limits.batchExpandedByteCountMax { throw .expands(to: expanded) }
   }
 
-  /// - Parameter first: where the entries begin that the rows belong to.
+  /// - Parameter first: where the entries of these rows begin.
   private static func readAttributes(
     of entries: inout [LogEntry], from first: Int, shapes: [Range<Int>], values: [Range<Int>], isConstant: Bool,
     in payload: RawSpan
   ) throws(WireDecodingError) {
     var keys: [String] = []
     var shape: Range<Int>?
-    // A constant row of 64 KiB, read anew for 65,536 entries, would take 4 GiB: what is the same is shared.
+    // A constant row of 64 KiB, decoded for each of 65,536 entries, would take 4 GiB: equal rows are shared.
     var known: [Range<Int>: [LogAttribute]] = [:]
     for index in shapes.indices where !shapes[index].isEmpty {
       if isConstant, let attributes = known[shapes[index]] {

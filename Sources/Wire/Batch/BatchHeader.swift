@@ -20,7 +20,7 @@
 /// | 76 | 4 | zero | producer |
 /// | 80 | 8 | `dictionary`, 64-bit content hash, 0 = none | producer |
 ///
-/// A producer leaves the first 32 bytes zero; the server numbers a batch by filling them in and touches nothing else.
+/// A producer leaves the first 32 bytes zero. The server numbers a batch by filling them in, and changes nothing else.
 package struct BatchHeader: Hashable, Sendable {
   package static let byteCount = 88
   package static let serverPart = 0..<32
@@ -32,9 +32,9 @@ package struct BatchHeader: Hashable, Sendable {
 
     /// Entries carry sequence offsets: some numbers of the span have no entry here.
     package static let sparse = Flags(rawValue: 1 << 0)
-    /// The server wrote this batch anew from others.
+    /// The server re-encoded this batch from others.
     package static let reencoded = Flags(rawValue: 1 << 1)
-    /// At least one entry has no time of its own; its received time counts.
+    /// At least one entry has no time; its received time counts.
     package static let untimed = Flags(rawValue: 1 << 2)
 
     static let known: Flags = [.sparse, .reencoded, .untimed]
@@ -65,13 +65,13 @@ package struct BatchHeader: Hashable, Sendable {
 
   /// The batch's whole size, header included.
   package var batchByteCount: Int { Self.byteCount + Int(storedLength) }
-  /// The last number covered; the first one while there is no span yet, so that no peer's header can make it trap.
+  /// The last number covered, or the first one if there is no span yet, so that no header from a peer can cause a trap.
   package var lastSequence: UInt64 { span == 0 ? firstSequence : firstSequence + UInt64(span) - 1 }
 
   /// The earliest and latest effective time: an entry without a time counts with the received time.
   package var effectiveTimes: ClosedRange<Int64> {
     guard flags.contains(.untimed) else { return minTime...maxTime }
-    // Both are zero when no entry has a time at all.
+    // Both are zero if no entry has a time.
     if minTime == 0, maxTime == 0 { return received...received }
     return min(minTime, received)...max(maxTime, received)
   }
@@ -143,13 +143,13 @@ extension BatchHeader {
     if !spanIsRight {
       throw WireDecodingError("the batch spans \(span) sequence numbers with \(count) entries", at: 24)
     }
-    // Not `lastSequence`: both are the peer's and may wrap.
+    // Not `lastSequence`: both come from the peer, and the sum may wrap.
     if firstSequence > Limits.numberMax || UInt64(span) > Limits.numberMax - firstSequence + 1 {
       throw WireDecodingError("the batch's sequence numbers are above 2^63 - 1", at: 8)
     }
   }
 
-  /// Appends the 88 bytes, checks as they stand in the fields.
+  /// Appends the 88 bytes, with the checks from the fields.
   package func encode(into writer: inout ByteWriter) {
     writer.append(u64: serverCheck)
     writer.append(u64: firstSequence)
@@ -170,17 +170,18 @@ extension BatchHeader {
     writer.append(u64: dictionary)
   }
 
-  /// What the server's check is seeded with: a batch under another stream or incarnation does not pass.
+  /// The seed of the server's check: a batch under another stream or incarnation does not pass.
   package static func serverSeed(stream: StreamName, incarnation: Incarnation) -> UInt64 {
     var text = stream.text
     return text.withUTF8 { name in XXH3.hash(unsafe name.span.bytes, seed: incarnation.value) }
   }
 
-  /// The server's check over its own fields (bytes 8 to 31) and the producer's check (32 to 39) of the batch `bytes` starts with.
+  /// The server's check over its own fields (bytes 8 to 31) and the producer's check (32 to 39) of the batch `bytes`
+  /// starts with.
   package static func serverCheck(of bytes: RawSpan, seed: UInt64) -> UInt64 {
     XXH3.hash(bytes.extracting(8..<40), seed: seed)
   }
 
-  /// The producer's check over everything behind it: bytes 40 to the end of the payload.
+  /// The producer's check over everything after it: bytes 40 to the end of the payload.
   package static func check(of batch: RawSpan) -> UInt64 { XXH3.hash(batch.extracting(40..<batch.byteCount)) }
 }

@@ -29,14 +29,14 @@ struct Column {
 
   let id: UInt16
   let encoding: ColumnEncoding
-  /// All rows are the one that `content` holds.
+  /// All rows equal the one in `content`.
   let isConstant: Bool
   /// In bytes of the payload.
   let content: Range<Int>
 
-  /// Reads the list of columns that a payload is.
+  /// Reads the columns of a payload.
   ///
-  /// - Throws: `WireDecodingError` for ids out of order, unknown encodings and lengths that lie.
+  /// - Throws: `WireDecodingError` for ids out of order, unknown encodings and wrong lengths.
   static func list(in payload: RawSpan) throws(WireDecodingError) -> [Column] {
     var columns: [Column] = []
     var reader = ByteReader(payload)
@@ -78,7 +78,7 @@ struct Column {
     return encoding
   }
 
-  /// The number of rows that are written: one for a constant.
+  /// The number of written rows: one for a constant.
   private func writtenRows(_ count: Int) -> Int { isConstant ? 1 : count }
 
   private func exhausted(_ offset: Int) throws(WireDecodingError) {
@@ -119,7 +119,8 @@ extension Column {
 
   /// Calls `body` with the range of each distinct row of a lengths or dictionary column, in the payload.
   ///
-  /// - Returns: where the rows' indices start for a dictionary, with the number of distinct rows; nil for plain lengths.
+  /// - Returns: where the rows' indices start for a dictionary, with the number of distinct rows; nil for plain
+  ///   lengths.
   func forEachDistinctRow(
     in payload: RawSpan, count: Int, _ body: (Range<Int>) throws(WireDecodingError) -> Void
   ) throws(WireDecodingError) -> (indices: Range<Int>, distinct: Int)? {
@@ -134,7 +135,7 @@ extension Column {
     } else if encoding != .lengths {
       throw wrongEncoding()
     }
-    // The run of bytes starts behind the last length: skip as many varints as there are rows.
+    // The bytes start after the last length: skip as many varints as there are rows.
     let lengthsStart = content.lowerBound + reader.offset
     var cursor = lengthsStart
     var seen = 0
@@ -170,7 +171,7 @@ extension Column {
   func forEachIndex(
     in payload: RawSpan, indices: Range<Int>, distinct: Int, count: Int, _ body: (Int) throws(WireDecodingError) -> Void
   ) throws(WireDecodingError) {
-    // Most dictionaries are small, and their indices single bytes; what is wrong is left to the reader of varints to tell.
+    // Most dictionaries are small, and their indices single bytes; errors are left to the varint reader.
     if distinct <= 128, indices.count == count, isBelow(distinct, indices, in: payload) {
       for offset in indices { try body(Int(unsafe payload.unsafeLoad(fromByteOffset: offset, as: UInt8.self))) }
       return
@@ -210,7 +211,7 @@ extension Column {
     return rows
   }
 
-  /// Checks that the content is what the encoding says, whatever the column means.
+  /// Checks that the content matches the encoding, whatever the column means.
   func checkStructure(in payload: RawSpan, count: Int) throws(WireDecodingError) {
     switch encoding {
     case .bytes: try checkFixed(width: 1, count: count)

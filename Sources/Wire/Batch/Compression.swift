@@ -5,8 +5,8 @@ internal import CZstd
   private let context: OpaquePointer
   private let scratch = Scratch()
 
-  /// The table of what was seen before has 2^17 places, 512 KiB, instead of the 2^14 that the level stands for: payloads of 130 KB then
-  /// collide so rarely that they take a sixth less time and no more bytes. zstd takes a smaller table for smaller payloads.
+  /// The match table has 2^17 places, 512 KiB, instead of the level's 2^14: payloads of 130 KB then collide so rarely
+  /// that they take a sixth less time and no more bytes. zstd uses a smaller table for smaller payloads.
   private static let hashLog: Int32 = 17
 
   /// - Parameter level: zstd's. 1 is the default: 5 M entries/s a core, 11 to 17 % of raw on real logs.
@@ -22,11 +22,11 @@ internal import CZstd
 
   deinit { unsafe ZSTD_freeCCtx(context) }
 
-  /// Below this, zstd saves 1 % of real lines (up to 192 bytes) to 9 %, header included, and takes longer than all else that is done
-  /// to make the batch.
+  /// Below this size, zstd saves 1 % (up to 192 bytes) to 9 % of real lines, header included, and takes longer than
+  /// everything else in making the batch.
   private static let rawByteCountMin = 256
 
-  /// Appends the compressed form of `raw` if that is shorter and worth the time.
+  /// Appends the compressed form of `raw` if it is shorter and worth the time.
   ///
   /// - Returns: whether it was; nothing is appended otherwise.
   func compress(_ raw: RawSpan, into writer: inout ByteWriter) -> Bool {
@@ -40,10 +40,10 @@ internal import CZstd
     }
   }
 
-  /// Lets `write` write a payload, and `finish` make something of what is to be stored of it, given the codec and the payload's size.
+  /// Lets `write` write a payload, and `finish` use the bytes to be stored, given the codec and the payload's size.
   ///
-  /// Both are in memory that the next call uses again: taking as much anew for every batch of 130 KB would cost more than the copy of
-  /// what is kept.
+  /// Both are in memory that the next call reuses: allocating it for each batch of 130 KB would cost more than copying
+  /// the result.
   borrowing func compress<Result>(
     _ write: (inout ByteWriter) -> Void, finish: (RawSpan, BatchHeader.Codec, Int) -> Result
   ) -> Result {
@@ -76,8 +76,8 @@ internal import CZstd
 
   /// Appends the payload of `batch`, which must have exactly the length that the header says.
   ///
-  /// A bomb cannot take memory: the room is `rawLength`, which the header's decoding has bounded, and not a byte more. The whole
-  /// content is decoded into it at once, so whatever window the zstd frame asks for, none is taken.
+  /// A bomb cannot take memory: the buffer has exactly `rawLength` bytes, which decoding the header has bounded. The
+  /// whole content is decoded into it at once, so no window is allocated, whatever the zstd frame asks for.
   /// - Throws: `WireDecodingError`.
   func decompress(_ batch: borrowing Batch, into writer: inout ByteWriter) throws(WireDecodingError) {
     let rawLength = Int(batch.header.rawLength)
@@ -95,7 +95,7 @@ internal import CZstd
       if let count = frame.contentByteCount, count != UInt64(rawLength) {
         throw WireDecodingError("the zstd frame holds \(count) bytes, the header says \(rawLength)", at: 68)
       }
-      // libzstd would also take several frames, and skippable ones in which anything may hide.
+      // libzstd would also accept several frames, and skippable ones in which anything may hide.
       let isOneFrame = unsafe stored.withUnsafeBytes { source in
         unsafe ZSTD_findFrameCompressedSize(source.baseAddress, source.count) == source.count
       }

@@ -1,18 +1,19 @@
 extension LogEntry {
-  /// What counts the attributes that `fitted` has left out.
+  /// The attribute that counts those that `fitted` has left out.
   package static let truncatedAttributesKey = "logs.truncated_attributes"
 
-  /// What a batch can hold of an entry that it refuses with `InvalidEntry`; an entry that it accepts stays as it is.
+  /// As much as a batch can hold of an entry that it refuses with `InvalidEntry`. An entry that it accepts is
+  /// unchanged.
   ///
-  /// For entries of a log, which nobody looks after: losing the message for the sake of an attribute would be worse than losing
-  /// the attribute. An attribute that cannot be held is left out whole, whatever comes behind it stays where there is room, and
-  /// the attribute `logs.truncated_attributes` tells how many are missing.
-  /// - Complexity: encodes the attributes twice. Meant for the entry that was refused, not for each one.
+  /// For log entries, which nobody can correct: losing the message because of an attribute would be worse than losing
+  /// the attribute. An attribute that does not fit is left out whole, later ones are kept if there is room, and the
+  /// attribute `logs.truncated_attributes` says how many are missing.
+  /// - Complexity: encodes the attributes twice. Meant only for entries that were refused.
   package func fitted() -> LogEntry {
     var fitted = self
     var room = AttributeRoom()
     if message.count > Limits.messageByteCountMax {
-      // The builder sets this mark itself when it cuts the message.
+      // The builder sets this attribute itself when it cuts the message.
       fitted.attributes.removeAll { $0.key == BatchBuilder.truncatedKey }
       room.reserve(BatchBuilder.truncatedKey)
     }
@@ -27,7 +28,7 @@ extension LogEntry {
     fitted.attributes = []
     for attribute in wanted {
       if attribute.key == Self.truncatedAttributesKey, case .integer(let count) = attribute.value {
-        // An entry that is passed on may have been cut before.
+        // A forwarded entry may have been cut before.
         missingCount &+= count
       } else if room.take(attribute) {
         fitted.attributes.append(attribute)
@@ -40,7 +41,7 @@ extension LogEntry {
   }
 }
 
-/// What is left of the limits on one entry's attributes.
+/// What remains of the limits on one entry's attributes.
 private struct AttributeRoom {
   private var valueCount = Limits.attributeCountMax
   private var byteCount = Limits.attributesByteCountMax
@@ -50,16 +51,16 @@ private struct AttributeRoom {
   private static let integerByteCountMax = 11
   private static let keyLengthByteCountMax = 2
 
-  /// Keeps room for an integer under `key`, which no other attribute may have.
+  /// Reserves room for an integer under `key`, which no other attribute may use.
   mutating func reserve(_ key: String) {
     keys.insert(ByteString(key))
     valueCount -= 1
     byteCount -= Self.keyLengthByteCountMax + key.utf8.count + Self.integerByteCountMax
   }
 
-  /// Takes the room for an attribute.
+  /// Takes room for an attribute.
   ///
-  /// - Returns: false, and nothing is taken, when there is none or no entry at all could hold it.
+  /// - Returns: false, taking nothing, if there is no room or no entry could hold it.
   mutating func take(_ attribute: LogAttribute) -> Bool {
     guard !AttributeRows.isTooDeep([attribute]) else { return false }
     var keyRow = ByteWriter()

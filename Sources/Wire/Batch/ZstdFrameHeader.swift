@@ -1,15 +1,15 @@
-/// What a zstd frame says in front of its first block (RFC 8878, section 3.1.1.1).
+/// What a zstd frame states in front of its first block (RFC 8878, section 3.1.1.1).
 ///
-/// Read by hand: libzstd tells it only to programs that are linked statically.
+/// Read by hand: libzstd offers it only to programs that link it statically.
 struct ZstdFrameHeader {
-  /// How much of what it has decoded a decoder must keep, unless it decodes into one piece.
+  /// How much decoded data a decoder must keep, unless it decodes into one buffer.
   let windowByteCount: UInt64
-  /// Nil when the frame does not say.
+  /// Nil if the frame does not say.
   let contentByteCount: UInt64?
   /// 0: none.
   let dictionaryID: UInt32
 
-  /// What a zstd frame begins with; skippable frames, and those of zstd before 0.8, begin otherwise.
+  /// The beginning of a zstd frame; skippable frames, and those of zstd before 0.8, begin otherwise.
   private static let magic: UInt32 = 0xfd2f_b528
 
   private enum Descriptor {

@@ -1,4 +1,4 @@
-/// Reads little-endian fields from untrusted bytes, checking every length against what is there.
+/// Reads little-endian fields from untrusted bytes, and checks every length against the bytes that exist.
 package struct ByteReader: ~Escapable {
   private let bytes: RawSpan
   /// Where the next field starts.
@@ -49,13 +49,13 @@ package struct ByteReader: ~Escapable {
   /// LEB128 of at most ten bytes, in its shortest form.
   @_lifetime(self: copy self)
   package mutating func varint() throws(WireDecodingError) -> UInt64 {
-    // Eight bytes at once: a branch for each byte would be guessed wrong at every other length.
+    // Eight bytes at once: a branch for each byte would be mispredicted at every other length.
     guard remaining >= 8 else { return try varintByBytes() }
     let word = UInt64(littleEndian: unsafe bytes.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
     let ends = ~word & 0x8080_8080_8080_8080
     guard ends != 0 else { return try varintByBytes() }
     let lastShift = UInt64(ends.trailingZeroBitCount & ~7)
-    // Up to the first byte that ends a varint, without the bits that say which does.
+    // Up to the first byte that ends a varint, without the continuation bits.
     var value = word & (ends ^ (ends &- 1)) & 0x7f7f_7f7f_7f7f_7f7f
     if lastShift > 0, value >> lastShift == 0 { return try varintByBytes() }
     value = (value & 0x007f_007f_007f_007f) | (value & 0x7f00_7f00_7f00_7f00) >> 1
@@ -65,7 +65,7 @@ package struct ByteReader: ~Escapable {
     return value
   }
 
-  /// The ones that are long, at the end, or wrong.
+  /// Varints that are long, at the end, or malformed.
   @inline(never)
   @_lifetime(self: copy self)
   private mutating func varintByBytes() throws(WireDecodingError) -> UInt64 {
@@ -91,7 +91,7 @@ package struct ByteReader: ~Escapable {
     return Int64(bitPattern: (value >> 1) ^ (0 &- (value & 1)))
   }
 
-  /// A length that must fit in what is left.
+  /// A length that must fit in the remaining bytes.
   @_lifetime(self: copy self)
   package mutating func length() throws(WireDecodingError) -> Int {
     let start = offset
@@ -109,14 +109,14 @@ package struct ByteReader: ~Escapable {
     return bytes.extracting(at..<at + count)
   }
 
-  /// The range of the next `count` bytes, which are passed over.
+  /// Skips the next `count` bytes and returns their range.
   @_lifetime(self: copy self)
   package mutating func range(_ count: Int) throws(WireDecodingError) -> Range<Int> {
     let at = try take(count)
     return at..<at + count
   }
 
-  /// Everything that is left, in place.
+  /// All remaining bytes, in place.
   @_lifetime(copy self)
   package mutating func rest() throws(WireDecodingError) -> RawSpan { try span(remaining) }
 }

@@ -5,24 +5,24 @@ internal import Synchronization
 ///
 /// A batch is compressed once and then passed from the socket to SQLite and to every follower as one of these.
 public struct ByteString: Sendable {
-  /// Owns the memory and frees it when the last slice goes.
+  /// Owns the memory and frees it with the last slice.
   ///
   /// Invariant behind `@unchecked Sendable`: nobody writes to the memory once a `ByteString` has been made over it.
   @safe package final class Storage: @unchecked Sendable {
     package let base: UnsafeMutableRawPointer
-    /// Queues of output that wait to send it; its memory counts once for all of them.
+    /// How many output queues wait to send it; its memory counts once for all of them.
     private let queueCount = Atomic<Int>(0)
 
     init(adopting base: UnsafeMutableRawPointer) { unsafe self.base = base }
 
     /// A queue takes it in.
     ///
-    /// - Returns: whether it is the first.
+    /// - Returns: whether it is the first one.
     package func enterQueue() -> Bool { queueCount.wrappingAdd(1, ordering: .relaxed).oldValue == 0 }
 
-    /// A queue has no more use for it.
+    /// A queue releases it.
     ///
-    /// - Returns: whether it was the last.
+    /// - Returns: whether it was the last one.
     package func leaveQueue() -> Bool { queueCount.wrappingSubtract(1, ordering: .relaxed).newValue == 0 }
 
     deinit { unsafe free(base) }
@@ -93,7 +93,7 @@ public struct ByteString: Sendable {
     unsafe body(UnsafeRawPointer(storage.base + start), storage)
   }
 
-  /// The bytes as text; what is not UTF-8 becomes U+FFFD.
+  /// The bytes as text; bytes that are not UTF-8 become U+FFFD.
   public var text: String { unsafe withUnsafeBytes { unsafe String(decoding: $0, as: UTF8.self) } }
 
   /// A copy as an array.
@@ -111,7 +111,7 @@ extension ByteString: Hashable {
 extension ByteString: ExpressibleByStringInterpolation, CustomStringConvertible {
   public init(stringLiteral value: String) { self.init(value) }
 
-  /// As `text`.
+  /// Same as `text`.
   public var description: String { text }
 }
 

@@ -24,7 +24,7 @@ internal import Glibc
     if additional > capacity - count { grow(additional) }
   }
 
-  /// Apart, so that the check before every write stays small enough to be inlined.
+  /// Separate, so that the check before every write is small enough to be inlined.
   @inline(never)
   private mutating func grow(_ additional: Int) {
     capacity = max(count + additional, capacity * 2)
@@ -52,7 +52,7 @@ internal import Glibc
 
   package mutating func append(_ bytes: ByteString) { append(bytes.span) }
 
-  /// The text's UTF-8, without a copy of its own where Swift keeps it as UTF-8.
+  /// The text's UTF-8, without an extra copy if Swift stores it as UTF-8.
   package mutating func append(utf8 text: String) {
     var text = text
     text.withUTF8 { bytes in append(unsafe bytes.span.bytes) }
@@ -63,7 +63,7 @@ internal import Glibc
   package mutating func append(u64 value: UInt64) { store(value.littleEndian) }
   package mutating func append(i64 value: Int64) { store(value.littleEndian) }
 
-  /// LEB128: seven bits a byte, the low ones first.
+  /// LEB128: seven bits per byte, low bits first.
   package mutating func append(varint value: UInt64) {
     reserve(10)
     var rest = value
@@ -87,7 +87,7 @@ internal import Glibc
     count += zeros
   }
 
-  /// Overwrites four bytes written before, once their value is known.
+  /// Overwrites four bytes written earlier, once their value is known.
   package mutating func overwrite(u32 value: UInt32, at offset: Int) {
     overwriteInteger(value.littleEndian, at: offset)
   }
@@ -100,7 +100,7 @@ internal import Glibc
 
   package mutating func overwrite(_ value: UInt8, at offset: Int) { overwriteInteger(value, at: offset) }
 
-  /// Overwrites bytes written before.
+  /// Overwrites bytes written earlier.
   package mutating func overwrite(_ span: RawSpan, at offset: Int) {
     precondition(offset >= 0 && offset + span.byteCount <= count, "only what was written is overwritten")
     unsafe span.withUnsafeBytes { bytes in
@@ -121,9 +121,9 @@ internal import Glibc
     count += MemoryLayout<Integer>.size
   }
 
-  /// Makes room for `capacity` bytes, lets `body` write into them and tell how many it wrote.
+  /// Makes room for `capacity` bytes and lets `body` write into them; it returns how many it wrote.
   ///
-  /// - Returns: whether `body` succeeded; nothing is appended when it answers nil.
+  /// - Returns: whether `body` succeeded; nothing is appended if it returns nil.
   package mutating func append(upTo capacity: Int, _ body: (UnsafeMutableRawBufferPointer) -> Int?) -> Bool {
     reserve(capacity)
     guard let written = unsafe body(UnsafeMutableRawBufferPointer(start: base + count, count: capacity)) else {
@@ -142,10 +142,10 @@ internal import Glibc
     }
   }
 
-  /// Empties the writer and keeps its memory.
+  /// Empties the writer, but keeps its memory.
   package mutating func removeAll() { count = 0 }
 
-  /// The written bytes; their memory changes hands.
+  /// The written bytes, without a copy: the memory now belongs to the result.
   package consuming func finish() -> ByteString {
     let storage = unsafe ByteString.Storage(adopting: base)
     let count = count

@@ -1,10 +1,11 @@
-/// The tagged fields behind the fixed ones of a control part (`spec/wire.md`, section 2).
+/// The tagged fields after the fixed ones of a control part (`spec/wire.md`, section 2).
 enum Extensions {
   static let criticalBit: UInt16 = 0x8000
 
-  /// Reads extensions up to the end of the control part; `known` answers whether it knew the tag.
+  /// Reads extensions up to the end of the control part; `known` returns whether it knows the tag.
   ///
-  /// - Throws: `Refusal`: `protocol_violation` for a tag that comes twice or a length that lies, `unsupported` for an unknown critical tag.
+  /// - Throws: `Refusal`: `protocol_violation` for a repeated tag or a wrong length, `unsupported` for an unknown
+  ///   critical tag.
   static func read(
     from reader: inout ByteReader, _ known: (UInt16, RawSpan) throws(WireDecodingError) -> Bool
   ) throws(Refusal) {
@@ -29,7 +30,7 @@ enum Extensions {
 
   static let tagCountMax = 64
 
-  /// Reads extensions of a message that has none of its own.
+  /// Reads extensions of a message that defines none.
   static func skip(_ reader: inout ByteReader) throws(Refusal) {
     try read(from: &reader) { _, _ throws(WireDecodingError) in false }
   }

@@ -7,12 +7,12 @@ package struct Frame: Sendable {
   package let batches: ByteString
 }
 
-/// Cuts a stream of bytes into frames, whatever pieces it arrives in.
+/// Cuts a stream of bytes into frames, in whatever pieces it arrives.
 ///
-/// A frame's body is copied once, into memory of its own that batches go on sharing. No memory is taken for a body before
-/// its header's check fits and its length is within the limit.
+/// A frame's body is copied once, into memory that batches then share. No memory is taken for a body before its
+/// header's check matches and its length is within the limit.
 package struct FrameDecoder: ~Copyable {
-  /// The largest body this side takes: `greetingByteCountMax` until the greeting is over.
+  /// The largest body that this side accepts: `greetingByteCountMax` until the greeting is over.
   package var bodyByteCountMax: Int
 
   private var header: FrameHeader?
@@ -24,9 +24,9 @@ package struct FrameDecoder: ~Copyable {
   /// Whether a frame has begun to arrive.
   package var isInsideFrame: Bool { header != nil || buffer.count > 0 }
 
-  /// Takes bytes of `input` from `offset` on until a frame is whole.
+  /// Takes bytes of `input` from `offset` on until a frame is complete.
   ///
-  /// - Returns: the frame; nil when the input is used up first. Frames of unknown types from 128 up are passed over.
+  /// - Returns: the frame; nil if the input is used up first. Frames of unknown types from 128 up are skipped.
   /// - Throws: `Refusal` that ends the connection.
   package mutating func next(from input: RawSpan, at offset: inout Int) throws(Refusal) -> Frame? {
     while true {

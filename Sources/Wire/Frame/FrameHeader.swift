@@ -11,7 +11,7 @@
 /// | 16 | 4 | `check` |
 struct FrameHeader {
   static let byteCount = 20
-  /// What `check` of the control part is seeded with: the hash of the bytes in front of it.
+  /// The seed of the control part's `check`: the hash of the bytes in front of it.
   private static let seededByteCount = 16
 
   let bodyLength: Int
@@ -22,10 +22,10 @@ struct FrameHeader {
   /// The hash of bytes 0 to 15.
   let seed: UInt64
 
-  /// Reads a header and verifies the check that its lengths may be trusted by.
+  /// Reads a header and verifies its check, so that its lengths can be trusted.
   ///
   /// - Parameter bodyByteCountMax: the limit that this side announced.
-  /// - Throws: `Refusal`, always of the connection: after a wrong header nothing tells where the next frame starts.
+  /// - Throws: `Refusal`, always of the connection: after a wrong header it is not known where the next frame starts.
   init(decoding bytes: RawSpan, bodyByteCountMax: Int) throws(Refusal) {
     let flags: UInt8
     let headerCheck: UInt16
@@ -40,7 +40,8 @@ struct FrameHeader {
       check = try reader.u32()
     } catch { throw Refusal(.protocolViolation, error.description) }
     seed = XXH3.hash(bytes.extracting(0..<Self.seededByteCount))
-    // What was damaged on the way may arrive whole over a new connection; what was sent wrong would be wrong again.
+    // Bytes damaged in transit may arrive intact over a new connection; a frame that was sent wrong would be wrong
+    // again.
     if headerCheck != Self.headerCheck(of: bytes) {
       throw Refusal(
         .protocolViolation,
@@ -88,7 +89,7 @@ struct FrameHeader {
     return UInt16(truncatingIfNeeded: XXH3.hash(unsafe words.span.bytes))
   }
 
-  /// Begins a frame; the control part is appended behind it.
+  /// Begins a frame; the control part is appended after it.
   static func begin(_ type: FrameType, id: UInt32, into writer: inout ByteWriter) {
     writer.append(u32: 0)
     writer.append(type.rawValue)
@@ -98,7 +99,7 @@ struct FrameHeader {
     writer.append(zeros: 8)
   }
 
-  /// Ends the frame that `writer` holds: fills in lengths and checks.
+  /// Completes the frame that `writer` holds: fills in lengths and checks.
   static func end(batchByteCount: Int, of writer: inout ByteWriter) {
     let controlLength = writer.count - byteCount
     precondition(controlLength <= Limits.controlByteCountMax, "a control part fits its limit")
@@ -138,7 +139,7 @@ package enum FrameType: UInt8, Hashable, Sendable {
   /// From 128 up a peer may ignore a type.
   case heads = 130
 
-  /// Unknown types from here up are ignored; below they are refused.
+  /// Unknown types from here up are ignored, lower ones refused.
   static let ignorable: UInt8 = 128
 
   var carriesBatches: Bool { self == .append || self == .batch }

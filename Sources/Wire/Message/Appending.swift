@@ -1,7 +1,7 @@
 /// A batch to be stored (`spec/wire.md`, section 4.6).
 package struct Append: Sendable {
   package var producer: ProducerID
-  /// Of the batch, from 1, per producer and stream.
+  /// The batch's number, from 1, per producer and stream.
   package var number: UInt64
   /// No lower number will ever be sent again.
   package var floor: UInt64
@@ -18,7 +18,7 @@ package struct Append: Sendable {
   }
 }
 
-/// A request to seal a stream behind the producer's batches (`spec/wire.md`, section 4.8).
+/// A request to seal a stream after the producer's batches (`spec/wire.md`, section 4.8).
 package struct Complete: Hashable, Sendable {
   package var producer: ProducerID
   package var number: UInt64
@@ -140,7 +140,7 @@ extension Ack {
     incarnation = Incarnation(try reader.u64())
     firstSequence = try reader.u64()
     count = try reader.u64()
-    // Not `firstSequence + count - 1`: both are the peer's and may wrap.
+    // Not `firstSequence + count - 1`: both come from the peer, and the sum may wrap.
     if firstSequence == 0 || firstSequence > Limits.numberMax || count < UInt64(appendCount)
       || count - 1 > Limits.numberMax - firstSequence
     {

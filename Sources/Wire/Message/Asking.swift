@@ -1,9 +1,9 @@
-/// A page of the stream list is wanted (`spec/wire.md`, section 4.17).
+/// A request for a page of the stream list (`spec/wire.md`, section 4.17).
 package struct ListRequest: Hashable, Sendable {
   package var limit: UInt16
-  /// Nil: all streams but the server's own.
+  /// Nil: all streams except the server's own.
   package var pattern: StreamPattern?
-  /// The last name of the page before; nil for the first page.
+  /// The last name of the previous page; nil for the first page.
   package var after: StreamName?
 
   package init(
@@ -15,7 +15,7 @@ package struct ListRequest: Hashable, Sendable {
   }
 }
 
-/// What the server tells of one stream.
+/// What the server reports about one stream.
 public struct StreamSummary: Hashable, Sendable {
   public var stream: StreamName
   public var incarnation: Incarnation
@@ -27,7 +27,7 @@ public struct StreamSummary: Hashable, Sendable {
   public var entryCount: UInt64
   /// Bytes stored for them.
   public var byteCount: UInt64
-  /// When the last entry was taken, in ns since 1970; 0 when there is none.
+  /// When the last entry was accepted, in ns since 1970; 0 if there is none.
   public var lastReceived: Int64
   public var isSealed: Bool
 
@@ -57,7 +57,7 @@ package struct Listing: Hashable, Sendable {
   }
 }
 
-/// One fact of the server's state: a number or a text under a name.
+/// One fact about the server's state: a number or a text under a name.
 public struct ServerFact: Hashable, Sendable {
   public enum Value: Hashable, Sendable {
     case number(UInt64)
@@ -124,7 +124,7 @@ extension Listing {
       lastReceived = try fields.i64()
       isSealed = try fields.u8() == 1
       name = try fields.name()
-      // Readers count with these.
+      // Readers calculate with these.
       if first == 0 || first > Limits.numberMax || head > Limits.numberMax || head < first - 1 {
         throw WireDecodingError("a stream's first and last number do not belong together", at: 8)
       }

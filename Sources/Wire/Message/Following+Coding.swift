@@ -18,11 +18,11 @@ extension Follow {
     }
   }
 
-  /// How long the control part of its frame is.
+  /// The length of the control part of its frame.
   ///
-  /// A frame holds `Limits.controlByteCountMax`; a follower of more streams than that has room for divides its selectors among
-  /// several subscriptions. Making the frame of a longer one is an error of the program, so ask first: how many streams there
-  /// are is the server's word.
+  /// A frame holds `Limits.controlByteCountMax`; a follower of more streams than fit divides its selectors among
+  /// several subscriptions. Making a longer frame is a programming error. So ask first: the server decides how many
+  /// streams there are.
   package var controlByteCount: Int {
     var count = Self.fixedByteCount
     for selector in selectors {
@@ -109,7 +109,7 @@ extension Follow {
         throw WireDecodingError("FOLLOW has 1 to \(Limits.selectorCountMax) selectors, not \(selectorCount)", at: 10)
       }
       for _ in 0..<selectorCount { names.append((try reader.u8(), try reader.name())) }
-      // A position takes 18 bytes at least, so a count beyond what is left ends in an error before it takes memory.
+      // A position takes at least 18 bytes, so a count that exceeds the rest ends in an error before it takes memory.
       for _ in 0..<cursorCount {
         positions.append((try reader.name(), try reader.u64(), try reader.u64()))
         if positions[positions.count - 1].sequence > Limits.numberMax {

@@ -8,9 +8,9 @@ public enum StreamSelector: Hashable, Sendable {
 public enum FollowStart: Hashable, Sendable {
   /// At the first entry that is kept.
   case first
-  /// After the head: only what comes from now on.
+  /// After the head: only entries that come from now on.
   case now
-  /// With the last so many entries of each stream.
+  /// With the last entries of each stream, as many as given.
   case last(UInt64)
   /// With the first entry of each stream at or after a time, in ns since 1970.
   case since(Int64)
@@ -18,16 +18,16 @@ public enum FollowStart: Hashable, Sendable {
   case from(UInt64)
 }
 
-/// Where delivery ends; whichever comes first. Nothing set: never.
+/// Where delivery ends: at whichever comes first, or never if nothing is set.
 public struct FollowEnd: Hashable, Sendable {
   /// When everything stored at the moment of the request has been delivered.
   public var atHead = false
   /// After this sequence number of each stream. In reverse: begins with it.
   public var sequence: UInt64?
-  /// Before the first entry of each stream later than this time, in ns since 1970. In reverse: begins with the last that is no
-  /// later.
+  /// Before the first entry of each stream later than this time, in ns since 1970. In reverse: begins with the last
+  /// entry that is not later.
   public var time: Int64?
-  /// After so many entries of all streams together.
+  /// After this many entries of all streams together.
   public var limit: UInt64?
 
   public init(atHead: Bool = false, sequence: UInt64? = nil, time: Int64? = nil, limit: UInt64? = nil) {
@@ -41,7 +41,7 @@ public struct FollowEnd: Hashable, Sendable {
 /// The last sequence number seen of one stream.
 public struct CursorPosition: Hashable, Sendable {
   public var stream: StreamName
-  /// `.any` when it is not known.
+  /// `.any` if it is not known.
   public var incarnation: Incarnation
   public var sequence: UInt64
 
@@ -131,7 +131,7 @@ package struct StreamHead: Hashable, Sendable {
   }
 }
 
-/// Why a subscription is over (`spec/wire.md`, section 4.15).
+/// Why a subscription ended (`spec/wire.md`, section 4.15).
 public struct EndReason: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
   public let rawValue: UInt8
   public init(rawValue: UInt8) { self.rawValue = rawValue }
@@ -139,7 +139,7 @@ public struct EndReason: RawRepresentable, Hashable, Sendable, CustomStringConve
   /// Every named stream is sealed and delivered to its end.
   public static let complete = EndReason(rawValue: 1)
   public static let limit = EndReason(rawValue: 2)
-  /// The head, sequence number or time that was asked for is reached.
+  /// The requested head, sequence number or time is reached.
   public static let until = EndReason(rawValue: 3)
   public static let cancelled = EndReason(rawValue: 4)
   /// Reverse: nothing lies below.

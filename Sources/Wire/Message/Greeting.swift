@@ -50,7 +50,7 @@ package struct Hello: Hashable, Sendable {
 }
 
 extension Hello {
-  /// The largest body that a peer takes: every batch must fit.
+  /// The largest body that a peer accepts; every batch must fit.
   @_lifetime(reader: copy reader)
   fileprivate static func frameLimit(from reader: inout ByteReader) throws(WireDecodingError) -> UInt32 {
     let start = reader.offset
@@ -77,7 +77,7 @@ package struct Welcome: Hashable, Sendable {
   package var subscriptionCountMax: UInt16
   package var name: String
 
-  /// The bit of `features` that says that the server checks tokens.
+  /// The bit of `features` that says whether the server checks tokens.
   package static let tokenCheckFeature: UInt64 = 1 << 1
   package var checksTokens: Bool { features & Self.tokenCheckFeature != 0 }
 

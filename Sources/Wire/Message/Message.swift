@@ -1,4 +1,4 @@
-/// Everything that peers say to each other (`spec/wire.md`, section 4), but for the batches, which travel behind it.
+/// Everything that peers send each other (`spec/wire.md`, section 4), except the batches, which follow it.
 package enum Message: Sendable {
   case hello(Hello)
   case welcome(Welcome)
@@ -62,7 +62,7 @@ extension Message {
     }
   }
 
-  /// The frame for this message; `id` is 0 for what concerns the connection.
+  /// The frame for this message; `id` is 0 if it concerns the connection.
   package func frame(id: UInt32) -> OutgoingFrame {
     var writer = ByteWriter(capacity: 128)
     var batches = ByteString()
@@ -99,10 +99,10 @@ extension Message {
     return OutgoingFrame(head: writer.finish(), batches: batches)
   }
 
-  /// Reads the message of a frame. Batches are not looked into.
+  /// Reads the message of a frame, but not its batches.
   ///
-  /// - Throws: `Refusal`: of a request (`FrameType.isRequest`) it concerns the request alone, since the frame was whole;
-  ///   of another frame the connection.
+  /// - Throws: `Refusal`. In a request (`FrameType.isRequest`) it concerns only the request, since the frame was whole;
+  ///   in another frame, the connection.
   package init(decoding frame: Frame) throws(Refusal) {
     if frame.id != 0, frame.type.concernsConnection {
       throw Refusal(.protocolViolation, "\(frame.type) concerns the connection; its id is 0, not \(frame.id)")

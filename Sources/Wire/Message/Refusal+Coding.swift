@@ -6,7 +6,7 @@ extension Refusal {
     static let stream: UInt16 = 3
   }
 
-  /// The spec's longest name fits; a peer's that is longer is cut when it is passed on.
+  /// The longest name in the spec fits; a longer one from a peer is cut when it is passed on.
   private static let detailNameByteCountMax = 255
   private static let retryableBit: UInt8 = 1
   private static let mayHaveTakenEffectBit: UInt8 = 2

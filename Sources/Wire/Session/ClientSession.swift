@@ -1,15 +1,15 @@
-/// The client's end of one connection, apart from all I/O: requests in flight, credit, liveness, and the proof that what a
-/// follower receives has no hole (P5).
+/// The client's end of one connection, separate from all I/O: requests in flight, credit, liveness, and the proof that
+/// a follower receives no hole (P5).
 ///
-/// `greeting` until WELCOME, `open` after it, `closed` for good. A session lives as long as its connection; what outlives it
-/// (cursors, batches to be sent again) is the SDK's.
+/// `greeting` until WELCOME, then `open`, finally `closed`. A session lives as long as its connection; the SDK keeps
+/// what outlives it (cursors, batches to be sent again).
 package struct ClientSession: ~Copyable {
   package enum Event: Sendable {
     case send(OutgoingFrame)
     case welcomed(Welcome)
     /// One append is durable.
     case acknowledged(id: UInt32, Stored)
-    /// The final answer to a request or subscription: it was refused.
+    /// The final answer to a refused request or subscription.
     case refused(id: UInt32, Refusal)
     case announced(id: UInt32, Announcement)
     case resolved(id: UInt32)
@@ -21,11 +21,11 @@ package struct ClientSession: ~Copyable {
     case listed(id: UInt32, Listing)
     case answered(id: UInt32, [ServerFact])
     case goingAway(GoAway)
-    /// The connection must be closed; nothing more comes.
+    /// The connection must be closed; nothing follows.
     case failed(Refusal)
   }
 
-  /// Where an append's entries are.
+  /// Where the entries of an append are stored.
   package struct Stored: Hashable, Sendable {
     package var incarnation: Incarnation
     package var firstSequence: UInt64
@@ -39,7 +39,7 @@ package struct ClientSession: ~Copyable {
     package var from: UInt64
     package var to: UInt64
     package var batches: [Batch]
-    /// What it takes from the credit.
+    /// The credit that it uses.
     package var byteCount: Int
   }
 
@@ -52,23 +52,24 @@ package struct ClientSession: ~Copyable {
   /// One stream of a subscription.
   private struct Track {
     let isReverse: Bool
-    /// What the server's checks are seeded with.
+    /// The seed of the server's checks.
     let seed: UInt64
     var told: FollowTerms.Told
   }
 
-  /// A class, since it is looked up several times for each frame and its copies are not cheap. The machine alone has it.
+  /// A class, since it is looked up several times for each frame and copies are not cheap. Only the machine refers to
+  /// it.
   private final class Subscription {
     var terms: FollowTerms
     var creditTotal: UInt64
     var isResolved = false
     var isLive = false
-    /// CANCEL is sent: what is still on its way is passed over.
+    /// CANCEL was sent: frames still in flight are skipped.
     var isCancelled = false
-    /// The user was told of its end already.
+    /// Its end was already reported to the user.
     var isAbandoned = false
     var tracks: [UInt32: Track] = [:]
-    /// The seeds of all tracks: a stream is told once an incarnation.
+    /// The seeds of all tracks: a stream is announced once for each incarnation.
     var seeds: Set<UInt64> = []
 
     init(_ follow: Follow) {
@@ -85,9 +86,9 @@ package struct ClientSession: ~Copyable {
   private var appendByteCount = 0
   private var subscriptions: [UInt32: Subscription] = [:]
   private var questions: Set<UInt32> = []
-  /// GOAWAY came: what is in flight is answered, nothing new is taken.
+  /// GOAWAY came: requests in flight are answered, new ones are not accepted.
   package private(set) var isLeaving = false
-  /// The last PING of the bytes at hand; a peer that sends many is answered once.
+  /// The last PING of the current bytes; a peer that sends many gets one answer.
   private var pongDue: UInt64?
 
   /// - Parameter greetingMillisecondsMax: how long WELCOME may take.
@@ -101,7 +102,7 @@ package struct ClientSession: ~Copyable {
   package var isOpen: Bool { if case .open = state { true } else { false } }
   package var isClosed: Bool { if case .closed = state { true } else { false } }
 
-  /// What the server has named in WELCOME, within the limits.
+  /// The server's limits from WELCOME, within those of the protocol.
   package var heartbeatMilliseconds: UInt64 { liveness.heartbeatMilliseconds }
 
   /// The first frame of a connection.
@@ -143,14 +144,14 @@ extension ClientSession {
     return (id, frame(.follow(follow), id: id))
   }
 
-  /// Raises the total that the server may send on a subscription; nil when that changes nothing.
+  /// Raises the total that the server may send on a subscription; nil if that changes nothing.
   package mutating func credit(_ id: UInt32, total: UInt64) -> OutgoingFrame? {
     guard let known = subscriptions[id]?.creditTotal, total > known, !isClosed else { return nil }
     subscriptions[id]?.creditTotal = total
     return frame(.credit(total: total), id: id)
   }
 
-  /// Asks for a subscription's end, which END answers; nothing is delivered any more.
+  /// Asks for a subscription's end, which END answers; nothing more is delivered.
   package mutating func cancel(_ id: UInt32) -> OutgoingFrame? {
     guard subscriptions[id]?.isCancelled == false, !isClosed else { return nil }
     subscriptions[id]?.isCancelled = true
@@ -172,7 +173,7 @@ extension ClientSession {
     return (id, frame(message, id: id))
   }
 
-  /// The next id that is not busy: ids wrap within hours at full speed.
+  /// The next id that is not busy; at full speed, ids wrap within hours.
   private mutating func nextID() -> UInt32 {
     repeat {
       lastID &+= 1
@@ -206,7 +207,7 @@ extension ClientSession {
     return events
   }
 
-  /// Looks at the deadlines; call it a few times a heartbeat.
+  /// Checks the deadlines; call it a few times in each heartbeat.
   package mutating func tick(now: MonotonicTime) -> [Event] {
     var events: [Event] = []
     switch state {
@@ -226,10 +227,10 @@ extension ClientSession {
   }
 
   private mutating func fail(_ refusal: Refusal, _ events: inout [Event]) {
-    // What arrived damaged may arrive whole over a new connection.
+    // Bytes that arrived damaged may arrive intact over a new connection.
     var refusal = refusal
     if refusal.code == .protocolViolation || refusal.code == .frameTooLarge { refusal.isRetryable = true }
-    // The server's operator is told as well.
+    // The server's operator should know as well.
     events.append(.send(frame(.error(refusal), id: 0)))
     events.append(.failed(refusal))
     state = .closed
@@ -276,7 +277,7 @@ extension ClientSession {
       if !isCancelled { try follow(message, id: id, &events) }
     case .end(let reason):
       guard let subscription = subscriptions.removeValue(forKey: id) else { throw Self.unknown(id) }
-      // What comes behind a CANCEL ends it, whatever it says.
+      // An END or ERROR after CANCEL ends the subscription, whatever it says.
       if !subscription.isCancelled {
         try hold(id, &events) { () throws(Refusal) in
           try subscription.terms.check(reason, subscription.tracks.values.lazy.map(\.told))
@@ -298,9 +299,9 @@ extension ClientSession {
     Refusal(.protocolViolation, "the server answered id \(id), which is not open")
   }
 
-  /// Splits an ACK that covers a run into one answer an append.
+  /// Splits an ACK that covers a run into one answer for each append.
   private mutating func take(_ ack: Ack, id: UInt32, _ events: inout [Event]) throws(Refusal) {
-    // All of it is checked before any of it is believed.
+    // Everything is checked before anything is trusted.
     var left = ack.count
     for offset in 0..<ack.appendCount {
       guard let append = appends[id &+ offset] else { throw Self.unknown(id &+ offset) }
@@ -366,14 +367,14 @@ extension ClientSession {
     }
   }
 
-  /// Ends a subscription whose batches this version cannot read: a retry would bring the same ones.
+  /// Ends a subscription whose batches this version cannot read; a retry would bring the same ones.
   private mutating func abandon(_ id: UInt32, _ error: WireDecodingError, _ events: inout [Event]) {
     subscriptions[id]?.isAbandoned = true
     if let cancel = cancel(id) { events.append(.send(cancel)) }
     events.append(.refused(id: id, Refusal(.unsupported, "\(error); use a newer client")))
   }
 
-  /// Ends a subscription whose server does not keep to what was asked for: it would not over another connection either.
+  /// Ends a subscription whose server does not keep to the request; it would not do so over another connection either.
   private func hold<Value>(
     _ id: UInt32, _ events: inout [Event], to check: () throws(Refusal) -> Value
   ) throws(Refusal) -> Value {
@@ -389,7 +390,7 @@ extension ClientSession {
     guard let terms = subscriptions[id]?.terms else { throw Self.unknown(id) }
     let isReverse = terms.isReverse
     guard subscriptions[id]?.tracks[announcement.handle] == nil else {
-      throw Refusal(.protocolViolation, "handle \(announcement.handle) is told twice")
+      throw Refusal(.protocolViolation, "handle \(announcement.handle) is announced twice")
     }
     guard isReverse || announcement.position <= announcement.head else {
       throw Refusal(
@@ -398,14 +399,14 @@ extension ClientSession {
     let bound = try hold(id, &events) { () throws(Refusal) in try terms.check(announcement) }
     let seed = BatchHeader.serverSeed(stream: announcement.stream, incarnation: announcement.incarnation)
     guard subscriptions[id]?.seeds.insert(seed).inserted == true else {
-      throw Refusal(.protocolViolation, "the stream '\(announcement.stream)' is told twice")
+      throw Refusal(.protocolViolation, "the stream '\(announcement.stream)' is announced twice")
     }
     let next = isReverse ? announcement.position : announcement.position + 1
     subscriptions[id]?.tracks[announcement.handle] = Track(
       isReverse: isReverse, seed: seed, told: .init(head: announcement.head, next: next, bound: bound))
   }
 
-  /// Accounts for a range: it must begin where the last one ended.
+  /// Accounts for a range, which must begin where the last one ended.
   @discardableResult
   private func cover(
     _ from: UInt64, _ to: UInt64, handle: UInt32, of subscription: Subscription?
@@ -417,7 +418,7 @@ extension ClientSession {
       throw Refusal(.protocolViolation, "handle \(handle) was never told")
     }
     if track.isReverse {
-      // Numbers are at most 2^63 - 1; `next` is 0 when delivery starts below nothing.
+      // Numbers are at most 2^63 - 1; `next` is 0 if there is nothing below the position.
       guard to + 1 == track.told.next else { throw Self.gap(expected: max(track.told.next, 1) - 1, got: to) }
       track.told.next = from
     } else {
@@ -446,7 +447,7 @@ extension ClientSession {
     Refusal(.protocolViolation, "a gap: expected sequence number \(expected), received \(got)")
   }
 
-  /// - Returns: the batches; or why this version cannot read them.
+  /// - Returns: the batches, or why this version cannot read them.
   private func verify(
     _ range: BatchRange, _ run: ByteString, id: UInt32
   ) throws(Refusal) -> Result<Delivery, WireDecodingError> {

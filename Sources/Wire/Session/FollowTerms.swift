@@ -1,14 +1,14 @@
-/// What a FOLLOW has asked for, and so which STREAM and END can be an answer to it (`spec/session.md`, sections 5.1 and 5.6).
+/// What a FOLLOW has asked for, and thus which STREAM and END can answer it (`spec/session.md`, sections 5.1 and 5.6).
 ///
-/// The cover proves that nothing is missing between a stream's start and its last range; this, that the start and the end are those
-/// that were asked for.
+/// The cover proves that nothing is missing between a stream's start and its last range. This proves that start and end
+/// are those that were asked for.
 struct FollowTerms {
-  /// One stream as it was told.
+  /// One stream as announced.
   struct Told {
     var head: UInt64
     /// The next number to be covered; in reverse, the number above it.
     var next: UInt64
-    /// In reverse, what nothing at or below is delivered of; nil when the server alone knows.
+    /// In reverse, the number at or below which nothing is delivered; nil if only the server can know it.
     var bound: UInt64?
   }
 
@@ -17,10 +17,10 @@ struct FollowTerms {
   private let end: FollowEnd
   private let names: Set<StreamName>
   private let patterns: [StreamPattern]
-  /// Of use until RESOLVED.
+  /// Used until RESOLVED.
   private var cursor: [StreamName: CursorPosition]
   private var isResolved = false
-  /// What the ranges of BATCH frames come to.
+  /// The total of the ranges of BATCH frames.
   private var deliveredCount: UInt64 = 0
 
   init(_ follow: Follow) {
@@ -51,7 +51,7 @@ struct FollowTerms {
 
   /// Checks that a stream was asked for, from this position on.
   ///
-  /// - Returns: in reverse, what nothing at or below is delivered of; nil when the server alone knows.
+  /// - Returns: in reverse, the number at or below which nothing is delivered; nil if only the server can know it.
   func check(_ told: Announcement) throws(Refusal) -> UInt64? {
     guard names.contains(told.stream) || patterns.contains(where: { $0.matches(told.stream) }) else {
       throw Refusal(.protocolViolation, "STREAM tells the stream '\(told.stream)', which was not asked for")
@@ -66,7 +66,7 @@ struct FollowTerms {
     return isReverse ? asked : nil
   }
 
-  /// The position that was asked for; nil when it depends on what the server alone knows.
+  /// The position that was asked for; nil if only the server can know it.
   private func asked(_ told: Announcement) throws(Refusal) -> UInt64? {
     if isResolved {
       guard isWaiting else {
@@ -90,7 +90,7 @@ struct FollowTerms {
 
   private func isPosition(_ told: Announcement, _ asked: UInt64?) -> Bool {
     guard let asked, told.position != asked else { return true }
-    // It may have been created since the FOLLOW came, and starts at its first entry then.
+    // It may have been created after the FOLLOW arrived; then it starts at its first entry.
     return told.position == 0 && isWaiting && cursor[told.stream]?.incarnation != told.incarnation
   }
 
@@ -103,9 +103,9 @@ struct FollowTerms {
 
   // MARK: END
 
-  /// Checks that a subscription can end so, with its streams where they are.
+  /// Checks that a subscription can end this way, with its streams where they are.
   func check(_ reason: EndReason, _ streams: some Collection<Told>) throws(Refusal) {
-    // One that is not known is over, whatever it means.
+    // An unknown reason ends the subscription, whatever it means.
     guard reason.rawValue <= EndReason.start.rawValue else { return }
     let violation: String? =
       switch reason {
@@ -121,7 +121,7 @@ struct FollowTerms {
     guard isResolved else { throw Refusal(.protocolViolation, "END '\(reason)' comes before RESOLVED") }
   }
 
-  /// Why not all has been covered that must be.
+  /// Why the cover is incomplete.
   private func shortfall(_ streams: some Collection<Told>) -> String? {
     for stream in streams {
       if isReverse {

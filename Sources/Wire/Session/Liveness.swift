@@ -1,16 +1,17 @@
 /// Whether a peer is alive, and when it wants to hear from this side (`spec/session.md`).
 ///
-/// Any byte received proves life. A side that has sent nothing for one heartbeat sends a PING; one that has received nothing
-/// for three gives the connection up. Silence is counted from look to look, and of a gap between two looks one heartbeat counts at most:
-/// while this side's process or machine stood still, what the peer has sent waits in the socket.
+/// Any byte received proves life. A side that has sent nothing for one heartbeat sends a PING; one that has received
+/// nothing for three gives up the connection. Silence adds up from check to check, and a gap between two checks counts
+/// as one heartbeat at most: if this side's process or machine stood still, bytes from the peer may be waiting in the
+/// socket.
 struct Liveness {
   /// Silence, in heartbeats, after which a peer counts as gone.
   static let silentHeartbeatCountMax: UInt64 = 3
 
   let heartbeatMilliseconds: UInt64
-  /// What the peer's silence came to at the last look, in nanoseconds.
+  /// How long the peer had been silent at the last check, in nanoseconds.
   private var silence: UInt64 = 0
-  /// When that was, or a byte came in later.
+  /// The time of that check, or of a byte received later.
   private var lastLook: MonotonicTime
   private var quietSince: MonotonicTime
   private var hasSent = false
@@ -29,7 +30,7 @@ struct Liveness {
 
   mutating func frameSent() { hasSent = true }
 
-  /// Whether the peer has been silent for too long; asking counts as a look.
+  /// Whether the peer has been silent for too long; asking counts as a check.
   mutating func isPeerGone(now: MonotonicTime) -> Bool {
     let heartbeat = heartbeatMilliseconds * 1_000_000
     silence += min(now.nanoseconds(since: lastLook), heartbeat)
@@ -37,7 +38,7 @@ struct Liveness {
     return silence >= heartbeat * Self.silentHeartbeatCountMax
   }
 
-  /// Whether a PING is due; asking counts it as sent.
+  /// Whether a PING is due; asking counts as sending it.
   mutating func isPingDue(now: MonotonicTime) -> Bool {
     if hasSent {
       hasSent = false

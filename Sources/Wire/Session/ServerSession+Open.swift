@@ -1,19 +1,19 @@
 extension ServerSession {
-  /// A session between WELCOME and its end: the requests that have no answer yet, credit and liveness.
+  /// A session between WELCOME and its end: unanswered requests, credit and liveness.
   ///
-  /// Draining is no state of its own: requests that would begin something are refused, everything else goes on.
+  /// Draining is not a separate state: requests that would begin something are refused, everything else goes on.
   ///
-  /// A class, so that a delivery changes it where it is.
+  /// A class, so that a delivery changes it in place.
   final class Open {
-    /// Batches of one producer on one stream, which have a limit of their own.
+    /// Batches of one producer on one stream, which have their own limit.
     private struct Lane: Hashable {
       let producer: ProducerID
       let stream: StreamName
     }
 
-    /// The batches of a lane that have no answer yet.
+    /// The unanswered batches of a lane.
     ///
-    /// Invariant behind `@unchecked Sendable`: only the session that made it has it.
+    /// Invariant behind `@unchecked Sendable`: only the session that made it refers to it.
     private final class LaneCount: @unchecked Sendable {
       let lane: Lane
       var count = 0
@@ -31,9 +31,9 @@ extension ServerSession {
     private var liveness: Liveness
     private var isDraining = false
     private var appends: [UInt32: (lane: LaneCount, byteCount: Int)] = [:]
-    /// Those with batches, and the last.
+    /// The lanes with batches, and the last one used.
     private var lanes: [Lane: LaneCount] = [:]
-    /// The lane of the last append, to which most go that follow: it need not be looked up.
+    /// The lane of the last append. Most appends that follow belong to it, and need no lookup.
     private var lastLane: LaneCount?
     private var appendByteCount = 0
     private var subscriptions: [UInt32: Subscription] = [:]
@@ -66,7 +66,7 @@ extension ServerSession.Open {
     var actions: [ServerSession.Action] = []
     liveness.bytesReceived(now: now)
     var offset = 0
-    // A peer that sends many PINGs at once is answered once.
+    // A peer that sends many PINGs at once gets one answer.
     var pongDue: UInt64?
     do throws(Refusal) {
       while let frame = try decoder.next(from: input, at: &offset) {
@@ -99,7 +99,7 @@ extension ServerSession.Open {
   ) throws(Refusal) -> Refusal? {
     let message: Message
     do { message = try Message(decoding: frame) } catch {
-      // The frame was whole, so it is one request that is bad.
+      // The frame was whole, so only this request is bad.
       guard frame.type.isRequest else { throw error }
       try checkNew(frame.id)
       actions.append(.send(self.frame(.error(error), id: frame.id)))
@@ -119,7 +119,7 @@ extension ServerSession.Open {
       }
     case .follow(let follow): try begin(id: frame.id, follow, &actions)
     case .credit(let total):
-      // An id that is not open is no fault: CREDIT may have crossed END.
+      // An id that is not open is not a fault: CREDIT may have crossed END.
       guard var subscription = subscriptions[frame.id] else { return nil }
       guard total >= subscription.creditTotal else {
         throw Refusal(.protocolViolation, "credit falls from \(subscription.creditTotal) to \(total)")
@@ -155,7 +155,7 @@ extension ServerSession.Open {
     guard appends.count < Int(welcome.appendBatchCountMax) else {
       throw Self.overdrawn("append-batches", UInt64(welcome.appendBatchCountMax))
     }
-    // A single batch may be as large as a batch can be, whatever the credit.
+    // A single batch may have any allowed size, whatever the credit.
     guard appends.isEmpty || appendByteCount + byteCount <= Int(welcome.appendByteCountMax) else {
       throw Self.overdrawn("append-bytes", UInt64(welcome.appendByteCountMax))
     }

@@ -1,12 +1,12 @@
-/// The server's end of one connection, apart from all I/O: what the peer may say when, credit, and deadlines.
+/// The server's end of one connection, separate from all I/O: what the peer may send and when, credit, and deadlines.
 ///
-/// `greeting`: only HELLO is allowed, in a small frame. `authorizing`: what HELLO asks for is being decided elsewhere,
-/// now or later; what comes meanwhile is held, up to a limit. Both together have one deadline. `open`: everything else
-/// is allowed (`Open`). `closed` is terminal, nothing is read or written after it.
+/// `greeting`: only HELLO is allowed, in a small frame. `authorizing`: HELLO is being decided elsewhere, now or later;
+/// bytes that arrive meanwhile are held, up to a limit. One deadline covers both. `open`: everything else is allowed
+/// (`Open`). `closed` is terminal: nothing is read or written after it.
 ///
-/// Three kinds of invalid input. Ours (answering an id that is not open): ignored, since the peer may have closed in
-/// between. The peer's, about one request (a bad name): ERROR on its id, and the connection goes on. The peer's, about
-/// the protocol (a busy id, credit overdrawn, damage): ERROR with id 0, and the connection ends.
+/// There are three kinds of invalid input. Ours (answering an id that is not open) is ignored, since the peer may have
+/// closed in between. The peer's, about one request (a bad name): ERROR on its id, and the connection goes on. The
+/// peer's, about the protocol (a busy id, credit overdrawn, damage): ERROR with id 0, and the connection ends.
 package struct ServerSession: ~Copyable {
   /// What the shell does, in order.
   package enum Action: Sendable {
@@ -16,23 +16,23 @@ package struct ServerSession: ~Copyable {
     case append(id: UInt32, Append)
     case complete(id: UInt32, Complete)
     case follow(id: UInt32, Follow)
-    /// The subscription was given credit after having had none.
+    /// The subscription has credit again after having had none.
     case resume(id: UInt32)
     case cancel(id: UInt32)
     case list(id: UInt32, ListRequest)
     case stat(id: UInt32)
-    /// Flush, then close without cutting off what was sent.
-    /// `code` is what the client was told; nil when it ended the connection itself.
+    /// Flush, then close without cutting off sent bytes. `code` is what the client received; nil if it ended the
+    /// connection itself.
     case close(reason: String, code: RefusalCode?)
   }
 
-  /// What becomes of a client that has said HELLO.
+  /// The decision about a client that has sent HELLO.
   package enum Decision: Sendable {
     case accepted
     case refused(Refusal)
   }
 
-  /// What a connection is told and held to.
+  /// The limits that a connection is given and held to.
   package struct Settings: Sendable {
     package var welcome: Welcome
     package var handshakeMillisecondsMax: UInt64
@@ -57,7 +57,7 @@ package struct ServerSession: ~Copyable {
 
   private struct Authorizing: ~Copyable {
     let deadline: MonotonicTime
-    /// What came behind HELLO.
+    /// The bytes that came after HELLO.
     private(set) var held = ByteWriter(capacity: 0)
 
     init(deadline: MonotonicTime) { self.deadline = deadline }
@@ -102,7 +102,7 @@ package struct ServerSession: ~Copyable {
     }
   }
 
-  /// The state, in whose place is `closed` until another is set.
+  /// Takes the state out and leaves `closed` until another is set.
   private mutating func takeState() -> State {
     var taken = State.closed
     swap(&taken, &state)
@@ -144,7 +144,7 @@ extension ServerSession {
     return result.actions
   }
 
-  /// What was decided about the client that said HELLO. It may be gone by now.
+  /// Takes the decision about the client that sent HELLO, which may be gone by now.
   package mutating func decide(_ decision: Decision, now: MonotonicTime) -> [Action] {
     let authorizing: Authorizing
     switch takeState() {
@@ -166,7 +166,7 @@ extension ServerSession {
     }
   }
 
-  /// Looks at the deadlines; call it a few times a heartbeat.
+  /// Checks the deadlines; call it a few times in each heartbeat.
   package mutating func tick(now: MonotonicTime) -> [Action] {
     if let open { return received(open.tick(now: now)) }
     let late: String
@@ -187,7 +187,8 @@ extension ServerSession {
         .timedOut, "\(late) within \(milliseconds) ms", isRetryable: true, limit: .init("handshake", milliseconds)))
   }
 
-  /// Tells the client that the server is about to stop; what it has begun is finished, nothing new is taken.
+  /// Tells the client that the server is about to stop: requests that it has begun are finished, new ones are not
+  /// accepted.
   package mutating func drain(_ goAway: GoAway) -> [Action] {
     if isClosed { return [] }
     if let open { return [open.drain(goAway)] }
@@ -195,7 +196,7 @@ extension ServerSession {
     return Self.end(Self.goingAway(goAway.retryAfterMilliseconds))
   }
 
-  /// The connection is gone.
+  /// The connection is lost.
   package mutating func close() { state = .closed }
 
   private func checked(_ frame: Frame) throws(Refusal) -> Hello {
@@ -207,7 +208,8 @@ extension ServerSession {
     guard hello.versions.contains(version) else {
       throw Refusal(
         .unsupportedVersion,
-        "the client speaks versions \(hello.versions.lowerBound) to \(hello.versions.upperBound), this server version \(version); use a client that speaks it"
+        "the client speaks versions \(hello.versions.lowerBound) to \(hello.versions.upperBound), "
+          + "this server version \(version); use a client that speaks it"
       )
     }
     return hello
@@ -219,7 +221,7 @@ extension ServerSession {
       retryAfterMilliseconds: retryAfterMilliseconds)
   }
 
-  /// How a connection ends for what its client did, or did not do.
+  /// Ends a connection because of what its client did, or did not do.
   static func end(_ refusal: Refusal) -> [Action] {
     [.send(Message.error(refusal).frame(id: 0)), .close(reason: refusal.description, code: refusal.code)]
   }
@@ -228,8 +230,8 @@ extension ServerSession {
 // MARK: - Answers
 
 extension ServerSession {
-  /// The answer to an append that is stored, or to a run of them with ids `id`, `id + 1`, ...; nil when nobody waits
-  /// any more.
+  /// The answer to an append that is stored, or to a run of them with ids `id`, `id + 1`, ...; nil when nobody is
+  /// waiting any more.
   package mutating func acknowledge(_ id: UInt32, _ ack: Ack) -> OutgoingFrame? { open?.acknowledge(id, ack) }
 
   /// The final answer to a request or subscription that cannot be carried out.
@@ -241,11 +243,11 @@ extension ServerSession {
   /// A frame about an open subscription: STREAM, RESOLVED, SKIP or LIVE.
   package mutating func tell(_ id: UInt32, _ message: Message) -> OutgoingFrame? { open?.tell(id, message) }
 
-  /// Stored bytes that may still be sent on a subscription. While any are left a batch may be sent, which may overdraw
-  /// them; all batches of a frame but the last must fit in them.
+  /// Stored bytes that may still be sent on a subscription. While any are left a batch may be sent, even if it exceeds
+  /// them; all batches of a frame except the last must fit.
   package func creditLeft(_ id: UInt32) -> Int { open?.creditLeft(id) ?? 0 }
 
-  /// A delivery, its stored bytes taken from the credit.
+  /// A delivery; its stored bytes are taken from the credit.
   package mutating func deliver(_ id: UInt32, _ range: BatchRange, batches: ByteString) -> OutgoingFrame? {
     open?.deliver(id, range, batches: batches)
   }

@@ -10,7 +10,7 @@ enum BatchPool {
     return (0..<600).map { index in
       do {
         for entry in 0...random.next() % 3 {
-          // Now and then one that fills several packets.
+          // Sometimes one that fills several packets.
           let filler = random.next() % 12 == 0 ? (0..<300).map { _ in UInt8(truncatingIfNeeded: random.next()) } : []
           _ = try builder.append(LogEntry(message: ByteString(Array("\(index).\(entry) ".utf8) + filler)))
         }

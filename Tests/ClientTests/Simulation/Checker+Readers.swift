@@ -5,7 +5,7 @@ import LogsWire
 
 /// What a reader's application has saved: its data, and the cursor that belongs to it.
 struct ReaderRecord {
-  /// A range that was delivered of one batch, or skipped.
+  /// A range of one batch that was delivered, or a skipped range.
   struct Piece {
     let range: ClosedRange<UInt64>
     /// The batch's check; nil for a skipped range.
@@ -79,7 +79,7 @@ extension Checker {
     }
     guard reader.isReverse ? range.upperBound + 1 == position : range.lowerBound == position + 1 else {
       return violate(
-        reader.record.isLive ? .seamless : .noSilentGap,
+        reader.record.isLive ? .exactSwitch : .noSilentGap,
         "\(reader.name) is given \(range) of \(stream) behind \(position)")
     }
     reader.record.tracks[stream]?.position = reader.isReverse ? range.lowerBound : range.upperBound

@@ -3,17 +3,17 @@ import LogsWire
 @testable import LogsClient
 @testable import LogsSimulation
 
-/// Knows everything that was handed over, every answer, and everything that readers were given, and compares it with
-/// the server's disk: at each answer and delivery, and when all is over.
+/// Knows all batches handed over, all answers, and everything that readers received. Compares this with the server's
+/// disk at each answer and delivery, and at the end.
 final class Checker {
   /// A batch that an application has handed over.
   final class Handed {
     let key: AppendQueue.Key
-    /// Its place among all that came from the same producer on the same stream.
+    /// Its position among all batches of the same producer on the same stream.
     let place: Int
     let check: UInt64
     let count: UInt64
-    /// Whether the server finds it wrong.
+    /// Whether the server refuses it as wrong.
     let isBad: Bool
     var stored: ClosedRange<UInt64>?
     var error: LogError?
@@ -33,7 +33,7 @@ final class Checker {
     var isAnswered: Bool { stored != nil || error != nil || isForgotten }
   }
 
-  /// How much happened, to show that something did.
+  /// How much happened, to prove that the run did something.
   struct Tally: Equatable {
     var storedCount = 0
     var duplicateCount = 0
@@ -116,7 +116,7 @@ final class Checker {
       case .refused(.badBatch): batch.isBad
       case .refused(.streamSealed): server.stream(batch.key.stream)?.isSealed == true
       case .refused(.forbidden): true
-      // Given up by the process before, which did not live to note it.
+      // Given up by the previous process, which ended before it could record that.
       case .refused(.producerConflict): batch.error != nil
       default: false
       }
@@ -133,7 +133,7 @@ final class Checker {
 
   // MARK: - At the end
 
-  /// - Parameter isCutShort: whether the run was ended by what was found, so that much has no answer yet.
+  /// - Parameter isCutShort: whether a violation ended the run, so that much has no answer yet.
   func check(_ readers: [ModelReader], isCutShort: Bool) {
     checkDisk()
     for reader in readers { check(reader) }

@@ -68,7 +68,7 @@ final class ClientWorld {
       let spooled =
         simulation.chance(3) ? nil : ProducerID(high: UInt64(index * 10 + number + 1), low: 1)
       let stream = streams[simulation.draw(0...streams.count - 1)]
-      // Many at once, and a disk that is slow to note their answers.
+      // Many at once, and a disk that is slow to record their answers.
       let isBusy = simulation.chance(5)
       let producer = ModelProducer(
         simulation, checker, stream: stream, spooled: spooled, noteMilliseconds: isBusy ? 600 : 30)
@@ -111,7 +111,7 @@ final class ClientWorld {
     var limits = FollowLimits()
     var window = simulation.draw(1...4000)
     if simulation.chance(5) {
-      // Each of some ten requests has a share of its half.
+      // Each of about ten requests has a share of its half.
       window += 100
       limits.controlByteCountMax = 0
       limits.selectorCountMax = 1
@@ -131,7 +131,7 @@ final class ClientWorld {
     case mixed
     /// Everything often.
     case storm
-    /// What was sent on connections that are gone arrives late, while the server refuses much.
+    /// Data of lost connections arrives late, while the server refuses much.
     case late
     /// Links damage bytes.
     case damage

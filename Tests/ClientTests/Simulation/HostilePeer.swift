@@ -39,7 +39,7 @@ final class HostilePeer {
         Message.ack(Ack(isDuplicate: false, incarnation: .any, firstSequence: 1, count: 1)).frame(id: id), from: .client
       )
     case 2:
-      // A batch of noise, and one that lies about what it is.
+      // A batch of noise, and one with a false header.
       for batch in [noise(120), damaged(BatchPool.all[simulation.draw(0...99)].bytes)] {
         let append = Append(producer: producer, number: UInt64(id), floor: 1, stream: stream, batch: batch)
         link.send(Message.append(append).frame(id: id + UInt32(batch.count)), from: .client)

@@ -3,7 +3,7 @@ import LogsWire
 @testable import LogsClient
 @testable import LogsSimulation
 
-/// An application that hands over batches for one stream, and what it keeps of them.
+/// An application that hands over batches for one stream, and its record of them.
 ///
 /// With a spool each batch is on its disk with its number until its answer is there as well, and only the first
 /// `Limits.producerBatchCountMax` of them are with the client (`spec/session.md`, section 4.2). Without one they are
@@ -20,9 +20,9 @@ final class ModelProducer {
   private let stream: StreamName
   /// The identity whose numbers the spool holds; nil without one.
   private let spooled: ProducerID?
-  /// How long an answer may take to be on the disk.
+  /// How long an answer may take to reach the disk.
   private let noteMilliseconds: Int
-  /// Whether it forgets the window: a fault put in on purpose.
+  /// Whether it ignores the window: a planted fault.
   var ignoresWindow = false
 
   // On the spool's disk.
@@ -56,14 +56,14 @@ final class ModelProducer {
     release()
   }
 
-  /// The process is gone.
+  /// The process ends.
   func stop() {
     client = nil
     for handed in unanswered where !handed.isAnswered { checker.forget(handed) }
     unanswered = []
   }
 
-  /// - Parameter completion: the text with which the stream is sealed; `batch` is what the server makes of it.
+  /// - Parameter completion: the text with which the stream is sealed; `batch` is the server's batch for it.
   func handOver(_ batch: Batch, completion: String? = nil) {
     guard let client else { return }
     let content =
@@ -81,7 +81,7 @@ final class ModelProducer {
     }
   }
 
-  /// Hands the client what it may send.
+  /// Hands the client the batches that it may send.
   private func release() {
     guard let client, let producer = spooled, let first = rows.first?.number else { return }
     let window = ignoresWindow ? UInt64.max / 2 : UInt64(Limits.producerBatchCountMax)
@@ -95,7 +95,7 @@ final class ModelProducer {
     client.append(batches)
   }
 
-  /// The answer is on the disk a little later, unless the process goes first.
+  /// The answer reaches the disk a little later, unless the process ends first.
   private func note(_ number: UInt64) {
     let life = lifeCount
     simulation.after(0...noteMilliseconds) { [unowned self] in
@@ -118,7 +118,7 @@ final class ModelProducer {
   }
 }
 
-/// Invariant behind `@unchecked Sendable`: a simulation is one thread.
+/// Invariant behind `@unchecked Sendable`: a simulation has one thread.
 private final class ModelAnswer: AppendAnswer, @unchecked Sendable {
   private let acknowledge: (Incarnation, ClosedRange<UInt64>, Bool) -> Void
   private let fail: (LogError) -> Void

@@ -3,8 +3,8 @@ import LogsWire
 @testable import LogsClient
 @testable import LogsSimulation
 
-/// An application that follows streams, takes what comes at its own pace, and keeps its data and its cursor together,
-/// so that after a crash it goes on where both were kept last.
+/// An application that follows streams, consumes at its own pace, and keeps data and cursor together, so that after a
+/// crash it resumes where both were saved last.
 final class ModelReader {
   private let simulation: Simulation
   private let checker: Checker
@@ -14,11 +14,11 @@ final class ModelReader {
   let end: FollowEnd
   let isReverse: Bool
   let window: Int
-  /// How long it takes over an event, at most.
+  /// The longest time that it takes for an event.
   private let paceMilliseconds: Int
   private let limits: FollowLimits
 
-  /// What it has, and what of it survives a crash.
+  /// What it has, and the part that survives a crash.
   var record = ReaderRecord()
   private var kept = ReaderRecord()
 
@@ -57,7 +57,7 @@ final class ModelReader {
       stream)
   }
 
-  /// Where a stream must start that was not known before.
+  /// Where a previously unknown stream must start.
   func start(of told: AnnouncedStream) -> UInt64 {
     if isReverse { return told.head + 1 }
     // The watch may have announced it as new before all parts were announced.

@@ -3,8 +3,7 @@ import LogsWire
 @testable import LogsClient
 @testable import LogsSimulation
 
-/// A machine with applications on it, which share one client and a process: it crashes and comes back, with what is on
-/// its disk.
+/// A machine whose applications share one client and one process. It crashes and restarts with the content of its disk.
 final class ModelSite {
   private let simulation: Simulation
   private let checker: Checker
@@ -13,7 +12,7 @@ final class ModelSite {
   let readers: [ModelReader]
   private let clientDefect: VirtualClient.Defect?
   private var lifeCount = 0
-  /// Of all processes: what was begun in virtual time still knows them.
+  /// All processes so far: events planned in virtual time still refer to them.
   private(set) var clients: [VirtualClient] = []
   private var damaging: [VirtualLink] = []
   /// One link in this many fails in some way; 0 for none.
@@ -58,8 +57,8 @@ final class ModelSite {
     simulation.after(downMilliseconds...downMilliseconds) { [unowned self] in start() }
   }
 
-  /// Nothing goes wrong from now on. What went wrong unseen must still be noticed; but a link that damages bytes is
-  /// cut, since a damaged length may pass a frame header's short check and then swallow what follows.
+  /// Ends all faults. Earlier faults must still be noticed; but a link that damages bytes is cut, since a damaged
+  /// length may pass a frame header's short check and then swallow the next bytes.
   func calm() {
     faults = 0
     for link in damaging { link.cut() }

@@ -5,7 +5,7 @@ enum Promise: String, CaseIterable {
   case noPhantom = "P3"
   case storedOnce = "P4"
   case noSilentGap = "P5"
-  case seamless = "P6"
+  case exactSwitch = "P6"
   case slowIsSafe = "P7"
   case bounded = "P8"
   case badInputHarmsNobody = "P9"

@@ -4,7 +4,7 @@ import LogsWire
 @testable import LogsSimulation
 
 extension VirtualClient {
-  /// A batch that has no answer on this connection.
+  /// A batch without an answer on this connection.
   struct Flight {
     let key: AppendQueue.Key
     let byteCount: Int
@@ -17,7 +17,7 @@ extension VirtualClient {
     sendWaiting()
   }
 
-  /// Queues batches that have their numbers.
+  /// Queues batches that already have numbers.
   func append(_ batches: [NumberedBatch]) {
     for batch in batches { appends.append(batch.item, to: batch.key) }
     start()

@@ -40,7 +40,7 @@ extension VirtualClient {
 
   private func failed(_ key: UInt64, _ error: LogError) {
     let isAboutNumbers = [.refused(.cursorAhead), .refused(.streamReplaced)].contains(error.code)
-    checker.violate(isAboutNumbers ? .order : .seamless, "\(readers[key]?.name ?? name) is given up: \(error)")
+    checker.violate(isAboutNumbers ? .order : .exactSwitch, "\(readers[key]?.name ?? name) is given up: \(error)")
   }
 
   /// P7: one batch may overdraw; a second one must not be sent.
@@ -51,7 +51,7 @@ extension VirtualClient {
     checker.violate(.slowIsSafe, "\(name) is sent \(delivery.byteCount) bytes with a credit of \(part.creditLeft)")
   }
 
-  /// P7: what waits for an application that does not take it.
+  /// P7: the bytes that wait for a slow application.
   private func checkMemory(_ key: UInt64) {
     guard let follow = follows.follows[key] else { return }
     let most = follow.window + max(follow.parts.count, 1) * BatchPool.byteCountMax

@@ -6,9 +6,9 @@ import LogsWire
 /// The client in virtual time: `ConnectionPlan`, `AppendQueue`, `FollowTable` and `ClientSession` decide as they do in
 /// `ClientCore`; only the part that acts on their decisions is rewritten, for a simulated link in place of the loop.
 ///
-/// It lives as long as its process. While the machine sleeps nothing of it runs, and what happens waits for it to wake.
+/// It lives as long as its process. While the machine sleeps nothing runs, and events wait for it to wake.
 final class VirtualClient {
-  /// A fault put in on purpose, which the checks of the simulation must find.
+  /// A planted fault, which the checks of the simulation must find.
   enum Defect { case renumbersAfterReconnect, raisesFloorEarly, exceedsLimits, resumesOneOff }
 
   enum Phase {
@@ -41,9 +41,9 @@ final class VirtualClient {
   private var whenAwake: [() -> Void] = []
 
   var appends = AppendQueue()
-  /// Waits so far: only the last one's end counts.
+  /// The number of waits so far; only the end of the last one counts.
   var waitCount = 0
-  /// What is in flight, counted apart from the session and the queue.
+  /// Batches in flight, counted independently of the session and the queue.
   var flights: [UInt32: Flight] = [:]
 
   var follows: FollowTable
@@ -78,7 +78,7 @@ final class VirtualClient {
 
   // MARK: - The process
 
-  /// - Parameter isSilent: whether the machine goes with it, so that the server does not hear of it.
+  /// - Parameter isSilent: whether the machine fails as well, so that the server does not notice.
   func crash(isSilent: Bool) {
     simulation.trace("\(name) crashes")
     if let link {
@@ -144,7 +144,7 @@ final class VirtualClient {
     connectionCount += 1
     phase = .greeting(link)
     session = ClientSession(greetingMillisecondsMax: 500, now: simulation.now)
-    // The link has the closures, but may be gone when the process wakes: what waits for that keeps it.
+    // The link has the closures, but may be gone when the process wakes, so the waiting closure keeps it alive.
     link.attach(.client) { [unowned self, unowned link] bytes in
       run { [link] in self.received(bytes, link) }
     } closed: { [unowned self, unowned link] in
@@ -248,11 +248,11 @@ final class VirtualClient {
     }
   }
 
-  /// Which promise it breaks that a sound connection ends so.
+  /// The promise that is broken if an intact connection ends this way.
   private func promise(_ refusal: Refusal) -> Promise {
     if refusal.text.contains("overdrawn") { return .bounded }
     guard refusal.text.hasPrefix("a gap") else { return .badInputHarmsNobody }
-    return follows.follows.values.contains { $0.liveSince != nil } ? .seamless : .noSilentGap
+    return follows.follows.values.contains { $0.liveSince != nil } ? .exactSwitch : .noSilentGap
   }
 
   private func leaveIfDrained() {

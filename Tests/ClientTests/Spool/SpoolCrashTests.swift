@@ -5,16 +5,16 @@ import Testing
 
 @testable import LogsClient
 
-/// The files of a process that was killed, at any moment of its work.
+/// The files of a process killed at any moment.
 @Suite struct SpoolCrashTests {
-  /// What the spool has answered, and what it is doing.
+  /// What the spool has confirmed, and what it is doing.
   private struct Known: Sendable {
-    /// Stored and not removed.
+    /// Stored but not removed.
     var live: Set<String> = []
-    /// What the call under way adds and takes.
+    /// What the current call adds and removes.
     var adding: Set<String> = []
     var removing: Set<String> = []
-    /// What a kill would have left, and what was known then.
+    /// What a kill would leave, and what was known then.
     var copies: [Copy] = []
   }
 
@@ -93,7 +93,7 @@ import Testing
     return bytes.text.split(separator: " ").prefix(2).joined(separator: " ")
   }
 
-  @Test func `a crash while a new database takes the damaged one's place is made good`() throws {
+  @Test func `a crash while a new database replaces the damaged one is repaired`() throws {
     let source = try TestDirectory()
     do { try TestSpool(source.path).store("1", "2") }
     let bytes = try #require(SpoolFiles.read("\(source.path)/spool.db"))
@@ -114,7 +114,7 @@ import Testing
         #expect(directory.names == ["lock", "reserve", "spool.db"] + kept)
       }
     }
-    // Not complete: it never was.
+    // Incomplete: it is ignored.
     let directory = try TestDirectory()
     try SpoolFiles.write(bytes, to: "\(directory.path)/spool.db")
     try SpoolFiles.write(damaged, to: "\(directory.path)/spool.db.tmp")

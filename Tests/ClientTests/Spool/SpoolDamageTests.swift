@@ -9,20 +9,20 @@ import Testing
 @Suite struct SpoolDamageTests {
   enum Damage: CaseIterable {
     case flips, zeros, noise, truncation, firstPages
-    /// Of the pages that name others, and of what leads to the rows of a page.
+    /// In pages that name others, and in pointers to the rows of a page.
     case trees
   }
 
   private static let pageByteCount = 4096
 
-  /// A spool of many sizes of batches, some of them answered and dropped, and what should be in it.
+  /// A spool with batches of many sizes, some of them answered or dropped, and the expected content.
   private struct Sample {
     let directory: TestDirectory
-    /// Every batch that was ever stored, by the name in its text.
+    /// All batches ever stored, by the name in their text.
     var contents: [Int: AppendLane.Content] = [:]
-    /// Every batch that may have been sent, by what it is sent under.
+    /// All batches that may have been sent, by their identity and number.
     var stored: [AppendQueue.Key: [UInt64: AppendLane.Content]] = [:]
-    /// What is in the spool, by the name in the text.
+    /// The batches in the spool, by the name in their text.
     var live: [Int: BacklogBatch] = [:]
     var notices = 0
 
@@ -54,7 +54,7 @@ import Testing
         if step == 20 { _ = try test.spool.drop(acceptedBefore: 12) }
       }
       try SpoolFiles.copy(work.path, to: directory.path)
-      // What is there is read from a copy, which is emptied by that.
+      // The content is read from a copy, since reading empties it.
       let copy = try TestDirectory()
       try SpoolFiles.copy(work.path, to: copy.path)
       let reading = try TestSpool(copy.path)
@@ -69,7 +69,7 @@ import Testing
       }
     }
 
-    /// Remembers what a batch is sent under.
+    /// Records the identity and number of a batch.
     private mutating func note(_ id: Int64, _ test: TestSpool) throws {
       for stream in test.spool.streams {
         for batch in try test.window(stream, after: id - 1) where batch.id == id {
@@ -114,7 +114,7 @@ import Testing
     }
   }
 
-  /// - Returns: the pages that are not as they were.
+  /// - Returns: the changed pages.
   private func apply(
     _ damage: Damage, to bytes: inout [UInt8], using generator: inout SeededGenerator
   ) -> Set<Int> {
@@ -133,7 +133,7 @@ import Testing
       for _ in 0..<Int.random(in: 1...4, using: &generator) {
         let isInterior = Int.random(in: 0..<4, using: &generator) > 0
         guard let page = (isInterior ? interiors : leaves).randomElement(using: &generator) else { continue }
-        // Zeros lie between the pointers to the cells and the cells.
+        // There are zeros between the cell pointers and the cells.
         let used = (page..<page + (isInterior ? Self.pageByteCount : 60)).filter { bytes[$0] != 0 }
         guard let index = used.randomElement(using: &generator) else { continue }
         bytes[index] ^= 1 << UInt8.random(in: 0..<8, using: &generator)
@@ -169,7 +169,7 @@ import Testing
       try SpoolFiles.write(bytes, to: "\(directory.path)/spool.db")
       let test = try TestSpool(directory.path)
       let found = try drainAndCheck(test, sample, "\(damage), round \(round)")
-      // Nothing comes back that was answered or dropped.
+      // Answered or dropped batches do not come back.
       #expect(found.isSubset(of: sample.live.keys), "\(damage), round \(round)")
 
       let touched = damagedPages.reduce(into: Set<Int>()) { names, page in
@@ -224,7 +224,7 @@ import Testing
       if let name = Sample.name(batch.content) {
         found.insert(name)
         #expect(sample.contents[name].map { Sample.isSame($0, batch.content) } == true, "\(hint)")
-        // A state from before a drop has the batch that a notice came to stand for.
+        // A state from before a drop still has the batch that a notice replaced.
         if let stored = sample.stored[batch.key]?[batch.number], DropNotice.all(in: stored).isEmpty {
           #expect(Sample.name(stored) == name, "\(hint)")
         }
@@ -236,7 +236,7 @@ import Testing
     }
     #expect(noticed <= test.damages.flatMap(\.dropped).reduce(0) { $0 + $1.entryCount }, "\(hint)")
     #expect(test.spool.totals == BacklogTotals(), "\(hint)")
-    // What comes now is sent under numbers that nothing has.
+    // New batches are sent under unused numbers.
     for stream in ["a", "new"].map({ StreamName(checked: $0) }) {
       try test.store("1", "2", to: stream)
       for batch in try test.window(stream) {
@@ -260,7 +260,7 @@ import Testing
     #expect(SpoolFiles.read("\(directory.path)/spool.db.damaged-6")?.first == 6)
   }
 
-  @Test func `damage that is found while the spool is in use costs what is damaged, and ids stay`() throws {
+  @Test func `damage found while the spool is in use costs only the damaged part, and ids stay`() throws {
     let directory = try TestDirectory()
     var generator = SeededGenerator(seed: 4)
     let test = try TestSpool(directory.path)
@@ -269,7 +269,7 @@ import Testing
       ids += try test.spool.store((0..<10).map { _ in .large(20_000, using: &generator) }, removing: [])
     }
     let producer = test.spool.producer
-    // All of it is in the file by now, most of it not in memory.
+    // Everything is in the file by now, but most of it not in memory.
     let file = open("\(directory.path)/spool.db", O_RDWR)
     var zeros = [UInt8](repeating: 0, count: Self.pageByteCount)
     let page = try #require(
@@ -305,7 +305,7 @@ import Testing
       let ids = try test.store("c1", "c2", to: wec)
       _ = try test.spool.store([], removing: [ids[0]])
     }
-    // In the index, where no row's check reaches: a page of type 10.
+    // In the index, which no row's check covers: a page of type 10.
     var bytes = try #require(SpoolFiles.read("\(directory.path)/spool.db"))
     let word = Array("wec".utf8)
     let place = try #require(
@@ -340,8 +340,7 @@ import Testing
     unlink("\(directory.path)/spool.db.new")
   }
 
-  @Test func `the scan and the inspection read whatever bytes there are, and find no row that was not written`() throws
-  {
+  @Test func `the scan and the inspection survive any bytes, and find only rows that were written`() throws {
     var generator = SeededGenerator(seed: testSeed())
     let sample = try Sample(isClosed: false, using: &generator)
     let directory = try TestDirectory()
@@ -350,7 +349,7 @@ import Testing
         guard var bytes = SpoolFiles.read("\(sample.directory.path)/\(name)") else { continue }
         let damage = try #require(Damage.allCases.randomElement(using: &generator))
         _ = apply(damage, to: &bytes, using: &generator)
-        // Bytes that say where others are: of the pages' headers, of cells, and of rows.
+        // Bytes that locate others: in headers of pages, in cells, and in rows.
         for _ in 0..<50 where !bytes.isEmpty {
           let page = Int.random(in: 0...bytes.count / Self.pageByteCount, using: &generator) * Self.pageByteCount
           let index = page + Int.random(in: 0..<60, using: &generator)
@@ -371,10 +370,10 @@ import Testing
     }
   }
 
-  @Test func `the scan finds every row, however its payload is divided among pages`() throws {
+  @Test func `the scan finds all rows, however their payloads are divided among pages`() throws {
     let directory = try TestDirectory()
     let test = try TestSpool(directory.path)
-    // Around what a page holds, what stays on the leaf, and what overflow pages hold.
+    // Around the capacity of a page, of a leaf, and of overflow pages.
     let sizes = [0, 1, 100, 127, 128] + (3_850...4_070).map { $0 } + (8_000...8_200).map { $0 } + [70_000, 2 << 20]
     for size in sizes {
       let content = AppendLane.Content.batch(ByteString([UInt8](repeating: 7, count: size)), entryCount: size)

@@ -4,7 +4,7 @@ import Synchronization
 
 /// A disk under SQLite that fails when a test wants it to.
 final class SpoolDisk: Sendable {
-  /// What SQLite asks of the disk, and how it fails.
+  /// SQLite's operations on the disk, and how they fail.
   struct Fault: Sendable {
     var operations: Set<UInt32> = [FAULT_WRITE.rawValue, FAULT_SYNC.rawValue, FAULT_TRUNCATE.rawValue]
     var code: Int32

@@ -65,7 +65,7 @@ import Testing
         + (50...60).map { "\($0)" })
   }
 
-  @Test func `nothing that may have been sent is dropped, and no completion`() throws {
+  @Test func `neither batches that may have been sent nor completions are dropped`() throws {
     let directory = try TestDirectory()
     let test = try TestSpool(directory.path)
     try store(test, 1...33)
@@ -81,7 +81,7 @@ import Testing
     #expect(batches[db]?.count == 32)
   }
 
-  @Test func `age counts each batch's own time, in whatever order the clock has given them`() throws {
+  @Test func `age is counted from each batch's own time, in whatever order the clock gave them`() throws {
     let directory = try TestDirectory()
     let test = try TestSpool(directory.path)
     try store(test, 1...32, accepted: 1_000)
@@ -97,7 +97,7 @@ import Testing
     #expect(counts.reduce(0, +) == 4)
   }
 
-  /// Against a model that keeps every entry that was accepted: sent once and in order, or counted in a notice.
+  /// Against a model that keeps all accepted entries: each is sent once and in order, or counted in a notice.
   @Test
   func `whatever is stored, answered and dropped, every entry is there or counted, and windows are never touched`()
     throws
@@ -117,7 +117,7 @@ import Testing
       func check() throws {
         for stream in streams {
           let window = try test.window(stream)
-          // What may have been sent stays as it is until it is removed.
+          // Batches that may have been sent stay unchanged until removed.
           let ids = window.map(\.id)
           #expect(ids.starts(with: windows[stream] ?? []), "\(ids) \(windows[stream] ?? [])")
           windows[stream] = ids

@@ -8,7 +8,7 @@ import Testing
 /// A failing disk loses nothing that was stored, and a call that threw has stored nothing.
 @Suite struct SpoolFaultTests {
   @Test(arguments: [SQLITE_FULL, SpoolDisk.failedSync, SQLITE_IOERR | (3 << 8)])
-  func `wherever a store fails, it has stored nothing, and the next one goes well`(code: Int32) throws {
+  func `wherever a store fails, it has stored nothing, and the next one succeeds`(code: Int32) throws {
     for skip in 0..<12 {
       let directory = try TestDirectory()
       let disk = SpoolDisk()
@@ -75,14 +75,14 @@ import Testing
     #expect(try test.texts() == ["2", "3"])
     disk.inject(.init(operations: [FAULT_WRITE.rawValue], code: SQLITE_FULL))
     #expect(throws: LogError.self) { try test.spool.store([], removing: [ids[1]]) }
-    // What is there can be read, and sent.
+    // Stored batches can be read and sent.
     #expect(try test.texts() == ["2", "3"])
     disk.heal()
     _ = try test.spool.store([], removing: [ids[1]])
     #expect(try test.texts() == ["3"])
   }
 
-  @Test func `a disk that fails for a while lets nothing through, and everything again when it is back`() throws {
+  @Test func `nothing works while a disk fails, and everything works again afterwards`() throws {
     let directory = try TestDirectory()
     let disk = SpoolDisk()
     let test = try TestSpool(directory.path, vfs: disk.name)
@@ -95,7 +95,7 @@ import Testing
     #expect(test.damages.isEmpty)
   }
 
-  @Test func `a read that fails once costs nothing, and one that always fails costs what cannot be read`() throws {
+  @Test func `a read that fails once costs nothing, and one that always fails costs only what cannot be read`() throws {
     let directory = try TestDirectory()
     let disk = SpoolDisk()
     var generator = SeededGenerator(seed: 6)
@@ -109,14 +109,14 @@ import Testing
     #expect(try test.window().map(\.number) == numbers)
     #expect(disk.failedCount == 1)
     #expect(test.damages.isEmpty)
-    // SQLite cannot read; the pages can be read all the same.
+    // SQLite cannot read, but the pages can still be read.
     disk.inject(.init(operations: [FAULT_READ.rawValue], code: SpoolDisk.failedRead, count: 2))
     #expect(try test.window().map(\.number) == numbers)
     #expect(test.damages.map(\.batchCount) == [0])
     #expect(test.damages.first?.text.contains("nothing was lost") == true)
   }
 
-  @Test func `a disk that is full when the spool is opened fails the opening, and nothing else`() throws {
+  @Test func `a full disk when the spool is opened fails only the opening`() throws {
     let directory = try TestDirectory()
     let copy = try TestDirectory()
     let disk = SpoolDisk()

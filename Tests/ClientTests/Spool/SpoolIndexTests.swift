@@ -21,18 +21,18 @@ import Testing
     try SpoolFiles.write(bytes, to: "\(directory.path)/spool.db")
   }
 
-  /// Where bytes stand in the pages of a type.
+  /// The offsets of bytes in the pages of a type.
   private func places(of text: [UInt8], _ type: UInt8, in bytes: [UInt8]) -> [Int] {
     bytes.indices.filter { index in
       bytes[index / Self.pageByteCount * Self.pageByteCount] == type && bytes[index...].starts(with: text)
     }
   }
 
-  @Test func `a row that says another stream than the index is found before the batch is sent`() throws {
+  @Test func `a row with another stream than the index is found before the batch is sent`() throws {
     let directory = try TestDirectory()
     do { try TestSpool(directory.path).store("1", "2", "3") }
     try change(directory) { bytes in
-      // Cells stand in a page from its end: the second of the three. The first name is that of the row in `streams`.
+      // Cells fill a page from its end: this is the second of three. The first name is in the row of `streams`.
       let places = places(of: Array(web.text.utf8), Self.tableLeaf, in: bytes)
       try #require(places.count == 4)
       bytes[places[2]] ^= 0x40
@@ -52,7 +52,7 @@ import Testing
     let test = try TestSpool(directory.path)
     let ids = try test.spool.store((1...34).map { .test("\($0)") }, removing: [])
     _ = try test.spool.drop(acceptedBefore: 2)
-    // It has a leaf to itself.
+    // It has its own leaf.
     let large = AppendLane.Content.batch(ByteString([UInt8](repeating: 7, count: 3_900)), entryCount: 1)
     let added = try test.spool.store(
       [BacklogDraft(stream: web, content: large, entryCount: 1, accepted: 1)], removing: Array(ids.prefix(5)))
@@ -87,7 +87,7 @@ import Testing
     let ids = try makeHidden(directory)
     let test = try TestSpool(directory.path)
     _ = try test.spool.store([], removing: [ids[0]])
-    // It is gone, and nothing is wrong with that.
+    // It is gone, and that is correct.
     _ = try test.spool.store([], removing: [ids[0]])
     #expect(test.damages.isEmpty)
     _ = try test.spool.store([], removing: ids.suffix(1))
@@ -99,7 +99,7 @@ import Testing
     #expect(test.damages.count == 1)
   }
 
-  @Test func `whichever bit of a page is wrong, what SQLite still reads is saved`() throws {
+  @Test func `whichever bit of a page is wrong, everything that SQLite still reads is saved`() throws {
     let directory = try TestDirectory()
     let path = "\(directory.path)/spool.db"
     var ids: [Int64] = []
@@ -107,7 +107,7 @@ import Testing
     let bytes = try #require(SpoolFiles.read(path))
     let page = try #require(places(of: Array(web.text.utf8), Self.tableLeaf, in: bytes).last) / Self.pageByteCount
     let range = page * Self.pageByteCount..<(page + 1) * Self.pageByteCount
-    // The header, the pointers to the cells and the cells: the rest is zeros.
+    // The header, the cell pointers and the cells; the rest is zeros.
     let cells = try #require(bytes[range].dropFirst(20).firstIndex { $0 != 0 })
     let file = open(path, O_RDWR)
     defer { close(file) }
@@ -133,7 +133,7 @@ import Testing
   }
 
   @Test(arguments: [false, true])
-  func `an index out of order holds nothing back and lets nothing pass another`(isRenewed: Bool) throws {
+  func `an unordered index neither blocks nor reorders batches`(isRenewed: Bool) throws {
     let directory = try TestDirectory()
     do {
       let killed = try TestDirectory()
@@ -141,7 +141,7 @@ import Testing
       var ids = try test.store("1")
       if !isRenewed { ids += try test.store("2", "3") }
       try SpoolFiles.copy(killed.path, to: directory.path)
-      // After a crash what comes has a new identity: the window of the first batch ends before it.
+      // After a crash new batches have a new identity, so the first batch's window ends before them.
       let reopened = try TestSpool(directory.path)
       if isRenewed { ids += try reopened.store("2", "3") }
       reopened.spool.close()

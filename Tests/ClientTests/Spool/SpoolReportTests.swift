@@ -41,7 +41,7 @@ import Testing
   }
 
   @Test(arguments: [false, true])
-  func `a report tells what is there, in use, after a crash and closed, and changes no file`(isVerifying: Bool) throws {
+  func `a report is right for a spool in use, after a crash and closed, and changes no file`(isVerifying: Bool) throws {
     let directory = try TestDirectory()
     let copy = try TestDirectory()
     let test = try TestSpool(directory.path)
@@ -65,7 +65,7 @@ import Testing
     #expect(directory.names == ["lock", "reserve", "spool.db"])
   }
 
-  @Test func `a spool that is inspected again and again goes on as if it were not`() async throws {
+  @Test func `repeated inspection does not affect a spool`() async throws {
     let directory = try TestDirectory()
     let path = directory.path
     let test = try TestSpool(path)
@@ -96,7 +96,7 @@ import Testing
     #expect(test.damages.isEmpty)
   }
 
-  @Test func `verifying finds what is damaged, in use and not, and says where`() throws {
+  @Test func `verifying finds damage, in use or not, and says where`() throws {
     let directory = try TestDirectory()
     do {
       let test = try TestSpool(directory.path)
@@ -123,12 +123,12 @@ import Testing
     let test = try TestSpool(directory.path)
     let live = try SpoolReport.inspect(directory.path, verifying: true)
     #expect(live.damage.contains("batch 2 of stream web fails its check"), "\(live.damage)")
-    // Looking has found it before the producer has; what it does then is tested elsewhere.
+    // The inspection finds it before the producer does; the producer's reaction is tested elsewhere.
     #expect(try test.texts() == ["1", "3"])
     #expect(try SpoolReport.inspect(directory.path).keptAside == ["\(directory.path)/spool.db.damaged-1"])
   }
 
-  @Test func `where no spool is, a report fails and makes none`() throws {
+  @Test func `without a spool a report fails and creates none`() throws {
     let directory = try TestDirectory()
     let error = #expect(throws: LogError.self) { try SpoolReport.inspect(directory.path) }
     #expect(error?.code == .spoolFailed)
@@ -136,7 +136,7 @@ import Testing
     #expect(directory.names.isEmpty)
   }
 
-  @Test func `a file of nothing but damage is reported as such`() throws {
+  @Test func `a completely damaged file is reported as such`() throws {
     let directory = try TestDirectory()
     try SpoolFiles.write([UInt8](repeating: 0x0d, count: 50_000), to: "\(directory.path)/spool.db")
     let report = try SpoolReport.inspect(directory.path, verifying: true)

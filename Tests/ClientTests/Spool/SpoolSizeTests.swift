@@ -4,9 +4,9 @@ import Testing
 
 @testable import LogsClient
 
-/// A backlog costs disk, not memory. `LOGS_TEST_SPOOL_BATCHES` says how many batches the long one has.
+/// A backlog costs disk space, not memory. `LOGS_TEST_SPOOL_BATCHES` sets the number of batches of the long one.
 @Suite struct SpoolSizeTests {
-  /// Resident memory of the process that is not of files.
+  /// Resident memory of the process, without files.
   private static func residentByteCount() -> Int {
     guard let file = fopen("/proc/self/status", "r") else { return 0 }
     defer { fclose(file) }
@@ -25,7 +25,7 @@ import Testing
   }
 
   @Test(arguments: [false, true])
-  func `a hundred times the batches take the memory of one, and hardly longer to open`(isLarge: Bool) throws {
+  func `a hundred times the batches take no more memory, and hardly longer to open`(isLarge: Bool) throws {
     let asked = getenv("LOGS_TEST_SPOOL_BATCHES").flatMap { Int(String(cString: $0)) }
     let countMax = isLarge ? 1_000 : asked ?? 20_000
     var generator = SeededGenerator(seed: 1)
@@ -61,7 +61,7 @@ import Testing
       )
       resident.append(inMemory)
     }
-    // Other tests run beside it: far above what it takes by itself, and below the size of the large backlog.
+    // Other tests run in parallel: the limit is far above its own use, and below the size of the large backlog.
     if asked != nil || isLarge { #expect(resident[1] - resident[0] < 80 << 20) }
   }
 }

@@ -8,7 +8,7 @@ import Testing
 
 /// Makes batches whose entries carry a text, and reads the text back.
 struct TestBatches {
-  /// An encoder costs more to set up than the batches of a test.
+  /// Setting up an encoder costs more than the batches of a test.
   private static let encoders = BatchEncoderPool()
 
   static func content(_ message: ByteString, entryCount: Int = 1) -> AppendLane.Content {
@@ -96,7 +96,7 @@ final class TestSpool {
   }
 }
 
-/// Copies of a spool's files, as they are at this moment.
+/// Copies a spool's files in their current state.
 enum SpoolFiles {
   static let names = ["spool.db", "spool.db-wal"]
 
@@ -118,7 +118,7 @@ enum SpoolFiles {
   }
 }
 
-/// How often a random test is repeated: `LOGS_TEST_ROUNDS` times as often as by itself.
+/// How often a random test is repeated: `LOGS_TEST_ROUNDS` times its own number.
 func testRounds(_ count: Int) -> Int {
   count * max(1, getenv("LOGS_TEST_ROUNDS").flatMap { Int(String(cString: $0)) } ?? 1)
 }

@@ -9,7 +9,7 @@ import Testing
 @Suite struct SpoolTests {
   private let db = StreamName(checked: "db")
 
-  @Test func `what was stored is there after reopening, under the same identity and numbers`() throws {
+  @Test func `stored batches are there after reopening, under the same identity and numbers`() throws {
     let directory = try TestDirectory()
     var first: [BacklogBatch] = []
     var producer: ProducerID?
@@ -38,7 +38,7 @@ import Testing
     #expect(test.damages.isEmpty)
   }
 
-  @Test func `answered batches go and new ones come in one transaction, and numbers rise on`() throws {
+  @Test func `one transaction removes answered batches and adds new ones, and numbers keep rising`() throws {
     let directory = try TestDirectory()
     let test = try TestSpool(directory.path)
     let ids = try test.store("1", "2", "3")
@@ -51,12 +51,12 @@ import Testing
     #expect(test.spool.streams == [db])
     #expect(test.spool.totals.batchCount == 1 && test.spool.totals.entryCount == 1)
     #expect(test.spool.oldestID == more[1])
-    // A stream that was forgotten begins above what it has used.
+    // A forgotten stream begins above the numbers that it has used.
     try test.store("5")
     #expect(try #require(test.window().first).number == 5)
   }
 
-  @Test func `a completion and a notice keep their places, and count for no entries`() throws {
+  @Test func `a completion and a notice keep their places, and do not count as entries`() throws {
     let directory = try TestDirectory()
     do {
       let test = try TestSpool(directory.path)
@@ -88,7 +88,7 @@ import Testing
     #expect(try test.window(after: ids[29]).map(\.number) == [31, 32])
     #expect(try test.window(after: ids[40]).isEmpty)
     _ = try test.spool.store([], removing: [ids[1], ids[2]])
-    // The first has no answer: a mark that has the 33rd has forgotten it.
+    // The first has no answer: a mark with the 33rd would have forgotten it.
     #expect(try test.window().map(\.number) == [1] + Array(4...32))
     _ = try test.spool.store([], removing: [ids[0]])
     #expect(try test.window().map(\.number) == Array(4...35))
@@ -117,7 +117,7 @@ import Testing
     #expect(try test.window().map(\.key.producer) == [test.spool.producer])
   }
 
-  @Test func `files are for their owner alone`() throws {
+  @Test func `files are accessible only to their owner`() throws {
     let directory = try TestDirectory()
     let path = "\(directory.path)/spool"
     let test = try TestSpool(path)
@@ -161,7 +161,7 @@ import Testing
     _ = try TestSpool(directory.path)
   }
 
-  @Test func `a newer version's spool is refused and left as it is`() throws {
+  @Test func `a newer version's spool is refused and left unchanged`() throws {
     let directory = try TestDirectory()
     do { try TestSpool(directory.path).store("1") }
     let path = "\(directory.path)/spool.db"
@@ -178,7 +178,7 @@ import Testing
     #expect(directory.names == ["lock", "reserve", "spool.db"])
   }
 
-  @Test func `a directory that cannot be made is a failure that says so`() throws {
+  @Test func `failing to make the directory is reported as such`() throws {
     let error = #expect(throws: LogError.self) { try TestSpool("/proc/none/spool") }
     #expect(error?.code == .spoolFailed)
     #expect(error?.message.contains("/proc/none/spool") == true, "\(error?.message ?? "")")

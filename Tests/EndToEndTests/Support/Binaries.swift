@@ -51,14 +51,14 @@ enum Environment {
   /// Lines of a generated file.
   static func lines(_ value: Int) -> Int { number("LOGS_TEST_LINES", default: value) }
 
-  /// How long an event may take to come before a test gives up.
+  /// How long a test waits for an event before it gives up.
   static var patience: Duration { .seconds(number("LOGS_TEST_PATIENCE", default: 90)) }
 
-  /// The same for what takes longer the more lines there are.
+  /// The same for events that take longer with more lines.
   static func patience(forLines count: Int) -> Duration { patience + .milliseconds(count) }
 }
 
-/// Why a test cannot go on.
+/// Why a test cannot continue.
 struct Failure: Error, CustomStringConvertible {
   let description: String
   init(_ description: String) { self.description = description }

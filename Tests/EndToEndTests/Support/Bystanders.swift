@@ -6,7 +6,7 @@ import LogsWire
 /// Two producers and two followers on a stream of their own while others do their worst: what is stored and delivered
 /// is checked entry by entry, and acknowledgements are timed.
 ///
-/// Invariant behind `@unchecked Sendable`: what is shared is touched under `condition`.
+/// Invariant behind `@unchecked Sendable`: shared state is touched only under `condition`.
 final class Bystanders: @unchecked Sendable {
   private struct Acknowledgement {
     let producer: Int

@@ -1,8 +1,8 @@
 import Foundation
 
-/// What a process has written to a pipe so far, and a place to wait for more.
+/// What a process has written to a pipe so far, and a way to wait for more.
 ///
-/// Invariant behind `@unchecked Sendable`: all state is touched under `condition`.
+/// Invariant behind `@unchecked Sendable`: all state is touched only under `condition`.
 final class Capture: @unchecked Sendable {
   private let condition = NSCondition()
   private var content: [UInt8] = []
@@ -55,7 +55,7 @@ final class Capture: @unchecked Sendable {
 
   func waitForText(_ text: String, within patience: Duration = Environment.patience) throws {
     let wanted = Array(text.utf8)
-    // Each look begins where the one before ended, but for what may have been cut.
+    // Each search begins where the previous one ended, except for text that may have been cut.
     var start = 0
     let isFound = try wait(for: "'\(text)'", within: patience) { content, _ in
       defer { start = max(0, content.count - wanted.count) }
@@ -65,7 +65,7 @@ final class Capture: @unchecked Sendable {
   }
 }
 
-/// The end of some output, as a message shows it.
+/// The end of some output, for a message.
 struct Sample: CustomStringConvertible {
   let description: String
 

@@ -7,7 +7,7 @@ private func addCloseFrom(_ actions: UnsafeMutablePointer<posix_spawn_file_actio
 
 /// A program that a test has started. Its starter must also end it: `Scene` does so for all of its own.
 ///
-/// Invariant behind `@unchecked Sendable`: `exit` and `input` are touched under `condition`.
+/// Invariant behind `@unchecked Sendable`: `exit` and `input` are touched only under `condition`.
 final class ChildProcess: @unchecked Sendable {
   enum Input {
     case none
@@ -22,10 +22,10 @@ final class ChildProcess: @unchecked Sendable {
 
   let name: String
   let pid: pid_t
-  /// Empty for a process whose stdout the test reads by itself (`outputDescriptor`).
+  /// Empty for a process whose stdout the test reads itself (`outputDescriptor`).
   let output = Capture()
   let errors = Capture()
-  /// -1 when stdout is captured.
+  /// -1 if stdout is captured.
   let outputDescriptor: Int32
 
   private let condition = NSCondition()
@@ -33,8 +33,8 @@ final class ChildProcess: @unchecked Sendable {
   private var input: Int32
 
   /// - Parameters:
-  ///   - readsOutput: false when the test reads stdout by itself, at its own pace.
-  ///   - isTerminal: whether stdout is a terminal, which shows what it gets as it comes.
+  ///   - readsOutput: false if the test reads stdout itself, at its own pace.
+  ///   - isTerminal: whether stdout is a terminal, which shows output as it comes.
   init(
     _ path: String, _ arguments: [String], environment: [String: String] = [:], input: Input = .none,
     readsOutput: Bool = true, isTerminal: Bool = false
@@ -55,7 +55,7 @@ final class ChildProcess: @unchecked Sendable {
     }
     posix_spawn_file_actions_adddup2(&actions, outputPipe.writer, 1)
     posix_spawn_file_actions_adddup2(&actions, errorPipe.writer, 2)
-    // Sockets and pipes of the tests that run beside this one would stay open in the program otherwise.
+    // Otherwise sockets and pipes of tests that run in parallel would stay open in the program.
     _ = addCloseFrom(&actions, 3)
 
     // Signals that the test runner ignores or blocks must not affect the program.
@@ -126,7 +126,7 @@ final class ChildProcess: @unchecked Sendable {
     private static let name: UInt = 0x8004_5430
   }
 
-  /// Reads what the process writes until it ends, and notes how it ended.
+  /// Reads what the process writes until it ends, and records how it ended.
   private func attend(_ output: Int32, _ errors: Int32) {
     var pipes = [(output, self.output), (errors, self.errors)].filter { $0.0 >= 0 }
     var buffer = [UInt8](repeating: 0, count: 64 << 10)

@@ -13,7 +13,7 @@ struct DeliveryChecker {
       case noPhantom = "P3 no phantom"
       case storedOnce = "P4 stored once"
       case noSilentGap = "P5 no silent gap"
-      case seamless = "P6 no gap or repeat"
+      case exactSwitch = "P6 exact switch"
       case bounded = "P8 bounded"
       case badInput = "P9 bad input"
       /// Everything promised arrives eventually.
@@ -54,7 +54,7 @@ struct DeliveryChecker {
   private(set) var followedCount = 0
   var storedCount: Int { stored.count }
 
-  /// What a producer has said.
+  /// What a producer has reported.
   mutating func note(_ report: FaultReport, of producer: Int) {
     switch report {
     case .handing(let numbers): producers[producer, default: Producer()].handedLast = numbers.upperBound
@@ -67,7 +67,7 @@ struct DeliveryChecker {
     }
   }
 
-  /// The last number that a producer was ever handing over.
+  /// The last number that a producer ever handed over.
   func handedLast(of producer: Int) -> Int { producers[producer]?.handedLast ?? 0 }
 
   /// Records what a follower received, one run per process: each may begin with what the one before could no longer
@@ -77,12 +77,12 @@ struct DeliveryChecker {
     followedCount += runs.reduce(0) { $0 + $1.count }
   }
 
-  /// Something wrong that was seen elsewhere.
+  /// A fault that was seen elsewhere.
   mutating func note(_ promise: Violation.Promise, _ text: String) {
     noted.append(Violation(promise: promise, text: text))
   }
 
-  /// All that is stored in the end.
+  /// Everything stored in the end.
   mutating func note(stored: [Read]) { self.stored = stored }
 
   // MARK: The judgement
@@ -101,7 +101,7 @@ struct DeliveryChecker {
   /// How many violations of one kind at one place are reported.
   private static let toldCountMax = 3
 
-  /// Whether what is stored is what was handed over, each entry once and in order.
+  /// Whether the stored entries are those handed over, each once and in order.
   private func checkStored(_ found: inout [Violation]) -> [FaultEntry?] {
     var entries: [FaultEntry?] = []
     var last: [Int: Int] = [:]
@@ -135,7 +135,7 @@ struct DeliveryChecker {
     return entries
   }
 
-  /// Whether everything accepted and acknowledged is stored, and there.
+  /// Whether everything accepted and acknowledged is stored, and in its place.
   private func check(_ producer: Producer, _ key: Int, _ places: [FaultEntry: UInt64], _ found: inout [Violation]) {
     func missing(_ ranges: [ClosedRange<Int>]) -> [Int] {
       ranges.flatMap { $0.filter { places[FaultEntry(producer: key, number: $0)] == nil } }
@@ -182,7 +182,7 @@ struct DeliveryChecker {
       var next = first.sequence
       for read in run {
         if read.sequence > next { tell(.noSilentGap, "numbers \(next) to \(read.sequence - 1) were not given") }
-        if read.sequence < next { tell(.seamless, "number \(read.sequence) was given again before \(next)") }
+        if read.sequence < next { tell(.exactSwitch, "number \(read.sequence) was given again before \(next)") }
         next = read.sequence + 1
         let place = Int(read.sequence) - 1
         guard stored.indices.contains(place) else {

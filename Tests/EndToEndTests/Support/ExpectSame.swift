@@ -1,8 +1,8 @@
 import Testing
 
-/// Expects the same bytes, and otherwise says where they begin to differ.
+/// Expects equal bytes, and otherwise says where they begin to differ.
 ///
-/// `#expect(a == b)` would work out the whole difference, which takes hours for files.
+/// `#expect(a == b)` would compute the whole difference, which takes hours for files.
 func expectSame(
   _ actual: [UInt8], _ expected: [UInt8], _ comment: @autoclosure () -> Comment? = nil,
   sourceLocation: SourceLocation = #_sourceLocation

@@ -33,13 +33,13 @@ final class FaultWorld {
   private static let residentByteCountMax = 256 << 20
 
   /// - Parameters:
-  ///   - bug: the mistake that the server is to make.
+  ///   - bug: the bug that the server is to have.
   ///   - patience: how long everything may take to finish once nothing is in the way.
   init(_ scene: Scene, _ random: Seeded, bug: String? = nil, patience: Duration = .seconds(60)) throws {
     self.scene = scene
     self.random = random
     self.patience = patience
-    // With one shard, as two cores get it, small groups are all its own; two compete for the writer.
+    // With one shard, as on two cores, it commits all small groups itself; two compete for the writer.
     let shardCount = Int.random(in: 1...2, using: &self.random)
     let server = try TestServer(
       scene, ["--segment-bytes", "1M", "--heartbeat", "300ms", "--shards", "\(shardCount)"],
@@ -54,7 +54,7 @@ final class FaultWorld {
 
   private var links: [FaultyProxy] { producers.map(\.link) + followers.map(\.link) }
 
-  /// - Returns: what does not hold, nothing if all is well.
+  /// - Returns: the violations, none if all is well.
   func play() throws -> [DeliveryChecker.Violation] {
     counts.rounds += 1
     let stream = "faults/\(counts.rounds)"
@@ -94,7 +94,7 @@ final class FaultWorld {
       try killServer()
       try server.restart()
     case 4:
-      // A producer that dies and comes back while there is no server.
+      // A producer that dies and restarts while there is no server.
       try killServer()
       try killProducer()
       try server.restart()
@@ -127,7 +127,7 @@ final class FaultWorld {
   private func faults(heavy: FaultyProxy.Direction) -> [FaultyProxy.Fault] {
     (0..<Int.random(in: 0...3, using: &random)).map { _ in
       let direction = Int.random(in: 0..<4, using: &random) > 0 ? heavy : heavy == .toServer ? .toClient : .toServer
-      // Early and late. Behind the greeting, within which the connection's own deadline counts.
+      // Early and late, but after the greeting, during which the connection's own deadline applies.
       let reach = direction == heavy ? [300, 3_000, 20_000].randomElement(using: &random) ?? 0 : 500
       let place = 120 + Int.random(in: 0...reach, using: &random)
       switch Int.random(in: 0..<7, using: &random) {

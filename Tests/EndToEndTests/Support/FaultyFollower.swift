@@ -4,11 +4,11 @@ import Glibc
 protocol FaultyFollower: AnyObject {
   var name: String { get }
   var link: FaultyProxy { get }
-  /// Whether it remembers over a kill where it was.
+  /// Whether it remembers its position over a kill.
   var outlivesKills: Bool { get }
 
   func begin(_ stream: String) throws
-  /// kill -9, and starts again; nothing before it has begun.
+  /// kill -9 and a restart; does nothing before it has begun.
   ///
   /// - Returns: whether it had.
   func killAndRestart() throws -> Bool
@@ -61,7 +61,7 @@ final class CommandFollower: FaultyFollower {
   func wait(for sequence: UInt64, within patience: Duration) throws {
     guard let process else { return }
     do { try process.output.waitForText("\"seq\":\(sequence),", within: patience) } catch {
-      // Given to the process before this one, whose cursor is behind it.
+      // Given to the previous process, whose cursor is behind it.
       let isGiven = runs.contains { $0.contains { $0.sequence >= sequence } }
       if !isGiven {
         throw Failure("number \(sequence) did not come; stderr: \(Sample(process.errors.bytes)); \(error)")
@@ -82,7 +82,7 @@ final class CommandFollower: FaultyFollower {
     self.process = nil
   }
 
-  /// What a line of `-o json` says. The producers' messages have nothing to be unescaped.
+  /// The content of a line of `-o json`. The producers' messages need no unescaping.
   static func read(_ line: String) throws -> DeliveryChecker.Read {
     guard let number = value(in: line, after: #""seq":"#, until: ","), let sequence = UInt64(number),
       let message = value(in: line, after: #""message":""#, until: "\"")

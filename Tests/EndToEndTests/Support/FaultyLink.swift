@@ -1,6 +1,6 @@
 import Glibc
 
-/// What one connection of a `FaultyProxy` has passed on so far, and where its fault comes.
+/// What one connection of a `FaultyProxy` has passed on so far, and where its fault occurs.
 struct FaultyLink {
   private let fault: FaultyProxy.Fault?
   private var passed: [FaultyProxy.Direction: Int] = [:]
@@ -12,7 +12,7 @@ struct FaultyLink {
     case over
     case cut
     case stalled
-    /// The fault has come, and the connection goes on.
+    /// The fault has occurred, and the connection goes on.
     case happened
     /// These bytes and all later ones have to wait until the next connection has brought that many.
     case late([UInt8], behind: Int)
@@ -75,7 +75,7 @@ struct FaultyLink {
     }
   }
 
-  /// Reads what comes within a moment and forgets it.
+  /// Reads and discards bytes for a moment.
   ///
   /// - Returns: false at the end.
   static func read(_ source: Int32) -> Bool {

@@ -12,7 +12,7 @@ final class FaultyProducer {
   private var stream = ""
   private var last = 0
   private(set) var process: ChildProcess?
-  /// What processes before this one have said.
+  /// What earlier processes have reported.
   private var reported: [String] = []
 
   init(_ number: Int, _ server: TestServer) throws {
@@ -22,7 +22,7 @@ final class FaultyProducer {
     spool = server.scene.path("spool-\(number)")
   }
 
-  /// Begins with a stream: entries 1 to `last`.
+  /// Begins a stream: entries 1 to `last`.
   func begin(_ stream: String, last: Int, _ random: inout Seeded) throws {
     self.stream = stream
     self.last = last
@@ -47,7 +47,7 @@ final class FaultyProducer {
     _ = try output.wait(for: "a line of producer \(number)") { $1 >= wanted }
   }
 
-  /// kill -9, unless it has ended before.
+  /// kill -9, unless it has already ended.
   ///
   /// - Returns: whether it was killed.
   func kill() throws -> Bool {
@@ -65,7 +65,8 @@ final class FaultyProducer {
     try start(from: handedLast + 1, &random)
   }
 
-  /// Waits until it has handed over everything and all of it is acknowledged, and tells the checker what it has said.
+  /// Waits until it has handed over everything and all of it is acknowledged, and tells the checker what it has
+  /// reported.
   func finish(within patience: Duration, _ checker: inout DeliveryChecker) throws {
     guard let process else { return }
     let name = "producer \(number)"

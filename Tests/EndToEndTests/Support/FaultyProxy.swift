@@ -15,7 +15,7 @@ final class FaultyProxy: Sendable {
     case cut(Direction, after: Int)
     /// Stops passing bytes on in both directions, and closes nothing either.
     case stall(Direction, after: Int)
-    /// Lets all further bytes of one direction vanish; the other one goes on as if nothing were wrong.
+    /// Drops all further bytes in one direction; the other one goes on as if nothing were wrong.
     case halfOpen(Direction, after: Int)
     /// Closes the client's end after that many bytes to the server. The server gets what the client sent beyond them
     /// later: once the next connection has brought it `behind` bytes.
@@ -40,9 +40,9 @@ final class FaultyProxy: Sendable {
     var corruptedCount = 0
     var isOver = false
     var runningCount = 0
-    /// Both ends of the connections that are being passed on, by their number.
+    /// Both ends of the current connections, by number.
     var open: [Int: [Int32]] = [:]
-    /// What each connection has brought to the server.
+    /// What each connection has delivered to the server.
     var broughtByteCounts: [Int] = []
   }
 
@@ -62,7 +62,7 @@ final class FaultyProxy: Sendable {
     return proxy
   }
 
-  /// How many connections came.
+  /// How many connections have been made.
   var connectionCount: Int { state.withLock { $0.acceptedCount } }
   /// How many faults have happened.
   var faultCount: Int { state.withLock { $0.finishedFaultCount } }
@@ -71,7 +71,7 @@ final class FaultyProxy: Sendable {
 
   private var isOver: Bool { state.withLock { $0.isOver } }
 
-  /// Cuts all connections that there are now.
+  /// Cuts all current connections.
   func cut() {
     state.withLock { state in
       for ends in state.open.values { for end in ends { shutdown(end, Int32(SHUT_RDWR)) } }
@@ -118,7 +118,7 @@ final class FaultyProxy: Sendable {
   private func happened() { state.withLock { $0.finishedFaultCount += 1 } }
 
   private func serve(_ client: Int32, _ fault: Fault?, number: Int) {
-    // Given back here and not before: until then `cut` may touch it.
+    // Closed here and not earlier: until then `cut` may touch it.
     var ends = [client]
     defer {
       state.withLock { $0.open[number] = nil }
@@ -168,7 +168,7 @@ final class FaultyProxy: Sendable {
     }
   }
 
-  /// Gives the server what was sent on a connection that its client has given up, once the next one has overtaken it.
+  /// Delivers to the server what its client sent on an abandoned connection, once the next one has overtaken it.
   private func deliver(_ bytes: [UInt8], to server: Int32, _ number: Int, behind byteCount: Int) {
     while !isOver {
       let isOvertaken = state.withLock { state in

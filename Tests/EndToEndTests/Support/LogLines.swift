@@ -1,4 +1,4 @@
-/// Log files as they really are, and worse: the same for the same seed.
+/// Realistic log files, and worse ones: the same for the same seed.
 enum LogLines {
   /// Lines without their newlines: plain ones, empty ones, `\r`, NUL, invalid UTF-8, stack traces, escape codes, JSON,
   /// a few of 100 kB, and one of exactly 1 MiB, the longest message.
@@ -11,7 +11,7 @@ enum LogLines {
     }
     // NULs in front of a line's text are not part of it.
     for place in lines.indices where lines[place].first == 0 { lines[place].insert(UInt8(ascii: "x"), at: 0) }
-    // An empty last line without its newline would be no line.
+    // An empty last line without its newline would not be a line.
     if lines.last?.isEmpty == true { lines[count - 1] = Array("the last line".utf8) }
     return lines
   }

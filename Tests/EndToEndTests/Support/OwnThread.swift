@@ -2,8 +2,8 @@ import Glibc
 import Synchronization
 import Testing
 
-/// Runs each test of a suite on a thread of its own: the tests wait for processes and sockets in blocking calls, which
-/// must not hold up the few threads that all tests share.
+/// Runs each test of a suite on its own thread: the tests wait for processes and sockets in blocking calls, which must
+/// not hold up the few threads that all tests share.
 struct OwnThread: SuiteTrait, TestTrait, TestScoping {
   /// How many slots a test takes; nil for all, which makes it run alone.
   let weight: Int?
@@ -21,9 +21,9 @@ struct OwnThread: SuiteTrait, TestTrait, TestScoping {
 }
 
 extension Trait where Self == OwnThread {
-  /// A thread of its own, and one of the slots that bound how many tests run at once.
+  /// A separate thread, and one of the slots that limit how many tests run at once.
   static var ownThread: Self { OwnThread(weight: 1) }
-  /// As `ownThread`, with no other such test at the same time: for measurements.
+  /// Like `ownThread`, but without other such tests at the same time: for measurements.
   static var alone: Self { OwnThread(weight: nil) }
 }
 

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import LogsWire
 
-/// A client that says exactly what a test tells it to, right or wrong.
+/// A client that sends exactly what a test wants, right or wrong.
 ///
 /// Invariant behind `@unchecked Sendable`: only one thread uses it at a time.
 final class RawClient: @unchecked Sendable {
@@ -61,7 +61,7 @@ final class RawClient: @unchecked Sendable {
     return welcome
   }
 
-  /// The next message, but for PINGs, which are answered.
+  /// The next message, except PINGs, which are answered.
   func receive() throws -> Received {
     guard let received = try receiveOrEnd() else { throw Failure("the server closed the connection") }
     return received
@@ -87,7 +87,7 @@ final class RawClient: @unchecked Sendable {
     }
   }
 
-  /// The refusal that must come now.
+  /// The refusal that must come next.
   func receiveError() throws -> (id: UInt32, refusal: Refusal) {
     let received = try receive()
     guard case .error(let refusal) = received.message else {

@@ -2,8 +2,8 @@ import FaultMessages
 import Foundation
 import LogsClient
 
-/// A subscription of the SDK in the test's own process, which sees the events that no output shows: skips, and covers
-/// that do not hold.
+/// A subscription of the SDK in the test's own process, which sees events that no output shows: skips, and broken
+/// covers.
 ///
 /// Invariant behind `@unchecked Sendable`: shared state is touched under `condition`, everything else by the test's
 /// thread alone.
@@ -14,7 +14,7 @@ final class SDKFollower: FaultyFollower, @unchecked Sendable {
   private let condition = NSCondition()
   private var reads: [DeliveryChecker.Read] = []
   private var problems: [String] = []
-  /// Connections that it gave up because what came on them was wrong.
+  /// Connections that it gave up because their data was wrong.
   private var distrusted: [String] = []
   private var isOver = false
   private var corruptedCountAtBeginning = 0
@@ -33,7 +33,7 @@ final class SDKFollower: FaultyFollower, @unchecked Sendable {
     configuration.connectTimeout = .seconds(2)
     let client = try LogClient(configuration)
     let selector = StreamSelector.stream(try StreamName(stream))
-    // Tests beside this one block the threads that tasks share, for longer than it waits.
+    // Parallel tests block the threads that tasks share, for longer than this one waits.
     task = Task.detached(executorPreference: try ClientThread(name: "test-follower")) { [self] in
       do { for try await event in client.follow([selector]) { try take(event) } } catch { note("\(error)") }
       await client.shutdown(deadline: .zero)

@@ -26,7 +26,7 @@ final class Scene: Sendable {
     return try body(scene)
   }
 
-  /// The same for a test that awaits something.
+  /// The same for an asynchronous test.
   static func play<Result>(_ body: (Scene) async throws -> Result) async throws -> Result {
     let scene = try Scene()
     defer { scene.end() }

@@ -19,7 +19,7 @@ struct Seeded: RandomNumberGenerator {
     (0..<count).map { _ in Int.random(in: 1..<lineCount, using: &self) }.sorted()
   }
 
-  /// The seed of this run: `LOGS_TEST_SEED`, else drawn. Printed with the command that replays it.
+  /// The seed of this run: `LOGS_TEST_SEED`, or a random one. Printed with the command that replays it.
   static func forTest() -> Seeded {
     let seed = Environment.text("LOGS_TEST_SEED").flatMap(UInt64.init) ?? UInt64.random(in: 1...999_999_999)
     let name = Test.current?.name ?? ""

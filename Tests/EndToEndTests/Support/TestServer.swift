@@ -1,7 +1,7 @@
 import Foundation
 import Glibc
 
-/// A real `logsd` that can be killed, stopped and started again at the same place.
+/// A real `logsd` that can be killed, stopped and started again in the same place.
 ///
 /// Invariant behind `@unchecked Sendable`: only its test's thread touches it.
 final class TestServer: @unchecked Sendable {

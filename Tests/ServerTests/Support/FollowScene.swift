@@ -4,7 +4,7 @@ import Testing
 @testable import LogsServer
 @testable import LogsSimulation
 
-/// A hub over a model's store in virtual time, and a host that notes what subscriptions do.
+/// A hub over a model's store in virtual time, and a host that records what subscriptions do.
 final class FollowScene: SubscriptionHost {
   let simulation = Simulation(seed: 1)
   let store: ModelStore

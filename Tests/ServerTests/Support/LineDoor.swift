@@ -39,7 +39,7 @@ final class LineDoor: SocketClient, ConnectionHandler {
       var builder = BatchBuilder(seed: 1)
       _ = try builder.append(LogEntry(message: ByteString(line)))
       var batch = builder.finish(compressor: Compressor()).bytes
-      // One is damaged on its way.
+      // One is damaged in transit.
       if String(decoding: line, as: UTF8.self) == "damage" { batch = batch[0..<batch.count - 1] }
       line = []
       lastRequest += 1

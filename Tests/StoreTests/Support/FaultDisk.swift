@@ -171,7 +171,7 @@ final class FaultDisk: Sendable {
         _ = try files.makeDirectory(remains.data)
         _ = try files.makeDirectory(remains.data + "/segments")
         for folder in [directory.data, directory.data + "/segments"] {
-          // Names that were not synced may have reached the disk all the same.
+          // Names that were not synced may still have reached the disk.
           let names = generator.chance(2) ? state.durableNames : state.names
           for (path, index) in names.sorted(by: { $0.key < $1.key }) where Self.parent(path) == folder {
             var content = state.files[index].durable

@@ -1,6 +1,6 @@
 import Foundation
 
-/// A directory of a test's own, removed when the test is over.
+/// A directory for one test, removed when the test ends.
 final class TestDirectory: Sendable {
   let path: String
 

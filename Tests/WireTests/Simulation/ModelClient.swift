@@ -1,7 +1,7 @@
 @testable import LogsSimulation
 @testable import LogsWire
 
-/// A client that appends and follows through one connection at a time, and goes on where it was after each loss.
+/// A client that appends and follows through one connection at a time, and resumes after each loss.
 final class ModelClient {
   /// Batches of one producer for one stream.
   final class Lane {
@@ -10,7 +10,7 @@ final class ModelClient {
     let batches: [Batch]
     let isSealing: Bool
     var answers: [UInt64: ClientSession.Stored] = [:]
-    /// Numbers without an answer that are on their way on this connection.
+    /// Unanswered numbers in flight on this connection.
     var inFlight: Set<UInt64> = []
 
     init(producer: ProducerID, stream: StreamName, batches: [Batch], isSealing: Bool) {
@@ -35,7 +35,7 @@ final class ModelClient {
     let selectors: [StreamSelector]
     let isReverse: Bool
     let window: UInt64
-    /// In the order in which the streams were told.
+    /// In the order in which the streams were announced.
     var cursor: [CursorPosition] = []
     var entries: [StreamName: [LogEntry]] = [:]
     var skipped: [StreamName: UInt64] = [:]
@@ -66,7 +66,7 @@ final class ModelClient {
   private var decoder = BatchDecoder()
   private(set) var timeoutCount = 0
   var isConnected: Bool { link != nil && session.isOpen }
-  /// How often links fail; 0: never.
+  /// How often links fail; 0 means never.
   var faults = 0
 
   init(
@@ -167,7 +167,7 @@ final class ModelClient {
     follower.received = 0
     follower.credit = follower.window
     if follower.isReverse {
-      // A reader of the past begins anew.
+      // A reader of the past starts again.
       follower.cursor = []
       follower.entries = [:]
       follower.skipped = [:]
@@ -231,7 +231,7 @@ final class ModelClient {
   }
 
   private func refused(_ id: UInt32, _ refusal: Refusal) {
-    // A draining server takes no subscription and answers no question; the next connection asks again.
+    // A draining server accepts no subscription and answers no query; the next connection asks again.
     if refusal.code == .goingAway, laneOfID[id] == nil { return }
     guard let (lane, number) = laneOfID.removeValue(forKey: id), refusal.isRetryable else {
       return simulation.fail("\(linkName) refused \(id): \(refusal)")

@@ -11,7 +11,7 @@ enum EntryText {
     }
   }
 
-  /// The entry lines of a printed batch, without what Swift and Python print differently.
+  /// The entry lines of a printed batch, without the parts that Swift and Python print differently.
   static func lines(printed text: String) -> [String] {
     text.split(separator: "\n").map(String.init).filter { $0.hasPrefix("  entry ") || $0.hasPrefix("    \"") }
       .map { $0.replacing(/double [^ ]+ \(/) { _ in "double (" } }

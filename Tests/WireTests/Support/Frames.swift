@@ -1,6 +1,6 @@
 @testable import LogsWire
 
-/// Frames taken apart and put together, with checks that fit whatever the bytes say.
+/// Takes frames apart and puts them together, with checks that match whatever the bytes say.
 enum Frames {
   static func bytes(_ frame: OutgoingFrame) -> [UInt8] { frame.head.array + frame.batches.array }
 
@@ -29,7 +29,7 @@ enum Frames {
     return messages
   }
 
-  /// A frame of any bytes, signed.
+  /// A signed frame of any bytes.
   static func frame(
     type: UInt8, flags: UInt8 = 0, id: UInt32, control: [UInt8], batches: [UInt8] = []
   ) -> [UInt8] {
@@ -46,7 +46,7 @@ enum Frames {
     return bytes
   }
 
-  /// Makes the checks of the frame that `bytes` is fit what stands in it. What is too short stays as it is.
+  /// Makes the checks of the frame in `bytes` match its content. Bytes that are too short are unchanged.
   static func sign(_ bytes: inout [UInt8]) {
     guard bytes.count >= 20 else { return }
     bytes[6] = 0
@@ -71,16 +71,16 @@ enum Frames {
   }
 }
 
-/// Batches built from their parts, with checks that fit whatever the bytes say.
+/// Batches built from their parts, with checks that match whatever the bytes say.
 enum Batches {
-  /// Makes both checks fit. What is too short stays as it is.
+  /// Makes both checks match. Bytes that are too short are unchanged.
   static func sign(_ bytes: inout [UInt8], seed: UInt64? = nil) {
     guard bytes.count >= 88 else { return }
     Frames.store(Frames.hash(bytes[40...]), &bytes, 32)
     if let seed { Frames.store(Frames.hash(bytes[8..<40], seed: seed), &bytes, 0) }
   }
 
-  /// An uncompressed batch over a payload of any bytes, signed.
+  /// A signed, uncompressed batch with a payload of any bytes.
   static func batch(
     count: UInt32, payload: [UInt8], flags: UInt16 = 0, minTime: Int64 = 0, maxTime: Int64 = 0, severities: UInt32 = 1,
     codec: BatchHeader.Codec = .none

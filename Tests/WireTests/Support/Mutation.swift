@@ -1,7 +1,7 @@
 @testable import LogsSimulation
 @testable import LogsWire
 
-/// Damage as a hostile peer would do it: small changes at places that matter, lengths that lie.
+/// Damage as a hostile peer would do it: small changes at places that matter, and wrong lengths.
 enum Mutation {
   static func mutate(_ bytes: inout [UInt8], in range: Range<Int>, _ random: inout SeededGenerator) {
     guard !range.isEmpty else { return }

@@ -37,7 +37,7 @@ enum RandomValues {
     }
   }
 
-  /// At most 256 values in all: up to four a level, and a chain of lists and maps down to the last level allowed.
+  /// At most 256 values in all: up to four on each level, and a chain of lists and maps down to the last level allowed.
   static func attributes(_ random: inout SeededGenerator, depth: Int) -> [LogAttribute] {
     (0..<Int.random(in: 1...4, using: &random)).map { index in
       let text = random.chance(8) ? String(repeating: "k", count: 200) : "key"
@@ -209,7 +209,9 @@ enum RandomValues {
           after: random.chance(2) ? name(&random) : nil)),
       .listing(listing(&random)), .stat,
       .status(
-        (0..<count).map { $0 % 2 == 0 ? ServerFact("number \($0)", random.next()) : ServerFact("text \($0)", "value") }),
+        (0..<count).map {
+          $0 % 2 == 0 ? ServerFact("number \($0)", random.next()) : ServerFact("text \($0)", "value")
+        }),
       .heads((0..<count).map { StreamHead(handle: $0, head: number) }),
     ]
   }

@@ -77,7 +77,7 @@ extension ClientSession {
   }
 }
 
-/// A session whose every client is welcome at once, unless it is given the bytes as they are.
+/// A session that welcomes every client at once, unless it is given the bytes directly.
 extension ServerSession {
   @discardableResult
   mutating func receive(_ bytes: [UInt8], at milliseconds: UInt64 = 0) -> [Action] {

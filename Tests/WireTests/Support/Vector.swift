@@ -15,7 +15,7 @@ struct Vector: CustomTestStringConvertible, Sendable {
   let incarnation: Incarnation
   /// Header fields: `about`, `step`, `error`, `reason`.
   let fields: [String: String]
-  /// What the reference decoder prints, for valid ones.
+  /// The output of the reference decoder, for valid vectors.
   let expected: String
 
   var testDescription: String { name }

@@ -1,14 +1,15 @@
 public import Logging
 public import LogsClient
 
-/// A swift-log handler that sends what is logged to a stream.
+/// A swift-log handler that sends log entries to a stream.
 ///
-/// What becomes what: the label is the entry's source, the level its severity, metadata its attributes in the order of their
-/// keys. Under the same key the metadata of the call wins over the provider's, and the provider's over the handler's, as swift-log
-/// has it. An error given to the call becomes `error.message` and `error.type`, whatever metadata has those names.
+/// The label becomes the entry's source, the level its severity, and metadata its attributes in the order of their
+/// keys. For the same key the metadata of the call wins over the provider's, and the provider's over the handler's, as
+/// in swift-log. An error passed to the call becomes `error.message` and `error.type`, even if metadata has those
+/// names.
 ///
-/// A value: levels and metadata of a copy change nothing elsewhere. Only the sink is shared. Logging never throws and never waits;
-/// what goes wrong with the streaming is counted by the producer.
+/// A value: changing the level or metadata of a copy changes nothing elsewhere. Only the sink is shared. Logging never
+/// throws and never waits; the producer counts streaming failures.
 ///
 /// ```swift
 /// let outlet = LogOutlet()
@@ -32,11 +33,11 @@ public struct LogStreamHandler: LogHandler {
   private let addsCodeLocation: Bool
 
   /// - Parameters:
-  ///   - label: the logger's, which becomes the entries' source; at most 255 bytes, the rest is cut.
+  ///   - label: the logger's label, which becomes the source of entries; cut to 255 bytes.
   ///   - sink: a `LogOutlet`, or a producer that exists already.
-  ///   - metadataProvider: the one that the bootstrap's factory is given.
-  ///   - addsCodeLocation: whether each entry gets the attributes `code.file.path`, `code.function.name` and `code.line.number`
-  ///     of the call, where the metadata has no value under these keys.
+  ///   - metadataProvider: the one passed to the bootstrap's factory.
+  ///   - addsCodeLocation: whether each entry gets the attributes `code.file.path`, `code.function.name` and
+  ///     `code.line.number` of the call, where the metadata has no value under these keys.
   public init(
     label: String, to sink: any LogSink, metadataProvider: Logger.MetadataProvider? = nil,
     addsCodeLocation: Bool = false
@@ -57,7 +58,7 @@ public struct LogStreamHandler: LogHandler {
       message: ByteString(event.message.description), severity: LogSeverity(event.level), source: source,
       attributes: attributes(of: event))
     if addsCodeLocation { entry.addCodeLocation(event) }
-    // The sink takes the time: it comes next.
+    // The sink takes the time, so it comes next.
     sink.log(entry)
   }
 
@@ -77,7 +78,7 @@ public struct LogStreamHandler: LogHandler {
 }
 
 extension LogSeverity {
-  /// swift-log's level as the number that OpenTelemetry has for it.
+  /// OpenTelemetry's number for swift-log's level.
   init(_ level: Logger.Level) {
     switch level {
     case .trace: self = .trace

@@ -1,11 +1,11 @@
 internal import Logging
 internal import LogsClient
 
-/// Metadata as attributes: strings stay strings, whatever describes itself becomes its description, dictionaries become maps
-/// and arrays lists.
+/// Metadata as attributes: strings stay strings, values that describe themselves become their descriptions,
+/// dictionaries become maps, and arrays become lists.
 ///
-/// Ordered by key: a dictionary's own order differs from process to process, and in one order entries with the same keys share
-/// them in a batch.
+/// Ordered by key: a dictionary's own order differs from process to process, and with a fixed order entries share their
+/// keys in a batch.
 struct MetadataAttributes {
   let attributes: [LogAttribute]
 

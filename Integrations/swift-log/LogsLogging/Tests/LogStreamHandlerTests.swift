@@ -28,7 +28,7 @@ private struct Trouble: Error, CustomStringConvertible {
     }
   }
 
-  @Test func `levels become severities, the label the source`() {
+  @Test func `levels become severities, and the label becomes the source`() {
     var logger = logger()
     logger.logLevel = .trace
     for level in Logger.Level.allCases { logger.log(level: level, "\(level)") }
@@ -108,7 +108,7 @@ private struct Trouble: Error, CustomStringConvertible {
     #expect(type.contains("Trouble"))
   }
 
-  @Test func `the place of the call is added when wanted, and metadata of that name stays`() {
+  @Test func `the place of the call is added on request, and metadata of that name stays`() {
     logger().info("m")
     #expect(sink.attributes.isEmpty)
     let line = #line + 1
@@ -120,7 +120,7 @@ private struct Trouble: Error, CustomStringConvertible {
       ])
   }
 
-  @Test func `a copy of a logger is a value of its own`() {
+  @Test func `a copy of a logger is an independent value`() {
     var first = logger()
     first.logLevel = .debug
     first[metadataKey: "only-on"] = "first"
@@ -137,7 +137,7 @@ private struct Trouble: Error, CustomStringConvertible {
       sink.entries.map(\.attributes) == [[LogAttribute("only-on", "first")], [LogAttribute("only-on", "second")]])
   }
 
-  @Test func `what is logged before the outlet is bound arrives first`() {
+  @Test func `entries logged before the outlet is bound arrive first`() {
     let outlet = LogOutlet()
     let logger = Logger(label: "early") { LogStreamHandler(label: $0, to: outlet) }
     logger.info("1")
@@ -152,7 +152,7 @@ private struct Trouble: Error, CustomStringConvertible {
     #expect(sink.entries.count == 3)
   }
 
-  @Test func `the original output goes on beside it, with the same levels and metadata`() {
+  @Test func `the original output continues in parallel, with the same levels and metadata`() {
     let original = InMemoryLogHandler()
     var logger = Logger(label: "both") { MultiplexLogHandler([original, LogStreamHandler(label: $0, to: sink)]) }
     logger[metadataKey: "k"] = "v"

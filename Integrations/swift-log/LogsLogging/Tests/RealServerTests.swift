@@ -9,7 +9,7 @@ import Testing
   private static let binaries = ProcessInfo.processInfo.environment["LOGS_BINARIES"]
 
   @Test(.enabled(if: binaries != nil, "LOGS_BINARIES names no folder with logsd"))
-  func `what is logged, also before there is a client, is in the stream when the service has ended`() async throws {
+  func `all log entries, even early ones, are in the stream when the service has ended`() async throws {
     let binaries = try #require(Self.binaries)
     // Short: the path of a Unix socket has 107 bytes at most.
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent("logs-swift-log-\(UUID())").path
