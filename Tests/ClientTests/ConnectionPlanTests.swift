@@ -37,6 +37,16 @@ import Testing
     }
   }
 
+  @Test func `the deadline does not run while no connection is wanted`() {
+    var plan = plan(deadline: .seconds(3))
+    _ = plan.begin(now: start)
+    _ = plan.lost(lost, now: start)
+    // Suspended, and resumed much later.
+    plan.stop()
+    #expect(plan.begin(now: start + .seconds(60)) == .connect(attempt: 1))
+    #expect(plan.lost(lost, now: start + .seconds(60)) == .wait(.seconds(1), delay: .seconds(1)))
+  }
+
   @Test func `a server that will be back is waited for, once`() {
     let leaving = LogError(.connectionLost, "going away", isRetryable: true, retryAfter: .seconds(2))
     for advice in [GoAway.Advice.goElsewhere, nil] {

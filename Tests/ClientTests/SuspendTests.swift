@@ -143,22 +143,6 @@ import Testing
     #expect(error?.code == .closed)
   }
 
-  @Test func `the deadline for reconnecting does not run during a suspension`() async throws {
-    let server = try await FakeServer.start { $0.faults.isMute = true }
-    defer { server.stop() }
-    var configuration = LogClientConfiguration.test(server.url)
-    configuration.reconnectDeadline = .milliseconds(200)
-    let client = try LogClient(configuration)
-    let pending = try await client.submit(entries(1...1), to: web)
-    await server.until { $0.unheardCount > 0 }
-    await client.suspend()
-    try await Task.sleep(for: .milliseconds(300))
-    try await server.onLoop { $0.faults.isMute = false }
-    await client.resume()
-    #expect(try await pending.receipt.sequences == 1...1)
-    await client.shutdown()
-  }
-
   @Test func `states report it, and a client with nothing to do stays without a connection`() async throws {
     let server = try await FakeServer.start()
     defer { server.stop() }

@@ -1,9 +1,9 @@
 import Testing
 
-/// The time of a line from stdin of a push to stdout of a follow.
-@Suite(.alone) struct LatencyTests {
-  @Test func `a pushed line appears in a follow at once`() throws {
-    let count = Environment.number("LOGS_TEST_LATENCY_LINES", default: 600)
+/// How long a line takes from stdin of a push to stdout of a follow: reported, not asserted.
+@Suite struct LatencyTests {
+  @Test func `a line that arrives in a push appears in a follow at once`() throws {
+    let count = Environment.number("LOGS_TEST_LATENCY_LINES", default: 50)
     try Scene.play { scene in
       let server = try TestServer(scene, transport: .tcp)
       let follow = try server.start(["follow", "web", "-n", "all", "-o", "raw"])
@@ -27,7 +27,7 @@ import Testing
       print(
         "latency from push to follow over \(steady.count) lines: p50 \(milliseconds(0.5)), p99 \(milliseconds(0.99)), "
           + "max \(milliseconds(1))")
-      #expect(steady.last! < .seconds(5))
+      expectSame(follow.output.bytes, LogLines.file(LogLines.plain(count)))
     }
   }
 }
