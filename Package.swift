@@ -103,6 +103,7 @@ let package = Package(
       ]),
     tests("Foundation", uses: ["LogsClient", "LogsFoundation"]),
     tests("CLI", uses: ["LogsCLI", "LogsClient", "LogsText", "LogsWire"]),
+    tests("Tidy", uses: ["LogsWire"]),
 
     .target(name: "CAllocations", path: "Benchmarks/Allocations"),
     .target(

@@ -3,9 +3,9 @@ internal import LogsSystem
 internal import LogsTransport
 internal import Synchronization
 
-/// Ctrl-C and SIGTERM: the first one ends a command in good order, the second one at once.
+/// Ctrl-C and SIGTERM: the first one ends a command cleanly, the second one at once.
 package enum Interruption {
-  /// A pipe that the handler writes signals' numbers to: they wait there for whoever reads, so none is lost, however early
+  /// A pipe that the handler writes signals' numbers to: they wait there for the reader, so none is lost, however early
   /// it comes.
   ///
   /// Written by `prepare`, before the handler can run and before any other thread exists.

@@ -27,7 +27,7 @@ final class Completion: Sendable {
     }
   }
 
-  /// Whoever calls it first names the reason.
+  /// The first caller names the reason.
   func complete(_ reason: Reason) {
     let waiters = state.withLock { state -> [CheckedContinuation<Reason, Never>] in
       guard state.reason == nil else { return [] }

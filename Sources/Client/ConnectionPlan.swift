@@ -17,7 +17,7 @@ struct ConnectionPlan {
 
   let serverCount: Int
   let backoff: Backoff
-  /// How long an outage may last; nil for ever.
+  /// How long an outage may last; nil for no limit.
   let deadline: Duration?
   /// Draws from 0 to its argument, both included.
   let random: (UInt64) -> UInt64

@@ -10,8 +10,8 @@ public enum ConnectionState: Sendable {
   case connected(server: String, url: String)
   /// The next attempt begins after this time.
   case waiting(for: Duration, because: LogError)
-  /// Connected, but the server has refused an append for now (a full disk, too much at once); it is sent again. Told once for each
-  /// try, however often, until everything that was refused is acknowledged: then comes `connected`.
+  /// Connected, but the server has refused an append for now (a full disk, too much at once); it is sent again. Told
+  /// once for each try, however often, until everything that was refused is acknowledged: then comes `connected`.
   case refusing(because: LogError)
   /// The application has suspended the client, which does nothing until it is resumed.
   case suspended

@@ -3,23 +3,26 @@
 extension LogClient {
   /// Follows streams from where the store says, hands each event to `body`, and saves how far that has come.
   ///
-  /// What is saved is behind everything for which `body` has returned, and nothing else: when `body` throws, the event it threw on
-  /// comes again. This is at least once: what `body` did after the last checkpoint it does again after a crash. For exactly once
-  /// the application commits the cursor together with what it has read, as `Snippets/SyncIntoDatabase.swift` does.
+  /// What is saved is behind everything for which `body` has returned, and nothing else: when `body` throws, the event
+  /// it threw on comes again. This is at least once: what `body` did after the last checkpoint it does again after a
+  /// crash. For exactly once the application commits the cursor together with what it has read, as
+  /// `Snippets/SyncIntoDatabase.swift` does.
   ///
-  /// A checkpoint is saved between two events, in the caller's task: as soon as one is due, also while no event comes, and at the
-  /// end, whatever it is: the subscription's, an error, or the cancellation of the task, which does not cut the last save short.
+  /// A checkpoint is saved between two events, in the caller's task: as soon as one is due, also while no event comes,
+  /// and at the end, whatever it is: the subscription's, an error, or the cancellation of the task, which does not cut
+  /// the last save short.
   /// - Parameters:
   ///   - selectors: as for `follow`.
   ///   - start: for streams that are not in the checkpoint.
   ///   - end: as for `follow`.
   ///   - store: where checkpoints are kept; one follower for each.
   ///   - interval: how long what has been dealt with may stay unsaved, unless `body` takes longer.
-  ///   - entryCount: how many entries that have been dealt with may stay unsaved; the batch that reaches it is part of them.
+  ///   - entryCount: how many entries that have been dealt with may stay unsaved; the batch that reaches it is part of
+  ///   them.
   ///   - body: called for each event in order, `ended` last.
   /// - Returns: why the subscription ended; `cancelled` after a `shutdown`.
-  /// - Throws: what `body` or `store` has thrown, or a `LogError` as `FollowSequence` throws it, or one with `cancelled`. If saving
-  ///   fails after another error, that one is thrown.
+  /// - Throws: what `body` or `store` has thrown, or a `LogError` as `FollowSequence` throws it, or one with
+  ///   `cancelled`. If saving fails after another error, that one is thrown.
   @discardableResult
   public func follow(
     _ selectors: [StreamSelector], from start: FollowStart = .first, until end: FollowEnd = FollowEnd(),

@@ -18,20 +18,22 @@ extension LogClient {
   /// }
   /// ```
   ///
-  /// Graceful shutdown is not cancellation. `shutdown`, from wherever it is called, sends what is queued, and `run` returns once
-  /// that is acknowledged. Cancellation, here when the work fails, is for what cannot wait: what is queued fails with `closed`
-  /// and `run` throws. With swift-service-lifecycle, which tells the two apart as well, this is all that a service takes:
+  /// Graceful shutdown is not cancellation. `shutdown`, from wherever it is called, sends what is queued, and `run`
+  /// returns once that is acknowledged. Cancellation, here when the work fails, is for what cannot wait: what is queued
+  /// fails with `closed` and `run` throws. With swift-service-lifecycle, which tells the two apart as well, this is all
+  /// that a service takes:
   ///
   /// ```swift
   /// struct LogService: Service {
   ///   let client: LogClient
   ///   func run() async throws {
-  ///     try await withGracefulShutdownHandler { try await client.run() } onGracefulShutdown: { Task { await client.shutdown() } }
-  ///   }
+  ///     try await withGracefulShutdownHandler { try await client.run() } onGracefulShutdown: { Task { await
+  ///     client.shutdown() } } }
   /// }
   /// ```
   ///
-  /// - Throws: `LogError` with `cancelled`, when the client has been closed by the cancellation of the task that ran it.
+  /// - Throws: `LogError` with `cancelled`, when the client has been closed by the cancellation of the task that ran
+  ///   it.
   public func run() async throws(LogError) {
     let (loop, core, board) = (loop, core, board)
     let wasCancelled = await withTaskCancellationHandler {
@@ -47,12 +49,13 @@ extension LogClient {
 // MARK: - Pausing
 
 extension LogClient {
-  /// Closes the connection in good order and makes no other until `resume`: for a program in the background, or a machine that
-  /// is about to sleep.
+  /// Closes the connection cleanly and makes no other until `resume`: for a program in the background, or a machine
+  /// that is about to sleep.
   ///
-  /// Nothing fails by it, and no timer runs meanwhile, not even `reconnectDeadline`. What is asked for waits, whether before or
-  /// now: entries stay queued, subscriptions get `interrupted` and later go on after their last entry, questions are asked again.
-  /// Returns when the connection has closed, within a second. A client that is suspended, shutting down or closed stays so.
+  /// Nothing fails by it, and no timer runs meanwhile, not even `reconnectDeadline`. What is asked for waits, whether
+  /// before or now: entries stay queued, subscriptions get `interrupted` and later go on after their last entry,
+  /// questions are asked again. Returns when the connection has closed, within a second. A client that is suspended,
+  /// shutting down or closed stays so.
   public func suspend() async { await core.suspend() }
 
   /// Connects again at once, and goes on with everything that waits: nothing is lost and nothing comes twice.

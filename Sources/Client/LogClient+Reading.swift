@@ -6,13 +6,13 @@ extension LogClient {
 
   /// Reads the next entries of a stream, as far as they are stored now, without following it.
   ///
-  /// For programs whose callers keep the place: a mobile app that sends the last sequence number it has. A stream that does not
-  /// exist is an empty page with head 0.
+  /// For programs whose callers keep the place: a mobile app that sends the last sequence number it has. A stream that
+  /// does not exist is an empty page with head 0.
   /// - Parameters:
   ///   - stream: which one.
   ///   - sequence: the last one read; 0 for none.
-  ///   - incarnation: what the sequence number belongs to, from a page before. Without it a stream whose history was replaced is
-  ///     not told from the one that was read.
+  ///   - incarnation: what the sequence number belongs to, from a page before. Without it a stream whose history was
+  ///   replaced is not told from the one that was read.
   ///   - limit: entries of the page, 1 to 10,000. It holds fewer only when no more are stored or they are very large.
   ///   - wait: how long to wait for an entry when there is none.
   /// - Throws: as the form for many streams.
@@ -26,15 +26,15 @@ extension LogClient {
 
   /// Reads the next entries of streams, as far as they are stored now, without following them.
   ///
-  /// All streams share the limit. Those that are behind have their turns, so that a busy one does not keep a page from the
-  /// others for ever.
+  /// All streams share the limit. Those that are behind have their turns, so that a busy one does not keep a page from
+  /// the others forever.
   /// - Parameters:
   ///   - selectors: names and patterns, 1 to 1,024.
   ///   - cursor: the one of the page before. Streams that are not in it are read from their first entry.
   ///   - limit: entries of the page, 1 to 10,000. It holds fewer only when no more are stored or they are very large.
   ///   - wait: how long to wait for an entry when there is none.
-  /// - Throws: `LogError`: `refused` (`stream_replaced` when the cursor is of another history, `cursor_ahead` when the server does
-  ///   not have what was read), `invalidRequest`, `closed`, `gaveUp`, `cancelled`, `damaged`.
+  /// - Throws: `LogError`: `refused` (`stream_replaced` when the cursor is of another history, `cursor_ahead` when the
+  ///   server does not have what was read), `invalidRequest`, `closed`, `gaveUp`, `cancelled`, `damaged`.
   public func read(
     _ selectors: [StreamSelector], after cursor: LogCursor = LogCursor(), limit: Int = 500, wait: Duration = .zero
   ) async throws(LogError) -> ReadPage {

@@ -5,8 +5,8 @@ internal import Synchronization
 /// A connection to a log server, over which entries are appended and streams followed.
 ///
 /// It connects at the first call, reconnects by itself, sends again what has no acknowledgement and resumes what was
-/// followed. All calls may be made from any task or thread at once. One client is enough for a process: it has one connection
-/// and one thread, however many streams and subscriptions there are.
+/// followed. All calls may be made from any task or thread at once. One client is enough for a process: it has one
+/// connection and one thread, however many streams and subscriptions there are.
 ///
 /// End it with `shutdown`. When the last reference goes it ends at once, and what has no acknowledgement fails.
 public final class LogClient: Sendable {
@@ -28,7 +28,8 @@ public final class LogClient: Sendable {
 
   /// A client that is not connected yet.
   ///
-  /// - Throws: `LogError` with `invalidConfiguration`, or `unreachable` when the system has no thread or descriptor left.
+  /// - Throws: `LogError` with `invalidConfiguration`, or `unreachable` when the system has no thread or descriptor
+  ///   left.
   public convenience init(_ configuration: LogClientConfiguration = LogClientConfiguration()) throws(LogError) {
     try self.init(configuration, on: nil)
   }
@@ -62,13 +63,14 @@ public final class LogClient: Sendable {
   /// How the connection is doing: the state now, then each change. Slow observers miss states, never the newest.
   public var states: AsyncStream<ConnectionState> { board.observe() }
 
-  /// Whether the server that was connected to last was given a token and checks none: everybody who reaches it may do all.
+  /// Whether the server that was connected to last was given a token and checks none: everybody who reaches it may do
+  /// all.
   public var isTokenIgnored: Bool { board.isTokenIgnored }
 
   /// Sends what is queued, waits for its acknowledgements, ends all subscriptions, and closes.
   ///
-  /// Calls made later, and what the deadline cuts off, fail with `closed`. When it returns, thread and descriptors are gone.
-  /// A suspended client connects again if entries are queued, and closes at once if there are none.
+  /// Calls made later, and what the deadline cuts off, fail with `closed`. When it returns, thread and descriptors are
+  /// gone. A suspended client connects again if entries are queued, and closes at once if there are none.
   public func shutdown(deadline: Duration = .seconds(10)) async {
     await core.shutdown(deadline: deadline)
     if thread == nil { loop.stop() }
@@ -78,7 +80,7 @@ public final class LogClient: Sendable {
 // MARK: - Appending
 
 extension LogClient {
-  /// Appends entries to a stream, which comes into being with the first of them, and waits until they are durable.
+  /// Appends entries to a stream, which is created by the first of them, and waits until they are durable.
   ///
   /// The same as awaiting the receipt of `submit`.
   public func append(_ entries: [LogEntry], to stream: StreamName) async throws(LogError) -> AppendReceipt {
@@ -87,12 +89,12 @@ extension LogClient {
 
   /// Queues entries for a stream and returns without waiting for their acknowledgement, unless the queue is full.
   ///
-  /// Entries of calls made one after the other are stored in that order. Too many for one batch are split; each batch is
-  /// stored as a whole, those after one that was refused are stored all the same.
-  /// - Throws: `LogError`: `invalidRequest` (no entries) and `invalidEntry`, nothing was queued; `closed` and `cancelled`
-  ///   while waiting for room, `mayHaveTakenEffect` when some batches had been queued.
-  /// - Complexity: one copy and compression on the caller's side; off its actor when there are many or large entries, since
-  ///   for few and small ones changing the thread would cost more than the work.
+  /// Entries of calls made one after the other are stored in that order. Too many for one batch are split; each batch
+  /// is stored as a whole, those after one that was refused are stored all the same.
+  /// - Throws: `LogError`: `invalidRequest` (no entries) and `invalidEntry`, nothing was queued; `closed` and
+  ///   `cancelled` while waiting for room, `mayHaveTakenEffect` when some batches had been queued.
+  /// - Complexity: one copy and compression on the caller's side; off its actor when there are many or large entries,
+  ///   since for few and small ones changing the thread would cost more than the work.
   public func submit(_ entries: [LogEntry], to stream: StreamName) async throws(LogError) -> PendingAppend {
     guard !entries.isEmpty else { throw LogError(.invalidRequest, "there is nothing to append: no entries") }
     let isSmall =
@@ -190,8 +192,8 @@ extension LogClient {
   ///   - start: for streams that are not in the cursor.
   ///   - end: when to end; the first condition that is met counts.
   ///   - cursor: where earlier reading ended; streams that are not selected are passed over.
-  ///   - isReverse: newest entries of each stream first. Cursor and start then say where it ends, a number or time of `end` where
-  ///     it begins.
+  ///   - isReverse: newest entries of each stream first. Cursor and start then say where it ends, a number or time of
+  ///   `end` where it begins.
   public func follow(
     _ selectors: [StreamSelector], from start: FollowStart = .first, until end: FollowEnd = FollowEnd(),
     cursor: LogCursor = LogCursor(),
@@ -230,7 +232,7 @@ extension LogClient {
     while true {
       let page = try await core.list(ListRequest(pattern: pattern, after: streams.last?.stream))
       streams += page.streams
-      // A page without a stream would be asked for again for ever.
+      // A page without a stream would be asked for again and again.
       guard page.hasMore, !page.streams.isEmpty else { return streams }
     }
   }

@@ -9,13 +9,13 @@ public struct LogClientConfiguration: Sendable {
   public var backoff: Backoff
   /// How long one attempt may take, from the name lookup to the server's greeting.
   public var connectTimeout: Duration
-  /// How long to go on without a connection before everything that waits for one fails with `gaveUp`; nil: for ever.
+  /// How long to go on without a connection before everything that waits for one fails with `gaveUp`; nil: no limit.
   ///
-  /// It ends the waiting between attempts. An attempt that is under way when it passes may finish within `connectTimeout`, and
-  /// every server is tried once in any case: with zero, each of them exactly once.
+  /// It ends the waiting between attempts. An attempt that is under way when it passes may finish within
+  /// `connectTimeout`, and every server is tried once in any case: with zero, each of them exactly once.
   public var reconnectDeadline: Duration?
-  /// Stored bytes of batches that a subscription may hold for an application that has not taken them yet, plus one frame: a subscription of so many streams
-  /// that it takes several requests, plus one for each of them.
+  /// Stored bytes of batches that a subscription may hold for an application that has not taken them yet, plus one
+  /// frame: a subscription of so many streams that it takes several requests, plus one for each of them.
   ///
   /// A larger window keeps a link of high latency busy; a smaller one saves memory. At least 64 KiB.
   public var followCreditByteCount: Int

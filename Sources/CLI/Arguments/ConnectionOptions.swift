@@ -40,7 +40,7 @@ enum ConnectionOptions {
 
   /// How long to try, as `--retry-for` says.
   ///
-  /// - Parameter usual: what holds without the flag; nil is for ever, zero is once.
+  /// - Parameter usual: what holds without the flag; nil is no limit, zero is one attempt.
   static func patience(_ arguments: Arguments, else usual: Duration?) throws(CommandError) -> Duration? {
     guard let text = arguments.value("retry-for") else { return usual }
     guard let seconds = Double(text), seconds >= 0, seconds < 1e9 else {

@@ -4,8 +4,8 @@ internal import LogsWire
 
 /// Connections of which each appends one entry, waits until it is durable, and appends the next.
 ///
-/// All of them, and the tasks that wait, are on one thread, as far fewer than one core is needed for all. With a thread for each the machine
-/// would measure how it changes threads.
+/// All of them, and the tasks that wait, are on one thread, as far fewer than one core is needed for all. With a thread
+/// for each the machine would measure how it changes threads.
 struct AckWorkload: Workload {
   private let target: BenchTarget
   private let corpus: Corpus

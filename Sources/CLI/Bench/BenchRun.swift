@@ -38,7 +38,8 @@ struct BenchRun: Sendable {
     }
   }
 
-  /// - Parameter runs: at least one. Each number's median is its own; of an even number of runs, the mean of the two in the middle.
+  /// - Parameter runs: at least one. Each number's median is its own; of an even number of runs, the mean of the two in
+  ///   the middle.
   init(medianOf runs: [BenchRun]) {
     for path in Self.numbers {
       let values = runs.map { $0[keyPath: path] }.sorted()

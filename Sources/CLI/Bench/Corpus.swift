@@ -33,7 +33,8 @@ struct Corpus: Sendable {
 /// Takes entries from a corpus, round and round.
 struct CorpusReader {
   private let lines: [Corpus.Line]
-  /// Own copies: entries of several readers would fight over their reference counts, as those of several services do not.
+  /// Own copies: entries of several readers would fight over their reference counts, as those of several services do
+  /// not.
   private let sources: [ByteString]
   private var index: Int
 

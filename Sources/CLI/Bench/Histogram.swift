@@ -1,8 +1,8 @@
 /// How often each of many times was measured, to within 1/128 of it.
 ///
-/// Buckets as wide as 1/128 of their values, whatever those are: 58 kB for any number of samples, so that a long run takes no more memory than a
-/// short one and recording allocates nothing. Keeping every sample would be exact, and at a million of them a second
-/// would measure the memory of whoever measures.
+/// Buckets as wide as 1/128 of their values, whatever those are: 58 kB for any number of samples, so that a long run
+/// takes no more memory than a short one and recording allocates nothing. Keeping every sample would be exact, and at a
+/// million of them a second would measure the memory of the benchmark.
 struct Histogram: Sendable {
   private static let precisionBitCount = 7
   /// Values below this have a bucket each.

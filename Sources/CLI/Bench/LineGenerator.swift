@@ -1,9 +1,10 @@
 internal import LogsClient
 
-/// Lines as services write them: a dozen forms, some of them seldom, with numbers, names, and identifiers and addresses that
-/// come again in lines nearby. The same lines on every machine.
+/// Lines as services write them: a dozen forms, some of them seldom, with numbers, names, and identifiers and addresses
+/// that come again in lines nearby. The same lines on every machine.
 ///
-/// A line has 119 bytes on average, and zstd on level 1 makes 17 % of 1,000 of them, as of the real logs of many systems.
+/// A line has 119 bytes on average, and zstd on level 1 makes 17 % of 1,000 of them, as of the real logs of many
+/// systems.
 struct LineGenerator {
   struct Line {
     let severity: LogSeverity

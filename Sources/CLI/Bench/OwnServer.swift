@@ -4,9 +4,9 @@ internal import LogsSystem
 
 /// A `logsd` with an empty data directory, for one measurement.
 ///
-/// It is kept by a shell that reads from a pipe whose other end this process alone holds. However this process ends, be it by
-/// `kill -9`, the read returns, and the shell ends the server and removes the directory. The shell and the server are a process
-/// group of their own, so that Ctrl-C in a terminal does not end the server before its clients.
+/// It is kept by a shell that reads from a pipe whose other end this process alone holds. However this process ends, be
+/// it by `kill -9`, the read returns, and the shell ends the server and removes the directory. The shell and the server
+/// are a process group of their own, so that Ctrl-C in a terminal does not end the server before its clients.
 actor OwnServer {
   private let executor = ThreadExecutor("logs-server")
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }

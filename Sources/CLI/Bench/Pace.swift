@@ -2,8 +2,8 @@ internal import LogsWire
 
 /// When each entry of a run is due: batch after batch, at even intervals, whatever becomes of those before.
 ///
-/// A latency counts from the moment when its entry was due. Counted from when it was really handed over, a server that stalls would hold up
-/// the hand-over as well, and nobody would have waited for long ("coordinated omission").
+/// A latency counts from the moment when its entry was due. Counted from when it was really handed over, a server that
+/// stalls would hold up the hand-over as well, and nobody would have waited for long ("coordinated omission").
 struct Pace: Sendable {
   let start: MonotonicTime
   /// The sequence number of the first entry.

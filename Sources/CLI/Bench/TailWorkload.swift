@@ -2,10 +2,11 @@ internal import LogsClient
 internal import LogsSystem
 internal import LogsWire
 
-/// A producer that hands over entries at a steady rate, and followers that receive all of them, each on a connection of its own.
+/// A producer that hands over entries at a steady rate, and followers that receive all of them, each on a connection of
+/// its own.
 ///
-/// A follower has received a batch when its task has it, checked and not yet decompressed. The task that hands over is on the thread of
-/// the producer's connection, and all followers share another, with their tasks.
+/// A follower has received a batch when its task has it, checked and not yet decompressed. The task that hands over is
+/// on the thread of the producer's connection, and all followers share another, with their tasks.
 struct TailWorkload: Workload {
   private let corpus: Corpus
   private let rate: UInt64
@@ -50,7 +51,7 @@ struct TailWorkload: Workload {
   private static let warmUpSecondsMax = 1.0
 
   mutating func prepare() async throws {
-    // The stream comes into being, so that following it is live at once.
+    // Creates the stream, so that following it is live at once.
     var byteCount: UInt64 = 0
     var reader = CorpusReader(corpus)
     _ = try await producer.append(reader.next(1, byteCount: &byteCount), to: stream)

@@ -2,8 +2,8 @@ internal import LogsClient
 
 /// A kind of work that is measured.
 ///
-/// It is prepared once and run any number of times on the same connections; each run is told a meter of its own. `end` is called in any
-/// case, whatever failed or was cancelled before.
+/// It is prepared once and run any number of times on the same connections; each run gets a meter of its own. `end` is
+/// called in any case, whatever failed or was cancelled before.
 protocol Workload: Sendable {
   /// What was asked for, for the report.
   var settings: [BenchSetting] { get }
@@ -50,7 +50,7 @@ struct BenchSetting: Sendable {
   init(_ name: String, _ text: String) { (self.name, datum) = (name, .text(text)) }
 }
 
-/// Ends clients at once: whoever waited for them has what was waited for, or has failed.
+/// Ends clients at once: nothing waits for them any more.
 func close(_ clients: [LogClient]) async {
   await withTaskGroup { group in
     for client in clients { group.addTask { await client.shutdown(deadline: .zero) } }

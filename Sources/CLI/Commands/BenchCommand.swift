@@ -18,7 +18,7 @@ enum BenchCommand {
         corpus  nothing: writes the built-in lines, as --corpus takes them, to measure other systems with
 
       Encoding is part of what is measured. Each run follows a warm-up. CPU of the server is that of its whole process, as it tells
-      itself, whoever else it serves; streams that were made on a server that was named stay there, as bench/...
+      itself, with all other clients it serves; streams that were made on a server that was named stay there, as bench/...
       """, options: BenchSettings.options, run: run)
 
   private static func run(_ arguments: Arguments) async throws -> Int32 {

@@ -52,8 +52,8 @@ enum FollowCommand {
       time: try arguments.time("until"),
       limit: try arguments.number("limit", atLeast: 1))
     let isReverse = arguments.has("reverse")
-    // Who says where to end, or has a cursor, wants all that comes before; streams that are not in the cursor are new to this
-    // follower.
+    // Who says where to end, or has a cursor, wants all that comes before; streams that are not in the cursor are new
+    // to this follower.
     let defaultStart: FollowStart =
       hasCursor || isReverse || end.atHead || end.sequence != nil || end.time != nil ? .first : .last(defaultTail)
     let start = try start(arguments) ?? defaultStart

@@ -8,7 +8,7 @@ final class ProducerWatch: Sendable {
   private let spoolFailure = Mutex<ContinuousClock.Instant?>(nil)
   private let sendingFailure = Mutex<LogError?>(nil)
   private let hasSpool: Bool
-  /// While something stands in the way, how often it is told.
+  /// While something stands in the way, how often that is reported.
   private static let interval = Duration.seconds(10)
 
   /// - Parameter hasSpool: whether the command goes on when nothing can be sent; else it ends with the error.
@@ -54,7 +54,8 @@ final class ProducerWatch: Sendable {
 
   /// Waits until all that the producer has is answered.
   ///
-  /// - Throws: `LogError` when nothing can be sent from now on: the server was not reached in time, or does not let us in.
+  /// - Throws: `LogError` when nothing can be sent from now on: the server was not reached in time, or does not let us
+  ///   in.
   func drain(_ producer: LogProducer) async throws {
     let (stream, continuation) = AsyncStream.makeStream(of: LogError.self, bufferingPolicy: .bufferingOldest(1))
     failures.withLock { $0 = continuation }

@@ -1,8 +1,8 @@
 internal import LogsClient
 internal import Synchronization
 
-/// Ends what gets no further: `--retry-for` counts the time since the server was lost or has refused, until it answers something,
-/// however often it is reached in between.
+/// Ends what gets no further: `--retry-for` counts the time since the server was lost or has refused, until it answers
+/// something, however often it is reached in between.
 final class ProgressWatch: Sendable {
   /// What has been answered so far, and whether anybody waits for more: only then the time counts.
   struct Progress: Sendable {
@@ -29,8 +29,8 @@ final class ProgressWatch: Sendable {
   /// What stands in the way, and since when without an answer.
   private let obstacle = Mutex<(error: LogError, since: ContinuousClock.Instant)?>(nil)
 
-  /// - Parameter patience: nil for ever, zero for none: the first refusal is the end. (Then the client ends by itself when the
-  ///   server is not reached.)
+  /// - Parameter patience: nil for no limit, zero for none: the first refusal is the end. (Then the client ends by
+  ///   itself when the server is not reached.)
   init(_ client: LogClient, patience: Duration?, progress: @escaping @Sendable () -> Progress) {
     self.client = client
     self.patience = patience

@@ -37,8 +37,8 @@ final class Push: Sendable {
   private static let lineCountMax = 1_000
   /// Bytes of lines at which they are handed over, whatever their number.
   private static let byteCountMax = 512 << 10
-  /// Batches whose receipts are waited for while a spool takes what comes: the queue bounds them without one. Behind it memory stays flat,
-  /// and the numbers of the entries are not told.
+  /// Batches whose receipts are waited for while a spool takes what comes: the queue bounds them without one. Behind it
+  /// memory stays flat, and the numbers of the entries are not told.
   private static let openBatchCountMax = 4_096
 
   /// Entries that were handed over and whose receipt is waited for.
@@ -61,7 +61,8 @@ final class Push: Sendable {
     return counts.acknowledged - min(counts.acknowledged, counts.restored)
   }
 
-  /// Whether it waits for answers alone. With a spool the input is read to its end, whether anything can be sent or not.
+  /// Whether it waits for answers alone. With a spool the input is read to its end, whether anything can be sent or
+  /// not.
   var isWaiting: Bool { !hasSpool || isInputRead.load(ordering: .relaxed) }
 
   func run(_ reader: LineReader) async throws -> Summary {

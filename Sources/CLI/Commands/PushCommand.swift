@@ -109,7 +109,7 @@ enum PushCommand {
     return ExitCode.done
   }
 
-  /// A loss is told in any case.
+  /// A loss is always reported.
   private static func noteInput(_ reader: LineReader, _ arguments: Arguments) {
     let notes = InputNotes(report: reader.report)
     if let text = notes.cutLines { Terminal.note(text) }

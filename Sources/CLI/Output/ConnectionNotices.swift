@@ -4,7 +4,7 @@ internal import Synchronization
 /// Tells on stderr when the server is not reached or takes nothing, when it does again, and that it has checked no
 /// token.
 final class ConnectionNotices: Sendable {
-  /// While the server is not reached, how often it is told.
+  /// While the server is not reached, how often that is reported.
   private static let outageInterval = Duration.seconds(10)
   /// While the server refuses, how often.
   private static let refusalInterval = Duration.seconds(60)
@@ -25,7 +25,7 @@ final class ConnectionNotices: Sendable {
     task.withLock { $0 = Task { for await state in states { self.tell(state) } } }
   }
 
-  /// Nothing is told any more, but what had not been told yet of the token.
+  /// Nothing is reported any more, except what is still to be said about the token.
   func end() {
     task.withLock { $0 }?.cancel()
     tellToken()
@@ -67,6 +67,6 @@ final class ConnectionNotices: Sendable {
 
   private func tellToken() {
     guard client.isTokenIgnored, !isTokenTold.exchange(true, ordering: .relaxed) else { return }
-    Terminal.note("the server checks no tokens: yours is not needed, and whoever reaches the server may do everything")
+    Terminal.note("the server checks no tokens: yours is not needed, and anyone who can connect may do everything")
   }
 }

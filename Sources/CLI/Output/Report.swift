@@ -2,7 +2,7 @@ internal import LogsText
 
 /// What a command has found out: a table for people, or objects for programs, one a line.
 struct Report {
-  /// One thing that is told of each row.
+  /// One property of each row.
   struct Column<Row> {
     /// Its name for programs; nil when it is for people alone.
     let key: String?

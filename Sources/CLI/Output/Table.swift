@@ -12,7 +12,7 @@ struct Table {
     isNumber = columns.map(\.isNumber)
   }
 
-  /// Each row stays one line, whoever its words come from.
+  /// Each row stays one line, whatever its words hold.
   mutating func append(_ row: [String]) { rows.append(row.map(PrintableText.escaped)) }
 
   var text: String {

@@ -27,7 +27,7 @@ extension Terminal {
     } catch { return nil }
   }
 
-  /// Whether whoever read stdout has closed it.
+  /// Whether the reader of stdout has closed it.
   static var isReaderGone: Bool { DescriptorWatch.hasHungUp(STDOUT_FILENO) }
 
   /// Bytes in the pipe that its reader has not taken; nil when stdout is no pipe, and nobody can tell.

@@ -6,7 +6,7 @@ internal import Synchronization
 
 /// stdout for data and stderr for notices.
 enum Terminal {
-  /// Whoever read stdout has gone.
+  /// The reader of stdout is gone.
   struct PipeClosed: Error {
     /// What it took before.
     let byteCount: Int
@@ -54,7 +54,7 @@ enum Terminal {
 
   static let isPipe = kind == S_IFIFO
 
-  /// A write to a pipe, socket or terminal that nobody reads waits for ever and cannot be cancelled.
+  /// A write to a pipe, socket or terminal that nobody reads waits forever and cannot be cancelled.
   static let mayBlock = isPipe || kind == S_IFSOCK || isOutputTerminal
 
   /// Whether a write of `pipeByteCount` would not wait; waits a little for it.

@@ -3,9 +3,9 @@ internal import LogsWire
 
 /// The batches of one producer and stream that have no answer yet, in the order of their numbers.
 ///
-/// Two states. Sending: batches go out in order, up to a limit at once. Recovering, after a refusal that a retry can mend:
-/// nothing goes out until every batch in flight has come back, as they will, out of order; then, when the wait is over,
-/// sending begins again at the first one.
+/// Two states. Sending: batches go out in order, up to a limit at once. Recovering, after a refusal that a retry can
+/// mend: nothing goes out until every batch in flight has come back, as they will, out of order; then, when the wait is
+/// over, sending begins again at the first one.
 struct AppendLane {
   enum Content: Sendable {
     case batch(ByteString, entryCount: Int)
@@ -42,8 +42,8 @@ struct AppendLane {
 
     /// The server has refused it.
     ///
-    /// Most answers tell of the last sending alone: `overloaded` and `going_away` among others say nothing of what becomes of
-    /// it on a connection that was lost.
+    /// Most answers tell of the last sending alone: `overloaded` and `going_away` among others say nothing of what
+    /// becomes of it on a connection that was lost.
     fileprivate mutating func refused(_ refusal: Refusal) {
       mayHaveTakenEffect = refusal.mayHaveTakenEffect || (mayHaveTakenEffectBefore && !refusal.excludesDuplicate)
     }
@@ -71,7 +71,8 @@ struct AppendLane {
   func next(inFlightCountMax: Int) -> Item? {
     guard recovery == nil, nextOffset < items.count, inFlightCount < inFlightCountMax else { return nil }
     let item = items[nextOffset]
-    // Behind a number that was given up, a batch can be stored only once it is the first: then the floor is its own number.
+    // Behind a number that was given up, a batch can be stored only once it is the first: then the floor is its own
+    // number.
     if nextOffset > 0, items[nextOffset - 1].number + 1 != item.number { return nil }
     return item
   }
@@ -148,8 +149,8 @@ struct AppendLane {
     dropWithdrawn()
   }
 
-  /// Nobody hears the answers of these batches any more: what is in flight stays until it is answered or the connection is lost,
-  /// the others go.
+  /// Nobody hears the answers of these batches any more: what is in flight stays until it is answered or the connection
+  /// is lost, the others go.
   mutating func withdraw() {
     if inFlightCount == 0 { nextOffset = 0 }
     while items.count > nextOffset { items.removeLast() }
@@ -168,10 +169,11 @@ struct AppendLane {
 }
 
 extension Refusal {
-  /// Whether the server says with it that the batch is not stored and never will be as it is (`spec/session.md`, section 4.1).
+  /// Whether the server says with it that the batch is not stored and never will be as it is (`spec/session.md`,
+  /// section 4.1).
   ///
-  /// An out_of_order or too_many_streams says so of this moment alone: the same batch may be on its way on a connection that
-  /// was lost here and not there yet, and arrive when its turn has come. A producer_conflict is none: it may be the batch
-  /// itself, so long ago that the mark has forgotten it.
+  /// An out_of_order or too_many_streams says so of this moment alone: the same batch may be on its way on a connection
+  /// that was lost here and not there yet, and arrive when its turn has come. A producer_conflict is none: it may be
+  /// the batch itself, so long ago that the mark has forgotten it.
   fileprivate var excludesDuplicate: Bool { code == .streamSealed || (code == .badBatch && !isRetryable) }
 }

@@ -3,9 +3,9 @@ internal import LogsWire
 
 /// All batches that have no answer yet: which may go out next, and which must go out again (P4).
 ///
-/// A value without I/O or clock. Lanes take turns. Whoever queues a batch numbers it, or has it numbered here: then numbers
-/// rise per lane, and a lane's first number is above all that lanes before it have used and have been forgotten with, which
-/// its floor makes good, so that nothing is kept for a lane that has nothing to send.
+/// A value without I/O or clock. Lanes take turns. The caller numbers a batch, or has it numbered here: then numbers
+/// rise per lane, and a lane's first number is above all that lanes before it have used and have been forgotten with,
+/// which its floor makes good, so that nothing is kept for a lane that has nothing to send.
 struct AppendQueue {
   typealias Item = AppendLane.Item
 

@@ -2,13 +2,14 @@
 public struct AppendReceipt: Hashable, Sendable {
   public var stream: StreamName
   public var incarnation: Incarnation
-  /// The numbers of the entries, in order. One range, unless the entries took several batches and other producers' entries
-  /// came in between.
+  /// The numbers of the entries, in order. One range, unless the entries took several batches and other producers'
+  /// entries came in between.
   public var ranges: [ClosedRange<UInt64>]
-  /// Whether some of it had been stored by an earlier try whose acknowledgement was lost. It is stored once all the same.
+  /// Whether some of it had been stored by an earlier try whose acknowledgement was lost. It is stored once all the
+  /// same.
   public var isDuplicate: Bool
-  /// How many of the entries were not stored whole: a message was cut at 1 MiB (the entry's attribute `logs.truncated` has its length),
-  /// a source at 255 bytes.
+  /// How many of the entries were not stored whole: a message was cut at 1 MiB (the entry's attribute `logs.truncated`
+  /// has its length), a source at 255 bytes.
   public var truncatedCount: UInt64
 
   /// From the first entry's number to the last one's.

@@ -26,8 +26,8 @@ public final class PendingAppend: AppendAnswer {
   /// The receipt, once all entries are durable.
   ///
   /// Cancelling the task ends the waiting, not the append.
-  /// - Throws: `LogError`: `refused` with the server's code, `closed`, `gaveUp`, `cancelled`; `mayHaveTakenEffect` tells
-  ///   whether some of the entries may be stored.
+  /// - Throws: `LogError`: `refused` with the server's code, `closed`, `gaveUp`, `cancelled`; `mayHaveTakenEffect`
+  ///   tells whether some of the entries may be stored.
   public var receipt: AppendReceipt {
     get async throws(LogError) {
       let id = state.withLock { state in

@@ -2,8 +2,8 @@ internal import Synchronization
 
 /// Where a follower keeps how far it has come.
 ///
-/// An application that keeps its own data in a database does better to commit the cursor there, in the transaction that stores what
-/// was read: then nothing comes twice either. `Snippets/SyncIntoDatabase.swift` shows it.
+/// An application that keeps its own data in a database does better to commit the cursor there, in the transaction that
+/// stores what was read: then nothing comes twice either. `Snippets/SyncIntoDatabase.swift` shows it.
 public protocol CheckpointStore: Sendable {
   /// What was saved last; nil before the first time.
   func load() async throws -> LogCursor?

@@ -19,7 +19,7 @@ extension AttributeValue: Codable {
 
   public init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()
-    // Which of them it is only an attempt tells; the last one's failure is told.
+    // Which of them it is only an attempt tells; the last one's failure is reported.
     if container.decodeNil() {
       self = .empty
     } else if let flag = try? container.decode(Bool.self) {

@@ -14,9 +14,9 @@ internal import LogsWire
 /// | open | draining, waiting |
 /// | draining: the server is about to stop; nothing new is sent | waiting |
 /// | waiting until the next attempt | connecting |
-/// | suspending: the application wants no connection; it closes in good order | suspended |
+/// | suspending: the application wants no connection; it closes cleanly | suspended |
 /// | suspended: what is asked for waits | connecting, idle |
-/// | closing: all is acknowledged, the connection closes in good order | closed |
+/// | closing: all is acknowledged, the connection closes cleanly | closed |
 /// | closed, for good | |
 ///
 /// From every phase a failure that no retry can mend fails all that waits and leads to idle. Suspension comes from
@@ -52,7 +52,7 @@ actor ClientCore {
   let producer = ProducerID.random()
   var appends = AppendQueue()
   var follows: FollowTable
-  /// What the subscriptions' applications are told through.
+  /// How the subscriptions' applications get their events.
   var buffers: [UInt64: FollowBuffer] = [:]
   /// Ends the next wait after a refusal.
   var waitTimer: LoopTimer?
@@ -67,7 +67,7 @@ actor ClientCore {
 
   var isShuttingDown = false
   var shutdownTimer: LoopTimer?
-  /// Who waits for the end: whoever shuts it down, and whoever runs it.
+  /// Who waits for the end: callers of `shutdown` and of `run`.
   var endWaiters: [CheckedContinuation<Void, Never>] = []
   /// Whether it ended because the task that ran it was cancelled.
   var isCancelled = false
@@ -148,7 +148,7 @@ extension ClientCore {
     case .open(let link, _), .draining(let link, _):
       phase = .closing(link)
       link.closeLingering(for: Self.lingerDuration)
-    // It closes in good order already.
+    // It is closing cleanly already.
     case .suspending(let link): phase = .closing(link)
     case .idle, .connecting, .greeting, .waiting, .suspended: close()
     case .closing, .closed: break

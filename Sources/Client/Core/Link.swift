@@ -82,7 +82,7 @@ final class Link: ConnectionHandler {
   /// How long the server may take to read why the session has failed.
   private static let farewellDuration = Duration.seconds(1)
 
-  /// Sends what is queued and closes; the core is told when it has closed.
+  /// Sends what is queued and closes; the core is notified when it has closed.
   func closeLingering(for duration: Duration) { connection.closeLingering(for: duration) }
 
   private func send(_ frame: OutgoingFrame) { connection.send(frame.head, sharing: frame.batches) }

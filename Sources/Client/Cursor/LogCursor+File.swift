@@ -15,7 +15,7 @@ extension LogCursor {
     }
   }
 
-  /// Replaces the file as a whole: whoever reads it, also after a crash or power loss, finds the old cursor or this
+  /// Replaces the file as a whole: a reader, also after a crash or power loss, finds the old cursor or this
   /// one.
   ///
   /// A new file beside it, `path.tmp`, is written and synced, renamed over it, and the directory is synced. What a

@@ -6,8 +6,8 @@
 /// | `,` or a newline | in front of each position |
 /// | `web=48213.00c0ffee00c0ffee` | stream, last sequence number seen, incarnation in 16 hexadecimal digits |
 ///
-/// Positions are in ascending order of the streams' names. An incarnation of zeros means that it is not known. `description`
-/// is the form in one line, with commas; a cursor file has a line a position.
+/// Positions are in ascending order of the streams' names. An incarnation of zeros means that it is not known.
+/// `description` is the form in one line, with commas; a cursor file has a line a position.
 extension LogCursor: LosslessStringConvertible {
   private static let version = "v1"
 

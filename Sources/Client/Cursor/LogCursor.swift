@@ -1,6 +1,7 @@
 /// How far a follower has read: for every stream, the last sequence number seen and the incarnation it belongs to.
 ///
-/// Advance it with what has been dealt with, keep it, and follow from it again: nothing is missed and nothing comes twice.
+/// Advance it with what has been dealt with, keep it, and follow from it again: nothing is missed and nothing comes
+/// twice.
 public struct LogCursor: Hashable, Sendable {
   /// The last sequence number seen of each stream; 0 before the first.
   public private(set) var positions: [StreamName: CursorPosition] = [:]

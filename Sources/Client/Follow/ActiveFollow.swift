@@ -67,7 +67,7 @@ final class ActiveFollow {
   func raise(_ number: Int) -> UInt64? {
     guard let part = parts[number], !part.isWatch else { return nil }
     let share = state.isDivided ? max(window / 2 / state.partCountMax, 1) : window
-    // One part is told of whatever the application takes, which is told in larger pieces already.
+    // With one part the server learns of all that the application takes, which is reported in larger pieces already.
     guard !state.isDivided || part.creditLeft <= share / 2 else { return nil }
     let room = max(window - waitingByteCount - creditByteCount, 0)
     let credit = min(share, part.creditLeft + room)

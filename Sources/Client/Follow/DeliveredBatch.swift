@@ -56,8 +56,8 @@ public struct DeliveredBatch: Sendable {
     return isReverse ? entries.reversed() : entries
   }
 
-  /// The same in pieces, in the order of delivery. Each holds one stored batch, or several that come to no more than one may hold: what
-  /// the peer has sent may be a thousand times as large when it is decoded.
+  /// The same in pieces, in the order of delivery. Each holds one stored batch, or several that come to no more than
+  /// one may hold: what the peer has sent may be a thousand times as large when it is decoded.
   package var parts: [DeliveredBatch] {
     var parts: [DeliveredBatch] = []
     var first = 0

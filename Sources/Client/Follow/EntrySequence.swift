@@ -1,4 +1,5 @@
-/// What an `EntrySequence` does where entries are missing that were stored once: lost with a damaged file, gone by retention or deleted.
+/// What an `EntrySequence` does where entries are missing that were stored once: lost with a damaged file, gone by
+/// retention or deleted.
 ///
 /// Entries that a filter leaves out are not missing.
 public enum GapPolicy: Sendable {

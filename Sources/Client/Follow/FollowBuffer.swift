@@ -4,9 +4,9 @@ internal import Synchronization
 /// Events between the loop, which adds them, and the one task that takes them.
 ///
 /// Batches are bounded by the subscription's credit: what has been taken is reported, and only then may the server send
-/// more. Other events need no credit and are joined with those that wait, so that a reader that has stopped costs no more
-/// memory for them than there are streams: a skipped range with the one of its stream that it touches, wherever that stands,
-/// since there is no order between streams; and interruptions.
+/// more. Other events need no credit and are joined with those that wait, so that a reader that has stopped costs no
+/// more memory for them than there are streams: a skipped range with the one of its stream that it touches, wherever
+/// that stands, since there is no order between streams; and interruptions.
 final class FollowBuffer: Sendable {
   private struct State {
     var events = Deque<FollowEvent>()

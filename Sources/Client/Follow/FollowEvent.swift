@@ -1,4 +1,4 @@
-/// What a follower is told, in order.
+/// What a follower gets, in order.
 public enum FollowEvent: Sendable {
   /// Entries.
   case batch(DeliveredBatch)

@@ -5,7 +5,7 @@ struct FollowPart {
   enum Role {
     /// All that the application asked for.
     case whole
-    /// Which streams there are and which come into being: it gets no credit and delivers nothing.
+    /// Which streams there are and which are created: it gets no credit and delivers nothing.
     case watch
     /// Streams by name.
     case names
@@ -23,7 +23,7 @@ struct FollowPart {
 package struct FollowLimits: Sendable {
   package var controlByteCountMax = Limits.controlByteCountMax
   package var selectorCountMax = Limits.selectorCountMax
-  /// Requests for streams that came into being one after the other, until all are divided anew.
+  /// Requests for streams that were created one after the other, until all are divided anew.
   package var bornPartCountMax = 32
 
   package init() {}

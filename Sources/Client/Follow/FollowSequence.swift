@@ -2,12 +2,13 @@ internal import LogsWire
 
 /// What follows streams: an asynchronous sequence of events, begun by the first call of `next` on an iterator.
 ///
-/// The client reconnects by itself and goes on at the entry after the last one delivered. Batches are sent as fast as they
-/// are taken: at most `LogClientConfiguration.followCreditByteCount` and one frame wait here, and the server waits in turn.
+/// The client reconnects by itself and goes on at the entry after the last one delivered. Batches are sent as fast as
+/// they are taken: at most `LogClientConfiguration.followCreditByteCount` and one frame wait here, and the server waits
+/// in turn.
 ///
 /// Each iterator follows anew. It ends after `ended`, or throws a `LogError` that no retry can mend: `refused`
-/// (`stream_replaced` and `cursor_ahead` among others), `invalidRequest`, `closed`, `gaveUp`. When the task that iterates is
-/// cancelled it returns nil without `ended`, drops what waits, and tells the server.
+/// (`stream_replaced` and `cursor_ahead` among others), `invalidRequest`, `closed`, `gaveUp`. When the task that
+/// iterates is cancelled it returns nil without `ended`, drops what waits, and tells the server.
 public struct FollowSequence: AsyncSequence, Sendable {
   public typealias Element = FollowEvent
   public typealias Failure = LogError
@@ -22,8 +23,8 @@ public struct FollowSequence: AsyncSequence, Sendable {
 
   public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(client: client, request: request) }
 
-  /// The entries alone, for those who need no other event. Throws `LogError` with `dataMissing` where entries are missing that were
-  /// stored once; `entries(onGap:)` goes on.
+  /// The entries alone, for those who need no other event. Throws `LogError` with `dataMissing` where entries are
+  /// missing that were stored once; `entries(onGap:)` goes on.
   public var entries: EntrySequence { entries(onGap: .fail) }
 
   /// The entries alone.
@@ -67,7 +68,7 @@ public struct FollowSequence: AsyncSequence, Sendable {
   }
 }
 
-/// A subscription that has begun. When the last iterator over it goes, the server is told to stop.
+/// A subscription that has begun. When the last iterator over it goes, the server gets a CANCEL.
 final class FollowFeed: Sendable {
   let buffer: FollowBuffer
   private let client: LogClient

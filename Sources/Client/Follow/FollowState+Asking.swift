@@ -3,22 +3,23 @@ internal import LogsWire
 
 /// What a connection is asked for.
 ///
-/// One request holds some 20,000 positions at most. A subscription of more streams is divided (`spec/limits.md`, section 1):
+/// One request holds some 20,000 positions at most. A subscription of more streams is divided (`spec/limits.md`,
+/// section 1):
 ///
-/// 1. The *watch* asks with all selectors, from now on and without credit. So it delivers nothing, and tells every stream
-///    that there is, then RESOLVED, then every stream that comes into being: nothing falls between.
+/// 1. The *watch* asks with all selectors, from now on and without credit. So it delivers nothing, and tells every
+///    stream that there is, then RESOLVED, then every stream that is created: none falls between the two.
 /// 2. On RESOLVED those that there are are asked for by name, in parts, each with the positions of its streams.
-/// 3. Those that come into being later are asked for by name as they come. Once that has made many small parts, all are
+/// 3. Those that are created later are asked for by name as they come. Once that has made many small parts, all are
 ///    given up and it begins again at 1, on the same connection: the positions say where to go on.
 ///
-/// Names come from the watch rather than from the positions, since a stream that was deleted meanwhile is an error when it
-/// is asked for by name.
+/// Names come from the watch rather than from the positions, since a stream that was deleted meanwhile is an error when
+/// it is asked for by name.
 extension FollowState {
   /// What is still to be asked for.
   enum Request {
     case whole
     case watch
-    /// - Parameter isBorn: whether they came into being since all were told.
+    /// - Parameter isBorn: whether they were created after all were announced.
     case names([StreamName], isBorn: Bool)
   }
 
@@ -42,20 +43,21 @@ extension FollowState {
     if !isDivided {
       requests.append(.whole)
     } else if isResolved, isBounded {
-      // Those that have come into being since are no part of it.
+      // Those created since are no part of it.
       ask(for: tracks.keys.sorted())
     } else {
       requests.append(.watch)
     }
   }
 
-  /// Whether streams that come into being are no part of it.
+  /// Whether streams created later are no part of it.
   var isBounded: Bool { isReverse || request.end.atHead }
 
   private mutating func ask(for names: [StreamName]) {
     let names = isBounded ? names.filter { tracks[$0].map { !isReached($0) } ?? true } : names
     let chunks = chunks(of: names)
-    // What is asked for first is delivered first: with a limit each comes to be the first, as streams of one request do.
+    // What is asked for first is delivered first: with a limit each comes to be the first, as streams of one request
+    // do.
     let first =
       remaining == nil || isReverse
       ? 0 : LimitShare.firstTurn(of: chunks.count, cursor: names.compactMap { position(of: $0) })
@@ -70,7 +72,7 @@ extension FollowState {
     }
   }
 
-  /// Whether streams have come into being one by one so often that it is time to divide anew.
+  /// Whether streams were created one by one so often that it is time to divide anew.
   var isScattered: Bool {
     guard !born.isEmpty else { return false }
     let bornPartCount = (born.count + limits.selectorCountMax - 1) / limits.selectorCountMax
@@ -97,7 +99,7 @@ extension FollowState {
     return (parts.count - 1, follow)
   }
 
-  /// The watch is told all streams that there are.
+  /// The watch has all streams announced to it.
   mutating func watchResolved() {
     var names = found
     found = []
@@ -114,7 +116,7 @@ extension FollowState {
   private func whole() -> Follow {
     var selectors = request.selectors
     if isResolved, isBounded {
-      // Those that have come into being since are no part of it. What does not fit is told and cut off.
+      // Those created since are no part of it. What does not fit is announced and cut off.
       let names = tracks.filter { !isReached($0.value) }.keys.sorted()
       if !names.isEmpty, names.count <= limits.selectorCountMax { selectors = names.map { .stream($0) } }
     }

@@ -3,14 +3,14 @@ internal import LogsWire
 
 /// One subscription across connections: where it stands, what to ask for next time, and when it is over.
 ///
-/// A value without I/O. Within a connection the session proves that each stream is covered without a hole; here the same is
-/// proved from one connection to the next: each stream goes on exactly where it was (P5, P6).
+/// A value without I/O. Within a connection the session proves that each stream is covered without a hole; here the
+/// same is proved from one connection to the next: each stream goes on exactly where it was (P5, P6).
 ///
 /// What a request means must not change with the time at which it is asked again:
-/// - A start counts for streams that are not known. Once all have been told, a stream that is not known is new, and starts
-///   at its first entry.
-/// - An end at the head means the heads told first. The streams with such a target are asked for by name later, what lies
-///   beyond is cut off, and it is over when all are reached.
+/// - A start counts for streams that are not known. Once all have been told, a stream that is not known is new, and
+///   starts at its first entry.
+/// - An end at the head means the heads told first. The streams with such a target are asked for by name later, what
+///   lies beyond is cut off, and it is over when all are reached.
 /// - A limit counts what is left.
 /// - In reverse, cursor and start bound from below, and what lies above the place where it was is cut off.
 ///
@@ -95,7 +95,7 @@ extension FollowState {
 extension FollowState {
   /// A stream of the subscription.
   ///
-  /// - Returns: what the application is told; nil when it knows the stream.
+  /// - Returns: what the application gets; nil when it knows the stream.
   /// - Throws: `LogError` that ends the subscription.
   mutating func announced(_ announcement: Announcement, part: Int = 0) throws(LogError) -> AnnouncedStream? {
     let stream = announcement.stream
@@ -159,8 +159,8 @@ extension FollowState {
 
   /// All streams that a part matches have been told.
   ///
-  /// - Returns: whether all streams of the subscription have been told, for the first time or on another connection; nil
-  ///   while they have not.
+  /// - Returns: whether all streams of the subscription have been told, for the first time or on another connection;
+  ///   nil while they have not.
   mutating func resolved(part: Int = 0) -> Resolution? {
     parts[part].isResolved = true
     if parts[part].role == .watch { watchResolved() }

@@ -14,7 +14,7 @@ struct FollowTable: ~Copyable {
     case cancel(UInt32)
     /// Tell the application.
     case tell(UInt64, FollowEvent)
-    /// Tell the application that it is over, in good order or not. The subscription is forgotten.
+    /// Tell the application that it is over, with an error or without. The subscription is forgotten.
     case finish(UInt64, LogError?)
   }
 
@@ -73,7 +73,7 @@ extension FollowTable {
   /// The application wants no more.
   mutating func end(_ key: UInt64) { finish(key, nil) }
 
-  /// Ends all subscriptions in good order.
+  /// Ends all subscriptions without an error.
   mutating func endAll(_ reason: EndReason) { for key in follows.keys.sorted() { end(key, reason) } }
 
   mutating func failAll(_ error: LogError) { for key in follows.keys.sorted() { finish(key, error) } }

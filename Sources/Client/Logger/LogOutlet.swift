@@ -4,13 +4,14 @@ internal import Synchronization
 
 /// A sink that exists before there is anywhere to send to.
 ///
-/// Loggers are made first and a client later, so they are given an outlet, which is bound to the producer when there is one. Until
-/// then entries wait here in memory, at most 10,000 of them and 4 MiB; the first ones stay, those that come when it is full are
-/// dropped and counted, and an entry in their place tells how many. What still waits when the process ends is lost.
+/// Loggers are made first and a client later, so they are given an outlet, which is bound to the producer when there is
+/// one. Until then entries wait here in memory, at most 10,000 of them and 4 MiB; the first ones stay, those that come
+/// when it is full are dropped and counted, and an entry in their place tells how many. What still waits when the
+/// process ends is lost.
 ///
-/// Order: entries logged one after the other reach the sink in that order, whatever is bound meanwhile. While what has waited is
-/// handed over, new entries queue up behind it; only an empty queue lets them go straight to the sink. The sink is never
-/// called under the lock, so it may log itself.
+/// Order: entries logged one after the other reach the sink in that order, whatever is bound meanwhile. While what has
+/// waited is handed over, new entries queue up behind it; only an empty queue lets them go straight to the sink. The
+/// sink is never called under the lock, so it may log itself.
 public final class LogOutlet: LogSink {
   /// Entries that may wait for a sink.
   public static let waitingEntryCountMax = 10_000
@@ -38,8 +39,8 @@ public final class LogOutlet: LogSink {
 
   /// Sends what waits, and then everything that comes, to `sink`, in place of the one that was bound before.
   ///
-  /// Returns when nothing waits any more, which takes as long as threads log faster than the sink takes entries; when another
-  /// thread is handing over at that moment, that one goes on with this sink.
+  /// Returns when nothing waits any more, which takes as long as threads log faster than the sink takes entries; when
+  /// another thread is handing over at that moment, that one goes on with this sink.
   public func bind(to sink: any LogSink) {
     precondition((sink as? LogOutlet) !== self, "an outlet cannot be its own sink")
     let isAlone = state.withLock { $0.bind(sink) }

@@ -3,7 +3,8 @@ internal import LogsSystem
 internal import LogsText
 
 extension StreamLogger {
-  /// A passthrough that writes each entry to stderr as one line, with one write, so that lines of several threads do not mix.
+  /// A passthrough that writes each entry to stderr as one line, with one write, so that lines of several threads do
+  /// not mix.
   ///
   /// It waits while stderr takes nothing, as any output does; what stderr refuses is lost.
   public static let standardError: @Sendable (LogEntry) -> Void = { entry in

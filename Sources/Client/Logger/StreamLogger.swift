@@ -3,8 +3,9 @@ internal import LogsWire
 
 /// A logger for services that have none: entries with a level, a source and a context, sent to a sink.
 ///
-/// A value: what is set on a copy changes nothing elsewhere, and copies are cheap. Below `minimumLevel` nothing is evaluated.
-/// Logging never throws and never waits for the server; what goes wrong with the streaming is counted where the entries go.
+/// A value: what is set on a copy changes nothing elsewhere, and copies are cheap. Below `minimumLevel` nothing is
+/// evaluated. Logging never throws and never waits for the server; what goes wrong with the streaming is counted where
+/// the entries go.
 ///
 /// ```swift
 /// let outlet = LogOutlet()

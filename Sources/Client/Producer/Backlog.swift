@@ -2,10 +2,10 @@ internal import LogsWire
 
 /// What a producer has accepted and the server has not answered, per stream in the order of acceptance.
 ///
-/// Numbers rise with each batch and are never used again. The window of a stream is its first batch and those whose numbers are less than
-/// `Limits.producerBatchCountMax` above that one's: only they may have been sent, so that the server's mark can tell each of them
-/// from a new one whatever is lost (`spec/session.md`, section 4.2), and only what is behind the window may be dropped.
-/// Used by one thread at a time.
+/// Numbers rise with each batch and are never used again. The window of a stream is its first batch and those whose
+/// numbers are less than `Limits.producerBatchCountMax` above that one's: only they may have been sent, so that the
+/// server's mark can tell each of them from a new one whatever is lost (`spec/session.md`, section 4.2), and only what
+/// is behind the window may be dropped. Used by one thread at a time.
 protocol Backlog: AnyObject {
   /// Whose numbers new batches get.
   var producer: ProducerID { get }
@@ -15,12 +15,14 @@ protocol Backlog: AnyObject {
   /// The lowest id of all batches; nil when there is none.
   var oldestID: Int64? { get }
 
-  /// Removes what is answered and adds batches behind the others, all or nothing, as durably as the backlog keeps anything.
+  /// Removes what is answered and adds batches behind the others, all or nothing, as durably as the backlog keeps
+  /// anything.
   ///
   /// - Returns: the ids of the new ones, ascending.
   func store(_ batches: [BacklogDraft], removing answered: [Int64]) throws(LogError) -> [Int64]
 
-  /// The batches of the stream's window whose ids are above `id`, in order. All have one producer: batches of another one wait until those are removed.
+  /// The batches of the stream's window whose ids are above `id`, in order. All have one producer: batches of another
+  /// one wait until those are removed.
   func window(of stream: StreamName, after id: Int64) throws(LogError) -> [BacklogBatch]
 
   /// Drops the oldest batches behind the windows until at most `byteCountMax` bytes are left or nothing may be dropped.
@@ -33,7 +35,7 @@ protocol Backlog: AnyObject {
   /// The same for batches that were accepted before `time`, in ns since 1970.
   func drop(acceptedBefore time: Int64) throws(LogError) -> [DroppedEntries]
 
-  /// Ends its use in good order. Nothing may follow.
+  /// Closes it cleanly. Nothing may be called after it.
   func close()
 }
 

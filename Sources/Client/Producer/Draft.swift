@@ -3,8 +3,8 @@ internal import LogsWire
 
 /// A batch that is being filled, or the completion of a stream.
 ///
-/// Invariant behind `@unchecked Sendable`: touched under the intake's lock until the producer's thread has taken it, then on
-/// that thread alone.
+/// Invariant behind `@unchecked Sendable`: touched under the intake's lock until the producer's thread has taken it,
+/// then on that thread alone.
 final class Draft: @unchecked Sendable {
   private(set) var stream: StreamName
   /// Drafts are numbered in the order in which they are begun.

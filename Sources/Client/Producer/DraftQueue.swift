@@ -24,7 +24,7 @@ struct DraftQueue {
   private(set) var byteCount = 0
   /// Entries so far that did not fit an entry whole.
   private(set) var truncatedCount: UInt64 = 0
-  /// Whether there is something new for whoever takes drafts: one was begun or sealed, or entries were dropped.
+  /// Whether there is something new for the thread that takes drafts: one was begun or sealed, or entries were dropped.
   var hasNews = false
 
   init(batchEntryCountMax: Int, batchByteCountMax: Int) {
@@ -107,7 +107,8 @@ struct DraftQueue {
 
   /// An entry was dropped for want of room.
   ///
-  /// The first one alone is news: a thread that is woken for every entry that it has no room for keeps callers from the lock.
+  /// The first one alone is news: a thread that is woken for every entry that it has no room for keeps callers from the
+  /// lock.
   mutating func dropped(_ stream: StreamName) {
     if isUntold(stream, 1) { hasNews = true }
   }
@@ -157,7 +158,8 @@ struct DraftQueue {
     var taken: [Draft] = []
     var takenByteCount = 0
     var kept = Deque<Draft>()
-    // What is behind a draft of the same stream that stays must stay as well; only open ones stay, and they are the last.
+    // What is behind a draft of the same stream that stays must stay as well; only open ones stay, and they are the
+    // last.
     while let draft = drafts.popFirst() {
       guard takenByteCount < byteCountMax, draft.isSealed || due.contains(draft) else {
         kept.append(draft)
@@ -177,8 +179,8 @@ struct DraftQueue {
   /// The memory of a draft that has been encoded.
   mutating func giveBack(_ draft: Draft) { if spare.count < Self.spareCountMax { spare.append(draft) } }
 
-  /// When the draft was begun that becomes due next for its age: of those that `due` has left, the one that was begun first and
-  /// does not wait for its stream's window.
+  /// When the draft was begun that becomes due next for its age: of those that `due` has left, the one that was begun
+  /// first and does not wait for its stream's window.
   func begunFirst(_ due: DueDrafts) -> MonotonicTime? {
     (0..<drafts.count).lazy.map { drafts[$0] }.first { !$0.isSealed && !due.isBlocked($0) }?.begun
   }
@@ -187,8 +189,9 @@ struct DraftQueue {
 /// Which drafts are not to wait for more entries.
 enum DueDrafts: Sendable {
   case all
-  /// Those whose streams have nothing on the way, since waiting would win nothing, unless the client `isBusy` with others, those
-  /// that are urgent, and those that were begun before `time`; but none of a stream whose window is `full`.
+  /// Those whose streams have nothing on the way, since waiting would win nothing, unless the client `isBusy` with
+  /// others, those that are urgent, and those that were begun before `time`; but none of a stream whose window is
+  /// `full`.
   case begun(before: MonotonicTime, windows: [StreamName: SendWindow], full: Int, isBusy: Bool)
 
   func contains(_ draft: Draft) -> Bool {

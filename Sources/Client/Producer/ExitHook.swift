@@ -5,7 +5,8 @@ internal import Synchronization
 
 /// The last chance of producers whose process ends by `exit`, or returns from `main`, without their `shutdown`.
 ///
-/// `exit` calls this while all threads still run. What ends a process otherwise (`_exit`, a signal, `fatalError`) does not.
+/// `exit` calls this while all threads still run. What ends a process otherwise (`_exit`, a signal, `fatalError`) does
+/// not.
 enum ExitHook {
   private struct State {
     /// Who has registered it: a forked process has no thread but one, and is not meant.

@@ -1,7 +1,8 @@
 internal import LogsWire
 internal import Synchronization
 
-/// A batch of a producer that the client has been given to send: tells those who wait for its entries, then the producer.
+/// A batch of a producer that the client has been given to send: tells those who wait for its entries, then the
+/// producer.
 final class HandedBatch: AppendAnswer {
   let id: Int64
   let key: AppendQueue.Key

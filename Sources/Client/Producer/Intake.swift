@@ -4,9 +4,9 @@ internal import Synchronization
 
 /// Where callers hand entries over: they go into drafts under a lock, and the producer's thread takes the drafts away.
 ///
-/// What a caller does under the lock is adding entries to columns in memory; it never waits for compression, disk or network.
-/// A submission of many entries is added in turns, so that it does not keep others from the lock; entries of other callers may come
-/// to stand among them.
+/// What a caller does under the lock is adding entries to columns in memory; it never waits for compression, disk or
+/// network. A submission of many entries is added in turns, so that it does not keep others from the lock; entries of
+/// other callers may come to stand among them.
 /// Bounded: when the drafts take `byteCountMax`, `whenFull` decides. One submission may overshoot it by its own size.
 final class Intake: Sendable {
   private struct Waiter {

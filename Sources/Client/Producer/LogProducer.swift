@@ -5,13 +5,13 @@ internal import Synchronization
 
 /// Appends the entries of a service: in batches, in order, each stored once, without ever holding the service up.
 ///
-/// Entries are collected into batches and sent by a client, several batches at once. What the server has not acknowledged is
-/// kept: in memory, or with a spool on disk, where it survives the process and is sent again under the same numbers by the next
-/// one. All calls may be made from any task or thread at once; entries of calls made one after the other are stored in that
-/// order.
+/// Entries are collected into batches and sent by a client, several batches at once. What the server has not
+/// acknowledged is kept: in memory, or with a spool on disk, where it survives the process and is sent again under the
+/// same numbers by the next one. All calls may be made from any task or thread at once; entries of calls made one after
+/// the other are stored in that order.
 ///
-/// End it with `shutdown`, before the client. When the last reference goes it ends at once: what a spool keeps is sent by the
-/// next producer on it, anything else that has no acknowledgement is given up.
+/// End it with `shutdown`, before the client. When the last reference goes it ends at once: what a spool keeps is sent
+/// by the next producer on it, anything else that has no acknowledgement is given up.
 public final class LogProducer: Sendable {
   private let client: LogClient
   private let stream: StreamName
@@ -25,8 +25,8 @@ public final class LogProducer: Sendable {
 
   /// A producer whose entries go to `stream` unless a call names another one. It sends what its spool holds at once.
   ///
-  /// - Throws: `LogError`: `invalidConfiguration`, `spoolInUse`, `spoolFailed`, or `unreachable` when the system has no thread
-  ///   or descriptor left.
+  /// - Throws: `LogError`: `invalidConfiguration`, `spoolInUse`, `spoolFailed`, or `unreachable` when the system has no
+  ///   thread or descriptor left.
   public convenience init(
     _ client: LogClient, stream: StreamName, configuration: LogProducerConfiguration = LogProducerConfiguration()
   ) throws(LogError) {
@@ -113,16 +113,18 @@ extension LogProducer {
 
   /// Hands entries over and returns once they are accepted: queued, and with a spool on disk.
   ///
-  /// When the queue is full it waits for room, makes room, or fails, as `whenFull` says. A receipt that fails with an error for which
-  /// `mayHaveTakenEffect` holds says nothing of what becomes of the entries: as long as the producer keeps them it goes on trying.
-  /// - Throws: `LogError`: `invalidRequest` (no entries), `invalidEntry`, `queueFull`, `closed`, `cancelled`; nothing was taken, unless
-  ///   `mayHaveTakenEffect`.
+  /// When the queue is full it waits for room, makes room, or fails, as `whenFull` says. A receipt that fails with an
+  /// error for which `mayHaveTakenEffect` holds says nothing of what becomes of the entries: as long as the producer
+  /// keeps them it goes on trying.
+  /// - Throws: `LogError`: `invalidRequest` (no entries), `invalidEntry`, `queueFull`, `closed`, `cancelled`; nothing
+  ///   was taken, unless `mayHaveTakenEffect`.
   /// - Complexity: some hundred bytes are kept for the receipt until the server has answered; `enqueue` keeps none.
   public func submit(_ entries: [LogEntry], to stream: StreamName? = nil) async throws(LogError) -> PendingAppend {
     try await accept(entries, to: stream, wantsReceipt: true).pending
   }
 
-  /// Hands entries over as `submit` does, for those who need no receipt: `counts`, events and `flush` tell what becomes of them.
+  /// Hands entries over as `submit` does, for those who need no receipt: `counts`, events and `flush` tell what becomes
+  /// of them.
   ///
   /// With a spool, memory does not grow with what waits.
   /// - Throws: as `submit`.
@@ -151,10 +153,12 @@ extension LogProducer {
 
   /// Hands an entry over and returns at once, whatever the state of network, server and disk; never fails.
   ///
-  /// An entry without a time gets the time of the call. When there is no room, `whenFull` says which entries are dropped (`wait` drops this one); dropped entries
-  /// are counted, and the stream is told of them by an entry as soon as there is room. Attributes that no entry can hold are left
-  /// out, and `logs.truncated_attributes` says how many. An entry that completes another stream is one of kind `status` here.
-  /// - Complexity: a lock, and one copy of the entry's bytes; no system call but the clock, unless the producer's thread sleeps: then one more.
+  /// An entry without a time gets the time of the call. When there is no room, `whenFull` says which entries are
+  /// dropped (`wait` drops this one); dropped entries are counted, and the stream gets an entry about them as soon as
+  /// there is room. Attributes that no entry can hold are left out, and `logs.truncated_attributes` says how many. An
+  /// entry that completes another stream is one of kind `status` here.
+  /// - Complexity: a lock, and one copy of the entry's bytes; no system call but the clock, unless the producer's
+  ///   thread sleeps: then one more.
   public func log(_ entry: LogEntry, to stream: StreamName? = nil) {
     var entry = entry
     if entry.time == 0 { entry.time = SystemClock.wall() }
@@ -194,14 +198,15 @@ extension LogProducer {
 extension LogProducer {
   /// Sends what waits, and waits until everything that was handed over before is answered.
   ///
-  /// - Returns: whether it is; false when `timeout` has passed or the task was cancelled first. A spool has it on disk then.
+  /// - Returns: whether it is; false when `timeout` has passed or the task was cancelled first. A spool has it on disk
+  ///   then.
   @discardableResult
   public func flush(timeout: Duration) async -> Bool { await core.flush(timeout: timeout) }
 
   /// Takes nothing any more, drains until `deadline` has passed, and ends.
   ///
-  /// What is not acknowledged by then stays in the spool for the next producer; without one it is given up, and counted as dropped. Calls
-  /// made later fail with `closed`; entries that are logged later are counted as dropped.
+  /// What is not acknowledged by then stays in the spool for the next producer; without one it is given up, and counted
+  /// as dropped. Calls made later fail with `closed`; entries that are logged later are counted as dropped.
   /// - Returns: whether everything has been answered.
   @discardableResult
   public func shutdown(deadline: Duration = .seconds(10)) async -> Bool {
@@ -216,10 +221,10 @@ extension LogProducer {
 
   /// Runs until `shutdown` has drained the producer: for those who keep their services in a task group.
   ///
-  /// Nothing depends on it: a producer works from the moment it is made. Graceful shutdown is not cancellation: when the task is
-  /// cancelled, the producer ends at once, as when its last reference goes.
-  /// - Throws: `LogError` with `cancelled`, when the producer has been ended by the cancellation of the task that ran it; not when that
-  ///   came after `shutdown` had drained it.
+  /// Nothing depends on it: a producer works from the moment it is made. Graceful shutdown is not cancellation: when
+  /// the task is cancelled, the producer ends at once, as when its last reference goes.
+  /// - Throws: `LogError` with `cancelled`, when the producer has been ended by the cancellation of the task that ran
+  ///   it; not when that came after `shutdown` had drained it.
   public func run() async throws(LogError) {
     let reason = await withTaskCancellationHandler {
       await completion.wait()

@@ -21,21 +21,24 @@ public struct LogProducerConfiguration: Sendable {
   /// Only while something is on its way: what finds the stream idle goes out at once.
   /// What `log` is given at level error and above does not linger.
   public var linger: Duration = .milliseconds(10)
-  /// What may wait in memory, at least 64 KiB: a quarter of it for entries that are being batched, in bytes before compression, and
-  /// the rest for batches, as they are stored. With a spool all of it is for entries that are being batched.
+  /// What may wait in memory, at least 64 KiB: a quarter of it for entries that are being batched, in bytes before
+  /// compression, and the rest for batches, as they are stored. With a spool all of it is for entries that are being
+  /// batched.
   public var queueByteCountMax = 16 << 20
   public var whenFull = WhenFull.dropNewest
   /// The queue on disk; nil for none.
   public var spool: SpoolConfiguration?
-  /// Whether the process hands over what `log` has taken when it ends by `exit`, or returns from `main`, without `shutdown`.
+  /// Whether the process hands over what `log` has taken when it ends by `exit`, or returns from `main`, without
+  /// `shutdown`.
   ///
-  /// With a spool `exit` waits until it is on disk, up to 5 s; without, until it is acknowledged, up to half a second, if anything waits.
+  /// With a spool `exit` waits until it is on disk, up to 5 s; without, until it is acknowledged, up to half a second,
+  /// if anything waits.
   public var handsOverAtExit = true
   /// Told of drops, refusals and trouble with the spool, on the producer's own thread: it must return soon.
   public var onEvent: (@Sendable (ProducerEvent) -> Void)?
 
-  /// What the client is given to send at once, all streams together, and one stream's window more: twice what a server takes of one
-  /// connection before it answers.
+  /// What the client is given to send at once, all streams together, and one stream's window more: twice what a server
+  /// takes of one connection before it answers.
   var handedByteCountMax = 16 << 20
 
   public init() {}
@@ -47,7 +50,8 @@ public struct SpoolConfiguration: Hashable, Sendable {
   public var directory: String
   /// What the batches in it may take, as they are stored: at least 1 MiB. The file is a little larger.
   public var byteCountMax: Int
-  /// Entries that have waited longer are dropped, all but those that may have been sent: the first 32 batches of each stream.
+  /// Entries that have waited longer are dropped, all but those that may have been sent: the first 32 batches of each
+  /// stream.
   public var ageMax: Duration?
 
   public init(directory: String, byteCountMax: Int = 1 << 30, ageMax: Duration? = nil) {

@@ -2,8 +2,8 @@ internal import LogsSystem
 internal import LogsTransport
 internal import LogsWire
 
-/// The producer's thread: takes drafts, encodes them, keeps them in the backlog, hands each stream's window to the client, and
-/// removes what is answered.
+/// The producer's thread: takes drafts, encodes them, keeps them in the backlog, hands each stream's window to the
+/// client, and removes what is answered.
 ///
 /// It is the one that waits for a disk or compresses; callers and the client's thread never do.
 actor ProducerCore {
@@ -35,8 +35,8 @@ actor ProducerCore {
   private var unstored: [Encoded] = []
   /// Whether batches have been stored since it was last seen what may be dropped.
   private var mayDrop = false
-  /// The batch that was stored last. Of those found at the start it is only known that all others come later: they count as
-  /// `.max` until there is another one.
+  /// The batch that was stored last. Of those found at the start it is only known that all others come later: they
+  /// count as `.max` until there is another one.
   private var idStoredLast = Int64.max
   private var windows: [StreamName: SendWindow] = [:]
   /// Streams that may have something to hand over, in the order of their turns.
@@ -45,8 +45,8 @@ actor ProducerCore {
   private var handedByteCount = 0
   /// Who waits for what is in the backlog and has not been handed over.
   private var shares: [StreamName: [Int64: [Share]]] = [:]
-  /// Answered, and not removed from the backlog yet. A window that begins anew passes them over, or they were answered and
-  /// counted twice.
+  /// Answered, and not removed from the backlog yet. A window that begins anew passes them over, or they were answered
+  /// and counted twice.
   private var answered: Set<Int64> = []
   /// Their streams: removing them may let others into a window.
   private var answeredStreams: Set<StreamName> = []
@@ -66,7 +66,8 @@ actor ProducerCore {
   /// Whether everything had been answered at the end.
   private var isDrained = false
 
-  /// Answers of a stream with no more than this are removed together with those that come soon: each removal is an fsync.
+  /// Answers of a stream with no more than this are removed together with those that come soon: each removal is an
+  /// fsync.
   private static let answeredCountKept = 16
   private static let removalDelay = Duration.milliseconds(50)
   private static let storeRetryInterval = Duration.seconds(1)
@@ -288,8 +289,8 @@ extension ProducerCore {
     return unstored.isEmpty
   }
 
-  /// Whatever a disk that is nearly full takes, when it does not take all at once: each batch that is answered and goes makes room
-  /// for the others.
+  /// Whatever a disk that is nearly full takes, when it does not take all at once: each batch that is answered and goes
+  /// makes room for the others.
   private func keepLittleByLittle() {
     for id in answered.sorted() {
       do throws(LogError) { _ = try backlog.store([], removing: [id]) } catch { return }
@@ -314,7 +315,7 @@ extension ProducerCore {
     answeredStreams = []
     removalTimer?.cancel()
     removalTimer = nil
-    // Before anybody is told that there was room; where the oldest make room, that comes first.
+    // Before anybody learns that there was room; where the oldest make room, that comes first.
     if isDurable, configuration.whenFull != .dropOldest { intake.setSpoolFull(isFull) }
     if idStoredLast == .max, let first = ids.first {
       // Who waits for what was found at the start waits for nothing else.
@@ -347,8 +348,8 @@ extension ProducerCore {
 // MARK: - To the client
 
 extension ProducerCore {
-  /// Hands over what the windows have room for, and as much as the connection can be kept busy with: of many streams with a spool
-  /// the windows alone could be more than fits into memory.
+  /// Hands over what the windows have room for, and as much as the connection can be kept busy with: of many streams
+  /// with a spool the windows alone could be more than fits into memory.
   private func serve() {
     var batches: [NumberedBatch] = []
     var unread: [StreamName] = []
@@ -434,7 +435,8 @@ extension ProducerCore {
 
   /// The process ends: what was handed over is stored, or without a spool sent.
   ///
-  /// - Parameter whenDone: called when it is on disk, or the disk does not take it; without a spool when it is answered.
+  /// - Parameter whenDone: called when it is on disk, or the disk does not take it; without a spool when it is
+  ///   answered.
   func handOver(_ whenDone: @escaping @Sendable () -> Void) {
     guard !isOver else { return whenDone() }
     guard isDurable else {

@@ -1,7 +1,7 @@
 /// Which batches of one stream the client has been given and has not answered.
 ///
-/// Two states. Sending: batches are handed over in order. Failed, after the client has given one up: nothing is handed over until
-/// it has given an answer for all of them; then the producer begins anew at the first batch, after a wait.
+/// Two states. Sending: batches are handed over in order. Failed, after the client has given one up: nothing is handed
+/// over until it has given an answer for all of them; then the producer begins anew at the first batch, after a wait.
 struct SendWindow: Sendable {
   private(set) var handed: [Int64: HandedBatch] = [:]
   /// The last batch that was handed over.

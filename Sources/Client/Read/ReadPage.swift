@@ -1,7 +1,7 @@
 /// A bounded piece of one or many streams, and where the next one begins.
 ///
-/// Pages read one after the other, each after the cursor of the one before, are the streams: nothing is missing and nothing
-/// comes twice, also while entries are appended.
+/// Pages read one after the other, each after the cursor of the one before, are the streams: nothing is missing and
+/// nothing comes twice, also while entries are appended.
 public struct ReadPage: Sendable {
   /// In the order of their sequence numbers within a stream; streams take turns.
   public internal(set) var entries: [StreamEntry] = []
@@ -14,6 +14,7 @@ public struct ReadPage: Sendable {
   /// Streams that were sealed and have been read to their end.
   public internal(set) var completed: Set<StreamName> = []
 
-  /// Whether nothing more was stored when the page was asked for. Otherwise read on, also when the page has few entries.
+  /// Whether nothing more was stored when the page was asked for. Otherwise read on, also when the page has few
+  /// entries.
   public internal(set) var isAtHead = false
 }

@@ -228,7 +228,7 @@ final class Spool: Backlog {
   private func refill(_ file: SpoolFile) throws(SQLiteError) {
     try file.database.checkpoint(.truncate)
     do throws(LogError) { isReserved = try directory.fillReserve() } catch {
-      // Whoever wants to store something will hear of it.
+      // The next attempt to store something reports it.
       isReserved = false
     }
   }
@@ -252,7 +252,7 @@ final class Spool: Backlog {
     var isSalvaged = false
     while true {
       if let neededWalByteCount {
-        // A transaction that failed at its end, in its sync, may stand in the WAL as a whole. Whoever was told that it
+        // A transaction that failed at its end, in its sync, may stand in the WAL as a whole. A caller that was told it
         // has failed stores the same again: it must not be found.
         try directory.truncateWal(to: neededWalByteCount)
         self.neededWalByteCount = nil

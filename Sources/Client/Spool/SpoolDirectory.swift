@@ -16,7 +16,7 @@ struct SpoolDirectory {
   static let damagedCountMax = 4
   /// What answering a batch may take, with all that is written over: a batch of 2 MiB and a few pages, twice.
   static let reserveByteCount = 4 << 20
-  /// Whoever inspects the spool holds the lock for an instant.
+  /// An inspection of the spool holds the lock for an instant.
   private static let lockTryCount = 20
   private static let lockTryMicroseconds: useconds_t = 5_000
   private static let damagedMark = "spool.db.damaged-"

@@ -4,7 +4,7 @@ internal import LogsWire
 
 /// Makes a new database of what can still be read in a damaged one.
 ///
-/// A row whose check holds is taken, wherever it stands; everything else is told from the rows: the counts, and what is
+/// A row whose check holds is taken, wherever it stands; everything else follows from the rows: the counts, and what is
 /// missing from them. New batches get a new identity, so that nothing depends on numbers that may be those of an older
 /// state.
 enum SpoolSalvage {

@@ -27,7 +27,7 @@ struct SpoolState {
     var nextNumber: UInt64 = 1
     var totals = BacklogTotals()
     var oldestID: Int64?
-    /// Whether the last process closed the file in good order.
+    /// Whether the last process closed the file cleanly.
     var isClosed = false
   }
 

@@ -11,7 +11,8 @@ package struct Arguments: Sendable {
   package private(set) var operands: [String] = []
 
   /// - Parameters:
-  ///   - options: what is known; anything else that begins with a dash is refused. `--` ends the flags, `-` alone is an operand.
+  ///   - options: what is known; anything else that begins with a dash is refused. `--` ends the flags, `-` alone is an
+  ///   operand.
   ///   - help: the command that shows what is known.
   /// - Throws: `UsageError`.
   package init(_ words: [String], options: [Option], help: String) throws(UsageError) {

@@ -3,7 +3,7 @@ package enum Spelling {
   /// The name that is nearest to `word`, if it is near enough to be meant: a third of its letters may be wrong.
   package static func nearest(to word: String, among names: [String]) -> String? {
     let letters = Array(word.utf8)
-    // Names are short; whoever writes a long one means none of them.
+    // Names are short; a long one is meant for none of them.
     guard letters.count <= 64 else { return nil }
     let distances = names.map { (name: $0, distance: distance(letters, Array($0.utf8))) }
     guard let nearest = distances.min(by: { $0.distance < $1.distance }) else { return nil }

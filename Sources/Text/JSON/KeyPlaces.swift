@@ -2,8 +2,8 @@ internal import LogsWire
 
 /// Finds a name that comes twice in an object: by comparing while there are few, by hashing when there are many.
 ///
-/// Names are compared byte by byte: to Swift, two forms of one accented letter are equal strings, and one of them would be
-/// lost.
+/// Names are compared byte by byte: to Swift, two forms of one accented letter are equal strings, and one of them would
+/// be lost.
 struct KeyPlaces {
   private var places: [ByteKey: Int] = [:]
   private static let fewMax = 16

@@ -12,7 +12,8 @@ struct LineContent {
   init(time: Int64) { self.time = time }
 
   /// - Parameters:
-  ///   - date: the line's time. Of a day that does not exist, or in an unlikely year, its text becomes the attribute `time`.
+  ///   - date: the line's time. Of a day that does not exist, or in an unlikely year, its text becomes the attribute
+  ///   `time`.
   ///   - text: where it stands in `bytes`.
   init(_ date: CalendarTime, _ text: Range<Int>, in bytes: RawSpan, _ rules: TimeRules) {
     if let time = date.entryTime(rules) {

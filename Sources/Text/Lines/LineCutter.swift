@@ -2,11 +2,12 @@ package import LogsWire
 
 /// Cuts the bytes of files into lines, in pieces of any size and with bounded memory.
 ///
-/// A line is what stands before `\n`; `\r` and bytes that are not UTF-8 stay, and a last line without `\n` counts as well. NULs in
-/// front of a line's text are no part of it: a writer that goes on at its old place after a rotation has emptied the file leaves a
-/// hole there (copytruncate). They are passed over, however many, and counted.
+/// A line is what stands before `\n`; `\r` and bytes that are not UTF-8 stay, and a last line without `\n` counts as
+/// well. NULs in front of a line's text are no part of it: a writer that goes on at its old place after a rotation has
+/// emptied the file leaves a hole there (copytruncate). They are passed over, however many, and counted.
 ///
-/// The mark at a file's start is no text, and one of UTF-16 makes the file be read as that, unless its bytes are to be kept.
+/// The mark at a file's start is no text, and one of UTF-16 makes the file be read as that, unless its bytes are to be
+/// kept.
 package struct LineCutter: Sendable {
   package struct Line: Sendable {
     /// The line, or the beginning of one that is too long for a message.

@@ -64,8 +64,8 @@ enum SyslogLine {
     return content
   }
 
-  /// `Oct 11 22:14:15`, with a year behind the day or none, with the mark of a clock that is not synchronized in front, or a
-  /// time of RFC 3339 in its place.
+  /// `Oct 11 22:14:15`, with a year behind the day or none, with the mark of a clock that is not synchronized in front,
+  /// or a time of RFC 3339 in its place.
   @_lifetime(scanner: copy scanner)
   private static func traditionalTime(_ scanner: inout TextScanner) -> CalendarTime? {
     if scanner.next?.isDigit == true {

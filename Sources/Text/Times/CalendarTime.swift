@@ -31,7 +31,8 @@ struct CalendarTime {
     return isTooFar || isTooLarge ? nil : sum
   }
 
-  /// The same for the time of an entry, where 0 would say that there is none. Clocks that were never set show times before.
+  /// The same for the time of an entry, where 0 would say that there is none. Clocks that were never set show times
+  /// before.
   func entryTime(_ rules: TimeRules) -> Int64? { nanoseconds(rules).flatMap { $0 > 0 ? $0 : nil } }
 
   /// In the year that brings it nearest to now.

@@ -11,7 +11,8 @@ extension TextScanner {
     return CalendarTime(year: year, month: month, day: day)
   }
 
-  /// RFC 3339 and its kin: `2026-01-10T12:00:00.5+01:00`, `2026-01-10 12:00`, `20260110T120000Z`; the zone may be missing.
+  /// RFC 3339 and its kin: `2026-01-10T12:00:00.5+01:00`, `2026-01-10 12:00`, `20260110T120000Z`; the zone may be
+  /// missing.
   @_lifetime(self: copy self)
   mutating func isoDateTime() -> CalendarTime? {
     if byte(ahead: 8) == UInt8(ascii: "T"), let year = digits(4), let month = digits(2), let day = digits(2) {
@@ -89,7 +90,8 @@ extension TextScanner {
     return isEast ? seconds : -seconds
   }
 
-  /// The zone behind a space, up to the end: ` -0700`, ` UTC`, ` -0400 EDT`, and what Go adds for its own clock, ` m=+0.5`.
+  /// The zone behind a space, up to the end: ` -0700`, ` UTC`, ` -0400 EDT`, and what Go adds for its own clock, `
+  /// m=+0.5`.
   @_lifetime(self: copy self)
   mutating func spacedZone(_ time: inout CalendarTime) -> Bool {
     guard takeSpaces() > 0 else { return isAtEnd }

@@ -2,7 +2,7 @@
 package enum CloseReason: Hashable, Sendable {
   /// This side closed it.
   case closedHere
-  /// The peer closed it, or at least its sending side, in good order.
+  /// The peer closed it, or at least its sending side, cleanly.
   case closedByPeer
   /// The connection broke.
   case failed(TransportError)

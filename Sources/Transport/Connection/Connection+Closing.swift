@@ -1,4 +1,4 @@
-/// The last phase of a connection that is closed in good order.
+/// The last phase of a connection that is closed cleanly.
 struct Linger {
   let timer: LoopTimer
   /// How much more input may be thrown away, in bytes.
@@ -7,21 +7,23 @@ struct Linger {
 }
 
 extension Connection {
-  /// How long closing in good order may take.
+  /// How long a clean close may take.
   package static let lingerDuration = Duration.seconds(5)
   /// How much input is thrown away meanwhile.
   package static let lingerByteCountMax = 16 << 20
 
-  /// Closes at once. Output that waits is lost, and when input is unread the peer loses what is under way to it as well.
+  /// Closes at once. Output that waits is lost, and when input is unread the peer loses what is under way to it as
+  /// well.
   package func close() {
     loop.requireOnLoop()
     finish(.closedHere)
   }
 
-  /// Closes in good order: sends what is queued, ends the sending side, and reads and throws away what the peer still sends
+  /// Closes cleanly: sends what is queued, ends the sending side, and reads and throws away what the peer still sends
   /// until it closes too, but no longer than `duration` and no more than `byteCountMax` bytes.
   ///
-  /// A plain close with unread input makes TCP reset the connection, and the peer loses the answer that was queued last.
+  /// A plain close with unread input makes TCP reset the connection, and the peer loses the answer that was queued
+  /// last.
   package func closeLingering(
     for duration: Duration = lingerDuration, discarding byteCountMax: Int = lingerByteCountMax
   ) {
@@ -36,7 +38,7 @@ extension Connection {
     markDirty()
   }
 
-  /// All output has been written by a connection that closes in good order.
+  /// All output has been written by a connection that is closing cleanly.
   func outputEnded(_ linger: Linger) {
     guard !linger.hasShutDown else { return }
     if hasInputEnded { return finish(.closedByPeer) }

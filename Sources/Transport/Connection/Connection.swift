@@ -7,8 +7,9 @@ package import LogsWire
 ///
 /// The loop keeps an open connection alive, and the connection its handler; both let go when it has closed.
 ///
-/// Output is queued and written once at the end of each turn, with one system call for all that was queued; what the socket
-/// does not take goes out as soon as it can. Input is read once a turn, at most 64 KiB, so that no peer can hold up the others.
+/// Output is queued and written once at the end of each turn, with one system call for all that was queued; what the
+/// socket does not take goes out as soon as it can. Input is read once a turn, at most 64 KiB, so that no peer can hold
+/// up the others.
 package final class Connection: LoopMember {
   /// How large the queue of output may grow before the owner should stop adding, and when it may go on, in bytes.
   package static let lowWatermark = 256 << 10
@@ -26,7 +27,8 @@ package final class Connection: LoopMember {
   package internal(set) var bytesSent: UInt64 = 0
   /// When bytes last came in; before that, when the connection was made.
   package internal(set) var lastReceived: MonotonicTime
-  /// When the socket last took output, or output was queued while none waited. Output that waits for long since then is stuck.
+  /// When the socket last took output, or output was queued while none waited. Output that waits for long since then is
+  /// stuck.
   package internal(set) var lastProgress: MonotonicTime
   /// Whether the queue of output has reached the high watermark and not yet fallen to the low one.
   package internal(set) var isAboveHighWatermark = false
@@ -142,7 +144,8 @@ package final class Connection: LoopMember {
 
   // MARK: Input
 
-  /// Leaves further input with the system, so that the peer has to wait. Meanwhile it is not noticed when the peer goes.
+  /// Leaves further input with the system, so that the peer has to wait. Meanwhile it is not noticed when the peer
+  /// goes.
   package func pauseReading() {
     loop.requireOnLoop()
     isReadingPaused = true
@@ -191,7 +194,7 @@ package final class Connection: LoopMember {
     switch phase {
     case .open: if handler == nil { readEvent?.remove() } else { startReading() }
     case .lingering: break
-    // Whoever comes too late is told as well.
+    // A handler that comes too late is notified as well.
     case .closed: if isCloseDue, handler != nil { loop.announceLater(self) }
     }
   }

@@ -4,7 +4,8 @@ package protocol ConnectionHandler: AnyObject {
   /// Bytes came in. They are valid during the call; what is needed later must be copied.
   func received(_ bytes: RawSpan, on connection: Connection)
 
-  /// The peer sends no more, though it may still read. Unless implemented, what is queued is sent and the connection closed.
+  /// The peer sends no more, though it may still read. Unless implemented, what is queued is sent and the connection
+  /// closed.
   func inputEnded(on connection: Connection)
 
   /// Output that had reached the high watermark has fallen to the low one.

@@ -8,7 +8,8 @@ internal import LogsWire
   /// From this size on, sharing costs less than copying.
   static let sharedByteCountMin = 1024
 
-  /// Shared bytes, by their places in all that was ever queued. `evbuffer` knows addresses; what is at them is kept alive here.
+  /// Shared bytes, by their places in all that was ever queued. `evbuffer` knows addresses; what is at them is kept
+  /// alive here.
   private struct Share {
     /// nil once they are written.
     var storage: ByteString.Storage?
@@ -67,8 +68,8 @@ internal import LogsWire
     meter?.add(span.byteCount)
   }
 
-  /// `evbuffer_add` makes a block twice as large as the one before, up to 4 KiB, for a header of 40 bytes behind a shared
-  /// batch; reserving makes the smallest.
+  /// `evbuffer_add` makes a block twice as large as the one before, up to 4 KiB, for a header of 40 bytes behind a
+  /// shared batch; reserving makes the smallest.
   private func addBehindShared(_ bytes: UnsafeRawBufferPointer) -> Bool {
     var room = unsafe iovec()
     guard unsafe evbuffer_reserve_space(pointer, bytes.count, &room, 1) == 1, let source = bytes.baseAddress else {

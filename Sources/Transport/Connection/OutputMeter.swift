@@ -1,7 +1,7 @@
 internal import Synchronization
 
-/// How much memory the output takes that waits in the connections of a server: copied bytes for each, shared ones once, however many
-/// wait for them.
+/// How much memory the output takes that waits in the connections of a server: copied bytes for each, shared ones once,
+/// however many wait for them.
 package final class OutputMeter: Sendable {
   private let held = Atomic<Int>(0)
 

@@ -96,7 +96,7 @@ package final class DescriptorWatch: LoopMember {
 
   /// Whether the other side of a descriptor has closed, or it has failed.
   package static func hasHungUp(_ descriptor: Int32) -> Bool {
-    // Both are told whether they are asked for or not (poll(2)).
+    // Both are reported whether they are asked for or not (poll(2)).
     var asked = pollfd(fd: descriptor, events: 0, revents: 0)
     return unsafe poll(&asked, 1, 0) == 1
   }

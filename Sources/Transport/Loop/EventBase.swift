@@ -8,7 +8,8 @@ internal import LogsWire
   init() throws(TransportError) {
     guard let config = unsafe event_config_new() else { outOfMemory(0, for: "an event loop") }
     defer { unsafe event_config_free(config) }
-    // epoll, whatever the environment says (EVENT_NOEPOLL): the others know no edges, and a loop whose wake-up stays readable would spin.
+    // epoll, whatever the environment says (EVENT_NOEPOLL): the others know no edges, and a loop whose wake-up stays
+    // readable would spin.
     precondition(
       unsafe event_config_set_flag(config, Int32(EVENT_BASE_FLAG_IGNORE_ENV.rawValue)) == 0
         && event_config_require_features(config, Int32(EV_FEATURE_ET.rawValue)) == 0,

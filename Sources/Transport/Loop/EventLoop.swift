@@ -6,13 +6,14 @@ internal import Synchronization
 
 /// One thread that waits for sockets, timers and signals, and runs what happens, one thing after the other.
 ///
-/// It is a `SerialExecutor`: an actor whose `unownedExecutor` is a loop runs on the loop's thread and takes callbacks with
-/// `assumeIsolated`, without a hop. What is bound to a loop (`Connection`, `Listener`, `LoopTimer`) is used on its thread
-/// alone; from elsewhere only `execute`, `enqueue` and `stop` may be called.
+/// It is a `SerialExecutor`: an actor whose `unownedExecutor` is a loop runs on the loop's thread and takes callbacks
+/// with `assumeIsolated`, without a hop. What is bound to a loop (`Connection`, `Listener`, `LoopTimer`) is used on its
+/// thread alone; from elsewhere only `execute`, `enqueue` and `stop` may be called.
 ///
-/// A turn: wait; callbacks of sockets, timers and signals; work that was handed over, and in a few rounds more what that hands
-/// over in turn; then the output of all connections that have some, one write each; then what was put off to the end of the turn, and
-/// the output that it has brought; then the news of connections that have closed. No call on a connection calls its handler.
+/// A turn: wait; callbacks of sockets, timers and signals; work that was handed over, and in a few rounds more what
+/// that hands over in turn; then the output of all connections that have some, one write each; then what was put off to
+/// the end of the turn, and the output that it has brought; then the news of connections that have closed. No call on a
+/// connection calls its handler.
 ///
 /// The thread keeps the loop alive until `stop`.
 ///
@@ -76,8 +77,9 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
   /// Runs `body` on the loop's thread, after everything handed over before. Callable from any thread.
   package func execute(_ body: @escaping @Sendable () -> Void) { append(.body(body)) }
 
-  /// Runs `body` once at the end of this turn, behind its output; what it hands over to the loop is run at once, and its output goes out
-  /// before the loop waits. For what may take a while and serves everything that the turn has brought.
+  /// Runs `body` once at the end of this turn, behind its output; what it hands over to the loop is run at once, and
+  /// its output goes out before the loop waits. For what may take a while and serves everything that the turn has
+  /// brought.
   package func executeAtEndOfTurn(_ body: @escaping () -> Void) {
     requireOnLoop()
     endWorks.append(body)
@@ -131,7 +133,7 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
   /// `connection` has output, or an end to work on, when this turn is over.
   func flushLater(_ connection: Connection) { dirtyConnections.append(connection) }
 
-  /// `connection` has closed; its handler is told when this turn is over.
+  /// `connection` has closed; its handler is notified when this turn is over.
   func announceLater(_ connection: Connection) { closedConnections.append(connection) }
 
   var isStopping: Bool { base == nil || inbox.isStopRequested }
@@ -195,8 +197,8 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
     flushConnections()
   }
 
-  /// Rounds of work in one turn. A task that wakes, appends and waits takes two, and a turn for each would cost two system
-  /// calls and put off its output; without a bound, work that goes on for ever would keep the loop from its sockets.
+  /// Rounds of work in one turn. A task that wakes, appends and waits takes two, and a turn for each would cost two
+  /// system calls and put off its output; without a bound, work without end would keep the loop from its sockets.
   private static let workRoundCountMax = 4
 
   private func runWorks() {

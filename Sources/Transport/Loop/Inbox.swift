@@ -2,15 +2,15 @@ internal import Synchronization
 
 /// What other threads want run on a loop, in order.
 ///
-/// A wake-up costs three system calls, so a thread asks for one only when the loop may wait, nobody else has asked, and it is
-/// not the loop's own: that one looks here before it waits again.
+/// A wake-up costs three system calls, so a thread asks for one only when the loop may wait, nobody else has asked, and
+/// it is not the loop's own: that one looks here before it waits again.
 struct Inbox: ~Copyable, Sendable {
   enum Work {
     case job(UnownedJob)
     case body(@Sendable () -> Void)
   }
 
-  /// What whoever added work must do to have it run.
+  /// What must be done after work was added to have it run.
   enum Demand {
     case nothing
     case wakeLoop

@@ -4,7 +4,8 @@ internal import LogsWire
 
 /// The timers of a loop, and the one alarm of the system that wakes it for the first of them.
 ///
-/// Not libevent's: it sets the alarm anew before every wait, a system call for each turn of a loop whose timers are seconds away.
+/// Not libevent's: it sets the alarm anew before every wait, a system call for each turn of a loop whose timers are
+/// seconds away.
 struct TimerQueue: ~Copyable {
   let alarm: Descriptor
   /// A binary heap: no timer is due before the one at half its place.
@@ -50,8 +51,8 @@ struct TimerQueue: ~Copyable {
     return due
   }
 
-  /// Sets the alarm for the first timer. One that would ring too early is left as it is: most timers are cancelled before
-  /// their time, and a ring for nothing costs less than setting it each time.
+  /// Sets the alarm for the first timer. One that would ring too early is left as it is: most timers are cancelled
+  /// before their time, and a ring for nothing costs less than setting it each time.
   mutating func setAlarm() {
     guard let first = heap.first?.deadline else { return }
     if let ringsAt, ringsAt <= first { return }

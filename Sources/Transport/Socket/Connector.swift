@@ -7,8 +7,8 @@ package enum Connector {
 
   /// Connects and calls `completion` once on the loop, never from inside this call, unless the attempt is cancelled.
   ///
-  /// Names are looked up on a thread of their own. The addresses of a host are tried in the system's order, the next one as
-  /// soon as one fails, or beside it after 250 ms; the first to answer wins.
+  /// Names are looked up on a thread of their own. The addresses of a host are tried in the system's order, the next
+  /// one as soon as one fails, or beside it after 250 ms; the first to answer wins.
   ///
   /// - Parameters:
   ///   - timeout: for all of it, the name lookup included.

@@ -12,7 +12,7 @@ package final class Listener: LoopMember {
   /// Connections accepted in one turn, so that a flood of them leaves time for those that are there.
   static let acceptCountMax = 64
 
-  /// What its owner is told once, however often it happens.
+  /// Reported to its owner once, however often it happens.
   package enum Notice: CustomStringConvertible {
     /// Accepting has failed, mostly for want of descriptors; connections wait until it works again.
     case failing(TransportError)
@@ -51,8 +51,8 @@ package final class Listener: LoopMember {
 
   /// Starts to listen.
   ///
-  /// A name is looked up here and now; a host of several addresses is listened to on the first that works. The file that a
-  /// server left behind when it died is replaced; one that somebody listens on is not.
+  /// A name is looked up here and now; a host of several addresses is listened to on the first that works. The file
+  /// that a server left behind when it died is replaced; one that somebody listens on is not.
   ///
   /// - Parameters:
   ///   - backlog: how many connections may wait to be accepted.
@@ -109,7 +109,7 @@ package final class Listener: LoopMember {
     recovery?.cancel()
     recovery = nil
     event = nil
-    // The file goes first: whoever connects between the two finds nobody either way.
+    // The file goes first: a client that connects between the two finds nobody either way.
     socketFile?.remove()
     socket = nil
     accept = nil
@@ -139,7 +139,7 @@ package final class Listener: LoopMember {
     }
   }
 
-  /// The connection still waits, so the event would fire again at once and for ever.
+  /// The connection still waits, so the event would fire again at once, without end.
   private func pauseAccepting(_ error: SystemError) {
     event?.remove()
     pause = loop.schedule(after: Self.pauseDuration) { [weak self] in

@@ -1,0 +1,76 @@
+import LogsWire
+import Testing
+
+/// `spec/limits.md` and `Limits` say the same.
+@Suite struct LimitTests {
+  private static let constants: [String: String] = [
+    "body-before-welcome": mebibytes(Limits.greetingByteCountMax),
+    "bytes-before-welcome": mebibytes(Limits.heldByteCountMax),
+    "frame-limit-min": "2 MiB + \(number(Limits.frameByteCountMin - Limits.batchStoredByteCountMax))",
+    "control-length": mebibytes(Limits.controlByteCountMax),
+    "client-name": number(Limits.clientNameByteCountMax),
+    "token": number(Limits.tokenByteCountMax),
+    "error-text": number(Limits.errorTextByteCountMax),
+    "complete-text": number(Limits.completionTextByteCountMax),
+    "stream-name": "1 to \(number(Limits.streamNameByteCountMax))",
+    "sequence-number": Limits.numberMax == 1 << 63 - 1 ? "2^63 - 1" : "",
+    "selectors": "1 to \(number(Limits.selectorCountMax))",
+    "list-page": "1 to \(number(Limits.listingStreamCountMax))",
+    "heads": "1 to \(number(Limits.headCountMax))",
+    "batch-stored": mebibytes(Limits.batchStoredByteCountMax),
+    "batch-raw": mebibytes(Limits.batchRawByteCountMax),
+    "zstd-window": mebibytes(Limits.zstdWindowByteCountMax),
+    "batch-entries": "1 to \(number(Limits.batchEntryCountMax))",
+    "batch-expanded": mebibytes(Limits.batchExpandedByteCountMax),
+    "batch-columns": number(Limits.columnCountMax),
+    "message": mebibytes(Limits.messageByteCountMax),
+    "source": number(Limits.sourceByteCountMax),
+    "attribute-key": "1 to \(number(Limits.attributeKeyByteCountMax)) (inside maps 0 to 255)",
+    "attribute-values": number(Limits.attributeCountMax),
+    "attribute-depth": number(Limits.attributeDepthMax),
+    "attributes": mebibytes(Limits.attributesByteCountMax),
+    "mark-answers": number(Limits.producerBatchCountMax),
+    "heartbeat-range": "\(Limits.heartbeatMillisecondsMin) ms to \(Limits.heartbeatMillisecondsMax / 3_600_000) hour",
+    "producer-batches": number(Limits.producerBatchCountMax),
+    "frame-limit": mebibytes(Limits.frameByteCountMax),
+  ]
+
+  /// Rows without a constant: they follow from another limit, or are the server's settings.
+  private static let others = [
+    "extensions", "cursors", "severity", "silence", "end-time-delay", "filter-skip", "heartbeat", "append-bytes",
+    "append-batches", "subscriptions",
+  ]
+
+  @Test func `constants and what WELCOME says are those of the code`() throws {
+    var rows: Set<String> = []
+    for line in try Tree.file("spec/limits.md").lines.prefix(while: { !$0.hasPrefix("## 3") }) {
+      let cells = line.split(separator: "|").map { $0.trimming(" ") }
+      guard line.hasPrefix("| `"), let first = cells.first, cells.count >= 3 else { continue }
+      let name = first.split(separator: "`").first.map(String.init) ?? ""
+      rows.insert(name)
+      guard let value = Self.constants[name] else {
+        #expect(Self.others.contains(name), "which constant is `\(name)`?")
+        continue
+      }
+      let stated = value.hasSuffix("iB") && !cells[1].contains("iB") ? "\(cells[1]) \(cells[2].prefix(3))" : cells[1]
+      #expect(stated == value, "`\(name)`")
+    }
+    #expect(rows.isSuperset(of: Self.constants.keys))
+    #expect(rows.isSuperset(of: Self.others))
+  }
+
+  private static func number(_ value: Int) -> String {
+    let digits = String(value)
+    return value < 1_000 ? digits : "\(digits.dropLast(3)),\(digits.suffix(3))"
+  }
+
+  private static func mebibytes(_ byteCount: Int) -> String {
+    byteCount % (1 << 20) == 0 ? "\(byteCount >> 20) MiB" : "\(byteCount >> 10) KiB"
+  }
+}
+
+extension Substring {
+  fileprivate func trimming(_ character: Character) -> String {
+    String(trimmingPrefix { $0 == character }.reversed().drop { $0 == character }.reversed())
+  }
+}
