@@ -118,8 +118,8 @@ import Testing
     try Self.markOpen(directory)
     // A slow disk: the check of 2500 pages takes seconds.
     let readCount = Monitor(0)
-    disk.onRead.withLock {
-      $0 = { file in
+    disk.hooks.withLock {
+      $0.onRead = { file in
         guard file.hasSuffix("0000000001.db") else { return }
         readCount.withLock { $0 += 1 }
         readCount.signal()

@@ -122,8 +122,8 @@ import Testing
     var requests = try Self.requests(["a", "b"], of: test)
     requests[1].to = .max
     let appended = Monitor<(last: UInt64, isAppending: Bool)>((1, false))
-    disk.onRead.withLock {
-      $0 = { _ in
+    disk.hooks.withLock {
+      $0.onRead = { _ in
         // Not for what the writer reads, nor for what this append itself needs.
         guard Self.isReaderThread else { return }
         let number = appended.withLock { state -> UInt64? in
@@ -137,7 +137,7 @@ import Testing
       }
     }
     let results = try test.read(requests).map { try $0.get() }
-    disk.onRead.withLock { $0 = nil }
+    disk.hooks.withLock { $0.onRead = nil }
     #expect(try #require(test.info("b")).head > 1)
     #expect(try results.map { try Self.texts($0) } == [(1...200).map { "\($0)" }, ["1"]])
     #expect(results.map(\.head) == [200, 1])
@@ -158,12 +158,12 @@ import Testing
     let test = try TestStore(settings, in: directory)
     let requests = try Self.requests(["a", "b", "c"], of: test)
     let cancellation = CancellationToken()
-    disk.onRead.withLock { $0 = { _ in cancellation.cancel() } }
+    disk.hooks.withLock { $0.onRead = { _ in cancellation.cancel() } }
     let results = test.read(requests, cancellation: cancellation)
     #expect(try results.map { try Self.texts($0.get()) } == [["a"]])
     // None at all if it had already ended.
     #expect(test.read(requests, cancellation: cancellation).map { try? $0.get() } == [nil])
-    disk.onRead.withLock { $0 = nil }
+    disk.hooks.withLock { $0.onRead = nil }
   }
 
   @Test func `a waiting priority job is visible to reads that could end for it`() {

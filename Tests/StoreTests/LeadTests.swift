@@ -32,8 +32,8 @@ import Testing
     let test = try TestStore(patient(disk.settings(directory)), commitsHere: true)
     test.append("web", .test("1"), number: 1)
     disk.inject(.init(operation: FAULT_SYNC, suffix: "-wal", code: SQLITE_IOERR | (4 << 8), count: 1))
-    disk.onSync.withLock {
-      $0 = { [store = test.store] in
+    disk.hooks.withLock {
+      $0.onSync = { [store = test.store] in
         // Another shard's, while this one waits for the disk.
         _ = store.enqueue(
           WriteRequest(
@@ -101,7 +101,7 @@ import Testing
     let directory = TestDirectory()
     let disk = FaultDisk()
     let test = try TestStore(disk.settings(directory), commitsHere: true)
-    disk.onSync.withLock { $0 = { usleep(10_000) } }
+    disk.hooks.withLock { $0.onSync = { usleep(10_000) } }
     test.append("web", .test("1"), number: 1)
     for number in 2...5 as ClosedRange<UInt64> {
       test.append("web", .test("\(number)"), number: number)

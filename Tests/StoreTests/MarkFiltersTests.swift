@@ -39,8 +39,8 @@ import Testing
       test.roll(clock)
     }
     let readCount = Monitor(0)
-    disk.onRead.withLock {
-      $0 = { file in
+    disk.hooks.withLock {
+      $0.onRead = { file in
         if !file.hasSuffix("0000000011.db"), !file.hasSuffix("-wal") { readCount.withLock { $0 += 1 } }
       }
     }

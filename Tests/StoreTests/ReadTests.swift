@@ -151,8 +151,8 @@ import Testing
       let id = try #require(test.info("web")).id
       let readCount = Monitor(0)
       let isReleased = Monitor(false)
-      disk.onRead.withLock {
-        $0 = { file in
+      disk.hooks.withLock {
+        $0.onRead = { file in
           guard file.hasSuffix("0000000002.db") else { return }
           readCount.withLock { $0 += 1 }
           readCount.signal()

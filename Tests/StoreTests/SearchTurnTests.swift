@@ -44,8 +44,8 @@ import Testing
     let searches = Searches(reader: reader, threads: threads)
     let done = Monitor<[String]>([])
     let isFirst = Mutex(true)
-    disk.onRead.withLock {
-      $0 = { _ in
+    disk.hooks.withLock {
+      $0.onRead = { _ in
         // On the one thread that reads, inside the first search, while the second one waits.
         guard
           isFirst.withLock({ isFirst in

@@ -3,17 +3,23 @@ internal import Synchronization
 
 /// Gets a core to work, from any thread; made before the core, since the core is made of those who wake it.
 final class ProducerWake: Sendable {
-  private let work = Mutex<(@Sendable () -> Void)?>(nil)
+  /// A `Mutex` of a bare function would wrap it anew at each look, deeper and deeper: generic code holds functions in
+  /// another form, and `withLock` converts there and back.
+  private struct Work {
+    let body: @Sendable () -> Void
+  }
+
+  private let work = Mutex<Work?>(nil)
 
   func bind(to core: ProducerCore) {
     let loop = core.loop
-    work.withLock { work in
-      work = { [weak core] in
-        guard let core else { return }
-        loop.execute { core.assumeIsolated { $0.work() } }
-      }
+    bind { [weak core] in
+      guard let core else { return }
+      loop.execute { core.assumeIsolated { $0.work() } }
     }
   }
 
-  func callAsFunction() { work.withLock { $0 }?() }
+  func bind(_ body: @escaping @Sendable () -> Void) { work.withLock { $0 = Work(body: body) } }
+
+  func callAsFunction() { work.withLock { $0 }?.body() }
 }

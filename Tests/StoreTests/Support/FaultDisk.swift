@@ -60,10 +60,15 @@ final class FaultDisk: Sendable {
 
   let name: String
   let state = Mutex(State())
-  /// Called before each read of SQLite's, with the name of the file.
-  let onRead = Mutex<(@Sendable (String) -> Void)?>(nil)
-  /// Called before each sync of SQLite's.
-  let onSync = Mutex<(@Sendable () -> Void)?>(nil)
+
+  struct Hooks {
+    /// Called before each read of SQLite's, with the name of the file.
+    var onRead: (@Sendable (String) -> Void)?
+    /// Called before each sync of SQLite's.
+    var onSync: (@Sendable () -> Void)?
+  }
+
+  let hooks = Mutex(Hooks())
 
   private static let counter = Atomic<Int>(0)
 
@@ -113,8 +118,8 @@ final class FaultDisk: Sendable {
     guard let path else { return SQLITE_OK }
     let file = String(cString: path)
     let kind = fault_operation(UInt32(operation))
-    if kind == FAULT_READ { onRead.withLock({ $0 })?(file) }
-    if kind == FAULT_SYNC { onSync.withLock({ $0 })?() }
+    if kind == FAULT_READ { hooks.withLock({ $0 }).onRead?(file) }
+    if kind == FAULT_SYNC { hooks.withLock({ $0 }).onSync?() }
     return state.withLock { state in
       if kind != FAULT_READ, kind != FAULT_OPEN { state.operationCount += 1 }
       if state.isCrashed {
