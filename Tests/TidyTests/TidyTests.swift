@@ -92,10 +92,12 @@ import Testing
     #expect(found.isEmpty, "\(found.count): \(found.prefix(20).joined(separator: "\n"))")
   }
 
-  /// Whether `phrase` is there and its last word ends with it.
+  /// Whether `phrase` is there, in whatever case, and its last word ends with it.
   private static func has(_ phrase: String, in line: Substring) -> Bool {
-    guard let range = line.firstRange(of: phrase) else { return false }
-    return range.upperBound == line.endIndex || !line[range.upperBound].isLetter
+    let line = line.lowercased()
+    return line.ranges(of: phrase.lowercased()).contains { range in
+      range.upperBound == line.endIndex || !line[range.upperBound].isLetter
+    }
   }
 
   @Test func `every page and decision is linked from another page`() throws {
