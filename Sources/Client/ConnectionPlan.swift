@@ -56,6 +56,7 @@ struct ConnectionPlan {
   mutating func connected(now: MonotonicTime) {
     openSince = now
     overdueAt = nil
+    comesBack = false
   }
 
   /// The server is about to stop, and says where to go.

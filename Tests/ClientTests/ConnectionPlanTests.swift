@@ -47,6 +47,19 @@ import Testing
     #expect(plan.lost(lost, now: start + .seconds(60)) == .wait(.seconds(1), delay: .seconds(1)))
   }
 
+  @Test func `advice is for one connection`() {
+    var plan = plan(servers: 2)
+    _ = plan.begin(now: start)
+    plan.connected(now: start)
+    plan.goingAway(.comeBack)
+    // Suspended before the connection was lost.
+    plan.stop()
+    _ = plan.begin(now: start)
+    plan.connected(now: start)
+    #expect(plan.lost(lost, now: start) == .wait(.zero, delay: .zero))
+    #expect(plan.server == 1)
+  }
+
   @Test func `a server that will be back is waited for, once`() {
     let leaving = LogError(.connectionLost, "going away", isRetryable: true, retryAfter: .seconds(2))
     for advice in [GoAway.Advice.goElsewhere, nil] {

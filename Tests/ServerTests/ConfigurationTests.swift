@@ -1,5 +1,6 @@
 import Foundation
 import LogsTransport
+import LogsWire
 import Testing
 
 @testable import LogsServer
@@ -30,6 +31,13 @@ import Testing
       try setting.write(setting.read(defaults), &copy)
       #expect(setting.read(copy) == setting.read(defaults), "\(setting.name)")
     }
+  }
+
+  @Test(
+    arguments: [("none", nil), ("come-back", .comeBack), ("go-elsewhere", .goElsewhere)] as [(String, GoAway.Advice?)])
+  func `advice for clients is a setting`(text: String, advice: GoAway.Advice?) throws {
+    #expect(try configure(["--stop-advice", text]).settings.stopAdvice == advice)
+    #expect(message(["--stop-advice", "restart"])?.contains("none, come-back or go-elsewhere") == true)
   }
 
   @Test func `flags win over environment over file`() throws {
