@@ -52,6 +52,8 @@ let package = Package(
     .systemLibrary(
       name: "CEvent", path: "Sources/CEvent", pkgConfig: "libevent_pthreads", providers: [.apt(["libevent-dev"])]),
     .systemLibrary(
+      name: "CPCRE2", path: "Sources/CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+    .systemLibrary(
       name: "CSQLite", path: "Sources/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .target(name: "CSystem", path: "Sources/CSystem"),
     .systemLibrary(
@@ -59,7 +61,7 @@ let package = Package(
     .systemLibrary(
       name: "CZstd", path: "Sources/CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
 
-    library("Wire", uses: ["CSystem", "CXXHash", "CZstd"]),
+    library("Wire", uses: ["CPCRE2", "CSystem", "CXXHash", "CZstd"]),
     library("System", uses: ["CSystem", "LogsWire"]),
     library("Text", uses: ["LogsWire"]),
     library("Transport", uses: ["CEvent", "LogsSystem", "LogsWire"]),

@@ -57,6 +57,17 @@ package enum Limits {
   /// Batches in flight for one producer and stream: as many as a mark can answer when they are resent.
   package static let producerBatchCountMax = 32
 
+  // Filters
+  package static let filterByteCountMax = 16 << 10
+  /// Terms, fields and items of sets.
+  package static let filterTermCountMax = 512
+  /// Parentheses, NOT and `-` inside each other: reading and evaluating them recurses.
+  package static let filterDepthMax = 32
+  package static let filterRegexCountMax = 32
+  /// Steps of a regular expression on one text.
+  package static let regexMatchMax = 100_000
+  package static let regexHeapByteCountMax = 1 << 20
+
   // Followers
   package static let selectorCountMax = 1024
   package static let listingStreamCountMax = 1000
