@@ -27,4 +27,10 @@ void logs_use_crash_stack(void);
 /// Says in one line on stderr what the memory was wanted for, and how much, 0 if that is not known; then aborts.
 void logs_out_of_memory(unsigned long long byte_count, const char *purpose) __attribute__((noreturn));
 
+/// Where `byte` is first in `text`, -1 if nowhere.
+long logs_find_byte(const void *text, unsigned long count, unsigned char byte);
+
+/// Where `needle`, which has at least one byte, is first in `text`, -1 if nowhere.
+long logs_find(const void *text, unsigned long count, const void *needle, unsigned long needle_count);
+
 #endif

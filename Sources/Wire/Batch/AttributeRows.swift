@@ -236,3 +236,71 @@ extension AttributeRows {
     }
   }
 }
+
+// MARK: - Reading in place
+
+extension AttributeRows {
+  /// A value as it stands in a row.
+  enum Scalar {
+    case empty
+    case boolean(Bool)
+    case integer(Int64)
+    case double(Double)
+    /// A string, or bytes.
+    case text(Range<Int>)
+    /// So many values follow.
+    case list(count: Int)
+    /// So many keys and values follow.
+    case map(count: Int)
+  }
+
+  @_lifetime(reader: copy reader)
+  static func readScalar(_ reader: inout ByteReader) throws(WireDecodingError) -> Scalar {
+    let start = reader.offset
+    switch try reader.u8() {
+    case Tag.empty: return .empty
+    case Tag.string, Tag.bytes: return .text(try reader.range(try reader.length()))
+    case Tag.boolean: return .boolean(try reader.u8() != 0)
+    case Tag.integer: return .integer(try reader.zigzag())
+    case Tag.double: return .double(Double(bitPattern: try reader.u64()))
+    case Tag.list: return .list(count: try reader.length())
+    case Tag.map: return .map(count: try reader.length())
+    case let tag: throw WireDecodingError("attribute type \(tag) is unknown", at: start)
+    }
+  }
+
+  /// Reads the head of a map.
+  ///
+  /// - Returns: how many keys and values follow; nil if it is no map: the reader is behind it.
+  @_lifetime(reader: copy reader)
+  static func readMap(_ reader: inout ByteReader) throws(WireDecodingError) -> Int? {
+    switch try readScalar(&reader) {
+    case .map(let count): return count
+    case .list(let count):
+      for _ in 0..<count { try skipValue(&reader) }
+      return nil
+    case .empty, .boolean, .integer, .double, .text: return nil
+    }
+  }
+
+  /// Passes over a value, and everything in it. Does not recurse: each value is at least a byte, so the row's end ends
+  /// it.
+  @_lifetime(reader: copy reader)
+  static func skipValue(_ reader: inout ByteReader) throws(WireDecodingError) {
+    // Values still to pass over, by the map or list that holds them.
+    var open: [(count: Int, hasKeys: Bool)] = [(1, false)]
+    while let inner = open.last {
+      guard inner.count > 0 else {
+        open.removeLast()
+        continue
+      }
+      open[open.count - 1].count -= 1
+      if inner.hasKeys { _ = try reader.range(try reader.length()) }
+      switch try readScalar(&reader) {
+      case .list(let count): open.append((count, false))
+      case .map(let count): open.append((count, true))
+      case .empty, .boolean, .integer, .double, .text: break
+      }
+    }
+  }
+}

@@ -112,13 +112,16 @@ package struct Batch: Sendable {
   }
 
   /// A copy with the server's part filled in.
-  package func numbered(firstSequence: UInt64, received: Int64, seed: UInt64) -> Batch {
+  ///
+  /// - Parameter span: numbers covered; as many as entries if nil.
+  package func numbered(firstSequence: UInt64, received: Int64, span: UInt32? = nil, seed: UInt64) -> Batch {
+    let span = span ?? header.count
     var numbered = header
     numbered.firstSequence = firstSequence
     numbered.received = received
-    numbered.span = header.count
+    numbered.span = span
     var writer = ByteWriter(capacity: bytes.count)
-    appendNumbered(firstSequence: firstSequence, received: received, span: header.count, seed: seed, to: &writer)
+    appendNumbered(firstSequence: firstSequence, received: received, span: span, seed: seed, to: &writer)
     numbered.serverCheck = BatchHeader.serverCheck(of: writer.span, seed: seed)
     return Batch(header: numbered, bytes: writer.finish())
   }

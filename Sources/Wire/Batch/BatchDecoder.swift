@@ -141,14 +141,14 @@ package struct BatchDecoder: ~Copyable {
 }
 
 extension Column {
-  fileprivate func integers(in payload: RawSpan, count: Int) throws(WireDecodingError) -> [Int64] {
+  func integers(in payload: RawSpan, count: Int) throws(WireDecodingError) -> [Int64] {
     var values: [Int64] = []
     values.reserveCapacity(count)
     try forEachInteger(in: payload, count: count) { value throws(WireDecodingError) in values.append(value) }
     return isConstant ? Array(repeating: values[0], count: count) : values
   }
 
-  fileprivate func bytes(in payload: RawSpan, count: Int) throws(WireDecodingError) -> [UInt8] {
+  func bytes(in payload: RawSpan, count: Int) throws(WireDecodingError) -> [UInt8] {
     var values: [UInt8] = []
     values.reserveCapacity(count)
     try forEachByte(in: payload, count: count) { value throws(WireDecodingError) in values.append(value) }

@@ -36,6 +36,14 @@ struct FilterText: Hashable, Sendable {
     bytes = Array(text.utf8)
     ignoresCase = !CaseFolding.changes(bytes)
   }
+
+  /// - Parameter required: folded if `ignoresCase`.
+  init(required bytes: [UInt8], ignoresCase: Bool) {
+    self.bytes = bytes
+    self.ignoresCase = ignoresCase
+  }
+
+  var isASCII: Bool { bytes.allSatisfy { $0 < 0x80 } }
 }
 
 enum TextTest: Hashable, Sendable {
@@ -51,12 +59,6 @@ enum TextTest: Hashable, Sendable {
 }
 
 enum FilterOrder: Hashable, Sendable { case below, atMost, atLeast, above }
-
-/// A regular expression as it was written; compiled where it is used.
-struct FilterRegex: Hashable, Sendable {
-  let pattern: String
-  let ignoresCase: Bool
-}
 
 enum StreamTest: Hashable, Sendable {
   /// A name or a pattern.

@@ -1,0 +1,61 @@
+#define _GNU_SOURCE
+#include "system.h"
+
+#include <string.h>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+long logs_find_byte(const void *text, unsigned long count, unsigned char byte) {
+  const char *found = memchr(text, byte, count);
+  return found ? found - (const char *)text : -1;
+}
+
+#ifdef __SSE2__
+/// How common a byte is in logs, roughly: the search looks for the two rarest bytes of the needle first.
+static int frequency(unsigned char byte) {
+  if (byte >= 'a' && byte <= 'z') return strchr("etaoinsrl", byte) ? 9 : strchr("jqxz", byte) ? 2 : 6;
+  if (byte >= '0' && byte <= '9') return byte < '3' ? 8 : 7;
+  if (byte == ' ') return 10;
+  if (byte >= 'A' && byte <= 'Z') return 3;
+  if (byte == '.' || byte == ':' || byte == '/' || byte == '-' || byte == '_' || byte == '=') return 5;
+  return byte < 0x80 ? 2 : 1;
+}
+
+/// Sixteen places at once: those where the two rarest bytes stand, then a comparison of the whole needle.
+static long find_wide(const char *text, unsigned long count, const char *needle, unsigned long needle_count) {
+  unsigned long first = 0, second = 1;
+  if (frequency(needle[second]) < frequency(needle[first])) first = 1, second = 0;
+  for (unsigned long i = 2; i < needle_count; i++) {
+    int rank = frequency(needle[i]);
+    if (rank < frequency(needle[first])) second = first, first = i;
+    else if (rank < frequency(needle[second])) second = i;
+  }
+  __m128i byte1 = _mm_set1_epi8(needle[first]), byte2 = _mm_set1_epi8(needle[second]);
+  unsigned long place_count = count - needle_count + 1, place = 0;
+  for (; place + 16 <= place_count; place += 16) {
+    __m128i hit1 = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(text + place + first)), byte1);
+    __m128i hit2 = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(text + place + second)), byte2);
+    unsigned mask = _mm_movemask_epi8(_mm_and_si128(hit1, hit2));
+    for (; mask; mask &= mask - 1) {
+      unsigned long at = place + __builtin_ctz(mask);
+      if (memcmp(text + at, needle, needle_count) == 0) return at;
+    }
+  }
+  for (; place < place_count; place++)
+    if (text[place + first] == needle[first] && memcmp(text + place, needle, needle_count) == 0) return place;
+  return -1;
+}
+#endif
+
+long logs_find(const void *text, unsigned long count, const void *needle, unsigned long needle_count) {
+  if (needle_count > count) return -1;
+  if (needle_count == 1) return logs_find_byte(text, count, *(const unsigned char *)needle);
+#ifdef __SSE2__
+  return find_wide(text, count, needle, needle_count);
+#else
+  const char *found = memmem(text, count, needle, needle_count);
+  return found ? found - (const char *)text : -1;
+#endif
+}

@@ -1,0 +1,161 @@
+/// Makes a sparse batch of some entries of another (`spec/wire.md`, section 5): columns are cut row by row, whatever
+/// they mean.
+struct BatchExtract {
+  let columns: BatchColumns
+  /// Ascending, at least one.
+  let rows: [Int]
+
+  /// The batch, numbered as the one it was made of.
+  ///
+  /// - Parameter seed: of the stream whose check it gets.
+  func batch(seed: UInt64, compressor: borrowing Compressor) throws(FilterFailure) -> Batch {
+    let source = columns.header
+    let facts = try self.facts()
+    var payload = ByteWriter(capacity: 256)
+    try FilterFailure.wrapping { () throws(WireDecodingError) in try write(into: &payload) }
+    var header = BatchHeader(
+      codec: .none, flags: facts.isUntimed ? [.sparse, .reencoded, .untimed] : [.sparse, .reencoded],
+      count: UInt32(rows.count), minTime: facts.lowest, maxTime: facts.highest, severities: facts.severities,
+      rawLength: UInt32(payload.count), storedLength: UInt32(payload.count))
+    var compressed = ByteWriter(capacity: 0)
+    let isCompressed = compressor.compress(payload.span, into: &compressed)
+    if isCompressed {
+      header.codec = .zstd
+      header.storedLength = UInt32(compressed.count)
+    }
+    var writer = ByteWriter(capacity: header.batchByteCount)
+    header.encode(into: &writer)
+    if isCompressed { writer.append(compressed) } else { writer.append(payload) }
+    header.check = BatchHeader.check(of: writer.span)
+    writer.overwrite(u64: header.check, at: 32)
+    return Batch(header: header, bytes: writer.finish())
+      .numbered(firstSequence: source.firstSequence, received: source.received, span: source.span, seed: seed)
+  }
+
+  private struct Facts {
+    var lowest: Int64 = 0
+    var highest: Int64 = 0
+    var isUntimed = false
+    var severities: UInt32 = 0
+  }
+
+  /// What the header says of the entries.
+  private func facts() throws(FilterFailure) -> Facts {
+    var facts = Facts()
+    let times = try columns.ownTimes()
+    let severities = try columns.severities()
+    var hasTime = false
+    for row in rows {
+      facts.severities |= 1 << UInt32(severities[row])
+      let time = times.isEmpty ? 0 : times[row]
+      if time == 0 {
+        facts.isUntimed = true
+      } else {
+        facts.lowest = hasTime ? min(facts.lowest, time) : time
+        facts.highest = hasTime ? max(facts.highest, time) : time
+        hasTime = true
+      }
+    }
+    return facts
+  }
+
+  private func write(into payload: inout ByteWriter) throws(WireDecodingError) {
+    let bytes = columns.payload
+    let span = bytes.span
+    var hasOffsets = false
+    for column in columns.columns {
+      if !hasOffsets, column.id >= ColumnID.sequenceOffsets {
+        try writeOffsets(into: &payload)
+        hasOffsets = true
+      }
+      if column.id == ColumnID.sequenceOffsets { continue }
+      if column.isConstant {
+        let start = begin(column.id, .constant, into: &payload)
+        payload.append(column.encoding.rawValue)
+        payload.append(span.extracting(column.content))
+        end(start, of: &payload)
+      } else {
+        let start = begin(column.id, column.encoding, into: &payload)
+        try writeRows(of: column, in: span, into: &payload)
+        end(start, of: &payload)
+      }
+    }
+    if !hasOffsets { try writeOffsets(into: &payload) }
+  }
+
+  private func writeRows(
+    of column: Column, in span: RawSpan, into payload: inout ByteWriter
+  ) throws(WireDecodingError) {
+    switch column.encoding {
+    case .bytes: write(width: 1, column, span, into: &payload)
+    case .fixed8: write(width: 8, column, span, into: &payload)
+    case .fixed16: write(width: 16, column, span, into: &payload)
+    case .delta: write(deltas: try column.integers(in: span, count: columns.count), into: &payload)
+    case .lengths:
+      let ranges = try column.rowRanges(in: span, count: columns.count)
+      for row in rows { payload.append(varint: UInt64(ranges[row].count)) }
+      for row in rows { payload.append(span.extracting(ranges[row])) }
+    case .dictionary: try writeDictionary(column, span, into: &payload)
+    case .constant: preconditionFailure("a constant column carries its inner encoding")
+    }
+  }
+
+  private func write(width: Int, _ column: Column, _ span: RawSpan, into payload: inout ByteWriter) {
+    for row in rows {
+      let start = column.content.lowerBound + row * width
+      payload.append(span.extracting(start..<start + width))
+    }
+  }
+
+  private func write(deltas values: [Int64], into payload: inout ByteWriter) {
+    var last: Int64 = 0
+    for row in rows {
+      payload.append(zigzag: values[row] &- last)
+      last = values[row]
+    }
+  }
+
+  private func writeDictionary(
+    _ column: Column, _ span: RawSpan, into payload: inout ByteWriter
+  ) throws(WireDecodingError) {
+    let text = try TextColumn(column, in: columns.payload, count: columns.count)
+    guard let indices = text.indices else { preconditionFailure("a dictionary has indices") }
+    var used: [Int] = []
+    var places = [Int](repeating: -1, count: text.rows.count)
+    for row in rows where places[indices[row]] < 0 {
+      places[indices[row]] = used.count
+      used.append(indices[row])
+    }
+    payload.append(varint: UInt64(used.count))
+    for index in used { payload.append(varint: UInt64(text.rows[index].count)) }
+    for index in used { payload.append(span.extracting(text.rows[index])) }
+    for row in rows { payload.append(varint: UInt64(places[indices[row]])) }
+  }
+
+  private func writeOffsets(into payload: inout ByteWriter) throws(WireDecodingError) {
+    let start = begin(ColumnID.sequenceOffsets, .delta, into: &payload)
+    if let own = columns.column(ColumnID.sequenceOffsets) {
+      let bytes = columns.payload
+      write(deltas: try own.integers(in: bytes.span, count: columns.count), into: &payload)
+    } else {
+      var last = 0
+      for row in rows {
+        payload.append(zigzag: Int64(row - last))
+        last = row
+      }
+    }
+    end(start, of: &payload)
+  }
+
+  private func begin(_ id: UInt16, _ encoding: ColumnEncoding, into payload: inout ByteWriter) -> Int {
+    payload.append(u16: id)
+    payload.append(encoding.rawValue)
+    payload.append(UInt8(0))
+    payload.append(u32: 0)
+    return payload.count
+  }
+
+  private func end(_ start: Int, of payload: inout ByteWriter) {
+    payload.overwrite(u32: UInt32(payload.count - start), at: start - 4)
+  }
+}

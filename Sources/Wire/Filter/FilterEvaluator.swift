@@ -1,0 +1,119 @@
+/// Evaluates filters on batches, on one thread.
+package final class FilterEvaluator {
+  private let evaluation = FilterEvaluation()
+  private var decompressor = Decompressor()
+  private let compressor = Compressor()
+
+  package init() {}
+
+  /// What a filter lets through of a batch.
+  package enum Outcome {
+    case nothing
+    /// All of it, as it is.
+    case everything
+    /// `last` is the last number that was looked at, in reverse the lowest: the wanted numbers' end, unless the limit
+    /// was reached before.
+    case part(Batch, count: Int, last: UInt64)
+  }
+
+  /// Which of a batch's entries are wanted.
+  package struct Request {
+    package var filter: Filter
+    package var stream: StreamName
+    /// Of the check of batches that are made.
+    package var seed: UInt64
+    package var numbers: ClosedRange<UInt64>
+    /// The most entries; the first ones, in reverse the last ones.
+    package var countMax: Int
+    package var isReverse: Bool
+
+    package init(
+      filter: Filter, stream: StreamName, seed: UInt64, numbers: ClosedRange<UInt64>, countMax: Int = .max,
+      isReverse: Bool = false
+    ) {
+      self.filter = filter
+      self.stream = stream
+      self.seed = seed
+      self.numbers = numbers
+      self.countMax = countMax
+      self.isReverse = isReverse
+    }
+  }
+
+  /// What headers say of a filter's entries, without looking at one.
+  ///
+  /// - Throws: `FilterFailure.tooCostly`, from an expression for the stream's name.
+  package func forecast(
+    _ filter: Filter, severities: UInt32, times: ClosedRange<Int64>, numbers: ClosedRange<UInt64>, stream: StreamName
+  ) throws(FilterFailure) -> FilterForecast {
+    try filter.root.forecast(severities: severities, times: times, numbers: numbers, stream: stream, evaluation)
+  }
+
+  package func forecast(_ filter: Filter, _ header: BatchHeader, stream: StreamName) throws(FilterFailure)
+    -> FilterForecast
+  {
+    try forecast(
+      filter, severities: header.severities, times: header.effectiveTimes,
+      numbers: header.firstSequence...max(header.firstSequence, header.lastSequence), stream: stream)
+  }
+
+  /// Evaluates a numbered batch, whose checks the caller has verified.
+  ///
+  /// - Parameter mayGoOn: asked now and then.
+  package func evaluate(
+    _ batch: Batch, _ request: Request, while mayGoOn: @escaping () -> Bool = { true }
+  ) throws(FilterFailure) -> Outcome {
+    evaluation.mayGoOn = mayGoOn
+    defer { evaluation.mayGoOn = { true } }
+    let forecast = try forecast(request.filter, batch.header, stream: request.stream)
+    if case .none = forecast { return .nothing }
+    let numbers = batch.header.firstSequence...batch.header.lastSequence
+    let isWhole = request.numbers.contains(numbers.lowerBound) && request.numbers.contains(numbers.upperBound)
+    if case .all = forecast, isWhole, Int(batch.header.count) <= request.countMax { return .everything }
+    let columns = try self.columns(of: batch)
+    var rows = RowSet(true, count: columns.count)
+    if !isWhole {
+      let offsets = try columns.offsets()
+      rows = rows.filter { request.numbers.contains(numbers.lowerBound + UInt64(bitPattern: offsets[$0])) }
+    }
+    if case .some = forecast {
+      rows = try request.filter.root.matches(in: rows, columns, stream: request.stream, evaluation)
+    }
+    return try outcome(columns, rows, request)
+  }
+
+  private func outcome(
+    _ columns: BatchColumns, _ rows: RowSet, _ request: Request
+  ) throws(FilterFailure) -> Outcome {
+    let population = rows.population
+    if population == 0 { return .nothing }
+    if population == columns.count, population <= request.countMax { return .everything }
+    var list: [Int] = []
+    list.reserveCapacity(population)
+    rows.forEach { list.append($0) }
+    let header = columns.header
+    var last = request.isReverse
+      ? max(request.numbers.lowerBound, header.firstSequence) : min(request.numbers.upperBound, header.lastSequence)
+    if population > request.countMax {
+      list = Array(request.isReverse ? list.suffix(request.countMax) : list.prefix(request.countMax))
+      let end = request.isReverse ? list[0] : list[list.count - 1]
+      last = header.firstSequence + UInt64(bitPattern: try columns.offsets()[end])
+    }
+    let batch = try BatchExtract(columns: columns, rows: list).batch(seed: request.seed, compressor: compressor)
+    return .part(batch, count: list.count, last: last)
+  }
+
+  private func columns(of batch: Batch) throws(FilterFailure) -> BatchColumns {
+    if batch.header.codec == .none {
+      return try FilterFailure.wrapping { () throws(WireDecodingError) in
+        try BatchColumns(batch.header, payload: batch.payload)
+      }
+    }
+    var writer = ByteWriter(capacity: Int(batch.header.rawLength))
+    do throws(WireDecodingError) { try decompressor.decompress(batch, into: &writer) } catch { throw .damaged(error) }
+    let payload = writer.finish()
+    return try FilterFailure.wrapping { () throws(WireDecodingError) in
+      try BatchColumns(batch.header, payload: payload)
+    }
+  }
+}

@@ -1,0 +1,123 @@
+internal import CPCRE2
+
+/// A regular expression, compiled once; equal ones were written alike.
+struct FilterRegex: Hashable, Sendable {
+  let pattern: String
+  let ignoresCase: Bool
+  let code: RegexCode
+  /// Text that is in every match, to look for first; nil if none is known.
+  let required: FilterText?
+
+  /// - Throws: `RegexError`, which says where the pattern is wrong.
+  init(_ pattern: String, ignoresCase: Bool) throws(RegexError) {
+    self.pattern = pattern
+    self.ignoresCase = ignoresCase
+    code = try RegexCode(pattern, ignoresCase: ignoresCase)
+    required = RequiredText.longest(in: pattern, ignoresCase: ignoresCase)
+  }
+
+  static func == (left: FilterRegex, right: FilterRegex) -> Bool {
+    left.pattern == right.pattern && left.ignoresCase == right.ignoresCase
+  }
+
+  func hash(into hasher: inout Hasher) {
+    hasher.combine(pattern)
+    hasher.combine(ignoresCase)
+  }
+}
+
+/// What is wrong with a pattern.
+struct RegexError: Error, Hashable, Sendable {
+  /// In bytes of the pattern.
+  let offset: Int
+  let reason: String
+}
+
+/// A compiled pattern.
+///
+/// Invariant behind `@unchecked Sendable`: PCRE2 changes it only while it is compiled.
+@safe final class RegexCode: @unchecked Sendable {
+  fileprivate let code: OpaquePointer
+
+  fileprivate init(_ pattern: String, ignoresCase: Bool) throws(RegexError) {
+    if pattern.utf8.starts(with: "(*".utf8) {
+      throw RegexError(offset: 0, reason: "verbs like (*UTF) are not allowed")
+    }
+    guard let context = unsafe pcre2_compile_context_create_8(nil) else { outOfMemory(0, for: "a regular expression") }
+    defer { unsafe pcre2_compile_context_free_8(context) }
+    unsafe pcre2_set_newline_8(context, UInt32(PCRE2_NEWLINE_LF))
+    unsafe pcre2_set_max_pattern_length_8(context, Limits.filterByteCountMax)
+    var options = UInt32(PCRE2_UTF) | UInt32(PCRE2_MATCH_INVALID_UTF) | UInt32(PCRE2_NEVER_BACKSLASH_C)
+    options |= UInt32(PCRE2_NEVER_UCP)
+    if ignoresCase { options |= UInt32(PCRE2_CASELESS) }
+    var number: Int32 = 0
+    var offset = 0
+    let bytes = Array(pattern.utf8)
+    let code = unsafe bytes.withUnsafeBufferPointer {
+      unsafe pcre2_compile_8($0.baseAddress, $0.count, options, &number, &offset, context)
+    }
+    guard let code = unsafe code else {
+      throw RegexError(offset: min(offset, bytes.count), reason: Self.message(number))
+    }
+    unsafe self.code = code
+    // Without a JIT compiler the interpreter does the work, more slowly.
+    _ = unsafe pcre2_jit_compile_8(code, UInt32(PCRE2_JIT_COMPLETE))
+  }
+
+  deinit { unsafe pcre2_code_free_8(code) }
+
+  private static func message(_ number: Int32) -> String {
+    var buffer = [UInt8](repeating: 0, count: 256)
+    let count = unsafe buffer.withUnsafeMutableBufferPointer {
+      unsafe pcre2_get_error_message_8(number, $0.baseAddress, $0.count)
+    }
+    return count > 0 ? String(decoding: buffer.prefix(Int(count)), as: UTF8.self) : "it cannot be compiled"
+  }
+}
+
+/// What one thread needs to match expressions: their limits, and memory that matches share.
+@safe struct RegexMatcher: ~Copyable {
+  private let context: OpaquePointer
+  private let data: OpaquePointer
+  private let stack: OpaquePointer
+
+  private static let stackByteCountMin = 32 << 10
+  private static let stackByteCountMax = 512 << 10
+
+  init() {
+    guard let context = unsafe pcre2_match_context_create_8(nil), let data = unsafe pcre2_match_data_create_8(1, nil),
+      let stack = unsafe pcre2_jit_stack_create_8(Self.stackByteCountMin, Self.stackByteCountMax, nil)
+    else { outOfMemory(0, for: "regular expressions") }
+    unsafe self.context = context
+    unsafe self.data = data
+    unsafe self.stack = stack
+    unsafe pcre2_set_match_limit_8(context, UInt32(Limits.regexMatchMax))
+    unsafe pcre2_set_heap_limit_8(context, UInt32(Limits.regexHeapByteCountMax >> 10))
+    unsafe pcre2_jit_stack_assign_8(context, nil, UnsafeMutableRawPointer(stack))
+  }
+
+  deinit {
+    unsafe pcre2_match_data_free_8(data)
+    unsafe pcre2_match_context_free_8(context)
+    unsafe pcre2_jit_stack_free_8(stack)
+  }
+
+  /// Whether the expression matches somewhere in `text`.
+  ///
+  /// - Throws: `FilterFailure.tooCostly` when that takes more than the limits allow.
+  borrowing func matches(_ regex: FilterRegex, _ text: RawSpan) throws(FilterFailure) -> Bool {
+    var result = match(regex, text, options: 0)
+    // The interpreter keeps its state on the heap, which has a limit of its own.
+    if result == PCRE2_ERROR_JIT_STACKLIMIT { result = match(regex, text, options: UInt32(PCRE2_NO_JIT)) }
+    if result >= 0 { return true }
+    if result == PCRE2_ERROR_NOMATCH { return false }
+    throw .tooCostly(regex.pattern)
+  }
+
+  private borrowing func match(_ regex: FilterRegex, _ text: RawSpan, options: UInt32) -> Int32 {
+    unsafe text.withUnsafeBytes { bytes in
+      unsafe pcre2_match_8(
+        regex.code.code, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count, 0, options, data, context)
+    }
+  }
+}
