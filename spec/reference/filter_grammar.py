@@ -1,0 +1,409 @@
+"""Reference parser of the filter language: filter.md, section 2, and what its fields take (3.2)."""
+import datetime
+import re
+
+import perl_regex
+
+TEXT_MAX, TERMS_MAX, DEPTH_MAX, REGEXES_MAX, NUMBER_TEXT_MAX = 16 * 1024, 512, 32, 32, 64
+SEQUENCE_MAX = 2**63 - 1
+SPACE = " \t\n"
+KINDS = {"log": 0, "status": 1, "complete": 2}
+OPERATORS = ("==", "!=", ">=", "<=", "!~", ":", "=", ">", "<", "~")
+LEVELS = {name: numbers for names, numbers in (
+    ("trace verbose finest", (1, 4)), ("debug dbg fine finer", (5, 8)), ("info information informational", (9, 12)),
+    ("notice", (10, 10)), ("warn warning", (13, 16)), ("error err severe", (17, 20)),
+    ("fatal critical crit alert emerg emergency panic", (21, 24))) for name in names.split()}
+
+
+class BadFilter(Exception):
+    def __init__(self, at, reason):
+        super().__init__(f"column {at + 1}: {reason}")
+        self.column, self.reason = at + 1, reason
+
+
+# 2. Grammar ----------------------------------------------------------------------------------------------------------
+
+# A tree is one of
+#   ("all",)   ("and", [tree...])   ("or", [tree...])   ("not", tree)
+#   ("test", field, check): is it true for one of the field's values? `field` is a name that the language has, "text"
+#       for the message that a term is about, which is always there, or ("attribute", name). `check` is one of
+#           ("there",)  ("contains", text)  ("word", text)  ("matches", expression)  ("equals", text)  ("glob", text)
+#           ("pattern", text)  ("order", operator, text)  ("between", lowest, highest), None for no bound
+def parse(text):
+    """The tree of a filter, which is bytes or a str."""
+    data = text.encode() if isinstance(text, str) else text
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise BadFilter(len(data[:error.start].decode()), "not UTF-8") from None
+    if len(data) > TEXT_MAX:
+        raise BadFilter(0, f"more than {TEXT_MAX} bytes")
+    if control := re.search("[^\t\n\x20-\x7e\xa0-\U0010ffff]", text):
+        raise BadFilter(control.start(), "a control character")
+    return Parser(text).filter()
+
+
+class Parser:
+    def __init__(self, text):
+        self.text, self.at, self.depth, self.terms, self.regexes = text, 0, 0, 0, 0
+
+    def refuse(self, reason, at=None):
+        raise BadFilter(self.at if at is None else at, reason)
+
+    def next(self):
+        return self.text[self.at:self.at + 1]
+
+    def skip_space(self):
+        while self.next() and self.next() in SPACE:
+            self.at += 1
+
+    def ends(self, at, also=")"):
+        """Whether a term ends here: at space, `)` or the end."""
+        return at >= len(self.text) or self.text[at] in SPACE + also
+
+    def take_operator(self, word):
+        """AND, OR or NOT as a whole word."""
+        end = self.at + len(word)
+        if self.text.startswith(word, self.at) and self.ends(end, also="()"):
+            self.at = end
+            return True
+
+    def count_term(self):
+        self.terms += 1
+        if self.terms > TERMS_MAX:
+            self.refuse(f"more than {TERMS_MAX} terms")
+
+    def nested(self, rule):
+        self.depth += 1
+        if self.depth > DEPTH_MAX:
+            self.refuse(f"nested more than {DEPTH_MAX} deep")
+        tree = rule()
+        self.depth -= 1
+        return tree
+
+    def filter(self):
+        self.skip_space()
+        if not self.next():
+            return ("all",)
+        tree = self.either()
+        if self.next():
+            self.refuse("a ) without (")
+        return tree
+
+    def either(self):
+        parts = [self.all()]
+        while self.take_operator("OR"):
+            parts.append(self.all())
+        return ("or", parts) if len(parts) > 1 else parts[0]
+
+    def all(self):
+        parts = []
+        while True:
+            parts.append(self.negated())
+            self.skip_space()
+            begun = self.at
+            if not self.next() or self.next() == ")" or self.take_operator("OR"):
+                self.at = begun
+                return ("and", parts) if len(parts) > 1 else parts[0]
+            self.take_operator("AND")
+
+    def negated(self):
+        self.skip_space()
+        if self.take_operator("NOT"):
+            return ("not", self.nested(self.negated))
+        if self.next() != "-":
+            return self.primary()
+        self.at += 1
+        if self.ends(self.at, also=")-"):
+            self.refuse("nothing is negated")
+        return ("not", self.nested(self.primary))
+
+    def primary(self):
+        begun = self.at
+        if not self.next() or self.next() == ")":
+            self.refuse("a term is missing")
+        if any(self.take_operator(word) for word in ("AND", "OR", "NOT")):
+            self.refuse("a term is missing", begun)
+        if self.next() != "(":
+            return self.term()
+        self.at += 1
+        tree = self.nested(self.either)
+        if self.next() != ")":
+            self.refuse("a ( is not closed", begun)
+        self.at += 1
+        return tree
+
+    def term(self):
+        begun = self.at
+        self.count_term()
+        if self.next() == '"':
+            text = self.quoted()
+            if operator := self.field_operator():
+                return self.field(("attribute", text), operator)
+            self.end_of_quoted()
+            return ("test", "text", ("contains", text))
+        if self.next() == "/" and (expression := self.regex()):
+            return ("test", "text", ("matches", expression))
+        if self.next() == "=":
+            self.at += 1
+            return ("test", "text", ("word", self.value()[0] if self.next() == '"' else self.plain_word()))
+        name = re.compile(r"[A-Za-z_@$\x80-\U0010ffff][A-Za-z_@$\x80-\U0010ffff0-9.-]*").match(self.text, self.at)
+        if name and not self.text.startswith(("://", "::", ":\\"), name.end()):
+            self.at = name.end()
+            if operator := self.field_operator():
+                return self.field(name[0] if name[0] in FIELDS else ("attribute", name[0]), operator)
+            self.at = begun
+        return ("test", "text", ("contains", self.plain_word()))
+
+    def plain_word(self):
+        begun, word = self.at, self.word()
+        if "*" in word:
+            self.refuse("a word finds parts of words without *", begun + word.index("*"))
+        return word
+
+    def word(self, also=""):
+        begun = self.at
+        while not self.ends(self.at, also="()" + also):
+            self.at += 1
+        if begun == self.at:
+            self.refuse("text is missing")
+        if self.text[begun] in "!|&{}~><'`":
+            self.refuse(f"{self.text[begun]} has no meaning here; in quotation marks it is text", begun)
+        return self.text[begun:self.at]
+
+    def quoted(self):
+        begun, text = self.at, ""
+        self.at += 1
+        while self.next() != '"':
+            c = self.next()
+            if c == "\\":
+                self.at += 1
+                if self.next() not in tuple('"\\nrt'):
+                    self.refuse("an unknown escape", self.at - 1)
+                c = {"n": "\n", "r": "\r", "t": "\t"}.get(self.next(), self.next())
+            if not c:
+                self.refuse('a " is not closed', begun)
+            text += c
+            self.at += 1
+        self.at += 1
+        return text
+
+    def end_of_quoted(self, also=""):
+        if not self.ends(self.at, also=")" + also):
+            self.refuse("expected space or ) behind a quotation mark")
+
+    def value(self, also=""):
+        """(text, whether it was in quotation marks, where it began)"""
+        begun = self.at
+        if self.next() != '"':
+            return (self.word(also), False, begun)
+        text = self.quoted()
+        self.end_of_quoted(also)
+        return (text, True, begun)
+
+    def regex(self):
+        """The expression that begins at the `/` here; None if it is a `/` of a word."""
+        found = re.compile(r"/((?:\\.|[^/\n\\])*)/(i?)", re.DOTALL).match(self.text, self.at)
+        if not found or not self.ends(found.end()):
+            return None
+        self.regexes += 1
+        if self.regexes > REGEXES_MAX:
+            self.refuse(f"more than {REGEXES_MAX} regular expressions")
+        try:
+            expression = perl_regex.compile(found[1], found[2] == "i")
+        except perl_regex.BadPattern as error:
+            self.refuse(f"the expression does not compile: {error}")
+        self.at = found.end()
+        return expression
+
+    def field_operator(self):
+        for operator in OPERATORS:
+            if self.text.startswith(operator, self.at):
+                self.at += len(operator)
+                return operator
+
+    def field(self, field, operator):
+        begun = self.at
+        kind = ATTRIBUTE if isinstance(field, tuple) else FIELDS[field]
+        if self.ends(begun):
+            self.refuse("a value is missing")
+        if self.next() in tuple("=~><!"):
+            self.refuse("this operator is written another way", begun)
+        if operator in ("~", "!~"):
+            kind.check_operator(self, "~", begun)
+            if self.next() != "/":
+                check = ("contains", self.value()[0])
+            elif expression := self.regex():
+                check = ("matches", expression)
+            else:
+                self.refuse("a regular expression, or text in quotation marks, is expected")
+            return compared(field, operator == "!~", [check])
+        if operator in (">", ">=", "<", "<="):
+            kind.check_operator(self, "order", begun)
+            return compared(field, False, [kind.ordered(self, operator, *self.value())])
+        if operator != "!=" and self.next() == "*" and self.ends(begun + 1, also="()"):
+            self.at += 1
+            return ("test", field, ("there",))
+        if self.next() == "(":
+            kind.check_operator(self, "set", begun)
+            return compared(field, operator == "!=", [kind.equal(self, *item) for item in self.set()])
+        item = self.value()
+        kind.check_operator(self, "!=" if operator == "!=" else "equality", begun)
+        return compared(field, operator == "!=", [kind.equal(self, *item)])
+
+    def set(self):
+        items, begun = [], self.at
+        while True:
+            self.at += 1
+            self.skip_space()
+            self.count_term()
+            items.append(self.value(also=","))
+            self.skip_space()
+            if self.next() == ")":
+                self.at += 1
+                return items
+            if self.next() != ",":
+                self.refuse(*("expected , or ) in a set", self.at) if self.next() else ("a ( is not closed", begun))
+
+
+def compared(field, is_negated, checks):
+    tests = [("test", field, check) for check in checks]
+    tree = ("or", tests) if len(tests) > 1 else tests[0]
+    return ("and", [("test", field, ("there",)), ("not", tree)]) if is_negated else tree
+
+
+# 3.2 Fields: what each takes
+
+def bounds(text):
+    """The bounds of a range, with None for one that is missing; None if it is no range."""
+    low, dots, high = text.partition("..")
+    return (low or None, high or None) if dots and (low or high) else None
+
+
+class TextField:
+    """`source` and `message`."""
+    operators = ("equality", "!=", "set", "~", "order")
+
+    def check_operator(self, parser, operator, at):
+        if operator not in self.operators:
+            parser.refuse("the field does not have this operator", at)
+
+    def equal(self, parser, text, is_quoted, at):
+        return ("glob", text) if "*" in text and not is_quoted else ("equals", text)
+
+    def ordered(self, parser, operator, text, is_quoted, at):
+        return ("order", operator, text)
+
+
+class AttributeField(TextField):
+    def equal(self, parser, text, is_quoted, at):
+        if not is_quoted and (found := bounds(text)):
+            low, high = (None if bound is None else number(bound) for bound in found)
+            if (low is None) == (found[0] is None) and (high is None) == (found[1] is None):
+                return ("between", low, high)
+        return super().equal(parser, text, is_quoted, at)
+
+    def ordered(self, parser, operator, text, is_quoted, at):
+        if not is_quoted and re.fullmatch(NUMBER + r"[A-Za-z\x80-\U0010ffff]+", text):
+            parser.refuse("the unit of an attribute is not known", at)
+        return ("order", operator, text)
+
+
+class KindField(TextField):
+    operators = ("equality", "!=", "set")
+
+    def equal(self, parser, text, is_quoted, at):
+        if text not in KINDS:
+            parser.refuse("no kind", at)
+        return ("between", KINDS[text], KINDS[text])
+
+
+class StreamField(TextField):
+    operators = ("equality", "!=", "set", "~")
+
+    def equal(self, parser, text, is_quoted, at):
+        name = text.removeprefix("$")
+        if not 1 <= len(name) <= 200 or not re.fullmatch(r"[A-Za-z0-9._:@/*?-]+", name) or "" in name.split("/"):
+            parser.refuse("no name or pattern of a stream", at)
+        return ("pattern", text)
+
+
+class NumberField(TextField):
+    """A field whose values are for ranges of numbers: what a value stands for is in `numbers`."""
+    operators = ("equality", "!=", "set", "order")
+
+    def equal(self, parser, text, is_quoted, at):
+        found = bounds(text) if not is_quoted else None
+        if ".." not in text or is_quoted:
+            return ("between", *self.known(parser, text, at))
+        if not found:
+            parser.refuse("a range without a bound", at)
+        low = None if found[0] is None else self.known(parser, found[0], at)[0]
+        high = None if found[1] is None else self.known(parser, found[1], at + text.index("..") + 2)[1]
+        if low is not None and high is not None and low > high:
+            parser.refuse("the lower bound is above the upper one", at)
+        return ("between", low, high)
+
+    def ordered(self, parser, operator, text, is_quoted, at):
+        low, high = self.known(parser, text, at)
+        return {">": ("between", high + 1, None), ">=": ("between", low, None), "<": ("between", None, low - 1),
+                "<=": ("between", None, high)}[operator]
+
+    def known(self, parser, text, at):
+        if found := self.numbers(text):
+            return found
+        parser.refuse("no value of the field", at)
+
+
+class LevelField(NumberField):
+    def numbers(self, text):
+        if re.fullmatch("[0-9]+", text):
+            return (int(text), int(text)) if 1 <= int(text) <= 24 else None
+        return LEVELS.get(text.lower()) if text.isascii() else None
+
+
+class SequenceField(NumberField):
+    def numbers(self, text):
+        return (int(text), int(text)) if re.fullmatch("[0-9]+", text) and int(text) <= SEQUENCE_MAX else None
+
+
+class TimeField(NumberField):
+    operators = ("equality", "order")
+
+    def equal(self, parser, text, is_quoted, at):
+        if ".." not in text or is_quoted:
+            parser.refuse("a time is compared by order, or with a range", at)
+        return super().equal(parser, text, is_quoted, at)
+
+    def numbers(self, text):
+        parts = re.fullmatch(
+            r"(\d{4}-\d\d-\d\dT\d\d:\d\d)(?:(:\d\d)(?:\.(\d{1,9}))?)?(?:Z|([+-])(\d\d):(\d\d))", text, re.ASCII)
+        if not parts or parts[5] and (int(parts[5]) > 23 or int(parts[6]) > 59):
+            return None
+        try:
+            moment = datetime.datetime.fromisoformat(parts[1] + (parts[2] or ":00") + "+00:00")
+        except ValueError:
+            return None
+        epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+        seconds = (moment - epoch) // datetime.timedelta(seconds=1)
+        if parts[5]:
+            seconds -= int(parts[4] + "1") * (int(parts[5]) * 3600 + int(parts[6]) * 60)
+        time = seconds * 1_000_000_000 + int((parts[3] or "").ljust(9, "0"))
+        return (time, time) if -2**63 <= time < 2**63 else None
+
+
+ATTRIBUTE = AttributeField()
+FIELDS = {"level": LevelField(), "source": TextField(), "message": TextField(), "kind": KindField(),
+          "stream": StreamField(), "seq": SequenceField(), "time": TimeField()}
+
+
+NUMBER = r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?"
+
+
+def number(text):
+    """The int or float that a text stands for; None if it is no number."""
+    if len(text) > NUMBER_TEXT_MAX or not re.fullmatch(NUMBER, text):
+        return None
+    if re.fullmatch("-?[0-9]+", text) and -2**63 <= int(text) < 2**63:
+        return int(text)
+    return float(text)
