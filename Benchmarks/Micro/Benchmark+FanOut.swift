@@ -53,14 +53,14 @@ extension Benchmark {
       // Nobody answers.
       settings.heartbeat = .seconds(3_600)
       server = try await Server.start(settings) { _ in }
-      producer = try Self.greeted(directory.socket)
+      producer = try Self.connected(directory.socket)
       few = try Self.stream("few", followerCount: fewCount, directory.socket)
       many = try Self.stream("many", followerCount: manyCount, directory.socket)
       // From the second commit on every follower is live, and every delivery is the same.
       for stream in [few, many] { _ = try deliverFirst(to: stream) }
     }
 
-    private static func greeted(_ path: String) throws -> BenchSocket {
+    private static func connected(_ path: String) throws -> BenchSocket {
       let socket = try BenchSocket(path)
       try socket.send(Message.hello(Hello(frameByteCountMax: 4 << 20, client: "microbench")).frame(id: 0))
       guard case .welcome = try socket.receive() else { throw BenchmarkError("the server sent no WELCOME") }
@@ -71,7 +71,7 @@ extension Benchmark {
       let name = try StreamName(name)
       let follow = Message.follow(Follow(credit: 1 << 50, selectors: [.stream(name)], start: .first)).frame(id: 1)
       let followers = try (0..<followerCount).map { _ in
-        let socket = try greeted(path)
+        let socket = try connected(path)
         try socket.send(follow)
         guard case .resolved = try socket.receive() else { throw BenchmarkError("the server sent no RESOLVED") }
         guard case .live = try socket.receive() else { throw BenchmarkError("the server sent no LIVE") }

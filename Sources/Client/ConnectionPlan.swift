@@ -2,7 +2,7 @@ internal import LogsWire
 
 /// When to connect to which server, and when to give up. A value without clock.
 ///
-/// An outage begins when a connection is wanted and there is none, and ends when a server has answered the greeting.
+/// An outage begins when a connection is wanted and there is none, and ends with the server's WELCOME.
 /// The other servers are tried at once; once all have failed, there is a pause. After `deadline` there is no more
 /// waiting: what is under way may succeed yet, and every server is tried once, however short the deadline.
 struct ConnectionPlan {
@@ -52,7 +52,7 @@ struct ConnectionPlan {
     return connect()
   }
 
-  /// The server has answered the greeting.
+  /// The server has answered HELLO.
   mutating func connected(now: MonotonicTime) {
     openSince = now
     overdueAt = nil

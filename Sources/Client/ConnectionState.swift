@@ -6,7 +6,7 @@ public enum ConnectionState: Sendable {
   case idle
   /// An attempt is under way; they are counted from 1 since the last connection.
   case connecting(attempt: Int)
-  /// The server has answered the greeting; its name and version, and the URL it was reached by.
+  /// The server has answered HELLO; its name and version, and the URL it was reached by.
   case connected(server: String, url: String)
   /// The next attempt begins after this time.
   case waiting(for: Duration, because: LogError)

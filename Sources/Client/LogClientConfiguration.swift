@@ -7,7 +7,7 @@ public struct LogClientConfiguration: Sendable {
   /// The client's name and version, for the server's log. At most 255 bytes.
   public var name: String
   public var backoff: Backoff
-  /// How long one attempt may take, from the name lookup to the server's greeting.
+  /// How long one attempt may take, from the name lookup to the end of the handshake.
   public var connectTimeout: Duration
   /// How long to go on without a connection before everything that waits for one fails with `gaveUp`; nil: no limit.
   ///

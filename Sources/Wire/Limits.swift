@@ -39,7 +39,7 @@ package enum Limits {
   /// The largest control part.
   package static let controlByteCountMax = 1 << 20
   /// The largest body of any frame before WELCOME.
-  package static let greetingByteCountMax = 8 << 10
+  package static let handshakeByteCountMax = 8 << 10
   /// How many bytes of a client a server holds while it decides about its HELLO.
   package static let heldByteCountMax = 64 << 10
   /// A frame limit that a peer announces is cut to this, and refused if below `frameByteCountMin`.

@@ -94,7 +94,7 @@ import Testing
   }
 
   @Test func `an error that no retry can fix fails all waiting calls at once`() async throws {
-    let server = try await FakeServer.start { $0.faults.greeting = Refusal(.unauthorized, "a test") }
+    let server = try await FakeServer.start { $0.faults.handshakeRefusal = Refusal(.unauthorized, "a test") }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
     let calls: [@Sendable () async throws -> Void] = [
@@ -112,7 +112,7 @@ import Testing
       }
     }
     // A later call tries again.
-    try await server.onLoop { $0.faults.greeting = nil }
+    try await server.onLoop { $0.faults.handshakeRefusal = nil }
     #expect(try await client.append(entries(1...1), to: web).sequences == 1...1)
     await client.shutdown()
   }
@@ -191,7 +191,7 @@ import Testing
     configuration.reconnectDeadline = .zero
     let client = try LogClient(configuration)
     async let status = client.status()
-    // The greeting has come; the server is silent until then.
+    // WELCOME has come; the server is silent until then.
     await server.until { $0.unheardCount >= 1 }
     try await server.onLoop { $0.speak() }
     let count = try await status.count
@@ -201,7 +201,7 @@ import Testing
 
   @Test func `waits grow until a connection lasts, however often one is made`() async throws {
     for (healthyDuration, expected) in [(Duration.seconds(5), [1, 2, 4, 5, 5, 5]), (.zero, [1, 1, 1, 1, 1, 1])] {
-      // Each connection is cut after the greeting.
+      // Each connection is cut after the handshake.
       let server = try await FakeServer.start { $0.faults.cuts = Array(repeating: 1, count: 6) }
       defer { server.stop() }
       var configuration = LogClientConfiguration.test(server.url)

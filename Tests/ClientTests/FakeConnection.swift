@@ -94,8 +94,8 @@ final class FakeConnection: ConnectionHandler {
     for action in actions where !isCut {
       switch action {
       case .send(let frame):
-        if let greeting = server.faults.greeting, !frame.head.isEmpty, sentCount == 0 {
-          send(Message.error(greeting).frame(id: 0))
+        if let refusal = server.faults.handshakeRefusal, !frame.head.isEmpty, sentCount == 0 {
+          send(Message.error(refusal).frame(id: 0))
           cut()
         } else {
           send(frame)

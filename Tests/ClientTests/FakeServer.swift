@@ -27,8 +27,8 @@ final class FakeServer: @unchecked Sendable {
     var endsEarly = false
     /// Which batches are skipped for followers, and why, by their first sequence numbers.
     var skips: [UInt64: SkipReason] = [:]
-    /// The answer to every greeting.
-    var greeting: Refusal?
+    /// The answer to every HELLO.
+    var handshakeRefusal: Refusal?
     /// Whether connections are accepted but not answered.
     var isMute = false
   }
@@ -108,8 +108,8 @@ final class FakeServer: @unchecked Sendable {
 
   func comeUp() { isDown = false }
 
-  /// Greets clients again.
-  func admit() { faults.greeting = nil }
+  /// Lets clients in again.
+  func admit() { faults.handshakeRefusal = nil }
 
   private func listen() throws {
     let listener = try Listener.listen(on: .tcp(host: "127.0.0.1", port: 0), loop: loop) { [unowned self] socket in

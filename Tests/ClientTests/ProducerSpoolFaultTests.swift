@@ -56,9 +56,9 @@ import Testing
       server.faults.isMute = true
       server.faults.onAppend = { append in
         guard append.number == 2 else { return nil }
-        // Once, on any connection: a client that waits too long for its greeting makes another one.
+        // Once, on any connection: a client that waits too long for WELCOME makes another one.
         server.faults.onAppend = { _ in nil }
-        server.faults.greeting = Refusal(.unauthorized, "a test")
+        server.faults.handshakeRefusal = Refusal(.unauthorized, "a test")
         for connection in server.connections { connection.cut() }
         return nil
       }

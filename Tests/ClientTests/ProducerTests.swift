@@ -215,7 +215,7 @@ import Testing
   @Test func `with a wrong token waiting callers get the error, and the entries are kept and sent once it is right`()
     async throws
   {
-    let server = try await FakeServer.start { $0.faults.greeting = Refusal(.unauthorized, "a test") }
+    let server = try await FakeServer.start { $0.faults.handshakeRefusal = Refusal(.unauthorized, "a test") }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
     let producer = try testProducer(client)
@@ -225,7 +225,7 @@ import Testing
       return error.code == .refused(.unauthorized) && error.mayHaveTakenEffect
     }
     #expect(producer.counts.waiting == 2)
-    try await server.onLoop { $0.faults.greeting = nil }
+    try await server.onLoop { $0.faults.handshakeRefusal = nil }
     #expect(await producer.flush(timeout: .seconds(60)))
     #expect(try await server.onLoop { $0.streams[web]?.messages } == ["1", "2"])
     #expect(producer.counts.acknowledged == 2)

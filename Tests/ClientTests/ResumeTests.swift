@@ -10,7 +10,7 @@ import Testing
     insideFrame: Bool, isDivided: Bool
   ) async throws {
     let db = db
-    // Greeting, two streams, RESOLVED, 20 batches, LIVE.
+    // Handshake, two streams, RESOLVED, 20 batches, LIVE.
     for cut in 0...25 {
       let server = try await FakeServer.start { server in
         try! server.fill(web, batches: 10, entryCount: 7)
@@ -81,7 +81,7 @@ import Testing
     let server = try await FakeServer.start { server in
       try! server.fill(db, batches: 1, entryCount: 9)
       try! server.fill(web, batches: 1, entryCount: 9)
-      // The greeting and one of two streams.
+      // The handshake and one of two streams.
       server.faults.cuts = [2]
     }
     defer { server.stop() }

@@ -51,7 +51,7 @@ import Testing
   enum Moment: CaseIterable {
     case nothing
     case waitingForTheNextAttempt
-    case greeting
+    case handshake
     case acknowledgementOnItsWay
     case serverGoingAway
     case retryOfARefusedBatch
@@ -64,7 +64,7 @@ import Testing
       switch moment {
       case .nothing, .acknowledgementOnItsWay, .serverGoingAway: break
       case .waitingForTheNextAttempt: server.goDown()
-      case .greeting: server.faults.isMute = true
+      case .handshake: server.faults.isMute = true
       case .retryOfARefusedBatch:
         let count = Shared(0)
         server.faults.onAppend = { _ in
@@ -85,7 +85,7 @@ import Testing
     case .acknowledgementOnItsWay, .serverGoingAway:
       _ = try await client.append(entries(1...1), to: web)
       try await server.onLoop { $0.faults.isMute = true }
-    case .nothing, .waitingForTheNextAttempt, .greeting, .retryOfARefusedBatch: break
+    case .nothing, .waitingForTheNextAttempt, .handshake, .retryOfARefusedBatch: break
     }
     let states = client.states
     let first = try await server.onLoop { ($0.streams[web]?.head ?? 0) + 1 }
@@ -96,7 +96,7 @@ import Testing
     case .nothing: break
     case .waitingForTheNextAttempt:
       for await state in states { if case .waiting = state { break } }
-    case .greeting: await server.until { $0.unheardCount > 0 }
+    case .handshake: await server.until { $0.unheardCount > 0 }
     case .acknowledgementOnItsWay: await server.until { $0.unheardCount > 0 }
     case .serverGoingAway:
       await server.until { $0.unheardCount > 0 }

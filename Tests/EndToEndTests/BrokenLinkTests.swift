@@ -7,7 +7,7 @@ import Testing
   }
 
   @Test func `over links that stall half-open, heartbeats notice it and nothing is lost`() throws {
-    // After the greeting, during which the connection's own deadline of 10 s applies.
+    // After the handshake, during which the connection's own deadline of 10 s applies.
     try run(rounds: 4, ["--heartbeat", "300ms"]) { spot in
       spot.round % 2 == 0
         ? .stall(spot.direction, after: 120 + spot.place) : .halfOpen(spot.direction, after: 120 + spot.place)

@@ -328,7 +328,7 @@ import Testing
       // The deadlines are checked too rarely to help.
       let server = try TestServer(scene, ["--heartbeat", "600s", "--handshake-timeout", "600s"])
       let client = try RawClient(server.url)
-      try client.greet()
+      try client.handshake()
       var delays: [Int64] = []
       for id: UInt32 in 1...5 {
         let end = SystemClock.wall() + 100 * 1_000_000
@@ -366,7 +366,7 @@ private final class Walk {
     self.row = row
     self.client = client
     self.prefix = prefix
-    try client.greet()
+    try client.handshake()
     let base: Int64 = 1_700_000_000_000_000_000
     let times = { (count: Int64) in (0..<count).map { base + $0 * 1_000_000_000 } }
     for (stream, count) in [("x", 3), ("y", 1), ("s", 2), ("z", 9)] as [(String, Int64)] {

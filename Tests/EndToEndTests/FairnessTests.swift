@@ -25,7 +25,7 @@ import Testing
   private static func makeStreams(_ server: TestServer, _ count: Int, prefix: String = "many") throws {
     let client = try RawClient(server.url)
     defer { client.close() }
-    try client.greet()
+    try client.handshake()
     let padding = String(repeating: "a", count: 180)
     var next = 0
     while next < count {
@@ -66,7 +66,7 @@ import Testing
       let bystanders = try Bystanders(server)
       try bystanders.wait(forAcknowledgements: 20)
       let client = try RawClient(server.url)
-      try client.greet()
+      try client.handshake()
       let selectors =
         isHostile
         ? try Self.hostilePatterns(Limits.selectorCountMax)
@@ -92,7 +92,7 @@ import Testing
       let bystanders = try Bystanders(server)
       try bystanders.wait(forAcknowledgements: 20)
       let clients = try (0..<10).map { _ in try RawClient(server.url) }
-      for client in clients { try client.greet() }
+      for client in clients { try client.handshake() }
       let worst = try bystanders.worst(during: "600 listings") {
         let request = ListRequest(pattern: StreamPattern("*/*a*b*a*b*"))
         for client in clients {
@@ -121,7 +121,7 @@ import Testing
       let bystanders = try Bystanders(server)
       try bystanders.wait(forAcknowledgements: 20)
       let clients = try (0..<Self.askerCount).map { _ in try RawClient(server.url) }
-      for client in clients { try client.greet() }
+      for client in clients { try client.handshake() }
       for client in clients { _ = fcntl(client.descriptor, F_SETFL, fcntl(client.descriptor, F_GETFL) | O_NONBLOCK) }
       // What each still has to send, and the last id it has used.
       var unsent = [[UInt8]](repeating: [], count: clients.count)

@@ -7,7 +7,7 @@ import Testing
   /// Memory that a server may take permanently while it serves any number of connections one after the other.
   static let residentByteCountMax = 24 << 20
 
-  @Test func `connections that greet and leave, one after the other, do not use up memory`() throws {
+  @Test func `connections that end after the handshake, one after the other, do not use up memory`() throws {
     let count = Environment.number("LOGS_TEST_CONNECTIONS", default: 20_000)
     try Scene.play { scene in
       let server = try TestServer(scene)
@@ -41,7 +41,7 @@ import Testing
       let server = try TestServer(scene, ["--output-timeout", "60s"])
       let before = try server.fact("resident_bytes")
       let client = try RawClient(server.url)
-      try client.greet()
+      try client.handshake()
       let questions = Array(repeatElement(question, count: 1_000).joined())
       // Until the server closes, or the socket takes no more because the server reads no more.
       var sent = 0

@@ -35,7 +35,7 @@ import Testing
       let file = try scene.file("file", LogLines.file(LogLines.plain(20_000)))
       #expect(try server.run(["push", "web", file]).exit == .code(0))
       let client = try RawClient(server.url)
-      try client.greet()
+      try client.handshake()
       for round in 0..<20 {
         let start: FollowStart = round % 2 == 0 ? .first : .since(.max)
         for id: UInt32 in 2...20 { try client.send(try follow("web", start: start), id: id) }
@@ -62,11 +62,11 @@ import Testing
       for round in 0..<5 {
         let name = "sealed/\(round)"
         let follower = try RawClient(server.url)
-        try follower.greet()
+        try follower.handshake()
         try follower.send(try follow(name), id: 1)
         _ = try receive(follower) { _, message in if case .live = message { true } else { false } }
         let writer = try RawClient(server.url)
-        try writer.greet()
+        try writer.handshake()
         let producer = ProducerID.random()
         // More than fits one row of the store, in one burst that makes one group or a few.
         var burst: [UInt8] = []
@@ -99,7 +99,7 @@ import Testing
       // of them.
       let server = try TestServer(scene, ["--shards", "1", "--reader-threads", "1", "--tail-entries", "0"])
       let writer = try RawClient(server.url)
-      try writer.greet()
+      try writer.handshake()
       let names = (10..<74).map { "slow/\($0)" }
       let last = names[names.count - 1]
       let producer = ProducerID.random()
@@ -111,7 +111,7 @@ import Testing
       var number: UInt64 = 1
       for _ in 0..<50 {
         let follower = try RawClient(server.url)
-        try follower.greet()
+        try follower.handshake()
         try follower.send(
           .follow(Follow(credit: 1 << 30, selectors: selectors, start: .since(1), end: FollowEnd())), id: 1)
         number += 1
@@ -144,11 +144,11 @@ import Testing
     try Scene.play { scene in
       let server = try TestServer(scene)
       let writer = try RawClient(server.url)
-      try writer.greet()
+      try writer.handshake()
       for round in 0..<40 {
         let name = "born/\(round)"
         let follower = try RawClient(server.url)
-        try follower.greet()
+        try follower.handshake()
         // FOLLOW and the first appends are in flight at the same time.
         try writer.send(try RawClient.append(["one"], to: name, producer: .random(), number: 1), id: 1)
         if round % 2 == 0 {
@@ -186,7 +186,7 @@ import Testing
     try Scene.play { scene in
       let server = try TestServer(scene)
       let client = try RawClient(server.url)
-      try client.greet()
+      try client.handshake()
       try client.send(try RawClient.append(["x"], to: "sealed", producer: .random(), number: 1), id: 1)
       try client.send(
         .complete(

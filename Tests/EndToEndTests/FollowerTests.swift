@@ -108,7 +108,7 @@ import Testing
       for _ in 0..<4 {
         let dead = try RawClient(server.url)
         dead.answersPings = false
-        try dead.greet()
+        try dead.handshake()
         while try dead.receiveOrEnd() != nil {}
       }
       var printed: [UInt8] = []
@@ -129,7 +129,7 @@ import Testing
       let server = try TestServer(scene)
       let clients = try (0..<count).map { _ in
         let client = try RawClient(server.url)
-        try client.greet()
+        try client.handshake()
         try client.follow("web")
         return client
       }

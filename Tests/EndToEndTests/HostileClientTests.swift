@@ -13,7 +13,7 @@ import Testing
 
     init(_ server: TestServer) throws {
       client = try RawClient(server.url)
-      try client.greet()
+      try client.handshake()
       try client.follow("witness")
     }
 
@@ -33,13 +33,13 @@ import Testing
     }
   }
 
-  /// Sends `bytes` after a greeting, or instead of one, and expects an error for the whole connection, and its end.
+  /// Sends `bytes` after a handshake, or instead of one, and expects an error for the whole connection, and its end.
   private func expect(
-    _ code: RefusalCode, _ what: Comment, greets: Bool, _ bytes: [UInt8], at server: TestServer
+    _ code: RefusalCode, _ what: Comment, afterHandshake: Bool, _ bytes: [UInt8], at server: TestServer
   ) throws {
     let client = try RawClient(server.url)
     defer { client.close() }
-    if greets { try client.greet() }
+    if afterHandshake { try client.handshake() }
     try client.send(bytes: bytes)
     let (id, refusal) = try client.receiveError()
     #expect(id == 0, what)
@@ -48,7 +48,7 @@ import Testing
     #expect(try client.receiveOrEnd() == nil, what)
   }
 
-  @Test func `anything but a greeting is refused with a message`() throws {
+  @Test func `anything but HELLO is refused with a message`() throws {
     var random = Seeded.forTest()
     try Scene.play { scene in
       let server = try TestServer(scene)
@@ -63,23 +63,23 @@ import Testing
         let garbage = (0..<Int.random(in: 20...70_000, using: &random)).map { _ in
           UInt8.random(in: 0...255, using: &random)
         }
-        try expect(.protocolViolation, "garbage", greets: false, garbage, at: server)
+        try expect(.protocolViolation, "garbage", afterHandshake: false, garbage, at: server)
         try witness.lives()
       }
-      try expect(.protocolViolation, "HTTP", greets: false, Array("GET / HTTP/1.1\r\nHost: x\r\n\r\n".utf8), at: server)
+      try expect(.protocolViolation, "HTTP", afterHandshake: false, Array("GET / HTTP/1.1\r\nHost: x\r\n\r\n".utf8), at: server)
       try expect(
-        .protocolViolation, "TLS", greets: false, [22, 3, 1, 2, 0] + [UInt8](repeating: 1, count: 600), at: server)
-      try expect(.protocolViolation, "wrong magic", greets: false, changed(0, to: 0x4d), at: server)
-      try expect(.protocolViolation, "version 0", greets: false, changed(4, to: 0), at: server)
-      try expect(.protocolViolation, "reserved bytes", greets: false, changed(6, to: 1), at: server)
+        .protocolViolation, "TLS", afterHandshake: false, [22, 3, 1, 2, 0] + [UInt8](repeating: 1, count: 600), at: server)
+      try expect(.protocolViolation, "wrong magic", afterHandshake: false, changed(0, to: 0x4d), at: server)
+      try expect(.protocolViolation, "version 0", afterHandshake: false, changed(4, to: 0), at: server)
+      try expect(.protocolViolation, "reserved bytes", afterHandshake: false, changed(6, to: 1), at: server)
       let future = RawClient.bytes(.hello(Hello(versions: 7...9, frameByteCountMax: 4 << 20, client: "from 2040")))
-      try expect(.unsupportedVersion, "a future version", greets: false, future, at: server)
-      try expect(.protocolViolation, "a request first", greets: false, RawClient.bytes(.stat, id: 1), at: server)
+      try expect(.unsupportedVersion, "a future version", afterHandshake: false, future, at: server)
+      try expect(.protocolViolation, "a request first", afterHandshake: false, RawClient.bytes(.stat, id: 1), at: server)
       try expect(
-        .frameTooLarge, "8 KiB before WELCOME", greets: false,
+        .frameTooLarge, "8 KiB before WELCOME", afterHandshake: false,
         RawFrame.header(type: 1, bodyLength: 8193, controlLength: 8193), at: server)
       try expect(
-        .frameTooLarge, "4 GiB", greets: false,
+        .frameTooLarge, "4 GiB", afterHandshake: false,
         RawFrame.header(type: 10, id: 1, bodyLength: .max, controlLength: 40), at: server)
       try witness.lives()
     }
@@ -134,7 +134,7 @@ import Testing
       ]
       for (what, code, bytes) in cases {
         let client = try RawClient(server.url)
-        try client.greet()
+        try client.handshake()
         try client.send(bytes: bytes)
         var last: Refusal?
         while let received = try client.receiveOrEnd() {
@@ -173,7 +173,7 @@ import Testing
     }
   }
 
-  @Test func `a connection that does not greet gets an error when its time is over`() throws {
+  @Test func `a connection without a handshake gets an error when its time is over`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene, ["--handshake-timeout", "1s"])
       let witness = try Witness(server)
@@ -193,10 +193,10 @@ import Testing
     try Scene.play { scene in
       let server = try TestServer(scene, ["--heartbeat", "500ms"])
       let living = try RawClient(server.url)
-      try living.greet()
+      try living.handshake()
       let dead = try RawClient(server.url)
       dead.answersPings = false
-      try dead.greet()
+      try dead.handshake()
       try dead.follow("web")
       var last: Refusal?
       while let received = try dead.receiveOrEnd() {
@@ -218,7 +218,7 @@ import Testing
     try Scene.play { scene in
       let server = try TestServer(scene, transport: transport)
       let client = try RawClient(server.url)
-      try client.greet()
+      try client.handshake()
       let padding = String(repeating: "a", count: 180)
       for number in 1...60 as ClosedRange<UInt32> {
         try client.send(

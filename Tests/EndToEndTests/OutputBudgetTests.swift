@@ -11,7 +11,7 @@ import Testing
   private static func fill(_ server: TestServer, _ count: Int, _ random: inout Seeded) throws -> [String] {
     let client = try RawClient(server.url)
     defer { client.close() }
-    try client.greet()
+    try client.handshake()
     let producer = ProducerID.random()
     return try (1...count).map { number in
       let message = String(
@@ -49,13 +49,13 @@ import Testing
       let messages = try Self.fill(server, 60, &random)
       let idle = try (0..<30).map { _ in try RawClient(server.url) }
       for client in idle {
-        try client.greet()
+        try client.handshake()
         try client.follow("big")
       }
       // Each has at least what the socket takes, or a batch.
       while try server.fact("delivered_bytes_total") < idle.count * 45_000 || server.fact("output_bytes") < budget {}
       let reading = try RawClient(server.url)
-      try reading.greet()
+      try reading.handshake()
       try reading.follow("big")
       try Self.read(reading, messages)
       let output = try server.fact("output_bytes")
@@ -78,7 +78,7 @@ import Testing
       let before = try server.fact("resident_bytes")
       let idle = try (0..<80).map { _ in try RawClient(server.url) }
       for client in idle {
-        try client.greet()
+        try client.handshake()
         try client.follow("big")
       }
       while try server.fact("output_bytes") < idle.count << 20 {}

@@ -8,9 +8,9 @@ import Testing
     try Scene.play { scene in
       let server = try TestServer(scene, ["--connections", "3", "--subscriptions", "2", "--streams", "2"])
       let first = try RawClient(server.url)
-      try first.greet()
+      try first.handshake()
       var others = [try RawClient(server.url), try RawClient(server.url)]
-      for client in others { try client.greet() }
+      for client in others { try client.handshake() }
       let fourth = try RawClient(server.url)
       let (id, refusal) = try fourth.receiveError()
       #expect(id == 0 && refusal.code == .tooManyConnections && refusal.isRetryable)
@@ -47,7 +47,7 @@ import Testing
     try Scene.play { scene in
       let server = try TestServer(scene, ["--followed-streams", "3"])
       let client = try RawClient(server.url)
-      try client.greet()
+      try client.handshake()
       for (index, name) in ["a", "b"].enumerated() {
         try client.send(
           try RawClient.append(["x"], to: name, producer: .random(), number: 1), id: UInt32(10 + index))
@@ -79,7 +79,7 @@ import Testing
     try Scene.play { scene in
       let server = try TestServer(scene)
       let client = try RawClient(server.url)
-      try client.greet()
+      try client.handshake()
       var id: UInt32 = 0
       func refused(_ bytes: (UInt32) -> [UInt8]) throws -> Refusal {
         id += 1
@@ -128,7 +128,7 @@ import Testing
     try Scene.play { scene in
       let server = try TestServer(scene)
       let client = try RawClient(server.url)
-      try client.greet()
+      try client.handshake()
       let producer = ProducerID.random()
       try client.send(try RawClient.append(["1"], to: "web", producer: producer, number: 1), id: 1)
       guard case .ack(let first) = try client.receive().message else { throw Failure("no ACK") }
@@ -144,7 +144,7 @@ import Testing
       try server.kill()
       try server.restart()
       let next = try RawClient(server.url)
-      try next.greet()
+      try next.handshake()
       try next.send(try RawClient.append(["1"], to: "web", producer: producer, number: 1), id: 1)
       guard case .ack(let after) = try next.receive().message else { throw Failure("no ACK") }
       #expect(after.isDuplicate && after.firstSequence == 1 && after.incarnation == first.incarnation)

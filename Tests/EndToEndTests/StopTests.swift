@@ -32,7 +32,7 @@ import Testing
       let server = try TestServer(scene)
       for round in 1...Environment.rounds(5) {
         let client = try RawClient(server.url)
-        let welcome = try client.greet()
+        let welcome = try client.handshake()
         let producer = ProducerID.random()
         let stream = "s\(round)"
         let count = UInt64(min(32, welcome.producerBatchCountMax))
@@ -65,7 +65,7 @@ import Testing
         }
         // Sent again, all are stored once.
         let again = try RawClient(server.url)
-        try again.greet()
+        try again.handshake()
         for number in 1...count {
           try again.send(
             try RawClient.append(["entry \(number)"], to: stream, producer: producer, number: number),
@@ -95,7 +95,7 @@ import Testing
         ])
       try server.output.waitForLines(1)
       let client = try RawClient("logs+unix://\(scene.path("server.sock"))")
-      let welcome = try client.greet()
+      let welcome = try client.handshake()
       let producer = ProducerID.random()
       var inFlight: Set<UInt32> = []
       var number: UInt64 = 0
@@ -141,9 +141,9 @@ import Testing
 
       try server.restart()
       let silent = try RawClient(server.url)
-      let greeted = try RawClient(server.url)
-      try greeted.greet()
-      try greeted.follow("web")
+      let open = try RawClient(server.url)
+      try open.handshake()
+      try open.follow("web")
       let follow = try server.start(["follow", "web", "-o", "raw"])
       while try server.fact("subscriptions") < 2 {}
       let again = ContinuousClock.now
@@ -179,7 +179,7 @@ import Testing
       // signal.
       for _ in 0..<10 {
         let client = try RawClient(server.url)
-        try client.greet()
+        try client.handshake()
         server.process.signal(SIGTERM)
         try server.process.errors.waitForText("stopping (SIGTERM)")
         usleep(1_000_000)

@@ -19,7 +19,7 @@ import Testing
     try Scene.play { scene in
       let server = try TestServer(scene, flags)
       let client = try RawClient(server.url)
-      try client.greet()
+      try client.handshake()
       let streamCount: UInt32 = 40
       for number in 1...3 as ClosedRange<UInt64> {
         for stream in 0..<streamCount {
@@ -52,7 +52,7 @@ import Testing
     try Scene.play { scene in
       let server = try TestServer(scene, ["--tail-bytes", "0"])
       let client = try RawClient(server.url)
-      try client.greet()
+      try client.handshake()
       let ids = 1...9 as ClosedRange<UInt32>
       for id in ids {
         for number in 1...3 as ClosedRange<UInt64> {
@@ -79,7 +79,7 @@ import Testing
       var random = Seeded.forTest()
       let server = try TestServer(scene, flags)
       let client = try RawClient(server.url)
-      try client.greet()
+      try client.handshake()
       let streamCount = 60
       // Random letters, so that the stored size is the same: more than watermark and socket take.
       let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)

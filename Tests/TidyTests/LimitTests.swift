@@ -4,7 +4,7 @@ import Testing
 /// `spec/limits.md` and `Limits` say the same.
 @Suite struct LimitTests {
   private static let constants: [String: String] = [
-    "body-before-welcome": mebibytes(Limits.greetingByteCountMax),
+    "body-before-welcome": mebibytes(Limits.handshakeByteCountMax),
     "bytes-before-welcome": mebibytes(Limits.heldByteCountMax),
     "frame-limit-min": "2 MiB + \(number(Limits.frameByteCountMin - Limits.batchStoredByteCountMax))",
     "control-length": mebibytes(Limits.controlByteCountMax),

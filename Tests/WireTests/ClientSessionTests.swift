@@ -4,9 +4,9 @@ import Testing
 @testable import LogsWire
 
 @Suite struct `Client session` {
-  private func session(_ welcome: Welcome = Sample.welcome(), isGreeted: Bool = true) -> ClientSession {
-    var session = ClientSession(greetingMillisecondsMax: 500, now: .zero)
-    if isGreeted { session.receive(welcome) }
+  private func session(_ welcome: Welcome = Sample.welcome(), isOpen: Bool = true) -> ClientSession {
+    var session = ClientSession(handshakeMillisecondsMax: 500, now: .zero)
+    if isOpen { session.receive(welcome) }
     return session
   }
 
@@ -53,7 +53,7 @@ import Testing
   // MARK: - Tables of state x input
 
   /// Every message that a server may send while the client has nothing in flight: as a first frame and after the
-  /// greeting.
+  /// handshake.
   static let table: [(message: Message, id: UInt32, first: [String], open: [String])] = [
     (.hello(Hello(frameByteCountMax: UInt32(Limits.frameByteCountMax), client: "")), 0, failed(), failed()),
     (.welcome(Sample.welcome()), 0, ["welcomed"], failed()),
@@ -77,7 +77,7 @@ import Testing
 
   @Test(arguments: table.indices) func `each message is accepted only in its place`(_ index: Int) {
     let (message, id, first, open) = Self.table[index]
-    var young = session(isGreeted: false)
+    var young = session(isOpen: false)
     #expect(young.receive([message.frame(id: id)]).map(\.shown) == first, "\(message.type) first")
     var session = session()
     #expect(session.receive([message.frame(id: id)]).map(\.shown) == open, "\(message.type) after WELCOME")
@@ -87,30 +87,30 @@ import Testing
     #expect(closed.tick(now: .milliseconds(1_000_000)).isEmpty)
   }
 
-  // MARK: - Greeting
+  // MARK: - Handshake
 
   @Test func `a version that was not offered is refused`() {
     var welcome = Sample.welcome()
     welcome.version = 2
-    var session = session(isGreeted: false)
+    var session = session(isOpen: false)
     #expect(session.receive([Message.welcome(welcome).frame(id: 0)]).map(\.shown) == Self.failed())
   }
 
   @Test func `a server that cannot accept every batch is refused`() {
     var welcome = Sample.welcome()
     welcome.frameByteCountMax = UInt32(Limits.frameByteCountMin) - 1
-    var session = session(isGreeted: false)
+    var session = session(isOpen: false)
     #expect(session.receive([Message.welcome(welcome).frame(id: 0)]).map(\.shown) == Self.failed())
   }
 
   @Test func `a frame before WELCOME must be small`() {
-    var session = session(isGreeted: false)
-    let frame = Frames.frame(type: 2, id: 0, control: [UInt8](repeating: 0, count: Limits.greetingByteCountMax + 1))
+    var session = session(isOpen: false)
+    let frame = Frames.frame(type: 2, id: 0, control: [UInt8](repeating: 0, count: Limits.handshakeByteCountMax + 1))
     #expect(session.receive(Array(frame.prefix(20))).map(\.shown) == Self.failed(.frameTooLarge))
   }
 
   @Test func `WELCOME has a deadline`() {
-    var session = session(isGreeted: false)
+    var session = session(isOpen: false)
     #expect(session.tick(now: .milliseconds(499)).isEmpty)
     #expect(session.tick(now: .milliseconds(500)).map(\.shown) == Self.failed(.timedOut))
   }
@@ -137,7 +137,7 @@ import Testing
     #expect(session.canAppend(byteCount: 0) == false)
     session.receive([Self.ack(1, 1).frame(id: 1)])
     #expect(session.canAppend(byteCount: 100) == true)
-    #expect(self.session(isGreeted: false).canAppend(byteCount: 0) == false)
+    #expect(self.session(isOpen: false).canAppend(byteCount: 0) == false)
   }
 
   @Test func `an ACK of a run answers each append`() {

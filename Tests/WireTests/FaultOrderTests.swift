@@ -6,7 +6,7 @@ import Testing
 /// Frames with two faults: the one that comes first in `spec/session.md`, section 3, is answered.
 @Suite struct `The order of faults` {
   private enum Situation {
-    case greeting
+    case handshake
     case open
     /// Ids 1 and 2 are busy, and there is room for no further append or subscription.
     case full
@@ -16,12 +16,12 @@ import Testing
   private static func session(_ situation: Situation) -> ServerSession {
     let welcome = Sample.welcome(appendBatches: 1, subscriptions: 1)
     var session = ServerSession(settings: .init(welcome: welcome, handshakeMillisecondsMax: 500), now: .zero)
-    if case .greeting = situation { return session }
+    if case .handshake = situation { return session }
     session.receive([ClientSession.hello(client: "c", token: "")])
     session.receive(.append(Sample.append()), id: 1)
     session.receive(.follow(Sample.follow()), id: 2)
     switch situation {
-    case .greeting, .full: break
+    case .handshake, .full: break
     case .open:
       _ = session.refuse(1, Refusal(.badBatch, ""))
       _ = session.end(2, .until)
@@ -68,12 +68,12 @@ import Testing
     ("flags, type", .open, frame(type: 127, flags: 8), violation),
     ("control length, type", .open, frame(type: 127, controlLength: 9), violation),
     ("type, check", .open, frame(type: 127, isSound: false), unsupported),
-    ("check, not HELLO", .greeting, frame(isSound: false), damaged),
+    ("check, not HELLO", .handshake, frame(isSound: false), damaged),
     ("check, busy id", .full, frame(type: 10, id: 1, control: append, isSound: false), damaged),
     ("check, control part", .open, frame(type: 10, id: 5, control: malformed, isSound: false), damaged),
-    ("not HELLO, critical extension", .greeting, frame(type: 10, id: 5, control: critical), violation),
-    ("not HELLO, unknown type", .greeting, frame(type: 127, id: 5), unsupported),
-    ("unknown type that is ignored, before HELLO", .greeting, frame(type: 200, id: 5), []),
+    ("not HELLO, critical extension", .handshake, frame(type: 10, id: 5, control: critical), violation),
+    ("not HELLO, unknown type", .handshake, frame(type: 127, id: 5), unsupported),
+    ("unknown type that is ignored, before HELLO", .handshake, frame(type: 200, id: 5), []),
     (
       "id of a PING, critical extension", .open, frame(id: 5, control: [0, 0, 0, 0, 0, 0, 0, 0] + [0xff, 0xff, 0, 0]),
       violation

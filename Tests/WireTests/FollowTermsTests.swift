@@ -14,7 +14,7 @@ import Testing
 
   /// The events of a session for messages about the subscription that `follow` asks for.
   private static func events(_ follow: Follow, _ messages: [Message]) -> [String] {
-    var session = ClientSession(greetingMillisecondsMax: 500, now: .zero)
+    var session = ClientSession(handshakeMillisecondsMax: 500, now: .zero)
     session.receive(Sample.welcome())
     _ = session.follow(follow)
     return session.receive(messages.map { $0.frame(id: 1) }).map(\.shown)
@@ -110,7 +110,7 @@ import Testing
 
   @Test func `no end comes before RESOLVED, but any after CANCEL`() {
     #expect(Self.events(Sample.follow(end: FollowEnd(atHead: true)), [.end(.until)]) == Self.violation)
-    var session = ClientSession(greetingMillisecondsMax: 500, now: .zero)
+    var session = ClientSession(handshakeMillisecondsMax: 500, now: .zero)
     session.receive(Sample.welcome())
     _ = session.follow(Sample.follow())
     _ = session.cancel(1)

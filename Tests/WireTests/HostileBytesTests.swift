@@ -295,7 +295,7 @@ import Testing
     let corpus = Self.corpus(&random)
     let run = try Sample.run(1, 3).array
     for _ in 0..<100 {
-      var client = ClientSession(greetingMillisecondsMax: 1000, now: .zero)
+      var client = ClientSession(handshakeMillisecondsMax: 1000, now: .zero)
       if !random.chance(10) { client.receive(Sample.welcome()) }
       if client.isOpen {
         let position = random.chance(2) ? 0 : 3

@@ -4,10 +4,10 @@ import Testing
 @testable import LogsWire
 
 @Suite struct `Server session` {
-  /// A session at time 0, on request with the greeting done.
-  private func session(_ welcome: Welcome = Sample.welcome(), isGreeted: Bool = true) -> ServerSession {
+  /// A session at time 0, on request with the handshake done.
+  private func session(_ welcome: Welcome = Sample.welcome(), isOpen: Bool = true) -> ServerSession {
     var session = ServerSession(settings: .init(welcome: welcome, handshakeMillisecondsMax: 500), now: .zero)
-    if isGreeted { session.receive([ClientSession.hello(client: "c", token: "t")]) }
+    if isOpen { session.receive([ClientSession.hello(client: "c", token: "t")]) }
     return session
   }
 
@@ -27,7 +27,7 @@ import Testing
   // MARK: - Tables of state x input
 
   /// Every message that a peer may send to a server, and the session's reaction as a first frame and after the
-  /// greeting.
+  /// handshake.
   static let table: [(message: Message, id: UInt32, open: [String])] = [
     (hello(), 0, end), (.welcome(Sample.welcome()), 0, end), (.error(Refusal(.internalError, "x")), 0, ["close"]),
     (.ping(7), 0, ["send pong 7"]), (.pong(7), 0, []), (.error(Refusal(.internalError, "x")), 1, end),
@@ -44,7 +44,7 @@ import Testing
     (.status([]), 1, end),
   ]
 
-  @Test(arguments: table.indices) func `each message has its answer after the greeting`(_ index: Int) {
+  @Test(arguments: table.indices) func `each message has its answer after the handshake`(_ index: Int) {
     let (message, id, expected) = Self.table[index]
     var session = session()
     let actions = session.receive(message, id: id).map(\.shown)
@@ -53,10 +53,10 @@ import Testing
     #expect(isClosed == (expected.last == "close"))
   }
 
-  @Test(arguments: table.indices) func `nothing but HELLO is accepted before the greeting`(_ index: Int) {
+  @Test(arguments: table.indices) func `nothing but HELLO is accepted before the handshake`(_ index: Int) {
     let (message, id, _) = Self.table[index]
     guard message.type != .hello else { return }
-    var session = session(isGreeted: false)
+    var session = session(isOpen: false)
     #expect(session.receive(message, id: id).map(\.shown) == Self.end)
   }
 
@@ -83,7 +83,7 @@ import Testing
 
   /// A session that has HELLO and awaits the decision about it.
   private func undecided(_ more: [OutgoingFrame] = [], at milliseconds: UInt64 = 0) -> ServerSession {
-    var session = session(isGreeted: false)
+    var session = session(isOpen: false)
     let frames = [ClientSession.hello(client: "c", token: "t")] + more
     #expect(hear(&session, frames, at: milliseconds) == ["authorize c t"])
     return session
@@ -150,7 +150,7 @@ import Testing
   }
 
   @Test func `a decision counts once, and only after HELLO`() {
-    var session = session(isGreeted: false)
+    var session = session(isOpen: false)
     #expect(session.decide(.refused(Refusal(.unauthorized, "no")), now: .zero).isEmpty)
     #expect(session.receive(Self.hello()).map(\.shown) == ["authorize c t", "send welcome"])
     for decision in [ServerSession.Decision.accepted, .refused(Refusal(.unauthorized, "no"))] {
@@ -169,9 +169,9 @@ import Testing
     #expect(session.decide(.accepted, now: .zero).isEmpty)
   }
 
-  // MARK: - Greeting
+  // MARK: - Handshake
 
-  static let greetings: [(Message, [String])] = [
+  static let hellos: [(Message, [String])] = [
     (hello(1...1), ["authorize c t", "send welcome"]), (hello(1...255), ["authorize c t", "send welcome"]),
     (hello(2...3), ["send error unsupported_version", "close"]),
     (hello(255...255), ["send error unsupported_version", "close"]),
@@ -180,25 +180,25 @@ import Testing
     (hello(token: ""), ["authorize c ", "send welcome"]),
   ]
 
-  @Test(arguments: greetings.indices) func `HELLO decides the greeting`(_ index: Int) {
-    var session = session(isGreeted: false)
-    #expect(session.receive(Self.greetings[index].0).map(\.shown) == Self.greetings[index].1)
+  @Test(arguments: hellos.indices) func `HELLO gets its answer`(_ index: Int) {
+    var session = session(isOpen: false)
+    #expect(session.receive(Self.hellos[index].0).map(\.shown) == Self.hellos[index].1)
   }
 
-  @Test func `the greeting is answered in whatever pieces it arrives`() {
-    var session = session(isGreeted: false)
+  @Test func `HELLO is answered in whatever pieces it arrives`() {
+    var session = session(isOpen: false)
     let bytes = Frames.bytes(ClientSession.hello(client: "c", token: "t"))
     for byte in bytes.dropLast() { #expect(session.receive([byte]).isEmpty) }
     #expect(session.receive([bytes[bytes.count - 1]]).map(\.shown) == ["authorize c t", "send welcome"])
   }
 
-  @Test func `a frame before the greeting must be small`() {
-    var session = session(isGreeted: false)
-    let frame = Frames.frame(type: 1, id: 0, control: [UInt8](repeating: 0, count: Limits.greetingByteCountMax + 1))
+  @Test func `a frame before the handshake must be small`() {
+    var session = session(isOpen: false)
+    let frame = Frames.frame(type: 1, id: 0, control: [UInt8](repeating: 0, count: Limits.handshakeByteCountMax + 1))
     #expect(session.receive(Array(frame.prefix(20))).map(\.shown) == ["send error frame_too_large", "close"])
   }
 
-  @Test func `a frame after the greeting must keep to the limit in WELCOME`() {
+  @Test func `a frame after the handshake must keep to the limit in WELCOME`() {
     var session = session()
     let header = { (length: Int) in
       var bytes = [UInt8](repeating: 0, count: 20)
@@ -214,7 +214,7 @@ import Testing
   }
 
   @Test func `HELLO has a deadline that bytes alone do not extend`() {
-    var session = session(isGreeted: false)
+    var session = session(isOpen: false)
     let hello = Frames.bytes(ClientSession.hello(client: "c", token: "t"))
     for millisecond in 0..<25 { session.receive([hello[millisecond]], at: UInt64(millisecond) * 19) }
     #expect(session.tick(now: .milliseconds(499)).isEmpty)
@@ -223,7 +223,7 @@ import Testing
   }
 
   @Test func `requests may come in the same bytes as HELLO`() {
-    var session = session(isGreeted: false)
+    var session = session(isOpen: false)
     let frames = [
       ClientSession.hello(client: "c", token: "t"), Message.stat.frame(id: 1), Message.ping(1).frame(id: 0),
     ]
@@ -231,7 +231,7 @@ import Testing
   }
 
   @Test func `HELLO belongs to the connection`() {
-    var session = session(isGreeted: false)
+    var session = session(isOpen: false)
     #expect(session.receive(Self.hello(), id: 1).map(\.shown) == Self.end)
   }
 
@@ -421,7 +421,7 @@ import Testing
     #expect(session.receive(.ping(1)).map(\.shown) == ["send pong 1"])
     #expect(session.acknowledge(1, Self.ack).map(Shown.frame) == "ack 1 1+1")
     #expect(session.tell(2, .live) != nil)
-    var young = self.session(isGreeted: false)
+    var young = self.session(isOpen: false)
     #expect(young.drain(goAway).map(\.shown) == ["send error going_away", "close"])
   }
 

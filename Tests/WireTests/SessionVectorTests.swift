@@ -78,7 +78,7 @@ import Testing
   }
 
   @Test func `a client with the same requests sends the same bytes, and accepts the server's frames`() throws {
-    var client = ClientSession(greetingMillisecondsMax: 1000, now: .zero)
+    var client = ClientSession(handshakeMillisecondsMax: 1000, now: .zero)
     var sent: [[UInt8]] = []
     var told: [String] = []
     for line in Self.session.lines {

@@ -150,7 +150,7 @@ import Testing
   private static func delivery(of bytes: [UInt8], _ vector: Vector) throws -> ClientSession.Delivery? {
     let frame = try Frames.decode(bytes)
     guard let id = frame.first?.id, case .batch(let range, _)? = try frame.first.map(Message.init) else { return nil }
-    var client = ClientSession(greetingMillisecondsMax: 1000, now: .zero)
+    var client = ClientSession(handshakeMillisecondsMax: 1000, now: .zero)
     client.receive(Sample.welcome())
     var follow: UInt32 = 0
     let wanted = Sample.follow([.stream(vector.stream)], start: .from(range.from))

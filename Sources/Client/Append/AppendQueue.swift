@@ -64,7 +64,7 @@ struct AppendQueue {
 
   // MARK: The connection
 
-  /// How many batches of one lane a server that greeted so takes at once.
+  /// How many batches of one lane a server with this WELCOME takes at once.
   static func inFlightCountMax(_ welcome: Welcome) -> Int {
     min(Int(welcome.producerBatchCountMax), Limits.producerBatchCountMax)
   }

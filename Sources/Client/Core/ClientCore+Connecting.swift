@@ -35,7 +35,7 @@ extension ClientCore {
     switch result {
     case .success(let connection):
       linkNumberLast += 1
-      phase = .greeting(Link(number: linkNumberLast, connection: connection, core: self, configuration: configuration))
+      phase = .handshake(Link(number: linkNumberLast, connection: connection, core: self, configuration: configuration))
     case .failure(let error): lose(LogError(connecting: error))
     }
   }
@@ -91,7 +91,7 @@ extension ClientCore {
     switch phase {
     case .connecting(let attempt): attempt.cancel()
     case .waiting(let timer): timer.cancel()
-    case .greeting(let link), .open(let link, _), .draining(let link, _), .suspending(let link), .closing(let link):
+    case .handshake(let link), .open(let link, _), .draining(let link, _), .suspending(let link), .closing(let link):
       link.abandon()
     case .idle, .suspended, .closed: break
     }

@@ -18,7 +18,7 @@ extension ClientCore {
     guard !isShuttingDown else { return }
     switch phase {
     case .idle: wantsConnection = false
-    case .connecting, .greeting, .open, .draining, .waiting: wantsConnection = true
+    case .connecting, .handshake, .open, .draining, .waiting: wantsConnection = true
     case .suspending, .suspended, .closing, .closed: return
     }
     plan.stop()
@@ -26,7 +26,7 @@ extension ClientCore {
     waitTimer = nil
     disconnect(LogError(.suspended, "the client was suspended; it goes on after `resume`", isRetryable: true))
     switch phase {
-    case .greeting(let link), .open(let link, _), .draining(let link, _):
+    case .handshake(let link), .open(let link, _), .draining(let link, _):
       phase = .suspending(link)
       link.closeLingering(for: Self.lingerDuration)
     case .idle, .connecting, .waiting, .suspending, .suspended, .closing, .closed:
@@ -52,7 +52,7 @@ extension ClientCore {
   func resume() {
     switch phase {
     case .suspending, .suspended: break
-    case .idle, .connecting, .greeting, .open, .draining, .waiting, .closing, .closed: return
+    case .idle, .connecting, .handshake, .open, .draining, .waiting, .closing, .closed: return
     }
     stopPhase()
     phase = .idle

@@ -9,8 +9,8 @@ internal import LogsWire
 /// | phase | leads to |
 /// |---|---|
 /// | idle: nothing has been asked for | connecting |
-/// | connecting | greeting, waiting |
-/// | greeting: HELLO is sent | open, waiting |
+/// | connecting | handshake, waiting |
+/// | handshake: HELLO is sent | open, waiting |
 /// | open | draining, waiting |
 /// | draining: the server is about to stop; nothing new is sent | waiting |
 /// | waiting until the next attempt | connecting |
@@ -25,7 +25,7 @@ actor ClientCore {
   enum Phase {
     case idle
     case connecting(ConnectAttempt)
-    case greeting(Link)
+    case handshake(Link)
     case open(Link, Welcome)
     case draining(Link, LogError)
     case waiting(LoopTimer)
@@ -90,7 +90,7 @@ actor ClientCore {
   /// The connection, in whatever phase.
   var link: Link? {
     switch phase {
-    case .greeting(let link), .open(let link, _), .draining(let link, _), .suspending(let link), .closing(let link):
+    case .handshake(let link), .open(let link, _), .draining(let link, _), .suspending(let link), .closing(let link):
       link
     case .idle, .connecting, .waiting, .suspended, .closed: nil
     }
@@ -150,7 +150,7 @@ extension ClientCore {
       link.closeLingering(for: Self.lingerDuration)
     // It is closing cleanly already.
     case .suspending(let link): phase = .closing(link)
-    case .idle, .connecting, .greeting, .waiting, .suspended: close()
+    case .idle, .connecting, .handshake, .waiting, .suspended: close()
     case .closing, .closed: break
     }
   }

@@ -16,13 +16,13 @@ final class Link: ConnectionHandler {
   /// Looks at the session's deadlines in each of so many parts of a heartbeat.
   private static let ticksPerHeartbeat = 4
 
-  /// Sends the greeting.
+  /// Sends HELLO.
   init(number: UInt64, connection: Connection, core: ClientCore, configuration: LogClientConfiguration) {
     self.number = number
     self.connection = connection
     self.core = core
     let milliseconds = max(configuration.connectTimeout.wholeNanoseconds / 1_000_000, 1)
-    session = ClientSession(greetingMillisecondsMax: milliseconds, now: connection.loop.now)
+    session = ClientSession(handshakeMillisecondsMax: milliseconds, now: connection.loop.now)
     connection.handler = self
     send(ClientSession.hello(client: configuration.name, token: configuration.token ?? ""))
     tick(every: milliseconds)

@@ -99,7 +99,7 @@ extension FollowTable {
 // MARK: - The connection
 
 extension FollowTable {
-  /// The server has answered the greeting: every subscription is asked for, from where it stands.
+  /// The server has answered HELLO: every subscription is asked for, from where it stands.
   mutating func connected() {
     isOpen = true
     for key in follows.keys.sorted() { ask(key) }

@@ -6,7 +6,7 @@ extension ServerConnection {
   static func turnAway(_ connection: Connection, _ refusal: Refusal) {
     connection.handler = Leaving()
     connection.send(Message.error(refusal).frame(id: 0).head)
-    connection.closeLingering(for: lingerDuration, discarding: Limits.greetingByteCountMax * 2)
+    connection.closeLingering(for: lingerDuration, discarding: Limits.handshakeByteCountMax * 2)
   }
 
   private final class Leaving: ConnectionHandler {

@@ -80,7 +80,7 @@ struct Setting: Sendable {
       "output-bytes-total", "the same for all connections together; beyond it each may have 16K",
       (1 << 20)...(1 << 40), \.outputByteCountTotalMax),
     duration("heartbeat", "silence after which either side sends a PING", \.heartbeat),
-    duration("handshake-timeout", "how long a client may take to greet", \.handshakeDurationMax),
+    duration("handshake-timeout", "how long the handshake may take", \.handshakeDurationMax),
     duration("output-timeout", "how long output may wait for a peer that takes none of it", \.outputStallDurationMax),
     Setting(
       name: "stop-advice", form: "none|come-back|go-elsewhere",

@@ -12,7 +12,7 @@ package struct Frame: Sendable {
 /// A frame's body is copied once, into memory that batches then share. No memory is taken for a body before its
 /// header's check matches and its length is within the limit.
 package struct FrameDecoder: ~Copyable {
-  /// The largest body that this side accepts: `greetingByteCountMax` until the greeting is over.
+  /// The largest body that this side accepts: `handshakeByteCountMax` until the handshake is over.
   package var bodyByteCountMax: Int
 
   private var header: FrameHeader?

@@ -1,7 +1,7 @@
 /// The client's end of one connection, separate from all I/O: requests in flight, credit, liveness, and the proof that
 /// a follower receives no hole (P5).
 ///
-/// `greeting` until WELCOME, then `open`, finally `closed`. A session lives as long as its connection; the SDK keeps
+/// `handshake` until WELCOME, then `open`, finally `closed`. A session lives as long as its connection; the SDK keeps
 /// what outlives it (cursors, batches to be sent again).
 package struct ClientSession: ~Copyable {
   package enum Event: Sendable {
@@ -44,7 +44,7 @@ package struct ClientSession: ~Copyable {
   }
 
   private enum State {
-    case greeting(deadline: MonotonicTime)
+    case handshake(deadline: MonotonicTime)
     case open(Welcome)
     case closed
   }
@@ -79,7 +79,7 @@ package struct ClientSession: ~Copyable {
   }
 
   private var state: State
-  private var decoder = FrameDecoder(bodyByteCountMax: Limits.greetingByteCountMax)
+  private var decoder = FrameDecoder(bodyByteCountMax: Limits.handshakeByteCountMax)
   private var liveness: Liveness
   private var lastID: UInt32 = 0
   private var appends: [UInt32: (byteCount: Int, entryCount: UInt64)] = [:]
@@ -91,10 +91,10 @@ package struct ClientSession: ~Copyable {
   /// The last PING of the current bytes; a peer that sends many gets one answer.
   private var pongDue: UInt64?
 
-  /// - Parameter greetingMillisecondsMax: how long WELCOME may take.
-  package init(greetingMillisecondsMax: UInt64, now: MonotonicTime) {
-    state = .greeting(deadline: now.advanced(byMilliseconds: greetingMillisecondsMax))
-    liveness = Liveness(heartbeatMilliseconds: greetingMillisecondsMax, now: now)
+  /// - Parameter handshakeMillisecondsMax: how long WELCOME may take.
+  package init(handshakeMillisecondsMax: UInt64, now: MonotonicTime) {
+    state = .handshake(deadline: now.advanced(byMilliseconds: handshakeMillisecondsMax))
+    liveness = Liveness(heartbeatMilliseconds: handshakeMillisecondsMax, now: now)
   }
 
   private static let versions: ClosedRange<UInt8> = 1...1
@@ -212,9 +212,9 @@ extension ClientSession {
     var events: [Event] = []
     switch state {
     case .closed: break
-    case .greeting(let deadline):
+    case .handshake(let deadline):
       if now >= deadline {
-        fail(Refusal(.timedOut, "the server did not answer the greeting in time", isRetryable: true), &events)
+        fail(Refusal(.timedOut, "the server did not answer HELLO in time", isRetryable: true), &events)
       }
     case .open:
       if liveness.isPeerGone(now: now) {
@@ -238,7 +238,7 @@ extension ClientSession {
 
   private mutating func take(_ frame: Frame, now: MonotonicTime, _ events: inout [Event]) throws(Refusal) {
     let message = try Message(decoding: frame)
-    if case .greeting = state {
+    if case .handshake = state {
       switch message {
       case .welcome, .error: break
       default: throw Refusal(.protocolViolation, "the server's first frame must be WELCOME, not \(frame.type)")
@@ -247,7 +247,7 @@ extension ClientSession {
     let id = frame.id
     switch message {
     case .welcome(let welcome):
-      guard case .greeting = state else { throw Refusal(.protocolViolation, "WELCOME comes once") }
+      guard case .handshake = state else { throw Refusal(.protocolViolation, "WELCOME comes once") }
       guard Self.versions.contains(welcome.version) else {
         throw Refusal(.protocolViolation, "the server chose version \(welcome.version), which was not offered")
       }

@@ -54,7 +54,7 @@ extension ServerSession {
 // MARK: - Inputs
 
 extension ServerSession.Open {
-  func greet() -> ServerSession.Action { .send(frame(.welcome(welcome))) }
+  func sendWelcome() -> ServerSession.Action { .send(frame(.welcome(welcome))) }
 
   func drain(_ goAway: GoAway) -> ServerSession.Action {
     isDraining = true

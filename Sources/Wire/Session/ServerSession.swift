@@ -1,6 +1,6 @@
 /// The server's end of one connection, separate from all I/O: what the peer may send and when, credit, and deadlines.
 ///
-/// `greeting`: only HELLO is allowed, in a small frame. `authorizing`: HELLO is being decided elsewhere, now or later;
+/// `handshake`: only HELLO is allowed, in a small frame. `authorizing`: HELLO is being decided elsewhere, now or later;
 /// bytes that arrive meanwhile are held, up to a limit. One deadline covers both. `open`: everything else is allowed
 /// (`Open`). `closed` is terminal: nothing is read or written after it.
 ///
@@ -44,15 +44,15 @@ package struct ServerSession: ~Copyable {
   }
 
   private enum State: ~Copyable {
-    case greeting(Greeting)
+    case handshake(Handshake)
     case authorizing(Authorizing)
     case open(Open)
     case closed
   }
 
-  private struct Greeting: ~Copyable {
+  private struct Handshake: ~Copyable {
     let deadline: MonotonicTime
-    var decoder = FrameDecoder(bodyByteCountMax: Limits.greetingByteCountMax)
+    var decoder = FrameDecoder(bodyByteCountMax: Limits.handshakeByteCountMax)
   }
 
   private struct Authorizing: ~Copyable {
@@ -77,12 +77,12 @@ package struct ServerSession: ~Copyable {
 
   package init(settings: Settings, now: MonotonicTime) {
     self.settings = settings
-    state = .greeting(Greeting(deadline: now.advanced(byMilliseconds: settings.handshakeMillisecondsMax)))
+    state = .handshake(Handshake(deadline: now.advanced(byMilliseconds: settings.handshakeMillisecondsMax)))
   }
 
   package var isClosed: Bool {
     switch state {
-    case .greeting: false
+    case .handshake: false
     case .authorizing: false
     case .open: false
     case .closed: true
@@ -95,7 +95,7 @@ package struct ServerSession: ~Copyable {
 
   private var open: Open? {
     switch state {
-    case .greeting: nil
+    case .handshake: nil
     case .authorizing: nil
     case .open(let open): open
     case .closed: nil
@@ -118,14 +118,14 @@ extension ServerSession {
     if let open { return received(open.receive(input, now: now)) }
     do throws(Refusal) {
       switch takeState() {
-      case .greeting(var greeting):
+      case .handshake(var handshake):
         var offset = 0
-        guard let frame = try greeting.decoder.next(from: input, at: &offset) else {
-          state = .greeting(greeting)
+        guard let frame = try handshake.decoder.next(from: input, at: &offset) else {
+          state = .handshake(handshake)
           return []
         }
         let hello = try checked(frame)
-        var authorizing = Authorizing(deadline: greeting.deadline)
+        var authorizing = Authorizing(deadline: handshake.deadline)
         try authorizing.hold(input.extracting(offset...))
         state = .authorizing(authorizing)
         return [.authorize(client: hello.client, token: hello.token)]
@@ -149,8 +149,8 @@ extension ServerSession {
     let authorizing: Authorizing
     switch takeState() {
     case .authorizing(let taken): authorizing = taken
-    case .greeting(let greeting):
-      state = .greeting(greeting)
+    case .handshake(let handshake):
+      state = .handshake(handshake)
       return []
     case .open(let open):
       state = .open(open)
@@ -161,7 +161,7 @@ extension ServerSession {
     case .accepted:
       let open = Open(welcome: settings.welcome, now: now)
       state = .open(open)
-      return [open.greet()] + received(open.receive(authorizing.held.span, now: now))
+      return [open.sendWelcome()] + received(open.receive(authorizing.held.span, now: now))
     case .refused(let refusal): return Self.end(refusal)
     }
   }
@@ -171,8 +171,8 @@ extension ServerSession {
     if let open { return received(open.tick(now: now)) }
     let late: String
     switch state {
-    case .greeting(let greeting):
-      if now < greeting.deadline { return [] }
+    case .handshake(let handshake):
+      if now < handshake.deadline { return [] }
       late = "no HELLO"
     case .authorizing(let authorizing):
       if now < authorizing.deadline { return [] }

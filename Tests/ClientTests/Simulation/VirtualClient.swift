@@ -14,7 +14,7 @@ final class VirtualClient {
   enum Phase {
     case idle
     case connecting
-    case greeting(VirtualLink)
+    case handshake(VirtualLink)
     case open(VirtualLink, Welcome)
     case draining(VirtualLink, LogError)
     case waiting
@@ -59,7 +59,7 @@ final class VirtualClient {
     self.producer = producer
     self.linkMade = linkMade
     random = { [simulation] in UInt64.random(in: 0...$0, using: &simulation.random) }
-    session = ClientSession(greetingMillisecondsMax: 500, now: simulation.now)
+    session = ClientSession(handshakeMillisecondsMax: 500, now: simulation.now)
     plan = ConnectionPlan(serverCount: 1, backoff: Self.backoff, random: random)
     follows = FollowTable(backoff: Self.backoff, random: random)
   }
@@ -69,7 +69,7 @@ final class VirtualClient {
 
   var link: VirtualLink? {
     switch phase {
-    case .greeting(let link), .open(let link, _), .draining(let link, _): link
+    case .handshake(let link), .open(let link, _), .draining(let link, _): link
     case .idle, .connecting, .waiting, .ended: nil
     }
   }
@@ -142,8 +142,8 @@ final class VirtualClient {
       return lose(LogError(.unreachable, "nobody listens", isRetryable: true))
     }
     connectionCount += 1
-    phase = .greeting(link)
-    session = ClientSession(greetingMillisecondsMax: 500, now: simulation.now)
+    phase = .handshake(link)
+    session = ClientSession(handshakeMillisecondsMax: 500, now: simulation.now)
     // The link has the closures, but may be gone when the process wakes, so the waiting closure keeps it alive.
     link.attach(.client) { [unowned self, unowned link] bytes in
       run { [link] in self.received(bytes, link) }
@@ -186,7 +186,7 @@ final class VirtualClient {
     simulation.trace("\(name) loses its connection: \(error)")
     switch phase {
     case .open, .draining: checker.tally.lostConnectionCount += 1
-    case .idle, .connecting, .greeting, .waiting, .ended: break
+    case .idle, .connecting, .handshake, .waiting, .ended: break
     }
     link?.close(from: .client)
     phase = .idle

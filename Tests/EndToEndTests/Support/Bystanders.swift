@@ -35,12 +35,12 @@ final class Bystanders: @unchecked Sendable {
     self.server = server
     for _ in 0..<Self.producerCount {
       let client = try RawClient(server.url)
-      try client.greet()
+      try client.handshake()
       producers.append(client)
     }
     for index in 0..<Self.followerCount {
       let client = try RawClient(server.url)
-      try client.greet()
+      try client.handshake()
       try client.follow(Self.stream)
       start { try $0.follow(index, client) }
     }
@@ -168,7 +168,7 @@ final class Bystanders: @unchecked Sendable {
     try waitForThreads(Self.followerCount)
     // One more wakes followers that have everything.
     let waker = try RawClient(server.url)
-    try waker.greet()
+    try waker.handshake()
     let number = condition.withLock { () -> Int in
       var (number, sequence) = (0, UInt64(0))
       for (index, reports) in reports.enumerated() {

@@ -127,7 +127,7 @@ final class FaultWorld {
   private func faults(heavy: FaultyProxy.Direction) -> [FaultyProxy.Fault] {
     (0..<Int.random(in: 0...3, using: &random)).map { _ in
       let direction = Int.random(in: 0..<4, using: &random) > 0 ? heavy : heavy == .toServer ? .toClient : .toServer
-      // Early and late, but after the greeting, during which the connection's own deadline applies.
+      // Early and late, but after the handshake, during which the connection's own deadline applies.
       let reach = direction == heavy ? [300, 3_000, 20_000].randomElement(using: &random) ?? 0 : 500
       let place = 120 + Int.random(in: 0...reach, using: &random)
       switch Int.random(in: 0..<7, using: &random) {

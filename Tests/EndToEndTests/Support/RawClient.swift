@@ -55,7 +55,7 @@ final class RawClient: @unchecked Sendable {
 
   static let hello = Message.hello(Hello(frameByteCountMax: 4 << 20, client: "test"))
 
-  @discardableResult func greet() throws -> Welcome {
+  @discardableResult func handshake() throws -> Welcome {
     try send(Self.hello)
     guard case .welcome(let welcome) = try receive().message else { throw Failure("no WELCOME came") }
     return welcome

@@ -2,7 +2,7 @@ import Glibc
 import LogsSystem
 import LogsWire
 
-/// A server that greets its clients and then refuses everything, forever.
+/// A server that completes the handshake and then refuses everything, forever.
 final class RefusingServer: Sendable {
   let url: String
 

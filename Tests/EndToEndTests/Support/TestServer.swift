@@ -115,7 +115,7 @@ final class TestServer: @unchecked Sendable {
   func fact(_ key: String) throws -> Int {
     let client = try RawClient(url)
     defer { client.close() }
-    try client.greet()
+    try client.handshake()
     return try client.fact(key)
   }
 }

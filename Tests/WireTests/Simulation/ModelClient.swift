@@ -78,7 +78,7 @@ final class ModelClient {
     self.lanes = lanes
     self.followers = followers
     self.connect = connect
-    session = ClientSession(greetingMillisecondsMax: 500, now: simulation.now)
+    session = ClientSession(handshakeMillisecondsMax: 500, now: simulation.now)
   }
 
   var isDone: Bool { lanes.allSatisfy(\.isDone) }
@@ -89,7 +89,7 @@ final class ModelClient {
     connectionCount += 1
     let link = VirtualLink(simulation, "\(name).\(connectionCount)")
     self.link = link
-    session = ClientSession(greetingMillisecondsMax: 500, now: simulation.now)
+    session = ClientSession(handshakeMillisecondsMax: 500, now: simulation.now)
     laneOfID = [:]
     for lane in lanes { lane.inFlight = [] }
     for follower in followers { follower.id = 0 }

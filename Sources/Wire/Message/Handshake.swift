@@ -33,7 +33,7 @@ package struct Hello: Hashable, Sendable {
 
   @_lifetime(reader: copy reader)
   init(from reader: inout ByteReader) throws(WireDecodingError) {
-    if try reader.u32() != Self.magic { throw WireDecodingError("the greeting does not begin with LOGS", at: 0) }
+    if try reader.u32() != Self.magic { throw WireDecodingError("HELLO does not begin with LOGS", at: 0) }
     let lowest = try reader.u8()
     let highest = try reader.u8()
     if lowest == 0 || lowest > highest {
