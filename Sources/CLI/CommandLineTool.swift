@@ -23,7 +23,7 @@ package enum CommandLineTool {
     default: break
     }
     guard let command = Command.named(first) else {
-      throw CommandError.usage("there is no command '\(first)'\(question(first)); see logs help")
+      throw CommandError.usage("there is no command '\(first)'\(suggestion(first)); see logs help")
     }
     let options = command.options + ConnectionOptions.all + [Option("help", ["h"], help: "this text")]
     let arguments = try Arguments(rest, options: options, help: "logs help \(command.name)")
@@ -37,13 +37,13 @@ package enum CommandLineTool {
   private static func help(_ words: [String]) throws(CommandError) -> String {
     guard let name = words.first, name != "help" else { return Help.overview }
     guard let command = Command.named(name) else {
-      throw .usage("there is no command '\(name)'\(question(name)); see logs help")
+      throw .usage("there is no command '\(name)'\(suggestion(name)); see logs help")
     }
     return Help.of(command)
   }
 
-  private static func question(_ name: String) -> String {
-    Spelling.question(name, among: Command.all.map(\.name) + ["help"])
+  private static func suggestion(_ name: String) -> String {
+    Spelling.suggestion(name, among: Command.all.map(\.name) + ["help"])
   }
 
   /// Tells of a failure in one line.

@@ -54,7 +54,7 @@ extension LogClient {
   ///
   /// Nothing fails by it, and no timer runs meanwhile, not even `reconnectDeadline`. What is asked for waits, whether
   /// before or now: entries stay queued, subscriptions get `interrupted` and later go on after their last entry,
-  /// questions are asked again. Returns when the connection has closed, within a second. A client that is suspended,
+  /// requests are made again. Returns when the connection has closed, within a second. A client that is suspended,
   /// shutting down or closed stays so.
   public func suspend() async { await core.suspend() }
 

@@ -221,7 +221,7 @@ extension LogClient {
   }
 }
 
-// MARK: - Asking
+// MARK: - The server
 
 extension LogClient {
   /// The streams whose names match, in the order of their names; all but the server's own without a pattern.

@@ -74,5 +74,5 @@ package enum Limits {
   /// Streams in one HEADS.
   package static let headCountMax = 1000
   /// LIST and STAT in flight on a connection: the server builds each answer in memory.
-  package static let questionCountMax = 64
+  package static let requestCountMax = 64
 }

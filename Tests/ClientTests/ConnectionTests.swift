@@ -21,7 +21,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `more queries than the protocol allows at once all get their answers`() async throws {
+  @Test func `more requests than the protocol allows at once all get their answers`() async throws {
     let server = try await FakeServer.start { try! $0.fill(web, batches: 1, entryCount: 1) }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
@@ -34,7 +34,7 @@ import Testing
     await client.shutdown()
   }
 
-  @Test func `a query is repeated after a cut and after a temporary refusal`() async throws {
+  @Test func `a request is repeated after a cut and after a temporary refusal`() async throws {
     let server = try await FakeServer.start { server in
       try! server.fill(web, batches: 1, entryCount: 1)
       server.faults.cuts = [0, 1]
@@ -70,7 +70,7 @@ import Testing
     }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
-    let asking = Task { try await client.streams() }
+    let listing = Task { try await client.streams() }
     let following = Task { try await Followed.all(client.follow([.stream(web)])) }
     await server.until { $0.record.listCount >= 2 && $0.record.follows.count >= 2 }
     // The first wait is over once a later one that is as long has ended.
@@ -90,7 +90,7 @@ import Testing
     #expect(asked.0 == 2)
     #expect(asked.1.count { $0 == [.stream(web)] } == 2)
     await client.shutdown()
-    _ = await (asking.result, following.result, otherFollow.result)
+    _ = await (listing.result, following.result, otherFollow.result)
   }
 
   @Test func `an error that no retry can fix fails all waiting calls at once`() async throws {
@@ -172,7 +172,7 @@ import Testing
     var attempts = 0
     let states = client.states
     while true {
-      // Queries made before the loss is noticed wait for the attempts that follow it.
+      // Requests made before the loss is noticed wait for the attempts that follow it.
       do { _ = try await client.status() } catch {
         #expect(error.code == .gaveUp)
         break

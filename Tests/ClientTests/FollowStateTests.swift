@@ -110,7 +110,7 @@ import Testing
   }
 
   private func next(_ state: inout FollowState) throws -> (part: Int, follow: Follow) {
-    guard let next = state.nextRequest() else { throw TestFailure("nothing to ask for") }
+    guard let next = state.nextPart() else { throw TestFailure("nothing to ask for") }
     return next
   }
 
@@ -141,7 +141,7 @@ import Testing
     var asked: [StreamName] = []
     var told: [StreamName] = []
     var resolutions: [FollowState.Resolution] = []
-    while let (part, follow) = state.nextRequest() {
+    while let (part, follow) = state.nextPart() {
       #expect(follow.selectors.count <= Limits.selectorCountMax && follow.start == .now)
       #expect(follow.controlByteCount <= Limits.controlByteCountMax)
       let positions = LogCursor(follow.cursor)
@@ -230,7 +230,7 @@ extension FollowState {
   /// Begins on a connection for which one request is enough.
   fileprivate mutating func asked() -> Follow {
     begin()
-    guard let (part, follow) = nextRequest() else { fatalError("a connection is asked for something") }
+    guard let (part, follow) = nextPart() else { fatalError("a connection is asked for something") }
     precondition(part == 0)
     return follow
   }

@@ -58,7 +58,7 @@ import Testing
     configuration.random = { $0 }
     let client = try LogClient(configuration)
     let states = client.states
-    let question = Task { try await client.status() }
+    let request = Task { try await client.status() }
     var waits: [Duration] = []
     for await state in states {
       if case .waiting(let duration, _) = state { waits.append(duration) }
@@ -66,7 +66,7 @@ import Testing
     }
     #expect(waits == [.zero, .zero, .seconds(3600)])
     await client.shutdown()
-    let error = await #expect(throws: LogError.self) { try await question.value }
+    let error = await #expect(throws: LogError.self) { try await request.value }
     #expect(error?.code == .closed)
   }
 

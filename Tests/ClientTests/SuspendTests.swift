@@ -22,7 +22,7 @@ import Testing
 
     await client.suspend()
     await server.until { $0.record.openConnectionCount == 0 }
-    // A query meanwhile waits.
+    // A request meanwhile waits.
     async let receipt = client.append(entries(2...3), to: web)
     async let streams = client.streams()
     let late = Task { try await Followed.all(client.follow([.stream(web)])) { $0.sequences[web]?.last == 5 } }
@@ -129,7 +129,7 @@ import Testing
       return 0
     }
     let client = try LogClient(configuration)
-    let question = Task { try await client.status() }
+    let request = Task { try await client.status() }
     for _ in 1...2 {
       let states = client.states
       await client.resume()
@@ -139,7 +139,7 @@ import Testing
       bounds.change { $0 = [] }
     }
     await client.shutdown()
-    let error = await #expect(throws: LogError.self) { try await question.value }
+    let error = await #expect(throws: LogError.self) { try await request.value }
     #expect(error?.code == .closed)
   }
 
@@ -173,10 +173,10 @@ import Testing
     let followed = Task { try await Followed.all(client.follow([.stream(web)])) }
     await server.until { $0.record.follows.count >= 1 }
     await client.suspend()
-    let question = Task { try await client.status() }
+    let request = Task { try await client.status() }
     await client.shutdown()
     #expect(try await followed.value.end == .cancelled)
-    let error = await #expect(throws: LogError.self) { try await question.value }
+    let error = await #expect(throws: LogError.self) { try await request.value }
     #expect(error?.code == .closed)
     #expect(try await server.onLoop { $0.record.connectionCount } == 1)
   }

@@ -75,7 +75,7 @@ import Testing
     }
   }
 
-  @Test func `a query to a missing server is tried once, and answered in one line`() throws {
+  @Test func `a request to a missing server is tried once, and answered in one line`() throws {
     try Scene.play { scene in
       let (closed, port) = try Sockets.listen()
       close(closed)

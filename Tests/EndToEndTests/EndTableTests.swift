@@ -418,7 +418,7 @@ private final class Walk {
     events = []
   }
 
-  /// When a question is answered, everything sent before the answer has arrived.
+  /// When a request is answered, everything sent before the answer has arrived.
   private func expectNothing() throws {
     lastID += 1
     try client.send(.stat, id: lastID)

@@ -114,7 +114,7 @@ import Testing
     }
   }
 
-  @Test func `clients that ask and do not read hold up nobody`() throws {
+  @Test func `clients that send requests and do not read hold up nobody`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       try Self.makeStreams(server, Self.streamCount)
@@ -127,14 +127,14 @@ import Testing
       var unsent = [[UInt8]](repeating: [], count: clients.count)
       var id: UInt32 = 0
       let before = try server.fact("resident_bytes")
-      let worst = try bystanders.worst(during: "\(clients.count) clients that ask and do not read") {
+      let worst = try bystanders.worst(during: "\(clients.count) clients that send requests and do not read") {
         for _ in 0..<20 {
-          let questions = (id + 1...id + 200).flatMap {
+          let requests = (id + 1...id + 200).flatMap {
             RawClient.bytes($0 % 4 == 0 ? .stat : .list(ListRequest(limit: 1_000)), id: $0)
           }
           id += 200
           for (index, client) in clients.enumerated() {
-            unsent[index] += questions
+            unsent[index] += requests
             let count = unsent[index].withUnsafeBytes {
               send(client.descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
             }

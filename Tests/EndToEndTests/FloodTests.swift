@@ -36,19 +36,19 @@ import Testing
 
   @Test(
     arguments: [Message.ping(7), .stat, .list(ListRequest())].map { RawClient.bytes($0, id: $0.type == .ping ? 0 : 5) })
-  func `a peer that asks and never reads costs bounded memory`(question: [UInt8]) throws {
+  func `a peer that sends requests and never reads costs bounded memory`(request: [UInt8]) throws {
     try Scene.play { scene in
       let server = try TestServer(scene, ["--output-timeout", "60s"])
       let before = try server.fact("resident_bytes")
       let client = try RawClient(server.url)
       try client.handshake()
-      let questions = Array(repeatElement(question, count: 1_000).joined())
+      let requests = Array(repeatElement(request, count: 1_000).joined())
       // Until the server closes, or the socket takes no more because the server reads no more.
       var sent = 0
       let flags = fcntl(client.descriptor, F_GETFL)
       _ = fcntl(client.descriptor, F_SETFL, flags | O_NONBLOCK)
       loop: while sent < 64 << 20 {
-        let count = questions.withUnsafeBytes { send(client.descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+        let count = requests.withUnsafeBytes { send(client.descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
         if count > 0 {
           sent += count
         } else if errno == EAGAIN {

@@ -66,15 +66,18 @@ import Testing
         try expect(.protocolViolation, "garbage", afterHandshake: false, garbage, at: server)
         try witness.lives()
       }
-      try expect(.protocolViolation, "HTTP", afterHandshake: false, Array("GET / HTTP/1.1\r\nHost: x\r\n\r\n".utf8), at: server)
       try expect(
-        .protocolViolation, "TLS", afterHandshake: false, [22, 3, 1, 2, 0] + [UInt8](repeating: 1, count: 600), at: server)
+        .protocolViolation, "HTTP", afterHandshake: false, Array("GET / HTTP/1.1\r\nHost: x\r\n\r\n".utf8), at: server)
+      try expect(
+        .protocolViolation, "TLS", afterHandshake: false, [22, 3, 1, 2, 0] + [UInt8](repeating: 1, count: 600),
+        at: server)
       try expect(.protocolViolation, "wrong magic", afterHandshake: false, changed(0, to: 0x4d), at: server)
       try expect(.protocolViolation, "version 0", afterHandshake: false, changed(4, to: 0), at: server)
       try expect(.protocolViolation, "reserved bytes", afterHandshake: false, changed(6, to: 1), at: server)
       let future = RawClient.bytes(.hello(Hello(versions: 7...9, frameByteCountMax: 4 << 20, client: "from 2040")))
       try expect(.unsupportedVersion, "a future version", afterHandshake: false, future, at: server)
-      try expect(.protocolViolation, "a request first", afterHandshake: false, RawClient.bytes(.stat, id: 1), at: server)
+      try expect(
+        .protocolViolation, "a request first", afterHandshake: false, RawClient.bytes(.stat, id: 1), at: server)
       try expect(
         .frameTooLarge, "8 KiB before WELCOME", afterHandshake: false,
         RawFrame.header(type: 1, bodyLength: 8193, controlLength: 8193), at: server)
@@ -225,10 +228,10 @@ import Testing
           RawClient.append(["x"], to: "many/\(padding)\(number)", producer: .random(), number: 1), id: number)
         guard case .ack = try client.receive().message else { throw Failure("no ACK") }
       }
-      // Each query takes several turns.
+      // Each request takes several turns.
       let request = ListRequest(pattern: try StreamPattern("m" + String(repeating: "*a", count: 90) + "*z*"))
-      let questions = (1...20 as ClosedRange<UInt32>).flatMap { RawClient.bytes(.list(request), id: $0) }
-      try client.send(bytes: questions + RawClient.bytes(.stat, id: 21))
+      let requests = (1...20 as ClosedRange<UInt32>).flatMap { RawClient.bytes(.list(request), id: $0) }
+      try client.send(bytes: requests + RawClient.bytes(.stat, id: 21))
       #expect(shutdown(client.descriptor, Int32(SHUT_WR)) == 0)
       var ids: Set<UInt32> = []
       while let received = try client.receiveOrEnd() { ids.insert(received.id) }

@@ -15,6 +15,6 @@ import Testing
   @Test(arguments: ["", "x", "frobnicate", "retention", String(repeating: "a", count: 100_000)])
   func `a word unlike any name is not guessed`(word: String) {
     #expect(Spelling.nearest(to: word, among: names) == nil)
-    #expect(Spelling.question(word, among: names).isEmpty)
+    #expect(Spelling.suggestion(word, among: names).isEmpty)
   }
 }

@@ -178,18 +178,18 @@ import Testing
     #expect(session.receive([Message.error(Refusal(.forbidden, "")).frame(id: 2)]).map(\.shown) == Self.failed())
   }
 
-  @Test func `queries are answered in any order, and limited`() {
+  @Test func `requests are answered in any order, and limited`() {
     var session = session()
     for _ in 1...63 { _ = session.list(ListRequest()) }
-    #expect(session.canAsk == true)
+    #expect(session.canRequest == true)
     _ = session.stat()
-    #expect(session.canAsk == false)
+    #expect(session.canRequest == false)
     #expect(session.receive([Message.status([]).frame(id: 64)]).map(\.shown) == ["answered 64 0"])
     #expect(
       session.receive([Message.listing(Listing(streams: [], hasMore: false)).frame(id: 9)]).map(\.shown) == [
         "listed 9 0"
       ])
-    #expect(session.canAsk == true)
+    #expect(session.canRequest == true)
   }
 
   // MARK: - The cover (P5)
@@ -383,7 +383,7 @@ import Testing
     #expect(session.canAppend(byteCount: 0) == true)
     session.receive([Message.goAway(GoAway(retryAfterMilliseconds: 5, text: "")).frame(id: 0)])
     #expect(session.canAppend(byteCount: 0) == false)
-    #expect(session.canAsk == false)
+    #expect(session.canRequest == false)
     #expect(session.isLeaving == true)
     #expect(session.receive([Self.ack(1, 1).frame(id: 1)]).map(\.shown) == ["acknowledged 1 1+1"])
   }

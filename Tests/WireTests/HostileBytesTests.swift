@@ -269,13 +269,13 @@ import Testing
         welcome: Sample.welcome(appendBytes: 2000, appendBatches: 4, subscriptions: 3), handshakeMillisecondsMax: 1000)
       var server = ServerSession(settings: settings, now: .zero)
       if !random.chance(10) { server.receive([ClientSession.hello(client: "c", token: "t")]) }
-      var questions = 0
+      var requests = 0
       for _ in 0..<30 {
         var bytes = Self.frame(corpus, &random, ids: random.chance(2) ? 1...4 : 1...1000)
         if random.chance(10) { bytes.removeLast(Int.random(in: 0...bytes.count, using: &random)) }
         for action in server.receive(bytes) {
           switch action {
-          case .list, .stat: questions += 1
+          case .list, .stat: requests += 1
           case .follow(let id, _):
             if random.chance(2) { _ = server.tell(id, .live) }
           case .append(let id, _):
@@ -284,7 +284,7 @@ import Testing
           }
         }
         let (appends, subscriptions) = (server.appendCount, server.subscriptionCount)
-        if appends > 4 || subscriptions > 3 || questions > 64 { Issue.record(TestSeeds.replay(seed, "HostileBytes")) }
+        if appends > 4 || subscriptions > 3 || requests > 64 { Issue.record(TestSeeds.replay(seed, "HostileBytes")) }
         if server.isClosed { break }
       }
     }

@@ -396,7 +396,7 @@ import Testing
     #expect(session.tell(1, .live) == nil)
   }
 
-  @Test func `queries in flight have a limit`() {
+  @Test func `requests in flight have a limit`() {
     var session = session()
     for id: UInt32 in 1...64 { #expect(session.receive(id % 2 == 0 ? .stat : .list(ListRequest()), id: id).count == 1) }
     #expect(session.answer(1, .listing(Listing(streams: [], hasMore: false))) != nil)

@@ -714,7 +714,7 @@ def append(id, number, pieces):
     return frame("APPEND", id, pieces, producer=PRODUCER, number=number, floor=1, stream=STREAM)
 
 
-session("append-and-follow", "one connection from HELLO to GOAWAY: appends, one sent again and one refused, two subscriptions, a seal, questions", [
+session("append-and-follow", "one connection from HELLO to GOAWAY: appends, one sent again and one refused, two subscriptions, a seal, requests", [
     (C, message("hello", features=0)), (S, message("welcome")),
     (C, append(1, 1, FIRST)), (C, append(2, 2, SECOND)),
     (S, frame("ACK", 1, appends=2, incarnation=INCARNATION, firstSequence=1, count=3)),

@@ -64,7 +64,7 @@ enum BenchCommand {
   private static func measure(
     _ workload: inout any Workload, _ target: BenchTarget, _ settings: BenchSettings
   ) async throws -> BenchReport {
-    let asking = try LogClient(target.configuration)
+    let observer = try LogClient(target.configuration)
     let title = "bench \(settings.kind.rawValue)"
     let preparing = BenchProgress("\(title), warming up", workload.unit, Meter())
     do {
@@ -76,12 +76,12 @@ enum BenchCommand {
       let meter = Meter()
       let progress = BenchProgress("\(title), run \(number) of \(settings.repeatCount)", workload.unit, meter)
       defer { progress.end() }
-      let before = try await Usage.now(asking)
+      let before = try await Usage.now(observer)
       let outcome = try await workload.run(number, meter)
-      let after = try await Usage.now(asking)
+      let after = try await Usage.now(observer)
       runs.append(BenchRun(meter, outcome, before: before, after: after))
     }
-    await asking.shutdown(deadline: .zero)
+    await observer.shutdown(deadline: .zero)
     return BenchReport(
       kind: settings.kind, unit: workload.unit, target: target.title,
       settings: workload.settings + [BenchSetting("corpus", settings.corpusPath ?? "built-in")], runs: runs)

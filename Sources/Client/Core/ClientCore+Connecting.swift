@@ -47,7 +47,7 @@ extension ClientCore {
     board.set(connectedState(welcome))
     follows.connected()
     carryOutFollows()
-    for key in questions.keys.sorted() { ask(key) }
+    for key in requests.keys.sorted() { makeRequest(key) }
   }
 
   private func connectedState(_ welcome: Welcome) -> ConnectionState {
@@ -83,7 +83,7 @@ extension ClientCore {
     appends.disconnect()
     follows.disconnected(error)
     carryOutFollows()
-    interruptQuestions()
+    interruptRequests()
   }
 
   /// Ends what the phase keeps going.
@@ -107,7 +107,7 @@ extension ClientCore {
 
   /// Leaves a server that is about to stop once it has answered what was begun.
   func leaveIfDrained() {
-    guard case .draining(_, let reason) = phase, appends.inFlightCount == 0, questionKeys.isEmpty else { return }
+    guard case .draining(_, let reason) = phase, appends.inFlightCount == 0, requestKeys.isEmpty else { return }
     lose(reason)
   }
 }
@@ -124,7 +124,7 @@ extension ClientCore {
     guard link?.number == number else { return }
     endRefusing()
     sendWaiting()
-    askWaiting()
+    makeWaitingRequests()
     leaveIfDrained()
     closeIfDone()
   }
@@ -140,8 +140,8 @@ extension ClientCore {
     case .refused(let id, let refusal):
       if appends.isInFlight(id) {
         appendRefused(id, refusal)
-      } else if let key = questionKeys.removeValue(forKey: id) {
-        questionRefused(key, refusal)
+      } else if let key = requestKeys.removeValue(forKey: id) {
+        requestRefused(key, refusal)
       } else {
         follows.refused(id, refusal, now: loop.now)
       }

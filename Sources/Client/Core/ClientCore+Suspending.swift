@@ -4,7 +4,7 @@ internal import LogsWire
 /// A pause that the application wants: no connection, no attempts, no timers, and nothing fails by it.
 ///
 /// To what waits, suspension is a lost connection: in `ClientCore.lose` as here, batches go out again under the same
-/// numbers, subscriptions resume after their last entry and questions are asked again. The answers that are on their
+/// numbers, subscriptions resume after their last entry and requests are made again. The answers that are on their
 /// way are not waited for, since the server finds duplicates by itself (P4).
 extension ClientCore {
   /// Returns when the connection has closed.
@@ -57,7 +57,7 @@ extension ClientCore {
     stopPhase()
     phase = .idle
     tellSuspended()
-    if wantsConnection || !appends.isEmpty || !follows.isEmpty || !questions.isEmpty {
+    if wantsConnection || !appends.isEmpty || !follows.isEmpty || !requests.isEmpty {
       start()
     } else {
       board.set(.idle)

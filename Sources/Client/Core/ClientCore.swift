@@ -57,9 +57,9 @@ actor ClientCore {
   /// Ends the next wait after a refusal.
   var waitTimer: LoopTimer?
 
-  var questions: [UInt64: Question] = [:]
-  var questionKeys: [UInt32: UInt64] = [:]
-  var questionKeyLast: UInt64 = 0
+  var requests: [UInt64: PendingRequest] = [:]
+  var requestKeys: [UInt32: UInt64] = [:]
+  var requestKeyLast: UInt64 = 0
 
   /// Whether it goes on with a connection after a suspension, though nothing may wait for one.
   var wantsConnection = false
@@ -177,6 +177,6 @@ extension ClientCore {
     for item in appends.removeAll() { item.fail(error, budget) }
     follows.failAll(error)
     carryOutFollows()
-    failQuestions(error)
+    failRequests(error)
   }
 }

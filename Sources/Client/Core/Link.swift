@@ -58,8 +58,8 @@ final class Link: ConnectionHandler {
 
   func cancel(_ id: UInt32) { if let frame = session.cancel(id) { send(frame) } }
 
-  /// Whether one more question is allowed now.
-  var canAsk: Bool { session.canAsk }
+  /// Whether one more request is allowed now.
+  var canRequest: Bool { session.canRequest }
 
   func list(_ request: ListRequest) -> UInt32 {
     let (id, frame) = session.list(request)

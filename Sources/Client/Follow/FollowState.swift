@@ -14,7 +14,7 @@ internal import LogsWire
 /// - A limit counts what is left.
 /// - In reverse, cursor and start bound from below, and what lies above the place where it was is cut off.
 ///
-/// A connection is asked by one request, or by several when the positions do not fit (`FollowState+Asking`).
+/// A connection is asked by one request, or by several when the positions do not fit (`FollowState+Parts`).
 struct FollowState {
   /// One stream.
   struct Track {
@@ -35,13 +35,13 @@ struct FollowState {
   private(set) var remaining: UInt64?
   private(set) var isResolved = false
   /// Connections that it was begun on.
-  var requestCount = 0
+  var beginCount = 0
 
   // This connection.
   /// What has been asked for, by number.
   var parts: [FollowPart] = []
   /// What is still to be asked for.
-  var requests = Deque<Request>()
+  var planned = Deque<PlannedPart>()
   /// Whether it takes more than one request.
   var isDivided = false
   /// How many parts there may be before it is divided anew.
@@ -57,7 +57,7 @@ struct FollowState {
     remaining = request.end.limit
   }
 
-  private var isResumption: Bool { requestCount > 1 }
+  private var isResumption: Bool { beginCount > 1 }
   var isReverse: Bool { request.isReverse }
 
   /// The position of every stream known.

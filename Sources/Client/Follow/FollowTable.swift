@@ -151,7 +151,7 @@ extension FollowTable {
       follows[key]?.isAsked = true
       follows[key]?.state.regroup()
     }
-    while let (number, wanted) = follows[key]?.state.nextRequest() {
+    while let (number, wanted) = follows[key]?.state.nextPart() {
       // A watch is never given any credit.
       let isWatch = follows[key]?.state.parts[number].role == .watch
       follows[key]?.parts[number] = OpenPart(isWatch: isWatch)

@@ -3,30 +3,30 @@ internal import LogsWire
 
 /// LIST and STAT, answered in the connection's turns, and only as fast as its socket takes the answers.
 extension ServerConnection {
-  /// A question that is not answered yet.
-  enum Question {
+  /// A request that is not answered yet.
+  enum Request {
     case list(ListSearch)
     case stat
   }
 
-  func ask(_ id: UInt32, _ question: Question) {
-    questions[id] = question
+  func begin(_ id: UInt32, _ request: Request) {
+    requests[id] = request
     awaitTurn(id)
   }
 
-  /// Works on a question, as far as the turn allows.
-  func answer(_ id: UInt32, _ question: Question, _ turn: inout Turn) {
-    switch question {
+  /// Works on a request, as far as the turn allows.
+  func answer(_ id: UInt32, _ request: Request, _ turn: inout Turn) {
+    switch request {
     case .stat:
       turn.spend(.status)
-      questions[id] = nil
+      requests[id] = nil
       send(session.answer(id, .status(core.facts())))
     case .list(var search):
       guard let listing = search.step(&turn) else {
-        questions[id] = .list(search)
+        requests[id] = .list(search)
         return awaitTurn(id)
       }
-      questions[id] = nil
+      requests[id] = nil
       send(session.answer(id, .listing(listing)))
     }
     closeIfDone()

@@ -13,12 +13,12 @@ final class ServerConnection {
   unowned let core: ShardCore
   var session: ServerSession
   var subscriptions: [UInt32: Subscription] = [:]
-  /// Questions and subscriptions that have something to do in the connection's next turn. It has none while the socket
+  /// Requests and subscriptions that have something to do in the connection's next turn. It has none while the socket
   /// is full.
   var waitingForTurn = UniqueQueue<UInt32>()
   let reads = ReadSlots()
   /// LIST and STAT that are not answered yet.
-  var questions: [UInt32: Question] = [:]
+  var requests: [UInt32: Request] = [:]
   /// The client sends no more: closes once everything is answered.
   private var hasInputEnded = false
   /// The server is stopping: closes once every append is answered.
@@ -65,8 +65,8 @@ final class ServerConnection {
       case .follow(let id, let follow): begin(id, follow)
       case .resume(let id): subscriptions[id]?.pump()
       case .cancel(let id): subscriptions[id]?.cancel()
-      case .list(let id, let request): ask(id, .list(ListSearch(request, source: core.hub.source)))
-      case .stat(let id): ask(id, .stat)
+      case .list(let id, let request): begin(id, .list(ListSearch(request, source: core.hub.source)))
+      case .stat(let id): begin(id, .stat)
       case .close(let reason, let code): leave(because: reason, code.map { .refused($0) } ?? .endedByClient)
       }
     }
@@ -114,7 +114,7 @@ final class ServerConnection {
   private func forgetRequests() {
     for subscription in subscriptions.values { subscription.abandon() }
     subscriptions.removeAll()
-    questions.removeAll()
+    requests.removeAll()
     waitingForTurn = UniqueQueue()
   }
 
@@ -134,15 +134,15 @@ extension ServerConnection {
     if !isFull { core.awaitTurn(self) }
   }
 
-  /// Gives questions and subscriptions their shares of the turn, one after the other.
+  /// Gives requests and subscriptions their shares of the turn, one after the other.
   ///
   /// - Returns: whether something is left to be done in another one.
   func takeTurn() -> Bool {
     var turn = Turn()
     while !turn.isOver, !isFull, let id = waitingForTurn.popFirst() {
       turn.spend(.begin)
-      if let question = questions[id] {
-        answer(id, question, &turn)
+      if let request = requests[id] {
+        answer(id, request, &turn)
       } else if let subscription = subscriptions[id] {
         subscription.takeTurn(&turn)
       }
@@ -201,7 +201,7 @@ extension ServerConnection: ConnectionHandler, SocketClient {
   func abandon() { connection.close() }
 
   func closeIfDone() {
-    guard isDraining || (hasInputEnded && questions.isEmpty), session.appendCount == 0 else { return }
+    guard isDraining || (hasInputEnded && requests.isEmpty), session.appendCount == 0 else { return }
     finish()
   }
 }

@@ -85,7 +85,7 @@ package struct Configuration: Sendable {
       guard !known.contains(name), !Self.isForOthers(name, value) else { continue }
       throw ConfigurationError(
         """
-        there is no setting for the variable \(name)\(Spelling.question(name, among: known)); unset it, or see \
+        there is no setting for the variable \(name)\(Spelling.suggestion(name, among: known)); unset it, or see \
         logsd --help
         """
       )
@@ -131,8 +131,8 @@ package struct Configuration: Sendable {
       }
       let name = String(parts[0]).trimmed
       guard let setting = Setting.named(name) else {
-        let question = Spelling.question(name, among: Setting.all.map(\.name))
-        throw ConfigurationError("\(origin): there is no setting '\(name)'\(question); see logsd --help")
+        let suggestion = Spelling.suggestion(name, among: Setting.all.map(\.name))
+        throw ConfigurationError("\(origin): there is no setting '\(name)'\(suggestion); see logsd --help")
       }
       var value = String(parts[1]).trimmed
       if let before = values[name] {

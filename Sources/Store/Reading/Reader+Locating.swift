@@ -72,7 +72,7 @@ extension Reader {
 
   private func next(of stream: StreamInfo, in segment: Segment, _ lease: ConnectionLease) throws(StoreError) -> Next {
     do throws(SQLiteError) {
-      let next = try lease.query(segment) { connection throws(SQLiteError) in try connection.next(of: stream.id) }
+      let next = try lease.read(segment) { connection throws(SQLiteError) in try connection.next(of: stream.id) }
       return next.map { .number($0) } ?? .beforeStream
     } catch {
       try noteLoss(error, of: segment)

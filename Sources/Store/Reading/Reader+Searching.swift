@@ -73,7 +73,7 @@ extension Reader {
     while position <= bounds.upperBound {
       let found: ReaderConnection.Times
       do throws(SQLiteError) {
-        found = try lease.query(segment) { connection throws(SQLiteError) in
+        found = try lease.read(segment) { connection throws(SQLiteError) in
           try connection.times(of: stream.id, from: position, limit: Self.timesRowCountMax, Self.statementTimeMax)
         }
       } catch {
@@ -139,7 +139,7 @@ extension Reader {
         if filters.excludes(hash, from: segment.number) { continue }
       }
       do throws(SQLiteError) {
-        let (mark, isKnown) = try lease.query(segment) { connection throws(SQLiteError) in
+        let (mark, isKnown) = try lease.read(segment) { connection throws(SQLiteError) in
           (try connection.mark(of: key.producer, on: stream.id), try connection.next(of: stream.id) != nil)
         }
         if let mark { return mark }
@@ -156,7 +156,7 @@ extension Reader {
 
   private func makeFilter(_ segment: Segment, _ lease: ConnectionLease) {
     filters.make(segment.number) { visit throws(SQLiteError) in
-      try lease.query(segment) { connection throws(SQLiteError) in
+      try lease.read(segment) { connection throws(SQLiteError) in
         try connection.forEachMarked { stream, producer in visit(MarkFilters.hash(producer, on: stream)) }
       }
     }

@@ -29,7 +29,7 @@ extension Reader {
     while position >= bounds.lowerBound {
       let found: ReaderConnection.Times
       do throws(SQLiteError) {
-        found = try lease.query(segment) { connection throws(SQLiteError) in
+        found = try lease.read(segment) { connection throws(SQLiteError) in
           try connection.times(of: stream.id, downFrom: position, limit: Self.timesRowCountMax, Self.statementTimeMax)
         }
       } catch {
@@ -77,7 +77,7 @@ extension Reader {
     inRunAt first: UInt64, _ segment: Segment, _ stream: StreamInfo, _ signer: inout BatchSigner,
     _ lease: ConnectionLease
   ) throws(SQLiteError) -> [Batch] {
-    let found = try lease.query(segment) { connection throws(SQLiteError) in
+    let found = try lease.read(segment) { connection throws(SQLiteError) in
       try connection.runs(
         of: stream.id, upFrom: first...first, ReaderConnection.Budget(byteCount: 1, time: .seconds(1)))
     }

@@ -2,7 +2,7 @@ internal import LogsDisk
 internal import LogsSystem
 internal import LogsWire
 
-/// Reads streams, from the tail cache or else from segments. Catching up and queries share this path.
+/// Reads streams, from the tail cache or else from segments. Everything that reads shares this path.
 struct Reader: Sendable {
   let catalog: Catalog
   let segments: SegmentList
@@ -136,7 +136,7 @@ struct Reader: Sendable {
     let parts: [BatchSigner.Part]
     let isEnd: Bool
     do throws(SQLiteError) {
-      let found = try lease.query(segment) { connection throws(SQLiteError) in
+      let found = try lease.read(segment) { connection throws(SQLiteError) in
         request.isReverse
           ? try connection.runs(of: stream.id, downFrom: wanted, budget)
           : try connection.runs(of: stream.id, upFrom: wanted, budget)
@@ -185,7 +185,7 @@ struct Reader: Sendable {
     var parts: [BatchSigner.Part] = []
     for run in runs.sorted(by: { $0.first < $1.first }) {
       parts += try signer.parts(of: run) { () throws(SQLiteError) in
-        try lease.query(segment) { connection throws(SQLiteError) in
+        try lease.read(segment) { connection throws(SQLiteError) in
           try connection.incarnations(of: stream.id)
         }
       }
@@ -221,7 +221,7 @@ struct Reader: Sendable {
   ) throws(StoreError) -> UInt64 {
     if request.isReverse { return max(damage.lowerBound, wanted.lowerBound) }
     do throws(SQLiteError) {
-      let next = try lease.query(segment) { connection throws(SQLiteError) in
+      let next = try lease.read(segment) { connection throws(SQLiteError) in
         try connection.firstOfRun(of: stream.id, behind: position)
       }
       return min(damage.upperBound, wanted.upperBound, next.map { $0 - 1 } ?? .max)

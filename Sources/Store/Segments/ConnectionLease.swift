@@ -6,14 +6,14 @@ internal import LogsWire
 ///
 /// The connection is kept, with a snapshot of its segment, until another segment is wanted, an error occurs, or its
 /// time is up: to begin and end a transaction takes longer than to find a small run. So whatever the job looks for must
-/// be committed before its first query.
+/// be committed before its first read.
 final class ConnectionLease {
   private let pool: ConnectionPool
   private let timeMax: Duration
   private var lent: ReaderConnection?
   private var deadline: Int64 = 0
 
-  /// - Parameter timeMax: how long a snapshot is kept for further queries.
+  /// - Parameter timeMax: how long a snapshot is kept for further reads.
   init(_ pool: ConnectionPool, timeMax: Duration) {
     self.pool = pool
     self.timeMax = timeMax
@@ -23,7 +23,7 @@ final class ConnectionLease {
 
   /// Calls `body` with a connection to `segment`, and once more if the disk failed to read, which may have been for a
   /// moment.
-  func query<Value>(
+  func read<Value>(
     _ segment: Segment, _ body: (ReaderConnection) throws(SQLiteError) -> Value
   ) throws(SQLiteError) -> Value {
     do throws(SQLiteError) {

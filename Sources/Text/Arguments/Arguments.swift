@@ -35,7 +35,8 @@ package struct Arguments: Sendable {
         let parts = word.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         guard let option = options.first(where: { $0.isCalled(String(parts[0])) && parts[0].count > 1 }) else {
           let names = options.flatMap { [$0.name] + $0.aliases }.filter { $0.count > 1 }
-          throw fail("there is no flag --\(parts[0])\(Spelling.question(String(parts[0]), among: names, prefix: "--"))")
+          throw fail(
+            "there is no flag --\(parts[0])\(Spelling.suggestion(String(parts[0]), among: names, prefix: "--"))")
         }
         if option.form == nil {
           guard parts.count == 1 else { throw fail("--\(parts[0]) has no value") }

@@ -11,7 +11,7 @@ package enum Spelling {
   }
 
   /// `; did you mean --data?`, or nothing.
-  package static func question(_ word: String, among names: [String], prefix: String = "") -> String {
+  package static func suggestion(_ word: String, among names: [String], prefix: String = "") -> String {
     nearest(to: word, among: names).map { "; did you mean \(prefix)\($0)?" } ?? ""
   }
 

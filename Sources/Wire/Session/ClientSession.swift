@@ -85,7 +85,7 @@ package struct ClientSession: ~Copyable {
   private var appends: [UInt32: (byteCount: Int, entryCount: UInt64)] = [:]
   private var appendByteCount = 0
   private var subscriptions: [UInt32: Subscription] = [:]
-  private var questions: Set<UInt32> = []
+  private var requests: Set<UInt32> = []
   /// GOAWAY came: requests in flight are answered, new ones are not accepted.
   package private(set) var isLeaving = false
   /// The last PING of the current bytes; a peer that sends many gets one answer.
@@ -159,17 +159,19 @@ extension ClientSession {
   }
 
   /// Whether one more LIST or STAT is allowed now.
-  package var canAsk: Bool { isOpen && !isLeaving && questions.count < Limits.questionCountMax }
+  package var canRequest: Bool { isOpen && !isLeaving && requests.count < Limits.requestCountMax }
 
-  /// - Precondition: `canAsk`.
-  package mutating func list(_ request: ListRequest) -> (id: UInt32, frame: OutgoingFrame) { ask(.list(request)) }
+  /// - Precondition: `canRequest`.
+  package mutating func list(_ request: ListRequest) -> (id: UInt32, frame: OutgoingFrame) {
+    makeRequest(.list(request))
+  }
 
-  /// - Precondition: `canAsk`.
-  package mutating func stat() -> (id: UInt32, frame: OutgoingFrame) { ask(.stat) }
+  /// - Precondition: `canRequest`.
+  package mutating func stat() -> (id: UInt32, frame: OutgoingFrame) { makeRequest(.stat) }
 
-  private mutating func ask(_ message: Message) -> (id: UInt32, frame: OutgoingFrame) {
+  private mutating func makeRequest(_ message: Message) -> (id: UInt32, frame: OutgoingFrame) {
     let id = nextID()
-    questions.insert(id)
+    requests.insert(id)
     return (id, frame(message, id: id))
   }
 
@@ -178,7 +180,7 @@ extension ClientSession {
     repeat {
       lastID &+= 1
     } while lastID == 0 || appends[lastID] != nil || subscriptions[lastID] != nil
-      || questions.contains(lastID)
+      || requests.contains(lastID)
     return lastID
   }
 
@@ -259,7 +261,7 @@ extension ClientSession {
       if id == 0 {
         state = .closed
         events.append(.failed(refusal))
-      } else if settle(id) != nil || questions.remove(id) != nil {
+      } else if settle(id) != nil || requests.remove(id) != nil {
         events.append(.refused(id: id, refusal))
       } else if let subscription = subscriptions.removeValue(forKey: id) {
         if !subscription.isAbandoned { events.append(.refused(id: id, refusal)) }
@@ -285,10 +287,10 @@ extension ClientSession {
       }
       if !subscription.isAbandoned { events.append(.ended(id: id, reason)) }
     case .listing(let listing):
-      guard questions.remove(id) != nil else { throw Self.unknown(id) }
+      guard requests.remove(id) != nil else { throw Self.unknown(id) }
       events.append(.listed(id: id, listing))
     case .status(let facts):
-      guard questions.remove(id) != nil else { throw Self.unknown(id) }
+      guard requests.remove(id) != nil else { throw Self.unknown(id) }
       events.append(.answered(id: id, facts))
     case .hello, .append, .complete, .follow, .credit, .cancel, .list, .stat:
       throw Refusal(.protocolViolation, "a server does not send \(frame.type)")

@@ -38,7 +38,7 @@ extension ServerSession {
     private var appendByteCount = 0
     private var subscriptions: [UInt32: Subscription] = [:]
     /// LIST and STAT that are not answered yet.
-    private var questions: Set<UInt32> = []
+    private var requests: Set<UInt32> = []
 
     init(welcome: Welcome, now: MonotonicTime) {
       self.welcome = welcome
@@ -129,8 +129,8 @@ extension ServerSession.Open {
       subscriptions[frame.id] = subscription
       if !hadCredit, subscription.hasCredit { actions.append(.resume(id: frame.id)) }
     case .cancel: if subscriptions[frame.id] != nil { actions.append(.cancel(id: frame.id)) }
-    case .list(let request): try ask(.list(id: frame.id, request), id: frame.id, &actions)
-    case .stat: try ask(.stat(id: frame.id), id: frame.id, &actions)
+    case .list(let request): try accept(.list(id: frame.id, request), id: frame.id, &actions)
+    case .stat: try accept(.stat(id: frame.id), id: frame.id, &actions)
     case .error(let refusal):
       guard frame.id == 0 else {
         throw Refusal(.protocolViolation, "a client's ERROR ends the connection; its id is 0, not \(frame.id)")
@@ -199,27 +199,28 @@ extension ServerSession.Open {
     actions.append(.follow(id: id, follow))
   }
 
-  private func ask(_ action: ServerSession.Action, id: UInt32, _ actions: inout [ServerSession.Action]) throws(Refusal)
+  private func accept(_ action: ServerSession.Action, id: UInt32, _ actions: inout [ServerSession.Action])
+    throws(Refusal)
   {
     try checkNew(id)
     if isDraining {
       actions.append(.send(frame(.error(ServerSession.goingAway(0)), id: id)))
       return
     }
-    guard questions.count < Limits.questionCountMax else {
+    guard requests.count < Limits.requestCountMax else {
       let refusal = Refusal(
-        .overloaded, "\(Limits.questionCountMax) LIST and STAT have no answer yet", isRetryable: true,
-        retryAfterMilliseconds: 100, limit: .init("queries", UInt64(Limits.questionCountMax)))
+        .overloaded, "\(Limits.requestCountMax) LIST and STAT have no answer yet", isRetryable: true,
+        retryAfterMilliseconds: 100, limit: .init("requests", UInt64(Limits.requestCountMax)))
       actions.append(.send(frame(.error(refusal), id: id)))
       return
     }
-    questions.insert(id)
+    requests.insert(id)
     actions.append(action)
   }
 
   private func checkNew(_ id: UInt32) throws(Refusal) {
     if id == 0 { throw Refusal(.protocolViolation, "a request needs an id other than 0") }
-    if appends[id] != nil || subscriptions[id] != nil || questions.contains(id) {
+    if appends[id] != nil || subscriptions[id] != nil || requests.contains(id) {
       throw Refusal(.protocolViolation, "id \(id) is busy until its final answer")
     }
   }
@@ -245,13 +246,13 @@ extension ServerSession.Open {
 
   func refuse(_ id: UInt32, _ refusal: Refusal) -> OutgoingFrame? {
     let wasSubscription = subscriptions.removeValue(forKey: id) != nil
-    let wasQuestion = questions.remove(id) != nil
+    let wasRequest = requests.remove(id) != nil
     let wasAppend = settle(id)
-    return wasAppend || wasSubscription || wasQuestion ? frame(.error(refusal), id: id) : nil
+    return wasAppend || wasSubscription || wasRequest ? frame(.error(refusal), id: id) : nil
   }
 
   func answer(_ id: UInt32, _ message: Message) -> OutgoingFrame? {
-    questions.remove(id) != nil ? frame(message, id: id) : nil
+    requests.remove(id) != nil ? frame(message, id: id) : nil
   }
 
   func tell(_ id: UInt32, _ message: Message) -> OutgoingFrame? {

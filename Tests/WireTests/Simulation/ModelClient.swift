@@ -231,7 +231,7 @@ final class ModelClient {
   }
 
   private func refused(_ id: UInt32, _ refusal: Refusal) {
-    // A draining server accepts no subscription and answers no query; the next connection asks again.
+    // A draining server accepts no subscription and answers no request; the next connection asks again.
     if refusal.code == .goingAway, laneOfID[id] == nil { return }
     guard let (lane, number) = laneOfID.removeValue(forKey: id), refusal.isRetryable else {
       return simulation.fail("\(linkName) refused \(id): \(refusal)")

@@ -16,16 +16,16 @@ internal import LogsWire
 /// it is asked for by name.
 extension FollowState {
   /// What is still to be asked for.
-  enum Request {
+  enum PlannedPart {
     case whole
     case watch
     /// - Parameter isBorn: whether they were created after all were announced.
     case names([StreamName], isBorn: Bool)
   }
 
-  /// Begins on a connection; `nextRequest` tells what to ask for.
+  /// Begins on a connection; `nextPart` tells what to ask for.
   mutating func begin() {
-    requestCount += 1
+    beginCount += 1
     isLiveTold = false
     divide()
   }
@@ -35,25 +35,25 @@ extension FollowState {
 
   private mutating func divide() {
     parts = []
-    requests.removeAll()
+    planned.removeAll()
     found = []
     born = []
     partCountMax = 1
     isDivided = whole().controlByteCount > limits.controlByteCountMax
     if !isDivided {
-      requests.append(.whole)
+      planned.append(.whole)
     } else if isResolved, isBounded {
       // Those created since are no part of it.
-      ask(for: tracks.keys.sorted())
+      plan(tracks.keys.sorted())
     } else {
-      requests.append(.watch)
+      planned.append(.watch)
     }
   }
 
   /// Whether streams created later are no part of it.
   var isBounded: Bool { isReverse || request.end.atHead }
 
-  private mutating func ask(for names: [StreamName]) {
+  private mutating func plan(_ names: [StreamName]) {
     let names = isBounded ? names.filter { tracks[$0].map { !isReached($0) } ?? true } : names
     let chunks = chunks(of: names)
     // What is asked for first is delivered first: with a limit each comes to be the first, as streams of one request
@@ -61,9 +61,9 @@ extension FollowState {
     let first =
       remaining == nil || isReverse
       ? 0 : LimitShare.firstTurn(of: chunks.count, cursor: names.compactMap { position(of: $0) })
-    for chunk in chunks[first...] + chunks[..<first] { requests.append(.names(chunk, isBorn: false)) }
+    for chunk in chunks[first...] + chunks[..<first] { planned.append(.names(chunk, isBorn: false)) }
     // In reverse one is open at a time.
-    partCountMax = isReverse ? 1 : requests.count + limits.bornPartCountMax
+    partCountMax = isReverse ? 1 : planned.count + limits.bornPartCountMax
   }
 
   private func chunks(of names: [StreamName]) -> [[StreamName]] {
@@ -80,17 +80,17 @@ extension FollowState {
   }
 
   /// What to ask for next; without credit.
-  mutating func nextRequest() -> (part: Int, follow: Follow)? {
+  mutating func nextPart() -> (part: Int, follow: Follow)? {
     // In reverse one after the other, as the streams of one request are.
     if isReverse, parts.contains(where: { $0.role == .names && $0.end == nil }) { return nil }
-    if requests.isEmpty {
-      for chunk in chunks(of: born) { requests.append(.names(chunk, isBorn: true)) }
+    if planned.isEmpty {
+      for chunk in chunks(of: born) { planned.append(.names(chunk, isBorn: true)) }
       born = []
     }
-    guard let request = requests.popFirst() else { return nil }
+    guard let next = planned.popFirst() else { return nil }
     let follow: Follow
     let role: FollowPart.Role
-    switch request {
+    switch next {
     case .whole: (role, follow) = (.whole, whole())
     case .watch: (role, follow) = (.watch, watch())
     case .names(let names, let isBorn): (role, follow) = (.names, part(names, isBorn: isBorn))
@@ -108,7 +108,7 @@ extension FollowState {
       // One that was read and is not there any more is an error, which the server finds when it is asked for it.
       if let position = position(of: name), position.sequence > 0 { names.append(name) }
     }
-    ask(for: names)
+    plan(names)
   }
 
   // MARK: Requests
@@ -161,7 +161,7 @@ extension FollowState {
 
 extension FollowState {
   /// Whether every stream that there is has been told on this connection.
-  var isToldWhole: Bool { requests.isEmpty && found.isEmpty && parts.allSatisfy { $0.isResolved || $0.end != nil } }
+  var isToldWhole: Bool { planned.isEmpty && found.isEmpty && parts.allSatisfy { $0.isResolved || $0.end != nil } }
 
   /// Whether it is live from now on, and was not before on this connection.
   mutating func becomesLive() -> Bool {

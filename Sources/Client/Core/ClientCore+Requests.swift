@@ -1,0 +1,123 @@
+internal import LogsTransport
+internal import LogsWire
+
+/// A request that changes nothing, so it can be repeated on every connection until there is an answer.
+struct PendingRequest {
+  enum Kind: Sendable {
+    case list(ListRequest)
+    case stat
+  }
+
+  enum Answer: Sendable {
+    case listing(Listing)
+    case facts([ServerFact])
+  }
+
+  let kind: Kind
+  let waiter: CheckedContinuation<Result<Answer, LogError>, Never>
+  var id: UInt32?
+  var refusalCount = 0
+  /// Makes it again after a refusal; nil when it does not wait for that.
+  var retryTimer: LoopTimer?
+}
+
+extension ClientCore {
+  func list(_ request: ListRequest) async throws(LogError) -> Listing {
+    guard case .listing(let listing) = try await answer(.list(request)) else {
+      throw LogError(.protocolViolation, "the server answered LIST with something else")
+    }
+    return listing
+  }
+
+  func stat() async throws(LogError) -> [ServerFact] {
+    guard case .facts(let facts) = try await answer(.stat) else {
+      throw LogError(.protocolViolation, "the server answered STAT with something else")
+    }
+    return facts
+  }
+
+  private func answer(_ kind: PendingRequest.Kind) async throws(LogError) -> PendingRequest.Answer {
+    guard !isClosed, !isShuttingDown else { throw .closed }
+    requestKeyLast += 1
+    let key = requestKeyLast
+    let result = await withTaskCancellationHandler {
+      await withCheckedContinuation { waiter in
+        requests[key] = PendingRequest(kind: kind, waiter: waiter)
+        start()
+        makeRequest(key)
+      }
+    } onCancel: {
+      // Runs after this turn at the earliest, when the request is there.
+      loop.execute { self.assumeIsolated { $0.cancelRequest(key) } }
+    }
+    return try result.get()
+  }
+
+  private func cancelRequest(_ key: UInt64) {
+    guard let request = take(key) else { return }
+    if let id = request.id { requestKeys[id] = nil }
+    request.waiter.resume(returning: .failure(.cancelled("the request")))
+  }
+
+  func makeRequest(_ key: UInt64) {
+    guard let link = openLink, link.canRequest, let request = requests[key], request.id == nil else { return }
+    let id =
+      switch request.kind {
+      case .list(let list): link.list(list)
+      case .stat: link.stat()
+      }
+    requests[key]?.id = id
+    endRetry(key)
+    requestKeys[id] = key
+  }
+
+  /// Makes the requests that had to wait for answers to others.
+  func makeWaitingRequests() {
+    guard requests.count > requestKeys.count, openLink?.canRequest == true else { return }
+    for key in requests.keys.sorted() where requests[key]?.retryTimer == nil { makeRequest(key) }
+  }
+
+  private func endRetry(_ key: UInt64) {
+    requests[key]?.retryTimer?.cancel()
+    requests[key]?.retryTimer = nil
+  }
+
+  /// Removes the request with this key, which is answered now.
+  private func take(_ key: UInt64) -> PendingRequest? {
+    endRetry(key)
+    return requests.removeValue(forKey: key)
+  }
+
+  func answered(_ id: UInt32, _ answer: PendingRequest.Answer) {
+    guard let key = requestKeys.removeValue(forKey: id), let request = take(key) else { return }
+    request.waiter.resume(returning: .success(answer))
+  }
+
+  func requestRefused(_ key: UInt64, _ refusal: Refusal) {
+    let error = LogError(refusal)
+    guard refusal.isRetryable, let count = requests[key]?.refusalCount else {
+      take(key)?.waiter.resume(returning: .failure(error))
+      return
+    }
+    requests[key]?.id = nil
+    requests[key]?.refusalCount = count + 1
+    let delay = configuration.backoff.delay(attempt: count, retryAfter: error.retryAfter, random: random)
+    requests[key]?.retryTimer = loop.schedule(after: delay) { self.retry(key) }
+  }
+
+  /// The wait is over. If the connection is full of other requests, this one follows when one of them is answered.
+  private func retry(_ key: UInt64) {
+    requests[key]?.retryTimer = nil
+    makeRequest(key)
+  }
+
+  func interruptRequests() {
+    requestKeys = [:]
+    for key in requests.keys { requests[key]?.id = nil }
+  }
+
+  func failRequests(_ error: LogError) {
+    requestKeys = [:]
+    for key in requests.keys.sorted() { take(key)?.waiter.resume(returning: .failure(error)) }
+  }
+}
