@@ -47,12 +47,12 @@ extension Benchmark {
     init(entryCount: Int) async throws {
       directory = try WorkDirectory()
       batch = try SampleEntries.batch(entryCount)
-      var settings = ServerSettings()
-      settings.dataDirectory = directory.data
-      settings.endpoints = [.unix(path: directory.socket)]
+      var configuration = ServerConfiguration()
+      configuration.dataDirectory = directory.data
+      configuration.endpoints = [.unix(path: directory.socket)]
       // Nobody answers.
-      settings.heartbeat = .seconds(3_600)
-      server = try await Server.start(settings) { _ in }
+      configuration.heartbeat = .seconds(3_600)
+      server = try await Server.start(configuration) { _ in }
       producer = try Self.connected(directory.socket)
       few = try Self.stream("few", followerCount: fewCount, directory.socket)
       many = try Self.stream("many", followerCount: manyCount, directory.socket)

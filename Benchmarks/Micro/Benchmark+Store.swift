@@ -53,9 +53,9 @@ extension Benchmark {
   /// A read of 256 KiB from a segment, as a follower that is behind gets it; nothing is in the tail cache.
   private static var catchUp: Benchmark {
     Benchmark("catch-up read, 256 KiB", operations: 200, allocationsMax: AllocationLimits.catchUpRead) {
-      let session = try StoreSession { settings in
-        settings.tailCacheByteCountMax = 0
-        settings.readerThreadCount = 1
+      let session = try StoreSession { configuration in
+        configuration.tailCacheByteCountMax = 0
+        configuration.readerThreadCount = 1
       }
       let name = try StreamName("bench")
       let batch = try SampleEntries.batch(1_000)
@@ -70,9 +70,9 @@ extension Benchmark {
   /// A read of the newest entry of one of 64 streams, in the middle of the rows that the index does not know yet.
   private static var newestRead: Benchmark {
     Benchmark("newest read, 1 of 64 streams", operations: 200, allocationsMax: AllocationLimits.newestRead) {
-      let session = try StoreSession { settings in
-        settings.tailCacheByteCountMax = 0
-        settings.readerThreadCount = 1
+      let session = try StoreSession { configuration in
+        configuration.tailCacheByteCountMax = 0
+        configuration.readerThreadCount = 1
       }
       let names = try (0..<64).map { try StreamName("bench/\($0)") }
       let batch = try SampleEntries.batch(1)

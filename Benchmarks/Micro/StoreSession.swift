@@ -36,13 +36,13 @@ final class StoreSession: Sendable {
   private let sink: Sink
   private let directory: WorkDirectory
 
-  init(_ change: (inout StoreSettings) -> Void = { _ in }) throws {
+  init(_ change: (inout StoreConfiguration) -> Void = { _ in }) throws {
     directory = try WorkDirectory()
     sink = Sink()
-    var settings = StoreSettings(directory: directory.data)
-    settings.leadCommitTimeMax = .zero
-    change(&settings)
-    store = try Store.open(settings, sink: sink)
+    var configuration = StoreConfiguration(directory: directory.data)
+    configuration.leadCommitTimeMax = .zero
+    change(&configuration)
+    store = try Store.open(configuration, sink: sink)
     // The first group is one request alone: the writer does not wait for others yet.
     try submit(to: StreamName("first"), producer: 0, number: 1, try SampleEntries.batch(1))
     sink.answered.pass()

@@ -17,26 +17,26 @@ package enum Daemon {
 
   package static func run(arguments: [String]) async -> Int32 {
     CrashReport.prepare(program: "logsd", advice: Self.crashAdvice)
-    let configuration: Configuration
-    do { configuration = try Configuration(arguments: arguments, environment: Environment.variables) } catch {
+    let reader: ConfigurationReader
+    do { reader = try ConfigurationReader(arguments: arguments, environment: Environment.variables) } catch {
       Output.write("logsd: \(PrintableText.escaped(error.description))", to: STDERR_FILENO)
       return 2
     }
-    switch configuration.request {
+    switch reader.request {
     case .help:
-      Output.write(configuration.help, to: STDOUT_FILENO)
+      Output.write(reader.help, to: STDOUT_FILENO)
       return 0
     case .version:
       Output.write(Version.server, to: STDOUT_FILENO)
       return 0
     case .printConfig:
-      Output.write(configuration.description, to: STDOUT_FILENO)
+      Output.write(reader.description, to: STDOUT_FILENO)
       return 0
-    case .run: return await serve(configuration.settings)
+    case .run: return await serve(reader.configuration)
     }
   }
 
-  private static func serve(_ settings: ServerSettings) async -> Int32 {
+  private static func serve(_ configuration: ServerConfiguration) async -> Int32 {
     // A closed log or ready pipe is no reason to stop serving.
     signal(SIGPIPE, SIG_IGN)
     let log = ServerLog()
@@ -50,7 +50,7 @@ package enum Daemon {
       return 1
     }
     let server: Server
-    do { server = try await Server.start(settings, log: { log.line($0) }) } catch {
+    do { server = try await Server.start(configuration, log: { log.line($0) }) } catch {
       log.line(error.description)
       return 1
     }
@@ -68,7 +68,7 @@ package enum Daemon {
     }
     switch await server.untilStopped() {
     case .signal(let name):
-      log.line("stopping (\(name)), within \(TimeSpan.format(settings.drainDurationMax))")
+      log.line("stopping (\(name)), within \(TimeSpan.format(configuration.drainDurationMax))")
       await server.drain()
       return 0
     case .storeFailed(let reason):

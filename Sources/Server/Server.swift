@@ -10,7 +10,7 @@ package final class Server: Sendable {
   /// Where clients can connect: a requested port of 0 is replaced by the actual one.
   package let endpoints: [Endpoint]
 
-  private let settings: ServerSettings
+  private let configuration: ServerConfiguration
   private let store: Store
   private let shards: [Shard]
   private let connectionEnds: ConnectionEnds
@@ -31,10 +31,11 @@ package final class Server: Sendable {
   }
 
   private init(
-    settings: ServerSettings, store: Store, shards: [Shard], endpoints: [Endpoint], connectionEnds: ConnectionEnds,
+    configuration: ServerConfiguration, store: Store, shards: [Shard], endpoints: [Endpoint],
+    connectionEnds: ConnectionEnds,
     log: @escaping @Sendable (String) -> Void
   ) {
-    self.settings = settings
+    self.configuration = configuration
     self.store = store
     self.shards = shards
     self.endpoints = endpoints
@@ -47,27 +48,27 @@ package final class Server: Sendable {
   /// - Parameter log: takes the lines of the server's own log.
   /// - Throws: `ServerError` when the directory is locked, damaged or not accessible, or an endpoint is taken.
   package static func start(
-    _ settings: ServerSettings, log: @escaping @Sendable (String) -> Void
+    _ configuration: ServerConfiguration, log: @escaping @Sendable (String) -> Void
   ) async throws(ServerError) -> Server {
     let router = CommitRouter()
     let store: Store
-    do { store = try Store.open(storeSettings(settings, log: log), sink: router) } catch {
+    do { store = try Store.open(storeConfiguration(configuration, log: log), sink: router) } catch {
       throw ServerError(error.description)
     }
     let context = ServerContext(
-      settings: settings, store: store, counters: Counters(), connectionEnds: ConnectionEnds(log: log),
+      configuration: configuration, store: store, counters: Counters(), connectionEnds: ConnectionEnds(log: log),
       server: .random(), started: .now(), log: log)
     var shards: [Shard] = []
     var endpoints: [Endpoint] = []
     do throws(TransportError) {
-      for index in 0..<settings.shardCount {
+      for index in 0..<configuration.shardCount {
         let shard = Shard(loop: try EventLoop.start(name: "shard-\(index)"))
         shards.append(shard)
         await shard.open(index: index, context: context)
       }
       router.open(shards)
       let rounds = RoundRobin(shards)
-      for (index, endpoint) in settings.endpoints.enumerated() {
+      for (index, endpoint) in configuration.endpoints.enumerated() {
         // Listeners are spread like connections: no loop accepts for all.
         let shard = shards[index % shards.count]
         endpoints.append(try await shard.listen(on: endpoint) { rounds.adopt($0, as: ServerConnection.self) })
@@ -81,23 +82,24 @@ package final class Server: Sendable {
       throw ServerError(error.message)
     }
     let server = Server(
-      settings: settings, store: store, shards: shards, endpoints: endpoints, connectionEnds: context.connectionEnds,
+      configuration: configuration, store: store, shards: shards, endpoints: endpoints,
+      connectionEnds: context.connectionEnds,
       log: log)
     router.onFailure { server.stop(.storeFailed($0.description)) }
     return server
   }
 
-  private static func storeSettings(
-    _ settings: ServerSettings, log: @escaping @Sendable (String) -> Void
-  ) -> StoreSettings {
-    var store = StoreSettings(directory: settings.dataDirectory)
-    store.segmentByteCountMax = settings.segmentByteCountMax
-    store.segmentAgeMax = settings.segmentAgeMax
-    store.writerQueueByteCountMax = settings.appendByteCountTotalMax
-    store.tailCacheEntryCountMax = settings.tailEntryCount
-    store.tailCacheByteCountMax = settings.tailByteCountMax
-    store.readerThreadCount = settings.readerThreadCount
-    store.streamCountMax = settings.streamCountMax
+  private static func storeConfiguration(
+    _ configuration: ServerConfiguration, log: @escaping @Sendable (String) -> Void
+  ) -> StoreConfiguration {
+    var store = StoreConfiguration(directory: configuration.dataDirectory)
+    store.segmentByteCountMax = configuration.segmentByteCountMax
+    store.segmentAgeMax = configuration.segmentAgeMax
+    store.writerQueueByteCountMax = configuration.appendByteCountTotalMax
+    store.tailCacheEntryCountMax = configuration.tailEntryCount
+    store.tailCacheByteCountMax = configuration.tailByteCountMax
+    store.readerThreadCount = configuration.readerThreadCount
+    store.streamCountMax = configuration.streamCountMax
     store.log = log
     return store
   }
@@ -127,10 +129,10 @@ package final class Server: Sendable {
   /// closes the store.
   package func drain() async {
     let goAway = GoAway(
-      retryAfterMilliseconds: 100, text: "the server is stopping", advice: settings.stopAdvice)
+      retryAfterMilliseconds: 100, text: "the server is stopping", advice: configuration.stopAdvice)
     for shard in shards { await shard.stopListening() }
     await withTaskGroup { group in
-      for shard in shards { group.addTask { await shard.drain(goAway, within: self.settings.drainDurationMax) } }
+      for shard in shards { group.addTask { await shard.drain(goAway, within: self.configuration.drainDurationMax) } }
     }
     for shard in shards { shard.loop.stop() }
     connectionEnds.summarize(now: .now())

@@ -8,7 +8,7 @@ internal import Synchronization
 /// unclean stop one that checks. Any method may be called from any thread. `close` has to be called before the last
 /// reference is dropped.
 package final class Store: Sendable {
-  private let settings: StoreSettings
+  private let configuration: StoreConfiguration
   private let queue: WriterQueue
   private let catalog: Catalog
   private let directory: StoreDirectory
@@ -34,43 +34,43 @@ package final class Store: Sendable {
   ///
   /// - Throws: `locked` when another process has it; `notAStore`, `missingSegment` or `damaged` when it must not be
   ///   written to as it is.
-  package static func open(_ settings: StoreSettings, sink: any StoreSink) throws(StoreError) -> Store {
-    let paths = StorePaths(directory: settings.directory)
-    let lock = try StoreDirectory.lock(settings, paths)
-    return try Store(settings, try Recovery(settings, paths: paths).run(), lock, sink)
+  package static func open(_ configuration: StoreConfiguration, sink: any StoreSink) throws(StoreError) -> Store {
+    let paths = StorePaths(directory: configuration.directory)
+    let lock = try StoreDirectory.lock(configuration, paths)
+    return try Store(configuration, try Recovery(configuration, paths: paths).run(), lock, sink)
   }
 
   private init(
-    _ settings: StoreSettings, _ found: Recovery.Result, _ lock: FileLock, _ sink: any StoreSink
+    _ configuration: StoreConfiguration, _ found: Recovery.Result, _ lock: FileLock, _ sink: any StoreSink
   ) throws(StoreError) {
-    self.settings = settings
+    self.configuration = configuration
     directory = found.directory
     missingSegmentCount = found.missingCount
     catalog = Catalog()
     catalog.publish(found.streams)
-    queue = WriterQueue(settings, catalog: catalog)
-    pool = ConnectionPool(settings)
-    tail = TailCache(settings)
+    queue = WriterQueue(configuration, catalog: catalog)
+    pool = ConnectionPool(configuration)
+    tail = TailCache(configuration)
     let failStop = FailStop(sink, queue)
     self.failStop = failStop
     let failed: @Sendable (StoreError) -> Void = { failStop.report($0) }
     reader = Reader(
-      catalog: catalog, segments: directory.segments, pool: pool, tail: tail, files: settings.fileSystem,
-      readTimeMax: settings.readTimeMax, damaged: failed, log: settings.log)
+      catalog: catalog, segments: directory.segments, pool: pool, tail: tail, files: configuration.fileSystem,
+      readTimeMax: configuration.readTimeMax, damaged: failed, log: configuration.log)
     // Before any thread runs: a mark that is looked up must be complete.
     let replay = try MarkReplay(active: found.active, catalog: catalog, reader: reader).run()
     queue.adopt(replay.marks)
     found.active.noteUnstored(replay.batchCount)
-    readers = ReaderThreads(count: settings.readerThreadCount)
+    readers = ReaderThreads(count: configuration.readerThreadCount)
     searches = Searches(reader: reader, threads: readers)
-    upkeep = Upkeep(settings, directory: directory, pool: pool, failed: failed)
+    upkeep = Upkeep(configuration, directory: directory, pool: pool, failed: failed)
     for complete in found.closing { upkeep.add(Sealing(complete)) }
-    upkeep.add(Reserve(settings, paths: directory.paths))
-    let rollover = SegmentRollover(settings, directory: directory, queue: queue, catalog: catalog)
+    upkeep.add(Reserve(configuration, paths: directory.paths))
+    let rollover = SegmentRollover(configuration, directory: directory, queue: queue, catalog: catalog)
     // As they are before the writer begins.
     let (listing, lastRow) = (directory.segments.current, found.active.lastRow)
     let writer = Writer(
-      settings, sink: sink, queue: queue, catalog: catalog, tail: tail, rollover: rollover, upkeep: upkeep,
+      configuration, sink: sink, queue: queue, catalog: catalog, tail: tail, rollover: rollover, upkeep: upkeep,
       active: found.active, nextStreamID: (found.streams.map(\.id).max() ?? 0) + 1,
       lastReceived: found.streams.map(\.lastReceived).max() ?? 0)
     let writerThread = Thread("store-write") {
@@ -230,7 +230,7 @@ package final class Store: Sendable {
       try running.writer.close()
       try directory.markClean()
     } catch {
-      settings.log(
+      configuration.log(
         """
         everything acknowledged is on disk, but the data directory could not be marked as closed: \(error). The next \
         start works as after a crash: it checks what was stored last before it is ready, and the rest in the background

@@ -7,34 +7,35 @@ import Testing
 @Suite struct BenchTests {
   // MARK: Flags
 
-  private func settings(_ words: String...) throws -> BenchSettings {
-    try BenchSettings(Arguments(words, options: BenchSettings.options + ConnectionOptions.all, help: "logs help bench"))
+  private func configuration(_ words: String...) throws -> BenchConfiguration {
+    try BenchConfiguration(
+      Arguments(words, options: BenchConfiguration.options + ConnectionOptions.all, help: "logs help bench"))
   }
 
   @Test func `omitted settings have the defaults in the help`() throws {
-    let append = try settings("append")
+    let append = try configuration("append")
     #expect(append.producerCount == 1 && append.batchEntryCount == 1_000 && append.entryCount == 1_000_000)
     #expect(append.streamCount == 1 && append.repeatCount == 3 && append.format == .table && append.corpusPath == nil)
-    let ack = try settings("ack", "--connections", "64")
+    let ack = try configuration("ack", "--connections", "64")
     #expect(ack.connectionCount == 64 && ack.streamCount == 1 && ack.seconds == 5)
-    let tail = try settings("tail")
+    let tail = try configuration("tail")
     #expect(tail.rate == 1_000 && tail.followerCount == 1 && tail.batchEntryCount == 1)
-    let read = try settings("read")
+    let read = try configuration("read")
     #expect(read.stream == nil && read.decoding == .entries)
   }
 
   @Test func `every flag is accepted`() throws {
-    let ack = try settings(
+    let ack = try configuration(
       "ack", "--connections", "8", "--streams", "3", "--seconds", "0.25", "--repeat", "1", "-o", "json")
     #expect(ack.connectionCount == 8 && ack.streamCount == 3 && ack.seconds == 0.25)
     #expect(ack.repeatCount == 1 && ack.format == .json)
-    #expect(try settings("ack", "--streams", "shared").streamCount == 1)
-    let append = try settings("append", "--producers", "3", "--streams", "7", "--batch", "2", "--entries", "14")
+    #expect(try configuration("ack", "--streams", "shared").streamCount == 1)
+    let append = try configuration("append", "--producers", "3", "--streams", "7", "--batch", "2", "--entries", "14")
     #expect(append.producerCount == 3 && append.streamCount == 7)
-    #expect(try settings("append", "--producers", "3").streamCount == 3)
-    let tail = try settings("tail", "--rate", "10000", "--followers", "100", "--batch", "100", "--corpus", "f")
+    #expect(try configuration("append", "--producers", "3").streamCount == 3)
+    let tail = try configuration("tail", "--rate", "10000", "--followers", "100", "--batch", "100", "--corpus", "f")
     #expect(tail.rate == 10_000 && tail.followerCount == 100 && tail.batchEntryCount == 100 && tail.corpusPath == "f")
-    let read = try settings("read", "--stream", "web", "--decode", "batches")
+    let read = try configuration("read", "--stream", "web", "--decode", "batches")
     #expect(read.stream?.text == "web" && read.decoding == .batches)
   }
 
@@ -48,7 +49,7 @@ import Testing
   ])
   func `mistakes are refused before anything begins`(words: [String]) {
     #expect(throws: (any Error).self) {
-      try BenchSettings(Arguments(words, options: BenchSettings.options, help: "logs help bench"))
+      try BenchConfiguration(Arguments(words, options: BenchConfiguration.options, help: "logs help bench"))
     }
   }
 

@@ -27,7 +27,7 @@ final class FakeConnection: ConnectionHandler {
       heartbeatMilliseconds: server.heartbeatMilliseconds, appendByteCountMax: server.appendByteCountMax,
       appendBatchCountMax: 1024, subscriptionCountMax: 1024, name: "fake")
     session = ServerSession(
-      settings: .init(welcome: welcome, handshakeMillisecondsMax: 10_000), now: connection.loop.now)
+      configuration: .init(welcome: welcome, handshakeMillisecondsMax: 10_000), now: connection.loop.now)
     connection.handler = self
     if cut == 0 { self.cut() }
   }

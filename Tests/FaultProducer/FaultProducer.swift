@@ -5,21 +5,21 @@ import LogsClient
 /// A program that hands over entries and reports it line by line, for tests that kill it, its server and the links
 /// between them.
 ///
-/// `faultproducer hand|rate|last name=value...`, with the names of `Settings`. It exits with 0 once everything is
+/// `faultproducer hand|rate|last name=value...`, with the names of `RunConfiguration`. It exits with 0 once everything is
 /// acknowledged and its stdin is closed.
 enum FaultProducer {
   static func run(_ arguments: [String]) async -> Int32 {
     signal(SIGPIPE, SIG_IGN)
     do {
-      let settings = try Settings(arguments.dropFirst())
+      let configuration = try RunConfiguration(arguments.dropFirst())
       let isWhole: Bool
       switch arguments.first {
       case "hand":
-        var handing = Handing(settings)
+        var handing = Handing(configuration)
         isWhole = try await handing.run()
-      case "rate": isWhole = try await RateRun(settings).run()
+      case "rate": isWhole = try await RateRun(configuration).run()
       case "last":
-        try await LastWords(settings).say()
+        try await LastWords(configuration).say()
         return 0
       default: throw UsageError("faultproducer takes 'hand', 'rate' or 'last'")
       }

@@ -4,16 +4,16 @@ import LogsClient
 /// Hands over numbered entries in pieces of any size, using all available calls, and reports what was accepted,
 /// acknowledged and flushed.
 struct Handing {
-  private let settings: Settings
+  private let configuration: RunConfiguration
   private var random: SplitMix64
   private var next: Int
 
   private static let flushTimeout = Duration.seconds(600)
 
-  init(_ settings: Settings) {
-    self.settings = settings
-    random = SplitMix64(state: settings.seed)
-    next = settings.from
+  init(_ configuration: RunConfiguration) {
+    self.configuration = configuration
+    random = SplitMix64(state: configuration.seed)
+    next = configuration.from
   }
 
   private enum Call: CaseIterable {
@@ -25,15 +25,15 @@ struct Handing {
 
   /// - Returns: whether everything is acknowledged.
   mutating func run() async throws -> Bool {
-    let producer = try settings.makeProducer(whenFull: .wait, reportsDrops: true)
+    let producer = try configuration.makeProducer(whenFull: .wait, reportsDrops: true)
     try await withThrowingDiscardingTaskGroup { receipts in
-      while next <= settings.last {
-        if settings.pauseMax > 0 {
+      while next <= configuration.last {
+        if configuration.pauseMax > 0 {
           // A service works between two calls.
-          try await Task.sleep(for: .milliseconds(Int.random(in: 0...settings.pauseMax, using: &random)))
+          try await Task.sleep(for: .milliseconds(Int.random(in: 0...configuration.pauseMax, using: &random)))
         }
-        let call = settings.submitsOnly ? .submit : Call.allCases.randomElement(using: &random) ?? .submit
-        if case .flush = call, next > settings.from {
+        let call = configuration.submitsOnly ? .submit : Call.allCases.randomElement(using: &random) ?? .submit
+        if case .flush = call, next > configuration.from {
           await flush(producer)
           continue
         }
@@ -49,10 +49,10 @@ struct Handing {
   private mutating func hand(
     _ call: Call, to producer: LogProducer, _ receipts: inout ThrowingDiscardingTaskGroup<any Error>
   ) async {
-    let count = min(settings.last - next + 1, Int.random(in: 1...settings.pieceCountMax, using: &random))
+    let count = min(configuration.last - next + 1, Int.random(in: 1...configuration.pieceCountMax, using: &random))
     let numbers = next...next + count - 1
     next += count
-    let entries = numbers.map { FaultEntry(producer: settings.producer, number: $0).entry }
+    let entries = numbers.map { FaultEntry(producer: configuration.producer, number: $0).entry }
     Output.write(.handing(numbers))
     do {
       switch call {
@@ -78,7 +78,7 @@ struct Handing {
       return Output.write(.failed("a flush was not done after \(Self.flushTimeout)"))
     }
     // A process that was started after the last entry only has to empty the spool.
-    if next > settings.from { Output.write(.flushed(settings.from...next - 1)) }
+    if next > configuration.from { Output.write(.flushed(configuration.from...next - 1)) }
   }
 }
 

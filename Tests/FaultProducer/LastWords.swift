@@ -4,17 +4,17 @@ import LogsClient
 
 /// Logs some entries and ends without a shutdown: by `exit`, or by returning from `main`.
 struct LastWords {
-  private let settings: Settings
+  private let configuration: RunConfiguration
 
-  init(_ settings: Settings) { self.settings = settings }
+  init(_ configuration: RunConfiguration) { self.configuration = configuration }
 
   func say() async throws {
-    let producer = try settings.makeProducer(whenFull: .dropNewest, reportsDrops: true)
+    let producer = try configuration.makeProducer(whenFull: .dropNewest, reportsDrops: true)
     // The first entry is sent at once; the others linger.
-    for number in settings.from...settings.last {
-      producer.log(FaultEntry(producer: settings.producer, number: number).entry)
+    for number in configuration.from...configuration.last {
+      producer.log(FaultEntry(producer: configuration.producer, number: number).entry)
     }
-    if settings.exits { withExtendedLifetime(producer) { exit(0) } }
+    if configuration.exits { withExtendedLifetime(producer) { exit(0) } }
     // A logger lives as long as its program.
     Self.kept = producer
   }

@@ -4,7 +4,7 @@ import LogsClient
 /// Calls `log` at a fixed rate, whatever the server does, and reports how long the calls took and what became of the
 /// entries.
 struct RateRun {
-  private let settings: Settings
+  private let configuration: RunConfiguration
 
   /// How often per second it catches up on calls.
   private static let tickMicroseconds = 1_000
@@ -12,11 +12,11 @@ struct RateRun {
   private static let padding = String(repeating: "x", count: 90)
   private static let flushTimeout = Duration.seconds(600)
 
-  init(_ settings: Settings) { self.settings = settings }
+  init(_ configuration: RunConfiguration) { self.configuration = configuration }
 
   /// - Returns: whether nothing is waiting any more.
   func run() async throws -> Bool {
-    let producer = try settings.makeProducer(whenFull: .dropNewest, reportsDrops: false)
+    let producer = try configuration.makeProducer(whenFull: .dropNewest, reportsDrops: false)
     call(producer)
     report(producer.counts)
     let isWhole = await producer.flush(timeout: Self.flushTimeout)
@@ -26,12 +26,12 @@ struct RateRun {
   }
 
   private func call(_ producer: LogProducer) {
-    let count = settings.rate * settings.seconds
+    let count = configuration.rate * configuration.seconds
     var times = [UInt32](repeating: 0, count: count)
     let start = Self.now()
     var done = 0
     while done < count {
-      let due = min(count, Int((Self.now() - start) * Int64(settings.rate) / 1_000_000_000) + 1)
+      let due = min(count, Int((Self.now() - start) * Int64(configuration.rate) / 1_000_000_000) + 1)
       while done < due {
         let entry = LogEntry(message: ByteString("call \(done + 1) \(Self.padding)"), severity: .info)
         let before = Self.now()

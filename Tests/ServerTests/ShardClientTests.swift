@@ -20,12 +20,12 @@ import Testing
 
     init(connectionCountMax: Int) async throws {
       let router = CommitRouter()
-      store = try Store.open(StoreSettings(directory: directory), sink: router)
-      var settings = ServerSettings()
-      settings.connectionCountMax = connectionCountMax
+      store = try Store.open(StoreConfiguration(directory: directory), sink: router)
+      var configuration = ServerConfiguration()
+      configuration.connectionCountMax = connectionCountMax
       let log: @Sendable (String) -> Void = { _ in }
       let context = ServerContext(
-        settings: settings, store: store, counters: Counters(), connectionEnds: ConnectionEnds(log: log),
+        configuration: configuration, store: store, counters: Counters(), connectionEnds: ConnectionEnds(log: log),
         server: .random(), started: .now(), log: log)
       let shard = Shard(loop: try EventLoop.start(name: "shard"))
       self.shard = shard

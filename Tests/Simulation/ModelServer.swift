@@ -78,7 +78,7 @@ final class ModelServer {
   func accept(_ link: VirtualLink, name: String) -> Bool {
     guard !isDown else { return false }
     let session = ServerSession(
-      settings: .init(welcome: welcome, handshakeMillisecondsMax: 500), now: simulation.now)
+      configuration: .init(welcome: welcome, handshakeMillisecondsMax: 500), now: simulation.now)
     let connection = Connection(self, name: name, link: link, session: session)
     connections.append(connection)
     link.attach(.server) { [unowned self, weak connection] bytes in

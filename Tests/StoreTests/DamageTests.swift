@@ -78,7 +78,7 @@ import Testing
     }
     let active = Segment(number: 1, path: directory.data + "/segments/0000000001.db", state: .active)
     let lines = TestSink()
-    let settings = TestStore.settings(directory)
+    let configuration = TestStore.configuration(directory)
     // A catalog that does not know the last commit yet, which created the stream `new`.
     let catalog = Catalog()
     let writer = try SegmentWriter(active, vfs: nil)
@@ -88,8 +88,8 @@ import Testing
     let lastRow = writer.lastRow
     let known = Monitor<StoreError?>(nil)
     let reader = Reader(
-      catalog: catalog, segments: SegmentList(SegmentListing(segments: [active])), pool: ConnectionPool(settings),
-      tail: TailCache(settings), files: settings.fileSystem, readTimeMax: settings.readTimeMax,
+      catalog: catalog, segments: SegmentList(SegmentListing(segments: [active])), pool: ConnectionPool(configuration),
+      tail: TailCache(configuration), files: configuration.fileSystem, readTimeMax: configuration.readTimeMax,
       damaged: { error in known.withLock { $0 = error } }, log: { lines.log($0) })
     try writer.database.execute(
       """
@@ -107,9 +107,9 @@ import Testing
     let directory = TestDirectory()
     let clock = TestClock()
     let disk = FaultDisk()
-    let settings = disk.settings(directory, clock)
+    let configuration = disk.configuration(directory, clock)
     do {
-      let test = try TestStore(settings)
+      let test = try TestStore(configuration)
       let text = String(repeating: "x", count: 1_000_000)
       for number in 1...20 as ClosedRange<UInt64> { test.append("web", .test(text), number: number) }
       test.roll(clock)
@@ -126,7 +126,7 @@ import Testing
         _ = readCount.wait(timeout: .milliseconds(1)) { _ -> Bool? in nil }
       }
     }
-    let test = try TestStore(settings)
+    let test = try TestStore(configuration)
     let countAtClose = try #require(readCount.wait(timeout: TestSink.patience) { $0 > 100 ? $0 : nil })
     test.close()
     #expect(readCount.withLock { $0 } < countAtClose + 1000)

@@ -86,9 +86,9 @@ import Testing
 
   @Test func `streams beyond the maximum are refused, the others go on`() throws {
     let directory = TestDirectory()
-    var settings = TestStore.settings(directory)
-    settings.streamCountMax = 2
-    let test = try TestStore(settings)
+    var configuration = TestStore.configuration(directory)
+    configuration.streamCountMax = 2
+    let test = try TestStore(configuration)
     test.append("a", .test("1"), number: 1)
     test.append("b", .test("1"), number: 1)
     let refusal = test.append("c", .test("1"), number: 1)?.refusal
@@ -178,9 +178,9 @@ import Testing
 
   @Test func `a full queue refuses at once and says when to come again`() throws {
     let directory = TestDirectory()
-    var settings = TestStore.settings(directory)
-    settings.writerQueueBatchCountMax = 0
-    let test = try TestStore(settings)
+    var configuration = TestStore.configuration(directory)
+    configuration.writerQueueBatchCountMax = 0
+    let test = try TestStore(configuration)
     let refusal = test.append("web", .test("1"), number: 1)?.refusal
     #expect(refusal?.code == .overloaded)
     #expect(refusal?.isRetryable == true)

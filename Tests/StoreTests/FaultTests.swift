@@ -18,7 +18,7 @@ import Testing
     let directory = TestDirectory()
     let disk = FaultDisk()
     do {
-      let test = try TestStore(disk.settings(directory), commitsHere: commitsHere)
+      let test = try TestStore(disk.configuration(directory), commitsHere: commitsHere)
       test.append("web", .test("1"), number: 1)
       disk.inject(
         isWrite
@@ -33,7 +33,7 @@ import Testing
       test.close()
     }
     disk.heal()
-    let test = try TestStore(disk.settings(directory))
+    let test = try TestStore(disk.configuration(directory))
     let texts = try test.readAll("web").texts
     #expect(texts.first == "1")
     // A failed sync may have left the group: then all of it, and the producer learns that it is stored.
@@ -44,7 +44,7 @@ import Testing
   @Test func `when the store stops, every append in flight is answered once`() throws {
     let directory = TestDirectory()
     let disk = FaultDisk()
-    let test = try TestStore(disk.settings(directory), commitsHere: true)
+    let test = try TestStore(disk.configuration(directory), commitsHere: true)
     for producer in 1...3 as ClosedRange<UInt64> { test.append("web", .test("1"), producer: producer, number: 1) }
     disk.inject(.init(operation: FAULT_SYNC, suffix: "-wal", code: Self.ioErrorSync, count: 1))
     // Nobody commits before the last one has been queued, and the first one's commit finds the fault.
@@ -73,7 +73,7 @@ import Testing
   func `on a full disk appends are refused, and the store continues when there is space`(commitsHere: Bool) throws {
     let directory = TestDirectory()
     let disk = FaultDisk()
-    let test = try TestStore(disk.settings(directory), commitsHere: commitsHere)
+    let test = try TestStore(disk.configuration(directory), commitsHere: commitsHere)
     test.append("web", .test("1"), number: 1)
     disk.inject(.init(operation: FAULT_WRITE, suffix: "-wal", code: SQLITE_FULL))
     let refusal = test.append("web", .test("2"), number: 2)?.refusal
@@ -90,14 +90,14 @@ import Testing
     #expect(test.store.statistics.diskFullCount >= 2)
     test.close()
     #expect(test.sink.monitor.withLock { $0.error } == nil)
-    let again = try TestStore(disk.settings(directory))
+    let again = try TestStore(disk.configuration(directory))
     #expect(try again.readAll("web").texts == ["1", "2"])
   }
 
   @Test func `a transaction that fails midway leaves nothing of its group`() throws {
     let directory = TestDirectory()
     let disk = FaultDisk()
-    let test = try TestStore(disk.settings(directory))
+    let test = try TestStore(disk.configuration(directory))
     test.append("web", .test("1"), number: 1)
     // Larger than SQLite's cache: pages go to the WAL before the COMMIT, and the disk is full in between.
     disk.inject(.init(operation: FAULT_WRITE, suffix: "-wal", code: SQLITE_FULL, skip: 300, count: 1))
@@ -118,7 +118,7 @@ import Testing
     let directory = TestDirectory()
     let disk = FaultDisk()
     let clock = TestClock()
-    let test = try TestStore(disk.settings(directory, clock), commitsHere: commitsHere)
+    let test = try TestStore(disk.configuration(directory, clock), commitsHere: commitsHere)
     test.append("web", .test("1"), number: 1)
     disk.inject(.init(operation: FAULT_WRITE, suffix: ".db.tmp", code: SQLITE_FULL))
     clock.advance(.seconds(25 * 3600))
@@ -139,11 +139,11 @@ import Testing
     let directory = TestDirectory()
     let disk = FaultDisk()
     let clock = TestClock()
-    var settings = disk.settings(directory, clock)
-    settings.walByteCountMax = 64 << 10
-    settings.tailCacheByteCountMax = 0
-    settings.upkeepRetryInterval = .milliseconds(20)
-    let test = try TestStore(settings)
+    var configuration = disk.configuration(directory, clock)
+    configuration.walByteCountMax = 64 << 10
+    configuration.tailCacheByteCountMax = 0
+    configuration.upkeepRetryInterval = .milliseconds(20)
+    let test = try TestStore(configuration)
     disk.inject(.init(operation: FAULT_WRITE, suffix: "0000000001.db", code: SQLITE_FULL))
     let text = String(repeating: "x", count: 20_000)
     for number in 1...20 as ClosedRange<UInt64> {
@@ -165,7 +165,7 @@ import Testing
     let clock = TestClock()
     var number: UInt64 = 2
     do {
-      let test = try TestStore(disk.settings(directory, clock))
+      let test = try TestStore(disk.configuration(directory, clock))
       test.append("web", .test("1"), number: 1)
       disk.inject(.init(operation: FAULT_WRITE, suffix: "store.tmp", code: SQLITE_FULL))
       clock.advance(.seconds(25 * 3600))
@@ -179,7 +179,7 @@ import Testing
       #expect(test.append("web", .test("\(number + 1)"), number: number + 1)?.first == number + 1)
       test.close()
     }
-    let test = try TestStore(disk.settings(directory, clock))
+    let test = try TestStore(disk.configuration(directory, clock))
     #expect(try test.readAll("web").texts == (1...number + 1).map { "\($0)" })
   }
 
@@ -187,16 +187,16 @@ import Testing
     let directory = TestDirectory()
     let disk = FaultDisk()
     let clock = TestClock()
-    var settings = disk.settings(directory, clock)
-    settings.markForwardCountMax = 0
+    var configuration = disk.configuration(directory, clock)
+    configuration.markForwardCountMax = 0
     do {
-      let test = try TestStore(settings)
+      let test = try TestStore(configuration)
       test.append("web", .test("1"), producer: 1, number: 1)
       test.roll(clock)
       test.append("web", .test("2"), producer: 2, number: 1)
       test.close()
     }
-    let test = try TestStore(settings)
+    let test = try TestStore(configuration)
     // Like an error for too many open files.
     disk.inject(.init(operation: FAULT_OPEN, suffix: "0000000001.db", code: SQLITE_CANTOPEN))
     let requests = (1...3 as ClosedRange<UInt64>).map { test.submit("web", .batch(.test("\($0)")), number: $0) }
@@ -219,7 +219,7 @@ import Testing
     let disk = FaultDisk()
     let clock = TestClock()
     do {
-      let test = try TestStore(disk.settings(directory, clock))
+      let test = try TestStore(disk.configuration(directory, clock))
       test.append("web", .test("1"), number: 1)
       disk.inject(
         .init(operation: FAULT_SYNC, suffix: "0000000001.db", code: code, count: 1, isBesideSQLite: code == SQLITE_FULL)
@@ -230,7 +230,7 @@ import Testing
       test.close()
     }
     disk.heal()
-    let test = try TestStore(disk.settings(directory, clock))
+    let test = try TestStore(disk.configuration(directory, clock))
     // The store's own sync comes last: then the file has left WAL mode already.
     if code != SQLITE_FULL { #expect(test.sink.waitForLine("segment 1 is sealed")) }
     #expect(try test.readAll("web").texts == ["1", "2"])
@@ -245,7 +245,7 @@ import Testing
       let disk = FaultDisk()
       let clock = TestClock()
       do {
-        let test = try TestStore(disk.settings(directory, clock))
+        let test = try TestStore(disk.configuration(directory, clock))
         test.append("web", .test("1"), number: 1)
         // The segment's sync, its directory's, the syncs of `store`.
         let suffixes = ["0000000002.db.tmp", "/segments", "store.tmp", "/data"]
@@ -257,7 +257,7 @@ import Testing
         test.close()
       }
       disk.heal()
-      let test = try TestStore(disk.settings(directory, clock))
+      let test = try TestStore(disk.configuration(directory, clock))
       test.append("web", .test("2"), number: 2)
       #expect(test.append("web", .test("3"), number: 3)?.first == 3)
       #expect(try test.readAll("web").texts == ["1", "2", "3"])
@@ -268,7 +268,7 @@ import Testing
     let directory = TestDirectory()
     let disk = FaultDisk()
     let clock = TestClock()
-    let test = try TestStore(disk.settings(directory, clock))
+    let test = try TestStore(disk.configuration(directory, clock))
     test.append("web", .test("1"), number: 1)
     // A quota, met by the sync of the directory when `store` has the next segment's number already.
     disk.inject(.init(operation: FAULT_SYNC, suffix: "/data", code: SQLITE_FULL))
@@ -280,9 +280,9 @@ import Testing
       if let first = test.append("web", .test("\(number)"), number: number)?.first { acknowledged = first }
     }
     let killed = directory.copy()
-    var settings = TestStore.settings(killed, clock)
-    settings.noticesCopies = false
-    let again = try TestStore(settings, in: killed)
+    var configuration = TestStore.configuration(killed, clock)
+    configuration.noticesCopies = false
+    let again = try TestStore(configuration, in: killed)
     #expect(try #require(again.info("web")).head >= acknowledged)
     #expect(try again.readAll("web").texts == (1...acknowledged).map { "\($0)" })
   }
@@ -306,16 +306,16 @@ import Testing
     let directory = TestDirectory()
     let disk = FaultDisk()
     disk.inject(.init(operation: FAULT_SYNC, suffix: "/data/..", code: SQLITE_IOERR))
-    #expect(throws: StoreError.self) { try TestStore(disk.settings(directory)) }
+    #expect(throws: StoreError.self) { try TestStore(disk.configuration(directory)) }
     // It exists now.
-    _ = try TestStore(disk.settings(directory))
+    _ = try TestStore(disk.configuration(directory))
   }
 
   @Test func `a disk with no room for the marks before a rollover is logged once, not with each append`() throws {
     let directory = TestDirectory()
     let disk = FaultDisk()
     let clock = TestClock()
-    let test = try TestStore(disk.settings(directory, clock))
+    let test = try TestStore(disk.configuration(directory, clock))
     test.append("web", .test("1"), number: 1)
     clock.advance(.seconds(25 * 3600))
     // The rolls, not the appends: those are refused, and logged once, too.

@@ -13,10 +13,10 @@ import Testing
   /// A store with nothing in memory, whose streams hold batches of one entry each.
   private static func makeStore(_ batchCounts: KeyValuePairs<String, UInt64>) throws -> TestStore {
     let directory = TestDirectory()
-    var settings = TestStore.settings(directory)
-    settings.tailCacheByteCountMax = 0
-    settings.readTimeMax = readTimeMax
-    let test = try TestStore(settings, in: directory)
+    var configuration = TestStore.configuration(directory)
+    configuration.tailCacheByteCountMax = 0
+    configuration.readTimeMax = readTimeMax
+    let test = try TestStore(configuration, in: directory)
     for (name, count) in batchCounts {
       for number in 1...count { test.append(name, .test("\(name)-\(number)"), number: number) }
     }
@@ -94,9 +94,9 @@ import Testing
     let clock = TestClock()
     try DamageTests.makeTwoSegments(directory, clock)
     try DamageTests.flip(directory, "0000000001.db")
-    var settings = TestStore.settings(directory, clock)
-    settings.readTimeMax = Self.readTimeMax
-    let test = try TestStore(settings)
+    var configuration = TestStore.configuration(directory, clock)
+    configuration.readTimeMax = Self.readTimeMax
+    let test = try TestStore(configuration)
     let results = try test.read(Self.requests(["other", "web", "tick"], of: test)).map { try $0.get() }
     try #require(results.count == 3)
     #expect(try Self.texts(results[0]) == ["o"])
@@ -107,18 +107,18 @@ import Testing
   @Test func `entries stored while the streams are read are left to the next read`() throws {
     let directory = TestDirectory()
     let disk = FaultDisk()
-    var settings = disk.settings(directory)
+    var configuration = disk.configuration(directory)
     // One reads, the other looks up the mark of the producer that appends meanwhile.
-    settings.readerThreadCount = 2
-    settings.tailCacheByteCountMax = 0
-    settings.readTimeMax = Self.readTimeMax
+    configuration.readerThreadCount = 2
+    configuration.tailCacheByteCountMax = 0
+    configuration.readTimeMax = Self.readTimeMax
     do {
-      let test = try TestStore(settings)
+      let test = try TestStore(configuration)
       for number in 1...200 as ClosedRange<UInt64> { test.append("a", .test("\(number)"), number: number) }
       test.append("b", .test("1"), number: 1)
       test.close()
     }
-    let test = try TestStore(settings, in: directory)
+    let test = try TestStore(configuration, in: directory)
     var requests = try Self.requests(["a", "b"], of: test)
     requests[1].to = .max
     let appended = Monitor<(last: UInt64, isAppending: Bool)>((1, false))
@@ -148,14 +148,14 @@ import Testing
   @Test func `when nobody waits anymore no further stream is read`() throws {
     let directory = TestDirectory()
     let disk = FaultDisk()
-    var settings = disk.settings(directory)
-    settings.readTimeMax = Self.readTimeMax
+    var configuration = disk.configuration(directory)
+    configuration.readTimeMax = Self.readTimeMax
     do {
-      let test = try TestStore(settings)
+      let test = try TestStore(configuration)
       for name in ["a", "b", "c"] { test.append(name, .test(name), number: 1) }
       test.close()
     }
-    let test = try TestStore(settings, in: directory)
+    let test = try TestStore(configuration, in: directory)
     let requests = try Self.requests(["a", "b", "c"], of: test)
     let cancellation = CancellationToken()
     disk.hooks.withLock { $0.onRead = { _ in cancellation.cancel() } }

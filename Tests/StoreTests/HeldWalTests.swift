@@ -8,10 +8,10 @@ import Testing
 @Suite struct HeldWalTests {
   @Test func `a reader that never ends costs a segment, not the disk`() throws {
     let directory = TestDirectory()
-    var settings = TestStore.settings(directory)
-    settings.walByteCountMax = 32 << 10
-    settings.upkeepRetryInterval = .milliseconds(20)
-    let test = try TestStore(settings, in: directory)
+    var configuration = TestStore.configuration(directory)
+    configuration.walByteCountMax = 32 << 10
+    configuration.upkeepRetryInterval = .milliseconds(20)
+    let test = try TestStore(configuration, in: directory)
     let text = String(repeating: "x", count: 20_000)
     test.append("web", .test(text), number: 1)
 
@@ -31,7 +31,7 @@ import Testing
       number += 1
       #expect(test.append("web", .test(text), number: number)?.first == number)
     }
-    #expect(test.store.statistics.walByteCount < 64 * settings.walByteCountMax)
+    #expect(test.store.statistics.walByteCount < 64 * configuration.walByteCountMax)
     #expect(try test.readAll("web").texts.count == Int(number))
 
     try reader.execute("COMMIT")

@@ -10,15 +10,15 @@ import Testing
 /// Commits by the thread that submitted the requests (`Store.commitQueued`).
 @Suite struct LeadTests {
   /// Settings with which no commit is slow, whatever else the machine does.
-  private func patient(_ settings: StoreSettings) -> StoreSettings {
-    var settings = settings
-    settings.leadCommitTimeMax = .seconds(3600)
-    return settings
+  private func patient(_ configuration: StoreConfiguration) -> StoreConfiguration {
+    var configuration = configuration
+    configuration.leadCommitTimeMax = .seconds(3600)
+    return configuration
   }
 
   @Test func `a small group is committed by the thread that brought it`() throws {
     let directory = TestDirectory()
-    let test = try TestStore(patient(TestStore.settings(directory)), in: directory, commitsHere: true)
+    let test = try TestStore(patient(TestStore.configuration(directory)), in: directory, commitsHere: true)
     for number in 1...3 as ClosedRange<UInt64> {
       let request = test.submit("web", .batch(.test("at once")), number: number)
       #expect(test.sink.monitor.withLock { $0.outcomes[request]?.first } == number)
@@ -29,7 +29,7 @@ import Testing
   @Test func `requests waiting for a commit that stops the store are not stored`() throws {
     let directory = TestDirectory()
     let disk = FaultDisk()
-    let test = try TestStore(patient(disk.settings(directory)), commitsHere: true)
+    let test = try TestStore(patient(disk.configuration(directory)), commitsHere: true)
     test.append("web", .test("1"), number: 1)
     disk.inject(.init(operation: FAULT_SYNC, suffix: "-wal", code: SQLITE_IOERR | (4 << 8), count: 1))
     disk.hooks.withLock {
@@ -54,7 +54,7 @@ import Testing
   @Test func `after a failed commit the writer's thread tries, and leads resume when it succeeds`() throws {
     let directory = TestDirectory()
     let disk = FaultDisk()
-    let test = try TestStore(patient(disk.settings(directory)), commitsHere: true)
+    let test = try TestStore(patient(disk.configuration(directory)), commitsHere: true)
     test.append("web", .test("1"), number: 1)
     disk.inject(.init(operation: FAULT_WRITE, suffix: "-wal", code: SQLITE_FULL))
     #expect(test.append("web", .test("full"), number: 2)?.refusal?.code == .diskFull)
@@ -74,9 +74,9 @@ import Testing
 
   @Test func `a commit that must bring the index up to date is left to the writer's thread`() throws {
     let directory = TestDirectory()
-    var settings = patient(TestStore.settings(directory))
-    settings.indexLagCountMax = 10
-    let test = try TestStore(settings, in: directory, commitsHere: true)
+    var configuration = patient(TestStore.configuration(directory))
+    configuration.indexLagCountMax = 10
+    let test = try TestStore(configuration, in: directory, commitsHere: true)
     for number in 1...100 as ClosedRange<UInt64> { test.append("web", .test("\(number)"), number: number) }
     // Every tenth commit finds ten rows behind; the writer's thread may take a few more while it is awake.
     let threads = test.sink.monitor.withLock { $0.threads }
@@ -89,7 +89,7 @@ import Testing
 
   @Test func `a large group is left to the writer's thread`() throws {
     let directory = TestDirectory()
-    let test = try TestStore(TestStore.settings(directory), in: directory, commitsHere: true)
+    let test = try TestStore(TestStore.configuration(directory), in: directory, commitsHere: true)
     let text = String(repeating: "x", count: 100 << 10)
     for number in 1...20 as ClosedRange<UInt64> {
       #expect(test.append("web", .test(text), number: number)?.first == number)
@@ -100,7 +100,7 @@ import Testing
   @Test func `while the disk is slow everything is left to the writer's thread`() throws {
     let directory = TestDirectory()
     let disk = FaultDisk()
-    let test = try TestStore(disk.settings(directory), commitsHere: true)
+    let test = try TestStore(disk.configuration(directory), commitsHere: true)
     disk.hooks.withLock { $0.onSync = { usleep(10_000) } }
     test.append("web", .test("1"), number: 1)
     for number in 2...5 as ClosedRange<UInt64> {
@@ -111,10 +111,10 @@ import Testing
 
   @Test func `threads that commit at the same time leave every batch stored once and in order`() throws {
     let directory = TestDirectory()
-    var settings = TestStore.settings(directory)
-    settings.segmentByteCountMax = 200 << 10
-    settings.walByteCountMax = 64 << 10
-    let test = try TestStore(settings, in: directory, commitsHere: true)
+    var configuration = TestStore.configuration(directory)
+    configuration.segmentByteCountMax = 200 << 10
+    configuration.walByteCountMax = 64 << 10
+    let test = try TestStore(configuration, in: directory, commitsHere: true)
     let batchCount: UInt64 = 150
     let threads = (1...4 as ClosedRange<UInt64>).map { producer in
       Thread("test-lead") {

@@ -30,10 +30,10 @@ import Testing
     let directory = TestDirectory()
     let clock = TestClock()
     let disk = FaultDisk()
-    var settings = disk.settings(directory, clock)
-    settings.markForwardCountMax = 0
-    settings.readerConnectionCountMax = 0
-    let test = try TestStore(settings)
+    var configuration = disk.configuration(directory, clock)
+    configuration.markForwardCountMax = 0
+    configuration.readerConnectionCountMax = 0
+    let test = try TestStore(configuration)
     for number in 1...10 as ClosedRange<UInt64> {
       test.append("web", .test("\(number)"), producer: number, number: 1)
       test.roll(clock)
@@ -53,7 +53,7 @@ import Testing
     #expect(producer < 200)
     test.close()
     // Known marks are found in each of the segments.
-    let again = try TestStore(settings)
+    let again = try TestStore(configuration)
     for number in 1...10 as ClosedRange<UInt64> {
       #expect(again.append("web", .test("\(number)"), producer: number, number: 1)?.first == number)
     }

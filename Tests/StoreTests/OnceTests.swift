@@ -61,11 +61,11 @@ import Testing
   @Test func `a mark is found in older segments, even after a restart`() throws {
     let directory = TestDirectory()
     let clock = TestClock()
-    var settings = TestStore.settings(directory, clock)
+    var configuration = TestStore.configuration(directory, clock)
     // Nothing is copied forward: the marks stay where they were written.
-    settings.markForwardCountMax = 0
+    configuration.markForwardCountMax = 0
     do {
-      let test = try TestStore(settings)
+      let test = try TestStore(configuration)
       for number in 1...3 as ClosedRange<UInt64> {
         test.append("web", .test("\(number)"), producer: 7, number: number)
       }
@@ -74,12 +74,12 @@ import Testing
       test.roll(clock)
       test.close()
     }
-    let test = try TestStore(settings)
+    let test = try TestStore(configuration)
     #expect(test.append("web", .test("2"), producer: 7, number: 2)?.first == 2)
     #expect(test.append("web", .test("4"), producer: 7, number: 4)?.first == 5)
     test.close()
     // The first batch in a segment brings the whole mark with it.
-    let again = try TestStore(settings)
+    let again = try TestStore(configuration)
     #expect(again.append("web", .test("1"), producer: 7, number: 1)?.isDuplicate == true)
     #expect(again.append("web", .test("5"), producer: 7, number: 5)?.first == 6)
     #expect(again.append("web", .test("other"), producer: 8, number: 1)?.first == 4)
@@ -98,9 +98,9 @@ import Testing
 
   @Test func `marks dropped from memory are read again`() throws {
     let directory = TestDirectory()
-    var settings = TestStore.settings(directory)
-    settings.markCountMax = 4
-    let test = try TestStore(settings)
+    var configuration = TestStore.configuration(directory)
+    configuration.markCountMax = 4
+    let test = try TestStore(configuration)
     for producer in 1...20 as ClosedRange<UInt64> {
       test.append("web", .test("\(producer)"), producer: producer, number: 1)
     }

@@ -26,18 +26,18 @@ import Testing
     directory.write("data/segments/0000000001.db", content)
   }
 
-  private static func settings(_ directory: TestDirectory, _ clock: TestClock) -> StoreSettings {
-    var settings = TestStore.settings(directory, clock)
-    settings.markForwardCountMax = 0
-    return settings
+  private static func configuration(_ directory: TestDirectory, _ clock: TestClock) -> StoreConfiguration {
+    var configuration = TestStore.configuration(directory, clock)
+    configuration.markForwardCountMax = 0
+    return configuration
   }
 
   @Test func `a damaged page of marks costs marks, not the entries of the segment`() throws {
     let directory = TestDirectory()
     let clock = TestClock()
-    let settings = Self.settings(directory, clock)
+    let configuration = Self.configuration(directory, clock)
     do {
-      let test = try TestStore(settings)
+      let test = try TestStore(configuration)
       test.append("web", .test("0"), producer: 5, number: 1)
       test.roll(clock)
       for number in 1...10 as ClosedRange<UInt64> { test.append("web", .test("\(number)"), number: number) }
@@ -53,7 +53,7 @@ import Testing
     let damaged = directory.contents("data/segments/0000000001.db")
     directory.write("data/segments/0000000001.db", names)
     directory.write("data/segments/0000000002.db", damaged)
-    let test = try TestStore(settings)
+    let test = try TestStore(configuration)
     #expect(test.append("web", .test("12"), producer: 77, number: 1)?.first == 13)
     #expect(test.append("web", .test("0"), producer: 5, number: 1)?.isDuplicate == true)
     #expect(try test.readAll("web") == TestStore.Reading(texts: (0...12).map { "\($0)" }))
@@ -100,17 +100,17 @@ import Testing
     let directory = TestDirectory()
     let clock = TestClock()
     let disk = FaultDisk()
-    var settings = disk.settings(directory, clock)
-    settings.markForwardCountMax = 0
+    var configuration = disk.configuration(directory, clock)
+    configuration.markForwardCountMax = 0
     do {
-      let test = try TestStore(settings)
+      let test = try TestStore(configuration)
       for number in 1...3 as ClosedRange<UInt64> { test.append("web", .test("\(number)"), number: number) }
       test.roll(clock)
       test.append("web", .test("4"), producer: 2, number: 1)
       test.close()
     }
     for skip in 0..<8 {
-      let test = try TestStore(settings)
+      let test = try TestStore(configuration)
       let fault = FaultDisk.Fault(
         operation: FAULT_READ, suffix: "0000000001.db", code: Self.failedRead, skip: skip, count: 1)
       disk.inject(fault)

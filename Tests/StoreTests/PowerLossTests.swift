@@ -53,14 +53,14 @@ import Testing
       "\(key.stream)/\(key.producer)/\(number) " + String(repeating: "x", count: Int(number) % 7 * 700)
     }
 
-    static func settings(_ disk: FaultDisk, _ directory: TestDirectory) -> StoreSettings {
-      var settings = disk.settings(directory)
-      settings.segmentByteCountMax = 160 << 10
-      settings.walByteCountMax = 64 << 10
-      settings.markLagCountMax = 10
-      settings.indexLagCountMax = 7
-      settings.tailCacheByteCountMax = 0
-      return settings
+    static func configuration(_ disk: FaultDisk, _ directory: TestDirectory) -> StoreConfiguration {
+      var configuration = disk.configuration(directory)
+      configuration.segmentByteCountMax = 160 << 10
+      configuration.walByteCountMax = 64 << 10
+      configuration.markLagCountMax = 10
+      configuration.indexLagCountMax = 7
+      configuration.tailCacheByteCountMax = 0
+      return configuration
     }
 
     mutating func run(
@@ -68,7 +68,7 @@ import Testing
     ) throws {
       let test: TestStore
       do {
-        test = try TestStore(Self.settings(disk, directory), in: directory, commitsHere: generator.chance(2))
+        test = try TestStore(Self.configuration(disk, directory), in: directory, commitsHere: generator.chance(2))
       } catch {
         #expect(disk.isCrashed, "\(hint): \(error)")
         return
@@ -100,7 +100,7 @@ import Testing
     }
 
     mutating func finish(_ disk: FaultDisk, _ directory: TestDirectory, _ hint: Comment) throws {
-      let test = try TestStore(Self.settings(disk, directory), in: directory)
+      let test = try TestStore(Self.configuration(disk, directory), in: directory)
       for stream in 0..<Self.streamCount {
         for producer in 0..<Self.producerCount {
           let key = Key(stream: stream, producer: producer)

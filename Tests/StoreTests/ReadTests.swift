@@ -8,9 +8,9 @@ import Testing
   @Test(arguments: [0, 32 << 20])
   func `ranges, limits and reverse give a contiguous cover, from memory and from disk`(cacheByteCount: Int) throws {
     let directory = TestDirectory()
-    var settings = TestStore.settings(directory)
-    settings.tailCacheByteCountMax = cacheByteCount
-    let test = try TestStore(settings)
+    var configuration = TestStore.configuration(directory)
+    configuration.tailCacheByteCountMax = cacheByteCount
+    let test = try TestStore(configuration)
     for number in 1...10 as ClosedRange<UInt64> {
       test.append("web", .test(["\(number)a", "\(number)b", "\(number)c"]), number: number)
     }
@@ -52,10 +52,10 @@ import Testing
 
   @Test func `the cache keeps the last entries of each stream within its bytes`() throws {
     let directory = TestDirectory()
-    var settings = TestStore.settings(directory)
-    settings.tailCacheEntryCountMax = 10
-    settings.tailCacheByteCountMax = 5000
-    let test = try TestStore(settings)
+    var configuration = TestStore.configuration(directory)
+    configuration.tailCacheEntryCountMax = 10
+    configuration.tailCacheByteCountMax = 5000
+    let test = try TestStore(configuration)
     for number in 1...30 as ClosedRange<UInt64> { test.append("a", .test("\(number)"), number: number) }
     let a = try #require(test.info("a")).id
     #expect(test.store.readCached(ReadRequest(stream: a, from: 21, to: 30))?.next == 31)
@@ -72,9 +72,9 @@ import Testing
 
   @Test func `small runs of many streams count in the cache with all the memory that they take`() throws {
     let directory = TestDirectory()
-    var settings = TestStore.settings(directory)
-    settings.tailCacheByteCountMax = 20_000
-    let test = try TestStore(settings)
+    var configuration = TestStore.configuration(directory)
+    configuration.tailCacheByteCountMax = 20_000
+    let test = try TestStore(configuration)
     let names = (1...100).map { "s\($0)" }
     for name in names { test.append(name, .test("1"), number: 1) }
     let cached = try names.map { name in
@@ -138,16 +138,16 @@ import Testing
       let directory = TestDirectory()
       let clock = TestClock()
       let disk = FaultDisk()
-      let settings = disk.settings(directory, clock)
+      let configuration = disk.configuration(directory, clock)
       do {
-        let test = try TestStore(settings)
+        let test = try TestStore(configuration)
         for number in 1...20 as ClosedRange<UInt64> {
           test.append("web", .test(["x"], times: [100]), number: number)
           test.roll(clock)
         }
         test.close()
       }
-      let test = try TestStore(settings)
+      let test = try TestStore(configuration)
       let id = try #require(test.info("web")).id
       let readCount = Monitor(0)
       let isReleased = Monitor(false)
@@ -201,9 +201,9 @@ import Testing
   func `a read of no bytes reads a batch, and one of very many reads a limit`(byteCountMax: Int) throws {
     let directory = TestDirectory()
     let clock = TestClock()
-    var settings = TestStore.settings(directory, clock)
-    settings.tailCacheByteCountMax = 0
-    let test = try TestStore(settings)
+    var configuration = TestStore.configuration(directory, clock)
+    configuration.tailCacheByteCountMax = 0
+    let test = try TestStore(configuration)
     test.append("web", .test("1"), number: 1)
     test.append("web", .test("2"), number: 2)
     #expect(try test.readAll("web", byteCountMax: byteCountMax).texts == ["1", "2"])

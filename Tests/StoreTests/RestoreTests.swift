@@ -43,17 +43,17 @@ import Testing
 
   @Test func `where files do not keep their identity, copies can be taken for the same directory`() throws {
     let directory = TestDirectory()
-    var settings = TestStore.settings(directory)
-    settings.noticesCopies = false
+    var configuration = TestStore.configuration(directory)
+    configuration.noticesCopies = false
     do {
-      let test = try TestStore(settings)
+      let test = try TestStore(configuration)
       test.append("web", .test("1"), number: 1)
       test.close()
     }
-    let incarnation = try TestStore(settings).info("web")?.incarnation
+    let incarnation = try TestStore(configuration).info("web")?.incarnation
     let copy = directory.copy()
-    settings.directory = copy.data
-    #expect(try TestStore(settings).info("web")?.incarnation == incarnation)
+    configuration.directory = copy.data
+    #expect(try TestStore(configuration).info("web")?.incarnation == incarnation)
   }
 
   @Test func `a copy of a copy reads everything`() throws {

@@ -8,11 +8,13 @@ import Testing
 
 /// The rows of a segment that is not sealed are found by a table that lags behind, and by looking through the rest.
 @Suite struct RunIndexTests {
-  private static func settings(_ directory: TestDirectory, _ clock: TestClock? = nil, lag: Int) -> StoreSettings {
-    var settings = TestStore.settings(directory, clock)
-    settings.tailCacheByteCountMax = 0
-    settings.indexLagCountMax = lag
-    return settings
+  private static func configuration(_ directory: TestDirectory, _ clock: TestClock? = nil, lag: Int)
+    -> StoreConfiguration
+  {
+    var configuration = TestStore.configuration(directory, clock)
+    configuration.tailCacheByteCountMax = 0
+    configuration.indexLagCountMax = lag
+    return configuration
   }
 
   private static func ask(_ directory: TestDirectory, _ sql: String, file: String = "0000000001.db") throws -> Int64 {
@@ -68,9 +70,9 @@ import Testing
     let clock = TestClock()
     var random = SeededGenerator(seed: UInt64(lag))
     var heads: [UInt64] = [0, 0, 0]
-    let settings = Self.settings(directory, clock, lag: lag)
+    let configuration = Self.configuration(directory, clock, lag: lag)
     do {
-      let test = try TestStore(settings)
+      let test = try TestStore(configuration)
       for step in 1...45 {
         let stream = random.below(heads.count)
         heads[stream] += 1
@@ -80,7 +82,7 @@ import Testing
       }
       // Copied while it runs, as a crash leaves it.
       let copy = directory.copy()
-      var copied = Self.settings(copy, clock, lag: lag)
+      var copied = Self.configuration(copy, clock, lag: lag)
       copied.noticesCopies = false
       try Self.check(try TestStore(copied, in: copy), heads, "after a crash")
       test.close()
@@ -88,7 +90,7 @@ import Testing
     let indexed = try Self.ask(directory, "SELECT indexed_through FROM segment")
     #expect(try Self.ask(directory, "SELECT count(*) FROM run_index") == indexed)
     #expect(lag < 45 ? indexed > 44 - lag : indexed == 0)
-    let test = try TestStore(settings)
+    let test = try TestStore(configuration)
     try Self.check(test, heads, "after a stop")
     test.roll(clock)
     try Self.check(test, heads, "sealed")
@@ -97,7 +99,7 @@ import Testing
   @Test func `a sealed segment has the index of all rows in place of the table`() throws {
     let directory = TestDirectory()
     let clock = TestClock()
-    let test = try TestStore(Self.settings(directory, clock, lag: 2))
+    let test = try TestStore(Self.configuration(directory, clock, lag: 2))
     for number in 1...5 as ClosedRange<UInt64> { test.append("s0", .test("\(number)"), number: number) }
     #expect(try Self.ask(directory, Self.hasFinalIndex) == 0)
     #expect(try Self.ask(directory, Self.hasRunIndex) == 1)
@@ -111,7 +113,7 @@ import Testing
 
   @Test func `reads find every row while the table is brought up to date`() throws {
     let directory = TestDirectory()
-    let test = try TestStore(Self.settings(directory, lag: 2), in: directory)
+    let test = try TestStore(Self.configuration(directory, lag: 2), in: directory)
     test.append("s0", .test("1"), number: 1)
     let info = try #require(test.info("s0"))
     let reads = ReadChain(test.store, info)
@@ -175,27 +177,27 @@ import Testing
   ])
   func `a table that lacks rows it should have is damage`(change: String) throws {
     let directory = TestDirectory()
-    let settings = Self.settings(directory, lag: 2)
+    let configuration = Self.configuration(directory, lag: 2)
     do {
-      let test = try TestStore(settings)
+      let test = try TestStore(configuration)
       for number in 1...5 as ClosedRange<UInt64> { test.append("s0", .test("\(number)"), number: number) }
       test.close()
     }
     try PartialDamageTests.change(directory, change)
-    let error = #expect(throws: StoreError.self) { try TestStore(settings) }
+    let error = #expect(throws: StoreError.self) { try TestStore(configuration) }
     #expect(error?.code == .damaged)
   }
 
   @Test func `a table that names another row stops the store when the row is read`() throws {
     let directory = TestDirectory()
-    let settings = Self.settings(directory, lag: 2)
+    let configuration = Self.configuration(directory, lag: 2)
     do {
-      let test = try TestStore(settings)
+      let test = try TestStore(configuration)
       for number in 1...5 as ClosedRange<UInt64> { test.append("s0", .test("\(number)"), number: number) }
       test.close()
     }
     try PartialDamageTests.change(directory, "UPDATE run_index SET run = 1 WHERE first_seq = 2")
-    let test = try TestStore(settings)
+    let test = try TestStore(configuration)
     let info = try #require(test.info("s0"))
     #expect(throws: StoreError.self) { try test.read(ReadRequest(stream: info.id, from: 2, to: 2)).get() }
     #expect(test.sink.waitForFailure()?.code == .damaged)
@@ -204,14 +206,14 @@ import Testing
   @Test func `a segment of format 1, which has its index from the start, goes on and is sealed`() throws {
     let directory = TestDirectory()
     let clock = TestClock()
-    let settings = Self.settings(directory, clock, lag: 2)
+    let configuration = Self.configuration(directory, clock, lag: 2)
     func append(_ numbers: ClosedRange<UInt64>, to test: TestStore) {
       for number in numbers {
         test.append("s0", .test(["\(number)"], times: [Int64(number)]), number: number)
       }
     }
     do {
-      let test = try TestStore(settings)
+      let test = try TestStore(configuration)
       append(1...5, to: test)
       test.close()
     }
@@ -221,7 +223,7 @@ import Testing
       CREATE UNIQUE INDEX runs_by_stream ON runs(stream, first_seq); DROP TABLE run_index;
       ALTER TABLE segment DROP COLUMN indexed_through; PRAGMA user_version = 1
       """)
-    let test = try TestStore(settings)
+    let test = try TestStore(configuration)
     append(6...10, to: test)
     try Self.check(test, [10], "active")
     test.roll(clock)
@@ -235,10 +237,10 @@ import Testing
   @Test func `rows that contradict each other do not keep their segment from being sealed`() throws {
     let directory = TestDirectory()
     let clock = TestClock()
-    var settings = Self.settings(directory, clock, lag: 3)
-    settings.upkeepRetryInterval = .seconds(3600)
+    var configuration = Self.configuration(directory, clock, lag: 3)
+    configuration.upkeepRetryInterval = .seconds(3600)
     do {
-      let test = try TestStore(settings)
+      let test = try TestStore(configuration)
       for number in 1...5 as ClosedRange<UInt64> { test.append("s0", .test("\(number)"), number: number) }
       let outsider = try Database(directory.data + "/segments/0000000001.db", mode: .readOnly, vfs: nil)
       try outsider.execute("BEGIN; SELECT count(*) FROM runs")
@@ -249,7 +251,7 @@ import Testing
       test.close()
       try outsider.execute("COMMIT")
     }
-    let test = try TestStore(settings)
+    let test = try TestStore(configuration)
     #expect(test.sink.waitForLine("segment 1 is sealed"))
     #expect(try Self.ask(directory, Self.hasFinalIndex) == 0)
     let info = try #require(test.info("s0"))

@@ -11,8 +11,10 @@ import Testing
 
   /// A reader of a sealed segment with a stream each of whose runs looks as if it might hold a late entry, so that a
   /// search decodes them all.
-  private func reader(_ settings: StoreSettings, _ directory: TestDirectory, _ clock: TestClock) throws -> Reader {
-    let test = try TestStore(settings, in: directory)
+  private func reader(_ configuration: StoreConfiguration, _ directory: TestDirectory, _ clock: TestClock) throws
+    -> Reader
+  {
+    let test = try TestStore(configuration, in: directory)
     for number in 1...Self.entryCount {
       test.append("web", .test(["\(number)"], times: [5], range: 1...10), number: number)
     }
@@ -22,8 +24,9 @@ import Testing
     test.close()
     let segment = Segment(number: 1, path: StorePaths(directory: directory.data).segment(1), state: .sealed)
     return Reader(
-      catalog: catalog, segments: SegmentList(SegmentListing(segments: [segment])), pool: ConnectionPool(settings),
-      tail: TailCache(settings), files: settings.fileSystem, readTimeMax: settings.readTimeMax, damaged: { _ in },
+      catalog: catalog, segments: SegmentList(SegmentListing(segments: [segment])), pool: ConnectionPool(configuration),
+      tail: TailCache(configuration), files: configuration.fileSystem, readTimeMax: configuration.readTimeMax,
+      damaged: { _ in },
       log: { _ in })
   }
 
@@ -36,10 +39,10 @@ import Testing
     let directory = TestDirectory()
     let clock = TestClock()
     let disk = FaultDisk()
-    var settings = disk.settings(directory, clock)
+    var configuration = disk.configuration(directory, clock)
     // Nothing else ends a turn.
-    settings.readTimeMax = .seconds(3600)
-    let reader = try reader(settings, directory, clock)
+    configuration.readTimeMax = .seconds(3600)
+    let reader = try reader(configuration, directory, clock)
     let threads = ReaderThreads(count: 1)
     let searches = Searches(reader: reader, threads: threads)
     let done = Monitor<[String]>([])
@@ -70,7 +73,7 @@ import Testing
   @Test func `a search in turns decodes no run twice and leaves none out`() throws {
     let directory = TestDirectory()
     let clock = TestClock()
-    let reader = try reader(TestStore.settings(directory, clock), directory, clock)
+    let reader = try reader(TestStore.configuration(directory, clock), directory, clock)
     var search = try search(reader)
     var turnCount: UInt64 = 1
     while case .unfinished = try reader.advance(&search, while: { false }) { turnCount += 1 }
@@ -81,10 +84,10 @@ import Testing
   func `a search in turns of one step each finds the same`(isForward: Bool) throws {
     let directory = TestDirectory()
     let clock = TestClock()
-    var settings = TestStore.settings(directory, clock)
-    settings.tailCacheByteCountMax = 0
-    settings.readTimeMax = .zero
-    let test = try TestStore(settings, in: directory)
+    var configuration = TestStore.configuration(directory, clock)
+    configuration.tailCacheByteCountMax = 0
+    configuration.readTimeMax = .zero
+    let test = try TestStore(configuration, in: directory)
     for number in 1...60 as ClosedRange<UInt64> {
       let time = Int64(number * 7 % 60) + 1
       test.append("web", .test(["\(number)"], times: [time]), number: number)
@@ -108,9 +111,9 @@ import Testing
   ) throws {
     let directory = TestDirectory()
     let clock = TestClock()
-    var settings = TestStore.settings(directory, clock)
-    settings.tailCacheByteCountMax = cacheByteCount
-    let test = try TestStore(settings, in: directory)
+    var configuration = TestStore.configuration(directory, clock)
+    configuration.tailCacheByteCountMax = cacheByteCount
+    let test = try TestStore(configuration, in: directory)
     let right = clock.now
     let wrong = right + 4_000_000_000_000_000_000
     let times = [right + 10, wrong, right + 20, right + 30, wrong - 5, right + 40]

@@ -20,9 +20,9 @@ import Testing
   @Test func `a stream is read across segments, in small steps and large ones`() throws {
     let directory = TestDirectory()
     let clock = TestClock()
-    var settings = TestStore.settings(directory, clock)
-    settings.tailCacheByteCountMax = 0
-    let test = try TestStore(settings)
+    var configuration = TestStore.configuration(directory, clock)
+    configuration.tailCacheByteCountMax = 0
+    let test = try TestStore(configuration)
     Self.threeSegments(test, clock)
     #expect(test.store.statistics.segmentCount == 3)
     #expect(test.store.statistics.sealedSegmentCount == 2)
@@ -32,16 +32,16 @@ import Testing
     #expect(directory.names().filter { $0.hasSuffix(".db") } == ["0000000001.db", "0000000002.db", "0000000003.db"])
     #expect(!directory.names().contains("0000000001.db-wal"))
     test.close()
-    let again = try TestStore(settings)
+    let again = try TestStore(configuration)
     #expect(try again.readAll("web").texts == Self.nine)
     #expect(again.append("web", .test("10"), number: 10)?.first == 10)
   }
 
   @Test func `a segment rolls when it is large enough`() throws {
     let directory = TestDirectory()
-    var settings = TestStore.settings(directory)
-    settings.segmentByteCountMax = 256 << 10
-    let test = try TestStore(settings)
+    var configuration = TestStore.configuration(directory)
+    configuration.segmentByteCountMax = 256 << 10
+    let test = try TestStore(configuration)
     let text = String(repeating: "x", count: 20_000)
     var number: UInt64 = 0
     while test.store.statistics.segmentCount < 4, number < 2000 {
@@ -54,9 +54,9 @@ import Testing
 
   @Test func `a segment rolls when it has many rows`() throws {
     let directory = TestDirectory()
-    var settings = TestStore.settings(directory)
-    settings.segmentRunCountMax = 16
-    let test = try TestStore(settings)
+    var configuration = TestStore.configuration(directory)
+    configuration.segmentRunCountMax = 16
+    let test = try TestStore(configuration)
     var number: UInt64 = 0
     while test.store.statistics.segmentCount < 4, number < 2000 {
       number += 1
@@ -65,16 +65,16 @@ import Testing
     #expect(test.store.statistics.segmentCount == 4)
     #expect(number > 3 * 16)
     test.close()
-    let again = try TestStore(settings)
+    let again = try TestStore(configuration)
     #expect(try again.readAll("web").texts.count == Int(number))
     #expect(again.append("web", .test("x"), number: number + 1)?.first == number + 1)
   }
 
   @Test func `with many streams a segment has twice as many rows before it rolls`() throws {
     let directory = TestDirectory()
-    var settings = TestStore.settings(directory)
-    settings.segmentRunCountMax = 4
-    let test = try TestStore(settings)
+    var configuration = TestStore.configuration(directory)
+    configuration.segmentRunCountMax = 4
+    let test = try TestStore(configuration)
     let streamCount = 50
     var rowCount = 0
     while test.store.statistics.segmentCount < 2, rowCount < 2000 {
@@ -246,10 +246,10 @@ import Testing
   @Test func `sealing waits for an outsider and reads stay right meanwhile`() throws {
     let directory = TestDirectory()
     let clock = TestClock()
-    var settings = TestStore.settings(directory, clock)
-    settings.tailCacheByteCountMax = 0
-    settings.upkeepRetryInterval = .milliseconds(20)
-    let test = try TestStore(settings)
+    var configuration = TestStore.configuration(directory, clock)
+    configuration.tailCacheByteCountMax = 0
+    configuration.upkeepRetryInterval = .milliseconds(20)
+    let test = try TestStore(configuration)
     for number in 1...3 as ClosedRange<UInt64> { test.append("web", .test("\(number)"), number: number) }
     do {
       let outsider = try Database(directory.data + "/segments/0000000001.db", mode: .readOnly, vfs: nil)
@@ -268,10 +268,10 @@ import Testing
   @Test func `a segment that was not sealed before the stop is sealed after the start`() throws {
     let directory = TestDirectory()
     let clock = TestClock()
-    var settings = TestStore.settings(directory, clock)
-    settings.upkeepRetryInterval = .seconds(3600)
+    var configuration = TestStore.configuration(directory, clock)
+    configuration.upkeepRetryInterval = .seconds(3600)
     do {
-      let test = try TestStore(settings)
+      let test = try TestStore(configuration)
       for number in 1...3 as ClosedRange<UInt64> { test.append("web", .test("\(number)"), number: number) }
       let outsider = try Database(directory.data + "/segments/0000000001.db", mode: .readOnly, vfs: nil)
       try outsider.execute("BEGIN; SELECT count(*) FROM runs")
@@ -280,7 +280,7 @@ import Testing
       test.close()
       try outsider.execute("COMMIT")
     }
-    let test = try TestStore(settings)
+    let test = try TestStore(configuration)
     #expect(test.sink.waitForLine("segment 1 is sealed"))
     #expect(try test.readAll("web").texts == ["1", "2", "3"])
   }
@@ -288,10 +288,10 @@ import Testing
   @Test func `segments are sealed while readers read them`() throws {
     let directory = TestDirectory()
     let clock = TestClock()
-    var settings = TestStore.settings(directory, clock)
-    settings.tailCacheByteCountMax = 0
-    settings.readerThreadCount = 3
-    let test = try TestStore(settings)
+    var configuration = TestStore.configuration(directory, clock)
+    configuration.tailCacheByteCountMax = 0
+    configuration.readerThreadCount = 3
+    let test = try TestStore(configuration)
     for number in 1...100 as ClosedRange<UInt64> { test.append("web", .test("\(number)"), number: number) }
     let id = try #require(test.info("web")).id
     let answers = Monitor<[[Result<ReadResult, StoreError>]]>([])
@@ -359,12 +359,12 @@ import Testing
   @Test func `marks that did not fit into the next segment are found in the one before`() throws {
     let directory = TestDirectory()
     let clock = TestClock()
-    var settings = TestStore.settings(directory, clock)
-    settings.markForwardCountMax = 3
-    settings.segmentByteCountMax = 400_000
+    var configuration = TestStore.configuration(directory, clock)
+    configuration.markForwardCountMax = 3
+    configuration.segmentByteCountMax = 400_000
     let text = String(repeating: "x", count: 2000)
     do {
-      let test = try TestStore(settings)
+      let test = try TestStore(configuration)
       var number: UInt64 = 0
       while test.store.statistics.segmentCount < 4, number < 1000 {
         number += 1
@@ -377,7 +377,7 @@ import Testing
         #expect(test.append("web", .test(text), producer: producer, number: number)?.isDuplicate == true)
       }
       test.close()
-      let again = try TestStore(settings)
+      let again = try TestStore(configuration)
       for producer in 1...20 as ClosedRange<UInt64> {
         for earlier in max(number, 20) - 19...number {
           #expect(again.append("web", .test(text), producer: producer, number: earlier)?.isDuplicate == true)

@@ -10,12 +10,12 @@ import Testing
   @Test func `a store on a disk that fills up refuses appends, and goes on when there is space`() throws {
     let disk = try #require(ProcessInfo.processInfo.environment["LOGS_STORE_SMALL_DISK"])
     let directory = TestDirectory(under: disk)
-    var settings = TestStore.settings(directory)
-    settings.segmentByteCountMax = 8 << 20
-    settings.upkeepRetryInterval = .milliseconds(50)
+    var configuration = TestStore.configuration(directory)
+    configuration.segmentByteCountMax = 8 << 20
+    configuration.upkeepRetryInterval = .milliseconds(50)
     let filler = directory.path + "/filler"
     #expect(FileManager.default.createFile(atPath: filler, contents: Data(count: 16 << 20)))
-    let test = try TestStore(settings)
+    let test = try TestStore(configuration)
     let text = String(repeating: "x", count: 100_000)
     var number: UInt64 = 0
     var refusal: Refusal?
@@ -35,7 +35,7 @@ import Testing
     #expect(try test.readAll("web").texts.count == Int(number) - 1)
     test.close()
     #expect(test.sink.monitor.withLock { $0.error } == nil)
-    let again = try TestStore(settings)
+    let again = try TestStore(configuration)
     #expect(try again.readAll("web").texts.count == Int(number) - 1)
     #expect(again.append("web", .test(text), number: number)?.first == number)
   }

@@ -25,11 +25,12 @@ import Testing
   }
 
   private func upkeep(_ directory: TestDirectory) -> Upkeep {
-    let settings = TestStore.settings(directory)
+    let configuration = TestStore.configuration(directory)
     let file = StoreFile(id: .random(), newest: 0, isClean: false)
     let paths = StorePaths(directory: directory.data)
     return Upkeep(
-      settings, directory: StoreDirectory(settings, paths, file, SegmentListing()), pool: ConnectionPool(settings),
+      configuration, directory: StoreDirectory(configuration, paths, file, SegmentListing()),
+      pool: ConnectionPool(configuration),
       failed: { _ in })
   }
 

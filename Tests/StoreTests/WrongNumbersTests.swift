@@ -50,17 +50,17 @@ import Testing
   func `an impossible mark is ignored`(change: String) throws {
     let directory = TestDirectory()
     let clock = TestClock()
-    var settings = TestStore.settings(directory, clock)
-    settings.markForwardCountMax = 0
+    var configuration = TestStore.configuration(directory, clock)
+    configuration.markForwardCountMax = 0
     do {
-      let test = try TestStore(settings)
+      let test = try TestStore(configuration)
       test.append("web", .test("1"), number: 1)
       test.roll(clock)
       test.append("web", .test("2"), producer: 2, number: 1)
       test.close()
     }
     try PartialDamageTests.change(directory, "UPDATE marks SET \(change)")
-    let test = try TestStore(settings)
+    let test = try TestStore(configuration)
     #expect(test.append("web", .test("3"), number: 1)?.first == 3)
     #expect(try test.readAll("web").texts == ["1", "2", "3"])
   }

@@ -9,10 +9,10 @@ import Testing
 
   /// The lines of files, each read in the pieces that `cuts` makes of it, and the notices about them.
   private func cut(
-    _ files: [[UInt8]], _ settings: LineCutter.Settings = .init(),
+    _ files: [[UInt8]], _ configuration: LineCutter.Configuration = .init(),
     pieces: ([UInt8]) -> [ArraySlice<UInt8>] = { [$0[...]] }
   ) -> (lines: [LineCutter.Line], report: LineCutter.Report, findings: [LineCutter.Finding]) {
-    var cutter = LineCutter(settings)
+    var cutter = LineCutter(configuration)
     var lines: [LineCutter.Line] = []
     var findings: [LineCutter.Finding] = []
     for file in files {
@@ -23,21 +23,21 @@ import Testing
     return (lines, cutter.report, findings)
   }
 
-  private func texts(_ file: [UInt8], _ settings: LineCutter.Settings = .init()) -> [String] {
-    let whole = cut([file], settings).lines.map(\.bytes)
-    let bytes = cut([file], settings, pieces: { file in file.indices.map { file[$0...$0] } }).lines.map(\.bytes)
+  private func texts(_ file: [UInt8], _ configuration: LineCutter.Configuration = .init()) -> [String] {
+    let whole = cut([file], configuration).lines.map(\.bytes)
+    let bytes = cut([file], configuration, pieces: { file in file.indices.map { file[$0...$0] } }).lines.map(\.bytes)
     #expect(whole == bytes)
     return whole.map(\.text)
   }
 
-  private func settings(
+  private func configuration(
     _ encoding: TextEncoding = .automatic, keepsBytes: Bool = false, splits: Bool = false
-  ) -> LineCutter.Settings {
-    var settings = LineCutter.Settings()
-    settings.encoding = encoding
-    settings.keepsBytes = keepsBytes
-    settings.splitsLongLines = splits
-    return settings
+  ) -> LineCutter.Configuration {
+    var configuration = LineCutter.Configuration()
+    configuration.encoding = encoding
+    configuration.keepsBytes = keepsBytes
+    configuration.splitsLongLines = splits
+    return configuration
   }
 
   private func utf16(_ text: String, isBigEndian: Bool, mark: Bool = true) -> [UInt8] {
@@ -57,8 +57,8 @@ import Testing
   @Test func `a byte order mark at a file's start is not text, unless bytes are kept`() {
     let file = [0xef, 0xbb, 0xbf] + Array("{}\nb".utf8)
     #expect(texts(file) == ["{}", "b"])
-    #expect(texts(file, settings(.utf8)) == ["{}", "b"])
-    #expect(texts(file, settings(keepsBytes: true)) == ["\u{feff}{}", "b"])
+    #expect(texts(file, configuration(.utf8)) == ["{}", "b"])
+    #expect(texts(file, configuration(keepsBytes: true)) == ["\u{feff}{}", "b"])
     #expect(texts(Array("a\n\u{feff}b".utf8)) == ["a", "\u{feff}b"])
     #expect(cut([file, file]).lines.map(\.bytes.text) == ["{}", "b", "{}", "b"])
     // The beginning of a mark is text if nothing follows.
@@ -71,12 +71,12 @@ import Testing
     let lines = ["{\"a\":\"é漢🚒\"}\r", "b", "", "c"]
     let marked = utf16(text, isBigEndian: isBigEndian)
     #expect(texts(marked) == lines)
-    #expect(texts(marked, settings(.utf16, keepsBytes: true)) == lines)
+    #expect(texts(marked, configuration(.utf16, keepsBytes: true)) == lines)
     let named = TextEncoding.utf16LittleEndian
-    #expect(texts(utf16(text, isBigEndian: false, mark: false), settings(named)) == lines)
-    #expect(texts(utf16(text, isBigEndian: true, mark: false), settings(.utf16BigEndian)) == lines)
-    #expect(texts(utf16(text, isBigEndian: false), settings(named)) == lines)
-    #expect(texts(utf16(text, isBigEndian: false, mark: false), settings(.utf16)) == lines)
+    #expect(texts(utf16(text, isBigEndian: false, mark: false), configuration(named)) == lines)
+    #expect(texts(utf16(text, isBigEndian: true, mark: false), configuration(.utf16BigEndian)) == lines)
+    #expect(texts(utf16(text, isBigEndian: false), configuration(named)) == lines)
+    #expect(texts(utf16(text, isBigEndian: false, mark: false), configuration(.utf16)) == lines)
   }
 
   @Test func `half a surrogate pair, and half a unit at the end, become one replacement character each`() {
@@ -87,8 +87,8 @@ import Testing
   }
 
   @Test func `UTF-16 whose bytes are kept, or that has no byte order mark, is reported and kept as it is`() {
-    func finding(_ file: [UInt8], _ settings: LineCutter.Settings) -> LineCutter.Finding? {
-      let (lines, report, findings) = cut([file], settings)
+    func finding(_ file: [UInt8], _ configuration: LineCutter.Configuration) -> LineCutter.Finding? {
+      let (lines, report, findings) = cut([file], configuration)
       let joined = lines.map(\.bytes.array).joined(separator: [10])
       #expect(Array(joined) == file.dropLast(file.last == 10 ? 1 : 0))
       #expect(report.skippedNULCount == 0)
@@ -96,11 +96,11 @@ import Testing
     }
     for isBigEndian in [true, false] {
       let marked = utf16("hi\nyou", isBigEndian: isBigEndian)
-      #expect(finding(marked, settings(keepsBytes: true)) == .utf16Kept)
-      #expect(finding(utf16("hi\nyou", isBigEndian: isBigEndian, mark: false), settings()) == .unmarkedUTF16)
+      #expect(finding(marked, configuration(keepsBytes: true)) == .utf16Kept)
+      #expect(finding(utf16("hi\nyou", isBigEndian: isBigEndian, mark: false), configuration()) == .unmarkedUTF16)
     }
-    #expect(finding([0xff, 0xfe, 0, 0, 0x61, 0, 0, 0], settings()) == .utf32)
-    #expect(finding(Array("plain".utf8), settings()) == nil)
+    #expect(finding([0xff, 0xfe, 0, 0, 0x61, 0, 0, 0], configuration()) == .utf32)
+    #expect(finding(Array("plain".utf8), configuration()) == nil)
   }
 
   @Test func `any number of NULs in front of a line's text is skipped`() {
@@ -110,7 +110,7 @@ import Testing
     #expect(lines.allSatisfy { $0.byteCount == $0.bytes.count })
     #expect(report.skippedNULCount == UInt64(2 * hole.count + 3))
     #expect(texts([0, 0, 0] + Array("{}\n".utf8)) == ["{}"])
-    #expect(texts([0, 0, 0], settings(keepsBytes: true)).isEmpty)
+    #expect(texts([0, 0, 0], configuration(keepsBytes: true)).isEmpty)
   }
 
   @Test func `a line that is too long is cut and reported`() {
@@ -132,7 +132,7 @@ import Testing
     let exact = [UInt8](repeating: 0x61, count: limit)
     let file = Array([exact, long, Array("short".utf8), long].joined(separator: [10]))
     let (lines, report, _) = cut(
-      [file], settings(splits: true),
+      [file], configuration(splits: true),
       pieces: { file in
         stride(from: 0, to: file.count, by: 65_537).map { file[$0..<min($0 + 65_537, file.count)] }
       })
@@ -150,11 +150,13 @@ import Testing
   @Test(arguments: UInt64(1)...20) func `pieces of any size give the same lines as the whole file`(seed: UInt64) {
     var random = SeededGenerator(seed: seed)
     let alphabet: [UInt8] = [0, 0, 10, 10, 13, 0x61, 0xef, 0xbb, 0xbf, 0xff, 0xfe, 0xd8, 0xc3]
-    for settings in [settings(), settings(keepsBytes: true), settings(.utf16), settings(.utf16BigEndian)] {
+    for configuration in [
+      configuration(), configuration(keepsBytes: true), configuration(.utf16), configuration(.utf16BigEndian),
+    ] {
       let file = (0..<Int.random(in: 0...60, using: &random)).map { _ in alphabet.randomElement(using: &random) ?? 0 }
-      let whole = cut([file, file], settings)
+      let whole = cut([file, file], configuration)
       let pieces = cut(
-        [file, file], settings,
+        [file, file], configuration,
         pieces: { file in
           var rest = file[...]
           var pieces: [ArraySlice<UInt8>] = []

@@ -15,7 +15,7 @@ import Testing
 
   private static func session(_ situation: Situation) -> ServerSession {
     let welcome = Sample.welcome(appendBatches: 1, subscriptions: 1)
-    var session = ServerSession(settings: .init(welcome: welcome, handshakeMillisecondsMax: 500), now: .zero)
+    var session = ServerSession(configuration: .init(welcome: welcome, handshakeMillisecondsMax: 500), now: .zero)
     if case .handshake = situation { return session }
     session.receive([ClientSession.hello(client: "c", token: "")])
     session.receive(.append(Sample.append()), id: 1)

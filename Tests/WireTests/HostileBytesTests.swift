@@ -265,9 +265,9 @@ import Testing
     var random = SeededGenerator(seed: seed)
     let corpus = Self.corpus(&random)
     for _ in 0..<100 {
-      let settings = ServerSession.Settings(
+      let configuration = ServerSession.Configuration(
         welcome: Sample.welcome(appendBytes: 2000, appendBatches: 4, subscriptions: 3), handshakeMillisecondsMax: 1000)
-      var server = ServerSession(settings: settings, now: .zero)
+      var server = ServerSession(configuration: configuration, now: .zero)
       if !random.chance(10) { server.receive([ClientSession.hello(client: "c", token: "t")]) }
       var requests = 0
       for _ in 0..<30 {
@@ -333,7 +333,7 @@ import Testing
     var random = SeededGenerator(seed: seed)
     for _ in 0..<200 {
       var server = ServerSession(
-        settings: .init(welcome: Sample.welcome(), handshakeMillisecondsMax: 1000), now: .zero)
+        configuration: .init(welcome: Sample.welcome(), handshakeMillisecondsMax: 1000), now: .zero)
       #expect(server.receive(random.bytes(19)).isEmpty)
       let actions = server.receive(random.bytes(1))
       // One in 65,536 headers would pass its check; none of these seeds has one.

@@ -6,7 +6,7 @@ import Testing
 @Suite struct `Server session` {
   /// A session at time 0, on request with the handshake done.
   private func session(_ welcome: Welcome = Sample.welcome(), isOpen: Bool = true) -> ServerSession {
-    var session = ServerSession(settings: .init(welcome: welcome, handshakeMillisecondsMax: 500), now: .zero)
+    var session = ServerSession(configuration: .init(welcome: welcome, handshakeMillisecondsMax: 500), now: .zero)
     if isOpen { session.receive([ClientSession.hello(client: "c", token: "t")]) }
     return session
   }

@@ -12,7 +12,7 @@ import Testing
   @Test func `a server accepts the client's frames, and answers as in the transcript`() throws {
     let lines = Self.session.lines
     guard case .welcome(let welcome) = lines[1].message else { throw InvalidEntry("WELCOME is the second frame") }
-    var server = ServerSession(settings: .init(welcome: welcome, handshakeMillisecondsMax: 500), now: .zero)
+    var server = ServerSession(configuration: .init(welcome: welcome, handshakeMillisecondsMax: 500), now: .zero)
     var asked: [String] = []
     var sent: [[UInt8]] = []
     for line in lines {
@@ -66,8 +66,8 @@ import Testing
 
   @Test func `an unwelcome client gets an ERROR, and no answer to its requests`() throws {
     let lines = try SessionVector("turned-away").lines
-    let settings = ServerSession.Settings(welcome: Sample.welcome(), handshakeMillisecondsMax: 500)
-    var server = ServerSession(settings: settings, now: .zero)
+    let configuration = ServerSession.Configuration(welcome: Sample.welcome(), handshakeMillisecondsMax: 500)
+    var server = ServerSession(configuration: configuration, now: .zero)
     let asked = lines.filter { $0.side == .client }.flatMap { server.receive(ByteString($0.bytes).span, now: .zero) }
     #expect(asked.map(\.shown) == ["authorize reference 1 s3cret"])
     guard case .error(let refusal) = lines[2].message else { throw InvalidEntry("ERROR is the third frame") }

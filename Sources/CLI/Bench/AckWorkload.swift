@@ -16,14 +16,14 @@ struct AckWorkload: Workload {
 
   let unit = "acks"
 
-  init(_ target: BenchTarget, _ settings: BenchSettings, _ corpus: Corpus) throws {
+  init(_ target: BenchTarget, _ configuration: BenchConfiguration, _ corpus: Corpus) throws {
     self.target = target
     self.corpus = corpus
-    seconds = settings.seconds
-    streamCount = settings.streamCount
+    seconds = configuration.seconds
+    streamCount = configuration.streamCount
     let thread = try ClientThread(name: "logs-bench")
     self.thread = thread
-    clients = try (0..<settings.connectionCount).map { _ in try LogClient(target.configuration, on: thread) }
+    clients = try (0..<configuration.connectionCount).map { _ in try LogClient(target.configuration, on: thread) }
   }
 
   var settings: [BenchSetting] {

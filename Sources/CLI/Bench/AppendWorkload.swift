@@ -15,16 +15,16 @@ struct AppendWorkload: Workload {
 
   let unit = "entries"
 
-  init(_ target: BenchTarget, _ settings: BenchSettings, _ corpus: Corpus) throws {
+  init(_ target: BenchTarget, _ configuration: BenchConfiguration, _ corpus: Corpus) throws {
     self.corpus = corpus
-    batchEntryCount = settings.batchEntryCount
-    entryCount = settings.entryCount
-    streams = try (0..<settings.producerCount).map { first in
-      try stride(from: first, to: settings.streamCount, by: settings.producerCount).map {
+    batchEntryCount = configuration.batchEntryCount
+    entryCount = configuration.entryCount
+    streams = try (0..<configuration.producerCount).map { first in
+      try stride(from: first, to: configuration.streamCount, by: configuration.producerCount).map {
         try target.stream("append/\($0)")
       }
     }
-    clients = try (0..<settings.producerCount).map { _ in try LogClient(target.configuration) }
+    clients = try (0..<configuration.producerCount).map { _ in try LogClient(target.configuration) }
   }
 
   var settings: [BenchSetting] {

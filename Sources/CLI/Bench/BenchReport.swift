@@ -1,6 +1,6 @@
 /// What a measurement has come to: the medians of its runs, and each run.
 struct BenchReport: Sendable {
-  let kind: BenchSettings.Kind
+  let kind: BenchConfiguration.Kind
   let unit: String
   let target: String
   let settings: [BenchSetting]

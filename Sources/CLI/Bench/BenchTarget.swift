@@ -12,19 +12,20 @@ struct BenchTarget: Sendable {
 
   /// Runs `body` with a server; one of its own is gone afterwards.
   static func with<Result: Sendable>(
-    _ arguments: Arguments, _ settings: BenchSettings, _ body: (BenchTarget) async throws -> Result
+    _ arguments: Arguments, _ configuration: BenchConfiguration, _ body: (BenchTarget) async throws -> Result
   ) async throws -> Result {
-    try raiseDescriptorLimit(to: settings.descriptorCount)
+    try raiseDescriptorLimit(to: configuration.descriptorCount)
     // The environment does not count: that a server gets such a load should have been asked for in so many words.
     if let server = arguments.value("server") {
-      return try await body(BenchTarget(try configuration(arguments, server), title: server))
+      return try await body(BenchTarget(try clientConfiguration(arguments, server), title: server))
     }
     let server = OwnServer()
     let outcome: Swift.Result<Result, any Error>
     do {
-      let place = try await server.start(connectionCount: settings.descriptorCount, streamCount: settings.streamCount)
+      let place = try await server.start(
+        connectionCount: configuration.descriptorCount, streamCount: configuration.streamCount)
       let target = BenchTarget(
-        try configuration(arguments, place.url), title: "a logsd of its own in \(place.directory)")
+        try clientConfiguration(arguments, place.url), title: "a logsd of its own in \(place.directory)")
       outcome = .success(try await body(target))
     } catch {
       outcome = .failure(error)
@@ -39,7 +40,7 @@ struct BenchTarget: Sendable {
     prefix = "bench/\(String(UInt64.random(in: .min ... .max), radix: 16))"
   }
 
-  private static func configuration(_ arguments: Arguments, _ server: String) throws -> LogClientConfiguration {
+  private static func clientConfiguration(_ arguments: Arguments, _ server: String) throws -> LogClientConfiguration {
     // A measurement across an outage says nothing.
     let patience = try ConnectionOptions.patience(arguments, else: .zero)
     var configuration = try ConnectionOptions.configuration(arguments, patience: patience)

@@ -8,7 +8,7 @@ extension Corpus {
 
   /// The lines of a file: what `logs bench corpus` writes if its first line is of that form, raw lines otherwise.
   static func reading(_ path: String) async throws -> Corpus {
-    let reader = LineReader(paths: [path], LineCutter.Settings())
+    let reader = LineReader(paths: [path], LineCutter.Configuration())
     try await reader.check()
     var corpus = Corpus()
     var isTable: Bool?

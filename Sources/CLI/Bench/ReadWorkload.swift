@@ -10,7 +10,7 @@ struct ReadWorkload: Workload {
   private let corpus: Corpus
   private let given: StreamName?
   private let entryCount: UInt64
-  private let decoding: BenchSettings.Decoding
+  private let decoding: BenchConfiguration.Decoding
   private let client: LogClient
   private let stream: StreamName
   /// Bytes of all lines, which those who read batches do not see.
@@ -18,13 +18,13 @@ struct ReadWorkload: Workload {
 
   let unit = "entries"
 
-  init(_ target: BenchTarget, _ settings: BenchSettings, _ corpus: Corpus) throws {
+  init(_ target: BenchTarget, _ configuration: BenchConfiguration, _ corpus: Corpus) throws {
     self.target = target
     self.corpus = corpus
-    given = settings.stream
-    stream = try settings.stream ?? target.stream("read")
-    entryCount = settings.entryCount
-    decoding = settings.decoding
+    given = configuration.stream
+    stream = try configuration.stream ?? target.stream("read")
+    entryCount = configuration.entryCount
+    decoding = configuration.decoding
     client = try LogClient(target.configuration)
   }
 
@@ -36,7 +36,7 @@ struct ReadWorkload: Workload {
   mutating func prepare() async throws {
     if given == nil {
       var reader = CorpusReader(corpus)
-      let append = BulkAppend(client: client, streams: [stream], batchEntryCount: BenchSettings.bulkEntryCount)
+      let append = BulkAppend(client: client, streams: [stream], batchEntryCount: BenchConfiguration.bulkEntryCount)
       try await append.run(entryCount, &reader, Meter())
     }
     let meter = Meter()
@@ -55,7 +55,7 @@ struct ReadWorkload: Workload {
     return RunOutcome(nanoseconds: end.nanoseconds(since: start))
   }
 
-  private func read(_ decoding: BenchSettings.Decoding, _ meter: Meter) async throws {
+  private func read(_ decoding: BenchConfiguration.Decoding, _ meter: Meter) async throws {
     var begun = MonotonicTime.now()
     for try await event in client.follow([.stream(stream)], from: .first, until: FollowEnd(atHead: true)) {
       guard case .batch(let batch) = event else { continue }

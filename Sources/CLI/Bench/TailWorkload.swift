@@ -24,18 +24,18 @@ struct TailWorkload: Workload {
 
   let unit = "deliveries"
 
-  init(_ target: BenchTarget, _ settings: BenchSettings, _ corpus: Corpus) throws {
+  init(_ target: BenchTarget, _ configuration: BenchConfiguration, _ corpus: Corpus) throws {
     self.corpus = corpus
-    rate = settings.rate
-    batchEntryCount = settings.batchEntryCount
-    seconds = settings.seconds
+    rate = configuration.rate
+    batchEntryCount = configuration.batchEntryCount
+    seconds = configuration.seconds
     stream = try target.stream("tail")
     let sending = try ClientThread(name: "logs-send")
     self.sending = sending
     let receiving = try ClientThread(name: "logs-receive")
     self.receiving = receiving
     producer = try LogClient(target.configuration, on: sending)
-    followers = try (0..<settings.followerCount).map { _ in try LogClient(target.configuration, on: receiving) }
+    followers = try (0..<configuration.followerCount).map { _ in try LogClient(target.configuration, on: receiving) }
   }
 
   var settings: [BenchSetting] {

@@ -19,24 +19,24 @@ enum BenchCommand {
 
       Encoding is part of what is measured. Each run follows a warm-up. CPU of the server is that of its whole process, as it tells
       itself, with all other clients it serves; streams that were made on a server that was named stay there, as bench/...
-      """, options: BenchSettings.options, run: run)
+      """, options: BenchConfiguration.options, run: run)
 
   private static func run(_ arguments: Arguments) async throws -> Int32 {
-    let settings = try BenchSettings(arguments)
-    if settings.kind == .corpus {
-      try writeCorpus(settings.entryCount)
+    let configuration = try BenchConfiguration(arguments)
+    if configuration.kind == .corpus {
+      try writeCorpus(configuration.entryCount)
       return ExitCode.done
     }
     let corpus: Corpus
-    if let path = settings.corpusPath {
+    if let path = configuration.corpusPath {
       corpus = try await Corpus.reading(path)
     } else {
-      corpus = Corpus.generated(lineCount: settings.generatedLineCount)
+      corpus = Corpus.generated(lineCount: configuration.generatedLineCount)
     }
-    let report = try await BenchTarget.with(arguments, settings) { target in
-      var workload = try workload(target, settings, corpus)
+    let report = try await BenchTarget.with(arguments, configuration) { target in
+      var workload = try workload(target, configuration, corpus)
       do {
-        let report = try await measure(&workload, target, settings)
+        let report = try await measure(&workload, target, configuration)
         await workload.end()
         return report
       } catch {
@@ -44,37 +44,37 @@ enum BenchCommand {
         throw error
       }
     }
-    if settings.format == .table { try Terminal.write(line: "\(report.title)\n") }
-    try Report(table: report.table, records: [report.record]).write(settings.format)
+    if configuration.format == .table { try Terminal.write(line: "\(report.title)\n") }
+    try Report(table: report.table, records: [report.record]).write(configuration.format)
     return ExitCode.done
   }
 
   private static func workload(
-    _ target: BenchTarget, _ settings: BenchSettings, _ corpus: Corpus
+    _ target: BenchTarget, _ configuration: BenchConfiguration, _ corpus: Corpus
   ) throws -> any Workload {
-    switch settings.kind {
-    case .append: try AppendWorkload(target, settings, corpus)
-    case .ack: try AckWorkload(target, settings, corpus)
-    case .tail: try TailWorkload(target, settings, corpus)
-    case .read: try ReadWorkload(target, settings, corpus)
+    switch configuration.kind {
+    case .append: try AppendWorkload(target, configuration, corpus)
+    case .ack: try AckWorkload(target, configuration, corpus)
+    case .tail: try TailWorkload(target, configuration, corpus)
+    case .read: try ReadWorkload(target, configuration, corpus)
     case .corpus: preconditionFailure("the corpus is written, not measured")
     }
   }
 
   private static func measure(
-    _ workload: inout any Workload, _ target: BenchTarget, _ settings: BenchSettings
+    _ workload: inout any Workload, _ target: BenchTarget, _ configuration: BenchConfiguration
   ) async throws -> BenchReport {
     let observer = try LogClient(target.configuration)
-    let title = "bench \(settings.kind.rawValue)"
+    let title = "bench \(configuration.kind.rawValue)"
     let preparing = BenchProgress("\(title), warming up", workload.unit, Meter())
     do {
       defer { preparing.end() }
       try await workload.prepare()
     }
     var runs: [BenchRun] = []
-    for number in 1...settings.repeatCount {
+    for number in 1...configuration.repeatCount {
       let meter = Meter()
-      let progress = BenchProgress("\(title), run \(number) of \(settings.repeatCount)", workload.unit, meter)
+      let progress = BenchProgress("\(title), run \(number) of \(configuration.repeatCount)", workload.unit, meter)
       defer { progress.end() }
       let before = try await Usage.now(observer)
       let outcome = try await workload.run(number, meter)
@@ -83,8 +83,8 @@ enum BenchCommand {
     }
     await observer.shutdown(deadline: .zero)
     return BenchReport(
-      kind: settings.kind, unit: workload.unit, target: target.title,
-      settings: workload.settings + [BenchSetting("corpus", settings.corpusPath ?? "built-in")], runs: runs)
+      kind: configuration.kind, unit: workload.unit, target: target.title,
+      settings: workload.settings + [BenchSetting("corpus", configuration.corpusPath ?? "built-in")], runs: runs)
   }
 
   /// Lines of the corpus that are written together.

@@ -55,7 +55,7 @@ enum PushCommand {
     let watch = ProducerWatch(hasSpool: arguments.has("spool"))
     let configuration = try producerConfiguration(arguments, watch)
     let form = try EntryForm(arguments)
-    var cutting = LineCutter.Settings()
+    var cutting = LineCutter.Configuration()
     cutting.encoding = try encoding(arguments)
     cutting.keepsBytes = form.isRaw
     cutting.splitsLongLines = arguments.has("split")

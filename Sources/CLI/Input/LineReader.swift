@@ -30,8 +30,8 @@ actor LineReader {
   private static let readByteCount = 256 << 10
 
   /// - Parameter paths: `-` stands for stdin; none means stdin alone.
-  init(paths: [String], _ settings: LineCutter.Settings) {
-    cutter = LineCutter(settings)
+  init(paths: [String], _ configuration: LineCutter.Configuration) {
+    cutter = LineCutter(configuration)
     self.paths = paths.isEmpty ? ["-"] : paths[...]
     byteCountTotal = self.paths.reduce(0) { total, path in
       var status = stat()

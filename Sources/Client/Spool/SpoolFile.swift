@@ -30,10 +30,10 @@ final class SpoolFile {
   init(_ path: String, vfs: String?) throws(SQLiteError) {
     // What is removed is overwritten with zeros: no log text stays behind, and a scan of the pages of a damaged file
     // (`SpoolScan`) finds nothing that was removed.
-    let settings = WALDatabase.Settings(
+    let configuration = WALDatabase.Configuration(
       applicationID: SpoolSchema.applicationID, kind: "spool", cacheKibibyteCount: 2 << 10, busyTimeout: .seconds(5),
       pragmas: "PRAGMA secure_delete=ON; PRAGMA journal_size_limit=\(Self.walByteCountMax)")
-    database = try WALDatabase(path, settings, vfs: vfs) { database throws(SQLiteError) in
+    database = try WALDatabase(path, configuration, vfs: vfs) { database throws(SQLiteError) in
       if try database.integer("PRAGMA user_version") != SpoolSchema.format {
         throw SQLiteError(damage: "its format is not \(SpoolSchema.format)", path: path)
       }

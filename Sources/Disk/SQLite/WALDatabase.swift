@@ -3,7 +3,7 @@
 /// A transaction is durable when `transact` returns. Checkpoints happen only when the owner asks for one. For one
 /// thread at a time.
 package final class WALDatabase {
-  package struct Settings {
+  package struct Configuration {
     /// SQLite's `application_id`.
     package var applicationID: Int64
     /// The word for such a file.
@@ -42,12 +42,12 @@ package final class WALDatabase {
   ///
   /// - Parameter check: throws if the file must not be written to; called before anything is.
   package init(
-    _ path: String, _ settings: Settings, vfs: String?,
+    _ path: String, _ configuration: Configuration, vfs: String?,
     check: (borrowing Database) throws(SQLiteError) -> Void = { _ throws(SQLiteError) in }
   ) throws(SQLiteError) {
     connection = try Database(path, mode: .readWrite, vfs: vfs)
-    connection.setBusyTimeout(settings.busyTimeout)
-    try connection.require(applicationID: settings.applicationID, kind: settings.kind)
+    connection.setBusyTimeout(configuration.busyTimeout)
+    try connection.require(applicationID: configuration.applicationID, kind: configuration.kind)
     try check(connection)
     let mode = try connection.text("PRAGMA journal_mode=WAL")
     if mode != "wal" {
@@ -58,12 +58,12 @@ package final class WALDatabase {
     // neighbours, which would then be lost as well.
     try connection.execute(
       """
-      PRAGMA cell_size_check=ON; PRAGMA synchronous=FULL; PRAGMA cache_size=-\(settings.cacheKibibyteCount);
-      \(settings.pragmas)
+      PRAGMA cell_size_check=ON; PRAGMA synchronous=FULL; PRAGMA cache_size=-\(configuration.cacheKibibyteCount);
+      \(configuration.pragmas)
       """)
     begin = try connection.prepare("BEGIN IMMEDIATE")
     commit = try connection.prepare("COMMIT")
-    busyTimeout = settings.busyTimeout
+    busyTimeout = configuration.busyTimeout
     frameByteCount = Int(try connection.integer("PRAGMA page_size")) + Self.frameHeaderByteCount
   }
 

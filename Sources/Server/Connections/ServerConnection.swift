@@ -44,8 +44,8 @@ final class ServerConnection {
     self.id = id
     self.connection = connection
     self.core = core
-    session = ServerSession(settings: core.sessionSettings, now: connection.loop.now)
-    windowByteCountMax = core.settings.outputByteCountMax
+    session = ServerSession(configuration: core.sessionConfiguration, now: connection.loop.now)
+    windowByteCountMax = core.configuration.outputByteCountMax
     windowByteCount = windowByteCountMax
     connection.setWatermarks(low: windowByteCount / 4, high: windowByteCount)
     connection.readByteCountMax = portion.byteCount
@@ -181,7 +181,7 @@ extension ServerConnection: ConnectionHandler, SocketClient {
   /// Checks the deadlines.
   func tick() {
     let now = connection.loop.now
-    let stall = core.settings.outputStallDurationMax
+    let stall = core.configuration.outputStallDurationMax
     if connection.pendingByteCount > 0, now >= connection.lastProgress + stall {
       note("it took no output for \(TimeSpan.format(stall))", .stalled)
       return connection.close()

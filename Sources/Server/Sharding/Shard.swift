@@ -67,7 +67,7 @@ extension LoopTimer: DelayedCall {}
 
 /// What all shards share.
 struct ServerContext: Sendable {
-  let settings: ServerSettings
+  let configuration: ServerConfiguration
   let store: Store
   let counters: Counters
   /// The memory of all waiting output.

@@ -8,7 +8,7 @@ final class ShardCore {
   let shard: Shard
   let hub: Hub
   private(set) lazy var appender = Appender(shard: index, store: store) { [unowned self] in commitAtEnd() }
-  let sessionSettings: ServerSession.Settings
+  let sessionConfiguration: ServerSession.Configuration
   private let context: ServerContext
   private var clients: [UInt64: any ShardClient] = [:]
   private var lastClientID: UInt64 = 0
@@ -33,20 +33,20 @@ final class ShardCore {
     self.shard = shard
     self.context = context
     output = context.output
-    outputByteCountTotalMax = context.settings.outputByteCountTotalMax
-    let settings = context.settings
+    outputByteCountTotalMax = context.configuration.outputByteCountTotalMax
+    let configuration = context.configuration
     hub = Hub(
       source: context.store, thread: shard, counters: context.counters, subscriptionCount: shard.subscriptionCount,
-      followedStreamCountMax: settings.followedStreamCountMax)
-    sessionSettings = ServerSession.Settings(
+      followedStreamCountMax: configuration.followedStreamCountMax)
+    sessionConfiguration = ServerSession.Configuration(
       welcome: Welcome(
         frameByteCountMax: UInt32(Limits.frameByteCountMax), server: context.server, store: context.store.id,
-        heartbeatMilliseconds: UInt32(clamping: settings.heartbeat.wholeNanoseconds / 1_000_000),
-        appendByteCountMax: UInt32(clamping: settings.appendByteCountMax),
-        appendBatchCountMax: UInt32(clamping: settings.appendBatchCountMax),
-        subscriptionCountMax: UInt16(clamping: settings.subscriptionCountMax), name: Version.server),
-      handshakeMillisecondsMax: settings.handshakeDurationMax.wholeNanoseconds / 1_000_000)
-    let interval = min(settings.heartbeat, settings.handshakeDurationMax) / Self.ticksPerHeartbeat
+        heartbeatMilliseconds: UInt32(clamping: configuration.heartbeat.wholeNanoseconds / 1_000_000),
+        appendByteCountMax: UInt32(clamping: configuration.appendByteCountMax),
+        appendBatchCountMax: UInt32(clamping: configuration.appendBatchCountMax),
+        subscriptionCountMax: UInt16(clamping: configuration.subscriptionCountMax), name: Version.server),
+      handshakeMillisecondsMax: configuration.handshakeDurationMax.wholeNanoseconds / 1_000_000)
+    let interval = min(configuration.heartbeat, configuration.handshakeDurationMax) / Self.ticksPerHeartbeat
     clock = shard.loop.every(interval) { [weak self] in self?.tick() }
   }
 
@@ -56,7 +56,7 @@ final class ShardCore {
     hub.close()
   }
 
-  var settings: ServerSettings { context.settings }
+  var configuration: ServerConfiguration { context.configuration }
   var store: Store { context.store }
   var counters: Counters { context.counters }
   var connectionEnds: ConnectionEnds { context.connectionEnds }
@@ -97,7 +97,7 @@ extension ShardCore {
   func adopt(_ socket: AcceptedSocket, as kind: any SocketClient.Type) {
     let connection = Connection(adopting: socket, on: shard.loop, meter: output)
     counters.acceptedConnections.add(1)
-    guard counters.connections.current < settings.connectionCountMax else {
+    guard counters.connections.current < configuration.connectionCountMax else {
       counters.refusedConnections.add(1)
       return kind.turnAway(connection, hasTooMany)
     }
@@ -107,7 +107,7 @@ extension ShardCore {
   }
 
   private var hasTooMany: Refusal {
-    let limit = settings.connectionCountMax
+    let limit = configuration.connectionCountMax
     return Refusal(
       .tooManyConnections,
       "the server has \(limit) connections, which is its limit; try later, or raise --connections",

@@ -15,12 +15,12 @@ struct Reserve: UpkeepJob {
   /// At most this fraction of the free space: on a small disk most of it is for entries.
   private static let freeDivisor = 8
 
-  init(_ settings: StoreSettings, paths: StorePaths) {
+  init(_ configuration: StoreConfiguration, paths: StorePaths) {
     path = paths.reserve
     directory = paths.directory
-    byteCountMax = settings.reserveByteCountMax
-    files = settings.fileSystem
-    log = settings.log
+    byteCountMax = configuration.reserveByteCountMax
+    files = configuration.fileSystem
+    log = configuration.log
   }
 
   /// Frees the space for use now.

@@ -13,18 +13,18 @@ final class StoreDirectory: Sendable {
   private let vfs: String?
   private let storeFile: Mutex<StoreFile>
 
-  init(_ settings: StoreSettings, _ paths: StorePaths, _ storeFile: StoreFile, _ listing: SegmentListing) {
+  init(_ configuration: StoreConfiguration, _ paths: StorePaths, _ storeFile: StoreFile, _ listing: SegmentListing) {
     id = storeFile.id
     self.paths = paths
-    files = settings.fileSystem
-    vfs = settings.vfs
+    files = configuration.fileSystem
+    vfs = configuration.vfs
     segments = SegmentList(listing)
     self.storeFile = Mutex(storeFile)
   }
 
   /// Creates the directory if it is missing, and locks it for this process.
-  static func lock(_ settings: StoreSettings, _ paths: StorePaths) throws(StoreError) -> FileLock {
-    let files = settings.fileSystem
+  static func lock(_ configuration: StoreConfiguration, _ paths: StorePaths) throws(StoreError) -> FileLock {
+    let files = configuration.fileSystem
     var owner: Int32?
     do throws(FileError) {
       let isNew = try files.makeDirectory(paths.directory)

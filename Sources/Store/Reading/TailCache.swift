@@ -30,9 +30,9 @@ final class TailCache: Sendable {
   private let entryCountMax: UInt64
   private let byteCountMax: Int
 
-  init(_ settings: StoreSettings) {
-    entryCountMax = UInt64(settings.tailCacheEntryCountMax)
-    byteCountMax = settings.tailCacheByteCountMax
+  init(_ configuration: StoreConfiguration) {
+    entryCountMax = UInt64(configuration.tailCacheEntryCountMax)
+    byteCountMax = configuration.tailCacheByteCountMax
   }
 
   /// About how much memory it takes.

@@ -22,9 +22,9 @@ final class ConnectionPool: Sendable {
   private let idleCountMax: Int
   let vfs: String?
 
-  init(_ settings: StoreSettings) {
-    idleCountMax = settings.readerConnectionCountMax
-    vfs = settings.vfs
+  init(_ configuration: StoreConfiguration) {
+    idleCountMax = configuration.readerConnectionCountMax
+    vfs = configuration.vfs
   }
 
   /// Lends a connection to `segment` until `giveBack`. Waits while the segment is being sealed.

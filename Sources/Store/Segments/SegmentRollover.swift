@@ -31,7 +31,7 @@ final class SegmentRollover: UpkeepJob {
     var otherCount = 0
   }
 
-  private let settings: StoreSettings
+  private let configuration: StoreConfiguration
   private let directory: StoreDirectory
   private let queue: WriterQueue
   private let catalog: Catalog
@@ -41,8 +41,8 @@ final class SegmentRollover: UpkeepJob {
   /// The next segment is prepared when the active one is this full, in eighths.
   private static let prepareEighths = 7
 
-  init(_ settings: StoreSettings, directory: StoreDirectory, queue: WriterQueue, catalog: Catalog) {
-    self.settings = settings
+  init(_ configuration: StoreConfiguration, directory: StoreDirectory, queue: WriterQueue, catalog: Catalog) {
+    self.configuration = configuration
     self.directory = directory
     self.queue = queue
     self.catalog = catalog
@@ -73,13 +73,14 @@ final class SegmentRollover: UpkeepJob {
     guard !active.isEmpty else { return .none }
     let (age, overflows) = now.subtractingReportingOverflow(active.createdAt)
     // A segment begun in the future, by a clock that has been corrected since, would never grow old.
-    let isOld = overflows || age >= settings.segmentAgeMax.nanoseconds || age < -settings.clockStepMax.nanoseconds
+    let isOld =
+      overflows || age >= configuration.segmentAgeMax.nanoseconds || age < -configuration.clockStepMax.nanoseconds
     // A segment begins with a row for each stream: a rollover must cost less than the rows that led to it.
-    let runCountMax = max(settings.segmentRunCountMax, 2 * catalog.count)
-    let isFull = active.byteCount >= settings.segmentByteCountMax || active.runCount >= runCountMax
+    let runCountMax = max(configuration.segmentRunCountMax, 2 * catalog.count)
+    let isFull = active.byteCount >= configuration.segmentByteCountMax || active.runCount >= runCountMax
     if isOld || isFull || active.isWalHeld { return .now }
     let isNearlyFull =
-      active.byteCount >= settings.segmentByteCountMax / 8 * Self.prepareEighths
+      active.byteCount >= configuration.segmentByteCountMax / 8 * Self.prepareEighths
       || active.runCount >= runCountMax / 8 * Self.prepareEighths
     return isNearlyFull ? .soon : .none
   }
@@ -114,22 +115,22 @@ final class SegmentRollover: UpkeepJob {
   /// Makes the file from a snapshot that is at least as new as the moment when collecting began.
   func run(on upkeep: Upkeep) -> UpkeepOutcome {
     let number = directory.segments.current.active.number + 1
-    let marks = queue.recentMarks(countMax: settings.markForwardCountMax)
+    let marks = queue.recentMarks(countMax: configuration.markForwardCountMax)
     preparation.withLock { preparation in
       guard case .underway(var changes) = preparation else { return }
       preparation = .none
-      changes.bound(to: Set(marks.keys), others: settings.markForwardCountMax)
+      changes.bound(to: Set(marks.keys), others: configuration.markForwardCountMax)
       preparation = .underway(changes)
     }
     do throws(StoreError) {
       let next = try directory.prepareSegment(
-        number, createdAt: settings.now(), streams: catalog.unsorted(), marks: located(marks))
+        number, createdAt: configuration.now(), streams: catalog.unsorted(), marks: located(marks))
       preparation.withLock { preparation in
         guard case .underway(let changes) = preparation else { return }
         preparation = .ready(next, changes)
       }
     } catch {
-      settings.log("cannot prepare segment \(number), tried again later: \(error)")
+      configuration.log("cannot prepare segment \(number), tried again later: \(error)")
       retryLater()
     }
     queue.requestMaintenance()
@@ -163,7 +164,7 @@ final class SegmentRollover: UpkeepJob {
       return try directory.begin(next)
     } catch {
       guard error.code == .diskFull || error.code == .busy else { throw error }
-      settings.log("cannot begin segment \(next.number), tried again later: \(error)")
+      configuration.log("cannot begin segment \(next.number), tried again later: \(error)")
       retryLater()
       return nil
     }

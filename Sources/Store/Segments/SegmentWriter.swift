@@ -16,7 +16,7 @@ final class SegmentWriter: @unchecked Sendable {
   /// About what a row takes besides its blobs, to tell when the segment is full without asking SQLite.
   private static let rowByteCount = 96
   /// The busy timeout is for other programs that write to the segment, which none should.
-  private static let settings = WALDatabase.Settings(
+  private static let configuration = WALDatabase.Configuration(
     applicationID: SegmentSchema.applicationID, kind: "segment", cacheKibibyteCount: 16 << 10, busyTimeout: .seconds(2))
 
   let createdAt: Int64
@@ -37,7 +37,7 @@ final class SegmentWriter: @unchecked Sendable {
   /// - Parameter store: the store that the segment must belong to, unless the caller checks that itself.
   init(_ segment: Segment, of store: InstanceID? = nil, vfs: String?) throws(SQLiteError) {
     self.segment = segment
-    database = try WALDatabase(segment.path, Self.settings, vfs: vfs) { database throws(SQLiteError) in
+    database = try WALDatabase(segment.path, Self.configuration, vfs: vfs) { database throws(SQLiteError) in
       guard let store else { return }
       let identity = try Self.identity(database)
       if identity.number != segment.number || identity.store != store.bytes {

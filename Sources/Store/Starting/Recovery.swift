@@ -17,15 +17,15 @@ struct Recovery {
     var needsCheck: Bool
   }
 
-  private let settings: StoreSettings
+  private let configuration: StoreConfiguration
   private let paths: StorePaths
-  private var files: any FileSystem { settings.fileSystem }
+  private var files: any FileSystem { configuration.fileSystem }
 
   /// How much of what was written last is checked before the store is ready after an unclean stop.
   private static let checkedByteCountMax: UInt64 = 16 << 20
 
-  init(_ settings: StoreSettings, paths: StorePaths) {
-    self.settings = settings
+  init(_ configuration: StoreConfiguration, paths: StorePaths) {
+    self.configuration = configuration
     self.paths = paths
   }
 
@@ -36,7 +36,7 @@ struct Recovery {
     do throws(StoreError) {
       return try attempt()
     } catch {
-      guard error.code == .diskFull, try Reserve(settings, paths: paths).giveUp() else { throw error }
+      guard error.code == .diskFull, try Reserve(configuration, paths: paths).giveUp() else { throw error }
       return try attempt()
     }
   }
@@ -83,7 +83,7 @@ struct Recovery {
       try storeFile.save(paths, files)
     }
     return Result(
-      directory: StoreDirectory(settings, paths, storeFile, listing), active: active, streams: streams,
+      directory: StoreDirectory(configuration, paths, storeFile, listing), active: active, streams: streams,
       closing: closing, missingCount: missingCount, needsCheck: !wasClean)
   }
 
@@ -98,8 +98,8 @@ struct Recovery {
   private func createFirstSegment(_ storeFile: StoreFile) throws(StoreError) -> Result {
     var storeFile = storeFile
     storeFile.isClean = false
-    let directory = StoreDirectory(settings, paths, storeFile, SegmentListing())
-    let next = try directory.prepareSegment(1, createdAt: settings.now(), streams: [], marks: [])
+    let directory = StoreDirectory(configuration, paths, storeFile, SegmentListing())
+    let next = try directory.prepareSegment(1, createdAt: configuration.now(), streams: [], marks: [])
     return Result(
       directory: directory, active: try directory.begin(next), streams: [], closing: [], missingCount: 0,
       needsCheck: false)
@@ -117,7 +117,7 @@ struct Recovery {
 
   /// Whether `store` is a copy of the file that was written: the directory was restored or copied.
   private func isCopy(_ storeFile: StoreFile) throws(StoreError) -> Bool {
-    guard settings.noticesCopies else { return false }
+    guard configuration.noticesCopies else { return false }
     do throws(FileError) {
       return try files.identity(paths.store) != storeFile.identity
     } catch {
@@ -151,8 +151,10 @@ struct Recovery {
 
   private func isEmpty(_ number: Int64) throws(StoreError) -> Bool {
     do throws(SQLiteError) {
-      return try SegmentWriter(Segment(number: number, path: paths.segment(number), state: .active), vfs: settings.vfs)
-        .isEmpty
+      return try SegmentWriter(
+        Segment(number: number, path: paths.segment(number), state: .active), vfs: configuration.vfs
+      )
+      .isEmpty
     } catch {
       throw StoreError(error, while: "open")
     }
@@ -169,7 +171,7 @@ struct Recovery {
     let writer: SegmentWriter
     let identity: SegmentWriter.Identity
     do throws(SQLiteError) {
-      writer = try SegmentWriter(segment, vfs: settings.vfs)
+      writer = try SegmentWriter(segment, vfs: configuration.vfs)
       identity = try writer.identity()
     } catch {
       throw StoreError(error, while: "open")
@@ -224,15 +226,15 @@ struct Recovery {
       if names.contains("\(name)-wal") || names.contains("\(name)-journal") {
         segment.state = .closing
         do throws(SQLiteError) {
-          closing.append(try SegmentWriter(segment, of: store, vfs: settings.vfs))
+          closing.append(try SegmentWriter(segment, of: store, vfs: configuration.vfs))
         } catch {
           guard error.isLoss else { throw StoreError(error, while: "open") }
           // If the disk failed to read, readers may succeed; the next start seals it.
           guard error.isDamage else {
-            settings.log("\(StoreError(error, while: "open"))")
+            configuration.log("\(StoreError(error, while: "open"))")
             continue
           }
-          settings.log("\(StoreError(error, while: "open")); what it held is reported as lost")
+          configuration.log("\(StoreError(error, while: "open")); what it held is reported as lost")
           _ = segment.noteDamage()
           segment.state = .damaged
         }
@@ -240,7 +242,7 @@ struct Recovery {
     }
     if !missing.isEmpty {
       let list = missing.prefix(10).map(String.init).joined(separator: ", ")
-      settings.log(
+      configuration.log(
         "\(missing.count) segments are missing in \(paths.segments): \(list)\(missing.count > 10 ? ", ..." : ""); "
           + "what they held is reported as lost")
     }
@@ -250,11 +252,11 @@ struct Recovery {
   /// The lowest numbers kept: the streams' next numbers when the oldest segment began.
   private func setFirsts(_ streams: inout [StreamInfo], _ oldest: Segment) throws(StoreError) {
     do throws(SQLiteError) {
-      let connection = try ReaderConnection(oldest, vfs: settings.vfs)
+      let connection = try ReaderConnection(oldest, vfs: configuration.vfs)
       for index in streams.indices { streams[index].first = try connection.next(of: streams[index].id) ?? 1 }
     } catch {
       guard error.isLoss, oldest.state != .active else { throw StoreError(error, while: "read") }
-      settings.log("\(StoreError(error, while: "read")); what it held is reported as lost")
+      configuration.log("\(StoreError(error, while: "read")); what it held is reported as lost")
       _ = oldest.noteDamage()
       if error.isDamage { oldest.state = .damaged }
     }
@@ -335,7 +337,7 @@ struct Recovery {
   /// another entry.
   private func replaceIncarnations(_ streams: [StreamInfo], _ active: SegmentWriter) throws(StoreError) -> [StreamInfo]
   {
-    settings.log(
+    configuration.log(
       """
       \(paths.store) is a copy: the data directory has been restored or moved. All \(streams.count) streams get a new \
       incarnation, and followers get an error saying that their streams were replaced

@@ -24,13 +24,13 @@ final class Upkeep: Sendable {
   private let thread = Mutex<Thread?>(nil)
 
   init(
-    _ settings: StoreSettings, directory: StoreDirectory, pool: ConnectionPool,
+    _ configuration: StoreConfiguration, directory: StoreDirectory, pool: ConnectionPool,
     failed: @escaping @Sendable (StoreError) -> Void
   ) {
     self.directory = directory
     self.pool = pool
-    retryInterval = settings.upkeepRetryInterval
-    log = settings.log
+    retryInterval = configuration.upkeepRetryInterval
+    log = configuration.log
     self.failed = failed
     thread.withLock { $0 = Thread("store-upkeep") { self.run() } }
   }

@@ -28,7 +28,7 @@ final class Writer: @unchecked Sendable {
     var activeByteCount = 0
   }
 
-  let settings: StoreSettings
+  let configuration: StoreConfiguration
   let sink: any StoreSink
   let queue: WriterQueue
   let catalog: Catalog
@@ -73,10 +73,10 @@ final class Writer: @unchecked Sendable {
   private static let recentCommitDivisor: Int64 = 8
 
   init(
-    _ settings: StoreSettings, sink: any StoreSink, queue: WriterQueue, catalog: Catalog, tail: TailCache,
+    _ configuration: StoreConfiguration, sink: any StoreSink, queue: WriterQueue, catalog: Catalog, tail: TailCache,
     rollover: SegmentRollover, upkeep: Upkeep, active: SegmentWriter, nextStreamID: Int64, lastReceived: Int64
   ) {
-    self.settings = settings
+    self.configuration = configuration
     self.sink = sink
     self.queue = queue
     self.catalog = catalog
@@ -85,8 +85,8 @@ final class Writer: @unchecked Sendable {
     self.upkeep = upkeep
     self.active = active
     self.nextStreamID = nextStreamID
-    mayLead = Atomic(settings.leadCommitTimeMax > .zero)
-    clock = ClockWatch(stepMax: settings.clockStepMax, latest: lastReceived)
+    mayLead = Atomic(configuration.leadCommitTimeMax > .zero)
+    clock = ClockWatch(stepMax: configuration.clockStepMax, latest: lastReceived)
     noteSizes()
   }
 
@@ -115,7 +115,7 @@ final class Writer: @unchecked Sendable {
     do throws(StoreError) {
       try commit(group)
       queue.giveBack(
-        needsMaintenance: isCheckpointDue(isIdle: true) || rollover.isStepDue(active, now: settings.now()))
+        needsMaintenance: isCheckpointDue(isIdle: true) || rollover.isStepDue(active, now: configuration.now()))
     } catch {
       // This refuses everything that waits; the writer's thread finds nothing but its end.
       failed(error)
@@ -126,9 +126,10 @@ final class Writer: @unchecked Sendable {
   /// Decides who commits next, after a commit that took this long, or failed.
   private func noteTime(_ time: Int64) {
     recentCommitTime += (time - recentCommitTime) / Self.recentCommitDivisor
-    let isQuick = max(recentCommitTime, time) <= settings.leadCommitTimeMax.nanoseconds
+    let isQuick = max(recentCommitTime, time) <= configuration.leadCommitTimeMax.nanoseconds
     let lags =
-      active.unstoredBatchCount >= settings.markLagCountMax || active.unindexedRunCount >= settings.indexLagCountMax
+      active.unstoredBatchCount >= configuration.markLagCountMax
+      || active.unindexedRunCount >= configuration.indexLagCountMax
     mayLead.store(isQuick && !lags && !hasObstacle, ordering: .relaxed)
   }
 
@@ -139,18 +140,18 @@ final class Writer: @unchecked Sendable {
     if !draft.isEmpty {
       let start = SystemClock.monotonic()
       defer { noteTime(SystemClock.monotonic() - start) }
-      let marks = active.unstoredBatchCount >= settings.markLagCountMax ? unstoredMarks : nil
+      let marks = active.unstoredBatchCount >= configuration.markLagCountMax ? unstoredMarks : nil
       do throws(SQLiteError) {
         #if PLANTED_BUGS
           if PlantedBug.planted == .ackBeforeCommit { PlantedBug.answer(draft.replies, sink) }
         #endif
-        let indexesRuns = active.unindexedRunCount >= settings.indexLagCountMax
+        let indexesRuns = active.unindexedRunCount >= configuration.indexLagCountMax
         try active.commit(draft, marks: marks, indexesRuns: indexesRuns)
         if marks != nil { queue.noteMarksStored(in: active.segment.number) }
         note(draft, time: SystemClock.monotonic() - start)
         if hasObstacle {
           hasObstacle = false
-          settings.log("appends are taken again")
+          configuration.log("appends are taken again")
         }
       } catch {
         guard error.meansNothingStored else {
@@ -166,11 +167,11 @@ final class Writer: @unchecked Sendable {
   }
 
   private func context(obstacle: Refusal?) -> GroupDraft.Context {
-    let now = settings.now()
-    if let line = clock.look(now) { settings.log(line) }
+    let now = configuration.now()
+    if let line = clock.look(now) { configuration.log(line) }
     return GroupDraft.Context(
       now: now, nextStreamID: nextStreamID, streamCount: catalog.count,
-      streamCountMax: settings.streamCountMax, obstacle: obstacle)
+      streamCountMax: configuration.streamCountMax, obstacle: obstacle)
   }
 
   /// Answers a group when the store cannot go on. The group may be on disk or not.
@@ -199,7 +200,7 @@ final class Writer: @unchecked Sendable {
   private func noteObstacle(_ error: StoreError) {
     if hasObstacle { return }
     hasObstacle = true
-    settings.log("appends are refused for now: \(error)")
+    configuration.log("appends are refused for now: \(error)")
   }
 
   /// Publishes a committed draft: cache, heads, marks, and then the answers.
@@ -261,13 +262,13 @@ final class Writer: @unchecked Sendable {
   }
 
   private func isCheckpointDue(isIdle: Bool) -> Bool {
-    let limit = isIdle ? settings.walByteCountMax / Self.idleWalDivisor : settings.walByteCountMax
+    let limit = isIdle ? configuration.walByteCountMax / Self.idleWalDivisor : configuration.walByteCountMax
     return active.database.pendingWalByteCount > limit && SystemClock.monotonic() >= nextCheckpointAt
   }
 
   private func checkpoint(isIdle: Bool) throws(StoreError) {
     guard isCheckpointDue(isIdle: isIdle) else { return }
-    let limit = settings.walByteCountMax
+    let limit = configuration.walByteCountMax
     let start = SystemClock.monotonic()
     do throws(SQLiteError) {
       try active.database.checkpoint()
@@ -282,7 +283,7 @@ final class Writer: @unchecked Sendable {
     } catch {
       // A full disk, or a lock: the WAL keeps everything until a later checkpoint.
       guard error.isDiskFull || error.isBusy else { throw StoreError(error, while: "checkpoint") }
-      settings.log("\(StoreError(error, while: "checkpoint")); tried again later")
+      configuration.log("\(StoreError(error, while: "checkpoint")); tried again later")
       nextCheckpointAt = start &+ Self.checkpointRetryInterval.nanoseconds
     }
     counts.withLock { counts in
@@ -297,7 +298,7 @@ final class Writer: @unchecked Sendable {
   private func noteHeldWal() {
     if active.isWalHeld { return }
     active.isWalHeld = true
-    settings.log(
+    configuration.log(
       """
       another program reads \(active.segment.path) in one long transaction, so that its WAL has grown to \
       \(active.database.walByteCount >> 20) MiB and cannot be emptied; the next segment begins. Keep such \
@@ -306,7 +307,7 @@ final class Writer: @unchecked Sendable {
   }
 
   private func rollIfDue() throws(StoreError) {
-    switch rollover.step(active, now: settings.now()) {
+    switch rollover.step(active, now: configuration.now()) {
     case .wait: return
     case .prepare: upkeep.add(rollover)
     case .take(let next):
@@ -315,10 +316,10 @@ final class Writer: @unchecked Sendable {
       guard try storeMarks() else { return }
       let complete = active
       complete.segment.byteCount = complete.byteCount
-      guard let following = try rollover.take(next, now: settings.now()) else { return }
+      guard let following = try rollover.take(next, now: configuration.now()) else { return }
       active = following
       noteSizes()
-      settings.log("segment \(following.segment.number) is active")
+      configuration.log("segment \(following.segment.number) is active")
       upkeep.add(Sealing(complete))
     }
   }
@@ -338,7 +339,7 @@ final class Writer: @unchecked Sendable {
       try active.commit(marks: unstoredMarks)
     } catch {
       guard error.meansNothingStored else { throw StoreError(error, while: "write marks to") }
-      settings.log("\(StoreError(error, while: "write marks to")); tried again later")
+      configuration.log("\(StoreError(error, while: "write marks to")); tried again later")
       nextRollAt = SystemClock.monotonic() &+ Self.rollRetryInterval.nanoseconds
       return false
     }

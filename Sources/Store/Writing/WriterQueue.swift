@@ -67,11 +67,11 @@ final class WriterQueue: Sendable {
   static let groupRequestCountMax = 16_384
   private static let retryAfterMilliseconds: UInt32 = 200
 
-  init(_ settings: StoreSettings, catalog: Catalog) {
-    monitor = Monitor(State(marks: MarkCache(countMax: settings.markCountMax)))
-    byteCountMax = settings.writerQueueByteCountMax
-    batchCountMax = settings.writerQueueBatchCountMax
-    groupByteCountMax = settings.groupByteCountMax
+  init(_ configuration: StoreConfiguration, catalog: Catalog) {
+    monitor = Monitor(State(marks: MarkCache(countMax: configuration.markCountMax)))
+    byteCountMax = configuration.writerQueueByteCountMax
+    batchCountMax = configuration.writerQueueBatchCountMax
+    groupByteCountMax = configuration.groupByteCountMax
     self.catalog = catalog
   }
 

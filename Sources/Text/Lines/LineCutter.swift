@@ -26,7 +26,7 @@ package struct LineCutter: Sendable {
     package let isLast: Bool
   }
 
-  package struct Settings: Sendable {
+  package struct Configuration: Sendable {
     package var encoding = TextEncoding.automatic
     /// Whether a mark, and text in UTF-16, stay as they are unless `encoding` names it.
     package var keepsBytes = false
@@ -66,7 +66,7 @@ package struct LineCutter: Sendable {
   }
 
   package private(set) var report = Report()
-  private let settings: Settings
+  private let configuration: Configuration
 
   /// A file's first bytes, while they do not tell yet what it is.
   private var firstBytes: [UInt8]? = []
@@ -84,7 +84,7 @@ package struct LineCutter: Sendable {
   /// Memory for the beginning of a line that is kept for the next one.
   private static let keptCapacity = 256 << 10
 
-  package init(_ settings: Settings) { self.settings = settings }
+  package init(_ configuration: Configuration) { self.configuration = configuration }
 
   /// What the file's start has shown; once.
   package mutating func takeFinding() -> Finding? {
@@ -123,8 +123,8 @@ package struct LineCutter: Sendable {
     }
     firstBytes = nil
     var markByteCount = start.markByteCount
-    switch (settings.encoding, start) {
-    case (.automatic, .utf16Mark(let isBigEndian)) where !settings.keepsBytes:
+    switch (configuration.encoding, start) {
+    case (.automatic, .utf16Mark(let isBigEndian)) where !configuration.keepsBytes:
       decoder = UTF16Decoder(isBigEndian: isBigEndian)
     case (.utf16, .utf16Mark(let isBigEndian)): decoder = UTF16Decoder(isBigEndian: isBigEndian)
     case (.utf16, _), (.utf16LittleEndian, _):
@@ -139,7 +139,7 @@ package struct LineCutter: Sendable {
     case (.automatic, .unknown), (.automatic, .plain), (.automatic, .utf8Mark), (.utf8, _): break
     }
     hasHoles = finding == nil
-    if decoder == nil, settings.keepsBytes || start != .utf8Mark { markByteCount = 0 }
+    if decoder == nil, configuration.keepsBytes || start != .utf8Mark { markByteCount = 0 }
     return cut(bytes[markByteCount...])
   }
 
@@ -199,7 +199,7 @@ package struct LineCutter: Sendable {
       let piece = bytes.prefix(Self.lineByteCountMax - rest.count)
       rest.append(contentsOf: piece)
       bytes = bytes.dropFirst(piece.count)
-      if bytes.isEmpty || !settings.splitsLongLines { return }
+      if bytes.isEmpty || !configuration.splitsLongLines { return }
       lines.append(takePart())
     }
   }

@@ -33,7 +33,7 @@ package struct ServerSession: ~Copyable {
   }
 
   /// The limits that a connection is given and held to.
-  package struct Settings: Sendable {
+  package struct Configuration: Sendable {
     package var welcome: Welcome
     package var handshakeMillisecondsMax: UInt64
 
@@ -72,12 +72,12 @@ package struct ServerSession: ~Copyable {
     }
   }
 
-  private let settings: Settings
+  private let configuration: Configuration
   private var state: State
 
-  package init(settings: Settings, now: MonotonicTime) {
-    self.settings = settings
-    state = .handshake(Handshake(deadline: now.advanced(byMilliseconds: settings.handshakeMillisecondsMax)))
+  package init(configuration: Configuration, now: MonotonicTime) {
+    self.configuration = configuration
+    state = .handshake(Handshake(deadline: now.advanced(byMilliseconds: configuration.handshakeMillisecondsMax)))
   }
 
   package var isClosed: Bool {
@@ -159,7 +159,7 @@ extension ServerSession {
     }
     switch decision {
     case .accepted:
-      let open = Open(welcome: settings.welcome, now: now)
+      let open = Open(welcome: configuration.welcome, now: now)
       state = .open(open)
       return [open.sendWelcome()] + received(open.receive(authorizing.held.span, now: now))
     case .refused(let refusal): return Self.end(refusal)
@@ -181,7 +181,7 @@ extension ServerSession {
     case .closed: return []
     }
     state = .closed
-    let milliseconds = settings.handshakeMillisecondsMax
+    let milliseconds = configuration.handshakeMillisecondsMax
     return Self.end(
       Refusal(
         .timedOut, "\(late) within \(milliseconds) ms", isRetryable: true, limit: .init("handshake", milliseconds)))
@@ -204,7 +204,7 @@ extension ServerSession {
       throw Refusal(.protocolViolation, "the first frame must be HELLO, not \(frame.type)")
     }
     guard case .hello(let hello) = try Message(decoding: frame) else { preconditionFailure("a HELLO decodes as one") }
-    let version = settings.welcome.version
+    let version = configuration.welcome.version
     guard hello.versions.contains(version) else {
       throw Refusal(
         .unsupportedVersion,

@@ -29,7 +29,7 @@ final class RefusingServer: Sendable {
       frameByteCountMax: 4 << 20, server: .random(), store: .random(), heartbeatMilliseconds: 10_000,
       appendByteCountMax: 8 << 20, appendBatchCountMax: 256, subscriptionCountMax: 16, name: "refusing")
     var session = ServerSession(
-      settings: ServerSession.Settings(welcome: welcome, handshakeMillisecondsMax: 10_000), now: .now())
+      configuration: ServerSession.Configuration(welcome: welcome, handshakeMillisecondsMax: 10_000), now: .now())
     var buffer = [UInt8](repeating: 0, count: 64 << 10)
     while true {
       let count = recv(client, &buffer, buffer.count, 0)

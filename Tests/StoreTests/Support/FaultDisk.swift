@@ -95,11 +95,11 @@ final class FaultDisk: Sendable {
   }
 
   /// Settings of a store on this disk.
-  func settings(_ directory: TestDirectory, _ clock: TestClock? = nil) -> StoreSettings {
-    var settings = TestStore.settings(directory, clock)
-    settings.vfs = name
-    settings.fileSystem = FaultFileSystem(disk: self)
-    return settings
+  func configuration(_ directory: TestDirectory, _ clock: TestClock? = nil) -> StoreConfiguration {
+    var configuration = TestStore.configuration(directory, clock)
+    configuration.vfs = name
+    configuration.fileSystem = FaultFileSystem(disk: self)
+    return configuration
   }
 
   func inject(_ fault: Fault) { state.withLock { $0.faults.append(fault) } }

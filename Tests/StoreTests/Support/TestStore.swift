@@ -12,12 +12,12 @@ final class TestStore: Sendable {
   let sink: TestSink
   private let nextRequest = Atomic<UInt32>(1)
 
-  static func settings(_ directory: TestDirectory, _ clock: TestClock? = nil) -> StoreSettings {
-    var settings = StoreSettings(directory: directory.data)
-    settings.readerThreadCount = 1
-    settings.reserveByteCountMax = 0
-    if let clock { settings.now = { clock.now } }
-    return settings
+  static func configuration(_ directory: TestDirectory, _ clock: TestClock? = nil) -> StoreConfiguration {
+    var configuration = StoreConfiguration(directory: directory.data)
+    configuration.readerThreadCount = 1
+    configuration.reserveByteCountMax = 0
+    if let clock { configuration.now = { clock.now } }
+    return configuration
   }
 
   /// Kept until the store is closed.
@@ -25,23 +25,23 @@ final class TestStore: Sendable {
 
   /// - Parameter commitsHere: whether `submit` commits on its own thread what it may.
   init(
-    _ settings: StoreSettings, in directory: TestDirectory? = nil, commitsHere: Bool = false
+    _ configuration: StoreConfiguration, in directory: TestDirectory? = nil, commitsHere: Bool = false
   ) throws(StoreError) {
     let sink = TestSink()
     self.sink = sink
     self.directory = directory
-    var settings = settings
-    settings.log = { sink.log($0) }
-    if !commitsHere { settings.leadCommitTimeMax = .zero }
-    store = try Self.open(settings, sink)
+    var configuration = configuration
+    configuration.log = { sink.log($0) }
+    if !commitsHere { configuration.leadCommitTimeMax = .zero }
+    store = try Self.open(configuration, sink)
   }
 
   /// A program that a test beside this one starts holds a closed lock until it has begun to run.
-  private static func open(_ settings: StoreSettings, _ sink: TestSink) throws(StoreError) -> Store {
+  private static func open(_ configuration: StoreConfiguration, _ sink: TestSink) throws(StoreError) -> Store {
     var attempts = 0
     while true {
       do throws(StoreError) {
-        return try Store.open(settings, sink: sink)
+        return try Store.open(configuration, sink: sink)
       } catch {
         attempts += 1
         guard error.code == .locked, attempts < 200 else { throw error }
@@ -51,7 +51,7 @@ final class TestStore: Sendable {
   }
 
   convenience init(_ directory: TestDirectory, _ clock: TestClock? = nil) throws(StoreError) {
-    try self.init(Self.settings(directory, clock), in: directory)
+    try self.init(Self.configuration(directory, clock), in: directory)
   }
 
   deinit { store.close() }

@@ -2,7 +2,7 @@ package import LogsSystem
 internal import LogsWire
 
 /// Where the store is, and its limits.
-package struct StoreSettings: Sendable {
+package struct StoreConfiguration: Sendable {
   /// The data directory; created if it is missing.
   package var directory: String
   package var segmentByteCountMax = 256 << 20

@@ -3,7 +3,7 @@ package import LogsTransport
 package import LogsWire
 
 /// Everything about a server that an operator can set. Names, units and defaults: `Setting`.
-package struct ServerSettings: Sendable {
+package struct ServerConfiguration: Sendable {
   package var dataDirectory = "./logs-data"
   package var endpoints: [Endpoint] = [.tcp(host: "127.0.0.1", port: Endpoint.defaultPort)]
   /// Event-loop threads. The other half of the cores is for the writer, the readers and the system (decision 20).

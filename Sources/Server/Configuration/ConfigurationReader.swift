@@ -7,10 +7,10 @@ internal import LogsText
 #endif
 
 /// The settings and where each came from: flags override the environment, then come the file and the defaults.
-package struct Configuration: Sendable {
-  package private(set) var settings: ServerSettings
+package struct ConfigurationReader: Sendable {
+  package private(set) var configuration: ServerConfiguration
   /// The defaults in this environment.
-  private let defaults: ServerSettings
+  private let defaults: ServerConfiguration
   private var origins: [String: String] = [:]
 
   /// What the command line asks for besides settings.
@@ -24,13 +24,13 @@ package struct Configuration: Sendable {
   ///   - environment: all variables; `LOGSD_...` and `STATE_DIRECTORY` are looked at.
   /// - Throws: `ConfigurationError`, naming the flag, variable or line.
   package init(arguments: [String], environment: [String: String]) throws(ConfigurationError) {
-    var defaults = ServerSettings()
+    var defaults = ServerConfiguration()
     if let directory = environment["STATE_DIRECTORY"], !directory.isEmpty {
       defaults.dataDirectory = directory
       origins["data"] = "STATE_DIRECTORY"
     }
     self.defaults = defaults
-    settings = defaults
+    configuration = defaults
     var file = environment[Self.fileVariable]
     let flags = try readFlags(arguments, file: &file)
     // A request for help works even where other settings are wrong.
@@ -38,7 +38,7 @@ package struct Configuration: Sendable {
     if let file { try read(file) }
     try read(environment)
     for (setting, value) in flags { try set(setting, value, origin: setting.flag) }
-    if settings.endpoints.isEmpty {
+    if configuration.endpoints.isEmpty {
       throw ConfigurationError("there is nothing to listen on; give --listen HOST:PORT or --listen-unix PATH")
     }
   }
@@ -109,7 +109,7 @@ package struct Configuration: Sendable {
   }
 
   private mutating func set(_ setting: Setting, _ value: String, origin: String) throws(ConfigurationError) {
-    do { try setting.write(value, &settings) } catch { throw ConfigurationError("\(origin): \(error)") }
+    do { try setting.write(value, &configuration) } catch { throw ConfigurationError("\(origin): \(error)") }
     origins[setting.name] = origin
   }
 
@@ -150,7 +150,7 @@ package struct Configuration: Sendable {
     let width = Setting.all.map(\.name.count).max() ?? 0
     return Setting.all.map { setting in
       let padding = String(repeating: " ", count: width - setting.name.count)
-      return "\(setting.name)\(padding) = \(setting.read(settings))  # \(origins[setting.name] ?? "default")"
+      return "\(setting.name)\(padding) = \(setting.read(configuration))  # \(origins[setting.name] ?? "default")"
     }.joined(separator: "\n")
   }
 

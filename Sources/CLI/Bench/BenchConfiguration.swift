@@ -2,7 +2,7 @@ internal import LogsClient
 internal import LogsText
 
 /// What is to be measured, and how much of it: the flags of `logs bench`, checked.
-struct BenchSettings: Sendable {
+struct BenchConfiguration: Sendable {
   enum Kind: String, CaseIterable, Sendable {
     case append
     case ack

@@ -5,9 +5,9 @@ import Testing
 
 @testable import LogsServer
 
-@Suite struct ConfigurationTests {
-  private func configure(_ arguments: [String], _ environment: [String: String] = [:]) throws -> Configuration {
-    try Configuration(arguments: arguments, environment: environment)
+@Suite struct ConfigurationReaderTests {
+  private func configure(_ arguments: [String], _ environment: [String: String] = [:]) throws -> ConfigurationReader {
+    try ConfigurationReader(arguments: arguments, environment: environment)
   }
 
   private func message(_ arguments: [String], _ environment: [String: String] = [:]) -> String? {
@@ -18,16 +18,16 @@ import Testing
   }
 
   @Test func `without settings the defaults apply`() throws {
-    let settings = try configure([]).settings
-    #expect(settings.dataDirectory == "./logs-data")
-    #expect(settings.endpoints == [.tcp(host: "127.0.0.1", port: 5647)])
-    #expect(settings.heartbeat == .seconds(10))
+    let configuration = try configure([]).configuration
+    #expect(configuration.dataDirectory == "./logs-data")
+    #expect(configuration.endpoints == [.tcp(host: "127.0.0.1", port: 5647)])
+    #expect(configuration.heartbeat == .seconds(10))
   }
 
   @Test func `every setting can read what it prints`() throws {
-    let defaults = ServerSettings()
+    let defaults = ServerConfiguration()
     for setting in Setting.all where !setting.read(defaults).isEmpty {
-      var copy = ServerSettings()
+      var copy = ServerConfiguration()
       try setting.write(setting.read(defaults), &copy)
       #expect(setting.read(copy) == setting.read(defaults), "\(setting.name)")
     }
@@ -36,7 +36,7 @@ import Testing
   @Test(
     arguments: [("none", nil), ("come-back", .comeBack), ("go-elsewhere", .goElsewhere)] as [(String, GoAway.Advice?)])
   func `advice for clients is a setting`(text: String, advice: GoAway.Advice?) throws {
-    #expect(try configure(["--stop-advice", text]).settings.stopAdvice == advice)
+    #expect(try configure(["--stop-advice", text]).configuration.stopAdvice == advice)
     #expect(message(["--stop-advice", "restart"])?.contains("none, come-back or go-elsewhere") == true)
   }
 
@@ -47,26 +47,27 @@ import Testing
     let file = directory.appendingPathComponent("logsd.conf").path
     try "# a comment\nheartbeat = 1s\nstreams = 5 # five\n\nconnections=7\n".write(
       toFile: file, atomically: true, encoding: .utf8)
-    let configuration = try configure(
+    let reader = try configure(
       ["--config", file, "--heartbeat=3s"], ["LOGSD_HEARTBEAT": "2s", "LOGSD_STREAMS": "6"])
-    #expect(configuration.settings.heartbeat == .seconds(3))
-    #expect(configuration.settings.streamCountMax == 6)
-    #expect(configuration.settings.connectionCountMax == 7)
-    #expect(configuration.description.contains(/heartbeat +=.3s..#.--heartbeat/))
-    #expect(configuration.description.contains("# LOGSD_STREAMS"))
-    #expect(configuration.description.contains("# \(file):5"))
+    #expect(reader.configuration.heartbeat == .seconds(3))
+    #expect(reader.configuration.streamCountMax == 6)
+    #expect(reader.configuration.connectionCountMax == 7)
+    #expect(reader.description.contains(/heartbeat +=.3s..#.--heartbeat/))
+    #expect(reader.description.contains("# LOGSD_STREAMS"))
+    #expect(reader.description.contains("# \(file):5"))
   }
 
   @Test func `the state directory of systemd is the data directory`() throws {
-    #expect(try configure([], ["STATE_DIRECTORY": "/var/lib/logs"]).settings.dataDirectory == "/var/lib/logs")
-    #expect(try configure(["--data", "x"], ["STATE_DIRECTORY": "/var/lib/logs"]).settings.dataDirectory == "x")
+    #expect(try configure([], ["STATE_DIRECTORY": "/var/lib/logs"]).configuration.dataDirectory == "/var/lib/logs")
+    #expect(try configure(["--data", "x"], ["STATE_DIRECTORY": "/var/lib/logs"]).configuration.dataDirectory == "x")
   }
 
   @Test func `several addresses form one list, and a Unix socket is separate`() throws {
-    let settings = try configure(["--listen", "[::1]:1", "--listen-unix", "/tmp/s", "--listen", "a:2"]).settings
-    #expect(settings.endpoints == [.tcp(host: "::1", port: 1), .tcp(host: "a", port: 2), .unix(path: "/tmp/s")])
+    let configuration = try configure(["--listen", "[::1]:1", "--listen-unix", "/tmp/s", "--listen", "a:2"])
+      .configuration
+    #expect(configuration.endpoints == [.tcp(host: "::1", port: 1), .tcp(host: "a", port: 2), .unix(path: "/tmp/s")])
     #expect(
-      try configure(["--listen", "none", "--listen-unix", "/tmp/s"]).settings.endpoints == [.unix(path: "/tmp/s")])
+      try configure(["--listen", "none", "--listen-unix", "/tmp/s"]).configuration.endpoints == [.unix(path: "/tmp/s")])
   }
 
   @Test func `a server without any listener is refused`() {
@@ -122,7 +123,7 @@ import Testing
   func `an address to listen on is open to others or not`(text: String, endpoint: Endpoint, isOpen: Bool)
     throws
   {
-    #expect(try configure(["--listen", text]).settings.endpoints == [endpoint])
+    #expect(try configure(["--listen", text]).configuration.endpoints == [endpoint])
     #expect(endpoint.isOpenToOthers == isOpen)
   }
 

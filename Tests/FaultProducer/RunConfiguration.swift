@@ -2,7 +2,7 @@ import FaultMessages
 import LogsClient
 
 /// A test's settings for its producer.
-struct Settings {
+struct RunConfiguration {
   let server: String
   let stream: StreamName
   /// Nil for a producer without a spool.

@@ -9,8 +9,8 @@ struct Setting: Sendable {
   /// What a value looks like.
   let form: String
   let help: String
-  let write: @Sendable (String, inout ServerSettings) throws(SettingError) -> Void
-  let read: @Sendable (ServerSettings) -> String
+  let write: @Sendable (String, inout ServerConfiguration) throws(SettingError) -> Void
+  let read: @Sendable (ServerConfiguration) -> String
 
   var flag: String { "--\(name)" }
 
@@ -25,15 +25,15 @@ struct Setting: Sendable {
   static let all: [Setting] = [
     Setting(
       name: "data", form: "DIR", help: "the data directory; made if it does not exist",
-      write: { text, settings throws(SettingError) in
+      write: { text, configuration throws(SettingError) in
         if text.isEmpty { throw SettingError("needs a directory") }
-        settings.dataDirectory = text
+        configuration.dataDirectory = text
       }, read: { $0.dataDirectory }),
     Setting(
       name: "listen", form: "HOST:PORT,...",
       help: "TCP addresses to listen on; a port alone is one of 127.0.0.1; port 0 takes a free one; 'none' for no TCP",
-      write: { text, settings throws(SettingError) in
-        settings.endpoints.removeAll { if case .tcp = $0 { true } else { false } }
+      write: { text, configuration throws(SettingError) in
+        configuration.endpoints.removeAll { if case .tcp = $0 { true } else { false } }
         if text == "none" { return }
         var endpoints: [Endpoint] = []
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
@@ -41,23 +41,23 @@ struct Setting: Sendable {
             throw SettingError(error.message)
           }
         }
-        settings.endpoints = endpoints + settings.endpoints
+        configuration.endpoints = endpoints + configuration.endpoints
       },
-      read: { settings in
-        let texts = settings.endpoints.compactMap { endpoint -> String? in
+      read: { configuration in
+        let texts = configuration.endpoints.compactMap { endpoint -> String? in
           if case .tcp = endpoint { String("\(endpoint)".dropFirst("logs://".count)) } else { nil }
         }
         return texts.isEmpty ? "none" : texts.joined(separator: ",")
       }),
     Setting(
       name: "listen-unix", form: "PATH", help: "a Unix socket to listen on",
-      write: { text, settings throws(SettingError) in
-        settings.endpoints.removeAll { if case .unix = $0 { true } else { false } }
+      write: { text, configuration throws(SettingError) in
+        configuration.endpoints.removeAll { if case .unix = $0 { true } else { false } }
         if text.isEmpty { return }
-        settings.endpoints.append(.unix(path: text))
+        configuration.endpoints.append(.unix(path: text))
       },
-      read: { settings in
-        for case .unix(let path) in settings.endpoints { return path }
+      read: { configuration in
+        for case .unix(let path) in configuration.endpoints { return path }
         return ""
       }),
     count("shards", "event-loop threads", 1...256, \.shardCount),
@@ -85,16 +85,16 @@ struct Setting: Sendable {
     Setting(
       name: "stop-advice", form: "none|come-back|go-elsewhere",
       help: "what clients with several servers do when this one stops: wait for it, or try the next one",
-      write: { text, settings throws(SettingError) in
+      write: { text, configuration throws(SettingError) in
         switch text {
-        case "none": settings.stopAdvice = nil
-        case "come-back": settings.stopAdvice = .comeBack
-        case "go-elsewhere": settings.stopAdvice = .goElsewhere
+        case "none": configuration.stopAdvice = nil
+        case "come-back": configuration.stopAdvice = .comeBack
+        case "go-elsewhere": configuration.stopAdvice = .goElsewhere
         default: throw SettingError("takes none, come-back or go-elsewhere, not '\(text)'")
         }
       },
-      read: { settings in
-        switch settings.stopAdvice {
+      read: { configuration in
+        switch configuration.stopAdvice {
         case nil: "none"
         case .comeBack: "come-back"
         case .goElsewhere: "go-elsewhere"
@@ -107,23 +107,23 @@ struct Setting: Sendable {
     duration("segment-age", "age at which the next segment begins", \.segmentAgeMax),
   ]
 
-  private typealias Path<Value> = any WritableKeyPath<ServerSettings, Value> & Sendable
+  private typealias Path<Value> = any WritableKeyPath<ServerConfiguration, Value> & Sendable
 
   private static func count(_ name: String, _ help: String, _ range: ClosedRange<Int>, _ path: Path<Int>) -> Setting {
     Setting(
       name: name, form: "N", help: help,
-      write: { text, settings throws(SettingError) in
+      write: { text, configuration throws(SettingError) in
         guard let value = Int(text), range.contains(value) else {
           throw SettingError("'\(text)' is no number from \(range.lowerBound) to \(range.upperBound)")
         }
-        settings[keyPath: path] = value
+        configuration[keyPath: path] = value
       }, read: { String($0[keyPath: path]) })
   }
 
   private static func bytes(_ name: String, _ help: String, _ range: ClosedRange<Int>, _ path: Path<Int>) -> Setting {
     Setting(
       name: name, form: "BYTES", help: help,
-      write: { text, settings throws(SettingError) in
+      write: { text, configuration throws(SettingError) in
         guard let value = ByteSize.parse(text), range.contains(value) else {
           throw SettingError(
             """
@@ -132,18 +132,18 @@ struct Setting: Sendable {
             """
           )
         }
-        settings[keyPath: path] = value
+        configuration[keyPath: path] = value
       }, read: { ByteSize.format($0[keyPath: path]) })
   }
 
   private static func duration(_ name: String, _ help: String, _ path: Path<Duration>) -> Setting {
     Setting(
       name: name, form: "TIME", help: help,
-      write: { text, settings throws(SettingError) in
+      write: { text, configuration throws(SettingError) in
         guard let value = TimeSpan.parse(text) else {
           throw SettingError("'\(text)' is no time span; write it like 500ms, 10s, 5m, 24h or 14d")
         }
-        settings[keyPath: path] = value
+        configuration[keyPath: path] = value
       }, read: { TimeSpan.format($0[keyPath: path]) })
   }
 }
