@@ -21,17 +21,17 @@ public struct Backoff: Hashable, Sendable {
 
   /// Whether what began then has lasted long enough.
   func isHealthy(since start: MonotonicTime, now: MonotonicTime) -> Bool {
-    now.nanoseconds(since: start) >= healthyDuration.wholeNanoseconds
+    now.nanoseconds(since: start) >= UInt64(clamping: healthyDuration.nanoseconds)
   }
 
   /// The longest wait before attempt `attempt`, counted from 0.
   package func bound(attempt: Int) -> Duration {
-    let base = base.wholeNanoseconds
-    let cap = cap.wholeNanoseconds
+    let base = base.nanoseconds
+    let cap = max(cap.nanoseconds, 0)
     guard base > 0 else { return .zero }
     // A shift that loses bits has long passed any cap.
-    guard attempt < base.leadingZeroBitCount else { return .nanoseconds(Int64(clamping: cap)) }
-    return .nanoseconds(Int64(clamping: min(cap, base << UInt64(attempt))))
+    guard attempt < base.leadingZeroBitCount else { return .nanoseconds(cap) }
+    return .nanoseconds(min(cap, base << Int64(attempt)))
   }
 
   /// The wait before attempt `attempt`, counted from 0.
@@ -40,7 +40,7 @@ public struct Backoff: Hashable, Sendable {
   ///   - retryAfter: what the server asked for: never less.
   ///   - random: draws from 0 to its argument, both included.
   package func delay(attempt: Int, retryAfter: Duration?, random: (UInt64) -> UInt64) -> Duration {
-    let drawn = Duration.nanoseconds(Int64(clamping: random(bound(attempt: attempt).wholeNanoseconds)))
+    let drawn = Duration.nanoseconds(Int64(clamping: random(UInt64(bound(attempt: attempt).nanoseconds))))
     return max(drawn, retryAfter ?? .zero)
   }
 }

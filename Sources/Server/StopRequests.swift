@@ -20,7 +20,7 @@ struct StopRequests {
   private var last: MonotonicTime?
 
   mutating func receive(now: MonotonicTime) -> Action {
-    if let last, now.nanoseconds(since: last) < Self.repeatDuration.wholeNanoseconds { return .ignore }
+    if let last, now.nanoseconds(since: last) < UInt64(Self.repeatDuration.nanoseconds) { return .ignore }
     last = now
     defer { next = next == .stop ? .cutOff : .end }
     return next

@@ -28,18 +28,16 @@ package struct MonotonicTime: Hashable, Comparable, Sendable {
 
   /// The moment `duration` later; a negative duration counts as zero.
   package static func + (time: MonotonicTime, duration: Duration) -> MonotonicTime {
-    time.advanced(byNanoseconds: duration.wholeNanoseconds)
+    time.advanced(byNanoseconds: UInt64(clamping: duration.nanoseconds))
   }
 }
 
 extension Duration {
-  /// The nanoseconds in this duration, clamped to the range from 0 to the maximum.
-  package var wholeNanoseconds: UInt64 {
+  /// In nanoseconds, clamped to what fits.
+  package var nanoseconds: Int64 {
     let (seconds, attoseconds) = components
-    guard self > .zero else { return 0 }
-    let (product, isTooLarge) = UInt64(seconds).multipliedReportingOverflow(by: 1_000_000_000)
-    guard !isTooLarge else { return .max }
-    let (sum, isTooFar) = product.addingReportingOverflow(UInt64(attoseconds / 1_000_000_000))
-    return isTooFar ? .max : sum
+    let (whole, isTooLarge) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+    let (sum, isTooFar) = whole.addingReportingOverflow(attoseconds / 1_000_000_000)
+    return isTooLarge || isTooFar ? (seconds < 0 ? .min : .max) : sum
   }
 }

@@ -379,7 +379,7 @@ private final class Walk {
     }
     var wanted = row.end
     if let wait = row.endsIn {
-      end = SystemClock.wall() + Int64(wait.wholeNanoseconds)
+      end = SystemClock.wall() + wait.nanoseconds
       wanted.time = end
     }
     let selectors = try row.selectors.map { text -> StreamSelector in

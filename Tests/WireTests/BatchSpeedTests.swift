@@ -28,7 +28,7 @@ import func Glibc.getenv
     let clock = ContinuousClock()
     var best = Duration.seconds(1000)
     for _ in 0..<5 { best = min(best, try clock.measure(body)) }
-    let seconds = Double(best.wholeNanoseconds) / 1e9
+    let seconds = Double(best.nanoseconds) / 1e9
     print("\(what): \((Double(count) / seconds / 1e5).rounded() / 10) M entries/s")
   }
 

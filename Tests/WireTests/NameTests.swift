@@ -213,9 +213,10 @@ import Testing
     #expect((late + .seconds(-1)) == late)
     #expect(MonotonicTime.zero.milliseconds(since: late) == 0)
     #expect(MonotonicTime.milliseconds(5).milliseconds(since: .milliseconds(2)) == 3)
-    #expect(Duration.milliseconds(1).wholeNanoseconds == 1_000_000)
-    #expect(Duration.nanoseconds(-1).wholeNanoseconds == 0)
-    #expect(Duration.seconds(Int64.max).wholeNanoseconds == .max)
+    #expect(Duration.milliseconds(1).nanoseconds == 1_000_000)
+    #expect(Duration.nanoseconds(-1).nanoseconds == -1)
+    #expect(Duration.seconds(Int64.max).nanoseconds == .max)
+    #expect(Duration.seconds(Int64.min).nanoseconds == .min)
   }
 
   @Test func `batch headers give effective times`() {

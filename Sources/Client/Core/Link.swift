@@ -21,7 +21,7 @@ final class Link: ConnectionHandler {
     self.number = number
     self.connection = connection
     self.core = core
-    let milliseconds = max(configuration.connectTimeout.wholeNanoseconds / 1_000_000, 1)
+    let milliseconds = UInt64(max(configuration.connectTimeout.nanoseconds / 1_000_000, 1))
     session = ClientSession(handshakeMillisecondsMax: milliseconds, now: connection.loop.now)
     connection.handler = self
     send(ClientSession.hello(client: configuration.name, token: configuration.token ?? ""))

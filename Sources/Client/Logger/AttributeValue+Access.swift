@@ -52,7 +52,7 @@ extension LogEntry {
   /// `time` as the time that has passed since 1970-01-01 UTC; nil when the entry has none.
   public var timeSince1970: Duration? {
     get { time == 0 ? nil : .nanoseconds(time) }
-    set { time = newValue?.nanosecondsSince1970 ?? 0 }
+    set { time = newValue?.nanoseconds ?? 0 }
   }
 
   /// When the server took it, as the time that has passed since 1970-01-01 UTC; nil until then.
@@ -61,15 +61,5 @@ extension LogEntry {
 
 extension FollowStart {
   /// With the first entry of each stream at or after a time, counted from 1970-01-01 UTC.
-  public static func since(_ time: Duration) -> FollowStart { .since(time.nanosecondsSince1970) }
-}
-
-extension Duration {
-  /// The nearest time that an entry can have.
-  package var nanosecondsSince1970: Int64 {
-    let (seconds, attoseconds) = components
-    let (product, isTooLarge) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-    let (sum, isTooFar) = product.addingReportingOverflow(attoseconds / 1_000_000_000)
-    return isTooLarge || isTooFar ? (seconds < 0 ? .min : .max) : sum
-  }
+  public static func since(_ time: Duration) -> FollowStart { .since(time.nanoseconds) }
 }

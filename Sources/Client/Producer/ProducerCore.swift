@@ -191,7 +191,7 @@ actor ProducerCore {
 
   private func dropOld() {
     guard let age = configuration.spool?.ageMax else { return }
-    let time = SystemClock.wall() - Int64(clamping: age.wholeNanoseconds)
+    let time = SystemClock.wall() - age.nanoseconds
     do throws(LogError) { dropped(try backlog.drop(acceptedBefore: time)) } catch { storeFailed(error) }
   }
 
@@ -256,7 +256,7 @@ extension ProducerCore {
       flushes.isEmpty
       ? .begun(
         before: MonotonicTime(
-          nanoseconds: now.nanoseconds - min(configuration.linger.wholeNanoseconds, now.nanoseconds)),
+          nanoseconds: now.nanoseconds - min(UInt64(clamping: configuration.linger.nanoseconds), now.nanoseconds)),
         windows: windows, full: isDurable ? .max : Limits.producerBatchCountMax, isBusy: isBusy) : .all
     let (drafts, begunFirst) = intake.take(byteCountMax: isFull ? 0 : Self.takenByteCountMax, due)
     unstored = drafts.map { draft in
@@ -268,7 +268,7 @@ extension ProducerCore {
     lingerTimer = nil
     guard let begunFirst, !isFull else { return }
     let lingered = now.nanoseconds(since: begunFirst)
-    let linger = configuration.linger.wholeNanoseconds
+    let linger = UInt64(clamping: configuration.linger.nanoseconds)
     // What is due and was too much for one turn comes with the next one, which follows at once.
     let delay = lingered < linger ? linger - lingered : max(linger, 1_000_000)
     lingerTimer = loop.schedule(after: .nanoseconds(Int64(clamping: delay))) { self.work() }

@@ -107,7 +107,7 @@ internal import LogsWire
 
   /// How long to wait for other connections before `SQLITE_BUSY`.
   package func setBusyTimeout(_ timeout: Duration) {
-    unsafe sqlite3_busy_timeout(handle, Int32(clamping: timeout.wholeNanoseconds / 1_000_000))
+    unsafe sqlite3_busy_timeout(handle, Int32(clamping: timeout.nanoseconds / 1_000_000))
   }
 
   /// Whether the last connection to close checkpoints the WAL and removes it. Off by default: after an error that stops

@@ -57,7 +57,7 @@ extension Subscription {
     isResolved = true
     cursor = [:]
     host.tell(.resolved(streamCount: UInt32(tracks.count)), to: self)
-    for track in tracks { joinBacklog(track) }
+    for track in tracks { beginBackfill(track) }
     // In reverse one stream comes after the other, as they were announced.
     if follow.isReverse {
       for track in tracks where track.next <= track.bound ?? 1 { finish(track, .until) }

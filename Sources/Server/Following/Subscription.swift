@@ -4,7 +4,7 @@ package import LogsWire
 /// One FOLLOW: its streams, fed from the store until they reach the head and by commits from then on.
 ///
 /// Three parts: streams are found and announced (`Subscription+Resolving`), their entries are delivered
-/// (`Subscription+Delivering`), and the end is detected here. Work that may take long is done in turns (`Rota`): names
+/// (`Subscription+Delivering`), and the end is detected here. Work that may take long is done in turns (`TurnQueue`): names
 /// are compared, streams announced, and those that are behind fed. Commits and answers to reads are handled at once.
 ///
 /// A stream of it is `behind` or `live` (`Track.Mode`). Live streams get each commit as it comes. When credit or socket
@@ -44,7 +44,7 @@ package final class Subscription {
   var remaining: UInt64?
 
   /// Streams that LIVE waits for.
-  private var backlogCount = 0
+  private var backfillCount = 0
   private var doneCount = 0
   private var sealedCount = 0
   private var isLive = false
@@ -125,7 +125,7 @@ extension Subscription {
         if PlantedBug.planted == .liveOffByOne, case .behind = track.mode { passOver(track) }
       #endif
       track.mode = .live
-      leaveBacklog(track)
+      endBackfill(track)
     } else {
       track.mode = .behind
       turns.append(track.handle)
@@ -137,19 +137,19 @@ extension Subscription {
     track.mode = .done(ending)
     doneCount += 1
     if case .sealed = ending { sealedCount += 1 }
-    leaveBacklog(track)
+    endBackfill(track)
   }
 
   /// LIVE waits for the track.
-  func joinBacklog(_ track: Track) {
-    track.isBacklog = true
-    backlogCount += 1
+  func beginBackfill(_ track: Track) {
+    track.isBackfilling = true
+    backfillCount += 1
   }
 
-  private func leaveBacklog(_ track: Track) {
-    guard track.isBacklog else { return }
-    track.isBacklog = false
-    backlogCount -= 1
+  private func endBackfill(_ track: Track) {
+    guard track.isBackfilling else { return }
+    track.isBackfilling = false
+    backfillCount -= 1
   }
 
   /// The longest time between two looks at the clock: somebody may set it.
@@ -192,7 +192,7 @@ extension Subscription {
   func settle() {
     guard !isOver, isResolved else { return }
     if let reason = endReason { return end(reason) }
-    guard backlogCount == 0, !isLive, !follow.isReverse else { return }
+    guard backfillCount == 0, !isLive, !follow.isReverse else { return }
     isLive = true
     host.tell(.live, to: self)
   }

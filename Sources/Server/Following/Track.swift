@@ -31,7 +31,7 @@ final class Track {
   /// The stream's last number when the subscription began, kept while its start is looked up.
   var headAtBeginning: UInt64 = 0
   /// Whether LIVE waits for this track.
-  var isBacklog = false
+  var isBackfilling = false
 
   init(handle: UInt32, channel: StreamChannel, subscription: Subscription) {
     self.handle = handle

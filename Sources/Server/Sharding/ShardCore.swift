@@ -16,7 +16,7 @@ final class ShardCore {
   private var clock: LoopTimer?
   private var spareMemory = SpareMemory()
   private var whenEmpty: (() -> Void)?
-  private let rota = Rota()
+  private let turnQueue = TurnQueue()
   // Asked for each delivery.
   private let output: OutputMeter
   private let outputByteCountTotalMax: Int
@@ -41,11 +41,11 @@ final class ShardCore {
     sessionConfiguration = ServerSession.Configuration(
       welcome: Welcome(
         frameByteCountMax: UInt32(Limits.frameByteCountMax), server: context.server, store: context.store.id,
-        heartbeatMilliseconds: UInt32(clamping: configuration.heartbeat.wholeNanoseconds / 1_000_000),
+        heartbeatMilliseconds: UInt32(clamping: configuration.heartbeat.nanoseconds / 1_000_000),
         appendByteCountMax: UInt32(clamping: configuration.appendByteCountMax),
         appendBatchCountMax: UInt32(clamping: configuration.appendBatchCountMax),
         subscriptionCountMax: UInt16(clamping: configuration.subscriptionCountMax), name: Version.server),
-      handshakeMillisecondsMax: configuration.handshakeDurationMax.wholeNanoseconds / 1_000_000)
+      handshakeMillisecondsMax: UInt64(clamping: configuration.handshakeDurationMax.nanoseconds / 1_000_000))
     let interval = min(configuration.heartbeat, configuration.handshakeDurationMax) / Self.ticksPerHeartbeat
     clock = shard.loop.every(interval) { [weak self] in self?.tick() }
   }
@@ -138,7 +138,7 @@ extension ShardCore {
 
   /// `client` has work to do that may take long.
   func awaitTurn(_ client: any ShardClient) {
-    rota.append(client.id)
+    turnQueue.append(client.id)
     awaitEnd()
   }
 
@@ -147,12 +147,12 @@ extension ShardCore {
     isEndAwaited = true
     shard.loop.executeAtEndOfTurn { [self] in
       isEndAwaited = false
-      rota.run { clients[$0]?.takeTurn() ?? false }
+      turnQueue.run { clients[$0]?.takeTurn() ?? false }
       if isCommitDue {
         isCommitDue = false
         store.commitQueued()
       }
-      if !rota.isEmpty { awaitEnd() }
+      if !turnQueue.isEmpty { awaitEnd() }
     }
   }
 }

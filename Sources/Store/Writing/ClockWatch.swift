@@ -1,4 +1,5 @@
 internal import LogsSystem
+internal import LogsWire
 
 /// Notices when the clock steps back: entries without a time of their own that came before the step keep a wrong time.
 struct ClockWatch {

@@ -1,3 +1,5 @@
+internal import LogsWire
+
 /// A value behind a lock, for whose changes threads can wait.
 ///
 /// Used only where a thread has to sleep until another has done something; `Mutex` is used everywhere else.

@@ -11,8 +11,8 @@ package enum TCPOptions {
     guard SocketAddress.family(of: descriptor) != AF_UNIX else { return }
     // Output is written once a turn, so waiting for more to put into a packet only adds delay.
     _ = set(descriptor, TCP_NODELAY, to: 1)
-    let milliseconds = min(userTimeout.wholeNanoseconds / 1_000_000, UInt64(Int32.max))
-    _ = set(descriptor, TCP_USER_TIMEOUT, to: Int32(milliseconds))
+    let milliseconds = Int32(clamping: userTimeout.nanoseconds / 1_000_000)
+    _ = set(descriptor, TCP_USER_TIMEOUT, to: milliseconds)
   }
 
   private static func set(_ descriptor: Int32, _ option: Int32, to value: Int32) -> Bool {

@@ -16,7 +16,7 @@ package final class LoopTimer: LoopMember {
   fileprivate init(loop: EventLoop, delay: Duration, repeats: Bool, body: @escaping () -> Void) {
     loop.requireOnLoop()
     self.loop = loop
-    self.intervalNanoseconds = repeats ? max(delay.wholeNanoseconds, Self.intervalNanosecondsMin) : nil
+    self.intervalNanoseconds = repeats ? UInt64(max(delay.nanoseconds, Self.intervalNanosecondsMin)) : nil
     self.deadline = loop.now + delay
     guard !loop.isStopping else { return }
     self.body = body
@@ -26,7 +26,7 @@ package final class LoopTimer: LoopMember {
   }
 
   /// A repeating timer with no interval would leave no time for anything else.
-  private static let intervalNanosecondsMin: UInt64 = 1_000_000
+  private static let intervalNanosecondsMin: Int64 = 1_000_000
 
   /// Ends the timer; its body is not called again. More calls change nothing.
   package func cancel() {

@@ -111,7 +111,7 @@ final class VirtualClient {
   }
 
   func later(_ delay: Duration, _ body: @escaping () -> Void) {
-    let milliseconds = (delay.wholeNanoseconds + 999_999) / 1_000_000
+    let milliseconds = UInt64((delay.nanoseconds + 999_999) / 1_000_000)
     simulation.at(simulation.milliseconds + milliseconds) { [unowned self] in run(body) }
   }
 

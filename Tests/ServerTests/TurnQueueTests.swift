@@ -4,7 +4,7 @@ import Testing
 @testable import LogsServer
 
 /// Connections share turns, whatever each of them requests.
-@Suite struct RotaTests {
+@Suite struct TurnQueueTests {
   /// A clock that moves by `step` each time it is read.
   private final class Clock {
     var now = MonotonicTime(nanoseconds: 0)
@@ -19,46 +19,46 @@ import Testing
 
   @Test func `connections take turns, even one with little to do beside one with much`() {
     let clock = Clock(step: 0)
-    let rota = Rota { clock.read() }
+    let turnQueue = TurnQueue { clock.read() }
     var left: [UInt64: Int] = [1: 5, 2: 1, 3: 3]
     // However often a connection asks, it is in the queue once.
-    for connection in [1, 1, 1, 2, 3, 1] as [UInt64] { rota.append(connection) }
+    for connection in [1, 1, 1, 2, 3, 1] as [UInt64] { turnQueue.append(connection) }
     var order: [UInt64] = []
-    rota.run { connection in
+    turnQueue.run { connection in
       order.append(connection)
       left[connection, default: 0] -= 1
       return left[connection, default: 0] > 0
     }
     #expect(order == [1, 2, 3, 1, 3, 1, 3, 1, 1])
-    #expect(rota.isEmpty)
+    #expect(turnQueue.isEmpty)
   }
 
   @Test func `after a millisecond it is the sockets' turn, and then the next in the queue continues`() {
     let clock = Clock(step: 300_000)
-    let rota = Rota { clock.read() }
-    for connection in 1...6 as ClosedRange<UInt64> { rota.append(connection) }
+    let turnQueue = TurnQueue { clock.read() }
+    for connection in 1...6 as ClosedRange<UInt64> { turnQueue.append(connection) }
     var order: [UInt64] = []
-    rota.run { connection in
+    turnQueue.run { connection in
       order.append(connection)
       return true
     }
     #expect(order == [1, 2, 3, 4])
-    rota.run { connection in
+    turnQueue.run { connection in
       order.append(connection)
       return false
     }
     #expect(order == [1, 2, 3, 4, 5, 6, 1, 2])
-    #expect(!rota.isEmpty)
+    #expect(!turnQueue.isEmpty)
   }
 
   @Test func `a connection that asks for another turn during its own goes behind the others`() {
     let clock = Clock(step: 0)
-    let rota = Rota { clock.read() }
-    for connection in [1, 2] as [UInt64] { rota.append(connection) }
+    let turnQueue = TurnQueue { clock.read() }
+    for connection in [1, 2] as [UInt64] { turnQueue.append(connection) }
     var order: [UInt64] = []
-    rota.run { connection in
+    turnQueue.run { connection in
       order.append(connection)
-      if order.count == 1 { rota.append(connection) }
+      if order.count == 1 { turnQueue.append(connection) }
       return order.count == 1
     }
     #expect(order == [1, 2, 1])

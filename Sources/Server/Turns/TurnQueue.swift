@@ -5,7 +5,7 @@ internal import LogsWire
 /// each of them asks for.
 ///
 /// Together they get a millisecond in each turn of the loop; then the sockets are served, including new appends.
-final class Rota {
+final class TurnQueue {
   /// How long turns are given in one turn of the loop. The last one may end later.
   static let durationMax = Duration.milliseconds(1)
 
