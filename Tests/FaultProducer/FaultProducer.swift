@@ -5,8 +5,8 @@ import LogsClient
 /// A program that hands over entries and reports it line by line, for tests that kill it, its server and the links
 /// between them.
 ///
-/// `faultproducer hand|rate|last name=value...`, with the names of `RunConfiguration`. It exits with 0 once everything is
-/// acknowledged and its stdin is closed.
+/// `faultproducer hand|rate|last name=value...`, with the names of `RunConfiguration`. It exits with 0 once everything
+/// is acknowledged and its stdin is closed.
 enum FaultProducer {
   static func run(_ arguments: [String]) async -> Int32 {
     signal(SIGPIPE, SIG_IGN)

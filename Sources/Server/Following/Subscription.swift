@@ -4,8 +4,9 @@ package import LogsWire
 /// One FOLLOW: its streams, fed from the store until they reach the head and by commits from then on.
 ///
 /// Three parts: streams are found and announced (`Subscription+Resolving`), their entries are delivered
-/// (`Subscription+Delivering`), and the end is detected here. Work that may take long is done in turns (`TurnQueue`): names
-/// are compared, streams announced, and those that are behind fed. Commits and answers to reads are handled at once.
+/// (`Subscription+Delivering`), and the end is detected here. Work that may take long is done in turns (`TurnQueue`):
+/// names are compared, streams announced, and those that are behind fed. Commits and answers to reads are handled at
+/// once.
 ///
 /// A stream of it is `behind` or `live` (`Track.Mode`). Live streams get each commit as it comes. When credit or socket
 /// is full, a live stream falls behind: nothing is buffered for it, it is read from the store once there is room (P7).
