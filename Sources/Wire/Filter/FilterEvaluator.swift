@@ -92,7 +92,8 @@ package final class FilterEvaluator {
     list.reserveCapacity(population)
     rows.forEach { list.append($0) }
     let header = columns.header
-    var last = request.isReverse
+    var last =
+      request.isReverse
       ? max(request.numbers.lowerBound, header.firstSequence) : min(request.numbers.upperBound, header.lastSequence)
     if population > request.countMax {
       list = Array(request.isReverse ? list.suffix(request.countMax) : list.prefix(request.countMax))
