@@ -15,13 +15,14 @@ extension LogClient {
   ///   replaced is not told from the one that was read.
   ///   - limit: entries of the page, 1 to 10,000. It holds fewer only when no more are stored or they are very large.
   ///   - wait: how long to wait for an entry when there is none.
+  ///   - filter: which entries are wanted. The page's cursor passes those that are not, too.
   /// - Throws: as the form for many streams.
   public func read(
     _ stream: StreamName, after sequence: UInt64 = 0, of incarnation: Incarnation = .any, limit: Int = 500,
-    wait: Duration = .zero
+    wait: Duration = .zero, filter: Filter? = nil
   ) async throws(LogError) -> ReadPage {
     let position = CursorPosition(stream: stream, incarnation: incarnation, sequence: sequence)
-    return try await read([.stream(stream)], after: LogCursor([position]), limit: limit, wait: wait)
+    return try await read([.stream(stream)], after: LogCursor([position]), limit: limit, wait: wait, filter: filter)
   }
 
   /// Reads the next entries of streams, as far as they are stored now, without following them.
@@ -33,28 +34,30 @@ extension LogClient {
   ///   - cursor: the one of the page before. Streams that are not in it are read from their first entry.
   ///   - limit: entries of the page, 1 to 10,000. It holds fewer only when no more are stored or they are very large.
   ///   - wait: how long to wait for an entry when there is none.
+  ///   - filter: which entries are wanted. The page's cursor passes those that are not, too.
   /// - Throws: `LogError`: `refused` (`stream_replaced` when the cursor is of another history, `cursor_ahead` when the
   ///   server does not have what was read), `invalidRequest`, `closed`, `gaveUp`, `cancelled`, `damaged`.
   public func read(
-    _ selectors: [StreamSelector], after cursor: LogCursor = LogCursor(), limit: Int = 500, wait: Duration = .zero
+    _ selectors: [StreamSelector], after cursor: LogCursor = LogCursor(), limit: Int = 500, wait: Duration = .zero,
+    filter: Filter? = nil
   ) async throws(LogError) -> ReadPage {
     guard (1...Self.pageEntryCountMax).contains(limit) else {
       throw LogError(
         .invalidRequest,
         "a page has 1 to \(Self.pageEntryCountMax) entries, not \(limit); read several pages, or follow the streams")
     }
-    let page = try await page(selectors, after: cursor, limit: limit)
+    let page = try await page(selectors, after: cursor, limit: limit, filter)
     guard wait > .zero, page.entries.isEmpty, page.skipped.isEmpty else { return page }
-    guard try await comes(selectors, after: page.cursor, within: wait) else { return page }
-    return try await self.page(selectors, after: page.cursor, limit: limit)
+    guard try await comes(selectors, after: page.cursor, within: wait, filter) else { return page }
+    return try await self.page(selectors, after: page.cursor, limit: limit, filter)
   }
 
-  private func page(_ selectors: [StreamSelector], after cursor: LogCursor, limit: Int) async throws(LogError)
-    -> ReadPage
-  {
+  private func page(
+    _ selectors: [StreamSelector], after cursor: LogCursor, limit: Int, _ filter: Filter?
+  ) async throws(LogError) -> ReadPage {
     let end = FollowEnd(atHead: true, limit: UInt64(limit))
     var reader = PageReader(after: cursor, of: selectors)
-    for try await event in follow(selectors, until: end, cursor: cursor) {
+    for try await event in follow(selectors, until: end, cursor: cursor, filter: filter) {
       try reader.take(event)
       if reader.isFull { return reader.page }
     }
@@ -66,16 +69,16 @@ extension LogClient {
   /// Waits until something is stored behind the cursor, or will never be.
   ///
   /// - Returns: false when the time is over.
-  private func comes(_ selectors: [StreamSelector], after cursor: LogCursor, within wait: Duration)
-    async throws(LogError)
-    -> Bool
-  {
-    let news = follow(selectors, until: FollowEnd(limit: 1), cursor: cursor)
+  private func comes(
+    _ selectors: [StreamSelector], after cursor: LogCursor, within wait: Duration, _ filter: Filter?
+  ) async throws(LogError) -> Bool {
+    let news = follow(selectors, until: FollowEnd(limit: 1), cursor: cursor, filter: filter)
     return try await withTaskGroup { group in
       group.addTask { () -> Result<Bool, LogError>? in
         do throws(LogError) {
           for try await event in news {
             switch event {
+            case .skipped(let skip) where skip.reason == .filtered: break
             case .batch, .skipped, .ended: return .success(true)
             case .announced, .resolved, .live, .behind, .interrupted, .resumed: break
             }

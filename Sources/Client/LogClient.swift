@@ -194,14 +194,16 @@ extension LogClient {
   ///   - cursor: where earlier reading ended; streams that are not selected are passed over.
   ///   - isReverse: newest entries of each stream first. Cursor and start then say where it ends, a number or time of
   ///   `end` where it begins.
+  ///   - filter: which entries are wanted; the server leaves out the others. A limit, and the last entries of a start,
+  ///   count those that pass.
   public func follow(
     _ selectors: [StreamSelector], from start: FollowStart = .first, until end: FollowEnd = FollowEnd(),
-    cursor: LogCursor = LogCursor(),
-    isReverse: Bool = false
+    cursor: LogCursor = LogCursor(), isReverse: Bool = false, filter: Filter? = nil
   ) -> FollowSequence {
     FollowSequence(
       client: self,
-      request: FollowRequest(selectors: selectors, start: start, end: end, isReverse: isReverse, cursor: cursor))
+      request: FollowRequest(
+        selectors: selectors, start: start, end: end, isReverse: isReverse, cursor: cursor, filter: filter))
   }
 
   func begin(_ request: FollowRequest) -> FollowFeed {

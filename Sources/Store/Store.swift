@@ -161,7 +161,10 @@ package final class Store: Sendable {
     then: @escaping @Sendable ([Result<ReadResult, StoreError>]) -> Void
   ) {
     perform(cancellation, { then([.failure($0)]) }) { [readers] reader in
-      then(reader.read(requests) { !cancellation.isCancelled && !readers.isUrgentWaiting })
+      then(
+        reader.read(requests, isCancelled: { cancellation.isCancelled }) {
+          !cancellation.isCancelled && !readers.isUrgentWaiting
+        })
     }
   }
 

@@ -22,6 +22,10 @@ package struct StoreError: Error, CustomStringConvertible, Sendable {
     case closed
     /// There is no such stream.
     case unknownStream
+    /// A batch whose checks are right breaks a rule of its format.
+    case undecodable
+    /// A regular expression takes more than its limits allow.
+    case filterTooCostly
   }
 
   package var code: Code

@@ -32,6 +32,7 @@ enum FollowCommand {
       Option("until-head", help: "end when all that was stored at the start has been shown"),
       Option("until-seq", form: "N", help: "end after sequence number N of each stream"),
       Option("limit", form: "N", help: "end after N entries"),
+      Option("filter", form: "FILTER", help: "show only entries that pass the filter"),
       Option("reverse", ["r"], help: "newest first, and end at the oldest"),
       Option("strict", help: "exit with 5 when entries asked for were trimmed or lost"),
     ] + EntryWriter.options
@@ -67,7 +68,9 @@ enum FollowCommand {
 
     let printer = FollowPrinter(
       writer: writer, keeper: store.map { CursorKeeper($0, cursor: cursor) }, showsStreams: namesStreams)
-    let subscription = client.follow(selectors, from: start, until: end, cursor: cursor, isReverse: isReverse)
+    let filter = try arguments.value("filter").map { try Filter($0) }
+    let subscription = client.follow(
+      selectors, from: start, until: end, cursor: cursor, isReverse: isReverse, filter: filter)
     let isWhole = try await print(subscription, by: printer)
     await client.shutdown(deadline: .seconds(1))
     return isWhole || !arguments.has("strict") ? ExitCode.done : ExitCode.dataMissing

@@ -49,7 +49,14 @@ actor FollowPrinter {
       // The notices of the connection tell of the interruption.
       case .resumed(let cursor): Terminal.note(resumedText(cursor))
       case .ended(let reason): if reason == .complete { Terminal.note("complete: nothing follows") }
-      case .announced, .resolved: try await keeper?.passed(event)
+      case .announced(let told):
+        if told.isSearchCut {
+          Terminal.note(
+            "stream \(told.stream): looked back as far as sequence number \(told.start + 1) and found fewer than asked for"
+          )
+        }
+        try await keeper?.passed(event)
+      case .resolved: try await keeper?.passed(event)
       case .behind(let count):
         // Shown while a file is written; on the terminal the entries themselves show it.
         if count > 0, Terminal.isErrorTerminal, !Terminal.isOutputTerminal { Terminal.note("\(count) entries behind") }

@@ -30,6 +30,9 @@ public struct AnnouncedStream: Hashable, Sendable {
   /// The stream's last sequence number at that moment.
   public var head: UInt64
   public var isSealed: Bool
+  /// Whether the server stopped looking back for the last entries that pass the filter, and found fewer than were asked
+  /// for: it looked at what comes after `start`.
+  public var isSearchCut = false
 
   /// The cursor's position before anything has been delivered.
   public var position: CursorPosition { CursorPosition(stream: stream, incarnation: incarnation, sequence: start) }

@@ -7,6 +7,8 @@ struct FollowRequest: Sendable {
   var end: FollowEnd
   var isReverse: Bool
   var cursor: LogCursor
+  /// Which entries are wanted; nil for all.
+  var filter: Filter?
 
   /// Whether `stream` is one of those selected.
   func selects(_ stream: StreamName) -> Bool {

@@ -145,7 +145,8 @@ extension FollowState {
     if isReverse, let highest { end.sequence = min(end.sequence ?? .max, max(highest, 2) - 1) }
     return Follow(
       credit: 0, selectors: selectors, start: isResolved && !isReverse ? .first : request.start, end: end,
-      isReverse: isReverse, cursor: streams.compactMap { position(of: $0) }.sorted { $0.stream < $1.stream })
+      isReverse: isReverse, cursor: streams.compactMap { position(of: $0) }.sorted { $0.stream < $1.stream },
+      filter: request.filter)
   }
 
   /// The position to ask with.

@@ -105,7 +105,7 @@ extension FollowState {
     }
     let told = AnnouncedStream(
       stream: stream, incarnation: announcement.incarnation, start: announcement.position, head: announcement.head,
-      isSealed: announcement.isSealed)
+      isSealed: announcement.isSealed, isSearchCut: announcement.isSearchCut)
     if let track = tracks[stream] {
       parts[part].handles[announcement.handle] = stream
       tracks[stream]?.head = max(track.head, told.head)
@@ -129,6 +129,7 @@ extension FollowState {
     if let position = request.cursor[told.stream] { return position.sequence }
     switch request.start {
     case .now: return told.head
+    case .last where request.filter != nil: return nil
     case .last(let count): return told.head - min(count, told.head)
     case .from(let sequence): return sequence - 1
     case .first, .since: return nil

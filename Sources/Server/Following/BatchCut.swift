@@ -46,12 +46,66 @@ enum BatchCut {
     for batch in try Batch.run(run) where batch.header.lastSequence >= from && batch.header.firstSequence <= to {
       if batch.header.effectiveTimes.upperBound <= time { continue }
       let times = try decoder.effectiveTimes(of: batch)
+      let numbers = try decoder.sequences(of: batch)
       for (index, entryTime) in times.enumerated() where entryTime > time {
-        let sequence = batch.header.firstSequence + UInt64(index)
+        let sequence = numbers[index]
         if sequence > to { break }
         if sequence >= from { return (sequence == from ? nil : sequence - 1, true) }
       }
     }
     return (to, false)
+  }
+
+  /// How many entries of `run` have numbers from `from` to `to`.
+  ///
+  /// - Complexity: constant for each batch, unless a sparse one is cut: that is decoded.
+  static func entryCount(
+    of run: ByteString, from: UInt64, to: UInt64, decoder: inout BatchDecoder
+  ) throws(WireDecodingError) -> UInt64 {
+    var count: UInt64 = 0
+    var offset = 0
+    while offset < run.count {
+      let header = try BatchHeader(decoding: run[offset..<run.count].span)
+      let (first, last) = (max(from, header.firstSequence), min(to, header.lastSequence))
+      if first <= last {
+        if !header.flags.contains(.sparse) {
+          count += last - first + 1
+        } else if first == header.firstSequence, last == header.lastSequence {
+          count += UInt64(header.count)
+        } else {
+          let numbers = try decoder.sequences(of: try Batch(startOf: run[offset..<run.count]))
+          count += UInt64(numbers.count { (first...last).contains($0) })
+        }
+      }
+      offset += header.batchByteCount
+    }
+    return count
+  }
+
+  /// The part of `numbers` that holds the first `countMax` entries of `run` in it, in reverse the last ones; all of it if
+  /// there are no more. At least one.
+  static func limit(
+    _ run: ByteString, to numbers: ClosedRange<UInt64>, countMax: UInt64, isReverse: Bool, decoder: inout BatchDecoder
+  ) throws(WireDecodingError) -> ClosedRange<UInt64> {
+    // No sparse batch has more entries than numbers.
+    if numbers.upperBound - numbers.lowerBound < countMax { return numbers }
+    let batches = try Batch.run(run)
+    guard batches.contains(where: { $0.header.flags.contains(.sparse) }) else {
+      return isReverse
+        ? numbers.upperBound - (countMax - 1)...numbers.upperBound
+        : numbers.lowerBound...numbers.lowerBound + (countMax - 1)
+    }
+    var left = countMax
+    for batch in isReverse ? batches.reversed() : batches {
+      let wanted = try decoder.sequences(of: batch).filter { numbers.contains($0) }
+      if UInt64(wanted.count) < left {
+        left -= UInt64(wanted.count)
+      } else if isReverse {
+        return wanted[wanted.count - Int(left)]...numbers.upperBound
+      } else {
+        return numbers.lowerBound...wanted[Int(left) - 1]
+      }
+    }
+    return numbers
   }
 }

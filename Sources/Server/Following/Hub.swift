@@ -8,19 +8,30 @@ package final class Hub {
   let counters: Counters
   /// Shared by all subscriptions, which take turns.
   var decoder = BatchDecoder()
+  /// For what headers say; batches are evaluated on reader threads.
+  lazy var evaluator = FilterEvaluator()
+  private var filters: [Filter: (shared: SharedFilter, useCount: Int)] = [:]
 
   private let subscriptionCount: SubscriptionCount
   private let followedStreamCountMax: Int
   private var channels: [Int64: StreamChannel] = [:]
   private var waiting: [Subscription] = []
   private var reads: [UInt64: PendingRead] = [:]
+  /// The filtered reads under way, which those who ask for the same share.
+  private var sharedReads: [[ReadRequest]: UInt64] = [:]
   private var lastReadID: UInt64 = 0
 
   /// The requests that reader threads are working on.
   private struct PendingRead {
-    let subscription: Subscription
-    /// They may outlive the subscription's host.
-    let slots: ReadSlots
+    struct Waiter {
+      let subscription: Subscription
+      /// They may outlive the subscription's host.
+      let slots: ReadSlots
+    }
+
+    var waiters: [Waiter]
+    /// What it can be shared for, and how to end it when nobody waits any more.
+    var shared: (requests: [ReadRequest], cancellation: CancellationToken)?
   }
 
   /// - Parameter followedStreamCountMax: streams of all subscriptions that `counters` counts.
@@ -92,9 +103,28 @@ extension Hub {
     last.waitingIndex = index
   }
 
+  /// The object that stands for `filter` as long as a subscription has an equal one.
+  func share(_ filter: Filter) -> SharedFilter {
+    let shared = filters[filter]?.shared ?? SharedFilter(filter)
+    filters[filter] = (shared, (filters[filter]?.useCount ?? 0) + 1)
+    return shared
+  }
+
+  private func unshare(_ filter: Filter) {
+    guard let entry = filters[filter] else { return }
+    filters[filter] = entry.useCount > 1 ? (entry.shared, entry.useCount - 1) : nil
+  }
+
   /// `subscription` is over.
   func forget(_ subscription: Subscription) {
     stopWaiting(subscription)
+    if let filter = subscription.filter {
+      unshare(filter.filter)
+      for id in sharedReads.values {
+        guard let read = reads[id], read.waiters.allSatisfy(\.subscription.isOver) else { continue }
+        read.shared?.cancellation.cancel()
+      }
+    }
     for track in subscription.tracks {
       track.channel.leave(track)
       if track.channel.tracks.isEmpty { channels[track.channel.id] = nil }
@@ -139,11 +169,22 @@ enum ReadAnswer: Sendable {
   case start(handle: UInt32, Result<UInt64, StoreError>)
   /// In reverse, the number to begin with.
   case top(handle: UInt32, Result<UInt64?, StoreError>)
+  /// A part of the search for the last entries that pass a filter.
+  case last(handle: UInt32, Result<ReadResult, StoreError>)
 }
 
 extension Hub {
-  /// Reads on a reader thread.
+  /// Reads on a reader thread. What others with an equal filter are reading is read once for all.
   func read(_ requests: [ReadRequest], for subscription: Subscription) {
+    if subscription.filter != nil {
+      if let id = sharedReads[requests], reads[id]?.shared?.cancellation.isCancelled == false {
+        reads[id]?.waiters.append(waiter(subscription))
+        return
+      }
+      let cancellation = CancellationToken()
+      let answer = answerer(subscription, sharing: (requests, cancellation)) { .read($0) }
+      return source.read(requests, cancellation: cancellation, then: answer)
+    }
     source.read(requests, cancellation: subscription.cancellation, then: answerer(subscription) { .read($0) })
   }
 
@@ -153,6 +194,17 @@ extension Hub {
     source.findSequence(
       stream: track.channel.id, atOrAfter: time, cancellation: track.subscription.cancellation,
       then: answerer(track.subscription) { .start(handle: handle, $0) })
+  }
+
+  /// Reads down a stream for the last entries that pass the subscription's filter.
+  func findLast(of track: Track, downFrom number: UInt64) {
+    let handle = track.handle
+    let request = ReadRequest(
+      stream: track.channel.id, from: 1, to: number, isReverse: true, filter: track.subscription.filter,
+      countMax: track.wantedCount)
+    source.read(
+      [request], cancellation: track.subscription.cancellation,
+      then: answerer(track.subscription) { .last(handle: handle, $0[0]) })
   }
 
   /// Looks up where a reverse delivery starts.
@@ -166,13 +218,13 @@ extension Hub {
   /// Brings an answer from a reader thread back to `subscription`, which it identifies by a number: a reference would
   /// cross threads.
   private func answerer<Value: Sendable>(
-    _ subscription: Subscription, _ answer: @escaping @Sendable (Value) -> ReadAnswer
+    _ subscription: Subscription, sharing shared: (requests: [ReadRequest], cancellation: CancellationToken)? = nil,
+    _ answer: @escaping @Sendable (Value) -> ReadAnswer
   ) -> @Sendable (Value) -> Void {
     lastReadID += 1
     let id = lastReadID
-    let slots = subscription.host.reads
-    reads[id] = PendingRead(subscription: subscription, slots: slots)
-    slots.begin()
+    reads[id] = PendingRead(waiters: [waiter(subscription)], shared: shared)
+    if let shared { sharedReads[shared.requests] = id }
     return { [thread] value in
       let answer = answer(value)
       thread.reach { $0.take(answer, of: id) }
@@ -181,7 +233,16 @@ extension Hub {
 
   private func take(_ answer: ReadAnswer, of id: UInt64) {
     guard let read = reads.removeValue(forKey: id) else { return }
-    read.slots.end()
-    read.subscription.take(answer)
+    if let shared = read.shared, sharedReads[shared.requests] == id { sharedReads[shared.requests] = nil }
+    for waiter in read.waiters {
+      waiter.slots.end()
+      waiter.subscription.take(answer)
+    }
+  }
+
+  private func waiter(_ subscription: Subscription) -> PendingRead.Waiter {
+    let slots = subscription.host.reads
+    slots.begin()
+    return PendingRead.Waiter(subscription: subscription, slots: slots)
   }
 }

@@ -14,7 +14,11 @@ extension Subscription {
     guard !isOver, case .live = track.mode else { return }
     if run.last >= track.next {
       precondition(run.first <= track.next, "commits reach a shard in order")
-      guard deliver(run.batches, from: track.next, to: run.last, track) else { return }
+      switch forecast(run, track) {
+      case .all: guard deliver(run.batches, from: track.next, to: run.last, track) else { return }
+      case .none: skipFiltered(track.next...run.last, track)
+      case .some: break
+      }
     }
     update(track)
     settle()
@@ -73,7 +77,7 @@ extension Subscription {
         break
       } else {
         requests.append(request)
-        if unshared != nil { requestedCount += request.to + 1 - request.from }
+        if unshared != nil { requestedCount += request.countMax ?? request.to + 1 - request.from }
       }
     }
     return requests
@@ -98,13 +102,20 @@ extension Subscription {
   ///   - unshared: the unused part of the limit.
   ///   - turnCount: streams that are to share it.
   private func request(_ track: Track, _ unshared: UInt64?, turnCount: Int) -> ReadRequest {
-    let byteCountMax = frameByteCountMax
+    var byteCountMax = frameByteCountMax
+    // Equal requests of subscriptions with equal filters are read once.
+    if filter != nil { byteCountMax = 1 << (Int.bitWidth - 1 - max(byteCountMax, 1).leadingZeroBitCount) }
     if follow.isReverse {
       return ReadRequest(
         stream: track.channel.id, from: track.bound ?? 1, to: track.next - 1, byteCountMax: byteCountMax,
-        isReverse: true)
+        isReverse: true, filter: filter, countMax: filter == nil ? nil : unshared)
     }
     var last = min(track.bound ?? .max, track.channel.takenHead)
+    if let filter {
+      return ReadRequest(
+        stream: track.channel.id, from: track.next, to: last, byteCountMax: byteCountMax, filter: filter,
+        countMax: unshared.map { LimitShare.entryCount(of: $0, turnCount: turnCount) })
+    }
     if let unshared, last >= track.next {
       let share = LimitShare.entryCount(of: unshared, turnCount: turnCount)
       last = track.next + (min(share, last - track.next + 1) - 1)
@@ -135,7 +146,9 @@ extension Subscription {
       switch piece {
       case .batches(let run):
         guard deliver(run.batches, from: run.first, to: run.last, track) else { return }
+      case .skip(let numbers, .filtered): skipFiltered(numbers, track)
       case .skip(let numbers, let reason):
+        tellSkipped(track)
         let (from, to) = (numbers.lowerBound, numbers.upperBound)
         host.tell(.skip(Skip(handle: track.handle, reason: reason, from: from, to: to)), to: self)
         track.next = follow.isReverse ? from : to + 1
@@ -165,24 +178,28 @@ extension Subscription {
         to = last
       }
       if let remaining {
-        let wanted = min(remaining, to - from + 1)
+        let wanted = try BatchCut.limit(
+          run, to: from...to, countMax: remaining, isReverse: follow.isReverse, decoder: &hub.decoder)
         // Entries before the time's end that the limit leaves out are no reason to end the track.
-        isCutByTime = isCutByTime && wanted == to - from + 1
-        if follow.isReverse { from = to - (wanted - 1) } else { to = from + (wanted - 1) }
+        isCutByTime = isCutByTime && wanted == from...to
+        (from, to) = (wanted.lowerBound, wanted.upperBound)
       }
+      tellSkipped(track)
       var offset = 0
       while from <= to, canDeliver,
         let piece = try BatchCut.next(
           of: run, at: &offset, from: from, to: to, byteCountMax: frameByteCountMax)
       {
-        hub.counters.deliveredEntries.add(Int(piece.to - piece.from) + 1)
+        let count = try BatchCut.entryCount(
+          of: piece.batches, from: piece.from, to: piece.to, decoder: &hub.decoder)
+        hub.counters.deliveredEntries.add(Int(count))
         hub.counters.deliveredBytes.add(piece.batches.count)
         host.deliver(
           BatchRange(handle: track.handle, from: piece.from, to: piece.to), batches: piece.batches, to: self)
         from = piece.to + 1
         // In reverse a run is one batch.
         track.next = follow.isReverse ? piece.from : from
-        if let remaining { self.remaining = remaining - (piece.to - piece.from + 1) }
+        if let remaining { self.remaining = remaining - count }
       }
     } catch {
       refuse(Refusal(.internalError, "stream '\(track.channel.name)' holds a batch that cannot be read: \(error)"))

@@ -23,7 +23,11 @@ extension Subscription {
   /// Whether the next stream's place is looked up by its time.
   private var looksUpPlaces: Bool {
     guard !isResolved else { return false }
-    if case .since = follow.start { return true }
+    switch follow.start {
+    case .since: return true
+    case .last: if filter != nil { return true }
+    case .first, .now, .from: break
+    }
     return follow.isReverse && follow.end.time != nil
   }
 
@@ -92,6 +96,10 @@ extension Subscription {
       switch follow.start {
       case .first: position = 0
       case .now: position = info.head
+      case .last(let count) where filter != nil && count > 0 && info.head > 0:
+        guard let track = newTrack(info) else { return }
+        track.headAtBeginning = info.head
+        return findLast(count, of: track)
       case .last(let count): position = info.head - min(count, info.head)
       case .from(let sequence): position = sequence - 1
       case .since(let time):
@@ -123,7 +131,7 @@ extension Subscription {
   /// Delivery of `track` starts after `position`; in reverse, it ends there.
   ///
   /// - Parameter head: the stream's last number when the subscription began.
-  private func start(_ track: Track, after position: UInt64, head: UInt64) {
+  func start(_ track: Track, after position: UInt64, head: UInt64) {
     guard !follow.isReverse else { return startReverse(track, downTo: position, head: head) }
     track.next = position + 1
     track.bound = follow.end.atHead ? min(follow.end.sequence ?? head, head) : follow.end.sequence
@@ -163,7 +171,7 @@ extension Subscription {
       .stream(
         Announcement(
           handle: track.handle, isSealed: channel.isSealed, incarnation: channel.incarnation, position: position,
-          head: head, stream: channel.name)), to: self)
+          head: head, stream: channel.name, isSearchCut: track.isSearchCut)), to: self)
   }
 
   private static func replaced(_ info: StreamInfo) -> Refusal {
@@ -188,6 +196,13 @@ extension Subscription {
   }
 
   static func unreadable(_ error: StoreError) -> Refusal {
-    Refusal(.storageFailed, "reading failed: \(error)", isRetryable: true)
+    switch error.code {
+    case .filterTooCostly:
+      return Refusal(
+        .filterTooCostly, error.message, limit: .init("regex-match", UInt64(Limits.regexMatchMax)))
+    case .undecodable: return Refusal(.internalError, error.message)
+    default: break
+    }
+    return Refusal(.storageFailed, "reading failed: \(error)", isRetryable: true)
   }
 }

@@ -17,6 +17,8 @@ package final class Subscription {
   /// Readers drop requests that are no longer wanted.
   let cancellation = CancellationToken()
   package let follow: Follow
+  /// The one that it shares with others who have an equal one.
+  let filter: SharedFilter?
   unowned let host: any SubscriptionHost
   let hub: Hub
 
@@ -41,6 +43,13 @@ package final class Subscription {
   var isWaitingForReader = false
   /// The host's window when the read under way was asked for.
   var readWindowByteCount = 0
+  /// Handles of the streams of which a range was left out and not told yet, and maybe others.
+  var skippedTracks: [UInt32] = []
+  /// Tells them.
+  var skipCall: (any DelayedCall)?
+  /// Ends the search for the last entries.
+  var searchCall: (any DelayedCall)?
+  var isSearchOver = false
   /// Entries that may still be delivered.
   var remaining: UInt64?
 
@@ -58,6 +67,7 @@ package final class Subscription {
     self.follow = follow
     self.host = host
     self.hub = hub
+    filter = follow.filter.map { hub.share($0) }
     remaining = follow.end.limit
     resolver = Resolver(follow.selectors, source: hub.source)
   }
@@ -100,6 +110,7 @@ extension Subscription {
     case .read(let results): readFinished(results)
     case .start(let handle, let result): startFound(handle, result)
     case .top(let handle, let result): topFound(handle, result)
+    case .last(let handle, let result): lastFound(handle, result)
     }
   }
 }
@@ -195,6 +206,7 @@ extension Subscription {
     if let reason = endReason { return end(reason) }
     guard backfillCount == 0, !isLive, !follow.isReverse else { return }
     isLive = true
+    tellSkipped()
     host.tell(.live, to: self)
   }
 
@@ -222,6 +234,7 @@ extension Subscription {
 
   private func end(_ reason: EndReason) {
     guard !isOver else { return }
+    tellSkipped()
     stop()
     host.reads.callWaiting()
     host.end(self, reason)
@@ -243,8 +256,8 @@ extension Subscription {
   /// What is on its way is dropped.
   private func stop() {
     isOver = true
-    endCall?.cancel()
-    endCall = nil
+    for call in [endCall, skipCall, searchCall] { call?.cancel() }
+    (endCall, skipCall, searchCall) = (nil, nil, nil)
     cancellation.cancel()
     hub.forget(self)
   }

@@ -16,7 +16,7 @@ final class Track {
   enum Ending { case sealed, until }
 
   /// Approximate memory of one.
-  static let byteCount = 160
+  static let byteCount = 200
 
   let handle: UInt32
   let channel: StreamChannel
@@ -30,6 +30,12 @@ final class Track {
   var bound: UInt64?
   /// The stream's last number when the subscription began, kept while its start is looked up.
   var headAtBeginning: UInt64 = 0
+  /// What the filter has left out and was not told yet; it ends at `next`.
+  var skipped: ClosedRange<UInt64>?
+  /// While the last entries that pass are looked for: how many more.
+  var wantedCount: UInt64 = 0
+  /// Whether that search ended before all were found.
+  var isSearchCut = false
   /// Whether LIVE waits for this track.
   var isBackfilling = false
 

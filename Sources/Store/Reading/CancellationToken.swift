@@ -9,5 +9,5 @@ package final class CancellationToken: Sendable {
   /// Marks the request as no longer wanted; from any thread.
   package func cancel() { flag.store(true, ordering: .relaxed) }
 
-  var isCancelled: Bool { flag.load(ordering: .relaxed) }
+  package var isCancelled: Bool { flag.load(ordering: .relaxed) }
 }

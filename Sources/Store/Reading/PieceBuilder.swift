@@ -46,6 +46,9 @@ struct PieceBuilder: ~Copyable {
     return true
   }
 
+  /// Ends the read here.
+  mutating func stop() { isFull = true }
+
   /// Covers everything from `position` up to (or, descending, down to) `end` without delivering it.
   mutating func skip(through end: UInt64, _ reason: SkipReason) {
     flush()

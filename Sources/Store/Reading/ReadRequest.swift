@@ -13,10 +13,18 @@ package struct ReadRequest: Hashable, Sendable {
   package var byteCountMax: Int
   /// Batches descending from `to` to `from`, entries ascending inside.
   package var isReverse: Bool
+  /// Leaves out what it does not let through: batches become sparse, and ranges skips. Such a read takes longer, and
+  /// ends when it has taken its time.
+  package var filter: SharedFilter?
+  /// With a filter: where to stop, in entries that pass.
+  package var countMax: UInt64?
 
   package init(
-    stream: Int64, from: UInt64, to: UInt64, byteCountMax: Int = byteCountLimit, isReverse: Bool = false
+    stream: Int64, from: UInt64, to: UInt64, byteCountMax: Int = byteCountLimit, isReverse: Bool = false,
+    filter: SharedFilter? = nil, countMax: UInt64? = nil
   ) {
+    self.filter = filter
+    self.countMax = countMax
     self.stream = stream
     self.from = from
     self.to = to

@@ -11,6 +11,7 @@ struct Reader: Sendable {
   let files: any FileSystem
   let times = TimeBounds()
   let filters = MarkFilters()
+  let evaluators = FilterEvaluators()
   let readTimeMax: Duration
   /// Called with damage in the active segment, which concerns the whole store.
   let damaged: @Sendable (StoreError) -> Void
@@ -24,21 +25,32 @@ struct Reader: Sendable {
     guard let stream = catalog[request.stream] else { return nil }
     var builder = PieceBuilder(request, head: stream.head)
     if builder.isComplete { return builder.finish() }
-    guard readTail(request, into: &builder) else { return nil }
+    // To evaluate a filter takes a thread of its own.
+    guard request.filter == nil else { return nil }
+    do throws(StoreError) {
+      var filter: FilteredRead?
+      guard try readTail(request, &filter, into: &builder) else { return nil }
+    } catch {
+      preconditionFailure("only filters fail on what is in memory: \(error)")
+    }
     return builder.finish()
   }
 
   func isCached(_ request: ReadRequest) -> Bool {
     guard let stream = catalog[request.stream] else { return false }
     let builder = PieceBuilder(request, head: stream.head)
-    return builder.isComplete || tail.holds(builder.position, of: request.stream)
+    return builder.isComplete || request.filter == nil && tail.holds(builder.position, of: request.stream)
   }
 
   /// Reads one range after the other, until bytes or time are used up or one cannot be read. The first is always read.
   ///
-  /// - Parameter mayGoOn: asked between them.
+  /// - Parameters:
+  ///   - isCancelled: whether nobody waits for the answer any more; asked while a filter is evaluated.
+  ///   - mayGoOn: asked between them.
   /// - Returns: a result for each range that was tried, in order.
-  func read(_ requests: [ReadRequest], while mayGoOn: () -> Bool) -> [Result<ReadResult, StoreError>] {
+  func read(
+    _ requests: [ReadRequest], isCancelled: @escaping () -> Bool = { false }, while mayGoOn: () -> Bool
+  ) -> [Result<ReadResult, StoreError>] {
     let deadline = SystemClock.monotonic() &+ readTimeMax.nanoseconds
     // The streams first, then the segments: everything up to a published head is in a listed segment, and in a snapshot
     // of it that is taken later.
@@ -55,7 +67,7 @@ struct Reader: Sendable {
       }
       do throws(StoreError) {
         guard let stream else { throw Self.unknownStream(request.stream) }
-        let result = try read(request, stream, listing, lease)
+        let result = try read(request, stream, listing, lease, deadline: deadline, isCancelled)
         byteCount += result.byteCount
         results.append(.success(result))
       } catch {
@@ -67,19 +79,35 @@ struct Reader: Sendable {
   }
 
   private func read(
-    _ request: ReadRequest, _ stream: StreamInfo, _ listing: SegmentListing, _ lease: ConnectionLease
+    _ request: ReadRequest, _ stream: StreamInfo, _ listing: SegmentListing, _ lease: ConnectionLease,
+    deadline: Int64, _ isCancelled: @escaping () -> Bool
+  ) throws(StoreError) -> ReadResult {
+    guard let filter = request.filter?.filter else {
+      var none: FilteredRead?
+      return try read(request, stream, listing, lease, &none)
+    }
+    return try evaluators.with { evaluator throws(StoreError) in
+      var filtered: FilteredRead? = FilteredRead(
+        filter, request, stream, evaluator, deadline: deadline, isCancelled: isCancelled)
+      return try read(request, stream, listing, lease, &filtered)
+    }
+  }
+
+  private func read(
+    _ request: ReadRequest, _ stream: StreamInfo, _ listing: SegmentListing, _ lease: ConnectionLease,
+    _ filter: inout FilteredRead?
   ) throws(StoreError) -> ReadResult {
     var listing = listing
     var builder = PieceBuilder(request, head: stream.head)
     var signer = BatchSigner(stream)
     while !builder.isComplete {
-      if readTail(request, into: &builder) { continue }
+      if try readTail(request, &filter, into: &builder) { continue }
       switch try locate(builder.position, in: stream, &listing, lease) {
       case .nowhere(let numbers, let reason):
         builder.skip(through: request.isReverse ? numbers.lowerBound : numbers.upperBound, reason)
       case .segment(let segment, let numbers):
         let position = builder.position
-        try read(segment, numbers, stream, request, &signer, &builder, lease)
+        try read(segment, numbers, stream, request, &filter, &signer, &builder, lease)
         // Rows contradict each other: whatever they say, a reader must make progress.
         if builder.position == position, !builder.isComplete {
           try lose(
@@ -92,7 +120,9 @@ struct Reader: Sendable {
   }
 
   /// - Returns: whether the tail cache held the position.
-  private func readTail(_ request: ReadRequest, into builder: inout PieceBuilder) -> Bool {
+  private func readTail(
+    _ request: ReadRequest, _ filter: inout FilteredRead?, into builder: inout PieceBuilder
+  ) throws(StoreError) -> Bool {
     if request.isReverse {
       guard
         let runs = tail.runs(
@@ -100,7 +130,7 @@ struct Reader: Sendable {
       else { return false }
       for run in runs {
         for batch in Self.trustedBatches(run).reversed() where batch.header.firstSequence <= builder.position {
-          if builder.isComplete || !builder.append(Run(batch)) { return true }
+          guard !builder.isComplete, try add(Run(batch), request, &filter, to: &builder) else { return true }
         }
       }
     } else {
@@ -108,11 +138,21 @@ struct Reader: Sendable {
       else { return false }
       for run in runs {
         for batch in Self.trustedBatches(run) where batch.header.lastSequence >= builder.position {
-          if builder.isComplete || !builder.append(Run(batch)) { return true }
+          guard !builder.isComplete, try add(Run(batch), request, &filter, to: &builder) else { return true }
         }
       }
     }
     return true
+  }
+
+  /// Adds a batch that covers the builder's position, or what the filter lets through of it.
+  ///
+  /// - Returns: false when it no longer fits, or the read ends.
+  private func add(
+    _ batch: Run, _ request: ReadRequest, _ filter: inout FilteredRead?, to builder: inout PieceBuilder
+  ) throws(StoreError) -> Bool {
+    guard filter != nil else { return builder.append(batch) }
+    return try filter?.add(batch, to: &builder, isReverse: request.isReverse) ?? false
   }
 
   private static func trustedBatches(_ run: Run) -> [Batch] {
@@ -126,9 +166,12 @@ struct Reader: Sendable {
   /// Reads what one segment has of the wanted numbers within `bounds`, and skips what it should have and does not.
   private func read(
     _ segment: Segment, _ bounds: ClosedRange<UInt64>, _ stream: StreamInfo, _ request: ReadRequest,
-    _ signer: inout BatchSigner, _ builder: inout PieceBuilder, _ lease: ConnectionLease
+    _ filter: inout FilteredRead?, _ signer: inout BatchSigner, _ builder: inout PieceBuilder,
+    _ lease: ConnectionLease
   ) throws(StoreError) {
-    let budget = ReaderConnection.Budget(byteCount: request.byteCountMax, time: Self.statementTimeMax)
+    // Little of it may pass a filter.
+    let byteCount = filter == nil ? request.byteCountMax : ReadRequest.byteCountLimit
+    let budget = ReaderConnection.Budget(byteCount: byteCount, time: Self.statementTimeMax)
     let wanted =
       request.isReverse
       ? max(bounds.lowerBound, builder.lower)...builder.position
@@ -160,7 +203,7 @@ struct Reader: Sendable {
             through: request.isReverse ? batch.last + 1 : batch.first - 1, segment, stream, "numbers are missing",
             &builder)
         }
-        if !builder.append(batch) { return }
+        guard try add(batch, request, &filter, to: &builder) else { return }
       case .damaged(let numbers):
         if request.isReverse ? numbers.lowerBound > builder.position : numbers.upperBound < builder.position {
           continue

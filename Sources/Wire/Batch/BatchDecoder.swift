@@ -86,6 +86,17 @@ package struct BatchDecoder: ~Copyable {
     return try column.integers(in: payload.span, count: count).map { $0 == 0 ? batch.header.received : $0 }
   }
 
+  /// The number of each entry, in order.
+  package mutating func sequences(of batch: Batch) throws(WireDecodingError) -> [UInt64] {
+    let (first, count) = (batch.header.firstSequence, Int(batch.header.count))
+    guard batch.header.flags.contains(.sparse) else { return (0..<UInt64(count)).map { first &+ $0 } }
+    let payload = try payload(of: batch)
+    guard let column = try Column.list(in: payload.span).first(where: { $0.id == ColumnID.sequenceOffsets }) else {
+      throw WireDecodingError("a sparse batch without sequence offsets", at: 0)
+    }
+    return try column.integers(in: payload.span, count: count).map { first &+ UInt64(bitPattern: $0) }
+  }
+
   private mutating func payload(of batch: Batch) throws(WireDecodingError) -> ByteString {
     if batch.header.codec == .none { return batch.payload }
     var writer = ByteWriter(capacity: Int(batch.header.rawLength))

@@ -3,3 +3,11 @@ public struct Filter: Hashable, Sendable {
   public let text: String
   let root: FilterNode
 }
+
+extension Filter {
+  // Until the parser is there.
+  public init(_ text: String) throws(FilterError) {
+    self.text = text
+    root = text.isEmpty ? .all : .test(.message(.contains(FilterText(text))))
+  }
+}

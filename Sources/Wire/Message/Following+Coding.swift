@@ -32,6 +32,7 @@ extension Follow {
       }
     }
     for position in cursor { count += 17 + position.stream.text.utf8.count }
+    if let filter { count += 4 + filter.text.utf8.count }
     return count
   }
 
@@ -67,6 +68,21 @@ extension Follow {
       writer.append(u64: position.incarnation.value)
       writer.append(u64: position.sequence)
     }
+    if let filter {
+      var text = ByteWriter(capacity: filter.text.utf8.count)
+      text.append(utf8: filter.text)
+      Extensions.write(Self.filterTag, text, into: &writer)
+    }
+  }
+
+  /// The extension with the filter: critical, since entries that were not asked for would come without it.
+  private static let filterTag: UInt16 = 0x8001
+
+  private static func filter(_ bytes: [UInt8]) throws(Refusal) -> Filter {
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw Refusal(.badRequest, "the filter is not UTF-8; a filter is text, of which any part may be in quotes")
+    }
+    do { return try Filter(text) } catch { throw Refusal(.badRequest, error.description) }
   }
 
   init(decoding control: RawSpan) throws(Refusal) {
@@ -117,7 +133,13 @@ extension Follow {
         }
       }
     } catch { throw Refusal(.protocolViolation, error.description) }
-    try Extensions.skip(&reader)
+    var filterBytes: [UInt8]?
+    try Extensions.read(from: &reader) { tag, content throws(WireDecodingError) in
+      guard tag == Self.filterTag else { return false }
+      filterBytes = unsafe content.withUnsafeBytes { unsafe Array($0) }
+      return true
+    }
+    filter = try filterBytes.map { bytes throws(Refusal) in try Self.filter(bytes) }
 
     selectors = []
     for (kind, name) in names {
@@ -154,7 +176,10 @@ extension Announcement {
     writer.append(u64: position)
     writer.append(u64: head)
     writer.append(name: stream.text)
+    if isSearchCut { Extensions.write(Self.searchCutTag, ByteWriter(capacity: 0), into: &writer) }
   }
+
+  private static let searchCutTag: UInt16 = 1
 
   init(decoding control: RawSpan) throws(Refusal) {
     var reader = ByteReader(control)
@@ -172,7 +197,14 @@ extension Announcement {
         throw WireDecodingError("STREAM starts at \(position), beyond the head \(head)", at: 16)
       }
     } catch { throw Refusal(.protocolViolation, error.description) }
-    try Extensions.skip(&reader)
+    var isSearchCut = false
+    try Extensions.read(from: &reader) { tag, content throws(WireDecodingError) in
+      guard tag == Self.searchCutTag else { return false }
+      if content.byteCount > 0 { throw WireDecodingError("extension 1 of STREAM has no content", at: 0) }
+      isSearchCut = true
+      return true
+    }
+    self.isSearchCut = isSearchCut
     stream = try Message.streamName(name)
   }
 }

@@ -60,12 +60,14 @@ package struct Follow: Hashable, Sendable {
   package var end: FollowEnd
   package var isReverse: Bool
   package var cursor: [CursorPosition]
+  /// Which entries are delivered; nil for all.
+  package var filter: Filter?
 
   package init(
     credit: UInt64, selectors: [StreamSelector], start: FollowStart, end: FollowEnd = FollowEnd(),
-    isReverse: Bool = false,
-    cursor: [CursorPosition] = []
+    isReverse: Bool = false, cursor: [CursorPosition] = [], filter: Filter? = nil
   ) {
+    self.filter = filter
     self.credit = credit
     self.selectors = selectors
     self.start = start
@@ -83,10 +85,14 @@ package struct Announcement: Hashable, Sendable {
   package var position: UInt64
   package var head: UInt64
   package var stream: StreamName
+  /// Whether the search for the last entries that pass a filter ended at the position, before all were found.
+  package var isSearchCut: Bool
 
   package init(
-    handle: UInt32, isSealed: Bool, incarnation: Incarnation, position: UInt64, head: UInt64, stream: StreamName
+    handle: UInt32, isSealed: Bool, incarnation: Incarnation, position: UInt64, head: UInt64, stream: StreamName,
+    isSearchCut: Bool = false
   ) {
+    self.isSearchCut = isSearchCut
     self.handle = handle
     self.isSealed = isSealed
     self.incarnation = incarnation

@@ -445,6 +445,15 @@ extension ClientSession {
     }
   }
 
+  /// How many entries of these batches may have numbers in the range: all of them, unless a sparse batch is cut.
+  private static func entryCountMax(of batches: [Batch], _ range: BatchRange) -> UInt64 {
+    batches.reduce(0) { sum, batch in
+      let header = batch.header
+      let last = min(range.to, header.lastSequence)
+      return sum + min(UInt64(header.count), last - max(range.from, header.firstSequence) + 1)
+    }
+  }
+
   private static func gap(expected: UInt64, got: UInt64) -> Refusal {
     Refusal(.protocolViolation, "a gap: expected sequence number \(expected), received \(got)")
   }
@@ -479,7 +488,7 @@ extension ClientSession {
       first.header.lastSequence >= range.from, last.header.firstSequence <= range.to,
       last.header.lastSequence >= range.to
     else { throw Refusal(.protocolViolation, "the batches do not cover \(range.from) to \(range.to)") }
-    subscription?.terms.delivered(range.to - range.from + 1)
+    subscription?.terms.delivered(Self.entryCountMax(of: batches, range))
     return .success(
       Delivery(handle: range.handle, from: range.from, to: range.to, batches: batches, byteCount: run.count))
   }

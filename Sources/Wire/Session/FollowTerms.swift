@@ -15,18 +15,20 @@ struct FollowTerms {
   let isReverse: Bool
   private let start: FollowStart
   private let end: FollowEnd
+  private let isFiltered: Bool
   private let names: Set<StreamName>
   private let patterns: [StreamPattern]
   /// Used until RESOLVED.
   private var cursor: [StreamName: CursorPosition]
   private var isResolved = false
-  /// The total of the ranges of BATCH frames.
+  /// Entries in the ranges of BATCH frames.
   private var deliveredCount: UInt64 = 0
 
   init(_ follow: Follow) {
     isReverse = follow.isReverse
     start = follow.start
     end = follow.end
+    isFiltered = follow.filter != nil
     var names: Set<StreamName> = []
     var patterns: [StreamPattern] = []
     for selector in follow.selectors {
@@ -80,6 +82,7 @@ struct FollowTerms {
     switch start {
     case .first: return 0
     case .now: return told.head
+    case .last where isFiltered: return nil
     case .last(let count): return told.head - min(count, told.head)
     case .from(let sequence): return sequence - min(sequence, 1)
     case .since: return nil

@@ -1,0 +1,99 @@
+internal import LogsSystem
+package import LogsWire
+internal import Synchronization
+
+/// Evaluators that no read is using.
+final class FilterEvaluators: Sendable {
+  private let free = Mutex<[Loan]>([])
+
+  /// Invariant behind `@unchecked Sendable`: who has taken it out of `free` is the only one to use it.
+  private struct Loan: @unchecked Sendable { let evaluator: FilterEvaluator }
+
+  func with<Result, Failure: Error>(
+    _ body: (FilterEvaluator) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    let loan = free.withLock { $0.popLast() } ?? Loan(evaluator: FilterEvaluator())
+    defer { free.withLock { $0.append(loan) } }
+    return try body(loan.evaluator)
+  }
+}
+
+/// What one read of a stream needs to leave out what a filter does not let through.
+struct FilteredRead {
+  private let evaluator: FilterEvaluator
+  private let deadline: Int64
+  private let isCancelled: () -> Bool
+  private let name: StreamName
+  private let seed: UInt64
+  private let filter: Filter
+  /// Entries that are still wanted.
+  private var countLeft: Int
+
+  /// - Parameters:
+  ///   - deadline: when the read ends, after one batch at least.
+  ///   - isCancelled: whether nobody waits for the answer any more.
+  init(
+    _ filter: Filter, _ request: ReadRequest, _ stream: StreamInfo, _ evaluator: FilterEvaluator, deadline: Int64,
+    isCancelled: @escaping () -> Bool
+  ) {
+    self.filter = filter
+    self.evaluator = evaluator
+    self.deadline = deadline
+    self.isCancelled = isCancelled
+    name = stream.name
+    seed = stream.serverSeed
+    countLeft = Int(clamping: request.countMax ?? .max)
+  }
+
+  /// Adds what passes of a batch that covers the builder's position.
+  ///
+  /// - Returns: false when the read ends.
+  mutating func add(_ run: Run, to builder: inout PieceBuilder, isReverse: Bool) throws(StoreError) -> Bool {
+    let outcome: FilterEvaluator.Outcome
+    let batch: Batch
+    do throws(WireDecodingError) { batch = try Batch(startOf: run.batches) } catch { throw .undecodable(error, name) }
+    let numbers =
+      isReverse
+      ? max(run.first, builder.lower)...builder.position : builder.position...min(run.last, builder.upper)
+    do throws(FilterFailure) {
+      let request = FilterEvaluator.Request(
+        filter: filter, stream: name, seed: seed, numbers: numbers, countMax: countLeft, isReverse: isReverse)
+      let isCancelled = isCancelled
+      outcome = try evaluator.evaluate(batch, request, while: { !isCancelled() })
+    } catch {
+      throw StoreError(error, name)
+    }
+    switch outcome {
+    case .nothing:
+      builder.skip(through: isReverse ? numbers.lowerBound : numbers.upperBound, .filtered)
+    case .everything:
+      guard builder.append(run) else { return false }
+      countLeft -= Int(batch.header.count)
+    case .part(let part, let count, let last):
+      guard builder.append(Run(isReverse ? last...run.last : run.first...last, part.bytes)) else { return false }
+      countLeft -= count
+    }
+    if countLeft <= 0 || SystemClock.monotonic() >= deadline { builder.stop() }
+    return !builder.isComplete
+  }
+}
+
+extension StoreError {
+  package static func undecodable(_ error: WireDecodingError, _ stream: StreamName) -> StoreError {
+    StoreError(.undecodable, "stream '\(stream)' holds a batch that cannot be read: \(error)")
+  }
+
+  init(_ failure: FilterFailure, _ stream: StreamName) {
+    switch failure {
+    case .damaged(let error): self = .undecodable(error, stream)
+    case .cancelled: self = .unwanted
+    case .tooCostly(let pattern):
+      self.init(
+        .filterTooCostly,
+        """
+        the regular expression /\(pattern)/ takes more than \(Limits.regexMatchMax) steps on an entry of stream \
+        '\(stream)'; write it without repetitions inside of repetitions
+        """)
+    }
+  }
+}
