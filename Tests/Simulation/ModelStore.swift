@@ -10,6 +10,8 @@ final class ModelStore: StreamSource {
   private(set) var disk = ModelDisk()
   /// Whether the requested entries are in memory.
   var isCached: () -> Bool
+  private(set) var readCount = 0
+  private let evaluator = FilterEvaluator()
   /// Which batches are lost when they are read.
   var isLost = ModelStore.isLost
 
@@ -70,14 +72,15 @@ final class ModelStore: StreamSource {
   /// Batches that are lost when read, as damaged ones are, although live subscriptions have received them.
   static func isLost(_ batch: Batch) -> Bool { batch.header.check % 7 == 0 }
 
-  func isCached(_ request: ReadRequest) -> Bool { isCached() }
+  func isCached(_ request: ReadRequest) -> Bool { request.filter == nil && isCached() }
 
-  func readCached(_ request: ReadRequest) -> ReadResult? { isCached() ? result(request) : nil }
+  func readCached(_ request: ReadRequest) -> ReadResult? { isCached(request) ? result(request) : nil }
 
   func read(
     _ requests: [ReadRequest], cancellation: CancellationToken,
     then: @escaping @Sendable ([Result<ReadResult, StoreError>]) -> Void
   ) {
+    readCount += 1
     simulation.after(readMilliseconds) { [unowned self] in
       then(requests.prefix(simulation.draw(1...requests.count)).map { .success(result($0)) })
     }
@@ -89,13 +92,18 @@ final class ModelStore: StreamSource {
     var pieces: [ReadResult.Piece] = []
     var (from, to) = (request.from, last)
     var byteCount = 0
-    while from <= to, byteCount < request.byteCountMax,
+    var countLeft = Int(clamping: request.countMax ?? .max)
+    while from <= to, byteCount < request.byteCountMax, countLeft > 0,
       let place = stream.place(of: request.isReverse ? to : from)
     {
       let batch = stream.batches[place]
-      let range = max(from, batch.header.firstSequence)...min(to, batch.header.lastSequence)
+      var range = max(from, batch.header.firstSequence)...min(to, batch.header.lastSequence)
       if isLost(batch) {
         pieces.append(.skip(range, .lost))
+      } else if let filter = request.filter {
+        let (piece, covered) = filtered(batch, range, filter, request, stream, &countLeft)
+        pieces.append(piece)
+        range = covered
       } else if !request.isReverse, case .batches(var run)? = pieces.last {
         run.numbers = run.first...range.upperBound
         run.batches = ByteString(run.batches.array + batch.bytes.array)
@@ -107,6 +115,32 @@ final class ModelStore: StreamSource {
       if request.isReverse { to = range.lowerBound - 1 } else { from = range.upperBound + 1 }
     }
     return ReadResult(pieces: pieces, next: request.isReverse ? to : from, head: stream.head)
+  }
+
+  private func filtered(
+    _ batch: Batch, _ range: ClosedRange<UInt64>, _ filter: SharedFilter, _ request: ReadRequest,
+    _ stream: ModelDisk.Stream, _ countLeft: inout Int
+  ) -> (ReadResult.Piece, ClosedRange<UInt64>) {
+    do {
+      let outcome = try evaluator.evaluate(
+        batch,
+        FilterEvaluator.Request(
+          filter: filter.filter, stream: stream.name, seed: stream.seed, numbers: range, countMax: countLeft,
+          isReverse: request.isReverse))
+      switch outcome {
+      case .nothing: return (.skip(range, .filtered), range)
+      case .everything:
+        countLeft -= Int(batch.header.count)
+        return (.batches(Run(range, batch.bytes)), range)
+      case .part(let part, let count, let last):
+        countLeft -= count
+        let covered = request.isReverse ? last...range.upperBound : range.lowerBound...last
+        return (.batches(Run(covered, part.bytes)), covered)
+      }
+    } catch {
+      simulation.fail("a filter fails in \(stream.name): \(error)")
+      return (.skip(range, .lost), range)
+    }
   }
 
   func findSequence(

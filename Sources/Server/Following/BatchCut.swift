@@ -82,8 +82,8 @@ enum BatchCut {
     return count
   }
 
-  /// The part of `numbers` that holds the first `countMax` entries of `run` in it, in reverse the last ones; all of it if
-  /// there are no more. At least one.
+  /// The part of `numbers` that holds the first `countMax` entries of `run` in it, in reverse the last ones; all of it
+  /// if there are no more. At least one.
   static func limit(
     _ run: ByteString, to numbers: ClosedRange<UInt64>, countMax: UInt64, isReverse: Bool, decoder: inout BatchDecoder
   ) throws(WireDecodingError) -> ClosedRange<UInt64> {

@@ -3,8 +3,8 @@ internal import LogsWire
 
 /// What a filter changes (`spec/session.md`, section 5.8): what does not pass is skipped, and told now and then.
 ///
-/// Evaluating may take long, so a reader thread does it: a stream at its head falls behind with each commit of which its
-/// header does not say enough. Subscriptions with equal filters that read the same share one read (`Hub`).
+/// Evaluating may take long, so a reader thread does it: a stream at its head falls behind with each commit whose
+/// headers do not decide alone. Subscriptions with equal filters that read the same share one read (`Hub`).
 extension Subscription {
   /// How long a range that was left out may go untold.
   private static let skipDelay = Duration.seconds(1)

@@ -49,12 +49,17 @@ final class FollowScene: SubscriptionHost {
   // MARK: What happens
 
   /// Stores a batch, with entries of these times, and lets the hub take the commit unless it is late.
-  func append(_ name: String, times: [Int64], isSealing: Bool = false, isLate: Bool = false) throws {
+  /// The messages are the times, unless others are given.
+  func append(
+    _ name: String, times: [Int64], messages: [String]? = nil, isSealing: Bool = false, isLate: Bool = false
+  ) throws {
     let name = try StreamName(name)
     let index = disk.streams.firstIndex { $0.name == name } ?? disk.streams.count
     if index == disk.streams.count { disk.streams.append(.init(name, Incarnation(UInt64(index) + 1))) }
     var builder = BatchBuilder(seed: 1)
-    for time in times { _ = try builder.append(LogEntry(message: ByteString("\(time)"), time: time)) }
+    for (place, time) in times.enumerated() {
+      _ = try builder.append(LogEntry(message: ByteString(messages?[place] ?? "\(time)"), time: time))
+    }
     let batch = builder.finish(compressor: Compressor()).numbered(
       firstSequence: disk.streams[index].head + 1, received: 1, seed: disk.streams[index].seed)
     disk.streams[index].batches.append(batch)
@@ -72,10 +77,10 @@ final class FollowScene: SubscriptionHost {
   func follow(
     _ selectors: [StreamSelector], id: UInt32 = 1, start: FollowStart = .first, end: FollowEnd = FollowEnd(),
     isReverse: Bool = false,
-    cursor: [CursorPosition] = []
+    cursor: [CursorPosition] = [], filter: Filter? = nil
   ) -> Subscription {
     let follow = Follow(
-      credit: 1, selectors: selectors, start: start, end: end, isReverse: isReverse, cursor: cursor)
+      credit: 1, selectors: selectors, start: start, end: end, isReverse: isReverse, cursor: cursor, filter: filter)
     let subscription = hub.subscription(id, follow, host: self)
     subscriptions[id] = subscription
     subscription.begin()
@@ -119,7 +124,19 @@ final class FollowScene: SubscriptionHost {
 
   func deliver(_ range: BatchRange, batches: ByteString, to subscription: Subscription) {
     credit = max(0, credit - batches.count)
-    note("batch \(name(range.handle, subscription)) \(range.from)-\(range.to)", subscription)
+    note("batch \(name(range.handle, subscription)) \(range.from)-\(range.to)\(found(batches))", subscription)
+  }
+
+  /// The numbers of sparse batches.
+  private func found(_ batches: ByteString) -> String {
+    var decoder = BatchDecoder()
+    do {
+      let sparse = try Batch.run(batches).filter { $0.header.flags.contains(.sparse) }
+      let numbers = try sparse.flatMap { try decoder.entries(of: $0).map(\.sequence) }
+      return numbers.isEmpty ? "" : ": " + numbers.map { "\($0)" }.joined(separator: " ")
+    } catch {
+      return ": \(error)"
+    }
   }
 
   func tell(_ message: Message, to subscription: Subscription) {
