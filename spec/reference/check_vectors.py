@@ -1,7 +1,10 @@
 #!/usr/bin/python3
 """Runs the reference decoder over every vector. Valid ones must decode to the text beside them and, where the bytes are not a
 choice of the compressor, encode to the same bytes again; invalid ones must be refused in the step and with the error they name.
-The examples in wire.md must be the bytes of the vectors they name."""
+The examples in wire.md must be the bytes of the vectors they name.
+
+Filters must let through the entries that are listed with them, and so must the examples in filter.md; what is refused must be."""
+import json
 import os
 import re
 import sys
@@ -9,6 +12,7 @@ import sys
 from decoder import (MIB, Refused, decode_batch, decode_frame, decode_session, decode_vector, decompress, read_session, read_vector,
                      Reader)
 from encoder import frame_again, payload_again
+from filter import BadFilter, entry_of, evaluate, parse
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "vectors")
 
@@ -70,6 +74,33 @@ def check_invalid(path):
             return f"is refused for another reason: {refusal}"
 
 
+def check_filter(text, entries, matches):
+    try:
+        tree = parse(text)
+    except BadFilter as refusal:
+        return matches is not None and f"is refused: {refusal}"
+    if matches is None:
+        return "is not refused"
+    found = [number for number, entry in enumerate(entries, 1) if evaluate(tree, *entry)]
+    return found != matches and f"lets through {found}, not {matches}"
+
+
+def check_filters():
+    """(what is checked, its problem if it has one) for each filter of vectors and of the examples in filter.md."""
+    with open(os.path.join(ROOT, "filters", "match.json"), encoding="utf-8") as file:
+        vectors = json.load(file)
+    entries = [entry_of(fields) for fields in vectors["entries"]]
+    for row in vectors["filters"]:
+        yield f"the filter {row['filter']}", check_filter(row["filter"], entries, row["matches"])
+    for text in vectors["refused"]:
+        yield f"the filter {text}", check_filter(text, entries, None)
+    with open(os.path.join(ROOT, "..", "filter.md"), encoding="utf-8") as file:
+        section = re.search(r"\n## 4\. Examples\n(.*?)\n## ", file.read(), re.DOTALL)[1]
+    for texts, numbers in re.findall(r"^\| (`.*`) \| (none|\d+(?:, \d+)*) \|", section, re.MULTILINE):
+        for text in re.findall("`([^`]+)`", texts):
+            yield f"the example {text}", check_filter(text, entries[:4], [int(n) for n in re.findall(r"\d+", numbers)])
+
+
 passed = failed = 0
 for folder, check in (("valid", check_valid), ("invalid", check_invalid), ("sessions", check_session)):
     for name in sorted(os.listdir(os.path.join(ROOT, folder))):
@@ -87,5 +118,9 @@ with open(os.path.join(ROOT, "..", "wire.md"), encoding="utf-8") as file:
         passed, failed = passed + same, failed + (not same)
         if not same:
             print(f"the example in wire.md is not {name}")
+for name, problem in check_filters():
+    passed, failed = (passed, failed + 1) if problem else (passed + 1, failed)
+    if problem:
+        print(f"{name} {problem}")
 print(f"{passed} passed, {failed} failed")
 sys.exit(1 if failed or not passed else 0)

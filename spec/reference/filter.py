@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Reference evaluator of the filter language: filter.md, section 3; section 2 is in filter_grammar.py. Slow, strict, and
-written from the text alone.
+"""Reference evaluator of the filter language: filter.md, section 3; section 2 is in filter_grammar.py. Slow, strict,
+and written from the text alone.
 
     filter.py FILTER [FILE]   prints the lines of FILE or stdin that the filter lets through; they are as
                               `logs follow -o json` writes them

@@ -4,8 +4,8 @@ Python differs from PCRE2 in what follows. It is translated, or Unsupported is r
 
 - In PCRE2, bytes that are not UTF-8 match nothing. Here they are lone surrogates (surrogateescape), which `.`, `[^x]`,
   `\D`, `\W` and `\S` would match: they are excluded from each.
-- `\d`, `\w`, `\s`, `\b` and `[[:alpha:]]` are for ASCII, but `i` ignores the case of all letters. With re.ASCII it would
-  ignore that of A to Z alone: the ASCII classes are spelled out instead, one by one.
+- `\d`, `\w`, `\s`, `\b` and `[[:alpha:]]` are for ASCII, but `i` ignores the case of all letters. With re.ASCII it
+  would ignore that of A to Z alone: the ASCII classes are spelled out instead, one by one.
 - Python has no `[[:alpha:]]`, `\h`, `\N`, `\e`, `\z`, `\x{...}` and `(?<name>`. Its `\Z` means `\z`, and a `{` that
   begins no quantifier may mean one.
 - Missing are `\p`, `\R`, `\X`, `\K`, `\G`, `\Q`, `\v`, recursion, verbs, `(?s)`, `(?x)`, flags in the middle, and
@@ -14,8 +14,8 @@ Python differs from PCRE2 in what follows. It is translated, or Unsupported is r
 These remain different:
 
 - `\B` does not match an empty text, and assertions can be repeated (`\b*`).
-- A class like `[\w]` with `i` matches the Kelvin sign, whose lower case is k. The Turkish letters i with and without a dot
-  are the same with `i`.
+- A class like `[\w]` with `i` matches the Kelvin sign, whose lower case is k. The Turkish letters i with and without a
+  dot are the same with `i`.
 - Behind a last byte that is not UTF-8, PCRE2 finds no empty text at the end (`$` in FF). Before one, its `\Z` and `\z`
   match. A negative lookbehind is true here at such a byte.
 """
