@@ -19,13 +19,7 @@ extension Reader {
     var listing = segments.current
     var signer = BatchSigner(stream)
     while search.rest != nil {
-      let progress: TimeSearch.Progress
-      switch search.kind {
-      case .atOrAfter(let time):
-        progress = try find(time, &search, stream, &listing, &signer, lease, while: mayGoOn)
-      case .atOrBefore(let time):
-        progress = try findBack(time, &search, stream, &listing, &signer, lease, while: mayGoOn)
-      }
+      let progress = try advance(&search, stream, &listing, &signer, lease, while: mayGoOn)
       guard case .nothing = progress else { return progress }
       if search.rest != nil, !mayGoOn() { return .unfinished }
     }
@@ -35,24 +29,25 @@ extension Reader {
   /// Searches one segment for what is left of the search.
   ///
   /// - Returns: `nothing` when it holds no such entry.
-  private func find(
-    _ time: Int64, _ search: inout TimeSearch, _ stream: StreamInfo, _ listing: inout SegmentListing,
-    _ signer: inout BatchSigner, _ lease: ConnectionLease, while mayGoOn: () -> Bool
+  private func advance(
+    _ search: inout TimeSearch, _ stream: StreamInfo, _ listing: inout SegmentListing, _ signer: inout BatchSigner,
+    _ lease: ConnectionLease, while mayGoOn: () -> Bool
   ) throws(StoreError) -> TimeSearch.Progress {
-    guard let rest = search.rest else { return .nothing }
-    switch try locate(rest.lowerBound, in: stream, &listing, lease) {
-    case .nowhere(let numbers, _): search.pass(upTo: numbers.upperBound)
+    guard let rest = search.rest, let position = search.position else { return .nothing }
+    switch try locate(position, in: stream, &listing, lease) {
+    case .nowhere(let numbers, _): search.pass(numbers)
     case .segment(let segment, let numbers):
       let key = TimeBounds.Key(segment: segment.number, stream: stream.id)
-      // A search that went through all of it has learnt its latest time.
-      if let latest = times[key], latest < time {
-        search.pass(upTo: numbers.upperBound)
-        return .nothing
+      if case .atOrAfter(let time) = search.kind {
+        // A search that went through all of it has learnt its latest time.
+        if let latest = times[key], latest < time {
+          search.pass(numbers)
+          return .nothing
+        }
+        if rest.lowerBound <= numbers.lowerBound { search.latest = (segment.number, .min) }
       }
-      if rest.lowerBound <= numbers.lowerBound { search.latest = (segment.number, .min) }
-      let progress = try find(
-        time, in: segment, &search, stream, rest.lowerBound...min(numbers.upperBound, rest.upperBound), &signer, lease,
-        while: mayGoOn)
+      let part = rest.clamped(to: numbers)
+      let progress = try advance(&search, through: part, of: segment, stream, &signer, lease, while: mayGoOn)
       guard case .nothing = progress else { return progress }
       // Only of a segment that got nothing since.
       if let latest = search.latest, latest.segment == segment.number, numbers.upperBound <= rest.upperBound,
@@ -60,64 +55,96 @@ extension Reader {
       {
         times[key] = latest.time
       }
-      search.pass(upTo: numbers.upperBound)
+      search.pass(part)
     }
     return .nothing
   }
 
-  private func find(
-    _ time: Int64, in segment: Segment, _ search: inout TimeSearch, _ stream: StreamInfo,
-    _ bounds: ClosedRange<UInt64>, _ signer: inout BatchSigner, _ lease: ConnectionLease, while mayGoOn: () -> Bool
+  private func advance(
+    _ search: inout TimeSearch, through part: ClosedRange<UInt64>, of segment: Segment, _ stream: StreamInfo,
+    _ signer: inout BatchSigner, _ lease: ConnectionLease, while mayGoOn: () -> Bool
   ) throws(StoreError) -> TimeSearch.Progress {
-    var position = bounds.lowerBound
-    while position <= bounds.upperBound {
+    let isReverse = search.isReverse
+    while let position = search.position, part.contains(position) {
       let found: ReaderConnection.Times
       do throws(SQLiteError) {
         found = try lease.read(segment) { connection throws(SQLiteError) in
-          try connection.times(of: stream.id, from: position, limit: Self.timesRowCountMax, Self.statementTimeMax)
+          let (limit, time) = (Self.timesRowCountMax, Self.statementTimeMax)
+          return isReverse
+            ? try connection.times(of: stream.id, downFrom: position, limit: limit, time)
+            : try connection.times(of: stream.id, from: position, limit: limit, time)
         }
       } catch {
         search.latest = nil
-        let end = try endOfDamage(
-          error, in: segment, at: position, position...bounds.upperBound, stream, isReverse: false, lease)
-        search.pass(upTo: end)
-        position = end + 1
+        let wanted = isReverse ? part.lowerBound...position : position...part.upperBound
+        let end = try endOfDamage(error, in: segment, at: position, wanted, stream, isReverse: isReverse, lease)
+        search.pass(end...end)
         continue
       }
-      for row in found.rows where row.numbers.lowerBound <= bounds.upperBound {
+      for row in found.rows where row.numbers.overlaps(part) {
         search.note(row.maxTime)
-        guard row.maxTime >= time else { continue }
+        guard search.kind.mayMatch(minTime: row.minTime, maxTime: row.maxTime) else { continue }
         do throws(SQLiteError) {
-          if let number = try find(time, inRunAt: row.numbers.lowerBound, segment, stream, &signer, lease) {
-            return .found(number)
-          }
+          let batches = try batches(inRunAt: row.numbers.lowerBound, segment, stream, &signer, lease)
+          if let number = Self.match(search.kind, in: batches, part) { return .found(number) }
         } catch {
           // Only this run is skipped: what follows can still be found.
           try noteDamage(error, in: segment)
         }
-        search.pass(upTo: row.numbers.upperBound)
+        search.pass(row.numbers)
         if search.rest != nil, !mayGoOn() { return .unfinished }
       }
-      guard !found.isEnd, let last = found.rows.last?.numbers.upperBound else { break }
-      search.pass(upTo: last)
+      guard !found.isEnd, let last = found.rows.last?.numbers else { break }
+      search.pass(last)
       if search.rest != nil, !mayGoOn() { return .unfinished }
-      position = last + 1
     }
     return .nothing
   }
 
-  private func find(
-    _ time: Int64, inRunAt first: UInt64, _ segment: Segment, _ stream: StreamInfo, _ signer: inout BatchSigner,
-    _ lease: ConnectionLease
-  ) throws(SQLiteError) -> UInt64? {
-    for batch in try batches(inRunAt: first, segment, stream, &signer, lease)
-    where batch.header.effectiveTimes.upperBound >= time {
-      // In a sparse batch the entry has this number or a higher one: nothing wanted is left out.
-      if let index = Self.times(of: batch).firstIndex(where: { $0 >= time }) {
-        return batch.header.firstSequence + UInt64(index)
+  /// The number of the entry that is searched for, if it is in one of these batches.
+  ///
+  /// In a sparse batch the entry has this number or a higher one: nothing wanted is left out.
+  private static func match(_ kind: TimeSearch.Kind, in batches: [Batch], _ bounds: ClosedRange<UInt64>) -> UInt64? {
+    switch kind {
+    case .atOrAfter(let time):
+      for batch in batches where batch.header.effectiveTimes.upperBound >= time {
+        if let index = times(of: batch).firstIndex(where: { $0 >= time }) {
+          return batch.header.firstSequence + UInt64(index)
+        }
+      }
+    case .atOrBefore(let time):
+      for batch in batches.reversed() {
+        let header = batch.header
+        guard header.effectiveTimes.lowerBound <= time, header.firstSequence <= bounds.upperBound else { continue }
+        for (index, entryTime) in times(of: batch).enumerated().reversed() where entryTime <= time {
+          let isSparse = header.flags.contains(.sparse)
+          let number = isSparse ? min(header.lastSequence, bounds.upperBound) : header.firstSequence + UInt64(index)
+          if bounds.contains(number) { return number }
+        }
       }
     }
     return nil
+  }
+
+  /// The batches of the run that begins at `first`, without damaged ones.
+  func batches(
+    inRunAt first: UInt64, _ segment: Segment, _ stream: StreamInfo, _ signer: inout BatchSigner,
+    _ lease: ConnectionLease
+  ) throws(SQLiteError) -> [Batch] {
+    let found = try lease.read(segment) { connection throws(SQLiteError) in
+      try connection.runs(
+        of: stream.id, upFrom: first...first, ReaderConnection.Budget(byteCount: 1, time: .seconds(1)))
+    }
+    var batches: [Batch] = []
+    for part in try parts(of: found.runs, segment, stream, &signer, lease) {
+      guard case .batch(let batch) = part else { continue }
+      do throws(WireDecodingError) {
+        batches.append(try Batch(startOf: batch.batches))
+      } catch {
+        preconditionFailure("a batch that was taken apart has a header: \(error)")
+      }
+    }
+    return batches
   }
 
   /// The effective times of a batch's entries, in order; none if it cannot be decoded, which a read of it will report.

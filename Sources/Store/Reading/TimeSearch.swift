@@ -5,6 +5,14 @@ struct TimeSearch: Sendable {
     case atOrAfter(Int64)
     /// The last entry of this time or an earlier one.
     case atOrBefore(Int64)
+
+    /// Whether a run may hold what is searched for. Of a damaged row the least time may be above the greatest.
+    func mayMatch(minTime: Int64, maxTime: Int64) -> Bool {
+      switch self {
+      case .atOrAfter(let time): maxTime >= time
+      case .atOrBefore(let time): minTime <= time
+      }
+    }
   }
 
   let stream: Int64
@@ -28,13 +36,26 @@ struct TimeSearch: Sendable {
     if let latest, latest.time < time { self.latest = (latest.segment, time) }
   }
 
-  /// Notes that all numbers up to `last` have been searched.
-  mutating func pass(upTo last: UInt64) {
-    rest = rest.flatMap { last < $0.upperBound ? max($0.lowerBound, last + 1)...$0.upperBound : nil }
+  /// Whether it goes from the highest number to the lowest.
+  var isReverse: Bool {
+    switch kind {
+    case .atOrAfter: false
+    case .atOrBefore: true
+    }
   }
 
-  /// Notes that all numbers from `first` on have been searched.
-  mutating func pass(downTo first: UInt64) {
-    rest = rest.flatMap { first > $0.lowerBound ? $0.lowerBound...min($0.upperBound, first - 1) : nil }
+  /// The number at which it goes on; nil when all has been searched.
+  var position: UInt64? { isReverse ? rest?.upperBound : rest?.lowerBound }
+
+  /// Notes that these numbers have been searched, and all that came before them in this search.
+  mutating func pass(_ numbers: ClosedRange<UInt64>) {
+    guard let rest else { return }
+    if isReverse {
+      let isLeft = numbers.lowerBound > rest.lowerBound
+      self.rest = isLeft ? rest.lowerBound...min(rest.upperBound, numbers.lowerBound - 1) : nil
+    } else {
+      let isLeft = numbers.upperBound < rest.upperBound
+      self.rest = isLeft ? max(rest.lowerBound, numbers.upperBound + 1)...rest.upperBound : nil
+    }
   }
 }
