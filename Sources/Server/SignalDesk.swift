@@ -8,7 +8,7 @@ internal import LogsTransport
 final class SignalDesk: @unchecked Sendable {
   private let loop: EventLoop
   private let log: ServerLog
-  private var watches: [SignalWatch] = []
+  private var watches: [LoopWatch] = []
   private var requests = StopRequests()
   private var server: Server?
 

@@ -84,7 +84,7 @@ import Testing
       let loop = try EventLoop.start(name: "test")
       await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
         loop.execute {
-          var watch: SignalWatch?
+          var watch: LoopWatch?
           watch = loop.onSignal(SIGTERM) {
             #expect(loop.isOnLoop)
             watch?.cancel()

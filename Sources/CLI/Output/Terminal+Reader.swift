@@ -28,7 +28,7 @@ extension Terminal {
   }
 
   /// Whether the reader of stdout has closed it.
-  static var isReaderGone: Bool { DescriptorWatch.hasHungUp(STDOUT_FILENO) }
+  static var isReaderGone: Bool { LoopWatch.hasHungUp(STDOUT_FILENO) }
 
   /// Bytes in the pipe that its reader has not taken; nil when stdout is no pipe, and nobody can tell.
   ///

@@ -2,11 +2,13 @@ internal import CEvent
 internal import Glibc
 package import LogsSystem
 
-/// Watches a descriptor that belongs to somebody else: a pipe, a socket of another program, inotify, stdout.
+/// Watches a descriptor that belongs to somebody else (a pipe, a socket of another program, inotify, stdout) or a
+/// signal.
 ///
-/// The descriptor must stay open for as long as it is watched, and is never closed here. A file on a disk cannot be
-/// watched: it is always ready. Bound to its loop's thread.
-package final class DescriptorWatch: LoopMember {
+/// A descriptor must stay open for as long as it is watched, and is never closed here. A file on a disk cannot be
+/// watched: it is always ready. A signal is taken away from its default action; libevent lets one loop of a process
+/// watch signals. Bound to its loop's thread.
+package final class LoopWatch: LoopMember {
   /// What a watch waits for.
   package enum Condition: Sendable {
     /// There is something to read, or the other side has closed. Told in every turn until it has been read.
@@ -28,29 +30,32 @@ package final class DescriptorWatch: LoopMember {
   }
 
   private let loop: EventLoop
-  private let descriptor: Int32
-  private let condition: Condition
+  private let number: Int32
+  private let condition: Condition?
   private var body: (() -> Void)?
   private var event: Event?
   private var isPaused = false
   private var memberID: UInt64 = 0
 
+  /// - Parameters:
+  ///   - number: the descriptor's, or the signal's.
+  ///   - condition: of the descriptor; nil for a signal.
   fileprivate init(
-    loop: EventLoop, descriptor: Int32, _ condition: Condition, _ body: @escaping () -> Void
+    loop: EventLoop, _ number: Int32, _ condition: Condition?, _ body: @escaping () -> Void
   ) throws(SystemError) {
     loop.requireOnLoop()
     self.loop = loop
-    self.descriptor = descriptor
+    self.number = number
     self.condition = condition
     guard !loop.isStopping else { return }
     // The loop keeps this watch alive as a member until `cancel`, which frees the event.
     let context = unsafe Unmanaged.passUnretained(self).toOpaque()
     guard
       let event = unsafe loop.makeEvent(
-        descriptor, condition.kinds, context: context,
+        number, condition?.kinds ?? (EV_SIGNAL | EV_PERSIST), context: context,
         callback: { _, _, context in
           guard let context = unsafe context else { return }
-          unsafe Unmanaged<DescriptorWatch>.fromOpaque(context).takeUnretainedValue().happened()
+          unsafe Unmanaged<LoopWatch>.fromOpaque(context).takeUnretainedValue().happened()
         })
     else { return }
     guard event.add() else { throw .last }
@@ -74,7 +79,7 @@ package final class DescriptorWatch: LoopMember {
     guard event?.add() ?? true else { throw .last }
   }
 
-  /// Ends the watch. More calls change nothing.
+  /// Ends the watch, and gives a signal its former action back. More calls change nothing.
   package func cancel() {
     loop.requireOnLoop()
     body = nil
@@ -87,8 +92,8 @@ package final class DescriptorWatch: LoopMember {
 
   private func happened() {
     guard let body else { return }
-    if case .hungUp = condition {
-      guard Self.hasHungUp(descriptor) else { return }
+    if condition == .hungUp {
+      guard Self.hasHungUp(number) else { return }
       cancel()
     }
     body()
@@ -108,8 +113,15 @@ extension EventLoop {
   ///
   /// - Throws: `EPERM` for a file on a disk, which cannot be waited for.
   package func watch(
-    _ descriptor: Int32, for condition: DescriptorWatch.Condition, _ body: @escaping () -> Void
-  ) throws(SystemError) -> DescriptorWatch {
-    try DescriptorWatch(loop: self, descriptor: descriptor, condition, body)
+    _ descriptor: Int32, for condition: LoopWatch.Condition, _ body: @escaping () -> Void
+  ) throws(SystemError) -> LoopWatch {
+    try LoopWatch(loop: self, descriptor, condition, body)
+  }
+
+  /// Calls `body` on this loop each time the process gets the signal `number`, such as SIGTERM, SIGINT or SIGHUP.
+  package func onSignal(_ number: Int32, _ body: @escaping () -> Void) -> LoopWatch {
+    do { return try LoopWatch(loop: self, number, nil, body) } catch {
+      preconditionFailure("signal \(number) can be caught: \(error)")
+    }
   }
 }
