@@ -23,8 +23,8 @@ import Testing
   }
 
   /// Sends everything that may be sent; ids count from `id`.
-  private func sendAll(_ queue: inout AppendQueue, from id: UInt32 = 1, max: Int = 32) -> [AppendQueue.Outgoing] {
-    var all: [AppendQueue.Outgoing] = []
+  private func sendAll(_ queue: inout AppendQueue, from id: UInt32 = 1, max: Int = 32) -> [NumberedBatch] {
+    var all: [NumberedBatch] = []
     while let next = queue.next(inFlightCountMax: max, fits: { _ in true }) {
       queue.sent(next, id: id + UInt32(all.count))
       all.append(next)
@@ -232,7 +232,7 @@ import Testing
       var submitted: [StreamName: Int] = [:]
       var stored: [StreamName: [UInt64]] = [:]
       var marks: [StreamName: UInt64] = [:]
-      var flights: [(id: UInt32, batch: AppendQueue.Outgoing)] = []
+      var flights: [(id: UInt32, batch: NumberedBatch)] = []
       var id: UInt32 = 0
       var time = now
       var acknowledged = 0
@@ -292,8 +292,8 @@ import Testing
   /// Hands over the batches of a lane once more, as the next producer on a spool does.
   private func handOver(_ numbers: ClosedRange<UInt64>, to queue: inout AppendQueue) {
     for number in numbers {
-      let item = AppendLane.Item(number: number, content: batch(), answer: PendingAppend(stream: web), cost: 0)
-      queue.append(item, to: key(web))
+      queue.append(
+        NumberedBatch(key: key(web), number: number, content: batch(), answer: PendingAppend(stream: web), cost: 0))
     }
   }
 
@@ -338,7 +338,7 @@ import Testing
     _ = sendAll(&queue)
     func refuse(_ id: UInt32, _ refusal: Refusal) -> String {
       switch queue.refused(id, refusal, now: now, delay: { _, _ in .zero }) {
-      case .givenUp(let item, let error): "given up \(item.number), may be stored: \(error.mayHaveTakenEffect)"
+      case .givenUp(let batch, let error): "given up \(batch.number), may be stored: \(error.mayHaveTakenEffect)"
       case .refusing(let error): "refusing: \(error.code)"
       case .noted: "noted"
       }

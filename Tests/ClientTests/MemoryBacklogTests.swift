@@ -6,8 +6,8 @@ import Testing
 @Suite struct MemoryBacklogTests {
   private let db = StreamName(checked: "db")
 
-  private func draft(_ stream: StreamName = web, entryCount: Int = 10, accepted: Int64 = 1) -> BacklogDraft {
-    BacklogDraft(
+  private func draft(_ stream: StreamName = web, entryCount: Int = 10, accepted: Int64 = 1) -> EncodedBatch {
+    EncodedBatch(
       stream: stream, content: .batch(ByteString([UInt8](repeating: 7, count: 744)), entryCount: entryCount),
       entryCount: entryCount, accepted: accepted)
   }
@@ -54,7 +54,7 @@ import Testing
     _ = try backlog.store((1...32).map { _ in draft() }, removing: [])
     #expect(try backlog.dropOldest(keeping: 0).isEmpty)
     _ = try backlog.store(
-      [BacklogDraft(stream: web, content: .completion(text: ""), entryCount: 0, accepted: 1)], removing: [])
+      [EncodedBatch(stream: web, content: .completion(text: ""), entryCount: 0, accepted: 1)], removing: [])
     #expect(try backlog.dropOldest(keeping: 0).isEmpty)
     #expect(backlog.totals.batchCount == 33)
   }

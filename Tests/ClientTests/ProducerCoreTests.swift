@@ -35,7 +35,7 @@ import Testing
     var streams: [StreamName] { backlog.streams }
     var oldestID: Int64? { backlog.oldestID }
 
-    func store(_ batches: [BacklogDraft], removing answered: [Int64]) throws(LogError) -> [Int64] {
+    func store(_ batches: [EncodedBatch], removing answered: [Int64]) throws(LogError) -> [Int64] {
       faults.change { $0.storeCount += 1 }
       if faults.value.isFull { throw failure }
       if batches.count + answered.count > faults.value.changeCountMax

@@ -11,7 +11,7 @@ import Testing
     let entries = (1...5).map { LogEntry(message: ByteString("line \($0)")) }
     let batch = try BatchEncoder().next(entries, from: &index, truncatedCount: &truncatedCount)
     let drafts = ["web", "db", "web"].map { name in
-      BacklogDraft(
+      EncodedBatch(
         stream: StreamName(stored: name), content: .batch(batch.bytes, entryCount: 5), entryCount: 5,
         accepted: 1_768_046_400_123_000_000)
     }

@@ -20,41 +20,12 @@ struct AppendLane {
     }
   }
 
-  struct Item: Sendable {
-    let number: UInt64
-    let content: Content
-    let answer: any AppendAnswer
-    /// What it took from the budget.
-    let cost: Int
-    /// Whether the server may have stored it.
-    fileprivate(set) var mayHaveTakenEffect = false
-    /// The same before it was sent last: some connection was lost with the answer.
-    fileprivate var mayHaveTakenEffectBefore = false
-    /// Whether it is not sent again, since nobody hears its answer.
-    fileprivate var isWithdrawn = false
-
-    init(number: UInt64, content: Content, answer: any AppendAnswer, cost: Int) {
-      self.number = number
-      self.content = content
-      self.answer = answer
-      self.cost = cost
-    }
-
-    /// The server has refused it.
-    ///
-    /// Most answers tell of the last sending alone: `overloaded` and `going_away` among others say nothing of what
-    /// becomes of it on a connection that was lost.
-    fileprivate mutating func refused(_ refusal: Refusal) {
-      mayHaveTakenEffect = refusal.mayHaveTakenEffect || (mayHaveTakenEffectBefore && !refusal.excludesDuplicate)
-    }
-  }
-
   private struct Recovery {
     /// No sending before this moment.
     var readyAt: MonotonicTime
   }
 
-  private(set) var items = Deque<Item>()
+  private(set) var batches = Deque<NumberedBatch>()
   private(set) var inFlightCount = 0
   /// The first batch that has not been sent on this connection.
   private var nextOffset = 0
@@ -62,51 +33,50 @@ struct AppendLane {
   /// Refusals since the last acknowledgement.
   private(set) var attempt = 0
 
-  var isEmpty: Bool { items.isEmpty }
+  var isEmpty: Bool { batches.isEmpty }
   var isRecovering: Bool { recovery != nil }
 
-  mutating func append(_ item: Item) { items.append(item) }
+  mutating func append(_ batch: NumberedBatch) { batches.append(batch) }
 
   /// The next batch to go out, if one may.
-  func next(inFlightCountMax: Int) -> Item? {
-    guard recovery == nil, nextOffset < items.count, inFlightCount < inFlightCountMax else { return nil }
-    let item = items[nextOffset]
+  func next(inFlightCountMax: Int) -> NumberedBatch? {
+    guard recovery == nil, nextOffset < batches.count, inFlightCount < inFlightCountMax else { return nil }
+    let batch = batches[nextOffset]
     // Behind a number that was given up, a batch can be stored only once it is the first: then the floor is its own
     // number.
-    if nextOffset > 0, items[nextOffset - 1].number + 1 != item.number { return nil }
-    return item
+    if nextOffset > 0, batches[nextOffset - 1].number + 1 != batch.number { return nil }
+    return batch
   }
 
   /// The next batch goes out.
   ///
-  /// - Returns: its floor: no lower number will be sent again.
-  mutating func send() -> UInt64 {
-    items[nextOffset].mayHaveTakenEffectBefore = items[nextOffset].mayHaveTakenEffect
-    items[nextOffset].mayHaveTakenEffect = true
+  /// - Returns: the batch, with its floor.
+  mutating func send() -> NumberedBatch {
+    batches[nextOffset].send(floor: batches[0].number)
     nextOffset += 1
     inFlightCount += 1
-    return items[0].number
+    return batches[nextOffset - 1]
   }
 
   /// A batch is durable.
-  mutating func acknowledge(_ number: UInt64) -> Item? {
+  mutating func acknowledge(_ number: UInt64) -> NumberedBatch? {
     attempt = 0
     return settle(number)
   }
 
   /// A batch was refused for good. Those behind it that are in flight come back out of order.
-  mutating func giveUp(_ number: UInt64, _ refusal: Refusal, now: MonotonicTime) -> Item? {
-    var item = settle(number)
-    item?.refused(refusal)
+  mutating func giveUp(_ number: UInt64, _ refusal: Refusal, now: MonotonicTime) -> NumberedBatch? {
+    var batch = settle(number)
+    batch?.refused(refusal)
     if inFlightCount > 0, recovery == nil { recovery = Recovery(readyAt: now) }
-    return item
+    return batch
   }
 
-  private mutating func settle(_ number: UInt64) -> Item? {
+  private mutating func settle(_ number: UInt64) -> NumberedBatch? {
     inFlightCount -= 1
     guard let offset = offset(of: number) else { return nil }
     if offset < nextOffset { nextOffset -= 1 }
-    return items.remove(at: offset)
+    return batches.remove(at: offset)
   }
 
   /// A batch was refused for now.
@@ -117,7 +87,7 @@ struct AppendLane {
     _ number: UInt64, _ refusal: Refusal, now: MonotonicTime, delay: (Int) -> Duration
   ) -> Bool {
     inFlightCount -= 1
-    if let offset = offset(of: number) { items[offset].refused(refusal) }
+    if let offset = offset(of: number) { batches[offset].refused(refusal) }
     // What was in flight behind a refused batch comes back as out of order; that is no news.
     if recovery != nil, refusal.code == .outOfOrder { return false }
     let readyAt = now + delay(attempt)
@@ -153,27 +123,17 @@ struct AppendLane {
   /// is lost, the others go.
   mutating func withdraw() {
     if inFlightCount == 0 { nextOffset = 0 }
-    while items.count > nextOffset { items.removeLast() }
-    for offset in 0..<items.count { items[offset].isWithdrawn = true }
+    while batches.count > nextOffset { batches.removeLast() }
+    for offset in 0..<batches.count { batches[offset].withdraw() }
   }
 
-  private mutating func dropWithdrawn() { while items.first?.isWithdrawn == true { _ = items.popFirst() } }
+  private mutating func dropWithdrawn() { while batches.first?.isWithdrawn == true { _ = batches.popFirst() } }
 
   private func offset(of number: UInt64) -> Int? {
-    for offset in 0..<items.count {
-      if items[offset].number == number { return offset }
-      if items[offset].number > number { return nil }
+    for offset in 0..<batches.count {
+      if batches[offset].number == number { return offset }
+      if batches[offset].number > number { return nil }
     }
     return nil
   }
-}
-
-extension Refusal {
-  /// Whether the server says with it that the batch is not stored and never will be as it is (`spec/session.md`,
-  /// section 4.1).
-  ///
-  /// An out_of_order or too_many_streams says so of this moment alone: the same batch may be on its way on a connection
-  /// that was lost here and not there yet, and arrive when its turn has come. A producer_conflict is none: it may be
-  /// the batch itself, so long ago that the mark has forgotten it.
-  fileprivate var excludesDuplicate: Bool { code == .streamSealed || (code == .badBatch && !isRetryable) }
 }

@@ -7,8 +7,6 @@ internal import LogsWire
 /// rise per lane, and a lane's first number is above all that lanes before it have used and have been forgotten with,
 /// which its floor makes good, so that nothing is kept for a lane that has nothing to send.
 struct AppendQueue {
-  typealias Item = AppendLane.Item
-
   /// What batches are numbered for.
   struct Key: Hashable, Comparable {
     let producer: ProducerID
@@ -17,14 +15,6 @@ struct AppendQueue {
     static func < (left: Key, right: Key) -> Bool {
       left.stream == right.stream ? left.producer < right.producer : left.stream < right.stream
     }
-  }
-
-  /// A batch to be sent.
-  struct Outgoing {
-    let key: Key
-    let number: UInt64
-    let floor: UInt64
-    let content: AppendLane.Content
   }
 
   private struct Flight {
@@ -53,13 +43,13 @@ struct AppendQueue {
   mutating func append(_ content: AppendLane.Content, to key: Key, answer: any AppendAnswer, cost: Int) {
     let number = (laneNumbers[key] ?? numberLast) + 1
     laneNumbers[key] = number
-    append(Item(number: number, content: content, answer: answer, cost: cost), to: key)
+    append(NumberedBatch(key: key, number: number, content: content, answer: answer, cost: cost))
   }
 
   /// Queues a batch that has a number, above those of the lane's others.
-  mutating func append(_ item: Item, to key: Key) {
-    lanes[key, default: AppendLane()].append(item)
-    turns.append(key)
+  mutating func append(_ batch: NumberedBatch) {
+    lanes[batch.key, default: AppendLane()].append(batch)
+    turns.append(batch.key)
   }
 
   // MARK: The connection
@@ -74,41 +64,41 @@ struct AppendQueue {
   /// - Parameters:
   ///   - inFlightCountMax: for one stream.
   ///   - fits: whether the connection has credit for so many bytes.
-  mutating func next(inFlightCountMax: Int, fits: (Int) -> Bool) -> Outgoing? {
+  mutating func next(inFlightCountMax: Int, fits: (Int) -> Bool) -> NumberedBatch? {
     while let key = turns.first {
-      guard let item = lanes[key]?.next(inFlightCountMax: inFlightCountMax) else {
+      guard let next = lanes[key]?.next(inFlightCountMax: inFlightCountMax) else {
         _ = turns.popFirst()
         continue
       }
-      guard fits(item.content.byteCount), let floor = lanes[key]?.send() else { return nil }
+      guard fits(next.content.byteCount), let batch = lanes[key]?.send() else { return nil }
       _ = turns.popFirst()
       turns.append(key)
-      return Outgoing(key: key, number: item.number, floor: floor, content: item.content)
+      return batch
     }
     return nil
   }
 
   /// The batch went out as the request `id`.
-  mutating func sent(_ outgoing: Outgoing, id: UInt32) {
-    inFlight[id] = Flight(key: outgoing.key, number: outgoing.number)
+  mutating func sent(_ batch: NumberedBatch, id: UInt32) {
+    inFlight[id] = Flight(key: batch.key, number: batch.number)
   }
 
   /// Whether `id` is an append in flight.
   func isInFlight(_ id: UInt32) -> Bool { inFlight[id] != nil }
 
   /// - Returns: what is durable.
-  mutating func acknowledge(_ id: UInt32) -> Item? {
+  mutating func acknowledge(_ id: UInt32) -> NumberedBatch? {
     guard let flight = inFlight.removeValue(forKey: id) else { return nil }
-    let item = lanes[flight.key]?.acknowledge(flight.number)
+    let batch = lanes[flight.key]?.acknowledge(flight.number)
     if !postponed.isEmpty { postponed.remove(flight.key) }
     settled(flight.key)
-    return item
+    return batch
   }
 
   /// What a refusal comes to.
   enum Outcome {
     /// The batch is not sent again; its answer.
-    case givenUp(Item, LogError)
+    case givenUp(NumberedBatch, LogError)
     /// It is sent again, and so are those behind it; the application may want to know why.
     case refusing(LogError)
     /// It is sent again, and there is nothing to tell.
@@ -122,8 +112,8 @@ struct AppendQueue {
     let error = LogError(refusal)
     // Out of order says that batches before this one are missing: they are sent first, then this one again.
     guard refusal.isRetryable || refusal.code == .outOfOrder else {
-      guard let item = giveUp(id, refusal, now: now) else { return .noted }
-      return .givenUp(item, error.afterSending(item.mayHaveTakenEffect))
+      guard let batch = giveUp(id, refusal, now: now) else { return .noted }
+      return .givenUp(batch, error.afterSending(batch.mayHaveTakenEffect))
     }
     let isNew = postpone(id, refusal, now: now) { attempt in delay(attempt, error.retryAfter) }
     // What is out of order follows from a refusal before, and a server that is going away has told so.
@@ -131,11 +121,11 @@ struct AppendQueue {
   }
 
   /// - Returns: what will not be sent again.
-  mutating func giveUp(_ id: UInt32, _ refusal: Refusal, now: MonotonicTime) -> Item? {
+  mutating func giveUp(_ id: UInt32, _ refusal: Refusal, now: MonotonicTime) -> NumberedBatch? {
     guard let flight = inFlight.removeValue(forKey: id) else { return nil }
-    let item = lanes[flight.key]?.giveUp(flight.number, refusal, now: now)
+    let batch = lanes[flight.key]?.giveUp(flight.number, refusal, now: now)
     settled(flight.key)
-    return item
+    return batch
   }
 
   /// A refusal that a retry can mend.
@@ -188,17 +178,17 @@ struct AppendQueue {
   }
 
   /// Gives up everything.
-  mutating func removeAll() -> [Item] {
-    var items: [Item] = []
+  mutating func removeAll() -> [NumberedBatch] {
+    var batches: [NumberedBatch] = []
     for key in lanes.keys.sorted() {
       guard let lane = lanes[key] else { continue }
-      for offset in 0..<lane.items.count { items.append(lane.items[offset]) }
+      for offset in 0..<lane.batches.count { batches.append(lane.batches[offset]) }
       forget(key)
     }
     inFlight = [:]
     turns.removeAll()
     recovering.removeAll()
-    return items
+    return batches
   }
 
   private mutating func settled(_ key: Key) {

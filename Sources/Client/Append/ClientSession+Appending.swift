@@ -4,16 +4,16 @@ extension ClientSession {
   /// Sends a batch of the queue.
   ///
   /// - Precondition: `canAppend`.
-  mutating func append(_ outgoing: AppendQueue.Outgoing) -> (id: UInt32, frame: OutgoingFrame) {
-    let (producer, stream) = (outgoing.key.producer, outgoing.key.stream)
-    switch outgoing.content {
+  mutating func append(_ batch: NumberedBatch) -> (id: UInt32, frame: OutgoingFrame) {
+    let (producer, stream) = (batch.key.producer, batch.key.stream)
+    switch batch.content {
     case .batch(let bytes, let entryCount):
       let append = Append(
-        producer: producer, number: outgoing.number, floor: outgoing.floor, stream: stream, batch: bytes)
+        producer: producer, number: batch.number, floor: batch.floor, stream: stream, batch: bytes)
       return self.append(append, entryCount: entryCount)
     case .completion(let text):
       return complete(
-        Complete(producer: producer, number: outgoing.number, floor: outgoing.floor, stream: stream, text: text))
+        Complete(producer: producer, number: batch.number, floor: batch.floor, stream: stream, text: text))
     }
   }
 }

@@ -5,9 +5,15 @@ internal import Synchronization
 /// Dropping it changes nothing: the entries are sent all the same.
 public final class PendingAppend: AppendAnswer {
   private typealias Waiter = CheckedContinuation<Result<AppendReceipt, LogError>, Never>
+  private typealias AcceptanceWaiter = CheckedContinuation<LogError?, Never>
 
+  /// Both counts have one more for the call that still adds batches.
   private struct State {
-    /// Batches without an answer, and one for the submit that still adds batches.
+    /// Batches that a producer does not keep in its backlog yet. Nobody asks for those of a client.
+    var unacceptedCount = 1
+    var rejection: LogError?
+    var acceptanceWaiter: AcceptanceWaiter?
+    /// Batches without an answer.
     var openCount = 1
     var incarnation = Incarnation.any
     var ranges: [ClosedRange<UInt64>] = []
@@ -18,10 +24,15 @@ public final class PendingAppend: AppendAnswer {
     var waiterIDLast: UInt64 = 0
   }
 
-  private let stream: StreamName
+  let stream: StreamName
+  /// Whether somebody may wait for the receipt; else a producer keeps nothing of it once its batches are accepted.
+  let wantsReceipt: Bool
   private let state = Mutex(State())
 
-  init(stream: StreamName) { self.stream = stream }
+  init(stream: StreamName, wantsReceipt: Bool = true) {
+    self.stream = stream
+    self.wantsReceipt = wantsReceipt
+  }
 
   /// The receipt, once all entries are durable.
   ///
@@ -76,7 +87,12 @@ public final class PendingAppend: AppendAnswer {
   func truncated(_ count: UInt64) { state.withLock { $0.truncatedCount += count } }
 
   /// A batch more belongs to it.
-  func open() { state.withLock { $0.openCount += 1 } }
+  func open() {
+    state.withLock { state in
+      state.unacceptedCount += 1
+      state.openCount += 1
+    }
+  }
 
   /// A batch is durable.
   func acknowledged(_ incarnation: Incarnation, _ range: ClosedRange<UInt64>, isDuplicate: Bool) {
@@ -105,7 +121,10 @@ public final class PendingAppend: AppendAnswer {
   }
 
   /// All batches have been added.
-  func seal() { settle { _ in } }
+  func seal() {
+    accepted()
+    settle { _ in }
+  }
 
   private func settle(_ change: (inout State) -> Void) {
     let (waiters, result) = state.withLock { state -> ([Waiter], Result<AppendReceipt, LogError>?) in
@@ -118,5 +137,62 @@ public final class PendingAppend: AppendAnswer {
     }
     guard let result else { return }
     for waiter in waiters { waiter.resume(returning: result) }
+  }
+}
+
+// MARK: - Before it is sent
+
+extension PendingAppend {
+  /// Waits until a producer keeps every batch as durably as its backlog keeps anything. Called once.
+  ///
+  /// Cancelling the task ends the waiting; the entries stay handed over.
+  func waitUntilAccepted() async throws(LogError) {
+    let error = await withTaskCancellationHandler {
+      await withCheckedContinuation { (waiter: AcceptanceWaiter) in add(waiter) }
+    } onCancel: {
+      cancelAcceptance()
+    }
+    if let error { throw error }
+  }
+
+  private static let acceptanceCancelled = LogError.cancelled("waiting for the spool", mayHaveTakenEffect: true)
+
+  private func add(_ waiter: AcceptanceWaiter) {
+    let answer = state.withLock { state -> LogError?? in
+      if state.unacceptedCount == 0 { return .some(state.rejection) }
+      // The handler may have run already. Asked under the lock: if it runs later, it finds the waiter.
+      if Task.isCancelled { return .some(Self.acceptanceCancelled) }
+      state.acceptanceWaiter = waiter
+      return nil
+    }
+    if case .some(let error) = answer { waiter.resume(returning: error) }
+  }
+
+  private func cancelAcceptance() {
+    let waiter = state.withLock { state in
+      defer { state.acceptanceWaiter = nil }
+      return state.acceptanceWaiter
+    }
+    waiter?.resume(returning: Self.acceptanceCancelled)
+  }
+
+  /// A batch is in the backlog.
+  func accepted() { settleAcceptance(nil) }
+
+  /// A batch was given up before it was in the backlog.
+  func rejected(_ error: LogError) {
+    settleAcceptance(error)
+    failed(error)
+  }
+
+  private func settleAcceptance(_ error: LogError?) {
+    let (waiter, outcome) = state.withLock { state -> (AcceptanceWaiter?, LogError?) in
+      state.unacceptedCount -= 1
+      state.rejection = state.rejection ?? error
+      guard state.unacceptedCount == 0 else { return (nil, nil) }
+      defer { state.acceptanceWaiter = nil }
+      return (state.acceptanceWaiter, state.rejection)
+    }
+    waiter?.resume(returning: outcome)
   }
 }

@@ -16,10 +16,10 @@ extension ClientCore {
   /// Queues batches of a producer that numbers and bounds them itself.
   func append(_ batches: [NumberedBatch]) {
     guard !isClosed, !isShuttingDown else {
-      for batch in batches { batch.item.answer.failed(.closed) }
+      for batch in batches { batch.answer.failed(.closed) }
       return
     }
-    for batch in batches { appends.append(batch.item, to: batch.key) }
+    for batch in batches { appends.append(batch) }
     start()
     sendWaiting()
   }
@@ -47,9 +47,9 @@ extension ClientCore {
   }
 
   func acknowledged(_ id: UInt32, _ stored: ClientSession.Stored) {
-    guard let item = appends.acknowledge(id) else { return }
-    budget.release(item.cost)
-    item.answer.acknowledged(stored)
+    guard let batch = appends.acknowledge(id) else { return }
+    budget.release(batch.cost)
+    batch.answer.acknowledged(stored)
   }
 
   func appendRefused(_ id: UInt32, _ refusal: Refusal) {
@@ -57,25 +57,11 @@ extension ClientCore {
       configuration.backoff.delay(attempt: attempt, retryAfter: retryAfter, random: random)
     }
     switch outcome {
-    case .givenUp(let item, let error):
-      budget.release(item.cost)
-      item.answer.refused(error)
+    case .givenUp(let batch, let error):
+      budget.release(batch.cost)
+      batch.answer.refused(error)
     case .refusing(let error): board.set(.refusing(because: error))
     case .noted: break
     }
-  }
-}
-
-/// A batch of a producer that numbers its batches itself.
-struct NumberedBatch: Sendable {
-  let key: AppendQueue.Key
-  let item: AppendLane.Item
-}
-
-extension AppendLane.Item {
-  /// Tells who waits that it will not be sent again.
-  func fail(_ error: LogError, _ budget: SendBudget) {
-    budget.release(cost)
-    answer.failed(error.afterSending(mayHaveTakenEffect))
   }
 }

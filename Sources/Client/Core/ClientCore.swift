@@ -174,7 +174,7 @@ extension ClientCore {
 
   /// Fails everything that waits.
   func failAll(_ error: LogError) {
-    for item in appends.removeAll() { item.fail(error, budget) }
+    for batch in appends.removeAll() { batch.fail(error, budget) }
     follows.failAll(error)
     carryOutFollows()
     failRequests(error)

@@ -42,8 +42,8 @@ final class Link: ConnectionHandler {
   /// Whether the credit allows one more batch of that size.
   func canAppend(byteCount: Int) -> Bool { session.canAppend(byteCount: byteCount) }
 
-  func append(_ outgoing: AppendQueue.Outgoing) -> UInt32 {
-    let (id, frame) = session.append(outgoing)
+  func append(_ batch: NumberedBatch) -> UInt32 {
+    let (id, frame) = session.append(batch)
     send(frame)
     return id
   }

@@ -19,7 +19,7 @@ protocol Backlog: AnyObject {
   /// anything.
   ///
   /// - Returns: the ids of the new ones, ascending.
-  func store(_ batches: [BacklogDraft], removing answered: [Int64]) throws(LogError) -> [Int64]
+  func store(_ batches: [EncodedBatch], removing answered: [Int64]) throws(LogError) -> [Int64]
 
   /// The batches of the stream's window whose ids are above `id`, in order. All have one producer: batches of another
   /// one wait until those are removed.
@@ -47,14 +47,16 @@ struct BacklogTotals: Hashable, Sendable {
   var byteCount = 0
 }
 
-/// A batch that is to be added.
-struct BacklogDraft: Sendable {
+/// A batch that is to be added to a backlog, which numbers it.
+struct EncodedBatch: Sendable {
   var stream: StreamName
   var content: AppendLane.Content
   /// How many entries of the application are in it: 0 for a notice and for a completion.
   var entryCount: Int
   /// When it was accepted, in ns since 1970.
   var accepted: Int64
+  /// Who waits for it: no backlog keeps them, since they end with the process.
+  var shares: [Share] = []
 }
 
 struct BacklogBatch: Sendable {

@@ -58,7 +58,7 @@ final class Draft: @unchecked Sendable {
   /// Adds an entry; attributes that no entry can hold are left out, and one more says how many.
   ///
   /// - Returns: false when there is no room for it.
-  func append(_ entry: LogEntry, for submission: Submission? = nil) -> Bool {
+  func append(_ entry: LogEntry, for pending: PendingAppend? = nil) -> Bool {
     let offset = UInt64(builder.count)
     let cutCount = builder.truncatedCount
     var leavesOut = false
@@ -66,13 +66,13 @@ final class Draft: @unchecked Sendable {
     entryCount += 1
     let isTruncated = leavesOut || builder.truncatedCount > cutCount
     if isTruncated { truncatedCount += 1 }
-    guard let submission else { return true }
-    if isTruncated { submission.pending.truncated(1) }
-    if let last = shares.last, last.submission === submission, last.offset + last.count == offset {
+    guard let pending else { return true }
+    if isTruncated { pending.truncated(1) }
+    if let last = shares.last, last.pending === pending, last.offset + last.count == offset {
       shares[shares.count - 1].count += 1
     } else {
-      submission.open()
-      shares.append(Share(submission: submission, offset: offset, count: 1))
+      pending.open()
+      shares.append(Share(pending: pending, offset: offset, count: 1))
     }
     return true
   }
@@ -99,15 +99,15 @@ final class Draft: @unchecked Sendable {
   }
 
   /// Makes it a completion.
-  func complete(text: String, for submission: Submission) {
-    submission.open()
-    shares.append(Share(submission: submission, offset: 0, count: 1))
+  func complete(text: String, for pending: PendingAppend) {
+    pending.open()
+    shares.append(Share(pending: pending, offset: 0, count: 1))
     completionText = text
     isSealed = true
   }
 
   /// Makes the batch, and leaves the draft without entries and shares.
-  func encode(with compressor: borrowing Compressor) -> (BacklogDraft, [Share]) {
+  func encode(with compressor: borrowing Compressor) -> EncodedBatch {
     let content: AppendLane.Content
     if let completionText {
       content = .completion(text: completionText)
@@ -116,13 +116,14 @@ final class Draft: @unchecked Sendable {
       content = .batch(batch.bytes, entryCount: Int(batch.header.count))
     }
     defer { shares = [] }
-    return (BacklogDraft(stream: stream, content: content, entryCount: entryCount, accepted: accepted), shares)
+    return EncodedBatch(
+      stream: stream, content: content, entryCount: entryCount, accepted: accepted, shares: shares)
   }
 }
 
 /// Which entries of a batch somebody waits for.
 struct Share: Sendable {
-  let submission: Submission
+  let pending: PendingAppend
   /// Entries of the batch before them.
   let offset: UInt64
   var count: UInt64
@@ -130,6 +131,6 @@ struct Share: Sendable {
   /// The batch is durable under these numbers.
   func acknowledged(_ incarnation: Incarnation, _ range: ClosedRange<UInt64>, isDuplicate: Bool) {
     let first = range.lowerBound + offset
-    submission.pending.acknowledged(incarnation, first...first + (count - 1), isDuplicate: isDuplicate)
+    pending.acknowledged(incarnation, first...first + (count - 1), isDuplicate: isDuplicate)
   }
 }

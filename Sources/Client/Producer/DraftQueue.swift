@@ -37,9 +37,9 @@ struct DraftQueue {
 
   // MARK: Filling
 
-  mutating func add(_ entry: LogEntry, to stream: StreamName, for submission: Submission? = nil) {
+  mutating func add(_ entry: LogEntry, to stream: StreamName, for pending: PendingAppend? = nil) {
     tell(stream)
-    put(into: stream) { $0.append(entry, for: submission) }
+    put(into: stream) { $0.append(entry, for: pending) }
   }
 
   /// What was added to a stream last does not linger.
@@ -97,10 +97,10 @@ struct DraftQueue {
   }
 
   /// Adds the completion of a stream, behind what was added to it before.
-  mutating func complete(_ stream: StreamName, text: String, for submission: Submission) {
+  mutating func complete(_ stream: StreamName, text: String, for pending: PendingAppend) {
     tell(stream)
     seal(stream)
-    begin(stream).complete(text: text, for: submission)
+    begin(stream).complete(text: text, for: pending)
   }
 
   // MARK: Dropping

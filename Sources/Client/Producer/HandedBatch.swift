@@ -44,7 +44,7 @@ final class HandedBatch: AppendAnswer {
   }
 
   /// Nobody waits any more, whatever becomes of it.
-  func failWaiters(_ error: LogError) { for share in takeShares() { share.submission.pending.failed(error) } }
+  func failWaiters(_ error: LogError) { for share in takeShares() { share.pending.failed(error) } }
 
   private func takeShares() -> [Share] {
     shares.withLock { shares in

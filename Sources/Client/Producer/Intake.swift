@@ -12,8 +12,7 @@ final class Intake: Sendable {
   private struct Waiter {
     let id: UInt64
     let entries: [LogEntry]
-    let stream: StreamName
-    let submission: Submission
+    let pending: PendingAppend
     let continuation: CheckedContinuation<LogError?, Never>
   }
 
@@ -42,14 +41,12 @@ final class Intake: Sendable {
     /// Adds as much of a submission as may be added in one turn.
     ///
     /// - Returns: the rest.
-    mutating func add(
-      _ entries: ArraySlice<LogEntry>, to stream: StreamName, for submission: Submission
-    ) -> ArraySlice<LogEntry> {
+    mutating func add(_ entries: ArraySlice<LogEntry>, for pending: PendingAppend) -> ArraySlice<LogEntry> {
       var (index, byteCount) = (entries.startIndex, 0)
       while index < entries.endIndex, index - entries.startIndex < Self.turnEntryCountMax,
         byteCount < Self.turnByteCountMax
       {
-        drafts.add(entries[index], to: stream, for: submission)
+        drafts.add(entries[index], to: pending.stream, for: pending)
         byteCount += entries[index].message.count
         index += 1
       }
@@ -90,7 +87,7 @@ final class Intake: Sendable {
       return (result, victims, mustWake)
     }
     if mustWake { wake() }
-    for victim in victims { for share in victim.shares { share.submission.rejected(.queueFull) } }
+    for victim in victims { for share in victim.shares { share.pending.rejected(.queueFull) } }
     return result
   }
 }
@@ -124,24 +121,24 @@ extension Intake {
   /// - Throws: `LogError`: `queueFull`, `closed`, `cancelled`; nothing was taken.
   func submit(
     _ entries: [LogEntry], to stream: StreamName, wantsReceipt: Bool = true
-  ) async throws(LogError) -> Submission {
-    let submission = Submission(stream: stream, wantsReceipt: wantsReceipt)
+  ) async throws(LogError) -> PendingAppend {
+    let pending = PendingAppend(stream: stream, wantsReceipt: wantsReceipt)
     let id: UInt64
-    switch try attempt(entries, to: stream, submission) {
+    switch try attempt(entries, pending) {
     case .begun(let rest):
-      if let failure = finish(rest, to: stream, submission) { throw failure }
-      return submission
+      if let failure = finish(rest, pending) { throw failure }
+      return pending
     case .waits(let waiterID): id = waiterID
     }
     let failure = await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
-        wait(Waiter(id: id, entries: entries, stream: stream, submission: submission, continuation: continuation))
+        wait(Waiter(id: id, entries: entries, pending: pending, continuation: continuation))
       }
     } onCancel: {
       cancel(id)
     }
     if let failure { throw failure }
-    return submission
+    return pending
   }
 
   private enum Attempt {
@@ -151,14 +148,12 @@ extension Intake {
     case waits(UInt64)
   }
 
-  private func attempt(_ entries: [LogEntry], to stream: StreamName, _ submission: Submission) throws(LogError)
-    -> Attempt
-  {
+  private func attempt(_ entries: [LogEntry], _ pending: PendingAppend) throws(LogError) -> Attempt {
     let result = change { state -> (Result<Attempt, LogError>, [Draft]) in
       if let closed = state.closed { return (.failure(closed), []) }
       let victims = whenFull == .dropOldest ? state.makeRoom() : []
       if state.hasRoomForSubmission {
-        return (.success(.begun(rest: state.add(entries[...], to: stream, for: submission))), victims)
+        return (.success(.begun(rest: state.add(entries[...], for: pending))), victims)
       }
       guard whenFull == .wait else { return (.failure(.queueFull), victims) }
       if let hopeless = state.hopeless { return (.failure(hopeless), victims) }
@@ -171,13 +166,13 @@ extension Intake {
   /// Adds what is left of a submission that was begun, whether there is room for it or not.
   ///
   /// - Returns: why it could not; some of it was taken.
-  private func finish(_ rest: ArraySlice<LogEntry>, to stream: StreamName, _ submission: Submission) -> LogError? {
+  private func finish(_ rest: ArraySlice<LogEntry>, _ pending: PendingAppend) -> LogError? {
     var rest = rest
-    defer { submission.seal() }
+    defer { pending.seal() }
     while !rest.isEmpty {
       let failure = change { state -> (LogError?, [Draft]) in
         if let closed = state.closed { return (closed, []) }
-        rest = state.add(rest, to: stream, for: submission)
+        rest = state.add(rest, for: pending)
         return (nil, [])
       }
       if let failure { return failure.afterSending(true) }
@@ -195,11 +190,11 @@ extension Intake {
         state.waiters.append(waiter)
         return (nil, [])
       }
-      return (.success(state.add(waiter.entries[...], to: waiter.stream, for: waiter.submission)), [])
+      return (.success(state.add(waiter.entries[...], for: waiter.pending)), [])
     }
     switch begun {
     case .success(let rest):
-      waiter.continuation.resume(returning: finish(rest, to: waiter.stream, waiter.submission))
+      waiter.continuation.resume(returning: finish(rest, waiter.pending))
     case .failure(let error): waiter.continuation.resume(returning: error)
     case nil: break
     }
@@ -216,16 +211,16 @@ extension Intake {
   }
 
   /// Seals a stream behind what was handed over for it before. There is always room for that.
-  func complete(_ stream: StreamName, text: String) throws(LogError) -> Submission {
-    let submission = Submission(stream: stream)
+  func complete(_ stream: StreamName, text: String) throws(LogError) -> PendingAppend {
+    let pending = PendingAppend(stream: stream)
     let closed = change { state -> (LogError?, [Draft]) in
       if let closed = state.closed { return (closed, []) }
-      state.drafts.complete(stream, text: text, for: submission)
-      submission.seal()
+      state.drafts.complete(stream, text: text, for: pending)
+      pending.seal()
       return (nil, [])
     }
     if let closed { throw closed }
-    return submission
+    return pending
   }
 
   var counts: ProducerCounts {
@@ -255,7 +250,7 @@ extension Intake {
     }
     // They fill drafts, which asks for the next turn.
     while let (waiter, rest) = admit() {
-      waiter.continuation.resume(returning: finish(rest, to: waiter.stream, waiter.submission))
+      waiter.continuation.resume(returning: finish(rest, waiter.pending))
     }
     return (drafts, begunFirst)
   }
@@ -265,7 +260,7 @@ extension Intake {
     change { state in
       guard !state.isSpoolFull, state.drafts.byteCount < state.byteCountMax, let waiter = state.waiters.popFirst()
       else { return (nil, []) }
-      return ((waiter, state.add(waiter.entries[...], to: waiter.stream, for: waiter.submission)), [])
+      return ((waiter, state.add(waiter.entries[...], for: waiter.pending)), [])
     }
   }
 

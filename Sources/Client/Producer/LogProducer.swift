@@ -120,7 +120,7 @@ extension LogProducer {
   ///   was taken, unless `mayHaveTakenEffect`.
   /// - Complexity: some hundred bytes are kept for the receipt until the server has answered; `enqueue` keeps none.
   public func submit(_ entries: [LogEntry], to stream: StreamName? = nil) async throws(LogError) -> PendingAppend {
-    try await accept(entries, to: stream, wantsReceipt: true).pending
+    try await accept(entries, to: stream, wantsReceipt: true)
   }
 
   /// Hands entries over as `submit` does, for those who need no receipt: `counts`, events and `flush` tell what becomes
@@ -134,7 +134,7 @@ extension LogProducer {
 
   private func accept(
     _ entries: [LogEntry], to stream: StreamName?, wantsReceipt: Bool
-  ) async throws(LogError) -> Submission {
+  ) async throws(LogError) -> PendingAppend {
     guard !entries.isEmpty else { throw LogError(.invalidRequest, "there is nothing to append: no entries") }
     for (index, entry) in entries.enumerated() where entry.kind == .complete {
       throw LogError(
@@ -146,9 +146,9 @@ extension LogProducer {
           .invalidEntry, "entry \(index) cannot be appended: \(error); none of them was", cause: error.description)
       }
     }
-    let submission = try await intake.submit(entries, to: stream ?? self.stream, wantsReceipt: wantsReceipt)
-    if isDurable { try await submission.waitUntilAccepted() }
-    return submission
+    let pending = try await intake.submit(entries, to: stream ?? self.stream, wantsReceipt: wantsReceipt)
+    if isDurable { try await pending.waitUntilAccepted() }
+    return pending
   }
 
   /// Hands an entry over and returns at once, whatever the state of network, server and disk; never fails.
@@ -188,8 +188,7 @@ extension LogProducer {
   /// - Throws: as `append`.
   public func complete(_ stream: StreamName? = nil, text: String = "") async throws(LogError) -> AppendReceipt {
     try LogClient.check(completionText: text)
-    let submission = try intake.complete(stream ?? self.stream, text: text)
-    return try await submission.pending.receipt
+    return try await intake.complete(stream ?? self.stream, text: text).receipt
   }
 }
 

@@ -39,21 +39,21 @@ final class MemoryBacklog: Backlog {
 
   var oldestID: Int64? { lanes.values.lazy.compactMap { $0.items.first?.batch.id }.min() }
 
-  func store(_ batches: [BacklogDraft], removing answered: [Int64]) throws(LogError) -> [Int64] {
+  func store(_ batches: [EncodedBatch], removing answered: [Int64]) throws(LogError) -> [Int64] {
     for id in answered { remove(id) }
     return batches.map { add($0) }
   }
 
-  private func add(_ draft: BacklogDraft) -> Int64 {
+  private func add(_ batch: EncodedBatch) -> Int64 {
     idLast += 1
-    let number = (lanes[draft.stream]?.numberLast ?? forgottenNumberLast) + 1
+    let number = (lanes[batch.stream]?.numberLast ?? forgottenNumberLast) + 1
     let item = Item(
       batch: BacklogBatch(
-        id: idLast, key: AppendQueue.Key(producer: producer, stream: draft.stream), number: number,
-        content: draft.content, entryCount: draft.entryCount), accepted: draft.accepted)
-    lanes[draft.stream, default: Lane(numberLast: number)].items.append(item)
-    lanes[draft.stream]?.numberLast = number
-    lanesOfIDs[idLast] = draft.stream
+        id: idLast, key: AppendQueue.Key(producer: producer, stream: batch.stream), number: number,
+        content: batch.content, entryCount: batch.entryCount), accepted: batch.accepted)
+    lanes[batch.stream, default: Lane(numberLast: number)].items.append(item)
+    lanes[batch.stream]?.numberLast = number
+    lanesOfIDs[idLast] = batch.stream
     count(item, sign: 1)
     return idLast
   }

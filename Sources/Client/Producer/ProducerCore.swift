@@ -10,12 +10,6 @@ actor ProducerCore {
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
 
-  /// What is encoded but not in the backlog yet.
-  private struct Encoded {
-    let draft: BacklogDraft
-    let shares: [Share]
-  }
-
   private struct Flush {
     /// All drafts up to this one.
     let ordinal: UInt64
@@ -32,7 +26,8 @@ actor ProducerCore {
   private let client: LogClient
   private let compressor = Compressor()
 
-  private var unstored: [Encoded] = []
+  /// What is encoded but not in the backlog yet.
+  private var unstored: [EncodedBatch] = []
   /// Whether batches have been stored since it was last seen what may be dropped.
   private var mayDrop = false
   /// The batch that was stored last. Of those found at the start it is only known that all others come later: they
@@ -184,7 +179,7 @@ actor ProducerCore {
   /// Fails those who wait for what has not been handed over, up to a batch.
   private func failWaiters(of stream: StreamName, through idLast: Int64 = .max, _ error: LogError) {
     for id in shares[stream]?.keys.sorted() ?? [] where id <= idLast {
-      for share in shares[stream]?.removeValue(forKey: id) ?? [] { share.submission.pending.failed(error) }
+      for share in shares[stream]?.removeValue(forKey: id) ?? [] { share.pending.failed(error) }
     }
     if shares[stream]?.isEmpty == true { shares[stream] = nil }
   }
@@ -236,7 +231,7 @@ extension ProducerCore {
   /// Drops what is too much together with what is to be stored, where the oldest make room for the newest.
   private func makeRoom() {
     guard configuration.whenFull == .dropOldest, mayDrop || !unstored.isEmpty else { return }
-    let incoming = unstored.reduce(0) { $0 + $1.draft.content.byteCount + BacklogBatch.overheadByteCount }
+    let incoming = unstored.reduce(0) { $0 + $1.content.byteCount + BacklogBatch.overheadByteCount }
     let kept = max(backlogByteCountMax - incoming, 0)
     do throws(LogError) {
       if backlog.totals.byteCount > kept { dropped(try backlog.dropOldest(keeping: kept)) }
@@ -259,10 +254,7 @@ extension ProducerCore {
           nanoseconds: now.nanoseconds - min(UInt64(clamping: configuration.linger.nanoseconds), now.nanoseconds)),
         windows: windows, full: isDurable ? .max : Limits.producerBatchCountMax, isBusy: isBusy) : .all
     let (drafts, begunFirst) = intake.take(byteCountMax: isFull ? 0 : Self.takenByteCountMax, due)
-    unstored = drafts.map { draft in
-      let (batch, shares) = draft.encode(with: compressor)
-      return Encoded(draft: batch, shares: shares)
-    }
+    unstored = drafts.map { $0.encode(with: compressor) }
     if !drafts.isEmpty { intake.giveBack(drafts) }
     lingerTimer?.cancel()
     lingerTimer = nil
@@ -304,10 +296,10 @@ extension ProducerCore {
   }
 
   /// - Returns: why not.
-  private func keep(_ batches: [Encoded]) -> LogError? {
+  private func keep(_ batches: [EncodedBatch]) -> LogError? {
     guard !batches.isEmpty || !answered.isEmpty else { return nil }
     let ids: [Int64]
-    do throws(LogError) { ids = try backlog.store(batches.map(\.draft), removing: answered.sorted()) } catch {
+    do throws(LogError) { ids = try backlog.store(batches, removing: answered.sorted()) } catch {
       return error
     }
     answered = []
@@ -323,10 +315,10 @@ extension ProducerCore {
     }
     for (id, batch) in zip(ids, batches) {
       idStoredLast = id
-      streamsToServe.append(batch.draft.stream)
-      for share in batch.shares { share.submission.accepted() }
-      let waiting = batch.shares.filter(\.submission.wantsReceipt)
-      if !waiting.isEmpty { shares[batch.draft.stream, default: [:]][id] = waiting }
+      streamsToServe.append(batch.stream)
+      for share in batch.shares { share.pending.accepted() }
+      let waiting = batch.shares.filter(\.pending.wantsReceipt)
+      if !waiting.isEmpty { shares[batch.stream, default: [:]][id] = waiting }
     }
     if isClientClosed { failWaiters(LogError.closed.afterSending(true)) }
     let byteCount = backlog.totals.byteCount
@@ -380,9 +372,7 @@ extension ProducerCore {
       window.hand(answer)
       handedByteCount += answer.byteCount
       batches.append(
-        NumberedBatch(
-          key: batch.key,
-          item: AppendLane.Item(number: batch.number, content: batch.content, answer: answer, cost: 0)))
+        NumberedBatch(key: batch.key, number: batch.number, content: batch.content, answer: answer, cost: 0))
     }
     if shares[stream]?.isEmpty == true { shares[stream] = nil }
     windows[stream] = window.handed.isEmpty ? nil : window
@@ -453,10 +443,7 @@ extension ProducerCore {
   /// Takes all drafts, whatever they are waiting for.
   private func takeAll() {
     let (drafts, _) = intake.take(byteCountMax: .max, .all)
-    unstored += drafts.map { draft in
-      let (batch, shares) = draft.encode(with: compressor)
-      return Encoded(draft: batch, shares: shares)
-    }
+    unstored += drafts.map { $0.encode(with: compressor) }
   }
 
   /// Keeps what can be kept, and ends; who still waits for an acknowledgement fails.
@@ -472,12 +459,12 @@ extension ProducerCore {
     isOver = true
     answers.close()
     client.withdraw(Set(windows.values.flatMap { $0.handed.values.map(\.key) }))
-    for batch in unstored { for share in batch.shares { share.submission.rejected(.producerClosed) } }
+    for batch in unstored { for share in batch.shares { share.pending.rejected(.producerClosed) } }
     failWaiters(LogError.producerClosed.afterSending(true))
     backlog.close()
     for key in flushes.keys.sorted() { endFlush(key, false) }
     isDrained = intake.counts.waiting == 0
-    let (isDurable, lostCount) = (isDurable, unstored.reduce(0) { $0 + UInt64($1.draft.entryCount) })
+    let (isDurable, lostCount) = (isDurable, unstored.reduce(0) { $0 + UInt64($1.entryCount) })
     intake.count { $0.dropped += isDurable ? lostCount : $0.waiting }
     return true
   }

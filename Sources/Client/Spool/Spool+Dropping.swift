@@ -138,7 +138,7 @@ struct SpoolDrop {
     try spool.insert(
       SpoolRow(
         id: run.last.id + 1, key: run.last.key, number: run.last.number,
-        BacklogDraft(stream: run.last.stream, content: notice.content(time: time), entryCount: 0, accepted: time)),
+        EncodedBatch(stream: run.last.stream, content: notice.content(time: time), entryCount: 0, accepted: time)),
       into: file)
   }
 }

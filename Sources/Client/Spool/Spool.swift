@@ -110,16 +110,16 @@ final class Spool: Backlog {
   }
 
   /// - Throws: `LogError` with `spoolFailed`; then nothing has been stored or removed.
-  func store(_ batches: [BacklogDraft], removing answered: [Int64]) throws(LogError) -> [Int64] {
+  func store(_ batches: [EncodedBatch], removing answered: [Int64]) throws(LogError) -> [Int64] {
     if batches.isEmpty, answered.isEmpty { return [] }
     if !batches.isEmpty { try reserve() }
     return try change(isAdding: !batches.isEmpty) { file throws(SQLiteError) in
       try remove(answered, from: file)
       var ids: [Int64] = []
-      for draft in batches {
+      for batch in batches {
         // A clock that was set back.
-        if draft.accepted <= droppableAfter.time { droppableAfter = SpoolFile.Acceptance() }
-        let row = state.add(draft)
+        if batch.accepted <= droppableAfter.time { droppableAfter = SpoolFile.Acceptance() }
+        let row = state.add(batch)
         try file.insert(row)
         ids.append(row.id)
       }

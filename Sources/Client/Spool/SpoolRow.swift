@@ -80,15 +80,15 @@ struct SpoolSummary {
 }
 
 extension SpoolRow {
-  init(id: Int64, key: AppendQueue.Key, number: UInt64, _ draft: BacklogDraft) {
+  init(id: Int64, key: AppendQueue.Key, number: UInt64, _ batch: EncodedBatch) {
     let (kind, bytes, count): (Kind, ByteString, Int) =
-      switch draft.content {
-      case .batch(let bytes, let count): (draft.entryCount == 0 ? .notice : .batch, bytes, count)
+      switch batch.content {
+      case .batch(let bytes, let count): (batch.entryCount == 0 ? .notice : .batch, bytes, count)
       case .completion(let text): (.completion, ByteString(text), 0)
       }
     self.init(
-      id: id, key: key, number: number, kind: kind, entryCount: draft.entryCount, batchEntryCount: count,
-      accepted: draft.accepted, bytes: bytes)
+      id: id, key: key, number: number, kind: kind, entryCount: batch.entryCount, batchEntryCount: count,
+      accepted: batch.accepted, bytes: bytes)
   }
 
   /// Values that were read from a file; nil when they are not those of a row that was written.

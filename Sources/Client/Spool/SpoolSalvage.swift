@@ -53,7 +53,7 @@ enum SpoolSalvage {
         let notice = DropNotice(entryCount: stream.totals.entryCount, reason: .spoolDamaged)
         try SpoolFile.insert(
           state.add(
-            BacklogDraft(stream: stream.name, content: notice.content(time: time), entryCount: 0, accepted: time)),
+            EncodedBatch(stream: stream.name, content: notice.content(time: time), entryCount: 0, accepted: time)),
           with: insert)
       }
       try write(state, database)

@@ -74,14 +74,14 @@ struct SpoolState {
   // MARK: Changing
 
   /// Gives a new batch its id and number.
-  mutating func add(_ draft: BacklogDraft) -> SpoolRow {
-    var stream = self.stream(draft.stream)
+  mutating func add(_ batch: EncodedBatch) -> SpoolRow {
+    var stream = self.stream(batch.stream)
     let row = SpoolRow(
-      id: takeID(), key: AppendQueue.Key(producer: header.producer, stream: draft.stream), number: stream.nextNumber,
-      draft)
+      id: takeID(), key: AppendQueue.Key(producer: header.producer, stream: batch.stream), number: stream.nextNumber,
+      batch)
     stream.nextNumber += 1
     stream.totals += row.summary.totals
-    set(draft.stream, stream)
+    set(batch.stream, stream)
     header.totals += row.summary.totals
     return row
   }

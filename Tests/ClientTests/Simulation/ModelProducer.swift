@@ -89,8 +89,8 @@ final class ModelProducer {
     for row in rows where row.number > releasedNumber && row.number < first + window {
       releasedNumber = row.number
       let answer = answer(to: row.handed) { [unowned self] in note(row.number) }
-      let item = AppendLane.Item(number: row.number, content: row.content, answer: answer, cost: 0)
-      batches.append(NumberedBatch(key: .init(producer: producer, stream: stream), item: item))
+      let key = AppendQueue.Key(producer: producer, stream: stream)
+      batches.append(NumberedBatch(key: key, number: row.number, content: row.content, answer: answer, cost: 0))
     }
     client.append(batches)
   }

@@ -19,7 +19,7 @@ extension VirtualClient {
 
   /// Queues batches that already have numbers.
   func append(_ batches: [NumberedBatch]) {
-    for batch in batches { appends.append(batch.item, to: batch.key) }
+    for batch in batches { appends.append(batch) }
     start()
     sendWaiting()
   }
@@ -42,15 +42,14 @@ extension VirtualClient {
     }
   }
 
-  private func send(_ next: AppendQueue.Outgoing, _ welcome: Welcome) -> UInt32 {
+  private func send(_ next: NumberedBatch, _ welcome: Welcome) -> UInt32 {
     let shift = defect == .renumbersAfterReconnect ? UInt64(reconnectCount) * 1000 : 0
-    let number = next.number + shift
-    let (id, frame) = session.append(
-      AppendQueue.Outgoing(
-        key: next.key, number: number, floor: defect == .raisesFloorEarly ? number : next.floor + shift,
-        content: next.content))
-    flights[id] = Flight(key: next.key, byteCount: next.content.byteCount)
-    checkLimits(next.key, welcome)
+    var batch = next
+    batch.number += shift
+    batch.floor = defect == .raisesFloorEarly ? batch.number : batch.floor + shift
+    let (id, frame) = session.append(batch)
+    flights[id] = Flight(key: batch.key, byteCount: batch.content.byteCount)
+    checkLimits(batch.key, welcome)
     send(frame)
     return id
   }

@@ -55,7 +55,7 @@ import Testing
         let texts = (0..<Int.random(in: 0...5, using: &generator)).map { "\(stream) \(step).\($0)" }
         let drafts = texts.map { text in
           let filler = String(repeating: "x", count: Int.random(in: 0...20_000, using: &generator))
-          return BacklogDraft(
+          return EncodedBatch(
             stream: stream, content: .batch(ByteString("\(text) \(filler)"), entryCount: 1), entryCount: 1, accepted: 1)
         }
         known.change {

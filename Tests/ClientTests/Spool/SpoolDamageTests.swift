@@ -34,14 +34,14 @@ import Testing
       let streams = ["a", "b/c", "d"].map { StreamName(checked: $0) }
       var name = 0
       for step in 0..<25 {
-        var drafts: [BacklogDraft] = []
+        var drafts: [EncodedBatch] = []
         for _ in 0..<6 {
           name += 1
           let size = [60, 400, 3_000, 9_000].randomElement(using: &generator)!
           let content = Sample.content(name, byteCount: size)
           contents[name] = content
           drafts.append(
-            BacklogDraft(
+            EncodedBatch(
               stream: streams.randomElement(using: &generator)!, content: content, entryCount: 2, accepted: Int64(step))
           )
         }
@@ -377,7 +377,7 @@ import Testing
     let sizes = [0, 1, 100, 127, 128] + (3_850...4_070).map { $0 } + (8_000...8_200).map { $0 } + [70_000, 2 << 20]
     for size in sizes {
       let content = AppendLane.Content.batch(ByteString([UInt8](repeating: 7, count: size)), entryCount: size)
-      _ = try test.spool.store([BacklogDraft(stream: web, content: content, entryCount: 1, accepted: 1)], removing: [])
+      _ = try test.spool.store([EncodedBatch(stream: web, content: content, entryCount: 1, accepted: 1)], removing: [])
     }
     test.spool.close()
     let pages = try SpoolPages.open("\(directory.path)/spool.db")

@@ -16,7 +16,7 @@ import Testing
   private func store(_ test: TestSpool, _ range: ClosedRange<Int>, _ stream: StreamName = web, accepted: Int64? = nil)
     throws
   {
-    let drafts = range.map { BacklogDraft.test("\($0)", to: stream, accepted: accepted ?? Int64($0)) }
+    let drafts = range.map { EncodedBatch.test("\($0)", to: stream, accepted: accepted ?? Int64($0)) }
     _ = try test.spool.store(drafts, removing: [])
   }
 
@@ -48,7 +48,7 @@ import Testing
       try store(test, 1...40)
       let notice = DropNotice(entryCount: 9, reason: .queueFull)
       _ = try test.spool.store(
-        [BacklogDraft(stream: web, content: notice.content(time: 1), entryCount: 0, accepted: 40)], removing: [])
+        [EncodedBatch(stream: web, content: notice.content(time: 1), entryCount: 0, accepted: 40)], removing: [])
       try store(test, 41...60)
       for acceptedBefore in [35, 38] as [Int64] {
         #expect(try test.spool.drop(acceptedBefore: acceptedBefore).count == 1)
@@ -70,7 +70,7 @@ import Testing
     let test = try TestSpool(directory.path)
     try store(test, 1...33)
     _ = try test.spool.store(
-      [BacklogDraft(stream: web, content: .completion(text: ""), entryCount: 0, accepted: 1)], removing: [])
+      [EncodedBatch(stream: web, content: .completion(text: ""), entryCount: 0, accepted: 1)], removing: [])
     try store(test, 1...32, db)
     #expect(try test.spool.dropOldest(keeping: 0).map(\.entryCount) == [1])
     #expect(try test.spool.dropOldest(keeping: 0).isEmpty)
@@ -135,7 +135,7 @@ import Testing
             let count = Int.random(in: 1...3, using: &generator)
             let number = accepted[stream] ?? 0
             accepted[stream] = number + count
-            return BacklogDraft.test("\(number)", to: stream, entryCount: count, accepted: time)
+            return EncodedBatch.test("\(number)", to: stream, entryCount: count, accepted: time)
           }
           _ = try test.spool.store(drafts, removing: [])
         case 5...6:

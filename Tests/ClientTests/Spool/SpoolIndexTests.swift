@@ -55,7 +55,7 @@ import Testing
     // It has its own leaf.
     let large = AppendLane.Content.batch(ByteString([UInt8](repeating: 7, count: 3_900)), entryCount: 1)
     let added = try test.spool.store(
-      [BacklogDraft(stream: web, content: large, entryCount: 1, accepted: 1)], removing: Array(ids.prefix(5)))
+      [EncodedBatch(stream: web, content: large, entryCount: 1, accepted: 1)], removing: Array(ids.prefix(5)))
     let notice = try #require(ids.last) + 1
     try #require(added == [notice + 1])
     test.spool.close()

@@ -103,7 +103,7 @@ import Testing
       try test.store("1", "2", "3")
       _ = try test.spool.store(
         [
-          BacklogDraft(
+          EncodedBatch(
             stream: db, content: .batch(ByteString("no batch at all"), entryCount: 1), entryCount: 1, accepted: 1)
         ], removing: [])
     }

@@ -30,7 +30,7 @@ import Testing
     let countMax = isLarge ? 1_000 : asked ?? 20_000
     var generator = SeededGenerator(seed: 1)
     let content =
-      isLarge ? BacklogDraft.large(100_000, using: &generator).content : TestBatches.content("GET / 200")
+      isLarge ? EncodedBatch.large(100_000, using: &generator).content : TestBatches.content("GET / 200")
     var resident: [Int] = []
     for count in [countMax / 100, countMax] {
       let directory = try TestDirectory()
@@ -41,7 +41,7 @@ import Testing
         var stored = 0
         while stored < count {
           let drafts = (0..<min(step, count - stored)).map {
-            BacklogDraft(stream: web, content: content, entryCount: 1, accepted: Int64($0 + 1))
+            EncodedBatch(stream: web, content: content, entryCount: 1, accepted: Int64($0 + 1))
           }
           _ = try test.spool.store(drafts, removing: [])
           stored += drafts.count

@@ -32,11 +32,11 @@ struct TestBatches {
   }
 }
 
-extension BacklogDraft {
+extension EncodedBatch {
   static func test(_ text: String, to stream: StreamName = web, entryCount: Int = 1, accepted: Int64 = 1)
-    -> BacklogDraft
+    -> EncodedBatch
   {
-    BacklogDraft(
+    EncodedBatch(
       stream: stream, content: TestBatches.content(ByteString(text), entryCount: entryCount), entryCount: entryCount,
       accepted: accepted)
   }
@@ -44,10 +44,10 @@ extension BacklogDraft {
   /// An incompressible batch of about that many bytes.
   static func large(
     _ byteCount: Int, to stream: StreamName = web, using generator: inout some RandomNumberGenerator
-  ) -> BacklogDraft {
+  ) -> EncodedBatch {
     var bytes: [UInt8] = []
     while bytes.count < byteCount { withUnsafeBytes(of: generator.next()) { bytes += $0 } }
-    return BacklogDraft(stream: stream, content: TestBatches.content(ByteString(bytes)), entryCount: 1, accepted: 1)
+    return EncodedBatch(stream: stream, content: TestBatches.content(ByteString(bytes)), entryCount: 1, accepted: 1)
   }
 }
 

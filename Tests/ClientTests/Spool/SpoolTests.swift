@@ -64,8 +64,8 @@ import Testing
       _ = try test.spool.store(
         [
           .test("1", entryCount: 3),
-          BacklogDraft(stream: web, content: notice.content(time: 5), entryCount: 0, accepted: 1),
-          BacklogDraft(stream: web, content: .completion(text: "bye"), entryCount: 0, accepted: 1),
+          EncodedBatch(stream: web, content: notice.content(time: 5), entryCount: 0, accepted: 1),
+          EncodedBatch(stream: web, content: .completion(text: "bye"), entryCount: 0, accepted: 1),
         ], removing: [])
       #expect(test.spool.totals.entryCount == 3)
     }
@@ -139,7 +139,7 @@ import Testing
       let secret = "the number of the card is 4556 7375 8689 9855"
       let ids = try test.spool.store(
         [
-          BacklogDraft(
+          EncodedBatch(
             stream: web, content: .batch(ByteString(String(repeating: secret, count: 1000)), entryCount: 1),
             entryCount: 1,
             accepted: 1), .test("other"),
