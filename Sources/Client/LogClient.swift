@@ -202,19 +202,19 @@ extension LogClient {
   ) -> FollowSequence {
     FollowSequence(
       client: self,
-      request: FollowRequest(
+      terms: SubscriptionTerms(
         selectors: selectors, start: start, end: end, isReverse: isReverse, cursor: cursor, filter: filter))
   }
 
-  func begin(_ request: FollowRequest) -> FollowFeed {
+  func begin(_ terms: SubscriptionTerms) -> SubscriptionHandle {
     let key = followKeyLast.add(1, ordering: .relaxed).newValue
     let (loop, core) = (loop, core)
-    let buffer = FollowBuffer(reportByteCountMin: followReportByteCountMin) { [weak core] byteCount in
+    let buffer = EventBuffer(reportByteCountMin: followReportByteCountMin) { [weak core] byteCount in
       guard let core else { return }
       loop.execute { core.assumeIsolated { $0.taken(byteCount, key: key) } }
     }
-    loop.execute { core.assumeIsolated { $0.follow(request, buffer: buffer, key: key) } }
-    return FollowFeed(buffer: buffer, client: self, key: key)
+    loop.execute { core.assumeIsolated { $0.follow(terms, buffer: buffer, key: key) } }
+    return SubscriptionHandle(buffer: buffer, client: self, key: key)
   }
 
   func endFollow(_ key: UInt64) {

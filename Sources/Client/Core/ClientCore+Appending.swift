@@ -34,7 +34,7 @@ extension ClientCore {
   /// Sends what the credit allows, and asks for what may be asked for.
   func sendWaiting() {
     guard case .open(let link, let welcome) = phase else { return }
-    let readyAt = [appends.resume(now: loop.now), follows.resume(now: loop.now)].compactMap(\.self).min()
+    let readyAt = [appends.resume(now: loop.now), subscriptions.resume(now: loop.now)].compactMap(\.self).min()
     carryOutFollows()
     let inFlightCountMax = AppendQueue.inFlightCountMax(welcome)
     while let next = appends.next(inFlightCountMax: inFlightCountMax, fits: { link.canAppend(byteCount: $0) }) {

@@ -45,7 +45,7 @@ extension ClientCore {
     plan.connected(now: loop.now)
     board.isTokenIgnored = configuration.token?.isEmpty == false && !welcome.checksTokens
     board.set(connectedState(welcome))
-    follows.connected()
+    subscriptions.connected()
     carryOutFollows()
     for key in requests.keys.sorted() { makeRequest(key) }
   }
@@ -81,7 +81,7 @@ extension ClientCore {
   /// What waits is asked for again over the next connection.
   func disconnect(_ error: LogError) {
     appends.disconnect()
-    follows.disconnected(error)
+    subscriptions.disconnected(error)
     carryOutFollows()
     interruptRequests()
   }
@@ -102,7 +102,7 @@ extension ClientCore {
     guard case .open(let link, _) = phase else { return }
     phase = .draining(link, LogError(goAway))
     plan.goingAway(goAway.advice)
-    follows.goingAway()
+    subscriptions.goingAway()
   }
 
   /// Leaves a server that is about to stop once it has answered what was begun.
@@ -143,15 +143,15 @@ extension ClientCore {
       } else if let key = requestKeys.removeValue(forKey: id) {
         requestRefused(key, refusal)
       } else {
-        follows.refused(id, refusal, now: loop.now)
+        subscriptions.refused(id, refusal, now: loop.now)
       }
-    case .announced(let id, let announcement): follows.announced(id, announcement)
-    case .resolved(let id): follows.resolved(id, now: loop.now)
-    case .delivered(let id, let delivery): follows.delivered(id, delivery)
-    case .skipped(let id, let skip): follows.skipped(id, skip)
-    case .live(let id): follows.live(id, now: loop.now)
-    case .heads(let id, let heads): follows.headsMoved(id, heads)
-    case .ended(let id, let reason): follows.ended(id, reason, now: loop.now)
+    case .announced(let id, let announcement): subscriptions.announced(id, announcement)
+    case .resolved(let id): subscriptions.resolved(id, now: loop.now)
+    case .delivered(let id, let delivery): subscriptions.delivered(id, delivery)
+    case .skipped(let id, let skip): subscriptions.skipped(id, skip)
+    case .live(let id): subscriptions.live(id, now: loop.now)
+    case .heads(let id, let heads): subscriptions.headsMoved(id, heads)
+    case .ended(let id, let reason): subscriptions.ended(id, reason, now: loop.now)
     case .listed(let id, let listing): answered(id, .listing(listing))
     case .answered(let id, let facts): answered(id, .facts(facts))
     }

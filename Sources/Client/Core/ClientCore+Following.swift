@@ -2,31 +2,31 @@ internal import LogsTransport
 internal import LogsWire
 
 extension ClientCore {
-  func follow(_ request: FollowRequest, buffer: FollowBuffer, key: UInt64) {
+  func follow(_ terms: SubscriptionTerms, buffer: EventBuffer, key: UInt64) {
     guard !isClosed, !isShuttingDown else { return buffer.finish(throwing: .closed) }
     buffers[key] = buffer
-    follows.begin(key, request, limits: configuration.followLimits, window: configuration.followCreditByteCount)
+    subscriptions.begin(key, terms, limits: configuration.followLimits, window: configuration.followCreditByteCount)
     start()
     carryOutFollows()
   }
 
   /// The application has taken batches.
   func taken(_ byteCount: Int, key: UInt64) {
-    follows.taken(byteCount, key: key)
+    subscriptions.taken(byteCount, key: key)
     carryOutFollows()
   }
 
   /// The application wants no more.
   func endFollow(_ key: UInt64) {
-    follows.end(key)
+    subscriptions.end(key)
     carryOutFollows()
   }
 
   /// Does what has been decided about subscriptions.
   func carryOutFollows() {
-    while let action = follows.nextAction() {
+    while let action = subscriptions.nextAction() {
       switch action {
-      case .ask(let follow, let place): if let id = openLink?.follow(follow) { follows.asked(place, id: id) }
+      case .ask(let follow, let place): if let id = openLink?.follow(follow) { subscriptions.asked(place, id: id) }
       case .credit(let id, let total): link?.credit(id, total: total)
       case .cancel(let id): link?.cancel(id)
       case .tell(let key, let event): buffers[key]?.append(event)

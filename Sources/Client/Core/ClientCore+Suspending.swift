@@ -57,7 +57,7 @@ extension ClientCore {
     stopPhase()
     phase = .idle
     tellSuspended()
-    if wantsConnection || !appends.isEmpty || !follows.isEmpty || !requests.isEmpty {
+    if wantsConnection || !appends.isEmpty || !subscriptions.isEmpty || !requests.isEmpty {
       start()
     } else {
       board.set(.idle)

@@ -51,9 +51,9 @@ actor ClientCore {
 
   let producer = ProducerID.random()
   var appends = AppendQueue()
-  var follows: FollowTable
+  var subscriptions: SubscriptionTable
   /// How the subscriptions' applications get their events.
-  var buffers: [UInt64: FollowBuffer] = [:]
+  var buffers: [UInt64: EventBuffer] = [:]
   /// Ends the next wait after a refusal.
   var waitTimer: LoopTimer?
 
@@ -84,7 +84,7 @@ actor ClientCore {
     plan = ConnectionPlan(
       serverCount: endpoints.count, backoff: configuration.backoff, deadline: configuration.reconnectDeadline,
       random: configuration.random)
-    follows = FollowTable(backoff: configuration.backoff, random: configuration.random)
+    subscriptions = SubscriptionTable(backoff: configuration.backoff, random: configuration.random)
   }
 
   /// The connection, in whatever phase.
@@ -133,7 +133,7 @@ extension ClientCore {
     guard !isShuttingDown else { return }
     isShuttingDown = true
     budget.close(.closed)
-    follows.endAll(.cancelled)
+    subscriptions.endAll(.cancelled)
     carryOutFollows()
     shutdownTimer = loop.schedule(after: deadline) { self.close() }
     // What is queued was promised to be sent.
@@ -175,7 +175,7 @@ extension ClientCore {
   /// Fails everything that waits.
   func failAll(_ error: LogError) {
     for batch in appends.removeAll() { batch.fail(error, budget) }
-    follows.failAll(error)
+    subscriptions.failAll(error)
     carryOutFollows()
     failRequests(error)
   }

@@ -14,14 +14,14 @@ public struct FollowSequence: AsyncSequence, Sendable {
   public typealias Failure = LogError
 
   private let client: LogClient
-  private let request: FollowRequest
+  private let terms: SubscriptionTerms
 
-  init(client: LogClient, request: FollowRequest) {
+  init(client: LogClient, terms: SubscriptionTerms) {
     self.client = client
-    self.request = request
+    self.terms = terms
   }
 
-  public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(client: client, request: request) }
+  public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(client: client, terms: terms) }
 
   /// The entries alone, for those who need no other event. Throws `LogError` with `dataMissing` where entries are
   /// missing that were stored once; `entries(onGap:)` goes on.
@@ -34,12 +34,12 @@ public struct FollowSequence: AsyncSequence, Sendable {
 
   public struct AsyncIterator: AsyncIteratorProtocol {
     private let client: LogClient
-    private let request: FollowRequest
-    private var feed: FollowFeed?
+    private let terms: SubscriptionTerms
+    private var handle: SubscriptionHandle?
 
-    init(client: LogClient, request: FollowRequest) {
+    init(client: LogClient, terms: SubscriptionTerms) {
       self.client = client
-      self.request = request
+      self.terms = terms
     }
 
     public mutating func next() async throws(LogError) -> FollowEvent? {
@@ -48,17 +48,17 @@ public struct FollowSequence: AsyncSequence, Sendable {
     }
 
     /// The next event, if there is one before `deadline`.
-    mutating func next(before deadline: ContinuousClock.Instant?) async throws(LogError) -> FollowBuffer.Next {
-      let feed: FollowFeed
-      if let begun = self.feed {
-        feed = begun
+    mutating func next(before deadline: ContinuousClock.Instant?) async throws(LogError) -> EventBuffer.Next {
+      let handle: SubscriptionHandle
+      if let begun = self.handle {
+        handle = begun
       } else {
-        try request.check()
-        feed = client.begin(request)
-        self.feed = feed
+        try terms.check()
+        handle = client.begin(terms)
+        self.handle = handle
       }
-      let next = try await feed.buffer.next(before: deadline)
-      if case .over = next { feed.end() }
+      let next = try await handle.buffer.next(before: deadline)
+      if case .over = next { handle.end() }
       return next
     }
 
@@ -69,12 +69,12 @@ public struct FollowSequence: AsyncSequence, Sendable {
 }
 
 /// A subscription that has begun. When the last iterator over it goes, the server gets a CANCEL.
-final class FollowFeed: Sendable {
-  let buffer: FollowBuffer
+final class SubscriptionHandle: Sendable {
+  let buffer: EventBuffer
   private let client: LogClient
   private let key: UInt64
 
-  init(buffer: FollowBuffer, client: LogClient, key: UInt64) {
+  init(buffer: EventBuffer, client: LogClient, key: UInt64) {
     self.buffer = buffer
     self.client = client
     self.key = key

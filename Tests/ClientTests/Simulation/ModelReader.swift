@@ -53,7 +53,7 @@ final class ModelReader {
   private var keepsCursor: Bool { !isReverse && end == FollowEnd() }
 
   func selects(_ stream: StreamName) -> Bool {
-    FollowRequest(selectors: selectors, start: start, end: end, isReverse: isReverse, cursor: LogCursor()).selects(
+    SubscriptionTerms(selectors: selectors, start: start, end: end, isReverse: isReverse, cursor: LogCursor()).selects(
       stream)
   }
 
@@ -84,7 +84,7 @@ final class ModelReader {
     record = keepsCursor ? kept : ReaderRecord()
     record.isLive = false
     guard record.end == nil else { return }
-    let request = FollowRequest(
+    let request = SubscriptionTerms(
       selectors: selectors, start: record.isResolved ? .first : start, end: end, isReverse: isReverse,
       cursor: record.cursor)
     client.follow(request, limits: limits, key: key, reader: self)

@@ -26,7 +26,7 @@ extension VirtualClient {
 
   func sendWaiting() {
     guard case .open(_, let welcome) = phase else { return }
-    let readyAt = [appends.resume(now: simulation.now), follows.resume(now: simulation.now)].compactMap(\.self).min()
+    let readyAt = [appends.resume(now: simulation.now), subscriptions.resume(now: simulation.now)].compactMap(\.self).min()
     carryOutFollows()
     let inFlightCountMax = AppendQueue.inFlightCountMax(welcome) * (defect == .exceedsLimits ? 2 : 1)
     while let next = appends.next(

@@ -5,21 +5,21 @@ import LogsWire
 
 /// Readers take the place of the buffers.
 extension VirtualClient {
-  func follow(_ request: FollowRequest, limits: FollowLimits, key: UInt64, reader: ModelReader) {
+  func follow(_ terms: SubscriptionTerms, limits: FollowLimits, key: UInt64, reader: ModelReader) {
     readers[key] = reader
-    follows.begin(key, request, limits: limits, window: reader.window)
+    subscriptions.begin(key, terms, limits: limits, window: reader.window)
     start()
     carryOutFollows()
   }
 
   /// The application has taken batches.
   func taken(_ byteCount: Int, key: UInt64) {
-    follows.taken(byteCount, key: key)
+    subscriptions.taken(byteCount, key: key)
     carryOutFollows()
   }
 
   func carryOutFollows() {
-    while let action = follows.nextAction() {
+    while let action = subscriptions.nextAction() {
       switch action {
       case .ask(var follow, let place):
         if defect == .resumesOneOff {
@@ -27,7 +27,7 @@ extension VirtualClient {
         }
         let (id, frame) = session.follow(follow)
         send(frame)
-        follows.asked(place, id: id)
+        subscriptions.asked(place, id: id)
       case .credit(let id, let total): if let frame = session.credit(id, total: total) { send(frame) }
       case .cancel(let id): if let frame = session.cancel(id) { send(frame) }
       case .tell(let key, let event):
@@ -45,7 +45,10 @@ extension VirtualClient {
 
   /// P7: one batch may overdraw; a second one must not be sent.
   func checkCredit(_ id: UInt32, _ delivery: ClientSession.Delivery) {
-    guard let place = follows.places[id], let part = follows.follows[place.key]?.parts[place.part] else { return }
+    guard let place = subscriptions.places[id], let subscription = subscriptions.subscriptions[place.key] else {
+      return
+    }
+    let part = subscription.progress.parts[place.part]
     let others = delivery.batches.dropLast().reduce(0) { $0 + $1.bytes.count }
     guard part.creditLeft == 0 || others > part.creditLeft else { return }
     checker.violate(.slowIsSafe, "\(name) is sent \(delivery.byteCount) bytes with a credit of \(part.creditLeft)")
@@ -53,10 +56,10 @@ extension VirtualClient {
 
   /// P7: the bytes that wait for a slow application.
   private func checkMemory(_ key: UInt64) {
-    guard let follow = follows.follows[key] else { return }
-    let most = follow.window + max(follow.parts.count, 1) * BatchPool.byteCountMax
-    if follow.waitingByteCount > most {
-      checker.violate(.slowIsSafe, "\(name) holds \(follow.waitingByteCount) bytes for a reader, not \(most)")
+    guard let subscription = subscriptions.subscriptions[key] else { return }
+    let most = subscription.window + max(subscription.openParts.count, 1) * BatchPool.byteCountMax
+    if subscription.waitingByteCount > most {
+      checker.violate(.slowIsSafe, "\(name) holds \(subscription.waitingByteCount) bytes for a reader, not \(most)")
     }
   }
 }

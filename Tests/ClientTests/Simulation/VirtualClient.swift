@@ -3,8 +3,9 @@ import LogsWire
 @testable import LogsClient
 @testable import LogsSimulation
 
-/// The client in virtual time: `ConnectionPlan`, `AppendQueue`, `FollowTable` and `ClientSession` decide as they do in
-/// `ClientCore`; only the part that acts on their decisions is rewritten, for a simulated link in place of the loop.
+/// The client in virtual time: `ConnectionPlan`, `AppendQueue`, `SubscriptionTable` and `ClientSession` decide as they
+/// do in `ClientCore`; only the part that acts on their decisions is rewritten, for a simulated link in place of the
+/// loop.
 ///
 /// It lives as long as its process. While the machine sleeps nothing runs, and events wait for it to wake.
 final class VirtualClient {
@@ -46,7 +47,7 @@ final class VirtualClient {
   /// Batches in flight, counted independently of the session and the queue.
   var flights: [UInt32: Flight] = [:]
 
-  var follows: FollowTable
+  var subscriptions: SubscriptionTable
   var readers: [UInt64: ModelReader] = [:]
 
   init(
@@ -61,7 +62,7 @@ final class VirtualClient {
     random = { [simulation] in UInt64.random(in: 0...$0, using: &simulation.random) }
     session = ClientSession(handshakeMillisecondsMax: 500, now: simulation.now)
     plan = ConnectionPlan(serverCount: 1, backoff: Self.backoff, random: random)
-    follows = FollowTable(backoff: Self.backoff, random: random)
+    subscriptions = SubscriptionTable(backoff: Self.backoff, random: random)
   }
 
   /// How often connections were lost.
@@ -192,7 +193,7 @@ final class VirtualClient {
     phase = .idle
     appends.disconnect()
     flights = [:]
-    follows.disconnected(error)
+    subscriptions.disconnected(error)
     carryOutFollows()
     take(plan.lost(error, now: simulation.now))
   }
@@ -219,12 +220,12 @@ final class VirtualClient {
     case .welcomed(let welcome):
       phase = .open(link, welcome)
       plan.connected(now: simulation.now)
-      follows.connected()
+      subscriptions.connected()
     case .goingAway(let goAway):
       guard case .open = phase else { return }
       phase = .draining(link, LogError(goAway))
       plan.goingAway(goAway.advice)
-      follows.goingAway()
+      subscriptions.goingAway()
     case .failed(let refusal):
       if !link.hasFault { checker.violate(promise(refusal), "\(link.name) fails for no reason of its own: \(refusal)") }
       lose(LogError(refusal))
@@ -233,17 +234,17 @@ final class VirtualClient {
       if appends.isInFlight(id) {
         appendRefused(id, refusal)
       } else {
-        follows.refused(id, refusal, now: simulation.now)
+        subscriptions.refused(id, refusal, now: simulation.now)
       }
-    case .announced(let id, let announcement): follows.announced(id, announcement)
-    case .resolved(let id): follows.resolved(id, now: simulation.now)
+    case .announced(let id, let announcement): subscriptions.announced(id, announcement)
+    case .resolved(let id): subscriptions.resolved(id, now: simulation.now)
     case .delivered(let id, let delivery):
       checkCredit(id, delivery)
-      follows.delivered(id, delivery)
-    case .skipped(let id, let skip): follows.skipped(id, skip)
-    case .heads(let id, let heads): follows.headsMoved(id, heads)
-    case .live(let id): follows.live(id, now: simulation.now)
-    case .ended(let id, let reason): follows.ended(id, reason, now: simulation.now)
+      subscriptions.delivered(id, delivery)
+    case .skipped(let id, let skip): subscriptions.skipped(id, skip)
+    case .heads(let id, let heads): subscriptions.headsMoved(id, heads)
+    case .live(let id): subscriptions.live(id, now: simulation.now)
+    case .ended(let id, let reason): subscriptions.ended(id, reason, now: simulation.now)
     case .listed, .answered: break
     }
   }
@@ -252,7 +253,7 @@ final class VirtualClient {
   private func promise(_ refusal: Refusal) -> Promise {
     if refusal.text.contains("overdrawn") { return .bounded }
     guard refusal.text.hasPrefix("a gap") else { return .badInputHarmsNobody }
-    return follows.follows.values.contains { $0.liveSince != nil } ? .exactSwitch : .noSilentGap
+    return subscriptions.subscriptions.values.contains { $0.liveSince != nil } ? .exactSwitch : .noSilentGap
   }
 
   private func leaveIfDrained() {

@@ -3,14 +3,14 @@ import Testing
 
 @testable import LogsClient
 
-@Suite(.endsHangs) struct FollowBufferTests {
-  private func buffer() -> FollowBuffer { FollowBuffer(reportByteCountMin: 100) { _ in } }
+@Suite(.endsHangs) struct EventBufferTests {
+  private func buffer() -> EventBuffer { EventBuffer(reportByteCountMin: 100) { _ in } }
 
   private func skip(_ range: ClosedRange<UInt64>, of stream: StreamName = web) -> FollowEvent {
     .skipped(SkippedRange(stream: stream, incarnation: Incarnation(1), range: range, reason: .filtered))
   }
 
-  private func all(_ buffer: FollowBuffer) async throws -> [FollowEvent] {
+  private func all(_ buffer: EventBuffer) async throws -> [FollowEvent] {
     var events: [FollowEvent] = []
     while let event = try await buffer.next() { events.append(event) }
     return events

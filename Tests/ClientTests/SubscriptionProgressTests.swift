@@ -3,7 +3,7 @@ import Testing
 
 @testable import LogsClient
 
-@Suite struct FollowStateTests {
+@Suite struct SubscriptionProgressTests {
   private let db = StreamName(checked: "db")
   private let first = Incarnation(1)
 
@@ -11,8 +11,9 @@ import Testing
     _ selectors: [StreamSelector] = [.pattern(.all)], start: FollowStart = .first, end: FollowEnd = FollowEnd(),
     isReverse: Bool = false,
     cursor: LogCursor = LogCursor()
-  ) -> FollowState {
-    FollowState(FollowRequest(selectors: selectors, start: start, end: end, isReverse: isReverse, cursor: cursor))
+  ) -> SubscriptionProgress {
+    SubscriptionProgress(
+      SubscriptionTerms(selectors: selectors, start: start, end: end, isReverse: isReverse, cursor: cursor))
   }
 
   private func announcement(
@@ -109,7 +110,7 @@ import Testing
       })
   }
 
-  private func next(_ state: inout FollowState) throws -> (part: Int, follow: Follow) {
+  private func next(_ state: inout SubscriptionProgress) throws -> (part: Int, follow: Follow) {
     guard let next = state.nextPart() else { throw TestFailure("nothing to ask for") }
     return next
   }
@@ -140,7 +141,7 @@ import Testing
     #expect(resolution == nil)
     var asked: [StreamName] = []
     var told: [StreamName] = []
-    var resolutions: [FollowState.Resolution] = []
+    var resolutions: [SubscriptionProgress.Resolution] = []
     while let (part, follow) = state.nextPart() {
       #expect(follow.selectors.count <= Limits.selectorCountMax && follow.start == .now)
       #expect(follow.controlByteCount <= Limits.controlByteCountMax)
@@ -226,7 +227,7 @@ import Testing
   }
 }
 
-extension FollowState {
+extension SubscriptionProgress {
   /// Begins on a connection for which one request is enough.
   fileprivate mutating func asked() -> Follow {
     begin()

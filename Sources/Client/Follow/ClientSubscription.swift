@@ -1,16 +1,14 @@
 internal import LogsWire
 
-/// A subscription and the connection's part of it.
+/// One subscription of the table: how far it has come, and what the server may send for it on this connection.
 ///
 /// A class, since a copy for each look into a dictionary would cost more than all that is done with a batch.
-final class ActiveFollow {
-  var state: FollowState
+final class ClientSubscription {
+  var progress: SubscriptionProgress
   /// Stored bytes that may wait here and be on their way.
   let window: Int
   /// Whether this connection has been asked.
   var isAsked = false
-  /// The requests that are open on this connection, by their numbers in `state`.
-  var parts: [Int: OpenPart] = [:]
   /// Whether the application has been told of an interruption and not yet of its end.
   var isInterrupted = false
   /// Refusals since it last made progress: entries came, or it was live for a while. That the server takes it up is
@@ -25,34 +23,37 @@ final class ActiveFollow {
   /// The part whose turn it is to be given credit.
   private var turn = 0
 
-  init(state: FollowState, window: Int) {
-    self.state = state
+  init(progress: SubscriptionProgress, window: Int) {
+    self.progress = progress
     self.window = window
   }
 
   /// There is no request on this connection.
   func reset() {
-    parts = [:]
+    for number in progress.parts.indices { progress.parts[number].isOpen = false }
     creditByteCount = 0
     isAsked = false
     liveSince = nil
   }
 
+  /// The numbers of the parts that are open on this connection, ascending.
+  var openParts: [Int] { progress.parts.indices.filter { progress.parts[$0].isOpen } }
+
   func close(_ number: Int) {
-    guard let part = parts.removeValue(forKey: number) else { return }
-    creditByteCount -= part.creditLeft
+    guard progress.parts[number].isOpen else { return }
+    progress.parts[number].isOpen = false
+    creditByteCount -= progress.parts[number].creditLeft
   }
 
   /// Entries have come.
   func received(_ byteCount: Int, part number: Int) {
-    guard let part = parts[number] else { return }
-    parts[number]?.receivedByteCount += UInt64(byteCount)
-    creditByteCount -= min(part.creditLeft, byteCount)
+    creditByteCount -= min(progress.parts[number].creditLeft, byteCount)
+    progress.parts[number].receivedByteCount += UInt64(byteCount)
   }
 
   /// Parts in the order in which they get what credit there is: each comes first in its turn.
   func nextTurns() -> [Int] {
-    let numbers = parts.keys.sorted()
+    let numbers = openParts
     let first = numbers.firstIndex { $0 > turn } ?? 0
     if numbers.count > 1 { turn = numbers[first] }
     return Array(numbers[first...] + numbers[..<first])
@@ -65,28 +66,18 @@ final class ActiveFollow {
   /// the others from sending when the rest waits here.
   /// - Returns: the new total; nil when it stays.
   func raise(_ number: Int) -> UInt64? {
-    guard let part = parts[number], !part.isWatch else { return nil }
-    let share = state.isDivided ? max(window / 2 / state.partCountMax, 1) : window
+    // A watch is never given any credit.
+    guard progress.parts[number].isOpen, progress.parts[number].role != .watch else { return nil }
+    let creditLeft = progress.parts[number].creditLeft
+    let share = progress.isDivided ? max(window / 2 / progress.partCountMax, 1) : window
     // With one part the server learns of all that the application takes, which is reported in larger pieces already.
-    guard !state.isDivided || part.creditLeft <= share / 2 else { return nil }
+    guard !progress.isDivided || creditLeft <= share / 2 else { return nil }
     let room = max(window - waitingByteCount - creditByteCount, 0)
-    let credit = min(share, part.creditLeft + room)
-    guard credit > part.creditLeft else { return nil }
-    creditByteCount += credit - part.creditLeft
-    let total = part.receivedByteCount + UInt64(credit)
-    parts[number]?.creditTotal = total
+    let credit = min(share, creditLeft + room)
+    guard credit > creditLeft else { return nil }
+    creditByteCount += credit - creditLeft
+    let total = progress.parts[number].receivedByteCount + UInt64(credit)
+    progress.parts[number].creditTotal = total
     return total
   }
-}
-
-/// A request that is open on this connection.
-struct OpenPart {
-  var id: UInt32 = 0
-  let isWatch: Bool
-  var receivedByteCount: UInt64 = 0
-  /// What the server was told it may send in all.
-  var creditTotal: UInt64 = 0
-
-  /// Stored bytes that the server may still send; it may have overdrawn by one batch.
-  var creditLeft: Int { creditTotal > receivedByteCount ? Int(creditTotal - receivedByteCount) : 0 }
 }

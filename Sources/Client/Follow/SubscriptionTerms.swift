@@ -1,7 +1,7 @@
 internal import LogsWire
 
 /// What an application wants to follow.
-struct FollowRequest: Sendable {
+struct SubscriptionTerms: Sendable {
   var selectors: [StreamSelector]
   var start: FollowStart
   var end: FollowEnd

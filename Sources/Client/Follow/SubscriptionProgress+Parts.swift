@@ -14,7 +14,7 @@ internal import LogsWire
 ///
 /// Names come from the watch rather than from the positions, since a stream that was deleted meanwhile is an error when
 /// it is asked for by name.
-extension FollowState {
+extension SubscriptionProgress {
   /// What is still to be asked for.
   enum PlannedPart {
     case whole
@@ -51,7 +51,7 @@ extension FollowState {
   }
 
   /// Whether streams created later are no part of it.
-  var isBounded: Bool { isReverse || request.end.atHead }
+  var isBounded: Bool { isReverse || terms.end.atHead }
 
   private mutating func plan(_ names: [StreamName]) {
     let names = isBounded ? names.filter { tracks[$0].map { !isReached($0) } ?? true } : names
@@ -89,13 +89,13 @@ extension FollowState {
     }
     guard let next = planned.popFirst() else { return nil }
     let follow: Follow
-    let role: FollowPart.Role
+    let role: SubscriptionPart.Role
     switch next {
     case .whole: (role, follow) = (.whole, whole())
     case .watch: (role, follow) = (.watch, watch())
     case .names(let names, let isBorn): (role, follow) = (.names, part(names, isBorn: isBorn))
     }
-    parts.append(FollowPart(role: role))
+    parts.append(SubscriptionPart(role: role))
     return (parts.count - 1, follow)
   }
 
@@ -104,7 +104,7 @@ extension FollowState {
     var names = found
     found = []
     let there = Set(names)
-    for case .stream(let name) in request.selectors where !there.contains(name) {
+    for case .stream(let name) in terms.selectors where !there.contains(name) {
       // One that was read and is not there any more is an error, which the server finds when it is asked for it.
       if let position = position(of: name), position.sequence > 0 { names.append(name) }
     }
@@ -114,20 +114,20 @@ extension FollowState {
   // MARK: Requests
 
   private func whole() -> Follow {
-    var selectors = request.selectors
+    var selectors = terms.selectors
     if isResolved, isBounded {
       // Those created since are no part of it. What does not fit is announced and cut off.
       let names = tracks.filter { !isReached($0.value) }.keys.sorted()
       if !names.isEmpty, names.count <= limits.selectorCountMax { selectors = names.map { .stream($0) } }
     }
-    let known = request.cursor.positions.keys.filter { tracks[$0] == nil && request.selects($0) } + tracks.keys
+    let known = terms.cursor.positions.keys.filter { tracks[$0] == nil && terms.selects($0) } + tracks.keys
     return follow(selectors, positionsOf: known, highest: isResolved ? tracks.values.map(\.position).max() : nil)
   }
 
   private func watch() -> Follow {
     // An end at the head ends it as soon as it has told what there is.
-    let end = FollowEnd(atHead: isBounded, time: isReverse ? nil : request.end.time)
-    return Follow(credit: 0, selectors: request.selectors, start: .now, end: end)
+    let end = FollowEnd(atHead: isBounded, time: isReverse ? nil : terms.end.time)
+    return Follow(credit: 0, selectors: terms.selectors, start: .now, end: end)
   }
 
   private func part(_ names: [StreamName], isBorn: Bool) -> Follow {
@@ -140,27 +140,27 @@ extension FollowState {
 
   /// - Parameter highest: in reverse, the highest number that all streams have come down to.
   private func follow(_ selectors: [StreamSelector], positionsOf streams: [StreamName], highest: UInt64?) -> Follow {
-    var end = request.end
+    var end = terms.end
     end.limit = remaining
     if isReverse, let highest { end.sequence = min(end.sequence ?? .max, max(highest, 2) - 1) }
     return Follow(
-      credit: 0, selectors: selectors, start: isResolved && !isReverse ? .first : request.start, end: end,
+      credit: 0, selectors: selectors, start: isResolved && !isReverse ? .first : terms.start, end: end,
       isReverse: isReverse, cursor: streams.compactMap { position(of: $0) }.sorted { $0.stream < $1.stream },
-      filter: request.filter)
+      filter: terms.filter)
   }
 
   /// The position to ask with.
   private func position(of stream: StreamName) -> CursorPosition? {
-    guard let track = tracks[stream] else { return request.cursor[stream] }
+    guard let track = tracks[stream] else { return terms.cursor[stream] }
     if !isReverse { return position(of: stream, track) }
     return track.lowerBound.map { CursorPosition(stream: stream, incarnation: track.incarnation, sequence: $0) }
-      ?? request.cursor[stream]
+      ?? terms.cursor[stream]
   }
 }
 
 // MARK: - What the parts make together
 
-extension FollowState {
+extension SubscriptionProgress {
   /// Whether every stream that there is has been told on this connection.
   var isToldWhole: Bool { planned.isEmpty && found.isEmpty && parts.allSatisfy { $0.isResolved || $0.end != nil } }
 
@@ -193,10 +193,10 @@ extension FollowState {
     }
     if reasons.contains(.limit) { return .limit }
     if isReverse { return .start }
-    if request.end.atHead { return .until }
+    if terms.end.atHead { return .until }
     var hasPattern = false
     var isMissing = false
-    for selector in request.selectors {
+    for selector in terms.selectors {
       switch selector {
       case .pattern: hasPattern = true
       case .stream(let name): isMissing = isMissing || tracks[name] == nil
@@ -204,8 +204,8 @@ extension FollowState {
     }
     let isWatchOver = parts.contains { $0.role == .watch && $0.end != nil }
     if !hasPattern, !isMissing, reasons == [.complete] { return .complete }
-    if isWatchOver || (reasons.contains(.until) && request.end.time != nil) { return .until }
+    if isWatchOver || (reasons.contains(.until) && terms.end.time != nil) { return .until }
     guard !isMissing, !reasons.isEmpty else { return nil }
-    return reasons.contains(.until) || request.end.sequence != nil ? .until : nil
+    return reasons.contains(.until) || terms.end.sequence != nil ? .until : nil
   }
 }

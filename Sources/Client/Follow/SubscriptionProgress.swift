@@ -14,8 +14,8 @@ internal import LogsWire
 /// - A limit counts what is left.
 /// - In reverse, cursor and start bound from below, and what lies above the place where it was is cut off.
 ///
-/// A connection is asked by one request, or by several when the positions do not fit (`FollowState+Parts`).
-struct FollowState {
+/// A connection is asked by one request, or by several when the positions do not fit (`SubscriptionProgress+Parts`).
+struct SubscriptionProgress {
   /// One stream.
   struct Track {
     let incarnation: Incarnation
@@ -29,7 +29,7 @@ struct FollowState {
     let lowerBound: UInt64?
   }
 
-  let request: FollowRequest
+  let terms: SubscriptionTerms
   let limits: FollowLimits
   private(set) var tracks: [StreamName: Track] = [:]
   private(set) var remaining: UInt64?
@@ -39,7 +39,7 @@ struct FollowState {
 
   // This connection.
   /// What has been asked for, by number.
-  var parts: [FollowPart] = []
+  var parts: [SubscriptionPart] = []
   /// What is still to be asked for.
   var planned = Deque<PlannedPart>()
   /// Whether it takes more than one request.
@@ -51,14 +51,14 @@ struct FollowState {
   var born: [StreamName] = []
   var isLiveTold = false
 
-  init(_ request: FollowRequest, limits: FollowLimits = FollowLimits()) {
-    self.request = request
+  init(_ terms: SubscriptionTerms, limits: FollowLimits = FollowLimits()) {
+    self.terms = terms
     self.limits = limits
-    remaining = request.end.limit
+    remaining = terms.end.limit
   }
 
   private var isResumption: Bool { beginCount > 1 }
-  var isReverse: Bool { request.isReverse }
+  var isReverse: Bool { terms.isReverse }
 
   /// The position of every stream known.
   var cursor: LogCursor { LogCursor(tracks.map { position(of: $0.key, $0.value) }) }
@@ -70,7 +70,7 @@ struct FollowState {
 
 // MARK: - Its end
 
-extension FollowState {
+extension SubscriptionProgress {
   func isReached(_ track: Track) -> Bool {
     if isReverse { return track.position <= 1 || track.position <= (track.lowerBound ?? 0) + 1 }
     return track.target.map { track.position >= $0 } ?? false
@@ -79,7 +79,7 @@ extension FollowState {
   /// Why nothing more is to be asked for, if it is so.
   var endReason: EndReason? {
     if remaining == 0 { return .limit }
-    guard isResolved, isReverse || request.end.atHead, tracks.values.allSatisfy(isReached) else { return nil }
+    guard isResolved, isReverse || terms.end.atHead, tracks.values.allSatisfy(isReached) else { return nil }
     return isReverse ? .start : .until
   }
 
@@ -87,12 +87,12 @@ extension FollowState {
   var endsHere: EndReason? { isResumption || isDivided ? endReason : nil }
 
   /// What the server's reason means for the request as it was made.
-  func reason(_ told: EndReason) -> EndReason { told == .complete && request.end.atHead ? .until : told }
+  func reason(_ told: EndReason) -> EndReason { told == .complete && terms.end.atHead ? .until : told }
 }
 
 // MARK: - Being told
 
-extension FollowState {
+extension SubscriptionProgress {
   /// A stream of the subscription.
   ///
   /// - Returns: what the application gets; nil when it knows the stream.
@@ -113,12 +113,12 @@ extension FollowState {
       return nil
     }
     // Born since the heads were fixed: no part of it, though the server may think so.
-    if isResumption, isResolved, isReverse || request.end.atHead { return nil }
-    if let position = request.cursor[stream], !isReverse { try check(told, goesOnFrom: position) }
-    if let position = request.cursor[stream], isReverse { try check(told, isSameAs: position) }
+    if isResumption, isResolved, isReverse || terms.end.atHead { return nil }
+    if let position = terms.cursor[stream], !isReverse { try check(told, goesOnFrom: position) }
+    if let position = terms.cursor[stream], isReverse { try check(told, isSameAs: position) }
     parts[part].handles[announcement.handle] = stream
     tracks[stream] = Track(
-      incarnation: told.incarnation, position: told.start, target: request.end.atHead && !isReverse ? told.head : nil,
+      incarnation: told.incarnation, position: told.start, target: terms.end.atHead && !isReverse ? told.head : nil,
       head: told.head,
       lowerBound: isReverse ? lowerBound(told) : nil)
     return told
@@ -126,10 +126,10 @@ extension FollowState {
 
   /// Where the server will stop in reverse, as far as it does not depend on what it alone knows.
   private func lowerBound(_ told: AnnouncedStream) -> UInt64? {
-    if let position = request.cursor[told.stream] { return position.sequence }
-    switch request.start {
+    if let position = terms.cursor[told.stream] { return position.sequence }
+    switch terms.start {
     case .now: return told.head
-    case .last where request.filter != nil: return nil
+    case .last where terms.filter != nil: return nil
     case .last(let count): return told.head - min(count, told.head)
     case .from(let sequence): return sequence - 1
     case .first, .since: return nil
@@ -215,7 +215,7 @@ extension FollowState {
       tracks[stream]?.head = max(track.head, head.head)
     }
     let count = tracks.values.reduce(UInt64(0)) { sum, track in
-      let last = min(track.head, track.target ?? .max, request.end.sequence ?? .max)
+      let last = min(track.head, track.target ?? .max, terms.end.sequence ?? .max)
       let (total, isTooMany) = sum.addingReportingOverflow(last > track.position ? last - track.position : 0)
       return isTooMany ? .max : total
     }

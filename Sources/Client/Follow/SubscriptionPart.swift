@@ -1,7 +1,7 @@
 internal import LogsWire
 
-/// One request of a subscription and what the server has told about it on this connection.
-struct FollowPart {
+/// One request of a subscription on this connection: what the server has told about it, and what it may still send.
+struct SubscriptionPart {
   enum Role {
     /// All that the application asked for.
     case whole
@@ -17,6 +17,19 @@ struct FollowPart {
   var isResolved = false
   var isLive = false
   var end: EndReason?
+
+  /// Whether the server may still answer it.
+  var isOpen = true
+  /// The request's number, once it has been sent.
+  var id: UInt32 = 0
+  var receivedByteCount: UInt64 = 0
+  /// What the server was told it may send in all.
+  var creditTotal: UInt64 = 0
+
+  /// Stored bytes that the server may still send; it may have overdrawn by one batch.
+  var creditLeft: Int { creditTotal > receivedByteCount ? Int(creditTotal - receivedByteCount) : 0 }
+
+  init(role: Role) { self.role = role }
 }
 
 /// What one request can hold, and how many there may be.

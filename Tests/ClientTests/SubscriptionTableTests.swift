@@ -3,19 +3,19 @@ import Testing
 @testable import LogsClient
 @testable import LogsWire
 
-@Suite struct FollowTableTests {
+@Suite struct SubscriptionTableTests {
   private static let start = MonotonicTime(nanoseconds: 1_000_000_000)
 
   /// A table, what it has requested and reported, and the numbers of its requests.
   private final class Host {
-    var table = FollowTable(
+    var table = SubscriptionTable(
       backoff: Backoff(base: .seconds(1), cap: .seconds(8), healthyDuration: .seconds(5)), random: { $0 })
     var idLast: UInt32 = 0
     var asked: [Follow] = []
     var shown: [String] = []
 
     func begin(_ key: UInt64, end: FollowEnd = FollowEnd(), window: Int = 1000) {
-      let request = FollowRequest(
+      let request = SubscriptionTerms(
         selectors: [.stream(web)], start: .first, end: end, isReverse: false, cursor: LogCursor())
       table.begin(key, request, limits: FollowLimits(), window: window)
     }

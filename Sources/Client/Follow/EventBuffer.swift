@@ -7,7 +7,7 @@ internal import Synchronization
 /// more. Other events need no credit and are joined with those that wait, so that a reader that has stopped costs no
 /// more memory for them than there are streams: a skipped range with the one of its stream that it touches, wherever
 /// that stands, since there is no order between streams; and interruptions.
-final class FollowBuffer: Sendable {
+final class EventBuffer: Sendable {
   private struct State {
     var events = Deque<FollowEvent>()
     /// Events that have been taken: an event's place is counted from the first one of all.

@@ -6,7 +6,23 @@ internal import LogsWire
 /// A value without I/O or clock. Each input leaves actions, which are taken out with `nextAction` and carried out in
 /// order before the next input. What one connection is asked for ends with it; the subscriptions go on over the next
 /// one.
-struct FollowTable: ~Copyable {
+///
+/// The types of this folder, from the application to the connection:
+///
+/// | type | what it is |
+/// |---|---|
+/// | `FollowSequence`, `EntrySequence` | what the application iterates: all events, or the entries alone |
+/// | `FollowEvent` | what it gets |
+/// | `SubscriptionTerms` | what it asked for |
+/// | `SubscriptionHandle` | what its iterator holds; the subscription ends with the last copy of that |
+/// | `EventBuffer` | events on their way from the loop to the task |
+/// | `SubscriptionTable` | all subscriptions of a client |
+/// | `ClientSubscription` | one of them, with its credit and its refusals |
+/// | `SubscriptionProgress` | where one stands, from connection to connection, and what to ask for next |
+/// | `SubscriptionPart` | one FOLLOW for it on this connection, and what has been answered |
+///
+/// In Wire, `Follow` is the message, `FollowStart` and `FollowEnd` its bounds, and `FollowTerms` what may answer it.
+struct SubscriptionTable: ~Copyable {
   enum Action {
     /// Send the request, and say with `asked` which number it got.
     case ask(Follow, Place)
@@ -26,7 +42,7 @@ struct FollowTable: ~Copyable {
 
   private let backoff: Backoff
   private let random: (UInt64) -> UInt64
-  private(set) var follows: [UInt64: ActiveFollow] = [:]
+  private(set) var subscriptions: [UInt64: ClientSubscription] = [:]
   /// By the requests' numbers.
   private(set) var places: [UInt32: Place] = [:]
   /// Those that may have something to ask for once the events at hand have been dealt with.
@@ -43,40 +59,40 @@ struct FollowTable: ~Copyable {
     self.random = random
   }
 
-  var isEmpty: Bool { follows.isEmpty }
+  var isEmpty: Bool { subscriptions.isEmpty }
 
   mutating func nextAction() -> Action? { actions.popFirst() }
 
   /// A request has been sent under this number.
   mutating func asked(_ place: Place, id: UInt32) {
-    follows[place.key]?.parts[place.part]?.id = id
+    subscriptions[place.key]?.progress.parts[place.part].id = id
     places[id] = place
   }
 }
 
 // MARK: - The application
 
-extension FollowTable {
+extension SubscriptionTable {
   /// - Parameter window: stored bytes that may wait for the application and be on their way.
-  mutating func begin(_ key: UInt64, _ request: FollowRequest, limits: FollowLimits, window: Int) {
-    follows[key] = ActiveFollow(state: FollowState(request, limits: limits), window: window)
+  mutating func begin(_ key: UInt64, _ terms: SubscriptionTerms, limits: FollowLimits, window: Int) {
+    subscriptions[key] = ClientSubscription(progress: SubscriptionProgress(terms, limits: limits), window: window)
     ask(key)
   }
 
   /// The application has taken batches.
   mutating func taken(_ byteCount: Int, key: UInt64) {
-    guard let follow = follows[key] else { return }
-    follow.waitingByteCount -= byteCount
-    for part in follow.nextTurns() { raiseCredit(follow, part) }
+    guard let subscription = subscriptions[key] else { return }
+    subscription.waitingByteCount -= byteCount
+    for part in subscription.nextTurns() { raiseCredit(subscription, part) }
   }
 
   /// The application wants no more.
   mutating func end(_ key: UInt64) { finish(key, nil) }
 
   /// Ends all subscriptions without an error.
-  mutating func endAll(_ reason: EndReason) { for key in follows.keys.sorted() { end(key, reason) } }
+  mutating func endAll(_ reason: EndReason) { for key in subscriptions.keys.sorted() { end(key, reason) } }
 
-  mutating func failAll(_ error: LogError) { for key in follows.keys.sorted() { finish(key, error) } }
+  mutating func failAll(_ error: LogError) { for key in subscriptions.keys.sorted() { finish(key, error) } }
 
   private mutating func end(_ key: UInt64, _ reason: EndReason) {
     tell(key, .ended(reason))
@@ -84,25 +100,25 @@ extension FollowTable {
   }
 
   private mutating func finish(_ key: UInt64, _ error: LogError?) {
-    guard follows[key] != nil else { return }
+    guard subscriptions[key] != nil else { return }
     cancelParts(key)
     retries[key] = nil
-    follows[key] = nil
+    subscriptions[key] = nil
     actions.append(.finish(key, error))
   }
 
   private mutating func tell(_ key: UInt64, _ event: FollowEvent) {
-    if follows[key] != nil { actions.append(.tell(key, event)) }
+    if subscriptions[key] != nil { actions.append(.tell(key, event)) }
   }
 }
 
 // MARK: - The connection
 
-extension FollowTable {
+extension SubscriptionTable {
   /// The server has answered HELLO: every subscription is asked for, from where it stands.
   mutating func connected() {
     isOpen = true
-    for key in follows.keys.sorted() { ask(key) }
+    for key in subscriptions.keys.sorted() { ask(key) }
   }
 
   /// Nothing more may be asked for on this connection.
@@ -115,8 +131,8 @@ extension FollowTable {
   mutating func disconnected(_ error: LogError) {
     goingAway()
     places = [:]
-    for key in follows.keys.sorted() where follows[key]?.isAsked == true {
-      follows[key]?.reset()
+    for key in subscriptions.keys.sorted() where subscriptions[key]?.isAsked == true {
+      subscriptions[key]?.reset()
       interrupt(key, error)
     }
   }
@@ -136,60 +152,57 @@ extension FollowTable {
   }
 
   private mutating func ask(_ key: UInt64) {
-    guard isOpen, follows[key]?.isAsked == false else { return }
+    guard isOpen, subscriptions[key]?.isAsked == false else { return }
     retries[key] = nil
-    follows[key]?.isAsked = true
-    follows[key]?.state.begin()
+    subscriptions[key]?.isAsked = true
+    subscriptions[key]?.progress.begin()
     askForParts(key)
   }
 
   /// Asks for what is to be asked for now.
   private mutating func askForParts(_ key: UInt64) {
-    guard isOpen, follows[key]?.isAsked == true else { return }
-    if follows[key]?.state.isScattered == true {
+    guard isOpen, subscriptions[key]?.isAsked == true else { return }
+    if subscriptions[key]?.progress.isScattered == true {
       cancelParts(key)
-      follows[key]?.isAsked = true
-      follows[key]?.state.regroup()
+      subscriptions[key]?.isAsked = true
+      subscriptions[key]?.progress.regroup()
     }
-    while let (number, wanted) = follows[key]?.state.nextPart() {
-      // A watch is never given any credit.
-      let isWatch = follows[key]?.state.parts[number].role == .watch
-      follows[key]?.parts[number] = OpenPart(isWatch: isWatch)
+    while let (number, wanted) = subscriptions[key]?.progress.nextPart() {
       var follow = wanted
-      follow.credit = follows[key]?.raise(number) ?? 0
+      follow.credit = subscriptions[key]?.raise(number) ?? 0
       actions.append(.ask(follow, Place(key: key, part: number)))
     }
   }
 
   /// Gives up what was asked for on this connection.
   private mutating func cancelParts(_ key: UInt64) {
-    for part in (follows[key]?.parts ?? [:]).values.sorted(by: { $0.id < $1.id }) {
+    for part in subscriptions[key]?.progress.parts ?? [] where part.isOpen {
       places[part.id] = nil
       actions.append(.cancel(part.id))
     }
-    follows[key]?.reset()
+    subscriptions[key]?.reset()
   }
 
   /// The requests have come to nothing; they will be made again.
   private mutating func interrupt(_ key: UInt64, _ error: LogError) {
-    follows[key]?.isInterrupted = true
-    if let reason = follows[key]?.state.endReason { return end(key, reason) }
+    subscriptions[key]?.isInterrupted = true
+    if let reason = subscriptions[key]?.progress.endReason { return end(key, reason) }
     tell(key, .interrupted(error))
   }
 
-  private mutating func raiseCredit(_ follow: ActiveFollow, _ part: Int) {
-    guard let id = follow.parts[part]?.id, let total = follow.raise(part) else { return }
-    actions.append(.credit(id, total: total))
+  private mutating func raiseCredit(_ subscription: ClientSubscription, _ part: Int) {
+    guard let total = subscription.raise(part) else { return }
+    actions.append(.credit(subscription.progress.parts[part].id, total: total))
   }
 }
 
 // MARK: - What the server tells
 
-extension FollowTable {
+extension SubscriptionTable {
   mutating func announced(_ id: UInt32, _ announcement: Announcement) {
     guard let place = places[id] else { return }
     do throws(LogError) {
-      if let stream = try follows[place.key]?.state.announced(announcement, part: place.part) {
+      if let stream = try subscriptions[place.key]?.progress.announced(announcement, part: place.part) {
         tell(place.key, .announced(stream))
       } else {
         unasked.insert(place.key)
@@ -201,10 +214,10 @@ extension FollowTable {
     guard let place = places[id] else { return }
     let key = place.key
     unasked.insert(key)
-    guard let resolution = follows[key]?.state.resolved(part: place.part) else { return }
-    if let follow = follows[key], follow.isInterrupted {
-      follows[key]?.isInterrupted = false
-      tell(key, .resumed(at: follow.state.cursor))
+    guard let resolution = subscriptions[key]?.progress.resolved(part: place.part) else { return }
+    if let subscription = subscriptions[key], subscription.isInterrupted {
+      subscriptions[key]?.isInterrupted = false
+      tell(key, .resumed(at: subscription.progress.cursor))
     }
     if resolution == .first { tell(key, .resolved) }
     tellLive(key, now: now)
@@ -212,46 +225,48 @@ extension FollowTable {
   }
 
   mutating func delivered(_ id: UInt32, _ delivery: ClientSession.Delivery) {
-    guard let place = places[id], let follow = follows[place.key] else { return }
-    follow.received(delivery.byteCount, part: place.part)
+    guard let place = places[id], let subscription = subscriptions[place.key] else { return }
+    subscription.received(delivery.byteCount, part: place.part)
     do throws(LogError) {
-      if let batch = try follow.state.delivered(delivery, part: place.part) {
-        follow.refusalCount = 0
-        follow.waitingByteCount += delivery.byteCount
+      if let batch = try subscription.progress.delivered(delivery, part: place.part) {
+        subscription.refusalCount = 0
+        subscription.waitingByteCount += delivery.byteCount
         actions.append(.tell(place.key, .batch(batch)))
       }
-      raiseCredit(follow, place.part)
-      if let reason = follow.state.endsHere { end(place.key, reason) }
+      raiseCredit(subscription, place.part)
+      if let reason = subscription.progress.endsHere { end(place.key, reason) }
     } catch { finish(place.key, error) }
   }
 
   mutating func skipped(_ id: UInt32, _ skip: Skip) {
     guard let place = places[id] else { return }
-    if let range = follows[place.key]?.state.skipped(skip, part: place.part) { tell(place.key, .skipped(range)) }
+    if let range = subscriptions[place.key]?.progress.skipped(skip, part: place.part) {
+      tell(place.key, .skipped(range))
+    }
     endIfDone(place.key)
   }
 
   mutating func headsMoved(_ id: UInt32, _ heads: [StreamHead]) {
-    guard let place = places[id], let follow = follows[place.key] else { return }
-    tell(place.key, .behind(follow.state.headsMoved(heads, part: place.part)))
+    guard let place = places[id], let subscription = subscriptions[place.key] else { return }
+    tell(place.key, .behind(subscription.progress.headsMoved(heads, part: place.part)))
   }
 
   mutating func live(_ id: UInt32, now: MonotonicTime) {
     guard let place = places[id] else { return }
-    follows[place.key]?.state.live(part: place.part)
+    subscriptions[place.key]?.progress.live(part: place.part)
     tellLive(place.key, now: now)
   }
 
   private mutating func tellLive(_ key: UInt64, now: MonotonicTime) {
-    guard follows[key]?.state.becomesLive() == true else { return }
-    follows[key]?.liveSince = now
+    guard subscriptions[key]?.progress.becomesLive() == true else { return }
+    subscriptions[key]?.liveSince = now
     tell(key, .live)
   }
 
   mutating func ended(_ id: UInt32, _ reason: EndReason, now: MonotonicTime) {
     guard let place = close(id) else { return }
     let key = place.key
-    if let told = follows[key]?.state.ended(reason, part: place.part) { return end(key, told) }
+    if let told = subscriptions[key]?.progress.ended(reason, part: place.part) { return end(key, told) }
     unasked.insert(key)
     tellLive(key, now: now)
     endIfDone(key)
@@ -262,11 +277,13 @@ extension FollowTable {
     guard let key = close(id)?.key else { return }
     let error = LogError(refusal)
     guard error.isRetryable else { return finish(key, error) }
-    if let since = follows[key]?.liveSince, backoff.isHealthy(since: since, now: now) { follows[key]?.refusalCount = 0 }
+    if let since = subscriptions[key]?.liveSince, backoff.isHealthy(since: since, now: now) {
+      subscriptions[key]?.refusalCount = 0
+    }
     cancelParts(key)
     interrupt(key, error)
-    guard let count = follows[key]?.refusalCount else { return }
-    follows[key]?.refusalCount = count + 1
+    guard let count = subscriptions[key]?.refusalCount else { return }
+    subscriptions[key]?.refusalCount = count + 1
     // If the connection goes meanwhile, the next one asks for it.
     guard isOpen else { return }
     retries[key] = now + backoff.delay(attempt: count, retryAfter: error.retryAfter, random: random)
@@ -275,9 +292,11 @@ extension FollowTable {
   /// The session has forgotten a request: there is nothing to cancel.
   private mutating func close(_ id: UInt32) -> Place? {
     guard let place = places.removeValue(forKey: id) else { return nil }
-    follows[place.key]?.close(place.part)
+    subscriptions[place.key]?.close(place.part)
     return place
   }
 
-  private mutating func endIfDone(_ key: UInt64) { if let reason = follows[key]?.state.endsHere { end(key, reason) } }
+  private mutating func endIfDone(_ key: UInt64) {
+    if let reason = subscriptions[key]?.progress.endsHere { end(key, reason) }
+  }
 }
