@@ -34,7 +34,8 @@ extension ClientCore {
   /// Sends what the credit allows, and asks for what may be asked for.
   func sendWaiting() {
     guard case .open(let link, let welcome) = phase else { return }
-    let readyAt = [appends.resume(now: loop.now), subscriptions.resume(now: loop.now)].compactMap(\.self).min()
+    var readyAt = appends.resume(now: loop.now)
+    if let time = subscriptions.resume(now: loop.now) { readyAt = min(readyAt ?? time, time) }
     carryOutFollows()
     let inFlightCountMax = AppendQueue.inFlightCountMax(welcome)
     while let next = appends.next(inFlightCountMax: inFlightCountMax, fits: { link.canAppend(byteCount: $0) }) {

@@ -26,7 +26,8 @@ extension VirtualClient {
 
   func sendWaiting() {
     guard case .open(_, let welcome) = phase else { return }
-    let readyAt = [appends.resume(now: simulation.now), subscriptions.resume(now: simulation.now)].compactMap(\.self).min()
+    var readyAt = appends.resume(now: simulation.now)
+    if let time = subscriptions.resume(now: simulation.now) { readyAt = min(readyAt ?? time, time) }
     carryOutFollows()
     let inFlightCountMax = AppendQueue.inFlightCountMax(welcome) * (defect == .exceedsLimits ? 2 : 1)
     while let next = appends.next(
