@@ -140,7 +140,8 @@ def append(connection, stream, file):
     print(f"first={first} last={last} entries={entries}")
 
 
-def follow(connection, stream, from_sequence, until_head, out):
+def follow(connection, stream, from_sequence, until_head, deliver):
+    """Calls `deliver` with each batch, the stream that it is of, and those of its entries that were asked for."""
     pattern = b"*" in stream or b"?" in stream
     connection.send("FOLLOW", SUBSCRIPTION, credit=CREDIT, start=4 if from_sequence else 0, startValue=from_sequence,
                     followFlags=2 if until_head else 0, selectors=[(int(pattern), stream)])
@@ -163,8 +164,7 @@ def follow(connection, stream, from_sequence, until_head, out):
                     print(f"{at[0].decode()}: {message['from']} to {message['to']} {why}", file=sys.stderr)
                 else:
                     for b in decode_run(message, at[0], at[1]):
-                        out.writelines(e["message"] + b"\n" for e in b["entries"] if message["from"] <= e["sequence"] < at[2])
-                    out.flush()
+                        deliver(b, at[0], [e for e in b["entries"] if message["from"] <= e["sequence"] < at[2]])
                     taken += len(message["batch"])
                     if taken + CREDIT // 2 > allowed:
                         allowed = taken + CREDIT
@@ -193,7 +193,11 @@ def main():
         else:
             # Not sys.stdout.buffer: with PYTHONUNBUFFERED that writes only as much as a pipe takes at once.
             with open(1, "wb", closefd=False) as out:
-                follow(connection, given.stream, given.from_seq, given.until_head, out)
+                def write(batch, stream, entries):
+                    out.writelines(entry["message"] + b"\n" for entry in entries)
+                    out.flush()
+
+                follow(connection, given.stream, given.from_seq, given.until_head, write)
     except (Failed, OSError, Refused) as problem:
         sys.exit(f"client.py: {problem}")
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes ../vectors/filters/match.json: entries, filters with the entries that they let through, and what is refused."""
+"""Writes ../vectors/filters/match.json: entries, filters with the entries that they let through, what is refused."""
 import json
 import os
 
@@ -9,7 +9,8 @@ PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "vectors",
 RECEIVED = "2026-11-28T10:00:00Z"
 
 
-def entry(message, severity=0, source="", stream="web", seq=None, time=None, received=RECEIVED, kind="log", **attributes):
+def entry(message, severity=0, source="", stream="web", seq=None, time=None, received=RECEIVED, kind="log",
+          **attributes):
     return {"stream": stream, "seq": seq, "time": time, "received": received, "severity": severity, "source": source,
             "message": message, "attributes": attributes.pop("attributes", attributes), "kind": kind}
 
@@ -47,12 +48,14 @@ ENTRIES = [
     entry("texts of numbers", 0, attributes={
         "n": "007", "t": "1e3", "f": "-0", "big": "9007199254740993.0", "max": "9223372036854775808", "min": "1" * 65,
         "no": "+5", "half": ".5", "space": " 5"}),
-    entry("dots", 0, attributes={"a.b": 1, "a": {"b": 2, "b.c": 3, "": 9}, "a.b.c": {"d": 4}, "x": {"y.z": {"": {"w": 5}}}}),
+    entry("dots", 0, attributes={
+        "a.b": 1, "a": {"b": 2, "b.c": 3, "": 9}, "a.b.c": {"d": 4}, "x": {"y.z": {"": {"w": 5}}}}),
     entry("lists", 0, a=[1, "two", [3.5, ["four"]], {"b": 6}, None], b=[{"c": 1}], c=[[]]),
-    entry("bytes", 0, attributes={"n": {"$bytes": b"12".hex()}, "t": {"$bytes": b"caf\xe9".hex()}, "e": {"$bytes": ""}}),
-    entry("names of fields", 0, attributes={"level": "high", "message": "m", "Level": 3, "a b": 1, "ü": 2, "@t": 3, "a-b": 4,
-                                            "seq": "x"}),
-    entry("texts", 0, user="bob smith", path="/API/v1/*", v="1.2.3", ip="10.0.0.1", size="10MB", r="1..5", q='say "hi"'),
+    entry("bytes", 0, n={"$bytes": b"12".hex()}, t={"$bytes": b"caf\xe9".hex()}, e={"$bytes": ""}),
+    entry("names of fields", 0, attributes={
+        "level": "high", "message": "m", "Level": 3, "a b": 1, "ü": 2, "@t": 3, "a-b": 4, "seq": "x"}),
+    entry("texts", 0, user="bob smith", path="/API/v1/*", v="1.2.3", ip="10.0.0.1", size="10MB", r="1..5",
+          q='say "hi"'),
     entry("dots of nothing", 0, attributes={"a": "text", "a.b.c": True, "m": {"n": {"o": [{"p": 1}, 7]}}}),
     # 25 to 31: kinds, streams
     entry("disk is full", 17, kind="status"),
@@ -83,7 +86,8 @@ def lines(name):
 
 
 FILTERS = lines("filters.txt") + [
-    "", " \t\n", "get\ttook", "get\nOR\nretry", "(\nget\t)", "status:(200\n,\t503 )", '"line\nsecond"', "\u212a", "=\u212a", "\ufeff", "\u00a0x",
+    "", " \t\n", "get\ttook", "get\nOR\nretry", "(\nget\t)", "status:(200\n,\t503 )",
+    '"line\nsecond"', "\u212a", "=\u212a", "\ufeff", "\u00a0x",
     "source:\u212a", "get\u00a0took", "İstanbul", "i\u0307stanbul"]
 
 REFUSED = lines("refused_filters.txt") + ["\"\0\"", "a\1", "a\rb", "\x1b", "a\x7f", "\x85", "/a\nb/ AND", "a:\nb"]
