@@ -68,6 +68,20 @@ package enum Limits {
   package static let regexMatchMax = 100_000
   package static let regexHeapByteCountMax = 1 << 20
 
+  // Queries
+  /// Queries in flight on a connection.
+  package static let queryCountMax = 4
+  /// Streams that one query or merged follow looks at.
+  package static let queryStreamCountMax = 1024
+  package static let queryBucketCountMax = 10_000
+  package static let queryFieldCountMax = 1_000
+  /// Distinct values of all fields that are counted.
+  package static let queryValueCountMax = 20_000
+  /// Values of one field in an answer.
+  package static let fieldValueCountMax = 100
+  /// A value in an answer.
+  package static let fieldTextByteCountMax = 1024
+
   // Followers
   package static let selectorCountMax = 1024
   package static let listingStreamCountMax = 1000

@@ -117,6 +117,10 @@ final class FakeConnection: ConnectionHandler {
         send(
           session.answer(
             id, .status([ServerFact("version", "fake"), ServerFact("connections", UInt64(server.connections.count))])))
+      case .query(let id, let query):
+        let tally = Tally(query.kind)
+        send(session.answer(id, .result(tally.result(missingCount: 0))))
+      case .cancelQuery(let id): send(session.end(id, .cancelled))
       case .close: cut()
       }
     }

@@ -190,6 +190,10 @@ final class ModelServer {
       case .list(let id, let request): send(connection.session.answer(id, .listing(page(request))), connection)
       case .stat(let id):
         send(connection.session.answer(id, .status([ServerFact("streams", UInt64(streams.count))])), connection)
+      case .query(let id, _):
+        let refusal = Refusal(.unsupported, "the model has no queries")
+        send(connection.session.refuse(id, refusal), connection)
+      case .cancelQuery: break
       case .close(let reason, _):
         simulation.trace("\(connection.name) server closes: \(reason)")
         connection.link.close(from: .server)

@@ -13,6 +13,8 @@ extension ServerSession.Action {
     case .cancel(let id): "cancel \(id)"
     case .list(let id, _): "list \(id)"
     case .stat(let id): "stat \(id)"
+    case .query(let id, _): "query \(id)"
+    case .cancelQuery(let id): "cancelQuery \(id)"
     case .close: "close"
     }
   }
@@ -35,6 +37,8 @@ extension ClientSession.Event {
     case .ended(let id, let reason): "ended \(id) \(reason)"
     case .listed(let id, let listing): "listed \(id) \(listing.streams.count)"
     case .answered(let id, let facts): "answered \(id) \(facts.count)"
+    case .progressed(let id, let progress): "progressed \(id) \(progress.entryCount)/\(progress.allEntryCount)"
+    case .counted(let id, let result): "counted \(id) \(result.entryCount)"
     case .goingAway: "goingAway"
     case .failed(let refusal): "failed \(refusal.code)"
     }

@@ -51,16 +51,16 @@ import Testing
     case .welcome, .pong: return nil
     case .ack(let ack): return server.acknowledge(line.id, ack)
     case .error(let refusal): return server.refuse(line.id, refusal)
-    case .stream, .resolved, .skip, .live, .heads: return server.tell(line.id, line.message)
+    case .stream, .resolved, .skip, .live, .heads, .progress: return server.tell(line.id, line.message)
     case .batch(let range, let batches):
       guard server.creditLeft(line.id) > 0 else { return nil }
       return server.deliver(line.id, range, batches: batches)
     case .end(let reason): return server.end(line.id, reason)
-    case .listing, .status: return server.answer(line.id, line.message)
+    case .listing, .status, .result: return server.answer(line.id, line.message)
     case .goAway(let goAway):
       for case .send(let frame) in server.drain(goAway) { return frame }
       return nil
-    case .hello, .ping, .append, .complete, .follow, .credit, .cancel, .list, .stat: return nil
+    case .hello, .ping, .append, .complete, .follow, .credit, .cancel, .list, .stat, .query: return nil
     }
   }
 
@@ -120,8 +120,9 @@ import Testing
     case .cancel: return client.cancel(line.id)
     case .list(let request): return client.list(request).frame
     case .stat: return client.stat().frame
+    case .query(let query): return client.query(query).frame
     case .welcome, .error, .ping, .pong, .goAway, .ack, .stream, .resolved, .batch, .skip, .live, .end, .listing,
-      .status, .heads:
+      .status, .heads, .result, .progress:
       return nil
     }
   }

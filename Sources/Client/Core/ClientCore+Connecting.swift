@@ -154,6 +154,8 @@ extension ClientCore {
     case .ended(let id, let reason): subscriptions.ended(id, reason, now: loop.now)
     case .listed(let id, let listing): answered(id, .listing(listing))
     case .answered(let id, let facts): answered(id, .facts(facts))
+    case .progressed(let id, let progress): progressed(id, progress)
+    case .counted(let id, let result): answered(id, .counts(result))
     }
   }
 }

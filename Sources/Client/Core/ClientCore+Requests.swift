@@ -6,17 +6,21 @@ struct PendingRequest {
   enum Kind: Sendable {
     case list(ListRequest)
     case stat
+    case query(Query)
   }
 
   enum Answer: Sendable {
     case listing(Listing)
     case facts([ServerFact])
+    case counts(QueryResult)
   }
 
   let kind: Kind
   let waiter: CheckedContinuation<Result<Answer, LogError>, Never>
   var id: UInt32?
   var refusalCount = 0
+  /// Gets how far the server has come.
+  var progress: (@Sendable (QueryProgress) -> Void)?
   /// Makes it again after a refusal; nil when it does not wait for that.
   var retryTimer: LoopTimer?
 }
@@ -36,13 +40,24 @@ extension ClientCore {
     return facts
   }
 
-  private func answer(_ kind: PendingRequest.Kind) async throws(LogError) -> PendingRequest.Answer {
+  func query(
+    _ query: Query, progress: (@Sendable (QueryProgress) -> Void)?
+  ) async throws(LogError) -> QueryResult {
+    guard case .counts(let result) = try await answer(.query(query), progress: progress) else {
+      throw LogError(.protocolViolation, "the server answered QUERY with something else")
+    }
+    return result
+  }
+
+  private func answer(
+    _ kind: PendingRequest.Kind, progress: (@Sendable (QueryProgress) -> Void)? = nil
+  ) async throws(LogError) -> PendingRequest.Answer {
     guard !isClosed, !isShuttingDown else { throw .closed }
     requestKeyLast += 1
     let key = requestKeyLast
     let result = await withTaskCancellationHandler {
       await withCheckedContinuation { waiter in
-        requests[key] = PendingRequest(kind: kind, waiter: waiter)
+        requests[key] = PendingRequest(kind: kind, waiter: waiter, progress: progress)
         start()
         makeRequest(key)
       }
@@ -55,16 +70,22 @@ extension ClientCore {
 
   private func cancelRequest(_ key: UInt64) {
     guard let request = take(key) else { return }
-    if let id = request.id { requestKeys[id] = nil }
+    if let id = request.id {
+      requestKeys[id] = nil
+      if case .query = request.kind { openLink?.cancel(id) }
+    }
     request.waiter.resume(returning: .failure(.cancelled("the request")))
   }
 
   func makeRequest(_ key: UInt64) {
-    guard let link = openLink, link.canRequest, let request = requests[key], request.id == nil else { return }
+    guard let link = openLink, let request = requests[key], request.id == nil else { return }
+    let isQuery = if case .query = request.kind { true } else { false }
+    guard isQuery ? link.canQuery : link.canRequest else { return }
     let id =
       switch request.kind {
       case .list(let list): link.list(list)
       case .stat: link.stat()
+      case .query(let query): link.query(query)
       }
     requests[key]?.id = id
     endRetry(key)
@@ -73,7 +94,7 @@ extension ClientCore {
 
   /// Makes the requests that had to wait for answers to others.
   func makeWaitingRequests() {
-    guard requests.count > requestKeys.count, openLink?.canRequest == true else { return }
+    guard requests.count > requestKeys.count, openLink != nil else { return }
     for key in requests.keys.sorted() where requests[key]?.retryTimer == nil { makeRequest(key) }
   }
 
@@ -86,6 +107,10 @@ extension ClientCore {
   private func take(_ key: UInt64) -> PendingRequest? {
     endRetry(key)
     return requests.removeValue(forKey: key)
+  }
+
+  func progressed(_ id: UInt32, _ progress: QueryProgress) {
+    if let key = requestKeys[id] { requests[key]?.progress?(progress) }
   }
 
   func answered(_ id: UInt32, _ answer: PendingRequest.Answer) {

@@ -67,6 +67,15 @@ final class Link: ConnectionHandler {
     return id
   }
 
+  /// Whether one more query is allowed now.
+  var canQuery: Bool { session.canQuery }
+
+  func query(_ query: Query) -> UInt32 {
+    let (id, frame) = session.query(query)
+    send(frame)
+    return id
+  }
+
   func stat() -> UInt32 {
     let (id, frame) = session.stat()
     send(frame)

@@ -19,6 +19,7 @@ final class ServerConnection {
   let reads = ReadSlots()
   /// LIST and STAT that are not answered yet.
   var requests: [UInt32: Request] = [:]
+  var queries: [UInt32: RunningQuery] = [:]
   /// The client sends no more: closes once everything is answered.
   private var hasInputEnded = false
   /// The server is stopping: closes once every append is answered.
@@ -67,6 +68,8 @@ final class ServerConnection {
       case .cancel(let id): subscriptions[id]?.cancel()
       case .list(let id, let request): begin(id, .list(ListSearch(request, source: core.hub.source)))
       case .stat(let id): begin(id, .stat)
+      case .query(let id, let query): begin(id, query)
+      case .cancelQuery(let id): cancelQuery(id)
       case .close(let reason, let code): leave(because: reason, code.map { .refused($0) } ?? .endedByClient)
       }
     }
@@ -115,6 +118,8 @@ final class ServerConnection {
     for subscription in subscriptions.values { subscription.abandon() }
     subscriptions.removeAll()
     requests.removeAll()
+    for query in queries.values { query.cancel() }
+    queries.removeAll()
     waitingForTurn = UniqueQueue()
   }
 
@@ -143,6 +148,8 @@ extension ServerConnection {
       turn.spend(.begin)
       if let request = requests[id] {
         answer(id, request, &turn)
+      } else if let query = queries[id] {
+        if query.takeTurn(&turn) { awaitTurn(id) }
       } else if let subscription = subscriptions[id] {
         subscription.takeTurn(&turn)
       }
@@ -201,7 +208,7 @@ extension ServerConnection: ConnectionHandler, SocketClient {
   func abandon() { connection.close() }
 
   func closeIfDone() {
-    guard isDraining || (hasInputEnded && requests.isEmpty), session.appendCount == 0 else { return }
+    guard isDraining || (hasInputEnded && requests.isEmpty && queries.isEmpty), session.appendCount == 0 else { return }
     finish()
   }
 }

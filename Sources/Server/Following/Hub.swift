@@ -17,6 +17,7 @@ package final class Hub {
   private var channels: [Int64: StreamChannel] = [:]
   private var waiting: [Subscription] = []
   private var reads: [UInt64: PendingRead] = [:]
+  private var queryReads: [UInt64: ([Result<ReadResult, StoreError>]) -> Void] = [:]
   /// The filtered reads under way, which those who ask for the same share.
   private var sharedReads: [[ReadRequest]: UInt64] = [:]
   private var lastReadID: UInt64 = 0
@@ -25,8 +26,8 @@ package final class Hub {
   private struct PendingRead {
     struct Waiter {
       let subscription: Subscription
-      /// They may outlive the subscription's host.
-      let slots: ReadSlots
+      /// They may outlive the subscription's host. Nil for one that has joined another's read.
+      let slots: ReadSlots?
     }
 
     var waiters: [Waiter]
@@ -47,7 +48,10 @@ package final class Hub {
   }
 
   /// The last call: later answers from reader threads are dropped.
-  package func close() { reads = [:] }
+  package func close() {
+    reads = [:]
+    queryReads = [:]
+  }
 }
 
 // MARK: - Subscriptions
@@ -177,8 +181,8 @@ extension Hub {
   /// Reads on a reader thread. What others with an equal filter are reading is read once for all.
   func read(_ requests: [ReadRequest], for subscription: Subscription) {
     if subscription.filter != nil {
-      if let id = sharedReads[requests], reads[id]?.shared?.cancellation.isCancelled == false {
-        reads[id]?.waiters.append(waiter(subscription))
+      if isShared(requests), let id = sharedReads[requests] {
+        reads[id]?.waiters.append(.init(subscription: subscription, slots: nil))
         return
       }
       let cancellation = CancellationToken()
@@ -186,6 +190,25 @@ extension Hub {
       return source.read(requests, cancellation: cancellation, then: answer)
     }
     source.read(requests, cancellation: subscription.cancellation, then: answerer(subscription) { .read($0) })
+  }
+
+  /// Whether others are reading just that, and can be joined.
+  func isShared(_ requests: [ReadRequest]) -> Bool {
+    guard let id = sharedReads[requests] else { return false }
+    return reads[id]?.shared?.cancellation.isCancelled == false
+  }
+
+  /// Reads on a reader thread for a query.
+  func read(
+    _ requests: [ReadRequest], _ cancellation: CancellationToken,
+    then: @escaping ([Result<ReadResult, StoreError>]) -> Void
+  ) {
+    lastReadID += 1
+    let id = lastReadID
+    queryReads[id] = then
+    source.read(requests, cancellation: cancellation) { [thread] results in
+      thread.reach { hub in hub.queryReads.removeValue(forKey: id)?(results) }
+    }
   }
 
   /// Looks up by its time where a stream's delivery starts: a read like others.
@@ -223,7 +246,9 @@ extension Hub {
   ) -> @Sendable (Value) -> Void {
     lastReadID += 1
     let id = lastReadID
-    reads[id] = PendingRead(waiters: [waiter(subscription)], shared: shared)
+    let slots = subscription.host.reads
+    slots.begin()
+    reads[id] = PendingRead(waiters: [.init(subscription: subscription, slots: slots)], shared: shared)
     if let shared { sharedReads[shared.requests] = id }
     return { [thread] value in
       let answer = answer(value)
@@ -235,14 +260,8 @@ extension Hub {
     guard let read = reads.removeValue(forKey: id) else { return }
     if let shared = read.shared, sharedReads[shared.requests] == id { sharedReads[shared.requests] = nil }
     for waiter in read.waiters {
-      waiter.slots.end()
+      waiter.slots?.end()
       waiter.subscription.take(answer)
     }
-  }
-
-  private func waiter(_ subscription: Subscription) -> PendingRead.Waiter {
-    let slots = subscription.host.reads
-    slots.begin()
-    return PendingRead.Waiter(subscription: subscription, slots: slots)
   }
 }

@@ -38,7 +38,7 @@ extension Subscription {
       if turn.isOver { return askForTurn() }
       let requests = deliverCached(&turn)
       guard !requests.isEmpty else { continue }
-      guard host.reads.hasRoom(for: self) else { return }
+      guard filter != nil && hub.isShared(requests) || host.reads.hasRoom(for: self) else { return }
       isReading = true
       readWindowByteCount = host.windowByteCount
       hub.read(requests, for: self)

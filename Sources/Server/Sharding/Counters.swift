@@ -15,6 +15,7 @@ package final class Counters: Sendable {
   let refusedConnections = Counter()
   let subscriptions = Counter()
   let followedStreams = Counter()
+  let queries = Counter()
   let deliveredEntries = Counter()
   let deliveredBytes = Counter()
 }

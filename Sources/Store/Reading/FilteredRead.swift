@@ -28,6 +28,8 @@ struct FilteredRead {
   private let filter: Filter
   /// Entries that are still wanted.
   private var countLeft: Int
+  private(set) var tally: Tally?
+  private(set) var evaluatedByteCount = 0
 
   /// - Parameters:
   ///   - deadline: when the read ends, after one batch at least.
@@ -43,13 +45,14 @@ struct FilteredRead {
     name = stream.name
     seed = stream.serverSeed
     countLeft = Int(clamping: request.countMax ?? .max)
+    tally = request.tally.map { Tally($0) }
   }
 
   /// Adds what passes of a batch that covers the builder's position.
   ///
   /// - Returns: false when the read ends.
   mutating func add(_ run: Run, to builder: inout PieceBuilder, isReverse: Bool) throws(StoreError) -> Bool {
-    let outcome: FilterEvaluator.Outcome
+    var outcome = FilterEvaluator.Outcome.nothing
     let batch: Batch
     do throws(WireDecodingError) { batch = try Batch(startOf: run.batches) } catch { throw .undecodable(error, name) }
     let numbers =
@@ -59,7 +62,12 @@ struct FilteredRead {
       let request = FilterEvaluator.Request(
         filter: filter, stream: name, seed: seed, numbers: numbers, countMax: countLeft, isReverse: isReverse)
       let isCancelled = isCancelled
-      outcome = try evaluator.evaluate(batch, request, while: { !isCancelled() })
+      evaluatedByteCount += batch.bytes.count
+      if tally != nil {
+        try count(batch, request)
+      } else {
+        outcome = try evaluator.evaluate(batch, request, while: { !isCancelled() })
+      }
     } catch {
       throw StoreError(error, name)
     }
@@ -75,6 +83,14 @@ struct FilteredRead {
     }
     if countLeft <= 0 || SystemClock.monotonic() >= deadline { builder.stop() }
     return !builder.isComplete
+  }
+
+  private mutating func count(_ batch: Batch, _ request: FilterEvaluator.Request) throws(FilterFailure) {
+    guard var tally else { return }
+    self.tally = nil
+    let isCancelled = isCancelled
+    try evaluator.tally(batch, request, into: &tally, while: { !isCancelled() })
+    self.tally = tally
   }
 }
 

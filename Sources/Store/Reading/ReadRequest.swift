@@ -18,11 +18,14 @@ package struct ReadRequest: Hashable, Sendable {
   package var filter: SharedFilter?
   /// With a filter: where to stop, in entries that pass.
   package var countMax: UInt64?
+  /// With a filter: what passes is counted, not given.
+  package var tally: QueryKind?
 
   package init(
     stream: Int64, from: UInt64, to: UInt64, byteCountMax: Int = byteCountLimit, isReverse: Bool = false,
-    filter: SharedFilter? = nil, countMax: UInt64? = nil
+    filter: SharedFilter? = nil, countMax: UInt64? = nil, tally: QueryKind? = nil
   ) {
+    self.tally = tally
     self.filter = filter
     self.countMax = countMax
     self.stream = stream
@@ -48,6 +51,10 @@ package struct ReadResult: Hashable, Sendable {
   package var next: UInt64
   /// The stream's head when it was read.
   package var head: UInt64
+  /// What was counted, if the request asked for that.
+  package var tally: Tally?
+  /// The bytes of batches that a filter was evaluated on.
+  package var evaluatedByteCount = 0
 
   package init(pieces: [Piece], next: UInt64, head: UInt64) {
     self.pieces = pieces

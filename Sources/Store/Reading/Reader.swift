@@ -89,7 +89,10 @@ struct Reader: Sendable {
     return try evaluators.with { evaluator throws(StoreError) in
       var filtered: FilteredRead? = FilteredRead(
         filter, request, stream, evaluator, deadline: deadline, isCancelled: isCancelled)
-      return try read(request, stream, listing, lease, &filtered)
+      var result = try read(request, stream, listing, lease, &filtered)
+      result.tally = filtered?.tally
+      result.evaluatedByteCount = filtered?.evaluatedByteCount ?? 0
+      return result
     }
   }
 

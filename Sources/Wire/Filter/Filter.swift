@@ -5,6 +5,7 @@ public struct Filter: Hashable, Sendable {
 }
 
 extension Filter {
+  public static let all = Filter(text: "", root: .all)
   // Until the parser is there.
   public init(_ text: String) throws(FilterError) {
     self.text = text

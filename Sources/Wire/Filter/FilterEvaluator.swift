@@ -57,19 +57,37 @@ package final class FilterEvaluator {
       numbers: header.firstSequence...max(header.firstSequence, header.lastSequence), stream: stream)
   }
 
-  /// Evaluates a numbered batch, whose checks the caller has verified.
-  ///
-  /// - Parameter mayGoOn: asked now and then.
-  package func evaluate(
-    _ batch: Batch, _ request: Request, while mayGoOn: @escaping () -> Bool = { true }
-  ) throws(FilterFailure) -> Outcome {
+  /// Which of a batch's entries pass.
+  enum Selected {
+    case nothing
+    /// All entries, of which each is wanted.
+    case everything
+    case some(Selection)
+  }
+
+  struct Selection {
+    let columns: BatchColumns
+    let rows: RowSet
+
+    init(_ columns: BatchColumns, _ rows: RowSet) {
+      self.columns = columns
+      self.rows = rows
+    }
+
+    init(all columns: BatchColumns) { self.init(columns, RowSet(true, count: columns.count)) }
+  }
+
+  /// Finds the entries that are wanted and pass.
+  func select(
+    _ batch: Batch, _ request: Request, while mayGoOn: @escaping () -> Bool
+  ) throws(FilterFailure) -> Selected {
     evaluation.mayGoOn = mayGoOn
     defer { evaluation.mayGoOn = { true } }
     let forecast = try forecast(request.filter, batch.header, stream: request.stream)
     if case .none = forecast { return .nothing }
     let numbers = batch.header.firstSequence...batch.header.lastSequence
     let isWhole = request.numbers.contains(numbers.lowerBound) && request.numbers.contains(numbers.upperBound)
-    if case .all = forecast, isWhole, Int(batch.header.count) <= request.countMax { return .everything }
+    if case .all = forecast, isWhole { return .everything }
     let columns = try self.columns(of: batch)
     var rows = RowSet(true, count: columns.count)
     if !isWhole {
@@ -79,14 +97,26 @@ package final class FilterEvaluator {
     if case .some = forecast {
       rows = try request.filter.root.matches(in: rows, columns, stream: request.stream, evaluation)
     }
-    return try outcome(columns, rows, request)
+    return rows.isEmpty ? .nothing : .some(Selection(columns, rows))
   }
 
-  private func outcome(
-    _ columns: BatchColumns, _ rows: RowSet, _ request: Request
+  /// Evaluates a numbered batch, whose checks the caller has verified.
+  ///
+  /// - Parameter mayGoOn: asked now and then.
+  package func evaluate(
+    _ batch: Batch, _ request: Request, while mayGoOn: @escaping () -> Bool = { true }
   ) throws(FilterFailure) -> Outcome {
+    switch try select(batch, request, while: mayGoOn) {
+    case .nothing: return .nothing
+    case .everything where Int(batch.header.count) <= request.countMax: return .everything
+    case .everything: return try outcome(Selection(all: columns(of: batch)), request)
+    case .some(let selection): return try outcome(selection, request)
+    }
+  }
+
+  private func outcome(_ selection: Selection, _ request: Request) throws(FilterFailure) -> Outcome {
+    let (columns, rows) = (selection.columns, selection.rows)
     let population = rows.population
-    if population == 0 { return .nothing }
     if population == columns.count, population <= request.countMax { return .everything }
     var list: [Int] = []
     list.reserveCapacity(population)
@@ -104,7 +134,7 @@ package final class FilterEvaluator {
     return .part(batch, count: list.count, last: last)
   }
 
-  private func columns(of batch: Batch) throws(FilterFailure) -> BatchColumns {
+  func columns(of batch: Batch) throws(FilterFailure) -> BatchColumns {
     if batch.header.codec == .none {
       return try FilterFailure.wrapping { () throws(WireDecodingError) in
         try BatchColumns(batch.header, payload: batch.payload)

@@ -136,6 +136,9 @@ package enum FrameType: UInt8, Hashable, Sendable {
   case listing = 31
   case stat = 32
   case status = 33
+  case query = 34
+  case result = 35
+  case progress = 36
   /// From 128 up a peer may ignore a type.
   case heads = 130
 
@@ -149,7 +152,7 @@ package enum FrameType: UInt8, Hashable, Sendable {
     switch self {
     case .hello, .welcome, .ping, .pong, .goAway: true
     case .error, .append, .ack, .complete, .follow, .stream, .resolved, .batch, .skip, .live, .end, .credit, .cancel,
-      .list, .listing, .stat, .status, .heads:
+      .list, .listing, .stat, .status, .query, .result, .progress, .heads:
       false
     }
   }
@@ -157,9 +160,9 @@ package enum FrameType: UInt8, Hashable, Sendable {
   /// Whether the frame begins something that ends with an answer on its id.
   var isRequest: Bool {
     switch self {
-    case .append, .complete, .follow, .list, .stat: true
+    case .append, .complete, .follow, .list, .stat, .query: true
     case .hello, .welcome, .error, .ping, .pong, .goAway, .ack, .stream, .resolved, .batch, .skip, .live, .end, .credit,
-      .cancel, .listing, .status, .heads:
+      .cancel, .listing, .status, .result, .progress, .heads:
       false
     }
   }

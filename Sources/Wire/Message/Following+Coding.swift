@@ -53,16 +53,7 @@ extension Follow {
     writer.append(u64: min(end.sequence ?? 0, Limits.numberMax))
     writer.append(i64: end.time ?? 0)
     writer.append(u64: end.limit ?? 0)
-    for selector in selectors {
-      switch selector {
-      case .stream(let name):
-        writer.append(UInt8(0))
-        writer.append(name: name.text)
-      case .pattern(let pattern):
-        writer.append(UInt8(1))
-        writer.append(name: pattern.text)
-      }
-    }
+    for selector in selectors { selector.encode(into: &writer) }
     for position in cursor {
       writer.append(name: position.stream.text)
       writer.append(u64: position.incarnation.value)
@@ -77,13 +68,6 @@ extension Follow {
 
   /// The extension with the filter: critical, since entries that were not asked for would come without it.
   private static let filterTag: UInt16 = 0x8001
-
-  private static func filter(_ bytes: [UInt8]) throws(Refusal) -> Filter {
-    guard let text = String(validating: bytes, as: UTF8.self) else {
-      throw Refusal(.badRequest, "the filter is not UTF-8; a filter is text, of which any part may be in quotes")
-    }
-    do { return try Filter(text) } catch { throw Refusal(.badRequest, error.description) }
-  }
 
   init(decoding control: RawSpan) throws(Refusal) {
     var reader = ByteReader(control)
@@ -133,25 +117,10 @@ extension Follow {
         }
       }
     } catch { throw Refusal(.protocolViolation, error.description) }
-    var filterBytes: [UInt8]?
-    try Extensions.read(from: &reader) { tag, content throws(WireDecodingError) in
-      guard tag == Self.filterTag else { return false }
-      filterBytes = unsafe content.withUnsafeBytes { unsafe Array($0) }
-      return true
-    }
-    filter = try filterBytes.map { bytes throws(Refusal) in try Self.filter(bytes) }
+    filter = try Filter.extension(Self.filterTag, of: &reader)
 
     selectors = []
-    for (kind, name) in names {
-      switch kind {
-      case 0: selectors.append(.stream(try Message.streamName(name)))
-      case 1:
-        do { selectors.append(.pattern(try StreamPattern(name))) } catch {
-          throw Refusal(.badRequest, error.description)
-        }
-      default: throw Refusal(.badRequest, "selector kind \(kind) is unknown; 0 is a name, 1 a pattern")
-      }
-    }
+    for (kind, name) in names { selectors.append(try StreamSelector(kind: kind, name: name)) }
     cursor = []
     cursor.reserveCapacity(positions.count)
     var streams: Set<String> = []

@@ -22,6 +22,9 @@ package enum Message: Sendable {
   case listing(Listing)
   case stat
   case status([ServerFact])
+  case query(Query)
+  case result(QueryResult)
+  case progress(QueryProgress)
   case heads([StreamHead])
 }
 
@@ -58,6 +61,9 @@ extension Message {
     case .listing: .listing
     case .stat: .stat
     case .status: .status
+    case .query: .query
+    case .result: .result
+    case .progress: .progress
     case .heads: .heads
     }
   }
@@ -93,6 +99,9 @@ extension Message {
     case .list(let request): request.encode(into: &writer)
     case .listing(let listing): listing.encode(into: &writer)
     case .status(let facts): ServerFact.encode(facts, into: &writer)
+    case .query(let query): query.encode(into: &writer)
+    case .result(let result): result.encode(into: &writer)
+    case .progress(let progress): progress.encode(into: &writer)
     case .heads(let heads): StreamHead.encode(heads, into: &writer)
     }
     FrameHeader.end(batchByteCount: batches.count, of: &writer)
@@ -127,8 +136,9 @@ extension Message {
     case .list: return .list(try ListRequest(decoding: control))
     case .listing: return .listing(try Listing(decoding: control))
     case .goAway: return .goAway(try GoAway(decoding: control))
+    case .query: return .query(try Query(decoding: control))
     case .hello, .welcome, .ping, .pong, .ack, .resolved, .batch, .skip, .live, .end, .credit, .cancel, .stat, .status,
-      .heads:
+      .result, .progress, .heads:
       var reader = ByteReader(control)
       let message: Message
       do { message = try plain(frame, &reader) } catch { throw Refusal(.protocolViolation, error.description) }
@@ -163,8 +173,10 @@ extension Message {
     case .cancel: return .cancel
     case .stat: return .stat
     case .status: return .status(try ServerFact.list(from: &reader))
+    case .result: return .result(try QueryResult(from: &reader))
+    case .progress: return .progress(try QueryProgress(from: &reader))
     case .heads: return .heads(try StreamHead.list(from: &reader))
-    case .error, .goAway, .append, .complete, .follow, .stream, .list, .listing:
+    case .error, .goAway, .append, .complete, .follow, .stream, .list, .listing, .query:
       preconditionFailure("messages with names or extensions are decoded by their own initializers")
     }
   }

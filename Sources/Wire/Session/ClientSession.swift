@@ -4,45 +4,6 @@
 /// `handshake` until WELCOME, then `open`, finally `closed`. A session lives as long as its connection; the SDK keeps
 /// what outlives it (cursors, batches to be sent again).
 package struct ClientSession: ~Copyable {
-  package enum Event: Sendable {
-    case send(OutgoingFrame)
-    case welcomed(Welcome)
-    /// One append is durable.
-    case acknowledged(id: UInt32, Stored)
-    /// The final answer to a refused request or subscription.
-    case refused(id: UInt32, Refusal)
-    case announced(id: UInt32, Announcement)
-    case resolved(id: UInt32)
-    case delivered(id: UInt32, Delivery)
-    case skipped(id: UInt32, Skip)
-    case live(id: UInt32)
-    case heads(id: UInt32, [StreamHead])
-    case ended(id: UInt32, EndReason)
-    case listed(id: UInt32, Listing)
-    case answered(id: UInt32, [ServerFact])
-    case goingAway(GoAway)
-    /// The connection must be closed; nothing follows.
-    case failed(Refusal)
-  }
-
-  /// Where the entries of an append are stored.
-  package struct Stored: Hashable, Sendable {
-    package var incarnation: Incarnation
-    package var firstSequence: UInt64
-    package var count: UInt64
-    package var isDuplicate: Bool
-  }
-
-  /// A range of a stream with the batches that cover it, verified.
-  package struct Delivery: Sendable {
-    package var handle: UInt32
-    package var from: UInt64
-    package var to: UInt64
-    package var batches: [Batch]
-    /// The credit that it uses.
-    package var byteCount: Int
-  }
-
   private enum State {
     case handshake(deadline: MonotonicTime)
     case open(Welcome)
@@ -86,6 +47,7 @@ package struct ClientSession: ~Copyable {
   private var appendByteCount = 0
   private var subscriptions: [UInt32: Subscription] = [:]
   private var requests: Set<UInt32> = []
+  private var queries: Set<UInt32> = []
   /// GOAWAY came: requests in flight are answered, new ones are not accepted.
   package private(set) var isLeaving = false
   /// The last PING of the current bytes; a peer that sends many gets one answer.
@@ -151,8 +113,9 @@ extension ClientSession {
     return frame(.credit(total: total), id: id)
   }
 
-  /// Asks for a subscription's end, which END answers; nothing more is delivered.
+  /// Asks for the end of a subscription or query, which END answers; nothing more is delivered.
   package mutating func cancel(_ id: UInt32) -> OutgoingFrame? {
+    if queries.contains(id), !isClosed { return frame(.cancel, id: id) }
     guard subscriptions[id]?.isCancelled == false, !isClosed else { return nil }
     subscriptions[id]?.isCancelled = true
     return frame(.cancel, id: id)
@@ -164,6 +127,16 @@ extension ClientSession {
   /// - Precondition: `canRequest`.
   package mutating func list(_ request: ListRequest) -> (id: UInt32, frame: OutgoingFrame) {
     makeRequest(.list(request))
+  }
+
+  /// Whether one more query is allowed now.
+  package var canQuery: Bool { isOpen && !isLeaving && queries.count < Limits.queryCountMax }
+
+  /// - Precondition: `canQuery`.
+  package mutating func query(_ query: Query) -> (id: UInt32, frame: OutgoingFrame) {
+    let id = nextID()
+    queries.insert(id)
+    return (id, frame(.query(query), id: id))
   }
 
   /// - Precondition: `canRequest`.
@@ -180,7 +153,7 @@ extension ClientSession {
     repeat {
       lastID &+= 1
     } while lastID == 0 || appends[lastID] != nil || subscriptions[lastID] != nil
-      || requests.contains(lastID)
+      || requests.contains(lastID) || queries.contains(lastID)
     return lastID
   }
 
@@ -261,7 +234,7 @@ extension ClientSession {
       if id == 0 {
         state = .closed
         events.append(.failed(refusal))
-      } else if settle(id) != nil || requests.remove(id) != nil {
+      } else if settle(id) != nil || requests.remove(id) != nil || queries.remove(id) != nil {
         events.append(.refused(id: id, refusal))
       } else if let subscription = subscriptions.removeValue(forKey: id) {
         if !subscription.isAbandoned { events.append(.refused(id: id, refusal)) }
@@ -277,6 +250,13 @@ extension ClientSession {
     case .stream, .resolved, .batch, .skip, .live, .heads:
       guard let isCancelled = subscriptions[id]?.isCancelled else { throw Self.unknown(id) }
       if !isCancelled { try follow(message, id: id, &events) }
+    case .end(.cancelled) where queries.remove(id) != nil: break
+    case .result(let result):
+      guard queries.remove(id) != nil else { throw Self.unknown(id) }
+      events.append(.counted(id: id, result))
+    case .progress(let progress):
+      guard queries.contains(id) else { throw Self.unknown(id) }
+      events.append(.progressed(id: id, progress))
     case .end(let reason):
       guard let subscription = subscriptions.removeValue(forKey: id) else { throw Self.unknown(id) }
       // An END or ERROR after CANCEL ends the subscription, whatever it says.
@@ -292,7 +272,7 @@ extension ClientSession {
     case .status(let facts):
       guard requests.remove(id) != nil else { throw Self.unknown(id) }
       events.append(.answered(id: id, facts))
-    case .hello, .append, .complete, .follow, .credit, .cancel, .list, .stat:
+    case .hello, .append, .complete, .follow, .credit, .cancel, .list, .stat, .query:
       throw Refusal(.protocolViolation, "a server does not send \(frame.type)")
     }
   }
@@ -364,7 +344,7 @@ extension ClientSession {
       try check(heads, of: subscriptions[id])
       events.append(.heads(id: id, heads))
     case .hello, .welcome, .error, .ping, .pong, .goAway, .append, .ack, .complete, .follow, .end, .credit, .cancel,
-      .list, .listing, .stat, .status:
+      .list, .listing, .stat, .status, .query, .result, .progress:
       preconditionFailure("only frames of a subscription come here")
     }
   }

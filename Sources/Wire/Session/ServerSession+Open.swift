@@ -39,6 +39,7 @@ extension ServerSession {
     private var subscriptions: [UInt32: Subscription] = [:]
     /// LIST and STAT that are not answered yet.
     private var requests: Set<UInt32> = []
+    private var queries: Set<UInt32> = []
 
     init(welcome: Welcome, now: MonotonicTime) {
       self.welcome = welcome
@@ -128,7 +129,13 @@ extension ServerSession.Open {
       subscription.creditTotal = total
       subscriptions[frame.id] = subscription
       if !hadCredit, subscription.hasCredit { actions.append(.resume(id: frame.id)) }
-    case .cancel: if subscriptions[frame.id] != nil { actions.append(.cancel(id: frame.id)) }
+    case .cancel:
+      if subscriptions[frame.id] != nil {
+        actions.append(.cancel(id: frame.id))
+      } else if queries.contains(frame.id) {
+        actions.append(.cancelQuery(id: frame.id))
+      }
+    case .query(let query): try begin(id: frame.id, query, &actions)
     case .list(let request): try accept(.list(id: frame.id, request), id: frame.id, &actions)
     case .stat: try accept(.stat(id: frame.id), id: frame.id, &actions)
     case .error(let refusal):
@@ -137,7 +144,7 @@ extension ServerSession.Open {
       }
       return refusal
     case .welcome, .goAway, .ack, .stream, .resolved, .batch, .skip, .live, .end, .listing, .status,
-      .heads:
+      .result, .progress, .heads:
       throw Refusal(.protocolViolation, "a client does not send \(frame.type)")
     }
     return nil
@@ -218,9 +225,26 @@ extension ServerSession.Open {
     actions.append(action)
   }
 
+  private func begin(id: UInt32, _ query: Query, _ actions: inout [ServerSession.Action]) throws(Refusal) {
+    try checkNew(id)
+    if isDraining {
+      actions.append(.send(frame(.error(ServerSession.goingAway(0)), id: id)))
+      return
+    }
+    guard queries.count < Limits.queryCountMax else {
+      let refusal = Refusal(
+        .overloaded, "\(Limits.queryCountMax) queries of the connection have no answer yet", isRetryable: true,
+        retryAfterMilliseconds: 100, limit: .init("queries", UInt64(Limits.queryCountMax)))
+      actions.append(.send(frame(.error(refusal), id: id)))
+      return
+    }
+    queries.insert(id)
+    actions.append(.query(id: id, query))
+  }
+
   private func checkNew(_ id: UInt32) throws(Refusal) {
     if id == 0 { throw Refusal(.protocolViolation, "a request needs an id other than 0") }
-    if appends[id] != nil || subscriptions[id] != nil || requests.contains(id) {
+    if appends[id] != nil || subscriptions[id] != nil || requests.contains(id) || queries.contains(id) {
       throw Refusal(.protocolViolation, "id \(id) is busy until its final answer")
     }
   }
@@ -246,17 +270,17 @@ extension ServerSession.Open {
 
   func refuse(_ id: UInt32, _ refusal: Refusal) -> OutgoingFrame? {
     let wasSubscription = subscriptions.removeValue(forKey: id) != nil
-    let wasRequest = requests.remove(id) != nil
+    let wasRequest = requests.remove(id) != nil || queries.remove(id) != nil
     let wasAppend = settle(id)
     return wasAppend || wasSubscription || wasRequest ? frame(.error(refusal), id: id) : nil
   }
 
   func answer(_ id: UInt32, _ message: Message) -> OutgoingFrame? {
-    requests.remove(id) != nil ? frame(message, id: id) : nil
+    requests.remove(id) != nil || queries.remove(id) != nil ? frame(message, id: id) : nil
   }
 
   func tell(_ id: UInt32, _ message: Message) -> OutgoingFrame? {
-    subscriptions[id] != nil ? frame(message, id: id) : nil
+    subscriptions[id] != nil || queries.contains(id) ? frame(message, id: id) : nil
   }
 
   func creditLeft(_ id: UInt32) -> Int {
@@ -272,7 +296,7 @@ extension ServerSession.Open {
   }
 
   func end(_ id: UInt32, _ reason: EndReason) -> OutgoingFrame? {
-    subscriptions.removeValue(forKey: id) != nil ? frame(.end(reason), id: id) : nil
+    subscriptions.removeValue(forKey: id) != nil || queries.remove(id) != nil ? frame(.end(reason), id: id) : nil
   }
 
   /// - Returns: whether the append was in flight.

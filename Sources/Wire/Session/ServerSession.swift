@@ -21,6 +21,8 @@ package struct ServerSession: ~Copyable {
     case cancel(id: UInt32)
     case list(id: UInt32, ListRequest)
     case stat(id: UInt32)
+    case query(id: UInt32, Query)
+    case cancelQuery(id: UInt32)
     /// Flush, then close without cutting off sent bytes. `code` is what the client received; nil if it ended the
     /// connection itself.
     case close(reason: String, code: RefusalCode?)

@@ -1,0 +1,38 @@
+internal import LogsWire
+
+/// QUERY: streams are found in the connection's turns, reader threads count.
+extension ServerConnection {
+  /// Queries of all connections.
+  private static let queryCountMax = 64
+
+  func begin(_ id: UInt32, _ query: Query) {
+    let counters = core.hub.counters
+    guard counters.queries.current < Self.queryCountMax else {
+      let limit = UInt64(Self.queryCountMax)
+      let refusal = Refusal(
+        .overloaded, "the server answers \(limit) queries, which is as many as it takes at once", isRetryable: true,
+        retryAfterMilliseconds: 500, limit: .init("queries-total", limit))
+      return send(session.refuse(id, refusal))
+    }
+    queries[id] = RunningQuery(query, hub: core.hub) { [unowned self] event in
+      switch event {
+      case .progress(let progress): if !isFull { send(session.tell(id, .progress(progress))) }
+      case .result(let result):
+        queries[id] = nil
+        send(session.answer(id, .result(result)))
+        closeIfDone()
+      case .refused(let refusal):
+        queries[id] = nil
+        send(session.refuse(id, refusal))
+        closeIfDone()
+      }
+    }
+    awaitTurn(id)
+  }
+
+  func cancelQuery(_ id: UInt32) {
+    queries.removeValue(forKey: id)?.cancel()
+    send(session.end(id, .cancelled))
+    closeIfDone()
+  }
+}
