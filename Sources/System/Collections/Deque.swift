@@ -1,18 +1,21 @@
 /// A queue in a ring buffer: adding at the end and removing at the front take amortized constant time.
-package struct Deque<Element> {
+///
+/// Public, though nobody outside sees this module: other modules specialize what is inlinable only if it is public, and
+/// without that each call looks its types up at run time.
+public struct Deque<Element> {
   @usableFromInline var slots: [Element?] = []
   @usableFromInline var start = 0
   @usableFromInline var length = 0
 
-  @inlinable package init() {}
+  @inlinable public init() {}
 
-  @inlinable package var count: Int { length }
-  @inlinable package var isEmpty: Bool { count == 0 }
-  @inlinable package var first: Element? { isEmpty ? nil : self[0] }
-  @inlinable package var last: Element? { isEmpty ? nil : self[count - 1] }
+  @inlinable public var count: Int { length }
+  @inlinable public var isEmpty: Bool { count == 0 }
+  @inlinable public var first: Element? { isEmpty ? nil : self[0] }
+  @inlinable public var last: Element? { isEmpty ? nil : self[count - 1] }
 
   /// The element at `index`, counted from the first.
-  @inlinable package subscript(index: Int) -> Element {
+  @inlinable public subscript(index: Int) -> Element {
     get {
       precondition(index >= 0 && index < count, "an index must lie inside its deque")
       guard let element = slots[slot(index)] else { preconditionFailure("a slot in use has an element") }
@@ -24,15 +27,15 @@ package struct Deque<Element> {
     }
   }
 
-  @inlinable package mutating func append(_ element: Element) {
+  @inlinable public mutating func append(_ element: Element) {
     if count == slots.count { grow() }
     slots[slot(count)] = element
     length += 1
   }
 
-  @inlinable package mutating func popFirst() -> Element? { isEmpty ? nil : removeFirst() }
+  @inlinable public mutating func popFirst() -> Element? { isEmpty ? nil : removeFirst() }
 
-  @inlinable package mutating func removeFirst() -> Element {
+  @inlinable public mutating func removeFirst() -> Element {
     let element = self[0]
     slots[start] = nil
     start = slot(1)
@@ -40,7 +43,7 @@ package struct Deque<Element> {
     return element
   }
 
-  @inlinable package mutating func removeLast() {
+  @inlinable public mutating func removeLast() {
     precondition(!isEmpty, "there is nothing to remove")
     slots[slot(count - 1)] = nil
     length -= 1
@@ -48,7 +51,7 @@ package struct Deque<Element> {
 
   /// Removes the element at `index`, counted from the first; those after it move up.
   @inlinable @discardableResult
-  package mutating func remove(at index: Int) -> Element {
+  public mutating func remove(at index: Int) -> Element {
     guard index > 0 else { return removeFirst() }
     let element = self[index]
     for place in index..<count - 1 { slots[slot(place)] = slots[slot(place + 1)] }
@@ -56,7 +59,7 @@ package struct Deque<Element> {
     return element
   }
 
-  @inlinable package mutating func removeAll() { self = Deque() }
+  @inlinable public mutating func removeAll() { self = Deque() }
 
   @inlinable func slot(_ index: Int) -> Int {
     let slot = start + index

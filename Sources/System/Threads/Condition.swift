@@ -1,11 +1,11 @@
 internal import Glibc
 
 /// A lock, and a condition that threads holding it can wait for.
-@safe package struct Condition: ~Copyable, @unchecked Sendable {
+@safe @usableFromInline package struct Condition: ~Copyable, @unchecked Sendable {
   private let mutex: UnsafeMutablePointer<pthread_mutex_t>
   private let condition: UnsafeMutablePointer<pthread_cond_t>
 
-  package init() {
+  @usableFromInline package init() {
     unsafe mutex = .allocate(capacity: 1)
     unsafe condition = .allocate(capacity: 1)
     unsafe mutex.initialize(to: pthread_mutex_t())
@@ -25,18 +25,18 @@ internal import Glibc
     unsafe mutex.deallocate()
   }
 
-  package func lock() { unsafe Self.check(pthread_mutex_lock(mutex)) }
+  @usableFromInline package func lock() { unsafe Self.check(pthread_mutex_lock(mutex)) }
 
-  package func unlock() { unsafe Self.check(pthread_mutex_unlock(mutex)) }
+  @usableFromInline package func unlock() { unsafe Self.check(pthread_mutex_unlock(mutex)) }
 
   /// Wakes every thread that waits.
-  package func signal() { unsafe Self.check(pthread_cond_broadcast(condition)) }
+  @usableFromInline package func signal() { unsafe Self.check(pthread_cond_broadcast(condition)) }
 
   /// Releases the lock until a signal or a spurious wakeup, and takes it again.
   ///
   /// - Parameter deadline: a time of the monotonic clock.
   /// - Returns: whether the deadline has passed.
-  package func wait(until deadline: Int64?) -> Bool {
+  @usableFromInline package func wait(until deadline: Int64?) -> Bool {
     guard let deadline else {
       unsafe Self.check(pthread_cond_wait(condition, mutex))
       return false
