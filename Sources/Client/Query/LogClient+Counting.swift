@@ -12,8 +12,8 @@ extension LogClient {
   ///   - filter: which entries count; all without one. A time or number range is a part of it.
   ///   - progress: called about twice a second while the server works, on a thread of the client's.
   /// - Returns: the number, with that of the entries that could not be looked at.
-  /// - Throws: `LogError`: `refused` (`filter_too_costly`, too many streams), `closed`, `gaveUp`, `cancelled`. Cancelling
-  ///   the task ends the server's work, too.
+  /// - Throws: `LogError`: `refused` (`filter_too_costly`, too many streams), `closed`, `gaveUp`, `cancelled`.
+  ///   Cancelling the task ends the server's work, too.
   public func count(
     _ selectors: [StreamSelector], filter: Filter? = nil, progress: (@Sendable (QueryProgress) -> Void)? = nil
   ) async throws(LogError) -> QueryResult {
