@@ -1,7 +1,7 @@
 internal import LogsClient
 internal import LogsText
 
-/// The command `logs`: finds the command, runs it, and says how it went by its exit code.
+/// The program `logs`: finds the command, runs it, and returns its exit code.
 package enum CommandLineTool {
   /// - Parameter words: the arguments without the program's name.
   package static func run(_ words: [String]) async -> Int32 {
@@ -46,7 +46,7 @@ package enum CommandLineTool {
     Spelling.suggestion(name, among: Command.all.map(\.name) + ["help"])
   }
 
-  /// Tells of a failure in one line.
+  /// Reports a failure in one line.
   private static func report(_ error: any Error) -> Int32 {
     if error is Terminal.PipeClosed { return ExitCode.done }
     if let failure = error as? PushFailure {

@@ -1,4 +1,4 @@
-/// How a command went, for the shell.
+/// The exit codes of `logs`.
 enum ExitCode {
   static let done: Int32 = 0
   static let failed: Int32 = 1
@@ -7,7 +7,7 @@ enum ExitCode {
   static let notAllowed: Int32 = 4
   static let dataMissing: Int32 = 5
 
-  /// As shells have it: 130 for SIGINT, 143 for SIGTERM.
+  /// As in shells: 130 for SIGINT, 143 for SIGTERM.
   static func interrupted(by signal: Int32) -> Int32 { 128 + signal }
 }
 

@@ -5,8 +5,8 @@ internal import Synchronization
 
 /// Ctrl-C and SIGTERM: the first one ends a command cleanly, the second one at once.
 package enum Interruption {
-  /// A pipe that the handler writes signals' numbers to: they wait there for the reader, so none is lost, however early
-  /// it comes.
+  /// The pipe that the handler writes signal numbers to. They wait there to be read, so a signal that comes early is not
+  /// lost.
   ///
   /// Written by `prepare`, before the handler can run and before any other thread exists.
   private nonisolated(unsafe) static var writeEnd: Int32 = -1
@@ -14,7 +14,7 @@ package enum Interruption {
 
   /// Catches the signals. Called once, first of all.
   package static func prepare() {
-    // A standard descriptor that is closed would be given to the next file that is opened.
+    // The next file to be opened would get the number of a standard descriptor that is closed.
     for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
       _ = unsafe open("/dev/null", O_RDWR)
     }
@@ -29,7 +29,7 @@ package enum Interruption {
     for number in [SIGINT, SIGTERM] { signal(number, handler) }
   }
 
-  /// signal-safety(7): only write, with errno kept.
+  /// signal-safety(7): only `write`, and errno is restored.
   private static let handler: @convention(c) (Int32) -> Void = { number in
     let error = errno
     var byte = UInt8(truncatingIfNeeded: number)
@@ -39,7 +39,7 @@ package enum Interruption {
 
   /// Runs `body`, cancelling its task when a signal comes.
   ///
-  /// - Returns: what `body` returns; when it was interrupted, 128 and the first signal's number: 130 or 143.
+  /// - Returns: what `body` returns; 128 plus the number of the first signal if there was one: 130 or 143.
   static func watch(_ body: @escaping @Sendable () async throws -> Int32) async throws -> Int32 {
     let first = FirstSignal()
     let task = Task { try await body() }
@@ -61,13 +61,13 @@ package enum Interruption {
     }
   }
 
-  /// Takes the signals that wait in the pipe, as exit codes.
+  /// Reads the signals in the pipe, as exit codes.
   private static func receive(_ take: (Int32) -> Void) {
     var byte: UInt8 = 0
     while unsafe read(readEnd, &byte, 1) == 1 { take(ExitCode.interrupted(by: Int32(byte))) }
   }
 
-  /// The exit code that the first signal has decided.
+  /// The exit code, which the first signal decides.
   private final class FirstSignal: Sendable {
     private let code = Mutex<Int32?>(nil)
 

@@ -16,7 +16,10 @@ extension Arguments {
     guard let text = value(option) else { return nil }
     guard let time = TimeText.parse(text, now: SystemClock.wall()) else {
       throw .usage(
-        "--\(option) takes a time like 2026-01-10T12:00:00Z, '2026-01-10 12:00', 10m, 2h, 3d, today or unix seconds, not '\(text)'"
+        """
+        --\(option) takes a time like 2026-01-10T12:00:00Z, '2026-01-10 12:00', 10m, 2h, 3d, today or unix seconds, \
+        not '\(text)'
+        """
       )
     }
     return time

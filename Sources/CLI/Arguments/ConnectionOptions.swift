@@ -9,38 +9,37 @@ enum ConnectionOptions {
     Option(
       "server", form: "URL",
       help: "logs://host[:port] or logs+unix:///path; several, separated by commas, are tried in turn"),
-    Option("token", form: "TOKEN", help: "what the server knows your rights by; better in $LOGS_TOKEN or a file"),
+    Option("token", form: "TOKEN", help: "what proves your rights to the server; better kept in $LOGS_TOKEN or a file"),
     Option("token-file", form: "FILE", help: "the file that holds the token"),
     Option(
       "retry-for", form: "SECONDS",
       help:
-        "give up after so long without an answer, 0: at once, as most do; push, follow and spool drain never do without it"
-    ),
+        "give up after SECONDS without an answer (default 0: at once; for push, follow and spool drain: never)"),
   ]
 
-  /// A client as the flags and the environment say.
+  /// A client configured by the flags and the environment.
   ///
   /// - Parameter patience: how long to try.
   static func client(_ arguments: Arguments, patience: Duration?) throws -> LogClient {
     try LogClient(configuration(arguments, patience: patience))
   }
 
-  /// The same, for those who make their clients themselves.
+  /// The configuration alone, for commands that make several clients.
   static func configuration(_ arguments: Arguments, patience: Duration?) throws -> LogClientConfiguration {
     var configuration = LogClientConfiguration(name: "logs \(Version.number)")
     if let servers = arguments.value("server") ?? Terminal.environment("LOGS_SERVER"), !servers.isEmpty {
       configuration.servers = servers.split(separator: ",").map(String.init)
     }
     configuration.token = try token(arguments)
-    // Somebody looks at the terminal: a server that is back should be noticed soon.
+    // Somebody is watching: a server that is back should be noticed soon.
     configuration.backoff.cap = .seconds(5)
     configuration.reconnectDeadline = patience
     return configuration
   }
 
-  /// How long to try, as `--retry-for` says.
+  /// How long to try, from `--retry-for`.
   ///
-  /// - Parameter usual: what holds without the flag; nil is no limit, zero is one attempt.
+  /// - Parameter usual: the value without the flag; nil is no limit, zero is one attempt.
   static func patience(_ arguments: Arguments, else usual: Duration?) throws(CommandError) -> Duration? {
     guard let text = arguments.value("retry-for") else { return usual }
     guard let seconds = Double(text), seconds >= 0, seconds < 1e9 else {

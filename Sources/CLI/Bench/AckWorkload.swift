@@ -2,10 +2,10 @@ internal import LogsClient
 internal import LogsSystem
 internal import LogsWire
 
-/// Connections of which each appends one entry, waits until it is durable, and appends the next.
+/// Each connection appends one entry, waits until it is durable, and appends the next.
 ///
-/// All of them, and the tasks that wait, are on one thread, as far fewer than one core is needed for all. With a thread
-/// for each the machine would measure how it changes threads.
+/// All connections and the tasks that wait share one thread: together they need far less than one core, and with a
+/// thread each, switching threads would dominate the measurement.
 struct AckWorkload: Workload {
   private let target: BenchTarget
   private let corpus: Corpus
@@ -33,7 +33,7 @@ struct AckWorkload: Workload {
     ]
   }
 
-  /// A fifth of a run warms up, at most so long.
+  /// The warm-up takes a fifth of a run, and at most this long.
   private static let warmUpSecondsMax = 1.0
 
   func prepare() async throws { _ = try await append(for: min(seconds / 5, Self.warmUpSecondsMax), Meter()) }
@@ -55,7 +55,7 @@ struct AckWorkload: Workload {
             var byteCount: UInt64 = 0
             _ = try await client.append(reader.next(1, byteCount: &byteCount), to: stream)
             let now = MonotonicTime.now()
-            // What comes later belongs to no run.
+            // Acknowledgements that come later belong to no run.
             if now <= end { meter.record(now.nanoseconds(since: begun), byteCount: byteCount) }
             begun = now
           }

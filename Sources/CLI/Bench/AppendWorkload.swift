@@ -4,7 +4,7 @@ internal import LogsWire
 
 /// Producers that append as fast as they are acknowledged, each with a connection, a thread and streams of its own.
 ///
-/// All runs append to the same streams, which the warm-up has made.
+/// All runs append to the same streams, which the warm-up creates.
 struct AppendWorkload: Workload {
   private let corpus: Corpus
   private let batchEntryCount: Int
@@ -35,7 +35,7 @@ struct AppendWorkload: Workload {
     ]
   }
 
-  /// A tenth of a run warms up, at most so many entries, but a batch for each stream.
+  /// The warm-up takes a tenth of a run: at most this many entries, and at least one batch for each stream.
   private static let warmUpEntryCountMax: UInt64 = 200_000
 
   func prepare() async throws {

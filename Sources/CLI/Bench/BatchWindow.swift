@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// Lets one task have so many batches on their way at once.
+/// Limits how many batches of one task are in flight at once.
 final class BatchWindow: Sendable {
   private struct State {
     var free: Int
@@ -12,9 +12,9 @@ final class BatchWindow: Sendable {
 
   init(_ batchCount: Int) { state = Mutex(State(free: batchCount)) }
 
-  /// Waits until one more may go. Used by one task.
+  /// Waits until one more may be sent. Used by one task.
   ///
-  /// - Returns: false when none may go any more.
+  /// - Returns: false once the window is closed.
   func enter() async -> Bool {
     await withCheckedContinuation { waiter in
       let mustWait = state.withLock { state in
@@ -30,10 +30,10 @@ final class BatchWindow: Sendable {
     }
   }
 
-  /// One has come back.
+  /// A batch has been answered.
   func leave() { change { $0.free += 1 } }
 
-  /// None may go any more.
+  /// No more may be sent.
   func close() { change { $0.isClosed = true } }
 
   private func change(_ body: (inout State) -> Void) {

@@ -1,7 +1,7 @@
 internal import LogsClient
 internal import LogsText
 
-/// What is to be measured, and how much of it: the flags of `logs bench`, checked.
+/// What to measure, and how much of it: the flags of `logs bench`, checked.
 struct BenchConfiguration: Sendable {
   enum Kind: String, CaseIterable, Sendable {
     case append
@@ -10,7 +10,7 @@ struct BenchConfiguration: Sendable {
     case read
     case corpus
 
-    /// The flags that mean something to it, beside those that all kinds have.
+    /// The flags of this kind; those of all kinds are left out.
     fileprivate var flags: Set<String> {
       switch self {
       case .append: ["corpus", "producers", "streams", "batch", "entries", "repeat", "output"]
@@ -40,7 +40,7 @@ struct BenchConfiguration: Sendable {
   var seconds = 5.0
   var rate: UInt64 = 1_000
   var followerCount = 1
-  /// nil for one that is made.
+  /// nil for one that is created.
   var stream: StreamName?
   var decoding = Decoding.entries
   var repeatCount = 3
@@ -49,22 +49,24 @@ struct BenchConfiguration: Sendable {
   static let options = [
     Option(
       "corpus", form: "FILE",
-      help: "the lines to use, raw or as logs bench corpus writes them; built-in ones without this"),
-    Option("producers", form: "N", help: "append: connections, each with streams of its own; 1 without this"),
-    Option("batch", form: "N", help: "append, tail: entries in a batch; 1000 for append, 1 for tail without this"),
-    Option("entries", form: "N", help: "append, read, corpus: entries in all; 1000000 without this"),
-    Option("connections", form: "N", help: "ack: connections; 1 without this"),
+      help: "the lines to use, raw or as logs bench corpus writes them (default: built-in lines)"),
+    Option("producers", form: "N", help: "append: connections, each with streams of its own (default 1)"),
+    Option("batch", form: "N", help: "append, tail: entries in a batch (default: 1000 for append, 1 for tail)"),
+    Option("entries", form: "N", help: "append, read, corpus: entries in all (default 1000000)"),
+    Option("connections", form: "N", help: "ack: connections (default 1)"),
     Option(
       "streams", form: "N",
       help:
-        "append: streams that batches go round, one for each producer without this; ack: streams that they share, or 'shared' for one, as without this"
-    ),
-    Option("seconds", form: "S", help: "ack, tail: how long each run is; 5 without this"),
-    Option("rate", form: "N", help: "tail: entries a second; 1000 without this"),
-    Option("followers", form: "N", help: "tail: followers, each with a connection of its own; 1 without this"),
-    Option("stream", form: "STREAM", help: "read: what to read; a stream that is made for it without this"),
+        """
+        append: streams that the batches go to in turn (default: one for each producer); ack: streams that the \
+        connections share, or 'shared' for one (default)
+        """),
+    Option("seconds", form: "S", help: "ack, tail: how long a run takes (default 5)"),
+    Option("rate", form: "N", help: "tail: entries a second (default 1000)"),
+    Option("followers", form: "N", help: "tail: followers, each with a connection of its own (default 1)"),
+    Option("stream", form: "STREAM", help: "read: the stream to read (default: one that is created for it)"),
     Option("decode", form: "WHAT", help: "read: entries (default), or batches, which are checked but not decompressed"),
-    Option("repeat", form: "N", help: "runs, of which the medians are shown; 3 without this"),
+    Option("repeat", form: "N", help: "number of runs, whose medians are shown (default 3)"),
     Option.reportFormat,
   ]
 
@@ -87,11 +89,14 @@ struct BenchConfiguration: Sendable {
     if kind == .append {
       streamCount = try arguments.count("streams", upTo: Self.streamCountMax) ?? producerCount
       guard streamCount >= producerCount else {
-        throw CommandError.usage("--streams is at least \(producerCount) for so many producers: each has its own")
+        throw CommandError.usage("--streams must be at least \(producerCount): each producer has its own")
       }
       guard arguments.value("streams") == nil || entryCount >= UInt64(streamCount * batchEntryCount) else {
         throw CommandError.usage(
-          "--entries is at least \(streamCount * batchEntryCount): a batch of \(batchEntryCount) for each of \(streamCount) streams; or set --batch"
+          """
+          --entries must be at least \(streamCount * batchEntryCount): a batch of \(batchEntryCount) for each of \
+          \(streamCount) streams; or set --batch
+          """
         )
       }
     } else if let streams = arguments.value("streams"), streams != "shared" {
@@ -102,7 +107,7 @@ struct BenchConfiguration: Sendable {
     followerCount = try arguments.count("followers", upTo: Self.connectionCountMax) ?? 1
     stream = try arguments.value("stream").map { try StreamName($0) }
     if stream != nil, arguments.value("entries") != nil {
-      throw CommandError.usage("--entries is for a stream that is made; --stream names one that is there")
+      throw CommandError.usage("--entries is for a stream that bench creates; --stream names an existing one")
     }
     if let text = arguments.value("decode") {
       guard let decoding = Decoding(rawValue: text) else {
@@ -113,7 +118,7 @@ struct BenchConfiguration: Sendable {
     repeatCount = try arguments.count("repeat", upTo: Self.repeatCountMax) ?? repeatCount
   }
 
-  /// Entries of a batch where nothing else is said: for `append`, and for streams that are made to be read.
+  /// Entries of a batch by default: for `append`, and for streams that are created to be read.
   static let bulkEntryCount = 1_000
 
   private static let batchEntryCountMax = 65_536
@@ -122,7 +127,7 @@ struct BenchConfiguration: Sendable {
   private static let rateMax = 100_000_000
   private static let repeatCountMax = 1_000
 
-  /// Connections that a run holds open at once, with the one that asks for the server's own numbers.
+  /// Connections that a run holds open at once, including the one that asks the server for its CPU time.
   var descriptorCount: Int {
     switch kind {
     case .append: producerCount + 1
@@ -133,7 +138,7 @@ struct BenchConfiguration: Sendable {
     }
   }
 
-  /// Lines that are generated: more are not needed, since batches are compressed one by one.
+  /// How many lines are generated. More are not needed, since each batch is compressed on its own.
   var generatedLineCount: Int {
     switch kind {
     case .append, .read: Int(min(entryCount, 200_000))

@@ -2,7 +2,7 @@ internal import LogsClient
 internal import LogsSystem
 internal import LogsWire
 
-/// How far a run has come, on a terminal's last line.
+/// Shows the progress of a run on the last line of the terminal.
 final class BenchProgress: Sendable {
   private static let interval = Duration.milliseconds(500)
 

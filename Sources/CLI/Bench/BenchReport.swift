@@ -1,4 +1,4 @@
-/// What a measurement has come to: the medians of its runs, and each run.
+/// The result of a measurement: each run, and the medians of all runs.
 struct BenchReport: Sendable {
   let kind: BenchConfiguration.Kind
   let unit: String

@@ -4,7 +4,7 @@ struct BenchRun: Sendable {
   var seconds = 0.0
   var entriesPerSecond = 0.0
   var megabytesPerSecond = 0.0
-  /// Milliseconds that half, 90 %, 99 % and 99.9 % of all took at most, and that all did.
+  /// Percentiles of the latency and its maximum, in milliseconds.
   var p50 = 0.0
   var p90 = 0.0
   var p99 = 0.0
@@ -14,7 +14,7 @@ struct BenchRun: Sendable {
   var serverCPUSecondsPerMillion = 0.0
   var serverResidentByteCount = 0.0
   var clientCPUSeconds = 0.0
-  /// Zero for all kinds of work but those with followers.
+  /// Zero for workloads without followers.
   var expectedDeliveryCount = 0.0
   var deliveryCount = 0.0
   var lagMax = 0.0
@@ -38,7 +38,7 @@ struct BenchRun: Sendable {
     }
   }
 
-  /// - Parameter runs: at least one. Each number's median is its own; of an even number of runs, the mean of the two in
+  /// - Parameter runs: at least one. Each number has its own median; for an even number of runs, the mean of the two in
   ///   the middle.
   init(medianOf runs: [BenchRun]) {
     for path in Self.numbers {

@@ -2,20 +2,20 @@ internal import Glibc
 internal import LogsClient
 internal import LogsText
 
-/// The server that is measured: one that is there, or one of its own.
+/// The server to measure: one that is running, or one that is started for it.
 struct BenchTarget: Sendable {
   let configuration: LogClientConfiguration
-  /// Streams that are made get names below this one, which nobody else uses.
+  /// The prefix of the streams that are created, which nobody else uses.
   let prefix: String
-  /// Says on the report which server it was.
+  /// Names the server in the report.
   let title: String
 
-  /// Runs `body` with a server; one of its own is gone afterwards.
+  /// Runs `body` with a server. One that was started for it is removed afterwards.
   static func with<Result: Sendable>(
     _ arguments: Arguments, _ configuration: BenchConfiguration, _ body: (BenchTarget) async throws -> Result
   ) async throws -> Result {
     try raiseDescriptorLimit(to: configuration.descriptorCount)
-    // The environment does not count: that a server gets such a load should have been asked for in so many words.
+    // $LOGS_SERVER is ignored: nobody should put this load on a server by accident.
     if let server = arguments.value("server") {
       return try await body(BenchTarget(try clientConfiguration(arguments, server), title: server))
     }
@@ -41,7 +41,7 @@ struct BenchTarget: Sendable {
   }
 
   private static func clientConfiguration(_ arguments: Arguments, _ server: String) throws -> LogClientConfiguration {
-    // A measurement across an outage says nothing.
+    // A measurement across an outage means nothing.
     let patience = try ConnectionOptions.patience(arguments, else: .zero)
     var configuration = try ConnectionOptions.configuration(arguments, patience: patience)
     configuration.servers = server.split(separator: ",").map(String.init)
@@ -50,10 +50,10 @@ struct BenchTarget: Sendable {
 
   func stream(_ name: String) throws -> StreamName { try StreamName("\(prefix)/\(name)") }
 
-  /// Descriptors that the process, or a server that it starts, has open beside its connections.
+  /// Descriptors that this process, or a server that it starts, needs besides its connections.
   private static let otherDescriptorCount = 128
 
-  /// What a server that is started inherits.
+  /// Raises the limit, which a server that is started inherits.
   private static func raiseDescriptorLimit(to count: Int) throws(CommandError) {
     let needed = rlim_t(count + otherDescriptorCount)
     let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
@@ -62,7 +62,10 @@ struct BenchTarget: Sendable {
     limit.rlim_cur = min(needed, limit.rlim_max)
     guard needed <= limit.rlim_max, unsafe setrlimit(resource, &limit) == 0 else {
       throw CommandError(
-        "\(count) connections need \(needed) descriptors, and this process may have \(limit.rlim_max); raise the limit with ulimit -Hn \(needed) as root, or use fewer"
+        """
+        \(count) connections need \(needed) descriptors, and this process may have \(limit.rlim_max); raise the limit \
+        with ulimit -Hn \(needed) as root, or use fewer
+        """
       )
     }
   }

@@ -2,15 +2,15 @@ internal import LogsClient
 internal import LogsSystem
 internal import LogsWire
 
-/// Appends entries to streams in turn as one service: encodes one batch after the other, with several on their way.
+/// Appends to streams in turn, as one service does: encodes one batch after the other, with several in flight.
 struct BulkAppend {
   let client: LogClient
-  /// Which batches go round; at least one.
+  /// The streams, which get a batch in turn; at least one.
   let streams: [StreamName]
   let batchEntryCount: Int
 
-  /// Batches without an answer: as many as the protocol lets a producer have on a stream. With more, each batch
-  /// would be seen to wait for those before it in the client.
+  /// How many batches are in flight: as many as the protocol allows a producer on a stream. With more, the latency
+  /// would include waiting in the client.
   static let inFlightCount = 32
 
   private struct Sent {
@@ -20,11 +20,11 @@ struct BulkAppend {
     let byteCount: UInt64
   }
 
-  /// - Parameter meter: told of each batch when it is durable, and how long after the client was given its lines.
+  /// - Parameter meter: records each batch when it is durable, with the time since the client got its lines.
   func run(_ entryCount: UInt64, _ reader: inout CorpusReader, _ meter: Meter) async throws {
     let window = BatchWindow(Self.inFlightCount)
     let (queue, sent) = AsyncStream.makeStream(of: Sent.self)
-    // Acknowledgements of a stream come in order, and those of several nearly so.
+    // Acknowledgements of one stream come in order, those of several nearly so.
     let receiving = Task {
       defer { window.close() }
       for await batch in queue {
@@ -52,7 +52,7 @@ struct BulkAppend {
     defer { sent.finish() }
     var rest = entryCount
     var turn = 0
-    // A closed window: what failed is thrown by the receiving task.
+    // The window is closed: the receiving task throws what failed.
     while rest > 0, await window.enter() {
       let count = Int(min(rest, UInt64(batchEntryCount)))
       let start = MonotonicTime.now()

@@ -5,7 +5,7 @@ extension Corpus {
   static func generated(lineCount: Int) -> Corpus {
     var corpus = Corpus()
     var generator = LineGenerator()
-    // Lines that are used one after the other share memory, as those of a file do.
+    // Lines that are used one after the other share memory, like those read from a file.
     for start in stride(from: 0, to: lineCount, by: blockLineCount) {
       let lines = (start..<min(start + blockLineCount, lineCount)).map { _ in generator.next() }
       let block = ByteString(lines.map(\.text).joined())

@@ -3,7 +3,7 @@ internal import LogsText
 internal import LogsWire
 
 extension Corpus {
-  /// So many lines are kept of a file at most; a file that is longer is measured with its beginning.
+  /// How many lines of a file are kept; of a longer one, the first ones are used.
   private static let lineCountMax = 2_000_000
 
   /// The lines of a file: what `logs bench corpus` writes if its first line is of that form, raw lines otherwise.
@@ -22,7 +22,10 @@ extension Corpus {
           corpus.append(row.message, time: row.time, severity: row.severity, source: row.source)
         } else {
           throw CommandError(
-            "line \(corpus.lines.count + 1) of \(path) is not 'time in ns, level, source, message' with tabs between them, as the first one is"
+            """
+            line \(corpus.lines.count + 1) of \(path) is not 'time in ns, level, source, message' with tabs between them, \
+            as the first one is
+            """
           )
         }
       }
@@ -31,7 +34,7 @@ extension Corpus {
     return corpus
   }
 
-  /// Lines without a time come a few milliseconds apart, from the beginning of 2026 on.
+  /// The time of a line that has none: from the beginning of 2026 on, a few milliseconds apart.
   static func time(ofLine index: Int) -> Int64 { 1_767_225_600_000_000_000 + Int64(index) * 3_141_593 }
 
   private static func row(_ line: ByteString) -> (

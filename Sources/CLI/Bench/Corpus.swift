@@ -2,7 +2,7 @@ internal import LogsClient
 
 /// Entries to measure with: lines of a file or of the generator, cut before anything is measured.
 ///
-/// Making a `LogEntry` of a line and encoding it are part of what is measured, as they are part of what a service does.
+/// Making a `LogEntry` from a line and encoding it are part of the measurement: a service does both.
 struct Corpus: Sendable {
   struct Line: Sendable {
     let message: ByteString
@@ -30,11 +30,10 @@ struct Corpus: Sendable {
   }
 }
 
-/// Takes entries from a corpus, round and round.
+/// Takes entries from a corpus, starting over at its end.
 struct CorpusReader {
   private let lines: [Corpus.Line]
-  /// Own copies: entries of several readers would fight over their reference counts, as those of several services do
-  /// not.
+  /// Copies of its own: several readers would compete for the same reference counts, which several services do not.
   private let sources: [ByteString]
   private var index: Int
 
@@ -45,12 +44,12 @@ struct CorpusReader {
     index = min(Int(Double(corpus.lines.count) * share), corpus.lines.count - 1)
   }
 
-  /// - Parameter byteCount: grows by the bytes of their lines: each message and a newline.
+  /// - Parameter byteCount: increased by the bytes of the lines: each message and a newline.
   mutating func next(_ count: Int, byteCount: inout UInt64) -> [LogEntry] {
     var entries: [LogEntry] = []
     entries.reserveCapacity(count)
     for _ in 0..<count {
-      // Field by field: a copy of the whole line is retained and released once more.
+      // Field by field: a copy of the whole line would cost one more retain and release.
       byteCount += UInt64(lines[index].message.count) + 1
       entries.append(
         LogEntry(

@@ -1,11 +1,11 @@
-/// How often each of many times was measured, to within 1/128 of it.
+/// Counts durations, each to within 1/128 of its value.
 ///
-/// Buckets as wide as 1/128 of their values, whatever those are: 58 kB for any number of samples, so that a long run
-/// takes no more memory than a short one and recording allocates nothing. Keeping every sample would be exact, and at a
-/// million of them a second would measure the memory of the benchmark.
+/// The width of a bucket is 1/128 of its values: 58 kB hold any number of samples, a long run takes no more memory than
+/// a short one, and recording allocates nothing. Keeping every sample would be exact, but at a million a second it
+/// would measure the memory of the benchmark.
 struct Histogram: Sendable {
   private static let precisionBitCount = 7
-  /// Values below this have a bucket each.
+  /// Each value below this has a bucket of its own.
   private static let exactCount = 1 << precisionBitCount
   private static let bucketCount = (UInt64.bitWidth - precisionBitCount + 1) << precisionBitCount
 
@@ -19,7 +19,7 @@ struct Histogram: Sendable {
     max = Swift.max(max, value)
   }
 
-  /// The least value that so large a share of the samples does not exceed; 0 when there are none.
+  /// The lowest value that this share of the samples does not exceed; 0 if there are no samples.
   ///
   /// Never below the true one, and at most 1/128 above it.
   func percentile(_ share: Double) -> UInt64 {
@@ -33,7 +33,7 @@ struct Histogram: Sendable {
     return max
   }
 
-  /// The bits below the highest one, as many as are kept, behind the number of those that are not.
+  /// The bits that are kept below the highest one, prefixed with the number of those that are dropped.
   private static func bucket(of value: UInt64) -> Int {
     guard value >= UInt64(exactCount) else { return Int(value) }
     let droppedBitCount = UInt64.bitWidth - 1 - precisionBitCount - value.leadingZeroBitCount

@@ -1,9 +1,9 @@
 internal import LogsClient
 
-/// Lines as services write them: a dozen forms, some of them seldom, with numbers, names, and identifiers and addresses
-/// that come again in lines nearby. The same lines on every machine.
+/// Lines as services write them: a dozen forms, some of them rare, with numbers, names, and identifiers and addresses
+/// that recur in nearby lines. Every machine gets the same lines.
 ///
-/// A line has 119 bytes on average, and zstd on level 1 makes 17 % of 1,000 of them, as of the real logs of many
+/// A line has 119 bytes on average, and zstd at level 1 compresses 1,000 of them to 17 %, like the real logs of many
 /// systems.
 struct LineGenerator {
   struct Line {
@@ -16,7 +16,7 @@ struct LineGenerator {
   private var lineCount: UInt64 = 0
 
   mutating func next() -> Line {
-    // The smallest of three: the first forms are the most frequent ones.
+    // The smallest of three numbers: the first forms are the most frequent.
     let form = Self.forms[min(below(Self.forms.count), below(Self.forms.count), below(Self.forms.count))]
     lineCount += 1
     var text = ""
@@ -24,7 +24,7 @@ struct LineGenerator {
       switch part {
       case .text(let fixed): text += fixed
       case .number(let limit): text += String(below(limit))
-      // Of what some 30 tasks are about that are under way; each is mentioned by some 10 lines.
+      // One of about 30 tasks in progress; each appears in about 10 lines.
       case .identifier: text += String(Self.mix(lineCount / 10 + UInt64(below(30))), radix: 16)
       case .address: text += "10.0.\(below(4)).\(below(16)):\(8_000 + min(below(1_000), below(1_000)))"
       case .name(let names): text += names[min(below(names.count), below(names.count))]

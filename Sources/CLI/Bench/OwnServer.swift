@@ -4,14 +4,14 @@ internal import LogsSystem
 
 /// A `logsd` with an empty data directory, for one measurement.
 ///
-/// It is kept by a shell that reads from a pipe whose other end this process alone holds. However this process ends, be
-/// it by `kill -9`, the read returns, and the shell ends the server and removes the directory. The shell and the server
-/// are a process group of their own, so that Ctrl-C in a terminal does not end the server before its clients.
+/// A shell runs it, and reads from a pipe whose other end only this process has. However this process ends, even by
+/// `kill -9`, the read returns, and the shell ends the server and removes the directory. The shell and the server are a
+/// process group of their own, so that Ctrl-C in a terminal does not end the server before its clients.
 actor OwnServer {
   private let executor = ThreadExecutor("logs-server")
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
-  /// Where it listens, and where its files are until it ends.
+  /// Where it listens, and where its files are while it runs.
   struct Place: Sendable {
     let url: String
     let directory: String
@@ -34,13 +34,13 @@ actor OwnServer {
     """
 
   private static let readyMillisecondsMax = 20_000
-  /// What a server takes by default.
+  /// The default of the server.
   private static let streamCountMin = 100_000
 
   /// - Parameters:
   ///   - connectionCount: connections that it must accept.
-  ///   - streamCount: streams that it must take.
-  /// - Throws: `CommandError` when there is no `logsd` or it does not start; then nothing is left of it.
+  ///   - streamCount: streams that it must allow.
+  /// - Throws: `CommandError` if there is no `logsd` or it does not start; then nothing is left behind.
   func start(connectionCount: Int, streamCount: Int) throws -> Place {
     let program = try Self.program()
     let directory = try Self.makeDirectory()
@@ -96,7 +96,10 @@ actor OwnServer {
     var template = Array("\(parent)/logs-bench-XXXXXX".utf8CString)
     guard unsafe mkdtemp(&template) != nil else {
       throw CommandError(
-        "cannot make a directory in \(parent) for a server's data: \(SystemError.last.text); name another one in $TMPDIR"
+        """
+        cannot make a directory in \(parent) for a server's data: \(SystemError.last.text); name another one in \
+        $TMPDIR
+        """
       )
     }
     return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)

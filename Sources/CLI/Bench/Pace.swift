@@ -1,9 +1,9 @@
 internal import LogsWire
 
-/// When each entry of a run is due: batch after batch, at even intervals, whatever becomes of those before.
+/// When each entry of a run is due: batches at even intervals, no matter how long earlier ones take.
 ///
-/// A latency counts from the moment when its entry was due. Counted from when it was really handed over, a server that
-/// stalls would hold up the hand-over as well, and nobody would have waited for long ("coordinated omission").
+/// Latency counts from the moment an entry was due. If it counted from when the entry was actually handed over, a server
+/// that stalls would delay that as well, and the stall would not show ("coordinated omission").
 struct Pace: Sendable {
   let start: MonotonicTime
   /// The sequence number of the first entry.
@@ -20,14 +20,14 @@ struct Pace: Sendable {
     start.advanced(byNanoseconds: UInt64((Double(batch * batchEntryCount) * 1e9 / Double(rate)).rounded()))
   }
 
-  /// Entries that were due by then.
+  /// How many entries were due by then.
   func dueCount(at time: MonotonicTime) -> UInt64 {
     guard time >= start else { return 0 }
     let batches = UInt64(Double(time.nanoseconds(since: start)) * Double(rate) / 1e9 / Double(batchEntryCount)) + 1
     return min(batches, batchCount) * batchEntryCount
   }
 
-  /// The batches that entries of `range` belong to, and how many entries of each are in it.
+  /// The batches that `range` touches, with how many of its entries are in each.
   func batches(in range: ClosedRange<UInt64>, _ body: (_ batch: UInt64, _ entryCount: UInt64) -> Void) {
     var sequence = max(range.lowerBound, firstSequence)
     let last = min(range.upperBound, firstSequence + entryCount - 1)

@@ -13,7 +13,7 @@ struct ReadWorkload: Workload {
   private let decoding: BenchConfiguration.Decoding
   private let client: LogClient
   private let stream: StreamName
-  /// Bytes of all lines, which those who read batches do not see.
+  /// Bytes of all lines, which are not known when only batches are read.
   private var byteCount: UInt64 = 0
 
   let unit = "entries"

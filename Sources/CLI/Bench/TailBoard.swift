@@ -1,7 +1,7 @@
 internal import LogsWire
 internal import Synchronization
 
-/// What followers have received of the run that is under way.
+/// What followers have received of the current run.
 final class TailBoard: Sendable {
   private struct Run {
     let pace: Pace
@@ -29,7 +29,7 @@ final class TailBoard: Sendable {
     return stream
   }
 
-  /// A follower has received `range`, and had everything below it.
+  /// A follower has received `range`, after everything below it.
   func received(_ range: ClosedRange<UInt64>, at now: MonotonicTime) {
     run.withLock { run in
       guard let current = run, range.upperBound >= current.pace.firstSequence else { return }
@@ -48,16 +48,16 @@ final class TailBoard: Sendable {
     }
   }
 
-  /// A follower has ended: the rest will not come.
+  /// A follower has ended and receives nothing more.
   func fail(_ error: any Error) {
     failure.withLock { $0 = $0 ?? error }
     stopWaiting()
   }
 
-  /// - Throws: what a follower has ended with.
+  /// - Throws: the error with which a follower ended.
   func check() throws { if let error = failure.withLock({ $0 }) { throw error } }
 
-  /// Nobody waits for the rest any more.
+  /// Stops waiting for the rest.
   func stopWaiting() { run.withLock { $0?.done.finish() } }
 
   /// Ends the run.

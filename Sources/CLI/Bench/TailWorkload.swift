@@ -5,8 +5,8 @@ internal import LogsWire
 /// A producer that hands over entries at a steady rate, and followers that receive all of them, each on a connection of
 /// its own.
 ///
-/// A follower has received a batch when its task has it, checked and not yet decompressed. The task that hands over is
-/// on the thread of the producer's connection, and all followers share another, with their tasks.
+/// A batch counts as received when the follower's task has it, checked and not yet decompressed. The task that hands
+/// over entries runs on the thread of the producer's connection; all followers and their tasks share another one.
 struct TailWorkload: Workload {
   private let corpus: Corpus
   private let rate: UInt64
@@ -47,11 +47,11 @@ struct TailWorkload: Workload {
 
   // MARK: Before
 
-  /// A fifth of a run warms up, at most so long.
+  /// The warm-up takes a fifth of a run, and at most this long.
   private static let warmUpSecondsMax = 1.0
 
   mutating func prepare() async throws {
-    // Creates the stream, so that following it is live at once.
+    // Creates the stream, so that its followers are live at once.
     var byteCount: UInt64 = 0
     var reader = CorpusReader(corpus)
     _ = try await producer.append(reader.next(1, byteCount: &byteCount), to: stream)
@@ -97,9 +97,9 @@ struct TailWorkload: Workload {
 
   mutating func run(_ number: Int, _ meter: Meter) async throws -> RunOutcome { try await run(for: seconds, meter) }
 
-  /// How long after the last hand-over what is still missing may come.
+  /// How long after the last hand-over missing entries may still arrive.
   private static let patience = Duration.seconds(10)
-  /// From the decision to begin until the first batch is due.
+  /// The time from the start of a run until its first batch is due.
   private static let leadNanoseconds: UInt64 = 1_000_000
 
   private mutating func run(for seconds: Double, _ meter: Meter) async throws -> RunOutcome {
@@ -132,7 +132,7 @@ struct TailWorkload: Workload {
       var byteCount: UInt64 = 0
       for batch in 0..<pace.batchCount {
         let entries = reader.next(Int(pace.batchEntryCount), byteCount: &byteCount)
-        // Who is late still lets the thread do what else there is.
+        // When late, give the thread a chance to do its other work.
         if batch % Self.yieldBatchCount == 0 { await Task.yield() }
         try await Self.wait(until: pace.due(batch: batch), on: sending)
         sent.yield(try await producer.submit(entries, to: stream))
@@ -156,7 +156,7 @@ struct TailWorkload: Workload {
   }
 
   private static let yieldBatchCount: UInt64 = 16
-  /// How long it may take to notice that the run has been given up.
+  /// How long it may take to notice that the run was cancelled.
   private static let waitMillisecondsMax: UInt64 = 100
 
   private static func wait(until due: MonotonicTime, on thread: ClientThread) async throws {

@@ -1,13 +1,13 @@
 internal import Glibc
 internal import LogsClient
 
-/// What the server and this process have taken from the machine so far.
+/// The resources that the server and this process have used so far.
 struct Usage: Sendable {
   let serverCPUSeconds: Double
   let serverResidentByteCount: Double
   let clientCPUSeconds: Double
 
-  /// - Throws: `LogError` as `LogClient.status`, `CommandError` when the server does not tell what is needed.
+  /// - Throws: `LogError` as `LogClient.status`; `CommandError` if a fact is missing.
   static func now(_ client: LogClient) async throws -> Usage {
     let facts = try await client.status()
     return Usage(
@@ -17,7 +17,7 @@ struct Usage: Sendable {
 
   private static func number(_ key: String, _ facts: [ServerFact]) throws(CommandError) -> Double {
     for fact in facts where fact.key == key { if case .number(let number) = fact.value { return Double(number) } }
-    throw CommandError("the server does not tell its \(key); measure one of this version")
+    throw CommandError("the server does not report \(key); measure one of this version")
   }
 
   private static var ownCPUSeconds: Double {

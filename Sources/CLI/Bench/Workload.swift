@@ -2,40 +2,40 @@ internal import LogsClient
 
 /// A kind of work that is measured.
 ///
-/// It is prepared once and run any number of times on the same connections; each run gets a meter of its own. `end` is
-/// called in any case, whatever failed or was cancelled before.
+/// It is prepared once and run any number of times on the same connections; each run gets its own meter. `end` is always
+/// called, even after a failure or a cancellation.
 protocol Workload: Sendable {
-  /// What was asked for, for the report.
+  /// The settings, for the report.
   var settings: [BenchSetting] { get }
-  /// What `entries` are called where people read it.
+  /// The word for `entries` in tables for people.
   var unit: String { get }
 
-  /// Connects, and does as much of the work as it takes to get going.
+  /// Connects, and warms up.
   mutating func prepare() async throws
 
   /// Does the work once.
   ///
   /// - Parameters:
   ///   - number: of the run, from 1.
-  ///   - meter: told of everything that counts.
+  ///   - meter: records everything that counts.
   mutating func run(_ number: Int, _ meter: Meter) async throws -> RunOutcome
 
   /// Closes the connections.
   func end() async
 }
 
-/// What a run tells beside what its meter was told.
+/// What a run returns besides what its meter has recorded.
 struct RunOutcome: Sendable {
   let nanoseconds: UInt64
   var deliveries: Deliveries?
 }
 
-/// How much of what was to be delivered was.
+/// How much was delivered, and how much should have been.
 struct Deliveries: Sendable {
   /// Entries that were due to be handed over, once for each follower.
   var expected: UInt64
   var made: UInt64
-  /// The most entries that a follower was behind those that were due, at any of its receipts.
+  /// The most entries that were due and that a follower did not have yet when it received something.
   var lagMax: UInt64
 }
 
@@ -50,7 +50,7 @@ struct BenchSetting: Sendable {
   init(_ name: String, _ text: String) { (self.name, datum) = (name, .text(text)) }
 }
 
-/// Ends clients at once: nothing waits for them any more.
+/// Ends clients at once, without waiting for anything.
 func close(_ clients: [LogClient]) async {
   await withTaskGroup { group in
     for client in clients { group.addTask { await client.shutdown(deadline: .zero) } }

@@ -7,18 +7,23 @@ enum BenchCommand {
   static let command = Command(
     name: "bench", synopsis: "append|ack|tail|read|corpus", summary: "measure a server with real clients",
     details: """
-      Measures a server of its own, which is gone afterwards with its data, or the one that --server names; $LOGS_SERVER does not count.
-      Its own is the logsd beside this program, or in $PATH, with data in $TMPDIR or else /var/tmp. Every acknowledgement comes after its fsync.
+      Measures a server of its own, which is removed afterwards with its data, or the one that --server
+      names; $LOGS_SERVER is ignored. Its own server is the logsd beside this program, or else in $PATH,
+      with its data in $TMPDIR or else /var/tmp. Every acknowledgement comes after its fsync.
 
-        append  producers that append batches as fast as they are acknowledged, to streams that the warm-up has made. Latency: from the lines to the acknowledgement
-        ack     connections that append one entry, wait until it is durable, and append the next. Latency: the wait
-        tail    entries at a steady rate to followers. Latency: from when an entry was due to be handed over to its receipt.
-                Entries count once for each follower
-        read    a stream from its first entry to its last. Latency: the waits for its batches
-        corpus  nothing: writes the built-in lines, as --corpus takes them, to measure other systems with
+        append  producers append batches as fast as they are acknowledged, to streams that the warm-up has
+                created. Latency: from the lines to the acknowledgement
+        ack     connections append one entry, wait until it is durable, and append the next. Latency: the
+                wait
+        tail    entries go to followers at a steady rate. Latency: from the moment an entry was due to its
+                arrival. Entries count once for each follower
+        read    a stream is read from its first entry to its last. Latency: the waits for its batches
+        corpus  measures nothing: writes the built-in lines as --corpus takes them, to measure other
+                systems with
 
-      Encoding is part of what is measured. Each run follows a warm-up. CPU of the server is that of its whole process, as it tells
-      itself, with all other clients it serves; streams that were made on a server that was named stay there, as bench/...
+      Encoding is part of what is measured. A warm-up comes first. The server's CPU time is that of the
+      whole process, as it reports it, including all other clients it serves. Streams that were created on
+      a server given by --server stay there, as bench/...
       """, options: BenchConfiguration.options, run: run)
 
   private static func run(_ arguments: Arguments) async throws -> Int32 {

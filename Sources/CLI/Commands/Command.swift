@@ -3,14 +3,14 @@ internal import LogsText
 /// One command of `logs`: what its help says, and what it does.
 struct Command: Sendable {
   let name: String
-  /// What stands behind the name in the help: `STREAM [FILE...]`.
+  /// What follows the name in the help: `STREAM [FILE...]`.
   let synopsis: String
   /// One line for the list of commands.
   let summary: String
   /// What the help says below the synopsis.
   let details: String
   let options: [Option]
-  /// Answers the exit code.
+  /// Returns the exit code.
   let run: @Sendable (Arguments) async throws -> Int32
 
   static let all = [

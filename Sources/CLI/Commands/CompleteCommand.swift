@@ -5,8 +5,8 @@ internal import LogsText
 enum CompleteCommand {
   static let command = Command(
     name: "complete", synopsis: "STREAM",
-    summary: "seal a stream: its followers end, and nothing can be appended any more",
-    details: "Appends a last entry of kind complete. Followers of the stream end; later appends are refused.",
+    summary: "seal a stream: its followers end, and nothing more can be appended",
+    details: "Appends a last entry, of kind complete. Followers of the stream end, and later appends are refused.",
     options: options, run: run)
 
   private static let options = [Option("text", form: "TEXT", help: "the last entry's message, at most 1,024 bytes")]

@@ -1,11 +1,11 @@
 internal import LogsClient
 
-/// Keeps the checkpoint of a follow: current with what was written out, and in the end no further than what stdout's
-/// reader has taken. What is left in a pipe when its reader goes was never seen by anybody.
+/// Saves the checkpoint of a follow. It follows what is written to stdout; in the end it is set back to what the reader
+/// of stdout has read, since nobody has seen what is left in the pipe when its reader goes away.
 final class CursorKeeper {
   /// Entries whose lines were written together.
   struct Lines {
-    /// Behind all of them.
+    /// The position after all of them.
     let position: CursorPosition
     let sequences: [UInt64]
     /// Where each entry's line ends, in bytes from the first one's start.
@@ -20,11 +20,11 @@ final class CursorKeeper {
   }
 
   private let store: any CheckpointStore
-  /// Behind all that was written.
+  /// The position after everything written.
   private var written: LogCursor
-  /// Behind all that is known to have been taken.
+  /// The position after everything that is known to have been read.
   private var taken: LogCursor
-  /// What was written and may still be in the pipe, with where it ends among all that was written.
+  /// What was written and may still be in the pipe, and where it ends among all bytes written.
   private var steps: [(step: Step, end: Int)] = []
   private var writtenByteCount = 0
 
@@ -44,14 +44,14 @@ final class CursorKeeper {
     add(.event(event))
   }
 
-  /// Moves behind the last whole line that was written: it is never printed again.
+  /// Moves past the last whole line that was written, which is never printed again.
   func wrote(_ lines: Lines) async throws {
     writtenByteCount += lines.byteCount
     if Self.advance(&written, past: lines, byteCount: lines.byteCount) { try await store.save(written) }
     add(.lines(lines))
   }
 
-  /// The end: what the reader has left in the pipe does not count, if it has gone.
+  /// The end. If the reader has gone, what it left in the pipe does not count.
   func end(isReaderGone: Bool) async throws {
     let takenByteCount = takenByteCount
     settle(takenByteCount)
@@ -69,7 +69,7 @@ final class CursorKeeper {
     settle(takenByteCount)
   }
 
-  /// Forgets the steps that were taken as a whole.
+  /// Forgets the steps that were read completely.
   private func settle(_ takenByteCount: Int) {
     let count = steps.prefix { $0.end <= takenByteCount }.count
     for (step, _) in steps.prefix(count) {
@@ -81,11 +81,11 @@ final class CursorKeeper {
     steps.removeFirst(count)
   }
 
-  /// - Returns: whether it has moved: one whole line at least lies within the bytes.
+  /// - Returns: whether the cursor moved: at least one whole line lies within the bytes.
   private static func advance(_ cursor: inout LogCursor, past lines: Lines, byteCount: Int) -> Bool {
     let count = lines.ends.prefix { $0 <= byteCount }.count
     if count == lines.ends.count {
-      // The range of a filtered batch may go on behind its last entry.
+      // The range of a filtered batch may end after its last entry.
       cursor.advance(to: lines.position)
       return true
     }

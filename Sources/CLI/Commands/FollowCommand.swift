@@ -8,28 +8,30 @@ enum FollowCommand {
   static let command = Command(
     name: "follow", synopsis: "STREAM...", summary: "show the last entries of streams, then new ones as they come",
     details: """
-      Shows the last 10 entries of each stream and then new ones, until it is interrupted or the streams are complete. A STREAM
-      may be a pattern: * stands for any run of characters but /, ** for any run, ? for one character; quote it. Survives
-      restarts of the server and broken links without losing or repeating an entry. Ends when nobody reads stdout any more.
+      Shows the last 10 entries of each stream and then new ones, until it is interrupted or all the
+      streams are complete. STREAM may be a pattern: * matches any characters except /, ** any characters,
+      ? one character; quote it. follow reconnects after restarts of the server and broken links, without
+      losing or repeating an entry. It ends when nobody reads its stdout any more.
 
-      Without -n, --from-seq or --since it begins with the first entry when --until, --until-seq, --until-head or --reverse says
-      where to end. A file that is empty counts as no cursor. When the reader of a pipe goes, the cursor stays behind the last
-      line that it has taken from there.
+      With --until, --until-seq, --until-head or --reverse it begins with the first entry, unless -n,
+      --from-seq or --since says otherwise. An empty cursor file counts as none. When the reader of a pipe
+      goes away, the cursor stays at the last line that it has read.
 
-      short and json are one line an entry wherever they go: newlines, other control characters, what changes the direction of
-      text are shown as escapes (\\n, \\x1b, \\u{202e}; \\u202e in json). Bytes that are not UTF-8 are \\x9b in short, U+FFFD in json.
+      short and json always print one line for each entry: newlines, other control characters and
+      characters that change the direction of text are escaped (\\n, \\x1b, \\u{202e}; \\u202e in json).
+      Bytes that are not UTF-8 are shown as \\x9b in short and as U+FFFD in json.
       """, options: options, run: run)
 
   private static let options =
     [
       Option(
         "tail", ["n", "lines"], form: "N",
-        help: "begin with the last N entries of each stream, or 'all'; 10 without this"),
+        help: "begin with the last N entries of each stream, or 'all' (default 10)"),
       Option("from-seq", form: "N", help: "begin with sequence number N"),
       Option("since", ["S"], form: "T", help: "begin with the first entry of each stream at or after time T"),
       Option("until", ["U"], form: "T", help: "end before the first entry of each stream after time T"),
       Option("cursor-file", form: "FILE", help: "begin after the cursor in FILE if it exists, and keep it current"),
-      Option("until-head", help: "end when all that was stored at the start has been shown"),
+      Option("until-head", help: "end when everything stored at the start has been shown"),
       Option("until-seq", form: "N", help: "end after sequence number N of each stream"),
       Option("limit", form: "N", help: "end after N entries"),
       Option("filter", form: "FILTER", help: "show only entries that pass the filter"),
@@ -53,8 +55,8 @@ enum FollowCommand {
       time: try arguments.time("until"),
       limit: try arguments.number("limit", atLeast: 1))
     let isReverse = arguments.has("reverse")
-    // Who says where to end, or has a cursor, wants all that comes before; streams that are not in the cursor are new
-    // to this follower.
+    // With an end or a cursor, everything up to there is wanted; a stream that is not in the cursor is new to this
+    // follower.
     let defaultStart: FollowStart =
       hasCursor || isReverse || end.atHead || end.sequence != nil || end.time != nil ? .first : .last(defaultTail)
     let start = try start(arguments) ?? defaultStart
@@ -76,7 +78,7 @@ enum FollowCommand {
     return isWhole || !arguments.has("strict") ? ExitCode.done : ExitCode.dataMissing
   }
 
-  /// Prints until the end, or until nobody reads stdout any more, also while there is nothing to print.
+  /// Prints until the end, or until nobody reads stdout any more, which is noticed even while nothing is printed.
   private static func print(_ subscription: FollowSequence, by printer: FollowPrinter) async throws -> Bool {
     let printing = Task { try await printer.print(subscription) }
     let watching = Task { if await Terminal.untilReaderIsGone() { printing.cancel() } }
@@ -88,13 +90,16 @@ enum FollowCommand {
     }
   }
 
-  /// Tells before anything is shown that the cursor could not be kept.
+  /// Fails before anything is shown if the cursor could not be saved.
   private static func checkDirectory(of path: String) throws(CommandError) {
     let slash = path.lastIndex(of: "/")
     let directory = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
     guard unsafe access(directory, W_OK) == 0 else {
       throw CommandError(
-        "cannot keep a cursor in \(path): \(directory): \(SystemError.last.text); name a file in a directory that you may write to"
+        """
+        cannot keep a cursor in \(path): \(directory): \(SystemError.last.text); name a file in a directory that you \
+        may write to
+        """
       )
     }
   }

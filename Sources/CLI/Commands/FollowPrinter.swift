@@ -2,8 +2,8 @@ internal import Glibc
 internal import LogsClient
 internal import LogsSystem
 
-/// Prints what a subscription brings, on a thread of its own: a reader of stdout that is slow makes this wait, and by
-/// the credit the server, and nothing else.
+/// Prints the events of a subscription, on its own thread: a slow reader of stdout blocks only this thread, and through
+/// the credit the server.
 actor FollowPrinter {
   private let executor = ThreadExecutor("logs-output")
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
@@ -42,30 +42,36 @@ actor FollowPrinter {
         if skip.reason != .filtered {
           isWhole = false
           Terminal.note(
-            "stream \(skip.stream): \(skip.range.count) entries \(Self.words(skip.reason)), sequence numbers \(skip.range.lowerBound) to \(skip.range.upperBound)"
+            """
+            stream \(skip.stream): \(skip.range.count) entries \(Self.words(skip.reason)), sequence numbers \
+            \(skip.range.lowerBound) to \(skip.range.upperBound)
+            """
           )
         }
         try await keeper?.passed(event)
-      // The notices of the connection tell of the interruption.
+      // `ConnectionNotices` reports the interruption.
       case .resumed(let cursor): Terminal.note(resumedText(cursor))
       case .ended(let reason): if reason == .complete { Terminal.note("complete: nothing follows") }
-      case .announced(let told):
-        if told.isSearchCut {
+      case .announced(let stream):
+        if stream.isSearchCut {
           Terminal.note(
-            "stream \(told.stream): looked back as far as sequence number \(told.start + 1) and found fewer than asked for"
+            """
+            stream \(stream.stream): looked back as far as sequence number \(stream.start + 1) and found fewer than \
+            asked for
+            """
           )
         }
         try await keeper?.passed(event)
       case .resolved: try await keeper?.passed(event)
       case .behind(let count):
-        // Shown while a file is written; on the terminal the entries themselves show it.
+        // Shown while output goes to a file; on a terminal the entries themselves show it.
         if count > 0, Terminal.isErrorTerminal, !Terminal.isOutputTerminal { Terminal.note("\(count) entries behind") }
       case .live, .interrupted: break
       }
     }
   }
 
-  /// What is made of entries before it is written: a batch of a few stored kilobytes may be megabytes of text.
+  /// How much text is formatted before it is written: a batch of a few stored kilobytes may become megabytes.
   private static let outputByteCount = 1 << 20
 
   /// - Returns: false when it was interrupted.
@@ -87,7 +93,7 @@ actor FollowPrinter {
     return true
   }
 
-  /// Writes out the lines that were made of entries.
+  /// Writes the formatted lines.
   ///
   /// - Returns: false when it was interrupted.
   private func write(_ entries: ArraySlice<LogEntry>, upTo position: CursorPosition) async throws -> Bool {
@@ -103,7 +109,7 @@ actor FollowPrinter {
     do {
       written = try Terminal.write(output, isCancelled: { Task.isCancelled })
       if let end = ends.first(where: { $0 >= written }), end > written {
-        // The line at hand is finished, unless nobody reads it: it would be printed again as a whole.
+        // Finish the current line if somebody reads it: otherwise all of it would be printed again.
         let deadline = ContinuousClock.now + Self.lineGrace
         written += try Terminal.write(Array(output[written..<end]), isCancelled: { ContinuousClock.now >= deadline })
       }
@@ -115,7 +121,7 @@ actor FollowPrinter {
     return written == output.count && !Task.isCancelled
   }
 
-  /// What is in the pipe is given a little time to be taken, so that it is known how far the reader has come.
+  /// Gives the reader a moment to empty the pipe, so that it is known how far it has read.
   private func endKeeping() async throws {
     guard keeper != nil else { return }
     let deadline = ContinuousClock.now + Self.readerGrace
@@ -128,7 +134,7 @@ actor FollowPrinter {
   private static let readerGrace = Duration.seconds(1)
   private static let readerPollMicroseconds: useconds_t = 5_000
 
-  /// How long an interrupted follow waits for the reader of the line at hand.
+  /// How long an interrupted follow waits for the reader of the current line.
   private static let lineGrace = Duration.seconds(1)
 
   private func resumedText(_ cursor: LogCursor) -> String {
@@ -142,7 +148,7 @@ actor FollowPrinter {
     case .filtered: "filtered"
     case .trimmed: "trimmed by retention"
     case .deleted: "deleted"
-    case .lost: "lost: damaged or their file is missing"
+    case .lost: "lost: damaged, or their file is missing"
     }
   }
 }

@@ -1,17 +1,17 @@
 internal import LogsClient
 internal import Synchronization
 
-/// What a producer tells while a command waits for it: notes on stderr, and that nothing can be sent.
+/// Reports the events of a producer on stderr, and ends the wait for it when nothing can be sent.
 final class ProducerWatch: Sendable {
   private let failures = Mutex<AsyncStream<LogError>.Continuation?>(nil)
   private let told = Mutex<(text: String, time: ContinuousClock.Instant)?>(nil)
   private let spoolFailure = Mutex<ContinuousClock.Instant?>(nil)
   private let sendingFailure = Mutex<LogError?>(nil)
   private let hasSpool: Bool
-  /// While something stands in the way, how often that is reported.
+  /// How often the same problem is reported.
   private static let interval = Duration.seconds(10)
 
-  /// - Parameter hasSpool: whether the command goes on when nothing can be sent; else it ends with the error.
+  /// - Parameter hasSpool: whether the command continues when nothing can be sent; if not, it ends with the error.
   init(hasSpool: Bool) { self.hasSpool = hasSpool }
 
   func note(_ event: ProducerEvent) {
@@ -34,10 +34,10 @@ final class ProducerWatch: Sendable {
     }
   }
 
-  /// Whether the spool takes nothing now: it tries every second.
+  /// Whether the spool has failed within the last seconds: the producer retries it every second.
   var isSpoolFailing: Bool { spoolFailure.withLock { $0 }.map { .now - $0 < Self.spoolRecovery } ?? false }
 
-  /// Why the producer gets no further, when nothing is sent and the spool has no room for what is read.
+  /// Why there is no progress, if nothing can be sent and the spool takes nothing.
   var standstill: LogError? { isSpoolFailing ? sendingFailure.withLock { $0 } : nil }
 
   private static let spoolRecovery = Duration.seconds(3)
@@ -52,10 +52,10 @@ final class ProducerWatch: Sendable {
     if isDue { Terminal.note(text) }
   }
 
-  /// Waits until all that the producer has is answered.
+  /// Waits until everything in the producer is answered.
   ///
-  /// - Throws: `LogError` when nothing can be sent from now on: the server was not reached in time, or does not let us
-  ///   in.
+  /// - Throws: `LogError` if nothing can be sent from now on: the server was not reached in time, or it refuses the
+  ///   client.
   func drain(_ producer: LogProducer) async throws {
     let (stream, continuation) = AsyncStream.makeStream(of: LogError.self, bufferingPolicy: .bufferingOldest(1))
     failures.withLock { $0 = continuation }
@@ -66,7 +66,7 @@ final class ProducerWatch: Sendable {
       defer { group.cancelAll() }
       try await group.next()
     }
-    // The one that was cancelled may have been the first to end.
+    // It may have ended because of the cancellation.
     try Task.checkCancellation()
   }
 }

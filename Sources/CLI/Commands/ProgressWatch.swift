@@ -1,14 +1,14 @@
 internal import LogsClient
 internal import Synchronization
 
-/// Ends what gets no further: `--retry-for` counts the time since the server was lost or has refused, until it answers
-/// something, however often it is reached in between.
+/// Ends a command that makes no progress. `--retry-for` is the time from a lost connection or a refusal to the next
+/// answer, no matter how often the server was reached in between.
 final class ProgressWatch: Sendable {
-  /// What has been answered so far, and whether anybody waits for more: only then the time counts.
+  /// What has been answered so far, and whether more is awaited: only then the time counts.
   struct Progress: Sendable {
     var answeredCount: UInt64 = 0
     var isWaiting = true
-    /// Why nothing can be answered: one with no patience waits no longer.
+    /// Why nothing can be answered; without patience this is the end.
     var standstill: LogError?
 
     init() {}
@@ -20,7 +20,7 @@ final class ProgressWatch: Sendable {
     }
   }
 
-  /// How often it looks whether the time is over.
+  /// How often it checks whether the time is over.
   private static let interval = Duration.milliseconds(200)
 
   private let client: LogClient
@@ -29,15 +29,15 @@ final class ProgressWatch: Sendable {
   /// What stands in the way, and since when without an answer.
   private let obstacle = Mutex<(error: LogError, since: ContinuousClock.Instant)?>(nil)
 
-  /// - Parameter patience: nil for no limit, zero for none: the first refusal is the end. (Then the client ends by
-  ///   itself when the server is not reached.)
+  /// - Parameter patience: nil for no limit; with zero the first refusal ends it. (The client itself gives up then if
+  ///   it cannot reach the server.)
   init(_ client: LogClient, patience: Duration?, progress: @escaping @Sendable () -> Progress) {
     self.client = client
     self.patience = patience
     self.progress = progress
   }
 
-  /// Runs `body`, cancelling it when the patience is over.
+  /// Runs `body`, and cancels it when the time is over.
   ///
   /// - Throws: what `body` throws, or a `LogError` that says what stood in the way.
   func run<Result: Sendable>(_ body: @escaping @Sendable () async throws -> Result) async throws -> Result {

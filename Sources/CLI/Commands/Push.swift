@@ -2,7 +2,8 @@ internal import LogsClient
 internal import LogsText
 internal import Synchronization
 
-/// Reads, sends and waits at once: reading never waits for an acknowledgement, only for room in the producer's queue.
+/// Reads, sends and waits concurrently: reading never waits for an acknowledgement, only for room in the producer's
+/// queue.
 final class Push: Sendable {
   struct Summary: Sendable {
     var entryCount: UInt64 = 0
@@ -27,21 +28,21 @@ final class Push: Sendable {
   private let form: EntryForm
   private let acknowledged = Atomic<UInt64>(0)
   private let batchLineCountMax: Int
-  /// Batches, about, whose receipts are waited for.
+  /// About how many batches have a receipt that is awaited.
   private let openBatchCount = Atomic<Int>(0)
-  /// Whether some were handed over without.
+  /// Whether some batches have no receipt.
   private let skipsReceipts = Atomic<Bool>(false)
   private let isInputRead = Atomic(false)
 
   /// Lines handed over together.
   private static let lineCountMax = 1_000
-  /// Bytes of lines at which they are handed over, whatever their number.
+  /// Fewer lines are handed over together if they have this many bytes.
   private static let byteCountMax = 512 << 10
-  /// Batches whose receipts are waited for while a spool takes what comes: the queue bounds them without one. Behind it
-  /// memory stays flat, and the numbers of the entries are not told.
+  /// How many receipts are awaited with a spool, which takes whatever is read. (Without a spool the queue is the limit.)
+  /// Beyond it, batches get no receipt: memory stays flat, and the sequence numbers are not reported.
   private static let openBatchCountMax = 4_096
 
-  /// Entries that were handed over and whose receipt is waited for.
+  /// Entries that were handed over and whose receipt is awaited.
   private struct Handed: Sendable {
     let pending: PendingAppend
     let batchCount: Int
@@ -56,13 +57,12 @@ final class Push: Sendable {
 
   var acknowledgedCount: UInt64 {
     guard skipsReceipts.load(ordering: .relaxed) else { return acknowledged.load(ordering: .relaxed) }
-    // What an earlier push has left is sent first.
+    // Entries of an earlier push are sent first.
     let counts = producer.counts
     return counts.acknowledged - min(counts.acknowledged, counts.restored)
   }
 
-  /// Whether it waits for answers alone. With a spool the input is read to its end, whether anything can be sent or
-  /// not.
+  /// Whether only answers are awaited. With a spool the input is read to its end even if nothing can be sent.
   var isWaiting: Bool { !hasSpool || isInputRead.load(ordering: .relaxed) }
 
   func run(_ reader: LineReader) async throws -> Summary {
@@ -80,7 +80,7 @@ final class Push: Sendable {
       defer { openBatchCount.subtract(append.batchCount, ordering: .relaxed) }
       let receipt: AppendReceipt
       do { receipt = try await append.pending.receipt } catch {
-        // What the spool keeps is sent later: the input goes there to its end.
+        // The spool keeps everything to be sent later, so the input is read to its end.
         guard hasSpool, error.mayHaveTakenEffect, error.code != .cancelled else { throw error }
         summary.isWhole = false
         continue

@@ -7,29 +7,31 @@ enum PushCommand {
     name: "push", synopsis: "STREAM [FILE...]",
     summary: "append the lines of files or stdin, and wait until they are durable",
     details: """
-      Every line of the files, or of stdin, becomes an entry of STREAM. A line is what stands before the newline: \\r and
-      bytes that are not UTF-8 stay. Waits for the durable acknowledgements, through lost connections and restarts of the
-      server; ends with 0 only when all lines are acknowledged.
+      Every line of the files, or of stdin, becomes an entry of STREAM. A line ends at its newline; \\r
+      and bytes that are not UTF-8 are kept. push reconnects when the connection is lost or the server
+      restarts, and exits with 0 only when every line is durably stored and acknowledged.
 
-      A line over 1 MiB is cut, marked with its length (logs.truncated), and told. With --split it becomes several entries, whose
-      attributes logs.partial_id, logs.partial_ordinal and logs.partial_last say how they belong together; follow -o raw joins
-      them again. Both are taken as raw, whatever the format.
+      A line over 1 MiB is cut, marked with its length (logs.truncated), and reported. With --split it
+      becomes several entries instead, whose attributes logs.partial_id, logs.partial_ordinal and
+      logs.partial_last say how they belong together; follow -o raw joins them again. Such lines are read
+      as raw, whatever the format.
 
-      NULs in front of a line's text, the hole that a rotation by copytruncate leaves in a file, are passed over and counted. The
-      mark at a file's start (BOM) is no text, and a file whose mark is that of UTF-16 is read as that. raw keeps marks and
-      UTF-16 as they are, and says so; with --encoding utf-16 it makes text of it, too.
+      NUL bytes in front of a line's text (the hole that rotation by copytruncate leaves in a file) are
+      left out and counted. A byte order mark at the start of a file is removed, and a file with the mark
+      of UTF-16 is read as UTF-16. With --format raw, marks and UTF-16 are kept as they are, and a notice
+      says so; with --encoding utf-16, raw decodes it as well.
 
-      With --spool, lines are on disk in DIR before they are sent. What has no acknowledgement when push ends, however it
-      ends, is sent by the next push with that DIR, or by logs spool drain DIR, and is stored once. The input is
-      read to its end whether the server is there or not.
+      With --spool, lines are written to DIR before they are sent. Whatever is not acknowledged when push
+      ends, for whatever reason, is sent by the next push with the same DIR, or by logs spool drain DIR,
+      and is stored once. The input is read to its end whether the server can be reached or not.
       """, options: options, run: run)
 
   private static let options = [
     Option(
       "format", form: "FORMAT",
       help: """
-        raw (default: the line is the message), json, logfmt, syslog, klog, cri, access, error (of nginx and Apache), postgres \
-        (csvlog), or auto (whichever of them each line is)
+        raw (default: the line is the message), json, logfmt, syslog, klog, cri, access, error (of nginx and Apache), \
+        postgres (csvlog), or auto (whichever of them each line is)
         """),
     Option(
       "encoding", form: "E",
@@ -37,13 +39,13 @@ enum PushCommand {
     Option("split", help: "split lines over 1 MiB into several entries instead of cutting them"),
     Option(
       "input-zone", form: "ZONE",
-      help: "the zone of times that name none: local (default, as TZ says), utc, or an offset like +02:00"),
+      help: "the time zone of times without one: local (default, from TZ), utc, or an offset like +02:00"),
     Option("source", form: "S", help: "who wrote the lines, at most 255 bytes"),
     Option("level", ["l"], form: "LEVEL", help: "their severity: trace, debug, info, notice, warn, error or fatal"),
-    Option("complete", help: "seal the stream behind them"),
+    Option("complete", help: "seal the stream after the last line"),
     Option("spool", form: "DIR", help: "keep lines on disk until they are acknowledged, at most 1 GiB"),
-    Option("batch", form: "N", help: "lines in a batch at most: 1 to 65536, 1000 without this"),
-    Option("linger", form: "MS", help: "how long a line waits for others while some are on their way: 10 without this"),
+    Option("batch", form: "N", help: "at most N lines in a batch: 1 to 65536 (default 1000)"),
+    Option("linger", form: "MS", help: "how long a line waits for others while a batch is in flight (default 10)"),
     Option("quiet", ["q"], help: "no summary, no progress"),
   ]
 
@@ -79,13 +81,13 @@ enum PushCommand {
       summary = try await patient.run { try await push.run(reader) }
       try await patient.run {
         if isCompleting { _ = try await producer.complete() }
-        // What an earlier push has left in the spool may be of other streams.
+        // An earlier push may have left batches of other streams in the spool.
         try await watch.drain(producer)
       }
     } catch {
       progress?.end()
       let isInterrupted = Task.isCancelled
-      // What is given up now is not refused any more, which is no news.
+      // From here on everything is given up: notices about it would say nothing new.
       notices.end()
       await producer.shutdown(deadline: .zero)
       let told = "\(push.acknowledgedCount) entries of \(stream) are acknowledged" + kept(producer, configuration)
@@ -99,7 +101,7 @@ enum PushCommand {
     noteInput(reader, arguments)
     let counts = producer.counts
     guard counts.refused + counts.dropped == 0 else {
-      // Each of them has been told, with its reason.
+      // Each loss has been reported with its reason.
       Terminal.note("\(counts.acknowledged) entries acknowledged, \(counts.refused + counts.dropped) are lost")
       return ExitCode.failed
     }
@@ -138,20 +140,20 @@ enum PushCommand {
       if directory.isEmpty { throw .usage("--spool takes a directory") }
       configuration.spool = SpoolConfiguration(directory: directory)
     }
-    // It drains by itself, and what ends it at once shall.
+    // `push` drains the producer itself, and an interruption must end it at once.
     configuration.handsOverAtExit = false
     configuration.onEvent = { watch.note($0) }
     return configuration
   }
 
-  /// What is on disk for the next push.
+  /// Says what stays on disk for the next push.
   private static func kept(_ producer: LogProducer, _ configuration: LogProducerConfiguration) -> String {
     guard let directory = configuration.spool?.directory, producer.counts.waiting > 0 else { return "" }
-    return "; \(producer.counts.waiting) entries are kept in \(directory), and logs spool drain \(directory) sends them"
+    return "; \(producer.counts.waiting) entries are kept in \(directory); logs spool drain \(directory) sends them"
   }
 }
 
-/// A push that did not come to its end: why, and how far it came.
+/// A push that ended early: why, and how far it got.
 struct PushFailure: Error {
   let cause: any Error
   let progress: String

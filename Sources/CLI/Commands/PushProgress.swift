@@ -1,9 +1,9 @@
 internal import Glibc
 internal import LogsClient
 
-/// How far a push of big files has come, on a terminal's last line.
+/// Shows the progress of a push of big files on the last line of the terminal.
 final class PushProgress: Sendable {
-  /// Smaller files are pushed before anybody has read a word.
+  /// Smaller files take too little time to show progress.
   private static let byteCountMin = 32 << 20
   private static let interval = Duration.milliseconds(500)
 
@@ -11,7 +11,7 @@ final class PushProgress: Sendable {
 
   private init(_ task: Task<Void, Never>) { self.task = task }
 
-  /// - Returns: nil when nobody would see it, or when it is not known how much there is to push.
+  /// - Returns: nil if there is no terminal, or the size of the input is not known.
   static func begin(_ push: Push, _ reader: LineReader) -> PushProgress? {
     guard Terminal.isErrorTerminal, let total = reader.byteCountTotal, total >= byteCountMin else { return nil }
     let start = ContinuousClock.now

@@ -8,12 +8,14 @@ enum SpoolCommand {
     name: "spool", synopsis: "inspect|verify|drain DIR",
     summary: "look at a producer's spool, check it, or send what is in it",
     details: """
-      inspect  lists the streams that wait in the spool DIR, also while a producer uses it
-      verify   reads and checks every batch; each damage is a line; exit code 0 when all is intact, else 1
-      drain    sends everything to the server and waits until it is acknowledged; for a spool that no producer uses
+      inspect  lists the streams with batches in the spool DIR, even while a producer uses it
+      verify   reads and checks every batch, and prints a line for each damage; exits with 0 if there is
+               none, else with 1
+      drain    sends everything to the server and waits until it is acknowledged; no producer may be using
+               it
 
-      inspect and verify change nothing. Nothing damaged need be mended by hand: the producer goes on with all that can be
-      read, and so does drain.
+      inspect and verify change nothing. Damage need not be repaired by hand: the producer, and drain as
+      well, continue with everything that can be read.
       """, options: options, run: run)
 
   private static let options = [Option.reportFormat, Option("utc", help: "show times in UTC")]
@@ -44,7 +46,7 @@ enum SpoolCommand {
   }
 
   private static func drain(_ directory: String, _ arguments: Arguments) async throws -> Int32 {
-    // A producer would make one where there is none.
+    // Fails if there is no spool: a producer would create one.
     _ = try SpoolReport.inspect(directory)
     let patience = try ConnectionOptions.patience(arguments, else: nil)
     let client = try ConnectionOptions.client(arguments, patience: patience)
@@ -82,7 +84,10 @@ enum SpoolCommand {
   private static func noteState(_ spool: SpoolReport) {
     let use = spool.isInUse ? spool.owner.map { ", in use by process \($0)" } ?? ", in use" : ", not in use"
     Terminal.note(
-      "\(spool.path): producer \(spool.producer?.description ?? "unknown")\(use), \(spool.batchCount) batches with \(spool.entryCount) entries, \(spool.byteCount) bytes"
+      """
+      \(spool.path): producer \(spool.producer?.description ?? "unknown")\(use), \(spool.batchCount) batches with \
+      \(spool.entryCount) entries, \(spool.byteCount) bytes
+      """
     )
     for sentence in spool.damage { Terminal.note("\(spool.path): \(sentence)") }
     noteKept(spool)

@@ -5,7 +5,7 @@ internal import LogsText
 enum StatusCommand {
   static let command = Command(
     name: "status", synopsis: "", summary: "show the server's version, uptime, connections, counts and storage",
-    details: "Shows what the server tells of itself: one fact a line, units last in the names.", options: options,
+    details: "Shows what the server reports about itself, one fact a line. Names end with the unit.", options: options,
     run: run)
 
   private static let options = [Option.reportFormat]

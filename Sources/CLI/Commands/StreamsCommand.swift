@@ -1,7 +1,7 @@
 internal import LogsClient
 internal import LogsText
 
-/// `logs streams`: what streams there are.
+/// `logs streams`: lists the streams.
 enum StreamsCommand {
   static let command = Command(
     name: "streams", synopsis: "[PATTERN]", summary: "list the streams with their sequence numbers, sizes and states",

@@ -4,15 +4,15 @@ internal import LogsSystem
 internal import LogsText
 internal import LogsWire
 
-/// What each line becomes.
+/// How a line becomes an entry.
 struct EntryForm: Sendable {
   private let format: LineFormat
   private let zone: TimeZoneRule
   private let source: ByteString
   private let severity: LogSeverity
-  /// Lines that come from a pipe are written about now; those of a file some time ago.
+  /// Lines from a pipe were written about now, those of a file some time ago.
   private let hasArrivalTime: Bool
-  /// Tells the lines that this push has split from those of others.
+  /// Distinguishes the lines that this push splits from those of others.
   private let pushID = String(UInt64.random(in: .min ... .max), radix: 16)
 
   /// Whether lines stay as they are.
@@ -55,7 +55,7 @@ struct EntryForm: Sendable {
       guard line.part != nil || line.byteCount != line.bytes.count else {
         return format.entry(line.bytes, like: template, rules)
       }
-      // Only raw: what is cut is in no format any more.
+      // Raw, since a part of a line is no longer in its format.
       var entry = LineFormat.raw.entry(line.bytes, like: template, rules)
       if let part = line.part {
         entry.attributes =

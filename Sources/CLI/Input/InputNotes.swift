@@ -1,10 +1,10 @@
 internal import LogsText
 
-/// What a push says of input that has not become text as it stands.
+/// Notes about input that did not become entries exactly as it was.
 struct InputNotes {
   let report: LineCutter.Report
 
-  /// What is lost of it; nil when nothing is.
+  /// What was lost; nil if nothing was.
   var cutLines: String? {
     guard report.cutLineCount > 0 else { return nil }
     let were = report.cutLineCount == 1 ? "1 line was" : "\(report.cutLineCount) lines were"
@@ -15,12 +15,12 @@ struct InputNotes {
     return "\(were) cut at 1 MiB, of \(lengths) bytes; --split keeps such lines whole"
   }
 
-  /// What else there was; nil when there was nothing.
+  /// What else there was; nil if there was nothing.
   var others: String? {
     var parts: [String] = []
     if report.splitLineCount > 0 { parts.append("lines over 1 MiB that were split: \(report.splitLineCount)") }
     if report.skippedNULCount > 0 {
-      parts.append("NULs in front of lines that were passed over: \(report.skippedNULCount)")
+      parts.append("NUL bytes in front of lines that were left out: \(report.skippedNULCount)")
     }
     return parts.isEmpty ? nil : parts.joined(separator: "; ")
   }

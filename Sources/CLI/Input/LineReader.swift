@@ -4,19 +4,19 @@ internal import LogsSystem
 internal import LogsText
 internal import Synchronization
 
-/// Reads lines from files or stdin on a thread of its own, so that waiting for input holds up nothing else.
+/// Reads lines from files or stdin on its own thread, so that waiting for input blocks nothing else.
 actor LineReader {
   /// Lines that arrived together.
   struct Chunk: Sendable {
     let lines: [LineCutter.Line]
-    /// Nothing more was waiting when these were read: a reason to send them now.
+    /// Whether no more input was waiting when these were read: then they are sent now.
     let isLastForNow: Bool
   }
 
   private let executor = ThreadExecutor("logs-input")
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
-  /// Bytes of all files, as far as they are regular files; nil when some are not.
+  /// Bytes of all files; nil if one of them is not a regular file.
   nonisolated let byteCountTotal: Int?
   private nonisolated let byteCountTaken = Atomic<Int>(0)
 
@@ -29,7 +29,7 @@ actor LineReader {
 
   private static let readByteCount = 256 << 10
 
-  /// - Parameter paths: `-` stands for stdin; none means stdin alone.
+  /// - Parameter paths: `-` is stdin; without any, stdin is read.
   init(paths: [String], _ configuration: LineCutter.Configuration) {
     cutter = LineCutter(configuration)
     self.paths = paths.isEmpty ? ["-"] : paths[...]
@@ -44,10 +44,10 @@ actor LineReader {
   /// Bytes read so far.
   nonisolated var byteCountRead: Int { byteCountTaken.load(ordering: .relaxed) }
 
-  /// What of it has not become text.
+  /// What did not become lines as it was.
   nonisolated var report: LineCutter.Report { sharedReport.withLock { $0 } }
 
-  /// Checks that every file can be read, before anything is sent. Opens none: a pipe may be opened once.
+  /// Checks that every file can be read before anything is sent. Opens none: a pipe can be opened only once.
   func check() throws(CommandError) {
     for path in paths where path != "-" {
       var status = stat()
@@ -99,7 +99,7 @@ actor LineReader {
   }
 
   private static func unreadable(_ path: String) -> CommandError {
-    CommandError("cannot read \(path): \(SystemError.last.text); check the path and its rights")
+    CommandError("cannot read \(path): \(SystemError.last.text); check the path and its permissions")
   }
 
   private func noteCutting() {
@@ -108,13 +108,13 @@ actor LineReader {
     switch cutter.takeFinding() {
     case nil: break
     case .utf16Kept:
-      Terminal.note("\(name) begins with the mark of UTF-16: raw keeps its bytes; --encoding utf-16 makes text of them")
+      Terminal.note("\(name) begins with the mark of UTF-16: raw keeps its bytes; --encoding utf-16 decodes them")
     case .unmarkedUTF16:
       Terminal.note(
-        "\(name) looks like UTF-16 without a mark, and its bytes are kept; --encoding utf-16 makes text of them")
+        "\(name) looks like UTF-16 without a mark, and its bytes are kept; --encoding utf-16 decodes them")
     case .utf32:
       Terminal.note(
-        "\(name) begins with the mark of UTF-32, which is not read: its bytes are kept; convert it with iconv")
+        "\(name) begins with the mark of UTF-32, which is not supported: its bytes are kept; convert it with iconv")
     }
   }
 

@@ -1,72 +1,72 @@
 internal import LogsClient
 internal import Synchronization
 
-/// Tells on stderr when the server is not reached or takes nothing, when it does again, and that it has checked no
-/// token.
+/// Notes on stderr that the server cannot be reached or refuses everything, that it is back, and that it checks no
+/// tokens.
 final class ConnectionNotices: Sendable {
-  /// While the server is not reached, how often that is reported.
+  /// How often an outage is reported.
   private static let outageInterval = Duration.seconds(10)
-  /// While the server refuses, how often.
+  /// How often refusals are reported.
   private static let refusalInterval = Duration.seconds(60)
 
   private let client: LogClient
   private let retries: Bool
-  private let isTokenTold = Atomic(false)
+  private let isTokenNoted = Atomic(false)
   private let task = Mutex<Task<Void, Never>?>(nil)
 
-  /// Begins to tell, until `end`.
+  /// Reports until `end`.
   ///
-  /// - Parameter patience: how long the command tries; when it is zero it ends at the first failure, with an error
-  ///   that says all.
+  /// - Parameter patience: how long the command tries. If it is zero the command ends with an error at the first
+  ///   failure, and nothing is reported here.
   init(_ client: LogClient, patience: Duration?) {
     self.client = client
     retries = patience != .zero
     let states = client.states
-    task.withLock { $0 = Task { for await state in states { self.tell(state) } } }
+    task.withLock { $0 = Task { for await state in states { self.report(state) } } }
   }
 
-  /// Nothing is reported any more, except what is still to be said about the token.
+  /// Stops reporting, except that the note about the token may still be due.
   func end() {
     task.withLock { $0 }?.cancel()
-    tellToken()
+    noteToken()
   }
 
   private enum Trouble { case none, outage, refusal }
-  private let told = Mutex<(trouble: Trouble, time: ContinuousClock.Instant)>((.none, .now))
+  private let last = Mutex<(trouble: Trouble, time: ContinuousClock.Instant)>((.none, .now))
 
-  private func tell(_ state: ConnectionState) {
+  private func report(_ state: ConnectionState) {
     switch state {
     case .idle, .connecting, .suspended, .closed: break
     case .connected(_, let url):
-      tellToken()
-      let before = told.withLock { told in
-        defer { told.trouble = .none }
-        return told.trouble
+      noteToken()
+      let before = last.withLock { last in
+        defer { last.trouble = .none }
+        return last.trouble
       }
       switch before {
       case .none: break
       case .outage: Terminal.note("connected to \(url)")
       case .refusal: Terminal.note("\(url) takes entries again")
       }
-    case .waiting(_, let error): tell(error, .outage, every: Self.outageInterval)
-    case .refusing(let error): tell(error, .refusal, every: Self.refusalInterval)
+    case .waiting(_, let error): report(error, .outage, every: Self.outageInterval)
+    case .refusing(let error): report(error, .refusal, every: Self.refusalInterval)
     }
   }
 
-  private func tell(_ error: LogError, _ trouble: Trouble, every interval: Duration) {
+  private func report(_ error: LogError, _ trouble: Trouble, every interval: Duration) {
     guard retries else { return }
     let now = ContinuousClock.now
-    let isDue = told.withLock { told in
-      if told.trouble == trouble, now - told.time < interval { return false }
-      told = (trouble, now)
+    let isDue = last.withLock { last in
+      if last.trouble == trouble, now - last.time < interval { return false }
+      last = (trouble, now)
       return true
     }
     guard isDue else { return }
     Terminal.note("\(error.message); trying again (Ctrl-C ends it, --retry-for SECONDS gives up)")
   }
 
-  private func tellToken() {
-    guard client.isTokenIgnored, !isTokenTold.exchange(true, ordering: .relaxed) else { return }
+  private func noteToken() {
+    guard client.isTokenIgnored, !isTokenNoted.exchange(true, ordering: .relaxed) else { return }
     Terminal.note("the server checks no tokens: yours is not needed, and anyone who can connect may do everything")
   }
 }

@@ -1,6 +1,6 @@
 internal import LogsText
 
-/// A value that a command shows: a cell for people, JSON for programs.
+/// A value that a command reports: a cell of a table for people, JSON for programs.
 enum Datum: Sendable {
   case count(UInt64)
   case measure(Double)

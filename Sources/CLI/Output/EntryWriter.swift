@@ -2,7 +2,7 @@ internal import LogsClient
 internal import LogsText
 internal import LogsWire
 
-/// The forms in which entries are printed: the one place that matches on the format.
+/// Prints entries in the chosen format; nothing else depends on it.
 struct EntryWriter {
   enum Format: String, CaseIterable {
     case short
@@ -13,7 +13,7 @@ struct EntryWriter {
   private let format: Format
   private let line: ShortLine
   private var json = JSONWriter()
-  /// The last one written, when its line goes on in another entry.
+  /// The part written last, if its line continues in another entry.
   private var openPart: (part: LinePart, stream: StreamName)?
 
   init(format: Format, isUTC: Bool, usesColor: Bool, namesStreams: Bool) {
@@ -25,8 +25,10 @@ struct EntryWriter {
     Option(
       "output", ["o"], form: "FORMAT",
       help:
-        "short (default), json (one object a line) or raw (the message's bytes, escape sequences and all; the parts of a split line are joined)"
-    ),
+        """
+        short (default), json (one object a line) or raw (the bytes of the message, escape sequences included; the parts \
+        of a split line are joined)
+        """),
     Option("utc", help: "show times in UTC"),
     Option("color", form: "WHEN", help: "auto (default), always or never"),
     Option("no-color", help: "the same as --color never"),
@@ -50,7 +52,7 @@ struct EntryWriter {
   mutating func append(_ entry: LogEntry, of stream: StreamName, to output: inout [UInt8]) {
     switch format {
     case .raw:
-      // The seal is no line that anybody pushed.
+      // It seals the stream and is not a line that somebody pushed.
       if entry.kind == .complete { return }
       writeRaw(entry, of: stream, to: &output)
     case .json:
@@ -62,8 +64,8 @@ struct EntryWriter {
     }
   }
 
-  /// The parts of a line that was split are joined where they follow each other; anything else in between begins a
-  /// new line.
+  /// Joins the parts of a split line that directly follow each other; after anything in between, the next part begins
+  /// a new line.
   private mutating func writeRaw(_ entry: LogEntry, of stream: StreamName, to output: inout [UInt8]) {
     let part = LinePart(entry.attributes)
     if let open = openPart, part?.continues(open.part) != true || stream != open.stream {

@@ -1,12 +1,12 @@
 internal import LogsText
 
-/// What a command has found out: a table for people, or objects for programs, one a line.
+/// The result of a command: a table for people, or JSON objects for programs, one a line.
 struct Report {
   /// One property of each row.
   struct Column<Row> {
-    /// Its name for programs; nil when it is for people alone.
+    /// Its name for programs; nil if it is only for people.
     let key: String?
-    /// Its name for people; nil when it is for programs alone.
+    /// Its name for people; nil if it is only for programs.
     let heading: String?
     let isNumber: Bool
     let datum: (Row) -> Datum
@@ -72,7 +72,7 @@ extension Option {
 }
 
 extension Arguments {
-  /// The form in which facts are wanted.
+  /// The format asked for.
   func reportFormat() throws(CommandError) -> Report.Format {
     guard let text = value("output") else { return .table }
     guard let format = Report.Format(rawValue: text) else { throw .usage("-o takes table or json, not '\(text)'") }

@@ -3,7 +3,7 @@ internal import LogsWire
 /// Columns of text under headings.
 struct Table {
   private let headings: [String]
-  /// Columns of numbers stand flush right.
+  /// Columns of numbers are aligned to the right.
   private let isNumber: [Bool]
   private var rows: [[String]] = []
 
@@ -12,7 +12,7 @@ struct Table {
     isNumber = columns.map(\.isNumber)
   }
 
-  /// Each row stays one line, whatever its words hold.
+  /// A row stays one line, whatever its cells contain.
   mutating func append(_ row: [String]) { rows.append(row.map(PrintableText.escaped)) }
 
   var text: String {
@@ -32,7 +32,7 @@ struct Table {
 }
 
 extension Table {
-  /// A row for each of `rows`, of the columns that people are shown.
+  /// A row for each of `rows`, with the columns that are for people.
   init<Row>(_ rows: [Row], _ columns: [Report.Column<Row>], isUTC: Bool) {
     let shown = columns.filter { $0.heading != nil }
     self.init(shown.map { ($0.heading ?? "", $0.isNumber) })

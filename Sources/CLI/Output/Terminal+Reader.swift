@@ -2,7 +2,7 @@ internal import Glibc
 internal import LogsSystem
 internal import LogsTransport
 
-/// Who reads stdout: whether anybody still does, and how far.
+/// The reader of stdout: whether it is still there, and how far it has read.
 extension Terminal {
   /// Waits until nobody reads stdout any more, or the task is cancelled. A file always has room and no reader.
   ///
@@ -16,7 +16,7 @@ extension Terminal {
     return false
   }
 
-  /// - Returns: nil when the system has no thread or descriptor left: a write will tell.
+  /// - Returns: nil if the system has no thread or descriptor left; then the next write notices it.
   private static func watchReader(_ gone: @escaping @Sendable () -> Void) -> EventLoop? {
     do throws(TransportError) {
       let loop = try EventLoop.start(name: "logs-reader")
@@ -30,9 +30,9 @@ extension Terminal {
   /// Whether the reader of stdout has closed it.
   static var isReaderGone: Bool { LoopWatch.hasHungUp(STDOUT_FILENO) }
 
-  /// Bytes in the pipe that its reader has not taken; nil when stdout is no pipe, and nobody can tell.
+  /// Bytes in the pipe that have not been read; nil if stdout is not a pipe, where this cannot be known.
   ///
-  /// The write end tells as well as the read end, and still does when the reader has gone (Linux: pipe_ioctl).
+  /// The write end reports it as well, even after the reader has gone (Linux: pipe_ioctl).
   static var unreadByteCount: Int? {
     guard isPipe else { return nil }
     var count: Int32 = 0

@@ -8,20 +8,20 @@ internal import Synchronization
 enum Terminal {
   /// The reader of stdout is gone.
   struct PipeClosed: Error {
-    /// What it took before.
+    /// How many bytes it took before.
     let byteCount: Int
   }
 
-  /// How often a write that waits for a slow reader looks whether it is still wanted.
+  /// How often a write that waits for a slow reader checks whether it was cancelled.
   private static let pollMilliseconds: Int32 = 100
-  /// pipe(7): so much can be written without waiting when poll says that there is room.
+  /// pipe(7): this much can be written without waiting once poll reports room.
   private static let pipeByteCount = 4_096
 
   /// Writes `bytes` to stdout, waiting for a slow reader.
   ///
-  /// - Parameter isCancelled: asked while it waits.
+  /// - Parameter isCancelled: called repeatedly while it waits.
   /// - Returns: how many were written: all, unless it was cancelled.
-  /// - Throws: `PipeClosed`, or a `CommandError` when the disk behind it is full and the like.
+  /// - Throws: `PipeClosed`, or a `CommandError`, for example when the disk is full.
   static func write(_ bytes: [UInt8], isCancelled: () -> Bool = { false }) throws -> Int {
     var offset = 0
     while offset < bytes.count {
@@ -57,7 +57,7 @@ enum Terminal {
   /// A write to a pipe, socket or terminal that nobody reads waits forever and cannot be cancelled.
   static let mayBlock = isPipe || kind == S_IFSOCK || isOutputTerminal
 
-  /// Whether a write of `pipeByteCount` would not wait; waits a little for it.
+  /// Whether `pipeByteCount` bytes can be written without waiting; waits up to a poll interval for it.
   private static func hasRoom() -> Bool {
     var descriptor = pollfd(fd: STDOUT_FILENO, events: Int16(POLLOUT), revents: 0)
     return unsafe poll(&descriptor, 1, pollMilliseconds) != 0
@@ -65,20 +65,19 @@ enum Terminal {
 
   static func write(line: String) throws { _ = try write(Array((line + "\n").utf8)) }
 
-  /// One line to stderr. If nobody can read it, that is no reason to fail. Servers and logged data have their words
-  /// in it.
+  /// One line to stderr, escaped, since it may quote a server or logged data. A failure to write it is ignored.
   static func note(_ text: String) {
     progressLine.withLock { line in
       writeError("\(line == nil ? "" : eraseLine)logs: \(PrintableText.escaped(text))\n\(line ?? "")")
     }
   }
 
-  /// The line that shows how far something has come; it stays the last one, whatever is noted meanwhile.
+  /// The line that shows progress. It stays below all notes.
   private static let progressLine = Mutex<String?>(nil)
   /// To the first column, and erase to the end: https://vt100.net/docs/vt510-rm/EL.html
   private static let eraseLine = "\r\u{1b}[K"
 
-  /// Shows progress on a terminal's last line; nil takes it away.
+  /// Shows progress on the last line of the terminal; nil removes it.
   static func progress(_ text: String?) {
     progressLine.withLock { line in
       if line == nil, text == nil { return }
