@@ -2,13 +2,13 @@ internal import LogsWire
 
 /// How long to wait between attempts: a random time up to `base * 2^n`, which never rises above `cap`.
 ///
-/// Full jitter: when a server comes back, its clients do not all come at the same moment.
+/// Full jitter: when a server is back, its clients do not all connect at the same moment.
 public struct Backoff: Hashable, Sendable {
-  /// The most that the first wait can take.
+  /// The longest first wait.
   public var base: Duration
-  /// The most that any wait can take.
+  /// The longest wait.
   public var cap: Duration
-  /// How long a connection must last before the next loss counts as the first again.
+  /// How long a connection must last until the next loss counts as the first one again.
   public var healthyDuration: Duration
 
   public init(
@@ -19,7 +19,7 @@ public struct Backoff: Hashable, Sendable {
     self.healthyDuration = healthyDuration
   }
 
-  /// Whether what began then has lasted long enough.
+  /// Whether a connection that began at `start` has lasted long enough.
   func isHealthy(since start: MonotonicTime, now: MonotonicTime) -> Bool {
     now.nanoseconds(since: start) >= UInt64(clamping: healthyDuration.nanoseconds)
   }
@@ -29,7 +29,7 @@ public struct Backoff: Hashable, Sendable {
     let base = base.nanoseconds
     let cap = max(cap.nanoseconds, 0)
     guard base > 0 else { return .zero }
-    // A shift that loses bits has long passed any cap.
+    // A shift that would lose bits is beyond any cap.
     guard attempt < base.leadingZeroBitCount else { return .nanoseconds(cap) }
     return .nanoseconds(min(cap, base << Int64(attempt)))
   }
@@ -37,7 +37,7 @@ public struct Backoff: Hashable, Sendable {
   /// The wait before attempt `attempt`, counted from 0.
   ///
   /// - Parameters:
-  ///   - retryAfter: what the server asked for: never less.
+  ///   - retryAfter: the least, as the server asked for it.
   ///   - random: draws from 0 to its argument, both included.
   package func delay(attempt: Int, retryAfter: Duration?, random: (UInt64) -> UInt64) -> Duration {
     let drawn = Duration.nanoseconds(Int64(clamping: random(UInt64(bound(attempt: attempt).nanoseconds))))

@@ -1,12 +1,12 @@
 internal import LogsTransport
 package import LogsWire
 
-/// A thread that several clients share, and tasks beside them.
+/// A thread that several clients share, and that tasks can run on as well.
 ///
-/// For programs that hold many connections at once, each as another service would: load generators and simulations. A
-/// client of its own thread costs a context switch for every message when there are hundreds of them; here whatever has
-/// arrived, for any of the clients, is dealt with in one turn. A task that prefers this executor goes on in the turn in
-/// which its answer arrived, and hands over without waking anybody. One that blocks holds up all of them.
+/// For programs with many connections, such as load generators and simulations. With hundreds of clients, a thread for
+/// each costs a context switch for every message; here everything that has arrived, for any client, is handled in one
+/// turn. A task that prefers this executor continues in the turn in which its answer arrived, and hands over without
+/// waking a thread. A task that blocks holds up all of them.
 package final class ClientThread: TaskExecutor {
   let loop: EventLoop
 
@@ -27,8 +27,8 @@ package final class ClientThread: TaskExecutor {
     loop.execute { unsafe job.runSynchronously(on: self.asUnownedTaskExecutor()) }
   }
 
-  /// Returns at `time`, by the loop's alarm; at once when that is past. A task that prefers this executor goes on in
-  /// the turn that the alarm has begun.
+  /// Returns at `time`, by a timer of the loop, or at once if that is past. A task that prefers this executor continues
+  /// in the same turn.
   package func wait(until time: MonotonicTime) async {
     await withCheckedContinuation { continuation in
       loop.execute { [loop] in

@@ -1,10 +1,10 @@
 internal import Synchronization
 
-/// The end of a producer, which comes once for one reason, and any number of tasks that wait for it.
+/// The end of a producer, which happens once, for one reason, and which any number of tasks can await.
 final class Completion: Sendable {
   enum Reason: Sendable {
     case shutDown
-    /// The task that ran it was cancelled, or its last reference went.
+    /// The task that ran it was cancelled, or its last reference was released.
     case cutShort
   }
 
@@ -27,7 +27,7 @@ final class Completion: Sendable {
     }
   }
 
-  /// The first caller names the reason.
+  /// The first caller decides the reason.
   func complete(_ reason: Reason) {
     let waiters = state.withLock { state -> [CheckedContinuation<Reason, Never>] in
       guard state.reason == nil else { return [] }

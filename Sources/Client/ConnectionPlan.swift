@@ -2,16 +2,16 @@ internal import LogsWire
 
 /// When to connect to which server, and when to give up. A value without clock.
 ///
-/// An outage begins when a connection is wanted and there is none, and ends with the server's WELCOME.
-/// The other servers are tried at once; once all have failed, there is a pause. After `deadline` there is no more
-/// waiting: what is under way may succeed yet, and every server is tried once, however short the deadline.
+/// An outage begins when a connection is wanted and there is none, and ends with a server's WELCOME. The other servers
+/// are tried at once; when all have failed, there is a pause. After `deadline` there are no more pauses: the current
+/// attempt may still succeed, and every server is tried at least once, however short the deadline.
 struct ConnectionPlan {
   enum Step: Hashable {
     /// Connect to `server` now; attempts are counted from 1 since the last connection.
     case connect(attempt: Int)
     /// Call `waited` after `time`. The next attempt is due after `delay`, which may be longer.
     case wait(_ time: Duration, delay: Duration)
-    /// Everything that waits fails.
+    /// Fail everything that waits for a connection.
     case fail(LogError)
   }
 
@@ -22,13 +22,13 @@ struct ConnectionPlan {
   /// Draws from 0 to its argument, both included.
   let random: (UInt64) -> UInt64
 
-  /// Whose turn it is.
+  /// The server to try next.
   private(set) var server = 0
   /// Attempts and connections that failed since the last one that was healthy.
   private var failureCount = 0
   /// Attempts in this outage.
   private var attemptCount = 0
-  /// When the outage has lasted too long.
+  /// When the client gives up.
   private var overdueAt: MonotonicTime?
   private var openSince: MonotonicTime?
   private var lastError: LogError?
@@ -44,7 +44,7 @@ struct ConnectionPlan {
     self.random = random
   }
 
-  /// Something has been asked for: as if nothing had failed before.
+  /// A connection is wanted. Earlier failures are forgotten.
   mutating func begin(now: MonotonicTime) -> Step {
     failureCount = 0
     lastError = nil
@@ -59,7 +59,7 @@ struct ConnectionPlan {
     comesBack = false
   }
 
-  /// The server is about to stop, and says where to go.
+  /// The server is about to stop, and advises where to go.
   mutating func goingAway(_ advice: GoAway.Advice?) { comesBack = advice == .comeBack }
 
   /// No connection is wanted any more.

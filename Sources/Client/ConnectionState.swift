@@ -1,17 +1,17 @@
 internal import Synchronization
 
-/// How the client's one connection is doing.
+/// The state of the client's connection.
 public enum ConnectionState: Sendable {
-  /// Nothing has been asked for yet, or nothing since everything failed.
+  /// No connection is wanted: nothing was requested yet, or nothing since everything failed.
   case idle
   /// An attempt is under way; they are counted from 1 since the last connection.
   case connecting(attempt: Int)
-  /// The server has answered HELLO; its name and version, and the URL it was reached by.
+  /// The handshake is over; the name and version of the server, and the URL it was reached at.
   case connected(server: String, url: String)
   /// The next attempt begins after this time.
   case waiting(for: Duration, because: LogError)
-  /// Connected, but the server has refused an append for now (a full disk, too much at once); it is sent again. Told
-  /// once for each try, however often, until everything that was refused is acknowledged: then comes `connected`.
+  /// Connected, but the server has refused an append for now (a full disk, too much at once), which is sent again.
+  /// Reported for each attempt until everything that was refused is acknowledged; then `connected` follows.
   case refusing(because: LogError)
   /// The application has suspended the client, which does nothing until it is resumed.
   case suspended
@@ -19,7 +19,7 @@ public enum ConnectionState: Sendable {
   case closed
 }
 
-/// Tells any number of observers what state there is. Slow ones miss states, never the newest.
+/// Reports the state to any number of observers. Slow ones miss states, but never the newest.
 final class StateBoard: Sendable {
   private struct State {
     var current = ConnectionState.idle
@@ -29,7 +29,7 @@ final class StateBoard: Sendable {
     var isOver = false
   }
 
-  /// States kept for an observer that is slow.
+  /// How many states are kept for a slow observer.
   private static let stateCountMax = 16
 
   private let state = Mutex(State())
@@ -53,7 +53,7 @@ final class StateBoard: Sendable {
     return stream
   }
 
-  /// Whether the server was given a token and has not looked at it.
+  /// Whether the server got a token and did not check it.
   var isTokenIgnored: Bool {
     get { state.withLock { $0.isTokenIgnored } }
     set { state.withLock { $0.isTokenIgnored = newValue } }

@@ -2,7 +2,7 @@ internal import LogsText
 internal import LogsWire
 
 extension AttributeValue: CustomStringConvertible {
-  /// As it stands in an entry's line: text without quotes where it can do without.
+  /// As in the line of an entry: text without quotes where none are needed.
   public var description: String { EntryLine.text(self) }
 }
 
@@ -35,7 +35,7 @@ extension StreamSelector: CustomStringConvertible {
 }
 
 extension CursorPosition: CustomStringConvertible {
-  /// As in a cursor's text form.
+  /// As in the text form of a cursor.
   public var description: String { "\(stream)=\(sequence).\(incarnation)" }
 }
 

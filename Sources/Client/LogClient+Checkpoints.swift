@@ -1,24 +1,22 @@
 // MARK: - Following with checkpoints
 
 extension LogClient {
-  /// Follows streams from where the store says, hands each event to `body`, and saves how far that has come.
+  /// Follows streams from the stored checkpoint, hands each event to `body`, and saves the progress.
   ///
-  /// What is saved is behind everything for which `body` has returned, and nothing else: when `body` throws, the event
-  /// it threw on comes again. This is at least once: what `body` did after the last checkpoint it does again after a
-  /// crash. For exactly once the application commits the cursor together with what it has read, as
-  /// `Snippets/SyncIntoDatabase.swift` does.
+  /// A checkpoint covers exactly the events for which `body` has returned: if `body` throws, the same event comes again.
+  /// This is at-least-once delivery: after a crash, `body` gets everything since the last checkpoint again. For exactly
+  /// once, commit the cursor together with the data, as `Snippets/SyncIntoDatabase.swift` does.
   ///
-  /// A checkpoint is saved between two events, in the caller's task: as soon as one is due, also while no event comes,
-  /// and at the end, whatever it is: the subscription's, an error, or the cancellation of the task, which does not cut
-  /// the last save short.
+  /// A checkpoint is saved between two events, in the caller's task: as soon as one is due, even while no events come,
+  /// and at the end, be it the end of the subscription, an error, or the cancellation of the task, which does not
+  /// interrupt the last save.
   /// - Parameters:
   ///   - selectors: as for `follow`.
   ///   - start: for streams that are not in the checkpoint.
   ///   - end: as for `follow`.
-  ///   - store: where checkpoints are kept; one follower for each.
-  ///   - interval: how long what has been dealt with may stay unsaved, unless `body` takes longer.
-  ///   - entryCount: how many entries that have been dealt with may stay unsaved; the batch that reaches it is part of
-  ///   them.
+  ///   - store: where checkpoints are kept; each follower needs its own.
+  ///   - interval: how long handled events may stay unsaved, unless `body` takes longer.
+  ///   - entryCount: how many handled entries may stay unsaved; the batch that reaches this number is handled first.
   ///   - body: called for each event in order, `ended` last.
   /// - Returns: why the subscription ended; `cancelled` after a `shutdown`.
   /// - Throws: what `body` or `store` has thrown, or a `LogError` as `FollowSequence` throws it, or one with
@@ -39,7 +37,7 @@ extension LogClient {
     } catch { outcome = .failure(error) }
     if progress.dueAt != nil {
       let cursor = progress.cursor
-      // A task of its own is not cancelled with the caller's.
+      // A separate task is not cancelled with the caller's.
       do { try await Task { try await store.save(cursor) }.value } catch { return try Self.first(outcome, error) }
     }
     return try outcome.get()

@@ -3,9 +3,9 @@ internal import LogsTransport
 // MARK: - Running as part of a program
 
 extension LogClient {
-  /// Returns when the client has been shut down; closes it at once when the task is cancelled.
+  /// Returns when the client has been shut down. If the task is cancelled, closes the client at once.
   ///
-  /// A client works without it, from its first call on. It ties the client's life to that of a task group:
+  /// A client works without this call. It ties the lifetime of the client to a task group:
   ///
   /// ```swift
   /// try await withThrowingTaskGroup { group in
@@ -19,9 +19,9 @@ extension LogClient {
   /// ```
   ///
   /// Graceful shutdown is not cancellation. `shutdown`, from wherever it is called, sends what is queued, and `run`
-  /// returns once that is acknowledged. Cancellation, here when the work fails, is for what cannot wait: what is queued
-  /// fails with `closed` and `run` throws. With swift-service-lifecycle, which tells the two apart as well, this is all
-  /// that a service takes:
+  /// returns once that is acknowledged. Cancellation, here when the work fails, does not wait: what is queued fails with
+  /// `closed`, and `run` throws. swift-service-lifecycle makes the same distinction, and a service needs no more than
+  /// this:
   ///
   /// ```swift
   /// struct LogService: Service {
@@ -32,8 +32,7 @@ extension LogClient {
   /// }
   /// ```
   ///
-  /// - Throws: `LogError` with `cancelled`, when the client has been closed by the cancellation of the task that ran
-  ///   it.
+  /// - Throws: `LogError` with `cancelled` if the cancellation of this task closed the client.
   public func run() async throws(LogError) {
     let (loop, core, board) = (loop, core, board)
     let wasCancelled = await withTaskCancellationHandler {
@@ -49,17 +48,17 @@ extension LogClient {
 // MARK: - Pausing
 
 extension LogClient {
-  /// Closes the connection cleanly and makes no other until `resume`: for a program in the background, or a machine
-  /// that is about to sleep.
+  /// Closes the connection cleanly and does not connect again until `resume`: for a program that goes into the
+  /// background, or a machine that is about to sleep.
   ///
-  /// Nothing fails by it, and no timer runs meanwhile, not even `reconnectDeadline`. What is asked for waits, whether
-  /// before or now: entries stay queued, subscriptions get `interrupted` and later go on after their last entry,
-  /// requests are made again. Returns when the connection has closed, within a second. A client that is suspended,
-  /// shutting down or closed stays so.
+  /// Nothing fails, and no timer runs meanwhile, not even `reconnectDeadline`. Earlier and later calls wait: entries stay
+  /// queued, subscriptions get `interrupted` and later continue after their last entry, requests are made again. Returns
+  /// when the connection has closed, within a second. Has no effect on a client that is suspended, shutting down or
+  /// closed.
   public func suspend() async { await core.suspend() }
 
-  /// Connects again at once, and goes on with everything that waits: nothing is lost and nothing comes twice.
+  /// Connects again at once and continues everything that waits: nothing is lost and nothing comes twice.
   ///
-  /// Does nothing when the client is not suspended.
+  /// Does nothing if the client is not suspended.
   public func resume() async { await core.resume() }
 }

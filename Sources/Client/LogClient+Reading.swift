@@ -1,21 +1,21 @@
 // MARK: - Reading page by page
 
 extension LogClient {
-  /// Entries of one page at most.
+  /// The most entries in one page.
   public static let pageEntryCountMax = 10_000
 
-  /// Reads the next entries of a stream, as far as they are stored now, without following it.
+  /// Reads the next entries of a stream that are stored now, without following it.
   ///
-  /// For programs whose callers keep the place: a mobile app that sends the last sequence number it has. A stream that
-  /// does not exist is an empty page with head 0.
+  /// For programs whose callers keep the position, such as a mobile app that sends the last sequence number it has. A
+  /// stream that does not exist gives an empty page with head 0.
   /// - Parameters:
   ///   - stream: which one.
   ///   - sequence: the last one read; 0 for none.
-  ///   - incarnation: what the sequence number belongs to, from a page before. Without it a stream whose history was
-  ///   replaced is not told from the one that was read.
+  ///   - incarnation: the one that the sequence number belongs to, from the previous page. Without it, a stream whose
+  ///   history was replaced is not noticed.
   ///   - limit: entries of the page, 1 to 10,000. It holds fewer only when no more are stored or they are very large.
   ///   - wait: how long to wait for an entry when there is none.
-  ///   - filter: which entries are wanted. The page's cursor passes those that are not, too.
+  ///   - filter: which entries are wanted. The page's cursor moves past the others as well.
   /// - Throws: as the form for many streams.
   public func read(
     _ stream: StreamName, after sequence: UInt64 = 0, of incarnation: Incarnation = .any, limit: Int = 500,
@@ -25,17 +25,16 @@ extension LogClient {
     return try await read([.stream(stream)], after: LogCursor([position]), limit: limit, wait: wait, filter: filter)
   }
 
-  /// Reads the next entries of streams, as far as they are stored now, without following them.
+  /// Reads the next entries of streams that are stored now, without following them.
   ///
-  /// All streams share the limit. Those that are behind have their turns, so that a busy one does not keep a page from
-  /// the others forever.
+  /// All streams share the limit and take turns, so that a busy one does not keep the others out of every page.
   /// - Parameters:
   ///   - selectors: names and patterns, 1 to 1,024.
-  ///   - cursor: the one of the page before. Streams that are not in it are read from their first entry.
+  ///   - cursor: the one of the previous page. Streams that are not in it are read from their first entry.
   ///   - limit: entries of the page, 1 to 10,000. It holds fewer only when no more are stored or they are very large.
   ///   - wait: how long to wait for an entry when there is none.
-  ///   - filter: which entries are wanted. The page's cursor passes those that are not, too.
-  /// - Throws: `LogError`: `refused` (`stream_replaced` when the cursor is of another history, `cursor_ahead` when the
+  ///   - filter: which entries are wanted. The page's cursor moves past the others as well.
+  /// - Throws: `LogError`: `refused` (`stream_replaced` if the cursor belongs to another history, `cursor_ahead` if the
   ///   server does not have what was read), `invalidRequest`, `closed`, `gaveUp`, `cancelled`, `damaged`.
   public func read(
     _ selectors: [StreamSelector], after cursor: LogCursor = LogCursor(), limit: Int = 500, wait: Duration = .zero,
@@ -66,9 +65,9 @@ extension LogClient {
     return reader.page
   }
 
-  /// Waits until something is stored behind the cursor, or will never be.
+  /// Waits until something is stored after the cursor, or nothing ever will be.
   ///
-  /// - Returns: false when the time is over.
+  /// - Returns: false if the time is over.
   private func comes(
     _ selectors: [StreamSelector], after cursor: LogCursor, within wait: Duration, _ filter: Filter?
   ) async throws(LogError) -> Bool {
@@ -90,7 +89,7 @@ extension LogClient {
         do { try await Task.sleep(for: wait) } catch { return nil }
         return .success(false)
       }
-      // Neither: the caller is cancelled.
+      // Neither: the caller was cancelled.
       let first = await group.next() ?? nil
       group.cancelAll()
       return first ?? .failure(.cancelled("reading a page"))

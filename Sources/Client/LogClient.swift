@@ -4,20 +4,20 @@ internal import Synchronization
 
 /// A connection to a log server, over which entries are appended and streams followed.
 ///
-/// It connects at the first call, reconnects by itself, sends again what has no acknowledgement and resumes what was
-/// followed. All calls may be made from any task or thread at once. One client is enough for a process: it has one
-/// connection and one thread, however many streams and subscriptions there are.
+/// It connects at the first call, reconnects by itself, sends unacknowledged entries again and resumes subscriptions.
+/// Calls may be made from several tasks and threads at once. One client is enough for a process: it has one connection
+/// and one thread, however many streams and subscriptions there are.
 ///
-/// End it with `shutdown`. When the last reference goes it ends at once, and what has no acknowledgement fails.
+/// End it with `shutdown`. If its last reference is released before, it ends at once, and unacknowledged appends fail.
 public final class LogClient: Sendable {
-  /// What may wait to be acknowledged, in stored bytes of batches and a little for each of them.
+  /// How much may wait to be acknowledged: the stored bytes of batches, plus a little for each of them.
   public static let sendQueueByteCountMax = 16 << 20
 
-  /// What a queued batch counts for beside its bytes.
+  /// What a queued batch counts for besides its bytes.
   private static let batchOverheadByteCount = 256
 
   let loop: EventLoop
-  /// Whose loop it is, when other clients share it; nil for a loop of its own.
+  /// The owner of the loop, if other clients share it; nil for a loop of its own.
   let thread: ClientThread?
   let core: ClientCore
   let board = StateBoard()
@@ -28,7 +28,7 @@ public final class LogClient: Sendable {
 
   /// A client that is not connected yet.
   ///
-  /// - Throws: `LogError` with `invalidConfiguration`, or `unreachable` when the system has no thread or descriptor
+  /// - Throws: `LogError` with `invalidConfiguration`, or `unreachable` if the system has no thread or descriptor
   ///   left.
   public convenience init(_ configuration: LogClientConfiguration = LogClientConfiguration()) throws(LogError) {
     try self.init(configuration, on: nil)
@@ -47,30 +47,29 @@ public final class LogClient: Sendable {
     }
     self.thread = thread
     core = ClientCore(loop: loop, configuration: configuration, endpoints: endpoints, board: board, budget: budget)
-    // With three quarters of the window always known to be free, the server need not wait for a report.
+    // Reporting every quarter of the window keeps the server from waiting for a report.
     followReportByteCountMin = configuration.followCreditByteCount / 4
   }
 
   deinit {
     let (loop, core) = (loop, core)
-    // A loop that has ended would get a thread for it.
+    // A loop that has ended would start a thread for it.
     if !board.isClosed { loop.execute { core.assumeIsolated { $0.close() } } }
     guard thread == nil else { return }
     // A thread cannot wait for its own end.
     if loop.isOnLoop { Task.detached { loop.stop() } } else { loop.stop() }
   }
 
-  /// How the connection is doing: the state now, then each change. Slow observers miss states, never the newest.
+  /// The state of the connection now, then each change. Slow observers miss states, but never the newest.
   public var states: AsyncStream<ConnectionState> { board.observe() }
 
-  /// Whether the server that was connected to last was given a token and checks none: everybody who reaches it may do
-  /// all.
+  /// Whether the last server got a token and checks none: everybody who can reach it may do everything.
   public var isTokenIgnored: Bool { board.isTokenIgnored }
 
   /// Sends what is queued, waits for its acknowledgements, ends all subscriptions, and closes.
   ///
-  /// Calls made later, and what the deadline cuts off, fail with `closed`. When it returns, thread and descriptors are
-  /// gone. A suspended client connects again if entries are queued, and closes at once if there are none.
+  /// Later calls, and what is not done by the deadline, fail with `closed`. When it returns, thread and descriptors are
+  /// released. A suspended client connects again if entries are queued, and closes at once if there are none.
   public func shutdown(deadline: Duration = .seconds(10)) async {
     await core.shutdown(deadline: deadline)
     if thread == nil { loop.stop() }
@@ -89,12 +88,12 @@ extension LogClient {
 
   /// Queues entries for a stream and returns without waiting for their acknowledgement, unless the queue is full.
   ///
-  /// Entries of calls made one after the other are stored in that order. Too many for one batch are split; each batch
-  /// is stored as a whole, those after one that was refused are stored all the same.
-  /// - Throws: `LogError`: `invalidRequest` (no entries) and `invalidEntry`, nothing was queued; `closed` and
-  ///   `cancelled` while waiting for room, `mayHaveTakenEffect` when some batches had been queued.
-  /// - Complexity: one copy and compression on the caller's side; off its actor when there are many or large entries,
-  ///   since for few and small ones changing the thread would cost more than the work.
+  /// Entries of consecutive calls are stored in that order. Too many entries for one batch are split. Each batch is
+  /// stored as a whole, even after another one was refused.
+  /// - Throws: `LogError`: `invalidRequest` (no entries) or `invalidEntry`: nothing was queued; `closed` or `cancelled`
+  ///   while waiting for room: `mayHaveTakenEffect` if some batches had been queued.
+  /// - Complexity: one copy and the compression. Many or large entries are encoded off the caller's actor; for few and
+  ///   small ones, switching threads would cost more than encoding.
   public func submit(_ entries: [LogEntry], to stream: StreamName) async throws(LogError) -> PendingAppend {
     guard !entries.isEmpty else { throw LogError(.invalidRequest, "there is nothing to append: no entries") }
     let isSmall =
@@ -102,7 +101,7 @@ extension LogClient {
     return try await submit(isSmall ? encode(entries) : encodeElsewhere(entries), to: stream)
   }
 
-  /// Entries that take no more than some 20 us to encode.
+  /// These take at most about 20 us to encode.
   private static let smallEntryCountMax = 32
   private static let smallByteCountMax = 8 << 10
 
@@ -118,7 +117,7 @@ extension LogClient {
 
   private func encode(_ entries: [LogEntry]) throws(LogError) -> Encoded {
     var encoded = Encoded()
-    // An encoder that has thrown is not given back.
+    // An encoder that has thrown is not reused.
     let encoder = encoders.take()
     var index = 0
     while index < entries.count {
@@ -129,9 +128,9 @@ extension LogClient {
     return encoded
   }
 
-  /// Seals a stream behind everything that this client has submitted to it, and waits until that is durable.
+  /// Seals a stream after everything that this client has submitted to it, and waits until that is durable.
   ///
-  /// Followers get an end, later appends are refused with `stream_sealed`.
+  /// Subscriptions to it end, and later appends are refused with `stream_sealed`.
   /// - Parameters:
   ///   - stream: which one.
   ///   - text: the message of the `complete` entry, at most 1,024 bytes.
@@ -148,20 +147,20 @@ extension LogClient {
       "the text of a completion has \(text.utf8.count) bytes; the limit is \(Limits.completionTextByteCountMax)")
   }
 
-  /// Queues batches of a producer that numbers and bounds them itself.
+  /// Queues batches of a producer, which numbers and bounds them itself.
   func append(_ batches: [NumberedBatch]) {
     let core = core
     loop.execute { core.assumeIsolated { $0.append(batches) } }
   }
 
-  /// Sends no batches any more of producers that have ended.
+  /// Stops sending the batches of producers that have ended.
   func withdraw(_ keys: Set<AppendQueue.Key>) {
     guard !keys.isEmpty else { return }
     let core = core
     loop.execute { core.assumeIsolated { $0.withdraw(keys) } }
   }
 
-  /// How long to wait before trying again what the client has given up.
+  /// How long a producer waits before it hands over again what the client has given up.
   func retryDelay(attempt: Int, retryAfter: Duration?) -> Duration {
     core.configuration.backoff.delay(attempt: attempt, retryAfter: retryAfter, random: core.configuration.random)
   }
@@ -184,18 +183,18 @@ extension LogClient {
 // MARK: - Following
 
 extension LogClient {
-  /// Follows streams, from where the cursor stands or else from `start` on.
+  /// Follows streams, from the cursor or else from `start`.
   ///
-  /// Nothing happens before the first event is asked for.
+  /// Nothing happens until the first event is requested.
   /// - Parameters:
-  ///   - selectors: names and patterns, 1 to 1,024. A name that does not exist yet is waited for.
+  ///   - selectors: names and patterns, 1 to 1,024. A named stream may be created later.
   ///   - start: for streams that are not in the cursor.
   ///   - end: when to end; the first condition that is met counts.
-  ///   - cursor: where earlier reading ended; streams that are not selected are passed over.
-  ///   - isReverse: newest entries of each stream first. Cursor and start then say where it ends, a number or time of
-  ///   `end` where it begins.
-  ///   - filter: which entries are wanted; the server leaves out the others. A limit, and the last entries of a start,
-  ///   count those that pass.
+  ///   - cursor: the positions after earlier reading; streams that are not selected are ignored.
+  ///   - isReverse: newest entries of each stream first. Then cursor and start say where it ends, and a sequence number
+  ///   or time in `end` where it begins.
+  ///   - filter: which entries are wanted; the server leaves out the others. Only these count for a limit, and for a
+  ///   start at the last entries.
   public func follow(
     _ selectors: [StreamSelector], from start: FollowStart = .first, until end: FollowEnd = FollowEnd(),
     cursor: LogCursor = LogCursor(), isReverse: Bool = false, filter: Filter? = nil
@@ -226,7 +225,7 @@ extension LogClient {
 // MARK: - The server
 
 extension LogClient {
-  /// The streams whose names match, in the order of their names; all but the server's own without a pattern.
+  /// The streams whose names match, sorted by name. Without a pattern: all but the server's own.
   ///
   /// - Throws: `LogError`: `refused`, `closed`, `gaveUp`, `cancelled`.
   public func streams(matching pattern: StreamPattern? = nil) async throws(LogError) -> [StreamSummary] {
@@ -234,19 +233,19 @@ extension LogClient {
     while true {
       let page = try await core.list(ListRequest(pattern: pattern, after: streams.last?.stream))
       streams += page.streams
-      // A page without a stream would be asked for again and again.
+      // After an empty page the next one would be the same again.
       guard page.hasMore, !page.streams.isEmpty else { return streams }
     }
   }
 
-  /// What the server tells about itself.
+  /// What the server reports about itself.
   ///
   /// - Throws: as `streams`.
   public func status() async throws(LogError) -> [ServerFact] { try await core.stat() }
 }
 
 extension LogClientConfiguration {
-  /// What the settings name.
+  /// The servers as endpoints, after all settings are checked.
   fileprivate func endpoints() throws(LogError) -> [Endpoint] {
     if servers.isEmpty { throw LogError(.invalidConfiguration, "no server is named; write logs://host[:port]") }
     if name.utf8.count > Limits.clientNameByteCountMax {

@@ -2,28 +2,28 @@
 public struct LogClientConfiguration: Sendable {
   /// URLs, `logs://host[:port]` or `logs+unix:///path`, of servers with the same data; they are tried in turn.
   public var servers: [String]
-  /// What the server knows the client's rights by; nil for none. At most 4,096 bytes.
+  /// The token that proves the client's rights to the server; nil for none. At most 4,096 bytes.
   public var token: String?
   /// The client's name and version, for the server's log. At most 255 bytes.
   public var name: String
   public var backoff: Backoff
   /// How long one attempt may take, from the name lookup to the end of the handshake.
   public var connectTimeout: Duration
-  /// How long to go on without a connection before everything that waits for one fails with `gaveUp`; nil: no limit.
+  /// How long an outage may last before everything that waits for a connection fails with `gaveUp`; nil: no limit.
   ///
-  /// It ends the waiting between attempts. An attempt that is under way when it passes may finish within
-  /// `connectTimeout`, and every server is tried once in any case: with zero, each of them exactly once.
+  /// When it has passed, there are no more pauses between attempts. The current attempt may still take up to
+  /// `connectTimeout`, and every server is tried at least once: with zero, exactly once.
   public var reconnectDeadline: Duration?
-  /// Stored bytes of batches that a subscription may hold for an application that has not taken them yet, plus one
-  /// frame: a subscription of so many streams that it takes several requests, plus one for each of them.
+  /// How many stored bytes a subscription may hold until the application takes them, plus one frame. A subscription with
+  /// so many streams that it takes several requests may hold one frame more for each of them.
   ///
-  /// A larger window keeps a link of high latency busy; a smaller one saves memory. At least 64 KiB.
+  /// A larger window keeps a connection with high latency busy; a smaller one saves memory. At least 64 KiB.
   public var followCreditByteCount: Int
 
   /// Draws from 0 to its argument, both included.
   package var random: @Sendable (UInt64) -> UInt64 = { UInt64.random(in: 0...$0) }
 
-  /// When subscriptions are divided.
+  /// What one FOLLOW can hold. Set by tests.
   package var followLimits = FollowLimits()
 
   /// The server on this machine, on the protocol's own port.

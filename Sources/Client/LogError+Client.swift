@@ -23,7 +23,7 @@ extension LogError {
   static let producerClosed = LogError(.closed, "the producer was shut down; make a new one")
 
   static let queueFull = LogError(
-    .queueFull, "the producer's queue is full and the entries were dropped; wait for room, or give it more",
+    .queueFull, "the producer's queue is full and the entries were dropped; wait for room, or allow it more",
     isRetryable: true)
 
   static func cancelled(_ what: String, mayHaveTakenEffect: Bool = false) -> LogError {

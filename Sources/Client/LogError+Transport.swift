@@ -15,7 +15,7 @@ extension LogError {
     self.init(code, error.message, isRetryable: error.isRetryable, cause: error.cause?.description)
   }
 
-  /// A connection that is gone.
+  /// A connection that was lost.
   init(_ reason: CloseReason, server: String) {
     switch reason {
     case .closedByPeer, .closedHere:

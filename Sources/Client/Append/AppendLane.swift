@@ -3,15 +3,15 @@ internal import LogsWire
 
 /// The batches of one producer and stream that have no answer yet, in the order of their numbers.
 ///
-/// Two states. Sending: batches go out in order, up to a limit at once. Recovering, after a refusal that a retry can
-/// mend: nothing goes out until every batch in flight has come back, as they will, out of order; then, when the wait is
-/// over, sending begins again at the first one.
+/// Two states. Sending: batches are sent in order, up to a limit at once. Recovering, after a retryable refusal: nothing
+/// is sent until all batches in flight have been answered, with out_of_order; after a wait, sending begins again with
+/// the first batch.
 struct AppendLane {
   enum Content: Sendable {
     case batch(ByteString, entryCount: Int)
     case completion(text: String)
 
-    /// What it takes of the connection's credit.
+    /// Its cost in credit of the connection.
     var byteCount: Int {
       switch self {
       case .batch(let bytes, _): bytes.count
@@ -21,7 +21,7 @@ struct AppendLane {
   }
 
   private struct Recovery {
-    /// No sending before this moment.
+    /// Nothing is sent before this moment.
     var readyAt: MonotonicTime
   }
 
@@ -38,17 +38,17 @@ struct AppendLane {
 
   mutating func append(_ batch: NumberedBatch) { batches.append(batch) }
 
-  /// The next batch to go out, if one may.
+  /// The next batch to send, if one may be sent.
   func next(inFlightCountMax: Int) -> NumberedBatch? {
     guard recovery == nil, nextOffset < batches.count, inFlightCount < inFlightCountMax else { return nil }
     let batch = batches[nextOffset]
-    // Behind a number that was given up, a batch can be stored only once it is the first: then the floor is its own
+    // After a number that was given up, a batch can be stored only once it is the first: then its floor is its own
     // number.
     if nextOffset > 0, batches[nextOffset - 1].number + 1 != batch.number { return nil }
     return batch
   }
 
-  /// The next batch goes out.
+  /// The next batch is sent.
   ///
   /// - Returns: the batch, with its floor.
   mutating func send() -> NumberedBatch {
@@ -64,7 +64,7 @@ struct AppendLane {
     return settle(number)
   }
 
-  /// A batch was refused for good. Those behind it that are in flight come back out of order.
+  /// A batch was refused for good. Later ones in flight will be answered with out_of_order.
   mutating func giveUp(_ number: UInt64, _ refusal: Refusal, now: MonotonicTime) -> NumberedBatch? {
     var batch = settle(number)
     batch?.refused(refusal)
@@ -81,14 +81,14 @@ struct AppendLane {
 
   /// A batch was refused for now.
   ///
-  /// - Parameter delay: asked for the wait when this refusal is the first of its kind; given how many came before it.
-  /// - Returns: whether the lane stops sending by it; it had stopped before otherwise.
+  /// - Parameter delay: the wait, from the number of earlier refusals.
+  /// - Returns: whether this made the lane stop sending; otherwise it had stopped before.
   mutating func postpone(
     _ number: UInt64, _ refusal: Refusal, now: MonotonicTime, delay: (Int) -> Duration
   ) -> Bool {
     inFlightCount -= 1
     if let offset = offset(of: number) { batches[offset].refused(refusal) }
-    // What was in flight behind a refused batch comes back as out of order; that is no news.
+    // Batches in flight after a refused one are answered with out_of_order, which adds nothing.
     if recovery != nil, refusal.code == .outOfOrder { return false }
     let readyAt = now + delay(attempt)
     if let recovery {
@@ -100,9 +100,9 @@ struct AppendLane {
     return true
   }
 
-  /// Sends again what is not settled, if the time has come.
+  /// Begins to send again if the wait is over.
   ///
-  /// - Returns: when to ask again; nil when it need not be asked: sending goes on, or an answer will come first.
+  /// - Returns: when to call this again; nil if that is not needed: it is sending, or an answer has to come first.
   mutating func resume(now: MonotonicTime) -> MonotonicTime? {
     guard let recovery, inFlightCount == 0 else { return nil }
     guard now >= recovery.readyAt else { return recovery.readyAt }
@@ -112,15 +112,15 @@ struct AppendLane {
     return nil
   }
 
-  /// The connection is gone, and every answer with it.
+  /// The connection is lost, and all answers with it.
   mutating func disconnect() {
     inFlightCount = 0
     nextOffset = 0
     dropWithdrawn()
   }
 
-  /// Nobody hears the answers of these batches any more: what is in flight stays until it is answered or the connection
-  /// is lost, the others go.
+  /// Nobody waits for these batches any more. Those in flight stay until they are answered or the connection is lost,
+  /// the others are removed.
   mutating func withdraw() {
     if inFlightCount == 0 { nextOffset = 0 }
     while batches.count > nextOffset { batches.removeLast() }

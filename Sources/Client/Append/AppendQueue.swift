@@ -1,13 +1,13 @@
 internal import LogsSystem
 internal import LogsWire
 
-/// All batches that have no answer yet: which may go out next, and which must go out again (P4).
+/// All batches that have no answer yet: which may be sent next, and which must be sent again (P4).
 ///
-/// A value without I/O or clock. Lanes take turns. The caller numbers a batch, or has it numbered here: then numbers
-/// rise per lane, and a lane's first number is above all that lanes before it have used and have been forgotten with,
-/// which its floor makes good, so that nothing is kept for a lane that has nothing to send.
+/// A value without I/O or clock. Lanes take turns. A batch is numbered by the caller or here. Numbers given here rise
+/// within a lane, and a new lane begins above every number that was used by lanes that are forgotten; its floor makes
+/// that valid. So nothing is kept for a lane that has nothing to send.
 struct AppendQueue {
-  /// What batches are numbered for.
+  /// What a batch number belongs to.
   struct Key: Hashable, Comparable {
     let producer: ProducerID
     let stream: StreamName
@@ -26,7 +26,7 @@ struct AppendQueue {
   /// Lanes that may have something to send, in the order of their turns.
   private var turns = UniqueQueue<Key>()
   private var recovering = UniqueQueue<Key>()
-  /// Lanes that the server has refused a batch of for now, on this connection, and acknowledged none since.
+  /// Lanes with a batch that was refused for now on this connection, and none acknowledged since.
   private var postponed: Set<Key> = []
   private var inFlight: [UInt32: Flight] = [:]
   private var numberLast: UInt64 = 0
@@ -34,7 +34,7 @@ struct AppendQueue {
 
   var isEmpty: Bool { lanes.isEmpty }
   var inFlightCount: Int { inFlight.count }
-  /// Whether something that was refused for now has not been taken yet.
+  /// Whether something was refused for now and is not accepted yet.
   var hasPostponed: Bool { !postponed.isEmpty }
 
   // MARK: The application
@@ -46,7 +46,7 @@ struct AppendQueue {
     append(NumberedBatch(key: key, number: number, content: content, answer: answer, cost: cost))
   }
 
-  /// Queues a batch that has a number, above those of the lane's others.
+  /// Queues a batch that has a number, which is above the others of the lane.
   mutating func append(_ batch: NumberedBatch) {
     lanes[batch.key, default: AppendLane()].append(batch)
     turns.append(batch.key)
@@ -54,16 +54,16 @@ struct AppendQueue {
 
   // MARK: The connection
 
-  /// How many batches of one lane a server with this WELCOME takes at once.
+  /// How many batches of one lane may be in flight to a server with this WELCOME.
   static func inFlightCountMax(_ welcome: Welcome) -> Int {
     min(Int(welcome.producerBatchCountMax), Limits.producerBatchCountMax)
   }
 
-  /// The next batch that goes out; the caller must send it and then call `sent`.
+  /// The next batch to send; the caller must send it and then call `sent`.
   ///
   /// - Parameters:
   ///   - inFlightCountMax: for one stream.
-  ///   - fits: whether the connection has credit for so many bytes.
+  ///   - fits: whether the connection has credit for that many bytes.
   mutating func next(inFlightCountMax: Int, fits: (Int) -> Bool) -> NumberedBatch? {
     while let key = turns.first {
       guard let next = lanes[key]?.next(inFlightCountMax: inFlightCountMax) else {
@@ -78,7 +78,7 @@ struct AppendQueue {
     return nil
   }
 
-  /// The batch went out as the request `id`.
+  /// The batch was sent as the request `id`.
   mutating func sent(_ batch: NumberedBatch, id: UInt32) {
     inFlight[id] = Flight(key: batch.key, number: batch.number)
   }
@@ -95,28 +95,28 @@ struct AppendQueue {
     return batch
   }
 
-  /// What a refusal comes to.
+  /// What follows from a refusal.
   enum Outcome {
     /// The batch is not sent again; its answer.
     case givenUp(NumberedBatch, LogError)
-    /// It is sent again, and so are those behind it; the application may want to know why.
+    /// It is sent again, and so are those after it; the application may want to know why.
     case refusing(LogError)
-    /// It is sent again, and there is nothing to tell.
+    /// It is sent again, and there is nothing to report.
     case noted
   }
 
-  /// - Parameter delay: the wait after so many refusals, at least what the server asked for.
+  /// - Parameter delay: the wait, from the number of refusals and the least that the server asked for.
   mutating func refused(
     _ id: UInt32, _ refusal: Refusal, now: MonotonicTime, delay: (Int, Duration?) -> Duration
   ) -> Outcome {
     let error = LogError(refusal)
-    // Out of order says that batches before this one are missing: they are sent first, then this one again.
+    // out_of_order means that earlier batches are missing: they are sent first, then this one again.
     guard refusal.isRetryable || refusal.code == .outOfOrder else {
       guard let batch = giveUp(id, refusal, now: now) else { return .noted }
       return .givenUp(batch, error.afterSending(batch.mayHaveTakenEffect))
     }
     let isNew = postpone(id, refusal, now: now) { attempt in delay(attempt, error.retryAfter) }
-    // What is out of order follows from a refusal before, and a server that is going away has told so.
+    // out_of_order follows from an earlier refusal, and a server that goes away has said so already.
     return isNew && refusal.code != .outOfOrder && refusal.code != .goingAway ? .refusing(error) : .noted
   }
 
@@ -128,9 +128,9 @@ struct AppendQueue {
     return batch
   }
 
-  /// A refusal that a retry can mend.
+  /// A refusal after which the batch is sent again.
   ///
-  /// - Returns: whether it is news: its lane was not waiting for another try.
+  /// - Returns: whether it is new: its lane was not waiting to send again.
   @discardableResult
   mutating func postpone(_ id: UInt32, _ refusal: Refusal, now: MonotonicTime, delay: (Int) -> Duration) -> Bool {
     guard let flight = inFlight.removeValue(forKey: id) else { return false }
@@ -140,9 +140,9 @@ struct AppendQueue {
     return isNew
   }
 
-  /// Lets streams go on whose wait is over.
+  /// Continues lanes whose wait is over.
   ///
-  /// - Returns: when to ask again.
+  /// - Returns: when to call this again.
   mutating func resume(now: MonotonicTime) -> MonotonicTime? {
     var soonest: MonotonicTime?
     for _ in 0..<recovering.count {
@@ -158,12 +158,12 @@ struct AppendQueue {
     return soonest
   }
 
-  /// The connection is gone: everything without an answer goes out again, in order.
+  /// The connection is lost: everything without an answer is sent again, in order.
   mutating func disconnect() {
     inFlight = [:]
     postponed = []
     turns.removeAll()
-    // In one order, so that the same run gives the same trace.
+    // Sorted, so that the same run gives the same trace.
     for key in lanes.keys.sorted() {
       lanes[key]?.disconnect()
       turns.append(key)
@@ -171,7 +171,7 @@ struct AppendQueue {
     }
   }
 
-  /// Gives up a lane's batches without an answer. Others may come for it.
+  /// Gives up the batches of a lane without answering them. Later ones may be queued.
   mutating func withdraw(_ key: Key) {
     lanes[key]?.withdraw()
     forgetIfEmpty(key)

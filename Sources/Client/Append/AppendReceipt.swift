@@ -1,12 +1,11 @@
-/// The server's word that entries are durable, and under which numbers.
+/// Confirms that entries are durable, with their sequence numbers.
 public struct AppendReceipt: Hashable, Sendable {
   public var stream: StreamName
   public var incarnation: Incarnation
   /// The numbers of the entries, in order. One range, unless the entries took several batches and other producers'
   /// entries came in between.
   public var ranges: [ClosedRange<UInt64>]
-  /// Whether some of it had been stored by an earlier try whose acknowledgement was lost. It is stored once all the
-  /// same.
+  /// Whether some of it had been stored by an earlier attempt whose acknowledgement was lost. Nothing is stored twice.
   public var isDuplicate: Bool
   /// How many of the entries were not stored whole: a message was cut at 1 MiB (the entry's attribute `logs.truncated`
   /// has its length), a source at 255 bytes.

@@ -9,9 +9,9 @@ final class BatchEncoder: @unchecked Sendable {
   private var builder = BatchBuilder(seed: HashSeed.process)
   private let compressor = Compressor()
 
-  /// Makes one batch of the entries from `index` on and moves `index` past what is in it.
+  /// Makes one batch from the entries at `index` and after, and moves `index` past those in it.
   ///
-  /// - Parameter truncatedCount: raised by the number of entries that were cut.
+  /// - Parameter truncatedCount: increased by the number of entries that were cut.
   /// - Throws: `LogError` with `invalidEntry`; the encoder then holds entries and must not be used again.
   func next(_ entries: [LogEntry], from index: inout Int, truncatedCount: inout UInt64) throws(LogError) -> Batch {
     do throws(InvalidEntry) { try builder.append(entries, from: &index) } catch {
@@ -24,7 +24,7 @@ final class BatchEncoder: @unchecked Sendable {
   }
 }
 
-/// Encoders that are free: their tables cost more to set up than most batches cost to encode.
+/// Free encoders: setting up their tables costs more than encoding most batches.
 final class BatchEncoderPool: Sendable {
   private static let encoderCountMax = 4
 

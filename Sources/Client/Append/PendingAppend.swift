@@ -2,14 +2,14 @@ internal import Synchronization
 
 /// An append that is queued and will be sent, again after each lost connection, until the server has answered.
 ///
-/// Dropping it changes nothing: the entries are sent all the same.
+/// Releasing it changes nothing: the entries are sent anyway.
 public final class PendingAppend: AppendAnswer {
   private typealias Waiter = CheckedContinuation<Result<AppendReceipt, LogError>, Never>
   private typealias AcceptanceWaiter = CheckedContinuation<LogError?, Never>
 
-  /// Both counts have one more for the call that still adds batches.
+  /// Both counts have one more while the call still adds batches.
   private struct State {
-    /// Batches that a producer does not keep in its backlog yet. Nobody asks for those of a client.
+    /// Batches that are not in the backlog of a producer yet. Unused for a client.
     var unacceptedCount = 1
     var rejection: LogError?
     var acceptanceWaiter: AcceptanceWaiter?
@@ -25,7 +25,7 @@ public final class PendingAppend: AppendAnswer {
   }
 
   let stream: StreamName
-  /// Whether somebody may wait for the receipt; else a producer keeps nothing of it once its batches are accepted.
+  /// Whether the receipt can be awaited. If not, a producer keeps nothing of it once its batches are accepted.
   let wantsReceipt: Bool
   private let state = Mutex(State())
 
@@ -36,9 +36,9 @@ public final class PendingAppend: AppendAnswer {
 
   /// The receipt, once all entries are durable.
   ///
-  /// Cancelling the task ends the waiting, not the append.
+  /// Cancelling the task ends the wait, not the append.
   /// - Throws: `LogError`: `refused` with the server's code, `closed`, `gaveUp`, `cancelled`; `mayHaveTakenEffect`
-  ///   tells whether some of the entries may be stored.
+  ///   says whether some of the entries may be stored.
   public var receipt: AppendReceipt {
     get async throws(LogError) {
       let id = state.withLock { state in
@@ -57,7 +57,7 @@ public final class PendingAppend: AppendAnswer {
   private func add(_ waiter: Waiter, _ id: UInt64) {
     let result = state.withLock { state -> Result<AppendReceipt, LogError>? in
       if let result = outcome(state) { return result }
-      // The handler may have run already. Asked under the lock: if it runs later, it finds the waiter.
+      // The handler may have run already. This is checked under the lock: if it runs later, it finds the waiter.
       if Task.isCancelled { return .failure(.cancelled("waiting for the acknowledgement", mayHaveTakenEffect: true)) }
       state.waiters[id] = waiter
       return nil
@@ -86,7 +86,7 @@ public final class PendingAppend: AppendAnswer {
   /// Entries of it were cut.
   func truncated(_ count: UInt64) { state.withLock { $0.truncatedCount += count } }
 
-  /// A batch more belongs to it.
+  /// One more batch belongs to it.
   func open() {
     state.withLock { state in
       state.unacceptedCount += 1
@@ -143,9 +143,9 @@ public final class PendingAppend: AppendAnswer {
 // MARK: - Before it is sent
 
 extension PendingAppend {
-  /// Waits until a producer keeps every batch as durably as its backlog keeps anything. Called once.
+  /// Waits until every batch is in the backlog of the producer, as durably as that stores anything. Called once.
   ///
-  /// Cancelling the task ends the waiting; the entries stay handed over.
+  /// Cancelling the task ends the wait; the entries stay handed over.
   func waitUntilAccepted() async throws(LogError) {
     let error = await withTaskCancellationHandler {
       await withCheckedContinuation { (waiter: AcceptanceWaiter) in add(waiter) }
@@ -160,7 +160,7 @@ extension PendingAppend {
   private func add(_ waiter: AcceptanceWaiter) {
     let answer = state.withLock { state -> LogError?? in
       if state.unacceptedCount == 0 { return .some(state.rejection) }
-      // The handler may have run already. Asked under the lock: if it runs later, it finds the waiter.
+      // The handler may have run already. This is checked under the lock: if it runs later, it finds the waiter.
       if Task.isCancelled { return .some(Self.acceptanceCancelled) }
       state.acceptanceWaiter = waiter
       return nil

@@ -1,7 +1,7 @@
 internal import LogsSystem
 internal import Synchronization
 
-/// How many bytes of batches wait to be acknowledged. Who wants to add more waits, in order, until there is room.
+/// Bounds the bytes of batches that wait to be acknowledged. Callers that want to add more wait in order for room.
 final class SendBudget: Sendable {
   private typealias Waiter = CheckedContinuation<LogError?, Never>
 
@@ -26,7 +26,7 @@ final class SendBudget: Sendable {
   /// How many wait for room.
   var waitingCount: Int { state.withLock { $0.waiting.count } }
 
-  /// Takes room, waiting for it if need be; `release` gives it back. What is larger than all room goes alone.
+  /// Takes room, waiting for it if necessary; `release` gives it back. A batch larger than the whole budget goes alone.
   ///
   /// - Throws: `LogError`: `cancelled`, or what `close` was given; then nothing is taken.
   func take(_ byteCount: Int) async throws(LogError) {
@@ -56,7 +56,7 @@ final class SendBudget: Sendable {
   private func wait(_ byteCount: Int, _ id: UInt64, _ waiter: Waiter) {
     let answer = state.withLock { state -> LogError?? in
       if let closed = state.closed { return .some(closed) }
-      // The handler may have run already. Asked under the lock: if it runs later, it finds the waiter.
+      // The handler may have run already. This is checked under the lock: if it runs later, it finds the waiter.
       if Task.isCancelled { return .some(.cancelled("waiting for room in the send queue")) }
       if state.waiting.isEmpty, fits(byteCount, state) {
         state.used += byteCount
@@ -72,7 +72,7 @@ final class SendBudget: Sendable {
     let waiters = state.withLock { state -> (Waiter?, [Waiter]) in
       for offset in 0..<state.waiting.count where state.waiting[offset].id == id {
         let waiter = state.waiting.remove(at: offset).waiter
-        // Smaller ones behind it may fit now.
+        // Smaller ones after it may fit now.
         return (waiter, admit(&state))
       }
       return (nil, [])
@@ -99,7 +99,7 @@ final class SendBudget: Sendable {
     return admitted
   }
 
-  /// Fails all who wait, and all who come later.
+  /// Fails all current and later waiters.
   func close(_ error: LogError) {
     let waiting = state.withLock { state in
       state.closed = error

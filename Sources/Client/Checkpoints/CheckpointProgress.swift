@@ -1,8 +1,8 @@
-/// How far a follower has come, how far of that is saved, and when the rest is due.
+/// The progress of a follower, how much of it is saved, and when the rest is due.
 struct CheckpointProgress {
-  /// Past everything that has been dealt with.
+  /// The position after everything that has been handled.
   private(set) var cursor: LogCursor
-  /// By when to save; nil when nothing has happened since.
+  /// When to save at the latest; nil if nothing has happened since the last save.
   private(set) var dueAt: ContinuousClock.Instant?
   private var unsavedEntryCount = 0
   private let interval: Duration
@@ -10,12 +10,12 @@ struct CheckpointProgress {
 
   init(from cursor: LogCursor, interval: Duration, entryCountMax: Int) {
     self.cursor = cursor
-    // A clock cannot tell the end of time.
+    // Adding a very long interval to a clock would overflow.
     self.interval = min(interval, .seconds(1 << 30))
     self.entryCountMax = entryCountMax
   }
 
-  /// An event has been dealt with.
+  /// An event has been handled.
   mutating func advance(past event: FollowEvent, now: ContinuousClock.Instant) {
     switch event {
     case .batch(let batch): unsavedEntryCount += batch.range.count

@@ -1,18 +1,18 @@
 internal import Synchronization
 
-/// Where a follower keeps how far it has come.
+/// Where a follower saves its progress.
 ///
-/// An application that keeps its own data in a database does better to commit the cursor there, in the transaction that
-/// stores what was read: then nothing comes twice either. `Snippets/SyncIntoDatabase.swift` shows it.
+/// An application with a database of its own should commit the cursor there, in the transaction that stores what was
+/// read: then nothing comes twice either. `Snippets/SyncIntoDatabase.swift` shows it.
 public protocol CheckpointStore: Sendable {
-  /// What was saved last; nil before the first time.
+  /// The last checkpoint; nil if there is none.
   func load() async throws -> LogCursor?
 
-  /// Replaces what was saved before as a whole. Calls come one after the other.
+  /// Replaces the last checkpoint atomically. There is one call at a time.
   func save(_ cursor: LogCursor) async throws
 }
 
-/// Checkpoints that end with the process: for tests, and for streams that are read anew each time.
+/// Checkpoints in memory: for tests, and for streams that every process reads from the start.
 public final class InMemoryCheckpointStore: CheckpointStore {
   private let saved: Mutex<LogCursor?>
 

@@ -1,17 +1,17 @@
 internal import LogsSystem
 
-/// Checkpoints in a file, which is replaced as a whole: after a crash or power loss it holds the last one or the one
+/// Checkpoints in a file, which is replaced atomically: after a crash or power loss it holds the last one or the one
 /// before.
 ///
-/// It has a thread of its own, since a save waits for the disk, twice, and the threads that run tasks are few. One
-/// store at a time for a file.
+/// It has its own thread, since a save waits for the disk twice, and there are only few threads for tasks. Only one
+/// store may use a file at a time.
 public actor FileCheckpointStore: CheckpointStore {
   public nonisolated let path: String
   private let thread: ThreadExecutor
 
   public nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe thread.asUnownedSerialExecutor() }
 
-  /// - Throws: `LogError` with `unreachable` when the system has no thread left.
+  /// - Throws: `LogError` with `unreachable` if the system has no thread left.
   public init(path: String) throws(LogError) {
     self.path = path
     do { thread = try ThreadExecutor(starting: "logs-checkpoint") } catch {
@@ -22,7 +22,7 @@ public actor FileCheckpointStore: CheckpointStore {
   /// - Throws: `LogError`: `fileFailed`, `invalidCursor`.
   public func load() throws(LogError) -> LogCursor? { try LogCursor(contentsOfFile: path) }
 
-  /// - Throws: `LogError` with `fileFailed`; then the one before is still there, or, if only the last sync failed,
-  ///   this one.
+  /// - Throws: `LogError` with `fileFailed`. Then the previous checkpoint is still there, or this one if only the last
+  ///   sync failed.
   public func save(_ cursor: LogCursor) throws(LogError) { try cursor.write(toFile: path) }
 }

@@ -1,6 +1,6 @@
 internal import LogsWire
 
-/// As `logs follow -o json` writes attributes: bytes as text, an infinity or what is no number as its name.
+/// As `logs follow -o json` writes attributes: bytes as text, infinities and NaN by name.
 extension AttributeValue: Codable {
   public func encode(to encoder: any Encoder) throws {
     var container = encoder.singleValueContainer()
@@ -19,7 +19,7 @@ extension AttributeValue: Codable {
 
   public init(from decoder: any Decoder) throws {
     let container = try decoder.singleValueContainer()
-    // Which of them it is only an attempt tells; the last one's failure is reported.
+    // The type is found by trying; the error of the last attempt is reported.
     if container.decodeNil() {
       self = .empty
     } else if let flag = try? container.decode(Bool.self) {
@@ -38,8 +38,7 @@ extension AttributeValue: Codable {
   }
 }
 
-/// An object with the keys as its members'. Decoders do not keep the order of members: they come in the order of their
-/// keys.
+/// An object with a member for each attribute. Decoders do not keep the order of members, so they are sorted by key.
 extension LogAttributes: Codable {
   private struct Key: CodingKey {
     let stringValue: String

@@ -21,7 +21,7 @@ extension LogEntry: Codable {
     try container.encode("\(kind)", forKey: .kind)
   }
 
-  /// Only the message has to be there.
+  /// Only the message is required.
   public init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: Key.self)
     let kind = try container.decodeIfPresent(String.self, forKey: .kind) ?? "log"
@@ -39,7 +39,7 @@ extension LogEntry: Codable {
   }
 }
 
-/// As `logs follow -o json` writes entries. The incarnation is not among it: what is decoded has `.any`.
+/// As `logs follow -o json` writes entries. The incarnation is not included: a decoded entry has `.any`.
 extension StreamEntry: Codable {
   private enum Key: String, CodingKey { case stream }
 

@@ -2,7 +2,7 @@ internal import LogsTransport
 internal import LogsWire
 
 extension ClientCore {
-  /// Queues a batch whose room has been taken from the budget.
+  /// Queues a batch, whose room in the budget has been taken.
   func append(_ content: AppendLane.Content, to stream: StreamName, answer: any AppendAnswer, cost: Int) {
     guard !isClosed else {
       budget.release(cost)
@@ -13,7 +13,7 @@ extension ClientCore {
     sendWaiting()
   }
 
-  /// Queues batches of a producer that numbers and bounds them itself.
+  /// Queues batches of a producer, which numbers and bounds them itself.
   func append(_ batches: [NumberedBatch]) {
     guard !isClosed, !isShuttingDown else {
       for batch in batches { batch.answer.failed(.closed) }
@@ -24,14 +24,14 @@ extension ClientCore {
     sendWaiting()
   }
 
-  /// Gives up batches whose producer has ended, without a word.
+  /// Gives up batches whose producer has ended, without answering them.
   func withdraw(_ keys: Set<AppendQueue.Key>) {
     for key in keys.sorted() { appends.withdraw(key) }
     endRefusing()
     closeIfDone()
   }
 
-  /// Sends what the credit allows, and asks for what may be asked for.
+  /// Sends what the credit allows, and requests what is due.
   func sendWaiting() {
     guard case .open(let link, let welcome) = phase else { return }
     var readyAt = appends.resume(now: loop.now)

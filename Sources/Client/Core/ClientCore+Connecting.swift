@@ -2,7 +2,7 @@ internal import LogsTransport
 internal import LogsWire
 
 extension ClientCore {
-  /// Something has been asked for: connects unless that is under way, or has to wait for `resume`.
+  /// A connection is wanted: connects, unless that is in progress or has to wait for `resume`.
   func start() {
     guard case .idle = phase else { return }
     take(plan.begin(now: loop.now))
@@ -54,13 +54,13 @@ extension ClientCore {
     .connected(server: welcome.name, url: endpoints[plan.server].description)
   }
 
-  /// The server has taken everything that it had refused for a moment, or nobody wants it to any more.
+  /// Everything that was refused for now has been accepted or given up.
   func endRefusing() {
     guard case .open(_, let welcome) = phase, !appends.hasPostponed else { return }
     board.endRefusing(connectedState(welcome))
   }
 
-  /// The link, in whatever phase it was, is gone by itself.
+  /// The link has ended by itself, in whatever phase.
   func linkClosed(_ error: LogError, link number: UInt64) {
     guard link?.number == number else { return }
     if case .draining(_, let reason) = phase { return lose(reason) }
@@ -78,7 +78,7 @@ extension ClientCore {
     closeIfDone()
   }
 
-  /// What waits is asked for again over the next connection.
+  /// What has no answer yet is requested again on the next connection.
   func disconnect(_ error: LogError) {
     appends.disconnect()
     subscriptions.disconnected(error)
@@ -86,7 +86,7 @@ extension ClientCore {
     interruptRequests()
   }
 
-  /// Ends what the phase keeps going.
+  /// Ends what belongs to the current phase.
   func stopPhase() {
     switch phase {
     case .connecting(let attempt): attempt.cancel()
@@ -105,14 +105,14 @@ extension ClientCore {
     subscriptions.goingAway()
   }
 
-  /// Leaves a server that is about to stop once it has answered what was begun.
+  /// Leaves a server that is about to stop once it has answered everything in flight.
   func leaveIfDrained() {
     guard case .draining(_, let reason) = phase, appends.inFlightCount == 0, requestKeys.isEmpty else { return }
     lose(reason)
   }
 }
 
-// MARK: - What the link tells
+// MARK: - Events of the link
 
 extension ClientCore {
   func happened(_ events: [ClientSession.Event], onLink number: UInt64) {

@@ -22,7 +22,7 @@ extension ClientCore {
     carryOutFollows()
   }
 
-  /// Does what has been decided about subscriptions.
+  /// Carries out the actions for subscriptions.
   func carryOutFollows() {
     while let action = subscriptions.nextAction() {
       switch action {

@@ -130,7 +130,7 @@ extension ClientCore {
     requests[key]?.retryTimer = loop.schedule(after: delay) { self.retry(key) }
   }
 
-  /// The wait is over. If the connection is full of other requests, this one follows when one of them is answered.
+  /// The wait is over. If the connection has no room for a request, this one follows when another one is answered.
   private func retry(_ key: UInt64) {
     requests[key]?.retryTimer = nil
     makeRequest(key)

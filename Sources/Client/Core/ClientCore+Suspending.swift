@@ -1,11 +1,11 @@
 internal import LogsTransport
 internal import LogsWire
 
-/// A pause that the application wants: no connection, no attempts, no timers, and nothing fails by it.
+/// A pause for the application: no connection, no attempts, no timers, and nothing fails.
 ///
-/// To what waits, suspension is a lost connection: in `ClientCore.lose` as here, batches go out again under the same
-/// numbers, subscriptions resume after their last entry and requests are made again. The answers that are on their
-/// way are not waited for, since the server finds duplicates by itself (P4).
+/// For everything that waits, a suspension is like a lost connection (`ClientCore.lose`): batches are sent again under
+/// the same numbers, subscriptions resume after their last entry, and requests are made again. Answers that are on their
+/// way are not awaited, since the server detects duplicates (P4).
 extension ClientCore {
   /// Returns when the connection has closed.
   func suspend() async {
@@ -24,7 +24,7 @@ extension ClientCore {
     plan.stop()
     waitTimer?.cancel()
     waitTimer = nil
-    disconnect(LogError(.suspended, "the client was suspended; it goes on after `resume`", isRetryable: true))
+    disconnect(LogError(.suspended, "the client was suspended; it continues after `resume`", isRetryable: true))
     switch phase {
     case .handshake(let link), .open(let link, _), .draining(let link, _):
       phase = .suspending(link)
@@ -48,7 +48,7 @@ extension ClientCore {
     suspensionWaiters = []
   }
 
-  /// Goes on: as if nothing had failed before.
+  /// Continues. Earlier failures are forgotten.
   func resume() {
     switch phase {
     case .suspending, .suspended: break

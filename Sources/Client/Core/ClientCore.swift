@@ -2,25 +2,25 @@ internal import LogsSystem
 internal import LogsTransport
 internal import LogsWire
 
-/// Everything the client knows, on its loop: the connection, what waits to be appended, who follows, who asks.
+/// The state of the client, on its loop: the connection, queued batches, subscriptions, and requests.
 ///
-/// The connection has these phases; what is asked for survives all of them.
+/// The connection has these phases. Batches, subscriptions and requests outlive all of them.
 ///
 /// | phase | leads to |
 /// |---|---|
-/// | idle: nothing has been asked for | connecting |
+/// | idle: no connection is wanted | connecting |
 /// | connecting | handshake, waiting |
 /// | handshake: HELLO is sent | open, waiting |
 /// | open | draining, waiting |
 /// | draining: the server is about to stop; nothing new is sent | waiting |
 /// | waiting until the next attempt | connecting |
 /// | suspending: the application wants no connection; it closes cleanly | suspended |
-/// | suspended: what is asked for waits | connecting, idle |
+/// | suspended: everything waits | connecting, idle |
 /// | closing: all is acknowledged, the connection closes cleanly | closed |
 /// | closed, for good | |
 ///
-/// From every phase a failure that no retry can mend fails all that waits and leads to idle. Suspension comes from
-/// every phase but the last two, and nothing fails by it.
+/// In every phase, a failure that a retry cannot fix fails everything that waits and leads to idle. The client can be
+/// suspended in every phase but the last two, and nothing fails.
 actor ClientCore {
   enum Phase {
     case idle
@@ -42,7 +42,7 @@ actor ClientCore {
   let endpoints: [Endpoint]
   let board: StateBoard
   let budget: SendBudget
-  /// For the answers to what has been refused for a moment.
+  /// Fires when batches that were refused for now are due.
   let random: (UInt64) -> UInt64
 
   var phase = Phase.idle
@@ -52,7 +52,7 @@ actor ClientCore {
   let producer = ProducerID.random()
   var appends = AppendQueue()
   var subscriptions: SubscriptionTable
-  /// How the subscriptions' applications get their events.
+  /// The event buffers of the subscriptions.
   var buffers: [UInt64: EventBuffer] = [:]
   /// Ends the next wait after a refusal.
   var waitTimer: LoopTimer?
@@ -61,15 +61,15 @@ actor ClientCore {
   var requestKeys: [UInt32: UInt64] = [:]
   var requestKeyLast: UInt64 = 0
 
-  /// Whether it goes on with a connection after a suspension, though nothing may wait for one.
+  /// Whether to connect after a suspension even if nothing waits for a connection.
   var wantsConnection = false
   var suspensionWaiters: [CheckedContinuation<Void, Never>] = []
 
   var isShuttingDown = false
   var shutdownTimer: LoopTimer?
-  /// Who waits for the end: callers of `shutdown` and of `run`.
+  /// The callers of `shutdown` and `run`, which wait for the end.
   var endWaiters: [CheckedContinuation<Void, Never>] = []
-  /// Whether it ended because the task that ran it was cancelled.
+  /// Whether it ended because the task in `run` was cancelled.
   var isCancelled = false
 
   init(
@@ -116,13 +116,13 @@ extension ClientCore {
 
   /// Waits until it has closed.
   ///
-  /// - Returns: whether that was because the task which runs it was cancelled.
+  /// - Returns: whether the reason was that the task in `run` was cancelled.
   func untilClosed() async -> Bool {
     if !isClosed { await withCheckedContinuation { waiter in endWaiters.append(waiter) } }
     return isCancelled
   }
 
-  /// The task that runs it was cancelled.
+  /// The task in `run` was cancelled.
   func cancel() {
     guard !isClosed else { return }
     isCancelled = true
@@ -136,7 +136,7 @@ extension ClientCore {
     subscriptions.endAll(.cancelled)
     carryOutFollows()
     shutdownTimer = loop.schedule(after: deadline) { self.close() }
-    // What is queued was promised to be sent.
+    // Queued entries are to be sent first.
     if !appends.isEmpty { resume() }
     closeIfDone()
   }
@@ -148,7 +148,7 @@ extension ClientCore {
     case .open(let link, _), .draining(let link, _):
       phase = .closing(link)
       link.closeLingering(for: Self.lingerDuration)
-    // It is closing cleanly already.
+    // It is already closing cleanly.
     case .suspending(let link): phase = .closing(link)
     case .idle, .connecting, .handshake, .waiting, .suspended: close()
     case .closing, .closed: break
@@ -158,7 +158,7 @@ extension ClientCore {
   /// How long the server may take to close its side.
   static let lingerDuration = Duration.seconds(1)
 
-  /// Closes at once; what waits fails.
+  /// Closes at once; everything that waits fails.
   func close() {
     guard !isClosed else { return }
     stopPhase()

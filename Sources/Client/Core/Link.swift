@@ -3,8 +3,8 @@ internal import LogsWire
 
 /// One connection and the session on it. Bound to the loop's thread.
 ///
-/// It tells the core what happens by its number, so that what a link that was given up still has to say is not taken
-/// for the next one's.
+/// It reports events to the core with its number, so that late events of an abandoned link are not taken for events of
+/// the next one.
 final class Link: ConnectionHandler {
   let number: UInt64
   private let connection: Connection
@@ -13,7 +13,7 @@ final class Link: ConnectionHandler {
   private var ticks: LoopTimer?
   private var isOver = false
 
-  /// Looks at the session's deadlines in each of so many parts of a heartbeat.
+  /// How many times per heartbeat the deadlines of the session are checked.
   private static let ticksPerHeartbeat = 4
 
   /// Sends HELLO.
@@ -37,7 +37,7 @@ final class Link: ConnectionHandler {
     }
   }
 
-  // MARK: What the core asks for
+  // MARK: Calls of the core
 
   /// Whether the credit allows one more batch of that size.
   func canAppend(byteCount: Int) -> Bool { session.canAppend(byteCount: byteCount) }
@@ -82,13 +82,13 @@ final class Link: ConnectionHandler {
     return id
   }
 
-  /// Closes without a word to the core: at once, unless the session has failed and the server is to be told why.
+  /// Closes without notifying the core: at once, unless the session has failed and the server is to learn why.
   func abandon() {
     end()
     if session.isClosed { connection.closeLingering(for: Self.farewellDuration) } else { connection.close() }
   }
 
-  /// How long the server may take to read why the session has failed.
+  /// How long the server may take to read why the session failed.
   private static let farewellDuration = Duration.seconds(1)
 
   /// Sends what is queued and closes; the core is notified when it has closed.
@@ -102,7 +102,7 @@ final class Link: ConnectionHandler {
     ticks = nil
   }
 
-  // MARK: What happens
+  // MARK: Events
 
   func received(_ bytes: RawSpan, on connection: Connection) {
     guard !isOver else { return }

@@ -3,9 +3,9 @@ internal import LogsSystem
 extension LogCursor {
   private static let files = PosixFileSystem(readableBy: .everybody)
 
-  /// Reads a cursor file; nil when there is none, or an empty one: `touch` and `mktemp` make those, `write` never does.
+  /// Reads a cursor file; nil if there is none or it is empty: `touch` and `mktemp` make empty ones, `write` never does.
   ///
-  /// - Throws: `LogError`: `fileFailed` when the system cannot read it, `invalidCursor` when its text breaks the form.
+  /// - Throws: `LogError`: `fileFailed` if the system cannot read it, `invalidCursor` if its text is malformed.
   public init?(contentsOfFile path: String) throws(LogError) {
     let content: [UInt8]?
     do { content = try Self.files.read(path) } catch { throw Self.failed("reading", error) }
@@ -15,14 +15,13 @@ extension LogCursor {
     }
   }
 
-  /// Replaces the file as a whole: a reader, also after a crash or power loss, finds the old cursor or this
-  /// one.
+  /// Replaces the file atomically: a reader finds the old cursor or this one, even after a crash or power loss.
   ///
-  /// A new file beside it, `path.tmp`, is written and synced, renamed over it, and the directory is synced. What a
-  /// process that was killed meanwhile has left there is replaced by the next write. It blocks for two fsyncs. One
+  /// A new file beside it, `path.tmp`, is written and synced, then renamed over it, and the directory is synced. If the
+  /// process is killed meanwhile, the next write replaces what it has left. Blocks for two fsyncs. There may be only one
   /// writer at a time.
-  /// - Throws: `LogError` with `fileFailed`; the old cursor is then still there, or, if only the last sync failed,
-  ///   this one.
+  /// - Throws: `LogError` with `fileFailed`. Then the old cursor is still there, or this one if only the last sync
+  ///   failed.
   public func write(toFile path: String) throws(LogError) {
     let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
     let directory = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."

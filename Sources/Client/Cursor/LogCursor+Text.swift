@@ -22,14 +22,14 @@ extension LogCursor: LosslessStringConvertible {
     return text
   }
 
-  /// Reads the text form; nil when it breaks a rule. `init(parsing:)` says which.
+  /// Reads the text form; nil if it is malformed. `init(parsing:)` says why.
   public init?(_ description: String) {
     do throws(LogError) { try self.init(parsing: description) } catch { return nil }
   }
 
   /// Reads the text form, separated by commas or newlines.
   ///
-  /// - Throws: `LogError` with `invalidCursor`, naming the position that breaks the form.
+  /// - Throws: `LogError` with `invalidCursor`, naming the malformed position.
   public init(parsing text: String) throws(LogError) {
     let separators = [UInt8(ascii: ","), UInt8(ascii: "\n")]
     // One newline at the end belongs to the last line.

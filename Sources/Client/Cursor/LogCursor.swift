@@ -1,7 +1,7 @@
 /// How far a follower has read: for every stream, the last sequence number seen and the incarnation it belongs to.
 ///
-/// Advance it with what has been dealt with, keep it, and follow from it again: nothing is missed and nothing comes
-/// twice.
+/// Advance it with everything that has been handled, save it, and follow from it again: nothing is missed and nothing
+/// comes twice.
 public struct LogCursor: Hashable, Sendable {
   /// The last sequence number seen of each stream; 0 before the first.
   public private(set) var positions: [StreamName: CursorPosition] = [:]
@@ -22,10 +22,10 @@ public struct LogCursor: Hashable, Sendable {
   /// Moves one stream to `position`.
   public mutating func advance(to position: CursorPosition) { positions[position.stream] = position }
 
-  /// Moves past what `event` told: a batch, a skipped range, or where a stream starts.
+  /// Moves past an event: a batch, a skipped range, or the start of a stream.
   ///
-  /// The start counts as well: a stream that was silent when the cursor was kept is not taken for a new one later. For
-  /// subscriptions that go forward; one that is reversed is resumed by the client alone.
+  /// The start matters as well: later, a stream that had no entries yet is not mistaken for a new one. Only for forward
+  /// subscriptions; a reverse one can be resumed only by the client itself.
   public mutating func advance(past event: FollowEvent) {
     switch event {
     case .batch(let batch): advance(to: batch.position)

@@ -1,26 +1,26 @@
 internal import LogsWire
 
-/// One subscription of the table: how far it has come, and what the server may send for it on this connection.
+/// One subscription of the table: its progress, and what the server may send for it on this connection.
 ///
-/// A class, since a copy for each look into a dictionary would cost more than all that is done with a batch.
+/// A class: copying a struct out of the dictionary at each access would cost more than everything done with a batch.
 final class ClientSubscription {
   var progress: SubscriptionProgress
-  /// Stored bytes that may wait here and be on their way.
+  /// How many stored bytes may be in flight or wait for the application.
   let window: Int
-  /// Whether this connection has been asked.
+  /// Whether it has been requested on this connection.
   var isAsked = false
-  /// Whether the application has been told of an interruption and not yet of its end.
+  /// Whether the application got `interrupted` and not yet `resumed`.
   var isInterrupted = false
-  /// Refusals since it last made progress: entries came, or it was live for a while. That the server takes it up is
-  /// none: it does so before it has read anything.
+  /// Refusals since it last made progress: it received entries, or was live for a while. An accepted request is no
+  /// progress yet: the server accepts it before it reads anything.
   var refusalCount = 0
-  /// Since when there is nothing left to deliver, on this connection.
+  /// Since when it has been live on this connection.
   var liveSince: MonotonicTime?
   /// Stored bytes that the application has not taken yet.
   var waitingByteCount = 0
   /// Stored bytes that the server may still send on this connection, all parts together.
   private var creditByteCount = 0
-  /// The part whose turn it is to be given credit.
+  /// The part that got credit first last time.
   private var turn = 0
 
   init(progress: SubscriptionProgress, window: Int) {
@@ -28,7 +28,7 @@ final class ClientSubscription {
     self.window = window
   }
 
-  /// There is no request on this connection.
+  /// No request is open any more.
   func reset() {
     for number in progress.parts.indices { progress.parts[number].isOpen = false }
     creditByteCount = 0
@@ -45,13 +45,13 @@ final class ClientSubscription {
     creditByteCount -= progress.parts[number].creditLeft
   }
 
-  /// Entries have come.
+  /// Entries have arrived.
   func received(_ byteCount: Int, part number: Int) {
     creditByteCount -= min(progress.parts[number].creditLeft, byteCount)
     progress.parts[number].receivedByteCount += UInt64(byteCount)
   }
 
-  /// Parts in the order in which they get what credit there is: each comes first in its turn.
+  /// The parts in the order in which they get credit. They take turns in being first.
   func nextTurns() -> [Int] {
     let numbers = openParts
     let first = numbers.firstIndex { $0 > turn } ?? 0
@@ -59,18 +59,17 @@ final class ClientSubscription {
     return Array(numbers[first...] + numbers[..<first])
   }
 
-  /// Raises what the server may send on a part, so that no more than `window` waits here or is on its way, all parts
-  /// together.
+  /// Raises the credit of a part. For all parts together, at most `window` bytes are in flight or wait here.
   ///
-  /// Only one part: all of the window. Several share half of it, so that those which have nothing to send do not keep
-  /// the others from sending when the rest waits here.
-  /// - Returns: the new total; nil when it stays.
+  /// A single part gets the whole window. Several share half of it in advance; the other half goes to those that send,
+  /// so that idle parts do not keep it.
+  /// - Returns: the new total; nil if it stays the same.
   func raise(_ number: Int) -> UInt64? {
-    // A watch is never given any credit.
+    // A watch never gets credit.
     guard progress.parts[number].isOpen, progress.parts[number].role != .watch else { return nil }
     let creditLeft = progress.parts[number].creditLeft
     let share = progress.isDivided ? max(window / 2 / progress.partCountMax, 1) : window
-    // With one part the server learns of all that the application takes, which is reported in larger pieces already.
+    // With one part every report of the application raises the credit: the reports are coarse enough already.
     guard !progress.isDivided || creditLeft <= share / 2 else { return nil }
     let room = max(window - waitingByteCount - creditByteCount, 0)
     let credit = min(share, creditLeft + room)

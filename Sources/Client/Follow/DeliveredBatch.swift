@@ -1,17 +1,17 @@
 internal import LogsWire
 internal import Synchronization
 
-/// A run of entries of one stream, as received; decoded when asked.
+/// A run of entries of one stream, as received. It is decoded on demand.
 public struct DeliveredBatch: Sendable {
   public let stream: StreamName
   public let incarnation: Incarnation
-  /// The sequence numbers that are delivered, each of them an entry unless the batch was filtered.
+  /// The sequence numbers covered. Each is an entry, unless the batch was filtered.
   public private(set) var range: ClosedRange<UInt64>
-  /// What it took to send it.
+  /// Its stored bytes, as counted for credit.
   public let storedByteCount: Int
   /// Whether the subscription goes from the newest to the oldest.
   public let isReverse: Bool
-  /// What covers `range`, and maybe more.
+  /// Batches that cover `range`, and maybe more.
   let batches: [Batch]
 
   init(
@@ -37,7 +37,7 @@ public struct DeliveredBatch: Sendable {
   /// - Complexity: decompresses each time it is called; messages share the decompressed memory.
   public func entries() throws(LogError) -> [LogEntry] {
     var entries: [LogEntry] = []
-    // What headers say is not believed further than one batch may go.
+    // Headers are trusted only up to what one batch may hold.
     entries.reserveCapacity(min(batches.reduce(0) { $0 + Int($1.header.count) }, Limits.batchEntryCountMax))
     for batch in batches {
       let first = entries.count
@@ -56,8 +56,8 @@ public struct DeliveredBatch: Sendable {
     return isReverse ? entries.reversed() : entries
   }
 
-  /// The same in pieces, in the order of delivery. Each holds one stored batch, or several that come to no more than
-  /// one may hold: what the peer has sent may be a thousand times as large when it is decoded.
+  /// The same in pieces, in the order of delivery. Each holds one stored batch, or several small ones that together are
+  /// no larger than one may be: decoded entries may be a thousand times larger than what was sent.
   package var parts: [DeliveredBatch] {
     var parts: [DeliveredBatch] = []
     var first = 0
@@ -87,7 +87,7 @@ public struct DeliveredBatch: Sendable {
       storedByteCount: batches.reduce(0) { $0 + $1.bytes.count }, isReverse: isReverse)
   }
 
-  /// Leaves out what comes after so many entries, at least 1.
+  /// Leaves out all but the first `count` entries; at least one stays.
   ///
   /// - Returns: how many are left.
   /// - Complexity: constant for each batch, unless one was filtered: then all are decoded.

@@ -1,13 +1,13 @@
-/// What an `EntrySequence` does where entries are missing that were stored once: lost with a damaged file, gone by
-/// retention or deleted.
+/// What an `EntrySequence` does where entries that were stored are missing: lost with a damaged file, trimmed by
+/// retention, or deleted.
 ///
-/// Entries that a filter leaves out are not missing.
+/// Entries that a filter leaves out do not count as missing.
 public enum GapPolicy: Sendable {
   /// The sequence throws `LogError` with `dataMissing`.
   case fail
-  /// The sequence goes on behind the gap, and nobody hears of it.
+  /// The sequence continues after the gap and does not report it.
   case ignore
-  /// The sequence goes on behind the gap; the closure hears of it first, in the task that iterates.
+  /// The sequence continues after the gap. The closure is called first, in the task that iterates.
   case report(@Sendable (SkippedRange) -> Void)
 }
 
@@ -33,7 +33,7 @@ public struct EntrySequence: AsyncSequence, Sendable {
   public struct AsyncIterator: AsyncIteratorProtocol {
     private var events: FollowSequence.AsyncIterator?
     private let policy: GapPolicy
-    /// What of a batch has not been decoded yet.
+    /// The part of a batch that has not been decoded yet.
     private var parts: ArraySlice<DeliveredBatch> = []
     private var part: (stream: StreamName, incarnation: Incarnation, entries: [LogEntry])?
     private var index = 0
@@ -65,7 +65,7 @@ public struct EntrySequence: AsyncSequence, Sendable {
           }
         }
       } catch {
-        // The server need not send what nobody takes.
+        // End the subscription: nobody takes what the server would send.
         events = nil
         (part, parts) = (nil, [])
         throw error
@@ -88,13 +88,14 @@ public struct EntrySequence: AsyncSequence, Sendable {
 }
 
 extension LogError {
-  /// Entries that were stored once will not come.
+  /// Entries that were stored will not be delivered.
   fileprivate init(missing skip: SkippedRange) {
+    let reason = skip.reason == .lost ? "damaged" : "\(skip.reason)"
     self.init(
       .dataMissing,
       """
-      stream '\(skip.stream)' lacks the entries \(skip.range.lowerBound) to \(skip.range.upperBound): they are \(skip.reason == .lost ? "damaged" : "\(skip.reason)"); \
-      go on from behind them, or say with entries(onGap:) what to do at a gap
+      stream '\(skip.stream)' lacks the entries \(skip.range.lowerBound) to \(skip.range.upperBound): they are \(reason); \
+      continue after them, or say with entries(onGap:) what to do at a gap
       """)
   }
 }

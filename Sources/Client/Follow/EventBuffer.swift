@@ -1,28 +1,28 @@
 internal import LogsSystem
 internal import Synchronization
 
-/// Events between the loop, which adds them, and the one task that takes them.
+/// The events on their way from the loop, which adds them, to the one task that takes them.
 ///
-/// Batches are bounded by the subscription's credit: what has been taken is reported, and only then may the server send
-/// more. Other events need no credit and are joined with those that wait, so that a reader that has stopped costs no
-/// more memory for them than there are streams: a skipped range with the one of its stream that it touches, wherever
-/// that stands, since there is no order between streams; and interruptions.
+/// Batches are bounded by the credit of the subscription: the server may send more only after the task has taken some,
+/// which is reported. Other events need no credit and are merged with waiting ones, so that a stopped reader costs
+/// memory for at most a few events per stream: a skipped range is joined with an adjacent one of the same stream, even
+/// past events of other streams, which have no order among each other; repeated interruptions become one.
 final class EventBuffer: Sendable {
   private struct State {
     var events = Deque<FollowEvent>()
-    /// Events that have been taken: an event's place is counted from the first one of all.
+    /// How many events have been taken: an event's place is counted from the very first one.
     var takenCount = 0
-    /// The place of the last skipped range of each stream that waits.
+    /// For each stream, the place of its last skipped range that waits here.
     var skips: [StreamName: Int] = [:]
     var failure: LogError?
     /// Whether the loop adds no more.
     var isFinished = false
-    /// Whether nobody takes any more.
+    /// Whether nobody takes events any more.
     var isAbandoned = false
     var waiter: CheckedContinuation<Void, Never>?
-    /// Whether the waiting is to be interrupted once: a deadline may pass before there is a waiter.
+    /// Whether the next wait ends at once: a deadline may pass before there is a waiter.
     var isAlarmed = false
-    /// Stored bytes of batches that were taken and not reported yet.
+    /// Stored bytes of batches that were taken and not yet reported.
     var unreportedByteCount = 0
   }
 
@@ -32,7 +32,7 @@ final class EventBuffer: Sendable {
     case wait
   }
 
-  /// What there is when a deadline has passed.
+  /// The result of waiting until a deadline.
   enum Next {
     case event(FollowEvent)
     /// There is none yet.
@@ -42,11 +42,11 @@ final class EventBuffer: Sendable {
   }
 
   private let state = Mutex(State())
-  /// How much is taken before it is reported: reports cost the loop a wake-up.
+  /// How many bytes are taken before they are reported: each report wakes the loop up.
   private let reportByteCountMin: Int
   private let report: @Sendable (Int) -> Void
 
-  /// - Parameter report: told how many stored bytes of batches have been taken, from the task that takes them.
+  /// - Parameter report: called by the task that takes batches, with the number of their stored bytes.
   init(reportByteCountMin: Int, report: @escaping @Sendable (Int) -> Void) {
     self.reportByteCountMin = reportByteCountMin
     self.report = report
@@ -86,7 +86,7 @@ final class EventBuffer: Sendable {
         return .over
       case .wait: if ContinuousClock.now >= deadline { return .nothing }
       }
-      // Cancelled and waited for when this turn ends.
+      // Cancelled and awaited at the end of this iteration.
       async let _: Void = sound(at: deadline)
       await waitForMore()
     }
@@ -127,7 +127,7 @@ final class EventBuffer: Sendable {
       state.takenCount += 1
       if case .batch(let batch) = event { state.unreportedByteCount += batch.storedByteCount }
       var taken = 0
-      // Once it has ended nobody gives credit for it, and the client's thread may be gone.
+      // After the end there is no more credit to give, and the client's thread may be gone.
       if state.unreportedByteCount >= reportByteCountMin, !state.isFinished { swap(&taken, &state.unreportedByteCount) }
       return .event(event, takenByteCount: taken)
     }
@@ -135,7 +135,7 @@ final class EventBuffer: Sendable {
 
   private func wait(_ waiter: CheckedContinuation<Void, Never>) {
     let mayWait = state.withLock { state in
-      // The handler may have run already. Asked under the lock: if it runs later, it finds the waiter.
+      // The handler may have run already. This is checked under the lock: if it runs later, it finds the waiter.
       let isOver = state.isFinished || state.isAbandoned || Task.isCancelled
       guard state.events.isEmpty, !isOver, !state.isAlarmed else {
         state.isAlarmed = false
@@ -148,9 +148,9 @@ final class EventBuffer: Sendable {
     if !mayWait { waiter.resume() }
   }
 
-  /// Nobody takes any more.
+  /// Nobody takes events any more.
   ///
-  /// - Returns: whether the loop has to be told, which has not finished and may still add events.
+  /// - Returns: whether the subscription is still running, so that the loop has to end it.
   @discardableResult
   func abandon() -> Bool {
     let (waiter, isUnfinished) = state.withLock { state in
@@ -173,7 +173,7 @@ final class EventBuffer: Sendable {
     waiter?.resume()
   }
 
-  /// No more events come: the end after the last one, or a failure.
+  /// There are no more events: the sequence ends after the last one, or fails.
   func finish(throwing error: LogError? = nil) {
     let waiter = state.withLock { state -> CheckedContinuation<Void, Never>? in
       guard !state.isFinished else { return nil }
@@ -203,7 +203,7 @@ final class EventBuffer: Sendable {
       state.events.removeLast()
       add(event, to: &state)
     case (.resumed, .interrupted):
-      // Interrupted, resumed and interrupted again before anybody looked: interrupted.
+      // Interrupted, resumed and interrupted again before anybody took it: one interruption.
       state.events.removeLast()
       if case .interrupted = state.events.last { state.events.removeLast() }
       state.events.append(event)
@@ -213,7 +213,7 @@ final class EventBuffer: Sendable {
   }
 
   private static func add(_ skip: SkippedRange, to state: inout State) {
-    // What touches the last range of its stream has no batch of the stream between them: nothing changes places.
+    // No batch of the stream can lie between two adjacent ranges, so joining them changes no order.
     if let offset = state.skips[skip.stream].map({ $0 - state.takenCount }),
       case .skipped(let last) = state.events[offset],
       let joined = last.joined(skip)
@@ -227,7 +227,7 @@ final class EventBuffer: Sendable {
 }
 
 extension SkippedRange {
-  /// Both ranges as one; nil when they do not touch or differ in why.
+  /// Both ranges as one; nil if they are not adjacent or have different reasons.
   fileprivate func joined(_ next: SkippedRange) -> SkippedRange? {
     guard incarnation == next.incarnation, reason == next.reason else { return nil }
     let (lower, upper) = range.lowerBound < next.range.lowerBound ? (range, next.range) : (next.range, range)

@@ -2,20 +2,19 @@
 public enum FollowEvent: Sendable {
   /// Entries.
   case batch(DeliveredBatch)
-  /// A stream belongs to the subscription: where its delivery starts. Once for each stream.
+  /// A stream of the subscription, and where its delivery starts. Once for each stream.
   case announced(AnnouncedStream)
   /// All streams that match now have been announced. Once.
   case resolved
-  /// Entries that will not come, and why.
+  /// Entries that will not be delivered, and why.
   case skipped(SkippedRange)
   /// Everything stored has been delivered; what comes now is new. Once for each connection.
   case live
-  /// How many entries are stored that are still to come, at this place among the events. Every few seconds while the
-  /// subscription catches up.
+  /// How many stored entries are still to come after this event. Every few seconds while the subscription catches up.
   case behind(UInt64)
-  /// The connection is gone; the client sees to a new one.
+  /// The connection is lost; the client makes a new one.
   case interrupted(LogError)
-  /// The subscription goes on where it was interrupted: nothing is missing and nothing comes twice.
+  /// The subscription continues where it was interrupted: nothing is missing and nothing comes twice.
   case resumed(at: LogCursor)
   /// The last event.
   case ended(EndReason)

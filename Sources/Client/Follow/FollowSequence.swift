@@ -1,14 +1,13 @@
 internal import LogsWire
 
-/// What follows streams: an asynchronous sequence of events, begun by the first call of `next` on an iterator.
+/// The events of followed streams. Following begins with the first call of `next` on an iterator.
 ///
-/// The client reconnects by itself and goes on at the entry after the last one delivered. Batches are sent as fast as
-/// they are taken: at most `LogClientConfiguration.followCreditByteCount` and one frame wait here, and the server waits
-/// in turn.
+/// The client reconnects by itself and continues with the entry after the last one delivered. The server sends batches
+/// only as fast as they are taken: at most `LogClientConfiguration.followCreditByteCount` and one frame wait here.
 ///
-/// Each iterator follows anew. It ends after `ended`, or throws a `LogError` that no retry can mend: `refused`
+/// Each iterator follows anew. It ends after `ended`, or throws a `LogError` that a retry cannot fix: `refused`
 /// (`stream_replaced` and `cursor_ahead` among others), `invalidRequest`, `closed`, `gaveUp`. When the task that
-/// iterates is cancelled it returns nil without `ended`, drops what waits, and tells the server.
+/// iterates is cancelled, it returns nil without `ended`, drops what waits, and ends the subscription on the server.
 public struct FollowSequence: AsyncSequence, Sendable {
   public typealias Element = FollowEvent
   public typealias Failure = LogError
@@ -23,13 +22,13 @@ public struct FollowSequence: AsyncSequence, Sendable {
 
   public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(client: client, terms: terms) }
 
-  /// The entries alone, for those who need no other event. Throws `LogError` with `dataMissing` where entries are
-  /// missing that were stored once; `entries(onGap:)` goes on.
+  /// Only the entries. Throws `LogError` with `dataMissing` where entries that were stored are missing;
+  /// `entries(onGap:)` can continue there.
   public var entries: EntrySequence { entries(onGap: .fail) }
 
-  /// The entries alone.
+  /// Only the entries.
   ///
-  /// - Parameter policy: what to do where entries are missing that were stored once.
+  /// - Parameter policy: what to do where entries that were stored are missing.
   public func entries(onGap policy: GapPolicy) -> EntrySequence { EntrySequence(subscription: self, policy: policy) }
 
   public struct AsyncIterator: AsyncIteratorProtocol {
@@ -68,7 +67,7 @@ public struct FollowSequence: AsyncSequence, Sendable {
   }
 }
 
-/// A subscription that has begun. When the last iterator over it goes, the server gets a CANCEL.
+/// A subscription that has begun. When its last iterator is released, the server gets a CANCEL.
 final class SubscriptionHandle: Sendable {
   let buffer: EventBuffer
   private let client: LogClient
@@ -82,6 +81,6 @@ final class SubscriptionHandle: Sendable {
 
   deinit { end() }
 
-  /// Nobody takes any more.
+  /// Nobody takes events any more.
   func end() { if buffer.abandon() { client.endFollow(key) } }
 }

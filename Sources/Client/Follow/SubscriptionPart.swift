@@ -1,18 +1,18 @@
 internal import LogsWire
 
-/// One request of a subscription on this connection: what the server has told about it, and what it may still send.
+/// One FOLLOW of a subscription on this connection: what the server has reported about it, and may still send.
 struct SubscriptionPart {
   enum Role {
-    /// All that the application asked for.
+    /// The whole subscription.
     case whole
-    /// Which streams there are and which are created: it gets no credit and delivers nothing.
+    /// Announces existing and new streams. It gets no credit and delivers nothing.
     case watch
     /// Streams by name.
     case names
   }
 
   let role: Role
-  /// Which stream a handle stands for; streams that are no part of the subscription have none.
+  /// The streams by their handles; streams that do not belong to the subscription are left out.
   var handles: [UInt32: StreamName] = [:]
   var isResolved = false
   var isLive = false
@@ -20,23 +20,23 @@ struct SubscriptionPart {
 
   /// Whether the server may still answer it.
   var isOpen = true
-  /// The request's number, once it has been sent.
+  /// The id of the request, once it has been sent.
   var id: UInt32 = 0
   var receivedByteCount: UInt64 = 0
-  /// What the server was told it may send in all.
+  /// The credit granted so far.
   var creditTotal: UInt64 = 0
 
-  /// Stored bytes that the server may still send; it may have overdrawn by one batch.
+  /// Stored bytes that the server may still send. It may exceed its credit by one batch.
   var creditLeft: Int { creditTotal > receivedByteCount ? Int(creditTotal - receivedByteCount) : 0 }
 
   init(role: Role) { self.role = role }
 }
 
-/// What one request can hold, and how many there may be.
+/// What one FOLLOW can hold, and when a subscription is divided anew.
 package struct FollowLimits: Sendable {
   package var controlByteCountMax = Limits.controlByteCountMax
   package var selectorCountMax = Limits.selectorCountMax
-  /// Requests for streams that were created one after the other, until all are divided anew.
+  /// How many parts newly created streams may add before the subscription is divided anew.
   package var bornPartCountMax = 32
 
   package init() {}

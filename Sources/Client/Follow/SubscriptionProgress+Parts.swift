@@ -1,36 +1,34 @@
 internal import LogsSystem
 internal import LogsWire
 
-/// What a connection is asked for.
+/// The parts of a subscription: the FOLLOW messages that a connection sends for it.
 ///
-/// One request holds some 20,000 positions at most. A subscription of more streams is divided (`spec/limits.md`,
-/// section 1):
+/// A FOLLOW holds about 20,000 positions. A subscription with more streams is divided (`spec/limits.md`, section 1):
 ///
-/// 1. The *watch* asks with all selectors, from now on and without credit. So it delivers nothing, and tells every
-///    stream that there is, then RESOLVED, then every stream that is created: none falls between the two.
-/// 2. On RESOLVED those that there are are asked for by name, in parts, each with the positions of its streams.
-/// 3. Those that are created later are asked for by name as they come. Once that has made many small parts, all are
-///    given up and it begins again at 1, on the same connection: the positions say where to go on.
+/// 1. The *watch* is a FOLLOW with all selectors, from now on and without credit. It delivers nothing: it announces
+///    every existing stream, then RESOLVED, then every stream that is created later. So no stream is missed.
+/// 2. After RESOLVED, the announced streams are followed by name, in parts, each with the positions of its streams.
+/// 3. Streams that are created later are followed by name as they are announced. When this has made many small parts,
+///    all parts are cancelled and everything starts again at 1, on the same connection and from the current positions.
 ///
-/// Names come from the watch rather than from the positions, since a stream that was deleted meanwhile is an error when
-/// it is asked for by name.
+/// The names come from the watch and not from the positions, since following a deleted stream by name is an error.
 extension SubscriptionProgress {
-  /// What is still to be asked for.
+  /// A part that is still to be requested.
   enum PlannedPart {
     case whole
     case watch
-    /// - Parameter isBorn: whether they were created after all were announced.
+    /// - Parameter isBorn: whether these streams were created after RESOLVED.
     case names([StreamName], isBorn: Bool)
   }
 
-  /// Begins on a connection; `nextPart` tells what to ask for.
+  /// Begins on a connection; `nextPart` returns what to request.
   mutating func begin() {
     beginCount += 1
     isLiveTold = false
     divide()
   }
 
-  /// Begins again on the same connection, whose requests have been given up.
+  /// Begins again on the same connection, after all parts were cancelled.
   mutating func regroup() { divide() }
 
   private mutating func divide() {
@@ -43,26 +41,26 @@ extension SubscriptionProgress {
     if !isDivided {
       planned.append(.whole)
     } else if isResolved, isBounded {
-      // Those created since are no part of it.
+      // Streams created since then do not belong to it.
       plan(tracks.keys.sorted())
     } else {
       planned.append(.watch)
     }
   }
 
-  /// Whether streams created later are no part of it.
+  /// Whether streams that are created later do not belong to it.
   var isBounded: Bool { isReverse || terms.end.atHead }
 
   private mutating func plan(_ names: [StreamName]) {
     let names = isBounded ? names.filter { tracks[$0].map { !isReached($0) } ?? true } : names
     let chunks = chunks(of: names)
-    // What is asked for first is delivered first: with a limit each comes to be the first, as streams of one request
-    // do.
+    // The first part is delivered first. With a limit, the parts take turns in being first, as the streams of one
+    // FOLLOW do.
     let first =
       remaining == nil || isReverse
       ? 0 : LimitShare.firstTurn(of: chunks.count, cursor: names.compactMap { position(of: $0) })
     for chunk in chunks[first...] + chunks[..<first] { planned.append(.names(chunk, isBorn: false)) }
-    // In reverse one is open at a time.
+    // In reverse, one part is open at a time.
     partCountMax = isReverse ? 1 : planned.count + limits.bornPartCountMax
   }
 
@@ -72,16 +70,16 @@ extension SubscriptionProgress {
     }
   }
 
-  /// Whether streams were created one by one so often that it is time to divide anew.
+  /// Whether streams that were created one by one have made so many parts that it is time to divide anew.
   var isScattered: Bool {
     guard !born.isEmpty else { return false }
     let bornPartCount = (born.count + limits.selectorCountMax - 1) / limits.selectorCountMax
     return parts.count { $0.role == .names && $0.end == nil } + bornPartCount > partCountMax
   }
 
-  /// What to ask for next; without credit.
+  /// The next part to request; its credit is still to be set.
   mutating func nextPart() -> (part: Int, follow: Follow)? {
-    // In reverse one after the other, as the streams of one request are.
+    // In reverse, one part after the other, as the streams of one FOLLOW.
     if isReverse, parts.contains(where: { $0.role == .names && $0.end == nil }) { return nil }
     if planned.isEmpty {
       for chunk in chunks(of: born) { planned.append(.names(chunk, isBorn: true)) }
@@ -99,24 +97,24 @@ extension SubscriptionProgress {
     return (parts.count - 1, follow)
   }
 
-  /// The watch has all streams announced to it.
+  /// All existing streams have been announced to the watch.
   mutating func watchResolved() {
     var names = found
     found = []
     let there = Set(names)
     for case .stream(let name) in terms.selectors where !there.contains(name) {
-      // One that was read and is not there any more is an error, which the server finds when it is asked for it.
+      // If the stream was read before and is gone, that is an error, which the server reports when it is requested.
       if let position = position(of: name), position.sequence > 0 { names.append(name) }
     }
     plan(names)
   }
 
-  // MARK: Requests
+  // MARK: FOLLOW
 
   private func whole() -> Follow {
     var selectors = terms.selectors
     if isResolved, isBounded {
-      // Those created since are no part of it. What does not fit is announced and cut off.
+      // Streams created since then do not belong to it. If the names do not fit, they are announced and ignored.
       let names = tracks.filter { !isReached($0.value) }.keys.sorted()
       if !names.isEmpty, names.count <= limits.selectorCountMax { selectors = names.map { .stream($0) } }
     }
@@ -125,7 +123,7 @@ extension SubscriptionProgress {
   }
 
   private func watch() -> Follow {
-    // An end at the head ends it as soon as it has told what there is.
+    // With an end at the head it ends as soon as all existing streams are announced.
     let end = FollowEnd(atHead: isBounded, time: isReverse ? nil : terms.end.time)
     return Follow(credit: 0, selectors: terms.selectors, start: .now, end: end)
   }
@@ -138,7 +136,7 @@ extension SubscriptionProgress {
     return follow
   }
 
-  /// - Parameter highest: in reverse, the highest number that all streams have come down to.
+  /// - Parameter highest: in reverse, the highest of the positions that the streams have come down to.
   private func follow(_ selectors: [StreamSelector], positionsOf streams: [StreamName], highest: UInt64?) -> Follow {
     var end = terms.end
     end.limit = remaining
@@ -149,7 +147,7 @@ extension SubscriptionProgress {
       filter: terms.filter)
   }
 
-  /// The position to ask with.
+  /// The position to put into the FOLLOW.
   private func position(of stream: StreamName) -> CursorPosition? {
     guard let track = tracks[stream] else { return terms.cursor[stream] }
     if !isReverse { return position(of: stream, track) }
@@ -158,13 +156,13 @@ extension SubscriptionProgress {
   }
 }
 
-// MARK: - What the parts make together
+// MARK: - All parts together
 
 extension SubscriptionProgress {
-  /// Whether every stream that there is has been told on this connection.
+  /// Whether every existing stream has been announced on this connection.
   var isToldWhole: Bool { planned.isEmpty && found.isEmpty && parts.allSatisfy { $0.isResolved || $0.end != nil } }
 
-  /// Whether it is live from now on, and was not before on this connection.
+  /// Whether it has just become live on this connection.
   mutating func becomesLive() -> Bool {
     guard !isLiveTold, isResolved, isToldWhole else { return false }
     guard parts.contains(where: \.isLive), parts.allSatisfy({ $0.isLive || $0.end != nil || $0.role == .watch }) else {
@@ -183,7 +181,7 @@ extension SubscriptionProgress {
     return endOfParts.map { self.reason($0) }
   }
 
-  /// What the ends of the parts mean together, by the rules for one request (`spec/session.md`, section 5.6).
+  /// The end that the ends of the parts amount to, by the rules for one FOLLOW (`spec/session.md`, section 5.6).
   private var endOfParts: EndReason? {
     guard isResolved, isToldWhole, born.isEmpty else { return nil }
     var reasons: Set<EndReason> = []

@@ -1,31 +1,31 @@
 internal import LogsSystem
 internal import LogsWire
 
-/// One subscription across connections: where it stands, what to ask for next time, and when it is over.
+/// One subscription across connections: its positions, what to request on the next connection, and when it is over.
 ///
-/// A value without I/O. Within a connection the session proves that each stream is covered without a hole; here the
-/// same is proved from one connection to the next: each stream goes on exactly where it was (P5, P6).
+/// A value without I/O. Within a connection the session checks that each stream is covered without a gap. Here the same
+/// is checked from one connection to the next: each stream continues exactly where it stopped (P5, P6).
 ///
-/// What a request means must not change with the time at which it is asked again:
-/// - A start counts for streams that are not known. Once all have been told, a stream that is not known is new, and
-///   starts at its first entry.
-/// - An end at the head means the heads told first. The streams with such a target are asked for by name later, what
-///   lies beyond is cut off, and it is over when all are reached.
-/// - A limit counts what is left.
-/// - In reverse, cursor and start bound from below, and what lies above the place where it was is cut off.
+/// A subscription must mean the same on every connection:
+/// - The start applies to streams that are not known yet. Once all streams have been announced, an unknown one is new
+///   and starts at its first entry.
+/// - An end at the head means the heads that were announced first. Later connections request these streams by name,
+///   entries after those heads are cut off, and the subscription ends when all heads are reached.
+/// - A limit is reduced by what has been delivered.
+/// - In reverse, cursor and start are the lower bound, and entries above the current position are cut off.
 ///
-/// A connection is asked by one request, or by several when the positions do not fit (`SubscriptionProgress+Parts`).
+/// On a connection it is one FOLLOW, or several if the positions do not fit into one (`SubscriptionProgress+Parts`).
 struct SubscriptionProgress {
   /// One stream.
   struct Track {
     let incarnation: Incarnation
-    /// The last number covered; in reverse, the lowest.
+    /// The last sequence number delivered or skipped; in reverse, the lowest.
     var position: UInt64
-    /// The last number wanted, when it ends at the head.
+    /// The last number wanted, if the subscription ends at the head.
     let target: UInt64?
-    /// The last number that is known to be stored.
+    /// The last number known to be stored.
     var head: UInt64
-    /// In reverse, the number above which the server starts to look; nil when it follows from the start alone.
+    /// In reverse, entries at or below this number are not wanted; nil if only the server knows the bound.
     let lowerBound: UInt64?
   }
 
@@ -34,19 +34,19 @@ struct SubscriptionProgress {
   private(set) var tracks: [StreamName: Track] = [:]
   private(set) var remaining: UInt64?
   private(set) var isResolved = false
-  /// Connections that it was begun on.
+  /// How many times it was begun: once on each connection.
   var beginCount = 0
 
   // This connection.
-  /// What has been asked for, by number.
+  /// The parts that were requested. Their indexes are the numbers of the parts.
   var parts: [SubscriptionPart] = []
-  /// What is still to be asked for.
+  /// The parts that are still to be requested.
   var planned = Deque<PlannedPart>()
-  /// Whether it takes more than one request.
+  /// Whether it takes more than one part.
   var isDivided = false
-  /// How many parts there may be before it is divided anew.
+  /// With more parts than this it is divided anew.
   var partCountMax = 1
-  /// Streams that the watch was told: before RESOLVED, and after it.
+  /// Streams announced to the watch: before RESOLVED, and after it.
   var found: [StreamName] = []
   var born: [StreamName] = []
   var isLiveTold = false
@@ -76,26 +76,26 @@ extension SubscriptionProgress {
     return track.target.map { track.position >= $0 } ?? false
   }
 
-  /// Why nothing more is to be asked for, if it is so.
+  /// Why it is over already, if it is: then nothing more is requested.
   var endReason: EndReason? {
     if remaining == 0 { return .limit }
     guard isResolved, isReverse || terms.end.atHead, tracks.values.allSatisfy(isReached) else { return nil }
     return isReverse ? .start : .until
   }
 
-  /// Whether this side ends it, because the server was asked for more than is wanted.
+  /// Why the client ends it, if it does: the requests may have asked the server for more than is wanted.
   var endsHere: EndReason? { isResumption || isDivided ? endReason : nil }
 
-  /// What the server's reason means for the request as it was made.
+  /// What the server's reason means for the subscription as the application asked for it.
   func reason(_ told: EndReason) -> EndReason { told == .complete && terms.end.atHead ? .until : told }
 }
 
-// MARK: - Being told
+// MARK: - What the server sends
 
 extension SubscriptionProgress {
-  /// A stream of the subscription.
+  /// A stream was announced.
   ///
-  /// - Returns: what the application gets; nil when it knows the stream.
+  /// - Returns: what the application gets; nil if it knows the stream already.
   /// - Throws: `LogError` that ends the subscription.
   mutating func announced(_ announcement: Announcement, part: Int = 0) throws(LogError) -> AnnouncedStream? {
     let stream = announcement.stream
@@ -112,7 +112,7 @@ extension SubscriptionProgress {
       try check(told, goesOnFrom: position(of: stream, track))
       return nil
     }
-    // Born since the heads were fixed: no part of it, though the server may think so.
+    // Created after the heads were fixed: not part of the subscription, even if the server includes it.
     if isResumption, isResolved, isReverse || terms.end.atHead { return nil }
     if let position = terms.cursor[stream], !isReverse { try check(told, goesOnFrom: position) }
     if let position = terms.cursor[stream], isReverse { try check(told, isSameAs: position) }
@@ -124,7 +124,7 @@ extension SubscriptionProgress {
     return told
   }
 
-  /// Where the server will stop in reverse, as far as it does not depend on what it alone knows.
+  /// Where the server stops in reverse; nil if only the server knows.
   private func lowerBound(_ told: AnnouncedStream) -> UInt64? {
     if let position = terms.cursor[told.stream] { return position.sequence }
     switch terms.start {
@@ -140,7 +140,10 @@ extension SubscriptionProgress {
     guard position.incarnation == .any || position.incarnation == told.incarnation else {
       let refusal = Refusal(
         .streamReplaced,
-        "stream '\(told.stream)' is not the one that was followed: its history was replaced or it was created anew; start without the cursor to read it",
+        """
+        stream '\(told.stream)' is not the one that was followed: its history was replaced or it was created anew; \
+        start without the cursor to read it
+        """,
         stream: .init(name: told.stream.text, incarnation: told.incarnation, head: told.head))
       throw LogError(refusal)
     }
@@ -148,20 +151,20 @@ extension SubscriptionProgress {
 
   private func check(_ told: AnnouncedStream, goesOnFrom position: CursorPosition) throws(LogError) {
     try check(told, isSameAs: position)
-    // In reverse the server starts as high as the stream that is highest; what has been delivered is cut off.
+    // In reverse all streams start as high as the highest one; what has been delivered already is cut off.
     guard isReverse ? told.start >= position.sequence || isReached(told.stream) : told.start == position.sequence else {
       throw LogError(
         .protocolViolation,
-        "the server goes on after \(told.start) in stream '\(told.stream)', which was followed to \(position.sequence)")
+        "the server continues after \(told.start) in stream '\(told.stream)', which was followed to \(position.sequence)")
     }
   }
 
   private func isReached(_ stream: StreamName) -> Bool { tracks[stream].map(isReached) ?? false }
 
-  /// All streams that a part matches have been told.
+  /// All streams of a part have been announced.
   ///
-  /// - Returns: whether all streams of the subscription have been told, for the first time or on another connection;
-  ///   nil while they have not.
+  /// - Returns: whether this completes the streams of the subscription for the first time, or again on another
+  ///   connection; nil while some are missing.
   mutating func resolved(part: Int = 0) -> Resolution? {
     parts[part].isResolved = true
     if parts[part].role == .watch { watchResolved() }
@@ -175,12 +178,12 @@ extension SubscriptionProgress {
     case again
   }
 
-  /// A part has been delivered up to the head.
+  /// A part has reached the heads of its streams.
   mutating func live(part: Int = 0) { parts[part].isLive = true }
 
-  /// Entries.
+  /// Entries have arrived.
   ///
-  /// - Returns: nil when none of them is wanted.
+  /// - Returns: nil if none of them is wanted.
   mutating func delivered(_ delivery: ClientSession.Delivery, part: Int = 0) throws(LogError) -> DeliveredBatch? {
     guard remaining != 0, let (stream, track, range) = wanted(delivery.handle, delivery.from, delivery.to, part) else {
       return nil
@@ -189,7 +192,7 @@ extension SubscriptionProgress {
       stream: stream, incarnation: track.incarnation, range: range, batches: delivery.batches,
       storedByteCount: delivery.byteCount, isReverse: isReverse)
     if let remaining {
-      // Each part may bring as many as are left.
+      // The limit of each part allows all that are left.
       let count = try batch.limit(to: remaining)
       self.remaining = remaining - count
     }
@@ -197,16 +200,16 @@ extension SubscriptionProgress {
     return batch
   }
 
-  /// A range that does not come.
+  /// A range will not be delivered.
   ///
-  /// - Returns: nil when none of it was wanted.
+  /// - Returns: nil if none of it is wanted.
   mutating func skipped(_ skip: Skip, part: Int = 0) -> SkippedRange? {
     guard let (stream, track, range) = wanted(skip.handle, skip.from, skip.to, part) else { return nil }
     move(stream, past: range)
     return SkippedRange(stream: stream, incarnation: track.incarnation, range: range, reason: skip.reason)
   }
 
-  /// Streams go further than was known.
+  /// Streams have grown.
   ///
   /// - Returns: how many entries are still to come.
   mutating func headsMoved(_ heads: [StreamHead], part: Int = 0) -> UInt64 {

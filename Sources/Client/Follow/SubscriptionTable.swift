@@ -1,40 +1,40 @@
 internal import LogsSystem
 internal import LogsWire
 
-/// All subscriptions of a client: what to ask its connection for, what to tell the applications, and when to ask again.
+/// All subscriptions of a client: what to request on its connection, which events the applications get, and when to
+/// repeat a request.
 ///
-/// A value without I/O or clock. Each input leaves actions, which are taken out with `nextAction` and carried out in
-/// order before the next input. What one connection is asked for ends with it; the subscriptions go on over the next
-/// one.
+/// A value without I/O or clock. Each input produces actions, which are taken with `nextAction` and carried out in order
+/// before the next input. Requests end with their connection; the subscriptions continue on the next one.
 ///
 /// The types of this folder, from the application to the connection:
 ///
 /// | type | what it is |
 /// |---|---|
-/// | `FollowSequence`, `EntrySequence` | what the application iterates: all events, or the entries alone |
+/// | `FollowSequence`, `EntrySequence` | what the application iterates: all events, or only the entries |
 /// | `FollowEvent` | what it gets |
-/// | `SubscriptionTerms` | what it asked for |
-/// | `SubscriptionHandle` | what its iterator holds; the subscription ends with the last copy of that |
+/// | `SubscriptionTerms` | what it wants to follow |
+/// | `SubscriptionHandle` | held by its iterator; the subscription ends with the last copy of that |
 /// | `EventBuffer` | events on their way from the loop to the task |
 /// | `SubscriptionTable` | all subscriptions of a client |
-/// | `ClientSubscription` | one of them, with its credit and its refusals |
-/// | `SubscriptionProgress` | where one stands, from connection to connection, and what to ask for next |
-/// | `SubscriptionPart` | one FOLLOW for it on this connection, and what has been answered |
+/// | `ClientSubscription` | one of them, with its credit and refusals |
+/// | `SubscriptionProgress` | its positions, from connection to connection, and what to request next |
+/// | `SubscriptionPart` | one FOLLOW for it on this connection, and the answers so far |
 ///
 /// In Wire, `Follow` is the message, `FollowStart` and `FollowEnd` its bounds, and `FollowTerms` what may answer it.
 struct SubscriptionTable: ~Copyable {
   enum Action {
-    /// Send the request, and say with `asked` which number it got.
+    /// Send the FOLLOW, and report its id with `asked`.
     case ask(Follow, Place)
     case credit(UInt32, total: UInt64)
     case cancel(UInt32)
-    /// Tell the application.
+    /// Pass the event to the application.
     case tell(UInt64, FollowEvent)
-    /// Tell the application that it is over, with an error or without. The subscription is forgotten.
+    /// The sequence of the application ends, with or without an error. The subscription is forgotten.
     case finish(UInt64, LogError?)
   }
 
-  /// Which part of which subscription a request of the connection is.
+  /// The part of a subscription that a request on the connection stands for.
   struct Place: Hashable {
     let key: UInt64
     let part: Int
@@ -43,13 +43,13 @@ struct SubscriptionTable: ~Copyable {
   private let backoff: Backoff
   private let random: (UInt64) -> UInt64
   private(set) var subscriptions: [UInt64: ClientSubscription] = [:]
-  /// By the requests' numbers.
+  /// By the ids of the requests.
   private(set) var places: [UInt32: Place] = [:]
-  /// Those that may have something to ask for once the events at hand have been dealt with.
+  /// Subscriptions that may have parts to request once the current events have been handled.
   private var unasked: Set<UInt64> = []
-  /// When to ask again after a refusal. Whatever asks before that ends the wait: the next refusal has one of its own.
+  /// When to request again after a refusal. A request for another reason ends the wait.
   private var retries: [UInt64: MonotonicTime] = [:]
-  /// Whether there is a connection that takes requests.
+  /// Whether there is a connection that accepts requests.
   private var isOpen = false
   private var actions = Deque<Action>()
 
@@ -63,7 +63,7 @@ struct SubscriptionTable: ~Copyable {
 
   mutating func nextAction() -> Action? { actions.popFirst() }
 
-  /// A request has been sent under this number.
+  /// A request has been sent with this id.
   mutating func asked(_ place: Place, id: UInt32) {
     subscriptions[place.key]?.progress.parts[place.part].id = id
     places[id] = place
@@ -73,7 +73,7 @@ struct SubscriptionTable: ~Copyable {
 // MARK: - The application
 
 extension SubscriptionTable {
-  /// - Parameter window: stored bytes that may wait for the application and be on their way.
+  /// - Parameter window: how many stored bytes may be in flight or wait for the application.
   mutating func begin(_ key: UInt64, _ terms: SubscriptionTerms, limits: FollowLimits, window: Int) {
     subscriptions[key] = ClientSubscription(progress: SubscriptionProgress(terms, limits: limits), window: window)
     ask(key)
@@ -115,13 +115,13 @@ extension SubscriptionTable {
 // MARK: - The connection
 
 extension SubscriptionTable {
-  /// The server has answered HELLO: every subscription is asked for, from where it stands.
+  /// The handshake is over: every subscription is requested, from its current positions.
   mutating func connected() {
     isOpen = true
     for key in subscriptions.keys.sorted() { ask(key) }
   }
 
-  /// Nothing more may be asked for on this connection.
+  /// Nothing more may be requested on this connection.
   mutating func goingAway() {
     isOpen = false
     retries = [:]
@@ -137,8 +137,8 @@ extension SubscriptionTable {
     }
   }
 
-  /// Asks for what the events at hand have made necessary, together for all of them, and again for what was refused so
-  /// long ago that it is time.
+  /// Requests what the events so far have made necessary, once for all of them, and repeats what was refused and has
+  /// waited long enough.
   ///
   /// - Returns: when to call this again.
   mutating func resume(now: MonotonicTime) -> MonotonicTime? {
@@ -159,7 +159,7 @@ extension SubscriptionTable {
     askForParts(key)
   }
 
-  /// Asks for what is to be asked for now.
+  /// Requests the parts that are due now.
   private mutating func askForParts(_ key: UInt64) {
     guard isOpen, subscriptions[key]?.isAsked == true else { return }
     if subscriptions[key]?.progress.isScattered == true {
@@ -174,7 +174,7 @@ extension SubscriptionTable {
     }
   }
 
-  /// Gives up what was asked for on this connection.
+  /// Cancels the requests of a subscription on this connection.
   private mutating func cancelParts(_ key: UInt64) {
     for part in subscriptions[key]?.progress.parts ?? [] where part.isOpen {
       places[part.id] = nil
@@ -183,7 +183,7 @@ extension SubscriptionTable {
     subscriptions[key]?.reset()
   }
 
-  /// The requests have come to nothing; they will be made again.
+  /// The requests have failed and will be repeated.
   private mutating func interrupt(_ key: UInt64, _ error: LogError) {
     subscriptions[key]?.isInterrupted = true
     if let reason = subscriptions[key]?.progress.endReason { return end(key, reason) }
@@ -196,7 +196,7 @@ extension SubscriptionTable {
   }
 }
 
-// MARK: - What the server tells
+// MARK: - What the server sends
 
 extension SubscriptionTable {
   mutating func announced(_ id: UInt32, _ announcement: Announcement) {
@@ -272,7 +272,7 @@ extension SubscriptionTable {
     endIfDone(key)
   }
 
-  /// A request was refused. What it stood for is asked for again, all parts together, unless no retry can mend it.
+  /// A request was refused. Unless a retry is useless, all parts of the subscription are requested again.
   mutating func refused(_ id: UInt32, _ refusal: Refusal, now: MonotonicTime) {
     guard let key = close(id)?.key else { return }
     let error = LogError(refusal)
@@ -284,7 +284,7 @@ extension SubscriptionTable {
     interrupt(key, error)
     guard let count = subscriptions[key]?.refusalCount else { return }
     subscriptions[key]?.refusalCount = count + 1
-    // If the connection goes meanwhile, the next one asks for it.
+    // If the connection is lost meanwhile, the next one requests it.
     guard isOpen else { return }
     retries[key] = now + backoff.delay(attempt: count, retryAfter: error.retryAfter, random: random)
   }

@@ -20,13 +20,15 @@ struct SubscriptionTerms: Sendable {
     }
   }
 
-  /// What no server needs to be asked about.
+  /// Checks what needs no server.
   func check() throws(LogError) {
     if selectors.isEmpty || selectors.count > Limits.selectorCountMax {
       throw LogError(
         .invalidRequest,
-        "a subscription names 1 to \(Limits.selectorCountMax) streams and patterns, not \(selectors.count); use a pattern"
-      )
+        """
+        a subscription names 1 to \(Limits.selectorCountMax) streams and patterns, not \(selectors.count); use a \
+        pattern
+        """)
     }
     if case .from(0) = start {
       throw LogError(.invalidRequest, "sequence numbers start at 1; follow from 1 for everything")

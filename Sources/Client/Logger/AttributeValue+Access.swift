@@ -4,13 +4,13 @@ extension AttributeValue {
   /// The text, if it is one.
   public var stringValue: String? { if case .string(let text) = self { text } else { nil } }
 
-  /// The truth value, if it is one.
+  /// The Boolean value, if it is one.
   public var boolValue: Bool? { if case .boolean(let flag) = self { flag } else { nil } }
 
   /// The integer, if it is one.
   public var intValue: Int? { if case .integer(let number) = self { Int(exactly: number) } else { nil } }
 
-  /// The number: a double, or an integer as the nearest one.
+  /// The number: a double, or the double nearest to an integer.
   public var doubleValue: Double? {
     switch self {
     case .double(let number): number
@@ -37,7 +37,7 @@ extension AttributeValue: ExpressibleByArrayLiteral, ExpressibleByDictionaryLite
 }
 
 extension LogEntry {
-  /// An entry that has no number yet. Without a time it gets that of the moment at which a producer is handed it.
+  /// An entry that has no number yet. Without a time, it gets the time at which it is handed to a producer.
   public init(
     message: ByteString, time: Int64 = 0, severity: LogSeverity = .unspecified, source: ByteString = ByteString(),
     attributes: LogAttributes, kind: Kind = .log
@@ -49,13 +49,13 @@ extension LogEntry {
   /// The value of the first attribute with this key.
   public subscript(key: String) -> AttributeValue? { attributes.first { $0.key == key }?.value }
 
-  /// `time` as the time that has passed since 1970-01-01 UTC; nil when the entry has none.
+  /// `time` as the duration since 1970-01-01 UTC; nil if the entry has none.
   public var timeSince1970: Duration? {
     get { time == 0 ? nil : .nanoseconds(time) }
     set { time = newValue?.nanoseconds ?? 0 }
   }
 
-  /// When the server took it, as the time that has passed since 1970-01-01 UTC; nil until then.
+  /// When the server accepted it, as the duration since 1970-01-01 UTC; nil before.
   public var receivedSince1970: Duration? { received == 0 ? nil : .nanoseconds(received) }
 }
 

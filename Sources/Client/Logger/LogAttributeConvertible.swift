@@ -1,10 +1,10 @@
 internal import LogsWire
 
-/// What can be written as the value of an attribute: `["order": id, "tags": ["a", "b"]]`.
+/// A type whose values can be values of attributes: `["order": id, "tags": ["a", "b"]]`.
 ///
-/// Strings, truth values, numbers and byte strings have their own kind of value; arrays are lists, dictionaries maps in
-/// the order of their keys, nil is empty. An unsigned integer that no `Int64` holds becomes its digits. A type of your
-/// own conforms with one property:
+/// Strings, Booleans, numbers and byte strings have their own kinds of value. Arrays become lists, dictionaries maps
+/// sorted by key, and nil an empty value. An unsigned integer that is too large for `Int64` becomes a string of its
+/// digits. Your own type conforms with one property:
 ///
 /// ```swift
 /// extension OrderID: LogAttributeConvertible {

@@ -1,19 +1,19 @@
 /// The attributes of an entry, a logger or one call: a short dictionary in the order of insertion.
 ///
-/// No key comes twice, as no entry could hold that: who sets a key again replaces its value, in its place.
+/// Keys are unique, since no entry may have a key twice: setting a key again replaces its value in place.
 ///
 /// ```swift
 /// ["order": id, "price": 9.5, "vip": flag, "tags": ["a"], "user": ["id": 7]]
 /// ```
 ///
-/// Values are whatever is `LogAttributeConvertible`. A list or map in it whose values differ in type says what it is:
-/// `["user": ["id": 7, "name": name] as LogAttributes, "sizes": [1, "many"] as AttributeValue]`.
+/// Values can be of any `LogAttributeConvertible` type. A nested list or map with values of different types needs its own
+/// type: `["user": ["id": 7, "name": name] as LogAttributes, "sizes": [1, "many"] as AttributeValue]`.
 public struct LogAttributes: Hashable, Sendable {
   public private(set) var attributes: [LogAttribute] = []
 
   public init() {}
 
-  /// Of attributes with the same key the last one counts.
+  /// If a key comes twice, its last value counts.
   public init(_ attributes: [LogAttribute]) { merge(attributes) }
 
   /// The value under `key`; setting nil removes it.
@@ -34,12 +34,12 @@ public struct LogAttributes: Hashable, Sendable {
     self[key] = value.logAttributeValue
   }
 
-  /// Takes over what `other` holds; under a key that both have, the other's value counts.
+  /// Adds everything in `other`; for keys in both, the value of `other` counts.
   public mutating func merge(_ other: LogAttributes) {
     if isEmpty { self = other } else { merge(other.attributes) }
   }
 
-  /// As `merge`, into a copy.
+  /// Like `merge`, but returns a copy.
   public func merging(_ other: LogAttributes) -> LogAttributes {
     var copy = self
     copy.merge(other)
@@ -50,7 +50,7 @@ public struct LogAttributes: Hashable, Sendable {
     for attribute in others { self[attribute.key] = attribute.value }
   }
 
-  /// By looking at each: a context has a handful of them.
+  /// A linear search: a context has only a handful of attributes.
   private func index(of key: String) -> Int? { attributes.firstIndex { $0.key == key } }
 }
 

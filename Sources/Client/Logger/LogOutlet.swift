@@ -2,20 +2,19 @@ internal import LogsSystem
 internal import LogsWire
 internal import Synchronization
 
-/// A sink that exists before there is anywhere to send to.
+/// A sink that can be used before there is a producer.
 ///
-/// Loggers are made first and a client later, so they are given an outlet, which is bound to the producer when there is
-/// one. Until then entries wait here in memory, at most 10,000 of them and 4 MiB; the first ones stay, those that come
-/// when it is full are dropped and counted, and an entry in their place tells how many. What still waits when the
-/// process ends is lost.
+/// Loggers are often made before the client. They can use an outlet, which is bound to the producer later. Until then
+/// entries wait here in memory, at most 10,000 of them and 4 MiB. When it is full, new entries are dropped and counted,
+/// and an entry in their place says how many. What still waits when the process ends is lost.
 ///
-/// Order: entries logged one after the other reach the sink in that order, whatever is bound meanwhile. While what has
-/// waited is handed over, new entries queue up behind it; only an empty queue lets them go straight to the sink. The
+/// Order: entries logged one after the other reach the sink in that order, whatever is bound meanwhile. While waiting
+/// entries are handed over, new ones queue up behind them; only with an empty queue do they go straight to the sink. The
 /// sink is never called under the lock, so it may log itself.
 public final class LogOutlet: LogSink {
-  /// Entries that may wait for a sink.
+  /// How many entries may wait for a sink.
   public static let waitingEntryCountMax = 10_000
-  /// Messages, sources and attributes of the entries that wait, and a little for each entry.
+  /// How many bytes of messages, sources and attributes may wait, plus a little for each entry.
   public static let waitingByteCountMax = 4 << 20
 
   private let state: Mutex<State>
@@ -31,16 +30,16 @@ public final class LogOutlet: LogSink {
   /// Hands the entry on, or keeps it until a sink is bound.
   public func log(_ entry: LogEntry) {
     var entry = entry
-    // The sink would take the time when it gets the entry.
+    // Otherwise the sink would set the time when it gets the entry.
     if entry.time == 0 { entry.time = SystemClock.wall() }
     let sink = state.withLock { $0.take(entry) }
     sink?.log(entry)
   }
 
-  /// Sends what waits, and then everything that comes, to `sink`, in place of the one that was bound before.
+  /// Sends waiting and future entries to `sink`, which replaces the one bound before.
   ///
-  /// Returns when nothing waits any more, which takes as long as threads log faster than the sink takes entries; when
-  /// another thread is handing over at that moment, that one goes on with this sink.
+  /// Returns when nothing waits any more; that takes until the sink is faster than the threads that log. If another
+  /// thread is handing entries over at that moment, it continues with this sink.
   public func bind(to sink: any LogSink) {
     precondition((sink as? LogOutlet) !== self, "an outlet cannot be its own sink")
     let isAlone = state.withLock { $0.bind(sink) }
@@ -48,7 +47,7 @@ public final class LogOutlet: LogSink {
     while let (sink, entries) = state.withLock({ $0.next() }) { for entry in entries { sink.log(entry) } }
   }
 
-  /// Lets entries wait again, until the next `bind`. What is being handed over at that moment still reaches the sink.
+  /// Lets entries wait again until the next `bind`. Those being handed over at that moment still reach the sink.
   public func unbind() { state.withLock { $0.sink = nil } }
 
   /// How many entries wait.
@@ -59,11 +58,11 @@ private struct State {
   let entryCountMax: Int
   let byteCountMax: Int
   var sink: (any LogSink)?
-  /// Whether one thread hands over what waits. At most one does, or two of them could overtake each other.
+  /// Whether a thread is handing entries over. Only one does at a time: two could overtake each other.
   var isHandingOver = false
   var waiting: [LogEntry] = []
   var waitingByteCount = 0
-  /// Entries dropped behind the last one that waits.
+  /// Entries dropped after the last one that waits.
   var drops: Drops?
 
   struct Drops {
@@ -77,7 +76,7 @@ private struct State {
     self.byteCountMax = byteCountMax
   }
 
-  /// - Returns: the sink that the caller gives the entry to; nil when the entry waits, or was dropped.
+  /// - Returns: the sink to give the entry to; nil if the entry waits or was dropped.
   mutating func take(_ entry: LogEntry) -> (any LogSink)? {
     if let sink, !isHandingOver { return sink }
     let byteCount = entry.waitingByteCount
@@ -97,7 +96,7 @@ private struct State {
     return !isHandingOver
   }
 
-  /// What waits, to be handed over; nil when that is done.
+  /// The next waiting entries to hand over; nil if there are none.
   mutating func next() -> (any LogSink, [LogEntry])? {
     if let notice = takeNotice() { append(notice) }
     guard let sink, !waiting.isEmpty else {
@@ -137,7 +136,7 @@ extension LogEntry {
 
   private static func byteCount(_ value: AttributeValue, depth: Int) -> Int {
     let nodeByteCount = 16
-    // Deeper ones are left out later, and the caller's values may be of any depth.
+    // Deeper values are left out later, and values of callers may be of any depth.
     guard depth <= Limits.attributeDepthMax else { return nodeByteCount }
     switch value {
     case .empty, .boolean, .integer, .double: return nodeByteCount

@@ -1,13 +1,13 @@
 /// Where logged entries go: a `LogProducer`, a `LogOutlet` in front of one, or a test's own.
 public protocol LogSink: Sendable {
-  /// Takes an entry. Returns at once: it neither throws nor waits, and what it cannot take it counts.
+  /// Takes an entry. Returns at once: it neither throws nor waits, and it counts entries that it cannot take.
   ///
-  /// Entries of calls made one after the other keep their order. May be called from any thread.
+  /// Entries of consecutive calls keep their order. May be called from any thread.
   func log(_ entry: LogEntry)
 }
 
 extension LogProducer: LogSink {
-  /// Hands over an entry of the stream that this producer was made for, as `log(_:to:)` does.
+  /// Hands over an entry for the stream of this producer, as `log(_:to:)` does.
   public func log(_ entry: LogEntry) { log(entry, to: nil) }
 }
 

@@ -1,11 +1,10 @@
 internal import LogsSystem
 internal import LogsWire
 
-/// A logger for services that have none: entries with a level, a source and a context, sent to a sink.
+/// A logger for services that have none. It sends entries with a level, a source and a context to a sink.
 ///
-/// A value: what is set on a copy changes nothing elsewhere, and copies are cheap. Below `minimumLevel` nothing is
-/// evaluated. Logging never throws and never waits for the server; what goes wrong with the streaming is counted where
-/// the entries go.
+/// A value: changing a copy changes nothing elsewhere, and copies are cheap. Below `minimumLevel` nothing is evaluated.
+/// Logging never throws and never waits for the server; the sink counts what goes wrong.
 ///
 /// ```swift
 /// let outlet = LogOutlet()
@@ -14,13 +13,13 @@ internal import LogsWire
 /// logger.info("request done", ["ms": 12])
 /// ```
 public struct StreamLogger: Sendable {
-  /// The least level that is streamed. Entries of no level (`unspecified`) are below none.
+  /// The lowest level that is streamed. Entries without a level (`unspecified`) are always streamed.
   public var minimumLevel: LogSeverity
-  /// Attributes of every entry; those of a call come on top.
+  /// Attributes of every entry, to which those of a call are added.
   public var context: LogAttributes
-  /// The output that there was before streaming, which stays: called with each entry first, on the caller's thread.
+  /// The output that existed before streaming and stays. Called with each entry first, on the caller's thread.
   public var passthrough: (@Sendable (LogEntry) -> Void)?
-  /// The least level that is passed through; nil for the same as `minimumLevel`.
+  /// The lowest level that is passed through; nil for `minimumLevel`.
   public var passthroughLevel: LogSeverity?
 
   private var sourceBytes: ByteString
@@ -29,7 +28,7 @@ public struct StreamLogger: Sendable {
   /// - Parameters:
   ///   - source: who logs, at most 255 bytes; the rest is cut.
   ///   - context: attributes of every entry.
-  ///   - minimumLevel: the least level that is streamed.
+  ///   - minimumLevel: the lowest level that is streamed.
   ///   - sink: a `LogOutlet`, or a producer that exists already.
   ///   - passthrough: called with each entry first.
   public init(
@@ -52,7 +51,7 @@ public struct StreamLogger: Sendable {
   /// Logs a message, with the time of this call.
   ///
   /// - Parameters:
-  ///   - level: how grave it is.
+  ///   - level: its severity.
   ///   - message: at most 1 MiB; the rest is cut. Evaluated once, and only when the level is high enough.
   ///   - context: for this entry alone, evaluated like the message. Its values replace the logger's under the same key.
   public func log(

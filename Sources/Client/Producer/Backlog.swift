@@ -4,10 +4,10 @@ internal import LogsWire
 ///
 /// Numbers rise with each batch and are never used again. The window of a stream is its first batch and those whose
 /// numbers are less than `Limits.producerBatchCountMax` above that one's: only they may have been sent, so that the
-/// server's mark can tell each of them from a new one whatever is lost (`spec/session.md`, section 4.2), and only what
-/// is behind the window may be dropped. Used by one thread at a time.
+/// server's mark can tell each of them from a new one whatever is lost (`spec/session.md`, section 4.2), and only
+/// batches after the window may be dropped. Used by one thread at a time.
 protocol Backlog: AnyObject {
-  /// Whose numbers new batches get.
+  /// The identity that numbers new batches.
   var producer: ProducerID { get }
   var totals: BacklogTotals { get }
   /// Streams with batches, ascending.
@@ -15,35 +15,36 @@ protocol Backlog: AnyObject {
   /// The lowest id of all batches; nil when there is none.
   var oldestID: Int64? { get }
 
-  /// Removes what is answered and adds batches behind the others, all or nothing, as durably as the backlog keeps
-  /// anything.
+  /// Removes answered batches and adds new ones at the end, all or nothing. They are then as durable as this backlog
+  /// makes anything.
   ///
   /// - Returns: the ids of the new ones, ascending.
   func store(_ batches: [EncodedBatch], removing answered: [Int64]) throws(LogError) -> [Int64]
 
-  /// The batches of the stream's window whose ids are above `id`, in order. All have one producer: batches of another
-  /// one wait until those are removed.
+  /// The batches of the stream's window whose ids are above `id`, in order. All are of one producer: those of another
+  /// one come after the first ones are removed.
   func window(of stream: StreamName, after id: Int64) throws(LogError) -> [BacklogBatch]
 
-  /// Drops the oldest batches behind the windows until at most `byteCountMax` bytes are left or nothing may be dropped.
+  /// Drops the oldest batches after the windows until at most `byteCountMax` bytes are left or nothing more may be
+  /// dropped.
   ///
-  /// In the place of each run of dropped batches of a stream stands one notice, a batch of one entry that says how many
-  /// entries are missing and why, those that the dropped batches told of among them; a notice that is itself behind the
-  /// window is joined with the next one for the same reason.
+  /// Each run of dropped batches of a stream is replaced by a notice: a batch of one entry that says how many entries are
+  /// missing and why, including those that notices among the dropped batches stood for. A notice after the window is
+  /// joined with the next one if the reason is the same.
   func dropOldest(keeping byteCountMax: Int) throws(LogError) -> [DroppedEntries]
 
   /// The same for batches that were accepted before `time`, in ns since 1970.
   func drop(acceptedBefore time: Int64) throws(LogError) -> [DroppedEntries]
 
-  /// Closes it cleanly. Nothing may be called after it.
+  /// Closes it cleanly. Nothing may be called afterwards.
   func close()
 }
 
 struct BacklogTotals: Hashable, Sendable {
   var batchCount = 0
-  /// Entries that an application has handed over: notices do not count.
+  /// Entries of the application: notices do not count.
   var entryCount: UInt64 = 0
-  /// Stored bytes of the batches and `BacklogBatch.overheadByteCount` for each.
+  /// The stored bytes of the batches, plus `BacklogBatch.overheadByteCount` for each.
   var byteCount = 0
 }
 
@@ -51,11 +52,11 @@ struct BacklogTotals: Hashable, Sendable {
 struct EncodedBatch: Sendable {
   var stream: StreamName
   var content: AppendLane.Content
-  /// How many entries of the application are in it: 0 for a notice and for a completion.
+  /// How many entries of the application it has: 0 for a notice or a completion.
   var entryCount: Int
   /// When it was accepted, in ns since 1970.
   var accepted: Int64
-  /// Who waits for it: no backlog keeps them, since they end with the process.
+  /// Those who wait for it. A backlog does not store them, since they end with the process.
   var shares: [Share] = []
 }
 
@@ -74,6 +75,6 @@ struct DroppedEntries: Hashable, Sendable {
   var stream: StreamName
   var entryCount: UInt64
   var reason: DropReason
-  /// All batches of the stream up to this one that were not in its window are gone.
+  /// All batches of the stream up to this one have been dropped, except for those in its window.
   var idLast: Int64
 }

@@ -3,8 +3,8 @@ internal import LogsWire
 
 /// A batch that is being filled, or the completion of a stream.
 ///
-/// Invariant behind `@unchecked Sendable`: touched under the intake's lock until the producer's thread has taken it,
-/// then on that thread alone.
+/// Invariant behind `@unchecked Sendable`: accessed under the intake's lock until the producer's thread has taken it,
+/// then only on that thread.
 final class Draft: @unchecked Sendable {
   private(set) var stream: StreamName
   /// Drafts are numbered in the order in which they are begun.
@@ -16,14 +16,14 @@ final class Draft: @unchecked Sendable {
   private(set) var completionText: String?
   /// Entries of the application: notices do not count.
   private(set) var entryCount = 0
-  /// Those of them that did not fit an entry whole.
+  /// How many of them had to be cut to fit.
   private(set) var truncatedCount = 0
-  /// Entries that the notices in it tell of.
+  /// Dropped entries that the notices in it stand for.
   private(set) var toldCount: UInt64 = 0
   private(set) var shares: [Share] = []
-  /// Nothing is added any more.
+  /// Whether it is complete: nothing is added any more.
   var isSealed = false
-  /// Whether it does not linger.
+  /// Whether it is sent without lingering.
   var isUrgent = false
   private var builder = BatchBuilder(seed: HashSeed.process)
 
@@ -34,7 +34,7 @@ final class Draft: @unchecked Sendable {
     self.accepted = accepted
   }
 
-  /// Makes an empty draft a new one, which uses the old one's memory.
+  /// Turns an empty draft into a new one, which reuses its memory.
   func reuse(stream: StreamName, ordinal: UInt64, begun: MonotonicTime, accepted: Int64) {
     precondition(builder.count == 0 && shares.isEmpty, "a draft is encoded before it is used again")
     self.stream = stream
@@ -52,12 +52,12 @@ final class Draft: @unchecked Sendable {
   /// Bytes before compression.
   var byteCount: Int { builder.payloadByteCount }
 
-  /// What a draft takes beside its bytes.
+  /// What a draft takes besides its bytes.
   static let overheadByteCount = 1 << 10
 
-  /// Adds an entry; attributes that no entry can hold are left out, and one more says how many.
+  /// Adds an entry. Attributes that no entry can hold are left out, and another attribute says how many.
   ///
-  /// - Returns: false when there is no room for it.
+  /// - Returns: false if there is no room for it.
   func append(_ entry: LogEntry, for pending: PendingAppend? = nil) -> Bool {
     let offset = UInt64(builder.count)
     let cutCount = builder.truncatedCount
@@ -77,9 +77,9 @@ final class Draft: @unchecked Sendable {
     return true
   }
 
-  /// Adds an entry that tells of `count` others.
+  /// Adds a notice about `count` dropped entries.
   ///
-  /// - Returns: false when there is no room for it.
+  /// - Returns: false if there is no room for it.
   func appendNotice(_ count: UInt64) -> Bool {
     var leavesOut = false
     let notice = DropNotice(entryCount: count, reason: .queueFull).entry(time: SystemClock.wall())
@@ -88,7 +88,7 @@ final class Draft: @unchecked Sendable {
     return true
   }
 
-  /// - Parameter leavesOut: set when the entry has attributes that no entry can hold.
+  /// - Parameter leavesOut: set if the entry has attributes that no entry can hold.
   private func add(_ entry: LogEntry, leavesOut: inout Bool) -> Bool {
     do throws(InvalidEntry) { return try builder.append(entry) == .added } catch {
       leavesOut = true
@@ -98,7 +98,7 @@ final class Draft: @unchecked Sendable {
     }
   }
 
-  /// Makes it a completion.
+  /// Turns it into a completion.
   func complete(text: String, for pending: PendingAppend) {
     pending.open()
     shares.append(Share(pending: pending, offset: 0, count: 1))
@@ -106,7 +106,7 @@ final class Draft: @unchecked Sendable {
     isSealed = true
   }
 
-  /// Makes the batch, and leaves the draft without entries and shares.
+  /// Encodes the batch, and empties the draft.
   func encode(with compressor: borrowing Compressor) -> EncodedBatch {
     let content: AppendLane.Content
     if let completionText {
@@ -121,10 +121,10 @@ final class Draft: @unchecked Sendable {
   }
 }
 
-/// Which entries of a batch somebody waits for.
+/// The entries of one submission in a batch.
 struct Share: Sendable {
   let pending: PendingAppend
-  /// Entries of the batch before them.
+  /// How many entries come before them in the batch.
   let offset: UInt64
   var count: UInt64
 

@@ -2,29 +2,29 @@ internal import LogsSystem
 internal import LogsTransport
 internal import LogsWire
 
-/// The drafts of all streams, in the order in which they were begun: a value that the intake keeps under its lock.
+/// The drafts of all streams, in the order in which they were begun. A value, which the intake keeps under its lock.
 struct DraftQueue {
-  /// Drafts kept for their memory.
+  /// How many empty drafts are kept for reuse.
   private static let spareCountMax = 4
 
   private let batchEntryCountMax: Int
   private let batchByteCountMax: Int
   private var drafts = Deque<Draft>()
-  /// The draft of each stream that is not sealed.
+  /// The open draft of each stream.
   private var open: [StreamName: Draft] = [:]
   private var spare: [Draft] = []
   private var ordinalLast: UInt64 = 0
-  /// Entries that have been dropped here and that the stream has not been told of.
+  /// Entries that were dropped here and have no notice in their stream yet.
   private var untold: [StreamName: UInt64] = [:]
-  /// Their streams, and perhaps some that have been told, in the order of their turns.
+  /// The streams of those entries, in turn, perhaps with some that have got their notice since.
   private var streamsToTell = UniqueQueue<StreamName>()
-  /// Drafts that may be displaced: so that many open ones need not be looked through for every entry.
+  /// How many drafts may be displaced, so that not all open ones have to be searched for every entry.
   private var displaceableCount = 0
-  /// What all drafts take, before compression.
+  /// The bytes of all drafts before compression.
   private(set) var byteCount = 0
-  /// Entries so far that did not fit an entry whole.
+  /// How many entries so far had to be cut to fit.
   private(set) var truncatedCount: UInt64 = 0
-  /// Whether there is something new for the thread that takes drafts: one was begun or sealed, or entries were dropped.
+  /// Whether the thread that takes drafts has something new to do: one was begun or sealed, or entries were dropped.
   var hasNews = false
 
   init(batchEntryCountMax: Int, batchByteCountMax: Int) {
@@ -32,7 +32,7 @@ struct DraftQueue {
     self.batchByteCountMax = batchByteCountMax
   }
 
-  /// Whether streams are to be told of dropped entries.
+  /// Whether there are streams that need a notice.
   var hasUntold: Bool { !untold.isEmpty }
 
   // MARK: Filling
@@ -42,15 +42,15 @@ struct DraftQueue {
     put(into: stream) { $0.append(entry, for: pending) }
   }
 
-  /// What was added to a stream last does not linger.
+  /// The last entries of a stream are sent without lingering.
   mutating func hurry(_ stream: StreamName) {
-    // A draft that was filled by it goes out anyway.
+    // A draft that is full is sent anyway.
     guard let draft = open[stream], !draft.isUrgent else { return }
     draft.isUrgent = true
     hasNews = true
   }
 
-  /// - Parameter append: adds to the draft, or says that it has no room.
+  /// - Parameter append: adds to the draft; returns false if there is no room.
   private mutating func put(into stream: StreamName, _ append: (Draft) -> Bool) {
     var draft = openDraft(of: stream)
     var (byteCountBefore, truncatedCountBefore) = (draft.byteCount, draft.truncatedCount)
@@ -96,7 +96,7 @@ struct DraftQueue {
     hasNews = true
   }
 
-  /// Adds the completion of a stream, behind what was added to it before.
+  /// Adds the completion of a stream after everything that was added to it before.
   mutating func complete(_ stream: StreamName, text: String, for pending: PendingAppend) {
     tell(stream)
     seal(stream)
@@ -105,15 +105,15 @@ struct DraftQueue {
 
   // MARK: Dropping
 
-  /// An entry was dropped for want of room.
+  /// An entry was dropped because there was no room.
   ///
-  /// The first one alone is news: a thread that is woken for every entry that it has no room for keeps callers from the
+  /// Only the first one wakes the thread: waking it for every entry that it has no room for would keep callers from the
   /// lock.
   mutating func dropped(_ stream: StreamName) {
     if isUntold(stream, 1) { hasNews = true }
   }
 
-  /// - Returns: whether it is the first time since the stream was told.
+  /// - Returns: whether these are the first since the last notice.
   private mutating func isUntold(_ stream: StreamName, _ count: UInt64) -> Bool {
     let before = untold[stream, default: 0]
     untold[stream] = before + count
@@ -135,7 +135,7 @@ struct DraftQueue {
     return nil
   }
 
-  /// Tells streams what is missing, one after the other, as long as there is room.
+  /// Adds notices to streams, one after the other, as long as there is room.
   mutating func tell(byteCountMax: Int) {
     while byteCount < byteCountMax, let stream = streamsToTell.popFirst() { tell(stream) }
   }
@@ -158,8 +158,8 @@ struct DraftQueue {
     var taken: [Draft] = []
     var takenByteCount = 0
     var kept = Deque<Draft>()
-    // What is behind a draft of the same stream that stays must stay as well; only open ones stay, and they are the
-    // last.
+    // If a draft stays, later ones of its stream must stay as well. This holds: only open drafts stay, and an open one is
+    // the last of its stream.
     while let draft = drafts.popFirst() {
       guard takenByteCount < byteCountMax, draft.isSealed || due.contains(draft) else {
         kept.append(draft)
@@ -176,22 +176,21 @@ struct DraftQueue {
     return taken
   }
 
-  /// The memory of a draft that has been encoded.
+  /// Returns an encoded draft for reuse.
   mutating func giveBack(_ draft: Draft) { if spare.count < Self.spareCountMax { spare.append(draft) } }
 
-  /// When the draft was begun that becomes due next for its age: of those that `due` has left, the one that was begun
-  /// first and does not wait for its stream's window.
+  /// When the draft that becomes due next by its age was begun: the oldest one that `due` has left and that does not wait
+  /// for the window of its stream.
   func begunFirst(_ due: DueDrafts) -> MonotonicTime? {
     (0..<drafts.count).lazy.map { drafts[$0] }.first { !$0.isSealed && !due.isBlocked($0) }?.begun
   }
 }
 
-/// Which drafts are not to wait for more entries.
+/// Which open drafts do not wait for more entries.
 enum DueDrafts: Sendable {
   case all
-  /// Those whose streams have nothing on the way, since waiting would win nothing, unless the client `isBusy` with
-  /// others, those that are urgent, and those that were begun before `time`; but none of a stream whose window is
-  /// `full`.
+  /// Drafts of streams with nothing in flight, which gain nothing by waiting, unless the client `isBusy` with other
+  /// streams; urgent drafts; and drafts begun before `time`. None of a stream whose window is `full`.
   case begun(before: MonotonicTime, windows: [StreamName: SendWindow], full: Int, isBusy: Bool)
 
   func contains(_ draft: Draft) -> Bool {
@@ -204,7 +203,7 @@ enum DueDrafts: Sendable {
     }
   }
 
-  /// Whether a draft waits for an answer, however old it is.
+  /// Whether a draft has to wait for answers, however old it is.
   func isBlocked(_ draft: Draft) -> Bool {
     switch self {
     case .all: false

@@ -1,7 +1,7 @@
 internal import LogsSystem
 internal import LogsWire
 
-/// The entry that stands in a stream where entries were dropped, so that nobody takes the stream for whole.
+/// The entry that takes the place of dropped entries in a stream, so that the stream does not look complete.
 struct DropNotice: Hashable {
   private static let countKey = "logs.dropped"
   private static let reasonKey = "logs.reason"
@@ -16,7 +16,7 @@ struct DropNotice: Hashable {
     self.reason = reason
   }
 
-  /// Reads a notice back; nil when the entry is anything else.
+  /// Reads a notice back; nil if the entry is not one.
   init?(_ entry: LogEntry) {
     let attributes = entry.attributes
     guard attributes.map(\.key) == [Self.countKey, Self.reasonKey], case .integer(let count) = attributes[0].value,
@@ -25,7 +25,7 @@ struct DropNotice: Hashable {
     self.init(entryCount: UInt64(count), reason: reason)
   }
 
-  /// The notices that stand in a batch.
+  /// The notices in a batch.
   static func all(in content: AppendLane.Content) -> [DropNotice] {
     guard case .batch(let bytes, _) = content else { return [] }
     var decoder = BatchDecoder()
@@ -44,7 +44,7 @@ struct DropNotice: Hashable {
       ])
   }
 
-  /// The batch that tells it.
+  /// The batch with this notice.
   ///
   /// - Parameter time: the entry's, in ns since 1970.
   func content(time: Int64) -> AppendLane.Content {

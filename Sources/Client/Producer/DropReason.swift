@@ -3,6 +3,6 @@ public enum DropReason: String, Hashable, Sendable {
   case queueFull = "queue full"
   case spoolFull = "spool full"
   case tooOld = "too old"
-  /// They stood in a part of the spool that was damaged.
+  /// They were in a damaged part of the spool.
   case spoolDamaged = "spool damaged"
 }

@@ -3,13 +3,12 @@ internal import LogsTransport
 internal import LogsWire
 internal import Synchronization
 
-/// The last chance of producers whose process ends by `exit`, or returns from `main`, without their `shutdown`.
+/// The last chance for producers when the process calls `exit` or returns from `main` without shutting them down.
 ///
-/// `exit` calls this while all threads still run. What ends a process otherwise (`_exit`, a signal, `fatalError`) does
-/// not.
+/// `exit` calls this while all threads still run. Other ends of a process (`_exit`, a signal, `fatalError`) do not.
 enum ExitHook {
   private struct State {
-    /// Who has registered it: a forked process has no thread but one, and is not meant.
+    /// The process that has registered it. A forked process has only one thread and does nothing here.
     var process: pid_t = 0
     var producers: [UInt64: Producer] = [:]
     var keyLast: UInt64 = 0
@@ -23,7 +22,7 @@ enum ExitHook {
   /// How long `exit` waits for a spool, and for acknowledgements.
   static let spoolPatience = Duration.seconds(5)
   static let serverPatience = Duration.milliseconds(500)
-  /// Looked at so often: `exit` may be called on any thread, which must wait by itself.
+  /// How often it checks: `exit` may be called on any thread, and that thread has to wait.
   private static let pollMicroseconds: useconds_t = 500
 
   private static let state = Mutex(State())
@@ -34,7 +33,7 @@ enum ExitHook {
       if state.process != getpid() {
         state.process = getpid()
         state.producers = [:]
-        // Should there be no room for one more, producers end as if this were off.
+        // If no more functions can be registered, producers end without this.
         _ = atexit { ExitHook.run() }
       }
       state.keyLast += 1
@@ -50,7 +49,7 @@ enum ExitHook {
     let start = ContinuousClock.now
     let waits = producers.compactMap { producer -> (Wait, ContinuousClock.Instant)? in
       let core = producer.core
-      // The thread that would have to do it is the one that ends the process.
+      // `exit` was called on the very thread that would have to do it.
       if core.loop.isOnLoop { return nil }
       let wait = Wait()
       core.loop.execute { core.assumeIsolated { $0.handOver { wait.isOver.store(true, ordering: .relaxed) } } }

@@ -1,21 +1,21 @@
 internal import LogsWire
 internal import Synchronization
 
-/// A batch of a producer that the client has been given to send: tells those who wait for its entries, then the
+/// A batch of a producer that was handed to the client. Its outcome goes to those who wait for its entries, then to the
 /// producer.
 final class HandedBatch: AppendAnswer {
   let id: Int64
   let key: AppendQueue.Key
   let entryCount: Int
-  /// What it takes in memory, about.
+  /// About how much memory it takes.
   let byteCount: Int
   private let answers: AnswerBox
-  /// Who waits, until they have been told.
+  /// The waiters, until they have their answer.
   private let shares: Mutex<[Share]>
 
   var stream: StreamName { key.stream }
 
-  /// What a batch takes beside its bytes, here and in the client.
+  /// What a batch takes besides its bytes, here and in the client.
   private static let overheadByteCount = 1 << 10
 
   init(_ batch: BacklogBatch, shares: [Share], answers: AnswerBox) {
@@ -38,12 +38,12 @@ final class HandedBatch: AppendAnswer {
   }
 
   func failed(_ error: LogError) {
-    // It stays in the backlog and goes out again when that can succeed.
+    // It stays in the backlog and is sent again when that may succeed.
     failWaiters(error.afterSending(true))
     answers.put(BatchAnswer(batch: self, outcome: .failed(error)))
   }
 
-  /// Nobody waits any more, whatever becomes of it.
+  /// Fails its waiters, whatever happens to it.
   func failWaiters(_ error: LogError) { for share in takeShares() { share.pending.failed(error) } }
 
   private func takeShares() -> [Share] {
@@ -54,13 +54,13 @@ final class HandedBatch: AppendAnswer {
   }
 }
 
-/// What became of a batch.
+/// The outcome of a batch.
 struct BatchAnswer: Sendable {
   enum Outcome: Sendable {
     case acknowledged
-    /// The server will not have it.
+    /// The server has refused it for good.
     case refused(LogError)
-    /// The client has given it up; what became of it may be unknown.
+    /// The client has given it up; it may be unknown whether it was stored.
     case failed(LogError)
   }
 
@@ -78,7 +78,7 @@ final class AnswerBox: Sendable {
   private let wake: ProducerWake
   private let state = Mutex(State())
 
-  /// - Parameter wake: asks for `take`, once until the next one.
+  /// - Parameter wake: requests a `take`; called once until the next one.
   init(wake: ProducerWake) { self.wake = wake }
 
   func put(_ answer: BatchAnswer) {
@@ -97,6 +97,6 @@ final class AnswerBox: Sendable {
     }
   }
 
-  /// Nobody will take what comes from now on.
+  /// From now on nobody takes answers.
   func close() { state.withLock { $0.isClosed = true } }
 }

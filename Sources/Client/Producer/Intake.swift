@@ -2,12 +2,12 @@ internal import LogsSystem
 internal import LogsWire
 internal import Synchronization
 
-/// Where callers hand entries over: they go into drafts under a lock, and the producer's thread takes the drafts away.
+/// Where callers hand entries over: entries go into drafts under a lock, and the producer's thread takes the drafts.
 ///
-/// What a caller does under the lock is adding entries to columns in memory; it never waits for compression, disk or
-/// network. A submission of many entries is added in turns, so that it does not keep others from the lock; entries of
-/// other callers may come to stand among them.
-/// Bounded: when the drafts take `byteCountMax`, `whenFull` decides. One submission may overshoot it by its own size.
+/// Under the lock a caller only adds entries to columns in memory; it never waits for compression, disk or network. A
+/// large submission is added in turns, so that it does not keep others from the lock; entries of other callers may come
+/// between its own.
+/// Bounded: when the drafts reach `byteCountMax`, `whenFull` decides. A submission may exceed it by its own size.
 final class Intake: Sendable {
   private struct Waiter {
     let id: UInt64
@@ -22,18 +22,18 @@ final class Intake: Sendable {
     var waiterIDLast: UInt64 = 0
     var counts = ProducerCounts()
     var closed: LogError?
-    /// Whether a submission would have to wait in here, accepted by nobody, until the spool has room.
+    /// Whether the spool is full: a submission would wait here without being accepted until it has room.
     var isSpoolFull = false
-    /// Why nobody waits for room any more.
+    /// Why nobody may wait for room any more.
     var hopeless: LogError?
     var isWakeRequested = false
     let byteCountMax: Int
 
-    /// What is added of a submission in one turn: some tens of microseconds.
+    /// How much of a submission is added in one turn: tens of microseconds.
     private static let turnEntryCountMax = 64
     private static let turnByteCountMax = 64 << 10
 
-    /// Who waits for room was first.
+    /// Those who wait for room come first.
     var hasRoom: Bool { drafts.byteCount < byteCountMax && waiters.isEmpty }
 
     var hasRoomForSubmission: Bool { hasRoom && !isSpoolFull }
@@ -54,7 +54,7 @@ final class Intake: Sendable {
       return entries[index...]
     }
 
-    /// Drops drafts until there is room or only open ones are left.
+    /// Drops drafts until there is room, or only open ones are left.
     mutating func makeRoom() -> [Draft] {
       var victims: [Draft] = []
       while drafts.byteCount >= byteCountMax, let victim = drafts.displace() {
@@ -69,7 +69,7 @@ final class Intake: Sendable {
   private let wake: ProducerWake
   private let state: Mutex<State>
 
-  /// - Parameter wake: asks for `take`, once until the next one.
+  /// - Parameter wake: requests a `take`; called once until the next one.
   init(byteCountMax: Int, configuration: LogProducerConfiguration, wake: ProducerWake) {
     whenFull = configuration.whenFull
     self.wake = wake
@@ -78,7 +78,7 @@ final class Intake: Sendable {
     state = Mutex(State(drafts: drafts, byteCountMax: byteCountMax))
   }
 
-  /// Changes the state, then does outside the lock what came of it.
+  /// Changes the state, then carries out the consequences outside the lock.
   private func change<Result: Sendable>(_ body: (inout sending State) -> (Result, [Draft])) -> Result {
     let (result, victims, mustWake) = state.withLock { state -> (Result, [Draft], Bool) in
       let (result, victims) = body(&state)
@@ -95,7 +95,7 @@ final class Intake: Sendable {
 // MARK: - Callers
 
 extension Intake {
-  /// Takes an entry, or drops it when there is no room.
+  /// Takes an entry, or drops it if there is no room.
   func log(_ entry: LogEntry, to stream: StreamName) {
     change { state in
       state.counts.accepted += 1
@@ -106,7 +106,7 @@ extension Intake {
       let victims = whenFull == .dropOldest ? state.makeRoom() : []
       if state.hasRoom {
         state.drafts.add(entry, to: stream)
-        // It may be the last word of its process.
+        // It may be the last entry of its process.
         if entry.severity >= .error { state.drafts.hurry(stream) }
       } else {
         state.counts.dropped += 1
@@ -144,7 +144,7 @@ extension Intake {
   private enum Attempt {
     /// The first entries were taken.
     case begun(rest: ArraySlice<LogEntry>)
-    /// There is no room; the number under which to wait.
+    /// There is no room; the key to wait with.
     case waits(UInt64)
   }
 
@@ -163,9 +163,9 @@ extension Intake {
     return try result.get()
   }
 
-  /// Adds what is left of a submission that was begun, whether there is room for it or not.
+  /// Adds the rest of a submission, whether there is room for it or not.
   ///
-  /// - Returns: why it could not; some of it was taken.
+  /// - Returns: why it failed, if it did; then only some of it was taken.
   private func finish(_ rest: ArraySlice<LogEntry>, _ pending: PendingAppend) -> LogError? {
     var rest = rest
     defer { pending.seal() }
@@ -183,7 +183,7 @@ extension Intake {
   private func wait(_ waiter: Waiter) {
     let begun = change { state -> (Result<ArraySlice<LogEntry>, LogError>?, [Draft]) in
       if let closed = state.closed { return (.failure(closed), []) }
-      // The handler may have run already. Asked under the lock: if it runs later, it finds the waiter.
+      // The handler may have run already. This is checked under the lock: if it runs later, it finds the waiter.
       if Task.isCancelled { return (.failure(.cancelled("waiting for room in the producer's queue")), []) }
       guard state.hasRoomForSubmission else {
         if let hopeless = state.hopeless { return (.failure(hopeless), []) }
@@ -210,7 +210,7 @@ extension Intake {
     waiter?.continuation.resume(returning: .cancelled("waiting for room in the producer's queue"))
   }
 
-  /// Seals a stream behind what was handed over for it before. There is always room for that.
+  /// Seals a stream after everything handed over for it before. There is always room for that.
   func complete(_ stream: StreamName, text: String) throws(LogError) -> PendingAppend {
     let pending = PendingAppend(stream: stream)
     let closed = change { state -> (LogError?, [Draft]) in
@@ -238,24 +238,24 @@ extension Intake {
   /// What is to be encoded now.
   ///
   /// - Parameters:
-  ///   - byteCountMax: of what is taken; one draft more may come.
+  ///   - byteCountMax: how much to take; it may be exceeded by one draft.
   ///   - due: which open drafts are taken besides those that are sealed.
-  /// - Returns: the drafts, and when the one was begun that is due next for its age.
+  /// - Returns: the drafts, and when the one that is due next by its age was begun.
   func take(byteCountMax: Int, _ due: DueDrafts) -> (drafts: [Draft], begunFirst: MonotonicTime?) {
     let (drafts, begunFirst) = state.withLock { state -> ([Draft], MonotonicTime?) in
       state.isWakeRequested = false
-      // Who was dropped came before who waits.
+      // Dropped entries came before those that wait.
       if byteCountMax > 0 { state.drafts.tell(byteCountMax: state.byteCountMax) }
       return (state.drafts.take(byteCountMax: byteCountMax, due), state.drafts.begunFirst(due))
     }
-    // They fill drafts, which asks for the next turn.
+    // They fill drafts, which leads to the next turn.
     while let (waiter, rest) = admit() {
       waiter.continuation.resume(returning: finish(rest, waiter.pending))
     }
     return (drafts, begunFirst)
   }
 
-  /// Begins with the submission that has waited for room first, if there is room.
+  /// Lets the submissions that wait for room in, in order, as far as there is room.
   private func admit() -> (Waiter, rest: ArraySlice<LogEntry>)? {
     change { state in
       guard !state.isSpoolFull, state.drafts.byteCount < state.byteCountMax, let waiter = state.waiters.popFirst()
@@ -264,14 +264,14 @@ extension Intake {
     }
   }
 
-  /// Says whether submissions find no room, whatever there is in memory.
+  /// Sets whether submissions find no room, however much there is in memory.
   func setSpoolFull(_ isFull: Bool) { state.withLock { $0.isSpoolFull = isFull } }
 
   func giveBack(_ drafts: [Draft]) {
     state.withLock { state in for draft in drafts { state.drafts.giveBack(draft) } }
   }
 
-  /// The number of the draft begun last: all that was handed over by now is in it or before it.
+  /// The number of the draft begun last: everything handed over so far is in it or in earlier ones.
   var ordinalNewest: UInt64 { state.withLock { $0.drafts.ordinalNewest } }
 
   /// The number of the oldest draft that has not been taken.
@@ -279,12 +279,12 @@ extension Intake {
 
   func count(_ change: @Sendable (inout ProducerCounts) -> Void) { state.withLock { change(&$0.counts) } }
 
-  /// Takes nothing any more; who waits for room fails.
+  /// Takes nothing any more; those who wait for room fail.
   func close(_ error: LogError) {
     failWaiters(error) { $0.closed = $0.closed ?? error }
   }
 
-  /// There will be no room: who waits for it fails, now and later.
+  /// There will be no more room: those who wait for it fail, now and later.
   func stopWaiting(_ error: LogError) {
     failWaiters(error) { $0.hopeless = error }
   }

@@ -3,15 +3,15 @@ internal import LogsTransport
 internal import LogsWire
 internal import Synchronization
 
-/// Appends the entries of a service: in batches, in order, each stored once, without ever holding the service up.
+/// Appends the entries of a service: in batches, in order, each stored once, and without ever blocking the service.
 ///
-/// Entries are collected into batches and sent by a client, several batches at once. What the server has not
-/// acknowledged is kept: in memory, or with a spool on disk, where it survives the process and is sent again under the
-/// same numbers by the next one. All calls may be made from any task or thread at once; entries of calls made one after
-/// the other are stored in that order.
+/// Entries are collected into batches, and a client sends several batches at once. What the server has not acknowledged
+/// is kept in memory, or with a spool on disk, where it survives the process: the next producer sends it again under the
+/// same numbers. Calls may be made from several tasks and threads at once; entries of consecutive calls are stored in
+/// that order.
 ///
-/// End it with `shutdown`, before the client. When the last reference goes it ends at once: what a spool keeps is sent
-/// by the next producer on it, anything else that has no acknowledgement is given up.
+/// End it with `shutdown`, before the client. If its last reference is released before, it ends at once: the next
+/// producer sends what is in the spool, and anything else without an acknowledgement is given up.
 public final class LogProducer: Sendable {
   private let client: LogClient
   private let stream: StreamName
@@ -20,12 +20,12 @@ public final class LogProducer: Sendable {
   private let core: ProducerCore
   private let isDurable: Bool
   private let completion = Completion()
-  /// What it is known by at the process's exit; nil when that does not wait for it.
+  /// Its key in `ExitHook`; nil if the exit of the process does not wait for it.
   private let exitKey: UInt64?
 
-  /// A producer whose entries go to `stream` unless a call names another one. It sends what its spool holds at once.
+  /// A producer whose entries go to `stream` unless a call names another one. What is in its spool is sent at once.
   ///
-  /// - Throws: `LogError`: `invalidConfiguration`, `spoolInUse`, `spoolFailed`, or `unreachable` when the system has no
+  /// - Throws: `LogError`: `invalidConfiguration`, `spoolInUse`, `spoolFailed`, or `unreachable` if the system has no
   ///   thread or descriptor left.
   public convenience init(
     _ client: LogClient, stream: StreamName, configuration: LogProducerConfiguration = LogProducerConfiguration()
@@ -35,7 +35,7 @@ public final class LogProducer: Sendable {
     }
   }
 
-  /// A producer that keeps what it accepts where `makeBacklog` says.
+  /// A producer with the backlog that `makeBacklog` returns.
   init(
     _ client: LogClient, stream: StreamName, configuration: LogProducerConfiguration,
     _ makeBacklog: (Intake) throws(LogError) -> sending any Backlog
@@ -65,7 +65,7 @@ public final class LogProducer: Sendable {
 
   deinit {
     leaveExit()
-    // Its thread has ended with it: there is nothing to end any more.
+    // Its thread has ended with it: there is nothing left to end.
     guard !completion.isComplete else { return }
     endSoon()
     let loop = loop
@@ -82,7 +82,7 @@ public final class LogProducer: Sendable {
     defer { isOpen.store(true, ordering: .relaxed) }
     return try Spool(spool.directory) { damage in
       for lost in damage.dropped {
-        // What was lost before this life was in none of its counts.
+        // What was lost before this producer began is in none of its counts yet.
         let isOld = !isOpen.load(ordering: .relaxed)
         intake.count { counts in
           if isOld { counts.restored += lost.entryCount }
@@ -94,10 +94,10 @@ public final class LogProducer: Sendable {
     }
   }
 
-  /// Batches' parts whose receipts are waited for and that have not been handed to the client.
+  /// Shares of batches whose receipts are awaited and that have not been handed to the client.
   var waitingShareCount: Int { get async { await core.waitingShareCount } }
 
-  /// What has become of the entries so far.
+  /// What has happened to the entries so far.
   public var counts: ProducerCounts { intake.counts }
 }
 
@@ -111,22 +111,20 @@ extension LogProducer {
     try await submit(entries, to: stream).receipt
   }
 
-  /// Hands entries over and returns once they are accepted: queued, and with a spool on disk.
+  /// Hands entries over and returns once they are accepted: queued, and on disk if there is a spool.
   ///
-  /// When the queue is full it waits for room, makes room, or fails, as `whenFull` says. A receipt that fails with an
-  /// error for which `mayHaveTakenEffect` holds says nothing of what becomes of the entries: as long as the producer
-  /// keeps them it goes on trying.
+  /// If the queue is full it waits for room, makes room, or fails, as `whenFull` says. If a receipt fails with
+  /// `mayHaveTakenEffect`, the fate of the entries is open: the producer goes on trying as long as it keeps them.
   /// - Throws: `LogError`: `invalidRequest` (no entries), `invalidEntry`, `queueFull`, `closed`, `cancelled`; nothing
   ///   was taken, unless `mayHaveTakenEffect`.
-  /// - Complexity: some hundred bytes are kept for the receipt until the server has answered; `enqueue` keeps none.
+  /// - Complexity: about a hundred bytes are kept for the receipt until the server has answered; `enqueue` keeps none.
   public func submit(_ entries: [LogEntry], to stream: StreamName? = nil) async throws(LogError) -> PendingAppend {
     try await accept(entries, to: stream, wantsReceipt: true)
   }
 
-  /// Hands entries over as `submit` does, for those who need no receipt: `counts`, events and `flush` tell what becomes
-  /// of them.
+  /// Hands entries over like `submit`, but without a receipt: `counts`, events and `flush` report what happens to them.
   ///
-  /// With a spool, memory does not grow with what waits.
+  /// With a spool, memory does not grow with the number of waiting entries.
   /// - Throws: as `submit`.
   public func enqueue(_ entries: [LogEntry], to stream: StreamName? = nil) async throws(LogError) {
     _ = try await accept(entries, to: stream, wantsReceipt: false)
@@ -151,18 +149,18 @@ extension LogProducer {
     return pending
   }
 
-  /// Hands an entry over and returns at once, whatever the state of network, server and disk; never fails.
+  /// Hands an entry over and returns at once, whatever the state of network, server and disk. Never fails.
   ///
-  /// An entry without a time gets the time of the call. When there is no room, `whenFull` says which entries are
-  /// dropped (`wait` drops this one); dropped entries are counted, and the stream gets an entry about them as soon as
-  /// there is room. Attributes that no entry can hold are left out, and `logs.truncated_attributes` says how many. An
-  /// entry that completes another stream is one of kind `status` here.
-  /// - Complexity: a lock, and one copy of the entry's bytes; no system call but the clock, unless the producer's
-  ///   thread sleeps: then one more.
+  /// An entry without a time gets the time of the call. If there is no room, `whenFull` says which entries are dropped
+  /// (`wait` drops this one). Dropped entries are counted, and the stream gets a notice about them as soon as there is
+  /// room. Attributes that no entry can hold are left out, and `logs.truncated_attributes` says how many. An entry of
+  /// kind `complete` is stored with kind `status`.
+  /// - Complexity: a lock, and one copy of the entry's bytes. The only system call is the clock, plus one to wake the
+  ///   producer's thread if it sleeps.
   public func log(_ entry: LogEntry, to stream: StreamName? = nil) {
     var entry = entry
     if entry.time == 0 { entry.time = SystemClock.wall() }
-    // The server would refuse it, and every entry that shares its batch.
+    // The server would refuse the whole batch.
     if entry.kind == .complete { entry.kind = .status }
     intake.log(entry, to: stream ?? self.stream)
   }
@@ -177,10 +175,10 @@ extension LogProducer {
     log(entry, to: stream)
   }
 
-  /// Where loggers of another stream send their entries: to this producer, with the same queue, spool and identity.
+  /// A sink for another stream, which uses this producer with its queue, spool and identity.
   public func sink(for stream: StreamName) -> any LogSink { StreamSink(producer: self, stream: stream) }
 
-  /// Seals a stream behind everything that this producer was given for it, and waits until that is durable.
+  /// Seals a stream after everything that this producer was given for it, and waits until that is durable.
   ///
   /// - Parameters:
   ///   - stream: which one; nil for the one that this producer was made for.
@@ -197,15 +195,15 @@ extension LogProducer {
 extension LogProducer {
   /// Sends what waits, and waits until everything that was handed over before is answered.
   ///
-  /// - Returns: whether it is; false when `timeout` has passed or the task was cancelled first. A spool has it on disk
-  ///   then.
+  /// - Returns: whether it is; false if `timeout` passed or the task was cancelled first. Then it is on disk if there is
+  ///   a spool.
   @discardableResult
   public func flush(timeout: Duration) async -> Bool { await core.flush(timeout: timeout) }
 
-  /// Takes nothing any more, drains until `deadline` has passed, and ends.
+  /// Stops accepting entries, drains until `deadline`, and ends.
   ///
-  /// What is not acknowledged by then stays in the spool for the next producer; without one it is given up, and counted
-  /// as dropped. Calls made later fail with `closed`; entries that are logged later are counted as dropped.
+  /// What is not acknowledged by then stays in the spool for the next producer; without a spool it is given up and
+  /// counted as dropped. Later calls fail with `closed`; entries that are logged later are counted as dropped.
   /// - Returns: whether everything has been answered.
   @discardableResult
   public func shutdown(deadline: Duration = .seconds(10)) async -> Bool {
@@ -218,12 +216,12 @@ extension LogProducer {
     return isDone
   }
 
-  /// Runs until `shutdown` has drained the producer: for those who keep their services in a task group.
+  /// Runs until `shutdown` has drained the producer, for services in a task group.
   ///
-  /// Nothing depends on it: a producer works from the moment it is made. Graceful shutdown is not cancellation: when
-  /// the task is cancelled, the producer ends at once, as when its last reference goes.
-  /// - Throws: `LogError` with `cancelled`, when the producer has been ended by the cancellation of the task that ran
-  ///   it; not when that came after `shutdown` had drained it.
+  /// A producer works without this call. Graceful shutdown is not cancellation: if the task is cancelled, the producer
+  /// ends at once, as if its last reference were released.
+  /// - Throws: `LogError` with `cancelled` if the cancellation of this task ended the producer, but not if `shutdown` had
+  ///   drained it before.
   public func run() async throws(LogError) {
     let reason = await withTaskCancellationHandler {
       await completion.wait()
@@ -245,7 +243,7 @@ extension LogProducer {
     let (core, completion) = (core, completion)
     loop.execute {
       let isEndedNow = core.assumeIsolated { $0.end() }
-      // Otherwise a shutdown has ended it, and is about to say so.
+      // Otherwise a shutdown has ended it and is about to report that.
       if isEndedNow { completion.complete(.cutShort) }
     }
   }

@@ -2,7 +2,7 @@ internal import LogsWire
 
 /// How a producer batches, how much it may hold, and where.
 public struct LogProducerConfiguration: Sendable {
-  /// What to do with an entry when there is no room for it.
+  /// What to do if there is no room for an entry.
   public enum WhenFull: Hashable, Sendable {
     /// `append` and `submit` wait for room. `log`, which never waits, drops its entry.
     case wait
@@ -12,33 +12,33 @@ public struct LogProducerConfiguration: Sendable {
     case dropOldest
   }
 
-  /// A batch with so many entries is complete: 1 to 65,536.
+  /// A batch with this many entries is complete: 1 to 65,536.
   public var batchEntryCountMax = 1_000
-  /// A batch of so many bytes before compression is complete: 1 byte to 2 MiB.
+  /// A batch with this many bytes before compression is complete: 1 byte to 2 MiB.
   public var batchByteCountMax = 256 << 10
   /// How long an entry may wait for others to share its batch.
   ///
-  /// Only while something is on its way: what finds the stream idle goes out at once.
-  /// What `log` is given at level error and above does not linger.
+  /// Only while a batch of the stream is in flight: otherwise entries are sent at once. Entries that `log` gets at level
+  /// error and above do not linger.
   public var linger: Duration = .milliseconds(10)
-  /// What may wait in memory, at least 64 KiB: a quarter of it for entries that are being batched, in bytes before
-  /// compression, and the rest for batches, as they are stored. With a spool all of it is for entries that are being
+  /// How much may wait in memory, at least 64 KiB: a quarter of it for entries that are being batched, before
+  /// compression, and the rest for batches as they are stored. With a spool, all of it is for entries that are being
   /// batched.
   public var queueByteCountMax = 16 << 20
   public var whenFull = WhenFull.dropNewest
   /// The queue on disk; nil for none.
   public var spool: SpoolConfiguration?
-  /// Whether the process hands over what `log` has taken when it ends by `exit`, or returns from `main`, without
-  /// `shutdown`.
+  /// Whether entries that `log` has taken are still handed over when the process calls `exit` or returns from `main`
+  /// without `shutdown`.
   ///
-  /// With a spool `exit` waits until it is on disk, up to 5 s; without, until it is acknowledged, up to half a second,
-  /// if anything waits.
+  /// If anything waits, `exit` then waits as well: with a spool until it is on disk, up to 5 s; without one until it is
+  /// acknowledged, up to half a second.
   public var handsOverAtExit = true
-  /// Told of drops, refusals and trouble with the spool, on the producer's own thread: it must return soon.
+  /// Called for drops, refusals and problems with the spool, on the producer's own thread: it must return soon.
   public var onEvent: (@Sendable (ProducerEvent) -> Void)?
 
-  /// What the client is given to send at once, all streams together, and one stream's window more: twice what a server
-  /// takes of one connection before it answers.
+  /// How many bytes are handed to the client at once, for all streams together, plus one stream's window: twice what a
+  /// server accepts on one connection before it answers.
   var handedByteCountMax = 16 << 20
 
   public init() {}
@@ -46,11 +46,11 @@ public struct LogProducerConfiguration: Sendable {
 
 /// Where a producer keeps on disk what has no acknowledgement yet, and how much.
 public struct SpoolConfiguration: Hashable, Sendable {
-  /// The spool's own directory, made if it is missing. One process uses it at a time.
+  /// The spool's own directory, created if it is missing. Only one process may use it at a time.
   public var directory: String
-  /// What the batches in it may take, as they are stored: at least 1 MiB. The file is a little larger.
+  /// How many bytes the stored batches may take: at least 1 MiB. The file is a little larger.
   public var byteCountMax: Int
-  /// Entries that have waited longer are dropped, all but those that may have been sent: the first 32 batches of each
+  /// Entries that have waited longer are dropped, except for those that may have been sent: the first 32 batches of each
   /// stream.
   public var ageMax: Duration?
 

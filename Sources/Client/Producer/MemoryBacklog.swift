@@ -6,7 +6,7 @@ final class MemoryBacklog: Backlog {
   private struct Item {
     var batch: BacklogBatch
     let accepted: Int64
-    /// What it tells, if it is a notice of the backlog's own.
+    /// Its notice, if the backlog has made it.
     var notice: DropNotice?
 
     var byteCount: Int { batch.content.byteCount + BacklogBatch.overheadByteCount }
@@ -60,7 +60,7 @@ final class MemoryBacklog: Backlog {
 
   private func remove(_ id: Int64) {
     guard let stream = lanesOfIDs.removeValue(forKey: id), let items = lanes[stream]?.items else { return }
-    // What is answered stands in the window, near the front.
+    // Answered batches are in the window, near the front.
     guard let offset = (0..<items.count).first(where: { items[$0].batch.id == id }) else { return }
     count(items[offset], sign: -1)
     lanes[stream]?.items.remove(at: offset)
@@ -84,7 +84,7 @@ final class MemoryBacklog: Backlog {
 
   func dropOldest(keeping byteCountMax: Int) throws(LogError) -> [DroppedEntries] {
     var dropped: [DroppedEntries] = []
-    // Each turn leaves one batch fewer that may be dropped.
+    // Each iteration leaves one batch fewer that may be dropped.
     while totals.byteCount > byteCountMax, let stream = oldestDroppable() {
       if let entries = dropFirst(of: stream, .queueFull) { dropped.append(entries) }
     }
@@ -101,7 +101,7 @@ final class MemoryBacklog: Backlog {
     return dropped
   }
 
-  /// The place of the first batch behind the window that is neither a notice nor a completion.
+  /// The index of the first batch after the window that is neither a notice nor a completion.
   private func firstDroppable(of lane: Lane) -> Int? {
     (lane.windowCount..<lane.items.count).first { lane.items[$0].batch.entryCount > 0 }
   }
@@ -117,7 +117,7 @@ final class MemoryBacklog: Backlog {
     return oldest?.stream
   }
 
-  /// Puts a notice in the place of the first batch behind the window, or adds it to the notice before it.
+  /// Replaces the first batch after the window by a notice, or adds it to the notice before it.
   private func dropFirst(of stream: StreamName, _ reason: DropReason) -> DroppedEntries? {
     guard let lane = lanes[stream], let offset = firstDroppable(of: lane) else { return nil }
     let victim = lane.items[offset]
@@ -137,7 +137,7 @@ final class MemoryBacklog: Backlog {
     return DroppedEntries(stream: stream, entryCount: entryCount, reason: reason, idLast: victim.batch.id)
   }
 
-  /// The batch keeps its place and its number, under which nothing has been sent.
+  /// The notice keeps the place and number of the batch, under which nothing has been sent.
   private func replace(_ item: Item, at offset: Int, of stream: StreamName, _ notice: DropNotice) {
     count(item, sign: -1)
     var replaced = item

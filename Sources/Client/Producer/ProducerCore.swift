@@ -5,7 +5,7 @@ internal import LogsWire
 /// The producer's thread: takes drafts, encodes them, keeps them in the backlog, hands each stream's window to the
 /// client, and removes what is answered.
 ///
-/// It is the one that waits for a disk or compresses; callers and the client's thread never do.
+/// Only this thread waits for a disk or compresses; callers and the client's thread never do.
 actor ProducerCore {
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
@@ -26,22 +26,22 @@ actor ProducerCore {
   private let client: LogClient
   private let compressor = Compressor()
 
-  /// What is encoded but not in the backlog yet.
+  /// Encoded batches that are not in the backlog yet.
   private var unstored: [EncodedBatch] = []
-  /// Whether batches have been stored since it was last seen what may be dropped.
+  /// Whether batches have been stored since the last time old ones were dropped.
   private var mayDrop = false
-  /// The batch that was stored last. Of those found at the start it is only known that all others come later: they
-  /// count as `.max` until there is another one.
+  /// The batch that was stored last. `.max` while there are only batches from before the start, whose last id is not
+  /// known.
   private var idStoredLast = Int64.max
   private var windows: [StreamName: SendWindow] = [:]
   /// Streams that may have something to hand over, in the order of their turns.
   private var streamsToServe = UniqueQueue<StreamName>()
-  /// Bytes that the client has been given and has not answered.
+  /// Bytes that were handed to the client and have no answer yet.
   private var handedByteCount = 0
-  /// Who waits for what is in the backlog and has not been handed over.
+  /// The waiters for batches in the backlog that have not been handed over.
   private var shares: [StreamName: [Int64: [Share]]] = [:]
-  /// Answered, and not removed from the backlog yet. A window that begins anew passes them over, or they were answered
-  /// and counted twice.
+  /// Answered batches that are still in the backlog. A window that begins anew skips them: otherwise they would be
+  /// answered and counted twice.
   private var answered: Set<Int64> = []
   /// Their streams: removing them may let others into a window.
   private var answeredStreams: Set<StreamName> = []
@@ -53,7 +53,7 @@ actor ProducerCore {
   private var storeTimer: LoopTimer?
   private var retryTimer: LoopTimer?
   private var ageTimer: LoopTimer?
-  /// Tries to send that came to nothing since the last acknowledgement.
+  /// Failed attempts to send since the last acknowledgement.
   private var failureCount = 0
   /// The client was shut down: nothing can be sent any more.
   private var isClientClosed = false
@@ -61,8 +61,7 @@ actor ProducerCore {
   /// Whether everything had been answered at the end.
   private var isDrained = false
 
-  /// Answers of a stream with no more than this are removed together with those that come soon: each removal is an
-  /// fsync.
+  /// Up to this many answered batches wait a moment to be removed together with later ones: each removal costs an fsync.
   private static let answeredCountKept = 16
   private static let removalDelay = Duration.milliseconds(50)
   private static let storeRetryInterval = Duration.seconds(1)
@@ -88,7 +87,7 @@ actor ProducerCore {
   /// Whether the client has enough.
   private var isBusy: Bool { handedByteCount >= configuration.handedByteCountMax }
 
-  /// Sends what the spool holds from an earlier life.
+  /// Sends what an earlier producer has left in the spool.
   func begin() {
     let restored = backlog.totals
     intake.count { counts in
@@ -108,7 +107,7 @@ actor ProducerCore {
 
   // MARK: One turn
 
-  /// Does all that can be done now.
+  /// Does everything that can be done now.
   func work() {
     guard !isOver else { return }
     takeAnswers()
@@ -145,17 +144,17 @@ actor ProducerCore {
     retryLater(failure?.retryAfter)
   }
 
-  /// The client has given up: it was shut down, or something stands in the way that it cannot mend.
+  /// The client has given up: it was shut down, or has failed for a reason that it cannot fix.
   private func sendingFailed(_ error: LogError) {
     failWaiters(error.afterSending(true))
     configuration.onEvent?(.failed(error))
     guard error.code == .closed else { return }
     isClientClosed = true
-    // Room for which nobody can be told when it comes.
+    // Nothing will make room any more.
     intake.stopWaiting(error)
   }
 
-  /// Hands everything over once more after a wait, when the client has given an answer for all it was handed.
+  /// Once the client has answered for everything, hands it over again after a wait.
   private func retryLater(_ retryAfter: Duration?) {
     guard retryTimer == nil, !isClientClosed, windows.values.contains(where: \.isStuck) else { return }
     let delay = client.retryDelay(attempt: failureCount, retryAfter: retryAfter)
@@ -168,7 +167,7 @@ actor ProducerCore {
     }
   }
 
-  /// Fails those who wait for what is in the backlog; it is kept all the same.
+  /// Fails those who wait for batches in the backlog. The batches are kept.
   private func failWaiters(_ error: LogError) {
     for stream in shares.keys.sorted() { failWaiters(of: stream, error) }
     for stream in windows.keys.sorted() {
@@ -176,7 +175,7 @@ actor ProducerCore {
     }
   }
 
-  /// Fails those who wait for what has not been handed over, up to a batch.
+  /// Fails those who wait for batches that have not been handed over, up to `idLast`.
   private func failWaiters(of stream: StreamName, through idLast: Int64 = .max, _ error: LogError) {
     for id in shares[stream]?.keys.sorted() ?? [] where id <= idLast {
       for share in shares[stream]?.removeValue(forKey: id) ?? [] { share.pending.failed(error) }
@@ -194,7 +193,7 @@ actor ProducerCore {
     let byteCount = backlog.totals.byteCount
     intake.count { $0.waitingByteCount = byteCount }
     for entries in entries {
-      // Those in the window have been handed over, or have been told that sending failed.
+      // Batches in the window were handed over, or their waiters have failed already.
       failWaiters(of: entries.stream, through: entries.idLast, .queueFull)
       streamsToServe.append(entries.stream)
       intake.count { $0.dropped += entries.entryCount }
@@ -211,24 +210,24 @@ extension ProducerCore {
     guard storeTimer == nil else { return }
     if mustRemove || isFull { commit() }
     makeRoom()
-    // Also what it held at the start, what has come out little by little, and windows in which nothing may be dropped.
+    // Covers what it held at the start, batches that were removed one by one, and windows that must not be dropped.
     if isDurable { intake.setSpoolFull(isFull) }
     take()
     guard !unstored.isEmpty else { return }
     makeRoom()
     guard commit() else { return }
-    // There may be more, but what is stored goes out first.
+    // There may be more, but stored batches are handed over first.
     loop.execute { self.assumeIsolated { $0.work() } }
   }
 
   /// Whether there is no room for more until something is answered.
   private var isFull: Bool {
     let byteCount = backlog.totals.byteCount
-    // Where the oldest make room, it is full when windows alone are too much: nothing in them may be dropped.
+    // With `dropOldest` it is full only if the windows, which must not be dropped, take too much by themselves.
     return configuration.whenFull == .dropOldest ? byteCount > backlogByteCountMax : byteCount >= backlogByteCountMax
   }
 
-  /// Drops what is too much together with what is to be stored, where the oldest make room for the newest.
+  /// With `dropOldest`, drops batches to make room for those that are about to be stored.
   private func makeRoom() {
     guard configuration.whenFull == .dropOldest, mayDrop || !unstored.isEmpty else { return }
     let incoming = unstored.reduce(0) { $0 + $1.content.byteCount + BacklogBatch.overheadByteCount }
@@ -246,7 +245,7 @@ extension ProducerCore {
   private func take() {
     guard unstored.isEmpty else { return }
     let now = loop.now
-    // Early encoding wins nothing while a window is full, but on disk the entries are safer.
+    // While a window is full, encoding early gains nothing, but entries are safer on disk.
     let due: DueDrafts =
       flushes.isEmpty
       ? .begun(
@@ -261,14 +260,14 @@ extension ProducerCore {
     guard let begunFirst, !isFull else { return }
     let lingered = now.nanoseconds(since: begunFirst)
     let linger = UInt64(clamping: configuration.linger.nanoseconds)
-    // What is due and was too much for one turn comes with the next one, which follows at once.
+    // What was too much for one turn is taken in the next one, which follows at once.
     let delay = lingered < linger ? linger - lingered : max(linger, 1_000_000)
     lingerTimer = loop.schedule(after: .nanoseconds(Int64(clamping: delay))) { self.work() }
   }
 
-  /// Stores what is not stored yet, and takes out what is answered.
+  /// Stores what is not stored yet, and removes what is answered.
   ///
-  /// - Returns: whether all of it was stored.
+  /// - Returns: whether everything was stored.
   @discardableResult
   private func commit() -> Bool {
     guard let failure = keep(unstored) else {
@@ -281,8 +280,8 @@ extension ProducerCore {
     return unstored.isEmpty
   }
 
-  /// Whatever a disk that is nearly full takes, when it does not take all at once: each batch that is answered and goes
-  /// makes room for the others.
+  /// Stores one by one what a nearly full disk does not take at once: each answered batch that is removed makes room for
+  /// others.
   private func keepLittleByLittle() {
     for id in answered.sorted() {
       do throws(LogError) { _ = try backlog.store([], removing: [id]) } catch { return }
@@ -295,7 +294,7 @@ extension ProducerCore {
     }
   }
 
-  /// - Returns: why not.
+  /// - Returns: why it failed, if it did.
   private func keep(_ batches: [EncodedBatch]) -> LogError? {
     guard !batches.isEmpty || !answered.isEmpty else { return nil }
     let ids: [Int64]
@@ -307,10 +306,10 @@ extension ProducerCore {
     answeredStreams = []
     removalTimer?.cancel()
     removalTimer = nil
-    // Before anybody learns that there was room; where the oldest make room, that comes first.
+    // Set before anybody learns that their entries were accepted. With `dropOldest`, room is made first.
     if isDurable, configuration.whenFull != .dropOldest { intake.setSpoolFull(isFull) }
     if idStoredLast == .max, let first = ids.first {
-      // Who waits for what was found at the start waits for nothing else.
+      // Flushes that wait for batches from before the start wait for nothing newer.
       for key in flushes.keys where flushes[key]?.id == .max { flushes[key]?.id = first - 1 }
     }
     for (id, batch) in zip(ids, batches) {
@@ -326,7 +325,7 @@ extension ProducerCore {
     return nil
   }
 
-  /// What could not be stored is kept in memory; nothing more is taken until it can.
+  /// What could not be stored is kept in memory, and nothing more is taken until it is stored.
   private func storeFailed(_ error: LogError) {
     guard storeTimer == nil else { return }
     configuration.onEvent?(.spoolFailed(error))
@@ -340,8 +339,8 @@ extension ProducerCore {
 // MARK: - To the client
 
 extension ProducerCore {
-  /// Hands over what the windows have room for, and as much as the connection can be kept busy with: of many streams
-  /// with a spool the windows alone could be more than fits into memory.
+  /// Hands over batches of the windows, but only as much as keeps the connection busy: with a spool and many streams, all
+  /// windows together could exceed the memory.
   private func serve() {
     var batches: [NumberedBatch] = []
     var unread: [StreamName] = []
@@ -383,7 +382,7 @@ extension ProducerCore {
 // MARK: - The end
 
 extension ProducerCore {
-  /// Waits until all that was handed over before is answered.
+  /// Waits until everything handed over before is answered.
   func flush(timeout: Duration) async -> Bool {
     guard !isOver else { return isDrained }
     flushKeyLast += 1
@@ -395,7 +394,7 @@ extension ProducerCore {
         work()
       }
     } onCancel: {
-      // Runs after this turn at the earliest, when the waiter is there.
+      // Runs after this turn at the earliest, when the waiter is set.
       loop.execute { self.assumeIsolated { $0.endFlush(key, false) } }
     }
     timer.cancel()
@@ -423,10 +422,9 @@ extension ProducerCore {
     flushes.removeValue(forKey: key)?.whenDone(isDone)
   }
 
-  /// The process ends: what was handed over is stored, or without a spool sent.
+  /// The process exits: stores what was handed over, or without a spool sends it.
   ///
-  /// - Parameter whenDone: called when it is on disk, or the disk does not take it; without a spool when it is
-  ///   answered.
+  /// - Parameter whenDone: called when it is on disk or cannot be stored; without a spool, when it is answered.
   func handOver(_ whenDone: @escaping @Sendable () -> Void) {
     guard !isOver else { return whenDone() }
     guard isDurable else {
@@ -435,20 +433,20 @@ extension ProducerCore {
       return work()
     }
     takeAll()
-    // What cannot be stored now cannot be stored by waiting, either.
+    // Waiting would not help if it cannot be stored now.
     commit()
     whenDone()
   }
 
-  /// Takes all drafts, whatever they are waiting for.
+  /// Takes all drafts, whatever they wait for.
   private func takeAll() {
     let (drafts, _) = intake.take(byteCountMax: .max, .all)
     unstored += drafts.map { $0.encode(with: compressor) }
   }
 
-  /// Keeps what can be kept, and ends; who still waits for an acknowledgement fails.
+  /// Stores what can be stored, and ends. Those who still wait for an acknowledgement fail.
   ///
-  /// - Returns: whether it has ended by this; it was over before otherwise.
+  /// - Returns: whether this call ended it; otherwise it was over before.
   @discardableResult
   func end() -> Bool {
     guard !isOver else { return false }

@@ -1,10 +1,10 @@
 internal import LogsTransport
 internal import Synchronization
 
-/// Gets a core to work, from any thread; made before the core, since the core is made of those who wake it.
+/// Wakes a core up, from any thread. It exists before the core, which is made from parts that wake it.
 final class ProducerWake: Sendable {
-  /// A `Mutex` of a bare function would wrap it anew at each look, deeper and deeper: generic code holds functions in
-  /// another form, and `withLock` converts there and back.
+  /// In a `Mutex` of a bare function, each access would wrap the function once more: generic code holds functions in
+  /// another form, and `withLock` converts it back and forth.
   private struct Work {
     let body: @Sendable () -> Void
   }

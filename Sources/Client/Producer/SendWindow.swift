@@ -1,7 +1,7 @@
-/// Which batches of one stream the client has been given and has not answered.
+/// The batches of one stream that were handed to the client and have no answer yet.
 ///
 /// Two states. Sending: batches are handed over in order. Failed, after the client has given one up: nothing is handed
-/// over until it has given an answer for all of them; then the producer begins anew at the first batch, after a wait.
+/// over until the client has answered for all of them; after a wait, the producer begins again with the first batch.
 struct SendWindow: Sendable {
   private(set) var handed: [Int64: HandedBatch] = [:]
   /// The last batch that was handed over.
@@ -22,6 +22,6 @@ struct SendWindow: Sendable {
     hasFailed = true
   }
 
-  /// Whether it waits for the producer to begin anew.
+  /// Whether it waits for the producer to begin again.
   var isStuck: Bool { hasFailed && handed.isEmpty }
 }

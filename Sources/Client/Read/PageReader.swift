@@ -1,19 +1,19 @@
 /// Gathers one page from the events of a subscription that ends at the head.
 struct PageReader {
-  /// Message bytes after which a page is full, whatever its limit: entries may have 1 MiB each.
+  /// A page is full after this many bytes of messages, whatever its limit: an entry may have 1 MiB.
   static let messageByteCountMax = 64 << 20
 
   private var gathered: ReadPage
-  /// Why there is no more, once the subscription has ended.
+  /// Why the subscription has ended, once it has.
   private(set) var end: EndReason?
   private var messageByteCount = 0
   private var sealed: Set<StreamName> = []
-  /// Whether all streams have been announced: a limit may be reached before, when they take several requests.
+  /// Whether all streams have been announced. If they take several requests, the limit may be reached before.
   private var isResolved = false
 
   /// - Parameters:
   ///   - cursor: where to begin.
-  ///   - selectors: those that are names are there, whether they exist or not.
+  ///   - selectors: streams selected by name are in the page whether they exist or not.
   init(after cursor: LogCursor, of selectors: [StreamSelector]) {
     gathered = ReadPage(cursor: cursor)
     for case .stream(let name) in selectors { gathered.heads[name] = 0 }
