@@ -5,8 +5,8 @@ internal import Synchronization
 
 /// Ctrl-C and SIGTERM: the first one ends a command cleanly, the second one at once.
 package enum Interruption {
-  /// The pipe that the handler writes signal numbers to. They wait there to be read, so a signal that comes early is not
-  /// lost.
+  /// The pipe that the handler writes signal numbers to. They wait there to be read, so a signal that comes early is
+  /// not lost.
   ///
   /// Written by `prepare`, before the handler can run and before any other thread exists.
   private nonisolated(unsafe) static var writeEnd: Int32 = -1

@@ -3,9 +3,9 @@
 extension LogClient {
   /// Follows streams from the stored checkpoint, hands each event to `body`, and saves the progress.
   ///
-  /// A checkpoint covers exactly the events for which `body` has returned: if `body` throws, the same event comes again.
-  /// This is at-least-once delivery: after a crash, `body` gets everything since the last checkpoint again. For exactly
-  /// once, commit the cursor together with the data, as `Snippets/SyncIntoDatabase.swift` does.
+  /// A checkpoint covers exactly the events for which `body` has returned: if `body` throws, the same event comes
+  /// again. This is at-least-once delivery: after a crash, `body` gets everything since the last checkpoint again. For
+  /// exactly once, commit the cursor together with the data, as `Snippets/SyncIntoDatabase.swift` does.
   ///
   /// A checkpoint is saved between two events, in the caller's task: as soon as one is due, even while no events come,
   /// and at the end, be it the end of the subscription, an error, or the cancellation of the task, which does not

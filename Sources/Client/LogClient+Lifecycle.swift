@@ -19,9 +19,9 @@ extension LogClient {
   /// ```
   ///
   /// Graceful shutdown is not cancellation. `shutdown`, from wherever it is called, sends what is queued, and `run`
-  /// returns once that is acknowledged. Cancellation, here when the work fails, does not wait: what is queued fails with
-  /// `closed`, and `run` throws. swift-service-lifecycle makes the same distinction, and a service needs no more than
-  /// this:
+  /// returns once that is acknowledged. Cancellation, here when the work fails, does not wait: what is queued fails
+  /// with `closed`, and `run` throws. swift-service-lifecycle makes the same distinction, and a service needs no more
+  /// than this:
   ///
   /// ```swift
   /// struct LogService: Service {
@@ -51,10 +51,10 @@ extension LogClient {
   /// Closes the connection cleanly and does not connect again until `resume`: for a program that goes into the
   /// background, or a machine that is about to sleep.
   ///
-  /// Nothing fails, and no timer runs meanwhile, not even `reconnectDeadline`. Earlier and later calls wait: entries stay
-  /// queued, subscriptions get `interrupted` and later continue after their last entry, requests are made again. Returns
-  /// when the connection has closed, within a second. Has no effect on a client that is suspended, shutting down or
-  /// closed.
+  /// Nothing fails, and no timer runs meanwhile, not even `reconnectDeadline`. Earlier and later calls wait: entries
+  /// stay queued, subscriptions get `interrupted` and later continue after their last entry, requests are made again.
+  /// Returns when the connection has closed, within a second. Has no effect on a client that is suspended, shutting
+  /// down or closed.
   public func suspend() async { await core.suspend() }
 
   /// Connects again at once and continues everything that waits: nothing is lost and nothing comes twice.

@@ -14,8 +14,8 @@ public struct LogClientConfiguration: Sendable {
   /// When it has passed, there are no more pauses between attempts. The current attempt may still take up to
   /// `connectTimeout`, and every server is tried at least once: with zero, exactly once.
   public var reconnectDeadline: Duration?
-  /// How many stored bytes a subscription may hold until the application takes them, plus one frame. A subscription with
-  /// so many streams that it takes several requests may hold one frame more for each of them.
+  /// How many stored bytes a subscription may hold until the application takes them, plus one frame. A subscription
+  /// with so many streams that it takes several requests may hold one frame more for each of them.
   ///
   /// A larger window keeps a connection with high latency busy; a smaller one saves memory. At least 64 KiB.
   public var followCreditByteCount: Int

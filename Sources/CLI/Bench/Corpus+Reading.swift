@@ -23,8 +23,8 @@ extension Corpus {
         } else {
           throw CommandError(
             """
-            line \(corpus.lines.count + 1) of \(path) is not 'time in ns, level, source, message' with tabs between them, \
-            as the first one is
+            line \(corpus.lines.count + 1) of \(path) is not 'time in ns, level, source, message' with tabs between \
+            them, as the first one is
             """
           )
         }

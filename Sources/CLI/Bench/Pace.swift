@@ -2,8 +2,8 @@ internal import LogsWire
 
 /// When each entry of a run is due: batches at even intervals, no matter how long earlier ones take.
 ///
-/// Latency counts from the moment an entry was due. If it counted from when the entry was actually handed over, a server
-/// that stalls would delay that as well, and the stall would not show ("coordinated omission").
+/// Latency counts from the moment an entry was due. If it counted from when the entry was actually handed over, a
+/// server that stalls would delay that as well, and the stall would not show ("coordinated omission").
 struct Pace: Sendable {
   let start: MonotonicTime
   /// The sequence number of the first entry.

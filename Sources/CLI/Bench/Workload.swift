@@ -2,8 +2,8 @@ internal import LogsClient
 
 /// A kind of work that is measured.
 ///
-/// It is prepared once and run any number of times on the same connections; each run gets its own meter. `end` is always
-/// called, even after a failure or a cancellation.
+/// It is prepared once and run any number of times on the same connections; each run gets its own meter. `end` is
+/// always called, even after a failure or a cancellation.
 protocol Workload: Sendable {
   /// The settings, for the report.
   var settings: [BenchSetting] { get }

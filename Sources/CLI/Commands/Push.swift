@@ -38,8 +38,8 @@ final class Push: Sendable {
   private static let lineCountMax = 1_000
   /// Fewer lines are handed over together if they have this many bytes.
   private static let byteCountMax = 512 << 10
-  /// How many receipts are awaited with a spool, which takes whatever is read. (Without a spool the queue is the limit.)
-  /// Beyond it, batches get no receipt: memory stays flat, and the sequence numbers are not reported.
+  /// How many receipts are awaited with a spool, which takes whatever is read. (Without a spool the queue is the
+  /// limit.) Beyond it, batches get no receipt: memory stays flat, and the sequence numbers are not reported.
   private static let openBatchCountMax = 4_096
 
   /// Entries that were handed over and whose receipt is awaited.

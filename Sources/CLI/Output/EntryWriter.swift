@@ -26,8 +26,8 @@ struct EntryWriter {
       "output", ["o"], form: "FORMAT",
       help:
         """
-        short (default), json (one object a line) or raw (the bytes of the message, escape sequences included; the parts \
-        of a split line are joined)
+        short (default), json (one object a line) or raw (the bytes of the message, escape sequences included; the \
+        parts of a split line are joined)
         """),
     Option("utc", help: "show times in UTC"),
     Option("color", form: "WHEN", help: "auto (default), always or never"),

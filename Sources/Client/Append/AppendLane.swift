@@ -3,9 +3,9 @@ internal import LogsWire
 
 /// The batches of one producer and stream that have no answer yet, in the order of their numbers.
 ///
-/// Two states. Sending: batches are sent in order, up to a limit at once. Recovering, after a retryable refusal: nothing
-/// is sent until all batches in flight have been answered, with out_of_order; after a wait, sending begins again with
-/// the first batch.
+/// Two states. Sending: batches are sent in order, up to a limit at once. Recovering, after a retryable refusal:
+/// nothing is sent until all batches in flight have been answered, with out_of_order; after a wait, sending begins
+/// again with the first batch.
 struct AppendLane {
   enum Content: Sendable {
     case batch(ByteString, entryCount: Int)

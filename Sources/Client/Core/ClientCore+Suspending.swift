@@ -4,8 +4,8 @@ internal import LogsWire
 /// A pause for the application: no connection, no attempts, no timers, and nothing fails.
 ///
 /// For everything that waits, a suspension is like a lost connection (`ClientCore.lose`): batches are sent again under
-/// the same numbers, subscriptions resume after their last entry, and requests are made again. Answers that are on their
-/// way are not awaited, since the server detects duplicates (P4).
+/// the same numbers, subscriptions resume after their last entry, and requests are made again. Answers that are on
+/// their way are not awaited, since the server detects duplicates (P4).
 extension ClientCore {
   /// Returns when the connection has closed.
   func suspend() async {

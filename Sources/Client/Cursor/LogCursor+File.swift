@@ -3,7 +3,8 @@ internal import LogsSystem
 extension LogCursor {
   private static let files = PosixFileSystem(readableBy: .everybody)
 
-  /// Reads a cursor file; nil if there is none or it is empty: `touch` and `mktemp` make empty ones, `write` never does.
+  /// Reads a cursor file; nil if there is none or it is empty: `touch` and `mktemp` make empty ones, `write` never
+  /// does.
   ///
   /// - Throws: `LogError`: `fileFailed` if the system cannot read it, `invalidCursor` if its text is malformed.
   public init?(contentsOfFile path: String) throws(LogError) {
@@ -18,8 +19,8 @@ extension LogCursor {
   /// Replaces the file atomically: a reader finds the old cursor or this one, even after a crash or power loss.
   ///
   /// A new file beside it, `path.tmp`, is written and synced, then renamed over it, and the directory is synced. If the
-  /// process is killed meanwhile, the next write replaces what it has left. Blocks for two fsyncs. There may be only one
-  /// writer at a time.
+  /// process is killed meanwhile, the next write replaces what it has left. Blocks for two fsyncs. There may be only
+  /// one writer at a time.
   /// - Throws: `LogError` with `fileFailed`. Then the old cursor is still there, or this one if only the last sync
   ///   failed.
   public func write(toFile path: String) throws(LogError) {

@@ -94,8 +94,8 @@ extension LogError {
     self.init(
       .dataMissing,
       """
-      stream '\(skip.stream)' lacks the entries \(skip.range.lowerBound) to \(skip.range.upperBound): they are \(reason); \
-      continue after them, or say with entries(onGap:) what to do at a gap
+      stream '\(skip.stream)' lacks the entries \(skip.range.lowerBound) to \(skip.range.upperBound): they are \
+      \(reason); continue after them, or say with entries(onGap:) what to do at a gap
       """)
   }
 }

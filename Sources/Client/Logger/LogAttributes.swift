@@ -6,8 +6,8 @@
 /// ["order": id, "price": 9.5, "vip": flag, "tags": ["a"], "user": ["id": 7]]
 /// ```
 ///
-/// Values can be of any `LogAttributeConvertible` type. A nested list or map with values of different types needs its own
-/// type: `["user": ["id": 7, "name": name] as LogAttributes, "sizes": [1, "many"] as AttributeValue]`.
+/// Values can be of any `LogAttributeConvertible` type. A nested list or map with values of different types needs its
+/// own type: `["user": ["id": 7, "name": name] as LogAttributes, "sizes": [1, "many"] as AttributeValue]`.
 public struct LogAttributes: Hashable, Sendable {
   public private(set) var attributes: [LogAttribute] = []
 

@@ -9,8 +9,8 @@ internal import Synchronization
 /// and an entry in their place says how many. What still waits when the process ends is lost.
 ///
 /// Order: entries logged one after the other reach the sink in that order, whatever is bound meanwhile. While waiting
-/// entries are handed over, new ones queue up behind them; only with an empty queue do they go straight to the sink. The
-/// sink is never called under the lock, so it may log itself.
+/// entries are handed over, new ones queue up behind them; only with an empty queue do they go straight to the sink.
+/// The sink is never called under the lock, so it may log itself.
 public final class LogOutlet: LogSink {
   /// How many entries may wait for a sink.
   public static let waitingEntryCountMax = 10_000

@@ -28,9 +28,9 @@ protocol Backlog: AnyObject {
   /// Drops the oldest batches after the windows until at most `byteCountMax` bytes are left or nothing more may be
   /// dropped.
   ///
-  /// Each run of dropped batches of a stream is replaced by a notice: a batch of one entry that says how many entries are
-  /// missing and why, including those that notices among the dropped batches stood for. A notice after the window is
-  /// joined with the next one if the reason is the same.
+  /// Each run of dropped batches of a stream is replaced by a notice: a batch of one entry that says how many entries
+  /// are missing and why, including those that notices among the dropped batches stood for. A notice after the window
+  /// is joined with the next one if the reason is the same.
   func dropOldest(keeping byteCountMax: Int) throws(LogError) -> [DroppedEntries]
 
   /// The same for batches that were accepted before `time`, in ns since 1970.

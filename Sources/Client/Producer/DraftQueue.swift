@@ -158,8 +158,8 @@ struct DraftQueue {
     var taken: [Draft] = []
     var takenByteCount = 0
     var kept = Deque<Draft>()
-    // If a draft stays, later ones of its stream must stay as well. This holds: only open drafts stay, and an open one is
-    // the last of its stream.
+    // If a draft stays, later ones of its stream must stay as well. This holds: only open drafts stay, and an open one
+    // is the last of its stream.
     while let draft = drafts.popFirst() {
       guard takenByteCount < byteCountMax, draft.isSealed || due.contains(draft) else {
         kept.append(draft)
@@ -179,8 +179,8 @@ struct DraftQueue {
   /// Returns an encoded draft for reuse.
   mutating func giveBack(_ draft: Draft) { if spare.count < Self.spareCountMax { spare.append(draft) } }
 
-  /// When the draft that becomes due next by its age was begun: the oldest one that `due` has left and that does not wait
-  /// for the window of its stream.
+  /// When the draft that becomes due next by its age was begun: the oldest one that `due` has left and that does not
+  /// wait for the window of its stream.
   func begunFirst(_ due: DueDrafts) -> MonotonicTime? {
     (0..<drafts.count).lazy.map { drafts[$0] }.first { !$0.isSealed && !due.isBlocked($0) }?.begun
   }

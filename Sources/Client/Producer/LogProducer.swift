@@ -6,9 +6,9 @@ internal import Synchronization
 /// Appends the entries of a service: in batches, in order, each stored once, and without ever blocking the service.
 ///
 /// Entries are collected into batches, and a client sends several batches at once. What the server has not acknowledged
-/// is kept in memory, or with a spool on disk, where it survives the process: the next producer sends it again under the
-/// same numbers. Calls may be made from several tasks and threads at once; entries of consecutive calls are stored in
-/// that order.
+/// is kept in memory, or with a spool on disk, where it survives the process: the next producer sends it again under
+/// the same numbers. Calls may be made from several tasks and threads at once; entries of consecutive calls are stored
+/// in that order.
 ///
 /// End it with `shutdown`, before the client. If its last reference is released before, it ends at once: the next
 /// producer sends what is in the spool, and anything else without an acknowledgement is given up.
@@ -195,8 +195,8 @@ extension LogProducer {
 extension LogProducer {
   /// Sends what waits, and waits until everything that was handed over before is answered.
   ///
-  /// - Returns: whether it is; false if `timeout` passed or the task was cancelled first. Then it is on disk if there is
-  ///   a spool.
+  /// - Returns: whether it is; false if `timeout` passed or the task was cancelled first. Then it is on disk if there
+  ///   is a spool.
   @discardableResult
   public func flush(timeout: Duration) async -> Bool { await core.flush(timeout: timeout) }
 
@@ -220,8 +220,8 @@ extension LogProducer {
   ///
   /// A producer works without this call. Graceful shutdown is not cancellation: if the task is cancelled, the producer
   /// ends at once, as if its last reference were released.
-  /// - Throws: `LogError` with `cancelled` if the cancellation of this task ended the producer, but not if `shutdown` had
-  ///   drained it before.
+  /// - Throws: `LogError` with `cancelled` if the cancellation of this task ended the producer, but not if `shutdown`
+  ///   had drained it before.
   public func run() async throws(LogError) {
     let reason = await withTaskCancellationHandler {
       await completion.wait()

@@ -18,8 +18,8 @@ public struct LogProducerConfiguration: Sendable {
   public var batchByteCountMax = 256 << 10
   /// How long an entry may wait for others to share its batch.
   ///
-  /// Only while a batch of the stream is in flight: otherwise entries are sent at once. Entries that `log` gets at level
-  /// error and above do not linger.
+  /// Only while a batch of the stream is in flight: otherwise entries are sent at once. Entries that `log` gets at
+  /// level error and above do not linger.
   public var linger: Duration = .milliseconds(10)
   /// How much may wait in memory, at least 64 KiB: a quarter of it for entries that are being batched, before
   /// compression, and the rest for batches as they are stored. With a spool, all of it is for entries that are being
@@ -50,8 +50,8 @@ public struct SpoolConfiguration: Hashable, Sendable {
   public var directory: String
   /// How many bytes the stored batches may take: at least 1 MiB. The file is a little larger.
   public var byteCountMax: Int
-  /// Entries that have waited longer are dropped, except for those that may have been sent: the first 32 batches of each
-  /// stream.
+  /// Entries that have waited longer are dropped, except for those that may have been sent: the first 32 batches of
+  /// each stream.
   public var ageMax: Duration?
 
   public init(directory: String, byteCountMax: Int = 1 << 30, ageMax: Duration? = nil) {

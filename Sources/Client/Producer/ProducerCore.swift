@@ -61,7 +61,8 @@ actor ProducerCore {
   /// Whether everything had been answered at the end.
   private var isDrained = false
 
-  /// Up to this many answered batches wait a moment to be removed together with later ones: each removal costs an fsync.
+  /// Up to this many answered batches wait a moment to be removed together with later ones: each removal costs an
+  /// fsync.
   private static let answeredCountKept = 16
   private static let removalDelay = Duration.milliseconds(50)
   private static let storeRetryInterval = Duration.seconds(1)
@@ -280,8 +281,8 @@ extension ProducerCore {
     return unstored.isEmpty
   }
 
-  /// Stores one by one what a nearly full disk does not take at once: each answered batch that is removed makes room for
-  /// others.
+  /// Stores one by one what a nearly full disk does not take at once: each answered batch that is removed makes room
+  /// for others.
   private func keepLittleByLittle() {
     for id in answered.sorted() {
       do throws(LogError) { _ = try backlog.store([], removing: [id]) } catch { return }
@@ -339,8 +340,8 @@ extension ProducerCore {
 // MARK: - To the client
 
 extension ProducerCore {
-  /// Hands over batches of the windows, but only as much as keeps the connection busy: with a spool and many streams, all
-  /// windows together could exceed the memory.
+  /// Hands over batches of the windows, but only as much as keeps the connection busy: with a spool and many streams,
+  /// all windows together could exceed the memory.
   private func serve() {
     var batches: [NumberedBatch] = []
     var unread: [StreamName] = []

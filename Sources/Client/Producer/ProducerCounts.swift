@@ -1,7 +1,7 @@
 /// What has happened to the entries of a producer.
 ///
-/// `accepted + restored == acknowledged + dropped + refused + waiting`, at every moment. Notices about dropped entries are
-/// not counted.
+/// `accepted + restored == acknowledged + dropped + refused + waiting`, at every moment. Notices about dropped entries
+/// are not counted.
 public struct ProducerCounts: Hashable, Sendable {
   /// Entries handed over to this producer.
   public var accepted: UInt64 = 0
@@ -13,9 +13,9 @@ public struct ProducerCounts: Hashable, Sendable {
   public var dropped: UInt64 = 0
   /// Entries that the server has refused for good.
   public var refused: UInt64 = 0
-  /// Accepted entries that are not stored whole: a message was cut at 1 MiB, a source at 255 bytes, or `log` has left out
-  /// attributes that no entry can hold. The entry's attributes `logs.truncated` and `logs.truncated_attributes` say so
-  /// for messages and attributes.
+  /// Accepted entries that are not stored whole: a message was cut at 1 MiB, a source at 255 bytes, or `log` has left
+  /// out attributes that no entry can hold. The entry's attributes `logs.truncated` and `logs.truncated_attributes` say
+  /// so for messages and attributes.
   public var truncated: UInt64 = 0
   /// Entries without an answer yet.
   public var waiting: UInt64 { accepted + restored - acknowledged - dropped - refused }

@@ -1,7 +1,7 @@
 /// A page of one or many streams, and where the next one begins.
 ///
-/// Pages that are read one after the other, each from the cursor of the previous one, give the whole streams: nothing is
-/// missing and nothing comes twice, even while entries are appended.
+/// Pages that are read one after the other, each from the cursor of the previous one, give the whole streams: nothing
+/// is missing and nothing comes twice, even while entries are appended.
 public struct ReadPage: Sendable {
   /// In the order of their sequence numbers within a stream; streams take turns.
   public internal(set) var entries: [StreamEntry] = []

@@ -1,10 +1,10 @@
 internal import LogsWire
 
-/// A record as SQLite writes it: `header length, a serial type for each column, the values`.
+/// A record as SQLite stores it: `header length, a serial type for each column, the values`.
 ///
-/// As generous as SQLite is when it reads one: what it takes for a row whose check holds may have been sent, and must
-/// not be told as lost. Texts and bytes pass for one another, reserved types for null, and nobody minds what stands
-/// behind the values.
+/// As lenient as SQLite itself: a row that SQLite reads, and whose check holds, may have been sent and must not be
+/// reported as lost. Texts and bytes count as the same, reserved types as null, and anything after the values is
+/// ignored.
 ///
 /// Source: https://www.sqlite.org/fileformat2.html, section 2.1
 struct SQLiteRecord: SpoolValues {
@@ -19,11 +19,11 @@ struct SQLiteRecord: SpoolValues {
 
   var columnCount: Int { values.count }
 
-  /// Nil when the payload is no record of so many columns.
+  /// Nil if the payload is not a record with this many columns.
   init?(_ payload: ByteString, columnCounts: Set<Int>) {
     self.payload = payload
     let columnCountMax = columnCounts.max() ?? 0
-    // Each serial type takes at most nine bytes, and so does the length.
+    // A serial type takes at most nine bytes, and so does the length.
     let bytes = payload[0..<min(payload.count, 9 * (columnCountMax + 1))].array
     var header = SQLiteReader(bytes[...], at: 0)
     guard let headerByteCount = header.varint(), headerByteCount <= payload.count else { return nil }
@@ -37,7 +37,7 @@ struct SQLiteRecord: SpoolValues {
       case 1...6:
         let count = [1, 2, 3, 4, 6, 8][Int(type) - 1]
         guard end + count <= payload.count else { return nil }
-        // The sign is the first byte's.
+        // The first byte has the sign.
         var value = Int64(Int8(bitPattern: payload[end]))
         for index in end + 1..<end + count { value = value << 8 | Int64(payload[index]) }
         values.append(.integer(value))
@@ -67,7 +67,7 @@ struct SQLiteRecord: SpoolValues {
   }
 }
 
-/// Reads SQLite's variable-length integers: seven bits a byte, the high ones first, all eight of the ninth.
+/// Reads SQLite's variable-length integers: seven bits per byte, high ones first, and all eight of the ninth.
 struct SQLiteReader {
   private let bytes: ArraySlice<UInt8>
   private(set) var offset: Int

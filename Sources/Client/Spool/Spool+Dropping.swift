@@ -1,17 +1,16 @@
 internal import LogsDisk
 internal import LogsWire
 
-/// What goes when the spool is full or what it holds is too old.
+/// Drops batches when the spool is full or they are too old.
 ///
-/// Whatever was once found to be in its window, or to be no batch of entries, can never be dropped later: so each
-/// search goes on where the last one ended, and windows are passed over once and not with every call.
+/// A batch that was found to be in its window, or not to be a batch of entries, can never be dropped later. So each
+/// search continues where the last one ended, and windows are skipped once and not with every call.
 extension Spool {
   private static let stepBatchCountMax = 256
-  /// So much is dropped in one transaction, about, which bounds the WAL.
+  /// About how much is dropped in one transaction, which bounds the WAL.
   private static let stepByteCountMax = 4 << 20
 
-  /// - Throws: `LogError` with `spoolFailed` when nothing could be dropped. What was dropped before an error is
-  ///   answered.
+  /// - Throws: `LogError` with `spoolFailed` if nothing could be dropped. What was dropped before an error is returned.
   func dropOldest(keeping byteCountMax: Int) throws(LogError) -> [DroppedEntries] {
     try dropInSteps(
       .spoolFull, isEnough: { totals.byteCount <= byteCountMax },
@@ -59,9 +58,9 @@ extension Spool {
   }
 }
 
-/// One transaction's worth of dropping: which batches go, and the notices that come to stand in their place.
+/// The dropping of one transaction: the batches that go, and the notices that replace them.
 struct SpoolDrop {
-  /// Batches of a stream that were dropped one behind the other.
+  /// A run of consecutive batches of a stream that were dropped.
   private struct Run {
     var last: SpoolSummary
     var entryCount: UInt64
@@ -72,7 +71,7 @@ struct SpoolDrop {
   private let time: Int64
   private var windows: [StreamName: SpoolWindow] = [:]
   private var runs: [StreamName: Run] = [:]
-  /// Dropped entries; those that a notice told of before are not among them.
+  /// Dropped entries, without those that notices stood for.
   private(set) var dropped: [StreamName: DroppedEntries] = [:]
   private(set) var byteCount = 0
   /// The last batch that was looked at.
@@ -90,7 +89,7 @@ struct SpoolDrop {
     let stream = summary.stream
     if windows[stream] == nil { windows[stream] = try file.window(of: stream) }
     guard let window = windows[stream], !window.contains(summary) else { return }
-    // What is said to be lost is counted from rows that are whole.
+    // Only intact rows are counted as dropped.
     guard let row = try file.row(id) else { return }
     var entryCount = summary.totals.entryCount
     entryCount += DropNotice.all(in: row.content).reduce(0) { $0 + $1.entryCount }
@@ -108,9 +107,9 @@ struct SpoolDrop {
     try spool.remove(summary, from: file)
   }
 
-  /// Takes the notices for the same reason out that stand before a batch.
+  /// Removes the notices with the same reason directly before a batch.
   ///
-  /// - Returns: the first batch before it that is no notice behind the window; nil when there is none.
+  /// - Returns: the last batch before it that stays; nil if there is none.
   private func joinNotices(
     before batch: SpoolSummary, _ window: SpoolWindow, _ entryCount: inout UInt64, _ spool: Spool
   ) throws(SQLiteError) -> Int64? {
@@ -125,14 +124,14 @@ struct SpoolDrop {
     return nil
   }
 
-  /// Puts the notices in.
+  /// Inserts the notices.
   mutating func finish(in spool: Spool) throws(SQLiteError) {
     for stream in runs.keys.sorted() { if let run = runs[stream] { try close(run, spool) } }
     runs = [:]
   }
 
-  /// The notice has the number of the last batch that it stands for, which was never sent, and the id behind that
-  /// one's.
+  /// The notice gets the number of the last batch that it replaces, which was never sent, and the id after that of the
+  /// batch.
   private func close(_ run: Run, _ spool: Spool) throws(SQLiteError) {
     let notice = DropNotice(entryCount: run.entryCount, reason: reason)
     try spool.insert(

@@ -2,52 +2,51 @@ internal import LogsDisk
 internal import LogsSystem
 internal import LogsWire
 
-/// The backlog of a producer on disk: what it has accepted survives a crash of the process, a power loss and hours
-/// offline.
+/// The backlog of a producer on disk: what the producer has accepted survives crashes, power loss and hours offline.
 ///
-/// One directory with one SQLite database (`docs/spool.md`). A store is durable when it returns; what throws has stored
-/// nothing. In memory are a few words for each stream with batches, and nothing for a batch.
+/// One directory with one SQLite database (`docs/spool.md`). `store` is durable when it returns; a call that throws has
+/// stored nothing. Memory holds a few words for each stream with batches, and nothing for a batch.
 ///
-/// No number ever names two batches. Each row keeps the identity and number that it is sent under. The identity for
-/// what is still to come is a new one whenever nothing vouches for its numbers: after a stop that was not in good
-/// order, since a WAL that is damaged or gone looks like one that was never written, and after damage.
+/// No number ever names two batches. Each row has the identity and number that it is sent under. New batches get a new
+/// identity whenever the old numbers cannot be trusted: after damage, and after an unclean stop, since a damaged or
+/// missing WAL looks like one that was never written.
 ///
-/// A disk that is full must not keep it from running empty: room for that is reserved
-/// (`SpoolDirectory.reserveByteCount`), given up when an answer cannot be noted otherwise, and made again before
-/// anything new is taken.
+/// A full disk must not keep the spool from being emptied. Room for that is reserved
+/// (`SpoolDirectory.reserveByteCount`). It is given up when an answer cannot be recorded otherwise, and reserved again
+/// before anything new is accepted.
 ///
-/// Whatever is found damaged, at the start or later, is treated in one way: the file is put aside and a new one is made
-/// of all rows whose own checks hold (`SpoolSalvage`).
+/// All damage, at the start or later, is handled in the same way: the file is set aside, and a new one is made from all
+/// rows whose checks hold (`SpoolSalvage`).
 final class Spool: Backlog {
   let directory: SpoolDirectory
   let now: () -> Int64
   private let vfs: String?
   private let report: (SpoolDamage) -> Void
-  /// nil when it must be opened anew: what an error has left in the WAL is not known.
+  /// nil if it must be opened again: an error has left the WAL in an unknown state.
   private var file: SpoolFile?
-  /// What of the WAL is needed then.
+  /// How much of the WAL is needed then.
   private var neededWalByteCount: Int?
   private(set) var state: SpoolState
-  /// Whether `state` is that of the file.
+  /// Whether `state` matches the file.
   private var isKnown = false
   private var sortedStreams: [StreamName]?
-  /// Whether the room for emptying it is kept. Nothing is taken without, or what comes would take it.
+  /// Whether the room for emptying it is reserved. Otherwise nothing is accepted, which would use up that room.
   private var isReserved = false
-  /// Nothing up to here can be dropped, by id and in the order of acceptance.
+  /// Nothing up to these places, by id and by time of acceptance, can be dropped.
   var droppableAfterID: Int64 = 0
   var droppableAfter = SpoolFile.Acceptance()
-  /// Held for as long as the spool is.
+  /// Held as long as the spool is open.
   private var lock: FileLock?
 
-  /// Opens the spool in a directory, which is made if it is missing.
+  /// Opens the spool in a directory, which is created if it is missing.
   ///
   /// - Parameters:
-  ///   - report: told of all damage that is found, now or in any later call, once what is left is safe. It must not use
-  ///     the spool.
+  ///   - report: called for all damage that is found, now or in any later call, after the rest has been saved. It must
+  ///     not use the spool.
   ///   - vfs: SQLite's file system, for tests.
   ///   - now: the time in ns since 1970.
-  /// - Throws: `LogError`: `spoolInUse` when another process has it, `spoolFailed` when it cannot be read or written or
-  ///   is of a newer version, which is then left as it is. Damage is no reason to fail.
+  /// - Throws: `LogError`: `spoolInUse` if another process uses it, `spoolFailed` if it cannot be read or written, or
+  ///   is of a newer version, which is then left unchanged. Damage does not make it fail.
   init(
     _ path: String, vfs: String? = nil, now: @escaping () -> Int64 = SystemClock.wall,
     report: @escaping (SpoolDamage) -> Void
@@ -71,7 +70,7 @@ final class Spool: Backlog {
 
   deinit { close() }
 
-  /// Closes the spool and lets others have it: the WAL is checkpointed and removed. Nothing may follow.
+  /// Closes the spool and releases it: the WAL is checkpointed and removed. Nothing may be called afterwards.
   func close() {
     if let file {
       do throws(SQLiteError) {
@@ -81,7 +80,7 @@ final class Spool: Backlog {
         state.commit()
         file.database.allowWalRemoval()
       } catch {
-        // Everything stored is in the file or its WAL; it is opened as after a crash.
+        // Everything stored is in the file or its WAL. The next open will be as after a crash.
       }
     }
     file = nil
@@ -92,7 +91,7 @@ final class Spool: Backlog {
     if !state.header.isClosed { state.renew() }
     state.setClosed(false)
     try file.database.transact { () throws(SQLiteError) in try file.write(state) }
-    // Were the WAL lost, the file would still say that it was closed.
+    // Without this, the file would still say that it was closed cleanly if the WAL were lost.
     try file.database.checkpoint()
   }
 
@@ -109,7 +108,7 @@ final class Spool: Backlog {
     return sorted
   }
 
-  /// - Throws: `LogError` with `spoolFailed`; then nothing has been stored or removed.
+  /// - Throws: `LogError` with `spoolFailed`. Then nothing has been stored or removed.
   func store(_ batches: [EncodedBatch], removing answered: [Int64]) throws(LogError) -> [Int64] {
     if batches.isEmpty, answered.isEmpty { return [] }
     if !batches.isEmpty { try reserve() }
@@ -117,7 +116,7 @@ final class Spool: Backlog {
       try remove(answered, from: file)
       var ids: [Int64] = []
       for batch in batches {
-        // A clock that was set back.
+        // The clock was set back.
         if batch.accepted <= droppableAfter.time { droppableAfter = SpoolFile.Acceptance() }
         let row = state.add(batch)
         try file.insert(row)
@@ -142,9 +141,9 @@ final class Spool: Backlog {
 
   // MARK: Transactions
 
-  /// Runs a transaction that changes file and memory together, or neither.
+  /// Runs a transaction that changes the file and memory together, or neither.
   ///
-  /// - Parameter isAdding: whether something new comes in, which the reserve is not for.
+  /// - Parameter isAdding: whether something new is stored, for which the reserve must not be used.
   func change<Result>(
     isAdding: Bool = false, _ body: (SpoolFile) throws(SQLiteError) -> Result
   ) throws(LogError) -> Result {
@@ -171,11 +170,11 @@ final class Spool: Backlog {
     return result
   }
 
-  /// Removes what is answered and still there: what was damaged is gone, answered or not.
+  /// Removes answered batches that are still there: damaged ones may be gone.
   ///
-  /// A batch that only the index still knows would be handed out again, whatever is answered. That is damage, and it
-  /// may come of the removals themselves: SQLite moves rows from page to page, and where two parents name one page, out
-  /// of sight of one.
+  /// A batch that is only left in the index would be handed out again and again. That is damage, and removals
+  /// themselves can uncover it: SQLite moves rows between pages, and if two parents refer to one page, rows vanish for
+  /// one of them.
   private func remove(_ answered: [Int64], from file: SpoolFile) throws(SQLiteError) {
     var missing: Set<Int64> = []
     for id in answered {
@@ -184,7 +183,7 @@ final class Spool: Backlog {
     if !missing.isEmpty { try file.requireUnnamed(missing) }
   }
 
-  /// Removes a batch from file and memory.
+  /// Removes a batch from the file and memory.
   func remove(_ batch: SpoolSummary, from file: SpoolFile) throws(SQLiteError) {
     do throws(SpoolMiscount) { try state.remove(batch.totals, of: batch.stream) } catch {
       throw SQLiteError(damage: "batch \(batch.id) was never counted", path: directory.database)
@@ -192,13 +191,13 @@ final class Spool: Backlog {
     try file.delete(batch.id)
   }
 
-  /// Puts a notice into file and memory.
+  /// Adds a notice to the file and memory.
   func insert(_ notice: SpoolRow, into file: SpoolFile) throws(SQLiteError) {
     state.insert(notice)
     try file.insert(notice)
   }
 
-  /// Checkpoints a long WAL, and gives back the space of a large file that has run empty.
+  /// Checkpoints a long WAL, and frees the space of a large file that has become empty.
   private func tidy() {
     do throws(SQLiteError) {
       guard let file else { return }
@@ -207,15 +206,15 @@ final class Spool: Backlog {
       if file.isWalLong { try file.database.checkpoint() }
       if isEmpty, !isReserved { try refill(file) }
     } catch {
-      // What was stored is stored. The next call opens the file anew: what is wrong shows there. A full disk is no
-      // reason.
+      // The transaction itself is durable. The next call opens the file again and will find what is wrong; a full disk
+      // does not need that.
       if !error.meansNothingStored { leaveFile() }
     }
   }
 
   // MARK: The reserve
 
-  /// Sees that the room for emptying is kept before anything new is taken.
+  /// Makes sure that the room for emptying is reserved before anything new is accepted.
   ///
   /// - Throws: `LogError` with `spoolFailed`.
   private func reserve() throws(LogError) {
@@ -224,7 +223,7 @@ final class Spool: Backlog {
     if !isReserved { throw directory.diskFull("the room for emptying it is not free") }
   }
 
-  /// What the WAL has taken of it comes back first.
+  /// First frees what the WAL has used of it.
   private func refill(_ file: SpoolFile) throws(SQLiteError) {
     try file.database.checkpoint(.truncate)
     do throws(LogError) { isReserved = try directory.fillReserve() } catch {
@@ -242,8 +241,8 @@ final class Spool: Backlog {
 
   // MARK: Errors
 
-  /// Runs `body` on the file; once more when it was damaged and what is left has been saved, when it could not be read,
-  /// or when the disk was full and there is room now.
+  /// Runs `body` on the file. Runs it once more if the file was damaged and the rest has been saved, if it could not be
+  /// read, or if the disk was full and there is room now.
   private func attempt<Success>(
     isAdding: Bool = false, _ body: (SpoolFile) throws(SQLiteError) -> Success
   ) throws(LogError) -> Success {
@@ -252,8 +251,8 @@ final class Spool: Backlog {
     var isSalvaged = false
     while true {
       if let neededWalByteCount {
-        // A transaction that failed at its end, in its sync, may stand in the WAL as a whole. A caller that was told it
-        // has failed stores the same again: it must not be found.
+        // A transaction that failed in its final sync may be complete in the WAL. The caller sees an error and stores
+        // the same again, so this transaction must not be found later.
         try directory.truncateWal(to: neededWalByteCount)
         self.neededWalByteCount = nil
       }
@@ -266,7 +265,7 @@ final class Spool: Backlog {
         } else if error.isDiskFull, !hasMadeRoom, makeRoom() {
           hasMadeRoom = true
         } else if error.isDiskFull, !isAdding, giveUpReserve() {
-          // The WAL index may be what could not grow.
+          // It may have been the WAL index that could not grow.
           if !error.meansNothingStored { leaveFile() }
         } else if error.isLoss, !isSalvaged {
           isSalvaged = true
@@ -279,8 +278,8 @@ final class Spool: Backlog {
     }
   }
 
-  /// Checkpoints the WAL, so that SQLite can start it over: a full disk must not keep answered batches from being
-  /// removed.
+  /// Checkpoints the WAL, so that SQLite can reuse it from the start: a full disk must not keep answered batches from
+  /// being removed.
   ///
   /// - Returns: whether it worked, and may have helped.
   private func makeRoom() -> Bool {
@@ -289,14 +288,14 @@ final class Spool: Backlog {
     return file.database.neededWalByteCount == 0
   }
 
-  /// Apart, so that nobody holds the file any more when an error is dealt with.
+  /// A function of its own, so that nothing holds the file any more when an error is handled.
   private func run<Success>(
     _ body: (SpoolFile) throws(SQLiteError) -> Success
   ) -> Result<Success, SQLiteError> {
     do throws(SQLiteError) { return .success(try body(try openedFile())) } catch { return .failure(error) }
   }
 
-  /// Closes the file, to be opened anew: SQLite does not know what an error has left on the disk.
+  /// Closes the file, to open it again: SQLite does not know what an error has left on disk.
   private func leaveFile() {
     if let file { neededWalByteCount = file.database.neededWalByteCount }
     file = nil
@@ -316,7 +315,7 @@ final class Spool: Backlog {
     return opened
   }
 
-  /// Saves what is left of a damaged file, and goes on with that.
+  /// Saves what can be read of a damaged file, and continues with that.
   private func salvage(_ error: SQLiteError) throws(LogError) {
     leaveFile()
     let losses = try SpoolSalvage.rebuild(directory, known: isKnown ? state : nil, time: now(), vfs: vfs)

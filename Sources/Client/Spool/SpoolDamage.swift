@@ -1,21 +1,21 @@
 internal import LogsDisk
 
-/// What was found damaged in a spool, and what was lost by it.
+/// Damage that was found in a spool, and what was lost.
 struct SpoolDamage {
-  /// The damaged database as it was found, for people to look at; the spool keeps the newest four.
+  /// The damaged database as it was found, to be looked at; the spool keeps the newest four.
   let keptAside: String?
-  /// Batches that were counted once and not found. More may be lost where `isComplete` is false.
+  /// Batches that were counted and not found. More may be lost if `isComplete` is false.
   let batchCount: Int
-  /// The entries in them. In the streams a notice already stands in their place.
+  /// The entries in them. Notices already replace them in the streams.
   let dropped: [DroppedEntries]
-  /// Whether it is known for every stream what was lost.
+  /// Whether the losses are known for every stream.
   let isComplete: Bool
   /// What was lost and why, and where to look, in one line.
   let text: String
 
   private static let namedStreamCountMax = 5
 
-  /// What was lost by `error`.
+  /// Damage that showed as `error`.
   init(_ error: SQLiteError, _ losses: SpoolLosses, keptAside: String?, in directory: SpoolDirectory) {
     self.keptAside = keptAside
     batchCount = losses.streams.reduce(0) { $0 + $1.totals.batchCount }
@@ -28,7 +28,7 @@ struct SpoolDamage {
       + (keptAside.map { "; the damaged file is kept as \($0)" } ?? "")
   }
 
-  /// A new database took the place of a damaged one, and the process ended before it could say what was lost.
+  /// A new database replaced a damaged one, but the process ended before it could report what was lost.
   init(interrupted keptAside: String, in directory: SpoolDirectory) {
     self.keptAside = keptAside
     batchCount = 0
@@ -62,9 +62,9 @@ struct SpoolDamage {
   }
 }
 
-/// What a salvage did not find.
+/// What a salvage could not find.
 struct SpoolLosses {
-  /// Streams that lack batches, ascending.
+  /// Streams with missing batches, ascending.
   var streams: [(name: StreamName, totals: BacklogTotals)] = []
   /// Whether all streams and their counts were known.
   var isComplete: Bool

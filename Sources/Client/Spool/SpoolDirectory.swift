@@ -2,21 +2,21 @@ internal import Glibc
 internal import LogsDisk
 internal import LogsSystem
 
-/// The files of a spool, and who may use them.
+/// The files of a spool, and its owner.
 ///
 /// | name | what it is |
 /// |---|---|
 /// | `lock` | the owner's process id; the owner holds `flock(LOCK_EX)` on it |
-/// | `reserve` | room that is kept for emptying the spool on a full disk |
+/// | `reserve` | room reserved for emptying the spool on a full disk |
 /// | `spool.db`, `-wal`, `-shm` | the database |
-/// | `spool.db.tmp` | a new one in the making; without meaning after a crash |
-/// | `spool.db.new` | a new one that is complete and about to take the other's place |
-/// | `spool.db.damaged-1`, `-wal` | one that was damaged, kept for people to look at |
+/// | `spool.db.tmp` | a new one that is being made; meaningless after a crash |
+/// | `spool.db.new` | a new one that is complete and about to replace the other |
+/// | `spool.db.damaged-1`, `-wal` | a damaged one, kept to be looked at |
 struct SpoolDirectory {
   static let damagedCountMax = 4
-  /// What answering a batch may take, with all that is written over: a batch of 2 MiB and a few pages, twice.
+  /// What removing a batch may take, including everything overwritten: a batch of 2 MiB and a few pages, twice.
   static let reserveByteCount = 4 << 20
-  /// An inspection of the spool holds the lock for an instant.
+  /// How long to wait for the lock: an inspection holds it for an instant.
   private static let lockTryCount = 20
   private static let lockTryMicroseconds: useconds_t = 5_000
   private static let damagedMark = "spool.db.damaged-"
@@ -36,7 +36,7 @@ struct SpoolDirectory {
 
   // MARK: The owner
 
-  /// Makes the directory if it is missing, and takes it for this process.
+  /// Creates the directory if it is missing, and locks it for this process.
   func take() throws(LogError) -> FileLock {
     do throws(FileError) {
       _ = try files.makeDirectory(path)
@@ -56,16 +56,16 @@ struct SpoolDirectory {
     do { return try files.isLocked(lockFile) } catch { throw failure(error) }
   }
 
-  /// The process that has used it last.
+  /// The process that used it last.
   func owner() throws(LogError) -> Int32? {
     do { return FileLock.owner(noted: try files.read(lockFile)) } catch { throw failure(error) }
   }
 
   // MARK: The reserve
 
-  /// Keeps room for emptying the spool: a file that is allocated and never written.
+  /// Reserves room for emptying the spool: a file that is allocated and never written.
   ///
-  /// - Returns: whether all of it is there now; not when the disk is full, then nothing of it is.
+  /// - Returns: whether it is reserved now. If the disk is full, none of it is.
   func fillReserve() throws(LogError) -> Bool {
     do throws(FileError) {
       if try files.byteCount(reserve) == Self.reserveByteCount { return true }
@@ -78,7 +78,7 @@ struct SpoolDirectory {
     return true
   }
 
-  /// Gives the room up.
+  /// Frees the reserved room.
   func releaseReserve() throws(LogError) { do { try files.remove(reserve) } catch { throw failure(error) } }
 
   // MARK: Files
@@ -87,13 +87,13 @@ struct SpoolDirectory {
     do { return try hasDatabase() } catch { throw failure(error) }
   }
 
-  /// A WAL alone is a database, too: one that has lost its file.
+  /// A WAL alone counts as a database as well: one that has lost its file.
   private func hasDatabase() throws(FileError) -> Bool {
     if try files.byteCount(database) != nil { return true }
     return try files.byteCount(wal) != nil
   }
 
-  /// An empty file for a new database: SQLite's others take their mode from it.
+  /// An empty file for a new database; SQLite gives its other files the same mode.
   func makeTemporary() throws(LogError) {
     do {
       try files.remove(temporary)
@@ -103,7 +103,7 @@ struct SpoolDirectory {
 
   func removeTemporary() throws(LogError) { do { try files.remove(temporary) } catch { throw failure(error) } }
 
-  /// Makes the new database durable. From here on it counts, also after a crash.
+  /// Makes the new database durable. From here on it is the valid one, even after a crash.
   func completeTemporary() throws(LogError) {
     do {
       try files.synchronize(file: temporary)
@@ -112,9 +112,9 @@ struct SpoolDirectory {
     } catch { throw failure(error) }
   }
 
-  /// Puts the new database in its place, if there is one, and what stands there aside.
+  /// Moves the new database into place, if there is one, and sets the old one aside.
   ///
-  /// - Returns: where that is kept; nil when there was none.
+  /// - Returns: where the old one is kept; nil if there was none.
   func adoptComplete() throws(LogError) -> String? {
     do {
       try files.remove(temporary)
@@ -123,7 +123,7 @@ struct SpoolDirectory {
       if try hasDatabase() {
         let kept = try keptNumbers()
         let path = "\(path)/\(Self.damagedMark)\((kept.last ?? 0) + 1)"
-        // The WAL first: whatever a crash leaves, it is never beside the new database.
+        // The WAL first: after a crash it must never be beside the new database.
         if try files.byteCount(wal) != nil { try files.rename(wal, to: "\(path)-wal") }
         if try files.byteCount(database) != nil {
           try files.rename(database, to: path)
@@ -143,22 +143,22 @@ struct SpoolDirectory {
     } catch { throw failure(error) }
   }
 
-  /// The numbers of the databases that are kept aside, ascending.
+  /// The numbers of the databases set aside, ascending.
   private func keptNumbers() throws(FileError) -> [Int] {
     try files.list(path).compactMap { name in
       name.hasPrefix(Self.damagedMark) ? Int(name.dropFirst(Self.damagedMark.count)) : nil
     }.sorted()
   }
 
-  /// The databases that are kept aside, oldest first.
+  /// The databases set aside, oldest first.
   func keptAside() throws(LogError) -> [String] {
     do { return try keptNumbers().map { "\(path)/\(Self.damagedMark)\($0)" } } catch { throw failure(error) }
   }
 
-  /// Sees that no newer version has written the database, before SQLite touches it.
+  /// Fails if a newer version has written the database, before SQLite touches it.
   func refuseNewerFormat() throws(LogError) {
     let pages = try pages()
-    // What says so in the header may be damage; a row of this version's says that it is.
+    // The version in the header may be damaged: it is if there is a row of this version.
     guard let format = pages.format(applicationID: SpoolSchema.applicationID), format > SpoolSchema.format,
       SpoolScan.spool(pages) == nil
     else { return }
@@ -171,12 +171,12 @@ struct SpoolDirectory {
     )
   }
 
-  /// The pages of the database, which nobody has open.
+  /// The pages of the database, which must not be open anywhere.
   func pages() throws(LogError) -> SpoolPages {
     do { return try SpoolPages.open(database) } catch { throw failure(error) }
   }
 
-  /// Takes from the WAL what stands behind its first bytes.
+  /// Truncates the WAL after its first bytes.
   func truncateWal(to byteCountMax: Int) throws(LogError) {
     do { try files.truncate(wal, to: byteCountMax) } catch { throw failure(error) }
   }

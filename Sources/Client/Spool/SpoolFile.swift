@@ -1,14 +1,14 @@
 internal import LogsDisk
 internal import LogsWire
 
-/// A producer's one connection to its `spool.db`: rows in and out, and when to checkpoint.
+/// A producer's only connection to its `spool.db`: reads and writes rows, and checkpoints.
 ///
-/// For one thread at a time. Every error is SQLite's own; `Spool` decides what it means.
+/// For one thread at a time. All errors are SQLite's own; `Spool` decides what they mean.
 final class SpoolFile {
   /// A WAL longer than this is checkpointed after a transaction. SQLite truncates its file to this length when it
   /// starts the WAL over.
   static let walByteCountMax = 4 << 20
-  /// An empty spool larger than this gives its space back.
+  /// The space of an empty spool larger than this is freed.
   static let emptyByteCountMax = 8 << 20
 
   let database: WALDatabase
@@ -28,8 +28,8 @@ final class SpoolFile {
 
   /// Opens a database in WAL mode, which recovers what a crash has left in its WAL.
   init(_ path: String, vfs: String?) throws(SQLiteError) {
-    // What is removed is overwritten with zeros: no log text stays behind, and a scan of the pages of a damaged file
-    // (`SpoolScan`) finds nothing that was removed.
+    // Removed rows are overwritten with zeros: no log text is left behind, and a scan of the pages of a damaged file
+    // (`SpoolScan`) finds no removed rows.
     let configuration = WALDatabase.Configuration(
       applicationID: SpoolSchema.applicationID, kind: "spool", cacheKibibyteCount: 2 << 10, busyTimeout: .seconds(5),
       pragmas: "PRAGMA secure_delete=ON; PRAGMA journal_size_limit=\(Self.walByteCountMax)")
@@ -46,8 +46,8 @@ final class SpoolFile {
     selectBatch = try database.prepare("SELECT * FROM batches WHERE id = ?1")
     selectSummary = try database.prepare(
       "SELECT producer, stream, number, kind, entries, \(Self.byteCountText) FROM batches WHERE id = ?1")
-    // Of an index only ids are asked. SQLite would take the stream of a row from there, too, which may not be what the
-    // row says, and may find a row by going on from the one before, which nobody finds who looks for it alone.
+    // Only ids are read from an index. SQLite would also take the stream of a row from there, which may differ from the
+    // row itself in a damaged file, and it might reach a row from its neighbour that a lookup by id does not find.
     selectFirst = try database.prepare("SELECT id FROM batches WHERE stream = ?1 ORDER BY id LIMIT 1")
     selectAfter = try database.prepare("SELECT id FROM batches WHERE stream = ?1 AND id > ?2 ORDER BY id LIMIT ?3")
     selectBefore = try database.prepare(
@@ -59,12 +59,12 @@ final class SpoolFile {
       WHERE accepted >= ?1 AND accepted < ?3 AND (accepted > ?1 OR id > ?2) ORDER BY accepted, id LIMIT ?4
       """)
     selectOldest = try database.prepare("SELECT min(id) FROM batches")
-    // So that it is known how much of the WAL is needed.
+    // Tells how much of the WAL is needed.
     try database.checkpoint()
   }
 
-  /// What a batch takes of the connection's credit: a completion nothing. Less than that where a damaged bit makes a
-  /// text of the content, whose length is one in characters.
+  /// The cost of a batch in credit; a completion costs nothing. Too little if a damaged bit turns the content into
+  /// text, whose length is counted in characters.
   static let byteCountText = """
     CASE WHEN kind = \(SpoolRow.Kind.completion.rawValue) THEN 0
       WHEN typeof(content) = 'blob' THEN length(content) ELSE -1 END
@@ -81,10 +81,10 @@ final class SpoolFile {
 
   var isWalLong: Bool { database.pendingWalByteCount >= Self.walByteCountMax }
 
-  /// Gives the space of an empty spool back.
+  /// Frees the space of an empty spool.
   ///
-  /// Made anew rather than shrunk step by step (`auto_vacuum`): that would cost pages of its own in every transaction,
-  /// and there is nothing left to be moved.
+  /// By rebuilding the file, not by shrinking it step by step (`auto_vacuum`): that would cost extra pages in every
+  /// transaction, and in an empty spool nothing has to be moved.
   func shrinkEmpty() throws(SQLiteError) {
     guard try database.integer("PRAGMA page_count") * Int64(SpoolSchema.pageByteCount) > Self.emptyByteCountMax
     else {
@@ -116,7 +116,7 @@ final class SpoolFile {
     try deleteBatch.run()
   }
 
-  /// What is known of a batch without reading it; nil when it is not there.
+  /// A batch without its content; nil if it is not there.
   func summary(_ id: Int64) throws(SQLiteError) -> SpoolSummary? {
     selectSummary.bind(1, id)
     defer { selectSummary.reset() }
@@ -131,7 +131,7 @@ final class SpoolFile {
       byteCount: Int(try selectSummary.integer(5, in: 0...Int64(Int32.max))))
   }
 
-  /// A row, if its check holds; nil when it is not there.
+  /// A row, whose check must hold; nil if it is not there.
   func row(_ id: Int64) throws(SQLiteError) -> SpoolRow? {
     selectBatch.bind(1, id)
     defer { selectBatch.reset() }
@@ -142,7 +142,7 @@ final class SpoolFile {
     return row
   }
 
-  /// The window of a stream; nil when the stream has nothing.
+  /// The window of a stream; nil if the stream has no batches.
   func window(of stream: StreamName) throws(SQLiteError) -> SpoolWindow? {
     selectFirst.bind(1, stream.text)
     defer { selectFirst.reset() }
@@ -152,10 +152,10 @@ final class SpoolFile {
     return SpoolWindow(firstID: id, producer: first.key.producer, number: first.number)
   }
 
-  /// What numbers can be: there is always room for more.
+  /// The range of valid numbers; there is always room for more.
   private static let numbers: ClosedRange<Int64> = 1...Int64.max / 2
 
-  /// The batches of a stream behind `id` that are in its window.
+  /// The batches of a stream that are after `id` and in its window.
   func rows(of stream: StreamName, after id: Int64, in window: SpoolWindow) throws(SQLiteError) -> [SpoolRow] {
     selectAfter.bind(1, stream.text)
     selectAfter.bind(2, id)
@@ -170,8 +170,8 @@ final class SpoolFile {
       }
       rows.append(row)
     }
-    // Both searches go through the index: where it is damaged, one may find what the other does not. What stands behind
-    // must not be sent before it.
+    // Both searches use the index; if it is damaged, one may find what the other does not. Later batches must not be
+    // sent before it.
     if window.firstID > id, rows.first?.id != window.firstID {
       throw SQLiteError(
         damage: "batch \(window.firstID) of stream \(stream) is its first and is not found", path: database.path)
@@ -179,9 +179,9 @@ final class SpoolFile {
     return rows
   }
 
-  /// Sees that batches that are not in the table are not in the index either, from which windows are read.
+  /// Checks that batches that are not in the table are not in the index either, from which windows are read.
   ///
-  /// - Complexity: reads the index, which knows no id without its stream.
+  /// - Complexity: reads the whole index, which is sorted by stream and not by id.
   func requireUnnamed(_ ids: Set<Int64>) throws(SQLiteError) {
     let named = try database.prepare("SELECT id FROM batches INDEXED BY batches_by_stream")
     while try named.step() {
@@ -190,7 +190,7 @@ final class SpoolFile {
     }
   }
 
-  /// The batch of a stream that stands before `id`.
+  /// The last batch of a stream before `id`.
   func row(of stream: StreamName, before id: Int64) throws(SQLiteError) -> SpoolRow? {
     selectBefore.bind(1, stream.text)
     selectBefore.bind(2, id)
@@ -231,7 +231,7 @@ final class SpoolFile {
     return try selectOldest.step() && !selectOldest.isNull(0) ? selectOldest.integer(0) : nil
   }
 
-  /// A row that the index has named, if its check holds and it is of the stream.
+  /// A row that the index refers to. Its check must hold, and it must be of the stream.
   private func row(_ id: Int64, of stream: StreamName) throws(SQLiteError) -> SpoolRow {
     guard let row = try row(id) else { throw missing(id) }
     if row.stream != stream {
@@ -246,7 +246,7 @@ final class SpoolFile {
 
   // MARK: The rest
 
-  /// Writes what a transaction has changed besides the batches.
+  /// Writes everything besides the batches that a transaction has changed.
   func write(_ state: SpoolState) throws(SQLiteError) {
     for change in state.changes {
       if let row = change.removedRow {
@@ -263,7 +263,7 @@ final class SpoolFile {
     try statement.run()
   }
 
-  /// Reads what is kept in memory, and sees that as many batches are there as were counted.
+  /// Reads what is kept in memory, and checks that there are as many batches as were counted.
   func load() throws(SQLiteError) -> SpoolState {
     let spool = try database.prepare("SELECT * FROM spool")
     guard try spool.step(), case .spool(var header, _)? = SpoolRecord(spoolRow: spool) else {

@@ -4,8 +4,8 @@ internal import LogsWire
 
 /// Reads a spool for a report, and changes nothing.
 ///
-/// While a producer uses it, through SQLite, which reads beside a writer. Otherwise page by page: SQLite would make
-/// files of its own there, and what is damaged is read as a salvage would.
+/// While a producer uses it, it reads through SQLite, which allows readers beside a writer. Otherwise it reads page by
+/// page: SQLite would create files there, and damaged parts are read as a salvage would read them.
 struct SpoolInspector: ~Copyable {
   private static let stepBatchCount = 256
   private static let busyTimeout = Duration.seconds(5)
@@ -14,7 +14,7 @@ struct SpoolInspector: ~Copyable {
   private let isVerifying: Bool
   private var header: SpoolState.Header?
   private var streams: [StreamName: SpoolReport.Stream] = [:]
-  /// The first and last batch of each stream that were found so far: pages are read in no order.
+  /// The first and last batch of each stream found so far: pages come in no particular order.
   private var ends: [StreamName: (first: Int64, last: Int64)] = [:]
   private var damage: [String] = []
   private var checker = BatchChecker()
@@ -33,7 +33,7 @@ struct SpoolInspector: ~Copyable {
       try directory.refuseNewerFormat()
       var inspector = SpoolInspector(directory, isVerifying: verifying)
       try inspector.readPages()
-      // If a producer has come meanwhile, what was read is of no one moment.
+      // If a producer has opened it meanwhile, the pages are from different moments.
       if try !directory.isInUse() { return try inspector.report(isInUse: false) }
     }
     var inspector = SpoolInspector(directory, isVerifying: verifying)
@@ -94,7 +94,7 @@ struct SpoolInspector: ~Copyable {
       case .record(let record):
         expected.add(record)
         if case .spool(let header, _) = record { self.header = header }
-      case .damaged(let page): note("page \(page) of \(directory.database) holds what cannot be read")
+      case .damaged(let page): note("page \(page) of \(directory.database) cannot be read completely")
       }
     }
     if header == nil { note("the identity of the producer cannot be read") }
@@ -103,7 +103,7 @@ struct SpoolInspector: ~Copyable {
     do throws(FileError) { isWhole = try PosixFileSystem().byteCount(directory.wal) ?? 0 == 0 } catch {
       throw directory.failure(error)
     }
-    // With a WAL beside it the file alone is an older state.
+    // If there is a WAL, the file alone is an older state.
     guard isVerifying, isWhole else { return }
     do throws(SQLiteError) { try checkIntegrity(try Database(directory.database, mode: .immutable, vfs: nil)) } catch {
       guard error.isDamage else { throw directory.failure(error) }
@@ -127,7 +127,7 @@ struct SpoolInspector: ~Copyable {
         """
       )
     }
-    if !losses.isComplete { note("what is said of the streams cannot be read as a whole: more may be missing") }
+    if !losses.isComplete { note("the records of the streams cannot be read completely: more may be missing") }
   }
 
   // MARK: A spool in use
@@ -171,7 +171,7 @@ struct SpoolInspector: ~Copyable {
     }
   }
 
-  /// In steps, so that the writer's WAL can be emptied in between.
+  /// In steps, so that the writer can checkpoint its WAL in between.
   private mutating func readRows(_ database: borrowing Database) throws(SQLiteError) {
     let statement = try database.prepare("SELECT * FROM batches WHERE id > ?1 ORDER BY id LIMIT ?2")
     var last = Int64.min
@@ -193,7 +193,7 @@ struct SpoolInspector: ~Copyable {
     }
   }
 
-  /// Not `quick_check`, which leaves the entries of the indexes out: a batch that they do not name is not sent.
+  /// Not `quick_check`, which does not check the entries of indexes: a batch that is missing there is not sent.
   private mutating func checkIntegrity(_ database: borrowing Database) throws(SQLiteError) {
     let statement = try database.prepare("PRAGMA integrity_check(\(SpoolReport.damageCountMax))")
     while try statement.step() {

@@ -2,11 +2,11 @@ internal import Glibc
 internal import LogsDisk
 internal import LogsSystem
 
-/// The pages of a database that nobody has open, as its last commit left them: those in the WAL before those in the
-/// file.
+/// The pages of a database that is not open anywhere, as of its last commit: from the WAL if they are there, else from
+/// the file.
 ///
-/// Reads the bytes themselves, so that damage to one page is damage to one page, and writes nothing, not even the index
-/// that SQLite makes of a WAL. Source: https://www.sqlite.org/fileformat2.html
+/// Reads the bytes itself, so that a damaged page affects no other page, and writes nothing, not even the index that
+/// SQLite makes for a WAL. Source: https://www.sqlite.org/fileformat2.html
 @safe struct SpoolPages: ~Copyable {
   private let database: Int32
   private let wal: Int32
@@ -15,7 +15,7 @@ internal import LogsSystem
   /// Pages of the database after the last commit.
   let count: Int
 
-  /// - Throws: when a file is there and cannot be opened.
+  /// - Throws: if a file exists and cannot be opened.
   static func open(_ path: String) throws(FileError) -> SpoolPages {
     let database = try file(path)
     do { return SpoolPages(database: database, wal: try file("\(path)-wal")) } catch {
@@ -37,21 +37,21 @@ internal import LogsSystem
     if wal >= 0 { close(wal) }
   }
 
-  /// The bytes of a page, numbered from 1; nil when they cannot be read.
+  /// The bytes of a page, numbered from 1; nil if they cannot be read.
   func page(_ number: Int) -> [UInt8]? {
     guard number >= 1, number <= count else { return nil }
     if let offset = images[number] { return Self.read(wal, at: offset, count: SpoolSchema.pageByteCount) }
     return Self.read(database, at: (number - 1) * SpoolSchema.pageByteCount, count: SpoolSchema.pageByteCount)
   }
 
-  /// `PRAGMA user_version`, when the application id is this one.
+  /// `PRAGMA user_version`, if the application id is that of a spool.
   func format(applicationID: Int64) -> Int64? {
     guard let header = page(1) else { return nil }
     func integer(_ offset: Int) -> Int64 { header[offset..<offset + 4].reduce(0) { $0 << 8 | Int64($1) } }
     return integer(68) == applicationID ? integer(60) : nil
   }
 
-  /// - Returns: -1 when it is not there.
+  /// - Returns: -1 if the file does not exist.
   private static func file(_ path: String) throws(FileError) -> Int32 {
     let file = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC)
     if file < 0, errno != ENOENT { throw FileError("open", path) }
@@ -64,7 +64,7 @@ internal import LogsSystem
     return Int(status.st_size)
   }
 
-  /// All of the bytes, or nil: what the disk cannot read is lost as what is overwritten.
+  /// All of the bytes, or nil: bytes that the disk cannot read are treated as lost.
   fileprivate static func read(_ file: Int32, at offset: Int, count: Int) -> [UInt8]? {
     guard file >= 0 else { return nil }
     var buffer = [UInt8](repeating: 0, count: count)
@@ -81,7 +81,7 @@ internal import LogsSystem
   }
 }
 
-/// Reads a WAL up to where its chain of checks breaks, as SQLite's recovery does.
+/// Reads a WAL up to where its chain of checksums breaks, as SQLite's recovery does.
 private struct WalReader {
   private static let frameHeaderByteCount = 24
   private static let version: UInt32 = 3_007_000
@@ -90,7 +90,7 @@ private struct WalReader {
   private let byteCount: Int
   private var sum: (UInt32, UInt32) = (0, 0)
   private var isBigEndian = false
-  /// What the last commit says; nil without one.
+  /// The state of the last commit; nil without one.
   private(set) var databasePageCount: Int?
 
   init(_ file: Int32, byteCount: Int) {
@@ -108,7 +108,7 @@ private struct WalReader {
     isBigEndian = magic & 1 == 1
     add(header[..<24])
     guard sum == (Self.word(header, 24), Self.word(header, 28)) else { return committed }
-    // Page images of the transaction at hand.
+    // Page images of the current transaction.
     var open: [Int: Int] = [:]
     var offset = SpoolSchema.walHeaderByteCount
     while offset + SpoolSchema.frameByteCount <= byteCount,

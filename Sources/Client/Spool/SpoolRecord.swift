@@ -1,8 +1,8 @@
 internal import LogsDisk
 internal import LogsWire
 
-/// The columns of a row, from wherever it was read, counted from 0. What is of another type than asked for is zero or
-/// empty: the row's check then fails.
+/// The columns of a row, from whatever source, counted from 0. A value of another type than requested reads as zero or
+/// empty, and the check of the row then fails.
 protocol SpoolValues: ~Copyable {
   func integer(_ column: Int32) -> Int64
   func bytes(_ column: Int32) -> ByteString
@@ -11,7 +11,7 @@ protocol SpoolValues: ~Copyable {
 
 extension Statement: SpoolValues {}
 
-/// A row of the small tables, each with a check of its own: what it says is so or is not known.
+/// A row of the small tables. Each has its own check: it is correct, or its content is unknown.
 enum SpoolRecord {
   case stream(StreamName, SpoolState.Stream)
   case spool(SpoolState.Header, streamCount: Int)
@@ -37,7 +37,7 @@ enum SpoolRecord {
     }
   }
 
-  /// Binds the columns of a row: of `streams` all, of `spool` those behind the id.
+  /// Binds the columns of a row: all columns of `streams`, those after the id of `spool`.
   func bind(to statement: borrowing Statement) {
     switch self {
     case .stream(let name, let stream):
@@ -58,7 +58,7 @@ enum SpoolRecord {
     }
   }
 
-  /// A row of `streams`; nil when its check fails.
+  /// A row of `streams`; nil if its check fails.
   init?<Values: SpoolValues & ~Copyable>(streamRow row: Int64, values: borrowing Values) {
     let totals = BacklogTotals(
       batchCount: Int(values.integer(3)), entryCount: UInt64(bitPattern: values.integer(4)),
@@ -69,7 +69,7 @@ enum SpoolRecord {
     if checksum != UInt64(bitPattern: values.integer(6)) { return nil }
   }
 
-  /// The row of `spool`; nil when its check fails.
+  /// The row of `spool`; nil if its check fails.
   init?<Values: SpoolValues & ~Copyable>(spoolRow values: borrowing Values) {
     guard let producer = ProducerID(stored: values.bytes(1)) else { return nil }
     self = .spool(

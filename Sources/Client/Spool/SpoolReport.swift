@@ -1,6 +1,6 @@
-/// What is in a spool, for people who look at it.
+/// The content of a spool, for people.
 public struct SpoolReport: Hashable, Sendable {
-  /// What waits in one stream.
+  /// The batches of one stream.
   public struct Stream: Hashable, Sendable {
     public var stream: StreamName
     public var batchCount: Int
@@ -8,7 +8,7 @@ public struct SpoolReport: Hashable, Sendable {
     public var entryCount: UInt64
     /// Stored bytes, with 256 for each batch.
     public var byteCount: Int
-    /// The number that its first batch is sent under, and its last one.
+    /// The numbers that its first and its last batch are sent under.
     public var firstNumber: UInt64
     public var lastNumber: UInt64
     /// When the oldest batch was accepted, in ns since 1970.
@@ -17,35 +17,35 @@ public struct SpoolReport: Hashable, Sendable {
 
   /// The spool's directory.
   public var path: String
-  /// Whose numbers new batches get; nil when the spool cannot say.
+  /// The identity that numbers new batches; nil if it cannot be read.
   public var producer: ProducerID?
   /// Whether a process uses the spool at this moment.
   public var isInUse: Bool
-  /// That process, or the one that was the last.
+  /// That process, or the last one that did.
   public var owner: Int32?
   /// Streams with batches, ascending.
   public var streams: [Stream]
-  /// What is damaged, a sentence each, at most `damageCountMax`; empty when nothing was found.
+  /// The damage found, a sentence for each, at most `damageCountMax`; empty if there is none.
   public var damage: [String]
-  /// Databases that were found damaged before and are kept beside the spool, oldest first.
+  /// Databases that were found damaged earlier and are kept beside the spool, oldest first.
   public var keptAside: [String]
 
   public static let damageCountMax = 100
 
   public var batchCount: Int { streams.reduce(0) { $0 + $1.batchCount } }
   public var entryCount: UInt64 { streams.reduce(0) { $0 + $1.entryCount } }
-  /// Stored bytes, with 256 for each batch: what the spool's limit is about.
+  /// Stored bytes, plus 256 for each batch: what the limit of the spool applies to.
   public var byteCount: Int { streams.reduce(0) { $0 + $1.byteCount } }
 
-  /// Reads a spool, also while a producer uses it, and changes nothing.
+  /// Reads a spool, even while a producer uses it, and changes nothing.
   ///
   /// - Parameters:
   ///   - directory: the spool's.
   ///   - verifying: whether every batch is read, checked and decoded, and SQLite checks the file.
-  /// - Throws: `LogError` with `spoolFailed` when there is no spool, it is of a newer version or cannot be read. Damage
-  ///   is reported and not thrown.
-  /// - Complexity: reads the whole spool, unless a producer uses it and it is not verified: then each row without its
-  ///   batch.
+  /// - Throws: `LogError` with `spoolFailed` if there is no spool, or it is of a newer version or cannot be read.
+  ///   Damage is in the report and not thrown.
+  /// - Complexity: reads the whole spool. If a producer uses it and it is not verified, reads the rows without their
+  ///   batches.
   public static func inspect(_ directory: String, verifying: Bool = false) throws(LogError) -> SpoolReport {
     try SpoolInspector.inspect(SpoolDirectory(directory), verifying: verifying)
   }

@@ -1,13 +1,13 @@
 internal import LogsWire
 
-/// A batch as the spool keeps it: everything that is needed to send it, and a check over all of that.
+/// A batch as the spool stores it: everything that is needed to send it, and a check over all of that.
 ///
-/// A row vouches for itself, whatever has become of the file around it.
+/// A row can be trusted by itself, whatever has happened to the file around it.
 struct SpoolRow {
   enum Kind: Int64 {
     case batch = 0
     case completion = 1
-    /// It tells of entries, and holds none of the application's.
+    /// A notice about dropped entries; it has none of the application's.
     case notice = 2
   }
 
@@ -17,7 +17,7 @@ struct SpoolRow {
   let kind: Kind
   /// Entries of the application.
   let entryCount: Int
-  /// Entries of the batch: a notice is one.
+  /// Entries in the batch: a notice is one.
   let batchEntryCount: Int
   /// In ns since 1970.
   let accepted: Int64
@@ -58,13 +58,13 @@ struct SpoolRow {
   }
 }
 
-/// What is known of a batch without reading it.
+/// A batch without its content.
 struct SpoolSummary {
   let id: Int64
   let key: AppendQueue.Key
   let number: UInt64
   let kind: SpoolRow.Kind
-  /// What it counts for.
+  /// Its share of the totals.
   let totals: BacklogTotals
 
   init(id: Int64, key: AppendQueue.Key, number: UInt64, kind: SpoolRow.Kind, entryCount: UInt64, byteCount: Int) {
@@ -91,7 +91,7 @@ extension SpoolRow {
       accepted: batch.accepted, bytes: bytes)
   }
 
-  /// Values that were read from a file; nil when they are not those of a row that was written.
+  /// From values read from a file; nil if they cannot be those of a row.
   init?<Values: SpoolValues & ~Copyable>(id: Int64, values: borrowing Values) {
     guard let producer = ProducerID(stored: values.bytes(1)), let kind = Kind(rawValue: values.integer(4)),
       let number = UInt64(exactly: values.integer(3)), let entryCount = Int(exactly: values.integer(5)),
@@ -105,9 +105,10 @@ extension SpoolRow {
   }
 }
 
-/// The batches of a stream that may have been sent: one producer's, and no further from the first than a mark reaches.
+/// The batches of a stream that may have been sent: those of one producer, no further from the first one than a mark
+/// covers.
 ///
-/// It only moves on: a batch that is in it stays in it until it is removed.
+/// It only moves forward: a batch in it stays in it until it is removed.
 struct SpoolWindow {
   /// The stream's first batch.
   let firstID: Int64
@@ -116,9 +117,9 @@ struct SpoolWindow {
 
   /// - Parameters:
   ///   - firstID: the stream's first batch.
-  ///   - producer: that batch's.
-  ///   - number: its number. Behind a gap in the numbers the window is shorter than its 32 batches: number n waits
-  ///     until n - 32 is answered (`spec/session.md`, section 4.2), whether it was ever sent or not.
+  ///   - producer: of that batch.
+  ///   - number: its number. After a gap in the numbers the window has fewer than 32 batches: number n waits until
+  ///     n - 32 is answered (`spec/session.md`, section 4.2), whether that was ever sent or not.
   init(firstID: Int64, producer: ProducerID, number: UInt64) {
     self.firstID = firstID
     self.producer = producer

@@ -2,28 +2,27 @@ internal import LogsDisk
 internal import LogsSystem
 internal import LogsWire
 
-/// Makes a new database of what can still be read in a damaged one.
+/// Makes a new database from what can still be read of a damaged one.
 ///
-/// A row whose check holds is taken, wherever it stands; everything else follows from the rows: the counts, and what is
-/// missing from them. New batches get a new identity, so that nothing depends on numbers that may be those of an older
-/// state.
+/// Every row whose check holds is taken, wherever it is. The counts, and what is missing, follow from the rows. New
+/// batches get a new identity, so that nothing depends on numbers that may be from an older state.
 enum SpoolSalvage {
   /// Makes a database without batches.
   static func makeEmpty(_ directory: SpoolDirectory, vfs: String?) throws(LogError) {
     try make(directory, vfs) { database throws(SQLiteError) in
       var state = SpoolState(header: SpoolState.Header(producer: .random()))
-      // Nobody has used its numbers.
+      // Its numbers are unused.
       state.setClosed(true)
       try write(state, database)
     }
   }
 
-  /// Makes a database of the rows of the one that is there, which is closed, and stays as it is.
+  /// Makes a database from the rows of the existing one, which is closed and stays unchanged.
   ///
-  /// In each stream that lacks entries stands a notice at the end. It takes as much space as what is saved.
+  /// Each stream with missing entries gets a notice at its end. Takes as much space as is saved.
   /// - Parameters:
-  ///   - known: what was last in the database; nil when only the database itself can say.
-  ///   - time: the notices', in ns since 1970.
+  ///   - known: what the database last contained; nil if only the database itself can tell.
+  ///   - time: of the notices, in ns since 1970.
   static func rebuild(
     _ directory: SpoolDirectory, known: SpoolState?, time: Int64, vfs: String?
   ) throws(LogError) -> SpoolLosses {
@@ -40,7 +39,8 @@ enum SpoolSalvage {
         }
       }
       if let known { expected = SpoolExpectation(known) }
-      // A mixture of old and new pages may hold dropped batches and the notice in their place, under one number.
+      // With old and new pages mixed, a dropped batch and the notice that replaced it may both be there, with one
+      // number.
       try database.execute(
         """
         DELETE FROM batches WHERE id IN (SELECT id FROM (
@@ -61,14 +61,14 @@ enum SpoolSalvage {
     return losses
   }
 
-  /// Makes a database that takes the other's place once it is complete.
+  /// Makes a database that replaces the other one once it is complete.
   private static func make(
     _ directory: SpoolDirectory, _ vfs: String?, _ fill: (borrowing Database) throws(SQLiteError) -> Void
   ) throws(LogError) {
     try directory.makeTemporary()
     do throws(SQLiteError) {
       let database = try Database(directory.temporary, mode: .readWrite, vfs: vfs)
-      // No journal: until it is complete nobody looks at it.
+      // No journal: nobody uses it before it is complete.
       try database.execute(
         """
         PRAGMA page_size=\(SpoolSchema.pageByteCount); PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;
@@ -85,10 +85,10 @@ enum SpoolSalvage {
     try directory.completeTemporary()
   }
 
-  /// What is in the table of batches.
+  /// The totals of the table of batches.
   private static func count(_ database: borrowing Database, nextIDMin: Int64) throws(SQLiteError) -> SpoolState {
     var header = SpoolState.Header(producer: .random())
-    // Ids are even, those of notices odd: the next even one behind both.
+    // Ids of batches are even, those of notices odd: take the next even one.
     header.nextID = max(nextIDMin, (try database.integer("SELECT max(id) FROM batches") / 2 + 1) * 2)
     let groups = try database.prepare(
       "SELECT stream, count(*), sum(entries), sum(\(SpoolFile.byteCountText)) FROM batches GROUP BY stream")
@@ -116,7 +116,7 @@ enum SpoolSalvage {
   }
 }
 
-/// What a spool should hold, by its own records.
+/// What a spool should contain by its own records.
 struct SpoolExpectation {
   private(set) var nextID: Int64 = 2
   private var streamCount: Int?
@@ -139,7 +139,7 @@ struct SpoolExpectation {
     }
   }
 
-  /// What is not in `state`.
+  /// What is missing in `state`.
   func losses(_ state: SpoolState) -> SpoolLosses {
     let unknown = state.streams.keys.contains { streams[$0] == nil }
     var losses = SpoolLosses(isComplete: streams.count == streamCount && !unknown)

@@ -1,14 +1,14 @@
 internal import LogsWire
 
-/// Finds the rows in the pages of a database, whatever has become of the trees that they hang in.
+/// Finds the rows in the pages of a database, without relying on its trees.
 ///
-/// Every leaf page of a table is read for itself. What is found there is what the tables hold and no more: rows that
-/// were removed are overwritten with zeros (`secure_delete`). What a row is, its shape and its check say.
+/// Every leaf page of a table is read by itself. Only current rows are found: removed ones are overwritten with zeros
+/// (`secure_delete`). A row is recognized by its shape and its check.
 struct SpoolScan {
   enum Found {
     case batch(SpoolRow)
     case record(SpoolRecord)
-    /// Where a row stood that cannot be read.
+    /// A place with a row that cannot be read.
     case damaged(page: Int)
   }
 
@@ -17,7 +17,7 @@ struct SpoolScan {
   private static let leafType: UInt8 = 0x0d
   private static let leafHeaderByteCount = 8
   private static let databaseHeaderByteCount = 100
-  /// More than any row has.
+  /// More than any row takes.
   private static let rowByteCountMax = Limits.batchStoredByteCountMax + 4096
 
   /// Calls `visit` with all rows, in the order of the pages.
@@ -35,7 +35,7 @@ struct SpoolScan {
     }
   }
 
-  /// What the second page says of the spool, if it can be read.
+  /// The row of `spool` on the second page, if it can be read.
   static func spool(_ pages: borrowing SpoolPages) -> SpoolRecord? {
     guard let page = pages.page(2) else { return nil }
     var record: SpoolRecord?
@@ -53,7 +53,7 @@ struct SpoolScan {
     guard leafHeaderByteCount + 2 * cellCount <= page.count else { return try visit(.damaged(page: number)) }
     for cell in 0..<cellCount {
       let pointer = leafHeaderByteCount + 2 * cell
-      // SQLite looks no further at a pointer either: what it has read and sent must be found again.
+      // SQLite does not check pointers any further either: rows that it has read and sent must be found again.
       let offset = (Int(page[pointer]) << 8 | Int(page[pointer + 1])) % page.count
       try visit(found(in: page, at: offset, pages) ?? .damaged(page: number))
     }
@@ -71,7 +71,7 @@ struct SpoolScan {
     return (SpoolRecord(spoolRow: values) ?? SpoolRecord(streamRow: row, values: values)).map { .record($0) }
   }
 
-  /// Gathers a payload from its cell and the pages that go on with it.
+  /// Collects a payload from its cell and its overflow pages.
   private static func payload(
     _ count: Int, at offset: Int, of page: [UInt8], _ pages: borrowing SpoolPages
   ) -> ByteString? {

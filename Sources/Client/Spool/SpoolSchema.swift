@@ -1,24 +1,24 @@
 /// The tables of `spool.db` (`docs/spool.md`).
 enum SpoolSchema {
-  /// `PRAGMA user_version`, and part of every check: no other version's row is taken for one of this.
+  /// `PRAGMA user_version`, and part of every check, so that no row of another version is taken for one of this.
   static let format: Int64 = 1
   /// `PRAGMA application_id`: "LSPL".
   static let applicationID: Int64 = 0x4c53_504c
   /// Small batches, committed one by one, cost a few pages each.
   static let pageByteCount = 4096
-  /// Page and its header in the WAL.
+  /// A page and its header in the WAL.
   static let frameByteCount = pageByteCount + 24
   static let walHeaderByteCount = 32
 
-  /// Seeds of the checks: a row of one table never passes for one of another.
+  /// Seeds of the checks: a row of one table is never taken for one of another.
   enum Seed {
     static let batch: UInt64 = 0x6c73_706c_0001_0001
     static let stream: UInt64 = 0x6c73_706c_0001_0002
     static let spool: UInt64 = 0x6c73_706c_0001_0003
   }
 
-  /// `spool` is the first table, so that its page is always the second of the file. What is big stands last in a row,
-  /// so that the rest is read without it.
+  /// `spool` is the first table, so that its page is always the second one of the file. Large columns are the last ones
+  /// of a row, so that the others can be read without them.
   static let tables = """
     CREATE TABLE spool(
       id INTEGER PRIMARY KEY,

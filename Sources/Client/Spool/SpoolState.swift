@@ -2,28 +2,26 @@ internal import LogsDisk
 internal import LogsSystem
 internal import LogsWire
 
-/// What a spool keeps in memory of its file: a few words a stream, nothing a batch.
+/// What a spool keeps in memory: a few words for each stream, nothing for a batch.
 ///
-/// A transaction changes it along with the file. Between `begin` and `commit` what it was can be had back, at the cost
-/// of the streams that were changed.
+/// A transaction changes it along with the file. Between `begin` and `commit` it can be rolled back, at the cost of the
+/// streams that were changed.
 struct SpoolState {
   struct Stream: Hashable {
     /// Its row in the file.
     var row: Int64
-    /// What its next batch gets.
+    /// The number of its next batch.
     var nextNumber: UInt64
     var totals = BacklogTotals()
   }
 
-  /// All but the streams: small enough to be copied for each transaction.
+  /// Everything but the streams: small enough to be copied for each transaction.
   struct Header: Hashable {
-    /// Whose numbers new batches get.
+    /// The identity that numbers new batches.
     var producer: ProducerID
-    /// Ids of batches are even; the odd one behind each is for the notice that may come to stand in its place. Never
-    /// used again.
+    /// Ids of batches are even; the odd id after each is for the notice that may replace it. Ids are never reused.
     var nextID: Int64 = 2
-    /// The number that a stream begins with that has nothing here: above all that streams have used and were forgotten
-    /// with.
+    /// The first number of a stream without batches: above every number used by streams that are forgotten.
     var nextNumber: UInt64 = 1
     var totals = BacklogTotals()
     var oldestID: Int64?
@@ -34,7 +32,7 @@ struct SpoolState {
   private(set) var header: Header
   private(set) var streams: [StreamName: Stream]
   private var headerBefore: Header?
-  /// The streams that the open transaction has changed, as they were.
+  /// The streams that the open transaction has changed, as they were before.
   private var streamsBefore: [StreamName: Stream?] = [:]
 
   init(header: Header, streams: [StreamName: Stream] = [:]) {
@@ -62,7 +60,7 @@ struct SpoolState {
 
   var isChanged: Bool { header != headerBefore || !streamsBefore.isEmpty }
 
-  /// What the open transaction has changed, ascending by name: the row to remove, the stream to write.
+  /// The changes of the open transaction, ascending by name: the row to remove, the stream to write.
   var changes: [(name: StreamName, removedRow: Int64?, stream: Stream?)] {
     streamsBefore.keys.sorted().map { name in
       let before = streamsBefore[name].flatMap { $0 }
@@ -86,7 +84,7 @@ struct SpoolState {
     return row
   }
 
-  /// Counts a notice that stands in the place of others.
+  /// Counts a notice that replaces batches.
   mutating func insert(_ notice: SpoolRow) {
     var stream = self.stream(notice.stream)
     stream.totals += notice.summary.totals
@@ -94,9 +92,9 @@ struct SpoolState {
     header.totals += notice.summary.totals
   }
 
-  /// Counts out a batch. A stream that has none is forgotten.
+  /// Subtracts a batch. A stream without batches is forgotten.
   ///
-  /// - Throws: when it was never counted.
+  /// - Throws: if it was never counted.
   mutating func remove(_ totals: BacklogTotals, of name: StreamName) throws(SpoolMiscount) {
     guard var stream = streams[name], stream.totals.includes(totals) else { throw SpoolMiscount() }
     stream.totals -= totals
@@ -112,7 +110,7 @@ struct SpoolState {
   mutating func setOldest(_ id: Int64?) { header.oldestID = id }
   mutating func setClosed(_ isClosed: Bool) { header.isClosed = isClosed }
 
-  /// Goes on under a new identity: nothing vouches for the numbers of the old one any more.
+  /// Continues with a new identity: the numbers of the old one cannot be trusted any more.
   mutating func renew() { header.producer = .random() }
 
   private mutating func takeID() -> Int64 {
@@ -120,7 +118,7 @@ struct SpoolState {
     return header.nextID
   }
 
-  /// The stream as it is, or as it begins.
+  /// The stream, or a new one.
   private mutating func stream(_ name: StreamName) -> Stream {
     streams[name] ?? Stream(row: takeID(), nextNumber: header.nextNumber)
   }
@@ -131,7 +129,7 @@ struct SpoolState {
   }
 }
 
-/// Batches are to be removed that were never counted: the file is damaged.
+/// Batches that were never counted are to be removed: the file is damaged.
 struct SpoolMiscount: Error {}
 
 extension BacklogTotals {
@@ -147,7 +145,7 @@ extension BacklogTotals {
     left.byteCount -= right.byteCount
   }
 
-  /// Whether `other` can be taken from it.
+  /// Whether `other` can be subtracted from it.
   func includes(_ other: BacklogTotals) -> Bool {
     batchCount >= other.batchCount && entryCount >= other.entryCount && byteCount >= other.byteCount
   }

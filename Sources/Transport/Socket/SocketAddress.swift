@@ -19,7 +19,10 @@ struct SocketAddress: Sendable {
     guard bytes.count <= byteCountMax else {
       throw TransportError(
         .pathTooLong,
-        "the path of a Unix socket has at most \(byteCountMax) bytes, this one has \(bytes.count): \(path); use a shorter one"
+        """
+        the path of a Unix socket has at most \(byteCountMax) bytes, this one has \(bytes.count): \(path); use a \
+        shorter one
+        """
       )
     }
     unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: bytes) }

@@ -118,7 +118,7 @@ import Testing
         "PRAGMA journal_mode=DELETE; UPDATE batches SET entries = 5 WHERE stream = 'web' AND number = 2")
     }
     let damaged = try SpoolReport.inspect(directory.path)
-    #expect(damaged.damage.contains { $0.contains("holds what cannot be read") }, "\(damaged.damage)")
+    #expect(damaged.damage.contains { $0.contains("cannot be read completely") }, "\(damaged.damage)")
     #expect(damaged.damage.contains { $0 == "stream web lacks 1 of its batches, with 1 entries" }, "\(damaged.damage)")
     let test = try TestSpool(directory.path)
     let live = try SpoolReport.inspect(directory.path, verifying: true)
