@@ -30,20 +30,20 @@ package struct TransportError: Error, Hashable, Sendable, CustomStringConvertibl
     self.cause = cause
   }
 
-  /// `what` failed because of `cause`; the code follows from the cause.
+  /// `what` failed because of `cause`, from which the code follows.
   init(_ what: String, cause: SystemError, advice: String? = nil, code: Code? = nil) {
     let message = "\(what): \(cause)"
     self.init(code ?? Code(cause), advice.map { "\(message); \($0)" } ?? message, cause: cause)
   }
 
-  /// The system has just refused what an event loop needs.
+  /// The system has refused what an event loop needs.
   static func noLoop() -> TransportError {
     TransportError("no event loop could be made", cause: .last, advice: "check the limit on open files (ulimit -n)")
   }
 
   package var description: String { message }
 
-  /// Whether the same call may succeed later without a change of settings.
+  /// Whether the same call may succeed later without any changes.
   package var isRetryable: Bool {
     switch code {
     case .invalidEndpoint, .unsupported, .pathTooLong, .permissionDenied, .loopStopped: false
@@ -61,7 +61,7 @@ extension TransportError.Code {
     case EADDRINUSE: self = .addressInUse
     case EADDRNOTAVAIL: self = .addressNotAvailable
     case EACCES, EPERM: self = .permissionDenied
-    // A Unix socket that nobody has made yet is a server that is not running.
+    // If there is no Unix socket yet, its server is not running.
     case ECONNREFUSED, ENOENT: self = .refused
     case ENETUNREACH, EHOSTUNREACH, ENETDOWN, EHOSTDOWN: self = .unreachable
     case ECONNRESET, EPIPE, ECONNABORTED: self = .reset

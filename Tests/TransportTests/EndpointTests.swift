@@ -32,7 +32,7 @@ import Testing
     ("logs://::1", "write an IPv6 address in brackets"),
     ("logs://[::1", "no closing bracket"),
     ("logs://[1.2.3.4]", "no IPv6 address in its brackets"),
-    ("logs://[::1]5647", "goes on behind the bracket"),
+    ("logs://[::1]5647", "continues after the bracket"),
     ("logs+unix://path", "write logs+unix:///path/to/socket"),
     ("logs+unix:///", "no absolute path"),
   ])

@@ -1,8 +1,8 @@
-/// The words behind a program's or a command's name, sorted into flags and operands.
+/// The words after the name of a program or a command, sorted into flags and operands.
 package struct Arguments: Sendable {
   package struct Flag: Sendable {
     package let name: String
-    /// Empty for one that has none.
+    /// Empty for a flag without a value.
     package let value: String
   }
 
@@ -11,9 +11,9 @@ package struct Arguments: Sendable {
   package private(set) var operands: [String] = []
 
   /// - Parameters:
-  ///   - options: what is known; anything else that begins with a dash is refused. `--` ends the flags, `-` alone is an
-  ///   operand.
-  ///   - help: the command that shows what is known.
+  ///   - options: the known flags; anything else that begins with a dash is refused. `--` ends the flags, `-` alone is
+  ///   an operand.
+  ///   - help: the command that shows the known flags.
   /// - Throws: `UsageError`.
   package init(_ words: [String], options: [Option], help: String) throws(UsageError) {
     var rest = words[...]
@@ -46,7 +46,7 @@ package struct Arguments: Sendable {
           flags.append(Flag(name: option.name, value: value))
         }
       } else {
-        // Short flags may stand together, the last one with its value behind it: -vn10.
+        // Short flags may be joined, the last one with its value: -vn10.
         var letters = word.dropFirst()
         while let letter = letters.popFirst() {
           guard let option = options.first(where: { $0.isCalled(String(letter)) }) else {
@@ -69,7 +69,7 @@ package struct Arguments: Sendable {
   package func value(_ option: String) -> String? { flags.last { $0.name == option }?.value }
 }
 
-/// Words that a program does not know, and where to look.
+/// Arguments that a program does not understand, and where to look.
 package struct UsageError: Error, Sendable, CustomStringConvertible {
   package let description: String
 

@@ -23,7 +23,7 @@ package struct Option: Sendable {
     return "\(short)--\(name)\(long)\(form.map { " \($0)" } ?? "")"
   }
 
-  /// The options with what they do, a line each.
+  /// The options and what they do, a line for each.
   package static func table(_ options: [Option]) -> String {
     let width = options.map(\.synopsis.count).max() ?? 0
     return options.map { option in

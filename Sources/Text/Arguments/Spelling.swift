@@ -1,9 +1,9 @@
-/// What somebody who wrote an unknown name may have meant.
+/// Suggests a name for one that is unknown.
 package enum Spelling {
-  /// The name that is nearest to `word`, if it is near enough to be meant: a third of its letters may be wrong.
+  /// The name nearest to `word`, if it is near enough: up to a third of the letters may be wrong.
   package static func nearest(to word: String, among names: [String]) -> String? {
     let letters = Array(word.utf8)
-    // Names are short; a long one is meant for none of them.
+    // Names are short: a long word is none of them.
     guard letters.count <= 64 else { return nil }
     let distances = names.map { (name: $0, distance: distance(letters, Array($0.utf8))) }
     guard let nearest = distances.min(by: { $0.distance < $1.distance }) else { return nil }
@@ -15,7 +15,7 @@ package enum Spelling {
     nearest(to: word, among: names).map { "; did you mean \(prefix)\($0)?" } ?? ""
   }
 
-  /// Letters that are wrong, missing, too many, or in each other's place.
+  /// How many letters are wrong, missing, superfluous, or swapped.
   private static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
     var rows = [Array(0...right.count)]
     for row in 0..<left.count {

@@ -1,8 +1,8 @@
 /// The escapes that JSON and Go share.
 enum Escape {
-  /// Reads the digits behind `\u`, and the second half of a character beyond U+FFFF; a half alone becomes U+FFFD.
+  /// Reads the digits after `\u`, and the second half of a character above U+FFFF; a lone half becomes U+FFFD.
   ///
-  /// - Returns: nil, and nothing is taken, when there are no four hexadecimal digits.
+  /// - Returns: nil if there are not four hexadecimal digits; then nothing is taken.
   @_lifetime(scanner: copy scanner)
   static func unicode(_ scanner: inout TextScanner) -> Unicode.Scalar? {
     guard let first = hexadecimal(4, &scanner) else { return nil }
@@ -12,14 +12,14 @@ enum Escape {
       (0xdc00..<0xe000).contains(second),
       let scalar = Unicode.Scalar(0x10000 + (first - 0xd800) << 10 + (second - 0xdc00))
     else {
-      // What follows stands for itself.
+      // What follows is read by itself.
       scanner.offset = behind
       return "\u{FFFD}"
     }
     return scalar
   }
 
-  /// Reads exactly so many hexadecimal digits, at most 8; takes nothing when they are not there.
+  /// Reads exactly `count` hexadecimal digits, at most 8; takes nothing if there are fewer.
   @_lifetime(scanner: copy scanner)
   static func hexadecimal(_ count: Int, _ scanner: inout TextScanner) -> UInt32? {
     var value: UInt32 = 0

@@ -1,6 +1,6 @@
 internal import LogsWire
 
-/// Goes through a text byte by byte; nothing that it reads is trusted.
+/// Reads a text byte by byte, trusting nothing in it.
 struct TextScanner: ~Escapable {
   let bytes: RawSpan
   /// Where the next byte is read.
@@ -13,7 +13,7 @@ struct TextScanner: ~Escapable {
 
   var next: UInt8? { offset < bytes.byteCount ? bytes[offset] : nil }
 
-  /// The byte `count` places behind the next one.
+  /// The byte `count` places after the next one.
   func byte(ahead count: Int) -> UInt8? { count < bytes.byteCount - offset ? bytes[offset + count] : nil }
 
   @_lifetime(self: copy self)
@@ -43,7 +43,7 @@ struct TextScanner: ~Escapable {
     return offset - start
   }
 
-  /// Exactly so many digits, at most 18.
+  /// Exactly `count` digits, at most 18.
   @_lifetime(self: copy self)
   mutating func digits(_ count: Int) -> Int? {
     guard bytes.byteCount - offset >= count else { return nil }
@@ -56,7 +56,7 @@ struct TextScanner: ~Escapable {
     return value
   }
 
-  /// One digit or more, at most `most` of them, which are at most 18.
+  /// One to `most` digits, and at most 18.
   @_lifetime(self: copy self)
   mutating func number(most: Int) -> Int? {
     var end = offset
@@ -65,7 +65,7 @@ struct TextScanner: ~Escapable {
     return digits(end - offset)
   }
 
-  /// What stands before the next `byte`, which is taken as well and stands before the end.
+  /// Everything before the next `byte`, which is taken as well; nil if there is no such byte.
   @_lifetime(self: copy self)
   mutating func range(before byte: Unicode.Scalar) -> Range<Int>? {
     guard let end = bytes.firstIndex(of: UInt8(ascii: byte), from: offset) else { return nil }
@@ -73,7 +73,7 @@ struct TextScanner: ~Escapable {
     return offset..<end
   }
 
-  /// What stands before the next space, which is taken as well; not empty.
+  /// Everything before the next space, which is taken as well; nil if that is empty.
   @_lifetime(self: copy self)
   mutating func word() -> Range<Int>? {
     let start = offset
@@ -84,7 +84,7 @@ struct TextScanner: ~Escapable {
     return word
   }
 
-  /// All that is left.
+  /// Everything that is left.
   var rest: Range<Int> { min(offset, bytes.byteCount)..<bytes.byteCount }
 
   func isEqual(_ range: Range<Int>, _ word: StaticString) -> Bool {
@@ -106,12 +106,12 @@ extension RawSpan {
     return nil
   }
 
-  /// The bytes of `range` as text; nil when they are not UTF-8.
+  /// The bytes of `range` as text; nil if they are not UTF-8.
   func string(_ range: Range<Int>) -> String? {
     unsafe extracting(range).withUnsafeBytes { unsafe String(validating: $0, as: UTF8.self) }
   }
 
-  /// The bytes of `range`: text if they are UTF-8, which nothing that is not may be turned into.
+  /// The bytes of `range`: text if they are UTF-8, else bytes, which must stay as they are.
   func value(_ range: Range<Int>) -> AttributeValue {
     string(range).map { .string($0) } ?? .bytes(ByteString(copying: extracting(range)))
   }
@@ -124,7 +124,7 @@ extension UInt8 {
 
   var isLetter: Bool { isUppercase || (self >= UInt8(ascii: "a") && self <= UInt8(ascii: "z")) }
 
-  /// What a hexadecimal digit stands for.
+  /// The value of a hexadecimal digit.
   var hexadecimal: UInt32? {
     switch self {
     case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt32(self - UInt8(ascii: "0"))

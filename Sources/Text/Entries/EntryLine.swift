@@ -1,13 +1,13 @@
 package import LogsWire
 
-/// An entry as one line for people, with all that it holds:
+/// An entry as one line for people, with everything in it:
 /// `2026-01-10T12:00:00.123456789Z WARN web: slow query ms=1250 sql="select 1"`.
 ///
 /// Always one line and harmless on a terminal: control characters are shown as escapes.
 package enum EntryLine {
   package static func bytes(of entry: LogEntry) -> [UInt8] { Array("\(text(of: entry))\n".utf8) }
 
-  /// The line without its end.
+  /// The line without its newline.
   package static func text(of entry: LogEntry) -> String {
     var line = Timestamp.rfc3339(entry.effectiveTime)
     if entry.severity != .unspecified { line += " \(entry.severity.description.uppercased())" }
@@ -33,7 +33,7 @@ package enum EntryLine {
     }
   }
 
-  /// Whether a string can stand without quotes.
+  /// Whether a string needs no quotes.
   private static func isPlain(_ text: String) -> Bool {
     !text.isEmpty
       && text.unicodeScalars.allSatisfy {

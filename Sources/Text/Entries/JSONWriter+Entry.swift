@@ -1,7 +1,7 @@
 package import LogsWire
 
 extension JSONWriter {
-  /// The object that an entry is in JSON, for every program that prints or serves entries.
+  /// Writes an entry as an object, the same for all programs that print or serve entries.
   package mutating func entry(_ entry: LogEntry, of stream: StreamName) {
     object { json in
       json.key("stream")

@@ -1,8 +1,9 @@
 package import LogsWire
 
-/// A part of a line that was too long for one entry, as the attributes of its entry say. Docker calls them the same.
+/// A part of a line that was too long for one entry, as described by the attributes of its entry. Docker uses the same
+/// names.
 package struct LinePart: Equatable, Sendable {
-  /// The same for all parts of a line and for no other line's.
+  /// The same for all parts of one line, and different for other lines.
   package let line: String
   /// From 1.
   package let ordinal: Int64
@@ -18,7 +19,7 @@ package struct LinePart: Equatable, Sendable {
     self.isLast = isLast
   }
 
-  /// nil when the attributes are not those of a part.
+  /// nil if the attributes are not those of a part.
   package init?(_ attributes: [LogAttribute]) {
     guard !attributes.isEmpty else { return nil }
     func value(_ key: String) -> AttributeValue? { attributes.first { $0.key == key }?.value }
@@ -35,7 +36,7 @@ package struct LinePart: Equatable, Sendable {
     ]
   }
 
-  /// Whether this part comes right behind the other one in their line.
+  /// Whether this part directly follows the other one in their line.
   package func continues(_ other: LinePart) -> Bool {
     line == other.line && !other.isLast && other.ordinal < .max && ordinal == other.ordinal + 1
   }

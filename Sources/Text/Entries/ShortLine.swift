@@ -1,6 +1,6 @@
 package import LogsWire
 
-/// An entry as one line for people who look on: `2026-01-10 12:00:00.123 web WARN api: slow query {"ms":1250}`.
+/// An entry as one line for people who watch: `2026-01-10 12:00:00.123 web WARN api: slow query {"ms":1250}`.
 ///
 /// Always one line and harmless on a terminal: control characters are shown as escapes.
 package struct ShortLine: Sendable {

@@ -1,6 +1,6 @@
 /// A decimal number of at most 19 digits, as it was written: `mantissa` times ten to the power of `exponent`.
 ///
-/// The mantissa does not end in a zero, so that equal numbers have equal parts.
+/// The mantissa does not end in a zero, so equal numbers have equal parts.
 struct Decimal: Hashable {
   private(set) var mantissa: UInt64 = 0
   private(set) var exponent = 0
@@ -9,20 +9,20 @@ struct Decimal: Hashable {
 
   var isZero: Bool { mantissa == 0 }
 
-  /// Exponents beyond this say nothing that a double or a time could hold.
+  /// With exponents beyond this, no double or time can hold the number.
   private static let exponentMax = 10_000
   private static let digitCountMax = 19
 
   init?(_ text: String) { self.init(unsafe text.utf8.span.bytes) }
 
-  /// Reads `-12.5e+3`; nil for what is no number, or has more digits.
+  /// Reads `-12.5e+3`; nil if it is not a number, or has more digits.
   init?(_ text: RawSpan) {
     var scanner = TextScanner(text)
     isNegative = scanner.take("-")
     var places = 0
     var isPastPoint = false
     var hasDigits = false
-    // Zeros count once a digit follows them.
+    // Zeros count only if a digit follows.
     var zeroCount = 0
     while let byte = scanner.next {
       if byte == UInt8(ascii: "."), !isPastPoint {
@@ -58,7 +58,7 @@ struct Decimal: Hashable {
     guard abs(exponent) <= Self.exponentMax else { return nil }
   }
 
-  /// The whole part of this number times ten to the power of `power`; nil when it does not fit.
+  /// The whole part of this number times ten to the power of `power`; nil if it does not fit.
   func scaled(by power: Int) -> Int64? {
     var value = mantissa
     var shift = exponent + power

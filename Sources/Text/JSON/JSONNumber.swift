@@ -1,10 +1,10 @@
 internal import LogsWire
 
-/// Numbers as JSON writes them.
+/// Numbers in JSON.
 enum JSONNumber {
-  /// Reads a number: an integer, a double if it says the same, else its digits as text.
+  /// Reads a number: as an integer, as a double if that is exact, or else its digits as text.
   ///
-  /// - Returns: nil when no number of JSON begins here: `+1`, `01`, `1.` and `.5` are none.
+  /// - Returns: nil if no number of JSON begins here: `+1`, `01`, `1.` and `.5` are not numbers.
   @_lifetime(scanner: copy scanner)
   static func read(_ scanner: inout TextScanner) -> AttributeValue? {
     let start = scanner.offset
@@ -26,7 +26,7 @@ enum JSONNumber {
     let digits = scanner.bytes.extracting(start..<scanner.offset)
     if isInteger, let number = integer(digits, isNegative) { return .integer(number) }
     guard let text = scanner.bytes.string(start..<scanner.offset) else { return nil }
-    // Integers beyond 64 bits are identifiers more often than quantities, and their readers expect digits.
+    // Integers beyond 64 bits are identifiers more often than quantities, and readers expect all their digits.
     if isInteger, !(isNegative && digits.byteCount == 2) { return .string(text) }
     return double(text).map { .double($0) } ?? .string(text)
   }
@@ -39,7 +39,7 @@ enum JSONNumber {
     return scanner.offset > start
   }
 
-  /// nil when it does not fit, and for -0, which no integer is.
+  /// nil if it does not fit, and for -0, which is no integer.
   private static func integer(_ text: RawSpan, _ isNegative: Bool) -> Int64? {
     var value: Int64 = 0
     for index in (isNegative ? 1 : 0)..<text.byteCount {
@@ -52,10 +52,10 @@ enum JSONNumber {
     return isNegative && value == 0 ? nil : value
   }
 
-  /// The double that is written with the same digits; nil when none is.
+  /// The double with the same digits; nil if there is none.
   private static func double(_ text: String) -> Double? {
     guard let written = Decimal(text), let double = Double(text), double.isFinite else { return nil }
-    // A double holds any 15 digits.
+    // A double can hold any 15 digits.
     if written.digitCount <= 15, double.isNormal || double.isZero && written.isZero { return double }
     return Decimal("\(double)") == written ? double : nil
   }

@@ -1,7 +1,7 @@
 internal import LogsWire
 
 extension JSONReader {
-  /// A string in its quotes; bytes when it is not UTF-8.
+  /// A string in quotes; bytes if it is not UTF-8.
   @_lifetime(self: copy self)
   mutating func text() -> AttributeValue? {
     scanner.offset += 1
@@ -22,7 +22,7 @@ extension JSONReader {
     return scanner.take("\"") ? AttributeValue(text: content) : nil
   }
 
-  /// Stops at a quote, a backslash, and control characters, which JSON has only as escapes.
+  /// Stops at a quote, a backslash, and control characters, which JSON allows only as escapes.
   @_lifetime(self: copy self)
   private mutating func skipPlain() {
     let bytes = scanner.bytes

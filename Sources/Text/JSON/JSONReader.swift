@@ -1,20 +1,20 @@
 internal import LogsWire
 
-/// Reads the JSON object (RFC 8259, to the letter) that a whole line is, in time and memory that grow with the line.
+/// Reads a line that is one JSON object (strictly by RFC 8259), in time and memory proportional to the line.
 ///
-/// Goes down once a level as far as an entry's attributes may nest, and through what is deeper without building it.
+/// Recurses only as deep as attributes of an entry may nest; anything deeper is scanned without building it.
 struct JSONReader: ~Escapable {
   var scanner: TextScanner
   /// Values read, at any depth.
   private var valueCount = 0
   private var hasOddKey = false
-  /// The member being read nests deeper than an entry can hold.
+  /// Whether the current member nests deeper than an entry can hold.
   private var isTooDeep = false
 
   @_lifetime(copy bytes)
   private init(_ bytes: RawSpan) { scanner = TextScanner(bytes) }
 
-  /// The object that the whole line is; nil when it is something else, or no JSON.
+  /// The object; nil if the line is something else.
   static func object(_ line: RawSpan) -> StructuredLine? {
     var reader = JSONReader(line)
     reader.skipSpace()
@@ -23,8 +23,8 @@ struct JSONReader: ~Escapable {
     return reader.scanner.isAtEnd ? object : nil
   }
 
-  /// The members of the outermost object. Those that are too deep keep their place until the end: the last one of a
-  /// name counts, whichever it is.
+  /// The members of the outermost object. Members that are too deep keep their place until the end, since the last one
+  /// of a name counts, even if it is too deep.
   @_lifetime(self: copy self)
   private mutating func line() -> StructuredLine? {
     scanner.offset += 1
@@ -98,7 +98,7 @@ struct JSONReader: ~Escapable {
     return scanner.take("]") ? .list(values) : nil
   }
 
-  /// A name and what stands around it, up to its value. A key is text: one that is not UTF-8 makes the line no JSON.
+  /// A name and everything up to its value. A key is text: a line with a key that is not UTF-8 is not JSON.
   @_lifetime(self: copy self)
   private mutating func key() -> String? {
     skipSpace()
@@ -115,9 +115,9 @@ struct JSONReader: ~Escapable {
     while let byte = scanner.next, byte == 0x20 || byte == 0x09 || byte == 0x0a || byte == 0x0d { scanner.offset += 1 }
   }
 
-  /// Goes through a list or map of any depth.
+  /// Scans a list or map of any depth.
   ///
-  /// - Returns: false when it is no JSON.
+  /// - Returns: false if it is not JSON.
   @_lifetime(self: copy self)
   private mutating func skipNested() -> Bool {
     var open: [UInt8] = []

@@ -1,6 +1,6 @@
 internal import LogsWire
 
-/// Writes JSON (RFC 8259), keys in the order in which they are written.
+/// Writes JSON (RFC 8259). Keys keep the order in which they are written.
 package struct JSONWriter {
   package private(set) var bytes: [UInt8] = []
   private var needsComma = false
@@ -21,7 +21,7 @@ package struct JSONWriter {
 
   private static let hexadecimal = Array("0123456789abcdef".utf8)
 
-  /// Escapes more than JSON asks for: it may be shown on a terminal.
+  /// Escapes more than JSON requires, since the text may be shown on a terminal.
   package mutating func string(_ text: String) {
     separate()
     bytes.append(UInt8(ascii: "\""))
@@ -33,7 +33,7 @@ package struct JSONWriter {
       case "\r": bytes.append(contentsOf: #"\r"#.utf8)
       case "\t": bytes.append(contentsOf: #"\t"#.utf8)
       case let scalar where !PrintableText.isHarmless(scalar):
-        // All of them are below U+10000: one escape is enough.
+        // All of these are below U+10000, so one escape is enough.
         bytes.append(contentsOf: #"\u"#.utf8)
         for shift in [12, 8, 4, 0] { bytes.append(Self.hexadecimal[Int(scalar.value >> shift & 15)]) }
       default: bytes.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
@@ -45,7 +45,7 @@ package struct JSONWriter {
   package mutating func number(_ value: UInt64) { literal(String(value)) }
   package mutating func number(_ value: Int64) { literal(String(value)) }
 
-  /// JSON has no infinities and no NaN; they become strings.
+  /// JSON has no infinities and NaN; they become strings.
   package mutating func number(_ value: Double) {
     if value.isFinite { literal("\(value)") } else { string("\(value)") }
   }

@@ -1,14 +1,14 @@
 internal import LogsWire
 
-/// Finds a name that comes twice in an object: by comparing while there are few, by hashing when there are many.
+/// Finds names that come twice in an object: by comparing if there are few names, by hashing if there are many.
 ///
-/// Names are compared byte by byte: to Swift, two forms of one accented letter are equal strings, and one of them would
+/// Names are compared byte by byte: in Swift, two forms of one accented letter are equal strings, and one member would
 /// be lost.
 struct KeyPlaces {
   private var places: [ByteKey: Int] = [:]
   private static let fewMax = 16
 
-  /// Where the member of a name is.
+  /// The index of the member with a name.
   mutating func place(of key: String, in members: [LogAttribute]) -> Int? {
     if members.count < Self.fewMax { return members.firstIndex { ByteKey($0.key) == ByteKey(key) } }
     if places.isEmpty {
@@ -17,9 +17,9 @@ struct KeyPlaces {
     return places[ByteKey(key)]
   }
 
-  /// Adds a member; of a name that comes twice the last value counts, in the place of the first.
+  /// Adds a member. If its name comes twice, the last value counts, in the place of the first.
   ///
-  /// - Returns: its place.
+  /// - Returns: its index.
   @discardableResult
   mutating func insert(_ member: LogAttribute, into members: inout [LogAttribute]) -> Int {
     if let place = place(of: member.key, in: members) {

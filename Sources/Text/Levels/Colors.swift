@@ -1,6 +1,6 @@
 /// The sequences that colour text on a terminal (SGR): `ESC [ 3 1 m`.
 enum Colors {
-  /// The text without colours, but for those in quotes; nil when it has none.
+  /// The text without colours, except those in quotes; nil if it has none.
   static func removed(from text: RawSpan) -> [UInt8]? {
     guard text.firstIndex(of: 0x1b) != nil else { return nil }
     var scanner = TextScanner(text)

@@ -1,19 +1,19 @@
 internal import LogsWire
 
-/// How a field of a logger counts its levels.
+/// The scale that a logger uses for its levels.
 enum LevelScale: Sendable {
-  /// Words, letters, and the tens of bunyan and pino. A number below 10 may be of any scale, and says nothing.
+  /// Words, letters, and the tens of bunyan and pino. A number below 10 may be of any scale and is ignored.
   case unsaid
-  /// 0 is the gravest, 7 is debug: syslog, journald, GELF.
+  /// From 0, the most severe, to 7, debug: syslog, journald, GELF.
   case syslog
   /// OpenTelemetry's numbers, 1 to 24.
   case openTelemetry
-  /// PostgreSQL's words, of which LOG is one.
+  /// PostgreSQL's words, including LOG.
   case postgres
-  /// A word; a number never: Python's tens begin with debug, others count in hundreds.
+  /// Only words: numbers are ambiguous, since Python's tens begin with debug and others count in hundreds.
   case word
 
-  /// nil when the value is no level on this scale.
+  /// nil if the value is not a level on this scale.
   func severity(_ value: AttributeValue) -> LogSeverity? {
     switch value {
     case .integer(let number): severity(number)
@@ -62,7 +62,7 @@ enum LevelScale: Sendable {
     }
   }
 
-  /// slog's levels between its names: `INFO+2`, `DEBUG-4`. Its numbers lie 9 below OpenTelemetry's.
+  /// slog's levels between its names: `INFO+2`, `DEBUG-4`. Its numbers are 9 below OpenTelemetry's.
   private static func offset(_ word: String) -> LogSeverity? {
     guard let sign = word.utf8.lastIndex(where: { $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "-") }),
       let base = LogSeverity(name: String(word[..<sign])), let step = Int8(word[sign...])
@@ -70,14 +70,14 @@ enum LevelScale: Sendable {
     return LogSeverity(number: UInt8(clamping: min(max(Int(base.number) + Int(step), 1), 24)))
   }
 
-  /// bunyan and pino: 10 trace, 20 debug, 30 info, 40 warn, 50 error, 60 fatal, and what services put between them.
+  /// bunyan and pino: 10 trace, 20 debug, 30 info, 40 warn, 50 error, 60 fatal, and custom levels in between.
   private static func tens(_ number: Int64) -> LogSeverity? {
     guard (10..<70).contains(number) else { return nil }
     let (range, step) = number.quotientAndRemainder(dividingBy: 10)
     return LogSeverity(number: UInt8(1 + (range - 1) * 4 + step * 4 / 10))
   }
 
-  /// As OpenTelemetry maps them.
+  /// By the mapping of OpenTelemetry.
   static func syslogSeverity(_ number: Int64) -> LogSeverity? {
     switch number {
     case 0: .critical

@@ -3,7 +3,7 @@ internal import LogsWire
 /// `127.0.0.1 - frank [10/Oct/2000:13:55:36 -0700] "GET / HTTP/1.0" 200 2326 "referer" "agent"`: requests to nginx and
 /// Apache.
 ///
-/// The line stays the message: it is what people know, and formats differ in what follows.
+/// The line stays the message: people know it, and formats differ in what follows.
 enum AccessLine {
   static func entry(_ text: ByteString, _ raw: LogEntry, _ rules: TimeRules) -> LogEntry? {
     var scanner = TextScanner(text.span)
@@ -13,10 +13,10 @@ enum AccessLine {
     if scanner.next != UInt8(ascii: "[") {
       guard let fourth = scanner.word() else { return nil }
       if scanner.isEqual(second, "-") {
-        // No client is called so: the user's name has a space.
+        // This is not a client: the user's name has a space.
         user = user.lowerBound..<fourth.upperBound
       } else {
-        // The host that was asked for stands in front.
+        // The requested host comes first.
         attributes.append(LogAttribute("vhost", scanner.bytes.value(first)))
         (client, second, user) = (second, user, fourth)
       }
@@ -49,7 +49,7 @@ enum AccessLine {
     return content.entry(text, raw)
   }
 
-  /// What stands in quotes, escapes as they are.
+  /// The text in quotes, with its escapes.
   @_lifetime(scanner: copy scanner)
   private static func quoted(_ scanner: inout TextScanner) -> Range<Int>? {
     guard scanner.take("\"") else { return nil }
@@ -59,7 +59,7 @@ enum AccessLine {
     return scanner.take("\"") ? start..<end : nil
   }
 
-  /// Method, path and protocol; what is no such request is `request` as a whole.
+  /// Method, path and protocol; anything else becomes `request` as a whole.
   private static func parts(_ request: Range<Int>, _ bytes: RawSpan) -> [LogAttribute] {
     var scanner = TextScanner(bytes.extracting(request))
     guard let method = scanner.word(), scanner.isWord(method, "-_"), let path = scanner.word(),

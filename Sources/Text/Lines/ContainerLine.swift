@@ -1,6 +1,6 @@
 internal import LogsWire
 
-/// `2016-10-06T00:17:09.669794202Z stdout F text`: a container's line, as containerd and CRI-O keep it.
+/// `2016-10-06T00:17:09.669794202Z stdout F text`: a line of a container, as containerd and CRI-O store it.
 enum ContainerLine {
   static func entry(_ text: ByteString, _ raw: LogEntry, _ rules: TimeRules) -> LogEntry? {
     var scanner = TextScanner(text.span)
@@ -17,7 +17,7 @@ enum ContainerLine {
       tag.count == 1 || scanner.bytes[start + 1] == UInt8(ascii: ":"), scanner.take(" ") || scanner.isAtEnd
     else { return nil }
     content.attributes.append(LogAttribute("stream", scanner.bytes.value(stream)))
-    // F is a whole line; P one that goes on in the next record.
+    // F is a whole line; P is one that continues in the next record.
     if !scanner.isEqual(tag, "F") { content.attributes.append(LogAttribute("tag", scanner.bytes.value(tag))) }
     content.message = scanner.rest
     return content.entry(text, raw)

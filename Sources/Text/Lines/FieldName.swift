@@ -1,6 +1,6 @@
 internal import LogsWire
 
-/// What loggers call the things that an entry has fields for. `docs/formats.md` lists the loggers.
+/// The names that loggers use for what an entry has fields for. `docs/formats.md` lists the loggers.
 struct FieldName: Sendable {
   enum Role: Sendable {
     case time
@@ -9,19 +9,19 @@ struct FieldName: Sendable {
     case message
   }
 
-  /// What the presence of a name says about who wrote the line.
+  /// What a name reveals about the logger that wrote the line.
   enum Hint: Sendable {
     case gelfVersion, gelfText, container, python, nodeHost, nodeProcess, clef
   }
 
   var role: Role?
-  /// Of several names for one thing the lowest counts.
+  /// Of several names for one field, the one with the lowest rank counts.
   var rank = 0
   var hint: Hint?
   /// Names inside a map under this one.
   var children: [String: FieldName] = [:]
 
-  /// Names are looked up as they are written, then in lower case; one that is longer than all of these is not.
+  /// Looks a name up as it is written, then in lower case. A name longer than all known ones is not looked up.
   static func named(_ key: String) -> FieldName? {
     guard key.utf8.count <= lengthMax else { return nil }
     if let exact = exact[key] { return exact }
@@ -30,14 +30,14 @@ struct FieldName: Sendable {
 
   private static let lengthMax = all.keys.reduce(0) { max($0, $1.utf8.count) }
 
-  /// Names that mean this only in capitals.
+  /// Names that have this meaning only in capitals.
   private static let exact: [String: FieldName] = [
     "PRIORITY": FieldName(role: .level(.syslog), rank: 50),
     "SYSLOG_IDENTIFIER": FieldName(role: .source, rank: 50),
     "_COMM": FieldName(role: .source, rank: 51),
   ]
 
-  // Lower ranks first. A dot leads into a map, and a name with the dot in it counts as well.
+  // In order of rank. A dot leads into a map; a name that contains the dot counts as well.
   private static let times = [
     "@timestamp", "timestamp", "time", "ts", "@t", "datetime", "asctime", "instant", "timemillis", "timeunixnano",
     "__realtime_timestamp", "date", "t", "log_time", "time_iso8601", "time_local", "msec", "eventtime",
@@ -76,7 +76,7 @@ struct FieldName: Sendable {
     for (rank, (name, scale)) in levels.enumerated() { add(name, .level(scale), rank) }
     for (rank, name) in sources.enumerated() { add(name, .source, rank) }
     for (rank, name) in messages.enumerated() { add(name, .message, rank) }
-    // A logger's name in lines that nothing else is known to write; elsewhere it may be anybody's.
+    // The name of the logger, in lines that only known loggers write; elsewhere it may be any name.
     add("name", .source, 60)
     for (name, hint) in hints { all[name, default: FieldName()].hint = hint }
     return all

@@ -1,10 +1,10 @@
 internal import LogsWire
 
-/// Which members of a line an entry has fields for: by their names, wherever in the line they stand.
+/// Picks the members of a line that an entry has fields for, by their names, in any order.
 struct FieldPick {
   struct Place {
     let member: Int
-    /// The place inside the member's map.
+    /// The index in the member's map.
     let child: Int?
   }
 
@@ -21,12 +21,12 @@ struct FieldPick {
 
   private let rules: TimeRules
   private var hints: Set<FieldName.Hint> = []
-  /// A level whose scale only the rest of the line can tell, and the letter of MongoDB's.
+  /// A level whose scale depends on the rest of the line, MongoDB's letter, and a name that may be the logger's.
   private var digit: Int?
   private var letter: Int?
   private var name: Int?
 
-  /// Without a text of its own, another name for the message is better.
+  /// An empty message: any other name for the message is better.
   private static let emptyRank = 1_000
 
   init(_ members: [LogAttribute], _ rules: TimeRules) {
@@ -67,7 +67,7 @@ struct FieldPick {
     switch role {
     case .time:
       guard rank < time?.rank ?? .max else { return }
-      // One letter says too little beside a number, but for MongoDB's map and log15's texts.
+      // For a number, one letter says too little; MongoDB has a map here and log15 a text.
       if member.key == "t", !hasDate(member.value) { return }
       guard let value = FieldTime.nanoseconds(member.value, rules) else { return }
       time = Choice(value: value, place: place, rank: rank)
@@ -107,7 +107,7 @@ struct FieldPick {
     }
   }
 
-  /// journald writes a message that is not UTF-8 as a list of its bytes.
+  /// journald writes a message that is not UTF-8 as a list of bytes.
   private func journalText(_ member: LogAttribute) -> ByteString? {
     guard member.key == "MESSAGE", case .list(let values) = member.value else { return nil }
     var bytes: [UInt8] = []
@@ -119,7 +119,7 @@ struct FieldPick {
     return ByteString(bytes)
   }
 
-  /// Decides what only the line as a whole can tell.
+  /// Decides what depends on the line as a whole.
   private mutating func settle(_ members: [LogAttribute]) {
     if severity == nil, let digit, hints.isSuperset(of: [.gelfVersion, .gelfText]),
       let value = LevelScale.syslog.severity(members[digit].value)
@@ -135,7 +135,7 @@ struct FieldPick {
     if source == nil, let name, hints.contains(.python) || hints.isSuperset(of: [.nodeHost, .nodeProcess]) {
       take(members[name], .source, 0, Place(member: name, child: nil))
     }
-    // Docker and containerd end each record with the newline of the program's line.
+    // Docker and containerd keep the newline of the program's line in each record.
     if let message, hints.contains(.container), members[message.place.member].key == "log",
       message.value.count > 0, message.value[message.value.count - 1] == UInt8(ascii: "\n")
     {
@@ -144,10 +144,10 @@ struct FieldPick {
     }
   }
 
-  /// CLEF leaves out the level of what is information.
+  /// CLEF leaves out the level if it is information.
   var isSilentInformation: Bool { severity == nil && hints.contains(.clef) && message != nil }
 
-  /// The members that an entry has no fields for.
+  /// The members for which an entry has no field.
   func rest(of members: [LogAttribute]) -> [LogAttribute] {
     var taken: [Place] = []
     if let time { taken.append(time.place) }

@@ -32,7 +32,7 @@ enum KlogLine {
     }
   }
 
-  /// `0102 15:04:05.678901`, or with its year: `20260102 15:04:05.678901`.
+  /// `0102 15:04:05.678901`, or with the year: `20260102 15:04:05.678901`.
   @_lifetime(scanner: copy scanner)
   private static func date(_ scanner: inout TextScanner) -> CalendarTime? {
     var time = CalendarTime()

@@ -1,6 +1,6 @@
 internal import LogsWire
 
-/// What a line of a fixed shape says beside its message.
+/// The content of a line with a fixed format.
 struct LineContent {
   var time: Int64
   var severity: LogSeverity?
@@ -12,9 +12,9 @@ struct LineContent {
   init(time: Int64) { self.time = time }
 
   /// - Parameters:
-  ///   - date: the line's time. Of a day that does not exist, or in an unlikely year, its text becomes the attribute
+  ///   - date: the time of the line. If the day does not exist or the year is unlikely, its text becomes the attribute
   ///   `time`.
-  ///   - text: where it stands in `bytes`.
+  ///   - text: its place in `bytes`.
   init(_ date: CalendarTime, _ text: Range<Int>, in bytes: RawSpan, _ rules: TimeRules) {
     if let time = date.entryTime(rules) {
       self.time = time
@@ -24,7 +24,7 @@ struct LineContent {
     }
   }
 
-  /// - Parameter text: what the ranges lie in.
+  /// - Parameter text: the line, which the ranges refer to.
   func entry(_ text: ByteString, _ raw: LogEntry) -> LogEntry {
     var entry = raw
     if time != 0 { entry.time = time }
@@ -41,14 +41,14 @@ struct LineContent {
 }
 
 extension TextScanner {
-  /// The range as an integer if it is written like one, else as text.
+  /// The value of the range: an integer if it is written like one, else text.
   func number(_ range: Range<Int>) -> AttributeValue {
     let value = bytes.value(range)
     guard case .string(let text) = value, let number = Int64(text), String(number) == text else { return value }
     return .integer(number)
   }
 
-  /// Whether all bytes of the range are letters, digits or one of `others`, and there is one at least.
+  /// Whether the range is not empty and has only letters, digits and characters of `others`.
   func isWord(_ range: Range<Int>, _ others: StaticString) -> Bool {
     guard !range.isEmpty else { return false }
     for index in range {

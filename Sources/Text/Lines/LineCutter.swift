@@ -2,24 +2,24 @@ package import LogsWire
 
 /// Cuts the bytes of files into lines, in pieces of any size and with bounded memory.
 ///
-/// A line is what stands before `\n`; `\r` and bytes that are not UTF-8 stay, and a last line without `\n` counts as
-/// well. NULs in front of a line's text are no part of it: a writer that goes on at its old place after a rotation has
-/// emptied the file leaves a hole there (copytruncate). They are passed over, however many, and counted.
+/// A line ends at `\n`; `\r` and bytes that are not UTF-8 are kept, and a last line without `\n` counts as well. NULs
+/// in front of a line's text are left out, however many, and counted: they are the hole that a writer leaves if it goes
+/// on writing at its old offset after a rotation has emptied the file (copytruncate).
 ///
-/// The mark at a file's start is no text, and one of UTF-16 makes the file be read as that, unless its bytes are to be
-/// kept.
+/// A byte order mark at the start of a file is removed. A file with the mark of UTF-16 is read as UTF-16, unless its
+/// bytes are to be kept.
 package struct LineCutter: Sendable {
   package struct Line: Sendable {
     /// The line, or the beginning of one that is too long for a message.
     package let bytes: ByteString
     /// The length of the whole line.
     package let byteCount: Int
-    /// When a line that is too long has been split: which part of it this is.
+    /// Which part this is, if a line that is too long was split.
     package let part: Part?
   }
 
   package struct Part: Hashable, Sendable {
-    /// Tells the line from others that were split.
+    /// Distinguishes the line from others that were split.
     package let line: UInt64
     /// From 1.
     package let ordinal: Int64
@@ -28,19 +28,19 @@ package struct LineCutter: Sendable {
 
   package struct Configuration: Sendable {
     package var encoding = TextEncoding.automatic
-    /// Whether a mark, and text in UTF-16, stay as they are unless `encoding` names it.
+    /// Whether marks and UTF-16 are kept as they are, unless `encoding` names UTF-16.
     package var keepsBytes = false
-    /// Whether a line that is too long becomes several, rather than being cut.
+    /// Whether lines that are too long are split instead of cut.
     package var splitsLongLines = false
 
     package init() {}
   }
 
-  /// What has not become text.
+  /// Counts of what did not become lines as it was.
   package struct Report: Sendable {
     package var skippedNULCount: UInt64 = 0
     package var cutLineCount: UInt64 = 0
-    /// How long the first of them were.
+    /// The lengths of the first of them.
     package var cutLineByteCounts: [Int] = []
     package var cutLineByteCountMax = 0
     package var splitLineCount: UInt64 = 0
@@ -56,9 +56,9 @@ package struct LineCutter: Sendable {
     }
   }
 
-  /// What somebody should know of a file.
+  /// What somebody should know about a file.
   package enum Finding: Sendable {
-    /// It is UTF-16 by its mark, and its bytes are kept.
+    /// It has the mark of UTF-16, and its bytes are kept.
     case utf16Kept
     /// It looks like UTF-16, but has no mark.
     case unmarkedUTF16
@@ -68,25 +68,25 @@ package struct LineCutter: Sendable {
   package private(set) var report = Report()
   private let configuration: Configuration
 
-  /// A file's first bytes, while they do not tell yet what it is.
+  /// The first bytes of a file, until its encoding is known.
   private var firstBytes: [UInt8]? = []
   private var decoder: UTF16Decoder?
-  /// Text in two bytes a letter is full of NULs that are no hole.
+  /// Whether NULs are a hole. In UTF-16 they are part of the text.
   private var hasHoles = true
   private var finding: Finding?
 
-  /// The beginning of a line whose end has not been read yet, as far as it is kept, and its length so far.
+  /// The kept beginning of a line whose end has not been read yet, and the length of the line so far.
   private var rest: [UInt8] = []
   private var restByteCount = 0
   private var partCount: Int64 = 0
 
   static let lineByteCountMax = Limits.messageByteCountMax
-  /// Memory for the beginning of a line that is kept for the next one.
+  /// How much memory is kept for the beginning of the next line.
   private static let keptCapacity = 256 << 10
 
   package init(_ configuration: Configuration) { self.configuration = configuration }
 
-  /// What the file's start has shown; once.
+  /// What the start of the file has shown. Returned once.
   package mutating func takeFinding() -> Finding? {
     defer { finding = nil }
     return finding
@@ -98,7 +98,7 @@ package struct LineCutter: Sendable {
     return begin(first + bytes, isWhole: false)
   }
 
-  /// The file ends, and its last line with it; another one may follow.
+  /// The file ends, and with it its last line. Another file may follow.
   package mutating func endFile() -> [Line] {
     var lines = firstBytes.map { begin($0, isWhole: true) } ?? []
     if decoder != nil {
@@ -113,7 +113,7 @@ package struct LineCutter: Sendable {
     return lines
   }
 
-  // MARK: A file's start
+  // MARK: The start of a file
 
   private mutating func begin(_ bytes: [UInt8], isWhole: Bool) -> [Line] {
     let start = FileStart(bytes, isWhole: isWhole)
@@ -186,7 +186,8 @@ package struct LineCutter: Sendable {
     return lines
   }
 
-  /// Keeps the beginning of a line; what is too much for one message becomes parts of it, or is only counted.
+  /// Keeps the beginning of a line. If it is too long for one message, it is split into parts, or the rest is only
+  /// counted.
   private mutating func keep(_ bytes: ArraySlice<UInt8>, _ lines: inout [Line]) {
     var bytes = bytes
     if restByteCount == 0, hasHoles {
@@ -204,7 +205,7 @@ package struct LineCutter: Sendable {
     }
   }
 
-  /// As much of the rest as ends with a whole character.
+  /// A part of the line, which ends with a whole character.
   private mutating func takePart() -> Line {
     let tail = rest.suffix(Self.characterByteCountMax)
     var count = rest.count

@@ -4,14 +4,14 @@ package import LogsWire
 package enum LineFormat: String, CaseIterable, Sendable {
   /// The line is the message.
   case raw
-  /// JSON objects: time, level, source and message are taken from the names that loggers have for them, the others are
+  /// JSON objects: time, level, source and message are found by the names that loggers use; other members become
   /// attributes.
   case json
   /// The same for `key=value` pairs.
   case logfmt
-  /// RFC 3164 and RFC 5424, with or without the priority in front.
+  /// RFC 3164 and RFC 5424, with or without a priority.
   case syslog
-  /// The text form of Kubernetes' and Google's loggers.
+  /// The text format of the loggers of Kubernetes and Google.
   case klog
   /// What containerd and CRI-O write for each line of a container.
   case cri
@@ -21,15 +21,15 @@ package enum LineFormat: String, CaseIterable, Sendable {
   case error
   /// PostgreSQL's csvlog.
   case postgres
-  /// Whichever of these the line is, where its shape leaves no doubt.
+  /// Whichever of these the line clearly is.
   case auto
 
-  /// The entry that a line becomes: one that every batch can hold. A line that is not in the format is taken as it is,
-  /// never dropped.
+  /// Turns a line into an entry that every batch can hold. A line that is not in the format becomes the message as it
+  /// is; no line is dropped.
   ///
   /// - Parameters:
-  ///   - template: what the line does not say.
-  ///   - rules: for times that do not say all of themselves.
+  ///   - template: the values that the line does not have.
+  ///   - rules: for incomplete times.
   package func entry(_ line: ByteString, like template: LogEntry, _ rules: TimeRules) -> LogEntry {
     var raw = template
     raw.message = line
@@ -38,7 +38,7 @@ package enum LineFormat: String, CaseIterable, Sendable {
     return read(text, raw, rules) ?? raw
   }
 
-  /// The line without what is no text in front of it: the NULs of a hole in the file, a byte order mark.
+  /// The line without anything in front of its text: the NULs of a hole in the file, a byte order mark.
   static func text(of line: ByteString) -> ByteString {
     var start = 0
     while start < line.count, line[start] == 0 { start += 1 }
@@ -46,7 +46,8 @@ package enum LineFormat: String, CaseIterable, Sendable {
     return start == 0 ? line : line[start..<line.count]
   }
 
-  /// - Parameter raw: the entry whose message is the line; nil is returned when it shall stay that.
+  /// - Parameter raw: the entry with the line as its message.
+  /// - Returns: nil if the entry should stay like that.
   private func read(_ text: ByteString, _ raw: LogEntry, _ rules: TimeRules) -> LogEntry? {
     switch self {
     case .raw: nil
@@ -70,8 +71,8 @@ package enum LineFormat: String, CaseIterable, Sendable {
       ?? logfmt(text, raw, rules, isCertain: false)
   }
 
-  /// - Parameter isCertain: if not, text in which an equals sign happens to stand is no logfmt: all words are pairs, or
-  ///   the line begins with one and has two of time, level and message.
+  /// - Parameter isCertain: whether the format is known. If not, text with an equals sign in it is not enough: all
+  ///   words must be pairs, or the line must begin with a pair and have two of time, level and message.
   private static func logfmt(_ text: ByteString, _ raw: LogEntry, _ rules: TimeRules, isCertain: Bool) -> LogEntry? {
     guard let line = LogfmtReader.line(text.span) else { return nil }
     var content = line.content
@@ -81,7 +82,7 @@ package enum LineFormat: String, CaseIterable, Sendable {
       guard line.beginsWithPair, known >= 2 else { return nil }
     }
     if pick.message == nil || content.keepsLine, !line.bareWords.isEmpty {
-      // The line stays the message, and words without a value say nothing beside it.
+      // The line stays the message, and words without a value would add nothing.
       let words = Set(line.bareWords)
       content.members = content.members.indices.filter { !words.contains($0) }.map { content.members[$0] }
     }
@@ -98,15 +99,15 @@ package enum LineFormat: String, CaseIterable, Sendable {
       entry.severity = .info
     }
     if let source = pick.source { entry.source = source.value }
-    // Without a message of its own, or with more than its members tell, the line stays the message.
+    // If there is no message, or the members do not contain everything, the line stays the message.
     if let message = pick.message, !line.keepsLine { entry.message = message.value }
     entry.attributes += pick.rest(of: line.members)
     return fitted(
       entry, omittedCount: line.omittedCount, fitsSurely: line.fitsSurely && byteCount <= surelyFittingByteCount)
   }
 
-  /// Attributes take less room than the text they were read from, but for short numbers, of which there are 256 at
-  /// most.
+  /// Attributes take less room than the text they were read from, except for short numbers, of which there are at most
+  /// 256.
   private static let surelyFittingByteCount = Limits.attributesByteCountMax / 2
 
   static func fitted(_ entry: LogEntry, omittedCount: Int = 0, fitsSurely: Bool) -> LogEntry {

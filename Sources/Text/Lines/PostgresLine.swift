@@ -1,6 +1,6 @@
 internal import LogsWire
 
-/// A record of PostgreSQL's csvlog that is one line: 23 to 26 columns, by the server's version.
+/// A record of PostgreSQL's csvlog in one line, with 23 to 26 columns, depending on the version of the server.
 enum PostgresLine {
   private static let columns = [
     "log_time", "user_name", "database_name", "process_id", "connection_from", "session_id", "session_line_num",
@@ -14,13 +14,13 @@ enum PostgresLine {
   private static let messageColumn = 13
 
   static func entry(_ text: ByteString, _ raw: LogEntry, _ rules: TimeRules) -> LogEntry? {
-    // Looked at first, because every line in question begins with it.
+    // Checked first, since every such line begins with it.
     guard text.count > 20, text[4] == UInt8(ascii: "-"), text[10] == 0x20, let fields = fields(text.span),
       fields.count >= columnCountMin, let severity = LevelScale.postgres.severity(fields[levelColumn].value),
       case .string(let message) = fields[messageColumn].value
     else { return nil }
     var entry = raw
-    // The names of other zones than the local one say too little.
+    // The name of a zone is ambiguous, unless it is the local one.
     let time = FieldTime.nanoseconds(fields[0].value, rules)
     if let time { entry.time = time }
     entry.severity = severity
@@ -34,11 +34,11 @@ enum PostgresLine {
 
   private struct Field {
     let value: AttributeValue
-    /// An empty text has quotes; a value that is missing has none.
+    /// An empty text has quotes; a missing value has none.
     let isQuoted: Bool
   }
 
-  /// The columns of the line; nil when it is no such CSV, has too many, or ends inside quotes.
+  /// The columns of the line; nil if it is not such a CSV line, has too many columns, or ends inside quotes.
   private static func fields(_ line: RawSpan) -> [Field]? {
     var scanner = TextScanner(line)
     var fields: [Field] = []
@@ -48,7 +48,7 @@ enum PostgresLine {
       guard scanner.take("\"") else {
         while let byte = scanner.next, byte != UInt8(ascii: ","), byte != 0x0d { scanner.offset += 1 }
         let range = start..<scanner.offset
-        // An SQLSTATE is a text, whatever it is made of.
+        // An SQLSTATE is text, even if it looks like a number.
         let isText = fields.count == stateColumn
         fields.append(
           Field(value: isText ? scanner.bytes.value(range) : scanner.number(range), isQuoted: false))

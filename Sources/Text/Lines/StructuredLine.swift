@@ -1,13 +1,14 @@
 internal import LogsWire
 
-/// What a line of names and values holds.
+/// The content of a line of names and values.
 struct StructuredLine {
   /// Each name once.
   var members: [LogAttribute]
-  /// Members that no entry can hold.
+  /// The number of members that no entry can hold.
   var omittedCount = 0
-  /// Whether an entry surely holds the members, by their number and keys; their bytes are for the line's length to say.
+  /// Whether the number and keys of the members fit an entry. Whether their bytes fit follows from the length of the
+  /// line.
   var fitsSurely = false
-  /// Something of the line is in none of the members.
+  /// Whether a part of the line is in none of the members.
   var keepsLine = false
 }

@@ -1,9 +1,10 @@
 internal import LogsWire
 
-/// `<34>Oct 11 22:14:15 host su[230]: text` (RFC 3164), as files have it without the `<34>`, too, and
+/// `<34>Oct 11 22:14:15 host su[230]: text` (RFC 3164), also without the `<34>`, as in files, and
 /// `<165>1 2003-10-11T22:14:15.003Z host app 1234 ID47 [a@1 b="c"] text` (RFC 5424).
 enum SyslogLine {
-  /// - Parameter isCertain: if not, a line without priority needs a program and a colon behind time and host.
+  /// - Parameter isCertain: whether the format is known. If not, a line without a priority needs a program and a colon
+  ///   after time and host.
   static func entry(_ text: ByteString, _ raw: LogEntry, _ rules: TimeRules, isCertain: Bool) -> LogEntry? {
     var scanner = TextScanner(text.span)
     let priority = priority(&scanner)
@@ -50,7 +51,7 @@ enum SyslogLine {
     let start = scanner.offset
     guard let date = traditionalTime(&scanner) else { return nil }
     var content = LineContent(date, start..<scanner.offset, in: scanner.bytes, rules)
-    // Routers put the zone there: `UTC:`.
+    // Routers write the zone here: `UTC:`.
     guard scanner.take(" "), let host = scanner.word(), scanner.isWord(host, "._-:%[]"),
       scanner.bytes[host.upperBound - 1] != UInt8(ascii: ":")
     else { return nil }
@@ -64,8 +65,8 @@ enum SyslogLine {
     return content
   }
 
-  /// `Oct 11 22:14:15`, with a year behind the day or none, with the mark of a clock that is not synchronized in front,
-  /// or a time of RFC 3339 in its place.
+  /// `Oct 11 22:14:15`, perhaps with a year after the day, or with the mark of an unsynchronized clock in front; or a
+  /// time in RFC 3339.
   @_lifetime(scanner: copy scanner)
   private static func traditionalTime(_ scanner: inout TextScanner) -> CalendarTime? {
     if scanner.next?.isDigit == true {
@@ -131,7 +132,7 @@ enum SyslogLine {
       }
     }
     guard scanner.take(" ") || scanner.isAtEnd else { return nil }
-    // The mark says that the text is UTF-8; it is none of it.
+    // The mark says that the text is UTF-8, and is not part of it.
     if scanner.byte(ahead: 0) == 0xef, scanner.byte(ahead: 1) == 0xbb, scanner.byte(ahead: 2) == 0xbf {
       scanner.offset += 3
     }
@@ -139,7 +140,7 @@ enum SyslogLine {
     return content
   }
 
-  /// `id name="value" ...]`. A name may come several times; then its values are a list.
+  /// `id name="value" ...]`. A name may come several times; then its values become a list.
   @_lifetime(scanner: copy scanner)
   private static func element(_ scanner: inout TextScanner) -> LogAttribute? {
     guard let id = name(&scanner) else { return nil }
@@ -182,7 +183,7 @@ enum SyslogLine {
     {
       scanner.offset += 1
     }
-    // At most 32 by the RFC; what is longer than a key can be is no name of anybody's.
+    // The RFC allows 32 bytes; anything longer than a key may be is not a name.
     guard (1...Limits.attributeKeyByteCountMax).contains(scanner.offset - start) else { return nil }
     return scanner.bytes.string(start..<scanner.offset)
   }

@@ -1,33 +1,33 @@
-/// How the bytes of a file stand for text.
+/// The encoding of a file.
 package enum TextEncoding: String, CaseIterable, Sendable {
-  /// As the mark at the file's start says, else UTF-8.
+  /// By the mark at the start of the file, else UTF-8.
   case automatic = "auto"
   case utf8 = "utf-8"
-  /// As its mark says, else little-endian, as Windows writes it.
+  /// By its mark, else little-endian, as Windows writes it.
   case utf16 = "utf-16"
   case utf16LittleEndian = "utf-16le"
   case utf16BigEndian = "utf-16be"
 }
 
-/// What stands at the start of a file.
+/// What the start of a file shows.
 enum FileStart: Equatable {
-  /// Too little has been read to tell.
+  /// Too little has been read to know.
   case unknown
   case plain
   case utf8Mark
   case utf16Mark(isBigEndian: Bool)
-  /// Nothing reads it.
+  /// Not supported.
   case utf32Mark
-  /// Every other byte of the first four is NUL: no text in UTF-8 begins so.
+  /// Every other of the first four bytes is NUL: no text in UTF-8 begins like that.
   case unmarkedUTF16
 
   /// - Parameters:
-  ///   - bytes: the file's first ones; four are always enough.
-  ///   - isWhole: whether there will be no more of them.
+  ///   - bytes: the first ones of the file; four are always enough.
+  ///   - isWhole: whether the file has no more.
   init(_ bytes: some Collection<UInt8>, isWhole: Bool) {
     let first = Array(bytes.prefix(4))
     let marks: [(mark: [UInt8], start: FileStart)] = [
-      // In front of that of UTF-16, which it begins with.
+      // Before the mark of UTF-16, with which it begins.
       ([0xff, 0xfe, 0, 0], .utf32Mark), ([0, 0, 0xfe, 0xff], .utf32Mark), ([0xef, 0xbb, 0xbf], .utf8Mark),
       ([0xff, 0xfe], .utf16Mark(isBigEndian: false)), ([0xfe, 0xff], .utf16Mark(isBigEndian: true)),
     ]
@@ -45,7 +45,7 @@ enum FileStart: Equatable {
     self = zeros == [false, true, false, true] || zeros == [true, false, true, false] ? .unmarkedUTF16 : .plain
   }
 
-  /// How many bytes are no text.
+  /// How many bytes are the mark.
   var markByteCount: Int {
     switch self {
     case .unknown, .plain, .utf32Mark, .unmarkedUTF16: 0

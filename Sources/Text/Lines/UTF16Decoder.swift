@@ -1,7 +1,7 @@
-/// Makes UTF-8 of UTF-16, in pieces of any size. Surrogates without their other half become U+FFFD.
+/// Converts UTF-16 to UTF-8, in pieces of any size. Surrogates without their other half become U+FFFD.
 struct UTF16Decoder {
   private let isBigEndian: Bool
-  /// The first byte of a unit whose second one has not come.
+  /// The first byte of a unit whose second byte has not arrived.
   private var half: UInt8?
   /// A surrogate that waits for its other half.
   private var high: UInt16?
@@ -19,7 +19,7 @@ struct UTF16Decoder {
     }
   }
 
-  /// The end: what has begun has no other half.
+  /// The end: an incomplete unit or surrogate gets no other half.
   mutating func finish(to output: inout [UInt8]) {
     if half != nil || high != nil { output.append(contentsOf: UTF8.encodedReplacementCharacter) }
     (half, high) = (nil, nil)

@@ -1,7 +1,7 @@
 internal import LogsWire
 
 extension LogfmtReader {
-  /// What stands behind the `=`.
+  /// The value after the `=`.
   @_lifetime(self: copy self)
   mutating func value() -> AttributeValue {
     let start = scanner.offset
@@ -15,14 +15,15 @@ extension LogfmtReader {
       switch byte {
       case UInt8(ascii: "\""):
         guard let next = scanner.next, !Self.isSpace(next) else { return AttributeValue(text: content) }
-        // No quoted value after all: `a="b"c`.
+        // Not a quoted value after all: `a="b"c`.
         skipWord()
         return scanner.bytes.value(start..<scanner.offset)
       case UInt8(ascii: "\\"): unescape(into: &content)
       default: content.append(byte)
       }
     }
-    // A line that was cut inside quotes: all of it is the value, and the quote shows that there was no second one.
+    // The line was cut inside quotes: the rest is the value, and the first quote stays to show that the second is
+    // missing.
     isCut = true
     return scanner.bytes.value(start..<scanner.offset)
   }
@@ -32,7 +33,7 @@ extension LogfmtReader {
     while let byte = scanner.next, !Self.isSpace(byte) { scanner.offset += 1 }
   }
 
-  /// What is written like Swift writes it is a number; other digits, like `007`, are a text.
+  /// Digits as Swift would write them are a number; others, such as `007`, are text.
   private static func typed(_ value: AttributeValue) -> AttributeValue {
     guard case .string(let text) = value else { return value }
     switch text {
@@ -44,7 +45,7 @@ extension LogfmtReader {
     }
   }
 
-  /// Undoes an escape of Go's `strconv.Quote` or of JSON; any other stands for itself.
+  /// Decodes an escape of Go's `strconv.Quote` or of JSON; any other is kept as it is.
   @_lifetime(self: copy self)
   private mutating func unescape(into content: inout [UInt8]) {
     guard let byte = scanner.next else { return content.append(UInt8(ascii: "\\")) }

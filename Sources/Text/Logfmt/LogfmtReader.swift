@@ -1,6 +1,6 @@
 internal import LogsWire
 
-/// Reads a line of `key=value` pairs, values with spaces in double quotes, as Go's loggers write them.
+/// Reads a line of `key=value` pairs as Go's loggers write them: values with spaces are in double quotes.
 struct LogfmtReader: ~Escapable {
   var scanner: TextScanner
   var isCut = false
@@ -8,10 +8,10 @@ struct LogfmtReader: ~Escapable {
   @_lifetime(copy bytes)
   private init(_ bytes: RawSpan) { scanner = TextScanner(bytes) }
 
-  /// What the line holds.
+  /// The content of the line.
   struct Line {
     var content: StructuredLine
-    /// Places among the members of words that are no pairs; they have no value.
+    /// The indexes of members that are words without a value, and not pairs.
     var bareWords: [Int]
     /// Whether the line begins with a pair.
     var beginsWithPair: Bool
@@ -19,7 +19,7 @@ struct LogfmtReader: ~Escapable {
     var isCut: Bool
   }
 
-  /// The pairs of the line, and the words between them; nil when there is no pair.
+  /// The pairs of the line, and the words between them; nil if there are no pairs.
   static func line(_ line: RawSpan) -> Line? {
     guard let plain = Colors.removed(from: line) else { return read(line) }
     return read(unsafe plain.span.bytes)
@@ -49,7 +49,7 @@ struct LogfmtReader: ~Escapable {
       if hasKey { scanner.offset += 1 }
       let value: AttributeValue = hasKey ? value() : .empty
       guard let key = scanner.bytes.string(word) else {
-        // A key is text. One that is not is left to the line itself.
+        // A key is text. One that is not is only in the line itself.
         keepsLine = true
         continue
       }
@@ -58,7 +58,7 @@ struct LogfmtReader: ~Escapable {
         if members.isEmpty { beginsWithPair = true }
         bareWords.remove(keys.insert(LogAttribute(key, value), into: &members))
       } else if keys.place(of: key, in: members) == nil {
-        // A word does not undo the pair of the same name.
+        // A word does not replace a pair with the same name.
         bareWords.insert(keys.insert(LogAttribute(key, value), into: &members))
       }
     }

@@ -2,7 +2,7 @@ internal import Glibc
 
 /// A time as a calendar and a clock show it.
 struct CalendarTime {
-  /// What a text says about its zone.
+  /// The zone as given in a text.
   enum Zone {
     case unsaid
     case offset(seconds: Int)
@@ -10,7 +10,7 @@ struct CalendarTime {
     case named(String)
   }
 
-  /// nil where the text leaves it out, as syslog does.
+  /// nil if the text leaves it out, as syslog does.
   var year: Int?
   var month = 1
   var day = 1
@@ -20,8 +20,7 @@ struct CalendarTime {
   var nanosecond: Int64 = 0
   var zone = Zone.unsaid
 
-  /// Nanoseconds since 1970; nil for a day or an hour that does not exist, a zone that is not known, and what does not
-  /// fit.
+  /// Nanoseconds since 1970; nil for a day or an hour that does not exist, for an unknown zone, and if it does not fit.
   func nanoseconds(_ rules: TimeRules) -> Int64? {
     guard hour < 24, minute < 60, second <= 60 else { return nil }
     guard let year else { return nearest(rules) }
@@ -31,11 +30,11 @@ struct CalendarTime {
     return isTooFar || isTooLarge ? nil : sum
   }
 
-  /// The same for the time of an entry, where 0 would say that there is none. Clocks that were never set show times
-  /// before.
+  /// The same for the time of an entry: nil unless it is after 1970. 0 would mean no time, and clocks that were never
+  /// set show earlier times.
   func entryTime(_ rules: TimeRules) -> Int64? { nanoseconds(rules).flatMap { $0 > 0 ? $0 : nil } }
 
-  /// In the year that brings it nearest to now.
+  /// The time in the year that puts it nearest to now.
   private func nearest(_ rules: TimeRules) -> Int64? {
     let thisYear = Self.year(ofDay: rules.now / 86_400_000_000_000)
     func nearest(_ years: ClosedRange<Int>) -> Int64? {
@@ -46,7 +45,7 @@ struct CalendarTime {
       }
       return candidates.min { Self.distance($0, rules.now) < Self.distance($1, rules.now) }
     }
-    // 29 February comes every fourth year, or every eighth.
+    // 29 February comes every fourth year, sometimes every eighth.
     return nearest(thisYear - 1...thisYear + 1) ?? nearest(thisYear - 8...thisYear + 8)
   }
 
@@ -64,7 +63,7 @@ struct CalendarTime {
     switch (zone, rule) {
     case (.offset(let offset), _), (.unsaid, .offset(let offset)): return utc - Int64(offset)
     case (.named(let name), .local):
-      // The names of zones are not unique: CST is China's, too. The local zone's own is meant by those who use it.
+      // Names of zones are not unique: CST is also China's. The local zone comes first, since its users mean that one.
       let local = localTime(year)
       if local.name == name { return local.seconds }
       return Self.offsets[name].map { utc - Int64($0) }
@@ -103,7 +102,7 @@ struct CalendarTime {
     }
   }
 
-  /// Days since 1970, by a calendar whose years begin in March: the day that leap years add is then the last one.
+  /// Days since 1970, by a calendar whose years begin in March, so that leap days come at the end of a year.
   private static func day(_ year: Int, _ month: Int, _ day: Int) -> Int64 {
     let marchYear = month > 2 ? year : year - 1
     let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
@@ -118,9 +117,9 @@ struct CalendarTime {
 }
 
 extension CalendarTime {
-  /// How calendars and clocks show a time in nanoseconds since 1970.
+  /// The calendar time of a time in nanoseconds since 1970.
   init(_ nanoseconds: Int64, isUTC: Bool) {
-    // Rounded down, so that the fraction is never negative.
+    // Rounded down, so the fraction is never negative.
     let (whole, fraction) = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
     var seconds = time_t(fraction < 0 ? whole - 1 : whole)
     var time = unsafe tm()

@@ -1,16 +1,15 @@
 internal import LogsWire
 
-/// The time that the value of a field stands for: plausible, on a day that exists, or none.
+/// Reads the time in the value of a field: a plausible time on a day that exists, or none.
 enum FieldTime {
-  /// 2000 to 2100: where a number lies in it as seconds, milli-, micro- or nanoseconds, it lies in none of the other
-  /// three.
+  /// 2000 to 2100: a number is within these years in at most one of the units seconds, milli-, micro- and nanoseconds.
   private static let plausible: Range<Int64> = 946_684_800_000_000_000..<4_102_444_800_000_000_000
 
   static func nanoseconds(_ value: AttributeValue, _ rules: TimeRules) -> Int64? {
     switch value {
     case .string(let text): unsafe nanoseconds(text.utf8.span.bytes, rules)
     case .integer(let number): nanoseconds(number, rules)
-    // The shortest form of a double has the digits that were written.
+    // The shortest form of a double has the digits as they were written.
     case .double(let number): number.isFinite ? scaled(Decimal("\(number)")) : nil
     case .map(let members): nanoseconds(members, rules)
     case .empty, .boolean, .list, .bytes: nil
@@ -24,7 +23,7 @@ enum FieldTime {
 
   private static func number(_ text: RawSpan, _ rules: TimeRules) -> Int64? {
     guard let decimal = Decimal(text) else { return nil }
-    // Without a point and an exponent, a text of digits may be a date.
+    // Digits without a point and an exponent may be a date.
     if text.byteCount == 14 || text.byteCount == 17, text.firstIndex(of: UInt8(ascii: ".")) == nil,
       let number = decimal.scaled(by: 0), let time = compact(number, rules)
     {
@@ -49,7 +48,7 @@ enum FieldTime {
     return nil
   }
 
-  /// 20240115123045 and 20240115123045678: a date in digits, with milliseconds if there are 17.
+  /// 20240115123045 or 20240115123045678: date and time in digits, with milliseconds if there are 17.
   private static func compact(_ number: Int64, _ rules: TimeRules) -> Int64? {
     var rest: Int64
     var milliseconds: Int64 = 0
@@ -70,7 +69,7 @@ enum FieldTime {
     return time.entryTime(rules)
   }
 
-  /// Seconds and nanoseconds apart, as log4j 2 and Google's protocol buffers have them, and MongoDB's `{"$date": ...}`.
+  /// Separate seconds and nanoseconds, as in log4j 2 and Google's protocol buffers, and MongoDB's `{"$date": ...}`.
   private static func nanoseconds(_ members: [LogAttribute], _ rules: TimeRules) -> Int64? {
     if members.count == 1, members[0].key == "$date" || members[0].key == "$numberLong" {
       return nanoseconds(members[0].value, rules)
@@ -91,7 +90,7 @@ enum FieldTime {
     return !isTooLarge && !isTooFar && plausible.contains(sum) ? sum : nil
   }
 
-  /// The forms that begin with a date; all of the text must be one. A date alone is no time.
+  /// The formats that begin with a date. The whole text must match; a date alone is not a time.
   private static func calendarTime(_ text: RawSpan) -> CalendarTime? {
     var scanner = TextScanner(text)
     guard let first = scanner.next else { return nil }
@@ -113,7 +112,7 @@ enum FieldTime {
     return systemTime(&scanner)
   }
 
-  /// `10 Jan 2026 12:00:00 +0100`, as of RFC 822 and HTTP.
+  /// `10 Jan 2026 12:00:00 +0100`, as in RFC 822 and HTTP.
   @_lifetime(scanner: copy scanner)
   private static func mailTime(_ scanner: inout TextScanner) -> CalendarTime? {
     guard let day = scanner.number(most: 2), scanner.take(" "), let month = scanner.month(), scanner.take(" "),
@@ -123,7 +122,7 @@ enum FieldTime {
     return scanner.clock(&time) && scanner.spacedZone(&time) ? time : nil
   }
 
-  /// `Jan 10 12:00:00`, and with a year and a zone, as `ctime` and `date` have it: `Jan 10 12:00:00 UTC 2026`.
+  /// `Jan 10 12:00:00`, perhaps with a year and a zone, as in `ctime` and `date`: `Jan 10 12:00:00 UTC 2026`.
   @_lifetime(scanner: copy scanner)
   private static func systemTime(_ scanner: inout TextScanner) -> CalendarTime? {
     guard var time = scanner.monthDayClock() else { return nil }

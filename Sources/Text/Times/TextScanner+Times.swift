@@ -1,4 +1,4 @@
-/// The parts that times are written in. Each takes what it reads; after nil the place is anywhere.
+/// The parts of written times. Each function takes what it reads; after nil the position is undefined.
 extension TextScanner {
   /// `2026-01-10` or `2026/01/10`.
   @_lifetime(self: copy self)
@@ -11,8 +11,8 @@ extension TextScanner {
     return CalendarTime(year: year, month: month, day: day)
   }
 
-  /// RFC 3339 and its kin: `2026-01-10T12:00:00.5+01:00`, `2026-01-10 12:00`, `20260110T120000Z`; the zone may be
-  /// missing.
+  /// RFC 3339 and similar formats: `2026-01-10T12:00:00.5+01:00`, `2026-01-10 12:00`, `20260110T120000Z`; the zone may
+  /// be missing.
   @_lifetime(self: copy self)
   mutating func isoDateTime() -> CalendarTime? {
     if byte(ahead: 8) == UInt8(ascii: "T"), let year = digits(4), let month = digits(2), let day = digits(2) {
@@ -43,7 +43,7 @@ extension TextScanner {
     return true
   }
 
-  /// The digits behind a point or a comma, in nanoseconds; those beyond the ninth count nothing. 0 without a point.
+  /// The digits after a point or a comma, in nanoseconds; those after the ninth are ignored. 0 without a point.
   @_lifetime(self: copy self)
   private mutating func fraction() -> Int64? {
     guard take(".") || take(",") else { return 0 }
@@ -90,8 +90,8 @@ extension TextScanner {
     return isEast ? seconds : -seconds
   }
 
-  /// The zone behind a space, up to the end: ` -0700`, ` UTC`, ` -0400 EDT`, and what Go adds for its own clock, `
-  /// m=+0.5`.
+  /// The zone after a space, up to the end: ` -0700`, ` UTC`, ` -0400 EDT`, and ` m=+0.5`, which Go adds for its own
+  /// clock.
   @_lifetime(self: copy self)
   mutating func spacedZone(_ time: inout CalendarTime) -> Bool {
     guard takeSpaces() > 0 else { return isAtEnd }
@@ -108,7 +108,7 @@ extension TextScanner {
     return isAtEnd
   }
 
-  /// Capitals, as of `CEST`.
+  /// Capitals, as in `CEST`.
   @_lifetime(self: copy self)
   private mutating func zoneName() -> String? {
     let start = offset
@@ -120,7 +120,7 @@ extension TextScanner {
     return bytes.string(start..<offset)
   }
 
-  /// `Jan`, by its place in the year.
+  /// A month such as `Jan`, as its number.
   @_lifetime(self: copy self)
   mutating func month() -> Int? {
     guard byte(ahead: 2) != nil else { return nil }
@@ -136,7 +136,7 @@ extension TextScanner {
     return nil
   }
 
-  /// `10/Oct/2000:13:55:36 -0700`, as access logs have it.
+  /// `10/Oct/2000:13:55:36 -0700`, as in access logs.
   @_lifetime(self: copy self)
   mutating func accessTime() -> CalendarTime? {
     guard let day = digits(2), take("/"), let month = month(), take("/"), let year = digits(4), take(":") else {
@@ -151,7 +151,7 @@ extension TextScanner {
     return time
   }
 
-  /// `Oct  1 22:14:15`, as of RFC 3164 and `ctime`.
+  /// `Oct  1 22:14:15`, as in RFC 3164 and `ctime`.
   @_lifetime(self: copy self)
   mutating func monthDayClock() -> CalendarTime? {
     guard let month = month(), takeSpaces() > 0, let day = number(most: 2), take(" ") else { return nil }

@@ -6,7 +6,7 @@ package enum TimeText {
     switch text {
     case "now": return now
     case "today": return midnight(now)
-    // Noon of the day before is in that day, whatever the clocks did in the night.
+    // Noon of the day before is always in that day, even if clocks were changed in the night.
     case "yesterday": return midnight(now).flatMap { midnight($0 &- 43_200_000_000_000) }
     default: break
     }

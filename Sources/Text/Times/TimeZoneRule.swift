@@ -1,8 +1,8 @@
-/// The zone of times that name none.
+/// The zone for times without one.
 package enum TimeZoneRule: Hashable, Sendable {
-  /// The system's, or what the environment variable TZ says.
+  /// The one of the system or of the environment variable TZ.
   case local
-  /// So far east of UTC.
+  /// An offset east of UTC.
   case offset(seconds: Int)
 
   package static let utc = TimeZoneRule.offset(seconds: 0)
@@ -20,11 +20,11 @@ package enum TimeZoneRule: Hashable, Sendable {
   }
 }
 
-/// What a time needs that does not say all of itself.
+/// Completes times that have no zone or year.
 package struct TimeRules: Sendable {
   /// For times without a zone.
   package var zone: TimeZoneRule
-  /// For times without a year: theirs is the one that brings them nearest to this. Nanoseconds since 1970.
+  /// For times without a year: they get the year that puts them nearest to this, in nanoseconds since 1970.
   package var now: Int64
 
   package init(zone: TimeZoneRule, now: Int64) {

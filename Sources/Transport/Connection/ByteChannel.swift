@@ -4,15 +4,15 @@ internal import LogsSystem
 
 /// What carries the bytes of a connection between its buffers and its peer: a plain socket.
 ///
-/// A connection makes no system call of its own: it waits on `descriptor`, reads, writes, and ends its output through
-/// this. So what encrypts goes in here, between the socket and the buffers.
+/// A connection makes no system calls itself: it waits on `descriptor`, and reads, writes and ends its output through
+/// the channel. So encryption belongs here, between the socket and the buffers.
 struct ByteChannel: ~Copyable {
   private let socket: Descriptor
 
   enum Input {
-    /// So many bytes are in the buffer, at least one.
+    /// This many bytes are in the buffer, at least one.
     case bytes(Int)
-    /// None now.
+    /// There are none now.
     case nothing
     /// The peer sends no more.
     case end
@@ -20,7 +20,7 @@ struct ByteChannel: ~Copyable {
   }
 
   enum Output {
-    /// The peer's system, or what encrypts, has taken so many bytes.
+    /// This many bytes were taken.
     case took(Int)
     case wouldBlock
     case failed(SystemError)
@@ -28,7 +28,7 @@ struct ByteChannel: ~Copyable {
 
   init(_ socket: consuming Descriptor) { self.socket = socket }
 
-  /// What an event loop waits on.
+  /// The descriptor that an event loop waits on.
   var descriptor: Int32 { socket.number }
 
   /// Reads once.
@@ -40,10 +40,10 @@ struct ByteChannel: ~Copyable {
     return error.number == EAGAIN || error.number == EINTR ? .nothing : .failed(error)
   }
 
-  /// Writes once from `output`, which must not be empty, and takes away what was written.
+  /// Writes once from `output`, which must not be empty, and removes what was written.
   func write(_ output: inout OutputBuffer) -> Output { output.write(to: socket.number) }
 
-  /// Tells the peer that no more comes, when all output has been written.
+  /// Ends the output, after all of it has been written.
   ///
   /// - Returns: whether it worked.
   func endOutput() -> Bool { shutdown(socket.number, Int32(SHUT_WR)) == 0 }

@@ -1,7 +1,7 @@
 /// The last phase of a connection that is closed cleanly.
 struct Linger {
   let timer: LoopTimer
-  /// How much more input may be thrown away, in bytes.
+  /// How many more bytes of input may be discarded.
   var discardByteCount: Int
   var hasShutDown = false
 }
@@ -9,17 +9,16 @@ struct Linger {
 extension Connection {
   /// How long a clean close may take.
   package static let lingerDuration = Duration.seconds(5)
-  /// How much input is thrown away meanwhile.
+  /// How much input is discarded meanwhile.
   package static let lingerByteCountMax = 16 << 20
 
-  /// Closes at once. Output that waits is lost, and when input is unread the peer loses what is under way to it as
-  /// well.
+  /// Closes at once. Queued output is lost, and if there is unread input, so is output that is on its way to the peer.
   package func close() {
     loop.requireOnLoop()
     finish(.closedHere)
   }
 
-  /// Closes cleanly: sends what is queued, ends the sending side, and reads and throws away what the peer still sends
+  /// Closes cleanly: sends what is queued, ends the sending side, and reads and discards what the peer still sends
   /// until it closes too, but no longer than `duration` and no more than `byteCountMax` bytes.
   ///
   /// A plain close with unread input makes TCP reset the connection, and the peer loses the answer that was queued
@@ -29,7 +28,7 @@ extension Connection {
   ) {
     loop.requireOnLoop()
     guard case .open = phase else { return }
-    // The timer is cancelled when the connection finishes, and then lets go of it.
+    // The timer is cancelled when the connection finishes, and then releases it.
     let timer = loop.schedule(after: duration) { self.finish(.closedHere) }
     phase = .lingering(Linger(timer: timer, discardByteCount: byteCountMax))
     isAboveHighWatermark = false
@@ -49,7 +48,7 @@ extension Connection {
     phase = .lingering(next)
   }
 
-  /// Input came in that nobody wants any more.
+  /// Input has arrived that nobody wants any more.
   func discarded(_ byteCount: Int, _ linger: Linger) {
     var next = linger
     next.discardByteCount -= byteCount

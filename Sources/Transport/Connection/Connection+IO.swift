@@ -3,7 +3,7 @@ internal import LogsSystem
 internal import LogsWire
 
 extension Connection {
-  /// How much input is still delivered when output cannot be: the peer may have said why before it closed.
+  /// How much input is still delivered after output has failed: it may say why the peer closed.
   private static let lastWordsByteCountMax = 1 << 20
 
   // MARK: Reading
@@ -22,7 +22,7 @@ extension Connection {
     guard let isAdded = readEvent?.add(), isAdded else { return finish(.failed(failure(.last))) }
   }
 
-  /// Reads once and passes on what came; answers how many bytes, 0 when there are none to be had.
+  /// Reads once and delivers the bytes. Returns how many there were; 0 if there are none now.
   private func readOnce() -> Int {
     guard let input = channel?.read(into: &loop.readBuffer, atMost: readByteCountMax) else { return 0 }
     switch input {
@@ -31,7 +31,7 @@ extension Connection {
       lastReceived = loop.now
       switch phase {
       case .open:
-        // The loop's buffer is read into again only after this call.
+        // The loop's buffer is reused only after this call.
         unsafe handler?.received(RawSpan(_unsafeBytes: loop.readBuffer.bytes(count)), on: self)
       case .lingering(let linger): discarded(count, linger)
       case .closed: break
@@ -56,7 +56,7 @@ extension Connection {
 
   // MARK: Writing
 
-  /// Writes what the socket takes, at the end of a turn or when it has room again.
+  /// Writes as much as the socket takes, at the end of a turn or when it has room again.
   func flush() {
     isDirty = false
     guard !isWaitingToWrite, let descriptor = channel?.descriptor else { return }
@@ -79,7 +79,7 @@ extension Connection {
 
   private func waitToWrite(_ descriptor: Int32) {
     if writeEvent == nil {
-      // As for the event that reads.
+      // As for the read event.
       let context = unsafe Unmanaged.passUnretained(self).toOpaque()
       writeEvent = unsafe loop.makeEvent(descriptor, EV_WRITE, context: context) { _, _, context in
         guard let context = unsafe context else { return }
@@ -92,7 +92,8 @@ extension Connection {
     isWaitingToWrite = true
   }
 
-  /// The peer takes no more. What it sent before is still delivered, within bounds, before the connection closes.
+  /// The peer takes nothing any more. What it sent before is still delivered, within bounds, before the connection
+  /// closes.
   private func outputFailed(_ error: SystemError) {
     var byteCount = 0
     while byteCount < Self.lastWordsByteCountMax, !isReadingPaused, !hasInputEnded, isOpen, handler != nil {

@@ -5,34 +5,33 @@ package import LogsWire
 
 /// A connected stream socket on a loop. All calls are made on the loop's thread.
 ///
-/// The loop keeps an open connection alive, and the connection its handler; both let go when it has closed.
+/// The loop keeps an open connection alive, and the connection its handler. Both are released when it has closed.
 ///
-/// Output is queued and written once at the end of each turn, with one system call for all that was queued; what the
-/// socket does not take goes out as soon as it can. Input is read once a turn, at most 64 KiB, so that no peer can hold
-/// up the others.
+/// Output is queued, and written at the end of each turn with one system call; what the socket does not take is written
+/// as soon as it has room. Input is read once a turn, at most 64 KiB, so that no peer can hold up the others.
 package final class Connection: LoopMember {
-  /// How large the queue of output may grow before the owner should stop adding, and when it may go on, in bytes.
+  /// At how many queued bytes the owner should stop adding output, and at how many it may go on.
   package static let lowWatermark = 256 << 10
   package static let highWatermark = 1 << 20
 
   package let loop: EventLoop
   /// The other side, for messages: `127.0.0.1:5647`, `unix socket of process 12`.
   package let peer: String
-  /// Told what happens. While there is none, nothing is read.
+  /// Gets the events. While it is nil, nothing is read.
   package var handler: (any ConnectionHandler)? {
     didSet { handlerChanged() }
   }
 
   package internal(set) var bytesReceived: UInt64 = 0
   package internal(set) var bytesSent: UInt64 = 0
-  /// When bytes last came in; before that, when the connection was made.
+  /// When bytes last arrived; initially, when the connection was made.
   package internal(set) var lastReceived: MonotonicTime
-  /// When the socket last took output, or output was queued while none waited. Output that waits for long since then is
-  /// stuck.
+  /// When the socket last took output, or when output was queued and none waited. If output waits much longer than
+  /// this, it is stuck.
   package internal(set) var lastProgress: MonotonicTime
   /// Whether the queue of output has reached the high watermark and not yet fallen to the low one.
   package internal(set) var isAboveHighWatermark = false
-  /// How much input is read at once, at most 64 KiB.
+  /// How much is read at once, at most 64 KiB.
   package var readByteCountMax = ReadBuffer.byteCount
 
   var phase = Phase.open
@@ -45,11 +44,11 @@ package final class Connection: LoopMember {
   var writeEvent: Event?
   var isReadingPaused = false
   var hasInputEnded = false
-  /// Whether the end of the turn will look at this connection.
+  /// Whether this connection will be handled at the end of the turn.
   var isDirty = false
-  /// Whether the socket is full; then nothing is written before it has room.
+  /// Whether the socket is full; then nothing is written until it has room.
   var isWaitingToWrite = false
-  /// Whether the time to tell a handler about the close has come.
+  /// Whether a handler may be notified of the close.
   private var isCloseDue = false
   private var memberID: UInt64 = 0
 
@@ -59,7 +58,7 @@ package final class Connection: LoopMember {
     case closed(CloseReason)
   }
 
-  /// A connection over an accepted socket, which it takes over.
+  /// A connection on an accepted socket, which it now owns.
   ///
   /// - Parameters:
   ///   - meter: counts the memory that output takes.
@@ -93,7 +92,7 @@ package final class Connection: LoopMember {
     noteQueued()
   }
 
-  /// Queues `head`, which is copied unless it is large, and behind it `tail`, which is shared unless it is small.
+  /// Queues `head`, which is copied unless it is large, and after it `tail`, which is shared unless it is small.
   package func send(_ head: ByteString, sharing tail: ByteString) {
     guard prepareToSend() else { return }
     output.append(head)
@@ -101,7 +100,7 @@ package final class Connection: LoopMember {
     noteQueued()
   }
 
-  /// Queues a copy of `head`, and behind it `tail`, which is shared unless it is small.
+  /// Queues a copy of `head`, and after it `tail`, which is shared unless it is small.
   package func send(copying head: RawSpan, sharing tail: ByteString = ByteString()) {
     guard prepareToSend() else { return }
     output.append(copying: head)
@@ -112,7 +111,7 @@ package final class Connection: LoopMember {
   /// How many bytes wait to be written.
   package var pendingByteCount: Int { output.count }
 
-  /// How many bytes were copied into the queue, of all that were sent; the others are shared.
+  /// How many of all sent bytes were copied into the queue; the others were shared.
   package var copiedByteCount: UInt64 { output.copiedByteCount }
 
   package func setWatermarks(low: Int, high: Int) {
@@ -144,8 +143,7 @@ package final class Connection: LoopMember {
 
   // MARK: Input
 
-  /// Leaves further input with the system, so that the peer has to wait. Meanwhile it is not noticed when the peer
-  /// goes.
+  /// Leaves further input with the system, so that the peer has to wait. Meanwhile, a close by the peer goes unnoticed.
   package func pauseReading() {
     loop.requireOnLoop()
     isReadingPaused = true
@@ -159,14 +157,14 @@ package final class Connection: LoopMember {
     startReading()
   }
 
-  /// Whether the connection still takes output and gives input.
+  /// Whether the connection still takes output and delivers input.
   package var isOpen: Bool {
     if case .open = phase { true } else { false }
   }
 
   // MARK: The end
 
-  /// Ends the connection in its last phase: the socket is closed now, its handler told when the turn is over.
+  /// Closes the socket now, and notifies the handler at the end of the turn.
   func finish(_ reason: CloseReason) {
     if case .closed = phase { return }
     if case .lingering(let linger) = phase { linger.timer.cancel() }
@@ -176,7 +174,7 @@ package final class Connection: LoopMember {
     channel = nil
     output.removeAll()
     isAboveHighWatermark = false
-    // `self` stays alive in the list of the announced.
+    // The list of closed connections keeps `self` alive.
     loop.announceLater(self)
     loop.leave(memberID)
   }
@@ -194,7 +192,7 @@ package final class Connection: LoopMember {
     switch phase {
     case .open: if handler == nil { readEvent?.remove() } else { startReading() }
     case .lingering: break
-    // A handler that comes too late is notified as well.
+    // A handler that is set after the close is notified as well.
     case .closed: if isCloseDue, handler != nil { loop.announceLater(self) }
     }
   }

@@ -1,14 +1,13 @@
-/// The owner of a connection, told what happens on it. All calls come on the loop's thread, none from inside a call on
-/// the connection; all may call the connection, also to close it.
+/// Gets the events of a connection. All calls are made on the loop's thread, and none from inside a call to the
+/// connection; all may call the connection, even to close it.
 package protocol ConnectionHandler: AnyObject {
-  /// Bytes came in. They are valid during the call; what is needed later must be copied.
+  /// Bytes have arrived. They are valid only during the call.
   func received(_ bytes: RawSpan, on connection: Connection)
 
-  /// The peer sends no more, though it may still read. Unless implemented, what is queued is sent and the connection
-  /// closed.
+  /// The peer sends no more, though it may still read. By default, what is queued is sent and the connection is closed.
   func inputEnded(on connection: Connection)
 
-  /// Output that had reached the high watermark has fallen to the low one.
+  /// Queued output had reached the high watermark and has fallen to the low one.
   func drained(_ connection: Connection)
 
   /// The connection has closed: the last call, made once, whichever side closed it.

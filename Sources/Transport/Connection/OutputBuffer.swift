@@ -3,13 +3,13 @@ internal import Glibc
 internal import LogsSystem
 internal import LogsWire
 
-/// Bytes waiting to be written: libevent's `evbuffer`, a chain of memory blocks that are copied in or shared.
+/// Bytes to be written: libevent's `evbuffer`, a chain of memory blocks, copied or shared.
 @safe struct OutputBuffer: ~Copyable {
   /// From this size on, sharing costs less than copying.
   static let sharedByteCountMin = 1024
 
-  /// Shared bytes, by their places in all that was ever queued. `evbuffer` knows addresses; what is at them is kept
-  /// alive here.
+  /// Shared bytes, by their offsets in everything ever queued. `evbuffer` has only addresses; the bytes are kept alive
+  /// here.
   private struct Share {
     /// nil once they are written.
     var storage: ByteString.Storage?
@@ -17,9 +17,9 @@ internal import LogsWire
     let end: UInt64
   }
 
-  /// What `evbuffer` takes for a share and for the header before it, which has a block of its own.
+  /// The memory that `evbuffer` takes for a share and for the header before it, which has its own block.
   private static let shareOverhead = 1_136
-  /// Written shares whose slots may wait for others to be used again.
+  /// How many slots of written shares may wait to be reused.
   private static let writtenShareCountMax = 32
 
   private let pointer: OpaquePointer
@@ -68,8 +68,8 @@ internal import LogsWire
     meter?.add(span.byteCount)
   }
 
-  /// `evbuffer_add` makes a block twice as large as the one before, up to 4 KiB, for a header of 40 bytes behind a
-  /// shared batch; reserving makes the smallest.
+  /// After a shared batch, `evbuffer_add` would make a block twice as large as the previous one, up to 4 KiB, for a
+  /// header of 40 bytes. Reserving makes the smallest possible one.
   private func addBehindShared(_ bytes: UnsafeRawBufferPointer) -> Bool {
     var room = unsafe iovec()
     guard unsafe evbuffer_reserve_space(pointer, bytes.count, &room, 1) == 1, let source = bytes.baseAddress else {
@@ -103,13 +103,13 @@ internal import LogsWire
     return error.number == EAGAIN || error.number == EINTR ? .wouldBlock : .failed(error)
   }
 
-  /// Forgets all bytes.
+  /// Removes all bytes.
   mutating func removeAll() {
     precondition(unsafe evbuffer_drain(pointer, count) == 0, "an output buffer is never frozen")
     forget(count)
   }
 
-  /// `evbuffer` has no more use for the first bytes.
+  /// `evbuffer` no longer needs the first bytes.
   private mutating func forget(_ byteCount: Int) {
     let before = position
     position += UInt64(byteCount)
@@ -134,7 +134,7 @@ internal import LogsWire
     if count == 0 { endsShared = false }
   }
 
-  // MARK: What shared bytes take
+  // MARK: The memory of shared bytes
 
   private func enter(_ storage: ByteString.Storage) {
     guard let meter else { return }
@@ -146,6 +146,6 @@ internal import LogsWire
     meter.add(-Self.shareOverhead - (storage.leaveQueue() ? Self.size(of: storage) : 0))
   }
 
-  /// All of it: a part of a block keeps the block.
+  /// All of it: a part of a block keeps the whole block.
   private static func size(of storage: ByteString.Storage) -> Int { unsafe logs_allocated_size(storage.base) }
 }

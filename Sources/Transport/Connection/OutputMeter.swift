@@ -1,7 +1,7 @@
 internal import Synchronization
 
-/// How much memory the output takes that waits in the connections of a server: copied bytes for each, shared ones once,
-/// however many wait for them.
+/// Counts the memory of output queued in the connections of a server. Copied bytes count for each connection, shared
+/// ones once, however many connections share them.
 package final class OutputMeter: Sendable {
   private let held = Atomic<Int>(0)
 

@@ -1,12 +1,12 @@
 internal import Glibc
 internal import LogsWire
 
-/// Settings of TCP sockets. On Unix sockets they have no meaning and are left out.
+/// Options of TCP sockets. They have no meaning for Unix sockets and are left out there.
 package enum TCPOptions {
-  /// How long sent bytes may stay without an answer from the peer's system before the connection breaks.
+  /// How long sent bytes may stay unacknowledged by the peer's system before the connection breaks.
   package static let userTimeout = Duration.seconds(30)
 
-  /// Failing is no reason to give up a connection: it works without, only slower or for longer.
+  /// Failures are ignored: a connection works without these options, only slower, or breaks later.
   static func set(on descriptor: Int32, userTimeout: Duration) {
     guard SocketAddress.family(of: descriptor) != AF_UNIX else { return }
     // Output is written once a turn, so waiting for more to put into a packet only adds delay.

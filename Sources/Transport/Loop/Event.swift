@@ -1,6 +1,6 @@
 internal import CEvent
 
-/// libevent's `event`: taken from its base and freed when this goes, also from inside its own callback.
+/// libevent's `event`: removed from its base and freed with this object, even inside its own callback.
 @safe struct Event: ~Copyable {
   private let pointer: OpaquePointer
 
@@ -8,7 +8,7 @@ internal import CEvent
 
   deinit { unsafe event_free(pointer) }
 
-  /// Starts waiting; answers whether the system could (`errno` says why not).
+  /// Starts waiting. Returns whether it worked (`errno` says why not).
   func add() -> Bool { unsafe event_add(pointer, nil) == 0 }
 
   /// Stops waiting; `add` starts again.

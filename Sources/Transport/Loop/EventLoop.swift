@@ -4,28 +4,28 @@ internal import LogsSystem
 package import LogsWire
 internal import Synchronization
 
-/// One thread that waits for sockets, timers and signals, and runs what happens, one thing after the other.
+/// A thread that waits for sockets, timers and signals, and runs their callbacks one after the other.
 ///
 /// It is a `SerialExecutor`: an actor whose `unownedExecutor` is a loop runs on the loop's thread and takes callbacks
-/// with `assumeIsolated`, without a hop. What is bound to a loop (`Connection`, `Listener`, `LoopTimer`) is used on its
-/// thread alone; from elsewhere only `execute`, `enqueue` and `stop` may be called.
+/// with `assumeIsolated`, without a hop. What is bound to a loop (`Connection`, `Listener`, `LoopTimer`) is used only
+/// on its thread; from elsewhere only `execute`, `enqueue` and `stop` may be called.
 ///
-/// A turn: wait; callbacks of sockets, timers and signals; work that was handed over, and in a few rounds more what
-/// that hands over in turn; then the output of all connections that have some, one write each; then what was put off to
-/// the end of the turn, and the output that it has brought; then the news of connections that have closed. No call on a
-/// connection calls its handler.
+/// A turn: wait; run the callbacks of sockets, timers and signals; run work that was handed over, and in a few rounds
+/// what that hands over itself; write the output of all connections that have some, once each; run what was deferred to
+/// the end of the turn, and write its output; notify the handlers of closed connections. No call to a connection calls
+/// its handler.
 ///
 /// The thread keeps the loop alive until `stop`.
 ///
-/// Invariant behind `@unchecked Sendable`: every `var` is touched by the loop's thread alone, except before it starts.
+/// Invariant behind `@unchecked Sendable`: only the loop's thread accesses a `var`, except before it starts.
 package final class EventLoop: SerialExecutor, @unchecked Sendable {
   package let name: String
 
   let inbox = Inbox()
   let wakeUp: WakeUp
-  /// The thread that runs the loop's work now; 0 for none.
+  /// The thread that currently runs the loop's work; 0 for none.
   let runningThread = Atomic<UInt>(0)
-  /// The thread to join; held while joining, so that every `stop` returns after the end.
+  /// The thread to join. Locked while joining, so that every `stop` returns after the end.
   private let joinable = Mutex<Thread?>(nil)
 
   /// nil once the loop has stopped.
@@ -56,7 +56,7 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
     let loop = EventLoop(name: name, base: try EventBase(), wakeUp: try WakeUp(), timers: try TimerQueue())
     // The loop's own events are freed before the loop, when the thread ends.
     let context = unsafe Unmanaged.passUnretained(loop).toOpaque()
-    // Each signal is an edge, so that nothing has to be read: that the loop has woken is all.
+    // Edge-triggered, so that nothing has to be read: waking the loop is enough.
     let wakeUp = unsafe loop.makeEvent(loop.wakeUp.number, EV_READ | EV_PERSIST | EV_ET, context: context) { _, _, _ in
     }
     let alarm = unsafe loop.makeEvent(loop.timers.alarm.number, EV_READ | EV_PERSIST, context: context) {
@@ -77,18 +77,18 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
   /// Runs `body` on the loop's thread, after everything handed over before. Callable from any thread.
   package func execute(_ body: @escaping @Sendable () -> Void) { append(.body(body)) }
 
-  /// Runs `body` once at the end of this turn, behind its output; what it hands over to the loop is run at once, and
-  /// its output goes out before the loop waits. For what may take a while and serves everything that the turn has
-  /// brought.
+  /// Runs `body` once at the end of this turn, after its output has been written. What it hands over to the loop is run
+  /// at once, and its output is written before the loop waits. For work that may take a while and serves the whole
+  /// turn.
   package func executeAtEndOfTurn(_ body: @escaping () -> Void) {
     requireOnLoop()
     endWorks.append(body)
   }
 
-  /// Ends the loop and its thread: what was handed over before is run, all that waits is given up, connections are
-  /// closed at once. Returns when the thread has ended.
+  /// Ends the loop and its thread: work handed over before is run, everything that waits is given up, and connections
+  /// are closed at once. Returns when the thread has ended.
   ///
-  /// Work handed over later still runs, in order, on a thread started for it; so nothing that awaits it hangs.
+  /// Work handed over later still runs, in order, on a thread started for it, so that nothing that awaits it hangs.
   package func stop() {
     precondition(!isOnLoop, "a loop is stopped from another thread than its own")
     inbox.requestStop()
@@ -100,7 +100,7 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
     }
   }
 
-  /// The time of this turn, or of this round of work in it: the same for all that happens in it.
+  /// The time of this turn, or of the current round of work: the same for everything in it.
   package var now: MonotonicTime {
     requireOnLoop()
     if let turnTime { return turnTime }
@@ -130,10 +130,10 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
 
   func member(_ memberID: UInt64) -> (any LoopMember)? { members[memberID] }
 
-  /// `connection` has output, or an end to work on, when this turn is over.
+  /// `connection` has output to write, or is closing: handle it at the end of this turn.
   func flushLater(_ connection: Connection) { dirtyConnections.append(connection) }
 
-  /// `connection` has closed; its handler is notified when this turn is over.
+  /// `connection` has closed: notify its handler at the end of this turn.
   func announceLater(_ connection: Connection) { closedConnections.append(connection) }
 
   var isStopping: Bool { base == nil || inbox.isStopRequested }
@@ -150,13 +150,13 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
 
   private func becomeRunningThread() { runningThread.store(UInt(pthread_self()), ordering: .relaxed) }
 
-  /// The next late thread may run already; then its claim stands.
+  /// The next late thread may already run; then it stays the current one.
   private func resignRunningThread() {
     _ = runningThread.compareExchange(expected: UInt(pthread_self()), desired: 0, ordering: .relaxed)
   }
 
-  /// A write to a socket whose peer has gone must fail, not kill the process. Blocked here and nowhere else: the
-  /// process may have its own opinion about this signal.
+  /// A write to a socket whose peer has gone must fail, not kill the process. SIGPIPE is blocked only on this thread:
+  /// the rest of the process may want it.
   private func blockPipeSignal() {
     var signals = sigset_t()
     unsafe sigemptyset(&signals)
@@ -197,14 +197,14 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
     flushConnections()
   }
 
-  /// Rounds of work in one turn. A task that wakes, appends and waits takes two, and a turn for each would cost two
-  /// system calls and put off its output; without a bound, work without end would keep the loop from its sockets.
+  /// How many rounds of work run in one turn. A task that wakes, appends and waits needs two; a turn for each would
+  /// cost two system calls and delay its output. Without a bound, endless work would keep the loop from its sockets.
   private static let workRoundCountMax = 4
 
   private func runWorks() {
     inbox.takeAll(into: &works)
     guard !works.isEmpty else { return }
-    // Moved out, since work may run code that looks at the loop.
+    // Moved out, since work may access the loop.
     var batch: [Inbox.Work] = []
     swap(&batch, &works)
     for work in batch {
@@ -219,7 +219,7 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
 
   private static let workCapacityKept = 4096
 
-  /// Connections that get output while this runs wait for the next turn, so that none can hold up the others.
+  /// Connections that get output meanwhile wait for the next turn, so that none can hold up the others.
   private func flushConnections() {
     guard !dirtyConnections.isEmpty else { return }
     var connections: [Connection] = []
@@ -239,7 +239,7 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
     repeat {
       runWorks()
       runEndWorks()
-      // In the order in which they came, so that what owners see does not differ from run to run.
+      // In order, so that owners see the same in every run.
       for (_, member) in members.sorted(by: { $0.key < $1.key }) { member.loopStops() }
       while !closedConnections.isEmpty { announceClosed() }
     } while !members.isEmpty
@@ -253,7 +253,7 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
     } while !endWorks.isEmpty || !inbox.prepareToEnd()
   }
 
-  /// Runs what came after the end.
+  /// Runs work that was handed over after the end.
   func runLate() {
     becomeRunningThread()
     repeat {

@@ -1,27 +1,27 @@
 internal import Synchronization
 
-/// What other threads want run on a loop, in order.
+/// Work that is to run on a loop, in order.
 ///
-/// A wake-up costs three system calls, so a thread asks for one only when the loop may wait, nobody else has asked, and
-/// it is not the loop's own: that one looks here before it waits again.
+/// A wake-up costs three system calls. A thread requests one only if the loop may be waiting, nobody else has requested
+/// it, and the thread is not the loop's own, which looks here before it waits again.
 struct Inbox: ~Copyable, Sendable {
   enum Work {
     case job(UnownedJob)
     case body(@Sendable () -> Void)
   }
 
-  /// What must be done after work was added to have it run.
+  /// What the caller must do so that added work is run.
   enum Demand {
     case nothing
     case wakeLoop
-    /// The loop has ended; a thread must be started that runs what is left.
+    /// The loop has ended; start a thread that runs the rest.
     case startThread
   }
 
   /// Not private: the layout of `EventLoop`, in another file, contains it.
   struct State {
     var works: [Work] = []
-    /// Whether somebody will look at `works` without being asked.
+    /// Whether a thread will look at `works` without being woken.
     var isAttended = true
     /// Whether some of `works` comes from the loop's own thread.
     var hasOwnWork = false
@@ -43,7 +43,7 @@ struct Inbox: ~Copyable, Sendable {
     }
   }
 
-  /// Moves all work into `works`, which must be empty; its memory is used for what comes next.
+  /// Moves all work into `works`, which must be empty; its memory is reused for later work.
   func takeAll(into works: inout [Work]) {
     precondition(works.isEmpty, "work that was taken is run before more is taken")
     state.withLock { state in
@@ -53,10 +53,10 @@ struct Inbox: ~Copyable, Sendable {
     }
   }
 
-  /// Whether work waits that the loop's own thread has handed over.
+  /// Whether there is work that the loop's own thread has handed over.
   var hasOwnWork: Bool { state.withLock { $0.hasOwnWork } }
 
-  /// Whether the loop may wait; from then on new work asks for a wake-up.
+  /// Whether the loop may wait; from then on, new work requests a wake-up.
   func prepareToWait() -> Bool {
     state.withLock { state in
       guard state.works.isEmpty, !state.isStopRequested else { return false }
@@ -65,7 +65,7 @@ struct Inbox: ~Copyable, Sendable {
     }
   }
 
-  /// Whether the thread may end because nothing is left; from then on new work asks for a thread.
+  /// Whether the thread may end because nothing is left; from then on, new work requests a thread.
   func prepareToEnd() -> Bool {
     state.withLock { state in
       guard state.works.isEmpty else { return false }

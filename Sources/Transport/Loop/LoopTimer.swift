@@ -1,15 +1,15 @@
 internal import LogsWire
 
-/// Something to be done on a loop later, once or again and again, until it is cancelled.
+/// Calls a closure on a loop later, once or repeatedly, until it is cancelled.
 ///
-/// It is never early, and late by as much as the turn before it takes. Bound to its loop's thread.
+/// It is never early, and late by up to the length of the previous turn. Bound to its loop's thread.
 package final class LoopTimer: LoopMember {
   private let loop: EventLoop
   private let intervalNanoseconds: UInt64?
   private var body: (() -> Void)?
   private(set) var deadline: MonotonicTime
   private var memberID: UInt64 = 0
-  // For `TimerQueue`: the order of timers that are due at the same time, and where the timer stands.
+  // For `TimerQueue`: the order of timers with the same deadline, and the index of this timer.
   var number: UInt64 = 0
   var place: Int?
 
@@ -28,7 +28,7 @@ package final class LoopTimer: LoopMember {
   /// A repeating timer with no interval would leave no time for anything else.
   private static let intervalNanosecondsMin: Int64 = 1_000_000
 
-  /// Ends the timer; its body is not called again. More calls change nothing.
+  /// Ends the timer: its body is not called again. Further calls have no effect.
   package func cancel() {
     loop.requireOnLoop()
     guard body != nil else { return }
@@ -39,12 +39,12 @@ package final class LoopTimer: LoopMember {
 
   func loopStops() { cancel() }
 
-  /// The deadline has passed; the loop has taken the timer out of its queue.
+  /// The deadline has passed, and the loop has removed the timer from its queue.
   func fire() {
-    // Cancelled by another that was due at the same time.
+    // Cancelled by another timer that was due at the same time.
     guard let body else { return }
     if let intervalNanoseconds {
-      // Ticks that were missed are not made up for.
+      // Missed ticks are not made up for.
       let next = deadline.advanced(byNanoseconds: intervalNanoseconds)
       deadline = next > loop.now ? next : loop.now.advanced(byNanoseconds: intervalNanoseconds)
       loop.timers.insert(self)
@@ -56,7 +56,7 @@ package final class LoopTimer: LoopMember {
 }
 
 extension EventLoop {
-  /// Calls `body` once on this loop, `delay` from this turn's time. On a loop that stops it never comes to that.
+  /// Calls `body` once on this loop, `delay` after the time of this turn. Never called on a loop that is stopping.
   @discardableResult
   package func schedule(after delay: Duration, _ body: @escaping () -> Void) -> LoopTimer {
     LoopTimer(loop: self, delay: delay, repeats: false, body: body)

@@ -2,28 +2,27 @@ internal import CEvent
 internal import Glibc
 package import LogsSystem
 
-/// Watches a descriptor that belongs to somebody else (a pipe, a socket of another program, inotify, stdout) or a
-/// signal.
+/// Watches a descriptor that something else owns (a pipe, a socket of another program, inotify, stdout), or a signal.
 ///
-/// A descriptor must stay open for as long as it is watched, and is never closed here. A file on a disk cannot be
-/// watched: it is always ready. A signal is taken away from its default action; libevent lets one loop of a process
+/// A descriptor must stay open as long as it is watched, and is never closed here. A file on disk cannot be watched: it
+/// is always ready. A signal is reported instead of its default action; libevent allows only one loop of a process to
 /// watch signals. Bound to its loop's thread.
 package final class LoopWatch: LoopMember {
   /// What a watch waits for.
   package enum Condition: Sendable {
-    /// There is something to read, or the other side has closed. Told in every turn until it has been read.
+    /// There is something to read, or the other side has closed. Reported in every turn until it has been read.
     case readable
-    /// There is room to write, or the other side has closed. Told in every turn until it has been used up.
+    /// There is room to write, or the other side has closed. Reported in every turn until it has been used up.
     case writable
-    /// The other side has closed, or the descriptor has failed. Told once.
+    /// The other side has closed, or the descriptor has failed. Reported once.
     case hungUp
 
     fileprivate var kinds: Int32 {
       switch self {
       case .readable: EV_READ | EV_PERSIST
       case .writable: EV_WRITE | EV_PERSIST
-      // libevent tells of errors and hang-ups those who wait to read. What can be read shall not be told again and
-      // again.
+      // libevent reports errors and hang-ups to watches for reading. Edge-triggered, so that readable data is not
+      // reported again and again.
       case .hungUp: EV_READ | EV_PERSIST | EV_ET
       }
     }
@@ -64,14 +63,14 @@ package final class LoopWatch: LoopMember {
     memberID = loop.join(self)
   }
 
-  /// Tells nothing until `resume`.
+  /// Reports nothing until `resume`.
   package func pause() {
     loop.requireOnLoop()
     isPaused = true
     event?.remove()
   }
 
-  /// - Throws: when the system watches no more descriptors.
+  /// - Throws: if the system can watch no more descriptors.
   package func resume() throws(SystemError) {
     loop.requireOnLoop()
     guard isPaused else { return }
@@ -79,7 +78,7 @@ package final class LoopWatch: LoopMember {
     guard event?.add() ?? true else { throw .last }
   }
 
-  /// Ends the watch, and gives a signal its former action back. More calls change nothing.
+  /// Ends the watch, and restores the previous action of a signal. Further calls have no effect.
   package func cancel() {
     loop.requireOnLoop()
     body = nil
@@ -101,17 +100,17 @@ package final class LoopWatch: LoopMember {
 
   /// Whether the other side of a descriptor has closed, or it has failed.
   package static func hasHungUp(_ descriptor: Int32) -> Bool {
-    // Both are reported whether they are asked for or not (poll(2)).
+    // Both are reported even if they are not requested (poll(2)).
     var asked = pollfd(fd: descriptor, events: 0, revents: 0)
     return unsafe poll(&asked, 1, 0) == 1
   }
 }
 
 extension EventLoop {
-  /// Calls `body` on this loop when `condition` holds of `descriptor`, until the watch is cancelled. On a loop that
-  /// stops it never comes to that.
+  /// Calls `body` on this loop when `condition` holds for `descriptor`, until the watch is cancelled. Never called on a
+  /// loop that is stopping.
   ///
-  /// - Throws: `EPERM` for a file on a disk, which cannot be waited for.
+  /// - Throws: `EPERM` for a file on disk, which cannot be waited for.
   package func watch(
     _ descriptor: Int32, for condition: LoopWatch.Condition, _ body: @escaping () -> Void
   ) throws(SystemError) -> LoopWatch {

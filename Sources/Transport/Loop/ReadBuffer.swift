@@ -14,7 +14,7 @@ internal import LogsWire
 
   deinit { unsafe free(base) }
 
-  /// What `read(2)` answers.
+  /// The result of `read(2)`.
   mutating func read(from descriptor: Int32, atMost limit: Int = byteCount) -> Int {
     unsafe Glibc.read(descriptor, base, min(limit, Self.byteCount))
   }

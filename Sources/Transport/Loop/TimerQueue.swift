@@ -2,16 +2,16 @@ internal import CEvent
 internal import LogsSystem
 internal import LogsWire
 
-/// The timers of a loop, and the one alarm of the system that wakes it for the first of them.
+/// The timers of a loop, and the system timer that wakes it for the first of them.
 ///
-/// Not libevent's: it sets the alarm anew before every wait, a system call for each turn of a loop whose timers are
-/// seconds away.
+/// libevent's own timers would set the alarm before every wait: a system call in each turn, for timers that are seconds
+/// away.
 struct TimerQueue: ~Copyable {
   let alarm: Descriptor
-  /// A binary heap: no timer is due before the one at half its place.
+  /// A binary heap: no timer is due before the one at half its index.
   private var heap: [LoopTimer] = []
   private var numberLast: UInt64 = 0
-  /// When the alarm will ring; nil when it is off.
+  /// When the alarm will fire; nil if it is off.
   private var ringsAt: MonotonicTime?
 
   init() throws(TransportError) {
@@ -22,7 +22,7 @@ struct TimerQueue: ~Copyable {
     alarm = Descriptor(adopting: number)
   }
 
-  /// Adds a timer behind those that are due at the same time.
+  /// Adds a timer after those with the same deadline.
   mutating func insert(_ timer: LoopTimer) {
     numberLast += 1
     timer.number = numberLast
@@ -30,7 +30,7 @@ struct TimerQueue: ~Copyable {
     rise(from: heap.count - 1)
   }
 
-  /// Takes a timer out, if it is there.
+  /// Removes a timer, if it is there.
   mutating func remove(_ timer: LoopTimer) {
     guard let place = timer.place else { return }
     timer.place = nil
@@ -41,7 +41,7 @@ struct TimerQueue: ~Copyable {
     sink(from: last.place ?? place)
   }
 
-  /// Takes out all timers that are due, in the order of their deadlines.
+  /// Removes all timers that are due, in the order of their deadlines.
   mutating func takeDue(at now: MonotonicTime) -> [LoopTimer] {
     var due: [LoopTimer] = []
     while let first = heap.first, first.deadline <= now {
@@ -51,8 +51,8 @@ struct TimerQueue: ~Copyable {
     return due
   }
 
-  /// Sets the alarm for the first timer. One that would ring too early is left as it is: most timers are cancelled
-  /// before their time, and a ring for nothing costs less than setting it each time.
+  /// Sets the alarm for the first timer. If it would fire too early, it is left as it is: most timers are cancelled
+  /// before they are due, and a needless wake-up costs less than setting the alarm each time.
   mutating func setAlarm() {
     guard let first = heap.first?.deadline else { return }
     if let ringsAt, ringsAt <= first { return }
@@ -61,7 +61,7 @@ struct TimerQueue: ~Copyable {
     precondition(logs_timerfd_set(alarm.number, max(first.nanoseconds, 1)) == 0, "an alarm can be set")
   }
 
-  /// The alarm has rung.
+  /// The alarm has fired.
   mutating func clearAlarm() {
     logs_timerfd_clear(alarm.number)
     ringsAt = nil

@@ -15,6 +15,6 @@ struct WakeUp: ~Copyable, Sendable {
 
   var number: Int32 { descriptor.number }
 
-  /// Fails only for a counter that is full, which takes 2^64 signals.
+  /// Fails only if the counter is full, which takes 2^64 signals.
   func signal() { _ = logs_eventfd_signal(descriptor.number) }
 }

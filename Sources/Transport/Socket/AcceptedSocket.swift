@@ -2,8 +2,7 @@ internal import Glibc
 internal import LogsSystem
 internal import Synchronization
 
-/// A socket that a listener has accepted and no connection owns yet. It can be handed to any loop; if nobody takes it,
-/// it is closed.
+/// An accepted socket that no connection owns yet. It can be handed to any loop; if nobody takes it, it is closed.
 package final class AcceptedSocket: Sendable {
   /// The other side, for messages and limits: `127.0.0.1:41234`, `unix socket of process 12`.
   package let peer: String

@@ -57,7 +57,7 @@ struct Binding: ~Copyable {
     }
   }
 
-  /// A server that died leaves its socket's file behind. Only a socket that nobody listens on is removed.
+  /// Removes the socket file of a server that died. A socket that somebody listens on is not removed.
   private static func removeStaleFile(_ path: String, _ address: SocketAddress) throws(SystemError) {
     guard SocketFile.isSocket(path) else { throw SystemError(EEXIST) }
     let probe = try Descriptor.socket(family: AF_UNIX)

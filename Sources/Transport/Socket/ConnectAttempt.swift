@@ -3,7 +3,7 @@ internal import Glibc
 internal import LogsSystem
 internal import LogsWire
 
-/// A connection being made. Bound to its loop's thread.
+/// An attempt to connect. Bound to its loop's thread.
 package final class ConnectAttempt: LoopMember {
   private let endpoint: Endpoint
   private let loop: EventLoop
@@ -12,7 +12,7 @@ package final class ConnectAttempt: LoopMember {
   /// nil once the outcome is known.
   private var completion: ((Result<Connection, TransportError>) -> Void)?
   private var deadline: LoopTimer?
-  /// Starts the next address, or tries a full Unix socket again.
+  /// Fires to try the next address, or a full Unix socket again.
   private var delay: LoopTimer?
   private var waiting: ArraySlice<SocketAddress> = []
   private var calls: [ConnectCall] = []
@@ -50,7 +50,7 @@ package final class ConnectAttempt: LoopMember {
 
   // MARK: Addresses
 
-  /// Finds the addresses of a host and port, best first, on a thread that may block.
+  /// Looks up the addresses of a host and port, best first, on a thread that may block.
   typealias Resolve = @Sendable (String, UInt16) throws(TransportError) -> [SocketAddress]
 
   private static func resolve(host: String, port: UInt16) throws(TransportError) -> [SocketAddress] {
@@ -58,7 +58,7 @@ package final class ConnectAttempt: LoopMember {
   }
 
   private func lookUp() {
-    // The attempt does not leave its thread: what comes back finds it among the loop's members, or finds it gone.
+    // The attempt stays on its thread: the result looks it up among the loop's members, where it may be gone.
     let (loop, memberID, resolve) = (loop, memberID, resolve)
     let answer: @Sendable (Result<[SocketAddress], TransportError>) -> Void = { result in
       loop.execute { (loop.member(memberID) as? ConnectAttempt)?.lookedUp(result) }
@@ -98,7 +98,7 @@ package final class ConnectAttempt: LoopMember {
 
   // MARK: Sockets
 
-  /// Starts the next address; when there is none and nothing is under way, all have failed.
+  /// Tries the next address. If there is none and no call is in progress, all have failed.
   private func tryNext() {
     delay?.cancel()
     delay = nil
@@ -124,7 +124,7 @@ package final class ConnectAttempt: LoopMember {
     if calls.isEmpty { fail() }
   }
 
-  /// A Unix socket whose queue of connections is full says so at once instead of waiting.
+  /// A Unix socket whose queue is full fails at once instead of waiting.
   private func tryLater(_ address: SocketAddress) {
     waiting = [address]
     delay = loop.schedule(after: Connector.queueDelay) { [weak self] in self?.tryNext() }
@@ -161,7 +161,7 @@ package final class ConnectAttempt: LoopMember {
           cause: SystemError(ETIMEDOUT))))
   }
 
-  /// The first address is the one that the system thinks best, so its error is the one to tell about first.
+  /// The system considers the first address best, so its error is reported first.
   private func fail() {
     guard let first = failures.first else {
       return finish(.failure(TransportError(.nameNotFound, "\(what) failed: the host has no address")))

@@ -2,14 +2,14 @@ internal import CEvent
 internal import LogsSystem
 internal import LogsWire
 
-/// One `connect(2)` that has not answered yet.
+/// A `connect(2)` in progress.
 final class ConnectCall {
   let address: SocketAddress
   private var socket: Descriptor?
   private var event: Event?
   private var answered: ((ConnectCall) -> Void)?
 
-  /// - Parameter answered: called on the loop when the system knows the outcome.
+  /// - Parameter answered: called on the loop when the outcome is known.
   init(
     socket: consuming Descriptor, address: SocketAddress, loop: EventLoop, answered: @escaping (ConnectCall) -> Void
   ) throws(SystemError) {
@@ -27,7 +27,7 @@ final class ConnectCall {
     guard let isAdded = event?.add(), isAdded else { throw .last }
   }
 
-  /// Ends the waiting and gives the socket away; nil when it has been taken.
+  /// Ends the wait and returns the socket; nil if it has been taken.
   func takeSocket() -> Descriptor? {
     event = nil
     answered = nil

@@ -2,7 +2,7 @@ internal import Glibc
 internal import LogsSystem
 
 extension Descriptor {
-  /// A stream socket that never blocks and that child processes do not inherit.
+  /// A non-blocking stream socket that child processes do not inherit.
   static func socket(family: Int32) throws(SystemError) -> Descriptor {
     let kind = SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue
     let number = Glibc.socket(family, Int32(kind), 0)
@@ -24,12 +24,12 @@ extension Descriptor {
     guard Glibc.listen(number, backlog) == 0 else { throw .last }
   }
 
-  /// Throws `EINPROGRESS` when the answer comes later.
+  /// Throws `EINPROGRESS` if the outcome comes later.
   func connect(to address: SocketAddress) throws(SystemError) {
     guard unsafe address.withPointer({ unsafe Glibc.connect(number, $0, $1) }) == 0 else { throw .last }
   }
 
-  /// Takes the error that a connection attempt ended with; nil is success.
+  /// Takes the error of a connection attempt; nil if it succeeded.
   func takeError() -> SystemError? {
     var value: Int32 = 0
     var size = socklen_t(MemoryLayout<Int32>.size)

@@ -3,9 +3,9 @@ internal import Glibc
 extension Endpoint {
   private static let forms = "logs://host[:port] or logs+unix:///path/to/socket"
 
-  /// Reads `logs://host[:port]` or `logs+unix:///path`. IPv6 addresses stand in brackets.
+  /// Parses `logs://host[:port]` or `logs+unix:///path`. IPv6 addresses are in brackets.
   ///
-  /// - Throws: `invalidEndpoint`, saying what to write instead; `unsupported` for TLS.
+  /// - Throws: `invalidEndpoint`, which says what to write instead; `unsupported` for TLS.
   package init(_ url: String) throws(TransportError) {
     guard let separator = url.firstRange(of: "://") else {
       let example = url.isEmpty || url.utf8.contains(UInt8(ascii: "/")) ? Self.forms : "logs://\(url)"
@@ -32,7 +32,7 @@ extension Endpoint {
   }
 
   private static func tcp(_ url: String, _ text: Substring) throws(TransportError) -> Endpoint {
-    // One slash at the end is what people and tools add out of habit.
+    // People and tools add a slash at the end out of habit.
     let authority = text.utf8.last == UInt8(ascii: "/") ? text.dropLast() : text
     if let odd = authority.unicodeScalars.first(where: { "/?#@ ".unicodeScalars.contains($0) }) {
       throw invalid(url, "has a \"\(odd)\" in its host", "logs://host[:port], without user, path or query")
@@ -49,7 +49,7 @@ extension Endpoint {
       }
       let tail = authority[authority.index(after: end)...]
       guard tail.isEmpty || tail.utf8.first == UInt8(ascii: ":") else {
-        throw invalid(url, "goes on behind the bracket", "logs://[::1]:\(defaultPort)")
+        throw invalid(url, "continues after the bracket", "logs://[::1]:\(defaultPort)")
       }
       port = tail.isEmpty ? nil : tail.dropFirst()
     } else {
@@ -59,7 +59,7 @@ extension Endpoint {
       let colon = authority.firstIndex(of: ":")
       host = authority[..<(colon ?? authority.endIndex)]
       port = colon.map { authority[authority.index(after: $0)...] }
-      // To the system a number is an address, too: 5650 would be 0.0.22.18.
+      // The system also accepts a number as an address: 5650 would be 0.0.22.18.
       guard host.isEmpty || !host.utf8.allSatisfy(isDigit) else {
         throw invalid(url, "has a number as its host", "logs://127.0.0.1:\(host) if it is a port")
       }

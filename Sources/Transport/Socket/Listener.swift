@@ -3,18 +3,18 @@ internal import Glibc
 internal import LogsSystem
 internal import LogsWire
 
-/// A socket that accepts connections. Bound to its loop's thread; what it accepts may go to any loop.
+/// Accepts connections. Bound to its loop's thread; accepted sockets may go to any loop.
 package final class Listener: LoopMember {
-  /// How long nothing is accepted after accepting has failed, mostly for want of descriptors.
+  /// How long nothing is accepted after a failure, which is mostly a lack of descriptors.
   package static let pauseDuration = Duration.milliseconds(100)
   package static let backlog: Int32 = 1024
   package static let recoveryDuration = Duration.seconds(5)
-  /// Connections accepted in one turn, so that a flood of them leaves time for those that are there.
+  /// How many connections are accepted in one turn, so that a flood leaves time for existing ones.
   static let acceptCountMax = 64
 
-  /// Reported to its owner once, however often it happens.
+  /// A change that is reported to the owner, once, however often it happens.
   package enum Notice: CustomStringConvertible {
-    /// Accepting has failed, mostly for want of descriptors; connections wait until it works again.
+    /// Accepting has failed, mostly for lack of descriptors. Connections wait until it works again.
     case failing(TransportError)
     case recovered(Endpoint, failureCount: Int, after: Duration)
 
@@ -27,14 +27,14 @@ package final class Listener: LoopMember {
     }
   }
 
-  /// Accepting fails since a while.
+  /// Accepting has been failing for a while.
   private struct Trouble {
     let begun: MonotonicTime
     var last: MonotonicTime
     var failureCount = 1
   }
 
-  /// Where it really listens: a port that was asked for as 0 has its number.
+  /// The actual endpoint: port 0 is replaced by the real number.
   package let endpoint: Endpoint
 
   private let loop: EventLoop
@@ -51,13 +51,13 @@ package final class Listener: LoopMember {
 
   /// Starts to listen.
   ///
-  /// A name is looked up here and now; a host of several addresses is listened to on the first that works. The file
-  /// that a server left behind when it died is replaced; one that somebody listens on is not.
+  /// Looks a host name up, blocking, and listens on the first of its addresses that works. The socket file of a server
+  /// that died is replaced; one that somebody listens on is not.
   ///
   /// - Parameters:
   ///   - backlog: how many connections may wait to be accepted.
-  ///   - recovery: how long accepting must not have failed for it to count as working again.
-  ///   - notice: told when accepting begins to fail, and when it works again.
+  ///   - recovery: how long accepting must work without failure to count as recovered.
+  ///   - notice: called when accepting begins to fail, and when it works again.
   ///   - accept: called on the loop with each connection.
   package static func listen(
     on endpoint: Endpoint, loop: EventLoop, backlog: Int32 = backlog, recovery: Duration = recoveryDuration,
@@ -100,7 +100,7 @@ package final class Listener: LoopMember {
     memberID = loop.join(self)
   }
 
-  /// Stops listening and removes the file of a Unix socket. Connections that wait to be accepted are refused.
+  /// Stops listening and removes the file of a Unix socket. Connections that are not accepted yet are refused.
   package func close() {
     loop.requireOnLoop()
     guard socket != nil else { return }
@@ -109,7 +109,7 @@ package final class Listener: LoopMember {
     recovery?.cancel()
     recovery = nil
     event = nil
-    // The file goes first: a client that connects between the two finds nobody either way.
+    // The file is removed first: a client that connects in between reaches nobody either way.
     socketFile?.remove()
     socket = nil
     accept = nil
@@ -128,7 +128,7 @@ package final class Listener: LoopMember {
       } catch {
         switch error.number {
         case EAGAIN: return
-        // accept(2): what became of a connection before it was accepted is no error of the listener.
+        // accept(2): an error of a connection that is not accepted yet is not an error of the listener.
         case EINTR, ECONNABORTED, EPERM, EPROTO, ENOPROTOOPT, EOPNOTSUPP, ENETDOWN, ENETUNREACH, EHOSTDOWN,
           EHOSTUNREACH, ENONET:
           continue
@@ -139,7 +139,7 @@ package final class Listener: LoopMember {
     }
   }
 
-  /// The connection still waits, so the event would fire again at once, without end.
+  /// Since the connection still waits, the event would fire again and again.
   private func pauseAccepting(_ error: SystemError) {
     event?.remove()
     pause = loop.schedule(after: Self.pauseDuration) { [weak self] in
@@ -160,7 +160,7 @@ package final class Listener: LoopMember {
           advice: TransportError.Code(error) == .outOfDescriptors ? "raise the limit on open files (ulimit -n)" : nil)))
   }
 
-  /// It works again when it has not failed for a while.
+  /// It has recovered when it has not failed for a while.
   private func awaitRecovery(_ delay: Duration) {
     recovery = loop.schedule(after: delay) { [weak self] in
       guard let self, let trouble = self.trouble else { return }

@@ -9,12 +9,12 @@ struct SocketAddress: Sendable {
 
   var family: Int32 { Int32(storage.ss_family) }
 
-  /// The address of a Unix socket's file.
+  /// The address of a Unix socket.
   static func unix(path: String) throws(TransportError) -> SocketAddress {
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
     let bytes = Array(path.utf8)
-    // One byte is left for the terminating zero.
+    // One byte is reserved for the terminating zero.
     let byteCountMax = MemoryLayout.size(ofValue: address.sun_path) - 1
     guard bytes.count <= byteCountMax else {
       throw TransportError(
@@ -29,7 +29,7 @@ struct SocketAddress: Sendable {
     return unsafe withUnsafeBytes(of: address) { unsafe SocketAddress(copying: $0) }
   }
 
-  /// The addresses of a host, best first. Waits for name servers unless `host` is numeric.
+  /// The addresses of a host, best first. Blocks for name servers unless `host` is numeric.
   ///
   /// - Parameter flags: of `getaddrinfo(3)`, such as `AI_PASSIVE`.
   static func resolve(host: String, port: UInt16, flags: Int32 = 0) throws(TransportError) -> [SocketAddress] {
@@ -79,12 +79,12 @@ struct SocketAddress: Sendable {
     do throws(SystemError) { return try local(of: descriptor).family } catch { return AF_UNSPEC }
   }
 
-  /// The next connection that waits at a listening socket.
+  /// The next connection in the queue of a listening socket.
   static func accept(from descriptor: Int32) throws(SystemError) -> AcceptedSocket {
     var address = SocketAddress()
     let number = unsafe address.withMutablePointer { unsafe logs_accept(descriptor, $0, $1) }
     guard number >= 0 else { throw .last }
-    // The peers of Unix sockets have no address.
+    // Peers on Unix sockets have no address.
     let peer =
       address.family == AF_UNIX ? "unix socket of process \(logs_peer_process(number))" : address.description
     return AcceptedSocket(Descriptor(adopting: number), peer: peer)

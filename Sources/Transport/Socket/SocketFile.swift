@@ -6,7 +6,7 @@ struct SocketFile {
   private let device: dev_t
   private let inode: ino_t
 
-  /// nil when the file has gone already.
+  /// nil if the file is already gone.
   init?(path: String) {
     guard let status = Self.status(of: path) else { return nil }
     self.path = path
