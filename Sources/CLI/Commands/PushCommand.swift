@@ -90,10 +90,10 @@ enum PushCommand {
       // From here on everything is given up: notices about it would say nothing new.
       notices.end()
       await producer.shutdown(deadline: .zero)
-      let told = "\(push.acknowledgedCount) entries of \(stream) are acknowledged" + kept(producer, configuration)
-      if isInterrupted { Terminal.note("interrupted; \(told)") }
+      let result = "\(push.acknowledgedCount) entries of \(stream) are acknowledged" + kept(producer, configuration)
+      if isInterrupted { Terminal.note("interrupted; \(result)") }
       noteInput(reader, arguments)
-      throw PushFailure(cause: error, progress: told)
+      throw PushFailure(cause: error, progress: result)
     }
     progress?.end()
     await producer.shutdown(deadline: .seconds(5))
