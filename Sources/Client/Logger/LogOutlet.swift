@@ -67,7 +67,7 @@ private struct State {
 
   struct Drops {
     var count: UInt64 = 0
-    /// Of the last one.
+    /// The time of the last one.
     var time: Int64 = 0
   }
 

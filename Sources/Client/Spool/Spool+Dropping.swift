@@ -107,9 +107,10 @@ struct SpoolDrop {
     try spool.remove(summary, from: file)
   }
 
-  /// Removes the notices with the same reason directly before a batch.
+  /// Removes the notices with the same reason before a batch, up to the first batch that is not a notice or is in the
+  /// window.
   ///
-  /// - Returns: the last batch before it that stays; nil if there is none.
+  /// - Returns: that batch; nil if there is none.
   private func joinNotices(
     before batch: SpoolSummary, _ window: SpoolWindow, _ entryCount: inout UInt64, _ spool: Spool
   ) throws(SQLiteError) -> Int64? {
