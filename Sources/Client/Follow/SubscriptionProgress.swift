@@ -155,7 +155,10 @@ extension SubscriptionProgress {
     guard isReverse ? told.start >= position.sequence || isReached(told.stream) : told.start == position.sequence else {
       throw LogError(
         .protocolViolation,
-        "the server continues after \(told.start) in stream '\(told.stream)', which was followed to \(position.sequence)")
+        """
+        the server continues after \(told.start) in stream '\(told.stream)', which was followed to \
+        \(position.sequence)
+        """)
     }
   }
 

@@ -4,8 +4,8 @@ internal import LogsWire
 /// All subscriptions of a client: what to request on its connection, which events the applications get, and when to
 /// repeat a request.
 ///
-/// A value without I/O or clock. Each input produces actions, which are taken with `nextAction` and carried out in order
-/// before the next input. Requests end with their connection; the subscriptions continue on the next one.
+/// A value without I/O or clock. Each input produces actions, which are taken with `nextAction` and carried out in
+/// order before the next input. Requests end with their connection; the subscriptions continue on the next one.
 ///
 /// The types of this folder, from the application to the connection:
 ///
