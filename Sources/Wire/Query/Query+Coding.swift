@@ -51,8 +51,10 @@ extension Query {
     default:
       throw Refusal(
         .badRequest,
-        "a query counts (1), makes a histogram of spans above 0 (2), or gives 1 to \(Limits.fieldValueCountMax) values of each field (3)"
-      )
+        """
+        a query counts (1), makes a histogram of spans above 0 (2), or gives 1 to \(Limits.fieldValueCountMax) values \
+        of each field (3)
+        """)
     }
     selectors = []
     for (kind, name) in names { selectors.append(try StreamSelector(kind: kind, name: name)) }
