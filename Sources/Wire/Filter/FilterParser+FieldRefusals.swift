@@ -4,13 +4,16 @@ extension FilterParser {
 
   /// Checks that one operator stands behind the name, and that the field has it.
   func checkSymbol(_ name: FilterFieldName) throws(FilterError) {
-    let run = symbolRun(from: name.symbolPlace.lowerBound)
-    if run != name.symbolPlace {
+    let start = name.symbolPlace.lowerBound
+    var end = name.symbolPlace.upperBound
+    while end < scalars.count, scalars[end] != ":", Self.isSymbol(scalars[end]) { end += 1 }
+    if end > name.symbolPlace.upperBound {
+      let run = start..<end
       let meaning = Self.meaning(of: text(run))
-      let value = valueBehind(run.upperBound)
+      let value = valueBehind(end)
       let regex = meaning.hasSuffix("~") && !value.hasPrefix("/") && !value.hasPrefix("\"")
       throw error(
-        run.lowerBound,
+        name.symbolPlace.upperBound,
         "'\(shown(run))' is no operator: write \(shown(name.place))\(meaning)\(value)"
           + (regex ? ", or \(shown(name.place))\(meaning)/\(value)/ for a regular expression" : "")
           + "; a value that begins like an operator stands in quotes")
@@ -19,15 +22,17 @@ extension FilterParser {
     switch (name.field, name.symbol) {
     case (.level, .match):
       throw error(
-        run.lowerBound, "level has no operator '\(spelled)': write level:error, level>=warn or level:(warn,error)")
-    case (.seq, .match): throw error(run.lowerBound, "seq has no operator '\(spelled)': write seq:100..200 or seq>=100")
+        start, "level has no operator '\(spelled)': write level:error, level>=warn or level:(warn,error)")
+    case (.seq, .match): throw error(start, "seq has no operator '\(spelled)': write seq:100..200 or seq>=100")
     case (.time, .match):
       throw error(
-        run.lowerBound, "time has no operator '\(spelled)': write time>=2026-11-28T10:00:00Z or a range, time:A..B")
+        start, "time has no operator '\(spelled)': write time>=2026-11-28T10:00:00Z or a range, time:A..B")
+    case (.time, .equal(isNegated: true)):
+      throw error(start, "time has no operator '\(spelled)': write -time:A..B for entries outside of a range")
     case (.kind, .match), (.kind, .order):
-      throw error(run.lowerBound, "kind has no operator '\(spelled)': write kind:log, kind:status or kind:complete")
+      throw error(start, "kind has no operator '\(spelled)': write kind:log, kind:status or kind:complete")
     case (.stream, .order):
-      throw error(run.lowerBound, "stream has no operator '\(spelled)': write stream:docker/* or stream~docker")
+      throw error(start, "stream has no operator '\(spelled)': write stream:docker/* or stream~docker")
     case (.level, _), (.seq, _), (.time, _), (.kind, _), (.stream, _), (.source, _), (.message, _), (.attribute, _):
       return
     }
@@ -83,7 +88,7 @@ extension FilterParser {
           + "mark itself \(written)\(quoted(word))")
     case "|", "&", "{", "}":
       return error(start, "a value without quotes must not begin with '\(first)': write \(written)\(quoted(word))")
-    case let symbol where Self.isSymbol(symbol):
+    case "!", "~", ">", "<":
       let run = symbolRun(from: start)
       return error(
         start,
@@ -91,12 +96,6 @@ extension FilterParser {
           + "\(valueShown(from: run.upperBound)) outside of it, or \(quoted(word)) for text")
     default: return nil
     }
-  }
-
-  func absenceRefusal(_ name: FilterFieldName) -> FilterError {
-    let field = shown(name.place)
-    return error(
-      offset, "'\(field)!=*' would be true for nothing: write -\(field):* for entries without it, or \(field)!=\"*\"")
   }
 
   func openRegexRefusal(_ name: FilterFieldName) -> FilterError {
@@ -108,23 +107,6 @@ extension FilterParser {
       offset,
       #"no '/' ends this regular expression before a space, ')' or the end: write \#(written)/"#
         + #"\#(Self.shown(escaped))/ with \/ for slashes inside, or \#(written)\#(quoted(word)) for text"#)
-  }
-
-  func starRefusal(at star: Int, behind name: FilterFieldName, _ value: FilterParsedValue) -> FilterError {
-    let written = shown(name.place.lowerBound..<name.symbolPlace.upperBound)
-    let field = shown(name.place)
-    return switch name.symbol {
-    case .match:
-      error(
-        star,
-        "'*' has no meaning behind '~', which finds parts anyway: write \(field):\(Self.shown(value.text)) for the "
-          + "whole value, or \(written)\(Self.quoted(value.text)) for the character")
-    case .order, .equal:
-      error(
-        star,
-        "'*' has no order: write \(field):\(Self.shown(value.text)), or \(written)\(Self.quoted(value.text)) for "
-          + "the character")
-    }
   }
 
   func unitRefusal(_ name: FilterFieldName, _ value: FilterParsedValue, at start: Int) -> FilterError {
@@ -202,7 +184,7 @@ extension FilterParser {
   func timeEqualityRefusal(_ name: FilterFieldName, _ value: FilterParsedValue) -> FilterError {
     let written = shown(value.place)
     return error(
-      name.symbolPlace.lowerBound,
+      value.place.lowerBound,
       "a time is compared by order or with a range: write time>=\(written), or time:\(value.isQuoted ? "A" : written)..B"
     )
   }

@@ -112,8 +112,7 @@ extension FilterParser {
         let items = try set(name)
         return name.field.whole(items, isNegated: isNegated)
       }
-      if peek() == "*", wordRange(from: offset).count == 1 {
-        guard !isNegated else { throw absenceRefusal(name) }
+      if !isNegated, peek() == "*", wordRange(from: offset).count == 1 {
         offset += 1
         return .test(name.field.exists)
       }
@@ -128,9 +127,6 @@ extension FilterParser {
       } else {
         if peek() == "/" { throw openRegexRefusal(name) }
         let value = try value(name)
-        if !value.isQuoted, let star = scalars[value.place].firstIndex(of: "*") {
-          throw starRefusal(at: star, behind: name, value)
-        }
         if value.isQuoted { try checkEnd(behind: "the closing quotation mark") }
         test = .contains(name.field == .stream ? FilterText(exactly: value.text) : FilterText(value.text))
       }

@@ -77,7 +77,8 @@ extension FilterParser {
       return beginningRefusal(start + 1..<word.upperBound)
     }
     if let remedy = spacedOperatorRemedy(at: start) {
-      return error(start, "an operator stands without spaces between a name and a value: \(remedy)")
+      return error(
+        isDouble ? start : start + 1, "an operator stands without spaces between a name and a value: \(remedy)")
     }
     let rest = isDouble ? shown(start + 2..<word.upperBound) : valueShown(from: word.upperBound)
     return isDouble

@@ -35,9 +35,6 @@ extension FilterParser {
   mutating func order(
     _ name: FilterFieldName, _ order: FilterOrder, _ value: FilterParsedValue
   ) throws(FilterError) -> FilterNode {
-    if !value.isQuoted, let star = scalars[value.place].firstIndex(of: "*") {
-      throw starRefusal(at: star, behind: name, value)
-    }
     switch name.field {
     case .level:
       let level = try level(value.place, value)
@@ -121,10 +118,10 @@ extension FilterParser {
 
   private func number(_ place: Range<Int>) -> FilterNumber? { FilterValue(text(place)).number }
 
-  /// Whether a number begins here and a letter follows it.
+  /// Whether a number begins here and nothing but letters follows it.
   func hasUnit(_ place: Range<Int>) -> Bool {
     let end = numberEnd(place)
-    return end > place.lowerBound && end < place.upperBound && Self.isLetter(scalars[end])
+    return end > place.lowerBound && end < place.upperBound && scalars[end..<place.upperBound].allSatisfy(Self.isLetter)
   }
 
   /// The end of the longest number here; its beginning if there is none.

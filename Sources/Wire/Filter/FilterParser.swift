@@ -14,23 +14,11 @@ struct FilterParser {
   init(_ text: String, times: FilterTimes) throws(FilterError) {
     guard text.utf8.count <= Limits.filterByteCountMax else {
       throw FilterError(
-        column: Self.columnOverLimit(text),
+        column: 1,
         "the filter has \(text.utf8.count) bytes; at most \(Limits.filterByteCountMax) are read: write a shorter one")
     }
     scalars = Array(text.unicodeScalars)
     self.times = times
-  }
-
-  /// The first character that does not fit.
-  private static func columnOverLimit(_ text: String) -> Int {
-    var byteCount = 0
-    var column = 1
-    for scalar in text.unicodeScalars {
-      byteCount += UTF8.width(scalar)
-      if byteCount > Limits.filterByteCountMax { break }
-      column += 1
-    }
-    return column
   }
 
   mutating func parse() throws(FilterError) -> FilterNode {
