@@ -116,11 +116,6 @@ extension FilterParser {
   }
 
   private func check(_ range: Range<Int>) throws(FilterError) {
-    if range.isEmpty {
-      throw error(
-        range.lowerBound,
-        #"this regular expression is empty: write one between the slashes, or "//" in quotes for text"#)
-    }
     if scalars[range].starts(with: ["(", "*"]) {
       throw error(
         range.lowerBound, #"an expression must not begin with a verb, '(*': write \(\* for these two characters"#)
