@@ -4,7 +4,7 @@ extension FilterTimes {
   /// Times as people write them in flags (`TimeText`): in the local zone if they name none, or relative to `now`.
   package static func local(now: Int64) -> FilterTimes {
     FilterTimes(
-      remedy: "write a date with or without a clock and a zone, like 2026-11-28 or 2026-11-28T10:00Z, or how long ago it "
+      remedy: "write a date, with a clock and a zone or without, like 2026-11-28 or 2026-11-28T10:00Z, how long ago it "
         + "was, like 10m, or today"
     ) { TimeText.parse($0, now: now) }
   }

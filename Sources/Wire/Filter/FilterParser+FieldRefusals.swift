@@ -58,7 +58,7 @@ extension FilterParser {
     if peek() == "(" {
       if isInSet { return error(offset, "a set has no parentheses inside: write \(written)(a,b)") }
       return switch name.symbol {
-      case .match: error(offset, "'\(written)' takes one text: write (\(written)a OR \(written)b), or \(written)/a|b/")
+      case .match: error(offset, "'\(written)' takes one text: write (\(written)x OR \(written)y), or \(written)/a|b/")
       case .order, .equal: error(offset, "'\(written)' compares with one value: write \(written)5, or \(field):(1,2)")
       }
     }

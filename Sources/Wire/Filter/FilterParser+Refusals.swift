@@ -72,14 +72,13 @@ extension FilterParser {
   func equalsRefusal(at start: Int) -> FilterError? {
     let word = wordRange(from: start)
     let isDouble = word.count > 1 && scalars[start + 1] == "="
-    guard word.count == 1 || isDouble else {
-      // A word behind `=` is one like others.
-      return beginningRefusal(start + 1..<word.upperBound)
-    }
-    if let remedy = spacedOperatorRemedy(at: start) {
+    let isAlone = word.count == 1 || isDouble
+    if isAlone || symbolRun(from: start).count > 1, let remedy = spacedOperatorRemedy(at: start) {
       return error(
         isDouble ? start : start + 1, "an operator stands without spaces between a name and a value: \(remedy)")
     }
+    // A word behind `=` is one like others.
+    guard isAlone else { return beginningRefusal(start + 1..<word.upperBound) }
     let rest = isDouble ? shown(start + 2..<word.upperBound) : valueShown(from: word.upperBound)
     return isDouble
       ? error(
@@ -106,7 +105,7 @@ extension FilterParser {
       name.unicodeScalars.allSatisfy({ Self.beginsName($0) || Self.isDigit($0) || $0 == "." || $0 == "-" })
     else { return nil }
     let symbols = symbolRun(from: start)
-    guard !symbols.isEmpty else { return nil }
+    guard !symbols.isEmpty, text(symbols) != "!" else { return nil }
     let word = wordRange(from: symbols.upperBound)
     let value = word.isEmpty ? valueShown(from: symbols.upperBound) : shown(word)
     return "write \(Self.shown(name))\(Self.meaning(of: text(symbols)))\(value)"

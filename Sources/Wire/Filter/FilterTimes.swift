@@ -1,4 +1,5 @@
-/// What reads the times in a filter, as nanoseconds since 1970. Clients know a zone and what time it is, servers do not.
+/// What reads the times in a filter, as nanoseconds since 1970. Clients know a zone and what time it is, servers do
+/// not.
 package struct FilterTimes: Sendable {
   /// nil if the text is no time.
   package let read: @Sendable (String) -> Int64?
