@@ -93,7 +93,9 @@ let package = Package(
     tests("Text", uses: ["LogsText", "LogsSimulation", "LogsWire"]),
     tests("Transport", uses: ["LogsSystem", "LogsTransport", "LogsWire"]),
     .target(name: "CFaultVFS", dependencies: ["CSQLite"], path: "Tests/CFaultVFS"),
-    tests("Store", uses: ["LogsStore", "LogsDisk", "LogsSystem", "LogsWire", "CSQLite", "CFaultVFS"]),
+    tests(
+      "Store",
+      uses: ["LogsStore", "LogsDisk", "LogsSimulation", "LogsSystem", "LogsWire", "CSQLite", "CFaultVFS"]),
     tests(
       "Server",
       uses: ["LogsServer", "LogsSimulation", "LogsStore", "LogsSystem", "LogsTransport", "LogsWire"]),

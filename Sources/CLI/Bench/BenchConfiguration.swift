@@ -8,6 +8,7 @@ struct BenchConfiguration: Sendable {
     case ack
     case tail
     case read
+    case search
     case corpus
 
     /// The flags of this kind; those of all kinds are left out.
@@ -17,6 +18,7 @@ struct BenchConfiguration: Sendable {
       case .ack: ["corpus", "connections", "streams", "seconds", "repeat", "output"]
       case .tail: ["corpus", "rate", "followers", "batch", "seconds", "repeat", "output"]
       case .read: ["corpus", "stream", "entries", "decode", "repeat", "output"]
+      case .search: ["corpus", "stream", "entries", "filter", "repeat", "output"]
       case .corpus: ["entries"]
       }
     }
@@ -43,6 +45,7 @@ struct BenchConfiguration: Sendable {
   /// nil for one that is created.
   var stream: StreamName?
   var decoding = Decoding.entries
+  var filterText: String?
   var repeatCount = 3
   var format = Report.Format.table
 
@@ -52,7 +55,7 @@ struct BenchConfiguration: Sendable {
       help: "the lines to use, raw or as logs bench corpus writes them (default: built-in lines)"),
     Option("producers", form: "N", help: "append: connections, each with streams of its own (default 1)"),
     Option("batch", form: "N", help: "append, tail: entries in a batch (default: 1000 for append, 1 for tail)"),
-    Option("entries", form: "N", help: "append, read, corpus: entries in all (default 1000000)"),
+    Option("entries", form: "N", help: "append, read, search, corpus: entries in all (default 1000000)"),
     Option("connections", form: "N", help: "ack: connections (default 1)"),
     Option(
       "streams", form: "N",
@@ -64,7 +67,8 @@ struct BenchConfiguration: Sendable {
     Option("seconds", form: "S", help: "ack, tail: how long a run takes (default 5)"),
     Option("rate", form: "N", help: "tail: entries a second (default 1000)"),
     Option("followers", form: "N", help: "tail: followers, each with a connection of its own (default 1)"),
-    Option("stream", form: "STREAM", help: "read: the stream to read (default: one that is created for it)"),
+    Option("filter", form: "FILTER", help: "search: which entries to count"),
+    Option("stream", form: "STREAM", help: "read, search: the stream (default: one that is created for it)"),
     Option("decode", form: "WHAT", help: "read: entries (default), or batches, which are checked but not decompressed"),
     Option("repeat", form: "N", help: "number of runs, whose medians are shown (default 3)"),
     Option.reportFormat,
@@ -115,8 +119,15 @@ struct BenchConfiguration: Sendable {
       }
       self.decoding = decoding
     }
+    filterText = arguments.value("filter")
+    if kind == .search, filterText == nil {
+      throw CommandError.usage("bench search takes a --filter; see logs help bench")
+    }
     repeatCount = try arguments.count("repeat", upTo: Self.repeatCountMax) ?? repeatCount
   }
+
+  /// What to search for.
+  func filter() throws -> Filter { try Filter(filterText ?? "") }
 
   /// Entries of a batch by default: for `append`, and for streams that are created to be read.
   static let bulkEntryCount = 1_000
@@ -133,7 +144,7 @@ struct BenchConfiguration: Sendable {
     case .append: producerCount + 1
     case .ack: connectionCount + 1
     case .tail: followerCount + 2
-    case .read: 2
+    case .read, .search: 2
     case .corpus: 0
     }
   }
@@ -141,7 +152,7 @@ struct BenchConfiguration: Sendable {
   /// How many lines are generated. More are not needed, since each batch is compressed on its own.
   var generatedLineCount: Int {
     switch kind {
-    case .append, .read: Int(min(entryCount, 200_000))
+    case .append, .read, .search: Int(min(entryCount, 200_000))
     case .ack, .tail: 20_000
     case .corpus: 0
     }

@@ -5,7 +5,7 @@ internal import LogsWire
 /// `logs bench`: measures a server with real clients.
 enum BenchCommand {
   static let command = Command(
-    name: "bench", synopsis: "append|ack|tail|read|corpus", summary: "measure a server with real clients",
+    name: "bench", synopsis: "append|ack|tail|read|search|corpus", summary: "measure a server with real clients",
     details: """
       Measures a server of its own, which is removed afterwards with its data, or the one that --server
       names; $LOGS_SERVER is ignored. Its own server is the logsd beside this program, or else in $PATH,
@@ -18,6 +18,7 @@ enum BenchCommand {
         tail    entries go to followers at a steady rate. Latency: from the moment an entry was due to its
                 arrival. Entries count once for each follower
         read    a stream is read from its first entry to its last. Latency: the waits for its batches
+        search  what passes a filter is counted in a stream. Latency: the wait for the answer
         corpus  measures nothing: writes the built-in lines as --corpus takes them, to measure other
                 systems with
 
@@ -62,6 +63,7 @@ enum BenchCommand {
     case .ack: try AckWorkload(target, configuration, corpus)
     case .tail: try TailWorkload(target, configuration, corpus)
     case .read: try ReadWorkload(target, configuration, corpus)
+    case .search: try SearchWorkload(target, configuration, corpus)
     case .corpus: preconditionFailure("the corpus is written, not measured")
     }
   }

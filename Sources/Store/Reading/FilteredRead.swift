@@ -26,6 +26,7 @@ struct FilteredRead {
   private let name: StreamName
   private let seed: UInt64
   private let filter: Filter
+  let shared: SharedFilter
   /// Entries that are still wanted.
   private var countLeft: Int
   private(set) var tally: Tally?
@@ -35,10 +36,11 @@ struct FilteredRead {
   ///   - deadline: when the read ends, after one batch at least.
   ///   - isCancelled: whether nobody waits for the answer any more.
   init(
-    _ filter: Filter, _ request: ReadRequest, _ stream: StreamInfo, _ evaluator: FilterEvaluator, deadline: Int64,
+    _ shared: SharedFilter, _ request: ReadRequest, _ stream: StreamInfo, _ evaluator: FilterEvaluator, deadline: Int64,
     isCancelled: @escaping () -> Bool
   ) {
-    self.filter = filter
+    self.shared = shared
+    filter = shared.filter
     self.evaluator = evaluator
     self.deadline = deadline
     self.isCancelled = isCancelled

@@ -82,7 +82,7 @@ struct Reader: Sendable {
     _ request: ReadRequest, _ stream: StreamInfo, _ listing: SegmentListing, _ lease: ConnectionLease,
     deadline: Int64, _ isCancelled: @escaping () -> Bool
   ) throws(StoreError) -> ReadResult {
-    guard let filter = request.filter?.filter else {
+    guard let filter = request.filter else {
       var none: FilteredRead?
       return try read(request, stream, listing, lease, &none)
     }
@@ -175,10 +175,14 @@ struct Reader: Sendable {
     // Little of it may pass a filter.
     let byteCount = filter == nil ? request.byteCountMax : ReadRequest.byteCountLimit
     let budget = ReaderConnection.Budget(byteCount: byteCount, time: Self.statementTimeMax)
-    let wanted =
+    var wanted =
       request.isReverse
       ? max(bounds.lowerBound, builder.lower)...builder.position
       : builder.position...min(bounds.upperBound, builder.upper)
+    if let filter, try !leaveOut(filter.shared, segment, stream, &wanted, isReverse: request.isReverse, &builder, lease)
+    {
+      return
+    }
     let parts: [BatchSigner.Part]
     let isEnd: Bool
     do throws(SQLiteError) {

@@ -11,6 +11,14 @@ final class Sealing: UpkeepJob {
   /// The connection to the segment, which nothing else uses anymore; nil once it is closed.
   private let writer: Mutex<SegmentWriter?>
   private let isFirst = Mutex(true)
+  /// The index of its text in the making, which only the upkeep thread touches.
+  private let indexing = Mutex(Indexing.toBegin)
+
+  private enum Indexing {
+    case toBegin
+    case begun(TextIndexing)
+    case over
+  }
 
   /// How long a checkpoint waits for another program that reads the segment.
   private static let patience = Duration.milliseconds(100)
@@ -21,6 +29,20 @@ final class Sealing: UpkeepJob {
   }
 
   func run(on upkeep: Upkeep) -> UpkeepOutcome {
+    do throws(StoreError) {
+      guard try indexText(upkeep) else {
+        // The next start makes the index, and seals it.
+        return upkeep.isClosing ? .done : .again(after: Self.indexPause)
+      }
+    } catch {
+      guard error.code == .diskFull || error.code == .busy else {
+        upkeep.failed(error)
+        return .done
+      }
+      if upkeep.isClosing { return .done }
+      upkeep.log("segment \(segment.number) cannot be indexed yet: \(error)")
+      return .again(after: upkeep.retryInterval)
+    }
     let isFirst = self.isFirst.withLock { isFirst in
       defer { isFirst = false }
       return isFirst
@@ -45,9 +67,58 @@ final class Sealing: UpkeepJob {
     return .again(after: upkeep.retryInterval)
   }
 
+  /// How long the index of the text is worked on at once, and how long others have the processor in between.
+  private static let indexTime = Duration.milliseconds(25)
+  private static let indexPause = Duration.milliseconds(15)
+  /// When the store closes, a segment is still indexed if that takes little.
+  private static let smallByteCount = 4 << 20
+
+  /// Works on the index of the segment's text.
+  ///
+  /// - Returns: whether it is over.
+  private func indexText(_ upkeep: Upkeep) throws(StoreError) -> Bool {
+    guard let writer = writer.withLock({ $0 }) else { return true }
+    do throws(SQLiteError) {
+      while true {
+        let step = indexing.withLock { $0 }
+        let text: TextIndexing
+        switch step {
+        case .over: return true
+        case .begun(let begun): text = begun
+        case .toBegin:
+          // Readers continue meanwhile.
+          try writer.makeFinalIndex()
+          text = try TextIndexing(writer.database)
+          indexing.withLock { $0 = .begun(text) }
+        }
+        switch try text.work(for: Self.indexTime) {
+        case .unfinished: break
+        case .done: indexing.withLock { $0 = .over }
+        case .impossible(let reason):
+          upkeep.log("the text of segment \(segment.number) is not indexed: \(reason)")
+          indexing.withLock { $0 = .over }
+        }
+        guard upkeep.isClosing, writer.byteCount <= Self.smallByteCount else {
+          if case .over = indexing.withLock({ $0 }) { return true }
+          return false
+        }
+      }
+    } catch {
+      guard error.isLoss || error.isConstraint else {
+        // It begins again.
+        indexing.withLock { $0 = .toBegin }
+        throw StoreError(error, while: "index")
+      }
+      indexing.withLock { $0 = .over }
+      if segment.noteDamage() {
+        upkeep.log("\(StoreError(error, while: "index")); what it held there is reported as lost")
+      }
+      return true
+    }
+  }
+
   /// - Returns: false when another program has the segment open.
   private func seal(_ upkeep: Upkeep) throws(StoreError) -> Bool {
-    try makeIndex(upkeep.log)
     var result: Result<Bool, StoreError> = .success(false)
     // Reads of the segment wait meanwhile: for a checkpoint of a few megabytes.
     upkeep.pool.withoutConnections(to: segment) {
@@ -58,18 +129,6 @@ final class Sealing: UpkeepJob {
       }
     }
     return try result.get()
-  }
-
-  /// Done while readers continue. A damaged segment is sealed as it is: readers find without the index what can be
-  /// found.
-  private func makeIndex(_ log: (String) -> Void) throws(StoreError) {
-    guard let writer = writer.withLock({ $0 }) else { return }
-    do throws(SQLiteError) {
-      try writer.makeFinalIndex()
-    } catch {
-      guard error.isLoss || error.isConstraint else { throw StoreError(error, while: "index") }
-      if segment.noteDamage() { log("\(StoreError(error, while: "index")); what it held there is reported as lost") }
-    }
   }
 
   private func finish(_ directory: StoreDirectory) throws(StoreError) -> Bool {

@@ -40,6 +40,20 @@ internal import CZstd
     }
   }
 
+  /// The bytes as a zstd frame.
+  package func frame(_ bytes: ByteString) -> ByteString {
+    var writer = ByteWriter(capacity: 0)
+    let bound = ZSTD_compressBound(bytes.count)
+    let isDone = unsafe writer.append(upTo: bound) { room in
+      unsafe bytes.withUnsafeBytes { source in
+        let size = unsafe ZSTD_compress2(context, room.baseAddress, room.count, source.baseAddress, source.count)
+        return ZSTD_isError(size) == 0 ? size : nil
+      }
+    }
+    precondition(isDone, "zstd compresses everything into its bound")
+    return writer.finish()
+  }
+
   /// Lets `write` write a payload, and `finish` use the bytes to be stored, given the codec and the payload's size.
   ///
   /// Both are in memory that the next call reuses: allocating it for each batch of 130 KB would cost more than copying
@@ -73,6 +87,18 @@ internal import CZstd
   }
 
   deinit { unsafe ZSTD_freeDCtx(context) }
+
+  /// The content of a zstd frame, which must have exactly `count` bytes; nil if it has not, or is no frame.
+  package func content(of frame: ByteString, count: Int) -> ByteString? {
+    var writer = ByteWriter(capacity: count)
+    let isSound = unsafe writer.append(upTo: count) { room in
+      unsafe frame.withUnsafeBytes { source in
+        let size = unsafe ZSTD_decompressDCtx(context, room.baseAddress, room.count, source.baseAddress, source.count)
+        return ZSTD_isError(size) == 0 ? size : nil
+      }
+    }
+    return isSound && writer.count == count ? writer.finish() : nil
+  }
 
   /// Appends the payload of `batch`, which must have exactly the length that the header says.
   ///
