@@ -54,14 +54,15 @@ import Testing
     if random.chance(6) { part += "q" }
     let quoted = "\"" + part.map { $0 == "\"" || $0 == "\\" ? "\\\($0)" : "\($0)" }.joined() + "\""
     if part.contains("\u{1b}") || part.isEmpty { return try Filter("timeout OR \"blk_-1\"") }
-    return try Filter(
+    let term =
       switch Int.random(in: 0..<5, using: &random) {
       case 0: "=\(quoted)"
       case 1: "\(quoted) -reset"
       case 2: "\(quoted) OR (timeout failed)"
       case 3: "NOT \(quoted)"
       default: quoted
-      })
+      }
+    return try Filter(term)
   }
 
   /// What a filter lets through, by stream, as the store reads it; and the numbers that it says are lost.
