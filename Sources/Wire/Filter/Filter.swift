@@ -30,12 +30,3 @@ public struct Filter: Hashable, Sendable, CustomStringConvertible {
 
   public func hash(into hasher: inout Hasher) { hasher.combine(root) }
 }
-
-extension Filter {
-  public static let all = Filter(text: "", root: .all)
-  // Until the parser is there.
-  public init(_ text: String) throws(FilterError) {
-    self.text = text
-    root = text.isEmpty ? .all : .test(.message(.contains(FilterText(text))))
-  }
-}
