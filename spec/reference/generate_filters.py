@@ -18,8 +18,8 @@ from filter_grammar import FIELDS, KINDS, LEVELS
 
 TIME = 1_767_225_600_000_000_000
 WORDS = ("timeout", "Connection", "reset", "GET", "took", "École", "straße", "ΣΑΣ", "id", "uuid", "user_id", "/api/v1",
-         "=x", "a*b", "x\"y", "C:\\temp", "std::string", "http://host/x", "12:30", "not", "AND", "(x)", "{y}", "a|b", "100%",
-         "\t", "-v", "日本")
+         "=x", "a*b", "x\"y", "C:\\temp", "std::string", "http://host/x", "12:30", "not", "AND", "(x)", "{y}", "a|b",
+         "100%", "\t", "-v", "日本")
 RAW = (b"\xff", b"\xc3", b"caf\xe9", b"\xed\xa0\x80", b"\x1b[31m", b"\x1b[0m", b"\x1b[1;38:5:1m", b"\x1b[2J", b"\n",
        b"\0", b"\xe2\x80\xa8")
 KEYS = ("status", "ms", "user", "path", "trace_id", "http", "request", "method", "a", "b", "a.b", "level", "source",

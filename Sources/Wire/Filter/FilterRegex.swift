@@ -48,7 +48,8 @@ struct RegexError: Error, Hashable, Sendable {
     unsafe pcre2_set_newline_8(context, UInt32(PCRE2_NEWLINE_LF))
     unsafe pcre2_set_max_pattern_length_8(context, Limits.filterByteCountMax)
     var options = UInt32(PCRE2_UTF) | UInt32(PCRE2_MATCH_INVALID_UTF) | UInt32(PCRE2_NEVER_BACKSLASH_C)
-    options |= UInt32(PCRE2_NEVER_UCP)
+    // Without the last one `.*x` is not looked for behind a byte that is not UTF-8: PCRE2 takes `.*` for an anchor.
+    options |= UInt32(PCRE2_NEVER_UCP) | UInt32(PCRE2_NO_DOTSTAR_ANCHOR)
     if ignoresCase { options |= UInt32(PCRE2_CASELESS) }
     var number: Int32 = 0
     var offset = 0
