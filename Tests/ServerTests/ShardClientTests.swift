@@ -1,5 +1,4 @@
 import Foundation
-import Glibc
 import LogsStore
 import LogsSystem
 import LogsTransport
@@ -18,15 +17,17 @@ import Testing
     let lines: Endpoint
     let frames: Endpoint
 
-    init(connectionCountMax: Int) async throws {
+    /// - Parameter doorman: decides about the clients that speak frames; without one all are accepted.
+    init(connectionCountMax: Int = 10, doorman: Doorman? = nil) async throws {
       let router = CommitRouter()
       store = try Store.open(StoreConfiguration(directory: directory), sink: router)
       var configuration = ServerConfiguration()
       configuration.connectionCountMax = connectionCountMax
       let log: @Sendable (String) -> Void = { _ in }
-      let context = ServerContext(
+      var context = ServerContext(
         configuration: configuration, store: store, counters: Counters(), connectionEnds: ConnectionEnds(log: log),
         server: .random(), started: .now(), log: log)
+      if let doorman { context.authorize = { doorman.ask($1, $2) } }
       let shard = Shard(loop: try EventLoop.start(name: "shard"))
       self.shard = shard
       await shard.open(index: 0, context: context)
@@ -46,53 +47,24 @@ import Testing
     }
   }
 
-  /// A blocking socket.
-  private final class Peer {
-    private let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+  /// Decides about one client, when told to.
+  ///
+  /// Invariant behind `@unchecked Sendable`: `decide` is touched on the shard's loop alone.
+  private final class Doorman: @unchecked Sendable {
+    let token = Monitor<String?>(nil)
+    private var decide: ((ServerSession.Decision) -> Void)?
 
-    init(_ endpoint: Endpoint) {
-      guard case .tcp(_, let port) = endpoint else { preconditionFailure("the scene listens on TCP") }
-      var address = sockaddr_in()
-      address.sin_family = sa_family_t(AF_INET)
-      address.sin_port = port.bigEndian
-      address.sin_addr.s_addr = inet_addr("127.0.0.1")
-      let status = withUnsafePointer(to: &address) {
-        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-          connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-        }
-      }
-      #expect(status == 0)
-      var patience = timeval(tv_sec: 30, tv_usec: 0)
-      setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+    func ask(_ token: String, _ decide: @escaping (ServerSession.Decision) -> Void) {
+      self.decide = decide
+      self.token.withLock { $0 = token }
+      self.token.signal()
     }
 
-    deinit { close(descriptor) }
-
-    func send(_ bytes: [UInt8]) {
-      #expect(Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count)
-    }
-
-    /// The next bytes up to a line's end, or as many as requested, or the rest when the other side closes.
-    func read(count: Int = .max) -> [UInt8] {
-      var bytes: [UInt8] = []
-      var byte: UInt8 = 0
-      while bytes.count < count, recv(descriptor, &byte, 1, 0) == 1 {
-        if byte == UInt8(ascii: "\n"), count == .max { break }
-        bytes.append(byte)
-      }
-      return bytes
-    }
-
-    func line() -> String { String(decoding: read(), as: UTF8.self) }
-
-    func say(_ line: String) -> String {
-      send(Array("\(line)\n".utf8))
-      return self.line()
-    }
+    func answer(_ decision: ServerSession.Decision) { decide?(decision) }
   }
 
   @Test func `a client without producer numbers appends beside one that speaks frames`() async throws {
-    let scene = try await Scene(connectionCountMax: 10)
+    let scene = try await Scene()
     defer { scene.end() }
     let (first, second) = (Peer(scene.lines), Peer(scene.lines))
     #expect(first.say("a") == "1 stored as 1")
@@ -109,7 +81,9 @@ import Testing
     #expect(peer.read(count: 5).last == 2, "WELCOME")
   }
 
-  @Test func `each kind rejects clients in its own format, and ends when the server stops`() async throws {
+  @Test func `each kind rejects clients in its own format, and a stop waits for those it has until it is cut off`()
+    async throws
+  {
     let scene = try await Scene(connectionCountMax: 2)
     defer { scene.end() }
     let (door, peer) = (Peer(scene.lines), Peer(scene.frames))
@@ -118,7 +92,36 @@ import Testing
     #expect(peer.read(count: 5).last == 2, "WELCOME")
     #expect(Peer(scene.lines).line() == "too_many_connections")
     #expect(Peer(scene.frames).read(count: 5).last == 3, "ERROR")
-    await scene.shard.drain(GoAway(retryAfterMilliseconds: 0, text: "stopping"), within: .seconds(30))
+    let isDrained = Monitor(false)
+    scene.shard.execute { core in
+      core.drain(GoAway(retryAfterMilliseconds: 0, text: "stopping"), within: .seconds(3600)) {
+        isDrained.withLock { $0 = true }
+        isDrained.signal()
+      }
+    }
     #expect(door.line() == "stopping")
+    // Nothing else ends the wait in time: the door's peer does not close.
+    scene.shard.execute { $0.cutOff() }
+    #expect(isDrained.wait(timeout: .seconds(30)) { $0 ? true : nil } == true)
+  }
+
+  @Test(
+    arguments: [
+      (.accepted, [.welcome, .status]), (.refused(Refusal(.unauthorized, "a test")), [.error]),
+    ] as [(ServerSession.Decision, [FrameType])])
+  func `a client that has closed its side waits for the decision about it, and gets its answers`(
+    decision: ServerSession.Decision, expected: [FrameType]
+  ) async throws {
+    let doorman = Doorman()
+    let scene = try await Scene(doorman: doorman)
+    defer { scene.end() }
+    let peer = Peer(scene.frames)
+    peer.send(ClientSession.hello(client: "c", token: "t").head.array + Message.stat.frame(id: 1).head.array)
+    peer.endOutput()
+    #expect(doorman.token.wait(timeout: .seconds(30)) { $0 } == "t")
+    // The shard has noticed the end of the input after a turn that began behind it.
+    for _ in 1...2 { await withCheckedContinuation { turn in scene.shard.execute { _ in turn.resume() } } }
+    scene.shard.execute { _ in doorman.answer(decision) }
+    #expect(try peer.frameTypes() == expected)
   }
 }

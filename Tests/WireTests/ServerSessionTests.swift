@@ -123,6 +123,31 @@ import Testing
     #expect(session.receive([bytes[bytes.count - 1]]).map(\.shown) == ["stat 1"])
   }
 
+  @Test func `everything is answered when HELLO, appends and requests are, whatever is followed`() {
+    var session = session(isOpen: false)
+    func check(_ expected: Bool, line: UInt = #line) {
+      let isAllAnswered = session.isAllAnswered
+      #expect(isAllAnswered == expected, "line \(line)")
+    }
+    check(true)
+    session = undecided([Message.append(Sample.append()).frame(id: 1), Message.stat.frame(id: 2)])
+    check(false)
+    _ = session.decide(.accepted, now: .zero)
+    session.receive(.follow(Sample.follow()), id: 3)
+    check(false)
+    _ = session.acknowledge(1, Self.ack)
+    check(false)
+    _ = session.answer(2, .status([]))
+    check(true)
+    session.receive(.query(Query(.count, [.stream(Sample.web)])), id: 4)
+    check(false)
+    _ = session.end(4, .cancelled)
+    check(true)
+    session = undecided()
+    _ = session.decide(.refused(Refusal(.unauthorized, "no")), now: .zero)
+    check(true)
+  }
+
   @Test func `the bytes held until the decision have a limit`() {
     let byteCountMax = Limits.heldByteCountMax
     for pieces in [[byteCountMax], [1, byteCountMax - 1]] {

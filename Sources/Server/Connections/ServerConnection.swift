@@ -57,10 +57,9 @@ final class ServerConnection {
     for action in actions {
       switch action {
       case .send(let frame): send(frame)
-      case .authorize(let client, _):
+      case .authorize(let client, let token):
         self.client = client
-        // Every client is accepted.
-        perform(session.decide(.accepted, now: connection.loop.now))
+        core.authorize(client, token) { [weak self] decision in self?.decided(decision) }
       case .append(let id, let append): submit(id, append)
       case .complete(let id, let complete): submit(id, complete)
       case .follow(let id, let follow): begin(id, follow)
@@ -73,6 +72,11 @@ final class ServerConnection {
       case .close(let reason, let code): leave(because: reason, code.map { .refused($0) } ?? .endedByClient)
       }
     }
+  }
+
+  private func decided(_ decision: ServerSession.Decision) {
+    perform(session.decide(decision, now: connection.loop.now))
+    closeIfDone()
   }
 
   func send(_ frame: OutgoingFrame?) {
@@ -208,7 +212,7 @@ extension ServerConnection: ConnectionHandler, SocketClient {
   func abandon() { connection.close() }
 
   func closeIfDone() {
-    guard isDraining || (hasInputEnded && requests.isEmpty && queries.isEmpty), session.appendCount == 0 else { return }
+    guard isDraining ? session.appendCount == 0 : hasInputEnded && session.isAllAnswered else { return }
     finish()
   }
 }

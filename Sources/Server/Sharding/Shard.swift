@@ -76,4 +76,7 @@ struct ServerContext: Sendable {
   let server: InstanceID
   let started: MonotonicTime
   let log: @Sendable (String) -> Void
+  /// Has it decided whether a client with this name and this token is welcome. The decision is given at once or later,
+  /// on the loop that asked. Every client is accepted.
+  var authorize: @Sendable (String, String, @escaping (ServerSession.Decision) -> Void) -> Void = { $2(.accepted) }
 }

@@ -64,6 +64,10 @@ final class ShardCore {
   var isOutputShort: Bool { output.byteCount >= outputByteCountTotalMax }
   func facts() -> [ServerFact] { context.facts() }
 
+  func authorize(_ client: String, _ token: String, _ decide: @escaping (ServerSession.Decision) -> Void) {
+    context.authorize(client, token, decide)
+  }
+
   private func tick() {
     for client in inOrder() { client.tick() }
     guard index == 0 else { return }

@@ -48,6 +48,7 @@ extension ServerSession {
     }
 
     var appendCount: Int { appends.count }
+    var isAllAnswered: Bool { appends.isEmpty && requests.isEmpty && queries.isEmpty }
     var subscriptionCount: Int { subscriptions.count }
   }
 }

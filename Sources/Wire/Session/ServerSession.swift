@@ -95,6 +95,17 @@ package struct ServerSession: ~Copyable {
   package var appendCount: Int { open?.appendCount ?? 0 }
   package var subscriptionCount: Int { open?.subscriptionCount ?? 0 }
 
+  /// Whether all requests that have come are answered: HELLO, appends, LIST, STAT and QUERY. Subscriptions do not
+  /// count.
+  package var isAllAnswered: Bool {
+    switch state {
+    case .handshake: true
+    case .authorizing: false
+    case .open(let open): open.isAllAnswered
+    case .closed: true
+    }
+  }
+
   private var open: Open? {
     switch state {
     case .handshake: nil

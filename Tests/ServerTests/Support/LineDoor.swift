@@ -60,7 +60,7 @@ final class LineDoor: SocketClient, ConnectionHandler {
   func tick() {}
   func drain(_ goAway: GoAway) {
     connection.send(ByteString("\(goAway.text)\n"))
-    connection.closeLingering()
+    connection.closeLingering(for: .seconds(3600))
   }
   func abandon() { connection.close() }
   func closed(_ connection: Connection, reason: CloseReason) { core.forget(self) }
