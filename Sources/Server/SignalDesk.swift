@@ -1,6 +1,8 @@
 internal import Glibc
+internal import LogsSystem
 internal import LogsText
 internal import LogsTransport
+internal import LogsWire
 
 /// Handles the signals of the process, from its start to its end, on a thread of its own.
 ///
@@ -8,16 +10,20 @@ internal import LogsTransport
 final class SignalDesk: @unchecked Sendable {
   private let loop: EventLoop
   private let log: ServerLog
+  private let now: @Sendable () -> MonotonicTime
   private var watches: [LoopWatch] = []
   private var requests = StopRequests()
   private var server: Server?
 
   /// Begins to watch. Until it has a server, SIGTERM and SIGINT end the process as usual.
-  init(log: ServerLog) throws(TransportError) {
+  init(
+    log: ServerLog, now: @escaping @Sendable () -> MonotonicTime = { .now() }
+  ) throws(TransportError) {
     // A signal that comes before it is watched, or was meant for another program of that name, must not end this one.
     for number in [SIGHUP, SIGUSR1, SIGUSR2] { signal(number, SIG_IGN) }
     loop = try EventLoop.start(name: "signals")
     self.log = log
+    self.now = now
     loop.execute { [self] in
       watches = [SIGHUP, SIGUSR1, SIGUSR2].map { number in loop.onSignal(number) { self.nothing(number) } }
     }
@@ -41,7 +47,7 @@ final class SignalDesk: @unchecked Sendable {
 
   private func stop(_ number: Int32) {
     let name = Self.name(number)
-    switch requests.receive(now: loop.now) {
+    switch requests.receive(now: now()) {
     case .stop: server?.stop(.signal(name))
     case .ignore:
       log.line(
