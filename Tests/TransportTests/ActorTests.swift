@@ -9,7 +9,7 @@ private actor EchoShard {
   private var sessions: [ObjectIdentifier: Session] = [:]
   private var listener: Listener?
   private var connection: Connection?
-  private(set) var closedCount = 0
+  nonisolated let closedCount = Counter()
 
   init(loop: EventLoop) { self.loop = loop }
 
@@ -46,7 +46,7 @@ private actor EchoShard {
 
   fileprivate func forget(_ connection: ObjectIdentifier) {
     sessions[connection] = nil
-    closedCount += 1
+    closedCount.add(1)
   }
 
   var sessionCount: Int { sessions.count }
@@ -123,7 +123,7 @@ private actor CountingHandler: ConnectionHandler {
     let other = EchoShard(loop: client)
     #expect(try await other.connect(to: endpoint) == "through an actor")
     #expect(try await shard.connect(to: endpoint) == "through an actor")
-    await waitUntil { await shard.closedCount >= 2 }
+    await shard.closedCount.until { $0 >= 2 }
     #expect(await shard.sessionCount == 0)
   }
 

@@ -35,10 +35,14 @@ import Testing
     let frame = ByteString([UInt8](repeating: 7, count: 1 << 20))
     let head: ByteString = "0123456789"
     let connections = LoopBox<[Connection]>([])
-    let server = try await TestServer { connection, _ in connections.value.append(connection) }
+    let count = Counter()
+    let server = try await TestServer { connection, _ in
+      connections.value.append(connection)
+      count.add(1)
+    }
     var peers: [RawPeerBox] = []
     for _ in 0..<100 { peers.append(RawPeerBox(try RawPeer(unix: server.path))) }
-    await waitUntil { await server.loop.run { connections.value.count >= 100 } }
+    await count.until { $0 == 100 }
     let weakStorage = LoopBox<WeakStorage>(WeakStorage())
     await server.loop.run {
       let shared = ByteString(copying: frame.span)
@@ -57,7 +61,8 @@ import Testing
       #expect(bytes.count == head.count + frame.count)
       #expect(bytes.starts(with: head.array))
     }
-    await waitUntil { await server.loop.run { weakStorage.value.storage == nil } }
+    // The turn that wrote the last byte is over.
+    #expect(await server.loop.run { weakStorage.value.storage == nil })
   }
 
   @Test func `small parts between large ones keep their order`() async throws {
@@ -96,7 +101,7 @@ import Testing
       }
     }
     let peers = try (0..<10).map { _ in RawPeerBox(try RawPeer(unix: path)) }
-    await waitUntil { count.value == 10 }
+    await count.until { $0 == 10 }
     let size = 8 << 20
     let byteCount = await loop.run {
       let shared = ByteString([UInt8](repeating: 1, count: size))
@@ -109,7 +114,8 @@ import Testing
     #expect(byteCount >= size && byteCount < size + 10 * 4_096 + 4_096)
     // More than sockets take: all of it waits as long as one connection has not written it.
     for peer in peers.dropLast(2) { #expect(peer.peer.read(100 + size - 1).count == 100 + size - 1) }
-    await waitUntil { await loop.run { connections.value.count { $0.pendingByteCount > 0 } } == 2 }
+    // The turn that wrote the last of it is over.
+    #expect(await loop.run { connections.value.count { $0.pendingByteCount > 0 } } == 2)
     #expect(meter.byteCount >= size && meter.byteCount < size + 2 * 4_096 + 4_096)
     await loop.run { connections.value[8].close() }
     #expect(meter.byteCount >= size)
@@ -281,17 +287,21 @@ import Testing
 
   @Test func `paused reading leaves input with the peer`() async throws {
     let connections = LoopBox<[Connection]>([])
+    let (count, byteCount) = (Counter(), Counter())
     let server = try await TestServer { connection, recorder in
       connection.pauseReading()
+      recorder.onReceived = { byteCount.add($1.count) }
       connections.value.append(connection)
+      count.add(1)
     }
     let peer = try RawPeer(unix: server.path)
     peer.write("abc")
-    await waitUntil { await server.loop.run { !connections.value.isEmpty } }
+    await count.until { $0 == 1 }
     for _ in 0..<10 { await server.loop.run {} }
     #expect(await server.loop.run { connections.value[0].bytesReceived } == 0)
     await server.loop.run { connections.value[0].resumeReading() }
-    await waitUntil { await server.loop.run { connections.value[0].bytesReceived >= 3 } }
+    await byteCount.until { $0 == 3 }
+    #expect(await server.loop.run { connections.value[0].bytesReceived } == 3)
   }
 
   @Test func `one connection that floods does not hold up another`() async throws {
@@ -323,12 +333,17 @@ import Testing
 
   @Test func `the numbers that liveness needs are counted`() async throws {
     let accepted = LoopBox<Connection?>(nil)
-    let server = try await TestServer { connection, _ in accepted.value = connection }
+    let (count, byteCount) = (Counter(), Counter())
+    let server = try await TestServer { connection, recorder in
+      recorder.onReceived = { byteCount.add($1.count) }
+      accepted.value = connection
+      count.add(1)
+    }
     let peer = try RawPeer(unix: server.path)
-    await waitUntil { await server.loop.run { accepted.value != nil } }
+    await count.until { $0 == 1 }
     let made = await server.loop.run { accepted.value!.lastReceived }
     peer.write("abc")
-    await waitUntil { await server.loop.run { accepted.value!.bytesReceived >= 3 } }
+    await byteCount.until { $0 == 3 }
     let received = await server.loop.run { accepted.value!.lastReceived }
     #expect(received > made)
     // More than the system takes: the rest has made no progress since.
@@ -341,7 +356,8 @@ import Testing
     #expect(stuck > received)
     #expect(await server.loop.run { accepted.value!.lastProgress } == stuck)
     #expect(peer.read(8 << 20).count == 8 << 20)
-    await waitUntil { await server.loop.run { accepted.value!.pendingByteCount <= 0 } }
+    // The turn that wrote the last of it is over.
+    #expect(await server.loop.run { accepted.value!.pendingByteCount } == 0)
     #expect(await server.loop.run { accepted.value!.lastProgress } > stuck)
   }
 

@@ -1,4 +1,5 @@
 import Glibc
+import LogsSystem
 import LogsTransport
 import LogsWire
 import Testing
@@ -23,19 +24,19 @@ import Testing
       let directory = try TemporaryDirectory()
       let path = "\(directory.path)/socket"
       let accepted = LoopBox<[AcceptedSocket]>([])
-      let acceptedCount = Counter()
+      let acceptedCount = Monitor(0)
       let notices = LoopBox<[Listener.Notice]>([])
-      let noticeCount = Counter()
+      let noticeCount = Monitor(0)
       try await loop.run {
         _ = try Listener.listen(
           on: .unix(path: path), loop: loop, recovery: .milliseconds(300),
           notice: { notice in
             notices.value.append(notice)
-            noticeCount.add(1)
+            noticeCount.raise()
           },
           accept: { socket in
             accepted.value.append(socket)
-            acceptedCount.add(1)
+            acceptedCount.raise()
           })
       }
       // A few more than the descriptors that system libraries may release meanwhile.
@@ -49,17 +50,24 @@ import Testing
       setrlimit(limits, &limit)
       while dup(0) >= 0 {}
       for peer in peers { try peer.peer.connect(unix: path) }
-      while noticeCount.value < 1 { usleep(100) }
-      #expect(acceptedCount.value < peers.count)
-      let turns = Counter()
-      for turn in 0..<100 {
-        loop.execute { turns.add(1) }
-        while turns.value <= turn { usleep(10) }
+      noticeCount.wait(for: 1)
+      #expect(acceptedCount.withLock { $0 } < peers.count)
+      let turns = Monitor(0)
+      func takeTurns(_ count: Int) {
+        for turn in turns.withLock({ $0 }) + 1...turns.withLock({ $0 }) + count {
+          loop.execute { turns.raise() }
+          turns.wait(for: turn)
+        }
       }
-      // Long enough for it to fail again.
-      usleep(250_000)
+      takeTurns(100)
+      // Behind the end of its pause and the turn after that it has failed again.
+      let isLater = Monitor(0)
+      loop.execute { loop.schedule(after: Listener.pauseDuration * 2) { isLater.raise() } }
+      isLater.wait(for: 1)
+      takeTurns(2)
       setrlimit(limits, &usual)
-      while acceptedCount.value < peers.count || noticeCount.value < 2 { usleep(100) }
+      acceptedCount.wait(for: peers.count)
+      noticeCount.wait(for: 2)
       loop.stop()
       #expect(notices.value.count == 2)
       guard case .failing(let error)? = notices.value.first,
@@ -99,6 +107,15 @@ import Testing
   }
 }
 
+extension Monitor<Int> {
+  fileprivate func raise() {
+    withLock { $0 += 1 }
+    signal()
+  }
+
+  fileprivate func wait(for count: Int) { _ = wait { $0 >= count ? true : nil } }
+}
+
 /// 50 connections one after the other, ten at once, two loops.
 private func useDescriptors() async throws {
   let open = Counter()
@@ -112,7 +129,7 @@ private func useDescriptors() async throws {
     peer.write("x")
     #expect(peer.read(1) == [UInt8(ascii: "x")])
   }
-  await waitUntil { open.value == 0 }
+  await open.until { $0 == 0 }
   let client = try EventLoop.start(name: "client")
   for _ in 0..<10 { try await client.connect(to: server.endpoint) { _, _ in } }
   client.stop()

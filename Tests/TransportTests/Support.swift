@@ -8,10 +8,39 @@ final class LoopBox<Value>: @unchecked Sendable {
   init(_ value: Value) { self.value = value }
 }
 
+/// A number that others wait for.
 final class Counter: Sendable {
-  private let state = Atomic<Int>(0)
-  func add(_ delta: Int) { state.add(delta, ordering: .sequentiallyConsistent) }
-  var value: Int { state.load(ordering: .sequentiallyConsistent) }
+  private struct Waiter {
+    let isEnough: @Sendable (Int) -> Bool
+    let continuation: CheckedContinuation<Void, Never>
+  }
+
+  private let state = Mutex<(value: Int, waiters: [Waiter])>((0, []))
+
+  func add(_ delta: Int) {
+    let done = state.withLock { state in
+      state.value += delta
+      let value = state.value
+      let done = state.waiters.filter { $0.isEnough(value) }
+      state.waiters.removeAll { $0.isEnough(value) }
+      return done
+    }
+    for waiter in done { waiter.continuation.resume() }
+  }
+
+  var value: Int { state.withLock { $0.value } }
+
+  /// Returns when `isEnough` accepts the number.
+  func until(_ isEnough: @escaping @Sendable (Int) -> Bool) async {
+    await withCheckedContinuation { continuation in
+      let isDone = state.withLock { state in
+        if isEnough(state.value) { return true }
+        state.waiters.append(Waiter(isEnough: isEnough, continuation: continuation))
+        return false
+      }
+      if isDone { continuation.resume() }
+    }
+  }
 }
 
 extension EventLoop {
@@ -25,12 +54,5 @@ extension EventLoop {
       execute { continuation.resume(returning: Result { try body() }) }
     }
     return try result.get()
-  }
-}
-
-/// Yields the processor until `condition` holds.
-func waitUntil(_ condition: () async -> Bool) async {
-  while !(await condition()) {
-    do { try await Task.sleep(for: .milliseconds(1)) } catch { return }
   }
 }

@@ -34,13 +34,13 @@ import Testing
     let watch = try await loop.run { LoopBox(try loop.watch(read, for: .readable) { told.add(1) }) }
     #expect(told.value == 0)
     try Descriptor.write([1, 2], to: ends.numbers[1])
-    await waitUntil { told.value >= 2 }
+    await told.until { $0 >= 2 }
     await loop.run { watch.value.pause() }
     let paused = told.value
     for _ in 0..<3 { await loop.run {} }
     #expect(told.value == paused)
     try await loop.run { try watch.value.resume() }
-    await waitUntil { told.value > paused }
+    await told.until { $0 > paused }
     await loop.run {
       watch.value.cancel()
       watch.value.cancel()
@@ -64,7 +64,7 @@ import Testing
     #expect(told.value == 0)
     var buffer = [UInt8](repeating: 0, count: 4096)
     while Glibc.read(read, &buffer, buffer.count) > 0 {}
-    await waitUntil { told.value > 0 }
+    await told.until { $0 > 0 }
     await loop.run { watch.value.cancel() }
     ends.closeFirst()
   }
@@ -78,7 +78,7 @@ import Testing
     _ = try await loop.run { LoopBox(try loop.watch(write, for: .hungUp) { told.add(1) }) }
     try Descriptor.write([1], to: write)
     ends.closeFirst()
-    await waitUntil { told.value > 0 }
+    await told.until { $0 > 0 }
     for _ in 0..<3 { await loop.run {} }
     #expect(told.value == 1)
     ends.closeSecond()
@@ -95,7 +95,7 @@ import Testing
     for _ in 0..<3 { await loop.run {} }
     #expect(told.value == 0)
     ends.closeSecond()
-    await waitUntil { told.value > 0 }
+    await told.until { $0 > 0 }
     #expect(told.value == 1)
     ends.closeFirst()
   }
