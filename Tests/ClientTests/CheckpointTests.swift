@@ -22,7 +22,7 @@ import Testing
     }
 
     /// Waits until a checkpoint is at `sequence` of the stream `web`.
-    func until(_ sequence: UInt64) async { while saved.value.last?[web]?.sequence != sequence { await Task.yield() } }
+    func until(_ sequence: UInt64) async { await saved.until { $0.last?[web]?.sequence == sequence } }
   }
 
   @Test func `processed events are saved at the end, and the next run continues from there`() async throws {
@@ -106,7 +106,7 @@ import Testing
         if case .live = event { isLive.change { $0 = true } }
       }
     }
-    while !isLive.value { await Task.yield() }
+    await isLive.until { $0 }
     following.cancel()
     let error = await #expect(throws: LogError.self) { try await following.value }
     #expect(error?.code == .cancelled)

@@ -1,4 +1,5 @@
 import LogsWire
+import Synchronization
 import Testing
 
 @testable import LogsClient
@@ -112,18 +113,21 @@ import Testing
     let budget = SendBudget(byteCountMax: 10)
     try await budget.take(6)
     let order = Shared<[Int]>([])
+    let steps = Steps()
     try await withThrowingTaskGroup { group in
       for (index, byteCount) in [8, 9, 50, 7].enumerated() {
-        group.addTask {
+        group.addTask(executorPreference: steps) {
           try await budget.take(byteCount)
           order.change { $0.append(index) }
           budget.release(byteCount)
         }
         // The next one arrives while this one waits.
-        while budget.waitingCount <= index { await Task.yield() }
+        steps.run()
+        #expect(budget.waitingCount == index + 1)
       }
       #expect(order.value.isEmpty)
       budget.release(6)
+      steps.run()
       try await group.waitForAll()
     }
     #expect(order.value == [0, 1, 2, 3])
@@ -132,11 +136,14 @@ import Testing
   @Test func `a waiting sender that is cancelled makes room for the others`() async throws {
     let budget = SendBudget(byteCountMax: 10)
     try await budget.take(6)
-    let large = Task { try await budget.take(10) }
-    while budget.waitingCount < 1 { await Task.yield() }
-    let small = Task { try await budget.take(2) }
-    while budget.waitingCount < 2 { await Task.yield() }
+    let steps = Steps()
+    let large = Task(executorPreference: steps) { try await budget.take(10) }
+    steps.run()
+    let small = Task(executorPreference: steps) { try await budget.take(2) }
+    steps.run()
+    #expect(budget.waitingCount == 2)
     large.cancel()
+    steps.run()
     let error = await #expect(throws: LogError.self) { try await large.value }
     #expect(error?.code == .cancelled)
     try await small.value
@@ -145,10 +152,29 @@ import Testing
   @Test func `closing fails all waiting and all later senders`() async throws {
     let budget = SendBudget(byteCountMax: 10)
     try await budget.take(10)
-    let waiting = Task { try await budget.take(1) }
-    while budget.waitingCount < 1 { await Task.yield() }
+    let steps = Steps()
+    let waiting = Task(executorPreference: steps) { try await budget.take(1) }
+    steps.run()
+    #expect(budget.waitingCount == 1)
     budget.close(.closed)
+    steps.run()
     await #expect(throws: LogError.self) { try await waiting.value }
     await #expect(throws: LogError.self) { try await budget.take(1) }
+  }
+
+  /// Runs its tasks as far as they get, one `run` at a time.
+  private final class Steps: TaskExecutor {
+    private let jobs = Mutex<[UnownedJob]>([])
+
+    func enqueue(_ job: consuming ExecutorJob) {
+      let job = UnownedJob(job)
+      jobs.withLock { $0.append(job) }
+    }
+
+    func run() {
+      while let job = jobs.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) {
+        job.runSynchronously(on: asUnownedTaskExecutor())
+      }
+    }
   }
 }

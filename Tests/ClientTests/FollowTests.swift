@@ -207,7 +207,7 @@ import Testing
         return false
       }
     }
-    while !isLive.value { await Task.yield() }
+    await isLive.until { $0 }
     task.cancel()
     let followed = try await task.value
     #expect(followed.end == nil)

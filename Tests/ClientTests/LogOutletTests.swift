@@ -141,14 +141,18 @@ final class KeepingSink: LogSink {
     let (taskCount, entryCount) = (3, 20_000)
     let outlet = LogOutlet(waitingEntryCountMax: 1_000, waitingByteCountMax: .max)
     let sink = KeepingSink()
+    let isFull = Shared(false)
     await withTaskGroup { group in
       for _ in 0..<taskCount {
         group.addTask { @concurrent in
-          for number in 1...entryCount { outlet.log(LogEntry(message: ByteString("\(number)"))) }
+          for number in 1...entryCount {
+            outlet.log(LogEntry(message: ByteString("\(number)")))
+            if number == 1_000 { isFull.change { $0 = true } }
+          }
         }
       }
       group.addTask { @concurrent in
-        while outlet.waitingCount < 1_000 { await Task.yield() }
+        await isFull.until { $0 }
         outlet.bind(to: sink)
       }
     }

@@ -19,6 +19,8 @@ import Testing
       /// Whether nothing can be stored.
       var isFull = false
       var storeCount = 0
+      /// How much it holds.
+      var byteCount = 0
       /// How many batches can be added and removed at once; if set, it also holds no more than 4.
       var changeCountMax = Int.max
       /// Batches that were read and not removed, and how many there may be.
@@ -44,6 +46,7 @@ import Testing
         throw failure
       }
       faults.change { $0.handed.subtract(answered) }
+      defer { faults.change { $0.byteCount = backlog.totals.byteCount } }
       return try backlog.store(batches, removing: answered)
     }
 
@@ -95,7 +98,7 @@ import Testing
     let faults = Shared(MoodyBacklog.Faults(isFull: true))
     let producer = try producer(client, faults)
     let waiting = Task { try await producer.submit(entries(1...1)) }
-    while faults.value.storeCount == 0 { await Task.yield() }
+    await faults.until { $0.storeCount > 0 }
     waiting.cancel()
     await #expect { try await waiting.value } throws: {
       guard let error = $0 as? LogError else { return false }
@@ -178,7 +181,8 @@ import Testing
     let server = try await FakeServer.start { $0.faults.isMute = true }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
-    let producer = try producer(client, Shared(MoodyBacklog.Faults())) {
+    let faults = Shared(MoodyBacklog.Faults())
+    let producer = try producer(client, faults) {
       $0.spool?.byteCountMax = 1 << 20
       $0.whenFull = whenFull
     }
@@ -193,7 +197,7 @@ import Testing
     }
     switch whenFull {
     case .wait:
-      while producer.counts.waitingByteCount < 1 << 20 { await Task.yield() }
+      await faults.until { $0.byteCount >= 1 << 20 }
       filling.cancel()
       await #expect { try await filling.value } throws: { ($0 as? LogError)?.code == .cancelled }
     case .dropNewest: await #expect { try await filling.value } throws: { ($0 as? LogError)?.code == .queueFull }

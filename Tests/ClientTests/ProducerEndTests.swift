@@ -51,7 +51,7 @@ import Testing
     try await run.value
     // Once it has drained, a later cancellation changes nothing.
     let late = Task {
-      while !Task.isCancelled { await Task.yield() }
+      await untilCancelled()
       try await graceful.run()
     }
     late.cancel()
@@ -107,7 +107,7 @@ import Testing
         if producer.counts.waitingByteCount >= 48 << 10 { isFull.change { $0 = true } }
       }
     }
-    while !isFull.value { await Task.yield() }
+    await isFull.until { $0 }
     async let isDone = producer.flush(timeout: .seconds(3600))
     await client.shutdown(deadline: .zero)
     #expect(await !isDone)

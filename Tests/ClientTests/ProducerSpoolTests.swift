@@ -144,7 +144,8 @@ import Testing
     let server = try await FakeServer.start { $0.faults.isMute = true }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
-    let producer = try testProducer(client, spool: directory) {
+    let kept = Shared(BacklogTotals())
+    let producer = try testProducer(client, spool: directory, kept: kept) {
       $0.whenFull = .wait
       $0.batchEntryCountMax = 10
       $0.queueByteCountMax = 64 << 10
@@ -161,7 +162,7 @@ import Testing
     }
     // Nothing is acknowledged before the server speaks: what has been handed over by then is bounded by the spool and
     // the queue.
-    while producer.counts.waitingByteCount < 1 << 20 { await Task.yield() }
+    await kept.until { $0.byteCount >= 1 << 20 }
     #expect(handed.value < 2_500)
     try await server.onLoop { $0.speak() }
     try await feeding.value

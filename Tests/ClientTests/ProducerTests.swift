@@ -50,13 +50,13 @@ import Testing
     let server = try await FakeServer.start { $0.faults.isMute = true }
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
-    let producer = try testProducer(client) { $0.linger = .seconds(3600) }
+    let kept = Shared(BacklogTotals())
+    let producer = try testProducer(client, kept: kept) { $0.linger = .seconds(3600) }
     producer.log(.info, "1")
-    while producer.counts.waitingByteCount == 0 { await Task.yield() }
-    let first = producer.counts.waitingByteCount
+    await kept.until { $0.batchCount == 1 }
     producer.log(.warning, "2")
     producer.log(.error, "3")
-    while producer.counts.waitingByteCount == first { await Task.yield() }
+    await kept.until { $0.batchCount == 2 }
     try await server.onLoop { $0.speak() }
     await server.until { $0.streams[web]?.messages == ["1", "2", "3"] }
     #expect(try await server.onLoop { $0.streams[web]?.batches.count } == 2)
@@ -109,17 +109,18 @@ import Testing
     defer { server.stop() }
     let client = try LogClient(.test(server.url))
     let producer = try testProducer(client) { $0.queueByteCountMax = 256 << 20 }
-    let isOver = Shared(false)
+    let (hasBegun, isOver) = (Shared(false), Shared(false))
     let logging = Task.detached {
       var count = 0
       while !isOver.value {
         count += 1
         producer.log(.info, "0 \(count)")
+        if count == 1 { hasBegun.change { $0 = true } }
         if count % 100 == 0 { await Task.yield() }
       }
       return count
     }
-    while producer.counts.accepted == 0 { await Task.yield() }
+    await hasBegun.until { $0 }
     let pending = try await producer.submit(entries(1...20_000))
     isOver.change { $0 = true }
     let count = await logging.value

@@ -41,7 +41,7 @@ import Testing
     let client = try LogClient(.test("logs://127.0.0.1:1"))
     let pending = try await client.submit(entries(1...1), to: web)
     let running = Task {
-      while !Task.isCancelled { await Task.yield() }
+      await untilCancelled()
       try await client.run()
     }
     running.cancel()

@@ -78,13 +78,43 @@ struct Followed {
   }
 }
 
-/// A value that several tasks change.
+/// A value that several tasks change, and whose changes they wait for.
 final class Shared<Value: Sendable>: Sendable {
-  private let state: Mutex<Value>
-  init(_ value: Value) { state = Mutex(value) }
-  var value: Value { state.withLock { $0 } }
-  func change(_ body: (inout Value) -> Void) { state.withLock { body(&$0) } }
+  private struct Waiter {
+    let isEnough: @Sendable (Value) -> Bool
+    let continuation: CheckedContinuation<Void, Never>
+  }
+
+  private let state: Mutex<(value: Value, waiters: [Waiter])>
+  init(_ value: Value) { state = Mutex((value, [])) }
+  var value: Value { state.withLock { $0.value } }
+
+  func change(_ body: (inout Value) -> Void) {
+    let done = state.withLock { state in
+      body(&state.value)
+      let value = state.value
+      let done = state.waiters.filter { $0.isEnough(value) }
+      if !done.isEmpty { state.waiters.removeAll { $0.isEnough(value) } }
+      return done
+    }
+    for waiter in done { waiter.continuation.resume() }
+  }
+
+  /// Returns when `isEnough` accepts the value.
+  func until(_ isEnough: @escaping @Sendable (Value) -> Bool) async {
+    await withCheckedContinuation { continuation in
+      let isDone = state.withLock { state in
+        if isEnough(state.value) { return true }
+        state.waiters.append(Waiter(isEnough: isEnough, continuation: continuation))
+        return false
+      }
+      if isDone { continuation.resume() }
+    }
+  }
 }
+
+/// Returns when the task is cancelled.
+func untilCancelled() async { for await _ in AsyncStream<Void>.makeStream().stream {} }
 
 /// A directory that is removed with the test.
 final class TestDirectory: Sendable {
