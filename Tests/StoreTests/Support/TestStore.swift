@@ -33,21 +33,7 @@ final class TestStore: Sendable {
     var configuration = configuration
     configuration.log = { sink.log($0) }
     if !commitsHere { configuration.leadCommitTimeMax = .zero }
-    store = try Self.open(configuration, sink)
-  }
-
-  /// A program that a test beside this one starts holds a closed lock until it has begun to run.
-  private static func open(_ configuration: StoreConfiguration, _ sink: TestSink) throws(StoreError) -> Store {
-    var attempts = 0
-    while true {
-      do throws(StoreError) {
-        return try Store.open(configuration, sink: sink)
-      } catch {
-        attempts += 1
-        guard error.code == .locked, attempts < 200 else { throw error }
-        usleep(5_000)
-      }
-    }
+    store = try Store.open(configuration, sink: sink)
   }
 
   convenience init(_ directory: TestDirectory, _ clock: TestClock? = nil) throws(StoreError) {
