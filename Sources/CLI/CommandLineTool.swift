@@ -10,7 +10,7 @@ package enum CommandLineTool {
     }
   }
 
-  private static func dispatch(_ words: [String]) async throws -> Int32 {
+  static func dispatch(_ words: [String]) async throws -> Int32 {
     guard let first = words.first else { throw CommandError.usage("a command is missing; see logs help") }
     let rest = Array(words.dropFirst())
     switch first {
@@ -49,16 +49,13 @@ package enum CommandLineTool {
   /// Reports a failure in one line.
   private static func report(_ error: any Error) -> Int32 {
     if error is Terminal.PipeClosed { return ExitCode.done }
-    if let failure = error as? PushFailure {
-      Terminal.note("\(text(of: failure.cause)); \(failure.progress)")
-      return exitCode(of: failure.cause)
-    }
     Terminal.note(text(of: error))
     return exitCode(of: error)
   }
 
-  private static func text(of error: any Error) -> String {
+  static func text(of error: any Error) -> String {
     switch error {
+    case let error as PushFailure: "\(text(of: error.cause)); \(error.progress)"
     case let error as CommandError: error.description
     case let error as LogError: error.message
     case let error as UsageError: error.description
@@ -66,8 +63,9 @@ package enum CommandLineTool {
     }
   }
 
-  private static func exitCode(of error: any Error) -> Int32 {
+  static func exitCode(of error: any Error) -> Int32 {
     switch error {
+    case let error as PushFailure: exitCode(of: error.cause)
     case let error as CommandError: error.exitCode
     case let error as LogError: exitCode(of: error)
     case is UsageError: ExitCode.usage

@@ -15,27 +15,10 @@ import Testing
     }
   }
 
-  @Test func `invalid arguments are a usage error`() throws {
+  @Test func `an invalid argument is a usage error`() throws {
     try Scene.play { scene in
-      func logs(_ words: String...) throws -> Finished { try scene.run(Binaries.logs, words) }
-      expect(try logs(), exit: 2, says: ["command", "help"])
-      expect(try logs("frobnicate"), exit: 2, says: ["frobnicate", "help"])
-      expect(try logs("push"), exit: 2, says: ["stream", "help"])
-      expect(try logs("follow"), exit: 2, says: ["stream", "help"])
-      expect(try logs("push", "web", "--frob"), exit: 2, says: ["--frob", "help"])
-      expect(try logs("follow", "web", "-Z"), exit: 2, says: ["-Z", "help"])
-      expect(try logs("follow", "web", "-n"), exit: 2, says: ["-n", "value"])
-      expect(try logs("follow", "web", "-n", "many"), exit: 2, says: ["many"])
-      expect(try logs("follow", "web", "--limit", "0"), exit: 2, says: ["--limit"])
-      expect(try logs("follow", "web", "-o", "xml"), exit: 2, says: ["xml", "json"])
-      expect(try logs("follow", "web", "--color", "blue"), exit: 2, says: ["blue", "never"])
-      expect(try logs("push", "web", "--level", "loud"), exit: 2, says: ["loud", "error"])
-      expect(try logs("status", "--server", "http://example.org"), exit: 2, says: ["http://example.org"])
-      expect(try logs("status", "--retry-for", "soon"), exit: 2, says: ["soon"])
-      for name in ["a b", "/a", "a//b", "$sys", "", "žluť", String(repeating: "x", count: 201)] {
-        expect(try logs("push", name), exit: 2, says: ["name"])
-      }
-      expect(try logs("follow", "a b*"), exit: 2, says: [])
+      expect(try scene.run(Binaries.logs, ["push", "web", "--frob"]), exit: 2, says: ["--frob", "help"])
+      expect(try scene.run(Binaries.logsd, ["--frob", "1"]), exit: 2, says: ["--frob", "help"])
     }
   }
 
@@ -55,37 +38,13 @@ import Testing
     }
   }
 
-  @Test func `a missing server is reported, at once where retrying is off`() throws {
-    try Scene.play { scene in
-      let (closed, port) = try Sockets.listen()
-      close(closed)
-      let file = try scene.file("f", LogLines.file(LogLines.plain(5)))
-      let places = [
-        ("logs://127.0.0.1:\(port)", "refused"), ("logs+unix://\(scene.path("none.sock"))", "none.sock"),
-        ("logs://no-such-host.invalid", "no-such-host.invalid"),
-      ]
-      for (url, word) in places {
-        for words in [["status"], ["streams"], ["follow", "web"], ["push", "web", file], ["complete", "web"]] {
-          let finished = try scene.run(Binaries.logs, words + ["--server", url, "--retry-for", "0"])
-          #expect(finished.exit == .code(3), "\(words) \(url): \(finished.errors)")
-          #expect(finished.output.isEmpty)
-          #expect(finished.errors.contains(word), "\(words) \(url): \(finished.errors)")
-        }
-      }
-    }
-  }
-
   @Test func `a request to a missing server is tried once, and answered in one line`() throws {
     try Scene.play { scene in
       let (closed, port) = try Sockets.listen()
       close(closed)
       for words in [["status"], ["streams"], ["complete", "web"], ["bench", "ack"]] {
-        for url in ["logs://127.0.0.1:\(port)", "logs+unix://\(scene.path("none.sock"))"] {
-          let start = ContinuousClock.now
-          let finished = try scene.run(Binaries.logs, words + ["--server", url])
-          expect(finished, exit: 3, says: ["no connection"])
-          #expect(ContinuousClock.now - start < .seconds(4), "\(words)")
-        }
+        let url = "logs://127.0.0.1:\(port)"
+        expect(try scene.run(Binaries.logs, words + ["--server", url]), exit: 3, says: ["no connection"])
       }
       // Unless retrying is requested.
       let patient = try scene.run(
@@ -149,19 +108,10 @@ import Testing
     }
   }
 
-  @Test func `logsd refuses unusable input, and harms nothing`() throws {
+  @Test func `logsd refuses places that it cannot use, and harms nothing`() throws {
     try Scene.play { scene in
       func logsd(_ words: String...) throws -> Finished { try scene.run(Binaries.logsd, words) }
       let data = scene.path("fresh")
-      expect(try logsd("--frob", "1"), exit: 2, says: ["--frob", "help"])
-      expect(try logsd("serve"), exit: 2, says: ["serve", "help"])
-      expect(try logsd("--connections", "many"), exit: 2, says: ["--connections", "many"])
-      expect(try logsd("--heartbeat", "10"), exit: 2, says: ["--heartbeat", "10s"])
-      expect(try logsd("--listen", "nowhere:port"), exit: 2, says: ["--listen"])
-      expect(try logsd("--config", scene.path("none.conf")), exit: 2, says: ["none.conf", "no such file"])
-      let configuration = try scene.file("bad.conf", Array("heartbeat = 10s\nfrobnicate = yes\n".utf8))
-      expect(try logsd("--config", configuration), exit: 2, says: ["bad.conf", "2", "frobnicate"])
-
       let file = try scene.file("file", [])
       expect(try logsd("--data", file, "--listen", "127.0.0.1:0"), exit: 1, says: [file])
       expect(try logsd("--data", "/proc/nothing/here", "--listen", "127.0.0.1:0"), exit: 1, says: ["/proc/nothing"])

@@ -15,26 +15,17 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    ("json", #"{"time":"2021-03-19T10:00:00Z","level":"error","msg":"first"}"#), ("logfmt", "level=error msg=first"),
-    ("auto", "level=error msg=first"), ("auto", #"{"level":"error","msg":"first"}"#),
-  ])
-  func `a byte order mark at the start of a file is not part of its first line`(format: String, line: String) throws {
+  @Test func `a byte order mark at the start of a file is not part of its first line, except in raw`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
-      _ = try push(server, [0xef, 0xbb, 0xbf] + Array("\(line)\r\n\(line)\n".utf8), ["--format", format])
+      let line = #"{"level":"error","msg":"first"}"#
+      let file = [0xef, 0xbb, 0xbf] + Array("\(line)\r\n\(line)\n".utf8)
+      _ = try push(server, file, ["--format", "auto"])
       let entries = try entries(server)
       #expect(entries.map { $0["level"] as? String } == ["error", "error"])
       #expect(entries.first?["message"] as? String == "first")
-    }
-  }
-
-  @Test func `raw keeps a byte order mark`() throws {
-    try Scene.play { scene in
-      let server = try TestServer(scene)
-      let file = [0xef, 0xbb, 0xbf] + Array("a\n".utf8)
-      _ = try push(server, file)
-      try expectSame(server.stored("web"), file)
+      #expect(try server.run(["push", "raw", scene.path("f")]).exit == .code(0))
+      try expectSame(server.stored("raw"), file)
     }
   }
 
@@ -58,16 +49,14 @@ import Testing
     }
   }
 
-  @Test(arguments: ["raw", "auto"]) func `the line after a hole in a file arrives, and the hole is reported`(
-    format: String
-  ) throws {
+  @Test func `the line after a hole in a file arrives, and the hole is reported`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       let lines = Array("<135>Dec 17 05:19:07 host1 app: first real line\nsecond line\n".utf8)
-      let pushed = try push(server, [UInt8](repeating: 0, count: 2_200_000) + lines, ["--format", format])
+      let pushed = try push(server, [UInt8](repeating: 0, count: 2_200_000) + lines)
       #expect(pushed.errors.contains("2 entries") && pushed.errors.contains("2200000"), "\(pushed.errors)")
       #expect(try entries(server).count == 2)
-      if format == "raw" { try expectSame(server.stored("web"), lines) }
+      try expectSame(server.stored("web"), lines)
     }
   }
 
@@ -84,7 +73,7 @@ import Testing
 
   @Test func `a split line comes back byte for byte, and its parts say that they belong together`() throws {
     var random = Seeded.forTest()
-    let long = LogLines.nasty(20_000, &random).joined(separator: [13]).filter { $0 != 10 }
+    let long = LogLines.nasty(4_000, &random).joined(separator: [13]).filter { $0 != 10 }
     let file = LogLines.file([Array("before".utf8), long, Array("between".utf8), long, Array("{}".utf8)])
     try Scene.play { scene in
       let server = try TestServer(scene)

@@ -83,6 +83,14 @@ import Testing
     #expect(message([], ["LOGSD_SEGMENT_BYTES": "9"])?.hasPrefix("LOGSD_SEGMENT_BYTES: '9' is no size from 1M") == true)
     #expect(message(["--config", "/does/not/exist"])?.contains("/does/not/exist: No such file") == true)
     #expect(message(["data"])?.hasPrefix("'data' is no flag") == true)
+    #expect(message(["--connections", "many"])?.hasPrefix("--connections: 'many'") == true)
+    #expect(message(["--heartbeat", "10"])?.contains("10s") == true)
+    #expect(message(["--listen", "nowhere:port"])?.hasPrefix("--listen: ") == true)
+    let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID()).conf")
+    defer { do { try FileManager.default.removeItem(at: file) } catch { Issue.record(error) } }
+    try "heartbeat = 10s\nfrobnicate = yes\n".write(to: file, atomically: true, encoding: .utf8)
+    let told = message(["--config", file.path])
+    #expect(told?.contains("\(file.path):2") == true && told?.contains("frobnicate") == true, "\(told ?? "")")
   }
 
   @Test func `an unknown variable is refused, with the name that it may have meant`() throws {
