@@ -155,28 +155,26 @@ import Testing
       let expected = signal == SIGKILL ? ChildProcess.Exit.signal(SIGKILL) : .code(128 + signal)
       #expect(try process.wait() == expected, "\(process.errors.text)")
       // After kill -9 the shell cleans up.
-      let deadline = ContinuousClock.now + Environment.patience
-      while try kill(server, 0) == 0 || !FileManager.default.contentsOfDirectory(atPath: scene.directory).isEmpty {
-        guard ContinuousClock.now < deadline else { throw Failure("the server or its directory is still there") }
-        usleep(1_000)
+      try Polling.wait(for: "the end of the server and its directory") {
+        try kill(server, 0) != 0 && FileManager.default.contentsOfDirectory(atPath: scene.directory).isEmpty
       }
     }
   }
 
   /// Waits for the server whose data is in the scene's directory.
   private func ownServer(in scene: Scene) throws -> pid_t {
-    let deadline = ContinuousClock.now + Environment.patience
-    while ContinuousClock.now < deadline {
+    var server: pid_t = 0
+    try Polling.wait(for: "the server") {
       for name in try FileManager.default.contentsOfDirectory(atPath: "/proc") {
         guard let pid = pid_t(name), let words = FileManager.default.contents(atPath: "/proc/\(name)/cmdline") else {
           continue
         }
         let text = String(decoding: words, as: UTF8.self)
-        if text.contains("logsd\0"), text.contains("\(scene.directory)/"), !text.hasPrefix("/bin/sh") { return pid }
+        if text.contains("logsd\0"), text.contains("\(scene.directory)/"), !text.hasPrefix("/bin/sh") { server = pid }
       }
-      usleep(1_000)
+      return server != 0
     }
-    throw Failure("no server came up")
+    return server
   }
 
   @Test func `without a logsd it says where it looked for one`() throws {

@@ -54,7 +54,7 @@ import Testing
       let waiting = try server.start(["follow", "later", "-n", "0", "-o", "raw"])
       let atOnce = try server.run(["follow", "never", "--until-head"])
       #expect(atOnce.exit == .code(0) && atOnce.output.isEmpty)
-      while try server.fact("subscriptions") == 0 {}
+      try server.wait(for: "subscriptions") { $0 == 1 }
       #expect(try server.run(["push", "later", file]).exit == .code(0))
       try waiting.output.waitForLines(3)
     }

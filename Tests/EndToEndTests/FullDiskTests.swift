@@ -18,7 +18,7 @@ import Testing
 
       let more = LogLines.plain(20_000, from: 1_001)
       let push = try server.start(["push", "web", try scene.file("g", LogLines.file(more))])
-      while try server.fact("disk_full_total") == 0 {}
+      try push.errors.waitForText(Self.diskIsFull)
       #expect(!push.hasEnded)
       let stored = try server.stored("web")
       let file = LogLines.file(lines + more)
@@ -33,8 +33,7 @@ import Testing
       // Killed on a full disk, it starts there again, shows everything acknowledged, and continues once there is space.
       try fill(filler)
       let last = try server.start(["push", "web", scene.path("f")])
-      let before = try server.fact("disk_full_total")
-      while try server.fact("disk_full_total") == before {}
+      try last.errors.waitForText(Self.diskIsFull)
       try server.kill()
       try server.restart()
       #expect(try server.stored("web").starts(with: file))
@@ -52,7 +51,7 @@ import Testing
       let server = try TestServer(scene, data: data)
       let lines = LogLines.plain(1_000)
       #expect(try server.run(["push", "web", try scene.file("f", LogLines.file(lines))]).exit == .code(0))
-      while try byteCount("\(data)/reserve") < 8 << 20 { usleep(1_000) }
+      try waitForReserve(data)
       #expect(try server.stop() == .code(0))
       let filler = "\(disk)/filler"
       try fill(filler)
@@ -63,7 +62,7 @@ import Testing
       // The room that the start has left is soon used up.
       try fill(filler)
       let push = try server.start(["push", "web", scene.path("f")])
-      while try server.fact("disk_full_total") == 0 {}
+      try push.errors.waitForText(Self.diskIsFull)
       #expect(!push.hasEnded)
 
       // Killed repeatedly by its supervisor, it still starts.
@@ -77,8 +76,15 @@ import Testing
       unlink(filler)
       #expect(try push.wait() == .code(0), "\(push.errors.text)")
       try expectSame(server.stored("web"), LogLines.file(lines + lines))
-      while try byteCount("\(data)/reserve") < 8 << 20 { usleep(1_000) }
+      try waitForReserve(data)
     }
+  }
+
+  /// What a push says when the server has refused its entries.
+  private static let diskIsFull = "the server's disk is full"
+
+  private func waitForReserve(_ data: String) throws {
+    try Polling.wait(for: "the whole reserve") { try byteCount("\(data)/reserve") >= 8 << 20 }
   }
 
   private func byteCount(_ path: String) throws -> Int {

@@ -7,10 +7,10 @@ import Testing
 /// Producers whose server is away for a long time.
 @Suite(.ownThread) struct ProducerOfflineTests {
   /// The memory that such a producer's process may use, however much waits in its spool.
-  private static let residentByteCountMax = 64 << 20
+  private static let residentByteCountMax = 32 << 20
 
   @Test func `a producer that is offline for long stays small, and delivers all when it can`() throws {
-    let count = Environment.lines(100_000)
+    let count = Environment.lines(20_000)
     let clock = ContinuousClock()
     try Scene.play { scene in
       let start = clock.now
@@ -43,7 +43,7 @@ import Testing
   }
 
   @Test func `a push into a spool stays small, however many batches are unanswered`() throws {
-    let count = Environment.lines(30_000)
+    let count = Environment.lines(15_000)
     try Scene.play { scene in
       let file = LogLines.file(LogLines.plain(count))
       let push = try scene.start(
@@ -51,10 +51,12 @@ import Testing
         ["push", "web", "--batch", "1", "--spool", scene.path("spool"), "--server", TestServer.unixURL(scene)],
         input: .file(try scene.file("lines", file)))
       try push.errors.waitForText("trying again")
-      while try SpoolReport.inspect(scene.path("spool")).entryCount < count { usleep(50_000) }
+      try Polling.wait(for: "\(count) entries in the spool", within: Environment.patience(forLines: count)) {
+        try SpoolReport.inspect(scene.path("spool")).entryCount >= count
+      }
       let offlineByteCount = try push.residentByteCountMax()
       // Each batch kept in memory would take more than a kilobyte.
-      #expect(offlineByteCount < 40 << 20)
+      #expect(offlineByteCount < 33 << 20)
 
       let server = try TestServer(scene)
       #expect(try push.wait(within: Environment.patience(forLines: count)) == .code(0), "\(push.errors.text)")

@@ -10,7 +10,7 @@ import Testing
   func `each entry logged while the server is away is stored or reported as dropped`(
     hasSpool: Bool
   ) throws {
-    let rate = Environment.number("LOGS_TEST_RATE", default: 100_000)
+    let rate = Environment.number("LOGS_TEST_RATE", default: 30_000)
     let seconds = Environment.number("LOGS_TEST_SECONDS", default: 1)
     try Scene.play { scene in
       let spool = hasSpool ? ["spool=\(scene.path("spool"))"] : []

@@ -70,7 +70,9 @@ import Testing
     try Scene.play { scene in
       let server = try TestServer(scene)
       let sizes = [limit - 1, limit, limit + 1, 3 << 20]
-      let lines = sizes.map { size in (0..<size).map { UInt8(ascii: "a") + UInt8($0 % 26) } }
+      var letters = Array("abcdefghijklmnopqrstuvwxyz".utf8)
+      while letters.count < 3 << 20 { letters += letters }
+      let lines = sizes.map { Array(letters.prefix($0)) }
       let path = try scene.file("long", LogLines.file(lines))
       let pushed = try server.run(["push", "long", path])
       #expect(pushed.exit == .code(0), "\(pushed.errors)")

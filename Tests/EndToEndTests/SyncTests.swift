@@ -61,10 +61,8 @@ import Testing
 
   /// Waits until the database has that many entries.
   private func wait(_ scene: Scene, _ database: String, _ count: Int) throws {
-    let clock = ContinuousClock()
-    let deadline = clock.now + Environment.patience
-    while try ask(scene, database, "SELECT count(*) FROM entry") != "\(count)\n" {
-      if clock.now > deadline { throw Failure("\(count) entries did not come in \(Environment.patience)") }
+    try Polling.wait(for: "\(count) entries in the database") {
+      try ask(scene, database, "SELECT count(*) FROM entry") == "\(count)\n"
     }
   }
 }

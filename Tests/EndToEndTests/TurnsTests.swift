@@ -82,9 +82,7 @@ import Testing
       try client.handshake()
       let streamCount = 60
       // Random letters, so that the stored size is the same: more than watermark and socket take.
-      let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-      let message = String(
-        decoding: (0..<60_000).map { _ in letters[Int(truncatingIfNeeded: random.next() & 63)] }, as: UTF8.self)
+      let message = String(decoding: random.letters(60_000), as: UTF8.self)
       for number in 1...2 as ClosedRange<UInt64> {
         for stream in 0..<streamCount {
           try Self.append(["\(number)", message], to: "s/\(stream)", number: number, client)
@@ -93,7 +91,7 @@ import Testing
       try client.send(
         .follow(Follow(credit: 1 << 40, selectors: [.pattern(.all)], start: .first, end: FollowEnd(atHead: true))),
         id: 9)
-      while try server.fact("delivered_bytes_total") < 1 << 20 {}
+      try server.wait(for: "delivered_bytes_total") { $0 >= 1 << 20 }
       var next = [UInt64](repeating: 1, count: streamCount)
       while true {
         switch try client.receive().message {

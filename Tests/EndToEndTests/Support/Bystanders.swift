@@ -74,6 +74,7 @@ final class Bystanders: @unchecked Sendable {
       let numbers = last + 1...last + 1 + Int(number % 3)
       last = numbers.upperBound
       try append(numbers, of: index, producer, number, client)
+      // A steady load, not the largest: otherwise the server would have little time left for the attack.
       usleep(500)
     }
   }
@@ -144,8 +145,8 @@ final class Bystanders: @unchecked Sendable {
     }
   }
 
-  /// Prints and returns the longest time that an acknowledgement took, of those awaited during `body` or just after it.
-  func worst(during what: String, _ body: () throws -> Void) throws -> Duration {
+  /// Prints how long acknowledgements took, of those awaited during `body` or just after it.
+  func watch(during what: String, _ body: () throws -> Void) throws {
     let begun = clock.now
     try body()
     let duration = clock.now - begun
@@ -159,7 +160,6 @@ final class Bystanders: @unchecked Sendable {
       beside \(what), \(milliseconds(duration)): \(sorted.count) acknowledgements, median \
       \(milliseconds(sorted[sorted.count / 2])), worst \(milliseconds(sorted[sorted.count - 1]))
       """)
-    return sorted[sorted.count - 1]
   }
 
   /// Ends them and returns what does not hold.

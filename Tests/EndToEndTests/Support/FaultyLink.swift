@@ -75,12 +75,10 @@ struct FaultyLink {
     }
   }
 
-  /// Reads and discards bytes for a moment.
+  /// Reads and discards bytes.
   ///
   /// - Returns: false at the end.
   static func read(_ source: Int32) -> Bool {
-    var polled = pollfd(fd: source, events: Int16(POLLIN), revents: 0)
-    guard poll(&polled, 1, 50) > 0 else { return true }
     var buffer = [UInt8](repeating: 0, count: 64 << 10)
     return recv(source, &buffer, buffer.count, 0) > 0
   }

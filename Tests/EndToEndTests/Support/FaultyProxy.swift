@@ -1,5 +1,5 @@
 import Glibc
-import Synchronization
+import LogsSystem
 
 /// A TCP port that passes bytes on to a server, except where its faults interfere.
 ///
@@ -31,7 +31,7 @@ final class FaultyProxy: Sendable {
   let url: String
   private let upstream: String
   private let listener: Int32
-  private let state: Mutex<State>
+  private let state: Monitor<State>
 
   private struct State {
     var faults: [Fault]
@@ -50,7 +50,7 @@ final class FaultyProxy: Sendable {
     self.upstream = upstream
     self.listener = listener
     url = "logs://127.0.0.1:\(port)"
-    state = Mutex(State(faults: faults))
+    state = Monitor(State(faults: faults))
   }
 
   /// A proxy in front of `server` that ends with its scene.
@@ -84,9 +84,10 @@ final class FaultyProxy: Sendable {
   /// Ends all connections and waits for their threads.
   private func stop() {
     state.withLock { $0.isOver = true }
+    state.signal()
     shutdown(listener, Int32(SHUT_RDWR))
     cut()
-    while state.withLock({ $0.runningCount }) > 0 { usleep(1_000) }
+    _ = state.wait { $0.runningCount == 0 ? true : nil }
     close(listener)
   }
 
@@ -111,6 +112,7 @@ final class FaultyProxy: Sendable {
       Threads.start {
         self.serve(client, next.fault, number: next.number)
         self.state.withLock { $0.runningCount -= 1 }
+        self.state.signal()
       }
     }
   }
@@ -131,10 +133,14 @@ final class FaultyProxy: Sendable {
     var link = FaultyLink(fault: fault)
     while !isOver {
       var polled = ends.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
-      guard poll(&polled, 2, 50) > 0 else { continue }
+      // The end of everything wakes it, too: `cut` shuts both ends down.
+      guard poll(&polled, 2, -1) > 0 else { continue }
       for (index, direction) in Direction.allCases.enumerated() where polled[index].revents != 0 {
         let outcome = link.pass(ends[index], to: ends[1 - index], direction)
-        if index == 0 { state.withLock { $0.broughtByteCounts[number] = link.passedByteCount(.toServer) } }
+        if index == 0 {
+          state.withLock { $0.broughtByteCounts[number] = link.passedByteCount(.toServer) }
+          state.signal()
+        }
         switch outcome {
         case .going: break
         case .over: return
@@ -163,20 +169,17 @@ final class FaultyProxy: Sendable {
     var open = ends
     while !isOver, !open.isEmpty {
       var polled = open.map { pollfd(fd: $0, events: Self.peerHasClosed, revents: 0) }
-      guard poll(&polled, nfds_t(polled.count), 50) > 0 else { continue }
+      guard poll(&polled, nfds_t(polled.count), -1) > 0 else { continue }
       open = polled.filter { $0.revents == 0 }.map(\.fd)
     }
   }
 
   /// Delivers to the server what its client sent on an abandoned connection, once the next one has overtaken it.
   private func deliver(_ bytes: [UInt8], to server: Int32, _ number: Int, behind byteCount: Int) {
-    while !isOver {
-      let isOvertaken = state.withLock { state in
+    _ = state.wait { state in
+      let isOvertaken =
         state.broughtByteCounts.indices.contains(number + 1) && state.broughtByteCounts[number + 1] >= byteCount
-      }
-      if isOvertaken { break }
-      var polled = pollfd(fd: server, events: Self.peerHasClosed, revents: 0)
-      if poll(&polled, 1, 5) > 0 { return }
+      return isOvertaken || state.isOver ? true : nil
     }
     guard FaultyLink.send(bytes[...], to: server) else { return }
     // Closed before the server has read it, the connection would be reset and the bytes with it.

@@ -4,10 +4,9 @@ enum LogLines {
   /// a few of 100 kB, and one of exactly 1 MiB, the longest message.
   static func nasty(_ count: Int, _ random: inout Seeded) -> [[UInt8]] {
     var lines = (0..<count).map { line($0, &random) }
-    let letters = Array("abcdefghijklmnopqrstuvwxyz0123456789 {}\"".utf8)
     for size in [100_000, 99_999, 120_000, 1 << 20] {
       let place = Int.random(in: 0..<lines.count, using: &random)
-      lines[place] = (0..<size).map { _ in letters[Int(random.next() % UInt64(letters.count))] }
+      lines[place] = random.letters(size)
     }
     // NULs in front of a line's text are not part of it.
     for place in lines.indices where lines[place].first == 0 { lines[place].insert(UInt8(ascii: "x"), at: 0) }

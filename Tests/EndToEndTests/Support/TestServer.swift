@@ -111,6 +111,11 @@ final class TestServer: @unchecked Sendable {
     return finished.output
   }
 
+  /// Waits until a number from STAT is as wanted: the server tells nobody when it changes.
+  func wait(for key: String, until isWanted: (Int) -> Bool) throws {
+    try Polling.wait(for: "the wanted '\(key)'") { try isWanted(fact(key)) }
+  }
+
   /// A number from STAT.
   func fact(_ key: String) throws -> Int {
     let client = try RawClient(url)
