@@ -245,14 +245,17 @@ import Testing
     #expect(lines.last == "live")
   }
 
-  @Test func `a subscription until a time ends when the clock has passed it, without any commit`() throws {
+  @Test(arguments: ["web", "none", "web none", "*", "none/*", "* none"])
+  func `a subscription until a time ends when the clock has passed it, without any commit`(selectors: String) throws {
     let scene = FollowScene()
     try scene.append("web", times: [1, 2])
-    var end = FollowEnd()
-    end.time = 50_000_000
-    scene.follow([try Self.stream("web")], end: end)
+    let selectors = try selectors.split(separator: " ").map(String.init).map { text in
+      text.contains("*") ? StreamSelector.pattern(try StreamPattern(text)) : try Self.stream(text)
+    }
+    scene.follow(selectors, end: FollowEnd(time: 50_000_000))
     #expect(scene.run().last == "live")
-    #expect(scene.run(milliseconds: 100) == ["end until"])
+    #expect(scene.run(milliseconds: 200) == ["end until"])
+    // The first millisecond that is later; 100 are allowed (`end-time-delay`).
     #expect(scene.simulation.milliseconds == 51)
   }
 
