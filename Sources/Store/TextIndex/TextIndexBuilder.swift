@@ -3,8 +3,8 @@ internal import LogsWire
 /// Makes the index of a segment's text (`spec/storage.md`, section 6) from its batches, which come stream by stream in
 /// ascending order.
 ///
-/// A *block* is some 4,000 entries of one stream, of which a filter tells the tokens. A *section* is up to 256 blocks with
-/// a dictionary of their tokens. So what is held in memory does not grow with the segment.
+/// A *block* is some 4,000 entries of one stream, of which a filter tells the tokens. A *section* is up to 256 blocks
+/// with a dictionary of their tokens. So what is held in memory does not grow with the segment.
 struct TextIndexBuilder {
   /// A finished section.
   struct Section {

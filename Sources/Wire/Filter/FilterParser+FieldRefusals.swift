@@ -185,7 +185,8 @@ extension FilterParser {
     let written = shown(value.place)
     return error(
       value.place.lowerBound,
-      "a time is compared by order or with a range: write time>=\(written), or time:\(value.isQuoted ? "A" : written)..B"
+      "a time is compared by order or with a range: write time>=\(written), "
+        + "or time:\(value.isQuoted ? "A" : written)..B"
     )
   }
 

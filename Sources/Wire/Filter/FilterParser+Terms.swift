@@ -48,7 +48,8 @@ extension FilterParser {
           let shown = Self.shown(String(escaped))
           throw error(
             offset - 1,
-            #"'\\#(shown)' is no escape in quotation marks; there are \" \\ \n \r \t: write \\\#(shown) for a backslash"#
+            #"'\\#(shown)' is no escape in quotation marks; there are \" \\ \n \r \t: "#
+              + #"write \\\#(shown) for a backslash"#
           )
         }
         text.append(character)
