@@ -41,6 +41,7 @@ import Testing
     "query-fields": number(Limits.queryFieldCountMax),
     "query-values": number(Limits.queryValueCountMax),
     "field-values": "1 to \(Limits.fieldValueCountMax)",
+    "field-text": number(Limits.fieldTextByteCountMax),
     "mark-answers": number(Limits.producerBatchCountMax),
     "heartbeat-range": "\(Limits.heartbeatMillisecondsMin) ms to \(Limits.heartbeatMillisecondsMax / 3_600_000) hour",
     "producer-batches": number(Limits.producerBatchCountMax),

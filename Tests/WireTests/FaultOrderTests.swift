@@ -8,7 +8,7 @@ import Testing
   private enum Situation {
     case handshake
     case open
-    /// Ids 1 and 2 are busy, and there is room for no further append or subscription.
+    /// Ids 1, 2 and 11 to 14 are busy, and there is room for no further append, subscription or query.
     case full
     case draining
   }
@@ -20,11 +20,13 @@ import Testing
     session.receive([ClientSession.hello(client: "c", token: "")])
     session.receive(.append(Sample.append()), id: 1)
     session.receive(.follow(Sample.follow()), id: 2)
+    for id in 11...14 as ClosedRange<UInt32> { session.receive(.query(Sample.query()), id: id) }
     switch situation {
     case .handshake, .full: break
     case .open:
       _ = session.refuse(1, Refusal(.badBatch, ""))
       _ = session.end(2, .until)
+      for id in 11...14 as ClosedRange<UInt32> { _ = session.end(id, .cancelled) }
     case .draining: _ = session.drain(GoAway(retryAfterMilliseconds: 0, text: ""))
     }
     return session
@@ -52,6 +54,7 @@ import Testing
   private static let malformed = Array(append.dropLast())
   private static let critical = append + [0xff, 0xff, 0, 0]
   private static let follow = control(.follow(Sample.follow()))
+  private static let query = control(.query(Sample.query()))
   private static let tooLong = Limits.frameByteCountMax + 1
 
   private static let violation = ["send error protocol_violation", "close"]
@@ -107,6 +110,10 @@ import Testing
       "draining, subscriptions", .draining, frame(type: 20, id: 5, control: follow),
       ["send error 5 going_away, retryable"]
     ),
+    ("draining, queries", .draining, frame(type: 34, id: 5, control: query), ["send error 5 going_away, retryable"]),
+    ("busy id of a query, control part", .full, frame(type: 34, id: 11, control: query.dropLast()), violation),
+    ("control part, queries", .full, frame(type: 34, id: 5, control: query.dropLast()), ["send error 5 bad_request"]),
+    ("queries alone", .full, frame(type: 34, id: 5, control: query), ["send error 5 overloaded, retryable"]),
     ("credit alone", .full, frame(type: 10, id: 5, control: append), violation),
     ("subscriptions alone", .full, frame(type: 20, id: 5, control: follow), ["send error 5 too_many_subscriptions"]),
   ]

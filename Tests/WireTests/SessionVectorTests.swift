@@ -5,12 +5,34 @@ import Testing
 
 /// The transcript of a whole connection, replayed at each of the two ends.
 @Suite struct `A session as a vector` {
-  private static let session: SessionVector = {
-    do { return try SessionVector("append-and-follow") } catch { fatalError("the transcript cannot be read: \(error)") }
-  }()
+  private static let asked = [
+    "append-and-follow": [
+      "authorize reference 1 s3cret", "append 1 web #1", "append 2 web #2", "follow 3", "append 4 web #2",
+      "append 5 web #3", "resume 3", "follow 6", "cancel 6", "complete 7 web #3", "list 8", "stat 9",
+    ],
+    "queries": [
+      "authorize reference 1 s3cret", "append 1 web #1", "query 2", "query 3", "query 4", "query 5", "query 6",
+      "cancelQuery 5", "follow 7", "query 8",
+    ],
+  ]
 
-  @Test func `a server accepts the client's frames, and answers as in the transcript`() throws {
-    let lines = Self.session.lines
+  private static let told = [
+    "append-and-follow": [
+      "welcomed", "acknowledged 1 1+2", "acknowledged 2 3+1", "announced 3 web 1", "resolved 3", "delivered 3 2-3",
+      "live 3", "acknowledged 4 3+1 duplicate", "refused 5 bad_batch", "announced 6 web 3", "resolved 6", "live 6",
+      "ended 6 cancelled", "acknowledged 7 4+1", "delivered 3 4-4", "ended 3 complete", "listed 8 1", "answered 9 2",
+      "goingAway",
+    ],
+    "queries": [
+      "welcomed", "acknowledged 1 1+2", "counted 2 1", "progressed 3 0/2", "progressed 3 2/2", "counted 3 2",
+      "counted 4 0", "progressed 5 0/2", "counted 6 2", "announced 7 web 0", "resolved 7", "delivered 7 1-2",
+      "ended 7 until", "refused 8 filter_too_costly", "goingAway",
+    ],
+  ]
+
+  @Test(arguments: ["append-and-follow", "queries"])
+  func `a server accepts the client's frames, and answers as in the transcript`(_ name: String) throws {
+    let lines = try SessionVector(name).lines
     guard case .welcome(let welcome) = lines[1].message else { throw InvalidEntry("WELCOME is the second frame") }
     var server = ServerSession(configuration: .init(welcome: welcome, handshakeMillisecondsMax: 500), now: .zero)
     var asked: [String] = []
@@ -36,11 +58,7 @@ import Testing
       }
     }
     #expect(sent.isEmpty)
-    #expect(
-      asked == [
-        "authorize reference 1 s3cret", "append 1 web #1", "append 2 web #2", "follow 3", "append 4 web #2",
-        "append 5 web #3", "resume 3", "follow 6", "cancel 6", "complete 7 web #3", "list 8", "stat 9",
-      ])
+    #expect(asked == Self.asked[name])
     let isClosed = server.isClosed
     #expect(!isClosed && server.appendCount == 0 && server.subscriptionCount == 0)
   }
@@ -77,11 +95,12 @@ import Testing
     #expect(actions.map(\.shown).last == "close")
   }
 
-  @Test func `a client with the same requests sends the same bytes, and accepts the server's frames`() throws {
+  @Test(arguments: ["append-and-follow", "queries"])
+  func `a client with the same requests sends the same bytes, and accepts the server's frames`(_ name: String) throws {
     var client = ClientSession(handshakeMillisecondsMax: 1000, now: .zero)
     var sent: [[UInt8]] = []
     var told: [String] = []
-    for line in Self.session.lines {
+    for line in try SessionVector(name).lines {
       switch line.side {
       case .client:
         if let frame = try Self.ask(line, &client) { sent.append(Frames.bytes(frame)) }
@@ -95,13 +114,7 @@ import Testing
       }
     }
     #expect(sent.isEmpty)
-    #expect(
-      told == [
-        "welcomed", "acknowledged 1 1+2", "acknowledged 2 3+1", "announced 3 web 1", "resolved 3", "delivered 3 2-3",
-        "live 3", "acknowledged 4 3+1 duplicate", "refused 5 bad_batch", "announced 6 web 3", "resolved 6", "live 6",
-        "ended 6 cancelled", "acknowledged 7 4+1", "delivered 3 4-4", "ended 3 complete", "listed 8 1", "answered 9 2",
-        "goingAway",
-      ])
+    #expect(told == Self.told[name])
     let isClosed = client.isClosed
     #expect(!isClosed)
   }

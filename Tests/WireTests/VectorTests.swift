@@ -11,6 +11,7 @@ import Testing
     "frame-ignored-flags": "ignored flags are not kept",
     "goaway-unknown-advice": "unknown advice counts as none",
     "listing-later-fields": "later fields are not kept",
+    "result-ignored-flags": "ignored flags are not kept",
     "text-not-utf8": "what is not UTF-8 is replaced",
     "skip-unknown-reason": "an unknown reason counts as lost",
     "stream-unknown-state": "an unknown state counts as open",

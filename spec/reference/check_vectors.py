@@ -22,7 +22,7 @@ VALUE = rf"(?:-?\d+|0x[0-9a-f]+|[0-9a-f]{{32}}|{BYTES})"
 LINES = re.compile("|".join([
     r"(?:[<>] )?(?:[A-Z]+|unknown type \d+) id=\d+ flags=0x[0-9a-f]{2}", rf"  [a-zA-Z]+ {VALUE}", r"  control [0-9a-f]*",
     rf"  (?:selector|cursor|fact|head)(?: {VALUE}){{2,3}}", rf"  stream(?: [a-zA-Z]+={VALUE})+", r"  extension 0x[0-9a-f]{4} [0-9a-f]*",
-    r"  batch part of \d+ bytes", r"batch of \d+ entries", r"  and \d+ more",
+    r"  span(?: -?\d+){8}", rf"  field(?: \d+){{4}} {BYTES}(?: \d+ {BYTES})*", r"  batch part of \d+ bytes", r"batch of \d+ entries", r"  and \d+ more",
     r"  refused [a-z_]+", r"  column \d+ [a-z]+ encoding \d(?: of \d)?(?:, \d+ values)?(?::(?: -?[0-9a-f]*)+)?",
     rf"  entry \d+ time=-?\d+ severity=\d+ kind=\d+ source={BYTES} message={BYTES}", rf"    {BYTES} = .+"]))
 

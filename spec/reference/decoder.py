@@ -12,11 +12,14 @@ import sys
 import xxhash
 import zstandard
 
+from filter_grammar import BadFilter, parse
+
 KIB, MIB = 1024, 1024 * 1024
 HANDSHAKE_BODY_MAX, CONTROL_MAX, FRAME_LIMIT_MIN = 8 * KIB, MIB, 2 * MIB + 4096
 BATCH_MAX, RAW_MAX, ENTRIES_MAX, MESSAGE_MAX, COLUMNS_MAX, EXPANDED_MAX = 2 * MIB, 4 * MIB, 65536, MIB, 64, 64 * MIB
 WINDOW_MAX, EXTENSIONS_MAX = 4 * MIB, 64
 VALUES_MAX, DEPTH_MAX, ATTRIBUTES_MAX = 256, 8, 64 * KIB
+FIELD_VALUES_MAX, FIELD_TEXT_MAX, FILTER = 100, 1024, 0x8001
 NUMBER_MAX = 2**63 - 1  # of sequence numbers and batch numbers
 
 
@@ -160,11 +163,11 @@ def decode_extensions(r, type):
             r.refuse("a tag appears twice")
         if len(found) == EXTENSIONS_MAX:
             r.refuse("more than 64 extensions")
-        if tag & 0x8000:
+        if tag & 0x8000 and not (tag == FILTER and type in ("FOLLOW", "QUERY")):
             r.refuse("unknown critical extension", "unsupported")
         if type == "ERROR" and (tag == 1 and len(data) != 8 or tag == 2 and len(data) < 8 or tag == 3 and len(data) < 16):
             r.refuse("extension of a wrong length")
-        if type == "GOAWAY" and tag == 1 and len(data) != 1:
+        if tag == 1 and (type == "GOAWAY" and len(data) != 1 or type == "STREAM" and data):
             r.refuse("extension of a wrong length")
         found.append((tag, data))
     return found
@@ -174,8 +177,9 @@ def decode_extensions(r, type):
 
 TYPES = {1: "HELLO", 2: "WELCOME", 3: "ERROR", 4: "PING", 5: "PONG", 6: "GOAWAY", 10: "APPEND", 11: "ACK", 12: "COMPLETE",
          20: "FOLLOW", 21: "STREAM", 22: "RESOLVED", 23: "BATCH", 24: "SKIP", 25: "LIVE", 26: "END", 27: "CREDIT",
-         28: "CANCEL", 30: "LIST", 31: "LISTING", 32: "STAT", 33: "STATUS", 130: "HEADS"}
-REQUESTS = ("APPEND", "COMPLETE", "FOLLOW", "LIST", "STAT")
+         28: "CANCEL", 30: "LIST", 31: "LISTING", 32: "STAT", 33: "STATUS", 34: "QUERY", 35: "RESULT", 36: "PROGRESS",
+         130: "HEADS"}
+REQUESTS = ("APPEND", "COMPLETE", "FOLLOW", "LIST", "STAT", "QUERY")
 
 # 4. Messages ---------------------------------------------------------------------------------------------------------
 
@@ -210,6 +214,11 @@ FIELDS = {
     "STAT": [],
     "STATUS": [("count", "u16"), ("facts", "facts")],
     "HEADS": [("count", "u16"), ("", "zero2"), ("heads", "heads")],
+    "QUERY": [("kind", "u8"), ("", "zero1"), ("selectorCount", "u16"), ("valueCount", "u32"), ("width", "i64"),
+              ("selectors", "selectors")],
+    "PROGRESS": [("entries", "u64"), ("all", "u64"), ("bytes", "u64")],
+    "RESULT": [("resultFlags", "u8"), ("", "zero3"), ("spanCount", "u32"), ("fieldCount", "u32"), ("", "zero4"),
+               ("entries", "u64"), ("missing", "u64"), ("spans", "spans"), ("fields", "summaries")],
 }
 STREAM_ROW = [("incarnation", "u64"), ("first", "u64"), ("head", "u64"), ("entries", "u64"), ("bytes", "u64"),
               ("lastReceived", "i64"), ("state", "u8"), ("stream", "name")]
@@ -246,7 +255,20 @@ def heads(r, message):
     return [(r.u32(), r.u64()) for _ in range(message["count"])]
 
 
-LISTS = {"selectors": selectors, "cursors": cursors, "streams": streams, "facts": facts, "heads": heads}
+def spans(r, message):
+    return [(r.i64(), *(r.u64() for _ in range(7))) for _ in range(message["spanCount"])]
+
+
+def summaries(r, message):
+    found = []
+    for _ in range(message["fieldCount"]):
+        kind, flags, count, entries, name = r.u8(), r.u8(), r.u16(), r.u64(), r.name()
+        found.append((kind, flags, count, entries, name, *(part for _ in range(count) for part in (r.u64(), r.text()))))
+    return found
+
+
+LISTS = {"selectors": selectors, "cursors": cursors, "streams": streams, "facts": facts, "heads": heads, "spans": spans,
+         "summaries": summaries}
 NAME_BYTES = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:@-/")
 
 
@@ -255,6 +277,14 @@ def bad_name(name, own=False, also=b""):
     if own and name[:1] == b"$":
         name = name[1:]
     return not 1 <= len(name) <= 200 or any(b not in NAME_BYTES and b not in also for b in name) or b"" in name.split(b"/")
+
+
+def is_filter(text):
+    try:
+        parse(text)
+    except BadFilter:
+        return False
+    return True
 
 
 def rules(type, m):
@@ -282,20 +312,29 @@ def rules(type, m):
     if type == "FOLLOW":
         yield m["start"] > 4, "unknown start"
         yield m["followFlags"] & 0xE0, "flags 5 to 7 must be zero"
-        yield not 1 <= m["selectorCount"] <= 1024, "selectorCount is not 1 to 1,024"
         yield m["start"] < 2 and m["startValue"], "startValue without a start that uses it"
         yield not m["followFlags"] & 4 and m["endSequence"], "endSequence without its flag"
         yield not m["followFlags"] & 8 and m["endTime"], "endTime without its flag"
         yield not m["followFlags"] & 16 and m["limit"], "limit without its flag"
         yield m["start"] == 4 and m["startValue"] > NUMBER_MAX, "a first number above 2^63 - 1"
         yield m["endSequence"] > NUMBER_MAX, "endSequence is above 2^63 - 1"
-        for kind, name in m["selectors"]:
-            yield kind > 1, "unknown kind of selector"
-            yield bad_name(name, own=True, also=b"*?" if kind == 1 else b""), "not a stream name or pattern"
         for name, _, sequence in m["cursors"]:
             yield bad_name(name, own=True), "not a stream name"
             yield sequence > NUMBER_MAX, "a cursor above 2^63 - 1"
         yield len({name for name, _, _ in m["cursors"]}) < len(m["cursors"]), "two cursors for one stream"
+    if type == "QUERY":
+        yield not 1 <= m["kind"] <= 3, "unknown kind of query"
+        yield m["kind"] == 3 and not 1 <= m["valueCount"] <= FIELD_VALUES_MAX, "valueCount is not 1 to 100"
+        yield m["kind"] != 3 and m["valueCount"], "valueCount without a kind that uses it"
+        yield m["kind"] == 2 and m["width"] < 1, "width is not above 0"
+        yield m["kind"] != 2 and m["width"], "width without a kind that uses it"
+    if type in ("FOLLOW", "QUERY"):
+        yield not 1 <= m["selectorCount"] <= 1024, "selectorCount is not 1 to 1,024"
+        for kind, name in m["selectors"]:
+            yield kind > 1, "unknown kind of selector"
+            yield bad_name(name, own=True, also=b"*?" if kind == 1 else b""), "not a stream name or pattern"
+        for tag, text in m["extensions"]:
+            yield tag == FILTER and not is_filter(text), "the filter cannot be read"
     if type == "STREAM":
         yield bad_name(m["stream"], own=True), "not a stream name"
         yield m["head"] > NUMBER_MAX or m["position"] > m["head"] + 1, "head is above 2^63 - 1, or position above head + 1"
@@ -315,6 +354,12 @@ def rules(type, m):
     if type == "HEADS":
         yield not 1 <= m["count"] <= 1000, "count is not 1 to 1,000"
         yield any(head > NUMBER_MAX for _, head in m["heads"]), "head is above 2^63 - 1"
+    if type == "RESULT":
+        starts = [start for start, *_ in m["spans"]]
+        yield any(a >= b for a, b in zip(starts, starts[1:])), "spans do not ascend"
+        for kind, _, _, _, _, *values in m["fields"]:
+            yield kind > 2, "unknown kind of field"
+            yield any(len(text) > FIELD_TEXT_MAX for text in values[1::2]), "a value is longer than 1,024 bytes"
 
 
 # 5. Batch ------------------------------------------------------------------------------------------------------------

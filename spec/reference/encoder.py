@@ -71,9 +71,11 @@ def frame(type, id=0, batch=(), flags=0, changes={}, **values):
 # 2. Control part and extensions
 
 def control(type, values):
-    lists = {"selectors": selectors, "cursors": cursors, "streams": streams, "facts": facts, "heads": heads}
-    counts = {"selectorCount": "selectors", "cursorCount": "cursors", "count": {"LISTING": "streams", "HEADS": "heads"}.get(type, "facts")}
-    if type in ("FOLLOW", "LISTING", "STATUS", "HEADS"):
+    lists = {"selectors": selectors, "cursors": cursors, "streams": streams, "facts": facts, "heads": heads, "spans": spans,
+             "summaries": summaries}
+    counts = {"selectorCount": "selectors", "cursorCount": "cursors", "spanCount": "spans", "fieldCount": "fields",
+              "count": {"LISTING": "streams", "HEADS": "heads"}.get(type, "facts")}
+    if type in ("FOLLOW", "LISTING", "STATUS", "HEADS", "QUERY", "RESULT"):
         values = {**{name: len(values.get(of, ())) for name, of in counts.items()}, **values}
     pieces = fields([f for f in FIELDS[type] if f[1] not in lists], values)
     for name, form in FIELDS[type]:
@@ -106,6 +108,19 @@ def facts(row):
 
 def heads(row):
     return fields([("handle", "u32"), ("head", "u64")], dict(zip(("handle", "head"), row)), "stream ")
+
+
+def spans(row):
+    levels = ("start", "none", "trace", "debug", "info", "warn", "error", "fatal")
+    return fields([(name, "i64" if name == "start" else "u64") for name in levels], dict(zip(levels, row)), "span ")
+
+
+def summaries(row):
+    known = ("kind", "flags", "valueCount", "entries", "name")
+    pieces = fields(list(zip(known, ("u8", "u8", "u16", "u64", "name"))), dict(zip(known, row)), "field ")
+    for count, text in zip(row[5::2], row[6::2]):
+        pieces += fields([("count", "u64"), ("text", "text")], {"count": count, "text": text}, "value ")
+    return pieces
 
 
 # 5. Batch

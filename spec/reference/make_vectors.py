@@ -7,7 +7,7 @@ import struct
 
 import zstandard
 
-from decoder import COLUMNS_MAX, MIB, Refused, decode_session, decode_vector, quote, xxh3
+from decoder import COLUMNS_MAX, FILTER, MIB, Refused, decode_session, decode_vector, quote, xxh3
 from encoder import (batch, column, delta, dictionary, frame, join, keys, lengths, plain_zstd, value, varint, zigzag)
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "vectors")
@@ -132,6 +132,11 @@ MESSAGES = {
     "stat": ("STAT", 9, {}),
     "status": ("STATUS", 9, dict(facts=[(b"version", 1, b"1.0"), (b"connections", 0, 12)])),
     "heads": ("HEADS", 7, dict(heads=[(1, 1_311), (4, 20)])),
+    "query": ("QUERY", 10, dict(kind=2, width=60_000_000_000, selectors=[(0, STREAM), (1, b"docker/*")],
+                                extensions=[(FILTER, b"level>=error -timeout")])),
+    "progress": ("PROGRESS", 10, dict(entries=65_536, all=200_000, bytes=4 * MIB)),
+    "result": ("RESULT", 10, dict(entries=7, missing=100, spans=[
+        (TIME, 0, 0, 0, 0, 0, 2, 1), (TIME + 120_000_000_000, 0, 0, 0, 0, 0, 4, 0)])),
 }
 
 
@@ -169,10 +174,15 @@ valid("follow-last-numbers", "FOLLOW from and to the last number that there is, 
       message("follow", start=4, startValue=2**63 - 1, followFlags=0x04, endSequence=2**63 - 1, cursors=[(b"db", 0, 2**63 - 1)]))
 valid("follow-since", "FOLLOW since a time before 1970: startValue holds an i64",
       message("follow", start=3, startValue=2**64 - 1))
+valid("follow-filter", "FOLLOW of the last 10 entries that pass a filter",
+      message("follow", start=2, startValue=10, extensions=[(FILTER, "level>=warn path~/^\\/api\\// \"caf\u00e9\"".encode())]))
+valid("follow-filter-empty", "FOLLOW with a filter that lets everything through", message("follow", extensions=[(FILTER, b"")]))
 valid("follow-reverse", "FOLLOW in reverse, at most 10 entries", message("follow", followFlags=0x11, limit=10))
 valid("stream-sealed", "STREAM that is sealed, nothing left of it", message("stream", state=1, position=107))
 valid("stream-reverse", "STREAM of a reverse subscription: delivery starts below 108", message("stream", position=108))
 valid("stream-unknown-state", "STREAM with a state of a later version, which counts as open", message("stream", state=9))
+valid("stream-search-cut", "STREAM whose search back for the last entries that pass ended early",
+      message("stream", extensions=[(1, b"")]))
 valid("skip-unknown-reason", "SKIP with a reason of a later version, which counts as lost", message("skip", reason=77))
 valid("end-unknown-reason", "END with a reason of a later version", message("end", reason=77))
 valid("list-all", "LIST of everything from the start", message("list", pattern=b"", after=b""))
@@ -181,6 +191,24 @@ valid("listing-later-fields", "LISTING whose rows carry fields of a later versio
     dict(incarnation=1, first=1, head=0, lastReceived=0, state=0, stream=b"a", more=b"later"),
     dict(incarnation=2, first=8, head=9, entries=2, bytes=300, lastReceived=TIME, state=1, stream=b"b", more=b"x")]))
 valid("status-no-facts", "STATUS without a fact", frame("STATUS", 9))
+valid("query-count", "QUERY that counts all entries of a stream", frame("QUERY", 10, kind=1, selectors=[(0, STREAM)]))
+valid("query-histogram", "QUERY for a histogram of the longest spans of time", frame(
+    "QUERY", 10, kind=2, width=2**63 - 1, selectors=[(1, b"**"), (0, b"$status")]))
+valid("query-fields", "QUERY for the most values of each field", frame("QUERY", 10, kind=3, valueCount=100, selectors=[(1, b"**")]))
+valid("query-1024-selectors", "QUERY with the most selectors", frame("QUERY", 10, kind=1, selectors=[(0, b"a")] * 1024))
+valid("query-filter-16-kib", "QUERY with the longest filter", frame(
+    "QUERY", 10, kind=1, selectors=[(0, STREAM)], extensions=[(FILTER, b"x" * 16 * 1024)]))
+valid("result-count", "RESULT of a count", frame("RESULT", 10, entries=2**64 - 1))
+valid("result-fields", "RESULT with a field of each kind, one without values, one of which not all values could be counted", frame(
+    "RESULT", 10, entries=9, fields=[
+        (0, 0, 1, 6, b"", 6, b"web"), (1, 0, 2, 9, b"", 8, b"info", 1, b"error"), (2, 0, 0, 1, b"empty"),
+        (2, 1, 2, 5, b"http.status", 4, b"200", 1, b"caf\xc3\xa9")]))
+valid("result-spans", "RESULT with spans before 1970, the first one there can be, and every level", frame(
+    "RESULT", 10, entries=30, spans=[(-2**63, 1, 0, 0, 0, 0, 0, 0), (-1000, 0, 0, 0, 0, 0, 0, 1), (0, 1, 2, 3, 4, 5, 6, 7)]))
+valid("result-capped", "RESULT from which fields were left out, with a name and a value of the longest length", frame(
+    "RESULT", 10, resultFlags=1, entries=5, fields=[(2, 1, 1, 5, b"n" * 255, 5, b"v" * 1024)]))
+valid("result-ignored-flags", "RESULT with flags that nobody knows, in a field, too", frame(
+    "RESULT", 10, resultFlags=0xFE, entries=1, fields=[(0, 0xFE, 1, 1, b"", 1, b"web")]))
 valid("frame-unknown-type", "A frame of an unknown type from 128 up, which is ignored", frame(200, 3, control=b"whatever"))
 valid("frame-ignored-flags", "PING with the flags that are ignored", frame("PING", 0, flags=0xF0, token=1))
 valid("extension-unknown", "PING with two extensions that nobody knows, which are skipped",
@@ -227,7 +255,7 @@ flipped[8] = ("number", struct.pack("<Q", 7))
 invalid("check-control-flipped", "a byte of the control part was changed", flipped, "check", "protocol_violation")
 
 # Control parts: cut short, too long, zero bytes, lengths that lie
-REQUESTS = ("append", "complete", "follow", "list", "stat")
+REQUESTS = ("append", "complete", "follow", "list", "stat", "query")
 
 
 def bad_control(name, of, reason, pieces, step="control", error=None):
@@ -277,6 +305,23 @@ bad_control("listing-row-length-long", "listing", "a row's length reaches behind
             frame("LISTING", 8, streams=[{**row, "length": 61}]))
 bad_control("status-count", "status", "count is 3, two are there", message("status", count=3))
 bad_control("status-kind", "status", "a fact of an unknown kind, whose length nobody knows", frame("STATUS", 9, facts=[(b"a", 2, 1)]))
+query, sources = frame("QUERY", 10, kind=1, selectors=[(0, STREAM)]), [(0, 0, 1, 6, b"", 6, b"web")]
+bad_control("query-selector-count", "query", "selectorCount is 2, one is there",
+            frame("QUERY", 10, kind=1, selectorCount=2, selectors=[(0, STREAM)]))
+bad_control("query-selector-short", "query", "a selector's name is cut short", recheck(query, join(query[7:])[:-1]))
+bad_control("result-span-count", "result", "spanCount is 2^32 - 1, two are there", message("result", spanCount=2**32 - 1))
+bad_control("result-field-count", "result", "fieldCount is 2^32 - 1, one is there",
+            frame("RESULT", 10, fieldCount=2**32 - 1, fields=sources))
+bad_control("result-value-count", "result", "valueCount is 2, one is there",
+            frame("RESULT", 10, fields=[(0, 0, 2, 6, b"", 6, b"web")]))
+bad_control("result-value-length", "result", "a value's length reaches behind the control part",
+            frame("RESULT", 10, fields=sources, changes={"control value text": b"\x04\x00web"}))
+bad_control("stream-search-cut-content", "stream", "the extension has content, and none belongs there",
+            message("stream", extensions=[(1, b"\x01")]))
+bad_control("stream-filter", "stream", "a critical extension that is not one of STREAM",
+            message("stream", extensions=[(FILTER, b"a")]), error="unsupported")
+bad_control("query-extension-critical", "query", "an unknown critical extension",
+            message("query", extensions=[(0x8002, b"")]), error="unsupported")
 bad_control("extension-twice", "ping", "a tag appears twice", frame("PING", 0, token=1, extensions=[(0x77, b"a"), (0x77, b"b")]))
 bad_control("extensions-65", "ping", "more than 64 extensions",
             frame("PING", 0, token=1, extensions=[(tag, b"") for tag in range(100, 165)]))
@@ -358,8 +403,35 @@ for name, of, reason, others in [
     ("listing-first-above-head", "listing", "first is above head + 1", dict(streams=[{**row, "first": 109}])),
     ("listing-head-64-bits", "listing", "head is above 2^63 - 1", dict(streams=[{**row, "head": 2**63}])),
     ("listing-order", "listing", "names do not ascend", dict(streams=[{**row, "stream": b"b"}, {**row, "stream": b"a"}])),
+    ("query-kind-0", "query", "unknown kind", dict(kind=0, width=0)),
+    ("query-kind-4", "query", "unknown kind", dict(kind=4, width=0)),
+    ("query-width-0", "query", "width is 0", dict(width=0)),
+    ("query-width-negative", "query", "width is negative", dict(width=-1)),
+    ("query-width-count", "query", "width without a kind that uses it", dict(kind=1)),
+    ("query-width-fields", "query", "width without a kind that uses it", dict(kind=3, valueCount=1)),
+    ("query-values-0", "query", "valueCount is 0", dict(kind=3, width=0)),
+    ("query-values-101", "query", "valueCount is above 100", dict(kind=3, width=0, valueCount=101)),
+    ("query-values-count", "query", "valueCount without a kind that uses it", dict(kind=1, width=0, valueCount=1)),
+    ("query-values-histogram", "query", "valueCount without a kind that uses it", dict(valueCount=1)),
+    ("query-no-selector", "query", "selectorCount is 0", dict(selectors=[])),
+    ("query-1025-selectors", "query", "selectorCount is above 1,024", dict(selectors=[(0, b"a")] * 1025)),
+    ("query-selector-kind", "query", "unknown kind of selector", dict(selectors=[(2, b"a")])),
+    ("query-selector-star", "query", "a * in a selector that is no pattern", dict(selectors=[(0, b"a*")])),
+    ("query-pattern", "query", "a byte that no pattern may have", dict(selectors=[(1, b"a[b]")])),
+    ("result-span-twice", "result", "two spans of the same start", dict(spans=[(0,) * 8, (0,) * 8])),
+    ("result-spans-descend", "result", "spans do not ascend", dict(spans=[(1,) * 8, (-1,) + (0,) * 7])),
+    ("result-field-kind", "result", "unknown kind of field", dict(fields=[(3, 0, 0, 1, b"")])),
+    ("result-value-1025", "result", "a value is longer than 1,024 bytes", dict(fields=[(0, 0, 1, 1, b"", 1, b"v" * 1025)])),
 ]:
     bad_control(name, of, reason, message(name=of, **others), step="values")
+for name, reason, filter in [
+    ("syntax", "a filter with a ( that is not closed", b"(a"), ("utf8", "a filter that is not UTF-8", b"a \xff"),
+    ("level", "a filter for a level that there is none of", b"level:25"), ("time", "a filter with a time that is not absolute", b"time>=1h"),
+    ("regex", "a filter whose regular expression does not compile", b"/(/"),
+    ("long", "a filter longer than 16 KiB", b"x" * (16 * 1024 + 1)),
+]:
+    for of in ("follow", "query"):
+        bad_control(f"{of}-filter-{name}", of, reason, message(of, extensions=[(FILTER, filter)]), step="values")
 for name, reason, advice in [("goaway-advice-empty", "advice of 0 bytes", b""), ("goaway-advice-2-bytes", "advice of 2 bytes", b"\x01\x00")]:
     bad_control(name, "goaway", reason, message("goaway", extensions=[(1, advice)]))
 
@@ -706,6 +778,8 @@ C, S = ">", "<"
 FIRST, SECOND = batch(**lines(b"one", b"two")), batch(**lines(b"three"))
 BAD = batch(1, column(2, 1, b"\x19", "severity"), severities=[25])
 SEAL = batch(1, text(b"done") + column(7, 1, b"\2", "kind"), numbered=(STREAM, INCARNATION, 4, TIME + 6_000_000_000))
+ONLY_ONE = batch(1, lines(b"one")["columns"] + column(8, 4, delta([0]), "offsets"), times=[TIME],
+                 numbered=(STREAM, INCARNATION, 1, TIME + 5_000_000_000, 2), changes=dict(flags=3))
 FOLLOWED = dict(handle=0, incarnation=INCARNATION, head=3, stream=STREAM)
 ROW = dict(incarnation=INCARNATION, first=1, head=4, entries=4, bytes=468, lastReceived=TIME + 6_000_000_000, state=1, stream=STREAM)
 
@@ -740,5 +814,24 @@ session("append-and-follow", "one connection from HELLO to GOAWAY: appends, one 
 session("turned-away", "a client that is not welcome, and that has asked for something before it knew", [
     (C, message("hello", features=0)), (C, frame("STAT", 1)),
     (S, frame("ERROR", code=5, text=b"the token is wrong"))])
+
+BY_MINUTE = dict(kind=2, width=60_000_000_000, selectors=[(0, STREAM)])
+session("queries", "queries that are answered, refused and cancelled, and a subscription with a filter", [
+    (C, message("hello", features=0)), (S, message("welcome")),
+    (C, append(1, 1, FIRST)), (S, frame("ACK", 1, appends=1, incarnation=INCARNATION, firstSequence=1, count=2)),
+    (C, frame("QUERY", 2, kind=1, selectors=[(1, b"w*")], extensions=[(FILTER, b"two")])), (S, frame("RESULT", 2, entries=1)),
+    (C, frame("QUERY", 3, **BY_MINUTE)), (S, frame("PROGRESS", 3, entries=0, all=2)), (S, frame("PROGRESS", 3, entries=2, all=2, bytes=124)),
+    (S, frame("RESULT", 3, entries=2, spans=[(TIME, 2) + (0,) * 6])),
+    (C, frame("QUERY", 4, kind=3, valueCount=10, selectors=[(0, b"db")])), (S, frame("RESULT", 4)),
+    (C, frame("QUERY", 5, **BY_MINUTE)), (C, frame("QUERY", 6, kind=1, selectors=[(0, STREAM)])),
+    (S, frame("PROGRESS", 5, entries=0, all=2)), (C, frame("CANCEL", 5)), (S, frame("RESULT", 6, entries=2)),
+    (S, frame("END", 5, reason=4)),
+    (C, frame("FOLLOW", 7, credit=1_000_000, start=2, startValue=1, followFlags=0x02, selectors=[(0, STREAM)],
+              extensions=[(FILTER, b"one")])),
+    (S, frame("STREAM", 7, position=0, **{**FOLLOWED, "head": 2})), (S, frame("RESOLVED", 7, streams=1)),
+    (S, frame("BATCH", 7, ONLY_ONE, **{"handle": 0, "from": 1, "to": 2})), (S, frame("END", 7, reason=3)),
+    (C, frame("QUERY", 8, kind=1, selectors=[(1, b"**")], extensions=[(FILTER, b"/(a+)+$/")])),
+    (S, frame("ERROR", 8, code=43, text=b"the expression takes too many steps")),
+    (S, message("goaway"))])
 
 print(f"{len(NAMES)} vectors")

@@ -30,6 +30,8 @@ enum Sample {
     Follow(credit: credit, selectors: selectors, start: start, end: end, isReverse: isReverse, cursor: cursor)
   }
 
+  static func query() -> Query { Query(.count, [.stream(web)]) }
+
   static func append(number: UInt64 = 1, batch: ByteString = ByteString(), producer: ProducerID = producer) -> Append {
     Append(producer: producer, number: number, floor: 1, stream: web, batch: batch)
   }
