@@ -1,6 +1,6 @@
-import LogsSimulation
 import Testing
 
+@testable import LogsSimulation
 @testable import LogsWire
 
 /// Filters that nobody writes: each is read, or refused at a place in it.

@@ -1,5 +1,6 @@
 internal import LogsSystem
 internal import LogsText
+internal import LogsWire
 
 extension Arguments {
   /// A whole number of at least `least`.
@@ -23,5 +24,13 @@ extension Arguments {
       )
     }
     return time
+  }
+
+  /// A filter, whose times may be local, or relative to now.
+  func filter(_ option: String) throws(CommandError) -> Filter? {
+    guard let text = value(option) else { return nil }
+    do { return try Filter(text, times: .local(now: SystemClock.wall())) } catch {
+      throw .usage("--\(option), column \(error.column): \(error.reason)")
+    }
   }
 }

@@ -70,7 +70,7 @@ enum FollowCommand {
 
     let printer = FollowPrinter(
       writer: writer, keeper: store.map { CursorKeeper($0, cursor: cursor) }, showsStreams: namesStreams)
-    let filter = try arguments.value("filter").map { try Filter($0) }
+    let filter = try arguments.filter("filter")
     let subscription = client.follow(
       selectors, from: start, until: end, cursor: cursor, isReverse: isReverse, filter: filter)
     let isWhole = try await print(subscription, by: printer)
