@@ -108,7 +108,8 @@ struct FilterVector: Sendable, CustomTestStringConvertible {
     ("time:2026-11-28T10:00Z", "write time>=2026-11-28T10:00Z"), ("time>=10m", "like 2026-11-28T10:00:00Z"),
     (#""a\d""#, #"write \\d"#), ("a~(x,y)", "write (a~x OR a~y)"), ("level~err", "write level:error"),
     ("{app=\"x\"}", "fields"),
-    ("stream:/a", "docker/*"), ("seq:9..1", "write seq:1..9"), (")", "leave it out"), ("a!~=x", "write a!~x"),
+    ("stream:/a", "write parts like 'docker/nginx'"), ("stream:a?é", "docker/*"), ("seq:9..1", "write seq:1..9"),
+    (")", "leave it out"), ("a!~=x", "write a!~x"),
   ]
 
   @Test(arguments: remedies) func `an error says what to write`(_ text: String, _ remedy: String) {

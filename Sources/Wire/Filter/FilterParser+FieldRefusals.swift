@@ -67,9 +67,14 @@ extension FilterParser {
     let hint =
       next > offset && next < scalars.count && scalars[next] != ")"
       ? "\(written)\(valueShown(from: next)) without the space" : "\(written)value"
+    let empty =
+      switch name.field {
+      case .source, .message, .attribute: ", \(written)\"\" for the empty value"
+      case .level, .kind, .stream, .seq, .time: ""
+      }
     return error(
       offset,
-      "a value was expected right behind '\(written)': write \(hint), \(written)\"\" for the empty value, or "
+      "a value was expected right behind '\(written)': write \(hint)\(empty), or "
         + "\(quoted(name.place.lowerBound..<name.symbolPlace.upperBound)) for text")
   }
 
@@ -185,8 +190,8 @@ extension FilterParser {
     let written = shown(value.place)
     return error(
       value.place.lowerBound,
-      "a time is compared by order or with a range: write time>=\(written), "
-        + "or time:\(value.isQuoted ? "A" : written)..B"
+      "a time is compared by order or with a range: write time>=\(written), or "
+        + "time:\(value.isQuoted ? "A" : written)..B"
     )
   }
 

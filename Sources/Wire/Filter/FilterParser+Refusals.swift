@@ -121,16 +121,15 @@ extension FilterParser {
     case 1:
       return error(
         star,
-        "a word is found inside of words anyway: write \(Self.shown(pieces[0])) without '*', "
-          + "or \(quoted(word)) for text"
-      )
+        "a word is found inside of words anyway: write \(Self.shown(pieces[0])) without '*', or "
+          + "\(quoted(word)) for text")
     default:
       let isOpen = scalars[word.lowerBound] == "/"
       return error(
         star,
         isOpen
-          ? "a word has no '*', and this is no regular expression, since no '/' ends it: write /…/, "
-            + "or \(quoted(word)) for text"
+          ? "a word has no '*', and this is no regular expression, since no '/' ends it: write /…/, or "
+            + "\(quoted(word)) for text"
           : "a word has no '*': write \(Self.shown(pieces.joined(separator: " "))) for all of the words, "
             + "/\(Self.shown(pieces.joined(separator: ".*")))/, or \(quoted(word)) for text")
     }

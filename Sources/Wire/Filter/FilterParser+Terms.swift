@@ -43,14 +43,12 @@ extension FilterParser {
       switch scalar {
       case "\"": return String(text)
       case "\\":
-        guard let escaped = peek() else { break }
-        guard let character = Self.escapes[escaped] else {
-          let shown = Self.shown(String(escaped))
+        let shown = peek().map { Self.shown(String($0)) } ?? ""
+        guard let escaped = peek(), let character = Self.escapes[escaped] else {
           throw error(
             offset - 1,
-            #"'\\#(shown)' is no escape in quotation marks; there are \" \\ \n \r \t: "#
-              + #"write \\\#(shown) for a backslash"#
-          )
+            #"'\\#(shown)' is no escape in quotation marks; there are \" \\ \n \r \t: write \\\#(shown) for a "#
+              + "backslash")
         }
         text.append(character)
         offset += 1

@@ -209,8 +209,9 @@ extension FilterParser {
     do {
       return try StreamPattern(value.text)
     } catch {
-      throw self.error(
-        value.place.lowerBound, "\(error.message): write a stream's name, or a pattern like docker/* or docker/**")
+      let remedy =
+        error.message.contains("; write ") ? "" : ": write a stream's name, or a pattern like docker/* or docker/**"
+      throw self.error(value.place.lowerBound, error.message + remedy)
     }
   }
 
