@@ -7,6 +7,10 @@
 #include <emmintrin.h>
 #endif
 
+void logs_lower(unsigned char *copy, const unsigned char *text, unsigned long count) {
+  for (unsigned long i = 0; i < count; i++) copy[i] = text[i] | (((unsigned char)(text[i] - 'A') < 26) << 5);
+}
+
 long logs_find_byte(const void *text, unsigned long count, unsigned char byte) {
   const char *found = memchr(text, byte, count);
   return found ? found - (const char *)text : -1;

@@ -27,6 +27,9 @@ void logs_use_crash_stack(void);
 /// Says in one line on stderr what the memory was wanted for, and how much, 0 if that is not known; then aborts.
 void logs_out_of_memory(unsigned long long byte_count, const char *purpose) __attribute__((noreturn));
 
+/// Copies `text` with A to Z in lower case.
+void logs_lower(unsigned char *copy, const unsigned char *text, unsigned long count);
+
 /// Where `byte` is first in `text`, -1 if nowhere.
 long logs_find_byte(const void *text, unsigned long count, unsigned char byte);
 

@@ -2,6 +2,16 @@ internal import CSystem
 
 /// Finds bytes in bytes.
 enum LiteralSearch {
+  /// Copies text, with ASCII in lower case, into memory of its length.
+  static func lower(_ text: RawSpan, into copy: UnsafeMutableRawBufferPointer) {
+    precondition(copy.count >= text.byteCount, "a copy has room for the text")
+    unsafe text.withUnsafeBytes { bytes in
+      guard let source = bytes.baseAddress, let target = copy.baseAddress else { return }
+      unsafe logs_lower(
+        target.assumingMemoryBound(to: UInt8.self), source.assumingMemoryBound(to: UInt8.self), UInt(bytes.count))
+    }
+  }
+
   /// Where `byte` is first in a part of `span`.
   static func first(_ byte: UInt8, in span: RawSpan, from: Int, to: Int) -> Int? {
     guard from < to else { return nil }

@@ -91,12 +91,8 @@ extension TextColumn {
     let range = first.lowerBound..<last.upperBound
     var writer = ByteWriter(capacity: range.count)
     _ = unsafe writer.append(upTo: range.count) { room in
-      unsafe bytes.withUnsafeBytes { source in
-        for index in 0..<range.count {
-          unsafe room[index] = CaseFolding.lower(source[range.lowerBound + index])
-        }
-        return range.count
-      }
+      unsafe LiteralSearch.lower(bytes.span.extracting(range), into: room)
+      return range.count
     }
     let offset = first.lowerBound
     let rows = rows.map { $0.lowerBound - offset..<$0.upperBound - offset }
