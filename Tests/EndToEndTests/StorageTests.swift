@@ -15,7 +15,8 @@ import Testing
         return asked.text.trimmingCharacters(in: .newlines)
       }
       let specification = try String(contentsOfFile: "\(Binaries.repository)/spec/storage.md", encoding: .utf8)
-      let described = Self.tables(in: specification)
+      // The index of the text comes with sealing.
+      let described = Self.tables(in: specification).filter { !$0.key.hasPrefix("text_") }
       let tables = try ask(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name")
       #expect(tables.split(separator: "\n").map(String.init) == described.keys.sorted())

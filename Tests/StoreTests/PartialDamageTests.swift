@@ -80,6 +80,7 @@ import Testing
     let page = try #require(
       (content.count / 16384..<content.count / 8192).first { page in
         [100, 8000].allSatisfy { content[page * 8192 + $0] == UInt8(ascii: "x") }
+          && content[page * 8192..<page * 8192 + 4].contains { $0 != 0 }
       })
     content[page * 8192] = 0x7f
     directory.write("data/segments/0000000001.db", content)

@@ -131,7 +131,8 @@ import Testing
   @Test func `answers with the index are those of the plain evaluator, in both directions`() throws {
     var random = SeededGenerator(seed: Self.seed)
     let clock = TestClock()
-    let test = try TestStore(Self.configuration(TestDirectory(), clock))
+    let directory = TestDirectory()
+    let test = try TestStore(Self.configuration(directory, clock), in: directory)
     Self.fill(test, clock, &random)
     let texts = try Self.texts(test)
     var (readByteCount, allByteCount) = (0, 0)
@@ -151,7 +152,8 @@ import Testing
   @Test func `a needle reads its block and no other`() throws {
     var random = SeededGenerator(seed: Self.seed)
     let clock = TestClock()
-    let test = try TestStore(Self.configuration(TestDirectory(), clock))
+    let directory = TestDirectory()
+    let test = try TestStore(Self.configuration(directory, clock), in: directory)
     test.append("s3", .test(["before needle_4711 behind"]), producer: 99, number: 1)
     Self.fill(test, clock, &random)
     let all = try Self.answer(test, .all).byteCount
@@ -165,11 +167,11 @@ import Testing
   /// Changes in the index: what a row says, what its key says, rows that are gone.
   private static let changes = [
     "UPDATE text_blocks SET filter = zeroblob(length(filter))",
-    "UPDATE text_blocks SET section = section + 1", "UPDATE text_blocks SET flags = 0, stream = stream + 1",
+    "UPDATE text_blocks SET section = section + 1", "UPDATE text_blocks SET flags = 0, stream = stream + 100000",
     "UPDATE text_blocks SET last_seq = last_seq + 50", "DELETE FROM text_blocks WHERE stream % 2 = 0",
     "UPDATE text_pages SET tokens = (SELECT tokens FROM text_pages ORDER BY first LIMIT 1)",
     "UPDATE text_pages SET behind = x''", "DELETE FROM text_pages WHERE first != x''", "DELETE FROM text_pages",
-    "UPDATE text_pages SET first = x'7a7a' WHERE first != x''", "UPDATE text_pages SET tokens = x''",
+    "UPDATE text_pages SET first = first || x'30' WHERE first != x''", "UPDATE text_pages SET tokens = x''",
     "DELETE FROM text_pages WHERE first = x''",
   ]
 

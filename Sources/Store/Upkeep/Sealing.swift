@@ -40,7 +40,7 @@ final class Sealing: UpkeepJob {
         return .done
       }
       if upkeep.isClosing { return .done }
-      upkeep.log("segment \(segment.number) cannot be indexed yet: \(error)")
+      upkeep.log("segment \(segment.number) cannot be sealed yet: \(error)")
       return .again(after: upkeep.retryInterval)
     }
     let isFirst = self.isFirst.withLock { isFirst in

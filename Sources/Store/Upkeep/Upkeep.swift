@@ -55,10 +55,12 @@ final class Upkeep: Sendable {
   private func run() {
     while let jobs = takeDue() {
       for job in jobs {
+        let wasClosing = isClosing
         switch job.run(on: self) {
         case .done: break
         case .again(let delay):
-          if !isClosing { add(job, dueAt: SystemClock.monotonic() &+ delay.nanoseconds) }
+          // One that did not know that it was its last time has one more.
+          if !wasClosing { add(job, dueAt: SystemClock.monotonic() &+ delay.nanoseconds) }
         }
       }
     }
