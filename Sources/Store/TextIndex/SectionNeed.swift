@@ -8,8 +8,6 @@ indirect enum SectionNeed {
   case nothing
   /// One of these tokens.
   case tokens([UInt64])
-  /// The same, or a token whose end is not in the index.
-  case tokensOrCut([UInt64])
   case all([SectionNeed])
   case either([SectionNeed])
 
@@ -47,7 +45,7 @@ indirect enum SectionNeed {
       return needs.isEmpty ? .anything : .all(needs)
     }
     let found = try statements.findInside(part.bytes, isSuffix: !part.isOpenBehind, in: section)
-    return found.isAnything ? .anything : .tokensOrCut(found.hashes)
+    return found.isAnything ? .anything : found.hashes.isEmpty ? .nothing : .tokens(found.hashes)
   }
 
   /// Whether a block may have it.
@@ -56,7 +54,6 @@ indirect enum SectionNeed {
     case .anything: true
     case .nothing: false
     case .tokens(let hashes): hashes.contains { block.filter.mayHold($0) }
-    case .tokensOrCut(let hashes): block.hasCutTokens || hashes.contains { block.filter.mayHold($0) }
     case .all(let needs): needs.allSatisfy { $0.mayBe(in: block) }
     case .either(let needs): needs.contains { $0.mayBe(in: block) }
     }

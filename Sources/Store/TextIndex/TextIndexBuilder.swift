@@ -16,7 +16,6 @@ struct TextIndexBuilder {
   struct Block {
     var stream: Int64
     var numbers: ClosedRange<UInt64>
-    var hasCutTokens: Bool
     var filter: TokenFilter
   }
 
@@ -31,7 +30,6 @@ struct TextIndexBuilder {
     var stream: Int64
     var numbers: ClosedRange<UInt64>
     var entryCount: Int
-    var hasCutTokens = false
     var tokens: [UInt32] = []
   }
 
@@ -79,11 +77,15 @@ struct TextIndexBuilder {
             }
             let start = offset
             while offset < row.upperBound, unsafe classes[Int(bytes[offset])] { offset += 1 }
-            let count = min(offset - start, Tokens.byteCountMax)
-            if offset - start > count { draft.hasCutTokens = true }
-            let part = unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<start + count])
-            let token = unsafe part.assumingMemoryBound(to: UInt8.self)
-            if let number = unsafe table.note(token, in: UInt32(block)) { draft.tokens.append(number) }
+            var piece = start
+            while true {
+              let end = min(piece + Tokens.byteCountMax, offset)
+              let part = unsafe UnsafeRawBufferPointer(rebasing: bytes[piece..<end])
+              let token = unsafe part.assumingMemoryBound(to: UInt8.self)
+              if let number = unsafe table.note(token, in: UInt32(block)) { draft.tokens.append(number) }
+              guard end < offset else { break }
+              piece = min(piece + Tokens.stride, offset - Tokens.byteCountMax)
+            }
           }
         }
       }
@@ -99,7 +101,7 @@ struct TextIndexBuilder {
     let isCommon = table.blockCounts.map { Int($0) > commonCount }
     let blocks = drafts.map { draft in
       Block(
-        stream: draft.stream, numbers: draft.numbers, hasCutTokens: draft.hasCutTokens,
+        stream: draft.stream, numbers: draft.numbers,
         filter: TokenFilter(of: draft.tokens.filter { !isCommon[Int($0)] }.map { table.hashes[Int($0)] }))
     }
     var entries = (0..<table.count).map { TokenPage.Entry(token: table.token($0), isCommon: isCommon[$0]) }

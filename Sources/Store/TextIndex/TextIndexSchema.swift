@@ -15,7 +15,6 @@ enum TextIndexSchema {
       first_seq INTEGER NOT NULL,
       last_seq INTEGER NOT NULL,
       section INTEGER NOT NULL,
-      flags INTEGER NOT NULL,
       check_sum INTEGER NOT NULL,
       filter BLOB NOT NULL,
       PRIMARY KEY(stream, first_seq)
@@ -31,17 +30,14 @@ enum TextIndexSchema {
     ) WITHOUT ROWID;
     """
 
-  static let hasCutTokens: Int64 = 1
-
   static func check(
-    stream: Int64, _ numbers: ClosedRange<UInt64>, section: Int64, flags: Int64, filter: ByteString
+    stream: Int64, _ numbers: ClosedRange<UInt64>, section: Int64, filter: ByteString
   ) -> UInt64 {
     var writer = ByteWriter(capacity: 64)
     writer.append(i64: stream)
     writer.append(u64: numbers.lowerBound)
     writer.append(u64: numbers.upperBound)
     writer.append(i64: section)
-    writer.append(i64: flags)
     return XXH3.hash(filter.span, seed: XXH3.hash(writer.span))
   }
 

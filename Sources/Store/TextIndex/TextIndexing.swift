@@ -25,7 +25,7 @@ final class TextIndexing: @unchecked Sendable {
     try database.execute(
       "DROP TABLE IF EXISTS \(TextIndexSchema.blocks); DROP TABLE IF EXISTS \(TextIndexSchema.pages)")
     try database.execute(TextIndexSchema.tables)
-    insertBlock = try database.prepare("INSERT INTO \(TextIndexSchema.blocks) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")
+    insertBlock = try database.prepare("INSERT INTO \(TextIndexSchema.blocks) VALUES(?1, ?2, ?3, ?4, ?5, ?6)")
     insertPage = try database.prepare("INSERT INTO \(TextIndexSchema.pages) VALUES(?1, ?2, ?3, ?4, ?5, ?6)")
     rows = try database.prepare(
       """
@@ -85,18 +85,14 @@ final class TextIndexing: @unchecked Sendable {
   private func write(_ section: TextIndexBuilder.Section) throws(SQLiteError) {
     let number = sectionCount
     for block in section.blocks {
-      let flags = block.hasCutTokens ? TextIndexSchema.hasCutTokens : 0
       let filter = block.filter.stored
       insertBlock.bind(1, block.stream)
       insertBlock.bind(2, bits: block.numbers.lowerBound)
       insertBlock.bind(3, bits: block.numbers.upperBound)
       insertBlock.bind(4, number)
-      insertBlock.bind(5, flags)
       insertBlock.bind(
-        6,
-        bits: TextIndexSchema.check(
-          stream: block.stream, block.numbers, section: number, flags: flags, filter: filter))
-      try insertBlock.run(7, filter)
+        5, bits: TextIndexSchema.check(stream: block.stream, block.numbers, section: number, filter: filter))
+      try insertBlock.run(6, filter)
     }
     for page in section.pages {
       let (first, end) = (ByteString(page.first), ByteString(page.end))

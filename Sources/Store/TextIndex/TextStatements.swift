@@ -6,7 +6,6 @@ final class TextStatements {
   struct Block {
     var numbers: ClosedRange<UInt64>
     var section: Int64
-    var hasCutTokens: Bool
     var filter: TokenFilter
   }
 
@@ -18,7 +17,7 @@ final class TextStatements {
   init(_ database: borrowing Database) throws(SQLiteError) {
     blocks = try database.prepare(
       """
-      SELECT first_seq, last_seq, section, flags, check_sum, filter FROM \(TextIndexSchema.blocks) WHERE stream = ?1
+      SELECT first_seq, last_seq, section, check_sum, filter FROM \(TextIndexSchema.blocks) WHERE stream = ?1
       ORDER BY first_seq
       """)
     let columns = "first, behind, raw_length, check_sum, tokens"
@@ -37,16 +36,12 @@ final class TextStatements {
     var end: UInt64 = 0
     while try blocks.step() {
       let (first, last) = (blocks.bits(0), blocks.bits(1))
-      let (section, flags, filter) = (blocks.integer(2), blocks.integer(3), blocks.bytes(5))
+      let (section, filter) = (blocks.integer(2), blocks.bytes(4))
       guard first > end, first <= last, last <= Limits.numberMax,
-        TextIndexSchema.check(stream: stream, first...last, section: section, flags: flags, filter: filter)
-          == blocks.bits(4)
+        TextIndexSchema.check(stream: stream, first...last, section: section, filter: filter) == blocks.bits(3)
       else { continue }
       end = last
-      try body(
-        Block(
-          numbers: first...last, section: section, hasCutTokens: flags & TextIndexSchema.hasCutTokens != 0,
-          filter: TokenFilter(filter)))
+      try body(Block(numbers: first...last, section: section, filter: TokenFilter(filter)))
     }
   }
 

@@ -3,9 +3,10 @@ internal import LogsWire
 /// Tokens of text: the longest runs of ASCII letters, digits and `_`, in lower case. What is between them, other
 /// characters included, separates them.
 enum Tokens {
-  /// Longer ones are cut: they are found by what they begin with. Blocks that have such remember it, since nothing is
-  /// known of what they end with.
+  /// Longer ones are in the index in pieces of this length, each beginning `stride` behind the one before, the last
+  /// ending where the token does. So any `stride` bytes of a token are in a piece.
   static let byteCountMax = 64
+  static let stride = 32
 
   /// For each byte, whether it belongs to a token.
   static let classes: [Bool] = (0..<256).map { byte in
@@ -37,9 +38,10 @@ enum Tokens {
       var part = Part(
         bytes: needle[first..<offset].map(lower), isOpenBefore: first == 0 && !isWord,
         isOpenBehind: offset == needle.count && !isWord)
-      if part.bytes.count > byteCountMax {
-        // Only its beginning is in the index, if it begins here.
-        if part.isOpenBefore { continue }
+      if part.isOpenBefore, part.bytes.count > stride {
+        part.bytes = Array(part.isOpenBehind ? part.bytes.prefix(stride) : part.bytes.suffix(stride))
+      } else if part.bytes.count > byteCountMax {
+        // The first piece of a token that begins here.
         part.bytes.removeLast(part.bytes.count - byteCountMax)
         part.isOpenBehind = false
       }
