@@ -49,8 +49,16 @@ package enum CommandLineTool {
   /// Reports a failure in one line.
   private static func report(_ error: any Error) -> Int32 {
     if error is Terminal.PipeClosed { return ExitCode.done }
+    if let mistake = error as? FilterMistake { return report(mistake) }
     Terminal.note(text(of: error))
     return exitCode(of: error)
+  }
+
+  /// Below the line, on a terminal, the filter and where it is wrong.
+  private static func report(_ mistake: FilterMistake) -> Int32 {
+    Terminal.note(mistake.description)
+    if Terminal.isErrorTerminal { for line in mistake.lines { Terminal.note(line) } }
+    return ExitCode.usage
   }
 
   static func text(of error: any Error) -> String {

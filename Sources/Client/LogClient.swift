@@ -24,7 +24,6 @@ public final class LogClient: Sendable {
   private let budget = SendBudget(byteCountMax: sendQueueByteCountMax)
   private let encoders = BatchEncoderPool()
   private let followKeyLast = Atomic<UInt64>(0)
-  private let followReportByteCountMin: Int
 
   /// A client that is not connected yet.
   ///
@@ -47,8 +46,6 @@ public final class LogClient: Sendable {
     }
     self.thread = thread
     core = ClientCore(loop: loop, configuration: configuration, endpoints: endpoints, board: board, budget: budget)
-    // Reporting every quarter of the window keeps the server from waiting for a report.
-    followReportByteCountMin = configuration.followCreditByteCount / 4
   }
 
   deinit {
@@ -208,7 +205,9 @@ extension LogClient {
   func begin(_ terms: SubscriptionTerms) -> SubscriptionHandle {
     let key = followKeyLast.add(1, ordering: .relaxed).newValue
     let (loop, core) = (loop, core)
-    let buffer = EventBuffer(reportByteCountMin: followReportByteCountMin) { [weak core] byteCount in
+    // With three quarters of the window always known to be free, the server need not wait for a report.
+    let reportByteCountMin = (terms.window ?? core.configuration.followCreditByteCount) / 4
+    let buffer = EventBuffer(reportByteCountMin: reportByteCountMin) { [weak core] byteCount in
       guard let core else { return }
       loop.execute { core.assumeIsolated { $0.taken(byteCount, key: key) } }
     }

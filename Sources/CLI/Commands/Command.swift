@@ -14,7 +14,8 @@ struct Command: Sendable {
   let run: @Sendable (Arguments) async throws -> Int32
 
   static let all = [
-    PushCommand.command, FollowCommand.command, StreamsCommand.command, StatusCommand.command, CompleteCommand.command,
+    PushCommand.command, FollowCommand.command, QueryCommand.command, StreamsCommand.command, StatusCommand.command,
+    CompleteCommand.command,
     SpoolCommand.command, BenchCommand.command,
   ]
 

@@ -13,6 +13,9 @@ enum FollowCommand {
       ? one character; quote it. follow reconnects after restarts of the server and broken links, without
       losing or repeating an entry. It ends when nobody reads its stdout any more.
 
+      --filter, -l, -g, -v and --source show only some of the entries; -n and --limit count those. logs help
+      query and docs/searching.md say more.
+
       With --until, --until-seq, --until-head or --reverse it begins with the first entry, unless -n,
       --from-seq or --since says otherwise. An empty cursor file counts as none. When the reader of a pipe
       goes away, the cursor stays at the last line that it has read.
@@ -34,13 +37,13 @@ enum FollowCommand {
       Option("until-head", help: "end when everything stored at the start has been shown"),
       Option("until-seq", form: "N", help: "end after sequence number N of each stream"),
       Option("limit", form: "N", help: "end after N entries"),
-      Option("filter", form: "FILTER", help: "show only entries that pass the filter"),
       Option("reverse", ["r"], help: "newest first, and end at the oldest"),
       Option("strict", help: "exit with 5 when entries asked for were trimmed or lost"),
-    ] + EntryWriter.options
+    ] + FilterOptions.all + EntryWriter.options
 
   private static func run(_ arguments: Arguments) async throws -> Int32 {
-    let selectors = try selectors(arguments)
+    let selectors = try StreamOperands.selectors(arguments.operands, of: "follow")
+    let filter = try FilterOptions.filter(arguments)
     let cursorFile = arguments.value("cursor-file")
     var cursor = LogCursor()
     var hasCursor = false
@@ -61,8 +64,8 @@ enum FollowCommand {
       hasCursor || isReverse || end.atHead || end.sequence != nil || end.time != nil ? .first : .last(defaultTail)
     let start = try start(arguments) ?? defaultStart
     if isReverse, cursorFile != nil { throw CommandError.usage("--reverse and --cursor-file exclude each other") }
-    let namesStreams = selectors.count > 1 || selectors.contains { if case .pattern = $0 { true } else { false } }
-    let writer = try EntryWriter(arguments, namesStreams: namesStreams)
+    let namesStreams = StreamOperands.mayBeSeveral(selectors)
+    let writer = try EntryWriter(arguments, namesStreams: namesStreams, filter: filter)
     let patience = try ConnectionOptions.patience(arguments, else: nil)
     let client = try ConnectionOptions.client(arguments, patience: patience)
     let notices = ConnectionNotices(client, patience: patience)
@@ -70,24 +73,11 @@ enum FollowCommand {
 
     let printer = FollowPrinter(
       writer: writer, keeper: store.map { CursorKeeper($0, cursor: cursor) }, showsStreams: namesStreams)
-    let filter = try arguments.filter("filter")
     let subscription = client.follow(
       selectors, from: start, until: end, cursor: cursor, isReverse: isReverse, filter: filter)
-    let isWhole = try await print(subscription, by: printer)
+    let isWhole = try await Terminal.whileRead { try await printer.print(subscription) }
     await client.shutdown(deadline: .seconds(1))
     return isWhole || !arguments.has("strict") ? ExitCode.done : ExitCode.dataMissing
-  }
-
-  /// Prints until the end, or until nobody reads stdout any more, which is noticed even while nothing is printed.
-  private static func print(_ subscription: FollowSequence, by printer: FollowPrinter) async throws -> Bool {
-    let printing = Task { try await printer.print(subscription) }
-    let watching = Task { if await Terminal.untilReaderIsGone() { printing.cancel() } }
-    defer { watching.cancel() }
-    return try await withTaskCancellationHandler {
-      try await printing.value
-    } onCancel: {
-      printing.cancel()
-    }
   }
 
   /// Fails before anything is shown if the cursor could not be saved.
@@ -101,13 +91,6 @@ enum FollowCommand {
         may write to
         """
       )
-    }
-  }
-
-  private static func selectors(_ arguments: Arguments) throws -> [StreamSelector] {
-    if arguments.operands.isEmpty { throw CommandError.usage("follow needs a stream or pattern; see logs help follow") }
-    return try arguments.operands.map { text in
-      StreamPattern.isPattern(text) ? .pattern(try StreamPattern(text)) : .stream(try StreamName(text))
     }
   }
 

@@ -41,12 +41,7 @@ actor FollowPrinter {
       case .skipped(let skip):
         if skip.reason != .filtered {
           isWhole = false
-          Terminal.note(
-            """
-            stream \(skip.stream): \(skip.range.count) entries \(Self.words(skip.reason)), sequence numbers \
-            \(skip.range.lowerBound) to \(skip.range.upperBound)
-            """
-          )
+          Terminal.note(Self.text(of: skip))
         }
         try await keeper?.passed(event)
       // `ConnectionNotices` reports the interruption.
@@ -141,6 +136,11 @@ actor FollowPrinter {
     let places = cursor.sorted.map { showsStreams ? "\($0.stream) at \($0.sequence)" : "at \($0.sequence)" }
     let shown = places.prefix(3).joined(separator: ", ") + (places.count > 3 ? " and \(places.count - 3) more" : "")
     return "resumed \(shown): 0 missing, 0 repeated"
+  }
+
+  /// What is missing, and why.
+  static func text(of gap: SkippedRange) -> String {
+    "stream \(gap.stream): \(gap.range.count) entries \(words(gap.reason)), sequence numbers \(gap.range.lowerBound) to \(gap.range.upperBound)"
   }
 
   private static func words(_ reason: SkipReason) -> String {

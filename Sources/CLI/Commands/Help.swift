@@ -8,7 +8,7 @@ enum Help {
       "  \(command.name)\(String(repeating: " ", count: width - command.name.count))  \(command.summary)"
     }
     return """
-      logs - push, follow and look at log streams
+      logs - push, follow and search log streams
 
       usage: logs COMMAND [FLAGS] [ARGUMENTS]
 

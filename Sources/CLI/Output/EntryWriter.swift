@@ -15,9 +15,12 @@ struct EntryWriter {
   private var json = JSONWriter()
   /// The part written last, if its line continues in another entry.
   private var openPart: (part: LinePart, stream: StreamName)?
+  /// What to show in another color; nil for nothing.
+  private let highlighter: FilterHighlighter?
 
-  init(format: Format, isUTC: Bool, usesColor: Bool, namesStreams: Bool) {
+  init(format: Format, isUTC: Bool, usesColor: Bool, namesStreams: Bool, filter: Filter? = nil) {
     self.format = format
+    highlighter = format == .short && usesColor ? filter.flatMap(FilterHighlighter.init) : nil
     line = ShortLine(isUTC: isUTC, usesColor: usesColor, namesStream: namesStreams)
   }
 
@@ -34,10 +37,11 @@ struct EntryWriter {
     Option("no-color", help: "the same as --color never"),
   ]
 
-  init(_ arguments: Arguments, namesStreams: Bool) throws(CommandError) {
+  /// - Parameter filter: what was searched for, to show it in another color.
+  init(_ arguments: Arguments, namesStreams: Bool, filter: Filter?) throws(CommandError) {
     self.init(
       format: try Self.format(arguments), isUTC: arguments.has("utc"), usesColor: try Terminal.usesColor(arguments),
-      namesStreams: namesStreams)
+      namesStreams: namesStreams, filter: filter)
   }
 
   static func format(_ arguments: Arguments) throws(CommandError) -> Format {
@@ -49,7 +53,11 @@ struct EntryWriter {
   }
 
   /// Appends the entry's line.
-  mutating func append(_ entry: LogEntry, of stream: StreamName, to output: inout [UInt8]) {
+  ///
+  /// - Parameter isContext: whether it only stands near one that was searched for.
+  mutating func append(
+    _ entry: LogEntry, of stream: StreamName, isContext: Bool = false, to output: inout [UInt8]
+  ) {
     switch format {
     case .raw:
       // It seals the stream and is not a line that somebody pushed.
@@ -57,10 +65,20 @@ struct EntryWriter {
       writeRaw(entry, of: stream, to: &output)
     case .json:
       json.removeAll()
-      json.entry(entry, of: stream)
+      json.entry(entry, of: stream, isContext: isContext)
       json.newline()
       output.append(contentsOf: json.bytes)
-    case .short: line.append(entry, of: stream, to: &output)
+    case .short:
+      let matches = isContext ? [] : highlighter?.ranges(in: entry.message) ?? []
+      line.append(entry, of: stream, matches: matches, to: &output)
+    }
+  }
+
+  /// Appends what stands between groups of entries that do not follow each other.
+  func appendSeparator(to output: inout [UInt8]) {
+    switch format {
+    case .raw, .json: break
+    case .short: output.append(contentsOf: "--\n".utf8)
     }
   }
 

@@ -4,6 +4,18 @@ internal import LogsTransport
 
 /// The reader of stdout: whether it is still there, and how far it has read.
 extension Terminal {
+  /// Prints until the end, or until nobody reads stdout any more, also while there is nothing to print.
+  static func whileRead<Value: Sendable>(_ print: @escaping @Sendable () async throws -> Value) async throws -> Value {
+    let printing = Task { try await print() }
+    let watching = Task { if await untilReaderIsGone() { printing.cancel() } }
+    defer { watching.cancel() }
+    return try await withTaskCancellationHandler {
+      try await printing.value
+    } onCancel: {
+      printing.cancel()
+    }
+  }
+
   /// Waits until nobody reads stdout any more, or the task is cancelled. A file always has room and no reader.
   ///
   /// - Returns: whether the reader has gone.

@@ -5,7 +5,8 @@ extension ClientCore {
   func follow(_ terms: SubscriptionTerms, buffer: EventBuffer, key: UInt64) {
     guard !isClosed, !isShuttingDown else { return buffer.finish(throwing: .closed) }
     buffers[key] = buffer
-    subscriptions.begin(key, terms, limits: configuration.followLimits, window: configuration.followCreditByteCount)
+    subscriptions.begin(
+      key, terms, limits: configuration.followLimits, window: terms.window ?? configuration.followCreditByteCount)
     start()
     carryOutFollows()
   }

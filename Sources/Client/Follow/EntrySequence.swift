@@ -1,5 +1,5 @@
-/// What an `EntrySequence` does where entries that were stored are missing: lost with a damaged file, trimmed by
-/// retention, or deleted.
+/// What an `EntrySequence` or a `QuerySequence` does where entries that were stored are missing: lost with a damaged
+/// file, trimmed by retention, or deleted.
 ///
 /// Entries that a filter leaves out do not count as missing.
 public enum GapPolicy: Sendable {
@@ -59,7 +59,7 @@ public struct EntrySequence: AsyncSequence, Sendable {
           guard let event = try await events?.next() else { return nil }
           switch event {
           case .batch(let batch): parts = batch.parts[...]
-          case .skipped(let skip): try pass(skip)
+          case .skipped(let skip): if skip.reason != .filtered { try policy.pass(skip) }
           case .announced, .resolved, .live, .behind, .interrupted, .resumed: break
           case .ended: return nil
           }
@@ -72,17 +72,19 @@ public struct EntrySequence: AsyncSequence, Sendable {
       }
     }
 
-    private func pass(_ skip: SkippedRange) throws(LogError) {
-      guard skip.reason != .filtered else { return }
-      switch policy {
-      case .fail: throw LogError(missing: skip)
-      case .ignore: break
-      case .report(let report): report(skip)
-      }
-    }
-
     public mutating func next(isolation actor: isolated (any Actor)?) async throws(LogError) -> StreamEntry? {
       try await next()
+    }
+  }
+}
+
+extension GapPolicy {
+  /// Goes on behind a gap, or throws.
+  func pass(_ gap: SkippedRange) throws(LogError) {
+    switch self {
+    case .fail: throw LogError(missing: gap)
+    case .ignore: break
+    case .report(let report): report(gap)
     }
   }
 }
@@ -95,7 +97,7 @@ extension LogError {
       .dataMissing,
       """
       stream '\(skip.stream)' lacks the entries \(skip.range.lowerBound) to \(skip.range.upperBound): they are \
-      \(reason); continue after them, or say with entries(onGap:) what to do at a gap
+      \(reason); continue after them, or say with onGap what to do at a gap
       """)
   }
 }

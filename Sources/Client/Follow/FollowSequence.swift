@@ -46,16 +46,19 @@ public struct FollowSequence: AsyncSequence, Sendable {
       return event
     }
 
+    /// Follows from now on, not only from the first call of `next`.
+    @discardableResult
+    mutating func begin() throws(LogError) -> SubscriptionHandle {
+      if let handle { return handle }
+      try terms.check()
+      let handle = client.begin(terms)
+      self.handle = handle
+      return handle
+    }
+
     /// The next event, if there is one before `deadline`.
     mutating func next(before deadline: ContinuousClock.Instant?) async throws(LogError) -> EventBuffer.Next {
-      let handle: SubscriptionHandle
-      if let begun = self.handle {
-        handle = begun
-      } else {
-        try terms.check()
-        handle = client.begin(terms)
-        self.handle = handle
-      }
+      let handle = try begin()
       let next = try await handle.buffer.next(before: deadline)
       if case .over = next { handle.end() }
       return next

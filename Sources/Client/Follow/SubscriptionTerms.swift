@@ -9,6 +9,8 @@ struct SubscriptionTerms: Sendable {
   var cursor: LogCursor
   /// Which entries are wanted; nil for all.
   var filter: Filter?
+  /// Stored bytes that may wait for the application and be on their way; nil for the client's usual window.
+  var window: Int?
 
   /// Whether `stream` is one of those selected.
   func selects(_ stream: StreamName) -> Bool {

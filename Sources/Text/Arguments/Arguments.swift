@@ -9,6 +9,8 @@ package struct Arguments: Sendable {
   /// In the order in which they were given.
   package private(set) var flags: [Flag] = []
   package private(set) var operands: [String] = []
+  /// How many operands stand before `--`; nil without it.
+  package private(set) var leadingCount: Int?
 
   /// - Parameters:
   ///   - options: the known flags; anything else that begins with a dash is refused. `--` ends the flags, `-` alone is
@@ -29,6 +31,7 @@ package struct Arguments: Sendable {
       if word == "-" || !word.hasPrefix("-") {
         operands.append(word)
       } else if word == "--" {
+        leadingCount = operands.count
         operands += rest
         return
       } else if word.hasPrefix("--") {
@@ -67,6 +70,9 @@ package struct Arguments: Sendable {
 
   /// The value that was given last.
   package func value(_ option: String) -> String? { flags.last { $0.name == option }?.value }
+
+  /// All values that were given, in their order.
+  package func values(_ option: String) -> [String] { flags.filter { $0.name == option }.map(\.value) }
 }
 
 /// Arguments that a program does not understand, and where to look.

@@ -2,7 +2,9 @@ package import LogsWire
 
 extension JSONWriter {
   /// Writes an entry as an object, the same for all programs that print or serve entries.
-  package mutating func entry(_ entry: LogEntry, of stream: StreamName) {
+  ///
+  /// - Parameter isContext: whether it only stands near one that was searched for.
+  package mutating func entry(_ entry: LogEntry, of stream: StreamName, isContext: Bool = false) {
     object { json in
       json.key("stream")
       json.string(stream.text)
@@ -24,6 +26,10 @@ extension JSONWriter {
       json.attributes(entry.attributes)
       json.key("kind")
       json.string("\(entry.kind)")
+      if isContext {
+        json.key("context")
+        json.boolean(true)
+      }
     }
   }
 

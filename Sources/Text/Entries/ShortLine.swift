@@ -19,10 +19,14 @@ package struct ShortLine: Sendable {
     static let red = "\u{1b}[31m"
     static let yellow = "\u{1b}[33m"
     static let cyan = "\u{1b}[36m"
+    static let match = "\u{1b}[1;31m"
     static let reset = "\u{1b}[0m"
   }
 
-  package func append(_ entry: LogEntry, of stream: StreamName, to output: inout [UInt8]) {
+  /// - Parameter matches: parts of the message to show in another color, in ascending order.
+  package func append(
+    _ entry: LogEntry, of stream: StreamName, matches: [Range<Int>] = [], to output: inout [UInt8]
+  ) {
     func colored(_ text: String, _ color: String?) {
       guard usesColor, let color else { return output.append(contentsOf: text.utf8) }
       output.append(contentsOf: color.utf8)
@@ -47,7 +51,15 @@ package struct ShortLine: Sendable {
       output.append(contentsOf: ": ".utf8)
     }
     if entry.kind != .log { colored("[\(entry.kind)] ", Color.cyan) }
-    PrintableText.append(entry.message, to: &output)
+    var offset = 0
+    for match in matches where usesColor {
+      PrintableText.append(entry.message[offset..<match.lowerBound], to: &output)
+      output.append(contentsOf: Color.match.utf8)
+      PrintableText.append(entry.message[match], to: &output)
+      output.append(contentsOf: Color.reset.utf8)
+      offset = match.upperBound
+    }
+    PrintableText.append(entry.message[offset..<entry.message.count], to: &output)
     if !entry.attributes.isEmpty {
       space()
       var attributes = JSONWriter()

@@ -107,18 +107,35 @@ struct RegexError: Error, Hashable, Sendable {
   ///
   /// - Throws: `FilterFailure.tooCostly` when that takes more than the limits allow.
   borrowing func matches(_ regex: FilterRegex, _ text: RawSpan) throws(FilterFailure) -> Bool {
-    var result = match(regex, text, options: 0)
-    // The interpreter keeps its state on the heap, which has a limit of its own.
-    if result == PCRE2_ERROR_JIT_STACKLIMIT { result = match(regex, text, options: UInt32(PCRE2_NO_JIT)) }
+    let result = match(regex, text, from: 0)
     if result >= 0 { return true }
     if result == PCRE2_ERROR_NOMATCH { return false }
     throw .tooCostly(regex.pattern)
   }
 
-  private borrowing func match(_ regex: FilterRegex, _ text: RawSpan, options: UInt32) -> Int32 {
+  /// Where the expression matches first in `text` from `offset` on; nil when it does not, or when to know that takes more
+  /// than the limits allow.
+  borrowing func first(_ regex: FilterRegex, in text: RawSpan, from offset: Int) -> Range<Int>? {
+    guard match(regex, text, from: offset) >= 0 else { return nil }
+    // pcre2api(3): there is at least one pair. With \K in a lookaround a match may begin behind its end.
+    let (start, end) = unsafe (pcre2_get_ovector_pointer_8(data)[0], pcre2_get_ovector_pointer_8(data)[1])
+    return start <= end ? start..<end : nil
+  }
+
+  private borrowing func match(_ regex: FilterRegex, _ text: RawSpan, from offset: Int) -> Int32 {
+    let result = match(regex, text, from: offset, options: 0)
+    // The interpreter keeps its state on the heap, which has a limit of its own.
+    if result == PCRE2_ERROR_JIT_STACKLIMIT {
+      return match(regex, text, from: offset, options: UInt32(PCRE2_NO_JIT))
+    }
+    return result
+  }
+
+  private borrowing func match(_ regex: FilterRegex, _ text: RawSpan, from offset: Int, options: UInt32) -> Int32 {
     unsafe text.withUnsafeBytes { bytes in
       unsafe pcre2_match_8(
-        regex.code.code, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count, 0, options, data, context)
+        regex.code.code, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count, offset, options, data,
+        context)
     }
   }
 }

@@ -62,13 +62,14 @@ extension TextColumn {
     cleaned.reserveCapacity(rows.count)
     for row in rows {
       let start = writer.count
-      Self.appendWithoutColors(bytes.span, row, to: &writer)
+      Self.forEachPieceWithoutColors(bytes.span, row) { writer.append(bytes.span.extracting($0)) }
       cleaned.append(start..<writer.count)
     }
     return TextColumn(bytes: writer.finish(), rows: cleaned, indices: indices)
   }
 
-  private static func appendWithoutColors(_ span: RawSpan, _ row: Range<Int>, to writer: inout ByteWriter) {
+  /// What stands between SGR sequences, in order.
+  static func forEachPieceWithoutColors(_ span: RawSpan, _ row: Range<Int>, _ body: (Range<Int>) -> Void) {
     func byte(_ offset: Int) -> UInt8 { unsafe span.unsafeLoad(fromByteOffset: offset, as: UInt8.self) }
     var kept = row.lowerBound
     var offset = row.lowerBound
@@ -78,11 +79,11 @@ extension TextColumn {
       var end = offset + 1
       while end < row.upperBound, (0x30...0x3b).contains(byte(end)) { end += 1 }
       guard end < row.upperBound, byte(end) == UInt8(ascii: "m") else { continue }
-      writer.append(span.extracting(kept..<escape))
+      body(kept..<escape)
       kept = end + 1
       offset = kept
     }
-    writer.append(span.extracting(kept..<row.upperBound))
+    body(kept..<row.upperBound)
   }
 
   /// With ASCII in lower case. Other characters stay: folding makes no ASCII of them.

@@ -1,0 +1,64 @@
+internal import LogsClient
+internal import LogsSystem
+internal import LogsText
+internal import LogsWire
+
+/// The flags that say which entries are wanted. All of them together are one filter: an entry has to pass each.
+enum FilterOptions {
+  static let all = [
+    Option("filter", form: "FILTER", help: "only entries that pass the filter: docs/searching.md has the language"),
+    Option("level", ["l"], form: "LEVEL", help: "only at LEVEL or above (warn), or from one to another (info..warn)"),
+    Option(
+      "grep", ["g"], form: "PATTERN",
+      help:
+        "only messages that match the regular expression; of several one is enough. Ignores case unless a capital is in it"
+    ),
+    Option("ignore-case", ["i"], help: "-g and -v ignore case, whatever is in them"),
+    Option(
+      "exclude", ["v"], form: "PATTERN", help: "no messages that match the regular expression, nor any of several"),
+    Option("source", form: "SOURCE", help: "only from this source, or one of several; * stands for any characters"),
+  ]
+
+  /// What the flags ask for; nil when they ask for nothing.
+  ///
+  /// - Parameter operand: a filter that was not given with a flag.
+  /// - Throws: `FilterMistake`, or `CommandError` about one of the short forms.
+  static func filter(_ arguments: Arguments, operand: String? = nil) throws -> Filter? {
+    let short = ShortFilter(
+      level: arguments.value("level"), patterns: arguments.values("grep"), exclusions: arguments.values("exclude"),
+      sources: arguments.values("source"), ignoresCase: arguments.has("ignore-case"))
+    if short.ignoresCase, short.patterns.isEmpty, short.exclusions.isEmpty {
+      throw CommandError.usage("-i is about -g and -v; words of a filter ignore case unless a capital is in them")
+    }
+    let times = FilterTimes.local(now: SystemClock.wall())
+    var filter: Filter?
+    func add(_ text: String, orThrow failure: (FilterError) -> any Error) throws {
+      do throws(FilterError) {
+        let next = try Filter(text, times: times)
+        filter = try filter?.and(next) ?? next
+      } catch { throw failure(error) }
+    }
+    for text in arguments.values("filter") + (operand.map { [$0] } ?? []) {
+      try add(text) { FilterMistake(text: text, error: $0) }
+    }
+    for part in try short.parts() {
+      try add(part.text) { CommandError.usage("\(part.flag): \($0.reason)") }
+    }
+    return filter
+  }
+}
+
+/// A filter that cannot be read.
+struct FilterMistake: Error, CustomStringConvertible {
+  let text: String
+  let error: FilterError
+
+  var description: String { error.description }
+
+  /// The filter, and a mark below the place where it is wrong.
+  var lines: [String] {
+    // One column a character, whatever it is.
+    let scalars = text.unicodeScalars.map { $0 != "\t" && PrintableText.isHarmless($0) ? Character($0) : " " }
+    return ["  \(String(scalars))", "  \(String(repeating: " ", count: error.column - 1))^"]
+  }
+}

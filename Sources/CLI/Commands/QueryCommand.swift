@@ -1,0 +1,154 @@
+internal import LogsClient
+internal import LogsText
+internal import LogsWire
+internal import Synchronization
+
+/// `logs query`: what is stored and passes a filter.
+enum QueryCommand {
+  static let command = Command(
+    name: "query", synopsis: "STREAM... [FILTER]",
+    summary: "find what is stored now and passes a filter, then end",
+    details: """
+      Finds entries of streams that are stored now, oldest first, and ends. Entries of several streams are merged by their times;
+      inside a stream they stand in the order of their numbers. A STREAM may be a pattern: see logs help follow.
+
+      FILTER is written behind --, or without -- as the last of several operands if that cannot be the name of a stream or pattern
+      or begins with a field and a colon (level:warn). A word that could be a stream is one: write -- or --filter for others.
+
+        logs query web -- timeout            messages with timeout in any case
+        logs query web 'level>=warn'         at warn or above; also -l warn
+        logs query web -- 'status>=500' -path~/health/
+        logs query 'docker/*' --since 1h -g 'took \\d{4,}ms' -C 2
+      docs/searching.md has the language. Every flag narrows further: an entry has to pass the filter, -l, one of the -g, none of
+      the -v, one of the --source, and the times. Each entry is judged by its own time, so one wrong clock hides no other entry.
+
+      With -A, -B and -C entries around those found are shown by number, in the same stream; -- stands between groups in short,
+      and "context":true marks them in json.
+
+      Exits with 1 when nothing was found, or when a stream that was named does not exist.
+      """, options: options, run: run)
+
+  private static let options =
+    [
+      Option("limit", ["n"], form: "N", help: "end after N entries that were found"),
+      Option("reverse", ["r"], help: "newest first"),
+      Option("since", ["S"], form: "T", help: "only entries at or after time T"),
+      Option("until", ["U"], form: "T", help: "only entries at or before time T"),
+      Option("from-seq", form: "N", help: "only sequence number N and above"),
+      Option("until-seq", form: "N", help: "only sequence number N and below"),
+    ] + FilterOptions.all + [
+      Option("after-context", ["A"], form: "N", help: "also show N entries after each one found"),
+      Option("before-context", ["B"], form: "N", help: "also show N entries before each one found"),
+      Option("context", ["C"], form: "N", help: "the same as -A N -B N"),
+      Option("strict", help: "exit with 5 when entries are lost: damaged or their file is missing"),
+    ] + QueryReport.options + EntryWriter.options
+
+  private static func run(_ arguments: Arguments) async throws -> Int32 {
+    let operands = try StreamOperands(arguments, of: "query")
+    let shown = try FilterOptions.filter(arguments, operand: operands.filter)
+    let filter = try [numbers(arguments), times(arguments)].compactMap { $0 }.reduce(shown) { try $0?.and($1) ?? $1 }
+    let report = try QueryReport.wanted(arguments)
+    let print =
+      try report.map { try reporting($0, arguments) } ?? printing(arguments, operands, highlighting: shown)
+    let patience = try ConnectionOptions.patience(arguments, else: .zero)
+    let client = try ConnectionOptions.client(arguments, patience: patience)
+    let notices = ConnectionNotices(client, patience: patience)
+    defer { notices.end() }
+    let code = try await Terminal.whileRead {
+      do {
+        try check(try await client.missing(of: operands.selectors), operands)
+        return try await print(client, operands.selectors, filter)
+      } catch let error as LogError where error.code == .cancelled {
+        // Nobody reads stdout any more, or a signal came, which decides about the exit code.
+        return ExitCode.done
+      }
+    }
+    await client.shutdown(deadline: .seconds(1))
+    return code
+  }
+
+  /// Shows something of what passes a filter; answers the exit code.
+  private typealias Print = @Sendable (LogClient, [StreamSelector], Filter?) async throws -> Int32
+
+  private static func printing(
+    _ arguments: Arguments, _ operands: StreamOperands, highlighting shown: Filter?
+  ) throws -> Print {
+    let namesStreams = StreamOperands.mayBeSeveral(operands.selectors)
+    let printer = QueryPrinter(writer: try EntryWriter(arguments, namesStreams: namesStreams, filter: shown))
+    let context = try arguments.number("context")
+    let before = Int(clamping: try arguments.number("before-context") ?? context ?? 0)
+    let after = Int(clamping: try arguments.number("after-context") ?? context ?? 0)
+    let limit = try arguments.number("limit", atLeast: 1)
+    let isReverse = arguments.has("reverse")
+    let isStrict = arguments.has("strict")
+    return { client, selectors, filter in
+      let gaps = GapNotices()
+      let query = client.query(
+        selectors, filter: filter, limit: limit, isReverse: isReverse, onGap: .report { gaps.note($0) })
+      let count =
+        before + after == 0
+        ? try await printer.print(query) : try await printer.print(query.context(before: before, after: after))
+      if isStrict, gaps.count > 0 { return ExitCode.dataMissing }
+      return count > 0 ? ExitCode.done : ExitCode.failed
+    }
+  }
+
+  private static func reporting(_ report: QueryReport, _ arguments: Arguments) throws -> Print {
+    let format = try arguments.reportFormat()
+    let isUTC = arguments.has("utc")
+    let isStrict = arguments.has("strict")
+    return { client, selectors, filter in
+      let result = try await report.result(selectors, filter: filter, client)
+      try report.report(of: result, isUTC: isUTC).write(format)
+      if result.missingCount > 0 { Terminal.note("\(result.missingCount) entries are missing and were not looked at") }
+      if result.isCapped { Terminal.note("there are more fields or values than are counted") }
+      if isStrict, result.missingCount > 0 { return ExitCode.dataMissing }
+      return result.entryCount > 0 ? ExitCode.done : ExitCode.failed
+    }
+  }
+
+  /// A stream that was named and does not exist may be a mistake, or a filter.
+  private static func check(_ missing: [StreamName], _ operands: StreamOperands) throws(CommandError) {
+    if missing.isEmpty { return }
+    let names = missing.map { "'\($0)'" }.joined(separator: ", ")
+    guard let word = operands.ambiguous, missing.contains(word) else {
+      throw CommandError("there is no stream \(names); see logs streams")
+    }
+    throw CommandError(
+      "there is no stream \(names); to search for '\(word)', write it behind --: logs query STREAM -- \(word)")
+  }
+
+  /// What the flags about times ask for.
+  private static func times(_ arguments: Arguments) throws -> Filter? {
+    let since = try arguments.time("since")
+    let until = try arguments.time("until")
+    guard since != nil || until != nil else { return nil }
+    do throws(FilterError) { return try Filter(since: since, until: until) } catch {
+      throw CommandError.usage("--since and --until: \(error.reason)")
+    }
+  }
+
+  /// What the flags about sequence numbers ask for.
+  private static func numbers(_ arguments: Arguments) throws -> Filter? {
+    let from = try arguments.number("from-seq", atLeast: 1)
+    let until = try arguments.number("until-seq", atLeast: 1)
+    if let from, let until, from > until {
+      throw CommandError.usage("--from-seq \(from) is above --until-seq \(until): no number is both")
+    }
+    let last = Limits.numberMax
+    guard from != nil || until != nil else { return nil }
+    return try Filter("seq:\(from.map { "\(min($0, last))" } ?? "")..\(until.map { "\(min($0, last))" } ?? "")")
+  }
+}
+
+/// Tells of entries that are lost.
+private final class GapNotices: Sendable {
+  private let gapCount = Atomic(0)
+
+  var count: Int { gapCount.load(ordering: .relaxed) }
+
+  func note(_ gap: SkippedRange) {
+    gapCount.add(1, ordering: .relaxed)
+    Terminal.note(FollowPrinter.text(of: gap))
+  }
+}
