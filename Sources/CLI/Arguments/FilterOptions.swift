@@ -11,7 +11,7 @@ enum FilterOptions {
     Option(
       "grep", ["g"], form: "PATTERN",
       help:
-        "only messages that match the regular expression; of several one is enough. Ignores case unless a capital is in it"
+        "only messages that match the regular expression, or one of several; in any case unless it has a capital"
     ),
     Option("ignore-case", ["i"], help: "-g and -v ignore case, whatever is in them"),
     Option(

@@ -140,7 +140,10 @@ actor FollowPrinter {
 
   /// What is missing, and why.
   static func text(of gap: SkippedRange) -> String {
-    "stream \(gap.stream): \(gap.range.count) entries \(words(gap.reason)), sequence numbers \(gap.range.lowerBound) to \(gap.range.upperBound)"
+    """
+    stream \(gap.stream): \(gap.range.count) entries \(words(gap.reason)), sequence numbers \
+    \(gap.range.lowerBound) to \(gap.range.upperBound)
+    """
   }
 
   private static func words(_ reason: SkipReason) -> String {

@@ -9,21 +9,25 @@ enum QueryCommand {
     name: "query", synopsis: "STREAM... [FILTER]",
     summary: "find what is stored now and passes a filter, then end",
     details: """
-      Finds entries of streams that are stored now, oldest first, and ends. Entries of several streams are merged by their times;
-      inside a stream they stand in the order of their numbers. A STREAM may be a pattern: see logs help follow.
+      Finds entries of streams that are stored now, oldest first, and ends. Entries of several streams are
+      merged by their times; inside a stream they come in the order of their numbers. STREAM may be a
+      pattern: see logs help follow.
 
-      FILTER is written behind --, or without -- as the last of several operands if that cannot be the name of a stream or pattern
-      or begins with a field and a colon (level:warn). A word that could be a stream is one: write -- or --filter for others.
+      FILTER comes after --. Without -- it is the last of several operands, if that cannot be the name of a
+      stream or pattern or begins with a field and a colon (level:warn). A word that could be a stream is
+      one: use -- or --filter for other words.
 
         logs query web -- timeout            messages with timeout in any case
         logs query web 'level>=warn'         at warn or above; also -l warn
-        logs query web -- 'status>=500' -path~/health/
+        logs query web -- 'status>=500' -path~health
         logs query 'docker/*' --since 1h -g 'took \\d{4,}ms' -C 2
-      docs/searching.md has the language. Every flag narrows further: an entry has to pass the filter, -l, one of the -g, none of
-      the -v, one of the --source, and the times. Each entry is judged by its own time, so one wrong clock hides no other entry.
 
-      With -A, -B and -C entries around those found are shown by number, in the same stream; -- stands between groups in short,
-      and "context":true marks them in json.
+      docs/searching.md has the language. Every flag narrows further: an entry has to pass the filter, -l,
+      one of the -g, none of the -v, one of the --source, and the times. Each entry is judged by its own
+      time, so one wrong clock hides no other entry.
+
+      -A, -B and -C also show entries around those found, by number, in the same stream. Groups are
+      separated by -- in short; such entries have "context":true in json.
 
       Exits with 1 when nothing was found, or when a stream that was named does not exist.
       """, options: options, run: run)

@@ -1,8 +1,8 @@
 internal import LogsClient
 internal import LogsSystem
 
-/// Prints what a query finds, on a thread of its own: a reader of stdout that is slow makes this wait, and by the credit
-/// the server.
+/// Prints what a query finds, on a thread of its own: a slow reader of stdout makes this wait, and by the credit the
+/// server.
 actor QueryPrinter {
   private let executor = ThreadExecutor("logs-output")
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }

@@ -12,8 +12,8 @@ extension LogClient {
   ///   - until: the latest time, which still counts.
   ///   - limit: how many entries to find at most.
   ///   - isReverse: newest entries first.
-  ///   - policy: what to do where entries are lost in damaged or missing files. Those that retention trimmed or somebody
-  ///     deleted are not missing.
+  ///   - policy: what to do where entries are lost in damaged or missing files. Those that retention trimmed or
+  ///     somebody deleted are not missing.
   public func query(
     _ selectors: [StreamSelector], filter: Filter? = nil, since: Int64? = nil, until: Int64? = nil,
     limit: UInt64? = nil, isReverse: Bool = false, onGap policy: GapPolicy = .fail

@@ -54,7 +54,10 @@ public struct QueryContextSequence: AsyncSequence, Sendable {
       guard counts.contains(before), counts.contains(after) else {
         throw LogError(
           .invalidRequest,
-          "0 to \(counts.upperBound) entries can be shown before and after one that was found, not \(before) and \(after)"
+          """
+          0 to \(counts.upperBound) entries can be shown before and after one that was found, not \(before) and \
+          \(after)
+          """
         )
       }
       let sources = try await QuerySources(terms, client)

@@ -8,8 +8,8 @@ internal import LogsWire
 ///
 /// Each iterator searches anew, in what is stored when it begins. It ends when all has been found, or throws a
 /// `LogError`: `refused` (`filter_too_costly` among others), `invalidRequest`, `dataMissing`, `damaged`, `closed`,
-/// `gaveUp`. When the task that iterates is cancelled it returns nil. When it has ended, or the last copy of an iterator
-/// goes, the server searches no further.
+/// `gaveUp`. When the task that iterates is cancelled it returns nil. When it has ended, or the last copy of an
+/// iterator goes, the server searches no further.
 ///
 /// - Complexity: the server sends only what is found. For each stream there wait at most one batch and a window of
 ///   `LogClientConfiguration.followCreditByteCount` divided by the number of streams, or 64 KiB if that is more.

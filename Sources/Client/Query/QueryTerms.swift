@@ -53,7 +53,10 @@ extension LogClient {
         guard streams.count <= Limits.queryStreamCountMax else {
           throw LogError(
             .invalidRequest,
-            "more than \(Limits.queryStreamCountMax) streams match, and a query reads no more (query-streams); select fewer"
+            """
+            more than \(Limits.queryStreamCountMax) streams match, and a query reads no more (query-streams); \
+            select fewer
+            """
           )
         }
       case .ended(let reason): end = reason

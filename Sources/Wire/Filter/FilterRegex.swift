@@ -113,8 +113,8 @@ struct RegexError: Error, Hashable, Sendable {
     throw .tooCostly(regex.pattern)
   }
 
-  /// Where the expression matches first in `text` from `offset` on; nil when it does not, or when to know that takes more
-  /// than the limits allow.
+  /// Where the expression matches first in `text` from `offset` on; nil when it does not, or when to know that takes
+  /// more than the limits allow.
   borrowing func first(_ regex: FilterRegex, in text: RawSpan, from offset: Int) -> Range<Int>? {
     guard match(regex, text, from: offset) >= 0 else { return nil }
     // pcre2api(3): there is at least one pair. With \K in a lookaround a match may begin behind its end.
