@@ -71,7 +71,7 @@ package enum Limits {
   // Queries
   /// Queries in flight on a connection.
   package static let queryCountMax = 4
-  /// Streams that one query looks at, or merges: each costs whoever merges them a request and a batch.
+  /// Streams that one query looks at, or merges: each costs a merging client a request and a batch.
   package static let queryStreamCountMax = 1024
   package static let queryBucketCountMax = 10_000
   package static let queryFieldCountMax = 1_000

@@ -16,8 +16,8 @@ import Testing
         let message = "\(name) \(number) \(number % 2 == 0 ? "Timeout" : "ok")"
         let status = number % 4 == 0 ? 500 : 200
         files[name, default: ""] +=
-          #"{"time":"\#(time)","level":"\#(level)","message":"\#(message)","logger":"src\#(number % 2)","status":\#(status)}"#
-          + "\n"
+          #"{"time":"\#(time)","level":"\#(level)","message":"\#(message)","#
+          + #""logger":"src\#(number % 2)","status":\#(status)}"# + "\n"
       }
     }
     for (name, text) in files.sorted(by: { $0.key < $1.key }) {
@@ -186,7 +186,7 @@ import Testing
           server.url,
         ])
       #expect(piped.lines.count == 2 && piped.lines.last == "0" && piped.errors.isEmpty, "\(piped.errors)")
-      while try server.fact("subscriptions") > 0 {}
+      try Polling.wait(for: "the end of the query's subscriptions") { try server.fact("subscriptions") == 0 }
     }
   }
 }

@@ -95,7 +95,8 @@ private struct RegexWriter {
   private var mayBeginName = false
 
   mutating func append(_ scalar: Unicode.Scalar) {
-    defer { mayBeginName = false }
+    let mayBeginName = mayBeginName
+    self.mayBeginName = false
     if isEscaping { return appendEscaped(scalar) }
     if scalar == "\\" {
       isEscaping = true

@@ -103,7 +103,12 @@ enum QueryCommand {
     let isStrict = arguments.has("strict")
     return { client, selectors, filter in
       let result = try await report.result(selectors, filter: filter, client)
-      try report.report(of: result, isUTC: isUTC).write(format)
+      if case .count = report, format == .table {
+        // Alone, for scripts.
+        try Terminal.write(line: "\(result.entryCount)\n")
+      } else {
+        try report.report(of: result, isUTC: isUTC).write(format)
+      }
       if result.missingCount > 0 { Terminal.note("\(result.missingCount) entries are missing and were not looked at") }
       if result.isCapped { Terminal.note("there are more fields or values than are counted") }
       if isStrict, result.missingCount > 0 { return ExitCode.dataMissing }

@@ -8,7 +8,7 @@ enum QueryReport {
   case fields
 
   static let options = [
-    Option("count", help: "only how many entries there are"),
+    Option("count", help: "only how many entries there are: a number alone"),
     Option(
       "histogram", form: "WIDTH",
       help: "how many there are in each span of time, like 10s, 5m, 1h or 1d; spans without any are left out"),

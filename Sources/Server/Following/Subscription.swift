@@ -204,11 +204,17 @@ extension Subscription {
   func settle() {
     guard !isOver, isResolved else { return }
     if let reason = endReason { return end(reason) }
-    guard backfillCount == 0, !isLive, !follow.isReverse else { return }
+    guard backfillCount == 0, !isLive, !follow.isReverse, !mayEndWithUnseen else { return }
     isLive = true
     tellSkipped()
     host.tell(.live, to: self)
   }
+
+  /// Whether streams were created that have not been looked at.
+  private var hasUnseen: Bool { waitsForStreams && (untold != nil || resolver.hasUnseen) }
+
+  /// Whether it ends without LIVE unless one of the streams not looked at keeps it.
+  private var mayEndWithUnseen: Bool { doneCount == tracks.count && isPastEndTime && hasUnseen }
 
   /// Why the subscription is over now, if it is (`spec/session.md`, section 5.6).
   private var endReason: EndReason? {
@@ -219,7 +225,7 @@ extension Subscription {
     if sealedCount == tracks.count, !tracks.isEmpty, resolver.missing.isEmpty, !resolver.hasPatterns {
       return .complete
     }
-    if waitsForStreams, untold != nil || resolver.hasUnseen {
+    if hasUnseen {
       // One that was created in time may be among them.
       askForTurn()
       return nil

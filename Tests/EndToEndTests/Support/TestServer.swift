@@ -100,8 +100,10 @@ final class TestServer: @unchecked Sendable {
     _ words: [String], via url: String? = nil, environment: [String: String] = [:],
     input: ChildProcess.Input = .none
   ) throws -> Finished {
-    try scene.run(
-      Binaries.logs, words + ["--server", url ?? self.url], environment: environment, input: input)
+    // Behind -- there are operands only.
+    var words = words
+    words.insert(contentsOf: ["--server", url ?? self.url], at: words.firstIndex(of: "--") ?? words.count)
+    return try scene.run(Binaries.logs, words, environment: environment, input: input)
   }
 
   /// All that is stored of a stream, as `-o raw` prints it.
