@@ -34,6 +34,25 @@ enum CaseFolding {
     }
   }
 
+  /// Whether all of it is UTF-8.
+  static func isUTF8(_ text: RawSpan) -> Bool {
+    var offset = 0
+    while offset < text.byteCount {
+      if text.byteCount - offset >= 8,
+        unsafe text.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self) & 0x8080_8080_8080_8080 == 0
+      {
+        offset += 8
+      } else if unsafe text.unsafeLoad(fromByteOffset: offset, as: UInt8.self) < 0x80 {
+        offset += 1
+      } else if let (_, count) = scalar(in: text, at: offset) {
+        offset += count
+      } else {
+        return false
+      }
+    }
+    return true
+  }
+
   @inline(__always)
   static func lower(_ byte: UInt8) -> UInt8 { byte &- UInt8(ascii: "A") < 26 ? byte | 0x20 : byte }
 

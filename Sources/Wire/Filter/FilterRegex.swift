@@ -33,11 +33,16 @@ struct RegexError: Error, Hashable, Sendable {
   let reason: String
 }
 
-/// A compiled pattern.
+/// A compiled pattern: one form for text that is UTF-8, which is nearly all, and one for other text.
+///
+/// The JIT compiler of PCRE2 10.42 misses what `\S`, `\W` and `\D` match beyond ASCII where invalid UTF-8 is allowed
+/// (PCRE2_MATCH_INVALID_UTF); its interpreter does not.
 ///
 /// Invariant behind `@unchecked Sendable`: PCRE2 changes it only while it is compiled.
 @safe final class RegexCode: @unchecked Sendable {
   fileprivate let code: OpaquePointer
+  /// Interpreted, and passing over bytes that are not UTF-8.
+  fileprivate let lenientCode: OpaquePointer
 
   fileprivate init(_ pattern: String, ignoresCase: Bool) throws(RegexError) {
     if pattern.utf8.starts(with: "(*".utf8) {
@@ -47,25 +52,39 @@ struct RegexError: Error, Hashable, Sendable {
     defer { unsafe pcre2_compile_context_free_8(context) }
     unsafe pcre2_set_newline_8(context, UInt32(PCRE2_NEWLINE_LF))
     unsafe pcre2_set_max_pattern_length_8(context, Limits.filterByteCountMax)
-    var options = UInt32(PCRE2_UTF) | UInt32(PCRE2_MATCH_INVALID_UTF) | UInt32(PCRE2_NEVER_BACKSLASH_C)
     // Without the last one `.*x` is not looked for behind a byte that is not UTF-8: PCRE2 takes `.*` for an anchor.
-    options |= UInt32(PCRE2_NEVER_UCP) | UInt32(PCRE2_NO_DOTSTAR_ANCHOR)
+    var options = UInt32(PCRE2_UTF) | UInt32(PCRE2_NEVER_BACKSLASH_C) | UInt32(PCRE2_NEVER_UCP)
+    options |= UInt32(PCRE2_NO_DOTSTAR_ANCHOR)
     if ignoresCase { options |= UInt32(PCRE2_CASELESS) }
+    let code = unsafe try Self.compile(pattern, options, context)
+    // Without a JIT compiler the interpreter does the work, more slowly.
+    _ = unsafe pcre2_jit_compile_8(code, UInt32(PCRE2_JIT_COMPLETE))
+    do throws(RegexError) {
+      unsafe lenientCode = try Self.compile(pattern, options | UInt32(PCRE2_MATCH_INVALID_UTF), context)
+    } catch {
+      unsafe pcre2_code_free_8(code)
+      throw error
+    }
+    unsafe self.code = code
+  }
+
+  private static func compile(
+    _ pattern: String, _ options: UInt32, _ context: OpaquePointer
+  ) throws(RegexError) -> OpaquePointer {
     var number: Int32 = 0
     var offset = 0
     let bytes = Array(pattern.utf8)
     let code = unsafe bytes.withUnsafeBufferPointer {
       unsafe pcre2_compile_8($0.baseAddress, $0.count, options, &number, &offset, context)
     }
-    guard let code = unsafe code else {
-      throw RegexError(offset: min(offset, bytes.count), reason: Self.message(number))
-    }
-    unsafe self.code = code
-    // Without a JIT compiler the interpreter does the work, more slowly.
-    _ = unsafe pcre2_jit_compile_8(code, UInt32(PCRE2_JIT_COMPLETE))
+    guard let code = unsafe code else { throw RegexError(offset: min(offset, bytes.count), reason: message(number)) }
+    return unsafe code
   }
 
-  deinit { unsafe pcre2_code_free_8(code) }
+  deinit {
+    unsafe pcre2_code_free_8(code)
+    unsafe pcre2_code_free_8(lenientCode)
+  }
 
   private static func message(_ number: Int32) -> String {
     var buffer = [UInt8](repeating: 0, count: 256)
@@ -123,19 +142,20 @@ struct RegexError: Error, Hashable, Sendable {
   }
 
   private borrowing func match(_ regex: FilterRegex, _ text: RawSpan, from offset: Int) -> Int32 {
-    let result = match(regex, text, from: offset, options: 0)
+    guard CaseFolding.isUTF8(text) else { return unsafe match(regex.code.lenientCode, text, from: offset, options: 0) }
+    let options = UInt32(PCRE2_NO_UTF_CHECK)
+    let result = unsafe match(regex.code.code, text, from: offset, options: options)
     // The interpreter keeps its state on the heap, which has a limit of its own.
     if result == PCRE2_ERROR_JIT_STACKLIMIT {
-      return match(regex, text, from: offset, options: UInt32(PCRE2_NO_JIT))
+      return unsafe match(regex.code.code, text, from: offset, options: options | UInt32(PCRE2_NO_JIT))
     }
     return result
   }
 
-  private borrowing func match(_ regex: FilterRegex, _ text: RawSpan, from offset: Int, options: UInt32) -> Int32 {
+  private borrowing func match(_ code: OpaquePointer, _ text: RawSpan, from offset: Int, options: UInt32) -> Int32 {
     unsafe text.withUnsafeBytes { bytes in
       unsafe pcre2_match_8(
-        regex.code.code, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count, offset, options, data,
-        context)
+        code, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count, offset, options, data, context)
     }
   }
 }
