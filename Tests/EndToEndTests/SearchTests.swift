@@ -107,6 +107,7 @@ import Testing
       let server = try TestServer(scene)
       try fill(server)
       #expect(try found(server, "app/a", "-C", "1", "level:error") == ["a4", "a5", "a6"])
+      #expect(try server.run(["query", "app/a", "--count", "level:error"]).text == "1\n")
       #expect(try found(server, "app/b", "-A", "2", "--", "=4") == ["b4", "b5", "b6"])
       #expect(try found(server, "app/b", "-r", "-B", "1", "--", "=4") == ["b4", "b3"])
       #expect(

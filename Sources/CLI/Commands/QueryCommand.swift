@@ -105,7 +105,7 @@ enum QueryCommand {
       let result = try await report.result(selectors, filter: filter, client)
       if case .count = report, format == .table {
         // Alone, for scripts.
-        try Terminal.write(line: "\(result.entryCount)\n")
+        try Terminal.write(line: "\(result.entryCount)")
       } else {
         try report.report(of: result, isUTC: isUTC).write(format)
       }
