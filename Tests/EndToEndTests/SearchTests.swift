@@ -102,6 +102,20 @@ import Testing
     }
   }
 
+  @Test func `what passes is counted, by time and level, and by what entries have`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      try fill(server)
+      #expect(try server.run(["query", "app/*", "--count"]).text == "30\n")
+      let none = try server.run(["query", "app/*", "--count", "--", "nowhere"])
+      #expect(none.text == "0\n" && none.exit == .code(1))
+      let histogram = try server.run(["query", "app/b", "--histogram", "1h", "-o", "json"]).lines
+      #expect(histogram.map { $0.contains(#""count":1,"#) } == [true, false, true], "\(histogram)")
+      let fields = try server.run(["query", "app/a", "--fields", "-o", "json", "--", "timeout"]).lines
+      #expect(fields.contains { $0.contains(#""status""#) && $0.contains("500") }, "\(fields)")
+    }
+  }
+
   @Test func `context is shown by number, and each entry once`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
