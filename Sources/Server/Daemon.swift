@@ -32,6 +32,7 @@ package enum Daemon {
     case .printConfig:
       Output.write(reader.description, to: STDOUT_FILENO)
       return 0
+    case .seal: return SealRun(reader.configuration).run()
     case .run: return await serve(reader.configuration)
     }
   }

@@ -89,12 +89,13 @@ package final class Server: Sendable {
     return server
   }
 
-  private static func storeConfiguration(
+  static func storeConfiguration(
     _ configuration: ServerConfiguration, log: @escaping @Sendable (String) -> Void
   ) -> StoreConfiguration {
     var store = StoreConfiguration(directory: configuration.dataDirectory)
     store.segmentByteCountMax = configuration.segmentByteCountMax
     store.segmentAgeMax = configuration.segmentAgeMax
+    store.segmentIdleMax = configuration.segmentIdleMax
     store.writerQueueByteCountMax = configuration.appendByteCountTotalMax
     store.tailCacheEntryCountMax = configuration.tailEntryCount
     store.tailCacheByteCountMax = configuration.tailByteCountMax
@@ -103,6 +104,9 @@ package final class Server: Sendable {
     store.log = log
     return store
   }
+
+  /// Has everything that is stored so far sealed, soon.
+  func seal() { store.seal() }
 
   /// Asks the server to stop; the first reason counts.
   package func stop(_ reason: StopReason) {

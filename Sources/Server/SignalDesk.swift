@@ -14,6 +14,8 @@ final class SignalDesk: @unchecked Sendable {
   private var watches: [LoopWatch] = []
   private var requests = StopRequests()
   private var server: Server?
+  /// Whether SIGUSR1 came before there was a server.
+  private var isSealRequested = false
 
   /// Begins to watch. Until it has a server, SIGTERM and SIGINT end the process as usual.
   init(
@@ -25,7 +27,8 @@ final class SignalDesk: @unchecked Sendable {
     self.log = log
     self.now = now
     loop.execute { [self] in
-      watches = [SIGHUP, SIGUSR1, SIGUSR2].map { number in loop.onSignal(number) { self.nothing(number) } }
+      watches = [SIGHUP, SIGUSR2].map { number in loop.onSignal(number) { self.nothing(number) } }
+      watches.append(loop.onSignal(SIGUSR1) { self.seal() })
     }
   }
 
@@ -34,6 +37,7 @@ final class SignalDesk: @unchecked Sendable {
     await withCheckedContinuation { continuation in
       loop.execute { [self] in
         self.server = server
+        if isSealRequested { server.seal() }
         watches += [SIGTERM, SIGINT].map { number in loop.onSignal(number) { self.stop(number) } }
         continuation.resume()
       }
@@ -43,6 +47,11 @@ final class SignalDesk: @unchecked Sendable {
   private func nothing(_ number: Int32) {
     log.line(
       "\(Self.name(number)) does nothing: no setting can be read again while the server runs, and its log is stderr")
+  }
+
+  private func seal() {
+    log.line("SIGUSR1: everything stored so far is being sealed")
+    if let server { server.seal() } else { isSealRequested = true }
   }
 
   private func stop(_ number: Int32) {

@@ -17,6 +17,7 @@ package final class Store: Sendable {
   private let reader: Reader
   private let readers: ReaderThreads
   private let upkeep: Upkeep
+  private let rollover: SegmentRollover
   private let check: BackgroundCheck
   private let failStop: FailStop
   private let searches: Searches
@@ -66,7 +67,7 @@ package final class Store: Sendable {
     upkeep = Upkeep(configuration, directory: directory, pool: pool, failed: failed)
     for complete in found.closing { upkeep.add(Sealing(complete)) }
     upkeep.add(Reserve(configuration, paths: directory.paths))
-    let rollover = SegmentRollover(configuration, directory: directory, queue: queue, catalog: catalog)
+    rollover = SegmentRollover(configuration, directory: directory, queue: queue, catalog: catalog)
     // As they are before the writer begins.
     let (listing, lastRow) = (directory.segments.current, found.active.lastRow)
     let writer = Writer(
@@ -126,6 +127,24 @@ package final class Store: Sendable {
     Refusal(
       .storageFailed, "the server cannot tell whether this batch is stored: \(error.message)", isRetryable: true,
       retryAfterMilliseconds: 1000)
+  }
+
+  // MARK: sealing
+
+  /// Has the active segment end now, unless it is empty, so that everything stored so far gets sealed.
+  package func seal() {
+    rollover.request(directory.segments.current.active.number)
+    queue.requestMaintenance()
+  }
+
+  /// The segments that still have to be sealed: complete ones, and the active one once `seal` has been called and until
+  /// it is complete or turns out to be empty.
+  package var unsealedSegments: [Int64] {
+    // In this order: a segment that no request waits for any more is complete.
+    let pending = rollover.pendingRequest
+    var numbers = directory.segments.current.segments.filter { $0.state == .closing }.map(\.number)
+    if let pending, !numbers.contains(pending) { numbers.append(pending) }
+    return numbers
   }
 
   // MARK: streams

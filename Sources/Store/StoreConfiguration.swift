@@ -10,6 +10,10 @@ package struct StoreConfiguration: Sendable {
   /// would hold 700,000 of them, which take 0.2 s of processor time, and 0.7 s if the disk has to be read.
   package var segmentRunCountMax = 200_000
   package var segmentAgeMax: Duration = .seconds(24 * 3600)
+  /// A segment of this size or more that has got nothing for `segmentIdleMax` rolls: its text is searched with an index
+  /// only once it is sealed. A smaller one is searched quickly without.
+  package var segmentIdleByteCountMin = 8 << 20
+  package var segmentIdleMax: Duration = .seconds(600)
   package var writerQueueByteCountMax = 256 << 20
   package var writerQueueBatchCountMax = 1 << 20
   /// What one transaction takes at most; a single batch may exceed it.

@@ -42,7 +42,7 @@ actor OwnServer {
   ///   - streamCount: streams that it must allow.
   /// - Throws: `CommandError` if there is no `logsd` or it does not start; then nothing is left behind.
   func start(connectionCount: Int, streamCount: Int) throws -> Place {
-    let program = try Self.program()
+    let program = try ServerProgram.path(for: "measure", advice: ", or name a server with --server")
     let directory = try Self.makeDirectory()
     var output: Int32 = -1
     do {
@@ -73,22 +73,6 @@ actor OwnServer {
   }
 
   // MARK: Starting
-
-  /// `logsd` beside this program, else in `$PATH`.
-  private static func program() throws(CommandError) -> String {
-    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
-    let count = unsafe readlink("/proc/self/exe", &buffer, buffer.count)
-    let own = String(decoding: buffer.prefix(max(count, 0)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    let beside = own.lastIndex(of: "/").map { String(own[..<$0]) }
-    let directories =
-      [beside].compactMap(\.self) + (Terminal.environment("PATH") ?? "").split(separator: ":").map(String.init)
-    for directory in directories {
-      let path = "\(directory)/logsd"
-      if unsafe access(path, X_OK) == 0 { return path }
-    }
-    throw CommandError(
-      "there is no logsd beside \(own) and none in $PATH to measure; install it there, or name a server with --server")
-  }
 
   /// Not in `/tmp`, which is kept in memory on many systems: there an fsync costs nothing.
   private static func makeDirectory() throws(CommandError) -> String {

@@ -14,7 +14,7 @@ package struct ConfigurationReader: Sendable {
   private var origins: [String: String] = [:]
 
   /// What the command line asks for besides settings.
-  package enum Request: Sendable { case run, printConfig, help, version }
+  package enum Request: Sendable { case run, seal, printConfig, help, version }
   package private(set) var request = Request.run
 
   private static let fileVariable = "LOGSD_CONFIG"
@@ -45,8 +45,8 @@ package struct ConfigurationReader: Sendable {
 
   private static let options =
     [
-      Option("config", form: "FILE", help: ""), Option("print-config", help: ""), Option("help", ["h"], help: ""),
-      Option("version", help: ""),
+      Option("config", form: "FILE", help: ""), Option("seal", help: ""), Option("print-config", help: ""),
+      Option("help", ["h"], help: ""), Option("version", help: ""),
     ] + Setting.all.map { Option($0.name, form: $0.form, help: $0.help) }
 
   private mutating func readFlags(
@@ -65,6 +65,7 @@ package struct ConfigurationReader: Sendable {
       switch flag.name {
       case "help": request = .help
       case "version": request = .version
+      case "seal": request = .seal
       case "print-config": request = .printConfig
       case "config": file = flag.value
       case "listen": listenValues.append(flag.value)
@@ -161,7 +162,7 @@ package struct ConfigurationReader: Sendable {
     return """
       logsd - takes log entries, makes them durable, and streams them live
 
-      usage: logsd [--config FILE] [SETTING VALUE]... | --print-config | --help | --version
+      usage: logsd [--config FILE] [SETTING VALUE]... [--seal | --print-config] | --help | --version
 
       Each setting is a flag, an environment variable (--segment-age: LOGSD_SEGMENT_AGE) and a line of the configuration
       file (segment-age = 24h). Flags override the environment, which overrides the file. A name that is not listed here
@@ -173,8 +174,10 @@ package struct ConfigurationReader: Sendable {
       When it accepts connections it prints one line per endpoint on stdout: ready logs://127.0.0.1:5647
       SIGTERM and SIGINT stop it: nothing new is accepted, what is in flight is committed and acknowledged, and clients
       have --drain-timeout to disconnect. Another one within 1 s counts as the same; one after that cuts off the wait
-      for clients, and one more ends the process at once. None of them loses anything acknowledged. SIGHUP, SIGUSR1
-      and SIGUSR2 do nothing.
+      for clients, and one more ends the process at once. None of them loses anything acknowledged. SIGUSR1 has the
+      segment that is written to end and be sealed, unless it is empty. SIGHUP and SIGUSR2 do nothing.
+      --seal does not serve: it has everything stored in the data directory sealed, by the server that uses the
+      directory or else by itself, and ends; logs seal DIR is the same.
       Exit codes: 0 stopped, 1 failed, 2 wrong usage.
       """
   }

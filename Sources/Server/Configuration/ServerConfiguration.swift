@@ -38,6 +38,9 @@ package struct ServerConfiguration: Sendable {
   package var tailByteCountMax = 32 << 20
   package var segmentByteCountMax = 256 << 20
   package var segmentAgeMax = Duration.seconds(24 * 3_600)
+  package var segmentIdleMax = Duration.seconds(600)
+  /// How long `--seal` waits.
+  package var sealDurationMax = Duration.seconds(300)
 
   package init() {}
 }

@@ -105,6 +105,10 @@ struct Setting: Sendable {
     bytes("tail-bytes", "memory for them, all streams together", 0...(1 << 40), \.tailByteCountMax),
     bytes("segment-bytes", "size at which the next segment begins", (1 << 20)...(1 << 40), \.segmentByteCountMax),
     duration("segment-age", "age at which the next segment begins", \.segmentAgeMax),
+    duration(
+      "segment-idle", "time without appends after which the next segment begins, if this one has 8M or more",
+      \.segmentIdleMax),
+    duration("seal-timeout", "how long --seal waits until everything is sealed", \.sealDurationMax),
   ]
 
   private typealias Path<Value> = any WritableKeyPath<ServerConfiguration, Value> & Sendable

@@ -36,6 +36,10 @@ final class SegmentRollover: UpkeepJob {
   private let queue: WriterQueue
   private let catalog: Catalog
   private let preparation = Mutex(Preparation.none)
+  /// The segment that was active when a rollover was last requested, until it has rolled or turns out to be empty.
+  private let requested = Mutex<Int64?>(nil)
+  /// When something was last stored, by the clock, but not before the start.
+  private let storedAt: Atomic<Int64>
 
   private static let retryInterval = Duration.seconds(1)
   /// The next segment is prepared when the active one is this full, in eighths.
@@ -46,7 +50,14 @@ final class SegmentRollover: UpkeepJob {
     self.directory = directory
     self.queue = queue
     self.catalog = catalog
+    storedAt = Atomic(configuration.now())
   }
+
+  /// Has the segment with this number, the active one, end as soon as the next one is prepared, unless it is empty.
+  func request(_ number: Int64) { requested.withLock { $0 = number } }
+
+  /// The segment that a request waits for.
+  var pendingRequest: Int64? { requested.withLock { $0 } }
 
   /// What to do now. If that is to prepare, the preparation counts as begun.
   func step(_ active: SegmentWriter, now: Int64) -> Step {
@@ -70,6 +81,7 @@ final class SegmentRollover: UpkeepJob {
 
   /// How much the next segment is needed. An empty segment never rolls.
   private func need(_ active: SegmentWriter, _ now: Int64) -> Need {
+    let isRequested = isRequested(active)
     guard !active.isEmpty else { return .none }
     let (age, overflows) = now.subtractingReportingOverflow(active.createdAt)
     // A segment begun in the future, by a clock that has been corrected since, would never grow old.
@@ -78,11 +90,28 @@ final class SegmentRollover: UpkeepJob {
     // A segment begins with a row for each stream: a rollover must cost less than the rows that led to it.
     let runCountMax = max(configuration.segmentRunCountMax, 2 * catalog.count)
     let isFull = active.byteCount >= configuration.segmentByteCountMax || active.runCount >= runCountMax
-    if isOld || isFull || active.isWalHeld { return .now }
+    if isRequested || isOld || isFull || isIdle(active, now) || active.isWalHeld { return .now }
     let isNearlyFull =
       active.byteCount >= configuration.segmentByteCountMax / 8 * Self.prepareEighths
       || active.runCount >= runCountMax / 8 * Self.prepareEighths
     return isNearlyFull ? .soon : .none
+  }
+
+  /// Whether a request waits for this segment. One for an empty segment or an earlier one is over: what was stored
+  /// before the request is not in this segment.
+  private func isRequested(_ active: SegmentWriter) -> Bool {
+    requested.withLock { requested in
+      if let number = requested, active.isEmpty || number < active.segment.number { requested = nil }
+      return requested != nil
+    }
+  }
+
+  private func isIdle(_ active: SegmentWriter, _ now: Int64) -> Bool {
+    guard active.byteCount >= configuration.segmentIdleByteCountMin else { return false }
+    let (time, overflows) = now.subtractingReportingOverflow(storedAt.load(ordering: .relaxed))
+    // As with the age: the clock may have been corrected since.
+    return overflows || time >= configuration.segmentIdleMax.nanoseconds
+      || time < -configuration.clockStepMax.nanoseconds
   }
 
   private static func step(_ preparation: Preparation, _ need: Need) -> Step {
@@ -97,6 +126,7 @@ final class SegmentRollover: UpkeepJob {
 
   /// Collects what a commit changed, for the segment that is being made. The marks must include what was stored.
   func note(_ draft: GroupDraft) {
+    storedAt.store(configuration.now(), ordering: .relaxed)
     preparation.withLock { preparation in
       switch preparation {
       case .none, .failed: return
@@ -161,7 +191,9 @@ final class SegmentRollover: UpkeepJob {
     do throws(StoreError) {
       try directory.update(
         next, createdAt: now, streams: Array(changes.streams.values), marks: located(changes.marks))
-      return try directory.begin(next)
+      let following = try directory.begin(next)
+      requested.withLock { $0 = nil }
+      return following
     } catch {
       guard error.code == .diskFull || error.code == .busy else { throw error }
       configuration.log("cannot begin segment \(next.number), tried again later: \(error)")

@@ -113,6 +113,21 @@ package struct PosixFileSystem: FileSystem {
     throw FileError("flock", path)
   }
 
+  /// Whether both paths lead to the same file.
+  package func isSame(_ path: String, _ other: String) throws(FileError) -> Bool {
+    let (first, second) = (try status(path), try status(other))
+    return first.st_dev == second.st_dev && first.st_ino == second.st_ino
+  }
+
+  /// The id of the user that a file belongs to.
+  package func owner(_ path: String) throws(FileError) -> UInt32 { try status(path).st_uid }
+
+  private func status(_ path: String) throws(FileError) -> stat {
+    var status = stat()
+    if unsafe stat(path, &status) != 0 { throw FileError("stat", path) }
+    return status
+  }
+
   /// Truncates a file that is longer, and syncs it; does nothing if it does not exist.
   package func truncate(_ path: String, to byteCountMax: Int) throws(FileError) {
     guard let file = try openIfThere(path, O_RDWR) else { return }

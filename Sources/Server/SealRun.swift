@@ -1,0 +1,141 @@
+internal import Glibc
+internal import LogsStore
+internal import LogsSystem
+internal import LogsText
+internal import LogsTransport
+
+/// `logsd --seal`: has everything that is stored in a data directory sealed, and waits for it.
+///
+/// Only one process may write to the directory. If a server has it open, that server is asked by SIGUSR1, and its files
+/// show what it has done; otherwise this process opens the store itself.
+struct SealRun {
+  private let configuration: ServerConfiguration
+  private let log = ServerLog()
+
+  /// Between two looks at what a server, or the upkeep, has done.
+  private static let pause = Duration.milliseconds(20)
+
+  init(_ configuration: ServerConfiguration) { self.configuration = configuration }
+
+  /// - Returns: the exit code.
+  func run() -> Int32 {
+    defer { log.flush() }
+    do throws(StoreError) {
+      let view = try StoreView(directory: configuration.dataDirectory)
+      return try view.isInUse() ? try askServer(view) : try sealHere(view)
+    } catch {
+      log.line(error.description)
+      return 1
+    }
+  }
+
+  // MARK: by a server
+
+  private func askServer(_ view: StoreView) throws(StoreError) -> Int32 {
+    let server = try view.user()
+    let last = try view.newestWithEntries()
+    let asked = try view.unsealedSegments(through: last)
+    if asked.isEmpty { return done(asked) }
+    if try view.newest() == last, kill(server, SIGUSR1) != 0 {
+      throw failure("cannot ask process \(server), the server, to seal: \(SystemError.last.text)")
+    }
+    let deadline = ContinuousClock.now + configuration.sealDurationMax
+    while true {
+      let rest = try view.unsealedSegments(through: last)
+      if rest.isEmpty { return done(asked) }
+      guard try view.isInUse(), try view.notedUser() == server else {
+        throw failure(
+          "the server ended before \(Self.are(rest)) sealed. Nothing is lost: run this again, or start the server")
+      }
+      guard ContinuousClock.now < deadline else {
+        throw timeout(rest, "the server's log may say why. It goes on trying")
+      }
+      usleep(UInt32(Self.pause / .microseconds(1)))
+    }
+  }
+
+  // MARK: by this process
+
+  private func sealHere(_ view: StoreView) throws(StoreError) -> Int32 {
+    guard try view.owner() == geteuid() else {
+      // What it makes would belong to this user, and a server that runs as the other one could not open it.
+      throw failure(
+        "the files in \(configuration.dataDirectory) belong to user \(try view.owner()): run this as that user")
+    }
+    let asked = try view.unsealedSegments(through: try view.newestWithEntries())
+    if asked.isEmpty { return done(asked) }
+    let ending = SealEnding()
+    let signals: EventLoop
+    do throws(TransportError) { signals = try EventLoop.start(name: "signals") } catch { throw failure(error.message) }
+    defer { signals.stop() }
+    signals.execute {
+      for number in [SIGINT, SIGTERM] { _ = signals.onSignal(number) { ending.end(.signal(number)) } }
+    }
+    let log = log
+    let store = try Store.open(Server.storeConfiguration(configuration, log: { log.line($0) }), sink: ending)
+    defer { store.close() }
+    store.seal()
+    let deadline = ContinuousClock.now + configuration.sealDurationMax
+    while true {
+      let rest = store.unsealedSegments
+      if rest.isEmpty { return done(asked) }
+      switch ending.wait(Self.pause) {
+      case .signal(let number): return Self.signalExitCode + number
+      case .failure(let error): throw error
+      case nil: break
+      }
+      guard ContinuousClock.now < deadline else {
+        throw timeout(rest, "the lines above may say why. Run this again, or start the server")
+      }
+    }
+  }
+
+  /// As in shells: 130 for SIGINT, 143 for SIGTERM.
+  private static let signalExitCode: Int32 = 128
+
+  // MARK: what is said
+
+  private func done(_ segments: [Int64]) -> Int32 {
+    if segments.isEmpty {
+      log.line("everything stored in \(configuration.dataDirectory) was sealed already")
+    } else {
+      log.line("everything stored in \(configuration.dataDirectory) is sealed")
+    }
+    return 0
+  }
+
+  private func timeout(_ rest: [Int64], _ advice: String) -> StoreError {
+    failure(
+      """
+      \(Self.are(rest)) not sealed after \(TimeSpan.format(configuration.sealDurationMax)) (seal-timeout); \(advice)
+      """)
+  }
+
+  private static func are(_ segments: [Int64]) -> String {
+    let list = segments.map(String.init).joined(separator: ", ")
+    return segments.count == 1 ? "segment \(list) is" : "segments \(list) are"
+  }
+
+  private func failure(_ message: String) -> StoreError { StoreError(.inputOutput, message) }
+}
+
+/// Why a store that is opened for sealing has to be closed before everything is sealed.
+private final class SealEnding: StoreSink {
+  enum Reason: Sendable {
+    case signal(Int32)
+    case failure(StoreError)
+  }
+
+  private let monitor = Monitor<Reason?>(nil)
+
+  func end(_ reason: Reason) {
+    monitor.withLock { $0 = $0 ?? reason }
+    monitor.signal()
+  }
+
+  func wait(_ timeout: Duration) -> Reason? { monitor.wait(timeout: timeout) { $0 } }
+
+  func committed(_ commit: Commit) {}
+
+  func failed(_ error: StoreError) { end(.failure(error)) }
+}

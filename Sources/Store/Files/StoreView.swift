@@ -1,0 +1,133 @@
+internal import Glibc
+internal import LogsDisk
+internal import LogsSystem
+
+/// A data directory as another process than its server sees it. Nothing is written.
+package struct StoreView: Sendable {
+  private let paths: StorePaths
+  private let files = PosixFileSystem()
+
+  private static let advice = "run it as the user that the server runs as"
+
+  /// - Throws: `notAStore` if there is no store.
+  package init(directory: String) throws(StoreError) {
+    paths = StorePaths(directory: directory)
+    _ = try newest()
+  }
+
+  /// Whether a process has the directory open. Checking takes the lock for an instant, if it is free.
+  package func isInUse() throws(StoreError) -> Bool {
+    do throws(FileError) { return try files.isLocked(paths.lock) } catch {
+      throw StoreError(error, while: "look at", advice: Self.advice)
+    }
+  }
+
+  /// The process that has noted itself in the lock.
+  package func notedUser() throws(StoreError) -> Int32? {
+    do throws(FileError) { return FileLock.owner(noted: try files.read(paths.lock)) } catch {
+      throw StoreError(error, while: "read", advice: Self.advice)
+    }
+  }
+
+  /// The process that has the directory open.
+  ///
+  /// What the lock says may be the number of a process in another container, which here is a stranger's: only one that
+  /// has this very file open is meant.
+  package func user() throws(StoreError) -> Int32 {
+    guard let user = try notedUser(), user > 0 else {
+      throw StoreError(.locked, "\(paths.directory) is in use, but \(paths.lock) does not say by which process")
+    }
+    let descriptors = "/proc/\(user)/fd"
+    do throws(FileError) {
+      for name in try files.list(descriptors) where try isLock("\(descriptors)/\(name)") { return user }
+    } catch {
+      guard error.code == ENOENT else { throw StoreError(error, while: "look at", advice: Self.advice) }
+    }
+    throw StoreError(
+      .locked,
+      """
+      \(paths.directory) is in use, but not by process \(user) as seen from here; if its server runs in a container, \
+      run this in the same one
+      """)
+  }
+
+  private func isLock(_ path: String) throws(FileError) -> Bool {
+    do throws(FileError) { return try files.isSame(path, paths.lock) } catch {
+      // It has been closed, or is no file.
+      if error.code == ENOENT { return false }
+      throw error
+    }
+  }
+
+  /// The user that the store's files belong to.
+  package func owner() throws(StoreError) -> UInt32 {
+    do throws(FileError) { return try files.owner(paths.store) } catch { throw StoreError(error, while: "look at") }
+  }
+
+  /// The number of the newest segment.
+  package func newest() throws(StoreError) -> Int64 {
+    let file: StoreFile?
+    do throws(StoreError) { file = try StoreFile.load(paths, files) } catch {
+      guard error.code == .inputOutput else { throw error }
+      throw StoreError(.inputOutput, "\(error.message); \(Self.advice)", cause: error.cause)
+    }
+    guard let file else {
+      throw StoreError(
+        .notAStore, "there is no store in \(paths.directory): it has no file 'store'; name a server's data directory")
+    }
+    return file.newest
+  }
+
+  /// The newest segment that holds something.
+  package func newestWithEntries() throws(StoreError) -> Int64 {
+    let number = try newest()
+    guard number > 0 else { return 0 }
+    do throws(SQLiteError) {
+      let database = try Database(paths.segment(number), mode: .readOnly, vfs: nil)
+      database.setBusyTimeout(Self.busyTimeout)
+      try database.require(applicationID: SegmentSchema.applicationID, kind: "segment")
+      return try database.integer("SELECT EXISTS(SELECT 1 FROM runs)") == 0 ? number - 1 : number
+    } catch {
+      throw StoreError(error, while: "read")
+    }
+  }
+
+  private static let busyTimeout = Duration.seconds(2)
+
+  /// The segments up to `last` that are not sealed.
+  package func unsealedSegments(through last: Int64) throws(StoreError) -> [Int64] {
+    let newest = try newest()
+    do throws(FileError) {
+      let names = Set(try files.list(paths.segments))
+      var numbers: [Int64] = []
+      for number in names.compactMap(StorePaths.segmentNumber) where number <= last {
+        let hasSideFiles = ["-wal", "-journal"].contains { names.contains(StorePaths.fileName(number) + $0) }
+        // A segment that leaves WAL mode has no side file for an instant.
+        if number >= newest || hasSideFiles {
+          numbers.append(number)
+        } else if try hasWalMode(number) {
+          numbers.append(number)
+        }
+      }
+      return numbers.sorted()
+    } catch {
+      throw StoreError(error, while: "look at", advice: Self.advice)
+    }
+  }
+
+  /// Whether the header says so (https://www.sqlite.org/fileformat.html, 1.3.3).
+  private func hasWalMode(_ number: Int64) throws(FileError) -> Bool {
+    let path = paths.segment(number)
+    guard let file = try files.openIfThere(path) else { return false }
+    do {
+      let header = try file.readAll(atMost: Self.headerByteCount)
+      return header.count == Self.headerByteCount && header.last == Self.walVersion
+    } catch {
+      throw FileError("read", path, error)
+    }
+  }
+
+  /// Up to the write version and read version.
+  private static let headerByteCount = 20
+  private static let walVersion: UInt8 = 2
+}
