@@ -18,7 +18,7 @@ import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-BINARIES = f"{ROOT}/.build/release"
+BINARIES = os.environ.get("LOGS_BINARIES") or f"{ROOT}/.build/release"
 PROGRAM = os.path.splitext(os.path.basename(sys.argv[0]))[0]
 READY_SECONDS_MAX = 300
 # Of what takes a few milliseconds, the median of so many.
@@ -131,8 +131,8 @@ class Server:
                 with open(f"{folder}/{name}", "rb") as file:
                     os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
-    def bench(self, *words):
-        return json.loads(output_of(*self.bench_command(*words)))
+    def bench(self, *words, **keywords):
+        return json.loads(output_of(*self.bench_command(*words, **keywords)))
 
     def resident_megabytes(self):
         with open(f"/proc/{self.process.pid}/statm") as file:
@@ -156,8 +156,8 @@ class Logsd(Server):
         self.url = words[1]
         return True
 
-    def bench_command(self, *words):
-        return [f"{BINARIES}/logs", "bench", *words, "--repeat", "1", "-o", "json", "--server", self.url]
+    def bench_command(self, *words, repeat=1):
+        return [f"{BINARIES}/logs", "bench", *words, "--repeat", str(repeat), "-o", "json", "--server", self.url]
 
     def logs(self, *words, output=subprocess.PIPE):
         """Runs `logs`, and returns what it writes and the milliseconds that it takes."""

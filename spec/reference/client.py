@@ -26,7 +26,9 @@ class Failed(Exception):
 
 
 class Connection:
-    def __init__(self, url):
+    def __init__(self, url, takes_refusals=False):
+        """`takes_refusals`: an ERROR that ends a request is a message like others, and not Failed."""
+        self.takes_refusals, self.is_leaving = takes_refusals, False
         parts = urlsplit(url)
         if parts.scheme == "logs":
             self.socket = socket.create_connection((parts.hostname, parts.port or 5647), timeout=10)
@@ -84,11 +86,12 @@ class Connection:
             self.header = None
             if message["type"] == "PING":
                 self.send("PONG", token=message["token"])
-            elif message["type"] == "ERROR":
+            elif message["type"] == "ERROR" and (message["id"] == 0 or not self.takes_refusals):
                 raise Failed(f"error {message['code']}: {message['text'].decode(errors='replace')}"
                              + (", may be retried" if message["errorFlags"] & 1 else "")
                              + (", may have taken effect" if message["errorFlags"] & 2 else ""))
             elif message["type"] == "GOAWAY":
+                self.is_leaving = True
                 print("the server is going away:", message["text"].decode(errors="replace"), file=sys.stderr)
             elif message["type"] not in ("PONG", None):
                 messages.append(message)
