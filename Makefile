@@ -43,8 +43,8 @@ bench: packages ## micro-benchmarks: time and allocations of an operation; ARGUM
 	@.build/release/microbench $(ARGUMENTS)
 
 .PHONY: bench-compare
-bench-compare: release ## the same work for logsd and Redis in turn, ratios; ARGUMENTS="B6 B7" picks some; ROUNDS=3, ENTRIES=1000000, SECONDS=5, CORPUS=FILE
-	@Scripts/packages.sh redis-server
+bench-compare: release ## the same work for logsd and Redis, or rg, in turn, ratios; ARGUMENTS="B6 B7" picks some; ROUNDS=3, ENTRIES=1000000, SECONDS=5, CORPUS=FILE
+	@Scripts/packages.sh redis-server ripgrep
 	@$(PYTHON) Scripts/bench-compare.py $(ARGUMENTS)
 
 .PHONY: bench-growth

@@ -1,18 +1,30 @@
 #!/usr/bin/python3
 """usage: [ROUNDS=3] [ENTRIES=1000000] [SECONDS=5] [CORPUS=FILE] bench-compare.py [WORKLOAD...]
 
-Does the same work with logsd and with Redis streams, in turn, and prints medians, spreads and ratios. A ratio above 1: logsd is
-ahead, it does more in the same time or takes less. WORKLOAD picks some: B1, B2, B3, B4, B5, B6, B7, B8, B10, B12.
+Does the same work with logsd and with Redis streams, in B11 with rg, in turn, and prints medians, spreads and ratios. A
+ratio above 1: logsd is ahead, it does more in the same time or takes less. WORKLOAD picks some: B1, B2, B3, B4, B5, B6,
+B7, B8, B10, B11, B12.
 
-Redis gets one XADD for each entry, with time, level, source and message as fields, and an fsync before each acknowledgement
-(appendfsync always), as logsd has. Its followers wait with XREAD BLOCK, each on a connection of its own. B12 starts it with its log
-of all commands, where what was acknowledged is, and counts until it answers PING with PONG; logsd until its line `ready`.
+Redis gets one XADD for each entry, with time, level, source and message as fields, and an fsync before each
+acknowledgement (appendfsync always), as logsd has. Its followers wait with XREAD BLOCK, each on a connection of its own.
+B12 starts it with its log of all commands, where what was acknowledged is, and counts until it answers PING with PONG;
+logsd until its line `ready`.
 
-CORPUS is a file as `logs bench corpus` writes it; the built-in lines without one. ENTRIES are those of B1, B2, B8, B10 and B12,
-SECONDS how long B3 to B7 run. Each run has a server with no data, in $TMPDIR, or else /var/tmp; nothing is left of it.
+B11 counts what passes filters. For logsd the lines are entries of one stream, in a segment that is sealed and has its
+index; `logs bench search` waits for its answers over one connection. For rg (ripgrep), which has neither a server nor an
+index, they are one file of the same lines, in the page cache; it is a new process each time, whose start counts. In a
+round each filter has 7 searches of logsd, then 7 of rg, and the medians are its numbers. rg knows no levels: it looks
+for lines with warn or error instead. Below the table is how many lines each found in the last round.
+
+CORPUS is a file as `logs bench corpus` writes it, or of raw lines, which have no levels; the built-in lines without one,
+to one of which B11 adds what it looks for. ENTRIES are those of B1, B2, B8, B10, B11 and B12, SECONDS how long B3 to B7
+run. Each run has a server with no data, in $TMPDIR, or else /var/tmp; nothing is left of it. LOGS_BINARIES names the
+directory of logs and logsd, .build/release without it.
 """
 
+import json
 import os
+import re
 import socket
 import statistics
 import subprocess
@@ -30,6 +42,18 @@ IDLE_FOLLOWER_COUNT = 1000
 # How long they have nothing to do before they are measured: Redis halves the buffers of idle clients every few seconds.
 IDLE_SECONDS = 40
 POLL_SECONDS = 0.001
+SEARCH_COUNT = 7
+# The age at which a segment may be sealed. It should last until all is appended, so that there is one.
+SEALING_SECONDS = 10
+NEEDLE = "blk_-7777123456789012345"
+# What B11 looks for: a filter, and what is nearest to it for rg.
+SEARCHES = {
+    "needle": (f'"{NEEDLE}"', ["-F", NEEDLE]),
+    "common word": ("=error", ["-i", "-w", "error"]),
+    "substring, any case": ("connect", ["-i", "-F", "connect"]),
+    "regular expression": (r"/took \d{4,}ms/", [r"took \d{4,}ms"]),
+    "level": ("level>=warn", ["-i", "-e", "warn", "-e", "error"]),
+}
 
 
 class Redis(bench_servers.Server):
@@ -149,6 +173,55 @@ def restarts(system):
     return costs
 
 
+def lines_to_search():
+    """Two files of the same lines: for logs, and without times, levels and sources for rg."""
+    entries, raw = f"{bench_servers.work}/searched-entries", f"{bench_servers.work}/searched-lines"
+    if os.path.exists(raw):
+        return entries, raw
+    given = os.environ.get("CORPUS")
+    with open(given or bench_servers.corpus(CORPUS_LINE_COUNT), "rb") as file:
+        lines = file.read().split(b"\n")
+    if lines[-1] == b"":
+        lines.pop()
+    is_table = re.match(rb"[0-9]+\t[A-Za-z]+\t[^\t]*\t", lines[0])
+    lines = (lines * (ENTRIES // len(lines) + 1))[:ENTRIES]
+    if not given:
+        lines[ENTRIES // 2] += f" {NEEDLE}".encode()
+    with open(entries, "wb") as file:
+        file.writelines(line + b"\n" for line in lines)
+    with open(raw, "wb") as file:
+        file.writelines((line.split(b"\t", 3)[3] if is_table else line) + b"\n" for line in lines)
+    return entries, raw
+
+
+def search():
+    """What each search costs logsd and rg, and in words how many lines they find."""
+    entries, raw = lines_to_search()
+    server = bench_servers.Logsd("--segment-age", f"{SEALING_SECONDS}s", "--segment-bytes", "1G")
+    server.bench("search", "--entries", str(ENTRIES), "--corpus", entries, "--filter", SEARCHES["needle"][0])
+    stream = json.loads(server.logs("streams", "-o", "json")[0].splitlines()[0])["name"]
+    # The next append begins a segment.
+    time.sleep(SEALING_SECONDS)
+    server.bench("append", "--entries", "1", "--batch", "1")
+    while server.status("sealed_segments") < server.status("segments") - 1:
+        time.sleep(0.1)
+    costs, notes = {"logsd": {}, "rg": {}}, []
+    for name, (text, words) in SEARCHES.items():
+        found = server.bench("search", "--stream", stream, "--filter", text, repeat=SEARCH_COUNT)
+        command = ["rg", "--no-config", "--count", "--include-zero", *words, raw]
+        counted, seconds = "", []
+        for _ in range(SEARCH_COUNT + 1):
+            begun = time.perf_counter()
+            counted = subprocess.run(command, stdout=subprocess.PIPE, text=True).stdout.strip()
+            seconds.append(time.perf_counter() - begun)
+        # The first one, as the first one of logs bench, is to warm up.
+        costs["logsd"][f"{name}, ms"] = found["latency_ms"]["p50"]
+        costs["rg"][f"{name}, ms"] = statistics.median(seconds[1:]) * 1e3
+        notes.append(f"{name} {found['settings']['found']} and {counted}")
+    server.end()
+    return costs, f"found by logsd and by rg: {'; '.join(notes)}"
+
+
 WORKLOADS = {
     "B1": ("append, 1,000 a batch", run_of(BULK, "append", "--entries", str(ENTRIES), "--batch", "1000")),
     "B2": (
@@ -160,6 +233,7 @@ WORKLOADS = {
     "B7": ("10,000 a second to 1,000 followers", fan_out("1000")),
     "B8": ("read all, decoded", run_of(BULK, "read", "--entries", str(ENTRIES))),
     "B10": ("resident memory", memory),
+    "B11": ("count what passes a filter", search),
     "B12": ("stop and start, loaded", restarts),
 }
 
@@ -179,23 +253,42 @@ def main():
     if not set(names) <= set(WORKLOADS):
         bench_servers.fail(f"the workloads are {', '.join(WORKLOADS)}")
     source = f"{bench_servers.ROOT}/Benchmarks/redis/redis-bench.c"
-    bench_servers.output_of("clang", "-O2", "-Wall", "-Wextra", "-Werror", "-o", f"{bench_servers.work}/redis-bench", source)
-    measured = {}
+    if any(WORKLOADS[name][1] != search for name in names):
+        bench_servers.output_of(
+            "clang", "-O2", "-Wall", "-Wextra", "-Werror", "-o", f"{bench_servers.work}/redis-bench", source)
+    # workload -> number -> system -> values
+    measured, notes = {}, {}
+
+    def add(name, system, costs):
+        for label, value in costs.items():
+            measured.setdefault(name, {}).setdefault(label, {}).setdefault(system, []).append(value)
+
     for number in range(1, ROUNDS + 1):
         for name in names:
             title, measure = WORKLOADS[name]
+            if measure == search:
+                print(f"round {number} of {ROUNDS}: {name}, {title}, logsd and rg", file=sys.stderr, flush=True)
+                costs, notes[name] = search()
+                for system in costs:
+                    add(name, system, costs[system])
+                continue
             for system in (bench_servers.Logsd, Redis):
                 print(f"round {number} of {ROUNDS}: {name}, {title}, {system.name}", file=sys.stderr, flush=True)
-                for label, value in measure(system).items():
-                    measured.setdefault(name, {}).setdefault(label, {}).setdefault(system.name, []).append(value)
-    rows = [["", "workload", "number", "logsd", "from - to", "Redis", "from - to", "ratio"]]
-    for name, numbers in measured.items():
-        heading = [name, WORKLOADS[name][0]]
-        for label, values in numbers.items():
-            rows.append([*heading, label, *compared(label, values["logsd"], values["Redis"])])
-            heading = ["", ""]
-    print(f"\nmedians of {ROUNDS} rounds; a ratio above 1: logsd is ahead\n")
-    bench_servers.print_table(rows, 3)
+                add(name, system.name, measure(system))
+    print(f"\nmedians of {ROUNDS} rounds; a ratio above 1: logsd is ahead")
+    for other in ("Redis", "rg"):
+        rows = [["", "workload", "number", "logsd", "from - to", other, "from - to", "ratio"]]
+        for name, numbers in measured.items():
+            heading = [name, WORKLOADS[name][0]]
+            for label, values in numbers.items():
+                if other in values:
+                    rows.append([*heading, label, *compared(label, values["logsd"], values[other])])
+                    heading = ["", ""]
+        if len(rows) > 1:
+            print()
+            bench_servers.print_table(rows, 3)
+    for name, note in notes.items():
+        print(f"\n{name}: {note}")
 
 
 bench_servers.run(main)
