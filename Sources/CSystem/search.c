@@ -63,3 +63,49 @@ long logs_find(const void *text, unsigned long count, const void *needle, unsign
   return found ? found - (const char *)text : -1;
 #endif
 }
+
+#ifdef __SSE2__
+static unsigned word_bits(const unsigned char *text) {
+  __m128i bytes = _mm_loadu_si128((const __m128i *)text);
+  // In a range: neither bound changes it.
+  __m128i digits = _mm_and_si128(
+      _mm_cmpeq_epi8(_mm_max_epu8(bytes, _mm_set1_epi8('0')), bytes),
+      _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8('9')), bytes));
+  __m128i letters = _mm_and_si128(
+      _mm_cmpeq_epi8(_mm_max_epu8(bytes, _mm_set1_epi8('a')), bytes),
+      _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8('z')), bytes));
+  __m128i underscores = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('_'));
+  return _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(digits, letters), underscores));
+}
+#else
+static unsigned word_bits(const unsigned char *text) {
+  unsigned bits = 0;
+  for (int i = 0; i < 16; i++) {
+    unsigned char byte = text[i];
+    bits |= (unsigned)(byte - '0' < 10u || byte - 'a' < 26u || byte == '_') << i;
+  }
+  return bits;
+}
+#endif
+
+unsigned long logs_words(const unsigned char *text, unsigned long count, unsigned *bounds) {
+  unsigned long written = 0;
+  unsigned long long before = 0;
+  for (unsigned long place = 0; place < count; place += 64) {
+    const unsigned char *part = text + place;
+    unsigned char tail[64];
+    if (count - place < 64) {
+      memset(tail, 0, sizeof tail);
+      part = memcpy(tail, part, count - place);
+    }
+    unsigned long long words = word_bits(part) | (unsigned long long)word_bits(part + 16) << 16 |
+                               (unsigned long long)word_bits(part + 32) << 32 |
+                               (unsigned long long)word_bits(part + 48) << 48;
+    // Where a bit differs from the one before, a word begins or ends.
+    unsigned long long changes = words ^ (words << 1 | before);
+    for (; changes; changes &= changes - 1) bounds[written++] = place + __builtin_ctzll(changes);
+    before = words >> 63;
+  }
+  if (written & 1) bounds[written++] = count;
+  return written;
+}

@@ -15,7 +15,7 @@ import Testing
         return asked.text.trimmingCharacters(in: .newlines)
       }
       let specification = try String(contentsOfFile: "\(Binaries.repository)/spec/storage.md", encoding: .utf8)
-      // The index of the text comes with sealing.
+      // The index comes with sealing.
       let described = Self.tables(in: specification).filter { !$0.key.hasPrefix("text_") }
       let tables = try ask(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name")

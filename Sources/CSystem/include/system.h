@@ -36,4 +36,10 @@ long logs_find_byte(const void *text, unsigned long count, unsigned char byte);
 /// Where `needle`, which has at least one byte, is first in `text`, -1 if nowhere.
 long logs_find(const void *text, unsigned long count, const void *needle, unsigned long needle_count);
 
+/// Where words begin and end in `text`, in turn: the longest runs of ASCII digits, lower-case letters and `_`. `bounds`
+/// has room for `count` + 1 numbers.
+///
+/// Returns how many numbers it wrote.
+unsigned long logs_words(const unsigned char *text, unsigned long count, unsigned *bounds);
+
 #endif

@@ -35,9 +35,11 @@ final class RunningQuery {
 
   /// Reads under way: as many as there are reader threads by default, each for a few milliseconds.
   private static let readCountMax = 2
-  /// What one read is asked for, so that there is something left for the other.
-  private static let rangeEntryCount: UInt64 = 1 << 16
-  private static let rangeCountMax = 32
+  /// A range is divided for a thread that has nothing to do, unless it is shorter than this.
+  private static let dividedEntryCountMin: UInt64 = 1 << 14
+  /// Shorter ones are read together, so many at once.
+  private static let longEntryCountMin: UInt64 = 1 << 10
+  private static let rangeCountMax = 16
   private static let progressDelay = Duration.milliseconds(500)
 
   /// - Parameter tell: gets the events; the result and a refusal are the last.
@@ -84,23 +86,14 @@ final class RunningQuery {
             limit: .init("query-streams", UInt64(limit)))))
     }
     progress.allEntryCount += info.head
-    var from: UInt64 = 1
-    while from <= info.head {
-      let to = min(info.head, from + Self.rangeEntryCount - 1)
-      ranges.append(Range(stream: info.id, from: from, to: to))
-      from = to + 1
-    }
+    if info.head > 0 { ranges.append(Range(stream: info.id, from: 1, to: info.head)) }
   }
 
   // MARK: Reading
 
   private func readOn() {
     while !isOver, readCount < Self.readCountMax, !ranges.isEmpty {
-      let part = Array(ranges.prefix(Self.rangeCountMax / 2 + 1))
-      // Long ranges one at a time: both threads have something to do.
-      let count = part.prefix { $0.to - $0.from < 1024 }.count
-      let taken = Array(part.prefix(max(1, count)))
-      ranges.removeFirst(taken.count)
+      let taken = takeRanges()
       readCount += 1
       let requests = taken.map {
         ReadRequest(stream: $0.stream, from: $0.from, to: $0.to, filter: filter, tally: query.kind)
@@ -108,6 +101,20 @@ final class RunningQuery {
       hub.read(requests, cancellation) { [weak self] in self?.take($0, of: taken) }
     }
     if !isOver, readCount == 0, ranges.isEmpty { finish(.result(tally.result(missingCount: missingCount))) }
+  }
+
+  /// Takes what one read is asked for: a long range, or several short ones.
+  private func takeRanges() -> [Range] {
+    let shortCount = ranges.prefix(Self.rangeCountMax).prefix { $0.to - $0.from < Self.longEntryCountMin }.count
+    var taken = Array(ranges.prefix(max(1, shortCount)))
+    ranges.removeFirst(taken.count)
+    let last = taken[taken.count - 1]
+    if ranges.isEmpty, readCount + 1 < Self.readCountMax, last.to - last.from >= Self.dividedEntryCountMin {
+      let middle = last.from + (last.to - last.from) / 2
+      taken[taken.count - 1] = Range(stream: last.stream, from: last.from, to: middle)
+      ranges.append(Range(stream: last.stream, from: middle + 1, to: last.to))
+    }
+    return taken
   }
 
   private func take(_ results: [Result<ReadResult, StoreError>], of taken: [Range]) {

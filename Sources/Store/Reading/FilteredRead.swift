@@ -87,6 +87,67 @@ struct FilteredRead {
     return !builder.isComplete
   }
 
+  // MARK: What an index knows
+
+  /// Whether an index may know something of what this filter lets through.
+  var canUseIndex: Bool { shared.need != .anything || tally != nil || shared.filter.readsHeaders }
+
+  /// Whether nothing in a group of blocks passes, by times, severities, numbers and the stream alone.
+  func rulesOut(_ group: BlockGroup) -> Bool {
+    forecast(severities: group.severities, group.times, group.numbers) == FilterForecast.none
+  }
+
+  /// What is known of a block whose messages may have what they must.
+  func verdict(of block: Block) -> JudgedBlock.Verdict {
+    switch forecast(severities: block.severities, block.times, block.numbers) {
+    case .none: return .nothing
+    case .all: return .counted(block.levels, times: block.times)
+    case .some:
+      var levels: [Block.Level] = []
+      for level in block.levels {
+        switch forecast(severities: 1 << UInt32(level.severity), block.times, block.numbers) {
+        case .none: break
+        case .all: levels.append(level)
+        case .some: return .unknown
+        }
+      }
+      return levels.isEmpty ? .nothing : .counted(levels, times: block.times)
+    }
+  }
+
+  private func forecast(
+    severities: UInt32, _ times: ClosedRange<Int64>, _ numbers: ClosedRange<UInt64>
+  ) -> FilterForecast {
+    do throws(FilterFailure) {
+      return try evaluator.forecast(filter, severities: severities, times: times, numbers: numbers, stream: name)
+    } catch {
+      // An expression for the stream's name that costs too much: who looks at entries meets it again.
+      return .some
+    }
+  }
+
+  /// Whether nothing of a block has to be looked at.
+  func isAnswered(_ block: JudgedBlock, isWhole: Bool) -> Bool {
+    switch block.verdict {
+    case .nothing: true
+    case .unknown: false
+    case .counted(_, let times): isWhole && tally?.canCount(times) ?? false
+    }
+  }
+
+  /// Counts a block of which nothing has to be looked at.
+  ///
+  /// - Returns: whether it is one.
+  mutating func count(_ block: JudgedBlock, isWhole: Bool) -> Bool {
+    guard isAnswered(block, isWhole: isWhole) else { return false }
+    if case .counted(let levels, let times) = block.verdict {
+      for level in levels { tally?.add(severity: level.severity, count: level.count, time: times.lowerBound) }
+    }
+    return true
+  }
+
+  // MARK: Counting
+
   private mutating func count(_ batch: Batch, _ request: FilterEvaluator.Request) throws(FilterFailure) {
     guard var tally else { return }
     self.tally = nil

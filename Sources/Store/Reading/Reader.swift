@@ -179,9 +179,12 @@ struct Reader: Sendable {
       request.isReverse
       ? max(bounds.lowerBound, builder.lower)...builder.position
       : builder.position...min(bounds.upperBound, builder.upper)
-    if let filter, try !leaveOut(filter.shared, segment, stream, &wanted, isReverse: request.isReverse, &builder, lease)
-    {
-      return
+    if var filtered = filter {
+      filter = nil
+      defer { filter = filtered }
+      guard try passOver(&filtered, segment, stream, &wanted, isReverse: request.isReverse, &builder, lease) else {
+        return
+      }
     }
     let parts: [BatchSigner.Part]
     let isEnd: Bool
@@ -200,7 +203,8 @@ struct Reader: Sendable {
       return
     }
     for part in request.isReverse ? parts.reversed() : parts {
-      if builder.isComplete { return }
+      // A row may go on behind what is wanted, where the index may have the answer.
+      if builder.isComplete || !wanted.contains(builder.position) { return }
       switch part {
       case .batch(let batch):
         // In reverse, runs end where the wanted range does, or after it.

@@ -6,12 +6,23 @@ package final class SharedFilter: Hashable, Sendable {
   package let filter: Filter
   /// What messages must contain for any to pass.
   let need: TextNeed
-  /// What the index of a segment has ruled out of a stream.
-  private let ruledOut = Mutex<[Place: RuledOut]>([:])
+  private let known = Mutex(Known())
 
-  struct Place: Hashable {
+  /// What was found in the indexes of segments.
+  private struct Known {
+    var plans: [StreamPlace: BlockPlan] = [:]
+    /// The blocks that may have what messages must contain; nil for all.
+    var blocks: [SectionPlace: BlockSet?] = [:]
+  }
+
+  struct StreamPlace: Hashable {
     let segment: Int64
     let stream: Int64
+  }
+
+  struct SectionPlace: Hashable {
+    let segment: Int64
+    let section: Int64
   }
 
   package init(_ filter: Filter) {
@@ -19,16 +30,29 @@ package final class SharedFilter: Hashable, Sendable {
     need = filter.textNeed
   }
 
-  /// What the index rules out there: found out by `find` the first time.
-  func ruledOut<Failure: Error>(
-    _ place: Place, find: () throws(Failure) -> RuledOut
-  ) throws(Failure) -> RuledOut {
-    if let known = ruledOut.withLock({ $0[place] }) { return known }
+  /// What the index says there: found out by `find` the first time.
+  func plan<Failure: Error>(
+    _ place: StreamPlace, find: () throws(Failure) -> BlockPlan
+  ) throws(Failure) -> BlockPlan {
+    if let known = known.withLock({ $0.plans[place] }) { return known }
     let found = try find()
-    ruledOut.withLock { known in
+    known.withLock { known in
       // A filter that lives for weeks meets many segments.
-      if known.count >= Self.placeCountMax { known = [:] }
-      known[place] = found
+      if known.plans.count >= Self.placeCountMax { known.plans = [:] }
+      known.plans[place] = found
+    }
+    return found
+  }
+
+  /// The blocks of a section that `need` leaves: found out by `find` the first time.
+  func blocks<Failure: Error>(
+    _ place: SectionPlace, find: () throws(Failure) -> BlockSet?
+  ) throws(Failure) -> BlockSet? {
+    if let known = known.withLock({ $0.blocks[place] }) { return known }
+    let found = try find()
+    known.withLock { known in
+      if known.blocks.count >= Self.placeCountMax { known.blocks = [:] }
+      known.blocks[place] = .some(found)
     }
     return found
   }

@@ -24,8 +24,8 @@ final class ReaderConnection: @unchecked Sendable {
   private let endStatement: Statement
   private let marksStatement: Statement
   private let incarnationsStatement: Statement
-  /// What finds the index of the segment's text; nil if there is none.
-  let textStatements: TextStatements?
+  /// Nil if the segment has none.
+  let blockIndex: BlockIndexStatements?
 
   /// The page cache of a reader: reads are sequential, and the system's cache serves repeated ones.
   private static let cacheKibibyteCount = 512
@@ -52,8 +52,8 @@ final class ReaderConnection: @unchecked Sendable {
     marksStatement = try database.prepare(
       "SELECT number, first_seq, count, producer_check FROM marks WHERE stream = ?1 AND producer = ?2")
     incarnationsStatement = try database.prepare(SegmentSchema.incarnationsText)
-    let hasTextIndex = isImmutable ? try SegmentSchema.has(TextIndexSchema.blocks, database) : false
-    textStatements = hasTextIndex ? try TextStatements(database) : nil
+    let hasIndex = isImmutable ? try SegmentSchema.has(BlockIndexSchema.groups, database) : false
+    blockIndex = hasIndex ? try BlockIndexStatements(database) : nil
   }
 
   /// The stream's next number when the segment was made; nil if the stream was created after the segment was complete.

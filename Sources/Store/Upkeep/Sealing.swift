@@ -11,12 +11,12 @@ final class Sealing: UpkeepJob {
   /// The connection to the segment, which nothing else uses anymore; nil once it is closed.
   private let writer: Mutex<SegmentWriter?>
   private let isFirst = Mutex(true)
-  /// The index of its text in the making, which only the upkeep thread touches.
+  /// The index of its blocks in the making, which only the upkeep thread touches.
   private let indexing = Mutex(Indexing.toBegin)
 
   private enum Indexing {
     case toBegin
-    case begun(TextIndexing)
+    case begun(BlockIndexing)
     case over
   }
 
@@ -30,7 +30,7 @@ final class Sealing: UpkeepJob {
 
   func run(on upkeep: Upkeep) -> UpkeepOutcome {
     do throws(StoreError) {
-      guard try indexText(upkeep) else {
+      guard try indexBlocks(upkeep) else {
         // The next start makes the index, and seals it.
         return upkeep.isClosing ? .done : .again(after: Self.indexPause)
       }
@@ -67,35 +67,35 @@ final class Sealing: UpkeepJob {
     return .again(after: upkeep.retryInterval)
   }
 
-  /// How long the index of the text is worked on at once, and how long others have the processor in between.
+  /// How long the index is worked on at once, and how long others have the processor in between.
   private static let indexTime = Duration.milliseconds(25)
   private static let indexPause = Duration.milliseconds(15)
   /// When the store closes, a segment is still indexed if that takes little.
   private static let smallByteCount = 4 << 20
 
-  /// Works on the index of the segment's text.
+  /// Works on the index of the segment's blocks.
   ///
   /// - Returns: whether it is over.
-  private func indexText(_ upkeep: Upkeep) throws(StoreError) -> Bool {
+  private func indexBlocks(_ upkeep: Upkeep) throws(StoreError) -> Bool {
     guard let writer = writer.withLock({ $0 }) else { return true }
     do throws(SQLiteError) {
       while true {
         let step = indexing.withLock { $0 }
-        let text: TextIndexing
+        let blocks: BlockIndexing
         switch step {
         case .over: return true
-        case .begun(let begun): text = begun
+        case .begun(let begun): blocks = begun
         case .toBegin:
           // Readers continue meanwhile.
           try writer.makeFinalIndex()
-          text = try TextIndexing(writer.database)
-          indexing.withLock { $0 = .begun(text) }
+          blocks = try BlockIndexing(writer.database)
+          indexing.withLock { $0 = .begun(blocks) }
         }
-        switch try text.work(for: Self.indexTime) {
+        switch try blocks.work(for: Self.indexTime) {
         case .unfinished: break
         case .done: indexing.withLock { $0 = .over }
         case .impossible(let reason):
-          upkeep.log("the text of segment \(segment.number) is not indexed: \(reason)")
+          upkeep.log("segment \(segment.number) gets no index: \(reason)")
           indexing.withLock { $0 = .over }
         }
         guard upkeep.isClosing, writer.byteCount <= Self.smallByteCount else {

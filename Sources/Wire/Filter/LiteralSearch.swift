@@ -1,7 +1,7 @@
 internal import CSystem
 
 /// Finds bytes in bytes.
-enum LiteralSearch {
+package enum LiteralSearch {
   /// Copies text, with ASCII in lower case, into memory of its length.
   static func lower(_ text: RawSpan, into copy: UnsafeMutableRawBufferPointer) {
     precondition(copy.count >= text.byteCount, "a copy has room for the text")
@@ -12,8 +12,18 @@ enum LiteralSearch {
     }
   }
 
+  /// Where words of ASCII letters, digits and `_` begin and end in text in lower case, in turn.
+  ///
+  /// - Parameter bounds: has room for one more than the text has bytes.
+  /// - Returns: how many bounds there are.
+  package static func words(in text: UnsafeRawBufferPointer, _ bounds: UnsafeMutableBufferPointer<UInt32>) -> Int {
+    guard let base = text.baseAddress, let room = bounds.baseAddress else { return 0 }
+    precondition(bounds.count > text.count, "there is room for all bounds")
+    return Int(unsafe logs_words(base.assumingMemoryBound(to: UInt8.self), UInt(text.count), room))
+  }
+
   /// Where `byte` is first in a part of `span`.
-  static func first(_ byte: UInt8, in span: RawSpan, from: Int, to: Int) -> Int? {
+  package static func first(_ byte: UInt8, in span: RawSpan, from: Int, to: Int) -> Int? {
     guard from < to else { return nil }
     return unsafe span.withUnsafeBytes { bytes -> Int? in
       guard let base = bytes.baseAddress else { return nil }
@@ -23,7 +33,7 @@ enum LiteralSearch {
   }
 
   /// Where `needle` is first in a part of `span`; at `from` if it is empty.
-  static func first(_ needle: [UInt8], in span: RawSpan, from: Int, to: Int) -> Int? {
+  package static func first(_ needle: [UInt8], in span: RawSpan, from: Int, to: Int) -> Int? {
     guard to - from >= needle.count else { return nil }
     guard !needle.isEmpty else { return from }
     return unsafe span.withUnsafeBytes { bytes -> Int? in

@@ -11,9 +11,22 @@ package indirect enum TextNeed: Hashable, Sendable {
 
 extension Filter {
   package var textNeed: TextNeed { root.textNeed }
+
+  /// Whether severities, times, numbers or the stream may decide it.
+  package var readsHeaders: Bool { root.readsHeaders }
 }
 
 extension FilterNode {
+  fileprivate var readsHeaders: Bool {
+    switch self {
+    case .all: false
+    case .and(let nodes), .or(let nodes): nodes.contains(where: \.readsHeaders)
+    case .not(let node): node.readsHeaders
+    case .test(.severity), .test(.time), .test(.sequence), .test(.stream): true
+    case .test: false
+    }
+  }
+
   fileprivate var textNeed: TextNeed {
     switch self {
     case .all, .not: return .anything
@@ -44,10 +57,18 @@ extension TextTest {
 }
 
 extension FilterEvaluator {
-  /// The messages of a batch as filters compare them, with ASCII in lower case: the text, and where each begins and
-  /// ends. Equal ones may come once.
-  package func messages(of batch: Batch) throws(FilterFailure) -> (text: ByteString, rows: [Range<Int>]) {
-    let messages = try columns(of: batch).messagesInLowerCase()
-    return (messages.bytes, messages.rows)
+  /// What an index is made of.
+  package struct Contents {
+    /// The messages as filters compare them, with ASCII in lower case, and where each begins and ends. Equal ones may
+    /// come once.
+    package var text: ByteString
+    package var rows: [Range<Int>]
+    package var severities: [UInt8]
+  }
+
+  package func contents(of batch: Batch) throws(FilterFailure) -> Contents {
+    let columns = try columns(of: batch)
+    let messages = try columns.messagesInLowerCase()
+    return Contents(text: messages.bytes, rows: messages.rows, severities: try columns.severities())
   }
 }

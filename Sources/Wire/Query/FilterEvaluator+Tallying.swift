@@ -29,22 +29,13 @@ extension FilterEvaluator {
 extension Tally {
   /// Counts all entries of a batch by its header alone, if that says enough.
   fileprivate mutating func addWhole(_ header: BatchHeader) -> Bool {
-    switch kind {
-    case .count:
-      add(count: Int(header.count))
-      return true
-    case .histogram(let width):
-      let times = header.effectiveTimes
-      let start = Self.bucket(of: times.lowerBound, width: width)
-      guard header.severities.nonzeroBitCount == 1, start == Self.bucket(of: times.upperBound, width: width) else {
-        return false
-      }
-      add(count: Int(header.count))
-      let severity = UInt8(header.severities.trailingZeroBitCount)
-      for _ in 0..<header.count { add(severity: severity, time: times.lowerBound, width: width) }
-      return true
-    case .fields: return false
-    }
+    let times = header.effectiveTimes
+    // How many there are of each severity is not said.
+    if case .histogram = kind, header.severities.nonzeroBitCount != 1 { return false }
+    guard canCount(times) else { return false }
+    let severity = UInt8(header.severities.trailingZeroBitCount & 31)
+    add(severity: severity, count: UInt64(header.count), time: times.lowerBound)
+    return true
   }
 }
 

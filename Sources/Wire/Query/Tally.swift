@@ -47,6 +47,24 @@ package struct Tally: Hashable, Sendable {
     return start.overflow ? .min : start.partialValue
   }
 
+  /// Whether entries between these times can be counted by their severities alone.
+  package func canCount(_ times: ClosedRange<Int64>) -> Bool {
+    switch kind {
+    case .count: true
+    case .histogram(let width):
+      Self.bucket(of: times.lowerBound, width: width) == Self.bucket(of: times.upperBound, width: width)
+    case .fields: false
+    }
+  }
+
+  /// Counts entries of a severity, which `canCount` allows.
+  package mutating func add(severity: UInt8, count: UInt64, time: Int64) {
+    entryCount += count
+    guard case .histogram(let width) = kind else { return }
+    let start = Self.bucket(of: time, width: width)
+    buckets[start, default: Self.none][HistogramBucket.level(severity)] += count
+  }
+
   mutating func add(severity: UInt8, time: Int64, width: Int64) {
     buckets[Self.bucket(of: time, width: width), default: Self.none][HistogramBucket.level(severity)] += 1
   }

@@ -2,20 +2,19 @@ internal import LogsDisk
 internal import LogsSystem
 internal import LogsWire
 
-/// Makes the index of a complete segment's text, a little at a time.
+/// Makes the index of a complete segment's blocks, a little at a time.
 ///
 /// What it has written counts at once: entries without an index are looked at. A start finds an index that was not
 /// finished, and makes it anew.
 ///
 /// Invariant behind `@unchecked Sendable`: only the upkeep thread uses it.
-final class TextIndexing: @unchecked Sendable {
+final class BlockIndexing: @unchecked Sendable {
   private let database: WALDatabase
-  private let insertBlock: Statement
+  private let insertGroup: Statement
   private let insertPage: Statement
   private let rows: Statement
-  private let compressor = Compressor(level: 6)
-  private var builder = TextIndexBuilder()
-  private var sectionCount: Int64 = 0
+  private let compressor = Compressor(level: 1)
+  private var builder = BlockIndexBuilder()
   /// The last row that was added.
   private var place: (stream: Int64, sequence: UInt64) = (.min, 0)
 
@@ -23,10 +22,12 @@ final class TextIndexing: @unchecked Sendable {
   init(_ database: WALDatabase) throws(SQLiteError) {
     self.database = database
     try database.execute(
-      "DROP TABLE IF EXISTS \(TextIndexSchema.blocks); DROP TABLE IF EXISTS \(TextIndexSchema.pages)")
-    try database.execute(TextIndexSchema.tables)
-    insertBlock = try database.prepare("INSERT INTO \(TextIndexSchema.blocks) VALUES(?1, ?2, ?3, ?4, ?5, ?6)")
-    insertPage = try database.prepare("INSERT INTO \(TextIndexSchema.pages) VALUES(?1, ?2, ?3, ?4, ?5, ?6)")
+      "DROP TABLE IF EXISTS \(BlockIndexSchema.groups); DROP TABLE IF EXISTS \(BlockIndexSchema.pages)")
+    try database.execute(BlockIndexSchema.tables)
+    insertGroup = try database.prepare(
+      "INSERT INTO \(BlockIndexSchema.groups) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")
+    insertPage = try database.prepare(
+      "INSERT INTO \(BlockIndexSchema.pages) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")
     rows = try database.prepare(
       """
       SELECT stream, first_seq, batches FROM runs WHERE (stream, first_seq) > (?1, ?2) ORDER BY stream, first_seq
@@ -43,7 +44,7 @@ final class TextIndexing: @unchecked Sendable {
   /// Works for about as long as `time`.
   func work(for time: Duration) throws(SQLiteError) -> Progress {
     let deadline = SystemClock.monotonic() &+ time.nanoseconds
-    var sections: [TextIndexBuilder.Section] = []
+    var sections: [BlockIndexBuilder.Section] = []
     let progress = try read(until: deadline, &sections)
     if case .done = progress, let last = builder.finish() { sections.append(last) }
     guard !sections.isEmpty else { return progress }
@@ -60,7 +61,7 @@ final class TextIndexing: @unchecked Sendable {
   }
 
   private func read(
-    until deadline: Int64, _ sections: inout [TextIndexBuilder.Section]
+    until deadline: Int64, _ sections: inout [BlockIndexBuilder.Section]
   ) throws(SQLiteError) -> Progress {
     rows.bind(1, place.stream)
     rows.bind(2, bits: place.sequence)
@@ -82,31 +83,35 @@ final class TextIndexing: @unchecked Sendable {
     return .unfinished
   }
 
-  private func write(_ section: TextIndexBuilder.Section) throws(SQLiteError) {
-    let number = sectionCount
-    for block in section.blocks {
-      let filter = block.filter.stored
-      insertBlock.bind(1, block.stream)
-      insertBlock.bind(2, bits: block.numbers.lowerBound)
-      insertBlock.bind(3, bits: block.numbers.upperBound)
-      insertBlock.bind(4, number)
-      insertBlock.bind(
-        5, bits: TextIndexSchema.check(stream: block.stream, block.numbers, section: number, filter: filter))
-      try insertBlock.run(6, filter)
+  private func write(_ section: BlockIndexBuilder.Section) throws(SQLiteError) {
+    for (stream, group) in section.groups {
+      insertGroup.bind(1, stream)
+      insertGroup.bind(2, bits: group.numbers.lowerBound)
+      insertGroup.bind(3, bits: group.numbers.upperBound)
+      insertGroup.bind(4, group.section)
+      insertGroup.bind(5, Int64(group.firstBlock))
+      insertGroup.bind(6, group.times.lowerBound)
+      insertGroup.bind(7, group.times.upperBound)
+      insertGroup.bind(8, Int64(group.severities))
+      insertGroup.bind(9, bits: BlockIndexSchema.check(stream: stream, group))
+      try insertGroup.run(10, group.packed)
     }
+    guard let number = section.groups.first?.group.section else { return }
     for page in section.pages {
-      let (first, end) = (ByteString(page.first), ByteString(page.end))
-      let rawLength = Int64(page.tokens.count)
-      let tokens = compressor.frame(page.tokens)
+      let content = page.page
+      let row = BlockIndexSchema.PageRow(
+        section: number, first: ByteString(page.first), end: ByteString(page.end), tokenCount: content.tokenCount,
+        tokensByteCount: content.tokens.count, placesByteCount: content.places.count,
+        tokens: compressor.frame(content.tokens), places: compressor.frame(content.places))
       insertPage.bind(1, number)
-      insertPage.bind(2, copying: first)
-      insertPage.bind(3, copying: end)
-      insertPage.bind(4, rawLength)
-      insertPage.bind(
-        5,
-        bits: TextIndexSchema.check(section: number, first: first, end: end, rawLength: rawLength, tokens: tokens))
-      try insertPage.run(6, tokens)
+      insertPage.bind(2, copying: row.first)
+      insertPage.bind(3, copying: row.end)
+      insertPage.bind(4, Int64(row.tokenCount))
+      insertPage.bind(5, Int64(row.tokensByteCount))
+      insertPage.bind(6, Int64(row.placesByteCount))
+      insertPage.bind(7, bits: row.check)
+      insertPage.bind(8, copying: row.tokens)
+      try insertPage.run(9, row.places)
     }
-    sectionCount += 1
   }
 }

@@ -6,9 +6,9 @@ import Testing
 @testable import LogsSimulation
 @testable import LogsStore
 
-/// The index of sealed segments' text only saves work: with it, without it, and with a damaged one the answers are the
+/// The index of sealed segments only saves work: with it, without it, and with a damaged one the answers are the
 /// same.
-@Suite struct TextIndexTests {
+@Suite struct BlockIndexTests {
   private static let seed = UInt64.random(in: 0...UInt64.max)
   private static let streams = (0..<9).map { "s\($0)" }
 
@@ -169,13 +169,16 @@ import Testing
 
   /// Changes in the index: what a row says, what its key says, rows that are gone.
   private static let changes = [
-    "UPDATE text_blocks SET filter = zeroblob(length(filter))",
-    "UPDATE text_blocks SET section = section + 1", "UPDATE text_blocks SET stream = stream + 100000",
-    "UPDATE text_blocks SET last_seq = last_seq + 50", "DELETE FROM text_blocks WHERE stream % 2 = 0",
-    "UPDATE text_pages SET tokens = (SELECT tokens FROM text_pages ORDER BY first LIMIT 1)",
-    "UPDATE text_pages SET behind = x''", "DELETE FROM text_pages WHERE first != x''", "DELETE FROM text_pages",
-    "UPDATE text_pages SET first = first || x'30' WHERE first != x''", "UPDATE text_pages SET tokens = x''",
-    "DELETE FROM text_pages WHERE first = x''",
+    "UPDATE block_groups SET blocks = zeroblob(length(blocks))", "UPDATE block_groups SET section = section + 1",
+    "UPDATE block_groups SET stream = stream + 100000", "UPDATE block_groups SET last_seq = last_seq + 50",
+    "UPDATE block_groups SET first_block = first_block + 1", "UPDATE block_groups SET severities = 0",
+    "UPDATE block_groups SET min_time = min_time + 1000000000000, max_time = max_time + 1000000000000",
+    "DELETE FROM block_groups WHERE stream % 2 = 0",
+    "UPDATE token_pages SET tokens = (SELECT tokens FROM token_pages ORDER BY first LIMIT 1)",
+    "UPDATE token_pages SET places = (SELECT places FROM token_pages ORDER BY first LIMIT 1)",
+    "UPDATE token_pages SET behind = x''", "DELETE FROM token_pages WHERE first != x''", "DELETE FROM token_pages",
+    "UPDATE token_pages SET first = first || x'30' WHERE first != x''", "UPDATE token_pages SET tokens = x''",
+    "UPDATE token_pages SET token_count = token_count - 1", "DELETE FROM token_pages WHERE first = x''",
   ]
 
   @Test(arguments: changes) func `a damaged index costs time and no entry`(_ change: String) throws {

@@ -18,36 +18,38 @@ enum Tokens {
     }
   }
 
-  /// A token of a text that is looked for: it may go on at the ends of the text.
-  struct Part: Hashable {
-    var bytes: [UInt8]
-    /// Whether a token that holds it may begin before it.
-    var isOpenBefore: Bool
-    var isOpenBehind: Bool
+  /// What the index has of a token that is longer than `byteCountMax`.
+  static func forEachPiece(of token: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Void) {
+    var start = 0
+    while true {
+      unsafe body(UnsafeRawBufferPointer(rebasing: token[start..<min(start + byteCountMax, token.count)]))
+      guard start + byteCountMax < token.count else { return }
+      start = min(start + stride, token.count - byteCountMax)
+    }
   }
 
-  /// The tokens, whole or not, of text that contains `needle`.
-  static func parts(of needle: [UInt8], isWord: Bool) -> [Part] {
-    var parts: [Part] = []
+  /// The tokens of text that contains `needle`: at its ends they may go on.
+  static func patterns(of needle: [UInt8], isWord: Bool) -> [TokenPage.Pattern] {
+    var patterns: [TokenPage.Pattern] = []
     var start: Int?
     for offset in 0...needle.count {
       let isToken = offset < needle.count && classes[Int(needle[offset])]
       if isToken, start == nil { start = offset }
       guard !isToken, let first = start else { continue }
       start = nil
-      var part = Part(
+      var pattern = TokenPage.Pattern(
         bytes: needle[first..<offset].map(lower), isOpenBefore: first == 0 && !isWord,
         isOpenBehind: offset == needle.count && !isWord)
-      if part.isOpenBefore, part.bytes.count > stride {
-        part.bytes = Array(part.isOpenBehind ? part.bytes.prefix(stride) : part.bytes.suffix(stride))
-      } else if part.bytes.count > byteCountMax {
+      if pattern.isOpenBefore, pattern.bytes.count > stride {
+        pattern.bytes = Array(pattern.isOpenBehind ? pattern.bytes.prefix(stride) : pattern.bytes.suffix(stride))
+      } else if pattern.bytes.count > byteCountMax {
         // The first piece of a token that begins here.
-        part.bytes.removeLast(part.bytes.count - byteCountMax)
-        part.isOpenBehind = false
+        pattern.bytes.removeLast(pattern.bytes.count - byteCountMax)
+        pattern.isOpenBehind = false
       }
-      parts.append(part)
+      patterns.append(pattern)
     }
-    return parts
+    return patterns
   }
 
   private static func lower(_ byte: UInt8) -> UInt8 { byte &- UInt8(ascii: "A") < 26 ? byte | 0x20 : byte }
