@@ -9,6 +9,8 @@ enum AllocationLimits {
   /// Once more for each doubling of the different rows of a column.
   static let batchCheck = limit(4, debug: 21)
   static let batchCheckWithAttributes = limit(8, debug: 32)
+  static let filter = limit(16)
+  static let filterExtract = limit(30)
   static let catchUpRead = limit(100)
   static let newestRead = limit(30)
   static let fanOut = limit(5)

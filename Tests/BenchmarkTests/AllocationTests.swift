@@ -26,6 +26,16 @@ import Testing
     #expect(many - few <= Self.growthMax)
   }
 
+  /// Others allocate for each entry unless they are optimized, as they are in `make bench`, which has a limit for all.
+  @Test(arguments: [Benchmark.Test.regex, .level]) func `a filter does not allocate for each entry`(
+    test: Benchmark.Test
+  ) async throws {
+    let few = try await count(.evaluate(test, 10))
+    let many = try await count(.evaluate(test, 1_000))
+    // Arrays double until they hold all rows.
+    #expect(many - few <= 4 * Self.growthMax)
+  }
+
   @Test(arguments: [(1, 1), (64, 1), (64, 64)]) func `an append does not allocate for each entry`(
     batchCount: Int, streamCount: Int
   ) async throws {

@@ -14,7 +14,7 @@ func measure(_ arguments: [String]) async throws -> Bool {
     wantsJSON = words[index + 1] == "json"
     words.removeSubrange(index...index + 1)
   }
-  let benchmarks = (Benchmark.wire + Benchmark.store + Benchmark.fanOut).filter { benchmark in
+  let benchmarks = (Benchmark.wire + Benchmark.filters + Benchmark.store + Benchmark.fanOut).filter { benchmark in
     words.isEmpty || words.contains { benchmark.name.contains($0) }
   }
   guard !benchmarks.isEmpty else { throw Usage("no benchmark is called like that") }

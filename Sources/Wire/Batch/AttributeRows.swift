@@ -287,20 +287,18 @@ extension AttributeRows {
   /// it.
   @_lifetime(reader: copy reader)
   static func skipValue(_ reader: inout ByteReader) throws(WireDecodingError) {
-    // Values still to pass over, by the map or list that holds them.
-    var open: [(count: Int, hasKeys: Bool)] = [(1, false)]
-    while let inner = open.last {
-      guard inner.count > 0 else {
-        open.removeLast()
-        continue
-      }
-      open[open.count - 1].count -= 1
-      if inner.hasKeys { _ = try reader.range(try reader.length()) }
+    // Values still to pass over, by the map or list that holds them. Nothing is allocated for a value that is neither.
+    var open: [(count: Int, hasKeys: Bool)] = []
+    while true {
       switch try readScalar(&reader) {
       case .list(let count): open.append((count, false))
       case .map(let count): open.append((count, true))
       case .empty, .boolean, .integer, .double, .text: break
       }
+      while let inner = open.last, inner.count == 0 { open.removeLast() }
+      guard let inner = open.last else { return }
+      open[open.count - 1].count -= 1
+      if inner.hasKeys { _ = try reader.range(try reader.length()) }
     }
   }
 }

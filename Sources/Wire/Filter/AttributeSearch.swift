@@ -103,10 +103,10 @@ struct AttributeSearch {
   private func holds(_ reader: inout ByteReader, of row: RawSpan) throws -> Bool {
     if case .exists = test { return true }
     switch try AttributeRows.readScalar(&reader) {
-    case .empty: return try holds(text: "null", number: nil)
-    case .boolean(let value): return try holds(text: value ? "true" : "false", number: nil)
-    case .integer(let value): return try holds(text: "\(value)", number: .integer(value))
-    case .double(let value): return try holds(text: "\(value)", number: .double(value))
+    case .empty: return try holds(text: "null")
+    case .boolean(let value): return try holds(text: value ? "true" : "false")
+    case .integer(let value): return try holds(for: .integer(value)) ?? holds(text: "\(value)")
+    case .double(let value): return try holds(for: .double(value)) ?? holds(text: "\(value)")
     case .text(let range):
       let text = row.extracting(range)
       return try holds(text) { FilterNumber(text) }
@@ -122,26 +122,45 @@ struct AttributeSearch {
     }
   }
 
-  private func holds(text: String, number: FilterNumber?) throws(FilterFailure) -> Bool {
+  /// Whether a number passes; nil if its text decides.
+  private func holds(for number: FilterNumber) -> Bool? {
+    switch test {
+    case .exists: return true
+    case .equals(let wanted): return wanted.number.map { number.equals($0) }
+    case .order(let order, let wanted): return wanted.number.map { number.isOrdered(order, $0) }
+    case .range(let lower, let upper):
+      return (lower.map { number.isOrdered(.atLeast, $0) } ?? true)
+        && (upper.map { number.isOrdered(.atMost, $0) } ?? true)
+    case .text: return nil
+    }
+  }
+
+  /// Whether a value passes by its text.
+  private func holds(text: String) throws(FilterFailure) -> Bool {
     let bytes = Array(text.utf8)
-    return try holds(unsafe bytes.span.bytes) { number }
+    return try holds(unsafe bytes.span.bytes) { nil }
   }
 
   private func holds(_ text: RawSpan, number: () -> FilterNumber?) throws(FilterFailure) -> Bool {
+    if test.wantsNumber, let number = number(), let result = holds(for: number) { return result }
     switch test {
     case .exists: return true
-    case .equals(let wanted):
-      if let wanted = wanted.number, let number = number() { return number.equals(wanted) }
-      return wanted.text.equals(text)
+    case .equals(let wanted): return wanted.text.equals(text)
     case .order(let order, let wanted):
-      if let wanted = wanted.number, let number = number() { return number.isOrdered(order, wanted) }
       return try TextTest.order(order, wanted.text.bytes).holds(for: text, evaluation.matcher)
-    case .range(let lower, let upper):
-      guard let number = number() else { return false }
-      if let lower, !number.isOrdered(.atLeast, lower) { return false }
-      if let upper, !number.isOrdered(.atMost, upper) { return false }
-      return true
+    case .range: return false
     case .text(let test): return try test.holds(for: text, evaluation.matcher)
+    }
+  }
+}
+
+extension AttributeTest {
+  /// Whether a value that is a number is compared as one.
+  fileprivate var wantsNumber: Bool {
+    switch self {
+    case .equals(let wanted), .order(_, let wanted): wanted.number != nil
+    case .range: true
+    case .exists, .text: false
     }
   }
 }

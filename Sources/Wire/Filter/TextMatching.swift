@@ -57,9 +57,12 @@ extension TextTest {
 extension FilterText {
   func equals(_ text: RawSpan) -> Bool {
     if !ignoresCase { return unsafe text.isEqual(to: bytes.span.bytes) }
-    // Folding keeps the length of ASCII, and makes none of other characters.
-    if isASCII, text.byteCount != bytes.count { return false }
-    return CaseFolding.folded(text) == bytes
+    guard isASCII else { return CaseFolding.folded(text) == bytes }
+    // Folding keeps the length of ASCII, and makes none of other characters: these are compared in place.
+    guard text.byteCount == bytes.count else { return false }
+    return bytes.indices.allSatisfy {
+      CaseFolding.lower(unsafe text.unsafeLoad(fromByteOffset: $0, as: UInt8.self)) == bytes[$0]
+    }
   }
 }
 
