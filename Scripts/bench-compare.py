@@ -203,7 +203,8 @@ def search():
     # The next append begins a segment.
     time.sleep(SEALING_SECONDS)
     server.bench("append", "--entries", "1", "--batch", "1")
-    while server.status("sealed_segments") < server.status("segments") - 1:
+    # The new segment counts once it is there.
+    while not 0 < server.status("sealed_segments") == server.status("segments") - 1:
         time.sleep(0.1)
     costs, notes = {"logsd": {}, "rg": {}}, []
     for name, (text, words) in SEARCHES.items():
