@@ -257,6 +257,7 @@ import Testing
     var random = SeededGenerator(seed: seed)
     let replay = TestSeeds.replay(seed, "RoundTrip")
     let messages = RandomValues.messages(&random)
+    #expect(Set(messages.map(\.type)) == Set((0...UInt8.max).compactMap { FrameType(rawValue: $0) }))
     let ids = messages.map { $0.type.concernsConnection ? 0 : UInt32.random(in: 0...(UInt32.max - 20), using: &random) }
     let sent = zip(messages, ids).flatMap { Frames.bytes($0.frame(id: $1)) }
     let pieces = (0..<20).map { _ in Int.random(in: 1...(random.chance(2) ? 5 : 500), using: &random) }
@@ -279,6 +280,9 @@ import Testing
       case (.skip(let left), .skip(let right)): #expect(left == right, replay)
       case (.status(let left), .status(let right)): #expect(left == right, replay)
       case (.list(let left), .list(let right)): #expect(left == right, replay)
+      case (.query(let left), .query(let right)): #expect(left == right, replay)
+      case (.progress(let left), .progress(let right)): #expect(left == right, replay)
+      case (.result(let left), .result(let right)): #expect(left == right, replay)
       case (.append(let left), .append(let right)):
         #expect(left.batch == right.batch && left.stream == right.stream && left.producer == right.producer, replay)
         #expect(left.number == right.number && left.floor == right.floor, replay)

@@ -12,7 +12,7 @@ enum SealCommand {
       text in them is found by an index, and they can be copied as files. DIR is one of this machine, or of
       this container. Its server, if it runs, goes on; if it does not run, the segment is sealed without it.
       Run this as the user that the server runs as. It runs logsd --seal, from the directory that logs is in
-      or else from $PATH.
+      or else from $PATH. (logs complete seals a stream.)
 
       Exit codes: 0 everything is sealed, 1 it is not, as the line on stderr says. A segment that could not
       be sealed in time is sealed later by the server.

@@ -67,8 +67,28 @@ private struct FieldTally {
       let content = values.bytes.span.extracting(values.rows[values.indices?[row] ?? row])
       var found: [(name: String, texts: [String])] = []
       do throws(WireDecodingError) { try Self.read(shape, content, into: &found) } catch { throw .damaged(error) }
-      for field in found { tally.add(.attribute, field.name, texts: field.texts) }
+      for field in Self.merged(found) { tally.add(.attribute, field.name, texts: field.texts) }
     }
+  }
+
+  /// Each name once, with each text once: an entry counts once for a field, and for a value of it. In a list of maps a
+  /// name comes several times.
+  private static func merged(_ found: [(name: String, texts: [String])]) -> [(name: String, texts: [String])] {
+    var merged: [(name: String, texts: [String])] = []
+    merged.reserveCapacity(found.count)
+    for field in found {
+      // There are 256 at most.
+      if let index = merged.firstIndex(where: { $0.name == field.name }) {
+        merged[index].texts += field.texts
+      } else {
+        merged.append(field)
+      }
+    }
+    for index in merged.indices where merged[index].texts.count > 1 {
+      var known: Set<String> = []
+      merged[index].texts.removeAll { !known.insert($0).inserted }
+    }
+    return merged
   }
 
   private func addSources(to tally: inout Tally) throws(FilterFailure) {

@@ -47,7 +47,7 @@ package struct ClientSession: ~Copyable {
   private var appendByteCount = 0
   private var subscriptions: [UInt32: Subscription] = [:]
   private var requests: Set<UInt32> = []
-  private var queries: Set<UInt32> = []
+  private var queries: [UInt32: ResultTerms] = [:]
   /// GOAWAY came: requests in flight are answered, new ones are not accepted.
   package private(set) var isLeaving = false
   /// The last PING of the current bytes; a peer that sends many gets one answer.
@@ -115,7 +115,7 @@ extension ClientSession {
 
   /// Asks for the end of a subscription or query, which END answers; nothing more is delivered.
   package mutating func cancel(_ id: UInt32) -> OutgoingFrame? {
-    if queries.contains(id), !isClosed { return frame(.cancel, id: id) }
+    if queries[id] != nil, !isClosed { return frame(.cancel, id: id) }
     guard subscriptions[id]?.isCancelled == false, !isClosed else { return nil }
     subscriptions[id]?.isCancelled = true
     return frame(.cancel, id: id)
@@ -135,7 +135,7 @@ extension ClientSession {
   /// - Precondition: `canQuery`.
   package mutating func query(_ query: Query) -> (id: UInt32, frame: OutgoingFrame) {
     let id = nextID()
-    queries.insert(id)
+    queries[id] = ResultTerms(query)
     return (id, frame(.query(query), id: id))
   }
 
@@ -153,7 +153,7 @@ extension ClientSession {
     repeat {
       lastID &+= 1
     } while lastID == 0 || appends[lastID] != nil || subscriptions[lastID] != nil
-      || requests.contains(lastID) || queries.contains(lastID)
+      || requests.contains(lastID) || queries[lastID] != nil
     return lastID
   }
 
@@ -234,7 +234,7 @@ extension ClientSession {
       if id == 0 {
         state = .closed
         events.append(.failed(refusal))
-      } else if settle(id) != nil || requests.remove(id) != nil || queries.remove(id) != nil {
+      } else if settle(id) != nil || requests.remove(id) != nil || queries.removeValue(forKey: id) != nil {
         events.append(.refused(id: id, refusal))
       } else if let subscription = subscriptions.removeValue(forKey: id) {
         if !subscription.isAbandoned { events.append(.refused(id: id, refusal)) }
@@ -250,12 +250,13 @@ extension ClientSession {
     case .stream, .resolved, .batch, .skip, .live, .heads:
       guard let isCancelled = subscriptions[id]?.isCancelled else { throw Self.unknown(id) }
       if !isCancelled { try follow(message, id: id, &events) }
-    case .end(.cancelled) where queries.remove(id) != nil: break
+    case .end(.cancelled) where queries.removeValue(forKey: id) != nil: break
     case .result(let result):
-      guard queries.remove(id) != nil else { throw Self.unknown(id) }
+      guard let terms = queries.removeValue(forKey: id) else { throw Self.unknown(id) }
+      try hold(id, &events) { () throws(Refusal) in try terms.check(result) }
       events.append(.counted(id: id, result))
     case .progress(let progress):
-      guard queries.contains(id) else { throw Self.unknown(id) }
+      guard queries[id] != nil else { throw Self.unknown(id) }
       events.append(.progressed(id: id, progress))
     case .end(let reason):
       guard let subscription = subscriptions.removeValue(forKey: id) else { throw Self.unknown(id) }
@@ -356,7 +357,8 @@ extension ClientSession {
     events.append(.refused(id: id, Refusal(.unsupported, "\(error); use a newer client")))
   }
 
-  /// Ends a subscription whose server does not keep to the request; it would not do so over another connection either.
+  /// Ends a subscription or query whose server does not keep to the request; it would not do so over another connection
+  /// either.
   private func hold<Value>(
     _ id: UInt32, _ events: inout [Event], to check: () throws(Refusal) -> Value
   ) throws(Refusal) -> Value {

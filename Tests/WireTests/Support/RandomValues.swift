@@ -146,6 +146,58 @@ enum RandomValues {
       }, hasMore: random.chance(2))
   }
 
+  /// With the filter of each fourth one; filters are tested elsewhere.
+  static func query(_ random: inout SeededGenerator) -> Query {
+    let kinds: [QueryKind] = [
+      .count, .histogram(width: Int64.random(in: 1 ... .max, using: &random)), .histogram(width: 1),
+      .fields(valueCountMax: Int.random(in: 1...Limits.fieldValueCountMax, using: &random)),
+    ]
+    let filters = ["level>=warn", "timeout -health", "status:(500,502) OR \"\u{e9}\"", "time:2026-01-01T00:00:00Z.."]
+    do {
+      return Query(
+        kinds.randomElement(using: &random) ?? .count,
+        (0..<Int.random(in: 1...5, using: &random)).map { _ in selector(&random) },
+        filter: try random.chance(4) ? Filter(filters.randomElement(using: &random) ?? "") : nil)
+    } catch {
+      fatalError("\(error)")
+    }
+  }
+
+  /// An answer to such a query.
+  static func result(_ random: inout SeededGenerator, of query: Query) -> QueryResult {
+    var result = QueryResult(entryCount: 0, missingCount: random.next(), isCapped: random.chance(2))
+    switch query.kind {
+    case .count: result.entryCount = random.next()
+    case .histogram(let width):
+      var starts: Set<Int64> = []
+      for _ in 0..<Int.random(in: 0...30, using: &random) {
+        starts.insert(Tally.bucket(of: time(&random), width: width))
+      }
+      for start in starts.sorted() {
+        let counts = (0..<HistogramBucket.levelCount).map { _ in UInt64.random(in: 0...1 << 40, using: &random) }
+        result.buckets.append(HistogramBucket(start: start, counts: [counts[0] + 1] + counts[1...]))
+      }
+      result.entryCount = result.buckets.reduce(0) { $0 + $1.total }
+    case .fields(let valueCountMax):
+      result.entryCount = UInt64.random(in: 0...Limits.numberMax, using: &random)
+      result.fields = (0..<Int.random(in: 0...20, using: &random)).map { field(&random, $0, valueCountMax, result) }
+    }
+    return result
+  }
+
+  private static func field(
+    _ random: inout SeededGenerator, _ index: Int, _ valueCountMax: Int, _ result: QueryResult
+  ) -> FieldSummary {
+    let count = UInt64.random(in: 0...result.entryCount, using: &random)
+    let kind: FieldSummary.Kind = index == 0 ? .source : index == 1 ? .level : .attribute
+    let valueCount = count == 0 ? 0 : Int.random(in: 0...min(valueCountMax, 5), using: &random)
+    let counts = (0..<valueCount).map { _ in UInt64.random(in: 1...count, using: &random) }.sorted(by: >)
+    return FieldSummary(
+      kind: kind, name: kind == .attribute ? "\(index).\(text(&random, limit: 250))" : "", entryCount: count,
+      values: counts.map { FieldValue(text: text(&random, limit: Limits.fieldTextByteCountMax), count: $0) },
+      isCapped: random.chance(2))
+  }
+
   private static func range(_ random: inout SeededGenerator) -> (from: UInt64, to: UInt64) {
     let from = number(&random)
     return (from, UInt64.random(in: from...Limits.numberMax, using: &random))
@@ -158,6 +210,7 @@ enum RandomValues {
     let range = range(&random)
     let head = UInt64.random(in: 0...Limits.numberMax, using: &random)
     let count = UInt32.random(in: 1...10, using: &random)
+    let query = query(&random)
     return [
       .hello(
         Hello(
@@ -212,7 +265,10 @@ enum RandomValues {
         (0..<count).map {
           $0 % 2 == 0 ? ServerFact("number \($0)", random.next()) : ServerFact("text \($0)", "value")
         }),
-      .heads((0..<count).map { StreamHead(handle: $0, head: number) }),
+      .heads((0..<count).map { StreamHead(handle: $0, head: number) }), .query(query),
+      .progress(
+        QueryProgress(entryCount: random.next(), allEntryCount: random.next(), readByteCount: random.next())),
+      .result(result(&random, of: query)),
     ]
   }
 }
