@@ -3,7 +3,8 @@
 choice of the compressor, encode to the same bytes again; invalid ones must be refused in the step and with the error they name.
 The examples in wire.md must be the bytes of the vectors they name.
 
-Filters must let through the entries that are listed with them, and so must the examples in filter.md; what is refused must be."""
+Filters must be read as they are in parse.json, and let through the entries that are listed with them, as must the examples in
+filter.md; what is refused must be."""
 import json
 import os
 import re
@@ -13,6 +14,8 @@ from decoder import (MIB, Refused, decode_batch, decode_frame, decode_session, d
                      Reader)
 from encoder import frame_again, payload_again
 from filter import BadFilter, entry_of, evaluate, parse
+from filter_tree import tree_json
+from perl_regex import Unsupported
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "vectors")
 
@@ -85,6 +88,22 @@ def check_filter(text, entries, matches):
     return found != matches and f"lets through {found}, not {matches}"
 
 
+def check_parse(row):
+    """Whether a filter is read as a case of parse.json says."""
+    text = "".join(piece if isinstance(piece, str) else piece[0] * piece[1] for piece in row["filter"])
+    try:
+        tree = parse(text)
+    except BadFilter as refusal:
+        if "error" not in row:
+            return f"is refused: {refusal}"
+        column = row["error"].get("column", refusal.column)
+        return refusal.column != column and f"is refused in column {refusal.column}, not {column}: {refusal.reason}"
+    if "error" in row:
+        return "is not refused"
+    found = tree_json(tree)
+    return found != row.get("tree", found) and f"is {found}, not {row['tree']}"
+
+
 def check_filters():
     """(what is checked, its problem if it has one) for each filter of vectors and of the examples in filter.md."""
     with open(os.path.join(ROOT, "filters", "match.json"), encoding="utf-8") as file:
@@ -94,6 +113,13 @@ def check_filters():
         yield f"the filter {row['filter']}", check_filter(row["filter"], entries, row["matches"])
     for text in vectors["refused"]:
         yield f"the filter {text}", check_filter(text, entries, None)
+    with open(os.path.join(ROOT, "filters", "parse.json"), encoding="utf-8") as file:
+        for row in json.load(file):
+            try:
+                yield f"the filter {str(row['filter'])[:100]}", check_parse(row)
+            except Unsupported:
+                # Only PCRE2 can tell whether the expression compiles.
+                continue
     with open(os.path.join(ROOT, "..", "filter.md"), encoding="utf-8") as file:
         section = re.search(r"\n## 4\. Examples\n(.*?)\n## ", file.read(), re.DOTALL)[1]
     for texts, numbers in re.findall(r"^\| (`.*`) \| (none|\d+(?:, \d+)*) \|", section, re.MULTILINE):

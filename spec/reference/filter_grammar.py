@@ -24,7 +24,7 @@ class BadFilter(Exception):
 # 2. Grammar ----------------------------------------------------------------------------------------------------------
 
 # A tree is one of
-#   ("all",)   ("and", [tree...])   ("or", [tree...])   ("not", tree)
+#   ("all",)   ("and", [tree...])   ("or", [tree...])   ("not", tree); with a tuple what one field is compared with
 #   ("test", field, check): is it true for one of the field's values? `field` is a name that the language has, "text"
 #       for the message that a term is about, which is always there, or ("attribute", name). `check` is one of
 #           ("there",)  ("contains", text)  ("word", text)  ("matches", expression)  ("equals", text)  ("glob", text)
@@ -73,10 +73,10 @@ class Parser:
         if self.terms > TERMS_MAX:
             self.refuse(f"more than {TERMS_MAX} terms")
 
-    def nested(self, rule):
+    def nested(self, rule, begun):
         self.depth += 1
         if self.depth > DEPTH_MAX:
-            self.refuse(f"nested more than {DEPTH_MAX} deep")
+            self.refuse(f"nested more than {DEPTH_MAX} deep", begun)
         tree = rule()
         self.depth -= 1
         return tree
@@ -109,14 +109,15 @@ class Parser:
 
     def negated(self):
         self.skip_space()
+        begun = self.at
         if self.take_operator("NOT"):
-            return ("not", self.nested(self.negated))
+            return ("not", self.nested(self.negated, begun))
         if self.next() != "-":
             return self.primary()
         self.at += 1
         if self.ends(self.at, also=")-"):
             self.refuse("nothing is negated")
-        return ("not", self.nested(self.primary))
+        return ("not", self.nested(self.primary, begun))
 
     def primary(self):
         begun = self.at
@@ -127,7 +128,7 @@ class Parser:
         if self.next() != "(":
             return self.term()
         self.at += 1
-        tree = self.nested(self.either)
+        tree = self.nested(self.either, begun)
         if self.next() != ")":
             self.refuse("a ( is not closed", begun)
         self.at += 1
@@ -144,6 +145,8 @@ class Parser:
             return ("test", "text", ("contains", text))
         if self.next() == "/" and (expression := self.regex()):
             return ("test", "text", ("matches", expression))
+        if self.text.startswith("==", begun) or self.next() == ":" and self.ends(begun + 1, also="()"):
+            self.refuse("an operator stands without spaces between a name and a value")
         if self.next() == "=":
             self.at += 1
             return ("test", "text", ("word", self.value()[0] if self.next() == '"' else self.plain_word()))
@@ -210,7 +213,7 @@ class Parser:
         if self.regexes > REGEXES_MAX:
             self.refuse(f"more than {REGEXES_MAX} regular expressions")
         try:
-            expression = perl_regex.compile(found[1], found[2] == "i")
+            expression = perl_regex.Expression(found[1], found[2] == "i")
         except perl_regex.BadPattern as error:
             self.refuse(f"the expression does not compile: {error}")
         self.at = found.end()
@@ -223,14 +226,14 @@ class Parser:
                 return operator
 
     def field(self, field, operator):
-        begun = self.at
+        begun, place = self.at, self.at - len(operator)
         kind = ATTRIBUTE if isinstance(field, tuple) else FIELDS[field]
         if self.ends(begun):
             self.refuse("a value is missing")
         if self.next() in tuple("=~><!"):
             self.refuse("this operator is written another way", begun)
         if operator in ("~", "!~"):
-            kind.check_operator(self, "~", begun)
+            kind.check_operator(self, "~", place)
             if self.next() != "/":
                 check = ("contains", self.value()[0])
             elif expression := self.regex():
@@ -239,7 +242,7 @@ class Parser:
                 self.refuse("a regular expression, or text in quotation marks, is expected")
             return compared(field, operator == "!~", [check])
         if operator in (">", ">=", "<", "<="):
-            kind.check_operator(self, "order", begun)
+            kind.check_operator(self, "order", place)
             return compared(field, False, [kind.ordered(self, operator, *self.value())])
         if operator != "!=" and self.next() == "*" and self.ends(begun + 1, also="()"):
             self.at += 1
@@ -248,7 +251,7 @@ class Parser:
             kind.check_operator(self, "set", begun)
             return compared(field, operator == "!=", [kind.equal(self, *item) for item in self.set()])
         item = self.value()
-        kind.check_operator(self, "!=" if operator == "!=" else "equality", begun)
+        kind.check_operator(self, "!=" if operator == "!=" else "equality", place)
         return compared(field, operator == "!=", [kind.equal(self, *item)])
 
     def set(self):
@@ -268,8 +271,8 @@ class Parser:
 
 def compared(field, is_negated, checks):
     tests = [("test", field, check) for check in checks]
-    tree = ("or", tests) if len(tests) > 1 else tests[0]
-    return ("and", [("test", field, ("there",)), ("not", tree)]) if is_negated else tree
+    tree = ("or", tuple(tests)) if len(tests) > 1 else tests[0]
+    return ("and", (("test", field, ("there",)), ("not", tree))) if is_negated else tree
 
 
 # 3.2 Fields: what each takes
@@ -301,10 +304,13 @@ class AttributeField(TextField):
             low, high = (None if bound is None else number(bound) for bound in found)
             if (low is None) == (found[0] is None) and (high is None) == (found[1] is None):
                 return ("between", low, high)
+            if all(bound is None or number(bound) is not None or has_unit(bound) for bound in found):
+                is_low = found[0] is not None and has_unit(found[0])
+                parser.refuse("the unit of an attribute is not known", at if is_low else at + text.index("..") + 2)
         return super().equal(parser, text, is_quoted, at)
 
     def ordered(self, parser, operator, text, is_quoted, at):
-        if not is_quoted and re.fullmatch(NUMBER + r"[A-Za-z\x80-\U0010ffff]+", text):
+        if not is_quoted and has_unit(text):
             parser.refuse("the unit of an attribute is not known", at)
         return ("order", operator, text)
 
@@ -375,7 +381,13 @@ class TimeField(NumberField):
             parser.refuse("a time is compared by order, or with a range", at)
         return super().equal(parser, text, is_quoted, at)
 
+    def known(self, parser, text, at):
+        if not "1970" <= text[:4] <= "2261":
+            parser.refuse("no time in the years 1970 to 2261", at)
+        return super().known(parser, text, at)
+
     def numbers(self, text):
+        """Of any time that an entry may have."""
         parts = re.fullmatch(
             r"(\d{4}-\d\d-\d\dT\d\d:\d\d)(?:(:\d\d)(?:\.(\d{1,9}))?)?(?:Z|([+-])(\d\d):(\d\d))", text, re.ASCII)
         if not parts or parts[5] and (int(parts[5]) > 23 or int(parts[6]) > 59):
@@ -398,6 +410,11 @@ FIELDS = {"level": LevelField(), "source": TextField(), "message": TextField(), 
 
 
 NUMBER = r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?"
+
+
+def has_unit(text):
+    """Whether a text is a number with nothing but letters behind it."""
+    return re.fullmatch(NUMBER + r"[A-Za-z\x80-\U0010ffff]+", text)
 
 
 def number(text):

@@ -39,6 +39,13 @@ class Unsupported(Exception):
     """PCRE2 may know it, `re` does not."""
 
 
+class Expression:
+    """An expression as it is written, and what searches for it."""
+    def __init__(self, pattern, ignores_case):
+        self.pattern, self.ignores_case = pattern, ignores_case
+        self.search = compile(pattern, ignores_case).search
+
+
 def compile(pattern, ignores_case):
     if re.match(r"\(\*[A-Z]", pattern):
         raise BadPattern("begins with a verb")
