@@ -1,4 +1,5 @@
 internal import CPCRE2
+internal import Synchronization
 
 /// A regular expression, compiled once; equal ones were written alike.
 struct FilterRegex: Hashable, Sendable {
@@ -35,42 +36,61 @@ struct RegexError: Error, Hashable, Sendable {
 
 /// A compiled pattern: one form for text that is UTF-8, which is nearly all, and one for other text.
 ///
+/// A pattern is checked when a filter is read, which for a server is between other work; what takes long, the JIT
+/// compiler and the second form, waits for the first match.
+///
 /// The JIT compiler of PCRE2 10.42 misses what `\S`, `\W` and `\D` match beyond ASCII where invalid UTF-8 is allowed
 /// (PCRE2_MATCH_INVALID_UTF); its interpreter does not.
 ///
-/// Invariant behind `@unchecked Sendable`: PCRE2 changes it only while it is compiled.
+/// Invariant behind `@unchecked Sendable`: PCRE2 changes a form only while it is compiled: in `init`, or by the thread
+/// that prepares, which sets `isPrepared` last.
 @safe final class RegexCode: @unchecked Sendable {
-  fileprivate let code: OpaquePointer
+  private let code: OpaquePointer
+  private let pattern: String
+  private let options: UInt32
   /// Interpreted, and passing over bytes that are not UTF-8.
-  fileprivate let lenientCode: OpaquePointer
+  private var lenientCode: OpaquePointer?
+  private let isPrepared = Atomic(false)
+  private let preparing = Mutex(())
 
   fileprivate init(_ pattern: String, ignoresCase: Bool) throws(RegexError) {
     if pattern.utf8.starts(with: "(*".utf8) {
       throw RegexError(offset: 0, reason: "verbs like (*UTF) are not allowed")
     }
-    guard let context = unsafe pcre2_compile_context_create_8(nil) else { outOfMemory(0, for: "a regular expression") }
-    defer { unsafe pcre2_compile_context_free_8(context) }
-    unsafe pcre2_set_newline_8(context, UInt32(PCRE2_NEWLINE_LF))
-    unsafe pcre2_set_max_pattern_length_8(context, Limits.filterByteCountMax)
     // Without the last one `.*x` is not looked for behind a byte that is not UTF-8: PCRE2 takes `.*` for an anchor.
     var options = UInt32(PCRE2_UTF) | UInt32(PCRE2_NEVER_BACKSLASH_C) | UInt32(PCRE2_NEVER_UCP)
     options |= UInt32(PCRE2_NO_DOTSTAR_ANCHOR)
     if ignoresCase { options |= UInt32(PCRE2_CASELESS) }
-    let code = unsafe try Self.compile(pattern, options, context)
-    // Without a JIT compiler the interpreter does the work, more slowly.
-    _ = unsafe pcre2_jit_compile_8(code, UInt32(PCRE2_JIT_COMPLETE))
-    do throws(RegexError) {
-      unsafe lenientCode = try Self.compile(pattern, options | UInt32(PCRE2_MATCH_INVALID_UTF), context)
-    } catch {
-      unsafe pcre2_code_free_8(code)
-      throw error
-    }
-    unsafe self.code = code
+    self.pattern = pattern
+    self.options = options
+    unsafe code = try Self.compile(pattern, options)
   }
 
-  private static func compile(
-    _ pattern: String, _ options: UInt32, _ context: OpaquePointer
-  ) throws(RegexError) -> OpaquePointer {
+  /// The form for text that is UTF-8, or the other one.
+  fileprivate func form(forUTF8 isUTF8: Bool) -> OpaquePointer {
+    if !isPrepared.load(ordering: .acquiring) { prepare() }
+    return unsafe isUTF8 ? code : lenientCode ?? code
+  }
+
+  private func prepare() {
+    preparing.withLock { _ in
+      guard !isPrepared.load(ordering: .relaxed) else { return }
+      // Without a JIT compiler the interpreter does the work, more slowly.
+      _ = unsafe pcre2_jit_compile_8(code, UInt32(PCRE2_JIT_COMPLETE))
+      do throws(RegexError) {
+        unsafe lenientCode = try Self.compile(pattern, options | UInt32(PCRE2_MATCH_INVALID_UTF))
+      } catch {
+        preconditionFailure("a pattern that compiles once compiles twice: \(error.reason)")
+      }
+      isPrepared.store(true, ordering: .releasing)
+    }
+  }
+
+  private static func compile(_ pattern: String, _ options: UInt32) throws(RegexError) -> OpaquePointer {
+    guard let context = unsafe pcre2_compile_context_create_8(nil) else { outOfMemory(0, for: "a regular expression") }
+    defer { unsafe pcre2_compile_context_free_8(context) }
+    unsafe pcre2_set_newline_8(context, UInt32(PCRE2_NEWLINE_LF))
+    unsafe pcre2_set_max_pattern_length_8(context, Limits.filterByteCountMax)
     var number: Int32 = 0
     var offset = 0
     let bytes = Array(pattern.utf8)
@@ -83,7 +103,7 @@ struct RegexError: Error, Hashable, Sendable {
 
   deinit {
     unsafe pcre2_code_free_8(code)
-    unsafe pcre2_code_free_8(lenientCode)
+    if let lenientCode = unsafe lenientCode { unsafe pcre2_code_free_8(lenientCode) }
   }
 
   private static func message(_ number: Int32) -> String {
@@ -142,12 +162,15 @@ struct RegexError: Error, Hashable, Sendable {
   }
 
   private borrowing func match(_ regex: FilterRegex, _ text: RawSpan, from offset: Int) -> Int32 {
-    guard CaseFolding.isUTF8(text) else { return unsafe match(regex.code.lenientCode, text, from: offset, options: 0) }
+    guard CaseFolding.isUTF8(text) else {
+      return unsafe match(regex.code.form(forUTF8: false), text, from: offset, options: 0)
+    }
+    let code = unsafe regex.code.form(forUTF8: true)
     let options = UInt32(PCRE2_NO_UTF_CHECK)
-    let result = unsafe match(regex.code.code, text, from: offset, options: options)
+    let result = unsafe match(code, text, from: offset, options: options)
     // The interpreter keeps its state on the heap, which has a limit of its own.
     if result == PCRE2_ERROR_JIT_STACKLIMIT {
-      return unsafe match(regex.code.code, text, from: offset, options: options | UInt32(PCRE2_NO_JIT))
+      return unsafe match(code, text, from: offset, options: options | UInt32(PCRE2_NO_JIT))
     }
     return result
   }
