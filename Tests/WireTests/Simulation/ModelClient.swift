@@ -35,10 +35,14 @@ final class ModelClient {
     let selectors: [StreamSelector]
     let isReverse: Bool
     let window: UInt64
+    /// What the text of entries must contain; nil for all entries.
+    let wanted: String?
     /// In the order in which the streams were announced.
     var cursor: [CursorPosition] = []
     var entries: [StreamName: [LogEntry]] = [:]
     var skipped: [StreamName: UInt64] = [:]
+    /// Numbers that were delivered or skipped.
+    var covered: [StreamName: UInt64] = [:]
     var isDone = false
     // Of this connection.
     var id: UInt32 = 0
@@ -47,7 +51,8 @@ final class ModelClient {
     var received: UInt64 = 0
     var credit: UInt64 = 0
 
-    init(selectors: [StreamSelector], isReverse: Bool, window: UInt64) {
+    init(selectors: [StreamSelector], isReverse: Bool, window: UInt64, wanted: String?) {
+      self.wanted = wanted
       self.selectors = selectors
       self.isReverse = isReverse
       self.window = window
@@ -171,10 +176,14 @@ final class ModelClient {
       follower.cursor = []
       follower.entries = [:]
       follower.skipped = [:]
+      follower.covered = [:]
     }
-    let follow = Follow(
+    var follow = Follow(
       credit: follower.credit, selectors: follower.selectors, start: .first, isReverse: follower.isReverse,
       cursor: follower.cursor)
+    if let wanted = follower.wanted {
+      do { follow.filter = try Filter("\"\(wanted)\"") } catch { simulation.fail("\(error)") }
+    }
     let (id, frame) = session.follow(follow)
     follower.id = id
     send(frame)
@@ -280,6 +289,7 @@ final class ModelClient {
       return nil
     }
     follower.cursor[index].sequence = follower.isReverse ? from : to
+    follower.covered[stream, default: 0] += to - from + 1
     return stream
   }
 
@@ -297,7 +307,11 @@ final class ModelClient {
         entries += try decoder.entries(of: batch).filter { delivery.from <= $0.sequence && $0.sequence <= delivery.to }
       }
     } catch { simulation.fail("a delivered batch cannot be read: \(error)") }
-    if entries.map(\.sequence) != Array(delivery.from...delivery.to) {
+    if let wanted = follower.wanted {
+      if !entries.allSatisfy({ $0.text.contains(wanted) }) {
+        simulation.fail("an entry came that the filter holds back")
+      }
+    } else if entries.map(\.sequence) != Array(delivery.from...delivery.to) {
       simulation.fail("entries are missing in a delivery")
     }
     if follower.isReverse { entries.reverse() }
