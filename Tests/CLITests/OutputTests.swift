@@ -20,6 +20,15 @@ import Testing
     return entry
   }
 
+  @Test func `a histogram's bar has a letter for each level, and shows a single error`() {
+    #expect(
+      QueryReport.bar([0, 0, 0, 10, 10, 20, 0], most: 40) == String(repeating: "E", count: 20) + "wwwwwwwwwwiiiiiiiiii")
+    #expect(QueryReport.bar([0, 0, 0, 999_999, 0, 1, 0], most: 1_000_000).hasPrefix("Ei"))
+    #expect(QueryReport.bar([1, 1, 1, 0, 0, 0, 1], most: 4) == "FFFFFFFFFFddddddddddtttttttttt..........")
+    #expect(QueryReport.bar([0, 0, 0, 0, 0, 0, 0], most: 1) == "")
+    #expect(QueryReport.bar([.max, 0, 0, 0, 0, 0, 0], most: .max).utf8.count == 40)
+  }
+
   private func written(_ format: EntryWriter.Format, usesColor: Bool = false, namesStreams: Bool = true) throws
     -> [UInt8]
   {

@@ -216,7 +216,7 @@ FIELDS = {
     "HEADS": [("count", "u16"), ("", "zero2"), ("heads", "heads")],
     "QUERY": [("kind", "u8"), ("", "zero1"), ("selectorCount", "u16"), ("valueCount", "u32"), ("width", "i64"),
               ("selectors", "selectors")],
-    "PROGRESS": [("entries", "u64"), ("all", "u64"), ("bytes", "u64")],
+    "PROGRESS": [("entries", "u64"), ("all", "u64"), ("bytes", "u64"), ("time", "i64")],
     "RESULT": [("resultFlags", "u8"), ("", "zero3"), ("spanCount", "u32"), ("fieldCount", "u32"), ("", "zero4"),
                ("entries", "u64"), ("missing", "u64"), ("spans", "spans"), ("fields", "summaries")],
 }

@@ -134,7 +134,7 @@ MESSAGES = {
     "heads": ("HEADS", 7, dict(heads=[(1, 1_311), (4, 20)])),
     "query": ("QUERY", 10, dict(kind=2, width=60_000_000_000, selectors=[(0, STREAM), (1, b"docker/*")],
                                 extensions=[(FILTER, b"level>=error -timeout")])),
-    "progress": ("PROGRESS", 10, dict(entries=65_536, all=200_000, bytes=4 * MIB)),
+    "progress": ("PROGRESS", 10, dict(entries=65_536, all=200_000, bytes=4 * MIB, time=1_792_454_400_123_456_789)),
     "result": ("RESULT", 10, dict(entries=7, missing=100, spans=[
         (TIME, 0, 0, 0, 0, 0, 2, 1), (TIME + 120_000_000_000, 0, 0, 0, 0, 0, 4, 0)])),
 }
@@ -820,7 +820,7 @@ session("queries", "queries that are answered, refused and cancelled, and a subs
     (C, message("hello", features=0)), (S, message("welcome")),
     (C, append(1, 1, FIRST)), (S, frame("ACK", 1, appends=1, incarnation=INCARNATION, firstSequence=1, count=2)),
     (C, frame("QUERY", 2, kind=1, selectors=[(1, b"w*")], extensions=[(FILTER, b"two")])), (S, frame("RESULT", 2, entries=1)),
-    (C, frame("QUERY", 3, **BY_MINUTE)), (S, frame("PROGRESS", 3, entries=0, all=2)), (S, frame("PROGRESS", 3, entries=2, all=2, bytes=124)),
+    (C, frame("QUERY", 3, **BY_MINUTE)), (S, frame("PROGRESS", 3, entries=0, all=2)), (S, frame("PROGRESS", 3, entries=2, all=2, bytes=124, time=TIME)),
     (S, frame("RESULT", 3, entries=2, spans=[(TIME, 2) + (0,) * 6])),
     (C, frame("QUERY", 4, kind=3, valueCount=10, selectors=[(0, b"db")])), (S, frame("RESULT", 4)),
     (C, frame("QUERY", 5, **BY_MINUTE)), (C, frame("QUERY", 6, kind=1, selectors=[(0, STREAM)])),

@@ -102,7 +102,7 @@ enum QueryCommand {
     let isUTC = arguments.has("utc")
     let isStrict = arguments.has("strict")
     return { client, selectors, filter in
-      let result = try await report.result(selectors, filter: filter, client)
+      let result = try await report.result(selectors, filter: filter, isUTC: isUTC, client)
       if case .count = report, format == .table {
         // Alone, for scripts.
         try Terminal.write(line: "\(result.entryCount)")

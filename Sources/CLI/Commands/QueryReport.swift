@@ -11,7 +11,10 @@ enum QueryReport {
     Option("count", help: "only how many entries there are: a number alone"),
     Option(
       "histogram", form: "WIDTH",
-      help: "how many there are in each span of time, like 10s, 5m, 1h or 1d; spans without any are left out"),
+      help: """
+        how many there are in each span of time, like 10s, 5m, 1h or 1d, with a bar of letters: F fatal, E error, w \
+        warn, i info, d debug, t trace, . without a level; spans without any are left out
+        """),
     Option("fields", help: "which sources, levels and attributes they have, with the 10 commonest values of each"),
   ]
 
@@ -37,12 +40,15 @@ enum QueryReport {
   }
 
   /// Asks the server.
-  func result(_ selectors: [StreamSelector], filter: Filter?, _ client: LogClient) async throws -> QueryResult {
+  func result(
+    _ selectors: [StreamSelector], filter: Filter?, isUTC: Bool, _ client: LogClient
+  ) async throws -> QueryResult {
     defer { Terminal.progress(nil) }
     let isShown = Terminal.isErrorTerminal
     let progress: @Sendable (QueryProgress) -> Void = { progress in
       guard isShown else { return }
-      Terminal.progress("looked at \(progress.entryCount) of \(progress.allEntryCount) entries")
+      let place = progress.time.map { ", up to \(Timestamp.short($0, isUTC: isUTC))" } ?? ""
+      Terminal.progress("looked at \(progress.entryCount) of \(progress.allEntryCount) entries\(place)")
     }
     switch self {
     case .count: return try await client.count(selectors, filter: filter, progress: progress)
@@ -75,15 +81,24 @@ enum QueryReport {
         .count("count", "ENTRIES", \.total),
         Report.Column(nil, "WARN", isNumber: true) { .count(count($0, 4)) },
         Report.Column(nil, "ERROR", isNumber: true) { .count(count($0, 5) + count($0, 6)) },
-        Report.Column(nil, "") { bucket in
-          let (product, isTooMany) = bucket.total.multipliedReportingOverflow(by: barWidth)
-          let length = isTooMany ? barWidth : (product + most - 1) / most
-          return .text(String(repeating: "#", count: Int(length)))
-        },
+        Report.Column(nil, "BY LEVEL") { .text(bar($0.counts, most: most)) },
         Report.Column("levels", nil) { bucket in
           .record(levels.indices.map { (levels[$0], .count(count(bucket, $0))) })
         },
       ], isUTC: isUTC)
+  }
+
+  /// Of a row that is `most` long, a letter for each part; the worst levels first, so that a single error shows.
+  static func bar(_ counts: [UInt64], most: UInt64) -> String {
+    var bar = ""
+    var sum: UInt64 = 0
+    for (level, letter) in zip(counts.indices, ".tdiwEF").reversed() {
+      sum += counts[level]
+      let (product, isTooMany) = sum.multipliedReportingOverflow(by: barWidth)
+      let end = isTooMany ? barWidth : (product + most - 1) / most
+      bar += String(repeating: letter, count: Int(end) - bar.utf8.count)
+    }
+    return bar
   }
 
   /// For people a row for each value, for programs an object for each field.

@@ -35,11 +35,14 @@ final class RunningQuery {
 
   /// Reads under way: as many as there are reader threads by default, each for a few milliseconds.
   private static let readCountMax = 2
-  /// A range is divided for a thread that has nothing to do, unless it is shorter than this.
-  private static let dividedEntryCountMin: UInt64 = 1 << 14
-  /// Shorter ones are read together, so many at once.
-  private static let longEntryCountMin: UInt64 = 1 << 10
-  private static let rangeCountMax = 16
+  /// Shorter ranges are read together, so many at once.
+  private static let shortEntryCount: UInt64 = 1 << 10
+  private static let shortRangeCountMax = 16
+  /// What one read of a long range is asked for: as much as it can do in its time, so that the reads share the rest to
+  /// the end. Where an index has the answer that is far more than where all is looked at.
+  private var longEntryCountMax = longEntryCountMin
+  private static let longEntryCountMin: UInt64 = 1 << 14
+  private static let longEntryCountLimit: UInt64 = 1 << 24
   private static let progressDelay = Duration.milliseconds(500)
 
   /// - Parameter tell: gets the events; the result and a refusal are the last.
@@ -103,18 +106,18 @@ final class RunningQuery {
     if !isOver, readCount == 0, ranges.isEmpty { finish(.result(tally.result(missingCount: missingCount))) }
   }
 
-  /// Takes what one read is asked for: a long range, or several short ones.
+  /// Takes what one read is asked for: a part of a long range, or several short ones.
   private func takeRanges() -> [Range] {
-    let shortCount = ranges.prefix(Self.rangeCountMax).prefix { $0.to - $0.from < Self.longEntryCountMin }.count
-    var taken = Array(ranges.prefix(max(1, shortCount)))
-    ranges.removeFirst(taken.count)
-    let last = taken[taken.count - 1]
-    if ranges.isEmpty, readCount + 1 < Self.readCountMax, last.to - last.from >= Self.dividedEntryCountMin {
-      let middle = last.from + (last.to - last.from) / 2
-      taken[taken.count - 1] = Range(stream: last.stream, from: last.from, to: middle)
-      ranges.append(Range(stream: last.stream, from: middle + 1, to: last.to))
+    let short = ranges.prefix(Self.shortRangeCountMax).prefix { $0.to - $0.from < Self.shortEntryCount }
+    guard short.isEmpty else {
+      ranges.removeFirst(short.count)
+      return Array(short)
     }
-    return taken
+    let range = ranges.removeFirst()
+    guard range.to - range.from >= longEntryCountMax else { return [range] }
+    let end = range.from + longEntryCountMax - 1
+    ranges.insert(Range(stream: range.stream, from: end + 1, to: range.to), at: ranges.startIndex)
+    return [Range(stream: range.stream, from: range.from, to: end)]
   }
 
   private func take(_ results: [Result<ReadResult, StoreError>], of taken: [Range]) {
@@ -132,8 +135,16 @@ final class RunningQuery {
         }
         progress.entryCount += result.next - range.from
         progress.readByteCount += UInt64(result.evaluatedByteCount)
+        progress.time = result.evaluatedTime ?? progress.time
+        let covered = result.next - range.from
         range.from = result.next
-        if range.from <= range.to { left.insert(range, at: left.startIndex) }
+        if range.from <= range.to {
+          left.insert(range, at: left.startIndex)
+          longEntryCountMax = max(covered, Self.longEntryCountMin)
+        } else if covered == longEntryCountMax {
+          // It had time left.
+          longEntryCountMax = min(2 * covered, Self.longEntryCountLimit)
+        }
       }
       if let first = left.first, first.stream == range.stream, first.from == range.from { break }
     }

@@ -31,6 +31,7 @@ struct FilteredRead {
   private var countLeft: Int
   private(set) var tally: Tally?
   private(set) var evaluatedByteCount = 0
+  private(set) var evaluatedTime: Int64?
 
   /// - Parameters:
   ///   - deadline: when the read ends, after one batch at least.
@@ -65,6 +66,7 @@ struct FilteredRead {
         filter: filter, stream: name, seed: seed, numbers: numbers, countMax: countLeft, isReverse: isReverse)
       let isCancelled = isCancelled
       evaluatedByteCount += batch.bytes.count
+      evaluatedTime = batch.header.effectiveTimes.upperBound
       if tally != nil {
         try count(batch, request)
       } else {
@@ -141,6 +143,7 @@ struct FilteredRead {
   mutating func count(_ block: JudgedBlock, isWhole: Bool) -> Bool {
     guard isAnswered(block, isWhole: isWhole) else { return false }
     if case .counted(let levels, let times) = block.verdict {
+      evaluatedTime = times.upperBound
       for level in levels { tally?.add(severity: level.severity, count: level.count, time: times.lowerBound) }
     }
     return true

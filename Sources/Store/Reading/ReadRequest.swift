@@ -55,6 +55,8 @@ package struct ReadResult: Hashable, Sendable {
   package var tally: Tally?
   /// The bytes of batches that a filter was evaluated on.
   package var evaluatedByteCount = 0
+  /// The highest effective time of the batch that a filter was evaluated on last, or that an index has counted.
+  package var evaluatedTime: Int64?
 
   package init(pieces: [Piece], next: UInt64, head: UInt64) {
     self.pieces = pieces

@@ -92,6 +92,7 @@ struct Reader: Sendable {
       var result = try read(request, stream, listing, lease, &filtered)
       result.tally = filtered?.tally
       result.evaluatedByteCount = filtered?.evaluatedByteCount ?? 0
+      result.evaluatedTime = filtered?.evaluatedTime
       return result
     }
   }

@@ -105,6 +105,7 @@ extension QueryProgress {
     writer.append(u64: entryCount)
     writer.append(u64: allEntryCount)
     writer.append(u64: readByteCount)
+    writer.append(i64: time ?? 0)
   }
 
   @_lifetime(reader: copy reader)
@@ -112,6 +113,8 @@ extension QueryProgress {
     entryCount = try reader.u64()
     allEntryCount = try reader.u64()
     readByteCount = try reader.u64()
+    let time = try reader.i64()
+    self.time = time == 0 ? nil : time
   }
 }
 

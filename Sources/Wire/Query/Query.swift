@@ -28,8 +28,11 @@ public struct QueryProgress: Hashable, Sendable {
   public var allEntryCount: UInt64
   /// Stored bytes that were read for it.
   public var readByteCount: UInt64
+  /// In nanoseconds since 1970: up to where it has come in the stream that it looks at; nil before the first batch.
+  public var time: Int64?
 
-  package init(entryCount: UInt64, allEntryCount: UInt64, readByteCount: UInt64) {
+  package init(entryCount: UInt64, allEntryCount: UInt64, readByteCount: UInt64, time: Int64? = nil) {
+    self.time = time
     self.entryCount = entryCount
     self.allEntryCount = allEntryCount
     self.readByteCount = readByteCount
