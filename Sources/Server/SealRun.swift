@@ -41,7 +41,7 @@ struct SealRun {
     }
     let deadline = ContinuousClock.now + configuration.sealDurationMax
     while true {
-      let rest = try view.unsealedSegments(through: last)
+      let rest = try view.unsealed(of: asked)
       if rest.isEmpty { return done(asked) }
       guard try view.isInUse(), try view.notedUser() == server else {
         throw failure(

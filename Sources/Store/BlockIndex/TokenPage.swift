@@ -6,8 +6,8 @@ struct TokenPage: Hashable {
   var tokenCount = 0
   /// What each token shares with the one before, a byte each; how long the rest is, a byte each; then the rests.
   var tokens = ByteString()
-  /// How many blocks each token has, 0 if it is *common*, as varints. Of those with blocks: the lower byte of the first,
-  /// the upper byte of the first, then what each other block is above the one before, less one, as varints.
+  /// How many blocks each token has, 0 if it is *common*, as varints. Of those with blocks: the lower byte of the
+  /// first, the upper byte of the first, then what each other block is above the one before, less one, as varints.
   var places = ByteString()
 
   /// What tokens of a page may take, with a byte for each.

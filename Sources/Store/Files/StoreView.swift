@@ -96,20 +96,36 @@ package struct StoreView: Sendable {
 
   /// The segments up to `last` that are not sealed.
   package func unsealedSegments(through last: Int64) throws(StoreError) -> [Int64] {
+    try unsealed(of: sideFiles().numbers.filter { $0 <= last })
+  }
+
+  /// Those of `segments` that are not sealed.
+  package func unsealed(of segments: [Int64]) throws(StoreError) -> [Int64] {
     let newest = try newest()
+    let before = try sideFiles().unsealed
+    var numbers: [Int64] = []
+    do throws(FileError) {
+      for number in segments {
+        let isOpen = number >= newest || before.contains(number)
+        if isOpen { numbers.append(number) } else if try hasWalMode(number) { numbers.append(number) }
+      }
+    } catch {
+      throw StoreError(error, while: "look at", advice: Self.advice)
+    }
+    // A segment that leaves WAL mode has no side file for an instant, and then a journal, until its new header counts.
+    let after = try sideFiles().unsealed
+    return Set(numbers).union(after.intersection(segments)).sorted()
+  }
+
+  /// The segments, and those that have a WAL or a journal beside them.
+  private func sideFiles() throws(StoreError) -> (numbers: [Int64], unsealed: Set<Int64>) {
     do throws(FileError) {
       let names = Set(try files.list(paths.segments))
-      var numbers: [Int64] = []
-      for number in names.compactMap(StorePaths.segmentNumber) where number <= last {
-        let hasSideFiles = ["-wal", "-journal"].contains { names.contains(StorePaths.fileName(number) + $0) }
-        // A segment that leaves WAL mode has no side file for an instant.
-        if number >= newest || hasSideFiles {
-          numbers.append(number)
-        } else if try hasWalMode(number) {
-          numbers.append(number)
-        }
+      let numbers = names.compactMap(StorePaths.segmentNumber)
+      let unsealed = numbers.filter { number in
+        ["-wal", "-journal"].contains { names.contains(StorePaths.fileName(number) + $0) }
       }
-      return numbers.sorted()
+      return (numbers, Set(unsealed))
     } catch {
       throw StoreError(error, while: "look at", advice: Self.advice)
     }
