@@ -24,6 +24,33 @@ import Testing
     }
   }
 
+  @Test func `a follow with a filter and what indexes say survive kills of the server`() throws {
+    var random = Seeded.forTest()
+    var lines = LogLines.nasty(Environment.lines(8_000), &random)
+    var wanted: [[UInt8]] = []
+    for place in stride(from: 0, to: lines.count, by: 61) {
+      lines[place] = Array("ERROR needle_\(place) \(UInt64.random(in: 0...UInt64.max, using: &random))".utf8)
+      wanted.append(lines[place])
+    }
+    let file = LogLines.file(lines)
+    try Scene.play { scene in
+      // Segments end and are indexed all the time.
+      let server = try TestServer(scene, ["--segment-bytes", "1M", "--segment-age", "1s"])
+      let follow = try server.start(["follow", "web", "-n", "all", "-o", "raw", "--filter", "needle_"])
+      let push = try server.start(["push", "web", try scene.file("nasty.log", file)])
+      for moment in random.moments(Environment.rounds(5), in: wanted.count) {
+        try follow.output.waitForLines(moment)
+        try server.kill()
+        try server.restart()
+      }
+      #expect(try push.wait() == .code(0), "\(push.errors.text)")
+      try follow.output.waitForLines(wanted.count)
+      expectSame(follow.output.bytes, LogLines.file(wanted), "\(follow.errors.text)")
+      #expect(try server.run(["query", "web", "needle_", "--count"]).text == "\(wanted.count)\n")
+      expectSame(try server.run(["query", "web", "needle_", "-o", "raw"]).output, LogLines.file(wanted))
+    }
+  }
+
   @Test func `a push from a pipe continues although the server dies between pieces`() throws {
     var random = Seeded.forTest()
     let lines = LogLines.nasty(Environment.lines(3_000), &random)

@@ -1,6 +1,6 @@
 internal import LogsWire
 
-/// Makes the index of a segment (`spec/storage.md`, section 3.7) from its batches, which come stream by stream in
+/// Makes the index of a segment (`spec/storage.md`, 3.7 and 3.8) from its batches, which come stream by stream in
 /// ascending order.
 ///
 /// A *block* is at least 1,000 entries of one stream, whole batches. A *section* is up to 1,024 blocks with a

@@ -1,7 +1,7 @@
 internal import LogsDisk
 internal import LogsWire
 
-/// The tables of a sealed segment's index (`spec/storage.md`, section 3.7). A segment has both or none.
+/// The tables of a sealed segment's index (`spec/storage.md`, 3.7 and 3.8). A segment has both or none.
 ///
 /// Every row has a check over all that it says, its keys included: what damage has changed is not believed, and the
 /// entries that it would have ruled out are looked at.

@@ -1,13 +1,13 @@
 internal import LogsWire
 
 /// A page of a section's dictionary: tokens in the order of their bytes, and the blocks that have each
-/// (`spec/storage.md`, section 3.7).
+/// (`spec/storage.md`, 3.7 and 3.8).
 struct TokenPage: Hashable {
   var tokenCount = 0
   /// What each token shares with the one before, a byte each; how long the rest is, a byte each; then the rests.
   var tokens = ByteString()
-  /// How many blocks each token has, 0 if it is *common*, as varints. Of those with blocks: the lower byte of the
-  /// first, the upper byte of the first, then what each other block is above the one before, less one, as varints.
+  /// How many blocks each token has, 0 if it is *common*, as varints. Of those with blocks: the first one's lower byte,
+  /// the first one's upper byte, then what each other block is above the one before, less one, as varints.
   var places = ByteString()
 
   /// What tokens of a page may take, with a byte for each.
