@@ -46,8 +46,8 @@ import Testing
       #expect(try push.wait() == .code(0), "\(push.errors.text)")
       try follow.output.waitForLines(wanted.count)
       expectSame(follow.output.bytes, LogLines.file(wanted), "\(follow.errors.text)")
-      #expect(try server.run(["query", "web", "needle_", "--count"]).text == "\(wanted.count)\n")
-      expectSame(try server.run(["query", "web", "needle_", "-o", "raw"]).output, LogLines.file(wanted))
+      #expect(try server.run(["query", "web", "--filter", "needle_", "--count"]).text == "\(wanted.count)\n")
+      expectSame(try server.run(["query", "web", "--filter", "needle_", "-o", "raw"]).output, LogLines.file(wanted))
     }
   }
 
