@@ -167,6 +167,21 @@ import Testing
     }
   }
 
+  @Test func `numbers that are missing are in no group`() throws {
+    let directory = TestDirectory()
+    let test = try TestStore(Self.configuration(directory, TestClock()), in: directory)
+    for number in 1...3 { test.append("s0", .test(["a", "b"]), producer: 1, number: UInt64(number)) }
+    let stream = try #require(test.info("s0")).id
+    var batches: [Batch] = []
+    for piece in try test.read(ReadRequest(stream: stream, from: 1, to: 6)).get().pieces {
+      if case .batches(let run) = piece { batches += try Batch.run(run.batches) }
+    }
+    try #require(batches.count == 3)
+    var builder = BlockIndexBuilder()
+    for batch in [batches[0], batches[2]] { _ = try builder.add(batch, of: stream) }
+    #expect(builder.finish()?.groups.map(\.group.numbers) == [1...2, 5...6])
+  }
+
   /// Changes in the index: what a row says, what its key says, rows that are gone.
   private static let changes = [
     "UPDATE block_groups SET blocks = zeroblob(length(blocks))", "UPDATE block_groups SET section = section + 1",

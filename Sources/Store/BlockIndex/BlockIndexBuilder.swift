@@ -8,7 +8,7 @@ internal import LogsWire
 struct BlockIndexBuilder {
   /// A finished section.
   struct Section {
-    /// Of one stream each.
+    /// Of one stream each, without a gap: a group that is ruled out says nothing of numbers that no block has.
     var groups: [(stream: Int64, group: BlockGroup)]
     var pages: [TokenTable.Page]
   }
@@ -80,6 +80,11 @@ struct BlockIndexBuilder {
     }
   }
 
+  /// Whether a block goes on where the one before it ends.
+  private func goesOn(at index: Int) -> Bool {
+    streams[index] == streams[index - 1] && blocks[index].numbers.lowerBound == blocks[index - 1].numbers.upperBound + 1
+  }
+
   /// What is left, if anything.
   mutating func finish() -> Section? {
     guard !blocks.isEmpty else { return nil }
@@ -88,7 +93,7 @@ struct BlockIndexBuilder {
     let pages = table.pages(commonCount: blocks.count > 3 ? blocks.count / 2 : .max)
     var groups: [(stream: Int64, group: BlockGroup)] = []
     var start = 0
-    for end in 1...blocks.count where end == blocks.count || streams[end] != streams[start] {
+    for end in 1...blocks.count where end == blocks.count || !goesOn(at: end) {
       groups.append((streams[start], BlockGroup(blocks[start..<end], section: sectionCount, firstBlock: start)))
       start = end
     }
