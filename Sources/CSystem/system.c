@@ -5,7 +5,9 @@
 #include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 int logs_file_identity(
     const char *path, unsigned long long *inode, long long *seconds, unsigned int *nanoseconds) {
@@ -26,3 +28,6 @@ void logs_set_thread_idle(void) {
   struct sched_param none = {0};
   pthread_setschedparam(pthread_self(), SCHED_IDLE, &none);
 }
+
+// On Linux a thread has a niceness of its own.
+void logs_set_thread_nice(int nice) { setpriority(PRIO_PROCESS, (id_t)gettid(), nice); }

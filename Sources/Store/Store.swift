@@ -16,6 +16,8 @@ package final class Store: Sendable {
   private let tail: TailCache
   private let reader: Reader
   private let readers: ReaderThreads
+  /// Searching stored entries is more work than everything else that readers do: appends and followers go first.
+  private let searchers: ReaderThreads
   private let upkeep: Upkeep
   private let rollover: SegmentRollover
   private let check: BackgroundCheck
@@ -62,7 +64,8 @@ package final class Store: Sendable {
     let replay = try MarkReplay(active: found.active, catalog: catalog, reader: reader).run()
     queue.adopt(replay.marks)
     found.active.noteUnstored(replay.batchCount)
-    readers = ReaderThreads(count: configuration.readerThreadCount)
+    readers = ReaderThreads("store-read", count: configuration.readerThreadCount)
+    searchers = ReaderThreads("store-search", count: configuration.readerThreadCount, priority: .low)
     searches = Searches(reader: reader, threads: readers)
     upkeep = Upkeep(configuration, directory: directory, pool: pool, failed: failed)
     for complete in found.closing { upkeep.add(Sealing(complete)) }
@@ -170,8 +173,8 @@ package final class Store: Sendable {
   /// Whether `readCached` would answer.
   package func isCached(_ request: ReadRequest) -> Bool { reader.isCached(request) }
 
-  /// Reads ranges in order on a reader thread, and calls `then` there with the first result and as many others as bytes
-  /// and time allow. A range that cannot be read is the last.
+  /// Reads ranges in order on a reader thread, or on a searcher's if one of them takes searching, and calls `then` there
+  /// with the first result and as many others as bytes and time allow. A range that cannot be read is the last.
   ///
   /// - Parameter cancellation: if it is cancelled before a thread is free, nothing is read and `then` gets `closed`.
   ///   Once it is cancelled, or an append waits for a look-up, no further range is started.
@@ -179,10 +182,11 @@ package final class Store: Sendable {
     _ requests: [ReadRequest], cancellation: CancellationToken = CancellationToken(),
     then: @escaping @Sendable ([Result<ReadResult, StoreError>]) -> Void
   ) {
-    perform(cancellation, { then([.failure($0)]) }) { [readers] reader in
+    let threads = requests.contains(where: reader.isSearch) ? searchers : readers
+    perform(on: threads, cancellation, { then([.failure($0)]) }) { reader in
       then(
         reader.read(requests, isCancelled: { cancellation.isCancelled }) {
-          !cancellation.isCancelled && !readers.isUrgentWaiting
+          !cancellation.isCancelled && !threads.isUrgentWaiting
         })
     }
   }
@@ -219,12 +223,13 @@ package final class Store: Sendable {
     searches.run(search, cancellation: cancellation, then: then)
   }
 
-  /// Calls `body` on a reader's thread, or else `refused`.
+  /// Calls `body` on one of `threads`, or else `refused`.
   private func perform(
+    on threads: ReaderThreads,
     _ cancellation: CancellationToken, _ refused: @escaping @Sendable (StoreError) -> Void,
     _ body: @escaping @Sendable (Reader) -> Void
   ) {
-    let isTaken = readers.add { [reader] in
+    let isTaken = threads.add { [reader] in
       if cancellation.isCancelled { refused(.unwanted) } else { body(reader) }
     }
     if !isTaken { refused(.isClosed) }
@@ -241,6 +246,7 @@ package final class Store: Sendable {
     running.writerThread.join()
     check.close()
     readers.close()
+    searchers.close()
     upkeep.close()
     pool.closeIdle()
     finish(running)

@@ -145,6 +145,27 @@ import Testing
     #expect(test.sink.monitor.withLock { $0.error } == nil)
   }
 
+  @Test func `what takes searching is left to threads that get less of the processors`() throws {
+    let test = try Self.makeStore(["a": 1])
+    let everything = SharedFilter(try Filter("a-"))
+    func niceness(_ request: ReadRequest) -> Int? {
+      let found = Monitor<Int??>(nil)
+      test.store.read([request]) { _ in
+        // From proc(5): behind the name in parentheses, niceness is the 17th field.
+        let status = (try? PosixFileSystem().read("/proc/thread-self/stat")) ?? []
+        let fields = String(decoding: status, as: UTF8.self).split(separator: ")").last?.split(separator: " ") ?? []
+        found.withLock { $0 = .some(fields.count > 16 ? Int(fields[16]) : nil) }
+        found.signal()
+      }
+      return found.wait(timeout: .seconds(10)) { $0 } ?? nil
+    }
+    let plain = try #require(try Self.requests(["a"], of: test).first)
+    var searching = plain
+    searching.filter = everything
+    let own = try #require(niceness(plain))
+    #expect(niceness(searching) == min(own + 10, 19))
+  }
+
   @Test func `when nobody waits anymore no further stream is read`() throws {
     let directory = TestDirectory()
     let disk = FaultDisk()
@@ -167,7 +188,7 @@ import Testing
   }
 
   @Test func `a waiting priority job is visible to reads that could end for it`() {
-    let threads = ReaderThreads(count: 1)
+    let threads = ReaderThreads("test-read", count: 1)
     defer { threads.close() }
     let looks = Monitor<[Bool]>([])
     let isAdded = Monitor(false)

@@ -43,7 +43,7 @@ import Testing
     // Nothing else ends a turn.
     configuration.readTimeMax = .seconds(3600)
     let reader = try reader(configuration, directory, clock)
-    let threads = ReaderThreads(count: 1)
+    let threads = ReaderThreads("test-read", count: 1)
     let searches = Searches(reader: reader, threads: threads)
     let done = Monitor<[String]>([])
     let isFirst = Mutex(true)

@@ -14,6 +14,9 @@ void logs_set_thread_name(const char *name);
 /// Gives the calling thread only time that no other wants. A hint: a system that refuses goes on as before.
 void logs_set_thread_idle(void);
 
+/// Gives the calling thread less time than others that want some: the higher `nice`, from 0 to 19, the less. A hint, too.
+void logs_set_thread_nice(int nice);
+
 /// Gives the system what the heap does not use.
 void logs_trim_heap(void);
 

@@ -32,7 +32,7 @@ final class BackgroundCheck: Sendable {
     guard isNeeded else { return }
     state.withLock { $0.progress = (.running, 0) }
     thread.withLock {
-      $0 = Thread("store-check", isBackground: true) {
+      $0 = Thread("store-check", priority: .idle) {
         self.run()
         self.state.withLock { $0.isEnded = true }
         self.state.signal()

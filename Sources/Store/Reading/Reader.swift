@@ -42,6 +42,13 @@ struct Reader: Sendable {
     return builder.isComplete || request.filter == nil && tail.holds(builder.position, of: request.stream)
   }
 
+  /// Whether a filter has to look at what may not be in memory. A follower that has caught up does not search.
+  func isSearch(_ request: ReadRequest) -> Bool {
+    guard request.filter != nil, let stream = catalog[request.stream] else { return false }
+    let builder = PieceBuilder(request, head: stream.head)
+    return request.tally != nil || !builder.isComplete && !tail.holds(builder.position, of: request.stream)
+  }
+
   /// Reads one range after the other, until bytes or time are used up or one cannot be read. The first is always read.
   ///
   /// - Parameters:

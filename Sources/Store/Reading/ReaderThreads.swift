@@ -16,9 +16,10 @@ final class ReaderThreads: Sendable {
   private let monitor = Monitor(State())
   private let threads: [Thread]
 
-  init(count: Int) {
+  /// - Parameter name: what the threads are called, with a number each.
+  init(_ name: String, count: Int, priority: Thread.Priority = .normal) {
     threads = (0..<max(1, count)).map { [monitor] index in
-      Thread("store-read-\(index)") { Self.run(monitor) }
+      Thread("\(name)-\(index)", priority: priority) { Self.run(monitor) }
     }
   }
 

@@ -7,30 +7,41 @@ package final class Thread: Sendable {
   private let handle: pthread_t
   private let isJoined = Atomic(false)
 
+  /// What a thread gets of the processors when others want them, too.
+  package enum Priority: Sendable {
+    case normal
+    /// Far less than a normal one, but always some.
+    case low
+    /// Nothing.
+    case idle
+  }
+
   private final class Work: Sendable {
     let name: String
-    let isBackground: Bool
+    let priority: Priority
     let body: @Sendable () -> Void
 
-    init(name: String, isBackground: Bool, body: @escaping @Sendable () -> Void) {
+    init(name: String, priority: Priority, body: @escaping @Sendable () -> Void) {
       self.name = name
-      self.isBackground = isBackground
+      self.priority = priority
       self.body = body
     }
   }
 
   /// The system refuses longer names.
   private static let nameByteCountMax = 15
+  /// A tenth of what a normal thread gets.
+  private static let lowNiceness: CInt = 10
 
-  /// Starts a thread that runs `body`; in the background it gets only idle time.
+  /// Starts a thread that runs `body`.
   ///
   /// - Throws: if the system has no thread left.
   package init(
-    starting name: String, isBackground: Bool = false, _ body: @escaping @Sendable () -> Void
+    starting name: String, priority: Priority = .normal, _ body: @escaping @Sendable () -> Void
   ) throws(SystemError) {
     let name = String(decoding: name.utf8.prefix(Self.nameByteCountMax), as: UTF8.self)
     // The thread takes over this reference when it starts.
-    let work = unsafe Unmanaged.passRetained(Work(name: name, isBackground: isBackground, body: body))
+    let work = unsafe Unmanaged.passRetained(Work(name: name, priority: priority, body: body))
     var handle = pthread_t()
     let status = unsafe pthread_create(
       &handle, nil,
@@ -39,7 +50,11 @@ package final class Thread: Sendable {
         let work = unsafe Unmanaged<Work>.fromOpaque(argument).takeRetainedValue()
         unsafe logs_set_thread_name(work.name)
         logs_use_crash_stack()
-        if work.isBackground { logs_set_thread_idle() }
+        switch work.priority {
+        case .normal: break
+        case .low: logs_set_thread_nice(Thread.lowNiceness)
+        case .idle: logs_set_thread_idle()
+        }
         work.body()
         return nil
       }, unsafe work.toOpaque())
@@ -51,8 +66,8 @@ package final class Thread: Sendable {
   }
 
   /// Starts a thread that the program cannot run without.
-  package convenience init(_ name: String, isBackground: Bool = false, _ body: @escaping @Sendable () -> Void) {
-    do throws(SystemError) { try self.init(starting: name, isBackground: isBackground, body) } catch {
+  package convenience init(_ name: String, priority: Priority = .normal, _ body: @escaping @Sendable () -> Void) {
+    do throws(SystemError) { try self.init(starting: name, priority: priority, body) } catch {
       preconditionFailure("the system gives no thread: errno \(error.number)")
     }
   }
