@@ -101,6 +101,7 @@ package final class Server: Sendable {
     store.tailCacheByteCountMax = configuration.tailByteCountMax
     store.readerThreadCount = configuration.readerThreadCount
     store.streamCountMax = configuration.streamCountMax
+    store.retention = configuration.retention
     store.log = log
     return store
   }

@@ -20,6 +20,7 @@ package final class Store: Sendable {
   private let searchers: ReaderThreads
   private let upkeep: Upkeep
   private let rollover: SegmentRollover
+  private let retention: Retention
   private let check: BackgroundCheck
   private let failStop: FailStop
   private let searches: Searches
@@ -38,6 +39,7 @@ package final class Store: Sendable {
   /// - Throws: `locked` when another process has it; `notAStore`, `missingSegment` or `damaged` when it must not be
   ///   written to as it is.
   package static func open(_ configuration: StoreConfiguration, sink: any StoreSink) throws(StoreError) -> Store {
+    let configuration = configuration.fittedToRetention
     let paths = StorePaths(directory: configuration.directory)
     let lock = try StoreDirectory.lock(configuration, paths)
     return try Store(configuration, try Recovery(configuration, paths: paths).run(), lock, sink)
@@ -67,15 +69,18 @@ package final class Store: Sendable {
     readers = ReaderThreads("store-read", count: configuration.readerThreadCount)
     searchers = ReaderThreads("store-search", count: configuration.readerThreadCount, priority: .low)
     searches = Searches(reader: reader, threads: readers)
-    upkeep = Upkeep(configuration, directory: directory, pool: pool, failed: failed)
+    retention = Retention(
+      configuration, directory: directory, queue: queue, catalog: catalog, latest: found.latestReceived)
+    upkeep = Upkeep(configuration, directory: directory, pool: pool, retention: retention, failed: failed)
     for complete in found.closing { upkeep.add(Sealing(complete)) }
     upkeep.add(Reserve(configuration, paths: directory.paths))
+    if retention.isNeeded { upkeep.add(retention) }
     rollover = SegmentRollover(configuration, directory: directory, queue: queue, catalog: catalog)
     // As they are before the writer begins.
     let (listing, lastRow) = (directory.segments.current, found.active.lastRow)
     let writer = Writer(
       configuration, sink: sink, queue: queue, catalog: catalog, tail: tail, rollover: rollover, upkeep: upkeep,
-      active: found.active, nextStreamID: (found.streams.map(\.id).max() ?? 0) + 1,
+      retention: retention, active: found.active, nextStreamID: (found.streams.map(\.id).max() ?? 0) + 1,
       lastReceived: found.streams.map(\.lastReceived).max() ?? 0)
     let writerThread = Thread("store-write") {
       do throws(StoreError) {
@@ -173,7 +178,7 @@ package final class Store: Sendable {
   /// Whether `readCached` would answer.
   package func isCached(_ request: ReadRequest) -> Bool { reader.isCached(request) }
 
-  /// Reads ranges in order on a reader thread, or on a searcher's if one of them takes searching, and calls `then` there
+  /// Reads ranges in order on a reader thread, or on a searcher's if one takes searching, and calls `then` there
   /// with the first result and as many others as bytes and time allow. A range that cannot be read is the last.
   ///
   /// - Parameter cancellation: if it is cancelled before a thread is free, nothing is read and `then` gets `closed`.
@@ -191,15 +196,17 @@ package final class Store: Sendable {
     }
   }
 
-  /// Finds the first number of a stream whose entry has this time or a later one; one above the head if there is none.
+  /// Finds the first number that is kept of a stream and whose entry has this time or a later one; one above the head
+  /// if there is none.
   ///
   /// - Parameter cancellation: when it is cancelled, or the store closes, the search ends and `then` gets `closed`.
   package func findSequence(
     stream: Int64, atOrAfter time: Int64, cancellation: CancellationToken = CancellationToken(),
     then: @escaping @Sendable (Result<UInt64, StoreError>) -> Void
   ) {
-    let head = catalog[stream]?.head ?? 0
-    search(stream, .atOrAfter(time), from: 1, to: head, cancellation) { then($0.map { $0 ?? head + 1 }) }
+    let info = catalog[stream]
+    let head = info?.head ?? 0
+    search(stream, .atOrAfter(time), from: info?.first ?? 1, to: head, cancellation) { then($0.map { $0 ?? head + 1 }) }
   }
 
   /// Finds the last number within `bounds` whose entry has this time or an earlier one; nil when there is none.
@@ -212,7 +219,9 @@ package final class Store: Sendable {
   ) {
     let head = catalog[stream]?.head ?? 0
     let last = min(bounds.upperBound, head)
-    search(stream, .atOrBefore(time), from: max(bounds.lowerBound, 1), to: last, cancellation, then)
+    search(
+      stream, .atOrBefore(time), from: max(bounds.lowerBound, catalog[stream]?.first ?? 1), to: last, cancellation, then
+    )
   }
 
   private func search(
@@ -276,6 +285,12 @@ package final class Store: Sendable {
     statistics.missingSegmentCount = missingSegmentCount
     (statistics.queueByteCount, statistics.queueBatchCount) = queue.load
     statistics.tailCacheByteCount = tail.byteCount
+    let trimmed = retention.counts
+    statistics.trimmedSegmentCount = trimmed.segmentCounts.values.reduce(0, +)
+    statistics.trimmedByteCountByAge = trimmed.byteCounts[.age] ?? 0
+    statistics.trimmedByteCountBySize = (trimmed.byteCounts[.size] ?? 0) + (trimmed.byteCounts[.disk] ?? 0)
+    statistics.isDiskLow = trimmed.isDiskLow
+    statistics.isClockDoubted = trimmed.isClockDoubted
     (statistics.check, statistics.checkedSegmentCount) = check.progress
     if let counts = running.withLock({ $0?.writer.counts.withLock { $0 } }) {
       statistics.commitCount = counts.commitCount

@@ -14,6 +14,9 @@ package struct StoreConfiguration: Sendable {
   /// only once it is sealed. A smaller one is searched quickly without.
   package var segmentIdleByteCountMin = 8 << 20
   package var segmentIdleMax: Duration = .seconds(600)
+  package var retention = RetentionPolicy()
+  /// How often is looked what is to be kept no longer.
+  package var retentionInterval: Duration = .seconds(1)
   package var writerQueueByteCountMax = 256 << 20
   package var writerQueueBatchCountMax = 1 << 20
   /// What one transaction takes at most; a single batch may exceed it.
@@ -53,6 +56,8 @@ package struct StoreConfiguration: Sendable {
   package var fileSystem: any FileSystem = PosixFileSystem()
   /// The wall clock, ns since 1970.
   package var now: @Sendable () -> Int64 = SystemClock.wall
+  /// A clock that cannot be set, in nanoseconds.
+  package var elapsed: @Sendable () -> Int64 = SystemClock.elapsed
   /// Space that is reserved on the disk for a start when it is full.
   package var reserveByteCountMax = 8 << 20
   /// A clock that steps back by more than this is logged.

@@ -14,6 +14,14 @@ package struct StoreStatistics: Hashable, Sendable {
   package var damagedSegmentCount = 0
   /// Numbers between the first and the newest segment that have no file.
   package var missingSegmentCount = 0
+  package var trimmedSegmentCount = 0
+  package var trimmedByteCountByAge = 0
+  /// To stay below the size that all may take, or to leave space on the disk.
+  package var trimmedByteCountBySize = 0
+  /// Whether appends are refused to leave space on the disk.
+  package var isDiskLow = false
+  /// Whether nothing is trimmed by age because the clock has jumped forward.
+  package var isClockDoubted = false
   /// Bytes of segments and the WAL.
   package var byteCount = 0
   package var walByteCount = 0

@@ -11,8 +11,12 @@ package struct StreamInfo: Hashable, Sendable {
   /// The last sequence number given, 0 if none.
   package var head: UInt64
   package var isSealed: Bool
+  /// Stored since the stream was created.
   package var entryCount: UInt64
   package var storedByteCount: UInt64
+  /// Of these, what is not kept any more.
+  package var trimmedEntryCount: UInt64 = 0
+  package var trimmedByteCount: UInt64 = 0
   /// The received time of the last batch, in ns since 1970; 0 before the first.
   package var lastReceived: Int64
 
@@ -29,6 +33,16 @@ package struct StreamInfo: Hashable, Sendable {
     self.entryCount = entryCount
     self.storedByteCount = storedByteCount
     self.lastReceived = lastReceived
+  }
+
+  package var keptEntryCount: UInt64 { entryCount - min(trimmedEntryCount, entryCount) }
+  package var keptByteCount: UInt64 { storedByteCount - min(trimmedByteCount, storedByteCount) }
+
+  /// Leaves out what was stored before a segment that is the oldest now; nil if the stream began in it or later.
+  mutating func begin(at beginning: StreamBeginning?) {
+    first = beginning?.next ?? 1
+    trimmedEntryCount = beginning?.entryCount ?? 0
+    trimmedByteCount = beginning?.byteCount ?? 0
   }
 
   /// What the server's check of this stream's batches is seeded with.

@@ -1,8 +1,14 @@
-/// Sizes in bytes as people write them: `256M`, powers of 1,024.
+/// Sizes in bytes as people write them: `256M`, `256MB` or `256MiB`, powers of 1,024.
 package enum ByteSize {
   private static let units: [(suffix: Character, shift: Int)] = [("K", 10), ("M", 20), ("G", 30), ("T", 40)]
 
   package static func parse(_ text: String) -> Int? {
+    var text = text
+    for suffix in ["IB", "B"] where text.uppercased().hasSuffix(suffix) {
+      text.removeLast(suffix.utf8.count)
+      // `5B` has no unit to go with it.
+      if text.last?.isNumber ?? true { return nil }
+    }
     guard let last = text.last else { return nil }
     guard let unit = units.first(where: { $0.suffix == Character(last.uppercased()) }) else {
       return Int(text).flatMap { $0 >= 0 ? $0 : nil }

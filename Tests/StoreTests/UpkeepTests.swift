@@ -28,10 +28,13 @@ import Testing
     let configuration = TestStore.configuration(directory)
     let file = StoreFile(id: .random(), newest: 0, isClean: false)
     let paths = StorePaths(directory: directory.data)
+    let store = StoreDirectory(configuration, paths, file, SegmentListing())
+    let catalog = Catalog()
+    let retention = Retention(
+      configuration, directory: store, queue: WriterQueue(configuration, catalog: catalog), catalog: catalog,
+      latest: nil)
     return Upkeep(
-      configuration, directory: StoreDirectory(configuration, paths, file, SegmentListing()),
-      pool: ConnectionPool(configuration),
-      failed: { _ in })
+      configuration, directory: store, pool: ConnectionPool(configuration), retention: retention, failed: { _ in })
   }
 
   @Test func `jobs run in order, and an unfinished one runs again at its time`() {

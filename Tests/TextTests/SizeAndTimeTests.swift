@@ -2,10 +2,13 @@ import LogsText
 import Testing
 
 @Suite struct SizeAndTimeTests {
-  @Test(arguments: [("512", 512), ("256M", 256 << 20), ("1g", 1 << 30), ("0", 0)])
+  @Test(arguments: [
+    ("512", 512), ("256M", 256 << 20), ("1g", 1 << 30), ("0", 0), ("20GB", 20 << 30), ("3MiB", 3 << 20),
+    ("7kb", 7 << 10),
+  ])
   func `sizes are read in powers of 1,024`(text: String, count: Int) { #expect(ByteSize.parse(text) == count) }
 
-  @Test(arguments: ["", "-1", "M", "1.5G", "9223372036854775807K", "1Q"])
+  @Test(arguments: ["", "-1", "M", "1.5G", "9223372036854775807K", "1Q", "5B", "B", "iB", "5iB", "GB"])
   func `text that is not a size is refused`(text: String) { #expect(ByteSize.parse(text) == nil) }
 
   @Test(arguments: ["", "0s", "-1s", "10", "1 s", "99999999999999d"])

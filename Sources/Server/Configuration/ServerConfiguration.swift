@@ -1,4 +1,5 @@
 internal import Glibc
+package import LogsStore
 package import LogsTransport
 package import LogsWire
 
@@ -9,6 +10,7 @@ package struct ServerConfiguration: Sendable {
   /// Event-loop threads. The other half of the cores is for the writer, the readers and the system (decision 20).
   package var shardCount = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)) / 2)
   package var readerThreadCount = 2
+  package var retention = RetentionPolicy()
 
   package var connectionCountMax = 10_000
   /// Open subscriptions on one connection.

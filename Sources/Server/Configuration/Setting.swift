@@ -1,3 +1,4 @@
+internal import LogsStore
 internal import LogsText
 internal import LogsTransport
 internal import LogsWire
@@ -108,6 +109,51 @@ struct Setting: Sendable {
     duration(
       "segment-idle", "time without appends after which the next segment begins, if this one has 8M or more",
       \.segmentIdleMax),
+    Setting(
+      name: "retention-age", form: "TIME",
+      help: "entries go once they were received this long ago, with whole segments; 'none' keeps them (default)",
+      write: { text, configuration throws(SettingError) in
+        if text == "none" {
+          configuration.retention.ageMax = nil
+          return
+        }
+        guard let value = TimeSpan.parse(text), value >= .seconds(1) else {
+          throw SettingError("'\(text)' is no time span of 1s or more; write it like 12h or 14d, or 'none'")
+        }
+        configuration.retention.ageMax = value
+      }, read: { $0.retention.ageMax.map { TimeSpan.format($0) } ?? "none" }),
+    Setting(
+      name: "retention-size", form: "BYTES",
+      help:
+        "what all files of the data directory may take: the oldest entries go first; 'none' sets no limit (default)",
+      write: { text, configuration throws(SettingError) in
+        if text == "none" {
+          configuration.retention.byteCountMax = nil
+          return
+        }
+        guard let value = ByteSize.parse(text), value >= RetentionPolicy.byteCountMaxMin else {
+          throw SettingError("'\(text)' is no size of 64M or more; write it like 20GB, or 'none'")
+        }
+        configuration.retention.byteCountMax = value
+      }, read: { $0.retention.byteCountMax.map { ByteSize.format($0) } ?? "none" }),
+    Setting(
+      name: "disk-min-free", form: "BYTES|N%",
+      help: "what stays free on the disk: with less, appends are refused; a share is at least 256M",
+      write: { text, configuration throws(SettingError) in
+        if text.last == "%", let percent = Int(text.dropLast()), (0...90).contains(percent) {
+          configuration.retention.diskFreeMin = percent == 0 ? .bytes(0) : .percent(percent)
+        } else if let value = ByteSize.parse(text) {
+          configuration.retention.diskFreeMin = .bytes(value)
+        } else {
+          throw SettingError("'\(text)' is no size like 1G, nor a share of the disk from 0% to 90%")
+        }
+      },
+      read: { configuration in
+        switch configuration.retention.diskFreeMin {
+        case .bytes(let count): ByteSize.format(count)
+        case .percent(let percent): "\(percent)%"
+        }
+      }),
     duration("seal-timeout", "how long --seal waits until everything is sealed", \.sealDurationMax),
   ]
 

@@ -67,7 +67,7 @@ extension StreamSummary {
   init(_ info: StreamInfo) {
     self.init(
       stream: info.name, incarnation: info.incarnation, first: info.first, head: info.head,
-      entryCount: info.entryCount, byteCount: info.storedByteCount, lastReceived: info.lastReceived,
+      entryCount: info.keptEntryCount, byteCount: info.keptByteCount, lastReceived: info.lastReceived,
       isSealed: info.isSealed)
   }
 }

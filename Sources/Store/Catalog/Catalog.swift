@@ -71,6 +71,13 @@ final class Catalog: Sendable {
     state.withLock { state in Array(state.streams[state.index(bornAfter: id)...].prefix(limit)) }
   }
 
+  /// Has streams begin where the oldest segment does now.
+  func begin(at beginnings: [Int64: StreamBeginning]) {
+    state.withLock { state in
+      for index in state.streams.indices { state.streams[index].begin(at: beginnings[state.streams[index].id]) }
+    }
+  }
+
   /// Takes over the streams that a commit has changed or created.
   func publish(_ changed: some Sequence<StreamInfo>) {
     state.withLock { state in

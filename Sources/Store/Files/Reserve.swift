@@ -43,7 +43,7 @@ struct Reserve: UpkeepJob {
     do throws(FileError) {
       let held = try files.byteCount(path) ?? 0
       if held >= byteCountMax { return .done }
-      let spare = try files.freeByteCount(directory) / Self.freeDivisor
+      let spare = try files.space(directory).free / Self.freeDivisor
       let wanted = min(byteCountMax, held + spare)
       // A few blocks are not worth the attempt.
       if wanted >= held + min(byteCountMax - held, Self.growthByteCountMin) {

@@ -30,4 +30,12 @@ struct StorePaths: Sendable {
     }
     return number
   }
+
+  /// The number of the segment that a file is, or is beside; nil for any other name.
+  static func segment(ofFile name: String) -> Int64? {
+    for suffix in ["", "-wal", "-shm", "-journal"] where name.hasSuffix(suffix) {
+      if let number = segmentNumber(String(name.dropLast(suffix.count))) { return number }
+    }
+    return nil
+  }
 }

@@ -4,6 +4,7 @@ internal import LogsWire
 struct PieceBuilder: ~Copyable {
   private let request: ReadRequest
   private let head: UInt64
+  private let first: UInt64
   private var pieces: [ReadResult.Piece] = []
   private var byteCount = 0
   /// Adjacent batches, until something else follows them.
@@ -13,15 +14,18 @@ struct PieceBuilder: ~Copyable {
   private(set) var position: UInt64
   private(set) var isFull = false
 
-  init(_ request: ReadRequest, head: UInt64) {
+  init(_ request: ReadRequest, of stream: StreamInfo) {
     self.request = request
-    self.head = head
+    head = stream.head
+    first = stream.first
     position = request.isReverse ? min(request.to, head) : max(request.from, 1)
+    if !request.isReverse, position < first { skip(through: first - 1, .trimmed) }
   }
 
   /// The last number wanted that exists.
   var upper: UInt64 { min(request.to, head) }
-  var lower: UInt64 { max(request.from, 1) }
+  /// The first number wanted that is kept.
+  var lower: UInt64 { max(request.from, first) }
   var isComplete: Bool { isFull || (request.isReverse ? position < lower : position > upper) }
 
   /// Adds a batch that covers `position`.
@@ -52,7 +56,7 @@ struct PieceBuilder: ~Copyable {
   /// Covers everything from `position` up to (or, descending, down to) `end` without delivering it.
   mutating func skip(through end: UInt64, _ reason: SkipReason) {
     flush()
-    let from = request.isReverse ? max(end, lower) : position
+    let from = request.isReverse ? max(end, request.from, 1) : position
     let to = request.isReverse ? position : min(end, upper)
     guard from <= to else { return }
     if case .skip(let earlier, reason)? = pieces.last {
@@ -71,6 +75,7 @@ struct PieceBuilder: ~Copyable {
   }
 
   consuming func finish() -> ReadResult {
+    if request.isReverse, !isFull, position < first, position >= max(request.from, 1) { skip(through: 1, .trimmed) }
     // The common case: the collected batches are handed over without a copy.
     let (head, position, numbers) = (head, position, batchNumbers)
     let (request, upper) = (request, upper)

@@ -16,11 +16,13 @@ extension Reader {
     _ position: UInt64, in stream: StreamInfo, _ listing: inout SegmentListing, _ lease: ConnectionLease
   ) throws(StoreError) -> Location {
     while true {
+      // The oldest are trimmed first.
+      if listing.segments.first?.state == .trimmed { listing = segments.current }
       // A segment that cannot be read at all counts as missing: its numbers are then found in none of the others.
       listing.segments.removeAll { $0.state == .damaged }
       var unreadable: Segment?
       if let location = try locate(position, in: stream, listing, &unreadable, lease) { return location }
-      listing.segments.removeAll { $0 == unreadable }
+      if unreadable?.state != .trimmed { listing.segments.removeAll { $0 == unreadable } }
     }
   }
 
@@ -105,6 +107,7 @@ extension Reader {
   ///
   /// - Throws: when the error is no damage, or the segment cannot be done without.
   func noteDamage(_ error: SQLiteError, in segment: Segment) throws(StoreError) {
+    if segment.state == .trimmed { return }
     let failure = StoreError(error, while: "read")
     guard isLoss(error, of: segment), segment.state != .active else {
       if error.isDamage { damaged(failure) }

@@ -23,7 +23,7 @@ struct Reader: Sendable {
   /// What the tail cache has, nil if it does not have the first number wanted.
   func readCached(_ request: ReadRequest) -> ReadResult? {
     guard let stream = catalog[request.stream] else { return nil }
-    var builder = PieceBuilder(request, head: stream.head)
+    var builder = PieceBuilder(request, of: stream)
     if builder.isComplete { return builder.finish() }
     // To evaluate a filter takes a thread of its own.
     guard request.filter == nil else { return nil }
@@ -38,14 +38,14 @@ struct Reader: Sendable {
 
   func isCached(_ request: ReadRequest) -> Bool {
     guard let stream = catalog[request.stream] else { return false }
-    let builder = PieceBuilder(request, head: stream.head)
+    let builder = PieceBuilder(request, of: stream)
     return builder.isComplete || request.filter == nil && tail.holds(builder.position, of: request.stream)
   }
 
   /// Whether a filter has to look at what may not be in memory. A follower that has caught up does not search.
   func isSearch(_ request: ReadRequest) -> Bool {
     guard request.filter != nil, let stream = catalog[request.stream] else { return false }
-    let builder = PieceBuilder(request, head: stream.head)
+    let builder = PieceBuilder(request, of: stream)
     return request.tally != nil || !builder.isComplete && !tail.holds(builder.position, of: request.stream)
   }
 
@@ -109,7 +109,7 @@ struct Reader: Sendable {
     _ filter: inout FilteredRead?
   ) throws(StoreError) -> ReadResult {
     var listing = listing
-    var builder = PieceBuilder(request, head: stream.head)
+    var builder = PieceBuilder(request, of: stream)
     var signer = BatchSigner(stream)
     while !builder.isComplete {
       if try readTail(request, &filter, into: &builder) { continue }
@@ -119,8 +119,9 @@ struct Reader: Sendable {
       case .segment(let segment, let numbers):
         let position = builder.position
         try read(segment, numbers, stream, request, &filter, &signer, &builder, lease)
-        // Rows contradict each other: whatever they say, a reader must make progress.
-        if builder.position == position, !builder.isComplete {
+        // Rows contradict each other: whatever they say, a reader must make progress. One that was trimmed meanwhile
+        // is looked for again.
+        if builder.position == position, !builder.isComplete, segment.state != .trimmed {
           try lose(
             through: request.isReverse ? numbers.lowerBound : numbers.upperBound, segment, stream,
             "its rows contradict each other", &builder)
@@ -205,6 +206,7 @@ struct Reader: Sendable {
       parts = try self.parts(of: found.runs, segment, stream, &signer, lease)
       isEnd = found.isEnd
     } catch {
+      if segment.state == .trimmed { return }
       let end = try endOfDamage(
         error, in: segment, at: builder.position, wanted, stream, isReverse: request.isReverse, lease)
       try lose(through: end, segment, stream, error.text, &builder)

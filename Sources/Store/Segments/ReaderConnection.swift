@@ -63,6 +63,22 @@ final class ReaderConnection: @unchecked Sendable {
     return try nextStatement.step() ? UInt64(nextStatement.integer(0, in: 1...Int64.max)) : nil
   }
 
+  /// What was stored of each stream before the segment.
+  func beginnings() throws(SQLiteError) -> [Int64: StreamBeginning] {
+    let statement = try database.prepare("SELECT id, next, entries, bytes FROM streams")
+    var beginnings: [Int64: StreamBeginning] = [:]
+    while try statement.step() {
+      beginnings[statement.integer(0)] = StreamBeginning(
+        next: UInt64(try statement.integer(1, in: 1...Int64.max)),
+        entryCount: UInt64(try statement.integer(2, in: 0...Int64.max)),
+        byteCount: UInt64(try statement.integer(3, in: 0...Int64.max)))
+    }
+    return beginnings
+  }
+
+  /// When the segment became the active one.
+  func createdAt() throws(SQLiteError) -> Int64 { try database.integer("SELECT created FROM segment") }
+
   /// How much one statement may read before it is reset: it pins the WAL.
   struct Budget {
     var byteCount: Int

@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// One segment file and where it is in its life. It only moves forward.
+/// One segment file and where it is in its life, which only moves forward.
 final class Segment: Sendable, Hashable {
   enum State: Hashable, Sendable {
     /// The newest: the writer appends to it (WAL).
@@ -11,6 +11,8 @@ final class Segment: Sendable, Hashable {
     case sealed
     /// What it holds cannot be read.
     case damaged
+    /// Retention has removed it, or is about to.
+    case trimmed
   }
 
   let number: Int64
@@ -22,6 +24,8 @@ final class Segment: Sendable, Hashable {
     var byteCount: Int
     var isDamageNoted = false
     var failedReadCount = 0
+    var createdAt: Int64?
+    var isSealing = false
   }
 
   /// After this many failed reads, what a failing disk cannot read counts as gone.
@@ -35,7 +39,19 @@ final class Segment: Sendable, Hashable {
 
   var state: State {
     get { status.withLock { $0.state } }
-    set { status.withLock { $0.state = newValue } }
+    set { status.withLock { if $0.state != .trimmed { $0.state = newValue } } }
+  }
+
+  /// When it became the active segment; nil until that has been read.
+  var createdAt: Int64? {
+    get { status.withLock { $0.createdAt } }
+    set { status.withLock { $0.createdAt = newValue } }
+  }
+
+  /// Whether its writer is still open, for sealing, which then also removes what is trimmed.
+  var isSealing: Bool {
+    get { status.withLock { $0.isSealing } }
+    set { status.withLock { $0.isSealing = newValue } }
   }
 
   /// Marks it as sealed, unless it was found damaged meanwhile.

@@ -20,6 +20,15 @@ final class SegmentList: Sendable {
 
   var current: SegmentListing { listing.withLock { $0 } }
 
+  /// Takes out what is trimmed, for good: who has it in a listing of before finds it `trimmed`.
+  func remove(_ trim: Trim) {
+    listing.withLock { listing in
+      listing.segments.removeAll { $0.number < trim.below }
+      listing.trimmedBelow = trim.below
+    }
+    for segment in trim.segments { segment.state = .trimmed }
+  }
+
   /// Makes `segment` the active one. Called before the first commit into it, so that a reader that knows a head finds
   /// its segment.
   func append(_ segment: Segment) {

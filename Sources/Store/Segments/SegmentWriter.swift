@@ -106,6 +106,15 @@ final class SegmentWriter: @unchecked Sendable {
     unstoredBatchCount = 0
   }
 
+  /// Records that retention removes the segments below this number.
+  func commit(trimmedBelow number: Int64) throws(SQLiteError) {
+    try database.transact { () throws(SQLiteError) in
+      let update = try database.prepare("UPDATE segment SET trimmed_below = ?1")
+      update.bind(1, number)
+      try update.run()
+    }
+  }
+
   /// Counts batches found at the start whose marks are not in the table.
   func noteUnstored(_ batchCount: Int) { unstoredBatchCount += batchCount }
 

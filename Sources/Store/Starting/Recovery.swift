@@ -9,6 +9,9 @@ struct Recovery {
     var directory: StoreDirectory
     var active: SegmentWriter
     var streams: [StreamInfo]
+    /// When the last entry was received, by the clock as it was then; if there is none in the active segment, when that
+    /// began. Nil in a new store.
+    var latestReceived: Int64?
     /// Complete segments that have yet to be sealed.
     var closing: [SegmentWriter]
     /// Numbers whose file is missing although retention did not remove it.
@@ -69,7 +72,8 @@ struct Recovery {
         """)
     }
     let (active, trimmedBelow) = try open(segment, storeFile)
-    var streams = try streams(of: active, checksLast: !wasClean)
+    try removeTrimmed(below: trimmedBelow, names)
+    var (streams, latestReceived) = try streams(of: active, checksLast: !wasClean)
     if isCopy, !streams.isEmpty {
       streams = try replaceIncarnations(streams, active)
     }
@@ -84,7 +88,7 @@ struct Recovery {
     }
     return Result(
       directory: StoreDirectory(configuration, paths, storeFile, listing), active: active, streams: streams,
-      closing: closing, missingCount: missingCount, needsCheck: !wasClean)
+      latestReceived: latestReceived, closing: closing, missingCount: missingCount, needsCheck: !wasClean)
   }
 
   // MARK: a new store
@@ -101,8 +105,8 @@ struct Recovery {
     let directory = StoreDirectory(configuration, paths, storeFile, SegmentListing())
     let next = try directory.prepareSegment(1, createdAt: configuration.now(), streams: [], marks: [])
     return Result(
-      directory: directory, active: try directory.begin(next), streams: [], closing: [], missingCount: 0,
-      needsCheck: false)
+      directory: directory, active: try directory.begin(next), streams: [], latestReceived: nil, closing: [],
+      missingCount: 0, needsCheck: false)
   }
 
   // MARK: files
@@ -146,6 +150,13 @@ struct Recovery {
       }
       for sideFile in StorePaths.sideFiles(of: path) { try remove(sideFile) }
       try remove(path)
+    }
+  }
+
+  /// Removes segments that retention had no time to remove.
+  private func removeTrimmed(below number: Int64, _ names: Set<String>) throws(StoreError) {
+    for name in names.sorted() where StorePaths.segment(ofFile: name).map({ $0 < number }) ?? false {
+      try remove("\(paths.segments)/\(name)")
     }
   }
 
@@ -249,11 +260,12 @@ struct Recovery {
     return (listing, closing, missing.count)
   }
 
-  /// The lowest numbers kept: the streams' next numbers when the oldest segment began.
+  /// Where the streams began in the oldest segment: nothing before is kept.
   private func setFirsts(_ streams: inout [StreamInfo], _ oldest: Segment) throws(StoreError) {
     do throws(SQLiteError) {
       let connection = try ReaderConnection(oldest, vfs: configuration.vfs)
-      for index in streams.indices { streams[index].first = try connection.next(of: streams[index].id) ?? 1 }
+      let beginnings = try connection.beginnings()
+      for index in streams.indices { streams[index].begin(at: beginnings[streams[index].id]) }
     } catch {
       guard error.isLoss, oldest.state != .active else { throw StoreError(error, while: "read") }
       configuration.log("\(StoreError(error, while: "read")); what it held is reported as lost")
@@ -265,7 +277,10 @@ struct Recovery {
   // MARK: streams
 
   /// The streams according to the active segment: its table, and its runs.
-  private func streams(of active: SegmentWriter, checksLast: Bool) throws(StoreError) -> [StreamInfo] {
+  private func streams(
+    of active: SegmentWriter, checksLast: Bool
+  ) throws(StoreError) -> (streams: [StreamInfo], latestReceived: Int64) {
+    var latestReceived = active.createdAt
     var streams: [StreamInfo] = []
     var indexOfID: [Int64: Int] = [:]
     var problem: String?
@@ -286,6 +301,7 @@ struct Recovery {
         streams[index].entryCount += run.entryCount
         streams[index].storedByteCount += run.byteCount
         streams[index].lastReceived = run.received
+        latestReceived = run.received
       }
       if problem == nil { problem = try active.indexProblem() }
       if checksLast, problem == nil {
@@ -302,7 +318,7 @@ struct Recovery {
         directory from a backup; to go on without what is in it, move the whole directory away
         """)
     }
-    return streams
+    return (streams, latestReceived)
   }
 
   /// Checks the batches written last, newest first.

@@ -25,10 +25,14 @@ final class Sealing: UpkeepJob {
 
   init(_ complete: SegmentWriter) {
     segment = complete.segment
+    segment.isSealing = true
     writer = Mutex(complete)
   }
 
   func run(on upkeep: Upkeep) -> UpkeepOutcome {
+    if segment.state == .trimmed { return remove(upkeep) }
+    // The index takes space.
+    if !upkeep.isClosing, !upkeep.retention.hasRoom(upkeep) { return .again(after: Self.indexPause) }
     do throws(StoreError) {
       guard try indexBlocks(upkeep) else {
         // The next start makes the index, and seals it.
@@ -65,6 +69,20 @@ final class Sealing: UpkeepJob {
       upkeep.log("segment \(segment.number) cannot be sealed yet: \(error)")
     }
     return .again(after: upkeep.retryInterval)
+  }
+
+  /// Retention was faster.
+  private func remove(_ upkeep: Upkeep) -> UpkeepOutcome {
+    indexing.withLock { $0 = .over }
+    writer.withLock { $0 = nil }
+    segment.isSealing = false
+    do throws(FileError) {
+      try TrimRemoval.remove([segment], upkeep)
+    } catch {
+      upkeep.log("a trimmed segment cannot be removed yet: \(error.text)")
+      return upkeep.isClosing ? .done : .again(after: upkeep.retryInterval)
+    }
+    return .done
   }
 
   /// How long the index is worked on at once, and how long others have the processor in between.
@@ -138,6 +156,7 @@ final class Sealing: UpkeepJob {
       throw StoreError(error, while: "seal")
     }
     writer.withLock { $0 = nil }
+    segment.isSealing = false
     do throws(FileError) {
       try directory.files.synchronize(file: segment.path)
       try directory.files.synchronize(directory: directory.paths.segments)

@@ -9,6 +9,7 @@ internal import Synchronization
 final class Upkeep: Sendable {
   let directory: StoreDirectory
   let pool: ConnectionPool
+  let retention: Retention
   /// How long to wait before retrying what another program or a full disk has prevented.
   let retryInterval: Duration
   let log: @Sendable (String) -> Void
@@ -24,11 +25,12 @@ final class Upkeep: Sendable {
   private let thread = Mutex<Thread?>(nil)
 
   init(
-    _ configuration: StoreConfiguration, directory: StoreDirectory, pool: ConnectionPool,
+    _ configuration: StoreConfiguration, directory: StoreDirectory, pool: ConnectionPool, retention: Retention,
     failed: @escaping @Sendable (StoreError) -> Void
   ) {
     self.directory = directory
     self.pool = pool
+    self.retention = retention
     retryInterval = configuration.upkeepRetryInterval
     log = configuration.log
     self.failed = failed

@@ -35,6 +35,7 @@ final class Writer: @unchecked Sendable {
   let tail: TailCache
   let rollover: SegmentRollover
   let upkeep: Upkeep
+  let retention: Retention
   let counts = Mutex(Counts())
   private(set) var active: SegmentWriter
   private var nextStreamID: Int64
@@ -74,7 +75,8 @@ final class Writer: @unchecked Sendable {
 
   init(
     _ configuration: StoreConfiguration, sink: any StoreSink, queue: WriterQueue, catalog: Catalog, tail: TailCache,
-    rollover: SegmentRollover, upkeep: Upkeep, active: SegmentWriter, nextStreamID: Int64, lastReceived: Int64
+    rollover: SegmentRollover, upkeep: Upkeep, retention: Retention, active: SegmentWriter, nextStreamID: Int64,
+    lastReceived: Int64
   ) {
     self.configuration = configuration
     self.sink = sink
@@ -83,6 +85,7 @@ final class Writer: @unchecked Sendable {
     self.tail = tail
     self.rollover = rollover
     self.upkeep = upkeep
+    self.retention = retention
     self.active = active
     self.nextStreamID = nextStreamID
     mayLead = Atomic(configuration.leadCommitTimeMax > .zero)
@@ -136,7 +139,7 @@ final class Writer: @unchecked Sendable {
   // MARK: a group
 
   private func commit(_ group: WriterQueue.Group) throws(StoreError) {
-    var draft = GroupDraft(group, catalog: catalog, context: context(obstacle: nil))
+    var draft = GroupDraft(group, catalog: catalog, context: context(obstacle: retentionObstacle(group)))
     if !draft.isEmpty {
       let start = SystemClock.monotonic()
       defer { noteTime(SystemClock.monotonic() - start) }
@@ -164,6 +167,11 @@ final class Writer: @unchecked Sendable {
       }
     }
     publish(draft, group)
+  }
+
+  private func retentionObstacle(_ group: WriterQueue.Group) -> Refusal? {
+    retention.obstacle(
+      to: group, activeByteCount: active.byteCount + active.database.walByteCount, upkeep)
   }
 
   private func context(obstacle: Refusal?) -> GroupDraft.Context {
@@ -258,6 +266,7 @@ final class Writer: @unchecked Sendable {
 
   private func maintain(isIdle: Bool) throws(StoreError) {
     try checkpoint(isIdle: isIdle)
+    try trim()
     try rollIfDue()
   }
 
@@ -316,11 +325,35 @@ final class Writer: @unchecked Sendable {
       guard try storeMarks() else { return }
       let complete = active
       complete.segment.byteCount = complete.byteCount
+      let completeByteCount = complete.byteCount + complete.database.walByteCount
       guard let following = try rollover.take(next, now: configuration.now()) else { return }
       active = following
+      retention.noteComplete(byteCount: completeByteCount)
       noteSizes()
       configuration.log("segment \(following.segment.number) is active")
       upkeep.add(Sealing(complete))
+    }
+  }
+
+  /// Records what retention has planned, and tells readers. After that the files may go.
+  private func trim() throws(StoreError) {
+    guard let trim = retention.pendingTrim else { return }
+    var failure = record(trim)
+    if let error = failure, error.isDiskFull, try retention.giveUpReserve() { failure = record(trim) }
+    if let error = failure {
+      guard error.meansNothingStored else { throw StoreError(error, while: "trim segments in") }
+      configuration.log("\(StoreError(error, while: "trim segments in")); tried again later")
+      return
+    }
+    retention.publish(trim, upkeep)
+  }
+
+  private func record(_ trim: Trim) -> SQLiteError? {
+    do throws(SQLiteError) {
+      try active.commit(trimmedBelow: trim.below)
+      return nil
+    } catch {
+      return error
     }
   }
 

@@ -23,8 +23,8 @@ package protocol FileSystem: Sendable {
   /// Extends a file to at least this length and allocates the space, creating the file if it is missing. Not durable
   /// until synced.
   func allocate(_ path: String, byteCount: Int) throws(FileError)
-  /// The space that this user may still use on a directory's disk.
-  func freeByteCount(_ directory: String) throws(FileError) -> Int
+  /// The space that this user may still use on a directory's disk, and all that there is.
+  func space(_ directory: String) throws(FileError) -> (free: Int, all: Int)
   func synchronize(file path: String) throws(FileError)
   func synchronize(directory path: String) throws(FileError)
   func rename(_ path: String, to target: String) throws(FileError)

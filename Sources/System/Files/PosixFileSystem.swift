@@ -70,11 +70,14 @@ package struct PosixFileSystem: FileSystem {
     if code != 0 { throw FileError(operation: "posix_fallocate", path: path, code: code) }
   }
 
-  package func freeByteCount(_ directory: String) throws(FileError) -> Int {
+  package func space(_ directory: String) throws(FileError) -> (free: Int, all: Int) {
     var status = statvfs()
     if unsafe statvfs(directory, &status) != 0 { throw FileError("statvfs", directory) }
-    let (byteCount, overflows) = UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize))
-    return overflows ? .max : Int(clamping: byteCount)
+    func byteCount(_ blockCount: UInt) -> Int {
+      let (byteCount, overflows) = UInt64(blockCount).multipliedReportingOverflow(by: UInt64(status.f_frsize))
+      return overflows ? .max : Int(clamping: byteCount)
+    }
+    return (byteCount(status.f_bavail), byteCount(status.f_blocks))
   }
 
   package func synchronize(file path: String) throws(FileError) { try synchronize(path, O_RDONLY) }

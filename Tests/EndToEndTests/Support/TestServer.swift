@@ -48,7 +48,8 @@ final class TestServer: @unchecked Sendable {
       listen = ["--listen", String(url.dropFirst("logs://".count))]
     }
     return try scene.start(
-      Binaries.logsd, ["--data", data, "--shards", "2"] + listen + flags, environment: environment)
+      Binaries.logsd, ["--data", data, "--shards", "2"] + listen + flags,
+      environment: ["LOGSD_DISK_MIN_FREE": "0"].merging(environment) { $1 })
   }
 
   private static func ready(_ process: ChildProcess) throws -> String {

@@ -16,6 +16,8 @@ final class TestStore: Sendable {
     var configuration = StoreConfiguration(directory: directory.data)
     configuration.readerThreadCount = 1
     configuration.reserveByteCountMax = 0
+    // However full the disk of the tests is.
+    configuration.retention.diskFreeMin = .bytes(0)
     if let clock { configuration.now = { clock.now } }
     return configuration
   }

@@ -1,0 +1,297 @@
+internal import LogsDisk
+internal import LogsSystem
+internal import LogsWire
+internal import Synchronization
+
+/// Decides which segments are kept no longer, and removes them.
+///
+/// Three steps, of which the second makes it true: this job, on the upkeep thread, plans a trim; the writer records it
+/// in the active segment and tells the readers; then the files are removed. After a crash in between a start removes
+/// what is below the mark.
+final class Retention: UpkeepJob {
+  /// What was removed since the store was opened, and what is wrong now.
+  struct Counts: Sendable {
+    var segmentCounts: [Trim.Reason: Int] = [:]
+    var byteCounts: [Trim.Reason: Int] = [:]
+    var isDiskLow = false
+    var isClockDoubted = false
+  }
+
+  private struct State: Sendable {
+    var clock: RetentionClock
+    /// Planned, but not published yet.
+    var trim: Trim?
+    var counts = Counts()
+    /// All files but those of the segment that was active, when they were last looked at.
+    var otherByteCount = 0
+    var isCheckRequested = false
+  }
+
+  private let policy: RetentionPolicy
+  private let configuration: StoreConfiguration
+  private let directory: StoreDirectory
+  private let queue: WriterQueue
+  private let catalog: Catalog
+  private let reserve: Reserve
+  private let state: Mutex<State>
+
+  /// Space for what grows before the next look: the indexes of closing segments, and what comes in.
+  private var targetByteCount: Int {
+    (policy.byteCountMax ?? .max) / RetentionPolicy.segmentDivisor * (RetentionPolicy.segmentDivisor - 1)
+  }
+
+  /// - Parameter latest: when the last entry was received before the start.
+  init(
+    _ configuration: StoreConfiguration, directory: StoreDirectory, queue: WriterQueue, catalog: Catalog, latest: Int64?
+  ) {
+    policy = configuration.retention
+    self.configuration = configuration
+    self.directory = directory
+    self.queue = queue
+    self.catalog = catalog
+    reserve = Reserve(configuration, paths: directory.paths)
+    let clock = RetentionClock(latest: latest ?? configuration.now(), elapsed: configuration.elapsed())
+    state = Mutex(State(clock: clock))
+  }
+
+  var counts: Counts { state.withLock { $0.counts } }
+
+  /// Whether there is anything to look after.
+  var isNeeded: Bool { policy.ageMax != nil || policy.byteCountMax != nil || policy.diskFreeMin != .bytes(0) }
+
+  // MARK: planning, on the upkeep thread
+
+  func run(on upkeep: Upkeep) -> UpkeepOutcome {
+    if upkeep.isClosing { return .done }
+    plan(upkeep)
+    return .again(after: configuration.retentionInterval)
+  }
+
+  /// One look more, as soon as possible.
+  private struct Check: UpkeepJob {
+    let retention: Retention
+
+    func run(on upkeep: Upkeep) -> UpkeepOutcome {
+      retention.state.withLock { $0.isCheckRequested = false }
+      if !upkeep.isClosing { retention.plan(upkeep) }
+      return .done
+    }
+  }
+
+  private func plan(_ upkeep: Upkeep) {
+    do throws(FileError) {
+      // One after the other: the next is planned from what this one leaves.
+      if pendingTrim == nil {
+        let trim = try makeTrim(upkeep)
+        state.withLock { $0.trim = trim }
+      }
+      if pendingTrim != nil { queue.requestMaintenance() }
+    } catch {
+      upkeep.log("what retention has to remove cannot be found out: \(error.text)")
+    }
+  }
+
+  private func makeTrim(_ upkeep: Upkeep) throws(FileError) -> Trim? {
+    let listing = directory.segments.current
+    let candidates = listing.segments.dropLast()
+    let missing = try missingByteCount()
+    if policy.ageMax == nil, policy.byteCountMax == nil {
+      noteDisk(isLow: missing > 0, upkeep)
+      return nil
+    }
+    let sizes = try measure(listing)
+    var count = 0
+    var reason = Trim.Reason.age
+    if let ageMax = policy.ageMax, let now = believedTime(upkeep) {
+      count = expiredCount(listing.segments, ageMax: ageMax, now: now, upkeep)
+    }
+    func freed(_ count: Int) -> Int { candidates.prefix(count).reduce(0) { $0 + (sizes.segments[$1.number] ?? 0) } }
+    if policy.byteCountMax != nil {
+      let pending = pendingByteCount(listing, sizes)
+      while count < candidates.count, sizes.byteCount + pending - freed(count) > targetByteCount {
+        (count, reason) = (count + 1, .size)
+      }
+    }
+    if missing > 0, policy.byteCountMax != nil {
+      while count < candidates.count, freed(count) < missing { (count, reason) = (count + 1, .disk) }
+    }
+    noteDisk(isLow: freed(count) < missing, upkeep)
+    guard count > 0 else { return nil }
+    let oldest = listing.segments[count]
+    return Trim(
+      segments: Array(candidates.prefix(count)), below: oldest.number, beginnings: beginnings(in: oldest, upkeep),
+      reason: reason, byteCount: freed(count))
+  }
+
+  private func measure(_ listing: SegmentListing) throws(FileError) -> DirectorySize {
+    let sizes = try DirectorySize(directory.paths, directory.files)
+    let active = sizes.segments[listing.active.number] ?? 0
+    let pending = pendingByteCount(listing, sizes)
+    state.withLock { $0.otherByteCount = sizes.byteCount - active + pending }
+    return sizes
+  }
+
+  /// What is about to be written: the indexes of segments that are being sealed, which pass through their WAL, and the
+  /// next segment's files.
+  private func pendingByteCount(_ listing: SegmentListing, _ sizes: DirectorySize) -> Int {
+    let closing = listing.segments.filter { $0.state == .closing }
+    return closing.reduce(nextSegmentByteCount) { $0 + (sizes.segments[$1.number] ?? 0) / Self.indexDivisor }
+  }
+
+  private var nextSegmentByteCount: Int { (policy.byteCountMax ?? 0) / 64 }
+  private static let indexDivisor = 4
+  /// What the files may grow between two looks.
+  private static let slackDivisor = 32
+
+  /// Whether there is room for what is written beside appends. If not, some is being made.
+  func hasRoom(_ upkeep: Upkeep) -> Bool {
+    if policy.byteCountMax == nil { return true }
+    let listing = directory.segments.current
+    do throws(FileError) {
+      let sizes = try measure(listing)
+      let hasRoom = sizes.byteCount + pendingByteCount(listing, sizes) <= targetByteCount
+      if !hasRoom { requestCheck(upkeep) }
+      return hasRoom
+    } catch {
+      return true
+    }
+  }
+
+  private func believedTime(_ upkeep: Upkeep) -> Int64? {
+    let (wall, elapsed) = (configuration.now(), configuration.elapsed())
+    let (time, isNew) = state.withLock { state in
+      let time = state.clock.look(wall: wall, elapsed: elapsed)
+      let isNew = state.counts.isClockDoubted != (time == nil)
+      state.counts.isClockDoubted = time == nil
+      return (time, isNew)
+    }
+    if isNew {
+      upkeep.log(
+        time == nil
+          ? """
+          the system's clock has jumped forward by more than a day, or the server was down that long: nothing is \
+          trimmed by age until the clock has stood there for a day, or is set back
+          """ : "the system's clock is believed again: entries are trimmed by age")
+    }
+    return time
+  }
+
+  /// How many of the oldest segments hold only what was received more than `ageMax` ago.
+  ///
+  /// A segment was complete when the next one began. A clock that was wrong at one of these times must not make it look
+  /// older: the latest of all that are not in the future counts.
+  private func expiredCount(_ segments: [Segment], ageMax: Duration, now: Int64, _ upkeep: Upkeep) -> Int {
+    var latest = Int64.min
+    for index in segments.indices.dropLast() {
+      for segment in segments[index...index + 1] {
+        if let createdAt = createdAt(segment, upkeep), createdAt <= now { latest = max(latest, createdAt) }
+      }
+      guard latest > .min, now.subtractingClamped(latest) >= ageMax.nanoseconds else { return index }
+    }
+    return segments.count - 1
+  }
+
+  private func createdAt(_ segment: Segment, _ upkeep: Upkeep) -> Int64? {
+    if let createdAt = segment.createdAt { return createdAt }
+    segment.createdAt = read(segment, upkeep) { connection throws(SQLiteError) in try connection.createdAt() }
+    return segment.createdAt
+  }
+
+  private func beginnings(in segment: Segment, _ upkeep: Upkeep) -> [Int64: StreamBeginning]? {
+    read(segment, upkeep) { connection throws(SQLiteError) in try connection.beginnings() }
+  }
+
+  /// - Returns: nil when the segment cannot be read: a read of its entries will report that.
+  private func read<Value>(
+    _ segment: Segment, _ upkeep: Upkeep, _ body: (ReaderConnection) throws(SQLiteError) -> Value
+  ) -> Value? {
+    let lease = ConnectionLease(upkeep.pool, timeMax: .zero)
+    defer { lease.end() }
+    do throws(SQLiteError) { return try lease.read(segment, body) } catch { return nil }
+  }
+
+  // MARK: the disk
+
+  /// How much less is free on the disk than has to stay free.
+  private func missingByteCount() throws(FileError) -> Int {
+    if policy.diskFreeMin == .bytes(0) { return 0 }
+    let (free, all) = try directory.files.space(directory.paths.directory)
+    return max(0, policy.diskFreeMin.byteCount(ofDisk: all) - free)
+  }
+
+  private func noteDisk(isLow: Bool, _ upkeep: Upkeep) {
+    let isNew = state.withLock { state in
+      defer { state.counts.isDiskLow = isLow }
+      return state.counts.isDiskLow != isLow
+    }
+    guard isNew else { return }
+    upkeep.log(
+      isLow
+        ? "appends are refused: less is free on the disk of \(directory.paths.directory) than has to stay free"
+        : "enough is free on the disk again: appends are taken")
+  }
+
+  // MARK: for the thread that has the writer
+
+  /// Why nothing may be stored now, if so. Has a look taken when little room is left.
+  ///
+  /// - Parameter activeByteCount: of the active segment and its WAL.
+  func obstacle(to group: WriterQueue.Group, activeByteCount: Int, _ upkeep: Upkeep) -> Refusal? {
+    guard isNeeded else { return nil }
+    let (otherByteCount, isDiskLow) = state.withLock { ($0.otherByteCount, $0.counts.isDiskLow) }
+    if isDiskLow {
+      return Refusal(
+        .diskFull,
+        """
+        the server's disk has too little free space left (its setting disk-min-free); nothing was stored, send it \
+        again later
+        """, isRetryable: true, retryAfterMilliseconds: 1000)
+    }
+    guard let byteCountMax = policy.byteCountMax else { return nil }
+    // What is stored goes through the WAL into the segment.
+    let used = otherByteCount + activeByteCount + group.requests.reduce(0) { $0 + 2 * $1.request.byteCount }
+    if used > targetByteCount { requestCheck(upkeep) }
+    guard used > byteCountMax - byteCountMax / Self.slackDivisor else { return nil }
+    return Refusal(
+      .overloaded,
+      """
+      the server's store is as large as it may be (its setting retention-size), and room is just being made; nothing \
+      was stored, send it again
+      """, isRetryable: true, retryAfterMilliseconds: 100)
+  }
+
+  private func requestCheck(_ upkeep: Upkeep) {
+    let isFirst = state.withLock { state in
+      defer { state.isCheckRequested = true }
+      return !state.isCheckRequested
+    }
+    if isFirst { upkeep.add(Check(retention: self)) }
+  }
+
+  /// A segment is complete: it counts with the others until these are looked at again.
+  func noteComplete(byteCount: Int) {
+    state.withLock { $0.otherByteCount += byteCount + byteCount / Self.indexDivisor }
+  }
+
+  /// What has to be recorded now, until it is published.
+  var pendingTrim: Trim? { state.withLock { $0.trim } }
+
+  /// Frees a little space, for a trim that finds none.
+  func giveUpReserve() throws(StoreError) -> Bool { try reserve.giveUp() }
+
+  /// Tells readers, once a trim is recorded, and has the files removed.
+  func publish(_ trim: Trim, _ upkeep: Upkeep) {
+    // In this order: a segment that is gone holds nothing that a stream is said to keep.
+    if let beginnings = trim.beginnings { catalog.begin(at: beginnings) }
+    directory.segments.remove(trim)
+    configuration.log(
+      "trimmed: \(trim.segments.count) segments below \(trim.below), \(trim.byteCount >> 10) KiB, \(trim.reason.words)")
+    state.withLock { state in
+      state.trim = nil
+      state.otherByteCount -= trim.byteCount
+      state.counts.segmentCounts[trim.reason, default: 0] += trim.segments.count
+      state.counts.byteCounts[trim.reason, default: 0] += trim.byteCount
+    }
+    upkeep.add(TrimRemoval(trim))
+  }
+}

@@ -1,0 +1,33 @@
+/// What retention removes at once: all segments below a number.
+struct Trim: Sendable {
+  enum Reason: String, CaseIterable, Sendable {
+    case age, size
+    /// Too little is free on the disk.
+    case disk
+
+    var words: String {
+      switch self {
+      case .age: "since all in them is older than retention-age"
+      case .size: "to stay below retention-size"
+      case .disk: "to leave disk-min-free of the disk"
+      }
+    }
+  }
+
+  /// The segments that go, oldest first.
+  let segments: [Segment]
+  /// The number of the oldest segment that stays.
+  let below: Int64
+  /// Where each stream began in it; a stream that is missing began later. Nil if that cannot be read.
+  let beginnings: [Int64: StreamBeginning]?
+  let reason: Reason
+  let byteCount: Int
+}
+
+/// What was stored of a stream before some segment.
+struct StreamBeginning: Hashable, Sendable {
+  /// The first number in the segment.
+  var next: UInt64
+  var entryCount: UInt64
+  var byteCount: UInt64
+}

@@ -1,0 +1,38 @@
+internal import LogsSystem
+
+/// Removes the files of segments that are trimmed. One that is still being sealed is removed by that job.
+struct TrimRemoval: UpkeepJob {
+  private let trim: Trim
+
+  init(_ trim: Trim) { self.trim = trim }
+
+  func run(on upkeep: Upkeep) -> UpkeepOutcome {
+    let segments = trim.segments.filter { !$0.isSealing }
+    do throws(FileError) {
+      try Self.remove(segments, upkeep)
+    } catch {
+      upkeep.log("trimmed segments cannot be removed yet: \(error.text)")
+      return .again(after: upkeep.retryInterval)
+    }
+    return .done
+  }
+
+  /// Removes the files, once no reader has them open.
+  static func remove(_ segments: [Segment], _ upkeep: Upkeep) throws(FileError) {
+    guard !segments.isEmpty else { return }
+    let files = upkeep.directory.files
+    var failure: FileError?
+    for segment in segments {
+      upkeep.pool.withoutConnections(to: segment) {
+        do throws(FileError) {
+          try files.remove(segment.path)
+          for path in StorePaths.sideFiles(of: segment.path) { try files.remove(path) }
+        } catch {
+          failure = error
+        }
+      }
+    }
+    if let failure { throw failure }
+    try files.synchronize(directory: upkeep.directory.paths.segments)
+  }
+}

@@ -1,0 +1,259 @@
+import LogsSystem
+import LogsWire
+import Synchronization
+import Testing
+
+@testable import LogsStore
+
+/// What is kept no longer goes with whole segments, and reads report it as trimmed.
+@Suite struct RetentionTests {
+  private static func configuration(_ directory: TestDirectory, _ clock: TestClock) -> StoreConfiguration {
+    var configuration = TestStore.configuration(directory, clock)
+    configuration.retentionInterval = .milliseconds(2)
+    configuration.tailCacheByteCountMax = 0
+    // Time passes with the clock; where it jumps, a test says so.
+    configuration.elapsed = { clock.now }
+    return configuration
+  }
+
+  /// Segments with numbers 1...3, 4...6, 7...9 of the stream `web`, 25 hours apart, and an empty stream `old`.
+  private static func threeSegments(_ test: TestStore, _ clock: TestClock) {
+    for number in 1...9 as ClosedRange<UInt64> {
+      test.append("web", .test("\(number)"), number: number)
+      if number == 1 { test.append("old", .test("old"), number: 1) }
+      if number == 3 || number == 6 { test.roll(clock) }
+    }
+  }
+
+  private static let hour = Duration.seconds(3600)
+
+  @Test func `what was received too long ago is trimmed, and said to be`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    var configuration = Self.configuration(directory, clock)
+    configuration.retention.ageMax = Self.hour * 40
+    do {
+      let test = try TestStore(configuration, in: directory)
+      Self.threeSegments(test, clock)
+      #expect(!test.sink.lines.contains { $0.contains("trimmed") })
+      clock.advance(Self.hour * 16)
+      #expect(test.sink.waitForLine("trimmed: 1 segments below 2"))
+      try Self.expectTrimmed(test)
+      test.close()
+    }
+    #expect(directory.names().first == "0000000002.db")
+    let test = try TestStore(configuration, in: directory)
+    try Self.expectTrimmed(test)
+    // A stream that has nothing left goes on behind its last number.
+    #expect(test.info("old").map { [$0.first, $0.head, $0.keptEntryCount, $0.keptByteCount] } == [2, 1, 0, 0])
+    #expect(test.append("old", .test("new"), number: 2)?.first == 2)
+    #expect(try test.readAll("old") == .init(texts: ["new"], skips: [.init(from: 1, to: 1, reason: .trimmed)]))
+  }
+
+  private static func expectTrimmed(_ test: TestStore) throws {
+    let all = try test.readAll("web")
+    #expect(all == .init(texts: (4...9).map(String.init), skips: [.init(from: 1, to: 3, reason: .trimmed)]))
+    #expect(try test.readAll("web", from: 2).skips == [.init(from: 2, to: 3, reason: .trimmed)])
+    let info = try #require(test.info("web"))
+    #expect([info.first, info.head, info.keptEntryCount] == [4, 9, 6])
+    let reverse = try test.read(ReadRequest(stream: info.id, from: 2, to: 5, isReverse: true)).get()
+    #expect(reverse.pieces.last == .skip(2...3, .trimmed) && reverse.next == 1)
+    let gone = try test.read(ReadRequest(stream: info.id, from: 1, to: 2, isReverse: true)).get()
+    #expect(gone.pieces == [.skip(1...2, .trimmed)] && gone.next == 0)
+    let everything = SharedFilter(try Filter("-nothing"))
+    let filtered = try test.read(ReadRequest(stream: info.id, from: 1, to: 9, filter: everything)).get()
+    #expect(filtered.pieces.first == .skip(1...3, .trimmed))
+    #expect(test.findSequence("web", atOrAfter: 0) == 4)
+    #expect(test.findSequence("web", atOrBefore: .max) == 9)
+    #expect(test.findSequence("web", atOrBefore: .max, in: 1...3) == nil)
+  }
+
+  @Test func `a clock that jumps to 2153 and back trims nothing`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let elapsed = TestClock()
+    var configuration = Self.configuration(directory, clock)
+    configuration.elapsed = { elapsed.now }
+    configuration.retention.ageMax = Self.hour * 40
+    let test = try TestStore(configuration, in: directory)
+    test.append("web", .test("1"), number: 1)
+    let right = clock.now
+    clock.advance(.seconds(4_000_000_000))
+    #expect(test.sink.waitForLine("jumped forward"))
+    // A segment begins at that time, and holds an entry that was received then.
+    test.append("web", .test("2"), number: 2)
+    #expect(test.sink.waitForLine("segment 2 is active"))
+    test.append("web", .test("3"), number: 3)
+    clock.set(right)
+    #expect(test.sink.waitForLine("is believed again"))
+    for number in 4...6 as ClosedRange<UInt64> {
+      // A segment that began in the future ends at once, others when they are old.
+      test.append("web", .test("\(number)"), number: number)
+      #expect(test.sink.waitForLine("segment \(number - 1) is active"))
+      clock.advance(Self.hour * 6)
+      elapsed.advance(Self.hour * 6)
+    }
+    #expect(!test.sink.lines.contains { $0.contains("trimmed:") })
+    #expect(try test.readAll("web").texts == (1...6).map(String.init))
+    // In its time it goes, with what was received in 2153.
+    clock.advance(Self.hour * 30)
+    elapsed.advance(Self.hour * 30)
+    #expect(test.sink.waitForLine("trimmed: 3 segments below 4"))
+    #expect(try test.readAll("web").skips == [.init(from: 1, to: 5, reason: .trimmed)])
+  }
+
+  @Test func `a jump is believed after a day, and a start after a long time is one`() {
+    let day = Int64(24 * 3600) * 1_000_000_000
+    var clock = RetentionClock(latest: 100 * day, elapsed: 7)
+    #expect(clock.look(wall: 100 * day, elapsed: 7) == 100 * day)
+    #expect(clock.look(wall: 105 * day, elapsed: 7 + 5 * day) == 105 * day)
+    #expect(clock.look(wall: 106 * day, elapsed: 7 + 5 * day) == 106 * day)
+    #expect(clock.look(wall: 108 * day, elapsed: 7 + 5 * day) == nil)
+    #expect(clock.look(wall: 109 * day - 1, elapsed: 7 + 6 * day - 1) == nil)
+    #expect(clock.look(wall: 109 * day, elapsed: 7 + 6 * day) == 109 * day)
+    #expect(clock.look(wall: -5 * day, elapsed: 7 + 6 * day) == -5 * day)
+    #expect(clock.look(wall: .max, elapsed: 7 + 6 * day) == nil)
+    #expect(clock.look(wall: .min, elapsed: 7 + 6 * day) == .min)
+    var start = RetentionClock(latest: 100 * day, elapsed: 0)
+    #expect(start.look(wall: 130 * day, elapsed: 0) == nil)
+    #expect(start.look(wall: 131 * day, elapsed: day) == 131 * day)
+  }
+
+  @Test func `what takes too much space is trimmed, and the limit is never exceeded`() throws {
+    let directory = TestDirectory()
+    let limit = 16 << 20
+    var configuration = Self.configuration(directory, TestClock())
+    configuration.retention.byteCountMax = limit
+    configuration.walByteCountMax = 1 << 20
+    let test = try TestStore(configuration, in: directory)
+    let paths = StorePaths(directory: directory.data)
+    var generator = SeededGenerator(seed: 7)
+    // Random letters, so that nothing is compressed much.
+    let letters = (0..<200_000).map { _ in UInt8(33 + generator.below(90)) }
+    var number: UInt64 = 0
+    var refusedCount = 0
+    while number < 1_000 {
+      let start = generator.below(140_000)
+      let text = String(decoding: letters[start..<start + 60_000], as: UTF8.self)
+      number += 1
+      while true {
+        let outcome = test.append("web", .test("\(number) \(text)"), number: number)
+        if outcome?.first == number { break }
+        refusedCount += 1
+        #expect(outcome?.refusal?.code == .overloaded)
+        try #require(refusedCount < 1_000_000)
+      }
+      if number % 16 == 0 {
+        let size = try DirectorySize(paths, PosixFileSystem()).byteCount
+        #expect(size <= limit, "after \(number)")
+      }
+    }
+    let info = try #require(test.info("web"))
+    #expect(info.head == number && info.first > 1)
+    let reading = try test.readAll("web")
+    #expect(reading.skips == [.init(from: 1, to: info.first - 1, reason: .trimmed)])
+    #expect(reading.texts.count == Int(number - info.first + 1))
+    #expect(reading.texts.first?.hasPrefix("\(info.first) ") ?? false)
+    #expect(test.store.statistics.trimmedByteCountBySize > limit)
+  }
+
+  @Test func `beside a trim reads report entries as trimmed, never as lost`()
+    throws
+  {
+    let directory = TestDirectory()
+    var configuration = Self.configuration(directory, TestClock())
+    configuration.retention.byteCountMax = 1 << 20
+    configuration.segmentByteCountMax = 64 << 10
+    configuration.readerThreadCount = 2
+    configuration.readerConnectionCountMax = 4
+    let test = try TestStore(configuration, in: directory)
+    let text = String(repeating: "x", count: 9_000)
+    test.append("web", .test("1 \(text)"), number: 1)
+    let info = try #require(test.info("web"))
+    let isOver = Atomic(false)
+    let skips = Monitor<(lost: [ReadResult.Piece], readCount: Int, endedCount: Int)>(([], 0, 0))
+    for isReverse in [false, true] {
+      _ = Thread("test-read") {
+        var generator = SeededGenerator(seed: isReverse ? 1 : 2)
+        while !isOver.load(ordering: .relaxed) {
+          let head = test.info("web")?.head ?? 1
+          let from = UInt64(generator.below(Int(head))) + 1
+          let request = ReadRequest(stream: info.id, from: from, to: head, isReverse: isReverse)
+          let pieces = (try? test.read(request).get().pieces) ?? [.skip(1...1, .lost)]
+          let lost = pieces.filter { if case .skip(_, let reason) = $0 { reason != .trimmed } else { false } }
+          skips.withLock { ($0.lost, $0.readCount) = ($0.lost + lost, $0.readCount + 1) }
+        }
+        skips.withLock { $0.endedCount += 1 }
+        skips.signal()
+      }
+    }
+    var number: UInt64 = 1
+    while number < 1_500 || skips.withLock({ $0.readCount }) < 500 {
+      // Different from all others: what is compressed takes its space all the same.
+      number += 1
+      let content = (0..<4).map { _ in "\(UInt64.random(in: 0...(.max)))" }.joined() + text
+      var retryCount = 0
+      while test.append("web", .test("\(number) \(content)"), number: number)?.first != number {
+        retryCount += 1
+        try #require(retryCount < 100_000)
+      }
+    }
+    isOver.store(true, ordering: .relaxed)
+    #expect(skips.wait(timeout: .seconds(30)) { $0.endedCount == 2 ? true : nil } == true)
+    #expect(skips.withLock { $0.lost } == [])
+    #expect(try #require(test.info("web")).first > 1)
+    #expect(!test.sink.lines.contains { $0.contains("lost") })
+  }
+
+  @Test func `with too little free on the disk appends are refused, and reads go on`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    var configuration = Self.configuration(directory, clock)
+    do {
+      let test = try TestStore(configuration, in: directory)
+      test.append("web", .test("1"), number: 1)
+      test.close()
+    }
+    configuration.retention.diskFreeMin = .bytes(.max)
+    let test = try TestStore(configuration, in: directory)
+    #expect(test.sink.waitForLine("appends are refused"))
+    #expect(test.store.statistics.isDiskLow)
+    let refusal = test.append("web", .test("2"), number: 2)?.refusal
+    #expect(refusal?.code == .diskFull && refusal?.isRetryable == true)
+    // What is stored already needs no space.
+    #expect(test.append("web", .test("1"), number: 1)?.isDuplicate == true)
+    #expect(try test.readAll("web").texts == ["1"])
+  }
+
+  @Test func `a share of the disk is at least 256 MiB`() {
+    #expect(RetentionPolicy.DiskSpace.percent(5).byteCount(ofDisk: 100 << 30) == (100 << 30) / 100 * 5)
+    #expect(RetentionPolicy.DiskSpace.percent(5).byteCount(ofDisk: 1 << 30) == 256 << 20)
+    #expect(RetentionPolicy.DiskSpace.bytes(7).byteCount(ofDisk: 1 << 30) == 7)
+  }
+
+  @Test func `what a crash left of trimmed segments is removed at the next start`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    var configuration = Self.configuration(directory, clock)
+    do {
+      let test = try TestStore(configuration, in: directory)
+      Self.threeSegments(test, clock)
+      test.close()
+    }
+    let first = directory.contents("data/segments/0000000001.db")
+    configuration.retention.ageMax = Self.hour * 40
+    do {
+      let test = try TestStore(configuration, in: directory)
+      clock.advance(Self.hour * 16)
+      #expect(test.sink.waitForLine("trimmed: 1 segments below 2"))
+      test.close()
+    }
+    for name in ["0000000001.db", "0000000001.db-wal"] {
+      try PosixFileSystem().write(directory.data + "/segments/" + name, first)
+    }
+    configuration.retention.ageMax = nil
+    let test = try TestStore(configuration, in: directory)
+    #expect(directory.names().filter { $0.contains("0000000001") } == [])
+    #expect(try test.readAll("web").skips == [.init(from: 1, to: 3, reason: .trimmed)])
+  }
+}
