@@ -73,7 +73,7 @@ final class Sealing: UpkeepJob {
 
   /// Retention was faster.
   private func remove(_ upkeep: Upkeep) -> UpkeepOutcome {
-    indexing.withLock { $0 = .over }
+    endIndexing(.over, upkeep)
     writer.withLock { $0 = nil }
     segment.isSealing = false
     do throws(FileError) {
@@ -104,6 +104,8 @@ final class Sealing: UpkeepJob {
         case .over: return true
         case .begun(let begun): blocks = begun
         case .toBegin:
+          // What an index is made from takes memory.
+          guard upkeep.beginIndexing(segment) else { return false }
           // Readers continue meanwhile.
           try writer.makeFinalIndex()
           blocks = try BlockIndexing(writer.database)
@@ -111,10 +113,10 @@ final class Sealing: UpkeepJob {
         }
         switch try blocks.work(for: Self.indexTime) {
         case .unfinished: break
-        case .done: indexing.withLock { $0 = .over }
+        case .done: endIndexing(.over, upkeep)
         case .impossible(let reason):
           upkeep.log("segment \(segment.number) gets no index: \(reason)")
-          indexing.withLock { $0 = .over }
+          endIndexing(.over, upkeep)
         }
         guard upkeep.isClosing, writer.byteCount <= Self.smallByteCount else {
           if case .over = indexing.withLock({ $0 }) { return true }
@@ -124,15 +126,20 @@ final class Sealing: UpkeepJob {
     } catch {
       guard error.isLoss || error.isConstraint else {
         // It begins again.
-        indexing.withLock { $0 = .toBegin }
+        endIndexing(.toBegin, upkeep)
         throw StoreError(error, while: "index")
       }
-      indexing.withLock { $0 = .over }
+      endIndexing(.over, upkeep)
       if segment.noteDamage() {
         upkeep.log("\(StoreError(error, while: "index")); what it held there is reported as lost")
       }
       return true
     }
+  }
+
+  private func endIndexing(_ state: Indexing, _ upkeep: Upkeep) {
+    indexing.withLock { $0 = state }
+    upkeep.endIndexing(segment)
   }
 
   /// - Returns: false when another program has the segment open.

@@ -19,6 +19,8 @@ final class Upkeep: Sendable {
   private struct State: Sendable {
     var jobs: [(job: any UpkeepJob, dueAt: Int64)] = []
     var isClosing = false
+    /// The segment whose index is being made: one at a time.
+    var indexed: Segment?
   }
 
   private let monitor = Monitor(State())
@@ -41,6 +43,19 @@ final class Upkeep: Sendable {
 
   /// Whether jobs run for the last time: the next start does what cannot be done now.
   var isClosing: Bool { monitor.withLock { $0.isClosing } }
+
+  /// - Returns: false while the index of another segment is being made.
+  func beginIndexing(_ segment: Segment) -> Bool {
+    monitor.withLock { state in
+      if state.indexed == nil { state.indexed = segment }
+      return state.indexed == segment
+    }
+  }
+
+  /// Lets the next one begin.
+  func endIndexing(_ segment: Segment) {
+    monitor.withLock { if $0.indexed == segment { $0.indexed = nil } }
+  }
 
   /// Runs every job that waits, due or not, then ends the thread.
   func close() {
