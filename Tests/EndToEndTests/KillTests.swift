@@ -51,6 +51,56 @@ import Testing
     }
   }
 
+  @Test func `while old segments are trimmed, kills of the server lose nothing that is kept`() throws {
+    var random = Seeded.forTest()
+    try Scene.play { scene in
+      let server = try TestServer(scene, ["--retention-age", "1s"])
+      let follow = try server.start(["follow", "web", "-n", "all", "-o", "raw"])
+      var lines: [[UInt8]] = []
+      var trimCount = 0
+      var round = 0
+      while round < Environment.rounds(8) || trimCount < 3 {
+        round += 1
+        try #require(round < 1_000)
+        let more = LogLines.plain(400, from: lines.count + 1)
+        let push = try server.start(["push", "web", try scene.file("f\(round)", LogLines.file(more))])
+        let moment = lines.count + Int.random(in: 1...400, using: &random)
+        try Polling.wait(for: "entry \(moment)") { try Self.head(server) >= moment }
+        trimCount += server.process.errors.text.split(separator: "\n").count { $0.contains("trimmed: ") }
+        try server.kill()
+        try server.restart()
+        #expect(try push.wait() == .code(0), "\(push.errors.text)")
+        lines += more
+        // What is kept is an end of what was pushed, and numbers go on.
+        let stored = try server.stored("web")
+        #expect(LogLines.file(lines).suffix(stored.count).elementsEqual(stored))
+        #expect(try Self.head(server) == lines.count)
+      }
+      // A follower gets each entry, or that it was trimmed.
+      var expected = lines
+      try Polling.wait(for: "the last entry") {
+        let ranges = try Self.trimmedRanges(follow)
+        expected = lines.enumerated().filter { line in !ranges.contains { $0.contains(line.offset + 1) } }.map(
+          \.element)
+        return follow.output.lines.count >= expected.count
+      }
+      expectSame(follow.output.bytes, LogLines.file(expected), "\(follow.errors.text)")
+    }
+  }
+
+  private static func head(_ server: TestServer) throws -> Int {
+    let match = try server.run(["streams", "-o", "json"]).text.firstMatch(of: /"last":(\d+)/)
+    return match.flatMap { Int($0.1) } ?? 0
+  }
+
+  /// The numbers that a follow says were trimmed.
+  private static func trimmedRanges(_ follow: ChildProcess) throws -> [ClosedRange<Int>] {
+    follow.errors.text.matches(of: /trimmed by retention, sequence numbers? (\d+)(?: to (\d+))?/).compactMap { match in
+      guard let first = Int(match.1), let last = Int(match.2 ?? match.1) else { return nil }
+      return first...last
+    }
+  }
+
   @Test func `a push from a pipe continues although the server dies between pieces`() throws {
     var random = Seeded.forTest()
     let lines = LogLines.nasty(Environment.lines(3_000), &random)
