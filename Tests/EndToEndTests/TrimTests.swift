@@ -26,6 +26,12 @@ import Testing
         #expect(LogLines.file(lines).suffix(kept.output.count) == kept.output[...])
         #expect(kept.output.count < LogLines.file(lines).count)
         #expect(try server.run(follow + ["--strict"]).exit == .code(5))
+        // Nobody asked for what is gone; only what goes while a query runs is missing.
+        try Polling.wait(for: "a count of all that is kept") {
+          let count = try server.run(["query", "web", "--count", "--filter", "-nothing"])
+          #expect(count.lines.first.flatMap { Int($0) }.map { $0 <= kept.lines.count } ?? false)
+          return count.errors.isEmpty
+        }
         try server.kill()
         try server.restart()
       }

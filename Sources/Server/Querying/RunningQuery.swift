@@ -88,8 +88,9 @@ final class RunningQuery {
             .badRequest, "the query names more than \(limit) streams, which is the limit; use a narrower pattern",
             limit: .init("query-streams", UInt64(limit)))))
     }
-    progress.allEntryCount += info.head
-    if info.head > 0 { ranges.append(Range(stream: info.id, from: 1, to: info.head)) }
+    guard info.first <= info.head else { return }
+    progress.allEntryCount += info.head - info.first + 1
+    ranges.append(Range(stream: info.id, from: info.first, to: info.head))
   }
 
   // MARK: Reading

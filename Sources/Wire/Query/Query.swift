@@ -43,7 +43,7 @@ public struct QueryProgress: Hashable, Sendable {
 public struct QueryResult: Hashable, Sendable {
   /// Entries that pass.
   public var entryCount: UInt64
-  /// Entries that could not be looked at: they were lost, trimmed or deleted.
+  /// Entries that could not be looked at: they were lost, deleted, or trimmed since the query began.
   public var missingCount: UInt64
   /// Whether `fields` leaves something out that the limits do not allow.
   public var isCapped: Bool
