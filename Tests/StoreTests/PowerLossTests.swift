@@ -128,13 +128,7 @@ import Testing
         }
         let info = try #require(test.info("s\(stream)"), hint)
         #expect(incarnations["s\(stream)"].map { $0 == info.incarnation } ?? true, hint)
-        // Trims go on for a while.
-        var reading: TestStore.Reading
-        var trimmedCount: Int
-        repeat {
-          trimmedCount = test.store.statistics.trimmedSegmentCount
-          reading = try test.readAll("s\(stream)")
-        } while test.store.statistics.trimmedSegmentCount != trimmedCount
+        let reading = try test.readAllSettled("s\(stream)").reading
         let gone = reading.skips.first?.to ?? 0
         #expect(reading.skips == (gone == 0 ? [] : [.init(from: 1, to: gone, reason: .trimmed)]), hint)
         #expect(gone == 0 || isTrimmed, hint)

@@ -25,6 +25,7 @@ final class Retention: UpkeepJob {
     /// All files but those of the segment that was active, when they were last looked at.
     var otherByteCount = 0
     var isCheckRequested = false
+    var isFailureNoted = false
   }
 
   private let policy: RetentionPolicy
@@ -86,20 +87,28 @@ final class Retention: UpkeepJob {
         state.withLock { $0.trim = trim }
       }
       if pendingTrim != nil { queue.requestMaintenance() }
+      state.withLock { $0.isFailureNoted = false }
     } catch {
-      upkeep.log("what retention has to remove cannot be found out: \(error.text)")
+      let isFirst = state.withLock { state in
+        defer { state.isFailureNoted = true }
+        return !state.isFailureNoted
+      }
+      if isFirst { upkeep.log("retention cannot find out what to remove, and tries again: \(error.text)") }
     }
   }
 
   private func makeTrim(_ upkeep: Upkeep) throws(FileError) -> Trim? {
     let listing = directory.segments.current
     let candidates = listing.segments.dropLast()
-    let missing = try missingByteCount()
+    var missing = try missingByteCount()
     if policy.ageMax == nil, policy.byteCountMax == nil {
       noteDisk(isLow: missing > 0, upkeep)
       return nil
     }
     let sizes = try measure(listing)
+    // What an earlier trim has yet to remove is as good as gone: nothing more goes for it.
+    let leavingByteCount = sizes.segments.reduce(0) { $0 + ($1.key < listing.trimmedBelow ? $1.value : 0) }
+    missing = max(0, missing - leavingByteCount)
     var count = 0
     var reason = Trim.Reason.age
     if let ageMax = policy.ageMax, let now = believedTime(upkeep) {
@@ -107,8 +116,8 @@ final class Retention: UpkeepJob {
     }
     func freed(_ count: Int) -> Int { candidates.prefix(count).reduce(0) { $0 + (sizes.segments[$1.number] ?? 0) } }
     if policy.byteCountMax != nil {
-      let pending = pendingByteCount(listing, sizes)
-      while count < candidates.count, sizes.byteCount + pending - freed(count) > targetByteCount {
+      let byteCount = sizes.byteCount - leavingByteCount + pendingByteCount(listing, sizes)
+      while count < candidates.count, byteCount - freed(count) > targetByteCount {
         (count, reason) = (count + 1, .size)
       }
     }

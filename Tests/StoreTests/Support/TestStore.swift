@@ -156,6 +156,15 @@ final class TestStore: Sendable {
     return reading
   }
 
+  /// The same, between two trims.
+  func readAllSettled(_ stream: String) throws -> (info: StreamInfo?, reading: Reading) {
+    while true {
+      let trimmedCount = store.statistics.trimmedSegmentCount
+      let found = (info: info(stream), reading: try readAll(stream))
+      if store.statistics.trimmedSegmentCount == trimmedCount, found.info == info(stream) { return found }
+    }
+  }
+
   struct Reading: Equatable {
     struct Skip: Equatable {
       var from: UInt64
