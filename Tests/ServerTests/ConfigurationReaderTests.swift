@@ -70,6 +70,21 @@ import Testing
       try configure(["--listen", "none", "--listen-unix", "/tmp/s"]).configuration.endpoints == [.unix(path: "/tmp/s")])
   }
 
+  @Test func `retention is set by age, size and what stays free on the disk`() throws {
+    let retention = try configure(
+      ["--retention-age", "14d", "--retention-size", "20GB", "--disk-min-free", "7%"]
+    ).configuration.retention
+    #expect(retention.ageMax == .seconds(14 * 24 * 3600) && retention.byteCountMax == 20 << 30)
+    #expect(retention.diskFreeMin == .percent(7))
+    let none = try configure(["--retention-age", "none", "--retention-size", "none", "--disk-min-free", "0"])
+    #expect(none.configuration.retention.ageMax == nil && none.configuration.retention.byteCountMax == nil)
+    #expect(none.configuration.retention.diskFreeMin == .bytes(0))
+    #expect(ServerConfiguration().retention.diskFreeMin == .percent(5))
+    #expect(message(["--retention-age", "0s"])?.contains("'0s' is no time span of 1s or more") == true)
+    #expect(message(["--retention-size", "67108863"])?.contains("is no size of 64M or more") == true)
+    #expect(message(["--disk-min-free", "91%"])?.contains("from 0% to 90%") == true)
+  }
+
   @Test func `a server without any listener is refused`() {
     #expect(message(["--listen", "none"])?.contains("nothing to listen on") == true)
   }

@@ -1,3 +1,5 @@
+import CFaultVFS
+import CSQLite
 import LogsSystem
 import LogsWire
 import Synchronization
@@ -156,8 +158,8 @@ import Testing
     #expect(reading.texts.count == Int(number - info.first + 1))
     #expect(reading.texts.first?.hasPrefix("\(info.first) ") ?? false)
     #expect(test.store.statistics.trimmedByteCountBySize > limit)
-    // No more than has to goes.
-    #expect(info.storedByteCount - info.trimmedByteCount > UInt64(limit / 2))
+    // No more than has to goes: the rest is WAL, and room for indexes.
+    #expect(info.storedByteCount - info.trimmedByteCount > UInt64(limit / 4))
   }
 
   @Test func `beside a trim reads report entries as trimmed, never as lost`() throws {
@@ -224,6 +226,41 @@ import Testing
     // What is stored already needs no space.
     #expect(test.append("web", .test("1"), number: 1)?.isDuplicate == true)
     #expect(try test.readAll("web").texts == ["1"])
+  }
+
+  @Test func `a trim that finds no space gives up the reserve, and waits if that is not enough`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let disk = FaultDisk()
+    var configuration = disk.configuration(directory, clock)
+    configuration.retentionInterval = .milliseconds(2)
+    configuration.upkeepRetryInterval = .milliseconds(20)
+    configuration.elapsed = { clock.now }
+    configuration.reserveByteCountMax = 512 << 10
+    configuration.retention.ageMax = Self.hour * 40
+    let test = try TestStore(configuration, in: directory)
+    Self.threeSegments(test, clock)
+    let reserve = StorePaths(directory: directory.data).reserve
+    disk.inject(.init(operation: FAULT_WRITE, suffix: "-wal", code: SQLITE_FULL))
+    clock.advance(Self.hour * 16)
+    #expect(test.sink.waitForLine("\(reserve) has been given up"))
+    #expect(test.sink.waitForLine("tried again later"))
+    #expect(try test.readAll("web").skips == [])
+    disk.heal()
+    #expect(test.sink.waitForLine("trimmed: 1 segments below 2"))
+    #expect(try test.readAll("web").skips == [.init(from: 1, to: 3, reason: .trimmed)])
+    test.close()
+    #expect(test.sink.monitor.withLock { $0.error } == nil)
+  }
+
+  @Test func `segments and the WAL are small beside what may be kept`() {
+    var configuration = StoreConfiguration(directory: "")
+    #expect(configuration.fittedToRetention.segmentByteCountMax == 256 << 20)
+    configuration.retention.byteCountMax = 64 << 20
+    configuration.retention.ageMax = Self.hour * 8
+    let fitted = configuration.fittedToRetention
+    #expect(fitted.segmentByteCountMax == 8 << 20 && fitted.walByteCountMax == 2 << 20)
+    #expect(fitted.segmentAgeMax == Self.hour)
   }
 
   @Test func `a share of the disk is at least 256 MiB`() {

@@ -302,5 +302,7 @@ final class Retention: UpkeepJob {
       state.counts.byteCounts[trim.reason, default: 0] += trim.byteCount
     }
     upkeep.add(TrimRemoval(trim))
+    // It may have been given up.
+    upkeep.add(reserve)
   }
 }

@@ -1,6 +1,6 @@
 /// What retention removes at once: all segments below a number.
 struct Trim: Sendable {
-  enum Reason: String, CaseIterable, Sendable {
+  enum Reason: Sendable {
     case age, size
     /// Too little is free on the disk.
     case disk

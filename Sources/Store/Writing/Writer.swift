@@ -46,6 +46,7 @@ final class Writer: @unchecked Sendable {
   private var nextPatienceAt: Int64 = 0
   private var nextCheckpointAt: Int64 = 0
   private var nextRollAt: Int64 = 0
+  private var nextTrimAt: Int64 = 0
   /// The recent average time of a commit, failed ones included, in nanoseconds.
   private var recentCommitTime: Int64 = 0
   /// Whether another thread may make the next commit: the last one was fast and did not fail, and no table lags behind
@@ -337,12 +338,13 @@ final class Writer: @unchecked Sendable {
 
   /// Records what retention has planned, and tells readers. After that the files may go.
   private func trim() throws(StoreError) {
-    guard let trim = retention.pendingTrim else { return }
+    guard let trim = retention.pendingTrim, SystemClock.monotonic() >= nextTrimAt else { return }
     var failure = record(trim)
     if let error = failure, error.isDiskFull, try retention.giveUpReserve() { failure = record(trim) }
     if let error = failure {
       guard error.meansNothingStored else { throw StoreError(error, while: "trim segments in") }
       configuration.log("\(StoreError(error, while: "trim segments in")); tried again later")
+      nextTrimAt = SystemClock.monotonic() &+ configuration.upkeepRetryInterval.nanoseconds
       return
     }
     retention.publish(trim, upkeep)
