@@ -20,6 +20,8 @@ final class FailStop: Sendable {
     // First, and by every caller: one that returns from here may hand the writer to the next.
     let replies = queue.abandon(Refusal(error, mayHaveTakenEffect: false))
     if !replies.isEmpty { sink.committed(Commit(replies: replies, runs: [])) }
+    let refusal = Refusal(error, mayHaveTakenEffect: false)
+    for queued in queue.takeDeletions() { queued.then(.failure(refusal)) }
     let isFirst = isReported.withLock { isReported in
       defer { isReported = true }
       return !isReported

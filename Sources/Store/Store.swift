@@ -9,8 +9,8 @@ internal import Synchronization
 /// reference is dropped.
 package final class Store: Sendable {
   private let configuration: StoreConfiguration
-  private let queue: WriterQueue
-  private let catalog: Catalog
+  let queue: WriterQueue
+  let catalog: Catalog
   private let directory: StoreDirectory
   private let pool: ConnectionPool
   private let tail: TailCache
@@ -51,7 +51,7 @@ package final class Store: Sendable {
     self.configuration = configuration
     directory = found.directory
     missingSegmentCount = found.missingCount
-    catalog = Catalog()
+    catalog = Catalog(newestID: found.nextStreamID - 1)
     catalog.publish(found.streams)
     queue = WriterQueue(configuration, catalog: catalog)
     pool = ConnectionPool(configuration)
@@ -80,7 +80,7 @@ package final class Store: Sendable {
     let (listing, lastRow) = (directory.segments.current, found.active.lastRow)
     let writer = Writer(
       configuration, sink: sink, queue: queue, catalog: catalog, tail: tail, rollover: rollover, upkeep: upkeep,
-      retention: retention, active: found.active, nextStreamID: (found.streams.map(\.id).max() ?? 0) + 1,
+      retention: retention, active: found.active,
       lastReceived: found.streams.map(\.lastReceived).max() ?? 0)
     let writerThread = Thread("store-write") {
       do throws(StoreError) {
@@ -108,9 +108,10 @@ package final class Store: Sendable {
     case .refused(let refusal): return refusal
     case .needsMark(let key):
       // Before all reads: a producer's appends wait for it.
-      let isTaken = readers.add(isUrgent: true) { [queue, reader] in
+      let isTaken = readers.add(isUrgent: true) { [queue, reader, catalog] in
         do throws(StoreError) {
-          queue.resolve(key, try reader.mark(of: key))
+          let stream = catalog[key.stream]
+          queue.resolve(key, try reader.mark(of: key, on: stream), of: stream?.id)
         } catch {
           // Without its mark a batch could be stored twice.
           queue.reject(key, Self.unreadable(error))

@@ -6,8 +6,10 @@ package struct StreamInfo: Hashable, Sendable {
   package var id: Int64
   package var name: StreamName
   package var incarnation: Incarnation
-  /// The lowest sequence number that retention has kept, 1 if it removed none.
+  /// The lowest sequence number in the segments that retention has kept, 1 if it removed none.
   package var first: UInt64
+  /// What is not kept of the numbers from `first` on.
+  package var removals = Removals()
   /// The last sequence number given, 0 if none.
   package var head: UInt64
   package var isSealed: Bool
@@ -35,14 +37,49 @@ package struct StreamInfo: Hashable, Sendable {
     self.lastReceived = lastReceived
   }
 
-  package var keptEntryCount: UInt64 { entryCount - min(trimmedEntryCount, entryCount) }
-  package var keptByteCount: UInt64 { storedByteCount - min(trimmedByteCount, storedByteCount) }
+  /// The lowest sequence number that is kept, one above the head if none is.
+  package var firstKept: UInt64 {
+    guard let removal = removals.ranges.first, removal.numbers.lowerBound <= first else { return first }
+    return keptRanges.first?.lowerBound ?? head + 1
+  }
+
+  /// The numbers that are kept, ascending.
+  package var keptRanges: [ClosedRange<UInt64>] { first <= head ? removals.kept(of: first...head) : [] }
+
+  package var keptEntryCount: UInt64 {
+    let count = entryCount - min(trimmedEntryCount, entryCount)
+    return count - min(removedCount, count)
+  }
+
+  /// About, once some of its numbers were removed.
+  package var keptByteCount: UInt64 {
+    let count = storedByteCount - min(trimmedByteCount, storedByteCount)
+    if removals.isEmpty { return count }
+    return UInt64(Double(count) * (1 - Double(removedCount) / Double(head - first + 1)))
+  }
+
+  private var removedCount: UInt64 { removals.isEmpty || first > head ? 0 : removals.count(in: first...head) }
+
+  /// The number behind which the last `count` entries that are kept begin. If fewer are, some that are not kept come
+  /// before them, so that readers learn of these.
+  package func position(beforeLast count: UInt64) -> UInt64 {
+    let position = head - min(count, head)
+    guard count > 0, !removals.isEmpty else { return position }
+    var left = count
+    for range in keptRanges.reversed() {
+      let size = range.upperBound - range.lowerBound + 1
+      if left <= size { return range.upperBound - left }
+      left -= size
+    }
+    return min(position, firstKept - 1)
+  }
 
   /// Leaves out what was stored before a segment that is the oldest now; nil if the stream began in it or later.
   mutating func begin(at beginning: StreamBeginning?) {
     first = beginning?.next ?? 1
     trimmedEntryCount = beginning?.entryCount ?? 0
     trimmedByteCount = beginning?.byteCount ?? 0
+    removals.drop(below: first)
   }
 
   /// What the server's check of this stream's batches is seeded with.

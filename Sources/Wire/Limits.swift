@@ -32,6 +32,9 @@ package enum Limits {
   /// What a `text` can hold: STATUS has no limit itself.
   package static let factTextByteCountMax = Int(UInt16.max)
 
+  /// Ranges that were deleted or trimmed of one stream.
+  package static let removedRangeCountMax = 1_000
+
   /// Sequence numbers and batch numbers fit signed integers, and a number plus a count must not wrap.
   package static let numberMax = UInt64(Int64.max)
 

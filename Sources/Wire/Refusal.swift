@@ -33,6 +33,9 @@ public struct RefusalCode: RawRepresentable, Hashable, Sendable, CustomStringCon
   public static let tooManySubscriptions = RefusalCode(42)
   public static let filterTooCostly = RefusalCode(43)
 
+  // Deleting
+  public static let unknownStream = RefusalCode(44)
+
   /// The name that spec, messages and metrics use.
   public var description: String { Self.names[rawValue] ?? "code_\(rawValue)" }
 
@@ -41,7 +44,7 @@ public struct RefusalCode: RawRepresentable, Hashable, Sendable, CustomStringCon
     6: "forbidden", 7: "timed_out", 8: "going_away", 9: "too_many_connections", 10: "internal_error",
     11: "bad_request", 12: "overloaded", 20: "bad_batch", 21: "out_of_order", 22: "producer_conflict",
     23: "stream_sealed", 24: "too_many_streams", 25: "disk_full", 26: "storage_failed", 40: "stream_replaced",
-    41: "cursor_ahead", 42: "too_many_subscriptions", 43: "filter_too_costly",
+    41: "cursor_ahead", 42: "too_many_subscriptions", 43: "filter_too_costly", 44: "unknown_stream",
   ]
 }
 

@@ -83,7 +83,7 @@ import Testing
     let catalog = Catalog()
     let writer = try SegmentWriter(active, vfs: nil)
     var streams: [StreamInfo] = []
-    try writer.forEachStream { streams.append($0) }
+    try writer.forEachStream { stream, _ in streams.append(stream) }
     catalog.publish(streams)
     let lastRow = writer.lastRow
     let known = Monitor<StoreError?>(nil)

@@ -37,6 +37,7 @@ import Testing
     "regex-heap": mebibytes(Limits.regexHeapByteCountMax),
     "queries": number(Limits.queryCountMax),
     "query-streams": number(Limits.queryStreamCountMax),
+    "removed-ranges": number(Limits.removedRangeCountMax),
     "query-buckets": number(Limits.queryBucketCountMax),
     "query-fields": number(Limits.queryFieldCountMax),
     "query-values": number(Limits.queryValueCountMax),

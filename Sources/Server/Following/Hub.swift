@@ -143,7 +143,11 @@ extension Hub {
 
 extension Hub {
   /// Processes one commit.
-  package func take(_ runs: [CommittedRun]) {
+  package func take(_ runs: [CommittedRun], deleted: [StreamInfo] = []) {
+    for stream in deleted {
+      // Each may end a subscription, which leaves the channel.
+      for track in channels[stream.id]?.tracks ?? [] { track.subscription.streamDeleted(stream, track) }
+    }
     for run in runs { take(run) }
     // Each looks for what is new in its turn.
     if runs.contains(where: \.isNewStream) { for subscription in waiting { subscription.askForTurn() } }

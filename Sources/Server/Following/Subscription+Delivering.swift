@@ -131,7 +131,7 @@ extension Subscription {
       guard !isOver, canDeliver, host.windowByteCount >= readWindowByteCount else { break }
       let track = tracks[Int(current.removeFirst())]
       switch result {
-      case .failure(let error): refuse(Self.unreadable(error))
+      case .failure(let error): refuse(Self.unreadable(error, track.channel.name))
       case .success(let result): apply(result, to: track)
       }
     }
@@ -210,6 +210,22 @@ extension Subscription {
     if remaining == 0 { settle() }
     return !isOver
   }
+
+  /// A stream is gone. The subscription ends: what follows under the name is another stream.
+  func streamDeleted(_ stream: StreamInfo, _ track: Track) {
+    guard !isOver, !track.isDone else { return }
+    if isResolved {
+      let (from, to) =
+        follow.isReverse
+        ? (track.bound ?? 1, track.next - 1) : (track.next, min(track.bound ?? .max, stream.head))
+      tellSkipped(track)
+      if from <= to {
+        host.tell(.skip(Skip(handle: track.handle, reason: .deleted, from: from, to: to)), to: self)
+      }
+    }
+    refuse(Self.deleted(stream.name))
+  }
+
   /// Says how far the streams go by now that are behind, those that are fed next first.
   func tellHeads() {
     guard !isOver, isResolved, !follow.isReverse, host.hasRoom(for: self) else { return }

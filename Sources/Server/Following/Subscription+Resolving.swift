@@ -100,7 +100,7 @@ extension Subscription {
         guard let track = newTrack(info) else { return }
         track.headAtBeginning = info.head
         return findLast(count, of: track)
-      case .last(let count): position = info.head - min(count, info.head)
+      case .last(let count): position = info.position(beforeLast: count)
       case .from(let sequence): position = sequence - 1
       case .since(let time):
         guard let track = newTrack(info) else { return }
@@ -118,7 +118,7 @@ extension Subscription {
   /// The answer to a look-up.
   func startFound(_ handle: UInt32, _ result: Result<UInt64, StoreError>) {
     switch result {
-    case .failure(let error): refuse(Self.unreadable(error))
+    case .failure(let error): refuse(Self.unreadable(error, tracks[Int(handle)].channel.name))
     case .success(let sequence):
       unresolvedCount -= 1
       let track = tracks[Int(handle)]
@@ -150,7 +150,7 @@ extension Subscription {
   /// The answer to a look-up of where to begin in reverse.
   func topFound(_ handle: UInt32, _ result: Result<UInt64?, StoreError>) {
     switch result {
-    case .failure(let error): refuse(Self.unreadable(error))
+    case .failure(let error): refuse(Self.unreadable(error, tracks[Int(handle)].channel.name))
     case .success(let top):
       unresolvedCount -= 1
       startReverse(tracks[Int(handle)], from: top ?? 0)
@@ -195,8 +195,16 @@ extension Subscription {
       stream: .init(name: name.text, incarnation: incarnation, head: head))
   }
 
-  static func unreadable(_ error: StoreError) -> Refusal {
+  static func deleted(_ name: StreamName) -> Refusal {
+    Refusal(
+      .streamReplaced,
+      "stream '\(name)' was deleted while it was followed; start without its cursor to follow what comes",
+      stream: .init(name: name.text, incarnation: .any, head: 0))
+  }
+
+  static func unreadable(_ error: StoreError, _ name: StreamName) -> Refusal {
     switch error.code {
+    case .unknownStream: return deleted(name)
     case .filterTooCostly:
       return Refusal(
         .filterTooCostly, error.message, limit: .init("regex-match", UInt64(Limits.regexMatchMax)))

@@ -29,6 +29,7 @@ final class RunningQuery {
   /// A part of a stream.
   private struct Range {
     let stream: Int64
+    let name: StreamName
     var from: UInt64
     let to: UInt64
   }
@@ -88,9 +89,10 @@ final class RunningQuery {
             .badRequest, "the query names more than \(limit) streams, which is the limit; use a narrower pattern",
             limit: .init("query-streams", UInt64(limit)))))
     }
-    guard info.first <= info.head else { return }
-    progress.allEntryCount += info.head - info.first + 1
-    ranges.append(Range(stream: info.id, from: info.first, to: info.head))
+    for kept in info.keptRanges {
+      progress.allEntryCount += kept.upperBound - kept.lowerBound + 1
+      ranges.append(Range(stream: info.id, name: info.name, from: kept.lowerBound, to: kept.upperBound))
+    }
   }
 
   // MARK: Reading
@@ -117,8 +119,8 @@ final class RunningQuery {
     let range = ranges.removeFirst()
     guard range.to - range.from >= longEntryCountMax else { return [range] }
     let end = range.from + longEntryCountMax - 1
-    ranges.insert(Range(stream: range.stream, from: end + 1, to: range.to), at: ranges.startIndex)
-    return [Range(stream: range.stream, from: range.from, to: end)]
+    ranges.insert(Range(stream: range.stream, name: range.name, from: end + 1, to: range.to), at: ranges.startIndex)
+    return [Range(stream: range.stream, name: range.name, from: range.from, to: end)]
   }
 
   private func take(_ results: [Result<ReadResult, StoreError>], of taken: [Range]) {
@@ -128,7 +130,10 @@ final class RunningQuery {
     for result in results {
       guard var range = left.popFirst() else { break }
       switch result {
-      case .failure(let error): return finish(.refused(Subscription.unreadable(error)))
+      case .failure(let error) where error.code == .unknownStream:
+        // It was deleted since the query began.
+        missingCount += range.to - range.from + 1
+      case .failure(let error): return finish(.refused(Subscription.unreadable(error, range.name)))
       case .success(let result):
         if let counted = result.tally { tally.merge(counted) }
         for case .skip(let numbers, let reason) in result.pieces where reason != .filtered {

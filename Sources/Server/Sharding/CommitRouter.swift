@@ -29,12 +29,12 @@ final class CommitRouter: StoreSink {
     let shards = state.withLock { $0.shards }
     var replies = Array(repeating: [Reply](), count: shards.count)
     for reply in commit.replies where reply.token.shard < shards.count { replies[reply.token.shard].append(reply) }
-    let runs = commit.runs
+    let (runs, deleted) = (commit.runs, commit.deleted)
     for (index, shard) in shards.enumerated() {
       let own = replies[index]
-      let isFollowing = !runs.isEmpty && !shard.subscriptionCount.isZero
+      let isFollowing = !(runs.isEmpty && deleted.isEmpty) && !shard.subscriptionCount.isZero
       guard isFollowing || !own.isEmpty else { continue }
-      shard.execute { $0.take(replies: own, runs: runs) }
+      shard.execute { $0.take(replies: own, runs: runs, deleted: deleted) }
     }
   }
 

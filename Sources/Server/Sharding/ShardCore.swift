@@ -165,9 +165,9 @@ extension ShardCore {
 
 extension ShardCore {
   /// What one commit means for this shard: answers to its clients' appends, and what its followers wait for.
-  func take(replies: [Reply], runs: [CommittedRun]) {
+  func take(replies: [Reply], runs: [CommittedRun], deleted: [StreamInfo]) {
     for reply in replies { clients[reply.token.client]?.settle(reply.token.request, reply.outcome) }
-    hub.take(runs)
+    hub.take(runs, deleted: deleted)
   }
 
   /// Calls `done` once, when all clients are gone, whether they finished or `duration` has passed.

@@ -4,7 +4,11 @@ internal import Synchronization
 /// All streams as of the last commit. The writer alone changes it.
 final class Catalog: Sendable {
   fileprivate struct State: Sendable {
+    /// In the order of their ids; those that were deleted stay until many are.
     var streams: [StreamInfo] = []
+    var deletedIndexes: Set<Int> = []
+    /// The highest id so far.
+    var newestID: Int64 = 0
     var indexOfName: [StreamName: Int] = [:]
     var indexOfID: [Int64: Int] = [:]
     /// Indexes in the order of the names.
@@ -33,12 +37,19 @@ final class Catalog: Sendable {
     }
   }
 
-  private let state = Mutex(State())
+  private let state: Mutex<State>
 
-  var count: Int { state.withLock { $0.streams.count } }
+  /// - Parameter newestID: the highest id that a stream has had.
+  init(newestID: Int64 = 0) {
+    var state = State()
+    state.newestID = newestID
+    self.state = Mutex(state)
+  }
+
+  var count: Int { state.withLock { $0.indexOfName.count } }
 
   /// The highest id so far; ids only grow.
-  var newestID: Int64 { state.withLock { $0.streams.last?.id ?? 0 } }
+  var newestID: Int64 { state.withLock { $0.newestID } }
 
   func contains(_ name: StreamName) -> Bool { state.withLock { $0.indexOfName[name] != nil } }
 
@@ -51,7 +62,12 @@ final class Catalog: Sendable {
   }
 
   /// All streams in the order of their creation.
-  func unsorted() -> [StreamInfo] { state.withLock { $0.streams } }
+  func unsorted() -> [StreamInfo] {
+    state.withLock { state in
+      if state.deletedIndexes.isEmpty { return state.streams }
+      return state.streams.indices.filter { !state.deletedIndexes.contains($0) }.map { state.streams[$0] }
+    }
+  }
 
   /// The first `limit` streams, by name, whose names begin with `prefix` and are not before `text`.
   func streams(from text: String, beginningWith prefix: String, limit: Int) -> [StreamInfo] {
@@ -68,7 +84,13 @@ final class Catalog: Sendable {
 
   /// The first `limit` streams with ids above `id`, in the order in which they were created.
   func streams(bornAfter id: Int64, limit: Int) -> [StreamInfo] {
-    state.withLock { state in Array(state.streams[state.index(bornAfter: id)...].prefix(limit)) }
+    state.withLock { state in
+      var found: [StreamInfo] = []
+      for index in state.index(bornAfter: id)..<state.streams.count where found.count < limit {
+        if !state.deletedIndexes.contains(index) { found.append(state.streams[index]) }
+      }
+      return found
+    }
   }
 
   /// Has streams begin where the oldest segment does now.
@@ -77,6 +99,9 @@ final class Catalog: Sendable {
       for index in state.streams.indices { state.streams[index].begin(at: beginnings[state.streams[index].id]) }
     }
   }
+
+  /// Takes out a stream; its name is free.
+  func delete(_ id: Int64) { state.withLock { $0.delete(id) } }
 
   /// Takes over the streams that a commit has changed or created.
   func publish(_ changed: some Sequence<StreamInfo>) {
@@ -90,6 +115,7 @@ final class Catalog: Sendable {
           state.indexOfID[stream.id] = state.streams.count
           state.indexOfName[stream.name] = state.streams.count
           state.streams.append(stream)
+          state.newestID = max(state.newestID, stream.id)
         }
       }
       state.order(added)
@@ -98,6 +124,27 @@ final class Catalog: Sendable {
 }
 
 extension Catalog.State {
+  mutating func delete(_ id: Int64) {
+    guard let index = indexOfID.removeValue(forKey: id) else { return }
+    indexOfName[streams[index].name] = nil
+    sorted.removeAll { $0 == index }
+    deletedIndexes.insert(index)
+    guard deletedIndexes.count > streams.count / 2 else { return }
+    var newIndexes: [Int: Int] = [:]
+    var kept: [StreamInfo] = []
+    for index in streams.indices where !deletedIndexes.contains(index) {
+      newIndexes[index] = kept.count
+      kept.append(streams[index])
+    }
+    sorted = sorted.compactMap { newIndexes[$0] }
+    streams = kept
+    deletedIndexes = []
+    for (index, stream) in kept.enumerated() {
+      indexOfID[stream.id] = index
+      indexOfName[stream.name] = index
+    }
+  }
+
   /// Puts new streams where their names belong.
   ///
   /// - Complexity: O(k log n) comparisons for k new streams, and one pass that moves the indexes after the first of

@@ -134,6 +134,8 @@ final class BackgroundCheck: Sendable {
     _ withConnection: ((ReaderConnection) throws(SQLiteError) -> Void) throws(SQLiteError) -> Void
   ) throws(SQLiteError) {
     guard let stream = reader.catalog[id] else {
+      // One that was deleted is there no longer.
+      if (1...max(reader.catalog.newestID, 1)).contains(id) { return }
       note("\(segment.path) has batches of a stream \(id) that is not known", segment, isDamage: true)
       return
     }

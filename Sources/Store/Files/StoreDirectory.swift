@@ -45,9 +45,7 @@ final class StoreDirectory: Sendable {
   // MARK: the next segment
 
   /// Creates the file of the next segment. Until it has its name it is not a segment.
-  func prepareSegment(
-    _ number: Int64, createdAt: Int64, streams: [StreamInfo], marks: [SegmentWriter.LocatedMark]
-  ) throws(StoreError) -> NextSegment {
+  func prepareSegment(_ number: Int64, _ content: NextSegment.Content) throws(StoreError) -> NextSegment {
     let next = NextSegment(number: number, path: paths.segmentTemporary(number), vfs: vfs)
     do throws(FileError) {
       try files.remove(next.path)
@@ -56,8 +54,7 @@ final class StoreDirectory: Sendable {
       throw StoreError(error, while: "make")
     }
     do throws(SQLiteError) {
-      try next.make(
-        store: id, createdAt: createdAt, trimmedBelow: segments.current.trimmedBelow, streams: streams, marks: marks)
+      try next.make(store: id, content)
     } catch {
       throw StoreError(error, while: "make")
     }
@@ -71,12 +68,11 @@ final class StoreDirectory: Sendable {
   }
 
   /// Brings a prepared file up to date.
-  func update(
-    _ next: NextSegment, createdAt: Int64, streams: [StreamInfo], marks: [SegmentWriter.LocatedMark]
-  ) throws(StoreError) {
+  ///
+  /// - Parameter deleted: the ids of streams that were deleted since it was made.
+  func update(_ next: NextSegment, _ content: NextSegment.Content, deleted: Set<Int64>) throws(StoreError) {
     do throws(SQLiteError) {
-      try next.update(
-        createdAt: createdAt, trimmedBelow: segments.current.trimmedBelow, streams: streams, marks: marks)
+      try next.update(content, deleted: deleted)
     } catch {
       throw StoreError(error, while: "complete")
     }

@@ -58,9 +58,8 @@ struct FilteredRead {
     var outcome = FilterEvaluator.Outcome.nothing
     let batch: Batch
     do throws(WireDecodingError) { batch = try Batch(startOf: run.batches) } catch { throw .undecodable(error, name) }
-    let numbers =
-      isReverse
-      ? max(run.first, builder.lower)...builder.position : builder.position...min(run.last, builder.upper)
+    let wanted = builder.wanted
+    let numbers = max(run.first, wanted.lowerBound)...min(run.last, wanted.upperBound)
     do throws(FilterFailure) {
       let request = FilterEvaluator.Request(
         filter: filter, stream: name, seed: seed, numbers: numbers, countMax: countLeft, isReverse: isReverse)

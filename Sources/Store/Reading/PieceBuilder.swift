@@ -5,6 +5,7 @@ struct PieceBuilder: ~Copyable {
   private let request: ReadRequest
   private let head: UInt64
   private let first: UInt64
+  private let removals: Removals
   private var pieces: [ReadResult.Piece] = []
   private var byteCount = 0
   /// Adjacent batches, until something else follows them.
@@ -18,17 +19,41 @@ struct PieceBuilder: ~Copyable {
     self.request = request
     head = stream.head
     first = stream.first
+    removals = stream.removals
     position = request.isReverse ? min(request.to, head) : max(request.from, 1)
-    if !request.isReverse, position < first { skip(through: first - 1, .trimmed) }
+    if !request.isReverse, position < first { cover(through: first - 1, .trimmed) }
+    passRemoved()
   }
 
   /// The last number wanted that exists.
-  var upper: UInt64 { min(request.to, head) }
-  /// The first number wanted that is kept.
-  var lower: UInt64 { max(request.from, first) }
+  private var upper: UInt64 { min(request.to, head) }
+  /// The first number wanted that its segment keeps.
+  private var lower: UInt64 { max(request.from, first) }
   var isComplete: Bool { isFull || (request.isReverse ? position < lower : position > upper) }
 
-  /// Adds a batch that covers `position`.
+  /// From `position` up to (or, descending, down to) the end of what is wanted, or where something was removed.
+  var wanted: ClosedRange<UInt64> {
+    let kept = removals.kept(around: position)
+    return request.isReverse ? max(lower, kept.lowerBound)...position : position...min(upper, kept.upperBound)
+  }
+
+  /// Which numbers of a batch that covers `position` may be given, if not all of it may.
+  func cut(of batch: Run) -> ClosedRange<UInt64>? {
+    guard let removal = removals.first(from: batch.first), removal.numbers.lowerBound <= batch.last else { return nil }
+    let wanted = wanted
+    return max(wanted.lowerBound, batch.first)...min(wanted.upperBound, batch.last)
+  }
+
+  /// Covers what was removed at `position`.
+  private mutating func passRemoved() {
+    while !removals.isEmpty, !isComplete {
+      let next = request.isReverse ? removals.last(downTo: position) : removals.first(from: position)
+      guard let next, next.numbers.contains(position) else { return }
+      cover(through: request.isReverse ? next.numbers.lowerBound : next.numbers.upperBound, next.reason)
+    }
+  }
+
+  /// Adds a batch that covers `position`, of which nothing was removed but what lies outside of `wanted`.
   ///
   /// - Returns: false when it no longer fits.
   mutating func append(_ batch: Run) -> Bool {
@@ -38,14 +63,16 @@ struct PieceBuilder: ~Copyable {
       return false
     }
     byteCount += bytes.count
+    let wanted = wanted
     if request.isReverse {
-      pieces.append(.batches(Run(max(batch.first, lower)...position, bytes)))
-      position = batch.first - 1
+      pieces.append(.batches(Run(max(batch.first, wanted.lowerBound)...position, bytes)))
+      position = max(batch.first, wanted.lowerBound) - 1
     } else {
-      batchNumbers = (batches.count == 0 ? position : batchNumbers.lowerBound)...min(batch.last, upper)
+      batchNumbers = (batches.count == 0 ? position : batchNumbers.lowerBound)...min(batch.last, wanted.upperBound)
       batches.append(bytes)
-      position = batch.last + 1
+      position = min(batch.last, wanted.upperBound) + 1
     }
+    passRemoved()
     if byteCount >= request.byteCountMax { isFull = true }
     return true
   }
@@ -53,8 +80,17 @@ struct PieceBuilder: ~Copyable {
   /// Ends the read here.
   mutating func stop() { isFull = true }
 
-  /// Covers everything from `position` up to (or, descending, down to) `end` without delivering it.
+  /// Covers everything from `position` up to (or, descending, down to) `end` without delivering it: for `reason`, or
+  /// because it was removed.
   mutating func skip(through end: UInt64, _ reason: SkipReason) {
+    while request.isReverse ? position >= max(end, 1) : position <= end, !isComplete {
+      let wanted = wanted
+      cover(through: request.isReverse ? max(end, wanted.lowerBound) : min(end, wanted.upperBound), reason)
+      passRemoved()
+    }
+  }
+
+  private mutating func cover(through end: UInt64, _ reason: SkipReason) {
     flush()
     let from = request.isReverse ? max(end, request.from, 1) : position
     let to = request.isReverse ? position : min(end, upper)
@@ -75,7 +111,7 @@ struct PieceBuilder: ~Copyable {
   }
 
   consuming func finish() -> ReadResult {
-    if request.isReverse, !isFull, position < first, position >= max(request.from, 1) { skip(through: 1, .trimmed) }
+    if request.isReverse, !isFull, position < first, position >= max(request.from, 1) { cover(through: 1, .trimmed) }
     // The common case: the collected batches are handed over without a copy.
     let (head, position, numbers) = (head, position, batchNumbers)
     let (request, upper) = (request, upper)

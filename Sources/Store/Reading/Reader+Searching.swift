@@ -34,6 +34,10 @@ extension Reader {
     _ lease: ConnectionLease, while mayGoOn: () -> Bool
   ) throws(StoreError) -> TimeSearch.Progress {
     guard let rest = search.rest, let position = search.position else { return .nothing }
+    if let removal = stream.removals.first(from: position), removal.numbers.contains(position) {
+      search.pass(removal.numbers)
+      return .nothing
+    }
     switch try locate(position, in: stream, &listing, lease) {
     case .nowhere(let numbers, _): search.pass(numbers)
     case .segment(let segment, let numbers):
@@ -46,12 +50,12 @@ extension Reader {
         }
         if rest.lowerBound <= numbers.lowerBound { search.latest = (segment.number, .min) }
       }
-      let part = rest.clamped(to: numbers)
+      let part = rest.clamped(to: numbers).clamped(to: stream.removals.kept(around: position))
       let progress = try advance(&search, through: part, of: segment, stream, &signer, lease, while: mayGoOn)
       guard case .nothing = progress else { return progress }
       if segment.state == .trimmed { return .nothing }
       // Only of a segment that got nothing since.
-      if let latest = search.latest, latest.segment == segment.number, numbers.upperBound <= rest.upperBound,
+      if let latest = search.latest, latest.segment == segment.number, numbers.upperBound <= part.upperBound,
         segment != listing.segments.last, segment.state == .sealed
       {
         times[key] = latest.time
@@ -71,9 +75,11 @@ extension Reader {
       do throws(SQLiteError) {
         found = try lease.read(segment) { connection throws(SQLiteError) in
           let (limit, time) = (Self.timesRowCountMax, Self.statementTimeMax)
-          return isReverse
-            ? try connection.times(of: stream.id, downFrom: position, limit: limit, time)
-            : try connection.times(of: stream.id, from: position, limit: limit, time)
+          if isReverse { return try connection.times(of: stream.id, downFrom: position, limit: limit, time) }
+          // A deletion may end in the middle of a run.
+          let isInside = !stream.removals.isEmpty && position == part.lowerBound
+          let first = isInside ? try connection.firstOfRun(of: stream.id, covering: position) : nil
+          return try connection.times(of: stream.id, from: first ?? position, limit: limit, time)
         }
       } catch {
         search.latest = nil
@@ -111,8 +117,11 @@ extension Reader {
     switch kind {
     case .atOrAfter(let time):
       for batch in batches where batch.header.effectiveTimes.upperBound >= time {
-        if let index = times(of: batch).firstIndex(where: { $0 >= time }) {
-          return batch.header.firstSequence + UInt64(index)
+        let (first, isSparse) = (batch.header.firstSequence, batch.header.flags.contains(.sparse))
+        for (index, entryTime) in times(of: batch).enumerated() where entryTime >= time {
+          let number = first + UInt64(index)
+          if isSparse, number <= bounds.upperBound { return max(number, bounds.lowerBound) }
+          if bounds.contains(number) { return number }
         }
       }
     case .atOrBefore(let time):
@@ -157,8 +166,10 @@ extension Reader {
   }
 
   /// The mark of a producer on a stream, from the newest segment that has it.
-  func mark(of key: MarkKey) throws(StoreError) -> ProducerMark {
-    guard let stream = catalog[key.stream] else { return ProducerMark() }
+  ///
+  /// - Parameter stream: nil if it does not exist.
+  func mark(of key: MarkKey, on stream: StreamInfo?) throws(StoreError) -> ProducerMark {
+    guard let stream else { return ProducerMark() }
     let lease = ConnectionLease(pool, timeMax: readTimeMax)
     defer { lease.end() }
     let hash = MarkFilters.hash(key.producer, on: stream.id)

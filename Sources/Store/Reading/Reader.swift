@@ -29,9 +29,10 @@ struct Reader: Sendable {
     guard request.filter == nil else { return nil }
     do throws(StoreError) {
       var filter: FilteredRead?
-      guard try readTail(request, &filter, into: &builder) else { return nil }
+      guard try readTail(request, stream, &filter, into: &builder) else { return nil }
     } catch {
-      preconditionFailure("only filters fail on what is in memory: \(error)")
+      // A batch that cannot be cut. Who reads it on a thread meets that again.
+      return nil
     }
     return builder.finish()
   }
@@ -112,7 +113,7 @@ struct Reader: Sendable {
     var builder = PieceBuilder(request, of: stream)
     var signer = BatchSigner(stream)
     while !builder.isComplete {
-      if try readTail(request, &filter, into: &builder) { continue }
+      if try readTail(request, stream, &filter, into: &builder) { continue }
       switch try locate(builder.position, in: stream, &listing, lease) {
       case .nowhere(let numbers, let reason):
         builder.skip(through: request.isReverse ? numbers.lowerBound : numbers.upperBound, reason)
@@ -133,7 +134,7 @@ struct Reader: Sendable {
 
   /// - Returns: whether the tail cache held the position.
   private func readTail(
-    _ request: ReadRequest, _ filter: inout FilteredRead?, into builder: inout PieceBuilder
+    _ request: ReadRequest, _ stream: StreamInfo, _ filter: inout FilteredRead?, into builder: inout PieceBuilder
   ) throws(StoreError) -> Bool {
     if request.isReverse {
       guard
@@ -142,7 +143,10 @@ struct Reader: Sendable {
       else { return false }
       for run in runs {
         for batch in Self.trustedBatches(run).reversed() where batch.header.firstSequence <= builder.position {
-          guard !builder.isComplete, try add(Run(batch), request, &filter, to: &builder) else { return true }
+          // It does not cover the position where something was removed before it.
+          guard !builder.isComplete, batch.header.lastSequence >= builder.position,
+            try add(Run(batch), request, stream, &filter, to: &builder)
+          else { return true }
         }
       }
     } else {
@@ -150,7 +154,9 @@ struct Reader: Sendable {
       else { return false }
       for run in runs {
         for batch in Self.trustedBatches(run) where batch.header.lastSequence >= builder.position {
-          guard !builder.isComplete, try add(Run(batch), request, &filter, to: &builder) else { return true }
+          guard !builder.isComplete, batch.header.firstSequence <= builder.position,
+            try add(Run(batch), request, stream, &filter, to: &builder)
+          else { return true }
         }
       }
     }
@@ -161,10 +167,32 @@ struct Reader: Sendable {
   ///
   /// - Returns: false when it no longer fits, or the read ends.
   private func add(
-    _ batch: Run, _ request: ReadRequest, _ filter: inout FilteredRead?, to builder: inout PieceBuilder
+    _ batch: Run, _ request: ReadRequest, _ stream: StreamInfo, _ filter: inout FilteredRead?,
+    to builder: inout PieceBuilder
   ) throws(StoreError) -> Bool {
-    guard filter != nil else { return builder.append(batch) }
+    guard filter != nil else {
+      guard let kept = builder.cut(of: batch) else { return builder.append(batch) }
+      guard let bytes = try extract(kept, of: batch, stream) else {
+        builder.skip(through: request.isReverse ? kept.lowerBound : kept.upperBound, .lost)
+        return !builder.isComplete
+      }
+      return builder.append(Run(batch.numbers, bytes))
+    }
     return try filter?.add(batch, to: &builder, isReverse: request.isReverse) ?? false
+  }
+
+  /// A batch with some of its entries, of the same numbers.
+  private func extract(
+    _ numbers: ClosedRange<UInt64>, of run: Run, _ stream: StreamInfo
+  ) throws(StoreError) -> ByteString? {
+    let extracted: Result<ByteString?, FilterFailure> = evaluators.with { evaluator in
+      do throws(FilterFailure) {
+        return .success(try evaluator.extract(numbers, of: run.batches, seed: stream.serverSeed)?.bytes)
+      } catch {
+        return .failure(error)
+      }
+    }
+    do throws(FilterFailure) { return try extracted.get() } catch { throw StoreError(error, stream.name) }
   }
 
   private static func trustedBatches(_ run: Run) -> [Batch] {
@@ -184,10 +212,8 @@ struct Reader: Sendable {
     // Little of it may pass a filter.
     let byteCount = filter == nil ? request.byteCountMax : ReadRequest.byteCountLimit
     let budget = ReaderConnection.Budget(byteCount: byteCount, time: Self.statementTimeMax)
-    var wanted =
-      request.isReverse
-      ? max(bounds.lowerBound, builder.lower)...builder.position
-      : builder.position...min(bounds.upperBound, builder.upper)
+    let whole = builder.wanted
+    var wanted = max(bounds.lowerBound, whole.lowerBound)...min(bounds.upperBound, whole.upperBound)
     if var filtered = filter {
       filter = nil
       defer { filter = filtered }
@@ -224,7 +250,7 @@ struct Reader: Sendable {
             through: request.isReverse ? batch.last + 1 : batch.first - 1, segment, stream, "numbers are missing",
             &builder)
         }
-        guard try add(batch, request, &filter, to: &builder) else { return }
+        guard try add(batch, request, stream, &filter, to: &builder) else { return }
       case .damaged(let numbers):
         if request.isReverse ? numbers.lowerBound > builder.position : numbers.upperBound < builder.position {
           continue

@@ -107,6 +107,16 @@ final class TailCache: Sendable {
   }
 }
 
+extension TailCache {
+  /// Forgets a stream.
+  func drop(_ stream: Int64) {
+    state.withLock { state in
+      while state.tails[stream] != nil { state.dropFirst(of: stream) }
+      state.compactOrder()
+    }
+  }
+}
+
 extension TailCache.State {
   fileprivate mutating func dropFirst(of stream: Int64) {
     guard let dropped = tails[stream]?.removeFirst() else { return }

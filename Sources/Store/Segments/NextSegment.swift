@@ -11,12 +11,22 @@ struct NextSegment: Sendable {
   let path: String
   let vfs: String?
 
+  /// What a segment begins with.
+  struct Content {
+    var createdAt: Int64
+    var trimmedBelow: Int64
+    /// No stream that exists has this id or a higher one.
+    var nextStreamID: Int64
+    var streams: [StreamInfo]
+    var marks: [SegmentWriter.LocatedMark]
+  }
+
   /// Creates the empty file: SQLite would make it readable by everyone. SQLite gives the files beside it the same mode.
   func create(_ files: any FileSystem) throws(FileError) { try files.write(path, []) }
 
   /// Fills the file with these streams and marks. Does not sync it; that is done before it is renamed.
   func make(
-    store: InstanceID, createdAt: Int64, trimmedBelow: Int64, streams: [StreamInfo], marks: [SegmentWriter.LocatedMark]
+    store: InstanceID, _ content: Content
   ) throws(SQLiteError) {
     let database = try Database(path, mode: .readWrite, vfs: vfs)
     try database.execute("PRAGMA page_size=\(SegmentSchema.pageByteCount)")
@@ -30,30 +40,39 @@ struct NextSegment: Sendable {
       """)
     let insert = try database.prepare(
       """
-      INSERT INTO segment(number, store, created, trimmed_below, marks_through, indexed_through)
-      VALUES(?1, ?2, ?3, ?4, 0, 0)
+      INSERT INTO segment(number, store, created, trimmed_below, marks_through, indexed_through, next_stream)
+      VALUES(?1, ?2, ?3, ?4, 0, 0, ?5)
       """)
     insert.bind(1, number)
     insert.bind(2, copying: store.bytes)
-    insert.bind(3, createdAt)
-    insert.bind(4, trimmedBelow)
+    insert.bind(3, content.createdAt)
+    insert.bind(4, content.trimmedBelow)
+    insert.bind(5, content.nextStreamID)
     try insert.run()
-    try Self.write(streams, marks, database)
+    try Self.write(content, database)
     try database.execute("COMMIT")
   }
 
   /// Brings the file up to date.
-  func update(
-    createdAt: Int64, trimmedBelow: Int64, streams: [StreamInfo], marks: [SegmentWriter.LocatedMark]
-  ) throws(SQLiteError) {
+  ///
+  /// - Parameter deleted: the ids of streams that were deleted since it was made.
+  func update(_ content: Content, deleted: Set<Int64>) throws(SQLiteError) {
     let database = try Database(path, mode: .readWrite, vfs: vfs)
     try Self.disableJournal(database)
     try database.execute("BEGIN")
-    let update = try database.prepare("UPDATE segment SET created = ?1, trimmed_below = ?2")
-    update.bind(1, createdAt)
-    update.bind(2, trimmedBelow)
+    let update = try database.prepare("UPDATE segment SET created = ?1, trimmed_below = ?2, next_stream = ?3")
+    update.bind(1, content.createdAt)
+    update.bind(2, content.trimmedBelow)
+    update.bind(3, content.nextStreamID)
     try update.run()
-    try Self.write(streams, marks, database)
+    for table in ["streams WHERE id", "marks WHERE stream", "removals WHERE stream"] {
+      let delete = try database.prepare("DELETE FROM \(table) = ?1")
+      for stream in deleted {
+        delete.bind(1, stream)
+        try delete.run()
+      }
+    }
+    try Self.write(content, database)
     try database.execute("COMMIT")
   }
 
@@ -62,20 +81,20 @@ struct NextSegment: Sendable {
     try database.execute("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF")
   }
 
-  private static func write(
-    _ streams: [StreamInfo], _ marks: [SegmentWriter.LocatedMark], _ database: borrowing Database
-  ) throws(SQLiteError) {
+  private static func write(_ content: Content, _ database: borrowing Database) throws(SQLiteError) {
     let insertStream = try database.prepare(
       """
       INSERT OR REPLACE INTO streams(id, name, incarnation, state, next, entries, bytes, received)
       VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
       """)
-    for stream in streams {
+    let removals = try RemovalStatements(database)
+    for stream in content.streams {
       SegmentWriter.bind(insertStream, stream)
       try insertStream.run()
+      try removals.write(stream)
     }
     let insertMark = try database.prepare(SegmentWriter.insertMarkText)
-    for mark in marks {
+    for mark in content.marks {
       try SegmentWriter.write(mark.mark.records, of: mark.producer, on: mark.stream, with: insertMark)
     }
   }

@@ -23,6 +23,7 @@ final class SegmentRollover: UpkeepJob {
 
   fileprivate struct Changes: Sendable {
     var streams: [Int64: StreamInfo] = [:]
+    var deletedStreams: Set<Int64> = []
     var marks: [MarkKey: ProducerMark] = [:]
     /// The marks that the file already has, nil until that is known.
     var known: Set<MarkKey>?
@@ -127,16 +128,28 @@ final class SegmentRollover: UpkeepJob {
   /// Collects what a commit changed, for the segment that is being made. The marks must include what was stored.
   func note(_ draft: GroupDraft) {
     storedAt.store(configuration.now(), ordering: .relaxed)
+    collect { $0.add(draft) }
+  }
+
+  /// Collects streams of which something was removed, and one that was deleted.
+  func note(changed: [StreamInfo], deleted: StreamInfo? = nil) {
+    collect { changes in
+      for stream in changed { changes.streams[stream.id] = stream }
+      if let deleted { changes.delete(deleted) }
+    }
+  }
+
+  private func collect(_ body: (inout Changes) -> Void) {
     preparation.withLock { preparation in
       switch preparation {
       case .none, .failed: return
       case .underway(var changes):
         preparation = .none
-        changes.add(draft)
+        body(&changes)
         preparation = .underway(changes)
       case .ready(let next, var changes):
         preparation = .none
-        changes.add(draft)
+        body(&changes)
         preparation = .ready(next, changes)
       }
     }
@@ -153,11 +166,11 @@ final class SegmentRollover: UpkeepJob {
       preparation = .underway(changes)
     }
     do throws(StoreError) {
-      let next = try directory.prepareSegment(
-        number, createdAt: configuration.now(), streams: catalog.unsorted(), marks: located(marks))
+      let next = try directory.prepareSegment(number, content(catalog.unsorted(), marks, configuration.now()))
       preparation.withLock { preparation in
         guard case .underway(let changes) = preparation else { return }
-        preparation = .ready(next, changes)
+        // The file may have marks of a stream that was deleted under the id of the next one of its name.
+        preparation = changes.deletedStreams.isEmpty ? .ready(next, changes) : .none
       }
     } catch {
       configuration.log("cannot prepare segment \(number), tried again later: \(error)")
@@ -170,6 +183,14 @@ final class SegmentRollover: UpkeepJob {
 
   private func retryLater() {
     preparation.withLock { $0 = .failed(retryAt: SystemClock.monotonic() &+ Self.retryInterval.nanoseconds) }
+  }
+
+  private func content(
+    _ streams: [StreamInfo], _ marks: [MarkKey: ProducerMark], _ createdAt: Int64
+  ) -> NextSegment.Content {
+    NextSegment.Content(
+      createdAt: createdAt, trimmedBelow: directory.segments.current.trimmedBelow, nextStreamID: catalog.newestID + 1,
+      streams: streams, marks: located(marks))
   }
 
   private func located(_ marks: [MarkKey: ProducerMark]) -> [SegmentWriter.LocatedMark] {
@@ -190,7 +211,7 @@ final class SegmentRollover: UpkeepJob {
     }
     do throws(StoreError) {
       try directory.update(
-        next, createdAt: now, streams: Array(changes.streams.values), marks: located(changes.marks))
+        next, content(Array(changes.streams.values), changes.marks, now), deleted: changes.deletedStreams)
       let following = try directory.begin(next)
       requested.withLock { $0 = nil }
       return following
@@ -207,6 +228,17 @@ extension SegmentRollover.Changes {
   fileprivate mutating func add(_ draft: GroupDraft) {
     for stream in draft.streams { streams[stream.info.id] = stream.info }
     for (mark, _) in draft.stored { add(mark.key, mark.mark) }
+  }
+
+  fileprivate mutating func delete(_ stream: StreamInfo) {
+    streams[stream.id] = nil
+    deletedStreams.insert(stream.id)
+    for key in marks.keys where key.stream == stream.name {
+      marks[key] = nil
+      if known?.contains(key) == false { otherCount -= 1 }
+    }
+    // The file's marks go with the stream's id; they count as marks of the next stream of that name no longer.
+    if let known { self.known = known.filter { $0.stream != stream.name } }
   }
 
   /// A mark that the file has must be brought up to date, since it counts as complete. Any other may be left out: it is

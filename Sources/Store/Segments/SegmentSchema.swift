@@ -2,8 +2,10 @@ internal import LogsDisk
 
 /// The tables of a segment file (`spec/storage.md`, section 3).
 enum SegmentSchema {
-  /// Format 1 has no `run_index`; a segment of that format stays in use as it is.
-  static let format: Int64 = 2
+  /// Format 1 has no `run_index`; a segment of that format stays in use as it is. Formats 1 and 2 have no `removals`
+  /// and no `next_stream`; `upgrade` adds them when they are needed.
+  static let format: Int64 = 3
+  static let removalsFormat: Int64 = 3
   /// `PRAGMA application_id`: "LOGS".
   static let applicationID: Int64 = 0x4c4f_4753
   /// 4 KiB is 10 % faster for tiny commits, 16 KiB 40 % faster for bulk.
@@ -16,7 +18,8 @@ enum SegmentSchema {
       created INTEGER NOT NULL,
       trimmed_below INTEGER NOT NULL,
       marks_through INTEGER NOT NULL,
-      indexed_through INTEGER NOT NULL
+      indexed_through INTEGER NOT NULL,
+      next_stream INTEGER NOT NULL
     );
     CREATE TABLE streams(
       id INTEGER PRIMARY KEY,
@@ -63,6 +66,25 @@ enum SegmentSchema {
       producer_check INTEGER NOT NULL,
       PRIMARY KEY(stream, producer, slot)
     ) WITHOUT ROWID;
+    \(removals);
+    """
+
+  private static let removals = """
+    CREATE TABLE removals(
+      stream INTEGER NOT NULL,
+      first_seq INTEGER NOT NULL,
+      last_seq INTEGER NOT NULL,
+      reason INTEGER NOT NULL,
+      PRIMARY KEY(stream, first_seq)
+    ) WITHOUT ROWID
+    """
+
+  /// Makes a segment of an earlier format one that can say what was removed. Earlier versions of the program, which
+  /// would show what is gone, refuse it from then on.
+  static let upgrade = """
+    \(removals);
+    ALTER TABLE segment ADD COLUMN next_stream INTEGER NOT NULL DEFAULT 1;
+    PRAGMA user_version=\(format)
     """
 
   /// The table that finds the rows of a segment that is not sealed, up to `segment.indexed_through`.
@@ -96,7 +118,7 @@ enum SegmentSchema {
   enum StreamState: Int64 {
     case open = 0
     case sealed = 1
-    /// Reserved: its name may be used again by a stream with another id and incarnation.
+    /// Its row has another name, and the next segment has no row of it.
     case deleted = 2
   }
 }

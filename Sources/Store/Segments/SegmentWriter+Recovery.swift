@@ -4,8 +4,8 @@ internal import LogsWire
 /// What a start reads from a segment and repairs in it.
 extension SegmentWriter {
   /// Calls `visit` with each stream of the segment's table: as it was when the segment was made, but sealed or not as
-  /// of now.
-  func forEachStream(_ visit: (StreamInfo) -> Void) throws(SQLiteError) {
+  /// of now; and whether it has been deleted.
+  func forEachStream(_ visit: (StreamInfo, Bool) -> Void) throws(SQLiteError) {
     let statement = try database.prepare(
       "SELECT id, name, incarnation, state, next, entries, bytes, received FROM streams ORDER BY id")
     while try statement.step() {
@@ -15,8 +15,32 @@ extension SegmentWriter {
           incarnation: Incarnation(statement.bits(2)), head: UInt64(try statement.integer(4, in: 1...Int64.max)) - 1,
           isSealed: statement.integer(3) == SegmentSchema.StreamState.sealed.rawValue,
           entryCount: UInt64(try statement.integer(5, in: 0...Int64.max)),
-          storedByteCount: UInt64(try statement.integer(6, in: 0...Int64.max)), lastReceived: statement.integer(7)))
+          storedByteCount: UInt64(try statement.integer(6, in: 0...Int64.max)), lastReceived: statement.integer(7)),
+        statement.integer(3) == SegmentSchema.StreamState.deleted.rawValue)
     }
+  }
+
+  /// No stream of earlier segments has this id or a higher one.
+  func nextStreamID() throws(SQLiteError) -> Int64 {
+    guard format >= SegmentSchema.removalsFormat else { return 1 }
+    let statement = try database.prepare("SELECT next_stream FROM segment")
+    return try statement.step() ? try statement.integer(0, in: Self.ids) : 1
+  }
+
+  /// What was removed of streams, by their ids.
+  func removals() throws(SQLiteError) -> [Int64: Removals] {
+    guard format >= SegmentSchema.removalsFormat else { return [:] }
+    let statement = try database.prepare("SELECT stream, first_seq, last_seq, reason FROM removals")
+    var removals: [Int64: Removals] = [:]
+    while try statement.step() {
+      let first = try statement.integer(1, in: 1...Int64.max)
+      let last = try statement.integer(2, in: first...Int64.max)
+      let reasons = Int64(SkipReason.trimmed.rawValue)...Int64(SkipReason.deleted.rawValue)
+      let isDeleted = try statement.integer(3, in: reasons) == reasons.upperBound
+      removals[statement.integer(0), default: Removals()].add(
+        UInt64(first)...UInt64(last), isDeleted ? .deleted : .trimmed)
+    }
+    return removals
   }
 
   /// Possible ids: there is always room for more.

@@ -29,6 +29,8 @@ final class SegmentWriter: @unchecked Sendable {
   private(set) var lastRow: Int64
   /// Batches whose marks are not in the table yet.
   private(set) var unstoredBatchCount = 0
+  /// The format that the segment has now.
+  private(set) var format: Int64
   /// The highest `id` in `run_index`; nil in a segment of format 1, whose rows have had an index from the start.
   private(set) var indexedThrough: Int64?
 
@@ -54,6 +56,7 @@ final class SegmentWriter: @unchecked Sendable {
     insertMark = try database.prepare(Self.insertMarkText)
     updateMarksThrough = try database.prepare("UPDATE segment SET marks_through = ?1")
     createdAt = try database.integer("SELECT created FROM segment")
+    format = try database.integer("PRAGMA user_version")
     byteCount = Int(try database.integer("PRAGMA page_count")) * SegmentSchema.pageByteCount
     lastRow = try database.integer("SELECT max(id) FROM runs")
     isEmpty = lastRow == 0
@@ -88,9 +91,13 @@ final class SegmentWriter: @unchecked Sendable {
       if indexesRuns { try database.execute(SegmentSchema.indexRunsText) }
       try write(draft)
     }
-    isEmpty = false
     if indexesRuns { indexedThrough = lastRow }
     if marks != nil { unstoredBatchCount = 0 }
+    note(draft)
+  }
+
+  private func note(_ draft: GroupDraft) {
+    isEmpty = false
     unstoredBatchCount += draft.stored.count
     for stream in draft.streams {
       for run in stream.runs {
@@ -113,6 +120,30 @@ final class SegmentWriter: @unchecked Sendable {
       update.bind(1, number)
       try update.run()
     }
+  }
+
+  /// Records in one transaction what is no longer kept, and stores what the server says of it.
+  ///
+  /// - Parameters:
+  ///   - changed: streams of which more was removed.
+  ///   - deleted: a stream that is gone.
+  func commit(changed: [StreamInfo], deleted: StreamInfo? = nil, _ draft: GroupDraft? = nil) throws(SQLiteError) {
+    try database.transact { () throws(SQLiteError) in
+      if format < SegmentSchema.removalsFormat { try database.execute(SegmentSchema.upgrade) }
+      let removals = try RemovalStatements(database.connection)
+      for stream in changed { try removals.write(stream) }
+      if let deleted {
+        try removals.remove(deleted.id)
+        // Its name may be used again; no stream has such a name.
+        let rename = try database.prepare("UPDATE streams SET state = ?2, name = 'deleted ' || id WHERE id = ?1")
+        rename.bind(1, deleted.id)
+        rename.bind(2, SegmentSchema.StreamState.deleted.rawValue)
+        try rename.run()
+      }
+      if let draft { try write(draft) }
+    }
+    format = max(format, SegmentSchema.removalsFormat)
+    if let draft { note(draft) }
   }
 
   /// Counts batches found at the start whose marks are not in the table.

@@ -12,7 +12,7 @@ struct MarkReplay {
     var marks: [MarkKey: ProducerMark] = [:]
     let (records, batchCount) = try records()
     for (key, records) in records {
-      var mark = try reader.mark(of: key)
+      var mark = try reader.mark(of: key, on: catalog[key.stream])
       for record in records where record.number > mark.number { mark.add(record) }
       marks[key] = mark
     }
@@ -30,11 +30,16 @@ struct MarkReplay {
       try active.forEachRunWithoutMarks { stream, senders, batches in
         do throws(WireDecodingError) {
           let senders = try Sender.decode(senders)
+          // The server's own batches have none.
+          if senders.isEmpty { return }
           let batches = try Batch.run(batches)
-          guard let name = catalog[stream]?.name, senders.count == batches.count else {
+          guard senders.count == batches.count else {
             problem = "\(batches.count) batches of stream \(stream) have \(senders.count) senders"
             return
           }
+          batchCount += batches.count
+          // A deleted stream has no marks.
+          guard let name = catalog[stream]?.name else { return }
           for (sender, batch) in zip(senders, batches) {
             guard (1...Limits.numberMax).contains(sender.number) else {
               problem = "a batch of stream \(stream) has the producer's number \(sender.number)"
@@ -45,7 +50,6 @@ struct MarkReplay {
               check: batch.header.check)
             records[MarkKey(stream: name, producer: sender.producer), default: []].append(record)
           }
-          batchCount += batches.count
         } catch {
           problem = "\(error)"
         }

@@ -9,6 +9,8 @@ struct Recovery {
     var directory: StoreDirectory
     var active: SegmentWriter
     var streams: [StreamInfo]
+    /// No stream has had this id or a higher one.
+    var nextStreamID: Int64
     /// When the last entry was received, by the clock as it was then; if there is none in the active segment, when that
     /// began. Nil in a new store.
     var latestReceived: Int64?
@@ -73,7 +75,7 @@ struct Recovery {
     }
     let (active, trimmedBelow) = try open(segment, storeFile)
     try removeTrimmed(below: trimmedBelow, names)
-    var (streams, latestReceived) = try streams(of: active, checksLast: !wasClean)
+    var (streams, nextStreamID, latestReceived) = try streams(of: active, checksLast: !wasClean)
     if isCopy, !streams.isEmpty {
       streams = try replaceIncarnations(streams, active)
     }
@@ -88,7 +90,8 @@ struct Recovery {
     }
     return Result(
       directory: StoreDirectory(configuration, paths, storeFile, listing), active: active, streams: streams,
-      latestReceived: latestReceived, closing: closing, missingCount: missingCount, needsCheck: !wasClean)
+      nextStreamID: nextStreamID, latestReceived: latestReceived, closing: closing, missingCount: missingCount,
+      needsCheck: !wasClean)
   }
 
   // MARK: a new store
@@ -103,9 +106,12 @@ struct Recovery {
     var storeFile = storeFile
     storeFile.isClean = false
     let directory = StoreDirectory(configuration, paths, storeFile, SegmentListing())
-    let next = try directory.prepareSegment(1, createdAt: configuration.now(), streams: [], marks: [])
+    let content = NextSegment.Content(
+      createdAt: configuration.now(), trimmedBelow: 1, nextStreamID: 1, streams: [], marks: [])
+    let next = try directory.prepareSegment(1, content)
     return Result(
-      directory: directory, active: try directory.begin(next), streams: [], latestReceived: nil, closing: [],
+      directory: directory, active: try directory.begin(next), streams: [], nextStreamID: 1, latestReceived: nil,
+      closing: [],
       missingCount: 0, needsCheck: false)
   }
 
@@ -279,15 +285,23 @@ struct Recovery {
   /// The streams according to the active segment: its table, and its runs.
   private func streams(
     of active: SegmentWriter, checksLast: Bool
-  ) throws(StoreError) -> (streams: [StreamInfo], latestReceived: Int64) {
+  ) throws(StoreError) -> (streams: [StreamInfo], nextStreamID: Int64, latestReceived: Int64) {
     var latestReceived = active.createdAt
     var streams: [StreamInfo] = []
+    var deleted: Set<Int64> = []
     var indexOfID: [Int64: Int] = [:]
     var problem: String?
+    var nextStreamID: Int64
     do throws(SQLiteError) {
-      try active.forEachStream { stream in
+      nextStreamID = try active.nextStreamID()
+      var removals = try active.removals()
+      try active.forEachStream { stream, isDeleted in
+        nextStreamID = max(nextStreamID, stream.id + 1)
         indexOfID[stream.id] = streams.count
+        var stream = stream
+        stream.removals = removals.removeValue(forKey: stream.id) ?? Removals()
         streams.append(stream)
+        if isDeleted { deleted.insert(stream.id) }
       }
       try active.forEachRun { run in
         guard let index = indexOfID[run.stream] else {
@@ -305,7 +319,7 @@ struct Recovery {
       }
       if problem == nil { problem = try active.indexProblem() }
       if checksLast, problem == nil {
-        problem = try lastProblem(streams, indexOfID, active)
+        problem = try lastProblem(streams, indexOfID, deleted, active)
       }
     } catch {
       throw StoreError(error, while: "read")
@@ -318,12 +332,12 @@ struct Recovery {
         directory from a backup; to go on without what is in it, move the whole directory away
         """)
     }
-    return (streams, latestReceived)
+    return (streams.filter { !deleted.contains($0.id) }, nextStreamID, latestReceived)
   }
 
   /// Checks the batches written last, newest first.
   private func lastProblem(
-    _ streams: [StreamInfo], _ indexOfID: [Int64: Int], _ active: SegmentWriter
+    _ streams: [StreamInfo], _ indexOfID: [Int64: Int], _ deleted: Set<Int64>, _ active: SegmentWriter
   ) throws(SQLiteError) -> String? {
     var checkedByteCount: UInt64 = 0
     var problem: String?
@@ -333,6 +347,8 @@ struct Recovery {
         problem = "run \(run.row) belongs to no stream"
         return false
       }
+      // Its batches were signed under a name that it has no longer.
+      if deleted.contains(run.stream) { return true }
       var signer = BatchSigner(streams[index])
       let parts = try signer.parts(of: Run(run.numbers, batches)) { () throws(SQLiteError) in
         try active.incarnations(of: run.stream)

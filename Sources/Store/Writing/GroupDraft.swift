@@ -66,6 +66,15 @@ struct GroupDraft {
     }
   }
 
+  /// A draft of one entry that the server adds to one of its own streams.
+  init(own batch: Batch, in stream: StreamName, catalog: Catalog, context: Context) {
+    self.context = context
+    self.catalog = catalog
+    let index = draftIndex(of: stream, at: named(of: stream))
+    streams[index].append(batch, now: context.now, nil)
+    for run in streams[index].runs.indices { streams[index].runs[run].finish(seed: streams[index].seed) }
+  }
+
   /// Whether there is nothing to write: all were duplicates or refused.
   var isEmpty: Bool { stored.isEmpty }
   var newStreamCount: Int { streams.count(where: \.isNew) }
@@ -220,7 +229,7 @@ struct GroupDraft {
 }
 
 extension GroupDraft.Stream {
-  fileprivate mutating func append(_ batch: Batch, now: Int64, _ sender: Sender) {
+  fileprivate mutating func append(_ batch: Batch, now: Int64, _ sender: Sender?) {
     // It may be earlier than the last batch's time: a clock that was wrong once must not mark the stream forever. The
     // order is the numbers'.
     if runs.last?.hasRoom(for: batch) != true { runs.append(RunDraft(first: info.head + 1)) }

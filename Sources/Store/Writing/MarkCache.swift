@@ -1,3 +1,5 @@
+internal import LogsWire
+
 /// The marks in memory, bounded: those that are not used for long are dropped, and read again from the segments.
 ///
 /// Two generations: using a mark moves it into the young one; when that is full, the old one is dropped and the young
@@ -69,6 +71,15 @@ struct MarkCache: Sendable {
       cached.isUnstored = false
     }
     unstored = []
+  }
+
+  /// A stream is gone: its producers have sent nothing to the next one of its name.
+  mutating func forget(_ stream: StreamName) {
+    unstored.removeAll { $0.key.stream == stream }
+    for cached in [young, old].joined().map(\.value) where cached.key.stream == stream {
+      cached.mark = ProducerMark()
+      cached.isUnstored = false
+    }
   }
 
   /// One request that needed the mark has its answer.

@@ -15,7 +15,7 @@ struct RunDraft {
   private(set) var rawLength: UInt64 = 0
   private var byteCount = 0
   /// The batches as they came, their numbers, and their senders.
-  private var pieces: [(batch: Batch, first: UInt64, received: Int64, sender: Sender)] = []
+  private var pieces: [(batch: Batch, first: UInt64, received: Int64, sender: Sender?)] = []
   /// The batches' senders as they are stored, once the run is finished.
   private(set) var producers = ByteString()
   /// The numbered batches end to end, once the run is finished.
@@ -29,7 +29,9 @@ struct RunDraft {
   func hasRoom(for batch: Batch) -> Bool { byteCount + batch.bytes.count <= Self.byteCountMax }
 
   /// Adds a batch, which gets the next numbers.
-  mutating func append(_ batch: Batch, received: Int64, _ sender: Sender) {
+  ///
+  /// - Parameter sender: nil for the server itself, which adds to its own streams only.
+  mutating func append(_ batch: Batch, received: Int64, _ sender: Sender?) {
     var header = batch.header
     header.received = received
     let times = header.effectiveTimes
@@ -52,7 +54,7 @@ struct RunDraft {
         firstSequence: first, received: received, span: batch.header.count, seed: seed, to: &writer)
     }
     batches = writer.finish()
-    producers = Sender.encode(pieces.lazy.map(\.sender))
+    producers = Sender.encode(pieces.compactMap(\.sender))
     pieces = []
   }
 }

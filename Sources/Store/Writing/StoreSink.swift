@@ -17,10 +17,13 @@ package struct Commit: Sendable {
   package var replies: [Reply]
   /// What became durable; several for one stream are in the order of their numbers.
   package var runs: [CommittedRun]
+  /// Streams that were deleted whole, as they were.
+  package var deleted: [StreamInfo]
 
-  package init(replies: [Reply], runs: [CommittedRun]) {
+  package init(replies: [Reply], runs: [CommittedRun], deleted: [StreamInfo] = []) {
     self.replies = replies
     self.runs = runs
+    self.deleted = deleted
   }
 }
 

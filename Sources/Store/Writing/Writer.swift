@@ -38,7 +38,6 @@ final class Writer: @unchecked Sendable {
   let retention: Retention
   let counts = Mutex(Counts())
   private(set) var active: SegmentWriter
-  private var nextStreamID: Int64
   private var clock: ClockWatch
   /// Whether a full disk or a lock made the last transaction fail.
   private var hasObstacle = false
@@ -76,8 +75,7 @@ final class Writer: @unchecked Sendable {
 
   init(
     _ configuration: StoreConfiguration, sink: any StoreSink, queue: WriterQueue, catalog: Catalog, tail: TailCache,
-    rollover: SegmentRollover, upkeep: Upkeep, retention: Retention, active: SegmentWriter, nextStreamID: Int64,
-    lastReceived: Int64
+    rollover: SegmentRollover, upkeep: Upkeep, retention: Retention, active: SegmentWriter, lastReceived: Int64
   ) {
     self.configuration = configuration
     self.sink = sink
@@ -88,7 +86,6 @@ final class Writer: @unchecked Sendable {
     self.upkeep = upkeep
     self.retention = retention
     self.active = active
-    self.nextStreamID = nextStreamID
     mayLead = Atomic(configuration.leadCommitTimeMax > .zero)
     clock = ClockWatch(stepMax: configuration.clockStepMax, latest: lastReceived)
     noteSizes()
@@ -175,11 +172,11 @@ final class Writer: @unchecked Sendable {
       to: group, activeByteCount: active.byteCount + active.database.walByteCount, upkeep)
   }
 
-  private func context(obstacle: Refusal?) -> GroupDraft.Context {
+  func context(obstacle: Refusal?) -> GroupDraft.Context {
     let now = configuration.now()
     if let line = clock.look(now) { configuration.log(line) }
     return GroupDraft.Context(
-      now: now, nextStreamID: nextStreamID, streamCount: catalog.count,
+      now: now, nextStreamID: catalog.newestID + 1, streamCount: catalog.count,
       streamCountMax: configuration.streamCountMax, obstacle: obstacle)
   }
 
@@ -214,21 +211,7 @@ final class Writer: @unchecked Sendable {
 
   /// Publishes a committed draft: cache, heads, marks, and then the answers.
   private func publish(_ draft: GroupDraft, _ group: WriterQueue.Group) {
-    nextStreamID += Int64(draft.newStreamCount)
-    var runs: [CommittedRun] = []
-    for stream in draft.streams {
-      for (index, run) in stream.runs.enumerated() {
-        runs.append(
-          CommittedRun(
-            stream: stream.info, isNewStream: stream.isNew && index == 0, run: run.run,
-            entryCount: run.entryCount,
-            sealed: stream.sealsNow && index == stream.runs.count - 1))
-      }
-    }
-    if !runs.isEmpty {
-      tail.append(runs)
-      catalog.publish(draft.streams.map(\.info))
-    }
+    let runs = publish(draft)
     queue.finish(group, stored: draft.stored)
     if !runs.isEmpty { rollover.note(draft) }
     counts.withLock { counts in
@@ -244,6 +227,25 @@ final class Writer: @unchecked Sendable {
     }
     let replies = group.rejected.isEmpty ? draft.replies : group.rejected + draft.replies
     sink.committed(Commit(replies: replies, runs: runs))
+  }
+
+  /// Shows readers what was stored.
+  func publish(_ draft: GroupDraft) -> [CommittedRun] {
+    var runs: [CommittedRun] = []
+    for stream in draft.streams {
+      for (index, run) in stream.runs.enumerated() {
+        runs.append(
+          CommittedRun(
+            stream: stream.info, isNewStream: stream.isNew && index == 0, run: run.run,
+            entryCount: run.entryCount,
+            sealed: stream.sealsNow && index == stream.runs.count - 1))
+      }
+    }
+    if !runs.isEmpty {
+      tail.append(runs)
+      catalog.publish(draft.streams.map(\.info))
+    }
+    return runs
   }
 
   private func noteSizes() {
@@ -266,6 +268,7 @@ final class Writer: @unchecked Sendable {
   // MARK: between two groups
 
   private func maintain(isIdle: Bool) throws(StoreError) {
+    for deletion in queue.takeDeletions() { try delete(deletion) }
     try checkpoint(isIdle: isIdle)
     try trim()
     try rollIfDue()

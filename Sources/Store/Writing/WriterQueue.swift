@@ -26,7 +26,7 @@ final class WriterQueue: Sendable {
 
   enum Order: Sendable {
     case commit(Group)
-    /// Nothing to commit: checkpoint, or begin a segment, if that is due.
+    /// Nothing to commit: delete, trim, checkpoint, or begin a segment, if there is reason to.
     case maintain
     /// Everything has been taken and nothing more will come.
     case end
@@ -45,6 +45,7 @@ final class WriterQueue: Sendable {
     var takenCount = 0
     var parked: [MarkKey: [WriteRequest]] = [:]
     var rejected: [Reply] = []
+    var deletions: [QueuedDeletion] = []
     var byteCount = 0
     var batchCount = 0
     var marks: MarkCache
@@ -109,10 +110,14 @@ final class WriterQueue: Sendable {
   }
 
   /// Adds the mark of a producer whose requests are parked, and queues them.
-  func resolve(_ key: MarkKey, _ mark: ProducerMark) {
+  ///
+  /// - Parameter stream: the id of the stream that the mark was looked up for, nil if there was none.
+  func resolve(_ key: MarkKey, _ mark: ProducerMark, of stream: Int64?) {
     monitor.withLock { state in
       guard let requests = state.parked.removeValue(forKey: key) else { return }
-      let mark = state.marks.add(key, mark, pinCount: requests.count)
+      // It may have been deleted meanwhile.
+      let isCurrent = catalog[key.stream]?.id == stream
+      let mark = state.marks.add(key, isCurrent ? mark : ProducerMark(), pinCount: requests.count)
       for request in requests { state.requests.append(Queued(request: request, mark: mark)) }
     }
     wakeThread()
@@ -129,6 +134,33 @@ final class WriterQueue: Sendable {
     }
     wakeThread()
   }
+
+  /// Adds a deletion, which is done between two groups.
+  ///
+  /// - Returns: nil when it was accepted, else the refusal.
+  func enqueue(_ deletion: QueuedDeletion) -> Refusal? {
+    let refusal = monitor.withLock { state in
+      if state.refusal == nil {
+        state.deletions.append(deletion)
+        state.needsMaintenance = true
+      }
+      return state.refusal
+    }
+    wakeThread()
+    return refusal
+  }
+
+  /// The deletions that wait; they have been taken.
+  func takeDeletions() -> [QueuedDeletion] {
+    monitor.withLock { state in
+      let deletions = state.deletions
+      state.deletions = []
+      return deletions
+    }
+  }
+
+  /// The stream is in the catalog no longer: nor are its producers' marks here.
+  func forgetMarks(of stream: StreamName) { monitor.withLock { $0.marks.forget(stream) } }
 
   /// For the writer's thread: waits for something to do, for at most `timeout` while nobody else has the writer. The
   /// thread then has the writer until `giveBack`, or permanently after `end`.

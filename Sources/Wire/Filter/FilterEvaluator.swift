@@ -114,6 +114,22 @@ package final class FilterEvaluator {
     }
   }
 
+  /// The entries of a numbered batch that have these numbers, as a batch with the numbers of the whole; nil if there
+  /// are none.
+  ///
+  /// - Parameter seed: of the new batch's check.
+  package func extract(
+    _ numbers: ClosedRange<UInt64>, of bytes: ByteString, seed: UInt64
+  ) throws(FilterFailure) -> Batch? {
+    let batch = try FilterFailure.wrapping { () throws(WireDecodingError) in try Batch(startOf: bytes) }
+    let columns = try columns(of: batch)
+    let offsets = try columns.offsets()
+    let rows = (0..<columns.count).filter {
+      numbers.contains(batch.header.firstSequence + UInt64(bitPattern: offsets[$0]))
+    }
+    return rows.isEmpty ? nil : try BatchExtract(columns: columns, rows: rows).batch(seed: seed, compressor: compressor)
+  }
+
   private func outcome(_ selection: Selection, _ request: Request) throws(FilterFailure) -> Outcome {
     let (columns, rows) = (selection.columns, selection.rows)
     let population = rows.population

@@ -61,6 +61,9 @@ final class TestSink: StoreSink {
 
   func waitForFailure() -> StoreError? { monitor.wait(timeout: Self.patience) { $0.error } }
 
+  /// The streams that were deleted, as they were.
+  var deleted: [StreamInfo] { commits.flatMap(\.deleted) }
+
   var commits: [Commit] { monitor.withLock { $0.commits } }
   var lines: [String] { monitor.withLock { $0.lines } }
 }

@@ -1,0 +1,49 @@
+internal import LogsWire
+
+/// What a deletion does to its stream as it is now.
+struct DeletionPlan {
+  let report: DeletionReport
+  let stream: StreamInfo
+  /// Nil when the whole stream goes.
+  let remaining: StreamInfo?
+
+  static func make(_ deletion: Deletion, _ catalog: Catalog) -> Result<DeletionPlan, Refusal> {
+    let name = deletion.stream
+    guard let stream = catalog[name] else {
+      return .failure(Refusal(.unknownStream, "there is no stream '\(name)' to delete from"))
+    }
+    if deletion.incarnation != .any, deletion.incarnation != stream.incarnation {
+      return .failure(
+        Refusal(
+          .streamReplaced, "the stream '\(name)' is not the one that was meant: it was replaced or created anew",
+          stream: .init(name: name.text, incarnation: stream.incarnation, head: stream.head)))
+    }
+    guard let wanted = deletion.numbers else {
+      return .success(DeletionPlan(report: report(stream, stream.keptRanges), stream: stream, remaining: nil))
+    }
+    let kept = stream.keptRanges.filter { $0.overlaps(wanted) }.map { $0.clamped(to: wanted) }
+    var remaining = stream
+    for range in kept { remaining.removals.add(range, .deleted) }
+    let countMax = Limits.removedRangeCountMax
+    if remaining.removals.ranges.count > countMax {
+      return .failure(
+        Refusal(
+          .badRequest,
+          """
+          \(countMax) ranges of the stream '\(name)' are deleted, which is the limit; delete one that touches another, \
+          or wait until retention has removed some
+          """, limit: .init("removed-ranges", UInt64(countMax))))
+    }
+    return .success(DeletionPlan(report: report(stream, kept), stream: stream, remaining: remaining))
+  }
+
+  private static func report(_ stream: StreamInfo, _ ranges: [ClosedRange<UInt64>]) -> DeletionReport {
+    let count = ranges.reduce(0) { $0 + ($1.upperBound - $1.lowerBound + 1) }
+    var numbers: ClosedRange<UInt64>?
+    if let first = ranges.first, let last = ranges.last { numbers = first.lowerBound...last.upperBound }
+    let share = Double(count) / Double(max(stream.keptEntryCount, 1))
+    return DeletionReport(
+      incarnation: stream.incarnation, numbers: numbers, entryCount: count,
+      byteCount: UInt64(Double(stream.keptByteCount) * min(share, 1)))
+  }
+}

@@ -1,0 +1,15 @@
+package import LogsWire
+
+extension Store {
+  /// What `delete` would do now.
+  package func look(at deletion: Deletion) -> Result<DeletionReport, Refusal> {
+    DeletionPlan.make(deletion, catalog).map(\.report)
+  }
+
+  /// Deletes entries: when `then` is called with a report, no reader finds them any more, whatever happens.
+  ///
+  /// - Parameter then: called on the thread that commits.
+  package func delete(_ deletion: Deletion, then: @escaping @Sendable (Result<DeletionReport, Refusal>) -> Void) {
+    if let refusal = queue.enqueue(QueuedDeletion(deletion: deletion, then: then)) { then(.failure(refusal)) }
+  }
+}

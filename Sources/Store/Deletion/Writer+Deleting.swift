@@ -1,0 +1,68 @@
+internal import LogsDisk
+internal import LogsSystem
+internal import LogsWire
+
+/// Deletions, done between two groups: what goes and the entry of the audit that says so are one transaction.
+extension Writer {
+  /// - Throws: what stops the store.
+  func delete(_ queued: QueuedDeletion) throws(StoreError) {
+    let plan: DeletionPlan
+    switch DeletionPlan.make(queued.deletion, catalog) {
+    case .failure(let refusal): return queued.then(.failure(refusal))
+    case .success(let made): plan = made
+    }
+    if plan.remaining != nil, plan.report.entryCount == 0 { return queued.then(.success(plan.report)) }
+    // More streams than may be are better than a deletion that nobody can make.
+    var context = context(obstacle: nil)
+    context.streamCountMax = .max
+    let entry = AuditEntry(queued.deletion, plan.report, time: context.now)
+    let draft = GroupDraft(own: entry.batch(), in: AuditEntry.stream, catalog: catalog, context: context)
+    var failure = record(plan, draft)
+    if let error = failure, error.isDiskFull, try retention.giveUpReserve() { failure = record(plan, draft) }
+    if let error = failure {
+      let failed = StoreError(error, while: "delete from")
+      guard error.meansNothingStored else {
+        queued.then(.failure(Refusal(failed, mayHaveTakenEffect: true)))
+        throw failed
+      }
+      configuration.log("nothing was deleted: \(failed)")
+      return queued.then(
+        .failure(
+          Refusal(
+            error.isDiskFull ? .diskFull : .overloaded, "nothing was deleted: \(failed)", isRetryable: true,
+            retryAfterMilliseconds: 1000)))
+    }
+    publish(plan, draft)
+    configuration.log(entry.text)
+    queued.then(.success(plan.report))
+  }
+
+  private func record(_ plan: DeletionPlan, _ draft: GroupDraft) -> SQLiteError? {
+    do throws(SQLiteError) {
+      if let remaining = plan.remaining {
+        try active.commit(changed: [remaining], draft)
+      } else {
+        try active.commit(changed: [], deleted: plan.stream, draft)
+      }
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  private func publish(_ plan: DeletionPlan, _ draft: GroupDraft) {
+    if let remaining = plan.remaining {
+      catalog.publish([remaining])
+      rollover.note(changed: [remaining])
+    } else {
+      // First the catalog: a mark that is looked up from now on is one of the next stream of that name.
+      catalog.delete(plan.stream.id)
+      queue.forgetMarks(of: plan.stream.name)
+      tail.drop(plan.stream.id)
+      rollover.note(changed: [], deleted: plan.stream)
+    }
+    let runs = publish(draft)
+    rollover.note(draft)
+    sink.committed(Commit(replies: [], runs: runs, deleted: plan.remaining == nil ? [plan.stream] : []))
+  }
+}
