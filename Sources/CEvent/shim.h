@@ -37,14 +37,15 @@ static inline void logs_timerfd_clear(int descriptor) {
   (void)!read(descriptor, &count, sizeof count);
 }
 
-// The process at the other end of a Unix socket; -1 if unknown.
-static inline int logs_peer_process(int descriptor) {
-  struct {
-    pid_t process;
-    uid_t user;
-    gid_t group;
-  } credentials;
-  socklen_t size = sizeof credentials;
-  if (getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return -1;
-  return credentials.process;
+// A process at the other end of a Unix socket, when it connected; struct ucred of unix(7).
+struct logs_peer {
+  pid_t process;
+  uid_t user;
+  gid_t group;
+};
+
+// 0, or -1 and errno if it is unknown.
+static inline int logs_peer_of(int descriptor, struct logs_peer *peer) {
+  socklen_t size = sizeof *peer;
+  return getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, peer, &size);
 }

@@ -17,6 +17,8 @@ package final class Connection: LoopMember {
   package let loop: EventLoop
   /// The other side, for messages: `127.0.0.1:5647`, `unix socket of process 12`.
   package let peer: String
+  /// The process on the other side, of a Unix socket that was accepted; nil for others.
+  package let peerProcess: PeerProcess?
   /// Gets the events. While it is nil, nothing is read.
   package var handler: (any ConnectionHandler)? {
     didSet { handlerChanged() }
@@ -67,14 +69,20 @@ package final class Connection: LoopMember {
     adopting socket: AcceptedSocket, on loop: EventLoop, meter: OutputMeter? = nil,
     userTimeout: Duration = TCPOptions.userTimeout
   ) {
-    self.init(descriptor: socket.take(), peer: socket.peer, loop: loop, meter: meter, userTimeout: userTimeout)
+    self.init(
+      descriptor: socket.take(), peer: socket.peer, peerProcess: socket.process, loop: loop, meter: meter,
+      userTimeout: userTimeout)
   }
 
-  init(descriptor: consuming Descriptor, peer: String, loop: EventLoop, meter: OutputMeter?, userTimeout: Duration) {
+  init(
+    descriptor: consuming Descriptor, peer: String, peerProcess: PeerProcess? = nil, loop: EventLoop,
+    meter: OutputMeter?, userTimeout: Duration
+  ) {
     loop.requireOnLoop()
     output = OutputBuffer(meter: meter)
     self.loop = loop
     self.peer = peer
+    self.peerProcess = peerProcess
     lastReceived = loop.now
     lastProgress = loop.now
     TCPOptions.set(on: descriptor.number, userTimeout: userTimeout)

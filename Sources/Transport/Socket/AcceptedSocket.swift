@@ -6,10 +6,13 @@ internal import Synchronization
 package final class AcceptedSocket: Sendable {
   /// The other side, for messages and limits: `127.0.0.1:41234`, `unix socket of process 12`.
   package let peer: String
+  /// Nil unless it is a Unix socket.
+  package let process: PeerProcess?
   private let number: Atomic<Int32>
 
-  init(_ descriptor: consuming Descriptor, peer: String) {
+  init(_ descriptor: consuming Descriptor, peer: String, process: PeerProcess?) {
     self.peer = peer
+    self.process = process
     number = Atomic(descriptor.release())
   }
 

@@ -85,9 +85,10 @@ struct SocketAddress: Sendable {
     let number = unsafe address.withMutablePointer { unsafe logs_accept(descriptor, $0, $1) }
     guard number >= 0 else { throw .last }
     // Peers on Unix sockets have no address.
-    let peer =
-      address.family == AF_UNIX ? "unix socket of process \(logs_peer_process(number))" : address.description
-    return AcceptedSocket(Descriptor(adopting: number), peer: peer)
+    let isUnix = address.family == AF_UNIX
+    let process = isUnix ? PeerProcess(of: number) : nil
+    let peer = isUnix ? "unix socket of process \(process?.number ?? -1)" : address.description
+    return AcceptedSocket(Descriptor(adopting: number), peer: peer, process: process)
   }
 
   /// The port of a TCP address.
