@@ -85,11 +85,15 @@ package enum Limits {
   /// A value in an answer.
   package static let fieldTextByteCountMax = 1024
 
+  // Deletions
+  /// Deletions that a server has under way for all its clients.
+  package static let deletionCountMax = 64
+
   // Followers
   package static let selectorCountMax = 1024
   package static let listingStreamCountMax = 1000
   /// Streams in one HEADS.
   package static let headCountMax = 1000
-  /// LIST and STAT in flight on a connection: the server builds each answer in memory.
+  /// LIST, STAT and DELETE in flight on a connection: the server builds each answer in memory.
   package static let requestCountMax = 64
 }

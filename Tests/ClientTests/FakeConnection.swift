@@ -121,6 +121,7 @@ final class FakeConnection: ConnectionHandler {
         let tally = Tally(query.kind)
         send(session.answer(id, .result(tally.result(missingCount: 0))))
       case .cancelQuery(let id): send(session.end(id, .cancelled))
+      case .delete(let id, let request): delete(id, request)
       case .close: cut()
       }
     }
@@ -176,6 +177,20 @@ final class FakeConnection: ConnectionHandler {
         byteCount: 0, lastReceived: 0, isSealed: stream.isSealed)
     }
     send(session.answer(id, .listing(Listing(streams: Array(page), hasMore: names.count > limit))))
+  }
+
+  private func delete(_ id: UInt32, _ request: DeleteRequest) {
+    server.record.deletions.append(request)
+    if let refusal = server.faults.onDelete(request) { return send(session.refuse(id, refusal)) }
+    let result = server.delete(request)
+    if server.faults.lostDeletionCount > 0 {
+      server.faults.lostDeletionCount -= 1
+      return cut()
+    }
+    switch result {
+    case .success(let summary): send(session.answer(id, .deleted(summary)))
+    case .failure(let refusal): send(session.refuse(id, refusal))
+    }
   }
 
   // MARK: Following

@@ -23,6 +23,9 @@ final class FakeServer: @unchecked Sendable {
     /// The answer instead of entries, to a request that was accepted.
     var onDelivery: () -> Refusal? = { nil }
     var onList: () -> Refusal? = { nil }
+    var onDelete: (DeleteRequest) -> Refusal? = { _ in nil }
+    /// How many answers to DELETE are lost, each along with its connection.
+    var lostDeletionCount = 0
     /// Whether a subscription that ends at the head ends after its first batch.
     var endsEarly = false
     /// Which batches are skipped for followers, and why, by their first sequence numbers.
@@ -40,6 +43,7 @@ final class FakeServer: @unchecked Sendable {
     var follows: [Follow] = []
     /// Counted by a test's own `onList`.
     var listCount = 0
+    var deletions: [DeleteRequest] = []
     var openFollowCountMax = 0
     var cancelCount = 0
     var openConnectionCount = 0
@@ -181,6 +185,25 @@ final class FakeServer: @unchecked Sendable {
     else { return .failure(Refusal(.internalError, "no such stream")) }
     for connection in connections { connection.pump() }
     return result
+  }
+
+  /// Deletes as the specification says, but a range takes everything before it as well.
+  func delete(_ request: DeleteRequest) -> Result<DeletionSummary, Refusal> {
+    guard let stream = streams[request.stream] else { return .failure(Refusal(.unknownStream, "no such stream")) }
+    if request.incarnation != .any, request.incarnation != stream.incarnation {
+      return .failure(Refusal(.streamReplaced, "another history"))
+    }
+    let kept = stream.first...max(stream.head, stream.first)
+    let numbers = stream.first > stream.head ? nil : request.numbers.map { $0.clamped(to: kept) } ?? kept
+    let isHit = request.numbers.map { $0.overlaps(kept) } ?? true
+    let found = isHit ? numbers : nil
+    if !request.isDryRun {
+      if request.numbers == nil { streams[request.stream] = nil }
+      if request.numbers != nil, let found { streams[request.stream]?.first = found.upperBound + 1 }
+    }
+    let count = found.map { $0.upperBound - $0.lowerBound + 1 } ?? 0
+    return .success(
+      DeletionSummary(incarnation: stream.incarnation, numbers: found, entryCount: count, byteCount: 100 * count))
   }
 
   /// Replaces a stream's history.

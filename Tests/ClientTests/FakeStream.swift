@@ -11,6 +11,8 @@ struct FakeStream {
   let incarnation: Incarnation
   var batches: [Batch] = []
   var head: UInt64 = 0
+  /// The first number that is not deleted.
+  var first: UInt64 = 1
   var isSealed = false
   var marks: [ProducerID: Mark] = [:]
 

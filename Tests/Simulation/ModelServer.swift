@@ -194,6 +194,9 @@ final class ModelServer {
         let refusal = Refusal(.unsupported, "the model has no queries")
         send(connection.session.refuse(id, refusal), connection)
       case .cancelQuery: break
+      case .delete(let id, _):
+        let refusal = Refusal(.unsupported, "the model deletes nothing")
+        send(connection.session.refuse(id, refusal), connection)
       case .close(let reason, _):
         simulation.trace("\(connection.name) server closes: \(reason)")
         connection.link.close(from: .server)

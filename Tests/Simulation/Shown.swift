@@ -15,6 +15,7 @@ extension ServerSession.Action {
     case .stat(let id): "stat \(id)"
     case .query(let id, _): "query \(id)"
     case .cancelQuery(let id): "cancelQuery \(id)"
+    case .delete(let id, let request): "delete \(id) \(request.stream)\(request.isDryRun ? " dry" : "")"
     case .close: "close"
     }
   }
@@ -39,6 +40,7 @@ extension ClientSession.Event {
     case .answered(let id, let facts): "answered \(id) \(facts.count)"
     case .progressed(let id, let progress): "progressed \(id) \(progress.entryCount)/\(progress.allEntryCount)"
     case .counted(let id, let result): "counted \(id) \(result.entryCount)"
+    case .deleted(let id, let summary): "deleted \(id) \(summary.entryCount)"
     case .goingAway: "goingAway"
     case .failed(let refusal): "failed \(refusal.code)"
     }

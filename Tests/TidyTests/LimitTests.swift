@@ -73,6 +73,11 @@ import Testing
     #expect(rows.isSuperset(of: Self.others))
   }
 
+  @Test func `the limit on deletions is that of the code`() throws {
+    let row = "| `deletions` | \(Limits.deletionCountMax) DELETE under way"
+    #expect(try Tree.file("spec/limits.md").lines.contains { $0.hasPrefix(row) })
+  }
+
   private static func number(_ value: Int) -> String {
     let digits = String(value)
     return value < 1_000 ? digits : "\(digits.dropLast(3)),\(digits.suffix(3))"

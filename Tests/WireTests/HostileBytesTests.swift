@@ -275,7 +275,7 @@ import Testing
         if random.chance(10) { bytes.removeLast(Int.random(in: 0...bytes.count, using: &random)) }
         for action in server.receive(bytes) {
           switch action {
-          case .list, .stat: requests += 1
+          case .list, .stat, .delete: requests += 1
           case .follow(let id, _):
             if random.chance(2) { _ = server.tell(id, .live) }
           case .append(let id, _):
@@ -303,7 +303,7 @@ import Testing
         for number in 1...3 {
           _ = client.append(Sample.append(number: UInt64(number)), entryCount: number)
         }
-        _ = (client.list(ListRequest()), client.stat())
+        _ = (client.list(ListRequest()), client.stat(), client.delete(DeleteRequest(stream: Sample.web)))
         client.receive([
           Message.stream(Sample.announcement(position: UInt64(position))).frame(id: 1),
           Message.resolved(streamCount: 1).frame(id: 1),

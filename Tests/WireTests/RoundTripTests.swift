@@ -283,6 +283,8 @@ import Testing
       case (.query(let left), .query(let right)): #expect(left == right, replay)
       case (.progress(let left), .progress(let right)): #expect(left == right, replay)
       case (.result(let left), .result(let right)): #expect(left == right, replay)
+      case (.delete(let left), .delete(let right)): #expect(left == right, replay)
+      case (.deleted(let left), .deleted(let right)): #expect(left == right, replay)
       case (.append(let left), .append(let right)):
         #expect(left.batch == right.batch && left.stream == right.stream && left.producer == right.producer, replay)
         #expect(left.number == right.number && left.floor == right.floor, replay)

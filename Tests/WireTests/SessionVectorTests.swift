@@ -14,6 +14,10 @@ import Testing
       "authorize reference 1 s3cret", "append 1 web #1", "query 2", "query 3", "query 4", "query 5", "query 6",
       "cancelQuery 5", "follow 7", "query 8",
     ],
+    "deletions": [
+      "authorize reference 1 s3cret", "append 1 web #1", "delete 2 web dry", "delete 3 web", "delete 4 web",
+      "delete 5 web", "delete 6 web", "append 7 web #2", "delete 8 web", "delete 9 $audit",
+    ],
   ]
 
   private static let told = [
@@ -28,9 +32,13 @@ import Testing
       "counted 4 0", "progressed 5 0/2", "counted 6 2", "announced 7 web 0", "resolved 7", "delivered 7 1-2",
       "ended 7 until", "refused 8 filter_too_costly", "goingAway",
     ],
+    "deletions": [
+      "welcomed", "acknowledged 1 1+2", "deleted 2 1", "deleted 3 1", "deleted 4 0", "deleted 5 1",
+      "refused 6 unknown_stream", "acknowledged 7 1+1", "refused 8 stream_replaced", "refused 9 forbidden", "goingAway",
+    ],
   ]
 
-  @Test(arguments: ["append-and-follow", "queries"])
+  @Test(arguments: ["append-and-follow", "queries", "deletions"])
   func `a server accepts the client's frames, and answers as in the transcript`(_ name: String) throws {
     let lines = try SessionVector(name).lines
     guard case .welcome(let welcome) = lines[1].message else { throw InvalidEntry("WELCOME is the second frame") }
@@ -74,11 +82,12 @@ import Testing
       guard server.creditLeft(line.id) > 0 else { return nil }
       return server.deliver(line.id, range, batches: batches)
     case .end(let reason): return server.end(line.id, reason)
-    case .listing, .status, .result: return server.answer(line.id, line.message)
+    case .listing, .status, .result, .deleted: return server.answer(line.id, line.message)
     case .goAway(let goAway):
       for case .send(let frame) in server.drain(goAway) { return frame }
       return nil
-    case .hello, .ping, .append, .complete, .follow, .credit, .cancel, .list, .stat, .query: return nil
+    case .hello, .ping, .append, .complete, .follow, .credit, .cancel, .list, .stat, .query, .delete:
+      return nil
     }
   }
 
@@ -95,7 +104,7 @@ import Testing
     #expect(actions.map(\.shown).last == "close")
   }
 
-  @Test(arguments: ["append-and-follow", "queries"])
+  @Test(arguments: ["append-and-follow", "queries", "deletions"])
   func `a client with the same requests sends the same bytes, and accepts the server's frames`(_ name: String) throws {
     var client = ClientSession(handshakeMillisecondsMax: 1000, now: .zero)
     var sent: [[UInt8]] = []
@@ -134,8 +143,9 @@ import Testing
     case .list(let request): return client.list(request).frame
     case .stat: return client.stat().frame
     case .query(let query): return client.query(query).frame
+    case .delete(let request): return client.delete(request).frame
     case .welcome, .error, .ping, .pong, .goAway, .ack, .stream, .resolved, .batch, .skip, .live, .end, .listing,
-      .status, .heads, .result, .progress:
+      .status, .heads, .result, .progress, .deleted:
       return nil
     }
   }

@@ -178,8 +178,8 @@ def decode_extensions(r, type):
 TYPES = {1: "HELLO", 2: "WELCOME", 3: "ERROR", 4: "PING", 5: "PONG", 6: "GOAWAY", 10: "APPEND", 11: "ACK", 12: "COMPLETE",
          20: "FOLLOW", 21: "STREAM", 22: "RESOLVED", 23: "BATCH", 24: "SKIP", 25: "LIVE", 26: "END", 27: "CREDIT",
          28: "CANCEL", 30: "LIST", 31: "LISTING", 32: "STAT", 33: "STATUS", 34: "QUERY", 35: "RESULT", 36: "PROGRESS",
-         130: "HEADS"}
-REQUESTS = ("APPEND", "COMPLETE", "FOLLOW", "LIST", "STAT", "QUERY")
+         44: "DELETE", 46: "DELETED", 130: "HEADS"}
+REQUESTS = ("APPEND", "COMPLETE", "FOLLOW", "LIST", "STAT", "QUERY", "DELETE")
 
 # 4. Messages ---------------------------------------------------------------------------------------------------------
 
@@ -219,6 +219,8 @@ FIELDS = {
     "PROGRESS": [("entries", "u64"), ("all", "u64"), ("bytes", "u64"), ("time", "i64")],
     "RESULT": [("resultFlags", "u8"), ("", "zero3"), ("spanCount", "u32"), ("fieldCount", "u32"), ("", "zero4"),
                ("entries", "u64"), ("missing", "u64"), ("spans", "spans"), ("fields", "summaries")],
+    "DELETE": [("deleteFlags", "u8"), ("", "zero7"), ("incarnation", "u64"), ("from", "u64"), ("to", "u64"), ("stream", "name")],
+    "DELETED": [("incarnation", "u64"), ("entries", "u64"), ("bytes", "u64"), ("from", "u64"), ("to", "u64")],
 }
 STREAM_ROW = [("incarnation", "u64"), ("first", "u64"), ("head", "u64"), ("entries", "u64"), ("bytes", "u64"),
               ("lastReceived", "i64"), ("state", "u8"), ("stream", "name")]
@@ -360,6 +362,15 @@ def rules(type, m):
         for kind, _, _, _, _, *values in m["fields"]:
             yield kind > 2, "unknown kind of field"
             yield any(len(text) > FIELD_TEXT_MAX for text in values[1::2]), "a value is longer than 1,024 bytes"
+    if type in ("DELETE", "DELETED"):
+        none = m["from"] == m["to"] == 0
+        yield not none and not 1 <= m["from"] <= m["to"] <= NUMBER_MAX, "from and to are neither 0 nor a range of sequence numbers"
+    if type == "DELETE":
+        yield m["deleteFlags"] & 0xFE, "flags 1 to 7 must be zero"
+        yield bad_name(m["stream"], own=True), "not a stream name"
+    if type == "DELETED":
+        yield none and m["entries"], "entries without a range"
+        yield not none and not 1 <= m["entries"] <= m["to"] - m["from"] + 1, "entries is not 1 to the length of the range"
 
 
 # 5. Batch ------------------------------------------------------------------------------------------------------------

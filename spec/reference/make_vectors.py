@@ -137,6 +137,8 @@ MESSAGES = {
     "progress": ("PROGRESS", 10, dict(entries=65_536, all=200_000, bytes=4 * MIB, time=1_792_454_400_123_456_789)),
     "result": ("RESULT", 10, dict(entries=7, missing=100, spans=[
         (TIME, 0, 0, 0, 0, 0, 2, 1), (TIME + 120_000_000_000, 0, 0, 0, 0, 0, 4, 0)])),
+    "delete": ("DELETE", 11, {"deleteFlags": 0, "incarnation": INCARNATION, "from": 1, "to": 4_999, "stream": STREAM}),
+    "deleted": ("DELETED", 11, {"incarnation": INCARNATION, "entries": 4_000, "bytes": 1_250_000, "from": 1_000, "to": 4_999}),
 }
 
 
@@ -209,6 +211,13 @@ valid("result-capped", "RESULT from which fields were left out, with a name and 
     "RESULT", 10, resultFlags=1, entries=5, fields=[(2, 1, 1, 5, b"n" * 255, 5, b"v" * 1024)]))
 valid("result-ignored-flags", "RESULT with flags that nobody knows, in a field, too", frame(
     "RESULT", 10, resultFlags=0xFE, entries=1, fields=[(0, 0xFE, 1, 1, b"", 1, b"web")]))
+valid("delete-stream", "DELETE of a whole stream, whatever its incarnation", message("delete", **{"incarnation": 0, "from": 0, "to": 0}))
+valid("delete-dry-run", "DELETE that only asks what would go", message("delete", **{"deleteFlags": 1, "incarnation": 0, "from": 0, "to": 0}))
+valid("delete-last-number", "DELETE of the last number that there is", message("delete", **{"from": 2**63 - 1, "to": 2**63 - 1}))
+valid("delete-server-name", "DELETE of one of the server's own streams: well-formed, and forbidden", message("delete", stream=b"$audit"))
+valid("deleted-nothing", "DELETED without an entry that goes", message("deleted", **{"entries": 0, "bytes": 0, "from": 0, "to": 0}))
+valid("deleted-all-numbers", "DELETED of every number that there is", message("deleted", **{"entries": 2**63 - 1, "from": 1, "to": 2**63 - 1}))
+valid("error-unknown-stream", "ERROR unknown_stream", frame("ERROR", 11, code=44, text=b"there is no stream 'web'"))
 valid("frame-unknown-type", "A frame of an unknown type from 128 up, which is ignored", frame(200, 3, control=b"whatever"))
 valid("frame-ignored-flags", "PING with the flags that are ignored", frame("PING", 0, flags=0xF0, token=1))
 valid("extension-unknown", "PING with two extensions that nobody knows, which are skipped",
@@ -255,7 +264,7 @@ flipped[8] = ("number", struct.pack("<Q", 7))
 invalid("check-control-flipped", "a byte of the control part was changed", flipped, "check", "protocol_violation")
 
 # Control parts: cut short, too long, zero bytes, lengths that lie
-REQUESTS = ("append", "complete", "follow", "list", "stat", "query")
+REQUESTS = ("append", "complete", "follow", "list", "stat", "query", "delete")
 
 
 def bad_control(name, of, reason, pieces, step="control", error=None):
@@ -418,6 +427,20 @@ for name, of, reason, others in [
     ("query-selector-kind", "query", "unknown kind of selector", dict(selectors=[(2, b"a")])),
     ("query-selector-star", "query", "a * in a selector that is no pattern", dict(selectors=[(0, b"a*")])),
     ("query-pattern", "query", "a byte that no pattern may have", dict(selectors=[(1, b"a[b]")])),
+    ("delete-flags", "delete", "flags bit 1 must be zero", dict(deleteFlags=2)),
+    ("delete-from-0", "delete", "from is 0, to is not", {"from": 0}),
+    ("delete-to-0", "delete", "to is 0, from is not", {"to": 0}),
+    ("delete-from-above-to", "delete", "from is above to", {"from": 5_000}),
+    ("delete-to-64-bits", "delete", "to is above 2^63 - 1", {"to": 2**63}),
+    ("delete-stream-empty", "delete", "the stream's name is empty", dict(stream=b"")),
+    ("delete-stream-pattern", "delete", "a pattern in the place of a name", dict(stream=b"docker/*")),
+    ("delete-server-name-empty", "delete", "a name of $ alone", dict(stream=b"$")),
+    ("deleted-from-0", "deleted", "from is 0, to is not", {"from": 0}),
+    ("deleted-from-above-to", "deleted", "from is above to", {"from": 5_000}),
+    ("deleted-to-64-bits", "deleted", "to is above 2^63 - 1", {"to": 2**63}),
+    ("deleted-entries-0", "deleted", "a range without an entry", dict(entries=0)),
+    ("deleted-entries-above", "deleted", "more entries than numbers in the range", dict(entries=4_001)),
+    ("deleted-entries-none", "deleted", "entries without a range", {"from": 0, "to": 0}),
     ("result-span-twice", "result", "two spans of the same start", dict(spans=[(0,) * 8, (0,) * 8])),
     ("result-spans-descend", "result", "spans do not ascend", dict(spans=[(1,) * 8, (-1,) + (0,) * 7])),
     ("result-field-kind", "result", "unknown kind of field", dict(fields=[(3, 0, 0, 1, b"")])),
@@ -832,6 +855,25 @@ session("queries", "queries that are answered, refused and cancelled, and a subs
     (S, frame("BATCH", 7, ONLY_ONE, **{"handle": 0, "from": 1, "to": 2})), (S, frame("END", 7, reason=3)),
     (C, frame("QUERY", 8, kind=1, selectors=[(1, b"**")], extensions=[(FILTER, b"/(a+)+$/")])),
     (S, frame("ERROR", 8, code=43, text=b"the expression takes too many steps")),
+    (S, message("goaway"))])
+
+HELD = dict(deleteFlags=0, incarnation=INCARNATION, stream=STREAM)
+session("deletions", "what would go, a range that is deleted, a stream that is, and deletions that are refused", [
+    (C, message("hello", features=0)), (S, message("welcome")),
+    (C, append(1, 1, FIRST)), (S, frame("ACK", 1, appends=1, incarnation=INCARNATION, firstSequence=1, count=2)),
+    (C, frame("DELETE", 2, **{"deleteFlags": 1, "incarnation": 0, "from": 1, "to": 1, "stream": STREAM})),
+    (S, frame("DELETED", 2, **{"incarnation": INCARNATION, "entries": 1, "bytes": 62, "from": 1, "to": 1})),
+    (C, frame("DELETE", 3, **{**HELD, "from": 1, "to": 1})),
+    (S, frame("DELETED", 3, **{"incarnation": INCARNATION, "entries": 1, "bytes": 62, "from": 1, "to": 1})),
+    (C, frame("DELETE", 4, **{**HELD, "from": 1, "to": 1})), (C, frame("DELETE", 5, **HELD)),
+    (S, frame("DELETED", 4, incarnation=INCARNATION)),
+    (S, frame("DELETED", 5, **{"incarnation": INCARNATION, "entries": 1, "bytes": 62, "from": 2, "to": 2})),
+    (C, frame("DELETE", 6, **HELD)), (S, frame("ERROR", 6, code=44, text=b"there is no stream 'web'")),
+    (C, frame("APPEND", 7, SECOND, producer=PRODUCER, number=2, floor=2, stream=STREAM)),
+    (S, frame("ACK", 7, appends=1, incarnation=INCARNATION + 1, firstSequence=1, count=1)),
+    (C, frame("DELETE", 8, **HELD)),
+    (S, frame("ERROR", 8, code=40, text=b"another incarnation", extensions=[(3, struct.pack("<QQ", INCARNATION + 1, 1) + STREAM)])),
+    (C, frame("DELETE", 9, **{**HELD, "stream": b"$audit"})), (S, frame("ERROR", 9, code=6, text=b"the server's own streams stay")),
     (S, message("goaway"))])
 
 print(f"{len(NAMES)} vectors")

@@ -78,12 +78,12 @@ extension ClientCore {
     closeIfDone()
   }
 
-  /// What has no answer yet is requested again on the next connection.
+  /// What has no answer yet is requested again on the next connection, but for deletions.
   func disconnect(_ error: LogError) {
     appends.disconnect()
     subscriptions.disconnected(error)
     carryOutFollows()
-    interruptRequests()
+    interruptRequests(error)
   }
 
   /// Ends what belongs to the current phase.
@@ -156,6 +156,7 @@ extension ClientCore {
     case .answered(let id, let facts): answered(id, .facts(facts))
     case .progressed(let id, let progress): progressed(id, progress)
     case .counted(let id, let result): answered(id, .counts(result))
+    case .deleted(let id, let summary): answered(id, .deletion(summary))
     }
   }
 }

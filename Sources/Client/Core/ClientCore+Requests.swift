@@ -1,18 +1,29 @@
 internal import LogsTransport
 internal import LogsWire
 
-/// A request that changes nothing, so it can be repeated on every connection until there is an answer.
+/// A request that is repeated on every connection until there is an answer, unless it changes something: a deletion is
+/// sent again only after a refusal that says that it has not taken effect.
 struct PendingRequest {
   enum Kind: Sendable {
     case list(ListRequest)
     case stat
     case query(Query)
+    case delete(DeleteRequest)
+
+    /// Whether it may be made again when nothing is known about the first time.
+    var isRepeatable: Bool {
+      switch self {
+      case .list, .stat, .query: true
+      case .delete(let request): request.isDryRun
+      }
+    }
   }
 
   enum Answer: Sendable {
     case listing(Listing)
     case facts([ServerFact])
     case counts(QueryResult)
+    case deletion(DeletionSummary)
   }
 
   let kind: Kind
@@ -23,6 +34,9 @@ struct PendingRequest {
   var progress: (@Sendable (QueryProgress) -> Void)?
   /// Makes it again after a refusal; nil when it does not wait for that.
   var retryTimer: LoopTimer?
+
+  /// Whether it is on its way and may have changed something.
+  var mayHaveTakenEffect: Bool { id != nil && !kind.isRepeatable }
 }
 
 extension ClientCore {
@@ -47,6 +61,14 @@ extension ClientCore {
       throw LogError(.protocolViolation, "the server answered QUERY with something else")
     }
     return result
+  }
+
+  func delete(_ request: DeleteRequest) async throws(LogError) -> DeletionSummary {
+    guard case .deletion(let summary) = try await answer(.delete(request)) else {
+      throw LogError(
+        .protocolViolation, "the server answered DELETE with something else", mayHaveTakenEffect: !request.isDryRun)
+    }
+    return summary
   }
 
   private func answer(
@@ -74,7 +96,8 @@ extension ClientCore {
       requestKeys[id] = nil
       if case .query = request.kind { openLink?.cancel(id) }
     }
-    request.waiter.resume(returning: .failure(.cancelled("the request")))
+    let error = LogError.cancelled("the request", mayHaveTakenEffect: request.mayHaveTakenEffect)
+    request.waiter.resume(returning: .failure(error))
   }
 
   func makeRequest(_ key: UInt64) {
@@ -86,6 +109,7 @@ extension ClientCore {
       case .list(let list): link.list(list)
       case .stat: link.stat()
       case .query(let query): link.query(query)
+      case .delete(let request): link.delete(request)
       }
     requests[key]?.id = id
     endRetry(key)
@@ -120,7 +144,9 @@ extension ClientCore {
 
   func requestRefused(_ key: UInt64, _ refusal: Refusal) {
     let error = LogError(refusal)
-    guard refusal.isRetryable, let count = requests[key]?.refusalCount else {
+    // What may have taken effect once is not asked for again.
+    let isSettled = refusal.mayHaveTakenEffect && requests[key]?.kind.isRepeatable == false
+    guard refusal.isRetryable, !isSettled, let count = requests[key]?.refusalCount else {
       take(key)?.waiter.resume(returning: .failure(error))
       return
     }
@@ -136,13 +162,28 @@ extension ClientCore {
     makeRequest(key)
   }
 
-  func interruptRequests() {
+  /// The connection is lost.
+  func interruptRequests(_ error: LogError) {
     requestKeys = [:]
-    for key in requests.keys { requests[key]?.id = nil }
+    for key in requests.keys.sorted() {
+      if requests[key]?.mayHaveTakenEffect == true { fail(key, error) }
+      requests[key]?.id = nil
+    }
   }
 
   func failRequests(_ error: LogError) {
     requestKeys = [:]
-    for key in requests.keys.sorted() { take(key)?.waiter.resume(returning: .failure(error)) }
+    for key in requests.keys.sorted() { fail(key, error) }
+  }
+
+  private func fail(_ key: UInt64, _ error: LogError) {
+    guard let request = take(key) else { return }
+    guard request.mayHaveTakenEffect else { return request.waiter.resume(returning: .failure(error)) }
+    var error = error
+    error.message = "the deletion has no answer and may have taken effect: \(error.message)"
+    // To make it again is up to the caller: the stream may be another one by then.
+    error.isRetryable = false
+    error.mayHaveTakenEffect = true
+    request.waiter.resume(returning: .failure(error))
   }
 }

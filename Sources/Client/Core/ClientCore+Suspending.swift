@@ -1,7 +1,8 @@
 internal import LogsTransport
 internal import LogsWire
 
-/// A pause for the application: no connection, no attempts, no timers, and nothing fails.
+/// A pause for the application: no connection, no attempts, no timers, and nothing fails, except a deletion that was
+/// sent: it may have taken effect.
 ///
 /// For everything that waits, a suspension is like a lost connection (`ClientCore.lose`): batches are sent again under
 /// the same numbers, subscriptions resume after their last entry, and requests are made again. Answers that are on

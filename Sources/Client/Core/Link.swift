@@ -82,6 +82,12 @@ final class Link: ConnectionHandler {
     return id
   }
 
+  func delete(_ request: DeleteRequest) -> UInt32 {
+    let (id, frame) = session.delete(request)
+    send(frame)
+    return id
+  }
+
   /// Closes without notifying the core: at once, unless the session has failed and the server is to learn why.
   func abandon() {
     end()

@@ -1,12 +1,14 @@
 internal import LogsStore
 internal import LogsWire
 
-/// LIST and STAT, answered in the connection's turns, and only as fast as its socket takes the answers.
+/// LIST, STAT and dry runs of DELETE, answered in the connection's turns, and only as fast as its socket takes the
+/// answers.
 extension ServerConnection {
   /// A request that is not answered yet.
   enum Request {
     case list(ListSearch)
     case stat
+    case look(Deletion)
   }
 
   func begin(_ id: UInt32, _ request: Request) {
@@ -21,6 +23,10 @@ extension ServerConnection {
       turn.spend(.status)
       requests[id] = nil
       send(session.answer(id, .status(core.facts())))
+    case .look(let deletion):
+      turn.spend(.stream)
+      requests[id] = nil
+      answer(id, core.store.look(at: deletion))
     case .list(var search):
       guard let listing = search.step(&turn) else {
         requests[id] = .list(search)

@@ -17,12 +17,14 @@ final class ServerConnection {
   /// is full.
   var waitingForTurn = UniqueQueue<UInt32>()
   let reads = ReadSlots()
-  /// LIST and STAT that are not answered yet.
+  /// LIST, STAT and dry runs of DELETE that are not answered yet.
   var requests: [UInt32: Request] = [:]
   var queries: [UInt32: RunningQuery] = [:]
+  /// DELETE that the store is carrying out.
+  var deletions: Set<UInt32> = []
   /// The client sends no more: closes once everything is answered.
   private var hasInputEnded = false
-  /// The server is stopping: closes once every append is answered.
+  /// The server is stopping: closes once every append and deletion is answered.
   private var isDraining = false
   private var client = ""
   private var portion = InputPortion()
@@ -69,6 +71,7 @@ final class ServerConnection {
       case .stat(let id): begin(id, .stat)
       case .query(let id, let query): begin(id, query)
       case .cancelQuery(let id): cancelQuery(id)
+      case .delete(let id, let request): begin(id, request)
       case .close(let reason, let code): leave(because: reason, code.map { .refused($0) } ?? .endedByClient)
       }
     }
@@ -124,6 +127,7 @@ final class ServerConnection {
     requests.removeAll()
     for query in queries.values { query.cancel() }
     queries.removeAll()
+    deletions.removeAll()
     waitingForTurn = UniqueQueue()
   }
 
@@ -212,7 +216,8 @@ extension ServerConnection: ConnectionHandler, SocketClient {
   func abandon() { connection.close() }
 
   func closeIfDone() {
-    guard isDraining ? session.appendCount == 0 : hasInputEnded && session.isAllAnswered else { return }
+    let isSettled = session.appendCount == 0 && deletions.isEmpty
+    guard isDraining ? isSettled : hasInputEnded && session.isAllAnswered else { return }
     finish()
   }
 }

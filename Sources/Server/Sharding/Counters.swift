@@ -16,6 +16,7 @@ package final class Counters: Sendable {
   let subscriptions = Counter()
   let followedStreams = Counter()
   let queries = Counter()
+  let deletions = Counter()
   let deliveredEntries = Counter()
   let deliveredBytes = Counter()
 }

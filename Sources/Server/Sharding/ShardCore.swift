@@ -12,6 +12,9 @@ final class ShardCore {
   private let context: ServerContext
   private var clients: [UInt64: any ShardClient] = [:]
   private var lastClientID: UInt64 = 0
+  /// What gets the answers to the deletions under way.
+  private var deletions: [UInt64: (Result<DeletionReport, Refusal>) -> Void] = [:]
+  private var lastDeletionID: UInt64 = 0
   private var listeners: [Listener] = []
   private var clock: LoopTimer?
   private var spareMemory = SpareMemory()
@@ -54,6 +57,7 @@ final class ShardCore {
   func close() {
     clock?.cancel()
     hub.close()
+    deletions = [:]
   }
 
   var configuration: ServerConfiguration { context.configuration }
@@ -164,6 +168,19 @@ extension ShardCore {
 // MARK: - What other threads bring
 
 extension ShardCore {
+  /// Has the store delete, and calls `then` on this thread, unless the shard has closed by then.
+  func delete(_ deletion: Deletion, then: @escaping (Result<DeletionReport, Refusal>) -> Void) {
+    lastDeletionID += 1
+    // By a number: a reference would cross threads.
+    let id = lastDeletionID
+    deletions[id] = then
+    counters.deletions.add(1)
+    store.delete(deletion) { [shard, counters] result in
+      counters.deletions.add(-1)
+      shard.execute { $0.deletions.removeValue(forKey: id)?(result) }
+    }
+  }
+
   /// What one commit means for this shard: answers to its clients' appends, and what its followers wait for.
   func take(replies: [Reply], runs: [CommittedRun], deleted: [StreamInfo]) {
     for reply in replies { clients[reply.token.client]?.settle(reply.token.request, reply.outcome) }

@@ -139,6 +139,8 @@ package enum FrameType: UInt8, Hashable, Sendable {
   case query = 34
   case result = 35
   case progress = 36
+  case delete = 44
+  case deleted = 46
   /// From 128 up a peer may ignore a type.
   case heads = 130
 
@@ -152,7 +154,7 @@ package enum FrameType: UInt8, Hashable, Sendable {
     switch self {
     case .hello, .welcome, .ping, .pong, .goAway: true
     case .error, .append, .ack, .complete, .follow, .stream, .resolved, .batch, .skip, .live, .end, .credit, .cancel,
-      .list, .listing, .stat, .status, .query, .result, .progress, .heads:
+      .list, .listing, .stat, .status, .query, .result, .progress, .heads, .delete, .deleted:
       false
     }
   }
@@ -160,9 +162,9 @@ package enum FrameType: UInt8, Hashable, Sendable {
   /// Whether the frame begins something that ends with an answer on its id.
   var isRequest: Bool {
     switch self {
-    case .append, .complete, .follow, .list, .stat, .query: true
+    case .append, .complete, .follow, .list, .stat, .query, .delete: true
     case .hello, .welcome, .error, .ping, .pong, .goAway, .ack, .stream, .resolved, .batch, .skip, .live, .end, .credit,
-      .cancel, .listing, .status, .result, .progress, .heads:
+      .cancel, .listing, .status, .result, .progress, .heads, .deleted:
       false
     }
   }

@@ -26,6 +26,8 @@ package enum Message: Sendable {
   case result(QueryResult)
   case progress(QueryProgress)
   case heads([StreamHead])
+  case delete(DeleteRequest)
+  case deleted(DeletionSummary)
 }
 
 /// A frame ready to be sent: the head, and the batches that follow it on the wire, whose bytes are shared.
@@ -65,6 +67,8 @@ extension Message {
     case .result: .result
     case .progress: .progress
     case .heads: .heads
+    case .delete: .delete
+    case .deleted: .deleted
     }
   }
 
@@ -103,6 +107,8 @@ extension Message {
     case .result(let result): result.encode(into: &writer)
     case .progress(let progress): progress.encode(into: &writer)
     case .heads(let heads): StreamHead.encode(heads, into: &writer)
+    case .delete(let request): request.encode(into: &writer)
+    case .deleted(let summary): summary.encode(into: &writer)
     }
     FrameHeader.end(batchByteCount: batches.count, of: &writer)
     return OutgoingFrame(head: writer.finish(), batches: batches)
@@ -137,8 +143,9 @@ extension Message {
     case .listing: return .listing(try Listing(decoding: control))
     case .goAway: return .goAway(try GoAway(decoding: control))
     case .query: return .query(try Query(decoding: control))
+    case .delete: return .delete(try DeleteRequest(decoding: control))
     case .hello, .welcome, .ping, .pong, .ack, .resolved, .batch, .skip, .live, .end, .credit, .cancel, .stat, .status,
-      .result, .progress, .heads:
+      .result, .progress, .heads, .deleted:
       var reader = ByteReader(control)
       let message: Message
       do { message = try plain(frame, &reader) } catch { throw Refusal(.protocolViolation, error.description) }
@@ -176,7 +183,8 @@ extension Message {
     case .result: return .result(try QueryResult(from: &reader))
     case .progress: return .progress(try QueryProgress(from: &reader))
     case .heads: return .heads(try StreamHead.list(from: &reader))
-    case .error, .goAway, .append, .complete, .follow, .stream, .list, .listing, .query:
+    case .deleted: return .deleted(try DeletionSummary(from: &reader))
+    case .error, .goAway, .append, .complete, .follow, .stream, .list, .listing, .query, .delete:
       preconditionFailure("messages with names or extensions are decoded by their own initializers")
     }
   }

@@ -17,6 +17,7 @@ extension ClientSession {
     case progressed(id: UInt32, QueryProgress)
     case counted(id: UInt32, QueryResult)
     case answered(id: UInt32, [ServerFact])
+    case deleted(id: UInt32, DeletionSummary)
     case goingAway(GoAway)
     /// The connection must be closed; nothing follows.
     case failed(Refusal)

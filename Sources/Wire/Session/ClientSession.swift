@@ -121,7 +121,7 @@ extension ClientSession {
     return frame(.cancel, id: id)
   }
 
-  /// Whether one more LIST or STAT is allowed now.
+  /// Whether one more LIST, STAT or DELETE is allowed now.
   package var canRequest: Bool { isOpen && !isLeaving && requests.count < Limits.requestCountMax }
 
   /// - Precondition: `canRequest`.
@@ -141,6 +141,11 @@ extension ClientSession {
 
   /// - Precondition: `canRequest`.
   package mutating func stat() -> (id: UInt32, frame: OutgoingFrame) { makeRequest(.stat) }
+
+  /// - Precondition: `canRequest`.
+  package mutating func delete(_ request: DeleteRequest) -> (id: UInt32, frame: OutgoingFrame) {
+    makeRequest(.delete(request))
+  }
 
   private mutating func makeRequest(_ message: Message) -> (id: UInt32, frame: OutgoingFrame) {
     let id = nextID()
@@ -273,7 +278,10 @@ extension ClientSession {
     case .status(let facts):
       guard requests.remove(id) != nil else { throw Self.unknown(id) }
       events.append(.answered(id: id, facts))
-    case .hello, .append, .complete, .follow, .credit, .cancel, .list, .stat, .query:
+    case .deleted(let summary):
+      guard requests.remove(id) != nil else { throw Self.unknown(id) }
+      events.append(.deleted(id: id, summary))
+    case .hello, .append, .complete, .follow, .credit, .cancel, .list, .stat, .query, .delete:
       throw Refusal(.protocolViolation, "a server does not send \(frame.type)")
     }
   }
@@ -345,7 +353,7 @@ extension ClientSession {
       try check(heads, of: subscriptions[id])
       events.append(.heads(id: id, heads))
     case .hello, .welcome, .error, .ping, .pong, .goAway, .append, .ack, .complete, .follow, .end, .credit, .cancel,
-      .list, .listing, .stat, .status, .query, .result, .progress:
+      .list, .listing, .stat, .status, .query, .result, .progress, .delete, .deleted:
       preconditionFailure("only frames of a subscription come here")
     }
   }

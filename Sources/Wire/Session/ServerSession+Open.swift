@@ -37,7 +37,7 @@ extension ServerSession {
     private var lastLane: LaneCount?
     private var appendByteCount = 0
     private var subscriptions: [UInt32: Subscription] = [:]
-    /// LIST and STAT that are not answered yet.
+    /// LIST, STAT and DELETE that are not answered yet.
     private var requests: Set<UInt32> = []
     private var queries: Set<UInt32> = []
 
@@ -139,13 +139,14 @@ extension ServerSession.Open {
     case .query(let query): try begin(id: frame.id, query, &actions)
     case .list(let request): try accept(.list(id: frame.id, request), id: frame.id, &actions)
     case .stat: try accept(.stat(id: frame.id), id: frame.id, &actions)
+    case .delete(let request): try accept(.delete(id: frame.id, request), id: frame.id, &actions)
     case .error(let refusal):
       guard frame.id == 0 else {
         throw Refusal(.protocolViolation, "a client's ERROR ends the connection; its id is 0, not \(frame.id)")
       }
       return refusal
     case .welcome, .goAway, .ack, .stream, .resolved, .batch, .skip, .live, .end, .listing, .status,
-      .result, .progress, .heads:
+      .result, .progress, .heads, .deleted:
       throw Refusal(.protocolViolation, "a client does not send \(frame.type)")
     }
     return nil
@@ -217,7 +218,7 @@ extension ServerSession.Open {
     }
     guard requests.count < Limits.requestCountMax else {
       let refusal = Refusal(
-        .overloaded, "\(Limits.requestCountMax) LIST and STAT have no answer yet", isRetryable: true,
+        .overloaded, "\(Limits.requestCountMax) LIST, STAT and DELETE have no answer yet", isRetryable: true,
         retryAfterMilliseconds: 100, limit: .init("requests", UInt64(Limits.requestCountMax)))
       actions.append(.send(frame(.error(refusal), id: id)))
       return

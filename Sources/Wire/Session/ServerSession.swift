@@ -23,6 +23,7 @@ package struct ServerSession: ~Copyable {
     case stat(id: UInt32)
     case query(id: UInt32, Query)
     case cancelQuery(id: UInt32)
+    case delete(id: UInt32, DeleteRequest)
     /// Flush, then close without cutting off sent bytes. `code` is what the client received; nil if it ended the
     /// connection itself.
     case close(reason: String, code: RefusalCode?)
@@ -95,8 +96,8 @@ package struct ServerSession: ~Copyable {
   package var appendCount: Int { open?.appendCount ?? 0 }
   package var subscriptionCount: Int { open?.subscriptionCount ?? 0 }
 
-  /// Whether all requests that have come are answered: HELLO, appends, LIST, STAT and QUERY. Subscriptions do not
-  /// count.
+  /// Whether all requests that have come are answered: HELLO, appends, LIST, STAT, QUERY and DELETE. Subscriptions
+  /// do not count.
   package var isAllAnswered: Bool {
     switch state {
     case .handshake: true
@@ -250,7 +251,7 @@ extension ServerSession {
   /// The final answer to a request or subscription that cannot be carried out.
   package mutating func refuse(_ id: UInt32, _ refusal: Refusal) -> OutgoingFrame? { open?.refuse(id, refusal) }
 
-  /// The answer to LIST or STAT.
+  /// The answer to LIST, STAT, QUERY or DELETE.
   package mutating func answer(_ id: UInt32, _ message: Message) -> OutgoingFrame? { open?.answer(id, message) }
 
   /// A frame about an open subscription: STREAM, RESOLVED, SKIP or LIVE.

@@ -245,7 +245,7 @@ final class VirtualClient {
     case .heads(let id, let heads): subscriptions.headsMoved(id, heads)
     case .live(let id): subscriptions.live(id, now: simulation.now)
     case .ended(let id, let reason): subscriptions.ended(id, reason, now: simulation.now)
-    case .listed, .answered, .progressed, .counted: break
+    case .listed, .answered, .progressed, .counted, .deleted: break
     }
   }
 

@@ -5,37 +5,53 @@ import Testing
 
 /// A blocking socket.
 final class Peer {
-  private let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+  private let descriptor: Int32
 
   init(_ endpoint: Endpoint) {
-    guard case .tcp(_, let port) = endpoint else { preconditionFailure("it listens on TCP") }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = port.bigEndian
-    address.sin_addr.s_addr = inet_addr("127.0.0.1")
+    switch endpoint {
+    case .tcp(_, let port):
+      descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+      var address = sockaddr_in()
+      address.sin_family = sa_family_t(AF_INET)
+      address.sin_port = port.bigEndian
+      address.sin_addr.s_addr = inet_addr("127.0.0.1")
+      connect(&address)
+    case .unix(let path):
+      descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+      var address = sockaddr_un()
+      address.sun_family = sa_family_t(AF_UNIX)
+      withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
+      connect(&address)
+    }
+    var patience = timeval(tv_sec: 30, tv_usec: 0)
+    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+  }
+
+  private func connect<Address>(_ address: inout Address) {
     let status = withUnsafePointer(to: &address) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+        Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<Address>.size))
       }
     }
     #expect(status == 0)
-    var patience = timeval(tv_sec: 30, tv_usec: 0)
-    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
   }
 
   deinit { close(descriptor) }
 
   func endOutput() { shutdown(descriptor, Int32(SHUT_WR)) }
 
-  /// The types of all frames until the other side closes.
-  func frameTypes() throws -> [FrameType] {
+  /// All messages until the other side closes.
+  func messages() throws -> [Message] {
     let bytes = ByteString(read(count: 1 << 20))
     var decoder = FrameDecoder(bodyByteCountMax: 1 << 20)
     var offset = 0
-    var types: [FrameType] = []
-    while let frame = try decoder.next(from: bytes.span, at: &offset) { types.append(frame.type) }
-    return types
+    var messages: [Message] = []
+    while let frame = try decoder.next(from: bytes.span, at: &offset) { messages.append(try Message(decoding: frame)) }
+    return messages
   }
+
+  /// The types of all frames until the other side closes.
+  func frameTypes() throws -> [FrameType] { try messages().map(\.type) }
 
   func send(_ bytes: [UInt8]) {
     #expect(Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count)

@@ -203,6 +203,12 @@ enum RandomValues {
     return (from, UInt64.random(in: from...Limits.numberMax, using: &random))
   }
 
+  private static func deletion(_ random: inout SeededGenerator, _ numbers: ClosedRange<UInt64>?) -> DeletionSummary {
+    let entryCount = numbers.map { UInt64.random(in: 1...($0.upperBound - $0.lowerBound + 1), using: &random) }
+    return DeletionSummary(
+      incarnation: Incarnation(random.next()), numbers: numbers, entryCount: entryCount ?? 0, byteCount: random.next())
+  }
+
   /// One message of each type.
   static func messages(_ random: inout SeededGenerator) -> [Message] {
     let lowest = UInt8.random(in: 1...255, using: &random)
@@ -269,6 +275,11 @@ enum RandomValues {
       .progress(
         QueryProgress(entryCount: random.next(), allEntryCount: random.next(), readByteCount: random.next())),
       .result(result(&random, of: query)),
+      .delete(
+        DeleteRequest(
+          stream: name(&random), incarnation: Incarnation(random.next()),
+          numbers: random.chance(2) ? range.from...range.to : nil, isDryRun: random.chance(2))),
+      .deleted(deletion(&random, random.chance(2) ? range.from...range.to : nil)),
     ]
   }
 }
