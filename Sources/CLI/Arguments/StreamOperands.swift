@@ -55,7 +55,10 @@ struct StreamOperands {
       throw CommandError.usage("\(command) needs a stream or pattern; see logs help \(command)")
     }
     return try operands.map { text in
-      StreamPattern.isPattern(text) ? .pattern(try StreamPattern(text)) : .stream(try StreamName(text))
+      if StreamPattern.isPattern(text) { return .pattern(try StreamPattern(text)) }
+      // The server's own.
+      if text.utf8.first == UInt8(ascii: "$") { return .stream(try StreamName(server: text)) }
+      return .stream(try StreamName(text))
     }
   }
 
