@@ -18,6 +18,15 @@ package enum ByteSize {
     return isTooLarge ? nil : product
   }
 
+  /// A size for people, in the largest unit that it has at least one of: `1.2 MiB`.
+  package static func rounded(_ count: UInt64) -> String {
+    guard let unit = units.last(where: { count >> UInt64($0.shift) > 0 }) else {
+      return "\(count) \(count == 1 ? "byte" : "bytes")"
+    }
+    let tenths = UInt64((Double(count) / Double(UInt64(1) << UInt64(unit.shift)) * 10).rounded())
+    return "\(tenths / 10).\(tenths % 10) \(unit.suffix)iB"
+  }
+
   package static func format(_ count: Int) -> String {
     for unit in units.reversed() where count > 0 && count % (1 << unit.shift) == 0 {
       return "\(count >> unit.shift)\(unit.suffix)"

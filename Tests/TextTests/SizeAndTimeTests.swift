@@ -11,6 +11,15 @@ import Testing
   @Test(arguments: ["", "-1", "M", "1.5G", "9223372036854775807K", "1Q", "5B", "B", "iB", "5iB", "GB"])
   func `text that is not a size is refused`(text: String) { #expect(ByteSize.parse(text) == nil) }
 
+  @Test(
+    arguments: [
+      (0, "0 bytes"), (1, "1 byte"), (1_023, "1023 bytes"), (1_024, "1.0 KiB"), (1_258_291, "1.2 MiB"),
+      (20 << 30, "20.0 GiB"), (.max, "16777216.0 TiB"),
+    ] as [(UInt64, String)])
+  func `sizes are shown to people in the largest unit`(count: UInt64, text: String) {
+    #expect(ByteSize.rounded(count) == text)
+  }
+
   @Test(arguments: ["", "0s", "-1s", "10", "1 s", "99999999999999d"])
   func `text that is not a time span is refused`(text: String) { #expect(TimeSpan.parse(text) == nil) }
 

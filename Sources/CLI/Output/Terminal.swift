@@ -86,6 +86,16 @@ enum Terminal {
     }
   }
 
+  /// Leaves the progress on the screen.
+  ///
+  /// - Parameter endsLine: false if the cursor is below it already.
+  static func keepProgress(endsLine: Bool) {
+    progressLine.withLock { line in
+      line = nil
+      if endsLine { writeError("\n") }
+    }
+  }
+
   private static func writeError(_ text: String) {
     let bytes = Array(text.utf8)
     _ = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }

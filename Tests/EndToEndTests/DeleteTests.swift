@@ -1,0 +1,174 @@
+import Foundation
+import Glibc
+import LogsClient
+import Testing
+
+/// Deletion as people and programs see it.
+@Suite(.ownThread) struct DeleteTests {
+  private static let web = StreamName("web")
+
+  private func push(_ lines: ClosedRange<Int>, to server: TestServer, _ stream: String = "web") throws {
+    let file = try server.scene.file("lines", LogLines.file(LogLines.plain(lines.count, from: lines.lowerBound)))
+    let pushed = try server.run(["push", stream, file])
+    try #require(pushed.exit == .code(0), "\(pushed.errors)")
+  }
+
+  private func client(_ server: TestServer) throws -> LogClient {
+    try LogClient(LogClientConfiguration(servers: [server.url], name: "test"))
+  }
+
+  private func object(_ finished: Finished) throws -> [String: Any] {
+    try #require(JSONSerialization.jsonObject(with: Data(finished.output)) as? [String: Any], "\(finished.errors)")
+  }
+
+  // MARK: - Who may, and who is asked
+
+  @Test func `over TCP nobody may delete, and the answer says how`() async throws {
+    try await Scene.play { scene in
+      let server = try TestServer(scene, transport: .tcp)
+      try push(1...3, to: server)
+      for flag in ["--yes", "--dry-run"] {
+        let deleted = try server.run(["delete", "web", flag])
+        #expect(deleted.exit == .code(4) && deleted.text.isEmpty)
+        #expect(deleted.errors.contains("Unix socket") && deleted.errors.contains("root"), "\(deleted.errors)")
+      }
+      let client = try client(server)
+      let error = await #expect(throws: LogError.self) { try await client.delete(Self.web) }
+      #expect(error?.code == .refused(.forbidden) && error?.mayHaveTakenEffect == false)
+      await client.shutdown()
+      #expect(try server.stored("web") == LogLines.file(LogLines.plain(3)))
+    }
+  }
+
+  @Test func `without a terminal a deletion has to be confirmed by a flag`() throws {
+    try Scene.play { scene in
+      let deleted = try scene.run(Binaries.logs, ["delete", "web", "--server", TestServer.unixURL(scene)])
+      #expect(deleted.exit == .code(2) && deleted.text.isEmpty)
+      #expect(deleted.errors.contains("--yes") && deleted.errors.contains("--dry-run"), "\(deleted.errors)")
+    }
+  }
+
+  @Test(.disabled("needs the store"), arguments: [("y\n", true), ("n\n", false), ("\n", false)])
+  func `on a terminal it asks`(answer: String, isDeleted: Bool) throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      try push(1...3, to: server)
+      // script(1) runs it on a terminal.
+      let command = "\(Binaries.logs) delete web --server \(server.url)"
+      let asked = try scene.start("/usr/bin/script", ["-qec", command, "/dev/null"], input: .pipe)
+      try asked.output.waitForText("Delete? [y/N]")
+      try asked.write(answer.utf8)
+      #expect(try asked.wait() == .code(isDeleted ? 0 : 1))
+      #expect(asked.output.text.contains("deletes 3 entries of 'web' (1 to 3, about "), "\(asked.output.text)")
+      #expect(asked.output.text.contains("nothing was deleted") == !isDeleted, "\(asked.output.text)")
+      #expect(try server.run(["streams", "-o", "json"]).output.isEmpty == isDeleted)
+    }
+  }
+
+  // MARK: - What it does
+
+  @Test(.disabled("needs the store")) func `a dry run changes nothing`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      try push(1...100, to: server)
+      let before = try server.run(["streams", "-o", "json"]).text
+      let look = try server.run(["delete", "web", "--before-seq", "51", "--dry-run", "-o", "json"])
+      #expect(
+        look.exit == .code(0) && look.errors.contains("would delete 50 entries of 'web' (1 to 50"), "\(look.errors)")
+      let found = try object(look)
+      #expect(found["entries"] as? Int == 50 && found["first"] as? Int == 1 && found["last"] as? Int == 50)
+      #expect(found["dry_run"] as? Bool == true && found["whole"] as? Bool == false)
+      #expect(try server.run(["delete", "web", "--dry-run"]).errors.contains("its name is free afterwards"))
+      #expect(try server.run(["streams", "-o", "json"]).text == before)
+      #expect(try server.stored("web") == LogLines.file(LogLines.plain(100)))
+    }
+  }
+
+  @Test(.disabled("needs the store"))
+  func `the numbers of a deleted range are skipped for followers and pages, before and after a crash`() async throws {
+    try await Scene.play { scene in
+      let server = try TestServer(scene)
+      try push(1...100, to: server)
+      let deleted = try server.run(["delete", "web", "--from-seq", "21", "--to-seq", "60", "--yes", "-o", "json"])
+      #expect(deleted.exit == .code(0), "\(deleted.errors)")
+      #expect(try object(deleted)["entries"] as? Int == 40)
+      try push(101...110, to: server)
+      let kept = LogLines.plain(20) + LogLines.plain(50, from: 61)
+      for isRestarted in [false, true] {
+        if isRestarted {
+          try server.kill()
+          try server.restart()
+        }
+        let followed = try server.run(["follow", "web", "-n", "all", "--until-head", "-o", "raw"])
+        #expect(followed.exit == .code(0))
+        expectSame(followed.output, LogLines.file(kept))
+        #expect(
+          followed.errors.contains("stream web: 40 entries deleted, sequence numbers 21 to 60"), "\(followed.errors)")
+        let client = try client(server)
+        let page = try await client.read(Self.web, limit: 1_000)
+        #expect(page.entries.map(\.entry.sequence) == Array(1...20) + Array(61...110))
+        #expect(page.skipped.map(\.range) == [21...60] && page.skipped.map(\.reason) == [.deleted])
+        let again = try await client.delete(Self.web, numbers: 21...60)
+        #expect(again.entryCount == 0 && again.numbers == nil)
+        let rest = try await client.delete(Self.web, numbers: 15...65, dryRun: true)
+        #expect(rest.entryCount == 11 && rest.numbers == 15...65)
+        await client.shutdown()
+      }
+      let none = try server.run(["delete", "web", "--from-seq", "30", "--to-seq", "40", "--yes"])
+      #expect(none.exit == .code(0) && none.errors.contains("nothing to delete"), "\(none.errors)")
+    }
+  }
+
+  @Test(.disabled("needs the store"))
+  func `a deleted stream is gone, and its name begins again with number 1 in another history`() async throws {
+    try await Scene.play { scene in
+      let server = try TestServer(scene)
+      try push(1...10, to: server)
+      try push(1...10, to: server, "other")
+      let client = try client(server)
+      let look = try await client.delete(Self.web, dryRun: true)
+      let gone = try await client.delete(Self.web, of: look.incarnation)
+      #expect(gone == look && gone.entryCount == 10 && gone.numbers == 1...10)
+      #expect(try await client.streams().map(\.stream.text) == ["other"])
+      var error = await #expect(throws: LogError.self) { try await client.delete(Self.web, of: look.incarnation) }
+      #expect(error?.code == .refused(.unknownStream))
+
+      let receipt = try await client.append([LogEntry(message: "new")], to: Self.web)
+      #expect(receipt.sequences == 1...1 && receipt.incarnation != look.incarnation)
+      error = await #expect(throws: LogError.self) { try await client.delete(Self.web, of: look.incarnation) }
+      #expect(error?.code == .refused(.streamReplaced))
+      error = await #expect(throws: LogError.self) {
+        try await client.read(Self.web, after: 5, of: look.incarnation)
+      }
+      #expect(error?.code == .refused(.streamReplaced))
+      #expect(try await client.read(Self.web).entries.map(\.entry.text) == ["new"])
+      await client.shutdown()
+      try server.kill()
+      try server.restart()
+      #expect(try server.stored("web") == Array("new\n".utf8))
+      #expect(try server.stored("other") == LogLines.file(LogLines.plain(10)))
+    }
+  }
+
+  @Test(.disabled("needs the store")) func `a stream that does not exist is named`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let deleted = try server.run(["delete", "web", "--yes"])
+      #expect(deleted.exit == .code(1) && deleted.text.isEmpty)
+      #expect(deleted.errors.contains("there is no stream 'web'"), "\(deleted.errors)")
+    }
+  }
+
+  @Test(.disabled("needs the store")) func `the audit says what was deleted and by whom`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      try push(1...10, to: server)
+      #expect(try server.run(["delete", "web", "--before-seq", "6", "--yes"]).exit == .code(0))
+      let audit = try server.run(["follow", "$audit", "-n", "all", "--until-head", "-o", "json"])
+      #expect(audit.lines.count == 1, "\(audit.text)")
+      #expect(audit.text.contains("web") && audit.text.contains("user \(geteuid()), process "), "\(audit.text)")
+      // It stays: no client can name it here, and the server would refuse it.
+      #expect(try server.run(["delete", "$audit", "--yes"]).exit == .code(2))
+    }
+  }
+}
