@@ -13,6 +13,8 @@ extension StoreStatistics {
       ServerFact("trimmed_segments_total", trimmedSegmentCount),
       ServerFact("trimmed_by_age_bytes_total", trimmedByteCountByAge),
       ServerFact("trimmed_by_size_bytes_total", trimmedByteCountBySize),
+      ServerFact("rewritten_segments_total", rewrittenSegmentCount),
+      ServerFact("rewriting_freed_bytes_total", rewriteFreedByteCount),
       ServerFact("disk_low", isDiskLow ? 1 : 0),
       ServerFact("clock_doubted", isClockDoubted ? 1 : 0),
       ServerFact("stored_bytes", byteCount),

@@ -21,6 +21,7 @@ package final class Store: Sendable {
   private let upkeep: Upkeep
   private let rollover: SegmentRollover
   private let retention: Retention
+  private let rewriting: Rewriting
   private let check: BackgroundCheck
   private let failStop: FailStop
   private let searches: Searches
@@ -71,7 +72,13 @@ package final class Store: Sendable {
     searches = Searches(reader: reader, threads: readers)
     retention = Retention(
       configuration, directory: directory, queue: queue, catalog: catalog, latest: found.latestReceived)
-    upkeep = Upkeep(configuration, directory: directory, pool: pool, retention: retention, failed: failed)
+    rewriting = Rewriting(configuration, catalog: catalog)
+    upkeep = Upkeep(
+      configuration, directory: directory, pool: pool, retention: retention, rewriting: rewriting, failed: failed)
+    // An id that no stream has is a deleted stream's.
+    if found.streams.count < found.nextStreamID - 1 || found.streams.contains(where: { !$0.removals.isEmpty }) {
+      rewriting.request(upkeep)
+    }
     for complete in found.closing { upkeep.add(Sealing(complete)) }
     upkeep.add(Reserve(configuration, paths: directory.paths))
     if retention.isNeeded { upkeep.add(retention) }
@@ -292,6 +299,7 @@ package final class Store: Sendable {
     statistics.trimmedByteCountBySize = (trimmed.byteCounts[.size] ?? 0) + (trimmed.byteCounts[.disk] ?? 0)
     statistics.isDiskLow = trimmed.isDiskLow
     statistics.isClockDoubted = trimmed.isClockDoubted
+    (statistics.rewrittenSegmentCount, statistics.rewriteFreedByteCount) = rewriting.counts
     (statistics.check, statistics.checkedSegmentCount) = check.progress
     if let counts = running.withLock({ $0?.writer.counts.withLock { $0 } }) {
       statistics.commitCount = counts.commitCount

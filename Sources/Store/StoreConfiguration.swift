@@ -17,6 +17,8 @@ package struct StoreConfiguration: Sendable {
   package var retention = RetentionPolicy()
   /// How often is looked what is to be kept no longer.
   package var retentionInterval: Duration = .seconds(1)
+  /// How long after a deletion segments are looked at for what to take off the disk: more may follow.
+  package var rewriteDelay: Duration = .seconds(10)
   package var writerQueueByteCountMax = 256 << 20
   package var writerQueueBatchCountMax = 1 << 20
   /// What one transaction takes at most; a single batch may exceed it.

@@ -48,7 +48,7 @@ import Testing
     }
   }
 
-  @Test(.disabled("needs the store"), arguments: [("y\n", true), ("n\n", false), ("\n", false)])
+  @Test(arguments: [("y\n", true), ("n\n", false), ("\n", false)])
   func `on a terminal it asks`(answer: String, isDeleted: Bool) throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
@@ -67,7 +67,7 @@ import Testing
 
   // MARK: - What it does
 
-  @Test(.disabled("needs the store")) func `a dry run changes nothing`() throws {
+  @Test func `a dry run changes nothing`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       try push(1...100, to: server)
@@ -84,7 +84,7 @@ import Testing
     }
   }
 
-  @Test(.disabled("needs the store"))
+  @Test
   func `the numbers of a deleted range are skipped for followers and pages, before and after a crash`() async throws {
     try await Scene.play { scene in
       let server = try TestServer(scene)
@@ -119,7 +119,7 @@ import Testing
     }
   }
 
-  @Test(.disabled("needs the store"))
+  @Test
   func `a deleted stream is gone, and its name begins again with number 1 in another history`() async throws {
     try await Scene.play { scene in
       let server = try TestServer(scene)
@@ -150,7 +150,7 @@ import Testing
     }
   }
 
-  @Test(.disabled("needs the store")) func `a stream that does not exist is named`() throws {
+  @Test func `a stream that does not exist is named`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       let deleted = try server.run(["delete", "web", "--yes"])
@@ -159,7 +159,7 @@ import Testing
     }
   }
 
-  @Test(.disabled("needs the store")) func `the audit says what was deleted and by whom`() throws {
+  @Test func `the audit says what was deleted and by whom`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       try push(1...10, to: server)

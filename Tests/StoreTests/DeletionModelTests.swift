@@ -28,6 +28,8 @@ import Testing
     let clock = TestClock()
     var configuration = TestStore.configuration(directory, clock)
     configuration.elapsed = { clock.now }
+    configuration.rewriteDelay = .milliseconds(1)
+    configuration.upkeepRetryInterval = .milliseconds(5)
     configuration.tailCacheByteCountMax = seed % 2 == 0 ? 0 : 4 << 10
     var model = Model(generator: SeededGenerator(seed: seed))
     var test = try TestStore(configuration, in: directory)

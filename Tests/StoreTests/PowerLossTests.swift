@@ -21,7 +21,7 @@ import Testing
       rawValue: "seed \(seed); again with LOGS_STORE_SEED=\(seed) swift test --filter PowerLossTests")
     var generator = SeededGenerator(seed: seed)
     var directory = TestDirectory()
-    var load = Load(isTrimmed: seed % 2 == 0)
+    var load = Load(isTrimmed: seed % 2 == 0, deletes: seed % 4 < 2)
     for _ in 0..<4 {
       let disk = FaultDisk()
       disk.adopt(directory)
@@ -50,6 +50,15 @@ import Testing
     var incarnations: [String: Incarnation] = [:]
     /// Whether all is more than may be kept.
     let isTrimmed: Bool
+    let deletes: Bool
+    /// Numbers that were deleted by stream, and those of which that is not known.
+    var deleted: [Int: Set<UInt64>] = [:]
+    var maybeDeleted: [Int: Set<UInt64>] = [:]
+
+    init(isTrimmed: Bool, deletes: Bool) {
+      self.isTrimmed = isTrimmed
+      self.deletes = deletes
+    }
 
     static func text(_ key: Key, _ number: UInt64) -> String {
       "\(key.stream)/\(key.producer)/\(number) " + String(repeating: "x", count: Int(number) % 7 * 700)
@@ -63,6 +72,8 @@ import Testing
       configuration.indexLagCountMax = 7
       configuration.tailCacheByteCountMax = 0
       configuration.retentionInterval = .milliseconds(1)
+      configuration.rewriteDelay = .zero
+      configuration.upkeepRetryInterval = .milliseconds(5)
       if isTrimmed { configuration.retention.byteCountMax = 600 << 10 }
       return configuration
     }
@@ -104,6 +115,20 @@ import Testing
           case nil: break
           }
         }
+        if deletes, generator.chance(5) { deleteSome(test, &generator, hint) }
+      }
+    }
+
+    private mutating func deleteSome(_ test: TestStore, _ generator: inout SeededGenerator, _ hint: Comment) {
+      let stream = generator.below(Self.streamCount)
+      guard let head = test.info("s\(stream)")?.head, head > 0 else { return }
+      let first = UInt64(generator.below(Int(head))) + 1
+      let numbers = first...min(first + UInt64(generator.below(40)), head)
+      switch test.delete("s\(stream)", numbers) {
+      case .success: deleted[stream, default: []].formUnion(numbers)
+      case .failure(let refusal):
+        #expect([.storageFailed, .goingAway].contains(refusal.code), "\(hint): \(refusal)")
+        maybeDeleted[stream, default: []].formUnion(numbers)
       }
     }
 
@@ -129,17 +154,25 @@ import Testing
         let info = try #require(test.info("s\(stream)"), hint)
         #expect(incarnations["s\(stream)"].map { $0 == info.incarnation } ?? true, hint)
         let reading = try test.readAllSettled("s\(stream)").reading
-        let gone = reading.skips.first?.to ?? 0
-        #expect(reading.skips == (gone == 0 ? [] : [.init(from: 1, to: gone, reason: .trimmed)]), hint)
+        let trimmed = reading.skips.filter { $0.reason == .trimmed }
+        let gone = trimmed.first?.to ?? 0
+        #expect(trimmed == (gone == 0 ? [] : [.init(from: 1, to: gone, reason: .trimmed)]), hint)
         #expect(gone == 0 || isTrimmed, hint)
+        let skipped = Set(reading.skips.flatMap { $0.from...$0.to })
+        let said = skipped.filter { $0 > gone }
+        #expect(reading.skips.allSatisfy { $0.reason == .trimmed || $0.reason == .deleted }, hint)
+        #expect(deleted[stream, default: []].isSubset(of: skipped), hint)
+        #expect(said.isSubset(of: deleted[stream, default: []].union(maybeDeleted[stream, default: []])), hint)
         var expected: [UInt64: String] = [:]
         for (key, firsts) in acknowledged where key.stream == stream {
           for (index, first) in firsts.enumerated() { expected[first] = Self.text(key, UInt64(index) + 1) }
         }
         // What is sent again after its first storing was trimmed has two numbers, of which the first is gone.
-        #expect(expected.count { $0.key > gone } == reading.texts.count, hint)
-        if !isTrimmed { #expect(expected.count == reading.texts.count, hint) }
-        for (index, text) in reading.texts.enumerated() { #expect(expected[gone + UInt64(index) + 1] == text, hint) }
+        let kept = (1...info.head).filter { !skipped.contains($0) }
+        #expect(kept.count == reading.texts.count, hint)
+        #expect(expected.keys.filter { !skipped.contains($0) }.sorted() == kept, hint)
+        if !isTrimmed { #expect(expected.count == Int(info.head), hint) }
+        for (number, text) in zip(kept, reading.texts) { #expect(expected[number] == text, hint) }
       }
       test.close()
       #expect(test.sink.monitor.withLock { $0.error } == nil, hint)

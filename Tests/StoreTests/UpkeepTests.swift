@@ -34,7 +34,8 @@ import Testing
       configuration, directory: store, queue: WriterQueue(configuration, catalog: catalog), catalog: catalog,
       latest: nil)
     return Upkeep(
-      configuration, directory: store, pool: ConnectionPool(configuration), retention: retention, failed: { _ in })
+      configuration, directory: store, pool: ConnectionPool(configuration), retention: retention,
+      rewriting: Rewriting(configuration, catalog: catalog), failed: { _ in })
   }
 
   @Test func `jobs run in order, and an unfinished one runs again at its time`() {

@@ -21,6 +21,11 @@ package struct SQLiteError: Error, Hashable, Sendable {
     self.init(code: SQLITE_CORRUPT, text: text, path: path, systemError: 0)
   }
 
+  /// The file is there no longer, or is another one.
+  package init(gone path: String) {
+    self.init(code: SQLITE_CANTOPEN, text: "it has been removed or replaced", path: path, systemError: 0)
+  }
+
   package init(code: Int32, text: String, path: String, systemError: Int32) {
     self.code = code
     self.text = text

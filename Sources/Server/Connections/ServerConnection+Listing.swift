@@ -72,7 +72,7 @@ struct ListSearch {
 extension StreamSummary {
   init(_ info: StreamInfo) {
     self.init(
-      stream: info.name, incarnation: info.incarnation, first: info.first, head: info.head,
+      stream: info.name, incarnation: info.incarnation, first: info.firstKept, head: info.head,
       entryCount: info.keptEntryCount, byteCount: info.keptByteCount, lastReceived: info.lastReceived,
       isSealed: info.isSealed)
   }

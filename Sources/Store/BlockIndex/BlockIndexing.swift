@@ -9,7 +9,7 @@ internal import LogsWire
 ///
 /// Invariant behind `@unchecked Sendable`: only the upkeep thread uses it.
 final class BlockIndexing: @unchecked Sendable {
-  private let database: WALDatabase
+  private let database: any SQLRunner
   private let insertGroup: Statement
   private let insertPage: Statement
   private let rows: Statement
@@ -19,7 +19,7 @@ final class BlockIndexing: @unchecked Sendable {
   private var place: (stream: Int64, sequence: UInt64) = (.min, 0)
 
   /// - Parameter database: of a segment with its final index.
-  init(_ database: WALDatabase) throws(SQLiteError) {
+  init(_ database: any SQLRunner) throws(SQLiteError) {
     self.database = database
     try database.execute(
       "DROP TABLE IF EXISTS \(BlockIndexSchema.groups); DROP TABLE IF EXISTS \(BlockIndexSchema.pages)")

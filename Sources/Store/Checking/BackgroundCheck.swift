@@ -58,12 +58,12 @@ final class BackgroundCheck: Sendable {
   private var isClosing: Bool { state.withLock { $0.isClosing } }
 
   private func run() {
-    for segment in listing.segments.reversed() where segment.state != .damaged && segment.state != .trimmed {
+    for segment in listing.segments.reversed() where segment.state != .damaged && !segment.isGone {
       do throws(SQLiteError) {
         try check(segment)
       } catch {
         if isClosing { return }
-        if segment.state == .trimmed { continue }
+        if segment.isGone { continue }
         note(StoreError(error, while: "check").description, segment, isDamage: reader.isLoss(error, of: segment))
       }
       if isClosing { return }
@@ -104,7 +104,7 @@ final class BackgroundCheck: Sendable {
     let lastRow = segment == listing.active ? lastRow : Int64.max
     var row: Int64 = 0
     var isEnd = false
-    while !isEnd, !isClosing, segment.state != .trimmed {
+    while !isEnd, !isClosing, !segment.isGone {
       var slice: [(row: Int64, stream: Int64, run: Run?)] = []
       var byteCount = 0
       let deadline = SystemClock.monotonic() &+ Reader.statementTimeMax.nanoseconds

@@ -33,6 +33,7 @@ extension Writer {
             retryAfterMilliseconds: 1000)))
     }
     publish(plan, draft)
+    upkeep.rewriting.request(upkeep)
     configuration.log(entry.text)
     queued.then(.success(plan.report))
   }

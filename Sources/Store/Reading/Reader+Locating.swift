@@ -17,12 +17,22 @@ extension Reader {
   ) throws(StoreError) -> Location {
     while true {
       // The oldest are trimmed first.
-      if listing.segments.first?.state == .trimmed { listing = segments.current }
+      if listing.segments.first?.isGone == true { listing = segments.current }
       // A segment that cannot be read at all counts as missing: its numbers are then found in none of the others.
       listing.segments.removeAll { $0.state == .damaged }
       var unreadable: Segment?
-      if let location = try locate(position, in: stream, listing, &unreadable, lease) { return location }
-      if unreadable?.state != .trimmed { listing.segments.removeAll { $0 == unreadable } }
+      if let location = try locate(position, in: stream, listing, &unreadable, lease) {
+        if case .segment(let segment, _) = location, segment.isGone {
+          listing = segments.current
+          continue
+        }
+        return location
+      }
+      if unreadable?.isGone == true {
+        listing = segments.current
+      } else {
+        listing.segments.removeAll { $0 == unreadable }
+      }
     }
   }
 
@@ -107,7 +117,7 @@ extension Reader {
   ///
   /// - Throws: when the error is no damage, or the segment cannot be done without.
   func noteDamage(_ error: SQLiteError, in segment: Segment) throws(StoreError) {
-    if segment.state == .trimmed { return }
+    if segment.isGone { return }
     let failure = StoreError(error, while: "read")
     guard isLoss(error, of: segment), segment.state != .active else {
       if error.isDamage { damaged(failure) }

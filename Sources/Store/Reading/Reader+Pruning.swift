@@ -51,7 +51,7 @@ extension Reader {
   private func plan(
     _ filter: SharedFilter, _ segment: Segment, _ stream: StreamInfo, _ lease: ConnectionLease
   ) throws(SQLiteError) -> BlockPlan {
-    try filter.plan(SharedFilter.StreamPlace(segment: segment.number, stream: stream.id)) {
+    try filter.plan(SharedFilter.StreamPlace(segment: segment.version, stream: stream.id)) {
       () throws(SQLiteError) in
       BlockPlan(
         try lease.read(segment) { connection throws(SQLiteError) in
@@ -67,7 +67,7 @@ extension Reader {
     let shared = filter.shared
     var mayHave: BlockSet?
     if shared.need != .anything {
-      mayHave = try shared.blocks(SharedFilter.SectionPlace(segment: segment.number, section: group.section)) {
+      mayHave = try shared.blocks(SharedFilter.SectionPlace(segment: segment.version, section: group.section)) {
         () throws(SQLiteError) in
         try lease.read(segment) { connection throws(SQLiteError) in
           try connection.blockIndex?.blocks(having: shared.need, in: group.section)

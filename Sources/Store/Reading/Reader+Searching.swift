@@ -53,7 +53,7 @@ extension Reader {
       let part = rest.clamped(to: numbers).clamped(to: stream.removals.kept(around: position))
       let progress = try advance(&search, through: part, of: segment, stream, &signer, lease, while: mayGoOn)
       guard case .nothing = progress else { return progress }
-      if segment.state == .trimmed { return .nothing }
+      if segment.isGone { return .nothing }
       // Only of a segment that got nothing since.
       if let latest = search.latest, latest.segment == segment.number, numbers.upperBound <= part.upperBound,
         segment != listing.segments.last, segment.state == .sealed
@@ -84,7 +84,7 @@ extension Reader {
       } catch {
         search.latest = nil
         // It is looked for again.
-        if segment.state == .trimmed { return .nothing }
+        if segment.isGone { return .nothing }
         let wanted = isReverse ? part.lowerBound...position : position...part.upperBound
         let end = try endOfDamage(error, in: segment, at: position, wanted, stream, isReverse: isReverse, lease)
         search.pass(end...end)
@@ -174,7 +174,7 @@ extension Reader {
     defer { lease.end() }
     let hash = MarkFilters.hash(key.producer, on: stream.id)
     let deadline = SystemClock.monotonic() &+ MarkFilters.makingTimeMax.nanoseconds
-    for segment in segments.current.segments.reversed() where segment.state != .damaged && segment.state != .trimmed {
+    for segment in segments.current.segments.reversed() where segment.state != .damaged && !segment.isGone {
       if segment.state == .sealed {
         if filters.isMissing(segment.number), SystemClock.monotonic() < deadline { makeFilter(segment, lease) }
         if filters.excludes(hash, from: segment.number) { continue }
@@ -188,7 +188,7 @@ extension Reader {
         if !isKnown { return ProducerMark() }
       } catch {
         // A mark that is wrongly taken as missing may have a batch stored twice: not when the next read may succeed.
-        if segment.state == .trimmed { continue }
+        if segment.isGone { continue }
         if error.isFailedRead, !segment.hasTooManyFailedReads() { throw StoreError(error, while: "read") }
         try noteDamage(error, in: segment)
       }

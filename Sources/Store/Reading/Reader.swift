@@ -122,7 +122,7 @@ struct Reader: Sendable {
         try read(segment, numbers, stream, request, &filter, &signer, &builder, lease)
         // Rows contradict each other: whatever they say, a reader must make progress. One that was trimmed meanwhile
         // is looked for again.
-        if builder.position == position, !builder.isComplete, segment.state != .trimmed {
+        if builder.position == position, !builder.isComplete, !segment.isGone {
           try lose(
             through: request.isReverse ? numbers.lowerBound : numbers.upperBound, segment, stream,
             "its rows contradict each other", &builder)
@@ -187,7 +187,7 @@ struct Reader: Sendable {
   ) throws(StoreError) -> ByteString? {
     let extracted: Result<ByteString?, FilterFailure> = evaluators.with { evaluator in
       do throws(FilterFailure) {
-        return .success(try evaluator.extract(numbers, of: run.batches, seed: stream.serverSeed)?.bytes)
+        return .success(try evaluator.extract([numbers], of: run.batches, seed: stream.serverSeed)?.bytes)
       } catch {
         return .failure(error)
       }
@@ -232,7 +232,7 @@ struct Reader: Sendable {
       parts = try self.parts(of: found.runs, segment, stream, &signer, lease)
       isEnd = found.isEnd
     } catch {
-      if segment.state == .trimmed { return }
+      if segment.isGone { return }
       let end = try endOfDamage(
         error, in: segment, at: builder.position, wanted, stream, isReverse: request.isReverse, lease)
       try lose(through: end, segment, stream, error.text, &builder)

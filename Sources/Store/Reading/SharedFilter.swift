@@ -16,12 +16,12 @@ package final class SharedFilter: Hashable, Sendable {
   }
 
   struct StreamPlace: Hashable {
-    let segment: Int64
+    let segment: Segment.Version
     let stream: Int64
   }
 
   struct SectionPlace: Hashable {
-    let segment: Int64
+    let segment: Segment.Version
     let section: Int64
   }
 

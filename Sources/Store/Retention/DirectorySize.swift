@@ -6,6 +6,8 @@ struct DirectorySize {
   private(set) var segments: [Int64: Int] = [:]
   /// Of all other files.
   private(set) var otherByteCount = 0
+  /// Of these, segments that are being made.
+  private(set) var temporaryByteCount = 0
 
   var byteCount: Int { segments.values.reduce(otherByteCount, +) }
 
@@ -20,6 +22,7 @@ struct DirectorySize {
         segments[number, default: 0] += byteCount
       } else {
         otherByteCount += byteCount
+        temporaryByteCount += byteCount
       }
     }
   }

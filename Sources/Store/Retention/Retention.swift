@@ -24,6 +24,8 @@ final class Retention: UpkeepJob {
     var counts = Counts()
     /// All files but those of the segment that was active, when they were last looked at.
     var otherByteCount = 0
+    /// What a rewrite needs in all.
+    var reservedByteCount = 0
     var isCheckRequested = false
     var isFailureNoted = false
   }
@@ -144,7 +146,8 @@ final class Retention: UpkeepJob {
   /// next segment's files.
   private func pendingByteCount(_ listing: SegmentListing, _ sizes: DirectorySize) -> Int {
     let closing = listing.segments.filter { $0.state == .closing }
-    return closing.reduce(nextSegmentByteCount) { $0 + (sizes.segments[$1.number] ?? 0) / Self.indexDivisor }
+    let reserved = max(0, state.withLock { $0.reservedByteCount } - sizes.temporaryByteCount)
+    return closing.reduce(nextSegmentByteCount + reserved) { $0 + (sizes.segments[$1.number] ?? 0) / Self.indexDivisor }
   }
 
   private var nextSegmentByteCount: Int { (policy.byteCountMax ?? 0) / 64 }
@@ -165,6 +168,21 @@ final class Retention: UpkeepJob {
       return true
     }
   }
+
+  /// Sets space aside for a rewrite: what it needs counts as used, until `release`.
+  ///
+  /// - Returns: whether it is there. If not, retention by size makes it.
+  func reserve(_ byteCount: Int, _ upkeep: Upkeep) -> Bool {
+    state.withLock { $0.reservedByteCount = byteCount }
+    do throws(FileError) {
+      let (free, all) = try directory.files.space(directory.paths.directory)
+      return free - byteCount >= policy.diskFreeMin.byteCount(ofDisk: all) && hasRoom(upkeep)
+    } catch {
+      return false
+    }
+  }
+
+  func release() { state.withLock { $0.reservedByteCount = 0 } }
 
   private func believedTime(_ upkeep: Upkeep) -> Int64? {
     let (wall, elapsed) = (configuration.now(), configuration.elapsed())

@@ -42,6 +42,8 @@ final class ConnectionPool: Sendable {
     }
     if case .some(.some(let connection)) = idle { return connection }
     do throws(SQLiteError) {
+      // Under its name there may be another file now.
+      if segment.isGone { throw SQLiteError(gone: segment.path) }
       return try ReaderConnection(segment, vfs: vfs)
     } catch {
       endLease(of: segment)

@@ -13,9 +13,19 @@ final class Segment: Sendable, Hashable {
     case damaged
     /// Retention has removed it, or is about to.
     case trimmed
+    /// A rewrite has put another file in its place, which is another segment of the same number.
+    case replaced
   }
 
-  let number: Int64
+  /// A segment's file, among those that have had its number.
+  struct Version: Hashable, Sendable {
+    let number: Int64
+    /// How often it has been rewritten since the start.
+    let revision: Int
+  }
+
+  let version: Version
+  var number: Int64 { version.number }
   let path: String
   private let status: Mutex<Status>
 
@@ -31,16 +41,19 @@ final class Segment: Sendable, Hashable {
   /// After this many failed reads, what a failing disk cannot read counts as gone.
   private static let failedReadCountMax = 8
 
-  init(number: Int64, path: String, state: State, byteCount: Int = 0) {
-    self.number = number
+  init(number: Int64, revision: Int = 0, path: String, state: State, byteCount: Int = 0) {
+    version = Version(number: number, revision: revision)
     self.path = path
     status = Mutex(Status(state: state, byteCount: byteCount))
   }
 
   var state: State {
     get { status.withLock { $0.state } }
-    set { status.withLock { if $0.state != .trimmed { $0.state = newValue } } }
+    set { status.withLock { if !$0.state.isGone { $0.state = newValue } } }
   }
+
+  /// Whether what it holds has to be looked for elsewhere, if anywhere.
+  var isGone: Bool { state.isGone }
 
   /// When it became the active segment; nil until that has been read.
   var createdAt: Int64? {
@@ -85,6 +98,18 @@ final class Segment: Sendable, Hashable {
     set { status.withLock { $0.byteCount = newValue } }
   }
 
+  /// The segment that a rewrite has put in its place.
+  func rewritten(byteCount: Int) -> Segment {
+    let segment = Segment(
+      number: number, revision: version.revision + 1, path: path, state: .sealed, byteCount: byteCount)
+    segment.createdAt = createdAt
+    return segment
+  }
+
   static func == (left: Segment, right: Segment) -> Bool { left === right }
   func hash(into hasher: inout Hasher) { hasher.combine(number) }
+}
+
+extension Segment.State {
+  fileprivate var isGone: Bool { self == .trimmed || self == .replaced }
 }

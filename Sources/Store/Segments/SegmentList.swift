@@ -22,11 +22,23 @@ final class SegmentList: Sendable {
 
   /// Takes out what is trimmed, for good: who has it in a listing of before finds it `trimmed`.
   func remove(_ trim: Trim) {
-    listing.withLock { listing in
+    // One may have been rewritten since the trim was planned.
+    let removed = listing.withLock { listing in
+      let removed = listing.segments.filter { $0.number < trim.below }
       listing.segments.removeAll { $0.number < trim.below }
       listing.trimmedBelow = trim.below
+      return removed
     }
-    for segment in trim.segments { segment.state = .trimmed }
+    for segment in trim.segments + removed { segment.state = .trimmed }
+  }
+
+  /// Puts a rewritten segment in the place of another, unless that is gone.
+  func replace(_ old: Segment, with new: Segment) {
+    listing.withLock { listing in
+      guard let index = listing.segments.firstIndex(of: old) else { return }
+      listing.segments[index] = new
+    }
+    old.state = .replaced
   }
 
   /// Makes `segment` the active one. Called before the first commit into it, so that a reader that knows a head finds

@@ -54,6 +54,7 @@ final class Sealing: UpkeepJob {
     do throws(StoreError) {
       if try seal(upkeep) {
         upkeep.log("segment \(segment.number) is sealed")
+        upkeep.rewriting.request(upkeep, isChanged: false)
         return .done
       }
       if upkeep.isClosing { return .done }

@@ -10,6 +10,7 @@ final class Upkeep: Sendable {
   let directory: StoreDirectory
   let pool: ConnectionPool
   let retention: Retention
+  let rewriting: Rewriting
   /// How long to wait before retrying what another program or a full disk has prevented.
   let retryInterval: Duration
   let log: @Sendable (String) -> Void
@@ -28,11 +29,12 @@ final class Upkeep: Sendable {
 
   init(
     _ configuration: StoreConfiguration, directory: StoreDirectory, pool: ConnectionPool, retention: Retention,
-    failed: @escaping @Sendable (StoreError) -> Void
+    rewriting: Rewriting, failed: @escaping @Sendable (StoreError) -> Void
   ) {
     self.directory = directory
     self.pool = pool
     self.retention = retention
+    self.rewriting = rewriting
     retryInterval = configuration.upkeepRetryInterval
     log = configuration.log
     self.failed = failed
@@ -40,6 +42,10 @@ final class Upkeep: Sendable {
   }
 
   func add(_ job: any UpkeepJob) { add(job, dueAt: 0) }
+
+  func add(_ job: any UpkeepJob, after delay: Duration) {
+    add(job, dueAt: SystemClock.monotonic() &+ delay.nanoseconds)
+  }
 
   /// Whether jobs run for the last time: the next start does what cannot be done now.
   var isClosing: Bool { monitor.withLock { $0.isClosing } }
@@ -86,17 +92,20 @@ final class Upkeep: Sendable {
   /// Waits for jobs that are due; nil when no more will come.
   private func takeDue() -> [any UpkeepJob]? {
     while true {
-      // Only this thread adds jobs that are due later.
       let nextAt = monitor.withLock { $0.jobs.map(\.dueAt).min() }
       let timeout = nextAt.map { Duration.nanoseconds(max(0, $0 &- SystemClock.monotonic())) }
-      let due: [any UpkeepJob]? = monitor.wait(timeout: timeout) { state in
+      let due: (jobs: [any UpkeepJob], isEnd: Bool)? = monitor.wait(timeout: timeout) { state in
         let now = state.isClosing ? .max : SystemClock.monotonic()
         let due = state.jobs.filter { $0.dueAt <= now }.map(\.job)
-        guard !due.isEmpty || state.isClosing else { return nil }
         state.jobs.removeAll { $0.dueAt <= now }
-        return due
+        if !due.isEmpty || state.isClosing { return (due, due.isEmpty) }
+        // One was added that is due before the time for which this waits.
+        let isSooner = (state.jobs.map(\.dueAt).min() ?? .max) < nextAt ?? .max
+        return isSooner ? ([], false) : nil
       }
-      if let due { return due.isEmpty ? nil : due }
+      guard let due else { continue }
+      if due.isEnd { return nil }
+      if !due.jobs.isEmpty { return due.jobs }
     }
   }
 }

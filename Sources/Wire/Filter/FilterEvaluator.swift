@@ -114,18 +114,19 @@ package final class FilterEvaluator {
     }
   }
 
-  /// The entries of a numbered batch that have these numbers, as a batch with the numbers of the whole; nil if there
-  /// are none.
+  /// The entries of a numbered batch that have one of these numbers, as a batch with the numbers of the whole; nil if
+  /// there are none.
   ///
   /// - Parameter seed: of the new batch's check.
   package func extract(
-    _ numbers: ClosedRange<UInt64>, of bytes: ByteString, seed: UInt64
+    _ numbers: [ClosedRange<UInt64>], of bytes: ByteString, seed: UInt64
   ) throws(FilterFailure) -> Batch? {
     let batch = try FilterFailure.wrapping { () throws(WireDecodingError) in try Batch(startOf: bytes) }
     let columns = try columns(of: batch)
     let offsets = try columns.offsets()
-    let rows = (0..<columns.count).filter {
-      numbers.contains(batch.header.firstSequence + UInt64(bitPattern: offsets[$0]))
+    let rows = (0..<columns.count).filter { row in
+      let number = batch.header.firstSequence + UInt64(bitPattern: offsets[row])
+      return numbers.contains { $0.contains(number) }
     }
     return rows.isEmpty ? nil : try BatchExtract(columns: columns, rows: rows).batch(seed: seed, compressor: compressor)
   }

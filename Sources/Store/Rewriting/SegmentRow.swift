@@ -1,0 +1,118 @@
+internal import LogsDisk
+internal import LogsWire
+
+/// A row of `runs` and what of it is kept.
+struct SegmentRow {
+  var stream: Int64
+  var numbers: ClosedRange<UInt64>
+  var entryCount: Int64
+  var minTime: Int64
+  var maxTime: Int64
+  var severities: Int64
+  var received: Int64
+  var rawLength: Int64
+  var producers: ByteString
+  var batches: ByteString
+
+  static let columns =
+    "stream, first_seq, span, count, min_time, max_time, severities, received, raw_length, producers, batches"
+
+  /// - Parameter statement: at a row of `columns`.
+  init(_ statement: borrowing Statement) throws(SQLiteError) {
+    stream = statement.integer(0)
+    numbers = try statement.numbers(first: 1, span: 2)
+    entryCount = statement.integer(3)
+    (minTime, maxTime) = (statement.integer(4), statement.integer(5))
+    severities = statement.integer(6)
+    received = statement.integer(7)
+    rawLength = statement.integer(8)
+    producers = statement.bytes(9)
+    batches = statement.bytes(10)
+  }
+
+  private init(_ batch: Batch, of stream: Int64) {
+    let header = batch.header
+    self.stream = stream
+    numbers = header.firstSequence...header.lastSequence
+    entryCount = Int64(header.count)
+    (minTime, maxTime) = (header.effectiveTimes.lowerBound, header.effectiveTimes.upperBound)
+    severities = Int64(header.severities)
+    received = header.received
+    rawLength = Int64(header.rawLength)
+    producers = ByteString()
+    batches = ByteString()
+  }
+
+  /// The batches of the row that are kept, cut where only a part of one is; those without a gap between them are one
+  /// row.
+  ///
+  /// - Parameter signer: of the stream.
+  /// - Throws: `damage` for what cannot be read.
+  func cut(
+    _ stream: StreamInfo, _ signer: inout BatchSigner, _ evaluator: FilterEvaluator, path: String,
+    incarnations: () throws(SQLiteError) -> [Incarnation]
+  ) throws(SQLiteError) -> [SegmentRow] {
+    var rows: [SegmentRow] = []
+    var bytes = ByteWriter(capacity: 0)
+    for part in try signer.parts(of: Run(numbers, batches), incarnations: incarnations) {
+      guard case .batch(let run) = part else {
+        throw SQLiteError(damage: "a batch does not pass its check", path: path)
+      }
+      let kept = stream.removals.kept(of: run.numbers)
+      if kept.isEmpty { continue }
+      let batch: Batch?
+      do {
+        batch =
+          kept == [run.numbers]
+          ? try Batch(startOf: run.batches)
+          : try evaluator.extract(kept, of: run.batches, seed: stream.serverSeed)
+      } catch {
+        throw SQLiteError(damage: "a batch cannot be cut: \(error)", path: path)
+      }
+      guard let batch else { continue }
+      let row = SegmentRow(batch, of: self.stream)
+      if let last = rows.last, last.numbers.upperBound + 1 == row.numbers.lowerBound {
+        rows[rows.count - 1].add(row)
+      } else {
+        finish(&rows, &bytes)
+        rows.append(row)
+      }
+      bytes.append(batch.bytes)
+    }
+    finish(&rows, &bytes)
+    return rows
+  }
+
+  /// Gives the last row its batches.
+  private func finish(_ rows: inout [SegmentRow], _ bytes: inout ByteWriter) {
+    var collected = ByteWriter(capacity: 0)
+    swap(&collected, &bytes)
+    if !rows.isEmpty { rows[rows.count - 1].batches = collected.finish() }
+  }
+
+  /// Makes the row of another one that follows it a part of this one, but for its batches.
+  private mutating func add(_ row: SegmentRow) {
+    numbers = numbers.lowerBound...row.numbers.upperBound
+    entryCount += row.entryCount
+    minTime = min(minTime, row.minTime)
+    maxTime = max(maxTime, row.maxTime)
+    severities |= row.severities
+    received = row.received
+    rawLength += row.rawLength
+  }
+
+  /// - Parameter statement: inserts values in the order of `columns`.
+  func insert(with statement: borrowing Statement) throws(SQLiteError) {
+    statement.bind(1, stream)
+    statement.bind(2, bits: numbers.lowerBound)
+    statement.bind(3, bits: numbers.upperBound - numbers.lowerBound + 1)
+    statement.bind(4, entryCount)
+    statement.bind(5, minTime)
+    statement.bind(6, maxTime)
+    statement.bind(7, severities)
+    statement.bind(8, received)
+    statement.bind(9, rawLength)
+    statement.bind(10, copying: producers)
+    try statement.run(11, batches)
+  }
+}
