@@ -51,11 +51,11 @@ package struct StreamInfo: Hashable, Sendable {
     return count - min(removedCount, count)
   }
 
-  /// About, once some of its numbers were removed.
+  /// About, once some of its numbers were deleted.
   package var keptByteCount: UInt64 {
-    let count = storedByteCount - min(trimmedByteCount, storedByteCount)
-    if removals.isEmpty { return count }
-    return UInt64(Double(count) * (1 - Double(removedCount) / Double(head - first + 1)))
+    let trimmed = max(trimmedByteCount, removals.trimmed?.byteCount ?? 0)
+    let count = storedByteCount - min(trimmed, storedByteCount)
+    return count - min(removals.deletedByteCount, count)
   }
 
   private var removedCount: UInt64 { removals.isEmpty || first > head ? 0 : removals.count(in: first...head) }

@@ -1,4 +1,5 @@
 import Foundation
+import LogsStore
 import LogsTransport
 import LogsWire
 import Testing
@@ -83,6 +84,28 @@ import Testing
     #expect(message(["--retention-age", "0s"])?.contains("'0s' is no time span of 1s or more") == true)
     #expect(message(["--retention-size", "67108863"])?.contains("is no size of 64M or more") == true)
     #expect(message(["--disk-min-free", "91%"])?.contains("from 0% to 90%") == true)
+  }
+
+  @Test func `rules of retention are a list`() throws {
+    let text = "a:b/*: 7d, 2GB;$audit:90d; ci/x: none"
+    let rules = try configure(["--retention", text, "--retention", "**: 1M"]).configuration.retention.rules
+    #expect(
+      rules == [
+        RetentionRule(pattern: try StreamPattern("a:b/*"), ageMax: .seconds(7 * 24 * 3600), byteCountMax: 2 << 30),
+        RetentionRule(pattern: try StreamPattern("$audit"), ageMax: .seconds(90 * 24 * 3600)),
+        RetentionRule(pattern: try StreamPattern("ci/x")),
+        RetentionRule(pattern: .all, byteCountMax: 1 << 20),
+      ])
+    let printed = try #require(Setting.named("retention")).read(try configure(["--retention", text]).configuration)
+    #expect(printed == "a:b/*: 7d, 2G; $audit: 90d; ci/x: none")
+    #expect(try configure(["--retention", "none"]).configuration.retention.rules.isEmpty)
+    for (text, reason) in [
+      ("web", "has no limit"), ("web:", "has no limit"), ("we b: 7d", "a character other than"),
+      ("web: 7", "'7' is not an age"), ("web: 59s", "'59s' is not an age"), ("web: 1d, 2d", "'2d' is not an age"),
+      ("web: 1023K", "'1023K' is not an age"), (String(repeating: "a: 1d;", count: 101), "the limit is 100"),
+    ] {
+      #expect(message(["--retention", text])?.contains(reason) == true, "\(text)")
+    }
   }
 
   @Test func `a server without any listener is refused`() {

@@ -29,6 +29,8 @@ import Testing
     var configuration = TestStore.configuration(directory, clock)
     configuration.elapsed = { clock.now }
     configuration.rewriteDelay = .milliseconds(1)
+    // One read answers a filter, however busy the machine is.
+    configuration.readTimeMax = .seconds(30)
     configuration.upkeepRetryInterval = .milliseconds(5)
     configuration.tailCacheByteCountMax = seed % 2 == 0 ? 0 : 4 << 10
     var model = Model(generator: SeededGenerator(seed: seed))

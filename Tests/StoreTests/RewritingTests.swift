@@ -15,6 +15,8 @@ import Testing
     configuration.rewriteDelay = .milliseconds(1)
     configuration.upkeepRetryInterval = .milliseconds(5)
     configuration.tailCacheByteCountMax = 0
+    // One read answers a filter, however busy the machine is.
+    configuration.readTimeMax = .seconds(30)
     return configuration
   }
 

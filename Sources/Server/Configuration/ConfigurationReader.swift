@@ -60,7 +60,8 @@ package struct ConfigurationReader: Sendable {
       throw ConfigurationError("'\(word)' is no flag; see logsd --help")
     }
     var flags: [(setting: Setting, value: String)] = []
-    var listenValues: [String] = []
+    // Together they are one list.
+    var lists: [String: [String]] = [:]
     for flag in arguments.flags {
       switch flag.name {
       case "help": request = .help
@@ -68,14 +69,19 @@ package struct ConfigurationReader: Sendable {
       case "seal": request = .seal
       case "print-config": request = .printConfig
       case "config": file = flag.value
-      case "listen": listenValues.append(flag.value)
-      default: if let setting = Setting.named(flag.name) { flags.append((setting, flag.value)) }
+      default:
+        guard let setting = Setting.named(flag.name) else { continue }
+        if setting.separator != nil {
+          lists[setting.name, default: []].append(flag.value)
+        } else {
+          flags.append((setting, flag.value))
+        }
       }
     }
     if !arguments.operands.isEmpty { request = .help }
-    // --listen may come several times; together they are one list.
-    if let listen = Setting.named("listen"), !listenValues.isEmpty {
-      flags.append((listen, listenValues.joined(separator: ",")))
+    for setting in Setting.all {
+      guard let separator = setting.separator, let values = lists[setting.name] else { continue }
+      flags.append((setting, values.joined(separator: separator)))
     }
     return flags
   }
@@ -130,16 +136,16 @@ package struct ConfigurationReader: Sendable {
       guard parts.count == 2 else {
         throw ConfigurationError("\(origin): '\(trimmed)' is not of the form 'name = value'")
       }
-      let name = String(parts[0]).trimmed
+      let name = parts[0].trimmed
       guard let setting = Setting.named(name) else {
         let suggestion = Spelling.suggestion(name, among: Setting.all.map(\.name))
         throw ConfigurationError("\(origin): there is no setting '\(name)'\(suggestion); see logsd --help")
       }
-      var value = String(parts[1]).trimmed
+      var value = parts[1].trimmed
       if let before = values[name] {
-        // As the flag, listen may come several times.
-        guard name == "listen" else { throw ConfigurationError("\(origin): '\(name)' comes twice") }
-        value = "\(before),\(value)"
+        // As the flags, some may come several times.
+        guard let separator = setting.separator else { throw ConfigurationError("\(origin): '\(name)' comes twice") }
+        value = "\(before)\(separator)\(value)"
       }
       values[name] = value
       try set(setting, value, origin: origin)
@@ -189,11 +195,10 @@ package struct ConfigurationError: Error, Sendable, CustomStringConvertible {
   init(_ description: String) { self.description = description }
 }
 
-extension String {
-  fileprivate var trimmed: String {
-    func isSpace(_ character: Character) -> Bool { character.isWhitespace }
-    let start = drop(while: isSpace)
-    let end = start.reversed().drop(while: isSpace)
-    return String(end.reversed())
+extension StringProtocol {
+  /// Without white space at its ends.
+  var trimmed: String {
+    let start = drop { $0.isWhitespace }
+    return String(start.reversed().drop { $0.isWhitespace }.reversed())
   }
 }

@@ -23,7 +23,11 @@ struct DeletionPlan {
     }
     let kept = stream.keptRanges.filter { $0.overlaps(wanted) }.map { $0.clamped(to: wanted) }
     var remaining = stream
-    for range in kept { remaining.removals.add(range, .deleted) }
+    let report = report(stream, kept)
+    for range in kept {
+      let byteCount = UInt64(Double(report.byteCount) * Double(range.size) / Double(max(report.entryCount, 1)))
+      remaining.removals.add(Removal(numbers: range, reason: .deleted, byteCount: byteCount))
+    }
     let countMax = Limits.removedRangeCountMax
     if remaining.removals.ranges.count > countMax {
       return .failure(
@@ -34,11 +38,11 @@ struct DeletionPlan {
           or wait until retention has removed some
           """, limit: .init("removed-ranges", UInt64(countMax))))
     }
-    return .success(DeletionPlan(report: report(stream, kept), stream: stream, remaining: remaining))
+    return .success(DeletionPlan(report: report, stream: stream, remaining: remaining))
   }
 
   private static func report(_ stream: StreamInfo, _ ranges: [ClosedRange<UInt64>]) -> DeletionReport {
-    let count = ranges.reduce(0) { $0 + ($1.upperBound - $1.lowerBound + 1) }
+    let count = ranges.reduce(0) { $0 + $1.size }
     var numbers: ClosedRange<UInt64>?
     if let first = ranges.first, let last = ranges.last { numbers = first.lowerBound...last.upperBound }
     let share = Double(count) / Double(max(stream.keptEntryCount, 1))

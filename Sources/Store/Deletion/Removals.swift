@@ -5,6 +5,21 @@ package struct Removal: Hashable, Sendable {
   package var numbers: ClosedRange<UInt64>
   /// `trimmed` or `deleted`.
   package var reason: SkipReason
+  /// Of a deleted range about what its batches took. Of a trimmed one, which is the first of its stream, what all
+  /// batches up to its end took since the stream was created.
+  package var byteCount: UInt64
+
+  /// The part of it within `numbers`, with its share of the bytes.
+  fileprivate func part(_ part: ClosedRange<UInt64>) -> Removal {
+    if reason == .trimmed { return Removal(numbers: part, reason: reason, byteCount: byteCount) }
+    let share = Double(part.size) / Double(numbers.size)
+    return Removal(numbers: part, reason: reason, byteCount: UInt64(Double(byteCount) * share))
+  }
+}
+
+extension ClosedRange<UInt64> {
+  /// How many numbers it has. Sequence numbers have 63 bits, so there is no range that has too many.
+  var size: UInt64 { upperBound - lowerBound + 1 }
 }
 
 /// What was removed of a stream number by number, not with whole segments.
@@ -16,6 +31,9 @@ package struct Removals: Hashable, Sendable {
   package init() {}
 
   package var isEmpty: Bool { ranges.isEmpty }
+  var deletedByteCount: UInt64 { ranges.reduce(0) { $0 + ($1.reason == .deleted ? $1.byteCount : 0) } }
+  /// The range that retention has trimmed.
+  var trimmed: Removal? { ranges.first.flatMap { $0.reason == .trimmed ? $0 : nil } }
 
   /// The range that holds `number`, or else the first one behind it.
   func first(from number: UInt64) -> Removal? {
@@ -57,17 +75,17 @@ package struct Removals: Hashable, Sendable {
   /// How many of `numbers` are in a range.
   func count(in numbers: ClosedRange<UInt64>) -> UInt64 {
     if ranges.isEmpty { return 0 }
-    return numbers.upperBound - numbers.lowerBound + 1
-      - kept(of: numbers).reduce(0) { $0 + ($1.upperBound - $1.lowerBound + 1) }
+    return numbers.size - kept(of: numbers).reduce(0) { $0 + $1.size }
   }
 
-  /// Adds what no range has yet of `numbers`.
-  mutating func add(_ numbers: ClosedRange<UInt64>, _ reason: SkipReason) {
-    let added = kept(of: numbers).map { Removal(numbers: $0, reason: reason) }
+  /// Adds what no range has yet of a range.
+  mutating func add(_ removal: Removal) {
+    let added = kept(of: removal.numbers).map { removal.part($0) }
     var merged: [Removal] = []
     for range in (ranges + added).sorted(by: { $0.numbers.lowerBound < $1.numbers.lowerBound }) {
       if let last = merged.last, last.reason == range.reason, last.numbers.upperBound + 1 == range.numbers.lowerBound {
         merged[merged.count - 1].numbers = last.numbers.lowerBound...range.numbers.upperBound
+        merged[merged.count - 1].byteCount += range.byteCount
       } else {
         merged.append(range)
       }
@@ -80,7 +98,15 @@ package struct Removals: Hashable, Sendable {
     guard let first = ranges.first, first.numbers.lowerBound < number else { return }
     ranges.removeAll { $0.numbers.upperBound < number }
     if let first = ranges.first, first.numbers.lowerBound < number {
-      ranges[0].numbers = number...first.numbers.upperBound
+      ranges[0] = first.part(number...first.numbers.upperBound)
     }
+  }
+
+  /// Makes one trimmed range of `numbers`, which begin where the stream does, whatever was removed of them before.
+  ///
+  /// - Parameter byteCount: what all batches up to their end took since the stream was created.
+  mutating func trim(_ numbers: ClosedRange<UInt64>, byteCount: UInt64) {
+    drop(below: numbers.upperBound + 1)
+    add(Removal(numbers: numbers, reason: .trimmed, byteCount: byteCount))
   }
 }

@@ -21,6 +21,9 @@ final class Retention: UpkeepJob {
     var clock: RetentionClock
     /// Planned, but not published yet.
     var trim: Trim?
+    /// Of single streams.
+    var streamTrim: StreamTrim?
+    var streams: StreamRetention
     var counts = Counts()
     /// All files but those of the segment that was active, when they were last looked at.
     var otherByteCount = 0
@@ -54,13 +57,15 @@ final class Retention: UpkeepJob {
     self.catalog = catalog
     reserve = Reserve(configuration, paths: directory.paths)
     let clock = RetentionClock(latest: latest ?? configuration.now(), elapsed: configuration.elapsed())
-    state = Mutex(State(clock: clock))
+    state = Mutex(State(clock: clock, streams: StreamRetention(policy.rules)))
   }
 
   var counts: Counts { state.withLock { $0.counts } }
 
   /// Whether there is anything to look after.
-  var isNeeded: Bool { policy.ageMax != nil || policy.byteCountMax != nil || policy.diskFreeMin != .bytes(0) }
+  var isNeeded: Bool {
+    policy.ageMax != nil || policy.byteCountMax != nil || policy.diskFreeMin != .bytes(0) || !policy.rules.isEmpty
+  }
 
   // MARK: planning, on the upkeep thread
 
@@ -84,11 +89,16 @@ final class Retention: UpkeepJob {
   private func plan(_ upkeep: Upkeep) {
     do throws(FileError) {
       // One after the other: the next is planned from what this one leaves.
+      let now = policy.hasAges ? believedTime(upkeep) : nil
       if pendingTrim == nil {
-        let trim = try makeTrim(upkeep)
+        let trim = try makeTrim(now, upkeep)
         state.withLock { $0.trim = trim }
       }
-      if pendingTrim != nil { queue.requestMaintenance() }
+      if pendingStreamTrim == nil, !policy.rules.isEmpty {
+        let trim = makeStreamTrim(now, upkeep)
+        state.withLock { $0.streamTrim = trim }
+      }
+      if pendingTrim != nil || pendingStreamTrim != nil { queue.requestMaintenance() }
       state.withLock { $0.isFailureNoted = false }
     } catch {
       let isFirst = state.withLock { state in
@@ -99,7 +109,7 @@ final class Retention: UpkeepJob {
     }
   }
 
-  private func makeTrim(_ upkeep: Upkeep) throws(FileError) -> Trim? {
+  private func makeTrim(_ now: Int64?, _ upkeep: Upkeep) throws(FileError) -> Trim? {
     let listing = directory.segments.current
     let candidates = listing.segments.dropLast()
     var missing = try missingByteCount()
@@ -113,7 +123,7 @@ final class Retention: UpkeepJob {
     missing = max(0, missing - leavingByteCount)
     var count = 0
     var reason = Trim.Reason.age
-    if let ageMax = policy.ageMax, let now = believedTime(upkeep) {
+    if let ageMax = policy.ageMax, let now {
       count = expiredCount(listing.segments, ageMax: ageMax, now: now, upkeep)
     }
     func freed(_ count: Int) -> Int { candidates.prefix(count).reduce(0) { $0 + (sizes.segments[$1.number] ?? 0) } }
@@ -130,8 +140,20 @@ final class Retention: UpkeepJob {
     guard count > 0 else { return nil }
     let oldest = listing.segments[count]
     return Trim(
-      segments: Array(candidates.prefix(count)), below: oldest.number, beginnings: beginnings(in: oldest, upkeep),
+      segments: Array(candidates.prefix(count)), below: oldest.number,
+      beginnings: SegmentRead(upkeep: upkeep).beginnings(oldest),
       reason: reason, byteCount: freed(count))
+  }
+
+  private func makeStreamTrim(_ now: Int64?, _ upkeep: Upkeep) -> StreamTrim? {
+    let listing = directory.segments.current
+    var streams = state.withLock { $0.streams }
+    let trim = streams.plan(
+      listing, catalog.unsorted(),
+      expiredCount: { ageMax in now.map { expiredCount(listing.segments, ageMax: ageMax, now: $0, upkeep) } },
+      read: SegmentRead(upkeep: upkeep))
+    state.withLock { $0.streams = streams }
+    return trim
   }
 
   private func measure(_ listing: SegmentListing) throws(FileError) -> DirectorySize {
@@ -185,7 +207,10 @@ final class Retention: UpkeepJob {
   func release() { state.withLock { $0.reservedByteCount = 0 } }
 
   private func believedTime(_ upkeep: Upkeep) -> Int64? {
-    let (wall, elapsed) = (configuration.now(), configuration.elapsed())
+    // In this order: time that passes in between looks like a jump forward for a moment, not like one back, which would
+    // be believed.
+    let elapsed = configuration.elapsed()
+    let wall = configuration.now()
     let (time, isNew) = state.withLock { state in
       let time = state.clock.look(wall: wall, elapsed: elapsed)
       let isNew = state.counts.isClockDoubted != (time == nil)
@@ -220,21 +245,10 @@ final class Retention: UpkeepJob {
 
   private func createdAt(_ segment: Segment, _ upkeep: Upkeep) -> Int64? {
     if let createdAt = segment.createdAt { return createdAt }
-    segment.createdAt = read(segment, upkeep) { connection throws(SQLiteError) in try connection.createdAt() }
+    segment.createdAt = SegmentRead(upkeep: upkeep).read(segment) { connection throws(SQLiteError) in
+      try connection.createdAt()
+    }
     return segment.createdAt
-  }
-
-  private func beginnings(in segment: Segment, _ upkeep: Upkeep) -> [Int64: StreamBeginning]? {
-    read(segment, upkeep) { connection throws(SQLiteError) in try connection.beginnings() }
-  }
-
-  /// - Returns: nil when the segment cannot be read: a read of its entries will report that.
-  private func read<Value>(
-    _ segment: Segment, _ upkeep: Upkeep, _ body: (ReaderConnection) throws(SQLiteError) -> Value
-  ) -> Value? {
-    let lease = ConnectionLease(upkeep.pool, timeMax: .zero)
-    defer { lease.end() }
-    do throws(SQLiteError) { return try lease.read(segment, body) } catch { return nil }
   }
 
   // MARK: the disk
@@ -302,9 +316,25 @@ final class Retention: UpkeepJob {
 
   /// What has to be recorded now, until it is published.
   var pendingTrim: Trim? { state.withLock { $0.trim } }
+  var pendingStreamTrim: StreamTrim? { state.withLock { $0.streamTrim } }
 
   /// Frees a little space, for a trim that finds none.
   func giveUpReserve() throws(StoreError) -> Bool { try reserve.giveUp() }
+
+  /// Notes that a trim of single streams is recorded, and has the bytes taken off the disk.
+  ///
+  /// - Parameter byteCount: what it has removed.
+  func finish(_ trim: StreamTrim, byteCount: UInt64, _ upkeep: Upkeep) {
+    configuration.log(
+      """
+      trimmed: \(trim.parts.count) streams of \(trim.rule.pattern), \(byteCount >> 10) KiB, \(trim.reason.ruleWords)
+      """)
+    state.withLock { state in
+      state.streamTrim = nil
+      state.counts.byteCounts[trim.reason, default: 0] += Int(clamping: byteCount)
+    }
+    upkeep.rewriting.request(upkeep)
+  }
 
   /// Tells readers, once a trim is recorded, and has the files removed.
   func publish(_ trim: Trim, _ upkeep: Upkeep) {

@@ -22,8 +22,18 @@ package struct RetentionPolicy: Hashable, Sendable {
   package var byteCountMax: Int?
   /// While less is free on the disk, appends are refused, after retention by size has removed what it may.
   package var diskFreeMin = DiskSpace.percent(5)
+  /// What is kept of single streams: the first that matches a stream counts.
+  package var rules: [RetentionRule] = []
 
   package init() {}
+
+  var hasAges: Bool { ageMax != nil || rules.contains { $0.ageMax != nil } }
+
+  package static let ruleCountMax = 100
+  /// The least that a rule may keep: segments are an eighth of the age, and what a rule keeps by size should hold some
+  /// rows of each of its streams.
+  package static let ruleAgeMin = Duration.seconds(60)
+  package static let ruleByteCountMin = 1 << 20
 
   /// The least that all files together may be allowed.
   package static let byteCountMaxMin = 64 << 20
@@ -38,8 +48,8 @@ extension StoreConfiguration {
   /// The same with segments and a WAL that are small beside what may be kept.
   var fittedToRetention: StoreConfiguration {
     var fitted = self
-    if let ageMax = retention.ageMax {
-      fitted.segmentAgeMax = min(segmentAgeMax, ageMax / RetentionPolicy.segmentDivisor)
+    for ageMax in [retention.ageMax].compactMap(\.self) + retention.rules.compactMap(\.ageMax) {
+      fitted.segmentAgeMax = min(fitted.segmentAgeMax, ageMax / RetentionPolicy.segmentDivisor)
     }
     if let byteCountMax = retention.byteCountMax {
       fitted.segmentByteCountMax = min(segmentByteCountMax, byteCountMax / RetentionPolicy.segmentDivisor)

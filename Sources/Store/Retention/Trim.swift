@@ -12,6 +12,14 @@ struct Trim: Sendable {
       case .disk: "to leave disk-min-free of the disk"
       }
     }
+
+    /// Of single streams.
+    var ruleWords: String {
+      switch self {
+      case .age: "since it is older than their rule of retention keeps it"
+      case .size, .disk: "to stay below the size in their rule of retention"
+      }
+    }
   }
 
   /// The segments that go, oldest first.

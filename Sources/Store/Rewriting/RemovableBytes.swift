@@ -42,18 +42,14 @@ struct RemovableBytes {
           let numbers = try overlapping.numbers(first: 0, span: 1)
           guard numbers.overlaps(removal.numbers) else { continue }
           let count = UInt64(try overlapping.integer(2, in: 0...Int64(UInt32.max)))
-          let kept = numbers.upperBound - numbers.lowerBound + 1 - info.removals.count(in: numbers)
+          let kept = numbers.size - info.removals.count(in: numbers)
           // One that was rewritten has no more than is kept, though its numbers stay.
           guard count > kept else { continue }
-          let gone = min(removal.numbers.clamped(to: numbers).count64, count)
+          let gone = min(removal.numbers.clamped(to: numbers).size, count)
           let byteCount = Int(Double(overlapping.integer(3)) * Double(gone) / Double(count))
           if removal.reason == .deleted { deleted += max(byteCount, 1) } else { trimmed += byteCount }
         }
       }
     }
   }
-}
-
-extension ClosedRange<UInt64> {
-  fileprivate var count64: UInt64 { upperBound - lowerBound + 1 }
 }

@@ -79,6 +79,30 @@ final class ReaderConnection: @unchecked Sendable {
   /// When the segment became the active one.
   func createdAt() throws(SQLiteError) -> Int64 { try database.integer("SELECT created FROM segment") }
 
+  /// A row of `runs` and what its batches take.
+  struct RunSize {
+    var row: Int64
+    var stream: Int64
+    var numbers: ClosedRange<UInt64>
+    var byteCount: UInt64
+  }
+
+  /// The next runs in the order in which they were stored.
+  func sizes(ofRunsBehind row: Int64, limit: Int) throws(SQLiteError) -> [RunSize] {
+    let statement = try database.prepare(
+      "SELECT id, stream, first_seq, span, length(batches) FROM runs NOT INDEXED WHERE id > ?1 ORDER BY id LIMIT ?2")
+    statement.bind(1, row)
+    statement.bind(2, Int64(limit))
+    var sizes: [RunSize] = []
+    while try statement.step() {
+      sizes.append(
+        RunSize(
+          row: statement.integer(0), stream: statement.integer(1), numbers: try statement.numbers(first: 2, span: 3),
+          byteCount: statement.bits(4)))
+    }
+    return sizes
+  }
+
   /// How much one statement may read before it is reset: it pins the WAL.
   struct Budget {
     var byteCount: Int

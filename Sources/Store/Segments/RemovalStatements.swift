@@ -8,7 +8,8 @@ final class RemovalStatements {
 
   init(_ database: borrowing Database) throws(SQLiteError) {
     clear = try database.prepare("DELETE FROM removals WHERE stream = ?1")
-    insert = try database.prepare("INSERT INTO removals(stream, first_seq, last_seq, reason) VALUES(?1, ?2, ?3, ?4)")
+    insert = try database.prepare(
+      "INSERT INTO removals(stream, first_seq, last_seq, reason, bytes) VALUES(?1, ?2, ?3, ?4, ?5)")
   }
 
   /// Brings the table up to date with a stream.
@@ -19,6 +20,7 @@ final class RemovalStatements {
       insert.bind(2, bits: removal.numbers.lowerBound)
       insert.bind(3, bits: removal.numbers.upperBound)
       insert.bind(4, Int64(removal.reason.rawValue))
+      insert.bind(5, Int64(clamping: removal.byteCount))
       try insert.run()
     }
   }

@@ -75,6 +75,7 @@ enum SegmentSchema {
       first_seq INTEGER NOT NULL,
       last_seq INTEGER NOT NULL,
       reason INTEGER NOT NULL,
+      bytes INTEGER NOT NULL,
       PRIMARY KEY(stream, first_seq)
     ) WITHOUT ROWID
     """

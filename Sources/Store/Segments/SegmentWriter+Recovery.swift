@@ -30,7 +30,7 @@ extension SegmentWriter {
   /// What was removed of streams, by their ids.
   func removals() throws(SQLiteError) -> [Int64: Removals] {
     guard format >= SegmentSchema.removalsFormat else { return [:] }
-    let statement = try database.prepare("SELECT stream, first_seq, last_seq, reason FROM removals")
+    let statement = try database.prepare("SELECT stream, first_seq, last_seq, reason, bytes FROM removals")
     var removals: [Int64: Removals] = [:]
     while try statement.step() {
       let first = try statement.integer(1, in: 1...Int64.max)
@@ -38,7 +38,9 @@ extension SegmentWriter {
       let reasons = Int64(SkipReason.trimmed.rawValue)...Int64(SkipReason.deleted.rawValue)
       let isDeleted = try statement.integer(3, in: reasons) == reasons.upperBound
       removals[statement.integer(0), default: Removals()].add(
-        UInt64(first)...UInt64(last), isDeleted ? .deleted : .trimmed)
+        Removal(
+          numbers: UInt64(first)...UInt64(last), reason: isDeleted ? .deleted : .trimmed,
+          byteCount: UInt64(try statement.integer(4, in: 0...Int64.max))))
     }
     return removals
   }

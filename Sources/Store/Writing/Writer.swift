@@ -341,25 +341,52 @@ final class Writer: @unchecked Sendable {
 
   /// Records what retention has planned, and tells readers. After that the files may go.
   private func trim() throws(StoreError) {
-    guard let trim = retention.pendingTrim, SystemClock.monotonic() >= nextTrimAt else { return }
-    var failure = record(trim)
-    if let error = failure, error.isDiskFull, try retention.giveUpReserve() { failure = record(trim) }
-    if let error = failure {
-      guard error.meansNothingStored else { throw StoreError(error, while: "trim segments in") }
-      configuration.log("\(StoreError(error, while: "trim segments in")); tried again later")
-      nextTrimAt = SystemClock.monotonic() &+ configuration.upkeepRetryInterval.nanoseconds
-      return
+    guard SystemClock.monotonic() >= nextTrimAt else { return }
+    if let trim = retention.pendingTrim {
+      let isRecorded = try record(while: "trim segments in") { () throws(SQLiteError) in
+        try active.commit(trimmedBelow: trim.below)
+      }
+      guard isRecorded else { return }
+      retention.publish(trim, upkeep)
     }
-    retention.publish(trim, upkeep)
+    if let trim = retention.pendingStreamTrim { try self.trim(trim) }
   }
 
-  private func record(_ trim: Trim) -> SQLiteError? {
-    do throws(SQLiteError) {
-      try active.commit(trimmedBelow: trim.below)
-      return nil
-    } catch {
-      return error
+  private func trim(_ trim: StreamTrim) throws(StoreError) {
+    var changed: [StreamInfo] = []
+    var byteCount: UInt64 = 0
+    for (id, part) in trim.parts {
+      // It may have been deleted since, or all of this.
+      guard var stream = catalog[id], part.through >= stream.firstKept, part.through <= stream.head else { continue }
+      let before = stream.keptByteCount
+      stream.removals.trim(stream.first...part.through, byteCount: part.byteCount)
+      byteCount += before - min(stream.keptByteCount, before)
+      changed.append(stream)
     }
+    let isRecorded = try record(while: "trim streams in") { () throws(SQLiteError) in
+      try active.commit(changed: changed)
+    }
+    guard isRecorded else { return }
+    catalog.publish(changed)
+    rollover.note(changed: changed)
+    retention.finish(trim, byteCount: byteCount, upkeep)
+  }
+
+  /// - Returns: false if there is no space, or a lock; it is tried again later.
+  private func record(while action: String, _ body: () throws(SQLiteError) -> Void) throws(StoreError) -> Bool {
+    for isRetry in [false, true] {
+      do throws(SQLiteError) {
+        try body()
+        return true
+      } catch {
+        guard error.meansNothingStored else { throw StoreError(error, while: action) }
+        if !isRetry, error.isDiskFull, try retention.giveUpReserve() { continue }
+        configuration.log("\(StoreError(error, while: action)); tried again later")
+        nextTrimAt = SystemClock.monotonic() &+ configuration.upkeepRetryInterval.nanoseconds
+        return false
+      }
+    }
+    return false
   }
 
   private var unstoredMarks: [SegmentWriter.LocatedMark] {

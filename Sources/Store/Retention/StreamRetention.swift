@@ -1,0 +1,137 @@
+internal import LogsDisk
+internal import LogsSystem
+internal import LogsWire
+
+/// Decides what goes of single streams, by the rules of their patterns, on the upkeep thread.
+///
+/// By age, a stream begins where it did in the oldest segment that has something young enough, as if all before were
+/// trimmed. By size, rows go in the order in which they were stored, whichever stream of the pattern they are of.
+struct StreamRetention: Sendable {
+  private let rules: [RetentionRule]
+  /// The first rule that matches a stream, by its id; nil if none does.
+  private var ruleOfStream: [Int64: Int?] = [:]
+  /// Segments below these numbers have nothing left of a rule's streams.
+  private var firstSegments: [Int64]
+
+  init(_ rules: [RetentionRule]) {
+    self.rules = rules
+    firstSegments = Array(repeating: 0, count: rules.count)
+  }
+
+  /// What goes next, for the first rule that has something.
+  ///
+  /// - Parameters:
+  ///   - expiredCount: how many of the oldest segments are older than an age; nil while the clock is not believed.
+  ///   - read: reads a segment; nil if it cannot be read, which a read of its entries will report.
+  mutating func plan(
+    _ listing: SegmentListing, _ streams: [StreamInfo], expiredCount: (Duration) -> Int?, read: SegmentRead
+  ) -> StreamTrim? {
+    if rules.isEmpty { return nil }
+    var members: [[StreamInfo]] = Array(repeating: [], count: rules.count)
+    for stream in streams { if let rule = rule(of: stream) { members[rule].append(stream) } }
+    forget(streams)
+    for (index, rule) in rules.enumerated() where !members[index].isEmpty {
+      if let trim = expired(rule, members[index], listing, expiredCount, read) { return trim }
+      if let trim = surplus(index, members[index], listing, read) { return trim }
+    }
+    return nil
+  }
+
+  private mutating func rule(of stream: StreamInfo) -> Int? {
+    if let known = ruleOfStream[stream.id] { return known }
+    let rule = rules.firstIndex { $0.pattern.matches(stream.name) }
+    ruleOfStream[stream.id] = .some(rule)
+    return rule
+  }
+
+  /// Drops what is known of streams that were deleted, once these are the majority.
+  private mutating func forget(_ streams: [StreamInfo]) {
+    guard ruleOfStream.count > 2 * streams.count + 16 else { return }
+    let ids = Set(streams.map(\.id))
+    ruleOfStream = ruleOfStream.filter { ids.contains($0.key) }
+  }
+
+  // MARK: by age
+
+  private func expired(
+    _ rule: RetentionRule, _ streams: [StreamInfo], _ listing: SegmentListing, _ expiredCount: (Duration) -> Int?,
+    _ read: SegmentRead
+  ) -> StreamTrim? {
+    guard let ageMax = rule.ageMax, let count = expiredCount(ageMax), count > 0 else { return nil }
+    guard let beginnings = read.beginnings(listing.segments[count]) else { return nil }
+    var parts: [Int64: StreamTrim.Part] = [:]
+    for stream in streams {
+      guard let beginning = beginnings[stream.id], beginning.next > stream.firstKept else { continue }
+      parts[stream.id] = StreamTrim.Part(through: beginning.next - 1, byteCount: beginning.byteCount)
+    }
+    return parts.isEmpty ? nil : StreamTrim(rule: rule, reason: .age, parts: parts)
+  }
+
+  // MARK: by size
+
+  private mutating func surplus(
+    _ index: Int, _ streams: [StreamInfo], _ listing: SegmentListing, _ read: SegmentRead
+  ) -> StreamTrim? {
+    let rule = rules[index]
+    let used = streams.reduce(0) { $0 + $1.keptByteCount }
+    guard let byteCountMax = rule.byteCountMax, used > UInt64(byteCountMax) else { return nil }
+    let members = Dictionary(uniqueKeysWithValues: streams.map { ($0.id, $0) })
+    var freed: UInt64 = 0
+    var parts: [Int64: StreamTrim.Part] = [:]
+    for segment in listing.segments where segment.number >= firstSegments[index] {
+      guard let beginnings = read.beginnings(segment) else { continue }
+      // Bytes before each row of a stream, counted from the segment's beginning.
+      var byteCounts: [Int64: UInt64] = [:]
+      let isRead = read.forEachRow(segment) { stream, numbers, byteCount in
+        guard let info = members[stream] else { return true }
+        // A row that was rewritten is smaller than it was: what is said of it may be too little, never too much.
+        let before = byteCounts[stream] ?? beginnings[stream]?.byteCount ?? 0
+        byteCounts[stream] = before + byteCount
+        guard numbers.upperBound >= info.firstKept, numbers.upperBound <= info.head else { return true }
+        parts[stream] = StreamTrim.Part(through: numbers.upperBound, byteCount: before + byteCount)
+        freed += byteCount
+        return used - min(freed, used) > rule.targetByteCount
+      }
+      if used - min(freed, used) <= rule.targetByteCount { break }
+      if isRead, segment != listing.active { firstSegments[index] = segment.number + 1 }
+    }
+    return parts.isEmpty ? nil : StreamTrim(rule: rule, reason: .size, parts: parts)
+  }
+}
+
+/// Reads what is planned by, on the upkeep thread.
+struct SegmentRead {
+  let upkeep: Upkeep
+
+  /// What was stored of each stream before a segment.
+  func beginnings(_ segment: Segment) -> [Int64: StreamBeginning]? {
+    read(segment) { connection throws(SQLiteError) in try connection.beginnings() }
+  }
+
+  /// - Returns: nil when the segment cannot be read.
+  func read<Value>(_ segment: Segment, _ body: (ReaderConnection) throws(SQLiteError) -> Value) -> Value? {
+    let lease = ConnectionLease(upkeep.pool, timeMax: .zero)
+    defer { lease.end() }
+    do throws(SQLiteError) { return try lease.read(segment, body) } catch { return nil }
+  }
+
+  /// Calls `visit` with the stream, the numbers and the bytes of each row, in the order in which they were stored,
+  /// until it returns false.
+  ///
+  /// - Returns: whether all rows could be read.
+  func forEachRow(_ segment: Segment, _ visit: (Int64, ClosedRange<UInt64>, UInt64) -> Bool) -> Bool {
+    var row: Int64 = 0
+    while true {
+      // One short statement after the other: a long one would pin the WAL.
+      let rows = read(segment) { connection throws(SQLiteError) in
+        try connection.sizes(ofRunsBehind: row, limit: Self.rowCountMax)
+      }
+      guard let rows else { return false }
+      for size in rows { if !visit(size.stream, size.numbers, size.byteCount) { return true } }
+      guard rows.count == Self.rowCountMax, let last = rows.last else { return true }
+      row = last.row
+    }
+  }
+
+  private static let rowCountMax = 1_000
+}

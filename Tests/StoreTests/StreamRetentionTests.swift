@@ -1,0 +1,128 @@
+import LogsSystem
+import LogsWire
+import Testing
+
+@testable import LogsStore
+
+/// Rules for the streams of a pattern trim these and no others.
+@Suite struct StreamRetentionTests {
+  private static let hour = Duration.seconds(3600)
+
+  private static func configuration(
+    _ directory: TestDirectory, _ clock: TestClock, _ rules: [RetentionRule]
+  ) -> StoreConfiguration {
+    var configuration = TestStore.configuration(directory, clock)
+    configuration.retentionInterval = .milliseconds(2)
+    configuration.tailCacheByteCountMax = 0
+    configuration.rewriteDelay = .milliseconds(1)
+    configuration.upkeepRetryInterval = .milliseconds(5)
+    configuration.elapsed = { clock.now }
+    configuration.retention.rules = rules
+    return configuration
+  }
+
+  @Test func `by age, the streams of a pattern go before the others`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let rule = RetentionRule(pattern: try StreamPattern("app/*"), ageMax: Self.hour * 40)
+    let configuration = Self.configuration(directory, clock, [rule])
+    let secret = String(repeating: "secret ", count: 20_000)
+    do {
+      let test = try TestStore(configuration, in: directory)
+      for number in 1...6 as ClosedRange<UInt64> {
+        test.append("app/a", .test("\(number) \(secret)"), number: number)
+        test.append("web", .test("\(number)"), producer: 2, number: number)
+        if number % 2 == 0 { test.roll(clock) }
+      }
+      clock.advance(Self.hour * 16)
+      #expect(test.sink.waitForLine("trimmed: 1 streams of app/*"))
+      #expect(test.sink.waitForLine("segment 1 is rewritten"))
+      try Self.expectTrimmed(test)
+      let bytes = directory.contents("data/segments/0000000001.db")
+      #expect(!bytes.contains(Array("secret".utf8)))
+      test.close()
+    }
+    let test = try TestStore(configuration, in: directory)
+    try Self.expectTrimmed(test)
+    // A stream that has nothing left goes on behind its last number.
+    #expect(test.append("app/a", .test("new"), number: 7)?.first == 7)
+  }
+
+  private static func expectTrimmed(_ test: TestStore) throws {
+    var info = try #require(test.info("app/a"))
+    var reading = try test.readAll("app/a")
+    // Another trim may come in between.
+    while let now = test.info("app/a"), now != info { (info, reading) = (now, try test.readAll("app/a")) }
+    let gone = info.firstKept - 1
+    #expect(gone >= 2 && reading.skips == [.init(from: 1, to: gone, reason: .trimmed)])
+    #expect(reading.texts.count == Int(info.head - gone))
+    #expect(try test.readAll("web").texts == (1...6).map(String.init))
+    #expect(test.store.statistics.trimmedSegmentCount == 0)
+  }
+
+  @Test func `by size, the oldest rows of all streams of a pattern go first`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let limit = 40 << 10
+    let rules = [
+      RetentionRule(pattern: try StreamPattern("app/keep")),
+      RetentionRule(pattern: try StreamPattern("app/*"), byteCountMax: limit),
+    ]
+    let configuration = Self.configuration(directory, clock, rules)
+    let text = String(repeating: "x", count: 1_000)
+    let streams = ["app/a", "app/b", "app/keep", "web"]
+    do {
+      let test = try TestStore(configuration, in: directory)
+      for number in 1...60 as ClosedRange<UInt64> {
+        for (producer, stream) in streams.enumerated() {
+          test.append(stream, .test("\(number) \(text)"), producer: UInt64(producer), number: number)
+        }
+        if number % 25 == 0 { test.roll(clock) }
+      }
+      try Self.expectKept(test, limit)
+      test.close()
+    }
+    let test = try TestStore(configuration, in: directory)
+    try Self.expectKept(test, limit)
+  }
+
+  private static func expectKept(_ test: TestStore, _ limit: Int) throws {
+    // Until it has been looked at after the last append.
+    let isSettled = test.sink.monitor.wait(timeout: TestSink.patience) { _ in
+      let infos = ["app/a", "app/b"].compactMap { test.info($0) }
+      return infos.reduce(0) { $0 + $1.keptByteCount } <= UInt64(limit) ? true : nil
+    }
+    #expect(isSettled == true)
+    let infos = try ["app/a", "app/b"].map { try #require(test.info($0)) }
+    let kept = infos.reduce(0) { $0 + Int($1.keptByteCount) }
+    // No more goes than has to, but for what spares the next look, and one row.
+    #expect(kept <= limit && kept > limit - limit / 16 - 1_300, "\(kept)")
+    // They were stored in turn, and go in turn.
+    #expect(infos[0].firstKept == infos[1].firstKept || infos[0].firstKept == infos[1].firstKept + 1)
+    for info in infos {
+      let reading = try test.readAll(info.name.text)
+      #expect(reading.skips == [.init(from: 1, to: info.firstKept - 1, reason: .trimmed)])
+      #expect(reading.texts.count == Int(60 - info.firstKept + 1))
+    }
+    #expect(try test.readAll("app/keep").texts.count == 60)
+    #expect(try test.readAll("web").texts.count == 60)
+  }
+
+  @Test func `a rule whose clock jumps to 2153 trims nothing`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let elapsed = TestClock()
+    let rule = RetentionRule(pattern: .all, ageMax: Self.hour * 40)
+    var configuration = Self.configuration(directory, clock, [rule])
+    configuration.elapsed = { elapsed.now }
+    configuration.segmentByteCountMax = 1 << 20
+    let test = try TestStore(configuration, in: directory)
+    test.append("web", .test("a"), number: 1)
+    clock.advance(Self.hour * 24 * 365 * 127)
+    #expect(test.sink.waitForLine("the system's clock has jumped forward"))
+    test.append("web", .test("b"), number: 2)
+    clock.advance(Self.hour * -24 * 365 * 127)
+    #expect(test.sink.waitForLine("the system's clock is believed again"))
+    #expect(try test.readAll("web") == .init(texts: ["a", "b"], skips: []))
+  }
+}
