@@ -15,6 +15,11 @@
     /// When a stream goes live, it continues one entry after the point where its backfill ended, and the entry between
     /// is reported as filtered: the cover is complete, the delivery is not (P5, P6).
     case liveOffByOne = "live-off-by-one"
+    /// A range that was trimmed or deleted is said to be one number shorter than it is (P5).
+    case skipTooShort = "skip-too-short"
+    /// A start takes the last number that it finds in the newest segment for a stream's head: a stream that has nothing
+    /// in it gives its last numbers again (P1, P4).
+    case headFallsBack = "head-falls-back"
 
     package static let variable = "LOGSD_PLANTED_BUG"
 

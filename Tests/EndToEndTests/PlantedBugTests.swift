@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Testing
 
 /// The fault tests must notice a server that breaks its promises on purpose.
@@ -24,6 +25,42 @@ import Testing
       while found.isEmpty, world.counts.rounds < Self.roundCountMax { found = try world.play() }
       print("\(bug), round \(world.counts.rounds): \(found.prefix(3).map(String.init(describing:)))")
       #expect(found.contains { $0.promise == promise }, "in \(world.counts.rounds) rounds: \(found)")
+    }
+  }
+
+  @Test(.enabled(if: Binaries.isDebugBuild, "release builds contain no planted bugs"))
+  func `a follower notices that a skip is too short`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene, environment: ["LOGSD_PLANTED_BUG": "skip-too-short"])
+      let file = try scene.file("lines", LogLines.file(LogLines.plain(20)))
+      #expect(try server.run(["push", "web", file]).exit == .code(0))
+      #expect(try server.run(["delete", "web", "--from-seq", "3", "--to-seq", "7", "--yes"]).exit == .code(0))
+      let words = ["follow", "web", "--from-seq", "1", "--until-head", "--server", server.url]
+      let follow = try scene.start(Binaries.logs, words)
+      // It reports the gap, and never goes on behind it.
+      try follow.errors.waitForText("a gap: expected sequence number 7")
+      #expect(!follow.output.text.contains("line 8 "), "\(follow.output.text)")
+      print(follow.errors.text)
+      follow.signal(SIGKILL)
+      _ = try follow.wait()
+    }
+  }
+
+  @Test(.enabled(if: Binaries.isDebugBuild, "release builds contain no planted bugs"))
+  func `a follower notices that a head has fallen back`() throws {
+    try Scene.play { scene in
+      let file = try scene.file("lines", LogLines.file(LogLines.plain(20)))
+      let cursor = scene.path("web.cursor")
+      let server = try TestServer(scene, environment: ["LOGSD_PLANTED_BUG": "head-falls-back"])
+      #expect(try server.run(["push", "web", file]).exit == .code(0))
+      let words = ["follow", "web", "--from-seq", "1", "--until-head", "--cursor-file", cursor]
+      #expect(try server.run(words).text.contains("line 20 "))
+      // The newest segment has nothing of the stream now.
+      #expect(try scene.run(Binaries.logs, ["seal", server.data]).exit == .code(0))
+      try server.kill()
+      try server.restart()
+      let resumed = try server.run(words)
+      #expect(resumed.exit != .code(0) && resumed.errors.contains("beyond its last one"), "\(resumed.errors)")
     }
   }
 

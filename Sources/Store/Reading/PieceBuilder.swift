@@ -95,6 +95,13 @@ struct PieceBuilder: ~Copyable {
     let from = request.isReverse ? max(end, request.from, 1) : position
     let to = request.isReverse ? position : min(end, upper)
     guard from <= to else { return }
+    #if PLANTED_BUGS
+      if PlantedBug.planted == .skipTooShort, reason == .trimmed || reason == .deleted {
+        if from < to { pieces.append(.skip(from...to - 1, reason)) }
+        position = request.isReverse ? from - 1 : to + 1
+        return
+      }
+    #endif
     if case .skip(let earlier, reason)? = pieces.last {
       pieces[pieces.count - 1] = .skip(min(earlier.lowerBound, from)...max(earlier.upperBound, to), reason)
     } else {

@@ -303,6 +303,9 @@ struct Recovery {
         streams.append(stream)
         if isDeleted { deleted.insert(stream.id) }
       }
+      #if PLANTED_BUGS
+        let heads = Dictionary(uniqueKeysWithValues: streams.map { ($0.id, $0.head) })
+      #endif
       try active.forEachRun { run in
         guard let index = indexOfID[run.stream] else {
           problem = problem ?? "run \(run.row) belongs to no stream"
@@ -321,6 +324,13 @@ struct Recovery {
       if checksLast, problem == nil {
         problem = try lastProblem(streams, indexOfID, deleted, active)
       }
+      #if PLANTED_BUGS
+        if PlantedBug.planted == .headFallsBack {
+          for index in streams.indices where streams[index].head == heads[streams[index].id] {
+            streams[index].head /= 2
+          }
+        }
+      #endif
     } catch {
       throw StoreError(error, while: "read")
     }
