@@ -96,6 +96,7 @@ package final class Server: Sendable {
     store.segmentByteCountMax = configuration.segmentByteCountMax
     store.segmentAgeMax = configuration.segmentAgeMax
     store.segmentIdleMax = configuration.segmentIdleMax
+    store.rewriteDelay = configuration.rewriteDelay
     store.writerQueueByteCountMax = configuration.appendByteCountTotalMax
     store.tailCacheEntryCountMax = configuration.tailEntryCount
     store.tailCacheByteCountMax = configuration.tailByteCountMax

@@ -41,6 +41,8 @@ package struct ServerConfiguration: Sendable {
   package var segmentByteCountMax = 256 << 20
   package var segmentAgeMax = Duration.seconds(24 * 3_600)
   package var segmentIdleMax = Duration.seconds(600)
+  /// How long after a deletion segments are rewritten without what it has deleted.
+  package var rewriteDelay = Duration.seconds(10)
   /// How long `--seal` waits.
   package var sealDurationMax = Duration.seconds(300)
 

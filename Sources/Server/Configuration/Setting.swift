@@ -113,7 +113,11 @@ struct Setting: Sendable {
       duration(
         "segment-idle", "time without appends after which the next segment begins, if this one has 8M or more",
         \.segmentIdleMax),
-    ] + retention + [duration("seal-timeout", "how long --seal waits until everything is sealed", \.sealDurationMax)]
+    ] + retention + [
+      duration(
+        "rewrite-delay", "how long after a deletion its segments are rewritten: more may follow", \.rewriteDelay),
+      duration("seal-timeout", "how long --seal waits until everything is sealed", \.sealDurationMax),
+    ]
 
   private typealias Path<Value> = any WritableKeyPath<ServerConfiguration, Value> & Sendable
 
