@@ -32,6 +32,14 @@ extension StoreStatistics {
       ServerFact("queue_batches", queueBatchCount),
       ServerFact("tail_cache_bytes", tailCacheByteCount),
       ServerFact("background_check", check.rawValue),
-    ]
+    ] + forecasts
+  }
+
+  /// What is known of how long space lasts.
+  private var forecasts: [ServerFact] {
+    [
+      bytesPerDay.map { ServerFact("stored_bytes_per_day", $0) }, diskDaysLeft.map { ServerFact("disk_days_left", $0) },
+      sizeDays.map { ServerFact("retention_size_days", $0) },
+    ].compactMap(\.self)
   }
 }

@@ -297,6 +297,9 @@ package final class Store: Sendable {
     statistics.trimmedSegmentCount = trimmed.segmentCounts.values.reduce(0, +)
     statistics.trimmedByteCountByAge = trimmed.byteCounts[.age] ?? 0
     statistics.trimmedByteCountBySize = (trimmed.byteCounts[.size] ?? 0) + (trimmed.byteCounts[.disk] ?? 0)
+    statistics.bytesPerDay = trimmed.bytesPerDay
+    statistics.diskDaysLeft = trimmed.diskDaysLeft
+    statistics.sizeDays = trimmed.sizeDays
     statistics.isDiskLow = trimmed.isDiskLow
     statistics.isClockDoubted = trimmed.isClockDoubted
     (statistics.rewrittenSegmentCount, statistics.rewriteFreedByteCount) = rewriting.counts

@@ -22,6 +22,11 @@ package struct StoreStatistics: Hashable, Sendable {
   /// Segments rewritten since the store was opened, and the bytes that this has freed.
   package var rewrittenSegmentCount = 0
   package var rewriteFreedByteCount = 0
+  /// About what is stored in a day, and how long the disk and `retention-size` last at that rate; nil where that is not
+  /// known, or where the one comes before the other.
+  package var bytesPerDay: Int?
+  package var diskDaysLeft: Int?
+  package var sizeDays: Int?
   package var isDiskLow = false
   /// Whether nothing is trimmed by age because the clock has jumped forward.
   package var isClockDoubted = false

@@ -125,4 +125,23 @@ import Testing
     #expect(test.sink.waitForLine("the system's clock is believed again"))
     #expect(try test.readAll("web") == .init(texts: ["a", "b"], skips: []))
   }
+
+  @Test func `growth is measured over a day at most`() {
+    var growth = GrowthRate()
+    let second: Int64 = 1_000_000_000
+    growth.note(1_000, elapsed: 5 * second)
+    growth.note(2_000, elapsed: 64 * second)
+    #expect(growth.bytesPerDay == nil && growth.days(for: 1) == nil)
+    growth.note(2_000, elapsed: 105 * second)
+    // 1,000 bytes in 100 s.
+    #expect(growth.bytesPerDay == 864_000 && growth.days(for: 8_640_000) == 10 && growth.days(for: -1) == 0)
+    // Two days later only the last one counts: a byte a second.
+    var time: Int64 = 105
+    for _ in 0..<(48 * 60) {
+      time += 60
+      growth.note(UInt64(2_000 + time - 105), elapsed: time * second)
+    }
+    #expect(growth.bytesPerDay.map { abs($0 - 86_400) < 1 } == true)
+    #expect(growth.days(for: .max) == nil)
+  }
 }

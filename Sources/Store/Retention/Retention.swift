@@ -15,10 +15,17 @@ final class Retention: UpkeepJob {
     var byteCounts: [Trim.Reason: Int] = [:]
     var isDiskLow = false
     var isClockDoubted = false
+    /// What is stored in a day, about, at the present rate; nil until it is known.
+    var bytesPerDay: Int?
+    /// Days until the disk has too little free space; nil if `retention-size` comes first, or it is not known.
+    var diskDaysLeft: Int?
+    /// Days that `retention-size` holds.
+    var sizeDays: Int?
   }
 
   private struct State: Sendable {
     var clock: RetentionClock
+    var growth = GrowthRate()
     /// Planned, but not published yet.
     var trim: Trim?
     /// Of single streams.
@@ -40,6 +47,8 @@ final class Retention: UpkeepJob {
   private let catalog: Catalog
   private let reserve: Reserve
   private let state: Mutex<State>
+  /// Bytes of batches since the start.
+  private let storedByteCount = Atomic<UInt64>(0)
 
   /// Space for what grows before the next look: the indexes of closing segments, and what comes in.
   private var targetByteCount: Int {
@@ -67,6 +76,9 @@ final class Retention: UpkeepJob {
     policy.ageMax != nil || policy.byteCountMax != nil || policy.diskFreeMin != .bytes(0) || !policy.rules.isEmpty
   }
 
+  /// Counts bytes of batches that were stored.
+  func noteStored(_ byteCount: Int) { storedByteCount.add(UInt64(byteCount), ordering: .relaxed) }
+
   // MARK: planning, on the upkeep thread
 
   func run(on upkeep: Upkeep) -> UpkeepOutcome {
@@ -88,6 +100,7 @@ final class Retention: UpkeepJob {
 
   private func plan(_ upkeep: Upkeep) {
     do throws(FileError) {
+      try noteGrowth()
       // One after the other: the next is planned from what this one leaves.
       let now = policy.hasAges ? believedTime(upkeep) : nil
       if pendingTrim == nil {
@@ -258,6 +271,20 @@ final class Retention: UpkeepJob {
     if policy.diskFreeMin == .bytes(0) { return 0 }
     let (free, all) = try directory.files.space(directory.paths.directory)
     return max(0, policy.diskFreeMin.byteCount(ofDisk: all) - free)
+  }
+
+  private func noteGrowth() throws(FileError) {
+    let (free, all) = try directory.files.space(directory.paths.directory)
+    let room = free - policy.diskFreeMin.byteCount(ofDisk: all)
+    let used = try policy.byteCountMax == nil ? 0 : DirectorySize(directory.paths, directory.files).byteCount
+    let (elapsed, byteCount) = (configuration.elapsed(), storedByteCount.load(ordering: .relaxed))
+    state.withLock { state in
+      state.growth.note(byteCount, elapsed: elapsed)
+      state.counts.bytesPerDay = state.growth.bytesPerDay.map { Int(min($0, 1e18)) }
+      state.counts.sizeDays = policy.byteCountMax.flatMap { _ in state.growth.days(for: targetByteCount) }
+      let isBounded = policy.byteCountMax.map { $0 - used <= room } ?? false
+      state.counts.diskDaysLeft = isBounded ? nil : state.growth.days(for: room)
+    }
   }
 
   private func noteDisk(isLow: Bool, _ upkeep: Upkeep) {

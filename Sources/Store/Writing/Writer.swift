@@ -256,6 +256,9 @@ final class Writer: @unchecked Sendable {
   }
 
   private func note(_ draft: GroupDraft, time: Int64) {
+    var byteCount = 0
+    for stream in draft.streams { for run in stream.runs { byteCount += run.batches.count } }
+    retention.noteStored(byteCount)
     counts.withLock { counts in
       counts.commitCount += 1
       counts.commitTime += time
