@@ -13,6 +13,7 @@ for try await event in subscription {
   switch event {
   case .batch(let batch): for entry in try batch.entries() { print(batch.stream, entry.sequence, entry.text) }
   case .skipped(let skip): print("\(skip.range) of \(skip.stream) are not delivered: \(skip.reason)")
+  case .deleted(let stream): print("\(stream) was deleted")
   case .interrupted(let error): print("waiting for the server: \(error)")
   case .resumed(let cursor): print("going on at \(cursor)")
   case .behind(let count): print("\(count) entries behind")

@@ -79,7 +79,7 @@ extension LogClient {
             switch event {
             case .skipped(let skip) where skip.reason == .filtered: break
             case .batch, .skipped, .ended: return .success(true)
-            case .announced, .resolved, .live, .behind, .interrupted, .resumed: break
+            case .announced, .resolved, .deleted, .live, .behind, .interrupted, .resumed: break
             }
           }
           return nil

@@ -46,6 +46,7 @@ import Testing
       case .announced: "announced"
       case .resolved: "resolved"
       case .skipped(let skip): "skipped \(skip.range)"
+      case .deleted(let stream): "deleted \(stream)"
       case .live: "live"
       case .interrupted: "interrupted"
       case .resumed: "resumed"

@@ -56,7 +56,7 @@ struct Followed {
       sequences[batch.stream, default: []] += entries.map(\.sequence)
     case .announced(let stream): announced.append(stream)
     case .resolved: resolvedCount += 1
-    case .skipped: break
+    case .skipped, .deleted: break
     case .behind(let count): behind.append(count)
     case .live: liveCount += 1
     case .interrupted: interruptionCount += 1

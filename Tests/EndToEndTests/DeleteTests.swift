@@ -150,6 +150,33 @@ import Testing
     }
   }
 
+  @Test func `a follow of a pattern goes on without a stream that is deleted, one of its name ends`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      for stream in ["app/a", "app/b"] { try push(1...3, to: server, stream) }
+      let cursor = scene.path("app.cursor")
+      let words = ["follow", "app/*", "-n", "all", "-o", "raw", "--cursor-file", cursor]
+      let pattern = try server.start(words)
+      let named = try server.start(["follow", "app/a", "-n", "all", "-o", "raw"])
+      try pattern.output.waitForLines(6)
+      try named.output.waitForLines(3)
+      #expect(try server.run(["delete", "app/a", "--yes"]).exit == .code(0))
+      #expect(try named.wait() == .code(1))
+      #expect(named.errors.text.contains("was deleted"), "\(named.errors.text)")
+      try pattern.errors.waitForText("stream app/a was deleted")
+      // What comes under the name is another stream, and the others go on.
+      try push(4...5, to: server, "app/a")
+      try push(4...5, to: server, "app/b")
+      try pattern.output.waitForLines(10)
+      pattern.signal(SIGINT)
+      _ = try pattern.wait()
+      try push(6...6, to: server, "app/a")
+      // The cursor has forgotten the old one.
+      let resumed = try server.run(words + ["--until-head"])
+      #expect(resumed.exit == .code(0) && resumed.text.hasPrefix("line 6"), "\(resumed.text) \(resumed.errors)")
+    }
+  }
+
   @Test func `a stream that does not exist is named`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)

@@ -88,7 +88,7 @@ struct TailWorkload: Workload {
       case .live:
         if !wasLive { isLive() }
         wasLive = true
-      case .announced, .resolved, .skipped, .behind, .interrupted, .resumed, .ended: break
+      case .announced, .resolved, .deleted, .skipped, .behind, .interrupted, .resumed, .ended: break
       }
     }
   }

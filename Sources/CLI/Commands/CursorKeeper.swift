@@ -38,7 +38,7 @@ final class CursorKeeper {
   func passed(_ event: FollowEvent) async throws {
     written.advance(past: event)
     switch event {
-    case .skipped, .resolved: try await store.save(written)
+    case .skipped, .resolved, .deleted: try await store.save(written)
     case .batch, .announced, .live, .behind, .interrupted, .resumed, .ended: break
     }
     add(.event(event))

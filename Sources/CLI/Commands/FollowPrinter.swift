@@ -44,6 +44,9 @@ actor FollowPrinter {
           Terminal.note(Self.text(of: skip))
         }
         try await keeper?.passed(event)
+      case .deleted(let stream):
+        Terminal.note("stream \(stream) was deleted")
+        try await keeper?.passed(event)
       // `ConnectionNotices` reports the interruption.
       case .resumed(let cursor): Terminal.note(resumedText(cursor))
       case .ended(let reason): if reason == .complete { Terminal.note("complete: nothing follows") }

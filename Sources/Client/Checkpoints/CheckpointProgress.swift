@@ -20,7 +20,7 @@ struct CheckpointProgress {
     switch event {
     case .batch(let batch): unsavedEntryCount += batch.range.count
     case .announced(let stream): if cursor[stream.stream] != nil { return }
-    case .skipped: break
+    case .skipped, .deleted: break
     case .resolved, .live, .behind, .interrupted, .resumed, .ended: return
     }
     cursor.advance(past: event)

@@ -31,6 +31,7 @@ public struct LogCursor: Hashable, Sendable {
     case .batch(let batch): advance(to: batch.position)
     case .announced(let stream): if positions[stream.stream] == nil { advance(to: stream.position) }
     case .skipped(let skip): advance(to: skip.position)
+    case .deleted(let stream): remove(stream)
     case .resolved, .live, .behind, .interrupted, .resumed, .ended: break
     }
   }

@@ -60,7 +60,7 @@ public struct EntrySequence: AsyncSequence, Sendable {
           switch event {
           case .batch(let batch): parts = batch.parts[...]
           case .skipped(let skip): if skip.reason != .filtered { try policy.pass(skip) }
-          case .announced, .resolved, .live, .behind, .interrupted, .resumed: break
+          case .announced, .resolved, .deleted, .live, .behind, .interrupted, .resumed: break
           case .ended: return nil
           }
         }

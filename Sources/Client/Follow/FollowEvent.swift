@@ -2,12 +2,15 @@
 public enum FollowEvent: Sendable {
   /// Entries.
   case batch(DeliveredBatch)
-  /// A stream of the subscription, and where its delivery starts. Once for each stream.
+  /// A stream of the subscription, and where its delivery starts. Once for each stream, unless it is deleted.
   case announced(AnnouncedStream)
   /// All streams that match now have been announced. Once.
   case resolved
   /// Entries that will not be delivered, and why.
   case skipped(SkippedRange)
+  /// A stream that a pattern had found was deleted. If there is one of its name again, that is announced as a new one.
+  /// A subscription that names the stream ends with `stream_replaced` instead.
+  case deleted(StreamName)
   /// Everything stored has been delivered; what comes now is new. Once for each connection.
   case live
   /// How many stored entries are still to come after this event. Every few seconds while the subscription catches up.

@@ -29,7 +29,7 @@ struct SubscriptionProgress {
     let lowerBound: UInt64?
   }
 
-  let terms: SubscriptionTerms
+  private(set) var terms: SubscriptionTerms
   let limits: FollowLimits
   private(set) var tracks: [StreamName: Track] = [:]
   private(set) var remaining: UInt64?
@@ -65,6 +65,21 @@ struct SubscriptionProgress {
 
   func position(of stream: StreamName, _ track: Track) -> CursorPosition {
     CursorPosition(stream: stream, incarnation: track.incarnation, sequence: track.position)
+  }
+}
+
+extension SubscriptionProgress {
+  /// A stream is not there any more, or is another one.
+  ///
+  /// - Returns: whether the subscription goes on without it: only a pattern has found it, and the next stream of its
+  ///   name is a new one.
+  mutating func forget(_ stream: StreamName) -> Bool {
+    guard isResolved, !isBounded, tracks[stream] != nil, !terms.selectors.contains(.stream(stream)) else {
+      return false
+    }
+    tracks[stream] = nil
+    terms.cursor.remove(stream)
+    return true
   }
 }
 

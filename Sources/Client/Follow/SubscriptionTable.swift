@@ -276,6 +276,14 @@ extension SubscriptionTable {
   mutating func refused(_ id: UInt32, _ refusal: Refusal, now: MonotonicTime) {
     guard let key = close(id)?.key else { return }
     let error = LogError(refusal)
+    if refusal.code == .streamReplaced, let name = refusal.stream?.name {
+      let stream = StreamName(stored: name)
+      if subscriptions[key]?.progress.forget(stream) == true {
+        cancelParts(key)
+        tell(key, .deleted(stream))
+        return ask(key)
+      }
+    }
     guard error.isRetryable else { return finish(key, error) }
     if let since = subscriptions[key]?.liveSince, backoff.isHealthy(since: since, now: now) {
       subscriptions[key]?.refusalCount = 0

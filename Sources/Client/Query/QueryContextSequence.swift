@@ -123,7 +123,7 @@ public struct QueryContextSequence: AsyncSequence, Sendable {
           }
         case .skipped(let skip): if skip.reason == .lost { try terms.policy.pass(skip) }
         case .ended(let told): reason = told
-        case .announced, .resolved, .live, .behind, .interrupted, .resumed: break
+        case .announced, .resolved, .deleted, .live, .behind, .interrupted, .resumed: break
         }
       }
       guard let reason else { throw .cancelled("a query") }

@@ -88,7 +88,7 @@ struct QuerySource {
       case .skipped(let skip): try pass(skip)
       case .ended(let reason): try ended(reason)
       case .announced(let told): try check(told)
-      case .resolved, .live, .behind, .interrupted, .resumed: break
+      case .resolved, .deleted, .live, .behind, .interrupted, .resumed: break
       }
     }
   }

@@ -60,7 +60,7 @@ extension LogClient {
           )
         }
       case .ended(let reason): end = reason
-      case .batch, .resolved, .skipped, .live, .behind, .interrupted, .resumed: break
+      case .batch, .resolved, .deleted, .skipped, .live, .behind, .interrupted, .resumed: break
       }
     }
     guard let end else { throw .cancelled("a query") }

@@ -36,7 +36,7 @@ struct PageReader {
     case .skipped(let skip): gathered.skipped.append(skip)
     case .ended(let reason): end = reason
     case .resolved: isResolved = true
-    case .live, .behind, .interrupted, .resumed: break
+    case .deleted, .live, .behind, .interrupted, .resumed: break
     }
     gathered.cursor.advance(past: event)
   }

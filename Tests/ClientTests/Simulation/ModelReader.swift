@@ -125,7 +125,7 @@ final class ModelReader {
     case .skipped(let skip): checker.skipped(skip, self)
     case .live: record.isLive = true
     case .interrupted: record.isLive = false
-    case .behind, .resumed: break
+    case .behind, .resumed, .deleted: break
     case .ended(let reason):
       record.end = reason
       checker.tally.endCount += 1

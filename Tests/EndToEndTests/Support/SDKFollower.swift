@@ -60,7 +60,7 @@ final class SDKFollower: FaultyFollower, @unchecked Sendable {
     // It reconnects and goes on; unless the link has corrupted the data, the server has.
     case .interrupted(let error) where error.code == .protocolViolation:
       condition.withLock { distrusted.append(error.message) }
-    case .resolved, .live, .behind, .interrupted, .resumed: break
+    case .resolved, .deleted, .live, .behind, .interrupted, .resumed: break
     }
   }
 
