@@ -60,20 +60,6 @@ package struct StreamInfo: Hashable, Sendable {
 
   private var removedCount: UInt64 { removals.isEmpty || first > head ? 0 : removals.count(in: first...head) }
 
-  /// The number behind which the last `count` entries that are kept begin. If fewer are, some that are not kept come
-  /// before them, so that readers learn of these.
-  package func position(beforeLast count: UInt64) -> UInt64 {
-    let position = head - min(count, head)
-    guard count > 0, !removals.isEmpty else { return position }
-    var left = count
-    for range in keptRanges.reversed() {
-      let size = range.upperBound - range.lowerBound + 1
-      if left <= size { return range.upperBound - left }
-      left -= size
-    }
-    return min(position, firstKept - 1)
-  }
-
   /// Leaves out what was stored before a segment that is the oldest now; nil if the stream began in it or later.
   mutating func begin(at beginning: StreamBeginning?) {
     first = beginning?.next ?? 1

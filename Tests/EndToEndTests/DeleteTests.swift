@@ -177,6 +177,22 @@ import Testing
     }
   }
 
+  @Test func `the last entries are the last numbers, some of which may be deleted`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      try push(1...20, to: server)
+      #expect(try server.run(["delete", "web", "--from-seq", "15", "--to-seq", "19", "--yes"]).exit == .code(0))
+      for reverse in [[], ["--reverse"]] {
+        let words = ["follow", "web", "-n", "8", "--until-head", "-o", "json"] + reverse
+        let last = try server.run(words)
+        let numbers = [13, 14, 20].map { "\"seq\":\($0)," }
+        #expect(last.exit == .code(0) && numbers.allSatisfy { last.text.contains($0) }, "\(last.text) \(last.errors)")
+        #expect(last.text.split(separator: "\n").count == 3, "\(last.text)")
+        #expect(last.errors.contains("15 to 19"), "\(last.errors)")
+      }
+    }
+  }
+
   @Test func `a stream that does not exist is named`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)

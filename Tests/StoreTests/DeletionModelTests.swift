@@ -119,8 +119,6 @@ import Testing
           #expect(numbers == wanted, "seed \(seed), \(isReverse), \(filter == nil)")
         }
       }
-      let last = UInt64(model.generator.below(kept.count + 1))
-      #expect(kept.filter { $0 > info.position(beforeLast: last) }.count == Int(last))
     }
   }
 

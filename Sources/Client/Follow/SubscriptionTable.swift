@@ -276,8 +276,10 @@ extension SubscriptionTable {
   mutating func refused(_ id: UInt32, _ refusal: Refusal, now: MonotonicTime) {
     guard let key = close(id)?.key else { return }
     let error = LogError(refusal)
-    if refusal.code == .streamReplaced, let name = refusal.stream?.name {
-      let stream = StreamName(stored: name)
+    // A stream that is not there any more was deleted. One of another incarnation may have been restored, which the
+    // application has to know.
+    if refusal.code == .streamReplaced, let gone = refusal.stream, gone.incarnation == .any {
+      let stream = StreamName(stored: gone.name)
       if subscriptions[key]?.progress.forget(stream) == true {
         cancelParts(key)
         tell(key, .deleted(stream))

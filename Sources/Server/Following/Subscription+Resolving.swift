@@ -100,7 +100,7 @@ extension Subscription {
         guard let track = newTrack(info) else { return }
         track.headAtBeginning = info.head
         return findLast(count, of: track)
-      case .last(let count): position = info.position(beforeLast: count)
+      case .last(let count): position = info.head - min(count, info.head)
       case .from(let sequence): position = sequence - 1
       case .since(let time):
         guard let track = newTrack(info) else { return }
