@@ -35,6 +35,10 @@ import Testing
         try server.kill()
         try server.restart()
       }
+      // Else what comes next may be too old when it is back.
+      try Polling.wait(for: "the follower to be back") {
+        try server.run(["status"]).lines.contains { $0.split(separator: " ").elementsEqual(["subscriptions", "1"]) }
+      }
       let more = LogLines.plain(1, from: lines.count + 1)
       #expect(try server.run(["push", "web", try scene.file("g", LogLines.file(more))]).exit == .code(0))
       try live.output.waitForLines(lines.count + 1)
