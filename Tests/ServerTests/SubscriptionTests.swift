@@ -28,6 +28,30 @@ import Testing
     #expect(scene.run() == ["stream web \(position)/3", "resolved 1"] + range + ["live"])
   }
 
+  @Test func `a stream that is deleted ends its subscription, after what was missed of it`() throws {
+    let scene = FollowScene()
+    try scene.append("web")
+    try scene.append("other")
+    scene.follow([try Self.stream("web")])
+    scene.follow([try Self.stream("other")], id: 2)
+    scene.run()
+    scene.credit = 0
+    try scene.append("web", 2)
+    try scene.delete("web")
+    #expect(scene.lines[1]?.suffix(2) == ["skip web 2-3", "refused stream_replaced"])
+    #expect(scene.refusals.map(\.isRetryable) == [false])
+    #expect(scene.lines[2]?.last == "live")
+  }
+
+  @Test func `a stream that is deleted between being found and announced is asked for again`() throws {
+    let scene = FollowScene()
+    try scene.append("web")
+    scene.follow([try Self.stream("web")])
+    try scene.delete("web")
+    #expect(scene.run() == ["refused stream_replaced"])
+    #expect(scene.refusals.map(\.isRetryable) == [true])
+  }
+
   @Test func `a commit reaches all live subscriptions, even if it ends one of them`() throws {
     let scene = FollowScene()
     for id in 1...5 as ClosedRange<UInt32> {

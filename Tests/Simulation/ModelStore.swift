@@ -8,6 +8,8 @@ final class ModelStore: StreamSource {
   private let readMilliseconds: ClosedRange<Int>
   /// The published state of the disk.
   private(set) var disk = ModelDisk()
+  /// The streams that were deleted whole, by their ids.
+  private var deleted: Set<Int64> = []
   /// Whether the requested entries are in memory.
   var isCached: () -> Bool
   private(set) var readCount = 0
@@ -39,6 +41,15 @@ final class ModelStore: StreamSource {
     }
   }
 
+  /// Deletes a stream whole.
+  ///
+  /// - Returns: the stream as it was.
+  func delete(_ name: StreamName) -> StreamInfo? {
+    let info = stream(named: name)
+    if let info { deleted.insert(info.id) }
+    return info
+  }
+
   private static func bytes(_ batches: some Sequence<Batch>) -> ByteString {
     var writer = ByteWriter()
     for batch in batches { writer.append(batch.bytes) }
@@ -56,15 +67,17 @@ final class ModelStore: StreamSource {
 
   var newestStreamID: Int64 { Int64(disk.streams.count) }
 
-  func stream(named name: StreamName) -> StreamInfo? { disk.streams.firstIndex { $0.name == name }.map(info) }
+  private var infos: [StreamInfo] { disk.streams.indices.map(info).filter { !deleted.contains($0.id) } }
+
+  func stream(named name: StreamName) -> StreamInfo? { infos.first { $0.name == name } }
 
   func streams(from text: String, beginningWith prefix: String, limit: Int) -> [StreamInfo] {
-    let names = disk.streams.indices.map(info).filter { $0.name.text >= text && $0.name.text.hasPrefix(prefix) }
+    let names = infos.filter { $0.name.text >= text && $0.name.text.hasPrefix(prefix) }
     return Array(names.sorted { $0.name < $1.name }.prefix(limit))
   }
 
   func streams(bornAfter id: Int64, limit: Int) -> [StreamInfo] {
-    Array(disk.streams.indices.dropFirst(Int(id)).prefix(limit).map(info))
+    Array(infos.filter { $0.id > id }.prefix(limit))
   }
 
   // MARK: Reads

@@ -82,13 +82,13 @@ extension Hub {
 
   /// The channel of a stream, made when nobody has followed the stream here yet.
   ///
-  /// - Parameter info: the stream as it was found, which may be turns ago: commits taken since then found no channel to
+  /// - Parameter info: the stream as it is in the catalog now: commits taken since it was found had no channel to
   ///   advance.
   func channel(_ info: StreamInfo) -> StreamChannel {
     if let channel = channels[info.id] { return channel }
     // The catalog's head includes every commit that the shard has taken; those it has not taken yet will find the
     // channel.
-    let channel = StreamChannel(source.stream(named: info.name) ?? info)
+    let channel = StreamChannel(info)
     channels[info.id] = channel
     return channel
   }

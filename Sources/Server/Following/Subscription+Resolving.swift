@@ -195,11 +195,12 @@ extension Subscription {
       stream: .init(name: name.text, incarnation: incarnation, head: head))
   }
 
-  static func deleted(_ name: StreamName) -> Refusal {
+  /// - Parameter isRetryable: whether it was not announced yet, so that to ask again is to ask for what there is now.
+  static func deleted(_ name: StreamName, isRetryable: Bool = false) -> Refusal {
     Refusal(
       .streamReplaced,
       "stream '\(name)' was deleted while it was followed; start without its cursor to follow what comes",
-      stream: .init(name: name.text, incarnation: .any, head: 0))
+      isRetryable: isRetryable, stream: .init(name: name.text, incarnation: .any, head: 0))
   }
 
   static func unreadable(_ error: StoreError, _ name: StreamName) -> Refusal {

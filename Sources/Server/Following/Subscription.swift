@@ -74,8 +74,14 @@ package final class Subscription {
 
   /// Adds a stream.
   ///
-  /// - Returns: nil when the server's limit is reached, and the subscription refused.
-  func newTrack(_ info: StreamInfo) -> Track? {
+  /// - Parameter found: the stream as it was found, which may be turns ago.
+  /// - Returns: nil when the subscription is refused: the server's limit is reached, or the stream is gone.
+  func newTrack(_ found: StreamInfo) -> Track? {
+    // From here on the channel hears of it when the stream is deleted.
+    guard let info = hub.source.stream(named: found.name), info.id == found.id else {
+      refuse(Self.deleted(found.name, isRetryable: true))
+      return nil
+    }
     if let refusal = hub.countStream() {
       refuse(refusal)
       return nil

@@ -19,6 +19,7 @@ final class FollowScene: SubscriptionHost {
 
   /// What was announced and delivered, in short, by subscription.
   private(set) var lines: [UInt32: [String]] = [:]
+  private(set) var refusals: [Refusal] = []
   let reads = ReadSlots()
   var windowByteCount = 1 << 20
   var credit = Int.max
@@ -72,6 +73,9 @@ final class FollowScene: SubscriptionHost {
   func append(_ name: String, _ count: Int = 1, isSealing: Bool = false, isLate: Bool = false) throws {
     try append(name, times: (0..<count).map { Int64($0) + 1 }, isSealing: isSealing, isLate: isLate)
   }
+
+  /// Deletes a stream whole.
+  func delete(_ name: String) throws { hub.take([], deleted: [try #require(store.delete(try StreamName(name)))]) }
 
   @discardableResult
   func follow(
@@ -156,7 +160,10 @@ final class FollowScene: SubscriptionHost {
 
   func end(_ subscription: Subscription, _ reason: EndReason) { finish(subscription, "end \(reason)") }
 
-  func refuse(_ subscription: Subscription, _ refusal: Refusal) { finish(subscription, "refused \(refusal.code)") }
+  func refuse(_ subscription: Subscription, _ refusal: Refusal) {
+    refusals.append(refusal)
+    finish(subscription, "refused \(refusal.code)")
+  }
 
   private func finish(_ subscription: Subscription, _ line: String) {
     note(line, subscription)
