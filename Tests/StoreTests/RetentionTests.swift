@@ -261,6 +261,12 @@ import Testing
     let fitted = configuration.fittedToRetention
     #expect(fitted.segmentByteCountMax == 8 << 20 && fitted.walByteCountMax == 2 << 20)
     #expect(fitted.segmentAgeMax == Self.hour)
+    // A rule makes them smaller, but not below an hour.
+    configuration.retention = RetentionPolicy()
+    for (age, segmentAge) in [(Self.hour * 80, Self.hour * 10), (Self.hour, Self.hour)] {
+      configuration.retention.rules.append(RetentionRule(pattern: .all, ageMax: age))
+      #expect(configuration.fittedToRetention.segmentAgeMax == segmentAge)
+    }
   }
 
   @Test func `a share of the disk is at least 256 MiB`() {

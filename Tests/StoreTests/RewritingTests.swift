@@ -28,6 +28,16 @@ import Testing
     }
   }
 
+  /// A store whose first segment holds that, and is sealed.
+  private static func sealed(_ configuration: StoreConfiguration, _ directory: TestDirectory, _ clock: TestClock) throws
+    -> TestStore
+  {
+    let test = try TestStore(configuration, in: directory)
+    fill(test)
+    test.roll(clock)
+    return test
+  }
+
   private static func holds(_ text: String, _ directory: TestDirectory) -> Bool {
     directory.contents("data/segments/0000000001.db").contains(Array(text.utf8))
   }
@@ -37,9 +47,7 @@ import Testing
     let clock = TestClock()
     let configuration = Self.configuration(directory, clock)
     do {
-      let test = try TestStore(configuration, in: directory)
-      Self.fill(test)
-      test.roll(clock)
+      let test = try Self.sealed(configuration, directory, clock)
       #expect(Self.holds("secret 5", directory))
       _ = try test.delete("web", 5...7).get()
       #expect(test.sink.waitForLine("segment 1 is rewritten"))
@@ -121,9 +129,7 @@ import Testing
     let clock = TestClock()
     let configuration = Self.configuration(directory, clock)
     do {
-      let test = try TestStore(configuration, in: directory)
-      Self.fill(test)
-      test.roll(clock)
+      let test = try Self.sealed(configuration, directory, clock)
       test.close()
     }
     var bytes = directory.contents("data/segments/0000000001.db")
@@ -151,9 +157,7 @@ import Testing
     configuration.elapsed = { clock.now }
     configuration.rewriteDelay = .milliseconds(1)
     configuration.upkeepRetryInterval = .milliseconds(5)
-    let test = try TestStore(configuration, in: directory)
-    Self.fill(test)
-    test.roll(clock)
+    let test = try Self.sealed(configuration, directory, clock)
     let isFull = operation == FAULT_WRITE
     disk.inject(
       FaultDisk.Fault(operation: operation, suffix: "0000000001.db.tmp", code: isFull ? SQLITE_FULL : SQLITE_IOERR))
@@ -171,9 +175,7 @@ import Testing
     let before = TestDirectory()
     let clock = TestClock()
     do {
-      let test = try TestStore(Self.configuration(before, clock), in: before)
-      Self.fill(test)
-      test.roll(clock)
+      let test = try Self.sealed(Self.configuration(before, clock), before, clock)
       test.close()
     }
     var rewrittenCount = 0

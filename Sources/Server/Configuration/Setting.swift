@@ -25,99 +25,99 @@ struct Setting: Sendable {
 
   static func named(_ name: String) -> Setting? { all.first { $0.name == name } }
 
-  static let all: [Setting] =
-    [
-      Setting(
-        name: "data", form: "DIR", help: "the data directory; made if it does not exist",
-        write: { text, configuration throws(SettingError) in
-          if text.isEmpty { throw SettingError("needs a directory") }
-          configuration.dataDirectory = text
-        }, read: { $0.dataDirectory }),
-      Setting(
-        name: "listen", form: "HOST:PORT,...", separator: ",",
-        help:
-          "TCP addresses to listen on; a port alone is one of 127.0.0.1; port 0 takes a free one; 'none' for no TCP",
-        write: { text, configuration throws(SettingError) in
-          configuration.endpoints.removeAll { if case .tcp = $0 { true } else { false } }
-          if text == "none" { return }
-          var endpoints: [Endpoint] = []
-          for part in text.split(separator: ",", omittingEmptySubsequences: false) {
-            do throws(TransportError) { endpoints.append(try Endpoint(listening: part)) } catch {
-              throw SettingError(error.message)
-            }
+  static let all = general + retention
+
+  private static let general: [Setting] = [
+    Setting(
+      name: "data", form: "DIR", help: "the data directory; made if it does not exist",
+      write: { text, configuration throws(SettingError) in
+        if text.isEmpty { throw SettingError("needs a directory") }
+        configuration.dataDirectory = text
+      }, read: { $0.dataDirectory }),
+    Setting(
+      name: "listen", form: "HOST:PORT,...", separator: ",",
+      help:
+        "TCP addresses to listen on; a port alone is one of 127.0.0.1; port 0 takes a free one; 'none' for no TCP",
+      write: { text, configuration throws(SettingError) in
+        configuration.endpoints.removeAll { if case .tcp = $0 { true } else { false } }
+        if text == "none" { return }
+        var endpoints: [Endpoint] = []
+        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+          do throws(TransportError) { endpoints.append(try Endpoint(listening: part)) } catch {
+            throw SettingError(error.message)
           }
-          configuration.endpoints = endpoints + configuration.endpoints
-        },
-        read: { configuration in
-          let texts = configuration.endpoints.compactMap { endpoint -> String? in
-            if case .tcp = endpoint { String("\(endpoint)".dropFirst("logs://".count)) } else { nil }
-          }
-          return texts.isEmpty ? "none" : texts.joined(separator: ",")
-        }),
-      Setting(
-        name: "listen-unix", form: "PATH", help: "a Unix socket to listen on",
-        write: { text, configuration throws(SettingError) in
-          configuration.endpoints.removeAll { if case .unix = $0 { true } else { false } }
-          if text.isEmpty { return }
-          configuration.endpoints.append(.unix(path: text))
-        },
-        read: { configuration in
-          for case .unix(let path) in configuration.endpoints { return path }
-          return ""
-        }),
-      count("shards", "event-loop threads", 1...256, \.shardCount),
-      count("reader-threads", "threads that read segments for followers", 1...64, \.readerThreadCount),
-      count("connections", "open connections", 1...1_000_000, \.connectionCountMax),
-      count("subscriptions", "open subscriptions on one connection", 1...65_535, \.subscriptionCountMax),
-      count(
-        "followed-streams", "streams of all subscriptions together, counted for each", 1...1_000_000_000,
-        \.followedStreamCountMax),
-      count("streams", "streams that may be created", 1...10_000_000, \.streamCountMax),
-      bytes("append-bytes", "batches one connection may have in flight", (2 << 20)...(1 << 30), \.appendByteCountMax),
-      count("append-batches", "the same in number", 1...65_536, \.appendBatchCountMax),
-      bytes(
-        "append-bytes-total", "batches all connections together may have in flight", (2 << 20)...(1 << 40),
-        \.appendByteCountTotalMax),
-      bytes(
-        "output-bytes", "output that may wait for one connection before its followers read from the store again",
-        (64 << 10)...(1 << 30), \.outputByteCountMax),
-      bytes(
-        "output-bytes-total", "the same for all connections together; beyond it each may have 16K",
-        (1 << 20)...(1 << 40), \.outputByteCountTotalMax),
-      duration("heartbeat", "silence after which either side sends a PING", \.heartbeat),
-      duration("handshake-timeout", "how long the handshake may take", \.handshakeDurationMax),
-      duration("output-timeout", "how long output may wait for a peer that takes none of it", \.outputStallDurationMax),
-      Setting(
-        name: "stop-advice", form: "none|come-back|go-elsewhere",
-        help: "what clients with several servers do when this one stops: wait for it, or try the next one",
-        write: { text, configuration throws(SettingError) in
-          switch text {
-          case "none": configuration.stopAdvice = nil
-          case "come-back": configuration.stopAdvice = .comeBack
-          case "go-elsewhere": configuration.stopAdvice = .goElsewhere
-          default: throw SettingError("takes none, come-back or go-elsewhere, not '\(text)'")
-          }
-        },
-        read: { configuration in
-          switch configuration.stopAdvice {
-          case nil: "none"
-          case .comeBack: "come-back"
-          case .goElsewhere: "go-elsewhere"
-          }
-        }),
-      duration("drain-timeout", "how long a stop waits for clients to be told and acknowledged", \.drainDurationMax),
-      count("tail-entries", "entries of each stream kept in memory for new followers", 0...1_000_000, \.tailEntryCount),
-      bytes("tail-bytes", "memory for them, all streams together", 0...(1 << 40), \.tailByteCountMax),
-      bytes("segment-bytes", "size at which the next segment begins", (1 << 20)...(1 << 40), \.segmentByteCountMax),
-      duration("segment-age", "age at which the next segment begins", \.segmentAgeMax),
-      duration(
-        "segment-idle", "time without appends after which the next segment begins, if this one has 8M or more",
-        \.segmentIdleMax),
-    ] + retention + [
-      duration(
-        "rewrite-delay", "how long after a deletion its segments are rewritten: more may follow", \.rewriteDelay),
-      duration("seal-timeout", "how long --seal waits until everything is sealed", \.sealDurationMax),
-    ]
+        }
+        configuration.endpoints = endpoints + configuration.endpoints
+      },
+      read: { configuration in
+        let texts = configuration.endpoints.compactMap { endpoint -> String? in
+          if case .tcp = endpoint { String("\(endpoint)".dropFirst("logs://".count)) } else { nil }
+        }
+        return texts.isEmpty ? "none" : texts.joined(separator: ",")
+      }),
+    Setting(
+      name: "listen-unix", form: "PATH", help: "a Unix socket to listen on",
+      write: { text, configuration throws(SettingError) in
+        configuration.endpoints.removeAll { if case .unix = $0 { true } else { false } }
+        if text.isEmpty { return }
+        configuration.endpoints.append(.unix(path: text))
+      },
+      read: { configuration in
+        for case .unix(let path) in configuration.endpoints { return path }
+        return ""
+      }),
+    count("shards", "event-loop threads", 1...256, \.shardCount),
+    count("reader-threads", "threads that read segments for followers", 1...64, \.readerThreadCount),
+    count("connections", "open connections", 1...1_000_000, \.connectionCountMax),
+    count("subscriptions", "open subscriptions on one connection", 1...65_535, \.subscriptionCountMax),
+    count(
+      "followed-streams", "streams of all subscriptions together, counted for each", 1...1_000_000_000,
+      \.followedStreamCountMax),
+    count("streams", "streams that may be created", 1...10_000_000, \.streamCountMax),
+    bytes("append-bytes", "batches one connection may have in flight", (2 << 20)...(1 << 30), \.appendByteCountMax),
+    count("append-batches", "the same in number", 1...65_536, \.appendBatchCountMax),
+    bytes(
+      "append-bytes-total", "batches all connections together may have in flight", (2 << 20)...(1 << 40),
+      \.appendByteCountTotalMax),
+    bytes(
+      "output-bytes", "output that may wait for one connection before its followers read from the store again",
+      (64 << 10)...(1 << 30), \.outputByteCountMax),
+    bytes(
+      "output-bytes-total", "the same for all connections together; beyond it each may have 16K",
+      (1 << 20)...(1 << 40), \.outputByteCountTotalMax),
+    duration("heartbeat", "silence after which either side sends a PING", \.heartbeat),
+    duration("handshake-timeout", "how long the handshake may take", \.handshakeDurationMax),
+    duration("output-timeout", "how long output may wait for a peer that takes none of it", \.outputStallDurationMax),
+    Setting(
+      name: "stop-advice", form: "none|come-back|go-elsewhere",
+      help: "what clients with several servers do when this one stops: wait for it, or try the next one",
+      write: { text, configuration throws(SettingError) in
+        switch text {
+        case "none": configuration.stopAdvice = nil
+        case "come-back": configuration.stopAdvice = .comeBack
+        case "go-elsewhere": configuration.stopAdvice = .goElsewhere
+        default: throw SettingError("takes none, come-back or go-elsewhere, not '\(text)'")
+        }
+      },
+      read: { configuration in
+        switch configuration.stopAdvice {
+        case nil: "none"
+        case .comeBack: "come-back"
+        case .goElsewhere: "go-elsewhere"
+        }
+      }),
+    duration("drain-timeout", "how long a stop waits for clients to be told and acknowledged", \.drainDurationMax),
+    count("tail-entries", "entries of each stream kept in memory for new followers", 0...1_000_000, \.tailEntryCount),
+    bytes("tail-bytes", "memory for them, all streams together", 0...(1 << 40), \.tailByteCountMax),
+    bytes("segment-bytes", "size at which the next segment begins", (1 << 20)...(1 << 40), \.segmentByteCountMax),
+    duration("segment-age", "age at which the next segment begins", \.segmentAgeMax),
+    duration(
+      "segment-idle", "time without appends after which the next segment begins, if this one has 8M or more",
+      \.segmentIdleMax),
+    duration(
+      "rewrite-delay", "how long after a deletion its segments are rewritten: more may follow", \.rewriteDelay),
+    duration("seal-timeout", "how long --seal waits until everything is sealed", \.sealDurationMax),
+  ]
 
   private typealias Path<Value> = any WritableKeyPath<ServerConfiguration, Value> & Sendable
 

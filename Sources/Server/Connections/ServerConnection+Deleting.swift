@@ -41,24 +41,16 @@ extension ServerConnection {
   }
 
   /// The store is done. Nobody may wait for it any more.
-  private func deleted(_ id: UInt32, _ result: Result<DeletionReport, Refusal>) {
+  private func deleted(_ id: UInt32, _ result: Result<DeletionSummary, Refusal>) {
     guard deletions.remove(id) != nil else { return }
     answer(id, result)
     closeIfDone()
   }
 
-  func answer(_ id: UInt32, _ result: Result<DeletionReport, Refusal>) {
+  func answer(_ id: UInt32, _ result: Result<DeletionSummary, Refusal>) {
     switch result {
-    case .success(let report): send(session.answer(id, .deleted(DeletionSummary(report))))
+    case .success(let summary): send(session.answer(id, .deleted(summary)))
     case .failure(let refusal): send(session.refuse(id, refusal))
     }
-  }
-}
-
-extension DeletionSummary {
-  init(_ report: DeletionReport) {
-    self.init(
-      incarnation: report.incarnation, numbers: report.numbers, entryCount: report.entryCount,
-      byteCount: report.byteCount)
   }
 }

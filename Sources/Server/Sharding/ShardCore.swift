@@ -13,7 +13,7 @@ final class ShardCore {
   private var clients: [UInt64: any ShardClient] = [:]
   private var lastClientID: UInt64 = 0
   /// What gets the answers to the deletions under way.
-  private var deletions: [UInt64: (Result<DeletionReport, Refusal>) -> Void] = [:]
+  private var deletions: [UInt64: (Result<DeletionSummary, Refusal>) -> Void] = [:]
   private var lastDeletionID: UInt64 = 0
   private var listeners: [Listener] = []
   private var clock: LoopTimer?
@@ -169,7 +169,7 @@ extension ShardCore {
 
 extension ShardCore {
   /// Has the store delete, and calls `then` on this thread, unless the shard has closed by then.
-  func delete(_ deletion: Deletion, then: @escaping (Result<DeletionReport, Refusal>) -> Void) {
+  func delete(_ deletion: Deletion, then: @escaping (Result<DeletionSummary, Refusal>) -> Void) {
     lastDeletionID += 1
     // By a number: a reference would cross threads.
     let id = lastDeletionID

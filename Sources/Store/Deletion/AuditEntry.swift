@@ -9,7 +9,7 @@ struct AuditEntry {
   let text: String
   private let entry: LogEntry
 
-  init(_ deletion: Deletion, _ report: DeletionReport, time: Int64) {
+  init(_ deletion: Deletion, _ report: DeletionSummary, time: Int64) {
     var what = "no entries"
     var attributes: [LogAttribute] = [
       LogAttribute("action", "delete"), LogAttribute("author", .string(deletion.author)),

@@ -17,20 +17,3 @@ package struct Deletion: Sendable {
     self.author = author
   }
 }
-
-/// What a deletion removes, or would.
-package struct DeletionReport: Hashable, Sendable {
-  package var incarnation: Incarnation
-  /// From the first entry that goes to the last; nil if none does.
-  package var numbers: ClosedRange<UInt64>?
-  package var entryCount: UInt64
-  /// About what their batches take.
-  package var byteCount: UInt64
-
-  package init(incarnation: Incarnation, numbers: ClosedRange<UInt64>?, entryCount: UInt64, byteCount: UInt64) {
-    self.incarnation = incarnation
-    self.numbers = numbers
-    self.entryCount = entryCount
-    self.byteCount = byteCount
-  }
-}

@@ -2,7 +2,7 @@ internal import LogsWire
 
 /// What a deletion does to its stream as it is now.
 struct DeletionPlan {
-  let report: DeletionReport
+  let report: DeletionSummary
   let stream: StreamInfo
   /// Nil when the whole stream goes.
   let remaining: StreamInfo?
@@ -41,12 +41,12 @@ struct DeletionPlan {
     return .success(DeletionPlan(report: report, stream: stream, remaining: remaining))
   }
 
-  private static func report(_ stream: StreamInfo, _ ranges: [ClosedRange<UInt64>]) -> DeletionReport {
+  private static func report(_ stream: StreamInfo, _ ranges: [ClosedRange<UInt64>]) -> DeletionSummary {
     let count = ranges.reduce(0) { $0 + $1.size }
     var numbers: ClosedRange<UInt64>?
     if let first = ranges.first, let last = ranges.last { numbers = first.lowerBound...last.upperBound }
     let share = Double(count) / Double(max(stream.keptEntryCount, 1))
-    return DeletionReport(
+    return DeletionSummary(
       incarnation: stream.incarnation, numbers: numbers, entryCount: count,
       byteCount: UInt64(Double(stream.keptByteCount) * min(share, 1)))
   }

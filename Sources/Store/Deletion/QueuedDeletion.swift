@@ -4,5 +4,5 @@ internal import LogsWire
 struct QueuedDeletion: Sendable {
   let deletion: Deletion
   /// Called once, on the thread that commits.
-  let then: @Sendable (Result<DeletionReport, Refusal>) -> Void
+  let then: @Sendable (Result<DeletionSummary, Refusal>) -> Void
 }

@@ -2,14 +2,14 @@ package import LogsWire
 
 extension Store {
   /// What `delete` would do now.
-  package func look(at deletion: Deletion) -> Result<DeletionReport, Refusal> {
+  package func look(at deletion: Deletion) -> Result<DeletionSummary, Refusal> {
     DeletionPlan.make(deletion, catalog).map(\.report)
   }
 
   /// Deletes entries: when `then` is called with a report, no reader finds them any more, whatever happens.
   ///
   /// - Parameter then: called on the thread that commits.
-  package func delete(_ deletion: Deletion, then: @escaping @Sendable (Result<DeletionReport, Refusal>) -> Void) {
+  package func delete(_ deletion: Deletion, then: @escaping @Sendable (Result<DeletionSummary, Refusal>) -> Void) {
     if let refusal = queue.enqueue(QueuedDeletion(deletion: deletion, then: then)) { then(.failure(refusal)) }
   }
 }

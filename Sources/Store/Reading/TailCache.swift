@@ -56,6 +56,14 @@ final class TailCache: Sendable {
     }
   }
 
+  /// Forgets a stream.
+  func drop(_ stream: Int64) {
+    state.withLock { state in
+      while state.tails[stream] != nil { state.dropFirst(of: stream) }
+      state.compactOrder()
+    }
+  }
+
   /// Whether the run that covers `position` is in memory.
   func holds(_ position: UInt64, of stream: Int64) -> Bool {
     state.withLock { state in state.tails[stream].map { Self.index(in: $0, covering: position) != nil } ?? false }
@@ -104,16 +112,6 @@ final class TailCache: Sendable {
       if tail[middle].first <= position { low = middle } else { high = middle }
     }
     return low
-  }
-}
-
-extension TailCache {
-  /// Forgets a stream.
-  func drop(_ stream: Int64) {
-    state.withLock { state in
-      while state.tails[stream] != nil { state.dropFirst(of: stream) }
-      state.compactOrder()
-    }
   }
 }
 

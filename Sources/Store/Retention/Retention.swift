@@ -34,6 +34,8 @@ final class Retention: UpkeepJob {
     var counts = Counts()
     /// All files but those of the segment that was active, when they were last looked at.
     var otherByteCount = 0
+    /// All files, when they were last looked at.
+    var byteCount = 0
     /// What a rewrite needs in all.
     var reservedByteCount = 0
     var isCheckRequested = false
@@ -100,7 +102,6 @@ final class Retention: UpkeepJob {
 
   private func plan(_ upkeep: Upkeep) {
     do throws(FileError) {
-      try noteGrowth()
       // One after the other: the next is planned from what this one leaves.
       let now = policy.hasAges ? believedTime(upkeep) : nil
       if pendingTrim == nil {
@@ -112,6 +113,7 @@ final class Retention: UpkeepJob {
         state.withLock { $0.streamTrim = trim }
       }
       if pendingTrim != nil || pendingStreamTrim != nil { queue.requestMaintenance() }
+      try noteGrowth()
       state.withLock { $0.isFailureNoted = false }
     } catch {
       let isFirst = state.withLock { state in
@@ -173,7 +175,10 @@ final class Retention: UpkeepJob {
     let sizes = try DirectorySize(directory.paths, directory.files)
     let active = sizes.segments[listing.active.number] ?? 0
     let pending = pendingByteCount(listing, sizes)
-    state.withLock { $0.otherByteCount = sizes.byteCount - active + pending }
+    state.withLock { state in
+      state.otherByteCount = sizes.byteCount - active + pending
+      state.byteCount = sizes.byteCount
+    }
     return sizes
   }
 
@@ -276,13 +281,12 @@ final class Retention: UpkeepJob {
   private func noteGrowth() throws(FileError) {
     let (free, all) = try directory.files.space(directory.paths.directory)
     let room = free - policy.diskFreeMin.byteCount(ofDisk: all)
-    let used = try policy.byteCountMax == nil ? 0 : DirectorySize(directory.paths, directory.files).byteCount
     let (elapsed, byteCount) = (configuration.elapsed(), storedByteCount.load(ordering: .relaxed))
     state.withLock { state in
       state.growth.note(byteCount, elapsed: elapsed)
       state.counts.bytesPerDay = state.growth.bytesPerDay.map { Int(min($0, 1e18)) }
       state.counts.sizeDays = policy.byteCountMax.flatMap { _ in state.growth.days(for: targetByteCount) }
-      let isBounded = policy.byteCountMax.map { $0 - used <= room } ?? false
+      let isBounded = policy.byteCountMax.map { $0 - state.byteCount <= room } ?? false
       state.counts.diskDaysLeft = isBounded ? nil : state.growth.days(for: room)
     }
   }

@@ -30,8 +30,9 @@ package struct RetentionPolicy: Hashable, Sendable {
   var hasAges: Bool { ageMax != nil || rules.contains { $0.ageMax != nil } }
 
   package static let ruleCountMax = 100
-  /// The least that a rule may keep: segments are an eighth of the age, and what a rule keeps by size should hold some
-  /// rows of each of its streams.
+  /// A rule for a few streams does not cut the segments of all streams into smaller pieces than this.
+  static let ruleSegmentAgeMin = Duration.seconds(3600)
+  /// The least that a rule may keep.
   package static let ruleAgeMin = Duration.seconds(60)
   package static let ruleByteCountMin = 1 << 20
 
@@ -48,8 +49,12 @@ extension StoreConfiguration {
   /// The same with segments and a WAL that are small beside what may be kept.
   var fittedToRetention: StoreConfiguration {
     var fitted = self
-    for ageMax in [retention.ageMax].compactMap(\.self) + retention.rules.compactMap(\.ageMax) {
-      fitted.segmentAgeMax = min(fitted.segmentAgeMax, ageMax / RetentionPolicy.segmentDivisor)
+    if let ageMax = retention.ageMax {
+      fitted.segmentAgeMax = min(segmentAgeMax, ageMax / RetentionPolicy.segmentDivisor)
+    }
+    for ageMax in retention.rules.compactMap(\.ageMax) {
+      let segmentAgeMax = max(ageMax / RetentionPolicy.segmentDivisor, RetentionPolicy.ruleSegmentAgeMin)
+      fitted.segmentAgeMax = min(fitted.segmentAgeMax, segmentAgeMax)
     }
     if let byteCountMax = retention.byteCountMax {
       fitted.segmentByteCountMax = min(segmentByteCountMax, byteCountMax / RetentionPolicy.segmentDivisor)

@@ -25,8 +25,7 @@ final class CopyCheck: @unchecked Sendable {
     repeat {
       let (before, after) = (try old.next(), try new.next())
       guard before == after else {
-        throw SQLiteError(
-          damage: "it does not hold what it should, behind \(String(describing: before))", path: new.path)
+        throw SQLiteError(damage: "it differs from the old file, near \(old.placeText)", path: new.path)
       }
       if before == nil { return true }
     } while SystemClock.monotonic() < deadline
@@ -60,6 +59,9 @@ private final class KeptBatches {
       WHERE (stream, first_seq) > (?1, ?2) ORDER BY stream, first_seq LIMIT 1
       """)
   }
+
+  /// Where it is, for messages.
+  var placeText: String { "number \(place.sequence) of the stream with the id \(place.stream)" }
 
   func next() throws(SQLiteError) -> Item? {
     while items.isEmpty {

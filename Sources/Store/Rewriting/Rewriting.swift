@@ -74,9 +74,7 @@ final class Rewriting: UpkeepJob {
         if current.segment.isGone { abandon(upkeep) } else { try go(on: current.segment, current.work, upkeep) }
         return .again(after: Self.pause)
       }
-      guard try begin(upkeep) else {
-        return .again(after: upkeep.retryInterval)
-      }
+      guard begin(upkeep) else { return .again(after: upkeep.retryInterval) }
     } catch {
       return failed(error, upkeep)
     }
@@ -89,17 +87,22 @@ final class Rewriting: UpkeepJob {
   }
 
   private func failed(_ error: StoreError, _ upkeep: Upkeep) -> UpkeepOutcome {
-    let segment = state.withLock { $0.current?.segment }
+    guard let segment = state.withLock({ $0.current?.segment }) else {
+      preconditionFailure("only work on a segment fails: \(error)")
+    }
     abandon(upkeep)
-    let number = segment.map { "segment \($0.number)" } ?? "a segment"
     guard error.code == .diskFull || error.code == .busy else {
-      // Its entries can still be read, as far as before.
-      if let segment { state.withLock { _ = $0.given.insert(segment.version) } }
-      upkeep.log("\(number) is not rewritten, and keeps what was removed from it: \(error)")
+      giveUp(segment, error, upkeep)
       return .again(after: Self.pause)
     }
-    upkeep.log("\(number) cannot be rewritten yet: \(error)")
+    upkeep.log("segment \(segment.number) cannot be rewritten yet: \(error)")
     return .again(after: upkeep.retryInterval)
+  }
+
+  /// Leaves a segment as it is until the next start. What readers find of it is what they found before.
+  private func giveUp(_ segment: Segment, _ error: StoreError, _ upkeep: Upkeep) {
+    state.withLock { _ = $0.given.insert(segment.version) }
+    upkeep.log("segment \(segment.number) is not rewritten, and keeps what was removed from it: \(error)")
   }
 
   private func abandon(_ upkeep: Upkeep) {
@@ -120,14 +123,14 @@ final class Rewriting: UpkeepJob {
   /// Begins with the first segment that is worth it, if there is one.
   ///
   /// - Returns: false if it has to wait for space.
-  private func begin(_ upkeep: Upkeep) throws(StoreError) -> Bool {
+  private func begin(_ upkeep: Upkeep) -> Bool {
     for segment in upkeep.directory.segments.current.segments where segment.state == .sealed {
       let generation = state.withLock { state -> Int? in
         let isSettled = state.settled[segment.version] == state.generation || state.given.contains(segment.version)
         return isSettled ? nil : state.generation
       }
       guard let generation else { continue }
-      guard try isWorthIt(segment) else {
+      guard isWorthIt(segment, upkeep) else {
         state.withLock { $0.settled[segment.version] = generation }
         continue
       }
@@ -162,14 +165,13 @@ final class Rewriting: UpkeepJob {
     return true
   }
 
-  private func isWorthIt(_ segment: Segment) throws(StoreError) -> Bool {
+  private func isWorthIt(_ segment: Segment, _ upkeep: Upkeep) -> Bool {
     do throws(SQLiteError) {
       let database = try Database(segment.path, mode: .immutable, vfs: configuration.vfs)
       let removable = try RemovableBytes(of: database, catalog)
       return removable.deleted > 0 || removable.trimmed > segment.byteCount / Self.trimmedDivisor
     } catch {
-      // What cannot be read is reported when it is read.
-      state.withLock { _ = $0.given.insert(segment.version) }
+      giveUp(segment, StoreError(error, while: "read"), upkeep)
       return false
     }
   }

@@ -94,7 +94,7 @@ final class TestStore: Sendable {
 
   /// Deletes numbers of a stream, or all of it.
   func delete(_ stream: String, _ numbers: ClosedRange<UInt64>? = nil, of incarnation: Incarnation = .any)
-    -> Result<DeletionReport, Refusal>
+    -> Result<DeletionSummary, Refusal>
   {
     let deletion = Deletion(
       stream: StreamName(stored: stream), incarnation: incarnation, numbers: numbers, author: "user 1000")
