@@ -45,4 +45,7 @@ long logs_find(const void *text, unsigned long count, const void *needle, unsign
 /// Returns how many numbers it wrote.
 unsigned long logs_words(const unsigned char *text, unsigned long count, unsigned *bounds);
 
+/// Begins to load a cache line that is needed soon.
+static inline void logs_prefetch(const void *place) { __builtin_prefetch(place); }
+
 #endif

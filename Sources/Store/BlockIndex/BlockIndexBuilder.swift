@@ -67,14 +67,7 @@ struct BlockIndexBuilder {
         for row in rows {
           let row = unsafe UnsafeRawBufferPointer(rebasing: bytes[row])
           let count = unsafe LiteralSearch.words(in: row, bounds)
-          for index in stride(from: 0, to: count, by: 2) {
-            let token = unsafe UnsafeRawBufferPointer(rebasing: row[Int(bounds[index])..<Int(bounds[index + 1])])
-            if token.count <= Tokens.byteCountMax {
-              unsafe table.note(token)
-            } else {
-              unsafe Tokens.forEachPiece(of: token) { unsafe table.note($0) }
-            }
-          }
+          unsafe table.note(row, UnsafeBufferPointer(rebasing: bounds[..<count]))
         }
       }
     }
