@@ -164,4 +164,41 @@ import Testing
       #expect(follow.errors.text.contains("web"))
     }
   }
+
+  @Test func `a follow whose filter rarely matches goes on at the head, after a restart of either side`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let count = Environment.lines(20_000)
+      let cursor = scene.path("cursor")
+      let push = { (text: String) in
+        let pushed = try server.run(["push", "web", try scene.file("f", text.utf8)])
+        #expect(pushed.exit == .code(0), "\(pushed.errors)")
+      }
+      try push(String(repeating: "common\n", count: count))
+      let follow = ["follow", "web", "-n", "all", "-o", "raw", "--cursor-file", cursor, "--filter", "needle"]
+      let follower = try server.start(follow)
+      // The cursor passes what was left out.
+      try Polling.wait(for: "the cursor at \(count)") { try Self.sequence(in: cursor) == count }
+      try server.kill()
+      try server.restart()
+      try follower.errors.waitForText("resumed at \(count): 0 missing, 0 repeated")
+      try push("a needle\n")
+      try follower.output.waitForLines(1)
+      try interrupt(follower, with: SIGINT)
+      #expect(follower.output.text == "a needle\n")
+      #expect(try Self.sequence(in: cursor) == count + 1)
+
+      let next = try server.start(follow)
+      try push("common\nanother needle\n")
+      try next.output.waitForLines(1)
+      try interrupt(next, with: SIGINT)
+      #expect(next.output.text == "another needle\n")
+    }
+  }
+
+  /// The only number in a cursor file; nil if it is not there yet.
+  private static func sequence(in path: String) throws -> Int? {
+    guard let bytes = FileManager.default.contents(atPath: path) else { return nil }
+    return String(decoding: bytes, as: UTF8.self).split { "=.\n".contains($0) }.compactMap { Int($0) }.first
+  }
 }

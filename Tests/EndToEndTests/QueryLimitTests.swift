@@ -70,6 +70,22 @@ import Testing
     }
   }
 
+  @Test func `queries end without an answer when their client sends no more`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let file = try scene.file("f", LogLines.file(LogLines.plain(100_000)))
+      #expect(try server.run(["push", "web", file]).exit == .code(0))
+      let slow = Query(.count, [.stream(StreamName("web"))], filter: try Filter("/[^q]+q[^z]+z/ OR /[^z]+z[^q]+q/"))
+      let client = try RawClient(server.url)
+      try client.handshake()
+      for id in 1...4 as ClosedRange<UInt32> { try client.send(.query(slow), id: id) }
+      client.endOutput()
+      var resultCount = 0
+      while let received = try client.receiveOrEnd() { if case .result = received.message { resultCount += 1 } }
+      #expect(resultCount < 4)
+    }
+  }
+
   @Test func `a query is of 1,024 streams, and one of more is refused`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)

@@ -125,10 +125,14 @@ final class ServerConnection {
     for subscription in subscriptions.values { subscription.abandon() }
     subscriptions.removeAll()
     requests.removeAll()
-    for query in queries.values { query.cancel() }
-    queries.removeAll()
+    cancelQueries()
     deletions.removeAll()
     waitingForTurn = UniqueQueue()
+  }
+
+  private func cancelQueries() {
+    for query in queries.values { query.cancel() }
+    queries.removeAll()
   }
 
   private func note(_ reason: String, _ kind: ConnectionEnds.Kind) {
@@ -176,9 +180,11 @@ extension ServerConnection: ConnectionHandler, SocketClient {
     connection.readByteCountMax = portion.byteCount
   }
 
-  /// The client sends no more: what it has sent is answered first.
+  /// The client sends no more: what it has sent is answered first. Queries are not: a client that has died looks the
+  /// same, and they would search on for nobody.
   func inputEnded(on connection: Connection) {
     hasInputEnded = true
+    cancelQueries()
     closeIfDone()
   }
 

@@ -48,7 +48,7 @@ extension ServerSession {
     }
 
     var appendCount: Int { appends.count }
-    var isAllAnswered: Bool { appends.isEmpty && requests.isEmpty && queries.isEmpty }
+    var isAllAnswered: Bool { appends.isEmpty && requests.isEmpty }
     var subscriptionCount: Int { subscriptions.count }
   }
 }

@@ -96,7 +96,7 @@ package struct ServerSession: ~Copyable {
   package var appendCount: Int { open?.appendCount ?? 0 }
   package var subscriptionCount: Int { open?.subscriptionCount ?? 0 }
 
-  /// Whether all requests that have come are answered: HELLO, appends, LIST, STAT, QUERY and DELETE. Subscriptions
+  /// Whether all requests that have come are answered: HELLO, appends, LIST, STAT and DELETE. Subscriptions and queries
   /// do not count.
   package var isAllAnswered: Bool {
     switch state {

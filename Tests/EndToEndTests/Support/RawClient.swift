@@ -34,6 +34,9 @@ final class RawClient: @unchecked Sendable {
     descriptor = -1
   }
 
+  /// Tells the server that nothing more is sent.
+  func endOutput() { shutdown(descriptor, Int32(SHUT_WR)) }
+
   func send(bytes: [UInt8]) throws {
     var offset = 0
     while offset < bytes.count {
