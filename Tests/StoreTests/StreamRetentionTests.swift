@@ -60,6 +60,58 @@ import Testing
     #expect(test.store.statistics.trimmedSegmentCount == 0)
   }
 
+  @Test func `a rule may keep longer than the rest, whose segments go or are rewritten without it`() throws {
+    let directory = TestDirectory()
+    let clock = TestClock()
+    let rules = [
+      RetentionRule(pattern: try StreamPattern("app/*"), ageMax: Self.hour * 2000),
+      RetentionRule(pattern: try StreamPattern("size"), byteCountMax: 1 << 20),
+    ]
+    var configuration = Self.configuration(directory, clock, rules)
+    configuration.retention.ageMax = Self.hour * 200
+    configuration.segmentAgeMax = Self.hour * 24
+    let secret = String(repeating: "secret ", count: 20_000)
+    do {
+      let test = try TestStore(configuration, in: directory)
+      for number in 1...5 as ClosedRange<UInt64> {
+        // The first segment has nothing that stays.
+        if number == 2 || number == 4 {
+          test.append("app/a", .test("kept \(number)"), producer: 3, number: number / 2)
+        }
+        for stream in ["web", "size"] {
+          test.append(stream, .test(secret), producer: stream == "web" ? 1 : 2, number: number)
+        }
+        test.roll(clock)
+      }
+      clock.advance(Self.hour * 185)
+      #expect(test.sink.waitForLine("trimmed: 1 segments below 2"))
+      for segment in 2...4 { #expect(test.sink.waitForLine("segment \(segment) is rewritten")) }
+      try Self.expectKeptLonger(test)
+      for segment in 2...4 {
+        let path = "data/segments/000000000\(segment).db"
+        #expect(!directory.contents(path).contains(Array("secret".utf8)), "\(path)")
+      }
+      test.close()
+    }
+    let test = try TestStore(configuration, in: directory)
+    try Self.expectKeptLonger(test)
+    // When its own time has come, the segments have nothing left.
+    clock.advance(Self.hour * 2000)
+    #expect(
+      test.sink.monitor.wait(timeout: TestSink.patience) { _ in
+        test.store.statistics.segmentCount == 1 ? true : nil
+      } == true)
+    #expect(test.info("app/a")?.head == 2 && test.info("app/a")?.firstKept == 3)
+  }
+
+  private static func expectKeptLonger(_ test: TestStore) throws {
+    #expect(try test.readAll("app/a").texts == ["kept 2", "kept 4"])
+    for stream in ["web", "size"] {
+      let reading = try test.readAll(stream)
+      #expect(reading.skips == [.init(from: 1, to: 4, reason: .trimmed)] && reading.texts.count == 1, "\(stream)")
+    }
+  }
+
   @Test func `by size, the oldest rows of all streams of a pattern go first`() throws {
     let directory = TestDirectory()
     let clock = TestClock()

@@ -68,7 +68,7 @@ final class Retention: UpkeepJob {
     self.catalog = catalog
     reserve = Reserve(configuration, paths: directory.paths)
     let clock = RetentionClock(latest: latest ?? configuration.now(), elapsed: configuration.elapsed())
-    state = Mutex(State(clock: clock, streams: StreamRetention(policy.rules)))
+    state = Mutex(State(clock: clock, streams: StreamRetention(policy)))
   }
 
   var counts: Counts { state.withLock { $0.counts } }
@@ -140,6 +140,9 @@ final class Retention: UpkeepJob {
     var reason = Trim.Reason.age
     if let ageMax = policy.ageMax, let now {
       count = expiredCount(listing.segments, ageMax: ageMax, now: now, upkeep)
+      var streams = state.withLock { $0.streams }
+      count = streams.removableCount(of: count, listing, catalog.unsorted, read: SegmentRead(upkeep: upkeep))
+      state.withLock { $0.streams = streams }
     }
     func freed(_ count: Int) -> Int { candidates.prefix(count).reduce(0) { $0 + (sizes.segments[$1.number] ?? 0) } }
     if policy.byteCountMax != nil {
@@ -164,7 +167,7 @@ final class Retention: UpkeepJob {
     let listing = directory.segments.current
     var streams = state.withLock { $0.streams }
     let trim = streams.plan(
-      listing, catalog.unsorted(),
+      listing, catalog.unsorted(), isTrimming: pendingTrim != nil,
       expiredCount: { ageMax in now.map { expiredCount(listing.segments, ageMax: ageMax, now: $0, upkeep) } },
       read: SegmentRead(upkeep: upkeep))
     state.withLock { $0.streams = streams }

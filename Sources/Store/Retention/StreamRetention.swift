@@ -7,40 +7,81 @@ internal import LogsWire
 /// By age, a stream begins where it did in the oldest segment that has something young enough, as if all before were
 /// trimmed. By size, rows go in the order in which they were stored, whichever stream of the pattern they are of.
 struct StreamRetention: Sendable {
+  private let ageMax: Duration?
   private let rules: [RetentionRule]
-  /// The first rule that matches a stream, by its id; nil if none does.
-  private var ruleOfStream: [Int64: Int?] = [:]
+  /// What holds for streams that no rule matches. It has something to do where a stream that is kept longer keeps their
+  /// segments.
+  private let usual: Int
+  /// The first rule that matches a stream, by its id.
+  private var ruleOfStream: [Int64: Int] = [:]
   /// Segments below these numbers have nothing left of a rule's streams.
   private var firstSegments: [Int64]
 
-  init(_ rules: [RetentionRule]) {
-    self.rules = rules
-    firstSegments = Array(repeating: 0, count: rules.count)
+  init(_ policy: RetentionPolicy) {
+    ageMax = policy.ageMax
+    // A rule of a size says nothing of the age.
+    let rules = policy.rules.map { rule in
+      var rule = rule
+      if rule.byteCountMax != nil, rule.ageMax == nil { rule.ageMax = policy.ageMax }
+      return rule
+    }
+    usual = rules.count
+    self.rules = rules + [RetentionRule(pattern: .all, ageMax: policy.ageMax)]
+    firstSegments = Array(repeating: 0, count: self.rules.count)
+  }
+
+  /// Whether a rule keeps some streams longer than others, whose segments these are, too.
+  private var keepsSomeLonger: Bool { rules.contains(where: isLonger) }
+
+  private func isLonger(_ rule: RetentionRule) -> Bool {
+    guard let ageMax else { return false }
+    return rule.ageMax.map { $0 > ageMax } ?? true
+  }
+
+  /// How many of the oldest `count` segments, which are as old as `ageMax`, can go: one that has something of a stream
+  /// that is kept longer stays, and so do those behind it.
+  ///
+  /// What has been there longer than its own rule says is trimmed from its stream first, and keeps nothing.
+  mutating func removableCount(
+    of count: Int, _ listing: SegmentListing, _ streams: () -> [StreamInfo], read: SegmentRead
+  ) -> Int {
+    guard count > 0, keepsSomeLonger else { return count }
+    let kept = streams().filter { stream in isLonger(rules[rule(of: stream)]) && stream.firstKept <= stream.head }
+    if kept.isEmpty { return count }
+    for index in 0..<count {
+      guard let next = read.beginnings(listing.segments[index + 1]) else { return index }
+      let holds = kept.contains { stream in next[stream.id].map { stream.firstKept < $0.next } ?? false }
+      if holds { return index }
+    }
+    return count
   }
 
   /// What goes next, for the first rule that has something.
   ///
   /// - Parameters:
+  ///   - isTrimming: whether whole segments are about to go, so that nothing needs to go from single streams because of
+  ///     its usual age.
   ///   - expiredCount: how many of the oldest segments are older than an age; nil while the clock is not believed.
   ///   - read: reads a segment; nil if it cannot be read, which a read of its entries will report.
   mutating func plan(
-    _ listing: SegmentListing, _ streams: [StreamInfo], expiredCount: (Duration) -> Int?, read: SegmentRead
+    _ listing: SegmentListing, _ streams: [StreamInfo], isTrimming: Bool, expiredCount: (Duration) -> Int?,
+    read: SegmentRead
   ) -> StreamTrim? {
-    if rules.isEmpty { return nil }
     var members: [[StreamInfo]] = Array(repeating: [], count: rules.count)
-    for stream in streams { if let rule = rule(of: stream) { members[rule].append(stream) } }
+    for stream in streams { members[rule(of: stream)].append(stream) }
     forget(streams)
     for (index, rule) in rules.enumerated() where !members[index].isEmpty {
+      if index == usual, isTrimming || !keepsSomeLonger { continue }
       if let trim = expired(rule, members[index], listing, expiredCount, read) { return trim }
       if let trim = surplus(index, members[index], listing, read) { return trim }
     }
     return nil
   }
 
-  private mutating func rule(of stream: StreamInfo) -> Int? {
+  private mutating func rule(of stream: StreamInfo) -> Int {
     if let known = ruleOfStream[stream.id] { return known }
-    let rule = rules.firstIndex { $0.pattern.matches(stream.name) }
-    ruleOfStream[stream.id] = .some(rule)
+    let rule = rules[..<usual].firstIndex { $0.pattern.matches(stream.name) } ?? usual
+    ruleOfStream[stream.id] = rule
     return rule
   }
 
