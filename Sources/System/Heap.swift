@@ -5,8 +5,9 @@ package enum Heap {
   /// Returns memory that the heap holds but does not use to the system. This may take some milliseconds.
   package static func trim() { logs_trim_heap() }
 
-  /// Asks for large pages behind memory that was not touched yet, for tables that are looked up in no order: with small
-  /// ones nearly each look-up also misses the processor's cache of page addresses. No harm is done where there are none.
+  /// Asks for large pages behind memory that was not touched yet, for tables that are looked up in no order: with
+  /// small ones nearly each look-up also misses the processor's cache of page addresses. Without effect where there are
+  /// none.
   package static func useLargePages(_ memory: UnsafeRawBufferPointer) {
     guard let base = memory.baseAddress else { return }
     let pageSize = UInt(sysconf(Int32(_SC_PAGESIZE)))

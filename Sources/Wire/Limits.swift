@@ -68,7 +68,7 @@ package enum Limits {
   package static let filterDepthMax = 32
   package static let filterRegexCountMax = 32
   /// Steps of a regular expression on one text.
-  package static let regexMatchMax = 100_000
+  package static let regexMatchMax = 1_000_000
   package static let regexHeapByteCountMax = 1 << 20
 
   // Queries

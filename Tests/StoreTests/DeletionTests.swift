@@ -55,6 +55,11 @@ import Testing
     #expect([info.first, info.firstKept, info.head, info.keptEntryCount] == [1, 8, 9, 2])
     let reverse = try test.read(ReadRequest(stream: info.id, from: 1, to: 9, isReverse: true)).get()
     #expect(reverse.pieces.last == .skip(1...7, .deleted) && reverse.next == 0)
+    // A limit is of entries: what was deleted does not count, and is covered at once.
+    let limited = try test.read(ReadRequest(stream: info.id, from: 1, to: 9, countMax: 1)).get()
+    #expect(limited.pieces.first == .skip(1...7, .deleted) && limited.next == 9)
+    let last = try test.read(ReadRequest(stream: info.id, from: 1, to: 9, isReverse: true, countMax: 1)).get()
+    #expect(last.pieces.count == 1 && last.next == 8)
     let everything = SharedFilter(try Filter("-nothing"))
     let filtered = try test.read(ReadRequest(stream: info.id, from: 1, to: 9, filter: everything)).get()
     #expect(filtered.pieces.first == .skip(1...7, .deleted))

@@ -80,7 +80,7 @@ import Testing
 
   private static func number(_ value: Int) -> String {
     let digits = String(value)
-    return value < 1_000 ? digits : "\(digits.dropLast(3)),\(digits.suffix(3))"
+    return value < 1_000 ? digits : "\(number(value / 1_000)),\(digits.suffix(3))"
   }
 
   private static func mebibytes(_ byteCount: Int) -> String {

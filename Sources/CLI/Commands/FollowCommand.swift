@@ -38,7 +38,7 @@ enum FollowCommand {
       Option("until-seq", form: "N", help: "end after sequence number N of each stream"),
       Option("limit", form: "N", help: "end after N entries"),
       Option("reverse", ["r"], help: "newest first, and end at the oldest"),
-      Option("strict", help: "exit with 5 when entries asked for were trimmed or lost"),
+      Option("strict", help: "exit with 5 when entries asked for were trimmed, deleted or lost"),
     ] + FilterOptions.all + EntryWriter.options
 
   private static func run(_ arguments: Arguments) async throws -> Int32 {

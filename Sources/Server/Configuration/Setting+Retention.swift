@@ -37,7 +37,8 @@ extension Setting {
       help:
         """
         what is kept of the streams that a pattern matches, like 'docker/*: 7d, 2GB': the age of entries, what all \
-        these streams together may take, or both; the first rule that matches counts; its age holds instead of retention-age; 'PATTERN: none' keeps everything
+        these streams together may take, or both; the first rule that matches counts, and its age holds instead of \
+        retention-age; 'PATTERN: none' keeps everything
         """,
       write: { text, configuration throws(SettingError) in
         configuration.retention.rules = text == "none" ? [] : try rules(text)

@@ -77,7 +77,7 @@ extension Subscription {
         break
       } else {
         requests.append(request)
-        if unshared != nil { requestedCount += request.countMax ?? request.to + 1 - request.from }
+        if unshared != nil { requestedCount += min(request.countMax ?? .max, request.to + 1 - request.from) }
       }
     }
     return requests
@@ -108,19 +108,12 @@ extension Subscription {
     if follow.isReverse {
       return ReadRequest(
         stream: track.channel.id, from: track.bound ?? 1, to: track.next - 1, byteCountMax: byteCountMax,
-        isReverse: true, filter: filter, countMax: filter == nil ? nil : unshared)
+        isReverse: true, filter: filter, countMax: unshared)
     }
-    var last = min(track.bound ?? .max, track.channel.takenHead)
-    if let filter {
-      return ReadRequest(
-        stream: track.channel.id, from: track.next, to: last, byteCountMax: byteCountMax, filter: filter,
-        countMax: unshared.map { LimitShare.entryCount(of: $0, turnCount: turnCount) })
-    }
-    if let unshared, last >= track.next {
-      let share = LimitShare.entryCount(of: unshared, turnCount: turnCount)
-      last = track.next + (min(share, last - track.next + 1) - 1)
-    }
-    return ReadRequest(stream: track.channel.id, from: track.next, to: last, byteCountMax: byteCountMax)
+    return ReadRequest(
+      stream: track.channel.id, from: track.next, to: min(track.bound ?? .max, track.channel.takenHead),
+      byteCountMax: byteCountMax, filter: filter,
+      countMax: unshared.map { LimitShare.entryCount(of: $0, turnCount: turnCount) })
   }
 
   /// Takes the answer to a read: the results for the first streams whose turn it is.

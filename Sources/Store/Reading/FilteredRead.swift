@@ -72,7 +72,7 @@ struct FilteredRead {
         outcome = try evaluator.evaluate(batch, request, while: { !isCancelled() })
       }
     } catch {
-      throw StoreError(error, name)
+      throw StoreError(error, name, numbers)
     }
     switch outcome {
     case .nothing:
@@ -164,7 +164,8 @@ extension StoreError {
     StoreError(.undecodable, "stream '\(stream)' holds a batch that cannot be read: \(error)")
   }
 
-  init(_ failure: FilterFailure, _ stream: StreamName) {
+  /// - Parameter numbers: of the batch in which it was met.
+  init(_ failure: FilterFailure, _ stream: StreamName, _ numbers: ClosedRange<UInt64>) {
     switch failure {
     case .damaged(let error): self = .undecodable(error, stream)
     case .cancelled: self = .unwanted
@@ -172,8 +173,9 @@ extension StoreError {
       self.init(
         .filterTooCostly,
         """
-        the regular expression /\(pattern)/ takes more than \(Limits.regexMatchMax) steps on an entry of stream \
-        '\(stream)'; write it without repetitions inside of repetitions
+        the regular expression /\(pattern)/ takes more than \(Limits.regexMatchMax) steps on one of the entries \
+        \(numbers.lowerBound) to \(numbers.upperBound) of stream '\(stream)'; give its repetitions a limit, like \
+        .{0,80} instead of .*, or begin behind these entries, with sequence number \(numbers.upperBound + 1)
         """)
     }
   }

@@ -14,12 +14,15 @@ struct PieceBuilder: ~Copyable {
   /// The next number to be covered; descending, 0 when all are.
   private(set) var position: UInt64
   private(set) var isFull = false
+  /// How many entries may still be given. What a filter leaves out is not known here: `FilteredRead` counts itself.
+  private var countLeft: UInt64
 
   init(_ request: ReadRequest, of stream: StreamInfo) {
     self.request = request
     head = stream.head
     first = stream.first
     removals = stream.removals
+    countLeft = request.filter == nil ? request.countMax ?? .max : .max
     position = request.isReverse ? min(request.to, head) : max(request.from, 1)
     if !request.isReverse, position < first { cover(through: first - 1, .trimmed) }
     passRemoved()
@@ -63,18 +66,30 @@ struct PieceBuilder: ~Copyable {
       return false
     }
     byteCount += bytes.count
-    let wanted = wanted
+    let given = given(of: batch)
+    countLeft -= min(given.upperBound - given.lowerBound + 1, countLeft)
     if request.isReverse {
-      pieces.append(.batches(Run(max(batch.first, wanted.lowerBound)...position, bytes)))
-      position = max(batch.first, wanted.lowerBound) - 1
+      pieces.append(.batches(Run(given, bytes)))
+      position = given.lowerBound - 1
     } else {
-      batchNumbers = (batches.count == 0 ? position : batchNumbers.lowerBound)...min(batch.last, wanted.upperBound)
+      batchNumbers = (batches.count == 0 ? given.lowerBound : batchNumbers.lowerBound)...given.upperBound
       batches.append(bytes)
-      position = min(batch.last, wanted.upperBound) + 1
+      position = given.upperBound + 1
     }
     passRemoved()
-    if byteCount >= request.byteCountMax { isFull = true }
+    if byteCount >= request.byteCountMax || countLeft == 0 { isFull = true }
     return true
+  }
+
+  /// From `position` on what is wanted of a batch, as far as the entries are not too many.
+  private func given(of batch: Run) -> ClosedRange<UInt64> {
+    let wanted = wanted
+    if request.isReverse {
+      let first = max(batch.first, wanted.lowerBound)
+      return (position - first < countLeft ? first : position - (countLeft - 1))...position
+    }
+    let last = min(batch.last, wanted.upperBound)
+    return position...(last - position < countLeft ? last : position + (countLeft - 1))
   }
 
   /// Ends the read here.

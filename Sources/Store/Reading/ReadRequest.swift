@@ -16,7 +16,7 @@ package struct ReadRequest: Hashable, Sendable {
   /// Leaves out what it does not let through: batches become sparse, and ranges skips. Such a read takes longer, and
   /// ends when it has taken its time.
   package var filter: SharedFilter?
-  /// With a filter: where to stop, in entries that pass.
+  /// Where to stop, in entries; with a filter, in those that pass.
   package var countMax: UInt64?
   /// With a filter: what passes is counted, not given.
   package var tally: QueryKind?
