@@ -11,10 +11,11 @@ package enum CommandLineTool {
   }
 
   static func dispatch(_ words: [String]) async throws -> Int32 {
+    let (leading, words) = try leadingFlags(words)
     guard let first = words.first else { throw CommandError.usage("a command is missing; see logs help") }
-    let rest = Array(words.dropFirst())
+    let rest = leading + words.dropFirst()
     switch first {
-    case "--version":
+    case "--version", "version":
       try Terminal.write(line: "logs \(Version.number)")
       return ExitCode.done
     case "help", "--help", "-h":
@@ -32,6 +33,24 @@ package enum CommandLineTool {
       return ExitCode.done
     }
     return try await command.run(arguments)
+  }
+
+  /// The flags about the connection may stand before the command, too.
+  private static func leadingFlags(_ words: [String]) throws(CommandError) -> (flags: [String], rest: [String]) {
+    var flags: [String] = []
+    var rest = words[...]
+    while let word = rest.first, word.hasPrefix("--"),
+      let option = ConnectionOptions.all.first(where: { option in
+        option.isCalled(String(word.dropFirst(2).prefix { $0 != "=" }))
+      })
+    {
+      rest.removeFirst()
+      flags.append(word)
+      guard option.form != nil, !word.contains("=") else { continue }
+      guard let value = rest.popFirst() else { throw .usage("\(word) needs a value (\(option.form ?? ""))") }
+      flags.append(value)
+    }
+    return (flags, Array(rest))
   }
 
   private static func help(_ words: [String]) throws(CommandError) -> String {

@@ -15,15 +15,25 @@ extension Arguments {
   /// A time, in nanoseconds since 1970.
   func time(_ option: String) throws(CommandError) -> Int64? {
     guard let text = value(option) else { return nil }
-    guard let time = TimeText.parse(text, now: SystemClock.wall()) else {
-      throw .usage(
-        """
-        --\(option) takes a time like 2026-01-10T12:00:00Z, '2026-01-10 12:00', 10m, 2h, 3d, today or unix seconds, \
-        not '\(text)'
-        """
-      )
+    guard let time = TimeText.read(text, now: SystemClock.wall()) else {
+      throw .usage("--\(option) takes a time like \(TimeText.forms), not '\(text)'; see logs help times")
     }
-    return time
+    if let repetition = time.repetition {
+      let (first, second) = (Timestamp.rfc3339(time.nanoseconds), Timestamp.rfc3339(repetition))
+      Terminal.note("--\(option) '\(text)' comes twice, as clocks are set back: \(first) is meant, not \(second)")
+    }
+    return time.nanoseconds
+  }
+
+  /// A span of time; a number alone is seconds.
+  func span(_ option: String) throws(CommandError) -> Duration? {
+    guard let text = value(option) else { return nil }
+    if text == "0" || text == "0s" { return .zero }
+    if let seconds = Double(text), seconds >= 0, seconds < 1e9 { return .milliseconds(Int64(seconds * 1000)) }
+    guard let span = TimeSpan.parse(text) else {
+      throw .usage("--\(option) takes a span of time like 30s, 5m or 1h, not '\(text)'")
+    }
+    return span
   }
 
   /// A filter, whose times may be local, or relative to now.

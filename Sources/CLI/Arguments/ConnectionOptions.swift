@@ -12,9 +12,8 @@ enum ConnectionOptions {
     Option("token", form: "TOKEN", help: "what proves your rights to the server; better kept in $LOGS_TOKEN or a file"),
     Option("token-file", form: "FILE", help: "the file that holds the token"),
     Option(
-      "retry-for", form: "SECONDS",
-      help:
-        "give up after SECONDS without an answer (default 0: at once; for push, follow and spool drain: never)"),
+      "retry-for", form: "TIME",
+      help: "give up after 30s, 5m, ... without an answer (default 0: at once; push, follow, spool drain: never)"),
   ]
 
   /// A client configured by the flags and the environment.
@@ -27,6 +26,9 @@ enum ConnectionOptions {
   /// The configuration alone, for commands that make several clients.
   static func configuration(_ arguments: Arguments, patience: Duration?) throws -> LogClientConfiguration {
     var configuration = LogClientConfiguration(name: "logs \(Version.number)")
+    if arguments.value("server") == "" {
+      throw CommandError.usage("--server is empty; write it like logs://127.0.0.1:5647, or leave it out")
+    }
     if let servers = arguments.value("server") ?? Terminal.environment("LOGS_SERVER"), !servers.isEmpty {
       configuration.servers = servers.split(separator: ",").map(String.init)
     }
@@ -41,11 +43,7 @@ enum ConnectionOptions {
   ///
   /// - Parameter usual: the value without the flag; nil is no limit, zero is one attempt.
   static func patience(_ arguments: Arguments, else usual: Duration?) throws(CommandError) -> Duration? {
-    guard let text = arguments.value("retry-for") else { return usual }
-    guard let seconds = Double(text), seconds >= 0, seconds < 1e9 else {
-      throw .usage("--retry-for takes seconds, not '\(text)'")
-    }
-    return .milliseconds(Int64(seconds * 1000))
+    try arguments.span("retry-for") ?? usual
   }
 
   private static func token(_ arguments: Arguments) throws(CommandError) -> String? {

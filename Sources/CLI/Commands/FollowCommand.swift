@@ -6,15 +6,18 @@ internal import LogsText
 /// `logs follow`: the last entries of streams, then live.
 enum FollowCommand {
   static let command = Command(
-    name: "follow", synopsis: "STREAM...", summary: "show the last entries of streams, then new ones as they come",
+    name: "follow", synopsis: "STREAM... [FILTER]",
+    summary: "show the last entries of streams, then new ones as they come",
     details: """
       Shows the last 10 entries of each stream and then new ones, until it is interrupted or all the
       streams are complete. STREAM may be a pattern: * matches any characters except /, ** any characters,
       ? one character; quote it. follow reconnects after restarts of the server and broken links, without
-      losing or repeating an entry. It ends when nobody reads its stdout any more.
+      losing or repeating an entry. It ends when nobody reads its stdout any more. A stream that does not
+      exist yet is waited for.
 
-      --filter, -l, -g, -v and --source show only some of the entries; -n and --limit count those. logs help
-      query and docs/searching.md say more.
+      FILTER, -l, -g, -v and --source show only some of the entries; -n and --limit count those. With -n N
+      and --since, it begins with the last N of those at or after that time. logs help query and
+      docs/searching.md say more.
 
       With --until, --until-seq, --until-head or --reverse it begins with the first entry, unless -n,
       --from-seq or --since says otherwise. An empty cursor file counts as none. When the reader of a pipe
@@ -38,12 +41,14 @@ enum FollowCommand {
       Option("until-seq", form: "N", help: "end after sequence number N of each stream"),
       Option("limit", form: "N", help: "end after N entries"),
       Option("reverse", ["r"], help: "newest first, and end at the oldest"),
+      Option("follow", ["f"], help: "the same as without it: follow always does"),
       Option("strict", help: "exit with 5 when entries asked for were trimmed, deleted or lost"),
     ] + FilterOptions.all + EntryWriter.options
 
   private static func run(_ arguments: Arguments) async throws -> Int32 {
-    let selectors = try StreamOperands.selectors(arguments.operands, of: "follow")
-    let filter = try FilterOptions.filter(arguments)
+    let operands = try StreamOperands(arguments, of: "follow")
+    let selectors = operands.selectors
+    let filter = try FilterOptions.filter(arguments, operand: operands.filter)
     let cursorFile = arguments.value("cursor-file")
     var cursor = LogCursor()
     var hasCursor = false
@@ -63,6 +68,7 @@ enum FollowCommand {
     let defaultStart: FollowStart =
       hasCursor || isReverse || end.atHead || end.sequence != nil || end.time != nil ? .first : .last(defaultTail)
     let start = try start(arguments) ?? defaultStart
+    let tail = try tailSince(arguments)
     if isReverse, cursorFile != nil { throw CommandError.usage("--reverse and --cursor-file exclude each other") }
     let namesStreams = StreamOperands.mayBeSeveral(selectors)
     let writer = try EntryWriter(arguments, namesStreams: namesStreams, filter: filter)
@@ -71,13 +77,43 @@ enum FollowCommand {
     let notices = ConnectionNotices(client, patience: patience)
     defer { notices.end() }
 
-    let printer = FollowPrinter(
-      writer: writer, keeper: store.map { CursorKeeper($0, cursor: cursor) }, showsStreams: namesStreams)
-    let subscription = client.follow(
-      selectors, from: start, until: end, cursor: cursor, isReverse: isReverse, filter: filter)
-    let isWhole = try await Terminal.whileRead { try await printer.print(subscription) }
+    let isStrict = arguments.has("strict")
+    let printer = FollowPrinter(writer: writer, showsStreams: namesStreams)
+    let code = try await Terminal.whileRead { [cursor, hasCursor] in
+      do {
+        if let code = try await missing(client, operands, mayWait: !end.atHead && !isReverse, isStrict: isStrict) {
+          return code
+        }
+        let cursor = hasCursor ? cursor : try await tail?.cursor(client, selectors, filter) ?? cursor
+        let subscription = client.follow(
+          selectors, from: start, until: end, cursor: cursor, isReverse: isReverse, filter: filter)
+        let isWhole = try await printer.print(subscription, store.map { CursorKeeper($0, cursor: cursor) })
+        return isWhole || !isStrict ? ExitCode.done : ExitCode.dataMissing
+      } catch let error as LogError where error.code == .cancelled {
+        // Nobody reads stdout any more, or a signal came, which decides about the exit code.
+        return ExitCode.done
+      }
+    }
     await client.shutdown(deadline: .seconds(1))
-    return isWhole || !arguments.has("strict") ? ExitCode.done : ExitCode.dataMissing
+    return code
+  }
+
+  /// Says which streams are named and do not exist.
+  ///
+  /// - Parameter mayWait: whether the follow waits for them; otherwise they are a failure.
+  /// - Returns: the exit code, if that is the end of it.
+  private static func missing(
+    _ client: LogClient, _ operands: StreamOperands, mayWait: Bool, isStrict: Bool
+  ) async throws -> Int32? {
+    let names = try await client.missing(of: operands.selectors)
+    if names.isEmpty { return nil }
+    let hints = try await MissingStreams(names, client)
+    if mayWait {
+      Terminal.note(hints.waiting(mayBeFilter: operands.ambiguous))
+      return nil
+    }
+    Terminal.note(hints.absent)
+    return isStrict ? ExitCode.dataMissing : ExitCode.failed
   }
 
   /// Fails before anything is shown if the cursor could not be saved.
@@ -99,11 +135,11 @@ enum FollowCommand {
     let sequence = try arguments.number("from-seq", atLeast: 1)
     let time = try arguments.time("since")
     let tail = arguments.value("tail")
-    if [sequence != nil, time != nil, tail != nil].count(where: { $0 }) > 1 {
-      throw .usage("-n, --from-seq and --since exclude each other")
+    if sequence != nil, time != nil || tail != nil {
+      throw .usage("--from-seq says where to begin: leave out \(time != nil ? "--since" : "-n")")
     }
     if let sequence { return .from(sequence) }
-    if let time { return .since(time) }
+    if let time { return tail == nil || tail == "all" ? .since(time) : .first }
     switch tail {
     case nil: return nil
     case "all": return .first
@@ -112,6 +148,13 @@ enum FollowCommand {
       guard let count = UInt64(tail) else { throw .usage("-n takes a number or 'all', not '\(tail)'") }
       return .last(count)
     }
+  }
+
+  /// What `-n N --since T` asks for; nil without both.
+  private static func tailSince(_ arguments: Arguments) throws(CommandError) -> TailSince? {
+    guard let time = try arguments.time("since"), let tail = arguments.value("tail"), tail != "all" else { return nil }
+    guard let count = UInt64(tail) else { throw .usage("-n takes a number or 'all', not '\(tail)'") }
+    return TailSince(count: count, time: time)
   }
 
   private static let defaultTail: UInt64 = 10

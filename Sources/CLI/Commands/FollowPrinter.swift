@@ -9,23 +9,24 @@ actor FollowPrinter {
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
   private var writer: EntryWriter
-  private let keeper: CursorKeeper?
+  private var keeper: CursorKeeper?
   private let showsStreams: Bool
   private var output: [UInt8] = []
   /// Where each entry's line ends in it.
   private var ends: [Int] = []
   private var isWhole = true
 
-  init(writer: EntryWriter, keeper: CursorKeeper?, showsStreams: Bool) {
+  init(writer: EntryWriter, showsStreams: Bool) {
     self.writer = writer
-    self.keeper = keeper
     self.showsStreams = showsStreams
   }
 
   /// Prints until the subscription ends or the task is cancelled.
   ///
+  /// - Parameter keeper: keeps the cursor of what was printed.
   /// - Returns: whether nothing that was asked for is missing.
-  func print(_ subscription: FollowSequence) async throws -> Bool {
+  func print(_ subscription: FollowSequence, _ keeper: CursorKeeper?) async throws -> Bool {
+    self.keeper = keeper
     do { try await printEvents(subscription) } catch {
       try await endKeeping()
       throw error

@@ -60,7 +60,7 @@ enum QueryCommand {
     defer { notices.end() }
     let code = try await Terminal.whileRead {
       do {
-        try check(try await client.missing(of: operands.selectors), operands)
+        try await check(try await client.missing(of: operands.selectors), operands, client)
         return try await print(client, operands.selectors, filter)
       } catch let error as LogError where error.code == .cancelled {
         // Nobody reads stdout any more, or a signal came, which decides about the exit code.
@@ -117,14 +117,11 @@ enum QueryCommand {
   }
 
   /// A stream that was named and does not exist may be a mistake, or a filter.
-  private static func check(_ missing: [StreamName], _ operands: StreamOperands) throws(CommandError) {
+  private static func check(_ missing: [StreamName], _ operands: StreamOperands, _ client: LogClient) async throws {
     if missing.isEmpty { return }
-    let names = missing.map { "'\($0)'" }.joined(separator: ", ")
-    guard let word = operands.ambiguous, missing.contains(word) else {
-      throw CommandError("there is no stream \(names); see logs streams")
-    }
-    throw CommandError(
-      "there is no stream \(names); to search for '\(word)', write it behind --: logs query STREAM -- \(word)")
+    let absent = try await MissingStreams(missing, client).absent
+    guard let word = operands.ambiguous, missing.contains(word) else { throw CommandError(absent) }
+    throw CommandError("\(absent); to search for '\(word)', write it behind --: logs query STREAM -- \(word)")
   }
 
   /// What the flags about times ask for.

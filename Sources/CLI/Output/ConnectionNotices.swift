@@ -62,7 +62,7 @@ final class ConnectionNotices: Sendable {
       return true
     }
     guard isDue else { return }
-    Terminal.note("\(error.message); trying again (Ctrl-C ends it, --retry-for SECONDS gives up)")
+    Terminal.note("\(error.message); trying again (Ctrl-C ends it, --retry-for TIME gives up)")
   }
 
   private func noteToken() {

@@ -43,7 +43,7 @@ extension LogClient {
   /// The streams that are selected and how far they go now, in the order of their names.
   ///
   /// - Throws: `LogError`, also when there are more than a query may read.
-  fileprivate func existing(_ selectors: [StreamSelector]) async throws(LogError) -> [AnnouncedStream] {
+  package func existing(_ selectors: [StreamSelector]) async throws(LogError) -> [AnnouncedStream] {
     var streams: [AnnouncedStream] = []
     var end: EndReason?
     for try await event in follow(selectors, from: .now, until: FollowEnd(atHead: true)) {

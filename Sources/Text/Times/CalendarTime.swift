@@ -81,7 +81,8 @@ struct CalendarTime {
     "MST": -25_200, "MDT": -21_600, "PST": -28_800, "PDT": -25_200,
   ]
 
-  private func localTime(_ year: Int) -> (seconds: Int64, name: String) {
+  /// - Parameter isSummer: 1 for summer time, 0 for standard time, -1 for whichever it is.
+  private func localTime(_ year: Int, isSummer: Int32 = -1) -> (seconds: Int64, name: String) {
     var time = unsafe tm()
     unsafe time.tm_year = Int32(year - 1900)
     unsafe time.tm_mon = Int32(month - 1)
@@ -89,9 +90,25 @@ struct CalendarTime {
     unsafe time.tm_hour = Int32(hour)
     unsafe time.tm_min = Int32(minute)
     unsafe time.tm_sec = Int32(second)
-    unsafe time.tm_isdst = -1
+    unsafe time.tm_isdst = isSummer
     let seconds = unsafe mktime(&time)
     return (Int64(seconds), unsafe time.tm_zone.map { unsafe String(cString: $0) } ?? "")
+  }
+
+  /// When the local clock shows this, in nanoseconds since 1970, ascending: usually once, twice when clocks are set
+  /// back, never where they are set forward, or for a day that does not exist.
+  func localCandidates() -> [Int64] {
+    guard let year, nanoseconds(TimeRules(zone: .utc, now: 0)) != nil else { return [] }
+    var times: [Int64] = []
+    for isSummer in [-1, 0, 1] as [Int32] {
+      let seconds = localTime(year, isSummer: isSummer).seconds
+      let (whole, isTooFar) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+      let (time, isTooLarge) = whole.addingReportingOverflow(nanosecond)
+      guard !isTooFar, !isTooLarge, !times.contains(time) else { continue }
+      let shown = CalendarTime(time, isUTC: false)
+      if (shown.day, shown.hour, shown.minute) == (day, hour, minute) { times.append(time) }
+    }
+    return times.sorted()
   }
 
   static func dayCount(_ year: Int, _ month: Int) -> Int {

@@ -22,6 +22,19 @@ struct FrameHeader {
   /// The hash of bytes 0 to 15.
   let seed: UInt64
 
+  /// What speaks another protocol, by its first bytes; nil if they are none that is known.
+  private static func foreign(_ bytes: RawSpan) -> String? {
+    let known: [(prefix: StaticString, name: String)] = [
+      ("HTTP/", "an HTTP server"), ("SSH-", "an SSH server"), ("-ERR", "Redis"), ("220", "a mail or FTP server"),
+    ]
+    return known.first { prefix, _ in
+      (0..<prefix.utf8CodeUnitCount).allSatisfy { index in
+        unsafe index < bytes.byteCount
+          && bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self) == prefix.utf8Start[index]
+      }
+    }?.name
+  }
+
   /// Reads a header and verifies its check, so that its lengths can be trusted.
   ///
   /// - Parameter bodyByteCountMax: the limit that this side announced.
@@ -45,7 +58,8 @@ struct FrameHeader {
     if headerCheck != Self.headerCheck(of: bytes) {
       throw Refusal(
         .protocolViolation,
-        "the frame header's check does not fit: not this protocol, or damaged on the way (at byte 6)",
+        Self.foreign(bytes).map { "\($0) answers there, and no logsd: check host and port" }
+          ?? "the frame header's check does not fit: not this protocol, or damaged on the way (at byte 6)",
         isRetryable: true)
     }
     if bodyLength > bodyByteCountMax {

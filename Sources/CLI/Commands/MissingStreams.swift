@@ -1,0 +1,34 @@
+internal import LogsClient
+internal import LogsText
+internal import LogsWire
+
+/// Streams that were named and do not exist, and those that may have been meant.
+struct MissingStreams: Sendable {
+  private let names: [StreamName]
+  private let nearest: [String]
+
+  /// Asks the server which streams there are.
+  init(_ names: [StreamName], _ client: LogClient) async throws(LogError) {
+    let existing = try await client.streams().map(\.stream.text)
+    self.names = names
+    nearest = names.compactMap { name in
+      // Also `nginx` for `docker/nginx`.
+      Spelling.nearest(to: name.text, among: existing)
+        ?? existing.first { $0.hasSuffix("/\(name.text)") }
+    }
+  }
+
+  private var quoted: String { names.map { "'\($0)'" }.joined(separator: ", ") }
+  private var hint: String {
+    nearest.isEmpty ? "" : "; did you mean \(nearest.map { "'\($0)'" }.joined(separator: ", "))?"
+  }
+
+  var absent: String { "there is no stream \(quoted)\(nearest.isEmpty ? "; see logs streams" : hint)" }
+
+  /// - Parameter mayBeFilter: a name that may have been meant as a filter.
+  func waiting(mayBeFilter word: StreamName?) -> String {
+    let verb = names.count == 1 ? "it does not exist yet" : "they do not exist yet"
+    guard let word, names.contains(word) else { return "waiting for \(quoted): \(verb)\(hint)" }
+    return "waiting for \(quoted): \(verb)\(hint); to search for '\(word)', write it behind --: STREAM -- \(word)"
+  }
+}

@@ -1,0 +1,106 @@
+import Glibc
+import LogsSystem
+import Testing
+
+/// What people who know other tools expect of every command.
+@Suite(.ownThread) struct CommandMannerTests {
+  /// Answers each connection with `answer`, and ends it.
+  private static func foreignServer(_ scene: Scene, _ answer: String) throws -> String {
+    let (listener, port) = try Sockets.listen()
+    scene.atEnd {
+      shutdown(listener, Int32(SHUT_RDWR))
+      close(listener)
+    }
+    Threads.start {
+      while true {
+        let peer = accept(listener, nil, nil)
+        guard peer >= 0 else { return }
+        let bytes = Array(answer.utf8)
+        _ = bytes.withUnsafeBytes { send(peer, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+        shutdown(peer, Int32(SHUT_WR))
+        var byte: UInt8 = 0
+        while recv(peer, &byte, 1, 0) > 0 {}
+        close(peer)
+      }
+    }
+    return "logs://127.0.0.1:\(port)"
+  }
+
+  @Test func `what answers and is no logsd is named, at once`() throws {
+    try Scene.play { scene in
+      let url = try Self.foreignServer(scene, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+      for words in [["status"], ["streams"], ["complete", "web"], ["query", "web"], ["delete", "web", "--yes"]] {
+        let run = try scene.run(Binaries.logs, words + ["--server", url])
+        #expect(run.exit == .code(3) && run.output.isEmpty && run.errorLines.count == 1, "\(words): \(run.errors)")
+        #expect(run.errors.contains("an HTTP server answers there, and no logsd"), "\(run.errors)")
+      }
+      let empty = try scene.run(Binaries.logs, ["status", "--server", ""])
+      #expect(empty.exit == .code(2) && empty.errors.contains("--server is empty"))
+    }
+  }
+
+  @Test func `--retry-for takes a span, and flags about the server may come first`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let file = try scene.file("f", LogLines.file(LogLines.plain(3)))
+      #expect(try server.run(["push", "web", file, "--retry-for", "1m"]).exit == .code(0))
+      for words in [["--server", server.url, "streams"], ["--server=\(server.url)", "streams"]] {
+        let run = try scene.run(Binaries.logs, words + ["-o", "json"])
+        #expect(run.exit == .code(0) && run.text.contains(#""name":"web""#), "\(run.errors)")
+      }
+      let wrong = try server.run(["status", "--retry-for", "1 m"])
+      #expect(wrong.exit == .code(2) && wrong.errors.contains("30s, 5m or 1h"))
+      #expect(try scene.run(Binaries.logs, ["--server"]).exit == .code(2))
+      let version = try scene.run(Binaries.logs, ["version"])
+      #expect(version.exit == .code(0) && version.text.hasPrefix("logs ") && version.errors.isEmpty)
+    }
+  }
+
+  @Test func `-n with --since means the last of those, and a filter may stand behind the streams`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      for name in ["a", "b"] {
+        let lines = (0..<10).map { number in
+          #"{"time":"2026-01-10T12:00:0\#(number)Z","message":"\#(name) \#(number)"}"# + "\n"
+        }
+        let path = try scene.file(name, lines.joined().utf8)
+        #expect(try server.run(["push", "app/\(name)", path, "--format", "json"]).exit == .code(0))
+      }
+      func follow(_ words: String...) throws -> [String] {
+        let run = try server.run(["follow", "-o", "raw", "--until-head", "-f"] + words)
+        #expect(run.exit == .code(0), "\(run.errors)")
+        return run.lines.sorted()
+      }
+      let since = "2026-01-10T12:00:07Z"
+      #expect(try follow("app/*", "--since", since, "-n", "2") == ["a 8", "a 9", "b 8", "b 9"])
+      #expect(try follow("app/a", "--since", since, "-n", "5") == ["a 7", "a 8", "a 9"])
+      #expect(try follow("app/a", "--since", since, "-n", "all") == ["a 7", "a 8", "a 9"])
+      #expect(try follow("app/a", "--since", since, "-n", "0").isEmpty)
+      #expect(try follow("app/a", "--since", since, "-n", "1", "--filter", "-9") == ["a 8"])
+      #expect(try follow("app/*", "level>=trace OR /[ab] 3/") == ["a 3", "b 3"])
+      #expect(try follow("app/a", "--", "3") == ["a 3"])
+    }
+  }
+
+  @Test func `a time that comes twice means the first, and says so; one that never comes is refused`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let line = #"{"time":"2026-10-25T00:45:00Z","message":"first"}"# + "\n"
+      let next = #"{"time":"2026-10-25T01:45:00Z","message":"second"}"# + "\n"
+      let file = try scene.file("f", (line + next).utf8)
+      #expect(try server.run(["push", "web", file, "--format", "json"]).exit == .code(0))
+      let zone = ["TZ": "Europe/Berlin"]
+      func query(_ since: String) throws -> Finished {
+        try server.run(["query", "web", "-o", "raw", "--since", since], environment: zone)
+      }
+      let both = try query("2026-10-25 02:30")
+      #expect(both.lines == ["first", "second"] && both.errorLines.count == 1)
+      #expect(both.errors.contains("2026-10-25T00:30:00.000000000Z is meant"), "\(both.errors)")
+      #expect(try query("2026-10-25 02:30 +01").lines == ["second"])
+      for missing in ["2026-03-29 02:30", "2026-02-29"] {
+        let refused = try query(missing)
+        #expect(refused.exit == .code(2) && refused.errors.contains("not '\(missing)'"), "\(refused.errors)")
+      }
+    }
+  }
+}
