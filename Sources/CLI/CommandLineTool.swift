@@ -55,6 +55,7 @@ package enum CommandLineTool {
 
   private static func help(_ words: [String]) throws(CommandError) -> String {
     guard let name = words.first, name != "help" else { return Help.overview }
+    if let topic = HelpTopic.named(name) { return topic.text }
     guard let command = Command.named(name) else {
       throw .usage("there is no command '\(name)'\(suggestion(name)); see logs help")
     }
@@ -62,7 +63,7 @@ package enum CommandLineTool {
   }
 
   private static func suggestion(_ name: String) -> String {
-    Spelling.suggestion(name, among: Command.all.map(\.name) + ["help"])
+    Spelling.suggestion(name, among: Command.all.map(\.name) + HelpTopic.all.map(\.name) + ["help"])
   }
 
   /// Reports a failure in one line.

@@ -82,6 +82,42 @@ import Testing
     }
   }
 
+  @Test func `several streams are merged by time, stored or catching up, forward and in reverse`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      // Odd seconds in one stream, even ones in the other.
+      for (offset, name) in ["a", "b"].enumerated() {
+        let lines = (0..<20).map { number in
+          let second = 10 + number * 2 + offset
+          return #"{"time":"2026-01-10T12:00:\#(second)Z","message":"\#(second)"}"# + "\n"
+        }
+        let path = try scene.file(name, lines.joined().utf8)
+        #expect(try server.run(["push", "app/\(name)", path, "--format", "json"]).exit == .code(0))
+      }
+      func follow(_ words: String..., exit: ChildProcess.Exit = .code(0)) throws -> [String] {
+        let run = try server.run(["follow", "app/*", "-o", "raw"] + words)
+        #expect(run.exit == exit, "\(run.errors)")
+        return run.lines
+      }
+      let all = (10..<50).map(String.init)
+      #expect(try follow("--until-head") == all)
+      #expect(try follow("--reverse") == all.reversed())
+      #expect(try follow("--until-head", "--limit", "5") == Array(all.prefix(5)))
+      #expect(try follow("--reverse", "--limit", "5") == all.suffix(5).reversed())
+      #expect(try follow("--until-head", "-n", "3") == Array(all.suffix(6)))
+      #expect(try follow("--until-head", "--until-seq", "2") == Array(all.prefix(4)))
+      #expect(try follow("--until-head", "--from-seq", "19") == Array(all.suffix(4)))
+      #expect(try follow("--until-head", "--since", "2026-01-10T12:00:40Z", "-n", "2") == Array(all.suffix(4)))
+      #expect(try follow("--until-head", "--since", "2026-01-10T12:00:40Z") == Array(all.suffix(10)))
+      #expect(try follow("--until-head", "--until", "2026-01-10T12:00:19Z") == Array(all.prefix(10)))
+      #expect(try follow("--until-head", "--no-merge").sorted() == all)
+      // Live: the last ones come in order, too.
+      let live = try server.start(["follow", "app/*", "-o", "raw", "-n", "10"])
+      try live.output.waitForLines(20)
+      #expect(live.output.lines == Array(all.suffix(20)))
+    }
+  }
+
   @Test func `a time that comes twice means the first, and says so; one that never comes is refused`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)

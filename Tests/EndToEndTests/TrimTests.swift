@@ -55,7 +55,7 @@ import Testing
       #expect(push.exit == .code(1))
       #expect(push.errors.contains("disk-min-free"), "\(push.errors)")
       let status = try server.run(["status"])
-      #expect(status.text.contains(/disk_low +1/), "\(status.text)")
+      #expect(status.text.contains(/disk_low +yes/), "\(status.text)")
     }
   }
 }

@@ -4,6 +4,32 @@ internal import LogsWire
 
 /// `logs bench`: measures a server with real clients.
 enum BenchCommand {
+  private static let kinds = [
+    (
+      "append",
+      """
+      producers append batches as fast as they are acknowledged, to streams that the warm-up has created. Latency: \
+      from the lines to the acknowledgement
+      """
+    ),
+    (
+      "ack",
+      """
+      connections append one entry, wait until it is durable, and append the next. Latency: the wait
+      """
+    ),
+    (
+      "tail",
+      """
+      entries go to followers at a steady rate. Latency: from the moment an entry was due to its arrival. Entries \
+      count once for each follower
+      """
+    ),
+    ("read", "a stream is read from its first entry to its last. Latency: the waits for its batches"),
+    ("search", "what passes a filter is counted in a stream. Latency: the wait for the answer"),
+    ("corpus", "measures nothing: writes the built-in lines as --corpus takes them, to measure other systems with"),
+  ]
+
   static let command = Command(
     name: "bench", synopsis: "append|ack|tail|read|search|corpus", summary: "measure a server with real clients",
     details: """
@@ -11,16 +37,7 @@ enum BenchCommand {
       names; $LOGS_SERVER is ignored. Its own server is the logsd beside this program, or else in $PATH,
       with its data in $TMPDIR or else /var/tmp. Every acknowledgement comes after its fsync.
 
-        append  producers append batches as fast as they are acknowledged, to streams that the warm-up has
-                created. Latency: from the lines to the acknowledgement
-        ack     connections append one entry, wait until it is durable, and append the next. Latency: the
-                wait
-        tail    entries go to followers at a steady rate. Latency: from the moment an entry was due to its
-                arrival. Entries count once for each follower
-        read    a stream is read from its first entry to its last. Latency: the waits for its batches
-        search  what passes a filter is counted in a stream. Latency: the wait for the answer
-        corpus  measures nothing: writes the built-in lines as --corpus takes them, to measure other
-                systems with
+      \(TextTable.rows(kinds))
 
       Encoding is part of what is measured. A warm-up comes first. The server's CPU time is that of the
       whole process, as it reports it, including all other clients it serves. Streams that were created on

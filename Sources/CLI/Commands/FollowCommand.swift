@@ -16,7 +16,9 @@ enum FollowCommand {
       exist yet is waited for.
 
       FILTER, -l, -g, -v and --source show only some of the entries; -n and --limit count those. With -n N
-      and --since, it begins with the last N of those at or after that time. logs help query and
+      and --since, it begins with the last N of those at or after that time. Several streams are merged by
+      time: what is stored as a whole with --until-head and --reverse, else while streams catch up, in which
+      entries wait 200 ms at most; not with --cursor-file. logs help query and
       docs/searching.md say more.
 
       With --until, --until-seq, --until-head or --reverse it begins with the first entry, unless -n,
@@ -41,6 +43,7 @@ enum FollowCommand {
       Option("until-seq", form: "N", help: "end after sequence number N of each stream"),
       Option("limit", form: "N", help: "end after N entries"),
       Option("reverse", ["r"], help: "newest first, and end at the oldest"),
+      Option("no-merge", help: "show entries of several streams as they come, not in the order of their times"),
       Option("follow", ["f"], help: "the same as without it: follow always does"),
       Option("strict", help: "exit with 5 when entries asked for were trimmed, deleted or lost"),
     ] + FilterOptions.all + EntryWriter.options
@@ -78,13 +81,26 @@ enum FollowCommand {
     defer { notices.end() }
 
     let isStrict = arguments.has("strict")
-    let printer = FollowPrinter(writer: writer, showsStreams: namesStreams)
+    let merges = namesStreams && !arguments.has("no-merge")
+    let printer = FollowPrinter(writer: writer, showsStreams: namesStreams, merges: merges)
+    // What is stored is merged as a whole; a cursor in a file follows each stream by itself.
+    let mergesAll = merges && cursorFile == nil && (end.atHead || isReverse)
+    let merger = mergesAll ? QueryPrinter(writer: try EntryWriter(arguments, namesStreams: true, filter: filter)) : nil
     let code = try await Terminal.whileRead { [cursor, hasCursor] in
       do {
         if let code = try await missing(client, operands, mayWait: !end.atHead && !isReverse, isStrict: isStrict) {
           return code
         }
         let cursor = hasCursor ? cursor : try await tail?.cursor(client, selectors, filter) ?? cursor
+        if let merger, try await client.canQuery(selectors) {
+          let gaps = GapNotices()
+          let stored = client.merged(
+            selectors, from: start, until: end, cursor: cursor, isReverse: isReverse, filter: filter,
+            onGap: .report { gaps.note($0) })
+          _ = try await merger.print(stored)
+          return gaps.count == 0 || !isStrict ? ExitCode.done : ExitCode.dataMissing
+        }
+        if mergesAll { Terminal.note("these are too many streams to be merged: each is shown by itself") }
         let subscription = client.follow(
           selectors, from: start, until: end, cursor: cursor, isReverse: isReverse, filter: filter)
         let isWhole = try await printer.print(subscription, store.map { CursorKeeper($0, cursor: cursor) })
@@ -153,6 +169,7 @@ enum FollowCommand {
   /// What `-n N --since T` asks for; nil without both.
   private static func tailSince(_ arguments: Arguments) throws(CommandError) -> TailSince? {
     guard let time = try arguments.time("since"), let tail = arguments.value("tail"), tail != "all" else { return nil }
+    if arguments.has("reverse") { throw .usage("with --reverse and --since, write --limit N instead of -n") }
     guard let count = UInt64(tail) else { throw .usage("-n takes a number or 'all', not '\(tail)'") }
     return TailSince(count: count, time: time)
   }

@@ -11,14 +11,18 @@ actor FollowPrinter {
   private var writer: EntryWriter
   private var keeper: CursorKeeper?
   private let showsStreams: Bool
+  /// Where several streams are merged while they catch up; nil to show entries as they come.
+  private var window: MergeWindow?
   private var output: [UInt8] = []
   /// Where each entry's line ends in it.
   private var ends: [Int] = []
   private var isWhole = true
 
-  init(writer: EntryWriter, showsStreams: Bool) {
+  /// - Parameter merges: whether entries of several streams may wait a moment for each other.
+  init(writer: EntryWriter, showsStreams: Bool, merges: Bool) {
     self.writer = writer
     self.showsStreams = showsStreams
+    window = merges ? MergeWindow() : nil
   }
 
   /// Prints until the subscription ends or the task is cancelled.
@@ -27,6 +31,8 @@ actor FollowPrinter {
   /// - Returns: whether nothing that was asked for is missing.
   func print(_ subscription: FollowSequence, _ keeper: CursorKeeper?) async throws -> Bool {
     self.keeper = keeper
+    // The cursor in a file follows each stream by itself.
+    if keeper != nil { window = nil }
     do { try await printEvents(subscription) } catch {
       try await endKeeping()
       throw error
@@ -37,8 +43,11 @@ actor FollowPrinter {
 
   private func printEvents(_ subscription: FollowSequence) async throws {
     for try await event in subscription {
+      if try !showWaiting(event) { return }
       switch event {
-      case .batch(let batch): guard try await print(batch) else { return }
+      case .batch(let batch):
+        let isHeld = try hold(batch)
+        if !isHeld { guard try await print(batch) else { return } }
       case .skipped(let skip):
         if skip.reason != .filtered {
           isWhole = false
@@ -68,6 +77,44 @@ actor FollowPrinter {
       case .live, .interrupted: break
       }
     }
+  }
+
+  // MARK: Merging
+
+  /// Keeps a batch for later, where entries wait for those of other streams.
+  private func hold(_ batch: DeliveredBatch) throws -> Bool {
+    guard window?.isOpen == true else { return false }
+    for part in batch.parts { window?.hold(try part.entries(), of: part.stream, .now) }
+    return true
+  }
+
+  /// Writes what has waited long enough, or all if nothing more is behind or comes for now.
+  ///
+  /// - Returns: false when it was interrupted.
+  private func showWaiting(_ event: FollowEvent) throws -> Bool {
+    var isOver = false
+    switch event {
+    case .live:
+      window?.close()
+      isOver = true
+    case .behind(let count): if count > 0 { window?.open() }
+    case .interrupted:
+      window?.open()
+      isOver = true
+    case .ended: isOver = true
+    case .batch, .announced, .resolved, .skipped, .deleted, .resumed: break
+    }
+    guard isOver || window?.isDue(.now) == true else { return true }
+    for (stream, entry) in window?.drain() ?? [] {
+      writer.append(entry, of: stream, to: &output)
+      if output.count >= Self.outputByteCount { guard try writeMerged() else { return false } }
+    }
+    return try output.isEmpty || writeMerged()
+  }
+
+  private func writeMerged() throws -> Bool {
+    defer { output.removeAll(keepingCapacity: true) }
+    return try Terminal.write(output, isCancelled: { Task.isCancelled }) == output.count
   }
 
   /// How much text is formatted before it is written: a batch of a few stored kilobytes may become megabytes.

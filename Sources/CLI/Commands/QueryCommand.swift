@@ -146,15 +146,3 @@ enum QueryCommand {
     return try Filter("seq:\(from.map { "\(min($0, last))" } ?? "")..\(until.map { "\(min($0, last))" } ?? "")")
   }
 }
-
-/// Tells of entries that are lost.
-private final class GapNotices: Sendable {
-  private let gapCount = Atomic(0)
-
-  var count: Int { gapCount.load(ordering: .relaxed) }
-
-  func note(_ gap: SkippedRange) {
-    gapCount.add(1, ordering: .relaxed)
-    Terminal.note(FollowPrinter.text(of: gap))
-  }
-}

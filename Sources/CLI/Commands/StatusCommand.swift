@@ -1,14 +1,23 @@
 internal import LogsClient
+internal import LogsSystem
 internal import LogsText
 
 /// `logs status`: how the server is doing.
 enum StatusCommand {
   static let command = Command(
     name: "status", synopsis: "", summary: "show the server's version, uptime, connections, counts and storage",
-    details: "Shows what the server reports about itself, one fact a line. Names end with the unit.", options: options,
-    run: run)
+    details: """
+      Shows what the server reports about itself, one fact a line, in numbers for people; -o json has the
+      exact ones, in the units that the names end with. Counts that end with _total are those since the
+      server started.
 
-  private static let options = [Option.reportFormat]
+      With --watch it shows them each second until it is interrupted, and how much each count has grown a
+      second.
+      """, options: options, run: run)
+
+  private static let options = [
+    Option.reportFormat, Option("watch", ["w"], help: "show it again each second, with rates"),
+  ]
 
   private static func run(_ arguments: Arguments) async throws -> Int32 {
     if let word = arguments.operands.first {
@@ -19,14 +28,64 @@ enum StatusCommand {
     let client = try ConnectionOptions.client(arguments, patience: patience)
     let notices = ConnectionNotices(client, patience: patience)
     defer { notices.end() }
-    let facts = try await client.status()
+    if arguments.has("watch") {
+      try await Terminal.whileRead { try await watch(client, format) }
+    } else {
+      try report(try await client.status(), rates: nil).write(format)
+    }
     await client.shutdown(deadline: .seconds(1))
-    let columns: [Report.Column<ServerFact>] = [
-      Report.Column(nil, "FACT") { .text($0.key) }, Report.Column(nil, "VALUE") { datum($0.value) },
-    ]
-    let record = Datum.record(facts.map { ($0.key, datum($0.value)) })
-    try Report(table: Table(facts, columns, isUTC: true), records: [record]).write(format)
     return ExitCode.done
+  }
+
+  private static func watch(_ client: LogClient, _ format: Report.Format) async throws {
+    var last: [String: UInt64] = [:]
+    var lastTime = SystemClock.monotonic()
+    while let facts = try await facts(client) {
+      let time = SystemClock.monotonic()
+      let rates = rates(of: facts, since: last, elapsed: time - lastTime)
+      if format == .table, Terminal.isOutputTerminal { _ = try Terminal.write(Array("\u{1b}[H\u{1b}[J".utf8)) }
+      try report(facts, rates: rates).write(format)
+      last = Dictionary(facts.compactMap { fact in fact.count.map { (fact.key, $0) } }) { $1 }
+      lastTime = time
+      do { try await Task.sleep(for: .seconds(1)) } catch { return }
+    }
+  }
+
+  /// - Returns: nil when a signal came, or nobody reads any more.
+  private static func facts(_ client: LogClient) async throws(LogError) -> [ServerFact]? {
+    do {
+      return try await client.status()
+    } catch {
+      if error.code == .cancelled { return nil }
+      throw error
+    }
+  }
+
+  /// By how much each count has grown a second; none the first time.
+  private static func rates(
+    of facts: [ServerFact], since last: [String: UInt64], elapsed nanoseconds: Int64
+  ) -> [String: UInt64] {
+    let seconds = Double(max(nanoseconds, 1)) / 1e9
+    var rates: [String: UInt64] = [:]
+    for fact in facts where fact.key.hasSuffix("_total") {
+      guard let count = fact.count, let before = last[fact.key], count >= before else { continue }
+      rates[fact.key] = UInt64(clamping: Int64((Double(count - before) / seconds).rounded()))
+    }
+    return rates
+  }
+
+  private static func report(_ facts: [ServerFact], rates: [String: UInt64]?) -> Report {
+    var columns: [Report.Column<ServerFact>] = [
+      Report.Column(nil, "FACT") { .text($0.key) }, Report.Column(nil, "VALUE") { .text(text(of: $0)) },
+    ]
+    if let rates {
+      columns.append(
+        Report.Column(nil, "PER SECOND", isNumber: true) { fact in
+          .text(rates[fact.key].map { text(of: fact.key, $0) } ?? "")
+        })
+    }
+    let record = Datum.record(facts.map { ($0.key, datum($0.value)) })
+    return Report(table: Table(facts, columns, isUTC: true), records: [record])
   }
 
   private static func datum(_ value: ServerFact.Value) -> Datum {
@@ -34,5 +93,28 @@ enum StatusCommand {
     case .number(let number): .count(number)
     case .text(let text): .text(text)
     }
+  }
+
+  private static func text(of fact: ServerFact) -> String {
+    switch fact.value {
+    case .number(let number): text(of: fact.key, number)
+    case .text(let text): text
+    }
+  }
+
+  /// A number for people, by the unit in its name.
+  static func text(of key: String, _ number: UInt64) -> String {
+    let words = key.split(separator: "_")
+    if words.contains("bytes") { return ByteSize.rounded(number) }
+    if words.contains("microseconds") { return Figures.span(microseconds: number) }
+    if words.last == "seconds" { return Figures.span(seconds: number) }
+    if ["disk_low", "clock_doubted"].contains(key) { return number == 0 ? "no" : "yes" }
+    return Figures.grouped(number)
+  }
+}
+
+extension ServerFact {
+  fileprivate var count: UInt64? {
+    if case .number(let number) = value { number } else { nil }
   }
 }

@@ -1,36 +1,72 @@
 internal import LogsClient
+internal import LogsSystem
 internal import LogsText
 
 /// `logs streams`: lists the streams.
 enum StreamsCommand {
   static let command = Command(
     name: "streams", synopsis: "[PATTERN]", summary: "list the streams with their sequence numbers, sizes and states",
-    details: "Lists the streams whose names match PATTERN (default: all). Patterns as in logs help follow.",
-    options: options, run: run)
+    details: """
+      Lists the streams whose names match PATTERN (default: all). Patterns as in logs help follow. FIRST is
+      the first sequence number that is kept, STORED the compressed bytes of the entries that are kept, IDLE
+      how long ago the last entry came.
+      """, options: options, run: run)
 
-  private static let options = [Option.reportFormat, Option("utc", help: "show times in UTC")]
+  private static let options = [
+    Option(
+      "sort", form: "BY", help: "name (default), entries, bytes or time: largest and latest first"),
+    Option.reportFormat, Option("utc", help: "show times in UTC"),
+  ]
 
   private static func run(_ arguments: Arguments) async throws -> Int32 {
     if arguments.operands.count > 1 { throw CommandError.usage("streams takes one pattern; quote it") }
     let pattern = try arguments.operands.first.map { try StreamPattern($0) }
     let format = try arguments.reportFormat()
+    let order = try order(arguments)
     let patience = try ConnectionOptions.patience(arguments, else: .zero)
     let client = try ConnectionOptions.client(arguments, patience: patience)
     let notices = ConnectionNotices(client, patience: patience)
     defer { notices.end() }
-    let streams = try await client.streams(matching: pattern)
+    let streams = order.sorted(try await client.streams(matching: pattern))
     await client.shutdown(deadline: .seconds(1))
-    try Report(streams, columns, isUTC: arguments.has("utc")).write(format)
+    try Report(streams, columns(now: SystemClock.wall()), isUTC: arguments.has("utc")).write(format)
     return ExitCode.done
   }
 
-  private static var columns: [Report.Column<StreamSummary>] {
+  private enum Order: String, CaseIterable {
+    case name, entries, bytes, time
+
+    /// They come in the order of their names, which stays where nothing else decides.
+    func sorted(_ streams: [StreamSummary]) -> [StreamSummary] {
+      switch self {
+      case .name: streams
+      case .entries: streams.sorted { $0.entryCount > $1.entryCount }
+      case .bytes: streams.sorted { $0.byteCount > $1.byteCount }
+      case .time: streams.sorted { $0.lastReceived > $1.lastReceived }
+      }
+    }
+  }
+
+  private static func order(_ arguments: Arguments) throws(CommandError) -> Order {
+    guard let text = arguments.value("sort") else { return .name }
+    guard let order = Order(rawValue: text) else {
+      throw .usage("--sort takes \(Order.allCases.map(\.rawValue).joined(separator: ", ")), not '\(text)'")
+    }
+    return order
+  }
+
+  private static func columns(now: Int64) -> [Report.Column<StreamSummary>] {
     [
       Report.Column("name", "NAME") { .text($0.stream.text) },
       Report.Column("incarnation", nil) { .text($0.incarnation.description) },
       .count("first", "FIRST", \.first), .count("last", "LAST", \.head), .count("entries", "ENTRIES", \.entryCount),
-      .count("bytes", "BYTES", \.byteCount),
+      Report.Column("bytes", nil) { .count($0.byteCount) },
+      Report.Column(nil, "STORED", isNumber: true) { .text(ByteSize.rounded($0.byteCount)) },
       Report.Column("last_received", "LAST TIME") { .time($0.lastReceived) },
+      Report.Column(nil, "IDLE") { stream in
+        stream.lastReceived == 0
+          ? .none : .text(Figures.span(seconds: UInt64(max(0, now - stream.lastReceived) / 1_000_000_000)))
+      },
       Report.Column("state", "STATE") { .text($0.isSealed ? "sealed" : "open") },
     ]
   }

@@ -24,4 +24,21 @@ extension LogClient {
         selectors: selectors, filter: filter, since: since, until: until, limit: limit, isReverse: isReverse,
         policy: policy))
   }
+
+  /// What a follow from `start` to `end` would deliver of what is stored now, merged as by `query`.
+  ///
+  /// - Parameters:
+  ///   - cursor: streams in it begin after their positions, unless in reverse.
+  ///   - policy: what to do where entries are trimmed, deleted or lost.
+  package func merged(
+    _ selectors: [StreamSelector], from start: FollowStart, until end: FollowEnd, cursor: LogCursor = LogCursor(),
+    isReverse: Bool = false, filter: Filter? = nil, onGap policy: GapPolicy
+  ) -> QuerySequence {
+    let extent = QueryExtent(start: start, cursor: cursor, sequence: end.sequence, time: end.time, isFollow: true)
+    return QuerySequence(
+      client: self,
+      terms: QueryTerms(
+        selectors: selectors, filter: filter, since: nil, until: nil, limit: end.limit, isReverse: isReverse,
+        policy: policy, extent: extent))
+  }
 }

@@ -5,7 +5,7 @@
 /// says. So a clock that stepped back changes the places of entries among streams, and hides none.
 ///
 /// A value without I/O. Nothing can be taken until the next entry of every stream is known, or that there is none.
-struct QueryMerge {
+package struct QueryMerge {
   private struct Head {
     let time: Int64
     let stream: Int
@@ -18,17 +18,17 @@ struct QueryMerge {
   private var unknown: [Int]
 
   /// - Parameter streamCount: streams are numbered from 0 on.
-  init(streamCount: Int, isReverse: Bool) {
+  package init(streamCount: Int, isReverse: Bool) {
     self.isReverse = isReverse
     unknown = (0..<streamCount).reversed()
     heads.reserveCapacity(streamCount)
   }
 
   /// A stream that has to be asked for its next entry before anything can be taken.
-  var wanted: Int? { unknown.last }
+  package var wanted: Int? { unknown.last }
 
   /// The next entry of the wanted stream has this time.
-  mutating func offer(_ time: Int64) {
+  package mutating func offer(_ time: Int64) {
     guard let stream = unknown.popLast() else { preconditionFailure("no stream was asked for an entry") }
     heads.append(Head(time: time, stream: stream))
     var index = heads.count - 1
@@ -39,12 +39,12 @@ struct QueryMerge {
   }
 
   /// The wanted stream has no more entries.
-  mutating func end() {
+  package mutating func end() {
     guard unknown.popLast() != nil else { preconditionFailure("no stream was asked for an entry") }
   }
 
   /// Takes an entry: the stream whose turn it is, which is wanted from then on; nil when all have ended.
-  mutating func next() -> Int? {
+  package mutating func next() -> Int? {
     precondition(unknown.isEmpty, "the next entry of a stream is not known")
     guard let first = heads.first else { return nil }
     let last = heads.removeLast()

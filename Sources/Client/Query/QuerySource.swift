@@ -12,6 +12,7 @@ struct QuerySource {
   private let isReverse: Bool
   private let policy: GapPolicy
   private let window: Int
+  private let extent: QueryExtent
   /// Entries that are still wanted; nil for all.
   private var remaining: UInt64?
   /// Entries to ask for at once; nil for all.
@@ -34,7 +35,11 @@ struct QuerySource {
     window = max(
       client.core.configuration.followCreditByteCount / count, LogClientConfiguration.followCreditByteCountMin)
     remaining = terms.limit
-    portion = count > Self.wholeCountMax ? Self.portionEntryCountMin : nil
+    extent = terms.extent
+    // The last entries are counted from the head, which moves: a later portion would begin elsewhere.
+    let isCounted = if case .last = extent.start { true } else { false }
+    portion = count > Self.wholeCountMax && !isCounted ? Self.portionEntryCountMin : nil
+    if !isReverse { position = extent.cursor[stream.stream] }
     isOver = stream.head == 0
   }
 
@@ -48,14 +53,19 @@ struct QuerySource {
   /// Asks the server, so that entries come while those of other streams are waited for.
   mutating func begin() throws(LogError) {
     guard events == nil, !isOver else { return }
-    var end = FollowEnd(atHead: !isReverse, sequence: stream.head, limit: remaining)
+    let last = min(stream.head, extent.sequence ?? .max)
+    var end = FollowEnd(atHead: !isReverse, sequence: last, time: extent.time, limit: remaining)
     if let portion { end.limit = min(portion, remaining ?? .max) }
     var cursor = LogCursor()
     if let position {
-      if isReverse { end.sequence = position.sequence - 1 } else { cursor = LogCursor([position]) }
+      if isReverse {
+        (end.sequence, end.time) = (position.sequence - 1, nil)
+      } else {
+        cursor = LogCursor([position])
+      }
     }
     let terms = SubscriptionTerms(
-      selectors: [.stream(stream.stream)], start: .first, end: end, isReverse: isReverse, cursor: cursor,
+      selectors: [.stream(stream.stream)], start: extent.start, end: end, isReverse: isReverse, cursor: cursor,
       filter: filter, window: window)
     var events = FollowSequence(client: client, terms: terms).makeAsyncIterator()
     try events.begin()
@@ -110,8 +120,8 @@ struct QuerySource {
 
   private mutating func pass(_ skip: SkippedRange) throws(LogError) {
     move(to: isReverse ? skip.range.lowerBound : skip.range.upperBound)
-    // What was trimmed or deleted is not stored, and nobody asked for it.
-    guard skip.reason == .lost else { return }
+    // A query looks at what is stored: nobody asked for what was trimmed or deleted.
+    guard skip.reason == .lost || extent.isFollow && skip.reason != .filtered else { return }
     try policy.pass(skip)
   }
 

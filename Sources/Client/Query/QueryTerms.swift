@@ -9,6 +9,8 @@ struct QueryTerms: Sendable {
   let limit: UInt64?
   let isReverse: Bool
   let policy: GapPolicy
+  /// Which part of each stream is looked at.
+  var extent = QueryExtent()
 
   /// The filter with the times in it.
   ///
@@ -30,13 +32,36 @@ struct QueryTerms: Sendable {
   }
 }
 
+/// A part of each stream, as a follow has it.
+struct QueryExtent: Sendable {
+  var start = FollowStart.first
+  /// Streams in it begin after their positions.
+  var cursor = LogCursor()
+  /// The last number.
+  var sequence: UInt64?
+  /// Up to the first entry after this time.
+  var time: Int64?
+  /// Whether trimmed and deleted entries are missing, too: somebody follows the stream.
+  var isFollow = false
+}
+
 extension LogClient {
   /// Streams that are selected by name and do not exist.
   package func missing(of selectors: [StreamSelector]) async throws(LogError) -> [StreamName] {
-    let found = Set(try await existing(selectors).map(\.stream))
-    return selectors.compactMap { selector in
-      guard case .stream(let name) = selector, !found.contains(name) else { return nil }
-      return name
+    let names = selectors.compactMap { if case .stream(let name) = $0 { name } else { nil } }
+    if names.isEmpty { return [] }
+    let found = Set(try await existing(names.map { .stream($0) }).map(\.stream))
+    return names.filter { !found.contains($0) }
+  }
+
+  /// Whether a query may read the streams that are selected: there are not too many.
+  package func canQuery(_ selectors: [StreamSelector]) async throws(LogError) -> Bool {
+    do throws(LogError) {
+      _ = try await existing(selectors)
+      return true
+    } catch {
+      guard error.code == .invalidRequest else { throw error }
+      return false
     }
   }
 

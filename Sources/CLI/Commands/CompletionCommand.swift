@@ -1,0 +1,108 @@
+internal import LogsClient
+internal import LogsText
+
+/// `logs completion`: what makes a shell complete the words of `logs`.
+enum CompletionCommand {
+  static let command = Command(
+    name: "completion", synopsis: "bash|zsh|fish",
+    summary: "print what makes a shell complete commands, flags, streams",
+    details: """
+      Prints a script for the shell. It completes commands, flags and, from the server, names of streams.
+      """, options: [], run: run)
+
+  private static func run(_ arguments: Arguments) async throws -> Int32 {
+    // What the scripts ask for: `words -- WORD...`, of which the last is not complete.
+    if arguments.operands.first == "words", arguments.leadingCount == 1 {
+      for word in await words(Array(arguments.operands.dropFirst())) { try Terminal.write(line: word) }
+      return ExitCode.done
+    }
+    guard arguments.operands.count == 1, let shell = Shell(rawValue: arguments.operands[0]) else {
+      throw CommandError.usage("completion takes the name of a shell: \(Shell.all)")
+    }
+    try Terminal.write(line: shell.script)
+    return ExitCode.done
+  }
+
+  private enum Shell: String, CaseIterable {
+    case bash, zsh, fish
+
+    static var all: String { allCases.map(\.rawValue).joined(separator: ", ") }
+
+    var script: String {
+      switch self {
+      case .bash:
+        """
+        _logs() {
+          local IFS=$'\\n'
+          COMPREPLY=($(logs completion words -- "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
+        }
+        complete -o default -F _logs logs
+        """
+      case .zsh:
+        """
+        #compdef logs
+        _logs() {
+          local -a found
+          found=("${(@f)$(logs completion words -- "${(@)words[2,CURRENT]}" 2>/dev/null)}")
+          if [[ -n "$found" ]]; then compadd -Q -a found; else _files; fi
+        }
+        (( $+functions[compdef] )) && compdef _logs logs
+        """
+      case .fish:
+        """
+        complete -c logs -a '(logs completion words -- (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
+        """
+      }
+    }
+  }
+
+  // MARK: Words
+
+  /// What the last word may become.
+  static func words(_ words: [String]) async -> [String] {
+    let typed = words.last ?? ""
+    guard words.count > 1, let name = words.first else {
+      return (Command.all.map(\.name) + ["help", "version"]).filter { $0.hasPrefix(typed) }
+    }
+    if name == "help" { return (Command.all.map(\.name) + HelpTopic.all.map(\.name)).filter { $0.hasPrefix(typed) } }
+    guard let command = Command.named(name) else { return [] }
+    let options = command.options + ConnectionOptions.all
+    if typed.hasPrefix("-") { return options.map { "--\($0.name)" }.filter { $0.hasPrefix(typed) } }
+    let before = words[words.count - 2]
+    // The value of a flag: what it is, is known to the person.
+    if let flag = options.first(where: { option in
+      option.form != nil
+        && ([option.name] + option.aliases).contains { before == ($0.count > 1 ? "--\($0)" : "-\($0)") }
+    }) {
+      return flag.name == "output" ? formats(of: command).filter { $0.hasPrefix(typed) } : []
+    }
+    guard takesStreams.contains(name) else { return [] }
+    return await streams(beginningWith: typed, words)
+  }
+
+  /// Commands of which each operand may be a stream, or for push the first one.
+  private static let takesStreams = ["follow", "query", "push", "streams", "complete", "delete"]
+
+  private static func formats(of command: Command) -> [String] {
+    ["follow", "query"].contains(command.name)
+      ? EntryWriter.Format.allCases.map(\.rawValue) : Report.Format.allCases.map(\.rawValue)
+  }
+
+  /// Asks the server that the words name; nothing if it cannot be reached.
+  private static func streams(beginningWith typed: String, _ words: [String]) async -> [String] {
+    do {
+      // Words that are not complete may make no sense: only the server matters.
+      var flags: [String] = []
+      for (index, word) in words.enumerated() where word.hasPrefix("--server") || word.hasPrefix("--token") {
+        flags += word.contains("=") || index + 1 >= words.count ? [word] : [word, words[index + 1]]
+      }
+      let arguments = try Arguments(flags, options: ConnectionOptions.all, help: "logs help completion")
+      var configuration = try ConnectionOptions.configuration(arguments, patience: .zero)
+      configuration.connectTimeout = .seconds(1)
+      let client = try LogClient(configuration)
+      let names = try await client.streams().map(\.stream.text).filter { $0.hasPrefix(typed) }
+      await client.shutdown(deadline: .zero)
+      return names
+    } catch { return [] }
+  }
+}

@@ -1,0 +1,36 @@
+import LogsText
+import Testing
+
+@testable import LogsCLI
+
+/// What `logs help` prints.
+@Suite struct HelpPageTests {
+  @Test func `every page fits 80 columns, and that of a command has examples that it understands`() throws {
+    var pages = HelpTopic.all.map { (name: $0.name, text: $0.text) } + [("", Help.overview)]
+    for command in Command.all {
+      pages.append((command.name, Help.of(command)))
+      let examples = try #require(HelpExamples.all[command.name], "\(command.name)")
+      for example in examples where example.hasPrefix("logs ") && !example.contains(where: "|>'#".contains) {
+        let words = example.split(separator: " ").map(String.init)
+        #expect(words[1] == command.name)
+        // Throws where a flag does not exist.
+        _ = try Arguments(Array(words.dropFirst(2)), options: command.options + ConnectionOptions.all, help: "")
+      }
+    }
+    for (name, text) in pages {
+      let long = text.split(separator: "\n").filter { $0.count > TextTable.columnCount }
+      #expect(long.isEmpty, "\(name): \(long)")
+      #expect(name.isEmpty || text.contains("examples:"), "\(name)")
+    }
+  }
+
+  @Test func `words are completed: commands, flags, formats, topics`() async {
+    #expect(await CompletionCommand.words(["fo"]) == ["follow"])
+    #expect(await CompletionCommand.words([]).contains("version"))
+    #expect(await CompletionCommand.words(["help", "ti"]) == ["times"])
+    #expect(await CompletionCommand.words(["query", "--cou"]) == ["--count"])
+    #expect(await CompletionCommand.words(["streams", "-o", "j"]) == ["json"])
+    #expect(await CompletionCommand.words(["follow", "--since", ""]).isEmpty)
+    #expect(await CompletionCommand.words(["follow", "--server", "logs://127.0.0.1:1", "w"]).isEmpty)
+  }
+}
