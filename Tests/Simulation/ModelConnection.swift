@@ -119,6 +119,14 @@ extension ModelServer.Connection: SubscriptionHost {
 
   func tell(_ message: Message, to subscription: Subscription) {
     if message.type == .live { newlyLive = subscription.id }
+    var message = message
+    if case .skip(var skip) = message, skip.reason == .trimmed || skip.reason == .deleted {
+      if server.defect == .hidesDeletions { return }
+      if server.defect == .skipsTooShort, skip.from < skip.to {
+        skip.to -= 1
+        message = .skip(skip)
+      }
+    }
     server.send(session.tell(subscription.id, message), self)
   }
 

@@ -21,11 +21,42 @@ struct ModelDisk {
     var head: UInt64 = 0
     var isSealed = false
     var marks: [ProducerID: Mark] = [:]
+    /// Whether the stream was deleted whole. It keeps its place: streams are known by that.
+    var isDeleted = false
+    /// Why entries are not given any more, by their numbers. `batches` still has them.
+    private(set) var removed: [UInt64: Removed] = [:]
 
     init(_ name: StreamName, _ incarnation: Incarnation) {
       self.name = name
       self.incarnation = incarnation
       seed = BatchHeader.serverSeed(stream: name, incarnation: incarnation)
+    }
+
+    /// Removes what is still there of a range.
+    mutating func remove(_ numbers: ClosedRange<UInt64>, _ reason: SkipReason, at milliseconds: UInt64) {
+      for number in numbers where number <= head && removed[number] == nil {
+        removed[number] = Removed(reason: reason, milliseconds: milliseconds)
+      }
+    }
+
+    /// The numbers around `sequence`, up to the bounds, that were removed for the same reason, or that are there.
+    func stretch(around sequence: UInt64, in bounds: ClosedRange<UInt64>) -> ClosedRange<UInt64> {
+      let reason = removed[sequence]?.reason
+      var (from, to) = (sequence, sequence)
+      while from > bounds.lowerBound, removed[from - 1]?.reason == reason { from -= 1 }
+      while to < bounds.upperBound, removed[to + 1]?.reason == reason { to += 1 }
+      return from...to
+    }
+
+    /// Whether a follower may be told that it does not get a range for this reason.
+    func justifies(_ reason: SkipReason, of numbers: ClosedRange<UInt64>) -> Bool {
+      guard numbers.lowerBound > 0, numbers.upperBound <= head else { return false }
+      return switch reason {
+      case .trimmed: numbers.allSatisfy { removed[$0]?.reason == .trimmed }
+      case .deleted: isDeleted || numbers.allSatisfy { removed[$0]?.reason == .deleted }
+      case .lost: numbers.allSatisfy { place(of: $0).map { ModelStore.isLost(batches[$0]) } == true }
+      default: false
+      }
     }
 
     /// The index of the batch that holds the entry `sequence`, or of the next one.
@@ -37,6 +68,20 @@ struct ModelDisk {
       }
       return low < batches.count ? low : nil
     }
+  }
+
+  /// Why and when an entry was removed.
+  struct Removed {
+    var reason: SkipReason
+    var milliseconds: UInt64
+  }
+
+  /// What is taken away.
+  enum Removal {
+    /// The first entries of a stream, up to this number.
+    case trim(upTo: UInt64)
+    case delete(ClosedRange<UInt64>)
+    case deleteStream
   }
 
   /// One request to store something.
@@ -64,17 +109,32 @@ struct ModelDisk {
   /// In the order of their creation.
   var streams: [Stream] = []
 
-  func stream(_ name: StreamName) -> Stream? { streams.first { $0.name == name } }
+  func stream(_ name: StreamName) -> Stream? { index(of: name).map { streams[$0] } }
+
+  /// One of the streams, whether or not it was deleted.
+  func stream(_ incarnation: Incarnation) -> Stream? { streams.first { $0.incarnation == incarnation } }
+
+  private func index(of name: StreamName) -> Int? { streams.firstIndex { $0.name == name && !$0.isDeleted } }
+
+  mutating func remove(_ removal: Removal, of name: StreamName, at milliseconds: UInt64) {
+    guard let index = index(of: name) else { return }
+    switch removal {
+    case .trim(let last): if last > 0 { streams[index].remove(1...last, .trimmed, at: milliseconds) }
+    case .delete(let numbers): streams[index].remove(numbers, .deleted, at: milliseconds)
+    case .deleteStream: streams[index].isDeleted = true
+    }
+  }
 
   /// Decides about a request and carries it out (`spec/session.md`, section 4.1).
   ///
   /// - Parameters:
   ///   - obstacle: why nothing can be stored now.
-  ///   - newIncarnation: for a new stream.
+  ///   - newIncarnation: for a new stream; gets that of the last one which had its name.
   mutating func store(
-    _ item: Item, received: Int64, obstacle: Refusal?, bending: Bending, newIncarnation: () -> Incarnation
+    _ item: Item, received: Int64, obstacle: Refusal?, bending: Bending,
+    newIncarnation: (_ former: Incarnation?) -> Incarnation
   ) throws(Refusal) -> Ack {
-    let known = streams.firstIndex { $0.name == item.stream }
+    let known = index(of: item.stream)
     var mark = known.flatMap { streams[$0].marks[item.producer] } ?? Mark()
     let isFree = bending.forgetsMarks || (bending.acceptsAnyOrder && mark.answers[item.number] == nil)
     let expected = isFree ? item.number : max(mark.number + 1, item.floor)
@@ -94,7 +154,10 @@ struct ModelDisk {
     }
     if let obstacle { throw obstacle }
     let index = known ?? streams.count
-    if known == nil { streams.append(Stream(item.stream, newIncarnation())) }
+    if known == nil {
+      let former = streams.last { $0.name == item.stream }?.incarnation
+      streams.append(Stream(item.stream, newIncarnation(former)))
+    }
     let numbered = batch.numbered(
       firstSequence: streams[index].head + 1, received: received, seed: streams[index].seed)
     let header = numbered.header
@@ -125,5 +188,16 @@ struct ModelDisk {
   private func ack(_ answer: Answer, _ stream: Stream, isDuplicate: Bool) -> Ack {
     Ack(
       isDuplicate: isDuplicate, incarnation: stream.incarnation, firstSequence: answer.first, count: answer.count)
+  }
+}
+
+extension ModelDisk.Stream {
+  /// Forgets the last numbers if their entries were removed: a planted fault.
+  mutating func fallBack() {
+    while let last = batches.last, (last.header.firstSequence...head).allSatisfy({ removed[$0] != nil }) {
+      for number in last.header.firstSequence...head { removed[number] = nil }
+      head = last.header.firstSequence - 1
+      batches.removeLast()
+    }
   }
 }

@@ -34,8 +34,26 @@ extension ModelServer {
     if !isCommitting { beginGroup() }
   }
 
+  /// Something is removed with the next group.
+  func remove(_ removal: ModelDisk.Removal, of stream: StreamName) {
+    removals.append((stream, removal))
+    if !isCommitting { beginGroup() }
+  }
+
+  /// Something of a stream, or all of it, is removed if there is anything.
+  func removeSome(of stream: StreamName) {
+    guard !isDown, let head = memory.stream(stream)?.head else { return }
+    switch simulation.draw(0...5) {
+    case 0: remove(.deleteStream, of: stream)
+    case 1...2: remove(.trim(upTo: UInt64(simulation.draw(0...Int(head)))), of: stream)
+    default:
+      let first = UInt64(simulation.draw(1...Int(head)))
+      remove(.delete(first...first + UInt64(simulation.draw(0...6))), of: stream)
+    }
+  }
+
   private func beginGroup() {
-    guard !queue.isEmpty else { return }
+    guard !queue.isEmpty || !removals.isEmpty else { return }
     isCommitting = true
     isSynced = false
     let started = generation
@@ -62,17 +80,27 @@ extension ModelServer {
     let full = Refusal(.diskFull, "", isRetryable: true, retryAfterMilliseconds: 30)
     let bending = ModelDisk.Bending(
       forgetsMarks: defect == .forgetsMarks, acceptsAnyOrder: defect == .acceptsAnyOrder)
+    for (stream, removal) in removals {
+      simulation.trace("server removes \(removal) of \(stream)")
+      next.remove(removal, of: stream, at: simulation.milliseconds)
+    }
+    removals = []
     for waiting in queue {
       do {
         let ack = try next.store(
           waiting.item, received: Int64(simulation.milliseconds) + 1, obstacle: isDiskFull ? full : nil,
           bending: bending
-        ) { Incarnation(simulation.random.next() | 1) }
+        ) { newIncarnation(insteadOf: $0) }
         group.acks.append((waiting, ack))
       } catch { group.refusals.append((waiting, error)) }
     }
     queue = []
     return (group, next)
+  }
+
+  private func newIncarnation(insteadOf former: Incarnation?) -> Incarnation {
+    if defect == .reusesIncarnations, let former { return former }
+    return Incarnation(simulation.random.next() | 1)
   }
 
   /// The decisions are on disk from now on.

@@ -14,6 +14,8 @@ final class ModelServer {
     case forgetsMarks, acksEarly, storesMarksLater, acceptsAnyOrder, losesAnswers
     // Of the one that delivers.
     case hidesEntries, ignoresCredit, publishesEarly, switchesOneOff
+    // Of the one that removes.
+    case skipsTooShort, hidesDeletions, reusesIncarnations, headsFallBack
     /// A fault of one connection ends all.
     case fallsWithOne
   }
@@ -27,9 +29,11 @@ final class ModelServer {
   private let store: ModelStore
   private(set) var hub: Hub
   /// Commits that the hub has not taken yet.
-  private var commits: [[CommittedRun]] = []
+  private var commits: [Commit] = []
   var connections: [Connection] = []
   var queue: [Waiting] = []
+  /// What is to be removed with the next group.
+  var removals: [(stream: StreamName, removal: ModelDisk.Removal)] = []
   var isCommitting = false
   /// Whether the group being synced will be on disk if the server crashes now.
   var isSynced = false
@@ -67,7 +71,7 @@ final class ModelServer {
   }
 
   /// What is stored, in the order of creation.
-  var streams: [ModelDisk.Stream] { disk.streams }
+  var streams: [ModelDisk.Stream] { disk.streams.filter { !$0.isDeleted } }
 
   func stream(_ name: StreamName) -> ModelDisk.Stream? { disk.stream(name) }
 
@@ -117,8 +121,10 @@ final class ModelServer {
     simulation.trace("server killed")
     generation += 1
     if isCommitting, isSynced { disk = memory }
+    if defect == .headsFallBack { for index in disk.streams.indices { disk.streams[index].fallBack() } }
     memory = disk
     queue = []
+    removals = []
     isCommitting = false
     for connection in connections {
       if isSilent { connection.link.stall() } else { connection.link.cut() }
@@ -159,7 +165,9 @@ final class ModelServer {
     commits.append(store.show(disk))
     let started = generation
     simulation.after(0...2) { [unowned self] in
-      if started == generation { hub.take(commits.removeFirst()) }
+      guard started == generation else { return }
+      let commit = commits.removeFirst()
+      hub.take(commit.runs, deleted: commit.deleted)
     }
   }
 

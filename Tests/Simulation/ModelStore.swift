@@ -8,8 +8,6 @@ final class ModelStore: StreamSource {
   private let readMilliseconds: ClosedRange<Int>
   /// The published state of the disk.
   private(set) var disk = ModelDisk()
-  /// The streams that were deleted whole, by their ids.
-  private var deleted: Set<Int64> = []
   /// Whether the requested entries are in memory.
   var isCached: () -> Bool
   private(set) var readCount = 0
@@ -26,10 +24,13 @@ final class ModelStore: StreamSource {
   /// Publishes another state of the disk.
   ///
   /// - Returns: what is new in it.
-  func show(_ disk: ModelDisk) -> [CommittedRun] {
+  func show(_ disk: ModelDisk) -> Commit {
     let old = self.disk
     self.disk = disk
-    return disk.streams.indices.compactMap { index in
+    let deleted = old.streams.indices.filter { index in
+      !old.streams[index].isDeleted && index < disk.streams.count && disk.streams[index].isDeleted
+    }
+    let runs: [CommittedRun] = disk.streams.indices.compactMap { index in
       let before = index < old.streams.count ? old.streams[index] : nil
       let stream = disk.streams[index]
       let head = before?.head ?? 0
@@ -39,15 +40,7 @@ final class ModelStore: StreamSource {
         run: Run(head + 1...stream.head, Self.bytes(stream.batches.filter { $0.header.firstSequence > head })),
         entryCount: stream.head - head, sealed: stream.isSealed)
     }
-  }
-
-  /// Deletes a stream whole.
-  ///
-  /// - Returns: the stream as it was.
-  func delete(_ name: StreamName) -> StreamInfo? {
-    let info = stream(named: name)
-    if let info { deleted.insert(info.id) }
-    return info
+    return Commit(replies: [], runs: runs, deleted: deleted.map(info))
   }
 
   private static func bytes(_ batches: some Sequence<Batch>) -> ByteString {
@@ -67,7 +60,7 @@ final class ModelStore: StreamSource {
 
   var newestStreamID: Int64 { Int64(disk.streams.count) }
 
-  private var infos: [StreamInfo] { disk.streams.indices.map(info).filter { !deleted.contains($0.id) } }
+  private var infos: [StreamInfo] { disk.streams.indices.filter { !disk.streams[$0].isDeleted }.map(info) }
 
   func stream(named name: StreamName) -> StreamInfo? { infos.first { $0.name == name } }
 
@@ -85,7 +78,9 @@ final class ModelStore: StreamSource {
   /// Batches that are lost when read, as damaged ones are, although live subscriptions have received them.
   static func isLost(_ batch: Batch) -> Bool { batch.header.check % 7 == 0 }
 
-  func isCached(_ request: ReadRequest) -> Bool { request.filter == nil && isCached() }
+  func isCached(_ request: ReadRequest) -> Bool {
+    request.filter == nil && !disk.streams[Int(request.stream) - 1].isDeleted && isCached()
+  }
 
   func readCached(_ request: ReadRequest) -> ReadResult? { isCached(request) ? result(request) : nil }
 
@@ -95,9 +90,14 @@ final class ModelStore: StreamSource {
   ) {
     readCount += 1
     simulation.after(readMilliseconds) { [unowned self] in
-      then(requests.prefix(simulation.draw(1...requests.count)).map { .success(result($0)) })
+      then(
+        requests.prefix(simulation.draw(1...requests.count)).map { request in
+          disk.streams[Int(request.stream) - 1].isDeleted ? .failure(Self.unknownStream) : .success(result(request))
+        })
     }
   }
+
+  private static var unknownStream: StoreError { StoreError(.unknownStream, "the stream was deleted") }
 
   private func result(_ request: ReadRequest) -> ReadResult {
     let stream = disk.streams[Int(request.stream) - 1]
@@ -110,7 +110,14 @@ final class ModelStore: StreamSource {
       let place = stream.place(of: request.isReverse ? to : from)
     {
       let batch = stream.batches[place]
-      var range = max(from, batch.header.firstSequence)...min(to, batch.header.lastSequence)
+      let number = request.isReverse ? to : from
+      var range = stream.stretch(around: number, in: from...to)
+      if let removed = stream.removed[number] {
+        pieces.append(.skip(range, removed.reason))
+        if request.isReverse { to = range.lowerBound - 1 } else { from = range.upperBound + 1 }
+        continue
+      }
+      range = range.clamped(to: batch.header.firstSequence...batch.header.lastSequence)
       if isLost(batch) {
         pieces.append(.skip(range, .lost))
       } else if let filter = request.filter {
@@ -162,6 +169,7 @@ final class ModelStore: StreamSource {
   ) {
     simulation.after(readMilliseconds) { [unowned self] in
       let stream = disk.streams[Int(stream) - 1]
+      guard !stream.isDeleted else { return then(.failure(Self.unknownStream)) }
       then(.success(times(stream).first { $0.time >= time }?.sequence ?? stream.head + 1))
     }
   }
@@ -171,7 +179,9 @@ final class ModelStore: StreamSource {
     then: @escaping @Sendable (Result<UInt64?, StoreError>) -> Void
   ) {
     simulation.after(readMilliseconds) { [unowned self] in
-      let times = times(disk.streams[Int(stream) - 1])
+      let stream = disk.streams[Int(stream) - 1]
+      guard !stream.isDeleted else { return then(.failure(Self.unknownStream)) }
+      let times = times(stream)
       then(.success(times.last { $0.time <= time && bounds.contains($0.sequence) }?.sequence))
     }
   }
@@ -181,7 +191,7 @@ final class ModelStore: StreamSource {
     do {
       return try stream.batches.flatMap { batch in
         try decoder.effectiveTimes(of: batch).enumerated().map { (batch.header.firstSequence + UInt64($0), $1) }
-      }
+      }.filter { stream.removed[$0.sequence] == nil }
     } catch {
       simulation.fail("a batch of \(stream.name) has no times: \(error)")
       return []

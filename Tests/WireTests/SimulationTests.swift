@@ -79,10 +79,11 @@ import Testing
     private func hasAll(_ follower: ModelClient.Follower) -> Bool {
       if follower.isReverse { return follower.isDone }
       return streams(of: follower).allSatisfy { stream in
-        follower.cursor.first { $0.stream == stream.name }?.sequence ?? 0 == stream.head
+        follower.cursor.contains { $0.incarnation == stream.incarnation && $0.sequence == stream.head }
       }
     }
 
+    /// The streams that are there and selected.
     private func streams(of follower: ModelClient.Follower) -> [ModelDisk.Stream] {
       server.streams.filter { stream in
         follower.selectors.contains {
@@ -94,10 +95,22 @@ import Testing
       }
     }
 
+    /// Retention and deletions, at any moment.
+    private func planRemovals() {
+      let names = Set(clients.flatMap(\.lanes).map(\.stream)).sorted()
+      guard simulation.chance(2), !names.isEmpty else { return }
+      for _ in 0..<simulation.draw(1...12) {
+        simulation.after(50...2400) { [unowned self] in
+          server.removeSome(of: names[simulation.draw(0...names.count - 1)])
+        }
+      }
+    }
+
     func run(until end: UInt64 = 60_000) -> Outcome {
       for client in clients { simulation.after(0...300) { client.start() } }
       if simulation.chance(3) { simulation.after(50...1500) { [server] in server.kill() } }
       if simulation.chance(4) { simulation.after(50...1500) { [server] in server.drain() } }
+      planRemovals()
       let clients = clients
       let server = server
       simulation.at(2500) {
@@ -113,70 +126,91 @@ import Testing
         problems: simulation.problems)
     }
 
-    /// P1, P4 and P5 for everything that was stored and seen.
+    /// P1, P2, P4 and P5 for everything that was stored and seen.
     private func check() {
       var decoder = BatchDecoder()
-      var stored: [StreamName: [LogEntry]] = [:]
-      var lost: [StreamName: Set<UInt64>] = [:]
-      for stream in server.streams {
+      var stored: [Incarnation: [LogEntry]] = [:]
+      for stream in server.disk.streams {
+        var entries: [LogEntry] = []
         for batch in stream.batches {
-          do { stored[stream.name, default: []] += try decoder.entries(of: batch) } catch {
+          do { entries += try decoder.entries(of: batch) } catch {
             simulation.fail("\(stream.name) is unreadable: \(error)")
           }
-          if ModelStore.isLost(batch) {
-            lost[stream.name, default: []].formUnion(batch.header.firstSequence...batch.header.lastSequence)
-          }
         }
-        if stored[stream.name, default: []].map(\.sequence) != Array(1...max(stream.head, 1)) {
+        if entries.map(\.sequence) != Array(1...max(stream.head, 1)) {
           simulation.fail("P1: the numbers of \(stream.name) are not dense")
         }
+        if stored.updateValue(entries, forKey: stream.incarnation) != nil {
+          simulation.fail("P1: \(stream.name) has an incarnation that was given before")
+        }
       }
-      for lane in clients.flatMap(\.lanes) { check(lane, stored[lane.stream] ?? []) }
+      for lane in clients.flatMap(\.lanes) { check(lane, stored) }
       for follower in clients.flatMap(\.followers) {
-        for stream in streams(of: follower) {
-          let all = stored[stream.name] ?? []
-          var seen = follower.entries[stream.name] ?? []
-          // A reader of the past saw what was stored when it asked.
-          if follower.isReverse { seen.reverse() }
-          let end = follower.isReverse ? seen.last?.sequence ?? 0 : stream.head
-          // Followers that were live when it came have entries that are lost now.
-          let numbers = Set(seen.map(\.sequence))
-          let expected = all.filter { entry in
-            entry.sequence <= end && follower.wanted.map { entry.text.contains($0) } ?? true
-              && (numbers.contains(entry.sequence) || lost[stream.name]?.contains(entry.sequence) != true)
+        for stream in server.disk.streams { check(follower, stream, stored[stream.incarnation] ?? []) }
+        for stream in streams(of: follower) where !follower.isReverse {
+          if follower.covered[stream.incarnation] != stream.head {
+            simulation.fail("P5: a follower of \(stream.name) does not learn of all numbers")
           }
-          if seen != expected {
-            simulation.fail("P5: a follower of \(stream.name) saw \(seen.count) of \(expected.count) entries")
-          }
-          // What the filter held back inside of a delivered batch is not skipped by name.
-          let count =
-            follower.wanted == nil
-            ? UInt64(seen.count) + follower.skipped[stream.name, default: 0]
-            : follower.covered[stream.name, default: 0]
-          let isCounted = follower.isReverse || count == stream.head
-          if !isCounted { simulation.fail("P5: entries and skips of \(stream.name) do not sum up") }
+        }
+      }
+      for name in clients.flatMap(\.deletions) {
+        if !server.disk.streams.contains(where: { $0.name == name && $0.isDeleted }) {
+          simulation.fail("a subscription ended because \(name) was deleted, and it was not")
         }
       }
     }
 
-    private func check(_ lane: ModelClient.Lane, _ entries: [LogEntry]) {
+    /// Whether each number that was covered was given with its entry, or left out for a reason that is true.
+    private func check(_ follower: ModelClient.Follower, _ stream: ModelDisk.Stream, _ all: [LogEntry]) {
+      var seen = follower.entries[stream.incarnation] ?? []
+      if follower.isReverse { seen.reverse() }
+      var skipped: Set<UInt64> = []
+      for skip in follower.skips[stream.incarnation] ?? [] {
+        let numbers = skip.from...skip.to
+        let isTrue =
+          switch (skip.reason, follower.wanted) {
+          case (.filtered, let wanted?):
+            all.allSatisfy { !numbers.contains($0.sequence) || !$0.text.contains(wanted) }
+          case (.filtered, nil): false
+          default: stream.justifies(skip.reason, of: numbers)
+          }
+        if !isTrue { simulation.fail("P5: \(numbers) of \(stream.name) is said to be \(skip.reason)") }
+        skipped.formUnion(numbers)
+      }
+      // A cover has no holes, and starts or ends at 1.
+      let end = follower.covered[stream.incarnation] ?? 0
+      let expected = all.filter { entry in
+        entry.sequence <= end && !skipped.contains(entry.sequence)
+          && follower.wanted.map { entry.text.contains($0) } ?? true
+      }
+      if seen != expected {
+        simulation.fail("P5: a follower of \(stream.name) saw \(seen.count) of \(expected.count) entries")
+      }
+    }
+
+    private func check(_ lane: ModelClient.Lane, _ stored: [Incarnation: [LogEntry]]) {
       let prefix = "\(lane.producer.high) "
-      let mine = entries.filter { $0.text.hasPrefix(prefix) }.map(\.text)
-      let sent = lane.batches.enumerated().flatMap { index, batch in
+      let sent = lane.batches.enumerated().map { index, batch in
         (1...batch.header.count).map { "\(prefix)\(index + 1).\($0)" }
       }
-      if mine != sent {
-        simulation.fail("P4: \(lane.stream) holds \(mine.count) entries of \(sent.count) that were sent")
+      // What was stored without an answer and then deleted with its stream is stored again in the next one.
+      for stream in server.disk.streams where stream.name == lane.stream {
+        let mine = (stored[stream.incarnation] ?? []).map(\.text).filter { $0.hasPrefix(prefix) }
+        let there = Set(mine)
+        if mine != sent.filter({ there.contains($0[0]) }).flatMap({ $0 }) {
+          simulation.fail("P4: \(lane.stream) holds \(mine.count) entries that were not sent like that")
+        }
       }
-      for (index, batch) in lane.batches.enumerated() {
-        guard let answer = lane.answers[UInt64(index) + 1] else { continue }
-        let first = Int(answer.firstSequence)
-        let range = first - 1..<first - 1 + Int(answer.count)
-        guard range.upperBound <= entries.count, answer.count == UInt64(batch.header.count),
-          entries[range].first?.text == "\(prefix)\(index + 1).1"
-        else {
-          simulation.fail("P2: batch \(index + 1) of \(lane.stream) is not where its ACK says")
+      for (index, texts) in sent.enumerated() {
+        guard let answer = lane.answers[UInt64(index) + 1] else {
+          simulation.fail("P2: batch \(index + 1) of \(lane.stream) has no answer")
           continue
+        }
+        let entries = (stored[answer.incarnation] ?? []).dropFirst(Int(answer.firstSequence) - 1)
+        if server.disk.stream(answer.incarnation)?.name != lane.stream
+          || entries.prefix(Int(answer.count)).map(\.text) != texts
+        {
+          simulation.fail("P2: batch \(index + 1) of \(lane.stream) is not where its ACK says")
         }
       }
     }
@@ -202,7 +236,10 @@ import Testing
     #expect(try Self.run(1).traceHash != Self.run(2).traceHash)
   }
 
-  @Test(arguments: [ModelServer.Defect.forgetsMarks, .hidesEntries, .ignoresCredit, .acksEarly])
+  @Test(arguments: [
+    ModelServer.Defect.forgetsMarks, .hidesEntries, .ignoresCredit, .acksEarly, .skipsTooShort, .hidesDeletions,
+    .headsFallBack, .reusesIncarnations,
+  ])
   func `a defect in the server is found`(
     _ defect: ModelServer.Defect
   ) throws {

@@ -8,15 +8,20 @@ struct ReaderRecord {
   /// A range of one batch that was delivered, or a skipped range.
   struct Piece {
     let range: ClosedRange<UInt64>
-    /// The batch's check; nil for a skipped range.
-    let check: UInt64?
+    /// The batch's check, or why the range was skipped.
+    let content: Content
+
+    enum Content {
+      case batch(check: UInt64)
+      case skip(SkipReason)
+    }
   }
 
   struct Track {
     let incarnation: Incarnation
     let start: UInt64
     /// The stream's head when it was announced.
-    let head: UInt64
+    var head: UInt64
     /// The last number accounted for; in reverse, the lowest.
     var position: UInt64
     var pieces: [Piece] = []
@@ -25,6 +30,10 @@ struct ReaderRecord {
   /// In the order in which the streams were announced.
   var names: [StreamName] = []
   var tracks: [StreamName: Track] = [:]
+  /// Streams that were deleted while they were followed, or before the reader started over.
+  var former: [Track] = []
+  /// Those that it was told were deleted.
+  var gone: [Incarnation] = []
   var cursor = LogCursor()
   var isResolved = false
   /// Whether it has received LIVE on this connection.
@@ -41,7 +50,14 @@ extension Checker {
       guard track.incarnation == told.incarnation, track.position == told.start else {
         return violate(.noSilentGap, "\(reader.name) goes on at \(told.start), not at \(track.position)")
       }
+      reader.record.tracks[told.stream]?.head = told.head
       return
+    }
+    if server.disk.stream(told.incarnation)?.name != told.stream
+      || reader.record.gone.contains(told.incarnation)
+    {
+      violate(
+        .order, "\(reader.name) has \(told.stream) announced as \(told.incarnation), which is not its incarnation")
     }
     reader.record.names.append(told.stream)
     reader.record.tracks[told.stream] = .init(
@@ -58,9 +74,12 @@ extension Checker {
       let first = max(part.header.firstSequence, batch.range.lowerBound)
       let last = min(part.header.lastSequence, batch.range.upperBound)
       guard first <= last else { continue }
-      let piece = ReaderRecord.Piece(range: first...last, check: part.header.check)
-      if !isOnDisk(piece, batch.stream) {
+      let piece = ReaderRecord.Piece(range: first...last, content: .batch(check: part.header.check))
+      if !isOnDisk(piece, batch.incarnation) {
         violate(.noPhantom, "\(reader.name) was given \(first) to \(last) of \(batch.stream), which are not durable")
+      }
+      if wasRemoved(piece.range, batch.incarnation, before: reader) {
+        violate(.noPhantom, "\(reader.name) was given of \(first) to \(last) what was removed before it asked")
       }
       reader.record.tracks[batch.stream]?.pieces.append(piece)
     }
@@ -69,7 +88,25 @@ extension Checker {
   func skipped(_ skip: SkippedRange, _ reader: ModelReader) {
     advance(skip.stream, skip.range, reader)
     tally.skippedEntryCount += skip.range.count
-    reader.record.tracks[skip.stream]?.pieces.append(.init(range: skip.range, check: nil))
+    let piece = ReaderRecord.Piece(range: skip.range, content: .skip(skip.reason))
+    if !isOnDisk(piece, skip.incarnation) {
+      violate(.noSilentGap, "\(reader.name) has \(skip.range) skipped of \(skip.stream) as \(skip.reason)")
+    }
+    reader.record.tracks[skip.stream]?.pieces.append(piece)
+  }
+
+  /// A stream that a pattern had found is gone.
+  func deleted(_ name: StreamName, _ reader: ModelReader) {
+    guard let track = reader.record.tracks.removeValue(forKey: name) else {
+      return violate(.order, "\(reader.name) hears that \(name) was deleted, of which it does not know")
+    }
+    reader.record.names.removeAll { $0 == name }
+    reader.record.former.append(track)
+    reader.record.gone.append(track.incarnation)
+    tally.deletedCount += 1
+    if server.disk.stream(track.incarnation)?.isDeleted != true {
+      violate(.order, "\(reader.name) hears that \(name) was deleted, which is there")
+    }
   }
 
   /// Moves past a range, which must begin where the last one ended, over all connections and processes.
@@ -85,28 +122,38 @@ extension Checker {
     reader.record.tracks[stream]?.position = reader.isReverse ? range.lowerBound : range.upperBound
   }
 
-  private func isOnDisk(_ piece: ReaderRecord.Piece, _ name: StreamName) -> Bool {
-    guard let stream = server.stream(name), var place = stream.place(of: piece.range.lowerBound) else { return false }
-    guard let check = piece.check else {
-      // A skipped range may span several batches.
-      while place < stream.batches.count, stream.batches[place].header.firstSequence <= piece.range.upperBound {
-        guard ModelStore.isLost(stream.batches[place]) else { return false }
-        place += 1
+  private func isOnDisk(_ piece: ReaderRecord.Piece, _ incarnation: Incarnation) -> Bool {
+    guard let stream = server.disk.stream(incarnation) else { return false }
+    switch piece.content {
+    case .skip(let reason): return stream.justifies(reason, of: piece.range)
+    case .batch(let check):
+      guard let header = stream.place(of: piece.range.lowerBound).map({ stream.batches[$0].header }) else {
+        return false
       }
-      return piece.range.upperBound <= stream.head
+      return header.check == check && header.firstSequence <= piece.range.lowerBound
+        && header.lastSequence >= piece.range.upperBound
     }
-    let header = stream.batches[place].header
-    return header.check == check && header.firstSequence <= piece.range.lowerBound
-      && header.lastSequence >= piece.range.upperBound
+  }
+
+  /// The longest time from the decision to remove something to the moment when nobody reads it any more.
+  private static let removingMilliseconds: UInt64 = 30
+
+  private func wasRemoved(
+    _ range: ClosedRange<UInt64>, _ incarnation: Incarnation, before reader: ModelReader
+  ) -> Bool {
+    guard let removed = server.disk.stream(incarnation)?.removed, !removed.isEmpty else { return false }
+    return range.contains { number in
+      removed[number].map { $0.milliseconds + Self.removingMilliseconds < reader.begunAt } ?? false
+    }
   }
 
   // MARK: - At the end
 
   func check(_ reader: ModelReader) {
-    for name in reader.record.names {
-      guard let track = reader.record.tracks[name] else { continue }
-      for piece in track.pieces where !isOnDisk(piece, name) {
-        violate(.order, "\(reader.name) was given other entries than stored as \(piece.range) of \(name)")
+    let tracks = reader.record.names.compactMap { reader.record.tracks[$0] } + reader.record.former
+    for track in tracks {
+      for piece in track.pieces where !isOnDisk(piece, track.incarnation) {
+        violate(.order, "\(reader.name) was given other entries than stored as \(piece.range)")
       }
     }
     if let limit = reader.end.limit, reader.record.end == .limit, reader.record.entryCount != limit {
@@ -117,16 +164,31 @@ extension Checker {
   /// Whether a reader has received all that it asked for.
   func isComplete(_ reader: ModelReader) -> Bool {
     let record = reader.record
-    if record.end == .limit { return true }
+    // Streams that are deleted and created again later are not followed any more.
+    if record.end == .limit || record.end == .complete { return true }
     let streams = server.streams.filter { reader.selects($0.name) }
     if reader.isReverse {
       return record.end == .start
         && record.tracks.values.allSatisfy { $0.position <= max(reader.bound($0), 1) }
     }
     if reader.end.atHead {
-      return record.end == .until && record.tracks.values.allSatisfy { $0.position == max($0.head, $0.start) }
+      // A page does not have what was deleted since the page before it.
+      return record.end == .until
+        && record.tracks.values.allSatisfy {
+          $0.position == max($0.head, $0.start) || server.disk.stream($0.incarnation)?.isDeleted == true
+        }
     }
-    guard record.isResolved, streams.allSatisfy({ record.tracks[$0.name]?.position == $0.head }) else { return false }
+    // The server does not end a subscription for a stream that was sealed and delivered before it was deleted.
+    let wereSealed = record.tracks.filter { _, track in
+      server.disk.stream(track.incarnation).map { $0.isDeleted && $0.isSealed && track.position == $0.head } ?? false
+    }
+    let isFollowed = streams.allSatisfy { stream in
+      wereSealed[stream.name] != nil
+        || record.tracks[stream.name].map { $0.position == stream.head && $0.incarnation == stream.incarnation }
+          ?? false
+    }
+    guard record.isResolved, isFollowed else { return false }
+    if !wereSealed.isEmpty { return record.end == nil }
     let isOver = !reader.hasPattern && streams.count == reader.selectorCount && streams.allSatisfy(\.isSealed)
     return isOver ? record.end == .complete : record.end == nil
   }

@@ -15,8 +15,13 @@ final class Checker {
     let count: UInt64
     /// Whether the server refuses it as wrong.
     let isBad: Bool
-    var stored: ClosedRange<UInt64>?
+    var stored: Place?
     var error: LogError?
+    struct Place: Equatable {
+      let incarnation: Incarnation
+      let range: ClosedRange<UInt64>
+    }
+
     /// Processes that held it.
     var lifeCount = 1
     /// The process that knew its outcome is gone.
@@ -41,6 +46,9 @@ final class Checker {
     var forgottenCount = 0
     var deliveredEntryCount = 0
     var skippedEntryCount = 0
+    /// How often readers were told that a stream was deleted, and how often they had to start over for that.
+    var deletedCount = 0
+    var restartCount = 0
     var endCount = 0
     var lostConnectionCount = 0
 
@@ -51,6 +59,8 @@ final class Checker {
       left.forgottenCount += right.forgottenCount
       left.deliveredEntryCount += right.deliveredEntryCount
       left.skippedEntryCount += right.skippedEntryCount
+      left.deletedCount += right.deletedCount
+      left.restartCount += right.restartCount
       left.endCount += right.endCount
       left.lostConnectionCount += right.lostConnectionCount
     }
@@ -93,19 +103,22 @@ final class Checker {
   ) {
     tally.storedCount += 1
     if isDuplicate { tally.duplicateCount += 1 }
-    if let stored = batch.stored, stored != range {
-      violate(.storedOnce, "\(batch.shown) was stored at \(stored) and now at \(range)")
+    let place = Handed.Place(incarnation: incarnation, range: range)
+    // What was deleted with its stream may be stored again.
+    if let stored = batch.stored, stored != place, server.disk.stream(stored.incarnation)?.isDeleted != true {
+      violate(.storedOnce, "\(batch.shown) was stored at \(stored.range) and now at \(range)")
     }
-    batch.stored = range
-    guard let stream = server.stream(batch.key.stream), holds(stream, batch, at: range) else {
-      return violate(.durable, "\(batch.shown) is acknowledged at \(range) and not stored there")
+    batch.stored = place
+    if !holds(batch, at: place) {
+      violate(.durable, "\(batch.shown) is acknowledged at \(range) and not stored there")
     }
-    if stream.incarnation != incarnation { violate(.order, "\(stream.name) has another incarnation") }
   }
 
-  private func holds(_ stream: ModelDisk.Stream, _ batch: Handed, at range: ClosedRange<UInt64>) -> Bool {
-    guard let place = stream.place(of: range.lowerBound) else { return false }
-    let header = stream.batches[place].header
+  private func holds(_ batch: Handed, at place: Handed.Place) -> Bool {
+    let range = place.range
+    guard let stream = server.disk.stream(place.incarnation), stream.name == batch.key.stream,
+      let header = stream.place(of: range.lowerBound).map({ stream.batches[$0].header })
+    else { return false }
     return header.check == batch.check && header.firstSequence == range.lowerBound
       && header.lastSequence == range.upperBound && batch.count == UInt64(range.count)
   }
@@ -114,10 +127,12 @@ final class Checker {
     let isExpected =
       switch error.code {
       case .refused(.badBatch): batch.isBad
-      case .refused(.streamSealed): server.stream(batch.key.stream)?.isSealed == true
+      case .refused(.streamSealed): server.disk.streams.contains { $0.name == batch.key.stream && $0.isSealed }
       case .refused(.forbidden): true
-      // Given up by the previous process, which ended before it could record that.
-      case .refused(.producerConflict): batch.error != nil
+      // Given up by the previous process, which ended before it could record that. Or stored, and deleted with its
+      // stream: the mark of the next one does not know it.
+      case .refused(.producerConflict):
+        batch.error != nil || batch.stored.map { server.disk.stream($0.incarnation)?.isDeleted == true } ?? false
       default: false
       }
     if !isExpected { violate(.storedOnce, "\(batch.shown) is given up without need: \(error)") }
@@ -145,8 +160,13 @@ final class Checker {
   }
 
   private func checkDisk() {
-    var seen: Set<UInt64> = []
-    for stream in server.streams {
+    var stored: Set<UInt64> = []
+    var incarnations: Set<Incarnation> = []
+    for stream in server.disk.streams {
+      if !incarnations.insert(stream.incarnation).inserted {
+        violate(.order, "\(stream.name) has an incarnation that was given before")
+      }
+      var seen: Set<UInt64> = []
       var next: UInt64 = 1
       var places: [ProducerID: Int] = [:]
       for batch in stream.batches {
@@ -164,14 +184,16 @@ final class Checker {
         places[known.key.producer] = known.place
       }
       if stream.head + 1 != next { violate(.order, "\(stream.name) has a head of \(stream.head), not \(next - 1)") }
+      // What was deleted with its stream may be refused when it is sent again.
+      if !stream.isDeleted { stored.formUnion(seen) }
     }
-    for batch in handed { check(batch, isStored: seen.contains(batch.check)) }
+    for batch in handed { check(batch, isStored: stored.contains(batch.check)) }
   }
 
   private func check(_ batch: Handed, isStored: Bool) {
-    if let range = batch.stored {
-      guard let stream = server.stream(batch.key.stream), holds(stream, batch, at: range) else {
-        return violate(.durable, "\(batch.shown) was acknowledged at \(range) and is not there any more")
+    if let place = batch.stored {
+      if !holds(batch, at: place) {
+        violate(.durable, "\(batch.shown) was acknowledged at \(place.range) and is not there any more")
       }
     } else if let error = batch.error, isStored, !error.mayHaveTakenEffect, batch.lifeCount == 1 {
       violate(.storedOnce, "\(batch.shown) is stored, and its producer was told that it is not: \(error)")

@@ -47,6 +47,7 @@ final class ClientWorld {
       for batch in BatchPool.all where batch.header.check % 11 == 3 { server.badChecks.insert(batch.header.check) }
     }
     for index in 0..<simulation.draw(1...3) { sites.append(site(index, defects)) }
+    if simulation.chance(2) { planRemovals(simulation.draw(1...8)) }
     planFaults(Weather.allCases[simulation.draw(0...Weather.allCases.count - 1)])
     if simulation.chance(3) {
       for _ in 0..<simulation.draw(1...4) { simulation.after(0...1200) { [unowned self] in hostile.attack() } }
@@ -96,8 +97,10 @@ final class ClientWorld {
 
   private func reader(_ name: String) -> ModelReader {
     let isReverse = simulation.chance(6)
+    let isPaging = !isReverse && simulation.chance(8)
     var end = FollowEnd()
     switch simulation.draw(0...7) {
+    case _ where isPaging: end = FollowEnd(atHead: true, limit: UInt64(simulation.draw(1...9)))
     case 0 where !isReverse: end.atHead = true
     case 1 where !isReverse: end.limit = UInt64(simulation.draw(1...20))
     default: break
@@ -120,7 +123,17 @@ final class ClientWorld {
     return ModelReader(
       simulation, checker, name: name, selectors: simulation.chance(2) ? [.pattern(.all)] : streams.map { .stream($0) },
       start: start, end: end, isReverse: isReverse, window: window,
-      paceMilliseconds: simulation.chance(8) ? 60 : simulation.draw(0...15), limits: limits)
+      paceMilliseconds: simulation.chance(8) ? 60 : simulation.draw(0...15), limits: limits,
+      isPaging: isPaging)
+  }
+
+  /// Retention and deletions, at any moment.
+  private func planRemovals(_ count: Int) {
+    for _ in 0..<count {
+      simulation.after(0...Self.faultyMilliseconds - 100) { [unowned self] in
+        server.removeSome(of: streams[simulation.draw(0...streams.count - 1)])
+      }
+    }
   }
 
   // MARK: - What goes wrong

@@ -17,6 +17,8 @@ final class ModelReader {
   /// The longest time that it takes for an event.
   private let paceMilliseconds: Int
   private let limits: FollowLimits
+  /// Whether it reads page after page, each a subscription with an end, up to the head.
+  private let isPaging: Bool
 
   /// What it has, and the part that survives a crash.
   var record = ReaderRecord()
@@ -26,11 +28,13 @@ final class ModelReader {
   private var key: UInt64 = 0
   private var queue: [FollowEvent] = []
   private var isTaking = false
+  /// When this process, or this attempt to read from the start, began.
+  private(set) var begunAt: UInt64 = 0
 
   init(
     _ simulation: Simulation, _ checker: Checker, name: String, selectors: [StreamSelector], start: FollowStart,
     end: FollowEnd,
-    isReverse: Bool, window: Int, paceMilliseconds: Int, limits: FollowLimits
+    isReverse: Bool, window: Int, paceMilliseconds: Int, limits: FollowLimits, isPaging: Bool
   ) {
     self.simulation = simulation
     self.checker = checker
@@ -42,6 +46,7 @@ final class ModelReader {
     self.window = window
     self.paceMilliseconds = paceMilliseconds
     self.limits = limits
+    self.isPaging = isPaging
   }
 
   // MARK: - What it wants
@@ -79,11 +84,36 @@ final class ModelReader {
 
   func begin(on client: VirtualClient, key: UInt64) {
     self.client = client
-    self.key = key
-    queue = []
+    begunAt = simulation.milliseconds
     record = keepsCursor ? kept : ReaderRecord()
     record.isLive = false
-    guard record.end == nil else { return }
+    if record.end == nil { follow(client, key: key) }
+  }
+
+  /// The subscription is given up because a stream was deleted: it starts over without the cursor.
+  func startOver() {
+    checker.tally.restartCount += 1
+    simulation.after(0...20) { [unowned self, weak client] in
+      guard let client, client === self.client else { return }
+      client.run {
+        guard client === self.client else { return }
+        self.begunAt = self.simulation.milliseconds
+        let former = self.record.former + self.record.names.compactMap { self.record.tracks[$0] }
+        let gone = self.record.gone
+        self.record = ReaderRecord()
+        (self.record.former, self.record.gone) = (former, gone)
+        self.kept = self.record
+        self.follow(client, key: self.key + Self.keyStep)
+      }
+    }
+  }
+
+  /// Between the keys of one reader's subscriptions on one client.
+  private static let keyStep: UInt64 = 1_000_000
+
+  private func follow(_ client: VirtualClient, key: UInt64) {
+    self.key = key
+    queue = []
     let request = SubscriptionTerms(
       selectors: selectors, start: record.isResolved ? .first : start, end: end, isReverse: isReverse,
       cursor: record.cursor)
@@ -125,7 +155,11 @@ final class ModelReader {
     case .skipped(let skip): checker.skipped(skip, self)
     case .live: record.isLive = true
     case .interrupted: record.isLive = false
-    case .behind, .resumed, .deleted: break
+    case .deleted(let stream): checker.deleted(stream, self)
+    case .behind, .resumed: break
+    case .ended(.limit) where isPaging:
+      record.isResolved = false
+      return follow(client, key: key + Self.keyStep)
     case .ended(let reason):
       record.end = reason
       checker.tally.endCount += 1

@@ -40,7 +40,27 @@ extension VirtualClient {
 
   private func failed(_ key: UInt64, _ error: LogError) {
     let isAboutNumbers = [.refused(.cursorAhead), .refused(.streamReplaced)].contains(error.code)
+    if isAboutNumbers, let reader = readers[key],
+      checker.server.disk.streams.contains(where: { $0.isDeleted && reader.selects($0.name) })
+    {
+      return reader.startOver()
+    }
     checker.violate(isAboutNumbers ? .order : .exactSwitch, "\(readers[key]?.name ?? name) is given up: \(error)")
+  }
+
+  /// P5: a stream that is deleted while it is followed ends a subscription after what was missed of it. The watch of a
+  /// divided one delivers nothing, and may hear of it before the part that does.
+  func checkDeletion(_ id: UInt32, _ refusal: Refusal) {
+    guard refusal.code == .streamReplaced, !refusal.isRetryable, let gone = refusal.stream, gone.incarnation == .any,
+      let place = subscriptions.places[id], let progress = subscriptions.subscriptions[place.key]?.progress,
+      progress.parts[place.part].isResolved, progress.parts[place.part].role != .watch,
+      let track = progress.tracks[StreamName(stored: gone.name)],
+      let stream = checker.server.disk.stream(track.incarnation)
+    else { return }
+    let isTold = progress.isReverse || track.target != nil ? progress.isReached(track) : track.position == stream.head
+    if !stream.isDeleted || !isTold {
+      checker.violate(.noSilentGap, "\(name) does not learn what it missed of \(stream.name) behind \(track.position)")
+    }
   }
 
   /// P7: one batch may overdraw; a second one must not be sent.

@@ -234,6 +234,7 @@ final class VirtualClient {
       if appends.isInFlight(id) {
         appendRefused(id, refusal)
       } else {
+        checkDeletion(id, refusal)
         subscriptions.refused(id, refusal, now: simulation.now)
       }
     case .announced(let id, let announcement): subscriptions.announced(id, announcement)

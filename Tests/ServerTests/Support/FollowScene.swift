@@ -55,7 +55,7 @@ final class FollowScene: SubscriptionHost {
     _ name: String, times: [Int64], messages: [String]? = nil, isSealing: Bool = false, isLate: Bool = false
   ) throws {
     let name = try StreamName(name)
-    let index = disk.streams.firstIndex { $0.name == name } ?? disk.streams.count
+    let index = disk.streams.firstIndex { $0.name == name && !$0.isDeleted } ?? disk.streams.count
     if index == disk.streams.count { disk.streams.append(.init(name, Incarnation(UInt64(index) + 1))) }
     var builder = BatchBuilder(seed: 1)
     for (place, time) in times.enumerated() {
@@ -66,8 +66,17 @@ final class FollowScene: SubscriptionHost {
     disk.streams[index].batches.append(batch)
     disk.streams[index].head = batch.header.lastSequence
     disk.streams[index].isSealed = isSealing
-    let runs = store.show(disk)
-    if isLate { simulation.after(1...1) { [hub] in hub.take(runs) } } else { hub.take(runs) }
+    show(lateMilliseconds: isLate ? 1 : 0)
+  }
+
+  /// Publishes what is on disk.
+  private func show(lateMilliseconds: Int) {
+    let commit = store.show(disk)
+    if lateMilliseconds > 0 {
+      simulation.after(lateMilliseconds...lateMilliseconds) { [hub] in hub.take(commit.runs, deleted: commit.deleted) }
+    } else {
+      hub.take(commit.runs, deleted: commit.deleted)
+    }
   }
 
   func append(_ name: String, _ count: Int = 1, isSealing: Bool = false, isLate: Bool = false) throws {
@@ -75,7 +84,10 @@ final class FollowScene: SubscriptionHost {
   }
 
   /// Deletes a stream whole.
-  func delete(_ name: String) throws { hub.take([], deleted: [try #require(store.delete(try StreamName(name)))]) }
+  func delete(_ name: String, lateMilliseconds: Int = 0) throws {
+    disk.remove(.deleteStream, of: try StreamName(name), at: simulation.milliseconds)
+    show(lateMilliseconds: lateMilliseconds)
+  }
 
   @discardableResult
   func follow(

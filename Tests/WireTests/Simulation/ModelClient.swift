@@ -39,10 +39,11 @@ final class ModelClient {
     let wanted: String?
     /// In the order in which the streams were announced.
     var cursor: [CursorPosition] = []
-    var entries: [StreamName: [LogEntry]] = [:]
-    var skipped: [StreamName: UInt64] = [:]
-    /// Numbers that were delivered or skipped.
-    var covered: [StreamName: UInt64] = [:]
+    // Of each history of a stream.
+    var entries: [Incarnation: [LogEntry]] = [:]
+    var skips: [Incarnation: [Skip]] = [:]
+    /// How many numbers were delivered or skipped.
+    var covered: [Incarnation: UInt64] = [:]
     var isDone = false
     // Of this connection.
     var id: UInt32 = 0
@@ -57,6 +58,14 @@ final class ModelClient {
       self.isReverse = isReverse
       self.window = window
     }
+
+    /// Forgets everything, to begin again.
+    func startOver() {
+      cursor = []
+      entries = [:]
+      skips = [:]
+      covered = [:]
+    }
   }
 
   private let simulation: Simulation
@@ -70,6 +79,8 @@ final class ModelClient {
   private var laneOfID: [UInt32: (lane: Lane, number: UInt64)] = [:]
   private var decoder = BatchDecoder()
   private(set) var timeoutCount = 0
+  /// Streams that ended subscriptions because they were deleted.
+  private(set) var deletions: [StreamName] = []
   var isConnected: Bool { link != nil && session.isOpen }
   /// How often links fail; 0 means never.
   var faults = 0
@@ -171,13 +182,8 @@ final class ModelClient {
     follower.isResolved = false
     follower.received = 0
     follower.credit = follower.window
-    if follower.isReverse {
-      // A reader of the past starts again.
-      follower.cursor = []
-      follower.entries = [:]
-      follower.skipped = [:]
-      follower.covered = [:]
-    }
+    // A reader of the past starts again.
+    if follower.isReverse { follower.startOver() }
     var follow = Follow(
       credit: follower.credit, selectors: follower.selectors, start: .first, isReverse: follower.isReverse,
       cursor: follower.cursor)
@@ -213,13 +219,15 @@ final class ModelClient {
       case .resolved(let id):
         guard let follower = follower(id) else { return }
         follower.isResolved = true
+        // What is not there any more was deleted; the next stream of its name is another one.
+        follower.cursor.removeAll { known in !follower.told.contains { $0.stream == known.stream } }
         for announcement in follower.told { keep(announcement, follower) }
       case .delivered(let id, let delivery): delivered(delivery, follower(id))
       case .skipped(let id, let skip):
         guard let follower = follower(id), let stream = advance(follower, skip.handle, skip.from, skip.to) else {
           return
         }
-        follower.skipped[stream, default: 0] += skip.to - skip.from + 1
+        follower.skips[stream, default: []].append(skip)
       case .ended(let id, let reason):
         if reason != .cancelled { follower(id)?.isDone = true }
       case .goingAway:
@@ -242,11 +250,30 @@ final class ModelClient {
   private func refused(_ id: UInt32, _ refusal: Refusal) {
     // A draining server accepts no subscription and answers no request; the next connection asks again.
     if refusal.code == .goingAway, laneOfID[id] == nil { return }
+    if let follower = followers.first(where: { $0.id == id }) { return refused(follower, refusal) }
     guard let (lane, number) = laneOfID.removeValue(forKey: id), refusal.isRetryable else {
       return simulation.fail("\(linkName) refused \(id): \(refusal)")
     }
     lane.inFlight.remove(number)
     simulation.after(0...20) { [unowned self] in work() }
+  }
+
+  /// A subscription ends because a stream of it was deleted.
+  private func refused(_ follower: Follower, _ refusal: Refusal) {
+    follower.id = 0
+    guard refusal.code == .streamReplaced || refusal.code == .cursorAhead, let gone = refusal.stream else {
+      return simulation.fail("\(linkName) refused a subscription: \(refusal)")
+    }
+    deletions.append(StreamName(stored: gone.name))
+    let isFound = follower.selectors.allSatisfy { if case .pattern = $0 { true } else { false } }
+    if gone.incarnation == .any, follower.isResolved, isFound {
+      follower.cursor.removeAll { $0.stream.text == gone.name }
+    } else if !refusal.isRetryable {
+      follower.startOver()
+    }
+    simulation.after(0...20) { [unowned self] in
+      if session.isOpen, link != nil, follower.id == 0 { subscribe(follower) }
+    }
   }
 
   private func follower(_ id: UInt32) -> Follower? {
@@ -276,7 +303,7 @@ final class ModelClient {
   }
 
   /// Moves the cursor over a range that must begin where the last one ended, over all connections (P5).
-  private func advance(_ follower: Follower, _ handle: UInt32, _ from: UInt64, _ to: UInt64) -> StreamName? {
+  private func advance(_ follower: Follower, _ handle: UInt32, _ from: UInt64, _ to: UInt64) -> Incarnation? {
     guard let stream = follower.told.first(where: { $0.handle == handle })?.stream,
       let index = follower.cursor.firstIndex(where: { $0.stream == stream })
     else {
@@ -289,8 +316,9 @@ final class ModelClient {
       return nil
     }
     follower.cursor[index].sequence = follower.isReverse ? from : to
-    follower.covered[stream, default: 0] += to - from + 1
-    return stream
+    let incarnation = follower.cursor[index].incarnation
+    follower.covered[incarnation, default: 0] += to - from + 1
+    return incarnation
   }
 
   private func delivered(_ delivery: ClientSession.Delivery, _ follower: Follower?) {
