@@ -43,6 +43,16 @@ import Testing
     #expect(scene.lines[2]?.last == "live")
   }
 
+  @Test func `a read that finds the stream gone waits for the deletion, which says what was missed`() throws {
+    let scene = FollowScene()
+    try scene.append("web", 3)
+    scene.follow([try Self.stream("web")])
+    scene.giveTurns()
+    // Longer than a read takes.
+    try scene.delete("web", lateMilliseconds: 20)
+    #expect(scene.run() == ["skip web 1-3", "refused stream_replaced"])
+  }
+
   @Test func `a stream that is deleted between being found and announced is asked for again`() throws {
     let scene = FollowScene()
     try scene.append("web")

@@ -124,12 +124,18 @@ extension Subscription {
       guard !isOver, canDeliver, host.windowByteCount >= readWindowByteCount else { break }
       let track = tracks[Int(current.removeFirst())]
       switch result {
-      case .failure(let error): refuse(Self.unreadable(error, track.channel.name))
+      case .failure(let error): readFailed(error, track)
       case .success(let result): apply(result, to: track)
       }
     }
     isReading = false
     pump()
+  }
+
+  /// A read or a look-up has failed. A stream that is not there any more was deleted: the commit that says so is on its
+  /// way to this shard, and ends the subscription after what was missed (`streamDeleted`).
+  func readFailed(_ error: StoreError, _ track: Track) {
+    if error.code != .unknownStream { refuse(Self.unreadable(error, track.channel.name)) }
   }
 
   private func apply(_ result: ReadResult, to track: Track) {

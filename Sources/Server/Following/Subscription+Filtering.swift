@@ -94,7 +94,7 @@ extension Subscription {
       start(track, after: result.next, head: track.headAtBeginning)
       askForTurn()
     } catch {
-      refuse(Self.unreadable(error, track.channel.name))
+      readFailed(error, track)
     }
   }
 }

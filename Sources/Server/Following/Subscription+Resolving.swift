@@ -118,7 +118,7 @@ extension Subscription {
   /// The answer to a look-up.
   func startFound(_ handle: UInt32, _ result: Result<UInt64, StoreError>) {
     switch result {
-    case .failure(let error): refuse(Self.unreadable(error, tracks[Int(handle)].channel.name))
+    case .failure(let error): readFailed(error, tracks[Int(handle)])
     case .success(let sequence):
       unresolvedCount -= 1
       let track = tracks[Int(handle)]
@@ -150,7 +150,7 @@ extension Subscription {
   /// The answer to a look-up of where to begin in reverse.
   func topFound(_ handle: UInt32, _ result: Result<UInt64?, StoreError>) {
     switch result {
-    case .failure(let error): refuse(Self.unreadable(error, tracks[Int(handle)].channel.name))
+    case .failure(let error): readFailed(error, tracks[Int(handle)])
     case .success(let top):
       unresolvedCount -= 1
       startReverse(tracks[Int(handle)], from: top ?? 0)
