@@ -26,12 +26,15 @@ package enum CommandLineTool {
     guard let command = Command.named(first) else {
       throw CommandError.usage("there is no command '\(first)'\(suggestion(first)); see logs help")
     }
-    let options = command.options + ConnectionOptions.all + [Option("help", ["h"], help: "this text")]
+    let options =
+      command.options + ConnectionOptions.all + [Option("help", ["h"], help: "this text")]
     let arguments = try Arguments(rest, options: options, help: "logs help \(command.name)")
     if arguments.has("help") {
       try Terminal.write(line: Help.of(command))
       return ExitCode.done
     }
+    if arguments.has("quiet") { Terminal.beQuiet() }
+    if let zone = arguments.value("time-zone") { try TimeZoneOption.use(zone) }
     return try await command.run(arguments)
   }
 
@@ -70,14 +73,14 @@ package enum CommandLineTool {
   private static func report(_ error: any Error) -> Int32 {
     if error is Terminal.PipeClosed { return ExitCode.done }
     if let mistake = error as? FilterMistake { return report(mistake) }
-    Terminal.note(text(of: error))
+    Terminal.note(text(of: error), isError: true)
     return exitCode(of: error)
   }
 
   /// Below the line, on a terminal, the filter and where it is wrong.
   private static func report(_ mistake: FilterMistake) -> Int32 {
-    Terminal.note(mistake.description)
-    if Terminal.isErrorTerminal { for line in mistake.lines { Terminal.note(line) } }
+    Terminal.note(mistake.description, isError: true)
+    if Terminal.isErrorTerminal { for line in mistake.lines { Terminal.note(line, isError: true) } }
     return ExitCode.usage
   }
 

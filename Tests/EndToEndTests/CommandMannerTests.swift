@@ -118,6 +118,44 @@ import Testing
     }
   }
 
+  @Test func `every form of output is known to follow and query, and mistakes name the right ones`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let line = #"{"time":"2026-01-10T12:00:00Z","level":"error","message":"it broke","ms":12}"# + "\n"
+      #expect(
+        try server.run(["push", "web", try scene.file("f", line.utf8), "--format", "json"]).exit == .code(0))
+      let forms: [([String], String)] = [
+        ([], "2026-01-10 12:00:00.000 ERROR it broke ms=12"), (["-o", "cat"], "it broke"),
+        (["-o", "cat", "-t"], "2026-01-10 12:00:00.000 it broke"), (["-o", "raw"], "it broke"),
+        (["-Z", "+02:00"], "2026-01-10 14:00:00.000 ERROR it broke ms=12"),
+        (["-Z", "Asia/Kolkata", "-o", "cat", "-t"], "2026-01-10 17:30:00.000 it broke"),
+        (["--template", "{level}: {message} ({attr.ms} ms)"], "error: it broke (12 ms)"),
+        (["--columns", "seq,message"], "1\tit broke"),
+        (["-o", "csv", "--columns", "seq,message"], "seq,message\n1,it broke"),
+        (["-o", "logfmt"], #"time=2026-01-10T12:00:00.000000000Z level=error stream=web seq=1 msg="it broke" ms=12"#),
+      ]
+      for (words, expected) in forms {
+        for command in [["query", "web"], ["follow", "web", "--until-head"]] {
+          let run = try server.run(command + words, environment: ["TZ": "UTC"])
+          #expect(run.exit == .code(0) && run.errors.isEmpty && run.text == expected + "\n", "\(words): \(run.text)")
+        }
+      }
+      for (words, reason) in [
+        (["-o", "jsn"], "did you mean json?"), (["--template", "{foo}"], "there is no field 'foo'"),
+        (["--columns", "seq,,x"], "there is no field ''"), (["-Z", "Mars"], "--time-zone"),
+        (["--columns", "seq", "-o", "json"], "-o csv"), (["--template", "x", "-o", "json"], "leave out -o"),
+      ] {
+        let run = try server.run(["query", "web"] + words)
+        #expect(run.exit == .code(2) && run.output.isEmpty && run.errors.contains(reason), "\(words): \(run.errors)")
+      }
+      let quiet = try server.run(["push", "web", try scene.file("g", line.utf8), "-q"])
+      #expect(quiet.exit == .code(0) && quiet.errors.isEmpty)
+      #expect(try server.run(["query", "nowhere", "-q"]).errorLines.count == 1)
+      let forced = try server.run(["query", "web"], environment: ["LOGS_COLOR": "always", "NO_COLOR": "1"])
+      #expect(forced.text.contains("\u{1b}["))
+    }
+  }
+
   @Test func `a time that comes twice means the first, and says so; one that never comes is refused`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)

@@ -3,7 +3,7 @@ internal import LogsClient
 internal import LogsSystem
 internal import LogsText
 
-/// The flags about the connection, which every command takes.
+/// The flags that every command takes: those about the connection, and `--quiet`.
 enum ConnectionOptions {
   static let all = [
     Option(
@@ -14,6 +14,7 @@ enum ConnectionOptions {
     Option(
       "retry-for", form: "TIME",
       help: "give up after 30s, 5m, ... without an answer (default 0: at once; push, follow, spool drain: never)"),
+    Option("quiet", ["q"], help: "no notices on stderr, only errors"),
   ]
 
   /// A client configured by the flags and the environment.

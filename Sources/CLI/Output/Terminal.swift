@@ -65,8 +65,16 @@ enum Terminal {
 
   static func write(line: String) throws { _ = try write(Array((line + "\n").utf8)) }
 
+  /// Whether only errors go to stderr.
+  private static let isQuiet = Atomic(false)
+
+  static func beQuiet() { isQuiet.store(true, ordering: .relaxed) }
+
   /// One line to stderr, escaped, since it may quote a server or logged data. A failure to write it is ignored.
-  static func note(_ text: String) {
+  ///
+  /// - Parameter isError: whether it is also wanted with `--quiet`.
+  static func note(_ text: String, isError: Bool = false) {
+    if !isError, isQuiet.load(ordering: .relaxed) { return }
     progressLine.withLock { line in
       writeError("\(line == nil ? "" : eraseLine)logs: \(PrintableText.escaped(text))\n\(line ?? "")")
     }
@@ -110,8 +118,8 @@ enum Terminal {
     return unsafe String(cString: value)
   }
 
-  /// Whether to colour: the flag, else `NO_COLOR`, else `CLICOLOR_FORCE`, else `TERM=dumb`, else whether stdout is a
-  /// terminal.
+  /// Whether to colour: the flag, else `LOGS_COLOR`, else `NO_COLOR`, else `CLICOLOR_FORCE` and `FORCE_COLOR`, else
+  /// `TERM=dumb`, else whether stdout is a terminal.
   static func usesColor(_ arguments: Arguments) throws(CommandError) -> Bool {
     if arguments.has("no-color") { return false }
     switch arguments.value("color") {
@@ -120,8 +128,15 @@ enum Terminal {
     case "never": return false
     case let other?: throw .usage("--color takes auto, always or never, not '\(other)'")
     }
+    switch environment("LOGS_COLOR") {
+    case "always": return true
+    case "never": return false
+    default: break
+    }
     if let value = environment("NO_COLOR"), !value.isEmpty { return false }
-    if let value = environment("CLICOLOR_FORCE"), !value.isEmpty, value != "0" { return true }
+    for name in ["CLICOLOR_FORCE", "FORCE_COLOR"] {
+      if let value = environment(name), !value.isEmpty, value != "0" { return true }
+    }
     return environment("TERM") != "dumb" && isOutputTerminal
   }
 }

@@ -4,8 +4,12 @@ internal import LogsWire
 package struct JSONWriter {
   package private(set) var bytes: [UInt8] = []
   private var needsComma = false
+  /// Whether members and elements have lines of their own.
+  private let isPretty: Bool
+  private var depth = 0
+  private var isBehindKey = false
 
-  package init() {}
+  package init(isPretty: Bool = false) { self.isPretty = isPretty }
 
   package mutating func object(_ body: (inout JSONWriter) -> Void) {
     nested(UInt8(ascii: "{"), UInt8(ascii: "}"), body)
@@ -17,6 +21,9 @@ package struct JSONWriter {
     string(name)
     bytes.append(UInt8(ascii: ":"))
     needsComma = false
+    guard isPretty else { return }
+    bytes.append(UInt8(ascii: " "))
+    isBehindKey = true
   }
 
   private static let hexadecimal = Array("0123456789abcdef".utf8)
@@ -72,13 +79,24 @@ package struct JSONWriter {
   private mutating func separate() {
     if needsComma { bytes.append(UInt8(ascii: ",")) }
     needsComma = true
+    guard isPretty else { return }
+    if depth > 0, !isBehindKey { newLine() }
+    isBehindKey = false
+  }
+
+  private mutating func newLine() {
+    bytes.append(UInt8(ascii: "\n"))
+    for _ in 0..<2 * depth { bytes.append(UInt8(ascii: " ")) }
   }
 
   private mutating func nested(_ open: UInt8, _ close: UInt8, _ body: (inout JSONWriter) -> Void) {
     separate()
     bytes.append(open)
     needsComma = false
+    depth += 1
     body(&self)
+    depth -= 1
+    if isPretty, needsComma { newLine() }
     bytes.append(close)
     needsComma = true
   }

@@ -1,5 +1,14 @@
 /// Times as people and programs read them.
 package enum Timestamp {
+  /// How times are shown to people: in the local zone, or in UTC.
+  package struct Clock: Hashable, Sendable {
+    private let isUTC: Bool
+
+    package init(isUTC: Bool) { self.isUTC = isUTC }
+
+    package func text(_ nanoseconds: Int64) -> String { Timestamp.short(nanoseconds, isUTC: isUTC) }
+  }
+
   /// RFC 3339 in UTC with nanoseconds: `2026-01-10T12:00:00.123456789Z`.
   package static func rfc3339(_ nanoseconds: Int64) -> String {
     let time = CalendarTime(nanoseconds, isUTC: true)
