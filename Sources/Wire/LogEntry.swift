@@ -1,12 +1,20 @@
 /// One log event.
 public struct LogEntry: Hashable, Sendable {
   /// What an entry stands for.
-  public enum Kind: UInt8, Hashable, Sendable {
+  public enum Kind: UInt8, Hashable, Sendable, CustomStringConvertible {
     case log = 0
     /// A state of the source, like a container's start or stop.
     case status = 1
     /// The last entry: the stream is sealed.
     case complete = 2
+
+    public var description: String {
+      switch self {
+      case .log: "log"
+      case .status: "status"
+      case .complete: "complete"
+      }
+    }
   }
 
   /// The position in the stream, from 1; 0 until the server has numbered it.

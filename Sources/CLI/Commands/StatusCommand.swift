@@ -38,16 +38,34 @@ enum StatusCommand {
   }
 
   private static func watch(_ client: LogClient, _ format: Report.Format) async throws {
-    var last: [String: UInt64] = [:]
-    var lastTime = SystemClock.monotonic()
+    var shown = Shown()
     while let facts = try await facts(client) {
-      let time = SystemClock.monotonic()
-      let rates = rates(of: facts, since: last, elapsed: time - lastTime)
+      try shown.show(facts, format)
+      guard await isTimeForNext() else { return }
+    }
+  }
+
+  private static func isTimeForNext() async -> Bool {
+    do {
+      try await Task.sleep(for: .seconds(1))
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  /// What was shown last.
+  private struct Shown {
+    private var counts: [String: UInt64] = [:]
+    private var time = SystemClock.monotonic()
+
+    mutating func show(_ facts: [ServerFact], _ format: Report.Format) throws {
+      let now = SystemClock.monotonic()
+      let rates = StatusCommand.rates(of: facts, since: counts, elapsed: now - time)
       if format == .table, Terminal.isOutputTerminal { _ = try Terminal.write(Array("\u{1b}[H\u{1b}[J".utf8)) }
-      try report(facts, rates: rates).write(format)
-      last = Dictionary(facts.compactMap { fact in fact.count.map { (fact.key, $0) } }) { $1 }
-      lastTime = time
-      do { try await Task.sleep(for: .seconds(1)) } catch { return }
+      try StatusCommand.report(facts, rates: rates).write(format)
+      for fact in facts { counts[fact.key] = fact.count }
+      time = now
     }
   }
 

@@ -58,7 +58,7 @@ enum EntryField: Hashable {
     case .seq: "\(entry.sequence)"
     case .source: entry.source.text
     case .message: entry.message.text
-    case .kind: "\(entry.kind)"
+    case .kind: entry.kind.description
     case .attributes: entry.attributes.isEmpty ? "" : Self.json(entry.attributes)
     case .attribute(let name): Self.value(name, in: entry.attributes).map(Self.text) ?? ""
     }

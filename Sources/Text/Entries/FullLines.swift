@@ -11,7 +11,7 @@ package enum FullLines {
       line("level   ", "\(ShortLine.name(of: entry.severity)) (\(entry.severity.number))")
     }
     if !entry.source.isEmpty { line("source  ", PrintableText.escaped(entry.source.text)) }
-    if entry.kind != .log { line("kind    ", "\(entry.kind)") }
+    if entry.kind != .log { line("kind    ", entry.kind.description) }
     // What is a line in the message is one here; the rest is escaped as everywhere.
     for (index, part) in entry.message.array.split(separator: 0x0a, omittingEmptySubsequences: false).enumerated() {
       output.append(contentsOf: (index == 0 ? "  message   " : "            ").utf8)

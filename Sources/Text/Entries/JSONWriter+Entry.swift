@@ -6,35 +6,32 @@ extension JSONWriter {
   /// - Parameter isContext: whether it only stands near one that was searched for.
   package mutating func entry(_ entry: LogEntry, of stream: StreamName, isContext: Bool = false) {
     object { json in
-      json.key("stream")
+      json.key(plain: "stream")
       json.string(stream.text)
-      json.key("seq")
+      json.key(plain: "seq")
       json.number(entry.sequence)
-      json.key("time")
+      json.key(plain: "time")
       if entry.time == 0 { json.null() } else { json.time(entry.time) }
-      json.key("received")
+      json.key(plain: "received")
       json.time(entry.received)
-      json.key("severity")
+      json.key(plain: "severity")
       json.number(UInt64(entry.severity.number))
-      json.key("level")
-      json.string("\(entry.severity)")
-      json.key("source")
-      json.string(entry.source.text)
-      json.key("message")
-      json.string(entry.message.text)
-      json.key("attributes")
+      json.key(plain: "level")
+      json.string(entry.severity.description)
+      json.key(plain: "source")
+      json.string(entry.source)
+      json.key(plain: "message")
+      json.string(entry.message)
+      json.key(plain: "attributes")
       json.attributes(entry.attributes)
-      json.key("kind")
-      json.string("\(entry.kind)")
+      json.key(plain: "kind")
+      json.string(entry.kind.description)
       if isContext {
-        json.key("context")
+        json.key(plain: "context")
         json.boolean(true)
       }
     }
   }
-
-  /// A time in nanoseconds since 1970, as text.
-  package mutating func time(_ nanoseconds: Int64) { string(Timestamp.rfc3339(nanoseconds)) }
 
   package mutating func attributes(_ attributes: [LogAttribute]) {
     object { json in

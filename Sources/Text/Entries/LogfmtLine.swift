@@ -7,7 +7,7 @@ package enum LogfmtLine {
     if entry.severity != .unspecified { line += " level=\(ShortLine.name(of: entry.severity).lowercased())" }
     line += " stream=\(stream.text) seq=\(entry.sequence)"
     if !entry.source.isEmpty { line += " source=\(EntryLine.text(.string(entry.source.text)))" }
-    if entry.kind != .log { line += " kind=\(entry.kind)" }
+    if entry.kind != .log { line += " kind=\(entry.kind.description)" }
     line += " msg=\(EntryLine.text(.string(entry.message.text)))"
     for attribute in entry.attributes { line += " \(EntryLine.text(attribute))" }
     output.append(contentsOf: line.utf8)

@@ -6,9 +6,9 @@ package import LogsWire
 ///
 /// Always one line and harmless on a terminal: control characters are shown as escapes.
 package struct ShortLine: Sendable {
-  private let isUTC: Bool
   private let usesColor: Bool
   private let namesStream: Bool
+  private var times: SecondText
   private var streamWidth = 0
   private var levelWidth = 0
 
@@ -18,7 +18,7 @@ package struct ShortLine: Sendable {
   private static let levelWidthMax = 5
 
   package init(isUTC: Bool, usesColor: Bool, namesStream: Bool) {
-    self.isUTC = isUTC
+    times = SecondText(isUTC: isUTC, separator: " ")
     self.usesColor = usesColor
     self.namesStream = namesStream
   }
@@ -49,7 +49,9 @@ package struct ShortLine: Sendable {
     }
     func space() { output.append(UInt8(ascii: " ")) }
 
-    colored(Timestamp.short(entry.effectiveTime, isUTC: isUTC), Color.dim)
+    if usesColor { output.append(contentsOf: Color.dim.utf8) }
+    times.append(entry.effectiveTime, digitCount: 3, to: &output)
+    if usesColor { output.append(contentsOf: Color.reset.utf8) }
     space()
     func pad(_ count: Int, to width: Int) { for _ in count..<max(width, count) { space() } }
     if namesStream {
@@ -72,7 +74,7 @@ package struct ShortLine: Sendable {
       if usesColor { output.append(contentsOf: Color.reset.utf8) }
       output.append(contentsOf: ": ".utf8)
     }
-    if entry.kind != .log { colored("[\(entry.kind)] ", Color.cyan) }
+    if entry.kind != .log { colored("[\(entry.kind.description)] ", Color.cyan) }
     var offset = 0
     for match in matches where usesColor {
       PrintableText.append(entry.message[offset..<match.lowerBound], to: &output)

@@ -1,9 +1,10 @@
-internal import LogsWire
+package import LogsWire
 
 /// Writes JSON (RFC 8259). Keys keep the order in which they are written.
 package struct JSONWriter {
   package private(set) var bytes: [UInt8] = []
   private var needsComma = false
+  private var times = SecondText(isUTC: true, separator: "T")
   /// Whether members and elements have lines of their own.
   private let isPretty: Bool
   private var depth = 0
@@ -17,8 +18,21 @@ package struct JSONWriter {
 
   package mutating func array(_ body: (inout JSONWriter) -> Void) { nested(UInt8(ascii: "["), UInt8(ascii: "]"), body) }
 
+  /// A name that needs no escapes.
+  package mutating func key(plain name: StaticString) {
+    separate()
+    bytes.append(UInt8(ascii: "\""))
+    unsafe bytes.append(contentsOf: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+    bytes.append(UInt8(ascii: "\""))
+    endKey()
+  }
+
   package mutating func key(_ name: String) {
     string(name)
+    endKey()
+  }
+
+  private mutating func endKey() {
     bytes.append(UInt8(ascii: ":"))
     needsComma = false
     guard isPretty else { return }
@@ -28,8 +42,43 @@ package struct JSONWriter {
 
   private static let hexadecimal = Array("0123456789abcdef".utf8)
 
+  /// A time in nanoseconds since 1970, as text.
+  package mutating func time(_ nanoseconds: Int64) {
+    separate()
+    bytes.append(UInt8(ascii: "\""))
+    times.append(nanoseconds, digitCount: 9, to: &bytes)
+    bytes.append(UInt8(ascii: "Z"))
+    bytes.append(UInt8(ascii: "\""))
+  }
+
+  /// Text from anywhere; what is not UTF-8 becomes U+FFFD.
+  package mutating func string(_ text: ByteString) {
+    if unsafe text.withUnsafeBytes({ unsafe appendPlain($0) }) { return }
+    string(text.text)
+  }
+
+  /// The usual text needs no escapes.
+  ///
+  /// - Returns: false, without having written anything, for any other.
+  private mutating func appendPlain(_ text: UnsafeRawBufferPointer) -> Bool {
+    var isPlain = true
+    for index in 0..<text.count {
+      let byte = unsafe text[index]
+      // Without branches, so that many bytes are looked at together.
+      isPlain = isPlain && byte &- 0x20 < 0x5f && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+    }
+    guard isPlain else { return false }
+    separate()
+    bytes.append(UInt8(ascii: "\""))
+    unsafe bytes.append(contentsOf: text)
+    bytes.append(UInt8(ascii: "\""))
+    return true
+  }
+
   /// Escapes more than JSON requires, since the text may be shown on a terminal.
   package mutating func string(_ text: String) {
+    var text = text
+    if text.withUTF8({ unsafe appendPlain(UnsafeRawBufferPointer($0)) }) { return }
     separate()
     bytes.append(UInt8(ascii: "\""))
     for scalar in text.unicodeScalars {
