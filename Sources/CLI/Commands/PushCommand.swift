@@ -46,7 +46,6 @@ enum PushCommand {
     Option("spool", form: "DIR", help: "keep lines on disk until they are acknowledged, at most 1 GiB"),
     Option("batch", form: "N", help: "at most N lines in a batch: 1 to 65536 (default 1000)"),
     Option("linger", form: "MS", help: "how long a line waits for others while a batch is in flight (default 10)"),
-    Option("quiet", ["q"], help: "no summary, no progress"),
   ]
 
   private static func run(_ arguments: Arguments) async throws -> Int32 {
@@ -91,7 +90,7 @@ enum PushCommand {
       notices.end()
       await producer.shutdown(deadline: .zero)
       let result = "\(push.acknowledgedCount) entries of \(stream) are acknowledged" + kept(producer, configuration)
-      if isInterrupted { Terminal.note("interrupted; \(result)") }
+      if isInterrupted { Terminal.note("interrupted; \(result)", isError: true) }
       noteInput(reader, arguments)
       throw PushFailure(cause: error, progress: result)
     }
@@ -102,20 +101,21 @@ enum PushCommand {
     let counts = producer.counts
     guard counts.refused + counts.dropped == 0 else {
       // Each loss has been reported with its reason.
-      Terminal.note("\(counts.acknowledged) entries acknowledged, \(counts.refused + counts.dropped) are lost")
+      let lostCount = counts.refused + counts.dropped
+      Terminal.note("\(counts.acknowledged) entries acknowledged, \(lostCount) are lost", isError: true)
       return ExitCode.failed
     }
     summary.restoredCount = counts.restored
     if !summary.isWhole { summary.entryCount = counts.acknowledged - counts.restored }
-    if !arguments.has("quiet") { Terminal.note(summary.text(stream, isComplete: isCompleting)) }
+    Terminal.note(summary.text(stream, isComplete: isCompleting))
     return ExitCode.done
   }
 
   /// A loss is always reported.
   private static func noteInput(_ reader: LineReader, _ arguments: Arguments) {
     let notes = InputNotes(report: reader.report)
-    if let text = notes.cutLines { Terminal.note(text) }
-    if !arguments.has("quiet"), let text = notes.others { Terminal.note(text) }
+    if let text = notes.cutLines { Terminal.note(text, isError: true) }
+    if let text = notes.others { Terminal.note(text) }
   }
 
   private static func encoding(_ arguments: Arguments) throws(CommandError) -> TextEncoding {

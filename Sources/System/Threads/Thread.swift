@@ -30,6 +30,8 @@ package final class Thread: Sendable {
 
   /// The system refuses longer names.
   private static let nameByteCountMax = 15
+  private static let attemptCountMax = 50
+  private static let retryMicroseconds: UInt32 = 2_000
   /// A tenth of what a normal thread gets.
   private static let lowNiceness: CInt = 10
 
@@ -43,21 +45,28 @@ package final class Thread: Sendable {
     // The thread takes over this reference when it starts.
     let work = unsafe Unmanaged.passRetained(Work(name: name, priority: priority, body: body))
     var handle = pthread_t()
-    let status = unsafe pthread_create(
-      &handle, nil,
-      { argument in
-        guard let argument = unsafe argument else { preconditionFailure("a thread is started with its work") }
-        let work = unsafe Unmanaged<Work>.fromOpaque(argument).takeRetainedValue()
-        unsafe logs_set_thread_name(work.name)
-        logs_use_crash_stack()
-        switch work.priority {
-        case .normal: break
-        case .low: logs_set_thread_nice(Thread.lowNiceness)
-        case .idle: logs_set_thread_idle()
-        }
-        work.body()
-        return nil
-      }, unsafe work.toOpaque())
+    var status: Int32
+    var attemptCount = 0
+    repeat {
+      // Threads that have ended may count for a moment longer.
+      if attemptCount > 0 { usleep(Self.retryMicroseconds) }
+      attemptCount += 1
+      status = unsafe pthread_create(
+        &handle, nil,
+        { argument in
+          guard let argument = unsafe argument else { preconditionFailure("a thread is started with its work") }
+          let work = unsafe Unmanaged<Work>.fromOpaque(argument).takeRetainedValue()
+          unsafe logs_set_thread_name(work.name)
+          logs_use_crash_stack()
+          switch work.priority {
+          case .normal: break
+          case .low: logs_set_thread_nice(Thread.lowNiceness)
+          case .idle: logs_set_thread_idle()
+          }
+          work.body()
+          return nil
+        }, unsafe work.toOpaque())
+    } while status == EAGAIN && attemptCount < Self.attemptCountMax
     guard status == 0 else {
       unsafe work.release()
       throw SystemError(status)

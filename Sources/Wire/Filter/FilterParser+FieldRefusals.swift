@@ -11,11 +11,12 @@ extension FilterParser {
       let run = start..<end
       let meaning = Self.meaning(of: text(run))
       let value = valueBehind(end)
-      let regex = meaning.hasSuffix("~") && !value.hasPrefix("/") && !value.hasPrefix("\"")
+      let regex = meaning.hasSuffix("~") && !value.hasPrefix("/")
+      let inner = value.hasPrefix("\"") ? String(value.dropFirst().prefix { $0 != "\"" }) : value
       throw error(
         name.symbolPlace.upperBound,
         "'\(shown(run))' is no operator: write \(shown(name.place))\(meaning)\(value)"
-          + (regex ? ", or \(shown(name.place))\(meaning)/\(value)/ for a regular expression" : "")
+          + (regex ? ", or \(shown(name.place))\(meaning)/\(inner)/ for a regular expression" : "")
           + "; a value that begins like an operator stands in quotes")
     }
     let spelled = shown(name.symbolPlace)
@@ -115,12 +116,11 @@ extension FilterParser {
   }
 
   func unitRefusal(_ name: FilterFieldName, _ value: FilterParsedValue, at start: Int) -> FilterError {
-    let end = numberEnd(start..<value.place.upperBound)
     let written = shown(name.place.lowerBound..<name.symbolPlace.upperBound)
     let remedy =
       name.symbol == .equal(isNegated: false) || name.symbol == .equal(isNegated: true)
       ? "write numbers alone, \(written)1..5"
-      : "write the number in the attribute's own unit, \(written)\(shown(start..<end))"
+      : "write \(written)N with a number in the attribute's own unit"
     return error(
       start,
       "the unit of \(shown(name.place)) is not known: \(remedy), or \(written)\(Self.quoted(value.text)) for text")
@@ -159,7 +159,7 @@ extension FilterParser {
 
   func levelRefusal(_ text: String, at start: Int) -> FilterError {
     let shown = Self.shown(text)
-    let parts = text.unicodeScalars.split { $0 == "|" || $0 == "," }.map { Self.text($0) }
+    let parts = text.unicodeScalars.split { "|,[]".unicodeScalars.contains($0) }.map { Self.text($0) }
     if text == "0" {
       return error(start, "levels are 1 to 24: write -level:* for entries without a level")
     }

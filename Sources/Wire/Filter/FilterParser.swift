@@ -129,6 +129,8 @@ struct FilterParser {
       case (nil, let last?) where Self.keywords.contains(last):
         return error(
           offset, "a term was expected behind \(last): write one, or \"\(last)\" in quotes for text")
+      case (nil, _) where offset == scalars.count:
+        return error(offset, "a term was expected behind '(': write one and ')', or \"(\" in quotes for text")
       case (nil, _): return strayParenthesis
       }
     }
