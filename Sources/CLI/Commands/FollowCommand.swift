@@ -17,8 +17,8 @@ enum FollowCommand {
 
       FILTER, -l, -g, -v and --source show only some of the entries; -n and --limit count those. With -n N
       and --since, it begins with the last N of those at or after that time. Several streams are merged by
-      time: what is stored as a whole with --until-head and --reverse, else while streams catch up, in which
-      entries wait 200 ms at most; not with --cursor-file. logs help query and
+      time: what is stored as a whole with --until-head and --reverse, else while streams catch up, when an
+      entry waits 200 ms, or until something more comes; not with --cursor-file. logs help query and
       docs/searching.md say more.
 
       With --until, --until-seq, --until-head or --reverse it begins with the first entry, unless -n,
@@ -168,7 +168,7 @@ enum FollowCommand {
 
   /// What `-n N --since T` asks for; nil without both.
   private static func tailSince(_ arguments: Arguments) throws(CommandError) -> TailSince? {
-    guard let time = try arguments.time("since"), let tail = arguments.value("tail"), tail != "all" else { return nil }
+    guard let tail = arguments.value("tail"), tail != "all", let time = try arguments.time("since") else { return nil }
     if arguments.has("reverse") { throw .usage("with --reverse and --since, write --limit N instead of -n") }
     guard let count = UInt64(tail) else { throw .usage("-n takes a number or 'all', not '\(tail)'") }
     return TailSince(count: count, time: time)

@@ -3,7 +3,7 @@ internal import LogsClient
 /// Entries of several streams that wait a moment, while some streams are behind, to be shown in the order of their
 /// times.
 struct MergeWindow {
-  /// How long entries wait at most.
+  /// How long entries wait; longer if nothing more comes.
   private static let duration = Duration.milliseconds(200)
 
   private var entries: [StreamName: [LogEntry]] = [:]

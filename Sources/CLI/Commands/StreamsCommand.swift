@@ -64,7 +64,7 @@ enum StreamsCommand {
       Report.Column(nil, "STORED", isNumber: true) { .text(ByteSize.rounded($0.byteCount)) },
       Report.Column("last_received", "LAST TIME") { .time($0.lastReceived) },
       Report.Column(nil, "IDLE") { stream in
-        stream.lastReceived == 0
+        stream.lastReceived <= 0
           ? .none : .text(Figures.span(seconds: UInt64(max(0, now - stream.lastReceived) / 1_000_000_000)))
       },
       Report.Column("state", "STATE") { .text($0.isSealed ? "sealed" : "open") },

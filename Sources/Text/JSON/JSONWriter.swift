@@ -64,7 +64,6 @@ package struct JSONWriter {
     var isPlain = true
     for index in 0..<text.count {
       let byte = unsafe text[index]
-      // Without branches, so that many bytes are looked at together.
       isPlain = isPlain && byte &- 0x20 < 0x5f && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
     }
     guard isPlain else { return false }
