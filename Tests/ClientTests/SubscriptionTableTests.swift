@@ -14,10 +14,13 @@ import Testing
     var asked: [Follow] = []
     var shown: [String] = []
 
-    func begin(_ key: UInt64, end: FollowEnd = FollowEnd(), window: Int = 1000) {
+    func begin(
+      _ key: UInt64, _ selectors: [StreamSelector] = [.stream(web)], end: FollowEnd = FollowEnd(), window: Int = 1000,
+      limits: FollowLimits = FollowLimits()
+    ) {
       let request = SubscriptionTerms(
-        selectors: [.stream(web)], start: .first, end: end, isReverse: false, cursor: LogCursor())
-      table.begin(key, request, limits: FollowLimits(), window: window)
+        selectors: selectors, start: .first, end: end, isReverse: false, cursor: LogCursor())
+      table.begin(key, request, limits: limits, window: window)
     }
 
     /// What has been done since the last call.
@@ -74,6 +77,13 @@ import Testing
     }
   }
 
+  private static func announcement(_ incarnation: UInt64 = 1) -> Announcement {
+    Announcement(
+      handle: 0, isSealed: false, incarnation: Incarnation(incarnation), position: 0, head: 9, stream: web)
+  }
+
+  private static let gone = Refusal(
+    .streamReplaced, "deleted", stream: .init(name: "web", incarnation: .any, head: 0))
   private let overloaded = Refusal(.overloaded, "too much", isRetryable: true)
   private let lost = LogError(.connectionLost, "cut", isRetryable: true)
 
@@ -181,5 +191,35 @@ import Testing
     #expect(host.done() == ["cancel 3", "finish 7 protocolViolation"])
     host.announce(4)
     #expect(host.done() == ["tell 8 announced", "tell 8 resumed", "tell 8 resolved"])
+  }
+
+  @Test func `a stream that is deleted before all are announced is forgotten if a pattern found it`() throws {
+    let host = Host()
+    host.table.connected()
+    host.begin(1, [.pattern(StreamPattern("*"))])
+    _ = host.done()
+    host.table.announced(1, Self.announcement())
+    host.table.refused(1, Self.gone, now: Self.start)
+    #expect(host.done() == ["tell 1 announced", "tell 1 deleted web", "ask 1 credit 1000"])
+    #expect(host.asked.last?.cursor == [])
+  }
+
+  @Test func `a stream created anew while its name is being asked for is not asked for twice`() throws {
+    let host = Host()
+    host.table.connected()
+    var limits = FollowLimits()
+    limits.controlByteCountMax = 0
+    host.begin(1, [.pattern(StreamPattern("*"))], limits: limits)
+    _ = host.done()
+    // The watch finds it; it is deleted and created before the answer to the request for its name.
+    host.announce(1)
+    _ = host.resume(now: Self.start)
+    #expect(host.done() == ["ask 1 credit 15"])
+    host.table.announced(1, Self.announcement(2))
+    _ = host.resume(now: Self.start)
+    host.table.announced(2, Self.announcement(2))
+    host.table.resolved(2, now: Self.start)
+    _ = host.resume(now: Self.start)
+    #expect(host.done() == ["tell 1 announced", "tell 1 resolved"])
   }
 }

@@ -43,6 +43,19 @@ import Testing
     #expect(scene.lines[2]?.last == "live")
   }
 
+  @Test func `a complete stream that was delivered and is deleted ends its subscription, but no page`() throws {
+    let scene = FollowScene()
+    try scene.append("web", isSealing: true)
+    try scene.append("other")
+    let both = [try Self.stream("web"), try Self.stream("other")]
+    scene.follow(both)
+    scene.follow(both, id: 2, end: FollowEnd(atHead: true))
+    scene.run()
+    try scene.delete("web")
+    #expect(scene.lines[1]?.suffix(2) == ["live", "refused stream_replaced"])
+    #expect(scene.lines[2]?.last == "end until")
+  }
+
   @Test func `a read that finds the stream gone waits for the deletion, which says what was missed`() throws {
     let scene = FollowScene()
     try scene.append("web", 3)

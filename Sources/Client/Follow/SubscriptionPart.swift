@@ -12,6 +12,8 @@ struct SubscriptionPart {
   }
 
   let role: Role
+  /// The streams that were requested by name.
+  let names: Set<StreamName>
   /// The streams by their handles; streams that do not belong to the subscription are left out.
   var handles: [UInt32: StreamName] = [:]
   var isResolved = false
@@ -29,7 +31,10 @@ struct SubscriptionPart {
   /// Stored bytes that the server may still send. It may exceed its credit by one batch.
   var creditLeft: Int { creditTotal > receivedByteCount ? Int(creditTotal - receivedByteCount) : 0 }
 
-  init(role: Role) { self.role = role }
+  init(role: Role, names: [StreamName] = []) {
+    self.role = role
+    self.names = Set(names)
+  }
 }
 
 /// What one FOLLOW can hold, and when a subscription is divided anew.

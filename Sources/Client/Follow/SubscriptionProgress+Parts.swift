@@ -82,18 +82,25 @@ extension SubscriptionProgress {
     // In reverse, one part after the other, as the streams of one FOLLOW.
     if isReverse, parts.contains(where: { $0.role == .names && $0.end == nil }) { return nil }
     if planned.isEmpty {
-      for chunk in chunks(of: born) { planned.append(.names(chunk, isBorn: true)) }
+      // One that was deleted and created anew since it was requested by its name: that request gets the new one, or
+      // is refused, and everything is requested again.
+      let names = Set(born).filter { name in !parts.contains { $0.end == nil && $0.names.contains(name) } }
+      for chunk in chunks(of: names.sorted()) { planned.append(.names(chunk, isBorn: true)) }
       born = []
     }
     guard let next = planned.popFirst() else { return nil }
     let follow: Follow
-    let role: SubscriptionPart.Role
     switch next {
-    case .whole: (role, follow) = (.whole, whole())
-    case .watch: (role, follow) = (.watch, watch())
-    case .names(let names, let isBorn): (role, follow) = (.names, part(names, isBorn: isBorn))
+    case .whole:
+      parts.append(SubscriptionPart(role: .whole))
+      follow = whole()
+    case .watch:
+      parts.append(SubscriptionPart(role: .watch))
+      follow = watch()
+    case .names(let names, let isBorn):
+      parts.append(SubscriptionPart(role: .names, names: names))
+      follow = part(names, isBorn: isBorn)
     }
-    parts.append(SubscriptionPart(role: role))
     return (parts.count - 1, follow)
   }
 

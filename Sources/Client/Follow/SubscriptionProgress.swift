@@ -74,7 +74,8 @@ extension SubscriptionProgress {
   /// - Returns: whether the subscription goes on without it: only a pattern has found it, and the next stream of its
   ///   name is a new one.
   mutating func forget(_ stream: StreamName) -> Bool {
-    guard isResolved, !isBounded, tracks[stream] != nil, !terms.selectors.contains(.stream(stream)) else {
+    // With its end at the head it has lost entries that it was to deliver, once the heads are known.
+    guard !(isResolved && isBounded), tracks[stream] != nil, !terms.selectors.contains(.stream(stream)) else {
       return false
     }
     tracks[stream] = nil

@@ -212,8 +212,10 @@ extension Subscription {
 
   /// A stream is gone. The subscription ends: what follows under the name is another stream.
   func streamDeleted(_ stream: StreamInfo, _ track: Track) {
-    guard !isOver, !track.isDone else { return }
-    if isResolved {
+    // A page has what it wanted once it is delivered.
+    let isPage = follow.isReverse || follow.end.atHead
+    guard !isOver, !(track.isDone && isPage) else { return }
+    if isResolved, !track.isDone {
       let (from, to) =
         follow.isReverse
         ? (track.bound ?? 1, track.next - 1) : (track.next, min(track.bound ?? .max, stream.head))

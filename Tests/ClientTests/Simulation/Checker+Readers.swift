@@ -167,28 +167,20 @@ extension Checker {
     // Streams that are deleted and created again later are not followed any more.
     if record.end == .limit || record.end == .complete { return true }
     let streams = server.streams.filter { reader.selects($0.name) }
-    if reader.isReverse {
-      return record.end == .start
-        && record.tracks.values.allSatisfy { $0.position <= max(reader.bound($0), 1) }
-    }
-    if reader.end.atHead {
-      // A page does not have what was deleted since the page before it.
-      return record.end == .until
-        && record.tracks.values.allSatisfy {
-          $0.position == max($0.head, $0.start) || server.disk.stream($0.incarnation)?.isDeleted == true
+    if reader.isReverse || reader.end.atHead {
+      // A page does not have what was deleted since the page before it, or while the link was down.
+      return record.end == (reader.isReverse ? .start : .until)
+        && record.tracks.values.allSatisfy { track in
+          let isAtEnd =
+            reader.isReverse
+            ? track.position <= max(reader.bound(track), 1) : track.position == max(track.head, track.start)
+          return isAtEnd || server.disk.stream(track.incarnation)?.isDeleted == true
         }
     }
-    // The server does not end a subscription for a stream that was sealed and delivered before it was deleted.
-    let wereSealed = record.tracks.filter { _, track in
-      server.disk.stream(track.incarnation).map { $0.isDeleted && $0.isSealed && track.position == $0.head } ?? false
-    }
     let isFollowed = streams.allSatisfy { stream in
-      wereSealed[stream.name] != nil
-        || record.tracks[stream.name].map { $0.position == stream.head && $0.incarnation == stream.incarnation }
-          ?? false
+      record.tracks[stream.name].map { $0.position == stream.head && $0.incarnation == stream.incarnation } ?? false
     }
     guard record.isResolved, isFollowed else { return false }
-    if !wereSealed.isEmpty { return record.end == nil }
     let isOver = !reader.hasPattern && streams.count == reader.selectorCount && streams.allSatisfy(\.isSealed)
     return isOver ? record.end == .complete : record.end == nil
   }

@@ -23,7 +23,8 @@ final class ClientWorld {
   }
 
   private static let faultyMilliseconds = 1500
-  private static let endMilliseconds: UInt64 = 20_000
+  /// A page of one entry takes 160 ms.
+  private static let endMilliseconds: UInt64 = 60_000
 
   let simulation: Simulation
   private let checker: Checker
