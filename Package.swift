@@ -52,6 +52,8 @@ let package = Package(
     .systemLibrary(
       name: "CEvent", path: "Sources/CEvent", pkgConfig: "libevent_pthreads", providers: [.apt(["libevent-dev"])]),
     .systemLibrary(
+      name: "COpenSSL", path: "Sources/COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(
       name: "CPCRE2", path: "Sources/CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
     .systemLibrary(
       name: "CSQLite", path: "Sources/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
@@ -64,7 +66,7 @@ let package = Package(
     library("Wire", uses: ["CPCRE2", "CSystem", "CXXHash", "CZstd"]),
     library("System", uses: ["CSystem", "LogsWire"]),
     library("Text", uses: ["LogsWire"]),
-    library("Transport", uses: ["CEvent", "LogsSystem", "LogsWire"]),
+    library("Transport", uses: ["CEvent", "COpenSSL", "LogsSystem", "LogsWire"]),
     library("Disk", uses: ["CSQLite", "LogsSystem", "LogsWire"]),
     library("Store", uses: ["LogsDisk", "LogsSystem", "LogsWire"]),
     library("Server", uses: ["LogsStore", "LogsSystem", "LogsText", "LogsTransport", "LogsWire"]),

@@ -39,13 +39,15 @@ public final class LogClient: Sendable {
   /// - Throws: as the public initializer.
   package init(_ configuration: LogClientConfiguration, on thread: ClientThread?) throws(LogError) {
     let endpoints = try configuration.endpoints()
+    let tls = try configuration.tlsContext(endpoints)
     if let thread {
       loop = thread.loop
     } else {
       do { loop = try EventLoop.start(name: "logs-client") } catch { throw LogError(connecting: error) }
     }
     self.thread = thread
-    core = ClientCore(loop: loop, configuration: configuration, endpoints: endpoints, board: board, budget: budget)
+    core = ClientCore(
+      loop: loop, configuration: configuration, endpoints: endpoints, tls: tls, board: board, budget: budget)
   }
 
   deinit {
@@ -266,5 +268,12 @@ extension LogClientConfiguration {
       do { endpoints.append(try Endpoint(server)) } catch { throw LogError(.invalidConfiguration, error.message) }
     }
     return endpoints
+  }
+
+  /// What connections with TLS share; nil if no server has it.
+  fileprivate func tlsContext(_ endpoints: [Endpoint]) throws(LogError) -> TLSContext? {
+    guard endpoints.contains(where: \.isTLS) else { return nil }
+    let files = TLSFiles(certificate: certificateFile, key: keyFile, authorities: caCertificateFile)
+    do { return try .client(files) } catch { throw LogError(connecting: error) }
   }
 }

@@ -6,10 +6,10 @@ extension LogError {
   init(connecting error: TransportError) {
     let code: Code =
       switch error.code {
-      case .invalidEndpoint, .unsupported, .pathTooLong: .invalidConfiguration
+      case .invalidEndpoint, .pathTooLong, .invalidTLS: .invalidConfiguration
       case .loopStopped: .closed
       case .addressInUse, .addressNotAvailable, .permissionDenied, .nameNotFound, .refused, .unreachable, .reset,
-        .timedOut, .outOfDescriptors, .system:
+        .timedOut, .outOfDescriptors, .system, .tls:
         .unreachable
       }
     self.init(code, error.message, isRetryable: error.isRetryable, cause: error.cause?.description)
@@ -20,6 +20,7 @@ extension LogError {
     switch reason {
     case .closedByPeer, .closedHere:
       self.init(.connectionLost, "the server \(server) closed the connection", isRetryable: true)
+    case .failed(let error) where error.code == .tls: self.init(connecting: error)
     case .failed(let error):
       self.init(.connectionLost, error.message, isRetryable: true, cause: error.cause?.description)
     case .loopStopped: self = .closed

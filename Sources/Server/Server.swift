@@ -11,6 +11,7 @@ package final class Server: Sendable {
   package let endpoints: [Endpoint]
 
   private let configuration: ServerConfiguration
+  private let certificates: Certificates?
   private let store: Store
   private let shards: [Shard]
   private let connectionEnds: ConnectionEnds
@@ -31,11 +32,11 @@ package final class Server: Sendable {
   }
 
   private init(
-    configuration: ServerConfiguration, store: Store, shards: [Shard], endpoints: [Endpoint],
-    connectionEnds: ConnectionEnds,
-    log: @escaping @Sendable (String) -> Void
+    configuration: ServerConfiguration, certificates: Certificates?, store: Store, shards: [Shard],
+    endpoints: [Endpoint], connectionEnds: ConnectionEnds, log: @escaping @Sendable (String) -> Void
   ) {
     self.configuration = configuration
+    self.certificates = certificates
     self.store = store
     self.shards = shards
     self.endpoints = endpoints
@@ -50,13 +51,18 @@ package final class Server: Sendable {
   package static func start(
     _ configuration: ServerConfiguration, log: @escaping @Sendable (String) -> Void
   ) async throws(ServerError) -> Server {
+    let certificates: Certificates?
+    do throws(TransportError) {
+      certificates = configuration.endpoints.contains(where: \.isTLS) ? try Certificates(configuration.tls) : nil
+    } catch { throw ServerError(error.message) }
     let router = CommitRouter()
     let store: Store
     do { store = try Store.open(storeConfiguration(configuration, log: log), sink: router) } catch {
       throw ServerError(error.description)
     }
     let context = ServerContext(
-      configuration: configuration, store: store, counters: Counters(), connectionEnds: ConnectionEnds(log: log),
+      configuration: configuration, certificates: certificates, store: store, counters: Counters(),
+      connectionEnds: ConnectionEnds(log: log),
       server: .random(), started: .now(), log: log)
     var shards: [Shard] = []
     var endpoints: [Endpoint] = []
@@ -71,7 +77,11 @@ package final class Server: Sendable {
       for (index, endpoint) in configuration.endpoints.enumerated() {
         // Listeners are spread like connections: no loop accepts for all.
         let shard = shards[index % shards.count]
-        endpoints.append(try await shard.listen(on: endpoint) { rounds.adopt($0, as: ServerConnection.self) })
+        let certificates = endpoint.isTLS ? context.certificates : nil
+        endpoints.append(
+          try await shard.listen(on: endpoint) {
+            rounds.adopt($0, as: ServerConnection.self, tls: certificates?.context)
+          })
       }
     } catch {
       for shard in shards {
@@ -82,9 +92,8 @@ package final class Server: Sendable {
       throw ServerError(error.message)
     }
     let server = Server(
-      configuration: configuration, store: store, shards: shards, endpoints: endpoints,
-      connectionEnds: context.connectionEnds,
-      log: log)
+      configuration: configuration, certificates: certificates, store: store, shards: shards, endpoints: endpoints,
+      connectionEnds: context.connectionEnds, log: log)
     router.onFailure { server.stop(.storeFailed($0.description)) }
     return server
   }
@@ -105,6 +114,15 @@ package final class Server: Sendable {
     store.retention = configuration.retention
     store.log = log
     return store
+  }
+
+  /// Reads certificate, key and client CA again. Connections that exist go on.
+  func reload() {
+    guard let certificates else { return }
+    do throws(TransportError) {
+      try certificates.reload()
+      log("the certificate was read again, for new connections")
+    } catch { log("the certificate in use stays: \(error.message)") }
   }
 
   /// Has everything that is stored so far sealed, soon.
@@ -156,9 +174,9 @@ private final class RoundRobin: Sendable {
 
   init(_ shards: [Shard]) { self.shards = shards }
 
-  func adopt(_ socket: AcceptedSocket, as kind: any SocketClient.Type) {
+  func adopt(_ socket: AcceptedSocket, as kind: any SocketClient.Type, tls: TLSContext?) {
     let index = next.wrappingAdd(1, ordering: .relaxed).oldValue % shards.count
-    shards[index].execute { $0.adopt(socket, as: kind) }
+    shards[index].execute { $0.adopt(socket, as: kind, tls: tls) }
   }
 }
 

@@ -27,7 +27,7 @@ final class SignalDesk: @unchecked Sendable {
     self.log = log
     self.now = now
     loop.execute { [self] in
-      watches = [SIGHUP, SIGUSR2].map { number in loop.onSignal(number) { self.nothing(number) } }
+      watches = [loop.onSignal(SIGHUP) { self.reload() }, loop.onSignal(SIGUSR2) { self.nothing() }]
       watches.append(loop.onSignal(SIGUSR1) { self.seal() })
     }
   }
@@ -44,9 +44,11 @@ final class SignalDesk: @unchecked Sendable {
     }
   }
 
-  private func nothing(_ number: Int32) {
-    log.line(
-      "\(Self.name(number)) does nothing: no setting can be read again while the server runs, and its log is stderr")
+  private func nothing() { log.line("SIGUSR2 does nothing; its log is stderr") }
+
+  private func reload() {
+    log.line("SIGHUP: reading again what can be read while the server runs; other settings count from the next start")
+    server?.reload()
   }
 
   private func seal() {

@@ -5,7 +5,6 @@ package import LogsSystem
 package struct TransportError: Error, Hashable, Sendable, CustomStringConvertible {
   package enum Code: Hashable, Sendable {
     case invalidEndpoint
-    case unsupported
     case pathTooLong
     case addressInUse
     case addressNotAvailable
@@ -15,6 +14,10 @@ package struct TransportError: Error, Hashable, Sendable, CustomStringConvertibl
     case unreachable
     case reset
     case timedOut
+    /// A certificate, key or CA file cannot be used.
+    case invalidTLS
+    /// A handshake failed, or what came after it was damaged.
+    case tls
     case outOfDescriptors
     case loopStopped
     case system
@@ -46,10 +49,10 @@ package struct TransportError: Error, Hashable, Sendable, CustomStringConvertibl
   /// Whether the same call may succeed later without any changes.
   package var isRetryable: Bool {
     switch code {
-    case .invalidEndpoint, .unsupported, .pathTooLong, .permissionDenied, .loopStopped: false
+    case .invalidEndpoint, .pathTooLong, .permissionDenied, .loopStopped, .invalidTLS: false
     // For a client this means that all local ports are in use.
     case .addressNotAvailable, .addressInUse, .nameNotFound, .refused, .unreachable, .reset, .timedOut,
-      .outOfDescriptors, .system:
+      .outOfDescriptors, .system, .tls:
       true
     }
   }

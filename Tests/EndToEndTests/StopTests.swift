@@ -172,11 +172,12 @@ import Testing
     }
   }
 
-  @Test(arguments: [SIGHUP, SIGUSR2]) func `other signals do not end the server`(number: Int32) throws {
+  @Test(arguments: [(SIGHUP, "reading again"), (SIGUSR2, "does nothing")])
+  func `other signals do not end the server`(number: Int32, line: String) throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
       server.process.signal(number)
-      try server.process.errors.waitForText("does nothing")
+      try server.process.errors.waitForText(line)
       #expect(try server.run(["status"]).exit == .code(0))
       #expect(try server.stop() == .code(0))
     }

@@ -1,4 +1,5 @@
 import FaultMessages
+import Glibc
 import LogsClient
 
 /// A test's settings for its producer.
@@ -63,6 +64,7 @@ struct RunConfiguration {
   /// A producer with these settings, which reports anything that must not happen.
   func makeProducer(whenFull: LogProducerConfiguration.WhenFull, reportsDrops: Bool) throws -> LogProducer {
     var client = LogClientConfiguration(servers: [server], name: "faultproducer \(producer)")
+    client.caCertificateFile = getenv("LOGS_CA_CERT").map { String(cString: $0) }
     // Servers are away only for moments, or come back at a measured moment.
     client.backoff = Backoff(base: .milliseconds(20), cap: .milliseconds(300))
     client.connectTimeout = .seconds(2)

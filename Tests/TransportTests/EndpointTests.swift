@@ -43,9 +43,12 @@ import Testing
     #expect(error?.message.contains("\n") == false)
   }
 
-  @Test func `TLS is refused with its own reason`() {
-    let error = #expect(throws: TransportError.self) { try Endpoint("logs+tls://host") }
-    #expect(error?.code == .unsupported)
-    #expect(error?.message == "TLS is not supported yet (logs+tls://host); write logs://, on a network that you trust")
+  @Test(arguments: [
+    ("logs+tls://host", "logs+tls://host:5648"), ("logs+tls://[::1]:7000", "logs+tls://[::1]:7000"),
+  ])
+  func `TLS has a port of its own`(url: String, text: String) throws {
+    let endpoint = try Endpoint(url)
+    #expect(endpoint.isTLS)
+    #expect("\(endpoint)" == text)
   }
 }

@@ -8,9 +8,14 @@ enum ConnectionOptions {
   static let all = [
     Option(
       "server", form: "URL",
-      help: "logs://host[:port] or logs+unix:///path; several, separated by commas, are tried in turn"),
+      help:
+        "logs[+tls]://host[:port] or logs+unix:///path; several, separated by commas, are tried in turn"
+    ),
     Option("token", form: "TOKEN", help: "what proves your rights to the server; better kept in $LOGS_TOKEN or a file"),
     Option("token-file", form: "FILE", help: "the file that holds the token"),
+    Option("ca-cert", form: "FILE", help: "the CAs to trust instead of the system's, for a server with TLS"),
+    Option("cert", form: "FILE", help: "your certificate, for a server that wants one; needs --key"),
+    Option("key", form: "FILE", help: "the key of your certificate"),
     Option(
       "retry-for", form: "TIME",
       help: "give up after 30s, 5m, ... without an answer (default 0: at once; push, follow, spool drain: never)"),
@@ -34,6 +39,9 @@ enum ConnectionOptions {
       configuration.servers = servers.split(separator: ",").map(String.init)
     }
     configuration.token = try token(arguments)
+    configuration.caCertificateFile = arguments.value("ca-cert") ?? Terminal.environment("LOGS_CA_CERT")
+    configuration.certificateFile = arguments.value("cert") ?? Terminal.environment("LOGS_CERT")
+    configuration.keyFile = arguments.value("key") ?? Terminal.environment("LOGS_KEY")
     // Somebody is watching: a server that is back should be noticed soon.
     configuration.backoff.cap = .seconds(5)
     configuration.reconnectDeadline = patience

@@ -13,8 +13,8 @@ extension ClientCore {
     case .connect(let attempt):
       board.set(.connecting(attempt: attempt))
       phase = .connecting(
-        Connector.connect(to: endpoints[plan.server], on: loop, timeout: configuration.connectTimeout) { result in
-          self.connected(result)
+        Connector.connect(to: endpoints[plan.server], on: loop, tls: tls, timeout: configuration.connectTimeout) {
+          self.connected($0)
         })
     case .wait(let time, let delay):
       if let error { board.set(.waiting(for: delay, because: error)) }

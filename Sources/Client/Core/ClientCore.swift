@@ -40,6 +40,7 @@ actor ClientCore {
 
   let configuration: LogClientConfiguration
   let endpoints: [Endpoint]
+  let tls: TLSContext?
   let board: StateBoard
   let budget: SendBudget
   /// Fires when batches that were refused for now are due.
@@ -73,11 +74,13 @@ actor ClientCore {
   var isCancelled = false
 
   init(
-    loop: EventLoop, configuration: LogClientConfiguration, endpoints: [Endpoint], board: StateBoard, budget: SendBudget
+    loop: EventLoop, configuration: LogClientConfiguration, endpoints: [Endpoint], tls: TLSContext?,
+    board: StateBoard, budget: SendBudget
   ) {
     self.loop = loop
     self.configuration = configuration
     self.endpoints = endpoints
+    self.tls = tls
     self.board = board
     self.budget = budget
     random = configuration.random

@@ -181,7 +181,8 @@ package struct ConfigurationReader: Sendable {
       SIGTERM and SIGINT stop it: nothing new is accepted, what is in flight is committed and acknowledged, and clients
       have --drain-timeout to disconnect. Another one within 1 s counts as the same; one after that cuts off the wait
       for clients, and one more ends the process at once. None of them loses anything acknowledged. SIGUSR1 has the
-      segment that is written to end and be sealed, unless it is empty. SIGHUP and SIGUSR2 do nothing.
+      segment that is written to end and be sealed, unless it is empty. SIGHUP has certificate, key and client CA
+      read again; SIGUSR2 does nothing.
       --seal does not serve: it has everything stored in the data directory sealed, by the server that uses the
       directory or else by itself, and ends; logs seal DIR is the same.
       Exit codes: 0 stopped, 1 failed, 2 wrong usage.

@@ -7,6 +7,11 @@ package import LogsWire
 package struct ServerConfiguration: Sendable {
   package var dataDirectory = "./logs-data"
   package var endpoints: [Endpoint] = [.tcp(host: "127.0.0.1", port: Endpoint.defaultPort)]
+  /// The server's certificate and key, and the CA that clients need a certificate of.
+  package var tls = TLSFiles()
+  /// Whether plain text, or everything to everybody, is meant to be open to other machines.
+  package var isPlainAllowed = false
+  package var isOpenAllowed = false
   /// Event-loop threads. The other half of the cores is for the writer, the readers and the system (decision 20).
   package var shardCount = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)) / 2)
   package var readerThreadCount = 2

@@ -7,8 +7,8 @@ internal import LogsWire
 /// configuration file (`segment-age = 1h`).
 struct Setting: Sendable {
   let name: String
-  /// What a value looks like.
-  let form: String
+  /// What a value looks like; nil for a flag that needs none, and takes yes or no elsewhere.
+  let form: String?
   /// What joins the values of a setting that may come several times; nil for others.
   var separator: String?
   let help: String
@@ -25,7 +25,7 @@ struct Setting: Sendable {
 
   static func named(_ name: String) -> Setting? { all.first { $0.name == name } }
 
-  static let all = general + retention
+  static let all = listening + general + retention
 
   private static let general: [Setting] = [
     Setting(
@@ -34,38 +34,6 @@ struct Setting: Sendable {
         if text.isEmpty { throw SettingError("needs a directory") }
         configuration.dataDirectory = text
       }, read: { $0.dataDirectory }),
-    Setting(
-      name: "listen", form: "HOST:PORT,...", separator: ",",
-      help:
-        "TCP addresses to listen on; a port alone is one of 127.0.0.1; port 0 takes a free one; 'none' for no TCP",
-      write: { text, configuration throws(SettingError) in
-        configuration.endpoints.removeAll { if case .tcp = $0 { true } else { false } }
-        if text == "none" { return }
-        var endpoints: [Endpoint] = []
-        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
-          do throws(TransportError) { endpoints.append(try Endpoint(listening: part)) } catch {
-            throw SettingError(error.message)
-          }
-        }
-        configuration.endpoints = endpoints + configuration.endpoints
-      },
-      read: { configuration in
-        let texts = configuration.endpoints.compactMap { endpoint -> String? in
-          if case .tcp = endpoint { String("\(endpoint)".dropFirst("logs://".count)) } else { nil }
-        }
-        return texts.isEmpty ? "none" : texts.joined(separator: ",")
-      }),
-    Setting(
-      name: "listen-unix", form: "PATH", help: "a Unix socket to listen on",
-      write: { text, configuration throws(SettingError) in
-        configuration.endpoints.removeAll { if case .unix = $0 { true } else { false } }
-        if text.isEmpty { return }
-        configuration.endpoints.append(.unix(path: text))
-      },
-      read: { configuration in
-        for case .unix(let path) in configuration.endpoints { return path }
-        return ""
-      }),
     count("shards", "event-loop threads", 1...256, \.shardCount),
     count("reader-threads", "threads that read segments for followers", 1...64, \.readerThreadCount),
     count("connections", "open connections", 1...1_000_000, \.connectionCountMax),
@@ -119,7 +87,28 @@ struct Setting: Sendable {
     duration("seal-timeout", "how long --seal waits until everything is sealed", \.sealDurationMax),
   ]
 
-  private typealias Path<Value> = any WritableKeyPath<ServerConfiguration, Value> & Sendable
+  typealias Path<Value> = any WritableKeyPath<ServerConfiguration, Value> & Sendable
+
+  /// A file that need not be given.
+  static func file(_ name: String, _ help: String, _ path: Path<String?>) -> Setting {
+    Setting(
+      name: name, form: "FILE", help: help,
+      write: { text, configuration throws(SettingError) in configuration[keyPath: path] = text.isEmpty ? nil : text },
+      read: { $0[keyPath: path] ?? "" })
+  }
+
+  /// Something that is done or not: as a flag it needs no value.
+  static func toggle(_ name: String, _ help: String, _ path: Path<Bool>) -> Setting {
+    Setting(
+      name: name, form: nil, help: help,
+      write: { text, configuration throws(SettingError) in
+        switch text {
+        case "", "yes", "true", "1": configuration[keyPath: path] = true
+        case "no", "false", "0": configuration[keyPath: path] = false
+        default: throw SettingError("takes yes or no, not '\(text)'")
+        }
+      }, read: { $0[keyPath: path] ? "yes" : "no" })
+  }
 
   private static func count(_ name: String, _ help: String, _ range: ClosedRange<Int>, _ path: Path<Int>) -> Setting {
     Setting(

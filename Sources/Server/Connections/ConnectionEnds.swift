@@ -11,6 +11,8 @@ final class ConnectionEnds: Sendable {
     case unread
     /// It accepted no output.
     case stalled
+    /// TLS could not be established, or broke.
+    case tls
 
     var description: String {
       switch self {
@@ -18,6 +20,7 @@ final class ConnectionEnds: Sendable {
       case .endedByClient: "ended by the client"
       case .unread: "answers left unread"
       case .stalled: "no output taken"
+      case .tls: "TLS failed"
       }
     }
   }

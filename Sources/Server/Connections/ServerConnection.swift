@@ -194,6 +194,7 @@ extension ServerConnection: ConnectionHandler, SocketClient {
   }
 
   func closed(_ connection: Connection, reason: CloseReason) {
+    if case .failed(let error) = reason, error.code == .tls { note(error.message, .tls) }
     session.close()
     forgetRequests()
     core.forget(self)

@@ -68,6 +68,8 @@ extension LoopTimer: DelayedCall {}
 /// What all shards share.
 struct ServerContext: Sendable {
   let configuration: ServerConfiguration
+  /// nil without TLS.
+  var certificates: Certificates?
   let store: Store
   let counters: Counters
   /// The memory of all waiting output.

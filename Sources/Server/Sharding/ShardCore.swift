@@ -102,8 +102,10 @@ extension ShardCore {
   }
 
   /// Adopts a client, of the kind that its listener is for.
-  func adopt(_ socket: AcceptedSocket, as kind: any SocketClient.Type) {
-    let connection = Connection(adopting: socket, on: shard.loop, meter: output)
+  ///
+  /// - Parameter tls: nil for plain text.
+  func adopt(_ socket: AcceptedSocket, as kind: any SocketClient.Type, tls: TLSContext? = nil) {
+    let connection = Connection(adopting: socket, on: shard.loop, meter: output, tls: tls)
     counters.acceptedConnections.add(1)
     guard counters.connections.current < configuration.connectionCountMax else {
       counters.refusedConnections.add(1)

@@ -20,6 +20,7 @@ extension Connection {
       }
     }
     guard let isAdded = readEvent?.add(), isAdded else { return finish(.failed(failure(.last))) }
+    if channel?.hasInput == true { readEvent?.fire() }
   }
 
   /// Reads once and delivers the bytes. Returns how many there were; 0 if there are none now.
@@ -29,6 +30,8 @@ extension Connection {
     case .bytes(let count):
       bytesReceived += UInt64(count)
       lastReceived = loop.now
+      if count >= readByteCountMax, channel?.hasInput == true { readEvent?.fire() }
+      inputCame()
       switch phase {
       case .open:
         // The loop's buffer is reused only after this call.
@@ -37,11 +40,22 @@ extension Connection {
       case .closed: break
       }
       return count
-    case .nothing: break
+    case .nothing: inputCame()
+    case .waitsForOutput:
+      isReadWaitingForOutput = true
+      if let descriptor = channel?.descriptor, !isWaitingToWrite { waitToWrite(descriptor) }
     case .end: endInput()
     case .failed(let error): finish(.failed(failure(error)))
+    case .broken(let why): finish(.failed(failure(why)))
     }
     return 0
+  }
+
+  /// The peer has sent something: output may have waited for that.
+  private func inputCame() {
+    guard isWriteWaitingForInput else { return }
+    isWriteWaitingForInput = false
+    markDirty()
   }
 
   private func endInput() {
@@ -59,14 +73,18 @@ extension Connection {
   /// Writes as much as the socket takes, at the end of a turn or when it has room again.
   func flush() {
     isDirty = false
-    guard !isWaitingToWrite, let descriptor = channel?.descriptor else { return }
-    if !output.isEmpty, let written = channel?.write(&output) {
+    guard !isWaitingToWrite, !isWriteWaitingForInput, let descriptor = channel?.descriptor else { return }
+    if !output.isEmpty, let written = channel?.write(&output, through: &loop.recordBuffer) {
       switch written {
       case .took(let count):
         bytesSent += UInt64(count)
         lastProgress = loop.now
       case .wouldBlock: break
-      case .failed(let error): return outputFailed(error)
+      case .waitsForInput:
+        isWriteWaitingForInput = true
+        return
+      case .failed(let error): return outputFailed(failure(error))
+      case .broken(let why): return outputFailed(failure(why))
       }
     }
     if !output.isEmpty { waitToWrite(descriptor) }
@@ -85,6 +103,10 @@ extension Connection {
         guard let context = unsafe context else { return }
         let connection = unsafe Unmanaged<Connection>.fromOpaque(context).takeUnretainedValue()
         connection.isWaitingToWrite = false
+        if connection.isReadWaitingForOutput {
+          connection.isReadWaitingForOutput = false
+          _ = connection.readOnce()
+        }
         connection.flush()
       }
     }
@@ -94,17 +116,21 @@ extension Connection {
 
   /// The peer takes nothing any more. What it sent before is still delivered, within bounds, before the connection
   /// closes.
-  private func outputFailed(_ error: SystemError) {
+  private func outputFailed(_ error: TransportError) {
     var byteCount = 0
     while byteCount < Self.lastWordsByteCountMax, !isReadingPaused, !hasInputEnded, isOpen, handler != nil {
       let count = readOnce()
       guard count > 0 else { break }
       byteCount += count
     }
-    finish(.failed(failure(error)))
+    finish(.failed(error))
   }
 
   private func failure(_ error: SystemError) -> TransportError {
     TransportError("the connection to \(peer) broke", cause: error)
+  }
+
+  private func failure(_ failure: TLSFailure) -> TransportError {
+    TransportError(.tls, "TLS with \(peer) failed: \(failure.text)")
   }
 }

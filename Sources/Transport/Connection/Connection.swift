@@ -50,6 +50,9 @@ package final class Connection: LoopMember {
   var isDirty = false
   /// Whether the socket is full; then nothing is written until it has room.
   var isWaitingToWrite = false
+  // TLS may have to read before it can write, and the reverse.
+  var isWriteWaitingForInput = false
+  var isReadWaitingForOutput = false
   /// Whether a handler may be notified of the close.
   private var isCloseDue = false
   private var memberID: UInt64 = 0
@@ -64,19 +67,20 @@ package final class Connection: LoopMember {
   ///
   /// - Parameters:
   ///   - meter: counts the memory that output takes.
+  ///   - tls: the server's side of TLS; nil for plain text.
   ///   - userTimeout: how long TCP may fail to deliver output before the connection breaks.
   package convenience init(
-    adopting socket: AcceptedSocket, on loop: EventLoop, meter: OutputMeter? = nil,
+    adopting socket: AcceptedSocket, on loop: EventLoop, meter: OutputMeter? = nil, tls: TLSContext? = nil,
     userTimeout: Duration = TCPOptions.userTimeout
   ) {
     self.init(
       descriptor: socket.take(), peer: socket.peer, peerProcess: socket.process, loop: loop, meter: meter,
-      userTimeout: userTimeout)
+      tls: tls.map { ($0, nil) }, userTimeout: userTimeout)
   }
 
   init(
     descriptor: consuming Descriptor, peer: String, peerProcess: PeerProcess? = nil, loop: EventLoop,
-    meter: OutputMeter?, userTimeout: Duration
+    meter: OutputMeter?, tls: (context: TLSContext, server: TLSServerName?)? = nil, userTimeout: Duration
   ) {
     loop.requireOnLoop()
     output = OutputBuffer(meter: meter)
@@ -86,7 +90,11 @@ package final class Connection: LoopMember {
     lastReceived = loop.now
     lastProgress = loop.now
     TCPOptions.set(on: descriptor.number, userTimeout: userTimeout)
-    channel = ByteChannel(descriptor)
+    if let tls {
+      channel = ByteChannel(descriptor, tls.context, server: tls.server)
+    } else {
+      channel = ByteChannel(descriptor)
+    }
     memberID = loop.join(self)
     if loop.isStopping { finish(.loopStopped) }
   }
@@ -164,6 +172,12 @@ package final class Connection: LoopMember {
     isReadingPaused = false
     startReading()
   }
+
+  /// The common name of the peer's certificate, once bytes have come; nil if it has none.
+  package var peerName: String? { channel?.peerName }
+
+  /// Whether TLS resumed the session of an earlier connection.
+  package var isResumed: Bool { channel?.isResumed ?? false }
 
   /// Whether the connection still takes output and delivers input.
   package var isOpen: Bool {

@@ -103,10 +103,31 @@ internal import LogsWire
     return error.number == EAGAIN || error.number == EINTR ? .wouldBlock : .failed(error)
   }
 
+  /// Shows `body` the first bytes: those of the first block if they are `byteCount` or more, else as many of the first
+  /// blocks as there are up to that, copied into `buffer`. The buffer must not be empty.
+  func withFirstBytes<Result>(
+    atLeast byteCount: Int, gatheredIn buffer: inout ReadBuffer, _ body: (UnsafeRawBufferPointer) -> Result
+  ) -> Result {
+    var first = unsafe iovec()
+    guard unsafe evbuffer_peek(pointer, -1, nil, &first, 1) == 1 else { preconditionFailure("the buffer is empty") }
+    if unsafe first.iov_len >= min(byteCount, count) {
+      return unsafe body(UnsafeRawBufferPointer(start: first.iov_base, count: Int(first.iov_len)))
+    }
+    let copiedByteCount = unsafe buffer.withBytes(from: 0, atMost: byteCount) {
+      unsafe Int(evbuffer_copyout(pointer, $0, $1))
+    }
+    return unsafe body(buffer.bytes(copiedByteCount))
+  }
+
+  /// Removes the first bytes, which were written.
+  mutating func remove(_ byteCount: Int) {
+    precondition(unsafe evbuffer_drain(pointer, byteCount) == 0, "an output buffer is never frozen")
+    forget(byteCount)
+  }
+
   /// Removes all bytes.
   mutating func removeAll() {
-    precondition(unsafe evbuffer_drain(pointer, count) == 0, "an output buffer is never frozen")
-    forget(count)
+    remove(count)
   }
 
   /// `evbuffer` no longer needs the first bytes.

@@ -11,6 +11,9 @@ internal import CEvent
   /// Starts waiting. Returns whether it worked (`errno` says why not).
   func add() -> Bool { unsafe event_add(pointer, nil) == 0 }
 
+  /// Has the callback run in the next turn, as if the descriptor were ready.
+  func fire() { unsafe event_active(pointer, EV_READ, 0) }
+
   /// Stops waiting; `add` starts again.
   func remove() { unsafe _ = event_del(pointer) }
 }

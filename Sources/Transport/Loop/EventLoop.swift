@@ -34,6 +34,8 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
   private var alarmEvent: Event?
   var timers: TimerQueue
   var readBuffer = ReadBuffer()
+  /// Where small pieces of output are gathered to be encrypted together.
+  var recordBuffer = ReadBuffer()
   private var works: [Inbox.Work] = []
   private var turnTime: MonotonicTime?
   private var members: [UInt64: any LoopMember] = [:]

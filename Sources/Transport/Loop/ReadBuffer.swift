@@ -1,7 +1,8 @@
 internal import Glibc
 internal import LogsWire
 
-/// The memory that all sockets of a loop are read into, one after the other.
+/// The memory that all sockets of a loop are read into, one after the other. Small pieces of output are gathered in
+/// another one.
 @safe struct ReadBuffer: ~Copyable {
   static let byteCount = 64 << 10
 
@@ -17,6 +18,14 @@ internal import LogsWire
   /// The result of `read(2)`.
   mutating func read(from descriptor: Int32, atMost limit: Int = byteCount) -> Int {
     unsafe Glibc.read(descriptor, base, min(limit, Self.byteCount))
+  }
+
+  /// Has `body` write into the place from `offset` to `limit`.
+  mutating func withBytes<Result>(
+    from offset: Int, atMost limit: Int, _ body: (UnsafeMutableRawPointer, Int) -> Result
+  ) -> Result {
+    precondition(0 <= offset && offset < Self.byteCount, "the place lies in the buffer")
+    return unsafe body(base + offset, min(limit, Self.byteCount) - offset)
   }
 
   /// The first `count` bytes, valid until the next read.

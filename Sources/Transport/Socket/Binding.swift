@@ -9,8 +9,9 @@ struct Binding: ~Copyable {
 
   consuming func takeSocket() -> Descriptor { socket }
 
-  static func tcp(host: String, port: UInt16, backlog: Int32) throws(TransportError) -> Binding {
-    let asked = Endpoint.tcp(host: host, port: port)
+  /// - Parameter asked: a host and port.
+  static func tcp(_ asked: Endpoint, backlog: Int32) throws(TransportError) -> Binding {
+    guard let (host, port) = asked.hostAndPort else { preconditionFailure("it is a host and port") }
     var failure = TransportError(.nameNotFound, "cannot listen on \(asked): the host \(host) has no address")
     for address in try SocketAddress.resolve(host: host, port: port, flags: AI_PASSIVE) {
       do throws(SystemError) {
@@ -18,7 +19,9 @@ struct Binding: ~Copyable {
         try socket.allowAddressReuse()
         try socket.bind(to: address)
         try socket.listen(backlog: backlog)
-        let bound = Endpoint.tcp(host: host, port: try SocketAddress.local(of: socket.number).port)
+        let boundPort = try SocketAddress.local(of: socket.number).port
+        let bound: Endpoint =
+          asked.isTLS ? .tls(host: host, port: boundPort) : .tcp(host: host, port: boundPort)
         return Binding(socket: socket, endpoint: bound, file: nil)
       } catch {
         failure = TransportError("cannot listen on \(asked)", cause: error, advice: advice(error, port: port))

@@ -6,6 +6,7 @@ internal import LogsWire
 /// An attempt to connect. Bound to its loop's thread.
 package final class ConnectAttempt: LoopMember {
   private let endpoint: Endpoint
+  private let tls: TLSContext?
   private let loop: EventLoop
   private let userTimeout: Duration
   private let resolve: Resolve
@@ -20,12 +21,13 @@ package final class ConnectAttempt: LoopMember {
   private var memberID: UInt64 = 0
 
   init(
-    endpoint: Endpoint, loop: EventLoop, timeout: Duration, userTimeout: Duration = TCPOptions.userTimeout,
-    resolve: @escaping Resolve = ConnectAttempt.resolve,
+    endpoint: Endpoint, loop: EventLoop, tls: TLSContext? = nil, timeout: Duration,
+    userTimeout: Duration = TCPOptions.userTimeout, resolve: @escaping Resolve = ConnectAttempt.resolve,
     completion: @escaping (Result<Connection, TransportError>) -> Void
   ) {
     loop.requireOnLoop()
     self.endpoint = endpoint
+    self.tls = tls
     self.loop = loop
     self.userTimeout = userTimeout
     self.resolve = resolve
@@ -65,7 +67,7 @@ package final class ConnectAttempt: LoopMember {
     }
     switch endpoint {
     case .unix(let path): answer(Self.result { () throws(TransportError) in [try SocketAddress.unix(path: path)] })
-    case .tcp(let host, let port):
+    case .tcp(let host, let port), .tls(let host, let port):
       let numeric = Self.result { () throws(TransportError) in
         try SocketAddress.resolve(host: host, port: port, flags: AI_NUMERICHOST)
       }
@@ -149,7 +151,14 @@ package final class ConnectAttempt: LoopMember {
 
   private func succeed(_ socket: consuming Descriptor, _ address: SocketAddress) {
     let peer = address.family == AF_UNIX ? endpoint.description : address.description
-    finish(.success(Connection(descriptor: socket, peer: peer, loop: loop, meter: nil, userTimeout: userTimeout)))
+    var side: (TLSContext, TLSServerName?)?
+    if case .tls(let host, let port) = endpoint {
+      guard let tls else { preconditionFailure("TLS is connected to with its context") }
+      side = (tls, TLSServerName(host: host, port: port))
+    }
+    finish(
+      .success(
+        Connection(descriptor: socket, peer: peer, loop: loop, meter: nil, tls: side, userTimeout: userTimeout)))
   }
 
   private func timedOut(_ timeout: Duration) {

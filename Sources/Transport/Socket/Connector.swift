@@ -11,14 +11,17 @@ package enum Connector {
   /// soon as one fails, or in parallel after 250 ms. The first to connect wins.
   ///
   /// - Parameters:
+  ///   - tls: needed for an endpoint with TLS. The handshake comes with the first bytes, after the completion.
   ///   - timeout: for everything, including the name lookup.
   ///   - userTimeout: as in `Connection.init(adopting:on:userTimeout:)`.
   /// - Returns: the attempt, which need not be kept.
   @discardableResult
   package static func connect(
-    to endpoint: Endpoint, on loop: EventLoop, timeout: Duration, userTimeout: Duration = TCPOptions.userTimeout,
+    to endpoint: Endpoint, on loop: EventLoop, tls: TLSContext? = nil, timeout: Duration,
+    userTimeout: Duration = TCPOptions.userTimeout,
     then completion: @escaping (Result<Connection, TransportError>) -> Void
   ) -> ConnectAttempt {
-    ConnectAttempt(endpoint: endpoint, loop: loop, timeout: timeout, userTimeout: userTimeout, completion: completion)
+    ConnectAttempt(
+      endpoint: endpoint, loop: loop, tls: tls, timeout: timeout, userTimeout: userTimeout, completion: completion)
   }
 }

@@ -1,11 +1,11 @@
 internal import Glibc
 
 extension Endpoint {
-  private static let forms = "logs://host[:port] or logs+unix:///path/to/socket"
+  private static let forms = "logs://host[:port], logs+tls://host[:port] or logs+unix:///path/to/socket"
 
-  /// Parses `logs://host[:port]` or `logs+unix:///path`. IPv6 addresses are in brackets.
+  /// Parses `logs://host[:port]`, `logs+tls://host[:port]` or `logs+unix:///path`. IPv6 addresses are in brackets.
   ///
-  /// - Throws: `invalidEndpoint`, which says what to write instead; `unsupported` for TLS.
+  /// - Throws: `invalidEndpoint`, which says what to write instead.
   package init(_ url: String) throws(TransportError) {
     guard let separator = url.firstRange(of: "://") else {
       let example = url.isEmpty || url.utf8.contains(UInt8(ascii: "/")) ? Self.forms : "logs://\(url)"
@@ -13,16 +13,18 @@ extension Endpoint {
     }
     let rest = url[separator.upperBound...]
     switch url[..<separator.lowerBound].lowercased() {
-    case "logs": self = try Self.tcp(url, rest)
+    case "logs":
+      let (host, port) = try Self.hostAndPort(url, rest, defaultPort: Self.defaultPort)
+      self = .tcp(host: host, port: port)
+    case "logs+tls":
+      let (host, port) = try Self.hostAndPort(url, rest, defaultPort: Self.defaultTLSPort)
+      self = .tls(host: host, port: port)
     case "logs+unix":
       guard rest.utf8.first == UInt8(ascii: "/"), rest.utf8.count > 1 else {
         throw Self.invalid(url, "has no absolute path", "logs+unix:///path/to/socket")
       }
       guard !rest.utf8.contains(0) else { throw Self.invalid(url, "has a zero byte in its path", Self.forms) }
       self = .unix(path: String(rest))
-    case "logs+tls":
-      throw TransportError(
-        .unsupported, "TLS is not supported yet (\(url)); write logs://, on a network that you trust")
     case let scheme: throw Self.invalid(url, "has the unknown scheme \(scheme)", Self.forms)
     }
   }
@@ -31,7 +33,9 @@ extension Endpoint {
     TransportError(.invalidEndpoint, "the URL \"\(url)\" \(what); write \(example)")
   }
 
-  private static func tcp(_ url: String, _ text: Substring) throws(TransportError) -> Endpoint {
+  private static func hostAndPort(
+    _ url: String, _ text: Substring, defaultPort: UInt16
+  ) throws(TransportError) -> (host: String, port: UInt16) {
     // People and tools add a slash at the end out of habit.
     let authority = text.utf8.last == UInt8(ascii: "/") ? text.dropLast() : text
     if let odd = authority.unicodeScalars.first(where: { "/?#@ ".unicodeScalars.contains($0) }) {
@@ -69,15 +73,11 @@ extension Endpoint {
           host.isEmpty ? "logs://localhost, or logs://0.0.0.0 to listen everywhere" : "logs://host[:port]")
       }
     }
-    return .tcp(host: String(host), port: try number(url, port))
-  }
-
-  private static func number(_ url: String, _ text: Substring?) throws(TransportError) -> UInt16 {
-    guard let text else { return defaultPort }
-    guard text.utf8.allSatisfy(isDigit), let port = UInt16(text) else {
-      throw invalid(url, "has the port \"\(text)\"", "a number up to 65535, or none for \(defaultPort)")
+    guard let port else { return (String(host), defaultPort) }
+    guard port.utf8.allSatisfy(isDigit), let number = UInt16(port) else {
+      throw invalid(url, "has the port \"\(port)\"", "a number up to 65535, or none for \(defaultPort)")
     }
-    return port
+    return (String(host), number)
   }
 
   private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }

@@ -1,18 +1,34 @@
-/// Where a server listens and a client connects: a host and port, or the file of a Unix socket.
+/// Where a server listens and a client connects: a host and port, plain or with TLS, or the file of a Unix socket.
 package enum Endpoint: Hashable, Sendable {
   case tcp(host: String, port: UInt16)
+  case tls(host: String, port: UInt16)
   case unix(path: String)
 
   package static let defaultPort: UInt16 = 5647
+  package static let defaultTLSPort: UInt16 = 5648
+
+  /// nil for a Unix socket.
+  package var hostAndPort: (host: String, port: UInt16)? {
+    switch self {
+    case .tcp(let host, let port), .tls(let host, let port): (host, port)
+    case .unix: nil
+    }
+  }
+
+  package var isTLS: Bool { if case .tls = self { true } else { false } }
 }
 
 extension Endpoint: CustomStringConvertible {
   /// The URL, which `init(_:)` reads back.
   package var description: String {
     switch self {
-    case .tcp(let host, let port):
-      host.utf8.contains(UInt8(ascii: ":")) ? "logs://[\(host)]:\(port)" : "logs://\(host):\(port)"
+    case .tcp(let host, let port): "logs://\(Self.authority(host, port))"
+    case .tls(let host, let port): "logs+tls://\(Self.authority(host, port))"
     case .unix(let path): "logs+unix://\(path)"
     }
+  }
+
+  private static func authority(_ host: String, _ port: UInt16) -> String {
+    host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
   }
 }

@@ -69,7 +69,7 @@ package final class Listener: LoopMember {
     }
     let binding: Binding =
       switch endpoint {
-      case .tcp(let host, let port): try .tcp(host: host, port: port, backlog: backlog)
+      case .tcp, .tls: try .tcp(endpoint, backlog: backlog)
       case .unix(let path): try .unix(path: path, backlog: backlog)
       }
     return try Listener(loop: loop, binding: binding, recovery: recovery, notice: notice, accept: accept)

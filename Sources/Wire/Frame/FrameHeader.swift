@@ -35,6 +35,14 @@ struct FrameHeader {
     }?.name
   }
 
+  /// Whether it is the beginning of a record of TLS 1.0 to 1.3.
+  private static func isTLS(_ bytes: RawSpan) -> Bool {
+    let (type, version) = unsafe (
+      bytes.unsafeLoad(fromByteOffset: 0, as: UInt8.self), bytes.unsafeLoad(fromByteOffset: 1, as: UInt8.self)
+    )
+    return (20...23).contains(type) && version == 3
+  }
+
   /// Reads a header and verifies its check, so that its lengths can be trusted.
   ///
   /// - Parameter bodyByteCountMax: the limit that this side announced.
@@ -58,8 +66,10 @@ struct FrameHeader {
     if headerCheck != Self.headerCheck(of: bytes) {
       throw Refusal(
         .protocolViolation,
-        Self.foreign(bytes).map { "\($0) answers there, and no logsd: check host and port" }
-          ?? "the frame header's check does not fit: not this protocol, or damaged on the way (at byte 6)",
+        Self.isTLS(bytes)
+          ? "the other side speaks TLS there: connect with logs+tls://, or to a port without TLS"
+          : Self.foreign(bytes).map { "\($0) answers there, and no logsd: check host and port" }
+            ?? "the frame header's check does not fit: not this protocol, or damaged on the way (at byte 6)",
         isRetryable: true)
     }
     if bodyLength > bodyByteCountMax {

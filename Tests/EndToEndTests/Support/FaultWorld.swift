@@ -43,6 +43,7 @@ final class FaultWorld {
     let shardCount = Int.random(in: 1...2, using: &self.random)
     let server = try TestServer(
       scene, ["--segment-bytes", "1M", "--heartbeat", "300ms", "--shards", "\(shardCount)"],
+      transport: Bool.random(using: &self.random) ? .tls : .unix,
       environment: bug.map { ["LOGSD_PLANTED_BUG": $0] } ?? [:])
     self.server = server
     producers = try (1...Self.producerCount).map { try FaultyProducer($0, server) }

@@ -9,6 +9,7 @@ final class FaultyProducer {
   let link: FaultyProxy
   private let scene: Scene
   private let spool: String
+  private let clientEnvironment: [String: String]
   private var stream = ""
   private var last = 0
   private(set) var process: ChildProcess?
@@ -18,6 +19,7 @@ final class FaultyProducer {
   init(_ number: Int, _ server: TestServer) throws {
     self.number = number
     scene = server.scene
+    clientEnvironment = server.clientEnvironment
     link = try FaultyProxy.start(server, [])
     spool = server.scene.path("spool-\(number)")
   }
@@ -37,7 +39,7 @@ final class FaultyProducer {
         "hand", "server=\(link.url)", "stream=\(stream)", "spool=\(spool)", "producer=\(self.number)", "from=\(number)",
         "last=\(last)", "pieces=\(Int.random(in: 1...60, using: &random))",
         "pause=\(Int.random(in: 0...4, using: &random))", "seed=\(UInt32.random(in: .min ... .max, using: &random))",
-      ])
+      ], environment: clientEnvironment)
   }
 
   /// Waits until it has written that many more lines, or has ended.

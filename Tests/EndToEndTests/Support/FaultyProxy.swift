@@ -49,7 +49,7 @@ final class FaultyProxy: Sendable {
   private init(_ upstream: String, _ faults: [Fault], _ listener: Int32, _ port: UInt16) {
     self.upstream = upstream
     self.listener = listener
-    url = "logs://127.0.0.1:\(port)"
+    url = "\(upstream.hasPrefix("logs+tls") ? "logs+tls" : "logs")://127.0.0.1:\(port)"
     state = Monitor(State(faults: faults))
   }
 

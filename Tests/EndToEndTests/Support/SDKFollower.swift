@@ -12,6 +12,7 @@ final class SDKFollower: FaultyFollower, @unchecked Sendable {
   let link: FaultyProxy
   let outlivesKills = false
   private let condition = NSCondition()
+  private let authority: String?
   private var reads: [DeliveryChecker.Read] = []
   private var problems: [String] = []
   /// Connections that it gave up because their data was wrong.
@@ -23,12 +24,14 @@ final class SDKFollower: FaultyFollower, @unchecked Sendable {
   init(_ name: String, _ server: TestServer) throws {
     self.name = name
     link = try FaultyProxy.start(server, [])
+    authority = server.clientEnvironment["LOGS_CA_CERT"]
   }
 
   func begin(_ stream: String) throws {
     condition.withLock { (reads, problems, distrusted, isOver) = ([], [], [], false) }
     corruptedCountAtBeginning = link.corruptedCount
     var configuration = LogClientConfiguration(servers: [link.url], name: name)
+    configuration.caCertificateFile = authority
     configuration.backoff = Backoff(base: .milliseconds(20), cap: .milliseconds(300))
     configuration.connectTimeout = .seconds(2)
     let client = try LogClient(configuration)

@@ -8,6 +8,7 @@ final class TestServer: @unchecked Sendable {
   enum Transport {
     case unix
     case tcp
+    case tls
   }
 
   let scene: Scene
@@ -15,8 +16,12 @@ final class TestServer: @unchecked Sendable {
   private(set) var process: ChildProcess
   /// Where clients connect.
   private(set) var url: String
+  /// Where `RawClient` connects, which speaks no TLS.
+  private let plainURL: String?
   private let flags: [String]
   private let environment: [String: String]
+  /// What its clients need to know.
+  let clientEnvironment: [String: String]
 
   /// Starts the server and waits until it accepts connections.
   init(
@@ -25,14 +30,24 @@ final class TestServer: @unchecked Sendable {
   ) throws {
     self.scene = scene
     self.data = data ?? scene.path("\(name).data")
-    self.flags = flags
     self.environment = environment
+    var allFlags = flags
+    var clientEnvironment: [String: String] = [:]
+    var plainURL: String?
     switch transport {
     case .unix: url = Self.unixURL(scene, name: name)
     case .tcp: url = "logs://127.0.0.1:0"
+    case .tls:
+      url = "logs+tls://127.0.0.1:0"
+      plainURL = Self.unixURL(scene, name: name)
+      allFlags += ["--listen-unix", "\(scene.path(name)).sock"]
+      let certificates = try TestCertificates(scene)
+      allFlags += try certificates.serverFlags("localhost", "DNS:localhost,IP:127.0.0.1")
+      clientEnvironment = ["LOGS_CA_CERT": certificates.authority]
     }
-    process = try Self.spawn(scene, self.data, url, flags, environment)
-    url = try Self.ready(process)
+    (self.flags, self.clientEnvironment, self.plainURL) = (allFlags, clientEnvironment, plainURL)
+    process = try Self.spawn(scene, self.data, url, allFlags, environment)
+    url = try Self.ready(process, url)
   }
 
   /// Where a server of the scene will listen, for clients that start before it.
@@ -44,6 +59,8 @@ final class TestServer: @unchecked Sendable {
     let listen: [String]
     if url.hasPrefix("logs+unix://") {
       listen = ["--listen", "none", "--listen-unix", String(url.dropFirst("logs+unix://".count))]
+    } else if url.hasPrefix("logs+tls://") {
+      listen = ["--listen", "none", "--listen-tls", String(url.dropFirst("logs+tls://".count))]
     } else {
       listen = ["--listen", String(url.dropFirst("logs://".count))]
     }
@@ -52,11 +69,13 @@ final class TestServer: @unchecked Sendable {
       environment: ["LOGSD_DISK_MIN_FREE": "0"].merging(environment) { $1 })
   }
 
-  private static func ready(_ process: ChildProcess) throws -> String {
-    do { try process.output.waitForLines(1) } catch {
+  private static func ready(_ process: ChildProcess, _ url: String) throws -> String {
+    let isTLS = url.hasPrefix("logs+tls")
+    do { try process.output.waitForLines(isTLS ? 2 : 1) } catch {
       throw Failure("logsd did not become ready: \(error); stderr: \(Sample(process.errors.bytes))")
     }
-    return String(process.output.lines[0].dropFirst("ready ".count))
+    let line = process.output.lines.first { !isTLS || $0.hasPrefix("ready logs+tls") } ?? ""
+    return String(line.dropFirst("ready ".count))
   }
 
   var socketPath: String { String(url.dropFirst("logs+unix://".count)) }
@@ -64,7 +83,7 @@ final class TestServer: @unchecked Sendable {
   /// Starts the server again, with the same data at the same endpoint.
   func restart() throws {
     process = try Self.spawn(scene, data, url, flags, environment)
-    _ = try Self.ready(process)
+    _ = try Self.ready(process, url)
   }
 
   /// Starts the server and kills it before it may have become ready.
@@ -93,7 +112,8 @@ final class TestServer: @unchecked Sendable {
     input: ChildProcess.Input = .none, readsOutput: Bool = true, isTerminal: Bool = false
   ) throws -> ChildProcess {
     try scene.start(
-      Binaries.logs, words + ["--server", url ?? self.url], environment: environment, input: input,
+      Binaries.logs, words + ["--server", url ?? self.url],
+      environment: clientEnvironment.merging(environment) { $1 }, input: input,
       readsOutput: readsOutput, isTerminal: isTerminal)
   }
 
@@ -104,7 +124,8 @@ final class TestServer: @unchecked Sendable {
     // Behind -- there are operands only.
     var words = words
     words.insert(contentsOf: ["--server", url ?? self.url], at: words.firstIndex(of: "--") ?? words.count)
-    return try scene.run(Binaries.logs, words, environment: environment, input: input)
+    return try scene.run(
+      Binaries.logs, words, environment: clientEnvironment.merging(environment) { $1 }, input: input)
   }
 
   /// All that is stored of a stream, as `-o raw` prints it.
@@ -121,7 +142,7 @@ final class TestServer: @unchecked Sendable {
 
   /// A number from STAT.
   func fact(_ key: String) throws -> Int {
-    let client = try RawClient(url)
+    let client = try RawClient(plainURL ?? url)
     defer { client.close() }
     try client.handshake()
     return try client.fact(key)

@@ -9,7 +9,7 @@ final class Peer {
 
   init(_ endpoint: Endpoint) {
     switch endpoint {
-    case .tcp(_, let port):
+    case .tcp(_, let port), .tls(_, let port):
       descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
       var address = sockaddr_in()
       address.sin_family = sa_family_t(AF_INET)

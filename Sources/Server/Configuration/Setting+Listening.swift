@@ -1,0 +1,61 @@
+internal import LogsTransport
+
+/// Where the server listens, and how it proves who it is.
+extension Setting {
+  static let listening: [Setting] = [
+    endpoints(
+      "listen",
+      "TCP addresses to listen on; a port alone is one of 127.0.0.1; port 0 takes a free one; 'none' for none",
+      make: { Endpoint.tcp(host: $0, port: $1) }, isOne: { if case .tcp = $0 { true } else { false } }),
+    endpoints(
+      "listen-tls", "the same with TLS, usually on port \(Endpoint.defaultTLSPort); needs --tls-cert and --tls-key",
+      make: { Endpoint.tls(host: $0, port: $1) }, isOne: \.isTLS),
+    Setting(
+      name: "listen-unix", form: "PATH", help: "a Unix socket to listen on",
+      write: { text, configuration throws(SettingError) in
+        configuration.endpoints.removeAll { if case .unix = $0 { true } else { false } }
+        if text.isEmpty { return }
+        configuration.endpoints.append(.unix(path: text))
+      },
+      read: { configuration in
+        for case .unix(let path) in configuration.endpoints { return path }
+        return ""
+      }),
+    file("tls-cert", "the server's certificate and those between it and its CA, in PEM form", \.tls.certificate),
+    file("tls-key", "the key of the certificate, in PEM form without a passphrase", \.tls.key),
+    file(
+      "tls-client-ca", "the CA, or several, of one of which each client with TLS needs a certificate",
+      \.tls.authorities),
+    toggle(
+      "insecure-plain", "lets other machines connect without TLS: what they send can be read on the way",
+      \.isPlainAllowed),
+    toggle(
+      "insecure-open", "lets other machines connect without a token or certificate: everybody may do everything",
+      \.isOpenAllowed),
+  ]
+
+  private static func endpoints(
+    _ name: String, _ help: String, make: @escaping @Sendable (String, UInt16) -> Endpoint,
+    isOne: @escaping @Sendable (Endpoint) -> Bool
+  ) -> Setting {
+    Setting(
+      name: name, form: "HOST:PORT,...", separator: ",", help: help,
+      write: { text, configuration throws(SettingError) in
+        configuration.endpoints.removeAll(where: isOne)
+        if text == "none" { return }
+        var endpoints: [Endpoint] = []
+        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+          do throws(TransportError) { endpoints.append(try Endpoint(listening: part, make)) } catch {
+            throw SettingError(error.message)
+          }
+        }
+        configuration.endpoints = endpoints + configuration.endpoints
+      },
+      read: { configuration in
+        let texts = configuration.endpoints.filter(isOne).compactMap { endpoint in
+          "\(endpoint)".split(separator: "/").last.map(String.init)
+        }
+        return texts.isEmpty ? "none" : texts.joined(separator: ",")
+      })
+  }
+}
