@@ -69,7 +69,7 @@ let package = Package(
     library("Transport", uses: ["CEvent", "COpenSSL", "LogsSystem", "LogsWire"]),
     library("Disk", uses: ["CSQLite", "LogsSystem", "LogsWire"]),
     library("Store", uses: ["LogsDisk", "LogsSystem", "LogsWire"]),
-    library("Server", uses: ["LogsStore", "LogsSystem", "LogsText", "LogsTransport", "LogsWire"]),
+    library("Server", uses: ["COpenSSL", "LogsStore", "LogsSystem", "LogsText", "LogsTransport", "LogsWire"]),
     library("Client", uses: ["LogsDisk", "LogsSystem", "LogsText", "LogsTransport", "LogsWire"]),
     library("Foundation", uses: ["LogsClient"]),
     library("CLI", uses: ["LogsClient", "LogsSystem", "LogsText", "LogsTransport", "LogsWire"]),

@@ -254,10 +254,7 @@ extension LogClientConfiguration {
         .invalidConfiguration,
         "the client's name has \(name.utf8.count) bytes; the limit is \(Limits.clientNameByteCountMax)")
     }
-    if let token, token.utf8.count > Limits.tokenByteCountMax {
-      throw LogError(
-        .invalidConfiguration, "the token has \(token.utf8.count) bytes; the limit is \(Limits.tokenByteCountMax)")
-    }
+    try Self.check(token: token ?? "")
     if followCreditByteCount < Self.followCreditByteCountMin {
       throw LogError(
         .invalidConfiguration,
@@ -268,6 +265,25 @@ extension LogClientConfiguration {
       do { endpoints.append(try Endpoint(server)) } catch { throw LogError(.invalidConfiguration, error.message) }
     }
     return endpoints
+  }
+
+  fileprivate static func check(token: String) throws(LogError) {
+    guard token.utf8.count <= Limits.tokenByteCountMax else {
+      throw LogError(
+        .invalidConfiguration, "the token has \(token.utf8.count) bytes; the limit is \(Limits.tokenByteCountMax)")
+    }
+  }
+
+  /// The token for the next connection; empty for none.
+  func currentToken() throws(LogError) -> String {
+    guard let tokenProvider else { return token ?? "" }
+    let token: String
+    do { token = try tokenProvider() ?? "" } catch {
+      // It may be in the middle of being renewed.
+      throw LogError(.unreachable, "there is no token to connect with: \(error)", isRetryable: true)
+    }
+    try Self.check(token: token)
+    return token
   }
 
   /// What connections with TLS share; nil if no server has it.

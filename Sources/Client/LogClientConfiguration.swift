@@ -1,12 +1,15 @@
 /// Which servers to connect to, and how.
 public struct LogClientConfiguration: Sendable {
-  /// URLs, `logs://host[:port]`, `logs+tls://host[:port]` or `logs+unix:///path`, of servers with the same data; they are
-  /// tried in turn.
+  /// URLs, `logs://host[:port]`, `logs+tls://host[:port]` or `logs+unix:///path`, of servers with the same data;
+  /// they are tried in turn.
   public var servers: [String]
   /// The token that proves the client's rights to the server; nil for none. At most 4,096 bytes.
   public var token: String?
-  /// For servers with TLS: PEM files of the CAs to trust instead of the system's, and of the client's own certificate and
-  /// its key; nil for none.
+  /// Returns the token for each connection, instead of `token`; nil for none. So a token that was renewed is used
+  /// without a restart. Called on the client's thread: it must not take long.
+  public var tokenProvider: (@Sendable () throws -> String?)?
+  /// For servers with TLS: PEM files of the CAs to trust instead of the system's, and of the client's own certificate
+  /// and its key; nil for none.
   public var caCertificateFile: String?
   public var certificateFile: String?
   public var keyFile: String?

@@ -17,6 +17,9 @@ package enum Daemon {
 
   package static func run(arguments: [String]) async -> Int32 {
     CrashReport.prepare(program: "logsd", advice: Self.crashAdvice)
+    if arguments.first == "token" {
+      return TokenCommand.run(Array(arguments.dropFirst()), environment: Environment.variables)
+    }
     let reader: ConfigurationReader
     do { reader = try ConfigurationReader(arguments: arguments, environment: Environment.variables) } catch {
       Output.write("logsd: \(PrintableText.escaped(error.description))", to: STDERR_FILENO)
@@ -57,14 +60,6 @@ package enum Daemon {
     }
     await signals.stop(server)
     for endpoint in server.endpoints {
-      if endpoint.isOpenToOthers {
-        log.line(
-          """
-          \(endpoint) is open to other machines, with no TLS and no token check: anyone who can reach it may read and \
-          append everything
-          """
-        )
-      }
       Output.write("ready \(endpoint)", to: STDOUT_FILENO)
     }
     switch await server.untilStopped() {

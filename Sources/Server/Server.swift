@@ -12,6 +12,7 @@ package final class Server: Sendable {
 
   private let configuration: ServerConfiguration
   private let certificates: Certificates?
+  private let access: AccessControl
   private let store: Store
   private let shards: [Shard]
   private let connectionEnds: ConnectionEnds
@@ -32,11 +33,13 @@ package final class Server: Sendable {
   }
 
   private init(
-    configuration: ServerConfiguration, certificates: Certificates?, store: Store, shards: [Shard],
+    configuration: ServerConfiguration, certificates: Certificates?, access: AccessControl, store: Store,
+    shards: [Shard],
     endpoints: [Endpoint], connectionEnds: ConnectionEnds, log: @escaping @Sendable (String) -> Void
   ) {
     self.configuration = configuration
     self.certificates = certificates
+    self.access = access
     self.store = store
     self.shards = shards
     self.endpoints = endpoints
@@ -57,11 +60,22 @@ package final class Server: Sendable {
     } catch { throw ServerError(error.message) }
     let router = CommitRouter()
     let store: Store
+    let access: AccessControl
     do { store = try Store.open(storeConfiguration(configuration, log: log), sink: router) } catch {
       throw ServerError(error.description)
     }
+    // The store has made the directory, and locked it.
+    do throws(SettingError) {
+      access = try AccessControl(
+        directory: configuration.dataDirectory, unixAllow: configuration.unixAllow,
+        certificateAllow: configuration.certificateAllow, log: log)
+      for warning in try Exposure(configuration, hasTokens: access.checksTokens).check() { log(warning) }
+    } catch {
+      store.close()
+      throw ServerError(error.description)
+    }
     let context = ServerContext(
-      configuration: configuration, certificates: certificates, store: store, counters: Counters(),
+      configuration: configuration, certificates: certificates, access: access, store: store, counters: Counters(),
       connectionEnds: ConnectionEnds(log: log),
       server: .random(), started: .now(), log: log)
     var shards: [Shard] = []
@@ -92,7 +106,8 @@ package final class Server: Sendable {
       throw ServerError(error.message)
     }
     let server = Server(
-      configuration: configuration, certificates: certificates, store: store, shards: shards, endpoints: endpoints,
+      configuration: configuration, certificates: certificates, access: access, store: store, shards: shards,
+      endpoints: endpoints,
       connectionEnds: context.connectionEnds, log: log)
     router.onFailure { server.stop(.storeFailed($0.description)) }
     return server
@@ -116,8 +131,9 @@ package final class Server: Sendable {
     return store
   }
 
-  /// Reads certificate, key and client CA again. Connections that exist go on.
+  /// Reads tokens, certificate, key and client CA again. Connections that exist go on, unless their token is gone.
   func reload() {
+    access.refresh()
     guard let certificates else { return }
     do throws(TransportError) {
       try certificates.reload()

@@ -7,13 +7,23 @@ internal import LogsWire
 extension ServerContext {
 
   /// What STAT answers (`spec/session.md`): keys are stable and end with their unit.
-  func facts() -> [ServerFact] {
-    return [
+  ///
+  /// - Parameter rights: without the right to read everything there are only the first few: sums over all streams would
+  ///   show something of those that may not be read.
+  func facts(for rights: Rights) -> [ServerFact] {
+    let general = [
       ServerFact("version", Version.server),
       ServerFact("uptime_seconds", MonotonicTime.now().nanoseconds(since: started) / 1_000_000_000),
+    ]
+    return rights.readsAll ? general + sums : general
+  }
+
+  private var sums: [ServerFact] {
+    [
       ServerFact("connections", counters.connections.current),
       ServerFact("accepted_connections_total", counters.acceptedConnections.current),
       ServerFact("refused_connections_total", counters.refusedConnections.current),
+      ServerFact("refused_tokens_total", counters.refusedTokens.current),
       ServerFact("subscriptions", counters.subscriptions.current),
       ServerFact("followed_streams", counters.followedStreams.current),
       ServerFact("delivered_entries_total", counters.deliveredEntries.current),

@@ -141,14 +141,19 @@ import Testing
     }
   }
 
-  @Test func `a mistyped variable ends logsd, and a server that is open to other machines warns about it`() throws {
+  @Test func `a mistyped variable ends logsd, and so does a door that is open to other machines by mistake`() throws {
     try Scene.play { scene in
       let typo = try scene.run(
         Binaries.logsd, ["--data", scene.path("data")], environment: ["LOGSD_LISEN": "127.0.0.1:0"])
       expect(typo, exit: 2, says: ["LOGSD_LISEN", "LOGSD_LISTEN"])
-      let open = try scene.start(Binaries.logsd, ["--data", scene.path("data"), "--listen", "0.0.0.0:0"])
+      let words = ["--data", scene.path("data"), "--listen", "0.0.0.0:0"]
+      expect(try scene.run(Binaries.logsd, words), exit: 1, says: ["without TLS", "--insecure-plain"])
+      let plain = words + ["--insecure-plain"]
+      expect(try scene.run(Binaries.logsd, plain), exit: 1, says: ["logsd token create", "--insecure-open"])
+      let open = try scene.start(Binaries.logsd, plain + ["--insecure-open"])
       try open.output.waitForLines(1)
-      try open.errors.waitForText("no token check")
+      try open.errors.waitForText("all that is sent can be read")
+      try open.errors.waitForText("everybody may append and read")
       let closed = try scene.start(Binaries.logsd, ["--data", scene.path("other"), "--listen", "0"])
       try closed.output.waitForLines(1)
       #expect(closed.output.text.hasPrefix("ready logs://127.0.0.1:"))

@@ -19,7 +19,7 @@ import Testing
       let one = try pipe(server, "web -o raw", into: "head -1")
       #expect(one.lines.count == 2 && one.lines.last == "0" && one.errors.isEmpty, "\(one.errors)")
       // Nothing has been read yet.
-      let none = try pipe(server, "nothing -o raw", into: "true")
+      let none = try pipe(server, "nothing -o raw -q", into: "true")
       #expect(none.lines == ["0"] && none.errors.isEmpty, "\(none.errors)")
     }
   }

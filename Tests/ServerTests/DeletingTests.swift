@@ -23,8 +23,10 @@ import Testing
       let router = CommitRouter()
       store = try Store.open(StoreConfiguration(directory: directory), sink: router)
       let log: @Sendable (String) -> Void = { _ in }
+      let access = try AccessControl(
+        directory: directory, unixAllow: NamedRights(), certificateAllow: NamedRights(), log: log)
       let context = ServerContext(
-        configuration: ServerConfiguration(), store: store, counters: counters,
+        configuration: ServerConfiguration(), access: access, store: store, counters: counters,
         connectionEnds: ConnectionEnds(log: log), server: .random(), started: .now(), log: log)
       let shard = Shard(loop: try EventLoop.start(name: "shard"))
       self.shard = shard

@@ -17,17 +17,25 @@ import Testing
     let lines: Endpoint
     let frames: Endpoint
 
-    /// - Parameter doorman: decides about the clients that speak frames; without one all are accepted.
-    init(connectionCountMax: Int = 10, doorman: Doorman? = nil) async throws {
+    /// - Parameter token: the only one that there is; without one none is needed.
+    init(connectionCountMax: Int = 10, token: String? = nil) async throws {
       let router = CommitRouter()
       store = try Store.open(StoreConfiguration(directory: directory), sink: router)
       var configuration = ServerConfiguration()
       configuration.connectionCountMax = connectionCountMax
       let log: @Sendable (String) -> Void = { _ in }
-      var context = ServerContext(
-        configuration: configuration, store: store, counters: Counters(), connectionEnds: ConnectionEnds(log: log),
+      if let token {
+        try TokenFile(directory: directory).change { tokens in
+          tokens.append(
+            Token(name: "t", hash: TokenHash(of: token), created: 0, grants: [.init(.admin)]))
+        }
+      }
+      let access = try AccessControl(
+        directory: directory, unixAllow: NamedRights(), certificateAllow: NamedRights(), log: log)
+      let context = ServerContext(
+        configuration: configuration, access: access, store: store, counters: Counters(),
+        connectionEnds: ConnectionEnds(log: log),
         server: .random(), started: .now(), log: log)
-      if let doorman { context.authorize = { doorman.ask($1, $2) } }
       let shard = Shard(loop: try EventLoop.start(name: "shard"))
       self.shard = shard
       await shard.open(index: 0, context: context)
@@ -45,22 +53,6 @@ import Testing
       store.close()
       do { try FileManager.default.removeItem(atPath: directory) } catch { Issue.record(error) }
     }
-  }
-
-  /// Decides about one client, when told to.
-  ///
-  /// Invariant behind `@unchecked Sendable`: `decide` is touched on the shard's loop alone.
-  private final class Doorman: @unchecked Sendable {
-    let token = Monitor<String?>(nil)
-    private var decide: ((ServerSession.Decision) -> Void)?
-
-    func ask(_ token: String, _ decide: @escaping (ServerSession.Decision) -> Void) {
-      self.decide = decide
-      self.token.withLock { $0 = token }
-      self.token.signal()
-    }
-
-    func answer(_ decision: ServerSession.Decision) { decide?(decision) }
   }
 
   @Test func `a client without producer numbers appends beside one that speaks frames`() async throws {
@@ -106,22 +98,17 @@ import Testing
   }
 
   @Test(
-    arguments: [
-      (.accepted, [.welcome, .status]), (.refused(Refusal(.unauthorized, "a test")), [.error]),
-    ] as [(ServerSession.Decision, [FrameType])])
+    arguments: [(true, [.welcome, .status]), (false, [.error])] as [(Bool, [FrameType])])
   func `a client that has closed its side waits for the decision about it, and gets its answers`(
-    decision: ServerSession.Decision, expected: [FrameType]
+    isTokenRight: Bool, expected: [FrameType]
   ) async throws {
-    let doorman = Doorman()
-    let scene = try await Scene(doorman: doorman)
+    let scene = try await Scene(token: "right")
     defer { scene.end() }
     let peer = Peer(scene.frames)
-    peer.send(ClientSession.hello(client: "c", token: "t").head.array + Message.stat.frame(id: 1).head.array)
+    let hello = ClientSession.hello(client: "c", token: isTokenRight ? "right" : "wrong")
+    peer.send(hello.head.array + Message.stat.frame(id: 1).head.array)
+    // The answer to a wrong token comes later than this.
     peer.endOutput()
-    #expect(doorman.token.wait(timeout: .seconds(30)) { $0 } == "t")
-    // The shard has noticed the end of the input after a turn that began behind it.
-    for _ in 1...2 { await withCheckedContinuation { turn in scene.shard.execute { _ in turn.resume() } } }
-    scene.shard.execute { _ in doorman.answer(decision) }
     #expect(try peer.frameTypes() == expected)
   }
 }

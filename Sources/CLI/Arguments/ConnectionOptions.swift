@@ -38,7 +38,7 @@ enum ConnectionOptions {
     if let servers = arguments.value("server") ?? Terminal.environment("LOGS_SERVER"), !servers.isEmpty {
       configuration.servers = servers.split(separator: ",").map(String.init)
     }
-    configuration.token = try token(arguments)
+    try setToken(arguments, &configuration)
     configuration.caCertificateFile = arguments.value("ca-cert") ?? Terminal.environment("LOGS_CA_CERT")
     configuration.certificateFile = arguments.value("cert") ?? Terminal.environment("LOGS_CERT")
     configuration.keyFile = arguments.value("key") ?? Terminal.environment("LOGS_KEY")
@@ -55,12 +55,32 @@ enum ConnectionOptions {
     try arguments.span("retry-for") ?? usual
   }
 
-  private static func token(_ arguments: Arguments) throws(CommandError) -> String? {
-    if let token = arguments.value("token") { return token }
-    if let path = arguments.value("token-file") ?? Terminal.environment("LOGS_TOKEN_FILE") {
-      do { return try firstLine(of: path) } catch { throw CommandError("cannot read \(path): \(error.text)") }
+  /// The token of a flag or variable, or what reads it from a file for each connection.
+  private static func setToken(
+    _ arguments: Arguments, _ configuration: inout LogClientConfiguration
+  ) throws(CommandError) {
+    if let token = arguments.value("token") {
+      configuration.token = token
+    } else if let path = arguments.value("token-file") ?? Terminal.environment("LOGS_TOKEN_FILE") {
+      try checkPermissions(of: path)
+      do { _ = try firstLine(of: path) } catch { throw CommandError("cannot read \(path): \(error.text)") }
+      configuration.tokenProvider = { try firstLine(of: path) }
+    } else {
+      configuration.token = Terminal.environment("LOGS_TOKEN")
     }
-    return Terminal.environment("LOGS_TOKEN")
+  }
+
+  /// A file that others can write is refused: they could have this client act with their token. One that they can read
+  /// is only reported, since container engines make secrets like that.
+  private static func checkPermissions(of path: String) throws(CommandError) {
+    var status = stat()
+    guard unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return }
+    if status.st_mode & 0o022 != 0 {
+      throw CommandError("others can write to the token file \(path); take that right away: chmod go-w \(path)")
+    }
+    if status.st_mode & 0o044 != 0 {
+      Terminal.note("others can read the token file \(path); better: chmod go-r \(path)")
+    }
   }
 
   private static func firstLine(of path: String) throws(SystemError) -> String {

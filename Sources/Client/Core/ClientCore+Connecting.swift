@@ -34,8 +34,17 @@ extension ClientCore {
     guard case .connecting = phase else { return }
     switch result {
     case .success(let connection):
-      linkNumberLast += 1
-      phase = .handshake(Link(number: linkNumberLast, connection: connection, core: self, configuration: configuration))
+      do throws(LogError) {
+        let token = try configuration.currentToken()
+        hasToken = !token.isEmpty
+        linkNumberLast += 1
+        phase = .handshake(
+          Link(
+            number: linkNumberLast, connection: connection, core: self, configuration: configuration, token: token))
+      } catch {
+        connection.close()
+        lose(error)
+      }
     case .failure(let error): lose(LogError(connecting: error))
     }
   }
@@ -43,7 +52,7 @@ extension ClientCore {
   func welcomed(_ welcome: Welcome, _ link: Link) {
     phase = .open(link, welcome)
     plan.connected(now: loop.now)
-    board.isTokenIgnored = configuration.token?.isEmpty == false && !welcome.checksTokens
+    board.isTokenIgnored = hasToken && !welcome.checksTokens
     board.set(connectedState(welcome))
     subscriptions.connected()
     carryOutFollows()

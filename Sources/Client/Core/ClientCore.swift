@@ -48,6 +48,8 @@ actor ClientCore {
 
   var phase = Phase.idle
   var linkNumberLast: UInt64 = 0
+  /// Whether the server got a token with the last HELLO.
+  var hasToken = false
   var plan: ConnectionPlan
 
   let producer = ProducerID.random()

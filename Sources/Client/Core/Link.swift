@@ -17,14 +17,16 @@ final class Link: ConnectionHandler {
   private static let ticksPerHeartbeat = 4
 
   /// Sends HELLO.
-  init(number: UInt64, connection: Connection, core: ClientCore, configuration: LogClientConfiguration) {
+  init(
+    number: UInt64, connection: Connection, core: ClientCore, configuration: LogClientConfiguration, token: String
+  ) {
     self.number = number
     self.connection = connection
     self.core = core
     let milliseconds = UInt64(max(configuration.connectTimeout.nanoseconds / 1_000_000, 1))
     session = ClientSession(handshakeMillisecondsMax: milliseconds, now: connection.loop.now)
     connection.handler = self
-    send(ClientSession.hello(client: configuration.name, token: configuration.token ?? ""))
+    send(ClientSession.hello(client: configuration.name, token: token))
     tick(every: milliseconds)
   }
 

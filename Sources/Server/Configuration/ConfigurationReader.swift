@@ -169,6 +169,7 @@ package struct ConfigurationReader: Sendable {
       logsd - takes log entries, makes them durable, and streams them live
 
       usage: logsd [--config FILE] [SETTING VALUE]... [--seal | --print-config] | --help | --version
+             logsd token ...: who may do what; see logsd token --help
 
       Each setting is a flag, an environment variable (--segment-age: LOGSD_SEGMENT_AGE) and a line of the configuration
       file (segment-age = 24h). Flags override the environment, which overrides the file. A name that is not listed here
@@ -181,8 +182,8 @@ package struct ConfigurationReader: Sendable {
       SIGTERM and SIGINT stop it: nothing new is accepted, what is in flight is committed and acknowledged, and clients
       have --drain-timeout to disconnect. Another one within 1 s counts as the same; one after that cuts off the wait
       for clients, and one more ends the process at once. None of them loses anything acknowledged. SIGUSR1 has the
-      segment that is written to end and be sealed, unless it is empty. SIGHUP has certificate, key and client CA
-      read again; SIGUSR2 does nothing.
+      segment that is written to end and be sealed, unless it is empty. SIGHUP has tokens, certificate, key and
+      client CA read again; SIGUSR2 does nothing.
       --seal does not serve: it has everything stored in the data directory sealed, by the server that uses the
       directory or else by itself, and ends; logs seal DIR is the same.
       Exit codes: 0 stopped, 1 failed, 2 wrong usage.

@@ -9,6 +9,9 @@ package struct ServerConfiguration: Sendable {
   package var endpoints: [Endpoint] = [.tcp(host: "127.0.0.1", port: Endpoint.defaultPort)]
   /// The server's certificate and key, and the CA that clients need a certificate of.
   package var tls = TLSFiles()
+  /// What users of Unix sockets and clients with certificates may do.
+  var unixAllow = NamedRights()
+  var certificateAllow = NamedRights()
   /// Whether plain text, or everything to everybody, is meant to be open to other machines.
   package var isPlainAllowed = false
   package var isOpenAllowed = false

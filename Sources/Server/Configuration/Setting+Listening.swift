@@ -1,3 +1,4 @@
+internal import Glibc
 internal import LogsTransport
 
 /// Where the server listens, and how it proves who it is.
@@ -26,6 +27,14 @@ extension Setting {
     file(
       "tls-client-ca", "the CA, or several, of one of which each client with TLS needs a certificate",
       \.tls.authorities),
+    named(
+      "unix-allow", "USER: RIGHTS; ...",
+      "what users of the Unix socket may do besides the server's own and root, like 'web: append:web/* read:web/*'",
+      \.unixAllow, check: user),
+    named(
+      "cert-allow", "NAME: RIGHTS; ...",
+      "what clients with a certificate of --tls-client-ca may do, by its common name; without it, append and read all",
+      \.certificateAllow, check: { name throws(SettingError) in name }),
     toggle(
       "insecure-plain", "lets other machines connect without TLS: what they send can be read on the way",
       \.isPlainAllowed),
@@ -33,6 +42,26 @@ extension Setting {
       "insecure-open", "lets other machines connect without a token or certificate: everybody may do everything",
       \.isOpenAllowed),
   ]
+
+  private static func named(
+    _ name: String, _ form: String, _ help: String, _ path: Path<NamedRights>,
+    check: @escaping @Sendable (String) throws(SettingError) -> String
+  ) -> Setting {
+    Setting(
+      name: name, form: form, separator: ";", help: help,
+      write: { text, configuration throws(SettingError) in
+        configuration[keyPath: path] = text == "none" ? NamedRights() : try NamedRights(text, check)
+      }, read: { $0[keyPath: path].description })
+  }
+
+  /// The number of a user who is named.
+  @Sendable private static func user(_ name: String) throws(SettingError) -> String {
+    if UInt32(name) != nil { return name }
+    guard let entry = unsafe getpwnam(name) else {
+      throw SettingError("there is no user '\(name)' here; write a name of this machine, or a number")
+    }
+    return unsafe String(entry.pointee.pw_uid)
+  }
 
   private static func endpoints(
     _ name: String, _ help: String, make: @escaping @Sendable (String, UInt16) -> Endpoint,

@@ -149,7 +149,7 @@ struct Setting: Sendable {
   }
 }
 
-/// A value that a setting cannot have, and why.
+/// A value that a setting, right or token cannot have, and why.
 struct SettingError: Error, CustomStringConvertible {
   let description: String
   init(_ description: String) { self.description = description }

@@ -3,9 +3,13 @@ internal import LogsWire
 
 /// Appends: the shard's `Appender` takes them, and the session sends their answers.
 extension ServerConnection {
-  func submit(_ id: UInt32, _ append: Append) { refuse(id, core.appender.append(append, from: sender(id))) }
+  func submit(_ id: UInt32, _ append: Append) {
+    refuse(id, refusal(.append, append.stream) ?? core.appender.append(append, from: sender(id)))
+  }
 
-  func submit(_ id: UInt32, _ complete: Complete) { refuse(id, core.appender.complete(complete, from: sender(id))) }
+  func submit(_ id: UInt32, _ complete: Complete) {
+    refuse(id, refusal(.append, complete.stream) ?? core.appender.complete(complete, from: sender(id)))
+  }
 
   private func sender(_ id: UInt32) -> Appender.Sender { Appender.Sender(client: self.id, request: id) }
 

@@ -1,19 +1,14 @@
 internal import Glibc
 internal import LogsStore
-internal import LogsTransport
 internal import LogsWire
 
-/// DELETE: who may, and the answer of the store.
+/// DELETE: which clients may, and the answer of the store.
 extension ServerConnection {
   func begin(_ id: UInt32, _ request: DeleteRequest) {
-    let process: PeerProcess
-    switch permission(for: request) {
-    case .success(let found): process = found
-    case .failure(let refusal): return send(session.refuse(id, refusal))
-    }
+    if let refusal = refusal(toDelete: request.stream) { return send(session.refuse(id, refusal)) }
     let deletion = Deletion(
       stream: request.stream, incarnation: request.incarnation, numbers: request.numbers,
-      author: "user \(process.user), process \(process.number)")
+      author: access.name)
     if request.isDryRun { return begin(id, .look(deletion)) }
     let limit = Limits.deletionCountMax
     guard core.counters.deletions.current < limit else {
@@ -26,18 +21,21 @@ extension ServerConnection {
     core.delete(deletion) { [weak self] result in self?.deleted(id, result) }
   }
 
-  /// The process that may delete. Until there are tokens with rights, it must run as the server's user, or as root.
-  private func permission(for request: DeleteRequest) -> Result<PeerProcess, Refusal> {
+  private func refusal(toDelete stream: StreamName) -> Refusal? {
+    guard !stream.text.hasPrefix("$") else {
+      return Refusal(.forbidden, "the server's own stream '\(stream)' cannot be deleted")
+    }
+    guard let refusal = refusal(.delete, stream) else { return nil }
+    // Without a token everybody may append and read, but not delete.
+    guard access.hash == nil else { return refusal }
     let user = geteuid()
-    guard let process = connection.peerProcess, process.user == user || process.user == 0 else {
-      let users = user == 0 ? "root (user 0)" : "user \(user) or root"
-      return .failure(
-        Refusal(.forbidden, "not allowed to delete: connect over the server's Unix socket (--listen-unix) as \(users)"))
-    }
-    guard !request.stream.text.hasPrefix("$") else {
-      return .failure(Refusal(.forbidden, "the server's own stream '\(request.stream)' cannot be deleted"))
-    }
-    return .success(process)
+    let users = user == 0 ? "root (user 0)" : "user \(user) or root"
+    return Refusal(
+      .forbidden,
+      """
+      not allowed to delete: use a token with delete:\(stream), or connect over the server's Unix socket \
+      (--listen-unix) as \(users)
+      """)
   }
 
   /// The store is done. Nobody may wait for it any more.

@@ -4,7 +4,8 @@ internal import LogsWire
 /// What subscriptions need of their connection.
 extension ServerConnection: SubscriptionHost {
   func begin(_ id: UInt32, _ follow: Follow) {
-    let subscription = core.hub.subscription(id, follow, host: self)
+    if let refusal = refusal(toRead: follow.selectors) { return send(session.refuse(id, refusal)) }
+    let subscription = core.hub.subscription(id, follow, host: self, rights: access.rights)
     subscriptions[id] = subscription
     subscription.begin()
   }

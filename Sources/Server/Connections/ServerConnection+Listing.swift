@@ -22,7 +22,7 @@ extension ServerConnection {
     case .stat:
       turn.spend(.status)
       requests[id] = nil
-      send(session.answer(id, .status(core.facts())))
+      send(session.answer(id, .status(core.facts(for: access.rights))))
     case .look(let deletion):
       turn.spend(.stream)
       requests[id] = nil
@@ -45,8 +45,8 @@ struct ListSearch {
   private let rowCountMax: Int
   private var found: [StreamSummary] = []
 
-  init(_ request: ListRequest, source: any StreamSource) {
-    names = NameSearch(PatternIndex([request.pattern ?? .all]), after: request.after, source: source)
+  init(_ request: ListRequest, source: any StreamSource, rights: Rights) {
+    names = NameSearch(PatternIndex([request.pattern ?? .all]), after: request.after, source: source, rights: rights)
     rowCountMax = Int(request.limit)
   }
 

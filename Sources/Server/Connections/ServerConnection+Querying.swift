@@ -6,6 +6,7 @@ extension ServerConnection {
   private static let queryCountMax = 64
 
   func begin(_ id: UInt32, _ query: Query) {
+    if let refusal = refusal(toRead: query.selectors) { return send(session.refuse(id, refusal)) }
     let counters = core.hub.counters
     guard counters.queries.current < Self.queryCountMax else {
       let limit = UInt64(Self.queryCountMax)
@@ -14,7 +15,7 @@ extension ServerConnection {
         retryAfterMilliseconds: 500, limit: .init("queries-total", limit))
       return send(session.refuse(id, refusal))
     }
-    queries[id] = RunningQuery(query, hub: core.hub) { [unowned self] event in
+    queries[id] = RunningQuery(query, hub: core.hub, rights: access.rights) { [unowned self] event in
       switch event {
       case .progress(let progress): if !isFull { send(session.tell(id, .progress(progress))) }
       case .result(let result):

@@ -26,7 +26,9 @@ final class ServerConnection {
   private var hasInputEnded = false
   /// The server is stopping: closes once every append and deletion is answered.
   private var isDraining = false
-  private var client = ""
+  var client = ""
+  /// What it may do.
+  var access = AccessControl.Access.none
   private var portion = InputPortion()
   /// Output that may be queued before its followers have to wait.
   private(set) var windowByteCount: Int
@@ -55,19 +57,18 @@ final class ServerConnection {
     connection.handler = self
   }
 
-  private func perform(_ actions: [ServerSession.Action]) {
+  func perform(_ actions: [ServerSession.Action]) {
     for action in actions {
       switch action {
       case .send(let frame): send(frame)
-      case .authorize(let client, let token):
-        self.client = client
-        core.authorize(client, token) { [weak self] decision in self?.decided(decision) }
+      case .authorize(let client, let token): authorize(client: client, token: token)
       case .append(let id, let append): submit(id, append)
       case .complete(let id, let complete): submit(id, complete)
       case .follow(let id, let follow): begin(id, follow)
       case .resume(let id): subscriptions[id]?.pump()
       case .cancel(let id): subscriptions[id]?.cancel()
-      case .list(let id, let request): begin(id, .list(ListSearch(request, source: core.hub.source)))
+      case .list(let id, let request):
+        begin(id, .list(ListSearch(request, source: core.hub.source, rights: access.rights)))
       case .stat(let id): begin(id, .stat)
       case .query(let id, let query): begin(id, query)
       case .cancelQuery(let id): cancelQuery(id)
@@ -75,11 +76,6 @@ final class ServerConnection {
       case .close(let reason, let code): leave(because: reason, code.map { .refused($0) } ?? .endedByClient)
       }
     }
-  }
-
-  private func decided(_ decision: ServerSession.Decision) {
-    perform(session.decide(decision, now: connection.loop.now))
-    closeIfDone()
   }
 
   func send(_ frame: OutgoingFrame?) {
@@ -209,6 +205,7 @@ extension ServerConnection: ConnectionHandler, SocketClient {
       return connection.close()
     }
     perform(session.tick(now: now))
+    checkAccess()
     for id in subscriptions.keys.sorted() { subscriptions[id]?.tick() }
   }
 

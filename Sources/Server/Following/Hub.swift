@@ -58,11 +58,15 @@ package final class Hub {
 
 extension Hub {
   /// A subscription, for its host to keep and then to `begin`.
-  package func subscription(_ id: UInt32, _ follow: Follow, host: any SubscriptionHost) -> Subscription {
+  ///
+  /// - Parameter rights: of what its patterns select it gets the streams that these allow to read.
+  package func subscription(
+    _ id: UInt32, _ follow: Follow, host: any SubscriptionHost, rights: Rights = .all
+  ) -> Subscription {
     // Before the streams are looked up: from then on it needs every commit.
     subscriptionCount.add()
     counters.subscriptions.add(1)
-    return Subscription(id: id, follow: follow, host: host, hub: self)
+    return Subscription(id: id, follow: follow, host: host, hub: self, rights: rights)
   }
 
   /// Counts one more stream, if the server's limit allows it.

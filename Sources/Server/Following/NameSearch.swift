@@ -12,6 +12,8 @@ struct NameSearch {
 
   private let source: any StreamSource
   private let patterns: PatternIndex
+  /// What it may not read is compared all the same, so that the time that it takes tells nothing.
+  private let rights: Rights
   /// The prefixes of the names that are still to be compared.
   private var prefixes: ArraySlice<String>
   /// Names before it have been compared.
@@ -23,9 +25,12 @@ struct NameSearch {
   /// Names taken from the catalog at once; it is locked meanwhile.
   private static let nameCountMax = 64
 
-  /// - Parameter after: the search begins after this name.
-  init(_ patterns: PatternIndex, after name: StreamName? = nil, source: any StreamSource) {
+  /// - Parameters:
+  ///   - after: the search begins after this name.
+  ///   - rights: streams that these do not allow to read are left out.
+  init(_ patterns: PatternIndex, after name: StreamName? = nil, source: any StreamSource, rights: Rights) {
     self.source = source
+    self.rights = rights
     self.patterns = patterns
     prefixes = patterns.prefixes[...]
     start = name.map(Self.behind) ?? ""
@@ -49,7 +54,7 @@ struct NameSearch {
       }
       self.progress = nil
       names.removeFirst()
-      if isMatch { return .found(info) }
+      if rights.allows(.read, info.name), isMatch { return .found(info) }
     }
   }
 

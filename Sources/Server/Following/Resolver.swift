@@ -21,6 +21,7 @@ struct Resolver {
   private let source: any StreamSource
   private let names: Set<StreamName>
   private let patterns: PatternIndex
+  private let rights: Rights
   /// The newest stream at the beginning.
   private let newest: Int64
   private var found: ArraySlice<StreamInfo> = []
@@ -34,8 +35,10 @@ struct Resolver {
   /// Later streams taken from the catalog at once; it is locked meanwhile.
   private static let bornCountMax = 64
 
-  init(_ selectors: [StreamSelector], source: any StreamSource) {
+  /// - Parameter rights: of what patterns select, streams that these do not allow to read are left out.
+  init(_ selectors: [StreamSelector], source: any StreamSource, rights: Rights) {
     self.source = source
+    self.rights = rights
     newest = source.newestStreamID
     seen = newest
     var names: Set<StreamName> = []
@@ -49,7 +52,7 @@ struct Resolver {
     self.names = names
     self.patterns = PatternIndex(patterns)
     hasPatterns = !patterns.isEmpty
-    search = NameSearch(self.patterns, source: source)
+    search = NameSearch(self.patterns, source: source, rights: rights)
     for name in names.sorted() {
       if let info = source.stream(named: name), info.id <= newest { found.append(info) } else { missing.insert(name) }
     }
@@ -87,7 +90,7 @@ struct Resolver {
           self.progress = progress
           return .later
         }
-        isSelected = isMatch
+        isSelected = rights.allows(.read, info.name) && isMatch
       }
       progress = nil
       born.removeFirst()

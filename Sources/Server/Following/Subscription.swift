@@ -62,14 +62,14 @@ package final class Subscription {
   /// Wakes it at the time at which it ends.
   private var endCall: (any DelayedCall)?
 
-  init(id: UInt32, follow: Follow, host: any SubscriptionHost, hub: Hub) {
+  init(id: UInt32, follow: Follow, host: any SubscriptionHost, hub: Hub, rights: Rights) {
     self.id = id
     self.follow = follow
     self.host = host
     self.hub = hub
     filter = follow.filter.map { hub.share($0) }
     remaining = follow.end.limit
-    resolver = Resolver(follow.selectors, source: hub.source)
+    resolver = Resolver(follow.selectors, source: hub.source, rights: rights)
   }
 
   /// Adds a stream.

@@ -46,14 +46,16 @@ final class RunningQuery {
   private static let longEntryCountLimit: UInt64 = 1 << 24
   private static let progressDelay = Duration.milliseconds(500)
 
-  /// - Parameter tell: gets the events; the result and a refusal are the last.
-  init(_ query: Query, hub: Hub, tell: @escaping (Event) -> Void) {
+  /// - Parameters:
+  ///   - rights: of what patterns select, the streams are counted that these allow to read.
+  ///   - tell: gets the events; the result and a refusal are the last.
+  init(_ query: Query, hub: Hub, rights: Rights, tell: @escaping (Event) -> Void) {
     self.query = query
     self.hub = hub
     self.tell = tell
     filter = SharedFilter(query.filter ?? .all)
     tally = Tally(query.kind)
-    resolver = Resolver(query.selectors, source: hub.source)
+    resolver = Resolver(query.selectors, source: hub.source, rights: rights)
     hub.counters.queries.add(1)
   }
 

@@ -13,6 +13,8 @@ package final class Counters: Sendable {
   let connections = Counter()
   let acceptedConnections = Counter()
   let refusedConnections = Counter()
+  /// HELLOs with a wrong token, or without one that was wanted.
+  let refusedTokens = Counter()
   let subscriptions = Counter()
   let followedStreams = Counter()
   let queries = Counter()

@@ -70,6 +70,7 @@ struct ServerContext: Sendable {
   let configuration: ServerConfiguration
   /// nil without TLS.
   var certificates: Certificates?
+  let access: AccessControl
   let store: Store
   let counters: Counters
   /// The memory of all waiting output.
@@ -78,7 +79,4 @@ struct ServerContext: Sendable {
   let server: InstanceID
   let started: MonotonicTime
   let log: @Sendable (String) -> Void
-  /// Has it decided whether a client with this name and this token is welcome. The decision is given at once or later,
-  /// on the loop that asked. Every client is accepted.
-  var authorize: @Sendable (String, String, @escaping (ServerSession.Decision) -> Void) -> Void = { $2(.accepted) }
 }

@@ -8,7 +8,7 @@ final class ShardCore {
   let shard: Shard
   let hub: Hub
   private(set) lazy var appender = Appender(shard: index, store: store) { [unowned self] in commitAtEnd() }
-  let sessionConfiguration: ServerSession.Configuration
+  private let baseConfiguration: ServerSession.Configuration
   private let context: ServerContext
   private var clients: [UInt64: any ShardClient] = [:]
   private var lastClientID: UInt64 = 0
@@ -41,7 +41,7 @@ final class ShardCore {
     hub = Hub(
       source: context.store, thread: shard, counters: context.counters, subscriptionCount: shard.subscriptionCount,
       followedStreamCountMax: configuration.followedStreamCountMax)
-    sessionConfiguration = ServerSession.Configuration(
+    baseConfiguration = ServerSession.Configuration(
       welcome: Welcome(
         frameByteCountMax: UInt32(Limits.frameByteCountMax), server: context.server, store: context.store.id,
         heartbeatMilliseconds: UInt32(clamping: configuration.heartbeat.nanoseconds / 1_000_000),
@@ -66,13 +66,18 @@ final class ShardCore {
   var connectionEnds: ConnectionEnds { context.connectionEnds }
   /// Whether the output of all connections takes more than its budget.
   var isOutputShort: Bool { output.byteCount >= outputByteCountTotalMax }
-  func facts() -> [ServerFact] { context.facts() }
+  var access: AccessControl { context.access }
+  func facts(for rights: Rights) -> [ServerFact] { context.facts(for: rights) }
 
-  func authorize(_ client: String, _ token: String, _ decide: @escaping (ServerSession.Decision) -> Void) {
-    context.authorize(client, token, decide)
+  /// For the next connection.
+  var sessionConfiguration: ServerSession.Configuration {
+    var configuration = baseConfiguration
+    if access.checksTokens { configuration.welcome.features |= Welcome.tokenCheckFeature }
+    return configuration
   }
 
   private func tick() {
+    if index == 0 { access.refresh() }
     for client in inOrder() { client.tick() }
     guard index == 0 else { return }
     connectionEnds.tick(now: shard.loop.now)

@@ -4,9 +4,9 @@ internal import LogsSystem
 internal import LogsWire
 internal import Synchronization
 
-/// What the TLS connections of one side share: its certificate, the CAs it trusts, and as a client sessions to resume.
+/// What the TLS connections of one side share: its certificate, the CAs it trusts, and a client the sessions to resume.
 ///
-/// Invariant behind `@unchecked Sendable`: after `init` nothing changes `pointer`; OpenSSL counts its references itself.
+/// Invariant behind `@unchecked Sendable`: nothing changes `pointer` after `init`; OpenSSL counts its references.
 @safe package final class TLSContext: @unchecked Sendable {
   enum Side {
     case server

@@ -210,6 +210,13 @@ extension ServerSession {
     return Self.end(Self.goingAway(goAway.retryAfterMilliseconds))
   }
 
+  /// Ends the connection for a reason that is not the client's traffic.
+  package mutating func end(because refusal: Refusal) -> [Action] {
+    if isClosed { return [] }
+    state = .closed
+    return Self.end(refusal)
+  }
+
   /// The connection is lost.
   package mutating func close() { state = .closed }
 

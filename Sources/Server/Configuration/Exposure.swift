@@ -1,0 +1,43 @@
+internal import LogsTransport
+
+/// Which of the server's doors are open to other machines, and in what way.
+struct Exposure {
+  private let configuration: ServerConfiguration
+  private let hasTokens: Bool
+
+  init(_ configuration: ServerConfiguration, hasTokens: Bool) {
+    self.configuration = configuration
+    self.hasTokens = hasTokens
+  }
+
+  /// - Returns: warnings of what was allowed explicitly.
+  /// - Throws: what would be open without having been allowed, and what to do.
+  func check() throws(SettingError) -> [String] {
+    var warnings: [String] = []
+    for endpoint in configuration.endpoints where endpoint.isOpenToOthers {
+      if !endpoint.isTLS {
+        guard configuration.isPlainAllowed else {
+          throw SettingError(
+            """
+            \(endpoint) would take connections of other machines without TLS; use --listen-tls, or give \
+            --insecure-plain where the network is trusted
+            """)
+        }
+        warnings.append(
+          "\(endpoint) is open to other machines without TLS (--insecure-plain): all that is sent can be read")
+      }
+      if !hasTokens, !(endpoint.isTLS && configuration.tls.authorities != nil) {
+        guard configuration.isOpenAllowed else {
+          throw SettingError(
+            """
+            \(endpoint) would let everybody on other machines append and read; make a token with logsd token create, \
+            give --tls-client-ca, or --insecure-open where all may do everything
+            """)
+        }
+        warnings.append(
+          "\(endpoint) is open to other machines without tokens (--insecure-open): everybody may append and read")
+      }
+    }
+    return warnings
+  }
+}

@@ -1,0 +1,152 @@
+import Foundation
+import LogsClient
+import Testing
+
+/// Tokens: made with `logsd token`, shown by clients, renewed and revoked while both run.
+@Suite struct TokenTests {
+  /// Over TCP: over the Unix socket the server's own user needs none.
+  private static func server(_ scene: Scene) throws -> TestServer {
+    try TestServer(scene, ["--heartbeat", "400ms"], transport: .tcp)
+  }
+
+  private static func token(_ server: TestServer, _ words: [String]) throws -> Finished {
+    try server.scene.run(Binaries.logsd, ["token"] + words + ["--data", server.data])
+  }
+
+  /// A file with a new secret.
+  private static func make(_ name: String, _ server: TestServer, _ rights: [String]) throws -> String {
+    let made = try token(server, ["create", "--name", name] + rights.flatMap { ["--allow", $0] })
+    guard made.exit == .code(0), made.lines.count == 1 else { throw Failure("token create: \(made.errors)") }
+    return try secretFile(name, made.output, server)
+  }
+
+  private static func secretFile(_ name: String, _ secret: [UInt8], _ server: TestServer) throws -> String {
+    let path = try server.scene.file("\(name).token", secret)
+    guard chmod(path, 0o600) == 0 else { throw Failure.errno("chmod") }
+    return path
+  }
+
+  /// Waits until the server has read the tokens again.
+  private static func reload(_ server: TestServer, _ count: Int) throws {
+    server.process.signal(SIGHUP)
+    try server.process.errors.waitForText("tokens were read again: there are \(count)")
+  }
+
+  @Test func `a client may do what its token allows, and nothing else`() throws {
+    try Scene.play { scene in
+      let server = try Self.server(scene)
+      let text = try scene.file("text", "one\ntwo\n".utf8)
+      #expect(try server.run(["push", "secret/a", text]).exit == .code(0))
+      let ci = try Self.make("ci", server, ["append:ci/*", "read:ci/*"])
+      try Self.reload(server, 1)
+      let bare = try server.run(["streams"])
+      #expect(bare.exit == .code(4))
+      #expect(bare.errors.contains("this server wants a token; give one with --token-file"))
+      let wrong = try server.run(["streams", "--token", "lgs_wrong"])
+      #expect(wrong.exit == .code(4))
+      #expect(wrong.errors.contains("this is no token"))
+
+      let mine = ["--token-file", ci]
+      #expect(try server.run(["push", "ci/a", text] + mine).exit == .code(0))
+      #expect(try server.run(["follow", "ci/a", "-n", "all", "--until-head", "-o", "raw"] + mine).text == "one\ntwo\n")
+      // Patterns are narrowed in silence, names are refused, whether they exist or not.
+      let list = try server.run(["streams"] + mine)
+      #expect(list.text.contains("ci/a") && !list.text.contains("secret"))
+      #expect(try server.run(["query", "**", "--count"] + mine).text.contains("2"))
+      for name in ["secret/a", "secret/none"] {
+        let refused = try server.run(["query", name] + mine)
+        #expect(refused.exit == .code(4))
+        #expect(refused.errors.contains("token 'ci' has no right to read '\(name)'; it needs one like read:\(name)"))
+        #expect(try server.run(["push", name, text] + mine).exit == .code(4))
+      }
+      let deletion = try server.run(["delete", "ci/a", "--yes"] + mine)
+      #expect(deletion.exit == .code(4))
+      let status = try server.run(["status", "-o", "json"] + mine)
+      #expect(status.exit == .code(0) && status.text.contains("version") && !status.text.contains("streams"))
+
+      // Somebody with the right deletes, and the audit names the token.
+      let root = try Self.make("root", server, ["admin:**", "admin:$**"])
+      try Self.reload(server, 2)
+      #expect(try server.run(["delete", "secret/a", "--yes", "--token-file", root]).exit == .code(0))
+      let audit = try server.run(["query", "$audit", "--token-file", root])
+      #expect(audit.text.contains("token 'root'"), "\(audit.text) \(audit.errors)")
+    }
+  }
+
+  @Test func `revoking a token ends a live follow, and says why`() throws {
+    try Scene.play { scene in
+      let server = try Self.server(scene)
+      let file = try Self.make("ci", server, ["append:**", "read:**"])
+      try Self.reload(server, 1)
+      let text = try scene.file("text", "one\n".utf8)
+      #expect(try server.run(["push", "web", text, "--token-file", file]).exit == .code(0))
+      let follower = try server.start(["follow", "web", "-n", "all", "-o", "raw", "--token-file", file])
+      try follower.output.waitForLines(1)
+      #expect(try Self.token(server, ["revoke", "ci"]).exit == .code(0))
+      #expect(try follower.wait() == .code(4))
+      #expect(follower.errors.text.contains("the token 'ci' was revoked"), "\(follower.errors.text)")
+    }
+  }
+
+  @Test func `a producer and a follower go on over a rotation, without loss or double`() throws {
+    try Scene.play { scene in
+      let server = try Self.server(scene)
+      let file = try Self.make("ci", server, ["append:**", "read:**"])
+      try Self.reload(server, 1)
+      let lines = (1...400).map { "line \($0)" }
+      let push = try server.start(["push", "web", "--token-file", file], input: .pipe)
+      let follower = try server.start(
+        ["follow", "web", "-n", "all", "-o", "raw", "--limit", "400", "--token-file", file])
+      for line in lines[..<200] { try push.write(Array("\(line)\n".utf8)) }
+      try follower.output.waitForLines(200)
+      // The old secret ends soon after; who connects again reads the new one.
+      let rotated = try Self.token(server, ["rotate", "ci", "--overlap", "1s"])
+      #expect(rotated.exit == .code(0))
+      _ = try Self.secretFile("ci", rotated.output, server)
+      try server.process.errors.waitForText("the token 'ci' has expired")
+      for line in lines[200...] { try push.write(Array("\(line)\n".utf8)) }
+      push.closeInput()
+      #expect(try push.wait() == .code(0), "\(push.errors.text)")
+      #expect(try follower.wait() == .code(0), "\(follower.errors.text)")
+      #expect(follower.output.lines == lines)
+    }
+  }
+
+  @Test func `logsd token lists, shows and refuses what makes no sense`() throws {
+    try Scene.play { scene in
+      let server = try Self.server(scene)
+      _ = try Self.make("ci", server, ["append:ci/*"])
+      let twice = try Self.token(server, ["create", "--name", "ci", "--allow", "read:**"])
+      #expect(twice.exit == .code(1) && twice.errors.contains("there is a token 'ci' already"))
+      let list = try Self.token(server, ["list"])
+      #expect(list.lines.count == 2 && list.lines[1].contains("never") && list.lines[1].hasSuffix("append:ci/*"))
+      #expect(try Self.token(server, ["show", "ci"]).lines == list.lines)
+      #expect(try Self.token(server, ["revoke", "none"]).exit == .code(1))
+      for (words, part) in [
+        (["create", "--name", "x"], "say what it may do"), (["create", "--allow", "read:**"], "name the token"),
+        (["create", "--name", "a b", "--allow", "read:**"], "is no name for a token"),
+        (["create", "--name", "x", "--allow", "raed:**"], "did you mean"), (["lits"], "did you mean"),
+        ([], "say what to do"), (["create", "--name", "x", "--allow", "read:**", "--expires", "soon"], "no time span"),
+      ] {
+        let refused = try Self.token(server, words)
+        #expect(refused.exit == .code(2), "\(words)")
+        #expect(refused.errorLines.count == 1 && refused.errors.contains(part), "\(refused.errors)")
+      }
+      let nowhere = try scene.run(Binaries.logsd, ["token", "list", "--data", scene.path("none")])
+      #expect(nowhere.exit == .code(1) && nowhere.errors.contains("there is no data directory"))
+    }
+  }
+
+  @Test func `a token file that others can write is refused, one that they can read is reported`() throws {
+    try Scene.play { scene in
+      let server = try Self.server(scene)
+      let file = try scene.file("token", "lgs_x\n".utf8)
+      #expect(chmod(file, 0o666) == 0)
+      let writable = try server.run(["streams"], environment: ["LOGS_TOKEN_FILE": file])
+      #expect(writable.exit == .code(1) && writable.errors.contains("others can write to the token file"))
+      #expect(chmod(file, 0o444) == 0)
+      let readable = try server.run(["streams", "--token-file", file])
+      #expect(readable.exit == .code(0) && readable.errors.contains("others can read the token file"))
+    }
+  }
+}

@@ -1,0 +1,60 @@
+import Testing
+
+@testable import LogsServer
+@testable import LogsWire
+
+@Suite struct RightsTests {
+  private static let streams = ["web", "ci/a", "ci/b", "ci/a/deep"].map { StreamName(stored: $0) }
+  private static let own = StreamName(stored: "$audit")
+
+  /// Which of the streams each pattern has.
+  private static let patterns: [(String, Set<String>)] = [
+    ("web", ["web"]), ("ci/*", ["ci/a", "ci/b"]), ("ci/**", ["ci/a", "ci/b", "ci/a/deep"]),
+    ("**", ["web", "ci/a", "ci/b", "ci/a/deep"]), ("none", []), ("$*", ["$audit"]),
+  ]
+
+  @Test func `each action with each pattern allows just that, and admin allows all actions`() throws {
+    for granted in Rights.Action.allCases {
+      for (pattern, names) in Self.patterns {
+        let rights = try Rights("\(granted.rawValue):\(pattern)")
+        for action in Rights.Action.allCases {
+          for stream in Self.streams + [Self.own] {
+            let isAllowed = (granted == action || granted == .admin) && names.contains(stream.text)
+            #expect(rights.allows(action, stream) == isAllowed, "\(rights.description) \(action) \(stream)")
+          }
+        }
+      }
+    }
+  }
+
+  @Test func `all allows everything, none nothing`() {
+    for action in Rights.Action.allCases {
+      for stream in Self.streams + [Self.own] {
+        #expect(Rights.all.allows(action, stream))
+        #expect(!Rights.none.allows(action, stream))
+      }
+    }
+  }
+
+  @Test(arguments: [("read:**", true), ("admin:**", true), ("append:**", false), ("read:*", false), ("read:$*", false)])
+  func `sums are for those who may read everything`(text: String, isAllowed: Bool) throws {
+    #expect(try Rights(text).readsAll == isAllowed)
+  }
+
+  @Test(arguments: [
+    ("", "no right is named"), ("raed:web", "did you mean"), ("read", "write read:**"), ("read:", "must not be empty"),
+    ("read:a//b", "empty part"), ("write:web", "write one of append, read, delete, admin"),
+  ])
+  func `a right that makes no sense says what to write`(text: String, part: String) {
+    let error = #expect(throws: SettingError.self) { try Rights(text) }
+    #expect(error?.description.contains(part) == true, "\(error?.description ?? "")")
+  }
+
+  @Test func `names have their rights, each once`() throws {
+    let named = try NamedRights("web: append:web/* read:web/*; db: read:**") { $0 }
+    #expect(named.description == "db: read:**; web: append:web/* read:web/*")
+    for text in ["web", "web: ", ": read:**", "web: read:a; web: read:b"] {
+      #expect(throws: SettingError.self, "\(text)") { try NamedRights(text) { $0 } }
+    }
+  }
+}
