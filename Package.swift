@@ -60,6 +60,7 @@ let package = Package(
     .target(name: "CSystem", path: "Sources/CSystem"),
     .systemLibrary(
       name: "CXXHash", path: "Sources/CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+    .systemLibrary(name: "CZlib", path: "Sources/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(
       name: "CZstd", path: "Sources/CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
 
@@ -72,7 +73,7 @@ let package = Package(
     library("Server", uses: ["COpenSSL", "LogsStore", "LogsSystem", "LogsText", "LogsTransport", "LogsWire"]),
     library("Client", uses: ["LogsDisk", "LogsSystem", "LogsText", "LogsTransport", "LogsWire"]),
     library("Foundation", uses: ["LogsClient"]),
-    library("CLI", uses: ["LogsClient", "LogsSystem", "LogsText", "LogsTransport", "LogsWire"]),
+    library("CLI", uses: ["CZlib", "CZstd", "LogsClient", "LogsSystem", "LogsText", "LogsTransport", "LogsWire"]),
     .executableTarget(
       name: "logsd", dependencies: ["LogsServer"], path: "Sources/Server/Main", swiftSettings: strict),
     .executableTarget(

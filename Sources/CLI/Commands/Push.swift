@@ -26,7 +26,9 @@ final class Push: Sendable {
   private let producer: LogProducer
   private let hasSpool: Bool
   private let form: EntryForm
-  private let acknowledged = Atomic<UInt64>(0)
+  /// What is acknowledged.
+  private let acknowledged = Mutex(Summary())
+  private let changes = Mutex(LineChanges())
   private let batchLineCountMax: Int
   /// About how many batches have a receipt that is awaited.
   private let openBatchCount = Atomic<Int>(0)
@@ -46,6 +48,7 @@ final class Push: Sendable {
   private struct Handed: Sendable {
     let pending: PendingAppend
     let batchCount: Int
+    let changes: LineChanges
   }
 
   init(producer: LogProducer, configuration: LogProducerConfiguration, form: EntryForm) {
@@ -55,11 +58,22 @@ final class Push: Sendable {
     self.form = form
   }
 
+  /// Lines that did not become entries just as they were.
+  var lineChanges: LineChanges { changes.withLock { $0 } }
+
   var acknowledgedCount: UInt64 {
-    guard skipsReceipts.load(ordering: .relaxed) else { return acknowledged.load(ordering: .relaxed) }
+    guard skipsReceipts.load(ordering: .relaxed) else { return acknowledged.withLock { $0.entryCount } }
     // Entries of an earlier push are sent first.
     let counts = producer.counts
     return counts.acknowledged - min(counts.acknowledged, counts.restored)
+  }
+
+  /// How far a push came that ended early.
+  func progress(_ stream: StreamName) -> String {
+    let summary = acknowledged.withLock { $0 }
+    let isWhole = summary.isWhole && !skipsReceipts.load(ordering: .relaxed)
+    let numbers = summary.first.map { ", sequence numbers \($0) to \(summary.last)" } ?? ""
+    return "\(acknowledgedCount) entries of \(stream) are acknowledged\(isWhole ? numbers : "")"
   }
 
   /// Whether only answers are awaited. With a spool the input is read to its end even if nothing can be sent.
@@ -75,22 +89,25 @@ final class Push: Sendable {
       } catch { queue.finish(throwing: error) }
     }
     defer { feeding.cancel() }
-    var summary = Summary()
     for try await append in pending {
       defer { openBatchCount.subtract(append.batchCount, ordering: .relaxed) }
       let receipt: AppendReceipt
       do { receipt = try await append.pending.receipt } catch {
         // The spool keeps everything to be sent later, so the input is read to its end.
         guard hasSpool, error.mayHaveTakenEffect, error.code != .cancelled else { throw error }
-        summary.isWhole = false
+        acknowledged.withLock { $0.isWhole = false }
+        changes.withLock { $0.add(append.changes) { _ in nil } }
         continue
       }
-      summary.entryCount += receipt.entryCount
-      summary.first = summary.first ?? receipt.sequences.lowerBound
-      summary.last = receipt.sequences.upperBound
-      acknowledged.store(summary.entryCount, ordering: .relaxed)
+      acknowledged.withLock { summary in
+        summary.entryCount += receipt.entryCount
+        summary.first = summary.first ?? receipt.sequences.lowerBound
+        summary.last = receipt.sequences.upperBound
+      }
+      changes.withLock { $0.add(append.changes) { receipt.number(at: $0) } }
     }
     try Task.checkCancellation()
+    var summary = acknowledged.withLock { $0 }
     if skipsReceipts.load(ordering: .relaxed) { summary.isWhole = false }
     return summary
   }
@@ -104,28 +121,42 @@ final class Push: Sendable {
         lines.append(line)
         byteCount += line.bytes.count
         guard lines.count == Self.lineCountMax || byteCount >= Self.byteCountMax else { continue }
-        try await hand(lines, submitted)
+        try await hand(lines, chunk.origin, submitted)
         lines.removeAll(keepingCapacity: true)
         byteCount = 0
       }
       if chunk.isLastForNow, !lines.isEmpty {
-        try await hand(lines, submitted)
+        try await hand(lines, chunk.origin, submitted)
         lines.removeAll(keepingCapacity: true)
         byteCount = 0
       }
     }
-    if !lines.isEmpty { try await hand(lines, submitted) }
     isInputRead.store(true, ordering: .relaxed)
   }
 
-  private func hand(_ lines: [LineCutter.Line], _ submitted: (Handed) -> Void) async throws {
-    let entries = form.entries(lines)
+  private func hand(
+    _ lines: [LineCutter.Line], _ origin: LineOrigin, _ submitted: (Handed) -> Void
+  ) async throws {
+    let (entries, changes) = form.entries(lines, from: origin)
     if hasSpool, openBatchCount.load(ordering: .relaxed) >= Self.openBatchCountMax {
       skipsReceipts.store(true, ordering: .relaxed)
+      self.changes.withLock { $0.add(changes) { _ in nil } }
       return try await producer.enqueue(entries)
     }
     let batchCount = 1 + entries.count / batchLineCountMax
     openBatchCount.add(batchCount, ordering: .relaxed)
-    submitted(Handed(pending: try await producer.submit(entries), batchCount: batchCount))
+    submitted(Handed(pending: try await producer.submit(entries), batchCount: batchCount, changes: changes))
+  }
+}
+
+extension AppendReceipt {
+  /// The number of one of the entries.
+  fileprivate func number(at place: UInt64) -> UInt64? {
+    var place = place
+    for range in ranges {
+      if place < UInt64(range.count) { return range.lowerBound + place }
+      place -= UInt64(range.count)
+    }
+    return nil
   }
 }

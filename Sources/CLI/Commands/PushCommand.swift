@@ -21,6 +21,14 @@ enum PushCommand {
       of UTF-16 is read as UTF-16. With --format raw, marks and UTF-16 are kept as they are, and a notice
       says so; with --encoding utf-16, raw decodes it as well.
 
+      The lines of several files have the names of their files as their sources, unless --source is given
+      or --format finds a source in the line. Files that gzip or zstd have compressed, stdin as well, are
+      read as what is in them. A damaged one ends push; the lines before the damage are stored.
+
+      Lines that were cut, are not in the format and so were kept as raw, or were decoded from UTF-16
+      because of a file's mark, are counted and reported at the end, with the first one's sequence number.
+      With --strict, push then exits with 1; all lines are stored all the same.
+
       With --spool, lines are written to DIR before they are sent. Whatever is not acknowledged when push
       ends, for whatever reason, is sent by the next push with the same DIR, or by logs spool drain DIR,
       and is stored once. The input is read to its end whether the server can be reached or not.
@@ -40,8 +48,11 @@ enum PushCommand {
     Option(
       "input-zone", form: "ZONE",
       help: "the time zone of times without one: local (default, from TZ), utc, or an offset like +02:00"),
-    Option("source", form: "S", help: "who wrote the lines, at most 255 bytes"),
+    Option(
+      "source", form: "S", help: "who wrote the lines, in 255 bytes (default: the file's name, if there are several)"),
     Option("level", ["l"], form: "LEVEL", help: "their severity: trace, debug, info, notice, warn, error or fatal"),
+    Option("strict", help: "exit with 1 when a line was cut, decoded from UTF-16, or is not in the format"),
+    Option("follow-file", ["F"], help: "not yet, it comes with logs ship; until then: tail -F FILE | logs push STREAM"),
     Option("complete", help: "seal the stream after the last line"),
     Option("spool", form: "DIR", help: "keep lines on disk until they are acknowledged, at most 1 GiB"),
     Option("batch", form: "N", help: "at most N lines in a batch: 1 to 65536 (default 1000)"),
@@ -49,6 +60,10 @@ enum PushCommand {
   ]
 
   private static func run(_ arguments: Arguments) async throws -> Int32 {
+    if arguments.has("follow-file") {
+      throw CommandError.usage(
+        "push ends with its files; -F comes with logs ship; until then: tail -F FILE | logs push STREAM")
+    }
     guard let streamText = arguments.operands.first else {
       throw CommandError.usage("push needs a stream; see logs help push")
     }
@@ -89,15 +104,16 @@ enum PushCommand {
       // From here on everything is given up: notices about it would say nothing new.
       notices.end()
       await producer.shutdown(deadline: .zero)
-      let result = "\(push.acknowledgedCount) entries of \(stream) are acknowledged" + kept(producer, configuration)
+      let result = push.progress(stream) + kept(producer, configuration)
       if isInterrupted { Terminal.note("interrupted; \(result)", isError: true) }
-      noteInput(reader, arguments)
+      noteInput(reader, push, form, isStrict: false)
       throw PushFailure(cause: error, progress: result)
     }
     progress?.end()
     await producer.shutdown(deadline: .seconds(5))
     await client.shutdown(deadline: .seconds(5))
-    noteInput(reader, arguments)
+    let isStrict = arguments.has("strict")
+    noteInput(reader, push, form, isStrict: isStrict)
     let counts = producer.counts
     guard counts.refused + counts.dropped == 0 else {
       // Each loss has been reported with its reason.
@@ -108,13 +124,14 @@ enum PushCommand {
     summary.restoredCount = counts.restored
     if !summary.isWhole { summary.entryCount = counts.acknowledged - counts.restored }
     Terminal.note(summary.text(stream, isComplete: isCompleting))
-    return ExitCode.done
+    return isStrict && !push.lineChanges.isEmpty ? ExitCode.failed : ExitCode.done
   }
 
-  /// A loss is always reported.
-  private static func noteInput(_ reader: LineReader, _ arguments: Arguments) {
-    let notes = InputNotes(report: reader.report)
+  /// A loss is always reported, and so is what `--strict` fails for.
+  private static func noteInput(_ reader: LineReader, _ push: Push, _ form: EntryForm, isStrict: Bool) {
+    let notes = InputNotes(report: reader.report, changes: push.lineChanges, format: form.format)
     if let text = notes.cutLines { Terminal.note(text, isError: true) }
+    for text in notes.otherChanges { Terminal.note(text, isError: isStrict) }
     if let text = notes.others { Terminal.note(text) }
   }
 

@@ -6,9 +6,10 @@ internal import LogsWire
 
 /// How a line becomes an entry.
 struct EntryForm: Sendable {
-  private let format: LineFormat
+  let format: LineFormat
   private let zone: TimeZoneRule
-  private let source: ByteString
+  /// nil if each file's name is the source of its lines.
+  private let source: ByteString?
   private let severity: LogSeverity
   /// Lines from a pipe were written about now, those of a file some time ago.
   private let hasArrivalTime: Bool
@@ -29,8 +30,12 @@ struct EntryForm: Sendable {
       throw .usage("--input-zone takes local, utc, or an offset like +02:00, not '\(zoneText)'")
     }
     self.zone = zone
-    source = ByteString(arguments.value("source") ?? "")
-    if source.count > 255 { throw .usage("--source takes at most 255 bytes, not \(source.count)") }
+    let files = arguments.operands.dropFirst()
+    let sourceText = arguments.value("source") ?? (files.count > 1 ? nil : "")
+    source = sourceText.map { ByteString($0) }
+    if let source, source.count > Limits.sourceByteCountMax {
+      throw .usage("--source takes at most \(Limits.sourceByteCountMax) bytes, not \(source.count)")
+    }
     if let level = arguments.value("level") {
       guard let severity = LogSeverity(name: level) else {
         throw .usage("--level takes trace, debug, info, notice, warn, error or fatal, not '\(level)'")
@@ -40,20 +45,24 @@ struct EntryForm: Sendable {
       severity = .unspecified
     }
     var status = stat()
-    let files = arguments.operands.dropFirst()
     let isStdin = files.isEmpty || files.elementsEqual(["-"])
     let isKnown = unsafe fstat(STDIN_FILENO, &status) == 0
     hasArrivalTime = isStdin && isKnown && status.st_mode & S_IFMT != S_IFREG
   }
 
-  func entries(_ lines: some Sequence<LineCutter.Line>) -> [LogEntry] {
+  /// - Parameter origin: where all of `lines` are from.
+  func entries(_ lines: [LineCutter.Line], from origin: LineOrigin) -> (entries: [LogEntry], changes: LineChanges) {
     let now = SystemClock.wall()
     let time = hasArrivalTime ? now : 0
     let rules = TimeRules(zone: zone, now: now)
-    let template = LogEntry(message: ByteString(), time: time, severity: severity, source: source)
-    return lines.map { line in
-      guard line.part != nil || line.byteCount != line.bytes.count else {
-        return format.entry(line.bytes, like: template, rules)
+    let template = LogEntry(message: ByteString(), time: time, severity: severity, source: source ?? origin.source)
+    var changes = LineChanges()
+    let entries = lines.enumerated().map { place, line in
+      if origin.isDecoded { changes.note(.decoded, at: place) }
+      if line.part == nil, line.byteCount == line.bytes.count {
+        if let entry = format.recognized(line.bytes, like: template, rules) { return entry }
+        changes.note(.unrecognized, at: place)
+        return LineFormat.raw.entry(line.bytes, like: template, rules)
       }
       // Raw, since a part of a line is no longer in its format.
       var entry = LineFormat.raw.entry(line.bytes, like: template, rules)
@@ -61,9 +70,11 @@ struct EntryForm: Sendable {
         entry.attributes =
           LinePart(line: "\(pushID)-\(part.line)", ordinal: part.ordinal, isLast: part.isLast).attributes
       } else {
+        changes.note(.cut, at: place)
         entry.attributes = [LogAttribute("logs.truncated", .integer(Int64(line.byteCount)))]
       }
       return entry
     }
+    return (entries, changes)
   }
 }

@@ -3,16 +3,37 @@ internal import LogsText
 /// Notes about input that did not become entries exactly as it was.
 struct InputNotes {
   let report: LineCutter.Report
+  let changes: LineChanges
+  let format: LineFormat
 
   /// What was lost; nil if nothing was.
   var cutLines: String? {
+    let tally = changes[.cut]
     guard report.cutLineCount > 0 else { return nil }
-    let were = report.cutLineCount == 1 ? "1 line was" : "\(report.cutLineCount) lines were"
     let isListed = report.cutLineCount == UInt64(report.cutLineByteCounts.count)
     let lengths =
       isListed
       ? report.cutLineByteCounts.map(String.init).joined(separator: ", ") : "up to \(report.cutLineByteCountMax)"
-    return "\(were) cut at 1 MiB, of \(lengths) bytes; --split keeps such lines whole"
+    return """
+      \(Self.linesWere(report.cutLineCount)) cut at 1 MiB, of \(lengths) bytes\(Self.first(tally)); --split keeps such \
+      lines whole
+      """
+  }
+
+  /// What is not as it was, though nothing was lost.
+  var otherChanges: [String] {
+    var notes: [String] = []
+    if changes[.unrecognized].count > 0 {
+      let tally = changes[.unrecognized]
+      let lines = tally.count == 1 ? "1 line is" : "\(tally.count) lines are"
+      notes.append("\(lines) not in the format \(format.rawValue), and kept as raw\(Self.first(tally))")
+    }
+    if changes[.decoded].count > 0 {
+      let tally = changes[.decoded]
+      notes.append(
+        "\(Self.linesWere(tally.count)) decoded from UTF-16\(Self.first(tally)); --format raw keeps the bytes")
+    }
+    return notes
   }
 
   /// What else there was; nil if there was nothing.
@@ -23,5 +44,13 @@ struct InputNotes {
       parts.append("NUL bytes in front of lines that were left out: \(report.skippedNULCount)")
     }
     return parts.isEmpty ? nil : parts.joined(separator: "; ")
+  }
+
+  private static func linesWere(_ count: UInt64) -> String { count == 1 ? "1 line was" : "\(count) lines were" }
+
+  /// Where the first of them is.
+  private static func first(_ tally: LineChanges.Tally) -> String {
+    guard let first = tally.first else { return "" }
+    return tally.count == 1 ? " (sequence number \(first))" : " (the first has sequence number \(first))"
   }
 }

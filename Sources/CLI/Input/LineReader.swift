@@ -6,10 +6,11 @@ internal import Synchronization
 
 /// Reads lines from files or stdin on its own thread, so that waiting for input blocks nothing else.
 actor LineReader {
-  /// Lines that arrived together.
+  /// Lines of one file that arrived together.
   struct Chunk: Sendable {
     let lines: [LineCutter.Line]
-    /// Whether no more input was waiting when these were read: then they are sent now.
+    let origin: LineOrigin
+    /// Whether no more input was waiting when these were read, or their file ends: then they are sent now.
     let isLastForNow: Bool
   }
 
@@ -21,13 +22,11 @@ actor LineReader {
   private nonisolated let byteCountTaken = Atomic<Int>(0)
 
   private var paths: ArraySlice<String>
-  private var file: Int32 = -1
-  private var name = ""
+  private var file: InputFile?
+  /// Why the file cannot be read on: thrown when the lines before it are taken.
+  private var failure: CommandError?
   private var cutter: LineCutter
   private nonisolated let sharedReport = Mutex(LineCutter.Report())
-  private var buffer = [UInt8](repeating: 0, count: readByteCount)
-
-  private static let readByteCount = 256 << 10
 
   /// - Parameter paths: `-` is stdin; without any, stdin is read.
   init(paths: [String], _ configuration: LineCutter.Configuration) {
@@ -54,55 +53,35 @@ actor LineReader {
       if unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
         throw CommandError("cannot read \(path): it is a directory; name its files")
       }
-      if unsafe access(path, R_OK) != 0 { throw Self.unreadable(path) }
+      if unsafe access(path, R_OK) != 0 { throw InputFile.unreadable(path) }
     }
   }
 
   /// The next lines; nil at the end of the last file.
   func next() throws(CommandError) -> Chunk? {
     while true {
-      if file < 0 {
-        guard let path = paths.popFirst() else { return nil }
-        name = path == "-" ? "stdin" : path
-        file = path == "-" ? STDIN_FILENO : try Self.open(path)
+      if let failure { throw failure }
+      if file == nil, let path = paths.popFirst() { file = try InputFile(path) }
+      guard let file else { return nil }
+      let countBefore = file.byteCountRead
+      let bytes: ArraySlice<UInt8>
+      do throws(CommandError) { bytes = try file.read() } catch {
+        failure = error
+        return Chunk(lines: [], origin: origin(of: file), isLastForNow: true)
       }
-      let count = unsafe buffer.withUnsafeMutableBytes { unsafe read(file, $0.baseAddress, $0.count) }
-      if count < 0 {
-        if errno == EINTR { continue }
-        if errno == EAGAIN {
-          // stdin may be shared with a program that has made it non-blocking.
-          _ = hasInput(waiting: true)
-          continue
-        }
-        throw CommandError("cannot read \(name): \(SystemError.last.text)")
-      }
-      guard count > 0 else {
-        if file != STDIN_FILENO { close(file) }
-        file = -1
-        let lines = cutter.endFile()
-        noteCutting()
-        if lines.isEmpty { continue }
-        return Chunk(lines: lines, isLastForNow: true)
-      }
-      byteCountTaken.add(count, ordering: .relaxed)
-      let lines = cutter.append(buffer[..<count])
-      noteCutting()
-      if lines.isEmpty { continue }
-      return Chunk(lines: lines, isLastForNow: !hasInput(waiting: false))
+      byteCountTaken.add(file.byteCountRead - countBefore, ordering: .relaxed)
+      let isEnd = bytes.isEmpty
+      let lines = isEnd ? cutter.endFile() : cutter.append(bytes)
+      noteCutting(file.name)
+      if isEnd { self.file = nil }
+      if lines.isEmpty, !isEnd { continue }
+      return Chunk(lines: lines, origin: origin(of: file), isLastForNow: isEnd || !file.hasInput)
     }
   }
 
-  private static func open(_ path: String) throws(CommandError) -> Int32 {
-    let file = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC)
-    guard file >= 0 else { throw unreadable(path) }
-    return file
-  }
+  private func origin(of file: InputFile) -> LineOrigin { LineOrigin(path: file.path, isDecoded: cutter.isDecoding) }
 
-  private static func unreadable(_ path: String) -> CommandError {
-    CommandError("cannot read \(path): \(SystemError.last.text); check the path and its permissions")
-  }
-
-  private func noteCutting() {
+  private func noteCutting(_ name: String) {
     let report = cutter.report
     sharedReport.withLock { $0 = report }
     switch cutter.takeFinding() {
@@ -116,11 +95,5 @@ actor LineReader {
       Terminal.note(
         "\(name) begins with the mark of UTF-32, which is not supported: its bytes are kept; convert it with iconv")
     }
-  }
-
-  /// Whether a read would return at once; waits until it would, if asked.
-  private func hasInput(waiting: Bool) -> Bool {
-    var descriptor = pollfd(fd: file, events: Int16(POLLIN), revents: 0)
-    return unsafe poll(&descriptor, 1, waiting ? -1 : 0) == 1
   }
 }

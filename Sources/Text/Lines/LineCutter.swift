@@ -66,6 +66,8 @@ package struct LineCutter: Sendable {
   }
 
   package private(set) var report = Report()
+  /// Whether the file whose lines came last is UTF-16 by its mark, and decoded without having been asked.
+  package private(set) var isDecoding = false
   private let configuration: Configuration
 
   /// The first bytes of a file, until its encoding is known.
@@ -138,6 +140,7 @@ package struct LineCutter: Sendable {
     case (.automatic, .unmarkedUTF16): finding = .unmarkedUTF16
     case (.automatic, .unknown), (.automatic, .plain), (.automatic, .utf8Mark), (.utf8, _): break
     }
+    isDecoding = decoder != nil && configuration.encoding == .automatic
     hasHoles = finding == nil
     if decoder == nil, configuration.keepsBytes || start != .utf8Mark { markByteCount = 0 }
     return cut(bytes[markByteCount...])

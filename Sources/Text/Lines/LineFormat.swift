@@ -31,11 +31,24 @@ package enum LineFormat: String, CaseIterable, Sendable {
   ///   - template: the values that the line does not have.
   ///   - rules: for incomplete times.
   package func entry(_ line: ByteString, like template: LogEntry, _ rules: TimeRules) -> LogEntry {
-    var raw = template
-    raw.message = line
-    guard self != .raw else { return raw }
-    let text = Self.text(of: line)
-    return read(text, raw, rules) ?? raw
+    recognized(line, like: template, rules) ?? Self.raw(line, like: template)
+  }
+
+  /// The same; nil for a line that is not in the format. Every line is in `raw`, and a line that `auto` recognizes as
+  /// nothing else is raw.
+  package func recognized(_ line: ByteString, like template: LogEntry, _ rules: TimeRules) -> LogEntry? {
+    let raw = Self.raw(line, like: template)
+    switch self {
+    case .raw: return raw
+    case .auto: return read(Self.text(of: line), raw, rules) ?? raw
+    default: return read(Self.text(of: line), raw, rules)
+    }
+  }
+
+  private static func raw(_ line: ByteString, like template: LogEntry) -> LogEntry {
+    var entry = template
+    entry.message = line
+    return entry
   }
 
   /// The line without anything in front of its text: the NULs of a hole in the file, a byte order mark.

@@ -1,0 +1,142 @@
+import Foundation
+import Testing
+
+/// Files that are pushed together, compressed, or not in the form that was said.
+@Suite(.ownThread) struct PushFilesTests {
+  /// What a Python expression makes of a file's bytes `b`.
+  private func made(_ scene: Scene, _ name: String, from content: String, _ expression: String) throws -> String {
+    let plain = try scene.file("plain", Array(content.utf8))
+    let script =
+      "import gzip, sys, zstandard; b = open(sys.argv[1], 'rb').read(); sys.stdout.buffer.write(\(expression))"
+    let python = try scene.run(Binaries.python, ["-c", script, plain])
+    #expect(python.exit == .code(0), "\(python.errors)")
+    return try scene.file(name, python.output)
+  }
+
+  private static let gzip = "gzip.compress(b)"
+  private static let zstd = "zstandard.ZstdCompressor().compress(b)"
+
+  private func sources(_ server: TestServer, _ stream: String) throws -> [String] {
+    try server.run(["query", stream, "--template", "{source}:{message}"]).lines
+  }
+
+  @Test func `each of several files is the source of its lines, unless another source is given`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let (one, two) = (try scene.file("one", "a\nb".utf8), try scene.file("two", "c\n".utf8))
+      let long = try scene.file(String(repeating: "n", count: 250), #"{"msg":"d","source":"own"}"#.utf8 + [10])
+      #expect(try server.run(["push", "web", one, two, long]).exit == .code(0))
+      let name = String(repeating: "n", count: 250)
+      #expect(
+        try sources(server, "web") == ["\(one):a", "\(one):b", "\(two):c", #"\#(name):{"msg":"d","source":"own"}"#])
+      #expect(try server.run(["push", "json", one, long, "--format", "json"]).exit == .code(0))
+      #expect(try sources(server, "json") == ["\(one):a", "\(one):b", "own:d"])
+      #expect(try server.run(["push", "given", one, two, "--source", "s"]).exit == .code(0))
+      #expect(try sources(server, "given") == ["s:a", "s:b", "s:c"])
+      // One file alone, and stdin, have no name.
+      #expect(try server.run(["push", "alone", one]).exit == .code(0))
+      #expect(try server.run(["push", "alone", "-", two], input: .file(one)).exit == .code(0))
+      #expect(try sources(server, "alone") == [":a", ":b", ":a", ":b", "\(two):c"])
+    }
+  }
+
+  @Test func `compressed files are read as what is in them, by name or by their first bytes`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let lines = (1...30_000).map { "line \($0) of a file that is compressed\n" }.joined()
+      for (suffix, packed) in [("gz", Self.gzip), ("zst", Self.zstd)] {
+        let forms = [
+          ("whole.\(suffix)", packed), ("unnamed-\(suffix)", packed),
+          (
+            "parts.\(suffix)",
+            "\(packed.replacing("(b)", with: "(b[:700])"))+\(packed.replacing("(b)", with: "(b[700:])"))"
+          ),
+        ]
+        for (name, expression) in forms {
+          let path = try made(scene, name, from: lines, expression)
+          #expect(try server.run(["push", name, path]).exit == .code(0))
+          try expectSame(server.stored(name), Array(lines.utf8))
+        }
+        let input = try server.run(["push", "stdin-\(suffix)"], input: .file(scene.path("whole.\(suffix)")))
+        #expect(input.exit == .code(0), "\(input.errors)")
+        try expectSame(server.stored("stdin-\(suffix)"), Array(lines.utf8))
+        // Nothing, and a byte that might be the beginning of an archive.
+        #expect(
+          try server.run(["push", "none", made(scene, "e.\(suffix)", from: "", packed)]).errors.contains("no lines"))
+      }
+      #expect(try server.run(["push", "begun", scene.file("begun", [0x28])]).exit == .code(0))
+      #expect(try server.stored("begun") == [0x28, 10])
+      let padded = try made(scene, "padded.gz", from: "a\n", "\(Self.gzip) + bytes(512)")
+      #expect(try server.run(["push", "padded", padded]).exit == .code(0))
+      #expect(try server.stored("padded") == [0x61, 10])
+    }
+  }
+
+  @Test(arguments: ["gz", "zst"])
+  func `a broken archive ends the push, and the lines before it are stored and named`(suffix: String) throws {
+    let packed = suffix == "gz" ? Self.gzip : Self.zstd
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let good = try scene.file("good", "a\nb\nc".utf8)
+      let breaks = [
+        ("cut", "(\(packed))[:-3]", "ends too early"), ("named", "b", "its name is that of"),
+        ("trailing", "\(packed) + b'garbage that is long enough'", "is damaged ("),
+      ]
+      for (name, expression, reason) in breaks {
+        let path = try made(scene, "\(name).\(suffix)", from: "d\n", expression)
+        let push = try server.run(["push", name, good, path, good])
+        #expect(push.exit == .code(1) && push.output.isEmpty && push.errorLines.count == 1, "\(push.errors)")
+        #expect(push.errors.contains("cannot read \(path)") && push.errors.contains(reason), "\(push.errors)")
+        let count = try server.stored(name).count { $0 == 10 }
+        #expect(
+          push.errors.contains("\(count) entries of \(name) are acknowledged, sequence numbers 1 to \(count)"),
+          "\(push.errors)")
+        #expect(try server.stored(name).starts(with: "a\nb\nc\n".utf8))
+      }
+      #expect(try server.stored("trailing") == Array("a\nb\nc\nd\n".utf8))
+    }
+  }
+
+  @Test func `lines that were changed are counted, the first one is named, and --strict fails for them`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let good = #"{"msg":"good"}"#
+      func push(_ name: String, _ content: some Sequence<UInt8>, _ words: String...) throws -> Finished {
+        let path = try scene.file(name, content)
+        let pushed = try server.run(["push", name, path] + words)
+        #expect(pushed.exit == .code(0), "\(pushed.errors)")
+        let strict = try server.run(["push", name, path, "--strict", "-q"] + words)
+        #expect(strict.exit == (pushed.errorLines.count > 1 ? .code(1) : .code(0)), "\(strict.errors)")
+        #expect(strict.errorLines.count == pushed.errorLines.count - 1)
+        return pushed
+      }
+      #expect(try push("good", "\(good)\n".utf8, "--format", "json").errorLines.count == 1)
+      #expect(try push("any", "text\n".utf8, "--format", "auto").errorLines.count == 1)
+      // The second batch has the first such line.
+      let mixed = String(repeating: "\(good)\n", count: 1_500) + "text\n\(good)\nmore\n"
+      let unread = try push("mixed", mixed.utf8, "--format", "json")
+      #expect(
+        unread.errors.contains(
+          "2 lines are not in the format json, and kept as raw (the first has sequence number 1501)"),
+        "\(unread.errors)")
+      let cut = try push("cut", "a\n".utf8 + [UInt8](repeating: 0x61, count: (1 << 20) + 1))
+      #expect(cut.errors.contains("1 line was cut at 1 MiB, of 1048577 bytes (sequence number 2)"), "\(cut.errors)")
+      let wide = "\u{feff}one\ntwo\n".utf16.flatMap { [UInt8($0 & 0xff), UInt8($0 >> 8)] }
+      let decoded = try push("wide", wide, "--format", "auto")
+      #expect(
+        decoded.errors.contains("2 lines were decoded from UTF-16 (the first has sequence number 1)"),
+        "\(decoded.errors)")
+      #expect(try push("asked", wide, "--encoding", "utf-16").errorLines.count == 1)
+    }
+  }
+
+  @Test func `following a file is refused, with what to write`() throws {
+    try Scene.play { scene in
+      for flag in ["-F", "--follow-file"] {
+        let push = try scene.run(Binaries.logs, ["push", "web", flag, "app.log"])
+        #expect(push.exit == .code(2) && push.output.isEmpty && push.errorLines.count == 1)
+        #expect(push.errors.contains("logs ship") && push.errors.contains("tail -F"), "\(push.errors)")
+      }
+    }
+  }
+}
