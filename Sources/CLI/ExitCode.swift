@@ -7,7 +7,7 @@ enum ExitCode {
   static let notAllowed: Int32 = 4
   static let dataMissing: Int32 = 5
 
-  /// As in shells: 130 for SIGINT, 143 for SIGTERM.
+  /// As in shells: 129 for SIGHUP, 130 for SIGINT, 143 for SIGTERM.
   static func interrupted(by signal: Int32) -> Int32 { 128 + signal }
 }
 

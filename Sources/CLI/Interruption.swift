@@ -3,7 +3,7 @@ internal import LogsSystem
 internal import LogsTransport
 internal import Synchronization
 
-/// Ctrl-C and SIGTERM: the first one ends a command cleanly, the second one at once.
+/// Ctrl-C, SIGTERM and SIGHUP: the first one ends a command cleanly, the second one at once.
 package enum Interruption {
   /// The pipe that the handler writes signal numbers to. They wait there to be read, so a signal that comes early is
   /// not lost.
@@ -14,9 +14,10 @@ package enum Interruption {
 
   /// Catches the signals. Called once, first of all.
   package static func prepare() {
-    // The next file to be opened would get the number of a standard descriptor that is closed.
+    // The next file to be opened would get the number of a standard descriptor that is closed. These have the wrong
+    // direction, so that reading stdin and writing to stdout fail as they should.
     for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
-      _ = unsafe open("/dev/null", O_RDWR)
+      _ = unsafe open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY)
     }
     var ends: [Int32] = [-1, -1]
     guard unsafe pipe(&ends) == 0 else { preconditionFailure("no pipe for signals: out of descriptors") }
@@ -27,6 +28,9 @@ package enum Interruption {
     unsafe (readEnd, writeEnd) = (ends[0], ends[1])
     signal(SIGPIPE, SIG_IGN)
     for number in [SIGINT, SIGTERM] { signal(number, handler) }
+    // nohup(1) has it ignored, and it stays so.
+    let previous = signal(SIGHUP, handler)
+    if unsafe unsafeBitCast(previous, to: Int.self) == unsafeBitCast(SIG_IGN, to: Int.self) { signal(SIGHUP, SIG_IGN) }
   }
 
   /// signal-safety(7): only `write`, and errno is restored.
@@ -39,7 +43,7 @@ package enum Interruption {
 
   /// Runs `body`, cancelling its task when a signal comes.
   ///
-  /// - Returns: what `body` returns; 128 plus the number of the first signal if there was one: 130 or 143.
+  /// - Returns: what `body` returns; 128 plus the number of the first signal if there was one: 129, 130 or 143.
   static func watch(_ body: @escaping @Sendable () async throws -> Int32) async throws -> Int32 {
     let first = FirstSignal()
     let task = Task { try await body() }

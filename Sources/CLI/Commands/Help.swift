@@ -19,7 +19,7 @@ enum Help {
 
       Exit codes: 0 done, 1 failed, 2 wrong usage, 3 server not reached,
       4 not allowed, 5 data missing (with --strict), 130 interrupted (Ctrl-C),
-      143 terminated (SIGTERM).
+      143 terminated (SIGTERM), 129 hung up (SIGHUP).
       """
   }
 
