@@ -7,6 +7,51 @@ import Testing
     finished.lines.compactMap { Int($0.split(separator: " ").dropFirst().first ?? "") }
   }
 
+  @Test func `a number beyond the end of a stream is answered with where it ends`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      for (name, count) in [("app/a", 3), ("app/b", 9)] {
+        let file = try scene.file("f", LogLines.file(LogLines.plain(count)))
+        #expect(try server.run(["push", name, file]).exit == .code(0))
+      }
+      let short = "--from-seq 7 is beyond the last number: that of app/a is 3"
+      let both = "--from-seq 20 is beyond the last number: that of app/a is 3, that of app/b is 9"
+      let follow = ["follow", "--until-head", "-o", "raw"]
+      let rows: [(words: [String], exit: Int32, error: String?)] = [
+        (follow + ["app/a", "--from-seq", "7"], 1, short), (follow + ["app/*", "--from-seq", "20"], 1, both),
+        (["query", "app/a", "--from-seq", "7"], 1, short), (["query", "app/*", "--from-seq", "20"], 1, both),
+        (["query", "app/*", "--from-seq", "20", "--count"], 1, both),
+        // The next number, and one that another stream has.
+        (follow + ["app/a", "--from-seq", "4"], 0, nil), (["query", "app/*", "--from-seq", "7"], 0, nil),
+        (["query", "app/b", "=nowhere", "--from-seq", "7"], 1, nil),
+      ]
+      for (words, exit, error) in rows {
+        let run = try server.run(words)
+        #expect(run.exit == .code(exit) && run.errorLines.count == (error == nil ? 0 : 1), "\(words): \(run.errors)")
+        if let error { #expect(run.errors.contains(error), "\(words): \(run.errors)") }
+      }
+    }
+  }
+
+  @Test func `braces name several streams, and brackets are refused with what to write`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      for name in ["app/a", "app/b", "app/c"] {
+        #expect(try server.run(["push", name, scene.file("f", name.utf8)]).exit == .code(0))
+      }
+      for command in [["follow", "--until-head"], ["query"]] {
+        let run = try server.run(command + ["app/{a,c}", "-o", "raw"])
+        #expect(run.exit == .code(0) && run.lines.sorted() == ["app/a", "app/c"], "\(run.errors)")
+      }
+      let listed = try server.run(["streams", "app/{c,a,?}", "-o", "json"])
+      #expect(listed.lines.count == 3 && listed.lines[0].contains("app/a"))
+      for words in [["follow", "app/[ab]"], ["query", "app/[ab]"], ["streams", "app/[ab]"]] {
+        let run = try server.run(words)
+        #expect(run.exit == .code(2) && run.errors.contains("{a,b}") && run.output.isEmpty, "\(run.errors)")
+      }
+    }
+  }
+
   @Test func `starts and ends are where the flags say`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)

@@ -31,7 +31,7 @@ struct StreamOperands {
     }
     selectors = try Self.selectors(Array(streams), of: command)
     self.filter = filter
-    if filter == nil, !hasFlag, selectors.count > 1, case .stream(let name)? = selectors.last {
+    if filter == nil, !hasFlag, streams.count > 1, case .stream(let name)? = selectors.last, name.text == streams.last {
       ambiguous = name
     } else {
       ambiguous = nil
@@ -41,10 +41,21 @@ struct StreamOperands {
   /// Whether a word that might be a stream is a filter.
   private static func isFilter(_ word: String) -> Bool {
     if let colon = word.firstIndex(of: ":"), fields.contains(String(word[..<colon])) { return true }
+    if word.contains("{") { return !hasOnlyNames(word) }
     do throws(LogError) {
       if StreamPattern.isPattern(word) { _ = try StreamPattern(word) } else { _ = try StreamName(word) }
       return false
     } catch { return true }
+  }
+
+  /// Whether a word with braces is made like a pattern, even one that is not understood. No filter is: it has braces
+  /// only in quotes and regular expressions.
+  private static func hasOnlyNames(_ word: String) -> Bool {
+    let rest = word.filter { !"{},".contains($0) }
+    do throws(LogError) {
+      if !rest.isEmpty { _ = try StreamPattern(rest) }
+      return true
+    } catch { return false }
   }
 
   /// Fields of the language (`spec/filter.md`, section 3.2).
@@ -54,7 +65,7 @@ struct StreamOperands {
     if operands.isEmpty {
       throw CommandError.usage("\(command) needs a stream or pattern; see logs help \(command)")
     }
-    return try operands.map { text in
+    return try operands.flatMap { try Braces.words($0) }.map { text in
       if StreamPattern.isPattern(text) { return .pattern(try StreamPattern(text)) }
       // The server's own.
       if text.utf8.first == UInt8(ascii: "$") { return .stream(try StreamName(server: text)) }

@@ -11,9 +11,9 @@ enum FollowCommand {
     details: """
       Shows the last 10 entries of each stream and then new ones, until it is interrupted or all the
       streams are complete. STREAM may be a pattern: * matches any characters except /, ** any characters,
-      ? one character; quote it. follow reconnects after restarts of the server and broken links, without
-      losing or repeating an entry. It ends when nobody reads its stdout any more. A stream that does not
-      exist yet is waited for.
+      ? one character, {a,b} one of these words; quote it. follow reconnects after restarts of the server
+      and broken links, without losing or repeating an entry. It ends when nobody reads its stdout any
+      more. A stream that does not exist yet is waited for.
 
       FILTER, -l, -g, -v and --source show only some of the entries; -n and --limit count those. With -n N
       and --since, it begins with the last N of those at or after that time. Several streams are merged by
@@ -105,6 +105,11 @@ enum FollowCommand {
           selectors, from: start, until: end, cursor: cursor, isReverse: isReverse, filter: filter)
         let isWhole = try await printer.print(subscription, store.map { CursorKeeper($0, cursor: cursor) })
         return isWhole || !isStrict ? ExitCode.done : ExitCode.dataMissing
+      } catch let error as LogError where error.code == .refused(.cursorAhead) {
+        guard !hasCursor, case .from(let number) = start,
+          let sentence = try await BeyondHead.sentence(from: number, selectors, client)
+        else { throw error }
+        throw CommandError("\(sentence); leave it out, or write -n 0 to wait for new entries")
       } catch let error as LogError where error.code == .cancelled {
         // Nobody reads stdout any more, or a signal came, which decides about the exit code.
         return ExitCode.done

@@ -51,6 +51,7 @@ enum QueryCommand {
     let operands = try StreamOperands(arguments, of: "query")
     let shown = try FilterOptions.filter(arguments, operand: operands.filter)
     let filter = try [numbers(arguments), times(arguments)].compactMap { $0 }.reduce(shown) { try $0?.and($1) ?? $1 }
+    let from = try arguments.number("from-seq", atLeast: 1)
     let report = try QueryReport.wanted(arguments)
     let print =
       try report.map { try reporting($0, arguments) } ?? printing(arguments, operands, highlighting: shown)
@@ -61,7 +62,13 @@ enum QueryCommand {
     let code = try await Terminal.whileRead {
       do {
         try await check(try await client.missing(of: operands.selectors), operands, client)
-        return try await print(client, operands.selectors, filter)
+        let code = try await print(client, operands.selectors, filter)
+        if code == ExitCode.failed, let from,
+          let sentence = try await BeyondHead.sentence(from: from, operands.selectors, client)
+        {
+          Terminal.note(sentence)
+        }
+        return code
       } catch let error as LogError where error.code == .cancelled {
         // Nobody reads stdout any more, or a signal came, which decides about the exit code.
         return ExitCode.done

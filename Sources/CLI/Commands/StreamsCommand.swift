@@ -20,14 +20,18 @@ enum StreamsCommand {
 
   private static func run(_ arguments: Arguments) async throws -> Int32 {
     if arguments.operands.count > 1 { throw CommandError.usage("streams takes one pattern; quote it") }
-    let pattern = try arguments.operands.first.map { try StreamPattern($0) }
+    let patterns = try arguments.operands.first.map { try Braces.words($0).map { try StreamPattern($0) } } ?? [.all]
     let format = try arguments.reportFormat()
     let order = try order(arguments)
     let patience = try ConnectionOptions.patience(arguments, else: .zero)
     let client = try ConnectionOptions.client(arguments, patience: patience)
     let notices = ConnectionNotices(client, patience: patience)
     defer { notices.end() }
-    let streams = order.sorted(try await client.streams(matching: pattern))
+    var streams: [StreamSummary] = []
+    for pattern in patterns { streams += try await client.streams(matching: pattern) }
+    // A stream may match several.
+    if patterns.count > 1 { streams = Set(streams).sorted { $0.stream < $1.stream } }
+    streams = order.sorted(streams)
     await client.shutdown(deadline: .seconds(1))
     try Report(streams, columns(now: SystemClock.wall()), isUTC: arguments.has("utc")).write(format)
     return ExitCode.done
