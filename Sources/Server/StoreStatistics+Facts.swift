@@ -22,6 +22,7 @@ extension StoreStatistics {
       ServerFact("commits_total", commitCount),
       ServerFact("appended_batches_total", batchCount),
       ServerFact("appended_entries_total", entryCount),
+      ServerFact("appended_entries_last_minute", entryCountOfLastMinute),
       ServerFact("duplicate_batches_total", duplicateCount),
       ServerFact("refused_batches_total", refusalCount),
       ServerFact("disk_full_total", diskFullCount),

@@ -308,6 +308,7 @@ package final class Store: Sendable {
       statistics.commitCount = counts.commitCount
       statistics.batchCount = counts.batchCount
       statistics.entryCount = counts.entryCount
+      statistics.entryCountOfLastMinute = counts.recentEntries.count(at: SystemClock.monotonic())
       statistics.duplicateCount = counts.duplicateCount
       statistics.refusalCount = counts.refusalCount
       statistics.diskFullCount = counts.diskFullCount

@@ -36,6 +36,7 @@ package struct StoreStatistics: Hashable, Sendable {
   package var commitCount = 0
   package var batchCount = 0
   package var entryCount: UInt64 = 0
+  package var entryCountOfLastMinute: UInt64 = 0
   package var duplicateCount = 0
   package var refusalCount = 0
   /// Transactions rolled back because the disk was full.

@@ -9,7 +9,7 @@ enum StatusCommand {
     details: """
       Shows what the server reports about itself, one fact a line, in numbers for people; -o json has the
       exact ones, in the units that the names end with. Counts that end with _total are those since the
-      server started.
+      server started; appended_entries_last_minute comes with what it is a second.
 
       With --watch it shows them each second until it is interrupted, and how much each count has grown a
       second.
@@ -93,8 +93,10 @@ enum StatusCommand {
   }
 
   private static func report(_ facts: [ServerFact], rates: [String: UInt64]?) -> Report {
+    let uptime = facts.first { $0.key == "uptime_seconds" }?.count ?? 0
     var columns: [Report.Column<ServerFact>] = [
-      Report.Column(nil, "FACT") { .text($0.key) }, Report.Column(nil, "VALUE") { .text(text(of: $0)) },
+      Report.Column(nil, "FACT") { .text($0.key) },
+      Report.Column(nil, "VALUE") { .text(text(of: $0) + ofOneSecond($0, uptime: uptime)) },
     ]
     if let rates {
       columns.append(
@@ -118,6 +120,12 @@ enum StatusCommand {
     case .number(let number): text(of: fact.key, number)
     case .text(let text): text
     }
+  }
+
+  /// What a count of the last minute is a second.
+  private static func ofOneSecond(_ fact: ServerFact, uptime seconds: UInt64) -> String {
+    guard fact.key.hasSuffix("_last_minute"), let count = fact.count else { return "" }
+    return ", \(Figures.grouped(count / min(max(seconds, 1), 60))) a second"
   }
 
   /// A number for people, by the unit in its name.

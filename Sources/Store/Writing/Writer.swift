@@ -17,6 +17,7 @@ final class Writer: @unchecked Sendable {
     var commitCount = 0
     var batchCount = 0
     var entryCount: UInt64 = 0
+    var recentEntries = MinuteCount()
     var duplicateCount = 0
     var refusalCount = 0
     var diskFullCount = 0
@@ -223,7 +224,9 @@ final class Writer: @unchecked Sendable {
         case .refused: counts.refusalCount += 1
         }
       }
-      for run in runs { counts.entryCount += run.entryCount }
+      let entryCount = runs.reduce(0) { $0 + $1.entryCount }
+      counts.entryCount += entryCount
+      counts.recentEntries.add(entryCount, at: SystemClock.monotonic())
     }
     let replies = group.rejected.isEmpty ? draft.replies : group.rejected + draft.replies
     sink.committed(Commit(replies: replies, runs: runs))
