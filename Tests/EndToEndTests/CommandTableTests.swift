@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 /// Every command with every one of its flags: runs, or is refused with one line on stderr and nothing on stdout.
@@ -21,7 +22,7 @@ import Testing
   private static let usual: [String: [String]] = [
     "push": ["web", "FILE"], "follow": ["web"], "query": ["web"], "streams": [], "status": [],
     "complete": ["NEW"], "delete": ["web", "--dry-run"], "seal": ["DATA"], "spool": ["inspect", "SPOOL"],
-    "bench": ["append", "--entries", "10", "--batch", "2", "--repeat", "1"], "completion": ["bash"],
+    "bench": ["append", "--entries", "10", "--batch", "2", "--repeat", "1"], "completion": ["bash"], "config": ["show"],
   ]
 
   private static let long = String(repeating: "x", count: 1_025)
@@ -69,7 +70,7 @@ import Testing
         Row(command, "--output", "full", not: ["xml", ""]),
       ]
     }
-    for command in ["streams", "status", "delete", "spool", "bench"] {
+    for command in ["streams", "status", "delete", "spool", "bench", "config"] {
       rows.append(Row(command, "--output", "json", not: ["xml", ""]))
     }
     for command in ["streams", "spool"] { rows.append(Row(command, "--utc")) }
@@ -77,7 +78,8 @@ import Testing
     for command in connecting {
       rows += [
         Row(command, "--server", "SERVER", not: ["http://127.0.0.1", ""]), Row(command, "--token", "t"),
-        Row(command, "--token-file", "FILE"), Row(command, "--retry-for", "1m", not: ["soon", "-1"]),
+        Row(command, "--token-file", "FILE"), Row(command, "--profile", "here", not: ["nowhere"]),
+        Row(command, "--retry-for", "1m", not: ["soon", "-1"]),
       ]
     }
     return rows
@@ -104,6 +106,9 @@ import Testing
         "FILE": file, "DATA": earlier.data, "SPOOL": scene.path("spool"), "CURSOR": scene.path("cursor"),
         "SERVER": server.url,
       ]
+      try FileManager.default.createDirectory(
+        atPath: scene.path("logs"), withIntermediateDirectories: false)
+      try scene.file("logs/config", "[profile here]\nserver = \(server.url)\n".utf8)
       for words in [
         ["push", "web", file, "--spool", scene.path("spool"), "--source", "api"],
         ["push", "levels", file, "--level", "info"],
@@ -113,7 +118,8 @@ import Testing
     /// Runs a command with the server in the environment, so that a flag can stand last.
     func run(_ words: [String]) throws -> Finished {
       try server.scene.run(
-        Binaries.logs, words.map { names[$0] ?? $0 }, environment: ["LOGS_SERVER": server.url, "TERM": "xterm"])
+        Binaries.logs, words.map { names[$0] ?? $0 },
+        environment: ["LOGS_SERVER": server.url, "XDG_CONFIG_HOME": server.scene.directory])
     }
 
     /// A refusal is one line on stderr, exit code 2, and nothing on stdout.
@@ -131,7 +137,7 @@ import Testing
       #expect(Set(commands) == Set(Self.usual.keys).union(["help", "version"]))
       for command in Self.usual.keys {
         let flags = try scene.run(Binaries.logs, ["completion", "words", "--", command, "--"]).lines
-        let connection = ["--server", "--token", "--token-file", "--retry-for"]
+        let connection = ["--profile", "--server", "--token", "--token-file", "--retry-for"]
         for flag in flags where Self.connecting.contains(command) || !connection.contains(flag) {
           #expect(known.contains("\(command) \(flag)"))
         }
@@ -175,7 +181,8 @@ import Testing
         [], ["frob"], ["help", "frob"], ["push"], ["follow"], ["query"], ["status", "web"], ["complete"],
         ["complete", "a", "b"], ["delete"], ["delete", "a", "b"], ["delete", "web"], ["seal"], ["spool"],
         ["spool", "frob", "SPOOL"], ["bench"], ["bench", "frob"], ["completion"], ["completion", "tcsh"],
-        ["streams", "a", "b"], ["push", "a b"], ["push", "web", "-F", "FILE"], ["query", "web", "a OR", "-n", "1"],
+        ["streams", "a", "b"], ["push", "a b"], ["push", "web", "-F", "FILE"], ["config"], ["config", "edit"],
+        ["query", "web", "a OR", "-n", "1"],
       ] { try place.refuses(words) }
       for command in Self.usual.keys {
         for words in [["help", command], [command, "--help"], [command, "-h"]] {

@@ -16,6 +16,7 @@ enum ConnectionOptions {
     Option("ca-cert", form: "FILE", help: "the CAs to trust instead of the system's, for a server with TLS"),
     Option("cert", form: "FILE", help: "your certificate, for a server that wants one; needs --key"),
     Option("key", form: "FILE", help: "the key of your certificate"),
+    Option("profile", form: "NAME", help: "the server and token of this profile; see logs help config"),
     Option(
       "retry-for", form: "TIME",
       help: "give up after 30s, 5m, ... without an answer (default 0: at once; push, follow, spool drain: never)"),
@@ -32,16 +33,17 @@ enum ConnectionOptions {
   /// The configuration alone, for commands that make several clients.
   static func configuration(_ arguments: Arguments, patience: Duration?) throws -> LogClientConfiguration {
     var configuration = LogClientConfiguration(name: "logs \(Version.number)")
-    if arguments.value("server") == "" {
-      throw CommandError.usage("--server is empty; write it like logs://127.0.0.1:5647, or leave it out")
+    let settings = try ConnectionSettings(arguments)
+    if let server = settings.server {
+      if server.value.isEmpty {
+        throw CommandError.usage("\(server.origin) is empty; write it like logs://127.0.0.1:5647, or leave it out")
+      }
+      configuration.servers = server.value.split(separator: ",").map(String.init)
     }
-    if let servers = arguments.value("server") ?? Terminal.environment("LOGS_SERVER"), !servers.isEmpty {
-      configuration.servers = servers.split(separator: ",").map(String.init)
-    }
-    try setToken(arguments, &configuration)
-    configuration.caCertificateFile = arguments.value("ca-cert") ?? Terminal.environment("LOGS_CA_CERT")
-    configuration.certificateFile = arguments.value("cert") ?? Terminal.environment("LOGS_CERT")
-    configuration.keyFile = arguments.value("key") ?? Terminal.environment("LOGS_KEY")
+    try setToken(settings, &configuration)
+    configuration.caCertificateFile = settings.caCertificate?.value
+    configuration.certificateFile = settings.certificate?.value
+    configuration.keyFile = settings.key?.value
     // Somebody is watching: a server that is back should be noticed soon.
     configuration.backoff.cap = .seconds(5)
     configuration.reconnectDeadline = patience
@@ -57,17 +59,12 @@ enum ConnectionOptions {
 
   /// The token of a flag or variable, or what reads it from a file for each connection.
   private static func setToken(
-    _ arguments: Arguments, _ configuration: inout LogClientConfiguration
+    _ settings: ConnectionSettings, _ configuration: inout LogClientConfiguration
   ) throws(CommandError) {
-    if let token = arguments.value("token") {
-      configuration.token = token
-    } else if let path = arguments.value("token-file") ?? Terminal.environment("LOGS_TOKEN_FILE") {
-      try checkPermissions(of: path)
-      do { _ = try firstLine(of: path) } catch { throw CommandError("cannot read \(path): \(error.text)") }
-      configuration.tokenProvider = { try firstLine(of: path) }
-    } else {
-      configuration.token = Terminal.environment("LOGS_TOKEN")
-    }
+    guard let path = settings.tokenFile?.value else { return configuration.token = settings.token?.value }
+    try checkPermissions(of: path)
+    do { _ = try firstLine(of: path) } catch { throw CommandError("cannot read \(path): \(error.text)") }
+    configuration.tokenProvider = { try firstLine(of: path) }
   }
 
   /// A file that others can write is refused: they could have this client act with their token. One that they can read

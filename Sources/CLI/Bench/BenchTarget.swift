@@ -15,8 +15,9 @@ struct BenchTarget: Sendable {
     _ arguments: Arguments, _ configuration: BenchConfiguration, _ body: (BenchTarget) async throws -> Result
   ) async throws -> Result {
     try raiseDescriptorLimit(to: configuration.descriptorCount)
-    // $LOGS_SERVER is ignored: nobody should put this load on a server by accident.
-    if let server = arguments.value("server") {
+    // $LOGS_SERVER is ignored, and a profile that is not named: nobody should put this load on a server by accident.
+    let settings = try ConnectionSettings(arguments)
+    if settings.isServerGiven, let server = settings.server?.value {
       return try await body(BenchTarget(try clientConfiguration(arguments, server), title: server))
     }
     let server = OwnServer()

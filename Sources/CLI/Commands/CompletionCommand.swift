@@ -93,7 +93,8 @@ enum CompletionCommand {
     do {
       // Words that are not complete may make no sense: only the server matters.
       var flags: [String] = []
-      for (index, word) in words.enumerated() where word.hasPrefix("--server") || word.hasPrefix("--token") {
+      for (index, word) in words.enumerated()
+      where ["--server", "--token", "--profile"].contains(where: word.hasPrefix) {
         flags += word.contains("=") || index + 1 >= words.count ? [word] : [word, words[index + 1]]
       }
       let arguments = try Arguments(flags, options: ConnectionOptions.all, help: "logs help completion")

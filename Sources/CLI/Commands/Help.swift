@@ -14,8 +14,8 @@ enum Help {
 
       \(TextTable.rows(pages))
 
-      Every command takes --server URL (default $LOGS_SERVER, else
-      logs://127.0.0.1:5647). Data goes to stdout, notices to stderr.
+      Every command takes --server URL (default $LOGS_SERVER, else a profile,
+      else logs://127.0.0.1:5647). Data goes to stdout, notices to stderr.
 
       Exit codes: 0 done, 1 failed, 2 wrong usage, 3 server not reached,
       4 not allowed, 5 data missing (with --strict), 130 interrupted (Ctrl-C),

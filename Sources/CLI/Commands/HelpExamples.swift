@@ -27,6 +27,7 @@ enum HelpExamples {
     "seal": ["logs seal /var/lib/logsd"],
     "spool": ["logs spool inspect DIR", "logs spool drain DIR --retry-for 5m"],
     "bench": ["logs bench append", "logs bench tail --followers 100 -o json"],
+    "config": ["logs config show", "logs config show --profile prod"],
     "completion": [
       "source <(logs completion bash)    # in ~/.bashrc",
       "source <(logs completion zsh)     # in ~/.zshrc, behind compinit",

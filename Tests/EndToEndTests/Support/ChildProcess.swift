@@ -73,6 +73,8 @@ final class ChildProcess: @unchecked Sendable {
     var variables = Foundation.ProcessInfo.processInfo.environment.filter {
       !$0.key.hasPrefix("LOGS") && !$0.key.hasPrefix("CLICOLOR") && $0.key != "NO_COLOR"
     }
+    // Nor are a person's own profiles.
+    variables["XDG_CONFIG_HOME"] = "/nowhere"
     for (name, value) in environment { variables[name] = value }
     let words = ([path] + arguments).map { strdup($0) } + [nil]
     let settings = variables.sorted { $0.key < $1.key }.map { strdup("\($0.key)=\($0.value)") } + [nil]
