@@ -56,6 +56,13 @@ swift-log: build ## the swift-log handler and its tests, which fetch swift-log; 
 	LOGS_BINARIES=$(CURDIR)/.build/debug swift test --package-path Integrations/swift-log/LogsLogging \
 		--explicit-target-dependency-import-check error
 
+.PHONY: man
+man: release ## the man pages, in .build/man, made from what logs help says
+	@mkdir -p .build/man
+	@cd .build/man && for file in $$(../release/logs man --list); do \
+	  page=$${file%.?}; page=$${page#logs}; ../release/logs man $${page#-} > $$file || exit 1; done
+	@echo "man -l .build/man/logs.1"
+
 .PHONY: docs
 docs: packages ## the SDK's reference and articles, in .build/docs; `docc preview` or any web server shows them
 	@Scripts/docs.sh

@@ -23,6 +23,7 @@ import Testing
     "push": ["web", "FILE"], "follow": ["web"], "query": ["web"], "streams": [], "status": [],
     "complete": ["NEW"], "delete": ["web", "--dry-run"], "seal": ["DATA"], "spool": ["inspect", "SPOOL"],
     "bench": ["append", "--entries", "10", "--batch", "2", "--repeat", "1"], "completion": ["bash"], "config": ["show"],
+    "man": ["push"],
   ]
 
   private static let long = String(repeating: "x", count: 1_025)
@@ -43,7 +44,8 @@ import Testing
       Row("delete", "--before-seq", "2", not: ["1", "x"]), Row("delete", "--from-seq", "9", not: ["0", "x"]),
       Row("delete", "--to-seq", "1", not: ["0", "x"]), Row("delete", "--yes", words: ["web", "--from-seq", "9"]),
       Row("delete", "--dry-run"), Row("seal", "--seal-timeout", "30s", not: ["soon"]),
-      Row("bench", "--corpus", "FILE"), Row("bench", "--producers", "1", not: ["0", "x"]),
+      Row("man", "--list", words: []), Row("bench", "--corpus", "FILE"),
+      Row("bench", "--producers", "1", not: ["0", "x"]),
       Row("bench", "--batch", "2", not: ["0", "65537"], words: ["append", "--entries", "10", "--repeat", "1"]),
       Row("bench", "--entries", "10", not: ["0", "x"], words: ["append", "--repeat", "1"]),
       Row("bench", "--streams", "1", not: ["0", "x"]), Row("bench", "--repeat", "1", not: ["0", "x"]),
@@ -182,6 +184,7 @@ import Testing
         ["complete", "a", "b"], ["delete"], ["delete", "a", "b"], ["delete", "web"], ["seal"], ["spool"],
         ["spool", "frob", "SPOOL"], ["bench"], ["bench", "frob"], ["completion"], ["completion", "tcsh"],
         ["streams", "a", "b"], ["push", "a b"], ["push", "web", "-F", "FILE"], ["config"], ["config", "edit"],
+        ["man", "frob"], ["man", "a", "b"],
         ["query", "web", "a OR", "-n", "1"],
       ] { try place.refuses(words) }
       for command in Self.usual.keys {

@@ -16,7 +16,7 @@ struct Command: Sendable {
   static let all = [
     PushCommand.command, FollowCommand.command, QueryCommand.command, StreamsCommand.command, StatusCommand.command,
     CompleteCommand.command, DeleteCommand.command, SealCommand.command, SpoolCommand.command, BenchCommand.command,
-    ConfigCommand.command, CompletionCommand.command,
+    ConfigCommand.command, CompletionCommand.command, ManCommand.command,
   ]
 
   static func named(_ name: String) -> Command? { all.first { $0.name == name } }

@@ -64,7 +64,9 @@ enum CompletionCommand {
     guard words.count > 1, let name = words.first else {
       return (Command.all.map(\.name) + ["help", "version"]).filter { $0.hasPrefix(typed) }
     }
-    if name == "help" { return (Command.all.map(\.name) + HelpTopic.all.map(\.name)).filter { $0.hasPrefix(typed) } }
+    if name == "help" || name == "man" && !typed.hasPrefix("-") {
+      return (Command.all.map(\.name) + HelpTopic.all.map(\.name)).filter { $0.hasPrefix(typed) }
+    }
     guard let command = Command.named(name) else { return [] }
     let options = command.options + ConnectionOptions.all
     if typed.hasPrefix("-") { return options.map { "--\($0.name)" }.filter { $0.hasPrefix(typed) } }

@@ -28,6 +28,7 @@ enum HelpExamples {
     "spool": ["logs spool inspect DIR", "logs spool drain DIR --retry-for 5m"],
     "bench": ["logs bench append", "logs bench tail --followers 100 -o json"],
     "config": ["logs config show", "logs config show --profile prod"],
+    "man": ["logs man follow | man -l -", "logs man --list"],
     "completion": [
       "source <(logs completion bash)    # in ~/.bashrc",
       "source <(logs completion zsh)     # in ~/.zshrc, behind compinit",
