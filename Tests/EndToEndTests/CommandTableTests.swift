@@ -39,7 +39,7 @@ import Testing
       Row("follow", "--until-head"), Row("follow", "--no-merge"), Row("follow", "--follow"),
       Row("query", "--after-context", "1", not: ["x"]), Row("query", "--before-context", "1", not: ["x"]),
       Row("query", "--context", "1", not: ["x"]), Row("query", "--count"),
-      Row("query", "--histogram", "1h", not: ["x", "0s"]), Row("query", "--fields"),
+      Row("query", "--histogram", "1h", not: ["x", "0s"]), Row("query", "--fields"), Row("query", "--no-pager"),
       Row("streams", "--sort", "bytes", not: ["colour"]), Row("complete", "--text", "done", not: [long]),
       Row("delete", "--before-seq", "2", not: ["1", "x"]), Row("delete", "--from-seq", "9", not: ["0", "x"]),
       Row("delete", "--to-seq", "1", not: ["0", "x"]), Row("delete", "--yes", words: ["web", "--from-seq", "9"]),

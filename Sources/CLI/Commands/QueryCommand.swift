@@ -29,6 +29,9 @@ enum QueryCommand {
       -A, -B and -C also show entries around those found, by number, in the same stream. Groups are
       separated by -- in short; such entries have "context":true in json.
 
+      On a terminal, entries are shown page by page, with $LOGS_PAGER, $PAGER or less -FRX; not with
+      --no-pager, or where that is empty or cat.
+
       Exits with 1 when nothing was found, or when a stream that was named does not exist.
       """, options: options, run: run)
 
@@ -45,6 +48,7 @@ enum QueryCommand {
       Option("before-context", ["B"], form: "N", help: "also show N entries before each one found"),
       Option("context", ["C"], form: "N", help: "the same as -A N -B N"),
       Option("strict", help: "exit with 5 when entries are lost: damaged or their file is missing"),
+      Option("no-pager", help: "show it all at once on a terminal, too"),
     ] + QueryReport.options + EntryWriter.options
 
   private static func run(_ arguments: Arguments) async throws -> Int32 {
@@ -59,19 +63,22 @@ enum QueryCommand {
     let client = try ConnectionOptions.client(arguments, patience: patience)
     let notices = ConnectionNotices(client, patience: patience)
     defer { notices.end() }
-    let code = try await Terminal.whileRead {
-      do {
-        try await check(try await client.missing(of: operands.selectors), operands, client)
-        let code = try await print(client, operands.selectors, filter)
-        if code == ExitCode.failed, let from,
-          let sentence = try await BeyondHead.sentence(from: from, operands.selectors, client)
-        {
-          Terminal.note(sentence)
+    // The writer has looked at the terminal already.
+    let code = try await Pager.showing(if: report == nil && !arguments.has("no-pager")) {
+      try await Terminal.whileRead {
+        do {
+          try await check(try await client.missing(of: operands.selectors), operands, client)
+          let code = try await print(client, operands.selectors, filter)
+          if code == ExitCode.failed, let from,
+            let sentence = try await BeyondHead.sentence(from: from, operands.selectors, client)
+          {
+            Terminal.note(sentence)
+          }
+          return code
+        } catch let error as LogError where error.code == .cancelled {
+          // Nobody reads stdout any more, or a signal came, which decides about the exit code.
+          return ExitCode.done
         }
-        return code
-      } catch let error as LogError where error.code == .cancelled {
-        // Nobody reads stdout any more, or a signal came, which decides about the exit code.
-        return ExitCode.done
       }
     }
     await client.shutdown(deadline: .seconds(1))
