@@ -80,7 +80,8 @@ import Testing
     for command in connecting {
       rows += [
         Row(command, "--server", "SERVER", not: ["http://127.0.0.1", ""]), Row(command, "--token", "t"),
-        Row(command, "--token-file", "FILE"), Row(command, "--profile", "here", not: ["nowhere"]),
+        Row(command, "--token-file", "FILE"), Row(command, "--ca-cert", "FILE"), Row(command, "--cert", "FILE"),
+        Row(command, "--key", "FILE"), Row(command, "--profile", "here", not: ["nowhere"]),
         Row(command, "--retry-for", "1m", not: ["soon", "-1"]),
       ]
     }
@@ -139,7 +140,9 @@ import Testing
       #expect(Set(commands) == Set(Self.usual.keys).union(["help", "version"]))
       for command in Self.usual.keys {
         let flags = try scene.run(Binaries.logs, ["completion", "words", "--", command, "--"]).lines
-        let connection = ["--profile", "--server", "--token", "--token-file", "--retry-for"]
+        let connection = [
+          "--profile", "--server", "--token", "--token-file", "--retry-for", "--ca-cert", "--cert", "--key",
+        ]
         for flag in flags where Self.connecting.contains(command) || !connection.contains(flag) {
           #expect(known.contains("\(command) \(flag)"))
         }

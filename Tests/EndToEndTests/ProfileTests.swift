@@ -83,7 +83,8 @@ import Testing
       try refused("[profile prod]\n", ["--profile", "prd"], saying: "has no profile 'prd'; it has: prod")
       try refused("\nserver = x", saying: "config:2: 'server' stands before")
       try refused(
-        "[profile a]\nsever = x", saying: "config:2: a profile has server, token-file, ca-cert, cert, key, and no 'sever'; did")
+        "[profile a]\nsever = x",
+        saying: "config:2: a profile has server, token-file, ca-cert, cert, key, and no 'sever'; did")
       try refused("[profile a]\ntoken = x", saying: "write token-file")
       try refused("[profile a]\nca-file = x", saying: "no 'ca-file'")
       try refused("[profile a]\nserver", saying: "config:2: 'server' is neither")
