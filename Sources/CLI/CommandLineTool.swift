@@ -34,7 +34,6 @@ package enum CommandLineTool {
       return ExitCode.done
     }
     if arguments.has("quiet") { Terminal.beQuiet() }
-    if let zone = arguments.value("time-zone") { try TimeZoneOption.use(zone) }
     return try await command.run(arguments)
   }
 

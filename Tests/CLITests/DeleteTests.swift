@@ -78,13 +78,13 @@ import Testing
     let rows = [outcome(1...4999, 4000, 1_250_000, isWhole: true), outcome(nil, 0, 0, isWhole: false, isDryRun: true)]
     let columns = DeleteCommand.Outcome.columns
     #expect(
-      Table(rows, columns, isUTC: true).text == """
+      Table(rows, columns, zone: .utc).text == """
         NAME  FIRST  LAST  ENTRIES    BYTES
         web       1  4999     4000  1250000
         web       -     -        0        0
         """)
     #expect(
-      String(decoding: Report(rows, columns, isUTC: true).json, as: UTF8.self) == """
+      String(decoding: Report(rows, columns, zone: .utc).json, as: UTF8.self) == """
         {"name":"web","incarnation":"00000000000000ff","first":1,"last":4999,"entries":4000,"bytes":1250000,\
         "whole":true,"dry_run":false}
         {"name":"web","incarnation":"00000000000000ff","first":null,"last":null,"entries":0,"bytes":0,\

@@ -26,7 +26,7 @@ import Testing
     showsTime: Bool = false
   ) -> String {
     var writer = EntryWriter(
-      format: format, isUTC: true, usesColor: false, namesStreams: true, template: template, columns: columns,
+      format: format, zone: .utc, usesColor: false, namesStreams: true, template: template, columns: columns,
       showsTime: showsTime)
     var output: [UInt8] = []
     for (stream, entry) in Self.entries() { writer.append(entry, of: stream, to: &output) }

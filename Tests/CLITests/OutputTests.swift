@@ -32,7 +32,7 @@ import Testing
   private func written(_ format: EntryWriter.Format, usesColor: Bool = false, namesStreams: Bool = true) throws
     -> [UInt8]
   {
-    var writer = EntryWriter(format: format, isUTC: true, usesColor: usesColor, namesStreams: namesStreams)
+    var writer = EntryWriter(format: format, zone: .utc, usesColor: usesColor, namesStreams: namesStreams)
     var output: [UInt8] = []
     writer.append(entry(), of: StreamName("web"), to: &output)
     return output
@@ -68,7 +68,7 @@ import Testing
       message: ByteString(bad), source: ByteString(bad),
       attributes: [LogAttribute(bad, .string(bad)), LogAttribute("m", .map([]))])
     for (format, usesColor) in [(EntryWriter.Format.short, false), (.short, true), (.json, false)] {
-      var writer = EntryWriter(format: format, isUTC: true, usesColor: usesColor, namesStreams: true)
+      var writer = EntryWriter(format: format, zone: .utc, usesColor: usesColor, namesStreams: true)
       var output: [UInt8] = []
       writer.append(entry, of: StreamName("web"), to: &output)
       let text = String(decoding: output, as: UTF8.self)
@@ -84,7 +84,7 @@ import Testing
   }
 
   @Test func `raw joins consecutive parts of a line, and begins a new line for anything else`() throws {
-    var writer = EntryWriter(format: .raw, isUTC: true, usesColor: false, namesStreams: false)
+    var writer = EntryWriter(format: .raw, zone: .utc, usesColor: false, namesStreams: false)
     var output: [UInt8] = []
     func write(_ text: String, _ part: LinePart?, of stream: String = "web") throws {
       let entry = LogEntry(message: ByteString(text), attributes: part?.attributes ?? [])
@@ -127,13 +127,13 @@ import Testing
     ]
     let rows: [(String, UInt64, Int64)] = [("web", 7, 0), ("api", 12, 1_768_046_400_123_456_789)]
     #expect(
-      Table(rows, columns, isUTC: true).text == """
+      Table(rows, columns, zone: .utc).text == """
         NAME  ENTRIES  SIZE  LAST TIME
         web         7  big   -
         api        12  big   2026-01-10 12:00:00.123
         """)
     #expect(
-      String(decoding: Report(rows, columns, isUTC: true).json, as: UTF8.self) == """
+      String(decoding: Report(rows, columns, zone: .utc).json, as: UTF8.self) == """
         {"name":"web","entries":7,"id":null,"last":null}
         {"name":"api","entries":12,"id":null,"last":"2026-01-10T12:00:00.123456789Z"}
 

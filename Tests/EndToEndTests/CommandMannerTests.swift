@@ -128,6 +128,7 @@ import Testing
         ([], "2026-01-10 12:00:00.000 ERROR it broke ms=12"), (["-o", "cat"], "it broke"),
         (["-o", "cat", "-t"], "2026-01-10 12:00:00.000 it broke"), (["-o", "raw"], "it broke"),
         (["-Z", "+02:00"], "2026-01-10 14:00:00.000 ERROR it broke ms=12"),
+        (["-Z", "+02:00", "--until", "2026-01-10 12:00"], "2026-01-10 14:00:00.000 ERROR it broke ms=12"),
         (["-Z", "Asia/Kolkata", "-o", "cat", "-t"], "2026-01-10 17:30:00.000 it broke"),
         (["--template", "{level}: {message} ({attr.ms} ms)"], "error: it broke (12 ms)"),
         (["--columns", "seq,message"], "1\tit broke"),

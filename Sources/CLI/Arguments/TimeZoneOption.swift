@@ -1,32 +1,41 @@
 internal import Glibc
+internal import LogsSystem
+internal import LogsText
 
-/// `--time-zone`: what is local for times that are shown and read.
+/// `--time-zone` and its short forms: the zone in which times are shown. Times in other flags stay local.
 enum TimeZoneOption {
-  /// - Parameter zone: `Europe/Berlin`, `utc`, `local`, or an offset like `+02:00`.
-  static func use(_ zone: String) throws(CommandError) {
-    guard let value = try posix(zone) else { return }
-    unsafe setenv("TZ", value, 1)
-    tzset()
+  static let all = [
+    Option("time-zone", ["Z"], form: "ZONE", help: "show times in ZONE: Europe/Berlin, +02:00, utc or local"),
+    Option("utc", help: "the same as -Z utc"),
+    Option("local", ["L"], help: "the same as -Z local"),
+  ]
+
+  /// The zone that was given last; nil if none was.
+  static func zone(_ arguments: Arguments) throws(CommandError) -> ShownZone? {
+    let names = all.map(\.name)
+    guard let flag = arguments.flags.last(where: { names.contains($0.name) }) else { return nil }
+    return try zone(flag.name == "time-zone" ? flag.value : flag.name)
   }
 
-  /// The value of `TZ`; nil for the one that is set.
-  private static func posix(_ zone: String) throws(CommandError) -> String? {
-    switch zone.lowercased() {
-    case "local": return nil
-    case "utc", "z", "gmt": return "UTC0"
-    default: break
+  private static func zone(_ text: String) throws(CommandError) -> ShownZone {
+    switch TimeZoneRule(text) {
+    case .local?: return .local
+    case .offset(let seconds)?: return .offset(seconds: seconds)
+    case nil: break
     }
-    let digits = zone.dropFirst().filter { $0 != ":" }
-    if let sign = zone.first, sign == "+" || sign == "-", digits.count == 2 || digits.count == 4,
-      let hours = UInt(digits.prefix(2)), hours < 24, let minutes = UInt("0\(digits.dropFirst(2))"), minutes < 60
-    {
-      // POSIX counts west of Greenwich.
-      return "<\(sign)\(digits)>\(sign == "+" ? "-" : "+")\(hours):\(minutes)"
-    }
-    let isName = zone.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f } && !zone.contains("..") && !zone.hasPrefix("/")
-    guard isName, !zone.isEmpty, unsafe access("/usr/share/zoneinfo/\(zone)", R_OK) == 0 else {
-      throw .usage("--time-zone takes a name like Europe/Berlin, utc, local or an offset like +02:00, not '\(zone)'")
-    }
-    return ":\(zone)"
+    // The name is part of a path.
+    let isName = text.utf8.first != UInt8(ascii: "/") && !text.split(separator: "/").contains("..")
+    if isName, let file = zoneFile("\(directory)/\(text)") { return .named(text, file) }
+    throw .usage("--time-zone takes a name like Europe/Berlin, utc, local or an offset like +02:00, not '\(text)'")
+  }
+
+  /// Where tzset(3) looks, too.
+  private static var directory: String { Terminal.environment("TZDIR") ?? "/usr/share/zoneinfo" }
+  private static let fileByteCountMax = 64 << 10
+
+  private static func zoneFile(_ path: String) -> ZoneFile? {
+    do throws(SystemError) {
+      return ZoneFile(try Descriptor.open(path, O_RDONLY).readAll(atMost: fileByteCountMax))
+    } catch { return nil }
   }
 }

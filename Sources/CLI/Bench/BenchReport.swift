@@ -1,3 +1,5 @@
+internal import LogsText
+
 /// The result of a measurement: each run, and the medians of all runs.
 struct BenchReport: Sendable {
   let kind: BenchConfiguration.Kind
@@ -12,14 +14,14 @@ struct BenchReport: Sendable {
   // MARK: For people
 
   var title: String {
-    let words = settings.map { "\($0.name) \($0.datum.cell(isUTC: true))" }.joined(separator: ", ")
+    let words = settings.map { "\($0.name) \($0.datum.cell(zone: .utc))" }.joined(separator: ", ")
     return "\(kind.rawValue) on \(target): \(words)"
   }
 
   var table: Table {
     var rows = runs.enumerated().map { (name: "\($0 + 1)", run: $1) }
     if runs.count > 1 { rows.append(("median", BenchRun(medianOf: runs))) }
-    return Table(rows, columns, isUTC: true)
+    return Table(rows, columns, zone: .utc)
   }
 
   private typealias Column = Report.Column<(name: String, run: BenchRun)>

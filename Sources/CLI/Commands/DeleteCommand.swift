@@ -57,7 +57,7 @@ enum DeleteCommand {
       outcome.summary = try await delete(outcome, client)
     }
     await client.shutdown(deadline: .seconds(1))
-    try Report([outcome], Outcome.columns, isUTC: true).write(format)
+    try Report([outcome], Outcome.columns, zone: .utc).write(format)
     return ExitCode.done
   }
 

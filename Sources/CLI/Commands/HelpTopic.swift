@@ -51,9 +51,9 @@ struct HelpTopic: Sendable {
         10m  2h  3d  2w  1h30m  so long ago; also -3h, '3h ago', '1 hour ago'
         1768046400  @1768046400 seconds since 1970
 
-      TZ sets the local zone. A time that comes twice, as clocks are set back,
-      means the first; one that never comes, or a day that does not exist, is
-      refused.
+      TZ sets the local zone; -Z only says in which zone times are shown. A
+      time that comes twice, as clocks are set back, means the first; one that
+      never comes, or a day that does not exist, is refused.
 
       examples:
         logs query web --since 'yesterday 18:00' --until 'yesterday 22:00'

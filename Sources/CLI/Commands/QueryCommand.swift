@@ -113,15 +113,15 @@ enum QueryCommand {
 
   private static func reporting(_ report: QueryReport, _ arguments: Arguments) throws -> Print {
     let format = try arguments.reportFormat()
-    let isUTC = arguments.has("utc")
+    let zone = try TimeZoneOption.zone(arguments) ?? .local
     let isStrict = arguments.has("strict")
     return { client, selectors, filter in
-      let result = try await report.result(selectors, filter: filter, isUTC: isUTC, client)
+      let result = try await report.result(selectors, filter: filter, zone: zone, client)
       if case .count = report, format == .table {
         // Alone, for scripts.
         try Terminal.write(line: "\(result.entryCount)")
       } else {
-        try report.report(of: result, isUTC: isUTC).write(format)
+        try report.report(of: result, zone: zone).write(format)
       }
       if result.missingCount > 0 { Terminal.note("\(result.missingCount) entries are missing and were not looked at") }
       if result.isCapped { Terminal.note("there are more fields or values than are counted") }

@@ -41,13 +41,13 @@ enum QueryReport {
 
   /// Asks the server.
   func result(
-    _ selectors: [StreamSelector], filter: Filter?, isUTC: Bool, _ client: LogClient
+    _ selectors: [StreamSelector], filter: Filter?, zone: ShownZone, _ client: LogClient
   ) async throws -> QueryResult {
     defer { Terminal.progress(nil) }
     let isShown = Terminal.isErrorTerminal
     let progress: @Sendable (QueryProgress) -> Void = { progress in
       guard isShown else { return }
-      let place = progress.time.map { ", up to \(Timestamp.short($0, isUTC: isUTC))" } ?? ""
+      let place = progress.time.map { ", up to \(Timestamp.short($0, zone: zone))" } ?? ""
       Terminal.progress("looked at \(progress.entryCount) of \(progress.allEntryCount) entries\(place)")
     }
     switch self {
@@ -58,18 +58,18 @@ enum QueryReport {
     }
   }
 
-  func report(of result: QueryResult, isUTC: Bool) -> Report {
+  func report(of result: QueryResult, zone: ShownZone) -> Report {
     switch self {
-    case .count: Report([result.entryCount], [.count("count", "ENTRIES") { $0 }], isUTC: isUTC)
-    case .histogram: Self.histogram(result.buckets, isUTC: isUTC)
-    case .fields: Self.fields(result.fields, isUTC: isUTC)
+    case .count: Report([result.entryCount], [.count("count", "ENTRIES") { $0 }], zone: zone)
+    case .histogram: Self.histogram(result.buckets, zone: zone)
+    case .fields: Self.fields(result.fields, zone: zone)
     }
   }
 
   private static let levels = ["unspecified", "trace", "debug", "info", "warn", "error", "fatal"]
   private static let barWidth: UInt64 = 40
 
-  private static func histogram(_ buckets: [HistogramBucket], isUTC: Bool) -> Report {
+  private static func histogram(_ buckets: [HistogramBucket], zone: ShownZone) -> Report {
     let most = max(buckets.map(\.total).max() ?? 1, 1)
     func count(_ bucket: HistogramBucket, _ level: Int) -> UInt64 {
       level < bucket.counts.count ? bucket.counts[level] : 0
@@ -85,7 +85,7 @@ enum QueryReport {
         Report.Column("levels", nil) { bucket in
           .record(levels.indices.map { (levels[$0], .count(count(bucket, $0))) })
         },
-      ], isUTC: isUTC)
+      ], zone: zone)
   }
 
   /// Of a row that is `most` long, a letter for each part; the worst levels first, so that a single error shows.
@@ -102,7 +102,7 @@ enum QueryReport {
   }
 
   /// For people a row for each value, for programs an object for each field.
-  private static func fields(_ fields: [FieldSummary], isUTC: Bool) -> Report {
+  private static func fields(_ fields: [FieldSummary], zone: ShownZone) -> Report {
     let rows = fields.flatMap { field in
       field.values.enumerated().map { (field: field, isFirst: $0.offset == 0, value: $0.element) }
     }
@@ -122,7 +122,7 @@ enum QueryReport {
         ),
       ])
     }
-    return Report(table: Table(rows, columns, isUTC: isUTC), records: records)
+    return Report(table: Table(rows, columns, zone: zone), records: records)
   }
 
   private static func name(of field: FieldSummary) -> String {

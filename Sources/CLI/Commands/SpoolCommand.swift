@@ -18,7 +18,7 @@ enum SpoolCommand {
       well, continue with everything that can be read.
       """, options: options, run: run)
 
-  private static let options = [Option.reportFormat, Option("utc", help: "show times in UTC")]
+  private static let options = [Option.reportFormat] + TimeZoneOption.all
 
   private static func run(_ arguments: Arguments) async throws -> Int32 {
     guard arguments.operands.count == 2 else {
@@ -76,7 +76,7 @@ enum SpoolCommand {
     let format = try arguments.reportFormat()
     let spool = try SpoolReport.inspect(directory)
     if format == .table { noteState(spool) }
-    let table = Table(spool.streams, columns, isUTC: arguments.has("utc"))
+    let table = Table(spool.streams, columns, zone: try TimeZoneOption.zone(arguments) ?? .local)
     try Report(table: table, records: [record(spool)]).write(format)
     return ExitCode.done
   }

@@ -105,7 +105,7 @@ enum StatusCommand {
         })
     }
     let record = Datum.record(facts.map { ($0.key, datum($0.value)) })
-    return Report(table: Table(facts, columns, isUTC: true), records: [record])
+    return Report(table: Table(facts, columns, zone: .utc), records: [record])
   }
 
   private static func datum(_ value: ServerFact.Value) -> Datum {

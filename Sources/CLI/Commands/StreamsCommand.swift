@@ -12,11 +12,12 @@ enum StreamsCommand {
       how long ago the last entry came.
       """, options: options, run: run)
 
-  private static let options = [
-    Option(
-      "sort", form: "BY", help: "name (default), entries, bytes or time: largest and latest first"),
-    Option.reportFormat, Option("utc", help: "show times in UTC"),
-  ]
+  private static let options =
+    [
+      Option(
+        "sort", form: "BY", help: "name (default), entries, bytes or time: largest and latest first"),
+      Option.reportFormat,
+    ] + TimeZoneOption.all
 
   private static func run(_ arguments: Arguments) async throws -> Int32 {
     if arguments.operands.count > 1 { throw CommandError.usage("streams takes one pattern; quote it") }
@@ -33,7 +34,8 @@ enum StreamsCommand {
     if patterns.count > 1 { streams = Set(streams).sorted { $0.stream < $1.stream } }
     streams = order.sorted(streams)
     await client.shutdown(deadline: .seconds(1))
-    try Report(streams, columns(now: SystemClock.wall()), isUTC: arguments.has("utc")).write(format)
+    try Report(streams, columns(now: SystemClock.wall()), zone: try TimeZoneOption.zone(arguments) ?? .local).write(
+      format)
     return ExitCode.done
   }
 

@@ -10,10 +10,10 @@ struct CSVLine {
 
   init(_ fields: [EntryField]) { self.fields = fields }
 
-  mutating func append(_ entry: LogEntry, of stream: StreamName, _ clock: Timestamp.Clock, to output: inout [UInt8]) {
+  mutating func append(_ entry: LogEntry, of stream: StreamName, _ zone: ShownZone, to output: inout [UInt8]) {
     if isFirst { line(fields.map(\.name), to: &output) }
     isFirst = false
-    line(fields.map { $0.text(entry, of: stream, clock) }, to: &output)
+    line(fields.map { $0.text(entry, of: stream, zone) }, to: &output)
   }
 
   private func line(_ values: [String], to output: inout [UInt8]) {

@@ -12,16 +12,16 @@ enum Datum: Sendable {
   case list([Datum])
   case record([(key: String, value: Datum)])
 
-  func cell(isUTC: Bool) -> String {
+  func cell(zone: ShownZone) -> String {
     switch self {
     case .count(let number): "\(number)"
     case .measure(let number): "\(number)"
     case .flag(let flag): flag ? "yes" : "no"
     case .text(let text): text
-    case .time(let time) where time != 0: Timestamp.short(time, isUTC: isUTC)
+    case .time(let time) where time != 0: Timestamp.short(time, zone: zone)
     case .time, .none: "-"
-    case .list(let values): values.map { $0.cell(isUTC: isUTC) }.joined(separator: ", ")
-    case .record(let members): members.map { "\($0.key)=\($0.value.cell(isUTC: isUTC))" }.joined(separator: " ")
+    case .list(let values): values.map { $0.cell(zone: zone) }.joined(separator: ", ")
+    case .record(let members): members.map { "\($0.key)=\($0.value.cell(zone: zone))" }.joined(separator: " ")
     }
   }
 }

@@ -48,10 +48,10 @@ enum EntryField: Hashable {
   }
 
   /// The field's text, not escaped; empty where the entry has none.
-  func text(_ entry: LogEntry, of stream: StreamName, _ clock: Timestamp.Clock) -> String {
+  func text(_ entry: LogEntry, of stream: StreamName, _ zone: ShownZone) -> String {
     switch self {
-    case .time: clock.text(entry.effectiveTime)
-    case .received: clock.text(entry.received)
+    case .time: Timestamp.short(entry.effectiveTime, zone: zone)
+    case .received: Timestamp.short(entry.received, zone: zone)
     case .level: entry.severity == .unspecified ? "" : ShortLine.name(of: entry.severity).lowercased()
     case .severity: "\(entry.severity.number)"
     case .stream: stream.text

@@ -42,12 +42,12 @@ struct EntryTemplate {
     for field in fields { parts += parts.isEmpty ? [.field(field)] : [.text("\t"), .field(field)] }
   }
 
-  func append(_ entry: LogEntry, of stream: StreamName, _ clock: Timestamp.Clock, to output: inout [UInt8]) {
+  func append(_ entry: LogEntry, of stream: StreamName, _ zone: ShownZone, to output: inout [UInt8]) {
     for part in parts {
       switch part {
       case .text(let text): output.append(contentsOf: text.utf8)
       case .field(.message): PrintableText.append(entry.message, to: &output)
-      case .field(let field): PrintableText.append(ByteString(field.text(entry, of: stream, clock)), to: &output)
+      case .field(let field): PrintableText.append(ByteString(field.text(entry, of: stream, zone)), to: &output)
       }
     }
     output.append(UInt8(ascii: "\n"))

@@ -16,7 +16,7 @@ struct EntryWriter {
   private var csv: CSVLine
   /// Instead of a format.
   private let template: EntryTemplate?
-  private let clock: Timestamp.Clock
+  private let zone: ShownZone
   /// Whether the time stands before each line of `cat` and `raw`.
   private let showsTime: Bool
   /// The part written last, if its line continues in another entry.
@@ -25,37 +25,36 @@ struct EntryWriter {
   private let highlighter: FilterHighlighter?
 
   init(
-    format: Format, isUTC: Bool, usesColor: Bool, namesStreams: Bool, filter: Filter? = nil,
+    format: Format, zone: ShownZone, usesColor: Bool, namesStreams: Bool, filter: Filter? = nil,
     template: EntryTemplate? = nil, columns: [EntryField]? = nil, showsTime: Bool = false
   ) {
     self.format = format
     self.template = template
     self.showsTime = showsTime
-    clock = Timestamp.Clock(isUTC: isUTC)
+    self.zone = zone
     json = JSONWriter(isPretty: format == .jsonPretty)
     csv = CSVLine(columns ?? CSVLine.usualFields)
     highlighter = format == .short && usesColor ? filter.flatMap(FilterHighlighter.init) : nil
-    line = ShortLine(isUTC: isUTC, usesColor: usesColor, namesStream: namesStreams)
+    line = ShortLine(zone: zone, usesColor: usesColor, namesStream: namesStreams)
   }
 
-  static let options = [
-    Option(
-      "output", ["o"], form: "FORMAT",
-      help: """
-        short (default), full (everything, in several lines), json (one object a line), json-pretty, logfmt, csv, cat \
-        (the message alone, as one line) or raw (the bytes of the message, escape sequences included; the parts of a \
-        split line are joined)
-        """),
-    Option(
-      "template", form: "TEXT",
-      help: "a line for each entry, like '{time} {level} {message} {attr.user}'; {{ is a brace"),
-    Option("columns", form: "A,B", help: "these fields of each entry, with tabs between them, or as csv"),
-    Option("timestamps", ["t"], help: "the time before each line of cat and raw"),
-    Option("utc", help: "show times in UTC"),
-    Option("time-zone", ["Z"], form: "ZONE", help: "the local zone: Europe/Berlin, utc or +02:00; else that of $TZ"),
-    Option("color", form: "WHEN", help: "auto (default), always or never"),
-    Option("no-color", help: "the same as --color never"),
-  ]
+  static let options =
+    [
+      Option(
+        "output", ["o"], form: "FORMAT",
+        help: """
+          short (default), full (everything, in several lines), json (one object a line), json-pretty, logfmt, csv, \
+          cat (the message alone, as one line) or raw (the bytes of the message, escape sequences included; the parts \
+          of a split line are joined)
+          """),
+      Option(
+        "template", form: "TEXT",
+        help: "a line for each entry, like '{time} {level} {message} {attr.user}'; {{ is a brace"),
+      Option("columns", form: "A,B", help: "these fields of each entry, with tabs between them, or as csv"),
+      Option("timestamps", ["t"], help: "the time before each line of cat and raw"),
+      Option("color", form: "WHEN", help: "auto (default), always or never"),
+      Option("no-color", help: "the same as --color never"),
+    ] + TimeZoneOption.all
 
   /// - Parameter filter: what was searched for, to show it in another color.
   init(_ arguments: Arguments, namesStreams: Bool, filter: Filter?) throws(CommandError) {
@@ -71,7 +70,7 @@ struct EntryWriter {
       template = EntryTemplate(columns)
     }
     self.init(
-      format: format, isUTC: arguments.has("utc"), usesColor: try Terminal.usesColor(arguments),
+      format: format, zone: try TimeZoneOption.zone(arguments) ?? .local, usesColor: try Terminal.usesColor(arguments),
       namesStreams: namesStreams, filter: filter, template: template, columns: columns,
       showsTime: arguments.has("timestamps"))
   }
@@ -101,7 +100,7 @@ struct EntryWriter {
   mutating func append(
     _ entry: LogEntry, of stream: StreamName, isContext: Bool = false, to output: inout [UInt8]
   ) {
-    if let template { return template.append(entry, of: stream, clock, to: &output) }
+    if let template { return template.append(entry, of: stream, zone, to: &output) }
     switch format {
     case .raw:
       // It seals the stream and is not a line that somebody pushed.
@@ -118,7 +117,7 @@ struct EntryWriter {
       output.append(contentsOf: json.bytes)
     case .full: FullLines.append(entry, of: stream, to: &output)
     case .logfmt: LogfmtLine.append(entry, of: stream, to: &output)
-    case .csv: csv.append(entry, of: stream, clock, to: &output)
+    case .csv: csv.append(entry, of: stream, zone, to: &output)
     case .short:
       let matches = isContext ? [] : highlighter?.ranges(in: entry.message) ?? []
       line.append(entry, of: stream, matches: matches, to: &output)
@@ -127,7 +126,7 @@ struct EntryWriter {
 
   private func appendTime(of entry: LogEntry, to output: inout [UInt8]) {
     guard showsTime else { return }
-    output.append(contentsOf: "\(clock.text(entry.effectiveTime)) ".utf8)
+    output.append(contentsOf: "\(Timestamp.short(entry.effectiveTime, zone: zone)) ".utf8)
   }
 
   /// Appends what stands between groups of entries that do not follow each other.

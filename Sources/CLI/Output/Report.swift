@@ -33,8 +33,8 @@ struct Report {
   private let records: [Datum]
 
   /// A row and an object for each of `rows`.
-  init<Row>(_ rows: [Row], _ columns: [Column<Row>], isUTC: Bool) {
-    self.init(table: Table(rows, columns, isUTC: isUTC), records: Self.records(rows, columns))
+  init<Row>(_ rows: [Row], _ columns: [Column<Row>], zone: ShownZone) {
+    self.init(table: Table(rows, columns, zone: zone), records: Self.records(rows, columns))
   }
 
   init(table: Table, records: [Datum]) {

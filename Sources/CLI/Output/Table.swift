@@ -1,3 +1,4 @@
+internal import LogsText
 internal import LogsWire
 
 /// Columns of text under headings.
@@ -33,9 +34,9 @@ struct Table {
 
 extension Table {
   /// A row for each of `rows`, with the columns that are for people.
-  init<Row>(_ rows: [Row], _ columns: [Report.Column<Row>], isUTC: Bool) {
+  init<Row>(_ rows: [Row], _ columns: [Report.Column<Row>], zone: ShownZone) {
     let shown = columns.filter { $0.heading != nil }
     self.init(shown.map { ($0.heading ?? "", $0.isNumber) })
-    for row in rows { append(shown.map { $0.datum(row).cell(isUTC: isUTC) }) }
+    for row in rows { append(shown.map { $0.datum(row).cell(zone: zone) }) }
   }
 }

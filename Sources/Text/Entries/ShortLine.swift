@@ -8,7 +8,7 @@ package import LogsWire
 package struct ShortLine: Sendable {
   private let usesColor: Bool
   private let namesStream: Bool
-  private var times: SecondText
+  private var clock: ClockText
   private var streamWidth = 0
   private var levelWidth = 0
 
@@ -17,8 +17,8 @@ package struct ShortLine: Sendable {
   /// `ERROR`, `FATAL`; `NOTICE` is rare.
   private static let levelWidthMax = 5
 
-  package init(isUTC: Bool, usesColor: Bool, namesStream: Bool) {
-    times = SecondText(isUTC: isUTC, separator: " ")
+  package init(zone: ShownZone, usesColor: Bool, namesStream: Bool) {
+    clock = ClockText(zone)
     self.usesColor = usesColor
     self.namesStream = namesStream
   }
@@ -50,7 +50,7 @@ package struct ShortLine: Sendable {
     func space() { output.append(UInt8(ascii: " ")) }
 
     if usesColor { output.append(contentsOf: Color.dim.utf8) }
-    times.append(entry.effectiveTime, digitCount: 3, to: &output)
+    clock.appendShort(entry.effectiveTime, to: &output)
     if usesColor { output.append(contentsOf: Color.reset.utf8) }
     space()
     func pad(_ count: Int, to width: Int) { for _ in count..<max(width, count) { space() } }

@@ -4,7 +4,7 @@ package import LogsWire
 package struct JSONWriter {
   package private(set) var bytes: [UInt8] = []
   private var needsComma = false
-  private var times = SecondText(isUTC: true, separator: "T")
+  private var clock = ClockText(.utc)
   /// Whether members and elements have lines of their own.
   private let isPretty: Bool
   private var depth = 0
@@ -46,8 +46,7 @@ package struct JSONWriter {
   package mutating func time(_ nanoseconds: Int64) {
     separate()
     bytes.append(UInt8(ascii: "\""))
-    times.append(nanoseconds, digitCount: 9, to: &bytes)
-    bytes.append(UInt8(ascii: "Z"))
+    clock.appendRFC3339(nanoseconds, to: &bytes)
     bytes.append(UInt8(ascii: "\""))
   }
 

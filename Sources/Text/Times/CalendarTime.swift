@@ -59,7 +59,7 @@ struct CalendarTime {
       return nil
     }
     let clock = Int64(hour * 3_600 + minute * 60 + second)
-    let utc = Self.day(year, month, day) * 86_400 + clock
+    let utc = CivilTime.day(year, month, day) * 86_400 + clock
     switch (zone, rule) {
     case (.offset(let offset), _), (.unsaid, .offset(let offset)): return utc - Int64(offset)
     case (.named(let name), .local):
@@ -119,16 +119,9 @@ struct CalendarTime {
     }
   }
 
-  /// Days since 1970, by a calendar whose years begin in March, so that leap days come at the end of a year.
-  private static func day(_ year: Int, _ month: Int, _ day: Int) -> Int64 {
-    let marchYear = month > 2 ? year : year - 1
-    let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
-    return Int64(marchYear * 365 + marchYear / 4 - marchYear / 100 + marchYear / 400 + dayOfYear - 719_468)
-  }
-
   private static func year(ofDay day: Int64) -> Int {
     var year = 1970 + Int(day / 366)
-    while year < 9999, Self.day(year + 1, 1, 1) <= day { year += 1 }
+    while year < 9999, CivilTime.day(year + 1, 1, 1) <= day { year += 1 }
     return year
   }
 }
