@@ -22,30 +22,48 @@ package enum PrintableText {
   package static func escaped(_ text: String) -> String {
     if text.unicodeScalars.allSatisfy(isHarmless) { return text }
     var output: [UInt8] = []
-    append(ByteString(text), to: &output)
+    append(text, to: &output)
     return String(decoding: output, as: UTF8.self)
   }
 
   package static func append(_ bytes: ByteString, to output: inout [UInt8]) {
-    unsafe bytes.withUnsafeBytes { buffer in
-      var plainStart = 0
-      var index = 0
-      while index < buffer.count {
-        let byte = unsafe buffer[index]
-        if (0x20..<0x7f).contains(byte) || byte == 0x09 {
-          index += 1
-          continue
-        }
-        let (scalar, length) = unsafe scalar(in: buffer, at: index)
-        if scalar.map(isHarmless) != true {
-          unsafe output.append(contentsOf: buffer[plainStart..<index])
-          output.append(contentsOf: escape(scalar, byte).utf8)
-          plainStart = index + length
-        }
-        index += length
+    unsafe bytes.withUnsafeBytes { unsafe append($0, to: &output) }
+  }
+
+  package static func append(_ text: String, to output: inout [UInt8]) {
+    var text = text
+    text.withUTF8 { unsafe append(UnsafeRawBufferPointer($0), to: &output) }
+  }
+
+  private static func append(_ buffer: UnsafeRawBufferPointer, to output: inout [UInt8]) {
+    if unsafe isPlain(buffer) { return unsafe output.append(contentsOf: buffer) }
+    var plainStart = 0
+    var index = 0
+    while index < buffer.count {
+      let byte = unsafe buffer[index]
+      if (0x20..<0x7f).contains(byte) || byte == 0x09 {
+        index += 1
+        continue
       }
-      unsafe output.append(contentsOf: buffer[plainStart...])
+      let (scalar, length) = unsafe scalar(in: buffer, at: index)
+      if scalar.map(isHarmless) != true {
+        unsafe output.append(contentsOf: UnsafeRawBufferPointer(rebasing: buffer[plainStart..<index]))
+        output.append(contentsOf: escape(scalar, byte).utf8)
+        plainStart = index + length
+      }
+      index += length
     }
+    unsafe output.append(contentsOf: UnsafeRawBufferPointer(rebasing: buffer[plainStart...]))
+  }
+
+  /// Whether it is printable ASCII, as most text. Without an early end, so that the loop takes many bytes at a time.
+  private static func isPlain(_ buffer: UnsafeRawBufferPointer) -> Bool {
+    var isPlain = true
+    for index in 0..<buffer.count {
+      let byte = unsafe buffer[index]
+      isPlain = isPlain && byte &- 0x20 < 0x5f
+    }
+    return isPlain
   }
 
   private static func escape(_ scalar: Unicode.Scalar?, _ byte: UInt8) -> String {
@@ -58,7 +76,7 @@ package enum PrintableText {
   }
 
   /// The scalar that begins at `index` and its length; nil and 1 if none does (RFC 3629).
-  private static func scalar(
+  package static func scalar(
     in buffer: UnsafeRawBufferPointer, at index: Int
   ) -> (scalar: Unicode.Scalar?, length: Int) {
     let first = unsafe buffer[index]

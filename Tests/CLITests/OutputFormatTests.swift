@@ -21,21 +21,18 @@ import Testing
     return [(StreamName("web"), first), (StreamName("docker/nginx"), second), (StreamName("web"), second)]
   }
 
-  private func text(
-    _ format: EntryWriter.Format = .short, template: EntryTemplate? = nil, columns: [EntryField]? = nil,
-    showsTime: Bool = false
-  ) -> String {
-    var writer = EntryWriter(
-      format: format, zone: .utc, usesColor: false, namesStreams: true, template: template, columns: columns,
-      showsTime: showsTime)
+  private func text(_ flags: String..., screen: Int? = nil) throws -> String {
+    let arguments = try Arguments(["--utc", "--no-color"] + flags, options: OutputOptions.all, help: "")
+    var writer = try EntryWriter(
+      arguments, namesStreams: true, filter: nil, columnCount: screen.map { count in { @Sendable in count } })
     var output: [UInt8] = []
     for (stream, entry) in Self.entries() { writer.append(entry, of: stream, to: &output) }
     return String(decoding: output, as: UTF8.self)
   }
 
-  @Test func `short has columns as wide as what was shown, and NOTICE keeps its name`() {
+  @Test func `short has columns as wide as what was shown, and NOTICE keeps its name`() throws {
     #expect(
-      text() == #"""
+      try text() == #"""
         2026-01-10 12:00:00.123 web WARN  api: slow "query"\nselect 1 ms=1250 http={method:GET} user="bob, smith"
         2026-01-10 12:00:02.000 docker/nginx NOTICE plain
         2026-01-10 12:00:02.000 web          NOTICE plain
@@ -43,16 +40,16 @@ import Testing
         """#)
   }
 
-  @Test func `cat is the message as one line, raw its bytes, both with the time on request`() {
-    #expect(text(.cat) == "slow \"query\"\\nselect 1\nplain\nplain\n")
-    #expect(text(.raw) == "slow \"query\"\nselect 1\nplain\nplain\n")
-    #expect(text(.cat, showsTime: true).hasPrefix("2026-01-10 12:00:00.123 slow"))
-    #expect(text(.raw, showsTime: true).hasSuffix("\n2026-01-10 12:00:02.000 plain\n"))
+  @Test func `cat is the message as one line, raw its bytes, both with the time on request`() throws {
+    #expect(try text("-o", "cat") == "slow \"query\"\\nselect 1\nplain\nplain\n")
+    #expect(try text("-o", "raw") == "slow \"query\"\nselect 1\nplain\nplain\n")
+    #expect(try text("-o", "cat", "-t").hasPrefix("2026-01-10 12:00:00.123 slow"))
+    #expect(try text("-o", "raw", "-t").hasSuffix("\n2026-01-10 12:00:02.000 plain\n"))
   }
 
-  @Test func `full shows everything, and lines of the message as lines`() {
+  @Test func `full shows everything, and lines of the message as lines`() throws {
     #expect(
-      text(.full).hasPrefix(
+      try text("-o", "full").hasPrefix(
         #"""
         web 9007199254740993
           time      2026-01-10T12:00:00.123456789Z
@@ -74,12 +71,12 @@ import Testing
         """#))
   }
 
-  @Test func `logfmt is one line, quoted where it has to be`() {
+  @Test func `logfmt is one line, quoted where it has to be`() throws {
     #expect(
-      text(.logfmt).hasPrefix(
+      try text("-o", "logfmt").hasPrefix(
         #"""
         time=2026-01-10T12:00:00.123456789Z level=warn stream=web seq=9007199254740993 source=api \#
-        msg="slow \"query\"\nselect 1" ms=1250 http={method:GET} user="bob, smith"
+        msg="slow \"query\"\nselect 1" ms=1250 http="{\"method\":\"GET\"}" user="bob, smith"
         time=2026-01-10T12:00:02.000000000Z level=notice stream=docker/nginx seq=7 msg=plain
 
         """#))
@@ -87,21 +84,46 @@ import Testing
 
   @Test func `csv has a line of names, and quotes what has to be quoted`() throws {
     #expect(
-      text(.csv) == #"""
+      try text("-o", "csv") == #"""
         stream,seq,time,level,source,message,attributes
-        web,9007199254740993,2026-01-10 12:00:00.123,warn,api,"slow ""query""
+        web,9007199254740993,2026-01-10T12:00:00.123456789Z,warn,api,"slow ""query""
         select 1","{""ms"":1250,""http"":{""method"":""GET""},""user"":""bob, smith""}"
-        docker/nginx,7,2026-01-10 12:00:02.000,notice,,plain,
-        web,7,2026-01-10 12:00:02.000,notice,,plain,
+        docker/nginx,7,2026-01-10T12:00:02.000000000Z,notice,,plain,
+        web,7,2026-01-10T12:00:02.000000000Z,notice,,plain,
 
         """#)
-    let columns = try ["attr.http.method", "seq"].map { name throws(CommandError) in try EntryField(name) }
-    #expect(text(.csv, columns: columns) == "attr.http.method,seq\nGET,9007199254740993\n,7\n,7\n")
+    #expect(
+      try text("-o", "csv", "--columns", "attr.http.method,seq")
+        == "attr.http.method,seq\nGET,9007199254740993\n,7\n,7\n")
+    // Only a terminal has to be saved from what is in messages.
+    #expect(
+      try text("-o", "csv", "--columns", "message", screen: 80) == #"""
+        message
+        "slow ""query""\nselect 1"
+        plain
+        plain
+
+        """#)
+  }
+
+  @Test func `columns have tabs between them, are aligned in short, and are keys in logfmt`() throws {
+    #expect(
+      try text("--columns", "level,attr.user,seq") == "warn\tbob, smith\t9007199254740993\nnotice\t\t7\nnotice\t\t7\n")
+    #expect(
+      try text("-o", "short", "--columns", "level,attr.user,seq") == """
+        WARN  bob, smith 9007199254740993
+        NOTICE            7
+        NOTICE            7
+
+        """)
+    #expect(
+      try text("-o", "logfmt", "--columns", "seq,attr.user").hasPrefix(
+        "seq=9007199254740993 user=\"bob, smith\"\nseq=7\n"))
   }
 
   @Test func `json stays exact, and json-pretty is the same over several lines`() throws {
-    #expect(text(.json).contains(#""seq":9007199254740993,"#))
-    let pretty = text(.jsonPretty)
+    #expect(try text("-o", "json").contains(#""seq":9007199254740993,"#))
+    let pretty = try text("-o", "json-pretty")
     #expect(
       pretty.hasPrefix("{\n  \"stream\": \"web\",\n  \"seq\": 9007199254740993,\n")
         && pretty.contains("\n  \"attributes\": {},\n"))
@@ -112,16 +134,17 @@ import Testing
   }
 
   @Test func `a template shows fields, and says which there are`() throws {
-    let template = try EntryTemplate("{{{time}}} {level} {message} {attr.ms}/{attr.http.method}")
     #expect(
-      text(template: template).split(separator: "\n").map(String.init) == [
-        #"{2026-01-10 12:00:00.123} warn slow "query"\nselect 1 1250/GET"#, "{2026-01-10 12:00:02.000} notice plain /",
-        "{2026-01-10 12:00:02.000} notice plain /",
-      ])
+      try text("--template", "{{{time}}} {level} {message} {attr.ms}/{attr.http.method}") == #"""
+        {2026-01-10 12:00:00.123} warn slow "query"\nselect 1 1250/GET
+        {2026-01-10 12:00:02.000} notice plain /
+        {2026-01-10 12:00:02.000} notice plain /
+
+        """#)
     for (wrong, reason) in [
       ("{tme}", "did you mean time?"), ("{", "not closed"), ("}", "closes nothing"), ("{attr.}", "attr.NAME"),
     ] {
-      let error = #expect(throws: CommandError.self) { _ = try EntryTemplate(wrong) }
+      let error = #expect(throws: CommandError.self) { _ = try text("--template", wrong) }
       #expect(error?.description.contains(reason) == true, "\(wrong): \(String(describing: error))")
     }
   }

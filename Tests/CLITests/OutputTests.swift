@@ -29,21 +29,27 @@ import Testing
     #expect(QueryReport.bar([.max, 0, 0, 0, 0, 0, 0], most: .max).utf8.count == 40)
   }
 
-  private func written(_ format: EntryWriter.Format, usesColor: Bool = false, namesStreams: Bool = true) throws
-    -> [UInt8]
-  {
-    var writer = EntryWriter(format: format, zone: .utc, usesColor: usesColor, namesStreams: namesStreams)
+  /// - Parameter flags: besides those for UTC and no colours.
+  private func writer(_ flags: String, namesStreams: Bool = true, screen: Int? = nil) throws -> EntryWriter {
+    let words = ["--utc", "--no-color"] + flags.split(separator: " ").map(String.init)
+    return try EntryWriter(
+      try Arguments(words, options: OutputOptions.all, help: ""), namesStreams: namesStreams, filter: nil,
+      columnCount: screen.map { count in { @Sendable in count } })
+  }
+
+  private func written(_ flags: String, namesStreams: Bool = true) throws -> [UInt8] {
+    var writer = try writer(flags, namesStreams: namesStreams)
     var output: [UInt8] = []
     writer.append(entry(), of: StreamName("web"), to: &output)
     return output
   }
 
   @Test func `raw is the message's bytes and a newline`() throws {
-    #expect(try written(.raw) == [0x61, 0x22, 0xff, 0x0a, 0x01, 0x0a])
+    #expect(try written("-o raw") == [0x61, 0x22, 0xff, 0x0a, 0x01, 0x0a])
   }
 
   @Test func `json is one object a line with the keys that scripts rely on`() throws {
-    let line = String(decoding: try written(.json), as: UTF8.self)
+    let line = String(decoding: try written("-o json"), as: UTF8.self)
     #expect(
       line
         == #"{"stream":"web","seq":7,"time":"2026-01-10T12:00:00.123456789Z","#
@@ -55,11 +61,14 @@ import Testing
   }
 
   @Test func `short names the stream only if there are several, and uses colours only on request`() throws {
-    let plain = String(decoding: try written(.short, namesStreams: false), as: UTF8.self)
-    #expect(plain.hasPrefix("2026-01-10 12:00:00.123 WARN  api: a\""))
-    #expect(String(decoding: try written(.short), as: UTF8.self).hasPrefix("2026-01-10 12:00:00.123 web WARN  api: "))
-    #expect(try written(.short, usesColor: true).contains(0x1b))
-    #expect(try !written(.short).contains(0x1b))
+    let plain = String(decoding: try written("", namesStreams: false), as: UTF8.self)
+    #expect(
+      plain == #"2026-01-10 12:00:00.123 WARN  api: a"\xff\n\x01 n=5 ok=true list=[null,1.5,x] map={k:0x76} nan=nan"#
+        + "\n")
+    #expect(
+      String(decoding: try written("-o short"), as: UTF8.self).hasPrefix("2026-01-10 12:00:00.123 web WARN  api: "))
+    #expect(try written("--color always").contains(0x1b))
+    #expect(try !written("").contains(0x1b))
   }
 
   @Test func `an entry is one line in short and json, whatever it holds and wherever it is written`() throws {
@@ -67,15 +76,15 @@ import Testing
     let entry = LogEntry(
       message: ByteString(bad), source: ByteString(bad),
       attributes: [LogAttribute(bad, .string(bad)), LogAttribute("m", .map([]))])
-    for (format, usesColor) in [(EntryWriter.Format.short, false), (.short, true), (.json, false)] {
-      var writer = EntryWriter(format: format, zone: .utc, usesColor: usesColor, namesStreams: true)
+    for flags in ["", "--color always", "-o json", "-o cat", "-o logfmt", "--template {source}{message}{attributes}"] {
+      var writer = try writer(flags)
       var output: [UInt8] = []
       writer.append(entry, of: StreamName("web"), to: &output)
       let text = String(decoding: output, as: UTF8.self)
       #expect(text.unicodeScalars.count { $0 == "\n" } == 1 && text.hasSuffix("\n"))
       let plain = text.dropLast().replacing(/\u{1b}\[[0-9;]*m/, with: "")
       #expect(plain.unicodeScalars.allSatisfy(PrintableText.isHarmless), "\(plain.debugDescription)")
-      if format == .json {
+      if flags == "-o json" {
         let read = try #require(try JSONSerialization.jsonObject(with: Data(output)) as? [String: Any])
         #expect(read["message"] as? String == bad && read["source"] as? String == bad)
         #expect((read["attributes"] as? [String: Any])?[bad] as? String == bad)
@@ -84,7 +93,7 @@ import Testing
   }
 
   @Test func `raw joins consecutive parts of a line, and begins a new line for anything else`() throws {
-    var writer = EntryWriter(format: .raw, zone: .utc, usesColor: false, namesStreams: false)
+    var writer = try writer("-o raw")
     var output: [UInt8] = []
     func write(_ text: String, _ part: LinePart?, of stream: String = "web") throws {
       let entry = LogEntry(message: ByteString(text), attributes: part?.attributes ?? [])

@@ -87,7 +87,7 @@ enum CompletionCommand {
 
   private static func formats(of command: Command) -> [String] {
     ["follow", "query"].contains(command.name)
-      ? EntryWriter.Format.allCases.map(\.rawValue) : Report.Format.allCases.map(\.rawValue)
+      ? OutputFormat.allCases.map(\.rawValue) : Report.Format.allCases.map(\.rawValue)
   }
 
   /// Asks the server that the words name; nothing if it cannot be reached.

@@ -25,9 +25,10 @@ enum FollowCommand {
       --from-seq or --since says otherwise. An empty cursor file counts as none. When the reader of a pipe
       goes away, the cursor stays at the last line that it has read.
 
-      short and json always print one line for each entry: newlines, other control characters and
-      characters that change the direction of text are escaped (\\n, \\x1b, \\u{202e}; \\u202e in json).
-      Bytes that are not UTF-8 are shown as \\x9b in short and as U+FFFD in json.
+      short and json print one line for each entry: newlines, other control characters and characters
+      that change the direction of text are escaped (\\n, \\x1b, \\u{202e}; \\u202e in json). Bytes that
+      are not UTF-8 are shown as \\x9b in short and as U+FFFD in json. Only on a terminal does short show
+      the lines of a message below each other. docs/output.md shows all forms.
       """, options: options, run: run)
 
   private static let options =
@@ -46,7 +47,7 @@ enum FollowCommand {
       Option("no-merge", help: "show entries of several streams as they come, not in the order of their times"),
       Option("follow", ["f"], help: "the same as without it: follow always does"),
       Option("strict", help: "exit with 5 when entries asked for were trimmed, deleted or lost"),
-    ] + FilterOptions.all + EntryWriter.options
+    ] + FilterOptions.all + OutputOptions.all
 
   private static func run(_ arguments: Arguments) async throws -> Int32 {
     let operands = try StreamOperands(arguments, of: "follow")

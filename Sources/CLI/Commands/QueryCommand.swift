@@ -49,7 +49,7 @@ enum QueryCommand {
       Option("context", ["C"], form: "N", help: "the same as -A N -B N"),
       Option("strict", help: "exit with 5 when entries are lost: damaged or their file is missing"),
       Option("no-pager", help: "show it all at once on a terminal, too"),
-    ] + QueryReport.options + EntryWriter.options
+    ] + QueryReport.options + OutputOptions.all
 
   private static func run(_ arguments: Arguments) async throws -> Int32 {
     let operands = try StreamOperands(arguments, of: "query")

@@ -18,12 +18,12 @@ struct Table {
 
   var text: String {
     let widths = headings.indices.map { column in
-      ([headings] + rows).map { $0[column].count }.max() ?? 0
+      ([headings] + rows).map { DisplayWidth.of($0[column]) }.max() ?? 0
     }
     return ([headings] + rows).map { row in
       var line = ""
       for (column, cell) in row.enumerated() {
-        let padding = String(repeating: " ", count: widths[column] - cell.count)
+        let padding = String(repeating: " ", count: widths[column] - DisplayWidth.of(cell))
         if column > 0 { line += "  " }
         line += isNumber[column] ? padding + cell : column == row.count - 1 ? cell : cell + padding
       }

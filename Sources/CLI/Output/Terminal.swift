@@ -118,25 +118,21 @@ enum Terminal {
     return unsafe String(cString: value)
   }
 
-  /// Whether to colour: the flag, else `LOGS_COLOR`, else `NO_COLOR`, else `CLICOLOR_FORCE` and `FORCE_COLOR`, else
-  /// `TERM=dumb`, else whether stdout is a terminal.
+  /// Whether to colour what goes to stdout.
   static func usesColor(_ arguments: Arguments) throws(CommandError) -> Bool {
-    if arguments.has("no-color") { return false }
-    switch arguments.value("color") {
-    case nil, "auto": break
-    case "always": return true
-    case "never": return false
-    case let other?: throw .usage("--color takes auto, always or never, not '\(other)'")
-    }
-    switch environment("LOGS_COLOR") {
-    case "always": return true
-    case "never": return false
-    default: break
-    }
-    if let value = environment("NO_COLOR"), !value.isEmpty { return false }
-    for name in ["CLICOLOR_FORCE", "FORCE_COLOR"] {
-      if let value = environment(name), !value.isEmpty, value != "0" { return true }
-    }
-    return environment("TERM") != "dumb" && isOutputTerminal
+    try ColorChoice.isOn(arguments, isTerminal: isOutputTerminal, environment: environment)
+  }
+
+  /// Asks how many columns stdout's terminal has; nil if it is none.
+  static var screen: (@Sendable () -> Int)? {
+    guard isOutputTerminal else { return nil }
+    return { columnCount }
+  }
+
+  /// 80 if the terminal does not say.
+  private static var columnCount: Int {
+    var size = winsize()
+    guard unsafe ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+    return Int(size.ws_col)
   }
 }

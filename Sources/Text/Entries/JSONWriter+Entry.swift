@@ -25,7 +25,7 @@ extension JSONWriter {
       json.key(plain: "attributes")
       json.attributes(entry.attributes)
       json.key(plain: "kind")
-      json.string(entry.kind.description)
+      json.string(plain: entry.kind.name)
       if isContext {
         json.key(plain: "context")
         json.boolean(true)
@@ -42,7 +42,7 @@ extension JSONWriter {
     }
   }
 
-  private mutating func value(_ value: AttributeValue) {
+  mutating func value(_ value: AttributeValue) {
     switch value {
     case .empty: null()
     case .string(let text): string(text)
@@ -51,7 +51,18 @@ extension JSONWriter {
     case .double(let double): number(double)
     case .list(let values): array { json in for value in values { json.value(value) } }
     case .map(let members): attributes(members)
-    case .bytes(let bytes): string(bytes.text)
+    case .bytes(let bytes): string(bytes)
+    }
+  }
+}
+
+extension LogEntry.Kind {
+  /// The same as `description`, without a string.
+  var name: StaticString {
+    switch self {
+    case .log: "log"
+    case .status: "status"
+    case .complete: "complete"
     }
   }
 }

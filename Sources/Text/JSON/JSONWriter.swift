@@ -4,12 +4,12 @@ package import LogsWire
 package struct JSONWriter {
   package private(set) var bytes: [UInt8] = []
   private var needsComma = false
-  private var clock = ClockText(.utc)
-  /// Whether members and elements have lines of their own.
+  private var isAfterKey = false
   private let isPretty: Bool
   private var depth = 0
-  private var isBehindKey = false
+  private var clock = ClockText(.utc)
 
+  /// - Parameter isPretty: whether each value stands in a line of its own, indented.
   package init(isPretty: Bool = false) { self.isPretty = isPretty }
 
   package mutating func object(_ body: (inout JSONWriter) -> Void) {
@@ -18,86 +18,113 @@ package struct JSONWriter {
 
   package mutating func array(_ body: (inout JSONWriter) -> Void) { nested(UInt8(ascii: "["), UInt8(ascii: "]"), body) }
 
-  /// A name that needs no escapes.
-  package mutating func key(plain name: StaticString) {
-    separate()
-    bytes.append(UInt8(ascii: "\""))
-    unsafe bytes.append(contentsOf: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
-    bytes.append(UInt8(ascii: "\""))
-    endKey()
-  }
-
   package mutating func key(_ name: String) {
     string(name)
-    endKey()
+    bytes.append(isPretty ? ": " : ":")
+    isAfterKey = true
   }
 
-  private mutating func endKey() {
-    bytes.append(UInt8(ascii: ":"))
-    needsComma = false
-    guard isPretty else { return }
-    bytes.append(UInt8(ascii: " "))
-    isBehindKey = true
+  /// A key that needs no escapes.
+  package mutating func key(plain name: StaticString) {
+    string(plain: name)
+    bytes.append(isPretty ? ": " : ":")
+    isAfterKey = true
   }
 
-  private static let hexadecimal = Array("0123456789abcdef".utf8)
-
-  /// A time in nanoseconds since 1970, as text.
-  package mutating func time(_ nanoseconds: Int64) {
+  /// Text that needs no escapes.
+  package mutating func string(plain text: StaticString) {
     separate()
     bytes.append(UInt8(ascii: "\""))
-    clock.appendRFC3339(nanoseconds, to: &bytes)
+    bytes.append(text)
     bytes.append(UInt8(ascii: "\""))
-  }
-
-  /// Text from anywhere; what is not UTF-8 becomes U+FFFD.
-  package mutating func string(_ text: ByteString) {
-    if unsafe text.withUnsafeBytes({ unsafe appendPlain($0) }) { return }
-    string(text.text)
-  }
-
-  /// The usual text needs no escapes.
-  ///
-  /// - Returns: false, without having written anything, for any other.
-  private mutating func appendPlain(_ text: UnsafeRawBufferPointer) -> Bool {
-    var isPlain = true
-    for index in 0..<text.count {
-      let byte = unsafe text[index]
-      isPlain = isPlain && byte &- 0x20 < 0x5f && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
-    }
-    guard isPlain else { return false }
-    separate()
-    bytes.append(UInt8(ascii: "\""))
-    unsafe bytes.append(contentsOf: text)
-    bytes.append(UInt8(ascii: "\""))
-    return true
   }
 
   /// Escapes more than JSON requires, since the text may be shown on a terminal.
   package mutating func string(_ text: String) {
     var text = text
-    if text.withUTF8({ unsafe appendPlain(UnsafeRawBufferPointer($0)) }) { return }
+    text.withUTF8 { unsafe string(UnsafeRawBufferPointer($0)) }
+  }
+
+  /// The same; bytes that are not UTF-8 become U+FFFD.
+  package mutating func string(_ text: ByteString) { unsafe text.withUnsafeBytes { unsafe string($0) } }
+
+  /// The same for a part of some output.
+  mutating func string(utf8 text: ArraySlice<UInt8>) { unsafe text.withUnsafeBytes { unsafe string($0) } }
+
+  private mutating func string(_ text: UnsafeRawBufferPointer) {
     separate()
     bytes.append(UInt8(ascii: "\""))
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": bytes.append(contentsOf: #"\""#.utf8)
-      case "\\": bytes.append(contentsOf: #"\\"#.utf8)
-      case "\n": bytes.append(contentsOf: #"\n"#.utf8)
-      case "\r": bytes.append(contentsOf: #"\r"#.utf8)
-      case "\t": bytes.append(contentsOf: #"\t"#.utf8)
-      case let scalar where !PrintableText.isHarmless(scalar):
-        // All of these are below U+10000, so one escape is enough.
-        bytes.append(contentsOf: #"\u"#.utf8)
-        for shift in [12, 8, 4, 0] { bytes.append(Self.hexadecimal[Int(scalar.value >> shift & 15)]) }
-      default: bytes.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
+    if unsafe Self.isPlain(text) {
+      unsafe bytes.append(contentsOf: text)
+    } else {
+      let start = bytes.count
+      if unsafe !appendEscaped(text) {
+        bytes.removeSubrange(start...)
+        var repaired = unsafe String(decoding: text, as: UTF8.self)
+        repaired.withUTF8 { _ = unsafe appendEscaped(UnsafeRawBufferPointer($0)) }
       }
     }
     bytes.append(UInt8(ascii: "\""))
   }
 
-  package mutating func number(_ value: UInt64) { literal(String(value)) }
-  package mutating func number(_ value: Int64) { literal(String(value)) }
+  /// Whether it needs no escapes, as most text. Without an early end, so that the loop takes many bytes at a time.
+  private static func isPlain(_ text: UnsafeRawBufferPointer) -> Bool {
+    var isPlain = true
+    for index in 0..<text.count {
+      let byte = unsafe text[index]
+      isPlain = isPlain && byte &- 0x20 < 0x5f && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+    }
+    return isPlain
+  }
+
+  /// - Returns: false if it is not UTF-8; then nothing that was appended counts.
+  private mutating func appendEscaped(_ text: UnsafeRawBufferPointer) -> Bool {
+    var plainStart = 0
+    var index = 0
+    while index < text.count {
+      let byte = unsafe text[index]
+      if (0x20..<0x7f).contains(byte), byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") {
+        index += 1
+        continue
+      }
+      let (found, length) = unsafe PrintableText.scalar(in: text, at: index)
+      guard let scalar = found else { return false }
+      if byte < 0x80 || !PrintableText.isHarmless(scalar) {
+        unsafe bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[plainStart..<index]))
+        escape(scalar)
+        plainStart = index + length
+      }
+      index += length
+    }
+    unsafe bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: text[plainStart...]))
+    return true
+  }
+
+  private static let hexadecimal = Array("0123456789abcdef".utf8)
+
+  private mutating func escape(_ scalar: Unicode.Scalar) {
+    switch scalar {
+    case "\"": bytes.append(#"\""#)
+    case "\\": bytes.append(#"\\"#)
+    case "\n": bytes.append(#"\n"#)
+    case "\r": bytes.append(#"\r"#)
+    case "\t": bytes.append(#"\t"#)
+    default:
+      // All of these are below U+10000, so one escape is enough.
+      bytes.append(#"\u"#)
+      for shift: UInt32 in [12, 8, 4, 0] { bytes.append(Self.hexadecimal[Int(scalar.value >> shift & 15)]) }
+    }
+  }
+
+  package mutating func number(_ value: UInt64) {
+    separate()
+    bytes.appendNumber(value)
+  }
+
+  package mutating func number(_ value: Int64) {
+    separate()
+    bytes.appendNumber(value)
+  }
 
   /// JSON has no infinities and NaN; they become strings.
   package mutating func number(_ value: Double) {
@@ -107,6 +134,14 @@ package struct JSONWriter {
   package mutating func boolean(_ value: Bool) { literal(value ? "true" : "false") }
 
   package mutating func null() { literal("null") }
+
+  /// A time in nanoseconds since 1970, as text.
+  package mutating func time(_ nanoseconds: Int64) {
+    separate()
+    bytes.append(UInt8(ascii: "\""))
+    clock.appendRFC3339(nanoseconds, to: &bytes)
+    bytes.append(UInt8(ascii: "\""))
+  }
 
   package mutating func newline() {
     bytes.append(UInt8(ascii: "\n"))
@@ -124,16 +159,18 @@ package struct JSONWriter {
   }
 
   private mutating func separate() {
-    if needsComma { bytes.append(UInt8(ascii: ",")) }
+    if isAfterKey {
+      isAfterKey = false
+    } else {
+      if needsComma { bytes.append(UInt8(ascii: ",")) }
+      if isPretty, depth > 0 { breakLine() }
+    }
     needsComma = true
-    guard isPretty else { return }
-    if depth > 0, !isBehindKey { newLine() }
-    isBehindKey = false
   }
 
-  private mutating func newLine() {
+  private mutating func breakLine() {
     bytes.append(UInt8(ascii: "\n"))
-    for _ in 0..<2 * depth { bytes.append(UInt8(ascii: " ")) }
+    bytes.append(spaces: depth * 2)
   }
 
   private mutating func nested(_ open: UInt8, _ close: UInt8, _ body: (inout JSONWriter) -> Void) {
@@ -143,7 +180,8 @@ package struct JSONWriter {
     depth += 1
     body(&self)
     depth -= 1
-    if isPretty, needsComma { newLine() }
+    // An empty one stays in its line.
+    if isPretty, needsComma { breakLine() }
     bytes.append(close)
     needsComma = true
   }

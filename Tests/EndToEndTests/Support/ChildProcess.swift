@@ -34,14 +34,14 @@ final class ChildProcess: @unchecked Sendable {
 
   /// - Parameters:
   ///   - readsOutput: false if the test reads stdout itself, at its own pace.
-  ///   - isTerminal: whether stdout is a terminal, which shows output as it comes.
+  ///   - columnCount: of the terminal that stdout is, which shows output as it comes; nil if it is none.
   init(
     _ path: String, _ arguments: [String], environment: [String: String] = [:], input: Input = .none,
-    readsOutput: Bool = true, isTerminal: Bool = false
+    readsOutput: Bool = true, columnCount: Int? = nil
   ) throws {
     name = ([URL(fileURLWithPath: path).lastPathComponent] + arguments.prefix(3)).joined(separator: " ")
     _ = Self.ignorePipeSignal
-    let outputPipe = try isTerminal ? Pipe.terminal() : Pipe()
+    let outputPipe = try columnCount.map(Pipe.terminal) ?? Pipe()
     let errorPipe = try Pipe()
     let inputPipe: Pipe? = if case .pipe = input { try Pipe() } else { nil }
 
@@ -71,7 +71,7 @@ final class ChildProcess: @unchecked Sendable {
 
     // Variables in the tests' environment, for these programs or for colors, are not meant for this one.
     var variables = Foundation.ProcessInfo.processInfo.environment.filter {
-      !$0.key.hasPrefix("LOGS") && !$0.key.hasPrefix("CLICOLOR") && $0.key != "NO_COLOR"
+      !$0.key.hasPrefix("LOGS") && !["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR"].contains($0.key)
     }
     // Nor are a person's own profiles.
     variables["XDG_CONFIG_HOME"] = "/nowhere"
@@ -107,7 +107,7 @@ final class ChildProcess: @unchecked Sendable {
 
     private init(reader: Int32, writer: Int32) { (self.reader, self.writer) = (reader, writer) }
 
-    static func terminal() throws -> Pipe {
+    static func terminal(columnCount: Int) throws -> Pipe {
       // pty(7), by the calls beneath openpty(3), which Glibc's headers expose only to C.
       let screen = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC)
       var number: Int32 = 0
@@ -120,6 +120,8 @@ final class ChildProcess: @unchecked Sendable {
       guard program >= 0, tcgetattr(program, &settings) == 0 else { throw Failure.errno("no terminal") }
       cfmakeraw(&settings)
       tcsetattr(program, TCSANOW, &settings)
+      var size = winsize(ws_row: 24, ws_col: UInt16(columnCount), ws_xpixel: 0, ws_ypixel: 0)
+      _ = ioctl(program, UInt(TIOCSWINSZ), &size)
       return Pipe(reader: screen, writer: program)
     }
 

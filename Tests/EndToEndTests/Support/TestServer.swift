@@ -109,12 +109,12 @@ final class TestServer: @unchecked Sendable {
 
   func start(
     _ words: [String], via url: String? = nil, environment: [String: String] = [:],
-    input: ChildProcess.Input = .none, readsOutput: Bool = true, isTerminal: Bool = false
+    input: ChildProcess.Input = .none, readsOutput: Bool = true, columnCount: Int? = nil
   ) throws -> ChildProcess {
     try scene.start(
       Binaries.logs, words + ["--server", url ?? self.url],
       environment: clientEnvironment.merging(environment) { $1 }, input: input,
-      readsOutput: readsOutput, isTerminal: isTerminal)
+      readsOutput: readsOutput, columnCount: columnCount)
   }
 
   func run(
