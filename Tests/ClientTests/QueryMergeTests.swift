@@ -142,4 +142,19 @@ import Testing
     let reversed = groups(numbers.reversed(), before: 3, after: 3, isReverse: true)
     #expect(reversed.map { $0.split(separator: " ").last ?? "" } == ["1501...2503", "501...1500", "1...500"])
   }
+
+  @Test func `a stream goes on while its entries come before those of the others`() {
+    for isReverse in [false, true] {
+      var merge = QueryMerge(streamCount: 3, isReverse: isReverse)
+      for time in [isReverse ? 9 : 1, 5, 5] as [Int64] { merge.offer(time) }
+      #expect(merge.next() == 0)
+      #expect(merge.continues(0, at: isReverse ? 6 : 4) && merge.continues(0, at: 5))
+      #expect(!merge.continues(0, at: isReverse ? 4 : 6))
+      merge.end()
+      #expect(merge.next() == 1)
+      #expect(!merge.continues(1, at: isReverse ? 4 : 6) && merge.continues(1, at: 5))
+      merge.end()
+      #expect(merge.next() == 2 && merge.continues(2, at: isReverse ? 0 : .max))
+    }
+  }
 }

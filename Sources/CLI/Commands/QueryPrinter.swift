@@ -18,8 +18,8 @@ actor QueryPrinter {
   /// - Returns: how many entries were found.
   func print(_ query: QuerySequence) async throws -> Int {
     var entries = query.makeAsyncIterator()
-    while let run = try await entries.nextRun() {
-      guard try print(run) else { break }
+    while let runs = try await entries.nextRuns() {
+      guard try print(runs) else { break }
     }
     return matchCount
   }
@@ -36,6 +36,18 @@ actor QueryPrinter {
 
   /// What is made of entries before it is written.
   private static let outputByteCount = 1 << 20
+
+  /// - Returns: false when it was interrupted.
+  private func print(_ runs: [QueryRun]) throws -> Bool {
+    for run in runs {
+      matchCount += run.entries.count
+      for index in run.entries.indices {
+        writer.append(run.entries[index], of: run.stream, to: &output)
+        if output.count >= Self.outputByteCount { guard try write() else { return false } }
+      }
+    }
+    return try write()
+  }
 
   /// - Returns: false when it was interrupted.
   private func print(_ items: [QueryEntry]) throws -> Bool {

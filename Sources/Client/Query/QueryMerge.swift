@@ -56,6 +56,11 @@ package struct QueryMerge {
     return first.stream
   }
 
+  /// Whether the stream that was taken last would be taken again if its next entry had this time.
+  package func continues(_ stream: Int, at time: Int64) -> Bool {
+    heads.first.map { comes(Head(time: time, stream: stream), before: $0) } ?? true
+  }
+
   private mutating func sink() {
     var index = 0
     while true {
@@ -69,8 +74,9 @@ package struct QueryMerge {
     }
   }
 
-  private func comes(_ left: Int, before right: Int) -> Bool {
-    let (left, right) = (heads[left], heads[right])
+  private func comes(_ left: Int, before right: Int) -> Bool { comes(heads[left], before: heads[right]) }
+
+  private func comes(_ left: Head, before right: Head) -> Bool {
     if left.time != right.time { return (left.time < right.time) != isReverse }
     return left.stream < right.stream
   }

@@ -44,8 +44,6 @@ public struct QuerySequence: AsyncSequence, Sendable {
     private let terms: QueryTerms
     private var sources: QuerySources?
     private var merge: QueryMerge
-    /// The next entry of each stream, where it is known.
-    private var heads: [StreamEntry?] = []
     private var remaining: UInt64?
     private var isOver = false
 
@@ -60,21 +58,14 @@ public struct QuerySequence: AsyncSequence, Sendable {
     private mutating func begin() async throws(LogError) {
       let sources = try await QuerySources(terms, client)
       merge = QueryMerge(streamCount: sources.count, isReverse: terms.isReverse)
-      heads = Array(repeating: nil, count: sources.count)
       self.sources = sources
     }
 
     public mutating func next() async throws(LogError) -> StreamEntry? {
-      guard !isOver else { return nil }
-      do {
-        if sources == nil { try await begin() }
-        while let wanted = merge.wanted { take(try await sources?.next(wanted)) }
-        return taken()
-      } catch {
-        end()
-        if error.code == .cancelled { return nil }
-        throw error
-      }
+      guard let stream = try await nextStream() else { return nil }
+      let entry = sources?.take(stream)
+      passed(1)
+      return entry
     }
 
     public mutating func next(isolation actor: isolated (any Actor)?) async throws(LogError) -> StreamEntry? {
@@ -82,47 +73,63 @@ public struct QuerySequence: AsyncSequence, Sendable {
     }
 
     /// The next entries, as many as have come already, but at least one; nil when there are no more.
-    package mutating func nextRun(entryCountMax: Int = 1_000) async throws(LogError) -> [QueryEntry]? {
-      guard let first = try await next() else { return nil }
-      var run = [QueryEntry(entry: first, isMatch: true)]
-      while run.count < entryCountMax, !isOver {
+    package mutating func nextRuns(entryCountMax: Int = 1_000) async throws(LogError) -> [QueryRun]? {
+      guard var stream = try await nextStream() else { return nil }
+      var runs: [QueryRun] = []
+      var count = 0
+      while true {
+        let countMax = Swift.min(entryCountMax - count, Int(clamping: remaining ?? .max))
+        guard let run = sources?.take(stream, atMost: countMax, merge) else { return runs }
+        runs.append(run)
+        count += run.entries.count
+        passed(run.entries.count)
+        guard count < entryCountMax, !isOver else { return runs }
         while let wanted = merge.wanted {
-          guard let entry = try sources?.ready(wanted) else { return run }
-          take(entry)
+          guard let time = try sources?.readyTime(wanted) else { return runs }
+          merge.offer(time)
         }
-        guard let entry = taken() else { break }
-        run.append(QueryEntry(entry: entry, isMatch: true))
+        guard let next = merge.next() else { return runs }
+        stream = next
       }
-      return run
     }
 
-    /// The wanted stream's next entry is known.
-    private mutating func take(_ entry: StreamEntry?) {
-      guard let entry, let wanted = merge.wanted else { return merge.end() }
-      heads[wanted] = entry
-      merge.offer(entry.entry.effectiveTime)
-    }
-
-    private mutating func taken() -> StreamEntry? {
-      guard let stream = merge.next() else {
+    /// The stream whose entry comes next; nil when there are no more.
+    private mutating func nextStream() async throws(LogError) -> Int? {
+      guard !isOver else { return nil }
+      do {
+        if sources == nil { try await begin() }
+        while let wanted = merge.wanted {
+          if let time = try await sources?.nextTime(wanted) { merge.offer(time) } else { merge.end() }
+        }
+        if let stream = merge.next() { return stream }
         end()
         return nil
+      } catch {
+        end()
+        if error.code == .cancelled { return nil }
+        throw error
       }
-      let entry = heads[stream]
-      if let remaining {
-        self.remaining = remaining - 1
-        if remaining == 1 { end() }
-      }
-      return entry
+    }
+
+    /// So many entries are given.
+    private mutating func passed(_ count: Int) {
+      guard let remaining else { return }
+      self.remaining = remaining - UInt64(count)
+      if self.remaining == 0 { end() }
     }
 
     /// The server need not search any further.
     private mutating func end() {
       isOver = true
       sources = nil
-      heads = []
     }
   }
+}
+
+/// Entries of one stream that come one after the other in a query.
+package struct QueryRun: Sendable {
+  package let stream: StreamName
+  package let entries: ArraySlice<LogEntry>
 }
 
 /// An entry that a query shows.

@@ -72,23 +72,39 @@ struct QuerySource {
     self.events = events
   }
 
-  /// The next entry if it has come already.
-  mutating func ready() throws(LogError) -> StreamEntry? {
+  /// The time of the next entry if it has come already.
+  mutating func readyTime() throws(LogError) -> Int64? {
     while true {
-      if index < entries.count {
-        defer { index += 1 }
-        return StreamEntry(stream: stream.stream, incarnation: stream.incarnation, entry: entries[index])
-      }
+      if index < entries.count { return entries[index].effectiveTime }
       guard let part = parts.popFirst() else { return nil }
       entries = try part.entries()
       index = 0
     }
   }
 
-  /// The next entry; nil when there is none.
-  mutating func next() async throws(LogError) -> StreamEntry? {
+  /// Takes the next entry, whose time is known, and those behind it that have come and would be next, without copies.
+  ///
+  /// - Parameters:
+  ///   - number: the stream's in `merge`.
+  ///   - merge: what knows the entries of other streams.
+  mutating func take(atMost countMax: Int, as number: Int, _ merge: QueryMerge) -> ArraySlice<LogEntry> {
+    let first = index
+    let end = first + min(countMax, entries.count - first)
+    index += 1
+    while index < end, merge.continues(number, at: entries[index].effectiveTime) { index += 1 }
+    return entries[first..<index]
+  }
+
+  /// Takes the next entry, whose time is known.
+  mutating func take() -> StreamEntry {
+    defer { index += 1 }
+    return StreamEntry(stream: stream.stream, incarnation: stream.incarnation, entry: entries[index])
+  }
+
+  /// The time of the next entry; nil when there is none.
+  mutating func nextTime() async throws(LogError) -> Int64? {
     while true {
-      if let entry = try ready() { return entry }
+      if let time = try readyTime() { return time }
       if isOver { return nil }
       try begin()
       // Cancelled: that there is no more is not known.
@@ -164,13 +180,23 @@ struct QuerySources {
   var count: Int { sources.count }
   func stream(_ index: Int) -> AnnouncedStream { sources[index].stream }
 
-  mutating func ready(_ index: Int) throws(LogError) -> StreamEntry? { try sources[index].ready() }
+  mutating func readyTime(_ index: Int) throws(LogError) -> Int64? { try sources[index].readyTime() }
+
+  mutating func take(_ index: Int) -> StreamEntry { sources[index].take() }
+
+  mutating func take(_ index: Int, atMost countMax: Int, _ merge: QueryMerge) -> QueryRun {
+    QueryRun(stream: stream(index).stream, entries: sources[index].take(atMost: countMax, as: index, merge))
+  }
 
   mutating func next(_ index: Int) async throws(LogError) -> StreamEntry? {
+    try await nextTime(index) == nil ? nil : take(index)
+  }
+
+  mutating func nextTime(_ index: Int) async throws(LogError) -> Int64? {
     while begunCount < min(index + Self.requestCountMax, sources.count) {
       try sources[begunCount].begin()
       begunCount += 1
     }
-    return try await sources[index].next()
+    return try await sources[index].nextTime()
   }
 }

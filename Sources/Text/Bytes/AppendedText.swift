@@ -5,27 +5,16 @@ extension [UInt8] {
 
   mutating func append(spaces count: Int) { append(contentsOf: repeatElement(UInt8(ascii: " "), count: count)) }
 
-  /// Appends a number with leading zeros; for an odd count the first digit, then pairs.
+  /// Appends a number that is not negative, with leading zeros.
   mutating func appendDigits(_ number: Int, count: Int) {
-    switch count {
-    case 1: append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number))
-    case 2: appendPair(number)
-    case 3:
-      append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number / 100))
-      appendPair(number % 100)
-    case 4:
-      appendPair(number / 100)
-      appendPair(number % 100)
-    default:
-      let last = number % 10_000
-      appendDigits(number / 10_000, count: count - 4)
-      appendDigits(last, count: 4)
+    append(contentsOf: repeatElement(UInt8(ascii: "0"), count: count))
+    unsafe withUnsafeMutableBufferPointer { bytes in
+      var rest = UInt(number)
+      for index in 1...count {
+        unsafe bytes[bytes.count - index] += UInt8(truncatingIfNeeded: rest % 10)
+        rest /= 10
+      }
     }
-  }
-
-  private mutating func appendPair(_ number: Int) {
-    append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number / 10))
-    append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: number % 10))
   }
 
   /// Appends a number as digits, without a string in between.

@@ -6,28 +6,28 @@ extension JSONWriter {
   /// - Parameter isContext: whether it only stands near one that was searched for.
   package mutating func entry(_ entry: LogEntry, of stream: StreamName, isContext: Bool = false) {
     object { json in
-      json.key(plain: "stream")
+      json.key(quoted: #""stream":"#)
       json.string(stream.text)
-      json.key(plain: "seq")
+      json.key(quoted: #""seq":"#)
       json.number(entry.sequence)
-      json.key(plain: "time")
+      json.key(quoted: #""time":"#)
       if entry.time == 0 { json.null() } else { json.time(entry.time) }
-      json.key(plain: "received")
+      json.key(quoted: #""received":"#)
       json.time(entry.received)
-      json.key(plain: "severity")
+      json.key(quoted: #""severity":"#)
       json.number(UInt64(entry.severity.number))
-      json.key(plain: "level")
+      json.key(quoted: #""level":"#)
       json.string(entry.severity.description)
-      json.key(plain: "source")
+      json.key(quoted: #""source":"#)
       json.string(entry.source)
-      json.key(plain: "message")
+      json.key(quoted: #""message":"#)
       json.string(entry.message)
-      json.key(plain: "attributes")
+      json.key(quoted: #""attributes":"#)
       json.attributes(entry.attributes)
-      json.key(plain: "kind")
+      json.key(quoted: #""kind":"#)
       json.string(plain: entry.kind.name)
       if isContext {
-        json.key(plain: "context")
+        json.key(quoted: #""context":"#)
         json.boolean(true)
       }
     }

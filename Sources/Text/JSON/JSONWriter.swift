@@ -1,3 +1,4 @@
+internal import Glibc
 package import LogsWire
 
 /// Writes JSON (RFC 8259). Keys keep the order in which they are written.
@@ -20,14 +21,19 @@ package struct JSONWriter {
 
   package mutating func key(_ name: String) {
     string(name)
-    bytes.append(isPretty ? ": " : ":")
-    isAfterKey = true
+    bytes.append(UInt8(ascii: ":"))
+    endKey()
   }
 
-  /// A key that needs no escapes.
-  package mutating func key(plain name: StaticString) {
-    string(plain: name)
-    bytes.append(isPretty ? ": " : ":")
+  /// A key that needs no escapes, with its quotes and the colon: one piece is appended faster than four.
+  package mutating func key(quoted name: StaticString) {
+    separate()
+    bytes.append(name)
+    endKey()
+  }
+
+  private mutating func endKey() {
+    if isPretty { bytes.append(UInt8(ascii: " ")) }
     isAfterKey = true
   }
 
@@ -67,14 +73,11 @@ package struct JSONWriter {
     bytes.append(UInt8(ascii: "\""))
   }
 
-  /// Whether it needs no escapes, as most text. Without an early end, so that the loop takes many bytes at a time.
+  /// Whether it needs no escapes, as most text.
   private static func isPlain(_ text: UnsafeRawBufferPointer) -> Bool {
-    var isPlain = true
-    for index in 0..<text.count {
-      let byte = unsafe text[index]
-      isPlain = isPlain && byte &- 0x20 < 0x5f && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
-    }
-    return isPlain
+    guard unsafe PrintableText.isPlain(text) else { return false }
+    guard let start = text.baseAddress else { return true }
+    return unsafe memchr(start, 0x22, text.count) == nil && memchr(start, 0x5c, text.count) == nil
   }
 
   /// - Returns: false if it is not UTF-8; then nothing that was appended counts.
