@@ -35,6 +35,14 @@ import Testing
         """)
   }
 
+  @Test func `levels go by the names that people know`() throws {
+    let names = ["INFO", "NOTICE", "INFO", "WARN", "ERROR", "CRIT", "ALERT", "ERROR", "FATAL"]
+    for (number, name) in zip([9, 10, 11, 16, 17, 18, 19, 20, 21] as [UInt8], names) {
+      let level = try #require(LogSeverity(number: number))
+      #expect(try lines([(level, "")]) == "\(name)\n")
+    }
+  }
+
   @Test func `lines are wrapped below the message, by display width, words only where they fit in none`() throws {
     let text = try lines([(.info, "漢字漢字 漢字漢字 ab\nnext 0123456789012345678901234")]) {
       $0.columnCount = { 20 }
