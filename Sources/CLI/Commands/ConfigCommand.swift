@@ -40,7 +40,7 @@ enum ConfigCommand {
         name: "profiles", value: profiles.isEmpty ? nil : profiles.joined(separator: ", "),
         origin: settings.file.exists ? settings.file.path : nil),
     ]
-    try Report(rows, columns, isUTC: true).write(format)
+    try Report(rows, columns, zone: .utc).write(format)
     return ExitCode.done
   }
 

@@ -40,14 +40,14 @@ struct ConnectionSettings {
       guard isGiven == (given != nil) else { return nil }
       return settings[name].map { Setting(value: $0.value, origin: $0.origin) }
     }
-    func file(_ name: String) -> Setting? {
+    func certificateFile(_ name: String) -> Setting? {
       let variable = "LOGS_" + String(name.map { $0 == "-" ? "_" : Character($0.uppercased()) })
       return Self.flag(name, arguments) ?? fromProfile(name, isGiven: true) ?? Self.variable(variable)
         ?? fromProfile(name, isGiven: false)
     }
-    caCertificate = file("ca-cert")
-    certificate = file("cert")
-    key = file("key")
+    caCertificate = certificateFile("ca-cert")
+    certificate = certificateFile("cert")
+    key = certificateFile("key")
     let named = Self.flag("server", arguments) ?? fromProfile("server", isGiven: true)
     isServerGiven = named != nil
     server = named ?? Self.variable("LOGS_SERVER") ?? fromProfile("server", isGiven: false)
