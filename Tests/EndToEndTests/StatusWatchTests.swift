@@ -34,7 +34,8 @@ import Testing
       #expect(once.text.contains("  1,200, ") && once.text.contains(" a second\n"), "\(once.text)")
       #expect(!once.text.contains("PER SECOND"))
       for isTerminal in [false, true] {
-        let watch = try server.start(["status", "-w"], environment: ["TERM": "xterm"], columnCount: columnCount)
+        let watch = try server.start(
+          ["status", "-w"], environment: ["TERM": "xterm"], columnCount: isTerminal ? 80 : nil)
         let place = "\u{1b}[H\u{1b}[J"
         _ = try watch.output.wait(for: "two tables") { bytes, _ in
           String(decoding: bytes, as: UTF8.self).components(separatedBy: "PER SECOND").count > 2

@@ -14,7 +14,7 @@ enum ConfigCommand {
         [profile prod]
         server = logs+tls://logs.example.org
         token-file = prod.token     # beside this file; ~/ is the home directory
-        ca-cert = prod-ca.pem       # and cert and key, if the server wants a certificate
+        ca-cert = prod-ca.pem       # cert and key, too, if the server wants one
 
       --profile NAME or $LOGS_PROFILE picks one, or else it is the one called default, if there is one.
       Flags go first, then the profile that --profile names, then the environment, and then the profile

@@ -74,9 +74,10 @@ enum SpoolCommand {
 
   private static func inspect(_ directory: String, _ arguments: Arguments) throws -> Int32 {
     let format = try arguments.reportFormat()
+    let zone = try TimeZoneOption.zone(arguments) ?? .local
     let spool = try SpoolReport.inspect(directory)
     if format == .table { noteState(spool) }
-    let table = Table(spool.streams, columns, zone: try TimeZoneOption.zone(arguments) ?? .local)
+    let table = Table(spool.streams, columns, zone: zone)
     try Report(table: table, records: [record(spool)]).write(format)
     return ExitCode.done
   }
