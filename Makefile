@@ -63,6 +63,11 @@ man: release ## the man pages, in .build/man, made from what logs help says
 	  page=$${file%.?}; page=$${page#logs}; ../release/logs man $${page#-} > $$file || exit 1; done
 	@echo "man -l .build/man/logs.1"
 
+.PHONY: deb
+deb: release ## a Debian package of both programs, the service, man pages and completions, in .build
+	@Scripts/packages.sh dpkg-dev
+	@Scripts/deb.sh
+
 .PHONY: docs
 docs: packages ## the SDK's reference and articles, in .build/docs; `docc preview` or any web server shows them
 	@Scripts/docs.sh

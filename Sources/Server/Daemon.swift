@@ -35,6 +35,9 @@ package enum Daemon {
     case .printConfig:
       Output.write(reader.description, to: STDOUT_FILENO)
       return 0
+    case .checkConfig:
+      Output.write("the configuration is right", to: STDOUT_FILENO)
+      return 0
     case .seal: return SealRun(reader.configuration).run()
     case .run: return await serve(reader.configuration)
     }
@@ -49,7 +52,7 @@ package enum Daemon {
       if let bug = PlantedBug.planted { log.line("planted bug: \(bug.rawValue); this server breaks its promises") }
     #endif
     let signals: SignalDesk
-    do { signals = try SignalDesk(log: log) } catch {
+    do { signals = try SignalDesk(log: log, manager: ServiceManager(Environment.variables)) } catch {
       log.line(error.message)
       return 1
     }
@@ -58,10 +61,8 @@ package enum Daemon {
       log.line(error.description)
       return 1
     }
-    await signals.stop(server)
-    for endpoint in server.endpoints {
-      Output.write("ready \(endpoint)", to: STDOUT_FILENO)
-    }
+    await signals.attend(server)
+    for endpoint in server.endpoints { Output.write("ready \(endpoint)", to: STDOUT_FILENO) }
     switch await server.untilStopped() {
     case .signal(let name):
       log.line("stopping (\(name)), within \(TimeSpan.format(configuration.drainDurationMax))")

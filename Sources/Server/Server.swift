@@ -1,6 +1,7 @@
 internal import Glibc
 internal import LogsStore
 internal import LogsSystem
+internal import LogsText
 package import LogsTransport
 internal import LogsWire
 internal import Synchronization
@@ -13,6 +14,7 @@ package final class Server: Sendable {
   private let configuration: ServerConfiguration
   private let certificates: Certificates?
   private let access: AccessControl
+  private let counters: Counters
   private let store: Store
   private let shards: [Shard]
   private let connectionEnds: ConnectionEnds
@@ -33,13 +35,15 @@ package final class Server: Sendable {
   }
 
   private init(
-    configuration: ServerConfiguration, certificates: Certificates?, access: AccessControl, store: Store,
+    configuration: ServerConfiguration, certificates: Certificates?, access: AccessControl, counters: Counters,
+    store: Store,
     shards: [Shard],
     endpoints: [Endpoint], connectionEnds: ConnectionEnds, log: @escaping @Sendable (String) -> Void
   ) {
     self.configuration = configuration
     self.certificates = certificates
     self.access = access
+    self.counters = counters
     self.store = store
     self.shards = shards
     self.endpoints = endpoints
@@ -106,7 +110,8 @@ package final class Server: Sendable {
       throw ServerError(error.message)
     }
     let server = Server(
-      configuration: configuration, certificates: certificates, access: access, store: store, shards: shards,
+      configuration: configuration, certificates: certificates, access: access, counters: context.counters,
+      store: store, shards: shards,
       endpoints: endpoints,
       connectionEnds: context.connectionEnds, log: log)
     router.onFailure { server.stop(.storeFailed($0.description)) }
@@ -139,6 +144,23 @@ package final class Server: Sendable {
       try certificates.reload()
       log("the certificate was read again, for new connections")
     } catch { log("the certificate in use stays: \(error.message)") }
+  }
+
+  /// How it is, in a line for people.
+  var statusLine: String {
+    let statistics = store.statistics
+    return """
+      \(Figures.grouped(UInt64(max(0, counters.connections.current)))) connections, \
+      \(Figures.grouped(UInt64(max(0, counters.subscriptions.current)))) followers, \
+      \(Figures.grouped(UInt64(max(0, statistics.streamCount)))) streams, \
+      \(ByteSize.rounded(UInt64(max(0, statistics.byteCount)))) stored
+      """
+  }
+
+  /// Calls `body`, on the thread of a shard, once every shard has had a turn.
+  func whenAllShardsHaveTurned(_ body: @escaping @Sendable () -> Void) {
+    let left = Countdown(shards.count)
+    for shard in shards { shard.execute { _ in if left.isLast() { body() } } }
   }
 
   /// Has everything that is stored so far sealed, soon.
@@ -181,6 +203,15 @@ package final class Server: Sendable {
 
   /// Ends the wait in `drain`: connections are closed at once.
   func cutOff() { for shard in shards { shard.execute { $0.cutOff() } } }
+}
+
+/// Tells the last of several threads that it is the last.
+private final class Countdown: Sendable {
+  private let left: Atomic<Int>
+
+  init(_ count: Int) { left = Atomic(count) }
+
+  func isLast() -> Bool { left.wrappingSubtract(1, ordering: .acquiringAndReleasing).newValue == 0 }
 }
 
 /// Distributes accepted sockets to the shards in turn.

@@ -4,27 +4,30 @@ internal import LogsText
 internal import LogsTransport
 internal import LogsWire
 
-/// Handles the signals of the process, from its start to its end, on a thread of its own.
+/// Handles the signals of the process and its service manager, from its start to its end, on a thread of its own.
 ///
 /// Invariant behind `@unchecked Sendable`: every `var` is touched on the loop alone.
 final class SignalDesk: @unchecked Sendable {
   private let loop: EventLoop
   private let log: ServerLog
+  private let manager: ServiceManager?
   private let now: @Sendable () -> MonotonicTime
   private var watches: [LoopWatch] = []
   private var requests = StopRequests()
   private var server: Server?
+  private var signsOfLife: LoopTimer?
   /// Whether SIGUSR1 came before there was a server.
   private var isSealRequested = false
 
   /// Begins to watch. Until it has a server, SIGTERM and SIGINT end the process as usual.
   init(
-    log: ServerLog, now: @escaping @Sendable () -> MonotonicTime = { .now() }
+    log: ServerLog, manager: ServiceManager? = nil, now: @escaping @Sendable () -> MonotonicTime = { .now() }
   ) throws(TransportError) {
     // A signal that comes before it is watched, or was meant for another program of that name, must not end this one.
     for number in [SIGHUP, SIGUSR1, SIGUSR2] { signal(number, SIG_IGN) }
     loop = try EventLoop.start(name: "signals")
     self.log = log
+    self.manager = manager
     self.now = now
     loop.execute { [self] in
       watches = [loop.onSignal(SIGHUP) { self.reload() }, loop.onSignal(SIGUSR2) { self.nothing() }]
@@ -32,15 +35,30 @@ final class SignalDesk: @unchecked Sendable {
     }
   }
 
-  /// SIGTERM and SIGINT stop `server` as soon as this returns.
-  func stop(_ server: Server) async {
+  /// SIGTERM and SIGINT stop `server` as soon as this returns, and the service manager hears how it is.
+  func attend(_ server: Server) async {
     await withCheckedContinuation { continuation in
       loop.execute { [self] in
         self.server = server
         if isSealRequested { server.seal() }
         watches += [SIGTERM, SIGINT].map { number in loop.onSignal(number) { self.stop(number) } }
+        beReady(server)
         continuation.resume()
       }
+    }
+  }
+
+  private static let statusInterval = Duration.seconds(10)
+
+  private func beReady(_ server: Server) {
+    guard let manager else { return }
+    manager.ready()
+    manager.tell(server.statusLine)
+    // Twice as often as asked for. A shard that hangs gives none, and the manager starts the server again.
+    let interval = min(manager.watchdog.map { $0 / 2 } ?? Self.statusInterval, Self.statusInterval)
+    signsOfLife = loop.every(interval) {
+      manager.tell(server.statusLine)
+      server.whenAllShardsHaveTurned { manager.isAlive() }
     }
   }
 
@@ -48,7 +66,9 @@ final class SignalDesk: @unchecked Sendable {
 
   private func reload() {
     log.line("SIGHUP: reading again what can be read while the server runs; other settings count from the next start")
+    manager?.reloading()
     server?.reload()
+    manager?.ready()
   }
 
   private func seal() {
@@ -59,7 +79,9 @@ final class SignalDesk: @unchecked Sendable {
   private func stop(_ number: Int32) {
     let name = Self.name(number)
     switch requests.receive(now: now()) {
-    case .stop: server?.stop(.signal(name))
+    case .stop:
+      manager?.stopping()
+      server?.stop(.signal(name))
     case .ignore:
       log.line(
         """

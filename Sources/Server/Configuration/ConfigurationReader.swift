@@ -14,7 +14,7 @@ package struct ConfigurationReader: Sendable {
   private var origins: [String: String] = [:]
 
   /// What the command line asks for besides settings.
-  package enum Request: Sendable { case run, seal, printConfig, help, version }
+  package enum Request: Sendable { case run, seal, printConfig, checkConfig, help, version }
   package private(set) var request = Request.run
 
   private static let fileVariable = "LOGSD_CONFIG"
@@ -56,8 +56,15 @@ package struct ConfigurationReader: Sendable {
     do { arguments = try Arguments(words, options: Self.options, help: "logsd --help") } catch {
       throw ConfigurationError(error.description)
     }
-    if let word = arguments.operands.first(where: { $0 != "help" }) {
-      throw ConfigurationError("'\(word)' is no flag; see logsd --help")
+    switch arguments.operands {
+    case []: break
+    case ["help"]: request = .help
+    case ["version"]: request = .version
+    case ["config", "show"]: request = .printConfig
+    case ["config", "check"]: request = .checkConfig
+    default:
+      let words = arguments.operands.joined(separator: " ")
+      throw ConfigurationError("'\(words)' is no flag and no command; see logsd --help")
     }
     var flags: [(setting: Setting, value: String)] = []
     // Together they are one list.
@@ -78,7 +85,6 @@ package struct ConfigurationReader: Sendable {
         }
       }
     }
-    if !arguments.operands.isEmpty { request = .help }
     for setting in Setting.all {
       guard let separator = setting.separator, let values = lists[setting.name] else { continue }
       flags.append((setting, values.joined(separator: separator)))
@@ -169,6 +175,7 @@ package struct ConfigurationReader: Sendable {
       logsd - takes log entries, makes them durable, and streams them live
 
       usage: logsd [--config FILE] [SETTING VALUE]... [--seal | --print-config] | --help | --version
+             logsd config show|check ...: each setting and where it is from, or whether all are right
              logsd token ...: who may do what; see logsd token --help
 
       Each setting is a flag, an environment variable (--segment-age: LOGSD_SEGMENT_AGE) and a line of the configuration
