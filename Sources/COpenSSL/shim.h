@@ -17,7 +17,10 @@ static inline int logs_tls_harden(SSL_CTX *context) {
   SSL_CTX_set_read_ahead(context, 1);
   SSL_CTX_set_default_read_buffer_len(context, 64 << 10);
   return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) &&
-         SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL");
+         SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL") &&
+         // The first is the fastest.
+         SSL_CTX_set_ciphersuites(context, "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:"
+                                           "TLS_AES_256_GCM_SHA384");
 }
 
 // The protocol's name for ALPN, with its length before it.

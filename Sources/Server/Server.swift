@@ -79,7 +79,10 @@ package final class Server: Sendable {
       throw ServerError(error.description)
     }
     let context = ServerContext(
-      configuration: configuration, certificates: certificates, access: access, store: store, counters: Counters(),
+      configuration: configuration, certificates: certificates, access: access,
+      appendRates: AppendRates(
+        perClient: configuration.clientAppendRates, perStream: configuration.streamAppendRates),
+      store: store, counters: Counters(),
       connectionEnds: ConnectionEnds(log: log),
       server: .random(), started: .now(), log: log)
     var shards: [Shard] = []

@@ -112,4 +112,24 @@ import Testing
       #expect(follower.output.text == "one\ntwo\n")
     }
   }
+
+  @Test func `handshakes that stop half-way are cut off, and hold nobody up`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene, ["--handshake-timeout", "500ms"], transport: .tls)
+      let port = UInt16(server.url.split(separator: ":").last ?? "") ?? 0
+      // The beginning of a ClientHello, and nothing at all.
+      let silent = try (0..<100).map { number in
+        let descriptor = try Sockets.connect(port: port)
+        if number % 2 == 0 { #expect(send(descriptor, [22, 3, 1, 2, 0, 1] as [UInt8], 6, 0) == 6) }
+        return descriptor
+      }
+      defer { for descriptor in silent { close(descriptor) } }
+      #expect(try server.run(["push", "web"], input: .file(scene.file("one", "one\n".utf8))).exit == .code(0))
+      for descriptor in silent {
+        var buffer = [UInt8](repeating: 0, count: 1_024)
+        while recv(descriptor, &buffer, buffer.count, 0) > 0 {}
+      }
+      #expect(try server.stored("web") == Array("one\n".utf8))
+    }
+  }
 }

@@ -149,4 +149,15 @@ import Testing
       #expect(readable.exit == .code(0) && readable.errors.contains("others can read the token file"))
     }
   }
+
+  @Test func `a producer that appends more than it may waits, and loses and doubles nothing`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene, ["--append-rate-entries", "2000"], transport: .tcp)
+      let lines = (1...5_000).map { "line \($0)" }
+      let file = try scene.file("f", Array((lines.joined(separator: "\n") + "\n").utf8))
+      let pushed = try server.run(["push", "web", file, "--batch", "100"])
+      #expect(pushed.exit == .code(0), "\(pushed.errors)")
+      #expect(try server.stored("web") == Array((lines.joined(separator: "\n") + "\n").utf8))
+    }
+  }
 }

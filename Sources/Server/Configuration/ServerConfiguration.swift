@@ -21,6 +21,11 @@ package struct ServerConfiguration: Sendable {
   package var retention = RetentionPolicy()
 
   package var connectionCountMax = 10_000
+  /// Of one address other than loopback.
+  package var addressConnectionCountMax = 1_000
+  /// What a client, and all clients together to a stream, may append in a second.
+  var clientAppendRates = AppendRates.Limits()
+  var streamAppendRates = AppendRates.Limits()
   /// Open subscriptions on one connection.
   package var subscriptionCountMax = 1_024
   package var streamCountMax = 100_000

@@ -37,6 +37,17 @@ struct Setting: Sendable {
     count("shards", "event-loop threads", 1...256, \.shardCount),
     count("reader-threads", "threads that read segments for followers", 1...64, \.readerThreadCount),
     count("connections", "open connections", 1...1_000_000, \.connectionCountMax),
+    count(
+      "connections-per-address", "open connections of one address, loopback and Unix sockets excepted", 1...1_000_000,
+      \.addressConnectionCountMax),
+    rate(
+      "append-rate", "bytes of batches that a client (its token, or else its address) may append in a second",
+      \.clientAppendRates.byteCount),
+    rate("append-rate-entries", "the same in entries", \.clientAppendRates.entryCount),
+    rate(
+      "append-rate-stream", "bytes of batches that all clients together may append to a stream in a second",
+      \.streamAppendRates.byteCount),
+    rate("append-rate-stream-entries", "the same in entries", \.streamAppendRates.entryCount),
     count("subscriptions", "open subscriptions on one connection", 1...65_535, \.subscriptionCountMax),
     count(
       "followed-streams", "streams of all subscriptions together, counted for each", 1...1_000_000_000,
@@ -135,6 +146,22 @@ struct Setting: Sendable {
         }
         configuration[keyPath: path] = value
       }, read: { ByteSize.format($0[keyPath: path]) })
+  }
+
+  /// Something in a second, or no limit.
+  private static func rate(_ name: String, _ help: String, _ path: Path<Int?>) -> Setting {
+    Setting(
+      name: name, form: "N", help: "\(help); 'none' sets no limit",
+      write: { text, configuration throws(SettingError) in
+        if text == "none" {
+          configuration[keyPath: path] = nil
+          return
+        }
+        guard let value = ByteSize.parse(text), (1...(1 << 40)).contains(value) else {
+          throw SettingError("'\(text)' is no number a second of 1 or more; write it like 10M, or 'none'")
+        }
+        configuration[keyPath: path] = value
+      }, read: { $0[keyPath: path].map { ByteSize.format($0) } ?? "none" })
   }
 
   private static func duration(_ name: String, _ help: String, _ path: Path<Duration>) -> Setting {

@@ -1,14 +1,28 @@
 internal import LogsStore
+internal import LogsTransport
 internal import LogsWire
 
 /// Appends: the shard's `Appender` takes them, and the session sends their answers.
 extension ServerConnection {
   func submit(_ id: UInt32, _ append: Append) {
-    refuse(id, refusal(.append, append.stream) ?? core.appender.append(append, from: sender(id)))
+    refuse(
+      id,
+      refusal(.append, append.stream) ?? refusal(byRateOf: append)
+        ?? core.appender.append(append, from: sender(id)))
   }
 
   func submit(_ id: UInt32, _ complete: Complete) {
     refuse(id, refusal(.append, complete.stream) ?? core.appender.complete(complete, from: sender(id)))
+  }
+
+  private func refusal(byRateOf append: Append) -> Refusal? {
+    guard core.appendRates.isLimited else { return nil }
+    let count: Int
+    // A batch that is malformed is refused for that, later.
+    do throws(WireDecodingError) { count = Int(try Batch(startOf: append.batch).header.count) } catch { return nil }
+    return core.appendRates.refusal(
+      client: access.name, stream: append.stream, byteCount: append.batch.count, entryCount: count,
+      now: connection.loop.now)
   }
 
   private func sender(_ id: UInt32) -> Appender.Sender { Appender.Sender(client: self.id, request: id) }

@@ -71,6 +71,8 @@ struct ServerContext: Sendable {
   /// nil without TLS.
   var certificates: Certificates?
   let access: AccessControl
+  let addresses = AddressCounts()
+  var appendRates = AppendRates(perClient: .init(), perStream: .init())
   let store: Store
   let counters: Counters
   /// The memory of all waiting output.

@@ -11,6 +11,8 @@ final class ShardCore {
   private let baseConfiguration: ServerSession.Configuration
   private let context: ServerContext
   private var clients: [UInt64: any ShardClient] = [:]
+  /// Of those clients whose address has a limit.
+  private var addresses: [UInt64: String] = [:]
   private var lastClientID: UInt64 = 0
   /// What gets the answers to the deletions under way.
   private var deletions: [UInt64: (Result<DeletionSummary, Refusal>) -> Void] = [:]
@@ -67,6 +69,7 @@ final class ShardCore {
   /// Whether the output of all connections takes more than its budget.
   var isOutputShort: Bool { output.byteCount >= outputByteCountTotalMax }
   var access: AccessControl { context.access }
+  var appendRates: AppendRates { context.appendRates }
   func facts(for rights: Rights) -> [ServerFact] { context.facts(for: rights) }
 
   /// For the next connection.
@@ -116,9 +119,30 @@ extension ShardCore {
       counters.refusedConnections.add(1)
       return kind.turnAway(connection, hasTooMany)
     }
+    let address = Self.limitedAddress(connection.peer)
+    let limit = configuration.addressConnectionCountMax
+    guard address.map({ context.addresses.add($0, limit: limit) }) ?? true else {
+      counters.refusedConnections.add(1)
+      return kind.turnAway(connection, Self.hasTooMany(limit))
+    }
     counters.connections.add(1)
     lastClientID += 1
+    addresses[lastClientID] = address
     clients[lastClientID] = kind.init(id: lastClientID, connection: connection, core: self)
+  }
+
+  /// The address whose connections are counted; nil on the same machine.
+  private static func limitedAddress(_ peer: String) -> String? {
+    let address = ConnectionEnds.address(of: peer)
+    let isHere = address.hasPrefix("127.") || address == "[::1]" || address.hasPrefix("unix socket")
+    return isHere ? nil : address
+  }
+
+  private static func hasTooMany(_ limit: Int) -> Refusal {
+    Refusal(
+      .tooManyConnections,
+      "this address has \(limit) connections, which is its limit; close some, or raise --connections-per-address",
+      isRetryable: true, retryAfterMilliseconds: 1_000, limit: .init("connections-per-address", UInt64(limit)))
   }
 
   private var hasTooMany: Refusal {
@@ -133,6 +157,7 @@ extension ShardCore {
   func forget(_ client: any SocketClient) {
     guard clients.removeValue(forKey: client.id) != nil else { return }
     counters.connections.add(-1)
+    if let address = addresses.removeValue(forKey: client.id) { context.addresses.remove(address) }
     if clients.isEmpty { emptied() }
   }
 

@@ -1,0 +1,88 @@
+internal import LogsWire
+internal import Synchronization
+
+/// How much clients may append in a second, each and to each stream. What is too much is refused for now, with the time
+/// to wait; nothing of it is lost, since clients send it again.
+///
+/// Each limit is a clock that runs ahead: an append moves it by the time that it takes at the limit's rate. An append
+/// is taken while the clock is at most a second ahead, so that a second's worth may come at once, and a large batch
+/// always gets its turn.
+final class AppendRates: Sendable {
+  struct Limits: Hashable, Sendable {
+    /// A second; nil for no limit.
+    var byteCount: Int?
+    var entryCount: Int?
+
+    var isEmpty: Bool { byteCount == nil && entryCount == nil }
+  }
+
+  /// Who or what is limited.
+  private enum Key: Hashable {
+    case client(String)
+    case stream(StreamName)
+  }
+
+  /// When what was taken is paid for.
+  private struct Clocks {
+    var bytes = MonotonicTime(nanoseconds: 0)
+    var entries = MonotonicTime(nanoseconds: 0)
+  }
+
+  private let perClient: Limits
+  private let perStream: Limits
+  private let clocks = Mutex<[Key: Clocks]>([:])
+
+  /// How far a clock may be ahead for an append to be taken.
+  static let burst = Duration.seconds(1)
+  /// How many clocks are kept before those that are not ahead are forgotten.
+  static let clockCountMax = 16_384
+
+  init(perClient: Limits, perStream: Limits) {
+    self.perClient = perClient
+    self.perStream = perStream
+  }
+
+  var clockCount: Int { clocks.withLock { $0.count } }
+
+  /// Whether there is anything to ask.
+  var isLimited: Bool { !perClient.isEmpty || !perStream.isEmpty }
+
+  /// - Parameter client: the token, address or user.
+  /// - Returns: nil if the append is taken, and counts from now on.
+  func refusal(
+    client: String, stream: StreamName, byteCount: Int, entryCount: Int, now: MonotonicTime
+  ) -> Refusal? {
+    clocks.withLock { clocks in
+      let (clientKey, streamKey) = (Key.client(client), Key.stream(stream))
+      for (key, limits, who) in [
+        (clientKey, perClient, client), (streamKey, perStream, "stream '\(stream)'"),
+      ] where !limits.isEmpty {
+        let found = clocks[key] ?? Clocks()
+        let late = max(limits.byteCount == nil ? now : found.bytes, limits.entryCount == nil ? now : found.entries)
+        guard late > now + Self.burst else { continue }
+        let milliseconds = UInt32(clamping: late.nanoseconds(since: now + Self.burst) / 1_000_000 + 1)
+        return Refusal(
+          .overloaded, "\(who) appends more than \(Self.text(limits)) a second; wait \(milliseconds) ms",
+          isRetryable: true, retryAfterMilliseconds: milliseconds)
+      }
+      if clocks.count >= Self.clockCountMax { clocks = clocks.filter { max($0.value.bytes, $0.value.entries) > now } }
+      for (key, limits) in [(clientKey, perClient), (streamKey, perStream)] where !limits.isEmpty {
+        var found = clocks[key] ?? Clocks()
+        if let limit = limits.byteCount { found.bytes = Self.pay(byteCount, at: limit, found.bytes, now) }
+        if let limit = limits.entryCount { found.entries = Self.pay(entryCount, at: limit, found.entries, now) }
+        clocks[key] = found
+      }
+      return nil
+    }
+  }
+
+  private static func pay(_ count: Int, at rate: Int, _ clock: MonotonicTime, _ now: MonotonicTime) -> MonotonicTime {
+    // At most 2 MiB, or 65,536 entries, at a rate of at least 1: far from what overflows.
+    max(clock, now) + .nanoseconds(Int64(count) * 1_000_000_000 / Int64(rate))
+  }
+
+  private static func text(_ limits: Limits) -> String {
+    [limits.byteCount.map { "\($0) bytes" }, limits.entryCount.map { "\($0) entries" }].compactMap(\.self)
+      .joined(separator: " or ")
+  }
+}

@@ -1,0 +1,68 @@
+import Testing
+
+@testable import LogsServer
+@testable import LogsWire
+
+@Suite struct AppendRatesTests {
+  private static let web = StreamName(stored: "web")
+  private static let start = MonotonicTime(nanoseconds: 1_000_000_000_000)
+
+  private static func ask(
+    _ rates: AppendRates, _ entries: Int, bytes: Int = 0, client: String = "a", stream: StreamName = web,
+    milliseconds: UInt64
+  ) -> UInt32? {
+    rates.refusal(
+      client: client, stream: stream, byteCount: bytes, entryCount: entries,
+      now: start.advanced(byMilliseconds: milliseconds))?.retryAfterMilliseconds
+  }
+
+  @Test func `a second's worth may come at once, what is more waits`() {
+    let rates = AppendRates(perClient: .init(entryCount: 100), perStream: .init())
+    #expect(Self.ask(rates, 100, milliseconds: 0) == nil)
+    #expect(Self.ask(rates, 50, milliseconds: 0) == nil)
+    // 150 are taken: half a second must pass.
+    #expect(Self.ask(rates, 1, milliseconds: 0) == 501)
+    #expect(Self.ask(rates, 1, milliseconds: 499) == 2)
+    #expect(Self.ask(rates, 1, milliseconds: 501) == nil)
+    #expect(Self.ask(rates, 1, client: "b", milliseconds: 501) == nil)
+  }
+
+  @Test func `in the long run as much is taken as the limit says`() {
+    let rates = AppendRates(perClient: .init(byteCount: 1_000), perStream: .init())
+    var taken = 0
+    for millisecond in 0..<60_000 where Self.ask(rates, 1, bytes: 100, milliseconds: UInt64(millisecond)) == nil {
+      taken += 100
+    }
+    #expect((60_000...61_200).contains(taken), "\(taken)")
+  }
+
+  @Test func `a batch that is larger than the limit has its turn`() {
+    let rates = AppendRates(perClient: .init(byteCount: 1_000), perStream: .init())
+    #expect(Self.ask(rates, 1, bytes: 2 << 20, milliseconds: 0) == nil)
+    #expect(Self.ask(rates, 1, bytes: 2 << 20, milliseconds: 2_000) != nil)
+    #expect(Self.ask(rates, 1, bytes: 2 << 20, milliseconds: 2_096_152) == nil)
+  }
+
+  @Test func `a stream has its limit for all clients together, and a refusal costs nothing`() {
+    let rates = AppendRates(perClient: .init(entryCount: 1_000), perStream: .init(entryCount: 10))
+    #expect(Self.ask(rates, 20, client: "a", milliseconds: 0) == nil)
+    for _ in 0..<1_000 { #expect(Self.ask(rates, 20, client: "b", milliseconds: 0) == 1_001) }
+    #expect(Self.ask(rates, 900, client: "b", stream: StreamName(stored: "other"), milliseconds: 0) == nil)
+  }
+
+  @Test func `clocks that are not ahead are forgotten`() {
+    let rates = AppendRates(perClient: .init(entryCount: 10), perStream: .init())
+    for number in 0..<AppendRates.clockCountMax * 2 {
+      #expect(Self.ask(rates, 1, client: "\(number)", milliseconds: UInt64(number)) == nil)
+    }
+    #expect(rates.clockCount <= AppendRates.clockCountMax)
+  }
+
+  @Test func `addresses have their own number of connections`() {
+    let counts = AddressCounts()
+    #expect(counts.add("a", limit: 2) && counts.add("a", limit: 2) && !counts.add("a", limit: 2))
+    #expect(counts.add("b", limit: 2))
+    counts.remove("a")
+    #expect(counts.add("a", limit: 2))
+  }
+}
