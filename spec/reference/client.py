@@ -4,12 +4,14 @@
     client.py append URL STREAM [FILE]   lines of FILE or stdin, one entry each; prints the sequence numbers when all are acked
     client.py follow URL STREAM [--from-seq N] [--until-head]   messages to stdout, one a line, until END
 
-URL: logs://host[:port] or logs+unix:///path. STREAM may be a pattern in follow. A token is taken from LOGS_TOKEN.
+URL: logs://host[:port], logs+tls://host[:port] or logs+unix:///path. STREAM may be a pattern in follow. A token is taken
+from LOGS_TOKEN, the CAs to trust instead of the system's from the file LOGS_CA_CERT.
 Exit code 0: done; 1: refused, connection lost or a gap; 2: usage."""
 import argparse
 import os
 import select
 import socket
+import ssl
 import sys
 import time
 from urllib.parse import urlsplit
@@ -30,9 +32,14 @@ class Connection:
         """`takes_refusals`: an ERROR that ends a request is a message like others, and not Failed."""
         self.takes_refusals, self.is_leaving = takes_refusals, False
         parts = urlsplit(url)
-        if parts.scheme == "logs":
-            self.socket = socket.create_connection((parts.hostname, parts.port or 5647), timeout=10)
+        if parts.scheme in ("logs", "logs+tls"):
+            port = parts.port or (5647 if parts.scheme == "logs" else 5648)
+            self.socket = socket.create_connection((parts.hostname, port), timeout=10)
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if parts.scheme == "logs+tls":
+                context = ssl.create_default_context(cafile=os.environ.get("LOGS_CA_CERT"))
+                context.set_alpn_protocols(["logs/1"])
+                self.socket = context.wrap_socket(self.socket, server_hostname=parts.hostname)
         elif parts.scheme == "logs+unix":
             self.socket = socket.socket(socket.AF_UNIX)
             self.socket.connect(parts.path)
@@ -57,7 +64,11 @@ class Connection:
     def receive(self, also=()):
         """Waits for input: (messages that have come whole, those of the files `also` that can be read)."""
         wake = min(self.sent + self.heartbeat, self.received + 3 * self.heartbeat)
-        ready, _, _ = select.select([self.socket, *also], [], [], max(0.01, wake - time.monotonic()))
+        # What TLS has already taken from the socket makes it ready no more.
+        pending = isinstance(self.socket, ssl.SSLSocket) and self.socket.pending()
+        ready, _, _ = select.select([self.socket, *also], [], [], 0 if pending else max(0.01, wake - time.monotonic()))
+        if pending and self.socket not in ready:
+            ready.append(self.socket)
         messages = []
         if self.socket in ready:
             data = self.socket.recv(1 << 18)
