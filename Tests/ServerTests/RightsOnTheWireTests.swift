@@ -1,0 +1,139 @@
+import Foundation
+import LogsStore
+import LogsSystem
+import LogsTransport
+import LogsWire
+import Testing
+
+@testable import LogsServer
+
+/// Every message that names or returns streams, with every right, on streams that exist and that do not.
+@Suite struct RightsOnTheWireTests {
+  private static let own = StreamName(stored: "own/a")
+  private static let ownMissing = StreamName(stored: "own/x")
+  private static let other = StreamName(stored: "other/a")
+  private static let otherMissing = StreamName(stored: "other/x")
+
+  /// A shard with a token for each action on `own/**`, and a stream on both sides of that.
+  private struct Scene {
+    let directory = NSTemporaryDirectory() + "rights-\(UInt64.random(in: 0 ... .max))"
+    let store: Store
+    let shard: Shard
+    let endpoint: Endpoint
+
+    init() async throws {
+      let router = CommitRouter()
+      store = try Store.open(StoreConfiguration(directory: directory), sink: router)
+      let log: @Sendable (String) -> Void = { _ in }
+      let pattern = try StreamPattern("own/**")
+      try TokenFile(directory: directory).change { tokens in
+        for action in Rights.Action.allCases {
+          tokens.append(
+            Token(
+              name: action.rawValue, hash: TokenHash(of: action.rawValue), created: 0,
+              grants: [.init(action, pattern)]))
+        }
+        tokens.append(Token(name: "all", hash: TokenHash(of: "all"), created: 0, grants: [.init(.append)]))
+      }
+      let access = try AccessControl(
+        directory: directory, unixAllow: NamedRights(), certificateAllow: NamedRights(), log: log)
+      let context = ServerContext(
+        configuration: ServerConfiguration(), access: access, store: store, counters: Counters(),
+        connectionEnds: ConnectionEnds(log: log), server: .random(), started: .now(), log: log)
+      let shard = Shard(loop: try EventLoop.start(name: "shard"))
+      self.shard = shard
+      await shard.open(index: 0, context: context)
+      router.open([shard])
+      endpoint = try await shard.listen(on: .tcp(host: "127.0.0.1", port: 0)) { socket in
+        shard.execute { $0.adopt(socket, as: ServerConnection.self) }
+      }
+      for stream in [RightsOnTheWireTests.own, RightsOnTheWireTests.other] {
+        let complete = Complete(producer: .random(), number: 1, floor: 1, stream: stream, text: "")
+        #expect(try answers(.complete(complete), token: "all").map(\.type) == [.welcome, .ack])
+      }
+    }
+
+    func end() {
+      shard.loop.stop()
+      store.close()
+      do { try FileManager.default.removeItem(atPath: directory) } catch { Issue.record(error) }
+    }
+
+    /// All that comes back for one message over a connection of its own.
+    func answers(_ message: Message, token: String) throws -> [Message] {
+      let peer = Peer(endpoint)
+      peer.send(ClientSession.hello(client: "c", token: token).head.array)
+      let frame = message.frame(id: 1)
+      peer.send(frame.head.array + frame.batches.array)
+      peer.endOutput()
+      return try peer.messages()
+    }
+  }
+
+  /// The messages that name a stream, and the right that each needs.
+  private static func requests(_ stream: StreamName) -> [(message: Message, action: Rights.Action)] {
+    let producer = ProducerID.random()
+    return [
+      // An empty batch is refused, but not forbidden.
+      (.append(Append(producer: producer, number: 1, floor: 1, stream: stream, batch: ByteString())), .append),
+      (.complete(Complete(producer: producer, number: 2, floor: 2, stream: stream, text: "")), .append),
+      (.follow(Follow(credit: 1 << 20, selectors: [.stream(stream)], start: .first)), .read),
+      (.follow(Follow(credit: 1 << 20, selectors: [.stream(own), .stream(stream)], start: .now)), .read),
+      (.query(Query(.count, [.stream(stream)])), .read),
+      (.delete(DeleteRequest(stream: stream, isDryRun: true)), .delete),
+    ]
+  }
+
+  @Test(arguments: Rights.Action.allCases) func `a message is forbidden without its right, or on other streams`(
+    granted: Rights.Action
+  ) async throws {
+    let scene = try await Scene()
+    defer { scene.end() }
+    for stream in [Self.own, Self.ownMissing, Self.other, Self.otherMissing] {
+      for (message, action) in Self.requests(stream) {
+        let isOwn = stream == Self.own || stream == Self.ownMissing
+        let isAllowed = isOwn && (granted == action || granted == .admin)
+        let answers = try scene.answers(message, token: granted.rawValue)
+        let isForbidden = answers.contains {
+          if case .error(let refusal) = $0 { refusal.code == .forbidden } else { false }
+        }
+        #expect(isForbidden == !isAllowed, "\(granted) \(message.type) \(stream)")
+        if isForbidden { #expect(answers.count == 2, "\(granted) \(message.type) \(stream)") }
+      }
+    }
+  }
+
+  @Test func `a stream that exists is forbidden in the same words as one that does not`() async throws {
+    let scene = try await Scene()
+    defer { scene.end() }
+    for (there, missing) in zip(Self.requests(Self.other), Self.requests(Self.otherMissing)) {
+      let texts = try [there.message, missing.message].map { message in
+        try scene.answers(message, token: "append").compactMap { answer in
+          if case .error(let refusal) = answer { "\(refusal)" } else { nil }
+        }
+      }
+      #expect(texts[0].map { $0.replacingOccurrences(of: "other/a", with: "other/x") } == texts[1])
+    }
+  }
+
+  @Test func `patterns and lists have what may be read, and nothing shows the rest`() async throws {
+    let scene = try await Scene()
+    defer { scene.end() }
+    let all = StreamSelector.pattern(.all)
+    for (token, names) in [("read", [Self.own]), ("admin", [Self.own]), ("append", []), ("delete", [])] {
+      let listed = try scene.answers(.list(ListRequest()), token: token).compactMap { answer in
+        if case .listing(let listing) = answer { listing.streams.map(\.stream) } else { nil }
+      }
+      #expect(listed == [names], "\(token)")
+      let page = Follow(credit: 1 << 20, selectors: [all], start: .first, end: FollowEnd(atHead: true))
+      let followed = try scene.answers(.follow(page), token: token)
+      let announced = followed.compactMap { if case .stream(let stream) = $0 { stream.stream } else { nil } }
+      #expect(announced == names, "\(token)")
+      #expect(followed.contains { if case .resolved(let count) = $0 { count == names.count } else { false } })
+      let facts = try scene.answers(.stat, token: token).compactMap { answer in
+        if case .status(let facts) = answer { facts.map(\.key) } else { nil }
+      }
+      #expect(facts == [["version", "uptime_seconds"]], "\(token)")
+    }
+  }
+}
