@@ -78,6 +78,22 @@ import Testing
     #expect(try Tree.file("spec/limits.md").lines.contains { $0.hasPrefix(row) })
   }
 
+  @Test func `the limits of HTTP are those of the code`() throws {
+    let code = try Tree.file("Sources/Server/HTTP/HTTPLimits.swift").lines
+    let page = try Tree.file("spec/limits.md").lines
+    for (row, value) in [
+      ("| `http-line` | 8 KiB", "lineByteCountMax = 8 << 10"),
+      ("| `http-headers` | 100 headers, 32 KiB", "headersByteCountMax = 32 << 10"),
+      ("| `http-headers` | 100 headers", "headerCountMax = 100"),
+      ("| `http-chunk-line` | 256 bytes", "chunkLineByteCountMax = 256"),
+      ("| `http-body` | 8 MiB", "bodyByteCountMax = 8 << 20"),
+      ("| `http-ahead` | 64 KiB", "aheadByteCountMax = 64 << 10"),
+    ] {
+      #expect(page.contains { $0.hasPrefix(row) }, "\(row)")
+      #expect(code.contains { $0.hasSuffix("static let \(value)") }, "\(value)")
+    }
+  }
+
   private static func number(_ value: Int) -> String {
     let digits = String(value)
     return value < 1_000 ? digits : "\(number(value / 1_000)),\(digits.suffix(3))"

@@ -1,0 +1,32 @@
+/// A name in lower case and its value.
+struct HTTPHeader: Hashable, Sendable {
+  let name: String
+  let value: String
+
+  init(_ name: String, _ value: String) { (self.name, self.value) = (name, value) }
+}
+
+/// A request without its body.
+struct HTTPRequest: Hashable, Sendable {
+  let method: String
+  /// A path and maybe a query, as they were sent.
+  let target: String
+  /// HTTP/1.0 knows no chunks, and closes after each answer.
+  let isVersion10: Bool
+  var headers: [HTTPHeader] = []
+
+  subscript(name: String) -> String? { headers.first { $0.name == name }?.value }
+
+  /// Whether another request may follow.
+  var isKeptAlive: Bool { !isVersion10 && !lists("close", in: "connection") }
+
+  /// Whether the client waits for leave to send the body.
+  var expectsContinue: Bool { !isVersion10 && lists("100-continue", in: "expect") }
+
+  /// Whether a header lists a word, in any case.
+  func lists(_ word: String, in name: String) -> Bool {
+    headers.contains { header in
+      header.name == name && header.value.split(separator: ",").contains { $0.trimmed.lowercased() == word }
+    }
+  }
+}
