@@ -23,23 +23,25 @@ static inline int logs_tls_harden(SSL_CTX *context) {
                                            "TLS_AES_256_GCM_SHA384");
 }
 
-// The protocol's name for ALPN, with its length before it.
+// Names of protocols for ALPN, with their lengths before them.
 static const unsigned char logs_tls_protocol[] = {6, 'l', 'o', 'g', 's', '/', '1'};
+static const unsigned char logs_tls_http[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
 
-// Takes the protocol if the client offers it, else refuses the handshake.
+// Takes the context's protocol if the client offers it, else refuses the handshake.
 static inline int logs_tls_select(SSL *ssl, const unsigned char **out, unsigned char *out_length,
                                   const unsigned char *in, unsigned int in_length, void *argument) {
-  (void)ssl, (void)argument;
+  (void)ssl;
+  const unsigned char *protocol = argument;
   unsigned char *selected = NULL;
-  if (SSL_select_next_proto(&selected, out_length, logs_tls_protocol, sizeof logs_tls_protocol, in, in_length) !=
+  if (SSL_select_next_proto(&selected, out_length, protocol, protocol[0] + 1u, in, in_length) !=
       OPENSSL_NPN_NEGOTIATED)
     return SSL_TLSEXT_ERR_ALERT_FATAL;
   *out = selected;
   return SSL_TLSEXT_ERR_OK;
 }
 
-static inline void logs_tls_serve_protocol(SSL_CTX *context) {
-  SSL_CTX_set_alpn_select_cb(context, logs_tls_select, NULL);
+static inline void logs_tls_serve_protocol(SSL_CTX *context, int is_http) {
+  SSL_CTX_set_alpn_select_cb(context, logs_tls_select, (void *)(is_http ? logs_tls_http : logs_tls_protocol));
 }
 
 // Returns whether it worked.

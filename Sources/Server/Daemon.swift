@@ -62,7 +62,7 @@ package enum Daemon {
       return 1
     }
     await signals.attend(server)
-    for endpoint in server.endpoints { Output.write("ready \(endpoint)", to: STDOUT_FILENO) }
+    for door in server.doors { Output.write("ready \(door)", to: STDOUT_FILENO) }
     switch await server.untilStopped() {
     case .signal(let name):
       log.line("stopping (\(name)), within \(TimeSpan.format(configuration.drainDurationMax))")

@@ -2,14 +2,14 @@ internal import Glibc
 internal import LogsStore
 internal import LogsSystem
 internal import LogsText
-package import LogsTransport
+internal import LogsTransport
 internal import LogsWire
 internal import Synchronization
 
 /// A running server: the store, the shards, and what they listen on.
 package final class Server: Sendable {
   /// Where clients can connect: a requested port of 0 is replaced by the actual one.
-  package let endpoints: [Endpoint]
+  package let doors: [Door]
 
   private let configuration: ServerConfiguration
   private let certificates: Certificates?
@@ -38,7 +38,7 @@ package final class Server: Sendable {
     configuration: ServerConfiguration, certificates: Certificates?, access: AccessControl, counters: Counters,
     store: Store,
     shards: [Shard],
-    endpoints: [Endpoint], connectionEnds: ConnectionEnds, log: @escaping @Sendable (String) -> Void
+    doors: [Door], connectionEnds: ConnectionEnds, log: @escaping @Sendable (String) -> Void
   ) {
     self.configuration = configuration
     self.certificates = certificates
@@ -46,7 +46,7 @@ package final class Server: Sendable {
     self.counters = counters
     self.store = store
     self.shards = shards
-    self.endpoints = endpoints
+    self.doors = doors
     self.connectionEnds = connectionEnds
     self.log = log
   }
@@ -60,7 +60,7 @@ package final class Server: Sendable {
   ) async throws(ServerError) -> Server {
     let certificates: Certificates?
     do throws(TransportError) {
-      certificates = configuration.endpoints.contains(where: \.isTLS) ? try Certificates(configuration.tls) : nil
+      certificates = configuration.doors.contains(where: \.endpoint.isTLS) ? try Certificates(configuration.tls) : nil
     } catch { throw ServerError(error.message) }
     let router = CommitRouter()
     let store: Store
@@ -86,7 +86,7 @@ package final class Server: Sendable {
       connectionEnds: ConnectionEnds(log: log),
       server: .random(), started: .now(), log: log)
     var shards: [Shard] = []
-    var endpoints: [Endpoint] = []
+    var doors: [Door] = []
     do throws(TransportError) {
       for index in 0..<configuration.shardCount {
         let shard = Shard(loop: try EventLoop.start(name: "shard-\(index)"))
@@ -95,14 +95,16 @@ package final class Server: Sendable {
       }
       router.open(shards)
       let rounds = RoundRobin(shards)
-      for (index, endpoint) in configuration.endpoints.enumerated() {
+      for (index, door) in configuration.doors.enumerated() {
         // Listeners are spread like connections: no loop accepts for all.
         let shard = shards[index % shards.count]
-        let certificates = endpoint.isTLS ? context.certificates : nil
-        endpoints.append(
-          try await shard.listen(on: endpoint) {
-            rounds.adopt($0, as: ServerConnection.self, tls: certificates?.context)
-          })
+        let certificates = door.endpoint.isTLS ? context.certificates : nil
+        let language = door.language
+        let kind: any SocketClient.Type = language == .http ? HTTPConnection.self : ServerConnection.self
+        let endpoint = try await shard.listen(on: door.endpoint) {
+          rounds.adopt($0, as: kind, tls: certificates?.context(for: language))
+        }
+        doors.append(Door(endpoint, language))
       }
     } catch {
       for shard in shards {
@@ -114,8 +116,7 @@ package final class Server: Sendable {
     }
     let server = Server(
       configuration: configuration, certificates: certificates, access: access, counters: context.counters,
-      store: store, shards: shards,
-      endpoints: endpoints,
+      store: store, shards: shards, doors: doors,
       connectionEnds: context.connectionEnds, log: log)
     router.onFailure { server.stop(.storeFailed($0.description)) }
     return server

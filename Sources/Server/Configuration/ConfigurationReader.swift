@@ -38,7 +38,7 @@ package struct ConfigurationReader: Sendable {
     if let file { try read(file) }
     try read(environment)
     for (setting, value) in flags { try set(setting, value, origin: setting.flag) }
-    if configuration.endpoints.isEmpty {
+    if configuration.doors.isEmpty {
       throw ConfigurationError("there is nothing to listen on; give --listen HOST:PORT or --listen-unix PATH")
     }
   }

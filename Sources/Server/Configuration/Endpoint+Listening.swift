@@ -2,13 +2,15 @@ internal import Glibc
 internal import LogsTransport
 
 extension Endpoint {
-  /// Parses a value of `--listen` or `--listen-tls`: `HOST[:PORT]`. A port alone, `5650` or `:5650`, listens on the
+  /// Parses a value of `--listen` and its like: `HOST[:PORT]`. A port alone, `5650` or `:5650`, listens on the
   /// loopback address only: access from other machines must be requested explicitly.
-  init(listening text: Substring, _ make: (String, UInt16) -> Endpoint) throws(TransportError) {
+  init(listening text: Substring, isTLS: Bool, defaultPort: UInt16) throws(TransportError) {
     let port = text.utf8.first == UInt8(ascii: ":") ? text.dropFirst() : text
     let isPort = !port.isEmpty && port.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
-    let scheme = make("", 0).isTLS ? "logs+tls" : "logs"
-    self = try Endpoint("\(scheme)://\(isPort ? "127.0.0.1:\(port)" : String(text))")
+    let scheme = isTLS ? "logs+tls" : "logs"
+    let hasPort = (text.lastIndex(of: "]").map { text[$0...] } ?? text).contains(":")
+    let address = isPort ? "127.0.0.1:\(port)" : hasPort || text.isEmpty ? String(text) : "\(text):\(defaultPort)"
+    self = try Endpoint("\(scheme)://\(address)")
   }
 
   /// Whether other machines may reach it: it is not a loopback address.

@@ -14,30 +14,38 @@ struct Exposure {
   /// - Throws: what would be open without having been allowed, and what to do.
   func check() throws(SettingError) -> [String] {
     var warnings: [String] = []
-    for endpoint in configuration.endpoints where endpoint.isOpenToOthers {
-      if !endpoint.isTLS {
+    for door in configuration.doors where door.endpoint.isOpenToOthers {
+      let isTLS = door.endpoint.isTLS
+      if !isTLS {
         guard configuration.isPlainAllowed else {
           throw SettingError(
             """
-            \(endpoint) would take connections of other machines without TLS; use --listen-tls, or give \
+            \(door) would take connections of other machines without TLS; use \(Self.tlsFlag(door)), or give \
             --insecure-plain where the network is trusted
             """)
         }
         warnings.append(
-          "\(endpoint) is open to other machines without TLS (--insecure-plain): all that is sent can be read")
+          "\(door) is open to other machines without TLS (--insecure-plain): all that is sent can be read")
       }
-      if !hasTokens, !(endpoint.isTLS && configuration.tls.authorities != nil) {
+      if !hasTokens, !(isTLS && configuration.tls.authorities != nil) {
         guard configuration.isOpenAllowed else {
           throw SettingError(
             """
-            \(endpoint) would let everybody on other machines append and read; make a token with logsd token create, \
+            \(door) would let everybody on other machines append and read; make a token with logsd token create, \
             give --tls-client-ca, or --insecure-open where all may do everything
             """)
         }
         warnings.append(
-          "\(endpoint) is open to other machines without tokens (--insecure-open): everybody may append and read")
+          "\(door) is open to other machines without tokens (--insecure-open): everybody may append and read")
       }
     }
     return warnings
+  }
+
+  private static func tlsFlag(_ door: Door) -> String {
+    switch door.language {
+    case .frames: "--listen-tls"
+    case .http: "--listen-https"
+    }
   }
 }

@@ -7,6 +7,10 @@ package import LogsWire
 package struct ServerConfiguration: Sendable {
   package var dataDirectory = "./logs-data"
   package var endpoints: [Endpoint] = [.tcp(host: "127.0.0.1", port: Endpoint.defaultPort)]
+  /// Where it listens for HTTP.
+  package var httpEndpoints: [Endpoint] = []
+  /// Names by which browsers may reach it without a token, in lower case.
+  var httpHosts: [String] = []
   /// The server's certificate and key, and the CA that clients need a certificate of.
   package var tls = TLSFiles()
   /// What users of Unix sockets and clients with certificates may do.
@@ -60,4 +64,7 @@ package struct ServerConfiguration: Sendable {
   package var sealDurationMax = Duration.seconds(300)
 
   package init() {}
+
+  /// All places where it listens.
+  var doors: [Door] { endpoints.map { Door($0, .frames) } + httpEndpoints.map { Door($0, .http) } }
 }

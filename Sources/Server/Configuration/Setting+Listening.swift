@@ -7,10 +7,26 @@ extension Setting {
     endpoints(
       "listen",
       "TCP addresses to listen on; a port alone is one of 127.0.0.1; port 0 takes a free one; 'none' for none",
-      make: { Endpoint.tcp(host: $0, port: $1) }, isOne: { if case .tcp = $0 { true } else { false } }),
+      \.endpoints, defaultPort: Endpoint.defaultPort, isOne: { if case .tcp = $0 { true } else { false } }),
     endpoints(
       "listen-tls", "the same with TLS, usually on port \(Endpoint.defaultTLSPort); needs --tls-cert and --tls-key",
-      make: { Endpoint.tls(host: $0, port: $1) }, isOne: \.isTLS),
+      \.endpoints, isTLS: true, defaultPort: Endpoint.defaultTLSPort, isOne: \.isTLS),
+    endpoints(
+      "listen-http", "TCP addresses to listen on for HTTP, usually on port \(Door.defaultHTTPPort)", \.httpEndpoints,
+      defaultPort: Door.defaultHTTPPort, isOne: { !$0.isTLS }),
+    endpoints(
+      "listen-https", "the same with TLS, usually on port \(Door.defaultHTTPSPort); needs --tls-cert and --tls-key",
+      \.httpEndpoints, isTLS: true, defaultPort: Door.defaultHTTPSPort, isOne: \.isTLS),
+    Setting(
+      name: "http-host", form: "NAME,...", separator: ",",
+      help: "names besides localhost by which browsers may reach the server over HTTP without a token",
+      write: { text, configuration throws(SettingError) in
+        let names = text == "none" ? [] : text.split(separator: ",").map { $0.trimmed.lowercased() }
+        if let odd = names.first(where: { $0.isEmpty || $0.contains(where: { ":/@ ".contains($0) }) }) {
+          throw SettingError("'\(odd)' is no name of a host; write it without scheme and port, like logs.example.com")
+        }
+        configuration.httpHosts = names
+      }, read: { $0.httpHosts.isEmpty ? "none" : $0.httpHosts.joined(separator: ",") }),
     Setting(
       name: "listen-unix", form: "PATH", help: "a Unix socket to listen on",
       write: { text, configuration throws(SettingError) in
@@ -64,24 +80,26 @@ extension Setting {
   }
 
   private static func endpoints(
-    _ name: String, _ help: String, make: @escaping @Sendable (String, UInt16) -> Endpoint,
-    isOne: @escaping @Sendable (Endpoint) -> Bool
+    _ name: String, _ help: String, _ path: Path<[Endpoint]>, isTLS: Bool = false,
+    defaultPort: UInt16, isOne: @escaping @Sendable (Endpoint) -> Bool
   ) -> Setting {
     Setting(
       name: name, form: "HOST:PORT,...", separator: ",", help: help,
       write: { text, configuration throws(SettingError) in
-        configuration.endpoints.removeAll(where: isOne)
+        configuration[keyPath: path].removeAll(where: isOne)
         if text == "none" { return }
         var endpoints: [Endpoint] = []
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
-          do throws(TransportError) { endpoints.append(try Endpoint(listening: part, make)) } catch {
+          do throws(TransportError) {
+            endpoints.append(try Endpoint(listening: part, isTLS: isTLS, defaultPort: defaultPort))
+          } catch {
             throw SettingError(error.message)
           }
         }
-        configuration.endpoints = endpoints + configuration.endpoints
+        configuration[keyPath: path] = endpoints + configuration[keyPath: path]
       },
       read: { configuration in
-        let texts = configuration.endpoints.filter(isOne).compactMap { endpoint in
+        let texts = configuration[keyPath: path].filter(isOne).compactMap { endpoint in
           "\(endpoint)".split(separator: "/").last.map(String.init)
         }
         return texts.isEmpty ? "none" : texts.joined(separator: ",")

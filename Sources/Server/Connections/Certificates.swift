@@ -5,7 +5,12 @@ internal import Synchronization
 /// The server's certificate and the CA of its clients, which can be read again while it runs.
 final class Certificates: Sendable {
   private let files: TLSFiles
-  private let current: Mutex<TLSContext>
+  private let current: Mutex<Contexts>
+
+  private struct Contexts {
+    let frames: TLSContext
+    let http: TLSContext
+  }
 
   /// - Throws: what is wrong with which file.
   init(_ files: TLSFiles) throws(TransportError) {
@@ -14,18 +19,28 @@ final class Certificates: Sendable {
   }
 
   /// For the next connection.
-  var context: TLSContext { current.withLock { $0 } }
+  func context(for language: Door.Language) -> TLSContext {
+    current.withLock { contexts in
+      switch language {
+      case .frames: contexts.frames
+      case .http: contexts.http
+      }
+    }
+  }
 
   /// Reads the files again. Connections that exist keep what they have; if the files cannot be used, so do new ones.
   func reload() throws(TransportError) {
-    let context = try Self.read(files)
-    current.withLock { $0 = context }
+    let contexts = try Self.read(files)
+    current.withLock { $0 = contexts }
   }
 
-  private static func read(_ files: TLSFiles) throws(TransportError) -> TLSContext {
+  private static func read(_ files: TLSFiles) throws(TransportError) -> Contexts {
     let refusal = Refusal(
       .protocolViolation, "this port speaks TLS; connect with logs+tls://", isRetryable: true,
       retryAfterMilliseconds: 1_000)
-    return try .server(files, plainAnswer: Message.error(refusal).frame(id: 0).head.array)
+    let problem = HTTPProblem(400, .protocolViolation, "this port speaks TLS; use https://")
+    return Contexts(
+      frames: try .server(files, plainAnswer: Message.error(refusal).frame(id: 0).head.array),
+      http: try .server(files, language: .http, plainAnswer: HTTPResponse(problem).bytes(isLast: true)))
   }
 }

@@ -29,12 +29,7 @@ extension ServerConnection {
   }
 
   /// Why the client may not do that with a stream, whether the stream exists or not; nil if it may.
-  func refusal(_ action: Rights.Action, _ stream: StreamName) -> Refusal? {
-    guard !access.rights.allows(action, stream) else { return nil }
-    return Refusal(
-      .forbidden,
-      "\(access.name) has no right to \(action.rawValue) '\(stream)'; it needs one like \(action.rawValue):\(stream)")
-  }
+  func refusal(_ action: Rights.Action, _ stream: StreamName) -> Refusal? { access.refusal(action, stream) }
 
   /// Why it may not read one of the streams that are named. Patterns are narrowed to what it may read.
   func refusal(toRead selectors: [StreamSelector]) -> Refusal? {

@@ -9,7 +9,7 @@ extension ServerConnection {
     connection.closeLingering(for: lingerDuration, discarding: Limits.handshakeByteCountMax * 2)
   }
 
-  private final class Leaving: ConnectionHandler {
+  final class Leaving: ConnectionHandler {
     func received(_ bytes: RawSpan, on connection: Connection) {}
     func closed(_ connection: Connection, reason: CloseReason) {}
   }

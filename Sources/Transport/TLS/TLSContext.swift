@@ -34,6 +34,12 @@ internal import Synchronization
 
   deinit { unsafe SSL_CTX_free(pointer) }
 
+  /// What is spoken over TLS: its name for ALPN.
+  package enum Language: Sendable {
+    case logs
+    case http
+  }
+
   /// A server's side.
   ///
   /// - Parameters:
@@ -41,14 +47,14 @@ internal import Synchronization
   ///   - plainAnswer: what a client that speaks plain text gets, in its protocol.
   /// - Throws: `invalidTLS`, naming the file and what is wrong with it.
   package static func server(
-    _ files: TLSFiles, plainAnswer: [UInt8] = []
+    _ files: TLSFiles, language: Language = .logs, plainAnswer: [UInt8] = []
   ) throws(TransportError) -> TLSContext {
     let context = try TLSContext(.server, plainAnswer: plainAnswer)
     guard files.certificate != nil, files.key != nil else {
       throw TransportError(.invalidTLS, "TLS needs a certificate and its key; give both files")
     }
     try context.useCertificate(files)
-    unsafe logs_tls_serve_protocol(context.pointer)
+    unsafe logs_tls_serve_protocol(context.pointer, language == .http ? 1 : 0)
     // Clients keep their sessions themselves, in tickets.
     unsafe logs_tls_keep_no_sessions(context.pointer)
     if let authorities = files.authorities {

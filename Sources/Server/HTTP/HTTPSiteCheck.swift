@@ -1,0 +1,43 @@
+internal import Glibc
+internal import LogsWire
+
+/// Keeps web pages of other sites out where no token does: a browser lets them send requests to this machine.
+///
+/// A page can have its own name lead to this machine, but not choose the `Host` that the browser then sends; and it
+/// cannot hide its `Origin` from requests that change something.
+struct HTTPSiteCheck {
+  /// Besides localhost and addresses, in lower case.
+  let names: [String]
+
+  /// - Throws: 403, and what to do.
+  func check(_ request: HTTPRequest) throws(HTTPProblem) {
+    // HTTP/1.0 may leave it out, which no browser does.
+    if let host = request["host"], !isKnown(host) {
+      throw HTTPProblem(
+        403, .forbidden,
+        """
+        without a token the server has to be reached as localhost, by an address or by a name of --http-host, not as \
+        '\(host)'
+        """)
+    }
+    guard request.method != "GET", request.method != "HEAD", let origin = request["origin"] else { return }
+    guard let scheme = origin.firstRange(of: "://"), let host = request["host"],
+      origin[scheme.upperBound...].lowercased() == host.lowercased()
+    else {
+      throw HTTPProblem(403, .forbidden, "a page of '\(origin)' may change nothing here without a token")
+    }
+  }
+
+  private func isKnown(_ host: String) -> Bool {
+    if host.hasPrefix("[") {
+      let parts = host.dropFirst().split(separator: "]", maxSplits: 1, omittingEmptySubsequences: false)
+      var address = in6_addr()
+      let isAddress = unsafe inet_pton(AF_INET6, String(parts[0]), &address) == 1
+      return isAddress && parts.count == 2
+    }
+    let name = String(host.prefix { $0 != ":" }).lowercased()
+    var address = in_addr()
+    let isAddress = unsafe inet_pton(AF_INET, name, &address) == 1
+    return isAddress || name == "localhost" || names.contains(name)
+  }
+}

@@ -1,0 +1,160 @@
+import Foundation
+import Testing
+
+/// The HTTP door: how requests are taken, who may ask, health and metrics.
+@Suite struct HTTPDoorTests {
+  private static func play(_ flags: [String] = [], _ body: (TestServer) throws -> Void) throws {
+    try Scene.play { scene in try body(try TestServer(scene, TestServer.listensForHTTP + flags)) }
+  }
+
+  @Test func `health, metrics and their like are answered on one connection, and pipelined`() throws {
+    try Self.play { server in
+      let peer = try HTTPPeer(server)
+      #expect(try peer.get("/healthz").text == "ok\n")
+      #expect(try peer.get("/readyz").text == "ready\n")
+      let empty = try peer.ask("HEAD", "/healthz")
+      #expect(empty.status == 200 && empty.headers["content-length"] == "3")
+      try peer.send("GET /healthz HTTP/1.1\r\nHost: h\r\n\r\nGET /no HTTP/1.1\r\nHost: localhost\r\n\r\n")
+      try peer.send("GET /readyz HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+      #expect(try [peer.answer().status, peer.answer().status, peer.answer().status] == [200, 404, 200])
+      #expect(peer.hasEnded())
+    }
+  }
+
+  @Test func `metrics have help, type and base units`() throws {
+    try Self.play { server in
+      let peer = try HTTPPeer(server)
+      let answer = try peer.get("/metrics")
+      #expect(answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8")
+      #expect(answer.lines.contains("# TYPE logs_appended_entries_total counter"))
+      #expect(answer.lines.contains("logs_appended_entries_total 0"))
+      #expect(answer.lines.contains("# TYPE logs_connections gauge"))
+      #expect(answer.text.contains("\nlogs_version_info{version=\"logsd"))
+      #expect(answer.text.contains("\nlogs_cpu_seconds_total 0."))
+      #expect(!answer.text.contains("logs_cpu_microseconds"))
+    }
+  }
+
+  @Test func `errors are problems with the codes of the protocol`() throws {
+    try Self.play { server in
+      let peer = try HTTPPeer(server)
+      let missing = try peer.get("/nothing")
+      #expect(missing.status == 404 && missing.headers["content-type"] == "application/problem+json")
+      #expect(missing.text.contains(#""status":404,"code":"bad_request","detail":"there is nothing at /nothing"#))
+      let wrong = try peer.ask("DELETE", "/metrics")
+      #expect(wrong.status == 405 && wrong.headers["allow"] == "GET, HEAD")
+      #expect(try peer.get("/metrics?x=1").status == 400)
+      #expect(try peer.get("/metrics?%zz").status == 400)
+      // Its body is not read.
+      let refused = try peer.ask("POST", "/metrics", body: "x")
+      #expect(refused.status == 405 && refused.headers["connection"] == "close")
+      #expect(peer.hasEnded())
+    }
+  }
+
+  @Test func `smuggled requests are refused, and the connection is closed`() throws {
+    try Self.play { server in
+      let peer = try HTTPPeer(server)
+      try peer.send(
+        "POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+          + "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+      #expect(try peer.answer().status == 400)
+      #expect(peer.hasEnded())
+      try server.process.errors.waitForText("content-length and transfer-encoding exclude each other")
+    }
+  }
+
+  @Test func `headers that come too slowly end the connection`() throws {
+    try Self.play(["--handshake-timeout", "200ms"]) { server in
+      let peer = try HTTPPeer(server)
+      try peer.send("GET /healthz HTTP/1.1\r\nHost:")
+      #expect(try peer.answer().status == 408)
+      #expect(peer.hasEnded())
+    }
+  }
+
+  @Test func `pages of other sites are kept out where no token does it`() throws {
+    try Self.play(["--http-host", "logs.example,other.example"]) { server in
+      let peer = try HTTPPeer(server)
+      for host in ["localhost", "LOCALHOST:1", "127.0.0.1:80", "[::1]:9", "[::1]", "logs.example:7", "other.example"] {
+        #expect(try peer.ask("GET", "/metrics", host: host).status == 200, "\(host)")
+      }
+      for host in ["evil.example", "localhost.evil.example", "[::1", "127.0.0.1.evil.example", "", "1"] {
+        let answer = try peer.ask("GET", "/metrics", host: host)
+        #expect(answer.status == 403 && answer.text.contains("--http-host"), "\(host)")
+      }
+      // It says nothing of what is stored.
+      #expect(try peer.ask("GET", "/healthz", host: "evil.example").status == 200)
+    }
+  }
+
+  @Test func `with tokens each request needs one`() throws {
+    try Scene.play { scene in
+      let data = scene.path("server.data")
+      try FileManager.default.createDirectory(atPath: data, withIntermediateDirectories: false)
+      func make(_ name: String, _ right: String) throws -> String {
+        let words = ["token", "create", "--data", data, "--name", name, "--allow", right]
+        return try scene.run(Binaries.logsd, words).lines.first ?? ""
+      }
+      let (all, some) = (try make("all", "read:**"), try make("some", "read:web/*"))
+      let peer = try HTTPPeer(try TestServer(scene, TestServer.listensForHTTP))
+      #expect(try peer.get("/healthz").status == 200)
+      let none = try peer.get("/metrics")
+      #expect(none.status == 401 && none.headers["www-authenticate"] == "Bearer")
+      #expect(none.text.contains("Authorization: Bearer TOKEN"))
+      #expect(try peer.get("/metrics", ["Authorization: Bearer \(all)x"]).status == 401)
+      #expect(try peer.get("/metrics", ["Authorization: Basic \(all)"]).status == 401)
+      // A token proves more than the name by which the server is reached.
+      let known = try peer.ask("GET", "/metrics", ["Authorization: bearer \(all)"], host: "evil.example")
+      #expect(known.status == 200 && known.text.contains("logs_connections"))
+      let little = try peer.get("/metrics", ["Authorization: Bearer \(some)"])
+      #expect(little.status == 200 && !little.text.contains("logs_connections"))
+    }
+  }
+
+  @Test func `over TLS it speaks HTTP/1.1 only, and plain text is sent back`() throws {
+    try Scene.play { scene in
+      let certificates = try TestCertificates(scene)
+      let flags = try certificates.serverFlags("localhost", "DNS:localhost,IP:127.0.0.1")
+      let server = try TestServer(scene, flags + ["--listen-https", "127.0.0.1:0"])
+      let url = try server.httpURL()
+      #expect(url.hasPrefix("https://127.0.0.1:"))
+      let address = String(url.dropFirst("https://".count))
+      func tls(_ protocols: String) throws -> Finished {
+        let request = try scene.file("request", "GET /healthz HTTP/1.0\r\n\r\n".utf8)
+        return try scene.run(
+          "/usr/bin/openssl",
+          ["s_client", "-connect", address, "-CAfile", certificates.authority, "-alpn", protocols, "-ign_eof"],
+          input: .file(request))
+      }
+      let spoken = try tls("h2,http/1.1")
+      #expect(spoken.text.contains("ALPN protocol: http/1.1") && spoken.text.contains("\r\n\r\nok\n"))
+      #expect(try tls("logs/1").errors.contains("no application protocol"))
+      let peer = try HTTPPeer(server)
+      try peer.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+      let plain = try peer.answer()
+      #expect(plain.status == 400 && plain.text.contains("use https://"))
+    }
+  }
+
+  @Test func `a door that others can reach needs TLS and tokens, as all do`() throws {
+    try Scene.play { scene in
+      let flags = ["--data", scene.path("data"), "--listen", "none", "--listen-http", "0.0.0.0:0"]
+      let plain = try scene.run(Binaries.logsd, flags)
+      #expect(plain.exit == .code(1))
+      #expect(plain.errors.contains("http://0.0.0.0:0 would take connections of other machines without TLS"))
+      #expect(plain.errors.contains("--listen-https"))
+      let open = try scene.run(Binaries.logsd, flags + ["--insecure-plain"])
+      #expect(open.errors.contains("http://0.0.0.0:0 would let everybody on other machines append and read"))
+    }
+  }
+
+  @Test func `a stop closes idle connections`() throws {
+    try Self.play { server in
+      let peer = try HTTPPeer(server)
+      #expect(try peer.get("/healthz").status == 200)
+      #expect(try server.stop() == .code(0))
+      #expect(peer.hasEnded())
+    }
+  }
+}
