@@ -1,4 +1,4 @@
-internal import LogsStore
+internal import LogsSystem
 internal import LogsTransport
 internal import LogsWire
 
@@ -12,6 +12,11 @@ final class HTTPConnection {
   var stage = Stage.idle
   /// The request under way, or the last one.
   var request: HTTPRequest?
+  /// The last append's or subscription's.
+  var lastID: UInt32 = 0
+  let reads = ReadSlots()
+  /// Output that may be queued before the subscription has to wait.
+  private var highWatermark = 0
   /// What the client may do with this request.
   var access = AccessControl.Access.none
   private var parser = HTTPRequestParser()
@@ -29,6 +34,9 @@ final class HTTPConnection {
     case waiting
     /// The request's body comes; nil to drop it.
     case body(HTTPRoute?)
+    case list(ListSearch)
+    case append(StreamName)
+    case entries(EntryDelivery)
     case closing
   }
 
@@ -43,9 +51,20 @@ final class HTTPConnection {
     self.core = core
     begun = connection.loop.now
     siteCheck = HTTPSiteCheck(names: core.configuration.httpHosts)
-    connection.setWatermarks(
-      low: core.configuration.outputByteCountMax / 4, high: core.configuration.outputByteCountMax)
+    setWatermarks()
     connection.handler = self
+  }
+
+  private func setWatermarks() {
+    guard windowByteCount != highWatermark else { return }
+    highWatermark = windowByteCount
+    connection.setWatermarks(low: highWatermark / 4, high: highWatermark)
+  }
+
+  /// Whether its queue of output is full. When it has room again, what waits has a turn.
+  var isFull: Bool {
+    setWatermarks()
+    return connection.isAboveHighWatermark
   }
 
   // MARK: Requests
@@ -53,8 +72,8 @@ final class HTTPConnection {
   /// Whether the next part of a request can be taken.
   private var isReady: Bool {
     switch stage {
-    case .idle, .body: !connection.isAboveHighWatermark
-    case .waiting, .closing: false
+    case .idle, .body: !isFull
+    case .waiting, .list, .append, .entries, .closing: false
     }
   }
 
@@ -65,7 +84,7 @@ final class HTTPConnection {
     while isReady, let event = parser.next() {
       switch event {
       case .head(let request): begin(request)
-      case .body: if case .body(let route) = stage { perform(route) }
+      case .body(let body): if case .body(let route) = stage { perform(route, body) }
       case .refused(let problem):
         request = nil
         note(problem.refusal)
@@ -85,7 +104,7 @@ final class HTTPConnection {
     access = .none
     let route: HTTPRoute
     do throws(HTTPProblem) {
-      route = try HTTPRoute(request)
+      route = try HTTPRoute(request, now: SystemClock.wall())
       if route.isOpen { return admit(route) }
     } catch { return refuse(error) }
     switch core.access.decide(claim(request), now: connection.loop.now) {
@@ -123,17 +142,25 @@ final class HTTPConnection {
 
   /// The client may ask: its body is wanted.
   private func admit(_ route: HTTPRoute) {
+    if case .append(let append) = route, let refusal = access.refusal(.append, append.stream) {
+      return refuse(HTTPProblem(refusal))
+    }
     stage = .body(route)
     if request?.expectsContinue == true { connection.send(ByteString("HTTP/1.1 100 Continue\r\n\r\n")) }
   }
 
-  private func perform(_ route: HTTPRoute?) {
+  private func perform(_ route: HTTPRoute?, _ body: [UInt8]) {
     switch route {
     case nil: stage = .idle
     case .health: respond(HTTPResponse("ok\n"))
     case .ready: respond(HTTPResponse("ready\n"))
     case .metrics:
       respond(HTTPResponse(MetricsText.text(core.facts(for: access.rights)), contentType: MetricsText.contentType))
+    case .streams(let request):
+      stage = .list(ListSearch(request, source: core.hub.source, rights: access.rights))
+      core.awaitTurn(self)
+    case .entries(let query): begin(query)
+    case .append(let append): begin(append, body)
     }
   }
 
@@ -150,14 +177,24 @@ final class HTTPConnection {
 
   /// Answers the request; the next one may come.
   func respond(_ response: HTTPResponse) {
-    let isLast = isLeaving || request?.isKeptAlive != true
-    connection.send(ByteString(response.bytes(isLast: isLast, hasBody: request?.method != "HEAD")))
+    connection.send(ByteString(response.bytes(isLast: isLastAnswer, hasBody: request?.method != "HEAD")))
+    answered()
+  }
+
+  /// Whether the connection closes after the answer.
+  var isLastAnswer: Bool { isLeaving || request?.isKeptAlive != true }
+
+  func leaveAfterAnswer() { isLeaving = true }
+
+  /// All of the answer is queued.
+  func answered() {
     begun = connection.loop.now
-    if isLast { finish() } else { stage = .idle }
+    if isLastAnswer { finish() } else { stage = .idle }
   }
 
   /// Sends what is queued and closes.
   private func finish() {
+    if case .entries(let delivery) = stage { delivery.subscription.abandon() }
     stage = .closing
     connection.closeLingering(for: Self.lingerDuration)
   }
@@ -188,24 +225,39 @@ extension HTTPConnection: SocketClient, ConnectionHandler {
   func inputEnded(on connection: Connection) {
     isLeaving = true
     switch stage {
-    case .idle, .body: finish()
-    case .waiting, .closing: break
+    // Who follows and has died looks the same.
+    case .idle, .body, .entries: finish()
+    case .waiting, .list, .append, .closing: break
     }
   }
 
-  func drained(_ connection: Connection) { advance() }
+  func drained(_ connection: Connection) { core.awaitTurn(self) }
 
   func closed(_ connection: Connection, reason: CloseReason) {
     if case .failed(let error) = reason, error.code == .tls {
       core.connectionEnds.note(.tls, peer: connection.peer, error.message, now: connection.loop.now)
     }
+    if case .entries(let delivery) = stage { delivery.subscription.abandon() }
     stage = .closing
     core.forget(self)
   }
 
-  func settle(_ request: UInt32, _ outcome: WriteOutcome) {}
-
-  func takeTurn() -> Bool { false }
+  func takeTurn() -> Bool {
+    var turn = Turn()
+    switch stage {
+    case .idle, .body: advance()
+    case .list(var search):
+      guard let listing = search.step(&turn) else {
+        stage = .list(search)
+        return true
+      }
+      respond(HTTPResponse("application/json", listing.json))
+      advance()
+    case .entries(let delivery): delivery.subscription.takeTurn(&turn)
+    case .waiting, .append, .closing: break
+    }
+    return false
+  }
 
   /// Checks the deadlines.
   func tick() {
@@ -218,7 +270,8 @@ extension HTTPConnection: SocketClient, ConnectionHandler {
       if now >= begun + core.configuration.handshakeDurationMax { timeOut("the request's headers") }
     case .idle: if now >= begun + Self.idleDurationMax { finish() }
     case .body: if now >= begun + Self.bodyDurationMax { timeOut("the request's body") }
-    case .waiting, .closing: break
+    case .entries(let delivery): tick(delivery)
+    case .waiting, .list, .append, .closing: break
     }
   }
 
@@ -230,7 +283,12 @@ extension HTTPConnection: SocketClient, ConnectionHandler {
   /// The server is stopping.
   func drain(_ goAway: GoAway) {
     isLeaving = true
-    if case .idle = stage { finish() }
+    switch stage {
+    case .idle: finish()
+    case .entries(let delivery) where !delivery.subscription.follow.end.atHead:
+      abandon(delivery, because: HTTPProblem(Refusal(.goingAway, goAway.text, isRetryable: true)))
+    case .waiting, .body, .list, .append, .entries, .closing: break
+    }
   }
 
   func abandon() { connection.close() }

@@ -11,4 +11,14 @@ enum HTTPLimits {
   static let bodyByteCountMax = 8 << 20
   /// What is read ahead while a request is answered.
   static let aheadByteCountMax = 64 << 10
+  /// Entries of a page.
+  static let pageCountMax: UInt64 = 500
+  /// The id of an event: a header has to hold it.
+  static let cursorByteCountMax = 4 << 10
+  /// Stored bytes that are written as JSON at once.
+  static let pieceByteCount = 64 << 10
+  /// Output that may wait for one connection while that of all takes more than the server's budget.
+  static let shortOutputByteCount = 16 << 10
+  /// How long a stream of events may be quiet.
+  static let heartbeat = Duration.seconds(15)
 }

@@ -1,0 +1,134 @@
+internal import LogsText
+internal import LogsWire
+
+/// A request for entries: which, and in which form.
+struct EntryQuery {
+  enum Form {
+    /// A JSON array: a page.
+    case array
+    /// One JSON object a line.
+    case lines
+    /// Server-sent events.
+    case events
+  }
+
+  private(set) var follow: Follow
+  let form: Form
+  /// Whether it is about one stream that is named, whose positions then need no name.
+  let isOfOne: Bool
+
+  /// Entries of a page if the request does not say.
+  private static let pageCount: UInt64 = 50
+  /// How many entries a follow begins with.
+  private static let recentCount: UInt64 = 1_000
+
+  /// A page of a stream: after a number upwards, before one or until a time downwards, or else the last ones.
+  init(page name: String, _ target: HTTPTarget, now: Int64) throws(HTTPProblem) {
+    try target.allow(["after", "before", "limit", "filter", "since", "until"])
+    let stream = try Self.name(name)
+    let limit = try target.number("limit", in: 1...HTTPLimits.pageCountMax) ?? Self.pageCount
+    var follow = Follow(credit: 0, selectors: [.stream(stream)], start: .last(limit))
+    follow.end = FollowEnd(atHead: true, limit: limit)
+    (form, isOfOne) = (.array, true)
+    let before = try target.number("before", in: 1...Limits.numberMax)
+    let since = try Self.time("since", target, now)
+    follow.end.time = try Self.time("until", target, now)
+    follow.filter = try Self.filter(target, now)
+    if let text = target["after"] {
+      guard since == nil else { throw HTTPProblem(400, "after and since both say where to begin; give one") }
+      let position = try EntryCursor.position(text, of: stream)
+      if position.incarnation != .any {
+        follow.cursor = [position]
+      } else {
+        follow.start = .from(position.sequence + 1)
+      }
+    } else if let since {
+      follow.start = .since(since)
+    }
+    if before != nil || (follow.end.time != nil && target["after"] == nil && since == nil) {
+      follow.isReverse = true
+      follow.end.sequence = before.map { $0 - 1 }
+      if target["after"] == nil, since == nil { follow.start = .first }
+    }
+    self.follow = follow
+  }
+
+  init(
+    following name: String, _ target: HTTPTarget, _ request: HTTPRequest, now: Int64
+  ) throws(HTTPProblem) {
+    try target.allow(Self.followParameters)
+    try self.init([.stream(try Self.name(name))], target, request, now)
+  }
+
+  /// A follow of the streams and patterns of the parameters `stream`.
+  init(following target: HTTPTarget, _ request: HTTPRequest, now: Int64) throws(HTTPProblem) {
+    try target.allow(Self.followParameters, repeatable: "stream")
+    let texts = target.values("stream")
+    guard (1...Limits.selectorCountMax).contains(texts.count) else {
+      throw HTTPProblem(
+        400,
+        "name the streams or patterns to follow, like stream=web&stream=docker/*, at most \(Limits.selectorCountMax)")
+    }
+    var selectors: [StreamSelector] = []
+    for text in texts {
+      if StreamPattern.isPattern(text) {
+        do { selectors.append(.pattern(try StreamPattern(text))) } catch { throw HTTPProblem(400, error.message) }
+      } else {
+        selectors.append(.stream(try Self.name(text)))
+      }
+    }
+    try self.init(selectors, target, request, now)
+  }
+
+  private static let followParameters = ["after", "last", "since", "until", "limit", "filter", "format"]
+
+  private init(
+    _ selectors: [StreamSelector], _ target: HTTPTarget, _ request: HTTPRequest, _ now: Int64
+  ) throws(HTTPProblem) {
+    var follow = Follow(credit: 0, selectors: selectors, start: .last(Self.recentCount))
+    if case .stream = selectors[0], selectors.count == 1 { isOfOne = true } else { isOfOne = false }
+    form = try Self.form(target, request)
+    if let count = try target.number("last", in: 0...Limits.numberMax) {
+      follow.start = count == 0 ? .now : .last(count)
+    }
+    if let since = try Self.time("since", target, now) { follow.start = .since(since) }
+    follow.end.time = try Self.time("until", target, now)
+    follow.end.limit = try target.number("limit", in: 1...Limits.numberMax)
+    follow.filter = try Self.filter(target, now)
+    // A browser that reconnects repeats the address that it began with.
+    if let text = request["last-event-id"] ?? target["after"], !text.isEmpty {
+      follow.cursor = try EntryCursor.read(text, selectors)
+      // What is not in it did not exist yet.
+      follow.start = .first
+    }
+    self.follow = follow
+  }
+
+  private static func form(_ target: HTTPTarget, _ request: HTTPRequest) throws(HTTPProblem) -> Form {
+    switch target["format"] {
+    case "sse": return .events
+    case "ndjson": return .lines
+    case nil: return request.lists("application/x-ndjson", in: "accept") ? .lines : .events
+    case let other?: throw HTTPProblem(400, "format takes sse or ndjson, not '\(other)'")
+    }
+  }
+
+  private static func name(_ text: String) throws(HTTPProblem) -> StreamName {
+    do throws(LogError) { return try StreamName.readable(text) } catch { throw HTTPProblem(400, error.message) }
+  }
+
+  private static func time(_ name: String, _ target: HTTPTarget, _ now: Int64) throws(HTTPProblem) -> Int64? {
+    guard let text = target[name] else { return nil }
+    guard let time = TimeText.parse(text, now: now) else {
+      throw HTTPProblem(400, "\(name) takes a time like \(TimeText.forms), not '\(text)'")
+    }
+    return time
+  }
+
+  private static func filter(_ target: HTTPTarget, _ now: Int64) throws(HTTPProblem) -> Filter? {
+    guard let text = target["filter"], !text.isEmpty else { return nil }
+    do throws(FilterError) { return try Filter(text, times: .local(now: now)) } catch {
+      throw HTTPProblem(400, error.description)
+    }
+  }
+}

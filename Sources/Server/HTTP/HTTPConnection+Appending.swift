@@ -1,0 +1,51 @@
+internal import LogsStore
+internal import LogsSystem
+internal import LogsText
+internal import LogsWire
+
+/// Appends: one request is one batch, answered when it is on disk.
+extension HTTPConnection {
+  func begin(_ append: HTTPAppend, _ body: [UInt8]) {
+    do throws(HTTPProblem) {
+      let batch = try append.batch(body, now: SystemClock.wall())
+      lastID &+= 1
+      stage = .append(append.stream)
+      let sender = Appender.Sender(client: id, request: lastID)
+      let refusal =
+        if let number = append.number {
+          core.appender.append(
+            Append(
+              producer: number.producer, number: number.value, floor: number.value, stream: append.stream,
+              batch: batch),
+            from: sender)
+        } else {
+          core.appender.append(batch, to: append.stream, from: sender)
+        }
+      if let refusal { throw HTTPProblem(refusal) }
+    } catch { respond(HTTPResponse(error)) }
+  }
+
+  func settle(_ request: UInt32, _ outcome: WriteOutcome) {
+    guard case .append(let stream) = stage, request == lastID else { return }
+    switch outcome {
+    case .refused(let refusal): respond(HTTPResponse(HTTPProblem(refusal)))
+    case .stored(let incarnation, let first, let count, let isDuplicate):
+      var json = JSONWriter()
+      json.object { json in
+        json.key("stream")
+        json.string(stream.text)
+        json.key("incarnation")
+        json.string(incarnation.description)
+        json.key("first")
+        json.number(first)
+        json.key("last")
+        json.number(first + UInt64(count) - 1)
+        json.key("duplicate")
+        json.boolean(isDuplicate)
+      }
+      json.newline()
+      respond(HTTPResponse("application/json", json.bytes))
+    }
+    core.awaitTurn(self)
+  }
+}
