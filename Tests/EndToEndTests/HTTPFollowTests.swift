@@ -118,8 +118,13 @@ import Testing
     try Self.play { server in
       let reader = try Reader(server, "/api/v1/streams/later/follow")
       #expect(try reader.head.status == 200 && reader.next().name == "live")
+      let start = reader.lastID
       try Self.append(server, "later", ["first"])
       #expect(try reader.next().message == "first")
+      // What was created meanwhile is not passed over.
+      for target in ["/api/v1/streams/later/follow?last=0", "/api/v1/follow?stream=lat*&last=0"] {
+        #expect(try Reader(server, target, ["Last-Event-ID: \(start)"]).next().message == "first")
+      }
       #expect(try server.run(["complete", "later"]).exit == .code(0))
       #expect(try reader.next().object["kind"] as? String == "complete")
       #expect(try reader.next().name == "complete")

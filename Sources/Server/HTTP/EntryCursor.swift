@@ -3,9 +3,13 @@ internal import LogsWire
 /// Positions as text, for the ids of events and for `after`: `incarnation.number` of the one stream of a request, or
 /// `name:incarnation.number` of several, joined by commas.
 enum EntryCursor {
+  /// While there is no stream yet: all that will be there is behind it.
+  private static let start = "0"
+
   /// - Parameter isOfOne: whether its stream needs no name.
-  static func text(_ positions: some Sequence<CursorPosition>, isOfOne: Bool) -> String {
-    positions.map { position in
+  static func text(_ positions: [CursorPosition], isOfOne: Bool) -> String {
+    if positions.isEmpty { return start }
+    return positions.map { position in
       let number = "\(position.incarnation).\(position.sequence)"
       return isOfOne ? number : "\(escaped(position.stream.text)):\(number)"
     }.joined(separator: ",")
@@ -19,6 +23,7 @@ enum EntryCursor {
     if case .stream(let name)? = selectors.first, selectors.count == 1, !text.contains(":") {
       return [try position(text, of: name)]
     }
+    if text == start { return [] }
     var positions: [CursorPosition] = []
     for part in text.split(separator: ",", omittingEmptySubsequences: false) {
       let pieces = part.split(separator: ":", omittingEmptySubsequences: false)
