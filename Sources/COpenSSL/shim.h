@@ -8,12 +8,19 @@
 #include <openssl/x509v3.h>
 #include <string.h>
 
+// Nobody is asked for the passphrase of a key: it is an error.
+static inline int logs_tls_no_passphrase(char *buffer, int size, int is_writing, void *argument) {
+  (void)buffer, (void)size, (void)is_writing, (void)argument;
+  return -1;
+}
+
 // What both sides of all connections have in common: TLS 1.2 or 1.3, modern ciphers, no renegotiation, no compression.
 static inline int logs_tls_harden(SSL_CTX *context) {
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
                                    SSL_OP_IGNORE_UNEXPECTED_EOF);
   SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                 SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_default_passwd_cb(context, logs_tls_no_passphrase);
   SSL_CTX_set_read_ahead(context, 1);
   SSL_CTX_set_default_read_buffer_len(context, 64 << 10);
   return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) &&

@@ -73,6 +73,34 @@ import Testing
     }
   }
 
+  @Test func `from the first token on clients need one, and those that were there before have to come again`() throws {
+    try Scene.play { scene in
+      let server = try Self.server(scene)
+      #expect(try server.run(["push", "web", scene.file("text", "one\n".utf8)]).exit == .code(0))
+      let follower = try server.start(["follow", "web", "-n", "all", "-o", "raw"])
+      try follower.output.waitForLines(1)
+      _ = try Self.make("ci", server, ["append:**", "read:**"])
+      #expect(try follower.wait() == .code(4))
+      #expect(follower.errors.text.contains("this server wants a token"), "\(follower.errors.text)")
+    }
+  }
+
+  @Test func `a secret that cannot be printed is not stored, and a file that others can write not read`() throws {
+    try Scene.play { scene in
+      let server = try Self.server(scene)
+      for target in ["> /dev/full", ">&-"] {
+        let words = "\(Binaries.logsd) token create --name x --allow 'read:**' --data \(server.data) \(target)"
+        let made = try scene.run("/bin/sh", ["-c", words])
+        #expect(made.exit == .code(1) && made.errorLines.count == 1, "\(target): \(made.errors)")
+      }
+      #expect(try Self.token(server, ["list"]).lines.count == 1)
+      _ = try Self.make("ci", server, ["append:**"])
+      #expect(chmod("\(server.data)/tokens", 0o666) == 0)
+      let list = try Self.token(server, ["list"])
+      #expect(list.exit == .code(1) && list.errors.contains("others can write to"))
+    }
+  }
+
   @Test func `revoking a token ends a live follow, and says why`() throws {
     try Scene.play { scene in
       let server = try Self.server(scene)
@@ -124,6 +152,8 @@ import Testing
       #expect(try Self.token(server, ["revoke", "none"]).exit == .code(1))
       for (words, part) in [
         (["create", "--name", "x"], "say what it may do"), (["create", "--allow", "read:**"], "name the token"),
+        (["create", "--name", "x", "--allow", "read:a", "read:b"], "one word too many"),
+        (["rotate", "ci", "--allow", "read:**"], "token rotate takes no --allow"),
         (["create", "--name", "a b", "--allow", "read:**"], "is no name for a token"),
         (["create", "--name", "x", "--allow", "raed:**"], "did you mean"), (["lits"], "did you mean"),
         ([], "say what to do"), (["create", "--name", "x", "--allow", "read:**", "--expires", "soon"], "no time span"),

@@ -44,6 +44,10 @@ enum ConnectionOptions {
     configuration.caCertificateFile = settings.caCertificate?.value
     configuration.certificateFile = settings.certificate?.value
     configuration.keyFile = settings.key?.value
+    let isTLS = configuration.servers.contains { $0.hasPrefix("logs+tls") }
+    if !isTLS, let file = [settings.caCertificate, settings.certificate].compactMap(\.self).first {
+      Terminal.note("\(file.origin) has no effect: the server is spoken to in plain text; logs+tls:// is TLS")
+    }
     // Somebody is watching: a server that is back should be noticed soon.
     configuration.backoff.cap = .seconds(5)
     configuration.reconnectDeadline = patience
@@ -63,7 +67,9 @@ enum ConnectionOptions {
   ) throws(CommandError) {
     guard let path = settings.tokenFile?.value else { return configuration.token = settings.token?.value }
     try checkPermissions(of: path)
-    do { _ = try firstLine(of: path) } catch { throw CommandError("cannot read \(path): \(error.text)") }
+    let token: String
+    do { token = try firstLine(of: path) } catch { throw CommandError("cannot read \(path): \(error.text)") }
+    guard !token.isEmpty else { throw CommandError("the token file \(path) holds no token in its first line") }
     configuration.tokenProvider = { try firstLine(of: path) }
   }
 
@@ -82,8 +88,8 @@ enum ConnectionOptions {
 
   private static func firstLine(of path: String) throws(SystemError) -> String {
     let content = try Descriptor.open(path, O_RDONLY).readAll(atMost: tokenFileByteCountMax)
-    return String(
-      decoding: content.prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }, as: UTF8.self)
+    let line = content.prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }
+    return String(String(decoding: line, as: UTF8.self).filter { $0 != " " && $0 != "\t" })
   }
 
   private static let tokenFileByteCountMax = 8 << 10

@@ -14,8 +14,8 @@ enum DeleteCommand {
       What goes is shown first, and on a terminal it asks. Entries of a range that come after that stay; those of a
       whole stream go as well.
 
-      Only the server's own user and root may delete, and only over its Unix socket: logsd --listen-unix PATH, here
-      --server logs+unix://PATH.
+      It takes a token or certificate with the right to delete, or the server's own user or root over its Unix socket:
+      logsd --listen-unix PATH, here --server logs+unix://PATH.
 
       Exit codes: 0 deleted, or no entries to delete; 1 not deleted; 4 not allowed. If the connection breaks, the line
       on stderr says whether it may have been deleted.

@@ -67,7 +67,8 @@ struct ConnectionSettings {
   ) throws(CommandError) -> [String: ProfileFile.Setting] {
     if let settings = file.settings(of: profile) { return settings }
     if !file.exists {
-      throw .usage("there is no profile '\(profile)', for there is no \(file.path); see logs help config")
+      throw .usage(
+        "there is no profile '\(profile)', for there is no \(file.path) that can be read; see logs help config")
     }
     let names = file.profiles.map(\.name)
     let known = names.isEmpty ? "none" : names.joined(separator: ", ")

@@ -27,7 +27,8 @@ struct ProfileFile {
     path = Self.usualPath
     let content: [UInt8]
     do { content = try Descriptor.open(path, O_RDONLY).readAll(atMost: Self.byteCountMax) } catch {
-      if [ENOENT, ENOTDIR].contains(error.number) { return }
+      // One that is closed to this user matters only where a profile is asked for.
+      if [ENOENT, ENOTDIR, EACCES].contains(error.number) { return }
       throw .usage("cannot read the profiles in \(path): \(error.text)")
     }
     exists = true

@@ -37,6 +37,8 @@ final class AccessControl: Sendable {
     var expires: Int64?
     /// When that was looked at last: which reading of the tokens.
     var generation = 0
+    /// Whether it was let in because there were no tokens.
+    var isOpen = false
 
     static let none = Access(name: "nobody", rights: .none)
   }
@@ -132,9 +134,12 @@ final class AccessControl: Sendable {
       let rights = certificateAllow.rights.isEmpty ? .open : certificateAllow.rights[certificate]
       if let rights { return .accepted(Access(name: "certificate '\(certificate)'", rights: rights)) }
     }
-    guard checksTokens else { return .accepted(Access(name: "anyone at \(claim.address)", rights: .open)) }
-    return .refused(
-      Refusal(.unauthorized, "this server wants a token; give one with --token-file or LOGS_TOKEN_FILE"), after: .zero)
+    let generation = generationCount.load(ordering: .acquiring)
+    guard checksTokens else {
+      return .accepted(
+        Access(name: "anyone at \(claim.address)", rights: .open, generation: generation, isOpen: true))
+    }
+    return .refused(Self.wanted(isRetryable: false), after: .zero)
   }
 
   /// - Returns: nil if the server has no tokens: then the one that was shown does not matter.
@@ -161,6 +166,12 @@ final class AccessControl: Sendable {
     }
   }
 
+  private static func wanted(isRetryable: Bool) -> Refusal {
+    Refusal(
+      .unauthorized, "this server wants a token; give one with --token-file or LOGS_TOKEN_FILE",
+      isRetryable: isRetryable)
+  }
+
   private static func expired(_ name: String, isRetryable: Bool = false) -> Refusal {
     Refusal(.unauthorized, "the token '\(name)' has expired; ask for a new one", isRetryable: isRetryable)
   }
@@ -184,7 +195,10 @@ final class AccessControl: Sendable {
 
   /// Why a client that was let in may do nothing more; nil as long as it may.
   func refusal(of access: inout Access) -> Refusal? {
-    guard let hash = access.hash else { return nil }
+    guard let hash = access.hash else {
+      // The first token was made since it came.
+      return access.isOpen && checksTokens ? Self.wanted(isRetryable: true) : nil
+    }
     let generation = generationCount.load(ordering: .acquiring)
     if access.generation == generation, access.expires.map({ wallTime() < $0 }) ?? true { return nil }
     access.generation = generation

@@ -44,8 +44,16 @@ final class AppendRates: Sendable {
 
   var clockCount: Int { clocks.withLock { $0.count } }
 
-  /// Whether there is anything to ask.
-  var isLimited: Bool { !perClient.isEmpty || !perStream.isEmpty }
+  /// - Parameters:
+  ///   - batch: one that is malformed is taken here: it is refused for that, later.
+  ///   - client: the token, address or user.
+  /// - Returns: nil if the batch is taken, and counts from now on.
+  func refusal(of batch: ByteString, client: String, stream: StreamName, now: MonotonicTime) -> Refusal? {
+    guard !perClient.isEmpty || !perStream.isEmpty else { return nil }
+    let count: Int
+    do throws(WireDecodingError) { count = Int(try Batch(startOf: batch).header.count) } catch { return nil }
+    return refusal(client: client, stream: stream, byteCount: batch.count, entryCount: count, now: now)
+  }
 
   /// - Parameter client: the token, address or user.
   /// - Returns: nil if the append is taken, and counts from now on.

@@ -7,6 +7,15 @@ internal import LogsWire
 struct TokenCommand {
   private enum Verb: String, CaseIterable {
     case create, list, show, rotate, revoke
+
+    var flags: [String] {
+      switch self {
+      case .create: ["name", "allow", "expires"]
+      case .rotate: ["name", "overlap", "expires"]
+      case .show, .revoke: ["name"]
+      case .list: []
+      }
+    }
   }
 
   private let arguments: Arguments
@@ -58,9 +67,13 @@ struct TokenCommand {
         Output.write(help, to: STDOUT_FILENO)
         return 0
       }
+      // Before a file could take its place.
+      guard fcntl(STDOUT_FILENO, F_GETFD) >= 0 else {
+        throw CommandFailure(text: "stdout is closed, and what it says would be lost", isUsage: false)
+      }
       let command = TokenCommand(arguments: arguments, now: SystemClock.wall())
-      let file = TokenFile(directory: try command.directory(environment))
-      Output.write(try command.run(file), to: STDOUT_FILENO)
+      let verb = try command.verb()
+      try command.run(verb, TokenFile(directory: try command.directory(environment)))
       return 0
     } catch {
       Output.write("logsd token: \(error.text)", to: STDERR_FILENO)
@@ -107,24 +120,43 @@ struct TokenCommand {
     return directory
   }
 
-  private func run(_ file: TokenFile) throws(CommandFailure) -> String {
+  /// What to do; flags that mean nothing for it are refused.
+  private func verb() throws(CommandFailure) -> Verb {
     let names = Verb.allCases.map(\.rawValue)
     guard let word = arguments.operands.first else { throw .usage("say what to do: \(names.joined(separator: ", "))") }
     guard let verb = Verb(rawValue: word) else {
       throw .usage("there is no 'token \(word)'\(Spelling.suggestion(word, among: names))")
     }
+    for flag in arguments.flags where !(["data", "config"] + verb.flags).contains(flag.name) {
+      throw .usage("token \(word) takes no --\(flag.name)")
+    }
+    return verb
+  }
+
+  private func run(_ verb: Verb, _ file: TokenFile) throws(CommandFailure) {
     switch verb {
     case .list:
       try take(operands: 0)
-      return Self.table(try tokens(file), now: now)
+      try say(Self.table(try tokens(file), now: now))
     case .show:
       let name = try self.name()
       let found = try tokens(file).filter { $0.name == name }
       guard !found.isEmpty else { throw CommandFailure(Self.unknown(name)) }
-      return Self.table(found, now: now)
-    case .create: return try create(file)
-    case .rotate: return try rotate(file)
-    case .revoke: return try revoke(file)
+      try say(Self.table(found, now: now))
+    case .create: try create(file)
+    case .rotate: try rotate(file)
+    case .revoke: try say(try revoke(file))
+    }
+  }
+
+  private func say(_ text: String) throws(CommandFailure) {
+    do { try Self.print(text) } catch { throw CommandFailure(error) }
+  }
+
+  /// A secret that nobody got must not be stored: it is printed before that, and whether that worked is looked at.
+  private static func print(_ text: String) throws(SettingError) {
+    do { try Descriptor.write(Array("\(text)\n".utf8), to: STDOUT_FILENO) } catch {
+      throw SettingError("cannot write to stdout: \(error.text)")
     }
   }
 
@@ -140,7 +172,7 @@ struct TokenCommand {
 
   // MARK: - What it does
 
-  private func create(_ file: TokenFile) throws(CommandFailure) -> String {
+  private func create(_ file: TokenFile) throws(CommandFailure) {
     let name = try self.name()
     let values = self.values("allow")
     guard !values.isEmpty else { throw .usage("say what it may do, like --allow append:ci/* --allow read:ci/*") }
@@ -156,11 +188,11 @@ struct TokenCommand {
         throw SettingError("there is a token '\(name)' already; rotate it for a new secret, or revoke it first")
       }
       tokens.append(token)
+      try Self.print(secret)
     }
-    return secret
   }
 
-  private func rotate(_ file: TokenFile) throws(CommandFailure) -> String {
+  private func rotate(_ file: TokenFile) throws(CommandFailure) {
     let name = try self.name()
     let overlap = try span("overlap") ?? .seconds(24 * 3_600)
     let expires = try self.expires()
@@ -180,8 +212,8 @@ struct TokenCommand {
         Token(
           name: name, hash: TokenHash(of: secret), created: now,
           expires: values("expires").isEmpty ? usual : expires, grants: newest.grants))
+      try Self.print(secret)
     }
-    return secret
   }
 
   private func revoke(_ file: TokenFile) throws(CommandFailure) -> String {
@@ -210,7 +242,7 @@ struct TokenCommand {
 
   /// From `--name`, or the word behind the verb.
   private func name() throws(CommandFailure) -> String {
-    try take(operands: 1)
+    try take(operands: values("name").isEmpty ? 1 : 0)
     guard let name = values("name").last ?? arguments.operands.dropFirst().first else {
       throw .usage("name the token")
     }

@@ -37,6 +37,10 @@ struct TokenFile: Sendable {
   /// - Returns: nil if it does not exist.
   /// - Throws: why it cannot be read, or which line is wrong.
   func read() throws(SettingError) -> [Token]? {
+    var status = stat()
+    if unsafe stat(path, &status) == 0, status.st_mode & 0o022 != 0 {
+      throw SettingError("others can write to \(path), and give themselves rights; chmod 600 \(path)")
+    }
     let content: [UInt8]?
     do { content = try Self.files.read(path) } catch { throw Self.failure(error) }
     guard let content else { return nil }

@@ -62,6 +62,7 @@ package struct ConfigurationReader: Sendable {
     case ["version"]: request = .version
     case ["config", "show"]: request = .printConfig
     case ["config", "check"]: request = .checkConfig
+    case let operands where operands[0] == "config": throw ConfigurationError("say 'config show' or 'config check'")
     default:
       let words = arguments.operands.joined(separator: " ")
       throw ConfigurationError("'\(words)' is no flag and no command; see logsd --help")

@@ -7,22 +7,13 @@ extension ServerConnection {
   func submit(_ id: UInt32, _ append: Append) {
     refuse(
       id,
-      refusal(.append, append.stream) ?? refusal(byRateOf: append)
+      refusal(.append, append.stream) ?? core.appendRates.refusal(
+        of: append.batch, client: access.name, stream: append.stream, now: connection.loop.now)
         ?? core.appender.append(append, from: sender(id)))
   }
 
   func submit(_ id: UInt32, _ complete: Complete) {
     refuse(id, refusal(.append, complete.stream) ?? core.appender.complete(complete, from: sender(id)))
-  }
-
-  private func refusal(byRateOf append: Append) -> Refusal? {
-    guard core.appendRates.isLimited else { return nil }
-    let count: Int
-    // A batch that is malformed is refused for that, later.
-    do throws(WireDecodingError) { count = Int(try Batch(startOf: append.batch).header.count) } catch { return nil }
-    return core.appendRates.refusal(
-      client: access.name, stream: append.stream, byteCount: append.batch.count, entryCount: count,
-      now: connection.loop.now)
   }
 
   private func sender(_ id: UInt32) -> Appender.Sender { Appender.Sender(client: self.id, request: id) }

@@ -1,6 +1,7 @@
 internal import LogsStore
 internal import LogsSystem
 internal import LogsText
+internal import LogsTransport
 internal import LogsWire
 
 /// Appends: one request is one batch, answered when it is on disk.
@@ -8,6 +9,9 @@ extension HTTPConnection {
   func begin(_ append: HTTPAppend, _ body: [UInt8]) {
     do throws(HTTPProblem) {
       let batch = try append.batch(body, now: SystemClock.wall())
+      let late = core.appendRates.refusal(
+        of: batch, client: access.name, stream: append.stream, now: connection.loop.now)
+      if let late { throw HTTPProblem(late) }
       lastID &+= 1
       stage = .append(append.stream)
       let sender = Appender.Sender(client: id, request: lastID)

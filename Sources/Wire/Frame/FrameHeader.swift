@@ -25,7 +25,8 @@ struct FrameHeader {
   /// What speaks another protocol, by its first bytes; nil if they are none that is known.
   private static func foreign(_ bytes: RawSpan) -> String? {
     let known: [(prefix: StaticString, name: String)] = [
-      ("HTTP/", "an HTTP server"), ("SSH-", "an SSH server"), ("-ERR", "Redis"), ("220", "a mail or FTP server"),
+      ("HTTP/", "an HTTP server"), ("<!DO", "an HTTP server"), ("<htm", "an HTTP server"), ("SSH-", "an SSH server"),
+      ("-ERR", "Redis"), ("220", "a mail or FTP server"),
     ]
     return known.first { prefix, _ in
       (0..<prefix.utf8CodeUnitCount).allSatisfy { index in
