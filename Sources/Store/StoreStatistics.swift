@@ -18,7 +18,6 @@ package struct StoreStatistics: Hashable, Sendable {
   package var trimmedByteCountByAge = 0
   /// To stay below the size that all may take, or to leave space on the disk.
   package var trimmedByteCountBySize = 0
-  /// Whether appends are refused to leave space on the disk.
   /// Segments rewritten since the store was opened, and the bytes that this has freed.
   package var rewrittenSegmentCount = 0
   package var rewriteFreedByteCount = 0
@@ -27,6 +26,7 @@ package struct StoreStatistics: Hashable, Sendable {
   package var bytesPerDay: Int?
   package var diskDaysLeft: Int?
   package var sizeDays: Int?
+  /// Whether appends are refused to leave space on the disk.
   package var isDiskLow = false
   /// Whether nothing is trimmed by age because the clock has jumped forward.
   package var isClockDoubted = false

@@ -132,4 +132,22 @@ import Testing
       #expect(try server.stored("web") == Array("one\n".utf8))
     }
   }
+
+  @Test func `a key with a passphrase is an error, and nobody is asked for it`() throws {
+    try Scene.play { scene in
+      let pair = try TestCertificates(scene).make("server", "DNS:localhost")
+      let locked = scene.path("locked.key")
+      let words = ["pkey", "-in", pair.key, "-aes256", "-passout", "pass:secret", "-out", locked]
+      #expect(try scene.run("/usr/bin/openssl", words).exit == .code(0))
+      let refused = try scene.run(
+        Binaries.logsd,
+        [
+          "--data", scene.path("data"), "--listen", "none", "--listen-tls", "127.0.0.1:0", "--tls-cert",
+          pair.certificate, "--tls-key", locked,
+        ])
+      #expect(refused.exit == .code(1))
+      #expect(refused.errorLines.count == 1, "\(refused.errors)")
+      #expect(refused.errors.contains("locked.key is no private key in PEM form without a passphrase"))
+    }
+  }
 }

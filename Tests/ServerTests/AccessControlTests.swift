@@ -165,6 +165,19 @@ import Testing
       token.name == "ci" && token.expires == 5_000_000_000 && token.rights.description == "append:ci/* read:$audit")
   }
 
+  @Test func `there are as many tokens as the limit allows, and a refusal changes nothing`() throws {
+    let scene = try Scene()
+    try scene.add("ci", secret: "secret")
+    let error = #expect(throws: SettingError.self) {
+      try scene.file.change { tokens in
+        let token = tokens[0]
+        tokens += Array(repeating: token, count: TokenFile.tokenCountMax)
+      }
+    }
+    #expect(error?.description.contains("\(TokenFile.tokenCountMax) tokens, which is the limit") == true)
+    #expect(try scene.file.read()?.count == 1)
+  }
+
   @Test func `a secret has 256 bits, and a check that tells it from other text`() {
     let secrets = (0..<50).map { _ in TokenSecret.make() }
     #expect(Set(secrets).count == 50)
