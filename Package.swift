@@ -60,6 +60,7 @@ let package = Package(
     .target(name: "CSystem", path: "Sources/CSystem"),
     .systemLibrary(
       name: "CXXHash", path: "Sources/CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+    .systemLibrary(name: "CWslay", path: "Sources/CWslay", providers: [.apt(["libwslay-dev"])]),
     .systemLibrary(name: "CZlib", path: "Sources/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(
       name: "CZstd", path: "Sources/CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
@@ -67,7 +68,7 @@ let package = Package(
     library("Wire", uses: ["CPCRE2", "CSystem", "CXXHash", "CZstd"]),
     library("System", uses: ["CSystem", "LogsWire"]),
     library("Text", uses: ["LogsWire"]),
-    library("Transport", uses: ["CEvent", "COpenSSL", "LogsSystem", "LogsWire"]),
+    library("Transport", uses: ["CEvent", "COpenSSL", "CWslay", "CZlib", "LogsSystem", "LogsWire"]),
     library("Disk", uses: ["CSQLite", "LogsSystem", "LogsWire"]),
     library("Store", uses: ["LogsDisk", "LogsSystem", "LogsWire"]),
     library("Server", uses: ["COpenSSL", "LogsStore", "LogsSystem", "LogsText", "LogsTransport", "LogsWire"]),
@@ -82,7 +83,8 @@ let package = Package(
     tests(
       "EndToEnd",
       uses: [
-        "FaultMessages", "LogsClient", "LogsSimulation", "LogsSystem", "LogsWire", "faultproducer", "logs", "logsd",
+        "FaultMessages", "LogsClient", "LogsSimulation", "LogsSystem", "LogsTransport", "LogsWire", "faultproducer",
+        "logs", "logsd",
       ]),
     .target(name: "FaultMessages", dependencies: ["LogsWire"], path: "Tests/FaultMessages", swiftSettings: testing),
     .executableTarget(

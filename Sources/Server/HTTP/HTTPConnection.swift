@@ -1,49 +1,35 @@
+internal import LogsStore
 internal import LogsSystem
 internal import LogsTransport
 internal import LogsWire
 
-/// A client that speaks HTTP: one request after the other, each answered before the next one is read.
+/// A client that speaks HTTP/1: one request after the other, each answered before the next one is read.
 ///
 /// Lives on its shard's loop, like everything it owns.
 final class HTTPConnection {
   let id: UInt64
   let connection: Connection
-  unowned let core: ShardCore
-  var stage = Stage.idle
-  /// The request under way, or the last one.
-  var request: HTTPRequest?
-  /// The last append's or subscription's.
-  var lastID: UInt32 = 0
   let reads = ReadSlots()
-  /// Output that may be queued before the subscription has to wait.
-  private var highWatermark = 0
-  /// What the client may do with this request.
-  var access = AccessControl.Access.none
-  private var parser = HTTPRequestParser()
+  private unowned let core: ShardCore
   private let siteCheck: HTTPSiteCheck
+  /// The request under way, or the last one, which may still be on the stack.
+  private var exchange: HTTPExchange?
+  private var lastID: UInt32 = 0
+  /// The parser will tell of the body of the last request.
+  private var isBodyDue = false
+  private var parser = HTTPRequestParser()
+  /// Output that may be queued before an answer has to wait.
+  private var highWatermark = 0
   /// When the request under way began, or the wait for one.
   private var begun: MonotonicTime
   private var isAdvancing = false
   /// The server is stopping, or the client sends no more: closes after the answer.
   private var isLeaving = false
-
-  enum Stage {
-    /// A request may come, or has begun to.
-    case idle
-    /// Nothing can be done before somebody else is ready.
-    case waiting
-    /// The request's body comes; nil to drop it.
-    case body(HTTPRoute?)
-    case list(ListSearch)
-    case append(StreamName)
-    case entries(EntryDelivery)
-    case closing
-  }
+  private var isClosing = false
 
   private static let lingerDuration = Duration.seconds(2)
-  /// How long a connection may wait for its next request, and a body take.
+  /// How long a connection may wait for its next request.
   private static let idleDurationMax = Duration.seconds(75)
-  private static let bodyDurationMax = Duration.seconds(120)
 
   init(id: UInt64, connection: Connection, core: ShardCore) {
     self.id = id
@@ -62,19 +48,19 @@ final class HTTPConnection {
   }
 
   /// Whether its queue of output is full. When it has room again, what waits has a turn.
-  var isFull: Bool {
+  private var isFull: Bool {
     setWatermarks()
     return connection.isAboveHighWatermark
   }
 
   // MARK: Requests
 
+  private var isIdle: Bool { exchange?.isOver ?? true }
+
   /// Whether the next part of a request can be taken.
   private var isReady: Bool {
-    switch stage {
-    case .idle, .body: !isFull
-    case .waiting, .list, .append, .entries, .closing: false
-    }
+    guard !isClosing, !isFull else { return false }
+    return isIdle || exchange?.awaitsBody == true
   }
 
   /// Takes what has come of requests, as far as each is answered.
@@ -83,12 +69,20 @@ final class HTTPConnection {
     isAdvancing = true
     while isReady, let event = parser.next() {
       switch event {
-      case .head(let request): begin(request)
-      case .body(let body): if case .body(let route) = stage { perform(route, body) }
+      case .head(let request):
+        lastID &+= 1
+        isBodyDue = true
+        let exchange = HTTPExchange(lastID, request, core: core, carrier: self)
+        self.exchange = exchange
+        exchange.begin(siteCheck)
+      case .body(let body):
+        isBodyDue = false
+        exchange?.perform(body)
       case .refused(let problem):
-        request = nil
         note(problem.refusal)
-        respond(HTTPResponse(problem))
+        isLeaving = true
+        exchange = nil
+        send(HTTPResponse(problem))
       }
     }
     isAdvancing = false
@@ -99,103 +93,28 @@ final class HTTPConnection {
     }
   }
 
-  private func begin(_ request: HTTPRequest) {
-    self.request = request
-    access = .none
-    let route: HTTPRoute
-    do throws(HTTPProblem) {
-      route = try HTTPRoute(request, now: SystemClock.wall())
-      if route.isOpen { return admit(route) }
-    } catch { return refuse(error) }
-    switch core.access.decide(claim(request), now: connection.loop.now) {
-    case .accepted(let access):
-      self.access = access
-      do throws(HTTPProblem) {
-        // A token is sent by programs, not by browsers on behalf of any page.
-        if access.hash == nil { try siteCheck.check(request) }
-        admit(route)
-      } catch { refuse(error) }
-    case .refused(var refusal, let delay):
-      core.counters.refusedTokens.add(1)
-      if token(of: request).isEmpty {
-        refusal.text = "this server wants a token; send the header 'Authorization: Bearer TOKEN'"
-      }
-      stage = .waiting
-      connection.loop.schedule(after: delay) { [weak self] in
-        guard let self, case .waiting = stage else { return }
-        refuse(HTTPProblem(refusal))
-        advance()
-      }
-    }
-  }
-
-  private func claim(_ request: HTTPRequest) -> AccessControl.Claim {
-    AccessControl.Claim(
-      token: token(of: request), address: ConnectionEnds.address(of: connection.peer),
-      process: connection.peerProcess, certificate: connection.peerName)
-  }
-
-  private func token(of request: HTTPRequest) -> String {
-    guard let value = request["authorization"], value.lowercased().hasPrefix("bearer ") else { return "" }
-    return value.dropFirst("bearer ".count).trimmed
-  }
-
-  /// The client may ask: its body is wanted.
-  private func admit(_ route: HTTPRoute) {
-    if case .append(let append) = route, let refusal = access.refusal(.append, append.stream) {
-      return refuse(HTTPProblem(refusal))
-    }
-    stage = .body(route)
-    if request?.expectsContinue == true { connection.send(ByteString("HTTP/1.1 100 Continue\r\n\r\n")) }
-  }
-
-  private func perform(_ route: HTTPRoute?, _ body: [UInt8]) {
-    switch route {
-    case nil: stage = .idle
-    case .health: respond(HTTPResponse("ok\n"))
-    case .ready: respond(HTTPResponse("ready\n"))
-    case .metrics:
-      respond(HTTPResponse(MetricsText.text(core.facts(for: access.rights)), contentType: MetricsText.contentType))
-    case .streams(let request):
-      stage = .list(ListSearch(request, source: core.hub.source, rights: access.rights))
-      core.awaitTurn(self)
-    case .entries(let query): begin(query)
-    case .append(let append): begin(append, body)
-    }
-  }
-
   // MARK: Answers
 
-  /// Refuses a request whose body may not have come yet.
-  private func refuse(_ problem: HTTPProblem) {
-    let hasBody = request?["content-length"].map { $0 != "0" } ?? false || request?["transfer-encoding"] != nil
-    // The body would have to be read for nothing.
-    if hasBody { isLeaving = true }
-    respond(HTTPResponse(problem))
-    if case .idle = stage { stage = .body(nil) }
-  }
+  private var request: HTTPRequest? { exchange?.request }
 
-  /// Answers the request; the next one may come.
-  func respond(_ response: HTTPResponse) {
+  /// Whether the connection closes after the answer.
+  private var isLastAnswer: Bool { isLeaving || request?.isKeptAlive != true }
+
+  private func send(_ response: HTTPResponse) {
     connection.send(ByteString(response.bytes(isLast: isLastAnswer, hasBody: request?.method != "HEAD")))
     answered()
   }
 
-  /// Whether the connection closes after the answer.
-  var isLastAnswer: Bool { isLeaving || request?.isKeptAlive != true }
-
-  func leaveAfterAnswer() { isLeaving = true }
-
-  /// All of the answer is queued.
-  func answered() {
+  /// All of the answer is queued; the next request may come.
+  private func answered() {
     begun = connection.loop.now
-    if isLastAnswer { finish() } else { stage = .idle }
+    if isLastAnswer { finish() } else if !isAdvancing { core.awaitTurn(self) }
   }
 
   /// Sends what is queued and closes.
   private func finish() {
-    if case .entries(let delivery) = stage { delivery.subscription.abandon() }
-    stage = .closing
+    exchange?.abandon()
+    isClosing = true
     connection.closeLingering(for: Self.lingerDuration)
   }
 
@@ -203,6 +122,68 @@ final class HTTPConnection {
     core.connectionEnds.note(
       .refused(refusal.code), peer: connection.peer, "HTTP connection \(id) ends: \(refusal.text)",
       now: connection.loop.now)
+  }
+}
+
+// MARK: - What a request needs
+
+extension HTTPConnection: HTTPCarrier {
+  var clientID: UInt64 { id }
+
+  var windowByteCount: Int {
+    core.isOutputShort ? HTTPLimits.shortOutputByteCount : core.configuration.outputByteCountMax
+  }
+
+  func isFull(for exchange: HTTPExchange) -> Bool { isFull }
+
+  func awaitTurn(_ exchange: HTTPExchange) { if !isFull { core.awaitTurn(self) } }
+
+  func invite(_ exchange: HTTPExchange) {
+    if exchange.request.expectsContinue { connection.send(ByteString("HTTP/1.1 100 Continue\r\n\r\n")) }
+  }
+
+  func answer(_ exchange: HTTPExchange, _ response: HTTPResponse) { send(response) }
+
+  func begin(_ exchange: HTTPExchange, _ head: HTTPHead) {
+    var head = head
+    if isChunked { head.headers.insert(HTTPHeader("Transfer-Encoding", "chunked"), at: 0) }
+    connection.send(ByteString(head.bytes(isLast: isLastAnswer)))
+  }
+
+  /// HTTP/1.0 ends an answer of unknown length by closing.
+  private var isChunked: Bool { request?.isVersion10 == false }
+
+  func write(_ exchange: HTTPExchange, _ bytes: ByteString) {
+    guard isChunked else { return connection.send(bytes) }
+    connection.send(ByteString("\(String(bytes.count, radix: 16))\r\n"), sharing: bytes)
+    connection.send(Self.chunkEnd)
+  }
+
+  private static let chunkEnd = ByteString("\r\n")
+  private static let lastChunk = ByteString("0\r\n\r\n")
+
+  func end(_ exchange: HTTPExchange) {
+    if isChunked { connection.send(Self.lastChunk) }
+    answered()
+  }
+
+  func cut(_ exchange: HTTPExchange) { connection.close() }
+
+  func leaveAfter(_ exchange: HTTPExchange) { isLeaving = true }
+
+  func upgrade(_ exchange: HTTPExchange, _ head: HTTPHead, to make: WebSocketMaker) -> HTTPProblem? {
+    guard !isLeaving else { return HTTPProblem(Refusal(.goingAway, "the server is stopping", isRetryable: true)) }
+    var head = head
+    head.headers.insert(HTTPHeader("Connection", "Upgrade"), at: 0)
+    connection.send(ByteString(head.bytes(isLast: false)))
+    isClosing = true
+    let rest = parser.takeRest()
+    let client = make(id, connection, core)
+    core.replace(self, with: client)
+    connection.handler = client
+    connection.resumeReading()
+    if !rest.isEmpty { client.received(unsafe rest.span.bytes, on: connection) }
+    return nil
   }
 }
 
@@ -216,19 +197,15 @@ extension HTTPConnection: SocketClient, ConnectionHandler {
   }
 
   func received(_ bytes: RawSpan, on connection: Connection) {
-    if case .closing = stage { return }
-    if case .idle = stage, !parser.isInsideRequest { begun = connection.loop.now }
+    guard !isClosing else { return }
+    if isIdle, !parser.isInsideRequest { begun = connection.loop.now }
     parser.append(bytes)
     advance()
   }
 
   func inputEnded(on connection: Connection) {
     isLeaving = true
-    switch stage {
-    // Who follows and has died looks the same.
-    case .idle, .body, .entries: finish()
-    case .waiting, .list, .append, .closing: break
-    }
+    if isIdle || exchange?.awaitsBody == true || exchange?.isDelivering == true { finish() }
   }
 
   func drained(_ connection: Connection) { core.awaitTurn(self) }
@@ -237,25 +214,19 @@ extension HTTPConnection: SocketClient, ConnectionHandler {
     if case .failed(let error) = reason, error.code == .tls {
       core.connectionEnds.note(.tls, peer: connection.peer, error.message, now: connection.loop.now)
     }
-    if case .entries(let delivery) = stage { delivery.subscription.abandon() }
-    stage = .closing
+    exchange?.abandon()
+    isClosing = true
     core.forget(self)
+  }
+
+  func settle(_ request: UInt32, _ outcome: WriteOutcome) {
+    if let exchange, exchange.id == request { exchange.settle(outcome) }
   }
 
   func takeTurn() -> Bool {
     var turn = Turn()
-    switch stage {
-    case .idle, .body: advance()
-    case .list(var search):
-      guard let listing = search.step(&turn) else {
-        stage = .list(search)
-        return true
-      }
-      respond(HTTPResponse("application/json", listing.json))
-      advance()
-    case .entries(let delivery): delivery.subscription.takeTurn(&turn)
-    case .waiting, .append, .closing: break
-    }
+    if let exchange, !exchange.isOver, exchange.takeTurn(&turn) { return true }
+    advance()
     return false
   }
 
@@ -265,30 +236,22 @@ extension HTTPConnection: SocketClient, ConnectionHandler {
     if connection.pendingByteCount > 0, now >= connection.lastProgress + core.configuration.outputStallDurationMax {
       return connection.close()
     }
-    switch stage {
-    case .idle where parser.isInsideRequest:
-      if now >= begun + core.configuration.handshakeDurationMax { timeOut("the request's headers") }
-    case .idle: if now >= begun + Self.idleDurationMax { finish() }
-    case .body: if now >= begun + Self.bodyDurationMax { timeOut("the request's body") }
-    case .entries(let delivery): tick(delivery)
-    case .waiting, .list, .append, .closing: break
+    if !isIdle {
+      exchange?.tick()
+    } else if isBodyDue || parser.isInsideRequest {
+      guard now >= begun + core.configuration.handshakeDurationMax, !isClosing else { return }
+      isLeaving = true
+      exchange = nil
+      send(HTTPResponse(HTTPProblem(408, .timedOut, "the request's headers did not come in time")))
+    } else if now >= begun + Self.idleDurationMax, !isClosing {
+      finish()
     }
-  }
-
-  private func timeOut(_ what: String) {
-    isLeaving = true
-    respond(HTTPResponse(HTTPProblem(408, .timedOut, "\(what) did not come in time")))
   }
 
   /// The server is stopping.
   func drain(_ goAway: GoAway) {
     isLeaving = true
-    switch stage {
-    case .idle: finish()
-    case .entries(let delivery) where !delivery.subscription.follow.end.atHead:
-      abandon(delivery, because: HTTPProblem(Refusal(.goingAway, goAway.text, isRetryable: true)))
-    case .waiting, .body, .list, .append, .entries, .closing: break
-    }
+    if isIdle { finish() } else { exchange?.drain(goAway) }
   }
 
   func abandon() { connection.close() }

@@ -19,6 +19,12 @@ enum HTTPLimits {
   static let pieceByteCount = 64 << 10
   /// Output that may wait for one connection while that of all takes more than the server's budget.
   static let shortOutputByteCount = 16 << 10
+  /// A message of a WebSocket.
+  static let messageByteCountMax = 256 << 10
+  /// What a client calls a subscription of a WebSocket.
+  static let subscriptionIDByteCountMax = 128
+  /// How long a follow may ask to last, in seconds.
+  static let timeoutSeconds: ClosedRange<UInt64> = 30...1_800
   /// How long a stream of events may be quiet.
   static let heartbeat = Duration.seconds(15)
 }

@@ -22,6 +22,10 @@ final class ShardCore {
   private var spareMemory = SpareMemory()
   private var whenEmpty: (() -> Void)?
   private let turnQueue = TurnQueue()
+  /// For those who are sent entries as JSON.
+  let entryEncoder = EntryEncoder()
+  /// For WebSockets that want compressed messages.
+  private(set) lazy var deflater = MessageDeflater()
   // Asked for each delivery.
   private let output: OutputMeter
   private let outputByteCountTotalMax: Int
@@ -154,12 +158,15 @@ extension ShardCore {
   }
 
   /// `client` is gone.
-  func forget(_ client: any SocketClient) {
+  func forget(_ client: any ShardClient) {
     guard clients.removeValue(forKey: client.id) != nil else { return }
     counters.connections.add(-1)
     if let address = addresses.removeValue(forKey: client.id) { context.addresses.remove(address) }
     if clients.isEmpty { emptied() }
   }
+
+  /// `client` goes on as another kind of client.
+  func replace(_ client: any SocketClient, with other: any ShardClient) { clients[client.id] = other }
 
   private func emptied() {
     whenEmpty?()

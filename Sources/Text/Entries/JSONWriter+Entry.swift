@@ -42,7 +42,7 @@ extension JSONWriter {
     }
   }
 
-  mutating func value(_ value: AttributeValue) {
+  package mutating func value(_ value: AttributeValue) {
     switch value {
     case .empty: null()
     case .string(let text): string(text)

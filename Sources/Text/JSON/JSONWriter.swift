@@ -146,6 +146,12 @@ package struct JSONWriter {
     bytes.append(UInt8(ascii: "\""))
   }
 
+  /// A value that is JSON already.
+  package mutating func raw(_ value: ArraySlice<UInt8>) {
+    separate()
+    bytes += value
+  }
+
   package mutating func newline() {
     bytes.append(UInt8(ascii: "\n"))
     needsComma = false

@@ -75,6 +75,11 @@ public struct ByteString: Sendable {
     return ByteString(storage: storage, start: start + range.lowerBound, count: range.count)
   }
 
+  /// Whether both are the same piece of memory.
+  package func isIdentical(to other: ByteString) -> Bool {
+    storage === other.storage && start == other.start && count == other.count
+  }
+
   /// The byte at `index`.
   public subscript(index: Int) -> UInt8 {
     precondition(index >= 0 && index < count, "an index must lie inside its bytes")

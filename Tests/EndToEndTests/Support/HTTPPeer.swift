@@ -25,8 +25,9 @@ final class HTTPPeer {
 
   deinit { close(descriptor) }
 
-  func send(_ text: String) throws {
-    let bytes = Array(text.utf8)
+  func send(_ text: String) throws { try send(Array(text.utf8)) }
+
+  func send(_ bytes: [UInt8]) throws {
     guard Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count else {
       throw Failure.errno("send")
     }
@@ -81,6 +82,13 @@ final class HTTPPeer {
 
   /// Whether the server has closed, and sent nothing more.
   func hasEnded() -> Bool { input.isEmpty && !receive() }
+
+  /// What has come; nil once the server has closed.
+  func bytes() -> [UInt8]? {
+    guard !input.isEmpty || receive() else { return nil }
+    defer { input = [] }
+    return input
+  }
 
   private func line() throws -> String {
     while true {

@@ -10,23 +10,25 @@ final class EntryDelivery {
   /// Whether its head has been sent: a refusal that comes before becomes a status.
   var hasBegun = false
   var lastSent: MonotonicTime
+  /// When the time that the client gave is over.
+  let deadline: MonotonicTime?
 
-  init(_ subscription: Subscription, _ query: EntryQuery, now: MonotonicTime) {
+  init(_ subscription: Subscription, _ query: EntryQuery, store: InstanceID, now: MonotonicTime) {
     self.subscription = subscription
-    text = EntryText(query)
+    text = EntryText(query, store: store)
     lastSent = now
+    deadline = query.timeout.map { now + $0 }
   }
 }
 
 /// Pages and followed streams: each is a subscription, whose output is written as JSON while it is delivered.
-extension HTTPConnection {
+extension HTTPExchange {
   func begin(_ query: EntryQuery) {
     for case .stream(let name) in query.follow.selectors {
       if let refusal = access.refusal(.read, name) { return respond(HTTPResponse(HTTPProblem(refusal))) }
     }
-    lastID &+= 1
-    let subscription = core.hub.subscription(lastID, query.follow, host: self, rights: access.rights)
-    stage = .entries(EntryDelivery(subscription, query, now: connection.loop.now))
+    let subscription = core.hub.subscription(id, query.follow, host: self, rights: access.rights)
+    stage = .entries(EntryDelivery(subscription, query, store: core.store.id, now: connection.loop.now))
     subscription.begin()
   }
 
@@ -35,40 +37,29 @@ extension HTTPConnection {
   /// Sends the head of the answer and what it begins with.
   private func beginAnswer(_ delivery: EntryDelivery) {
     delivery.hasBegun = true
-    let coding = isChunked ? [HTTPHeader("Transfer-Encoding", "chunked")] : []
-    connection.send(
-      ByteString(
-        HTTPResponse.head(
-          200, delivery.text.contentType, coding + delivery.text.headers, isLast: isLastAnswer)))
+    carrier.begin(self, HTTPHead(200, delivery.text.contentType, delivery.text.headers))
     write(delivery.text.beginning, of: delivery)
   }
-
-  /// HTTP/1.0 ends an answer of unknown length by closing.
-  private var isChunked: Bool { request?.isVersion10 == false }
 
   private func write(_ bytes: [UInt8], of delivery: EntryDelivery) {
     guard !bytes.isEmpty else { return }
     delivery.lastSent = connection.loop.now
-    guard isChunked else { return connection.send(ByteString(bytes)) }
-    let head = Array("\(String(bytes.count, radix: 16))\r\n".utf8)
-    connection.send(ByteString(head + bytes + Array("\r\n".utf8)))
+    carrier.write(self, ByteString(bytes))
   }
 
   private func endAnswer(_ bytes: [UInt8], of delivery: EntryDelivery) {
     write(bytes, of: delivery)
-    if isChunked { connection.send(ByteString("0\r\n\r\n")) }
-    answered()
-    // From inside of the subscription's last call: the next request waits for a turn.
-    core.awaitTurn(self)
+    stage = .over
+    carrier.end(self)
   }
 
   /// Ends an answer that is not complete.
   private func fail(_ problem: HTTPProblem, _ delivery: EntryDelivery) {
-    guard delivery.hasBegun else {
-      respond(HTTPResponse(problem))
-      return core.awaitTurn(self)
+    guard delivery.hasBegun else { return respond(HTTPResponse(problem)) }
+    guard let bytes = delivery.text.problem(problem) else {
+      stage = .over
+      return carrier.cut(self)
     }
-    guard let bytes = delivery.text.problem(problem) else { return connection.close() }
     endAnswer(bytes, of: delivery)
   }
 
@@ -80,39 +71,46 @@ extension HTTPConnection {
 
   func tick(_ delivery: EntryDelivery) {
     if let refusal = core.access.refusal(of: &access) {
-      leaveAfterAnswer()
+      carrier.leaveAfter(self)
       return abandon(delivery, because: HTTPProblem(refusal))
     }
     delivery.subscription.tick()
-    let isQuiet = connection.loop.now >= delivery.lastSent + HTTPLimits.heartbeat
-    if isQuiet, delivery.hasBegun, delivery.text.query.form == .events { write(EntryText.heartbeat, of: delivery) }
+    guard delivery.hasBegun, !isOver else { return }
+    let now = connection.loop.now
+    if let deadline = delivery.deadline, now >= deadline {
+      delivery.subscription.abandon()
+      return endAnswer(delivery.text.timeout(), of: delivery)
+    }
+    if now >= delivery.lastSent + HTTPLimits.heartbeat {
+      write(delivery.text.heartbeat(SystemClock.wall()), of: delivery)
+    }
   }
 }
 
 // MARK: - What the subscription needs
 
-extension HTTPConnection: SubscriptionHost {
-  var windowByteCount: Int {
-    core.isOutputShort ? HTTPLimits.shortOutputByteCount : core.configuration.outputByteCountMax
-  }
+extension HTTPExchange: SubscriptionHost {
+  var reads: ReadSlots { carrier.reads }
+  var windowByteCount: Int { carrier.windowByteCount }
 
   /// The socket decides how much is delivered, this how much at once: entries take several times as much as text.
   func creditLeft(_ subscription: Subscription) -> Int { HTTPLimits.pieceByteCount }
 
-  func hasRoom(for subscription: Subscription) -> Bool { !isFull }
+  func hasRoom(for subscription: Subscription) -> Bool { !carrier.isFull(for: self) }
 
-  func awaitTurn(_ subscription: Subscription) { if !isFull { core.awaitTurn(self) } }
+  func awaitTurn(_ subscription: Subscription) { carrier.awaitTurn(self) }
 
   func deliver(_ range: BatchRange, batches: ByteString, to subscription: Subscription) {
     guard let delivery else { return }
-    var entries: [LogEntry] = []
+    let objects: EntryObjects
     do throws(WireDecodingError) {
-      for batch in try Batch.run(batches) { try core.hub.decoder.append(entriesOf: batch, to: &entries) }
+      objects = try core.entryEncoder.objects(
+        batches, range, delivery.text.query.view, of: delivery.text.origin(range.handle), decoder: &core.hub.decoder)
     } catch {
       return abandon(
         delivery, because: HTTPProblem(500, .internalError, "a stored batch cannot be read: \(error)"))
     }
-    write(delivery.text.write(entries, range), of: delivery)
+    write(delivery.text.write(objects, range), of: delivery)
   }
 
   func tell(_ message: Message, to subscription: Subscription) {

@@ -43,6 +43,13 @@ struct HTTPRequestParser {
   /// How many bytes have not been taken yet.
   var heldByteCount: Int { input.count - offset }
 
+  /// Takes what is behind the last request: it belongs to another protocol.
+  mutating func takeRest() -> [UInt8] {
+    let rest = Array(input[offset...])
+    (input, offset, scanned) = ([], 0, 0)
+    return rest
+  }
+
   /// Whether a request has begun and is not complete.
   var isInsideRequest: Bool {
     switch stage {

@@ -23,6 +23,12 @@ struct HTTPRequest: Hashable, Sendable {
   /// Whether the client waits for leave to send the body.
   var expectsContinue: Bool { !isVersion10 && lists("100-continue", in: "expect") }
 
+  /// Whether it asks for a WebSocket.
+  var wantsWebSocket: Bool { lists("upgrade", in: "connection") && lists("websocket", in: "upgrade") }
+
+  /// Whether a body follows.
+  var hasBody: Bool { self["content-length"].map { $0 != "0" } ?? false || self["transfer-encoding"] != nil }
+
   /// Whether a header lists a word, in any case.
   func lists(_ word: String, in name: String) -> Bool {
     headers.contains { header in

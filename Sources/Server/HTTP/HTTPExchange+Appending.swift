@@ -5,16 +5,15 @@ internal import LogsTransport
 internal import LogsWire
 
 /// Appends: one request is one batch, answered when it is on disk.
-extension HTTPConnection {
+extension HTTPExchange {
   func begin(_ append: HTTPAppend, _ body: [UInt8]) {
     do throws(HTTPProblem) {
       let batch = try append.batch(body, now: SystemClock.wall())
       let late = core.appendRates.refusal(
         of: batch, client: access.name, stream: append.stream, now: connection.loop.now)
       if let late { throw HTTPProblem(late) }
-      lastID &+= 1
       stage = .append(append.stream)
-      let sender = Appender.Sender(client: id, request: lastID)
+      let sender = Appender.Sender(client: carrier.clientID, request: id)
       let refusal =
         if let number = append.number {
           core.appender.append(
@@ -29,8 +28,8 @@ extension HTTPConnection {
     } catch { respond(HTTPResponse(error)) }
   }
 
-  func settle(_ request: UInt32, _ outcome: WriteOutcome) {
-    guard case .append(let stream) = stage, request == lastID else { return }
+  func settle(_ outcome: WriteOutcome) {
+    guard case .append(let stream) = stage else { return }
     switch outcome {
     case .refused(let refusal): respond(HTTPResponse(HTTPProblem(refusal)))
     case .stored(let incarnation, let first, let count, let isDuplicate):
@@ -50,6 +49,5 @@ extension HTTPConnection {
       json.newline()
       respond(HTTPResponse("application/json", json.bytes))
     }
-    core.awaitTurn(self)
   }
 }

@@ -20,11 +20,14 @@ struct HTTPSiteCheck {
         '\(host)'
         """)
     }
-    guard request.method != "GET", request.method != "HEAD", let origin = request["origin"] else { return }
+    let isRead = (request.method == "GET" || request.method == "HEAD") && !request.wantsWebSocket
+    // Browsers keep pages of other sites from reading answers, but not from reading a WebSocket.
+    guard !isRead, let origin = request["origin"] else { return }
     guard let scheme = origin.firstRange(of: "://"), let host = request["host"],
       origin[scheme.upperBound...].lowercased() == host.lowercased()
     else {
-      throw HTTPProblem(403, .forbidden, "a page of '\(origin)' may change nothing here without a token")
+      throw HTTPProblem(
+        403, .forbidden, "a page of '\(origin)' may neither change nor follow anything here without a token")
     }
   }
 

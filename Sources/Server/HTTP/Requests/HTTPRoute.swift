@@ -10,6 +10,7 @@ enum HTTPRoute {
   case streams(ListRequest)
   case entries(EntryQuery)
   case append(HTTPAppend)
+  case socket(WebSocketRoute)
 
   /// - Parameter now: for times like `1h`.
   init(_ request: HTTPRequest, now: Int64) throws(HTTPProblem) {
@@ -24,7 +25,15 @@ enum HTTPRoute {
       return
     case "/api/v1/follow":
       try Self.check(request, ["GET"])
-      self = .entries(try EntryQuery(following: target, request, now: now))
+      self = try Self.follow(try EntryQuery(following: target, request, now: now), request)
+      return
+    case "/api/v1/ws":
+      try target.allow([])
+      try Self.check(request, ["GET"])
+      self = .socket(try WebSocketRoute(request, query: nil))
+      return
+    case "/" where request.wantsWebSocket:
+      self = .socket(try WebSocketRoute(request, query: try EntryQuery(everything: target, now: now)))
       return
     default:
       guard let (name, isFollow) = try Self.stream(target.path) else {
@@ -32,7 +41,7 @@ enum HTTPRoute {
       }
       if isFollow {
         try Self.check(request, ["GET"])
-        self = .entries(try EntryQuery(following: name, target, request, now: now))
+        self = try Self.follow(try EntryQuery(following: name, target, request, now: now), request)
       } else if request.method == "POST" {
         self = .append(try HTTPAppend(name, target, request))
       } else {
@@ -45,11 +54,15 @@ enum HTTPRoute {
     try Self.check(request, ["GET", "HEAD"])
   }
 
+  private static func follow(_ query: EntryQuery, _ request: HTTPRequest) throws(HTTPProblem) -> HTTPRoute {
+    request.wantsWebSocket ? .socket(try WebSocketRoute(request, query: query)) : .entries(query)
+  }
+
   /// Whether everybody may ask: the answer says nothing of what is stored.
   var isOpen: Bool {
     switch self {
     case .health, .ready: true
-    case .metrics, .streams, .entries, .append: false
+    case .metrics, .streams, .entries, .append, .socket: false
     }
   }
 

@@ -16,6 +16,12 @@ struct HTTPTarget {
     }
   }
 
+  /// Parameters that did not come in an address.
+  init(parameters: [(name: String, value: String)]) {
+    path = ""
+    self.parameters = parameters
+  }
+
   /// Checks that only these parameters are given, and those but `repeatable` once.
   func allow(_ names: [String], repeatable: String? = nil) throws(HTTPProblem) {
     var seen: Set<String> = []

@@ -3,19 +3,32 @@ internal import LogsWire
 
 /// A request for entries: which, and in which form.
 struct EntryQuery {
-  enum Form {
+  enum Form: Hashable {
     /// A JSON array: a page.
     case array
     /// One JSON object a line.
     case lines
     /// Server-sent events.
     case events
+    /// Frames of a WebSocket, each with an object as a line has it.
+    case frames
+    /// Frames of a WebSocket that say which subscription they belong to.
+    case messages(Words)
+  }
+
+  /// What messages call a subscription, and an entry.
+  struct Words: Hashable {
+    let id: String
+    let log: String
   }
 
   private(set) var follow: Follow
   let form: Form
   /// Whether it is about one stream that is named, whose positions then need no name.
   let isOfOne: Bool
+  private(set) var view = EntryView.log
+  /// How long it lasts at most; nil for as long as it takes.
+  private(set) var timeout: Duration?
 
   /// Entries of a page if the request does not say.
   private static let pageCount: UInt64 = 50
@@ -24,16 +37,17 @@ struct EntryQuery {
 
   /// A page of a stream: after a number upwards, before one or until a time downwards, or else the last ones.
   init(page name: String, _ target: HTTPTarget, now: Int64) throws(HTTPProblem) {
-    try target.allow(["after", "before", "limit", "filter", "since", "until"])
+    try target.allow(["after", "before", "limit", "filter", "since", "until", "view"])
     let stream = try Self.name(name)
     let limit = try target.number("limit", in: 1...HTTPLimits.pageCountMax) ?? Self.pageCount
     var follow = Follow(credit: 0, selectors: [.stream(stream)], start: .last(limit))
     follow.end = FollowEnd(atHead: true, limit: limit)
     (form, isOfOne) = (.array, true)
+    view = try Self.view(target) ?? .log
     let before = try target.number("before", in: 1...Limits.numberMax)
     let since = try Self.time("since", target, now)
     follow.end.time = try Self.time("until", target, now)
-    follow.filter = try Self.filter(target, now)
+    follow.filter = try Self.filter(target, now, view)
     if let text = target["after"] {
       guard since == nil else { throw HTTPProblem(400, "after and since both say where to begin; give one") }
       let position = try EntryCursor.position(text, of: stream)
@@ -53,16 +67,70 @@ struct EntryQuery {
     self.follow = follow
   }
 
+  /// A follow of the stream of a path.
   init(
     following name: String, _ target: HTTPTarget, _ request: HTTPRequest, now: Int64
   ) throws(HTTPProblem) {
     try target.allow(Self.followParameters)
-    try self.init([.stream(try Self.name(name))], target, request, now)
+    try self.init([.stream(try Self.name(name))], target, try Self.form(target, request), now)
+    try resume(at: request["last-event-id"] ?? target["last_event_id"] ?? target["after"])
   }
 
   /// A follow of the streams and patterns of the parameters `stream`.
   init(following target: HTTPTarget, _ request: HTTPRequest, now: Int64) throws(HTTPProblem) {
     try target.allow(Self.followParameters, repeatable: "stream")
+    try self.init(try Self.selectors(target), target, try Self.form(target, request), now)
+    try resume(at: request["last-event-id"] ?? target["last_event_id"] ?? target["after"])
+  }
+
+  /// A follow that a message asks for.
+  ///
+  /// - Parameter cursor: where to go on; nil to begin.
+  init(socket target: HTTPTarget, _ words: Words, after cursor: [CursorPosition]?, now: Int64) throws(HTTPProblem) {
+    try self.init(try Self.selectors(target), target, .messages(words), now)
+    if let cursor { resume(after: cursor) }
+  }
+
+  /// All streams, as an app's log on a phone shows them.
+  init(everything target: HTTPTarget, now: Int64) throws(HTTPProblem) {
+    try target.allow(Self.followParameters)
+    try self.init([.pattern(.all)], target, .frames, now, view: .mobile)
+  }
+
+  private static let followParameters = [
+    "after", "last", "last_event_id", "since", "until", "limit", "filter", "format", "view", "timeout",
+  ]
+
+  private init(
+    _ selectors: [StreamSelector], _ target: HTTPTarget, _ form: Form, _ now: Int64, view: EntryView = .log
+  ) throws(HTTPProblem) {
+    var follow = Follow(credit: 0, selectors: selectors, start: .last(Self.recentCount))
+    if case .stream = selectors[0], selectors.count == 1 { isOfOne = true } else { isOfOne = false }
+    self.form = form
+    self.view = try Self.view(target) ?? view
+    timeout = try target.number("timeout", in: HTTPLimits.timeoutSeconds).map { .seconds(Int64($0)) }
+    if let count = try target.number("last", in: 0...Limits.numberMax) {
+      follow.start = count == 0 ? .now : .last(count)
+    }
+    if let since = try Self.time("since", target, now) { follow.start = .since(since) }
+    follow.end.time = try Self.time("until", target, now)
+    follow.end.limit = try target.number("limit", in: 1...Limits.numberMax)
+    follow.filter = try Self.filter(target, now, self.view)
+    self.follow = follow
+  }
+
+  /// A browser that reconnects repeats the address that it began with, and adds where it was.
+  private mutating func resume(at text: String?) throws(HTTPProblem) {
+    if let text, !text.isEmpty { resume(after: try EntryCursor.read(text, follow.selectors)) }
+  }
+
+  private mutating func resume(after cursor: [CursorPosition]) {
+    follow.cursor = cursor
+    // What is not in it did not exist yet.
+    follow.start = .first
+  }
+
+  private static func selectors(_ target: HTTPTarget) throws(HTTPProblem) -> [StreamSelector] {
     let texts = target.values("stream")
     guard (1...Limits.selectorCountMax).contains(texts.count) else {
       throw HTTPProblem(
@@ -74,37 +142,19 @@ struct EntryQuery {
       if StreamPattern.isPattern(text) {
         do { selectors.append(.pattern(try StreamPattern(text))) } catch { throw HTTPProblem(400, error.message) }
       } else {
-        selectors.append(.stream(try Self.name(text)))
+        selectors.append(.stream(try name(text)))
       }
     }
-    try self.init(selectors, target, request, now)
+    return selectors
   }
 
-  private static let followParameters = ["after", "last", "since", "until", "limit", "filter", "format"]
-
-  private init(
-    _ selectors: [StreamSelector], _ target: HTTPTarget, _ request: HTTPRequest, _ now: Int64
-  ) throws(HTTPProblem) {
-    var follow = Follow(credit: 0, selectors: selectors, start: .last(Self.recentCount))
-    if case .stream = selectors[0], selectors.count == 1 { isOfOne = true } else { isOfOne = false }
-    form = try Self.form(target, request)
-    if let count = try target.number("last", in: 0...Limits.numberMax) {
-      follow.start = count == 0 ? .now : .last(count)
-    }
-    if let since = try Self.time("since", target, now) { follow.start = .since(since) }
-    follow.end.time = try Self.time("until", target, now)
-    follow.end.limit = try target.number("limit", in: 1...Limits.numberMax)
-    follow.filter = try Self.filter(target, now)
-    // A browser that reconnects repeats the address that it began with.
-    if let text = request["last-event-id"] ?? target["after"], !text.isEmpty {
-      follow.cursor = try EntryCursor.read(text, selectors)
-      // What is not in it did not exist yet.
-      follow.start = .first
-    }
-    self.follow = follow
+  private static func view(_ target: HTTPTarget) throws(HTTPProblem) -> EntryView? {
+    guard let text = target["view"] else { return nil }
+    return try EntryView.parse(text)
   }
 
   private static func form(_ target: HTTPTarget, _ request: HTTPRequest) throws(HTTPProblem) -> Form {
+    if request.wantsWebSocket { return .frames }
     switch target["format"] {
     case "sse": return .events
     case "ndjson": return .lines
@@ -125,8 +175,8 @@ struct EntryQuery {
     return time
   }
 
-  private static func filter(_ target: HTTPTarget, _ now: Int64) throws(HTTPProblem) -> Filter? {
-    guard let text = target["filter"], !text.isEmpty else { return nil }
+  private static func filter(_ target: HTTPTarget, _ now: Int64, _ view: EntryView) throws(HTTPProblem) -> Filter? {
+    guard let text = target["filter"] ?? view.filter, !text.isEmpty else { return nil }
     do throws(FilterError) { return try Filter(text, times: .local(now: now)) } catch {
       throw HTTPProblem(400, error.description)
     }

@@ -1,0 +1,233 @@
+internal import LogsText
+internal import LogsTransport
+internal import LogsWire
+
+/// Writes what a subscription delivers in the form of an answer.
+struct EntryText {
+  let query: EntryQuery
+  private(set) var positions: FollowPositions
+  private var entryCount = 0
+  private var json = JSONWriter()
+  private let store: InstanceID
+  /// Compresses frames, if the client wants that.
+  var deflater: MessageDeflater?
+
+  /// How long browsers wait before they connect again.
+  private static let retryMilliseconds = 1_000
+
+  init(_ query: EntryQuery, store: InstanceID) {
+    self.query = query
+    self.store = store
+    positions = FollowPositions(isOfOne: query.isOfOne)
+  }
+
+  var contentType: String {
+    switch query.form {
+    case .array: "application/json"
+    case .lines: "application/x-ndjson"
+    case .events: "text/event-stream"
+    case .frames, .messages: ""
+    }
+  }
+
+  var headers: [HTTPHeader] {
+    guard query.form != .array else { return [] }
+    // Proxies must neither hold it back nor change it.
+    return [HTTPHeader("Cache-Control", "no-cache, no-transform"), HTTPHeader("X-Accel-Buffering", "no")]
+  }
+
+  /// What an answer begins with.
+  var beginning: [UInt8] {
+    switch query.form {
+    case .array: Array("[".utf8)
+    case .events: Array("retry: \(Self.retryMilliseconds)\n\n".utf8)
+    case .lines, .frames, .messages: []
+    }
+  }
+
+  /// What comes in quiet times, so that proxies keep the connection, and clients notice its end.
+  ///
+  /// - Parameter now: nanoseconds since 1970.
+  mutating func heartbeat(_ now: Int64) -> [UInt8] {
+    guard query.form == .events else { return [] }
+    return note("heartbeat") { json in
+      json.object { json in
+        json.key("timestamp")
+        json.time(now)
+      }
+    }
+  }
+
+  // MARK: Streams and their entries
+
+  mutating func announce(_ stream: Announcement) { positions.announce(stream) }
+
+  /// Why no position can be given; nil if it can, or needs not.
+  var cursorRefusal: Refusal? {
+    switch query.form {
+    case .array, .lines, .frames, .messages: nil
+    case .events: positions.refusal
+    }
+  }
+
+  func origin(_ handle: UInt32) -> EntryOrigin {
+    let position = positions[handle]
+    return EntryOrigin(stream: position.stream, incarnation: position.incarnation, store: store)
+  }
+
+  /// - Parameter objects: the entries of a range, oldest first.
+  mutating func write(_ objects: EntryObjects, _ range: BatchRange) -> [UInt8] {
+    var output: [UInt8] = []
+    output.reserveCapacity(objects.bytes.count + objects.count * Self.eventByteCount)
+    for number in 0..<objects.count {
+      let (sequence, place) = objects[query.follow.isReverse ? objects.count - 1 - number : number]
+      positions.move(range.handle, to: sequence)
+      if query.form == .array {
+        if entryCount > 0 { output.append(UInt8(ascii: ",")) }
+        output.append(UInt8(ascii: "\n"))
+        output += objects.bytes[place]
+      } else {
+        append("log", objects.bytes[place], of: range.handle, to: &output)
+      }
+      entryCount += 1
+    }
+    positions.move(range.handle, to: range.to)
+    return output
+  }
+
+  /// About what an event takes besides its data.
+  private static let eventByteCount = 64
+
+  /// A range that is not delivered. What a filter leaves out is what was asked for.
+  mutating func skip(_ skip: Skip) -> [UInt8] {
+    positions.move(skip.handle, to: skip.to)
+    guard skip.reason != .filtered else { return [] }
+    let stream = positions[skip.handle].stream.text
+    return note("skipped", of: skip.handle) { json in
+      json.object { json in
+        json.key("stream")
+        json.string(stream)
+        json.key("from")
+        json.number(skip.from)
+        json.key("to")
+        json.number(skip.to)
+        json.key("reason")
+        json.string("\(skip.reason)")
+      }
+    }
+  }
+
+  // MARK: Its course
+
+  /// A subscription of a WebSocket has found its streams.
+  mutating func subscribed() -> [UInt8] {
+    guard case .messages = query.form else { return [] }
+    let count = positions.count
+    return note("subscribed") { json in
+      json.object { json in
+        json.key("streams")
+        json.number(UInt64(count))
+      }
+    }
+  }
+
+  /// What was stored has been delivered; what follows is new.
+  mutating func live() -> [UInt8] {
+    switch query.form {
+    case .events, .messages: note("live") { json in json.object { _ in } }
+    case .array, .lines, .frames: []
+    }
+  }
+
+  mutating func end(_ reason: EndReason) -> [UInt8] {
+    switch query.form {
+    case .array: Array(entryCount > 0 ? "\n]\n".utf8 : "]\n".utf8)
+    case .lines, .frames: []
+    case .events, .messages:
+      note("complete") { json in
+        json.object { json in
+          json.key("reason")
+          json.string(reason.description)
+          json.key("message")
+          json.string(reason == .complete ? "Task completed" : "that was all that was asked for")
+        }
+      }
+    }
+  }
+
+  /// The time that the client gave is over: it may connect again.
+  mutating func timeout() -> [UInt8] {
+    note("timeout") { json in
+      json.object { json in
+        json.key("message")
+        json.string("Stream timeout reached")
+      }
+    }
+  }
+
+  /// nil where only a broken answer can say that it is not complete.
+  mutating func problem(_ problem: HTTPProblem) -> [UInt8]? {
+    guard query.form != .array else { return nil }
+    return note("error") { json in problem.write(to: &json) }
+  }
+
+  /// - Parameter handle: the stream that it is about; nil if it is about all.
+  private mutating func note(
+    _ name: String, of handle: UInt32? = nil, _ value: (inout JSONWriter) -> Void
+  ) -> [UInt8] {
+    var output: [UInt8] = []
+    json.removeAll()
+    switch query.form {
+    case .array: break
+    case .lines, .frames:
+      json.object { json in
+        json.key(name)
+        value(&json)
+      }
+      append(name, json.bytes[...], of: handle, to: &output)
+    case .events, .messages:
+      value(&json)
+      append(name, json.bytes[...], of: handle, to: &output)
+    }
+    return output
+  }
+
+  /// Appends one object in its frame.
+  private mutating func append(
+    _ name: String, _ data: ArraySlice<UInt8>, of handle: UInt32?, to output: inout [UInt8]
+  ) {
+    switch query.form {
+    case .array: break
+    case .lines:
+      output += data
+      output.append(UInt8(ascii: "\n"))
+    case .events:
+      output += "id: \(positions.cursor)\nevent: \(name)\ndata: ".utf8
+      output += data
+      output += "\n\n".utf8
+    case .frames: appendFrame(data, to: &output)
+    case .messages(let words):
+      json.removeAll()
+      json.object { json in
+        json.key(quoted: #""type":"#)
+        json.string(name == "log" ? words.log : name)
+        json.key(quoted: #""id":"#)
+        json.string(words.id)
+        if let handle {
+          json.key(quoted: #""stream":"#)
+          json.string(positions[handle].stream.text)
+          json.key(quoted: #""cursor":"#)
+          json.string(EntryCursor.text([positions[handle]], isOfOne: true))
+        }
+        json.key(name)
+        json.raw(data)
+      }
+      appendFrame(json.bytes[...], to: &output)
+    }
+  }
+
+  private func appendFrame(_ text: ArraySlice<UInt8>, to output: inout [UInt8]) {
+    guard let deflater else { return WebSocketFrame.append(.text, text, to: &output) }
+    WebSocketFrame.append(.text, deflater.deflate(text)[...], isCompressed: true, to: &output)
+  }
+}

@@ -1,0 +1,32 @@
+internal import LogsWire
+
+/// How far each stream of a follow has been told, by handle.
+struct FollowPositions {
+  /// Whether it is about one stream that is named, whose positions then need no name.
+  let isOfOne: Bool
+  private var positions: [CursorPosition] = []
+
+  init(isOfOne: Bool) { self.isOfOne = isOfOne }
+
+  mutating func announce(_ stream: Announcement) {
+    positions.append(
+      CursorPosition(stream: stream.stream, incarnation: stream.incarnation, sequence: stream.position))
+  }
+
+  var count: Int { positions.count }
+
+  subscript(handle: UInt32) -> CursorPosition { positions[Int(handle)] }
+
+  mutating func move(_ handle: UInt32, to sequence: UInt64) { positions[Int(handle)].sequence = sequence }
+
+  /// It alone is enough to go on from here.
+  var cursor: String { EntryCursor.text(positions, isOfOne: isOfOne) }
+
+  /// Why no cursor can say where the streams are; nil if one can.
+  var refusal: Refusal? {
+    guard !isOfOne, cursor.utf8.count > HTTPLimits.cursorByteCountMax else { return nil }
+    return Refusal(
+      .badRequest,
+      "the positions of so many streams do not fit the id of an event; follow fewer, or use a WebSocket")
+  }
+}

@@ -1,0 +1,167 @@
+internal import LogsSystem
+internal import LogsTransport
+internal import LogsWire
+
+/// A request and its answer, whatever carries them.
+///
+/// Lives on its shard's loop, like everything it owns.
+final class HTTPExchange {
+  /// The connection's number for it.
+  let id: UInt32
+  let request: HTTPRequest
+  unowned let core: ShardCore
+  unowned let carrier: any HTTPCarrier
+  /// What the client may do.
+  var access = AccessControl.Access.none
+  var stage = Stage.deciding
+  private var bodyDeadline: MonotonicTime?
+
+  enum Stage {
+    /// Who asks, and whether they may.
+    case deciding
+    /// The request's body comes.
+    case body(HTTPRoute)
+    case list(ListSearch)
+    case append(StreamName)
+    case entries(EntryDelivery)
+    case over
+  }
+
+  private static let bodyDurationMax = Duration.seconds(120)
+
+  init(_ id: UInt32, _ request: HTTPRequest, core: ShardCore, carrier: any HTTPCarrier) {
+    self.id = id
+    self.request = request
+    self.core = core
+    self.carrier = carrier
+  }
+
+  var connection: Connection { carrier.connection }
+  var isOver: Bool { if case .over = stage { true } else { false } }
+  var awaitsBody: Bool { if case .body = stage { true } else { false } }
+
+  // MARK: Whether it is carried out
+
+  func begin(_ siteCheck: HTTPSiteCheck) {
+    let route: HTTPRoute
+    do throws(HTTPProblem) {
+      route = try HTTPRoute(request, now: SystemClock.wall())
+      if route.isOpen { return admit(route) }
+    } catch { return refuse(error) }
+    switch core.access.decide(claim, now: connection.loop.now) {
+    case .accepted(let access):
+      self.access = access
+      do throws(HTTPProblem) {
+        // A token is sent by programs, not by browsers on behalf of any page.
+        if access.hash == nil { try siteCheck.check(request) }
+        admit(route)
+      } catch { refuse(error) }
+    case .refused(var refusal, let delay):
+      core.counters.refusedTokens.add(1)
+      if token.isEmpty {
+        refusal.text = "this server wants a token; send the header 'Authorization: Bearer TOKEN'"
+      }
+      connection.loop.schedule(after: delay) { [weak self] in
+        guard let self, case .deciding = stage else { return }
+        refuse(HTTPProblem(refusal))
+      }
+    }
+  }
+
+  private var claim: AccessControl.Claim {
+    AccessControl.Claim(
+      token: token, address: ConnectionEnds.address(of: connection.peer), process: connection.peerProcess,
+      certificate: connection.peerName)
+  }
+
+  private var token: String {
+    guard let value = request["authorization"], value.lowercased().hasPrefix("bearer ") else { return "" }
+    return value.dropFirst("bearer ".count).trimmed
+  }
+
+  /// The client may ask: its body is wanted.
+  private func admit(_ route: HTTPRoute) {
+    if case .append(let append) = route, let refusal = access.refusal(.append, append.stream) {
+      return refuse(HTTPProblem(refusal))
+    }
+    stage = .body(route)
+    bodyDeadline = connection.loop.now + Self.bodyDurationMax
+    carrier.invite(self)
+  }
+
+  /// Refuses it before its body has come.
+  private func refuse(_ problem: HTTPProblem) {
+    // The body would have to be read for nothing.
+    if request.hasBody { carrier.leaveAfter(self) }
+    respond(HTTPResponse(problem))
+  }
+
+  // MARK: The answer
+
+  /// Carries it out, now that its body is complete.
+  func perform(_ body: [UInt8]) {
+    guard case .body(let route) = stage else { return }
+    switch route {
+    case .health: respond(HTTPResponse("ok\n"))
+    case .ready: respond(HTTPResponse("ready\n"))
+    case .metrics:
+      respond(HTTPResponse(MetricsText.text(core.facts(for: access.rights)), contentType: MetricsText.contentType))
+    case .streams(let request):
+      stage = .list(ListSearch(request, source: core.hub.source, rights: access.rights))
+      carrier.awaitTurn(self)
+    case .entries(let query): begin(query)
+    case .append(let append): begin(append, body)
+    case .socket(let route): begin(route)
+    }
+  }
+
+  func respond(_ response: HTTPResponse) {
+    guard !isOver else { return }
+    stage = .over
+    carrier.answer(self, response)
+  }
+
+  /// Does some of the work that may take long.
+  ///
+  /// - Returns: whether something is left to be done in another turn.
+  func takeTurn(_ turn: inout Turn) -> Bool {
+    switch stage {
+    case .list(var search):
+      guard let listing = search.step(&turn) else {
+        stage = .list(search)
+        return true
+      }
+      respond(HTTPResponse("application/json", listing.json))
+    case .entries(let delivery): delivery.subscription.takeTurn(&turn)
+    case .deciding, .body, .append, .over: break
+    }
+    return false
+  }
+
+  /// Checks the deadlines.
+  func tick() {
+    switch stage {
+    case .body:
+      guard let bodyDeadline, connection.loop.now >= bodyDeadline else { return }
+      carrier.leaveAfter(self)
+      respond(HTTPResponse(HTTPProblem(408, .timedOut, "the request's body did not come in time")))
+    case .entries(let delivery): tick(delivery)
+    case .deciding, .list, .append, .over: break
+    }
+  }
+
+  /// The server is stopping: what has no end of its own ends.
+  func drain(_ goAway: GoAway) {
+    guard case .entries(let delivery) = stage, !delivery.subscription.follow.end.atHead else { return }
+    abandon(delivery, because: HTTPProblem(Refusal(.goingAway, goAway.text, isRetryable: true)))
+  }
+
+  /// Nobody waits for the answer any more.
+  func abandon() {
+    if case .entries(let delivery) = stage { delivery.subscription.abandon() }
+    stage = .over
+  }
+
+  /// Whether it goes on for somebody who may be gone: who follows and has died looks like one who sends no more.
+  var isDelivering: Bool { if case .entries = stage { true } else { false } }
+}
