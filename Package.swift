@@ -52,6 +52,8 @@ let package = Package(
     .systemLibrary(
       name: "CEvent", path: "Sources/CEvent", pkgConfig: "libevent_pthreads", providers: [.apt(["libevent-dev"])]),
     .systemLibrary(
+      name: "CNghttp2", path: "Sources/CNghttp2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+    .systemLibrary(
       name: "COpenSSL", path: "Sources/COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(
       name: "CPCRE2", path: "Sources/CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
@@ -71,7 +73,11 @@ let package = Package(
     library("Transport", uses: ["CEvent", "COpenSSL", "CWslay", "CZlib", "LogsSystem", "LogsWire"]),
     library("Disk", uses: ["CSQLite", "LogsSystem", "LogsWire"]),
     library("Store", uses: ["LogsDisk", "LogsSystem", "LogsWire"]),
-    library("Server", uses: ["COpenSSL", "LogsStore", "LogsSystem", "LogsText", "LogsTransport", "LogsWire"]),
+    library(
+      "Server",
+      uses: [
+        "CNghttp2", "COpenSSL", "CZlib", "CZstd", "LogsStore", "LogsSystem", "LogsText", "LogsTransport", "LogsWire",
+      ]),
     library("Client", uses: ["LogsDisk", "LogsSystem", "LogsText", "LogsTransport", "LogsWire"]),
     library("Foundation", uses: ["LogsClient"]),
     library("CLI", uses: ["CZlib", "CZstd", "LogsClient", "LogsSystem", "LogsText", "LogsTransport", "LogsWire"]),

@@ -7,7 +7,7 @@ set -eu
 # What a Swift toolchain that was only unpacked needs to run and link.
 toolchain="binutils git libc6-dev libcurl4 libgcc-12-dev libncurses6 libstdc++-12-dev libxml2 tzdata"
 # The libraries, and what the tests and the reference decoder run.
-project="libevent-dev libpcre2-dev libsqlite3-dev libssl-dev libwslay-dev libxxhash-dev libzstd-dev zlib1g-dev make openssl pkg-config python3 python3-xxhash python3-zstandard sqlite3 fish zsh"
+project="libevent-dev libnghttp2-dev libpcre2-dev libsqlite3-dev libssl-dev libwslay-dev libxxhash-dev libzstd-dev zlib1g-dev make openssl pkg-config python3 python3-xxhash python3-zstandard sqlite3 curl fish zsh"
 packages="$toolchain $project $*"
 
 missing=""

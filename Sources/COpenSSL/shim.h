@@ -32,16 +32,16 @@ static inline int logs_tls_harden(SSL_CTX *context) {
 
 // Names of protocols for ALPN, with their lengths before them.
 static const unsigned char logs_tls_protocol[] = {6, 'l', 'o', 'g', 's', '/', '1'};
-static const unsigned char logs_tls_http[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+static const unsigned char logs_tls_http[] = {2, 'h', '2', 8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
 
-// Takes the context's protocol if the client offers it, else refuses the handshake.
+// Takes the first of the context's protocols that the client offers, else refuses the handshake.
 static inline int logs_tls_select(SSL *ssl, const unsigned char **out, unsigned char *out_length,
                                   const unsigned char *in, unsigned int in_length, void *argument) {
   (void)ssl;
-  const unsigned char *protocol = argument;
+  const unsigned char *protocols = argument;
+  unsigned int length = protocols == logs_tls_http ? sizeof logs_tls_http : sizeof logs_tls_protocol;
   unsigned char *selected = NULL;
-  if (SSL_select_next_proto(&selected, out_length, protocol, protocol[0] + 1u, in, in_length) !=
-      OPENSSL_NPN_NEGOTIATED)
+  if (SSL_select_next_proto(&selected, out_length, protocols, length, in, in_length) != OPENSSL_NPN_NEGOTIATED)
     return SSL_TLSEXT_ERR_ALERT_FATAL;
   *out = selected;
   return SSL_TLSEXT_ERR_OK;

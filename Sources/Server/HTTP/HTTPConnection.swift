@@ -125,6 +125,25 @@ final class HTTPConnection {
   }
 }
 
+// MARK: - Other protocols
+
+extension HTTPConnection {
+  /// The client has begun with the preface of HTTP/2.
+  private func speakHTTP2() {
+    hand(to: HTTP2Connection(id: id, connection: connection, core: core))
+  }
+
+  /// Another client goes on with the connection.
+  private func hand(to client: any ShardClient & ConnectionHandler) {
+    isClosing = true
+    let rest = parser.takeRest()
+    core.replace(self, with: client)
+    connection.handler = client
+    connection.resumeReading()
+    if !rest.isEmpty { client.received(unsafe rest.span.bytes, on: connection) }
+  }
+}
+
 // MARK: - What a request needs
 
 extension HTTPConnection: HTTPCarrier {
@@ -176,13 +195,7 @@ extension HTTPConnection: HTTPCarrier {
     var head = head
     head.headers.insert(HTTPHeader("Connection", "Upgrade"), at: 0)
     connection.send(ByteString(head.bytes(isLast: false)))
-    isClosing = true
-    let rest = parser.takeRest()
-    let client = make(id, connection, core)
-    core.replace(self, with: client)
-    connection.handler = client
-    connection.resumeReading()
-    if !rest.isEmpty { client.received(unsafe rest.span.bytes, on: connection) }
+    hand(to: make(id, connection, core))
     return nil
   }
 }
@@ -200,7 +213,11 @@ extension HTTPConnection: SocketClient, ConnectionHandler {
     guard !isClosing else { return }
     if isIdle, !parser.isInsideRequest { begun = connection.loop.now }
     parser.append(bytes)
-    advance()
+    switch (parser.matches(HTTP2Session.preface), exchange == nil) {
+    case (.whole, true): speakHTTP2()
+    case (.beginning, true): break
+    default: advance()
+    }
   }
 
   func inputEnded(on connection: Connection) {

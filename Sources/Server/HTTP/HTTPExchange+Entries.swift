@@ -10,6 +10,8 @@ final class EntryDelivery {
   /// Whether its head has been sent: a refusal that comes before becomes a status.
   var hasBegun = false
   var lastSent: MonotonicTime
+  /// Compresses it, if the client wants that.
+  var encoder: (any ContentEncoder)?
   /// When the time that the client gave is over.
   let deadline: MonotonicTime?
 
@@ -37,18 +39,24 @@ extension HTTPExchange {
   /// Sends the head of the answer and what it begins with.
   private func beginAnswer(_ delivery: EntryDelivery) {
     delivery.hasBegun = true
-    carrier.begin(self, HTTPHead(200, delivery.text.contentType, delivery.text.headers))
+    var head = HTTPHead(200, delivery.text.contentType, delivery.text.headers)
+    if let coding = ContentCoding(accepted: request["accept-encoding"]) {
+      head.headers += coding.headers
+      delivery.encoder = coding.encoder()
+    }
+    carrier.begin(self, head)
     write(delivery.text.beginning, of: delivery)
   }
 
   private func write(_ bytes: [UInt8], of delivery: EntryDelivery) {
     guard !bytes.isEmpty else { return }
     delivery.lastSent = connection.loop.now
-    carrier.write(self, ByteString(bytes))
+    carrier.write(self, ByteString(delivery.encoder?.encode(bytes, isLast: false) ?? bytes))
   }
 
   private func endAnswer(_ bytes: [UInt8], of delivery: EntryDelivery) {
-    write(bytes, of: delivery)
+    let last = delivery.encoder?.encode(bytes, isLast: true) ?? bytes
+    if !last.isEmpty { carrier.write(self, ByteString(last)) }
     stage = .over
     carrier.end(self)
   }

@@ -118,7 +118,7 @@ final class HTTPExchange {
   func respond(_ response: HTTPResponse) {
     guard !isOver else { return }
     stage = .over
-    carrier.answer(self, response)
+    carrier.answer(self, response.encoded(for: request))
   }
 
   /// Does some of the work that may take long.

@@ -19,6 +19,12 @@ enum HTTPLimits {
   static let pieceByteCount = 64 << 10
   /// Output that may wait for one connection while that of all takes more than the server's budget.
   static let shortOutputByteCount = 16 << 10
+  /// Requests that are under way on a connection of HTTP/2.
+  static let streamCountMax = 100
+  /// Output that may wait for one of them.
+  static let streamOutputByteCount = 64 << 10
+  /// Requests that a client of HTTP/2 may take back before the connection ends; halved with each tick.
+  static let resetCountMax = 200
   /// A message of a WebSocket.
   static let messageByteCountMax = 256 << 10
   /// What a client calls a subscription of a WebSocket.

@@ -54,6 +54,19 @@ struct HTTPResponse {
     head.headers += problem.answerHeaders
   }
 
+  /// Compressed, if the client takes that and it is worth it.
+  func encoded(for request: HTTPRequest) -> HTTPResponse {
+    guard body.count >= ContentCoding.byteCountMin else { return self }
+    var response = self
+    guard let coding = ContentCoding(accepted: request["accept-encoding"]) else {
+      response.head.headers.append(ContentCoding.vary)
+      return response
+    }
+    response.body = coding.encoder().encode(body, isLast: true)
+    response.head.headers += coding.headers
+    return response
+  }
+
   /// The head, with the length of the body.
   var sizedHead: HTTPHead {
     var sized = head

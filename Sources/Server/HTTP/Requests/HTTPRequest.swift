@@ -23,6 +23,15 @@ struct HTTPRequest: Hashable, Sendable {
   /// Whether the client waits for leave to send the body.
   var expectsContinue: Bool { !isVersion10 && lists("100-continue", in: "expect") }
 
+  /// Headers that may not come twice: each reader would pick another one.
+  private static let singles = [
+    "host", "content-length", "transfer-encoding", "content-type", "content-encoding", "authorization", "origin",
+    "expect", "last-event-id", "logs-producer", "logs-batch",
+  ]
+
+  /// A header that comes twice and may not.
+  var repeatedHeader: String? { Self.singles.first { name in headers.count { $0.name == name } > 1 } }
+
   /// Whether it asks for a WebSocket.
   var wantsWebSocket: Bool { lists("upgrade", in: "connection") && lists("websocket", in: "upgrade") }
 

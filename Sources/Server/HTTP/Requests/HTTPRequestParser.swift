@@ -43,6 +43,19 @@ struct HTTPRequestParser {
   /// How many bytes have not been taken yet.
   var heldByteCount: Int { input.count - offset }
 
+  enum Match {
+    case none
+    case beginning
+    case whole
+  }
+
+  /// Whether what has not been taken begins with `text`, or may once there is more.
+  func matches(_ text: [UInt8]) -> Match {
+    let held = input[offset...]
+    if held.starts(with: text) { return .whole }
+    return !held.isEmpty && text.starts(with: held) ? .beginning : .none
+  }
+
   /// Takes what is behind the last request: it belongs to another protocol.
   mutating func takeRest() -> [UInt8] {
     let rest = Array(input[offset...])
@@ -231,17 +244,9 @@ extension HTTPRequestParser {
 // MARK: - Bodies
 
 extension HTTPRequestParser {
-  /// Headers that may not come twice: each reader would pick another one.
-  private static let singles = [
-    "host", "content-length", "transfer-encoding", "content-type", "content-encoding", "authorization", "origin",
-    "expect", "last-event-id", "logs-producer", "logs-batch",
-  ]
-
   /// Decides how the body is framed.
   private static func bodyStage(_ request: HTTPRequest) throws(HTTPProblem) -> Stage {
-    for name in singles where request.headers.count(where: { $0.name == name }) > 1 {
-      throw HTTPProblem(400, "the header \(name) comes twice")
-    }
+    if let name = request.repeatedHeader { throw HTTPProblem(400, "the header \(name) comes twice") }
     if !request.isVersion10, request["host"] == nil { throw HTTPProblem(400, "the header host is missing") }
     let length = request["content-length"]
     if let coding = request["transfer-encoding"] {
@@ -274,7 +279,7 @@ extension HTTPRequestParser {
     return count
   }
 
-  private static var tooLarge: HTTPProblem {
+  static var tooLarge: HTTPProblem {
     HTTPProblem(
       413,
       Refusal(
