@@ -190,11 +190,13 @@ final class Bystanders: @unchecked Sendable {
     condition.withLock {
       for failure in failures { checker.note(.progress, failure) }
       for (index, reports) in reports.enumerated() { for report in reports { checker.note(report, of: index + 1) } }
-      for (index, reads) in reads.enumerated() { checker.note([reads], of: "bystander \(index + 1)") }
+      for (index, reads) in reads.enumerated() {
+        checker.note([DeliveryChecker.Run(reads: reads)], of: "bystander \(index + 1)")
+      }
     }
-    let stored = try server.run(["follow", Self.stream, "-n", "all", "--until-head", "-o", "json"])
-    guard stored.exit == .code(0) else { throw Failure("\(Self.stream) cannot be read: \(stored.errors)") }
-    checker.note(stored: try stored.lines.map(CommandFollower.read))
+    let follow = try server.start(["follow", Self.stream, "-n", "all", "--until-head", "-o", "json"])
+    guard try follow.wait() == .code(0) else { throw Failure("\(Self.stream) cannot be read: \(follow.errors.text)") }
+    checker.note(stored: try CommandFollower.run(follow))
     return checker.violations()
   }
 

@@ -3,8 +3,9 @@ import Glibc
 /// Four producers with spools and three followers on one server, all behind links of their own, and the
 /// faults that they suffer.
 ///
-/// A round is a stream: while it is filled and followed, processes are killed and links broken; then all are left alone
-/// and must finish, and a `DeliveryChecker` judges. Server, spools and data live from round to round.
+/// A round is a stream: while it is filled and followed, processes are killed, links broken, and entries deleted and
+/// trimmed; then all are left alone and must finish, and a `DeliveryChecker` judges. Server, spools and data live from
+/// round to round.
 final class FaultWorld {
   struct Counts {
     var rounds = 0
@@ -18,6 +19,9 @@ final class FaultWorld {
     /// Batches that servers had recognized as resent before they were killed.
     var duplicates = 0
     var followed = 0
+    var deletions = 0
+    var trims = 0
+    var removed = 0
   }
 
   private(set) var counts = Counts()
@@ -27,6 +31,7 @@ final class FaultWorld {
   private let followers: [any FaultyFollower]
   private let patience: Duration
   private var random: Seeded
+  private var checker = DeliveryChecker()
 
   private static let producerCount = 4
   /// The most memory that a server of a debug build may use.
@@ -42,7 +47,11 @@ final class FaultWorld {
     // With one shard, as on two cores, it commits all small groups itself; two compete for the writer.
     let shardCount = Int.random(in: 1...2, using: &self.random)
     let server = try TestServer(
-      scene, ["--segment-bytes", "1M", "--heartbeat", "300ms", "--shards", "\(shardCount)"],
+      scene,
+      [
+        "--segment-bytes", "1M", "--heartbeat", "300ms", "--shards", "\(shardCount)", "--rewrite-delay", "10ms",
+        "--retention", StreamThinner.rule,
+      ],
       transport: Bool.random(using: &self.random) ? .tls : .unix,
       environment: bug.map { ["LOGSD_PLANTED_BUG": $0] } ?? [:])
     self.server = server
@@ -59,7 +68,19 @@ final class FaultWorld {
   func play() throws -> [DeliveryChecker.Violation] {
     counts.rounds += 1
     let stream = "faults/\(counts.rounds)"
-    var checker = DeliveryChecker()
+    checker = DeliveryChecker()
+    do { try fill(stream) } catch let down as ServerDown {
+      checker.note(.durable, down.description)
+      for follower in followers { _ = try follower.end() }
+    }
+    counts.entries += checker.storedCount
+    counts.removed += checker.removedCount
+    counts.acknowledged += checker.acknowledgedCount
+    counts.followed += checker.followedCount
+    return checker.violations()
+  }
+
+  private func fill(_ stream: String) throws {
     for producer in producers { producer.link.setFaults(faults(heavy: .toServer)) }
     for follower in followers { follower.link.setFaults(faults(heavy: .toClient)) }
     let faultCountBefore = links.reduce(0) { $0 + $1.faultCount }
@@ -74,36 +95,48 @@ final class FaultWorld {
       try producers[Int.random(in: 0..<Self.producerCount, using: &random)].wait(
         forLines: Int.random(in: 1...12, using: &random))
       if let follower = waiting.popFirst() { try follower.begin(stream) }
-      try strike()
+      try strike(stream)
     }
     for follower in waiting { try follower.begin(stream) }
 
     for producer in producers { try producer.finish(within: patience, &checker) }
-    try settle(stream, &checker)
+    if Bool.random(using: &random) {
+      // What follows has to know the stream from its numbers alone: the newest segment has nothing of it.
+      try trim(StreamThinner.allByteCount)
+      try killServer()
+      try restartServer()
+    }
+    try settle(stream)
     counts.linkFaults += links.reduce(0) { $0 + $1.faultCount } - faultCountBefore
-    counts.entries += checker.storedCount
-    counts.acknowledged += checker.acknowledgedCount
-    counts.followed += checker.followedCount
-    return checker.violations()
   }
 
   // MARK: What happens
 
-  private func strike() throws {
-    switch Int.random(in: 0..<10, using: &random) {
+  private func strike(_ stream: String) throws {
+    switch Int.random(in: 0..<15, using: &random) {
     case 0...3:
       try killServer()
-      try server.restart()
+      try restartServer()
     case 4:
       // A producer that dies and restarts while there is no server.
       try killServer()
       try killProducer()
-      try server.restart()
+      try restartServer()
     case 5...6: try killProducer()
     case 7:
       for follower in followers where follower.outlivesKills {
         if try follower.killAndRestart() { counts.followerKills += 1 }
       }
+    case 8...10: try delete(stream)
+    case 11:
+      // A server that dies while it deletes.
+      let deletion = try StreamThinner.begin(stream, server, &random)
+      let moment = ContinuousClock.now + .milliseconds(Int.random(in: 0...60, using: &random))
+      try Polling.wait(for: "a random moment") { ContinuousClock.now >= moment }
+      try killServer()
+      try restartServer()
+      try finish(deletion)
+    case 12: try trim(Int.random(in: 100_000...StreamThinner.allByteCount, using: &random))
     default:
       links[Int.random(in: 0..<links.count, using: &random)].cut()
       counts.cuts += 1
@@ -115,6 +148,26 @@ final class FaultWorld {
     counts.duplicates += try server.fact("duplicate_batches_total")
     try server.kill()
     counts.serverKills += 1
+  }
+
+  private func restartServer() throws {
+    do { try server.restart() } catch { throw ServerDown(description: "the server does not start again: \(error)") }
+  }
+
+  private func delete(_ stream: String) throws {
+    try finish(try StreamThinner.begin(stream, server, &random))
+  }
+
+  private func finish(_ deletion: StreamThinner.Deletion) throws {
+    let done = try deletion.finish()
+    checker.note(deletionOf: deletion.numbers, done: done)
+    if done != nil { counts.deletions += 1 }
+  }
+
+  private func trim(_ byteCount: Int) throws {
+    checker.noteTrimming()
+    try StreamThinner.push(byteCount, server, &random)
+    counts.trims += 1
   }
 
   private func killProducer() throws {
@@ -146,24 +199,49 @@ final class FaultWorld {
   // MARK: The end of a round
 
   /// Lets everything finish, and passes what was seen to the checker.
-  private func settle(_ stream: String, _ checker: inout DeliveryChecker) throws {
+  private func settle(_ stream: String) throws {
     if server.process.hasEnded {
       checker.note(.badInput, "the server has ended: \(Sample(server.process.errors.bytes))")
-      try server.restart()
+      try restartServer()
     }
-    let stored = try server.run(["follow", stream, "-n", "all", "--until-head", "-o", "json"])
-    guard stored.exit == .code(0) else { throw Failure("\(stream) cannot be read: \(stored.errors)") }
-    let reads = try stored.lines.map(CommandFollower.read)
-    checker.note(stored: reads)
+    let clock = ContinuousClock()
+    let before = try read(stream)
+    let deadline = clock.now + patience
+    var received: [(name: String, runs: [DeliveryChecker.Run])] = []
     for follower in followers {
-      do { try follower.wait(for: UInt64(reads.count), within: patience) } catch {
-        checker.note(.progress, "\(follower.name): \(error)")
-      }
+      do {
+        if let before { try follower.wait(for: before.end, within: max(deadline - clock.now, .zero)) }
+      } catch { checker.note(.progress, "\(follower.name): \(error)") }
       let (runs, problems) = try follower.end()
-      checker.note(runs, of: follower.name)
+      received.append((follower.name, runs))
       for problem in problems { checker.note(.noSilentGap, "\(follower.name): \(problem)") }
+    }
+    // What is trimmed while followers finish is gone from here on, too.
+    if let before, let after = try read(stream) {
+      for (name, runs) in received + [("reader", [before])] { checker.note(runs, of: name) }
+      checker.note(stored: after)
     }
     let resident = try server.fact("resident_bytes")
     if resident > Self.residentByteCountMax { checker.note(.bounded, "the server takes \(resident >> 20) MiB") }
   }
+
+  /// Reads a stream up to its head, over no bad link.
+  ///
+  /// - Returns: nil if that cannot be done.
+  private func read(_ stream: String) throws -> DeliveryChecker.Run? {
+    let follow = try server.start(["follow", stream, "-n", "all", "--until-head", "-o", "json"])
+    do {
+      guard try follow.wait(within: patience) == .code(0) else { throw Failure("\(Sample(follow.errors.bytes))") }
+      return try CommandFollower.run(follow)
+    } catch {
+      follow.destroy()
+      checker.note(.noSilentGap, "\(stream) cannot be read: \(error)")
+      return nil
+    }
+  }
+}
+
+/// A server that should be there does not start.
+private struct ServerDown: Error {
+  let description: String
 }

@@ -12,12 +12,12 @@ protocol FaultyFollower: AnyObject {
   ///
   /// - Returns: whether it had.
   func killAndRestart() throws -> Bool
-  /// Waits until it has received the entry with this number.
+  /// Waits until it has received the entry with this number, or that it was removed.
   func wait(for sequence: UInt64, within patience: Duration) throws
   /// Ends it.
   ///
   /// - Returns: what it received, by one process after the other, and what else it noticed.
-  func end() throws -> (runs: [[DeliveryChecker.Read]], problems: [String])
+  func end() throws -> (runs: [DeliveryChecker.Run], problems: [String])
 }
 
 /// `logs follow -o json`, with a cursor file or without.
@@ -28,7 +28,7 @@ final class CommandFollower: FaultyFollower {
   private let cursorFile: String?
   private var stream = ""
   private var process: ChildProcess?
-  private var runs: [[DeliveryChecker.Read]] = []
+  private var runs: [DeliveryChecker.Run] = []
 
   init(_ name: String, _ server: TestServer, hasCursorFile: Bool) throws {
     self.name = name
@@ -59,17 +59,26 @@ final class CommandFollower: FaultyFollower {
   }
 
   func wait(for sequence: UInt64, within patience: Duration) throws {
-    guard let process else { return }
-    do { try process.output.waitForText("\"seq\":\(sequence),", within: patience) } catch {
-      // Given to the previous process, whose cursor is behind it.
-      let isGiven = runs.contains { $0.contains { $0.sequence >= sequence } }
-      if !isGiven {
-        throw Failure("number \(sequence) did not come; stderr: \(Sample(process.errors.bytes)); \(error)")
+    // Or given to a previous process.
+    guard let process, !runs.contains(where: { $0.end >= sequence }) else { return }
+    do {
+      try Polling.wait(for: "number \(sequence)", within: patience) {
+        // It comes last, and in one stream of output or the other.
+        if String(decoding: process.output.bytes.suffix(Self.lineByteCountMax), as: UTF8.self)
+          .contains("\"seq\":\(sequence),")
+        {
+          return true
+        }
+        if Self.removals(process).contains(where: { $0.numbers.contains(sequence) }) { return true }
+        if process.hasEnded { throw Failure("it has ended") }
+        return false
       }
-    }
+    } catch { throw Failure("\(error); stderr: \(Sample(process.errors.bytes))") }
   }
 
-  func end() throws -> (runs: [[DeliveryChecker.Read]], problems: [String]) {
+  private static let lineByteCountMax = 20_000
+
+  func end() throws -> (runs: [DeliveryChecker.Run], problems: [String]) {
     try collect()
     return (runs, [])
   }
@@ -78,12 +87,27 @@ final class CommandFollower: FaultyFollower {
     guard let process else { return }
     process.signal(SIGKILL)
     try process.wait()
-    runs.append(try process.output.lines.map(Self.read))
+    runs.append(try Self.run(process))
     self.process = nil
   }
 
+  /// What a `logs follow -o json` has got.
+  static func run(_ process: ChildProcess) throws -> DeliveryChecker.Run {
+    DeliveryChecker.Run(reads: try process.output.lines.map(read), removals: removals(process))
+  }
+
+  private static func removals(_ process: ChildProcess) -> [DeliveryChecker.Removal] {
+    let notice = /entries (deleted|trimmed by retention), sequence numbers (\d+) to (\d+)/
+    return process.errors.lines.compactMap { line in
+      guard line.contains(", sequence numbers "), let match = line.firstMatch(of: notice),
+        let first = UInt64(match.2), let last = UInt64(match.3)
+      else { return nil }
+      return DeliveryChecker.Removal(numbers: first...last, reason: match.1 == "deleted" ? .deleted : .trimmed)
+    }
+  }
+
   /// The content of a line of `-o json`. The producers' messages need no unescaping.
-  static func read(_ line: String) throws -> DeliveryChecker.Read {
+  private static func read(_ line: String) throws -> DeliveryChecker.Read {
     guard let number = value(in: line, after: #""seq":"#, until: ","), let sequence = UInt64(number),
       let message = value(in: line, after: #""message":""#, until: "\"")
     else { throw Failure("no entry: \(line)") }

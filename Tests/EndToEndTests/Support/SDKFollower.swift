@@ -13,11 +13,11 @@ final class SDKFollower: FaultyFollower, @unchecked Sendable {
   let outlivesKills = false
   private let condition = NSCondition()
   private let authority: String?
-  private var reads: [DeliveryChecker.Read] = []
+  private var run = DeliveryChecker.Run()
   private var problems: [String] = []
   /// Connections that it gave up because their data was wrong.
   private var distrusted: [String] = []
-  private var isOver = false
+  private var isOver = true
   private var corruptedCountAtBeginning = 0
   private var task: Task<Void, Never>?
 
@@ -28,7 +28,7 @@ final class SDKFollower: FaultyFollower, @unchecked Sendable {
   }
 
   func begin(_ stream: String) throws {
-    condition.withLock { (reads, problems, distrusted, isOver) = ([], [], [], false) }
+    condition.withLock { (run, problems, distrusted, isOver) = (.init(), [], [], false) }
     corruptedCountAtBeginning = link.corruptedCount
     var configuration = LogClientConfiguration(servers: [link.url], name: name)
     configuration.caCertificateFile = authority
@@ -53,11 +53,18 @@ final class SDKFollower: FaultyFollower, @unchecked Sendable {
           if FaultEntry(text: entry.text)?.isSame(as: entry) != true {
             problems.append("number \(entry.sequence) is not as it was handed over: \(entry)")
           }
-          reads.append(DeliveryChecker.Read(sequence: entry.sequence, text: entry.text))
+          run.reads.append(DeliveryChecker.Read(sequence: entry.sequence, text: entry.text))
         }
         condition.broadcast()
       }
-    case .skipped(let skip): note("numbers \(skip.range) were skipped as \(skip.reason)")
+    case .skipped(let skip):
+      guard skip.reason == .deleted || skip.reason == .trimmed else {
+        return note("numbers \(skip.range) were skipped as \(skip.reason)")
+      }
+      condition.withLock {
+        run.removals.append(.init(numbers: skip.range, reason: skip.reason == .deleted ? .deleted : .trimmed))
+        condition.broadcast()
+      }
     case .announced(let stream): if stream.start != 0 { note("it was told to begin after \(stream.start)") }
     case .ended(let reason): note("it was ended: \(reason)")
     // It reconnects and goes on; unless the link has corrupted the data, the server has.
@@ -87,18 +94,18 @@ final class SDKFollower: FaultyFollower, @unchecked Sendable {
     let deadline = Date(timeIntervalSinceNow: patience / .seconds(1))
     condition.lock()
     defer { condition.unlock() }
-    while (reads.last?.sequence ?? 0) < sequence {
+    while run.end < sequence {
       guard !isOver, condition.wait(until: deadline) else {
-        throw Failure("number \(sequence) did not come; the last was \(reads.last?.sequence ?? 0); \(problems)")
+        throw Failure("number \(sequence) did not come; the last was \(run.end); \(problems)")
       }
     }
   }
 
-  func end() throws -> (runs: [[DeliveryChecker.Read]], problems: [String]) {
+  func end() throws -> (runs: [DeliveryChecker.Run], problems: [String]) {
     task?.cancel()
     condition.lock()
     defer { condition.unlock() }
     while !isOver { condition.wait() }
-    return ([reads], problems + (link.corruptedCount == corruptedCountAtBeginning ? distrusted : []))
+    return ([run], problems + (link.corruptedCount == corruptedCountAtBeginning ? distrusted : []))
   }
 }

@@ -18,6 +18,8 @@ final class TestServer: @unchecked Sendable {
   private(set) var url: String
   /// Where `RawClient` connects, which speaks no TLS.
   private let plainURL: String?
+  /// Where clients may delete: over a Unix socket they are known as the server's user.
+  var ownerURL: String { plainURL ?? url }
   private let flags: [String]
   private let environment: [String: String]
   /// What its clients need to know.
