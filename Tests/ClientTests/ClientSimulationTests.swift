@@ -61,6 +61,7 @@ import Testing
   static let canaries = [
     Canary("the server stores a batch before the ones in front of it", .order, .init(server: .acceptsAnyOrder)),
     Canary("the server acknowledges before it has synced", .durable, .init(server: .acksEarly)),
+    Canary("the server says that it has deleted before it has synced", .durable, .init(server: .saysDeletedEarly)),
     Canary("the server shows followers what it has not synced", .noPhantom, .init(server: .publishesEarly)),
     Canary("the server forgets what it has stored", .storedOnce, .init(server: .forgetsMarks)),
     Canary("the server syncs its marks after the entries", .storedOnce, .init(server: .storesMarksLater)),

@@ -36,6 +36,53 @@ import Testing
     }
   }
 
+  @Test func `the reference client deletes, and prints what was deleted`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let file = try scene.file("lines", LogLines.file(LogLines.plain(100)))
+      #expect(try server.run(["push", "web", file]).exit == .code(0))
+      let live = try python(server, ["follow", server.url, "web"])
+      try live.output.waitForLines(100)
+
+      let range = ["--from-seq", "21", "--to-seq", "30"]
+      let shown = try deleted(server, ["web", "--dry-run"] + range)
+      let match = try #require(shown.wholeMatch(of: /incarnation=([0-9a-f]{16}) entries=10 first=21 last=30\n/))
+      #expect(try server.stored("web") == LogLines.file(LogLines.plain(100)))
+      let known = ["--incarnation", String(match.1)]
+      #expect(try deleted(server, ["web"] + range + known) == shown)
+      #expect(try deleted(server, ["web"] + range + known).hasSuffix("entries=0 first=0 last=0\n"))
+      let kept = LogLines.file(LogLines.plain(20) + LogLines.plain(70, from: 31))
+      #expect(try server.stored("web") == kept)
+      let again = try python(server, ["follow", server.url, "web", "--until-head"])
+      #expect(try again.wait() == .code(0))
+      expectSame(again.output.bytes, kept)
+      #expect(again.errors.text == "web: 21 to 30 deleted\n")
+
+      #expect(try deleted(server, ["web"] + known).hasSuffix("entries=90 first=1 last=100\n"))
+      // Who follows it learns that it is not there any more.
+      #expect(try live.wait() == .code(1))
+      #expect(live.errors.text.contains("error 40"), "\(live.errors.text)")
+      let gone = try python(server, ["delete", server.url, "web"] + known)
+      #expect(try gone.wait() == .code(1))
+      #expect(gone.errors.text.contains("error 44"), "\(gone.errors.text)")
+      #expect(try server.run(["push", "web", file]).exit == .code(0))
+      let other = try python(server, ["delete", server.url, "web"] + known)
+      #expect(try other.wait() == .code(1))
+      #expect(other.errors.text.contains("error 40"), "\(other.errors.text)")
+      #expect(try server.stored("web") == LogLines.file(LogLines.plain(100)))
+      let audit = try python(server, ["delete", server.url, "$audit"])
+      #expect(try audit.wait() == .code(1))
+      #expect(audit.errors.text.contains("error 6"), "\(audit.errors.text)")
+    }
+  }
+
+  /// What a deletion prints.
+  private func deleted(_ server: TestServer, _ words: [String]) throws -> String {
+    let process = try python(server, ["delete", server.url] + words)
+    guard try process.wait() == .code(0) else { throw Failure("\(process.errors.text)") }
+    return process.output.text
+  }
+
   private func python(_ server: TestServer, _ words: [String]) throws -> ChildProcess {
     try server.scene.start(
       Binaries.python, [Binaries.referenceClient] + words, environment: server.clientEnvironment)

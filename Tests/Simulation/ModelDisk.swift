@@ -125,6 +125,26 @@ struct ModelDisk {
     }
   }
 
+  /// Decides about a DELETE and carries it out (`spec/session.md`, section 6.1).
+  mutating func delete(_ request: DeleteRequest, at milliseconds: UInt64) throws(Refusal) -> DeletionSummary {
+    guard let index = index(of: request.stream) else { throw Refusal(.unknownStream, "") }
+    let stream = streams[index]
+    guard request.incarnation == .any || request.incarnation == stream.incarnation else {
+      throw Refusal(
+        .streamReplaced, "",
+        stream: .init(name: stream.name.text, incarnation: stream.incarnation, head: stream.head))
+    }
+    let numbers = request.numbers ?? 1...stream.head
+    let kept = (numbers.lowerBound..<min(numbers.upperBound, stream.head) + 1).filter { stream.removed[$0] == nil }
+    if !request.isDryRun {
+      remove(request.numbers.map { .delete($0) } ?? .deleteStream, of: stream.name, at: milliseconds)
+    }
+    var range: ClosedRange<UInt64>?
+    if let first = kept.first, let last = kept.last { range = first...last }
+    return DeletionSummary(
+      incarnation: stream.incarnation, numbers: range, entryCount: UInt64(kept.count), byteCount: UInt64(kept.count))
+  }
+
   /// Decides about a request and carries it out (`spec/session.md`, section 4.1).
   ///
   /// - Parameters:

@@ -1,6 +1,6 @@
 import LogsWire
 
-/// Storing: requests are gathered, decided in one transaction, synced, shown to followers and acknowledged.
+/// Storing and deleting: requests are gathered, decided in one transaction, synced, shown to followers and answered.
 extension ModelServer {
   /// A request without an answer.
   struct Waiting {
@@ -9,8 +9,16 @@ extension ModelServer {
     let item: ModelDisk.Item
   }
 
+  /// A DELETE without an answer.
+  struct WaitingDeletion {
+    let connection: Connection
+    let id: UInt32
+    let request: DeleteRequest
+  }
+
   /// The result of a group.
   private struct Group {
+    var deletions: [(waiting: WaitingDeletion, result: Result<DeletionSummary, Refusal>)] = []
     var acks: [(waiting: Waiting, ack: Ack)] = []
     var refusals: [(waiting: Waiting, refusal: Refusal)] = []
   }
@@ -34,40 +42,52 @@ extension ModelServer {
     if !isCommitting { beginGroup() }
   }
 
+  func enqueue(_ waiting: WaitingDeletion) {
+    let connection = waiting.connection
+    if overload > 0, simulation.chance(overload) {
+      let refusal = Refusal(.overloaded, "for a moment", isRetryable: true, retryAfterMilliseconds: 10)
+      return send(connection.session.refuse(waiting.id, refusal), connection)
+    }
+    deletions.append(waiting)
+    if !isCommitting { beginGroup() }
+  }
+
   /// Something is removed with the next group.
   func remove(_ removal: ModelDisk.Removal, of stream: StreamName) {
     removals.append((stream, removal))
     if !isCommitting { beginGroup() }
   }
 
-  /// Something of a stream, or all of it, is removed if there is anything.
-  func removeSome(of stream: StreamName) {
-    guard !isDown, let head = memory.stream(stream)?.head else { return }
+  /// Something of a stream, or all of it, that may be removed; nil if there is nothing.
+  func drawRemoval(of stream: StreamName) -> ModelDisk.Removal? {
+    guard !isDown, let head = memory.stream(stream)?.head else { return nil }
     switch simulation.draw(0...5) {
-    case 0: remove(.deleteStream, of: stream)
-    case 1...2: remove(.trim(upTo: UInt64(simulation.draw(0...Int(head)))), of: stream)
+    case 0: return .deleteStream
+    case 1...2: return .trim(upTo: UInt64(simulation.draw(0...Int(head))))
     default:
       let first = UInt64(simulation.draw(1...Int(head)))
-      remove(.delete(first...first + UInt64(simulation.draw(0...6))), of: stream)
+      return .delete(first...first + UInt64(simulation.draw(0...6)))
     }
   }
 
   private func beginGroup() {
-    guard !queue.isEmpty || !removals.isEmpty else { return }
+    guard !queue.isEmpty || !removals.isEmpty || !deletions.isEmpty else { return }
     isCommitting = true
     isSynced = false
     let started = generation
     simulation.after(0...8) { [unowned self] in
       guard started == generation else { return }
-      let (group, next) = decide()
+      var (group, next) = decide()
       let before = memory
       memory = next
       if defect == .publishesEarly { publish(memory) }
+      if defect == .saysDeletedEarly { answerDeletions(&group) }
       isSynced = simulation.chance(2)
       simulation.after(1...15) { [unowned self] in
         guard started == generation else { return }
         sync(over: before)
         isCommitting = false
+        answerDeletions(&group)
         answer(group)
         beginGroup()
       }
@@ -85,6 +105,12 @@ extension ModelServer {
       next.remove(removal, of: stream, at: simulation.milliseconds)
     }
     removals = []
+    for waiting in deletions {
+      do {
+        group.deletions.append((waiting, .success(try next.delete(waiting.request, at: simulation.milliseconds))))
+      } catch { group.deletions.append((waiting, .failure(error))) }
+    }
+    deletions = []
     for waiting in queue {
       do {
         let ack = try next.store(
@@ -121,6 +147,18 @@ extension ModelServer {
       guard started == generation else { return }
       for index in marks.indices { disk.streams[index].marks = marks[index] }
     }
+  }
+
+  private func answerDeletions(_ group: inout Group) {
+    for (waiting, result) in group.deletions {
+      let connection = waiting.connection
+      switch result {
+      case .success(let summary): send(connection.session.answer(waiting.id, .deleted(summary)), connection)
+      case .failure(let refusal): send(connection.session.refuse(waiting.id, refusal), connection)
+      }
+      closeIfDrained(connection)
+    }
+    group.deletions = []
   }
 
   /// ACKs are combined into runs where possible.

@@ -15,7 +15,7 @@ final class ModelServer {
     // Of the one that delivers.
     case hidesEntries, ignoresCredit, publishesEarly, switchesOneOff
     // Of the one that removes.
-    case skipsTooShort, hidesDeletions, reusesIncarnations, headsFallBack
+    case skipsTooShort, hidesDeletions, reusesIncarnations, headsFallBack, saysDeletedEarly
     /// A fault of one connection ends all.
     case fallsWithOne
   }
@@ -34,6 +34,8 @@ final class ModelServer {
   var queue: [Waiting] = []
   /// What is to be removed with the next group.
   var removals: [(stream: StreamName, removal: ModelDisk.Removal)] = []
+  /// DELETE without an answer.
+  var deletions: [WaitingDeletion] = []
   var isCommitting = false
   /// Whether the group being synced will be on disk if the server crashes now.
   var isSynced = false
@@ -125,6 +127,7 @@ final class ModelServer {
     memory = disk
     queue = []
     removals = []
+    deletions = []
     isCommitting = false
     for connection in connections {
       if isSilent { connection.link.stall() } else { connection.link.cut() }
@@ -150,7 +153,7 @@ final class ModelServer {
   }
 
   func closeIfDrained(_ connection: Connection) {
-    guard connection.isDraining, connection.session.appendCount == 0, !connection.session.isClosed else { return }
+    guard connection.isDraining, connection.session.isAllAnswered, !connection.session.isClosed else { return }
     connection.isDraining = false
     simulation.after(0...50) { [unowned self] in
       connection.link.close(from: .server)
@@ -202,9 +205,8 @@ final class ModelServer {
         let refusal = Refusal(.unsupported, "the model has no queries")
         send(connection.session.refuse(id, refusal), connection)
       case .cancelQuery: break
-      case .delete(let id, _):
-        let refusal = Refusal(.unsupported, "the model deletes nothing")
-        send(connection.session.refuse(id, refusal), connection)
+      case .delete(let id, let request):
+        enqueue(WaitingDeletion(connection: connection, id: id, request: request))
       case .close(let reason, _):
         simulation.trace("\(connection.name) server closes: \(reason)")
         connection.link.close(from: .server)

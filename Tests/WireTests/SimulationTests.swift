@@ -101,7 +101,8 @@ import Testing
       guard simulation.chance(2), !names.isEmpty else { return }
       for _ in 0..<simulation.draw(1...12) {
         simulation.after(50...2400) { [unowned self] in
-          server.removeSome(of: names[simulation.draw(0...names.count - 1)])
+          let name = names[simulation.draw(0...names.count - 1)]
+          if let removal = server.drawRemoval(of: name) { server.remove(removal, of: name) }
         }
       }
     }

@@ -3,6 +3,7 @@
 
     client.py append URL STREAM [FILE]   lines of FILE or stdin, one entry each; prints the sequence numbers when all are acked
     client.py follow URL STREAM [--from-seq N] [--until-head]   messages to stdout, one a line, until END
+    client.py delete URL STREAM [--from-seq N --to-seq N] [--incarnation HEX] [--dry-run]   all of the stream, or a range
 
 URL: logs://host[:port], logs+tls://host[:port] or logs+unix:///path. STREAM may be a pattern in follow. A token is taken
 from LOGS_TOKEN, the CAs to trust instead of the system's from the file LOGS_CA_CERT.
@@ -191,19 +192,38 @@ def follow(connection, stream, from_sequence, until_head, deliver):
                 raise Failed(f"{type} is not allowed now")
 
 
+def delete(connection, stream, from_sequence, to_sequence, incarnation, dry_run):
+    connection.send("DELETE", 1, deleteFlags=int(dry_run), incarnation=incarnation, stream=stream,
+                    **{"from": from_sequence, "to": to_sequence})
+    messages = []
+    while not messages:
+        messages = connection.receive()[0]
+    answer = messages[0]
+    if len(messages) > 1 or answer["type"] != "DELETED" or answer["id"] != 1:
+        raise Failed(f"{answer['type']} {answer['id']} in place of DELETED")
+    if incarnation not in (0, answer["incarnation"]):
+        raise Failed("DELETED names another incarnation")
+    print(f"incarnation={answer['incarnation']:016x} entries={answer['entries']} first={answer['from']} last={answer['to']}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=("append", "follow"))
+    parser.add_argument("command", choices=("append", "follow", "delete"))
     parser.add_argument("url")
     parser.add_argument("stream", type=str.encode)
     parser.add_argument("file", nargs="?")
     parser.add_argument("--from-seq", type=int, default=0)
+    parser.add_argument("--to-seq", type=int, default=0)
+    parser.add_argument("--incarnation", type=lambda text: int(text, 16), default=0)
     parser.add_argument("--until-head", action="store_true")
+    parser.add_argument("--dry-run", action="store_true")
     given = parser.parse_args()
     try:
         connection = Connection(given.url)
         if given.command == "append":
             append(connection, given.stream, open(given.file, "rb", buffering=0) if given.file else sys.stdin.buffer)
+        elif given.command == "delete":
+            delete(connection, given.stream, given.from_seq, given.to_seq, given.incarnation, given.dry_run)
         else:
             # Not sys.stdout.buffer: with PYTHONUNBUFFERED that writes only as much as a pipe takes at once.
             with open(1, "wb", closefd=False) as out:

@@ -49,6 +49,7 @@ final class Checker {
     /// How often readers were told that a stream was deleted, and how often they had to start over for that.
     var deletedCount = 0
     var restartCount = 0
+    var deletionCount = 0
     var endCount = 0
     var lostConnectionCount = 0
 
@@ -61,6 +62,7 @@ final class Checker {
       left.skippedEntryCount += right.skippedEntryCount
       left.deletedCount += right.deletedCount
       left.restartCount += right.restartCount
+      left.deletionCount += right.deletionCount
       left.endCount += right.endCount
       left.lostConnectionCount += right.lostConnectionCount
     }

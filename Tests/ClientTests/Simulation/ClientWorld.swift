@@ -132,9 +132,21 @@ final class ClientWorld {
   private func planRemovals(_ count: Int) {
     for _ in 0..<count {
       simulation.after(0...Self.faultyMilliseconds - 100) { [unowned self] in
-        server.removeSome(of: streams[simulation.draw(0...streams.count - 1)])
+        let stream = streams[simulation.draw(0...streams.count - 1)]
+        guard let removal = server.drawRemoval(of: stream) else { return }
+        let client = sites[simulation.draw(0...sites.count - 1)].client
+        switch removal {
+        case .delete(let numbers) where simulation.chance(2): delete(stream, numbers, client)
+        case .deleteStream where simulation.chance(2): delete(stream, nil, client)
+        default: server.remove(removal, of: stream)
+        }
       }
     }
+  }
+
+  private func delete(_ stream: StreamName, _ numbers: ClosedRange<UInt64>?, _ client: VirtualClient?) {
+    let isDryRun = simulation.chance(2)
+    client?.run { client?.delete(DeleteRequest(stream: stream, numbers: numbers, isDryRun: isDryRun)) }
   }
 
   // MARK: - What goes wrong

@@ -47,6 +47,9 @@ final class VirtualClient {
   /// Batches in flight, counted independently of the session and the queue.
   var flights: [UInt32: Flight] = [:]
 
+  /// DELETE in flight.
+  var deletions: [UInt32: DeleteRequest] = [:]
+
   var subscriptions: SubscriptionTable
   var readers: [UInt64: ModelReader] = [:]
 
@@ -193,9 +196,12 @@ final class VirtualClient {
     phase = .idle
     appends.disconnect()
     flights = [:]
+    let unanswered = deletions.sorted { $0.key < $1.key }.map(\.value)
+    deletions = [:]
     subscriptions.disconnected(error)
     carryOutFollows()
     take(plan.lost(error, now: simulation.now))
+    for request in unanswered { deletionLost(request) }
   }
 
   // MARK: - What the session tells
@@ -233,6 +239,8 @@ final class VirtualClient {
     case .refused(let id, let refusal):
       if appends.isInFlight(id) {
         appendRefused(id, refusal)
+      } else if let request = deletions.removeValue(forKey: id) {
+        checker.refused(request, refusal, name)
       } else {
         checkDeletion(id, refusal)
         subscriptions.refused(id, refusal, now: simulation.now)
@@ -246,7 +254,8 @@ final class VirtualClient {
     case .heads(let id, let heads): subscriptions.headsMoved(id, heads)
     case .live(let id): subscriptions.live(id, now: simulation.now)
     case .ended(let id, let reason): subscriptions.ended(id, reason, now: simulation.now)
-    case .listed, .answered, .progressed, .counted, .deleted: break
+    case .deleted(let id, let summary): deleted(id, summary)
+    case .listed, .answered, .progressed, .counted: break
     }
   }
 
@@ -258,7 +267,7 @@ final class VirtualClient {
   }
 
   private func leaveIfDrained() {
-    guard case .draining(_, let reason) = phase, appends.inFlightCount == 0 else { return }
+    guard case .draining(_, let reason) = phase, appends.inFlightCount == 0, deletions.isEmpty else { return }
     lose(reason)
   }
 }
