@@ -16,10 +16,10 @@ import Testing
 
     func begin(
       _ key: UInt64, _ selectors: [StreamSelector] = [.stream(web)], end: FollowEnd = FollowEnd(), window: Int = 1000,
-      limits: FollowLimits = FollowLimits()
+      limits: FollowLimits = FollowLimits(), cursor: LogCursor = LogCursor()
     ) {
       let request = SubscriptionTerms(
-        selectors: selectors, start: .first, end: end, isReverse: false, cursor: LogCursor())
+        selectors: selectors, start: .first, end: end, isReverse: false, cursor: cursor)
       table.begin(key, request, limits: limits, window: window)
     }
 
@@ -202,6 +202,140 @@ import Testing
     host.table.refused(1, Self.gone, now: Self.start)
     #expect(host.done() == ["tell 1 announced", "tell 1 deleted web", "ask 1 credit 1000"])
     #expect(host.asked.last?.cursor == [])
+  }
+
+  private static let renewed = Refusal(
+    .streamReplaced, "renewed", stream: .init(name: "web", incarnation: Incarnation(2), head: 4))
+  private static let absent = Refusal(
+    .cursorAhead, "not there", stream: .init(name: "web", incarnation: .any, head: 0))
+  private static let all = [StreamSelector.pattern(StreamPattern("*"))]
+  private static let divided = {
+    var limits = FollowLimits()
+    limits.controlByteCountMax = 0
+    return limits
+  }()
+
+  @Test func `a stream that was created anew while the link was down goes on as a new one, if a pattern found it`() {
+    let host = Host()
+    host.table.connected()
+    host.begin(1, Self.all)
+    _ = host.done()
+    host.announce(1)
+    host.deliver(1, 1...4, byteCount: 10)
+    host.table.disconnected(lost)
+    host.table.connected()
+    _ = host.done()
+    host.table.refused(2, Self.renewed, now: Self.start)
+    #expect(host.done() == ["tell 1 deleted web", "ask 1 credit 990"])
+    #expect(host.asked.last?.cursor == [])
+    host.table.announced(3, Self.announcement(2))
+    host.table.resolved(3, now: Self.start)
+    #expect(host.done() == ["tell 1 announced", "tell 1 resumed"])
+  }
+
+  @Test func `so does one that comes only when the link is there again`() {
+    let host = Host()
+    host.table.connected()
+    host.begin(1, Self.all)
+    _ = host.done()
+    host.announce(1)
+    host.table.disconnected(lost)
+    host.table.connected()
+    host.table.resolved(2, now: Self.start)
+    _ = host.done()
+    host.table.announced(2, Self.announcement(2))
+    #expect(host.done() == ["tell 1 deleted web", "tell 1 announced"])
+  }
+
+  @Test func `and one of which the application has kept a cursor`() {
+    let cursor = LogCursor([CursorPosition(stream: web, incarnation: Incarnation(1), sequence: 4)])
+    for refusal in [Self.renewed, nil] {
+      let host = Host()
+      host.table.connected()
+      host.begin(1, Self.all, cursor: cursor)
+      _ = host.done()
+      if let refusal {
+        host.table.refused(1, refusal, now: Self.start)
+        #expect(host.done() == ["tell 1 deleted web", "ask 1 credit 1000"])
+        #expect(host.asked.last?.cursor == [])
+      } else {
+        host.table.resolved(1, now: Self.start)
+        host.table.announced(1, Self.announcement(2))
+        #expect(host.done() == ["tell 1 resolved", "tell 1 deleted web", "tell 1 announced"])
+      }
+    }
+  }
+
+  @Test func `a page, and a stream that is named, end when the stream was created anew`() {
+    let cursor = LogCursor([CursorPosition(stream: web, incarnation: Incarnation(1), sequence: 4)])
+    for (selectors, end) in [
+      (Self.all, FollowEnd(atHead: true)), ([.stream(web)], FollowEnd()), (Self.all + [.stream(web)], FollowEnd()),
+    ] {
+      let host = Host()
+      host.table.connected()
+      host.begin(1, selectors, end: end, cursor: cursor)
+      _ = host.done()
+      host.table.refused(1, Self.renewed, now: Self.start)
+      #expect(host.done() == ["finish 1 refused(stream_replaced)"])
+    }
+  }
+
+  @Test func `when the watch hears first of a deletion, the part that follows the stream says what was missed`() {
+    for selectors in [Self.all, Self.all + [.stream(web)]] {
+      let host = Host()
+      host.table.connected()
+      host.begin(1, selectors, limits: Self.divided)
+      _ = host.done()
+      host.announce(1)
+      _ = host.resume(now: Self.start)
+      _ = host.done()
+      host.announce(2)
+      _ = host.done()
+      host.table.refused(1, Self.gone, now: Self.start)
+      #expect(host.done() == [])
+      host.table.skipped(2, Skip(handle: 0, reason: .deleted, from: 1, to: 9))
+      host.table.refused(2, Self.gone, now: Self.start)
+      let isNamed = selectors.count > 1
+      #expect(
+        host.done() == ["tell 1 skipped 1...9"]
+          + (isNamed ? ["finish 1 refused(stream_replaced)"] : ["tell 1 deleted web", "ask 1 credit 0"]))
+    }
+  }
+
+  @Test func `a stream that the watch found and that is gone before it is followed is of no consequence`() {
+    for isAsked in [false, true] {
+      let host = Host()
+      host.table.connected()
+      host.begin(1, Self.all, limits: Self.divided)
+      _ = host.done()
+      _ = host.done()
+      host.announce(1)
+      if isAsked { _ = host.resume(now: Self.start) }
+      _ = host.done()
+      host.table.refused(1, Self.gone, now: Self.start)
+      #expect(host.done() == (isAsked ? ["cancel 2", "ask 1 credit 0"] : ["ask 1 credit 0"]))
+    }
+  }
+
+  @Test func `a stream that is gone when a part asks for it with its position was deleted`() {
+    let host = Host()
+    host.table.connected()
+    host.begin(1, Self.all, limits: Self.divided)
+    _ = host.done()
+    host.announce(1)
+    _ = host.resume(now: Self.start)
+    _ = host.done()
+    host.announce(2)
+    host.deliver(2, 1...4, byteCount: 10)
+    host.table.disconnected(lost)
+    host.table.connected()
+    _ = host.done()
+    host.announce(3)
+    _ = host.resume(now: Self.start)
+    _ = host.done()
+    #expect(host.asked.last?.cursor.map(\.sequence) == [4])
+    host.table.refused(4, Self.absent, now: Self.start)
+    #expect(host.done() == ["cancel 3", "tell 1 deleted web", "ask 1 credit 0"])
   }
 
   @Test func `a stream created anew while its name is being asked for is not asked for twice`() throws {

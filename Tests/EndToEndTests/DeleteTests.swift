@@ -119,6 +119,38 @@ import Testing
     }
   }
 
+  @Test func `who follows a pattern goes on with a stream that was created anew while he was away`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      try push(1...5, to: server)
+      let words = ["follow", "w*", "-n", "all", "-o", "raw", "--cursor-file", scene.path("cursor")]
+      for isRestarted in [false, true] {
+        let first = try server.start(words)
+        try first.output.waitForLines(5)
+        // An end by a signal saves the cursor.
+        first.signal(SIGINT)
+        try first.wait()
+        #expect(try server.run(["delete", "web", "--yes"]).exit == .code(0))
+        if isRestarted {
+          try server.kill()
+          try server.restart()
+        }
+        try push(11...15, to: server)
+        let second = try server.start(words)
+        try second.output.waitForLines(5)
+        expectSame(second.output.bytes, LogLines.file(LogLines.plain(5, from: 11)))
+        #expect(second.errors.text.contains("stream web was deleted"), "\(second.errors.text)")
+        second.signal(SIGINT)
+        try second.wait()
+        // A stream that is named is for its user to decide about.
+        #expect(try server.run(["delete", "web", "--yes"]).exit == .code(0))
+        try push(1...5, to: server)
+        let named = try server.run(["follow", "web", "--cursor-file", scene.path("cursor")])
+        #expect(named.exit != .code(0) && named.errors.contains("stream_replaced"), "\(named.errors)")
+      }
+    }
+  }
+
   @Test
   func `a deleted stream is gone, and its name begins again with number 1 in another history`() async throws {
     try await Scene.play { scene in

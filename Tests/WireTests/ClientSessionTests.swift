@@ -124,6 +124,18 @@ import Testing
     #expect(refusal.isRetryable)
   }
 
+  @Test func `what the server finds too large was damaged on the link`() {
+    var session = session()
+    guard
+      case .failed(let refusal)? = session.receive([Message.error(Refusal(.frameTooLarge, "too much")).frame(id: 0)])
+        .last
+    else {
+      Issue.record("not failed")
+      return
+    }
+    #expect(refusal.code == .frameTooLarge && refusal.isRetryable)
+  }
+
   // MARK: - Appends
 
   @Test func `append credit can be asked for before it is used`() {

@@ -8,8 +8,9 @@ public enum FollowEvent: Sendable {
   case resolved
   /// Entries that will not be delivered, and why.
   case skipped(SkippedRange)
-  /// A stream that a pattern had found was deleted. If there is one of its name again, that is announced as a new one.
-  /// A subscription that names the stream ends with `stream_replaced` instead.
+  /// A stream that a pattern had found, or of which the cursor had a position, was deleted, maybe while the link was
+  /// down. If there is one of its name again, that is announced as a new one. A subscription that names the stream, or
+  /// ends at the head, ends with `stream_replaced` instead.
   case deleted(StreamName)
   /// Everything stored has been delivered; what comes now is new. Once for each connection.
   case live

@@ -68,19 +68,58 @@ struct SubscriptionProgress {
   }
 }
 
+// MARK: - Streams that are gone
+
 extension SubscriptionProgress {
-  /// A stream is not there any more, or is another one.
-  ///
-  /// - Returns: whether the subscription goes on without it: only a pattern has found it, and the next stream of its
-  ///   name is a new one.
-  mutating func forget(_ stream: StreamName) -> Bool {
-    // With its end at the head it has lost entries that it was to deliver, once the heads are known.
-    guard !(isResolved && isBounded), tracks[stream] != nil, !terms.selectors.contains(.stream(stream)) else {
-      return false
+  /// What a subscription does about a stream that is not there any more, or is another one.
+  enum Loss {
+    /// It goes on without the stream: only a pattern has found it, and the next one of its name is new.
+    ///
+    /// - Parameter wasKnown: whether the application knows the stream.
+    case goesOn(wasKnown: Bool)
+    /// Another part is about to say what was missed of the stream, and that it is gone.
+    case isToldByPart
+    case ends
+  }
+
+  /// A part was refused because of a stream.
+  mutating func lost(_ gone: Refusal.StreamPosition, part: Int) -> Loss {
+    let stream = StreamName(stored: gone.name)
+    let isDeleted = gone.incarnation == .any
+    if parts[part].role == .watch, isDeleted, isFollowedByPart(stream) { return .isToldByPart }
+    guard !terms.selectors.contains(.stream(stream)) else { return .ends }
+    let isKnown = tracks[stream] != nil || (terms.cursor[stream] != nil && !isBounded)
+    if isBounded {
+      // With its end at the head it has lost entries that it was to deliver, once the heads are known.
+      guard isDeleted, !isKnown || !isResolved else { return .ends }
+    } else if !isDeleted, !isKnown {
+      return .ends
     }
+    forget(stream)
+    return .goesOn(wasKnown: isKnown)
+  }
+
+  /// Whether a request by name follows the stream on this connection: the server reports a deletion to that one, too.
+  private func isFollowedByPart(_ stream: StreamName) -> Bool {
+    parts.contains { $0.isOpen && $0.role == .names && $0.handles.values.contains(stream) }
+  }
+
+  /// A stream is announced that only a pattern has found: if it was another one before, that is forgotten.
+  ///
+  /// - Returns: whether the application knows the former one.
+  mutating func forgetFormer(of announcement: Announcement, part: Int = 0) -> Bool {
+    let stream = announcement.stream
+    guard parts[part].role != .watch, !isBounded, announcement.position == 0,
+      let former = tracks[stream]?.incarnation ?? terms.cursor[stream]?.incarnation,
+      former != .any, former != announcement.incarnation, !terms.selectors.contains(.stream(stream))
+    else { return false }
+    forget(stream)
+    return true
+  }
+
+  private mutating func forget(_ stream: StreamName) {
     tracks[stream] = nil
     terms.cursor.remove(stream)
-    return true
   }
 }
 

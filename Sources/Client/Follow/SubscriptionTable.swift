@@ -201,6 +201,9 @@ extension SubscriptionTable {
 extension SubscriptionTable {
   mutating func announced(_ id: UInt32, _ announcement: Announcement) {
     guard let place = places[id] else { return }
+    if subscriptions[place.key]?.progress.forgetFormer(of: announcement, part: place.part) == true {
+      tell(place.key, .deleted(announcement.stream))
+    }
     do throws(LogError) {
       if let stream = try subscriptions[place.key]?.progress.announced(announcement, part: place.part) {
         tell(place.key, .announced(stream))
@@ -274,16 +277,19 @@ extension SubscriptionTable {
 
   /// A request was refused. Unless a retry is useless, all parts of the subscription are requested again.
   mutating func refused(_ id: UInt32, _ refusal: Refusal, now: MonotonicTime) {
-    guard let key = close(id)?.key else { return }
+    guard let place = close(id) else { return }
+    let key = place.key
     let error = LogError(refusal)
-    // A stream that is not there any more was deleted. One of another incarnation may have been restored, which the
-    // application has to know.
-    if refusal.code == .streamReplaced, let gone = refusal.stream, gone.incarnation == .any {
-      let stream = StreamName(stored: gone.name)
-      if subscriptions[key]?.progress.forget(stream) == true {
+    if !error.isRetryable, let gone = refusal.lostStream,
+      let loss = subscriptions[key]?.progress.lost(gone, part: place.part)
+    {
+      switch loss {
+      case .isToldByPart: return
+      case .goesOn(let wasKnown):
         cancelParts(key)
-        tell(key, .deleted(stream))
+        if wasKnown { tell(key, .deleted(StreamName(stored: gone.name))) }
         return ask(key)
+      case .ends: break
       }
     }
     guard error.isRetryable else { return finish(key, error) }
@@ -308,5 +314,17 @@ extension SubscriptionTable {
 
   private mutating func endIfDone(_ key: UInt64) {
     if let reason = subscriptions[key]?.progress.endsHere { end(key, reason) }
+  }
+}
+
+extension Refusal {
+  /// The stream that is not there, or is another one, if that is why a FOLLOW was refused.
+  fileprivate var lostStream: StreamPosition? {
+    switch code {
+    case .streamReplaced: stream
+    // Asked for by the name that a watch has told, and deleted meanwhile.
+    case .cursorAhead: stream.flatMap { $0.incarnation == .any && $0.head == 0 ? $0 : nil }
+    default: nil
+    }
   }
 }

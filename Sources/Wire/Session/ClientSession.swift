@@ -209,11 +209,19 @@ extension ClientSession {
   private mutating func fail(_ refusal: Refusal, _ events: inout [Event]) {
     // Bytes that arrived damaged may arrive intact over a new connection.
     var refusal = refusal
-    if refusal.code == .protocolViolation || refusal.code == .frameTooLarge { refusal.isRetryable = true }
+    if refusal.code == .protocolViolation { refusal.isRetryable = true }
+    refusal = Self.retryableIfTooLarge(refusal)
     // The server's operator should know as well.
     events.append(.send(frame(.error(refusal), id: 0)))
     events.append(.failed(refusal))
     state = .closed
+  }
+
+  /// Both sides keep to the limit: a length above it was damaged in transit, and its short check did not show that.
+  private static func retryableIfTooLarge(_ refusal: Refusal) -> Refusal {
+    var refusal = refusal
+    if refusal.code == .frameTooLarge { refusal.isRetryable = true }
+    return refusal
   }
 
   private mutating func take(_ frame: Frame, now: MonotonicTime, _ events: inout [Event]) throws(Refusal) {
@@ -238,7 +246,7 @@ extension ClientSession {
     case .error(let refusal):
       if id == 0 {
         state = .closed
-        events.append(.failed(refusal))
+        events.append(.failed(Self.retryableIfTooLarge(refusal)))
       } else if settle(id) != nil || requests.remove(id) != nil || queries.removeValue(forKey: id) != nil {
         events.append(.refused(id: id, refusal))
       } else if let subscription = subscriptions.removeValue(forKey: id) {

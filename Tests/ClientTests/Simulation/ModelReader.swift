@@ -57,6 +57,9 @@ final class ModelReader {
   /// Whether it can continue where it was; the others start over.
   private var keepsCursor: Bool { !isReverse && end == FollowEnd() }
 
+  /// Whether it follows by a pattern alone, without an end: no stream that is deleted, or created anew, ends that.
+  var goesOnWithoutStreams: Bool { hasPattern && selectors.count == 1 && keepsCursor }
+
   func selects(_ stream: StreamName) -> Bool {
     SubscriptionTerms(selectors: selectors, start: start, end: end, isReverse: isReverse, cursor: LogCursor()).selects(
       stream)

@@ -40,7 +40,7 @@ extension VirtualClient {
 
   private func failed(_ key: UInt64, _ error: LogError) {
     let isAboutNumbers = [.refused(.cursorAhead), .refused(.streamReplaced)].contains(error.code)
-    if isAboutNumbers, let reader = readers[key],
+    if isAboutNumbers, let reader = readers[key], !reader.goesOnWithoutStreams,
       checker.server.disk.streams.contains(where: { $0.isDeleted && reader.selects($0.name) })
     {
       return reader.startOver()
@@ -61,6 +61,34 @@ extension VirtualClient {
     if !stream.isDeleted || !isTold {
       checker.violate(.noSilentGap, "\(name) does not learn what it missed of \(stream.name) behind \(track.position)")
     }
+  }
+
+  /// A stream that a part of a divided subscription follows, of which its watch hears that it was deleted.
+  struct FollowedElsewhere {
+    let key: UInt64
+    let stream: StreamName
+    let track: SubscriptionProgress.Track
+  }
+
+  func followedElsewhere(_ id: UInt32, _ refusal: Refusal) -> FollowedElsewhere? {
+    guard refusal.code == .streamReplaced, !refusal.isRetryable, let gone = refusal.stream, gone.incarnation == .any,
+      let place = subscriptions.places[id], let progress = subscriptions.subscriptions[place.key]?.progress,
+      progress.parts[place.part].role == .watch, let track = progress.tracks[StreamName(stored: gone.name)]
+    else { return nil }
+    let stream = StreamName(stored: gone.name)
+    let isFollowed = progress.parts.contains { part in
+      part.role == .names && part.isOpen && part.handles.values.contains(stream)
+    }
+    return isFollowed ? FollowedElsewhere(key: place.key, stream: stream, track: track) : nil
+  }
+
+  /// P5: the watch of a divided subscription delivers nothing, so it is not what ends it: the part that follows the
+  /// stream says what was missed.
+  func checkPatience(_ followed: FollowedElsewhere) {
+    let track = subscriptions.subscriptions[followed.key]?.progress.tracks[followed.stream]
+    guard track?.incarnation != followed.track.incarnation else { return }
+    checker.violate(
+      .noSilentGap, "\(name) gives up \(followed.stream) behind \(followed.track.position) before all is reported")
   }
 
   /// P7: one batch may overdraw; a second one must not be sent.

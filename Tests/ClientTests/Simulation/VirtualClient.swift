@@ -243,7 +243,9 @@ final class VirtualClient {
         checker.refused(request, refusal, name)
       } else {
         checkDeletion(id, refusal)
+        let followed = followedElsewhere(id, refusal)
         subscriptions.refused(id, refusal, now: simulation.now)
+        if let followed { checkPatience(followed) }
       }
     case .announced(let id, let announcement): subscriptions.announced(id, announcement)
     case .resolved(let id): subscriptions.resolved(id, now: simulation.now)
