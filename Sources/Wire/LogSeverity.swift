@@ -20,7 +20,11 @@ public struct LogSeverity: Hashable, Sendable, Comparable, CustomStringConvertib
   public static let notice = LogSeverity(10)
   public static let warning = LogSeverity(13)
   public static let error = LogSeverity(17)
-  public static let critical = LogSeverity(21)
+  /// Syslog's name, in the range of error.
+  public static let critical = LogSeverity(18)
+  /// Syslog's name, in the range of error.
+  public static let alert = LogSeverity(19)
+  public static let fatal = LogSeverity(21)
 
   /// The common name of a level, in lower case.
   ///
@@ -33,8 +37,9 @@ public struct LogSeverity: Hashable, Sendable, Comparable, CustomStringConvertib
     case "error", "err", "eror", "erro", "severe", "fail": self = .error
     case "notice": self = .notice
     case "trace", "verbose", "finest", "silly", "trc", "trce", "trac": self = .trace
-    case "fatal", "critical", "crit", "emergency", "emerg", "alert", "panic", "dpanic", "ftl", "fata", "pnc", "pani":
-      self = .critical
+    case "critical", "crit": self = .critical
+    case "alert": self = .alert
+    case "fatal", "emergency", "emerg", "panic", "dpanic", "ftl", "fata", "pnc", "pani": self = .fatal
     default: return nil
     }
   }

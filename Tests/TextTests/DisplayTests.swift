@@ -25,7 +25,7 @@ import Testing
 
   @Test func `columns grow with what they hold, stay that wide, and leave no spaces at the end`() throws {
     #expect(
-      try lines([(.info, "a"), (.notice, "b"), (.unspecified, "c"), (.critical, ""), (.unspecified, "")]) == """
+      try lines([(.info, "a"), (.notice, "b"), (.unspecified, "c"), (.fatal, ""), (.unspecified, "")]) == """
         INFO  a
         NOTICE b
                c

@@ -6,7 +6,8 @@ import Testing
 @Suite struct LevelTests {
   @Test(
     arguments: [
-      ("emerg", 21), ("EMERGENCY", 21), ("alert", 21), ("panic", 21), ("dpanic", 21), ("critical", 21), ("crit", 21),
+      ("emerg", 21), ("EMERGENCY", 21), ("alert", 19), ("panic", 21), ("dpanic", 21), ("critical", 18), ("CRIT", 18),
+      ("C", 18), ("F", 21),
       ("fatal", 21),
       ("severe", 17), ("error", 17), ("err", 17), ("eror", 17), ("warning", 13), ("Warn", 13), ("notice", 10),
       ("info", 9),
@@ -18,6 +19,12 @@ import Testing
     ] as [(AttributeValue, UInt8)])
   func `a word is a level`(word: AttributeValue, number: UInt8) {
     #expect(LevelScale.unsaid.severity(word)?.number == number)
+  }
+
+  @Test(arguments: ["trace", "debug", "info", "notice", "warn", "error", "crit", "alert", "fatal"])
+  func `a level is shown under the name that it came with`(name: String) throws {
+    let severity = try #require(LogSeverity(name: name))
+    #expect("\(severity.levelName)" == name && "\(severity.capitalName)" == name.uppercased())
   }
 
   @Test(

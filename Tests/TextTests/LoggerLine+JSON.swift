@@ -160,7 +160,7 @@ extension LoggerLine {
     LoggerLine(
       logger: "structlog",
       line: #"{"event":"login","user":7,"level":"critical","timestamp":"2023-01-01T00:00:00.1Z","logger":"auth"}"#,
-      time: "2023-01-01T00:00:00.1Z", severity: 21, source: "auth", message: "login", attributes: ["user": 7]),
+      time: "2023-01-01T00:00:00.1Z", severity: 18, source: "auth", message: "login", attributes: ["user": 7]),
     LoggerLine(
       logger: "event beside message",
       line: #"{"event":"login","level":"info","message":"User 7 logged in","service":"billing","logger":"db.pool"}"#,

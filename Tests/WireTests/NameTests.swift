@@ -182,8 +182,8 @@ import Testing
   static let severities: [(String, UInt8, String)] = [
     ("trace", 1, "trace"), ("verbose", 1, "trace"), ("DEBUG", 5, "debug"), ("info", 9, "info"),
     ("Information", 9, "info"), ("notice", 10, "info"), ("warn", 13, "warn"), ("WARNING", 13, "warn"),
-    ("err", 17, "error"), ("error", 17, "error"), ("severe", 17, "error"), ("crit", 21, "fatal"),
-    ("critical", 21, "fatal"), ("fatal", 21, "fatal"),
+    ("err", 17, "error"), ("error", 17, "error"), ("severe", 17, "error"), ("crit", 18, "error"),
+    ("critical", 18, "error"), ("alert", 19, "error"), ("fatal", 21, "fatal"), ("panic", 21, "fatal"),
   ]
 
   @Test(arguments: severities.indices) func `a level's name is a severity`(_ index: Int) throws {

@@ -12,7 +12,7 @@ OPERATORS = ("==", "!=", ">=", "<=", "!~", ":", "=", ">", "<", "~")
 LEVELS = {name: numbers for names, numbers in (
     ("trace verbose finest", (1, 4)), ("debug dbg fine finer", (5, 8)), ("info information informational", (9, 12)),
     ("notice", (10, 10)), ("warn warning", (13, 16)), ("error err severe", (17, 20)),
-    ("fatal critical crit alert emerg emergency panic", (21, 24))) for name in names.split()}
+    ("critical crit", (18, 18)), ("alert", (19, 19)), ("fatal emerg emergency panic", (21, 24))) for name in names.split()}
 
 
 class BadFilter(Exception):

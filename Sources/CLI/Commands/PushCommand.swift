@@ -50,7 +50,8 @@ enum PushCommand {
       help: "the time zone of times without one: local (default, from TZ), utc, or an offset like +02:00"),
     Option(
       "source", form: "S", help: "who wrote the lines, in 255 bytes (default: the file's name, if there are several)"),
-    Option("level", ["l"], form: "LEVEL", help: "their severity: trace, debug, info, notice, warn, error or fatal"),
+    Option(
+      "level", ["l"], form: "LEVEL", help: "their severity: trace, debug, info, notice, warn, error, critical or fatal"),
     Option("strict", help: "exit with 1 when a line was cut, decoded from UTF-16, or is not in the format"),
     Option("follow-file", ["F"], help: "not yet, it comes with logs ship; until then: tail -F FILE | logs push STREAM"),
     Option("complete", help: "seal the stream after the last line"),

@@ -38,7 +38,7 @@ struct EntryForm: Sendable {
     }
     if let level = arguments.value("level") {
       guard let severity = LogSeverity(name: level) else {
-        throw .usage("--level takes trace, debug, info, notice, warn, error or fatal, not '\(level)'")
+        throw .usage("--level takes trace, debug, info, notice, warn, error, critical or fatal, not '\(level)'")
       }
       self.severity = severity
     } else {

@@ -57,7 +57,8 @@ enum LevelScale: Sendable {
     case "n": .notice
     case "w": .warning
     case "e": .error
-    case "f", "c": .critical
+    case "c": .critical
+    case "f": .fatal
     default: nil
     }
   }
@@ -80,9 +81,9 @@ enum LevelScale: Sendable {
   /// By the mapping of OpenTelemetry.
   static func syslogSeverity(_ number: Int64) -> LogSeverity? {
     switch number {
-    case 0: .critical
-    case 1: LogSeverity(number: 19)
-    case 2: LogSeverity(number: 18)
+    case 0: .fatal
+    case 1: .alert
+    case 2: .critical
     case 3: .error
     case 4: .warning
     case 5: .notice

@@ -26,7 +26,7 @@ enum KlogLine {
     case UInt8(ascii: "I"): .info
     case UInt8(ascii: "W"): .warning
     case UInt8(ascii: "E"): .error
-    case UInt8(ascii: "F"): .critical
+    case UInt8(ascii: "F"): .fatal
     case UInt8(ascii: "D"): .debug
     default: nil
     }

@@ -170,7 +170,9 @@ extension FilterParser {
     case "notice": return 10...10
     case "warn", "warning": return 13...16
     case "error", "err", "severe": return 17...20
-    case "fatal", "critical", "crit", "alert", "emerg", "emergency", "panic": return 21...24
+    case "critical", "crit": return 18...18
+    case "alert": return 19...19
+    case "fatal", "emerg", "emergency", "panic": return 21...24
     default: throw levelRefusal(text, at: place.lowerBound)
     }
   }
