@@ -76,4 +76,18 @@ import Testing
     "99999999999h", "99999999w", "5ms",
   ])
   func `text that is not a time is refused`(text: String) { #expect(TimeText.parse(text, now: now) == nil) }
+
+  @Test(arguments: [
+    ("2026-02-30", "there is no such day"), ("2026-13-01", "there is no such day"),
+    ("2026-02-29T10:00Z", "there is no such day"), ("25:00", "there is no such time of day"),
+    ("2026-01-10T12:60", "there is no such time of day"), ("9999-01-01T00:00Z", "it is too far away"),
+  ])
+  func `a day or an hour that does not exist is another mistake than what is no time`(text: String, reason: String) {
+    #expect(TimeText.absence(of: text, now: now)?.hasPrefix(reason) == true)
+  }
+
+  @Test(arguments: ["", "x", "2026-01-10", "12:00", "10m", "2026-1-1", "99999999w"])
+  func `what is a time, or not written like one, is not said to be absent`(text: String) {
+    #expect(TimeText.absence(of: text, now: now) == nil)
+  }
 }

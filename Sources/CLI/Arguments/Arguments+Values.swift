@@ -15,11 +15,13 @@ extension Arguments {
   /// A time, in nanoseconds since 1970.
   func time(_ option: String) throws(CommandError) -> Int64? {
     guard let text = value(option) else { return nil }
-    guard let time = TimeText.read(text, now: SystemClock.wall()) else {
+    let now = SystemClock.wall()
+    guard let time = TimeText.read(text, now: now) else {
+      if let reason = TimeText.absence(of: text, now: now) { throw .usage("--\(option) '\(text)': \(reason)") }
       throw .usage("--\(option) takes a time like \(TimeText.forms), not '\(text)'; see logs help times")
     }
     if let repetition = time.repetition {
-      let (first, second) = (Timestamp.rfc3339(time.nanoseconds), Timestamp.rfc3339(repetition))
+      let (first, second) = (Timestamp.zoned(time.nanoseconds), Timestamp.zoned(repetition))
       Terminal.note("--\(option) '\(text)' comes twice, as clocks are set back: \(first) is meant, not \(second)")
     }
     return time.nanoseconds

@@ -143,6 +143,10 @@ enum QueryCommand {
     let since = try arguments.time("since")
     let until = try arguments.time("until")
     guard since != nil || until != nil else { return nil }
+    if let since, let until, since > until {
+      let (first, last) = (Timestamp.zoned(since), Timestamp.zoned(until))
+      throw CommandError.usage("--since, \(first), is later than --until, \(last)")
+    }
     do throws(FilterError) { return try Filter(since: since, until: until) } catch {
       throw CommandError.usage("--since and --until: \(error.reason)")
     }

@@ -22,7 +22,7 @@ struct CalendarTime {
 
   /// Nanoseconds since 1970; nil for a day or an hour that does not exist, for an unknown zone, and if it does not fit.
   func nanoseconds(_ rules: TimeRules) -> Int64? {
-    guard hour < 24, minute < 60, second <= 60 else { return nil }
+    guard hasClock else { return nil }
     guard let year else { return nearest(rules) }
     guard let seconds = seconds(year, rules.zone) else { return nil }
     let (product, isTooFar) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
@@ -49,15 +49,33 @@ struct CalendarTime {
     return nearest(thisYear - 1...thisYear + 1) ?? nearest(thisYear - 8...thisYear + 8)
   }
 
+  /// `2026-01-10`; nil for a day that does not exist.
+  var dayText: String? {
+    guard let year, hasDay(in: year) else { return nil }
+    return "\(year)-\(Self.twoDigits(month))-\(Self.twoDigits(day))"
+  }
+
+  /// `12:00`; nil for a time that no clock shows.
+  var clockText: String? {
+    guard hasClock else { return nil }
+    return "\(Self.twoDigits(hour)):\(Self.twoDigits(minute))"
+  }
+
+  private var hasClock: Bool { hour < 24 && minute < 60 && second <= 60 }
+
+  private func hasDay(in year: Int) -> Bool {
+    (1...9999).contains(year) && (1...12).contains(month) && (1...Self.dayCount(year, month)).contains(day)
+  }
+
+  private static func twoDigits(_ number: Int) -> String { number < 10 ? "0\(number)" : "\(number)" }
+
   private static func distance(_ left: Int64, _ right: Int64) -> UInt64 {
     let (difference, isTooFar) = left.subtractingReportingOverflow(right)
     return isTooFar ? .max : difference.magnitude
   }
 
   private func seconds(_ year: Int, _ rule: TimeZoneRule) -> Int64? {
-    guard (1...9999).contains(year), (1...12).contains(month), (1...Self.dayCount(year, month)).contains(day) else {
-      return nil
-    }
+    guard hasDay(in: year) else { return nil }
     let clock = Int64(hour * 3_600 + minute * 60 + second)
     let utc = CivilTime.day(year, month, day) * 86_400 + clock
     switch (zone, rule) {

@@ -33,6 +33,18 @@ package enum TimeText {
     return calendarTime(text, now).flatMap { reading(of: $0, now) }
   }
 
+  /// Why `read` finds no time in a text that is written like one: a day, an hour or a local time that does not exist.
+  /// nil for everything else.
+  package static func absence(of text: String, now: Int64) -> String? {
+    guard let time = calendarTime(text, now), reading(of: time, now) == nil else { return nil }
+    guard let day = time.dayText else { return "there is no such day" }
+    guard let clock = time.clockText else { return "there is no such time of day" }
+    if case .unsaid = time.zone, time.nanoseconds(TimeRules(zone: .utc, now: now)) != nil {
+      return "there is no \(clock) on \(day) here: the clocks are set forward then"
+    }
+    return "it is too far away: times are from 1678 to 2262"
+  }
+
   private static func reading(of time: CalendarTime, _ now: Int64) -> Reading? {
     guard case .unsaid = time.zone else {
       return time.nanoseconds(TimeRules(zone: .local, now: now)).map { Reading(nanoseconds: $0) }

@@ -8,6 +8,13 @@ package enum Timestamp {
     return String(decoding: text, as: UTF8.self)
   }
 
+  /// As the local clock shows it, to the second, with what it is from UTC: `2026-01-10 12:00:00 +01:00`.
+  package static func zoned(_ nanoseconds: Int64) -> String {
+    var clock = ClockText(.local)
+    let offset = clock.day(of: nanoseconds).offset
+    return "\(short(nanoseconds, zone: .local).prefix { $0 != "." }) \(clock.zone.text(offset: offset))"
+  }
+
   /// `2026-01-10 12:00:00.123`
   package static func short(_ nanoseconds: Int64, zone: ShownZone) -> String {
     var clock = ClockText(zone)

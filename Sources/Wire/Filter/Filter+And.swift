@@ -24,7 +24,8 @@ extension Filter {
   /// - Throws: `FilterError` for times that filters do not know, and when `since` is later than `until`.
   public init(since: Int64?, until: Int64?) throws(FilterError) {
     if let since, let until, since > until {
-      throw FilterError(column: 1, "no time is both at or after \(since) and at or before \(until) (ns since 1970)")
+      let (first, last) = (try Self.timeText(since), try Self.timeText(until))
+      throw FilterError(column: 1, "no time is both at or after \(first) and at or before \(last)")
     }
     var terms: [String] = []
     if let since { terms.append("time>=\(try Self.timeText(since))") }

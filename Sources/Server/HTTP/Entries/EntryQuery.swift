@@ -170,6 +170,7 @@ struct EntryQuery {
   private static func time(_ name: String, _ target: HTTPTarget, _ now: Int64) throws(HTTPProblem) -> Int64? {
     guard let text = target[name] else { return nil }
     guard let time = TimeText.parse(text, now: now) else {
+      if let reason = TimeText.absence(of: text, now: now) { throw HTTPProblem(400, "\(name)=\(text): \(reason)") }
       throw HTTPProblem(400, "\(name) takes a time like \(TimeText.forms), not '\(text)'")
     }
     return time
