@@ -11,10 +11,11 @@ struct MissingStreams: Sendable {
   init(_ names: [StreamName], _ client: LogClient) async throws(LogError) {
     let existing = try await client.streams().map(\.stream.text)
     self.names = names
-    nearest = names.compactMap { name in
+    nearest = names.reduce(into: []) { found, name in
       // Also `nginx` for `docker/nginx`.
-      Spelling.nearest(to: name.text, among: existing)
-        ?? existing.first { $0.hasSuffix("/\(name.text)") }
+      let near =
+        Spelling.nearest(to: name.text, among: existing) ?? existing.first { $0.hasSuffix("/\(name.text)") }
+      if let near, !found.contains(near) { found.append(near) }
     }
   }
 
