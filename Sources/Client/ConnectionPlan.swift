@@ -56,6 +56,7 @@ struct ConnectionPlan {
   mutating func connected(now: MonotonicTime) {
     openSince = now
     overdueAt = nil
+    lastError = nil
     comesBack = false
   }
 
@@ -70,8 +71,8 @@ struct ConnectionPlan {
 
   /// The connection, or the attempt to make one, has failed.
   mutating func lost(_ error: LogError, now: MonotonicTime) -> Step {
+    guard error.isRetryable else { return fail(reason(error)) }
     lastError = error
-    guard error.isRetryable else { return fail(error) }
     if let openSince {
       if backoff.isHealthy(since: openSince, now: now) { failureCount = 0 }
       self.openSince = nil
@@ -118,6 +119,14 @@ struct ConnectionPlan {
     let limit = deadline.map { $0 == .zero ? "" : " for \($0)" } ?? ""
     let reason = lastError.map { ": \($0)" } ?? ""
     return fail(LogError(.gaveUp, "no connection\(limit)\(reason)", isRetryable: true, cause: lastError?.message))
+  }
+
+  /// Why a token counts no more is known to the connection that the server ended because of it. The one after it only
+  /// learns that it does not.
+  private func reason(_ error: LogError) -> LogError {
+    guard error.code == .refused(.unauthorized), var reason = lastError, reason.code == error.code else { return error }
+    reason.isRetryable = false
+    return reason
   }
 
   private mutating func fail(_ error: LogError) -> Step {

@@ -11,6 +11,11 @@ package enum Figures {
     return text
   }
 
+  /// `1 entry`, `2 entries`.
+  package static func count(_ number: some BinaryInteger, _ one: String, _ many: String) -> String {
+    "\(number) \(number == 1 ? one : many)"
+  }
+
   /// The two largest units of a span: `3 d 4 h`, `12 min 5 s`, `0 s`.
   package static func span(seconds: UInt64) -> String {
     let parts = [

@@ -90,7 +90,7 @@ import Testing
       try Polling.wait(for: "the line") { try server.run(["query", "pushed", "-q"]).lines.count == 1 }
       push.signal(signal)
       #expect(try push.wait() == .code(code))
-      #expect(push.errors.lines == ["logs: interrupted; 1 entries of pushed are acknowledged, sequence numbers 1 to 1"])
+      #expect(push.errors.lines == ["logs: interrupted; 1 entry of pushed is acknowledged, sequence number 1"])
       #expect(push.output.bytes.isEmpty)
     }
   }

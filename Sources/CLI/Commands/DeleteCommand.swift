@@ -121,7 +121,7 @@ extension DeleteCommand {
       let count = summary.entryCount
       let entries = summary.numbers.map { numbers in
         """
-        \(count) \(count == 1 ? "entry" : "entries") of '\(stream)' (\(numbers.lowerBound) to \(numbers.upperBound), \
+        \(Figures.count(count, "entry", "entries")) of '\(stream)' (\(numbers.lowerBound) to \(numbers.upperBound), \
         about \(ByteSize.rounded(summary.byteCount)))
         """
       }

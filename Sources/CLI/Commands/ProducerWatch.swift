@@ -1,4 +1,6 @@
 internal import LogsClient
+internal import LogsText
+internal import LogsWire
 internal import Synchronization
 
 /// Reports the events of a producer on stderr, and ends the wait for it when nothing can be sent.
@@ -8,11 +10,26 @@ final class ProducerWatch: Sendable {
   private let spoolFailure = Mutex<ContinuousClock.Instant?>(nil)
   private let sendingFailure = Mutex<LogError?>(nil)
   private let hasSpool: Bool
+  private let stream: StreamName?
+  /// Of streams, with what has not been reported yet.
+  private let refusals = Mutex<[StreamName: Refusals]>([:])
+
+  private struct Refusals {
+    var error: LogError
+    var untoldCount: UInt64 = 0
+    var isTold = false
+  }
+
   /// How often the same problem is reported.
   private static let interval = Duration.seconds(10)
 
-  /// - Parameter hasSpool: whether the command continues when nothing can be sent; if not, it ends with the error.
-  init(hasSpool: Bool) { self.hasSpool = hasSpool }
+  /// - Parameters:
+  ///   - hasSpool: whether the command continues when nothing can be sent; if not, it ends with the error.
+  ///   - stream: the stream that is pushed to: what is refused of it ends the command, so it is reported only then.
+  init(hasSpool: Bool, stream: StreamName?) {
+    self.hasSpool = hasSpool
+    self.stream = stream
+  }
 
   func note(_ event: ProducerEvent) {
     switch event {
@@ -28,10 +45,41 @@ final class ProducerWatch: Sendable {
       noteNowAndThen("\(error); trying again")
     case .spoolDamaged(let text): Terminal.note(text)
     case .refused(let stream, let count, let error):
-      Terminal.note("\(count) entries of \(stream) are refused: \(error)")
+      noteRefusal(stream, count, error)
     case .dropped(let stream, let count, let reason):
-      Terminal.note("\(count) entries of \(stream) are dropped: \(reason.rawValue)")
+      Terminal.note(Self.text(stream, count, "dropped: \(reason.rawValue)"))
     }
+  }
+
+  /// The first of a stream is reported at once, the others as a count.
+  private func noteRefusal(_ stream: StreamName, _ count: UInt64, _ error: LogError) {
+    let isDue = refusals.withLock { refusals in
+      var found = refusals[stream] ?? Refusals(error: error)
+      defer { refusals[stream] = found }
+      let isDue = stream != self.stream && !found.isTold
+      if isDue { found.isTold = true } else { found.untoldCount += count }
+      return isDue
+    }
+    if isDue { Terminal.note(Self.text(stream, count, "refused: \(error)")) }
+  }
+
+  /// Reports what was refused and not reported yet.
+  ///
+  /// - Parameter cause: the error that ends the command. If it is a refusal, it says why the stream's were refused.
+  func noteRefusals(but cause: (any Error)? = nil) {
+    let left = refusals.withLock { refusals in
+      defer { refusals = [:] }
+      return refusals.filter { $0.value.untoldCount > 0 }.sorted { $0.key < $1.key }
+    }
+    for (stream, found) in left {
+      if stream == self.stream, let cause = cause as? LogError, cause.refusal != nil { continue }
+      Terminal.note(
+        Self.text(stream, found.untoldCount, found.isTold ? "refused for that reason, too" : "refused: \(found.error)"))
+    }
+  }
+
+  private static func text(_ stream: StreamName, _ count: UInt64, _ what: String) -> String {
+    "\(Figures.count(count, "entry of \(stream) is", "entries of \(stream) are")) \(what)"
   }
 
   /// Whether the spool has failed within the last seconds: the producer retries it every second.

@@ -16,10 +16,17 @@ final class Push: Sendable {
 
     func text(_ stream: StreamName, isComplete: Bool) -> String {
       let seal = isComplete ? "; the stream is complete" : ""
-      let earlier = restoredCount == 0 ? "" : "; \(restoredCount) entries of an earlier push are acknowledged as well"
-      guard isWhole else { return "\(entryCount) entries of \(stream) acknowledged\(earlier)\(seal)" }
-      guard let first else { return "0 entries for \(stream): no lines\(earlier)\(seal)" }
-      return "\(entryCount) entries of \(stream) acknowledged, sequence numbers \(first) to \(last)\(earlier)\(seal)"
+      let others = Figures.count(restoredCount, "entry of an earlier push is", "entries of an earlier push are")
+      let earlier = restoredCount == 0 ? "" : "; \(others) acknowledged as well"
+      guard !isWhole || first != nil else { return "0 entries for \(stream): no lines\(earlier)\(seal)" }
+      let entries = Figures.count(entryCount, "entry", "entries")
+      return "\(entries) of \(stream) acknowledged\(isWhole ? numbers : "")\(earlier)\(seal)"
+    }
+
+    /// To be put behind a count of entries.
+    var numbers: String {
+      guard let first else { return "" }
+      return first == last ? ", sequence number \(first)" : ", sequence numbers \(first) to \(last)"
     }
   }
 
@@ -72,8 +79,8 @@ final class Push: Sendable {
   func progress(_ stream: StreamName) -> String {
     let summary = acknowledged.withLock { $0 }
     let isWhole = summary.isWhole && !skipsReceipts.load(ordering: .relaxed)
-    let numbers = summary.first.map { ", sequence numbers \($0) to \(summary.last)" } ?? ""
-    return "\(acknowledgedCount) entries of \(stream) are acknowledged\(isWhole ? numbers : "")"
+    let entries = Figures.count(acknowledgedCount, "entry of \(stream) is", "entries of \(stream) are")
+    return "\(entries) acknowledged\(isWhole ? summary.numbers : "")"
   }
 
   /// Whether only answers are awaited. With a spool the input is read to its end even if nothing can be sent.

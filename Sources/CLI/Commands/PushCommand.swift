@@ -51,7 +51,7 @@ enum PushCommand {
     Option(
       "source", form: "S", help: "who wrote the lines, in 255 bytes (default: the file's name, if there are several)"),
     Option(
-      "level", ["l"], form: "LEVEL", help: "their severity: trace, debug, info, notice, warn, error, critical or fatal"),
+      "level", ["l"], form: "LEVEL", help: "their severity: trace, debug, info, notice, warn, error, critical, fatal"),
     Option("strict", help: "exit with 1 when a line was cut, decoded from UTF-16, or is not in the format"),
     Option("follow-file", ["F"], help: "not yet, it comes with logs ship; until then: tail -F FILE | logs push STREAM"),
     Option("complete", help: "seal the stream after the last line"),
@@ -69,7 +69,7 @@ enum PushCommand {
       throw CommandError.usage("push needs a stream; see logs help push")
     }
     let stream = try StreamName(streamText)
-    let watch = ProducerWatch(hasSpool: arguments.has("spool"))
+    let watch = ProducerWatch(hasSpool: arguments.has("spool"), stream: stream)
     let configuration = try producerConfiguration(arguments, watch)
     let form = try EntryForm(arguments)
     var cutting = LineCutter.Configuration()
@@ -108,6 +108,7 @@ enum PushCommand {
       let result = push.progress(stream) + kept(producer, configuration)
       if isInterrupted { Terminal.note("interrupted; \(result)", isError: true) }
       noteInput(reader, push, form, isStrict: false)
+      watch.noteRefusals(but: error)
       throw PushFailure(cause: error, progress: result)
     }
     progress?.end()
@@ -117,9 +118,10 @@ enum PushCommand {
     noteInput(reader, push, form, isStrict: isStrict)
     let counts = producer.counts
     guard counts.refused + counts.dropped == 0 else {
-      // Each loss has been reported with its reason.
-      let lostCount = counts.refused + counts.dropped
-      Terminal.note("\(counts.acknowledged) entries acknowledged, \(lostCount) are lost", isError: true)
+      watch.noteRefusals()
+      let entries = Figures.count(counts.acknowledged, "entry", "entries")
+      let lost = Figures.count(counts.refused + counts.dropped, "is", "are")
+      Terminal.note("\(entries) acknowledged, \(lost) lost", isError: true)
       return ExitCode.failed
     }
     summary.restoredCount = counts.restored
@@ -167,7 +169,8 @@ enum PushCommand {
   /// Says what stays on disk for the next push.
   private static func kept(_ producer: LogProducer, _ configuration: LogProducerConfiguration) -> String {
     guard let directory = configuration.spool?.directory, producer.counts.waiting > 0 else { return "" }
-    return "; \(producer.counts.waiting) entries are kept in \(directory); logs spool drain \(directory) sends them"
+    let entries = Figures.count(producer.counts.waiting, "entry is", "entries are")
+    return "; \(entries) kept in \(directory), and sent by logs spool drain \(directory)"
   }
 }
 

@@ -38,7 +38,7 @@ enum SpoolCommand {
     noteKept(report)
     if report.damage.isEmpty {
       let path = PrintableText.escaped(report.path)
-      try Terminal.write(line: "\(path) is intact: \(report.batchCount) batches with \(report.entryCount) entries")
+      try Terminal.write(line: "\(path) is intact: \(Self.size(report))")
       return ExitCode.done
     }
     for sentence in report.damage { try Terminal.write(line: PrintableText.escaped("\(report.path): \(sentence)")) }
@@ -52,7 +52,7 @@ enum SpoolCommand {
     let client = try ConnectionOptions.client(arguments, patience: patience)
     let notices = ConnectionNotices(client, patience: patience)
     defer { notices.end() }
-    let watch = ProducerWatch(hasSpool: true)
+    let watch = ProducerWatch(hasSpool: true, stream: nil)
     var configuration = LogProducerConfiguration()
     configuration.spool = SpoolConfiguration(directory: directory)
     configuration.handsOverAtExit = false
@@ -66,8 +66,9 @@ enum SpoolCommand {
     await producer.shutdown(deadline: .zero)
     await client.shutdown(deadline: .seconds(1))
     let counts = producer.counts
-    let left = counts.waiting == 0 ? "" : ", \(counts.waiting) are left"
-    Terminal.note("\(directory): \(counts.acknowledged) entries acknowledged\(left)")
+    watch.noteRefusals()
+    let left = counts.waiting == 0 ? "" : ", \(Figures.count(counts.waiting, "is", "are")) left"
+    Terminal.note("\(directory): \(Figures.count(counts.acknowledged, "entry", "entries")) acknowledged\(left)")
     if let failure { throw failure }
     return counts.refused + counts.dropped == 0 ? ExitCode.done : ExitCode.failed
   }
@@ -86,12 +87,17 @@ enum SpoolCommand {
     let use = spool.isInUse ? spool.owner.map { ", in use by process \($0)" } ?? ", in use" : ", not in use"
     Terminal.note(
       """
-      \(spool.path): producer \(spool.producer?.description ?? "unknown")\(use), \(spool.batchCount) batches with \
-      \(spool.entryCount) entries, \(spool.byteCount) bytes
+      \(spool.path): producer \(spool.producer?.description ?? "unknown")\(use), \(size(spool)), \
+      \(spool.byteCount) bytes
       """
     )
     for sentence in spool.damage { Terminal.note("\(spool.path): \(sentence)") }
     noteKept(spool)
+  }
+
+  private static func size(_ spool: SpoolReport) -> String {
+    let batches = Figures.count(spool.batchCount, "batch", "batches")
+    return "\(batches) with \(Figures.count(spool.entryCount, "entry", "entries"))"
   }
 
   private static func noteKept(_ report: SpoolReport) {

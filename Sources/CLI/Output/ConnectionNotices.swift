@@ -1,4 +1,5 @@
 internal import LogsClient
+internal import LogsWire
 internal import Synchronization
 
 /// Notes on stderr that the server cannot be reached or refuses everything, that it is back, and that it checks no
@@ -12,6 +13,8 @@ final class ConnectionNotices: Sendable {
   private let client: LogClient
   private let retries: Bool
   private let isTokenNoted = Atomic(false)
+  /// How often a limit of the server's slowed the command down, and its name.
+  private let pace = Mutex<(name: String, count: Int)?>(nil)
   private let task = Mutex<Task<Void, Never>?>(nil)
 
   /// Reports until `end`.
@@ -28,6 +31,9 @@ final class ConnectionNotices: Sendable {
   /// Stops reporting, except that the note about the token may still be due.
   func end() {
     task.withLock { $0 }?.cancel()
+    if let pace = pace.withLock({ $0.take() }), pace.count > 1 {
+      Terminal.note("the server had it wait \(pace.count) times (\(pace.name))")
+    }
     noteToken()
   }
 
@@ -48,8 +54,13 @@ final class ConnectionNotices: Sendable {
       case .outage: Terminal.note("connected to \(url)")
       case .refusal: Terminal.note("\(url) takes entries again")
       }
+    // A connection whose token counts no more. The next attempt is at once: either there is another token by now, or
+    // its refusal ends the command.
+    case .waiting(_, let error) where error.code == .refused(.unauthorized): break
     case .waiting(_, let error): report(error, .outage, every: Self.outageInterval)
-    case .refusing(let error): report(error, .refusal, every: Self.refusalInterval)
+    case .refusing(let error):
+      if let limit = error.refusal?.limit, limit.name.hasPrefix("append-rate") { return notePace(limit) }
+      report(error, .refusal, every: Self.refusalInterval)
     }
   }
 
@@ -63,6 +74,20 @@ final class ConnectionNotices: Sendable {
     }
     guard isDue else { return }
     Terminal.note("\(error.message); trying again (Ctrl-C ends it, --retry-for TIME gives up)")
+  }
+
+  /// A limit of the server's slows the command down: that is how it should be, and said once.
+  private func notePace(_ limit: Refusal.Limit) {
+    guard retries else { return }
+    let isFirst = pace.withLock { pace in
+      pace = (limit.name, (pace?.count ?? 0) + 1)
+      return pace?.count == 1
+    }
+    guard isFirst else { return }
+    let unit = limit.name.hasSuffix("-entries") ? "entries" : "bytes"
+    let whose = limit.name.hasPrefix("append-rate-stream") ? "for a stream" : "from a client"
+    Terminal.note(
+      "the server takes \(limit.value) \(unit) a second \(whose) (\(limit.name)): the rest waits, nothing is lost")
   }
 
   private func noteToken() {

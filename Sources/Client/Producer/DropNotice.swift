@@ -1,4 +1,5 @@
 internal import LogsSystem
+internal import LogsText
 internal import LogsWire
 
 /// The entry that takes the place of dropped entries in a stream, so that the stream does not look complete.
@@ -9,7 +10,7 @@ struct DropNotice: Hashable {
   var entryCount: UInt64
   var reason: DropReason
 
-  var text: String { "\(entryCount) \(entryCount == 1 ? "entry" : "entries") dropped: \(reason.rawValue)" }
+  var text: String { "\(Figures.count(entryCount, "entry", "entries")) dropped: \(reason.rawValue)" }
 
   init(entryCount: UInt64, reason: DropReason) {
     self.entryCount = entryCount

@@ -1,4 +1,5 @@
 internal import LogsDisk
+internal import LogsText
 
 /// Damage that was found in a spool, and what was lost.
 struct SpoolDamage {
@@ -44,21 +45,18 @@ struct SpoolDamage {
   private static func text(of losses: SpoolLosses) -> String {
     var parts = losses.streams.prefix(namedStreamCountMax).map { stream in
       """
-      \(count(stream.totals.batchCount, "batch", "batches")) with \
-      \(count(stream.totals.entryCount, "entry", "entries")) of stream \(stream.name)
+      \(Figures.count(stream.totals.batchCount, "batch", "batches")) with \
+      \(Figures.count(stream.totals.entryCount, "entry", "entries")) of stream \(stream.name)
       """
     }
     let rest = losses.streams.dropFirst(namedStreamCountMax)
     if !rest.isEmpty {
       let batchCount = rest.reduce(0) { $0 + $1.totals.batchCount }
-      parts.append("\(count(batchCount, "batch", "batches")) of \(count(rest.count, "other stream", "other streams"))")
+      let streams = Figures.count(rest.count, "other stream", "other streams")
+      parts.append("\(Figures.count(batchCount, "batch", "batches")) of \(streams)")
     }
     let known = parts.isEmpty ? "nothing is known to be lost" : "lost are \(parts.joined(separator: ", "))"
     return losses.isComplete ? (parts.isEmpty ? "nothing was lost" : known) : "\(known), and perhaps more"
-  }
-
-  private static func count(_ number: some BinaryInteger, _ one: String, _ many: String) -> String {
-    "\(number) \(number == 1 ? one : many)"
   }
 }
 

@@ -6,6 +6,6 @@ extension AccessControl.Access {
     guard !rights.allows(action, stream) else { return nil }
     return Refusal(
       .forbidden,
-      "\(name) has no right to \(action.rawValue) '\(stream)'; it needs one like \(action.rawValue):\(stream)")
+      "\(name) has no right to \(action.phrase) '\(stream)'; it needs one like \(action.rawValue):\(stream)")
   }
 }

@@ -137,7 +137,7 @@ final class AccessControl: Sendable {
     let generation = generationCount.load(ordering: .acquiring)
     guard checksTokens else {
       return .accepted(
-        Access(name: "anyone at \(claim.address)", rights: .open, generation: generation, isOpen: true))
+        Access(name: "a client at \(claim.address)", rights: .open, generation: generation, isOpen: true))
     }
     return .refused(Self.wanted(isRetryable: false), after: .zero)
   }

@@ -1,3 +1,4 @@
+internal import LogsText
 internal import LogsWire
 internal import Synchronization
 
@@ -62,16 +63,22 @@ final class AppendRates: Sendable {
   ) -> Refusal? {
     clocks.withLock { clocks in
       let (clientKey, streamKey) = (Key.client(client), Key.stream(stream))
-      for (key, limits, who) in [
-        (clientKey, perClient, client), (streamKey, perStream, "stream '\(stream)'"),
+      for (key, limits, name, who) in [
+        (clientKey, perClient, "append-rate", "\(client) appends"),
+        (streamKey, perStream, "append-rate-stream", "stream '\(stream)' gets"),
       ] where !limits.isEmpty {
         let found = clocks[key] ?? Clocks()
-        let late = max(limits.byteCount == nil ? now : found.bytes, limits.entryCount == nil ? now : found.entries)
-        guard late > now + Self.burst else { continue }
-        let milliseconds = UInt32(clamping: late.nanoseconds(since: now + Self.burst) / 1_000_000 + 1)
+        let bytes = limits.byteCount.map { (clock: found.bytes, unit: "bytes", name: name, value: $0) }
+        let entries = limits.entryCount.map {
+          (clock: found.entries, unit: "entries", name: "\(name)-entries", value: $0)
+        }
+        let latest = [bytes, entries].compactMap(\.self).max { $0.clock < $1.clock }
+        guard let latest, latest.clock > now + Self.burst else { continue }
+        let milliseconds = UInt32(clamping: latest.clock.nanoseconds(since: now + Self.burst) / 1_000_000 + 1)
+        let wait = Figures.span(microseconds: UInt64(milliseconds) * 1_000)
         return Refusal(
-          .overloaded, "\(who) appends more than \(Self.text(limits)) a second; wait \(milliseconds) ms",
-          isRetryable: true, retryAfterMilliseconds: milliseconds)
+          .overloaded, "\(who) more than \(latest.value) \(latest.unit) a second (\(latest.name)); wait \(wait)",
+          isRetryable: true, retryAfterMilliseconds: milliseconds, limit: .init(latest.name, UInt64(latest.value)))
       }
       if clocks.count >= Self.clockCountMax { clocks = clocks.filter { max($0.value.bytes, $0.value.entries) > now } }
       for (key, limits) in [(clientKey, perClient), (streamKey, perStream)] where !limits.isEmpty {
@@ -87,10 +94,5 @@ final class AppendRates: Sendable {
   private static func pay(_ count: Int, at rate: Int, _ clock: MonotonicTime, _ now: MonotonicTime) -> MonotonicTime {
     // At most 2 MiB, or 65,536 entries, at a rate of at least 1: far from what overflows.
     max(clock, now) + .nanoseconds(Int64(count) * 1_000_000_000 / Int64(rate))
-  }
-
-  private static func text(_ limits: Limits) -> String {
-    [limits.byteCount.map { "\($0) bytes" }, limits.entryCount.map { "\($0) entries" }].compactMap(\.self)
-      .joined(separator: " or ")
   }
 }

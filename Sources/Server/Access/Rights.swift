@@ -9,6 +9,15 @@ package struct Rights: Hashable, Sendable {
     case delete
     /// All of the others, and to see how the server is.
     case admin
+
+    /// To be put before the name of a stream.
+    var phrase: String {
+      switch self {
+      case .append: "append to"
+      case .read, .delete: rawValue
+      case .admin: "administer"
+      }
+    }
   }
 
   /// `append:ci/*`: an action on all streams that match.

@@ -224,7 +224,7 @@ struct TokenCommand {
       guard tokens.count < count else { throw Self.unknown(name) }
       return count - tokens.count
     }
-    return "revoked '\(name)': \(count) \(count == 1 ? "secret" : "secrets")"
+    return "revoked '\(name)': \(Figures.count(count, "secret", "secrets"))"
   }
 
   private static func unknown(_ name: String) -> SettingError {

@@ -1,3 +1,4 @@
+internal import LogsText
 internal import LogsWire
 internal import Synchronization
 
@@ -83,7 +84,7 @@ final class ConnectionEnds: Sendable {
     }
     let lines = counts.map { found, count in
       """
-      \(count) more \(count == 1 ? "connection" : "connections") from \(found.address) ended like the one before: \
+      \(Figures.count(count, "more connection", "more connections")) from \(found.address) ended like the one before: \
       \(found.kind)
       """
     }
