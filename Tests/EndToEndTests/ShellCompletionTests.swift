@@ -19,11 +19,12 @@ import Testing
       let server = try TestServer(scene)
       let file = try scene.file("f", LogLines.file(LogLines.plain(1)))
       for name in ["web", "app/one", "app/two"] { #expect(try server.run(["push", name, file]).exit == .code(0)) }
+      for name in ["website", "cat.txt", "application"] { try scene.file(name, "".utf8) }
       let directory = Binaries.logs.split(separator: "/").dropLast().joined(separator: "/")
       func complete(_ words: String, count: Int) throws -> Set<String> {
         let question = ask.replacing("{words}", with: words).replacing("{count}", with: "\(count)")
         let run = try scene.run(
-          shell, flags + ["\(load); \(question)"],
+          shell, flags + ["cd \(scene.path("")); \(load); \(question)"],
           environment: [
             "PATH": "/\(directory):/usr/bin:/bin", "LOGS_SERVER": server.url, "HOME": scene.path(""),
           ])
@@ -32,6 +33,10 @@ import Testing
       #expect(try complete("comp", count: 1) == ["complete", "completion"])
       #expect(try complete("query --hist", count: 2) == ["--histogram"])
       #expect(try complete("follow app/", count: 2) == ["app/one", "app/two"])
+      // Files only where nothing else is known: not beside formats and streams.
+      #expect(try complete("query web -o c", count: 4) == ["cat", "csv"])
+      #expect(try complete("query we", count: 2) == ["web"])
+      #expect(try complete("push web app", count: 3).isDisjoint(with: ["app/one", "app/two"]))
     }
   }
 }

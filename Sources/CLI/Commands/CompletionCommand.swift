@@ -50,7 +50,15 @@ enum CompletionCommand {
         """
       case .fish:
         """
-        complete -c logs -a '(logs completion words -- (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
+        function __logs_words
+          set -l found (logs completion words -- (commandline -opc)[2..] (commandline -ct) 2>/dev/null)
+          if set -q found[1]
+            printf '%s\n' $found
+          else
+            __fish_complete_path (commandline -ct)
+          end
+        end
+        complete -c logs -f -a '(__logs_words)'
         """
       }
     }
@@ -78,12 +86,19 @@ enum CompletionCommand {
     }) {
       return flag.name == "output" ? formats(of: command).filter { $0.hasPrefix(typed) } : []
     }
-    guard takesStreams.contains(name) else { return [] }
+    guard takesStreams.contains(name), name != "push" || !hasOperand(words, options) else { return [] }
     return await streams(beginningWith: typed, words)
   }
 
   /// Commands of which each operand may be a stream, or for push the first one.
   private static let takesStreams = ["follow", "query", "push", "streams", "complete", "delete"]
+
+  /// Whether one stands between the command and the last word.
+  private static func hasOperand(_ words: [String], _ options: [Option]) -> Bool {
+    do {
+      return try !Arguments(Array(words.dropFirst().dropLast()), options: options, help: "").operands.isEmpty
+    } catch { return false }
+  }
 
   private static func formats(of command: Command) -> [String] {
     ["follow", "query"].contains(command.name)
