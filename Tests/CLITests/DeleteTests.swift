@@ -78,7 +78,7 @@ import Testing
     let rows = [outcome(1...4999, 4000, 1_250_000, isWhole: true), outcome(nil, 0, 0, isWhole: false, isDryRun: true)]
     let columns = DeleteCommand.Outcome.columns
     #expect(
-      Table(rows, columns, zone: .utc).text == """
+      Table(rows, columns, zone: .utc).text(columnCount: nil) == """
         NAME  FIRST  LAST  ENTRIES    BYTES
         web       1  4999     4000  1250000
         web       -     -        0        0

@@ -116,16 +116,39 @@ import Testing
   }
 
   @Test func `a table shows foreign text in one line`() {
-    var table = Table([("FACT", false), ("VALUE", false)])
+    var table = Table([Table.Column(heading: "FACT", isNumber: false), Table.Column(heading: "VALUE", isNumber: false)])
     table.append(["version", "1\n2\u{202e}"])
-    #expect(table.text == #"FACT     VALUE\#nversion  1\n2\u{202e}"#)
+    #expect(table.text(columnCount: nil) == #"FACT     VALUE\#nversion  1\n2\u{202e}"#)
   }
 
   @Test func `a table's numbers are right-aligned`() {
-    var table = Table([("NAME", false), ("N", true), ("STATE", false)])
+    var table = Table([
+      Table.Column(heading: "NAME", isNumber: false), Table.Column(heading: "N", isNumber: true),
+      Table.Column(heading: "STATE", isNumber: false),
+    ])
     table.append(["web", "10", "open"])
     table.append(["a", "5", "sealed"])
-    #expect(table.text == "NAME   N  STATE\nweb   10  open\na      5  sealed")
+    #expect(table.text(columnCount: nil) == "NAME   N  STATE\nweb   10  open\na      5  sealed")
+  }
+
+  @Test func `on a narrow screen columns leave in their order, then names lose their middles`() {
+    let columns: [Report.Column<String>] = [
+      Report.Column("name", "NAME", fit: .shortens) { .text($0) },
+      Report.Column("time", "TIME", fit: .leaves(1)) { _ in .text("12:00") },
+      .count("n", "N", fit: .leaves(2)) { _ in 7 }, Report.Column("state", "STATE") { _ in .text("open") },
+    ]
+    let table = Table(["docker/漢字/a-long-name-0001", "web"], columns, zone: .utc)
+    let widths = [80, 48, 41, 40, 38, 37, 24, 19, 1].map { count in
+      table.text(columnCount: count).split(separator: "\n").map { DisplayWidth.of("\($0)") }.max() ?? 0
+    }
+    #expect(widths == [45, 45, 38, 38, 38, 35, 24, 19, 19])
+    #expect(
+      table.text(columnCount: 24) == """
+        NAME               STATE
+        docker/…ame-0001   open
+        web                open
+        """)
+    #expect(table.text(columnCount: nil) == table.text(columnCount: 80))
   }
 
   @Test func `a report is a table for people, and one object a line with the same values for programs`() {
@@ -136,7 +159,7 @@ import Testing
     ]
     let rows: [(String, UInt64, Int64)] = [("web", 7, 0), ("api", 12, 1_768_046_400_123_456_789)]
     #expect(
-      Table(rows, columns, zone: .utc).text == """
+      Table(rows, columns, zone: .utc).text(columnCount: nil) == """
         NAME  ENTRIES  SIZE  LAST TIME
         web         7  big   -
         api        12  big   2026-01-10 12:00:00.123

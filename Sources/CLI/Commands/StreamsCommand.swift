@@ -9,7 +9,8 @@ enum StreamsCommand {
     details: """
       Lists the streams whose names match PATTERN (default: all). Patterns as in logs help follow. FIRST is
       the first sequence number that is kept, STORED the compressed bytes of the entries that are kept, IDLE
-      how long ago the last entry came.
+      how long ago the last entry came. A terminal that is too narrow shows fewer columns (LAST TIME, ENTRIES
+      and FIRST go, in this order) and shortens long names; in a pipe everything is whole.
       """, options: options, run: run)
 
   private static let options =
@@ -63,12 +64,13 @@ enum StreamsCommand {
 
   private static func columns(now: Int64) -> [Report.Column<StreamSummary>] {
     [
-      Report.Column("name", "NAME") { .text($0.stream.text) },
+      Report.Column("name", "NAME", fit: .shortens) { .text($0.stream.text) },
       Report.Column("incarnation", nil) { .text($0.incarnation.description) },
-      .count("first", "FIRST", \.first), .count("last", "LAST", \.head), .count("entries", "ENTRIES", \.entryCount),
+      .count("first", "FIRST", fit: .leaves(3), \.first), .count("last", "LAST", \.head),
+      .count("entries", "ENTRIES", fit: .leaves(2), \.entryCount),
       Report.Column("bytes", nil) { .count($0.byteCount) },
       Report.Column(nil, "STORED", isNumber: true) { .text(ByteSize.rounded($0.byteCount)) },
-      Report.Column("last_received", "LAST TIME") { .time($0.lastReceived) },
+      Report.Column("last_received", "LAST TIME", fit: .leaves(1)) { .time($0.lastReceived) },
       Report.Column(nil, "IDLE") { stream in
         stream.lastReceived <= 0
           ? .none : .text(Figures.span(seconds: UInt64(max(0, now - stream.lastReceived) / 1_000_000_000)))

@@ -9,18 +9,25 @@ struct Report {
     /// Its name for people; nil if it is only for programs.
     let heading: String?
     let isNumber: Bool
+    let fit: Table.Fit
     let datum: (Row) -> Datum
 
-    init(_ key: String?, _ heading: String?, isNumber: Bool = false, _ datum: @escaping (Row) -> Datum) {
+    init(
+      _ key: String?, _ heading: String?, isNumber: Bool = false, fit: Table.Fit = .stays,
+      _ datum: @escaping (Row) -> Datum
+    ) {
       self.key = key
       self.heading = heading
       self.isNumber = isNumber
+      self.fit = fit
       self.datum = datum
     }
 
     /// A column of whole numbers.
-    static func count(_ key: String, _ heading: String, _ count: @escaping (Row) -> UInt64) -> Column {
-      Column(key, heading, isNumber: true) { .count(count($0)) }
+    static func count(
+      _ key: String, _ heading: String, fit: Table.Fit = .stays, _ count: @escaping (Row) -> UInt64
+    ) -> Column {
+      Column(key, heading, isNumber: true, fit: fit) { .count(count($0)) }
     }
   }
 
@@ -51,7 +58,7 @@ struct Report {
   /// Writes it to stdout.
   func write(_ format: Format) throws {
     switch format {
-    case .table: try Terminal.write(line: table.text)
+    case .table: try Terminal.write(line: table.text(columnCount: Terminal.screen?()))
     case .json: _ = try Terminal.write(json)
     }
   }
