@@ -74,6 +74,11 @@ package enum PrintableText {
     return true
   }
 
+  /// How a scalar is shown that is not harmless: `\n`, `\x1b`, `\u{202e}`.
+  package static func escape(_ scalar: Unicode.Scalar) -> String {
+    escape(scalar, UInt8(truncatingIfNeeded: scalar.value))
+  }
+
   private static func escape(_ scalar: Unicode.Scalar?, _ byte: UInt8) -> String {
     switch scalar {
     case "\n": #"\n"#

@@ -51,6 +51,30 @@ import Testing
     #expect(text == "INFO  漢字漢字\n      漢字漢字 ab\n      next\n      01234567890123\n      45678901234\n")
   }
 
+  @Test(arguments: [
+    ("0123456789", "0123456789\n"), ("0123456789   ", "0123456789\n"), ("0123456789 \nb", "0123456789\nb\n"),
+    ("0123456789   ab", "0123456789\nab\n"), ("0123 ", "0123 \n"),
+  ])
+  func `spaces at the end of a full line make no empty line`(message: String, shown: String) throws {
+    let text = try lines([(.unspecified, message)]) {
+      $0.fields = [.message]
+      $0.columnCount = { 10 }
+      $0.wraps = true
+    }
+    #expect(text == shown)
+  }
+
+  @Test func `attributes and messages have the same escapes, and full keeps a return at the end`() throws {
+    let entry = LogEntry(
+      message: ByteString("a\u{1b}b\r"), time: 1, attributes: [LogAttribute("k", "a\u{1b}b\u{202e}\r\t")])
+    var output: [UInt8] = []
+    var full = FullEntry(usesColor: false, zone: .utc)
+    full.append(entry, of: try StreamName("web"), matches: [], isContext: false, to: &output)
+    let text = String(decoding: output, as: UTF8.self)
+    #expect(text.contains("  message   a\\x1bb\\r\n"), "\(text)")
+    #expect(text.contains(#"    k="a\x1bb\u{202e}\r\x09""#), "\(text)")
+  }
+
   @Test func `colours pass only on request, other escapes never`() throws {
     let message = [(LogSeverity.info, "\u{1b}[31mred\u{1b}[2J")]
     #expect(try lines(message) == "INFO  \\x1b[31mred\\x1b[2J\n")

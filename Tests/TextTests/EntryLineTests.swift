@@ -14,7 +14,7 @@ import Testing
       ])
     #expect(
       String(decoding: EntryLine.bytes(of: entry), as: UTF8.self) == """
-        2026-01-10T12:00:00.123456789Z WARN a\\u{85}pi: two\\nlines\\u{1b}[2J\ttab ms=1250 plain=yes \
+        2026-01-10T12:00:00.123456789Z WARN a\\u{85}pi: two\\nlines\\x1b[2J\ttab ms=1250 plain=yes \
         text="say \\"hi\\"\\r\\n" none="" ratio=0.5 list=[1,"a b",null] map={ok:true} bytes=0x00ff\n
         """)
     let bare = LogEntry(message: "m", time: 0)

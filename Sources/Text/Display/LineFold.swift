@@ -28,13 +28,13 @@ struct LineFold {
       let wordEnd = Self.wordEnd(text, from: wordStart)
       let width = DisplayWidth.ofStyled(text[wordStart..<wordEnd], from: position)
       if let columnCount, position + width > columnCount, position > indent {
-        let isSpace = text[wordStart] == UInt8(ascii: " ")
-        breakLine(&output)
-        // The space at which a line is broken is not shown.
-        if isSpace {
+        // Spaces that do not fit are not shown; what follows them, if anything does, finds the line full.
+        if text[wordStart] == UInt8(ascii: " ") {
+          position = columnCount
           wordStart = wordEnd
           continue
         }
+        breakLine(&output)
       }
       appendWord(text[wordStart..<wordEnd], to: &output)
       wordStart = wordEnd

@@ -63,14 +63,12 @@ enum AttributeText {
     if !quotes, text.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7f }) { return output.append(contentsOf: text.utf8) }
     for scalar in text.unicodeScalars {
       switch scalar {
-      case "\n": output.append(#"\n"#)
-      case "\r": output.append(#"\r"#)
       case "\t" where !quotes: output.append(0x09)
       case "\"" where quotes, "\\" where quotes:
         output.append(UInt8(ascii: "\\"))
         output.append(UInt8(truncatingIfNeeded: scalar.value))
       case let scalar where !PrintableText.isHarmless(scalar) || scalar == "\t":
-        output.append(contentsOf: "\\u{\(String(scalar.value, radix: 16))}".utf8)
+        output.append(contentsOf: PrintableText.escape(scalar).utf8)
       default: UTF8.encode(scalar).map { output.append(contentsOf: $0) }
       }
     }

@@ -50,7 +50,7 @@ package struct FullEntry: EntryOutput {
 
   /// What is a line in the message is one here; the rest is escaped as everywhere.
   private func appendLines(of message: ByteString, to output: inout [UInt8]) {
-    for (index, line) in MessageLines(message).enumerated() {
+    for (index, line) in MessageLines(message, keepsReturn: true).enumerated() {
       if index > 0 { output.append("\n            ") }
       PrintableText.append(message[line], to: &output)
     }

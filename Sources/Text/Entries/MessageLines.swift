@@ -1,16 +1,22 @@
 internal import LogsWire
 
-/// Where the lines of a message are, without their ends; newlines at its end count for nothing.
+/// Where the lines of a message are, without their ends (`\n`, `\r\n`); newlines at its end count for nothing.
 struct MessageLines: Sequence, IteratorProtocol {
   private let message: ByteString
   private let end: Int
   /// Where the next line begins; nil behind the last one.
   private var start: Int? = 0
 
-  init(_ message: ByteString) {
+  /// - Parameter keepsReturn: whether a `\r` at the very end, which a line of a Windows file leaves, is content.
+  init(_ message: ByteString, keepsReturn: Bool = false) {
     self.message = message
     var end = message.count
-    while end > 0, message[end - 1] == UInt8(ascii: "\n") || message[end - 1] == UInt8(ascii: "\r") { end -= 1 }
+    func ends(_ byte: UInt8) -> Bool { end > 0 && message[end - 1] == byte }
+    if !keepsReturn, ends(UInt8(ascii: "\r")) { end -= 1 }
+    while ends(UInt8(ascii: "\n")) {
+      end -= 1
+      if ends(UInt8(ascii: "\r")) { end -= 1 }
+    }
     self.end = end
   }
 
