@@ -62,6 +62,7 @@ package final class Server: Sendable {
     do throws(TransportError) {
       certificates = configuration.doors.contains(where: \.endpoint.isTLS) ? try Certificates(configuration.tls) : nil
     } catch { throw ServerError(error.message) }
+    if let warning = certificates?.warning(now: SystemClock.wall()) { log(warning) }
     let router = CommitRouter()
     let store: Store
     let access: AccessControl
@@ -147,6 +148,7 @@ package final class Server: Sendable {
     do throws(TransportError) {
       try certificates.reload()
       log("the certificate was read again, for new connections")
+      if let warning = certificates.warning(now: SystemClock.wall()) { log(warning) }
     } catch { log("the certificate in use stays: \(error.message)") }
   }
 

@@ -16,6 +16,8 @@ import Testing
       #expect(id == 0 && refusal.code == .tooManyConnections && refusal.isRetryable)
       #expect(refusal.limit?.value == 3)
       #expect(try fourth.receiveOrEnd() == nil)
+      try server.process.errors.waitForText(
+        "a connection is turned away: the server has 3 connections, which is its limit")
       // There is room again as soon as one has gone.
       others.removeLast().close()
       while true {

@@ -63,6 +63,9 @@ import Testing
       #expect(toPlain.exit == .code(3))
       #expect(toPlain.errors.contains("the server does not speak TLS there; write logs:// or another port"))
       try plain.process.errors.waitForText("the other side speaks TLS there: connect with logs+tls://")
+      try tls.process.errors.waitForText("the client spoke plain text")
+      let line = tls.process.errors.lines.first { $0.contains("spoke plain text") } ?? ""
+      #expect(line.components(separatedBy: "127.0.0.1:").count == 2, "\(line)")
     }
   }
 
@@ -84,7 +87,7 @@ import Testing
       let mixed = try server.run(["streams", "--cert", known.certificate, "--key", stranger.key])
       #expect(mixed.errors.contains("does not belong to the certificate"))
       let alone = try server.run(["streams", "--cert", known.certificate])
-      #expect(alone.errors.contains("a certificate needs a key"))
+      #expect(alone.errors.contains("a certificate needs a key (--key)"))
     }
   }
 
@@ -130,6 +133,43 @@ import Testing
         while recv(descriptor, &buffer, buffer.count, 0) > 0 {}
       }
       #expect(try server.stored("web") == Array("one\n".utf8))
+    }
+  }
+
+  @Test func `a certificate that has expired or soon will is reported at the start, and a fresh one is not`() throws {
+    try Scene.play { scene in
+      let certificates = try TestCertificates(scene)
+      for (name, days, words) in [("old", -1, "expired on"), ("young", 13, "expires in "), ("new", 15, nil)] {
+        let flags = try certificates.serverFlags(name, "DNS:localhost", days: days)
+        let server = try scene.start(
+          Binaries.logsd,
+          ["--data", scene.path("data-\(name)"), "--listen", "none", "--listen-tls", "127.0.0.1:0"] + flags)
+        try server.output.waitForLines(1)
+        server.signal(SIGTERM)
+        #expect(try server.wait() == .code(0))
+        let said = server.errors.lines.filter { $0.contains("\(name).pem") }
+        #expect(said.count == (words == nil ? 0 : 1) && said.allSatisfy { $0.contains(words ?? "") }, "\(said)")
+      }
+    }
+  }
+
+  @Test func `files that are none are named, with the flags and without the words of a library`() throws {
+    try Scene.play { scene in
+      let junk = try scene.file("junk", "junk\n".utf8)
+      let pair = try TestCertificates(scene).make("server", "DNS:localhost")
+      let (certificate, key) = (["--tls-cert", pair.certificate], ["--tls-key", pair.key])
+      for (flags, words) in [
+        ([], "TLS needs a certificate and its key; give both with --tls-cert and --tls-key"),
+        (certificate, "server.pem alone is not enough: a certificate needs a key (--tls-key)"),
+        (["--tls-cert", junk] + key, "junk is no certificate in PEM form"),
+        (certificate + ["--tls-key", junk], "junk is no private key in PEM form without a passphrase"),
+        (certificate + key + ["--tls-client-ca", junk], "junk holds no CA certificate in PEM form"),
+      ] {
+        let refused = try scene.run(
+          Binaries.logsd, ["--data", scene.path("data"), "--listen", "none", "--listen-tls", "127.0.0.1:0"] + flags)
+        #expect(refused.exit == .code(1) && refused.errorLines.count == 1, "\(refused.errors)")
+        #expect(refused.errorLines.first?.hasSuffix(words) == true, "\(refused.errors)")
+      }
     }
   }
 

@@ -108,6 +108,24 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    (["--listen", "foo:bar"], "--listen: 'foo:bar' has the port \"bar\"; write a number up to 65535"),
+    (["--listen", "logs://127.0.0.1:1"], "--listen: 'logs://127.0.0.1:1' is no HOST:PORT; leave out the scheme"),
+    (["--listen", "/tmp/s"], "give the path of a Unix socket with --listen-unix"),
+    (["--unix-allow", "root append:a/*"], "has no colon behind the name; write 'root: append:a/*'"),
+    (["--unix-allow", "append:a/*"], "'append:a/*' names nobody; write 'NAME: append:a/*'"),
+    (["--cert-allow", "web: read:a"], "cert-allow has no effect without a client CA"),
+  ])
+  func `a mistake is answered with what to write`(arguments: [String], words: String) {
+    #expect(message(arguments)?.contains(words) == true, "\(message(arguments) ?? "accepted")")
+  }
+
+  @Test func `a name where a port may have been meant is said to be one`() throws {
+    let configuration = try configure(["--listen", "foo"]).configuration
+    let refusal = #expect(throws: SettingError.self) { try Exposure(configuration, hasTokens: true).check() }
+    #expect(refusal?.description.contains("where 'foo' is the name of a host (a port is a number)") == true)
+  }
+
   @Test func `a server without any listener is refused`() {
     #expect(message(["--listen", "none"])?.contains("nothing to listen on") == true)
   }

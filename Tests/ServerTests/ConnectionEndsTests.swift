@@ -26,18 +26,19 @@ import Testing
       ends.note(.stalled, peer: "10.0.0.1:\(number)", "stalled \(number)", now: Self.time(1))
     }
     ends.note(.stalled, peer: "[fe80::1]:7", "other", now: Self.time(2))
-    ends.note(.unread, peer: "unix socket of process 12", "local", now: Self.time(2))
-    ends.note(.unread, peer: "unix socket of process 13", "local again", now: Self.time(2))
+    ends.note(.unread, peer: "unix socket of user 1000, process 12", "local", now: Self.time(2))
+    ends.note(.unread, peer: "unix socket of user 1000, process 13", "local again", now: Self.time(2))
     #expect(
       lines.take() == [
-        "line 0 (10.0.0.1:0)", "stalled 0 (10.0.0.1:0)", "other ([fe80::1]:7)", "local (unix socket of process 12)",
+        "line 0 (10.0.0.1:0)", "stalled 0 (10.0.0.1:0)", "other ([fe80::1]:7)",
+        "local (unix socket of user 1000, process 12)",
       ])
     ends.tick(now: Self.time(60))
     #expect(lines.take().isEmpty)
     ends.tick(now: Self.time(61))
     #expect(
       lines.take() == [
-        "1 more connection from unix socket ended like the one before: answers left unread",
+        "1 more connection from unix socket of user 1000 ended like the one before: answers left unread",
         "999 more connections from 10.0.0.1 ended like the one before: no output taken",
         "999 more connections from 10.0.0.1 ended like the one before: protocol_violation",
       ])

@@ -29,8 +29,10 @@ final class AccessControl: Sendable {
 
   /// What it may do, and for how long.
   struct Access: Sendable {
-    /// For audits and logs.
+    /// For refusals and limits: `token 'ci'`, `user 1000`.
     let name: String
+    /// That came with it over a Unix socket.
+    var process: Int32?
     let rights: Rights
     /// Of the token; nil if it needed none.
     var hash: TokenHash?
@@ -39,6 +41,9 @@ final class AccessControl: Sendable {
     var generation = 0
     /// Whether it was let in because there were no tokens.
     var isOpen = false
+
+    /// For audits.
+    var author: String { process.map { "\(name), process \($0)" } ?? name }
 
     static let none = Access(name: "nobody", rights: .none)
   }
@@ -122,12 +127,11 @@ final class AccessControl: Sendable {
 
   func decide(_ claim: Claim, now: MonotonicTime) -> Verdict {
     if !claim.token.isEmpty, let verdict = decide(token: claim, now: now) { return verdict }
-    if let process = claim.process {
-      if process.user == geteuid() || process.user == 0 {
-        return .accepted(Access(name: "user \(process.user), process \(process.number)", rights: .all))
-      }
-      if let rights = unixAllow.rights[String(process.user)] {
-        return .accepted(Access(name: "user \(process.user), process \(process.number)", rights: rights))
+    let user = claim.process.map { "user \($0.user)" }
+    if let process = claim.process, let user {
+      let isOwn = process.user == geteuid() || process.user == 0
+      if let rights = isOwn ? .all : unixAllow.rights[String(process.user)] {
+        return .accepted(Access(name: user, process: process.number, rights: rights))
       }
     }
     if let certificate = claim.certificate {
@@ -136,10 +140,12 @@ final class AccessControl: Sendable {
     }
     let generation = generationCount.load(ordering: .acquiring)
     guard checksTokens else {
+      let name = user ?? "a client at \(claim.address)"
       return .accepted(
-        Access(name: "a client at \(claim.address)", rights: .open, generation: generation, isOpen: true))
+        Access(
+          name: name, process: claim.process?.number, rights: .open, generation: generation, isOpen: true))
     }
-    return .refused(Self.wanted(isRetryable: false), after: .zero)
+    return .refused(Self.wanted(isRetryable: false, user: user), after: .zero)
   }
 
   /// - Returns: nil if the server has no tokens: then the one that was shown does not matter.
@@ -166,9 +172,10 @@ final class AccessControl: Sendable {
     }
   }
 
-  private static func wanted(isRetryable: Bool) -> Refusal {
-    Refusal(
-      .unauthorized, "this server wants a token; give one with --token-file or LOGS_TOKEN_FILE",
+  private static func wanted(isRetryable: Bool, user: String? = nil) -> Refusal {
+    let who = user.map { " of \($0), who is not in its --unix-allow" } ?? ""
+    return Refusal(
+      .unauthorized, "this server wants a token\(who); give one with --token-file or LOGS_TOKEN_FILE",
       isRetryable: isRetryable)
   }
 

@@ -98,6 +98,14 @@ struct NamedRights: Hashable, Sendable {
       guard words.count == 2, !words[0].trimmed.isEmpty else {
         throw SettingError("'\(part.trimmed)' is not of the form 'NAME: RIGHTS', like 'web: append:web/* read:web/*'")
       }
+      if let action = words[0].split(separator: " ").last, Rights.Action(rawValue: String(action)) != nil {
+        let name = words[0].trimmed.dropLast(action.count).trimmed
+        let rights = "\(action):\(words[1].trimmed)"
+        throw SettingError(
+          name.isEmpty
+            ? "'\(part.trimmed)' names nobody; write 'NAME: \(rights)'"
+            : "'\(part.trimmed)' has no colon behind the name; write '\(name): \(rights)'")
+      }
       let name = try check(words[0].trimmed)
       guard rights[name] == nil else {
         throw SettingError("'\(name)' comes twice; write all its rights behind one name")

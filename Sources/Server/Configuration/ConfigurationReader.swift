@@ -1,6 +1,7 @@
 internal import Glibc
 internal import LogsSystem
 internal import LogsText
+internal import LogsTransport
 
 #if PLANTED_BUGS
   internal import LogsStore
@@ -40,6 +41,10 @@ package struct ConfigurationReader: Sendable {
     for (setting, value) in flags { try set(setting, value, origin: setting.flag) }
     if configuration.doors.isEmpty {
       throw ConfigurationError("there is nothing to listen on; give --listen HOST:PORT or --listen-unix PATH")
+    }
+    if !configuration.certificateAllow.rights.isEmpty, configuration.tls.authorities == nil {
+      throw ConfigurationError(
+        "cert-allow has no effect without a client CA, since nobody shows a certificate; give --tls-client-ca as well")
     }
   }
 

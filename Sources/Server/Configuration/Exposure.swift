@@ -20,8 +20,8 @@ struct Exposure {
         guard configuration.isPlainAllowed else {
           throw SettingError(
             """
-            \(door) would take connections of other machines without TLS; use \(Self.tlsFlag(door)), or give \
-            --insecure-plain where the network is trusted
+            \(door)\(Self.nameHint(door)) would take connections of other machines without TLS; use \
+            \(Self.tlsFlag(door)), or give --insecure-plain where the network is trusted
             """)
         }
         warnings.append(
@@ -31,8 +31,8 @@ struct Exposure {
         guard configuration.isOpenAllowed else {
           throw SettingError(
             """
-            \(door) would let everybody on other machines append and read; make a token with logsd token create, \
-            give --tls-client-ca, or --insecure-open where all may do everything
+            \(door)\(Self.nameHint(door)) would let everybody on other machines append and read; make a \
+            token with logsd token create, give --tls-client-ca, or --insecure-open where all may do everything
             """)
         }
         warnings.append(
@@ -40,6 +40,12 @@ struct Exposure {
       }
     }
     return warnings
+  }
+
+  /// A word where a number was meant is a name.
+  private static func nameHint(_ door: Door) -> String {
+    guard let (host, _) = door.endpoint.hostAndPort, door.endpoint.hasName else { return "" }
+    return ", where '\(host)' is the name of a host (a port is a number),"
   }
 
   private static func tlsFlag(_ door: Door) -> String {

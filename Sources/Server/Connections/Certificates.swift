@@ -1,3 +1,4 @@
+internal import LogsText
 internal import LogsTransport
 internal import LogsWire
 internal import Synchronization
@@ -32,6 +33,24 @@ final class Certificates: Sendable {
   func reload() throws(TransportError) {
     let contexts = try Self.read(files)
     current.withLock { $0 = contexts }
+  }
+
+  /// How long before its end the server begins to warn: time enough to get another one.
+  private static let warningDuration: Int64 = 14 * 86_400
+
+  /// What is to be said about the age of the certificate.
+  ///
+  /// - Parameter now: ns since 1970.
+  func warning(now: Int64) -> String? {
+    guard let expiry = context(for: .frames).certificateExpiry else { return nil }
+    let left = expiry - now / 1_000_000_000
+    guard left < Self.warningDuration else { return nil }
+    let file = files.certificate ?? ""
+    let end = "\(Timestamp.rfc3339(expiry * 1_000_000_000).prefix(10))"
+    if left <= 0 { return "the certificate \(file) expired on \(end): clients refuse it; renew it, then send SIGHUP" }
+    return """
+      the certificate \(file) expires in \(Figures.span(seconds: UInt64(left))), on \(end); renew it, then send SIGHUP
+      """
   }
 
   private static func read(_ files: TLSFiles) throws(TransportError) -> Contexts {

@@ -50,7 +50,7 @@ final class ConnectionEnds: Sendable {
   ///
   /// - Parameters:
   ///   - peer: its other side, with a port or process that the next one will not have.
-  ///   - line: what to log if it is the first.
+  ///   - line: what to log if it is the first; the peer is put behind it unless it names it.
   func note(_ kind: Kind, peer: String, _ line: String, now: MonotonicTime) {
     let isFirst = state.withLock { state in
       var found = Case(kind: kind, address: Self.address(of: peer))
@@ -65,7 +65,7 @@ final class ConnectionEnds: Sendable {
       state.counts[found] = count + 1
       return false
     }
-    if isFirst { log("\(line) (\(peer))") }
+    if isFirst { log(line.contains(peer) ? line : "\(line) (\(peer))") }
   }
 
   /// Logs the counts of the last minute, if it is over. A case that did not occur in it is logged as a first one again.
@@ -93,9 +93,8 @@ final class ConnectionEnds: Sendable {
 
   private static let others = "other addresses"
 
-  /// The part of `127.0.0.1:5647` before the port, or of `unix socket of process 12` before the process.
+  /// The part of `127.0.0.1:5647` before the port, or of `unix socket of user 1000, process 12` before the process.
   static func address(of peer: String) -> String {
-    if let colon = peer.lastIndex(of: ":") { return String(peer[..<colon]) }
-    return peer.split(separator: " ").prefix(2).joined(separator: " ")
+    String(peer[..<(peer.lastIndex { $0 == ":" || $0 == "," } ?? peer.endIndex)])
   }
 }

@@ -8,7 +8,7 @@ extension ServerConnection {
     if let refusal = refusal(toDelete: request.stream) { return send(session.refuse(id, refusal)) }
     let deletion = Deletion(
       stream: request.stream, incarnation: request.incarnation, numbers: request.numbers,
-      author: access.name)
+      author: access.author)
     if request.isDryRun { return begin(id, .look(deletion)) }
     let limit = Limits.deletionCountMax
     guard core.counters.deletions.current < limit else {

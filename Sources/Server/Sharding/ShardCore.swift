@@ -120,19 +120,25 @@ extension ShardCore {
     let connection = Connection(adopting: socket, on: shard.loop, meter: output, tls: tls)
     counters.acceptedConnections.add(1)
     guard counters.connections.current < configuration.connectionCountMax else {
-      counters.refusedConnections.add(1)
-      return kind.turnAway(connection, hasTooMany)
+      return turnAway(connection, kind, hasTooMany)
     }
     let address = Self.limitedAddress(connection.peer)
     let limit = configuration.addressConnectionCountMax
     guard address.map({ context.addresses.add($0, limit: limit) }) ?? true else {
-      counters.refusedConnections.add(1)
-      return kind.turnAway(connection, Self.hasTooMany(limit))
+      return turnAway(connection, kind, Self.hasTooMany(limit))
     }
     counters.connections.add(1)
     lastClientID += 1
     addresses[lastClientID] = address
     clients[lastClientID] = kind.init(id: lastClientID, connection: connection, core: self)
+  }
+
+  private func turnAway(_ connection: Connection, _ kind: any SocketClient.Type, _ refusal: Refusal) {
+    counters.refusedConnections.add(1)
+    connectionEnds.note(
+      .refused(refusal.code), peer: connection.peer, "a connection is turned away: \(refusal.text)", now: shard.loop.now
+    )
+    kind.turnAway(connection, refusal)
   }
 
   /// The address whose connections are counted; nil on the same machine.

@@ -15,7 +15,7 @@ package final class Connection: LoopMember {
   package static let highWatermark = 1 << 20
 
   package let loop: EventLoop
-  /// The other side, for messages: `127.0.0.1:5647`, `unix socket of process 12`.
+  /// The other side, for messages: `127.0.0.1:5647`, `unix socket of user 1000, process 12`.
   package let peer: String
   /// The process on the other side, of a Unix socket that was accepted; nil for others.
   package let peerProcess: PeerProcess?

@@ -4,7 +4,7 @@ internal import Synchronization
 
 /// An accepted socket that no connection owns yet. It can be handed to any loop; if nobody takes it, it is closed.
 package final class AcceptedSocket: Sendable {
-  /// The other side, for messages and limits: `127.0.0.1:41234`, `unix socket of process 12`.
+  /// The other side, for messages and limits: `127.0.0.1:41234`, `unix socket of user 1000, process 12`.
   package let peer: String
   /// Nil unless it is a Unix socket.
   package let process: PeerProcess?

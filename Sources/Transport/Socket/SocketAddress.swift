@@ -87,7 +87,8 @@ struct SocketAddress: Sendable {
     // Peers on Unix sockets have no address.
     let isUnix = address.family == AF_UNIX
     let process = isUnix ? PeerProcess(of: number) : nil
-    let peer = isUnix ? "unix socket of process \(process?.number ?? -1)" : address.description
+    let local = process.map { "unix socket of user \($0.user), process \($0.number)" } ?? "unix socket"
+    let peer = isUnix ? local : address.description
     return AcceptedSocket(Descriptor(adopting: number), peer: peer, process: process)
   }
 

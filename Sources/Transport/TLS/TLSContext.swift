@@ -50,8 +50,8 @@ internal import Synchronization
     _ files: TLSFiles, language: Language = .logs, plainAnswer: [UInt8] = []
   ) throws(TransportError) -> TLSContext {
     let context = try TLSContext(.server, plainAnswer: plainAnswer)
-    guard files.certificate != nil, files.key != nil else {
-      throw TransportError(.invalidTLS, "TLS needs a certificate and its key; give both files")
+    guard files.certificate != nil || files.key != nil else {
+      throw TransportError(.invalidTLS, "TLS needs a certificate and its key; give both with --tls-cert and --tls-key")
     }
     try context.useCertificate(files)
     unsafe logs_tls_serve_protocol(context.pointer, language == .http ? 1 : 0)
@@ -89,10 +89,10 @@ internal import Synchronization
     // Most often one of the two was forgotten.
     guard let certificate = files.certificate, let key = files.key else {
       let given = files.certificate ?? files.key ?? ""
-      throw TransportError(
-        .invalidTLS,
-        "\(given) alone is not enough: a \(files.key == nil ? "certificate needs a key" : "key needs a certificate")"
-      )
+      let prefix = side == .server ? "--tls-" : "--"
+      let missing =
+        files.key == nil ? "certificate needs a key (\(prefix)key)" : "key needs a certificate (\(prefix)cert)"
+      throw TransportError(.invalidTLS, "\(given) alone is not enough: a \(missing)")
     }
     try Self.requireReadable(certificate)
     try Self.requireReadable(key)
@@ -122,8 +122,19 @@ internal import Synchronization
     }
   }
 
+  /// What OpenSSL says about such a file names its own functions, which helps nobody.
   private static func invalid(_ path: String, _ what: String) -> TransportError {
-    TransportError(.invalidTLS, "\(path) \(what) (\(lastError()))")
+    ERR_clear_error()
+    return TransportError(.invalidTLS, "\(path) \(what)")
+  }
+
+  /// When its certificate expires, in seconds since 1970; nil without one.
+  package var certificateExpiry: Int64? {
+    var time = unsafe tm()
+    guard let certificate = unsafe SSL_CTX_get0_certificate(pointer),
+      unsafe ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &time) == 1
+    else { return nil }
+    return Int64(unsafe timegm(&time))
   }
 
   /// What OpenSSL says about its last failure; forgotten after that.
