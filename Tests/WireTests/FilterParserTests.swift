@@ -111,6 +111,19 @@ struct FilterVector: Sendable, CustomTestStringConvertible {
     ("{app=\"x\"}", "fields"),
     ("stream:/a", "write parts like 'docker/nginx'"), ("stream:a?é", "docker/*"), ("seq:9..1", "write seq:1..9"),
     (")", "leave it out"), ("a!~=x", "write a!~x"),
+    ("status:[500 TO 502]", "write status:500..502"), ("ms:[5 TO *]", "write ms:5.."),
+    ("status:[500,502]", "write status:(500,502)"), ("status in (500,502)", "write status:(500,502)"),
+    ("status IN (\"a\")  x in (a,b)", "write x:(a,b)"), ("status:50?", #"write status~/^50.$/"#),
+    ("user:b?b.*", #"write user~/^b.b\..*$/"#), ("50?", "write /50./, or \"50?\""), ("path:/api/", "write path~/api/"),
+    ("path!=/a b/", "write path!~/a b/, or path!=\"/a b/\""), ("/api/g", "write /api/, or \"/api/g\""),
+    ("/api/si", "write /(?s)api/i"), ("+m1", "write m1, or \"+m1\""), ("+status:5", "write status:5"),
+    ("+\"a b\"", "write \"a b\""), ("+(a)", "write (…)"), ("has:user", "write user:*"),
+    ("_exists_:user", "or \"_exists_\":user for an attribute"), ("severity>=9", "write level>=9, or \"severity\">=9"),
+    ("received>5", "write time>5"), ("attributes.ms:5", "write ms:5"), ("attr.level:x", "write \"level\":x"),
+    ("Level:warn", "write level:warn, or \"Level\":warn"), ("msg~x", "write message~x"), ("msg:x", "message"),
+    ("\u{201c}a b\u{201d}", "write \"a b\""), ("user:\u{2018}a\u{2019}", "write user:\"a\""),
+    ("status\u{2265}500", "write status>=500"), ("status \u{2264} 500", "write status<=500"),
+    ("status \u{2260} x", "write status!=x"), ("level:none", "write -level:*"),
   ]
 
   @Test(arguments: remedies) func `an error says what to write`(_ text: String, _ remedy: String) {

@@ -45,7 +45,7 @@ def parse(text):
 
 class Parser:
     def __init__(self, text):
-        self.text, self.at, self.depth, self.terms, self.regexes = text, 0, 0, 0, 0
+        self.text, self.at, self.depth, self.terms, self.regexes, self.is_in_set = text, 0, 0, 0, 0, False
 
     def refuse(self, reason, at=None):
         raise BadFilter(self.at if at is None else at, reason)
@@ -150,19 +150,33 @@ class Parser:
         if self.next() == "=":
             self.at += 1
             return ("test", "text", ("word", self.value()[0] if self.next() == '"' else self.plain_word()))
-        name = re.compile(r"[A-Za-z_@$\x80-\U0010ffff][A-Za-z_@$\x80-\U0010ffff0-9.-]*").match(self.text, self.at)
+        name = NAME.match(self.text, self.at)
         if name and not self.text.startswith(("://", "::", ":\\"), name.end()):
             self.at = name.end()
             if operator := self.field_operator():
+                if name[0] not in FIELDS and FOREIGN_NAME.fullmatch(name[0]):
+                    self.refuse("no field is called so; in quotation marks it is the name of an attribute", begun)
                 return self.field(name[0] if name[0] in FIELDS else ("attribute", name[0]), operator)
             self.at = begun
         return ("test", "text", ("contains", self.plain_word()))
 
     def plain_word(self):
-        begun, word = self.at, self.word()
+        begun = self.at
+        if re.compile(rf'\+["(A-Za-z_@$\x80-\U0010ffff]').match(self.text, begun) and self.text[begun + 1] not in SIGNS:
+            self.refuse("every term has to be there without +", begun)
+        word = self.word()
         if "*" in word:
             self.refuse("a word finds parts of words without *", begun + word.index("*"))
+        if word.lower() == "in" and re.compile(r"[ \t\n]*\([^()]*,[^()]*\)").match(self.text, self.at):
+            self.refuse("a set stands behind a name and a colon", begun)
+        if sign := re.search(f"[{SIGNS}]", word):
+            self.refuse("the operator is written in ASCII", begun + sign.start())
+        self.refuse_wildcard(word, begun)
         return word
+
+    def refuse_wildcard(self, word, begun):
+        if re.fullmatch(r"[A-Za-z0-9\x80-\U0010ffff_.*?-]+", word) and "?" in word and re.search(r"[^_.*?-]", word):
+            self.refuse("? stands for itself alone; in quotation marks it is text", begun + word.index("?"))
 
     def word(self, also=""):
         begun = self.at
@@ -170,7 +184,7 @@ class Parser:
             self.at += 1
         if begun == self.at:
             self.refuse("text is missing")
-        if self.text[begun] in "!|&{}~><'`":
+        if self.text[begun] in "!|&{}~><'`\u2018\u2019\u201c\u201d\u201e":
             self.refuse(f"{self.text[begun]} has no meaning here; in quotation marks it is text", begun)
         return self.text[begun:self.at]
 
@@ -206,6 +220,9 @@ class Parser:
 
     def regex(self):
         """The expression that begins at the `/` here; None if it is a `/` of a word."""
+        found = re.compile(r"/(?:\\.|[^/\n\\])*/([gims]{1,3})", re.DOTALL).match(self.text, self.at)
+        if found and self.ends(found.end()) and found[1] != "i":
+            self.refuse("an expression has no flag but i", found.start(1))
         found = re.compile(r"/((?:\\.|[^/\n\\])*)/(i?)", re.DOTALL).match(self.text, self.at)
         if not found or not self.ends(found.end()):
             return None
@@ -241,6 +258,7 @@ class Parser:
             else:
                 self.refuse("a regular expression, or text in quotation marks, is expected")
             return compared(field, operator == "!~", [check])
+        self.refuse_bracket()
         if operator in (">", ">=", "<", "<="):
             kind.check_operator(self, "order", place)
             return compared(field, False, [kind.ordered(self, operator, *self.value())])
@@ -249,10 +267,15 @@ class Parser:
             return ("test", field, ("there",))
         if self.next() == "(":
             kind.check_operator(self, "set", begun)
-            return compared(field, operator == "!=", [kind.equal(self, *item) for item in self.set()])
-        item = self.value()
+            items, self.is_in_set = self.set(), True
+            return compared(field, operator == "!=", [kind.equal(self, *item) for item in items])
+        item, self.is_in_set = self.value(), False
         kind.check_operator(self, "!=" if operator == "!=" else "equality", place)
         return compared(field, operator == "!=", [kind.equal(self, *item)])
+
+    def refuse_bracket(self):
+        if self.next() == "[":
+            self.refuse("a value without quotation marks does not begin with [")
 
     def set(self):
         items, begun = [], self.at
@@ -260,6 +283,7 @@ class Parser:
             self.at += 1
             self.skip_space()
             self.count_term()
+            self.refuse_bracket()
             items.append(self.value(also=","))
             self.skip_space()
             if self.next() == ")":
@@ -292,7 +316,18 @@ class TextField:
             parser.refuse("the field does not have this operator", at)
 
     def equal(self, parser, text, is_quoted, at):
+        if not is_quoted:
+            self.check_plain(parser, text, at)
         return ("glob", text) if "*" in text and not is_quoted else ("equals", text)
+
+    @staticmethod
+    def check_plain(parser, text, at):
+        """Refuses what is no text in other languages: globs with ?, and regular expressions."""
+        parser.refuse_wildcard(text, at)
+        in_set = parser.is_in_set
+        found = re.compile(rf"/(?:\\.|[^/\n\\{',' * in_set}])+/[gims]{{0,3}}", re.DOTALL).match(parser.text, at)
+        if found and parser.ends(found.end(), also=")" + "," * in_set):
+            parser.refuse("a regular expression stands behind ~", at)
 
     def ordered(self, parser, operator, text, is_quoted, at):
         return ("order", operator, text)
@@ -300,6 +335,8 @@ class TextField:
 
 class AttributeField(TextField):
     def equal(self, parser, text, is_quoted, at):
+        if not is_quoted:
+            self.check_plain(parser, text, at)
         if not is_quoted and (found := bounds(text)):
             low, high = (None if bound is None else number(bound) for bound in found)
             if (low is None) == (found[0] is None) and (high is None) == (found[1] is None):
@@ -404,6 +441,12 @@ class TimeField(NumberField):
         return (time, time) if -2**63 <= time < 2**63 else None
 
 
+# The signs for what is written >=, <= and !=.
+SIGNS = "\u2260\u2264\u2265"
+NAME = re.compile(rf"(?:(?![{SIGNS}])[A-Za-z_@$\x80-\U0010ffff])(?:(?![{SIGNS}])[A-Za-z_@$\x80-\U0010ffff0-9.-])*")
+# What fields are called elsewhere.
+FOREIGN_NAME = re.compile("(?a:(?i:level|source|message|kind|stream|seq|time|severity|msg|received|has|_exists_"
+                          "|(?:attributes|attr)[.].+))", re.DOTALL)
 ATTRIBUTE = AttributeField()
 FIELDS = {"level": LevelField(), "source": TextField(), "message": TextField(), "kind": KindField(),
           "stream": StreamField(), "seq": SequenceField(), "time": TimeField()}

@@ -86,12 +86,16 @@ extension FilterParser {
     let start = word.lowerBound
     let first = scalars[start]
     let written = shown(name.place.lowerBound..<name.symbolPlace.upperBound)
-    switch first {
-    case "'", "`":
+    if Self.isForeignMark(first) {
       return error(
         start,
         "this kind of quotation mark means nothing here: write \(written)\(doubleQuoted(from: start)); with the "
           + "mark itself \(written)\(quoted(word))")
+    }
+    switch first {
+    case "[":
+      if case .match = name.symbol { return nil }
+      return bracketRefusal(name, at: start)
     case "|", "&", "{", "}":
       return error(start, "a value without quotes must not begin with '\(first)': write \(written)\(quoted(word))")
     case "!", "~", ">", "<":
@@ -160,8 +164,8 @@ extension FilterParser {
   func levelRefusal(_ text: String, at start: Int) -> FilterError {
     let shown = Self.shown(text)
     let parts = text.unicodeScalars.split { "|,[]".unicodeScalars.contains($0) }.map { Self.text($0) }
-    if text == "0" {
-      return error(start, "levels are 1 to 24: write -level:* for entries without a level")
+    if ["0", "", "none", "null", "unset", "unspecified"].contains(text.lowercased()) {
+      return error(start, "'\(shown)' is no level, levels are 1 to 24: write -level:* for entries without a level")
     }
     if parts.count > 1 {
       return error(start, "'\(shown)' is no level: write level:(\(Self.shown(parts.joined(separator: ","))))")

@@ -75,7 +75,7 @@ extension FilterParser {
   static func isDigit(_ scalar: Unicode.Scalar) -> Bool { ("0"..."9").contains(scalar) }
 
   static func beginsName(_ scalar: Unicode.Scalar) -> Bool {
-    isLetter(scalar) || scalar == "_" || scalar == "@" || scalar == "$"
+    isLetter(scalar) && symbol(scalar) == nil || scalar == "_" || scalar == "@" || scalar == "$"
   }
 
   private static func continuesName(_ scalar: Unicode.Scalar) -> Bool {
@@ -149,7 +149,7 @@ extension FilterParser {
       skipSpace()
       try count(termAt: offset)
       let value = try value(name, isInSet: true)
-      nodes.append(try equality(name, value))
+      nodes.append(try equality(name, value, isInSet: true))
       let end = offset
       skipSpace()
       guard let scalar = peek() else {

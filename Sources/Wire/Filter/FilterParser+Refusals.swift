@@ -39,12 +39,13 @@ extension FilterParser {
         start,
         "'\(Self.shown(String(first)))' compares a field: write a name before it, name\(shown), or \(quoted(word)) "
           + "for text")
-    case "'", "`":
+    case "+": return plusRefusal(word)
+    default:
+      guard Self.isForeignMark(first) else { return nil }
       return error(
         start,
         "this kind of quotation mark means nothing here: write \(doubleQuoted(from: start)); for the mark itself "
           + quoted(word))
-    default: return nil
     }
   }
 
@@ -88,15 +89,24 @@ extension FilterParser {
 
   /// What a word must not begin with, wherever it stands.
   private func beginningRefusal(_ word: Range<Int>) -> FilterError? {
-    guard let first = scalars[word].first, Self.foreign.contains(first) else { return nil }
-    let isQuote = first == "'" || first == "`"
+    guard let first = scalars[word].first else { return nil }
+    let isQuote = Self.isForeignMark(first)
+    guard isQuote || Self.foreign.contains(first) else { return nil }
     return error(
       word.lowerBound,
       "a word must not begin with '\(first)': write \(isQuote ? doubleQuoted(from: word.lowerBound) : quoted(word)) "
         + "for text")
   }
 
-  private static let foreign: Set<Unicode.Scalar> = ["!", "|", "&", "{", "}", "~", ">", "<", "'", "`"]
+  private static let foreign: Set<Unicode.Scalar> = ["!", "|", "&", "{", "}", "~", ">", "<"]
+
+  /// Whether it is a quotation mark elsewhere.
+  static func isForeignMark(_ scalar: Unicode.Scalar) -> Bool { scalar == "`" || scalar == "'" || isCurly(scalar) }
+
+  /// U+2018 and U+2019, and the double ones U+201C to U+201E.
+  private static func isCurly(_ scalar: Unicode.Scalar) -> Bool {
+    (0x2018...0x2019).contains(scalar.value) || (0x201c...0x201e).contains(scalar.value)
+  }
 
   /// What to write where a name, an operator and a value have spaces between them, as in `status >= 500`.
   private func spacedOperatorRemedy(at start: Int) -> String? {
@@ -158,7 +168,9 @@ extension FilterParser {
   /// The text from a mark to the next one of its kind, in the marks that count here.
   func doubleQuoted(from start: Int) -> String {
     let mark = scalars[start]
-    let end = scalars[(start + 1)...].firstIndex(of: mark) ?? wordRange(from: start).upperBound
+    let end =
+      scalars[(start + 1)...].firstIndex { $0 == mark || Self.isCurly(mark) && Self.isCurly($0) }
+      ?? wordRange(from: start).upperBound
     return quoted(start + 1..<max(end, start + 1))
   }
 
@@ -171,7 +183,7 @@ extension FilterParser {
       while end < scalars.count, scalars[end] != "\"" { end += scalars[end] == "\\" ? 2 : 1 }
       return shown(first..<min(end + 1, scalars.count))
     }
-    if scalars[first] == "'" || scalars[first] == "`" { return doubleQuoted(from: first) }
+    if Self.isForeignMark(scalars[first]) { return doubleQuoted(from: first) }
     let word = wordRange(from: first)
     return word.isEmpty ? "text" : shown(word)
   }

@@ -8,7 +8,10 @@ extension FilterParser {
       try count(termAt: start)
       return .test(.message(.contains(FilterText(text))))
     }
-    if let name = bareName() { return try field(name) }
+    if let name = bareName() {
+      if let refusal = nameRefusal(name) { throw refusal }
+      return try field(name)
+    }
     try count(termAt: start)
     if let regex = try regex() { return .test(.message(.regex(regex))) }
     guard peek() == "=" else { return .test(.message(.contains(FilterText(try termWord(what: "text"))))) }
@@ -27,6 +30,7 @@ extension FilterParser {
     let range = wordRange(from: offset)
     if let refusal = wordRefusal(range) { throw refusal }
     if let star = scalars[range].firstIndex(of: "*") { throw starRefusal(at: star, in: range) }
+    if let refusal = listRefusal(range) ?? signRefusal(range) ?? wildcardRefusal(range) { throw refusal }
     offset = range.upperBound
     return text(range)
   }
@@ -75,7 +79,9 @@ extension FilterParser {
   /// The regular expression that begins here, if one does.
   mutating func regex() throws(FilterError) -> FilterRegex? {
     let start = offset
-    guard peek() == "/", let close = regexEnd(from: start + 1) else { return nil }
+    guard peek() == "/" else { return nil }
+    if let refusal = flagsRefusal(at: start) { throw refusal }
+    guard let close = regexEnd(from: start + 1) else { return nil }
     try count(regexAt: start)
     let ignoresCase = close + 1 < scalars.count && scalars[close + 1] == "i"
     let pattern = start + 1..<close

@@ -2,8 +2,13 @@
 extension FilterParser {
   /// That the field equals the value, or is in its range.
   mutating func equality(
-    _ name: FilterFieldName, _ value: FilterParsedValue
+    _ name: FilterFieldName, _ value: FilterParsedValue, isInSet: Bool = false
   ) throws(FilterError) -> FilterNode {
+    switch name.field {
+    case .source, .message, .attribute:
+      if let refusal = equalityRefusal(name, value, isInSet: isInSet) { throw refusal }
+    case .level, .kind, .stream, .seq, .time: break
+    }
     switch name.field {
     case .level:
       let levels = try ends(value, of: "level").map { (place) throws(FilterError) in try level(place, value) }
