@@ -8,4 +8,7 @@ public enum SkipReason: UInt8, Hashable, Sendable {
   case deleted = 3
   /// It was damaged or its file is missing.
   case lost = 4
+  /// A regular expression of the follower's filter takes too long on it: whether the filter lets it through is not
+  /// known.
+  case undecided = 5
 }

@@ -156,6 +156,9 @@ final class ModelStore: StreamSource {
         countLeft -= count
         let covered = request.isReverse ? last...range.upperBound : range.lowerBound...last
         return (.batches(Run(covered, part.bytes)), covered)
+      case .undecided(let number, _):
+        simulation.fail("a filter does not decide about entry \(number) of \(stream.name)")
+        return (.skip(range, .lost), range)
       }
     } catch {
       simulation.fail("a filter fails in \(stream.name): \(error)")

@@ -113,6 +113,7 @@ import Testing
           case .nothing: break
           case .everything: found[stream, default: []].formUnion(numbers)
           case .part(let part, _, _): found[stream, default: []].formUnion(try decoder.sequences(of: part))
+          case .undecided(let number, _): Issue.record("entry \(number) of \(stream) is not decided: \(filter)")
           }
         }
       }

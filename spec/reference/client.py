@@ -175,7 +175,7 @@ def follow(connection, stream, from_sequence, until_head, deliver):
                     raise Failed(f"gap: {type} from {message['from']}, expected {at and at[2]}")
                 at[2] = message["to"] + 1
                 if type == "SKIP":
-                    why = {1: "filtered", 2: "trimmed", 3: "deleted"}.get(message["reason"], "lost")
+                    why = {1: "filtered", 2: "trimmed", 3: "deleted", 5: "undecided"}.get(message["reason"], "lost")
                     print(f"{at[0].decode()}: {message['from']} to {message['to']} {why}", file=sys.stderr)
                 else:
                     for b in decode_run(message, at[0], at[1]):

@@ -203,6 +203,7 @@ actor FollowPrinter {
     case .trimmed: "trimmed by retention"
     case .deleted: "deleted"
     case .lost: "lost: damaged, or their file is missing"
+    case .undecided: "not shown: a regular expression takes too long on them (give .* a bound, like .{0,80})"
     }
   }
 }

@@ -1,5 +1,5 @@
 /// What an `EntrySequence` or a `QuerySequence` does where entries that were stored are missing: lost with a damaged
-/// file, trimmed by retention, or deleted.
+/// file, trimmed by retention, deleted, or undecided, since a regular expression of the filter takes too long on them.
 ///
 /// Entries that a filter leaves out do not count as missing.
 public enum GapPolicy: Sendable {
@@ -92,7 +92,12 @@ extension GapPolicy {
 extension LogError {
   /// Entries that were stored will not be delivered.
   fileprivate init(missing skip: SkippedRange) {
-    let reason = skip.reason == .lost ? "damaged" : "\(skip.reason)"
+    let reason =
+      switch skip.reason {
+      case .lost: "damaged"
+      case .undecided: "undecided, since a regular expression of the filter takes too long on them"
+      case .filtered, .trimmed, .deleted: "\(skip.reason)"
+      }
     self.init(
       .dataMissing,
       """

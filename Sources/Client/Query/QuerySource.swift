@@ -136,9 +136,12 @@ struct QuerySource {
 
   private mutating func pass(_ skip: SkippedRange) throws(LogError) {
     move(to: isReverse ? skip.range.lowerBound : skip.range.upperBound)
+    switch skip.reason {
+    case .filtered: break
     // A query looks at what is stored: nobody asked for what was trimmed or deleted.
-    guard skip.reason == .lost || extent.isFollow && skip.reason != .filtered else { return }
-    try policy.pass(skip)
+    case .trimmed, .deleted: if extent.isFollow { try policy.pass(skip) }
+    case .lost, .undecided: try policy.pass(skip)
+    }
   }
 
   private mutating func move(to sequence: UInt64) {

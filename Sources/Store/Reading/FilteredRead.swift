@@ -55,37 +55,76 @@ struct FilteredRead {
   ///
   /// - Returns: false when the read ends.
   mutating func add(_ run: Run, to builder: inout PieceBuilder, isReverse: Bool) throws(StoreError) -> Bool {
-    var outcome = FilterEvaluator.Outcome.nothing
     let batch: Batch
     do throws(WireDecodingError) { batch = try Batch(startOf: run.batches) } catch { throw .undecodable(error, name) }
     let wanted = builder.wanted
-    let numbers = max(run.first, wanted.lowerBound)...min(run.last, wanted.upperBound)
+    var numbers = max(run.first, wanted.lowerBound)...min(run.last, wanted.upperBound)
+    while true {
+      let outcome = try outcome(of: batch, numbers, isReverse: isReverse)
+      guard case .undecided(let undecided, let before) = outcome else {
+        guard add(outcome, of: run, count: batch.header.count, numbers, to: &builder, isReverse: isReverse) else {
+          return false
+        }
+        break
+      }
+      if undecided != (isReverse ? numbers.upperBound : numbers.lowerBound) {
+        let decided = isReverse ? undecided + 1...numbers.upperBound : numbers.lowerBound...undecided - 1
+        guard add(before, of: run, count: batch.header.count, decided, to: &builder, isReverse: isReverse) else {
+          return false
+        }
+      }
+      if countLeft > 0 { builder.skip(through: undecided, .undecided) }
+      let isLast = undecided == (isReverse ? numbers.lowerBound : numbers.upperBound)
+      if isLast || endsHere || builder.isComplete { break }
+      numbers = isReverse ? numbers.lowerBound...undecided - 1 : undecided + 1...numbers.upperBound
+    }
+    if endsHere { builder.stop() }
+    return !builder.isComplete
+  }
+
+  /// Whether all has been found, or the time of this read is over.
+  private var endsHere: Bool { countLeft <= 0 || SystemClock.monotonic() >= deadline }
+
+  private mutating func outcome(
+    of batch: Batch, _ numbers: ClosedRange<UInt64>, isReverse: Bool
+  ) throws(StoreError) -> FilterEvaluator.Outcome {
     do throws(FilterFailure) {
       let request = FilterEvaluator.Request(
         filter: filter, stream: name, seed: seed, numbers: numbers, countMax: countLeft, isReverse: isReverse)
       let isCancelled = isCancelled
       evaluatedByteCount += batch.bytes.count
       evaluatedTime = batch.header.effectiveTimes.upperBound
-      if tally != nil {
+      guard tally == nil else {
         try count(batch, request)
-      } else {
-        outcome = try evaluator.evaluate(batch, request, while: { !isCancelled() })
+        return .nothing
       }
+      return try evaluator.evaluate(batch, request, while: { !isCancelled() })
     } catch {
-      throw StoreError(error, name, numbers)
+      throw StoreError(error, name)
     }
+  }
+
+  /// Adds what passes of some numbers, all of which are decided.
+  ///
+  /// - Parameter count: of the batch's entries.
+  /// - Returns: false when it no longer fits.
+  private mutating func add(
+    _ outcome: FilterEvaluator.Outcome, of run: Run, count: UInt32, _ numbers: ClosedRange<UInt64>,
+    to builder: inout PieceBuilder,
+    isReverse: Bool
+  ) -> Bool {
     switch outcome {
+    case .undecided: preconditionFailure("these numbers are decided")
     case .nothing:
       builder.skip(through: isReverse ? numbers.lowerBound : numbers.upperBound, .filtered)
     case .everything:
       guard builder.append(run) else { return false }
-      countLeft -= Int(batch.header.count)
+      countLeft -= Int(count)
     case .part(let part, let count, let last):
       guard builder.append(Run(isReverse ? last...run.last : run.first...last, part.bytes)) else { return false }
       countLeft -= count
     }
-    if countLeft <= 0 || SystemClock.monotonic() >= deadline { builder.stop() }
-    return !builder.isComplete
+    return true
   }
 
   // MARK: What an index knows
@@ -164,18 +203,23 @@ extension StoreError {
     StoreError(.undecodable, "stream '\(stream)' holds a batch that cannot be read: \(error)")
   }
 
-  /// - Parameter numbers: of the batch in which it was met.
-  init(_ failure: FilterFailure, _ stream: StreamName, _ numbers: ClosedRange<UInt64>) {
+  init(_ failure: FilterFailure, _ stream: StreamName) {
     switch failure {
     case .damaged(let error): self = .undecodable(error, stream)
     case .cancelled: self = .unwanted
+    case .undecided(let number, let pattern):
+      self.init(
+        .filterTooCostly,
+        """
+        the regular expression /\(pattern)/ takes more than \(Limits.regexMatchMax) steps on entry \(number) of \
+        stream '\(stream)'; give its repetitions a limit, like .{0,80} instead of .*
+        """)
     case .tooCostly(let pattern):
       self.init(
         .filterTooCostly,
         """
-        the regular expression /\(pattern)/ takes more than \(Limits.regexMatchMax) steps on one of the entries \
-        \(numbers.lowerBound) to \(numbers.upperBound) of stream '\(stream)'; give its repetitions a limit, like \
-        .{0,80} instead of .*, or begin behind these entries, with sequence number \(numbers.upperBound + 1)
+        the regular expression /\(pattern)/ takes more than \(Limits.regexMatchMax) steps on the name of stream \
+        '\(stream)'; give its repetitions a limit, like .{0,80} instead of .*
         """)
     }
   }

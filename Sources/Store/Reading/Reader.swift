@@ -192,7 +192,7 @@ struct Reader: Sendable {
         return .failure(error)
       }
     }
-    do throws(FilterFailure) { return try extracted.get() } catch { throw StoreError(error, stream.name, run.numbers) }
+    do throws(FilterFailure) { return try extracted.get() } catch { throw StoreError(error, stream.name) }
   }
 
   private static func trustedBatches(_ run: Run) -> [Batch] {

@@ -19,10 +19,7 @@ struct AttributeSearch {
     guard let (keys, values) = try columns.attributes() else { return matching }
     // Entries of one shape share their row of keys.
     var shapes: [Int: [Place]] = [:]
-    var row = -1
-    while let next = candidates.next(after: row) {
-      row = next
-      try evaluation.checkpoint()
+    try evaluation.forEach(candidates) { row throws(FilterFailure) in
       let shape = keys.indices?[row] ?? row
       let places: [Place]
       if let known = shapes[shape] {
@@ -33,7 +30,7 @@ struct AttributeSearch {
         }
         if keys.indices != nil { shapes[shape] = places }
       }
-      if places.isEmpty { continue }
+      if places.isEmpty { return }
       let range = values.rows[values.indices?[row] ?? row]
       if try holds(for: values.bytes.span.extracting(range), places) { matching.insert(row) }
     }

@@ -5,10 +5,41 @@ final class FilterEvaluation {
   var mayGoOn: () -> Bool = { true }
   private var untilAsked = askEvery
 
+  /// Whether the entries of a batch are looked at from the last one to the first.
+  private var isReverse = false
+  /// The entry, by its place in the batch, on which an expression took more than its limits allow: the first one in the
+  /// order of looking. Only those before it in that order are decided.
+  private(set) var undecided: Int?
+  /// The expression.
+  private(set) var costlyPattern: String?
+
   /// Texts looked at before `mayGoOn` is asked again.
   private static let askEvery = 64
 
   init() {}
+
+  /// Forgets about the batch before.
+  func begin(isReverse: Bool) {
+    self.isReverse = isReverse
+    (undecided, costlyPattern) = (nil, nil)
+  }
+
+  func isDecided(_ entry: Int) -> Bool { undecided.map { isReverse ? entry > $0 : entry < $0 } ?? true }
+
+  /// Looks at entries in order, up to the first one that is too costly.
+  func forEach(
+    _ candidates: RowSet, _ body: (Int) throws(FilterFailure) -> Void
+  ) throws(FilterFailure) {
+    var entry = isReverse ? candidates.count : -1
+    while let next = isReverse ? candidates.previous(before: entry) : candidates.next(after: entry), isDecided(next) {
+      entry = next
+      try checkpoint()
+      do throws(FilterFailure) { try body(next) } catch {
+        guard case .tooCostly(let pattern) = error else { throw error }
+        (undecided, costlyPattern) = (next, pattern)
+      }
+    }
+  }
 
   /// - Throws: `FilterFailure.cancelled`.
   func checkpoint() throws(FilterFailure) {
@@ -70,7 +101,7 @@ extension FilterTest {
     switch self {
     case .severity, .kind, .stream, .sequence, .time: 0
     case .source: 1
-    case .message(.contains), .message(.exists): 2
+    case .message(.contains), .message(.word), .message(.exists): 2
     case .attribute: 3
     case .message: 4
     }
@@ -119,8 +150,34 @@ extension TextColumn {
     var wanted = rows(of: candidates)
     let isExistence = if case .exists = test { true } else { false }
     if needsText || isExistence { wanted = wanted.filter { !rows[$0].isEmpty } }
+    if case .regex(let regex) = test {
+      return try matching(regex, in: wanted, of: candidates, evaluation, folded: folded)
+    }
     var matching = entries(of: try test.matches(in: wanted, self, folded: folded, evaluation), count: candidates.count)
     matching.formIntersection(candidates)
+    return matching
+  }
+
+  /// By entry, since one that is too costly ends it. Rows that several entries have are matched once.
+  private func matching(
+    _ regex: FilterRegex, in wanted: RowSet, of candidates: RowSet, _ evaluation: FilterEvaluation,
+    folded: () throws(FilterFailure) -> TextColumn
+  ) throws(FilterFailure) -> RowSet {
+    let rows = try regex.candidates(in: wanted, self, folded: folded, evaluation)
+    var left = entries(of: rows, count: candidates.count)
+    left.formIntersection(candidates)
+    var matching = RowSet(false, count: candidates.count)
+    var known: [Int: Bool] = [:]
+    try evaluation.forEach(left) { entry throws(FilterFailure) in
+      let row = indices?[entry] ?? entry
+      if let isMatch = known[row] {
+        if isMatch { matching.insert(entry) }
+        return
+      }
+      let isMatch = try evaluation.matcher.matches(regex, bytes.span.extracting(self.rows[row]))
+      if indices != nil { known[row] = isMatch }
+      if isMatch { matching.insert(entry) }
+    }
     return matching
   }
 }

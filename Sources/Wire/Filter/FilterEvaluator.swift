@@ -1,19 +1,22 @@
 /// Evaluates filters on batches, on one thread.
 package final class FilterEvaluator {
-  private let evaluation = FilterEvaluation()
+  let evaluation = FilterEvaluation()
   private var decompressor = Decompressor()
   private let compressor = Compressor()
 
   package init() {}
 
   /// What a filter lets through of a batch.
-  package enum Outcome {
+  package indirect enum Outcome {
     case nothing
     /// All of it, as it is.
     case everything
     /// `last` is the last number that was looked at, in reverse the lowest: the wanted numbers' end, unless the limit
     /// was reached before.
     case part(Batch, count: Int, last: UInt64)
+    /// A regular expression takes more than its limits allow on this entry. What comes before it among the wanted
+    /// numbers, in reverse behind it, is decided; nothing else is.
+    case undecided(UInt64, before: Outcome)
   }
 
   /// Which of a batch's entries are wanted.
@@ -63,6 +66,7 @@ package final class FilterEvaluator {
     /// All entries, of which each is wanted.
     case everything
     case some(Selection)
+    case undecided(UInt64, before: Selection)
   }
 
   struct Selection {
@@ -81,6 +85,7 @@ package final class FilterEvaluator {
   func select(
     _ batch: Batch, _ request: Request, while mayGoOn: @escaping () -> Bool
   ) throws(FilterFailure) -> Selected {
+    evaluation.begin(isReverse: request.isReverse)
     evaluation.mayGoOn = mayGoOn
     defer { evaluation.mayGoOn = { true } }
     let forecast = try forecast(request.filter, batch.header, stream: request.stream)
@@ -97,6 +102,10 @@ package final class FilterEvaluator {
     if case .some = forecast {
       rows = try request.filter.root.matches(in: rows, columns, stream: request.stream, evaluation)
     }
+    if let undecided = evaluation.undecided {
+      let number = numbers.lowerBound + UInt64(bitPattern: try columns.offsets()[undecided])
+      return .undecided(number, before: Selection(columns, rows.filter(evaluation.isDecided)))
+    }
     return rows.isEmpty ? .nothing : .some(Selection(columns, rows))
   }
 
@@ -111,6 +120,42 @@ package final class FilterEvaluator {
     case .everything where Int(batch.header.count) <= request.countMax: return .everything
     case .everything: return try outcome(Selection(all: columns(of: batch)), request)
     case .some(let selection): return try outcome(selection, request)
+    case .undecided(let number, let selection):
+      if selection.rows.isEmpty { return .undecided(number, before: .nothing) }
+      var request = request
+      let wanted = request.numbers
+      request.numbers =
+        request.isReverse ? number + 1...wanted.upperBound : wanted.lowerBound...number - 1
+      return .undecided(number, before: try outcome(selection, request))
+    }
+  }
+
+  /// The numbers of a batch's entries that pass, and of those that are undecided.
+  package func numbers(
+    of batch: Batch, _ filter: Filter, stream: StreamName, in range: ClosedRange<UInt64>
+  ) throws(FilterFailure) -> (passing: Set<UInt64>, undecided: [UInt64]) {
+    var request = Request(filter: filter, stream: stream, seed: 0, numbers: range)
+    var passing: Set<UInt64> = []
+    var undecided: [UInt64] = []
+    func take(_ selection: Selection) throws(FilterFailure) {
+      let offsets = try selection.columns.offsets()
+      selection.rows.forEach { passing.insert(batch.header.firstSequence + UInt64(bitPattern: offsets[$0])) }
+    }
+    while true {
+      switch try select(batch, request, while: { true }) {
+      case .nothing: return (passing, undecided)
+      case .everything:
+        try take(Selection(all: columns(of: batch)))
+        return (passing, undecided)
+      case .some(let selection):
+        try take(selection)
+        return (passing, undecided)
+      case .undecided(let number, let selection):
+        try take(selection)
+        undecided.append(number)
+        guard number < range.upperBound else { return (passing, undecided) }
+        request.numbers = number + 1...range.upperBound
+      }
     }
   }
 

@@ -4,6 +4,8 @@ package enum FilterFailure: Error, Hashable, Sendable {
   case damaged(WireDecodingError)
   /// A regular expression took more than its limits allow.
   case tooCostly(String)
+  /// It did so on the entry of this number, which was to be counted.
+  case undecided(UInt64, String)
   /// Nobody waits for the answer any more.
   case cancelled
 

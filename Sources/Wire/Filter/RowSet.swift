@@ -39,6 +39,19 @@ struct RowSet: Hashable {
     return index << 6 + word.trailingZeroBitCount
   }
 
+  /// The last row before `row`.
+  func previous(before row: Int) -> Int? {
+    guard row > 0 else { return nil }
+    var index = (row - 1) >> 6
+    var word = words[index] & (.max >> UInt64(63 - (row - 1) & 63))
+    while word == 0 {
+      guard index > 0 else { return nil }
+      index -= 1
+      word = words[index]
+    }
+    return index << 6 + 63 - word.leadingZeroBitCount
+  }
+
   /// Ascending.
   func forEach(_ body: (Int) -> Void) {
     for index in words.indices {

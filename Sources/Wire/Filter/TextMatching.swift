@@ -84,15 +84,19 @@ extension TextTest {
       let column = try folded()
       if wanted.isASCII { return column.finding(wanted.bytes, isWord: isWord, in: candidates) }
       return try exact.filter(candidates, self, evaluation)
-    case .regex(let regex):
-      var candidates = candidates
-      if let required = regex.required {
-        let test = TextTest.contains(required)
-        candidates = try test.matches(in: candidates, exact, folded: folded, evaluation)
-      }
-      return try exact.filter(candidates, self, evaluation)
-    case .equals, .glob, .order: return try exact.filter(candidates, self, evaluation)
+    case .regex, .equals, .glob, .order: return try exact.filter(candidates, self, evaluation)
     }
+  }
+}
+
+extension FilterRegex {
+  /// The rows that hold the text which every match needs.
+  func candidates(
+    in rows: RowSet, _ exact: TextColumn, folded: () throws(FilterFailure) -> TextColumn,
+    _ evaluation: FilterEvaluation
+  ) throws(FilterFailure) -> RowSet {
+    guard let required else { return rows }
+    return try TextTest.contains(required).matches(in: rows, exact, folded: folded, evaluation)
   }
 }
 

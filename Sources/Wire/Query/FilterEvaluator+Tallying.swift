@@ -13,6 +13,8 @@ extension FilterEvaluator {
     case .everything where tally.addWhole(batch.header): return
     case .everything: selection = try Selection(all: columns(of: batch))
     case .some(let some): selection = some
+    // There is no count of what is not known.
+    case .undecided(let number, _): throw .undecided(number, evaluation.costlyPattern ?? "")
     }
     tally.add(count: selection.rows.population)
     switch tally.kind {

@@ -258,7 +258,7 @@ enum RandomValues {
         batches: ByteString(random.bytes(Int.random(in: 0...500, using: &random)))),
       .skip(
         Skip(
-          handle: count, reason: SkipReason(rawValue: UInt8.random(in: 1...4, using: &random)) ?? .lost,
+          handle: count, reason: SkipReason(rawValue: UInt8.random(in: 1...5, using: &random)) ?? .lost,
           from: range.from, to: range.to)),
       .live, .end(EndReason(rawValue: UInt8.random(in: 0...255, using: &random))), .credit(total: random.next()),
       .cancel,
