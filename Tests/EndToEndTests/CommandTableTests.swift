@@ -37,8 +37,7 @@ import Testing
       Row("push", "--batch", "1", not: ["0", "65537", "x"]), Row("push", "--linger", "0", not: ["-1", "soon"]),
       Row("follow", "--tail", "2", not: ["some", "-1"]), Row("follow", "--cursor-file", "CURSOR"),
       Row("follow", "--until-head"), Row("follow", "--no-merge"), Row("follow", "--follow"),
-      Row("query", "--after-context", "1", not: ["x"]), Row("query", "--before-context", "1", not: ["x"]),
-      Row("query", "--context", "1", not: ["x"]), Row("query", "--count"),
+      Row("query", "--count"),
       Row("query", "--histogram", "1h", not: ["x", "0s"]), Row("query", "--fields"), Row("query", "--no-pager"),
       Row("streams", "--sort", "bytes", not: ["colour"]), Row("complete", "--text", "done", not: [long]),
       Row("delete", "--before-seq", "2", not: ["1", "x"]), Row("delete", "--from-seq", "9", not: ["0", "x"]),
@@ -70,7 +69,8 @@ import Testing
         Row(command, "--timestamps", words: ["web", "-o", "cat"]), Row(command, "--color", "never", not: ["blue"]),
         Row(command, "--time-zone", "utc", not: ["Mars"]), Row(command, "--no-color"), Row(command, "--utc"),
         Row(command, "--output", "full", not: ["xml", ""]), Row(command, "--wrap"), Row(command, "--ansi"),
-        Row(command, "--local"),
+        Row(command, "--local"), Row(command, "--after-context", "1", not: ["x"]),
+        Row(command, "--before-context", "1", not: ["x"]), Row(command, "--context", "1", not: ["x"]),
       ]
     }
     for command in ["streams", "status", "delete", "spool", "bench", "config"] {

@@ -21,6 +21,10 @@ enum FollowCommand {
       entry waits 200 ms, or until something more comes; not with --cursor-file. logs help query and
       docs/searching.md say more.
 
+      -A, -B and -C also show entries around those that FILTER, -l, -g, -v and --source let through, by
+      number, in the same stream, as logs query does; those after one are shown as they come. Not with
+      --cursor-file, --no-merge or --until.
+
       With --until, --until-seq, --until-head or --reverse it begins with the first entry, unless -n,
       --from-seq or --since says otherwise. An empty cursor file counts as none. When the reader of a pipe
       goes away, the cursor stays at the last line that it has read.
@@ -47,7 +51,7 @@ enum FollowCommand {
       Option("no-merge", help: "show entries of several streams as they come, not in the order of their times"),
       Option("follow", ["f"], help: "the same as without it: follow always does"),
       Option("strict", help: "exit with 5 when entries asked for were trimmed, deleted or lost"),
-    ] + FilterOptions.all + OutputOptions.all
+    ] + FilterOptions.all + ContextOptions.all + OutputOptions.all
 
   private static func run(_ arguments: Arguments) async throws -> Int32 {
     let operands = try StreamOperands(arguments, of: "follow")
@@ -82,6 +86,7 @@ enum FollowCommand {
     defer { notices.end() }
 
     let isStrict = arguments.has("strict")
+    let context = try context(arguments)
     let merges = namesStreams && !arguments.has("no-merge")
     let printer = FollowPrinter(writer: writer, showsStreams: namesStreams, merges: merges)
     // What is stored is merged as a whole; a cursor in a file follows each stream by itself.
@@ -93,6 +98,24 @@ enum FollowCommand {
           return code
         }
         let cursor = hasCursor ? cursor : try await tail?.cursor(client, selectors, filter) ?? cursor
+        if let context, let filter {
+          let gaps = GapNotices()
+          let stored = client.merged(
+            selectors, from: start, until: end, cursor: cursor, isReverse: isReverse, filter: filter,
+            onGap: .report { gaps.note($0) }
+          ).context(before: context.before, after: context.after)
+          let printer = ContextPrinter(
+            writer: try EntryWriter(arguments, namesStreams: namesStreams, filter: filter), filter: filter, context,
+            limit: end.limit)
+          var isWhole = true
+          if let next = try await printer.print(stored), !end.atHead, !isReverse {
+            // A stream that is not in the cursor is new since the search.
+            isWhole = try await printer.print(
+              client.follow(
+                selectors, from: start.ofNewStreams, until: FollowEnd(sequence: end.sequence), cursor: next))
+          }
+          return isWhole && gaps.count == 0 || !isStrict ? ExitCode.done : ExitCode.dataMissing
+        }
         if let merger, try await client.canQuery(selectors) {
           let gaps = GapNotices()
           let stored = client.merged(
@@ -118,6 +141,17 @@ enum FollowCommand {
     }
     await client.shutdown(deadline: .seconds(1))
     return code
+  }
+
+  /// What `-A`, `-B` and `-C` ask for; nil without them.
+  private static func context(_ arguments: Arguments) throws(CommandError) -> ContextOptions? {
+    guard let context = try ContextOptions(arguments) else { return nil }
+    let isStored = arguments.has("until-head") || arguments.has("reverse")
+    for other in ["cursor-file", "no-merge"] + (isStored ? [] : ["until"]) where arguments.has(other) {
+      throw .usage(
+        "-A, -B and -C do not go with --\(other)\(other == "until" ? ": add --until-head, or use logs query" : "")")
+    }
+    return context
   }
 
   /// Says which streams are named and do not exist.
@@ -181,4 +215,14 @@ enum FollowCommand {
   }
 
   private static let defaultTail: UInt64 = 10
+}
+
+extension FollowStart {
+  /// Where streams begin that did not exist when the others did.
+  fileprivate var ofNewStreams: FollowStart {
+    switch self {
+    case .from, .since: self
+    case .first, .last, .now: .first
+    }
+  }
 }

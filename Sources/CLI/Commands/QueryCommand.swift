@@ -43,10 +43,7 @@ enum QueryCommand {
       Option("until", ["U"], form: "T", help: "only entries at or before time T"),
       Option("from-seq", form: "N", help: "only sequence number N and above"),
       Option("until-seq", form: "N", help: "only sequence number N and below"),
-    ] + FilterOptions.all + [
-      Option("after-context", ["A"], form: "N", help: "also show N entries after each one found"),
-      Option("before-context", ["B"], form: "N", help: "also show N entries before each one found"),
-      Option("context", ["C"], form: "N", help: "the same as -A N -B N"),
+    ] + FilterOptions.all + ContextOptions.all + [
       Option("strict", help: "exit with 5 when entries are lost: damaged or their file is missing"),
       Option("no-pager", help: "show it all at once on a terminal, too"),
     ] + QueryReport.options + OutputOptions.all
@@ -93,9 +90,7 @@ enum QueryCommand {
   ) throws -> Print {
     let namesStreams = StreamOperands.mayBeSeveral(operands.selectors)
     let printer = QueryPrinter(writer: try EntryWriter(arguments, namesStreams: namesStreams, filter: shown))
-    let context = try arguments.number("context")
-    let before = Int(clamping: try arguments.number("before-context") ?? context ?? 0)
-    let after = Int(clamping: try arguments.number("after-context") ?? context ?? 0)
+    let context = try ContextOptions(arguments)
     let limit = try arguments.number("limit", atLeast: 1)
     let isReverse = arguments.has("reverse")
     let isStrict = arguments.has("strict")
@@ -103,9 +98,12 @@ enum QueryCommand {
       let gaps = GapNotices()
       let query = client.query(
         selectors, filter: filter, limit: limit, isReverse: isReverse, onGap: .report { gaps.note($0) })
-      let count =
-        before + after == 0
-        ? try await printer.print(query) : try await printer.print(query.context(before: before, after: after))
+      let count: Int
+      if let context {
+        count = try await printer.print(query.context(before: context.before, after: context.after))
+      } else {
+        count = try await printer.print(query)
+      }
       if isStrict, gaps.count > 0 { return ExitCode.dataMissing }
       return count > 0 ? ExitCode.done : ExitCode.failed
     }
