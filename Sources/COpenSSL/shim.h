@@ -52,6 +52,12 @@ static inline void logs_tls_serve_protocol(SSL_CTX *context, int is_http) {
 }
 
 // Returns whether it worked.
+static inline int logs_tls_offer_http(SSL *ssl) {
+  // The last of the list, without HTTP/2: a WebSocket begins over HTTP/1.1.
+  return SSL_set_alpn_protos(ssl, logs_tls_http + 3, sizeof logs_tls_http - 3) == 0;
+}
+
+// Returns whether it worked.
 static inline int logs_tls_offer_protocol(SSL_CTX *context) {
   return SSL_CTX_set_alpn_protos(context, logs_tls_protocol, sizeof logs_tls_protocol) == 0;
 }

@@ -92,6 +92,7 @@ import Testing
       ("| `http2-output` | 64 KiB", "streamOutputByteCount = 64 << 10"),
       ("| `http2-resets` | 200", "resetCountMax = 200"),
       ("| `websocket-message` | 256 KiB", "messageByteCountMax = 256 << 10"),
+      ("| `websocket-wire-message` | 16 MiB", "wireMessageByteCountMax = 16 << 20"),
       ("| `websocket-id` | 1 to 128 bytes", "subscriptionIDByteCountMax = 128"),
       ("| `http-ahead` | 64 KiB", "aheadByteCountMax = 64 << 10"),
       ("| `http-page` | 1 to 500", "pageCountMax: UInt64 = 500"),

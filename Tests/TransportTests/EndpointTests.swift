@@ -8,6 +8,9 @@ import Testing
     ("LOGS://127.0.0.1:80", .tcp(host: "127.0.0.1", port: 80)),
     ("logs://[::1]:0", .tcp(host: "::1", port: 0)),
     ("logs://[fe80::1%eth0]", .tcp(host: "fe80::1%eth0", port: 5647)),
+    ("logs+ws://example.org", .web(WebAddress(host: "example.org", port: 80, isTLS: false, basePath: ""))),
+    ("logs+wss://[::1]:8443/a/b/", .web(WebAddress(host: "::1", port: 8443, isTLS: true, basePath: "/a/b"))),
+    ("logs+wss://h/x/api/v1/wire", .web(WebAddress(host: "h", port: 443, isTLS: true, basePath: "/x"))),
     ("logs+unix:///run/logs.sock", .unix(path: "/run/logs.sock")),
   ])
   func `a URL survives reading and printing`(url: String, expected: Endpoint) throws {
@@ -29,6 +32,7 @@ import Testing
     ("logs://5650", "write logs://127.0.0.1:5650 if it is a port"),
     ("logs://host:65536", "a number up to 65535"),
     ("logs://host:+1", "a number up to 65535"),
+    ("logs+ws://host/a?b", "has a path with spaces, ? or #"),
     ("logs://::1", "write an IPv6 address in brackets"),
     ("logs://[::1", "no closing bracket"),
     ("logs://[1.2.3.4]", "no IPv6 address in its brackets"),

@@ -44,9 +44,10 @@ enum ConnectionOptions {
     configuration.caCertificateFile = settings.caCertificate?.value
     configuration.certificateFile = settings.certificate?.value
     configuration.keyFile = settings.key?.value
-    let isTLS = configuration.servers.contains { $0.hasPrefix("logs+tls") }
+    let isTLS = configuration.servers.contains { $0.hasPrefix("logs+tls") || $0.hasPrefix("logs+wss") }
     if !isTLS, let file = [settings.caCertificate, settings.certificate].compactMap(\.self).first {
-      Terminal.note("\(file.origin) has no effect: the server is spoken to in plain text; logs+tls:// is TLS")
+      Terminal.note(
+        "\(file.origin) has no effect: the server is spoken to in plain text; logs+tls:// and logs+wss:// are TLS")
     }
     // Somebody is watching: a server that is back should be noticed soon.
     configuration.backoff.cap = .seconds(5)

@@ -36,4 +36,5 @@ protocol HTTPCarrier: AnyObject {
 }
 
 /// Makes the client that takes over a connection.
-typealias WebSocketMaker = (_ id: UInt64, _ connection: Connection, _ core: ShardCore) -> any WebSocketClient
+typealias WebSocketMaker = (_ id: UInt64, _ connection: Connection, _ core: ShardCore) -> any ShardClient
+  & ConnectionHandler

@@ -140,7 +140,7 @@ extension HTTPConnection {
     core.replace(self, with: client)
     connection.handler = client
     connection.resumeReading()
-    if !rest.isEmpty { client.received(unsafe rest.span.bytes, on: connection) }
+    if !rest.isEmpty { connection.deliver(unsafe rest.span.bytes) }
   }
 }
 

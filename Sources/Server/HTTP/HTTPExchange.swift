@@ -47,6 +47,7 @@ final class HTTPExchange {
     do throws(HTTPProblem) {
       route = try HTTPRoute(request, now: SystemClock.wall())
       if route.isOpen { return admit(route) }
+      if route.isWire, core.access.checksTokens { return admit(route) }
     } catch { return refuse(error) }
     switch core.access.decide(claim, now: connection.loop.now) {
     case .accepted(let access):
@@ -112,6 +113,7 @@ final class HTTPExchange {
     case .entries(let query): begin(query)
     case .append(let append): begin(append, body)
     case .socket(let route): begin(route)
+    case .wire(let route): beginWire(route)
     }
   }
 

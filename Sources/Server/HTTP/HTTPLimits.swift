@@ -27,6 +27,8 @@ enum HTTPLimits {
   static let resetCountMax = 200
   /// A message of a WebSocket.
   static let messageByteCountMax = 256 << 10
+  /// A message of a WebSocket that holds frames of the protocol: some of the largest.
+  static let wireMessageByteCountMax = 16 << 20
   /// What a client calls a subscription of a WebSocket.
   static let subscriptionIDByteCountMax = 128
   /// How long a follow may ask to last, in seconds.

@@ -1,3 +1,5 @@
+internal import LogsWire
+
 /// The last phase of a connection that is closed cleanly.
 struct Linger {
   let timer: LoopTimer
@@ -28,6 +30,7 @@ extension Connection {
   ) {
     loop.requireOnLoop()
     guard case .open = phase else { return }
+    if let webSocket { output.append(ByteString(webSocket.ending)) }
     // The timer is cancelled when the connection finishes, and then releases it.
     let timer = loop.schedule(after: duration) { self.finish(.closedHere) }
     phase = .lingering(Linger(timer: timer, discardByteCount: byteCountMax))

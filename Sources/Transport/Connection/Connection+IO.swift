@@ -35,7 +35,7 @@ extension Connection {
       switch phase {
       case .open:
         // The loop's buffer is reused only after this call.
-        unsafe handler?.received(RawSpan(_unsafeBytes: loop.readBuffer.bytes(count)), on: self)
+        unsafe deliver(RawSpan(_unsafeBytes: loop.readBuffer.bytes(count)))
       case .lingering(let linger): discarded(count, linger)
       case .closed: break
       }
@@ -58,7 +58,8 @@ extension Connection {
     markDirty()
   }
 
-  private func endInput() {
+  func endInput() {
+    guard !hasInputEnded else { return }
     hasInputEnded = true
     readEvent = nil
     switch phase {

@@ -53,6 +53,8 @@ package final class Connection: LoopMember {
   // TLS may have to read before it can write, and the reverse.
   var isWriteWaitingForInput = false
   var isReadWaitingForOutput = false
+  /// Around what is sent and received; nil if nothing is.
+  var webSocket: WebSocketLayer?
   /// Whether a handler may be notified of the close.
   private var isCloseDue = false
   private var memberID: UInt64 = 0
@@ -104,24 +106,36 @@ package final class Connection: LoopMember {
   /// Queues `bytes`; large ones are shared, not copied. A connection that closes or has closed drops them.
   package func send(_ bytes: ByteString) {
     guard prepareToSend() else { return }
-    output.append(bytes)
+    if webSocket != nil { wrap([bytes]) } else { output.append(bytes) }
     noteQueued()
   }
 
   /// Queues `head`, which is copied unless it is large, and after it `tail`, which is shared unless it is small.
   package func send(_ head: ByteString, sharing tail: ByteString) {
     guard prepareToSend() else { return }
-    output.append(head)
-    output.append(tail)
+    if webSocket != nil {
+      wrap([head, tail])
+    } else {
+      output.append(head)
+      output.append(tail)
+    }
     noteQueued()
   }
 
   /// Queues a copy of `head`, and after it `tail`, which is shared unless it is small.
   package func send(copying head: RawSpan, sharing tail: ByteString = ByteString()) {
     guard prepareToSend() else { return }
-    output.append(copying: head)
-    output.append(tail)
+    if webSocket != nil {
+      wrap([ByteString(copying: head), tail])
+    } else {
+      output.append(copying: head)
+      output.append(tail)
+    }
     noteQueued()
+  }
+
+  private func wrap(_ parts: [ByteString]) {
+    for bytes in webSocket?.wrap(parts) ?? [] { output.append(bytes) }
   }
 
   /// How many bytes wait to be written.

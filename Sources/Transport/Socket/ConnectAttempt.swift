@@ -67,7 +67,8 @@ package final class ConnectAttempt: LoopMember {
     }
     switch endpoint {
     case .unix(let path): answer(Self.result { () throws(TransportError) in [try SocketAddress.unix(path: path)] })
-    case .tcp(let host, let port), .tls(let host, let port):
+    case .tcp, .tls, .web:
+      guard let (host, port) = endpoint.hostAndPort else { return }
       let numeric = Self.result { () throws(TransportError) in
         try SocketAddress.resolve(host: host, port: port, flags: AI_NUMERICHOST)
       }
@@ -152,14 +153,17 @@ package final class ConnectAttempt: LoopMember {
   private func succeed(_ socket: consuming Descriptor, _ address: SocketAddress) {
     let peer = address.family == AF_UNIX ? endpoint.description : address.description
     var side: (TLSContext, TLSServerName?)?
-    if case .tls(let host, let port) = endpoint {
+    if endpoint.isTLS, let (host, port) = endpoint.hostAndPort {
       guard let tls else { preconditionFailure("TLS is connected to with its context") }
-      side = (tls, TLSServerName(host: host, port: port))
+      side = (tls, TLSServerName(host: host, port: port, isWeb: webAddress != nil))
     }
-    finish(
-      .success(
-        Connection(descriptor: socket, peer: peer, loop: loop, meter: nil, tls: side, userTimeout: userTimeout)))
+    let connection = Connection(
+      descriptor: socket, peer: peer, loop: loop, meter: nil, tls: side, userTimeout: userTimeout)
+    if let webAddress { connection.openWebSocket(webAddress) }
+    finish(.success(connection))
   }
+
+  private var webAddress: WebAddress? { if case .web(let address) = endpoint { address } else { nil } }
 
   private func timedOut(_ timeout: Duration) {
     let tried = waiting.isEmpty && calls.isEmpty && failures.isEmpty ? "the name lookup gave no answer" : "no answer"

@@ -1,9 +1,11 @@
 internal import Glibc
 
 extension Endpoint {
-  private static let forms = "logs://host[:port], logs+tls://host[:port] or logs+unix:///path/to/socket"
+  private static let forms =
+    "logs://host[:port], logs+tls://host[:port], logs+wss://host[:port][/path] or logs+unix:///path/to/socket"
 
-  /// Parses `logs://host[:port]`, `logs+tls://host[:port]` or `logs+unix:///path`. IPv6 addresses are in brackets.
+  /// Parses `logs://host[:port]`, `logs+tls://host[:port]`, `logs+ws://host[:port][/path]`, `logs+wss://...` or
+  /// `logs+unix:///path`. IPv6 addresses are in brackets.
   ///
   /// - Throws: `invalidEndpoint`, which says what to write instead.
   package init(_ url: String) throws(TransportError) {
@@ -19,6 +21,8 @@ extension Endpoint {
     case "logs+tls":
       let (host, port) = try Self.hostAndPort(url, rest, defaultPort: Self.defaultTLSPort)
       self = .tls(host: host, port: port)
+    case "logs+ws": self = .web(try Self.webAddress(url, rest, isTLS: false))
+    case "logs+wss": self = .web(try Self.webAddress(url, rest, isTLS: true))
     case "logs+unix":
       guard rest.utf8.first == UInt8(ascii: "/"), rest.utf8.count > 1 else {
         throw Self.invalid(url, "has no absolute path", "logs+unix:///path/to/socket")
@@ -31,6 +35,23 @@ extension Endpoint {
 
   private static func invalid(_ url: String, _ what: String, _ example: String) -> TransportError {
     TransportError(.invalidEndpoint, "the URL \"\(url)\" \(what); write \(example)")
+  }
+
+  /// `host[:port][/base/path]`.
+  private static func webAddress(
+    _ url: String, _ text: Substring, isTLS: Bool
+  ) throws(TransportError) -> WebAddress {
+    let end = text.firstIndex(of: "/") ?? text.endIndex
+    let port = isTLS ? WebAddress.defaultTLSPort : WebAddress.defaultPort
+    let (host, number) = try hostAndPort(url, text[..<end], defaultPort: port)
+    var path = text[end...]
+    while path.utf8.last == UInt8(ascii: "/") { path.removeLast() }
+    // The whole address is as clear as that of the door.
+    if path.hasSuffix(WebAddress.wirePath) { path.removeLast(WebAddress.wirePath.count) }
+    guard path.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#") }) else {
+      throw invalid(url, "has a path with spaces, ? or #", "logs+wss://host/base/path")
+    }
+    return WebAddress(host: host, port: number, isTLS: isTLS, basePath: String(path))
   }
 
   private static func hostAndPort(

@@ -3,6 +3,8 @@ package enum Endpoint: Hashable, Sendable {
   case tcp(host: String, port: UInt16)
   case tls(host: String, port: UInt16)
   case unix(path: String)
+  /// Through the server's door for the web, and proxies before it.
+  case web(WebAddress)
 
   package static let defaultPort: UInt16 = 5647
   package static let defaultTLSPort: UInt16 = 5648
@@ -11,11 +13,18 @@ package enum Endpoint: Hashable, Sendable {
   package var hostAndPort: (host: String, port: UInt16)? {
     switch self {
     case .tcp(let host, let port), .tls(let host, let port): (host, port)
+    case .web(let address): (address.host, address.port)
     case .unix: nil
     }
   }
 
-  package var isTLS: Bool { if case .tls = self { true } else { false } }
+  package var isTLS: Bool {
+    switch self {
+    case .tls: true
+    case .web(let address): address.isTLS
+    case .tcp, .unix: false
+    }
+  }
 }
 
 extension Endpoint: CustomStringConvertible {
@@ -25,10 +34,11 @@ extension Endpoint: CustomStringConvertible {
     case .tcp(let host, let port): "logs://\(Self.authority(host, port))"
     case .tls(let host, let port): "logs+tls://\(Self.authority(host, port))"
     case .unix(let path): "logs+unix://\(path)"
+    case .web(let address): "\(address.isTLS ? "logs+wss" : "logs+ws")://\(address.authority)\(address.basePath)"
     }
   }
 
-  private static func authority(_ host: String, _ port: UInt16) -> String {
+  static func authority(_ host: String, _ port: UInt16) -> String {
     host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)"
   }
 }

@@ -71,6 +71,7 @@ package final class Listener: LoopMember {
       switch endpoint {
       case .tcp, .tls: try .tcp(endpoint, backlog: backlog)
       case .unix(let path): try .unix(path: path, backlog: backlog)
+      case .web: throw TransportError(.invalidEndpoint, "\(endpoint) is for clients: a server listens on HTTP")
       }
     return try Listener(loop: loop, binding: binding, recovery: recovery, notice: notice, accept: accept)
   }

@@ -42,6 +42,7 @@ internal import LogsWire
       unsafe SSL_set_hostflags(ssl, UInt32(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS))
       unsafe _ = logs_tls_set_server_name(ssl, server.host)
     }
+    if server.isWeb { unsafe _ = logs_tls_offer_http(ssl) }
     if let session = context.savedSession(server: server.description) { unsafe SSL_set_session(ssl, session.pointer) }
   }
 
@@ -150,6 +151,8 @@ internal import LogsWire
 struct TLSServerName: Sendable, CustomStringConvertible {
   let host: String
   let port: UInt16
+  /// Whether HTTP is spoken with it.
+  let isWeb: Bool
 
   var description: String { "\(host):\(port)" }
 }

@@ -30,6 +30,13 @@ package enum WebSocketFrame {
     for index in start..<output.count { output[index] ^= key[(index - start) & 3] }
   }
 
+  /// The first bytes of a server's frame, before its payload.
+  static func head(_ opcode: Opcode, _ byteCount: Int) -> [UInt8] {
+    var head: [UInt8] = []
+    appendHead(opcode, byteCount, isCompressed: false, isMasked: false, to: &head)
+    return head
+  }
+
   /// The first bytes of a frame, before its key and payload.
   private static func appendHead(
     _ opcode: Opcode, _ byteCount: Int, isCompressed: Bool, isMasked: Bool, to output: inout [UInt8]

@@ -52,7 +52,7 @@ final class FaultWorld {
         "--segment-bytes", "1M", "--heartbeat", "300ms", "--shards", "\(shardCount)", "--rewrite-delay", "10ms",
         "--retention", StreamThinner.rule,
       ],
-      transport: Bool.random(using: &self.random) ? .tls : .unix,
+      transport: [.unix, .tls, .web].randomElement(using: &self.random) ?? .unix,
       environment: bug.map { ["LOGSD_PLANTED_BUG": $0] } ?? [:])
     self.server = server
     producers = try (1...Self.producerCount).map { try FaultyProducer($0, server) }

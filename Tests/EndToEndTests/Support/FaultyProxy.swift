@@ -49,7 +49,8 @@ final class FaultyProxy: Sendable {
   private init(_ upstream: String, _ faults: [Fault], _ listener: Int32, _ port: UInt16) {
     self.upstream = upstream
     self.listener = listener
-    url = "\(upstream.hasPrefix("logs+tls") ? "logs+tls" : "logs")://127.0.0.1:\(port)"
+    let scheme = ["logs+tls", "logs+ws"].first { upstream.hasPrefix("\($0):") } ?? "logs"
+    url = "\(scheme)://127.0.0.1:\(port)"
     state = Monitor(State(faults: faults))
   }
 

@@ -9,6 +9,8 @@ final class TestServer: @unchecked Sendable {
     case unix
     case tcp
     case tls
+    /// In a WebSocket.
+    case web
   }
 
   let scene: Scene
@@ -16,7 +18,7 @@ final class TestServer: @unchecked Sendable {
   private(set) var process: ChildProcess
   /// Where clients connect.
   private(set) var url: String
-  /// Where `RawClient` connects, which speaks no TLS.
+  /// Where `RawClient` connects, which speaks neither TLS nor HTTP.
   private let plainURL: String?
   /// Where clients may delete: over a Unix socket they are known as the server's user.
   var ownerURL: String { plainURL ?? url }
@@ -46,6 +48,10 @@ final class TestServer: @unchecked Sendable {
       let certificates = try TestCertificates(scene)
       allFlags += try certificates.serverFlags("localhost", "DNS:localhost,IP:127.0.0.1")
       clientEnvironment = ["LOGS_CA_CERT": certificates.authority]
+    case .web:
+      url = "logs+ws://127.0.0.1:0"
+      plainURL = Self.unixURL(scene, name: name)
+      allFlags += ["--listen-unix", "\(scene.path(name)).sock"]
     }
     (self.flags, self.clientEnvironment, self.plainURL) = (allFlags, clientEnvironment, plainURL)
     process = try Self.spawn(scene, self.data, url, allFlags, environment)
@@ -63,6 +69,8 @@ final class TestServer: @unchecked Sendable {
       listen = ["--listen", "none", "--listen-unix", String(url.dropFirst("logs+unix://".count))]
     } else if url.hasPrefix("logs+tls://") {
       listen = ["--listen", "none", "--listen-tls", String(url.dropFirst("logs+tls://".count))]
+    } else if url.hasPrefix("logs+ws://") {
+      listen = ["--listen", "none", "--listen-http", String(url.dropFirst("logs+ws://".count))]
     } else {
       listen = ["--listen", String(url.dropFirst("logs://".count))]
     }
@@ -72,12 +80,13 @@ final class TestServer: @unchecked Sendable {
   }
 
   private static func ready(_ process: ChildProcess, _ url: String) throws -> String {
-    let isTLS = url.hasPrefix("logs+tls")
-    do { try process.output.waitForLines(isTLS ? 2 : 1) } catch {
+    let door = url.hasPrefix("logs+tls") ? "logs+tls" : url.hasPrefix("logs+ws") ? "http" : nil
+    do { try process.output.waitForLines(door == nil ? 1 : 2) } catch {
       throw Failure("logsd did not become ready: \(error); stderr: \(Sample(process.errors.bytes))")
     }
-    let line = process.output.lines.first { !isTLS || $0.hasPrefix("ready logs+tls") } ?? ""
-    return String(line.dropFirst("ready ".count))
+    let line = process.output.lines.first { $0.hasPrefix("ready \(door ?? "")") } ?? ""
+    let ready = String(line.dropFirst("ready ".count))
+    return door == "http" ? ready.replacing("http://", with: "logs+ws://") : ready
   }
 
   var socketPath: String { String(url.dropFirst("logs+unix://".count)) }

@@ -16,6 +16,7 @@ final class Peer {
       address.sin_port = port.bigEndian
       address.sin_addr.s_addr = inet_addr("127.0.0.1")
       connect(&address)
+    case .web: preconditionFailure("no server listens there")
     case .unix(let path):
       descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
       var address = sockaddr_un()

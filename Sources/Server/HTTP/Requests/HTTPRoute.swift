@@ -1,4 +1,5 @@
 internal import LogsText
+internal import LogsTransport
 internal import LogsWire
 
 /// What a request asks for.
@@ -11,6 +12,8 @@ enum HTTPRoute {
   case entries(EntryQuery)
   case append(HTTPAppend)
   case socket(WebSocketRoute)
+  /// Frames of the protocol in a WebSocket.
+  case wire(WebSocketRoute)
 
   /// - Parameter now: for times like `1h`.
   init(_ request: HTTPRequest, now: Int64) throws(HTTPProblem) {
@@ -31,6 +34,11 @@ enum HTTPRoute {
       try target.allow([])
       try Self.check(request, ["GET"])
       self = .socket(try WebSocketRoute(request, query: nil))
+      return
+    case WebAddress.wirePath[...]:
+      try target.allow([])
+      try Self.check(request, ["GET"])
+      self = .wire(try WebSocketRoute(request, query: nil))
       return
     case "/" where request.wantsWebSocket:
       self = .socket(try WebSocketRoute(request, query: try EntryQuery(everything: target, now: now)))
@@ -58,11 +66,14 @@ enum HTTPRoute {
     request.wantsWebSocket ? .socket(try WebSocketRoute(request, query: query)) : .entries(query)
   }
 
+  /// Whether the client says later, in the protocol's own way, who it is.
+  var isWire: Bool { if case .wire = self { true } else { false } }
+
   /// Whether everybody may ask: the answer says nothing of what is stored.
   var isOpen: Bool {
     switch self {
     case .health, .ready: true
-    case .metrics, .streams, .entries, .append, .socket: false
+    case .metrics, .streams, .entries, .append, .socket, .wire: false
     }
   }
 

@@ -4,14 +4,11 @@ internal import LogsText
 internal import LogsTransport
 internal import LogsWire
 
-/// A client that an HTTP connection became.
-protocol WebSocketClient: ShardClient, ConnectionHandler {}
-
 /// A client of a WebSocket that gets entries as JSON: those of the address that it opened, and of the subscriptions
 /// that it asks for in messages.
 ///
 /// Lives on its shard's loop, like everything it owns.
-final class WebSocketConnection: WebSocketClient {
+final class WebSocketConnection: ShardClient, ConnectionHandler {
   let id: UInt64
   let connection: Connection
   let reads = ReadSlots()

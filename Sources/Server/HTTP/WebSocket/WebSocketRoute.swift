@@ -42,19 +42,24 @@ struct WebSocketRoute {
     }
   }
 
+  /// The answer that begins it, without compression: what the protocol sends is compressed.
+  var plainHead: HTTPHead {
+    HTTPHead(upgrade: [
+      HTTPHeader("Upgrade", "websocket"), HTTPHeader("Sec-WebSocket-Accept", WebSocketHandshake.accept(key)),
+    ])
+  }
+
   /// The answer that begins it.
   var head: HTTPHead {
-    var headers = [
-      HTTPHeader("Upgrade", "websocket"), HTTPHeader("Sec-WebSocket-Accept", WebSocketHandshake.accept(key)),
-    ]
+    var head = plainHead
     if isCompressed {
       // Without memory from message to message a connection costs a few bytes, not 300 KiB.
-      headers.append(
+      head.headers.append(
         HTTPHeader(
           "Sec-WebSocket-Extensions",
           "permessage-deflate; server_no_context_takeover; client_no_context_takeover"))
     }
-    return HTTPHead(upgrade: headers)
+    return head
   }
 }
 
@@ -68,6 +73,15 @@ extension HTTPExchange {
       WebSocketConnection(
         id: id, connection: connection, core: core, access: access, isCompressed: route.isCompressed,
         query: route.query)
+    }
+    if let problem { respond(HTTPResponse(problem)) } else { stage = .over }
+  }
+
+  /// The connection goes on with the protocol's frames, whose HELLO says who the client is.
+  func beginWire(_ route: WebSocketRoute) {
+    let problem = carrier.upgrade(self, route.plainHead) { id, connection, core in
+      connection.speakWebSocket(byteCountMax: HTTPLimits.wireMessageByteCountMax)
+      return ServerConnection(id: id, connection: connection, core: core)
     }
     if let problem { respond(HTTPResponse(problem)) } else { stage = .over }
   }
