@@ -351,4 +351,19 @@ import Testing
     #expect(refuse(11, Refusal(.outOfOrder, "a test")) == "noted")
     #expect(refuse(12, refusal(.goingAway)) == "noted")
   }
+
+  @Test func `a batch whose number the server has gone past is answered, and those behind it are sent`() {
+    var queue = queue(4)
+    _ = sendAll(&queue)
+    let passed = Refusal(.outOfOrder, "a test", isRetryable: true, expected: 3)
+    for id: UInt32 in 1...2 {
+      guard case .givenUp(let batch, let error) = queue.refused(id, passed, now: now, delay: { _, _ in .zero }) else {
+        Issue.record("batch \(id) is sent again")
+        continue
+      }
+      #expect(batch.number == UInt64(id) && error.code == .refused(.outOfOrder))
+    }
+    for id: UInt32 in 3...4 { #expect(queue.acknowledge(id)?.number == UInt64(id)) }
+    #expect(queue.isEmpty)
+  }
 }

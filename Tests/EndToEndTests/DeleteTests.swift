@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import LogsClient
+import Synchronization
 import Testing
 
 /// Deletion as people and programs see it.
@@ -151,6 +152,48 @@ import Testing
     }
   }
 
+  @Test(arguments: [false, true])
+  func `answers that a spool did not come to note are not asked for twice when their stream was deleted`(
+    isPassed: Bool
+  ) async throws {
+    try await Scene.play { scene in
+      let (spool, copy) = (scene.path("spool"), scene.path("copy"))
+      func producer(_ directory: String, _ events: EventLog) throws -> LogProducer {
+        var configuration = LogProducerConfiguration()
+        configuration.spool = SpoolConfiguration(directory: directory)
+        configuration.onEvent = { event in events.add("\(event)") }
+        var client = LogClientConfiguration(servers: [TestServer.unixURL(scene)], name: "test")
+        client.backoff = Backoff(base: .milliseconds(10), cap: .milliseconds(50))
+        return try LogProducer(try LogClient(client), stream: Self.web, configuration: configuration)
+      }
+      // Three batches wait in the spool, of which a crash leaves a copy without their answers.
+      let events = EventLog()
+      let first = try producer(spool, events)
+      for number in 1...3 { _ = try await first.submit([LogEntry(message: "\(number)")]) }
+      await first.shutdown(deadline: .zero)
+      try FileManager.default.copyItem(atPath: spool, toPath: copy)
+
+      let server = try TestServer(scene)
+      let other = try client(server)
+      let second = try producer(spool, events)
+      #expect(await second.flush(timeout: .seconds(30)))
+      #expect(try await other.read(Self.web).entries.map(\.entry.text) == ["1", "2", "3"])
+      _ = try await other.delete(Self.web)
+      if isPassed { _ = try await second.append([LogEntry(message: "4")]) }
+      await second.shutdown()
+
+      let third = try producer(copy, events)
+      #expect(await third.flush(timeout: .seconds(30)))
+      #expect(third.counts.restored == 3)
+      #expect(third.counts.acknowledged == 3 && third.counts.refused == 0)
+      await third.shutdown()
+      let texts = try await other.read(Self.web).entries.map(\.entry.text)
+      #expect(texts == (isPassed ? ["4"] : ["1", "2", "3"]))
+      await other.shutdown()
+      #expect(!events.all.contains { $0.contains("refused") }, "\(events.all)")
+    }
+  }
+
   @Test
   func `a deleted stream is gone, and its name begins again with number 1 in another history`() async throws {
     try await Scene.play { scene in
@@ -246,4 +289,13 @@ import Testing
       #expect(try server.run(["delete", "$audit", "--yes"]).exit == .code(2))
     }
   }
+}
+
+/// What a producer has reported.
+private final class EventLog: Sendable {
+  private let events = Mutex<[String]>([])
+
+  var all: [String] { events.withLock { $0 } }
+
+  func add(_ event: String) { events.withLock { $0.append(event) } }
 }

@@ -193,6 +193,9 @@ struct ModelDisk {
   }
 
   private func repeated(_ item: Item, _ mark: Mark, _ stream: Stream) throws(Refusal) -> Ack {
+    if mark.answers[item.number] == nil, mark.number - item.number < UInt64(Limits.producerBatchCountMax) {
+      throw Refusal(.outOfOrder, "", isRetryable: true, expected: max(mark.number + 1, item.floor))
+    }
     let check: UInt64
     switch item.content {
     case .batch(let batch), .completion(let batch): check = batch.header.check

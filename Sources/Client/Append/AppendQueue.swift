@@ -110,7 +110,13 @@ struct AppendQueue {
     _ id: UInt32, _ refusal: Refusal, now: MonotonicTime, delay: (Int, Duration?) -> Duration
   ) -> Outcome {
     let error = LogError(refusal)
-    // out_of_order means that earlier batches are missing: they are sent first, then this one again.
+    // Its answer came to an earlier process, which then went past it.
+    if refusal.code == .outOfOrder, let expected = refusal.expected, let number = inFlight[id]?.number,
+      number < expected
+    {
+      return giveUp(id, refusal, now: now).map { .givenUp($0, error) } ?? .noted
+    }
+    // Otherwise out_of_order means that earlier batches are missing: they are sent first, then this one again.
     guard refusal.isRetryable || refusal.code == .outOfOrder else {
       guard let batch = giveUp(id, refusal, now: now) else { return .noted }
       return .givenUp(batch, error.afterSending(batch.mayHaveTakenEffect))

@@ -33,6 +33,8 @@ actor ProducerCore {
   /// The batch that was stored last. `.max` while there are only batches from before the start, whose last id is not
   /// known.
   private var idStoredLast = Int64.max
+  /// The first batch that this producer has stored: those before are an earlier one's.
+  private var idStoredFirst = Int64.max
   private var windows: [StreamName: SendWindow] = [:]
   /// Streams that may have something to hand over, in the order of their turns.
   private var streamsToServe = UniqueQueue<StreamName>()
@@ -134,6 +136,11 @@ actor ProducerCore {
         windows[stream]?.answered(answer.batch.id)
         answered.insert(answer.batch.id)
         answeredStreams.insert(stream)
+        if error.code == .refused(.outOfOrder), answer.batch.id < idStoredFirst {
+          // An earlier process had its answer, and did not come to note it.
+          intake.count { $0.answer(entryCount, \.acknowledged) }
+          continue
+        }
         intake.count { $0.answer(entryCount, \.refused) }
         configuration.onEvent?(.refused(stream: stream, entryCount: entryCount, error: error))
       case .failed(let error):
@@ -310,6 +317,7 @@ extension ProducerCore {
     // Set before anybody learns that their entries were accepted. With `dropOldest`, room is made first.
     if isDurable, configuration.whenFull != .dropOldest { intake.setSpoolFull(isFull) }
     if idStoredLast == .max, let first = ids.first {
+      idStoredFirst = first
       // Flushes that wait for batches from before the start wait for nothing newer.
       for key in flushes.keys where flushes[key]?.id == .max { flushes[key]?.id = first - 1 }
     }

@@ -7,7 +7,8 @@ public struct ProducerCounts: Hashable, Sendable {
   public var accepted: UInt64 = 0
   /// Entries that were in the spool when the producer began.
   public var restored: UInt64 = 0
-  /// Entries that the server has made durable.
+  /// Entries that the server has made durable, and those whose answer an earlier producer of the spool had, but did not
+  /// come to note: what it was cannot be told if their stream was deleted since.
   public var acknowledged: UInt64 = 0
   /// Entries given up for lack of room, because of their age, or at the end.
   public var dropped: UInt64 = 0

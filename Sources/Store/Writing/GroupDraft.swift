@@ -153,10 +153,26 @@ struct GroupDraft {
     namedStreams[named].index.map { streams[$0].info } ?? namedStreams[named].stored
   }
 
-  /// Answers a number that the producer has sent before.
+  /// Answers a number that the producer has sent before, or has gone past.
   private func repeated(
     _ request: WriteRequest, _ cached: CachedMark, upTo number: UInt64, _ stream: StreamInfo?
   ) -> WriteOutcome {
+    // Numbers that the group itself stores are above those stored before.
+    let isInGroup = request.number > cached.mark.number
+    let record =
+      isInGroup
+      ? stored.last { $0.mark === cached && $0.record.number == request.number }?.record
+      : cached.mark.record(of: request.number)
+    if record == nil, number - request.number < UInt64(Limits.producerBatchCountMax) {
+      let expected = max(number + 1, request.floor)
+      return .refused(
+        Refusal(
+          .outOfOrder,
+          """
+          batch \(request.number) of this producer is not stored in this stream, and its producer has gone past it; \
+          batch \(expected) comes next
+          """, isRetryable: true, expected: expected))
+    }
     let check: UInt64
     switch request.content {
     case .batch(let batch), .complete(let batch): check = batch.header.check
@@ -169,12 +185,6 @@ struct GroupDraft {
           .producerConflict,
           "batch \(request.number) of this producer is stored, and this one is not the same: \(refusal.text)"))
     }
-    // Numbers that the group itself stores are above those stored before.
-    let isInGroup = request.number > cached.mark.number
-    let record =
-      isInGroup
-      ? stored.last { $0.mark === cached && $0.record.number == request.number }?.record
-      : cached.mark.record(of: request.number)
     guard let record, let stream else {
       return .refused(
         Refusal(

@@ -133,7 +133,7 @@ final class Checker {
       case .refused(.forbidden): true
       // Given up by the previous process, which ended before it could record that. Or stored, and deleted with its
       // stream: the mark of the next one does not know it.
-      case .refused(.producerConflict):
+      case .refused(.outOfOrder):
         batch.error != nil || batch.stored.map { server.disk.stream($0.incarnation)?.isDeleted == true } ?? false
       default: false
       }
