@@ -23,6 +23,7 @@ extension StoreStatistics {
       ServerFact("appended_batches_total", batchCount),
       ServerFact("appended_entries_total", entryCount),
       ServerFact("appended_entries_last_minute", entryCountOfLastMinute),
+      ServerFact("appended_entries_last_second", entryCountOfLastSecond),
       ServerFact("duplicate_batches_total", duplicateCount),
       ServerFact("refused_batches_total", refusalCount),
       ServerFact("disk_full_total", diskFullCount),

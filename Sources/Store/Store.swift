@@ -308,7 +308,9 @@ package final class Store: Sendable {
       statistics.commitCount = counts.commitCount
       statistics.batchCount = counts.batchCount
       statistics.entryCount = counts.entryCount
-      statistics.entryCountOfLastMinute = counts.recentEntries.count(at: SystemClock.monotonic())
+      let now = SystemClock.monotonic()
+      statistics.entryCountOfLastMinute = counts.recentEntries.count(at: now)
+      statistics.entryCountOfLastSecond = counts.recentEntries.countOfLastSecond(at: now)
       statistics.duplicateCount = counts.duplicateCount
       statistics.refusalCount = counts.refusalCount
       statistics.diskFullCount = counts.diskFullCount

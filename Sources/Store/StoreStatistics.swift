@@ -37,6 +37,8 @@ package struct StoreStatistics: Hashable, Sendable {
   package var batchCount = 0
   package var entryCount: UInt64 = 0
   package var entryCountOfLastMinute: UInt64 = 0
+  /// The same of the last second of the clock that is over.
+  package var entryCountOfLastSecond: UInt64 = 0
   package var duplicateCount = 0
   package var refusalCount = 0
   /// Transactions rolled back because the disk was full.

@@ -20,7 +20,8 @@ import Testing
     for (name, text) in pages {
       let long = text.split(separator: "\n").filter { $0.count > TextTable.columnCount }
       #expect(long.isEmpty, "\(name): \(long)")
-      #expect(name.isEmpty || text.contains("examples:"), "\(name)")
+      #expect(text.contains("examples:"), "\(name)")
+      #expect(!text.split(separator: "\n").contains { $0.hasSuffix(" ") }, "\(name)")
     }
   }
 

@@ -80,7 +80,11 @@ import Testing
       let good = try scene.file("good", "a\nb\nc".utf8)
       let breaks = [
         ("cut", "(\(packed))[:-3]", "ends too early"), ("named", "b", "its name is that of"),
-        ("trailing", "\(packed) + b'garbage that is long enough'", "is damaged ("),
+        ("torn", "\(packed)[:7] + b'garbage that is long enough'", "is damaged ("),
+        (
+          "trailing", "\(packed) + b'garbage that is long'", "data has ended, and 20 bytes behind it are something else"
+        ),
+        ("short", "\(packed) + b'x' * 1_000_000", "data has ended, and 1000000 bytes behind it are something else"),
       ]
       for (name, expression, reason) in breaks {
         let path = try made(scene, "\(name).\(suffix)", from: "d\n", expression)

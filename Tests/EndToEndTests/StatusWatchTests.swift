@@ -33,6 +33,10 @@ import Testing
       #expect(once.text.contains("appended_entries_total") && once.text.contains("  1,200\n"))
       #expect(once.text.contains("  1,200, ") && once.text.contains(" a second\n"), "\(once.text)")
       #expect(!once.text.contains("PER SECOND"))
+      let names = once.lines.dropFirst().map { $0.prefix { $0 != " " } }
+      #expect(Set(names).count == names.count && names.contains("uptime") && names.contains("stored"), "\(names)")
+      #expect(names.contains("appended_entries_last_second"))
+      #expect(!once.text.contains("_bytes") && !once.text.contains("seconds"), "\(once.text)")
       for isTerminal in [false, true] {
         let watch = try server.start(
           ["status", "-w"], environment: ["TERM": "xterm"], columnCount: isTerminal ? 80 : nil)

@@ -10,6 +10,11 @@ import Testing
     for second in Int64(100)..<200 { minute.add(UInt64(second), at: at(second)) }
     minute.add(1, at: at(199))
     #expect(minute.count(at: at(199)) == (140..<200).reduce(1, +))
+    #expect(minute.countOfLastSecond(at: at(199)) == 198)
+    #expect(minute.countOfLastSecond(at: at(200)) == 200)
+    #expect(minute.countOfLastSecond(at: at(201)) == 0)
+    #expect(minute.countOfLastSecond(at: at(9_999)) == 0)
+    #expect(MinuteCount().countOfLastSecond(at: 0) == 0)
     #expect(minute.count(at: at(210)) == (151..<200).reduce(1, +))
     #expect(minute.count(at: at(258)) == 200)
     #expect(minute.count(at: at(259)) == 0)

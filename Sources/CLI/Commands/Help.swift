@@ -20,6 +20,9 @@ enum Help {
 
       \(TextTable.rows(pages))
 
+      examples:
+      \(HelpExamples.overview)
+
       Every command takes --server URL (default $LOGS_SERVER, else a profile,
       else logs://127.0.0.1:5647). Data goes to stdout, notices to stderr.
 
@@ -30,7 +33,7 @@ enum Help {
   static func of(_ command: Command) -> String {
     let flags = (command.options + ConnectionOptions.all).map { ($0.synopsis, $0.help) }
     return """
-      usage: logs \(command.name) \(command.synopsis)
+      usage: logs \([command.name, command.synopsis].filter { !$0.isEmpty }.joined(separator: " "))
 
       \(TextTable.filled(command.details))
 

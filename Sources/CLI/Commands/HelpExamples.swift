@@ -4,6 +4,12 @@ enum HelpExamples {
     (all[command.name] ?? []).map { "  \($0)" }.joined(separator: "\n")
   }
 
+  /// The first steps.
+  static let overview = [
+    "logs push web access.log", "logs follow web", "logs query web 'timeout level>=warn' --since 1h",
+    "logs streams",
+  ].map { "  \($0)" }.joined(separator: "\n")
+
   static let all = [
     "push": [
       "logs push web access.log", "journalctl -o cat -f | logs push journal",

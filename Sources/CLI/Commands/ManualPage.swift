@@ -23,6 +23,7 @@ struct ManualPage {
       parts: [
         ("SYNOPSIS", "\\fBlogs\\fR COMMAND [FLAGS] [ARGUMENTS]"),
         ("COMMANDS", list(commands)), ("OPTIONS OF ALL COMMANDS", options(ConnectionOptions.all)),
+        ("EXAMPLES", verbatim(HelpExamples.overview.split(separator: "\n")[...])),
         ("EXIT STATUS", paragraphs(Help.exitCodes)),
         (
           "SEE ALSO",

@@ -62,7 +62,7 @@ final class Pager {
     unsafe posix_spawnattr_setsigdefault(&attributes, &signals)
     unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
 
-    let texts = ["sh", "-c", command]
+    let texts = ["sh", "-c", Self.script(for: command)]
     let words: [UnsafeMutablePointer<CChar>?] = unsafe texts.map { unsafe strdup($0) } + [nil]
     defer { for index in unsafe words.indices { unsafe free(words[index]) } }
     var process: pid_t = 0
@@ -72,6 +72,22 @@ final class Pager {
     guard dup2(writer.number, STDOUT_FILENO) >= 0 else { throw .last }
     // Ctrl-C is the pager's as long as it is there.
     signal(SIGINT, SIG_IGN)
+  }
+
+  /// A program that does not exist ends the shell without a word of its own: `end` says it. What is not plainly the
+  /// name of one is left to the shell.
+  private static func script(for command: String) -> String {
+    let program = command.drop { $0 == " " }.prefix { $0 != " " }
+    let isPlain = program.utf8.allSatisfy { byte in
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "+")...UInt8(ascii: "9"),
+        UInt8(ascii: "_"):
+        true
+      default: false
+      }
+    }
+    return isPlain && !program.isEmpty ? "command -v \(program) >/dev/null 2>&1 || exit 127\n\(command)" : command
   }
 
   /// Waits until nobody wants to see more.

@@ -8,8 +8,9 @@ enum StatusCommand {
     name: "status", synopsis: "", summary: "show the server's version, uptime, connections, counts and storage",
     details: """
       Shows what the server reports about itself, one fact a line, in numbers for people; -o json has the
-      exact ones, in the units that the names end with. Counts that end with _total are those since the
-      server started; appended_entries_last_minute comes with what it is a second.
+      exact ones, with their units in the names. Counts that end with _total are those since the server
+      started; appended_entries_last_minute comes with what it is a second, and
+      appended_entries_last_second is what comes in now.
 
       With --watch it shows them each second until it is interrupted, and how much each count has grown a
       second.
@@ -95,7 +96,7 @@ enum StatusCommand {
   private static func report(_ facts: [ServerFact], rates: [String: UInt64]?) -> Report {
     let uptime = facts.first { $0.key == "uptime_seconds" }?.count ?? 0
     var columns: [Report.Column<ServerFact>] = [
-      Report.Column(nil, "FACT") { .text($0.key) },
+      Report.Column(nil, "FACT") { .text(name(of: $0.key)) },
       Report.Column(nil, "VALUE") { .text(text(of: $0) + ofOneSecond($0, uptime: uptime)) },
     ]
     if let rates {
@@ -126,6 +127,11 @@ enum StatusCommand {
   private static func ofOneSecond(_ fact: ServerFact, uptime seconds: UInt64) -> String {
     guard fact.key.hasSuffix("_last_minute"), let count = fact.count else { return "" }
     return ", \(Figures.grouped(count / min(max(seconds, 1), 60))) a second"
+  }
+
+  /// Without the units, which values for people say themselves.
+  static func name(of key: String) -> String {
+    key.split(separator: "_").filter { !["bytes", "microseconds", "seconds"].contains($0) }.joined(separator: "_")
   }
 
   /// A number for people, by the unit in its name.

@@ -55,6 +55,9 @@ protocol ArchiveContent: AnyObject {
 }
 
 /// Why the content of a compressed file cannot be read on.
-struct ArchiveDamage: Error {
-  let reason: String
+enum ArchiveDamage: Error {
+  /// What the library says.
+  case broken(String)
+  /// Something else follows the end, of which this many bytes were taken.
+  case junk(takenCount: Int)
 }

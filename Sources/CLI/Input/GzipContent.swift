@@ -6,6 +6,7 @@ internal import CZlib
   private let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
   private var buffer = [UInt8](repeating: 0, count: 256 << 10)
   private var isAtMember = true
+  private var isFirstMember = true
   private(set) var isWhole = false
 
   init() {
@@ -36,8 +37,12 @@ internal import CZlib
       case Z_STREAM_END:
         unsafe inflateReset(stream)
         isAtMember = true
+        isFirstMember = false
         isWhole = true
-      default: throw ArchiveDamage(reason: unsafe stream.pointee.msg.map { unsafe String(cString: $0) } ?? "")
+      // gzip's magic number: what does not begin with it is no other member.
+      case Z_DATA_ERROR where unsafe !isFirstMember && stream.pointee.total_in <= 2:
+        throw .junk(takenCount: unsafe Int(stream.pointee.total_in))
+      default: throw .broken(unsafe stream.pointee.msg.map { unsafe String(cString: $0) } ?? "")
       }
       if count > 0 { return buffer[..<count] }
     }

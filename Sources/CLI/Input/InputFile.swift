@@ -1,5 +1,6 @@
 internal import Glibc
 internal import LogsSystem
+internal import LogsText
 
 /// A file or stdin as it is read: a compressed one as its content.
 final class InputFile {
@@ -41,7 +42,7 @@ final class InputFile {
     while true {
       let piece: ArraySlice<UInt8>
       do throws(ArchiveDamage) { piece = try content.take(&bytes) } catch {
-        throw broken("its data is damaged (\(error.reason))")
+        throw damaged(error)
       }
       if !piece.isEmpty { return piece }
       // The buffer must be in nobody else's hands, or it is copied.
@@ -74,6 +75,23 @@ final class InputFile {
       )
     }
     content = archive?.content()
+  }
+
+  private func damaged(_ damage: ArchiveDamage) -> CommandError {
+    switch damage {
+    case .broken(let reason): return broken("its data is damaged (\(reason))")
+    case .junk(let takenCount):
+      let program = archive?.program ?? ""
+      var status = stat()
+      let isFile = unsafe fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+      let left = isFile ? max(0, Int(status.st_size) - byteCountRead) : 0
+      let count = Figures.count(takenCount + bytes.count + left, "byte", "bytes")
+      return CommandError(
+        """
+        cannot read \(name) further: its \(program) data has ended, and \(count)\(isFile ? "" : " or more") behind it \
+        are something else and left out
+        """)
+    }
   }
 
   private func broken(_ reason: String) -> CommandError {

@@ -7,6 +7,9 @@ internal import CZstd
   /// Whether the last piece has filled the buffer, so that there may be more without more input.
   private var mayHaveMore = false
   private(set) var isWhole = false
+  private var isFirstFrame = true
+  /// Bytes of the frame that were taken.
+  private var frameByteCount = 0
 
   init() {
     guard let context = unsafe ZSTD_createDCtx() else { preconditionFailure("out of memory for zstd") }
@@ -19,9 +22,17 @@ internal import CZstd
     while !bytes.isEmpty || mayHaveMore {
       let (result, takenCount, count) = decompress(bytes)
       bytes = bytes.dropFirst(takenCount)
-      if ZSTD_isError(result) != 0 { throw ArchiveDamage(reason: unsafe String(cString: ZSTD_getErrorName(result))) }
+      frameByteCount += takenCount
+      if ZSTD_isError(result) != 0 {
+        // What does not begin with the magic number is no other frame.
+        if !isFirstFrame, ZSTD_getErrorCode(result) == ZSTD_error_prefix_unknown {
+          throw .junk(takenCount: frameByteCount)
+        }
+        throw .broken(unsafe String(cString: ZSTD_getErrorName(result)))
+      }
       mayHaveMore = count == buffer.count
       isWhole = result == 0
+      if isWhole { (isFirstFrame, frameByteCount) = (false, 0) }
       if count > 0 { return buffer[..<count] }
     }
     return []

@@ -18,6 +18,13 @@ struct MinuteCount: Sendable {
     return later.counts.reduce(0, +)
   }
 
+  /// Of the last second that is over.
+  func countOfLastSecond(at time: Int64) -> UInt64 {
+    var later = self
+    later.advance(to: time / 1_000_000_000)
+    return later.counts[Int(later.second + Int64(Self.secondCount) - 1) % Self.secondCount]
+  }
+
   private mutating func advance(to now: Int64) {
     guard now > second else { return }
     for passed in 1...min(now - second, Int64(Self.secondCount)) {
