@@ -66,6 +66,8 @@ enum QueryCommand {
         do {
           try await check(try await client.missing(of: operands.selectors), operands, client)
           let code = try await print(client, operands.selectors, filter)
+          // Who was told to stop cannot say that nothing was found.
+          if Task.isCancelled { return ExitCode.done }
           if code == ExitCode.failed, let from,
             let sentence = try await BeyondHead.sentence(from: from, operands.selectors, client)
           {
