@@ -3,7 +3,7 @@ import Glibc
 import Testing
 
 /// Requests over HTTP/2, and compressed answers.
-@Suite struct HTTP2Tests {
+@Suite(.ownThread) struct HTTP2Tests {
   private static func play(_ body: (Scene, TestServer) throws -> Void) throws {
     try Scene.play { scene in try body(scene, try TestServer(scene, TestServer.listensForHTTP)) }
   }

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// The HTTP door: how requests are taken, who may ask, health and metrics.
-@Suite struct HTTPDoorTests {
+@Suite(.ownThread) struct HTTPDoorTests {
   private static func play(_ flags: [String] = [], _ body: (TestServer) throws -> Void) throws {
     try Scene.play { scene in try body(try TestServer(scene, TestServer.listensForHTTP + flags)) }
   }

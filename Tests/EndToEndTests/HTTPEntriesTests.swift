@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// Streams, pages and appends over HTTP.
-@Suite struct HTTPEntriesTests {
+@Suite(.ownThread) struct HTTPEntriesTests {
   private static func play(_ flags: [String] = [], _ body: (TestServer, HTTPPeer) throws -> Void) throws {
     try Scene.play { scene in
       let server = try TestServer(scene, TestServer.listensForHTTP + flags)

@@ -3,68 +3,7 @@ import Glibc
 import Testing
 
 /// Followed streams over HTTP: server-sent events and JSON lines.
-@Suite struct HTTPFollowTests {
-  /// One event of a stream of events.
-  private struct Event: Equatable {
-    var id = ""
-    var name = ""
-    var data = ""
-
-    var object: [String: Any] {
-      (try? JSONSerialization.jsonObject(with: Data(data.utf8))) as? [String: Any] ?? [:]
-    }
-    var message: String { object["message"] as? String ?? "" }
-  }
-
-  /// Reads the events of an answer that does not end.
-  private final class Reader {
-    let peer: HTTPPeer
-    let head: HTTPPeer.Answer
-    private var text: [UInt8] = []
-    private(set) var lastID = ""
-
-    init(_ server: TestServer, _ target: String, _ headers: [String] = []) throws {
-      peer = try HTTPPeer(server)
-      let lines = ["GET \(target) HTTP/1.1", "Host: localhost", "Accept: text/event-stream"] + headers
-      try peer.send(lines.joined(separator: "\r\n") + "\r\n\r\n")
-      head = try peer.head()
-    }
-
-    /// The next event; comments and `retry` are not any.
-    func next() throws -> Event {
-      let deadline = ContinuousClock.now + Environment.patience
-      while true {
-        while let end = text.firstRange(of: Array("\n\n".utf8)) {
-          let lines = String(decoding: text[..<end.lowerBound], as: UTF8.self).split(separator: "\n")
-          text.removeSubrange(..<end.upperBound)
-          var event = Event()
-          for line in lines {
-            let parts = line.split(separator: ":", maxSplits: 1).map(String.init)
-            let value = String(parts.last?.dropFirst() ?? "")
-            switch parts.first {
-            case "id": event.id = value
-            case "event": event.name = value
-            case "data": event.data = value
-            default: break
-            }
-          }
-          guard !event.name.isEmpty else { continue }
-          lastID = event.id
-          return event
-        }
-        // Comments come all the time.
-        guard ContinuousClock.now < deadline else { throw Failure("no event came") }
-        guard let piece = try peer.chunk() else { throw Failure("the stream has ended") }
-        text += piece
-      }
-    }
-
-    func next(_ count: Int) throws -> [Event] { try (0..<count).map { _ in try next() } }
-
-    /// Whether the stream is over.
-    func hasEnded() throws -> Bool { try text.isEmpty && peer.chunk() == nil }
-  }
-
+@Suite(.ownThread) struct HTTPFollowTests {
   private static func play(_ flags: [String] = [], _ body: (TestServer) throws -> Void) throws {
     try Scene.play { scene in try body(try TestServer(scene, TestServer.listensForHTTP + flags)) }
   }
@@ -76,10 +15,26 @@ import Testing
     #expect(answer.status == 200, "\(answer.text)")
   }
 
+  @Test func `quiet times are filled with heartbeats, and a timeout ends the follow`() throws {
+    try Self.play(["--heartbeat", "400ms"]) { server in
+      let reader = try EventReader(server, "/api/v1/streams/web/follow?last_event_id=0")
+      #expect(try reader.next(3).map(\.name) == ["live", "heartbeat", "heartbeat"])
+      try Self.append(server, "web", ["one"])
+      let entry = try reader.next()
+      #expect(entry.message == "one")
+      let beat = try reader.next()
+      #expect(beat.name == "heartbeat" && beat.id == entry.id && beat.object["timestamp"] is String)
+      let socket = try WebSocketPeer(server, "/api/v1/ws")
+      #expect(socket.peer.bytes() == [0x89, 0])
+      let peer = try HTTPPeer(server)
+      for odd in ["29", "1801", "x"] { #expect(try peer.get("/api/v1/follow?stream=web&timeout=\(odd)").status == 400) }
+    }
+  }
+
   @Test func `history turns into live, and an id continues where it was cut`() throws {
     try Self.play { server in
       try Self.append(server, "web", ["one", "two"])
-      let reader = try Reader(server, "/api/v1/streams/web/follow")
+      let reader = try EventReader(server, "/api/v1/streams/web/follow")
       #expect(reader.head.headers["content-type"] == "text/event-stream")
       #expect(reader.head.headers["cache-control"] == "no-cache, no-transform")
       #expect(reader.head.headers["x-accel-buffering"] == "no")
@@ -89,11 +44,11 @@ import Testing
       try Self.append(server, "web", ["three \u{1f600}", "four"])
       #expect(try reader.next().message == "three \u{1f600}")
       // What the reader has not seen comes again, what it has seen does not.
-      let rest = try Reader(server, "/api/v1/streams/web/follow?last=0", ["Last-Event-ID: \(reader.lastID)"])
+      let rest = try EventReader(server, "/api/v1/streams/web/follow?last=0", ["Last-Event-ID: \(reader.lastID)"])
       #expect(try rest.next(2).map(\.message) == ["four", ""])
-      let asked = try Reader(server, "/api/v1/streams/web/follow?after=\(reader.lastID)")
+      let asked = try EventReader(server, "/api/v1/streams/web/follow?after=\(reader.lastID)")
       #expect(try asked.next().message == "four")
-      let numbered = try Reader(server, "/api/v1/streams/web/follow?after=1")
+      let numbered = try EventReader(server, "/api/v1/streams/web/follow?after=1")
       #expect(try numbered.next(4).map(\.message) == ["two", "three \u{1f600}", "four", ""])
     }
   }
@@ -101,12 +56,12 @@ import Testing
   @Test func `without a start the last thousand come first, and a start can be chosen`() throws {
     try Self.play { server in
       try Self.append(server, "web", (1...1_200).map { "\($0)" })
-      #expect(try Reader(server, "/api/v1/streams/web/follow").next().message == "201")
-      #expect(try Reader(server, "/api/v1/streams/web/follow?last=3").next().message == "1198")
-      #expect(try Reader(server, "/api/v1/streams/web/follow?since=1h").next().message == "1")
-      #expect(try Reader(server, "/api/v1/streams/web/follow?last=0").next().name == "live")
-      #expect(try Reader(server, "/api/v1/streams/web/follow?filter=777").next().message == "777")
-      let limited = try Reader(server, "/api/v1/streams/web/follow?last=5&limit=2")
+      #expect(try EventReader(server, "/api/v1/streams/web/follow").next().message == "201")
+      #expect(try EventReader(server, "/api/v1/streams/web/follow?last=3").next().message == "1198")
+      #expect(try EventReader(server, "/api/v1/streams/web/follow?since=1h").next().message == "1")
+      #expect(try EventReader(server, "/api/v1/streams/web/follow?last=0").next().name == "live")
+      #expect(try EventReader(server, "/api/v1/streams/web/follow?filter=777").next().message == "777")
+      let limited = try EventReader(server, "/api/v1/streams/web/follow?last=5&limit=2")
       #expect(try limited.next(3).map(\.name) == ["log", "log", "complete"])
       #expect(try limited.hasEnded())
       // The connection is free for the next request.
@@ -116,14 +71,14 @@ import Testing
 
   @Test func `a stream that does not exist yet is waited for, and one that is completed ends`() throws {
     try Self.play { server in
-      let reader = try Reader(server, "/api/v1/streams/later/follow")
+      let reader = try EventReader(server, "/api/v1/streams/later/follow")
       #expect(try reader.head.status == 200 && reader.next().name == "live")
       let start = reader.lastID
       try Self.append(server, "later", ["first"])
       #expect(try reader.next().message == "first")
       // What was created meanwhile is not passed over.
       for target in ["/api/v1/streams/later/follow?last=0", "/api/v1/follow?stream=lat*&last=0"] {
-        #expect(try Reader(server, target, ["Last-Event-ID: \(start)"]).next().message == "first")
+        #expect(try EventReader(server, target, ["Last-Event-ID: \(start)"]).next().message == "first")
       }
       #expect(try server.run(["complete", "later"]).exit == .code(0))
       #expect(try reader.next().object["kind"] as? String == "complete")
@@ -137,7 +92,7 @@ import Testing
       try Self.append(server, "a", ["a1"])
       try Self.append(server, "b/1", ["b1"])
       let target = "/api/v1/follow?stream=a&stream=b/*"
-      let reader = try Reader(server, target)
+      let reader = try EventReader(server, target)
       #expect(Set(try reader.next(3).map(\.message)) == ["a1", "b1", ""])
       try Self.append(server, "b/2:x", ["new"])
       let new = try reader.next()
@@ -145,7 +100,7 @@ import Testing
       // What is created while nobody follows is delivered from its start.
       try Self.append(server, "b/3", ["later"])
       try Self.append(server, "a", ["a2"])
-      let rest = try Reader(server, target, ["Last-Event-ID: \(new.id)"])
+      let rest = try EventReader(server, target, ["Last-Event-ID: \(new.id)"])
       #expect(Set(try rest.next(3).map(\.message)) == ["a2", "later", ""])
       for (target, status) in [
         ("/api/v1/follow", 400), ("/api/v1/follow?stream=b/*&after=1", 400),
@@ -176,7 +131,7 @@ import Testing
     try Self.play { server in
       try Self.append(server, "web", ["one", "two", "three"])
       #expect(try server.run(["delete", "web", "--from-seq", "2", "--to-seq", "2", "--yes"]).exit == .code(0))
-      let reader = try Reader(server, "/api/v1/streams/web/follow?after=0")
+      let reader = try EventReader(server, "/api/v1/streams/web/follow?after=0")
       let events = try reader.next(4)
       #expect(events.map(\.name) == ["log", "skipped", "log", "live"])
       #expect(events[1].object["from"] as? Int == 2 && events[1].object["reason"] as? String == "deleted")
@@ -188,7 +143,7 @@ import Testing
   @Test func `a slow reader is read from the store, and gets everything`() throws {
     // Each line fills a good part of what may be queued.
     try Self.play(["--output-bytes", "64K", "--tail-bytes", "0"]) { server in
-      let reader = try Reader(server, "/api/v1/streams/web/follow")
+      let reader = try EventReader(server, "/api/v1/streams/web/follow")
       #expect(try reader.next().name == "live")
       let filler = String(repeating: "x", count: 10_000)
       for round in 0..<40 {
@@ -208,7 +163,7 @@ import Testing
     try Scene.play { scene in
       let server = try TestServer(scene, TestServer.listensForHTTP)
       try Self.append(server, "web", ["one"])
-      let reader = try Reader(server, "/api/v1/streams/web/follow")
+      let reader = try EventReader(server, "/api/v1/streams/web/follow")
       _ = try reader.next(2)
       #expect(try server.stop() == .code(0))
       let last = try reader.next()
@@ -216,7 +171,7 @@ import Testing
       #expect(try reader.hasEnded() && reader.peer.hasEnded())
       try server.restart()
       try Self.append(server, "web", ["two"])
-      let next = try Reader(server, "/api/v1/streams/web/follow", ["Last-Event-ID: \(last.id)"])
+      let next = try EventReader(server, "/api/v1/streams/web/follow", ["Last-Event-ID: \(last.id)"])
       #expect(try next.next().message == "two")
     }
   }
@@ -230,7 +185,7 @@ import Testing
       }
       let secret = try token(["create", "--name", "t", "--allow", "read:**"]).lines.first ?? ""
       let server = try TestServer(scene, TestServer.listensForHTTP + ["--heartbeat", "200ms"])
-      let reader = try Reader(server, "/api/v1/streams/web/follow", ["Authorization: Bearer \(secret)"])
+      let reader = try EventReader(server, "/api/v1/streams/web/follow", ["Authorization: Bearer \(secret)"])
       #expect(try reader.next().name == "live")
       #expect(try token(["revoke", "t"]).exit == .code(0))
       let last = try reader.next()
@@ -241,7 +196,7 @@ import Testing
 
   @Test func `a browser that goes away is forgotten`() throws {
     try Self.play { server in
-      var reader: Reader? = try Reader(server, "/api/v1/streams/web/follow")
+      var reader: EventReader? = try EventReader(server, "/api/v1/streams/web/follow")
       #expect(try reader?.next().name == "live")
       try server.wait(for: "subscriptions") { $0 == 1 }
       reader = nil

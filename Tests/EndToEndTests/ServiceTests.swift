@@ -3,7 +3,7 @@ import Glibc
 import Testing
 
 /// `logsd` as a service manager runs it (sd_notify(3)), without one.
-@Suite struct ServiceTests {
+@Suite(.ownThread) struct ServiceTests {
   /// A socket that takes what the server says about its state.
   private final class Manager {
     let path: String

@@ -3,7 +3,7 @@ import LogsClient
 import Testing
 
 /// Tokens: made with `logsd token`, shown by clients, renewed and revoked while both run.
-@Suite struct TokenTests {
+@Suite(.ownThread) struct TokenTests {
   /// Over TCP: over the Unix socket the server's own user needs none.
   private static func server(_ scene: Scene) throws -> TestServer {
     try TestServer(scene, ["--heartbeat", "400ms"], transport: .tcp)

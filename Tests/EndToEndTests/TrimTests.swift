@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// What a person and a script see of retention.
-@Suite struct TrimTests {
+@Suite(.ownThread) struct TrimTests {
   @Test func `entries that are too old are trimmed, and followers get skips for them`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene, ["--retention-age", "1s"])

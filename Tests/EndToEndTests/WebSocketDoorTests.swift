@@ -3,7 +3,7 @@ import LogsTransport
 import Testing
 
 /// Following over WebSockets.
-@Suite struct WebSocketDoorTests {
+@Suite(.ownThread) struct WebSocketDoorTests {
   private static func play(_ flags: [String] = [], _ body: (TestServer) throws -> Void) throws {
     try Scene.play { scene in try body(try TestServer(scene, TestServer.listensForHTTP + flags)) }
   }

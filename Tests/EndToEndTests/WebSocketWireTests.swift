@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// The protocol's frames in a WebSocket: `logs+ws://` and `logs+wss://`.
-@Suite struct WebSocketWireTests {
+@Suite(.ownThread) struct WebSocketWireTests {
   @Test func `push, follow and query work through the door for the web`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene, transport: .web)

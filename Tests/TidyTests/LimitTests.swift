@@ -97,7 +97,6 @@ import Testing
       ("| `http-ahead` | 64 KiB", "aheadByteCountMax = 64 << 10"),
       ("| `http-page` | 1 to 500", "pageCountMax: UInt64 = 500"),
       ("| `http-cursor` | 4 KiB", "cursorByteCountMax = 4 << 10"),
-      ("| `http-heartbeat` | 15 s", "heartbeat = Duration.seconds(15)"),
     ] {
       #expect(page.contains { $0.hasPrefix(row) }, "\(row)")
       #expect(code.contains { $0.hasSuffix("static let \(value)") }, "\(value)")

@@ -46,6 +46,8 @@ package struct ServerConfiguration: Sendable {
   package var outputByteCountTotalMax = 256 << 20
 
   package var heartbeat = Duration.seconds(10)
+  /// How long a stream of events or a WebSocket may be quiet: 15 s unless `heartbeat` is set.
+  var httpHeartbeat: Duration { heartbeat * 3 / 2 }
   package var handshakeDurationMax = Duration.seconds(10)
   /// How long output may wait for a peer that takes none of it.
   package var outputStallDurationMax = Duration.seconds(30)

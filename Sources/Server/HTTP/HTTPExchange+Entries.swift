@@ -89,7 +89,7 @@ extension HTTPExchange {
       delivery.subscription.abandon()
       return endAnswer(delivery.text.timeout(), of: delivery)
     }
-    if now >= delivery.lastSent + HTTPLimits.heartbeat {
+    if now >= delivery.lastSent + core.configuration.httpHeartbeat {
       write(delivery.text.heartbeat(SystemClock.wall()), of: delivery)
     }
   }

@@ -33,6 +33,4 @@ enum HTTPLimits {
   static let subscriptionIDByteCountMax = 128
   /// How long a follow may ask to last, in seconds.
   static let timeoutSeconds: ClosedRange<UInt64> = 30...1_800
-  /// How long a stream of events may be quiet.
-  static let heartbeat = Duration.seconds(15)
 }

@@ -16,9 +16,15 @@ final class HTTPPeer {
   private let descriptor: Int32
   private var input: [UInt8] = []
 
-  init(_ server: TestServer) throws {
+  convenience init(_ server: TestServer) throws {
     guard let port = UInt16(try server.httpURL().split(separator: ":").last ?? "") else { throw Failure("no port") }
-    descriptor = try Sockets.connect(port: port)
+    try self.init(adopting: try Sockets.connect(port: port))
+  }
+
+  convenience init(unix path: String) throws { try self.init(adopting: try Sockets.connect(unix: path)) }
+
+  private init(adopting descriptor: Int32) throws {
+    self.descriptor = descriptor
     var patience = timeval(tv_sec: Int(Environment.patience.components.seconds), tv_usec: 0)
     setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
   }

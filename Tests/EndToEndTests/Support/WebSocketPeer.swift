@@ -7,8 +7,14 @@ final class WebSocketPeer {
   let head: HTTPPeer.Answer
   private let reader: WebSocketReader
 
-  init(_ server: TestServer, _ target: String, _ headers: [String] = [], isCompressed: Bool = false) throws {
-    peer = try HTTPPeer(server)
+  convenience init(
+    _ server: TestServer, _ target: String, _ headers: [String] = [], isCompressed: Bool = false
+  ) throws {
+    try self.init(HTTPPeer(server), target, headers, isCompressed: isCompressed)
+  }
+
+  init(_ peer: HTTPPeer, _ target: String, _ headers: [String] = [], isCompressed: Bool = false) throws {
+    self.peer = peer
     let offer = isCompressed ? ["Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"] : []
     let lines =
       [

@@ -282,7 +282,7 @@ extension WebSocketConnection {
     }
     for id in deliveries.keys.sorted() { deliveries[id]?.subscription.tick() }
     // A client that is gone answers no ping, and its socket breaks.
-    if now >= lastSent + HTTPLimits.heartbeat, connection.pendingByteCount == 0 {
+    if now >= lastSent + core.configuration.httpHeartbeat, connection.pendingByteCount == 0 {
       var frame: [UInt8] = []
       WebSocketFrame.append(.ping, [], to: &frame)
       send(frame)
