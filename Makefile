@@ -30,6 +30,11 @@ format: ## bring the sources into that form
 build:
 	$(SWIFT_BUILD) --build-tests
 
+.PHONY: test-system
+test-system: build ## tests with other people's programs, which are installed: nginx
+	@Scripts/packages.sh nginx-light
+	@Scripts/unit-tests.sh --filter ReverseProxyTests
+
 .PHONY: unit
 unit:
 	@Scripts/unit-tests.sh

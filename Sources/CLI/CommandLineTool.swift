@@ -3,6 +3,20 @@ internal import LogsText
 
 /// The program `logs`: finds the command, runs it, and returns its exit code.
 package enum CommandLineTool {
+  /// Runs with the arguments of the process.
+  package static func run() async -> Int32 {
+    var words: [String] = []
+    for index in 1..<max(Int(CommandLine.argc), 1) {
+      guard let argument = unsafe CommandLine.unsafeArgv[index] else { break }
+      guard let word = unsafe String(validatingCString: argument) else {
+        return report(
+          CommandError.usage("argument \(index) is not UTF-8, as filters, names and paths are: write it in UTF-8"))
+      }
+      words.append(word)
+    }
+    return await run(words)
+  }
+
   /// - Parameter words: the arguments without the program's name.
   package static func run(_ words: [String]) async -> Int32 {
     do { return try await Interruption.watch { try await dispatch(words) } } catch {

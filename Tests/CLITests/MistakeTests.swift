@@ -1,4 +1,5 @@
 import Glibc
+import LogsWire
 import Testing
 
 @testable import LogsCLI
@@ -23,6 +24,14 @@ import Testing
     let (exit, text) = await failure(line.split(separator: " ").map(String.init))
     #expect(exit == ExitCode.usage && !text.contains("\n"), "\(text)")
     for word in words { #expect(text.lowercased().contains(word.lowercased()), "\(text)") }
+  }
+
+  @Test func `the mark below a filter stands at its place behind wide characters`() {
+    let text = "错误 😀 ("
+    let error = #expect(throws: FilterError.self) { try Filter(text) }
+    guard let error else { return }
+    // Behind the bracket: two columns for each wide character.
+    #expect(FilterMistake(text: text, error: error).lines == ["  \(text)", "           ^"])
   }
 
   @Test(arguments: ["a b", "/a", "a//b", "$sys", "", "žluť", String(repeating: "x", count: 201)])

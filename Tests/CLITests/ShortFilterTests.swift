@@ -28,7 +28,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ("timeout", "/timeout/i"), ("Timeout", "/Timeout/"), (#"\S+ \Bx"#, #"/\S+ \Bx/i"#), (#"\p{Lu}x"#, #"/\p{Lu}x/i"#),
+    ("timeout", "/timeout/i"), ("Timeout", "/Timeout/"), (#"\S+ \Bx"#, #"/\S+ \Bx/i"#), (#"\p{Lu}x"#, #"/\p{Lu}x/"#),
+    ("[[:upper:]]x", "/[[:upper:]]x/"), ("[[:^lower:]]", "/[[:^lower:]]/"), (#"\pL\W"#, #"/\pL\W/i"#),
     (#"\x{4F}"#, #"/\x{4F}/i"#), ("{A}", "/{A}/"), ("ünÖ", "/ünÖ/"), ("[[:alpha:]]", "/[[:alpha:]]/i"),
     ("/api/v1", #"/\/api\/v1/i"#), (#"a\/b"#, #"/a\/b/i"#), (#"\\/"#, #"/\\\//i"#), ("a\nb", #"/a\x{a}b/i"#),
     ("a\tb", "/a\tb/i"), (#"\Qa/b\E/"#, #"/\Qa\E\/\Qb\E\//i"#), (#"\QA.B"#, #"/\QA.B/"#),

@@ -103,8 +103,9 @@ import Testing
           }
         }
       }
-      func ask(_ patterns: String...) throws {
-        try client.send(.query(Query(.count, try patterns.map { .pattern(try StreamPattern($0)) })), id: 9_999)
+      func ask(_ patterns: String..., filter: String? = nil) throws {
+        let selectors = try patterns.map { StreamSelector.pattern(try StreamPattern($0)) }
+        try client.send(.query(Query(.count, selectors, filter: try filter.map { try Filter($0) })), id: 9_999)
       }
       try ask("a/*")
       #expect(try result(client).entryCount == UInt64(Limits.queryStreamCountMax))
@@ -112,6 +113,13 @@ import Testing
       let refused = try refusal(client)
       #expect(refused.code == .badRequest && !refused.isRetryable)
       #expect(refused.limit?.name == "query-streams" && refused.limit?.value == UInt64(Limits.queryStreamCountMax))
+      // Those that the filter rules out do not count.
+      try ask("**", filter: "stream:a/*")
+      #expect(try result(client).entryCount == UInt64(Limits.queryStreamCountMax))
+      let several = try server.run(["query", "**", "--count"])
+      #expect(several.exit == .code(1) && several.errors.contains("more than 1024 streams"), "\(several.errors)")
+      #expect(try server.run(["query", "**", "--count", "--", "stream:a/*"]).lines == ["1024"])
+      #expect(try server.run(["query", "**", "-o", "raw", "--", "stream:b"]).lines == ["x"])
       // A stream that several selectors choose counts once.
       try ask("a/*", "a/1*")
       #expect(try result(client).entryCount == UInt64(Limits.queryStreamCountMax))

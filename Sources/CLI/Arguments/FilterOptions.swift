@@ -33,10 +33,11 @@ enum FilterOptions {
     let times = FilterTimes.local(now: SystemClock.wall())
     var filter: Filter?
     func add(_ text: String, orThrow failure: (FilterError) -> any Error) throws {
-      do throws(FilterError) {
-        let next = try Filter(text, times: times)
-        filter = try filter?.and(next) ?? next
-      } catch { throw failure(error) }
+      let next: Filter
+      do throws(FilterError) { next = try Filter(text, times: times) } catch { throw failure(error) }
+      do throws(FilterError) { filter = try filter?.and(next) ?? next } catch {
+        throw CommandError.usage("what is given is one filter together, and that is too large: \(error.reason)")
+      }
     }
     for text in arguments.values("filter") + (operand.map { [$0] } ?? []) {
       try add(text) { FilterMistake(text: text, error: $0) }
@@ -57,8 +58,12 @@ struct FilterMistake: Error, CustomStringConvertible {
 
   /// The filter, and a mark below the place where it is wrong.
   var lines: [String] {
-    // One column a character, whatever it is.
-    let scalars = text.unicodeScalars.map { $0 != "\t" && PrintableText.isHarmless($0) ? Character($0) : " " }
-    return ["  \(String(scalars))", "  \(String(repeating: " ", count: error.column - 1))^"]
+    let scalars: [Unicode.Scalar] = text.unicodeScalars.map { scalar in
+      scalar != "\t" && PrintableText.isHarmless(scalar) ? scalar : " "
+    }
+    var shown = String.UnicodeScalarView()
+    shown.append(contentsOf: scalars)
+    let width = scalars.prefix(error.column - 1).reduce(0) { $0 + DisplayWidth.of($1) }
+    return ["  \(String(shown))", "  \(String(repeating: " ", count: width))^"]
   }
 }

@@ -84,7 +84,7 @@ struct ShortFilter {
 /// Writes a pattern such that it can stand between slashes.
 private struct RegexWriter {
   private(set) var text = ""
-  /// Whether a letter that stands for itself is a capital.
+  /// Whether a letter that stands for itself is a capital, or a class asks for one case.
   private(set) var hasCapital = false
   /// Whether the last character was a `\` that belongs to the next one.
   private(set) var isEscaping = false
@@ -93,6 +93,12 @@ private struct RegexWriter {
   /// In the braces behind an escaped letter, as in `\p{Lu}`.
   private var isInName = false
   private var mayBeginName = false
+  /// What was not escaped, since the last escape.
+  private var plain = ""
+
+  /// Names of classes that letters of one case have.
+  private static let casedClasses = ["[:upper:]", "[:^upper:]", "[:lower:]", "[:^lower:]"]
+  private static let casedProperties = ["{Lu}", "{^Lu}", "{Ll}", "{^Ll}", "{Lt}", "{^Lt}"]
 
   mutating func append(_ scalar: Unicode.Scalar) {
     let mayBeginName = mayBeginName
@@ -100,8 +106,12 @@ private struct RegexWriter {
     if isEscaping { return appendEscaped(scalar) }
     if scalar == "\\" {
       isEscaping = true
+      plain = ""
       return
     }
+    plain.unicodeScalars.append(scalar)
+    if scalar == "]", Self.casedClasses.contains(where: plain.hasSuffix) { hasCapital = true }
+    if scalar == "}", isInName, Self.casedProperties.contains(plain) { hasCapital = true }
     if scalar == "{", mayBeginName { isInName = true }
     if scalar == "}" { isInName = false }
     if scalar.properties.isUppercase, !isInName { hasCapital = true }

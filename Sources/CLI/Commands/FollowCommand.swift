@@ -116,7 +116,7 @@ enum FollowCommand {
           }
           return isWhole && gaps.count == 0 || !isStrict ? ExitCode.done : ExitCode.dataMissing
         }
-        if let merger, try await client.canQuery(selectors) {
+        if let merger, try await client.canQuery(selectors, filter: filter) {
           let gaps = GapNotices()
           let stored = client.merged(
             selectors, from: start, until: end, cursor: cursor, isReverse: isReverse, filter: filter,

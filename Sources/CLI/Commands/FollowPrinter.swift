@@ -1,6 +1,7 @@
 internal import Glibc
 internal import LogsClient
 internal import LogsSystem
+internal import LogsText
 
 /// Prints the events of a subscription, on its own thread: a slow reader of stdout blocks only this thread, and through
 /// the credit the server.
@@ -192,7 +193,7 @@ actor FollowPrinter {
   /// What is missing, and why.
   static func text(of gap: SkippedRange) -> String {
     """
-    stream \(gap.stream): \(gap.range.count) entries \(words(gap.reason)), sequence numbers \
+    stream \(gap.stream): \(Figures.count(gap.range.count, "entry", "entries")) \(words(gap.reason)), sequence numbers \
     \(gap.range.lowerBound) to \(gap.range.upperBound)
     """
   }
@@ -203,7 +204,7 @@ actor FollowPrinter {
     case .trimmed: "trimmed by retention"
     case .deleted: "deleted"
     case .lost: "lost: damaged, or their file is missing"
-    case .undecided: "not shown: a regular expression takes too long on them (give .* a bound, like .{0,80})"
+    case .undecided: "not shown: a regular expression takes too long there (give .* a bound, like .{0,80})"
     }
   }
 }

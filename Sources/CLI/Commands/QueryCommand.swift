@@ -51,7 +51,10 @@ enum QueryCommand {
   private static func run(_ arguments: Arguments) async throws -> Int32 {
     let operands = try StreamOperands(arguments, of: "query")
     let shown = try FilterOptions.filter(arguments, operand: operands.filter)
-    let filter = try [numbers(arguments), times(arguments)].compactMap { $0 }.reduce(shown) { try $0?.and($1) ?? $1 }
+    let range = try [numbers(arguments), times(arguments)].compactMap { $0 }.reduce(nil as Filter?) {
+      try $0?.and($1) ?? $1
+    }
+    let filter = try range.map { try shown?.and($0) ?? $0 } ?? shown
     let from = try arguments.number("from-seq", atLeast: 1)
     let report = try QueryReport.wanted(arguments)
     let print =
@@ -72,6 +75,10 @@ enum QueryCommand {
             let sentence = try await BeyondHead.sentence(from: from, operands.selectors, client)
           {
             Terminal.note(sentence)
+          } else if code == ExitCode.failed, let shown {
+            if let hint = try await MissingAttributes.hint(shown, client, operands.selectors, range) {
+              Terminal.note(hint)
+            }
           }
           return code
         } catch let error as LogError where error.code == .cancelled {
@@ -120,7 +127,7 @@ enum QueryCommand {
       if case .count = report, format == .table {
         // Alone, for scripts.
         try Terminal.write(line: "\(result.entryCount)")
-      } else {
+      } else if result.entryCount > 0 {
         try report.report(of: result, zone: zone).write(format)
       }
       if result.missingCount > 0 { Terminal.note("\(result.missingCount) entries are missing and were not looked at") }

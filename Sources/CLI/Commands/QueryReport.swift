@@ -53,7 +53,20 @@ enum QueryReport {
     switch self {
     case .count: return try await client.count(selectors, filter: filter, progress: progress)
     case .histogram(let width):
-      return try await client.histogram(selectors, filter: filter, width: width, progress: progress)
+      func histogram(_ width: Duration) async throws(LogError) -> QueryResult {
+        try await client.histogram(selectors, filter: filter, width: width, progress: progress)
+      }
+      guard let days = LocalDays(width, zone) else { return try await histogram(width) }
+      do throws(LogError) {
+        var result = try await histogram(days.part)
+        result.buckets = days.summed(result.buckets)
+        return result
+      } catch {
+        guard error.refusal?.limit?.name == "query-buckets" else { throw error }
+        let result = try await histogram(width)
+        Terminal.note("days begin at midnight in UTC, not here: there are too many hours with entries to be summed")
+        return result
+      }
     case .fields: return try await client.fields(selectors, filter: filter, progress: progress)
     }
   }

@@ -2,4 +2,4 @@ internal import Glibc
 internal import LogsCLI
 
 Interruption.prepare()
-exit(await CommandLineTool.run(Array(CommandLine.arguments.dropFirst())))
+exit(await CommandLineTool.run())

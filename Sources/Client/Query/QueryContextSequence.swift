@@ -33,7 +33,7 @@ public struct QueryContextSequence: AsyncSequence, Sendable {
     private let before: Int
     private let after: Int
     private var sources: QuerySources?
-    /// What is searched, and how far; empty before the first group was asked for.
+    /// The streams that are selected, and how far they are searched; empty before the first group was asked for.
     package private(set) var streams: [AnnouncedStream] = []
     private var groups: [QueryGroups] = []
     private var merge: QueryMerge
@@ -68,7 +68,7 @@ public struct QueryContextSequence: AsyncSequence, Sendable {
         repeating: QueryGroups(before: UInt64(before), after: UInt64(after), isReverse: terms.isReverse),
         count: sources.count)
       self.sources = sources
-      streams = (0..<sources.count).map { sources.stream($0) }
+      streams = (0..<sources.count).map { sources.stream($0) } + sources.ruledOut
     }
 
     public mutating func next() async throws(LogError) -> QueryEntry? {

@@ -176,9 +176,13 @@ struct QuerySources {
   /// Looks which streams there are.
   init(_ terms: QueryTerms, _ client: LogClient) async throws(LogError) {
     let filter = try terms.wholeFilter()
-    let streams = try await terms.streams(client)
-    sources = streams.map { QuerySource($0, terms, filter, client, among: streams.count) }
+    let streams = try await terms.streams(client, filter)
+    sources = streams.wanted.map { QuerySource($0, terms, filter, client, among: streams.wanted.count) }
+    ruledOut = streams.ruledOut
   }
+
+  /// Streams in which nothing passes the filter, by their names.
+  let ruledOut: [AnnouncedStream]
 
   var count: Int { sources.count }
   func stream(_ index: Int) -> AnnouncedStream { sources[index].stream }

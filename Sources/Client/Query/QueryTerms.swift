@@ -24,12 +24,21 @@ struct QueryTerms: Sendable {
   }
 
   /// The streams and how far they go now, in the order of their names.
-  func streams(_ client: LogClient) async throws(LogError) -> [AnnouncedStream] {
+  ///
+  /// - Parameter filter: the whole one.
+  func streams(_ client: LogClient, _ filter: Filter?) async throws(LogError) -> SelectedStreams {
     if limit == 0 {
       throw LogError(.invalidRequest, "a limit of 0 entries asks for nothing; leave it out or ask for 1")
     }
-    return try await client.existing(selectors)
+    return try await client.selected(selectors, filter)
   }
+}
+
+/// Streams that are selected and how far they go now, in the order of their names.
+struct SelectedStreams {
+  var wanted: [AnnouncedStream] = []
+  /// Those that the filter rules out by their names.
+  var ruledOut: [AnnouncedStream] = []
 }
 
 /// A part of each stream, as a follow has it.
@@ -55,9 +64,9 @@ extension LogClient {
   }
 
   /// Whether a query may read the streams that are selected: there are not too many.
-  package func canQuery(_ selectors: [StreamSelector]) async throws(LogError) -> Bool {
+  package func canQuery(_ selectors: [StreamSelector], filter: Filter?) async throws(LogError) -> Bool {
     do throws(LogError) {
-      _ = try await existing(selectors)
+      _ = try await selected(selectors, filter)
       return true
     } catch {
       guard error.code == .invalidRequest else { throw error }
@@ -69,18 +78,30 @@ extension LogClient {
   ///
   /// - Throws: `LogError`, also when there are more than a query may read.
   package func existing(_ selectors: [StreamSelector]) async throws(LogError) -> [AnnouncedStream] {
-    var streams: [AnnouncedStream] = []
+    try await selected(selectors, nil).wanted
+  }
+
+  /// The same, divided by what the filter says about names.
+  fileprivate func selected(
+    _ selectors: [StreamSelector], _ filter: Filter?
+  ) async throws(LogError) -> SelectedStreams {
+    var streams = SelectedStreams()
+    let evaluator = FilterEvaluator()
     var end: EndReason?
     for try await event in follow(selectors, from: .now, until: FollowEnd(atHead: true)) {
       switch event {
       case .announced(let stream):
-        streams.append(stream)
-        guard streams.count <= Limits.queryStreamCountMax else {
+        guard filter.map({ evaluator.mayPass($0, in: stream.stream) }) ?? true else {
+          streams.ruledOut.append(stream)
+          continue
+        }
+        streams.wanted.append(stream)
+        guard streams.wanted.count <= Limits.queryStreamCountMax else {
           throw LogError(
             .invalidRequest,
             """
             more than \(Limits.queryStreamCountMax) streams match, and a query reads no more (query-streams); \
-            select fewer
+            select fewer, or name them in the filter with stream:
             """
           )
         }
@@ -90,6 +111,7 @@ extension LogClient {
     }
     guard let end else { throw .cancelled("a query") }
     if end == .cancelled { throw .closed }
-    return streams.sorted { $0.stream < $1.stream }
+    streams.wanted.sort { $0.stream < $1.stream }
+    return streams
   }
 }

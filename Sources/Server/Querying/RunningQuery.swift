@@ -82,13 +82,16 @@ final class RunningQuery {
   private var streamCount = 0
 
   private func add(_ info: StreamInfo) {
+    guard hub.evaluator.mayPass(filter.filter, in: info.name) else { return }
     streamCount += 1
     guard streamCount <= Limits.queryStreamCountMax else {
       let limit = Limits.queryStreamCountMax
       return finish(
         .refused(
           Refusal(
-            .badRequest, "the query names more than \(limit) streams, which is the limit; use a narrower pattern",
+            .badRequest,
+            "the query names more than \(limit) streams, which is the limit; use a narrower pattern, or stream: in the "
+              + "filter",
             limit: .init("query-streams", UInt64(limit)))))
     }
     for kept in info.keptRanges {

@@ -14,7 +14,7 @@ package enum ShownZone: Sendable {
   package var isLocal: Bool { if case .local = self { true } else { false } }
 
   /// Seconds east of UTC at a time in seconds since 1970.
-  func offset(at second: Int64) -> Int {
+  package func offset(at second: Int64) -> Int {
     switch self {
     case .local:
       var second = time_t(second)
