@@ -67,6 +67,7 @@ final class AccessControl: Sendable {
     var last: MonotonicTime
   }
 
+  let tickets = PassTable.tickets()
   private let file: TokenFile
   private let unixAllow: NamedRights
   private let certificateAllow: NamedRights

@@ -10,10 +10,15 @@ enum TokenSecret {
   private static let alphabet = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
 
   static func make() -> String {
+    let text = random(prefix)
+    return text + check(of: text)
+  }
+
+  /// 256 bits behind a prefix.
+  static func random(_ prefix: String) -> String {
     var system = SystemRandomNumberGenerator()
     let random = (0..<randomCount).map { _ in alphabet[Int.random(in: 0..<alphabet.count, using: &system)] }
-    let text = prefix + String(decoding: random, as: UTF8.self)
-    return text + check(of: text)
+    return prefix + String(decoding: random, as: UTF8.self)
   }
 
   /// Whether `text` looks like a token, of this server or another one.

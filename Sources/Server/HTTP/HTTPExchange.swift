@@ -49,7 +49,7 @@ final class HTTPExchange {
       if route.isOpen { return admit(route) }
       if route.isWire, core.access.checksTokens { return admit(route) }
     } catch { return refuse(error) }
-    switch core.access.decide(claim, now: connection.loop.now) {
+    switch decide() {
     case .accepted(let access):
       self.access = access
       do throws(HTTPProblem) {
@@ -59,7 +59,7 @@ final class HTTPExchange {
       } catch { refuse(error) }
     case .refused(var refusal, let delay):
       core.counters.refusedTokens.add(1)
-      if token.isEmpty {
+      if token.isEmpty, ticket == nil {
         refusal.text = "this server wants a token; send the header 'Authorization: Bearer TOKEN'"
       }
       connection.loop.schedule(after: delay) { [weak self] in
@@ -67,6 +67,12 @@ final class HTTPExchange {
         refuse(HTTPProblem(refusal))
       }
     }
+  }
+
+  /// Who asks: the first thing shown that proves it counts.
+  private func decide() -> AccessControl.Verdict {
+    if token.isEmpty, let ticket { return decide(ticket: ticket) }
+    return core.access.decide(claim, now: connection.loop.now)
   }
 
   private var claim: AccessControl.Claim {
@@ -114,6 +120,7 @@ final class HTTPExchange {
     case .append(let append): begin(append, body)
     case .socket(let route): begin(route)
     case .wire(let route): beginWire(route)
+    case .ticket: respond(ticketResponse())
     }
   }
 

@@ -98,7 +98,7 @@ struct EntryQuery {
   }
 
   private static let followParameters = [
-    "after", "last", "last_event_id", "since", "until", "limit", "filter", "format", "view", "timeout",
+    "after", "last", "last_event_id", "since", "until", "limit", "filter", "format", "view", "timeout", "ticket",
   ]
 
   private init(

@@ -14,6 +14,7 @@ enum HTTPRoute {
   case socket(WebSocketRoute)
   /// Frames of the protocol in a WebSocket.
   case wire(WebSocketRoute)
+  case ticket
 
   /// - Parameter now: for times like `1h`.
   init(_ request: HTTPRequest, now: Int64) throws(HTTPProblem) {
@@ -30,8 +31,13 @@ enum HTTPRoute {
       try Self.check(request, ["GET"])
       self = try Self.follow(try EntryQuery(following: target, request, now: now), request)
       return
-    case "/api/v1/ws":
+    case "/api/v1/ticket":
       try target.allow([])
+      try Self.check(request, ["POST"])
+      self = .ticket
+      return
+    case "/api/v1/ws":
+      try target.allow(["ticket"])
       try Self.check(request, ["GET"])
       self = .socket(try WebSocketRoute(request, query: nil))
       return
@@ -73,7 +79,7 @@ enum HTTPRoute {
   var isOpen: Bool {
     switch self {
     case .health, .ready: true
-    case .metrics, .streams, .entries, .append, .socket, .wire: false
+    case .metrics, .streams, .entries, .append, .socket, .wire, .ticket: false
     }
   }
 
