@@ -87,6 +87,8 @@ import Testing
       ("| `http-headers` | 100 headers", "headerCountMax = 100"),
       ("| `http-chunk-line` | 256 bytes", "chunkLineByteCountMax = 256"),
       ("| `http-body` | 8 MiB", "bodyByteCountMax = 8 << 20"),
+      ("| `http-sorted` | 100,000 entries or 64 MiB", "collectedEntryCountMax = 100_000"),
+      ("| `http-sorted` | 100,000 entries or 64 MiB", "collectedByteCountMax = 64 << 20"),
       ("| `http-timeout` | 30 to 1,800 s", "timeoutSeconds: ClosedRange<UInt64> = 30...1_800"),
       ("| `http2-streams` | 100", "streamCountMax = 100"),
       ("| `http2-output` | 64 KiB", "streamOutputByteCount = 64 << 10"),

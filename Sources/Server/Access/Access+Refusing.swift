@@ -1,3 +1,4 @@
+internal import Glibc
 internal import LogsWire
 
 extension AccessControl.Access {
@@ -7,5 +8,23 @@ extension AccessControl.Access {
     return Refusal(
       .forbidden,
       "\(name) has no right to \(action.phrase) '\(stream)'; it needs one like \(action.rawValue):\(stream)")
+  }
+
+  /// Why the client may not delete; nil if it may.
+  func refusal(toDelete stream: StreamName) -> Refusal? {
+    guard !stream.text.hasPrefix("$") else {
+      return Refusal(.forbidden, "the server's own stream '\(stream)' cannot be deleted")
+    }
+    guard let refusal = refusal(.delete, stream) else { return nil }
+    // Without a token everybody may append and read, but not delete.
+    guard hash == nil else { return refusal }
+    let user = geteuid()
+    let users = user == 0 ? "root (user 0)" : "user \(user) or root"
+    return Refusal(
+      .forbidden,
+      """
+      not allowed to delete: use a token with delete:\(stream), or connect over the server's Unix socket \
+      (--listen-unix) as \(users)
+      """)
   }
 }

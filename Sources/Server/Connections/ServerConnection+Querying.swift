@@ -2,19 +2,9 @@ internal import LogsWire
 
 /// QUERY: streams are found in the connection's turns, reader threads count.
 extension ServerConnection {
-  /// Queries of all connections.
-  private static let queryCountMax = 64
-
   func begin(_ id: UInt32, _ query: Query) {
     if let refusal = refusal(toRead: query.selectors) { return send(session.refuse(id, refusal)) }
-    let counters = core.hub.counters
-    guard counters.queries.current < Self.queryCountMax else {
-      let limit = UInt64(Self.queryCountMax)
-      let refusal = Refusal(
-        .overloaded, "the server answers \(limit) queries, which is as many as it takes at once", isRetryable: true,
-        retryAfterMilliseconds: 500, limit: .init("queries-total", limit))
-      return send(session.refuse(id, refusal))
-    }
+    if let refusal = core.queryRefusal { return send(session.refuse(id, refusal)) }
     queries[id] = RunningQuery(query, hub: core.hub, rights: access.rights) { [unowned self] event in
       switch event {
       case .progress(let progress): if !isFull { send(session.tell(id, .progress(progress))) }

@@ -7,6 +7,8 @@ internal import LogsWire
 final class EntryDelivery {
   let subscription: Subscription
   var text: EntryText
+  /// What is put in order before any of it is sent; nil where entries are sent as they come.
+  var page: CollectedPage?
   /// Whether its head has been sent: a refusal that comes before becomes a status.
   var hasBegun = false
   var lastSent: MonotonicTime
@@ -20,6 +22,7 @@ final class EntryDelivery {
     text = EntryText(query, store: store)
     lastSent = now
     deadline = query.timeout.map { now + $0 }
+    if case .collected(let order) = query.form { page = CollectedPage(order) }
   }
 }
 
@@ -95,6 +98,28 @@ extension HTTPExchange {
   }
 }
 
+// MARK: - Pages in an order of their own
+
+extension HTTPExchange {
+  private func collect(_ range: BatchRange, _ batches: ByteString, _ delivery: EntryDelivery) {
+    var entries: [LogEntry] = []
+    do throws(WireDecodingError) {
+      for batch in try Batch.run(batches) { try core.hub.decoder.append(entriesOf: batch, to: &entries) }
+    } catch {
+      return abandon(
+        delivery, because: HTTPProblem(500, .internalError, "a stored batch cannot be read: \(error)"))
+    }
+    guard delivery.page?.take(entries, range) == false else { return }
+    delivery.subscription.abandon()
+    finish(delivery)
+  }
+
+  private func finish(_ delivery: EntryDelivery) {
+    guard let page = delivery.page else { return }
+    respond(page.response(delivery.text.query.view) { delivery.text.origin($0) })
+  }
+}
+
 // MARK: - What the subscription needs
 
 extension HTTPExchange: SubscriptionHost {
@@ -110,6 +135,7 @@ extension HTTPExchange: SubscriptionHost {
 
   func deliver(_ range: BatchRange, batches: ByteString, to subscription: Subscription) {
     guard let delivery else { return }
+    if delivery.page != nil { return collect(range, batches, delivery) }
     let objects: EntryObjects
     do throws(WireDecodingError) {
       objects = try core.entryEncoder.objects(
@@ -133,7 +159,7 @@ extension HTTPExchange: SubscriptionHost {
         let refusal = Refusal(.unknownStream, "there is no stream '\(name)'")
         return abandon(delivery, because: HTTPProblem(refusal))
       }
-      beginAnswer(delivery)
+      if delivery.page == nil { beginAnswer(delivery) }
     case .skip(let skip): write(delivery.text.skip(skip), of: delivery)
     case .live: write(delivery.text.live(), of: delivery)
     default: break
@@ -142,6 +168,7 @@ extension HTTPExchange: SubscriptionHost {
 
   func end(_ subscription: Subscription, _ reason: EndReason) {
     guard let delivery else { return }
+    if delivery.page != nil { return finish(delivery) }
     endAnswer(delivery.text.end(reason), of: delivery)
   }
 

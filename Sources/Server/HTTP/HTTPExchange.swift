@@ -23,6 +23,9 @@ final class HTTPExchange {
     case body(HTTPRoute)
     case list(ListSearch)
     case append(StreamName)
+    case query(RunningQuery)
+    /// The store deletes.
+    case deleting
     case entries(EntryDelivery)
     case over
   }
@@ -116,6 +119,11 @@ final class HTTPExchange {
     case .streams(let request):
       stage = .list(ListSearch(request, source: core.hub.source, rights: access.rights))
       carrier.awaitTurn(self)
+    case .stream(let name): begin(name)
+    case .delete(let request): begin(request)
+    case .complete(let name): complete(name, body)
+    case .status: respond(statusResponse())
+    case .query(let query): begin(query)
     case .entries(let query): begin(query)
     case .append(let append): begin(append, body)
     case .socket(let route): begin(route)
@@ -142,7 +150,8 @@ final class HTTPExchange {
       }
       respond(HTTPResponse("application/json", listing.json))
     case .entries(let delivery): delivery.subscription.takeTurn(&turn)
-    case .deciding, .body, .append, .over: break
+    case .query(let query): return query.takeTurn(&turn)
+    case .deciding, .body, .append, .deleting, .over: break
     }
     return false
   }
@@ -155,7 +164,7 @@ final class HTTPExchange {
       carrier.leaveAfter(self)
       respond(HTTPResponse(HTTPProblem(408, .timedOut, "the request's body did not come in time")))
     case .entries(let delivery): tick(delivery)
-    case .deciding, .list, .append, .over: break
+    case .deciding, .list, .append, .query, .deleting, .over: break
     }
   }
 
@@ -167,10 +176,19 @@ final class HTTPExchange {
 
   /// Nobody waits for the answer any more.
   func abandon() {
-    if case .entries(let delivery) = stage { delivery.subscription.abandon() }
+    switch stage {
+    case .entries(let delivery): delivery.subscription.abandon()
+    case .query(let query): query.cancel()
+    case .deciding, .body, .list, .append, .deleting, .over: break
+    }
     stage = .over
   }
 
   /// Whether it goes on for somebody who may be gone: who follows and has died looks like one who sends no more.
-  var isDelivering: Bool { if case .entries = stage { true } else { false } }
+  var isDelivering: Bool {
+    switch stage {
+    case .entries, .query: true
+    case .deciding, .body, .list, .append, .deleting, .over: false
+    }
+  }
 }

@@ -13,6 +13,9 @@ enum HTTPLimits {
   static let aheadByteCountMax = 64 << 10
   /// Entries of a page.
   static let pageCountMax: UInt64 = 500
+  /// Entries that a page looks at to put them in order, and about what they take in memory.
+  static let collectedEntryCountMax = 100_000
+  static let collectedByteCountMax = 64 << 20
   /// The id of an event: a header has to hold it.
   static let cursorByteCountMax = 4 << 10
   /// Stored bytes that are written as JSON at once.

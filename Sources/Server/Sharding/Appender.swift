@@ -43,6 +43,13 @@ final class Appender {
     return submit(stream, producer, number: lastNumber, floor: lastNumber, content(of: batch), sender)
   }
 
+  /// Of one who does not repeat it.
+  func complete(_ stream: StreamName, text: String, from sender: Sender) -> Refusal? {
+    lastNumber += 1
+    return complete(
+      Complete(producer: producer, number: lastNumber, floor: lastNumber, stream: stream, text: text), from: sender)
+  }
+
   func complete(_ complete: Complete, from sender: Sender) -> Refusal? {
     // The same request makes the same bytes, so that its repetition is recognized by its check.
     var builder = BatchBuilder(seed: HashSeed.process)

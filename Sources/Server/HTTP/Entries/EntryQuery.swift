@@ -6,6 +6,8 @@ struct EntryQuery {
   enum Form: Hashable {
     /// A JSON array: a page.
     case array
+    /// The same, put in order first.
+    case collected(CollectedPage.Order)
     /// One JSON object a line.
     case lines
     /// Server-sent events.
@@ -22,6 +24,14 @@ struct EntryQuery {
     let log: String
   }
 
+  /// Whether it is one JSON value, and not a stream of them.
+  var isPage: Bool {
+    switch form {
+    case .array, .collected: true
+    case .lines, .events, .frames, .messages: false
+    }
+  }
+
   private(set) var follow: Follow
   let form: Form
   /// Whether it is about one stream that is named, whose positions then need no name.
@@ -31,40 +41,15 @@ struct EntryQuery {
   private(set) var timeout: Duration?
 
   /// Entries of a page if the request does not say.
-  private static let pageCount: UInt64 = 50
+  static let pageCount: UInt64 = 50
   /// How many entries a follow begins with.
   private static let recentCount: UInt64 = 1_000
 
-  /// A page of a stream: after a number upwards, before one or until a time downwards, or else the last ones.
-  init(page name: String, _ target: HTTPTarget, now: Int64) throws(HTTPProblem) {
-    try target.allow(["after", "before", "limit", "filter", "since", "until", "view"])
-    let stream = try Self.name(name)
-    let limit = try target.number("limit", in: 1...HTTPLimits.pageCountMax) ?? Self.pageCount
-    var follow = Follow(credit: 0, selectors: [.stream(stream)], start: .last(limit))
-    follow.end = FollowEnd(atHead: true, limit: limit)
-    (form, isOfOne) = (.array, true)
-    view = try Self.view(target) ?? .log
-    let before = try target.number("before", in: 1...Limits.numberMax)
-    let since = try Self.time("since", target, now)
-    follow.end.time = try Self.time("until", target, now)
-    follow.filter = try Self.filter(target, now, view)
-    if let text = target["after"] {
-      guard since == nil else { throw HTTPProblem(400, "after and since both say where to begin; give one") }
-      let position = try EntryCursor.position(text, of: stream)
-      if position.incarnation != .any {
-        follow.cursor = [position]
-      } else {
-        follow.start = .from(position.sequence + 1)
-      }
-    } else if let since {
-      follow.start = .since(since)
-    }
-    if before != nil || (follow.end.time != nil && target["after"] == nil && since == nil) {
-      follow.isReverse = true
-      follow.end.sequence = before.map { $0 - 1 }
-      if target["after"] == nil, since == nil { follow.start = .first }
-    }
+  init(_ follow: Follow, _ form: Form, isOfOne: Bool, _ view: EntryView) {
     self.follow = follow
+    self.form = form
+    self.isOfOne = isOfOne
+    self.view = view
   }
 
   /// A follow of the stream of a path.
@@ -91,15 +76,34 @@ struct EntryQuery {
     if let cursor { resume(after: cursor) }
   }
 
+  /// The steps of a task as they come, for 5 minutes unless the client says otherwise.
+  init(followingTask id: String, _ target: HTTPTarget, _ request: HTTPRequest, now: Int64) throws(HTTPProblem) {
+    try target.allow(["since", "timeout", "last_event_id", "ticket"])
+    let form = try Self.form(target, request)
+    try self.init([.stream(try Self.name("task/\(id)"))], target, form, now, view: .task)
+    timeout = timeout ?? Self.taskTimeout
+    try resume(at: request["last-event-id"] ?? target["last_event_id"])
+  }
+
+  private static let taskTimeout = Duration.seconds(300)
+
+  /// A stream by its old path, as lines of JSON.
+  init(lines target: HTTPTarget, now: Int64) throws(HTTPProblem) {
+    try target.allow(Self.followParameters + ["stream"])
+    try self.init(try Self.selectors(target), target, .lines, now)
+    try resume(at: target["after"])
+  }
+
   /// All streams, as an app's log on a phone shows them.
   init(everything target: HTTPTarget, now: Int64) throws(HTTPProblem) {
     try target.allow(Self.followParameters)
     try self.init([.pattern(.all)], target, .frames, now, view: .mobile)
   }
 
-  private static let followParameters = [
-    "after", "last", "last_event_id", "since", "until", "limit", "filter", "format", "view", "timeout", "ticket",
-  ]
+  private static let followParameters =
+    [
+      "after", "last", "last_event_id", "since", "until", "limit", "format", "view", "timeout", "ticket",
+    ] + EntryTerms.names
 
   private init(
     _ selectors: [StreamSelector], _ target: HTTPTarget, _ form: Form, _ now: Int64, view: EntryView = .log
@@ -115,7 +119,7 @@ struct EntryQuery {
     if let since = try Self.time("since", target, now) { follow.start = .since(since) }
     follow.end.time = try Self.time("until", target, now)
     follow.end.limit = try target.number("limit", in: 1...Limits.numberMax)
-    follow.filter = try Self.filter(target, now, self.view)
+    follow.filter = try EntryTerms.filter(target, now, else: self.view.filter)
     self.follow = follow
   }
 
@@ -130,7 +134,7 @@ struct EntryQuery {
     follow.start = .first
   }
 
-  private static func selectors(_ target: HTTPTarget) throws(HTTPProblem) -> [StreamSelector] {
+  static func selectors(_ target: HTTPTarget) throws(HTTPProblem) -> [StreamSelector] {
     let texts = target.values("stream")
     guard (1...Limits.selectorCountMax).contains(texts.count) else {
       throw HTTPProblem(
@@ -148,7 +152,7 @@ struct EntryQuery {
     return selectors
   }
 
-  private static func view(_ target: HTTPTarget) throws(HTTPProblem) -> EntryView? {
+  static func view(_ target: HTTPTarget) throws(HTTPProblem) -> EntryView? {
     guard let text = target["view"] else { return nil }
     return try EntryView.parse(text)
   }
@@ -163,23 +167,16 @@ struct EntryQuery {
     }
   }
 
-  private static func name(_ text: String) throws(HTTPProblem) -> StreamName {
+  static func name(_ text: String) throws(HTTPProblem) -> StreamName {
     do throws(LogError) { return try StreamName.readable(text) } catch { throw HTTPProblem(400, error.message) }
   }
 
-  private static func time(_ name: String, _ target: HTTPTarget, _ now: Int64) throws(HTTPProblem) -> Int64? {
+  static func time(_ name: String, _ target: HTTPTarget, _ now: Int64) throws(HTTPProblem) -> Int64? {
     guard let text = target[name] else { return nil }
     guard let time = TimeText.parse(text, now: now) else {
       if let reason = TimeText.absence(of: text, now: now) { throw HTTPProblem(400, "\(name)=\(text): \(reason)") }
       throw HTTPProblem(400, "\(name) takes a time like \(TimeText.forms), not '\(text)'")
     }
     return time
-  }
-
-  private static func filter(_ target: HTTPTarget, _ now: Int64, _ view: EntryView) throws(HTTPProblem) -> Filter? {
-    guard let text = target["filter"] ?? view.filter, !text.isEmpty else { return nil }
-    do throws(FilterError) { return try Filter(text, times: .local(now: now)) } catch {
-      throw HTTPProblem(400, error.description)
-    }
   }
 }

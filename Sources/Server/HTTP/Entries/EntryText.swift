@@ -23,7 +23,7 @@ struct EntryText {
 
   var contentType: String {
     switch query.form {
-    case .array: "application/json"
+    case .array, .collected: "application/json"
     case .lines: "application/x-ndjson"
     case .events: "text/event-stream"
     case .frames, .messages: ""
@@ -31,7 +31,7 @@ struct EntryText {
   }
 
   var headers: [HTTPHeader] {
-    guard query.form != .array else { return [] }
+    guard !query.isPage else { return [] }
     // Proxies must neither hold it back nor change it.
     return [HTTPHeader("Cache-Control", "no-cache, no-transform"), HTTPHeader("X-Accel-Buffering", "no")]
   }
@@ -41,7 +41,7 @@ struct EntryText {
     switch query.form {
     case .array: Array("[".utf8)
     case .events: Array("retry: \(Self.retryMilliseconds)\n\n".utf8)
-    case .lines, .frames, .messages: []
+    case .collected, .lines, .frames, .messages: []
     }
   }
 
@@ -65,7 +65,7 @@ struct EntryText {
   /// Why no position can be given; nil if it can, or needs not.
   var cursorRefusal: Refusal? {
     switch query.form {
-    case .array, .lines, .frames, .messages: nil
+    case .array, .collected, .lines, .frames, .messages: nil
     case .events: positions.refusal
     }
   }
@@ -135,14 +135,14 @@ struct EntryText {
   mutating func live() -> [UInt8] {
     switch query.form {
     case .events, .messages: note("live") { json in json.object { _ in } }
-    case .array, .lines, .frames: []
+    case .array, .collected, .lines, .frames: []
     }
   }
 
   mutating func end(_ reason: EndReason) -> [UInt8] {
     switch query.form {
     case .array: Array(entryCount > 0 ? "\n]\n".utf8 : "]\n".utf8)
-    case .lines, .frames: []
+    case .collected, .lines, .frames: []
     case .events, .messages:
       note("complete") { json in
         json.object { json in
@@ -167,7 +167,7 @@ struct EntryText {
 
   /// nil where only a broken answer can say that it is not complete.
   mutating func problem(_ problem: HTTPProblem) -> [UInt8]? {
-    guard query.form != .array else { return nil }
+    guard !query.isPage else { return nil }
     return note("error") { json in problem.write(to: &json) }
   }
 
@@ -178,7 +178,7 @@ struct EntryText {
     var output: [UInt8] = []
     json.removeAll()
     switch query.form {
-    case .array: break
+    case .array, .collected: break
     case .lines, .frames:
       json.object { json in
         json.key(name)
@@ -197,7 +197,7 @@ struct EntryText {
     _ name: String, _ data: ArraySlice<UInt8>, of handle: UInt32?, to output: inout [UInt8]
   ) {
     switch query.form {
-    case .array: break
+    case .array, .collected: break
     case .lines:
       output += data
       output.append(UInt8(ascii: "\n"))

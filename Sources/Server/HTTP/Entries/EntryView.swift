@@ -96,6 +96,21 @@ extension EntryView {
   /// The log type of an entry without the attribute.
   static func logType(_ severity: LogSeverity) -> StaticString { severity >= .error ? "error" : "info" }
 
+  static func logType(of entry: LogEntry) -> String {
+    if case .string(let type)? = entry.attributes.first(where: { $0.key == logTypeKey })?.value { return type }
+    return "\(logType(entry.severity))"
+  }
+
+  /// Entries of a log type, by their attribute or else their level.
+  static func filter(logType: String) -> String {
+    let named = "\(logTypeKey):\(EntryTerms.quoted(logType))"
+    switch logType {
+    case "error": return "(\(named) OR (-\(logTypeKey):* level>=error))"
+    case "info": return "(\(named) OR (-\(logTypeKey):* -level>=error))"
+    default: return named
+    }
+  }
+
   private static func writeTask(_ entry: LogEntry, of origin: EntryOrigin, to json: inout JSONWriter) {
     var metadata = entry.attributes
     let type = metadata.takeFirst(logTypeKey)

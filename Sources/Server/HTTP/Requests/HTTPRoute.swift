@@ -8,7 +8,12 @@ enum HTTPRoute {
   case health
   case ready
   case metrics
+  case status
   case streams(ListRequest)
+  case stream(StreamName)
+  case delete(DeleteRequest)
+  case complete(StreamName)
+  case query(Query)
   case entries(EntryQuery)
   case append(HTTPAppend)
   case socket(WebSocketRoute)
@@ -23,6 +28,7 @@ enum HTTPRoute {
     case "/healthz": self = .health
     case "/readyz": self = .ready
     case "/metrics": self = .metrics
+    case "/api/v1/status": self = .status
     case "/api/v1/streams":
       try Self.check(request, ["GET", "HEAD"])
       self = .streams(try ListRequest(target))
@@ -49,23 +55,60 @@ enum HTTPRoute {
     case "/" where request.wantsWebSocket:
       self = .socket(try WebSocketRoute(request, query: try EntryQuery(everything: target, now: now)))
       return
+    case "/api/v1/entries":
+      try Self.check(request, ["GET"])
+      self = .entries(try EntryQuery(pageOf: target, now: now))
+      return
+    case "/api/logs/stream":
+      try Self.check(request, ["GET"])
+      self = .entries(try EntryQuery(lines: target, now: now))
+      return
     default:
-      guard let (name, isFollow) = try Self.stream(target.path) else {
-        throw HTTPProblem(404, "there is nothing at \(target.path); docs/http.md lists what there is")
-      }
-      if isFollow {
-        try Self.check(request, ["GET"])
-        self = try Self.follow(try EntryQuery(following: name, target, request, now: now), request)
-      } else if request.method == "POST" {
-        self = .append(try HTTPAppend(name, target, request))
-      } else {
-        try Self.check(request, ["GET", "POST"])
-        self = .entries(try EntryQuery(page: name, target, now: now))
-      }
+      self = try Self.other(target, request, now)
       return
     }
     try target.allow([])
     try Self.check(request, ["GET", "HEAD"])
+  }
+
+  /// Paths with names in them, and those that queries know.
+  private static func other(
+    _ target: HTTPTarget, _ request: HTTPRequest, _ now: Int64
+  ) throws(HTTPProblem) -> HTTPRoute {
+    if let query = try HTTPQuery(target, now: now) {
+      try check(request, ["GET"])
+      return .query(query.query)
+    }
+    if let (id, isFollow) = try task(target.path) {
+      try check(request, ["GET"])
+      return .entries(
+        try isFollow
+          ? EntryQuery(followingTask: id, target, request, now: now) : EntryQuery(task: id, target, now: now))
+    }
+    guard let (name, part) = try stream(target.path) else {
+      throw HTTPProblem(404, "there is nothing at \(target.path); docs/http.md lists what there is")
+    }
+    switch part {
+    case .follow:
+      try check(request, ["GET"])
+      return try follow(try EntryQuery(following: name, target, request, now: now), request)
+    case .entries where request.method == "POST": return .append(try HTTPAppend(name, target, request))
+    case .entries:
+      try check(request, ["GET", "POST"])
+      return .entries(try EntryQuery(page: name, target, now: now))
+    case .context:
+      try check(request, ["GET"])
+      return .entries(try EntryQuery(around: name, target))
+    case .complete:
+      try check(request, ["POST"])
+      try target.allow([])
+      do throws(LogError) { return .complete(try StreamName(name)) } catch { throw HTTPProblem(400, error.message) }
+    case nil where request.method == "DELETE": return .delete(try DeleteRequest(name, target))
+    case nil:
+      try check(request, ["GET", "DELETE"])
+      try target.allow([])
+      return .stream(try EntryQuery.name(name))
+    }
   }
 
   private static func follow(_ query: EntryQuery, _ request: HTTPRequest) throws(HTTPProblem) -> HTTPRoute {
@@ -79,22 +122,40 @@ enum HTTPRoute {
   var isOpen: Bool {
     switch self {
     case .health, .ready: true
-    case .metrics, .streams, .entries, .append, .socket, .wire, .ticket: false
+    case .metrics, .status, .streams, .stream, .delete, .complete, .query, .entries, .append, .socket, .wire, .ticket:
+      false
     }
   }
 
-  /// The stream of `/api/v1/streams/{name}/entries` or `.../follow`. Names have slashes, so the last word counts.
-  private static func stream(_ path: Substring) throws(HTTPProblem) -> (name: String, isFollow: Bool)? {
+  /// What is asked of a stream; nil for the stream itself.
+  private enum StreamPart: String {
+    case entries, follow, context, complete
+  }
+
+  /// The stream of `/api/v1/streams/{name}` and of what lies below. Names have slashes, so the last word counts; a name
+  /// that ends with such a word has its slash as `%2F`.
+  private static func stream(_ path: Substring) throws(HTTPProblem) -> (name: String, part: StreamPart?)? {
     let prefix = "/api/v1/streams/"
-    guard path.hasPrefix(prefix), let slash = path.lastIndex(of: "/") else { return nil }
-    let start = path.index(path.startIndex, offsetBy: prefix.count)
-    guard start < slash else { return nil }
-    let name = try HTTPTarget.decode(path[start..<slash])
-    switch path[slash...] {
-    case "/entries": return (name, false)
-    case "/follow": return (name, true)
-    default: return nil
+    guard path.hasPrefix(prefix) else { return nil }
+    let rest = path.dropFirst(prefix.count)
+    guard !rest.isEmpty else { return nil }
+    if let slash = rest.lastIndex(of: "/"), slash > rest.startIndex,
+      let part = StreamPart(rawValue: String(rest[rest.index(after: slash)...]))
+    {
+      return (try HTTPTarget.decode(rest[..<slash]), part)
     }
+    return (try HTTPTarget.decode(rest), nil)
+  }
+
+  /// The task of `/codespace/task/{id}/logs` and `.../logs/stream`.
+  private static func task(_ path: Substring) throws(HTTPProblem) -> (id: String, isFollow: Bool)? {
+    let prefix = "/codespace/task/"
+    guard path.hasPrefix(prefix) else { return nil }
+    for (suffix, isFollow) in [("/logs", false), ("/logs/stream", true)] where path.hasSuffix(suffix) {
+      let id = path.dropFirst(prefix.count).dropLast(suffix.count)
+      if !id.isEmpty, !id.contains("/") { return (try HTTPTarget.decode(id), isFollow) }
+    }
+    return nil
   }
 
   private static func check(_ request: HTTPRequest, _ methods: [String]) throws(HTTPProblem) {
@@ -143,7 +204,7 @@ extension Listing {
 }
 
 extension StreamSummary {
-  fileprivate func write(to json: inout JSONWriter) {
+  func write(to json: inout JSONWriter) {
     json.object { json in
       json.key("name")
       json.string(stream.text)
