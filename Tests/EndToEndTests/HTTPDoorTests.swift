@@ -150,6 +150,20 @@ import Testing
     }
   }
 
+  @Test func `a Unix socket speaks HTTP, and knows who is at its other end`() throws {
+    try Scene.play { scene in
+      _ = try scene.makeToken("web", ["read:web/*"], data: scene.path("server.data"))
+      let path = scene.path("http.sock")
+      let server = try TestServer(scene, ["--listen-http", "unix:\(path)"])
+      #expect(try server.httpURL() == "http+unix://\(path)")
+      // The server's own user needs no token, and may read everything.
+      let answer = try HTTPPeer(server).get("/metrics")
+      #expect(answer.status == 200 && answer.text.contains("logs_connections"))
+      let wrong = try scene.run(Binaries.logsd, ["--data", scene.path("data"), "--listen-http", "unix:x"])
+      #expect(wrong.exit == .code(2) && wrong.errors.contains("write unix:/PATH"), "\(wrong)")
+    }
+  }
+
   @Test func `a stop closes idle connections`() throws {
     try Self.play { server in
       let peer = try HTTPPeer(server)

@@ -23,6 +23,7 @@ package struct Door: Hashable, Sendable, CustomStringConvertible {
   package var description: String {
     switch language {
     case .frames: "\(endpoint)"
+    case .http where endpoint.hostAndPort == nil: "http+unix://\("\(endpoint)".dropFirst("logs+unix://".count))"
     case .http: "\(endpoint.isTLS ? "https" : "http")://\("\(endpoint)".split(separator: "/").last ?? "")"
     }
   }

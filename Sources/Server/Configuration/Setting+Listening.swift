@@ -12,8 +12,9 @@ extension Setting {
       "listen-tls", "the same with TLS, usually on port \(Endpoint.defaultTLSPort); needs --tls-cert and --tls-key",
       \.endpoints, isTLS: true, defaultPort: Endpoint.defaultTLSPort, isOne: \.isTLS),
     endpoints(
-      "listen-http", "TCP addresses to listen on for HTTP, usually on port \(Door.defaultHTTPPort)", \.httpEndpoints,
-      defaultPort: Door.defaultHTTPPort, isOne: { !$0.isTLS }),
+      "listen-http",
+      "TCP addresses to listen on for HTTP, usually on port \(Door.defaultHTTPPort), or Unix sockets: unix:/PATH",
+      \.httpEndpoints, takesUnix: true, defaultPort: Door.defaultHTTPPort, isOne: { !$0.isTLS }),
     endpoints(
       "listen-https", "the same with TLS, usually on port \(Door.defaultHTTPSPort); needs --tls-cert and --tls-key",
       \.httpEndpoints, isTLS: true, defaultPort: Door.defaultHTTPSPort, isOne: \.isTLS),
@@ -79,8 +80,10 @@ extension Setting {
     return unsafe String(entry.pointee.pw_uid)
   }
 
+  private static let unixPrefix = "unix:"
+
   private static func endpoints(
-    _ name: String, _ help: String, _ path: Path<[Endpoint]>, isTLS: Bool = false,
+    _ name: String, _ help: String, _ path: Path<[Endpoint]>, isTLS: Bool = false, takesUnix: Bool = false,
     defaultPort: UInt16, isOne: @escaping @Sendable (Endpoint) -> Bool
   ) -> Setting {
     Setting(
@@ -90,6 +93,12 @@ extension Setting {
         if text == "none" { return }
         var endpoints: [Endpoint] = []
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+          if takesUnix, part.hasPrefix(unixPrefix) {
+            let path = String(part.dropFirst(unixPrefix.count))
+            guard path.hasPrefix("/") else { throw SettingError("'\(part)' is no Unix socket; write unix:/PATH") }
+            endpoints.append(.unix(path: path))
+            continue
+          }
           do throws(TransportError) {
             endpoints.append(try Endpoint(listening: part, isTLS: isTLS, defaultPort: defaultPort))
           } catch {
@@ -100,7 +109,8 @@ extension Setting {
       },
       read: { configuration in
         let texts = configuration[keyPath: path].filter(isOne).compactMap { endpoint in
-          "\(endpoint)".split(separator: "/").last.map(String.init)
+          if case .unix(let path) = endpoint { return unixPrefix + path }
+          return "\(endpoint)".split(separator: "/").last.map(String.init)
         }
         return texts.isEmpty ? "none" : texts.joined(separator: ",")
       })

@@ -17,8 +17,13 @@ final class HTTPPeer {
   private var input: [UInt8] = []
 
   convenience init(_ server: TestServer) throws {
-    guard let port = UInt16(try server.httpURL().split(separator: ":").last ?? "") else { throw Failure("no port") }
-    try self.init(adopting: try Sockets.connect(port: port))
+    let url = try server.httpURL()
+    if url.hasPrefix("http+unix://") {
+      try self.init(unix: String(url.dropFirst("http+unix://".count)))
+    } else {
+      guard let port = UInt16(url.split(separator: ":").last ?? "") else { throw Failure("no port in \(url)") }
+      try self.init(adopting: try Sockets.connect(port: port))
+    }
   }
 
   convenience init(unix path: String) throws { try self.init(adopting: try Sockets.connect(unix: path)) }
