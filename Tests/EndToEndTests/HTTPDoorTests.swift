@@ -164,6 +164,34 @@ import Testing
     }
   }
 
+  @Test func `it is not ready while appends are refused for lack of space`() throws {
+    try Self.play(["--disk-min-free", "1000T"]) { server in
+      let answer = try HTTPPeer(server).get("/readyz")
+      #expect(answer.status == 503 && answer.text.contains("disk-min-free"), "\(answer.text)")
+      #expect(answer.headers["retry-after"] == "1")
+      #expect(try HTTPPeer(server).get("/healthz").status == 200)
+    }
+  }
+
+  @Test func `it is not ready while it stops`() throws {
+    try Self.play { server in
+      let peer = try HTTPPeer(server)
+      try peer.send(
+        "GET /readyz HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n")
+      // The request is under way.
+      #expect(try peer.answer().status == 100)
+      // What tells that the stop has come to the shards is that they accept and keep no others.
+      let idle = (try HTTPPeer(server), try HTTPPeer(server))
+      #expect(try [idle.0.get("/healthz").status, idle.1.get("/healthz").status] == [200, 200])
+      server.process.signal(SIGTERM)
+      #expect(idle.0.hasEnded() && idle.1.hasEnded())
+      try peer.send("x")
+      let answer = try peer.answer()
+      #expect(answer.status == 503 && answer.text.contains("the server is stopping"), "\(answer.text)")
+      #expect(try server.process.wait() == .code(0))
+    }
+  }
+
   @Test func `a stop closes idle connections`() throws {
     try Self.play { server in
       let peer = try HTTPPeer(server)

@@ -159,6 +159,20 @@ import Testing
     }
   }
 
+  @Test func `the event of a stop says when to come back`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene, TestServer.listensForHTTP)
+      let peer = try HTTPPeer(server)
+      try peer.send("GET /api/v1/streams/web/follow HTTP/1.1\r\nHost: localhost\r\n\r\n")
+      #expect(try peer.head().status == 200)
+      #expect(try server.stop() == .code(0))
+      var text = ""
+      while let bytes = try peer.chunk() { text += String(decoding: bytes, as: UTF8.self) }
+      #expect(text.contains("retry: 1000\nid: 0\nevent: error\n"), "\(text)")
+      #expect(text.contains(#""retryable":true"#), "\(text)")
+    }
+  }
+
   @Test func `a stop ends followers with an event, and they continue with the next server`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene, TestServer.listensForHTTP)

@@ -1,3 +1,4 @@
+internal import LogsStore
 internal import LogsSystem
 internal import LogsTransport
 internal import LogsWire
@@ -113,7 +114,7 @@ final class HTTPExchange {
     guard case .body(let route) = stage else { return }
     switch route {
     case .health: respond(HTTPResponse("ok\n"))
-    case .ready: respond(HTTPResponse("ready\n"))
+    case .ready: respond(unreadiness.map { HTTPResponse(HTTPProblem(503, $0)) } ?? HTTPResponse("ready\n"))
     case .metrics:
       respond(HTTPResponse(MetricsText.text(core.facts(for: access.rights)), contentType: MetricsText.contentType))
     case .streams(let request):
@@ -130,6 +131,14 @@ final class HTTPExchange {
     case .wire(let route): beginWire(route)
     case .ticket: respond(ticketResponse())
     }
+  }
+
+  /// Why the server takes no requests, or no appends.
+  private var unreadiness: Refusal? {
+    if core.isDraining { return Refusal(.goingAway, "the server is stopping", isRetryable: true) }
+    guard core.store.statistics.isDiskLow else { return nil }
+    return Refusal(
+      .diskFull, "the disk has less free space than --disk-min-free; appends are refused", isRetryable: true)
   }
 
   func respond(_ response: HTTPResponse) {

@@ -29,6 +29,8 @@ final class ShardCore {
   // Asked for each delivery.
   private let output: OutputMeter
   private let outputByteCountTotalMax: Int
+  /// Whether the server is stopping.
+  private(set) var isDraining = false
   /// Whether the end of this turn commits.
   private var isCommitDue = false
   /// Whether this is called at the end of the turn.
@@ -235,6 +237,7 @@ extension ShardCore {
   /// Calls `done` once, when all clients are gone, whether they finished or `duration` has passed.
   func drain(_ goAway: GoAway, within duration: Duration, done: @escaping () -> Void) {
     stopListening()
+    isDraining = true
     guard !clients.isEmpty else { return done() }
     let deadline = shard.loop.schedule(after: duration) { [unowned self] in cutOff() }
     whenEmpty = {

@@ -168,7 +168,10 @@ struct EntryText {
   /// nil where only a broken answer can say that it is not complete.
   mutating func problem(_ problem: HTTPProblem) -> [UInt8]? {
     guard !query.isPage else { return nil }
-    return note("error") { json in problem.write(to: &json) }
+    let event = note("error") { json in problem.write(to: &json) }
+    guard query.form == .events, problem.refusal.isRetryable else { return event }
+    // With when to come back.
+    return Array("retry: \(max(Self.retryMilliseconds, Int(problem.refusal.retryAfterMilliseconds)))\n".utf8) + event
   }
 
   /// - Parameter handle: the stream that it is about; nil if it is about all.
