@@ -82,6 +82,9 @@ import Testing
       for host in ["evil.example", "localhost.evil.example", "[::1", "127.0.0.1.evil.example", "", "1"] {
         let answer = try peer.ask("GET", "/metrics", host: host)
         #expect(answer.status == 403 && answer.text.contains("--http-host"), "\(host)")
+        // A page whose name was made to lead here has the same origin as the host that it asks.
+        let socket = try WebSocketPeer(server, "/api/v1/ws", ["Origin: http://\(host)"], host: host)
+        #expect(socket.head.status == 403, "\(host)")
       }
       // It says nothing of what is stored.
       #expect(try peer.ask("GET", "/healthz", host: "evil.example").status == 200)

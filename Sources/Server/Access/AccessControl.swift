@@ -39,6 +39,8 @@ final class AccessControl: Sendable {
     var expires: Int64?
     /// When that was looked at last: which reading of the tokens.
     var generation = 0
+    /// The session that it came with; nil if it showed something else.
+    var session: TokenHash?
     /// Whether it was let in because there were no tokens.
     var isOpen = false
 
@@ -68,6 +70,7 @@ final class AccessControl: Sendable {
   }
 
   let tickets = PassTable.tickets()
+  let sessions = PassTable.sessions()
   private let file: TokenFile
   private let unixAllow: NamedRights
   private let certificateAllow: NamedRights
@@ -203,6 +206,9 @@ final class AccessControl: Sendable {
 
   /// Why a client that was let in may do nothing more; nil as long as it may.
   func refusal(of access: inout Access) -> Refusal? {
+    if let session = access.session, sessions.find(session, now: .now()) == nil {
+      return Refusal(.unauthorized, "the session has ended; log in again")
+    }
     guard let hash = access.hash else {
       // The first token was made since it came.
       return access.isOpen && checksTokens ? Self.wanted(isRetryable: true) : nil

@@ -57,4 +57,9 @@ extension PassTable {
   static func tickets() -> PassTable {
     PassTable(prefix: "lgt_", duration: .seconds(30), countMax: 4_096, nameCountMax: 1_024)
   }
+
+  /// For browsers.
+  static func sessions() -> PassTable {
+    PassTable(prefix: "", duration: .seconds(12 * 3_600), countMax: 4_096, nameCountMax: 256)
+  }
 }

@@ -11,6 +11,10 @@ package struct ServerConfiguration: Sendable {
   package var httpEndpoints: [Endpoint] = []
   /// Names by which browsers may reach it without a token, in lower case.
   var httpHosts: [String] = []
+  /// What the paths of all addresses begin with, like `/logs`; empty for nothing.
+  var httpBasePath = ""
+  /// Whose `X-Forwarded-*` are believed.
+  var httpProxies: [AddressRange] = []
   /// The server's certificate and key, and the CA that clients need a certificate of.
   package var tls = TLSFiles()
   /// What users of Unix sockets and clients with certificates may do.

@@ -29,6 +29,34 @@ extension Setting {
         configuration.httpHosts = names
       }, read: { $0.httpHosts.isEmpty ? "none" : $0.httpHosts.joined(separator: ",") }),
     Setting(
+      name: "base-path", form: "PATH",
+      help: "what the paths of all addresses of HTTP begin with, like /logs, behind a proxy that serves more",
+      write: { text, configuration throws(SettingError) in
+        let isPlain = text.utf8.allSatisfy { byte in
+          UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte || UInt8(ascii: "A")...UInt8(ascii: "Z") ~= byte
+            || UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte || "/-._~".utf8.contains(byte)
+        }
+        let isPath = isPlain && text.hasPrefix("/") && !text.hasSuffix("/") && !text.contains("//")
+        guard text == "none" || isPath else {
+          throw SettingError("'\(text)' is no base path; write one like /logs, of letters, digits and - . _ ~ /")
+        }
+        configuration.httpBasePath = text == "none" ? "" : text
+      }, read: { $0.httpBasePath.isEmpty ? "none" : $0.httpBasePath }),
+    Setting(
+      name: "trusted-proxy", form: "ADDRESS,...", separator: ",",
+      help: "proxies, like 10.0.0.1 or 10.0.0.0/8, whose headers X-Forwarded-For, -Proto and -Host are believed",
+      write: { text, configuration throws(SettingError) in
+        var ranges: [AddressRange] = []
+        for part in text == "none" ? [] : text.split(separator: ",", omittingEmptySubsequences: false) {
+          guard let range = AddressRange(part.trimmed) else {
+            throw SettingError("'\(part.trimmed)' is no address; write one like 10.0.0.1, 10.0.0.0/8 or fd00::/8")
+          }
+          ranges.append(range)
+        }
+        configuration.httpProxies = ranges
+      },
+      read: { $0.httpProxies.isEmpty ? "none" : $0.httpProxies.map(\.description).joined(separator: ",") }),
+    Setting(
       name: "listen-unix", form: "PATH", help: "a Unix socket to listen on",
       write: { text, configuration throws(SettingError) in
         configuration.endpoints.removeAll { if case .unix = $0 { true } else { false } }

@@ -44,21 +44,30 @@ final class HTTPExchange {
   var isOver: Bool { if case .over = stage { true } else { false } }
   var awaitsBody: Bool { if case .body = stage { true } else { false } }
 
+  /// Where the request comes from.
+  private(set) lazy var sender = HTTPSender(
+    request, address: ConnectionEnds.address(of: connection.peer), isSecure: connection.isTLS,
+    proxies: core.configuration.httpProxies)
+
   // MARK: Whether it is carried out
 
   func begin(_ siteCheck: HTTPSiteCheck) {
     let route: HTTPRoute
     do throws(HTTPProblem) {
-      route = try HTTPRoute(request, now: SystemClock.wall())
+      route = try HTTPRoute(request.below(core.configuration.httpBasePath), now: SystemClock.wall())
       if route.isOpen { return admit(route) }
       if route.isWire, core.access.checksTokens { return admit(route) }
+      if token.isEmpty, ticket == nil, let access = try sessionAccess(route) {
+        self.access = access
+        return admit(route)
+      }
     } catch { return refuse(error) }
     switch decide() {
     case .accepted(let access):
       self.access = access
       do throws(HTTPProblem) {
         // A token is sent by programs, not by browsers on behalf of any page.
-        if access.hash == nil { try siteCheck.check(request) }
+        if access.hash == nil { try siteCheck.check(request, from: sender) }
         admit(route)
       } catch { refuse(error) }
     case .refused(var refusal, let delay):
@@ -81,7 +90,7 @@ final class HTTPExchange {
 
   private var claim: AccessControl.Claim {
     AccessControl.Claim(
-      token: token, address: ConnectionEnds.address(of: connection.peer), process: connection.peerProcess,
+      token: token, address: sender.address, process: connection.peerProcess,
       certificate: connection.peerName)
   }
 
@@ -130,6 +139,10 @@ final class HTTPExchange {
     case .socket(let route): begin(route)
     case .wire(let route): beginWire(route)
     case .ticket: respond(ticketResponse())
+    case .loginPage: respond(LoginPage.response())
+    case .login: logIn(body)
+    case .logout: logOut()
+    case .session: respond(sessionResponse)
     }
   }
 

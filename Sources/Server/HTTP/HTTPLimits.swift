@@ -9,6 +9,8 @@ enum HTTPLimits {
   static let chunkLineByteCountMax = 256
   /// A body: what a batch can hold before it is compressed, and room for what JSON says more.
   static let bodyByteCountMax = 8 << 20
+  /// The form of a login: a token, each of its bytes escaped, and its name.
+  static let loginByteCountMax = 16 << 10
   /// What is read ahead while a request is answered.
   static let aheadByteCountMax = 64 << 10
   /// Entries of a page.

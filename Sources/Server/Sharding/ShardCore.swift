@@ -124,7 +124,7 @@ extension ShardCore {
     guard counters.connections.current < configuration.connectionCountMax else {
       return turnAway(connection, kind, hasTooMany)
     }
-    let address = Self.limitedAddress(connection.peer)
+    let address = limitedAddress(connection.peer)
     let limit = configuration.addressConnectionCountMax
     guard address.map({ context.addresses.add($0, limit: limit) }) ?? true else {
       return turnAway(connection, kind, Self.hasTooMany(limit))
@@ -143,11 +143,11 @@ extension ShardCore {
     kind.turnAway(connection, refusal)
   }
 
-  /// The address whose connections are counted; nil on the same machine.
-  private static func limitedAddress(_ peer: String) -> String? {
+  /// The address whose connections are counted; nil on the same machine, and for proxies, which many are behind.
+  private func limitedAddress(_ peer: String) -> String? {
     let address = ConnectionEnds.address(of: peer)
     let isHere = address.hasPrefix("127.") || address == "[::1]" || address.hasPrefix("unix socket")
-    return isHere ? nil : address
+    return isHere || configuration.httpProxies.contains { $0.contains(address) } ? nil : address
   }
 
   private static func hasTooMany(_ limit: Int) -> Refusal {

@@ -55,6 +55,8 @@ struct ByteChannel: ~Copyable {
   /// The common name of the peer's certificate; nil if it has none.
   var peerName: String? { tls?.peerName }
 
+  var isTLS: Bool { tls != nil }
+
   /// Whether a session of an earlier connection was resumed.
   var isResumed: Bool { tls?.isResumed ?? false }
 

@@ -190,6 +190,8 @@ package final class Connection: LoopMember {
   /// The common name of the peer's certificate, once bytes have come; nil if it has none.
   package var peerName: String? { channel?.peerName }
 
+  package var isTLS: Bool { channel?.isTLS ?? false }
+
   /// Whether TLS resumed the session of an earlier connection.
   package var isResumed: Bool { channel?.isResumed ?? false }
 

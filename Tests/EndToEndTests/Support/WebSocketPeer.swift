@@ -8,17 +8,21 @@ final class WebSocketPeer {
   private let reader: WebSocketReader
 
   convenience init(
-    _ server: TestServer, _ target: String, _ headers: [String] = [], isCompressed: Bool = false
+    _ server: TestServer, _ target: String, _ headers: [String] = [], host: String = "localhost",
+    isCompressed: Bool = false
   ) throws {
-    try self.init(HTTPPeer(server), target, headers, isCompressed: isCompressed)
+    try self.init(HTTPPeer(server), target, headers, host: host, isCompressed: isCompressed)
   }
 
-  init(_ peer: HTTPPeer, _ target: String, _ headers: [String] = [], isCompressed: Bool = false) throws {
+  init(
+    _ peer: HTTPPeer, _ target: String, _ headers: [String] = [], host: String = "localhost",
+    isCompressed: Bool = false
+  ) throws {
     self.peer = peer
     let offer = isCompressed ? ["Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"] : []
     let lines =
       [
-        "GET \(target) HTTP/1.1", "Host: localhost", "Connection: keep-alive, Upgrade", "Upgrade: websocket",
+        "GET \(target) HTTP/1.1", "Host: \(host)", "Connection: keep-alive, Upgrade", "Upgrade: websocket",
         "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
       ] + offer + headers
     try peer.send(lines.joined(separator: "\r\n") + "\r\n\r\n")

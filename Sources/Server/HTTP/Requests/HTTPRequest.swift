@@ -10,12 +10,26 @@ struct HTTPHeader: Hashable, Sendable {
 struct HTTPRequest: Hashable, Sendable {
   let method: String
   /// A path and maybe a query, as they were sent.
-  let target: String
+  private(set) var target: String
   /// HTTP/1.0 knows no chunks, and closes after each answer.
   let isVersion10: Bool
   var headers: [HTTPHeader] = []
 
   subscript(name: String) -> String? { headers.first { $0.name == name }?.value }
+
+  /// As it looks from below a path that all addresses begin with.
+  ///
+  /// - Throws: 404 for what is not below it.
+  func below(_ basePath: String) throws(HTTPProblem) -> HTTPRequest {
+    if basePath.isEmpty { return self }
+    let rest = target.dropFirst(basePath.count)
+    guard target.hasPrefix(basePath), rest.isEmpty || rest.hasPrefix("/") || rest.hasPrefix("?") else {
+      throw HTTPProblem(404, "there is nothing here outside of \(basePath)/ (--base-path)")
+    }
+    var request = self
+    request.target = rest.hasPrefix("/") ? String(rest) : "/\(rest)"
+    return request
+  }
 
   /// Whether another request may follow.
   var isKeptAlive: Bool { !isVersion10 && !lists("close", in: "connection") }

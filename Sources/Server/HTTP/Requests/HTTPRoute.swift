@@ -20,6 +20,11 @@ enum HTTPRoute {
   /// Frames of the protocol in a WebSocket.
   case wire(WebSocketRoute)
   case ticket
+  /// A browser's session: its page, its beginning, its end, and what there is to know of it.
+  case loginPage
+  case login
+  case logout
+  case session
 
   /// - Parameter now: for times like `1h`.
   init(_ request: HTTPRequest, now: Int64) throws(HTTPProblem) {
@@ -37,6 +42,17 @@ enum HTTPRoute {
       try Self.check(request, ["GET"])
       self = try Self.follow(try EntryQuery(following: target, request, now: now), request)
       return
+    case "/login":
+      try target.allow([])
+      try Self.check(request, ["GET", "HEAD", "POST"])
+      self = request.method == "POST" ? .login : .loginPage
+      return
+    case "/logout":
+      try target.allow([])
+      try Self.check(request, ["POST"])
+      self = .logout
+      return
+    case "/api/v1/session": self = .session
     case "/api/v1/ticket":
       try target.allow([])
       try Self.check(request, ["POST"])
@@ -121,9 +137,19 @@ enum HTTPRoute {
   /// Whether everybody may ask: the answer says nothing of what is stored.
   var isOpen: Bool {
     switch self {
-    case .health, .ready: true
-    case .metrics, .status, .streams, .stream, .delete, .complete, .query, .entries, .append, .socket, .wire, .ticket:
+    case .health, .ready, .loginPage, .login: true
+    case .metrics, .status, .streams, .stream, .delete, .complete, .query, .entries, .append, .socket, .wire, .ticket,
+      .logout, .session:
       false
+    }
+  }
+
+  /// Whether the answer goes on with what comes.
+  var isFollow: Bool {
+    switch self {
+    case .entries(let query): !query.isPage
+    case .socket, .wire: true
+    default: false
     }
   }
 

@@ -10,9 +10,9 @@ struct HTTPSiteCheck {
   let names: [String]
 
   /// - Throws: 403, and what to do.
-  func check(_ request: HTTPRequest) throws(HTTPProblem) {
+  func check(_ request: HTTPRequest, from sender: HTTPSender) throws(HTTPProblem) {
     // HTTP/1.0 may leave it out, which no browser does.
-    if let host = request["host"], !isKnown(host) {
+    if let host = sender.host, !isKnown(host) {
       throw HTTPProblem(
         403, .forbidden,
         """
@@ -23,12 +23,19 @@ struct HTTPSiteCheck {
     let isRead = (request.method == "GET" || request.method == "HEAD") && !request.wantsWebSocket
     // Browsers keep pages of other sites from reading answers, but not from reading a WebSocket.
     guard !isRead, let origin = request["origin"] else { return }
-    guard let scheme = origin.firstRange(of: "://"), let host = request["host"],
-      origin[scheme.upperBound...].lowercased() == host.lowercased()
+    guard Self.isSame(origin, sender)
     else {
       throw HTTPProblem(
         403, .forbidden, "a page of '\(origin)' may neither change nor follow anything here without a token")
     }
+  }
+
+  /// Whether an `Origin` is where the request was sent: a page of this host.
+  static func isSame(_ origin: String, _ sender: HTTPSender) -> Bool {
+    guard let scheme = origin.firstRange(of: "://"), let host = sender.host else { return false }
+    // What comes over TLS comes from no page that somebody could have changed on its way.
+    if sender.isSecure, origin[..<scheme.lowerBound].lowercased() != "https" { return false }
+    return origin[scheme.upperBound...].lowercased() == host.lowercased()
   }
 
   private func isKnown(_ host: String) -> Bool {

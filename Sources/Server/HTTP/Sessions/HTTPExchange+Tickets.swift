@@ -22,19 +22,25 @@ extension HTTPExchange {
   func ticketResponse() -> HTTPResponse {
     let tickets = core.access.tickets
     guard let ticket = tickets.make(for: access, now: connection.loop.now) else {
-      let refusal = Refusal(
-        .overloaded, "there are too many tickets that wait to be used; ask again when some have ended",
-        isRetryable: true, retryAfterMilliseconds: 1_000, limit: .init("tickets", UInt64(tickets.countMax)))
-      return HTTPResponse(HTTPProblem(refusal))
+      return HTTPResponse(HTTPProblem(tickets.fullRefusal("tickets")))
     }
     var json = JSONWriter()
     json.object { json in
       json.key("ticket")
       json.string(ticket)
       json.key("expires_in")
-      json.number(UInt64(tickets.duration / .seconds(1)))
+      json.number(UInt64(tickets.duration.components.seconds))
     }
     json.newline()
     return HTTPResponse("application/json", json.bytes)
+  }
+}
+
+extension PassTable {
+  /// - Parameter name: of the limit.
+  func fullRefusal(_ name: String) -> Refusal {
+    Refusal(
+      .overloaded, "there are \(countMax) \(name), which is the limit; try again when some have ended",
+      isRetryable: true, retryAfterMilliseconds: 1_000, limit: .init(name, UInt64(countMax)))
   }
 }
