@@ -51,10 +51,13 @@ extension HTTPExchange {
     write(delivery.text.beginning, of: delivery)
   }
 
-  private func write(_ bytes: [UInt8], of delivery: EntryDelivery) {
+  private func write(_ bytes: [UInt8], of delivery: EntryDelivery) { write(ByteString(bytes), of: delivery) }
+
+  private func write(_ bytes: ByteString, of delivery: EntryDelivery) {
     guard !bytes.isEmpty else { return }
     delivery.lastSent = connection.loop.now
-    carrier.write(self, ByteString(delivery.encoder?.encode(bytes, isLast: false) ?? bytes))
+    let encoded = delivery.encoder.map { ByteString($0.encode(bytes.array, isLast: false)) }
+    carrier.write(self, encoded ?? bytes)
   }
 
   private func endAnswer(_ bytes: [UInt8], of delivery: EntryDelivery) {
@@ -136,15 +139,13 @@ extension HTTPExchange: SubscriptionHost {
   func deliver(_ range: BatchRange, batches: ByteString, to subscription: Subscription) {
     guard let delivery else { return }
     if delivery.page != nil { return collect(range, batches, delivery) }
-    let objects: EntryObjects
     do throws(WireDecodingError) {
-      objects = try core.entryEncoder.objects(
-        batches, range, delivery.text.query.view, of: delivery.text.origin(range.handle), decoder: &core.hub.decoder)
+      let text = try delivery.text.write(batches, range, core.entryEncoder, decoder: &core.hub.decoder)
+      write(text.bytes, of: delivery)
     } catch {
       return abandon(
         delivery, because: HTTPProblem(500, .internalError, "a stored batch cannot be read: \(error)"))
     }
-    write(delivery.text.write(objects, range), of: delivery)
   }
 
   func tell(_ message: Message, to subscription: Subscription) {

@@ -18,7 +18,7 @@ extension [UInt8] {
   }
 
   /// Appends a number as digits, without a string in between.
-  mutating func appendNumber(_ number: UInt64) {
+  package mutating func appendNumber(_ number: UInt64) {
     guard number < 10_000 else {
       appendNumber(number / 10_000)
       return appendDigits(Int(number % 10_000), count: 4)

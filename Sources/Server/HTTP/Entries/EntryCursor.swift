@@ -64,7 +64,7 @@ enum EntryCursor {
 
   private static let plain = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/$".utf8)
 
-  private static func escaped(_ name: String) -> String {
+  static func escaped(_ name: String) -> String {
     var text: [UInt8] = []
     for byte in name.utf8 {
       if plain.contains(byte) {

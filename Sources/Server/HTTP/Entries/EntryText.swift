@@ -75,10 +75,33 @@ struct EntryText {
     return EntryOrigin(stream: position.stream, incarnation: position.incarnation, store: store)
   }
 
+  /// The entries of a range of some batches, written once for all who get them in the same form at the same place.
+  mutating func write(
+    _ batches: ByteString, _ range: BatchRange, _ encoder: EntryEncoder, decoder: inout BatchDecoder
+  ) throws(WireDecodingError) -> (bytes: ByteString, entryCount: Int) {
+    let source = EntryEncoder.Source(batches: batches, range: range, view: query.view, origin: origin(range.handle))
+    let parts = query.form == .events ? positions.parts(around: range.handle) : ("", "")
+    let frame = EntryEncoder.Frame(
+      form: query.form, before: parts.0, after: parts.1, isCompressed: deflater != nil)
+    if !query.isPage, let text = encoder.text(source, frame) {
+      positions.move(range.handle, to: range.to)
+      return (text.bytes, text.entryCount)
+    }
+    let objects = try encoder.objects(source, decoder: &decoder)
+    let bytes = ByteString(write(objects, range, frame))
+    if !query.isPage { encoder.keep(EntryEncoder.Text(frame: frame, bytes: bytes, entryCount: objects.count), source) }
+    return (bytes, objects.count)
+  }
+
   /// - Parameter objects: the entries of a range, oldest first.
-  mutating func write(_ objects: EntryObjects, _ range: BatchRange) -> [UInt8] {
+  private mutating func write(
+    _ objects: EntryObjects, _ range: BatchRange, _ frame: EntryEncoder.Frame
+  ) -> [UInt8] {
+    let start = Array("id: \(frame.before)".utf8)
+    let middle = Array("\(frame.after)\nevent: log\ndata: ".utf8)
     var output: [UInt8] = []
-    output.reserveCapacity(objects.bytes.count + objects.count * Self.eventByteCount)
+    output.reserveCapacity(
+      objects.bytes.count + objects.count * (start.count + middle.count + Self.numberByteCount))
     for number in 0..<objects.count {
       let (sequence, place) = objects[query.follow.isReverse ? objects.count - 1 - number : number]
       positions.move(range.handle, to: sequence)
@@ -86,6 +109,12 @@ struct EntryText {
         if entryCount > 0 { output.append(UInt8(ascii: ",")) }
         output.append(UInt8(ascii: "\n"))
         output += objects.bytes[place]
+      } else if query.form == .events {
+        output += start
+        output.appendNumber(sequence)
+        output += middle
+        output += objects.bytes[place]
+        output += Self.eventEnd
       } else {
         append("log", objects.bytes[place], of: range.handle, to: &output)
       }
@@ -95,8 +124,9 @@ struct EntryText {
     return output
   }
 
-  /// About what an event takes besides its data.
-  private static let eventByteCount = 64
+  /// What a number and the end of an event take at most.
+  private static let numberByteCount = 22
+  private static let eventEnd = Array("\n\n".utf8)
 
   /// A range that is not delivered. What a filter leaves out is what was asked for.
   mutating func skip(_ skip: Skip) -> [UInt8] {

@@ -22,6 +22,18 @@ struct FollowPositions {
   /// It alone is enough to go on from here.
   var cursor: String { EntryCursor.text(positions, isOfOne: isOfOne) }
 
+  /// The cursor before and after the number of one of the streams.
+  func parts(around handle: UInt32) -> (before: String, after: String) {
+    let index = Int(handle)
+    let position = positions[index]
+    let name = isOfOne ? "" : "\(EntryCursor.escaped(position.stream.text)):"
+    let others = positions[..<index]
+    let before = others.isEmpty ? "" : "\(EntryCursor.text(Array(others), isOfOne: isOfOne)),"
+    let later = positions[(index + 1)...]
+    let after = later.isEmpty ? "" : ",\(EntryCursor.text(Array(later), isOfOne: isOfOne))"
+    return ("\(before)\(name)\(position.incarnation).", after)
+  }
+
   /// Why no cursor can say where the streams are; nil if one can.
   var refusal: Refusal? {
     guard !isOfOne, cursor.utf8.count > HTTPLimits.cursorByteCountMax else { return nil }

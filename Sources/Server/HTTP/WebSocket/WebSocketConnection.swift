@@ -54,10 +54,12 @@ final class WebSocketConnection: ShardClient, ConnectionHandler {
     return connection.isAboveHighWatermark
   }
 
-  private func send(_ bytes: [UInt8]) {
+  private func send(_ bytes: [UInt8]) { send(ByteString(bytes)) }
+
+  private func send(_ bytes: ByteString) {
     guard !bytes.isEmpty, !isClosing else { return }
     lastSent = connection.loop.now
-    connection.send(ByteString(bytes))
+    connection.send(bytes)
   }
 
   /// Ends it, with the reason.
@@ -191,15 +193,13 @@ extension WebSocketConnection: SubscriptionHost {
 
   func deliver(_ range: BatchRange, batches: ByteString, to subscription: Subscription) {
     guard let delivery = deliveries[subscription.id] else { return }
-    let objects: EntryObjects
     do throws(WireDecodingError) {
-      objects = try core.entryEncoder.objects(
-        batches, range, delivery.text.query.view, of: delivery.text.origin(range.handle), decoder: &core.hub.decoder)
+      let text = try delivery.text.write(batches, range, core.entryEncoder, decoder: &core.hub.decoder)
+      delivery.spend(text.entryCount)
+      send(text.bytes)
     } catch {
       return fail(delivery, HTTPProblem(500, .internalError, "a stored batch cannot be read: \(error)"))
     }
-    delivery.spend(objects.count)
-    send(delivery.text.write(objects, range))
   }
 
   func tell(_ message: Message, to subscription: Subscription) {
