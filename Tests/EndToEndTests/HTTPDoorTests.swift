@@ -169,6 +169,8 @@ import Testing
 
   @Test func `it is not ready while appends are refused for lack of space`() throws {
     try Self.play(["--disk-min-free", "1000T"]) { server in
+      // The first look at the disk comes soon after the start.
+      try server.wait(for: "disk_low") { $0 == 1 }
       let answer = try HTTPPeer(server).get("/readyz")
       #expect(answer.status == 503 && answer.text.contains("disk-min-free"), "\(answer.text)")
       #expect(answer.headers["retry-after"] == "1")
