@@ -61,6 +61,10 @@ swift-log: build ## the swift-log handler and its tests, which fetch swift-log; 
 	LOGS_BINARIES=$(CURDIR)/.build/debug swift test --package-path Integrations/swift-log/LogsLogging \
 		--explicit-target-dependency-import-check error
 
+.PHONY: metrics
+metrics: build ## has promtool, which is in Debian's package prometheus, check the metrics
+	@Scripts/metrics-check.sh
+
 .PHONY: man
 man: release ## the man pages, in .build/man, made from what logs help says
 	@mkdir -p .build/man

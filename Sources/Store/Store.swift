@@ -316,6 +316,8 @@ package final class Store: Sendable {
       statistics.diskFullCount = counts.diskFullCount
       statistics.commitTime = .nanoseconds(counts.commitTime)
       statistics.commitTimeMax = .nanoseconds(counts.commitTimeMax)
+      statistics.commitTimes = counts.commitTimes
+      statistics.syncTimes = counts.syncTimes
       statistics.checkpointCount = counts.checkpointCount
       statistics.checkpointTime = .nanoseconds(counts.checkpointTime)
       statistics.walByteCount = counts.walByteCount

@@ -46,6 +46,9 @@ package struct StoreStatistics: Hashable, Sendable {
   /// From BEGIN to the end of COMMIT, fsync included.
   package var commitTime = Duration.zero
   package var commitTimeMax = Duration.zero
+  package var commitTimes = TimeHistogram()
+  /// Of COMMIT alone.
+  package var syncTimes = TimeHistogram()
   package var checkpointCount = 0
   package var checkpointTime = Duration.zero
   package var queueByteCount = 0

@@ -14,7 +14,7 @@ package final class Hub {
 
   private let subscriptionCount: SubscriptionCount
   private let followedStreamCountMax: Int
-  private var channels: [Int64: StreamChannel] = [:]
+  private(set) var channels: [Int64: StreamChannel] = [:]
   private var waiting: [Subscription] = []
   private var reads: [UInt64: PendingRead] = [:]
   private var queryReads: [UInt64: ([Result<ReadResult, StoreError>]) -> Void] = [:]

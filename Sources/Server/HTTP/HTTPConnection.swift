@@ -80,6 +80,7 @@ final class HTTPConnection {
         exchange?.perform(body)
       case .refused(let problem):
         note(problem.refusal)
+        core.counters.http.add(HTTPCounts.other, problem.status)
         isLeaving = true
         exchange = nil
         send(HTTPResponse(problem))

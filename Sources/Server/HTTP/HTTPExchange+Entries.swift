@@ -42,6 +42,7 @@ extension HTTPExchange {
   /// Sends the head of the answer and what it begins with.
   private func beginAnswer(_ delivery: EntryDelivery) {
     delivery.hasBegun = true
+    note(200)
     var head = HTTPHead(200, delivery.text.contentType, delivery.text.headers)
     if let coding = ContentCoding(accepted: request["accept-encoding"]) {
       head.headers += coding.headers

@@ -15,6 +15,8 @@ final class HTTPExchange {
   /// What the client may do.
   var access = AccessControl.Access.none
   var stage = Stage.deciding
+  /// The form of its path, for the metrics.
+  private var template = HTTPCounts.other
   private var bodyDeadline: MonotonicTime?
 
   enum Stage {
@@ -55,6 +57,7 @@ final class HTTPExchange {
     let route: HTTPRoute
     do throws(HTTPProblem) {
       route = try HTTPRoute(request.below(core.configuration.httpBasePath), now: SystemClock.wall())
+      template = route.template
       if route.isOpen { return admit(route) }
       if route.isWire, core.access.checksTokens { return admit(route) }
       if token.isEmpty, ticket == nil, let access = try sessionAccess(route) {
@@ -125,7 +128,7 @@ final class HTTPExchange {
     case .health: respond(HTTPResponse("ok\n"))
     case .ready: respond(unreadiness.map { HTTPResponse(HTTPProblem(503, $0)) } ?? HTTPResponse("ready\n"))
     case .metrics:
-      respond(HTTPResponse(MetricsText.text(core.facts(for: access.rights)), contentType: MetricsText.contentType))
+      respond(HTTPResponse(core.metrics(for: access.rights), contentType: MetricsText.contentType))
     case .streams(let request):
       stage = .list(ListSearch(request, source: core.hub.source, rights: access.rights))
       carrier.awaitTurn(self)
@@ -157,8 +160,12 @@ final class HTTPExchange {
   func respond(_ response: HTTPResponse) {
     guard !isOver else { return }
     stage = .over
+    note(response.head.status)
     carrier.answer(self, response.encoded(for: request))
   }
+
+  /// Counts the answer.
+  func note(_ status: Int) { core.counters.http.add(template, status) }
 
   /// Does some of the work that may take long.
   ///

@@ -57,6 +57,7 @@ final class RunningQuery {
     tally = Tally(query.kind)
     resolver = Resolver(query.selectors, source: hub.source, rights: rights)
     hub.counters.queries.add(1)
+    hub.counters.begunQueries.add(1)
   }
 
   /// Finds streams, as far as the turn allows.

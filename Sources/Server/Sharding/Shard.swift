@@ -77,6 +77,7 @@ struct ServerContext: Sendable {
   let counters: Counters
   /// The memory of all waiting output.
   let output = OutputMeter()
+  let lag = FollowerLag()
   let connectionEnds: ConnectionEnds
   let server: InstanceID
   let started: MonotonicTime

@@ -77,6 +77,10 @@ final class ShardCore {
   var access: AccessControl { context.access }
   var appendRates: AppendRates { context.appendRates }
   func facts(for rights: Rights) -> [ServerFact] { context.facts(for: rights) }
+  /// The answer to `/metrics`.
+  func metrics(for rights: Rights) -> String {
+    MetricsText.text(facts(for: rights)) + (rights.readsAll ? context.metricFamilies : "")
+  }
 
   /// For the next connection.
   var sessionConfiguration: ServerSession.Configuration {
@@ -88,6 +92,9 @@ final class ShardCore {
   private func tick() {
     if index == 0 { access.refresh() }
     for client in inOrder() { client.tick() }
+    if !configuration.httpEndpoints.isEmpty {
+      context.lag.set(counters.followedStreams.current <= FollowerLag.streamCountMax ? hub.lag : nil, of: index)
+    }
     guard index == 0 else { return }
     connectionEnds.tick(now: shard.loop.now)
     let byteCount = output.byteCount + counters.followedStreams.current * Track.byteCount

@@ -23,6 +23,8 @@ final class Writer: @unchecked Sendable {
     var diskFullCount = 0
     var commitTime: Int64 = 0
     var commitTimeMax: Int64 = 0
+    var commitTimes = TimeHistogram()
+    var syncTimes = TimeHistogram()
     var checkpointCount = 0
     var checkpointTime: Int64 = 0
     var walByteCount = 0
@@ -266,6 +268,8 @@ final class Writer: @unchecked Sendable {
       counts.commitCount += 1
       counts.commitTime += time
       counts.commitTimeMax = max(counts.commitTimeMax, time)
+      counts.commitTimes.add(time)
+      counts.syncTimes.add(active.database.lastSyncTime)
       counts.walByteCount = active.database.walByteCount
       counts.activeByteCount = active.byteCount
     }

@@ -38,6 +38,7 @@ final class WebSocketConnection: ShardClient, ConnectionHandler {
     deflater = isCompressed ? core.deflater : nil
     lastSent = connection.loop.now
     setWatermarks()
+    core.counters.webSockets.add(1)
     if let query { begin(query, name: nil, credit: nil) }
   }
 
@@ -254,6 +255,7 @@ extension WebSocketConnection {
   func closed(_ connection: Connection, reason: CloseReason) {
     isClosing = true
     abandonAll()
+    core.counters.webSockets.add(-1)
     core.forget(self)
   }
 

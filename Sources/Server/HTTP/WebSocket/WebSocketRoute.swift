@@ -74,7 +74,12 @@ extension HTTPExchange {
         id: id, connection: connection, core: core, access: access, isCompressed: route.isCompressed,
         query: route.query)
     }
-    if let problem { respond(HTTPResponse(problem)) } else { stage = .over }
+    if let problem {
+      respond(HTTPResponse(problem))
+    } else {
+      note(101)
+      stage = .over
+    }
   }
 
   /// The connection goes on with the protocol's frames, whose HELLO says who the client is.

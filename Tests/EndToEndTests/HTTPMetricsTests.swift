@@ -1,0 +1,103 @@
+import Foundation
+import Testing
+
+/// What Prometheus gets, and the dashboard that shows it.
+@Suite struct HTTPMetricsTests {
+  private static func play(_ body: (TestServer) throws -> Void) throws {
+    try Scene.play { scene in
+      try body(try TestServer(scene, TestServer.listensForHTTP + ["--heartbeat", "400ms"]))
+    }
+  }
+
+  private static func append(_ server: TestServer) throws {
+    let answer = try HTTPPeer(server).ask(
+      "POST", "/api/v1/streams/web/entries", ["Content-Type: text/plain"], body: "one\ntwo")
+    #expect(answer.status == 200)
+  }
+
+  @Test func `requests are counted by the form of their path and by code`() throws {
+    try Self.play { server in
+      try Self.append(server)
+      let peer = try HTTPPeer(server)
+      for path in ["web/entries", "other/entries", "web/follow?limit=1"] {
+        _ = try peer.get("/api/v1/streams/\(path)")
+      }
+      _ = try peer.get("/nothing")
+      _ = try WebSocketPeer(server, "/api/v1/ws")
+      let lines = try peer.get("/metrics").lines
+      for (route, code, count) in [
+        ("/api/v1/streams/{name}/entries", 200, 2), ("/api/v1/streams/{name}/entries", 404, 1),
+        ("/api/v1/streams/{name}/follow", 200, 1), ("/api/v1/ws", 101, 1), ("other", 404, 1),
+      ] {
+        let line = #"logs_http_requests_total{route="\#(route)",code="\#(code)"} \#(count)"#
+        #expect(lines.contains(line), "\(line)")
+      }
+      #expect(!lines.contains { $0.contains("web") && !$0.contains("logs_websockets") })
+    }
+  }
+
+  @Test func `commits are counted in steps of their time`() throws {
+    try Self.play { server in
+      try Self.append(server)
+      let lines = try HTTPPeer(server).get("/metrics").lines
+      let commits = try server.fact("commits_total")
+      for name in ["logs_commit_duration_seconds", "logs_wal_sync_duration_seconds"] {
+        #expect(lines.contains("# TYPE \(name) histogram"))
+        #expect(lines.contains("\(name)_bucket{le=\"+Inf\"} \(commits)"))
+        #expect(lines.contains("\(name)_count \(commits)"))
+        let steps = lines.filter { $0.hasPrefix("\(name)_bucket") }.compactMap { Int($0.split(separator: " ")[1]) }
+        #expect(steps.count == 15 && steps == steps.sorted() && commits > 0)
+      }
+    }
+  }
+
+  @Test func `open WebSockets are counted`() throws {
+    try Self.play { server in
+      func isOpen(_ count: Int) throws -> Bool {
+        try HTTPPeer(server).get("/metrics").lines.contains("logs_websockets \(count)")
+      }
+      do {
+        let socket = try WebSocketPeer(server, "/api/v1/ws")
+        #expect(try socket.head.status == 101 && isOpen(1))
+      }
+      try Polling.wait(for: "the end of the WebSocket") { try isOpen(0) }
+    }
+  }
+
+  @Test func `the follower that is most behind counts`() throws {
+    try Self.play { server in
+      try Self.append(server)
+      let socket = try WebSocketPeer(server, "/api/v1/ws")
+      try socket.send(#"{"type":"subscribe","id":"a","streams":["web"],"credit":0}"#)
+      #expect(try socket.object()["type"] as? String == "subscribed")
+      func lag(_ count: Int) throws -> Bool {
+        try HTTPPeer(server).get("/metrics").lines.contains("logs_follower_lag_entries \(count)")
+      }
+      try Polling.wait(for: "a lag of two entries") { try lag(2) }
+      try socket.send(#"{"type":"credit","id":"a","entries":10}"#)
+      try Polling.wait(for: "no lag") { try lag(0) }
+    }
+  }
+
+  @Test func `the dashboard names metrics that there are`() throws {
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    let data = try Data(contentsOf: root.appending(path: "Packaging/grafana/logs.json"))
+    let dashboard = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+    let panels = try #require(dashboard["panels"] as? [[String: Any]])
+    let expressions = panels.flatMap { $0["targets"] as? [[String: Any]] ?? [] }.compactMap { $0["expr"] as? String }
+    let names = Set(expressions.flatMap { $0.matches(of: /logs_[a-z_]+/).map { String($0.output) } })
+    #expect(panels.count >= 10 && names.count >= 15)
+    try Self.play { server in
+      try Self.append(server)
+      var served: Set<String> = []
+      try Polling.wait(for: "the first look for lags") {
+        served = Set(
+          try HTTPPeer(server).get("/metrics").lines.filter { !$0.hasPrefix("#") }
+            .map { String($0.prefix { $0 != " " && $0 != "{" }) })
+        return served.contains("logs_follower_lag_entries")
+      }
+      #expect(names.subtracting(served).isEmpty)
+    }
+  }
+}
