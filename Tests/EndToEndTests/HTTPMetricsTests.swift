@@ -51,6 +51,21 @@ import Testing
     }
   }
 
+  @Test func `what clients lost is counted by reason`() throws {
+    try Self.play { server in
+      try Self.append(server)
+      #expect(try server.run(["delete", "web", "--before-seq", "2", "--yes"]).exit == .code(0))
+      let page = try HTTPPeer(server).get("/api/v1/streams/web/follow?after=0&limit=1")
+      #expect(page.text.contains("event: skipped"))
+      let peer = try HTTPPeer(server)
+      try peer.send("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")
+      #expect(try peer.answer().status == 400)
+      let lines = try HTTPPeer(server).get("/metrics").lines
+      #expect(lines.contains(#"logs_skipped_entries_total{reason="deleted"} 1"#))
+      #expect(lines.contains(#"logs_ended_connections_total{reason="bad_request"} 1"#))
+    }
+  }
+
   @Test func `open WebSockets are counted`() throws {
     try Self.play { server in
       func isOpen(_ count: Int) throws -> Bool {

@@ -200,6 +200,17 @@ import Testing
     }
   }
 
+  @Test func `wrong tokens are logged with the address that a proxy names`() throws {
+    try Self.play(["--trusted-proxy", "127.0.0.1"]) { server, _ in
+      let header = "Authorization: Bearer lgs_wrong"
+      let answer = try HTTPPeer(server).get("/metrics", [header, "X-Forwarded-For: 10.9.8.7, 2001:db8::1"])
+      #expect(answer.status == 401)
+      try server.process.errors.waitForText("HTTP request refused: this is no token, or it was revoked; ask for a")
+      #expect(server.process.errors.text.contains("(2001:db8::1)"))
+      #expect(try server.fact("refused_tokens_total") == 1)
+    }
+  }
+
   @Test func `what others say of having forwarded is not believed`() throws {
     try Self.play(["--trusted-proxy", "192.0.2.0/24"]) { server, token in
       let lies = ["X-Forwarded-Proto: https", "X-Forwarded-Host: evil.example", "X-Forwarded-For: 203.0.113.9"]

@@ -25,6 +25,28 @@ import Testing
     #expect(configuration.heartbeat == .seconds(10))
   }
 
+  @Test func `where the door for HTTP stands is a setting`() throws {
+    let words = [
+      "--listen-http", "unix:/run/logs.sock,5649", "--base-path", "/a/logs", "--trusted-proxy", "::1, 10.0.0.0/8",
+    ]
+    let configuration = try configure(words).configuration
+    #expect(
+      configuration.doors.suffix(2).map(\.description) == ["http+unix:///run/logs.sock", "http://127.0.0.1:5649"])
+    #expect(configuration.httpBasePath == "/a/logs")
+    #expect(configuration.httpProxies.map(\.description) == ["::1", "10.0.0.0/8"])
+    for setting in Setting.all where ["listen-http", "base-path", "trusted-proxy"].contains(setting.name) {
+      var copy = ServerConfiguration()
+      try setting.write(setting.read(configuration), &copy)
+      #expect(setting.read(copy) == setting.read(configuration), "\(setting.name)")
+    }
+    for path in ["logs", "/", "/logs/", "//", "/a?b", "/a b", ""] {
+      #expect(message(["--base-path", path])?.contains("base path") == true, "\(path)")
+    }
+    for address in ["localhost", "10.0.0.0/33", "1,", ""] {
+      #expect(message(["--trusted-proxy", address])?.contains("address") == true, "\(address)")
+    }
+  }
+
   @Test func `every setting can read what it prints`() throws {
     let defaults = ServerConfiguration()
     for setting in Setting.all where !setting.read(defaults).isEmpty {

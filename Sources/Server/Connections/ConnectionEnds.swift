@@ -14,6 +14,8 @@ final class ConnectionEnds: Sendable {
     case stalled
     /// TLS could not be established, or broke.
     case tls
+    /// It goes on, but a request of it had a wrong token.
+    case wrongToken
 
     var description: String {
       switch self {
@@ -22,8 +24,12 @@ final class ConnectionEnds: Sendable {
       case .unread: "answers left unread"
       case .stalled: "no output taken"
       case .tls: "TLS failed"
+      case .wrongToken: "wrong token"
       }
     }
+
+    /// What ends.
+    var noun: String { self == .wrongToken ? "request" : "connection" }
   }
 
   private struct Case: Hashable {
@@ -42,6 +48,8 @@ final class ConnectionEnds: Sendable {
   static let interval = Duration.seconds(60)
 
   private let state = Mutex(State())
+  /// Connections that ended, for the metrics.
+  let totals = ReasonCounts()
   private let log: @Sendable (String) -> Void
 
   init(log: @escaping @Sendable (String) -> Void) { self.log = log }
@@ -50,10 +58,12 @@ final class ConnectionEnds: Sendable {
   ///
   /// - Parameters:
   ///   - peer: its other side, with a port or process that the next one will not have.
-  ///   - line: what to log if it is the first; the peer is put behind it unless it names it.
-  func note(_ kind: Kind, peer: String, _ line: String, now: MonotonicTime) {
+  ///   - address: without that; nil for the peer's. Behind a proxy it is another one.
+  ///   - line: what to log if it is the first; where it came from is put behind it unless it says so.
+  func note(_ kind: Kind, peer: String, address: String? = nil, _ line: String, now: MonotonicTime) {
+    if kind != .wrongToken { totals.add(1, "\(kind)") }
     let isFirst = state.withLock { state in
-      var found = Case(kind: kind, address: Self.address(of: peer))
+      var found = Case(kind: kind, address: address ?? Self.address(of: peer))
       if state.counts[found] == nil, state.counts.count >= Self.caseCountMax {
         found = Case(kind: kind, address: Self.others)
       }
@@ -65,7 +75,7 @@ final class ConnectionEnds: Sendable {
       state.counts[found] = count + 1
       return false
     }
-    if isFirst { log(line.contains(peer) ? line : "\(line) (\(peer))") }
+    if isFirst { log(line.contains(peer) ? line : "\(line) (\(address ?? peer))") }
   }
 
   /// Logs the counts of the last minute, if it is over. A case that did not occur in it is logged as a first one again.
@@ -84,8 +94,8 @@ final class ConnectionEnds: Sendable {
     }
     let lines = counts.map { found, count in
       """
-      \(Figures.count(count, "more connection", "more connections")) from \(found.address) ended like the one before: \
-      \(found.kind)
+      \(Figures.count(count, "more \(found.kind.noun)", "more \(found.kind.noun)s")) from \(found.address) ended like the \
+      one before: \(found.kind)
       """
     }
     for line in lines.sorted() { log(line) }

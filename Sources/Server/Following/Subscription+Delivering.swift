@@ -138,6 +138,12 @@ extension Subscription {
     if error.code != .unknownStream { refuse(Self.unreadable(error, track.channel.name)) }
   }
 
+  /// Tells of entries that there are no more.
+  private func tell(_ skip: Skip) {
+    hub.counters.skippedEntries.add(Int(clamping: skip.to - skip.from + 1), "\(skip.reason)")
+    host.tell(.skip(skip), to: self)
+  }
+
   private func apply(_ result: ReadResult, to track: Track) {
     for piece in result.pieces {
       // Credit or socket may have filled up on the way; the rest is read again later.
@@ -149,7 +155,7 @@ extension Subscription {
       case .skip(let numbers, let reason):
         tellSkipped(track)
         let (from, to) = (numbers.lowerBound, numbers.upperBound)
-        host.tell(.skip(Skip(handle: track.handle, reason: reason, from: from, to: to)), to: self)
+        tell(Skip(handle: track.handle, reason: reason, from: from, to: to))
         track.next = follow.isReverse ? from : to + 1
       }
     }
@@ -221,7 +227,7 @@ extension Subscription {
         ? (track.bound ?? 1, track.next - 1) : (track.next, min(track.bound ?? .max, stream.head))
       tellSkipped(track)
       if from <= to {
-        host.tell(.skip(Skip(handle: track.handle, reason: .deleted, from: from, to: to)), to: self)
+        tell(Skip(handle: track.handle, reason: .deleted, from: from, to: to))
       }
     }
     refuse(Self.deleted(stream.name))

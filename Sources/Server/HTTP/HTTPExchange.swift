@@ -74,7 +74,7 @@ final class HTTPExchange {
         admit(route)
       } catch { refuse(error) }
     case .refused(var refusal, let delay):
-      core.counters.refusedTokens.add(1)
+      noteWrongToken(refusal)
       if token.isEmpty, ticket == nil {
         refusal.text = "this server wants a token; send the header 'Authorization: Bearer TOKEN'"
       }
@@ -95,6 +95,13 @@ final class HTTPExchange {
     AccessControl.Claim(
       token: token, address: sender.address, process: connection.peerProcess,
       certificate: connection.peerName)
+  }
+
+  func noteWrongToken(_ refusal: Refusal) {
+    core.counters.refusedTokens.add(1)
+    core.connectionEnds.note(
+      .wrongToken, peer: connection.peer, address: sender.address, "HTTP request refused: \(refusal.text)",
+      now: connection.loop.now)
   }
 
   private var token: String {

@@ -21,6 +21,8 @@ package final class Counters: Sendable {
   let begunQueries = Counter()
   let webSockets = Counter()
   let http = HTTPCounts()
+  /// Entries that followers wanted and cannot have.
+  let skippedEntries = ReasonCounts()
   let deletions = Counter()
   let deliveredEntries = Counter()
   let deliveredBytes = Counter()

@@ -1,3 +1,5 @@
+internal import LogsTransport
+internal import LogsWire
 internal import Synchronization
 
 /// Answered requests of HTTP. There are as many cases as routes and codes, whatever clients ask for.
@@ -32,10 +34,15 @@ extension HTTPRoute {
     case .health: "/healthz"
     case .ready: "/readyz"
     case .metrics: "/metrics"
+    case .status: "/api/v1/status"
     case .streams: "/api/v1/streams"
+    case .stream, .delete: "/api/v1/streams/{name}"
+    case .complete: "/api/v1/streams/{name}/complete"
+    case .query(let query): Self.template(query.kind)
     case .append: "/api/v1/streams/{name}/entries"
     case .entries(let query): Self.template(query)
     case .socket(let route): route.query.map(Self.template) ?? "/api/v1/ws"
+    case .wire: WebAddress.wirePath
     case .ticket: "/api/v1/ticket"
     case .loginPage, .login: "/login"
     case .logout: "/logout"
@@ -43,8 +50,16 @@ extension HTTPRoute {
     }
   }
 
+  private static func template(_ kind: QueryKind) -> String {
+    switch kind {
+    case .count: "/api/v1/count"
+    case .histogram: "/api/v1/histogram"
+    case .fields: "/api/v1/fields"
+    }
+  }
+
   private static func template(_ query: EntryQuery) -> String {
-    if query.form == .array { return "/api/v1/streams/{name}/entries" }
+    if query.isPage { return query.isOfOne ? "/api/v1/streams/{name}/entries" : "/api/v1/entries" }
     return query.isOfOne ? "/api/v1/streams/{name}/follow" : "/api/v1/follow"
   }
 }

@@ -25,6 +25,14 @@ struct MetricFamilies {
     }
   }
 
+  mutating func counter(_ name: String, _ help: String, _ counts: [(reason: String, count: Int)]) {
+    begin(name, "counter", help)
+    for (reason, count) in counts {
+      let label = reason.lowercased().split(separator: " ").joined(separator: "_")
+      text += "\(name){reason=\"\(label)\"} \(count)\n"
+    }
+  }
+
   mutating func histogram(_ name: String, _ help: String, _ times: TimeHistogram) {
     begin(name, "histogram", help)
     var count = 0
@@ -51,6 +59,10 @@ extension ServerContext {
       statistics.syncTimes)
     families.counter(
       "logs_http_requests_total", "Answers of HTTP by the path's form and the status code.", counters.http.all)
+    families.counter(
+      "logs_ended_connections_total", "Connections that ended badly, by reason.", connectionEnds.totals.all)
+    families.counter(
+      "logs_skipped_entries_total", "Entries that followers could not be sent, by reason.", counters.skippedEntries.all)
     families.gauge("logs_websockets", "Open WebSockets.", counters.webSockets.current)
     families.gauge("logs_running_queries", "Queries that are under way.", counters.queries.current)
     families.counter("logs_queries_total", "Queries that were begun.", counters.begunQueries.current)

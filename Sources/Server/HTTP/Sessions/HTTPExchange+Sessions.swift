@@ -40,7 +40,7 @@ extension HTTPExchange {
     switch core.access.decide(claim, now: connection.loop.now) {
     case .accepted(let access): respond(beginSession(access))
     case .refused(let refusal, let delay):
-      core.counters.refusedTokens.add(1)
+      noteWrongToken(refusal)
       stage = .deciding
       connection.loop.schedule(after: delay) { [weak self] in
         guard let self, case .deciding = stage else { return }
