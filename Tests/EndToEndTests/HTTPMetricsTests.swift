@@ -107,9 +107,12 @@ import Testing
       try Self.append(server)
       var served: Set<String> = []
       try Polling.wait(for: "the first look for lags") {
-        served = Set(
-          try HTTPPeer(server).get("/metrics").lines.filter { !$0.hasPrefix("#") }
-            .map { String($0.prefix { $0 != " " && $0 != "{" }) })
+        let lines = try HTTPPeer(server).get("/metrics").lines
+        served = []
+        for words in lines.map({ $0.split(separator: " ").map(String.init) }) where words.prefix(2) == ["#", "TYPE"] {
+          let suffixes = words[3] == "histogram" ? ["_bucket", "_sum", "_count"] : [""]
+          served.formUnion(suffixes.map { words[2] + $0 })
+        }
         return served.contains("logs_follower_lag_entries")
       }
       #expect(names.subtracting(served).isEmpty)
