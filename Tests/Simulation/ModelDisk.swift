@@ -134,8 +134,10 @@ struct ModelDisk {
         .streamReplaced, "",
         stream: .init(name: stream.name.text, incarnation: stream.incarnation, head: stream.head))
     }
-    let numbers = request.numbers ?? 1...stream.head
-    let kept = (numbers.lowerBound..<min(numbers.upperBound, stream.head) + 1).filter { stream.removed[$0] == nil }
+    // It may be behind the head, or the stream be without entries.
+    let first = request.numbers?.lowerBound ?? 1
+    let last = min(request.numbers?.upperBound ?? stream.head, stream.head)
+    let kept = first <= last ? (first...last).filter { stream.removed[$0] == nil } : []
     if !request.isDryRun {
       remove(request.numbers.map { .delete($0) } ?? .deleteStream, of: stream.name, at: milliseconds)
     }

@@ -93,6 +93,8 @@ private struct RegexWriter {
   /// In the braces behind an escaped letter, as in `\p{Lu}`.
   private var isInName = false
   private var mayBeginName = false
+  /// Behind `\p` or `\P`, whose name may be one letter without braces.
+  private var isAtProperty = false
   /// What was not escaped, since the last escape.
   private var plain = ""
 
@@ -101,8 +103,8 @@ private struct RegexWriter {
   private static let casedProperties = ["{Lu}", "{^Lu}", "{Ll}", "{^Ll}", "{Lt}", "{^Lt}"]
 
   mutating func append(_ scalar: Unicode.Scalar) {
-    let mayBeginName = mayBeginName
-    self.mayBeginName = false
+    let (mayBeginName, isAtProperty) = (mayBeginName, isAtProperty)
+    (self.mayBeginName, self.isAtProperty) = (false, false)
     if isEscaping { return appendEscaped(scalar) }
     if scalar == "\\" {
       isEscaping = true
@@ -114,7 +116,7 @@ private struct RegexWriter {
     if scalar == "}", isInName, Self.casedProperties.contains(plain) { hasCapital = true }
     if scalar == "{", mayBeginName { isInName = true }
     if scalar == "}" { isInName = false }
-    if scalar.properties.isUppercase, !isInName { hasCapital = true }
+    if scalar.properties.isUppercase, !isInName, !isAtProperty { hasCapital = true }
     write(scalar)
   }
 
@@ -137,6 +139,7 @@ private struct RegexWriter {
     if Self.plain(scalar) == nil { text += #"\"# }
     if let plain = Self.plain(scalar) { text += plain } else { text.unicodeScalars.append(scalar) }
     mayBeginName = true
+    isAtProperty = scalar == "p" || scalar == "P"
   }
 
   private mutating func write(_ scalar: Unicode.Scalar) {

@@ -94,8 +94,8 @@ final class ConnectionEnds: Sendable {
     }
     let lines = counts.map { found, count in
       """
-      \(Figures.count(count, "more \(found.kind.noun)", "more \(found.kind.noun)s")) from \(found.address) ended like the \
-      one before: \(found.kind)
+      \(Figures.count(count, "more \(found.kind.noun)", "more \(found.kind.noun)s")) from \(found.address) ended like \
+      the one before: \(found.kind)
       """
     }
     for line in lines.sorted() { log(line) }
