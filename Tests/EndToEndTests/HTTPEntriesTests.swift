@@ -86,6 +86,26 @@ import Testing
     }
   }
 
+  @Test func `a key makes a repeated append one`() throws {
+    try Self.play { server, peer in
+      func append(_ key: String, _ body: String, _ peer: HTTPPeer) throws -> HTTPPeer.Answer {
+        let headers = Self.text + ["Idempotency-Key: \(key)"]
+        return try peer.ask("POST", "\(Self.base)/web/entries", headers, body: body)
+      }
+      #expect(try Self.object(append("k", "a\nb", peer))["duplicate"] as? Bool == false)
+      // Connections come to several shards.
+      for _ in 1...4 {
+        let again = try Self.object(append("k", "a\nb", try HTTPPeer(server)))
+        #expect(again["duplicate"] as? Bool == true && again["first"] as? Int == 1 && again["last"] as? Int == 2)
+      }
+      let other = try append("k", "c", peer)
+      #expect(other.status == 409 && other.text.contains("producer_conflict"))
+      #expect(try append("l", "c", peer).status == 200)
+      #expect(try append(String(repeating: "k", count: 256), "c", peer).status == 400)
+      #expect(try server.stored("web") == Array("a\nb\nc\n".utf8))
+    }
+  }
+
   @Test func `a body waits for leave, and comes in chunks`() throws {
     try Self.play { server, peer in
       try peer.send(

@@ -15,7 +15,7 @@ extension HTTPExchange {
       stage = .append(append.stream)
       let sender = Appender.Sender(client: carrier.clientID, request: id)
       let refusal =
-        if let number = append.number {
+        if let number = number(of: append) {
           core.appender.append(
             Append(
               producer: number.producer, number: number.value, floor: number.value, stream: append.stream,
@@ -26,6 +26,14 @@ extension HTTPExchange {
         }
       if let refusal { throw HTTPProblem(refusal) }
     } catch { respond(HTTPResponse(error)) }
+  }
+
+  /// What makes a repetition known: the client's number, or the one batch of the producer that its key stands for.
+  private func number(of append: HTTPAppend) -> HTTPAppend.Number? {
+    guard let text = append.key else { return append.number }
+    let key = IdempotencyKeys.Key(client: access.name, stream: append.stream, text: text)
+    return HTTPAppend.Number(
+      producer: core.idempotencyKeys.producer(for: key, now: connection.loop.now), value: 1)
   }
 
   func settle(_ outcome: WriteOutcome) {

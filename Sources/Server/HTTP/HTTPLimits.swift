@@ -36,6 +36,12 @@ enum HTTPLimits {
   static let wireMessageByteCountMax = 16 << 20
   /// What a client calls a subscription of a WebSocket.
   static let subscriptionIDByteCountMax = 128
+  /// An `Idempotency-Key`.
+  static let keyByteCountMax = 255
+  /// The keys that are remembered, and the bytes of them, their clients and streams.
+  static let keyCountMax = 16_384
+  static let keysByteCountMax = 4 << 20
+  static let keyDuration = Duration.seconds(86_400)
   /// How long a follow may ask to last, in seconds.
   static let timeoutSeconds: ClosedRange<UInt64> = 30...1_800
 }

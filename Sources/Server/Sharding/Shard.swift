@@ -72,6 +72,7 @@ struct ServerContext: Sendable {
   var certificates: Certificates?
   let access: AccessControl
   let addresses = AddressCounts()
+  let idempotencyKeys = IdempotencyKeys()
   var appendRates = AppendRates(perClient: .init(), perStream: .init())
   let store: Store
   let counters: Counters

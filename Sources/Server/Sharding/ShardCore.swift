@@ -75,6 +75,7 @@ final class ShardCore {
   /// Whether the output of all connections takes more than its budget.
   var isOutputShort: Bool { output.byteCount >= outputByteCountTotalMax }
   var access: AccessControl { context.access }
+  var idempotencyKeys: IdempotencyKeys { context.idempotencyKeys }
   var appendRates: AppendRates { context.appendRates }
   func facts(for rights: Rights) -> [ServerFact] { context.facts(for: rights) }
   /// The answer to `/metrics`.

@@ -22,12 +22,15 @@ struct HTTPAppend {
   let stream: StreamName
   let form: Form
   var number: Number?
+  /// Stands for a number while the server remembers it.
+  let key: String?
 
   init(_ name: String, _ target: HTTPTarget, _ request: HTTPRequest) throws(HTTPProblem) {
     try target.allow([])
     do throws(LogError) { stream = try StreamName(name) } catch { throw HTTPProblem(400, error.message) }
     form = try Self.form(request)
     number = try Self.number(request)
+    key = try Self.key(request)
     if request["content-encoding"] != nil {
       throw HTTPProblem(415, .unsupported, "a body is taken as it is, without content-encoding")
     }
@@ -57,6 +60,17 @@ struct HTTPAppend {
       return Number(producer: id, value: value)
     default: throw HTTPProblem(400, "Logs-Producer and Logs-Batch come together")
     }
+  }
+
+  private static func key(_ request: HTTPRequest) throws(HTTPProblem) -> String? {
+    guard let key = request["idempotency-key"] else { return nil }
+    guard request["logs-producer"] == nil else {
+      throw HTTPProblem(400, "Idempotency-Key and Logs-Producer both number the request; give one")
+    }
+    guard (1...HTTPLimits.keyByteCountMax).contains(key.utf8.count) else {
+      throw HTTPProblem(400, "Idempotency-Key has 1 to \(HTTPLimits.keyByteCountMax) bytes, drawn at random")
+    }
+    return key
   }
 
   /// The body as one batch.
