@@ -181,6 +181,31 @@ import Testing
     }
   }
 
+  @Test func `the description for programs names what there is`() throws {
+    try Self.play { (_, door) throws in
+      let document = try door.object("/api/v1/openapi.json")
+      let paths = try #require(document["paths"] as? [String: [String: Any]])
+      #expect(paths.count > 15)
+      for (path, methods) in paths where methods["get"] != nil {
+        // Nothing is missing but a stream, or a parameter that is required, or the change to a WebSocket.
+        let answer = try door.peer.ask("HEAD", path.replacingOccurrences(of: "{name}", with: "a"))
+        #expect([200, 400, 405, 426].contains(answer.status), "\(path): \(answer.status)")
+      }
+      // What pages and queries take is what they are said to take.
+      let page = try #require(paths["/api/v1/entries"]?["get"] as? [String: Any])
+      let names = try #require(page["parameters"] as? [[String: String]]).compactMap {
+        $0["$ref"]?.split(separator: "/").last
+      }
+      for name in names where name != "stream" {
+        let values = [
+          "view": "log", "level": "info", "sort_by": "time", "sort_order": "asc", "since": "1h", "until": "now",
+        ]
+        let value = values[String(name)] ?? (["limit", "offset"].contains(name) ? "1" : "x")
+        _ = try door.get("/api/v1/entries?stream=a&\(name)=\(value)")
+      }
+    }
+  }
+
   @Test func `the old path of a followed stream gives lines`() throws {
     try Self.play { (server, door) throws in
       let peer = try HTTPPeer(server)

@@ -143,6 +143,7 @@ final class HTTPExchange {
     case .delete(let request): begin(request)
     case .complete(let name): complete(name, body)
     case .status: respond(statusResponse())
+    case .openAPI: respond(HTTPResponse(OpenAPIDocument.text, contentType: "application/json"))
     case .query(let query): begin(query)
     case .entries(let query): begin(query)
     case .append(let append): begin(append, body)

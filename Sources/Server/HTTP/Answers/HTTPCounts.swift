@@ -35,6 +35,7 @@ extension HTTPRoute {
     case .ready: "/readyz"
     case .metrics: "/metrics"
     case .status: "/api/v1/status"
+    case .openAPI: "/api/v1/openapi.json"
     case .streams: "/api/v1/streams"
     case .stream, .delete: "/api/v1/streams/{name}"
     case .complete: "/api/v1/streams/{name}/complete"

@@ -8,6 +8,8 @@ enum HTTPRoute {
   case health
   case ready
   case metrics
+  /// What the routes are, for programs.
+  case openAPI
   case status
   case streams(ListRequest)
   case stream(StreamName)
@@ -34,6 +36,7 @@ enum HTTPRoute {
     case "/readyz": self = .ready
     case "/metrics": self = .metrics
     case "/api/v1/status": self = .status
+    case "/api/v1/openapi.json": self = .openAPI
     case "/api/v1/streams":
       try Self.check(request, ["GET", "HEAD"])
       self = .streams(try ListRequest(target))
@@ -137,7 +140,7 @@ enum HTTPRoute {
   /// Whether everybody may ask: the answer says nothing of what is stored.
   var isOpen: Bool {
     switch self {
-    case .health, .ready, .loginPage, .login: true
+    case .health, .ready, .openAPI, .loginPage, .login: true
     case .metrics, .status, .streams, .stream, .delete, .complete, .query, .entries, .append, .socket, .wire, .ticket,
       .logout, .session:
       false

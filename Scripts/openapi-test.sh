@@ -1,0 +1,18 @@
+#!/bin/sh
+# usage: openapi-test.sh [ARGUMENT...]
+# Lets schemathesis (from PyPI) ask a server of its own what openapi.json says, with ARGUMENT... for schemathesis. Needs
+# the network and .build/release/logsd (make release).
+set -eu
+
+work=$(mktemp -d)
+server=""
+trap '[ -z "$server" ] || kill "$server"; rm -rf "$work"' EXIT
+
+/usr/bin/python3 -m venv "$work/venv"
+"$work/venv/bin/pip" -q install schemathesis
+.build/release/logsd --data "$work/data" --listen none --listen-http 127.0.0.1:0 >"$work/ready" &
+server=$!
+until grep -q '^ready ' "$work/ready"; do kill -0 "$server"; sleep 0.1; done
+url=$(sed -n 's/^ready //p' "$work/ready")
+# Follows do not end, and WebSockets are none of its business.
+"$work/venv/bin/schemathesis" run "$url/api/v1/openapi.json" --url "$url" --exclude-path-regex 'follow|/ws$|/wire$' "$@"
