@@ -89,6 +89,7 @@ import Testing
       let fields = try #require(try door.object("/api/v1/fields?stream=a&values=1")["fields"] as? [[String: Any]])
       #expect(fields.map { $0["field"] as? String } == ["source", "level"])
       #expect((fields[0]["values"] as? [Any])?.count == 1)
+      #expect(try door.peer.ask("TRACE", "/api/v1/histogram?span=x").status == 405)
       for odd in ["count", "count?stream=a&x=1", "histogram?stream=a&span=x", "fields?stream=a&values=0"] {
         _ = try door.object("/api/v1/\(odd)", status: 400)
       }

@@ -63,6 +63,19 @@ import Testing
     }
   }
 
+  @Test func `level, source and search are short for filters`() throws {
+    try Self.play { server in
+      try Self.append(server, "web", ["one", "two", "three"])
+      let socket = try WebSocketPeer(server, "/api/v1/ws")
+      try socket.send(#"{"type":"subscribe","id":"a","streams":["web"],"search":"two"}"#)
+      _ = try socket.object()
+      #expect(try socket.message() == "two")
+      #expect(try socket.object()["type"] as? String == "live")
+      let follow = try WebSocketPeer(server, "/api/v1/streams/web/follow?search=three&limit=1")
+      #expect(try follow.object()["message"] as? String == "three")
+    }
+  }
+
   @Test func `credit bounds what is sent`() throws {
     try Self.play { server in
       for number in 1...6 { try Self.append(server, "web", ["\(number)"]) }

@@ -8,17 +8,23 @@ struct HTTPQuery {
   private static let spanUsual = Duration.seconds(3_600)
   private static let valueCountUsual: UInt64 = 10
 
-  init?(_ target: HTTPTarget, now: Int64) throws(HTTPProblem) {
+  /// What is asked, by its path.
+  enum Kind: String {
+    case count = "/api/v1/count"
+    case histogram = "/api/v1/histogram"
+    case fields = "/api/v1/fields"
+  }
+
+  init(_ asked: Kind, _ target: HTTPTarget, now: Int64) throws(HTTPProblem) {
     let own: [String]
     let kind: QueryKind
-    switch target.path {
-    case "/api/v1/count": (own, kind) = ([], .count)
-    case "/api/v1/histogram": (own, kind) = (["span"], .histogram(width: try Self.span(target)))
-    case "/api/v1/fields":
+    switch asked {
+    case .count: (own, kind) = ([], .count)
+    case .histogram: (own, kind) = (["span"], .histogram(width: try Self.span(target)))
+    case .fields:
       let limit = UInt64(Limits.fieldValueCountMax)
       let count = try target.number("values", in: 1...limit) ?? Self.valueCountUsual
       (own, kind) = (["values"], .fields(valueCountMax: Int(count)))
-    default: return nil
     }
     try target.allow(own + ["since", "until"] + EntryTerms.names, repeatable: "stream")
     var filter = try EntryTerms.filter(target, now)

@@ -94,9 +94,9 @@ enum HTTPRoute {
   private static func other(
     _ target: HTTPTarget, _ request: HTTPRequest, _ now: Int64
   ) throws(HTTPProblem) -> HTTPRoute {
-    if let query = try HTTPQuery(target, now: now) {
+    if let kind = HTTPQuery.Kind(rawValue: String(target.path)) {
       try check(request, ["GET"])
-      return .query(query.query)
+      return .query(try HTTPQuery(kind, target, now: now).query)
     }
     if let (id, isFollow) = try task(target.path) {
       try check(request, ["GET"])

@@ -41,9 +41,8 @@ struct SocketSubscribe {
   var credit: UInt64?
 
   init(_ object: JSONObject, now: Int64) throws(HTTPProblem) {
-    try object.allow([
-      "type", "id", "streams", "after", "last", "since", "until", "limit", "filter", "view", "credit",
-    ])
+    try object.allow(
+      ["type", "id", "streams", "after", "last", "since", "until", "limit", "view", "credit"] + EntryTerms.names)
     let id = try object.id()
     let credit = try object.number("credit")
     let streams = try object.texts("streams")
@@ -82,7 +81,7 @@ struct SocketSubscribe {
     self.id = id
     self.credit = credit
     var parameters = streams.map { (name: "stream", value: $0) }
-    for name in ["last", "since", "until", "limit", "filter", "view"] {
+    for name in ["last", "since", "until", "limit", "view"] + EntryTerms.names {
       if let value = try object.parameter(name) { parameters.append((name, value)) }
     }
     query = try EntryQuery(
