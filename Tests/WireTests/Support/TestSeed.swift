@@ -4,9 +4,11 @@ import func Glibc.getenv
 
 /// The seeds of a random test: its own, `LOGS_TEST_ROUNDS` times as many, or only the one in `LOGS_TEST_SEED`.
 enum TestSeeds {
-  static func first(_ count: Int) -> [UInt64] {
+  /// - Parameter found: seeds beyond them that once found something.
+  static func first(_ count: Int, and found: UInt64...) -> [UInt64] {
     if let seed = number("LOGS_TEST_SEED") { return [seed] }
-    return Array(1...UInt64(count) * max(number("LOGS_TEST_ROUNDS") ?? 1, 1))
+    let last = UInt64(count) * max(number("LOGS_TEST_ROUNDS") ?? 1, 1)
+    return Array(1...last) + found.filter { $0 > last }
   }
 
   private static func number(_ variable: String) -> UInt64? {
