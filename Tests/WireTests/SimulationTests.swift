@@ -226,7 +226,9 @@ import Testing
     return outcome
   }
 
-  @Test(arguments: TestSeeds.first(200, and: 443)) func `nothing is lost, doubled or skipped unseen`(_ seed: UInt64) throws {
+  @Test(arguments: TestSeeds.first(200, and: 443)) func `nothing is lost, doubled or skipped unseen`(_ seed: UInt64)
+    throws
+  {
     let outcome = try Self.run(seed)
     #expect(outcome.problems.isEmpty, TestSeeds.replay(seed, "SimulationTests"))
   }

@@ -15,6 +15,8 @@ package final class Hub {
   private let subscriptionCount: SubscriptionCount
   private let followedStreamCountMax: Int
   private(set) var channels: [Int64: StreamChannel] = [:]
+  /// By their names; of several that had one name, the first.
+  private var namedChannels: [StreamName: StreamChannel] = [:]
   private var waiting: [Subscription] = []
   private var reads: [UInt64: PendingRead] = [:]
   private var queryReads: [UInt64: ([Result<ReadResult, StoreError>]) -> Void] = [:]
@@ -89,12 +91,23 @@ extension Hub {
   /// - Parameter info: the stream as it is in the catalog now: commits taken since it was found had no channel to
   ///   advance.
   func channel(_ info: StreamInfo) -> StreamChannel {
-    if let channel = channels[info.id] { return channel }
+    if let channel = channels[info.id] {
+      if namedChannels[info.name] == nil { namedChannels[info.name] = channel }
+      return channel
+    }
     // The catalog's head includes every commit that the shard has taken; those it has not taken yet will find the
     // channel.
     let channel = StreamChannel(info)
     channels[info.id] = channel
+    if namedChannels[info.name] == nil { namedChannels[info.name] = channel }
     return channel
+  }
+
+  /// Whether a subscription still follows the stream that had the name before: it was deleted, and the shard has not
+  /// taken the commit that says so, although the catalog has the next one already.
+  func isFollowingFormer(of info: StreamInfo, _ subscription: Subscription) -> Bool {
+    guard let former = namedChannels[info.name], former.id != info.id else { return false }
+    return former.tracks.contains { $0.subscription === subscription }
   }
 
   /// `subscription` wants streams that do not exist yet.
@@ -135,7 +148,9 @@ extension Hub {
     }
     for track in subscription.tracks {
       track.channel.leave(track)
-      if track.channel.tracks.isEmpty { channels[track.channel.id] = nil }
+      guard track.channel.tracks.isEmpty else { continue }
+      channels[track.channel.id] = nil
+      if namedChannels[track.channel.name] === track.channel { namedChannels[track.channel.name] = nil }
     }
     counters.followedStreams.add(-subscription.tracks.count)
     counters.subscriptions.add(-1)

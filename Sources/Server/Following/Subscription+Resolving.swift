@@ -80,6 +80,8 @@ extension Subscription {
   /// Adds a stream that was created later: all of it, from number 1 on.
   private func appeared(_ info: StreamInfo) {
     resolver.appeared(info.name)
+    // What is still to be said about the former one, and that it ends the subscription, comes first.
+    guard !hub.isFollowingFormer(of: info, self) else { return }
     guard let track = newTrack(info) else { return }
     track.bound = follow.end.sequence
     announce(track, position: 0, head: info.head)
