@@ -7,7 +7,7 @@ import Testing
   @Test func `push, follow and query work over TLS`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene, transport: .tls)
-      let follower = try server.start(["follow", "web", "-o", "raw", "--limit", "2000"])
+      let follower = try server.start(["follow", "web", "-n", "all", "-o", "raw", "--limit", "2000"])
       let lines = (1...2000).map { "line \($0) \(String(repeating: "x", count: $0 % 300))" }
       let text = Array((lines.joined(separator: "\n") + "\n").utf8)
       #expect(try server.run(["push", "web"], input: .file(scene.file("text", text))).exit == .code(0))

@@ -6,7 +6,7 @@ import Testing
   @Test func `push, follow and query work through the door for the web`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene, transport: .web)
-      let follower = try server.start(["follow", "web", "-o", "raw", "--limit", "20000"])
+      let follower = try server.start(["follow", "web", "-n", "all", "-o", "raw", "--limit", "20000"])
       let lines = (1...20_000).map { "line \($0) \(String(repeating: "x", count: $0 % 300))" }
       let text = Array((lines.joined(separator: "\n") + "\n").utf8)
       #expect(try server.run(["push", "web"], input: .file(scene.file("text", text))).exit == .code(0))

@@ -12,6 +12,8 @@ struct MissingStreams: Sendable {
     let existing = try await client.streams().map(\.stream.text)
     self.names = names
     nearest = names.reduce(into: []) { found, name in
+      // It may have come meanwhile.
+      if existing.contains(name.text) { return }
       // Also `nginx` for `docker/nginx`.
       let near =
         Spelling.nearest(to: name.text, among: existing) ?? existing.first { $0.hasSuffix("/\(name.text)") }

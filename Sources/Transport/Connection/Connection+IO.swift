@@ -85,7 +85,8 @@ extension Connection {
         isWriteWaitingForInput = true
         return
       case .failed(let error): return outputFailed(failure(error))
-      case .broken(let why): return outputFailed(failure(why))
+      // It says why already: a read would find less.
+      case .broken(let why): return finish(.failed(failure(why)))
       }
     }
     if !output.isEmpty { waitToWrite(descriptor) }
