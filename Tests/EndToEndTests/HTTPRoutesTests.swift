@@ -207,6 +207,18 @@ import Testing
     }
   }
 
+  @Test func `a page that is sorted looks at the last 100,000 matches, and says when there are more`() throws {
+    try Self.play { (server, door) throws in
+      let file = try server.scene.file("lines", LogLines.file((1...100_001).map { Array("line \($0)".utf8) }))
+      #expect(try server.run(["push", "big", file]).exit == .code(0))
+      let path = "/api/v1/streams/big/entries?sort_by=time&sort_order=asc&limit=1"
+      let capped = try door.peer.get(path)
+      #expect(capped.headers["logs-capped"] == "true" && capped.text.contains(#""seq":2,"#), "\(capped.text)")
+      let few = try door.peer.get("\(path)&search=line%20100000")
+      #expect(few.headers["logs-capped"] == nil && few.text.contains(#""seq":100000,"#), "\(few.text)")
+    }
+  }
+
   @Test func `the old path of a followed stream gives lines`() throws {
     try Self.play { (server, door) throws in
       let peer = try HTTPPeer(server)

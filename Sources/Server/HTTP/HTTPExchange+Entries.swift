@@ -119,7 +119,7 @@ extension HTTPExchange {
   }
 
   private func finish(_ delivery: EntryDelivery) {
-    guard let page = delivery.page else { return }
+    guard var page = delivery.page else { return }
     respond(page.response(delivery.text.query.view) { delivery.text.origin($0) })
   }
 }

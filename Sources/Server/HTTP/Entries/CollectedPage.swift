@@ -27,6 +27,9 @@ struct CollectedPage {
     case logs
   }
 
+  /// As many as may be looked at, and some that show that there are more.
+  static let takenCountMax = HTTPLimits.collectedEntryCountMax + Int(HTTPLimits.pageCountMax) + 1
+
   private let order: Order
   private var rows: [(entry: LogEntry, handle: UInt32)] = []
   private var byteCount = 0
@@ -38,7 +41,7 @@ struct CollectedPage {
   /// - Returns: whether more can be taken.
   mutating func take(_ entries: [LogEntry], _ range: BatchRange) -> Bool {
     for entry in entries where (range.from...range.to).contains(entry.sequence) {
-      guard rows.count < HTTPLimits.collectedEntryCountMax, byteCount < HTTPLimits.collectedByteCountMax else {
+      guard rows.count < Self.takenCountMax, byteCount < HTTPLimits.collectedByteCountMax else {
         isCapped = true
         return false
       }
@@ -48,10 +51,15 @@ struct CollectedPage {
     return true
   }
 
-  /// The answer.
+  /// The answer. Of too many the oldest are left out.
   ///
   /// - Parameter origin: of a stream, by its handle.
-  func response(_ view: EntryView, origin: (UInt32) -> EntryOrigin) -> HTTPResponse {
+  mutating func response(_ view: EntryView, origin: (UInt32) -> EntryOrigin) -> HTTPResponse {
+    let excess = rows.count - HTTPLimits.collectedEntryCountMax
+    if excess > 0 {
+      isCapped = true
+      rows.removeFirst(excess)
+    }
     var json = JSONWriter()
     let page = self.page
     switch order.shape {

@@ -113,8 +113,7 @@ extension EntryQuery {
     self.init(follow, .collected(order), isOfOne: false, view)
   }
 
-  /// As many as may be looked at.
-  private static let collectedStart = FollowStart.last(UInt64(HTTPLimits.collectedEntryCountMax))
+  private static let collectedStart = FollowStart.last(UInt64(CollectedPage.takenCountMax))
 
   private static func order(_ target: HTTPTarget, isOfSeveral: Bool) throws(HTTPProblem) -> CollectedPage.Order {
     let isSorted = target["sort_by"] != nil || target["sort_order"] != nil

@@ -12,7 +12,7 @@ internal import LogsWire
     case closed(Int32, isReset: Bool)
   }
 
-  /// What the peer does with the client's connection preface.
+  /// What a client begins with.
   static let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
 
   private var session: OpaquePointer?
