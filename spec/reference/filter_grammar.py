@@ -1,6 +1,7 @@
 """Reference parser of the filter language: filter.md, section 2, and what its fields take (3.2)."""
 import datetime
 import re
+from functools import partial
 
 import perl_regex
 
@@ -145,11 +146,15 @@ class Parser:
             return ("test", "text", ("contains", text))
         if self.next() == "/" and (expression := self.regex()):
             return ("test", "text", ("matches", expression))
-        if self.text.startswith("==", begun) or self.next() == ":" and self.ends(begun + 1, also="()"):
+        if self.text.startswith("==", begun):
             self.refuse("an operator stands without spaces between a name and a value")
         if self.next() == "=":
             self.at += 1
-            return ("test", "text", ("word", self.value()[0] if self.next() == '"' else self.plain_word()))
+            if self.next() != '"':
+                return ("test", "text", ("word", self.plain_word()))
+            text = self.quoted()
+            self.end_of_quoted()
+            return ("test", "text", ("word", text))
         name = NAME.match(self.text, self.at)
         if name and not self.text.startswith(("://", "::", ":\\"), name.end()):
             self.at = name.end()
@@ -165,6 +170,8 @@ class Parser:
         if re.compile(rf'\+["(A-Za-z_@$\x80-\U0010ffff]').match(self.text, begun) and self.text[begun + 1] not in SIGNS:
             self.refuse("every term has to be there without +", begun)
         word = self.word()
+        if re.fullmatch("[:=!~<>]+", word):
+            self.refuse("an operator stands between a name and a value", begun)
         if "*" in word:
             self.refuse("a word finds parts of words without *", begun + word.index("*"))
         if word.lower() == "in" and re.compile(r"[ \t\n]*\([^()]*,[^()]*\)").match(self.text, self.at):
@@ -214,9 +221,15 @@ class Parser:
         begun = self.at
         if self.next() != '"':
             return (self.word(also), False, begun)
-        text = self.quoted()
-        self.end_of_quoted(also)
-        return (text, True, begun)
+        return (self.quoted(), True, begun)
+
+    def checked(self, check, also=""):
+        """What `check` makes of the value here. What is wrong with it comes before what is wrong behind it."""
+        text, is_quoted, at = self.value(also)
+        made = check(text, is_quoted, at)
+        if is_quoted:
+            self.end_of_quoted(also)
+        return made
 
     def regex(self):
         """The expression that begins at the `/` here; None if it is a `/` of a word."""
@@ -245,50 +258,55 @@ class Parser:
     def field(self, field, operator):
         begun, place = self.at, self.at - len(operator)
         kind = ATTRIBUTE if isinstance(field, tuple) else FIELDS[field]
-        if self.ends(begun):
-            self.refuse("a value is missing")
         if self.next() in tuple("=~><!"):
             self.refuse("this operator is written another way", begun)
         if operator in ("~", "!~"):
             kind.check_operator(self, "~", place)
+        elif operator[0] in "<>":
+            kind.check_operator(self, "order", place)
+        if self.ends(begun):
+            self.refuse("a value is missing")
+        if operator in ("~", "!~"):
             if self.next() != "/":
-                check = ("contains", self.value()[0])
+                check = ("contains", self.checked(lambda text, is_quoted, at: text))
             elif expression := self.regex():
                 check = ("matches", expression)
             else:
                 self.refuse("a regular expression, or text in quotation marks, is expected")
             return compared(field, operator == "!~", [check])
         self.refuse_bracket()
-        if operator in (">", ">=", "<", "<="):
-            kind.check_operator(self, "order", place)
-            return compared(field, False, [kind.ordered(self, operator, *self.value())])
+        if operator[0] in "<>":
+            return compared(field, False, [self.checked(partial(kind.ordered, self, operator))])
         if operator != "!=" and self.next() == "*" and self.ends(begun + 1, also="()"):
             self.at += 1
             return ("test", field, ("there",))
         if self.next() == "(":
             kind.check_operator(self, "set", begun)
-            items, self.is_in_set = self.set(), True
-            return compared(field, operator == "!=", [kind.equal(self, *item) for item in items])
-        item, self.is_in_set = self.value(), False
-        kind.check_operator(self, "!=" if operator == "!=" else "equality", place)
-        return compared(field, operator == "!=", [kind.equal(self, *item)])
+            self.is_in_set = True
+            return compared(field, operator == "!=", self.set(kind))
+        self.is_in_set = False
+
+        def check(*value):
+            kind.check_operator(self, "!=" if operator == "!=" else "equality", place)
+            return kind.equal(self, *value)
+        return compared(field, operator == "!=", [self.checked(check)])
 
     def refuse_bracket(self):
         if self.next() == "[":
             self.refuse("a value without quotation marks does not begin with [")
 
-    def set(self):
-        items, begun = [], self.at
+    def set(self, kind):
+        checks, begun = [], self.at
         while True:
             self.at += 1
             self.skip_space()
             self.count_term()
             self.refuse_bracket()
-            items.append(self.value(also=","))
+            checks.append(self.checked(partial(kind.equal, self), also=","))
             self.skip_space()
             if self.next() == ")":
                 self.at += 1
-                return items
+                return checks
             if self.next() != ",":
                 self.refuse(*("expected , or ) in a set", self.at) if self.next() else ("a ( is not closed", begun))
 

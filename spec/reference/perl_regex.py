@@ -6,6 +6,7 @@ Python differs from PCRE2 in what follows. It is translated, or Unsupported is r
   `\D`, `\W` and `\S` would match: they are excluded from each.
 - `\d`, `\w`, `\s`, `\b` and `[[:alpha:]]` are for ASCII, but `i` ignores the case of all letters. With re.ASCII it
   would ignore that of A to Z alone: the ASCII classes are spelled out instead, one by one.
+- Behind a last byte that is not UTF-8, PCRE2 finds no empty text at the end (`$` in FF).
 - Python has no `[[:alpha:]]`, `\h`, `\N`, `\e`, `\z`, `\x{...}` and `(?<name>`. Its `\Z` means `\z`, and a `{` that
   begins no quantifier may mean one.
 - Missing are `\p`, `\R`, `\X`, `\K`, `\G`, `\Q`, `\v`, recursion, verbs, `(?s)`, `(?x)`, flags in the middle, and
@@ -16,8 +17,7 @@ These remain different:
 - `\B` does not match an empty text, and assertions can be repeated (`\b*`).
 - A class like `[\w]` with `i` matches the Kelvin sign, whose lower case is k. The Turkish letters i with and without a
   dot are the same with `i`.
-- Behind a last byte that is not UTF-8, PCRE2 finds no empty text at the end (`$` in FF). Before one, its `\Z` and `\z`
-  match. A negative lookbehind is true here at such a byte.
+- Before a byte that is not UTF-8, PCRE2's `\Z` and `\z` match. A negative lookbehind is true here at such a byte.
 """
 import re
 
@@ -43,7 +43,12 @@ class Expression:
     """An expression as it is written, and what searches for it."""
     def __init__(self, pattern, ignores_case):
         self.pattern, self.ignores_case = pattern, ignores_case
-        self.search = compile(pattern, ignores_case).search
+        self.compiled = compile(pattern, ignores_case)
+
+    def search(self, text):
+        found = self.compiled.search(text)
+        is_behind_surrogate = found and found.start() == len(text) and "\ud800" <= text[-1:] <= "\udfff"
+        return None if is_behind_surrogate else found
 
 
 def compile(pattern, ignores_case):

@@ -7,13 +7,13 @@ extension FilterParser {
     let start = word.lowerBound
     guard let first = peek() else { return nil }
     let shown = shown(word)
-    if let remedy = spacedOperatorRemedy(at: start), isOnlyOperator(word) || first != ":" {
+    guard first != ":" || isOnlyOperator(word) else { return nil }
+    if let remedy = spacedOperatorRemedy(at: start) {
       return error(start, "an operator stands without spaces between a name and a value: \(remedy)")
     }
     switch first {
     case ":":
-      guard word.count == 1 else { return nil }
-      return error(start, "':' stands behind a name: write name:value, or \":\" in quotes for text")
+      return error(start, "'\(shown)' stands behind a name: write name:value, or \(quoted(word)) for text")
     case "!":
       let rest = wordRange(from: start + 1)
       if rest.isEmpty || scalars[rest.lowerBound] == "=" || scalars[rest.lowerBound] == "~" {
@@ -74,7 +74,9 @@ extension FilterParser {
     let word = wordRange(from: start)
     let isDouble = word.count > 1 && scalars[start + 1] == "="
     let isAlone = word.count == 1 || isDouble
-    if isAlone || symbolRun(from: start).count > 1, let remedy = spacedOperatorRemedy(at: start) {
+    // Only `:` may begin a whole word.
+    let isOperator = symbolRun(from: start).count > 1 && scalars[start + 1] != ":"
+    if isAlone || isOperator, let remedy = spacedOperatorRemedy(at: start) {
       return error(
         isDouble ? start : start + 1, "an operator stands without spaces between a name and a value: \(remedy)")
     }

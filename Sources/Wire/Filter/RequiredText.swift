@@ -30,30 +30,28 @@ enum RequiredText {
         case UInt8(ascii: "|"): return false
         case UInt8(ascii: "("):
           end()
-          guard skipGroup() else { return false }
-          skipQuantifier()
+          guard skipGroup(), skipQuantifier() else { return false }
         case UInt8(ascii: "["):
           end()
-          guard skipClass() else { return false }
-          skipQuantifier()
+          guard skipClass(), skipQuantifier() else { return false }
         case UInt8(ascii: "."):
           end()
-          skipQuantifier()
+          guard skipQuantifier() else { return false }
         case UInt8(ascii: "^"), UInt8(ascii: "$"): end()
         case UInt8(ascii: "\\"):
           guard offset < bytes.count else { return false }
           let escaped = bytes[offset]
           offset += 1
           if Self.isPunctuation(escaped) {
-            take(escaped)
+            guard take(escaped) else { return false }
           } else if Self.simpleEscapes.contains(escaped) {
             end()
-            skipQuantifier()
+            guard skipQuantifier() else { return false }
           } else {
             return false
           }
         case UInt8(ascii: ")"), UInt8(ascii: "*"), UInt8(ascii: "+"), UInt8(ascii: "?"): return false
-        default: take(byte)
+        default: guard take(byte) else { return false }
         }
       }
       end()
@@ -61,7 +59,9 @@ enum RequiredText {
     }
 
     /// A literal byte, which the quantifier behind it may make optional.
-    private mutating func take(_ byte: UInt8) {
+    ///
+    /// - Returns: as `skipQuantifier`.
+    private mutating func take(_ byte: UInt8) -> Bool {
       // Ignoring case, K and S also match characters beyond ASCII, and those match others than their folding.
       let isPlain = !ignoresCase || byte < 0x80 && !"kKsS".utf8.contains(byte)
       if offset < bytes.count, Self.quantifiers.contains(bytes[offset]) {
@@ -69,12 +69,10 @@ enum RequiredText {
         // A character of several bytes is repeated as a whole: all of its bytes are optional.
         if byte >= 0x80 { while let last = literal.last, last >= 0x80 { literal.removeLast() } }
         end()
-        skipQuantifier()
-      } else if isPlain {
-        literal.append(byte)
-      } else {
-        end()
+        return skipQuantifier()
       }
+      if isPlain { literal.append(byte) } else { end() }
+      return true
     }
 
     private mutating func end() {
@@ -82,14 +80,29 @@ enum RequiredText {
       literal = []
     }
 
-    private mutating func skipQuantifier() {
-      guard offset < bytes.count, Self.quantifiers.contains(bytes[offset]) else { return }
+    /// - Returns: false for a `{` that may begin no quantifier: PCRE2's versions differ in what `{,3}` and `{ 1 }` are.
+    private mutating func skipQuantifier() -> Bool {
+      guard offset < bytes.count, Self.quantifiers.contains(bytes[offset]) else { return true }
       if bytes[offset] == UInt8(ascii: "{") {
-        while offset < bytes.count, bytes[offset] != UInt8(ascii: "}") { offset += 1 }
+        offset += 1
+        guard skipDigits() else { return false }
+        if offset < bytes.count, bytes[offset] == UInt8(ascii: ",") {
+          offset += 1
+          _ = skipDigits()
+        }
+        guard offset < bytes.count, bytes[offset] == UInt8(ascii: "}") else { return false }
       }
       offset += 1
       // Lazy or possessive.
       if offset < bytes.count, bytes[offset] == UInt8(ascii: "?") || bytes[offset] == UInt8(ascii: "+") { offset += 1 }
+      return true
+    }
+
+    /// - Returns: whether there is one at least.
+    private mutating func skipDigits() -> Bool {
+      let first = offset
+      while offset < bytes.count, bytes[offset] >= UInt8(ascii: "0"), bytes[offset] <= UInt8(ascii: "9") { offset += 1 }
+      return offset > first
     }
 
     /// Past the `)` of a group whose `(` was read. Groups that are more than groups (`(?`, `(*`) end the scan: they
@@ -102,8 +115,7 @@ enum RequiredText {
         offset += 1
         switch byte {
         case UInt8(ascii: "\\"):
-          guard offset < bytes.count, bytes[offset] != UInt8(ascii: "Q") else { return false }
-          offset += 1
+          guard skipEscape() else { return false }
         case UInt8(ascii: "["): guard skipClass() else { return false }
         case UInt8(ascii: "("):
           if !isPlainGroup() { return false }
@@ -115,6 +127,15 @@ enum RequiredText {
         }
       }
       return false
+    }
+
+    /// Past what is behind a `\` in a group or class. `\Q` and `\c` take brackets and parentheses along.
+    private mutating func skipEscape() -> Bool {
+      guard offset < bytes.count, bytes[offset] != UInt8(ascii: "Q"), bytes[offset] != UInt8(ascii: "c") else {
+        return false
+      }
+      offset += 1
+      return true
     }
 
     private func isPlainGroup() -> Bool {
@@ -134,8 +155,7 @@ enum RequiredText {
         offset += 1
         switch byte {
         case UInt8(ascii: "\\"):
-          guard offset < bytes.count, bytes[offset] != UInt8(ascii: "Q") else { return false }
-          offset += 1
+          guard skipEscape() else { return false }
         // `[:alpha:]` and its kin.
         case UInt8(ascii: "["): return false
         case UInt8(ascii: "]"): return true
