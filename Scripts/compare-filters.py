@@ -18,6 +18,8 @@ The phases; each asks for every filter:
   sealed     the same server with all of them in a sealed segment, with its index; the `logs` commands as well
   restarted  the same after a stop and a start
   rolled     another server, with segments that began in the middle of the entries, the newest not sealed
+  near       as many texts as 20 times --count, each a slip of the pen or a habit from another language away from a filter:
+             whether they are refused, at which column, or what they count in a stream of their own
   live       follows that are open while a third of the entries come; then the server is stopped or killed in the middle,
              the follows resume with their cursors, and the rest comes, with a new segment in the middle
   processes  the same for `logs follow --filter`, which reconnects by itself, until its streams are complete
@@ -45,11 +47,15 @@ sys.path.insert(0, f"{ROOT}/spec/reference")
 import bench_servers
 from client import Connection, Failed, follow
 from encoder import batch, column, delta, keys, lengths, value
+from filter import evaluate
+from filter_grammar import BadFilter
 from filter_reference import Reference, Report, last_of, merged, spans
 from filter_requests import Count, Follow, Histogram, Last, Live, Pages, Reverse, pump, run
-from generate_filters import make_entries
+from generate_filters import Generator, make_entries
 
 MADE_COUNT, BATCH_MAX = 1000, 100
+BAD_EXPRESSION = "the regular expression is wrong"
+NEAR_STREAM, NEAR_ENTRY_COUNT, NEAR_FILTER_FACTOR = "near/made", 60, 20
 SEGMENT_SECONDS = 1
 WAIT_SECONDS_MAX = 120
 PREFIX = "compare"
@@ -127,7 +133,7 @@ def push(server, directory, line_count):
                 input=lines, check=True)
 
 
-def read(server):
+def read(server, pattern=PATTERN):
     """All entries of the streams: {(stream, sequence number): entry}."""
     found = {}
 
@@ -135,7 +141,7 @@ def read(server):
         for entry in entries:
             found[stream, entry["sequence"]] = {**entry, "received": one["received"]}
 
-    follow(Connection(server.url), PATTERN.encode(), 0, True, take)
+    follow(Connection(server.url), pattern.encode(), 0, True, take)
     return found
 
 
@@ -199,6 +205,36 @@ def fill(server, reference, chance, index, count):
     for stream in chance.sample(sorted(part), len(part)):
         append(connection, stream, part[stream], chance)
     return {stream: entries[-1]["sequence"] for stream, entries in part.items() if entries}
+
+
+def near(server, report, chance, count):
+    begun = time.monotonic()
+    append(server.connect(), NEAR_STREAM.encode(), make_entries(chance, NEAR_ENTRY_COUNT), chance)
+    entries = read(server, NEAR_STREAM)
+    generator = Generator(chance, [(entry, key[0]) for key, entry in sorted(entries.items())])
+    filters = [generator.near() for _ in range(count)]
+    requests = [Count(text, NEAR_STREAM) for text, _ in filters]
+    run(server.connect(), requests)
+    skipped_count = 0
+    for request, (text, tree) in zip(requests, filters):
+        # Which expressions are wrong, and where, is for the engine to say.
+        if BAD_EXPRESSION in (request.refusal or "") or isinstance(tree, BadFilter) and "does not compile" in tree.reason:
+            skipped_count += 1
+            continue
+        if isinstance(tree, BadFilter):
+            wanted = f"refused at column {tree.column}"
+        else:
+            wanted = sum(evaluate(tree, entry, key[0]) for key, entry in entries.items())
+        found = request.found
+        if request.refusal:
+            column = re.search(r"column (\d+)", request.refusal)
+            found = f"refused at column {column[1]}" if column else request.refusal
+        if found != wanted or request.problem:
+            report.differs("near", "count", text, request.problem or f"the server says {found}, the reference {wanted}: "
+                           f"{request.refusal or tree}")
+    refused_count = sum(isinstance(tree, BadFilter) for _, tree in filters)
+    print(f"near: {count} texts, {refused_count} refused, {skipped_count} for their regular expressions", flush=True)
+    report.add("near", "count", count, sum(request.found or 0 for request in requests), begun)
 
 
 def rolled(reference, report, chance):
@@ -351,7 +387,7 @@ def commands(phase, server, reference, report):
         report.add(phase, way, len(reference.filters), shown_count, begun)
 
 
-PHASES = ("unsealed", "sealed", "restarted", "rolled", "live", "processes")
+PHASES = ("unsealed", "sealed", "restarted", "near", "rolled", "live", "processes")
 
 
 def compare(given):
@@ -372,7 +408,9 @@ def compare(given):
         if phase not in given.phases:
             continue
         chance = random.Random(f"{given.seed} {phase}")
-        if phase == "rolled":
+        if phase == "near":
+            near(server, report, chance, NEAR_FILTER_FACTOR * given.count)
+        elif phase == "rolled":
             rolled(reference, report, chance)
         elif phase == "live":
             live(reference, report, chance)

@@ -5,7 +5,7 @@ from decoder import quote, show_value
 from filter import evaluate
 from generate_filters import Generator
 
-DIFFERENCES_MAX = 5
+DIFFERENCES_MAX = 20
 
 
 def content(entry):
@@ -60,9 +60,12 @@ class Report:
         self.reference, self.difference_count, self.rows = reference, 0, []
 
     def difference(self, phase, way, number, text):
+        self.differs(phase, f"{way}, filter {number}", self.reference.filters[number][0], text)
+
+    def differs(self, phase, way, filter, text):
         self.difference_count += 1
         if self.difference_count <= DIFFERENCES_MAX:
-            print(f"{phase}, {way}, filter {number}: {self.reference.filters[number][0]!r}\n    {text}", flush=True)
+            print(f"{phase}, {way}: {filter!r}\n    {text}", flush=True)
 
     def compare(self, phase, way, number, is_answered, found, expected, problem, show):
         """`found` and `expected` are None where a filter is refused; `show` says in words how they differ."""

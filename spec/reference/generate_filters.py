@@ -65,6 +65,18 @@ def cased(chance, text):
     return chance.choice((str, str, str, str.lower, str.upper, str.title))(text)
 
 
+# What filters of other languages are made of, and what this one is made of at places where it has a meaning.
+FOREIGN = (
+    "&&", "||", "!", "|=", "|~", "~=", "=~", "!=", "==", "<>", "=>", "::", ":=", ":", "~", "~*", "<", ">=", "=",
+    "[", "]", "[1 TO 5]", "{", "}", " TO ", " in (1,2)", " IN ", " like ", " contains ", " is null", " exists",
+    "AND", "OR", "NOT", " and ", " or ", " not ", "XOR", "(", ")", "()", ",", ", ,", "+", "-", "--", "-(", "?", "??", "*",
+    "**", "^2", "~1", "%", "_", "/", "//", "/i", "/g", "/x/", "/a b/", "\\", "\"", "\"\"", "'", "“", "”", "‘x’", "≥", "≤", "≠",
+    "has:", "_exists_:", "severity", "Level:", "level:", "level>=", "msg:", "attr.", "attributes.", "@timestamp:", "source:",
+    "stream:", "time:", "time>=", "seq:", "kind:", "..", "1..2", "...", "5xx", "10ms", "1.5s", "2kb", "1e3", "0x10", "-5",
+    "yesterday", "2026-02-30", "2026-11-28T10:00Z", "10.0.0.0/8", "https://x/", "a.b", "\t", "\n", "é", "日", "#", "$", "@", ";",
+)
+
+
 class Generator:
     """Filters about `samples`, pairs of an entry and its stream."""
 
@@ -83,6 +95,29 @@ class Generator:
                     return text, None
             except perl_regex.Unsupported:
                 pass
+
+    def near(self):
+        """The same for a text that is a slip of the pen, or a habit from another language, away from a filter."""
+        while True:
+            text = self.expression(0)
+            for _ in range(self.chance.choice((1, 1, 1, 2, 3))):
+                text = self.changed(text)
+            # Control characters are refused before anything else is looked at.
+            if any(c < " " and c not in "\t\n\r" for c in text):
+                continue
+            try:
+                return text, parse(text)
+            except BadFilter as refusal:
+                return text, refusal
+            except perl_regex.Unsupported:
+                pass
+
+    def changed(self, text):
+        chance = self.chance
+        begin = chance.randrange(len(text) + 1)
+        end = min(len(text), begin + chance.choice((0, 0, 0, 1, 1, 2, 5)))
+        piece = chance.choice((chance.choice(FOREIGN), chance.choice(FOREIGN), " ", "", text[begin:begin + 4]))
+        return text[:begin] + piece + text[end:]
 
     def expression(self, depth):
         chance = self.chance
