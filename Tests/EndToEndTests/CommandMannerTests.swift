@@ -180,6 +180,8 @@ import Testing
         let refused = try query(missing)
         #expect(refused.exit == .code(2))
         #expect(refused.errors == "logs: --since '\(missing)': \(reason)\n")
+        let filter = try server.run(["query", "web", "--filter", "time>=\"\(missing)\""], environment: zone)
+        #expect(filter.exit == .code(2) && filter.errorLines.first?.hasSuffix("'\(missing)': \(reason)") == true)
       }
       let empty = try server.run(
         ["query", "web", "--since", "2026-10-25 02:30 +01", "--until", "2026-10-24"], environment: zone)

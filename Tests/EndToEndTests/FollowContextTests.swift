@@ -37,6 +37,26 @@ import Testing
     }
   }
 
+  @Test func `a group that a restart of the server cuts goes on behind it`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      try push(scene, server, "web", 1...4, found: [3])
+      let follow = try server.start(["follow", "web", "-n", "all", "-C", "3", "-g", "x"])
+      try follow.output.waitForLines(4)
+      for first in stride(from: 5, through: 17, by: 4) {
+        // In the middle of a group, between groups, right before and right behind what is found.
+        try server.kill()
+        try server.restart()
+        try push(scene, server, "web", first...(first + 3), found: [8, 17])
+      }
+      #expect(try server.run(["complete", "web"]).exit == .code(0))
+      #expect(try follow.wait() == .code(0), "\(follow.errors.text)")
+      let expected = (1...11).map { "n\($0)" } + ["--"] + (14...20).map { "n\($0)" }
+      #expect(shown(follow.output.text.split(separator: "\n").map(String.init)) == expected, "\(follow.errors.text)")
+      #expect(shown(try server.run(["query", "web", "-C", "3", "-g", "x"]).lines) == expected)
+    }
+  }
+
   @Test func `entries before the first new one, new streams, and a limit`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)

@@ -95,6 +95,8 @@ actor ContextPrinter {
     for skip in found.undecided where skip.range.lowerBound > place.searched { note(skip) }
     for entry in try batch.entries() {
       let number = entry.sequence
+      // What is stored up to the last one found, and was read again, is printed.
+      if let found = place.found, number <= found { continue }
       var position = batch.position
       position.sequence = number
       if remaining > 0, number > place.searched, found.passing.contains(number) {

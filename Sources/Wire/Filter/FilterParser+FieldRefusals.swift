@@ -205,6 +205,7 @@ extension FilterParser {
 
   func timeRefusal(_ text: String, at start: Int) -> FilterError {
     let shown = Self.shown(text)
+    if let absence = times.absence(text) { return error(start, "'\(shown)': \(absence)") }
     let candidates = ["\(text)Z", "\(text)T00:00:00Z", text.uppercased(), text.dated, "\(text.dated)Z"]
     if let candidate = candidates.first(where: { AbsoluteTime.nanoseconds($0) != nil }) {
       let lacksZone = candidate.hasSuffix("Z") && !text.hasSuffix("Z") && !text.hasSuffix("z")

@@ -3,11 +3,17 @@
 package struct FilterTimes: Sendable {
   /// nil if the text is no time.
   package let read: @Sendable (String) -> Int64?
+  /// Why a text in the form of a time is none, like a day that does not exist; nil for other text.
+  package let absence: @Sendable (String) -> String?
   /// What to write, for errors.
   package let remedy: String
 
-  package init(remedy: String, read: @escaping @Sendable (String) -> Int64?) {
+  package init(
+    remedy: String, absence: @escaping @Sendable (String) -> String? = { _ in nil },
+    read: @escaping @Sendable (String) -> Int64?
+  ) {
     self.read = read
+    self.absence = absence
     self.remedy = remedy
   }
 
