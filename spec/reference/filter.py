@@ -65,6 +65,8 @@ def holds(check, value, is_exact, has_numbers):
     given = check[-1].encode()
     if check[0] in ("equals", "order") and has_numbers:
         found, wanted = number_of(value), number(check[-1])
+        if found is None and wanted is not None and check[0] == "order":
+            return False
         if found is not None and wanted is not None:
             truths = {"equals": (0,), ">": (1,), ">=": (0, 1), "<": (-1,), "<=": (-1, 0)}[check[-2]]
             return compare(found, wanted) in truths
@@ -108,9 +110,11 @@ def find(name, members):
     """The values that a name stands for."""
     found = [value for key, value in members if key == name]
     for at in (at for at, byte in enumerate(name) if byte == ord(".")):
-        for key, (type, content) in members:
-            if key == name[:at] and type == "map":
-                found += find(name[at + 1:], content)
+        for key, value in members:
+            if key == name[:at]:
+                for type, content in flattened([value]):
+                    if type == "map":
+                        found += find(name[at + 1:], content)
     return found
 
 

@@ -358,6 +358,8 @@ class AttributeField(TextField):
         if not is_quoted and (found := bounds(text)):
             low, high = (None if bound is None else number(bound) for bound in found)
             if (low is None) == (found[0] is None) and (high is None) == (found[1] is None):
+                if low is not None and high is not None and low > high:
+                    parser.refuse("the lower bound is above the upper one", at)
                 return ("between", low, high)
             if all(bound is None or number(bound) is not None or has_unit(bound) for bound in found):
                 is_low = found[0] is not None and has_unit(found[0])

@@ -269,20 +269,6 @@ extension AttributeRows {
     }
   }
 
-  /// Reads the head of a map.
-  ///
-  /// - Returns: how many keys and values follow; nil if it is no map: the reader is behind it.
-  @_lifetime(reader: copy reader)
-  static func readMap(_ reader: inout ByteReader) throws(WireDecodingError) -> Int? {
-    switch try readScalar(&reader) {
-    case .map(let count): return count
-    case .list(let count):
-      for _ in 0..<count { try skipValue(&reader) }
-      return nil
-    case .empty, .boolean, .integer, .double, .text: return nil
-    }
-  }
-
   /// Passes over a value, and everything in it. Does not recurse: each value is at least a byte, so the row's end ends
   /// it.
   @_lifetime(reader: copy reader)

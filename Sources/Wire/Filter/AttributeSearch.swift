@@ -84,14 +84,19 @@ struct AttributeSearch {
   @_lifetime(reader: copy reader)
   private func holds(_ reader: inout ByteReader, of row: RawSpan, rest: Int?) throws -> Bool {
     guard let rest else { return try holds(&reader, of: row) }
-    guard let count = try AttributeRows.readMap(&reader) else { return false }
-    for _ in 0..<count {
-      let key = row.extracting(try reader.range(try reader.length()))
-      if let inner = self.rest(behind: key, from: rest) {
-        if try holds(&reader, of: row, rest: inner) { return true }
-      } else {
-        try AttributeRows.skipValue(&reader)
+    switch try AttributeRows.readScalar(&reader) {
+    case .map(let count):
+      for _ in 0..<count {
+        let key = row.extracting(try reader.range(try reader.length()))
+        if let inner = self.rest(behind: key, from: rest) {
+          if try holds(&reader, of: row, rest: inner) { return true }
+        } else {
+          try AttributeRows.skipValue(&reader)
+        }
       }
+    case .list(let count):
+      for _ in 0..<count where try holds(&reader, of: row, rest: rest) { return true }
+    case .empty, .boolean, .integer, .double, .text: break
     }
     return false
   }
@@ -144,6 +149,7 @@ struct AttributeSearch {
     case .exists: return true
     case .equals(let wanted): return wanted.text.equals(text)
     case .order(let order, let wanted):
+      if wanted.number != nil { return false }
       return try TextTest.order(order, wanted.text.bytes).holds(for: text, evaluation.matcher)
     case .range: return false
     case .text(let test): return try test.holds(for: text, evaluation.matcher)

@@ -11,13 +11,10 @@ extension FilterParser {
       let run = start..<end
       let meaning = Self.meaning(of: text(run))
       let value = valueBehind(end)
-      let regex = meaning.hasSuffix("~") && !value.hasPrefix("/")
-      let inner = value.hasPrefix("\"") ? String(value.dropFirst().prefix { $0 != "\"" }) : value
       throw error(
         name.symbolPlace.upperBound,
-        "'\(shown(run))' is no operator: write \(shown(name.place))\(meaning)\(value)"
-          + (regex ? ", or \(shown(name.place))\(meaning)/\(inner)/ for a regular expression" : "")
-          + "; a value that begins like an operator stands in quotes")
+        "'\(shown(run))' is no operator: write \(remedy(for: name, meaning, value)); a value that begins like an "
+          + "operator stands in quotes")
     }
     let spelled = shown(name.symbolPlace)
     switch (name.field, name.symbol) {
@@ -36,6 +33,24 @@ extension FilterParser {
       throw error(start, "stream has no operator '\(spelled)': write stream:docker/* or stream~docker")
     case (.level, _), (.seq, _), (.time, _), (.kind, _), (.stream, _), (.source, _), (.message, _), (.attribute, _):
       return
+    }
+  }
+
+  /// What to write for an operator of another language that means `symbol`.
+  private func remedy(for name: FilterFieldName, _ symbol: String, _ value: String) -> String {
+    let field = shown(name.place)
+    guard symbol.hasSuffix("~"), !value.hasPrefix("/") else { return "\(field)\(symbol)\(value)" }
+    let inner = value.hasPrefix("\"") ? String(value.dropFirst().prefix { $0 != "\"" }) : value
+    switch name.field {
+    case .level, .seq, .time, .kind:
+      let items = inner.split(separator: "|")
+      let negation = symbol == "!~" ? "!=" : ":"
+      return "\(field)\(negation)\(items.count > 1 ? "(\(items.joined(separator: ",")))" : inner)"
+    case .source, .message, .stream, .attribute:
+      let regex =
+        "\(field)\(symbol)/\(inner.split(separator: "/", omittingEmptySubsequences: false).joined(separator: #"\/"#))/"
+      let isText = !inner.unicodeScalars.contains { #".*+?|^$()[]{}\"#.unicodeScalars.contains($0) }
+      return isText ? "\(field)\(symbol)\(value), or \(regex) for a regular expression" : regex
     }
   }
 
@@ -150,9 +165,15 @@ extension FilterParser {
       return error(offset, "',' or ')' was expected behind the closing quotation mark: write ',' before the next value")
     }
     var next = wordRange(from: offset, isInSet: true)
-    let word = text(next)
-    if word == "OR" || word == "AND" { next = wordRange(from: skippedSpace(from: next.upperBound), isInSet: true) }
+    let word = text(next).lowercased()
     let written = shown(name.place.lowerBound..<name.symbolPlace.upperBound)
+    if word == "or" || word == "and" {
+      next = wordRange(from: skippedSpace(from: next.upperBound), isInSet: true)
+      if word == "and" {
+        let both = [value, next].map { "\(written)\($0.isEmpty ? "…" : shown($0))" }.joined(separator: " ")
+        return error(offset, "a set holds if one of its values does: write \(both) for both of them")
+      }
+    }
     return error(
       offset,
       "',' or ')' was expected here: write \(written)(\(shown(value)),\(next.isEmpty ? "…" : shown(next))), or "

@@ -168,7 +168,14 @@ extension FilterParser {
     var remedy = "\(written)A..B for a range, \(written)(a,b) for one of several"
     if parts.count == 3, parts[1] == "TO" {
       let bounds = [parts[0], parts[2]].map { $0 == "*" ? "" : $0 }
-      remedy = "\(written)\(Self.shown(bounds.joined(separator: "..")))"
+      let isNumeric = bounds.allSatisfy { $0.isEmpty || FilterValue($0).number != nil }
+      if case .attribute = name.field, !isNumeric {
+        let field = shown(name.place)
+        let parts = zip([">=", "<="], bounds).filter { !$1.isEmpty }.map { "\(field)\($0)\($1)" }
+        remedy = Self.shown(parts.joined(separator: " "))
+      } else {
+        remedy = "\(written)\(Self.shown(bounds.joined(separator: "..")))"
+      }
     } else if parts.count > 1 {
       remedy = "\(written)(\(Self.shown(parts.joined(separator: ","))))"
     }

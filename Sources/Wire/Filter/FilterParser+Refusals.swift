@@ -126,7 +126,7 @@ extension FilterParser {
   private func isOnlyOperator(_ word: Range<Int>) -> Bool { symbolRun(from: word.lowerBound) == word }
 
   func starRefusal(at star: Int, in word: Range<Int>) -> FilterError {
-    let pieces = scalars[word].split(separator: "*").map { Self.text($0) }
+    let pieces = scalars[word].split(separator: "*").map { Self.text($0) }.filter { $0 != ":" }
     switch pieces.count {
     case 0:
       return error(star, "'*' alone finds everything, as no term at all does: leave it out, or write name:* or \"*\"")

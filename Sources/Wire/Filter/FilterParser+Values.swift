@@ -118,7 +118,9 @@ extension FilterParser {
       throw unitRefusal(name, value, at: hasUnit(lower) ? lower.lowerBound : upper.lowerBound)
     }
     guard lower.isEmpty || number(lower) != nil, upper.isEmpty || number(upper) != nil else { return nil }
-    return .range(number(lower), number(upper))
+    let (from, to) = (number(lower), number(upper))
+    if let from, let to, from.isOrdered(.above, to) { throw reversedRange(name, value) }
+    return .range(from, to)
   }
 
   private func number(_ place: Range<Int>) -> FilterNumber? { FilterValue(text(place)).number }
