@@ -56,7 +56,7 @@ def entries(count):
 
 def streams(count):
     number = str(round(count))
-    server = Server("--streams", number)
+    server = Server("--streams", number, "--new-streams", "none")
     appended = server.bench("append", "--streams", number, "--batch", "1", "--entries", str(SMALL_APPEND_COUNT))
     making = (server.cpu_seconds() - appended["server"]["cpu_seconds"]) / max(count, SMALL_APPEND_COUNT / 10 + 1)
     costs = {

@@ -64,9 +64,16 @@ package final class Server: Sendable {
     } catch { throw ServerError(error.message) }
     if let warning = certificates?.warning(now: SystemClock.wall()) { log(warning) }
     let router = CommitRouter()
+    let rates = AppendRates(
+      perClient: configuration.clientAppendRates, perStream: configuration.streamAppendRates,
+      newStreamCount: configuration.newStreamCountMax)
     let store: Store
     let access: AccessControl
-    do { store = try Store.open(storeConfiguration(configuration, log: log), sink: router) } catch {
+    do {
+      var settings = storeConfiguration(configuration, log: log)
+      settings.creationRefusal = { rates.creationRefusal(client: $0, now: .now()) }
+      store = try Store.open(settings, sink: router)
+    } catch {
       throw ServerError(error.description)
     }
     // The store has made the directory, and locked it.
@@ -81,9 +88,7 @@ package final class Server: Sendable {
     }
     let context = ServerContext(
       configuration: configuration, certificates: certificates, access: access,
-      appendRates: AppendRates(
-        perClient: configuration.clientAppendRates, perStream: configuration.streamAppendRates),
-      store: store, counters: Counters(),
+      appendRates: rates, store: store, counters: Counters(),
       connectionEnds: ConnectionEnds(log: log),
       server: .random(), started: .now(), log: log)
     var shards: [Shard] = []

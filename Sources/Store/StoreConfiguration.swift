@@ -1,5 +1,5 @@
 package import LogsSystem
-internal import LogsWire
+package import LogsWire
 
 /// Where the store is, and its limits.
 package struct StoreConfiguration: Sendable {
@@ -39,6 +39,9 @@ package struct StoreConfiguration: Sendable {
   /// Idle connections to segments that readers keep open.
   package var readerConnectionCountMax = 64
   package var streamCountMax = 100_000
+  /// Why a client may create no stream now; nil if it may, which then counts. The thread that commits asks, once for
+  /// each stream that a client's append is about to create.
+  package var creationRefusal: @Sendable (_ client: String) -> Refusal? = { _ in nil }
   /// Producers' marks that stay in memory.
   package var markCountMax = 65_536
   /// Marks that a new segment begins with; others are found by looking into older segments.

@@ -68,6 +68,51 @@ import Testing
     }
   }
 
+  @Test func `however many followers do not read, the output of all takes no more memory than it may`() throws {
+    try Scene.play { scene in
+      let budget = 4 << 20
+      let server = try TestServer(
+        scene,
+        ["--output-bytes-total", "4M", "--tail-bytes", "0", "--output-timeout", "600s", "--listen-http"]
+          + ["unix:\(scene.path("http.sock"))"])
+      // Some 3 MB that do not compress: without the budget 1 MiB would wait for each follower.
+      var random = Seeded.forTest()
+      let client = try RawClient(server.url)
+      try client.handshake()
+      let producer = ProducerID.random()
+      for number in 1...600 as ClosedRange<UInt64> {
+        let message = String(decoding: random.letters(8_000), as: UTF8.self)
+        try client.send(
+          RawClient.append([message], to: "big", producer: producer, number: number), id: UInt32(number))
+        guard case .ack = try client.receive().message else { throw Failure("no ACK") }
+      }
+      let before = try server.fact("resident_bytes")
+      let idle = try (0..<200).map { _ in try RawClient(server.url) }
+      for client in idle {
+        try client.handshake()
+        try client.follow("big")
+      }
+      let browsers = try (0..<50).map { _ in
+        try EventReader(try HTTPPeer(unix: scene.path("http.sock")), "/api/v1/follow?stream=big&last=1000")
+      }
+      // More than the sockets hold.
+      try server.wait(for: "output_bytes") { $0 >= budget }
+      let reading = try RawClient(server.url)
+      try reading.handshake()
+      try reading.follow("big")
+      _ = try reading.followed(600)
+      let (output, resident) = (try server.fact("output_bytes"), try server.fact("resident_bytes"))
+      print("output \(output >> 20) MiB, resident \(before >> 20) MiB before and \(resident >> 20) MiB with followers")
+      // 16 KiB and a batch for each, in blocks that may be larger.
+      let eachMax = (16 + 8 + 16) << 10
+      #expect(output < budget + (idle.count + browsers.count + 1) * eachMax)
+      // Connections and what is read for them take memory as well; 250 MiB would wait without the budget.
+      #expect(resident - before < 2 * budget + 251 * 100 << 10)
+      for browser in browsers { #expect(browser.head.status == 200) }
+      for client in idle.prefix(2) { _ = try client.followed(600) }
+    }
+  }
+
   @Test func `memory used by output is returned to the system`() throws {
     try Scene.play { scene in
       var random = Seeded.forTest()

@@ -25,7 +25,7 @@ import Testing
 
   @Test func `a server answers 64 queries at once, and the next one may be asked again`() throws {
     try Scene.play { scene in
-      let server = try TestServer(scene)
+      let server = try TestServer(scene, ["--queries-per-client", "64"])
       let lineCount = 100_000
       let file = try scene.file("f", LogLines.file(LogLines.plain(lineCount)))
       #expect(try server.run(["push", "web", file]).exit == .code(0))

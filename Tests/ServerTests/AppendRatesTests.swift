@@ -50,6 +50,27 @@ import Testing
     #expect(Self.ask(rates, 900, client: "b", stream: StreamName(stored: "other"), milliseconds: 0) == nil)
   }
 
+  @Test func `a minute's worth of streams may be created at once, then one after the other`() {
+    let rates = AppendRates(perClient: .init(), perStream: .init(), newStreamCount: 60)
+    func wait(_ client: String, milliseconds: UInt64) -> UInt32? {
+      rates.creationRefusal(client: client, now: Self.start.advanced(byMilliseconds: milliseconds))?
+        .retryAfterMilliseconds
+    }
+    for _ in 0..<60 { #expect(wait("a", milliseconds: 0) == nil) }
+    for _ in 0..<1_000 { #expect(wait("a", milliseconds: 0) == 1_001) }
+    #expect(wait("b", milliseconds: 0) == nil)
+    #expect(wait("a", milliseconds: 400) == 601)
+    #expect(wait("a", milliseconds: 1_001) == nil)
+    #expect(wait("a", milliseconds: 1_001) != nil)
+    // In the long run as many as the limit says, and appends do not count.
+    var created = 0
+    for step in 0..<60_000 where wait("c", milliseconds: UInt64(step) * 10) == nil { created += 1 }
+    #expect((659...661).contains(created), "\(created)")
+    #expect(Self.ask(rates, 1_000_000, milliseconds: 0) == nil)
+    let none = AppendRates(perClient: .init(), perStream: .init())
+    for _ in 0..<100_000 { #expect(none.creationRefusal(client: "a", now: Self.start) == nil) }
+  }
+
   @Test func `clocks that are not ahead are forgotten`() {
     let rates = AppendRates(perClient: .init(entryCount: 10), perStream: .init())
     for number in 0..<AppendRates.clockCountMax * 2 {
@@ -59,7 +80,7 @@ import Testing
   }
 
   @Test func `addresses have their own number of connections`() {
-    let counts = AddressCounts()
+    let counts = HolderCounts()
     #expect(counts.add("a", limit: 2) && counts.add("a", limit: 2) && !counts.add("a", limit: 2))
     #expect(counts.add("b", limit: 2))
     counts.remove("a")

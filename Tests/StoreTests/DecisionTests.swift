@@ -1,4 +1,5 @@
 import LogsWire
+import Synchronization
 import Testing
 
 @testable import LogsStore
@@ -101,6 +102,33 @@ import Testing
     #expect(refusal?.code == .tooManyStreams)
     #expect(refusal?.limit?.value == 2)
     #expect(test.append("a", .test("2"), number: 2)?.first == 2)
+  }
+
+  @Test func `whether a client may create a stream is asked last, and only when it would`() throws {
+    let directory = TestDirectory()
+    var configuration = TestStore.configuration(directory)
+    let asked = Mutex<[String]>([])
+    configuration.creationRefusal = { client in
+      asked.withLock { $0.append(client) }
+      return client == "slow" ? Refusal(.overloaded, "wait", isRetryable: true) : nil
+    }
+    configuration.streamCountMax = 2
+    let test = try TestStore(configuration)
+    let bad = WriteRequest.Content.refused(Refusal(.badBatch, "bad"))
+    #expect(test.sink.outcome(test.submit("a", bad, number: 1, client: "slow"))?.refusal?.code == .badBatch)
+    #expect(test.append("a", .test("1"), number: 2, client: "slow")?.refusal?.code == .outOfOrder)
+    #expect(asked.withLock(\.self) == [])
+    #expect(test.append("a", .test("1"), number: 1, client: "slow")?.refusal?.code == .overloaded)
+    #expect(test.info("a") == nil)
+    // The same bytes under the same number, when it may.
+    #expect(test.append("a", .test("1"), number: 1, client: "quick")?.first == 1)
+    #expect(test.append("a", .test("1"), number: 1, client: "slow")?.first == 1)
+    #expect(test.append("a", .test("2"), number: 2, client: "slow")?.first == 2)
+    let complete = test.submit("b", .complete(.test("done")), number: 1, client: "slow")
+    #expect(test.sink.outcome(complete)?.refusal?.code == .overloaded)
+    #expect(test.append("b", .test("1"), number: 1, client: "quick")?.first == 1)
+    #expect(test.append("c", .test("1"), number: 1, client: "quick")?.refusal?.code == .tooManyStreams)
+    #expect(asked.withLock(\.self) == ["slow", "quick", "slow", "quick"])
   }
 
   @Test func `replies come in the order of the queue and runs in the order of their numbers`() throws {

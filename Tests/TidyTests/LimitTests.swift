@@ -78,6 +78,20 @@ import Testing
     #expect(try Tree.file("spec/limits.md").lines.contains { $0.hasPrefix(row) })
   }
 
+  @Test func `the limits of a client are those of the code`() throws {
+    let code = try Tree.file("Sources/Server/Configuration/ServerConfiguration.swift").lines
+    let page = try Tree.file("spec/limits.md").lines
+    for (row, value) in [
+      ("| `new-streams` | 10,000 streams", "newStreamCountMax: Int? = 10_000"),
+      ("| `queries-per-client` | 32 QUERY", "clientQueryCountMax = 32"),
+      ("| `connections-per-address` | 1,000 of", "addressConnectionCountMax = 1_000"),
+      ("| `output-total` | 256 MiB", "outputByteCountTotalMax = 256 << 20"),
+    ] {
+      #expect(page.contains { $0.hasPrefix(row) }, "\(row)")
+      #expect(code.contains { $0.hasSuffix("var \(value)") }, "\(value)")
+    }
+  }
+
   @Test func `the limits of HTTP are those of the code`() throws {
     let code = try Tree.file("Sources/Server/HTTP/HTTPLimits.swift").lines
     let page = try Tree.file("spec/limits.md").lines

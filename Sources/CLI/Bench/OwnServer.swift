@@ -48,7 +48,7 @@ actor OwnServer {
     do {
       output = try spawn([
         "/bin/sh", "-c", Self.script, "logs-bench", directory, program, "--listen", "127.0.0.1:0", "--connections",
-        "\(connectionCount + 64)", "--streams", "\(max(streamCount, Self.streamCountMin))",
+        "\(connectionCount + 64)", "--streams", "\(max(streamCount, Self.streamCountMin))", "--new-streams", "none",
       ])
     } catch {
       unsafe rmdir(directory)

@@ -59,7 +59,7 @@ final class ConnectionNotices: Sendable {
     case .waiting(_, let error) where error.code == .refused(.unauthorized): break
     case .waiting(_, let error): report(error, .outage, every: Self.outageInterval)
     case .refusing(let error):
-      if let limit = error.refusal?.limit, limit.name.hasPrefix("append-rate") { return notePace(limit) }
+      if let limit = error.refusal?.limit, let rate = Self.rate(limit) { return notePace(limit, rate) }
       report(error, .refusal, every: Self.refusalInterval)
     }
   }
@@ -77,17 +77,22 @@ final class ConnectionNotices: Sendable {
   }
 
   /// A limit of the server's slows the command down: that is how it should be, and said once.
-  private func notePace(_ limit: Refusal.Limit) {
+  private func notePace(_ limit: Refusal.Limit, _ rate: String) {
     guard retries else { return }
     let isFirst = pace.withLock { pace in
       pace = (limit.name, (pace?.count ?? 0) + 1)
       return pace?.count == 1
     }
     guard isFirst else { return }
+    Terminal.note("the server takes \(limit.value) \(rate) (\(limit.name)): the rest waits, nothing is lost")
+  }
+
+  /// What a limit on pace is of; nil for other limits.
+  private static func rate(_ limit: Refusal.Limit) -> String? {
+    if limit.name == "new-streams" { return "new streams a minute from a client" }
+    guard limit.name.hasPrefix("append-rate") else { return nil }
     let unit = limit.name.hasSuffix("-entries") ? "entries" : "bytes"
-    let whose = limit.name.hasPrefix("append-rate-stream") ? "for a stream" : "from a client"
-    Terminal.note(
-      "the server takes \(limit.value) \(unit) a second \(whose) (\(limit.name)): the rest waits, nothing is lost")
+    return "\(unit) a second \(limit.name.hasPrefix("append-rate-stream") ? "for a stream" : "from a client")"
   }
 
   private func noteToken() {

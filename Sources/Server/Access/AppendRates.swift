@@ -2,12 +2,12 @@ internal import LogsText
 internal import LogsWire
 internal import Synchronization
 
-/// How much clients may append in a second, each and to each stream. What is too much is refused for now, with the time
-/// to wait; nothing of it is lost, since clients send it again.
+/// How much clients may append in a second, each and to each stream, and how many streams each may create in a minute.
+/// What is too much is refused for now, with the time to wait; nothing of it is lost, since clients send it again.
 ///
 /// Each limit is a clock that runs ahead: an append moves it by the time that it takes at the limit's rate. An append
 /// is taken while the clock is at most a second ahead, so that a second's worth may come at once, and a large batch
-/// always gets its turn.
+/// always gets its turn. A stream may be created while the clock gets no more than a minute ahead.
 final class AppendRates: Sendable {
   struct Limits: Hashable, Sendable {
     /// A second; nil for no limit.
@@ -27,20 +27,28 @@ final class AppendRates: Sendable {
   private struct Clocks {
     var bytes = MonotonicTime(nanoseconds: 0)
     var entries = MonotonicTime(nanoseconds: 0)
+    var newStreams = MonotonicTime(nanoseconds: 0)
+
+    var latest: MonotonicTime { max(bytes, entries, newStreams) }
   }
 
   private let perClient: Limits
   private let perStream: Limits
+  /// A minute, of each client; nil for no limit.
+  private let newStreamCount: Int?
   private let clocks = Mutex<[Key: Clocks]>([:])
 
   /// How far a clock may be ahead for an append to be taken.
   static let burst = Duration.seconds(1)
+  /// The time that the number of new streams is for.
+  static let minute = Duration.seconds(60)
   /// How many clocks are kept before those that are not ahead are forgotten.
   static let clockCountMax = 16_384
 
-  init(perClient: Limits, perStream: Limits) {
+  init(perClient: Limits, perStream: Limits, newStreamCount: Int? = nil) {
     self.perClient = perClient
     self.perStream = perStream
+    self.newStreamCount = newStreamCount
   }
 
   var clockCount: Int { clocks.withLock { $0.count } }
@@ -80,7 +88,7 @@ final class AppendRates: Sendable {
           .overloaded, "\(who) more than \(latest.value) \(latest.unit) a second (\(latest.name)); wait \(wait)",
           isRetryable: true, retryAfterMilliseconds: milliseconds, limit: .init(latest.name, UInt64(latest.value)))
       }
-      if clocks.count >= Self.clockCountMax { clocks = clocks.filter { max($0.value.bytes, $0.value.entries) > now } }
+      Self.forgetSome(&clocks, now)
       for (key, limits) in [(clientKey, perClient), (streamKey, perStream)] where !limits.isEmpty {
         var found = clocks[key] ?? Clocks()
         if let limit = limits.byteCount { found.bytes = Self.pay(byteCount, at: limit, found.bytes, now) }
@@ -89,6 +97,31 @@ final class AppendRates: Sendable {
       }
       return nil
     }
+  }
+
+  /// - Parameter client: the token, address or user.
+  /// - Returns: nil if it may create a stream, which counts from now on.
+  func creationRefusal(client: String, now: MonotonicTime) -> Refusal? {
+    guard let limit = newStreamCount else { return nil }
+    return clocks.withLock { clocks in
+      Self.forgetSome(&clocks, now)
+      var found = clocks[.client(client)] ?? Clocks()
+      let paid = max(found.newStreams, now) + .nanoseconds(Self.minute.nanoseconds / Int64(limit))
+      guard paid > now + Self.minute else {
+        found.newStreams = paid
+        clocks[.client(client)] = found
+        return nil
+      }
+      let milliseconds = UInt32(clamping: paid.nanoseconds(since: now + Self.minute) / 1_000_000 + 1)
+      let wait = Figures.span(microseconds: UInt64(milliseconds) * 1_000)
+      return Refusal(
+        .overloaded, "\(client) creates more than \(limit) streams a minute (new-streams); wait \(wait)",
+        isRetryable: true, retryAfterMilliseconds: milliseconds, limit: .init("new-streams", UInt64(limit)))
+    }
+  }
+
+  private static func forgetSome(_ clocks: inout [Key: Clocks], _ now: MonotonicTime) {
+    if clocks.count >= clockCountMax { clocks = clocks.filter { $0.value.latest > now } }
   }
 
   private static func pay(_ count: Int, at rate: Int, _ clock: MonotonicTime, _ now: MonotonicTime) -> MonotonicTime {

@@ -34,6 +34,10 @@ package struct ServerConfiguration: Sendable {
   /// What a client, and all clients together to a stream, may append in a second.
   var clientAppendRates = AppendRates.Limits()
   var streamAppendRates = AppendRates.Limits()
+  /// Streams that a client may create in a minute; nil for no limit.
+  var newStreamCountMax: Int? = 10_000
+  /// Queries of a client under way.
+  var clientQueryCountMax = 32
   /// Open subscriptions on one connection.
   package var subscriptionCountMax = 1_024
   package var streamCountMax = 100_000

@@ -48,6 +48,8 @@ struct Setting: Sendable {
       "append-rate-stream", "bytes of batches that all clients together may append to a stream in a second",
       \.streamAppendRates.byteCount),
     rate("append-rate-stream-entries", "the same in entries", \.streamAppendRates.entryCount),
+    rate("new-streams", "streams that a client may create in a minute", \.newStreamCountMax, time: "minute"),
+    count("queries-per-client", "queries of a client under way", 1...1_000, \.clientQueryCountMax),
     count("subscriptions", "open subscriptions on one connection", 1...65_535, \.subscriptionCountMax),
     count(
       "followed-streams", "streams of all subscriptions together, counted for each", 1...1_000_000_000,
@@ -148,8 +150,10 @@ struct Setting: Sendable {
       }, read: { ByteSize.format($0[keyPath: path]) })
   }
 
-  /// Something in a second, or no limit.
-  private static func rate(_ name: String, _ help: String, _ path: Path<Int?>) -> Setting {
+  /// Something in a second or another time, or no limit.
+  private static func rate(
+    _ name: String, _ help: String, _ path: Path<Int?>, time: String = "second"
+  ) -> Setting {
     Setting(
       name: name, form: "N", help: "\(help); 'none' sets no limit",
       write: { text, configuration throws(SettingError) in
@@ -158,7 +162,7 @@ struct Setting: Sendable {
           return
         }
         guard let value = ByteSize.parse(text), (1...(1 << 40)).contains(value) else {
-          throw SettingError("'\(text)' is no number a second of 1 or more; write it like 10M, or 'none'")
+          throw SettingError("'\(text)' is no number a \(time) of 1 or more; write it like 10M, or 'none'")
         }
         configuration[keyPath: path] = value
       }, read: { $0[keyPath: path].map { ByteSize.format($0) } ?? "none" })

@@ -16,7 +16,9 @@ extension ServerConnection {
     refuse(id, refusal(.append, complete.stream) ?? core.appender.complete(complete, from: sender(id)))
   }
 
-  private func sender(_ id: UInt32) -> Appender.Sender { Appender.Sender(client: self.id, request: id) }
+  private func sender(_ id: UInt32) -> Appender.Sender {
+    Appender.Sender(client: self.id, request: id, name: access.name)
+  }
 
   private func refuse(_ id: UInt32, _ refusal: Refusal?) {
     if let refusal { send(session.refuse(id, refusal)) }

@@ -4,8 +4,7 @@ internal import LogsWire
 extension ServerConnection {
   func begin(_ id: UInt32, _ query: Query) {
     if let refusal = refusal(toRead: query.selectors) { return send(session.refuse(id, refusal)) }
-    if let refusal = core.queryRefusal { return send(session.refuse(id, refusal)) }
-    queries[id] = RunningQuery(query, hub: core.hub, rights: access.rights) { [unowned self] event in
+    let begun = core.query(query, for: access) { [unowned self] event in
       switch event {
       case .progress(let progress): if !isFull { send(session.tell(id, .progress(progress))) }
       case .result(let result):
@@ -18,7 +17,12 @@ extension ServerConnection {
         closeIfDone()
       }
     }
-    awaitTurn(id)
+    switch begun {
+    case .failure(let refusal): send(session.refuse(id, refusal))
+    case .success(let running):
+      queries[id] = running
+      awaitTurn(id)
+    }
   }
 
   func cancelQuery(_ id: UInt32) {

@@ -13,7 +13,7 @@ extension HTTPExchange {
         of: batch, client: access.name, stream: append.stream, now: connection.loop.now)
       if let late { throw HTTPProblem(late) }
       stage = .append(append.stream)
-      let sender = Appender.Sender(client: carrier.clientID, request: id)
+      let sender = Appender.Sender(client: carrier.clientID, request: id, name: access.name)
       let refusal =
         if let number = number(of: append) {
           core.appender.append(

@@ -13,6 +13,7 @@ final class RunningQuery {
 
   let query: Query
   private let hub: Hub
+  private let client: String
   private let tell: (Event) -> Void
   private let filter: SharedFilter
   private let cancellation = CancellationToken()
@@ -47,11 +48,13 @@ final class RunningQuery {
   private static let progressDelay = Duration.milliseconds(500)
 
   /// - Parameters:
+  ///   - client: among whose queries it has been counted; from its end on it is not.
   ///   - rights: of what patterns select, the streams are counted that these allow to read.
   ///   - tell: gets the events; the result and a refusal are the last.
-  init(_ query: Query, hub: Hub, rights: Rights, tell: @escaping (Event) -> Void) {
+  init(_ query: Query, hub: Hub, client: String, rights: Rights, tell: @escaping (Event) -> Void) {
     self.query = query
     self.hub = hub
+    self.client = client
     self.tell = tell
     filter = SharedFilter(query.filter ?? .all)
     tally = Tally(query.kind)
@@ -197,5 +200,6 @@ final class RunningQuery {
     progressCall = nil
     cancellation.cancel()
     hub.counters.queries.add(-1)
+    hub.counters.clientQueries.remove(client)
   }
 }

@@ -10,6 +10,8 @@ final class Appender {
     let client: UInt64
     /// The client's own number of the append.
     let request: UInt32
+    /// The token, address or user, for limits.
+    let name: String
   }
 
   private let shard: Int
@@ -68,7 +70,8 @@ final class Appender {
   ) -> Refusal? {
     let token = WriteToken(shard: shard, client: sender.client, request: sender.request)
     let request = WriteRequest(
-      stream: stream, producer: producer, number: number, floor: floor, content: content, token: token)
+      stream: stream, producer: producer, number: number, floor: floor, content: content, token: token,
+      client: sender.name)
     if let refusal = store.enqueue(request) { return refusal }
     whenQueued()
     return nil

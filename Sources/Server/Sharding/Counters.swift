@@ -18,6 +18,8 @@ package final class Counters: Sendable {
   let subscriptions = Counter()
   let followedStreams = Counter()
   let queries = Counter()
+  /// The same of each client, by its token, address or user.
+  let clientQueries = HolderCounts()
   let begunQueries = Counter()
   let webSockets = Counter()
   let http = HTTPCounts()

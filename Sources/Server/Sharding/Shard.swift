@@ -71,7 +71,7 @@ struct ServerContext: Sendable {
   /// nil without TLS.
   var certificates: Certificates?
   let access: AccessControl
-  let addresses = AddressCounts()
+  let addresses = HolderCounts()
   let idempotencyKeys = IdempotencyKeys()
   var appendRates = AppendRates(perClient: .init(), perStream: .init())
   let store: Store

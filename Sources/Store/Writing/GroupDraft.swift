@@ -12,6 +12,8 @@ struct GroupDraft {
     var nextStreamID: Int64
     var streamCount: Int
     var streamCountMax: Int
+    /// Why a client may create no stream now.
+    var creationRefusal: @Sendable (_ client: String) -> Refusal?
     /// Why nothing can be stored now: it is the answer to what would be stored; everything else is answered as usual.
     var obstacle: Refusal?
   }
@@ -123,6 +125,8 @@ struct GroupDraft {
           limit: Refusal.Limit("streams", UInt64(context.streamCountMax))))
     }
     if let obstacle = context.obstacle { return .refused(obstacle) }
+    // The last of all: what it lets pass counts.
+    if stream == nil, let refusal = context.creationRefusal(request.client) { return .refused(refusal) }
     let first = store(batch, seals: seals, request, at: mark.named)
     marks[index].number = request.number
     stored.append(

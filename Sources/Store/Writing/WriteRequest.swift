@@ -21,9 +21,12 @@ package struct WriteRequest: Sendable {
   package var floor: UInt64
   package var content: Content
   package var token: WriteToken
+  /// Who sends it, by the name that `StoreConfiguration.creationRefusal` knows.
+  package var client: String
 
   package init(
-    stream: StreamName, producer: ProducerID, number: UInt64, floor: UInt64, content: Content, token: WriteToken
+    stream: StreamName, producer: ProducerID, number: UInt64, floor: UInt64, content: Content, token: WriteToken,
+    client: String = ""
   ) {
     self.stream = stream
     self.producer = producer
@@ -31,6 +34,7 @@ package struct WriteRequest: Sendable {
     self.floor = floor
     self.content = content
     self.token = token
+    self.client = client
   }
 
   /// The request's size in the queue: its batch and what surrounds it.

@@ -180,7 +180,8 @@ final class Writer: @unchecked Sendable {
     if let line = clock.look(now) { configuration.log(line) }
     return GroupDraft.Context(
       now: now, nextStreamID: catalog.newestID + 1, streamCount: catalog.count,
-      streamCountMax: configuration.streamCountMax, obstacle: obstacle)
+      streamCountMax: configuration.streamCountMax, creationRefusal: configuration.creationRefusal,
+      obstacle: obstacle)
   }
 
   /// Answers a group when the store cannot go on. The group may be on disk or not.

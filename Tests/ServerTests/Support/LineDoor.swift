@@ -43,7 +43,7 @@ final class LineDoor: SocketClient, ConnectionHandler {
       if String(decoding: line, as: UTF8.self) == "damage" { batch = batch[0..<batch.count - 1] }
       line = []
       lastRequest += 1
-      let sender = Appender.Sender(client: id, request: lastRequest)
+      let sender = Appender.Sender(client: id, request: lastRequest, name: "line")
       let refusal = core.appender.append(batch, to: try StreamName(Self.stream), from: sender)
       if let refusal { settle(lastRequest, .refused(refusal)) }
     } catch { connection.send(ByteString("\(error)\n")) }

@@ -48,21 +48,23 @@ final class TestStore: Sendable {
 
   /// Submits without waiting; the request's number is for `outcome`.
   func submit(
-    _ stream: String, _ content: WriteRequest.Content, producer: UInt64 = 1, number: UInt64, floor: UInt64 = 0
+    _ stream: String, _ content: WriteRequest.Content, producer: UInt64 = 1, number: UInt64, floor: UInt64 = 0,
+    client: String = ""
   ) -> UInt32 {
     defer { store.commitQueued() }
-    return enqueue(stream, content, producer: producer, number: number, floor: floor)
+    return enqueue(stream, content, producer: producer, number: number, floor: floor, client: client)
   }
 
   /// Submits without having anything committed.
   func enqueue(
-    _ stream: String, _ content: WriteRequest.Content, producer: UInt64 = 1, number: UInt64, floor: UInt64 = 0
+    _ stream: String, _ content: WriteRequest.Content, producer: UInt64 = 1, number: UInt64, floor: UInt64 = 0,
+    client: String = ""
   ) -> UInt32 {
     let request = nextRequest.add(1, ordering: .relaxed).oldValue
     let refusal = store.enqueue(
       WriteRequest(
         stream: StreamName(stored: stream), producer: .test(producer), number: number, floor: floor, content: content,
-        token: WriteToken(shard: 0, client: 1, request: request)))
+        token: WriteToken(shard: 0, client: 1, request: request), client: client))
     if let refusal {
       sink.committed(
         Commit(
@@ -74,9 +76,9 @@ final class TestStore: Sendable {
 
   @discardableResult
   func append(
-    _ stream: String, _ batch: Batch, producer: UInt64 = 1, number: UInt64, floor: UInt64 = 0
+    _ stream: String, _ batch: Batch, producer: UInt64 = 1, number: UInt64, floor: UInt64 = 0, client: String = ""
   ) -> WriteOutcome? {
-    sink.outcome(submit(stream, .batch(batch), producer: producer, number: number, floor: floor))
+    sink.outcome(submit(stream, .batch(batch), producer: producer, number: number, floor: floor, client: client))
   }
 
   func info(_ stream: String) -> StreamInfo? { store.stream(named: StreamName(stored: stream)) }

@@ -6,8 +6,7 @@ extension HTTPExchange {
     for case .stream(let name) in query.selectors {
       if let refusal = access.refusal(.read, name) { return respond(HTTPResponse(HTTPProblem(refusal))) }
     }
-    if let refusal = core.queryRefusal { return respond(HTTPResponse(HTTPProblem(refusal))) }
-    let running = RunningQuery(query, hub: core.hub, rights: access.rights) { [weak self] event in
+    let begun = core.query(query, for: access) { [weak self] event in
       guard let self else { return }
       switch event {
       case .progress: break
@@ -15,7 +14,11 @@ extension HTTPExchange {
       case .refused(let refusal): respond(HTTPResponse(HTTPProblem(refusal)))
       }
     }
-    stage = .query(running)
-    carrier.awaitTurn(self)
+    switch begun {
+    case .failure(let refusal): respond(HTTPResponse(HTTPProblem(refusal)))
+    case .success(let running):
+      stage = .query(running)
+      carrier.awaitTurn(self)
+    }
   }
 }

@@ -43,7 +43,7 @@ extension HTTPExchange {
       return respond(HTTPResponse(HTTPProblem(400, "the body is the last message: at most \(limit) bytes of UTF-8")))
     }
     stage = .append(stream)
-    let sender = Appender.Sender(client: carrier.clientID, request: id)
+    let sender = Appender.Sender(client: carrier.clientID, request: id, name: access.name)
     if let refusal = core.appender.complete(stream, text: text, from: sender) {
       respond(HTTPResponse(HTTPProblem(refusal)))
     }
