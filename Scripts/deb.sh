@@ -22,6 +22,7 @@ for program in logs logsd; do
   chmod 755 "$root/usr/bin/$program"
 done
 install -m 644 Packaging/logsd.service "$root/lib/systemd/system/logsd.service"
+install -m 644 Packaging/logsd.socket "$root/lib/systemd/system/logsd.socket"
 install -m 644 Packaging/sysusers.conf "$root/usr/lib/sysusers.d/logs.conf"
 install -m 644 Packaging/logsd.conf "$root/etc/logs/logsd.conf"
 echo /etc/logs/logsd.conf >"$root/DEBIAN/conffiles"

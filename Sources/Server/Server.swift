@@ -107,7 +107,7 @@ package final class Server: Sendable {
         let certificates = door.endpoint.isTLS ? context.certificates : nil
         let language = door.language
         let kind: any SocketClient.Type = language == .http ? HTTPConnection.self : ServerConnection.self
-        let endpoint = try await shard.listen(on: door.endpoint) {
+        let endpoint = try await shard.listen(on: door.endpoint, handed: door.socket) {
           rounds.adopt($0, as: kind, tls: certificates?.context(for: language))
         }
         doors.append(Door(endpoint, language))

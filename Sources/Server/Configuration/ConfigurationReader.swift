@@ -39,6 +39,9 @@ package struct ConfigurationReader: Sendable {
     if let file { try read(file) }
     try read(environment)
     for (setting, value) in flags { try set(setting, value, origin: setting.flag) }
+    do { configuration.handedDoors = try HandedSockets.doors(environment) } catch {
+      throw ConfigurationError(error.description)
+    }
     if configuration.doors.isEmpty {
       throw ConfigurationError("there is nothing to listen on; give --listen HOST:PORT or --listen-unix PATH")
     }

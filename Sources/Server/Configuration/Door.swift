@@ -13,11 +13,23 @@ package struct Door: Hashable, Sendable, CustomStringConvertible {
 
   package let endpoint: Endpoint
   let language: Language
+  /// nil for one that the server opens itself.
+  let socket: HandedSocket?
 
   init(_ endpoint: Endpoint, _ language: Language) {
     self.endpoint = endpoint
     self.language = language
+    socket = nil
   }
+
+  init(_ socket: HandedSocket, _ language: Language) {
+    endpoint = socket.endpoint
+    self.language = language
+    self.socket = socket
+  }
+
+  /// Whether the same is spoken there.
+  func isLike(_ other: Door) -> Bool { language == other.language && endpoint.isTLS == other.endpoint.isTLS }
 
   /// The URL.
   package var description: String {

@@ -9,6 +9,8 @@ package struct ServerConfiguration: Sendable {
   package var endpoints: [Endpoint] = [.tcp(host: "127.0.0.1", port: Endpoint.defaultPort)]
   /// Where it listens for HTTP.
   package var httpEndpoints: [Endpoint] = []
+  /// Doors that the service manager has opened, in place of those above where the same is spoken.
+  var handedDoors: [Door] = []
   /// Names by which browsers may reach it without a token, in lower case.
   var httpHosts: [String] = []
   /// What the paths of all addresses begin with, like `/logs`; empty for nothing.
@@ -76,5 +78,8 @@ package struct ServerConfiguration: Sendable {
   package init() {}
 
   /// All places where it listens.
-  var doors: [Door] { endpoints.map { Door($0, .frames) } + httpEndpoints.map { Door($0, .http) } }
+  var doors: [Door] {
+    let own = endpoints.map { Door($0, .frames) } + httpEndpoints.map { Door($0, .http) }
+    return handedDoors + own.filter { door in !handedDoors.contains { $0.isLike(door) } }
+  }
 }

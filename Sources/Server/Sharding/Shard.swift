@@ -25,14 +25,15 @@ actor Shard {
 
   func open(index: Int, context: ServerContext) { core = ShardCore(index: index, shard: self, context: context) }
 
-  /// Listens on `endpoint`; accepted sockets go to `accept`, which has shards adopt them as clients of some kind.
+  /// Listens on `endpoint`, with a socket that was handed over or a new one. Accepted sockets go to `accept`, which has
+  /// shards adopt them as clients of some kind.
   ///
   /// - Returns: where it really listens.
   func listen(
-    on endpoint: Endpoint, accept: @escaping @Sendable (AcceptedSocket) -> Void
+    on endpoint: Endpoint, handed: HandedSocket? = nil, accept: @escaping @Sendable (AcceptedSocket) -> Void
   ) throws(TransportError) -> Endpoint {
     guard let core else { preconditionFailure("a shard listens after it has been opened") }
-    return try core.listen(on: endpoint, loop: loop, accept: accept)
+    return try core.listen(on: endpoint, handed: handed, loop: loop, accept: accept)
   }
 
   func stopListening() { core?.stopListening() }

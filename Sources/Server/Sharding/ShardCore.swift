@@ -110,10 +110,11 @@ final class ShardCore {
 
 extension ShardCore {
   func listen(
-    on endpoint: Endpoint, loop: EventLoop, accept: @escaping @Sendable (AcceptedSocket) -> Void
+    on endpoint: Endpoint, handed: HandedSocket?, loop: EventLoop, accept: @escaping @Sendable (AcceptedSocket) -> Void
   ) throws(TransportError) -> Endpoint {
     let log = context.log
-    let listener = try Listener.listen(on: endpoint, loop: loop, notice: { log($0.description) }, accept: accept)
+    let listener = try Listener.listen(
+      on: endpoint, handed: handed, loop: loop, notice: { log($0.description) }, accept: accept)
     listeners.append(listener)
     return listener.endpoint
   }

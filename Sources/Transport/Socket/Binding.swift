@@ -39,6 +39,11 @@ struct Binding: ~Copyable {
     }
   }
 
+  /// Its file is left to the program that has opened it.
+  static func handed(_ handed: HandedSocket) -> Binding {
+    Binding(socket: Descriptor(adopting: handed.number), endpoint: handed.endpoint, file: nil)
+  }
+
   static func unix(path: String, backlog: Int32) throws(TransportError) -> Binding {
     let endpoint = Endpoint.unix(path: path)
     let address = try SocketAddress.unix(path: path)

@@ -55,12 +55,14 @@ package final class Listener: LoopMember {
   /// that died is replaced; one that somebody listens on is not.
   ///
   /// - Parameters:
+  ///   - handed: a socket that listens there already; nil to open one.
   ///   - backlog: how many connections may wait to be accepted.
   ///   - recovery: how long accepting must work without failure to count as recovered.
   ///   - notice: called when accepting begins to fail, and when it works again.
   ///   - accept: called on the loop with each connection.
   package static func listen(
-    on endpoint: Endpoint, loop: EventLoop, backlog: Int32 = backlog, recovery: Duration = recoveryDuration,
+    on endpoint: Endpoint, handed: HandedSocket? = nil, loop: EventLoop, backlog: Int32 = backlog,
+    recovery: Duration = recoveryDuration,
     notice: @escaping (Notice) -> Void = { _ in }, accept: @escaping (AcceptedSocket) -> Void
   ) throws(TransportError) -> Listener {
     loop.requireOnLoop()
@@ -68,10 +70,11 @@ package final class Listener: LoopMember {
       throw TransportError(.loopStopped, "the event loop has stopped; nothing can listen on it")
     }
     let binding: Binding =
-      switch endpoint {
-      case .tcp, .tls: try .tcp(endpoint, backlog: backlog)
-      case .unix(let path): try .unix(path: path, backlog: backlog)
-      case .web: throw TransportError(.invalidEndpoint, "\(endpoint) is for clients: a server listens on HTTP")
+      switch (endpoint, handed) {
+      case (_, let handed?): .handed(handed)
+      case (.tcp, nil), (.tls, nil): try .tcp(endpoint, backlog: backlog)
+      case (.unix(let path), nil): try .unix(path: path, backlog: backlog)
+      case (.web, nil): throw TransportError(.invalidEndpoint, "\(endpoint) is for clients: a server listens on HTTP")
       }
     return try Listener(loop: loop, binding: binding, recovery: recovery, notice: notice, accept: accept)
   }

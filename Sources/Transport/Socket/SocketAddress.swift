@@ -97,6 +97,18 @@ struct SocketAddress: Sendable {
     UInt16(numericParts?.port ?? "") ?? 0
   }
 
+  /// The numeric host of a TCP address; nil for others.
+  var host: String? { family == AF_INET || family == AF_INET6 ? numericParts?.host : nil }
+
+  /// The path of a Unix socket, with `@` for the zero byte that begins an abstract name; nil for other addresses.
+  var path: String? {
+    guard family == AF_UNIX else { return nil }
+    let offset = MemoryLayout<sa_family_t>.size
+    let bytes = unsafe withUnsafeBytes(of: storage) { unsafe Array($0[offset..<max(offset, Int(length))]) }
+    guard bytes.first == 0 else { return String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self) }
+    return "@" + String(decoding: bytes.dropFirst(), as: UTF8.self)
+  }
+
   func withPointer<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
     unsafe withUnsafePointer(to: storage) { pointer in
       unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe body($0, length) }

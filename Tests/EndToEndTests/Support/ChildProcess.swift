@@ -34,10 +34,11 @@ final class ChildProcess: @unchecked Sendable {
 
   /// - Parameters:
   ///   - readsOutput: false if the test reads stdout itself, at its own pace.
+  ///   - descriptors: of the test's, which the program has as 3 and the following.
   ///   - columnCount: of the terminal that stdout is, which shows output as it comes; nil if it is none.
   init(
     _ path: String, _ arguments: [String], environment: [String: String] = [:], input: Input = .none,
-    readsOutput: Bool = true, columnCount: Int? = nil
+    descriptors: [Int32] = [], readsOutput: Bool = true, columnCount: Int? = nil
   ) throws {
     name = ([URL(fileURLWithPath: path).lastPathComponent] + arguments.prefix(3)).joined(separator: " ")
     _ = Self.ignorePipeSignal
@@ -55,8 +56,12 @@ final class ChildProcess: @unchecked Sendable {
     }
     posix_spawn_file_actions_adddup2(&actions, outputPipe.writer, 1)
     posix_spawn_file_actions_adddup2(&actions, errorPipe.writer, 2)
+    // Copies with high numbers, so that none is replaced before it is copied.
+    let copies = descriptors.map { fcntl($0, F_DUPFD_CLOEXEC, 1_000) }
+    defer { for copy in copies { close(copy) } }
+    for (index, copy) in copies.enumerated() { posix_spawn_file_actions_adddup2(&actions, copy, 3 + Int32(index)) }
     // Otherwise sockets and pipes of tests that run in parallel would stay open in the program.
-    _ = addCloseFrom(&actions, 3)
+    _ = addCloseFrom(&actions, 3 + Int32(copies.count))
 
     // Signals that the test runner ignores or blocks must not affect the program.
     var attributes = posix_spawnattr_t()

@@ -146,11 +146,16 @@ enum Sockets {
   static func connect(unix path: String) throws -> Int32 {
     let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { throw Failure.errno("socket") }
+    var address = Self.address(unix: path)
+    try connect(descriptor, &address)
+    return descriptor
+  }
+
+  private static func address(unix path: String) -> sockaddr_un {
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
     withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
-    try connect(descriptor, &address)
-    return descriptor
+    return address
   }
 
   static func connect(port: UInt16) throws -> Int32 {
@@ -174,11 +179,26 @@ enum Sockets {
     }
   }
 
-  /// A listening TCP socket on a free port of the loopback.
-  static func listen() throws -> (descriptor: Int32, port: UInt16) {
+  /// A listening Unix socket.
+  static func listen(unix path: String) throws -> Int32 {
+    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    guard descriptor >= 0 else { throw Failure.errno("socket") }
+    let address = Self.address(unix: path)
+    let result = withUnsafePointer(to: address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+        bind(descriptor, address, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0 && Glibc.listen(descriptor, 64) == 0
+      }
+    }
+    guard result else { throw Failure.errno("listen") }
+    return descriptor
+  }
+
+  /// A listening TCP socket on a free port of the loopback, or of all addresses.
+  static func listen(onAllAddresses: Bool = false) throws -> (descriptor: Int32, port: UInt16) {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { throw Failure.errno("socket") }
     var address = loopback(0)
+    if onAllAddresses { address.sin_addr.s_addr = 0 }
     var length = socklen_t(MemoryLayout<sockaddr_in>.size)
     let result = withUnsafeMutablePointer(to: &address) { pointer in
       pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in

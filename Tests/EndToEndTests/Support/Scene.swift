@@ -68,10 +68,11 @@ final class Scene: Sendable {
 
   func start(
     _ program: String, _ arguments: [String], environment: [String: String] = [:],
-    input: ChildProcess.Input = .none, readsOutput: Bool = true, columnCount: Int? = nil
+    input: ChildProcess.Input = .none, descriptors: [Int32] = [], readsOutput: Bool = true, columnCount: Int? = nil
   ) throws -> ChildProcess {
     let process = try ChildProcess(
-      program, arguments, environment: environment, input: input, readsOutput: readsOutput, columnCount: columnCount)
+      program, arguments, environment: environment, input: input, descriptors: descriptors, readsOutput: readsOutput,
+      columnCount: columnCount)
     owned.withLock { $0.processes.append(process) }
     return process
   }
