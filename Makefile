@@ -65,6 +65,10 @@ swift-log: build ## the swift-log handler and its tests, which fetch swift-log; 
 metrics: build ## has promtool, which is in Debian's package prometheus, check the metrics
 	@Scripts/metrics-check.sh
 
+.PHONY: tls
+tls: release ## has openssl and sslyze (from PyPI) judge the TLS of the release build, and wrong certificates refused
+	@Scripts/tls-check.sh
+
 .PHONY: man
 man: release ## the man pages, in .build/man, made from what logs help says
 	@mkdir -p .build/man
