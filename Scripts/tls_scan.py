@@ -17,6 +17,9 @@ def main():
     if scan["scan_status"] != "COMPLETED":
         sys.exit(f"tls_scan: the scan is {scan['scan_status']}: {scan['connectivity_error_trace']}")
     results = {key: part["result"] for key, part in scan["scan_result"].items() if part["status"] == "COMPLETED"}
+    missing = [key for key, part in scan["scan_result"].items() if part["status"] == "ERROR"]
+    if missing:
+        sys.exit(f"tls_scan: no result of {', '.join(missing)}")
     faults = [f"{version} is accepted" for version in OLD if names(results[f"{version}_cipher_suites"])]
     accepted = {version: names(results[f"{version}_cipher_suites"]) for version in ["tls_1_2", "tls_1_3"]}
     for name in accepted["tls_1_2"]:
