@@ -81,6 +81,13 @@ deb: release ## a Debian package of both programs, the service, man pages and co
 	@Scripts/packages.sh dpkg-dev
 	@Scripts/deb.sh
 
+.PHONY: image image-check
+image: release ## a container image of both programs, with docker build: logs:VERSION and logs:latest
+	@Scripts/image.sh
+
+image-check: image ## runs the image without rights and on a read-only root: push, follow, restart, stop, health
+	@Scripts/image-check.sh
+
 .PHONY: docs
 docs: packages ## the SDK's reference and articles, in .build/docs; `docc preview` or any web server shows them
 	@Scripts/docs.sh
