@@ -42,6 +42,18 @@ unit:
 vectors: ## the independent decoder over all vectors
 	$(PYTHON) spec/reference/check_vectors.py
 
+.PHONY: fuzz
+fuzz: packages ## fuzz what others send, with the address sanitizer; SECONDS=60 in all, TARGET="http lines" picks some
+	@Scripts/fuzz.sh $(or $(SECONDS),60) $(TARGET)
+
+.PHONY: asan
+asan: packages ## the tests under the address sanitizer, without end-to-end tests; SUITE=REGEX picks some of all
+	@Scripts/sanitized-tests.sh address '$(SUITE)'
+
+.PHONY: tsan
+tsan: packages ## the tests under the thread sanitizer, without end-to-end tests; SUITE=REGEX picks some of all
+	@Scripts/sanitized-tests.sh thread '$(SUITE)'
+
 .PHONY: bench
 bench: packages ## micro-benchmarks: time and allocations of an operation; ARGUMENTS="-o json append", a word picks some
 	$(SWIFT_RELEASE) --product microbench

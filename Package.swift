@@ -39,6 +39,21 @@ func tests(_ name: String, uses: [Target.Dependency]) -> Target {
     name: "\(name)Tests", dependencies: uses, path: "Tests/\(name)Tests", swiftSettings: testing)
 }
 
+/// What fuzzing calls is a suite of `make test`, on inputs of its own. For `make fuzz` it is a program driven by
+/// libFuzzer instead, which links only with the sanitizers.
+let fuzzed: [Target.Dependency] = [
+  "LogsCLI", "LogsClient", "LogsServer", "LogsSimulation", "LogsStore", "LogsSystem", "LogsText", "LogsTransport",
+  "LogsWire",
+]
+let isFuzzing = Context.environment["LOGS_FUZZ"] != nil
+let fuzzing: Target =
+  isFuzzing
+  ? .executableTarget(
+    name: "fuzz", dependencies: fuzzed + ["CFuzzer"], path: "Tests/FuzzingTests", exclude: ["Suites"],
+    swiftSettings: testing)
+  : .testTarget(
+    name: "FuzzingTests", dependencies: fuzzed, path: "Tests/FuzzingTests", exclude: ["Main"], swiftSettings: testing)
+
 let package = Package(
   name: "logs",
   products: [
@@ -62,6 +77,7 @@ let package = Package(
     .target(name: "CSystem", path: "Sources/CSystem"),
     .systemLibrary(
       name: "CXXHash", path: "Sources/CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+    .systemLibrary(name: "CFuzzer", path: "Tests/CFuzzer"),
     .systemLibrary(name: "CWslay", path: "Sources/CWslay", providers: [.apt(["libwslay-dev"])]),
     .systemLibrary(name: "CZlib", path: "Sources/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(
@@ -119,6 +135,7 @@ let package = Package(
     tests("Foundation", uses: ["LogsClient", "LogsFoundation"]),
     tests("CLI", uses: ["LogsCLI", "LogsClient", "LogsText", "LogsWire"]),
     tests("Tidy", uses: ["LogsWire"]),
+    fuzzing,
 
     .target(name: "CAllocations", path: "Benchmarks/Allocations"),
     .target(

@@ -8,6 +8,8 @@ internal import CZlib
   private var isAtMember = true
   private var isFirstMember = true
   private(set) var isWhole = false
+  /// What was found behind content that had to be given out first.
+  private var damage: ArchiveDamage?
 
   init() {
     unsafe stream.initialize(to: z_stream())
@@ -22,7 +24,7 @@ internal import CZlib
   }
 
   func take(_ bytes: inout ArraySlice<UInt8>) throws(ArchiveDamage) -> ArraySlice<UInt8> {
-    while !bytes.isEmpty {
+    while damage == nil, !bytes.isEmpty {
       if isAtMember, isWhole {
         // Tapes and disks are filled up with zeros.
         bytes = bytes.drop { $0 == 0 }
@@ -41,11 +43,12 @@ internal import CZlib
         isWhole = true
       // gzip's magic number: what does not begin with it is no other member.
       case Z_DATA_ERROR where unsafe !isFirstMember && stream.pointee.total_in <= 2:
-        throw .junk(takenCount: unsafe Int(stream.pointee.total_in))
-      default: throw .broken(unsafe stream.pointee.msg.map { unsafe String(cString: $0) } ?? "")
+        damage = .junk(takenCount: unsafe Int(stream.pointee.total_in))
+      default: damage = .broken(unsafe stream.pointee.msg.map { unsafe String(cString: $0) } ?? "")
       }
       if count > 0 { return buffer[..<count] }
     }
+    if let damage { throw damage }
     return []
   }
 

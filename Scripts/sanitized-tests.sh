@@ -1,0 +1,37 @@
+#!/bin/sh
+# usage: sanitized-tests.sh address|thread [SUITE]
+# Builds the tests with a sanitizer, in .build/asan or .build/tsan, and runs those whose names match SUITE, or all but
+# the end-to-end tests and those that count allocations. Reports of the programs that tests start count, too.
+set -eu
+
+kind=$1
+suite=${2:-}
+case $kind in
+address) scratch=.build/asan ;;
+thread) scratch=.build/tsan ;;
+esac
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+swift build --scratch-path "$scratch" --sanitize "$kind" -Xswiftc -gline-tables-only --build-tests
+export LOGS_BINARIES="$PWD/$scratch/debug"
+if [ "$kind" = thread ]; then
+  clang -shared -fPIC -O1 -o "$work/mutex.so" Tests/Sanitizers/mutex.c -ldl
+  export TSAN_OPTIONS="log_path=$work/report suppressions=$PWD/Tests/Sanitizers/thread.supp exitcode=0"
+  preload=$work/mutex.so
+else
+  export ASAN_OPTIONS="log_path=$work/report exitcode=99" LSAN_OPTIONS="suppressions=$PWD/Tests/Sanitizers/leak.supp"
+  preload=
+fi
+
+if [ -n "$suite" ]; then choice="--filter $suite"; else choice="--skip EndToEndTests|BenchmarkTests"; fi
+code=0
+# shellcheck disable=SC2086 # an option and its value
+LD_PRELOAD=$preload swift test --scratch-path "$scratch" --sanitize "$kind" -Xswiftc -gline-tables-only --skip-build \
+  --disable-xctest --parallel $choice || code=$?
+for report in "$work"/report.*; do
+  [ -e "$report" ] || continue
+  code=1
+  cat "$report"
+done
+exit $code
