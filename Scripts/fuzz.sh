@@ -17,6 +17,9 @@ LOGS_FUZZ=1 swift build --scratch-path "$scratch" -c release --product fuzz --sa
   -Xswiftc Debug -Xswiftc -use-ld=lld -Xlinker "$driver" -Xlinker -lstdc++ -Xswiftc -gline-tables-only
 program=$scratch/release/fuzz
 
+# The signals' stacks are set by the programs themselves; what crashes is symbolized by the sanitizer.
+export ASAN_OPTIONS=use_sigaltstack=0 SWIFT_BACKTRACE=enable=no
+
 targets=${*:-$("$program" list)}
 count=$(echo "$targets" | wc -w)
 share=$((seconds / count))
@@ -29,8 +32,8 @@ for target in $targets; do
   findings=$scratch/findings/$target
   mkdir -p "$corpus" "$findings"
   "$program" seeds "$target" "$scratch/seeds/$target"
-  nice -n 19 "$program" fuzz "$target" -max_total_time="$share" -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 \
-    -dict="$scratch/seeds/$target.words" -artifact_prefix="$findings/" "$corpus" "$scratch/seeds/$target" \
+  nice -n 19 "$program" fuzz "$target" -max_total_time="$share" -timeout=20 -rss_limit_mb=2048 \
+    -print_final_stats=1 -report_slow_units=20 -dict="$scratch/seeds/$target.words" -artifact_prefix="$findings/" "$corpus" "$scratch/seeds/$target" \
     >"$log" 2>&1 || code=1
   number() { sed -n "s/^stat::$1: *//p" "$log"; }
   printf '%-16s %12s %10s %8s\n' "$target" "$(number number_of_executed_units)" "$(number average_exec_per_sec)" \

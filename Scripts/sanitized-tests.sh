@@ -14,13 +14,14 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 swift build --scratch-path "$scratch" --sanitize "$kind" -Xswiftc -gline-tables-only --build-tests
-export LOGS_BINARIES="$PWD/$scratch/debug"
+export SWIFT_BACKTRACE=enable=no LOGS_BINARIES="$PWD/$scratch/debug"
 if [ "$kind" = thread ]; then
   clang -shared -fPIC -O1 -o "$work/mutex.so" Tests/Sanitizers/mutex.c -ldl
   export TSAN_OPTIONS="log_path=$work/report suppressions=$PWD/Tests/Sanitizers/thread.supp exitcode=0"
   preload=$work/mutex.so
 else
-  export ASAN_OPTIONS="log_path=$work/report exitcode=99" LSAN_OPTIONS="suppressions=$PWD/Tests/Sanitizers/leak.supp"
+  # The signals' stacks are set by the programs themselves.
+  export ASAN_OPTIONS="log_path=$work/report exitcode=99 use_sigaltstack=0" LSAN_OPTIONS="suppressions=$PWD/Tests/Sanitizers/leak.supp"
   preload=
 fi
 

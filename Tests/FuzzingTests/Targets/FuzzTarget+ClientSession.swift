@@ -89,6 +89,7 @@ private struct ClientPeer: ~Copyable {
   mutating func take(_ step: SessionStep) throws {
     switch step {
     case .frame(let bytes), .bytes(let bytes):
+      guard !bytes.isEmpty else { return }
       let events = whole.receive(ByteString(bytes).span, now: now)
       var others: [ClientSession.Event] = []
       for piece in Pieces(bytes, choice) { others += cut.receive(ByteString(piece).span, now: now) }

@@ -53,8 +53,13 @@ extension FuzzTarget {
       let choice = input.byte()
       let bytes = input.all()
       let events = messages(in: [bytes], inflates: inflates)
+      // The library may see from the first bytes of a close frame what is wrong with it.
+      func withoutEnd(_ events: [WebSocketReader.Event]) -> [WebSocketReader.Event] {
+        events.filter { if case .closed = $0 { false } else { true } }
+      }
+      let others = messages(in: Pieces(bytes, choice), inflates: inflates)
       try BrokenRule.check(
-        events == messages(in: Pieces(bytes, choice), inflates: inflates), "pieces make other messages")
+        withoutEnd(events) == withoutEnd(others), "pieces make other messages: \(events) and \(others)")
       for event in events {
         switch event {
         case .text(let text):

@@ -51,6 +51,7 @@ private struct ServerPeer: ~Copyable {
   mutating func take(_ step: SessionStep) throws {
     switch step {
     case .frame(let bytes), .bytes(let bytes):
+      guard !bytes.isEmpty else { return }
       let actions = whole.receive(ByteString(bytes).span, now: now)
       var others: [ServerSession.Action] = []
       for piece in Pieces(bytes, choice) { others += cut.receive(ByteString(piece).span, now: now) }
