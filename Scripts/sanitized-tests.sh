@@ -20,8 +20,9 @@ if [ "$kind" = thread ]; then
   export TSAN_OPTIONS="log_path=$work/report suppressions=$PWD/Tests/Sanitizers/thread.supp exitcode=0"
   preload=$work/mutex.so
 else
-  # The signals' stacks are set by the programs themselves.
-  export ASAN_OPTIONS="log_path=$work/report exitcode=99 use_sigaltstack=0" LSAN_OPTIONS="suppressions=$PWD/Tests/Sanitizers/leak.supp"
+  # The signals' stacks are set by the programs themselves. Leaks are not looked for: Swift keeps addresses in forms that
+  # the sanitizer does not recognize (of side tables of weak references, shifted; of enums' payloads, with bits set).
+  export ASAN_OPTIONS="log_path=$work/report exitcode=99 use_sigaltstack=0 detect_leaks=0"
   preload=
 fi
 

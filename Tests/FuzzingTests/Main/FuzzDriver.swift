@@ -10,7 +10,6 @@ enum FuzzDriver {
     self.target = target
     var words: [UnsafeMutablePointer<CChar>?] =
       (["fuzz", "-max_len=\(target.byteCountMax)"] + arguments).map { strdup($0) } + [nil]
-    // The address sanitizer looks for what is left behind.
     let owned = words
     defer { owned.forEach { free($0) } }
     var count = Int32(words.count - 1)
