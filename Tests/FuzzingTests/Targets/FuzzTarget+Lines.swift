@@ -48,14 +48,18 @@ extension FuzzTarget {
         ArchiveOutcome(pieces, isZstd ? ZstdContent() : GzipContent())
       }
       let (whole, cut) = (outcome([bytes]), outcome(Pieces(bytes, choice)))
+      let counts = "\(whole.content.count) and \(cut.content.count) bytes"
+      if isZstd {
+        // The library gives nothing of the piece in which it finds damage, and it finds more in a frame that it gets
+        // whole: an empty last block may hide that the frame's size is wrong.
+        return try BrokenRule.check(
+          whole.isDamaged ? cut.content.starts(with: whole.content) : cut.isDamaged || whole.content == cut.content,
+          "pieces make other content: \(counts)")
+      }
       try BrokenRule.check(
         whole.isDamaged == cut.isDamaged && (whole.isDamaged || whole.isWhole == cut.isWhole),
         "pieces are damaged, or whole, alone")
-      // zstd gives nothing of the piece in which it finds damage.
-      let isSame =
-        isZstd && whole.isDamaged ? cut.content.starts(with: whole.content) : whole.content == cut.content
-      try BrokenRule.check(
-        isSame, "pieces make other content: \(whole.content.count) and \(cut.content.count) bytes")
+      try BrokenRule.check(whole.content == cut.content, "pieces make other content: \(counts)")
     })
 
   private static let lineSeeds = [
