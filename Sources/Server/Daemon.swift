@@ -1,12 +1,9 @@
 internal import Glibc
+internal import LogsStore
 internal import LogsSystem
 internal import LogsText
 internal import LogsTransport
 internal import LogsWire
-
-#if PLANTED_BUGS
-  internal import LogsStore
-#endif
 
 /// The command `logsd`: reads its settings, serves until it is asked to stop, and reports the outcome as its exit code.
 package enum Daemon {
@@ -46,30 +43,35 @@ package enum Daemon {
   private static func serve(_ configuration: ServerConfiguration) async -> Int32 {
     // A closed log or ready pipe is no reason to stop serving.
     signal(SIGPIPE, SIG_IGN)
-    let log = ServerLog()
+    let log = ServerLog(
+      level: configuration.logLevel, format: configuration.logFormat,
+      isForJournal: LogForm.isJournal(STDERR_FILENO, Environment.variables))
     defer { log.flush() }
     #if PLANTED_BUGS
-      if let bug = PlantedBug.planted { log.line("planted bug: \(bug.rawValue); this server breaks its promises") }
+      if let bug = PlantedBug.planted {
+        log.write(.warn("planted bug: \(bug.rawValue); this server breaks its promises"))
+      }
     #endif
     let signals: SignalDesk
     do { signals = try SignalDesk(log: log, manager: ServiceManager(Environment.variables)) } catch {
-      log.line(error.message)
+      log.write(.error(error.message))
       return 1
     }
     let server: Server
-    do { server = try await Server.start(configuration, log: { log.line($0) }) } catch {
-      log.line(error.description)
+    do { server = try await Server.start(configuration, log: { log.write($0) }) } catch {
+      log.write(.error(error.description))
       return 1
     }
     await signals.attend(server)
     for door in server.doors { Output.write("ready \(door)", to: STDOUT_FILENO) }
     switch await server.untilStopped() {
     case .signal(let name):
-      log.line("stopping (\(name)), within \(TimeSpan.format(configuration.drainDurationMax))")
+      log.write(.notice("stopping (\(name)), within \(TimeSpan.format(configuration.drainDurationMax))"))
       await server.drain()
+      log.write(.notice("stopped: everything acknowledged is stored"))
       return 0
     case .storeFailed(let reason):
-      log.line(reason)
+      log.write(.error(reason))
       await server.drain()
       return 1
     }

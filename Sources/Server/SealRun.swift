@@ -3,6 +3,7 @@ internal import LogsStore
 internal import LogsSystem
 internal import LogsText
 internal import LogsTransport
+internal import LogsWire
 
 /// `logsd --seal`: has everything that is stored in a data directory sealed, and waits for it.
 ///
@@ -10,7 +11,6 @@ internal import LogsTransport
 /// show what it has done; otherwise this process opens the store itself.
 struct SealRun {
   private let configuration: ServerConfiguration
-  private let log = ServerLog()
 
   /// Between two looks at what a server, or the upkeep, has done.
   private static let pause = Duration.milliseconds(20)
@@ -19,12 +19,11 @@ struct SealRun {
 
   /// - Returns: the exit code.
   func run() -> Int32 {
-    defer { log.flush() }
     do throws(StoreError) {
       let view = try StoreView(directory: configuration.dataDirectory)
       return try view.isInUse() ? try askServer(view) : try sealHere(view)
     } catch {
-      log.line(error.description)
+      Self.say(error.description)
       return 1
     }
   }
@@ -71,8 +70,7 @@ struct SealRun {
     signals.execute {
       for number in [SIGINT, SIGTERM] { _ = signals.onSignal(number) { ending.end(.signal(number)) } }
     }
-    let log = log
-    let store = try Store.open(Server.storeConfiguration(configuration, log: { log.line($0) }), sink: ending)
+    let store = try Store.open(Server.storeConfiguration(configuration, log: { Self.say($0.text) }), sink: ending)
     defer { store.close() }
     store.seal()
     let deadline = ContinuousClock.now + configuration.sealDurationMax
@@ -97,11 +95,15 @@ struct SealRun {
 
   private func done(_ segments: [Int64]) -> Int32 {
     if segments.isEmpty {
-      log.line("everything stored in \(configuration.dataDirectory) was sealed already")
+      Self.say("everything stored in \(configuration.dataDirectory) was sealed already")
     } else {
-      log.line("everything stored in \(configuration.dataDirectory) is sealed")
+      Self.say("everything stored in \(configuration.dataDirectory) is sealed")
     }
     return 0
+  }
+
+  private static func say(_ text: String) {
+    Output.write("logsd: \(PrintableText.escaped(text))", to: STDERR_FILENO)
   }
 
   private func timeout(_ rest: [Int64], _ advice: String) -> StoreError {

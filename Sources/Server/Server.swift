@@ -1,5 +1,5 @@
 internal import Glibc
-internal import LogsStore
+package import LogsStore
 internal import LogsSystem
 internal import LogsText
 internal import LogsTransport
@@ -19,7 +19,7 @@ package final class Server: Sendable {
   private let shards: [Shard]
   private let connectionEnds: ConnectionEnds
   private let ending = Mutex(Ending())
-  private let log: @Sendable (String) -> Void
+  private let log: @Sendable (LogLine) -> Void
 
   /// Why the server stops.
   package enum StopReason: Sendable {
@@ -38,7 +38,7 @@ package final class Server: Sendable {
     configuration: ServerConfiguration, certificates: Certificates?, access: AccessControl, counters: Counters,
     store: Store,
     shards: [Shard],
-    doors: [Door], connectionEnds: ConnectionEnds, log: @escaping @Sendable (String) -> Void
+    doors: [Door], connectionEnds: ConnectionEnds, log: @escaping @Sendable (LogLine) -> Void
   ) {
     self.configuration = configuration
     self.certificates = certificates
@@ -56,19 +56,19 @@ package final class Server: Sendable {
   /// - Parameter log: takes the lines of the server's own log.
   /// - Throws: `ServerError` when the directory is locked, damaged or not accessible, or an endpoint is taken.
   package static func start(
-    _ configuration: ServerConfiguration, log: @escaping @Sendable (String) -> Void
+    _ configuration: ServerConfiguration, log: @escaping @Sendable (LogLine) -> Void
   ) async throws(ServerError) -> Server {
     let certificates: Certificates?
     do throws(TransportError) {
       certificates = configuration.doors.contains(where: \.endpoint.isTLS) ? try Certificates(configuration.tls) : nil
     } catch { throw ServerError(error.message) }
-    if let warning = certificates?.warning(now: SystemClock.wall()) { log(warning) }
     let router = CommitRouter()
     let rates = AppendRates(
       perClient: configuration.clientAppendRates, perStream: configuration.streamAppendRates,
       newStreamCount: configuration.newStreamCountMax)
     let store: Store
     let access: AccessControl
+    let warnings: [String]
     do {
       var settings = storeConfiguration(configuration, log: log)
       settings.creationRefusal = { rates.creationRefusal(client: $0, now: .now()) }
@@ -81,7 +81,7 @@ package final class Server: Sendable {
       access = try AccessControl(
         directory: configuration.dataDirectory, unixAllow: configuration.unixAllow,
         certificateAllow: configuration.certificateAllow, log: log)
-      for warning in try Exposure(configuration, hasTokens: access.checksTokens).check() { log(warning) }
+      warnings = try Exposure(configuration, hasTokens: access.checksTokens).check()
     } catch {
       store.close()
       throw ServerError(error.description)
@@ -120,6 +120,10 @@ package final class Server: Sendable {
       store.close()
       throw ServerError(error.message)
     }
+    log(.notice(startLine(configuration, store, doors)))
+    for warning in warnings + [certificates?.warning(now: SystemClock.wall())].compactMap(\.self) {
+      log(.warn(warning))
+    }
     let server = Server(
       configuration: configuration, certificates: certificates, access: access, counters: context.counters,
       store: store, shards: shards, doors: doors,
@@ -128,8 +132,20 @@ package final class Server: Sendable {
     return server
   }
 
+  /// What an operator wants to know of a start.
+  private static func startLine(_ configuration: ServerConfiguration, _ store: Store, _ doors: [Door]) -> String {
+    let statistics = store.statistics
+    let streams = Figures.count(statistics.streamCount, "stream", "streams")
+    let segments = Figures.count(statistics.segmentCount, "segment", "segments")
+    return """
+      \(Version.server) has started: process \(getpid()), data directory \(configuration.dataDirectory), store \
+      \(store.id) with \(streams) in \(segments), listening on \(doors.map(\.description).joined(separator: ", ")); \
+      \(store.start.words)
+      """
+  }
+
   static func storeConfiguration(
-    _ configuration: ServerConfiguration, log: @escaping @Sendable (String) -> Void
+    _ configuration: ServerConfiguration, log: @escaping @Sendable (LogLine) -> Void
   ) -> StoreConfiguration {
     var store = StoreConfiguration(directory: configuration.dataDirectory)
     store.segmentByteCountMax = configuration.segmentByteCountMax
@@ -152,9 +168,9 @@ package final class Server: Sendable {
     guard let certificates else { return }
     do throws(TransportError) {
       try certificates.reload()
-      log("the certificate was read again, for new connections")
-      if let warning = certificates.warning(now: SystemClock.wall()) { log(warning) }
-    } catch { log("the certificate in use stays: \(error.message)") }
+      log(.notice("the certificate was read again, for new connections"))
+      if let warning = certificates.warning(now: SystemClock.wall()) { log(.warn(warning)) }
+    } catch { log(.error("the certificate in use stays: \(error.message)")) }
   }
 
   /// How it is, in a line for people.

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import LogsStore
 internal import LogsSystem
 internal import LogsText
 internal import LogsTransport
@@ -16,6 +17,7 @@ final class SignalDesk: @unchecked Sendable {
   private var requests = StopRequests()
   private var server: Server?
   private var signsOfLife: LoopTimer?
+  private var counts: LoopTimer?
   /// Whether SIGUSR1 came before there was a server.
   private var isSealRequested = false
 
@@ -32,6 +34,7 @@ final class SignalDesk: @unchecked Sendable {
     loop.execute { [self] in
       watches = [loop.onSignal(SIGHUP) { self.reload() }, loop.onSignal(SIGUSR2) { self.nothing() }]
       watches.append(loop.onSignal(SIGUSR1) { self.seal() })
+      counts = loop.every(RetryCounts.interval / 6) { self.log.tick() }
     }
   }
 
@@ -62,17 +65,18 @@ final class SignalDesk: @unchecked Sendable {
     }
   }
 
-  private func nothing() { log.line("SIGUSR2 does nothing; its log is stderr") }
+  private func nothing() { log.write(.notice("SIGUSR2 does nothing; its log is stderr")) }
 
   private func reload() {
-    log.line("SIGHUP: reading again what can be read while the server runs; other settings count from the next start")
+    log.write(
+      .notice("SIGHUP: reading again what can be read while the server runs; other settings count from the next start"))
     manager?.reloading()
     server?.reload()
     manager?.ready()
   }
 
   private func seal() {
-    log.line("SIGUSR1: everything stored so far is being sealed")
+    log.write(.upkeep("SIGUSR1: everything stored so far is being sealed"))
     if let server { server.seal() } else { isSealRequested = true }
   }
 
@@ -83,18 +87,22 @@ final class SignalDesk: @unchecked Sendable {
       manager?.stopping()
       server?.stop(.signal(name))
     case .ignore:
-      log.line(
-        """
-        \(name) again: it is stopping; one that comes \(TimeSpan.format(StopRequests.repeatDuration)) later cuts that \
-        off
-        """
-      )
+      log.write(
+        .notice(
+          """
+          \(name) again: it is stopping; one that comes \(TimeSpan.format(StopRequests.repeatDuration)) later cuts \
+          that off
+          """))
     case .cutOff:
-      log.line(
-        "\(name) again: clients are not waited for any more; what is acknowledged is stored. One more ends it at once")
+      log.write(
+        .notice(
+          """
+          \(name) again: clients are not waited for any more; what is acknowledged is stored. One more ends it at once
+          """))
       server?.cutOff()
     case .end:
-      log.line("\(name) again: it ends at once; what is acknowledged is stored, and the next start will check it")
+      log.write(
+        .warn("\(name) again: it ends at once; what is acknowledged is stored, and the next start will check it"))
       log.flush()
       _exit(1)
     }

@@ -26,6 +26,7 @@ package final class Store: Sendable {
   private let failStop: FailStop
   private let searches: Searches
   private let missingSegmentCount: Int
+  package let start: StoreStart
   /// What `close` takes apart.
   private let running: Mutex<Running?>
 
@@ -52,6 +53,7 @@ package final class Store: Sendable {
     self.configuration = configuration
     directory = found.directory
     missingSegmentCount = found.missingCount
+    start = found.isNew ? .new : found.needsCheck ? .unclean : .clean
     catalog = Catalog(newestID: found.nextStreamID - 1)
     catalog.publish(found.streams)
     queue = WriterQueue(configuration, catalog: catalog)
@@ -276,10 +278,11 @@ package final class Store: Sendable {
       try directory.markClean()
     } catch {
       configuration.log(
-        """
-        everything acknowledged is on disk, but the data directory could not be marked as closed: \(error). The next \
-        start works as after a crash: it checks what was stored last before it is ready, and the rest in the background
-        """)
+        .error(
+          """
+          everything acknowledged is on disk, but the data directory could not be marked as closed: \(error). The next \
+          start works as after a crash: it checks what was stored last before it is ready, and the rest in the background
+          """))
     }
   }
 

@@ -67,8 +67,10 @@ package struct StoreConfiguration: Sendable {
   package var reserveByteCountMax = 8 << 20
   /// A clock that steps back by more than this is logged.
   package var clockStepMax: Duration = .seconds(60)
-  /// Takes lines for the log.
-  package var log: @Sendable (String) -> Void = { _ in }
+  /// A commit that waits this long for the disk is logged.
+  package var slowSyncTimeMin: Duration = .seconds(1)
+  /// Takes lines for the log. From any thread; it must not block.
+  package var log: @Sendable (LogLine) -> Void = { _ in }
 
   package init(directory: String) { self.directory = directory }
 }

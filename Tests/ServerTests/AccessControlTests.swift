@@ -43,7 +43,7 @@ import Testing
       let (wall, lines) = (wall, lines)
       return try AccessControl(
         directory: directory, unixAllow: NamedRights(unix) { $0 }, certificateAllow: NamedRights(certificates) { $0 },
-        log: { line in lines.withLock { $0.append(line) } }, wallTime: { wall.withLock { $0 } })
+        log: { line in lines.withLock { $0.append(line.text) } }, wallTime: { wall.withLock { $0 } })
     }
 
     func decide(

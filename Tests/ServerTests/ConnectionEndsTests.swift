@@ -20,7 +20,7 @@ import Testing
 
   @Test func `the first of a kind and address is logged in full, the others as a count once a minute`() {
     let lines = Lines()
-    let ends = ConnectionEnds { lines.add($0) }
+    let ends = ConnectionEnds { lines.add($0.text) }
     for number in 0..<1_000 {
       ends.note(.refused(.protocolViolation), peer: "10.0.0.1:\(number)", "line \(number)", now: Self.time(1))
       ends.note(.stalled, peer: "10.0.0.1:\(number)", "stalled \(number)", now: Self.time(1))
@@ -54,7 +54,7 @@ import Testing
 
   @Test func `any number of addresses takes limited memory and few lines`() {
     let lines = Lines()
-    let ends = ConnectionEnds { lines.add($0) }
+    let ends = ConnectionEnds { lines.add($0.text) }
     for number in 0..<10_000 {
       ends.note(.refused(.timedOut), peer: "10.0.\(number / 256).\(number % 256):1", "line", now: Self.time(1))
     }

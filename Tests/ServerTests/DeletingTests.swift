@@ -22,7 +22,7 @@ import Testing
     init() async throws {
       let router = CommitRouter()
       store = try Store.open(StoreConfiguration(directory: directory), sink: router)
-      let log: @Sendable (String) -> Void = { _ in }
+      let log: @Sendable (LogLine) -> Void = { _ in }
       let access = try AccessControl(
         directory: directory, unixAllow: NamedRights(), certificateAllow: NamedRights(), log: log)
       let context = ServerContext(

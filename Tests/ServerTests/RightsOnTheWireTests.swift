@@ -24,7 +24,7 @@ import Testing
     init() async throws {
       let router = CommitRouter()
       store = try Store.open(StoreConfiguration(directory: directory), sink: router)
-      let log: @Sendable (String) -> Void = { _ in }
+      let log: @Sendable (LogLine) -> Void = { _ in }
       let pattern = try StreamPattern("own/**")
       try TokenFile(directory: directory).change { tokens in
         for action in Rights.Action.allCases {

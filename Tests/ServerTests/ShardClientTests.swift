@@ -23,7 +23,7 @@ import Testing
       store = try Store.open(StoreConfiguration(directory: directory), sink: router)
       var configuration = ServerConfiguration()
       configuration.connectionCountMax = connectionCountMax
-      let log: @Sendable (String) -> Void = { _ in }
+      let log: @Sendable (LogLine) -> Void = { _ in }
       if let token {
         try TokenFile(directory: directory).change { tokens in
           tokens.append(

@@ -90,7 +90,7 @@ import Testing
     let reader = Reader(
       catalog: catalog, segments: SegmentList(SegmentListing(segments: [active])), pool: ConnectionPool(configuration),
       tail: TailCache(configuration), files: configuration.fileSystem, readTimeMax: configuration.readTimeMax,
-      damaged: { error in known.withLock { $0 = error } }, log: { lines.log($0) })
+      damaged: { error in known.withLock { $0 = error } }, log: { lines.log($0.text) })
     try writer.database.execute(
       """
       INSERT INTO streams VALUES(9, 'new', 1, 0, 1, 0, 0, 0);

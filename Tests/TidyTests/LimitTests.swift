@@ -122,6 +122,18 @@ import Testing
     }
   }
 
+  @Test func `the limits of the server's own log are those of the code`() throws {
+    let page = try Tree.file("spec/limits.md").lines
+    for (row, file, value) in [
+      ("| `slow-commit` | 1 s", "Store/StoreConfiguration", "slowSyncTimeMin: Duration = .seconds(1)"),
+      ("| `log-waiting` | 1,024 lines", "Server/Log/ServerLog", "waitingCountMax = 1_024"),
+      ("| `log-retries` | 64 texts", "Server/Log/RetryCounts", "caseCountMax = 64"),
+    ] {
+      #expect(page.contains { $0.hasPrefix(row) }, "\(row)")
+      #expect(try Tree.file("Sources/\(file).swift").lines.contains { $0.hasSuffix(value) }, "\(value)")
+    }
+  }
+
   private static func number(_ value: Int) -> String {
     let digits = String(value)
     return value < 1_000 ? digits : "\(number(value / 1_000)),\(digits.suffix(3))"

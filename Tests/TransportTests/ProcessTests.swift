@@ -27,12 +27,15 @@ import Testing
       let acceptedCount = Monitor(0)
       let notices = LoopBox<[Listener.Notice]>([])
       let noticeCount = Monitor(0)
+      let recovery = Monitor(0)
       try await loop.run {
         _ = try Listener.listen(
           on: .unix(path: path), loop: loop, recovery: .milliseconds(300),
+          reminder: .milliseconds(50),
           notice: { notice in
             notices.value.append(notice)
             noticeCount.raise()
+            if case .recovered = notice { recovery.raise() }
           },
           accept: { socket in
             accepted.value.append(socket)
@@ -65,11 +68,15 @@ import Testing
       loop.execute { loop.schedule(after: Listener.pauseDuration * 2) { isLater.raise() } }
       isLater.wait(for: 1)
       takeTurns(2)
+      // It is reported that it still fails.
+      noticeCount.wait(for: 2)
       setrlimit(limits, &usual)
       acceptedCount.wait(for: peers.count)
-      noticeCount.wait(for: 2)
+      recovery.wait(for: 1)
       loop.stop()
-      #expect(notices.value.count == 2)
+      for notice in notices.value.dropFirst().dropLast() {
+        guard case .stillFailing(_, let count, _) = notice, count > 0 else { fatalError("\(notices.value)") }
+      }
       guard case .failing(let error)? = notices.value.first,
         case .recovered(_, let failureCount, let duration)? = notices.value.last
       else { fatalError("\(notices.value)") }

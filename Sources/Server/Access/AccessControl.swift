@@ -1,4 +1,5 @@
 internal import Glibc
+internal import LogsStore
 internal import LogsSystem
 internal import LogsTransport
 internal import LogsWire
@@ -75,7 +76,7 @@ final class AccessControl: Sendable {
   private let unixAllow: NamedRights
   private let certificateAllow: NamedRights
   private let state: Mutex<State>
-  private let log: @Sendable (String) -> Void
+  private let log: @Sendable (LogLine) -> Void
   private let wallTime: @Sendable () -> Int64
   /// Grows when tokens were read again.
   private let generationCount = Atomic<Int>(0)
@@ -90,7 +91,8 @@ final class AccessControl: Sendable {
 
   /// - Throws: why the tokens cannot be read. Nobody is let in without them.
   init(
-    directory: String, unixAllow: NamedRights, certificateAllow: NamedRights, log: @escaping @Sendable (String) -> Void,
+    directory: String, unixAllow: NamedRights, certificateAllow: NamedRights,
+    log: @escaping @Sendable (LogLine) -> Void,
     wallTime: @escaping @Sendable () -> Int64 = { SystemClock.wall() }
   ) throws(SettingError) {
     file = TokenFile(directory: directory)
@@ -118,10 +120,10 @@ final class AccessControl: Sendable {
         state.stamp = stamp
       }
       generationCount.add(1, ordering: .releasing)
-      log(tokens.map { "tokens were read again: there are \($0.count)" } ?? Self.gone(file.path))
+      log(tokens.map { .notice("tokens were read again: there are \($0.count)") } ?? .error(Self.gone(file.path)))
     } catch {
       state.withLock { $0.stamp = stamp }
-      log("the tokens in use stay: \(error)")
+      log(.error("the tokens in use stay: \(error)"))
     }
   }
 

@@ -29,6 +29,9 @@ package struct ServerConfiguration: Sendable {
   package var shardCount = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)) / 2)
   package var readerThreadCount = 2
   package var retention = RetentionPolicy()
+  /// What the server's own log has, and how its lines look.
+  var logLevel = LogLine.Level.info
+  var logFormat = LogForm.Format.text
 
   package var connectionCountMax = 10_000
   /// Of one address other than loopback.

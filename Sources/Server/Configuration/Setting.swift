@@ -25,7 +25,7 @@ struct Setting: Sendable {
 
   static func named(_ name: String) -> Setting? { all.first { $0.name == name } }
 
-  static let all = listening + general + retention
+  static let all = listening + general + retention + log
 
   private static let general: [Setting] = [
     Setting(

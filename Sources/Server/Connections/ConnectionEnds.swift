@@ -1,3 +1,4 @@
+internal import LogsStore
 internal import LogsText
 internal import LogsWire
 internal import Synchronization
@@ -28,6 +29,15 @@ final class ConnectionEnds: Sendable {
       }
     }
 
+    /// Somebody guesses, uses what was revoked, or is turned away: an operator can do something about it. The rest is a
+    /// matter of the clients.
+    fileprivate var level: LogLine.Level {
+      switch self {
+      case .wrongToken, .tls, .refused(.unauthorized), .refused(.tooManyConnections): .warn
+      case .refused, .endedByClient, .unread, .stalled: .info
+      }
+    }
+
     /// What ends.
     var noun: String { self == .wrongToken ? "request" : "connection" }
   }
@@ -50,9 +60,9 @@ final class ConnectionEnds: Sendable {
   private let state = Mutex(State())
   /// Connections that ended, for the metrics.
   let totals = ReasonCounts()
-  private let log: @Sendable (String) -> Void
+  private let log: @Sendable (LogLine) -> Void
 
-  init(log: @escaping @Sendable (String) -> Void) { self.log = log }
+  init(log: @escaping @Sendable (LogLine) -> Void) { self.log = log }
 
   /// A connection ends.
   ///
@@ -75,7 +85,7 @@ final class ConnectionEnds: Sendable {
       state.counts[found] = count + 1
       return false
     }
-    if isFirst { log(line.contains(peer) ? line : "\(line) (\(address ?? peer))") }
+    if isFirst { log(LogLine(kind.level, line.contains(peer) ? line : "\(line) (\(address ?? peer))")) }
   }
 
   /// Logs the counts of the last minute, if it is over. A case that did not occur in it is logged as a first one again.
@@ -93,12 +103,13 @@ final class ConnectionEnds: Sendable {
       return counts
     }
     let lines = counts.map { found, count in
-      """
-      \(Figures.count(count, "more \(found.kind.noun)", "more \(found.kind.noun)s")) from \(found.address) ended like \
-      the one before: \(found.kind)
-      """
+      let text = """
+        \(Figures.count(count, "more \(found.kind.noun)", "more \(found.kind.noun)s")) from \(found.address) ended like \
+        the one before: \(found.kind)
+        """
+      return LogLine(found.kind.level, text)
     }
-    for line in lines.sorted() { log(line) }
+    for line in lines.sorted(by: { $0.text < $1.text }) { log(line) }
   }
 
   private static let others = "other addresses"

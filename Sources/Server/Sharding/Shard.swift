@@ -83,5 +83,5 @@ struct ServerContext: Sendable {
   let connectionEnds: ConnectionEnds
   let server: InstanceID
   let started: MonotonicTime
-  let log: @Sendable (String) -> Void
+  let log: @Sendable (LogLine) -> Void
 }

@@ -2,6 +2,15 @@ internal import LogsStore
 internal import LogsTransport
 internal import LogsWire
 
+extension Listener.Notice {
+  fileprivate var line: LogLine {
+    switch self {
+    case .failing, .stillFailing: .error(description)
+    case .recovered: .notice(description)
+    }
+  }
+}
+
 /// The state that a shard owns: its clients, what they share (appender, hub, turns), its listeners and its clock.
 final class ShardCore {
   let index: Int
@@ -114,7 +123,7 @@ extension ShardCore {
   ) throws(TransportError) -> Endpoint {
     let log = context.log
     let listener = try Listener.listen(
-      on: endpoint, handed: handed, loop: loop, notice: { log($0.description) }, accept: accept)
+      on: endpoint, handed: handed, loop: loop, notice: { log($0.line) }, accept: accept)
     listeners.append(listener)
     return listener.endpoint
   }

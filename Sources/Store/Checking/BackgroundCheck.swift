@@ -70,7 +70,7 @@ final class BackgroundCheck: Sendable {
       state.withLock { $0.progress.1 += 1 }
     }
     state.withLock { $0.progress.0 = .finished }
-    reader.log("all \(progress.1) segments have been checked")
+    reader.log(.info("all \(progress.1) segments have been checked"))
   }
 
   private func check(_ segment: Segment) throws(SQLiteError) {
@@ -161,6 +161,6 @@ final class BackgroundCheck: Sendable {
       return
     }
     if isDamage { _ = segment.noteDamage() }
-    reader.log(text)
+    reader.log(isDamage ? .error(text) : .warn(text))
   }
 }

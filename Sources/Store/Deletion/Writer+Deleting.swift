@@ -25,7 +25,7 @@ extension Writer {
         queued.then(.failure(Refusal(failed, mayHaveTakenEffect: true)))
         throw failed
       }
-      configuration.log("nothing was deleted: \(failed)")
+      configuration.log(.warn("nothing was deleted: \(failed)"))
       return queued.then(
         .failure(
           Refusal(
@@ -34,7 +34,7 @@ extension Writer {
     }
     publish(plan, draft)
     upkeep.rewriting.request(upkeep)
-    configuration.log(entry.text)
+    configuration.log(.notice(entry.text))
     queued.then(.success(plan.report))
   }
 

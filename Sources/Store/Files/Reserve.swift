@@ -10,7 +10,7 @@ struct Reserve: UpkeepJob {
   private let directory: String
   private let byteCountMax: Int
   private let files: any FileSystem
-  private let log: @Sendable (String) -> Void
+  private let log: @Sendable (LogLine) -> Void
 
   /// At most this fraction of the free space: on a small disk most of it is for entries.
   private static let freeDivisor = 8
@@ -30,7 +30,7 @@ struct Reserve: UpkeepJob {
     do throws(FileError) {
       guard let byteCount = try files.byteCount(path), byteCount > 0 else { return false }
       try files.remove(path)
-      log("the disk is full: \(path) has been given up, which frees \(byteCount >> 10) KiB")
+      log(.warn("the disk is full: \(path) has been given up, which frees \(byteCount >> 10) KiB"))
       return true
     } catch {
       throw StoreError(error, while: "give up")
@@ -53,7 +53,7 @@ struct Reserve: UpkeepJob {
     } catch {
       guard error.isDiskFull else {
         // Not needed to run: a start on a full disk has to manage without it.
-        log("no room can be kept in \(path) for a start on a full disk: \(error.text)")
+        log(.warn("no room can be kept in \(path) for a start on a full disk: \(error.text)"))
         return .done
       }
     }

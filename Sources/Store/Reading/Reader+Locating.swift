@@ -123,6 +123,6 @@ extension Reader {
       if error.isDamage { damaged(failure) }
       throw failure
     }
-    if segment.noteDamage() { log("\(failure); what it held there is reported as lost") }
+    if segment.noteDamage() { log(.error("\(failure); what it held there is reported as lost")) }
   }
 }

@@ -15,7 +15,7 @@ struct Reader: Sendable {
   let readTimeMax: Duration
   /// Called with damage in the active segment, which concerns the whole store.
   let damaged: @Sendable (StoreError) -> Void
-  let log: @Sendable (String) -> Void
+  let log: @Sendable (LogLine) -> Void
 
   /// How long one statement may stay open: it pins the WAL.
   static let statementTimeMax = Duration.milliseconds(10)
@@ -334,7 +334,7 @@ struct Reader: Sendable {
       damaged(error)
       throw error
     }
-    if segment.noteDamage() { log("\(line); what it held there is reported as lost") }
+    if segment.noteDamage() { log(.error("\(line); what it held there is reported as lost")) }
     builder.skip(through: end, .lost)
   }
 

@@ -120,7 +120,7 @@ final class Retention: UpkeepJob {
         defer { state.isFailureNoted = true }
         return !state.isFailureNoted
       }
-      if isFirst { upkeep.log("retention cannot find out what to remove, and tries again: \(error.text)") }
+      if isFirst { upkeep.log(.warn("retention cannot find out what to remove, and tries again: \(error.text)")) }
     }
   }
 
@@ -241,10 +241,11 @@ final class Retention: UpkeepJob {
     if isNew {
       upkeep.log(
         time == nil
-          ? """
-          the system's clock has jumped forward by more than a day, or the server was down that long: nothing is \
-          trimmed by age until the clock has stood there for a day, or is set back
-          """ : "the system's clock is believed again: entries are trimmed by age")
+          ? .warn(
+            """
+            the system's clock has jumped forward by more than a day, or the server was down that long: nothing is \
+            trimmed by age until the clock has stood there for a day, or is set back
+            """) : .notice("the system's clock is believed again: entries are trimmed by age"))
     }
     return time
   }
@@ -302,8 +303,9 @@ final class Retention: UpkeepJob {
     guard isNew else { return }
     upkeep.log(
       isLow
-        ? "appends are refused: less is free on the disk of \(directory.paths.directory) than has to stay free"
-        : "enough is free on the disk again: appends are taken")
+        ? .error(
+          "appends are refused: less is free on the disk of \(directory.paths.directory) than has to stay free")
+        : .notice("enough is free on the disk again: appends are taken"))
   }
 
   // MARK: for the thread that has the writer
@@ -360,9 +362,10 @@ final class Retention: UpkeepJob {
   /// - Parameter byteCount: what it has removed.
   func finish(_ trim: StreamTrim, byteCount: UInt64, _ upkeep: Upkeep) {
     configuration.log(
-      """
-      trimmed: \(trim.parts.count) streams of \(trim.rule.pattern), \(byteCount >> 10) KiB, \(trim.reason.ruleWords)
-      """)
+      .upkeep(
+        """
+        trimmed: \(trim.parts.count) streams of \(trim.rule.pattern), \(byteCount >> 10) KiB, \(trim.reason.ruleWords)
+        """))
     state.withLock { state in
       state.streamTrim = nil
       state.counts.byteCounts[trim.reason, default: 0] += Int(clamping: byteCount)
@@ -376,7 +379,9 @@ final class Retention: UpkeepJob {
     if let beginnings = trim.beginnings { catalog.begin(at: beginnings) }
     directory.segments.remove(trim)
     configuration.log(
-      "trimmed: \(trim.segments.count) segments below \(trim.below), \(trim.byteCount >> 10) KiB, \(trim.reason.words)")
+      .upkeep(
+        "trimmed: \(trim.segments.count) segments below \(trim.below), \(trim.byteCount >> 10) KiB, \(trim.reason.words)"
+      ))
     state.withLock { state in
       state.trim = nil
       state.otherByteCount -= trim.byteCount

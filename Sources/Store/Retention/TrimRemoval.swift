@@ -11,7 +11,7 @@ struct TrimRemoval: UpkeepJob {
     do throws(FileError) {
       try Self.remove(segments, upkeep)
     } catch {
-      upkeep.log("trimmed segments cannot be removed yet: \(error.text)")
+      upkeep.log(.retry("trimmed segments cannot be removed yet: \(error.text)"))
       return .again(after: upkeep.retryInterval)
     }
     return .done

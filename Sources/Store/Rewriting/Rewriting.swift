@@ -95,14 +95,14 @@ final class Rewriting: UpkeepJob {
       giveUp(segment, error, upkeep)
       return .again(after: Self.pause)
     }
-    upkeep.log("segment \(segment.number) cannot be rewritten yet: \(error)")
+    upkeep.log(.retry("segment \(segment.number) cannot be rewritten yet: \(error)"))
     return .again(after: upkeep.retryInterval)
   }
 
   /// Leaves a segment as it is until the next start. What readers find of it is what they found before.
   private func giveUp(_ segment: Segment, _ error: StoreError, _ upkeep: Upkeep) {
     state.withLock { _ = $0.given.insert(segment.version) }
-    upkeep.log("segment \(segment.number) is not rewritten, and keeps what was removed from it: \(error)")
+    upkeep.log(.error("segment \(segment.number) is not rewritten, and keeps what was removed from it: \(error)"))
   }
 
   private func abandon(_ upkeep: Upkeep) {
@@ -114,7 +114,7 @@ final class Rewriting: UpkeepJob {
       try upkeep.directory.files.remove(upkeep.directory.paths.segmentTemporary(current.segment.number))
     } catch {
       // The next start removes it.
-      upkeep.log("what was made of segment \(current.segment.number) cannot be removed: \(error.text)")
+      upkeep.log(.warn("what was made of segment \(current.segment.number) cannot be removed: \(error.text)"))
     }
   }
 
@@ -141,7 +141,9 @@ final class Rewriting: UpkeepJob {
         }
         if isFirst {
           upkeep.log(
-            "segment \(segment.number) is not rewritten yet: that needs \(segment.byteCount >> 10) KiB of free space")
+            .warn(
+              "segment \(segment.number) is not rewritten yet: that needs \(segment.byteCount >> 10) KiB of free space")
+          )
         }
         return false
       }
@@ -210,7 +212,7 @@ final class Rewriting: UpkeepJob {
         switch try indexing.work(for: Self.sliceTime) {
         case .unfinished: break
         case .impossible(let reason):
-          upkeep.log("segment \(segment.number) gets no index: \(reason)")
+          upkeep.log(.upkeep("segment \(segment.number) gets no index: \(reason)"))
           next = try check(copy, of: segment)
         case .done: next = try check(copy, of: segment)
         }
@@ -256,7 +258,8 @@ final class Rewriting: UpkeepJob {
         state.freedByteCount += max(0, segment.byteCount - byteCount)
       }
       upkeep.log(
-        "segment \(segment.number) is rewritten: \(segment.byteCount >> 10) KiB before, \(byteCount >> 10) KiB now")
+        .upkeep(
+          "segment \(segment.number) is rewritten: \(segment.byteCount >> 10) KiB before, \(byteCount >> 10) KiB now"))
     } catch {
       throw StoreError(error, while: "rewrite")
     }

@@ -173,7 +173,7 @@ final class SegmentRollover: UpkeepJob {
         preparation = changes.deletedStreams.isEmpty ? .ready(next, changes) : .none
       }
     } catch {
-      configuration.log("cannot prepare segment \(number), tried again later: \(error)")
+      configuration.log(.retry("cannot prepare segment \(number), tried again later: \(error)"))
       retryLater()
     }
     queue.requestMaintenance()
@@ -217,7 +217,7 @@ final class SegmentRollover: UpkeepJob {
       return following
     } catch {
       guard error.code == .diskFull || error.code == .busy else { throw error }
-      configuration.log("cannot begin segment \(next.number), tried again later: \(error)")
+      configuration.log(.retry("cannot begin segment \(next.number), tried again later: \(error)"))
       retryLater()
       return nil
     }

@@ -20,6 +20,8 @@ struct Recovery {
     var missingCount: Int
     /// Whether everything has to be checked, because the last stop was not clean.
     var needsCheck: Bool
+    /// Whether nothing was there.
+    var isNew = false
   }
 
   private let configuration: StoreConfiguration
@@ -112,7 +114,7 @@ struct Recovery {
     return Result(
       directory: directory, active: try directory.begin(next), streams: [], nextStreamID: 1, latestReceived: nil,
       closing: [],
-      missingCount: 0, needsCheck: false)
+      missingCount: 0, needsCheck: false, isNew: true)
   }
 
   // MARK: files
@@ -248,10 +250,10 @@ struct Recovery {
           guard error.isLoss else { throw StoreError(error, while: "open") }
           // If the disk failed to read, readers may succeed; the next start seals it.
           guard error.isDamage else {
-            configuration.log("\(StoreError(error, while: "open"))")
+            configuration.log(.error("\(StoreError(error, while: "open"))"))
             continue
           }
-          configuration.log("\(StoreError(error, while: "open")); what it held is reported as lost")
+          configuration.log(.error("\(StoreError(error, while: "open")); what it held is reported as lost"))
           _ = segment.noteDamage()
           segment.state = .damaged
         }
@@ -260,8 +262,9 @@ struct Recovery {
     if !missing.isEmpty {
       let list = missing.prefix(10).map(String.init).joined(separator: ", ")
       configuration.log(
-        "\(missing.count) segments are missing in \(paths.segments): \(list)\(missing.count > 10 ? ", ..." : ""); "
-          + "what they held is reported as lost")
+        .error(
+          "\(missing.count) segments are missing in \(paths.segments): \(list)\(missing.count > 10 ? ", ..." : ""); "
+            + "what they held is reported as lost"))
     }
     return (listing, closing, missing.count)
   }
@@ -274,7 +277,7 @@ struct Recovery {
       for index in streams.indices { streams[index].begin(at: beginnings[streams[index].id]) }
     } catch {
       guard error.isLoss, oldest.state != .active else { throw StoreError(error, while: "read") }
-      configuration.log("\(StoreError(error, while: "read")); what it held is reported as lost")
+      configuration.log(.error("\(StoreError(error, while: "read")); what it held is reported as lost"))
       _ = oldest.noteDamage()
       if error.isDamage { oldest.state = .damaged }
     }
@@ -380,10 +383,11 @@ struct Recovery {
   private func replaceIncarnations(_ streams: [StreamInfo], _ active: SegmentWriter) throws(StoreError) -> [StreamInfo]
   {
     configuration.log(
-      """
-      \(paths.store) is a copy: the data directory has been restored or moved. All \(streams.count) streams get a new \
-      incarnation, and followers get an error saying that their streams were replaced
-      """)
+      .warn(
+        """
+        \(paths.store) is a copy: the data directory has been restored or moved. All \(streams.count) streams get a new \
+        incarnation, and followers get an error saying that their streams were replaced
+        """))
     do throws(SQLiteError) {
       return try active.replaceIncarnations(streams) { Incarnation.random() }
     } catch {

@@ -44,7 +44,7 @@ final class Sealing: UpkeepJob {
         return .done
       }
       if upkeep.isClosing { return .done }
-      upkeep.log("segment \(segment.number) cannot be sealed yet: \(error)")
+      upkeep.log(.retry("segment \(segment.number) cannot be sealed yet: \(error)"))
       return .again(after: upkeep.retryInterval)
     }
     let isFirst = self.isFirst.withLock { isFirst in
@@ -53,13 +53,13 @@ final class Sealing: UpkeepJob {
     }
     do throws(StoreError) {
       if try seal(upkeep) {
-        upkeep.log("segment \(segment.number) is sealed")
+        upkeep.log(.upkeep("segment \(segment.number) is sealed"))
         upkeep.rewriting.request(upkeep, isChanged: false)
         return .done
       }
       if upkeep.isClosing { return .done }
       if isFirst {
-        upkeep.log("segment \(segment.number) cannot be sealed while another program has \(segment.path) open")
+        upkeep.log(.warn("segment \(segment.number) cannot be sealed while another program has \(segment.path) open"))
       }
     } catch {
       guard error.code == .diskFull || error.code == .busy else {
@@ -67,7 +67,7 @@ final class Sealing: UpkeepJob {
         return .done
       }
       if upkeep.isClosing { return .done }
-      upkeep.log("segment \(segment.number) cannot be sealed yet: \(error)")
+      upkeep.log(.retry("segment \(segment.number) cannot be sealed yet: \(error)"))
     }
     return .again(after: upkeep.retryInterval)
   }
@@ -80,7 +80,7 @@ final class Sealing: UpkeepJob {
     do throws(FileError) {
       try TrimRemoval.remove([segment], upkeep)
     } catch {
-      upkeep.log("a trimmed segment cannot be removed yet: \(error.text)")
+      upkeep.log(.retry("a trimmed segment cannot be removed yet: \(error.text)"))
       return upkeep.isClosing ? .done : .again(after: upkeep.retryInterval)
     }
     return .done
@@ -116,7 +116,7 @@ final class Sealing: UpkeepJob {
         case .unfinished: break
         case .done: endIndexing(.over, upkeep)
         case .impossible(let reason):
-          upkeep.log("segment \(segment.number) gets no index: \(reason)")
+          upkeep.log(.upkeep("segment \(segment.number) gets no index: \(reason)"))
           endIndexing(.over, upkeep)
         }
         guard upkeep.isClosing, writer.byteCount <= Self.smallByteCount else {
@@ -132,7 +132,7 @@ final class Sealing: UpkeepJob {
       }
       endIndexing(.over, upkeep)
       if segment.noteDamage() {
-        upkeep.log("\(StoreError(error, while: "index")); what it held there is reported as lost")
+        upkeep.log(.error("\(StoreError(error, while: "index")); what it held there is reported as lost"))
       }
       return true
     }

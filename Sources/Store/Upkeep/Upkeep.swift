@@ -13,7 +13,7 @@ final class Upkeep: Sendable {
   let rewriting: Rewriting
   /// How long to wait before retrying what another program or a full disk has prevented.
   let retryInterval: Duration
-  let log: @Sendable (String) -> Void
+  let log: @Sendable (LogLine) -> Void
   /// Called with what stops the store.
   let failed: @Sendable (StoreError) -> Void
 

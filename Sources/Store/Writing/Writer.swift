@@ -42,6 +42,7 @@ final class Writer: @unchecked Sendable {
   let counts = Mutex(Counts())
   private(set) var active: SegmentWriter
   private var clock: ClockWatch
+  private var slowSyncs: SlowSyncs
   /// Whether a full disk or a lock made the last transaction fail.
   private var hasObstacle = false
   /// Times of the monotonic clock.
@@ -91,6 +92,7 @@ final class Writer: @unchecked Sendable {
     self.active = active
     mayLead = Atomic(configuration.leadCommitTimeMax > .zero)
     clock = ClockWatch(stepMax: configuration.clockStepMax, latest: lastReceived)
+    slowSyncs = SlowSyncs(timeMin: configuration.slowSyncTimeMin)
     noteSizes()
   }
 
@@ -155,7 +157,7 @@ final class Writer: @unchecked Sendable {
         note(draft, time: SystemClock.monotonic() - start)
         if hasObstacle {
           hasObstacle = false
-          configuration.log("appends are taken again")
+          configuration.log(.notice("appends are taken again"))
         }
       } catch {
         guard error.meansNothingStored else {
@@ -177,7 +179,7 @@ final class Writer: @unchecked Sendable {
 
   func context(obstacle: Refusal?) -> GroupDraft.Context {
     let now = configuration.now()
-    if let line = clock.look(now) { configuration.log(line) }
+    if let line = clock.look(now) { configuration.log(.warn(line)) }
     return GroupDraft.Context(
       now: now, nextStreamID: catalog.newestID + 1, streamCount: catalog.count,
       streamCountMax: configuration.streamCountMax, creationRefusal: configuration.creationRefusal,
@@ -210,7 +212,7 @@ final class Writer: @unchecked Sendable {
   private func noteObstacle(_ error: StoreError) {
     if hasObstacle { return }
     hasObstacle = true
-    configuration.log("appends are refused for now: \(error)")
+    configuration.log(.error("appends are refused for now: \(error)"))
   }
 
   /// Publishes a committed draft: cache, heads, marks, and then the answers.
@@ -265,12 +267,14 @@ final class Writer: @unchecked Sendable {
     var byteCount = 0
     for stream in draft.streams { for run in stream.runs { byteCount += run.batches.count } }
     retention.noteStored(byteCount)
+    let syncTime = active.database.lastSyncTime
+    if let line = slowSyncs.note(syncTime, now: SystemClock.monotonic()) { configuration.log(line) }
     counts.withLock { counts in
       counts.commitCount += 1
       counts.commitTime += time
       counts.commitTimeMax = max(counts.commitTimeMax, time)
       counts.commitTimes.add(time)
-      counts.syncTimes.add(active.database.lastSyncTime)
+      counts.syncTimes.add(syncTime)
       counts.walByteCount = active.database.walByteCount
       counts.activeByteCount = active.byteCount
     }
@@ -280,6 +284,7 @@ final class Writer: @unchecked Sendable {
 
   private func maintain(isIdle: Bool) throws(StoreError) {
     for deletion in queue.takeDeletions() { try delete(deletion) }
+    if let line = slowSyncs.summary(now: SystemClock.monotonic()) { configuration.log(line) }
     try checkpoint(isIdle: isIdle)
     try trim()
     try rollIfDue()
@@ -307,7 +312,7 @@ final class Writer: @unchecked Sendable {
     } catch {
       // A full disk, or a lock: the WAL keeps everything until a later checkpoint.
       guard error.isDiskFull || error.isBusy else { throw StoreError(error, while: "checkpoint") }
-      configuration.log("\(StoreError(error, while: "checkpoint")); tried again later")
+      configuration.log(.retry("\(StoreError(error, while: "checkpoint")); tried again later"))
       nextCheckpointAt = start &+ Self.checkpointRetryInterval.nanoseconds
     }
     counts.withLock { counts in
@@ -323,11 +328,12 @@ final class Writer: @unchecked Sendable {
     if active.isWalHeld { return }
     active.isWalHeld = true
     configuration.log(
-      """
-      another program reads \(active.segment.path) in one long transaction, so that its WAL has grown to \
-      \(active.database.walByteCount >> 20) MiB and cannot be emptied; the next segment begins. Keep such \
-      transactions short, or read a copy
-      """)
+      .warn(
+        """
+        another program reads \(active.segment.path) in one long transaction, so that its WAL has grown to \
+        \(active.database.walByteCount >> 20) MiB and cannot be emptied; the next segment begins. Keep such \
+        transactions short, or read a copy
+        """))
   }
 
   private func rollIfDue() throws(StoreError) {
@@ -345,7 +351,7 @@ final class Writer: @unchecked Sendable {
       active = following
       retention.noteComplete(byteCount: completeByteCount)
       noteSizes()
-      configuration.log("segment \(following.segment.number) is active")
+      configuration.log(.upkeep("segment \(following.segment.number) is active"))
       upkeep.add(Sealing(complete))
     }
   }
@@ -392,7 +398,7 @@ final class Writer: @unchecked Sendable {
       } catch {
         guard error.meansNothingStored else { throw StoreError(error, while: action) }
         if !isRetry, error.isDiskFull, try retention.giveUpReserve() { continue }
-        configuration.log("\(StoreError(error, while: action)); tried again later")
+        configuration.log(.retry("\(StoreError(error, while: action)); tried again later"))
         nextTrimAt = SystemClock.monotonic() &+ configuration.upkeepRetryInterval.nanoseconds
         return false
       }
@@ -415,7 +421,7 @@ final class Writer: @unchecked Sendable {
       try active.commit(marks: unstoredMarks)
     } catch {
       guard error.meansNothingStored else { throw StoreError(error, while: "write marks to") }
-      configuration.log("\(StoreError(error, while: "write marks to")); tried again later")
+      configuration.log(.retry("\(StoreError(error, while: "write marks to")); tried again later"))
       nextRollAt = SystemClock.monotonic() &+ Self.rollRetryInterval.nanoseconds
       return false
     }

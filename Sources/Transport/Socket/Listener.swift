@@ -9,18 +9,23 @@ package final class Listener: LoopMember {
   package static let pauseDuration = Duration.milliseconds(100)
   package static let backlog: Int32 = 1024
   package static let recoveryDuration = Duration.seconds(5)
+  package static let reminderDuration = Duration.seconds(60)
   /// How many connections are accepted in one turn, so that a flood leaves time for existing ones.
   static let acceptCountMax = 64
 
-  /// A change that is reported to the owner, once, however often it happens.
+  /// A change that is reported to the owner, however often accepting fails.
   package enum Notice: CustomStringConvertible {
     /// Accepting has failed, mostly for lack of descriptors. Connections wait until it works again.
     case failing(TransportError)
+    /// It has been failing for another minute.
+    case stillFailing(Endpoint, failureCount: Int, for: Duration)
     case recovered(Endpoint, failureCount: Int, after: Duration)
 
     package var description: String {
       switch self {
       case .failing(let error): error.message
+      case .stillFailing(let endpoint, let count, let duration):
+        "connections to \(endpoint) still wait: accepting failed \(count) times in \(duration.components.seconds) s"
       case .recovered(let endpoint, let count, let duration):
         "connections to \(endpoint) are accepted again; that failed \(count) times in \(duration.components.seconds) s"
       }
@@ -31,6 +36,8 @@ package final class Listener: LoopMember {
   private struct Trouble {
     let begun: MonotonicTime
     var last: MonotonicTime
+    /// When it was reported last.
+    var reported: MonotonicTime
     var failureCount = 1
   }
 
@@ -39,6 +46,7 @@ package final class Listener: LoopMember {
 
   private let loop: EventLoop
   private let recoveryDuration: Duration
+  private let reminder: Duration
   private var socket: Descriptor?
   private let socketFile: SocketFile?
   private var event: Event?
@@ -58,11 +66,12 @@ package final class Listener: LoopMember {
   ///   - handed: a socket that listens there already; nil to open one.
   ///   - backlog: how many connections may wait to be accepted.
   ///   - recovery: how long accepting must work without failure to count as recovered.
-  ///   - notice: called when accepting begins to fail, and when it works again.
+  ///   - reminder: how often it is reported that it still fails.
+  ///   - notice: called when accepting begins to fail, goes on failing, and works again.
   ///   - accept: called on the loop with each connection.
   package static func listen(
     on endpoint: Endpoint, handed: HandedSocket? = nil, loop: EventLoop, backlog: Int32 = backlog,
-    recovery: Duration = recoveryDuration,
+    recovery: Duration = recoveryDuration, reminder: Duration = reminderDuration,
     notice: @escaping (Notice) -> Void = { _ in }, accept: @escaping (AcceptedSocket) -> Void
   ) throws(TransportError) -> Listener {
     loop.requireOnLoop()
@@ -76,15 +85,17 @@ package final class Listener: LoopMember {
       case (.unix(let path), nil): try .unix(path: path, backlog: backlog)
       case (.web, nil): throw TransportError(.invalidEndpoint, "\(endpoint) is for clients: a server listens on HTTP")
       }
-    return try Listener(loop: loop, binding: binding, recovery: recovery, notice: notice, accept: accept)
+    return try Listener(
+      loop: loop, binding: binding, recovery: recovery, reminder: reminder, notice: notice, accept: accept)
   }
 
   private init(
-    loop: EventLoop, binding: consuming Binding, recovery: Duration, notice: @escaping (Notice) -> Void,
-    accept: @escaping (AcceptedSocket) -> Void
+    loop: EventLoop, binding: consuming Binding, recovery: Duration, reminder: Duration,
+    notice: @escaping (Notice) -> Void, accept: @escaping (AcceptedSocket) -> Void
   ) throws(TransportError) {
     self.loop = loop
     recoveryDuration = recovery
+    self.reminder = reminder
     endpoint = binding.endpoint
     socketFile = binding.file
     let descriptor = binding.takeSocket()
@@ -155,7 +166,7 @@ package final class Listener: LoopMember {
       trouble?.last = loop.now
       return
     }
-    trouble = Trouble(begun: loop.now, last: loop.now)
+    trouble = Trouble(begun: loop.now, last: loop.now, reported: loop.now)
     awaitRecovery(recoveryDuration)
     notice?(
       .failing(
@@ -169,9 +180,15 @@ package final class Listener: LoopMember {
     recovery = loop.schedule(after: delay) { [weak self] in
       guard let self, let trouble = self.trouble else { return }
       let quiet = Duration.nanoseconds(Int64(clamping: self.loop.now.nanoseconds(since: trouble.last)))
-      guard quiet >= self.recoveryDuration else { return self.awaitRecovery(self.recoveryDuration - quiet) }
-      self.trouble = nil
       let duration = Duration.nanoseconds(Int64(clamping: trouble.last.nanoseconds(since: trouble.begun)))
+      guard quiet >= self.recoveryDuration else {
+        if self.loop.now >= trouble.reported + self.reminder {
+          self.trouble?.reported = self.loop.now
+          self.notice?(.stillFailing(self.endpoint, failureCount: trouble.failureCount, for: duration))
+        }
+        return self.awaitRecovery(self.recoveryDuration - quiet)
+      }
+      self.trouble = nil
       self.notice?(.recovered(self.endpoint, failureCount: trouble.failureCount, after: duration))
     }
   }

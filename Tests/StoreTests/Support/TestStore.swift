@@ -33,7 +33,7 @@ final class TestStore: Sendable {
     self.sink = sink
     self.directory = directory
     var configuration = configuration
-    configuration.log = { sink.log($0) }
+    configuration.log = { sink.log($0.text) }
     if !commitsHere { configuration.leadCommitTimeMax = .zero }
     store = try Store.open(configuration, sink: sink)
   }

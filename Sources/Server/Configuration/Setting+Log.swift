@@ -1,0 +1,26 @@
+internal import LogsStore
+
+/// What the server says about itself.
+extension Setting {
+  static let log: [Setting] = [
+    choice("log-level", "the least level of what the server's own log has", \.logLevel),
+    choice(
+      "log-format", "how its lines look: as text, or each as an object of JSON with time, level and message",
+      \.logFormat),
+  ]
+
+  /// One of several words.
+  private static func choice<Value: RawRepresentable<String> & CaseIterable & SendableMetatype>(
+    _ name: String, _ help: String, _ path: Path<Value>
+  ) -> Setting {
+    let words = Value.allCases.map(\.rawValue)
+    return Setting(
+      name: name, form: words.joined(separator: "|"), help: help,
+      write: { text, configuration throws(SettingError) in
+        guard let value = Value(rawValue: text) else {
+          throw SettingError("takes \(words.joined(separator: ", ")), not '\(text)'")
+        }
+        configuration[keyPath: path] = value
+      }, read: { $0[keyPath: path].rawValue })
+  }
+}
