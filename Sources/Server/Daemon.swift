@@ -36,16 +36,23 @@ package enum Daemon {
       Output.write("the configuration is right", to: STDOUT_FILENO)
       return 0
     case .seal: return SealRun(reader.configuration).run()
-    case .run: return await serve(reader.configuration)
+    case .run:
+      return await serve(reader.configuration) { () throws(ConfigurationError) in
+        try ConfigurationReader(arguments: arguments, environment: Environment.variables).configuration
+      }
     }
   }
 
-  private static func serve(_ configuration: ServerConfiguration) async -> Int32 {
+  /// - Parameter reading: reads the settings again.
+  private static func serve(
+    _ configuration: ServerConfiguration,
+    reading: @escaping @Sendable () throws(ConfigurationError) -> ServerConfiguration
+  ) async -> Int32 {
     // A closed log or ready pipe is no reason to stop serving.
     signal(SIGPIPE, SIG_IGN)
     let log = ServerLog(
       level: configuration.logLevel, format: configuration.logFormat,
-      isForJournal: LogForm.isJournal(STDERR_FILENO, Environment.variables))
+      isForJournal: LogForm.isJournal(STDERR_FILENO, Environment.variables), isStream: configuration.isLogStream)
     defer { log.flush() }
     #if PLANTED_BUGS
       if let bug = PlantedBug.planted {
@@ -62,11 +69,13 @@ package enum Daemon {
       log.write(.error(error.description))
       return 1
     }
-    await signals.attend(server)
+    log.stream.open { server.append($0) }
+    await signals.attend(server, reading: reading)
     for door in server.doors { Output.write("ready \(door)", to: STDOUT_FILENO) }
     switch await server.untilStopped() {
     case .signal(let name):
-      log.write(.notice("stopping (\(name)), within \(TimeSpan.format(configuration.drainDurationMax))"))
+      log.write(
+        .notice("stopping (\(name)), within \(TimeSpan.format(server.configuration.drainDurationMax))"))
       await server.drain()
       log.write(.notice("stopped: everything acknowledged is stored"))
       return 0

@@ -11,15 +11,16 @@ package final class Server: Sendable {
   /// Where clients can connect: a requested port of 0 is replaced by the actual one.
   package let doors: [Door]
 
-  private let configuration: ServerConfiguration
-  private let certificates: Certificates?
-  private let access: AccessControl
+  private let settings: Mutex<ServerConfiguration>
+  let certificates: Certificates?
+  let access: AccessControl
+  let appendRates: AppendRates
   private let counters: Counters
-  private let store: Store
-  private let shards: [Shard]
+  let store: Store
+  let shards: [Shard]
   private let connectionEnds: ConnectionEnds
   private let ending = Mutex(Ending())
-  private let log: @Sendable (LogLine) -> Void
+  let log: @Sendable (LogLine) -> Void
 
   /// Why the server stops.
   package enum StopReason: Sendable {
@@ -35,20 +36,18 @@ package final class Server: Sendable {
   }
 
   private init(
-    configuration: ServerConfiguration, certificates: Certificates?, access: AccessControl, counters: Counters,
-    store: Store,
-    shards: [Shard],
-    doors: [Door], connectionEnds: ConnectionEnds, log: @escaping @Sendable (LogLine) -> Void
+    _ context: ServerContext, shards: [Shard], doors: [Door]
   ) {
-    self.configuration = configuration
-    self.certificates = certificates
-    self.access = access
-    self.counters = counters
-    self.store = store
+    settings = Mutex(context.configuration)
+    certificates = context.certificates
+    access = context.access
+    appendRates = context.appendRates
+    counters = context.counters
+    store = context.store
     self.shards = shards
     self.doors = doors
-    self.connectionEnds = connectionEnds
-    self.log = log
+    connectionEnds = context.connectionEnds
+    log = context.log
   }
 
   /// Opens the data directory, starts the shards, and listens.
@@ -124,10 +123,7 @@ package final class Server: Sendable {
     for warning in warnings + [certificates?.warning(now: SystemClock.wall())].compactMap(\.self) {
       log(.warn(warning))
     }
-    let server = Server(
-      configuration: configuration, certificates: certificates, access: access, counters: context.counters,
-      store: store, shards: shards, doors: doors,
-      connectionEnds: context.connectionEnds, log: log)
+    let server = Server(context, shards: shards, doors: doors)
     router.onFailure { server.stop(.storeFailed($0.description)) }
     return server
   }
@@ -142,6 +138,20 @@ package final class Server: Sendable {
       \(store.id) with \(streams) in \(segments), listening on \(doors.map(\.description).joined(separator: ", ")); \
       \(store.start.words)
       """
+  }
+
+  /// What counts now.
+  var configuration: ServerConfiguration { settings.withLock { $0 } }
+
+  /// Other settings count from now on.
+  func apply(_ configuration: ServerConfiguration) {
+    settings.withLock { $0 = configuration }
+    access.set(unixAllow: configuration.unixAllow, certificateAllow: configuration.certificateAllow)
+    appendRates.set(
+      perClient: configuration.clientAppendRates, perStream: configuration.streamAppendRates,
+      newStreamCount: configuration.newStreamCountMax)
+    store.apply(Self.storeConfiguration(configuration, log: log))
+    for shard in shards { shard.execute { $0.apply(configuration) } }
   }
 
   static func storeConfiguration(
@@ -162,17 +172,6 @@ package final class Server: Sendable {
     return store
   }
 
-  /// Reads tokens, certificate, key and client CA again. Connections that exist go on, unless their token is gone.
-  func reload() {
-    access.refresh()
-    guard let certificates else { return }
-    do throws(TransportError) {
-      try certificates.reload()
-      log(.notice("the certificate was read again, for new connections"))
-      if let warning = certificates.warning(now: SystemClock.wall()) { log(.warn(warning)) }
-    } catch { log(.error("the certificate in use stays: \(error.message)")) }
-  }
-
   /// How it is, in a line for people.
   var statusLine: String {
     let statistics = store.statistics
@@ -189,6 +188,9 @@ package final class Server: Sendable {
     let left = Countdown(shards.count)
     for shard in shards { shard.execute { _ in if left.isLast() { body() } } }
   }
+
+  /// Adds entries to one of the server's own streams, soon.
+  func append(_ entries: OwnEntries) { store.append(entries) }
 
   /// Has everything that is stored so far sealed, soon.
   func seal() { store.seal() }
@@ -217,11 +219,12 @@ package final class Server: Sendable {
   /// Stops cleanly: accepts no new connections, commits and acknowledges what is in flight, notifies the clients, and
   /// closes the store.
   package func drain() async {
+    let configuration = configuration
     let goAway = GoAway(
       retryAfterMilliseconds: 100, text: "the server is stopping", advice: configuration.stopAdvice)
     for shard in shards { await shard.stopListening() }
     await withTaskGroup { group in
-      for shard in shards { group.addTask { await shard.drain(goAway, within: self.configuration.drainDurationMax) } }
+      for shard in shards { group.addTask { await shard.drain(goAway, within: configuration.drainDurationMax) } }
     }
     for shard in shards { shard.loop.stop() }
     connectionEnds.summarize(now: .now())

@@ -16,6 +16,7 @@ final class SignalDesk: @unchecked Sendable {
   private var watches: [LoopWatch] = []
   private var requests = StopRequests()
   private var server: Server?
+  private var reading: (@Sendable () throws(ConfigurationError) -> ServerConfiguration)?
   private var signsOfLife: LoopTimer?
   private var counts: LoopTimer?
   /// Whether SIGUSR1 came before there was a server.
@@ -39,10 +40,15 @@ final class SignalDesk: @unchecked Sendable {
   }
 
   /// SIGTERM and SIGINT stop `server` as soon as this returns, and the service manager hears how it is.
-  func attend(_ server: Server) async {
+  ///
+  /// - Parameter reading: reads the settings again, for a reload.
+  func attend(
+    _ server: Server, reading: @escaping @Sendable () throws(ConfigurationError) -> ServerConfiguration
+  ) async {
     await withCheckedContinuation { continuation in
       loop.execute { [self] in
         self.server = server
+        self.reading = reading
         if isSealRequested { server.seal() }
         watches += [SIGTERM, SIGINT].map { number in loop.onSignal(number) { self.stop(number) } }
         beReady(server)
@@ -68,10 +74,10 @@ final class SignalDesk: @unchecked Sendable {
   private func nothing() { log.write(.notice("SIGUSR2 does nothing; its log is stderr")) }
 
   private func reload() {
-    log.write(
-      .notice("SIGHUP: reading again what can be read while the server runs; other settings count from the next start"))
+    guard let server, let reading else { return }
+    log.write(.notice("SIGHUP: reading settings, tokens and certificate again"))
     manager?.reloading()
-    server?.reload()
+    _ = server.reload(reading, log)
     manager?.ready()
   }
 

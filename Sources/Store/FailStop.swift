@@ -22,6 +22,7 @@ final class FailStop: Sendable {
     if !replies.isEmpty { sink.committed(Commit(replies: replies, runs: [])) }
     let refusal = Refusal(error, mayHaveTakenEffect: false)
     for queued in queue.takeDeletions() { queued.then(.failure(refusal)) }
+    for entries in queue.takeOwnEntries() { entries.then(false) }
     let isFirst = isReported.withLock { isReported in
       defer { isReported = true }
       return !isReported

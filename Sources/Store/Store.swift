@@ -83,7 +83,7 @@ package final class Store: Sendable {
     }
     for complete in found.closing { upkeep.add(Sealing(complete)) }
     upkeep.add(Reserve(configuration, paths: directory.paths))
-    if retention.isNeeded { upkeep.add(retention) }
+    retention.schedule(upkeep)
     rollover = SegmentRollover(configuration, directory: directory, queue: queue, catalog: catalog)
     // As they are before the writer begins.
     let (listing, lastRow) = (directory.segments.current, found.active.lastRow)
@@ -100,6 +100,16 @@ package final class Store: Sendable {
     }
     running = Mutex(Running(lock: lock, writer: writer, writerThread: writerThread))
     check = BackgroundCheck(reader, listing, lastRow: lastRow, isNeeded: found.needsCheck)
+  }
+
+  /// Takes over what can change while the store is open: retention, when segments end, how many streams there may be,
+  /// and when deleted entries leave the disk.
+  package func apply(_ configuration: StoreConfiguration) {
+    let configuration = configuration.fittedToRetention
+    rollover.apply(configuration)
+    rewriting.apply(configuration)
+    retention.apply(configuration.retention, upkeep)
+    running.withLock { $0?.writer.streamCountMax.store(configuration.streamCountMax, ordering: .relaxed) }
   }
 
   /// The store's identity, drawn when the directory was made.
@@ -280,8 +290,9 @@ package final class Store: Sendable {
       configuration.log(
         .error(
           """
-          everything acknowledged is on disk, but the data directory could not be marked as closed: \(error). The next \
-          start works as after a crash: it checks what was stored last before it is ready, and the rest in the background
+          everything acknowledged is on disk, but the data directory could not be marked as closed: \(error). The \
+          next start works as after a crash: it checks what was stored last before it is ready, and the rest in the \
+          background
           """))
     }
   }

@@ -8,7 +8,7 @@ import Testing
     let file = LogLines.file(lines)
     let kills = Environment.rounds(6)
     try Scene.play { scene in
-      let server = try TestServer(scene, ["--segment-bytes", "1M"])
+      let server = try TestServer(scene, ["--segment-bytes", "1M"], environment: ["LOGSD_LOG_STREAM": "yes"])
       let follow = try server.start(["follow", "web", "-n", "all", "-o", "raw"])
       let push = try server.start(["push", "web", try scene.file("nasty.log", file)])
       for moment in random.moments(kills, in: lines.count) {
@@ -35,7 +35,8 @@ import Testing
     let file = LogLines.file(lines)
     try Scene.play { scene in
       // Segments end and are indexed all the time.
-      let server = try TestServer(scene, ["--segment-bytes", "1M", "--segment-age", "1s"])
+      let words = ["--segment-bytes", "1M", "--segment-age", "1s"]
+      let server = try TestServer(scene, words, environment: ["LOGSD_LOG_STREAM": "yes"])
       let follow = try server.start(["follow", "web", "-n", "all", "-o", "raw", "--filter", "needle_"])
       let push = try server.start(["push", "web", try scene.file("nasty.log", file)])
       for moment in random.moments(Environment.rounds(5), in: wanted.count) {

@@ -172,7 +172,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [(SIGHUP, "reading again"), (SIGUSR2, "does nothing")])
+  @Test(arguments: [(SIGHUP, "the settings were read again"), (SIGUSR2, "does nothing")])
   func `other signals do not end the server`(number: Int32, line: String) throws {
     try Scene.play { scene in
       let server = try TestServer(scene)

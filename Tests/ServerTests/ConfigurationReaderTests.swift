@@ -117,10 +117,12 @@ import Testing
         RetentionRule(pattern: try StreamPattern("$audit"), ageMax: .seconds(90 * 24 * 3600)),
         RetentionRule(pattern: try StreamPattern("ci/x")),
         RetentionRule(pattern: .all, byteCountMax: 1 << 20),
+        RetentionRule(pattern: try StreamPattern("$logsd"), ageMax: .seconds(14 * 24 * 3600), byteCountMax: 64 << 20),
       ])
     let printed = try #require(Setting.named("retention")).read(try configure(["--retention", text]).configuration)
-    #expect(printed == "a:b/*: 7d, 2G; $audit: 90d; ci/x: none")
-    #expect(try configure(["--retention", "none"]).configuration.retention.rules.isEmpty)
+    #expect(printed == "a:b/*: 7d, 2G; $audit: 90d; ci/x: none; $logsd: 14d, 64M")
+    #expect(try configure(["--retention", "none"]).configuration.retention.rules == OwnStreams.rules)
+    #expect(try #require(Setting.named("retention")).read(ServerConfiguration()) == "$logsd: 14d, 64M; $audit: 400d")
     for (text, reason) in [
       ("web", "has no limit"), ("web:", "has no limit"), ("we b: 7d", "a character other than"),
       ("web: 7", "'7' is not an age"), ("web: 59s", "'59s' is not an age"), ("web: 1d, 2d", "'2d' is not an age"),

@@ -24,7 +24,7 @@ import Testing
       configuration.dataDirectory = directory
       configuration.endpoints = [.tcp(host: "127.0.0.1", port: 0)]
       let server = try await Server.start(configuration) { _ in }
-      await signals.attend(server)
+      await signals.attend(server) { () throws(ConfigurationError) in ServerConfiguration() }
       let peer = Peer(server.doors[0].endpoint)
       peer.send(ClientSession.hello(client: "c", token: "").head.array)
       #expect(peer.read(count: 5).last == 2, "WELCOME")

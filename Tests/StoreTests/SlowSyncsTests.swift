@@ -5,7 +5,7 @@ import Testing
 @Suite struct SlowSyncsTests {
   private static let second: Int64 = 1_000_000_000
 
-  @Test func `the first slow commit is told, and those after it once a minute`() {
+  @Test func `the first slow commit is reported, and those after it once a minute`() {
     var syncs = SlowSyncs(timeMin: .seconds(1))
     let second = Self.second
     var (told, summary) = (syncs.note(second - 1, now: 0), syncs.summary(now: 0))

@@ -128,6 +128,8 @@ import Testing
       ("| `slow-commit` | 1 s", "Store/StoreConfiguration", "slowSyncTimeMin: Duration = .seconds(1)"),
       ("| `log-waiting` | 1,024 lines", "Server/Log/ServerLog", "waitingCountMax = 1_024"),
       ("| `log-retries` | 64 texts", "Server/Log/RetryCounts", "caseCountMax = 64"),
+      ("| `log-stream` | 100 lines", "Server/Log/LogStream", "burstMax = 100"),
+      ("| `log-stream` | 100 lines at once and 10 a second", "Server/Log/LogStream", "rateMax = 10"),
     ] {
       #expect(page.contains { $0.hasPrefix(row) }, "\(row)")
       #expect(try Tree.file("Sources/\(file).swift").lines.contains { $0.hasSuffix(value) }, "\(value)")

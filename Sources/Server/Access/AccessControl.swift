@@ -60,6 +60,8 @@ final class AccessControl: Sendable {
   private struct State {
     /// nil if there is no file.
     var tokens: [Token]?
+    var unixAllow: NamedRights
+    var certificateAllow: NamedRights
     var stamp: TokenFile.Stamp?
     var failures: [String: Failure] = [:]
   }
@@ -73,8 +75,6 @@ final class AccessControl: Sendable {
   let tickets = PassTable.tickets()
   let sessions = PassTable.sessions()
   private let file: TokenFile
-  private let unixAllow: NamedRights
-  private let certificateAllow: NamedRights
   private let state: Mutex<State>
   private let log: @Sendable (LogLine) -> Void
   private let wallTime: @Sendable () -> Int64
@@ -96,22 +96,29 @@ final class AccessControl: Sendable {
     wallTime: @escaping @Sendable () -> Int64 = { SystemClock.wall() }
   ) throws(SettingError) {
     file = TokenFile(directory: directory)
-    self.unixAllow = unixAllow
-    self.certificateAllow = certificateAllow
     self.log = log
     self.wallTime = wallTime
     // Before the content: a change in between is seen by the next look.
     let stamp = file.stamp
-    state = Mutex(State(tokens: try file.read(), stamp: stamp))
+    state = Mutex(
+      State(tokens: try file.read(), unixAllow: unixAllow, certificateAllow: certificateAllow, stamp: stamp))
   }
 
   /// Whether there are tokens, valid or not.
   var checksTokens: Bool { state.withLock { $0.tokens != nil } }
 
+  /// Other rights count for clients that come from now on.
+  func set(unixAllow: NamedRights, certificateAllow: NamedRights) {
+    state.withLock { ($0.unixAllow, $0.certificateAllow) = (unixAllow, certificateAllow) }
+  }
+
   /// Reads the tokens again if the file has changed. A file that cannot be read changes nothing.
-  func refresh() {
+  ///
+  /// - Returns: what was logged; nil if the file is the same.
+  @discardableResult func refresh() -> LogLine? {
     let stamp = file.stamp
-    guard state.withLock({ $0.stamp != stamp }) else { return }
+    guard state.withLock({ $0.stamp != stamp }) else { return nil }
+    let line: LogLine
     do throws(SettingError) {
       let tokens = try file.read()
       state.withLock { state in
@@ -120,11 +127,13 @@ final class AccessControl: Sendable {
         state.stamp = stamp
       }
       generationCount.add(1, ordering: .releasing)
-      log(tokens.map { .notice("tokens were read again: there are \($0.count)") } ?? .error(Self.gone(file.path)))
+      line = tokens.map { .notice("tokens were read again: there are \($0.count)") } ?? .error(Self.gone(file.path))
     } catch {
       state.withLock { $0.stamp = stamp }
-      log(.error("the tokens in use stay: \(error)"))
+      line = .error("the tokens in use stay: \(error)")
     }
+    log(line)
+    return line
   }
 
   private static func gone(_ path: String) -> String {
@@ -134,6 +143,7 @@ final class AccessControl: Sendable {
   func decide(_ claim: Claim, now: MonotonicTime) -> Verdict {
     if !claim.token.isEmpty, let verdict = decide(token: claim, now: now) { return verdict }
     let user = claim.process.map { "user \($0.user)" }
+    let (unixAllow, certificateAllow) = state.withLock { ($0.unixAllow, $0.certificateAllow) }
     if let process = claim.process, let user {
       let isOwn = process.user == geteuid() || process.user == 0
       if let rights = isOwn ? .all : unixAllow.rights[String(process.user)] {

@@ -32,10 +32,15 @@ final class AppendRates: Sendable {
     var latest: MonotonicTime { max(bytes, entries, newStreams) }
   }
 
-  private let perClient: Limits
-  private let perStream: Limits
-  /// A minute, of each client; nil for no limit.
-  private let newStreamCount: Int?
+  /// What is allowed.
+  private struct Allowance {
+    var perClient: Limits
+    var perStream: Limits
+    /// A minute, of each client; nil for no limit.
+    var newStreamCount: Int?
+  }
+
+  private let allowance: Mutex<Allowance>
   private let clocks = Mutex<[Key: Clocks]>([:])
 
   /// How far a clock may be ahead for an append to be taken.
@@ -46,9 +51,13 @@ final class AppendRates: Sendable {
   static let clockCountMax = 16_384
 
   init(perClient: Limits, perStream: Limits, newStreamCount: Int? = nil) {
-    self.perClient = perClient
-    self.perStream = perStream
-    self.newStreamCount = newStreamCount
+    allowance = Mutex(Allowance(perClient: perClient, perStream: perStream, newStreamCount: newStreamCount))
+  }
+
+  /// Other limits count from now on.
+  func set(perClient: Limits, perStream: Limits, newStreamCount: Int?) {
+    let other = Allowance(perClient: perClient, perStream: perStream, newStreamCount: newStreamCount)
+    allowance.withLock { $0 = other }
   }
 
   var clockCount: Int { clocks.withLock { $0.count } }
@@ -58,7 +67,8 @@ final class AppendRates: Sendable {
   ///   - client: the token, address or user.
   /// - Returns: nil if the batch is taken, and counts from now on.
   func refusal(of batch: ByteString, client: String, stream: StreamName, now: MonotonicTime) -> Refusal? {
-    guard !perClient.isEmpty || !perStream.isEmpty else { return nil }
+    let allowed = allowance.withLock { $0 }
+    guard !allowed.perClient.isEmpty || !allowed.perStream.isEmpty else { return nil }
     let count: Int
     do throws(WireDecodingError) { count = Int(try Batch(startOf: batch).header.count) } catch { return nil }
     return refusal(client: client, stream: stream, byteCount: batch.count, entryCount: count, now: now)
@@ -69,7 +79,9 @@ final class AppendRates: Sendable {
   func refusal(
     client: String, stream: StreamName, byteCount: Int, entryCount: Int, now: MonotonicTime
   ) -> Refusal? {
-    clocks.withLock { clocks in
+    let allowed = allowance.withLock { $0 }
+    let (perClient, perStream) = (allowed.perClient, allowed.perStream)
+    return clocks.withLock { clocks in
       let (clientKey, streamKey) = (Key.client(client), Key.stream(stream))
       for (key, limits, name, who) in [
         (clientKey, perClient, "append-rate", "\(client) appends"),
@@ -102,7 +114,7 @@ final class AppendRates: Sendable {
   /// - Parameter client: the token, address or user.
   /// - Returns: nil if it may create a stream, which counts from now on.
   func creationRefusal(client: String, now: MonotonicTime) -> Refusal? {
-    guard let limit = newStreamCount else { return nil }
+    guard let limit = allowance.withLock({ $0.newStreamCount }) else { return nil }
     return clocks.withLock { clocks in
       Self.forgetSome(&clocks, now)
       var found = clocks[.client(client)] ?? Clocks()

@@ -172,13 +172,17 @@ package struct ConfigurationReader: Sendable {
     let width = Setting.all.map(\.name.count).max() ?? 0
     return Setting.all.map { setting in
       let padding = String(repeating: " ", count: width - setting.name.count)
-      return "\(setting.name)\(padding) = \(setting.read(configuration))  # \(origins[setting.name] ?? "default")"
+      return
+        """
+        \(setting.name)\(padding) = \(setting.read(configuration))  \
+        # \(origins[setting.name] ?? "default")\(setting.mark)
+        """
     }.joined(separator: "\n")
   }
 
   package var help: String {
     let options = Setting.all.map { setting in
-      Option(setting.name, form: setting.form, help: "\(setting.help) [\(setting.read(defaults))]")
+      Option(setting.name, form: setting.form, help: "\(setting.help)\(setting.mark) [\(setting.read(defaults))]")
     }
     return """
       logsd - takes log entries, makes them durable, and streams them live
@@ -198,13 +202,19 @@ package struct ConfigurationReader: Sendable {
       SIGTERM and SIGINT stop it: nothing new is accepted, what is in flight is committed and acknowledged, and clients
       have --drain-timeout to disconnect. Another one within 1 s counts as the same; one after that cuts off the wait
       for clients, and one more ends the process at once. None of them loses anything acknowledged. SIGUSR1 has the
-      segment that is written to end and be sealed, unless it is empty. SIGHUP has tokens, certificate, key and
-      client CA read again; SIGUSR2 does nothing.
+      segment that is written to end and be sealed, unless it is empty. SIGHUP has tokens, certificate, key,
+      client CA and the settings read again; of these, those marked (reload) count at once, the others from the next
+      start, and the log says which have changed. SIGUSR2 does nothing.
       --seal does not serve: it has everything stored in the data directory sealed, by the server that uses the
       directory or else by itself, and ends; logs seal DIR is the same.
       Exit codes: 0 stopped, 1 failed, 2 wrong usage.
       """
   }
+}
+
+extension Setting {
+  /// Whether it can change while the server runs, for help and lists.
+  fileprivate var mark: String { isReloadable ? " (reload)" : "" }
 }
 
 /// A configuration that makes no sense, and where.

@@ -28,10 +28,12 @@ package struct ServerConfiguration: Sendable {
   /// Event-loop threads. The other half of the cores is for the writer, the readers and the system (decision 20).
   package var shardCount = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)) / 2)
   package var readerThreadCount = 2
-  package var retention = RetentionPolicy()
+  package var retention = RetentionPolicy(rules: OwnStreams.rules)
   /// What the server's own log has, and how its lines look.
   var logLevel = LogLine.Level.info
   var logFormat = LogForm.Format.text
+  /// Whether its lines are entries of `$logsd`, too.
+  var isLogStream = true
 
   package var connectionCountMax = 10_000
   /// Of one address other than loopback.

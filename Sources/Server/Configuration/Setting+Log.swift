@@ -7,6 +7,13 @@ extension Setting {
     choice(
       "log-format", "how its lines look: as text, or each as an object of JSON with time, level and message",
       \.logFormat),
+    Setting(
+      name: "log-stream", form: "yes|no",
+      help: "whether its lines are entries of the stream $logsd, too, for those who may read that",
+      write: { text, configuration throws(SettingError) in
+        guard ["yes", "no"].contains(text) else { throw SettingError("takes yes or no, not '\(text)'") }
+        configuration.isLogStream = text == "yes"
+      }, read: { $0.isLogStream ? "yes" : "no" }),
   ]
 
   /// One of several words.

@@ -38,10 +38,13 @@ extension Setting {
         """
         what is kept of the streams that a pattern matches, like 'docker/*: 7d, 2GB': the age of entries, what all \
         these streams together may take, or both; the first rule that matches counts, and its age holds instead of \
-        retention-age; 'PATTERN: none' keeps everything
+        retention-age; 'PATTERN: none' keeps everything; behind them come those for the server's own streams, unless \
+        theirs are among them
         """,
       write: { text, configuration throws(SettingError) in
-        configuration.retention.rules = text == "none" ? [] : try rules(text)
+        let defaults = OwnStreams.rules
+        let rules = text == "none" ? [] : try rules(text)
+        configuration.retention.rules = rules + defaults.filter { own in !rules.contains { $0.pattern == own.pattern } }
       },
       read: { configuration in
         let rules = configuration.retention.rules

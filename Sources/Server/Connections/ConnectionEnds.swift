@@ -104,8 +104,8 @@ final class ConnectionEnds: Sendable {
     }
     let lines = counts.map { found, count in
       let text = """
-        \(Figures.count(count, "more \(found.kind.noun)", "more \(found.kind.noun)s")) from \(found.address) ended like \
-        the one before: \(found.kind)
+        \(Figures.count(count, "more \(found.kind.noun)", "more \(found.kind.noun)s")) from \(found.address) ended \
+        like the one before: \(found.kind)
         """
       return LogLine(found.kind.level, text)
     }

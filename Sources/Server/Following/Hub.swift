@@ -13,7 +13,8 @@ package final class Hub {
   private var filters: [Filter: (shared: SharedFilter, useCount: Int)] = [:]
 
   private let subscriptionCount: SubscriptionCount
-  private let followedStreamCountMax: Int
+  /// Streams of all subscriptions together.
+  var followedStreamCountMax: Int
   private(set) var channels: [Int64: StreamChannel] = [:]
   /// By their names; of several that had one name, the first.
   private var namedChannels: [StreamName: StreamChannel] = [:]

@@ -3,7 +3,7 @@ internal import LogsText
 internal import LogsWire
 
 /// Lines about what is tried again and again: the first of a text is passed on, those after it are counted, and the
-/// count is told once a minute.
+/// count is reported once a minute.
 struct RetryCounts {
   private struct Case {
     var count = 0
@@ -26,7 +26,7 @@ struct RetryCounts {
     return true
   }
 
-  /// What is to be told now. A text that did not come for a minute is a first one again.
+  /// What is to be reported now. A text that did not come for a minute is a first one again.
   mutating func summaries(now: MonotonicTime) -> [LogLine] {
     var lines: [LogLine] = []
     for (text, found) in cases.sorted(by: { $0.key < $1.key }) where now >= found.summaryAt {

@@ -16,6 +16,7 @@ package final class ServerLog: Sendable {
     var droppedCount = 0
   }
 
+  let stream: LogStream
   private let thread = ThreadExecutor("log")
   private let state: Mutex<State>
 
@@ -24,8 +25,13 @@ package final class ServerLog: Sendable {
   /// How long the process waits for them before it ends.
   private static let flushDuration = Duration.seconds(1)
 
-  /// - Parameter isForJournal: whether stderr leads to systemd's journal.
-  init(level: LogLine.Level = .info, format: LogForm.Format = .text, isForJournal: Bool = false) {
+  /// - Parameters:
+  ///   - isForJournal: whether stderr leads to systemd's journal.
+  ///   - isStream: whether its lines are entries of `$logsd`, too.
+  init(
+    level: LogLine.Level = .info, format: LogForm.Format = .text, isForJournal: Bool = false, isStream: Bool = false
+  ) {
+    stream = LogStream(isOn: isStream)
     state = Mutex(State(level: level, form: LogForm(format: format, isForJournal: isForJournal)))
   }
 
@@ -35,6 +41,11 @@ package final class ServerLog: Sendable {
       state.level = level
       state.form.format = format
     }
+  }
+
+  func set(_ configuration: ServerConfiguration) {
+    set(level: configuration.logLevel, format: configuration.logFormat)
+    stream.set(isOn: configuration.isLogStream)
   }
 
   /// Adds a line. From any thread; nothing waits.
@@ -52,6 +63,7 @@ package final class ServerLog: Sendable {
 
   private func append(_ line: LogLine) {
     let time = SystemClock.wall()
+    stream.add(line, time: time)
     let isTaken = state.withLock { state in
       guard state.waitingCount < Self.waitingCountMax else {
         state.droppedCount += 1

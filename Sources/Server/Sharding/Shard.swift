@@ -68,7 +68,7 @@ extension LoopTimer: DelayedCall {}
 
 /// What all shards share.
 struct ServerContext: Sendable {
-  let configuration: ServerConfiguration
+  var configuration: ServerConfiguration
   /// nil without TLS.
   var certificates: Certificates?
   let access: AccessControl

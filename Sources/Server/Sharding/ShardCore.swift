@@ -17,8 +17,8 @@ final class ShardCore {
   let shard: Shard
   let hub: Hub
   private(set) lazy var appender = Appender(shard: index, store: store) { [unowned self] in commitAtEnd() }
-  private let baseConfiguration: ServerSession.Configuration
-  private let context: ServerContext
+  private var baseConfiguration: ServerSession.Configuration
+  private var context: ServerContext
   private var clients: [UInt64: any ShardClient] = [:]
   /// Of those clients whose address has a limit.
   private var addresses: [UInt64: String] = [:]
@@ -37,7 +37,7 @@ final class ShardCore {
   private(set) lazy var deflater = MessageDeflater()
   // Asked for each delivery.
   private let output: OutputMeter
-  private let outputByteCountTotalMax: Int
+  private var outputByteCountTotalMax: Int
   /// Whether the server is stopping.
   private(set) var isDraining = false
   /// Whether the end of this turn commits.
@@ -58,7 +58,13 @@ final class ShardCore {
     hub = Hub(
       source: context.store, thread: shard, counters: context.counters, subscriptionCount: shard.subscriptionCount,
       followedStreamCountMax: configuration.followedStreamCountMax)
-    baseConfiguration = ServerSession.Configuration(
+    baseConfiguration = Self.baseConfiguration(context)
+    startClock()
+  }
+
+  private static func baseConfiguration(_ context: ServerContext) -> ServerSession.Configuration {
+    let configuration = context.configuration
+    return ServerSession.Configuration(
       welcome: Welcome(
         frameByteCountMax: UInt32(Limits.frameByteCountMax), server: context.server, store: context.store.id,
         heartbeatMilliseconds: UInt32(clamping: configuration.heartbeat.nanoseconds / 1_000_000),
@@ -66,8 +72,21 @@ final class ShardCore {
         appendBatchCountMax: UInt32(clamping: configuration.appendBatchCountMax),
         subscriptionCountMax: UInt16(clamping: configuration.subscriptionCountMax), name: Version.server),
       handshakeMillisecondsMax: UInt64(clamping: configuration.handshakeDurationMax.nanoseconds / 1_000_000))
+  }
+
+  private func startClock() {
+    clock?.cancel()
     let interval = min(configuration.heartbeat, configuration.handshakeDurationMax) / Self.ticksPerHeartbeat
     clock = shard.loop.every(interval) { [weak self] in self?.tick() }
+  }
+
+  /// Other settings count from now on. What connections were promised when they came stays as it is.
+  func apply(_ configuration: ServerConfiguration) {
+    context.configuration = configuration
+    outputByteCountTotalMax = configuration.outputByteCountTotalMax
+    hub.followedStreamCountMax = configuration.followedStreamCountMax
+    baseConfiguration = Self.baseConfiguration(context)
+    startClock()
   }
 
   /// The last call: on the loop's thread, like all others.

@@ -3,8 +3,6 @@ internal import LogsWire
 
 /// What `$audit` says of a deletion.
 struct AuditEntry {
-  static let stream = StreamName(stored: "$audit")
-
   /// One line for people.
   let text: String
   private let entry: LogEntry
@@ -26,7 +24,7 @@ struct AuditEntry {
     let part = deletion.numbers == nil ? "" : "a part of "
     text = "\(deletion.author) deleted \(part)the stream '\(deletion.stream)': \(what)"
     entry = LogEntry(
-      message: ByteString(text), time: time, severity: .notice, source: ByteString("logsd"), attributes: attributes)
+      message: ByteString(text), time: time, severity: .notice, source: OwnStreams.source, attributes: attributes)
   }
 
   func batch() -> Batch {

@@ -16,7 +16,7 @@ extension Writer {
     var context = context(obstacle: nil)
     context.streamCountMax = .max
     let entry = AuditEntry(queued.deletion, plan.report, time: context.now)
-    let draft = GroupDraft(own: entry.batch(), in: AuditEntry.stream, catalog: catalog, context: context)
+    let draft = GroupDraft(own: entry.batch(), in: OwnStreams.audit, catalog: catalog, context: context)
     var failure = record(plan, draft)
     if let error = failure, error.isDiskFull, try retention.giveUpReserve() { failure = record(plan, draft) }
     if let error = failure {

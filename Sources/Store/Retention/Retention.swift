@@ -24,6 +24,11 @@ final class Retention: UpkeepJob {
   }
 
   private struct State: Sendable {
+    var policy: RetentionPolicy
+    /// Grows with each change of the policy: what was planned by an earlier one does not count.
+    var generation = 0
+    /// Whether the upkeep looks from time to time.
+    var isScheduled = false
     var clock: RetentionClock
     var growth = GrowthRate()
     /// Planned, but not published yet.
@@ -42,7 +47,6 @@ final class Retention: UpkeepJob {
     var isFailureNoted = false
   }
 
-  private let policy: RetentionPolicy
   private let configuration: StoreConfiguration
   private let directory: StoreDirectory
   private let queue: WriterQueue
@@ -61,21 +65,44 @@ final class Retention: UpkeepJob {
   init(
     _ configuration: StoreConfiguration, directory: StoreDirectory, queue: WriterQueue, catalog: Catalog, latest: Int64?
   ) {
-    policy = configuration.retention
     self.configuration = configuration
     self.directory = directory
     self.queue = queue
     self.catalog = catalog
     reserve = Reserve(configuration, paths: directory.paths)
     let clock = RetentionClock(latest: latest ?? configuration.now(), elapsed: configuration.elapsed())
-    state = Mutex(State(clock: clock, streams: StreamRetention(policy)))
+    let policy = configuration.retention
+    state = Mutex(State(policy: policy, clock: clock, streams: StreamRetention(policy)))
   }
 
   var counts: Counts { state.withLock { $0.counts } }
 
-  /// Whether there is anything to look after.
-  var isNeeded: Bool {
-    policy.ageMax != nil || policy.byteCountMax != nil || policy.diskFreeMin != .bytes(0) || !policy.rules.isEmpty
+  private var policy: RetentionPolicy { state.withLock { $0.policy } }
+
+  /// Has the upkeep look from time to time, if there is anything to look after.
+  func schedule(_ upkeep: Upkeep) {
+    let isFirst = state.withLock { state in
+      guard state.policy.isNeeded, !state.isScheduled else { return false }
+      state.isScheduled = true
+      return true
+    }
+    if isFirst { upkeep.add(self) }
+  }
+
+  /// Another policy counts from now on.
+  func apply(_ policy: RetentionPolicy, _ upkeep: Upkeep) {
+    let isNew = state.withLock { state in
+      guard state.policy != policy else { return false }
+      state.policy = policy
+      state.generation += 1
+      state.streams = StreamRetention(policy)
+      (state.trim, state.streamTrim) = (nil, nil)
+      if !policy.hasAges { state.counts.isClockDoubted = false }
+      return true
+    }
+    guard isNew else { return }
+    schedule(upkeep)
+    requestCheck(upkeep)
   }
 
   /// Counts bytes of batches that were stored.
@@ -103,14 +130,15 @@ final class Retention: UpkeepJob {
   private func plan(_ upkeep: Upkeep) {
     do throws(FileError) {
       // One after the other: the next is planned from what this one leaves.
+      let (policy, generation) = state.withLock { ($0.policy, $0.generation) }
       let now = policy.hasAges ? believedTime(upkeep) : nil
       if pendingTrim == nil {
-        let trim = try makeTrim(now, upkeep)
-        state.withLock { $0.trim = trim }
+        let trim = try makeTrim(now, policy, generation, upkeep)
+        state.withLock { if $0.generation == generation { $0.trim = trim } }
       }
       if pendingStreamTrim == nil, !policy.rules.isEmpty {
-        let trim = makeStreamTrim(now, upkeep)
-        state.withLock { $0.streamTrim = trim }
+        let trim = makeStreamTrim(now, policy, generation, upkeep)
+        state.withLock { if $0.generation == generation { $0.streamTrim = trim } }
       }
       if pendingTrim != nil || pendingStreamTrim != nil { queue.requestMaintenance() }
       try noteGrowth()
@@ -124,7 +152,9 @@ final class Retention: UpkeepJob {
     }
   }
 
-  private func makeTrim(_ now: Int64?, _ upkeep: Upkeep) throws(FileError) -> Trim? {
+  private func makeTrim(
+    _ now: Int64?, _ policy: RetentionPolicy, _ generation: Int, _ upkeep: Upkeep
+  ) throws(FileError) -> Trim? {
     let listing = directory.segments.current
     let candidates = listing.segments.dropLast()
     var missing = try missingByteCount()
@@ -142,7 +172,7 @@ final class Retention: UpkeepJob {
       count = expiredCount(listing.segments, ageMax: ageMax, now: now, upkeep)
       var streams = state.withLock { $0.streams }
       count = streams.removableCount(of: count, listing, catalog.unsorted, read: SegmentRead(upkeep: upkeep))
-      state.withLock { $0.streams = streams }
+      state.withLock { if $0.generation == generation { $0.streams = streams } }
     }
     func freed(_ count: Int) -> Int { candidates.prefix(count).reduce(0) { $0 + (sizes.segments[$1.number] ?? 0) } }
     if policy.byteCountMax != nil {
@@ -163,15 +193,29 @@ final class Retention: UpkeepJob {
       reason: reason, byteCount: freed(count))
   }
 
-  private func makeStreamTrim(_ now: Int64?, _ upkeep: Upkeep) -> StreamTrim? {
+  private func makeStreamTrim(
+    _ now: Int64?, _ policy: RetentionPolicy, _ generation: Int, _ upkeep: Upkeep
+  ) -> StreamTrim? {
     let listing = directory.segments.current
     var streams = state.withLock { $0.streams }
     let trim = streams.plan(
-      listing, catalog.unsorted(), isTrimming: pendingTrim != nil,
+      listing, streamsToPlan(now, policy, listing, upkeep), isTrimming: pendingTrim != nil,
       expiredCount: { ageMax in now.map { expiredCount(listing.segments, ageMax: ageMax, now: $0, upkeep) } },
       read: SegmentRead(upkeep: upkeep))
-    state.withLock { $0.streams = streams }
+    state.withLock { if $0.generation == generation { $0.streams = streams } }
     return trim
+  }
+
+  /// Those of which something may have to go. Usually only the server's own few have rules, and looking at all others
+  /// once a second would be in vain.
+  private func streamsToPlan(
+    _ now: Int64?, _ policy: RetentionPolicy, _ listing: SegmentListing, _ upkeep: Upkeep
+  ) -> [StreamInfo] {
+    let isExpired = now.flatMap { now in
+      policy.ageMax.map { expiredCount(listing.segments, ageMax: $0, now: now, upkeep) > 0 }
+    }
+    guard policy.rulesAreForOwnStreams, isExpired != true else { return catalog.unsorted() }
+    return catalog.streams(from: "$", beginningWith: "$", limit: .max)
   }
 
   private func measure(_ listing: SegmentListing) throws(FileError) -> DirectorySize {
@@ -277,6 +321,7 @@ final class Retention: UpkeepJob {
 
   /// How much less is free on the disk than has to stay free.
   private func missingByteCount() throws(FileError) -> Int {
+    let policy = policy
     if policy.diskFreeMin == .bytes(0) { return 0 }
     let (free, all) = try directory.files.space(directory.paths.directory)
     return max(0, policy.diskFreeMin.byteCount(ofDisk: all) - free)
@@ -284,6 +329,7 @@ final class Retention: UpkeepJob {
 
   private func noteGrowth() throws(FileError) {
     let (free, all) = try directory.files.space(directory.paths.directory)
+    let (policy, targetByteCount) = (policy, targetByteCount)
     let room = free - policy.diskFreeMin.byteCount(ofDisk: all)
     let (elapsed, byteCount) = (configuration.elapsed(), storedByteCount.load(ordering: .relaxed))
     state.withLock { state in
@@ -314,8 +360,10 @@ final class Retention: UpkeepJob {
   ///
   /// - Parameter activeByteCount: of the active segment and its WAL.
   func obstacle(to group: WriterQueue.Group, activeByteCount: Int, _ upkeep: Upkeep) -> Refusal? {
-    guard isNeeded else { return nil }
-    let (otherByteCount, isDiskLow) = state.withLock { ($0.otherByteCount, $0.counts.isDiskLow) }
+    let (policy, otherByteCount, isDiskLow) = state.withLock {
+      ($0.policy, $0.otherByteCount, $0.counts.isDiskLow)
+    }
+    guard policy.isNeeded else { return nil }
     if isDiskLow {
       return Refusal(
         .diskFull,
@@ -380,7 +428,10 @@ final class Retention: UpkeepJob {
     directory.segments.remove(trim)
     configuration.log(
       .upkeep(
-        "trimmed: \(trim.segments.count) segments below \(trim.below), \(trim.byteCount >> 10) KiB, \(trim.reason.words)"
+        """
+        trimmed: \(trim.segments.count) segments below \(trim.below), \(trim.byteCount >> 10) KiB, \
+        \(trim.reason.words)
+        """
       ))
     state.withLock { state in
       state.trim = nil

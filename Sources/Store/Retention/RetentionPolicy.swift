@@ -1,3 +1,5 @@
+internal import LogsWire
+
 /// How much a store keeps, and how much of its disk it leaves to others.
 package struct RetentionPolicy: Hashable, Sendable {
   /// Space on a disk, in bytes or as a part of it.
@@ -25,7 +27,13 @@ package struct RetentionPolicy: Hashable, Sendable {
   /// What is kept of single streams: the first that matches a stream counts.
   package var rules: [RetentionRule] = []
 
-  package init() {}
+  package init(rules: [RetentionRule] = []) { self.rules = rules }
+
+  /// Whether only the server's own streams have rules.
+  var rulesAreForOwnStreams: Bool { rules.allSatisfy { $0.pattern.text.utf8.first == UInt8(ascii: "$") } }
+
+  /// Whether there is anything to look after.
+  var isNeeded: Bool { ageMax != nil || byteCountMax != nil || diskFreeMin != .bytes(0) || !rules.isEmpty }
 
   var hasAges: Bool { ageMax != nil || rules.contains { $0.ageMax != nil } }
 

@@ -85,7 +85,7 @@ struct StreamRetention: Sendable {
     return rule
   }
 
-  /// Drops what is known of streams that were deleted, once these are the majority.
+  /// Drops what is known of streams that were deleted, or are looked at no longer, once these are the majority.
   private mutating func forget(_ streams: [StreamInfo]) {
     guard ruleOfStream.count > 2 * streams.count + 16 else { return }
     let ids = Set(streams.map(\.id))

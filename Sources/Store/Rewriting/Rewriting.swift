@@ -29,13 +29,14 @@ final class Rewriting: UpkeepJob {
     var given: Set<Segment.Version> = []
     var current: (segment: Segment, work: Work)?
     var isWaitNoted = false
+    var delay: Duration
     var rewrittenCount = 0
     var freedByteCount = 0
   }
 
   private let configuration: StoreConfiguration
   private let catalog: Catalog
-  private let state = Mutex(State())
+  private let state: Mutex<State>
 
   /// How long it works at once, and how long others have the processor in between.
   private static let sliceTime = Duration.milliseconds(25)
@@ -45,22 +46,25 @@ final class Rewriting: UpkeepJob {
 
   init(_ configuration: StoreConfiguration, catalog: Catalog) {
     self.configuration = configuration
+    state = Mutex(State(delay: configuration.rewriteDelay))
     self.catalog = catalog
   }
+
+  func apply(_ configuration: StoreConfiguration) { state.withLock { $0.delay = configuration.rewriteDelay } }
 
   /// Segments rewritten since the store was opened, and the bytes that this has freed.
   var counts: (segmentCount: Int, byteCount: Int) { state.withLock { ($0.rewrittenCount, $0.freedByteCount) } }
 
   /// Has all segments looked at soon: less of them is kept, or one more is sealed.
   func request(_ upkeep: Upkeep, isChanged: Bool = true) {
-    let isFirst = state.withLock { state in
+    let (isFirst, delay) = state.withLock { state in
       if isChanged { state.generation += 1 }
       state.requestCount += 1
       defer { state.isScheduled = true }
-      return !state.isScheduled
+      return (!state.isScheduled, state.delay)
     }
     // More deletions may follow at once.
-    if isFirst { upkeep.add(self, after: configuration.rewriteDelay) }
+    if isFirst { upkeep.add(self, after: delay) }
   }
 
   func run(on upkeep: Upkeep) -> UpkeepOutcome {

@@ -32,7 +32,21 @@ final class SegmentRollover: UpkeepJob {
     var otherCount = 0
   }
 
+  /// When a segment ends.
+  private struct Ends: Sendable {
+    let byteCountMax: Int
+    let ageMax: Int64
+    let idleMax: Int64
+
+    init(_ configuration: StoreConfiguration) {
+      byteCountMax = configuration.segmentByteCountMax
+      ageMax = configuration.segmentAgeMax.nanoseconds
+      idleMax = configuration.segmentIdleMax.nanoseconds
+    }
+  }
+
   private let configuration: StoreConfiguration
+  private let ends: Mutex<Ends>
   private let directory: StoreDirectory
   private let queue: WriterQueue
   private let catalog: Catalog
@@ -48,10 +62,17 @@ final class SegmentRollover: UpkeepJob {
 
   init(_ configuration: StoreConfiguration, directory: StoreDirectory, queue: WriterQueue, catalog: Catalog) {
     self.configuration = configuration
+    ends = Mutex(Ends(configuration))
     self.directory = directory
     self.queue = queue
     self.catalog = catalog
     storedAt = Atomic(configuration.now())
+  }
+
+  /// Other ends count from now on, for the active segment as well.
+  func apply(_ configuration: StoreConfiguration) {
+    ends.withLock { $0 = Ends(configuration) }
+    queue.requestMaintenance()
   }
 
   /// Has the segment with this number, the active one, end as soon as the next one is prepared, unless it is empty.
@@ -84,16 +105,17 @@ final class SegmentRollover: UpkeepJob {
   private func need(_ active: SegmentWriter, _ now: Int64) -> Need {
     let isRequested = isRequested(active)
     guard !active.isEmpty else { return .none }
+    let ends = ends.withLock { $0 }
     let (age, overflows) = now.subtractingReportingOverflow(active.createdAt)
     // A segment begun in the future, by a clock that has been corrected since, would never grow old.
     let isOld =
-      overflows || age >= configuration.segmentAgeMax.nanoseconds || age < -configuration.clockStepMax.nanoseconds
+      overflows || age >= ends.ageMax || age < -configuration.clockStepMax.nanoseconds
     // A segment begins with a row for each stream: a rollover must cost less than the rows that led to it.
     let runCountMax = max(configuration.segmentRunCountMax, 2 * catalog.count)
-    let isFull = active.byteCount >= configuration.segmentByteCountMax || active.runCount >= runCountMax
-    if isRequested || isOld || isFull || isIdle(active, now) || active.isWalHeld { return .now }
+    let isFull = active.byteCount >= ends.byteCountMax || active.runCount >= runCountMax
+    if isRequested || isOld || isFull || isIdle(active, ends, now) || active.isWalHeld { return .now }
     let isNearlyFull =
-      active.byteCount >= configuration.segmentByteCountMax / 8 * Self.prepareEighths
+      active.byteCount >= ends.byteCountMax / 8 * Self.prepareEighths
       || active.runCount >= runCountMax / 8 * Self.prepareEighths
     return isNearlyFull ? .soon : .none
   }
@@ -107,11 +129,11 @@ final class SegmentRollover: UpkeepJob {
     }
   }
 
-  private func isIdle(_ active: SegmentWriter, _ now: Int64) -> Bool {
+  private func isIdle(_ active: SegmentWriter, _ ends: Ends, _ now: Int64) -> Bool {
     guard active.byteCount >= configuration.segmentIdleByteCountMin else { return false }
     let (time, overflows) = now.subtractingReportingOverflow(storedAt.load(ordering: .relaxed))
     // As with the age: the clock may have been corrected since.
-    return overflows || time >= configuration.segmentIdleMax.nanoseconds
+    return overflows || time >= ends.idleMax
       || time < -configuration.clockStepMax.nanoseconds
   }
 

@@ -385,8 +385,8 @@ struct Recovery {
     configuration.log(
       .warn(
         """
-        \(paths.store) is a copy: the data directory has been restored or moved. All \(streams.count) streams get a new \
-        incarnation, and followers get an error saying that their streams were replaced
+        \(paths.store) is a copy: the data directory has been restored or moved. All \(streams.count) streams get a \
+        new incarnation, and followers get an error saying that their streams were replaced
         """))
     do throws(SQLiteError) {
       return try active.replaceIncarnations(streams) { Incarnation.random() }

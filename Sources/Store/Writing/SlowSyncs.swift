@@ -1,11 +1,12 @@
 internal import LogsWire
 
-/// Notices commits that wait long for the disk: the first is told at once, those after it as a count, once a minute.
+/// Notices commits that wait long for the disk: the first is reported at once, those after it as a count, once a
+/// minute.
 struct SlowSyncs {
   private let timeMin: Int64
   private var count = 0
   private var longest: Int64 = 0
-  /// When the count is told, by the monotonic clock; nil while there was none for a while.
+  /// When the count is reported, by the monotonic clock; nil while there was none for a while.
   private var summaryAt: Int64?
 
   private static let interval = Duration.seconds(60)

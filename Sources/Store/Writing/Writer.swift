@@ -55,6 +55,8 @@ final class Writer: @unchecked Sendable {
   /// Whether another thread may make the next commit: the last one was fast and did not fail, and no table lags behind
   /// that the commit would have to bring up to date.
   private let mayLead: Atomic<Bool>
+  /// How many streams there may be.
+  let streamCountMax: Atomic<Int>
 
   /// Readers that stay in old parts of the WAL let it grow to this many times its maximum before the writer waits for
   /// them.
@@ -90,6 +92,7 @@ final class Writer: @unchecked Sendable {
     self.upkeep = upkeep
     self.retention = retention
     self.active = active
+    streamCountMax = Atomic(configuration.streamCountMax)
     mayLead = Atomic(configuration.leadCommitTimeMax > .zero)
     clock = ClockWatch(stepMax: configuration.clockStepMax, latest: lastReceived)
     slowSyncs = SlowSyncs(timeMin: configuration.slowSyncTimeMin)
@@ -172,7 +175,7 @@ final class Writer: @unchecked Sendable {
     publish(draft, group)
   }
 
-  private func retentionObstacle(_ group: WriterQueue.Group) -> Refusal? {
+  func retentionObstacle(_ group: WriterQueue.Group) -> Refusal? {
     retention.obstacle(
       to: group, activeByteCount: active.byteCount + active.database.walByteCount, upkeep)
   }
@@ -182,7 +185,7 @@ final class Writer: @unchecked Sendable {
     if let line = clock.look(now) { configuration.log(.warn(line)) }
     return GroupDraft.Context(
       now: now, nextStreamID: catalog.newestID + 1, streamCount: catalog.count,
-      streamCountMax: configuration.streamCountMax, creationRefusal: configuration.creationRefusal,
+      streamCountMax: streamCountMax.load(ordering: .relaxed), creationRefusal: configuration.creationRefusal,
       obstacle: obstacle)
   }
 
@@ -256,7 +259,7 @@ final class Writer: @unchecked Sendable {
     return runs
   }
 
-  private func noteSizes() {
+  func noteSizes() {
     counts.withLock { counts in
       counts.walByteCount = active.database.walByteCount
       counts.activeByteCount = active.byteCount
@@ -284,6 +287,7 @@ final class Writer: @unchecked Sendable {
 
   private func maintain(isIdle: Bool) throws(StoreError) {
     for deletion in queue.takeDeletions() { try delete(deletion) }
+    for entries in queue.takeOwnEntries() { try append(entries) }
     if let line = slowSyncs.summary(now: SystemClock.monotonic()) { configuration.log(line) }
     try checkpoint(isIdle: isIdle)
     try trim()

@@ -46,6 +46,7 @@ final class WriterQueue: Sendable {
     var parked: [MarkKey: [WriteRequest]] = [:]
     var rejected: [Reply] = []
     var deletions: [QueuedDeletion] = []
+    var ownEntries: [OwnEntries] = []
     var byteCount = 0
     var batchCount = 0
     var marks: MarkCache
@@ -156,6 +157,29 @@ final class WriterQueue: Sendable {
       let deletions = state.deletions
       state.deletions = []
       return deletions
+    }
+  }
+
+  /// Adds entries of the server itself, which are stored between two groups.
+  ///
+  /// - Returns: false if nothing is taken any more.
+  func enqueue(_ entries: OwnEntries) -> Bool {
+    let isTaken = monitor.withLock { state in
+      guard state.refusal == nil else { return false }
+      state.ownEntries.append(entries)
+      state.needsMaintenance = true
+      return true
+    }
+    if isTaken { wakeThread() }
+    return isTaken
+  }
+
+  /// The entries of the server itself that wait; they have been taken.
+  func takeOwnEntries() -> [OwnEntries] {
+    monitor.withLock { state in
+      let entries = state.ownEntries
+      state.ownEntries = []
+      return entries
     }
   }
 

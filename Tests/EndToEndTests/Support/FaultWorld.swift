@@ -53,7 +53,7 @@ final class FaultWorld {
         "--retention", StreamThinner.rule,
       ],
       transport: [.unix, .tls, .web].randomElement(using: &self.random) ?? .unix,
-      environment: bug.map { ["LOGSD_PLANTED_BUG": $0] } ?? [:])
+      environment: ["LOGSD_LOG_STREAM": "yes"].merging(bug.map { ["LOGSD_PLANTED_BUG": $0] } ?? [:]) { $1 })
     self.server = server
     producers = try (1...Self.producerCount).map { try FaultyProducer($0, server) }
     followers = [

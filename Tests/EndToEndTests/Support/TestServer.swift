@@ -76,7 +76,7 @@ final class TestServer: @unchecked Sendable {
     }
     return try scene.start(
       Binaries.logsd, ["--data", data, "--shards", "2"] + listen + flags,
-      environment: ["LOGSD_DISK_MIN_FREE": "0"].merging(environment) { $1 })
+      environment: ["LOGSD_DISK_MIN_FREE": "0", "LOGSD_LOG_STREAM": "no"].merging(environment) { $1 })
   }
 
   private static func ready(_ process: ChildProcess, _ url: String) throws -> String {

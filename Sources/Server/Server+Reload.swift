@@ -1,0 +1,42 @@
+internal import LogsStore
+internal import LogsSystem
+internal import LogsTransport
+
+extension Server {
+  /// Reads the settings, tokens, certificate, key and client CA again. Connections that exist go on, unless their token
+  /// is gone. Each is independent of the others: a certificate is renewed also while somebody edits the settings.
+  ///
+  /// - Parameters:
+  ///   - read: reads the settings as the start did. If it fails, those in use stay.
+  ///   - own: the server's own log.
+  /// - Returns: what was logged.
+  func reload(_ read: () throws(ConfigurationError) -> ServerConfiguration, _ own: ServerLog) -> [LogLine] {
+    var lines: [LogLine] = []
+    do throws(ConfigurationError) {
+      let running = configuration
+      let reload = SettingsReload(from: running, to: try read())
+      lines = reload.lines
+      // With the lower of both levels, so that the line about a new level is seen.
+      own.set(level: min(running.logLevel, reload.configuration.logLevel), format: running.logFormat)
+      for line in lines { log(line) }
+      apply(reload.configuration)
+      own.set(reload.configuration)
+    } catch {
+      lines.append(.error("the settings in use stay: \(error.description)"))
+      for line in lines { log(line) }
+    }
+    return lines + [access.refresh()].compactMap(\.self) + reloadCertificates()
+  }
+
+  private func reloadCertificates() -> [LogLine] {
+    guard let certificates else { return [] }
+    var lines: [LogLine] = []
+    do throws(TransportError) {
+      try certificates.reload()
+      lines.append(.notice("the certificate was read again, for new connections"))
+      if let warning = certificates.warning(now: SystemClock.wall()) { lines.append(.warn(warning)) }
+    } catch { lines.append(.error("the certificate in use stays: \(error.message)")) }
+    for line in lines { log(line) }
+    return lines
+  }
+}
