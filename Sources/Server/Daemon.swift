@@ -35,6 +35,7 @@ package enum Daemon {
     case .checkConfig:
       Output.write("the configuration is right", to: STDOUT_FILENO)
       return 0
+    case .reload: return ReloadRun(reader.configuration).run()
     case .seal: return SealRun(reader.configuration).run()
     case .run:
       return await serve(reader.configuration) { () throws(ConfigurationError) in

@@ -7,8 +7,9 @@ internal import LogsWire
 
 /// `logsd --seal`: has everything that is stored in a data directory sealed, and waits for it.
 ///
-/// Only one process may write to the directory. If a server has it open, that server is asked by SIGUSR1, and its files
-/// show what it has done; otherwise this process opens the store itself.
+/// Only one process may write to the directory. If a server has it open, that server is asked over its control socket,
+/// or by SIGUSR1 if that cannot be reached, and its files show what it has done; otherwise this process opens the store
+/// itself.
 struct SealRun {
   private let configuration: ServerConfiguration
 
@@ -31,10 +32,23 @@ struct SealRun {
   // MARK: by a server
 
   private func askServer(_ view: StoreView) throws(StoreError) -> Int32 {
-    let server = try view.user()
     let last = try view.newestWithEntries()
     let asked = try view.unsealedSegments(through: last)
     if asked.isEmpty { return done(asked) }
+    switch ControlCall.ask(.seal, in: configuration.dataDirectory, within: configuration.sealDurationMax) {
+    case .unreachable: return try signalServer(view, asked, through: last)
+    case .timeout: throw timeout(try view.unsealed(of: asked), Self.timeoutAdvice)
+    case .answer, .ended: break
+    }
+    let rest = try view.unsealed(of: asked)
+    guard rest.isEmpty else { throw ended(rest) }
+    return done(asked)
+  }
+
+  private func signalServer(
+    _ view: StoreView, _ asked: [Int64], through last: Int64
+  ) throws(StoreError) -> Int32 {
+    let server = try view.user()
     if try view.newest() == last, kill(server, SIGUSR1) != 0 {
       throw failure("cannot ask process \(server), the server, to seal: \(SystemError.last.text)")
     }
@@ -43,11 +57,10 @@ struct SealRun {
       let rest = try view.unsealed(of: asked)
       if rest.isEmpty { return done(asked) }
       guard try view.isInUse(), try view.notedUser() == server else {
-        throw failure(
-          "the server ended before \(Self.are(rest)) sealed. Nothing is lost: run this again, or start the server")
+        throw ended(rest)
       }
       guard ContinuousClock.now < deadline else {
-        throw timeout(rest, "the server's log may say why. It goes on trying")
+        throw timeout(rest, Self.timeoutAdvice)
       }
       usleep(UInt32(Self.pause / .microseconds(1)))
     }
@@ -111,6 +124,12 @@ struct SealRun {
       """
       \(Self.are(rest)) not sealed after \(TimeSpan.format(configuration.sealDurationMax)) (seal-timeout); \(advice)
       """)
+  }
+
+  private static let timeoutAdvice = "the server's log may say why. It goes on trying"
+
+  private func ended(_ rest: [Int64]) -> StoreError {
+    failure("the server ended before \(Self.are(rest)) sealed. Nothing is lost: run this again, or start the server")
   }
 
   private static func are(_ segments: [Int64]) -> String {

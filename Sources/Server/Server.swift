@@ -193,7 +193,14 @@ package final class Server: Sendable {
   func append(_ entries: OwnEntries) { store.append(entries) }
 
   /// Has everything that is stored so far sealed, soon.
-  func seal() { store.seal() }
+  ///
+  /// - Returns: the segments that have to be sealed for it.
+  func seal() -> [Int64] {
+    store.seal()
+    return store.unsealedSegments
+  }
+
+  var unsealedSegments: [Int64] { store.unsealedSegments }
 
   /// Asks the server to stop; the first reason counts.
   package func stop(_ reason: StopReason) {

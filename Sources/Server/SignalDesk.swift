@@ -21,6 +21,7 @@ final class SignalDesk: @unchecked Sendable {
   private var counts: LoopTimer?
   /// Whether SIGUSR1 came before there was a server.
   private var isSealRequested = false
+  private var control: ControlSocket?
 
   /// Begins to watch. Until it has a server, SIGTERM and SIGINT end the process as usual.
   init(
@@ -33,7 +34,7 @@ final class SignalDesk: @unchecked Sendable {
     self.manager = manager
     self.now = now
     loop.execute { [self] in
-      watches = [loop.onSignal(SIGHUP) { self.reload() }, loop.onSignal(SIGUSR2) { self.nothing() }]
+      watches = [loop.onSignal(SIGHUP) { self.reload("SIGHUP") }, loop.onSignal(SIGUSR2) { self.nothing() }]
       watches.append(loop.onSignal(SIGUSR1) { self.seal() })
       counts = loop.every(RetryCounts.interval / 6) { self.log.tick() }
     }
@@ -49,8 +50,9 @@ final class SignalDesk: @unchecked Sendable {
       loop.execute { [self] in
         self.server = server
         self.reading = reading
-        if isSealRequested { server.seal() }
+        if isSealRequested { _ = server.seal() }
         watches += [SIGTERM, SIGINT].map { number in loop.onSignal(number) { self.stop(number) } }
+        openControl(server)
         beReady(server)
         continuation.resume()
       }
@@ -73,23 +75,57 @@ final class SignalDesk: @unchecked Sendable {
 
   private func nothing() { log.write(.notice("SIGUSR2 does nothing; its log is stderr")) }
 
-  private func reload() {
-    guard let server, let reading else { return }
-    log.write(.notice("SIGHUP: reading settings, tokens and certificate again"))
+  /// - Parameter origin: who wants it.
+  /// - Returns: what was logged of it.
+  @discardableResult private func reload(_ origin: String) -> [LogLine] {
+    guard let server, let reading else { return [] }
+    log.write(.notice("\(origin): reading settings, tokens and certificate again"))
     manager?.reloading()
-    _ = server.reload(reading, log)
-    manager?.ready()
+    defer { manager?.ready() }
+    return server.reload(reading, log)
+  }
+
+  private func openControl(_ server: Server) {
+    let control = ControlSocket(on: loop) { [unowned self] command, answer in
+      switch command {
+      case .reload: answer.give(reload("logsd reload"))
+      case .seal: seal(server, answer)
+      }
+    }
+    let path = ControlCommand.socketPath(server.configuration.dataDirectory)
+    do throws(TransportError) {
+      try control.open(path)
+      self.control = control
+    } catch {
+      log.write(.warn("logsd reload and logsd seal do not reach this server, use SIGHUP and SIGUSR1: \(error.message)"))
+    }
+  }
+
+  private static let sealInterval = Duration.milliseconds(20)
+
+  private func seal(_ server: Server, _ answer: ControlAnswer) {
+    log.write(.upkeep("logsd seal: everything stored so far is being sealed"))
+    let asked = Set(server.seal())
+    var timer: LoopTimer?
+    timer = loop.every(Self.sealInterval) {
+      let isDone = asked.isDisjoint(with: server.unsealedSegments)
+      guard isDone || !answer.isAwaited else { return }
+      timer?.cancel()
+      timer = nil
+      answer.give([.notice("everything stored is sealed")])
+    }
   }
 
   private func seal() {
     log.write(.upkeep("SIGUSR1: everything stored so far is being sealed"))
-    if let server { server.seal() } else { isSealRequested = true }
+    if let server { _ = server.seal() } else { isSealRequested = true }
   }
 
   private func stop(_ number: Int32) {
     let name = Self.name(number)
     switch requests.receive(now: now()) {
     case .stop:
+      control?.close()
       manager?.stopping()
       server?.stop(.signal(name))
     case .ignore:

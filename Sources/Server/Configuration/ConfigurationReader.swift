@@ -15,7 +15,7 @@ package struct ConfigurationReader: Sendable {
   private var origins: [String: String] = [:]
 
   /// What the command line asks for besides settings.
-  package enum Request: Sendable { case run, seal, printConfig, checkConfig, help, version }
+  package enum Request: Sendable { case run, seal, reload, printConfig, checkConfig, help, version }
   package private(set) var request = Request.run
 
   private static let fileVariable = "LOGSD_CONFIG"
@@ -68,6 +68,8 @@ package struct ConfigurationReader: Sendable {
     case []: break
     case ["help"]: request = .help
     case ["version"]: request = .version
+    case ["seal"]: request = .seal
+    case ["reload"]: request = .reload
     case ["config", "show"]: request = .printConfig
     case ["config", "check"]: request = .checkConfig
     case let operands where operands[0] == "config": throw ConfigurationError("say 'config show' or 'config check'")
@@ -189,6 +191,9 @@ package struct ConfigurationReader: Sendable {
 
       usage: logsd [--config FILE] [SETTING VALUE]... [--seal | --print-config] | --help | --version
              logsd config show|check ...: each setting and where it is from, or whether all are right
+             logsd reload ...: has the server that runs with this data directory do what SIGHUP does, and says what came
+             of it
+             logsd seal ...: the same as --seal
              logsd token ...: who may do what; see logsd token --help
 
       Each setting is a flag, an environment variable (--segment-age: LOGSD_SEGMENT_AGE) and a line of the configuration
