@@ -154,7 +154,8 @@ import Testing
       try open.output.waitForLines(1)
       try open.errors.waitForText("all that is sent can be read")
       try open.errors.waitForText("everybody may append and read")
-      let closed = try scene.start(Binaries.logsd, ["--data", scene.path("other"), "--listen", "0"])
+      let closed = try scene.start(
+        Binaries.logsd, ["--data", scene.path("other"), "--listen", "0", "--disk-min-free", "0"])
       try closed.output.waitForLines(1)
       #expect(closed.output.text.hasPrefix("ready logs://127.0.0.1:"))
       try closed.errors.waitForText("has started")

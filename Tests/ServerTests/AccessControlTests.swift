@@ -149,6 +149,9 @@ import Testing
     #expect(Self.access(scene.decide(control, certificate: "stranger")) == nil)
     let open = try scene.control()
     #expect(Self.access(scene.decide(open, certificate: "stranger"))?.rights == .open)
+    // Other rights count for those that come from then on.
+    control.set(unixAllow: NamedRights(), certificateAllow: NamedRights())
+    #expect(Self.access(scene.decide(control, certificate: "stranger"))?.rights == .open)
     // A token that is shown decides, even beside a certificate.
     #expect(Self.access(scene.decide(open, "wrong", certificate: "web")) == nil)
   }

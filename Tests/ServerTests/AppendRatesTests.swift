@@ -71,6 +71,18 @@ import Testing
     for _ in 0..<100_000 { #expect(none.creationRefusal(client: "a", now: Self.start) == nil) }
   }
 
+  @Test func `other limits count from then on`() {
+    let rates = AppendRates(perClient: .init(), perStream: .init())
+    #expect(Self.ask(rates, 1_000, milliseconds: 0) == nil)
+    rates.set(perClient: .init(entryCount: 100), perStream: .init(), newStreamCount: 1)
+    #expect(rates.creationRefusal(client: "a", now: Self.start) == nil)
+    #expect(rates.creationRefusal(client: "a", now: Self.start) != nil)
+    #expect(Self.ask(rates, 150, milliseconds: 0) == nil)
+    #expect(Self.ask(rates, 1, milliseconds: 0) == 501)
+    rates.set(perClient: .init(), perStream: .init(entryCount: 1), newStreamCount: nil)
+    #expect(Self.ask(rates, 3, milliseconds: 0) == nil && Self.ask(rates, 1, milliseconds: 0) != nil)
+  }
+
   @Test func `clocks that are not ahead are forgotten`() {
     let rates = AppendRates(perClient: .init(entryCount: 10), perStream: .init())
     for number in 0..<AppendRates.clockCountMax * 2 {

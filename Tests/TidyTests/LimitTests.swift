@@ -128,6 +128,7 @@ import Testing
       ("| `slow-commit` | 1 s", "Store/StoreConfiguration", "slowSyncTimeMin: Duration = .seconds(1)"),
       ("| `log-waiting` | 1,024 lines", "Server/Log/ServerLog", "waitingCountMax = 1_024"),
       ("| `log-retries` | 64 texts", "Server/Log/RetryCounts", "caseCountMax = 64"),
+      ("| `disk-fills` | twice", "Store/Retention/DiskWatch", "static let factor = 2"),
       ("| `control-calls` | 16", "Server/Control/ControlSocket", "callCountMax = 16"),
       ("| `log-stream` | 100 lines", "Server/Log/LogStream", "burstMax = 100"),
       ("| `log-stream` | 100 lines at once and 10 a second", "Server/Log/LogStream", "rateMax = 10"),

@@ -31,6 +31,7 @@ final class Retention: UpkeepJob {
     var isScheduled = false
     var clock: RetentionClock
     var growth = GrowthRate()
+    var disk = DiskWatch()
     /// Planned, but not published yet.
     var trim: Trim?
     /// Of single streams.
@@ -141,7 +142,7 @@ final class Retention: UpkeepJob {
         state.withLock { if $0.generation == generation { $0.streamTrim = trim } }
       }
       if pendingTrim != nil || pendingStreamTrim != nil { queue.requestMaintenance() }
-      try noteGrowth()
+      try noteGrowth(upkeep)
       state.withLock { $0.isFailureNoted = false }
     } catch {
       let isFirst = state.withLock { state in
@@ -327,10 +328,13 @@ final class Retention: UpkeepJob {
     return max(0, policy.diskFreeMin.byteCount(ofDisk: all) - free)
   }
 
-  private func noteGrowth() throws(FileError) {
+  private func noteGrowth(_ upkeep: Upkeep) throws(FileError) {
     let (free, all) = try directory.files.space(directory.paths.directory)
     let (policy, targetByteCount) = (policy, targetByteCount)
-    let room = free - policy.diskFreeMin.byteCount(ofDisk: all)
+    let freeMin = policy.diskFreeMin.byteCount(ofDisk: all)
+    let line = state.withLock { $0.disk.look(free: free, min: freeMin, directory: directory.paths.directory) }
+    if let line { upkeep.log(line) }
+    let room = free - freeMin
     let (elapsed, byteCount) = (configuration.elapsed(), storedByteCount.load(ordering: .relaxed))
     state.withLock { state in
       state.growth.note(byteCount, elapsed: elapsed)
