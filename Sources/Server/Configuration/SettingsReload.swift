@@ -62,7 +62,8 @@ extension Setting {
   private static let reloadable: Set<String> = [
     "http-host", "base-path", "trusted-proxy", "unix-allow", "cert-allow", "connections", "connections-per-address",
     "append-rate", "append-rate-entries", "append-rate-stream", "append-rate-stream-entries", "new-streams",
-    "subscriptions", "queries-per-client", "followed-streams", "streams", "append-bytes", "append-batches", "output-bytes", "output-bytes-total", "heartbeat",
+    "subscriptions", "queries-per-client", "followed-streams", "streams", "append-bytes", "append-batches",
+    "output-bytes", "output-bytes-total", "heartbeat",
     "handshake-timeout", "output-timeout", "stop-advice", "drain-timeout", "segment-bytes", "segment-age",
     "segment-idle", "rewrite-delay", "seal-timeout", "retention-age", "retention-size", "retention", "disk-min-free",
     "log-level", "log-format", "log-stream",
