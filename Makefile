@@ -31,9 +31,9 @@ build:
 	$(SWIFT_BUILD) --build-tests
 
 .PHONY: test-system
-test-system: build ## tests with other people's programs, which are installed: nginx, node
-	@Scripts/packages.sh nginx-light nodejs
-	@Scripts/unit-tests.sh --filter 'ReverseProxyTests|HTTPClientsTests'
+test-system: build ## tests with other people's programs, which are installed: nginx, node, tmux
+	@Scripts/packages.sh nginx-light nodejs tmux
+	@Scripts/unit-tests.sh --filter 'ReverseProxyTests|HTTPClientsTests|TerminalScreenTests'
 
 .PHONY: unit
 unit:
