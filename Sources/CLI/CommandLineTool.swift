@@ -42,7 +42,8 @@ package enum CommandLineTool {
     }
     let options =
       command.options + ConnectionOptions.all + [Option("help", ["h"], help: "this text")]
-    let arguments = try Arguments(rest, options: options, help: "logs help \(command.name)")
+    let arguments = try Arguments(
+      rest, options: options, help: "logs help \(command.name)", remedies: command.foreignFlags)
     if arguments.has("help") {
       try Terminal.write(line: Help.of(command))
       return ExitCode.done

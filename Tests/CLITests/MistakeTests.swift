@@ -26,6 +26,18 @@ import Testing
     for word in words { #expect(text.lowercased().contains(word.lowercased()), "\(text)") }
   }
 
+  @Test(arguments: [
+    ("-e x", "-g PATTERN"), ("-iE x", "-g PATTERN"), ("-F x", "-g PATTERN"), ("-w x", "=word"), ("-c", "--count"),
+    ("-p err", "-l LEVEL"), ("-u nginx", "--source"), ("--unit=nginx", "--source"), ("-m 3", "--limit N"),
+  ])
+  func `flags of other programs are answered with what to write`(flag: String, remedy: String) async {
+    for command in ["query", "follow"] {
+      let (exit, text) = await failure([command, "web"] + flag.split(separator: " ").map(String.init))
+      #expect(exit == ExitCode.usage && text.contains("there is no flag -") && text.contains(remedy), "\(text)")
+    }
+    #expect(await failure(["push", "web", "-e"]).text == "there is no flag -e; see logs help push")
+  }
+
   @Test func `the mark below a filter stands at its place behind wide characters`() {
     let text = "错误 😀 ("
     let error = #expect(throws: FilterError.self) { try Filter(text) }

@@ -33,7 +33,7 @@ enum FollowCommand {
       that change the direction of text are escaped (\\n, \\x1b, \\u{202e}; \\u202e in json). Bytes that
       are not UTF-8 are shown as \\x9b in short and as U+FFFD in json. Only on a terminal does short show
       the lines of a message below each other. docs/output.md shows all forms.
-      """, options: options, run: run)
+      """, options: options, foreignFlags: ForeignFlags.remedies, run: run)
 
   private static let options =
     [

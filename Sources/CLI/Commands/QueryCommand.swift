@@ -33,7 +33,7 @@ enum QueryCommand {
       --no-pager, or where that is empty or cat.
 
       Exits with 1 when nothing was found, or when a stream that was named does not exist.
-      """, options: options, run: run)
+      """, options: options, foreignFlags: ForeignFlags.remedies, run: run)
 
   private static let options =
     [

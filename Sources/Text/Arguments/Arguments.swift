@@ -16,8 +16,11 @@ package struct Arguments: Sendable {
   ///   - options: the known flags; anything else that begins with a dash is refused. `--` ends the flags, `-` alone is
   ///   an operand.
   ///   - help: the command that shows the known flags.
+  ///   - remedies: what to write instead of flags that are unknown here and known elsewhere, by their names.
   /// - Throws: `UsageError`.
-  package init(_ words: [String], options: [Option], help: String) throws(UsageError) {
+  package init(
+    _ words: [String], options: [Option], help: String, remedies: [String: String] = [:]
+  ) throws(UsageError) {
     var rest = words[...]
 
     func fail(_ text: String) -> UsageError { UsageError("\(text); see \(help)") }
@@ -37,6 +40,9 @@ package struct Arguments: Sendable {
       } else if word.hasPrefix("--") {
         let parts = word.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         guard let option = options.first(where: { $0.isCalled(String(parts[0])) && parts[0].count > 1 }) else {
+          if let remedy = remedies[String(parts[0])], parts[0].count > 1 {
+            throw fail("there is no flag --\(parts[0]): \(remedy)")
+          }
           let names = options.flatMap { [$0.name] + $0.aliases }.filter { $0.count > 1 }
           throw fail(
             "there is no flag --\(parts[0])\(Spelling.suggestion(String(parts[0]), among: names, prefix: "--"))")
@@ -53,7 +59,8 @@ package struct Arguments: Sendable {
         var letters = word.dropFirst()
         while let letter = letters.popFirst() {
           guard let option = options.first(where: { $0.isCalled(String(letter)) }) else {
-            throw fail("there is no flag -\(letter)")
+            let remedy = remedies[String(letter)].map { ": \($0)" } ?? ""
+            throw fail("there is no flag -\(letter)\(remedy)")
           }
           var given = ""
           if option.form != nil {
