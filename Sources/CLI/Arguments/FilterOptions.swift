@@ -19,7 +19,14 @@ enum FilterOptions {
     Option("source", form: "SOURCE", help: "only from this source, or one of several; * stands for any characters"),
   ]
 
+  /// The filters in the language, as they were written.
+  static func texts(_ arguments: Arguments, operand: String?) -> [String] {
+    arguments.values("filter") + (operand.map { [$0] } ?? [])
+  }
+
   /// What the flags ask for; nil when they ask for nothing.
+  ///
+  /// Says on stderr where a word may have been meant as an operator.
   ///
   /// - Parameter operand: a filter that was not given with a flag.
   /// - Throws: `FilterMistake`, or `CommandError` about one of the short forms.
@@ -39,9 +46,9 @@ enum FilterOptions {
         throw CommandError.usage("what is given is one filter together, and that is too large: \(error.reason)")
       }
     }
-    for text in arguments.values("filter") + (operand.map { [$0] } ?? []) {
-      try add(text) { FilterMistake(text: text, error: $0) }
-    }
+    let texts = texts(arguments, operand: operand)
+    for text in texts { try add(text) { FilterMistake(text: text, error: $0) } }
+    if let note = texts.lazy.compactMap({ FilterWords($0).operatorNote }).first { Terminal.note(note) }
     for part in try short.parts() {
       try add(part.text) { CommandError.usage("\(part.flag): \($0.reason)") }
     }

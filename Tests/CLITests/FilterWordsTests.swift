@@ -1,0 +1,58 @@
+import LogsWire
+import Testing
+
+@testable import LogsCLI
+
+/// What is said about words of a filter that mean something elsewhere.
+@Suite struct FilterWordsTests {
+  @Test(arguments: [
+    "a or b", "a and b", "(a or b) c", "level:warn or x", "a or (b)", "not a", "a (not b)", "a not level:debug",
+    "a and not b", "a not (b c)", "a not \"b\"", "status:(500,502) or x", "a OR not b",
+  ])
+  func `a small operator where one would stand is noted`(filter: String) throws {
+    _ = try Filter(filter)
+    let note = try #require(FilterWords(filter).operatorNote)
+    let word = try #require(["or", "and", "not"].first { filter.contains("\($0) ") })
+    #expect(filter.contains("and not") ? note.hasPrefix("'and'") : note.hasPrefix("'\(word)'"), "\(note)")
+  }
+
+  @Test(arguments: [
+    "", "a", "or", "and", "not", "a or", "or b", "connection not found", "\"a or b\"", "a \"or\" b", "a =or b",
+    "a OR b", "NOT a", "/a or b/", "user:\"a or b\"", "a -not b", "user:or b", "path~/a or b/ c", "level:(warn, error)",
+    "orange and", "(a) b",
+  ])
+  func `words are left alone`(filter: String) throws {
+    _ = try Filter(filter)
+    #expect(FilterWords(filter).operatorNote == nil)
+  }
+
+  @Test func `words know what they are`() {
+    let words = FilterWords(#"-a:"b c" x"y =z /q r/i s:(1, 2) t(u) "v w":1 n~/o p/"#).words
+    #expect(words.map(\.text) == [#"a:"b c""#, #"x"y"#, "=z", "/q r/i", "s:(1, 2)", "t", "u", #""v w":1"#, "n~/o p/"])
+    #expect(words.map(\.isNegated) == [true] + Array(repeating: false, count: 8))
+    #expect(words.map(\.fieldName) == ["a", nil, nil, nil, "s", nil, nil, nil, "n"])
+    #expect(words.filter(\.isBeforeGroup).map(\.text) == ["t"])
+    #expect(words.filter(\.isPlain).map(\.text) == [#"x"y"#, "t", "u"])
+  }
+
+  @Test(arguments: [
+    ("timeout|refused", "/timeout|refused/"), (#"took\b"#, #"/took\b/"#), (#"\d+ms"#, #"/\d+ms/"#), ("^a", "/^a/"),
+    ("a$", "/a$/"), ("[0-9]", "/[0-9]/"), ("x -[a-z]+", "/[a-z]+/"), (#"(a/\w)"#, #"/a\/\w/"#), ("a|/b", #"/a|\/b/"#),
+    ("status:in(500,502)", "status:(500,502)"), ("isnull(user)", "no function"), ("ip:10.2.0.0/16", "ip:10.2.*"),
+    ("ip=10.0.0.0/8", "ip:10.*"),
+  ])
+  func `a term of another language is answered with what to write`(filter: String, remedy: String) throws {
+    _ = try Filter(filter)
+    let hint = try #require(ForeignTerms.hint(["plain", filter]))
+    #expect(hint.contains(remedy), "\(hint)")
+  }
+
+  @Test(arguments: [
+    "timeout", "\"a|b\"", "/a|b/", "=a|b", "$", "a.b", "a^b", "user:(1,2)", "(a) (b)", "a (b)", "path:/a/16", "[error]",
+    "ip:10.2.0.0/64", "10%", "user~/a|b/", "\"x\" OR (y)",
+  ])
+  func `text is not taken for another language`(filter: String) throws {
+    _ = try Filter(filter)
+    #expect(ForeignTerms.hint([filter]) == nil)
+  }
+}
