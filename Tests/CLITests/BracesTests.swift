@@ -23,8 +23,7 @@ import Testing
       try StreamOperands(Arguments(words, options: [], help: ""), of: "query")
     }
     let both = try operands("web", "app/{a,b*}")
-    #expect(both.selectors.count == 3 && both.filter == nil && both.ambiguous == nil)
-    #expect(try operands("app/{a,b}").ambiguous == nil)
+    #expect(both.selectors.count == 3 && both.filter == nil)
     for filter in [#"/\d{4,}/"#, #""{a,b}""#, "level>=warn", "/[ab]/", "[error]"] {
       #expect(try operands("web", filter).filter == filter)
     }

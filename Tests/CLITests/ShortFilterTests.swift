@@ -132,12 +132,35 @@ import Testing
     #expect(throws: (any Error).self) { try read("web", "level>=warn", "--filter", "x") }
   }
 
-  @Test func `a name that may have been meant as a filter is remembered`() throws {
-    func ambiguous(_ words: String...) throws -> StreamName? {
-      try StreamOperands(Arguments(words, options: FilterOptions.all, help: ""), of: "query").ambiguous
+  @Test func `a name and a colon with a wildcard behind is a filter, unless it is the first operand`() throws {
+    for filter in ["user:a*", "trace_id:*", "path:/api*", "status:5*", "a.b-c:x?", "@user:*"] {
+      #expect(try read("web", filter) == "web | \(filter)")
+      #expect(try read(filter) == filter && read("web", "--filter", "x", filter) == "web \(filter)")
     }
-    #expect(try ambiguous("web", "timeout") == StreamName("timeout"))
-    #expect(try ambiguous("web") == nil)
-    #expect(try ambiguous("web", "db", "--filter", "x") == nil)
+    for pattern in ["error*", "docker/x:*", "*:x", "10:*", "std::*", "a*b:c"] {
+      #expect(try read("web", pattern) == "web \(pattern)")
+    }
+  }
+
+  @Test func `a word that may have been meant as a filter is shown as one, as the shell needs it`() throws {
+    func advice(_ words: String..., meant: [String]) throws -> String? {
+      try StreamOperands(Arguments(words, options: FilterOptions.all, help: ""), of: "query")
+        .advice(filtering: meant.contains)?.replacing("a filter stands behind --: logs query ", with: "")
+    }
+    #expect(try advice("web", "timeout", meant: ["timeout"]) == "web -- timeout")
+    #expect(try advice("a/*", "b", "x", "y", meant: ["x", "y"]) == "'a/*' b -- x y")
+    #expect(try advice("web", "x", "level>=warn", meant: ["x"]) == "web -- x 'level>=warn'")
+    #expect(try advice("web", "x", "a OR b", meant: ["x"]) == "web -- x '(a OR b)'")
+    // What a filter does not take is written so that it does.
+    #expect(try advice("web", "error*", meant: ["error*"]) == "web -- error")
+    #expect(try advice("web", "err?r", meant: ["err?r"]) == "web -- /err.r/")
+    #expect(try advice("web", "err.*up", meant: ["err.*up"]) == "web -- '/err.*up/'")
+    #expect(try advice("web", "a.b*c", meant: ["a.b*c"]) == #"web -- '/a\.b.*c/'"#)
+    // Streams for certain.
+    #expect(try advice("web", meant: ["web"]) == nil && advice("web", "db", meant: ["web", "db"]) == nil)
+    #expect(try advice("web", "db", "--filter", "x", meant: ["db"]) == nil)
+    #expect(try advice("web", "db", "--", "x", meant: ["db"]) == nil)
+    #expect(
+      ShellWord.quoted("it's") == #"'it'\''s'"# && ShellWord.quoted("") == "''" && ShellWord.quoted("=id") == "'=id'")
   }
 }

@@ -18,11 +18,85 @@ import Testing
       let missing = try server.run(["query", "web", "gid=0"])
       #expect(missing.exit == .code(1) && missing.output.isEmpty && missing.errorLines.count == 1, "\(missing.errors)")
       #expect(missing.errors.contains("no entry that was searched has an attribute 'gid'; "), "\(missing.errors)")
-      #expect(missing.errors.contains(#"like "gid=x""#), "\(missing.errors)")
+      #expect(missing.errors.contains(#"like "gid=0""#), "\(missing.errors)")
       // Found, there but with another value, not asked for, or no attribute at all.
       for filter in ["uid=0", "gid=0 OR two", "uid=1", "-gid=0 nothing", "nothing"] {
         #expect(try server.run(["query", "web", "--", filter]).errors.isEmpty, "\(filter)")
       }
+    }
+  }
+
+  @Test func `an attribute that no entry has is answered with what to write`() throws {
+    try Self.play { scene, server in
+      let lines = #"{"msg":"one","user":"bob","Größe":3}"# + "\n"
+      let file = try scene.file("names", lines.utf8)
+      #expect(try server.run(["push", "names", file, "--format", "json"]).exit == .code(0))
+      for (filter, remedy) in [
+        ("_time>5", "; write time>=..."), ("@timestamp:*", "; write time>=..."), ("lvl=warn", "; write level>=..."),
+        ("text:x", "; write a word alone, or message:..."), ("service:api", "; write source:..."),
+        ("@user:bob", "; there is 'user'"), ("größe:3", "; there is 'Größe'"), ("USER:*", "; there is 'user'"),
+        ("gid=0", "; text that holds"), ("gid:*", "attribute 'gid'\n"), (#"gid:"0""#, "attribute 'gid'\n"),
+        (#""gid"=0"#, "attribute 'gid'\n"), ("gid~/0/", "attribute 'gid'\n"),
+      ] {
+        let run = try server.run(["query", "names", "--", filter])
+        #expect(run.exit == .code(1) && run.errorLines.count == 1, "\(filter): \(run.errors)")
+        #expect(run.errors.contains("no entry that was searched") && run.errors.contains(remedy), "\(run.errors)")
+      }
+    }
+  }
+
+  @Test func `a term of another language and a small operator are named once, but not with -q`() throws {
+    try Self.play { scene, server in
+      let regex = try server.run(["query", "web", "--", "one|two"])
+      #expect(regex.exit == .code(1))
+      #expect(
+        regex.errors == "logs: 'one|two' is looked for as text; a regular expression is written /one|two/\n")
+      #expect(try server.run(["query", "web", "--", "one|two OR one"]).errors.isEmpty)
+      for words in [["query"], ["query", "--count"], ["follow", "--until-head"]] {
+        for filter in [["--", "one or two"], ["--filter", "one or two"]] {
+          let run = try server.run(words + ["web"] + filter)
+          #expect(run.errors == "logs: 'or' is looked for as text; OR in capitals joins terms\n", "\(words)")
+          #expect(try server.run(words + ["-q", "web"] + filter).errors.isEmpty)
+        }
+      }
+    }
+  }
+
+  @Test func `a filter with a wildcard is a filter, and a pattern that nothing matches says what to write`() throws {
+    try Self.play { scene, server in
+      func count(_ operands: String...) throws -> Finished {
+        try server.run(["query", "--count"] + operands)
+      }
+      #expect(try count("web").text == "2\n" && count("web", "uid:*").text == "1\n")
+      #expect(try count("web", "uid:zzz*").text == "0\n" && count("w*", "uid:0*").text == "1\n")
+      // The first operand, and what a stream matches, are patterns; a follow does not ask.
+      let file = try scene.file("g", "three\n".utf8)
+      #expect(try server.run(["push", "uid:05", file]).exit == .code(0))
+      #expect(try count("web", "uid:0*").text == "3\n" && count("uid:*").text == "1\n")
+      #expect(try count("web", "--", "uid:0*").text == "1\n")
+      let follow = try server.run(["follow", "web", "uid:0*", "--until-head", "-o", "raw"])
+      #expect(follow.exit == .code(0) && follow.text == "one\n" && follow.errors.isEmpty, "\(follow.errors)")
+
+      let advice = "logs: no stream matches 'error*'; a filter stands behind --: logs"
+      for (words, line) in [
+        (["query", "--count"], "query web -- error"), (["query"], "query web -- error"),
+        (["follow", "--until-head"], "follow web -- error"), (["follow", "--reverse", "-q"], "follow web -- error"),
+      ] {
+        let run = try server.run(words + ["web", "error*"])
+        #expect(run.exit == .code(1) && run.output.isEmpty, "\(words): \(run.text)")
+        #expect(run.errors == "\(advice) \(line)\n", "\(words): \(run.errors)")
+      }
+      let strict = try server.run(["follow", "web", "error*", "--until-head", "--strict"])
+      #expect(strict.exit == .code(5), "\(strict.errors)")
+      let first = try server.run(["query", "nothing/*", "web"])
+      #expect(first.exit == .code(1) && first.errors == "logs: no stream matches 'nothing/*'; see logs streams\n")
+      // Alone it finds nothing, and braces are one word.
+      #expect(try server.run(["query", "nothing/*"]).errors.isEmpty)
+      #expect(try count("web", "{nothing,uid:}*").text == "3\n")
+      let live = try server.start(["follow", "web", "error*", "-n", "2", "-o", "raw"])
+      try live.output.waitForLines(2)
+      try live.errors.waitForLines(1)
+      #expect(live.errors.text == "\(advice) follow web -- error\n")
     }
   }
 

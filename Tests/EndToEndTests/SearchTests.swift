@@ -88,7 +88,7 @@ import Testing
 
       let word = try server.run(["query", "app/a", "timeout"])
       #expect(word.exit == .code(1) && word.output.isEmpty)
-      #expect(word.errorLines.count == 1 && word.errors.contains("query STREAM -- timeout"), "\(word.errors)")
+      #expect(word.errorLines.count == 1 && word.errors.contains("query app/a -- timeout"), "\(word.errors)")
 
       for words in [["query", "app/a", "level>=wran"], ["follow", "app/a", "--filter", "level>=wran"]] {
         let wrong = try server.run(words)

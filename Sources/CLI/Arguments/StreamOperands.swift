@@ -3,39 +3,103 @@ internal import LogsText
 
 /// The streams that a command's operands name, and the filter behind them.
 struct StreamOperands {
+  /// The operands that name streams, as they were typed.
+  let words: [String]
   let selectors: [StreamSelector]
   /// What stands behind the streams, if it is a filter.
   let filter: String?
-  /// The last operand when it might have been meant as a filter, but is the name of a stream.
-  let ambiguous: StreamName?
+  /// The filter as a pattern, if it could be one: `user:a*`.
+  let doubtful: StreamPattern?
+
+  private let command: String
+  /// Whether neither `--` nor `--filter` says which words are the filter.
+  private let isGuessed: Bool
 
   /// Reads `STREAM... [FILTER]`.
   ///
-  /// The words behind `--` are the filter. Without `--` the last of several operands is one if it cannot be a stream or
-  /// pattern, or is `FIELD:...` with a field of the language, unless `--filter` says what the filter is.
+  /// The words behind `--` are the filter. Without `--` the last of several operands is one if it cannot be a stream
+  /// or pattern, or is `FIELD:...` with a field of the language, or `NAME:...` with a wildcard, unless `--filter` says
+  /// what the filter is.
   /// - Throws: `CommandError`, or a `LogError` that says what is wrong with a name.
   init(_ arguments: Arguments, of command: String) throws {
     let operands = arguments.operands
     let hasFlag = arguments.has("filter")
     var streams = operands[...]
     var filter: String?
+    var doubtful: StreamPattern?
     if let count = arguments.leadingCount {
       streams = operands[..<count]
       if count < operands.count { filter = operands[count...].joined(separator: " ") }
-    } else if !hasFlag, operands.count > 1, let last = operands.last, Self.isFilter(last) {
-      streams = operands.dropLast()
-      filter = last
+    } else if !hasFlag, operands.count > 1, let last = operands.last {
+      doubtful = Self.attributePattern(last)
+      if doubtful != nil || Self.isFilter(last) {
+        streams = operands.dropLast()
+        filter = last
+      }
     }
     if let filter, hasFlag {
       throw CommandError.usage("there are two filters, --filter and '\(filter)'; write one: (a) (b) is both")
     }
-    selectors = try Self.selectors(Array(streams), of: command)
+    try self.init(
+      words: Array(streams), filter: filter, doubtful: doubtful, of: command,
+      isGuessed: arguments.leadingCount == nil && !hasFlag)
+  }
+
+  private init(
+    words: [String], filter: String?, doubtful: StreamPattern?, of command: String, isGuessed: Bool
+  ) throws {
+    self.words = words
+    selectors = try Self.selectors(words, of: command)
     self.filter = filter
-    if filter == nil, !hasFlag, streams.count > 1, case .stream(let name)? = selectors.last, name.text == streams.last {
-      ambiguous = name
-    } else {
-      ambiguous = nil
+    self.doubtful = doubtful
+    self.command = command
+    self.isGuessed = isGuessed
+  }
+
+  /// The same, but with a filter that streams match as a pattern taken for that.
+  func decided(_ client: LogClient) async throws -> StreamOperands {
+    guard let filter, let doubtful, try await client.matched(by: [.pattern(doubtful)]) != [] else { return self }
+    return try StreamOperands(words: words + [filter], filter: nil, doubtful: nil, of: command, isGuessed: isGuessed)
+  }
+
+  /// How to write it with some of the words as a filter; nil if they cannot have been meant as one.
+  ///
+  /// - Parameter meant: which of the words. If the first one is among them, streams are misspelled rather than missing.
+  func advice(filtering meant: (String) -> Bool) -> String? {
+    guard isGuessed, let first = words.first, !meant(first) else { return nil }
+    let terms = words.filter(meant)
+    if terms.isEmpty { return nil }
+    let streams = words.filter { !meant($0) }
+    let rest = filter.map { [$0.contains("OR") ? "(\($0))" : $0] } ?? []
+    let line = streams + ["--"] + terms.map(Self.term) + rest
+    return "a filter stands behind --: logs \(command) \(line.map(ShellWord.quoted).joined(separator: " "))"
+  }
+
+  /// A word as a term of a filter: one with `*` and `?` in it is a regular expression.
+  private static func term(_ word: String) -> String {
+    let inner = word.drop { $0 == "*" }
+    let trimmed = String(inner.prefix(inner.count - inner.reversed().prefix { $0 == "*" }.count))
+    let pattern = word.contains(".*") ? word : word.map { glob($0) }.joined()
+    return [word, trimmed, ForeignTerms.slashed(pattern)].first { !$0.isEmpty && ForeignTerms.isFilter($0) } ?? word
+  }
+
+  private static func glob(_ character: Character) -> String {
+    switch character {
+    case "*": ".*"
+    case "?": "."
+    case ".": #"\."#
+    default: String(character)
     }
+  }
+
+  /// The pattern that a word is besides being a filter: a name, a colon and what has `*` or `?` in it.
+  private static func attributePattern(_ word: String) -> StreamPattern? {
+    guard StreamPattern.isPattern(word), let colon = word.firstIndex(of: ":") else { return nil }
+    let (name, value) = (word[..<colon], word[word.index(after: colon)...])
+    guard let first = name.first, first.isLetter || first == "_" || first == "@", !value.hasPrefix(":"),
+      name.allSatisfy({ $0.isLetter || $0.isNumber || "_@.-".contains($0) }), !fields.contains(String(name))
+    else { return nil }
+    return try? StreamPattern(word)
   }
 
   /// Whether a word that might be a stream is a filter.

@@ -154,7 +154,7 @@ enum FollowCommand {
     return context
   }
 
-  /// Says which streams are named and do not exist.
+  /// Says which streams are named and do not exist, and which patterns match none beside others that do.
   ///
   /// - Parameter mayWait: whether the follow waits for them; otherwise they are a failure.
   /// - Returns: the exit code, if that is the end of it.
@@ -162,13 +162,14 @@ enum FollowCommand {
     _ client: LogClient, _ operands: StreamOperands, mayWait: Bool, isStrict: Bool
   ) async throws -> Int32? {
     let names = try await client.missing(of: operands.selectors)
-    if names.isEmpty { return nil }
-    let hints = try await MissingStreams(names, client)
-    if mayWait {
-      Terminal.note(hints.waiting(mayBeFilter: operands.ambiguous))
-      return nil
+    var notes: [String] = []
+    if !names.isEmpty {
+      let streams = try await MissingStreams(names, client)
+      notes.append(mayWait ? streams.waiting(in: operands) : streams.absent(in: operands))
     }
-    Terminal.note(hints.absent)
+    if let sentence = try await IdlePatterns.sentence(operands, client) { notes.append(sentence) }
+    for note in notes { Terminal.note(note, isError: !mayWait) }
+    if mayWait || notes.isEmpty { return nil }
     return isStrict ? ExitCode.dataMissing : ExitCode.failed
   }
 

@@ -11,7 +11,7 @@ struct HelpTopic: Sendable {
   private static let filters = HelpTopic(
     name: "filters", summary: "the language that follow and query search with",
     text: #"""
-      A filter stands behind the streams, in single quotes for the shell.
+      A filter stands behind the streams and --, in single quotes for the shell.
 
         timeout                 the message has it anywhere, in any case
         Timeout                 in exactly this case: a capital makes a term exact
@@ -27,11 +27,12 @@ struct HelpTopic: Sendable {
         trace_id:*              has the attribute; -trace_id:* has it not
         time>=1h seq:100..200   by time (logs help times) and sequence number
 
+      or, and, not in small letters are text, and so is a|b without slashes.
       Text with = : ~ < or > inside needs quotes: "uid=0". a!=x is about entries
       that have a, -a:x is true for the others, too.
 
       examples:
-        logs query web 'timeout level>=warn'
+        logs query web -- 'timeout level>=warn'
         logs query 'docker/*' '(refused OR reset) -health' --since 1h
         logs follow web -- connection reset
 

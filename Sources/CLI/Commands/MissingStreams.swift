@@ -26,12 +26,16 @@ struct MissingStreams: Sendable {
     nearest.isEmpty ? "" : "; did you mean \(nearest.map { "'\($0)'" }.joined(separator: ", "))?"
   }
 
-  var absent: String { "there is no stream \(quoted)\(nearest.isEmpty ? "; see logs streams" : hint)" }
+  func absent(in operands: StreamOperands) -> String {
+    "there is no stream \(quoted)\(nearest.isEmpty ? "; see logs streams" : hint)\(advice(operands))"
+  }
 
-  /// - Parameter mayBeFilter: a name that may have been meant as a filter.
-  func waiting(mayBeFilter word: StreamName?) -> String {
+  func waiting(in operands: StreamOperands) -> String {
     let verb = names.count == 1 ? "it does not exist yet" : "they do not exist yet"
-    guard let word, names.contains(word) else { return "waiting for \(quoted): \(verb)\(hint)" }
-    return "waiting for \(quoted): \(verb)\(hint); to search for '\(word)', write it behind --: STREAM -- \(word)"
+    return "waiting for \(quoted): \(verb)\(hint)\(advice(operands))"
+  }
+
+  private func advice(_ operands: StreamOperands) -> String {
+    operands.advice { word in names.contains { $0.text == word } }.map { "; \($0)" } ?? ""
   }
 }

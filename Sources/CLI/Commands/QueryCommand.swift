@@ -14,8 +14,8 @@ enum QueryCommand {
       pattern: see logs help follow.
 
       FILTER comes after --. Without -- it is the last of several operands, if that cannot be the name of a
-      stream or pattern or begins with a field and a colon (level:warn). A word that could be a stream is
-      one: use -- or --filter for other words.
+      stream or pattern, begins with a field and a colon (level:warn), or with any name and a colon and has
+      * or ? (user:a*). A word that could be a stream is one: use -- or --filter for other words.
 
         logs query web -- timeout            messages with timeout in any case
         logs query web 'level>=warn'         at warn or above; also -l warn
@@ -49,7 +49,15 @@ enum QueryCommand {
     ] + QueryReport.options + OutputOptions.all
 
   private static func run(_ arguments: Arguments) async throws -> Int32 {
-    let operands = try StreamOperands(arguments, of: "query")
+    let asked = try StreamOperands(arguments, of: "query")
+    let patience = try ConnectionOptions.patience(arguments, else: .zero)
+    let client = try ConnectionOptions.client(arguments, patience: patience)
+    let notices = ConnectionNotices(client, patience: patience)
+    defer { notices.end() }
+    let operands: StreamOperands
+    do { operands = try await asked.decided(client) } catch let error as LogError where error.code == .cancelled {
+      return ExitCode.done
+    }
     let shown = try FilterOptions.filter(arguments, operand: operands.filter)
     let range = try [numbers(arguments), times(arguments)].compactMap { $0 }.reduce(nil as Filter?) {
       try $0?.and($1) ?? $1
@@ -59,15 +67,12 @@ enum QueryCommand {
     let report = try QueryReport.wanted(arguments)
     let print =
       try report.map { try reporting($0, arguments) } ?? printing(arguments, operands, highlighting: shown)
-    let patience = try ConnectionOptions.patience(arguments, else: .zero)
-    let client = try ConnectionOptions.client(arguments, patience: patience)
-    let notices = ConnectionNotices(client, patience: patience)
-    defer { notices.end() }
+    let texts = FilterOptions.texts(arguments, operand: operands.filter)
     // The writer has looked at the terminal already.
     let code = try await Pager.showing(if: report == nil && !arguments.has("no-pager")) {
       try await Terminal.whileRead {
         do {
-          try await check(try await client.missing(of: operands.selectors), operands, client)
+          try await check(operands, client)
           let code = try await print(client, operands.selectors, filter)
           // Who was told to stop cannot say that nothing was found.
           if Task.isCancelled { return ExitCode.done }
@@ -76,7 +81,9 @@ enum QueryCommand {
           {
             Terminal.note(sentence)
           } else if code == ExitCode.failed, let shown {
-            if let hint = try await MissingAttributes.hint(shown, client, operands.selectors, range) {
+            if let hint = ForeignTerms.hint(texts) {
+              Terminal.note(hint)
+            } else if let hint = try await MissingAttributes.hint(shown, texts, client, operands.selectors, range) {
               Terminal.note(hint)
             }
           }
@@ -137,12 +144,11 @@ enum QueryCommand {
     }
   }
 
-  /// A stream that was named and does not exist may be a mistake, or a filter.
-  private static func check(_ missing: [StreamName], _ operands: StreamOperands, _ client: LogClient) async throws {
-    if missing.isEmpty { return }
-    let absent = try await MissingStreams(missing, client).absent
-    guard let word = operands.ambiguous, missing.contains(word) else { throw CommandError(absent) }
-    throw CommandError("\(absent); to search for '\(word)', write it behind --: logs query STREAM -- \(word)")
+  /// A stream that was named and does not exist may be a mistake, or a filter, and so may a pattern that none matches.
+  private static func check(_ operands: StreamOperands, _ client: LogClient) async throws {
+    let missing = try await client.missing(of: operands.selectors)
+    if !missing.isEmpty { throw CommandError(try await MissingStreams(missing, client).absent(in: operands)) }
+    if let sentence = try await IdlePatterns.sentence(operands, client) { throw CommandError(sentence) }
   }
 
   /// What the flags about times ask for.

@@ -63,6 +63,14 @@ extension LogClient {
     return names.filter { !found.contains($0) }
   }
 
+  /// The streams that are selected; nil if there are more than a query may read.
+  package func matched(by selectors: [StreamSelector]) async throws(LogError) -> [StreamName]? {
+    do throws(LogError) { return try await existing(selectors).map(\.stream) } catch {
+      guard error.code == .invalidRequest else { throw error }
+      return nil
+    }
+  }
+
   /// Whether a query may read the streams that are selected: there are not too many.
   package func canQuery(_ selectors: [StreamSelector], filter: Filter?) async throws(LogError) -> Bool {
     do throws(LogError) {
