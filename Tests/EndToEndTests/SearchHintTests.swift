@@ -97,6 +97,11 @@ import Testing
       try live.output.waitForLines(2)
       try live.errors.waitForLines(1)
       #expect(live.errors.text == "\(advice) follow web -- error\n")
+      let waiting = try server.start(["follow", "web", "status:500"])
+      try waiting.errors.waitForLines(1)
+      #expect(
+        waiting.errors.text.contains("'status:500': it does not exist yet; a filter stands behind --: logs follow"))
+      #expect(waiting.errors.text.hasSuffix("logs follow web -- status:500\n"), "\(waiting.errors.text)")
     }
   }
 
