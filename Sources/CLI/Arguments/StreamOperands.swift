@@ -8,8 +8,6 @@ struct StreamOperands {
   let selectors: [StreamSelector]
   /// What stands behind the streams, if it is a filter.
   let filter: String?
-  /// The filter as a pattern, if it could be one: `user:a*`.
-  let doubtful: StreamPattern?
 
   private let command: String
   /// Whether neither `--` nor `--filter` says which words are the filter.
@@ -26,40 +24,21 @@ struct StreamOperands {
     let hasFlag = arguments.has("filter")
     var streams = operands[...]
     var filter: String?
-    var doubtful: StreamPattern?
     if let count = arguments.leadingCount {
       streams = operands[..<count]
       if count < operands.count { filter = operands[count...].joined(separator: " ") }
-    } else if !hasFlag, operands.count > 1, let last = operands.last {
-      doubtful = Self.attributePattern(last)
-      if doubtful != nil || Self.isFilter(last) {
-        streams = operands.dropLast()
-        filter = last
-      }
+    } else if !hasFlag, operands.count > 1, let last = operands.last, Self.isFilter(last) {
+      streams = operands.dropLast()
+      filter = last
     }
     if let filter, hasFlag {
       throw CommandError.usage("there are two filters, --filter and '\(filter)'; write one: (a) (b) is both")
     }
-    try self.init(
-      words: Array(streams), filter: filter, doubtful: doubtful, of: command,
-      isGuessed: arguments.leadingCount == nil && !hasFlag)
-  }
-
-  private init(
-    words: [String], filter: String?, doubtful: StreamPattern?, of command: String, isGuessed: Bool
-  ) throws {
-    self.words = words
+    words = Array(streams)
     selectors = try Self.selectors(words, of: command)
     self.filter = filter
-    self.doubtful = doubtful
     self.command = command
-    self.isGuessed = isGuessed
-  }
-
-  /// The same, but with a filter that streams match as a pattern taken for that.
-  func decided(_ client: LogClient) async throws -> StreamOperands {
-    guard let filter, let doubtful, try await client.matched(by: [.pattern(doubtful)]) != [] else { return self }
-    return try StreamOperands(words: words + [filter], filter: nil, doubtful: nil, of: command, isGuessed: isGuessed)
+    isGuessed = arguments.leadingCount == nil && !hasFlag
   }
 
   /// How to write it with some of the words as a filter; nil if they cannot have been meant as one.
@@ -92,19 +71,20 @@ struct StreamOperands {
     }
   }
 
-  /// The pattern that a word is besides being a filter: a name, a colon and what has `*` or `?` in it.
-  private static func attributePattern(_ word: String) -> StreamPattern? {
-    guard StreamPattern.isPattern(word), let colon = word.firstIndex(of: ":") else { return nil }
+  /// Whether a word is a name, a colon and what has `*` or `?` in it: `user:a*`.
+  private static func hasAttribute(_ word: String) -> Bool {
+    guard StreamPattern.isPattern(word), let colon = word.firstIndex(of: ":") else { return false }
     let (name, value) = (word[..<colon], word[word.index(after: colon)...])
-    guard let first = name.first, first.isLetter || first == "_" || first == "@", !value.hasPrefix(":"),
-      name.allSatisfy({ $0.isLetter || $0.isNumber || "_@.-".contains($0) }), !fields.contains(String(name))
-    else { return nil }
-    return try? StreamPattern(word)
+    guard let first = name.first, first.isLetter || first == "_" || first == "@", !value.hasPrefix(":") else {
+      return false
+    }
+    return name.allSatisfy { $0.isLetter || $0.isNumber || "_@.-".contains($0) }
   }
 
   /// Whether a word that might be a stream is a filter.
   private static func isFilter(_ word: String) -> Bool {
     if let colon = word.firstIndex(of: ":"), fields.contains(String(word[..<colon])) { return true }
+    if hasAttribute(word) { return true }
     if word.contains("{") { return !hasOnlyNames(word) }
     do throws(LogError) {
       if StreamPattern.isPattern(word) { _ = try StreamPattern(word) } else { _ = try StreamName(word) }

@@ -49,15 +49,7 @@ enum QueryCommand {
     ] + QueryReport.options + OutputOptions.all
 
   private static func run(_ arguments: Arguments) async throws -> Int32 {
-    let asked = try StreamOperands(arguments, of: "query")
-    let patience = try ConnectionOptions.patience(arguments, else: .zero)
-    let client = try ConnectionOptions.client(arguments, patience: patience)
-    let notices = ConnectionNotices(client, patience: patience)
-    defer { notices.end() }
-    let operands: StreamOperands
-    do { operands = try await asked.decided(client) } catch let error as LogError where error.code == .cancelled {
-      return ExitCode.done
-    }
+    let operands = try StreamOperands(arguments, of: "query")
     let shown = try FilterOptions.filter(arguments, operand: operands.filter)
     let range = try [numbers(arguments), times(arguments)].compactMap { $0 }.reduce(nil as Filter?) {
       try $0?.and($1) ?? $1
@@ -68,6 +60,10 @@ enum QueryCommand {
     let print =
       try report.map { try reporting($0, arguments) } ?? printing(arguments, operands, highlighting: shown)
     let texts = FilterOptions.texts(arguments, operand: operands.filter)
+    let patience = try ConnectionOptions.patience(arguments, else: .zero)
+    let client = try ConnectionOptions.client(arguments, patience: patience)
+    let notices = ConnectionNotices(client, patience: patience)
+    defer { notices.end() }
     // The writer has looked at the terminal already.
     let code = try await Pager.showing(if: report == nil && !arguments.has("no-pager")) {
       try await Terminal.whileRead {
