@@ -82,10 +82,9 @@ tls: release ## has openssl and sslyze (from PyPI) judge the TLS of the release 
 	@Scripts/tls-check.sh
 
 .PHONY: man
-man: release ## the man pages, in .build/man, made from what logs help says
+man: release ## the man pages of both programs, in .build/man, made from what they say for help
 	@mkdir -p .build/man
-	@cd .build/man && for file in $$(../release/logs man --list); do \
-	  page=$${file%.?}; page=$${page#logs}; ../release/logs man $${page#-} > $$file || exit 1; done
+	@Scripts/man-pages.sh .build/man
 	@echo "man -l .build/man/logs.1"
 
 .PHONY: deb

@@ -33,16 +33,13 @@ echo /etc/logs/logsd.conf >"$root/DEBIAN/conffiles"
 chmod 644 "$root/usr/share/bash-completion/completions/logs" "$root/usr/share/zsh/vendor-completions/_logs" \
   "$root/usr/share/fish/vendor_completions.d/logs.fish"
 
-for file in $(.build/release/logs man --list); do
-  page=${file%.?}
-  page=${page#logs}
-  .build/release/logs man ${page#-} | gzip -9n >"$root/usr/share/man/man${file##*.}/$file.gz"
+pages=.build/man
+rm -rf "$pages"
+mkdir -p "$pages"
+Scripts/man-pages.sh "$pages"
+for page in "$pages"/*; do
+  gzip -9n <"$page" >"$root/usr/share/man/man${page##*.}/${page##*/}.gz"
 done
-# The help of the server, as it is on a screen.
-{
-  printf '.TH LOGSD 8 "" "logsd %s"\n.SH NAME\nlogsd \\- log streaming server\n.SH DESCRIPTION\n.nf\n' "$version"
-  env -i .build/release/logsd --help | sed -e 's/\\/\\e/g' -e "s/^[.']/\\\\\\&&/" -e 's/-/\\-/g'
-} | gzip -9n >"$root/usr/share/man/man8/logsd.8.gz"
 find "$root/usr/share/man" -type f -exec chmod 644 {} +
 
 printf 'logs (%s) unstable; urgency=medium\n\n  * See the history of the source.\n\n -- %s  %s\n' "$version" \
