@@ -64,7 +64,7 @@ struct ThinnedStream {
   }
 
   private static func skipped(_ follow: ChildProcess) -> [ClosedRange<Int>] {
-    follow.errors.text.matches(of: /entries deleted, sequence numbers (\d+) to (\d+)/).compactMap { match in
+    follow.errors.text.matches(of: /(?:entry|entries) deleted, sequence numbers (\d+) to (\d+)/).compactMap { match in
       guard let first = Int(match.1), let last = Int(match.2) else { return nil }
       return first...last
     }

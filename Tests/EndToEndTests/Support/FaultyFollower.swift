@@ -97,7 +97,7 @@ final class CommandFollower: FaultyFollower {
   }
 
   private static func removals(_ process: ChildProcess) -> [DeliveryChecker.Removal] {
-    let notice = /entries (deleted|trimmed by retention), sequence numbers (\d+) to (\d+)/
+    let notice = /(?:entry|entries) (deleted|trimmed by retention), sequence numbers (\d+) to (\d+)/
     return process.errors.lines.compactMap { line in
       guard line.contains(", sequence numbers "), let match = line.firstMatch(of: notice),
         let first = UInt64(match.2), let last = UInt64(match.3)
