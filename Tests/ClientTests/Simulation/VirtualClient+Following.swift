@@ -102,10 +102,11 @@ extension VirtualClient {
     checker.violate(.slowIsSafe, "\(name) is sent \(delivery.byteCount) bytes with a credit of \(part.creditLeft)")
   }
 
-  /// P7: the bytes that wait for a slow application.
+  /// P7: the bytes that wait for a slow application. Each part may overdraw by a batch, and what it has sent waits also
+  /// when it has ended.
   private func checkMemory(_ key: UInt64) {
     guard let subscription = subscriptions.subscriptions[key] else { return }
-    let most = subscription.window + max(subscription.openParts.count, 1) * BatchPool.byteCountMax
+    let most = subscription.window + max(subscription.progress.parts.count, 1) * BatchPool.byteCountMax
     if subscription.waitingByteCount > most {
       checker.violate(.slowIsSafe, "\(name) holds \(subscription.waitingByteCount) bytes for a reader, not \(most)")
     }
