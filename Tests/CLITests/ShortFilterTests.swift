@@ -137,7 +137,7 @@ import Testing
       #expect(try read("web", filter) == "web | \(filter)")
       #expect(try read(filter) == filter && read("web", "--filter", "x", filter) == "web \(filter)")
     }
-    for pattern in ["error*", "docker/x:*", "*:x", "10:*", "std::*", "a*b:c"] {
+    for pattern in ["error*", "docker/x:*", "*:x", "10:*", "std::*", "a*b:c", "$audit", "$*"] {
       #expect(try read("web", pattern) == "web \(pattern)")
     }
   }

@@ -1,3 +1,4 @@
+import Glibc
 import LogsClient
 import LogsWire
 import Testing
@@ -29,6 +30,21 @@ import Testing
     try peer.ask(
       "POST", "/api/v1/streams/\(stream)/entries", ["Content-Type: text/plain", "Authorization: Bearer \(token)"],
       body: String(repeating: "x\n", count: lineCount))
+  }
+
+  @Test func `a push that is interrupted while it waits counts what is stored`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene, ["--append-rate-entries", "1"])
+      let lines = try scene.file("lines", LogLines.file((1...900).map { Array("line \($0)".utf8) }))
+      let push = try server.start(["push", "web", lines, "--batch", "100"])
+      try Polling.wait(for: "the rate") { push.errors.text.contains("append-rate-entries") }
+      push.signal(SIGINT)
+      #expect(try push.wait() == .code(130))
+      let streams = try server.run(["streams", "-o", "json"]).text
+      let last = try #require(streams.firstMatch(of: /"last":(\d+)/)?.1)
+      #expect(last != "0")
+      #expect(push.errors.text.contains("interrupted; \(last) entries of web are acknowledged"), "\(push.errors.text)")
+    }
   }
 
   @Test func `a client that creates streams too fast has to wait, and others have not`() throws {

@@ -87,6 +87,10 @@ struct StreamOperands {
     if hasAttribute(word) { return true }
     if word.contains("{") { return !hasOnlyNames(word) }
     do throws(LogError) {
+      if word.utf8.first == UInt8(ascii: "$"), !StreamPattern.isPattern(word) {
+        _ = try StreamName(server: word)
+        return false
+      }
       if StreamPattern.isPattern(word) { _ = try StreamPattern(word) } else { _ = try StreamName(word) }
       return false
     } catch { return true }

@@ -68,8 +68,8 @@ final class Push: Sendable {
   /// Lines that did not become entries just as they were.
   var lineChanges: LineChanges { changes.withLock { $0 } }
 
+  /// Batch by batch: a receipt is for all of the entries that were handed over together.
   var acknowledgedCount: UInt64 {
-    guard skipsReceipts.load(ordering: .relaxed) else { return acknowledged.withLock { $0.entryCount } }
     // Entries of an earlier push are sent first.
     let counts = producer.counts
     return counts.acknowledged - min(counts.acknowledged, counts.restored)
@@ -78,8 +78,9 @@ final class Push: Sendable {
   /// How far a push came that ended early.
   func progress(_ stream: StreamName) -> String {
     let summary = acknowledged.withLock { $0 }
-    let isWhole = summary.isWhole && !skipsReceipts.load(ordering: .relaxed)
-    let entries = Figures.count(acknowledgedCount, "entry of \(stream) is", "entries of \(stream) are")
+    let count = acknowledgedCount
+    let isWhole = summary.isWhole && summary.entryCount == count
+    let entries = Figures.count(count, "entry of \(stream) is", "entries of \(stream) are")
     return "\(entries) acknowledged\(isWhole ? summary.numbers : "")"
   }
 

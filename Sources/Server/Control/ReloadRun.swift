@@ -22,7 +22,7 @@ struct ReloadRun {
       return Self.fail(
         "no server can be reached at \(ControlCommand.socketPath(directory)): \(error.text); is one running with this "
           + "data directory, and is this its user? SIGHUP does the same")
-    case .ended: return Self.fail("the server ended before it answered")
+    case .ended: return Self.fail("no answer: the server has ended, or answers too many others there; try again")
     case .timeout: return Self.fail("the server does not answer; its log may say why")
     }
   }
