@@ -65,4 +65,51 @@ import Testing
       #expect(below.errorLines.count == 1)
     }
   }
+
+  /// A message of the size that its head says, as far as it goes. The mask is 0, which changes nothing.
+  private static func message(_ byteCount: Int, _ content: [UInt8]) -> [UInt8] {
+    let length = (0..<8).reversed().map { UInt8(truncatingIfNeeded: byteCount >> (8 * $0)) }
+    return [0x82, 0x80 | 127] + length + [0, 0, 0, 0] + content
+  }
+
+  @Test func `a message has at most 16 MiB, and a larger one is closed with 1009`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene, TestServer.listensForHTTP)
+      let limit = 16 << 20
+      let hello = RawClient.bytes(RawClient.hello)
+      let allowed = try WebSocketPeer(server, "/api/v1/wire")
+      try allowed.peer.send(Self.message(limit, hello + [UInt8](repeating: 0, count: limit - hello.count)))
+      // It is read: HELLO is answered, and what stands behind it is no frame.
+      guard case .binary = try allowed.next() else { throw Failure("no WELCOME") }
+      let larger = try WebSocketPeer(server, "/api/v1/wire")
+      try larger.peer.send(Self.message(limit + 1, hello))
+      #expect(try larger.next() == .closed(1009))
+    }
+  }
+
+  @Test func `TLS where there is none, and the reverse, say what to write`() throws {
+    try Scene.play { scene in
+      let certificates = try TestCertificates(scene)
+      let flags = try certificates.serverFlags("localhost", "DNS:localhost,IP:127.0.0.1")
+      let tls = try TestServer(
+        scene, flags + ["--listen-https", "127.0.0.1:0", "--listen-tls", "127.0.0.1:0"], name: "tls")
+      let plain = try TestServer(scene, TestServer.listensForHTTP, name: "plain")
+      func refusal(_ url: String) throws -> String {
+        // It would have no effect without TLS, which a client says.
+        let environment = url.hasPrefix("logs+wss") ? ["LOGS_CA_CERT": certificates.authority] : [:]
+        let asked = try plain.run(["streams"], via: url, environment: environment)
+        #expect(asked.exit == .code(3))
+        #expect(asked.errorLines.count == 1, "\(asked.errors)")
+        return asked.errors
+      }
+      let secure = try tls.httpURL().replacing("https://", with: "")
+      #expect(try refusal("logs+ws://\(secure)").contains("it speaks TLS; write logs+wss://\(secure)"))
+      try tls.process.output.waitForText("ready logs+tls")
+      let frames = tls.process.output.lines.first { $0.contains("logs+tls://") } ?? ""
+      let address = String(frames.dropFirst("ready logs+tls://".count))
+      #expect(try refusal("logs+ws://\(address)").contains("it speaks TLS; write logs+tls://\(address)"))
+      let open = try plain.httpURL().replacing("http://", with: "")
+      #expect(try refusal("logs+wss://\(open)/logs").contains("does not speak TLS there; write logs+ws://\(open)/logs"))
+    }
+  }
 }

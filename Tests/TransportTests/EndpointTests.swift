@@ -22,7 +22,11 @@ import Testing
   @Test(arguments: [
     ("", "has no scheme; write logs://host"),
     ("localhost:5647", "write logs://localhost:5647"),
-    ("http://localhost", "unknown scheme http"),
+    ("ftp://localhost", "unknown scheme ftp; write logs://host[:port], logs+tls://host[:port], logs+ws://"),
+    ("http://localhost", "scheme http, which is not spoken here; write logs+ws://localhost"),
+    ("ws://localhost:5649/a", "write logs+ws://localhost:5649/a to go through"),
+    ("wss://localhost", "write logs+wss://localhost"),
+    ("ws://a b", "write logs+ws://host[:port][/path] to go through --listen-http of logsd, with logs+wss:// over TLS"),
     ("logs://", "write logs://localhost"),
     ("logs://:5647", "has no host"),
     ("logs://user@host", "has a \"@\" in its host"),

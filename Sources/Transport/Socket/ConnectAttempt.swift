@@ -155,7 +155,7 @@ package final class ConnectAttempt: LoopMember {
     var side: (TLSContext, TLSServerName?)?
     if endpoint.isTLS, let (host, port) = endpoint.hostAndPort {
       guard let tls else { preconditionFailure("TLS is connected to with its context") }
-      side = (tls, TLSServerName(host: host, port: port, isWeb: webAddress != nil))
+      side = (tls, TLSServerName(host: host, port: port, web: webAddress))
     }
     let connection = Connection(
       descriptor: socket, peer: peer, loop: loop, meter: nil, tls: side, userTimeout: userTimeout)

@@ -2,7 +2,10 @@ internal import Glibc
 
 extension Endpoint {
   private static let forms =
-    "logs://host[:port], logs+tls://host[:port], logs+wss://host[:port][/path] or logs+unix:///path/to/socket"
+    """
+    logs://host[:port], logs+tls://host[:port], logs+ws://host[:port][/path], logs+wss://host[:port][/path] or \
+    logs+unix:///path/to/socket
+    """
 
   /// Parses `logs://host[:port]`, `logs+tls://host[:port]`, `logs+ws://host[:port][/path]`, `logs+wss://...` or
   /// `logs+unix:///path`. IPv6 addresses are in brackets.
@@ -29,6 +32,13 @@ extension Endpoint {
       }
       guard !rest.utf8.contains(0) else { throw Self.invalid(url, "has a zero byte in its path", Self.forms) }
       self = .unix(path: String(rest))
+    case let scheme where ["ws", "wss", "http", "https"].contains(scheme):
+      let isTLS = scheme == "wss" || scheme == "https"
+      let address = (try? Self.webAddress(url, rest, isTLS: isTLS)).map { "\(Endpoint.web($0))" }
+      throw Self.invalid(
+        url, "has the scheme \(scheme), which is not spoken here",
+        "\(address ?? "logs+ws://host[:port][/path]") to go through --listen-http of logsd, with logs+wss:// over TLS "
+          + "and logs+ws:// without, or logs://host[:port] for --listen")
     case let scheme: throw Self.invalid(url, "has the unknown scheme \(scheme)", Self.forms)
     }
   }

@@ -16,14 +16,14 @@ struct TLSFailure {
 
   /// The reason of OpenSSL's last error.
   ///
-  /// - Parameter host: what the client wanted to reach; nil on the server's side.
-  init(rejection: logs_tls_rejection, host: String?) {
+  /// - Parameter server: what the client wanted to reach; nil on the server's side.
+  init(rejection: logs_tls_rejection, server: TLSServerName?) {
     let error = ERR_peek_last_error()
     defer { ERR_clear_error() }
     if rejection.error != 0 {
-      self = Self.certificate(rejection, host: host)
+      self = Self.certificate(rejection, host: server?.host)
     } else {
-      self = Self.reason(Int32(truncatingIfNeeded: logs_tls_reason(error)), error, isClient: host != nil)
+      self = Self.reason(Int32(truncatingIfNeeded: logs_tls_reason(error)), error, server: server)
     }
   }
 
@@ -60,10 +60,13 @@ struct TLSFailure {
   }
 
   /// What the other side said, or what OpenSSL found.
-  private static func reason(_ reason: Int32, _ error: UInt, isClient: Bool) -> TLSFailure {
+  private static func reason(_ reason: Int32, _ error: UInt, server: TLSServerName?) -> TLSFailure {
+    let isClient = server != nil
     switch reason {
     case SSL_R_WRONG_VERSION_NUMBER, SSL_R_HTTP_REQUEST, SSL_R_PACKET_LENGTH_TOO_LONG, SSL_R_BAD_RECORD_TYPE:
-      return isClient ? TLSFailure("the server does not speak TLS there; write logs:// or another port") : plainText
+      guard let server else { return plainText }
+      let plain = server.web.map { "\(Endpoint.web($0.withoutTLS))" } ?? "logs://"
+      return TLSFailure("the server does not speak TLS there; write \(plain) or another port")
     case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED, SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
       return isClient
         ? TLSFailure("the server wants a client certificate; give one with --cert and --key")

@@ -42,7 +42,7 @@ internal import LogsWire
       unsafe SSL_set_hostflags(ssl, UInt32(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS))
       unsafe _ = logs_tls_set_server_name(ssl, server.host)
     }
-    if server.isWeb { unsafe _ = logs_tls_offer_http(ssl) }
+    if server.web != nil { unsafe _ = logs_tls_offer_http(ssl) }
     if let session = context.savedSession(server: server.description) { unsafe SSL_set_session(ssl, session.pointer) }
   }
 
@@ -144,15 +144,15 @@ internal import LogsWire
     ERR_clear_error()
   }
 
-  private var failure: TLSFailure { unsafe TLSFailure(rejection: rejection.pointee, host: server?.host) }
+  private var failure: TLSFailure { unsafe TLSFailure(rejection: rejection.pointee, server: server) }
 }
 
 /// Whom a client wants to reach.
 struct TLSServerName: Sendable, CustomStringConvertible {
   let host: String
   let port: UInt16
-  /// Whether HTTP is spoken with it.
-  let isWeb: Bool
+  /// Where HTTP is spoken with it; nil for the protocol's own frames.
+  let web: WebAddress?
 
   var description: String { "\(host):\(port)" }
 }

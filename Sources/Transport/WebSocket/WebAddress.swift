@@ -23,6 +23,10 @@ package struct WebAddress: Hashable, Sendable {
 
   var authority: String { Endpoint.authority(host, port) }
 
+  var withoutTLS: WebAddress { WebAddress(host: host, port: port, isTLS: false, basePath: basePath) }
+
+  var withTLS: WebAddress { WebAddress(host: host, port: port, isTLS: true, basePath: basePath) }
+
   /// As a web address, for messages.
   var url: String { "\(isTLS ? "wss" : "ws")://\(authority)\(path)" }
 }

@@ -22,12 +22,27 @@ final class WebSocketLayer {
     let key: String
 
     func failure(_ why: String) -> TransportError {
-      TransportError(
-        .refused,
-        """
-        there is no WebSocket at \(address.url): \(why); check the address, which is that of logsd's --listen-http, \
-        maybe behind a proxy
-        """)
+      failure(why, "check the address, which is that of logsd's --listen-http, maybe behind a proxy")
+    }
+
+    private func failure(_ why: String, _ advice: String) -> TransportError {
+      TransportError(.refused, "there is no WebSocket at \(address.url): \(why); \(advice)")
+    }
+
+    private static let alertType: UInt8 = 21
+
+    /// What answers wants TLS: it says so in the words of logsd or of other web servers, or as TLS does.
+    ///
+    /// - Parameter answer: as far as it has come.
+    func wantOfTLS(_ answer: [UInt8]) -> TransportError? {
+      guard !address.isTLS, let first = answer.first else { return nil }
+      let text = String(decoding: answer, as: UTF8.self)
+      if text.contains("this port speaks TLS; connect with logs+tls://") {
+        return failure("it speaks TLS", "write \(Endpoint.tls(host: address.host, port: address.port))")
+      }
+      let isWeb = text.hasPrefix("HTTP/1.1 400") && ["speaks TLS", "HTTPS"].contains { text.contains($0) }
+      guard isWeb || first == Self.alertType else { return nil }
+      return failure("it speaks TLS", "write \(Endpoint.web(address.withTLS))")
     }
   }
 
@@ -95,6 +110,7 @@ final class WebSocketLayer {
   func take(_ bytes: RawSpan) -> (inputs: [Input], output: [ByteString]) {
     guard let request else { return read(bytes) }
     unsafe bytes.withUnsafeBytes { unsafe answer.append(contentsOf: $0) }
+    if let failure = request.wantOfTLS(answer) { return ([.failed(failure)], []) }
     guard let end = answer.firstRange(of: Array("\r\n\r\n".utf8)) else {
       guard answer.count > Self.answerByteCountMax else { return ([], []) }
       return ([.failed(request.failure("what answers is no web server"))], [])
