@@ -78,6 +78,27 @@ import Testing
     }
   }
 
+  @Test(arguments: ["--http1.1", "--http2-prior-knowledge"])
+  func `answers have a date, refusals and streams of events too`(version: String) throws {
+    try Self.play { scene, server in
+      let url = try server.httpURL()
+      let formatter = DateFormatter()
+      formatter.locale = Locale(identifier: "en_US_POSIX")
+      formatter.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
+      formatter.timeZone = TimeZone(identifier: "UTC")
+      for target in ["healthz", "nothing", "api/v1/streams/none/entries", "api/v1/follow?stream=*&until=now"] {
+        // The clock's second of the answer is one of those between before and after.
+        let start = Int(Date().timeIntervalSince1970)
+        let head = try Self.curl(scene, [version, "-D", "-", "-o", "/dev/null", "\(url)/\(target)"])
+        let dates = start...Int(Date().timeIntervalSince1970)
+        let lines = head.filter { $0.lowercased().hasPrefix("date: ") }
+        #expect(lines.count == 1, "\(target): \(head)")
+        let date = try #require(formatter.date(from: String(lines[0].dropFirst("date: ".count))), "\(lines)")
+        #expect(dates.contains(Int(date.timeIntervalSince1970)))
+      }
+    }
+  }
+
   // MARK: Frames that no client should send
 
   private static func frame(_ type: UInt8, _ flags: UInt8, _ stream: UInt8, _ payload: [UInt8] = []) -> [UInt8] {

@@ -82,7 +82,7 @@ import Testing
       for event in events {
         if case .request(let stream, let request) = event {
           #expect(!request.method.isEmpty)
-          session.respond(stream, HTTPHead(200, "text/plain"), hasBody: true)
+          session.respond(stream, HTTPHead(200, "text/plain"), date: "", hasBody: true)
           session.write(stream, ByteString("hello"))
           session.end(stream)
         }

@@ -40,3 +40,14 @@ import Testing
     #expect(Timestamp.rfc3339(nanoseconds) == text)
   }
 }
+
+@Suite struct HTTPDateTextTests {
+  @Test(arguments: [
+    (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"), (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
+    (-1, "Wed, 31 Dec 1969 23:59:59 GMT"), (951_782_400, "Tue, 29 Feb 2000 00:00:00 GMT"),
+    (1_768_046_400, "Sat, 10 Jan 2026 12:00:00 GMT"), (-62_135_596_800, "Mon, 01 Jan 0001 00:00:00 GMT"),
+  ])
+  func `dates of HTTP have a fixed form`(second: Int, text: String) {
+    #expect(Timestamp.http(second: Int64(second)) == text)
+  }
+}

@@ -60,6 +60,6 @@ final class Certificates: Sendable {
     let problem = HTTPProblem(400, .protocolViolation, "this port speaks TLS; use https://")
     return Contexts(
       frames: try .server(files, plainAnswer: Message.error(refusal).frame(id: 0).head.array),
-      http: try .server(files, language: .http, plainAnswer: HTTPResponse(problem).bytes(isLast: true)))
+      http: try .server(files, language: .http, plainAnswer: HTTPResponse(problem).bytes(date: nil, isLast: true)))
   }
 }

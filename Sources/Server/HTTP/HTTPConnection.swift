@@ -102,7 +102,8 @@ final class HTTPConnection {
   private var isLastAnswer: Bool { isLeaving || request?.isKeptAlive != true }
 
   private func send(_ response: HTTPResponse) {
-    connection.send(ByteString(response.bytes(isLast: isLastAnswer, hasBody: request?.method != "HEAD")))
+    let hasBody = request?.method != "HEAD"
+    connection.send(ByteString(response.bytes(date: core.httpDate, isLast: isLastAnswer, hasBody: hasBody)))
     answered()
   }
 
@@ -167,7 +168,7 @@ extension HTTPConnection: HTTPCarrier {
   func begin(_ exchange: HTTPExchange, _ head: HTTPHead) {
     var head = head
     if isChunked { head.headers.insert(HTTPHeader("Transfer-Encoding", "chunked"), at: 0) }
-    connection.send(ByteString(head.bytes(isLast: isLastAnswer)))
+    connection.send(ByteString(head.bytes(date: core.httpDate, isLast: isLastAnswer)))
   }
 
   /// HTTP/1.0 ends an answer of unknown length by closing.
@@ -195,7 +196,7 @@ extension HTTPConnection: HTTPCarrier {
     guard !isLeaving else { return HTTPProblem(Refusal(.goingAway, "the server is stopping", isRetryable: true)) }
     var head = head
     head.headers.insert(HTTPHeader("Connection", "Upgrade"), at: 0)
-    connection.send(ByteString(head.bytes(isLast: false)))
+    connection.send(ByteString(head.bytes(date: core.httpDate, isLast: false)))
     hand(to: make(id, connection, core))
     return nil
   }
@@ -206,7 +207,7 @@ extension HTTPConnection: HTTPCarrier {
 extension HTTPConnection: SocketClient, ConnectionHandler {
   static func turnAway(_ connection: Connection, _ refusal: Refusal) {
     connection.handler = ServerConnection.Leaving()
-    connection.send(ByteString(HTTPResponse(HTTPProblem(refusal)).bytes(isLast: true)))
+    connection.send(ByteString(HTTPResponse(HTTPProblem(refusal)).bytes(date: nil, isLast: true)))
     connection.closeLingering(for: lingerDuration, discarding: HTTPLimits.headersByteCountMax)
   }
 

@@ -1,4 +1,5 @@
 internal import LogsStore
+internal import LogsSystem
 internal import LogsTransport
 internal import LogsWire
 
@@ -31,6 +32,9 @@ final class ShardCore {
   private var spareMemory = SpareMemory()
   private var whenEmpty: (() -> Void)?
   private let turnQueue = TurnQueue()
+  private var httpDateNow = HTTPDate()
+  /// The `Date` of an answer of HTTP.
+  var httpDate: String { httpDateNow.text(now: SystemClock.wall()) }
   /// For those who are sent entries as JSON.
   let entryEncoder = EntryEncoder()
   /// For WebSockets that want compressed messages.

@@ -88,7 +88,7 @@ extension FuzzTarget {
           case .request(let stream, let request):
             try BrokenRule.check(!request.method.isEmpty && open.insert(stream).inserted, "a request without a method")
             _ = try? HTTPRoute(request, now: httpNow)
-            session.respond(stream, HTTPHead(200, "text/plain"), hasBody: true)
+            session.respond(stream, HTTPHead(200, "text/plain"), date: "", hasBody: true)
             session.write(stream, ByteString("hello"))
             if stream % 4 == 1 { session.end(stream) }
           case .body(let stream, _), .ended(let stream):

@@ -15,20 +15,25 @@ struct HTTPHead {
   init(upgrade: [HTTPHeader]) { (status, headers) = (101, upgrade) }
 
   /// With the headers that all answers have.
-  var complete: [HTTPHeader] {
+  ///
+  /// - Parameter date: that of the answer; nil where there is no clock at hand.
+  func complete(date: String?) -> [HTTPHeader] {
     guard status != 101 else { return headers }
     var all = headers
     if !all.contains(where: { $0.name == "Cache-Control" }) { all.append(HTTPHeader("Cache-Control", "no-store")) }
+    if let date { all.append(HTTPHeader("Date", date)) }
     all.append(HTTPHeader("X-Content-Type-Options", "nosniff"))
     return all
   }
 
   /// As HTTP/1 has it.
   ///
-  /// - Parameter isLast: whether the connection closes after the answer.
-  func bytes(isLast: Bool) -> [UInt8] {
+  /// - Parameters:
+  ///   - date: that of the answer; nil where there is no clock at hand.
+  ///   - isLast: whether the connection closes after the answer.
+  func bytes(date: String?, isLast: Bool) -> [UInt8] {
     var text = "HTTP/1.1 \(status) \(HTTPStatus.name(status))\r\n"
-    for header in complete { text += "\(header.name): \(header.value)\r\n" }
+    for header in complete(date: date) { text += "\(header.name): \(header.value)\r\n" }
     if isLast { text += "Connection: close\r\n" }
     return Array("\(text)\r\n".utf8)
   }
@@ -77,7 +82,10 @@ struct HTTPResponse {
   /// As HTTP/1 has it.
   ///
   /// - Parameters:
+  ///   - date: that of the answer; nil where there is no clock at hand.
   ///   - isLast: whether the connection closes after it.
   ///   - hasBody: whether the body is sent; the answer to HEAD only says how long it would be.
-  func bytes(isLast: Bool, hasBody: Bool = true) -> [UInt8] { sizedHead.bytes(isLast: isLast) + (hasBody ? body : []) }
+  func bytes(date: String?, isLast: Bool, hasBody: Bool = true) -> [UInt8] {
+    sizedHead.bytes(date: date, isLast: isLast) + (hasBody ? body : [])
+  }
 }

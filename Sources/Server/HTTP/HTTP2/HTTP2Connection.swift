@@ -253,12 +253,14 @@ final class HTTP2Stream: HTTPCarrier {
 
   func answer(_ exchange: HTTPExchange, _ response: HTTPResponse) {
     let hasBody = request.method != "HEAD" && !response.body.isEmpty
-    owner.session.respond(number, response.sizedHead, hasBody: hasBody)
+    owner.session.respond(number, response.sizedHead, date: owner.core.httpDate, hasBody: hasBody)
     if hasBody { owner.session.write(number, ByteString(response.body)) }
     end(exchange)
   }
 
-  func begin(_ exchange: HTTPExchange, _ head: HTTPHead) { owner.session.respond(number, head, hasBody: true) }
+  func begin(_ exchange: HTTPExchange, _ head: HTTPHead) {
+    owner.session.respond(number, head, date: owner.core.httpDate, hasBody: true)
+  }
 
   func write(_ exchange: HTTPExchange, _ bytes: ByteString) {
     owner.session.write(number, bytes)

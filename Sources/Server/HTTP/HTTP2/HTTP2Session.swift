@@ -164,9 +164,9 @@ internal import LogsWire
   var isOver: Bool { unsafe nghttp2_session_want_read(session) == 0 && nghttp2_session_want_write(session) == 0 }
 
   /// Sends a head; `write` and `end` continue it if it has a body.
-  func respond(_ stream: Int32, _ head: HTTPHead, hasBody: Bool) {
+  func respond(_ stream: Int32, _ head: HTTPHead, date: String, hasBody: Bool) {
     var texts = [(":status", "\(head.status)")]
-    for header in head.complete { texts.append((header.name.lowercased(), header.value)) }
+    for header in head.complete(date: date) { texts.append((header.name.lowercased(), header.value)) }
     let bytes = texts.flatMap { Array($0.0.utf8) + Array($0.1.utf8) }
     if hasBody { outputs[stream] = Outgoing() }
     unsafe bytes.withUnsafeBufferPointer { bytes in
