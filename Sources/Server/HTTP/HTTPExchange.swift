@@ -201,7 +201,12 @@ final class HTTPExchange {
       carrier.leaveAfter(self)
       respond(HTTPResponse(HTTPProblem(408, .timedOut, "the request's body did not come in time")))
     case .entries(let delivery): tick(delivery)
-    case .deciding, .list, .append, .query, .deleting, .over: break
+    case .query(let query):
+      guard let refusal = core.access.refusal(of: &access) else { return }
+      query.cancel()
+      carrier.leaveAfter(self)
+      respond(HTTPResponse(HTTPProblem(refusal)))
+    case .deciding, .list, .append, .deleting, .over: break
     }
   }
 
