@@ -115,6 +115,7 @@ import Testing
       ("| `http-keys` | 16,384 keys, 4 MiB", "keysByteCountMax = 4 << 20"),
       ("| `http-ahead` | 64 KiB", "aheadByteCountMax = 64 << 10"),
       ("| `http-page` | 1 to 500", "pageCountMax: UInt64 = 500"),
+      ("| `http-container` | 500 ms", "statusLookDuration = Duration.milliseconds(500)"),
       ("| `http-cursor` | 4 KiB", "cursorByteCountMax = 4 << 10"),
     ] {
       #expect(page.contains { $0.hasPrefix(row) }, "\(row)")

@@ -32,8 +32,15 @@ extension HTTPExchange {
     for case .stream(let name) in query.follow.selectors {
       if let refusal = access.refusal(.read, name) { return respond(HTTPResponse(HTTPProblem(refusal))) }
     }
+    if query.view == .container { look(for: query) } else { deliver(query) }
+  }
+
+  /// - Parameter containers: of the streams, as far as they are known.
+  func deliver(_ query: EntryQuery, containers: [EntryOrigin: ContainerName] = [:]) {
     let subscription = core.hub.subscription(id, query.follow, host: self, rights: access.rights)
-    stage = .entries(EntryDelivery(subscription, query, store: core.store.id, now: connection.loop.now))
+    let delivery = EntryDelivery(subscription, query, store: core.store.id, now: connection.loop.now)
+    delivery.text.containers = containers
+    stage = .entries(delivery)
     subscription.begin()
   }
 
@@ -113,6 +120,7 @@ extension HTTPExchange {
       return abandon(
         delivery, because: HTTPProblem(500, .internalError, "a stored batch cannot be read: \(error)"))
     }
+    delivery.text.learn(entries, of: range.handle)
     guard delivery.page?.take(entries, range) == false else { return }
     delivery.subscription.abandon()
     finish(delivery)

@@ -18,6 +18,8 @@ final class HTTPExchange {
   /// The form of its path, for the metrics.
   private var template = HTTPCounts.other
   private var bodyDeadline: MonotonicTime?
+  /// Kept to the end: its subscription may still be on the stack when it is over.
+  private var look: StatusLook?
 
   enum Stage {
     /// Who asks, and whether they may.
@@ -29,6 +31,8 @@ final class HTTPExchange {
     case query(RunningQuery)
     /// The store deletes.
     case deleting
+    /// The containers of the streams are looked for.
+    case looking(StatusLook, EntryQuery)
     case entries(EntryDelivery)
     case over
   }
@@ -126,6 +130,24 @@ final class HTTPExchange {
     respond(HTTPResponse(problem))
   }
 
+  // MARK: Whose the entries are
+
+  /// Looks for the containers of the streams before the answer begins.
+  func look(for query: EntryQuery) {
+    let look = StatusLook(self)
+    self.look = look
+    stage = .looking(look, query)
+    look.begin(query.follow.selectors)
+  }
+
+  func looked(_ look: StatusLook) {
+    guard case .looking(let current, let query) = stage, current === look else { return }
+    guard !core.isDraining || query.follow.end.atHead else {
+      return respond(HTTPResponse(HTTPProblem(Refusal(.goingAway, "the server is stopping", isRetryable: true))))
+    }
+    deliver(query, containers: look.containers)
+  }
+
   // MARK: The answer
 
   /// Carries it out, now that its body is complete.
@@ -186,6 +208,7 @@ final class HTTPExchange {
         return true
       }
       respond(HTTPResponse("application/json", listing.json))
+    case .looking(let look, _): look.subscription?.takeTurn(&turn)
     case .entries(let delivery): delivery.subscription.takeTurn(&turn)
     case .query(let query): return query.takeTurn(&turn)
     case .deciding, .body, .append, .deleting, .over: break
@@ -206,7 +229,8 @@ final class HTTPExchange {
       query.cancel()
       carrier.leaveAfter(self)
       respond(HTTPResponse(HTTPProblem(refusal)))
-    case .deciding, .list, .append, .deleting, .over: break
+    // A look back is soon over.
+    case .deciding, .list, .append, .deleting, .looking, .over: break
     }
   }
 
@@ -219,6 +243,7 @@ final class HTTPExchange {
   /// Nobody waits for the answer any more.
   func abandon() {
     switch stage {
+    case .looking(let look, _): look.subscription?.abandon()
     case .entries(let delivery): delivery.subscription.abandon()
     case .query(let query): query.cancel()
     case .deciding, .body, .list, .append, .deleting, .over: break
@@ -229,7 +254,7 @@ final class HTTPExchange {
   /// Whether it goes on for somebody who may be gone: who follows and has died looks like one who sends no more.
   var isDelivering: Bool {
     switch stage {
-    case .entries, .query: true
+    case .looking, .entries, .query: true
     case .deciding, .body, .list, .append, .deleting, .over: false
     }
   }

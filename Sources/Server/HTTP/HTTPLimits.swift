@@ -18,6 +18,8 @@ enum HTTPLimits {
   /// Entries that a page looks at to put them in order, and about what they take in memory.
   static let collectedEntryCountMax = 100_000
   static let collectedByteCountMax = 64 << 20
+  /// How long a page or follow in the view `container` looks back for the status entries of its streams.
+  static let statusLookDuration = Duration.milliseconds(500)
   /// The id of an event: a header has to hold it.
   static let cursorByteCountMax = 4 << 10
   /// Stored bytes that are written as JSON at once.

@@ -4,6 +4,8 @@ internal import LogsWire
 /// Entries as JSON objects.
 struct EntryObjects {
   private(set) var bytes: [UInt8] = []
+  /// What the stream's status entries have named up to the last one; set in the view `container` only.
+  var container: ContainerName?
   private var ends: [(sequence: UInt64, end: Int)] = []
 
   var count: Int { ends.count }
@@ -50,6 +52,8 @@ final class EntryEncoder {
     let frame: Frame
     let bytes: ByteString
     let entryCount: Int
+    /// As of the entries.
+    let container: ContainerName?
   }
 
   private struct Piece {
@@ -84,11 +88,14 @@ final class EntryEncoder {
     var entries: [LogEntry] = []
     for batch in try Batch.run(source.batches) { try decoder.append(entriesOf: batch, to: &entries) }
     var objects = EntryObjects()
+    var origin = source.origin
     for entry in entries where (source.range.from...source.range.to).contains(entry.sequence) {
       json.removeAll()
-      source.view.write(entry, of: source.origin, to: &json)
+      if source.view == .container { origin.learn(entry) }
+      source.view.write(entry, of: origin, to: &json)
       objects.append(entry.sequence, json.bytes)
     }
+    objects.container = origin.container
     if objects.bytes.count <= Self.keptByteCountMax {
       let piece = Piece(source: source, objects: objects)
       if recent.count < Self.pieceCountMax {

@@ -9,6 +9,8 @@ struct EntryText {
   private var entryCount = 0
   private var json = JSONWriter()
   private let store: InstanceID
+  /// Of streams whose status entries have named one, by the stream without it.
+  var containers: [EntryOrigin: ContainerName] = [:]
   /// Compresses frames, if the client wants that.
   var deflater: MessageDeflater?
 
@@ -72,7 +74,24 @@ struct EntryText {
 
   func origin(_ handle: UInt32) -> EntryOrigin {
     let position = positions[handle]
-    return EntryOrigin(stream: position.stream, incarnation: position.incarnation, store: store)
+    var origin = EntryOrigin(stream: position.stream, incarnation: position.incarnation, store: store)
+    if query.view == .container { origin.container = containers[origin] }
+    return origin
+  }
+
+  /// Remembers the container that status entries of a stream name.
+  mutating func learn(_ entries: [LogEntry], of handle: UInt32) {
+    guard query.view == .container else { return }
+    var origin = origin(handle)
+    for entry in entries { origin.learn(entry) }
+    learn(origin.container, of: origin)
+  }
+
+  private mutating func learn(_ container: ContainerName?, of origin: EntryOrigin) {
+    guard let container else { return }
+    var stream = origin
+    stream.container = nil
+    containers[stream] = container
   }
 
   /// The entries of a range of some batches, written once for all who get them in the same form at the same place.
@@ -85,11 +104,17 @@ struct EntryText {
       form: query.form, before: parts.0, after: parts.1, isCompressed: deflater != nil)
     if !query.isPage, let text = encoder.text(source, frame) {
       positions.move(range.handle, to: range.to)
+      learn(text.container, of: source.origin)
       return (text.bytes, text.entryCount)
     }
     let objects = try encoder.objects(source, decoder: &decoder)
     let bytes = ByteString(write(objects, range, frame))
-    if !query.isPage { encoder.keep(EntryEncoder.Text(frame: frame, bytes: bytes, entryCount: objects.count), source) }
+    learn(objects.container, of: source.origin)
+    if !query.isPage {
+      let text = EntryEncoder.Text(
+        frame: frame, bytes: bytes, entryCount: objects.count, container: objects.container)
+      encoder.keep(text, source)
+    }
     return (bytes, objects.count)
   }
 

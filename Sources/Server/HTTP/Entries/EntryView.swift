@@ -45,6 +45,14 @@ struct EntryOrigin: Hashable {
   let stream: StreamName
   let incarnation: Incarnation
   let store: InstanceID
+  /// Whose they are in the view `container`; nil if no status entry says so.
+  var container: ContainerName?
+
+  /// Takes the container that a status entry names, if it is later than the one that is known.
+  mutating func learn(_ entry: LogEntry) {
+    guard entry.kind == .status, entry.sequence > container?.sequence ?? 0 else { return }
+    if let id = EntryView.containerID(of: entry) { container = ContainerName(id: id, sequence: entry.sequence) }
+  }
 
   /// A UUID (version 8) that no other entry has: 60 bits stand for store and incarnation, 62 are the number.
   func identifier(of sequence: UInt64) -> String {
@@ -56,6 +64,13 @@ struct EntryOrigin: Hashable {
     let digits = high.hexadecimal + low.hexadecimal
     return [0..<8, 8..<12, 12..<16, 16..<20, 20..<32].map { String(Array(digits)[$0]) }.joined(separator: "-")
   }
+}
+
+/// The container of a stream.
+struct ContainerName: Hashable {
+  let id: String
+  /// The number of the status entry that names it.
+  let sequence: UInt64
 }
 
 extension EntryView {
@@ -137,14 +152,16 @@ extension EntryView {
 extension EntryView {
   private static let containerKey = "container.id"
 
-  /// The attribute, or else the last part of the stream's name.
+  static func containerID(of entry: LogEntry) -> String? {
+    guard case .string(let id)? = entry.attributes.first(where: { $0.key == containerKey })?.value else { return nil }
+    return id
+  }
+
+  /// The attribute, that of the stream's latest status entry, or else the last part of the stream's name.
   private static func writeContainerID(_ entry: LogEntry, of origin: EntryOrigin, to json: inout JSONWriter) {
     json.key(quoted: #""container_id":"#)
-    if case .string(let id)? = entry.attributes.first(where: { $0.key == containerKey })?.value {
-      json.string(id)
-    } else {
-      json.string(String(origin.stream.text.split(separator: "/").last ?? ""))
-    }
+    let name = origin.stream.text.split(separator: "/").last ?? ""
+    json.string(containerID(of: entry) ?? origin.container?.id ?? String(name))
   }
 
   private static func writeLine(_ entry: LogEntry, of origin: EntryOrigin, to json: inout JSONWriter) {
