@@ -272,11 +272,18 @@ final class Retention: UpkeepJob {
 
   func release() { state.withLock { $0.reservedByteCount = 0 } }
 
+  /// How long it may take to read both clocks.
+  private static let readingDurationMax = Duration.seconds(1)
+
   private func believedTime(_ upkeep: Upkeep) -> Int64? {
     // In this order: time that passes in between looks like a jump forward for a moment, not like one back, which would
     // be believed.
-    let elapsed = configuration.elapsed()
-    let wall = configuration.now()
+    var (elapsed, wall): (Int64, Int64)
+    repeat {
+      elapsed = configuration.elapsed()
+      wall = configuration.now()
+      // A process that is suspended between the two would take that for a jump.
+    } while configuration.elapsed().subtractingClamped(elapsed) > Self.readingDurationMax.nanoseconds
     let (time, isNew) = state.withLock { state in
       let time = state.clock.look(wall: wall, elapsed: elapsed)
       let isNew = state.counts.isClockDoubted != (time == nil)
