@@ -72,7 +72,8 @@ final class Push: Sendable {
   var acknowledgedCount: UInt64 {
     // Entries of an earlier push are sent first.
     let counts = producer.counts
-    return counts.acknowledged - min(counts.acknowledged, counts.restored)
+    let own = counts.acknowledged - min(counts.acknowledged, counts.restored)
+    return max(own, acknowledged.withLock { $0.entryCount })
   }
 
   /// How far a push came that ended early.
