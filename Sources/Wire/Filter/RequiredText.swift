@@ -34,10 +34,9 @@ enum RequiredText {
         case UInt8(ascii: "["):
           end()
           guard skipClass(), skipQuantifier() else { return false }
-        case UInt8(ascii: "."):
+        case UInt8(ascii: "."), UInt8(ascii: "^"), UInt8(ascii: "$"):
           end()
           guard skipQuantifier() else { return false }
-        case UInt8(ascii: "^"), UInt8(ascii: "$"): end()
         case UInt8(ascii: "\\"):
           guard offset < bytes.count else { return false }
           let escaped = bytes[offset]
