@@ -209,7 +209,7 @@ import Testing
 
   @Test func `a permanent refusal leaves other batches open`() {
     for (code, mayBeStored) in [
-      (RefusalCode.forbidden, true), (.producerConflict, true), (.tooManyStreams, true), (.streamSealed, false),
+      (RefusalCode.forbidden, true), (.producerConflict, true), (.tooManyStreams, true), (.streamSealed, true),
       (.badBatch, false),
     ] {
       var queue = queue(1)

@@ -55,7 +55,8 @@ extension Refusal {
   /// section 4.1).
   ///
   /// An out_of_order or too_many_streams says so of this moment alone: the same batch may be on its way on a connection
-  /// that was lost here and not there yet, and arrive when its turn has come. A producer_conflict is none: it may be
-  /// the batch itself, so long ago that the mark has forgotten it.
-  fileprivate var excludesDuplicate: Bool { code == .streamSealed || (code == .badBatch && !isRetryable) }
+  /// that was lost here and not there yet, and arrive when its turn has come. So does a stream_sealed, since the stream
+  /// may be deleted by then. A producer_conflict is none: it may be the batch itself, so long ago that the mark has
+  /// forgotten it.
+  fileprivate var excludesDuplicate: Bool { code == .badBatch && !isRetryable }
 }
