@@ -72,17 +72,17 @@ import Testing
         try server.restart()
         #expect(try push.wait() == .code(0), "\(push.errors.text)")
         lines += more
-        // What is kept is an end of what was pushed, and numbers go on.
-        let stored = try server.stored("web")
-        #expect(LogLines.file(lines).suffix(stored.count).elementsEqual(stored))
+        // What is kept is an end of what was pushed, but for what was trimmed while it was read; and numbers go on.
+        let read = try server.run(["follow", "web", "-n", "all", "--until-head", "-o", "raw"])
+        #expect(read.exit == .code(0))
+        let kept = LogLines.file(Self.kept(of: lines, read.errors))
+        #expect(kept.suffix(read.output.count).elementsEqual(read.output), "\(read.errors)")
         #expect(try Self.head(server) == lines.count)
       }
       // A follower gets each entry, or that it was trimmed.
       var expected = lines
       try Polling.wait(for: "the last entry") {
-        let ranges = try Self.trimmedRanges(follow)
-        expected = lines.enumerated().filter { line in !ranges.contains { $0.contains(line.offset + 1) } }.map(
-          \.element)
+        expected = Self.kept(of: lines, follow.errors.text)
         return follow.output.lines.count >= expected.count
       }
       expectSame(follow.output.bytes, LogLines.file(expected), "\(follow.errors.text)")
@@ -94,9 +94,14 @@ import Testing
     return match.flatMap { Int($0.1) } ?? 0
   }
 
-  /// The numbers that a follow says were trimmed.
-  private static func trimmedRanges(_ follow: ChildProcess) throws -> [ClosedRange<Int>] {
-    follow.errors.text.matches(of: /trimmed by retention, sequence numbers? (\d+)(?: to (\d+))?/).compactMap { match in
+  /// Without the lines that a follow says were trimmed.
+  private static func kept(of lines: [[UInt8]], _ errors: String) -> [[UInt8]] {
+    let ranges = trimmedRanges(errors)
+    return lines.enumerated().filter { line in !ranges.contains { $0.contains(line.offset + 1) } }.map(\.element)
+  }
+
+  private static func trimmedRanges(_ errors: String) -> [ClosedRange<Int>] {
+    errors.matches(of: /trimmed by retention, sequence numbers? (\d+)(?: to (\d+))?/).compactMap { match in
       guard let first = Int(match.1), let last = Int(match.2 ?? match.1) else { return nil }
       return first...last
     }
