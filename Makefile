@@ -31,9 +31,15 @@ build:
 	$(SWIFT_BUILD) --build-tests
 
 .PHONY: test-system
-test-system: build ## tests with other people's programs, which are installed: nginx, node, tmux
-	@Scripts/packages.sh nginx-light nodejs tmux
+test-system: build ## tests with other people's programs, which are installed: nginx, node, tmux, Chromium
+	@Scripts/packages.sh nginx-light nodejs tmux chromium python3-venv
 	@Scripts/unit-tests.sh --filter 'ReverseProxyTests|HTTPClientsTests|TerminalScreenTests'
+	@Scripts/viewer-tests.sh
+
+.PHONY: test-viewer
+test-viewer: build ## the viewer in Chromium; TESTS="test_reading" picks some, FLOOD_SECONDS=180, VIEWER_PICTURES=DIR
+	@Scripts/packages.sh chromium nginx-light python3-venv
+	@Scripts/viewer-tests.sh $(TESTS)
 
 .PHONY: unit
 unit:

@@ -30,7 +30,7 @@ let plantedBugs: [SwiftSetting] = [.define("PLANTED_BUGS", .when(configuration: 
 func library(_ name: String, uses: [Target.Dependency]) -> Target {
   .target(
     name: "Logs\(name)", dependencies: uses, path: "Sources/\(name)",
-    exclude: ["Server", "CLI"].contains(name) ? ["Main"] : [],
+    exclude: ["Server": ["Main", "Web"], "CLI": ["Main"]][name] ?? [],
     swiftSettings: ["Server", "Store"].contains(name) ? strict + plantedBugs : strict)
 }
 
@@ -75,6 +75,7 @@ let package = Package(
     .systemLibrary(
       name: "CSQLite", path: "Sources/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .target(name: "CSystem", path: "Sources/CSystem"),
+    .target(name: "CWebFiles", path: "Sources/CWebFiles"),
     .systemLibrary(
       name: "CXXHash", path: "Sources/CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
     .systemLibrary(name: "CFuzzer", path: "Tests/CFuzzer"),
@@ -92,7 +93,8 @@ let package = Package(
     library(
       "Server",
       uses: [
-        "CNghttp2", "COpenSSL", "CZlib", "CZstd", "LogsStore", "LogsSystem", "LogsText", "LogsTransport", "LogsWire",
+        "CNghttp2", "COpenSSL", "CWebFiles", "CZlib", "CZstd", "LogsStore", "LogsSystem", "LogsText", "LogsTransport",
+        "LogsWire",
       ]),
     library("Client", uses: ["LogsDisk", "LogsSystem", "LogsText", "LogsTransport", "LogsWire"]),
     library("Foundation", uses: ["LogsClient"]),

@@ -110,6 +110,7 @@ import Testing
       ("| `websocket-message` | 256 KiB", "messageByteCountMax = 256 << 10"),
       ("| `websocket-wire-message` | 16 MiB", "wireMessageByteCountMax = 16 << 20"),
       ("| `websocket-id` | 1 to 128 bytes", "subscriptionIDByteCountMax = 128"),
+      ("| `websocket-cursors` | 1,000 streams", "liveCursorCountMax = 1_000"),
       ("| `http-key` | 255 bytes", "keyByteCountMax = 255"),
       ("| `http-keys` | 16,384 keys", "keyCountMax = 16_384"),
       ("| `http-keys` | 16,384 keys, 4 MiB", "keysByteCountMax = 4 << 20"),

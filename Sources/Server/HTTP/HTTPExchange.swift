@@ -176,6 +176,8 @@ final class HTTPExchange {
     case .login: logIn(body)
     case .logout: logOut()
     case .session: respond(sessionResponse)
+    case .page: respond(WebFile.page(basePath: core.configuration.httpBasePath).response(to: request))
+    case .file(let file): respond(file.response(to: request))
     }
   }
 

@@ -38,6 +38,8 @@ enum HTTPLimits {
   static let wireMessageByteCountMax = 16 << 20
   /// What a client calls a subscription of a WebSocket.
   static let subscriptionIDByteCountMax = 128
+  /// Streams whose cursors the message `live` of a WebSocket names.
+  static let liveCursorCountMax = 1_000
   /// An `Idempotency-Key`.
   static let keyByteCountMax = 255
   /// The keys that are remembered, and the bytes of them, their clients and streams.

@@ -48,6 +48,8 @@ extension HTTPRoute {
     case .loginPage, .login: "/login"
     case .logout: "/logout"
     case .session: "/api/v1/session"
+    case .page: "/"
+    case .file: "/web/{file}"
     }
   }
 

@@ -67,7 +67,8 @@ extension HTTPProblem {
 
 enum HTTPStatus {
   private static let names = [
-    101: "Switching Protocols", 200: "OK", 303: "See Other", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden",
+    101: "Switching Protocols", 200: "OK", 303: "See Other", 304: "Not Modified", 400: "Bad Request",
+    401: "Unauthorized", 403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
     408: "Request Timeout", 409: "Conflict", 413: "Content Too Large", 414: "URI Too Long",

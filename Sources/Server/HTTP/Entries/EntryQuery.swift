@@ -22,6 +22,8 @@ struct EntryQuery {
   struct Words: Hashable {
     let id: String
     let log: String
+    /// Whether the entries of a batch come in one message.
+    var isBatched = false
   }
 
   /// Whether it is one JSON value, and not a stream of them.

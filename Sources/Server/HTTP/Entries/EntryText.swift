@@ -125,6 +125,9 @@ struct EntryText {
     let start = Array("id: \(frame.before)".utf8)
     let middle = Array("\(frame.after)\nevent: log\ndata: ".utf8)
     var output: [UInt8] = []
+    if case .messages(let words) = query.form, words.isBatched, objects.count > 0 {
+      return batch(objects, range)
+    }
     output.reserveCapacity(
       objects.bytes.count + objects.count * (start.count + middle.count + Self.numberByteCount))
     for number in 0..<objects.count {
@@ -146,6 +149,21 @@ struct EntryText {
       entryCount += 1
     }
     positions.move(range.handle, to: range.to)
+    return output
+  }
+
+  /// All entries of a range in one message.
+  private mutating func batch(_ objects: EntryObjects, _ range: BatchRange) -> [UInt8] {
+    var list: [UInt8] = []
+    list.reserveCapacity(objects.bytes.count + objects.count + 2)
+    for number in 0..<objects.count {
+      list.append(UInt8(ascii: number == 0 ? "[" : ","))
+      list += objects.bytes[objects[number].place]
+    }
+    list.append(UInt8(ascii: "]"))
+    positions.move(range.handle, to: range.to)
+    var output: [UInt8] = []
+    append("logs", list[...], of: range.handle, to: &output)
     return output
   }
 
@@ -189,8 +207,21 @@ struct EntryText {
   /// What was stored has been delivered; what follows is new.
   mutating func live() -> [UInt8] {
     switch query.form {
-    case .events, .messages: note("live") { json in json.object { _ in } }
-    case .array, .collected, .lines, .frames: []
+    case .events: return note("live") { json in json.object { _ in } }
+    case .messages:
+      let positions = positions.all
+      return note("live") { json in
+        json.object { json in
+          json.key("after")
+          json.object { json in
+            for position in positions {
+              json.key(position.stream.text)
+              json.string(EntryCursor.text([position], isOfOne: true))
+            }
+          }
+        }
+      }
+    case .array, .collected, .lines, .frames: return []
     }
   }
 

@@ -17,6 +17,9 @@ struct FollowPositions {
 
   subscript(handle: UInt32) -> CursorPosition { positions[Int(handle)] }
 
+  /// Those of the streams, for as many as a message should name.
+  var all: ArraySlice<CursorPosition> { positions.prefix(HTTPLimits.liveCursorCountMax) }
+
   mutating func move(_ handle: UInt32, to sequence: UInt64) { positions[Int(handle)].sequence = sequence }
 
   /// It alone is enough to go on from here.

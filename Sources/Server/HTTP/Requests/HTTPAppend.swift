@@ -21,12 +21,18 @@ struct HTTPAppend {
 
   let stream: StreamName
   let form: Form
+  let kind: LogEntry.Kind
   var number: Number?
   /// Stands for a number while the server remembers it.
   let key: String?
 
   init(_ name: String, _ target: HTTPTarget, _ request: HTTPRequest) throws(HTTPProblem) {
-    try target.allow([])
+    try target.allow(["kind"])
+    switch target["kind"] {
+    case nil, "log": kind = .log
+    case "status": kind = .status
+    case let other?: throw HTTPProblem(400, "kind takes log or status, not '\(other)'; a stream is completed by itself")
+    }
     do throws(LogError) { stream = try StreamName(name) } catch { throw HTTPProblem(400, error.message) }
     form = try Self.form(request)
     number = try Self.number(request)
@@ -93,7 +99,8 @@ struct HTTPAppend {
   }
 
   private func entries(_ body: ByteString, _ rules: TimeRules) throws(HTTPProblem) -> [LogEntry] {
-    let template = LogEntry(message: ByteString())
+    var template = LogEntry(message: ByteString())
+    template.kind = kind
     switch form {
     case .text: return Self.lines(body).map { LineFormat.raw.entry(body[$0], like: template, rules) }
     case .lines, .array:

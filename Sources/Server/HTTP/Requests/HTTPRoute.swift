@@ -27,6 +27,9 @@ enum HTTPRoute {
   case login
   case logout
   case session
+  /// The viewer, and what it consists of.
+  case page
+  case file(WebFile)
 
   /// - Parameter now: for times like `1h`.
   init(_ request: HTTPRequest, now: Int64) throws(HTTPProblem) {
@@ -74,6 +77,10 @@ enum HTTPRoute {
     case "/" where request.wantsWebSocket:
       self = .socket(try WebSocketRoute(request, query: try EntryQuery(everything: target, now: now)))
       return
+    case "/", "/q":
+      try Self.check(request, ["GET", "HEAD"])
+      self = .page
+      return
     case "/api/v1/entries":
       try Self.check(request, ["GET"])
       self = .entries(try EntryQuery(pageOf: target, now: now))
@@ -94,6 +101,14 @@ enum HTTPRoute {
   private static func other(
     _ target: HTTPTarget, _ request: HTTPRequest, _ now: Int64
   ) throws(HTTPProblem) -> HTTPRoute {
+    if target.path.hasPrefix(pagePrefix) {
+      try check(request, ["GET", "HEAD"])
+      return .page
+    }
+    if target.path.hasPrefix(filePrefix), let file = WebFile.named(target.path.dropFirst(filePrefix.count)) {
+      try check(request, ["GET", "HEAD"])
+      return .file(file)
+    }
     if let kind = HTTPQuery.Kind(rawValue: String(target.path)) {
       try check(request, ["GET"])
       return .query(try HTTPQuery(kind, target, now: now).query)
@@ -130,6 +145,10 @@ enum HTTPRoute {
     }
   }
 
+  /// A stream in the viewer: its parameters are the page's own matter.
+  static let pagePrefix = "/s/"
+  static let filePrefix = "/web/"
+
   private static func follow(_ query: EntryQuery, _ request: HTTPRequest) throws(HTTPProblem) -> HTTPRoute {
     request.wantsWebSocket ? .socket(try WebSocketRoute(request, query: query)) : .entries(query)
   }
@@ -140,7 +159,7 @@ enum HTTPRoute {
   /// Whether everybody may ask: the answer says nothing of what is stored.
   var isOpen: Bool {
     switch self {
-    case .health, .ready, .openAPI, .loginPage, .login: true
+    case .health, .ready, .openAPI, .loginPage, .login, .page, .file: true
     case .metrics, .status, .streams, .stream, .delete, .complete, .query, .entries, .append, .socket, .wire, .ticket,
       .logout, .session:
       false

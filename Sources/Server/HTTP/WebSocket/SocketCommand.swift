@@ -42,11 +42,13 @@ struct SocketSubscribe {
 
   init(_ object: JSONObject, now: Int64) throws(HTTPProblem) {
     try object.allow(
-      ["type", "id", "streams", "after", "last", "since", "until", "limit", "view", "credit"] + EntryTerms.names)
+      ["type", "id", "streams", "after", "last", "since", "until", "limit", "view", "credit", "batches"]
+        + EntryTerms.names)
     let id = try object.id()
     let credit = try object.number("credit")
     let streams = try object.texts("streams")
-    try self.init(id, streams, object, credit: credit, logWord: "log", now: now)
+    let words = EntryQuery.Words(id: id, log: "log", isBatched: try object.flag("batches") ?? false)
+    try self.init(words, streams, object, credit: credit, now: now)
   }
 
   /// `{session_id, file_path}`: the stream that a file is shipped to. Nothing is opened.
@@ -56,14 +58,15 @@ struct SocketSubscribe {
     }
     try object.allow(["session_id", "file_path"])
     let name = path.drop { $0 == "/" }
-    try self.init(id, ["files/\(name)"], object, credit: nil, logWord: "log", now: now)
+    try self.init(EntryQuery.Words(id: id, log: "log"), ["files/\(name)"], object, credit: nil, now: now)
   }
 
   /// A container's logs: `{container_id}`, or the room `container_logs_<id>`.
   init(container object: JSONObject, now: Int64) throws(HTTPProblem) {
     try object.allow(["type", "container_id", "room", "last", "since", "filter", "view"])
     let container = try Self.container(object)
-    try self.init(container, ["docker/\(container)"], object, credit: nil, logWord: "log.stream", now: now)
+    let words = EntryQuery.Words(id: container, log: "log.stream")
+    try self.init(words, ["docker/\(container)"], object, credit: nil, now: now)
   }
 
   static func container(_ object: JSONObject) throws(HTTPProblem) -> String {
@@ -76,17 +79,16 @@ struct SocketSubscribe {
   }
 
   private init(
-    _ id: String, _ streams: [String], _ object: JSONObject, credit: UInt64?, logWord: String, now: Int64
+    _ words: EntryQuery.Words, _ streams: [String], _ object: JSONObject, credit: UInt64?, now: Int64
   ) throws(HTTPProblem) {
-    self.id = id
+    id = words.id
     self.credit = credit
     var parameters = streams.map { (name: "stream", value: $0) }
     for name in ["last", "since", "until", "limit", "view"] + EntryTerms.names {
       if let value = try object.parameter(name) { parameters.append((name, value)) }
     }
     query = try EntryQuery(
-      socket: HTTPTarget(parameters: parameters), EntryQuery.Words(id: id, log: logWord),
-      after: try Self.cursor(object), now: now)
+      socket: HTTPTarget(parameters: parameters), words, after: try Self.cursor(object), now: now)
   }
 
   /// `{"web": "606f749614c17ee5.12"}`: the last cursor of each stream.
@@ -151,6 +153,14 @@ extension JSONObject {
     case nil: return nil
     case .integer(let value) where value >= 0: return UInt64(value)
     default: throw HTTPProblem(400, "\(name) takes a number from 0 on")
+    }
+  }
+
+  fileprivate func flag(_ name: String) throws(HTTPProblem) -> Bool? {
+    switch self[name] {
+    case nil: return nil
+    case .boolean(let flag): return flag
+    default: throw HTTPProblem(400, "\(name) takes true or false")
     }
   }
 

@@ -287,8 +287,24 @@ extension WebSocketConnection {
     if now >= lastSent + core.configuration.httpHeartbeat, connection.pendingByteCount == 0 {
       var frame: [UInt8] = []
       WebSocketFrame.append(.ping, [], to: &frame)
+      // Scripts in a page see no pings.
+      if deliveries.values.contains(where: { $0.name != nil }) { appendHeartbeat(to: &frame) }
       send(frame)
     }
+  }
+
+  private func appendHeartbeat(to frame: inout [UInt8]) {
+    var json = JSONWriter()
+    json.object { json in
+      json.key("type")
+      json.string("heartbeat")
+      json.key("heartbeat")
+      json.object { json in
+        json.key("timestamp")
+        json.time(SystemClock.wall())
+      }
+    }
+    WebSocketFrame.append(.text, json.bytes[...], to: &frame)
   }
 
   func drain(_ goAway: GoAway) { close(1001, goAway.text) }

@@ -1,0 +1,222 @@
+// Follows streams over a WebSocket: connects again when it is cut, goes on behind the last entry, and says so.
+
+import { levelIndex, parseJSON, prepare } from "./entry.js";
+import { get, socketAddress } from "./server.js";
+
+const firstWaitMilliseconds = 500;
+const waitMillisecondsMax = 10_000;
+
+/** The server says something at least every 15 s. */
+const silenceMillisecondsMax = 40_000;
+
+export class Live {
+  /** `idle`, `connecting`, `waiting`, `open`, `live`, `ended`, `refused` */
+  state = "idle";
+  /** The cursor behind the last entry of each stream that is known. */
+  after = {};
+  /** How many streams there were at the start. */
+  streamCount = null;
+  retryAt = 0;
+  #socket = null;
+  #request = null;
+  #id = 0;
+  #wait = firstWaitMilliseconds;
+  #timer = 0;
+  #heard = 0;
+  #hasBeenLive = false;
+  #missing = 0;
+  #told;
+
+  /** @param told what to call: `state()`, `entries(rows)`, `skipped(skip)`, `live(resumed)`, `ended()`, `refused(problem)` */
+  constructor(told) {
+    this.#told = told;
+    setInterval(() => this.#checkSilence(), 5_000);
+    addEventListener("online", () => this.#connectNow());
+    document.addEventListener("visibilitychange", () => { if (!document.hidden) this.#connectNow(); });
+  }
+
+  /**
+   * Begins anew.
+   * @param request streams, filter, level
+   * @param after cursors to go on from; null for what comes from now on
+   */
+  begin(request, after = null) {
+    this.#leave();
+    this.#request = request;
+    this.after = { ...after };
+    this.#hasBeenLive = false;
+    this.#id += 1;
+    this.streamCount = null;
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#subscribe(after !== null);
+    else this.#connect();
+  }
+
+  end() {
+    this.#leave();
+    this.#request = null;
+    this.#set("idle");
+  }
+
+  #leave() {
+    if (this.#request && this.#socket?.readyState === WebSocket.OPEN && !["ended", "refused"].includes(this.state)) {
+      this.#socket.send(JSON.stringify({ type: "unsubscribe", id: `v${this.#id}` }));
+    }
+  }
+
+  #set(state) {
+    this.state = state;
+    this.#told.state();
+  }
+
+  // The connection
+
+  #connect() {
+    clearTimeout(this.#timer);
+    this.#timer = 0;
+    this.#socket?.close();
+    const socket = new WebSocket(socketAddress());
+    this.#socket = socket;
+    this.#heard = Date.now();
+    this.#set("connecting");
+    socket.onopen = () => {
+      if (socket !== this.#socket) return;
+      if (this.#request) this.#subscribe(this.#hasBeenLive || Object.keys(this.after).length > 0);
+    };
+    socket.onmessage = (event) => {
+      if (socket === this.#socket) this.#receive(event.data);
+    };
+    socket.onclose = () => {
+      if (socket === this.#socket) this.#closed();
+    };
+  }
+
+  #closed() {
+    this.#socket = null;
+    if (!this.#request || ["ended", "refused"].includes(this.state)) return;
+    // Somebody who is no longer logged in is refused here.
+    get("session").catch(() => {});
+    const wait = this.#wait * (0.75 + Math.random() / 2);
+    this.#wait = Math.min(this.#wait * 2, waitMillisecondsMax);
+    this.retryAt = Date.now() + wait;
+    this.#timer = setTimeout(() => this.#connect(), wait);
+    this.#set("waiting");
+  }
+
+  #connectNow() {
+    if (this.#timer) this.#connect();
+  }
+
+  #checkSilence() {
+    const isOpen = this.#socket?.readyState === WebSocket.OPEN;
+    if (isOpen && this.#request && Date.now() > this.#heard + silenceMillisecondsMax) {
+      const silent = this.#socket;
+      this.#closed();
+      silent.close();
+    }
+  }
+
+  #subscribe(isResumed) {
+    const { streams, filter, level } = this.#request;
+    const message = { type: "subscribe", id: `v${this.#id}`, streams, batches: true };
+    if (filter) message.filter = filter;
+    if (level) message.level = level;
+    if (isResumed) message.after = this.after;
+    else message.last = 0;
+    this.#missing = 0;
+    this.#socket.send(JSON.stringify(message));
+    this.#set("open");
+  }
+
+  // What the server says
+
+  #receive(text) {
+    this.#heard = Date.now();
+    const message = parseJSON(text);
+    if (message.id !== undefined && message.id !== `v${this.#id}`) return;
+    switch (message.type) {
+      case "logs": return this.#take(message);
+      case "skipped":
+        this.after[message.skipped.stream] = message.cursor;
+        this.#missing += message.skipped.to - message.skipped.from + 1;
+        return this.#told.skipped(message.skipped);
+      case "subscribed":
+        this.streamCount = message.subscribed.streams;
+        return this.#told.state();
+      case "live": return this.#isLive(message.live.after ?? {});
+      case "complete":
+        this.#set("ended");
+        return this.#told.ended();
+      case "error": return this.#fail(message.error);
+    }
+  }
+
+  #take(message) {
+    const before = this.after[message.stream];
+    this.after[message.stream] = message.cursor;
+    const rows = message.logs.map(prepare);
+    // Without a filter numbers follow one another, or a skip has said why not.
+    if (!this.#request.filter && !this.#request.level && before) {
+      const gap = rows[0].seq - number(before) - 1;
+      if (gap > 0) {
+        this.#missing += gap;
+        this.#told.skipped({ stream: message.stream, from: rows[0].seq - gap, to: rows[0].seq - 1, reason: "missing" });
+      }
+    }
+    this.#told.entries(rows);
+  }
+
+  #isLive(after) {
+    const isResumed = this.#hasBeenLive;
+    for (const [stream, cursor] of Object.entries(after)) {
+      if (!(stream in this.after) || number(cursor) > number(this.after[stream])) this.after[stream] = cursor;
+    }
+    this.#hasBeenLive = true;
+    this.#wait = firstWaitMilliseconds;
+    this.#set("live");
+    this.#told.live(isResumed ? { missing: this.#missing } : null);
+  }
+
+  #fail(problem) {
+    if (problem.retryable) {
+      this.#socket?.close();
+      return;
+    }
+    this.#set("refused");
+    this.#told.refused(problem);
+  }
+}
+
+const number = (cursor) => Number(cursor.split(".").at(-1));
+
+/** Entries and levels of each of the last seconds. */
+export class Rates {
+  #seconds = [];
+  static length = 60;
+
+  add(rows) {
+    const now = Math.floor(Date.now() / 1_000);
+    let last = this.#seconds.at(-1);
+    if (!last || last.second !== now) {
+      last = { second: now, count: 0, levels: [0, 0, 0, 0, 0, 0, 0] };
+      this.#seconds.push(last);
+      while (this.#seconds[0].second <= now - Rates.length) this.#seconds.shift();
+    }
+    last.count += rows.length;
+    for (const row of rows) last.levels[levelIndex(row.severity) + 1] += 1;
+  }
+
+  clear() { this.#seconds = []; }
+
+  /** Entries in the last complete second. */
+  get now() {
+    const second = Math.floor(Date.now() / 1_000) - 1;
+    return this.#seconds.find((each) => each.second === second)?.count ?? 0;
+  }
+
+  /** The last minute, oldest first. */
+  get minute() {
+    const now = Math.floor(Date.now() / 1_000);
+    const bySecond = new Map(this.#seconds.map((each) => [each.second, each]));
+    return Array.from({ length: Rates.length }, (_, index) => bySecond.get(now - Rates.length + 1 + index) ?? null);
+  }
+}

@@ -1,0 +1,552 @@
+// The page: has the parts know of each other, and does what the reader asks for.
+
+import * as address from "./address.js";
+import { Badge } from "./badge.js";
+import { base, byID, button, element, plural, say, settled } from "./dom.js";
+import { addressOf, isEntry } from "./entry.js";
+import { Facets } from "./facets.js";
+import { Histogram } from "./histogram.js";
+import { Keys } from "./keys.js";
+import { Palette } from "./palette.js";
+import { inOrder, showPreferences } from "./preferences.js";
+import { jsonOfRow, lineOf, RowView, columnNames } from "./rowview.js";
+import { downloadAddress, logOut, openSession, returnKey } from "./server.js";
+import { change, keep, kept, settings } from "./settings.js";
+import { announce, Status } from "./status.js";
+import { filterWords, inOneLine, Marks } from "./text.js";
+import { day } from "./time.js";
+import { View } from "./view.js";
+
+/** What columns hold whose width depends on it. */
+const textOf = {
+  stream: (row) => row.stream, source: (row) => row.source, level: (row) => (row.severity > 0 ? row.level : ""),
+};
+
+const lastViewKey = "logs.view";
+
+class Page {
+  #state = address.parse(new URL(location));
+  #session = { name: "", csrf: null };
+  /** Chosen rows: where the choice began, and where it ends. */
+  #chosen = null;
+  #cell = { height: 20, width: 7.2 };
+  #rowView = new RowView({
+    context: (row) => this.#context(row),
+    copy: (rows, asJSON) => this.#copy(rows, asJSON),
+    link: (row) => this.#copyLink(row),
+    pin: (row) => this.#pin(row),
+    only: (name, value, isNot) => this.#only(name, value, isNot),
+    column: (name) => this.#column(name),
+    resized: (row) => row && this.#view.list.redrawHeight(row),
+  });
+  #view = new View({
+    changed: () => this.#changed(),
+    render: (row) => this.#rowView.render(row, this.#view.isOne ? row.seq - 1 : this.#view.rows.indexOf(row)),
+    hasFixedHeight: (row) => this.#rowView.hasFixedHeight(row),
+    estimate: (row) => this.#rowView.estimate(row, this.#cell.height, this.#messageWidth),
+    painted: (rows) => this.#painted(rows),
+    resized: () => this.#resized(),
+    entries: (rows) => this.#arrived(rows),
+  });
+  #status = new Status(this.#view);
+  #badge = new Badge();
+  #histogram = new Histogram((since, until) => this.#chooseTimes(since, until));
+  #facets = new Facets({
+    only: (name, value, isNot) => this.#only(name, value, isNot),
+    column: (name) => this.#column(name),
+    close: () => this.#toggleFields(),
+  });
+  #palette = new Palette((streams) => this.#go({ streams, row: null }));
+  #keys = new Keys(this.#keyTable());
+
+  async begin() {
+    this.#rowView.isChosen = (row) => this.#isChosen(row);
+    try {
+      this.#session = await openSession();
+    } catch (error) {
+      if (error.status === 401) return;
+      say(byID("problem"), error.message);
+    }
+    byID("who").textContent = this.#session.csrf ? this.#session.name : "";
+    this.#measure();
+    this.#listen();
+    this.#restore();
+    addEventListener("popstate", () => {
+      this.#state = address.parse(new URL(location));
+      this.#open();
+    });
+  }
+
+  /** `/` leads to the last view, or to all streams. */
+  #restore() {
+    if (this.#state.streams.length === 0) {
+      const wanted = kept(returnKey, () => sessionStorage) ?? kept(lastViewKey);
+      keep(returnKey, null, () => sessionStorage);
+      const url = new URL(wanted ?? `${base}/q?stream=**`, location);
+      // What was kept is nothing to trust.
+      this.#state = address.parse(url.origin === location.origin ? url : new URL(`${base}/q?stream=**`, location));
+      if (this.#state.streams.length === 0) this.#state.streams = ["**"];
+      history.replaceState(null, "", address.format(this.#state));
+    }
+    this.#open();
+  }
+
+  // What is shown
+
+  /** Shows the state of the address. */
+  #open() {
+    const state = this.#state;
+    if (state.wrap !== null) change({ wrap: state.wrap });
+    if (state.zone) change({ zone: state.zone });
+    if (state.columns) change({ columns: inOrder(state.columns.split(",").filter(Boolean)) });
+    this.#applySettings();
+    this.#chosen = state.row ? { from: state.row, to: { ...state.row, seq: state.row.to } } : null;
+    byID("streams").textContent = state.streams.join(", ");
+    document.title = `${state.streams.join(", ")} – logs`;
+    this.#setInput("filter", state.filter);
+    this.#setInput("highlight", state.highlight);
+    byID("level").value = state.level;
+    this.#showRange();
+    this.#remark();
+    this.#rowView.isOne = state.streams.length === 1 && !address.isPattern(state.streams[0]);
+    this.#showColumns();
+    this.#showPins();
+    this.#status.clear();
+    this.#setChart(state.chart);
+    this.#view.open(state, state.row).then(() => this.#badge.open(this.#view.stream));
+    this.#histogram.open(state);
+    this.#facets.open(state);
+    byID("download").href = downloadAddress(state);
+    byID("download").download = `${state.streams.join("+").replace(/[^\w.-]+/g, "-")}.ndjson`;
+    keep(lastViewKey, address.format({ ...state, row: null }));
+  }
+
+  /** Another view, with a step in the browser's history. */
+  #go(values) {
+    this.#state = { ...this.#state, ...values };
+    address.push(this.#state);
+    this.#open();
+  }
+
+  #setInput(id, value) {
+    if (byID(id).value !== value) byID(id).value = value;
+  }
+
+  /** Keeps in sight what is read while the filter becomes another one. */
+  #refilter(values) {
+    const top = this.#view.isFollowing ? null : this.#view.list.seen.first;
+    const row = top && isEntry(top) ? { stream: top.stream, seq: top.seq, to: top.seq } : null;
+    this.#state = { ...this.#state, ...values, row: null };
+    address.push(this.#state);
+    if (row) this.#state = { ...this.#state, row };
+    this.#open();
+    if (row) this.#state.row = null;
+    this.#chosen = null;
+  }
+
+  #applySettings() {
+    document.documentElement.dataset.theme = settings.theme;
+    document.body.classList.toggle("wraps", settings.wrap);
+  }
+
+  #remark() {
+    const words = this.#state.highlight.split(/\s+/).filter(Boolean);
+    this.#rowView.marks = new Marks([...words, ...filterWords(this.#state.filter)]);
+  }
+
+  #showColumns() {
+    const cells = this.#rowView.columns.map((name) => {
+      const cell = element("span", `cell column-${columnNames[name] ? name : "other"}`, columnNames[name] ?? name);
+      if (name === "time") cell.id = "day";
+      return cell;
+    });
+    byID("columns").replaceChildren(...cells, element("span", "message", "message"));
+  }
+
+  #showRange() {
+    const { since, until } = this.#state;
+    const range = byID("range");
+    const isListed = !until && [...range.options].some((option) => option.value === since);
+    range.querySelector("[value=custom]").hidden = isListed;
+    range.value = isListed ? since : "custom";
+    range.title = since || until ? `from ${since || "the beginning"} to ${until || "now"}` : "Time";
+  }
+
+  #measure() {
+    const probe = element("div", "line", element("span", "message", "x".repeat(100)));
+    byID("rows").append(probe);
+    const box = probe.firstChild.getBoundingClientRect();
+    this.#cell = { height: probe.offsetHeight, width: box.width / 100 };
+    probe.remove();
+  }
+
+  /** How many characters of a message are in a line when lines wrap. */
+  get #messageWidth() {
+    const cells = [...byID("columns").children].slice(0, -1);
+    const used = cells.reduce((sum, cell) => sum + cell.offsetWidth + this.#cell.width, 20);
+    return Math.max(20, Math.floor((byID("scroller").clientWidth - used) / this.#cell.width));
+  }
+
+  // What the parts tell
+
+  #arrived(rows) {
+    for (const row of rows) row.isFresh = true;
+    this.#badge.add(this.#view.isOne ? rows : []);
+    this.#histogram.add(rows);
+  }
+
+  #changed() {
+    this.#status.show();
+    const { view, isLoading } = { view: this.#view, isLoading: this.#view.isLoading };
+    byID("pause").textContent = view.isFollowing ? "Pause" : "Resume";
+    byID("stick").checked = view.isFollowing;
+    byID("scroller").setAttribute("aria-busy", String(isLoading));
+    this.#showProblem();
+    say(byID("message"), view.rows.count > 0 ? "" : this.#emptiness);
+  }
+
+  #showProblem() {
+    const { problem } = this.#view;
+    const isFilter = problem?.status === 400 || problem?.code === "bad_request";
+    byID("filter").setAttribute("aria-invalid", String(Boolean(isFilter && this.#state.filter)));
+    const box = byID("problem");
+    if (box.dataset.shown === (problem?.message ?? "")) return;
+    box.dataset.shown = problem?.message ?? "";
+    box.replaceChildren(problem?.message ?? "");
+    if (problem && !isFilter) box.append(" ", button("Try again", "", () => this.#open()));
+    box.hidden = !problem;
+  }
+
+  get #emptiness() {
+    const { live, isLoading, problem, stream, isOne } = this.#view;
+    if (problem) return "";
+    if (isLoading && this.#view.search) return "Searching …";
+    if (isLoading || ["connecting", "open"].includes(live.state)) return "Loading …";
+    const [name] = this.#state.streams;
+    if (live.streamCount === 0) {
+      return isOne ? `Waiting for '${name}': it does not exist yet.` : `Waiting: no stream matches ${name} yet.`;
+    }
+    if (this.#state.filter || this.#state.level || this.#state.since) {
+      return "No entry passes. What comes and passes will be shown here.";
+    }
+    return stream && stream.entries === 0 ? "This stream is empty." : "Nothing here yet.";
+  }
+
+  #painted(rows) {
+    this.#status.painted(rows);
+    const top = rows.find((row) => isEntry(row));
+    const shown = byID("day");
+    if (top && shown) shown.textContent = day(this.#view.list.seen.first?.ms ?? top.ms, settings.zone);
+    this.#widen(rows);
+  }
+
+  #widths = { stream: 0, source: 0, level: 0 };
+
+  /** Columns are as wide as what was seen in them, within limits, and do not become narrower; empty ones are hidden. */
+  #widen(rows) {
+    let isOther = false;
+    for (const name of Object.keys(this.#widths)) {
+      let width = this.#widths[name];
+      for (const row of rows) {
+        if (isEntry(row)) width = Math.max(width, Math.min(24, textOf[name](row).length));
+      }
+      if (width === this.#widths[name]) continue;
+      if (this.#widths[name] === 0) isOther = true;
+      this.#widths[name] = width;
+      byID("table").style.setProperty(`--${name}width`, `${Math.max(width, name.length)}ch`);
+      byID("table").classList.add(`has-${name}`);
+    }
+    if (isOther) this.#resized();
+  }
+
+  #resized() {
+    if (settings.wrap) this.#view.list.change(() => this.#view.rows.estimateAll());
+  }
+
+  // What the reader does
+
+  #listen() {
+    const on = (id, event, action) => byID(id).addEventListener(event, action);
+    on("choose", "click", () => this.#choose());
+    on("pause", "click", () => this.#toggle());
+    on("new", "click", () => this.#view.toEnd());
+    on("stick", "change", () => this.#toggle());
+    on("clear", "click", () => this.#view.clear());
+    on("refresh", "click", () => this.#open());
+    on("chart", "click", () => this.#toggleChart());
+    on("fields", "click", () => this.#toggleFields());
+    on("settings", "click", () => this.#preferences());
+    on("help", "click", () => this.#keys.help());
+    on("level", "change", () => this.#refilter({ level: byID("level").value }));
+    on("range", "change", () => this.#go({ since: byID("range").value, until: "", row: null }));
+    const refilter = () => {
+      const filter = byID("filter").value;
+      if (filter !== this.#state.filter) this.#refilter({ filter });
+    };
+    on("filter", "input", settled(400, refilter));
+    on("filter", "change", refilter);
+    on("highlight", "input", settled(150, () => {
+      this.#state.highlight = byID("highlight").value;
+      this.#remark();
+      address.show(this.#state);
+      this.#view.list.redraw();
+    }));
+    on("highlight", "keydown", (event) => {
+      if (event.key === "Enter") this.#findNext(event.shiftKey ? 1 : -1);
+    });
+    on("download", "click", () => { byID("download").href = downloadAddress(this.#state); });
+    on("rows", "click", (event) => this.#click(event));
+    on("rows", "dblclick", (event) => {
+      const row = this.#rowAt(event);
+      if (!row) return;
+      getSelection().removeAllRanges();
+      this.#openRow(row);
+    });
+  }
+
+  #rowAt(event) {
+    if (event.target.closest(".detail")) return null;
+    const row = event.target.closest(".row")?.row;
+    return row && isEntry(row) ? row : null;
+  }
+
+  #click(event) {
+    const row = this.#rowAt(event);
+    if (!row || String(getSelection())) return;
+    this.#view.pause();
+    this.#select(row, event.shiftKey);
+  }
+
+  /** Chooses a row, or all up to it. */
+  #select(row, isRange = false) {
+    const from = isRange && this.#chosen?.from.stream === row.stream ? this.#chosen.from : row;
+    this.#chosen = { from, to: row };
+    const [low, high] = [from.seq, row.seq].sort((left, right) => left - right);
+    this.#state.row = { stream: row.stream, seq: low, to: high };
+    address.show(this.#state);
+    this.#view.list.eachShown((each, made) => this.#rowView.markChosen(each, made));
+    this.#view.list.reveal(row);
+    byID("scroller").setAttribute("aria-activedescendant", `row-${row.stream}-${row.seq}`);
+  }
+
+  #isChosen({ stream, seq }) {
+    const { row } = this.#state;
+    return row !== null && stream === row.stream && seq >= row.seq && seq <= row.to;
+  }
+
+  get #current() {
+    const { rows, list } = this.#view;
+    if (this.#chosen) return rows.find(this.#chosen.to) ?? rows.nearest(this.#chosen.to);
+    return list.isFollowing ? rows.last : list.seen.first;
+  }
+
+  get #chosenRows() {
+    const row = this.#current;
+    if (!row) return [];
+    const chosen = [...this.#view.rows].filter((each) => isEntry(each) && this.#isChosen(each));
+    return chosen.length > 0 ? chosen : [row].filter(isEntry);
+  }
+
+  #step(step, isRange) {
+    const row = this.#current;
+    if (!row) return;
+    this.#view.pause();
+    let next = this.#chosen ? this.#view.rows.next(row, step) : row;
+    while (next && !isEntry(next)) next = this.#view.rows.next(next, step);
+    if (next) this.#select(next, isRange);
+  }
+
+  #openRow(row = this.#current) {
+    if (!row || !isEntry(row)) return;
+    this.#view.pause();
+    row.isOpen = !row.isOpen;
+    this.#view.list.change(() => {
+      if (!row.isOpen) this.#view.rows.setHeight(row, this.#rowView.estimate(row, this.#cell.height, this.#messageWidth));
+    });
+    this.#view.list.redrawRow(row);
+  }
+
+  #toggle() {
+    if (this.#view.isFollowing) this.#view.pause();
+    else this.#view.toEnd();
+  }
+
+  async #findNext(step) {
+    const words = this.#state.highlight.split(/\s+/).filter(Boolean);
+    if (words.length === 0) return byID("highlight").focus();
+    const marks = new Marks(words);
+    const row = await this.#view.find(marks, this.#current, step);
+    if (!row) return announce(`nothing more ${step < 0 ? "above" : "below"}`);
+    this.#view.pause();
+    if (this.#view.rows.find(row)) return this.#select(this.#view.rows.find(row));
+    this.#state.row = { stream: row.stream, seq: row.seq, to: row.seq };
+    this.#open();
+  }
+
+  /** Shows an entry in its stream, without the filter. */
+  #context(row = this.#current) {
+    if (!row || !isEntry(row)) return;
+    this.#go({
+      streams: [row.stream], filter: "", level: "", since: "", until: "",
+      row: { stream: row.stream, seq: row.seq, to: row.seq },
+    });
+  }
+
+  async #write(text, words) {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      // Without a secure context there is no clipboard: the older way works from a selection.
+      const area = element("textarea", "unseen");
+      area.value = text;
+      document.body.append(area);
+      area.select();
+      document.execCommand("copy");
+      area.remove();
+    }
+    this.#view.note = words;
+    this.#status.show();
+    announce(words);
+  }
+
+  #copy(rows = this.#chosenRows, asJSON = false) {
+    if (rows.length === 0) return;
+    const text = rows.map(asJSON ? jsonOfRow : lineOf).join("\n");
+    this.#write(text, `copied ${plural(rows.length, "entry", "entries")}`);
+  }
+
+  #copyLink(row = this.#current) {
+    if (!row) return;
+    const chosen = this.#chosen && this.#isChosen(row) ? this.#state.row : null;
+    const target = chosen ?? { stream: row.stream, seq: row.seq, to: row.seq };
+    const link = address.format({ ...this.#state, row: target, pins: [] });
+    this.#write(new URL(link, location).href, `copied the link to ${addressOf(row)}`);
+  }
+
+  #pin(row = this.#current) {
+    if (!row || !isEntry(row)) return;
+    const isPinned = this.#state.pins.some((pin) => addressOf(pin) === addressOf(row));
+    const pins = this.#state.pins.filter((pin) => addressOf(pin) !== addressOf(row));
+    if (!isPinned) pins.push({ stream: row.stream, seq: row.seq, to: row.seq, text: lineOf(row).slice(0, 500) });
+    this.#state.pins = pins.slice(-20);
+    address.show(this.#state);
+    this.#showPins();
+  }
+
+  #showPins() {
+    const { pins } = this.#state;
+    byID("pins").hidden = pins.length === 0;
+    byID("pins").replaceChildren(...pins.map((pin) => {
+      const go = button(pin.text ?? addressOf(pin), "Go to it", () => {
+        const row = { stream: pin.stream, seq: pin.seq, to: pin.seq };
+        const held = this.#view.isOne ? this.#view.rows.find(row) : null;
+        if (held) {
+          this.#view.pause();
+          this.#select(held);
+        } else {
+          this.#go({ row });
+        }
+      });
+      go.className = "pinned";
+      return element("div", "", go, button("×", "Unpin", () => this.#pin({ ...pin, gap: undefined, attributes: {} })));
+    }));
+  }
+
+  /** Narrows the filter by a field's value. */
+  #only(name, value, isNot) {
+    const isPlain = /^[A-Za-z_@$][\w.@$-]*$/.test(name);
+    const field = isPlain ? name : JSON.stringify(name);
+    const text = typeof value === "object" ? "null" : String(value);
+    const term = `${isNot ? "-" : ""}${field}:${/^[\w.-]+$/.test(text) && !text.includes("..") ? text : JSON.stringify(text)}`;
+    const { filter } = this.#state;
+    const before = / OR /.test(filter) ? `(${filter})` : filter;
+    this.#refilter({ filter: `${before} ${term}`.trim() });
+  }
+
+  #column(name) {
+    const has = settings.columns.includes(name);
+    this.#prefer({ columns: has ? settings.columns.filter((each) => each !== name) : [...settings.columns, name] });
+  }
+
+  #chooseTimes(since, until) {
+    this.#go({
+      since: new Date(since).toISOString(), until: until === null ? "" : new Date(until).toISOString(), row: null,
+      chart: true,
+    });
+  }
+
+  #setChart(isShown) {
+    byID("chart").setAttribute("aria-pressed", String(isShown));
+    this.#histogram.show(isShown);
+  }
+
+  #toggleChart() {
+    this.#state.chart = !this.#state.chart;
+    address.show(this.#state);
+    this.#setChart(this.#state.chart);
+  }
+
+  #toggleFields() {
+    const isShown = !this.#facets.isShown;
+    byID("fields").setAttribute("aria-pressed", String(isShown));
+    this.#facets.show(isShown);
+  }
+
+  #prefer(values) {
+    change(values);
+    if ("wrap" in values) this.#state.wrap = values.wrap;
+    if ("zone" in values) this.#state.zone = values.zone;
+    if ("columns" in values) this.#state.columns = values.columns.join(",");
+    address.show(this.#state);
+    this.#applySettings();
+    this.#showColumns();
+    this.#view.list.forgetWidth();
+    this.#view.list.change(() => this.#view.rows.estimateAll());
+    this.#view.list.redraw();
+    this.#histogram.open(this.#state);
+  }
+
+  #preferences() { showPreferences((values) => this.#prefer(values), this.#session, () => logOut()); }
+
+  #choose() {
+    const commands = this.#keyTable().filter(([keys]) => keys[0] !== "Ctrl-K")
+      .map(([keys, words, action]) => [`${words} (${keys[0]})`, action]);
+    this.#palette.show(this.#state.streams, commands);
+  }
+
+  #keyTable() {
+    const focus = (id) => () => byID(id).focus();
+    return [
+      [["Ctrl-K", "s"], "Choose streams, or a command", () => this.#choose()],
+      [["/"], "Filter", focus("filter")],
+      [["h"], "Highlight without filtering", focus("highlight")],
+      [["n"], "The next older match of what is highlighted", () => this.#findNext(-1)],
+      [["Shift-N"], "The next newer match", () => this.#findNext(1)],
+      [["l"], "Choose the lowest level", focus("level")],
+      [["Space"], "Pause, or go on at the end", () => this.#toggle()],
+      [["End", "Shift-G"], "To the end, and stay there", () => this.#view.toEnd()],
+      [["Home", "g"], "To the first entry", () => this.#view.toStart()],
+      [["e"], "Stay at the end, or not", () => this.#toggle()],
+      [["ArrowDown", "j"], "Choose the next row", () => this.#step(1)],
+      [["ArrowUp", "k"], "Choose the row before", () => this.#step(-1)],
+      [["Shift-ArrowDown", "Shift-J"], "Choose one more row below", () => this.#step(1, true)],
+      [["Shift-ArrowUp", "Shift-K"], "Choose one more row above", () => this.#step(-1, true)],
+      [["Enter", "o"], "Open the row, or close it", () => this.#openRow()],
+      [["x"], "Show the row in context", () => this.#context()],
+      [["c"], "Copy the chosen rows as lines", () => this.#copy()],
+      [["Shift-Y"], "Copy the chosen rows as JSON", () => this.#copy(this.#chosenRows, true)],
+      [["y"], "Copy a link to the row", () => this.#copyLink()],
+      [["p"], "Pin the row at the top, or unpin it", () => this.#pin()],
+      [["w"], "Wrap long lines, or not", () => this.#prefer({ wrap: !settings.wrap })],
+      [["t"], "Dark or light", () => this.#prefer({ theme: settings.theme === "dark" ? "light" : "dark" })],
+      [["i"], "Histogram", () => this.#toggleChart()],
+      [["f"], "Fields and their values", () => this.#toggleFields()],
+      [["d"], "Download all that is filtered", () => byID("download").click()],
+      [["Shift-C"], "Clear what is shown", () => this.#view.clear()],
+      [["r"], "Read again", () => this.#open()],
+      [["?"], "This help", () => this.#keys.help()],
+    ];
+  }
+}
+
+new Page().begin();

@@ -1,0 +1,142 @@
+// Ctrl-K: streams by name, with their state and how long they have been quiet, and what can be done.
+
+import { button, byID, element, plural } from "./dom.js";
+import { listStreams } from "./server.js";
+import { span } from "./time.js";
+
+const shownCount = 200;
+
+export class Palette {
+  #dialog = byID("dialog");
+  #input;
+  #list;
+  #items = [];
+  #shown = [];
+  #at = 0;
+  #chosen = new Set();
+  #open;
+
+  /** @param open shows the streams of an array of names and patterns */
+  constructor(open) { this.#open = open; }
+
+  /**
+   * @param streams those that are shown now
+   * @param commands pairs of a title and an action
+   */
+  async show(streams, commands) {
+    this.#chosen = new Set(streams.length > 1 ? streams : []);
+    this.#items = commands.map(([title, action]) => ({ title, action }));
+    this.#input = element("input");
+    this.#input.id = "palette-input";
+    this.#input.placeholder = "a stream, a pattern like docker/*, or a command";
+    this.#input.setAttribute("aria-label", this.#input.placeholder);
+    this.#input.setAttribute("aria-controls", "palette-list");
+    this.#input.autocomplete = "off";
+    this.#list = element("ul");
+    this.#list.id = "palette-list";
+    this.#list.setAttribute("role", "listbox");
+    const help = element(
+      "div", "actions", element("span", "control", "Enter opens, Shift-Enter adds one to the others"), element("span", "space"),
+      button("Show chosen", "", () => this.#openAll()), button("Close", "", () => this.#dialog.close()));
+    this.#dialog.replaceChildren(element("h2", "", "Streams"), this.#input, this.#list, help);
+    this.#input.addEventListener("input", () => this.#filter());
+    this.#input.addEventListener("keydown", (event) => this.#key(event));
+    if (!this.#dialog.open) this.#dialog.showModal();
+    this.#input.focus();
+    this.#filter();
+    try {
+      const found = await listStreams("**");
+      this.#items = [...found.map((stream) => ({ stream })), { title: "All streams", name: "**" }, ...this.#items];
+    } catch (error) {
+      this.#items.unshift({ title: error.message, action: () => {} });
+    }
+    this.#filter();
+  }
+
+  #filter() {
+    const text = this.#input.value.trim().toLowerCase();
+    const words = text.split(/\s+/);
+    const matches = this.#items.filter((item) => {
+      const name = (item.stream?.name ?? item.title).toLowerCase();
+      return words.every((word) => name.includes(word));
+    });
+    if (text && (/[*?]/.test(text) || !matches.some((item) => item.stream?.name === text))) {
+      matches.push({ title: `Show ${this.#input.value.trim()}`, name: this.#input.value.trim() });
+    }
+    this.#shown = matches.slice(0, shownCount);
+    this.#at = 0;
+    const rest = matches.length - this.#shown.length;
+    this.#list.replaceChildren(...this.#shown.map((item, index) => this.#line(item, index)));
+    if (rest > 0) this.#list.append(element("li", "faint", `${plural(rest, "more")}; type to narrow them down`));
+    this.#mark();
+  }
+
+  #line(item, index) {
+    const line = element("li");
+    line.setAttribute("role", "option");
+    line.id = `palette-${index}`;
+    if (item.stream) {
+      const { name, state, entries, last_received: received } = item.stream;
+      const box = element("input");
+      box.type = "checkbox";
+      box.checked = this.#chosen.has(name);
+      box.setAttribute("aria-label", `Show ${name} with others`);
+      box.addEventListener("click", (event) => {
+        event.stopPropagation();
+        this.#toggle(name);
+      });
+      const idle = received ? span(Date.now() - Date.parse(received)) : "empty";
+      line.append(
+        box, element("span", "name", name), element("span", "faint", plural(entries, "entry", "entries")),
+        element("span", "faint", state === "sealed" ? "complete" : `${idle} ago`));
+    } else {
+      line.append(element("span", "name", item.title));
+    }
+    line.addEventListener("click", () => this.#choose(item));
+    return line;
+  }
+
+  #toggle(name) {
+    if (!this.#chosen.delete(name)) this.#chosen.add(name);
+  }
+
+  #mark() {
+    for (const [index, line] of [...this.#list.children].entries()) {
+      line.setAttribute("aria-selected", String(index === this.#at));
+    }
+    this.#input.setAttribute("aria-activedescendant", `palette-${this.#at}`);
+    this.#list.children[this.#at]?.scrollIntoView({ block: "nearest" });
+  }
+
+  #key(event) {
+    const step = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 }[event.key];
+    if (step) {
+      this.#at = Math.max(0, Math.min(this.#shown.length - 1, this.#at + step));
+      this.#mark();
+      event.preventDefault();
+    } else if (event.key === "Enter") {
+      event.preventDefault();
+      const item = this.#shown[this.#at];
+      if (event.shiftKey && item?.stream) {
+        this.#toggle(item.stream.name);
+        const box = this.#list.children[this.#at].querySelector("input");
+        box.checked = this.#chosen.has(item.stream.name);
+      } else if (item) {
+        this.#choose(item);
+      }
+    }
+  }
+
+  #choose(item) {
+    this.#dialog.close();
+    if (item.action) return item.action();
+    const name = item.stream?.name ?? item.name;
+    this.#open(this.#chosen.size > 0 ? [...new Set([...this.#chosen, name])] : [name]);
+  }
+
+  #openAll() {
+    if (this.#chosen.size === 0) return;
+    this.#dialog.close();
+    this.#open([...this.#chosen]);
+  }
+}

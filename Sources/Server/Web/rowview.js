@@ -1,0 +1,284 @@
+// A row as the list shows it, and what opens below it.
+
+import { button, element, plural } from "./dom.js";
+import { addressOf, attribute, exactJSON, isEntry, levelClass, valueText } from "./entry.js";
+import { settings } from "./settings.js";
+import { inOneLine, noMarks, show, shownCharacters, withoutColours } from "./text.js";
+import { clock, dayAndClock, span } from "./time.js";
+
+/** Of a message, an opened row shows so much at first, and so much more with each step. */
+const openedCharacters = 64 << 10;
+const shownLines = 60;
+
+/** How late an entry came before that is worth saying. */
+const skewMilliseconds = 5_000;
+
+export const columnNames = { time: "time", stream: "stream", source: "source", level: "level", seq: "number" };
+
+export class RowView {
+  marks = noMarks;
+  /** Rows that are chosen, from and to. */
+  isChosen = () => false;
+  isOne = true;
+  #actions;
+
+  /** @param actions what the buttons of an opened row do: `context`, `copy`, `link`, `pin`, `only(name, value, isNot)` */
+  constructor(actions) { this.#actions = actions; }
+
+  get columns() {
+    return settings.columns.filter((name) => !(name === "stream" && this.isOne));
+  }
+
+  get wraps() { return settings.wrap; }
+
+  /** Of the message, the part that the list shows. */
+  #shown(row) {
+    const text = row.message;
+    return text.length > shownCharacters ? text.slice(0, shownCharacters) : text;
+  }
+
+  hasFixedHeight(row) { return !row.isOpen && (!this.wraps || !isEntry(row)); }
+
+  /** How high a row will be, from its text: most are measured before they are seen. */
+  estimate(row, lineHeight, width) {
+    if (!this.wraps || !isEntry(row)) return lineHeight;
+    let lines = 0;
+    for (const line of this.#shown(row).split("\n", shownLines)) lines += Math.max(1, Math.ceil(line.length / width));
+    return lines * lineHeight;
+  }
+
+  render(row, index) {
+    if (!isEntry(row)) return this.#renderGap(row, index);
+    const made = element("div", `row ${levelClass(row.severity)} kind-${row.kind}${this.#typeClasses(row)}`);
+    made.setAttribute("role", "row");
+    made.setAttribute("aria-rowindex", String(index + 1));
+    made.id = `row-${row.stream}-${row.seq}`;
+    this.markChosen(row, made);
+    if (row.isOpen) made.classList.add("open");
+    const line = element("div", "line");
+    for (const name of this.columns) line.append(this.#cell(name, row));
+    line.append(this.#message(row));
+    made.append(line);
+    if (row.isOpen) made.append(this.#detail(row));
+    made.row = row;
+    return made;
+  }
+
+  markChosen(row, made) {
+    const isChosen = isEntry(row) && this.isChosen(row);
+    made.classList.toggle("chosen", isChosen);
+    made.setAttribute("aria-selected", String(isChosen));
+  }
+
+  /** How stdout and stderr, and the types of task logs, are told apart. */
+  #typeClasses(row) {
+    let classes = "";
+    const output = row.attributes.stream ?? row.attributes["log.iostream"];
+    if (output === "stderr" || output === "stdout") classes += ` output-${output}`;
+    const type = row.attributes.log_type;
+    if (typeof type === "string" && /^[\w-]{1,32}$/.test(type)) classes += ` type-${type}`;
+    return classes;
+  }
+
+  #renderGap(row, index) {
+    const count = row.to - row.seq + 1;
+    const made = element("div", "row gap", element("div", "line",
+      `${plural(count, "entry", "entries")} ${row.gap}: ${row.stream}@${row.seq}${count > 1 ? `-${row.to}` : ""}`));
+    made.setAttribute("role", "row");
+    made.setAttribute("aria-rowindex", String(index + 1));
+    made.row = row;
+    return made;
+  }
+
+  #cell(name, row) {
+    const cell = element("span", `cell column-${name}`);
+    cell.setAttribute("role", "gridcell");
+    switch (name) {
+      case "time":
+        cell.textContent = clock(row.ms, settings.zone);
+        cell.title = `${row.time ?? "no time of its own"}\nreceived ${row.received}`;
+        if (Math.abs(skewOf(row)) > skewMilliseconds) cell.classList.add("skewed");
+        break;
+      case "stream":
+        cell.textContent = row.stream;
+        cell.classList.add(`colour-${colourOf(row.stream)}`);
+        cell.title = row.stream;
+        break;
+      case "source":
+        show(cell, row.source, { colours: false });
+        cell.classList.add(`colour-${colourOf(row.source)}`);
+        cell.title = inOneLine(row.source);
+        break;
+      case "level":
+        cell.textContent = row.severity > 0 ? row.level.toUpperCase() : "";
+        break;
+      case "seq":
+        cell.textContent = String(row.seq);
+        break;
+      default:
+        show(cell, valueText(attribute(row.attributes, name)).slice(0, 200), { marks: this.marks, colours: false });
+    }
+    return cell;
+  }
+
+  #message(row) {
+    const cell = element("span", "message");
+    cell.setAttribute("role", "gridcell");
+    let text = this.#shown(row);
+    let rest = row.message.length - text.length;
+    if (this.wraps) {
+      const lines = text.split("\n", shownLines + 1);
+      if (lines.length > shownLines) {
+        text = lines.slice(0, shownLines).join("\n");
+        rest = row.message.length - text.length;
+      }
+    }
+    if (row.kind !== "log") cell.append(element("span", "kind", markOf(row)));
+    const body = element("span");
+    show(body, text, { marks: this.marks, colours: settings.sgr, lines: this.wraps });
+    cell.append(body);
+    if (rest > 0) cell.append(element("span", "control", ` … ${plural(rest, "more character")}`));
+    return cell;
+  }
+
+  // What opens
+
+  #detail(row) {
+    const detail = element("div", "detail");
+    detail.append(this.#buttons(row), this.#facts(row));
+    const message = withoutColours(row.message);
+    const parsed = jsonOf(message);
+    if (parsed) detail.append(element("h4", "", "Message"), this.#tree(parsed, "", true));
+    else if (message.length > shownCharacters || message.includes("\n")) detail.append(this.#whole(row));
+    if (Object.keys(row.attributes).length > 0) {
+      detail.append(element("h4", "", "Attributes"), this.#tree(row.attributes, "", false));
+    }
+    return detail;
+  }
+
+  #buttons(row) {
+    const address = addressOf(row);
+    return element(
+      "div", "buttons",
+      button("In context", "Show it among its neighbours, without filter (x)", () => this.#actions.context(row)),
+      button("Copy", "Copy it as a line (c)", () => this.#actions.copy([row])),
+      button("Copy JSON", "Copy all of it", () => this.#actions.copy([row], true)),
+      button("Copy link", `A link to ${address} (y)`, () => this.#actions.link(row)),
+      button("Pin", "Keep it at the top (p)", () => this.#actions.pin(row)));
+  }
+
+  #facts(row) {
+    const skew = skewOf(row);
+    const late = Math.abs(skew) > skewMilliseconds
+      ? `, ${span(Math.abs(skew))} ${skew > 0 ? "after its time" : "before its time"}` : "";
+    const facts = [
+      ["entry", addressOf(row)],
+      ["time", row.time ?? "none of its own"],
+      ["here", dayAndClock(row.ms, settings.zone)],
+      ["received", row.received + late],
+      ["level", row.severity > 0 ? `${row.level} (${row.severity})` : "none"],
+    ];
+    if (row.source) facts.push(["source", inOneLine(row.source)]);
+    if (row.kind !== "log") facts.push(["kind", row.kind]);
+    const list = element("dl");
+    for (const [name, value] of facts) list.append(element("dt", "", name), element("dd", "", value));
+    return list;
+  }
+
+  #whole(row) {
+    const text = element("pre", "whole");
+    let length = 0;
+    const more = button("", "", () => grow());
+    const grow = () => {
+      length = Math.min(row.message.length, length + openedCharacters);
+      show(text, row.message.slice(0, length), { marks: this.marks, colours: settings.sgr, lines: true });
+      const rest = row.message.length - length;
+      more.hidden = rest === 0;
+      more.textContent = `Show more: ${plural(rest, "character")} left`;
+      this.#actions.resized(row);
+    };
+    grow();
+    return element("div", "", text, more);
+  }
+
+  /** Values by their names; the names of attributes lead to filters. */
+  #tree(value, path, isMessage) {
+    const list = element("ul", "tree");
+    const entries = Array.isArray(value) ? value.entries() : Object.entries(value);
+    let count = 0;
+    for (const [key, inner] of entries) {
+      if (count++ >= 500) {
+        list.append(element("li", "control", "… and more; copy the JSON to see all"));
+        break;
+      }
+      list.append(this.#branch(key, inner, Array.isArray(value) ? path : path ? `${path}.${key}` : key, isMessage));
+    }
+    return list;
+  }
+
+  #branch(key, value, path, isMessage) {
+    const name = element("span", "key");
+    show(name, String(key), { colours: false });
+    if (typeof value === "object" && value !== null) {
+      const isEmpty = Object.keys(value).length === 0;
+      if (isEmpty) return element("li", "", name, ": ", Array.isArray(value) ? "[]" : "{}");
+      const branch = element("details", "", element("summary", "", name));
+      branch.open = Object.keys(value).length <= 20;
+      branch.append(this.#tree(value, path, isMessage));
+      branch.addEventListener("toggle", () => this.#actions.resized(branch.closest(".row")?.row));
+      return element("li", "", branch);
+    }
+    const text = element("span", `value value-${value === null ? "null" : typeof value}`);
+    const shown = valueText(value);
+    show(text, shown.length > 4_096 ? `${shown.slice(0, 4_096)}…` : shown, { marks: this.marks, colours: false });
+    const item = element("li", "", name, ": ", text);
+    if (!isMessage) {
+      item.append(
+        button("=", `Only entries with this ${path}`, () => this.#actions.only(path, value, false)),
+        button("≠", `Without entries with this ${path}`, () => this.#actions.only(path, value, true)),
+        button("⊞", `Show ${path} as a column, or hide it`, () => this.#actions.column(path)));
+    }
+    return item;
+  }
+}
+
+const skewOf = (row) => (row.time ? Date.parse(row.received) - row.ms : 0);
+
+/** What a line says that marks a change of state. */
+function markOf(row) {
+  if (row.kind === "complete") return "■ complete ";
+  const action = valueText(row.attributes.action ?? row.attributes.status);
+  return `● ${action ? inOneLine(action).slice(0, 80) : "status"} `;
+}
+
+/** A message that is a JSON object or array. */
+function jsonOf(text) {
+  if (!/^\s*[[{]/.test(text) || text.length > 256 << 10) return null;
+  try {
+    const value = JSON.parse(text);
+    return typeof value === "object" ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+/** One of eight, the same for the same text everywhere. */
+function colourOf(text) {
+  let hash = 0;
+  for (let index = 0; index < text.length; index++) hash = (Math.imul(hash, 31) + text.charCodeAt(index)) | 0;
+  return (hash >>> 0) % 8;
+}
+
+/** A row as a line of text. */
+export function lineOf(row) {
+  const level = row.severity > 0 ? ` ${row.level.toUpperCase()}` : "";
+  const attributes = Object.entries(row.attributes).map(([key, value]) => ` ${key}=${valueText(value)}`).join("");
+  return inOneLine(`${row.time ?? row.received} ${row.stream}@${row.seq}${level} ${row.source ? `${row.source}: ` : ""}`)
+    + inOneLine(row.message) + inOneLine(attributes);
+}
+
+/** A row as the server sends it. */
+export function jsonOfRow(row) {
+  const { stream, seq, time, received, severity, level, source, message, attributes, kind } = row;
+  return exactJSON({ stream, seq, time, received, severity, level, source, message, attributes, kind });
+}

@@ -1,0 +1,87 @@
+// Requests to the server's HTTP door. docs/http.md has what they mean.
+
+import { base } from "./dom.js";
+import { parseJSON } from "./entry.js";
+import { keep } from "./settings.js";
+
+/** What the server refused, in its own words. */
+export class Problem extends Error {
+  constructor(status, value) {
+    super(value?.detail ?? `the server answered ${status}`);
+    this.status = status;
+    this.code = value?.code ?? "";
+    this.isRetryable = value?.retryable ?? status >= 500;
+  }
+}
+
+let session = { name: "", csrf: null };
+
+/** The page to come back to once the reader has logged in. */
+export const returnKey = "logs.return";
+
+export function logIn() {
+  keep(returnKey, location.pathname + location.search, () => sessionStorage);
+  location.assign(`${base}/login`);
+}
+
+async function answer(response) {
+  if (response.ok) return parseJSON(await response.text());
+  let value = null;
+  try {
+    value = await response.json();
+  } catch {
+    // Something between here and the server has answered.
+  }
+  if (response.status === 401) logIn();
+  throw new Problem(response.status, value);
+}
+
+/**
+ * What is at a path of the interface.
+ * @param parameters pairs of names and values; empty values are left out
+ */
+export async function get(path, parameters = [], signal) {
+  const query = new URLSearchParams(parameters.filter(([, value]) => value !== "" && value != null));
+  const response = await fetch(`${base}/api/v1/${path}?${query}`, { signal, cache: "no-store" });
+  return { value: await answer(response), isCapped: response.headers.get("Logs-Capped") === "true" };
+}
+
+export const streamPath = (name) => `streams/${encodeURIComponent(name)}`;
+
+export async function openSession() {
+  session = (await get("session")).value;
+  return session;
+}
+
+export async function logOut() {
+  await fetch(`${base}/logout`, { method: "POST", headers: { "X-CSRF-Token": session.csrf ?? "" } });
+  location.assign(`${base}/login`);
+}
+
+/** The streams of a pattern, all pages of them up to a number. */
+export async function listStreams(pattern, countMax = 5_000) {
+  const streams = [];
+  let after = "";
+  for (;;) {
+    const { value } = await get("streams", [["pattern", pattern], ["after", after]]);
+    streams.push(...value.streams);
+    if (!value.more || streams.length >= countMax) return streams;
+    after = value.streams.at(-1).name;
+  }
+}
+
+export function socketAddress() {
+  return `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${base}/api/v1/ws`;
+}
+
+/** Everything that passes, from the first to the last one now, as a file. */
+export function downloadAddress(view) {
+  const parameters = new URLSearchParams();
+  for (const name of view.streams) parameters.append("stream", name);
+  parameters.set("format", "ndjson");
+  parameters.set("since", view.since || "@0");
+  parameters.set("until", view.until || new Date().toISOString());
+  if (view.filter) parameters.set("filter", view.filter);
+  if (view.level) parameters.set("level", view.level);
+  return `${base}/api/v1/follow?${parameters}`;
+}

@@ -1,0 +1,142 @@
+// The status line: how the view is doing, what is held, how fast entries come and how long they take to the screen.
+
+import { byID, plural, say, settled } from "./dom.js";
+import { coloursOf } from "./histogram.js";
+import { Rates } from "./live.js";
+
+const latencyCount = 1_000;
+
+export class Status {
+  #view;
+  #latencies = [];
+  #drawn = 0;
+  #announced = { count: 0, errors: 0 };
+
+  constructor(view) {
+    this.#view = view;
+    setInterval(() => this.#tick(), 1_000);
+  }
+
+  clear() {
+    this.#latencies = [];
+    this.#announced = { count: 0, errors: 0 };
+  }
+
+  /** What the view is in: a word for styles, and a text. */
+  get #state() {
+    const { live, problem, isLoading, isFollowing, isBounded, news } = this.#view;
+    if (problem) return ["refused", "Error"];
+    if (live.state === "waiting") {
+      const seconds = Math.max(0, Math.ceil((live.retryAt - Date.now()) / 1_000));
+      return ["waiting", `Reconnecting in ${seconds} s`];
+    }
+    if (live.state === "connecting") return ["waiting", "Connecting"];
+    if (isLoading) return ["loading", "Loading"];
+    if (!isFollowing) {
+      const errors = news.errors > 0 ? `, ${plural(news.errors, "error")}` : "";
+      return ["paused", isBounded ? "Stored" : `Paused, ${news.count.toLocaleString("en")} new${errors}`];
+    }
+    if (isBounded) return ["stored", "Stored"];
+    if (live.state === "ended") return ["complete", "Complete"];
+    if (live.state === "live") return ["live", "Streaming"];
+    return ["loading", "Loading"];
+  }
+
+  show() {
+    const [word, text] = this.#state;
+    const state = byID("state");
+    state.dataset.state = word;
+    if (state.textContent !== text) state.textContent = text;
+    const { rows, search, note, lateCount } = this.#view;
+    const progress = search
+      ? `searched down to ${search.at.toLocaleString("en")} of ${search.first.toLocaleString("en")}` : "";
+    byID("count").textContent = progress || `${plural(rows.count, "row")} held`;
+    const late = lateCount > 0 ? `${plural(lateCount, "entry", "entries")} came late and stand above` : "";
+    byID("note").textContent = [note, late].filter(Boolean).join("; ");
+    this.#showNew();
+  }
+
+  #showNew() {
+    const { isFollowing, isBounded, news } = this.#view;
+    const errors = news.errors > 0 ? `, ${plural(news.errors, "error")}` : "";
+    say(byID("new"), isFollowing || isBounded ? ""
+      : news.count > 0 ? `${news.count.toLocaleString("en")} new${errors} ↓` : "To the end ↓");
+  }
+
+  /** Rows were painted; live ones for the first time say how long they took. */
+  painted(rows) {
+    const waiting = rows.filter((row) => row.isFresh);
+    if (waiting.length === 0) return;
+    for (const row of waiting) row.isFresh = false;
+    // What this frame holds is on the screen when the next task runs.
+    const channel = new MessageChannel();
+    channel.port1.onmessage = () => {
+      const now = performance.timeOrigin + performance.now();
+      for (const row of waiting) this.#latencies.push(now - row.ms - row.nanos / 1e6);
+      if (this.#latencies.length > latencyCount) this.#latencies.splice(0, this.#latencies.length - latencyCount);
+    };
+    channel.port2.postMessage(null);
+  }
+
+  #tick() {
+    this.show();
+    const rate = this.#view.rates.now;
+    const isFast = rate > 1_000 && this.#view.isFollowing;
+    byID("rate").textContent = `${rate.toLocaleString("en")}/s${isFast ? ", shown 4 times a second" : ""}`;
+    this.#showLatency();
+    this.#drawStrip();
+    this.#summarize();
+  }
+
+  #showLatency() {
+    const shown = byID("latency");
+    if (this.#latencies.length === 0) {
+      shown.textContent = "";
+      return;
+    }
+    const sorted = [...this.#latencies].sort((left, right) => left - right);
+    const [half, most] = [0.5, 0.99].map((part) => sorted[Math.floor(part * (sorted.length - 1))]);
+    shown.textContent = `to the screen ${half.toFixed(0)} ms, p99 ${most.toFixed(0)} ms`;
+    Object.assign(shown.dataset, { count: sorted.length, p50: half.toFixed(1), p99: most.toFixed(1) });
+  }
+
+  /** The last minute, a column a second, by level. */
+  #drawStrip() {
+    const canvas = byID("strip");
+    if (document.hidden || canvas.clientWidth === 0) return;
+    const pen = canvas.getContext("2d");
+    pen.clearRect(0, 0, canvas.width, canvas.height);
+    const minute = this.#view.rates.minute;
+    const most = Math.max(1, ...minute.map((second) => second?.count ?? 0));
+    const colours = coloursOf(canvas);
+    const width = canvas.width / Rates.length;
+    for (const [index, second] of minute.entries()) {
+      let top = canvas.height;
+      for (const [level, count] of (second?.levels ?? []).entries()) {
+        const height = (count / most) * canvas.height;
+        if (height <= 0) continue;
+        pen.fillStyle = colours[level];
+        pen.fillRect(index * width, top - Math.max(1, height), Math.max(1, width - 0.5), Math.max(1, height));
+        top -= height;
+      }
+    }
+    const total = minute.reduce((sum, second) => sum + (second?.count ?? 0), 0);
+    canvas.setAttribute("aria-label", `${plural(total, "entry", "entries")} in the last minute`);
+  }
+
+  /** For screen readers: sums, at most one in 10 s, never each line. */
+  #summarize() {
+    const { news, isFollowing } = this.#view;
+    const isOther = !isFollowing && (news.count !== this.#announced.count);
+    if (!isOther) return;
+    this.#announced = { ...news };
+    this.#announce(`${plural(news.count, "new entry", "new entries")}, ${plural(news.errors, "error")}`);
+  }
+
+  #announce = settled(3_000, (text) => { byID("summary").textContent = text; });
+}
+
+/** Says something once, also to screen readers. */
+export function announce(text) {
+  byID("summary").textContent = text;
+}

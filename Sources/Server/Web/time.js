@@ -1,0 +1,62 @@
+// Times in the zone that the reader chose: `local`, `UTC`, or a name like `Europe/Berlin`.
+
+const formats = new Map();
+
+function partsIn(zone, date) {
+  if (zone === "UTC") {
+    return {
+      year: date.getUTCFullYear(), month: date.getUTCMonth() + 1, day: date.getUTCDate(), hour: date.getUTCHours(),
+      minute: date.getUTCMinutes(), second: date.getUTCSeconds(),
+    };
+  }
+  if (zone === "local") {
+    return {
+      year: date.getFullYear(), month: date.getMonth() + 1, day: date.getDate(), hour: date.getHours(),
+      minute: date.getMinutes(), second: date.getSeconds(),
+    };
+  }
+  if (!formats.has(zone)) {
+    formats.set(zone, new Intl.DateTimeFormat("en-US", {
+      timeZone: zone, hourCycle: "h23", year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit",
+      minute: "2-digit", second: "2-digit",
+    }));
+  }
+  const parts = {};
+  for (const { type, value } of formats.get(zone).formatToParts(date)) parts[type] = Number(value);
+  return parts;
+}
+
+export function isZone(name) {
+  if (name === "local" || name === "UTC") return true;
+  try {
+    return Boolean(new Intl.DateTimeFormat("en", { timeZone: name }));
+  } catch {
+    return false;
+  }
+}
+
+export const zones = () => ["local", "UTC", ...(Intl.supportedValuesOf?.("timeZone") ?? [])];
+
+const two = (number) => String(number).padStart(2, "0");
+
+export function clock(ms, zone) {
+  const { hour, minute, second } = partsIn(zone, new Date(ms));
+  return `${two(hour)}:${two(minute)}:${two(second)}.${String(Math.floor(ms) % 1_000).padStart(3, "0")}`;
+}
+
+export function day(ms, zone) {
+  const { year, month, day: number } = partsIn(zone, new Date(ms));
+  return `${year}-${two(month)}-${two(number)}`;
+}
+
+export function dayAndClock(ms, zone, withSeconds = true) {
+  return `${day(ms, zone)} ${clock(ms, zone).slice(0, withSeconds ? 8 : 5)}`;
+}
+
+/** `12 s`, `3 min`, `4 h`, `2 d` */
+export function span(ms) {
+  for (const [unit, size] of [["d", 86_400_000], ["h", 3_600_000], ["min", 60_000]]) {
+    if (ms >= size) return `${Math.floor(ms / size)} ${unit}`;
+  }
+  return `${Math.max(0, Math.round(ms / 1_000))} s`;
+}
