@@ -312,6 +312,8 @@ class Page {
 
   #click(event) {
     const row = this.#rowAt(event);
+    // With Shift, browsers choose text up to here.
+    if (event.shiftKey) getSelection().removeAllRanges();
     if (!row || String(getSelection())) return;
     this.#view.pause();
     this.#select(row, event.shiftKey);

@@ -10,8 +10,9 @@ export function showPreferences(changed, session, logOut) {
   const form = element("div", "fields");
   const add = (words, control) => {
     const label = element("label", "", words);
-    control.id = `preference-${form.children.length}`;
-    label.htmlFor = control.id;
+    const target = control.matches("input, select") ? control : control.querySelector("input");
+    target.id = `preference-${form.children.length}`;
+    label.htmlFor = target.id;
     form.append(label, control);
   };
   add("Theme", choice(["dark", "light"], settings.theme, (theme) => changed({ theme })));

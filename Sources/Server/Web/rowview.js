@@ -91,7 +91,7 @@ export class RowView {
   }
 
   #cell(name, row) {
-    const cell = element("span", `cell column-${name}`);
+    const cell = element("span", `cell column-${columnNames[name] ? name : "other"}`);
     cell.setAttribute("role", "gridcell");
     switch (name) {
       case "time":

@@ -1,0 +1,99 @@
+"""The page behind nginx, with its usual buffering and idle time-out."""
+
+import pathlib
+import random
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+from support import ViewerTest, wait_until
+from test_reading import lines
+
+CONFIGURATION = """
+daemon off;
+pid {directory}/pid;
+error_log {directory}/error.log;
+events {{}}
+http {{
+  access_log off;
+  client_body_temp_path {directory}/body;
+  proxy_temp_path {directory}/proxy;
+  fastcgi_temp_path {directory}/fastcgi;
+  uwsgi_temp_path {directory}/uwsgi;
+  scgi_temp_path {directory}/scgi;
+  map $http_upgrade $connection_upgrade {{ default upgrade; '' close; }}
+  server {{
+    listen 127.0.0.1:{port};
+    location / {{
+      proxy_pass http://127.0.0.1:{server};
+      proxy_http_version 1.1;
+      proxy_set_header Host $http_host;
+      proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header Connection $connection_upgrade;
+      proxy_read_timeout {timeout}s;
+    }}
+  }}
+}}
+"""
+
+
+class ProxyTests(ViewerTest):
+    def setUp(self):
+        super().setUp()
+        self.directory = tempfile.mkdtemp(prefix="logs-viewer-nginx-")
+        self.addCleanup(shutil.rmtree, self.directory)
+        self.port = random.SystemRandom().randrange(20_000, 30_000)
+        self.nginx = None
+        self.addCleanup(self.stop)
+
+    def start(self, timeout=60):
+        path = pathlib.Path(self.directory, "nginx.conf")
+        path.write_text(CONFIGURATION.format(
+            directory=self.directory, port=self.port, server=self.server.port, timeout=timeout))
+        self.nginx = subprocess.Popen(["/usr/sbin/nginx", "-c", path, "-e", f"{self.directory}/error.log"])
+        wait_until(lambda: pathlib.Path(self.directory, "pid").exists())
+
+    def stop(self):
+        if self.nginx:
+            # Its fast stop: connections are cut.
+            self.nginx.terminate()
+            self.nginx.wait(20)
+            pathlib.Path(self.directory, "pid").unlink(missing_ok=True)
+            self.nginx = None
+
+    def test_nothing_is_missing_or_twice_after_cuts(self):
+        self.allowed = ["Failed to load resource", "WebSocket connection"]
+        self.start()
+        self.server.push("web", lines(1, 20))
+        page = self.open("/s/web", url=f"http://127.0.0.1:{self.port}")
+        pushed = 20
+        for cut in range(8):
+            for _ in range(3):
+                self.server.push("web", lines(pushed + 1, pushed + 5))
+                pushed += 5
+            self.stop()
+            self.server.push("web", lines(pushed + 1, pushed + 5))
+            pushed += 5
+            self.wait_state(page, "waiting")
+            self.start()
+            page.evaluate("() => dispatchEvent(new Event('online'))")
+            self.wait_state(page, "live")
+            self.wait_last(page, f"line {pushed:05}")
+            self.wait_text(page, "#note", "0 missing")
+        self.wait_text(page, "#count", f"{pushed} rows held")
+
+    def test_a_quiet_stream_outlives_the_idle_timeout(self):
+        # The server breaks the silence every 15 s; nginx gives up after 60 s unless it is told otherwise.
+        self.start(timeout=20)
+        self.server.push("web", ["first"])
+        page = self.open("/s/web", url=f"http://127.0.0.1:{self.port}")
+        self.wait_last(page, "first")
+        page.wait_for_timeout(45_000)
+        self.server.push("web", ["still here"])
+        self.wait_last(page, "still here")
+        self.assertEqual(page.inner_text("#note"), "")
+
+
+if __name__ == "__main__":
+    unittest.main()
