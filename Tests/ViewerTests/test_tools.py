@@ -2,11 +2,10 @@
 
 import json
 import pathlib
-import re
 import unittest
 from urllib.parse import parse_qs, urlparse
 
-from support import WEB, Server, ViewerTest
+from support import WEB, ViewerTest
 from test_reading import lines
 
 

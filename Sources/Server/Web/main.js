@@ -190,17 +190,18 @@ class Page {
   // What the parts tell
 
   #arrived(rows) {
-    for (const row of rows) row.isFresh = true;
+    for (const row of rows) row.isFresh = row.isLive = true;
     this.#badge.add(this.#view.isOne ? rows : []);
     this.#histogram.add(rows);
   }
 
   #changed() {
     this.#status.show();
-    const { view, isLoading } = { view: this.#view, isLoading: this.#view.isLoading };
+    const view = this.#view;
+    byID("pause").disabled = byID("stick").disabled = view.isBounded;
     byID("pause").textContent = view.isFollowing ? "Pause" : "Resume";
     byID("stick").checked = view.isFollowing;
-    byID("scroller").setAttribute("aria-busy", String(isLoading));
+    byID("scroller").setAttribute("aria-busy", String(view.isLoading));
     this.#showProblem();
     say(byID("message"), view.rows.count > 0 ? "" : this.#emptiness);
   }

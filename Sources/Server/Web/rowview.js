@@ -97,7 +97,8 @@ export class RowView {
       case "time":
         cell.textContent = clock(row.ms, settings.zone);
         cell.title = `${row.time ?? "no time of its own"}\nreceived ${row.received}`;
-        if (Math.abs(skewOf(row)) > skewMilliseconds) cell.classList.add("skewed");
+        // Old entries are late when they are stored, which says nothing; live ones and those of the future do.
+        if (skewOf(row) < -skewMilliseconds || (row.isLive && skewOf(row) > skewMilliseconds)) cell.classList.add("skewed");
         break;
       case "stream":
         cell.textContent = row.stream;
