@@ -182,7 +182,7 @@ class FollowingTests(ViewerTest):
         self.server.push("web", ["first"])
         page = self.open("/s/web")
         start = time.monotonic()
-        count = 300
+        count = 1_000
         for number in range(count):
             time.sleep(max(0, start + number / 100 - time.monotonic()))
             self.server.push("web", [{"time": now(), "msg": f"line {number:05}"}])

@@ -55,6 +55,7 @@ enum OpenAPIDocument {
         {"$ref":"#/components/parameters/view"}],"responses":{
         "200":{"$ref":"#/components/responses/entries"},"default":{"$ref":"#/components/responses/problem"}}},
       "post":{"summary":"appends","parameters":[
+        {"name":"kind","in":"query","schema":{"enum":["log","status"]}},
         {"name":"Logs-Producer","in":"header","schema":{"type":"string","pattern":"^[0-9a-f]{32}$"}},
         {"name":"Logs-Batch","in":"header","schema":{"$ref":"#/components/schemas/number"}},
         {"name":"Idempotency-Key","in":"header","schema":{"type":"string","minLength":1,"maxLength":255}}],
