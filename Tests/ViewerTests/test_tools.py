@@ -125,7 +125,7 @@ class ToolTests(ViewerTest):
         self.assertIn("line 00022", page.inner_text("#pins"))
         self.later_url(page, "pin=")
         page.reload()
-        self.assertIn("web@22", page.inner_text("#pins"))
+        self.wait_text(page, "#pins", "web@22")
 
     def test_the_download_has_all_that_passes(self):
         self.server.push("web", [{"msg": f"line {n}", "level": "warn" if n % 2 else "info"} for n in range(2000)])

@@ -162,10 +162,8 @@ export function show(target, text, { marks = noMarks, colours = true, lines = fa
   }
 }
 
-function needsCare(text) {
-  hidden.lastIndex = 0;
-  return hidden.test(text);
-}
+// `search` starts at the beginning each time, and leaves nothing behind in the expression, unlike `test`.
+const needsCare = (text) => text.search(hidden) >= 0;
 
 function add(target, text, classes, lines) {
   if (!text) return;
