@@ -43,6 +43,9 @@ static const unsigned char live_js[] = {
 static const unsigned char main_js[] = {
 #embed "../Server/Web/main.js"
 };
+static const unsigned char pages_js[] = {
+#embed "../Server/Web/pages.js"
+};
 static const unsigned char palette_js[] = {
 #embed "../Server/Web/palette.js"
 };
@@ -90,6 +93,7 @@ static const struct logs_web_file files[] = {
   WEB_FILE("list.js", list_js),
   WEB_FILE("live.js", live_js),
   WEB_FILE("main.js", main_js),
+  WEB_FILE("pages.js", pages_js),
   WEB_FILE("palette.js", palette_js),
   WEB_FILE("preferences.js", preferences_js),
   WEB_FILE("rows.js", rows_js),

@@ -4,8 +4,7 @@ import { byID, button, element, plural, settled } from "./dom.js";
 import { levels } from "./entry.js";
 import { get } from "./server.js";
 import { settings } from "./settings.js";
-import { dayAndClock } from "./time.js";
-import { timeOf } from "./view.js";
+import { dayAndClock, timeOf } from "./time.js";
 
 const barCount = 90;
 const spans = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400, 604_800];

@@ -14,7 +14,7 @@ import { downloadAddress, logOut, openSession, returnKey } from "./server.js";
 import { change, keep, kept, settings } from "./settings.js";
 import { announce, Status } from "./status.js";
 import { filterWords, inOneLine, Marks } from "./text.js";
-import { day } from "./time.js";
+import { day, isZone } from "./time.js";
 import { View } from "./view.js";
 
 /** What columns hold whose width depends on it. */
@@ -97,7 +97,7 @@ class Page {
   #open() {
     const state = this.#state;
     if (state.wrap !== null) change({ wrap: state.wrap });
-    if (state.zone) change({ zone: state.zone });
+    if (isZone(state.zone)) change({ zone: state.zone });
     if (state.columns) change({ columns: inOrder(state.columns.split(",").filter(Boolean)) });
     this.#applySettings();
     this.#chosen = state.row ? { from: state.row, to: { ...state.row, seq: state.row.to } } : null;

@@ -60,3 +60,10 @@ export function span(ms) {
   }
   return `${Math.max(0, Math.round(ms / 1_000))} s`;
 }
+
+/** A time of the address, as milliseconds: a moment, or a span before now. */
+export function timeOf(text) {
+  const match = /^(\d+)(s|m|h|d|w)$/.exec(text);
+  const units = { s: 1e3, m: 6e4, h: 36e5, d: 864e5, w: 6048e5 };
+  return match ? Date.now() - Number(match[1]) * units[match[2]] : Date.parse(text);
+}

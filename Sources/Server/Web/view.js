@@ -4,24 +4,16 @@
 // and kept as long as there is room. What is not kept is read again when it is scrolled to.
 
 import { isPattern } from "./address.js";
-import { byNumber, byTime, gapRow, isEntry, levelIndex, prepare } from "./entry.js";
+import { byNumber, byTime, gapRow, isEntry, levelIndex } from "./entry.js";
 import { List } from "./list.js";
 import { Live, Rates } from "./live.js";
-import { get, Problem, streamPath } from "./server.js";
+import { Pages } from "./pages.js";
+import { get, Problem } from "./server.js";
 import { Rows } from "./rows.js";
 
 export const budget = { rows: 50_000, size: 64 << 20 };
-const pageRows = 500;
-
-/** Rows on each side of one that is shown in its place. */
-const aroundRows = 200;
-
 /** How many new rows are read in place; beyond that the end is read anew. */
 const catchUpRows = 5_000;
-
-/** How many numbers a search looks at before it says how far it is; adapted to how long that takes. */
-const firstSliceNumbers = 200_000;
-const sliceMilliseconds = 400;
 
 export class View {
   rows;
@@ -43,10 +35,9 @@ export class View {
   #view;
   #generation = 0;
   #abort = new AbortController();
+  #pages = null;
   #incarnation = "";
   #late = 0;
-  #clearedAt = null;
-  #slice = firstSliceNumbers;
   #told;
 
   /** @param told `changed()`, `render(row)`, `hasFixedHeight(row)`, `estimate(row)`, `painted(rows)`, `resized()`, `entries(rows)` */
@@ -77,8 +68,6 @@ export class View {
   get isFollowing() { return this.list.isFollowing; }
   #compare(left, right) { return this.isOne ? byNumber(left, right) : byTime(left, right); }
 
-  get #terms() { return [["filter", this.#view.filter], ["level", this.#view.level]]; }
-  get #isFiltered() { return Boolean(this.#view.filter || this.#view.level); }
 
   // A view begins
 
@@ -96,7 +85,6 @@ export class View {
     this.note = "";
     this.search = null;
     this.#incarnation = "";
-    this.#clearedAt = null;
     this.#late = 0;
     this.#resetNews();
     this.isAtStart = this.isAtEnd = false;
@@ -107,6 +95,7 @@ export class View {
     try {
       if (this.isOne) await this.#readStream();
       if (generation !== this.#generation) return;
+      this.#pages = new Pages(view, this.stream, this.#abort.signal);
       if (row) await this.#openAround(row, generation);
       else if (view.since && this.isBounded) await this.#openAtStart(generation);
       else this.#openAtEnd();
@@ -152,10 +141,10 @@ export class View {
   async #openAround(row, generation) {
     this.list.hold();
     this.live.begin(this.#request);
-    const { before, after } = await (this.isOne ? this.#aroundInOne(row) : this.#aroundInSeveral(row));
+    const { rows: found, isEnd } = await this.#pages.around(row);
     if (generation !== this.#generation) return;
     this.isLoading = false;
-    const found = [...before.reverse(), ...after];
+    this.isAtEnd = isEnd;
     this.#add(found);
     const target = found.find((each) => each.stream === row.stream && each.seq >= row.seq) ?? found.at(-1);
     if (target) this.list.goTo(target);
@@ -163,45 +152,6 @@ export class View {
     this.#told.changed();
     if (this.isAtEnd) this.#attach();
     await this.#fillEdges();
-  }
-
-  async #aroundInOne(row) {
-    const path = `${streamPath(row.stream)}/entries`;
-    const [before, after] = await Promise.all([
-      this.#read(path, [["before", String(row.seq)], ["limit", String(aroundRows)], ...this.#terms]),
-      this.#read(path, [["after", String(row.seq - 1)], ["limit", String(aroundRows)], ...this.#terms]),
-    ]);
-    this.isAtEnd = after.length < aroundRows;
-    this.isAtStart = before.length < aroundRows && !this.#isFiltered && (this.stream?.first ?? 1) <= 1;
-    return { before, after };
-  }
-
-  async #aroundInSeveral(row) {
-    const [target] = await this.#read(
-      `${streamPath(row.stream)}/entries`, [["after", String(row.seq - 1)], ["limit", "1"]]);
-    if (!target) return { before: [], after: [] };
-    const parameters = [
-      ...this.#view.streams.map((name) => ["stream", name]), ["limit", String(aroundRows)], ...this.#terms,
-    ];
-    const [before, after] = await Promise.all([
-      this.#read("entries", [...parameters, ["until", timeText(target)]]),
-      this.#read("entries", [...parameters, ["since", timeText(target)], ["sort_order", "asc"]]),
-    ]);
-    this.isAtEnd = after.length < aroundRows;
-    return { before, after: [target, ...after].sort(byTime) };
-  }
-
-  async #read(path, parameters) {
-    // What does not exist yet has no entries.
-    if (this.isOne && !this.stream) return [];
-    try {
-      const { value, isCapped } = await get(path, parameters, this.#abort.signal);
-      this.isCapped = isCapped;
-      return value.map(prepare);
-    } catch (error) {
-      if (error instanceof Problem && error.code === "unknown_stream") return [];
-      throw error;
-    }
   }
 
   #failed(error) {
@@ -219,7 +169,7 @@ export class View {
 
   /** Reads on where the reader comes near an end of what is held. */
   async #fillEdges() {
-    if (this.#readsFor === this.#generation || !this.#view || this.problem) return;
+    if (this.#readsFor === this.#generation || !this.#pages || this.problem) return;
     const { above, below } = this.list.room;
     const near = 2 * this.list.height;
     try {
@@ -250,129 +200,35 @@ export class View {
   /** A page of what is before the first row. */
   async #readOlder() {
     await this.#reading(async (generation) => {
-      const rows = this.isOne ? await this.#olderOfOne(generation) : await this.#olderOfSeveral();
+      const { rows, isStart } = await this.#pages.older(this.rows, this.#liveStart + 1, (search) => {
+        this.search = search;
+        this.#told.changed();
+      });
       if (generation !== this.#generation) return;
+      this.isAtStart = isStart;
+      this.note = this.#pages.note || this.note;
       this.#add(rows);
     });
     if (this.rows.count > 0) queueMicrotask(() => this.#fillEdges());
   }
 
-  /** Goes down in slices, so that a search through a long stream can say how far it is, and be given up. */
-  async #olderOfOne(generation) {
-    const path = `${streamPath(this.#view.streams[0])}/entries`;
-    const first = this.stream?.first ?? 1;
-    let before = this.#firstNumber ?? this.#liveStart + 1;
-    for (;;) {
-      const parameters = [["before", String(before)], ["limit", String(pageRows)], ...this.#terms];
-      parameters.push(["since", this.#view.since]);
-      const low = this.#isFiltered && !this.#view.since ? Math.max(first, before - this.#slice) : first;
-      if (low > first) parameters.push(["after", String(low - 1)]);
-      if (this.#view.until && this.rows.count === 0) parameters.push(["until", this.#view.until]);
-      const start = performance.now();
-      const page = await this.#read(path, parameters);
-      this.#adapt(performance.now() - start);
-      if (generation !== this.#generation) return [];
-      const rows = this.#within(page).reverse();
-      const isDone = rows.length < page.length || (page.length < pageRows && low <= first);
-      if (isDone) this.isAtStart = true;
-      if (rows.length > 0 || isDone) return this.#withGaps(rows, before);
-      before = low;
-      this.search = { at: low, first };
-      this.#told.changed();
-    }
-  }
-
-  #adapt(milliseconds) {
-    if (milliseconds < sliceMilliseconds / 2) this.#slice *= 2;
-    else if (milliseconds > sliceMilliseconds) this.#slice = Math.max(10_000, Math.floor(this.#slice / 2));
-  }
-
-  /** Without those before the start that was asked for. */
-  #within(page) {
-    const since = this.#sinceMilliseconds;
-    const start = this.#clearedAt;
-    return page.filter((row) => row.ms >= since && (!start || this.#compare(row, start) > 0));
-  }
-
-  get #sinceMilliseconds() { return this.#view.since ? timeOf(this.#view.since) : -Infinity; }
-
-  /** Without a filter numbers are dense: what is missing between them, or before them, has a row of its own. */
-  #withGaps(rows, before) {
-    if (this.#isFiltered) return rows;
-    const result = [];
-    const name = this.#view.streams[0];
-    let next = rows[0]?.seq ?? before;
-    if (this.isAtStart && next > 1 && !this.#view.since && !this.#clearedAt) {
-      result.push(gapRow(name, 1, next - 1, "trimmed", rows[0]));
-    }
-    for (const row of rows) {
-      if (row.seq > next) result.push(gapRow(name, next, row.seq - 1, "deleted or lost", row));
-      result.push(row);
-      next = row.seq + 1;
-    }
-    return result;
-  }
-
-  get #firstNumber() { return this.rows.first?.seq; }
-  get #liveStart() {
-    const cursor = this.live.after[this.#view.streams[0]];
-    return cursor ? Number(cursor.split(".").at(-1)) : this.stream?.last ?? 0;
-  }
-
-  async #olderOfSeveral() {
-    const first = this.rows.first;
-    const until = first ? timeText(first) : this.#view.until;
-    const parameters = [
-      ...this.#view.streams.map((name) => ["stream", name]), ["until", until], ["limit", String(pageRows)],
-      ["since", this.#view.since], ...this.#terms,
-    ];
-    for (let offset = 0; ; offset += pageRows) {
-      const page = await this.#read("entries", [...parameters, ["offset", offset ? String(offset) : ""]]);
-      if (page.length < pageRows) this.isAtStart = !this.isCapped;
-      if (this.isCapped && page.length < pageRows) {
-        this.note = "more entries than can be put in order; choose fewer streams or another time to see older ones";
-        this.isAtStart = true;
-      }
-      const rows = this.#within(page).reverse();
-      // Many may have the same time as the first one that is held.
-      if (page.length < pageRows || rows.some((row) => !this.rows.find(row))) return rows;
-    }
-  }
-
   /** A page of what is behind the last row; at the end, the subscription goes on. */
   async #readNewer() {
     await this.#reading(async (generation) => {
-      const [rows, isLast] = await (this.isOne ? this.#newerOfOne() : this.#newerOfSeveral());
+      const { rows, isEnd } = await this.#pages.newer(this.rows);
       if (generation !== this.#generation) return;
+      this.note = this.#pages.note || this.note;
+      this.isAtEnd = isEnd;
       this.#add(rows);
-      if (isLast) this.isAtEnd = true;
     });
     if (this.isAtEnd && !this.isBounded) this.#attach();
     else queueMicrotask(() => this.#fillEdges());
   }
 
-  async #newerOfOne() {
-    const last = this.rows.last;
-    const parameters = last ? [["after", String(last.gap ? last.to : last.seq)]] : [["since", this.#view.since]];
-    parameters.push(["limit", String(pageRows)], ...this.#terms);
-    const page = await this.#read(`${streamPath(this.#view.streams[0])}/entries`, parameters);
-    const until = this.#view.until ? timeOf(this.#view.until) : Infinity;
-    const rows = page.filter((row) => row.ms <= until);
-    return [rows, page.length < pageRows || rows.length === 0];
-  }
-
-  async #newerOfSeveral() {
-    const last = this.rows.last;
-    const parameters = [
-      ...this.#view.streams.map((name) => ["stream", name]), ["since", last ? timeText(last) : this.#view.since],
-      ["until", this.#view.until], ["sort_order", "asc"], ["limit", String(pageRows)], ...this.#terms,
-    ];
-    for (let offset = 0; ; offset += pageRows) {
-      const page = await this.#read("entries", [...parameters, ["offset", offset ? String(offset) : ""]]);
-      if (this.isCapped) this.note = "more entries than can be put in order here; go to the end, or choose a time";
-      const isLast = page.length < pageRows;
-      if (isLast || page.some((row) => !this.rows.find(row))) return [page, isLast];
-    }
+  /** The last number that is stored, as far as is known. */
+  get #liveStart() {
+    const cursor = this.live.after[this.#view.streams[0]];
+    return cursor ? Number(cursor.split(".").at(-1)) : this.stream?.last ?? 0;
   }
 
   // What comes
@@ -511,7 +367,7 @@ export class View {
     const last = this.rows.last;
     this.list.change(() => {
       this.rows.clear();
-      if (last) this.#clearedAt = last;
+      if (last && this.#pages) this.#pages.clearedAt = last;
       this.isAtStart = true;
     });
     this.note = "cleared; Refresh shows it again";
@@ -525,21 +381,6 @@ export class View {
     }
     const edge = step < 0 ? this.rows.first : this.rows.last;
     if (!this.isOne || !edge || (step < 0 ? this.isAtStart : this.isAtEnd)) return null;
-    const words = marks.words.map((word) => JSON.stringify(word)).join(" OR ");
-    const filter = this.#view.filter ? `(${this.#view.filter}) (${words})` : words;
-    const place = step < 0 ? ["before", String(edge.seq)] : ["after", String(edge.to ?? edge.seq)];
-    const path = `${streamPath(this.#view.streams[0])}/entries`;
-    const [row] = await this.#read(path, [place, ["limit", "1"], ["filter", filter], ["level", this.#view.level]]);
-    return row ?? null;
+    return this.#pages.match(marks.words, step < 0 ? edge.seq : edge.to ?? edge.seq, step);
   }
-}
-
-/** The end of a row's time, for requests. */
-const timeText = (row) => row.time ?? row.received ?? new Date(row.ms).toISOString();
-
-/** A time of the address, as milliseconds: a moment, or a span before now. */
-export function timeOf(text) {
-  const match = /^(\d+)(s|m|h|d|w)$/.exec(text);
-  const units = { s: 1e3, m: 6e4, h: 36e5, d: 864e5, w: 6048e5 };
-  return match ? Date.now() - Number(match[1]) * units[match[2]] : Date.parse(text);
 }
