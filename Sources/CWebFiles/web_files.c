@@ -19,6 +19,9 @@ static const unsigned char address_js[] = {
 static const unsigned char badge_js[] = {
 #embed "../Server/Web/badge.js"
 };
+static const unsigned char choice_js[] = {
+#embed "../Server/Web/choice.js"
+};
 static const unsigned char dom_js[] = {
 #embed "../Server/Web/dom.js"
 };
@@ -48,6 +51,9 @@ static const unsigned char pages_js[] = {
 };
 static const unsigned char palette_js[] = {
 #embed "../Server/Web/palette.js"
+};
+static const unsigned char pins_js[] = {
+#embed "../Server/Web/pins.js"
 };
 static const unsigned char preferences_js[] = {
 #embed "../Server/Web/preferences.js"
@@ -85,6 +91,7 @@ static const struct logs_web_file files[] = {
   WEB_FILE("viewer.css", viewer_css),
   WEB_FILE("address.js", address_js),
   WEB_FILE("badge.js", badge_js),
+  WEB_FILE("choice.js", choice_js),
   WEB_FILE("dom.js", dom_js),
   WEB_FILE("entry.js", entry_js),
   WEB_FILE("facets.js", facets_js),
@@ -95,6 +102,7 @@ static const struct logs_web_file files[] = {
   WEB_FILE("main.js", main_js),
   WEB_FILE("pages.js", pages_js),
   WEB_FILE("palette.js", palette_js),
+  WEB_FILE("pins.js", pins_js),
   WEB_FILE("preferences.js", preferences_js),
   WEB_FILE("rows.js", rows_js),
   WEB_FILE("rowview.js", rowview_js),

@@ -2,12 +2,14 @@
 
 import * as address from "./address.js";
 import { Badge } from "./badge.js";
+import { Choice } from "./choice.js";
 import { base, byID, button, element, plural, say, settled } from "./dom.js";
 import { addressOf, isEntry } from "./entry.js";
 import { Facets } from "./facets.js";
 import { Histogram } from "./histogram.js";
 import { Keys } from "./keys.js";
 import { Palette } from "./palette.js";
+import { Pins } from "./pins.js";
 import { inOrder, showPreferences } from "./preferences.js";
 import { jsonOfRow, lineOf, RowView, columnNames } from "./rowview.js";
 import { downloadAddress, logOut, openSession, returnKey } from "./server.js";
@@ -27,14 +29,12 @@ const lastViewKey = "logs.view";
 class Page {
   #state = address.parse(new URL(location));
   #session = { name: "", csrf: null };
-  /** Chosen rows: where the choice began, and where it ends. */
-  #chosen = null;
   #cell = { height: 20, width: 7.2 };
   #rowView = new RowView({
     context: (row) => this.#context(row),
     copy: (rows, asJSON) => this.#copy(rows, asJSON),
     link: (row) => this.#copyLink(row),
-    pin: (row) => this.#pin(row),
+    pin: (row) => this.#pins.toggle(row),
     only: (name, value, isNot) => this.#only(name, value, isNot),
     column: (name) => this.#column(name),
     resized: (row) => row && this.#view.list.redrawHeight(row),
@@ -48,6 +48,8 @@ class Page {
     resized: () => this.#resized(),
     entries: (rows) => this.#arrived(rows),
   });
+  #choice = new Choice(this.#view, this.#rowView, () => this.#state);
+  #pins = new Pins(() => this.#state, (pin) => this.#goTo(pin));
   #status = new Status(this.#view);
   #badge = new Badge();
   #histogram = new Histogram((since, until) => this.#chooseTimes(since, until));
@@ -60,7 +62,6 @@ class Page {
   #keys = new Keys(this.#keyTable());
 
   async begin() {
-    this.#rowView.isChosen = (row) => this.#isChosen(row);
     try {
       this.#session = await openSession();
     } catch (error) {
@@ -100,7 +101,7 @@ class Page {
     if (isZone(state.zone)) change({ zone: state.zone });
     if (state.columns) change({ columns: inOrder(state.columns.split(",").filter(Boolean)) });
     this.#applySettings();
-    this.#chosen = state.row ? { from: state.row, to: { ...state.row, seq: state.row.to } } : null;
+    this.#choice.reset();
     byID("streams").textContent = state.streams.join(", ");
     document.title = `${state.streams.join(", ")} – logs`;
     this.#setInput("filter", state.filter);
@@ -110,7 +111,7 @@ class Page {
     this.#remark();
     this.#rowView.isOne = state.streams.length === 1 && !address.isPattern(state.streams[0]);
     this.#showColumns();
-    this.#showPins();
+    this.#pins.show();
     this.#status.clear();
     this.#setChart(state.chart);
     this.#view.open(state, state.row).then(() => this.#badge.open(this.#view.stream));
@@ -141,7 +142,7 @@ class Page {
     if (row) this.#state = { ...this.#state, row };
     this.#open();
     if (row) this.#state.row = null;
-    this.#chosen = null;
+    this.#choice.reset();
   }
 
   #applySettings() {
@@ -317,49 +318,10 @@ class Page {
     if (event.shiftKey) getSelection().removeAllRanges();
     if (!row || String(getSelection())) return;
     this.#view.pause();
-    this.#select(row, event.shiftKey);
+    this.#choice.select(row, event.shiftKey);
   }
 
-  /** Chooses a row, or all up to it. */
-  #select(row, isRange = false) {
-    const from = isRange && this.#chosen?.from.stream === row.stream ? this.#chosen.from : row;
-    this.#chosen = { from, to: row };
-    const [low, high] = [from.seq, row.seq].sort((left, right) => left - right);
-    this.#state.row = { stream: row.stream, seq: low, to: high };
-    address.show(this.#state);
-    this.#view.list.eachShown((each, made) => this.#rowView.markChosen(each, made));
-    this.#view.list.reveal(row);
-    byID("scroller").setAttribute("aria-activedescendant", `row-${row.stream}-${row.seq}`);
-  }
-
-  #isChosen({ stream, seq }) {
-    const { row } = this.#state;
-    return row !== null && stream === row.stream && seq >= row.seq && seq <= row.to;
-  }
-
-  get #current() {
-    const { rows, list } = this.#view;
-    if (this.#chosen) return rows.find(this.#chosen.to) ?? rows.nearest(this.#chosen.to);
-    return list.isFollowing ? rows.last : list.seen.first;
-  }
-
-  get #chosenRows() {
-    const row = this.#current;
-    if (!row) return [];
-    const chosen = [...this.#view.rows].filter((each) => isEntry(each) && this.#isChosen(each));
-    return chosen.length > 0 ? chosen : [row].filter(isEntry);
-  }
-
-  #step(step, isRange) {
-    const row = this.#current;
-    if (!row) return;
-    this.#view.pause();
-    let next = this.#chosen ? this.#view.rows.next(row, step) : row;
-    while (next && !isEntry(next)) next = this.#view.rows.next(next, step);
-    if (next) this.#select(next, isRange);
-  }
-
-  #openRow(row = this.#current) {
+  #openRow(row = this.#choice.current) {
     if (!row || !isEntry(row)) return;
     this.#view.pause();
     row.isOpen = !row.isOpen;
@@ -378,16 +340,17 @@ class Page {
     const words = this.#state.highlight.split(/\s+/).filter(Boolean);
     if (words.length === 0) return byID("highlight").focus();
     const marks = new Marks(words);
-    const row = await this.#view.find(marks, this.#current, step);
+    const row = await this.#view.find(marks, this.#choice.current, step);
     if (!row) return announce(`nothing more ${step < 0 ? "above" : "below"}`);
     this.#view.pause();
-    if (this.#view.rows.find(row)) return this.#select(this.#view.rows.find(row));
+    const held = this.#view.rows.find(row);
+    if (held) return this.#choice.select(held);
     this.#state.row = { stream: row.stream, seq: row.seq, to: row.seq };
     this.#open();
   }
 
   /** Shows an entry in its stream, without the filter. */
-  #context(row = this.#current) {
+  #context(row = this.#choice.current) {
     if (!row || !isEntry(row)) return;
     this.#go({
       streams: [row.stream], filter: "", level: "", since: "", until: "",
@@ -412,47 +375,27 @@ class Page {
     announce(words);
   }
 
-  #copy(rows = this.#chosenRows, asJSON = false) {
+  #copy(rows = this.#choice.rows, asJSON = false) {
     if (rows.length === 0) return;
     const text = rows.map(asJSON ? jsonOfRow : lineOf).join("\n");
     this.#write(text, `copied ${plural(rows.length, "entry", "entries")}`);
   }
 
-  #copyLink(row = this.#current) {
+  #copyLink(row = this.#choice.current) {
     if (!row) return;
-    const chosen = this.#chosen && this.#isChosen(row) ? this.#state.row : null;
+    const chosen = this.#choice.has(row) ? this.#state.row : null;
     const target = chosen ?? { stream: row.stream, seq: row.seq, to: row.seq };
     const link = address.format({ ...this.#state, row: target, pins: [] });
     this.#write(new URL(link, location).href, `copied the link to ${addressOf(row)}`);
   }
 
-  #pin(row = this.#current) {
-    if (!row || !isEntry(row)) return;
-    const isPinned = this.#state.pins.some((pin) => addressOf(pin) === addressOf(row));
-    const pins = this.#state.pins.filter((pin) => addressOf(pin) !== addressOf(row));
-    if (!isPinned) pins.push({ stream: row.stream, seq: row.seq, to: row.seq, text: lineOf(row).slice(0, 500) });
-    this.#state.pins = pins.slice(-20);
-    address.show(this.#state);
-    this.#showPins();
-  }
-
-  #showPins() {
-    const { pins } = this.#state;
-    byID("pins").hidden = pins.length === 0;
-    byID("pins").replaceChildren(...pins.map((pin) => {
-      const go = button(pin.text ?? addressOf(pin), "Go to it", () => {
-        const row = { stream: pin.stream, seq: pin.seq, to: pin.seq };
-        const held = this.#view.isOne ? this.#view.rows.find(row) : null;
-        if (held) {
-          this.#view.pause();
-          this.#select(held);
-        } else {
-          this.#go({ row });
-        }
-      });
-      go.className = "pinned";
-      return element("div", "", go, button("×", "Unpin", () => this.#pin({ ...pin, gap: undefined, attributes: {} })));
-    }));
+  /** Shows an entry in its place, without loading anything if it is held. */
+  #goTo({ stream, seq }) {
+    const row = { stream, seq, to: seq };
+    const held = this.#view.isOne ? this.#view.rows.find(row) : null;
+    if (!held) return this.#go({ row });
+    this.#view.pause();
+    this.#choice.select(held);
   }
 
   /** Narrows the filter by a field's value. */
@@ -530,16 +473,16 @@ class Page {
       [["End", "Shift-G"], "To the end, and stay there", () => this.#view.toEnd()],
       [["Home", "g"], "To the first entry", () => this.#view.toStart()],
       [["e"], "Stay at the end, or not", () => this.#toggle()],
-      [["ArrowDown", "j"], "Choose the next row", () => this.#step(1)],
-      [["ArrowUp", "k"], "Choose the row before", () => this.#step(-1)],
-      [["Shift-ArrowDown", "Shift-J"], "Choose one more row below", () => this.#step(1, true)],
-      [["Shift-ArrowUp", "Shift-K"], "Choose one more row above", () => this.#step(-1, true)],
+      [["ArrowDown", "j"], "Choose the next row", () => this.#choice.step(1)],
+      [["ArrowUp", "k"], "Choose the row before", () => this.#choice.step(-1)],
+      [["Shift-ArrowDown", "Shift-J"], "Choose one more row below", () => this.#choice.step(1, true)],
+      [["Shift-ArrowUp", "Shift-K"], "Choose one more row above", () => this.#choice.step(-1, true)],
       [["Enter", "o"], "Open the row, or close it", () => this.#openRow()],
       [["x"], "Show the row in context", () => this.#context()],
       [["c"], "Copy the chosen rows as lines", () => this.#copy()],
-      [["Shift-Y"], "Copy the chosen rows as JSON", () => this.#copy(this.#chosenRows, true)],
+      [["Shift-Y"], "Copy the chosen rows as JSON", () => this.#copy(this.#choice.rows, true)],
       [["y"], "Copy a link to the row", () => this.#copyLink()],
-      [["p"], "Pin the row at the top, or unpin it", () => this.#pin()],
+      [["p"], "Pin the row at the top, or unpin it", () => this.#pins.toggle(this.#choice.current)],
       [["w"], "Wrap long lines, or not", () => this.#prefer({ wrap: !settings.wrap })],
       [["t"], "Dark or light", () => this.#prefer({ theme: settings.theme === "dark" ? "light" : "dark" })],
       [["i"], "Histogram", () => this.#toggleChart()],

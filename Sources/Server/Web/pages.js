@@ -61,7 +61,7 @@ export class Pages {
    * What is before a row.
    * @param rows those that are held
    * @param next the number behind the last one that is stored, of one stream
-   * @param told called with how far a search is
+   * @param told called with how far a search is: at which number, and which share of all it has seen
    * @returns rows, and whether there are no more before them
    */
   older(rows, next, told) {
@@ -85,7 +85,7 @@ export class Pages {
       const isStart = rows.length < page.length || (page.length < pageRows && low <= first);
       if (rows.length > 0 || isStart) return { rows: this.#withGaps(rows, before, isStart), isStart };
       before = low;
-      told({ at: low, first });
+      told({ at: low, share: (next - low) / (next - first) });
     }
   }
 

@@ -47,10 +47,11 @@ export class Status {
     const state = byID("state");
     state.dataset.state = word;
     if (state.textContent !== text) state.textContent = text;
-    const { rows, search, note, lateCount } = this.#view;
-    const progress = search
-      ? `searched down to ${search.at.toLocaleString("en")} of ${search.first.toLocaleString("en")}` : "";
-    byID("count").textContent = progress || `${plural(rows.count, "row")} held`;
+    const { rows, search, note, lateCount, isAtStart, isAtEnd } = this.#view;
+    const all = isAtStart && isAtEnd && rows.count > 0 ? ", all there are" : "";
+    byID("count").textContent = search
+      ? `searched down to ${search.at.toLocaleString("en")}, ${Math.floor(100 * search.share)} %`
+      : `${plural(rows.count, "row")} held${all}`;
     const late = lateCount > 0 ? `${plural(lateCount, "entry", "entries")} came late and stand above` : "";
     byID("note").textContent = [note, late].filter(Boolean).join("; ");
     this.#showNew();
