@@ -22,6 +22,12 @@ static const unsigned char badge_js[] = {
 static const unsigned char choice_js[] = {
 #embed "../Server/Web/choice.js"
 };
+static const unsigned char clipboard_js[] = {
+#embed "../Server/Web/clipboard.js"
+};
+static const unsigned char columns_js[] = {
+#embed "../Server/Web/columns.js"
+};
 static const unsigned char dom_js[] = {
 #embed "../Server/Web/dom.js"
 };
@@ -92,6 +98,8 @@ static const struct logs_web_file files[] = {
   WEB_FILE("address.js", address_js),
   WEB_FILE("badge.js", badge_js),
   WEB_FILE("choice.js", choice_js),
+  WEB_FILE("clipboard.js", clipboard_js),
+  WEB_FILE("columns.js", columns_js),
   WEB_FILE("dom.js", dom_js),
   WEB_FILE("entry.js", entry_js),
   WEB_FILE("facets.js", facets_js),

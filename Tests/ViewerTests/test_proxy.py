@@ -47,9 +47,9 @@ class ProxyTests(ViewerTest):
         self.nginx = None
         self.addCleanup(self.stop)
 
-    def start(self, timeout=60):
+    def start(self, timeout=60, configuration=CONFIGURATION):
         path = pathlib.Path(self.directory, "nginx.conf")
-        path.write_text(CONFIGURATION.format(
+        path.write_text(configuration.format(
             directory=self.directory, port=self.port, server=self.server.port, timeout=timeout))
         self.nginx = subprocess.Popen(["/usr/sbin/nginx", "-c", path, "-e", f"{self.directory}/error.log"])
         wait_until(lambda: pathlib.Path(self.directory, "pid").exists())
@@ -82,6 +82,14 @@ class ProxyTests(ViewerTest):
             self.wait_last(page, f"line {pushed:05}")
             self.wait_text(page, "#note", "0 missing")
         self.wait_text(page, "#count", f"{pushed} rows held")
+
+    def test_without_websockets_what_is_stored_is_shown(self):
+        self.allowed = ["WebSocket connection"]
+        self.start(configuration=CONFIGURATION.replace("proxy_set_header Upgrade $http_upgrade;", ""))
+        self.server.push("web", ["stored"])
+        page = self.open("/s/web", wait=False, url=f"http://127.0.0.1:{self.port}")
+        self.wait_last(page, "stored")
+        self.assertIn("no WebSocket comes through", page.inner_text("#note"))
 
     def test_a_quiet_stream_outlives_the_idle_timeout(self):
         # The server breaks the silence every 15 s; nginx gives up after 60 s unless it is told otherwise.

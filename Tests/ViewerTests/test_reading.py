@@ -178,7 +178,7 @@ class ReadingTests(ViewerTest):
         page.keyboard.press("Enter")
         page.wait_for_function("() => document.querySelectorAll('.detail').length === 2")
         self.assertIn("bob", page.inner_text(".detail >> nth=1"))
-        page.locator(".detail li", has_text="status").last.get_by_role("button", name="=").click()
+        page.locator(".detail li", has_text="status").last.get_by_text("=", exact=True).click()
         page.wait_for_url(f"**filter={quote('http.status:503')}**")
         self.wait_last(page, "taken")
         self.assertEqual(len(self.messages(page)), 1)

@@ -5,6 +5,7 @@
 //   /q?stream=web&stream=db/*               several streams
 
 import { base } from "./dom.js";
+import { timeOf } from "./time.js";
 
 const texts = ["filter", "level", "highlight", "since", "until", "columns", "zone"];
 
@@ -13,11 +14,42 @@ const writeMilliseconds = 500;
 
 export const isPattern = (name) => /[*?]/.test(name);
 
+/**
+ * The filter of a view together with its times: a page, the subscription, and what is counted have to agree.
+ * @param more terms besides
+ */
+export function filterOf({ filter, since, until }, more = "") {
+  const terms = [since && `time>=${timeTerm(since)}`, until && `time<=${timeTerm(until)}`, more].filter(Boolean);
+  if (terms.length === 0) return filter;
+  // Parentheses move the column of which errors speak; only OR needs them.
+  const own = /\bOR\b/.test(filter) ? `(${filter})` : filter;
+  return [own, ...terms].filter(Boolean).join(" ");
+}
+
+/** A time as the address has it, as filters take it. */
+function timeTerm(text) {
+  const time = timeOf(text);
+  return Number.isNaN(time) || /\d{4}-/.test(text) ? text : new Date(time).toISOString();
+}
+
 /** The parts of `web@7`: a name may have an `@` itself. */
 export function parseRow(text) {
   const match = /^(.+)@(\d{1,19})(?:-(\d{1,19}))?$/.exec(text);
-  if (!match) return null;
-  return { stream: match[1], seq: Number(match[2]), to: Number(match[3] ?? match[2]) };
+  return match && rowOf(match[1], match[2], match[3]);
+}
+
+/** null if there are no such numbers. */
+function rowOf(stream, from, to = from) {
+  const [seq, last] = [Number(from), Number(to)];
+  return seq >= 1 && last >= seq && Number.isSafeInteger(last) ? { stream, seq, to: last } : null;
+}
+
+function decoded(name) {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
 }
 
 const rowText = (row) => `@${row.seq}${row.to > row.seq ? `-${row.to}` : ""}`;
@@ -36,9 +68,9 @@ export function parse(url) {
   if (path.startsWith("/s/")) {
     // An `@` of the name itself is escaped, the one before the number is not.
     const match = /^(.*?)(?:@(\d{1,19})(?:-(\d{1,19}))?)?$/.exec(path.slice(3));
-    const name = decodeURIComponent(match[1]);
-    view.streams = [name];
-    if (match[2]) view.row = { stream: name, seq: Number(match[2]), to: Number(match[3] ?? match[2]) };
+    const name = decoded(match[1]);
+    view.streams = [name].filter(Boolean);
+    if (match[2]) view.row = rowOf(name, match[2], match[3]);
   } else if (path === "/q") {
     view.streams = parameters.getAll("stream").filter(Boolean);
     view.row = parseRow(parameters.get("at") ?? "");
@@ -62,23 +94,33 @@ export function format(view) {
 
 let timer = 0;
 let written = 0;
-let latest = "";
+let latest = null;
 
-/** Has the address say what is shown, now or soon. */
-export function show(view) {
-  latest = format(view);
+/**
+ * Has the address say what is shown, now or soon.
+ * @param top the row that is read, to find it again after a reload or a step back; null at the end
+ */
+export function show(view, top = history.state?.top ?? null) {
+  latest = { address: format(view), top };
   if (timer) return;
   timer = setTimeout(() => {
     timer = 0;
     written = performance.now();
-    if (latest !== location.pathname + location.search) history.replaceState(null, "", latest);
+    const isThere = latest.address === location.pathname + location.search;
+    if (!isThere || placeOf(history.state?.top) !== placeOf(latest.top)) history.replaceState({ top: latest.top }, "", latest.address);
   }, Math.max(0, written + writeMilliseconds - performance.now()));
+}
+
+const placeOf = (row) => (row ? `${row.stream}@${row.seq}` : "");
+
+/** Forgets what was to be written: the browser has gone elsewhere. */
+export function forget() {
+  clearTimeout(timer);
+  timer = 0;
 }
 
 /** A new view, from which the browser's button leads back. */
 export function push(view) {
-  clearTimeout(timer);
-  timer = 0;
-  latest = format(view);
-  history.pushState(null, "", latest);
+  forget();
+  history.pushState({ top: null }, "", format(view));
 }

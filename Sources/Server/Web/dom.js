@@ -16,6 +16,8 @@ export function button(text, title, action) {
   const made = element("button", "", text);
   made.type = "button";
   if (title) made.title = title;
+  // A sign alone says nothing when it is read out.
+  if (text.length === 1) made.setAttribute("aria-label", title);
   made.addEventListener("click", action);
   return made;
 }

@@ -17,6 +17,7 @@ export class Histogram {
   #section = byID("histogram");
   #canvas = element("canvas");
   #legend = element("div", "legend");
+  #words = element("span");
   #view = null;
   #bars = new Map();
   #from = 0;
@@ -28,10 +29,16 @@ export class Histogram {
   #isDue = false;
   #chosen;
 
-  /** @param chosen what to do with a range that the reader chose, in milliseconds */
+  /** @param chosen what to do with a range that the reader chose, in milliseconds; without its end if that is said */
   constructor(chosen) {
     this.#chosen = chosen;
     this.#canvas.setAttribute("role", "img");
+    const zoom = [["−", "More time", 2], ["+", "Less time", 0.5]].map(([sign, title, factor]) =>
+      button(sign, title, () => {
+        const length = (this.#to - this.#from) * factor;
+        this.#chosen(this.#to - length, this.#view.until ? this.#to : null);
+      }));
+    this.#legend.append(this.#words, ...zoom);
     this.#section.append(this.#canvas, this.#legend);
     this.#canvas.addEventListener("pointerdown", (event) => this.#begin(event));
     this.#canvas.addEventListener("pointermove", (event) => this.#move(event));
@@ -74,7 +81,7 @@ export class Histogram {
       this.#from = Math.min(this.#from, ...this.#bars.keys());
       this.#draw();
     } catch (error) {
-      if (error.name !== "AbortError") this.#legend.textContent = error.message;
+      if (error.name !== "AbortError") this.#words.textContent = error.message;
     }
   });
 
@@ -140,11 +147,7 @@ export class Histogram {
     const text = `${plural(this.total, "entry", "entries")} from ${dayAndClock(this.#from, settings.zone)} to ${
       dayAndClock(this.#to, settings.zone)}, ${this.#width / 1_000} s a bar, at most ${most.toLocaleString("en")}`;
     this.#canvas.setAttribute("aria-label", text);
-    const zoom = [["−", 2], ["+", 0.5]].map(([sign, factor]) => button(sign, "Show more or less time", () => {
-      const length = (this.#to - this.#from) * factor;
-      this.#chosen(this.#to - length, this.#view.until ? this.#to : null);
-    }));
-    this.#legend.replaceChildren(element("span", "", text), ...zoom);
+    this.#words.textContent = text;
   }
 
   // Dragging chooses a range.
@@ -168,7 +171,7 @@ export class Histogram {
     // A click chooses its bar.
     if (right - left < 4) {
       const start = [...this.#bars.keys()].filter((each) => each <= time(left)).at(-1);
-      if (start !== undefined) this.#chosen(start, start + this.#width - 1);
+      if (start !== undefined) this.#chosen(start, start + this.#width, true);
     } else {
       this.#chosen(time(left), time(right));
     }

@@ -40,6 +40,7 @@ export class Keys {
     }
     const close = button("Close", "", () => this.#dialog.close());
     this.#dialog.replaceChildren(element("h2", "", "Keys"), table, element("div", "actions", close));
+    this.#dialog.setAttribute("aria-label", "Keys");
     this.#dialog.showModal();
   }
 }

@@ -37,7 +37,11 @@ export class List {
     scroller.addEventListener("wheel", (event) => {
       if (event.deltaY < 0 && scroller.scrollTop > 0) this.#release();
     }, { passive: true });
-    scroller.addEventListener("touchmove", () => this.#release(), { passive: true });
+    let touched = 0;
+    scroller.addEventListener("touchstart", (event) => { touched = event.touches[0].clientY; }, { passive: true });
+    scroller.addEventListener("touchmove", (event) => {
+      if (event.touches[0].clientY > touched + 4) this.#release();
+    }, { passive: true });
     scroller.addEventListener("pointerdown", (event) => {
       // On the scroll bar: the reader wants to go somewhere.
       if (event.target === scroller) this.#release();
@@ -76,6 +80,7 @@ export class List {
 
   #scrolled() {
     this.#settle();
+    byID("columns").scrollLeft = this.#scroller.scrollLeft;
     this.paintSoon();
     this.#told.nearEdge();
   }
@@ -228,18 +233,33 @@ export class List {
       if (wanted.has(row)) continue;
       made.remove();
       this.#elements.delete(row);
+      // What was opened in it is made anew, and may be of another height.
+      if (row.isOpen) row.isMeasured = false;
     }
     let before = this.#window.firstChild;
     for (const row of shown) {
       let made = this.#elements.get(row);
       if (!made) {
-        made = this.#told.render(row);
+        made = this.#made(row);
         this.#elements.set(row, made);
       }
       if (made === before) before = before.nextSibling;
       else this.#window.insertBefore(made, before);
     }
     this.#window.style.transform = `translateY(${top}px)`;
+  }
+
+  /** A row that cannot be shown must not keep the others from it. */
+  #made(row) {
+    try {
+      return this.#told.render(row);
+    } catch (error) {
+      const made = document.createElement("div");
+      made.className = "row gap";
+      made.textContent = `${row.stream}@${row.seq} cannot be shown: ${error.message}`;
+      row.isOpen = false;
+      return made;
+    }
   }
 
   /** @returns whether a row is not as high as was thought */

@@ -25,9 +25,15 @@ export class Live {
   #heard = 0;
   #hasBeenLive = false;
   #missing = 0;
+  /** Whether what comes until it is live has come before. */
+  #isAgain = false;
+  #failures = 0;
   #told;
 
-  /** @param told what to call: `state()`, `entries(rows)`, `skipped(skip)`, `live(resumed)`, `ended()`, `refused(problem)` */
+  /**
+   * @param told what to call: `state()`, `entries(rows, isAgain)`, `skipped(skip)`, `live(resumed)`, `ended()`,
+   *   `unreachable()`, `refused(problem)`
+   */
   constructor(told) {
     this.#told = told;
     setInterval(() => this.#checkSilence(), 5_000);
@@ -45,6 +51,7 @@ export class Live {
     this.#request = request;
     this.after = { ...after };
     this.#hasBeenLive = false;
+    this.#isAgain = after !== null;
     this.#id += 1;
     this.streamCount = null;
     if (this.#socket?.readyState === WebSocket.OPEN) this.#subscribe(after !== null);
@@ -80,13 +87,17 @@ export class Live {
     this.#set("connecting");
     socket.onopen = () => {
       if (socket !== this.#socket) return;
+      this.#failures = 0;
       if (this.#request) this.#subscribe(this.#hasBeenLive || Object.keys(this.after).length > 0);
     };
     socket.onmessage = (event) => {
       if (socket === this.#socket) this.#receive(event.data);
     };
     socket.onclose = () => {
-      if (socket === this.#socket) this.#closed();
+      if (socket !== this.#socket) return;
+      this.#failures += 1;
+      if (this.#failures === 2) this.#tellUnreachable();
+      this.#closed();
     };
   }
 
@@ -100,6 +111,16 @@ export class Live {
     this.retryAt = Date.now() + wait;
     this.#timer = setTimeout(() => this.#connect(), wait);
     this.#set("waiting");
+  }
+
+  /** The server may be down; or it answers, and something in between lets no WebSocket through. */
+  async #tellUnreachable() {
+    try {
+      await get("session");
+      this.#told.unreachable();
+    } catch {
+      // It is down, or wants a login.
+    }
   }
 
   #connectNow() {
@@ -162,7 +183,7 @@ export class Live {
         this.#told.skipped({ stream: message.stream, from: rows[0].seq - gap, to: rows[0].seq - 1, reason: "missing" });
       }
     }
-    this.#told.entries(rows);
+    this.#told.entries(rows, this.#isAgain);
   }
 
   #isLive(after) {
@@ -171,6 +192,7 @@ export class Live {
       if (!(stream in this.after) || number(cursor) > number(this.after[stream])) this.after[stream] = cursor;
     }
     this.#hasBeenLive = true;
+    this.#isAgain = false;
     this.#wait = firstWaitMilliseconds;
     this.#set("live");
     this.#told.live(isResumed ? { missing: this.#missing } : null);

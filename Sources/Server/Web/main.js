@@ -3,6 +3,8 @@
 import * as address from "./address.js";
 import { Badge } from "./badge.js";
 import { Choice } from "./choice.js";
+import { write } from "./clipboard.js";
+import { Columns } from "./columns.js";
 import { base, byID, button, element, plural, say, settled } from "./dom.js";
 import { addressOf, isEntry } from "./entry.js";
 import { Facets } from "./facets.js";
@@ -12,17 +14,12 @@ import { Palette } from "./palette.js";
 import { Pins } from "./pins.js";
 import { inOrder, showPreferences } from "./preferences.js";
 import { jsonOfRow, lineOf, RowView, columnNames } from "./rowview.js";
-import { downloadAddress, logOut, openSession, returnKey } from "./server.js";
-import { change, keep, kept, settings } from "./settings.js";
+import { downloadAddress, get, logOut, openSession, returnKey } from "./server.js";
+import { change, keep, kept, settings, use } from "./settings.js";
 import { announce, Status } from "./status.js";
 import { filterWords, inOneLine, Marks } from "./text.js";
 import { day, isZone } from "./time.js";
 import { View } from "./view.js";
-
-/** What columns hold whose width depends on it. */
-const textOf = {
-  stream: (row) => row.stream, source: (row) => row.source, level: (row) => (row.severity > 0 ? row.level : ""),
-};
 
 const lastViewKey = "logs.view";
 
@@ -43,16 +40,17 @@ class Page {
     changed: () => this.#changed(),
     render: (row) => this.#rowView.render(row, this.#view.isOne ? row.seq - 1 : this.#view.rows.indexOf(row)),
     hasFixedHeight: (row) => this.#rowView.hasFixedHeight(row),
-    estimate: (row) => this.#rowView.estimate(row, this.#cell.height, this.#messageWidth),
+    estimate: (row) => this.#rowView.estimate(row, this.#cell.height, this.#columns.messageWidth(this.#cell.width)),
     painted: (rows) => this.#painted(rows),
     resized: () => this.#resized(),
     entries: (rows) => this.#arrived(rows),
   });
+  #columns = new Columns(this.#rowView);
   #choice = new Choice(this.#view, this.#rowView, () => this.#state);
   #pins = new Pins(() => this.#state, (pin) => this.#goTo(pin));
   #status = new Status(this.#view);
   #badge = new Badge();
-  #histogram = new Histogram((since, until) => this.#chooseTimes(since, until));
+  #histogram = new Histogram((since, until, isOpen) => this.#chooseTimes(since, until, isOpen));
   #facets = new Facets({
     only: (name, value, isNot) => this.#only(name, value, isNot),
     column: (name) => this.#column(name),
@@ -73,9 +71,11 @@ class Page {
     this.#listen();
     this.#restore();
     addEventListener("popstate", () => {
+      address.forget();
       this.#state = address.parse(new URL(location));
-      this.#open();
+      this.#open(history.state?.top);
     });
+    byID("scroller").focus();
   }
 
   /** `/` leads to the last view, or to all streams. */
@@ -89,32 +89,37 @@ class Page {
       if (this.#state.streams.length === 0) this.#state.streams = ["**"];
       history.replaceState(null, "", address.format(this.#state));
     }
-    this.#open();
+    this.#open(history.state?.top);
   }
 
   // What is shown
 
-  /** Shows the state of the address. */
-  #open() {
+  /**
+   * Shows the state of the address.
+   * @param top the row that was read, to keep it in sight
+   */
+  #open(top = null) {
     const state = this.#state;
-    if (state.wrap !== null) change({ wrap: state.wrap });
-    if (isZone(state.zone)) change({ zone: state.zone });
-    if (state.columns) change({ columns: inOrder(state.columns.split(",").filter(Boolean)) });
+    use({
+      ...(state.wrap !== null && { wrap: state.wrap }), ...(isZone(state.zone) && { zone: state.zone }),
+      ...(state.columns && { columns: inOrder(state.columns.split(",").filter(Boolean)) }),
+    });
     this.#applySettings();
     this.#choice.reset();
     byID("streams").textContent = state.streams.join(", ");
     document.title = `${state.streams.join(", ")} – logs`;
     this.#setInput("filter", state.filter);
+    this.#filterProblem = null;
     this.#setInput("highlight", state.highlight);
     byID("level").value = state.level;
     this.#showRange();
     this.#remark();
     this.#rowView.isOne = state.streams.length === 1 && !address.isPattern(state.streams[0]);
-    this.#showColumns();
+    this.#columns.show();
     this.#pins.show();
     this.#status.clear();
     this.#setChart(state.chart);
-    this.#view.open(state, state.row).then(() => this.#badge.open(this.#view.stream));
+    this.#view.open(state, state.row ?? top).then(() => this.#badge.open(this.#view.stream));
     this.#histogram.open(state);
     this.#facets.open(state);
     byID("download").href = downloadAddress(state);
@@ -133,17 +138,38 @@ class Page {
     if (byID(id).value !== value) byID(id).value = value;
   }
 
+  /** The row at the top of what is read; null at the end. */
+  get #top() {
+    const row = this.#view.isFollowing ? null : this.#view.list.seen.first;
+    return row && isEntry(row) ? { stream: row.stream, seq: row.seq } : null;
+  }
+
   /** Keeps in sight what is read while the filter becomes another one. */
   #refilter(values) {
-    const top = this.#view.isFollowing ? null : this.#view.list.seen.first;
-    const row = top && isEntry(top) ? { stream: top.stream, seq: top.seq, to: top.seq } : null;
+    const top = this.#top;
     this.#state = { ...this.#state, ...values, row: null };
     address.push(this.#state);
-    if (row) this.#state = { ...this.#state, row };
-    this.#open();
-    if (row) this.#state.row = null;
-    this.#choice.reset();
+    this.#open(top);
   }
+
+  /** A filter that is half written leaves what is shown alone. */
+  async #tryFilter(filter) {
+    let problem = null;
+    try {
+      await get("count", [["stream", "$none/*"], ["filter", filter]]);
+    } catch (error) {
+      if (error.status === 400) problem = error;
+    }
+    if (filter !== byID("filter").value) return;
+    this.#filterProblem = problem;
+    this.#showProblem();
+    if (!problem && filter !== this.#state.filter) this.#refilter({ filter });
+  }
+
+  #filterProblem = null;
+
+  /** Reads again what is shown. */
+  #refresh() { this.#open(this.#top); }
 
   #applySettings() {
     document.documentElement.dataset.theme = settings.theme;
@@ -153,15 +179,6 @@ class Page {
   #remark() {
     const words = this.#state.highlight.split(/\s+/).filter(Boolean);
     this.#rowView.marks = new Marks([...words, ...filterWords(this.#state.filter)]);
-  }
-
-  #showColumns() {
-    const cells = this.#rowView.columns.map((name) => {
-      const cell = element("span", `cell column-${columnNames[name] ? name : "other"}`, columnNames[name] ?? name);
-      if (name === "time") cell.id = "day";
-      return cell;
-    });
-    byID("columns").replaceChildren(...cells, element("span", "message", "message"));
   }
 
   #showRange() {
@@ -181,17 +198,14 @@ class Page {
     probe.remove();
   }
 
-  /** How many characters of a message are in a line when lines wrap. */
-  get #messageWidth() {
-    const cells = [...byID("columns").children].slice(0, -1);
-    const used = cells.reduce((sum, cell) => sum + cell.offsetWidth + this.#cell.width, 20);
-    return Math.max(20, Math.floor((byID("scroller").clientWidth - used) / this.#cell.width));
-  }
-
   // What the parts tell
 
   #arrived(rows) {
-    for (const row of rows) row.isFresh = row.isLive = true;
+    const isSeen = this.#view.isFollowing && !document.hidden;
+    for (const row of rows) {
+      row.isLive = true;
+      row.isFresh = isSeen;
+    }
     this.#badge.add(this.#view.isOne ? rows : []);
     this.#histogram.add(rows);
   }
@@ -208,9 +222,9 @@ class Page {
   }
 
   #showProblem() {
-    const { problem } = this.#view;
+    const problem = this.#filterProblem ?? this.#view.problem;
     const isFilter = problem?.status === 400 || problem?.code === "bad_request";
-    byID("filter").setAttribute("aria-invalid", String(Boolean(isFilter && this.#state.filter)));
+    byID("filter").setAttribute("aria-invalid", String(Boolean(isFilter && byID("filter").value)));
     const box = byID("problem");
     if (box.dataset.shown === (problem?.message ?? "")) return;
     box.dataset.shown = problem?.message ?? "";
@@ -236,29 +250,8 @@ class Page {
 
   #painted(rows) {
     this.#status.painted(rows);
-    const top = rows.find((row) => isEntry(row));
-    const shown = byID("day");
-    if (top && shown) shown.textContent = day(this.#view.list.seen.first?.ms ?? top.ms, settings.zone);
-    this.#widen(rows);
-  }
-
-  #widths = { stream: 0, source: 0, level: 0 };
-
-  /** Columns are as wide as what was seen in them, within limits, and do not become narrower; empty ones are hidden. */
-  #widen(rows) {
-    let isOther = false;
-    for (const name of Object.keys(this.#widths)) {
-      let width = this.#widths[name];
-      for (const row of rows) {
-        if (isEntry(row)) width = Math.max(width, Math.min(24, textOf[name](row).length));
-      }
-      if (width === this.#widths[name]) continue;
-      if (this.#widths[name] === 0) isOther = true;
-      this.#widths[name] = width;
-      byID("table").style.setProperty(`--${name}width`, `${Math.max(width, name.length)}ch`);
-      byID("table").classList.add(`has-${name}`);
-    }
-    if (isOther) this.#resized();
+    if (!this.#view.isLoading) address.show(this.#state, this.#top);
+    if (this.#columns.painted(rows, this.#view.list.seen.first)) this.#resized();
   }
 
   #resized() {
@@ -274,17 +267,14 @@ class Page {
     on("new", "click", () => this.#view.toEnd());
     on("stick", "change", () => this.#toggle());
     on("clear", "click", () => this.#view.clear());
-    on("refresh", "click", () => this.#open());
+    on("refresh", "click", () => this.#refresh());
     on("chart", "click", () => this.#toggleChart());
     on("fields", "click", () => this.#toggleFields());
     on("settings", "click", () => this.#preferences());
     on("help", "click", () => this.#keys.help());
     on("level", "change", () => this.#refilter({ level: byID("level").value }));
     on("range", "change", () => this.#go({ since: byID("range").value, until: "", row: null }));
-    const refilter = () => {
-      const filter = byID("filter").value;
-      if (filter !== this.#state.filter) this.#refilter({ filter });
-    };
+    const refilter = () => this.#tryFilter(byID("filter").value);
     on("filter", "input", settled(400, refilter));
     on("filter", "change", refilter);
     on("highlight", "input", settled(150, () => {
@@ -314,6 +304,8 @@ class Page {
 
   #click(event) {
     const row = this.#rowAt(event);
+    const isTap = matchMedia("(hover: none)").matches;
+    if (row && (event.target.closest(".toggle") || isTap)) return this.#openRow(row);
     // With Shift, browsers choose text up to here.
     if (event.shiftKey) getSelection().removeAllRanges();
     if (!row || String(getSelection())) return;
@@ -326,7 +318,7 @@ class Page {
     this.#view.pause();
     row.isOpen = !row.isOpen;
     this.#view.list.change(() => {
-      if (!row.isOpen) this.#view.rows.setHeight(row, this.#rowView.estimate(row, this.#cell.height, this.#messageWidth));
+      if (!row.isOpen) this.#view.rows.setHeight(row, this.#rowView.estimate(row, this.#cell.height, this.#columns.messageWidth(this.#cell.width)));
     });
     this.#view.list.redrawRow(row);
   }
@@ -340,8 +332,17 @@ class Page {
     const words = this.#state.highlight.split(/\s+/).filter(Boolean);
     if (words.length === 0) return byID("highlight").focus();
     const marks = new Marks(words);
-    const row = await this.#view.find(marks, this.#choice.current, step);
-    if (!row) return announce(`nothing more ${step < 0 ? "above" : "below"}`);
+    const filter = `(${words.map((word) => JSON.stringify(word)).join(" OR ")})`;
+    this.#goToFound(await this.#view.find((row) => marks.match(row.message), filter, this.#choice.current, step), step);
+  }
+
+  async #findError(step) {
+    const isError = (row) => row.severity >= 17;
+    this.#goToFound(await this.#view.find(isError, "level>=error", this.#choice.current, step), step);
+  }
+
+  #goToFound(row, step) {
+    if (!row) return this.#tell(`nothing more ${step < 0 ? "above" : "below"}`);
     this.#view.pause();
     const held = this.#view.rows.find(row);
     if (held) return this.#choice.select(held);
@@ -359,20 +360,21 @@ class Page {
   }
 
   async #write(text, words) {
-    try {
-      await navigator.clipboard.writeText(text);
-    } catch {
-      // Without a secure context there is no clipboard: the older way works from a selection.
-      const area = element("textarea", "unseen");
-      area.value = text;
-      document.body.append(area);
-      area.select();
-      document.execCommand("copy");
-      area.remove();
-    }
+    await write(text);
+    this.#tell(words);
+  }
+
+  /** Says something for a moment. */
+  #tell(words) {
+    const before = this.#view.note;
     this.#view.note = words;
     this.#status.show();
     announce(words);
+    setTimeout(() => {
+      if (this.#view.note !== words) return;
+      this.#view.note = before === words ? "" : before;
+      this.#status.show();
+    }, 5_000);
   }
 
   #copy(rows = this.#choice.rows, asJSON = false) {
@@ -414,11 +416,10 @@ class Page {
     this.#prefer({ columns: has ? settings.columns.filter((each) => each !== name) : [...settings.columns, name] });
   }
 
-  #chooseTimes(since, until) {
-    this.#go({
-      since: new Date(since).toISOString(), until: until === null ? "" : new Date(until).toISOString(), row: null,
-      chart: true,
-    });
+  #chooseTimes(since, until, isOpen = false) {
+    // The last nanosecond before a time.
+    const end = isOpen ? new Date(until - 1).toISOString().replace("Z", "999999Z") : until && new Date(until).toISOString();
+    this.#go({ since: new Date(since).toISOString(), until: end ?? "", row: null, chart: true });
   }
 
   #setChart(isShown) {
@@ -445,7 +446,7 @@ class Page {
     if ("columns" in values) this.#state.columns = values.columns.join(",");
     address.show(this.#state);
     this.#applySettings();
-    this.#showColumns();
+    this.#columns.show();
     this.#view.list.forgetWidth();
     this.#view.list.change(() => this.#view.rows.estimateAll());
     this.#view.list.redraw();
@@ -468,6 +469,8 @@ class Page {
       [["h"], "Highlight without filtering", focus("highlight")],
       [["n"], "The next older match of what is highlighted", () => this.#findNext(-1)],
       [["Shift-N"], "The next newer match", () => this.#findNext(1)],
+      [["["], "The next older error", () => this.#findError(-1)],
+      [["]"], "The next newer error", () => this.#findError(1)],
       [["l"], "Choose the lowest level", focus("level")],
       [["Space"], "Pause, or go on at the end", () => this.#toggle()],
       [["End", "Shift-G"], "To the end, and stay there", () => this.#view.toEnd()],
@@ -489,7 +492,7 @@ class Page {
       [["f"], "Fields and their values", () => this.#toggleFields()],
       [["d"], "Download all that is filtered", () => byID("download").click()],
       [["Shift-C"], "Clear what is shown", () => this.#view.clear()],
-      [["r"], "Read again", () => this.#open()],
+      [["r"], "Read again", () => this.#refresh()],
       [["?"], "This help", () => this.#keys.help()],
     ];
   }

@@ -1,11 +1,18 @@
 // Pages of what is stored, around the rows that are held. They come in the order of the list.
 
-import { isPattern } from "./address.js";
+import { filterOf, isPattern } from "./address.js";
 import { byTime, gapRow, prepare } from "./entry.js";
 import { get, Problem, streamPath } from "./server.js";
-import { timeOf } from "./time.js";
 
 const pageRows = 500;
+const pageRowsMin = 10;
+const pageSize = 4 << 20;
+
+/** What a row is taken for before one is known. */
+const firstRowSize = 20_000;
+
+/** Behind all times. */
+const farTime = "2261-12-31T00:00:00Z";
 
 /** Rows on each side of one that is shown in its place. */
 const aroundRows = 200;
@@ -37,10 +44,25 @@ export class Pages {
   }
 
   get isOne() { return this.#view.streams.length === 1 && !isPattern(this.#view.streams[0]); }
-  get #terms() { return [["filter", this.#view.filter], ["level", this.#view.level]]; }
-  get #isFiltered() { return Boolean(this.#view.filter || this.#view.level); }
+  get #terms() { return [["filter", filterOf(this.#view)], ["level", this.#view.level]]; }
+  get #isFiltered() { return Boolean(filterOf(this.#view) || this.#view.level); }
   get #path() { return `${streamPath(this.#view.streams[0])}/entries`; }
-  get #several() { return [...this.#view.streams.map((name) => ["stream", name]), ...this.#terms]; }
+
+  /** Parameters for pages of several streams. @param times more of a filter */
+  #several(times = "") {
+    const { streams, level, since, until } = this.#view;
+    const parameters = [
+      ...streams.map((name) => ["stream", name]), ["filter", filterOf(this.#view, times)], ["level", level],
+    ];
+    // With an end the server looks at more than the last entries of each stream: imported ones may be in any order.
+    return since || until ? [...parameters, ["until", farTime]] : parameters;
+  }
+
+  /** As many entries as make a page of some megabytes. */
+  #limit(held) {
+    const size = held.count > 0 ? held.size / held.count : firstRowSize;
+    return Math.max(pageRowsMin, Math.min(pageRows, Math.floor(pageSize / size)));
+  }
 
   async read(path, parameters) {
     // What does not exist yet has no entries.
@@ -50,7 +72,7 @@ export class Pages {
       if (isCapped) this.note = "more entries than can be put in order at once: choose a time, or fewer streams";
       return value.map(prepare);
     } catch (error) {
-      if (error instanceof Problem && error.code === "unknown_stream") return [];
+      if (error instanceof Problem && ["unknown_stream", "cursor_ahead"].includes(error.code)) return [];
       throw error;
     }
   }
@@ -65,27 +87,27 @@ export class Pages {
    * @returns rows, and whether there are no more before them
    */
   older(rows, next, told) {
-    return this.isOne ? this.#olderOfOne(rows.first, next, told) : this.#olderOfSeveral(rows);
+    return this.isOne ? this.#olderOfOne(rows, next, told) : this.#olderOfSeveral(rows);
   }
 
   /** Goes down in slices, so that a search through a long stream can say how far it is, and be given up. */
   async #olderOfOne(held, next, told) {
-    const { since, until } = this.#view;
     const first = this.#stream?.first ?? 1;
-    let before = held?.seq ?? next;
+    const limit = this.#limit(held);
+    const end = held.first?.seq ?? next;
+    let before = end;
     for (;;) {
-      const parameters = [["before", String(before)], ["limit", String(pageRows)], ["since", since], ...this.#terms];
-      const low = this.#isFiltered && !since ? Math.max(first, before - this.#slice) : first;
+      const parameters = [["before", String(before)], ["limit", String(limit)], ...this.#terms];
+      const low = this.#isFiltered ? Math.max(first, before - this.#slice) : first;
       if (low > first) parameters.push(["after", String(low - 1)]);
-      if (!held) parameters.push(["until", until]);
       const start = performance.now();
-      const page = await this.read(this.#path, parameters);
+      const page = before > first ? await this.read(this.#path, parameters) : [];
       this.#adapt(performance.now() - start);
-      const rows = this.#within(page).reverse();
-      const isStart = rows.length < page.length || (page.length < pageRows && low <= first);
+      const rows = this.#unhidden(page).reverse();
+      const isStart = rows.length < page.length || (page.length < limit && low <= first);
       if (rows.length > 0 || isStart) return { rows: this.#withGaps(rows, before, isStart), isStart };
       before = low;
-      told({ at: low, share: (next - low) / (next - first) });
+      told({ at: low, share: (end - low) / Math.max(1, end - first) });
     }
   }
 
@@ -94,12 +116,11 @@ export class Pages {
     else if (milliseconds > sliceMilliseconds) this.#slice = Math.max(sliceNumbersMin, Math.floor(this.#slice / 2));
   }
 
-  /** Without those before the start that was asked for. */
-  #within(page) {
-    const since = this.#view.since ? timeOf(this.#view.since) : -Infinity;
+  /** Without those that the reader has cleared away. */
+  #unhidden(page) {
     const { clearedAt } = this;
-    const isBehind = (row) => (this.isOne ? row.seq > clearedAt.seq : byTime(row, clearedAt) > 0);
-    return page.filter((row) => row.ms >= since && (!clearedAt || isBehind(row)));
+    if (!clearedAt) return page;
+    return page.filter((row) => (this.isOne ? row.seq > clearedAt.seq : byTime(row, clearedAt) > 0));
   }
 
   /** Without a filter numbers are dense: what is missing between them, or before them, has a row of its own. */
@@ -108,27 +129,23 @@ export class Pages {
     const result = [];
     const name = this.#view.streams[0];
     let next = rows[0]?.seq ?? before;
-    if (isStart && next > 1 && !this.#view.since && !this.clearedAt) {
-      result.push(gapRow(name, 1, next - 1, "trimmed", rows[0]));
-    }
+    if (isStart && next > 1 && !this.clearedAt) result.push(gapRow(name, 1, next - 1, "trimmed", rows[0]));
     for (const row of rows) {
       if (row.seq > next) result.push(gapRow(name, next, row.seq - 1, "deleted or lost", row));
       result.push(row);
       next = row.seq + 1;
     }
-    if (before > next && !this.#view.until) {
-      result.push(gapRow(name, next, before - 1, "deleted or lost", rows.at(-1)));
-    }
+    if (before > next) result.push(gapRow(name, next, before - 1, "deleted or lost", rows.at(-1)));
     return result;
   }
 
   async #olderOfSeveral(held) {
-    const until = held.first ? timeText(held.first) : this.#view.until;
-    const parameters = [["until", until], ["limit", String(pageRows)], ["since", this.#view.since], ...this.#several];
-    for (let offset = 0; ; offset += pageRows) {
+    const limit = this.#limit(held);
+    const parameters = [["limit", String(limit)], ...this.#several(held.first ? `time<=${timeText(held.first)}` : "")];
+    for (let offset = 0; ; offset += limit) {
       const page = await this.read("entries", [...parameters, ["offset", offset ? String(offset) : ""]]);
-      const rows = this.#within(page).reverse();
-      const isStart = page.length < pageRows || rows.length < page.length;
+      const rows = this.#unhidden(page).reverse();
+      const isStart = page.length < limit || rows.length < page.length;
       // Many may have the same time as the first one that is held.
       if (isStart || rows.some((row) => !held.find(row))) return { rows, isStart };
     }
@@ -137,24 +154,24 @@ export class Pages {
   // Behind the rows
 
   /** @returns rows, and whether there are no more behind them */
-  newer(rows) { return this.isOne ? this.#newerOfOne(rows.last) : this.#newerOfSeveral(rows); }
+  newer(rows) { return this.isOne ? this.#newerOfOne(rows) : this.#newerOfSeveral(rows); }
 
-  async #newerOfOne(last) {
-    const parameters = last ? [["after", String(last.to ?? last.seq)]] : [["since", this.#view.since]];
-    const page = await this.read(this.#path, [...parameters, ["limit", String(pageRows)], ...this.#terms]);
-    const until = this.#view.until ? timeOf(this.#view.until) : Infinity;
-    const rows = page.filter((row) => row.ms <= until);
-    return { rows, isEnd: page.length < pageRows || rows.length === 0 };
+  async #newerOfOne(held) {
+    const limit = this.#limit(held);
+    const after = held.last ? held.last.to ?? held.last.seq : (this.#stream?.first ?? 1) - 1;
+    const rows = await this.read(this.#path, [["after", String(after)], ["limit", String(limit)], ...this.#terms]);
+    return { rows, isEnd: rows.length < limit };
   }
 
   async #newerOfSeveral(held) {
+    const limit = this.#limit(held);
     const parameters = [
-      ["since", held.last ? timeText(held.last) : this.#view.since], ["until", this.#view.until],
-      ["sort_order", "asc"], ["limit", String(pageRows)], ...this.#several,
+      ["sort_order", "asc"], ["limit", String(limit)],
+      ...this.#several(held.last ? `time>=${timeText(held.last)}` : ""),
     ];
-    for (let offset = 0; ; offset += pageRows) {
+    for (let offset = 0; ; offset += limit) {
       const rows = await this.read("entries", [...parameters, ["offset", offset ? String(offset) : ""]]);
-      const isEnd = rows.length < pageRows;
+      const isEnd = rows.length < limit;
       if (isEnd || rows.some((row) => !held.find(row))) return { rows, isEnd };
     }
   }
@@ -177,20 +194,30 @@ export class Pages {
     const path = `${streamPath(row.stream)}/entries`;
     const [target] = await this.read(path, [["after", String(row.seq - 1)], ["limit", "1"]]);
     if (!target) return { rows: [], isEnd: false };
-    const limit = ["limit", String(aroundRows)];
     const [before, after] = await Promise.all([
-      this.read("entries", [["until", timeText(target)], limit, ...this.#several]),
-      this.read("entries", [["since", timeText(target)], ["sort_order", "asc"], limit, ...this.#several]),
+      this.#beyond(target, [...this.#several(`time<=${timeText(target)}`)]),
+      this.#beyond(target, [["sort_order", "asc"], ...this.#several(`time>=${timeText(target)}`)]),
     ]);
-    return { rows: [target, ...before, ...after].sort(byTime), isEnd: after.length < aroundRows };
+    return { rows: [target, ...before.rows, ...after.rows].sort(byTime), isEnd: after.isAll };
   }
 
-  /** The next entry before or behind a number that holds one of some words. */
-  async match(words, number, step) {
-    const texts = words.map((word) => JSON.stringify(word)).join(" OR ");
-    const filter = this.#view.filter ? `(${this.#view.filter}) (${texts})` : texts;
+  /** From the time of a row on, all that have its time and more: of half of them the others would be missing for good. */
+  async #beyond(target, parameters) {
+    const rows = [];
+    for (;;) {
+      const place = [["limit", String(aroundRows)], ["offset", rows.length ? String(rows.length) : ""]];
+      const page = await this.read("entries", [...parameters, ...place]);
+      rows.push(...page);
+      const last = page.at(-1);
+      const isAll = page.length < aroundRows;
+      if (isAll || last.ms !== target.ms || last.nanos !== target.nanos) return { rows, isAll };
+    }
+  }
+
+  /** The next entry before or behind a number that passes another filter, too. */
+  async match(more, number, step) {
     const place = step < 0 ? ["before", String(number)] : ["after", String(number)];
-    const parameters = [place, ["limit", "1"], ["filter", filter], ["level", this.#view.level]];
+    const parameters = [place, ["limit", "1"], ["filter", filterOf(this.#view, more)], ["level", this.#view.level]];
     return (await this.read(this.#path, parameters))[0] ?? null;
   }
 }

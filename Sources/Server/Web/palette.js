@@ -14,6 +14,8 @@ export class Palette {
   #shown = [];
   #at = 0;
   #chosen = new Set();
+  /** Whether the reader has put together other streams than those that were shown. */
+  #isOther = false;
   #open;
 
   /** @param open shows the streams of an array of names and patterns */
@@ -25,12 +27,16 @@ export class Palette {
    */
   async show(streams, commands) {
     this.#chosen = new Set(streams.length > 1 ? streams : []);
+    this.#isOther = false;
     this.#items = commands.map(([title, action]) => ({ title, action }));
     this.#input = element("input");
     this.#input.id = "palette-input";
     this.#input.placeholder = "a stream, a pattern like docker/*, or a command";
     this.#input.setAttribute("aria-label", this.#input.placeholder);
     this.#input.setAttribute("aria-controls", "palette-list");
+    this.#input.setAttribute("role", "combobox");
+    this.#input.setAttribute("aria-expanded", "true");
+    this.#dialog.setAttribute("aria-label", "Streams and commands");
     this.#input.autocomplete = "off";
     this.#list = element("ul");
     this.#list.id = "palette-list";
@@ -60,7 +66,7 @@ export class Palette {
       const name = (item.stream?.name ?? item.title).toLowerCase();
       return words.every((word) => name.includes(word));
     });
-    if (text && (/[*?]/.test(text) || !matches.some((item) => item.stream?.name === text))) {
+    if (text && (/[*?]/.test(text) || !matches.some((item) => item.stream?.name.toLowerCase() === text))) {
       matches.push({ title: `Show ${this.#input.value.trim()}`, name: this.#input.value.trim() });
     }
     this.#shown = matches.slice(0, shownCount);
@@ -97,6 +103,7 @@ export class Palette {
   }
 
   #toggle(name) {
+    this.#isOther = true;
     if (!this.#chosen.delete(name)) this.#chosen.add(name);
   }
 
@@ -131,7 +138,7 @@ export class Palette {
     this.#dialog.close();
     if (item.action) return item.action();
     const name = item.stream?.name ?? item.name;
-    this.#open(this.#chosen.size > 0 ? [...new Set([...this.#chosen, name])] : [name]);
+    this.#open(this.#isOther ? [...new Set([...this.#chosen, name])] : [name]);
   }
 
   #openAll() {

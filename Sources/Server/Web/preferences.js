@@ -19,7 +19,7 @@ export function showPreferences(changed, session, logOut) {
   add("Time zone", zoneInput(changed));
   add("Wrap long lines (w)", check(settings.wrap, (wrap) => changed({ wrap })));
   add("Terminal colours", check(settings.sgr, (sgr) => changed({ sgr })));
-  for (const name of ["time", "stream", "source", "level", "seq"]) {
+  for (const name of new Set(["time", "stream", "source", "level", "seq", ...settings.columns])) {
     add(`Column: ${name === "seq" ? "number" : name}`, check(settings.columns.includes(name), (isShown) => {
       const others = settings.columns.filter((each) => each !== name);
       changed({ columns: isShown ? inOrder([...others, name]) : others });
@@ -29,6 +29,7 @@ export function showPreferences(changed, session, logOut) {
   if (session.csrf) actions.append(button(`Log out ${session.name}`, "", logOut));
   actions.append(button("Close", "", () => dialog.close()));
   dialog.replaceChildren(element("h2", "", "Settings"), form, actions);
+  dialog.setAttribute("aria-label", "Settings");
   dialog.showModal();
 }
 

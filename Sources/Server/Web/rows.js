@@ -172,6 +172,11 @@ export class Rows {
 
   #insert({ chunk: number, index }, row) {
     if (this.chunks.length === 0) this.chunks.push({ rows: [], height: 0 });
+    if (index === 0 && number > 0 && this.chunks[number - 1].rows.length < chunkRows) {
+      // A page before the others fills one chunk, not one for each row.
+      number -= 1;
+      index = this.chunks[number].rows.length;
+    }
     let chunk = this.chunks[number];
     if (chunk.rows.length >= chunkRows) {
       chunk = this.#split(number, index);

@@ -1,7 +1,7 @@
 // A row as the list shows it, and what opens below it.
 
 import { button, element, plural } from "./dom.js";
-import { addressOf, attribute, exactJSON, isEntry, levelClass, valueText } from "./entry.js";
+import { addressOf, attribute, exactJSON, isEntry, levelClass, parseJSON, valueText } from "./entry.js";
 import { settings } from "./settings.js";
 import { inOneLine, noMarks, show, shownCharacters, withoutColours } from "./text.js";
 import { clock, dayAndClock, span } from "./time.js";
@@ -9,6 +9,11 @@ import { clock, dayAndClock, span } from "./time.js";
 /** Of a message, an opened row shows so much at first, and so much more with each step. */
 const openedCharacters = 64 << 10;
 const shownLines = 60;
+
+/** Of a tree, so many members of one value are shown, and so much is open at first. */
+const shownMembers = 500;
+const openMembers = 20;
+const openDepth = 3;
 
 /** How late an entry came before that is worth saying. */
 const skewMilliseconds = 5_000;
@@ -53,9 +58,10 @@ export class RowView {
     made.setAttribute("role", "row");
     made.setAttribute("aria-rowindex", String(index + 1));
     made.id = `row-${row.stream}-${row.seq}`;
+    made.setAttribute("aria-expanded", String(row.isOpen));
     this.markChosen(row, made);
     if (row.isOpen) made.classList.add("open");
-    const line = element("div", "line");
+    const line = element("div", "line", element("span", "toggle", row.isOpen ? "▾" : "▸"));
     for (const name of this.columns) line.append(this.#cell(name, row));
     line.append(this.#message(row));
     made.append(line);
@@ -82,8 +88,11 @@ export class RowView {
 
   #renderGap(row, index) {
     const count = row.to - row.seq + 1;
-    const made = element("div", "row gap", element("div", "line",
-      `${plural(count, "entry", "entries")} ${row.gap}: ${row.stream}@${row.seq}${count > 1 ? `-${row.to}` : ""}`));
+    const text = element(
+      "span", "",
+      `${plural(count, "entry", "entries")} ${row.gap}: ${row.stream}@${row.seq}${count > 1 ? `-${row.to}` : ""}`);
+    text.setAttribute("role", "gridcell");
+    const made = element("div", "row gap", element("div", "line", text));
     made.setAttribute("role", "row");
     made.setAttribute("aria-rowindex", String(index + 1));
     made.row = row;
@@ -148,11 +157,12 @@ export class RowView {
     const detail = element("div", "detail");
     detail.append(this.#buttons(row), this.#facts(row));
     const message = withoutColours(row.message);
+    row.branches ??= new Map();
     const parsed = jsonOf(message);
-    if (parsed) detail.append(element("h4", "", "Message"), this.#tree(parsed, "", true));
+    if (parsed) detail.append(element("h4", "", "Message"), this.#tree(row, parsed, "", "message", true));
     else if (message.length > shownCharacters || message.includes("\n")) detail.append(this.#whole(row));
     if (Object.keys(row.attributes).length > 0) {
-      detail.append(element("h4", "", "Attributes"), this.#tree(row.attributes, "", false));
+      detail.append(element("h4", "", "Attributes"), this.#tree(row, row.attributes, "", "", false));
     }
     return detail;
   }
@@ -188,47 +198,64 @@ export class RowView {
 
   #whole(row) {
     const text = element("pre", "whole");
-    let length = 0;
     const more = button("", "", () => grow());
-    const grow = () => {
-      length = Math.min(row.message.length, length + openedCharacters);
-      show(text, row.message.slice(0, length), { marks: this.marks, colours: settings.sgr, lines: true });
-      const rest = row.message.length - length;
+    const grow = (step = openedCharacters) => {
+      row.openedLength = Math.min(row.message.length, (row.openedLength ?? 0) + step);
+      const shown = row.message.slice(0, row.openedLength);
+      show(text, shown, { marks: this.marks, colours: settings.sgr, lines: true });
+      const rest = row.message.length - row.openedLength;
       more.hidden = rest === 0;
       more.textContent = `Show more: ${plural(rest, "character")} left`;
       this.#actions.resized(row);
     };
-    grow();
+    grow(row.openedLength ? 0 : openedCharacters);
     return element("div", "", text, more);
   }
 
-  /** Values by their names; the names of attributes lead to filters. */
-  #tree(value, path, isMessage) {
+  /**
+   * Values by their names; the names of attributes lead to filters.
+   * @param path the name as filters have it
+   * @param place where it stands, to remember which branches are open
+   */
+  #tree(row, value, path, place, isMessage, depth = 0) {
     const list = element("ul", "tree");
-    const entries = Array.isArray(value) ? value.entries() : Object.entries(value);
+    const isList = Array.isArray(value);
     let count = 0;
-    for (const [key, inner] of entries) {
-      if (count++ >= 500) {
+    for (const [key, inner] of isList ? value.entries() : Object.entries(value)) {
+      if (count++ >= shownMembers) {
         list.append(element("li", "control", "… and more; copy the JSON to see all"));
         break;
       }
-      list.append(this.#branch(key, inner, Array.isArray(value) ? path : path ? `${path}.${key}` : key, isMessage));
+      const name = isList ? path : path ? `${path}.${key}` : key;
+      list.append(this.#branch(row, key, inner, name, `${place}/${key}`, isMessage, depth));
     }
     return list;
   }
 
-  #branch(key, value, path, isMessage) {
+  #branch(row, key, value, path, place, isMessage, depth) {
     const name = element("span", "key");
     show(name, String(key), { colours: false });
-    if (typeof value === "object" && value !== null) {
-      const isEmpty = Object.keys(value).length === 0;
-      if (isEmpty) return element("li", "", name, ": ", Array.isArray(value) ? "[]" : "{}");
-      const branch = element("details", "", element("summary", "", name));
-      branch.open = Object.keys(value).length <= 20;
-      branch.append(this.#tree(value, path, isMessage));
-      branch.addEventListener("toggle", () => this.#actions.resized(branch.closest(".row")?.row));
-      return element("li", "", branch);
-    }
+    if (typeof value !== "object" || value === null) return this.#leaf(name, value, path, isMessage);
+    const count = Object.keys(value).length;
+    if (count === 0) return element("li", "", name, ": ", Array.isArray(value) ? "[]" : "{}");
+    const branch = element("details", "", element("summary", "", name));
+    // Only what is open is made: a message may nest thousands deep.
+    const fill = () => {
+      if (branch.open && branch.children.length === 1) {
+        branch.append(this.#tree(row, value, path, place, isMessage, depth + 1));
+      }
+    };
+    branch.open = row.branches.get(place) ?? (depth < openDepth && count <= openMembers);
+    fill();
+    branch.addEventListener("toggle", () => {
+      row.branches.set(place, branch.open);
+      fill();
+      this.#actions.resized(row);
+    });
+    return element("li", "", branch);
+  }
+
+  #leaf(name, value, path, isMessage) {
     const text = element("span", `value value-${value === null ? "null" : typeof value}`);
     const shown = valueText(value);
     show(text, shown.length > 4_096 ? `${shown.slice(0, 4_096)}…` : shown, { marks: this.marks, colours: false });
@@ -256,7 +283,7 @@ function markOf(row) {
 function jsonOf(text) {
   if (!/^\s*[[{]/.test(text) || text.length > 256 << 10) return null;
   try {
-    const value = JSON.parse(text);
+    const value = parseJSON(text);
     return typeof value === "object" ? value : null;
   } catch {
     return null;

@@ -1,5 +1,6 @@
 // Requests to the server's HTTP door. docs/http.md has what they mean.
 
+import { filterOf } from "./address.js";
 import { base } from "./dom.js";
 import { parseJSON } from "./entry.js";
 import { keep } from "./settings.js";
@@ -74,14 +75,15 @@ export function socketAddress() {
   return `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${base}/api/v1/ws`;
 }
 
-/** Everything that passes, from the first to the last one now, as a file. */
+/** Everything that passes, from the first to the last one now, as a file. Only the server's clock counts. */
 export function downloadAddress(view) {
   const parameters = new URLSearchParams();
   for (const name of view.streams) parameters.append("stream", name);
   parameters.set("format", "ndjson");
-  parameters.set("since", view.since || "@0");
-  parameters.set("until", view.until || new Date().toISOString());
-  if (view.filter) parameters.set("filter", view.filter);
+  parameters.set("since", "@0");
+  parameters.set("until", "head");
+  const filter = filterOf(view);
+  if (filter) parameters.set("filter", filter);
   if (view.level) parameters.set("level", view.level);
   return `${base}/api/v1/follow?${parameters}`;
 }

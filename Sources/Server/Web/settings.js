@@ -1,23 +1,36 @@
 // What a reader chooses once for all views: kept in this browser, if it allows that.
 
+import { isZone } from "./time.js";
+
 const key = "logs.settings";
 const usual = {
-  theme: "dark", wrap: false, zone: "local", columns: ["time", "stream", "source", "level"], sgr: true, announce: true,
+  theme: "dark", wrap: false, zone: "local", columns: ["time", "stream", "source", "level"], sgr: true,
 };
 
 function read() {
   try {
-    return { ...usual, ...JSON.parse(localStorage.getItem(key) ?? "{}") };
+    const stored = { ...usual, ...JSON.parse(localStorage.getItem(key) ?? "{}") };
+    return { ...stored, zone: isZone(stored.zone) ? stored.zone : usual.zone };
   } catch {
     return { ...usual };
   }
 }
 
-export const settings = read();
+let chosen = read();
 
+/** Those that hold now: the reader's, and over them those of the address. */
+export const settings = { ...chosen };
+
+/** What the reader chooses is kept. */
 export function change(values) {
+  chosen = { ...chosen, ...values };
   Object.assign(settings, values);
-  keep(key, JSON.stringify(settings));
+  keep(key, JSON.stringify(chosen));
+}
+
+/** What an address asks for holds for its view only. */
+export function use(values) {
+  Object.assign(settings, chosen, values);
 }
 
 /** A value for the next visit; null forgets it. */

@@ -1,16 +1,21 @@
 // The status line: how the view is doing, what is held, how fast entries come and how long they take to the screen.
 
-import { byID, plural, say, settled } from "./dom.js";
+import { byID, plural, say } from "./dom.js";
 import { coloursOf } from "./histogram.js";
 import { Rates } from "./live.js";
 
 const latencyCount = 1_000;
+const latencyMax = 60_000;
+
+/** Screen readers hear of news this often at most. */
+const summaryMilliseconds = 10_000;
 
 export class Status {
   #view;
   #latencies = [];
   #drawn = 0;
-  #announced = { count: 0, errors: 0 };
+  #announced = 0;
+  #summarized = 0;
 
   constructor(view) {
     this.#view = view;
@@ -19,7 +24,7 @@ export class Status {
 
   clear() {
     this.#latencies = [];
-    this.#announced = { count: 0, errors: 0 };
+    this.#announced = 0;
   }
 
   /** What the view is in: a word for styles, and a text. */
@@ -73,7 +78,11 @@ export class Status {
     const channel = new MessageChannel();
     channel.port1.onmessage = () => {
       const now = performance.timeOrigin + performance.now();
-      for (const row of waiting) this.#latencies.push(now - row.ms - row.nanos / 1e6);
+      for (const row of waiting) {
+        const latency = now - row.ms - row.nanos / 1e6;
+        // What says that it is older, or younger than now, is no measure of the way to here.
+        if (Math.abs(latency) < latencyMax) this.#latencies.push(latency);
+      }
       if (this.#latencies.length > latencyCount) this.#latencies.splice(0, this.#latencies.length - latencyCount);
     };
     channel.port2.postMessage(null);
@@ -125,16 +134,15 @@ export class Status {
     canvas.setAttribute("aria-label", `${plural(total, "entry", "entries")} in the last minute`);
   }
 
-  /** For screen readers: sums, at most one in 10 s, never each line. */
+  /** For screen readers: sums, never each line. */
   #summarize() {
     const { news, isFollowing } = this.#view;
-    const isOther = !isFollowing && (news.count !== this.#announced.count);
-    if (!isOther) return;
-    this.#announced = { ...news };
-    this.#announce(`${plural(news.count, "new entry", "new entries")}, ${plural(news.errors, "error")}`);
+    const isDue = performance.now() > this.#summarized + summaryMilliseconds;
+    if (isFollowing || news.count === this.#announced || !isDue) return;
+    this.#announced = news.count;
+    this.#summarized = performance.now();
+    announce(`${plural(news.count, "new entry", "new entries")}, ${plural(news.errors, "error")}`);
   }
-
-  #announce = settled(3_000, (text) => { byID("summary").textContent = text; });
 }
 
 /** Says something once, also to screen readers. */

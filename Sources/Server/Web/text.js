@@ -10,6 +10,9 @@ export const shownCharacters = 4_096;
 const hidden = /[\0-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029\ufeff]/g;
 const sgr = /\x1b\[([0-9;:]*)m/g;
 
+/** What else programs write for terminals, and says nothing here: the rest of the line cleared, links. */
+const furniture = /\x1b\[\d?K|\x1b\]8;[^\x07\x1b]*(?:\x07|\x1b\\)/g;
+
 /** How a character looks that has no look of its own. */
 function visible(character) {
   const code = character.codePointAt(0);
@@ -20,7 +23,7 @@ function visible(character) {
 }
 
 /** Text without terminal colours, as filters see it. */
-export const withoutColours = (text) => (text.includes("\x1b[") ? text.replace(sgr, "") : text);
+export const withoutColours = (text) => (text.includes("\x1b") ? text.replace(furniture, "").replace(sgr, "") : text);
 
 /** Text in one line, for titles and for copying rows as lines. */
 export const inOneLine = (text) => withoutColours(text).replace(hidden, visible);
@@ -31,10 +34,18 @@ function* pieces(text) {
   let start = 0;
   for (const match of text.matchAll(sgr)) {
     if (match.index > start) yield { text: text.slice(start, match.index), classes: classesOf(style) };
-    style = changed(style, match[1].split(/[;:]/).map(Number));
+    style = changed(style, codesOf(match[1]));
     start = match.index + match[0].length;
   }
   if (start < text.length) yield { text: text.slice(start), classes: classesOf(style) };
+}
+
+/** Numbers between semicolons; with colons, a colour may name a space of colours, which is left out. */
+function codesOf(text) {
+  return text.split(";").flatMap((part) => {
+    const numbers = part.split(":").map(Number);
+    return numbers.length > 4 && numbers[1] === 2 ? [numbers[0], 2, ...numbers.slice(-3)] : numbers;
+  });
 }
 
 const flagNames = { 1: "bold", 2: "dim", 3: "italic", 4: "underline", 7: "inverse", 9: "strike" };
@@ -64,7 +75,11 @@ function changed(style, codes) {
   return style;
 }
 
-const classesOf = ({ fg, bg, flags }) => [fg, bg, ...flags].filter(Boolean).join(" ");
+function classesOf({ fg, bg, flags }) {
+  const isInverse = flags.has("inverse");
+  const colours = isInverse ? [fg.replace("fg", "bg") || "bg-7", bg.replace("bg", "fg") || "fg-0"] : [fg, bg];
+  return [...colours, ...flags].filter(Boolean).join(" ");
+}
 
 /** The nearest of the 16 colours to one of 256, or of 16 million. */
 function extended([kind, ...values]) {
@@ -137,7 +152,8 @@ export function filterWords(filter) {
  * Fills an element with a text.
  * @param lines whether line feeds begin new lines
  */
-export function show(target, text, { marks = noMarks, colours = true, lines = false } = {}) {
+export function show(target, message, { marks = noMarks, colours = true, lines = false } = {}) {
+  const text = message.includes("\x1b") ? message.replace(furniture, "") : message;
   const plain = withoutColours(text);
   if (lines ? plain === text && !needsCare(text.replaceAll("\n", "")) : plain === text && !needsCare(text)) {
     if (marks.isEmpty) {

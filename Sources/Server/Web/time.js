@@ -65,5 +65,6 @@ export function span(ms) {
 export function timeOf(text) {
   const match = /^(\d+)(s|m|h|d|w)$/.exec(text);
   const units = { s: 1e3, m: 6e4, h: 36e5, d: 864e5, w: 6048e5 };
+  if (/^@?\d+(\.\d+)?$/.test(text)) return Number(text.replace("@", "")) * 1_000;
   return match ? Date.now() - Number(match[1]) * units[match[2]] : Date.parse(text);
 }

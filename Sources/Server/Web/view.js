@@ -3,7 +3,7 @@
 // While the reader is at the end, rows come and the oldest are forgotten. Elsewhere nothing moves: what comes is counted,
 // and kept as long as there is room. What is not kept is read again when it is scrolled to.
 
-import { isPattern } from "./address.js";
+import { filterOf, isPattern } from "./address.js";
 import { byNumber, byTime, gapRow, isEntry, levelIndex } from "./entry.js";
 import { List } from "./list.js";
 import { Live, Rates } from "./live.js";
@@ -12,8 +12,14 @@ import { get, Problem } from "./server.js";
 import { Rows } from "./rows.js";
 
 export const budget = { rows: 50_000, size: 64 << 20 };
+
+/** When to ask again a server that does not answer. */
+const retryMilliseconds = 1_500;
+
 /** How many new rows are read in place; beyond that the end is read anew. */
 const catchUpRows = 5_000;
+
+const unanswered = "no answer from the server; trying again";
 
 export class View {
   rows;
@@ -32,12 +38,16 @@ export class View {
   search = null;
   problem = null;
   note = "";
-  #view;
+  #view = { streams: [], filter: "", level: "", since: "", until: "" };
   #generation = 0;
   #abort = new AbortController();
   #pages = null;
   #incarnation = "";
   #late = 0;
+  /** Whether the first rows are those at the end, which are read once it is known where live entries begin. */
+  #beginsAtEnd = false;
+  /** Of several streams, what came since the page began to be read that may reach the end. */
+  #came = [];
   #told;
 
   /** @param told `changed()`, `render(row)`, `hasFixedHeight(row)`, `estimate(row)`, `painted(rows)`, `resized()`, `entries(rows)` */
@@ -55,10 +65,11 @@ export class View {
     this.list.rate = () => this.rates.now;
     this.live = new Live({
       state: () => told.changed(),
-      entries: (rows) => this.#arrived(rows),
+      entries: (rows, isAgain) => this.#arrived(rows, isAgain),
       skipped: (skip) => this.#skipped(skip),
       live: (resumed) => this.#isLive(resumed),
-      ended: () => told.changed(),
+      ended: () => this.#isLive(null),
+      unreachable: () => this.#isUnreachable(),
       refused: (problem) => this.#refused(problem),
     });
   }
@@ -67,7 +78,6 @@ export class View {
   get isBounded() { return Boolean(this.#view.until); }
   get isFollowing() { return this.list.isFollowing; }
   #compare(left, right) { return this.isOne ? byNumber(left, right) : byTime(left, right); }
-
 
   // A view begins
 
@@ -89,6 +99,8 @@ export class View {
     this.#resetNews();
     this.isAtStart = this.isAtEnd = false;
     this.isLoading = true;
+    this.#beginsAtEnd = false;
+    this.#came = [];
     this.list.forgetWidth();
     this.list.redraw();
     this.#told.changed();
@@ -100,7 +112,7 @@ export class View {
       else if (view.since && this.isBounded) await this.#openAtStart(generation);
       else this.#openAtEnd();
     } catch (error) {
-      if (generation === this.#generation) this.#failed(error);
+      if (generation === this.#generation) this.#failed(error, () => this.open(view, row));
     }
   }
 
@@ -112,7 +124,7 @@ export class View {
   }
 
   get #request() {
-    return { streams: this.#view.streams, filter: this.#view.filter, level: this.#view.level };
+    return { streams: this.#view.streams, filter: filterOf(this.#view), level: this.#view.level };
   }
 
   /** Shows the end, and what comes. Pages are read once it is known where live entries begin. */
@@ -122,10 +134,10 @@ export class View {
       this.live.end();
       this.isAtEnd = true;
       this.list.hold();
-      this.#readOlder().then(() => this.list.follow());
+      this.#readOlder().then(() => this.list.follow()).catch((error) => this.#failed(error));
       return;
     }
-    this.isAtEnd = true;
+    this.isAtEnd = this.#beginsAtEnd = true;
     this.live.begin(this.#request);
   }
 
@@ -138,7 +150,9 @@ export class View {
   }
 
   /** Shows an entry with what is around it. */
-  async #openAround(row, generation) {
+  async #openAround(wanted, generation) {
+    const last = this.stream?.last;
+    const row = last && wanted.seq > last ? { ...wanted, seq: last } : wanted;
     this.list.hold();
     this.live.begin(this.#request);
     const { rows: found, isEnd } = await this.#pages.around(row);
@@ -146,19 +160,29 @@ export class View {
     this.isLoading = false;
     this.isAtEnd = isEnd;
     this.#add(found);
-    const target = found.find((each) => each.stream === row.stream && each.seq >= row.seq) ?? found.at(-1);
+    const ofStream = found.filter((each) => each.stream === row.stream);
+    const target = ofStream.find((each) => each.seq === row.seq) ?? ofStream.find((each) => each.seq > row.seq)
+      ?? found.at(-1);
     if (target) this.list.goTo(target);
-    if (target?.seq !== row.seq) this.note = `${row.stream}@${row.seq} is not here; this is what comes behind it`;
+    if (row !== wanted) this.note = `${row.stream}@${wanted.seq} is not here yet`;
+    else if (target?.seq !== row.seq) this.note = `${row.stream}@${row.seq} is not here; this is what comes behind it`;
     this.#told.changed();
     if (this.isAtEnd) this.#attach();
     await this.#fillEdges();
   }
 
-  #failed(error) {
+  /** @param again what to do when the server may answer again */
+  #failed(error, again = () => this.#fillEdges()) {
     if (error.name === "AbortError") return;
-    this.isLoading = false;
     this.search = null;
-    this.problem = error;
+    if (!(error instanceof Problem) || error.isRetryable) {
+      this.note = unanswered;
+      const generation = this.#generation;
+      setTimeout(() => generation === this.#generation && again(), retryMilliseconds);
+    } else {
+      this.isLoading = false;
+      this.problem = error;
+    }
     this.#told.changed();
   }
 
@@ -169,11 +193,13 @@ export class View {
 
   /** Reads on where the reader comes near an end of what is held. */
   async #fillEdges() {
-    if (this.#readsFor === this.#generation || !this.#pages || this.problem) return;
+    if (this.#readsFor === this.#generation || !this.#pages || this.problem || this.rows.count === 0) return;
     const { above, below } = this.list.room;
     const near = 2 * this.list.height;
+    // At the end, what does not fit would only be forgotten again.
+    const hasRoom = !this.isFollowing || this.rows.size < budget.size / 2;
     try {
-      if (above < near && !this.isAtStart && this.rows.count > 0) await this.#readOlder();
+      if (above < near && !this.isAtStart && hasRoom) await this.#readOlder();
       else if (below < near && !this.isAtEnd && !this.isFollowing) await this.#readNewer();
     } catch (error) {
       this.#failed(error);
@@ -205,6 +231,7 @@ export class View {
         this.#told.changed();
       });
       if (generation !== this.#generation) return;
+      if (this.note === unanswered) this.note = "";
       this.isAtStart = isStart;
       this.note = this.#pages.note || this.note;
       this.#add(rows);
@@ -214,6 +241,7 @@ export class View {
 
   /** A page of what is behind the last row; at the end, the subscription goes on. */
   async #readNewer() {
+    this.#came = [];
     await this.#reading(async (generation) => {
       const { rows, isEnd } = await this.#pages.newer(this.rows);
       if (generation !== this.#generation) return;
@@ -241,7 +269,10 @@ export class View {
       const last = this.rows.last;
       if (last && this.#incarnation) after[last.stream] = `${this.#incarnation}.${last.gap ? last.to : last.seq}`;
       this.live.begin(this.#request, after);
+    } else {
+      this.#add(this.#came);
     }
+    this.#came = [];
     this.isAtEnd = true;
   }
 
@@ -250,30 +281,55 @@ export class View {
       const at = this.isOne ? ` at ${this.#liveStart}` : "";
       this.note = `resumed${at}, ${resumed.missing.toLocaleString("en")} missing`;
     }
-    if (this.rows.count === 0 && !this.isAtStart) {
-      this.isLoading = true;
-      this.#readOlder().catch((error) => this.#failed(error));
-    }
+    this.#readEnd();
     this.#told.changed();
   }
 
-  #arrived(rows) {
-    if (!this.#view) return;
-    this.rates.add(rows);
-    this.#told.entries(rows);
-    if (this.isOne && this.stream === null) this.#learnStream();
-    if (!this.isFollowing) this.#count(rows);
-    if (this.isAtEnd) {
-      const last = this.rows.last;
-      const added = this.#add(rows);
-      if (!this.isOne && last) this.#late += added.filter((row) => row.ms < last.ms - 2_000).length;
-    }
+  /** The first rows of a view of the end. */
+  #readEnd() {
+    if (!this.#beginsAtEnd || this.rows.count > 0 || this.isAtStart) return;
+    this.isLoading = true;
+    this.#readOlder().catch((error) => this.#failed(error, () => this.#readEnd()));
+  }
+
+  /** No WebSocket comes through: what is stored can be shown all the same. */
+  #isUnreachable() {
+    this.note = "no WebSocket comes through: a proxy in between has to pass them on";
+    this.#readEnd();
     this.#told.changed();
+  }
+
+  /** @param isAgain whether they have come before, and are needed again */
+  #arrived(rows, isAgain) {
+    if (!isAgain) {
+      this.rates.add(rows);
+      this.#told.entries(rows);
+      if (!this.isFollowing) this.#count(rows);
+    }
+    if (this.isOne && this.stream === null) this.#learnStream();
+    if (this.isAtEnd) this.#append(rows);
+    else if (!this.isOne) this.#keep(rows);
+    this.#told.changed();
+  }
+
+  #append(rows) {
+    const last = this.rows.last;
+    const added = this.#add(rows);
+    if (!this.isOne && last) this.#late += added.filter((row) => row.ms < last.ms - 2_000).length;
+  }
+
+  /** Of several streams, away from the end: what belongs among the rows that are held, and what a page may not have. */
+  #keep(rows) {
+    const { last } = this.rows;
+    this.#add(rows.filter((row) => last && this.#compare(row, last) < 0));
+    this.#came.push(...rows);
+    if (this.#came.length > catchUpRows) this.#came = [];
   }
 
   /** The stream has been created meanwhile. */
   #learnStream() {
     this.stream = { first: 1 };
+    this.#pages = new Pages(this.#view, this.stream, this.#abort.signal);
     const cursor = this.live.after[this.#view.streams[0]];
     if (cursor) this.#incarnation = cursor.split(".")[0];
   }
@@ -292,10 +348,19 @@ export class View {
   }
 
   #refused(problem) {
-    if (problem.code === "stream_replaced") {
-      this.note = "the stream was deleted and begun anew";
-      this.open(this.#view);
-      return;
+    if (problem.code === "stream_replaced" || problem.code === "cursor_ahead") {
+      const note = "the stream was deleted and begun anew";
+      if (this.isFollowing) {
+        this.open(this.#view);
+      } else {
+        // What is read stays: it is all that is left of it.
+        this.live.end();
+        this.isAtStart = true;
+        this.isAtEnd = false;
+        this.#pages = null;
+      }
+      this.note = note;
+      return this.#told.changed();
     }
     this.problem = new Problem(problem.status, problem);
     this.#told.changed();
@@ -342,8 +407,10 @@ export class View {
   /** Goes to the end, and stays there. */
   toEnd() {
     if (!this.isAtEnd && !this.isBounded) {
-      if (this.isOne && this.news.count <= catchUpRows && this.rows.count > 0) this.#attach();
-      else return this.open(this.#view);
+      const last = this.rows.last;
+      const isNear = this.isOne && last && this.#pages && this.#liveStart - (last.to ?? last.seq) <= catchUpRows;
+      if (!isNear) return this.open(this.#view);
+      this.#attach();
     }
     this.#resetNews();
     this.list.follow();
@@ -364,23 +431,26 @@ export class View {
 
   /** Hides what is here; it stays stored. */
   clear() {
-    const last = this.rows.last;
+    if (!this.#pages) return;
     this.list.change(() => {
       this.rows.clear();
-      if (last && this.#pages) this.#pages.clearedAt = last;
-      this.isAtStart = true;
+      this.#pages.clearedAt = this.isOne ? { seq: this.#liveStart } : { ms: Date.now(), nanos: 0, stream: "", seq: 0 };
+      this.isAtStart = this.isAtEnd = true;
     });
     this.note = "cleared; Refresh shows it again";
     this.toEnd();
   }
 
-  /** Looks from a row for one that passes a test, first in what is held, then, of one stream, in what is stored. */
-  async find(marks, from, step) {
+  /**
+   * Looks from a row for one that passes a test, first in what is held, then, of one stream, in what is stored.
+   * @param filter finds the same, in the language of filters
+   */
+  async find(test, filter, from, step) {
     for (const row of from ? this.rows.from(from, step) : []) {
-      if (row !== from && isEntry(row) && marks.match(row.message)) return row;
+      if (row !== from && isEntry(row) && test(row)) return row;
     }
     const edge = step < 0 ? this.rows.first : this.rows.last;
-    if (!this.isOne || !edge || (step < 0 ? this.isAtStart : this.isAtEnd)) return null;
-    return this.#pages.match(marks.words, step < 0 ? edge.seq : edge.to ?? edge.seq, step);
+    if (!this.isOne || !this.#pages || !edge || (step < 0 ? this.isAtStart : this.isAtEnd)) return null;
+    return this.#pages.match(filter, step < 0 ? edge.seq : edge.to ?? edge.seq, step);
   }
 }

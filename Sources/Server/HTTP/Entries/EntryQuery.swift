@@ -119,7 +119,11 @@ struct EntryQuery {
       follow.start = count == 0 ? .now : .last(count)
     }
     if let since = try Self.time("since", target, now) { follow.start = .since(since) }
-    follow.end.time = try Self.time("until", target, now)
+    if target["until"] == "head" {
+      follow.end.atHead = true
+    } else {
+      follow.end.time = try Self.time("until", target, now)
+    }
     follow.end.limit = try target.number("limit", in: 1...Limits.numberMax)
     follow.filter = try EntryTerms.filter(target, now, else: self.view.filter)
     self.follow = follow

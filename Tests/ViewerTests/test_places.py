@@ -1,0 +1,236 @@
+"""That no view has holes, that a place is found again, and that what is odd ends no page."""
+
+import json
+import pathlib
+import threading
+import unittest
+
+from support import ViewerTest
+from test_reading import lines
+
+
+class PlaceTests(ViewerTest):
+    def seen(self, page, steps=400):
+        """Numbers by stream of all rows from where the page is to its end, by scrolling down."""
+        found = {}
+        last = None
+        for _ in range(steps):
+            self.settle(page)
+            for stream, number in page.eval_on_selector_all(
+                    "#rows > .row[id]", "all => all.map(each => [each.row.stream, each.row.seq])"):
+                found.setdefault(stream, set()).add(number)
+            place = page.evaluate(
+                """() => {
+                  const s = document.getElementById('scroller');
+                  s.scrollTop += 400;
+                  return [s.scrollTop, s.scrollHeight, document.getElementById('state').textContent];
+                }""")
+            if place == last:
+                return found
+            last = place
+            self.settle(page)
+        return found
+
+    def assert_dense(self, found):
+        for stream, numbers in found.items():
+            missing = sorted(set(range(min(numbers), max(numbers) + 1)) - numbers)
+            self.assertEqual(missing, [], stream)
+
+    def test_a_completed_stream_is_shown(self):
+        self.server.push("task/1", ["one", "two"])
+        self.server.request("POST", "/api/v1/streams/task/1/complete", b"over")
+        page = self.open("/s/task/1", wait=False)
+        self.wait_last(page, "complete over")
+        self.assertEqual(page.inner_text("#state"), "Complete")
+        self.wait_text(page, "#count", "3 rows held, all there are")
+
+    def test_ways_to_and_fro_leave_no_holes(self):
+        for first in range(1, 12_000, 1000):
+            self.server.push("web", lines(first, first + 999))
+        page = self.open("/s/web@3000?filter=line%20-zzz", wait=False)
+        page.wait_for_selector(".row.chosen")
+        self.assert_dense(self.seen(page, 25))
+        page.keyboard.press("Home")
+        page.wait_for_function("() => document.querySelector('#rows .message')?.textContent.includes('line 00001')")
+        page.keyboard.press("End")
+        self.wait_last(page, "line 12000")
+        page.hover("#scroller")
+        page.evaluate("() => { document.getElementById('scroller').scrollTop -= 3000; }")
+        self.settle(page)
+        self.assert_dense(self.seen(page, 30))
+
+    def test_several_streams_have_no_holes_while_entries_come(self):
+        stop = threading.Event()
+
+        def push():
+            number = 0
+            while not stop.is_set():
+                for stream in ("lv/a", "lv/b"):
+                    self.server.push(stream, lines(number + 1, number + 5))
+                number += 5
+                stop.wait(0.04)
+
+        pushing = threading.Thread(target=push)
+        pushing.start()
+        try:
+            page = self.open("/q?stream=lv/*")
+            page.wait_for_function("() => document.querySelectorAll('#rows > .row').length > 30")
+            page.wait_for_timeout(1_500)
+            page.hover("#scroller")
+            page.evaluate("() => { document.getElementById('scroller').scrollTop -= 900; }")
+            self.wait_state(page, "paused")
+            page.fill("#filter", "line")
+            page.wait_for_url("**filter=line**")
+            page.wait_for_function("() => document.querySelectorAll('#rows > .row').length > 30")
+            found = self.seen(page, 60)
+        finally:
+            stop.set()
+            pushing.join()
+        self.assertEqual(set(found), {"lv/a", "lv/b"})
+        self.assert_dense(found)
+
+    def test_many_entries_of_one_time_are_all_there(self):
+        for stream in ("eq/a", "eq/b"):
+            self.server.push(stream, [{"time": "2026-01-10T12:00:00Z", "msg": f"line {n}"} for n in range(700)])
+        page = self.open("/q?stream=eq/*&at=eq/a@350", wait=False)
+        page.wait_for_selector(".row.chosen")
+        self.assertEqual(page.eval_on_selector(".row.chosen", "each => each.row.seq"), 350)
+        page.evaluate("() => { document.getElementById('scroller').scrollTop = 0; }")
+        found = self.seen(page)
+        self.assertEqual({stream: len(numbers) for stream, numbers in found.items()}, {"eq/a": 700, "eq/b": 700})
+
+    def test_times_in_any_order_are_counted_as_the_server_does(self):
+        hours = [(n * 7) % 10 + 10 for n in range(1000)]
+        self.server.push("web", [{"time": f"2026-01-10T{hour}:00:00Z", "msg": "line"} for hour in hours])
+        for range_ in ("since=2026-01-10T12:00:00Z", "since=2026-01-10T12:00:00Z&until=2026-01-10T14:00:00Z"):
+            count = self.server.request("GET", f"/api/v1/count?stream=web&{range_}")["count"]
+            for path in ("/s/web?", "/q?stream=we*&"):
+                page = self.open(path + range_, wait=False)
+                page.keyboard.press("End")
+                page.wait_for_function("() => document.querySelectorAll('#rows > .row').length > 10")
+                page.evaluate("() => { document.getElementById('scroller').scrollTop = 0; }")
+                self.seen(page)
+                page.keyboard.press("Home")
+                self.wait_text(page, "#count", f"{count} rows held")
+
+    def test_giant_messages_are_not_read_again_and_again(self):
+        for _ in range(80):
+            self.server.push("web", ["x" * (1 << 20)])
+        page = self.open("/s/web")
+        requests = []
+        page.on("request", lambda request: requests.append(request.url))
+        page.wait_for_timeout(3_000)
+        self.assertLessEqual(len(requests), 6)
+
+    def test_deep_values_open_step_by_step(self):
+        wide = json.dumps([[1] * 500] * 240)
+        self.server.push("web", ["[" * 3000 + "1" + "]" * 3000, wide, "after"])
+        page = self.open("/s/web")
+        self.wait_last(page, "after")
+        for number in (1, 0):
+            page.click(f"#rows > .row >> nth={number} >> .toggle")
+        page.wait_for_function("() => document.querySelectorAll('.detail').length === 2")
+        self.assertLess(page.evaluate("() => document.querySelectorAll('*').length"), 20_000)
+        self.server.push("web", ["later"])
+        page.keyboard.press("End")
+        self.wait_last(page, "later")
+
+    def test_a_link_changes_no_settings(self):
+        self.server.push("web", ["here"])
+        page = self.open("/s/web?zone=Mars/X&wrap=1&columns=level")
+        self.wait_last(page, "here")
+        page.goto(f"{self.server.url}/s/web")
+        self.wait_last(page, "here")
+        self.assertEqual(page.locator("#rows .column-time").count(), 1)
+        self.assertEqual(page.evaluate("() => document.body.className"), "")
+
+    def test_reading_goes_on_after_the_server_was_away(self):
+        self.allowed = ["Failed to load resource", "WebSocket connection"]
+        self.server.push("web", lines(1, 900))
+        self.server.push("web", lines(901, 1800))
+        page = self.open("/s/web")
+        self.wait_last(page, "line 01800")
+        self.server.kill()
+        page.hover("#scroller")
+        page.evaluate("() => { document.getElementById('scroller').scrollTop = 0; }")
+        self.wait_text(page, "#note", "no answer from the server")
+        self.server.start()
+        page.wait_for_function(
+            """() => {
+              document.getElementById('scroller').scrollTop = 0;
+              return document.querySelector('#rows .message')?.textContent.includes('line 00001');
+            }""", polling=200)
+
+    def test_a_deletion_takes_nothing_away_from_who_reads(self):
+        self.server.push("web", lines(1, 100))
+        page = self.open("/s/web")
+        self.wait_last(page, "line 00100")
+        page.click("#pause")
+        self.server.request("DELETE", "/api/v1/streams/web")
+        self.server.push("web", ["anew"])
+        self.wait_text(page, "#note", "the stream was deleted and begun anew")
+        self.assertIsNotNone(self.place(page, "line 00099"))
+        page.keyboard.press("End")
+        self.wait_last(page, "anew")
+
+    def test_refresh_and_reload_find_the_place_again(self):
+        self.server.push("web", lines(1, 900))
+        self.server.push("web", lines(901, 1800))
+        page = self.open("/s/web")
+        self.wait_last(page, "line 01800")
+        page.hover("#scroller")
+        page.evaluate("() => { document.getElementById('scroller').scrollTop -= 1500; }")
+        self.wait_state(page, "paused")
+        self.settle(page)
+        text, _ = self.top_row(page)
+        page.wait_for_function("() => history.state?.top")
+        page.keyboard.press("r")
+        page.wait_for_function("() => document.querySelectorAll('#rows > .row').length > 20")
+        self.assertIsNotNone(self.place(page, text))
+        page.wait_for_timeout(700)
+        page.reload()
+        page.wait_for_function("(t) => document.getElementById('rows').textContent.includes(t)", arg=text)
+        self.wait_state(page, "paused")
+
+    def test_a_half_written_filter_leaves_the_rows(self):
+        self.allowed = ["status of 400"]
+        self.server.push("web", lines(1, 50))
+        page = self.open("/s/web")
+        self.wait_last(page, "line 00050")
+        page.fill("#filter", "level>=")
+        page.wait_for_selector("#problem")
+        self.assertEqual(page.get_attribute("#filter", "aria-invalid"), "true")
+        self.wait_last(page, "line 00050")
+        page.fill("#filter", "line")
+        page.wait_for_selector("#problem", state="hidden")
+        page.wait_for_url("**filter=line")
+
+    def test_a_bar_is_chosen_to_its_end(self):
+        self.server.push("web", [{"time": f"2026-01-10T12:00:{n:02}Z", "msg": "line"} for n in range(60)])
+        page = self.open("/s/web?chart=1&since=2026-01-10T12:00:00Z&until=2026-01-10T12:01:00Z", wait=False)
+        self.wait_text(page, "#histogram .legend", "60 entries")
+        page.click("#histogram canvas", position={"x": 12, "y": 40})
+        self.wait_text(page, "#histogram .legend", "1 entry")
+        self.wait_text(page, "#count", "1 row held")
+
+    def test_odd_addresses_say_what_is_odd(self):
+        self.allowed = ["status of 400"]
+        self.server.push("web", ["here"])
+        for path in ("/s/web@0", "/s/web@99999", "/s/web@9999999999999999999", "/s/web@5-2"):
+            page = self.open(path, wait=False)
+            page.wait_for_function("() => document.querySelectorAll('#rows > .row').length === 1")
+            self.assertFalse(page.is_visible("#problem"))
+        page = self.open("/s/%zz", wait=False)
+        page.wait_for_selector("#state[data-state='refused'], #state[data-state='live']")
+
+    def test_the_download_goes_by_the_servers_end(self):
+        self.server.push("web", ["past", {"time": "2031-01-01T00:00:00Z", "msg": "future"}])
+        page = self.open("/q?stream=w*")
+        with page.expect_download() as event:
+            page.click("#download")
+        text = pathlib.Path(event.value.path()).read_text()
+        self.assertEqual([json.loads(line)["message"] for line in text.splitlines()], ["past", "future"])
+
+
+if __name__ == "__main__":
+    unittest.main()
