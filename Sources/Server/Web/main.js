@@ -13,12 +13,12 @@ import { Keys } from "./keys.js";
 import { Palette } from "./palette.js";
 import { Pins } from "./pins.js";
 import { inOrder, showPreferences } from "./preferences.js";
-import { jsonOfRow, lineOf, RowView, columnNames } from "./rowview.js";
+import { jsonOfRow, lineOf, RowView } from "./rowview.js";
 import { downloadAddress, get, logOut, openSession, returnKey } from "./server.js";
 import { change, keep, kept, settings, use } from "./settings.js";
 import { announce, Status } from "./status.js";
 import { filterWords, inOneLine, Marks } from "./text.js";
-import { day, isZone } from "./time.js";
+import { isZone } from "./time.js";
 import { View } from "./view.js";
 
 const lastViewKey = "logs.view";
