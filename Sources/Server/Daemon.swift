@@ -19,7 +19,7 @@ package enum Daemon {
     }
     let reader: ConfigurationReader
     do { reader = try ConfigurationReader(arguments: arguments, environment: Environment.variables) } catch {
-      Output.write("logsd: \(PrintableText.escaped(error.description))", to: STDERR_FILENO)
+      for fault in error.faults { Output.write("logsd: \(PrintableText.escaped(fault))", to: STDERR_FILENO) }
       return 2
     }
     switch reader.request {
@@ -32,9 +32,7 @@ package enum Daemon {
     case .printConfig:
       Output.write(reader.description, to: STDOUT_FILENO)
       return 0
-    case .checkConfig:
-      Output.write("the configuration is right", to: STDOUT_FILENO)
-      return 0
+    case .checkConfig: return report(ConfigurationCheck(reader))
     case .reload: return ReloadRun(reader.configuration).run()
     case .seal: return SealRun(reader.configuration).run()
     case .run:
@@ -42,6 +40,16 @@ package enum Daemon {
         try ConfigurationReader(arguments: arguments, environment: Environment.variables).configuration
       }
     }
+  }
+
+  private static func report(_ check: ConfigurationCheck) -> Int32 {
+    for fault in check.faults { Output.write("logsd: \(PrintableText.escaped(fault))", to: STDERR_FILENO) }
+    for warning in check.warnings {
+      Output.write("logsd: warn \(PrintableText.escaped(warning))", to: STDERR_FILENO)
+    }
+    guard check.faults.isEmpty else { return 2 }
+    Output.write("the configuration is right", to: STDOUT_FILENO)
+    return 0
   }
 
   /// - Parameter reading: reads the settings again.
@@ -71,6 +79,7 @@ package enum Daemon {
       return 1
     }
     log.stream.open { server.append($0) }
+    if let remark = HandedSockets.remark(Environment.variables) { log.write(.warn(remark)) }
     await signals.attend(server, reading: reading)
     for door in server.doors { Output.write("ready \(door)", to: STDOUT_FILENO) }
     switch await server.untilStopped() {

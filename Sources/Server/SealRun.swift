@@ -35,9 +35,11 @@ struct SealRun {
     let last = try view.newestWithEntries()
     let asked = try view.unsealedSegments(through: last)
     if asked.isEmpty { return done(asked) }
-    switch ControlCall.ask(.seal, in: configuration.dataDirectory, within: configuration.sealDurationMax) {
+    switch ControlRequest.ask(.seal, in: configuration.dataDirectory, within: configuration.sealDurationMax) {
     case .unreachable: return try signalServer(view, asked, through: last)
     case .timeout: throw timeout(try view.unsealed(of: asked), Self.timeoutAdvice)
+    case .answer(let lines, isDone: false):
+      throw failure("the server does not seal: \(lines.joined(separator: "; "))")
     case .answer, .ended: break
     }
     let rest = try view.unsealed(of: asked)

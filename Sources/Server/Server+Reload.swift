@@ -14,15 +14,17 @@ extension Server {
     var lines: [LogLine] = []
     do throws(ConfigurationError) {
       let running = configuration
-      let reload = SettingsReload(from: running, to: try read())
-      lines = reload.lines
-      // With the lower of both levels, so that the line about a new level is seen.
+      let read = try read()
+      let reload = SettingsReload(from: running, to: read)
+      lines = reload.lines + read.remarks.map(LogLine.warn)
+      // With the lower of both levels, and where either has them, so that the lines about a change are seen.
       own.set(level: min(running.logLevel, reload.configuration.logLevel), format: running.logFormat)
+      own.stream.set(isOn: running.isLogStream || reload.configuration.isLogStream)
       for line in lines { log(line) }
       apply(reload.configuration)
       own.set(reload.configuration)
     } catch {
-      lines.append(.error("the settings in use stay: \(error.description)"))
+      lines = error.faults.map { .error("the settings in use stay: \($0)") }
       for line in lines { log(line) }
     }
     return lines + [access.refresh()].compactMap(\.self) + reloadCertificates()

@@ -68,8 +68,10 @@ package final class Server: Sendable {
     let store: Store
     let access: AccessControl
     let warnings: [String]
+    let startLines = StartLines(log)
+    defer { startLines.release() }
     do {
-      var settings = storeConfiguration(configuration, log: log)
+      var settings = storeConfiguration(configuration, log: { startLines.write($0) })
       settings.creationRefusal = { rates.creationRefusal(client: $0, now: .now()) }
       store = try Store.open(settings, sink: router)
     } catch {
@@ -120,9 +122,8 @@ package final class Server: Sendable {
       throw ServerError(error.message)
     }
     log(.notice(startLine(configuration, store, doors)))
-    for warning in warnings + [certificates?.warning(now: SystemClock.wall())].compactMap(\.self) {
-      log(.warn(warning))
-    }
+    let age = certificates?.warning(now: SystemClock.wall())
+    for warning in configuration.remarks + warnings + [age].compactMap(\.self) { log(.warn(warning)) }
     let server = Server(context, shards: shards, doors: doors)
     router.onFailure { server.stop(.storeFailed($0.description)) }
     return server

@@ -86,7 +86,7 @@ final class SignalDesk: @unchecked Sendable {
   }
 
   private func openControl(_ server: Server) {
-    let control = ControlSocket(on: loop) { [unowned self] command, answer in
+    let control = ControlSocket(on: loop, log: { [log] in log.write($0) }) { [unowned self] command, answer in
       switch command {
       case .reload: answer.give(reload("logsd reload"))
       case .seal: seal(server, answer)

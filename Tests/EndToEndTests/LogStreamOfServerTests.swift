@@ -33,6 +33,33 @@ import Testing
       let server = try TestServer(scene, transport: .tcp, environment: Self.on)
       let text = try server.run(["query", "$logsd", "--count"])
       #expect(text.exit == .code(4) && text.errors.contains("read:$logsd"), "\(text.errors)")
+      #expect(text.errors.contains("or the server's Unix socket (--listen-unix) as"), "\(text.errors)")
+    }
+  }
+
+  @Test func `it is turned off and on again by a reload, and says so`() throws {
+    try Scene.play { scene in
+      let (path, data) = (try scene.file("logsd.conf", "log-stream = yes\n".utf8), scene.path("data"))
+      let flags = ["--config", path, "--data", data, "--listen", "none", "--listen-unix", scene.path("unix")]
+      let server = try scene.start(Binaries.logsd, flags, environment: ["LOGSD_DISK_MIN_FREE": "0"])
+      try server.output.waitForLines(1)
+      let log = try scene.start(
+        Binaries.logs, ["follow", "$logsd", "-n", "all", "-o", "raw", "--server", "logs+unix://\(scene.path("unix"))"])
+      try log.output.waitForText("has started")
+      func reload(_ value: String) throws {
+        try scene.file("logsd.conf", "log-stream = \(value)\n".utf8)
+        let finished = try scene.run(Binaries.logsd, ["reload", "--data", data])
+        #expect(finished.exit == .code(0), "\(finished.errors)")
+      }
+      try reload("no")
+      try log.output.waitForText("log-stream is no, it was yes")
+      server.signal(SIGUSR2)
+      try server.errors.waitForText("SIGUSR2 does nothing")
+      try reload("yes")
+      try log.output.waitForText("log-stream is yes, it was no")
+      server.signal(SIGUSR2)
+      try log.output.waitForText("SIGUSR2 does nothing")
+      #expect(log.output.lines.count { $0.contains("SIGUSR2") } == 1, "\(log.output.text)")
     }
   }
 

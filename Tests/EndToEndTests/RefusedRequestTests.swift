@@ -6,7 +6,9 @@ import Testing
 @Suite(.ownThread) struct RefusedRequestTests {
   @Test func `too many connections, subscriptions and streams are refused with the name of the limit`() throws {
     try Scene.play { scene in
-      let server = try TestServer(scene, ["--connections", "3", "--subscriptions", "2", "--streams", "2"])
+      let server = try TestServer(
+        scene, ["--connections", "3", "--subscriptions", "2", "--streams", "2", "--listen-unix", scene.path("unix")],
+        transport: .tcp)
       let first = try RawClient(server.url)
       try first.handshake()
       var others = [try RawClient(server.url), try RawClient(server.url)]
@@ -18,6 +20,13 @@ import Testing
       #expect(try fourth.receiveOrEnd() == nil)
       try server.process.errors.waitForText(
         "a connection is turned away: the server has 3 connections, which is its limit")
+      // The operator still gets in, over the Unix socket.
+      let unix = "logs+unix://\(scene.path("unix"))"
+      let reserve = try (0..<8).map { _ in try RawClient(unix) }
+      for client in reserve { try client.handshake() }
+      let ninth = try RawClient(unix)
+      #expect(try ninth.receiveError().1.code == .tooManyConnections)
+      for client in reserve { client.close() }
       // There is room again as soon as one has gone.
       others.removeLast().close()
       while true {

@@ -58,15 +58,35 @@ import Testing
     }
   }
 
+  @Test func `a file that has become empty counts, as at a start, and the log says so`() throws {
+    try Scene.play { scene in
+      let server = try Self.server(scene, "streams = 1\n")
+      let remark = "warn the configuration file \(scene.path("logsd.conf")) has no settings: defaults"
+      try Self.reload(server, "# streams = 1\n", remark)
+      #expect(server.process.errors.text.contains("streams is 100000, it was 1"), "\(server.process.errors.text)")
+      try server.stop()
+      try server.restart()
+      try server.process.errors.waitForText(remark)
+    }
+  }
+
   @Test func `a broken file changes nothing and says which line is wrong`() throws {
     try Scene.play { scene in
       let server = try Self.server(scene, "streams = 1\n")
       let path = scene.path("logsd.conf")
       for (text, answer) in [
-        ("streams = 9\nheartbeat = soon\n", "error the settings in use stay: \(path):2: 'soon' is no time span"),
+        (
+          "streams = 9\nheartbeat = soon\n",
+          "error the settings in use stay: \(path):2: heartbeat: 'soon' is no time span"
+        ),
         ("streams = 9\nfrobnicate = 1\n", "the settings in use stay: \(path):2: there is no setting 'frobnicate'"),
-        ("streams = 9\ncert-allow = a: read:**\n", "the settings in use stay: cert-allow has no effect without"),
+        (
+          "streams = 9\ncert-allow = a: read:**\n",
+          "the settings in use stay: \(path):2: cert-allow has no effect without"
+        ),
+        ("heartbeat = soon\nstreams = 0\nx\n", "settings in use stay: \(path):3: 'x' is not of the form"),
       ] { try Self.reload(server, text, answer) }
+      #expect(server.process.errors.text.contains("settings in use stay: \(path):2: streams: '0' is no number"))
       try FileManager.default.removeItem(atPath: path)
       server.process.signal(SIGHUP)
       try server.process.errors.waitForText("cannot read the configuration file \(path): No such file")

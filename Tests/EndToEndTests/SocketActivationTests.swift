@@ -87,6 +87,22 @@ import Testing
         environment: ["LISTEN_PID": "1", "LISTEN_FDS": "1", "LOGSD_DISK_MIN_FREE": "0"],
         descriptors: [http.descriptor])
       #expect(try Self.doors(other, count: 1)[0].hasPrefix("logs://"))
+      let line =
+        "warn sockets were handed over (LISTEN_FDS is 1) and are not used: LISTEN_PID is 1, and this is process"
+      try other.errors.waitForText("\(line) \(other.pid);")
+      other.signal(SIGTERM)
+      try other.wait()
+      for (variables, reason) in [
+        (["LISTEN_FDS": "2"], "LISTEN_PID is not set"), (["LISTEN_PID": "1"], "LISTEN_FDS, which says how many"),
+      ] {
+        let process = try scene.start(
+          Binaries.logsd, ["--data", scene.path("data"), "--listen", "127.0.0.1:0"],
+          environment: variables.merging(["LOGSD_DISK_MIN_FREE": "0"]) { $1 })
+        try process.output.waitForLines(1)
+        try process.errors.waitForText(reason)
+        process.signal(SIGTERM)
+        #expect(try process.wait() == .code(0))
+      }
     }
   }
 
@@ -97,7 +113,7 @@ import Testing
       let plain = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
       defer { for descriptor in [tcp.descriptor, open.descriptor, unix, plain] { close(descriptor) } }
       for (name, descriptor, code, part) in [
-        ("logsd.socket", tcp.descriptor, 2, "has the name 'logsd.socket'; set FileDescriptorName= in its unit to one"),
+        ("other.socket", tcp.descriptor, 2, "has the name 'other.socket'; set FileDescriptorName= in its unit to one"),
         ("logs", plain, 2, "the descriptor 3, which was handed over, does not listen"),
         ("logs-tls", unix, 2, "is a Unix socket, which has no TLS"),
         ("logs", open.descriptor, 1, "would take connections of other machines without TLS"),
@@ -107,7 +123,9 @@ import Testing
         #expect(try server.wait() == .code(code), "\(name)")
         #expect(server.errors.text.contains(part), "\(server.errors.text)")
       }
-      let none = try Self.launch(scene, [("logs", tcp.descriptor)], ["--data", scene.path("data"), "--listen", "none"])
+      // The name that systemd gives if the unit has none.
+      let none = try Self.launch(
+        scene, [("logsd.socket", tcp.descriptor)], ["--data", scene.path("data"), "--listen", "none"])
       #expect(try Self.doors(none, count: 1) == ["logs://127.0.0.1:\(tcp.port)"])
     }
   }

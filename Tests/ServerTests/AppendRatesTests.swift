@@ -83,6 +83,19 @@ import Testing
     #expect(Self.ask(rates, 3, milliseconds: 0) == nil && Self.ask(rates, 1, milliseconds: 0) != nil)
   }
 
+  @Test func `other limits begin without the debt of those before`() {
+    let rates = AppendRates(perClient: .init(byteCount: 1), perStream: .init(), newStreamCount: 1)
+    #expect(Self.ask(rates, 1, bytes: 3_600, milliseconds: 0) == nil)
+    #expect(rates.creationRefusal(client: "a", now: Self.start) == nil)
+    // The same limits again change nothing.
+    rates.set(perClient: .init(byteCount: 1), perStream: .init(), newStreamCount: 1)
+    #expect(Self.ask(rates, 1, bytes: 1, milliseconds: 0) == 3_599_001)
+    #expect(rates.creationRefusal(client: "a", now: Self.start) != nil)
+    rates.set(perClient: .init(byteCount: 1_000), perStream: .init(), newStreamCount: 2)
+    #expect(Self.ask(rates, 1, bytes: 1, milliseconds: 0) == nil)
+    #expect(rates.creationRefusal(client: "a", now: Self.start) == nil)
+  }
+
   @Test func `clocks that are not ahead are forgotten`() {
     let rates = AppendRates(perClient: .init(entryCount: 10), perStream: .init())
     for number in 0..<AppendRates.clockCountMax * 2 {

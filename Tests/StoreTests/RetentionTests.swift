@@ -111,6 +111,7 @@ import Testing
     #expect(clock.look(wall: 105 * day, elapsed: 7 + 5 * day) == 105 * day)
     #expect(clock.look(wall: 106 * day, elapsed: 7 + 5 * day) == 106 * day)
     #expect(clock.look(wall: 108 * day, elapsed: 7 + 5 * day) == nil)
+    #expect(clock.doubt?.words.hasPrefix("the system's clock has jumped forward by 2 days: nothing is trimmed") == true)
     #expect(clock.look(wall: 109 * day - 1, elapsed: 7 + 6 * day - 1) == nil)
     #expect(clock.look(wall: 109 * day, elapsed: 7 + 6 * day) == 109 * day)
     #expect(clock.look(wall: -5 * day, elapsed: 7 + 6 * day) == -5 * day)
@@ -118,7 +119,11 @@ import Testing
     #expect(clock.look(wall: .min, elapsed: 7 + 6 * day) == .min)
     var start = RetentionClock(latest: 100 * day, elapsed: 0)
     #expect(start.look(wall: 130 * day, elapsed: 0) == nil)
-    #expect(start.look(wall: 131 * day, elapsed: day) == 131 * day)
+    let words = start.doubt?.words ?? ""
+    #expect(words.hasPrefix("the last entry is 30 days old by the system's clock: either none came"), "\(words)")
+    #expect(words.contains("or the clock was set forward"), "\(words)")
+    #expect(start.look(wall: 131 * day, elapsed: day) == 131 * day && start.doubt == nil)
+    #expect(start.look(wall: 133 * day, elapsed: day) == nil && start.doubt?.isSinceStart == false)
   }
 
   @Test func `what takes too much space is trimmed, and the limit is never exceeded`() throws {

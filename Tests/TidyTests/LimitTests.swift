@@ -124,7 +124,7 @@ import Testing
     }
   }
 
-  @Test func `the limits of the server's own log are those of the code`() throws {
+  @Test func `the limits of the server's log and doors are those of the code`() throws {
     let page = try Tree.file("spec/limits.md").lines
     for (row, file, value) in [
       ("| `slow-commit` | 1 s", "Store/StoreConfiguration", "slowSyncTimeMin: Duration = .seconds(1)"),
@@ -132,6 +132,9 @@ import Testing
       ("| `log-retries` | 64 texts", "Server/Log/RetryCounts", "caseCountMax = 64"),
       ("| `disk-fills` | twice", "Store/Retention/DiskWatch", "static let factor = 2"),
       ("| `control-calls` | 16", "Server/Control/ControlSocket", "callCountMax = 16"),
+      ("| `control-time` | 10 s", "Server/Control/ControlSocket", "commandDurationMax = Duration.seconds(10)"),
+      ("| `control-line` | 256 bytes", "Server/Control/ControlSocket", "commandByteCountMax = 256"),
+      ("| `connections-reserve` | 8 beyond", "Server/Sharding/ShardCore", "reserveCountMax = 8"),
       ("| `log-stream` | 100 lines", "Server/Log/LogStream", "burstMax = 100"),
       ("| `log-stream` | 100 lines at once and 10 a second", "Server/Log/LogStream", "rateMax = 10"),
     ] {

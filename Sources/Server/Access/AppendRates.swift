@@ -33,7 +33,7 @@ final class AppendRates: Sendable {
   }
 
   /// What is allowed.
-  private struct Allowance {
+  private struct Allowance: Hashable {
     var perClient: Limits
     var perStream: Limits
     /// A minute, of each client; nil for no limit.
@@ -54,10 +54,15 @@ final class AppendRates: Sendable {
     allowance = Mutex(Allowance(perClient: perClient, perStream: perStream, newStreamCount: newStreamCount))
   }
 
-  /// Other limits count from now on.
+  /// Other limits count from now on, and nothing is owed by those before: what a low one has made a client wait for
+  /// would hold on under a higher one.
   func set(perClient: Limits, perStream: Limits, newStreamCount: Int?) {
     let other = Allowance(perClient: perClient, perStream: perStream, newStreamCount: newStreamCount)
-    allowance.withLock { $0 = other }
+    let isChanged = allowance.withLock { allowance in
+      defer { allowance = other }
+      return allowance != other
+    }
+    if isChanged { clocks.withLock { $0.removeAll() } }
   }
 
   var clockCount: Int { clocks.withLock { $0.count } }

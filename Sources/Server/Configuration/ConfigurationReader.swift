@@ -9,21 +9,24 @@ internal import LogsTransport
 
 /// The settings and where each came from: flags override the environment, then come the file and the defaults.
 package struct ConfigurationReader: Sendable {
-  package private(set) var configuration: ServerConfiguration
+  package internal(set) var configuration: ServerConfiguration
   /// The defaults in this environment.
   private let defaults: ServerConfiguration
-  private var origins: [String: String] = [:]
+  var origins: [String: String] = [:]
+  /// Where each part of a list stands that takes several lines.
+  var parts: [String: [(text: String, origin: String)]] = [:]
+  private(set) var faults: [String] = []
 
   /// What the command line asks for besides settings.
   package enum Request: Sendable { case run, seal, reload, printConfig, checkConfig, help, version }
   package private(set) var request = Request.run
 
-  private static let fileVariable = "LOGSD_CONFIG"
+  static let fileVariable = "LOGSD_CONFIG"
 
   /// - Parameters:
   ///   - arguments: without the command's name.
   ///   - environment: all variables; `LOGSD_...` and `STATE_DIRECTORY` are looked at.
-  /// - Throws: `ConfigurationError`, naming the flag, variable or line.
+  /// - Throws: `ConfigurationError`, naming each flag, variable or line that is wrong.
   package init(arguments: [String], environment: [String: String]) throws(ConfigurationError) {
     var defaults = ServerConfiguration()
     if let directory = environment["STATE_DIRECTORY"], !directory.isEmpty {
@@ -36,19 +39,35 @@ package struct ConfigurationReader: Sendable {
     let flags = try readFlags(arguments, file: &file)
     // A request for help works even where other settings are wrong.
     if request == .help || request == .version { return }
-    if let file { try read(file) }
-    try read(environment)
-    for (setting, value) in flags { try set(setting, value, origin: setting.flag) }
-    do { configuration.handedDoors = try HandedSockets.doors(environment) } catch {
-      throw ConfigurationError(error.description)
-    }
-    if configuration.doors.isEmpty {
-      throw ConfigurationError("there is nothing to listen on; give --listen HOST:PORT or --listen-unix PATH")
+    if let file { read(file) }
+    read(environment)
+    for (setting, value) in flags { set(setting, value, origin: setting.flag) }
+    do { configuration.handedDoors = try HandedSockets.doors(environment) } catch { faults.append(error.description) }
+    checkTogether()
+    if !faults.isEmpty { throw ConfigurationError(faults) }
+    configuration.remarks += uselessRules.map { "\($0)" }
+  }
+
+  /// What is wrong with settings that are each right. Where one is not, there may be more than was read.
+  private mutating func checkTogether() {
+    if faults.isEmpty, configuration.doors.isEmpty {
+      faults.append("\(place("listen")): there is nothing to listen on; give --listen HOST:PORT or --listen-unix PATH")
     }
     if !configuration.certificateAllow.rights.isEmpty, configuration.tls.authorities == nil {
-      throw ConfigurationError(
-        "cert-allow has no effect without a client CA, since nobody shows a certificate; give --tls-client-ca as well")
+      faults.append(
+        """
+        \(place("cert-allow")) has no effect without a client CA, since nobody shows a certificate; give \
+        --tls-client-ca as well
+        """)
     }
+  }
+
+  /// Where a setting is from, and its name.
+  func place(_ name: String) -> String { Self.place(name, origins[name]) }
+
+  static func place(_ name: String, _ origin: String?) -> String {
+    guard let origin, let setting = Setting.named(name) else { return name }
+    return origin == setting.flag || origin == setting.environmentVariable ? origin : "\(origin): \(name)"
   }
 
   private static let options =
@@ -62,7 +81,7 @@ package struct ConfigurationReader: Sendable {
   ) throws(ConfigurationError) -> [(setting: Setting, value: String)] {
     let arguments: Arguments
     do { arguments = try Arguments(words, options: Self.options, help: "logsd --help") } catch {
-      throw ConfigurationError(error.description)
+      throw ConfigurationError([error.description])
     }
     switch arguments.operands {
     case []: break
@@ -72,10 +91,15 @@ package struct ConfigurationReader: Sendable {
     case ["reload"]: request = .reload
     case ["config", "show"]: request = .printConfig
     case ["config", "check"]: request = .checkConfig
-    case let operands where operands[0] == "config": throw ConfigurationError("say 'config show' or 'config check'")
-    default:
-      let words = arguments.operands.joined(separator: " ")
-      throw ConfigurationError("'\(words)' is no flag and no command; see logsd --help")
+    case let operands: throw ConfigurationError([Self.mistake(operands)])
+    }
+    if request == .reload, let flag = arguments.flags.first(where: { !Self.reloadFlags.contains($0.name) }) {
+      throw ConfigurationError([
+        """
+        logsd reload takes no --\(flag.name): the server reads its settings again from where it read them when it \
+        started; change its file or flags
+        """
+      ])
     }
     var flags: [(setting: Setting, value: String)] = []
     // Together they are one list.
@@ -103,20 +127,32 @@ package struct ConfigurationReader: Sendable {
     return flags
   }
 
-  private mutating func read(_ environment: [String: String]) throws(ConfigurationError) {
+  /// Which server is meant, and nothing else.
+  private static let reloadFlags = ["data", "config", "help", "version"]
+
+  /// What is wrong with operands that are no command.
+  private static func mistake(_ operands: [String]) -> String {
+    if operands[0] == "config" { return "say 'config show' or 'config check'" }
+    let words = operands.joined(separator: " ")
+    guard ["reload", "seal"].contains(operands[0]), operands.count == 2 else {
+      return "'\(words)' is no flag and no command; see logsd --help"
+    }
+    return "'\(words)' is no command; give the data directory with a flag: \(operands[0]) --data \(operands[1])"
+  }
+
+  private mutating func read(_ environment: [String: String]) {
     let known = Setting.all.map(\.environmentVariable) + [Self.fileVariable]
     for (name, value) in environment.sorted(by: { $0.key < $1.key }) where name.hasPrefix(Setting.variablePrefix) {
       guard !known.contains(name), !Self.isForOthers(name, value) else { continue }
-      throw ConfigurationError(
+      fail(
         """
         there is no setting for the variable \(name)\(Spelling.suggestion(name, among: known)); unset it, or see \
         logsd --help
-        """
-      )
+        """)
     }
     for setting in Setting.all {
       guard let value = environment[setting.environmentVariable] else { continue }
-      try set(setting, value, origin: setting.environmentVariable)
+      set(setting, value, origin: setting.environmentVariable)
     }
   }
 
@@ -132,42 +168,17 @@ package struct ConfigurationReader: Sendable {
     #endif
   }
 
-  private mutating func set(_ setting: Setting, _ value: String, origin: String) throws(ConfigurationError) {
-    do { try setting.write(value, &configuration) } catch { throw ConfigurationError("\(origin): \(error)") }
+  /// - Returns: whether it is right.
+  @discardableResult mutating func set(_ setting: Setting, _ value: String, origin: String) -> Bool {
+    do { try setting.write(value, &configuration) } catch {
+      fail("\(Self.place(setting.name, origin)): \(error)")
+      return false
+    }
     origins[setting.name] = origin
+    return true
   }
 
-  /// Reads lines of the form `name = value`; `#` begins a comment.
-  private mutating func read(_ path: String) throws(ConfigurationError) {
-    let content: [UInt8]
-    do { content = try Descriptor.open(path, O_RDONLY).readAll() } catch {
-      throw ConfigurationError("cannot read the configuration file \(path): \(error.text)")
-    }
-    var values: [String: String] = [:]
-    for (index, line) in content.split(separator: 10, omittingEmptySubsequences: false).enumerated() {
-      let text = String(decoding: line.prefix { $0 != UInt8(ascii: "#") }, as: UTF8.self)
-      let trimmed = text.trimmed
-      if trimmed.isEmpty { continue }
-      let origin = "\(path):\(index + 1)"
-      let parts = trimmed.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      guard parts.count == 2 else {
-        throw ConfigurationError("\(origin): '\(trimmed)' is not of the form 'name = value'")
-      }
-      let name = parts[0].trimmed
-      guard let setting = Setting.named(name) else {
-        let suggestion = Spelling.suggestion(name, among: Setting.all.map(\.name))
-        throw ConfigurationError("\(origin): there is no setting '\(name)'\(suggestion); see logsd --help")
-      }
-      var value = parts[1].trimmed
-      if let before = values[name] {
-        // As the flags, some may come several times.
-        guard let separator = setting.separator else { throw ConfigurationError("\(origin): '\(name)' comes twice") }
-        value = "\(before)\(separator)\(value)"
-      }
-      values[name] = value
-      try set(setting, value, origin: origin)
-    }
-  }
+  mutating func fail(_ fault: String) { faults.append(fault) }
 
   /// Each setting with its value and its source.
   package var description: String {
@@ -190,9 +201,10 @@ package struct ConfigurationReader: Sendable {
       logsd - takes log entries, makes them durable, and streams them live
 
       usage: logsd [--config FILE] [SETTING VALUE]... [--seal | --print-config] | --help | --version
-             logsd config show|check ...: each setting and where it is from, or whether all are right
+             logsd config show|check ...: each setting and where it is from, or all that is wrong with settings,
+             certificates and what is open to others
              logsd reload ...: has the server that runs with this data directory do what SIGHUP does, and says what came
-             of it
+             of it; with --data, or a --config that has it
              logsd seal ...: the same as --seal
              logsd token ...: who may do what; see logsd token --help
 
@@ -220,12 +232,6 @@ package struct ConfigurationReader: Sendable {
 extension Setting {
   /// Whether it can change while the server runs, for help and lists.
   fileprivate var mark: String { isReloadable ? " (reload)" : "" }
-}
-
-/// A configuration that makes no sense, and where.
-package struct ConfigurationError: Error, Sendable, CustomStringConvertible {
-  package let description: String
-  init(_ description: String) { self.description = description }
 }
 
 extension StringProtocol {

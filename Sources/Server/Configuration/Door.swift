@@ -28,6 +28,15 @@ package struct Door: Hashable, Sendable, CustomStringConvertible {
     self.socket = socket
   }
 
+  /// The setting that opens it, also where it was handed over.
+  var setting: String {
+    switch language {
+    case .frames where endpoint.hostAndPort == nil: "listen-unix"
+    case .frames: endpoint.isTLS ? "listen-tls" : "listen"
+    case .http: endpoint.isTLS ? "listen-https" : "listen-http"
+    }
+  }
+
   /// Whether the same is spoken there.
   func isLike(_ other: Door) -> Bool { language == other.language && endpoint.isTLS == other.endpoint.isTLS }
 

@@ -5,6 +5,15 @@ struct Exposure {
   private let configuration: ServerConfiguration
   private let hasTokens: Bool
 
+  /// Something that is to be said of a door.
+  struct Finding {
+    let door: Door
+    /// Whether it was not allowed explicitly, so that the server does not start.
+    let isFault: Bool
+    /// What is or would be open, and what to do.
+    let text: String
+  }
+
   init(_ configuration: ServerConfiguration, hasTokens: Bool) {
     self.configuration = configuration
     self.hasTokens = hasTokens
@@ -13,33 +22,45 @@ struct Exposure {
   /// - Returns: warnings of what was allowed explicitly.
   /// - Throws: what would be open without having been allowed, and what to do.
   func check() throws(SettingError) -> [String] {
-    var warnings: [String] = []
-    for door in configuration.doors where door.endpoint.isOpenToOthers {
-      let isTLS = door.endpoint.isTLS
-      if !isTLS {
-        guard configuration.isPlainAllowed else {
-          throw SettingError(
-            """
-            \(door)\(Self.nameHint(door)) would take connections of other machines without TLS; use \
-            \(Self.tlsFlag(door)), or give --insecure-plain where the network is trusted
-            """)
-        }
-        warnings.append(
-          "\(door) is open to other machines without TLS (--insecure-plain): all that is sent can be read")
-      }
-      if !hasTokens, !(isTLS && configuration.tls.authorities != nil) {
-        guard configuration.isOpenAllowed else {
-          throw SettingError(
-            """
-            \(door)\(Self.nameHint(door)) would let everybody on other machines append and read; make a \
-            token with logsd token create, give --tls-client-ca, or --insecure-open where all may do everything
-            """)
-        }
-        warnings.append(
-          "\(door) is open to other machines without tokens (--insecure-open): everybody may append and read")
-      }
+    let findings = findings
+    if let fault = findings.first(where: \.isFault) { throw SettingError(fault.text) }
+    return findings.map(\.text)
+  }
+
+  var findings: [Finding] {
+    configuration.doors.filter(\.endpoint.isOpenToOthers).flatMap { door in
+      [plainText(door), everybody(door)].compactMap(\.self)
     }
-    return warnings
+  }
+
+  private func plainText(_ door: Door) -> Finding? {
+    if door.endpoint.isTLS { return nil }
+    if configuration.isPlainAllowed {
+      return Finding(
+        door: door, isFault: false,
+        text: "\(door) is open to other machines without TLS (--insecure-plain): all that is sent can be read")
+    }
+    return Finding(
+      door: door, isFault: true,
+      text: """
+        \(door)\(Self.nameHint(door)) would take connections of other machines without TLS; use \
+        \(Self.tlsFlag(door)), or give --insecure-plain where the network is trusted
+        """)
+  }
+
+  private func everybody(_ door: Door) -> Finding? {
+    if hasTokens || (door.endpoint.isTLS && configuration.tls.authorities != nil) { return nil }
+    if configuration.isOpenAllowed {
+      return Finding(
+        door: door, isFault: false,
+        text: "\(door) is open to other machines without tokens (--insecure-open): everybody may append and read")
+    }
+    return Finding(
+      door: door, isFault: true,
+      text: """
+        \(door)\(Self.nameHint(door)) would let everybody on other machines append and read; make a \
+        token with logsd token create, give --tls-client-ca, or --insecure-open where all may do everything
+        """)
   }
 
   /// A word where a number was meant is a name.

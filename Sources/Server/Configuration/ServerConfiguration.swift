@@ -80,6 +80,9 @@ package struct ServerConfiguration: Sendable {
   /// How long `--seal` waits.
   package var sealDurationMax = Duration.seconds(300)
 
+  /// What is odd about the settings without being wrong, for the log.
+  var remarks: [String] = []
+
   package init() {}
 
   /// All places where it listens.

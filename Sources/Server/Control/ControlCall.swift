@@ -1,61 +1,100 @@
-internal import Glibc
-internal import LogsSystem
+internal import LogsStore
+internal import LogsTransport
 internal import LogsWire
 
-/// A call of the control socket of a server that runs on this machine.
-struct ControlCall {
-  enum Outcome {
-    /// What the server says, a line each with its level, and whether it has done what was asked.
-    case answer([String], isDone: Bool)
-    /// Nobody listens there, or this user may not call.
-    case unreachable(SystemError)
-    /// The server closed before it answered.
-    case ended
-    case timeout
-  }
+/// One call of the control socket: a command, its answer, and the end.
+final class ControlCall: ConnectionHandler {
+  private let connection: Connection
+  private let log: (LogLine) -> Void
+  private let perform: (ControlCommand, ControlAnswer) -> Void
+  private var ended: ((ControlCall) -> Void)?
+  private var line: [UInt8] = []
+  /// Whether it has said what it wants.
+  private(set) var isAsked = false
+  /// Whether something came behind the command.
+  private var hasMore = false
+  private var timer: LoopTimer?
 
-  /// An answer has a line for each setting at most.
-  private static let byteCountMax = 1 << 20
-
-  /// Asks, and waits for the answer.
-  static func ask(_ command: ControlCommand, in dataDirectory: String, within duration: Duration) -> Outcome {
-    let deadline = SystemClock.monotonic() &+ duration.nanoseconds
-    let file = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-    guard file >= 0 else { return .unreachable(.last) }
-    defer { close(file) }
-    if let error = connect(file, ControlCommand.socketPath(dataDirectory)) { return .unreachable(error) }
-    let words = Array("\(command.rawValue)\n".utf8)
-    guard unsafe send(file, words, words.count, Int32(MSG_NOSIGNAL)) == words.count else { return .ended }
-    var answer: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 4_096)
-    while answer.count < byteCountMax {
-      let left = deadline &- SystemClock.monotonic()
-      guard left > 0 else { return .timeout }
-      var poll = pollfd(fd: file, events: Int16(POLLIN), revents: 0)
-      let ready = unsafe Glibc.poll(&poll, 1, Int32(clamping: left / 1_000_000 + 1))
-      if ready == 0 || (ready < 0 && errno == EINTR) { continue }
-      let count = unsafe recv(file, &buffer, buffer.count, 0)
-      if count <= 0 { break }
-      answer += buffer[..<count]
-    }
-    var lines = String(decoding: answer, as: UTF8.self).split(separator: "\n").map(String.init)
-    switch lines.popLast() {
-    case ControlCommand.success: return .answer(lines, isDone: true)
-    case ControlCommand.failure: return .answer(lines, isDone: false)
-    default: return .ended
+  /// - Parameters:
+  ///   - log: takes a line if the call is refused.
+  ///   - perform: carries out a command.
+  ///   - ended: the call no longer counts.
+  init(
+    _ connection: Connection, log: @escaping (LogLine) -> Void,
+    perform: @escaping (ControlCommand, ControlAnswer) -> Void, ended: @escaping (ControlCall) -> Void
+  ) {
+    self.connection = connection
+    self.log = log
+    self.perform = perform
+    self.ended = ended
+    timer = connection.loop.schedule(after: ControlSocket.commandDurationMax) { [weak self] in
+      self?.refuse("no command came within \(ControlSocket.commandDurationMax.components.seconds) s")
     }
   }
 
-  private static func connect(_ file: Int32, _ path: String) -> SystemError? {
-    var address = sockaddr_un()
-    address.sun_family = sa_family_t(AF_UNIX)
-    let bytes = Array(path.utf8)
-    guard bytes.count < MemoryLayout.size(ofValue: address.sun_path) else { return SystemError(ENAMETOOLONG) }
-    unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: bytes) }
-    let length = socklen_t(MemoryLayout<sockaddr_un>.size)
-    let status = unsafe withUnsafePointer(to: address) { pointer in
-      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe Glibc.connect(file, $0, length) }
+  var isOpen: Bool { connection.isOpen }
+
+  func received(_ bytes: RawSpan, on connection: Connection) {
+    if isAsked {
+      hasMore = true
+      return
     }
-    return status == 0 ? nil : .last
+    for index in 0..<bytes.byteCount {
+      let byte = unsafe bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self)
+      if byte == UInt8(ascii: "\n") {
+        hasMore = index + 1 < bytes.byteCount
+        return ask()
+      }
+      guard line.count < ControlSocket.commandByteCountMax else {
+        return refuse("the command is longer than \(ControlSocket.commandByteCountMax) bytes")
+      }
+      line.append(byte)
+    }
+  }
+
+  private func ask() {
+    isAsked = true
+    timer?.cancel()
+    if line.last == UInt8(ascii: "\r") { line.removeLast() }
+    let name = String(decoding: line, as: UTF8.self)
+    guard let command = ControlCommand(rawValue: name) else {
+      let names = ControlCommand.allCases.map(\.rawValue).joined(separator: ", ")
+      return refuse("there is no command '\(name)'; there are \(names)")
+    }
+    perform(command, ControlAnswer(self))
+  }
+
+  /// Ends the call without doing anything.
+  func refuse(_ reason: String) {
+    let user = connection.peerProcess.map { " of user \($0.user)" } ?? ""
+    log(.retry("a call of the control socket\(user) is refused: \(reason)"))
+    end([.error(reason)])
+  }
+
+  /// Ends the call with an answer. The command has failed if a line is an error.
+  func end(_ lines: [LogLine]) {
+    guard let ended else { return }
+    self.ended = nil
+    timer?.cancel()
+    let more = hasMore ? [LogLine.error("only the first line was done: each command needs a call of its own")] : []
+    let lines = lines + more
+    let isDone = !lines.contains { $0.level == .error }
+    let last = isDone ? ControlCommand.success : ControlCommand.failure
+    let words = lines.map { "\($0.level.rawValue) \(PrintableText.escaped($0.text))" } + [last]
+    connection.send(ByteString(words.map { "\($0)\n" }.joined()))
+    connection.closeLingering()
+    ended(self)
+  }
+
+  /// A caller that has said everything waits for the answer.
+  func inputEnded(on connection: Connection) {
+    if isAsked { return }
+    if line.isEmpty { connection.close() } else { refuse("the command does not end with a newline") }
+  }
+
+  func closed(_ connection: Connection, reason: CloseReason) {
+    timer?.cancel()
+    ended?(self)
+    ended = nil
   }
 }

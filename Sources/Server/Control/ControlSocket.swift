@@ -8,20 +8,28 @@ internal import LogsWire
 /// belongs to that user alone, and who connects is looked at besides. Bound to its loop's thread.
 final class ControlSocket {
   private let loop: EventLoop
+  private let log: (LogLine) -> Void
   private let perform: (ControlCommand, ControlAnswer) -> Void
   private var listener: Listener?
-  private var callCount = 0
+  /// Oldest first.
+  private var calls: [ControlCall] = []
 
-  /// Commands under way at once; one that comes then is closed at once.
+  /// Calls at once. One that comes then takes the place of the oldest that has not said what it wants; if all have, it
+  /// is refused.
   static let callCountMax = 16
   /// How long a caller may take to say what it wants.
   static let commandDurationMax = Duration.seconds(10)
   /// How long the line with a command may be.
   static let commandByteCountMax = 256
 
-  /// - Parameter perform: carries out a command.
-  init(on loop: EventLoop, perform: @escaping (ControlCommand, ControlAnswer) -> Void) {
+  /// - Parameters:
+  ///   - log: takes a line for each call that is refused.
+  ///   - perform: carries out a command.
+  init(
+    on loop: EventLoop, log: @escaping (LogLine) -> Void, perform: @escaping (ControlCommand, ControlAnswer) -> Void
+  ) {
     self.loop = loop
+    self.log = log
     self.perform = perform
   }
 
@@ -38,78 +46,34 @@ final class ControlSocket {
 
   private func adopt(_ socket: AcceptedSocket) {
     let connection = Connection(adopting: socket, on: loop)
+    let call = ControlCall(connection, log: log, perform: perform) { [weak self] in self?.forget($0) }
     let user = connection.peerProcess?.user
-    guard callCount < Self.callCountMax, user == geteuid() || user == 0 else { return connection.close() }
-    callCount += 1
-    connection.handler = ControlConnection(connection, perform) { [weak self] in self?.callCount -= 1 }
+    guard let user, user == geteuid() || user == 0 else {
+      let owners = geteuid() == 0 ? "user 0" : "user \(geteuid()) and root"
+      return call.refuse("\(user.map { "user \($0)" } ?? "who calls") may not do that; \(owners) may")
+    }
+    if calls.count >= Self.callCountMax {
+      guard let idle = calls.first(where: { !$0.isAsked }) else {
+        return call.refuse("\(calls.count) commands are under way, which is as many as there may be; try again")
+      }
+      idle.refuse("others wait; say at once what to do")
+    }
+    calls.append(call)
+    connection.handler = call
   }
+
+  private func forget(_ call: ControlCall) { calls.removeAll { $0 === call } }
 }
 
 /// The way back to who has called.
 struct ControlAnswer {
-  private weak var connection: Connection?
+  private weak var call: ControlCall?
 
-  fileprivate init(_ connection: Connection) { self.connection = connection }
+  init(_ call: ControlCall) { self.call = call }
 
   /// Whether somebody waits for it.
-  var isAwaited: Bool { connection?.isOpen ?? false }
+  var isAwaited: Bool { call?.isOpen ?? false }
 
   /// Ends the call. The command has failed if a line is an error.
-  func give(_ lines: [LogLine]) {
-    let isDone = !lines.contains { $0.level == .error }
-    let last = isDone ? ControlCommand.success : ControlCommand.failure
-    let words = lines.map { "\($0.level.rawValue) \(PrintableText.escaped($0.text))" } + [last]
-    connection?.send(ByteString(words.map { "\($0)\n" }.joined()))
-    connection?.closeLingering()
-  }
-}
-
-/// One call.
-private final class ControlConnection: ConnectionHandler {
-  private let perform: (ControlCommand, ControlAnswer) -> Void
-  private let ended: () -> Void
-  private var line: [UInt8] = []
-  private var isAsked = false
-  private var timer: LoopTimer?
-
-  init(
-    _ connection: Connection, _ perform: @escaping (ControlCommand, ControlAnswer) -> Void,
-    ended: @escaping () -> Void
-  ) {
-    self.perform = perform
-    self.ended = ended
-    timer = connection.loop.schedule(after: ControlSocket.commandDurationMax) { [weak connection] in
-      connection?.close()
-    }
-  }
-
-  func received(_ bytes: RawSpan, on connection: Connection) {
-    if isAsked { return }
-    for index in 0..<bytes.byteCount {
-      let byte = unsafe bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self)
-      if byte == UInt8(ascii: "\n") { return ask(connection) }
-      guard line.count < ControlSocket.commandByteCountMax else { return connection.close() }
-      line.append(byte)
-    }
-  }
-
-  private func ask(_ connection: Connection) {
-    isAsked = true
-    timer?.cancel()
-    let name = String(decoding: line, as: UTF8.self)
-    let answer = ControlAnswer(connection)
-    guard let command = ControlCommand(rawValue: name) else {
-      let names = ControlCommand.allCases.map(\.rawValue).joined(separator: ", ")
-      return answer.give([.error("there is no command '\(name)'; there are \(names)")])
-    }
-    perform(command, answer)
-  }
-
-  /// The caller waits for the answer, though it has said everything.
-  func inputEnded(on connection: Connection) { if !isAsked { connection.close() } }
-
-  func closed(_ connection: Connection, reason: CloseReason) {
-    timer?.cancel()
-    ended()
-  }
+  func give(_ lines: [LogLine]) { call?.end(lines) }
 }

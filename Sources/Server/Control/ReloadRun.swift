@@ -14,10 +14,15 @@ struct ReloadRun {
 
   /// - Returns: the exit code.
   func run() -> Int32 {
-    switch ControlCall.ask(.reload, in: directory, within: Self.durationMax) {
+    switch ControlRequest.ask(.reload, in: directory, within: Self.durationMax) {
     case .answer(let lines, let isDone):
       for line in lines { Self.say(line) }
       return isDone ? 0 : 1
+    case .unreachable(let error) where error.number == EACCES || error.number == EPERM:
+      return Self.fail(
+        """
+        user \(geteuid()) may not command the server of \(directory): its own user and root may (\(error.text))
+        """)
     case .unreachable(let error):
       return Self.fail(
         "no server can be reached at \(ControlCommand.socketPath(directory)): \(error.text); is one running with this "

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import LogsStore
 internal import LogsSystem
 internal import LogsTransport
@@ -162,7 +163,8 @@ extension ShardCore {
   func adopt(_ socket: AcceptedSocket, as kind: any SocketClient.Type, tls: TLSContext? = nil) {
     let connection = Connection(adopting: socket, on: shard.loop, meter: output, tls: tls)
     counters.acceptedConnections.add(1)
-    guard counters.connections.current < configuration.connectionCountMax else {
+    let count = counters.connections.current
+    guard count < configuration.connectionCountMax || mayUseReserve(connection, count) else {
       return turnAway(connection, kind, hasTooMany)
     }
     let address = limitedAddress(connection.peer)
@@ -174,6 +176,14 @@ extension ShardCore {
     lastClientID += 1
     addresses[lastClientID] = address
     clients[lastClientID] = kind.init(id: lastClientID, connection: connection, core: self)
+  }
+
+  /// Connections beyond `connections` that are kept for the operator, who has to get in when others have taken all.
+  static let reserveCountMax = 8
+
+  private func mayUseReserve(_ connection: Connection, _ count: Int) -> Bool {
+    guard let user = connection.peerProcess?.user, user == geteuid() || user == 0 else { return false }
+    return count < configuration.connectionCountMax + Self.reserveCountMax
   }
 
   private func turnAway(_ connection: Connection, _ kind: any SocketClient.Type, _ refusal: Refusal) {

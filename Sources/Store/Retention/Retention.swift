@@ -284,22 +284,18 @@ final class Retention: UpkeepJob {
       wall = configuration.now()
       // A process that is suspended between the two would take that for a jump.
     } while configuration.elapsed().subtractingClamped(elapsed) > Self.readingDurationMax.nanoseconds
-    let (time, isNew) = state.withLock { state in
+    let (time, line) = state.withLock { state -> (Int64?, LogLine?) in
+      let wasDoubted = state.counts.isClockDoubted
       let time = state.clock.look(wall: wall, elapsed: elapsed)
-      let isNew = state.counts.isClockDoubted != (time == nil)
       state.counts.isClockDoubted = time == nil
-      return (time, isNew)
+      return (time, wasDoubted == (time == nil) ? nil : Self.line(state.clock.doubt))
     }
-    if isNew {
-      upkeep.log(
-        time == nil
-          ? .warn(
-            """
-            the system's clock has jumped forward by more than a day, or the server was down that long: nothing is \
-            trimmed by age until the clock has stood there for a day, or is set back
-            """) : .notice("the system's clock is believed again: entries are trimmed by age"))
-    }
+    if let line { upkeep.log(line) }
     return time
+  }
+
+  private static func line(_ doubt: RetentionClock.Doubt?) -> LogLine {
+    doubt.map { .warn($0.words) } ?? .notice("the system's clock is believed again: entries are trimmed by age")
   }
 
   /// How many of the oldest segments hold only what was received more than `ageMax` ago.

@@ -1,0 +1,107 @@
+import Foundation
+import Glibc
+import Testing
+
+/// `logsd config check` reports all that is wrong, a line each.
+@Suite(.ownThread) struct ConfigurationCheckTests {
+  private static func check(_ scene: Scene, _ text: String, _ flags: [String] = []) throws -> Finished {
+    let path = try scene.file("logsd.conf", "data = \(scene.path("data"))\n\(text)".utf8)
+    return try scene.run(Binaries.logsd, ["config", "check", "--config", path] + flags)
+  }
+
+  @Test func `every line that is wrong is reported, with its setting and what to write`() throws {
+    try Scene.play { scene in
+      let text = """
+        heartbeat = soon
+        listne = 127.0.0.1:0
+        streams = 5
+        streams = 6
+        retention = web: 1
+        retention = a/*: 7d
+        what is this
+        cert-allow = web: read:a
+        """
+      let finished = try Self.check(scene, text, ["--connections", "0"])
+      #expect(finished.exit == .code(2) && finished.output.isEmpty)
+      let path = scene.path("logsd.conf")
+      let expected = [
+        "\(path):2: heartbeat: 'soon' is no time span; write it like",
+        "\(path):3: there is no setting 'listne'; did you mean listen?",
+        "\(path):5: 'streams' comes twice; remove one",
+        "\(path):6: retention: '1' is not an age of",
+        "\(path):8: 'what is this' is not of the form 'name = value'",
+        "--connections: '0' is no number from 1",
+        "\(path):9: cert-allow has no effect without a client CA",
+      ]
+      #expect(finished.errorLines.count == expected.count, "\(finished.errors)")
+      for (line, beginning) in zip(finished.errorLines, expected) {
+        #expect(line.hasPrefix("logsd: \(beginning)"), "\(line)")
+      }
+    }
+  }
+
+  @Test func `what would be open to others is reported with the setting that opens it`() throws {
+    try Scene.play { scene in
+      let path = scene.path("logsd.conf")
+      let open = "listen = 0.0.0.0:0\nlisten-http = 0.0.0.0:0\n"
+      let finished = try Self.check(scene, open)
+      #expect(finished.exit == .code(2) && finished.errorLines.count == 4, "\(finished.errors)")
+      for beginning in [
+        "\(path):2: listen: logs://0.0.0.0:0 would take connections of other machines without TLS; use --listen-tls",
+        "\(path):2: listen: logs://0.0.0.0:0 would let everybody on other machines append and read; make a token",
+        "\(path):3: listen-http: http://0.0.0.0:0 would take connections of other machines without TLS; use",
+      ] { #expect(finished.errors.contains("logsd: \(beginning)"), "\(finished.errors)") }
+      let allowed = try Self.check(scene, open + "insecure-plain = yes\ninsecure-open = yes\n")
+      #expect(allowed.exit == .code(0) && allowed.errorLines.count == 4, "\(allowed.errors)")
+      #expect(allowed.errorLines.allSatisfy { $0.hasPrefix("logsd: warn \(path):") }, "\(allowed.errors)")
+      // Nothing was made.
+      #expect(access(scene.path("data"), F_OK) != 0)
+    }
+  }
+
+  @Test func `certificates are read`() throws {
+    try Scene.play { scene in
+      let certificates = try TestCertificates(scene)
+      let (good, other) = (try certificates.make("good", "DNS:a", days: 30), try certificates.make("other", "DNS:b"))
+      let old = try certificates.make("old", "DNS:c", days: -1)
+      func check(_ certificate: String, _ key: String) throws -> Finished {
+        try Self.check(scene, "listen-tls = 127.0.0.1:0\ntls-cert = \(certificate)\ntls-key = \(key)\n")
+      }
+      let path = scene.path("logsd.conf")
+      let right = try check(good.certificate, good.key)
+      #expect(right.exit == .code(0) && right.errors.isEmpty, "\(right.errors)")
+      for (certificate, key, reason) in [
+        (good.certificate, other.key, "the key \(other.key) does not belong to the certificate \(good.certificate)"),
+        (scene.path("none"), good.key, "cannot read \(scene.path("none")): no such file"),
+        (good.key, good.key, "\(good.key) is no certificate in PEM form"),
+      ] {
+        let wrong = try check(certificate, key)
+        #expect(wrong.exit == .code(2), "\(wrong.errors)")
+        #expect(wrong.errors.hasPrefix("logsd: \(path):3: tls-cert: \(reason)"), "\(wrong.errors)")
+      }
+      let missing = try Self.check(scene, "listen-tls = 127.0.0.1:0\n")
+      #expect(missing.exit == .code(2) && missing.errors.contains("\(path):2: listen-tls: TLS needs a certificate"))
+      // A start takes them, too: those who need no TLS are served.
+      let expired = try check(old.certificate, old.key)
+      #expect(expired.exit == .code(0) && expired.errors.contains("warn \(path):3: tls-cert: the certificate"))
+      #expect(expired.errors.contains("expired on"), "\(expired.errors)")
+      #expect(try check(other.certificate, other.key).errors.contains("expires in"))
+    }
+  }
+
+  @Test func `a rule that never counts is reported by check, start and reload`() throws {
+    try Scene.play { scene in
+      let text = "listen = 127.0.0.1:0\nretention = docker/**: 7d\nretention = docker/a/*: 1d; ci/*: 2d\n"
+      let path = scene.path("logsd.conf")
+      let remark =
+        "warn \(path):4: retention: the rule for 'docker/a/*' never counts, since 'docker/**' before it matches all "
+        + "its streams; write it before that one"
+      let finished = try Self.check(scene, text)
+      #expect(finished.exit == .code(0) && finished.errorLines == ["logsd: \(remark)"], "\(finished.errors)")
+      let server = try TestServer(scene, ["--config", path])
+      try server.process.errors.waitForText(remark)
+      let reload = try scene.run(Binaries.logsd, ["reload", "--data", server.data])
+      #expect(reload.exit == .code(0) && reload.errors.contains(remark), "\(reload.errors)")
+    }
+  }
+}
