@@ -67,6 +67,57 @@ import Testing
     }
   }
 
+  @Test func `subscriptions of a WebSocket look back, each for itself`() throws {
+    try Scene.play { scene in
+      let door = try Door(scene)
+      try door.append([Self.status("first")] + Self.lines(600), to: "docker/web")
+      try door.append(Self.lines(1), to: "docker/bare")
+      let own = try WebSocketPeer(door.server, "/api/v1/streams/docker/web/follow?last=1&limit=1&view=container")
+      #expect(try own.object()["container_id"] as? String == "first")
+      let socket = try WebSocketPeer(door.server, "/api/v1/ws")
+      func subscribe(_ id: String, _ streams: String, _ rest: String = "") throws {
+        let members = #""id":"\#(id)","streams":\#(streams),"last":1,"view":"container"\#(rest)"#
+        try socket.send(#"{"type":"subscribe",\#(members)}"#)
+      }
+      /// The next message about a subscription, but those that say where it is.
+      func next(_ id: String) throws -> [String: Any] {
+        while true {
+          let message = try socket.object()
+          guard message["id"] as? String == id else { continue }
+          if !["subscribed", "live"].contains(message["type"] as? String) { return message }
+        }
+      }
+      func container(_ message: [String: Any]) -> String? {
+        (message["log"] as? [String: Any])?["container_id"] as? String
+      }
+      try subscribe("a", #"["docker/web"]"#)
+      #expect(try container(next("a")) == "first")
+      try subscribe("b", #"["docker/*"]"#)
+      #expect(try [container(next("b")), container(next("b"))].compactMap(\.self).sorted() == ["bare", "first"])
+      // What is asked of it while it looks counts.
+      try subscribe("c", #"["docker/web"]"#, #","credit":0"#)
+      try socket.send(#"{"type":"pause","id":"c"}"#)
+      try socket.send(#"{"type":"credit","id":"c","entries":1}"#)
+      try socket.send(#"{"type":"resume","id":"c"}"#)
+      #expect(try container(next("c")) == "first")
+      try subscribe("d", #"["docker/web"]"#)
+      try socket.send(#"{"type":"unsubscribe","id":"d"}"#)
+      var last = try next("d")
+      while last["type"] as? String == "log" { last = try next("d") }
+      #expect(last["type"] as? String == "complete", "\(last)")
+      // Then its name is free again, and the socket goes on.
+      try subscribe("d", #"["docker/bare"]"#)
+      #expect(try container(next("d")) == "bare")
+      try door.append([Self.status("second")] + Self.lines(1), to: "docker/web")
+      var seen: [String] = []
+      while seen.count < 2 {
+        let message = try next("a")
+        if let found = container(message) { seen.append(found) }
+      }
+      #expect(seen == ["second", "second"])
+    }
+  }
+
   @Test(arguments: ["ndjson", "sse"])
   func `a follow learns from the status entries that pass`(format: String) throws {
     try Scene.play { scene in

@@ -36,6 +36,41 @@ import Testing
     }
   }
 
+  @Test func `what HTTP 2 refuses before it is read is answered and counted as over HTTP 1`() throws {
+    try Self.play { server in
+      let url = "\(try server.httpURL())/api/v1/streams"
+      let many = (0...100).flatMap { ["-H", "X-\($0): 1"] }
+      let long = "\(url)?pattern=\(String(repeating: "a", count: 9_000))"
+      for version in ["--http1.1", "--http2-prior-knowledge"] {
+        for (words, status) in [
+          (many + [url], "431"), (["-H", "Origin: a", "-H", "Origin: b", url], "400"), ([long], "414"),
+        ] {
+          let format = ["-sS", "-m", "30", "-o", "/dev/null", "-w", "%{http_code}", version]
+          let finished = try server.scene.run("/usr/bin/curl", format + words)
+          #expect(finished.text == status, "\(version) \(status): \(finished.text) \(finished.errors)")
+        }
+      }
+      // A name in upper case is none: there is no request that could be answered.
+      let broken = try HTTPPeer(server)
+      var bytes = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8) + [0, 0, 0, 4, 0, 0, 0, 0, 0]
+      // GET, http, /, and the literal header "A: b".
+      let block: [UInt8] = [0x82, 0x86, 0x84, 0x00, 1, UInt8(ascii: "A"), 1, UInt8(ascii: "b")]
+      bytes += [0, 0, UInt8(block.count), 1, 5, 0, 0, 0, 1] + block
+      try broken.send(bytes)
+      try Polling.wait(for: "the count") {
+        try HTTPPeer(server).get("/metrics").lines.contains(
+          #"logs_http_requests_total{route="other",code="400"} 2"#)
+      }
+      let lines = try HTTPPeer(server).get("/metrics").lines
+      for (route, code, count) in [
+        ("/api/v1/streams", 400, 1), ("/api/v1/streams", 431, 1), ("other", 431, 1), ("other", 414, 2),
+      ] {
+        let line = #"logs_http_requests_total{route="\#(route)",code="\#(code)"} \#(count)"#
+        #expect(lines.contains(line), "\(line) \(lines.filter { $0.hasPrefix("logs_http_requests_total") })")
+      }
+    }
+  }
+
   @Test func `commits are counted in steps of their time`() throws {
     try Self.play { server in
       try Self.append(server)

@@ -9,12 +9,13 @@ import Testing
   private struct Proxy {
     let path: String
 
-    init(_ scene: Scene, _ server: TestServer) throws {
-      path = scene.path("proxy.sock")
+    /// - Parameter settings: more of what holds for all addresses.
+    init(_ scene: Scene, _ server: TestServer, _ settings: String = "", name: String = "proxy") throws {
+      path = scene.path("\(name).sock")
       let scratch = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .map { "\($0)_temp_path \(scene.path($0));" }.joined(separator: " ")
+        .map { "\($0)_temp_path \(scene.path("\(name).\($0)"));" }.joined(separator: " ")
       let configuration = """
-        daemon off; master_process off; pid \(scene.path("nginx.pid")); error_log stderr;
+        daemon off; master_process off; pid \(scene.path("\(name).pid")); error_log stderr;
         events { worker_connections 512; }
         http {
           access_log off; \(scratch)
@@ -22,14 +23,14 @@ import Testing
             listen unix:\(path);
             location / {
               proxy_pass \(try server.httpURL());
-              proxy_http_version 1.1;
+              proxy_http_version 1.1; \(settings)
               proxy_set_header Upgrade $http_upgrade;
               proxy_set_header Connection $http_connection;
             }
           }
         }
         """
-      let file = try scene.file("nginx.conf", configuration.utf8)
+      let file = try scene.file("\(name).conf", configuration.utf8)
       _ = try scene.start(ReverseProxyTests.nginx, ["-p", scene.path(""), "-c", file])
       let path = path
       try Polling.wait(for: "nginx") { (try? HTTPPeer(unix: path)) != nil }
@@ -111,6 +112,32 @@ import Testing
           }
         }
       }
+    }
+  }
+
+  /// By default nginx closes what is silent for 60 s, and the server breaks its silence every 15 s. Here both are 25
+  /// times shorter.
+  @Test(.enabled(if: access(nginx, X_OK) == 0))
+  func `a silent follow lives longer than the proxy's patience`() throws {
+    try Scene.play { scene in
+      // 600 ms over HTTP.
+      let server = try TestServer(scene, TestServer.listensForHTTP + ["--heartbeat", "400ms"])
+      let proxy = try Proxy(scene, server, "proxy_read_timeout 2400ms; proxy_send_timeout 2400ms;")
+      let reader = try EventReader(proxy.peer(), "/api/v1/streams/web/follow")
+      let socket = try WebSocketPeer(proxy.peer(), "/api/v1/streams/web/follow")
+      #expect(try reader.next().name == "live")
+      // Three times the patience.
+      for number in 1...12 { #expect(try reader.next().name == "heartbeat", "\(number)") }
+      try Self.append(server, 1..<2)
+      #expect(try reader.next().message == "1")
+      #expect(try socket.object()["message"] as? String == "1")
+
+      // Without heartbeats in time the proxy ends it, so the above shows something.
+      let quiet = try TestServer(scene, TestServer.listensForHTTP + ["--heartbeat", "60s"], name: "quiet")
+      let impatient = try Proxy(scene, quiet, "proxy_read_timeout 600ms;", name: "impatient")
+      let cut = try EventReader(impatient.peer(), "/api/v1/streams/web/follow")
+      #expect(try cut.next().name == "live")
+      #expect(throws: Failure.self) { _ = try cut.next() }
     }
   }
 

@@ -9,7 +9,8 @@ import Testing
   /// A value of each setting that is not its default.
   private static let others: [(name: String, value: String)] = [
     ("listen", "10.0.0.1:1"), ("listen-tls", "10.0.0.1:2"), ("listen-http", "10.0.0.1:3"),
-    ("listen-https", "10.0.0.1:4"), ("http-host", "logs.example.com"), ("base-path", "/logs"),
+    ("listen-https", "10.0.0.1:4"), ("http-host", "logs.example.com"),
+    ("http-allow-origin", "https://app.example.com"), ("base-path", "/logs"),
     ("trusted-proxy", "10.0.0.0/8"), ("listen-unix", "/run/x.sock"), ("tls-cert", "/x.pem"), ("tls-key", "/x.key"),
     ("tls-client-ca", "/ca.pem"), ("unix-allow", "root: read:a; 1000: append:b"), ("cert-allow", "web: read:a"),
     ("insecure-plain", "yes"), ("insecure-open", "yes"), ("data", "/x"), ("shards", "7"), ("reader-threads", "7"),

@@ -13,6 +13,8 @@ package struct ServerConfiguration: Sendable {
   var handedDoors: [Door] = []
   /// Names by which browsers may reach it without a token, in lower case.
   var httpHosts: [String] = []
+  /// Whose pages may use it with a token of their own, in lower case.
+  var httpOrigins: [String] = []
   /// What the paths of all addresses begin with, like `/logs`; empty for nothing.
   var httpBasePath = ""
   /// Whose `X-Forwarded-*` are believed.
@@ -79,6 +81,9 @@ package struct ServerConfiguration: Sendable {
   package var rewriteDelay = Duration.seconds(10)
   /// How long `--seal` waits.
   package var sealDurationMax = Duration.seconds(300)
+
+  /// How long the view `container` looks back; no setting, but tests have other ones.
+  var statusLookDuration = HTTPLimits.statusLookDuration
 
   /// What is odd about the settings without being wrong, for the log.
   var remarks: [String] = []

@@ -29,6 +29,23 @@ extension Setting {
         configuration.httpHosts = names
       }, read: { $0.httpHosts.isEmpty ? "none" : $0.httpHosts.joined(separator: ",") }),
     Setting(
+      name: "http-allow-origin", form: "ORIGIN,...", separator: ",",
+      help: "sites, like https://app.example.com, whose pages may use the server over HTTP with a token of their own",
+      write: { text, configuration throws(SettingError) in
+        var origins: [String] = []
+        for part in text == "none" ? [] : text.split(separator: ",", omittingEmptySubsequences: false) {
+          guard let origin = HTTPCrossOrigin.parse(part.trimmed) else {
+            throw SettingError(
+              """
+              '\(part.trimmed)' is no origin; write scheme and host, and the port unless it is the usual one, without \
+              a path: https://app.example.com
+              """)
+          }
+          origins.append(origin)
+        }
+        configuration.httpOrigins = origins
+      }, read: { $0.httpOrigins.isEmpty ? "none" : $0.httpOrigins.joined(separator: ",") }),
+    Setting(
       name: "base-path", form: "PATH",
       help: "what the paths of all addresses of HTTP begin with, like /logs, behind a proxy that serves more",
       write: { text, configuration throws(SettingError) in

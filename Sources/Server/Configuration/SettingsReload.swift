@@ -60,7 +60,8 @@ extension Setting {
 
   /// Those that are looked at by value. A setting that is not here counts from the next start.
   private static let reloadable: Set<String> = [
-    "http-host", "base-path", "trusted-proxy", "unix-allow", "cert-allow", "connections", "connections-per-address",
+    "http-host", "http-allow-origin", "base-path", "trusted-proxy", "unix-allow", "cert-allow", "connections",
+    "connections-per-address",
     "append-rate", "append-rate-entries", "append-rate-stream", "append-rate-stream-entries", "new-streams",
     "subscriptions", "queries-per-client", "followed-streams", "streams", "append-bytes", "append-batches",
     "output-bytes", "output-bytes-total", "heartbeat",

@@ -1,3 +1,4 @@
+internal import LogsSystem
 internal import LogsText
 internal import LogsTransport
 internal import LogsWire
@@ -59,7 +60,9 @@ final class Certificates: Sendable {
       retryAfterMilliseconds: 1_000)
     let problem = HTTPProblem(400, .protocolViolation, "this port speaks TLS; use https://")
     return Contexts(
-      frames: try .server(files, plainAnswer: Message.error(refusal).frame(id: 0).head.array),
-      http: try .server(files, language: .http, plainAnswer: HTTPResponse(problem).bytes(date: nil, isLast: true)))
+      frames: try .server(files) { Message.error(refusal).frame(id: 0).head.array },
+      http: try .server(files, language: .http) {
+        HTTPResponse(problem).bytes(date: HTTPDate.text(at: SystemClock.wall()), isLast: true)
+      })
   }
 }

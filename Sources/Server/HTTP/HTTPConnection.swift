@@ -207,7 +207,8 @@ extension HTTPConnection: HTTPCarrier {
 extension HTTPConnection: SocketClient, ConnectionHandler {
   static func turnAway(_ connection: Connection, _ refusal: Refusal) {
     connection.handler = ServerConnection.Leaving()
-    connection.send(ByteString(HTTPResponse(HTTPProblem(refusal)).bytes(date: nil, isLast: true)))
+    let date = HTTPDate.text(at: SystemClock.wall())
+    connection.send(ByteString(HTTPResponse(HTTPProblem(refusal)).bytes(date: date, isLast: true)))
     connection.closeLingering(for: lingerDuration, discarding: HTTPLimits.headersByteCountMax)
   }
 

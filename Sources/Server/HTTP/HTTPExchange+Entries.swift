@@ -55,6 +55,7 @@ extension HTTPExchange {
       head.headers += coding.headers
       delivery.encoder = coding.encoder()
     }
+    head.headers += crossOriginHeaders
     carrier.begin(self, head)
     write(delivery.text.beginning, of: delivery)
   }
@@ -134,7 +135,7 @@ extension HTTPExchange {
 
 // MARK: - What the subscription needs
 
-extension HTTPExchange: SubscriptionHost {
+extension HTTPExchange: SubscriptionHost, StatusLooker {
   var reads: ReadSlots { carrier.reads }
   var windowByteCount: Int { carrier.windowByteCount }
 

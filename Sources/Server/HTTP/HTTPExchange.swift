@@ -17,6 +17,8 @@ final class HTTPExchange {
   var stage = Stage.deciding
   /// The form of its path, for the metrics.
   private var template = HTTPCounts.other
+  /// Whether it was refused before its body had come.
+  private var isRefused = false
   private var bodyDeadline: MonotonicTime?
   /// Kept to the end: its subscription may still be on the stack when it is over.
   private var look: StatusLook?
@@ -60,6 +62,10 @@ final class HTTPExchange {
   func begin(_ siteCheck: HTTPSiteCheck) {
     let route: HTTPRoute
     do throws(HTTPProblem) {
+      if let response = try crossOrigin.preflight(request) {
+        if request.hasBody { carrier.leaveAfter(self) }
+        return respond(response)
+      }
       route = try HTTPRoute(request.below(core.configuration.httpBasePath), now: SystemClock.wall())
       template = route.template
       if route.isOpen { return admit(route) }
@@ -125,20 +131,31 @@ final class HTTPExchange {
 
   /// Refuses it before its body has come.
   private func refuse(_ problem: HTTPProblem) {
+    isRefused = true
     // The body would have to be read for nothing.
     if request.hasBody { carrier.leaveAfter(self) }
     respond(HTTPResponse(problem))
+  }
+
+  /// Refuses what its carrier found wrong with it.
+  func refuseUnread(_ problem: HTTPProblem) {
+    if let route = try? HTTPRoute(request.below(core.configuration.httpBasePath), now: SystemClock.wall()) {
+      template = route.template
+    }
+    refuse(problem)
   }
 
   // MARK: Whose the entries are
 
   /// Looks for the containers of the streams before the answer begins.
   func look(for query: EntryQuery) {
-    let look = StatusLook(self)
+    let look = StatusLook(id, for: self, core: core, rights: access.rights)
     self.look = look
     stage = .looking(look, query)
     look.begin(query.follow.selectors)
   }
+
+  func awaitTurn(of look: StatusLook) { carrier.awaitTurn(self) }
 
   func looked(_ look: StatusLook) {
     guard case .looking(let current, let query) = stage, current === look else { return }
@@ -146,6 +163,15 @@ final class HTTPExchange {
       return respond(HTTPResponse(HTTPProblem(Refusal(.goingAway, "the server is stopping", isRetryable: true))))
     }
     deliver(query, containers: look.containers)
+  }
+
+  private var crossOrigin: HTTPCrossOrigin { HTTPCrossOrigin(origins: core.configuration.httpOrigins) }
+
+  /// What every answer needs for pages of other origins.
+  var crossOriginHeaders: [HTTPHeader] {
+    let isShown = !token.isEmpty || ticket != nil
+    // Where a token was shown and does not count, since there are none, anybody may do it.
+    return crossOrigin.headers(request, showsToken: isShown && (isRefused || access.hash != nil))
   }
 
   // MARK: The answer
@@ -193,7 +219,9 @@ final class HTTPExchange {
     guard !isOver else { return }
     stage = .over
     note(response.head.status)
-    carrier.answer(self, response.encoded(for: request))
+    var response = response.encoded(for: request)
+    response.head.headers += crossOriginHeaders
+    carrier.answer(self, response)
   }
 
   /// Counts the answer.
@@ -245,7 +273,7 @@ final class HTTPExchange {
   /// Nobody waits for the answer any more.
   func abandon() {
     switch stage {
-    case .looking(let look, _): look.subscription?.abandon()
+    case .looking(let look, _): look.abandon()
     case .entries(let delivery): delivery.subscription.abandon()
     case .query(let query): query.cancel()
     case .deciding, .body, .list, .append, .deleting, .over: break

@@ -14,13 +14,13 @@ internal import Synchronization
   }
 
   let side: Side
-  /// What a client that speaks plain text gets.
-  let plainAnswer: [UInt8]
+  /// Makes what a client that speaks plain text gets.
+  let plainAnswer: @Sendable () -> [UInt8]
   private let pointer: OpaquePointer
   /// By the server's host and port.
   private let sessions = Mutex<[String: TLSSavedSession]>([:])
 
-  private init(_ side: Side, plainAnswer: [UInt8] = []) throws(TransportError) {
+  private init(_ side: Side, plainAnswer: @escaping @Sendable () -> [UInt8] = { [] }) throws(TransportError) {
     guard let pointer = unsafe SSL_CTX_new(side == .server ? TLS_server_method() : TLS_client_method()) else {
       throw TransportError(.invalidTLS, "OpenSSL has no memory for TLS")
     }
@@ -44,10 +44,10 @@ internal import Synchronization
   ///
   /// - Parameters:
   ///   - files: certificate and key must be there; with authorities, every client needs a certificate of theirs.
-  ///   - plainAnswer: what a client that speaks plain text gets, in its protocol.
+  ///   - plainAnswer: makes what a client that speaks plain text gets, in its protocol.
   /// - Throws: `invalidTLS`, naming the file and what is wrong with it.
   package static func server(
-    _ files: TLSFiles, language: Language = .logs, plainAnswer: [UInt8] = []
+    _ files: TLSFiles, language: Language = .logs, plainAnswer: @escaping @Sendable () -> [UInt8] = { [] }
   ) throws(TransportError) -> TLSContext {
     let context = try TLSContext(.server, plainAnswer: plainAnswer)
     guard files.certificate != nil || files.key != nil else {

@@ -106,7 +106,7 @@ internal import LogsWire
     if !isPeerKnown {
       // Unread input would take the answer away again when the socket closes.
       _ = buffer.read(from: socket)
-      let answer = context.plainAnswer
+      let answer = context.plainAnswer()
       unsafe _ = send(socket, answer, answer.count, Int32(MSG_NOSIGNAL))
     }
     return isPeerKnown

@@ -91,6 +91,10 @@ extension FuzzTarget {
             session.respond(stream, HTTPHead(200, "text/plain"), date: "", hasBody: true)
             session.write(stream, ByteString("hello"))
             if stream % 4 == 1 { session.end(stream) }
+          case .refused(let stream, let request, _):
+            try BrokenRule.check(!request.method.isEmpty && open.insert(stream).inserted, "a request without a method")
+            session.respond(stream, HTTPHead(431, "text/plain"), date: "", hasBody: false)
+          case .broken: break
           case .body(let stream, _), .ended(let stream):
             try BrokenRule.check(open.contains(stream), "the body of no request")
           case .closed(let stream, _): open.remove(stream)

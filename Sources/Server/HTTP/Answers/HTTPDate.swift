@@ -5,6 +5,9 @@ struct HTTPDate {
   private var second = Int64.min
   private var text = ""
 
+  /// - Parameter time: ns since 1970.
+  static func text(at time: Int64) -> String { Timestamp.http(second: time / 1_000_000_000) }
+
   /// - Parameter now: ns since 1970.
   mutating func text(now: Int64) -> String {
     let current = now / 1_000_000_000

@@ -16,12 +16,12 @@ struct HTTPHead {
 
   /// With the headers that all answers have.
   ///
-  /// - Parameter date: that of the answer; nil where there is no clock at hand.
-  func complete(date: String?) -> [HTTPHeader] {
+  /// - Parameter date: that of the answer.
+  func complete(date: String) -> [HTTPHeader] {
     guard status != 101 else { return headers }
     var all = headers
     if !all.contains(where: { $0.name == "Cache-Control" }) { all.append(HTTPHeader("Cache-Control", "no-store")) }
-    if let date { all.append(HTTPHeader("Date", date)) }
+    all.append(HTTPHeader("Date", date))
     all.append(HTTPHeader("X-Content-Type-Options", "nosniff"))
     return all
   }
@@ -29,9 +29,9 @@ struct HTTPHead {
   /// As HTTP/1 has it.
   ///
   /// - Parameters:
-  ///   - date: that of the answer; nil where there is no clock at hand.
+  ///   - date: that of the answer.
   ///   - isLast: whether the connection closes after the answer.
-  func bytes(date: String?, isLast: Bool) -> [UInt8] {
+  func bytes(date: String, isLast: Bool) -> [UInt8] {
     var text = "HTTP/1.1 \(status) \(HTTPStatus.name(status))\r\n"
     for header in complete(date: date) { text += "\(header.name): \(header.value)\r\n" }
     if isLast { text += "Connection: close\r\n" }
@@ -82,10 +82,10 @@ struct HTTPResponse {
   /// As HTTP/1 has it.
   ///
   /// - Parameters:
-  ///   - date: that of the answer; nil where there is no clock at hand.
+  ///   - date: that of the answer.
   ///   - isLast: whether the connection closes after it.
   ///   - hasBody: whether the body is sent; the answer to HEAD only says how long it would be.
-  func bytes(date: String?, isLast: Bool, hasBody: Bool = true) -> [UInt8] {
+  func bytes(date: String, isLast: Bool, hasBody: Bool = true) -> [UInt8] {
     sizedHead.bytes(date: date, isLast: isLast) + (hasBody ? body : [])
   }
 }

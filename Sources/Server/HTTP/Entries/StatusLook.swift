@@ -2,6 +2,16 @@ internal import LogsStore
 internal import LogsTransport
 internal import LogsWire
 
+/// Who has a look back taken.
+protocol StatusLooker: AnyObject {
+  var reads: ReadSlots { get }
+  var windowByteCount: Int { get }
+  /// Calls `takeTurn` of the look's subscription soon.
+  func awaitTurn(of look: StatusLook)
+  /// It is over.
+  func looked(_ look: StatusLook)
+}
+
 /// Looks for the last status entry of each stream of a request that names a container: it says whose the entries are.
 ///
 /// Bounded: what has not been found in time is left to the stream's name.
@@ -9,43 +19,51 @@ final class StatusLook: SubscriptionHost {
   /// By the stream, without its container.
   private(set) var containers: [EntryOrigin: ContainerName] = [:]
   private(set) var subscription: Subscription?
-  private unowned let exchange: HTTPExchange
+  private let id: UInt32
+  private unowned let looker: any StatusLooker
+  private unowned let core: ShardCore
+  private let rights: Rights
   /// The streams by their handles.
   private var origins: [EntryOrigin] = []
 
   private static let filter = try? Filter("kind:status container.id:*")
 
-  init(_ exchange: HTTPExchange) { self.exchange = exchange }
+  /// - Parameter id: the looker's number for it.
+  init(_ id: UInt32, for looker: any StatusLooker, core: ShardCore, rights: Rights) {
+    (self.id, self.looker, self.core, self.rights) = (id, looker, core, rights)
+  }
 
   func begin(_ selectors: [StreamSelector]) {
     let follow = Follow(
       credit: 0, selectors: selectors, start: .last(1), end: FollowEnd(atHead: true), filter: Self.filter)
-    let subscription = exchange.core.hub.subscription(
-      exchange.id, follow, host: self, rights: exchange.access.rights)
+    let subscription = core.hub.subscription(id, follow, host: self, rights: rights)
     self.subscription = subscription
-    exchange.connection.loop.schedule(after: HTTPLimits.statusLookDuration) { [weak self] in self?.giveUp() }
+    core.shard.loop.schedule(after: core.configuration.statusLookDuration) { [weak self] in self?.giveUp() }
     subscription.begin()
   }
 
   private func giveUp() {
     guard let subscription, !subscription.isOver else { return }
     subscription.abandon()
-    exchange.looked(self)
+    looker.looked(self)
   }
+
+  /// Nobody waits for it any more.
+  func abandon() { subscription?.abandon() }
 
   // MARK: What the subscription needs
 
-  var reads: ReadSlots { exchange.carrier.reads }
-  var windowByteCount: Int { exchange.carrier.windowByteCount }
+  var reads: ReadSlots { looker.reads }
+  var windowByteCount: Int { looker.windowByteCount }
   func creditLeft(_ subscription: Subscription) -> Int { HTTPLimits.pieceByteCount }
   func hasRoom(for subscription: Subscription) -> Bool { true }
-  func awaitTurn(_ subscription: Subscription) { exchange.carrier.awaitTurn(exchange) }
+  func awaitTurn(_ subscription: Subscription) { looker.awaitTurn(of: self) }
 
   func deliver(_ range: BatchRange, batches: ByteString, to subscription: Subscription) {
     var origin = origins[Int(range.handle)]
     var entries: [LogEntry] = []
     do throws(WireDecodingError) {
-      for batch in try Batch.run(batches) { try exchange.core.hub.decoder.append(entriesOf: batch, to: &entries) }
+      for batch in try Batch.run(batches) { try core.hub.decoder.append(entriesOf: batch, to: &entries) }
     } catch {
       // Who reads the page or the follow meets it again, and reports it.
       return
@@ -58,11 +76,11 @@ final class StatusLook: SubscriptionHost {
   func tell(_ message: Message, to subscription: Subscription) {
     guard case .stream(let stream) = message else { return }
     origins.append(
-      EntryOrigin(stream: stream.stream, incarnation: stream.incarnation, store: exchange.core.store.id))
+      EntryOrigin(stream: stream.stream, incarnation: stream.incarnation, store: core.store.id))
   }
 
-  func end(_ subscription: Subscription, _ reason: EndReason) { exchange.looked(self) }
+  func end(_ subscription: Subscription, _ reason: EndReason) { looker.looked(self) }
 
   /// The page or the follow is refused for the same reason, or needs no look back.
-  func refuse(_ subscription: Subscription, _ refusal: Refusal) { exchange.looked(self) }
+  func refuse(_ subscription: Subscription, _ refusal: Refusal) { looker.looked(self) }
 }

@@ -45,10 +45,15 @@ final class HTTP2Connection: ShardClient, ConnectionHandler {
         let stream = HTTP2Stream(number, request, self)
         streams[number] = stream
         if let name = request.repeatedHeader {
-          stream.exchange.respond(HTTPResponse(HTTPProblem(400, "the header \(name) comes twice")))
+          stream.exchange.refuseUnread(HTTPProblem(400, "the header \(name) comes twice"))
         } else {
           stream.exchange.begin(siteCheck)
         }
+      case .refused(let number, let request, let problem):
+        let stream = HTTP2Stream(number, request, self)
+        streams[number] = stream
+        stream.exchange.refuseUnread(problem)
+      case .broken: core.counters.http.add(HTTPCounts.other, 400)
       case .body(let number, let bytes): take(bytes, of: number)
       case .ended(let number):
         guard let stream = streams[number] else { continue }

@@ -6,10 +6,14 @@ internal import LogsWire
   enum Event {
     /// Its body follows, until `ended`.
     case request(Int32, HTTPRequest)
+    /// A request that asks for too much, and why it is not read. Its body is not wanted.
+    case refused(Int32, HTTPRequest, HTTPProblem)
     case body(Int32, [UInt8])
     case ended(Int32)
     /// Nothing more can be sent, or is wanted, on the stream.
     case closed(Int32, isReset: Bool)
+    /// The headers of a request broke the rules, so that there was none.
+    case broken
   }
 
   /// What a client begins with.
@@ -125,12 +129,15 @@ internal import LogsWire
     case NGHTTP2_HEADERS.rawValue:
       // Trailers say nothing here.
       if let incoming = requests.removeValue(forKey: stream), !incoming.method.isEmpty {
-        guard !incoming.isRefused, incoming.path.utf8.count <= HTTPLimits.lineByteCountMax else {
-          return reset(stream, NGHTTP2_ENHANCE_YOUR_CALM)
-        }
         var request = HTTPRequest(method: incoming.method, target: incoming.path, isVersion10: false)
         request.headers = incoming.headers
-        events.append(.request(stream, request))
+        if incoming.path.utf8.count > HTTPLimits.lineByteCountMax {
+          events.append(.refused(stream, request, HTTPRequestParser.longLine))
+        } else if incoming.isRefused {
+          events.append(.refused(stream, request, HTTPRequestParser.tooManyHeaders))
+        } else {
+          events.append(.request(stream, request))
+        }
       }
       if isEnd { events.append(.ended(stream)) }
     case NGHTTP2_DATA.rawValue: if isEnd { events.append(.ended(stream)) }
@@ -139,7 +146,7 @@ internal import LogsWire
   }
 
   private func close(_ stream: Int32, _ code: UInt32) {
-    requests[stream] = nil
+    if requests.removeValue(forKey: stream) != nil { events.append(.broken) }
     outputs[stream] = nil
     events.append(.closed(stream, isReset: code != NGHTTP2_NO_ERROR.rawValue))
   }

@@ -234,7 +234,9 @@ extension HTTPRequestParser {
     }
   }
 
-  private static var tooManyHeaders: HTTPProblem {
+  static var longLine: HTTPProblem { tooLong(HTTPLimits.lineByteCountMax, 414) }
+
+  static var tooManyHeaders: HTTPProblem {
     HTTPProblem(
       431, .frameTooLarge,
       "there are more than \(HTTPLimits.headerCountMax) headers or \(HTTPLimits.headersByteCountMax) bytes of them")

@@ -79,7 +79,7 @@ final class WebSocketConnection: ShardClient, ConnectionHandler {
   }
 
   private func abandonAll() {
-    for delivery in deliveries.values { delivery.subscription.abandon() }
+    for delivery in deliveries.values { delivery.abandon() }
     deliveries.removeAll()
   }
 
@@ -102,11 +102,11 @@ final class WebSocketConnection: ShardClient, ConnectionHandler {
       case .resume(let name):
         let delivery = try named(name)
         delivery.isPaused = false
-        delivery.subscription.pump()
+        delivery.pump()
       case .credit(let name, let count):
         let delivery = try named(name)
         delivery.grant(count)
-        delivery.subscription.pump()
+        delivery.pump()
       }
     } catch { tell(error, id) }
   }
@@ -158,17 +158,21 @@ final class WebSocketConnection: ShardClient, ConnectionHandler {
         limit: .init("subscriptions", UInt64(limit)))
       return fail(delivery, HTTPProblem(refusal))
     }
-    subscription.begin()
+    guard query.view == .container else { return subscription.begin() }
+    let look = StatusLook(lastID, for: self, core: core, rights: access.rights)
+    delivery.beginLook(look)
+    look.begin(query.follow.selectors)
   }
 
   /// Ends a subscription, and with that of the address the connection.
   private func fail(_ delivery: SocketDelivery, _ problem: HTTPProblem) {
-    delivery.subscription.abandon()
+    delivery.abandon()
     send(delivery.text.problem(problem) ?? [])
     end(delivery, problem.refusal.isRetryable ? 1013 : 1008, problem.refusal.text)
   }
 
   private func end(_ delivery: SocketDelivery, _ code: UInt16, _ reason: String) {
+    delivery.abandon()
     deliveries[delivery.subscription.id] = nil
     if delivery.name == nil { close(code, reason) }
   }
@@ -176,7 +180,7 @@ final class WebSocketConnection: ShardClient, ConnectionHandler {
 
 // MARK: - What subscriptions need
 
-extension WebSocketConnection: SubscriptionHost {
+extension WebSocketConnection: SubscriptionHost, StatusLooker {
   var windowByteCount: Int {
     core.isOutputShort ? HTTPLimits.shortOutputByteCount : core.configuration.outputByteCountMax
   }
@@ -187,10 +191,16 @@ extension WebSocketConnection: SubscriptionHost {
 
   func hasRoom(for subscription: Subscription) -> Bool { !isFull }
 
-  func awaitTurn(_ subscription: Subscription) {
-    waitingForTurn.append(subscription.id)
+  func awaitTurn(_ subscription: Subscription) { awaitTurn(of: subscription.id) }
+
+  func awaitTurn(of look: StatusLook) { if let subscription = look.subscription { awaitTurn(of: subscription.id) } }
+
+  private func awaitTurn(of id: UInt32) {
+    waitingForTurn.append(id)
     if !isFull { core.awaitTurn(self) }
   }
+
+  func looked(_ look: StatusLook) { look.subscription.flatMap { deliveries[$0.id] }?.endLook(look) }
 
   func deliver(_ range: BatchRange, batches: ByteString, to subscription: Subscription) {
     guard let delivery = deliveries[subscription.id] else { return }
@@ -266,7 +276,7 @@ extension WebSocketConnection {
     var turn = Turn()
     while !turn.isOver, !isFull, let id = waitingForTurn.popFirst() {
       turn.spend(.begin)
-      deliveries[id]?.subscription.takeTurn(&turn)
+      deliveries[id]?.takeTurn(&turn)
     }
     return !waitingForTurn.isEmpty && !isFull
   }
@@ -282,7 +292,7 @@ extension WebSocketConnection {
       tell(HTTPProblem(refusal))
       return close(1008, refusal.text)
     }
-    for id in deliveries.keys.sorted() { deliveries[id]?.subscription.tick() }
+    for id in deliveries.keys.sorted() { deliveries[id]?.tick() }
     // A client that is gone answers no ping, and its socket breaks.
     if now >= lastSent + core.configuration.httpHeartbeat, connection.pendingByteCount == 0 {
       var frame: [UInt8] = []
@@ -321,12 +331,37 @@ final class SocketDelivery {
   var isPaused = false
   /// Entries that may still be sent; nil for any number.
   private var credit: UInt64?
+  /// Looks for the containers first. Kept to the end: its subscription may be on the stack when it is over.
+  private var look: StatusLook?
+  private var isLooking = false
 
   init(_ subscription: Subscription, _ text: EntryText, name: String?, credit: UInt64?) {
     self.subscription = subscription
     self.text = text
     self.name = name
     self.credit = credit
+  }
+
+  func beginLook(_ look: StatusLook) { (self.look, isLooking) = (look, true) }
+
+  func endLook(_ look: StatusLook) {
+    guard isLooking, look === self.look, !subscription.isOver else { return }
+    isLooking = false
+    text.containers = look.containers
+    subscription.begin()
+  }
+
+  func takeTurn(_ turn: inout Turn) {
+    if isLooking { look?.subscription?.takeTurn(&turn) } else { subscription.takeTurn(&turn) }
+  }
+
+  func pump() { if !isLooking { subscription.pump() } }
+
+  func tick() { if !isLooking { subscription.tick() } }
+
+  func abandon() {
+    look?.abandon()
+    subscription.abandon()
   }
 
   /// Stored bytes that may be delivered. What is left of a batch comes, too, so few entries allow few bytes.
