@@ -83,6 +83,11 @@ swift-log: build ## the swift-log handler and its tests, which fetch swift-log; 
 metrics: build ## has promtool, which is in Debian's package prometheus, check the metrics
 	@Scripts/metrics-check.sh
 
+.PHONY: service
+service: build ## has systemd's own tools judge the units, and a real journald take the server's log; needs root
+	@Scripts/packages.sh systemd
+	@Scripts/service-check.sh
+
 .PHONY: tls
 tls: release ## has openssl and sslyze (from PyPI) judge the TLS of the release build, and wrong certificates refused
 	@Scripts/tls-check.sh
