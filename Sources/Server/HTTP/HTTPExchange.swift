@@ -62,7 +62,7 @@ final class HTTPExchange {
   func begin(_ siteCheck: HTTPSiteCheck) {
     let route: HTTPRoute
     do throws(HTTPProblem) {
-      if let response = try crossOrigin.preflight(request) {
+      if let response = try crossOrigin?.preflight(request) {
         if request.hasBody { carrier.leaveAfter(self) }
         return respond(response)
       }
@@ -165,10 +165,11 @@ final class HTTPExchange {
     deliver(query, containers: look.containers)
   }
 
-  private var crossOrigin: HTTPCrossOrigin { HTTPCrossOrigin(origins: core.configuration.httpOrigins) }
+  private var crossOrigin: HTTPCrossOrigin? { HTTPCrossOrigin(origins: core.configuration.httpOrigins) }
 
   /// What every answer needs for pages of other origins.
   var crossOriginHeaders: [HTTPHeader] {
+    guard let crossOrigin else { return [] }
     let isShown = !token.isEmpty || ticket != nil
     // Where a token was shown and does not count, since there are none, anybody may do it.
     return crossOrigin.headers(request, showsToken: isShown && (isRefused || access.hash != nil))

@@ -3,8 +3,14 @@ internal import LogsWire
 /// What pages of other sites may do: those of `http-allow-origin`, with a token or ticket of their own. Cookies are
 /// never among it, nor is what anybody may do without a token: a browser would do that for any page.
 struct HTTPCrossOrigin {
-  /// In lower case.
-  let origins: [String]
+  /// In lower case; at least one.
+  private let origins: [String]
+
+  /// nil if no origin is allowed anything: then there is nothing to be said of origins.
+  init?(origins: [String]) {
+    if origins.isEmpty { return nil }
+    self.origins = origins
+  }
 
   static let methods = ["GET", "HEAD", "POST", "DELETE"]
   /// Headers of a request that mean something here.
@@ -29,7 +35,6 @@ struct HTTPCrossOrigin {
   ///
   /// - Parameter showsToken: whether the request came with a token or ticket, and with nothing else that counts.
   func headers(_ request: HTTPRequest, showsToken: Bool) -> [HTTPHeader] {
-    if origins.isEmpty { return [] }
     guard showsToken, let origin = allowed(request) else { return [Self.vary] }
     return [
       Self.vary, HTTPHeader("Access-Control-Allow-Origin", origin),
@@ -37,12 +42,11 @@ struct HTTPCrossOrigin {
     ]
   }
 
-  /// The answer to a browser that asks whether a page may send a request; nil if it does not ask that, or nothing is
-  /// allowed to anybody.
+  /// The answer to a browser that asks whether a page may send a request; nil if it does not ask that.
   ///
   /// - Throws: 403, and what is not allowed.
   func preflight(_ request: HTTPRequest) throws(HTTPProblem) -> HTTPResponse? {
-    guard !origins.isEmpty, request.method == "OPTIONS", let origin = request["origin"],
+    guard request.method == "OPTIONS", let origin = request["origin"],
       let method = request["access-control-request-method"]
     else { return nil }
     guard allowed(request) != nil else {
