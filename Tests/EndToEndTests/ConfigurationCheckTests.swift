@@ -59,6 +59,26 @@ import Testing
     }
   }
 
+  @Test func `where tokens cannot be seen, nobody says that there are none`() throws {
+    try Scene.play { scene in
+      let open = ["--listen", "0.0.0.0:0", "--insecure-plain"]
+      let path = try scene.file("logsd.conf", "listen = 0.0.0.0:0\ninsecure-plain = yes\n".utf8)
+      // The shell stands where there is no directory of the default name.
+      let words = [
+        "-c", #"cd "$0" && exec "$@""#, scene.directory, Binaries.logsd, "config", "check", "--config", path,
+      ]
+      let unknown = try scene.run("/bin/sh", words)
+      #expect(unknown.exit == .code(0) && unknown.errors.contains("which data directory the server has is not set"))
+      _ = try scene.makeToken("web", ["read:**"], data: scene.path("data"))
+      let known = try scene.run(Binaries.logsd, ["config", "check", "--data", scene.path("data")] + open)
+      #expect(known.exit == .code(0) && known.errorLines.count == 1, "\(known.errors)")
+      // A file that would give rights to others is as wrong here as at a start.
+      chmod("\(scene.path("data"))/tokens", 0o666)
+      let wrong = try scene.run(Binaries.logsd, ["config", "check", "--data", scene.path("data")] + open)
+      #expect(wrong.exit == .code(2) && wrong.errors.contains("--data: others can write to"), "\(wrong.errors)")
+    }
+  }
+
   @Test func `certificates are read`() throws {
     try Scene.play { scene in
       let certificates = try TestCertificates(scene)

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import LogsSystem
 internal import LogsTransport
 
@@ -33,14 +34,34 @@ struct ConfigurationCheck {
   }
 
   private mutating func checkExposure() {
-    let tokens: [Token]?
-    do throws(SettingError) { tokens = try TokenFile(directory: reader.configuration.dataDirectory).read() } catch {
-      faults.append("\(reader.place("data")): \(error)")
-      return
+    let obstacle = tokenObstacle
+    var tokens: [Token]?
+    if obstacle == nil {
+      do throws(SettingError) { tokens = try TokenFile(directory: reader.configuration.dataDirectory).read() } catch {
+        faults.append("\(reader.place("data")): \(error)")
+        return
+      }
     }
     for finding in Exposure(reader.configuration, hasTokens: tokens != nil).findings {
       let text = "\(reader.place(finding.door.setting)): \(finding.text)"
-      if finding.isFault { faults.append(text) } else { warnings.append(text) }
+      if finding.wantsTokens, let obstacle {
+        warnings.append("\(text). \(obstacle)")
+      } else if finding.isFault {
+        faults.append(text)
+      } else {
+        warnings.append(text)
+      }
     }
+  }
+
+  /// Why nobody can say from here whether the server has tokens; nil if it can be seen.
+  private var tokenObstacle: String? {
+    let directory = reader.configuration.dataDirectory
+    if !reader.isSet("data"), unsafe access(directory, F_OK) != 0 {
+      return "There may be some: which data directory the server has is not set here; name it with --data"
+    }
+    let path = TokenFile(directory: directory).path
+    guard unsafe access(path, R_OK) != 0, errno == EACCES else { return nil }
+    return "There may be some: user \(geteuid()) cannot read \(path); run this as the server's user"
   }
 }

@@ -62,6 +62,9 @@ package struct ConfigurationReader: Sendable {
     }
   }
 
+  /// Whether a setting is more than its default.
+  func isSet(_ name: String) -> Bool { origins[name] != nil }
+
   /// Where a setting is from, and its name.
   func place(_ name: String) -> String { Self.place(name, origins[name]) }
 

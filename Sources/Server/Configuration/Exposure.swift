@@ -10,6 +10,8 @@ struct Exposure {
     let door: Door
     /// Whether it was not allowed explicitly, so that the server does not start.
     let isFault: Bool
+    /// Whether a token would change that.
+    var wantsTokens = false
     /// What is or would be open, and what to do.
     let text: String
   }
@@ -56,7 +58,7 @@ struct Exposure {
         text: "\(door) is open to other machines without tokens (--insecure-open): everybody may append and read")
     }
     return Finding(
-      door: door, isFault: true,
+      door: door, isFault: true, wantsTokens: true,
       text: """
         \(door)\(Self.nameHint(door)) would let everybody on other machines append and read; make a \
         token with logsd token create, give --tls-client-ca, or --insecure-open where all may do everything
