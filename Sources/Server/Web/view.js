@@ -200,7 +200,7 @@ export class View {
     const hasRoom = !this.isFollowing || this.rows.size < budget.size / 2;
     try {
       if (above < near && !this.isAtStart && hasRoom) await this.#readOlder();
-      else if (below < near && !this.isAtEnd && !this.isFollowing) await this.#readNewer();
+      else if (below < near && !this.isAtEnd && (!this.isFollowing || this.isBounded)) await this.#readNewer();
     } catch (error) {
       this.#failed(error);
     }
@@ -406,6 +406,7 @@ export class View {
 
   /** Goes to the end, and stays there. */
   toEnd() {
+    if (this.#view.streams.length === 0) return;
     if (!this.isAtEnd && !this.isBounded) {
       const last = this.rows.last;
       const isNear = this.isOne && last && this.#pages && this.#liveStart - (last.to ?? last.seq) <= catchUpRows;
@@ -414,6 +415,7 @@ export class View {
     }
     this.#resetNews();
     this.list.follow();
+    this.#fillEdges();
     this.#told.changed();
   }
 
