@@ -36,6 +36,7 @@ import Testing
         waiting += file.text.matches(of: /from "\.\/([^"]+)"/).map { String($0.1) }
       }
       #expect(seen.count > 10)
+      #expect(try HTTPPeer(server).get("/favicon.ico").headers["content-type"] == "image/svg+xml")
       #expect(try HTTPPeer(server).get("/web/none.js").status == 404)
       #expect(try HTTPPeer(server).get("/web/..%2Fmain.js").status == 404)
     }

@@ -105,7 +105,9 @@ enum HTTPRoute {
       try check(request, ["GET", "HEAD"])
       return .page
     }
-    if target.path.hasPrefix(filePrefix), let file = WebFile.named(target.path.dropFirst(filePrefix.count)) {
+    // Browsers ask for an icon where a page names none.
+    let path = target.path == "/favicon.ico" ? "\(filePrefix)icon.svg" : target.path
+    if path.hasPrefix(filePrefix), let file = WebFile.named(path.dropFirst(filePrefix.count)) {
       try check(request, ["GET", "HEAD"])
       return .file(file)
     }
