@@ -245,7 +245,7 @@ extension FilterParser {
 
 extension String {
   /// With `\/` for each slash that has no backslash before it.
-  fileprivate var replacingSlashes: String {
+  var replacingSlashes: String {
     var result = String.UnicodeScalarView()
     var isEscaped = false
     for scalar in unicodeScalars {

@@ -9,7 +9,9 @@ extension FilterParser {
     let rest = "\(shown(name.symbolPlace))\(valueShown(from: name.symbolPlace.upperBound))"
     let attribute = "\(quoted(name.place))\(rest) for an attribute of this name"
     func refusal(_ field: String) -> FilterError {
-      error(name.place.lowerBound, "'\(written)' is no field: write \(field)\(rest), or \(attribute)")
+      let remedy = field == "message" ? messageRemedy(name) : nil
+      return error(
+        name.place.lowerBound, "'\(written)' is no field: write \(remedy ?? "\(field)\(rest)"), or \(attribute)")
     }
     switch lower {
     case "severity": return refusal("level")
@@ -36,6 +38,19 @@ extension FilterParser {
       }
       return nil
     }
+  }
+
+  /// What to write for a part of the message where the whole one would be compared; nil where it would not.
+  private func messageRemedy(_ name: FilterFieldName) -> String? {
+    guard name.symbol == .equal(isNegated: false), name.symbolPlace.upperBound < scalars.count else { return nil }
+    let start = name.symbolPlace.upperBound
+    let value = valueShown(from: start)
+    if scalars[start] == "\"" { return "\(value) alone for this text, message:\(value) for the whole message" }
+    let word = wordRange(from: start)
+    guard !word.isEmpty, !Self.isForeignMark(scalars[start]), scalars[start] != "/", !scalars[word].contains("*") else {
+      return nil
+    }
+    return "\(value) alone, or message:*\(value)*, as message:\(value) is about the whole message"
   }
 
   private static func lower(_ text: String) -> String {
@@ -110,9 +125,25 @@ extension FilterParser {
 
   func wildcardRefusal(_ word: Range<Int>) -> FilterError? {
     guard let mark = wildcard(in: word) else { return nil }
+    if let refusal = inlineFlagsRefusal(word) { return refusal }
     return error(
       mark,
       "'?' stands for no other character: write /\(asRegex(word))/, or \(quoted(word)) for text with a question mark")
+  }
+
+  /// `(?i)word`, as a regular expression begins elsewhere.
+  private func inlineFlagsRefusal(_ word: Range<Int>) -> FilterError? {
+    let (start, end) = (word.lowerBound, word.upperBound)
+    guard start > 0, scalars[start - 1] == "(", scalars[start] == "?", end < scalars.count, scalars[end] == ")" else {
+      return nil
+    }
+    let behind = shown(wordRange(from: end + 1))
+    let regex = behind.isEmpty ? "…" : behind
+    let flags = text(word.dropFirst(1))
+    return error(
+      start,
+      "a regular expression stands between slashes: write "
+        + (flags == "i" ? "/\(regex)/i" : "/(\(shown(word)))\(regex)/") + ", or \(quoted(word)) for text")
   }
 
   private func asRegex(_ word: Range<Int>) -> String {

@@ -120,7 +120,14 @@ extension FilterParser {
     guard !symbols.isEmpty, text(symbols) != "!" else { return nil }
     let word = wordRange(from: symbols.upperBound)
     let value = word.isEmpty ? valueShown(from: symbols.upperBound) : shown(word)
-    return "write \(Self.shown(name))\(Self.meaning(of: text(symbols)))\(value)"
+    let meaning = Self.meaning(of: text(symbols))
+    let remedy = "write \(Self.shown(name))\(meaning)\(value)"
+    // Other languages have the text of lines on the right of these.
+    switch meaning {
+    case "!=": return "\(remedy), or -\(value) for messages without it"
+    case "!~": return "\(remedy), or -/\(unslashed(value))/ for messages without it"
+    default: return remedy
+    }
   }
 
   private func isOnlyOperator(_ word: Range<Int>) -> Bool { symbolRun(from: word.lowerBound) == word }
@@ -135,6 +142,11 @@ extension FilterParser {
         star,
         "a word is found inside of words anyway: write \(Self.shown(pieces[0])) without '*', or "
           + "\(quoted(word)) for text")
+    case _ where text(word).contains(".*") && scalars[word.lowerBound] != "/":
+      return error(
+        star,
+        "a word has no '*', and a regular expression stands between slashes: write "
+          + "/\(Self.shown(text(word).replacingSlashes))/, or \(quoted(word)) for text")
     default:
       let isOpen = scalars[word.lowerBound] == "/"
       return error(
@@ -188,6 +200,10 @@ extension FilterParser {
     if Self.isForeignMark(scalars[first]) { return doubleQuoted(from: first) }
     let word = wordRange(from: first)
     return word.isEmpty ? "text" : shown(word)
+  }
+
+  private func unslashed(_ text: String) -> String {
+    text.count > 1 && text.hasPrefix("/") && text.hasSuffix("/") ? String(text.dropFirst().dropLast()) : unquoted(text)
   }
 
   private func unquoted(_ text: String) -> String {
