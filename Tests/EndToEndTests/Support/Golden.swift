@@ -91,21 +91,21 @@ enum Golden {
     (
       80, ["web", "docker/nginx", "--color", "always", "--ansi", "-Z", "Europe/Berlin"],
       #"""
-      ␛[38;5;102m-- 2026-01-10, times in Europe/Berlin +01:00 --␛[0m
-      ␛[38;5;102m2026-01-10 13:00:00.123␛[0m ␛[38;5;97mweb␛[0m ␛[38;5;28mINFO␛[0m  ␛[38;5;163mapi␛[0\#
-      m: started ␛[38;5;102mport=8080 id=9007199254740993␛[0m
-      ␛[38;5;102m2026-01-10 13:00:01.000␛[0m ␛[38;5;97mweb␛[0m ␛[38;5;31mNOTICE␛[0m ␛[38;5;163mapi␛[\#
-      0m: größe 漢字 é 👍 \u{202e} bidi\u{2028}
-      ␛[38;5;102m2026-01-10 13:00:01.500␛[0m ␛[38;5;99mdocker/nginx␛[0m ␛[38;5;66mDEBUG␛[0m  ␛[38;5;\#
-      65m漢字␛[0m: other stream
-      ␛[38;5;102m2026-01-10 13:00:02.000␛[0m ␛[38;5;97mweb␛[0m          ␛[38;5;160mERROR␛[0m  ␛[38;5\#
-      ;62mdb␛[0m: failed
-            at a.swift:1 ␛[38;5;102muser={name:"Bob, \"B\""}␛[0m
-      ␛[38;5;102m2026-01-10 13:00:03.000␛[0m ␛[38;5;97mweb␛[0m          ␛[1;38;5;160mCRIT␛[0m   disk\#
-       ␛[38;5;102mfree=null list=[1,"a b"]␛[0m
-      ␛[38;5;102m-- 2026-01-11, times in Europe/Berlin +01:00 --␛[0m
-      ␛[38;5;102m2026-01-11 01:00:01.000␛[0m ␛[38;5;97mweb␛[0m          ␛[38;5;130mWARN␛[0m   ␛[31mr\#
-      ed␛[0m and a line that is longer than a terminal of eighty columns is wide␛[0m
+      ␛[38;5;243m-- 2026-01-10, times in Europe/Berlin +01:00 --␛[0m
+      ␛[38;5;243m2026-01-10 13:00:00.123␛[0m ␛[38;5;98mweb␛[0m ␛[38;5;29mINFO␛[0m  ␛[1;38;5;63mapi␛[0m: \#
+      started ␛[38;5;243mport=8080 id=9007199254740993␛[0m
+      ␛[38;5;243m2026-01-10 13:00:01.000␛[0m ␛[38;5;98mweb␛[0m ␛[38;5;63mNOTICE␛[0m ␛[1;38;5;63mapi␛[0m:\#
+       größe 漢字 é 👍 \u{202e} bidi\u{2028}
+      ␛[38;5;243m2026-01-10 13:00:01.500␛[0m ␛[38;5;29mdocker/nginx␛[0m ␛[38;5;98mDEBUG␛[0m  ␛[1;38;5;29\#
+      m漢字␛[0m: other stream
+      ␛[38;5;243m2026-01-10 13:00:02.000␛[0m ␛[38;5;98mweb␛[0m          ␛[38;5;231;48;5;160mERROR␛[0m  ␛\#
+      [38;5;163mdb␛[0m: failed
+            at a.swift:1 ␛[38;5;243muser={name:"Bob, \"B\""}␛[0m
+      ␛[38;5;243m2026-01-10 13:00:03.000␛[0m ␛[38;5;98mweb␛[0m          ␛[1;38;5;231;48;5;160mCRIT␛[0m  \#
+       disk ␛[38;5;243mfree=null list=[1,"a b"]␛[0m
+      ␛[38;5;243m-- 2026-01-11, times in Europe/Berlin +01:00 --␛[0m
+      ␛[38;5;243m2026-01-11 01:00:01.000␛[0m ␛[38;5;98mweb␛[0m          ␛[1;38;5;131mWARN␛[0m   ␛[31mred\#
+      ␛[0m and a line that is longer than a terminal of eighty columns is wide␛[0m
 
       """#
     ),
