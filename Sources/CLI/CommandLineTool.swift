@@ -37,13 +37,12 @@ package enum CommandLineTool {
       return ExitCode.done
     default: break
     }
-    guard let command = Command.named(first) else {
-      throw CommandError.usage("there is no command '\(first)'\(suggestion(first)); see logs help")
-    }
+    if first.hasPrefix("-") { throw unknownFlag(first) }
+    guard let command = Command.named(first) else { throw unknownCommand(first) }
     let options =
       command.options + ConnectionOptions.all + [Option("help", ["h"], help: "this text")]
     let arguments = try Arguments(
-      rest, options: options, help: "logs help \(command.name)", remedies: command.foreignFlags)
+      rest, options: options, help: "logs help \(command.name)", remedies: ForeignFlags.remedies(of: command))
     if arguments.has("help") {
       try Terminal.write(line: Help.of(command))
       return ExitCode.done
@@ -52,13 +51,32 @@ package enum CommandLineTool {
     return try await command.run(arguments)
   }
 
+  /// A flag in front that is not about the connection.
+  private static func unknownFlag(_ word: String) -> CommandError {
+    let name = String(word.drop { $0 == "-" }.prefix { $0 != "=" })
+    if name == "V" { return .usage("there is no flag -V; did you mean --version?") }
+    let owners = Command.all.filter { command in
+      command.options.contains { $0.isCalled(word.hasPrefix("--") ? name : String(name.prefix(1))) }
+    }
+    if let owner = owners.first {
+      return .usage("\(word) stands behind a command: logs \(owner.name) ... \(word); see logs help \(owner.name)")
+    }
+    let names = ConnectionOptions.all.map(\.name) + ["version", "help"]
+    return .usage("there is no flag \(word)\(Spelling.suggestion(name, among: names, prefix: "--")); see logs help")
+  }
+
+  private static func unknownCommand(_ name: String) -> CommandError {
+    let remedy = ForeignCommands.remedy(for: name).map { ": \($0)" } ?? suggestion(name)
+    return .usage("there is no command '\(name)'\(remedy); see logs help")
+  }
+
   /// The flags about the connection may stand before the command, too.
   private static func leadingFlags(_ words: [String]) throws(CommandError) -> (flags: [String], rest: [String]) {
     var flags: [String] = []
     var rest = words[...]
-    while let word = rest.first, word.hasPrefix("--"),
+    while let word = rest.first, word.hasPrefix("-"),
       let option = ConnectionOptions.all.first(where: { option in
-        option.isCalled(String(word.dropFirst(2).prefix { $0 != "=" }))
+        option.isCalled(String(word.dropFirst(word.hasPrefix("--") ? 2 : 1).prefix { $0 != "=" }))
       })
     {
       rest.removeFirst()
@@ -73,9 +91,7 @@ package enum CommandLineTool {
   private static func help(_ words: [String]) throws(CommandError) -> String {
     guard let name = words.first, name != "help" else { return Help.overview }
     if let topic = HelpTopic.named(name) { return topic.text }
-    guard let command = Command.named(name) else {
-      throw .usage("there is no command '\(name)'\(suggestion(name)); see logs help")
-    }
+    guard let command = Command.named(name) else { throw unknownCommand(name) }
     return Help.of(command)
   }
 

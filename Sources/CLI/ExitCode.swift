@@ -1,3 +1,5 @@
+internal import LogsText
+
 /// The exit codes of `logs`.
 enum ExitCode {
   static let done: Int32 = 0
@@ -22,4 +24,12 @@ struct CommandError: Error, CustomStringConvertible {
   }
 
   static func usage(_ description: String) -> CommandError { CommandError(description, exitCode: ExitCode.usage) }
+
+  /// For a word that is none of those that a flag or command knows.
+  ///
+  /// - Parameter taker: what takes them: `--sort`, `completion`.
+  static func notOne(_ word: String, of names: [String], for taker: String) -> CommandError {
+    let all = names.dropLast().joined(separator: ", ") + (names.count > 1 ? " or " : "") + (names.last ?? "")
+    return .usage("\(taker) takes \(all), not '\(word)'\(Spelling.suggestion(word.lowercased(), among: names))")
+  }
 }

@@ -177,9 +177,9 @@ package final class Server: Sendable {
   var statusLine: String {
     let statistics = store.statistics
     return """
-      \(Figures.grouped(UInt64(max(0, counters.connections.current)))) connections, \
-      \(Figures.grouped(UInt64(max(0, counters.subscriptions.current)))) followers, \
-      \(Figures.grouped(UInt64(max(0, statistics.streamCount)))) streams, \
+      \(Figures.count(max(0, counters.connections.current), "connection", "connections")), \
+      \(Figures.count(max(0, counters.subscriptions.current), "follower", "followers")), \
+      \(Figures.count(max(0, statistics.streamCount), "stream", "streams")), \
       \(ByteSize.rounded(UInt64(max(0, statistics.byteCount)))) stored
       """
   }

@@ -1,3 +1,5 @@
+internal import LogsWire
+
 /// Sizes in bytes as people write them: `256M`, `256MB` or `256MiB`, powers of 1,024.
 package enum ByteSize {
   private static let units: [(suffix: Character, shift: Int)] = [("K", 10), ("M", 20), ("G", 30), ("T", 40)]
@@ -21,7 +23,7 @@ package enum ByteSize {
   /// A size for people, in the largest unit that it has at least one of: `1.2 MiB`.
   package static func rounded(_ count: UInt64) -> String {
     guard let unit = units.last(where: { count >> UInt64($0.shift) > 0 }) else {
-      return "\(count) \(count == 1 ? "byte" : "bytes")"
+      return Figures.count(count, "byte", "bytes")
     }
     let tenths = UInt64((Double(count) / Double(UInt64(1) << UInt64(unit.shift)) * 10).rounded())
     return "\(tenths / 10).\(tenths % 10) \(unit.suffix)iB"

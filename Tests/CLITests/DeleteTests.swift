@@ -60,10 +60,12 @@ import Testing
   @Test func `it says what goes`() {
     #expect(
       outcome(1...4999, 4999, 1_258_291, isWhole: false).announcement(of: 1...5000)
-        == "deletes 4999 entries of 'web' (1 to 4999, about 1.2 MiB)")
+        == "deletes 4999 entries of 'web' (1 to 4999, about 1.2 MiB compressed)")
     #expect(
       outcome(7...7, 1, 90, isWhole: true, isDryRun: true).announcement(of: nil)
-        == "would delete 1 entry of 'web' (7 to 7, about 90 bytes) and the stream itself: its name is free afterwards")
+        == "would delete 1 entry of 'web' (7 to 7, about 90 bytes compressed) and the stream itself: "
+        + "its name is free afterwards"
+    )
     #expect(
       outcome(nil, 0, 0, isWhole: true).announcement(of: nil)
         == "deletes the stream 'web', which has no entries: its name is free afterwards")

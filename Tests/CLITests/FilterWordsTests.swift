@@ -39,7 +39,9 @@ import Testing
     ("timeout|refused", "/timeout|refused/"), (#"took\b"#, #"/took\b/"#), (#"\d+ms"#, #"/\d+ms/"#), ("^a", "/^a/"),
     ("a$", "/a$/"), ("[0-9]", "/[0-9]/"), ("x -[a-z]+", "/[a-z]+/"), (#"(a/\w)"#, #"/a\/\w/"#), ("a|/b", #"/a|\/b/"#),
     ("status:in(500,502)", "status:(500,502)"), ("isnull(user)", "no function"), ("ip:10.2.0.0/16", "ip:10.2.*"),
-    ("ip=10.0.0.0/8", "ip:10.*"),
+    ("ip=10.0.0.0/8", "ip:10.*"), ("user:bob,alice", "user:(bob,alice)"), ("message:timeout", "write timeout alone"),
+    ("status>=abc", "'abc' is no number"), (#"/a\|b/"#, "| alone for either"), (#"path~/\<a/"#, #"\b"#),
+    ("(?:a|b)", "/(?:…)/"),
   ])
   func `a term of another language is answered with what to write`(filter: String, remedy: String) throws {
     _ = try Filter(filter)
@@ -47,9 +49,16 @@ import Testing
     #expect(hint.contains(remedy), "\(hint)")
   }
 
+  @Test func `a pattern as grep has it is answered with how it is written`() throws {
+    #expect(
+      ForeignTerms.hint([], patterns: ["x", #"a\|b"#])?.hasPrefix(#"in -g 'a\|b', \| is the character |"#) == true)
+    #expect(ForeignTerms.hint([], patterns: ["a|b", #"\(a\)"#, #"a\\|b"#]) == nil)
+  }
+
   @Test(arguments: [
     "timeout", "\"a|b\"", "/a|b/", "=a|b", "$", "a.b", "a^b", "user:(1,2)", "(a) (b)", "a (b)", "path:/a/16", "[error]",
-    "ip:10.2.0.0/64", "10%", "user~/a|b/", "\"x\" OR (y)",
+    "ip:10.2.0.0/64", "10%", "user~/a|b/", "\"x\" OR (y)", "user:(a,b)", "user:\"a,b\"", "a,b", "user:a,", "a>=5",
+    "level>=warn", "time>=2026-01-10T12:00Z", "message:*x*", "message:\"x\"", #"/a\\|b/"#, "user:*", "a~b,c",
   ])
   func `text is not taken for another language`(filter: String) throws {
     _ = try Filter(filter)

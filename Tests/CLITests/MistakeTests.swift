@@ -38,6 +38,65 @@ import Testing
     #expect(await failure(["push", "web", "-e"]).text == "there is no flag -e; see logs help push")
   }
 
+  @Test(arguments: [
+    ("query web --tail 5", "-r -n N"), ("query web -f", "logs follow"), ("query web --lines 5", "-r -n N"),
+    ("query web -x", "-g '^PATTERN$'"), ("follow web -s 1h", "-S T"), ("query web --from 1h", "--since T"),
+    ("follow web --json", "-o json"), ("streams --json", "-o json"), ("streams --grep web", "logs streams '*web*'"),
+    ("status -f", "--watch"), ("push web -f app.log", "logs push STREAM FILE"), ("push web --json", "--format json"),
+    ("push web --grep x", "logs query"), ("delete web -f", "--yes"), ("complete web --force", "--create"),
+    ("status --host x", "--server URL"), ("streams --version", "logs --version"), ("spool inspect x -s", "-q"),
+    ("tail web", "logs follow"), ("grep x", "logs query"), ("cat web", "logs query"), ("search web", "logs query"),
+    ("ls", "logs streams"), ("list", "logs streams"), ("head web", "logs query"), ("stats", "logs status"),
+    ("info", "logs status"), ("help tail", "logs follow"), ("rm web", "logs delete"), ("serve", "logsd"),
+  ])
+  func `commands and flags typed by habit are answered with what to write`(line: String, remedy: String) async {
+    let (exit, text) = await failure(line.split(separator: " ").map(String.init))
+    #expect(exit == ExitCode.usage && text.hasPrefix("there is no ") && text.contains(": "), "\(text)")
+    #expect(text.contains(remedy), "\(text)")
+  }
+
+  @Test(arguments: [
+    ("--sever x streams", "--server"), ("strems", "streams"), ("help filtrs", "filters"), ("man psh", "push"),
+    ("query web --limti 5", "--limit"), ("streams --sort byte", "bytes"), ("streams -o jsn", "json"),
+    ("query web -o jsonn", "json"), ("query web --color alway", "always"), ("query web --columns mesage", "message"),
+    ("query web --template {mesage}", "message"), ("query web -l wran", "warn"), ("push web --level wran", "warn"),
+    ("push web --format jsno", "json"), ("push web --encoding utf16", "utf-16"), ("completion bsh", "bash"),
+    ("spool inspct x", "inspect"), ("bench apend", "append"), ("bench read --decode batchs", "batches"),
+    ("-V", "--version"),
+  ])
+  func `a misspelled word is answered with the one that is meant`(line: String, meant: String) async {
+    let (exit, text) = await failure(line.split(separator: " ").map(String.init))
+    #expect(exit == ExitCode.usage && text.contains("did you mean \(meant)?"), "\(text)")
+  }
+
+  @Test func `flags of a command in front of it are answered with where they stand`() async {
+    let (exit, text) = await failure(["-n", "5", "query", "web"])
+    #expect(exit == ExitCode.usage && text.hasPrefix("-n stands behind a command: logs "), "\(text)")
+  }
+
+  @Test(arguments: ["push", "complete", "delete"])
+  func `commands that write take one stream, and none of the server's own`(command: String) async {
+    let own = await failure([command, "$logsd"])
+    #expect(own.exit == ExitCode.usage && own.text.contains("the server's own") && own.text.contains("--retention"))
+    let pattern = await failure([command, "web*"])
+    #expect(pattern.exit == ExitCode.usage && pattern.text.contains("one stream, not a pattern"), "\(pattern.text)")
+    for words in [[command, ""], ["query", ""], ["follow", "web", "", "level:warn"], ["streams", ""]] {
+      let (exit, text) = await failure(words)
+      #expect(exit == ExitCode.usage && text.contains("'$logsd'"), "\(words): \(text)")
+    }
+  }
+
+  @Test(arguments: [
+    (["query", "web", "level>=warn", "user:bob*"], "logs query web -- 'level>=warn' 'user:bob*'"),
+    (["query", "level>=warn"], "logs query STREAM -- 'level>=warn'"),
+    (["follow", "level>=warn", "web"], "logs follow web -- 'level>=warn'"),
+    (["query", "web", "a b", "c:*"], "logs query web -- 'a b' 'c:*'"),
+  ])
+  func `a filter among the streams is answered with where it stands`(words: [String], line: String) async {
+    let (exit, text) = await failure(words)
+    #expect(exit == ExitCode.usage && text.hasSuffix("; a filter stands behind --: \(line)"), "\(text)")
+  }
+
   @Test func `the mark below a filter stands at its place behind wide characters`() {
     let text = "错误 😀 ("
     let error = #expect(throws: FilterError.self) { try Filter(text) }
@@ -46,7 +105,7 @@ import Testing
     #expect(FilterMistake(text: text, error: error).lines == ["  \(text)", "           ^"])
   }
 
-  @Test(arguments: ["a b", "/a", "a//b", "$sys", "", "žluť", String(repeating: "x", count: 201)])
+  @Test(arguments: ["a b", "/a", "a//b", "", "žluť", String(repeating: "x", count: 201)])
   func `an invalid name is a usage error`(name: String) async {
     let (exit, text) = await failure(["push", name])
     #expect(exit == ExitCode.usage && text.contains("name"), "\(text)")

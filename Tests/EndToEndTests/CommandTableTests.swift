@@ -21,7 +21,7 @@ import Testing
   /// What each command succeeds with. In capitals: places that the test makes.
   private static let usual: [String: [String]] = [
     "push": ["web", "FILE"], "follow": ["web"], "query": ["web"], "streams": [], "status": [],
-    "complete": ["NEW"], "delete": ["web", "--dry-run"], "seal": ["DATA"], "spool": ["inspect", "SPOOL"],
+    "complete": ["NEW", "--create"], "delete": ["web", "--dry-run"], "seal": ["DATA"], "spool": ["inspect", "SPOOL"],
     "bench": ["append", "--entries", "10", "--batch", "2", "--repeat", "1"], "completion": ["bash"], "config": ["show"],
     "man": ["push"],
   ]
@@ -40,6 +40,7 @@ import Testing
       Row("query", "--count"),
       Row("query", "--histogram", "1h", not: ["x", "0s"]), Row("query", "--fields"), Row("query", "--no-pager"),
       Row("streams", "--sort", "bytes", not: ["colour"]), Row("complete", "--text", "done", not: [long]),
+      Row("complete", "--create", words: ["NEW"]),
       Row("delete", "--before-seq", "2", not: ["1", "x"]), Row("delete", "--from-seq", "9", not: ["0", "x"]),
       Row("delete", "--to-seq", "1", not: ["0", "x"]), Row("delete", "--yes", words: ["web", "--from-seq", "9"]),
       Row("delete", "--dry-run"), Row("seal", "--seal-timeout", "30s", not: ["soon"]),

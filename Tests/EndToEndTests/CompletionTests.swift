@@ -27,12 +27,18 @@ import Testing
     }
   }
 
-  @Test func `a stream sealed by another client cannot be sealed again, and a missing one is created`() throws {
+  @Test func `a stream sealed by another client cannot be sealed again, and a missing one only with --create`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)
-      let first = try server.run(["complete", "task/2", "--text", "all done"])
+      let misspelled = try server.run(["complete", "task/2", "--text", "all done"])
+      #expect(misspelled.exit == .code(1) && misspelled.output.isEmpty && misspelled.errorLines.count == 1)
+      #expect(misspelled.errors.contains("there is no stream 'task/2'") && misspelled.errors.contains("--create"))
+      #expect(try server.run(["streams", "-o", "json"]).output.isEmpty)
+      let first = try server.run(["complete", "task/2", "--text", "all done", "--create"])
       #expect(first.exit == .code(0), "\(first.errors)")
-      #expect(first.output.isEmpty && first.errors.contains("1"))
+      #expect(first.output.isEmpty && first.errors.contains("complete at sequence number 1, its only entry"))
+      let near = try server.run(["complete", "tsak/2"])
+      #expect(near.exit == .code(1) && near.errors.contains("did you mean 'task/2'?"), "\(near.errors)")
       let second = try server.run(["complete", "task/2"])
       #expect(second.exit == .code(1) && second.errors.contains("sealed"), "\(second.errors)")
       // The seal is not a pushed line.
@@ -49,10 +55,10 @@ import Testing
       let server = try TestServer(scene)
       let both = try server.start(["follow", "a", "b", "-n", "all", "-o", "short"])
       let pattern = try server.start(["follow", "*", "-n", "all", "-o", "json"])
-      #expect(try server.run(["complete", "a", "--text", "end of a"]).exit == .code(0))
+      #expect(try server.run(["complete", "a", "--create", "--text", "end of a"]).exit == .code(0))
       try both.output.waitForText("end of a")
       #expect(!both.hasEnded)
-      #expect(try server.run(["complete", "b", "--text", "end of b"]).exit == .code(0))
+      #expect(try server.run(["complete", "b", "--create", "--text", "end of b"]).exit == .code(0))
       #expect(try both.wait() == .code(0))
       try pattern.output.waitForText("end of b")
       let file = try scene.file("f", LogLines.file(LogLines.plain(1)))

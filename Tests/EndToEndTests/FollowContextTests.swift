@@ -53,6 +53,9 @@ import Testing
       #expect(try follow.wait() == .code(0), "\(follow.errors.text)")
       let expected = (1...11).map { "n\($0)" } + ["--"] + (14...20).map { "n\($0)" }
       #expect(shown(follow.output.text.split(separator: "\n").map(String.init)) == expected, "\(follow.errors.text)")
+      let resumed = follow.errors.text.split(separator: "\n").first { $0.hasPrefix("logs: resumed at ") }
+      let place = resumed.flatMap { Int($0.dropFirst("logs: resumed at ".count).prefix { $0 != ":" }) }
+      #expect(place ?? 0 >= 4, "\(follow.errors.text)")
       #expect(shown(try server.run(["query", "web", "-C", "3", "-g", "x"]).lines) == expected)
     }
   }

@@ -50,7 +50,7 @@ import Testing
       let file = try scene.file("f", LogLines.file(LogLines.plain(5)))
       let spool = scene.path("spool")
       for words in [
-        ["complete", "web"], ["push", "web", file, "--retry-for", "0"],
+        ["complete", "web", "--create"], ["push", "web", file, "--retry-for", "0"],
         ["push", "web", file, "--retry-for", "0", "--spool", spool], ["spool", "drain", spool, "--retry-for", "0"],
       ] {
         let finished = try scene.run(Binaries.logs, words + ["--server", server.url])

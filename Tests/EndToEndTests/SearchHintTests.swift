@@ -91,8 +91,7 @@ import Testing
       #expect(strict.exit == .code(5), "\(strict.errors)")
       let first = try server.run(["query", "nothing/*", "web"])
       #expect(first.exit == .code(1) && first.errors == "logs: no stream matches 'nothing/*'; see logs streams\n")
-      // Alone it finds nothing, and braces are one word.
-      #expect(try server.run(["query", "nothing/*"]).errors.isEmpty)
+      // Braces are one word.
       #expect(try count("web", "{nothing,uid:}*").text == "3\n")
       let live = try server.start(["follow", "web", "error*", "-n", "2", "-o", "raw"])
       try live.output.waitForLines(2)
@@ -103,6 +102,54 @@ import Testing
       #expect(
         waiting.errors.text.contains("'status:500': it does not exist yet; a filter stands behind --: logs follow"))
       #expect(waiting.errors.text.hasSuffix("logs follow web -- status:500\n"), "\(waiting.errors.text)")
+    }
+  }
+
+  @Test func `a pattern that matches nothing is named where it stands alone`() throws {
+    try Self.play { scene, server in
+      for (words, exit) in [
+        (["query"], 1), (["query", "--count"], 1), (["query", "--strict"], 5), (["follow", "--until-head"], 0),
+        (["follow", "--until-head", "--strict"], 5), (["streams"], 0),
+      ] {
+        let run = try server.run(words + ["nothing/*"])
+        #expect(run.exit == .code(Int32(exit)), "\(words): \(run.exit)")
+        #expect(run.errors == "logs: no stream matches 'nothing/*'; see logs streams\n", "\(words): \(run.errors)")
+        let near = try server.run(words + ["wbe*"])
+        #expect(near.errors == "logs: no stream matches 'wbe*'; did you mean 'web*'?\n", "\(words): \(near.errors)")
+      }
+      #expect(try server.run(["streams", "wbe"]).errors == "logs: no stream matches 'wbe'; did you mean 'web'?\n")
+      #expect(try server.run(["follow", "nothing/*", "--until-head", "-q"]).errors.isEmpty)
+      let strict = try server.run(["query", "wbe", "--strict"])
+      #expect(strict.exit == .code(5) && strict.errors.contains("did you mean 'web'?"), "\(strict.errors)")
+      let live = try server.start(["follow", "new/*", "-o", "raw"])
+      try live.errors.waitForLines(1)
+      #expect(live.errors.text == "logs: waiting for streams that match 'new/*': there are none yet\n")
+      #expect(try server.run(["push", "new/a", try scene.file("h", "four\n".utf8)]).exit == .code(0))
+      try live.output.waitForLines(1)
+    }
+  }
+
+  @Test func `flags behind -- are named, and a filter cannot hold long ones`() throws {
+    try Self.play { scene, server in
+      let short = try server.run(["query", "web", "--", "one", "-n", "5"])
+      #expect(short.exit == .code(1) && short.output.isEmpty)
+      #expect(short.errors.hasSuffix("flags come before it: logs query web -n 5 -- one\n"), "\(short.errors)")
+      for command in ["query", "follow"] {
+        let long = try server.run([command, "web", "--", "one", "--since", "1h"])
+        #expect(long.exit == .code(2) && long.output.isEmpty && long.errorLines.count == 1, "\(long.errors)")
+        #expect(
+          long.errors.hasSuffix("flags come before it: logs \(command) web --since 1h -- one\n"), "\(long.errors)")
+      }
+      // Terms that are no flags.
+      let terms = try server.run(["query", "web", "--", "one", "-two", "-5"])
+      #expect(terms.exit == .code(0) && terms.errors.isEmpty, "\(terms.errors)")
+      let grep = try server.run(["query", "web", "-g", #"one\|two"#])
+      #expect(grep.exit == .code(1) && grep.errors.contains("| alone for either"), "\(grep.errors)")
+      let misspelled = try server.run([
+        "push", "names", try scene.file("i", #"{"msg":"x","status":200}"#.utf8), "--format", "json",
+      ])
+      #expect(misspelled.exit == .code(0))
+      #expect(try server.run(["query", "names", "--", "statu:200"]).errors.hasSuffix("; there is 'status'\n"))
     }
   }
 

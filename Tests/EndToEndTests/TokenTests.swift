@@ -62,6 +62,11 @@ import Testing
         #expect(push.errors.contains("token 'ci' has no right to append to '\(name)'"), "\(push.errors)")
         #expect(push.errors.contains("; 0 entries of \(name) are acknowledged"), "\(push.errors)")
       }
+      // Who may only append is not told whether there is such a stream.
+      let ends = try Self.make("ends", server, ["append:end/*"])
+      try Self.reload(server, 2)
+      let end = try server.run(["complete", "end/1", "--token-file", ends])
+      #expect(end.exit == .code(0) && end.errors.contains("its only entry"), "\(end.errors)")
       let deletion = try server.run(["delete", "ci/a", "--yes"] + mine)
       #expect(deletion.exit == .code(4))
       let status = try server.run(["status", "-o", "json"] + mine)
@@ -69,7 +74,7 @@ import Testing
 
       // Somebody with the right deletes, and the audit names the token.
       let root = try Self.make("root", server, ["admin:**", "admin:$**"])
-      try Self.reload(server, 2)
+      try Self.reload(server, 3)
       #expect(try server.run(["delete", "secret/a", "--yes", "--token-file", root]).exit == .code(0))
       let audit = try server.run(["query", "$audit", "--token-file", root])
       #expect(audit.text.contains("token 'root'"), "\(audit.text) \(audit.errors)")

@@ -97,7 +97,7 @@ import Testing
     #expect(try inbox.answer(isStored: false) == [["a"]])
     #expect(try inbox.answer().isEmpty)
     stream.add(.info("c"), time: 1, now: Self.time(1))
-    #expect(try inbox.answer(isStored: false).flatMap(\.self).map { $0.prefix(12) } == ["1 lines are ", "b", "c"])
+    #expect(try inbox.answer(isStored: false).flatMap(\.self).map { $0.prefix(12) } == ["1 line is mi", "b", "c"])
     stream.add(.info("d"), time: 1, now: Self.time(1))
     let last = try inbox.answer().flatMap(\.self)
     #expect(last.count == 2 && last.first?.hasPrefix("3 lines are missing") == true && last.last == "d", "\(last)")

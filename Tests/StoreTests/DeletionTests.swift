@@ -42,7 +42,7 @@ import Testing
     #expect(
       try test.readAll("$audit").texts == [
         "user 1000 deleted a part of the stream 'web': 4 entries, 2 to 5",
-        "user 1000 deleted a part of the stream 'web': 1 entries, 7 to 7",
+        "user 1000 deleted a part of the stream 'web': 1 entry, 7 to 7",
         "user 1000 deleted a part of the stream 'web': 2 entries, 1 to 6",
       ])
     // Numbers never go back.

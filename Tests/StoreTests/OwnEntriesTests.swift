@@ -72,7 +72,7 @@ import Testing
     #expect(append("first", to: test) == true)
     test.append("web", .test("1"), number: 1)
     for _ in 0..<15 { test.roll(clock) }
-    #expect(test.sink.waitForLine("trimmed: 1 streams of $logsd"))
+    #expect(test.sink.waitForLine("trimmed: 1 stream of $logsd"))
     #expect(test.info("$logsd")?.firstKept == 2)
     #expect(try test.readAll("web").texts == ["1"] && test.store.statistics.trimmedSegmentCount == 0)
   }

@@ -39,7 +39,7 @@ import Testing
       Self.threeSegments(test, clock)
       #expect(!test.sink.lines.contains { $0.contains("trimmed") })
       clock.advance(Self.hour * 16)
-      #expect(test.sink.waitForLine("trimmed: 1 segments below 2"))
+      #expect(test.sink.waitForLine("trimmed: 1 segment below 2"))
       try Self.expectTrimmed(test)
       test.close()
     }
@@ -252,7 +252,7 @@ import Testing
     #expect(test.sink.waitForLine("tried again later"))
     #expect(try test.readAll("web").skips == [])
     disk.heal()
-    #expect(test.sink.waitForLine("trimmed: 1 segments below 2"))
+    #expect(test.sink.waitForLine("trimmed: 1 segment below 2"))
     #expect(try test.readAll("web").skips == [.init(from: 1, to: 3, reason: .trimmed)])
     test.close()
     #expect(test.sink.monitor.withLock { $0.error } == nil)
@@ -294,7 +294,7 @@ import Testing
     do {
       let test = try TestStore(configuration, in: directory)
       clock.advance(Self.hour * 16)
-      #expect(test.sink.waitForLine("trimmed: 1 segments below 2"))
+      #expect(test.sink.waitForLine("trimmed: 1 segment below 2"))
       test.close()
     }
     for name in ["0000000001.db", "0000000001.db-wal"] {

@@ -38,7 +38,7 @@ import Testing
     #expect(test.store.statistics.trimmedSegmentCount == 0)
     configuration.retention.ageMax = .seconds(40 * 3600)
     test.store.apply(configuration)
-    #expect(test.sink.waitForLine("trimmed: 1 segments below 2"))
+    #expect(test.sink.waitForLine("trimmed: 1 segment below 2"))
 
     // With none nothing goes any more.
     configuration.retention.ageMax = nil
@@ -47,7 +47,7 @@ import Testing
     #expect(test.store.statistics.trimmedSegmentCount == 1)
     configuration.retention.rules = [RetentionRule(pattern: try StreamPattern("tick"), ageMax: .seconds(60))]
     test.store.apply(configuration)
-    #expect(test.sink.waitForLine("trimmed: 1 streams of tick"))
+    #expect(test.sink.waitForLine("trimmed: 1 stream of tick"))
     configuration.retention.rules = []
     configuration.retention.diskFreeMin = .bytes(1 << 60)
     test.store.apply(configuration)

@@ -35,7 +35,7 @@ import Testing
         if number % 2 == 0 { test.roll(clock) }
       }
       clock.advance(Self.hour * 16)
-      #expect(test.sink.waitForLine("trimmed: 1 streams of app/*"))
+      #expect(test.sink.waitForLine("trimmed: 1 stream of app/*"))
       #expect(test.sink.waitForLine("segment 1 is rewritten"))
       try Self.expectTrimmed(test)
       let bytes = directory.contents("data/segments/0000000001.db")
@@ -84,7 +84,7 @@ import Testing
         test.roll(clock)
       }
       clock.advance(Self.hour * 185)
-      #expect(test.sink.waitForLine("trimmed: 1 segments below 2"))
+      #expect(test.sink.waitForLine("trimmed: 1 segment below 2"))
       for segment in 2...4 { #expect(test.sink.waitForLine("segment \(segment) is rewritten")) }
       try Self.expectKeptLonger(test)
       for segment in 2...4 {

@@ -1,4 +1,5 @@
 import LogsText
+import LogsWire
 import Testing
 
 /// Numbers for people.

@@ -50,7 +50,7 @@ enum ConnectionOptions {
         "\(file.origin) has no effect: the server is spoken to in plain text; logs+tls:// and logs+wss:// are TLS")
     }
     // Somebody is watching: a server that is back should be noticed soon.
-    configuration.backoff.cap = .seconds(5)
+    configuration.backoff.cap = .seconds(1)
     configuration.reconnectDeadline = patience
     return configuration
   }

@@ -50,7 +50,9 @@ enum FilterOptions {
     for text in texts { try add(text) { FilterMistake(text: text, error: $0) } }
     if let note = texts.lazy.compactMap({ FilterWords($0).operatorNote }).first { Terminal.note(note) }
     for part in try short.parts() {
-      try add(part.text) { CommandError.usage("\(part.flag): \($0.reason)") }
+      let level = part.flag == "--level" ? short.level ?? "" : ""
+      let suggestion = Spelling.suggestion(level.lowercased(), among: ShortFilter.levels)
+      try add(part.text) { CommandError.usage("\(part.flag): \($0.reason)\(suggestion)") }
     }
     return filter
   }

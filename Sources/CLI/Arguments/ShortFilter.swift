@@ -30,6 +30,9 @@ struct ShortFilter {
     return parts
   }
 
+  /// The names of levels that are suggested.
+  static let levels = ["trace", "debug", "info", "notice", "warn", "error", "critical", "fatal"]
+
   private static func level(_ level: String) throws(CommandError) -> String {
     let isPlain = level.utf8.allSatisfy { byte in
       UInt8(ascii: ".") == byte || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)

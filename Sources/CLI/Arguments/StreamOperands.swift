@@ -27,6 +27,11 @@ struct StreamOperands {
     if let count = arguments.leadingCount {
       streams = operands[..<count]
       if count < operands.count { filter = operands[count...].joined(separator: " ") }
+      if let flags = MisplacedFlags(in: operands[count...], of: command) {
+        let sentence = flags.sentence(Array(streams))
+        if flags.areRefused { throw CommandError.usage(sentence) }
+        Terminal.note(sentence)
+      }
     } else if !hasFlag, operands.count > 1, let last = operands.last, Self.isFilter(last) {
       streams = operands.dropLast()
       filter = last
@@ -35,10 +40,27 @@ struct StreamOperands {
       throw CommandError.usage("there are two filters, --filter and '\(filter)'; write one: (a) (b) is both")
     }
     words = Array(streams)
-    selectors = try Self.selectors(words, of: command)
     self.filter = filter
     self.command = command
     isGuessed = arguments.leadingCount == nil && !hasFlag
+    do { selectors = try Self.selectors(words, of: command) } catch let error as LogError {
+      guard let advice = Self.advice(words, filter, of: command), isGuessed else { throw error }
+      throw CommandError.usage("\(error.message); \(advice)")
+    }
+  }
+
+  /// How to write it where words are no names and may be meant as terms of a filter; nil if none may.
+  private static func advice(_ words: [String], _ filter: String?, of command: String) -> String? {
+    guard let first = words.first else { return nil }
+    let terms = words.filter(isFilter)
+    guard terms.contains(where: ForeignTerms.isFilter), !terms.contains(first) || isFieldTerm(first) else { return nil }
+    let streams = words.filter { !isFilter($0) }
+    return line(streams.isEmpty ? ["STREAM"] : streams, terms, filter, of: command)
+  }
+
+  /// Whether it is a field of a filter rather than a misspelled name.
+  private static func isFieldTerm(_ word: String) -> Bool {
+    ForeignTerms.isFilter(word) && FilterWords(word).words.contains { $0.fieldName != nil }
   }
 
   /// How to write it with some of the words as a filter; nil if they cannot have been meant as one.
@@ -48,9 +70,14 @@ struct StreamOperands {
     guard isGuessed, let first = words.first, !meant(first) else { return nil }
     let terms = words.filter(meant)
     if terms.isEmpty { return nil }
-    let streams = words.filter { !meant($0) }
+    return Self.line(words.filter { !meant($0) }, terms, filter, of: command)
+  }
+
+  private static func line(
+    _ streams: [String], _ terms: [String], _ filter: String?, of command: String
+  ) -> String {
     let rest = filter.map { [$0.contains("OR") ? "(\($0))" : $0] } ?? []
-    let line = streams + ["--"] + terms.map(Self.term) + rest
+    let line = streams + ["--"] + terms.map(term) + rest
     return "a filter stands behind --: logs \(command) \(line.map(ShellWord.quoted).joined(separator: " "))"
   }
 
@@ -113,6 +140,7 @@ struct StreamOperands {
     if operands.isEmpty {
       throw CommandError.usage("\(command) needs a stream or pattern; see logs help \(command)")
     }
+    if operands.contains("") { throw CommandError.usage(NamedStream.emptyWord) }
     return try operands.flatMap { try Braces.words($0) }.map { text in
       if StreamPattern.isPattern(text) { return .pattern(try StreamPattern(text)) }
       // The server's own.

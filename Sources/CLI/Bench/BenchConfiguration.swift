@@ -1,5 +1,6 @@
 internal import LogsClient
 internal import LogsText
+internal import LogsWire
 
 /// What to measure, and how much of it: the flags of `logs bench`, checked.
 struct BenchConfiguration: Sendable {
@@ -25,7 +26,7 @@ struct BenchConfiguration: Sendable {
   }
 
   /// What a delivered batch is turned into before it counts as read.
-  enum Decoding: String, Sendable {
+  enum Decoding: String, CaseIterable, Sendable {
     case batches
     case entries
   }
@@ -75,10 +76,11 @@ struct BenchConfiguration: Sendable {
   ]
 
   init(_ arguments: Arguments) throws {
-    guard let word = arguments.operands.first, let kind = Kind(rawValue: word), arguments.operands.count == 1 else {
-      throw CommandError.usage(
-        "bench takes one of \(Kind.allCases.map(\.rawValue).joined(separator: ", ")); see logs help bench")
+    let kinds = Kind.allCases.map(\.rawValue)
+    guard let word = arguments.operands.first, arguments.operands.count == 1 else {
+      throw CommandError.usage("bench takes one of \(kinds.joined(separator: ", ")); see logs help bench")
     }
+    guard let kind = Kind(rawValue: word) else { throw CommandError.notOne(word, of: kinds, for: "bench") }
     self.kind = kind
     for option in Self.options where arguments.value(option.name) != nil && !kind.flags.contains(option.name) {
       throw CommandError.usage("bench \(kind.rawValue) has no --\(option.name); see logs help bench")
@@ -99,7 +101,7 @@ struct BenchConfiguration: Sendable {
         throw CommandError.usage(
           """
           --entries must be at least \(streamCount * batchEntryCount): a batch of \(batchEntryCount) for each of \
-          \(streamCount) streams; or set --batch
+          \(Figures.count(streamCount, "stream", "streams")); or set --batch
           """
         )
       }
@@ -115,7 +117,7 @@ struct BenchConfiguration: Sendable {
     }
     if let text = arguments.value("decode") {
       guard let decoding = Decoding(rawValue: text) else {
-        throw CommandError.usage("--decode takes entries or batches, not '\(text)'")
+        throw CommandError.notOne(text, of: Decoding.allCases.map(\.rawValue), for: "--decode")
       }
       self.decoding = decoding
     }

@@ -1,6 +1,7 @@
 internal import Glibc
 internal import LogsClient
 internal import LogsText
+internal import LogsWire
 
 /// The server to measure: one that is running, or one that is started for it.
 struct BenchTarget: Sendable {
@@ -64,8 +65,8 @@ struct BenchTarget: Sendable {
     guard needed <= limit.rlim_max, unsafe setrlimit(resource, &limit) == 0 else {
       throw CommandError(
         """
-        \(count) connections need \(needed) descriptors, and this process may have \(limit.rlim_max); raise the limit \
-        with ulimit -Hn \(needed) as root, or use fewer
+        \(Figures.count(count, "connection needs", "connections need")) \(needed) descriptors, and this process may \
+        have \(limit.rlim_max); raise the limit with ulimit -Hn \(needed) as root, or use fewer
         """
       )
     }

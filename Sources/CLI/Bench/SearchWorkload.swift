@@ -50,7 +50,8 @@ struct SearchWorkload: Workload {
     let result = try await client.count([.stream(stream)], filter: filter)
     let end = MonotonicTime.now()
     guard result.entryCount == foundCount || given != nil else {
-      throw CommandError("the server counts \(result.entryCount) entries where it counted \(foundCount) before")
+      let entries = Figures.count(result.entryCount, "entry", "entries")
+      throw CommandError("the server counts \(entries) where it counted \(foundCount) before")
     }
     meter.record(end.nanoseconds(since: start), entryCount: storedCount)
     return RunOutcome(nanoseconds: end.nanoseconds(since: start))

@@ -10,8 +10,6 @@ struct Command: Sendable {
   /// What the help says below the synopsis.
   let details: String
   let options: [Option]
-  /// What to write instead of flags that people know from elsewhere, by their names.
-  var foreignFlags: [String: String] = [:]
   /// Returns the exit code.
   let run: @Sendable (Arguments) async throws -> Int32
 

@@ -16,8 +16,12 @@ enum CompletionCommand {
       for word in await words(Array(arguments.operands.dropFirst())) { try Terminal.write(line: word) }
       return ExitCode.done
     }
-    guard arguments.operands.count == 1, let shell = Shell(rawValue: arguments.operands[0]) else {
-      throw CommandError.usage("completion takes the name of a shell: \(Shell.all)")
+    let names = Shell.allCases.map(\.rawValue)
+    guard arguments.operands.count == 1 else {
+      throw CommandError.usage("completion takes the name of a shell: \(names.joined(separator: ", "))")
+    }
+    guard let shell = Shell(rawValue: arguments.operands[0]) else {
+      throw CommandError.notOne(arguments.operands[0], of: names, for: "completion")
     }
     try Terminal.write(line: shell.script)
     return ExitCode.done
@@ -25,8 +29,6 @@ enum CompletionCommand {
 
   private enum Shell: String, CaseIterable {
     case bash, zsh, fish
-
-    static var all: String { allCases.map(\.rawValue).joined(separator: ", ") }
 
     var script: String {
       switch self {

@@ -23,7 +23,7 @@ enum ConfigCommand {
 
   private static func run(_ arguments: Arguments) async throws -> Int32 {
     guard arguments.operands == ["show"] else {
-      throw CommandError.usage("config takes show, and nothing else; see logs help config")
+      throw CommandError.usage("config takes show, and nothing else: logs config show; see logs help config")
     }
     let format = try arguments.reportFormat()
     let settings = try ConnectionSettings(arguments)

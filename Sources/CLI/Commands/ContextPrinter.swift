@@ -14,6 +14,7 @@ actor ContextPrinter {
   private let filter: Filter
   private let before: Int
   private let after: Int
+  private let showsStreams: Bool
   /// Entries that may still be found.
   private var remaining: UInt64
   private let evaluator = FilterEvaluator()
@@ -34,8 +35,10 @@ actor ContextPrinter {
     var before: [LogEntry] = []
   }
 
-  init(writer: EntryWriter, filter: Filter, _ context: ContextOptions, limit: UInt64?) {
+  /// - Parameter showsStreams: whether a notice about a place names the stream.
+  init(writer: EntryWriter, filter: Filter, _ context: ContextOptions, limit: UInt64?, showsStreams: Bool) {
     self.writer = writer
+    self.showsStreams = showsStreams
     self.filter = filter
     before = context.before
     after = context.after
@@ -80,12 +83,22 @@ actor ContextPrinter {
       case .deleted(let stream):
         places[stream] = nil
         Terminal.note("stream \(stream) was deleted")
-      case .resumed: Terminal.note("resumed: 0 missing, 0 repeated")
+      case .resumed(let cursor): Terminal.note(FollowPrinter.resumedText(shown(cursor), showsStreams: showsStreams))
       case .ended(let reason): if reason == .complete { Terminal.note("complete: nothing follows") }
       case .announced, .resolved, .behind, .live, .interrupted: break
       }
     }
     return isWhole
+  }
+
+  /// Where a follow is for people: what lies before a new entry is read again, and was searched already.
+  private func shown(_ cursor: LogCursor) -> LogCursor {
+    LogCursor(
+      cursor.sorted.map { position in
+        var position = position
+        position.sequence = max(position.sequence, places[position.stream]?.searched ?? 0)
+        return position
+      })
   }
 
   /// - Returns: false when it is over.

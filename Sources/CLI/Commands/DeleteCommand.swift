@@ -32,7 +32,7 @@ enum DeleteCommand {
     guard arguments.operands.count == 1 else {
       throw CommandError.usage("delete needs one stream; see logs help delete")
     }
-    let stream = try StreamName(arguments.operands[0])
+    let stream = try NamedStream.of(arguments.operands[0], for: "delete")
     let numbers = try numbers(arguments)
     let format = try arguments.reportFormat()
     let isDryRun = arguments.has("dry-run")
@@ -81,7 +81,7 @@ enum DeleteCommand {
   ) async throws -> DeletionSummary {
     do { return try await client.delete(stream, numbers: numbers, dryRun: true) } catch {
       guard error.code == .refused(.unknownStream) else { throw error }
-      throw CommandError("there is no stream '\(stream)'; logs streams shows those that there are")
+      throw CommandError(try await MissingStreams([stream], client).absent)
     }
   }
 
@@ -122,7 +122,7 @@ extension DeleteCommand {
       let entries = summary.numbers.map { numbers in
         """
         \(Figures.count(count, "entry", "entries")) of '\(stream)' (\(numbers.lowerBound) to \(numbers.upperBound), \
-        about \(ByteSize.rounded(summary.byteCount)))
+        about \(ByteSize.rounded(summary.byteCount)) compressed)
         """
       }
       if isWhole {

@@ -33,7 +33,7 @@ enum FollowCommand {
       that change the direction of text are escaped (\\n, \\x1b, \\u{202e}; \\u202e in json). Bytes that
       are not UTF-8 are shown as \\x9b in short and as U+FFFD in json. Only on a terminal does short show
       the lines of a message below each other. docs/output.md shows all forms.
-      """, options: options, foreignFlags: ForeignFlags.remedies, run: run)
+      """, options: options, run: run)
 
   private static let options =
     [
@@ -106,7 +106,7 @@ enum FollowCommand {
           ).context(before: context.before, after: context.after)
           let printer = ContextPrinter(
             writer: try EntryWriter(arguments, namesStreams: namesStreams, filter: filter), filter: filter, context,
-            limit: end.limit)
+            limit: end.limit, showsStreams: namesStreams)
           var isWhole = true
           if let next = try await printer.print(stored), !end.atHead, !isReverse {
             // A stream that is not in the cursor is new since the search.
@@ -154,7 +154,7 @@ enum FollowCommand {
     return context
   }
 
-  /// Says which streams are named and do not exist, and which patterns match none beside others that do.
+  /// Says which streams are named and do not exist, and which patterns match none. A pattern alone may match none.
   ///
   /// - Parameter mayWait: whether the follow waits for them; otherwise they are a failure.
   /// - Returns: the exit code, if that is the end of it.
@@ -162,14 +162,14 @@ enum FollowCommand {
     _ client: LogClient, _ operands: StreamOperands, mayWait: Bool, isStrict: Bool
   ) async throws -> Int32? {
     let names = try await client.missing(of: operands.selectors)
-    var notes: [String] = []
+    let idle = try await IdlePatterns.find(operands, client)
+    let isFailure = !mayWait && (!names.isEmpty || idle.map { $0.isBesideOthers || isStrict } == true)
     if !names.isEmpty {
       let streams = try await MissingStreams(names, client)
-      notes.append(mayWait ? streams.waiting(in: operands) : streams.absent(in: operands))
+      Terminal.note(mayWait ? streams.waiting(in: operands) : streams.absent(in: operands), isError: isFailure)
     }
-    if let sentence = try await IdlePatterns.sentence(operands, client) { notes.append(sentence) }
-    for note in notes { Terminal.note(note, isError: !mayWait) }
-    if mayWait || notes.isEmpty { return nil }
+    if let idle { Terminal.note(mayWait ? idle.waiting : idle.absent, isError: isFailure) }
+    guard isFailure else { return nil }
     return isStrict ? ExitCode.dataMissing : ExitCode.failed
   }
 

@@ -2,6 +2,7 @@ internal import Glibc
 internal import LogsClient
 internal import LogsSystem
 internal import LogsText
+internal import LogsWire
 
 /// Prints the events of a subscription, on its own thread: a slow reader of stdout blocks only this thread, and through
 /// the credit the server.
@@ -59,7 +60,7 @@ actor FollowPrinter {
         Terminal.note("stream \(stream) was deleted")
         try await keeper?.passed(event)
       // `ConnectionNotices` reports the interruption.
-      case .resumed(let cursor): Terminal.note(resumedText(cursor))
+      case .resumed(let cursor): Terminal.note(Self.resumedText(cursor, showsStreams: showsStreams))
       case .ended(let reason): if reason == .complete { Terminal.note("complete: nothing follows") }
       case .announced(let stream):
         if stream.isSearchCut {
@@ -74,7 +75,9 @@ actor FollowPrinter {
       case .resolved: try await keeper?.passed(event)
       case .behind(let count):
         // Shown while output goes to a file; on a terminal the entries themselves show it.
-        if count > 0, Terminal.isErrorTerminal, !Terminal.isOutputTerminal { Terminal.note("\(count) entries behind") }
+        if count > 0, Terminal.isErrorTerminal, !Terminal.isOutputTerminal {
+          Terminal.note("\(Figures.count(count, "entry", "entries")) behind")
+        }
       case .live, .interrupted: break
       }
     }
@@ -184,7 +187,8 @@ actor FollowPrinter {
   /// How long an interrupted follow waits for the reader of the current line.
   private static let lineGrace = Duration.seconds(1)
 
-  private func resumedText(_ cursor: LogCursor) -> String {
+  /// Where a follow goes on after an interruption.
+  static func resumedText(_ cursor: LogCursor, showsStreams: Bool) -> String {
     let places = cursor.sorted.map { showsStreams ? "\($0.stream) at \($0.sequence)" : "at \($0.sequence)" }
     let shown = places.prefix(3).joined(separator: ", ") + (places.count > 3 ? " and \(places.count - 3) more" : "")
     return "resumed \(shown): 0 missing, 0 repeated"

@@ -2,15 +2,19 @@ internal import LogsWire
 
 /// Terms that are text here and mean something in other languages: why such a filter found nothing.
 enum ForeignTerms {
-  /// - Parameter filters: as they were written.
+  /// - Parameters:
+  ///   - filters: as they were written.
+  ///   - patterns: those of `-g`.
   /// - Returns: about the first such term; nil if there is none.
-  static func hint(_ filters: [String]) -> String? {
+  static func hint(_ filters: [String], patterns: [String] = []) -> String? {
+    for pattern in patterns { if let hint = escapeHint(pattern, "-g \(ShellWord.quoted(pattern))") { return hint } }
     for filter in filters {
       let words = FilterWords(filter)
       for (index, token) in words.tokens.enumerated() {
         guard case .word(let word) = token else { continue }
+        if index > 0, words.tokens[index - 1] == .open, word.text.hasPrefix("?") { return groupHint }
         if word.isBeforeGroup { return functionHint(word, words.tokens[(index + 1)...]) }
-        if let hint = regexHint(word) ?? networkHint(word) { return hint }
+        if let hint = regexHint(word) ?? escapeHint(word) ?? networkHint(word) ?? ValueHints.hint(word) { return hint }
       }
     }
     return nil
@@ -52,6 +56,26 @@ enum ForeignTerms {
     do throws(FilterError) { _ = try Filter(text) } catch { return false }
     return true
   }
+
+  /// A regular expression of a filter.
+  private static func escapeHint(_ word: FilterWords.Word) -> String? {
+    guard word.hasDelimiters, let start = word.text.firstIndex(of: "/") else { return nil }
+    return escapeHint(String(word.text[start...]), "'\(word.text)'")
+  }
+
+  /// `a\|b` and `\<word\>`, as they are written for grep.
+  private static func escapeHint(_ pattern: String, _ shown: String) -> String? {
+    for (sign, meaning, remedy) in [
+      (#"\|"#, "the character |", "| alone for either"), (#"\<"#, "the character <", #"\b where a word begins"#),
+      (#"\>"#, "the character >", #"\b where a word ends"#),
+    ] where pattern.replacing(#"\\"#, with: "").contains(sign) {
+      return "in \(shown), \(sign) is \(meaning); write \(remedy)"
+    }
+    return nil
+  }
+
+  private static let groupHint =
+    "'(?' begins no regular expression, and what follows is looked for as text; write it between slashes, /(?:…)/"
 
   // MARK: Functions and networks
 

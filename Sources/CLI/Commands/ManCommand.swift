@@ -17,7 +17,9 @@ enum ManCommand {
     }
     if arguments.operands.count > 1 { throw CommandError.usage("man takes one page; see logs help man") }
     guard let page = ManualPage.named(arguments.operands.first) else {
-      throw CommandError.usage("there is no page '\(arguments.operands[0])'; see logs help")
+      let word = arguments.operands[0]
+      let names = Command.all.map(\.name) + HelpTopic.all.map(\.name)
+      throw CommandError.usage("there is no page '\(word)'\(Spelling.suggestion(word, among: names)); see logs help")
     }
     _ = try Terminal.write(Array(page.roff.utf8))
     return ExitCode.done

@@ -1,4 +1,5 @@
 internal import LogsClient
+internal import LogsText
 internal import LogsWire
 
 /// Says why nothing was found, where the filter asks for an attribute that no entry has.
@@ -60,7 +61,7 @@ struct MissingAttributes {
 
   // MARK: What to write instead
 
-  /// An attribute of nearly the same name that entries have: in another case, or without the `@`.
+  /// An attribute of nearly the same name that entries have: in another case, without the `@`, or misspelled.
   private func likeness(of name: String) async throws -> String? {
     let (client, selectors, range) = (client, selectors, range)
     let there = try await Self.inTime {
@@ -68,7 +69,10 @@ struct MissingAttributes {
         .map(\.name)
     }
     let plain = Self.plain(name)
-    return there?.first { $0 != name && Self.plain($0) == plain }.map { "there is '\($0)'" }
+    let same = there?.first { $0 != name && Self.plain($0) == plain }
+    // Short names are near to many.
+    let near = name.utf8.count > 3 ? there.flatMap { Spelling.nearest(to: name, among: $0) } : nil
+    return (same ?? near).map { "there is '\($0)'" }
   }
 
   private static func plain(_ name: String) -> String { String(name.lowercased().drop { $0 == "@" }) }

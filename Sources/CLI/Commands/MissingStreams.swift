@@ -1,5 +1,4 @@
 internal import LogsClient
-internal import LogsText
 internal import LogsWire
 
 /// Streams that were named and do not exist, and those that may have been meant.
@@ -14,21 +13,22 @@ struct MissingStreams: Sendable {
     nearest = names.reduce(into: []) { found, name in
       // It may have come meanwhile.
       if existing.contains(name.text) { return }
-      // Also `nginx` for `docker/nginx`.
-      let near =
-        Spelling.nearest(to: name.text, among: existing) ?? existing.first { $0.hasSuffix("/\(name.text)") }
-      if let near, !found.contains(near) { found.append(near) }
+      if let near = NearbyNames.nearest(to: name.text, among: existing), !found.contains(near) { found.append(near) }
     }
   }
 
   private var quoted: String { names.map { "'\($0)'" }.joined(separator: ", ") }
-  private var hint: String {
-    nearest.isEmpty ? "" : "; did you mean \(nearest.map { "'\($0)'" }.joined(separator: ", "))?"
+  private var hint: String { Self.hint(nearest) }
+
+  /// `; did you mean 'web'?`, or nothing.
+  static func hint(_ names: [String]) -> String {
+    names.isEmpty ? "" : "; did you mean \(names.map { "'\($0)'" }.joined(separator: ", "))?"
   }
 
-  func absent(in operands: StreamOperands) -> String {
-    "there is no stream \(quoted)\(nearest.isEmpty ? "; see logs streams" : hint)\(advice(operands))"
-  }
+  /// Says that there are none.
+  var absent: String { "there is no stream \(quoted)\(nearest.isEmpty ? "; see logs streams" : hint)" }
+
+  func absent(in operands: StreamOperands) -> String { absent + advice(operands) }
 
   func waiting(in operands: StreamOperands) -> String {
     let verb = names.count == 1 ? "it does not exist yet" : "they do not exist yet"

@@ -1,5 +1,6 @@
 internal import LogsClient
 internal import LogsText
+internal import LogsWire
 internal import Synchronization
 
 /// Reads, sends and waits concurrently: reading never waits for an acknowledgement, only for room in the producer's

@@ -1,5 +1,6 @@
 internal import LogsClient
 internal import LogsText
+internal import LogsWire
 
 /// `logs push`: every line of files or stdin becomes an entry.
 enum PushCommand {
@@ -68,7 +69,7 @@ enum PushCommand {
     guard let streamText = arguments.operands.first else {
       throw CommandError.usage("push needs a stream; see logs help push")
     }
-    let stream = try StreamName(streamText)
+    let stream = try NamedStream.of(streamText, for: "push")
     let watch = ProducerWatch(hasSpool: arguments.has("spool"), stream: stream)
     let configuration = try producerConfiguration(arguments, watch)
     let form = try EntryForm(arguments)
@@ -141,7 +142,7 @@ enum PushCommand {
   private static func encoding(_ arguments: Arguments) throws(CommandError) -> TextEncoding {
     guard let text = arguments.value("encoding") else { return .automatic }
     guard let encoding = TextEncoding(rawValue: text.lowercased()) else {
-      throw .usage("--encoding takes \(TextEncoding.allCases.map(\.rawValue).joined(separator: ", ")), not '\(text)'")
+      throw .notOne(text, of: TextEncoding.allCases.map(\.rawValue), for: "--encoding")
     }
     return encoding
   }

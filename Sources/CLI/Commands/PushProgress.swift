@@ -1,5 +1,6 @@
 internal import Glibc
 internal import LogsClient
+internal import LogsWire
 
 /// Shows the progress of a push of big files on the last line of the terminal.
 final class PushProgress: Sendable {
@@ -22,8 +23,9 @@ final class PushProgress: Sendable {
           let read = reader.byteCountRead
           let seconds = (ContinuousClock.now - start) / .seconds(1)
           let count = push.acknowledgedCount
+          let entries = Figures.count(count, "entry", "entries")
           Terminal.progress(
-            "\(min(read * 100 / total, 100)) % of \(total >> 20) MiB read, \(count) entries acknowledged, "
+            "\(min(read * 100 / total, 100)) % of \(total >> 20) MiB read, \(entries) acknowledged, "
               + "\(Int(Double(count) / seconds)) a second")
         }
       })

@@ -32,8 +32,8 @@ enum QueryCommand {
       On a terminal, entries are shown page by page, with $LOGS_PAGER, $PAGER or less -FRX; not with
       --no-pager, or where that is empty or cat.
 
-      Exits with 1 when nothing was found, or when a stream that was named does not exist.
-      """, options: options, foreignFlags: ForeignFlags.remedies, run: run)
+      Exits with 1 when nothing was found, or when a stream that was named does not exist (5 with --strict).
+      """, options: options, run: run)
 
   private static let options =
     [
@@ -60,24 +60,27 @@ enum QueryCommand {
     let print =
       try report.map { try reporting($0, arguments) } ?? printing(arguments, operands, highlighting: shown)
     let texts = FilterOptions.texts(arguments, operand: operands.filter)
+    let patterns = arguments.values("grep")
     let patience = try ConnectionOptions.patience(arguments, else: .zero)
     let client = try ConnectionOptions.client(arguments, patience: patience)
     let notices = ConnectionNotices(client, patience: patience)
     defer { notices.end() }
+    let isStrict = arguments.has("strict")
     // The writer has looked at the terminal already.
     let code = try await Pager.showing(if: report == nil && !arguments.has("no-pager")) {
       try await Terminal.whileRead {
         do {
-          try await check(operands, client)
+          let isIdle = try await check(operands, client, isStrict: isStrict)
           let code = try await print(client, operands.selectors, filter)
           // Who was told to stop cannot say that nothing was found.
           if Task.isCancelled { return ExitCode.done }
+          if isIdle { return code }
           if code == ExitCode.failed, let from,
             let sentence = try await BeyondHead.sentence(from: from, operands.selectors, client)
           {
             Terminal.note(sentence)
           } else if code == ExitCode.failed, let shown {
-            if let hint = ForeignTerms.hint(texts) {
+            if let hint = ForeignTerms.hint(texts, patterns: patterns) {
               Terminal.note(hint)
             } else if let hint = try await MissingAttributes.hint(shown, texts, client, operands.selectors, range) {
               Terminal.note(hint)
@@ -133,18 +136,29 @@ enum QueryCommand {
       } else if result.entryCount > 0 {
         try report.report(of: result, zone: zone).write(format)
       }
-      if result.missingCount > 0 { Terminal.note("\(result.missingCount) entries are missing and were not looked at") }
+      if result.missingCount > 0 {
+        Terminal.note("not looked at, since missing: \(Figures.count(result.missingCount, "entry", "entries"))")
+      }
       if result.isCapped { Terminal.note("there are more fields or values than are counted") }
       if isStrict, result.missingCount > 0 { return ExitCode.dataMissing }
       return result.entryCount > 0 ? ExitCode.done : ExitCode.failed
     }
   }
 
-  /// A stream that was named and does not exist may be a mistake, or a filter, and so may a pattern that none matches.
-  private static func check(_ operands: StreamOperands, _ client: LogClient) async throws {
+  /// A stream that was named and does not exist may be a mistake, or a filter, and so may a pattern that none matches
+  /// beside others.
+  ///
+  /// - Returns: whether patterns alone match no stream, which is said.
+  private static func check(_ operands: StreamOperands, _ client: LogClient, isStrict: Bool) async throws -> Bool {
+    let code = isStrict ? ExitCode.dataMissing : ExitCode.failed
     let missing = try await client.missing(of: operands.selectors)
-    if !missing.isEmpty { throw CommandError(try await MissingStreams(missing, client).absent(in: operands)) }
-    if let sentence = try await IdlePatterns.sentence(operands, client) { throw CommandError(sentence) }
+    if !missing.isEmpty {
+      throw CommandError(try await MissingStreams(missing, client).absent(in: operands), exitCode: code)
+    }
+    guard let idle = try await IdlePatterns.find(operands, client) else { return false }
+    if idle.isBesideOthers || isStrict { throw CommandError(idle.absent, exitCode: code) }
+    Terminal.note(idle.absent)
+    return true
   }
 
   /// What the flags about times ask for.

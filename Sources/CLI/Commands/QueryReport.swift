@@ -1,5 +1,6 @@
 internal import LogsClient
 internal import LogsText
+internal import LogsWire
 
 /// What `logs query` shows instead of entries: their number, a histogram, or what is in their fields.
 enum QueryReport {
@@ -48,7 +49,8 @@ enum QueryReport {
     let progress: @Sendable (QueryProgress) -> Void = { progress in
       guard isShown else { return }
       let place = progress.time.map { ", up to \(Timestamp.short($0, zone: zone))" } ?? ""
-      Terminal.progress("looked at \(progress.entryCount) of \(progress.allEntryCount) entries\(place)")
+      Terminal.progress(
+        "looked at \(progress.entryCount) of \(Figures.count(progress.allEntryCount, "entry", "entries"))\(place)")
     }
     switch self {
     case .count: return try await client.count(selectors, filter: filter, progress: progress)

@@ -29,7 +29,7 @@ enum SpoolCommand {
     case "inspect": return try inspect(directory, arguments)
     case "verify": return try verify(directory)
     case "drain": return try await drain(directory, arguments)
-    case let other: throw CommandError.usage("spool has no '\(other)'; see logs help spool")
+    case let other: throw CommandError.notOne(other, of: ["inspect", "verify", "drain"], for: "spool")
     }
   }
 
@@ -88,7 +88,7 @@ enum SpoolCommand {
     Terminal.note(
       """
       \(spool.path): producer \(spool.producer?.description ?? "unknown")\(use), \(size(spool)), \
-      \(spool.byteCount) bytes
+      \(Figures.count(spool.byteCount, "byte", "bytes"))
       """
     )
     for sentence in spool.damage { Terminal.note("\(spool.path): \(sentence)") }

@@ -1,6 +1,7 @@
 internal import LogsClient
 internal import LogsSystem
 internal import LogsText
+internal import LogsWire
 
 /// `logs status`: how the server is doing.
 enum StatusCommand {

@@ -1,6 +1,7 @@
 internal import LogsClient
 internal import LogsSystem
 internal import LogsText
+internal import LogsWire
 
 /// `logs streams`: lists the streams.
 enum StreamsCommand {
@@ -22,6 +23,7 @@ enum StreamsCommand {
 
   private static func run(_ arguments: Arguments) async throws -> Int32 {
     if arguments.operands.count > 1 { throw CommandError.usage("streams takes one pattern; quote it") }
+    if arguments.operands.first == "" { throw CommandError.usage(NamedStream.emptyWord) }
     let patterns = try arguments.operands.first.map { try Braces.words($0).map { try StreamPattern($0) } } ?? [.all]
     let format = try arguments.reportFormat()
     let order = try order(arguments)
@@ -34,6 +36,9 @@ enum StreamsCommand {
     // A stream may match several.
     if patterns.count > 1 { streams = Set(streams).sorted { $0.stream < $1.stream } }
     streams = order.sorted(streams)
+    if streams.isEmpty, let word = arguments.operands.first {
+      Terminal.note(IdlePatterns([word], among: try await client.streams().map(\.stream.text)).absent)
+    }
     await client.shutdown(deadline: .seconds(1))
     try Report(streams, columns(now: SystemClock.wall()), zone: try TimeZoneOption.zone(arguments) ?? .local).write(
       format)
@@ -57,7 +62,7 @@ enum StreamsCommand {
   private static func order(_ arguments: Arguments) throws(CommandError) -> Order {
     guard let text = arguments.value("sort") else { return .name }
     guard let order = Order(rawValue: text) else {
-      throw .usage("--sort takes \(Order.allCases.map(\.rawValue).joined(separator: ", ")), not '\(text)'")
+      throw .notOne(text, of: Order.allCases.map(\.rawValue), for: "--sort")
     }
     return order
   }

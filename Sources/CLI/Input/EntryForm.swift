@@ -22,7 +22,7 @@ struct EntryForm: Sendable {
   init(_ arguments: Arguments) throws(CommandError) {
     let formatText = arguments.value("format") ?? LineFormat.raw.rawValue
     guard let format = LineFormat(rawValue: formatText) else {
-      throw .usage("--format takes \(LineFormat.allCases.map(\.rawValue).joined(separator: ", ")), not '\(formatText)'")
+      throw .notOne(formatText, of: LineFormat.allCases.map(\.rawValue), for: "--format")
     }
     self.format = format
     let zoneText = arguments.value("input-zone") ?? "local"
@@ -38,7 +38,7 @@ struct EntryForm: Sendable {
     }
     if let level = arguments.value("level") {
       guard let severity = LogSeverity(name: level) else {
-        throw .usage("--level takes trace, debug, info, notice, warn, error, critical or fatal, not '\(level)'")
+        throw .notOne(level, of: ShortFilter.levels, for: "--level")
       }
       self.severity = severity
     } else {

@@ -1,6 +1,7 @@
 internal import Glibc
 internal import LogsSystem
 internal import LogsText
+internal import LogsWire
 
 /// A file or stdin as it is read: a compressed one as its content.
 final class InputFile {

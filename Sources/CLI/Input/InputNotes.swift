@@ -1,4 +1,5 @@
 internal import LogsText
+internal import LogsWire
 
 /// Notes about input that did not become entries exactly as it was.
 struct InputNotes {
@@ -25,7 +26,7 @@ struct InputNotes {
     var notes: [String] = []
     if changes[.unrecognized].count > 0 {
       let tally = changes[.unrecognized]
-      let lines = tally.count == 1 ? "1 line is" : "\(tally.count) lines are"
+      let lines = Figures.count(tally.count, "line is", "lines are")
       notes.append("\(lines) not in the format \(format.rawValue), and kept as raw\(Self.first(tally))")
     }
     if changes[.decoded].count > 0 {
@@ -46,7 +47,7 @@ struct InputNotes {
     return parts.isEmpty ? nil : parts.joined(separator: "; ")
   }
 
-  private static func linesWere(_ count: UInt64) -> String { count == 1 ? "1 line was" : "\(count) lines were" }
+  private static func linesWere(_ count: UInt64) -> String { Figures.count(count, "line was", "lines were") }
 
   /// Where the first of them is.
   private static func first(_ tally: LineChanges.Tally) -> String {

@@ -39,7 +39,7 @@ enum ColorChoice: String, CaseIterable {
 
   private static func named(_ text: String, by giver: String) throws(CommandError) -> ColorChoice {
     guard let choice = ColorChoice(rawValue: text) else {
-      throw .usage("\(giver) takes auto, always or never, not '\(text)'")
+      throw .notOne(text, of: allCases.map(\.rawValue), for: giver)
     }
     return choice
   }

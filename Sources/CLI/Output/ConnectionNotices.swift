@@ -84,15 +84,19 @@ final class ConnectionNotices: Sendable {
       return pace?.count == 1
     }
     guard isFirst else { return }
-    Terminal.note("the server takes \(limit.value) \(rate) (\(limit.name)): the rest waits, nothing is lost")
+    Terminal.note("the server takes \(rate) (\(limit.name)): the rest waits, nothing is lost")
   }
 
   /// What a limit on pace is of; nil for other limits.
   private static func rate(_ limit: Refusal.Limit) -> String? {
-    if limit.name == "new-streams" { return "new streams a minute from a client" }
+    if limit.name == "new-streams" {
+      return "\(Figures.count(limit.value, "new stream", "new streams")) a minute from a client"
+    }
     guard limit.name.hasPrefix("append-rate") else { return nil }
-    let unit = limit.name.hasSuffix("-entries") ? "entries" : "bytes"
-    return "\(unit) a second \(limit.name.hasPrefix("append-rate-stream") ? "for a stream" : "from a client")"
+    let isOfEntries = limit.name.hasSuffix("-entries")
+    let count =
+      isOfEntries ? Figures.count(limit.value, "entry", "entries") : Figures.count(limit.value, "byte", "bytes")
+    return "\(count) a second \(limit.name.hasPrefix("append-rate-stream") ? "for a stream" : "from a client")"
   }
 
   private func noteToken() {

@@ -21,8 +21,7 @@ enum OutputFormat: String, CaseIterable {
       return
     }
     guard let format = OutputFormat(rawValue: text) ?? Self.aliases[text] else {
-      let names = Self.allCases.map(\.rawValue)
-      throw .usage("-o takes \(names.joined(separator: ", ")), not '\(text)'\(Spelling.suggestion(text, among: names))")
+      throw .notOne(text, of: Self.allCases.map(\.rawValue), for: "-o")
     }
     self = format
   }

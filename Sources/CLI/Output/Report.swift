@@ -82,7 +82,9 @@ extension Arguments {
   /// The format asked for.
   func reportFormat() throws(CommandError) -> Report.Format {
     guard let text = value("output") else { return .table }
-    guard let format = Report.Format(rawValue: text) else { throw .usage("-o takes table or json, not '\(text)'") }
+    guard let format = Report.Format(rawValue: text) else {
+      throw .notOne(text, of: Report.Format.allCases.map(\.rawValue), for: "-o")
+    }
     return format
   }
 }

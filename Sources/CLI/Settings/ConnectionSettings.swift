@@ -72,7 +72,8 @@ struct ConnectionSettings {
     }
     let names = file.profiles.map(\.name)
     let known = names.isEmpty ? "none" : names.joined(separator: ", ")
-    throw .usage("\(file.path) has no profile '\(profile)'; it has: \(known)")
+    let suggestion = Spelling.suggestion(profile, among: names)
+    throw .usage("\(file.path) has no profile '\(profile)'; it has: \(known)\(suggestion)")
   }
 
   private static func flag(_ name: String, _ arguments: Arguments) -> Setting? {

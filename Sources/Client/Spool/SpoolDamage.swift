@@ -1,5 +1,6 @@
 internal import LogsDisk
 internal import LogsText
+internal import LogsWire
 
 /// Damage that was found in a spool, and what was lost.
 struct SpoolDamage {

@@ -283,7 +283,9 @@ final class SpoolFile {
     let count = try database.integer("SELECT count(*) FROM batches")
     if count != header.totals.batchCount {
       throw SQLiteError(
-        damage: "\(count) batches are there, \(header.totals.batchCount) were counted", path: database.path)
+        damage:
+          "\(Figures.count(count, "batch is", "batches are")) there, and the count is \(header.totals.batchCount)",
+        path: database.path)
     }
     header.oldestID = try oldestID()
     return SpoolState(header: header, streams: streams)

@@ -78,7 +78,8 @@ struct SpoolInspector: ~Copyable {
       let batch = try Batch(wholeOf: bytes)
       try checker.check(appended: batch)
       if Int(batch.header.count) != count {
-        note("batch \(row.number) of stream \(row.stream) has \(batch.header.count) entries, not \(count)")
+        let entries = Figures.count(batch.header.count, "entry", "entries")
+        note("batch \(row.number) of stream \(row.stream) has \(entries), not \(count)")
       }
     } catch { note("batch \(row.number) of stream \(row.stream) cannot be decoded: \(error)") }
   }
@@ -123,7 +124,7 @@ struct SpoolInspector: ~Copyable {
       note(
         """
         stream \(stream.name) lacks \(stream.totals.batchCount) of its batches, with \
-        \(stream.totals.entryCount) entries
+        \(Figures.count(stream.totals.entryCount, "entry", "entries"))
         """
       )
     }

@@ -93,16 +93,17 @@ final class AppendRates: Sendable {
         (streamKey, perStream, "append-rate-stream", "stream '\(stream)' gets"),
       ] where !limits.isEmpty {
         let found = clocks[key] ?? Clocks()
-        let bytes = limits.byteCount.map { (clock: found.bytes, unit: "bytes", name: name, value: $0) }
+        let bytes = limits.byteCount.map { (clock: found.bytes, unit: ("byte", "bytes"), name: name, value: $0) }
         let entries = limits.entryCount.map {
-          (clock: found.entries, unit: "entries", name: "\(name)-entries", value: $0)
+          (clock: found.entries, unit: ("entry", "entries"), name: "\(name)-entries", value: $0)
         }
         let latest = [bytes, entries].compactMap(\.self).max { $0.clock < $1.clock }
         guard let latest, latest.clock > now + Self.burst else { continue }
         let milliseconds = UInt32(clamping: latest.clock.nanoseconds(since: now + Self.burst) / 1_000_000 + 1)
         let wait = Figures.span(microseconds: UInt64(milliseconds) * 1_000)
+        let rate = Figures.count(latest.value, latest.unit.0, latest.unit.1)
         return Refusal(
-          .overloaded, "\(who) more than \(latest.value) \(latest.unit) a second (\(latest.name)); wait \(wait)",
+          .overloaded, "\(who) more than \(rate) a second (\(latest.name)); wait \(wait)",
           isRetryable: true, retryAfterMilliseconds: milliseconds, limit: .init(latest.name, UInt64(latest.value)))
       }
       Self.forgetSome(&clocks, now)
@@ -132,7 +133,8 @@ final class AppendRates: Sendable {
       let milliseconds = UInt32(clamping: paid.nanoseconds(since: now + Self.minute) / 1_000_000 + 1)
       let wait = Figures.span(microseconds: UInt64(milliseconds) * 1_000)
       return Refusal(
-        .overloaded, "\(client) creates more than \(limit) streams a minute (new-streams); wait \(wait)",
+        .overloaded,
+        "\(client) creates more than \(Figures.count(limit, "stream", "streams")) a minute (new-streams); wait \(wait)",
         isRetryable: true, retryAfterMilliseconds: milliseconds, limit: .init("new-streams", UInt64(limit)))
     }
   }

@@ -83,7 +83,10 @@ extension Hub {
     let limit = followedStreamCountMax
     return Refusal(
       .tooManySubscriptions,
-      "the server's subscriptions have \(limit) streams, which is its limit; follow fewer, or raise --followed-streams",
+      """
+      the server's subscriptions have \(Figures.count(limit, "stream", "streams")), which is its limit; follow \
+      fewer, or raise --followed-streams
+      """,
       isRetryable: true, retryAfterMilliseconds: 1_000, limit: .init("followed-streams", UInt64(limit)))
   }
 

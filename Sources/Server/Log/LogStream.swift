@@ -90,7 +90,8 @@ final class LogStream: Sendable {
   }
 
   private static func notice(of count: Int, time: Int64) -> LogEntry {
-    entry(.warn("\(count) lines are missing here: they came too fast or could not be stored. stderr has them"), time)
+    let lines = Figures.count(count, "line is", "lines are")
+    return entry(.warn("\(lines) missing here, which came too fast or could not be stored: stderr has more"), time)
   }
 
   private static func batch(_ entries: [LogEntry]) -> Batch {

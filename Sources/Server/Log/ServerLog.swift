@@ -80,7 +80,10 @@ package final class ServerLog: Sendable {
         return (state.droppedCount, state.form)
       }
       if droppedCount > 0 {
-        Output.write(form.line(.warn("\(droppedCount) lines of this log were dropped"), time: time), to: STDERR_FILENO)
+        Output.write(
+          form.line(
+            .warn("\(Figures.count(droppedCount, "line of this log was", "lines of this log were")) dropped"),
+            time: time), to: STDERR_FILENO)
       }
       Output.write(form.line(line, time: time), to: STDERR_FILENO)
     }

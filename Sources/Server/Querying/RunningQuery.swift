@@ -94,8 +94,10 @@ final class RunningQuery {
         .refused(
           Refusal(
             .badRequest,
-            "the query names more than \(limit) streams, which is the limit; use a narrower pattern, or stream: in the "
-              + "filter",
+            """
+            the query names more than \(Figures.count(limit, "stream", "streams")), which is the limit; use a narrower \
+            pattern, or stream: in the filter
+            """,
             limit: .init("query-streams", UInt64(limit)))))
     }
     for kept in info.keptRanges {

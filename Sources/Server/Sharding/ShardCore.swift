@@ -204,7 +204,10 @@ extension ShardCore {
   private static func hasTooMany(_ limit: Int) -> Refusal {
     Refusal(
       .tooManyConnections,
-      "this address has \(limit) connections, which is its limit; close some, or raise --connections-per-address",
+      """
+      this address has \(Figures.count(limit, "connection", "connections")), which is its limit; close some, or raise \
+      --connections-per-address
+      """,
       isRetryable: true, retryAfterMilliseconds: 1_000, limit: .init("connections-per-address", UInt64(limit)))
   }
 
@@ -212,7 +215,10 @@ extension ShardCore {
     let limit = configuration.connectionCountMax
     return Refusal(
       .tooManyConnections,
-      "the server has \(limit) connections, which is its limit; try later, or raise --connections",
+      """
+      the server has \(Figures.count(limit, "connection", "connections")), which is its limit; try later, or raise \
+      --connections
+      """,
       isRetryable: true, retryAfterMilliseconds: 1_000, limit: .init("connections", UInt64(limit)))
   }
 

@@ -70,7 +70,8 @@ final class BackgroundCheck: Sendable {
       state.withLock { $0.progress.1 += 1 }
     }
     state.withLock { $0.progress.0 = .finished }
-    reader.log(.info("all \(progress.1) segments have been checked"))
+    reader.log(
+      .info(progress.1 == 1 ? "the only segment has been checked" : "all \(progress.1) segments have been checked"))
   }
 
   private func check(_ segment: Segment) throws(SQLiteError) {

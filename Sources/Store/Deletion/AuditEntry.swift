@@ -17,7 +17,7 @@ struct AuditEntry {
       LogAttribute("entries", .integer(Int64(clamping: report.entryCount))),
     ]
     if let numbers = report.numbers {
-      what = "\(report.entryCount) entries, \(numbers.lowerBound) to \(numbers.upperBound)"
+      what = "\(Figures.count(report.entryCount, "entry", "entries")), \(numbers.lowerBound) to \(numbers.upperBound)"
       attributes.append(LogAttribute("from", .integer(Int64(clamping: numbers.lowerBound))))
       attributes.append(LogAttribute("to", .integer(Int64(clamping: numbers.upperBound))))
     }

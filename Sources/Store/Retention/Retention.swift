@@ -419,7 +419,8 @@ final class Retention: UpkeepJob {
     configuration.log(
       .upkeep(
         """
-        trimmed: \(trim.parts.count) streams of \(trim.rule.pattern), \(byteCount >> 10) KiB, \(trim.reason.ruleWords)
+        trimmed: \(Figures.count(trim.parts.count, "stream", "streams")) of \(trim.rule.pattern), \
+        \(byteCount >> 10) KiB, \(trim.reason.ruleWords)
         """))
     state.withLock { state in
       state.streamTrim = nil
@@ -436,7 +437,8 @@ final class Retention: UpkeepJob {
     configuration.log(
       .upkeep(
         """
-        trimmed: \(trim.segments.count) segments below \(trim.below), \(trim.byteCount >> 10) KiB, \
+        trimmed: \(Figures.count(trim.segments.count, "segment", "segments")) below \(trim.below), \
+        \(trim.byteCount >> 10) KiB, \
         \(trim.reason.words)
         """
       ))

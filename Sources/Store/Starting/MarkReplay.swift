@@ -34,7 +34,8 @@ struct MarkReplay {
           if senders.isEmpty { return }
           let batches = try Batch.run(batches)
           guard senders.count == batches.count else {
-            problem = "\(batches.count) batches of stream \(stream) have \(senders.count) senders"
+            problem =
+              "the number of batches of stream \(stream) is \(batches.count), that of their senders \(senders.count)"
             return
           }
           batchCount += batches.count

@@ -263,8 +263,8 @@ struct Recovery {
       let list = missing.prefix(10).map(String.init).joined(separator: ", ")
       configuration.log(
         .error(
-          "\(missing.count) segments are missing in \(paths.segments): \(list)\(missing.count > 10 ? ", ..." : ""); "
-            + "what they held is reported as lost"))
+          "\(Figures.count(missing.count, "segment is", "segments are")) missing in \(paths.segments): \(list)"
+            + "\(missing.count > 10 ? ", ..." : ""); what was in there is reported as lost"))
     }
     return (listing, closing, missing.count)
   }
@@ -385,8 +385,9 @@ struct Recovery {
     configuration.log(
       .warn(
         """
-        \(paths.store) is a copy: the data directory has been restored or moved. All \(streams.count) streams get a \
-        new incarnation, and followers get an error saying that their streams were replaced
+        \(paths.store) is a copy: the data directory has been restored or moved. Each of its \
+        \(Figures.count(streams.count, "stream", "streams")) gets a new incarnation, and followers get an error \
+        saying that their streams were replaced
         """))
     do throws(SQLiteError) {
       return try active.replaceIncarnations(streams) { Incarnation.random() }

@@ -121,7 +121,8 @@ struct GroupDraft {
     if stream == nil, context.streamCount + newStreamCount >= context.streamCountMax {
       return .refused(
         Refusal(
-          .tooManyStreams, "the server has \(context.streamCountMax) streams and takes no new ones",
+          .tooManyStreams,
+          "the server has \(Figures.count(context.streamCountMax, "stream", "streams")) and takes no new ones",
           limit: Refusal.Limit("streams", UInt64(context.streamCountMax))))
     }
     if let obstacle = context.obstacle { return .refused(obstacle) }
