@@ -94,6 +94,10 @@ import Testing
 
   private static let connecting = ["push", "follow", "query", "streams", "status", "complete", "delete", "bench"]
 
+  private static let connection = [
+    "--profile", "--server", "--token", "--token-file", "--retry-for", "--ca-cert", "--cert", "--key",
+  ]
+
   /// Flags that cannot run to an end here: their own tests run them.
   private static let endless = ["push --follow-file", "status --watch"]
   /// Commands that say on stderr what they did or found.
@@ -144,13 +148,38 @@ import Testing
       #expect(Set(commands) == Set(Self.usual.keys).union(["help", "version"]))
       for command in Self.usual.keys {
         let flags = try scene.run(Binaries.logs, ["completion", "words", "--", command, "--"]).lines
-        let connection = [
-          "--profile", "--server", "--token", "--token-file", "--retry-for", "--ca-cert", "--cert", "--key",
-        ]
-        for flag in flags where Self.connecting.contains(command) || !connection.contains(flag) {
+        for flag in flags where Self.connecting.contains(command) || !Self.connection.contains(flag) {
           #expect(known.contains("\(command) \(flag)") == true, "\(command) \(flag)")
         }
       }
+    }
+  }
+
+  /// The other names of each flag of a command, as its help shows them: `-n` and `--lines` for `--tail`.
+  private static func aliases(_ scene: Scene, _ command: String) throws -> [String: [String]] {
+    var aliases: [String: [String]] = [:]
+    let lines = try scene.run(Binaries.logs, ["help", command]).lines.filter { $0.hasPrefix("  -") }
+    for line in lines {
+      // What the flag does stands behind two spaces.
+      let names = line.dropFirst(2).split(separator: "  ")[0].split(whereSeparator: { " ,".contains($0) })
+      let flags = names.filter { $0.hasPrefix("-") }.map(String.init)
+      guard let long = flags.first(where: { $0.hasPrefix("--") }) else { continue }
+      aliases[long] = flags.filter { $0 != long }
+    }
+    return aliases
+  }
+
+  @Test func `the table has what each command's help shows`() throws {
+    try Scene.play { scene in
+      let known = Set(Self.rows.map { "\($0.command) \($0.flag)" }).union(Self.endless)
+      for command in Self.usual.keys.sorted() {
+        let aliases = try Self.aliases(scene, command)
+        #expect(aliases.count > 8, "\(command): \(aliases)")
+        for flag in aliases.keys.sorted() where Self.connecting.contains(command) || !Self.connection.contains(flag) {
+          #expect(known.contains("\(command) \(flag)"), "\(command) \(flag)")
+        }
+      }
+      #expect(try Self.aliases(scene, "follow")["--tail"] == ["-n", "--lines"])
     }
   }
 
@@ -159,6 +188,7 @@ import Testing
   ) throws {
     try Scene.play { scene in
       let place = try Place(scene)
+      let aliases = try Self.aliases(scene, command)
       for (number, row) in Self.rows.enumerated() where row.command == command {
         let words = [command] + (row.words ?? Self.usual[command]!).map { $0 == "NEW" ? "new\(number)" : $0 }
         // What these need to end, and to use the scene's server.
@@ -166,6 +196,12 @@ import Testing
         let run = try place.run(
           words + (more.first == row.flag ? [] : more) + [row.flag] + (row.value.map { [$0] } ?? []))
         #expect(run.exit == .code(0), "\(words) \(row.flag): \(run.errors)")
+        for alias in aliases[row.flag] ?? [] {
+          let new = words.map { $0 == "new\(number)" ? "new\(number)\(alias)" : $0 }
+          let same = try place.run(
+            new + (more.first == row.flag ? [] : more) + [alias] + (row.value.map { [$0] } ?? []))
+          #expect(same.exit == .code(0) && same.output.isEmpty == run.output.isEmpty, "\(alias): \(same.errors)")
+        }
         let isSilent = ["push", "complete", "seal"].contains(command)
         #expect(run.output.isEmpty == isSilent, "\(words) \(row.flag): \(run.text)")
         let isSpokenOf = row.flag.hasPrefix("--token") || row.flag == "--ca-cert" || row.flag == "--cert"

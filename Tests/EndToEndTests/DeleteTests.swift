@@ -287,6 +287,10 @@ import Testing
       #expect(audit.text.contains("web") && audit.text.contains("user \(geteuid()), process "), "\(audit.text)")
       // It stays: no client can name it here, and the server would refuse it.
       #expect(try server.run(["delete", "$audit", "--yes"]).exit == .code(2))
+      for words in [["query", "$adit"], ["follow", "$adit", "--until-head"], ["streams", "$audti"]] {
+        let near = try server.run(words)
+        #expect(near.errors.contains("did you mean '$audit'?"), "\(words): \(near.errors)")
+      }
     }
   }
 }

@@ -20,6 +20,25 @@ import Testing
     try server.run(["query", stream, "--template", "{source}:{message}"]).lines
   }
 
+  @Test func `a file in front of the stream, and a terminal to read from, are spoken of`() throws {
+    try Scene.play { scene in
+      let server = try TestServer(scene)
+      let file = try scene.file("one", "a\n".utf8)
+      for (words, line) in [([file, "web"], "logs push web \(file)"), ([file], "logs push STREAM \(file)")] {
+        let run = try server.run(["push"] + words)
+        #expect(run.exit == .code(2) && run.errorLines.count == 1, "\(run.errors)")
+        #expect(run.errors.hasSuffix("; the stream stands before its files: \(line)\n"), "\(run.errors)")
+      }
+      // script(1) runs it on a terminal.
+      let command = "\(Binaries.logs) push web --server \(server.url)"
+      let push = try scene.start("/usr/bin/script", ["-qec", command, "/dev/null"], input: .pipe)
+      try push.output.waitForText("reads lines for web from this terminal; Ctrl-D ends them")
+      try push.write("typed\n\u{4}".utf8)
+      #expect(try push.wait() == .code(0), "\(push.output.text)")
+      #expect(try sources(server, "web") == [":typed"])
+    }
+  }
+
   @Test func `each of several files is the source of its lines, unless another source is given`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)

@@ -69,9 +69,15 @@ enum CompletionCommand {
   // MARK: Words
 
   /// What the last word may become.
-  static func words(_ words: [String]) async -> [String] {
-    let typed = words.last ?? ""
+  static func words(_ all: [String]) async -> [String] {
+    let typed = all.last ?? ""
+    guard let words = withoutLeadingFlags(all) else { return [] }
     guard words.count > 1, let name = words.first else {
+      if typed.hasPrefix("-") {
+        return (ConnectionOptions.all.map(\.name) + ["help", "version"]).map { "--\($0)" }.filter {
+          $0.hasPrefix(typed)
+        }
+      }
       return (Command.all.map(\.name) + ["help", "version"]).filter { $0.hasPrefix(typed) }
     }
     if name == "help" || name == "man" && !typed.hasPrefix("-") {
@@ -86,10 +92,29 @@ enum CompletionCommand {
       option.form != nil
         && ([option.name] + option.aliases).contains { before == ($0.count > 1 ? "--\($0)" : "-\($0)") }
     }) {
-      return flag.name == "output" ? formats(of: command).filter { $0.hasPrefix(typed) } : []
+      return values(of: flag.name, command).filter { $0.hasPrefix(typed) }
+    }
+    if let choices = operands[name] {
+      return hasOperand(words, options) ? [] : choices.filter { $0.hasPrefix(typed) }
     }
     guard takesStreams.contains(name), name != "push" || !hasOperand(words, options) else { return [] }
-    return await streams(beginningWith: typed, words)
+    return await streams(beginningWith: typed, all)
+  }
+
+  /// Flags about the server may stand before the command; nil if the last word is the value of one.
+  private static func withoutLeadingFlags(_ words: [String]) -> [String]? {
+    var rest = words[...]
+    while rest.count > 1, let word = rest.first, word.hasPrefix("-"),
+      let option = ConnectionOptions.all.first(where: { option in
+        option.isCalled(String(word.dropFirst(word.hasPrefix("--") ? 2 : 1).prefix { $0 != "=" }))
+      })
+    {
+      rest.removeFirst()
+      guard option.form != nil, !word.contains("=") else { continue }
+      rest.removeFirst()
+      if rest.isEmpty { return nil }
+    }
+    return Array(rest)
   }
 
   /// Commands of which each operand may be a stream, or for push the first one.
@@ -102,9 +127,31 @@ enum CompletionCommand {
     } catch { return false }
   }
 
-  private static func formats(of command: Command) -> [String] {
-    ["follow", "query"].contains(command.name)
-      ? OutputFormat.allCases.map(\.rawValue) : Report.Format.allCases.map(\.rawValue)
+  /// The first operands of commands that take one of a few words.
+  private static let operands = [
+    "spool": SpoolCommand.actions, "bench": BenchConfiguration.Kind.allCases.map(\.rawValue), "config": ["show"],
+    "completion": Shell.allCases.map(\.rawValue),
+  ]
+
+  /// Those of a flag that takes one of a few words.
+  private static func values(of flag: String, _ command: Command) -> [String] {
+    switch flag {
+    case "output":
+      ["follow", "query"].contains(command.name)
+        ? OutputFormat.allCases.map(\.rawValue) : Report.Format.allCases.map(\.rawValue)
+    case "sort": StreamsCommand.orders
+    case "color": ColorChoice.allCases.map(\.rawValue)
+    case "format": LineFormat.allCases.map(\.rawValue)
+    case "encoding": TextEncoding.allCases.map(\.rawValue)
+    case "level": ShortFilter.levels
+    case "decode": BenchConfiguration.Decoding.allCases.map(\.rawValue)
+    case "profile": profiles
+    default: []
+    }
+  }
+
+  private static var profiles: [String] {
+    do { return try ProfileFile().profiles.map(\.name) } catch { return [] }
   }
 
   /// Asks the server that the words name; nothing if it cannot be reached.

@@ -23,7 +23,7 @@ struct IdlePatterns {
     }
     if idle.isEmpty { return nil }
     let advice = streams.isEmpty ? nil : operands.advice(filtering: idle.contains)
-    let existing = advice == nil ? try await client.streams().map(\.stream.text) : []
+    let existing = advice == nil ? try await NearbyNames.existing(for: idle, client) : []
     return IdlePatterns(idle, among: existing, advice: advice, isBesideOthers: !streams.isEmpty)
   }
 

@@ -8,7 +8,7 @@ struct MissingStreams: Sendable {
 
   /// Asks the server which streams there are.
   init(_ names: [StreamName], _ client: LogClient) async throws(LogError) {
-    let existing = try await client.streams().map(\.stream.text)
+    let existing = try await NearbyNames.existing(for: names.map(\.text), client)
     self.names = names
     nearest = names.reduce(into: []) { found, name in
       // It may have come meanwhile.

@@ -1,8 +1,16 @@
+internal import LogsClient
 internal import LogsText
 internal import LogsWire
 
 /// What may have been meant by a name or pattern that no stream has.
 enum NearbyNames {
+  /// The names of streams that may have been meant; the server's own only if they may have been.
+  static func existing(for words: [String], _ client: LogClient) async throws(LogError) -> [String] {
+    let names = try await client.streams().map(\.stream.text)
+    guard words.contains(where: { $0.utf8.first == UInt8(ascii: "$") }) else { return names }
+    return names + (try await client.streams(matching: StreamPattern("$**")).map(\.stream.text))
+  }
+
   /// - Parameters:
   ///   - word: a name or a pattern.
   ///   - existing: the names of streams.
@@ -49,6 +57,9 @@ enum NearbyNames {
   }
 
   private static func matches(_ pattern: String, _ name: String) -> Bool {
-    do throws(LogError) { return try StreamPattern(pattern).matches(StreamName(name)) } catch { return false }
+    do throws(LogError) {
+      let isOwn = name.utf8.first == UInt8(ascii: "$")
+      return try StreamPattern(pattern).matches(isOwn ? StreamName(server: name) : StreamName(name))
+    } catch { return false }
   }
 }

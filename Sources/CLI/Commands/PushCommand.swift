@@ -1,3 +1,4 @@
+internal import Glibc
 internal import LogsClient
 internal import LogsText
 internal import LogsWire
@@ -69,7 +70,11 @@ enum PushCommand {
     guard let streamText = arguments.operands.first else {
       throw CommandError.usage("push needs a stream; see logs help push")
     }
-    let stream = try NamedStream.of(streamText, for: "push")
+    let files = Array(arguments.operands.dropFirst())
+    let stream: StreamName
+    do { stream = try NamedStream.of(streamText, for: "push") } catch let error as LogError {
+      throw isFile(streamText) ? CommandError.usage("\(error.message); \(order(streamText, files))") : error
+    }
     let watch = ProducerWatch(hasSpool: arguments.has("spool"), stream: stream)
     let configuration = try producerConfiguration(arguments, watch)
     let form = try EntryForm(arguments)
@@ -77,8 +82,15 @@ enum PushCommand {
     cutting.encoding = try encoding(arguments)
     cutting.keepsBytes = form.isRaw
     cutting.splitsLongLines = arguments.has("split")
-    let reader = LineReader(paths: Array(arguments.operands.dropFirst()), cutting)
-    try await reader.check()
+    let reader = LineReader(paths: files, cutting)
+    do { try await reader.check() } catch {
+      guard let first = files.first, !isFile(first), isFile(stream.text) else { throw error }
+      throw CommandError("\(error); \(order(stream.text, files))")
+    }
+    if files.isEmpty, isatty(STDIN_FILENO) == 1 {
+      let hint = isFile(stream.text) ? "; for the file \(stream) write logs push STREAM \(stream)" : ""
+      Terminal.note("reads lines for \(stream) from this terminal; Ctrl-D ends them\(hint)")
+    }
     let patience = try ConnectionOptions.patience(arguments, else: nil)
     let client = try ConnectionOptions.client(arguments, patience: patience)
     let notices = ConnectionNotices(client, patience: patience)
@@ -129,6 +141,17 @@ enum PushCommand {
     if !summary.isWhole { summary.entryCount = counts.acknowledged - counts.restored }
     Terminal.note(summary.text(stream, isComplete: isCompleting))
     return isStrict && !push.lineChanges.isEmpty ? ExitCode.failed : ExitCode.done
+  }
+
+  /// What to write where a file stands in front.
+  private static func order(_ file: String, _ others: [String]) -> String {
+    let stream = others.first.flatMap { isFile($0) ? nil : $0 } ?? "STREAM"
+    return "the stream stands before its files: logs push \(ShellWord.quoted(stream)) \(ShellWord.quoted(file))"
+  }
+
+  private static func isFile(_ path: String) -> Bool {
+    var status = stat()
+    return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
   }
 
   /// A loss is always reported, and so is what `--strict` fails for.

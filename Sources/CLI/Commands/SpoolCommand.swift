@@ -18,6 +18,8 @@ enum SpoolCommand {
       well, continue with everything that can be read.
       """, options: options, run: run)
 
+  static let actions = ["inspect", "verify", "drain"]
+
   private static let options = [Option.reportFormat] + TimeZoneOption.all
 
   private static func run(_ arguments: Arguments) async throws -> Int32 {
@@ -29,7 +31,7 @@ enum SpoolCommand {
     case "inspect": return try inspect(directory, arguments)
     case "verify": return try verify(directory)
     case "drain": return try await drain(directory, arguments)
-    case let other: throw CommandError.notOne(other, of: ["inspect", "verify", "drain"], for: "spool")
+    case let other: throw CommandError.notOne(other, of: actions, for: "spool")
     }
   }
 

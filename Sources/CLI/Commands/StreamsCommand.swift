@@ -37,7 +37,7 @@ enum StreamsCommand {
     if patterns.count > 1 { streams = Set(streams).sorted { $0.stream < $1.stream } }
     streams = order.sorted(streams)
     if streams.isEmpty, let word = arguments.operands.first {
-      Terminal.note(IdlePatterns([word], among: try await client.streams().map(\.stream.text)).absent)
+      Terminal.note(IdlePatterns([word], among: try await NearbyNames.existing(for: [word], client)).absent)
     }
     await client.shutdown(deadline: .seconds(1))
     try Report(streams, columns(now: SystemClock.wall()), zone: try TimeZoneOption.zone(arguments) ?? .local).write(
@@ -59,10 +59,12 @@ enum StreamsCommand {
     }
   }
 
+  static let orders = Order.allCases.map(\.rawValue)
+
   private static func order(_ arguments: Arguments) throws(CommandError) -> Order {
     guard let text = arguments.value("sort") else { return .name }
     guard let order = Order(rawValue: text) else {
-      throw .notOne(text, of: Order.allCases.map(\.rawValue), for: "--sort")
+      throw .notOne(text, of: orders, for: "--sort")
     }
     return order
   }
