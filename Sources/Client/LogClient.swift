@@ -159,6 +159,9 @@ extension LogClient {
     loop.execute { core.assumeIsolated { $0.withdraw(keys) } }
   }
 
+  /// The URLs that are tried in turn.
+  package var servers: [String] { core.configuration.servers }
+
   /// How long a producer waits before it hands over again what the client has given up.
   func retryDelay(attempt: Int, retryAfter: Duration?) -> Duration {
     core.configuration.backoff.delay(attempt: attempt, retryAfter: retryAfter, random: core.configuration.random)

@@ -1,4 +1,5 @@
 import Glibc
+import LogsText
 import LogsWire
 import Testing
 
@@ -110,6 +111,11 @@ import Testing
     let (exit, text) = await failure(["push", name])
     #expect(exit == ExitCode.usage && text.contains("name"), "\(text)")
     #expect(await failure(["follow", "a b*"]).exit == ExitCode.usage)
+  }
+
+  @Test func `a server that is back is looked for at least each second`() throws {
+    let arguments = try Arguments(["--server", "logs://127.0.0.1:1"], options: ConnectionOptions.all, help: "")
+    #expect(try ConnectionOptions.configuration(arguments, patience: nil).backoff.cap == .seconds(1))
   }
 
   @Test(arguments: [

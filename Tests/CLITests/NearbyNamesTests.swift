@@ -7,7 +7,8 @@ import Testing
   private static let existing = ["ci/build-17", "docker/api", "docker/nginx", "web"]
 
   @Test(arguments: [
-    ("wbe", "web"), ("nginx", "docker/nginx"), ("docker/ngnix", "docker/nginx"), ("dokcer/*", "docker/*"),
+    ("wbe", "web"), ("WEB", "web"), ("nginx", "docker/nginx"), ("docker/ngnix", "docker/nginx"),
+    ("dokcer/*", "docker/*"),
     ("docker*", "docker**"), ("*nginx", "**nginx"), ("web/*", "web"), ("web/**", "web"),
     ("wbe*", "web*"), ("ci/bulid-*", "ci/build-*"), ("dcoker/**", "docker/**"),
   ])

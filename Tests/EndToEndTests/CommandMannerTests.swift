@@ -39,6 +39,21 @@ import Testing
     }
   }
 
+  @Test func `an attempt to connect that takes long is spoken of`() throws {
+    try Scene.play { scene in
+      // The system takes connections, and nobody answers.
+      let (listener, port) = try Sockets.listen()
+      scene.atEnd { close(listener) }
+      for words in [["status"], ["follow", "web"]] {
+        let run = try scene.start(Binaries.logs, words + ["--server", "logs://127.0.0.1:\(port)"])
+        try run.errors.waitForLines(1)
+        #expect(run.errors.text.hasPrefix("logs: no answer from logs://127.0.0.1:\(port) yet; "), "\(run.errors.text)")
+        run.signal(SIGTERM)
+        #expect(try run.wait() == .code(143), "\(run.errors.text)")
+      }
+    }
+  }
+
   @Test func `--retry-for takes a span, and flags about the server may come first`() throws {
     try Scene.play { scene in
       let server = try TestServer(scene)

@@ -7,6 +7,7 @@ import Testing
   @Test(arguments: [
     ("hartbeat", "heartbeat"), ("haertbeat", "heartbeat"), ("segment-byte", "segment-bytes"), ("date", "data"),
     ("lisetn", "listen"), ("listenunix", "listen-unix"), ("data", "data"), ("segmentage", "segment-age"),
+    ("HEARTBEAT", "heartbeat"), ("Dtaa", "data"),
   ])
   func `a typing error finds the name that was meant`(word: String, name: String) {
     #expect(Spelling.nearest(to: word, among: names) == name)

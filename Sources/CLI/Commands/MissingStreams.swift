@@ -26,7 +26,10 @@ struct MissingStreams: Sendable {
   }
 
   /// Says that there are none.
-  var absent: String { "there is no stream \(quoted)\(nearest.isEmpty ? "; see logs streams" : hint)" }
+  var absent: String {
+    let verb = names.count == 1 ? "there is no stream" : "there are no streams"
+    return "\(verb) \(quoted)\(nearest.isEmpty ? "; see logs streams" : hint)"
+  }
 
   func absent(in operands: StreamOperands) -> String { absent + advice(operands) }
 

@@ -16,6 +16,11 @@ final class ConnectionNotices: Sendable {
   /// How often a limit of the server's slowed the command down, and its name.
   private let pace = Mutex<(name: String, count: Int)?>(nil)
   private let task = Mutex<Task<Void, Never>?>(nil)
+  /// Waits to tell of an attempt to connect that takes long, which is done once.
+  private let slowAttempt = Mutex<Task<Void, Never>?>(nil)
+  private let isSlowNoted = Atomic(false)
+  /// How long an attempt to connect goes on without a word.
+  private static let attemptDuration = Duration.seconds(2)
 
   /// Reports until `end`.
   ///
@@ -31,6 +36,7 @@ final class ConnectionNotices: Sendable {
   /// Stops reporting, except that the note about the token may still be due.
   func end() {
     task.withLock { $0 }?.cancel()
+    slowAttempt.withLock { $0.take() }?.cancel()
     if let pace = pace.withLock({ $0.take() }), pace.count > 1 {
       Terminal.note("the server had it wait \(pace.count) times (\(pace.name))")
     }
@@ -41,8 +47,10 @@ final class ConnectionNotices: Sendable {
   private let last = Mutex<(trouble: Trouble, time: ContinuousClock.Instant)>((.none, .now))
 
   private func report(_ state: ConnectionState) {
+    slowAttempt.withLock { $0.take() }?.cancel()
     switch state {
-    case .idle, .connecting, .suspended, .closed: break
+    case .idle, .suspended, .closed: break
+    case .connecting: noteSlowAttempt()
     case .connected(_, let url):
       noteToken()
       let before = last.withLock { last in
@@ -62,6 +70,17 @@ final class ConnectionNotices: Sendable {
       if let limit = error.refusal?.limit, let rate = Self.rate(limit) { return notePace(limit, rate) }
       report(error, .refusal, every: Self.refusalInterval)
     }
+  }
+
+  private func noteSlowAttempt() {
+    if isSlowNoted.load(ordering: .relaxed) { return }
+    let servers = client.servers.joined(separator: ", ")
+    let waiting = Task {
+      do { try await Task.sleep(for: Self.attemptDuration) } catch { return }
+      self.isSlowNoted.store(true, ordering: .relaxed)
+      Terminal.note("no answer from \(servers) yet; it is waited for (Ctrl-C ends it)")
+    }
+    slowAttempt.withLock { $0 = waiting }
   }
 
   private func report(_ error: LogError, _ trouble: Trouble, every interval: Duration) {

@@ -1,11 +1,11 @@
 /// Suggests a name for one that is unknown.
 package enum Spelling {
-  /// The name nearest to `word`, if it is near enough: up to a third of the letters may be wrong.
+  /// The name nearest to `word`, if it is near enough: up to a third of the letters may be wrong, and all be capitals.
   package static func nearest(to word: String, among names: [String]) -> String? {
-    let letters = Array(word.utf8)
+    let letters = Array(word.lowercased().utf8)
     // Names are short: a long word is none of them.
     guard letters.count <= 64 else { return nil }
-    let distances = names.map { (name: $0, distance: distance(letters, Array($0.utf8))) }
+    let distances = names.map { (name: $0, distance: distance(letters, Array($0.lowercased().utf8))) }
     guard let nearest = distances.min(by: { $0.distance < $1.distance }) else { return nil }
     return nearest.distance <= max(1, letters.count / 3) ? nearest.name : nil
   }
