@@ -126,7 +126,7 @@ import Testing
         Binaries.logsd,
         ["token", "create", "--data", server.data, "--name", "x", "--allow", "delete:a", "--allow", "read:*"])
       server.process.signal(SIGHUP)
-      try server.process.errors.waitForText("tokens were read again: there are 1")
+      try server.process.errors.waitForText("tokens were read again: 1 token")
       let secret = ["Authorization: Bearer \(try #require(token.lines.first))"]
       let dry = try peer.ask("DELETE", "/api/v1/streams/a?before_seq=3&dry_run=true", secret)
       #expect(dry.status == 200 && dry.text.contains(#""first":1,"last":2,"entries":2"#), "\(dry.text)")
@@ -233,7 +233,7 @@ import Testing
       let token = try server.scene.run(
         Binaries.logsd, ["token", "create", "--data", server.data, "--name", "x", "--allow", "read:b/*"])
       server.process.signal(SIGHUP)
-      try server.process.errors.waitForText("tokens were read again: there are 1")
+      try server.process.errors.waitForText("tokens were read again: 1 token")
       let secret = ["Authorization: Bearer \(try #require(token.lines.first))"]
       let forbidden = [
         "streams/a", "streams/none", "streams/a/entries?sort_by=time", "streams/a/context?seq=1", "entries?stream=a",

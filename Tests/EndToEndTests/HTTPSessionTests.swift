@@ -159,7 +159,7 @@ import Testing
       let revoked = try server.scene.run(Binaries.logsd, ["token", "revoke", "web", "--data", server.data])
       #expect(revoked.exit == .code(0))
       server.process.signal(SIGHUP)
-      try server.process.errors.waitForText("tokens were read again: there are 0")
+      try server.process.errors.waitForText("tokens were read again: 0 tokens")
       let answer = try HTTPPeer(server).get("/api/v1/streams", [cookie])
       #expect(answer.status == 401 && answer.text.contains("token 'web' was revoked"))
     }

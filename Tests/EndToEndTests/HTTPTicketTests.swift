@@ -78,7 +78,7 @@ import Testing
       let revoked = try server.scene.run(Binaries.logsd, ["token", "revoke", "web", "--data", server.data])
       #expect(revoked.exit == .code(0))
       server.process.signal(SIGHUP)
-      try server.process.errors.waitForText("tokens were read again: there are 0")
+      try server.process.errors.waitForText("tokens were read again: 0 tokens")
       let late = try HTTPPeer(server).get("/api/v1/streams/web/a/follow?ticket=\(ticket)")
       #expect(late.status == 401 && late.text.contains("token 'web' was revoked"))
       #expect(try socket.object()["type"] as? String == "error")

@@ -29,7 +29,7 @@ import Testing
   /// Waits until the server has read the tokens again.
   private static func reload(_ server: TestServer, _ count: Int) throws {
     server.process.signal(SIGHUP)
-    try server.process.errors.waitForText("tokens were read again: there are \(count)")
+    try server.process.errors.waitForText("tokens were read again: \(count) token")
   }
 
   @Test func `a client may do what its token allows, and nothing else`() throws {
@@ -159,6 +159,9 @@ import Testing
       #expect(list.lines.count == 2 && list.lines[1].contains("never") && list.lines[1].hasSuffix("append:ci/*"))
       #expect(try Self.token(server, ["show", "ci"]).lines == list.lines)
       #expect(try Self.token(server, ["revoke", "none"]).exit == .code(1))
+      for verb in ["show", "rotate", "revoke"] {
+        #expect(try Self.token(server, [verb, "cii"]).errors.contains("did you mean ci?"))
+      }
       for (words, part) in [
         (["create", "--name", "x"], "say what it may do"), (["create", "--allow", "read:**"], "name the token"),
         (["create", "--name", "x", "--allow", "read:a", "read:b"], "one word too many"),

@@ -27,7 +27,7 @@ import Testing
         Binaries.logsd,
         ["token", "create", "--data", server.data, "--name", "w", "--allow", "append:web", "--allow", "read:web"])
       server.process.signal(SIGHUP)
-      try server.process.errors.waitForText("tokens were read again: there are 1")
+      try server.process.errors.waitForText("tokens were read again: 1 token")
       let url = try server.httpURL().replacingOccurrences(of: "https", with: "logs+wss")
       let secret = try #require(token.lines.first)
       let line = try scene.file("line", "a line\n".utf8)

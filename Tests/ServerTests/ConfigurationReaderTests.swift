@@ -173,6 +173,12 @@ import Testing
     #expect(told?.contains("\(file.path):2") == true && told?.contains("frobnicate") == true, "\(told ?? "")")
   }
 
+  @Test func `a misspelled command or word of a setting is answered with the one that is meant`() {
+    #expect(message(["tokn", "list"])?.contains("did you mean token?") == true)
+    #expect(message(["--log-level", "wran"])?.hasSuffix("not 'wran'; did you mean warn?") == true)
+    #expect(message(["--log-format", "jsn"])?.contains("did you mean json?") == true)
+  }
+
   @Test func `an unknown variable is refused, with the name that it may have meant`() throws {
     let told = message([], ["LOGSD_HARTBEAT": "1s"])
     #expect(

@@ -127,7 +127,9 @@ final class AccessControl: Sendable {
         state.stamp = stamp
       }
       generationCount.add(1, ordering: .releasing)
-      line = tokens.map { .notice("tokens were read again: there are \($0.count)") } ?? .error(Self.gone(file.path))
+      line =
+        tokens.map { .notice("tokens were read again: \(Figures.count($0.count, "token", "tokens"))") }
+        ?? .error(Self.gone(file.path))
     } catch {
       state.withLock { $0.stamp = stamp }
       line = .error("the tokens in use stay: \(error)")

@@ -140,8 +140,9 @@ struct TokenCommand {
       try say(Self.table(try tokens(file), now: now))
     case .show:
       let name = try self.name()
-      let found = try tokens(file).filter { $0.name == name }
-      guard !found.isEmpty else { throw CommandFailure(Self.unknown(name)) }
+      let all = try tokens(file)
+      let found = all.filter { $0.name == name }
+      guard !found.isEmpty else { throw CommandFailure(Self.unknown(name, among: all)) }
       try say(Self.table(found, now: now))
     case .create: try create(file)
     case .rotate: try rotate(file)
@@ -199,7 +200,7 @@ struct TokenCommand {
     let secret = TokenSecret.make()
     let now = now
     try change(file) { tokens throws(SettingError) in
-      guard let newest = tokens.last(where: { $0.name == name }) else { throw Self.unknown(name) }
+      guard let newest = tokens.last(where: { $0.name == name }) else { throw Self.unknown(name, among: tokens) }
       let end = Self.time(now, plus: overlap)
       for index in tokens.indices where tokens[index].name == name {
         tokens[index].expires = min(tokens[index].expires ?? .max, end)
@@ -219,16 +220,18 @@ struct TokenCommand {
   private func revoke(_ file: TokenFile) throws(CommandFailure) -> String {
     let name = try self.name()
     let count = try change(file) { tokens throws(SettingError) in
-      let count = tokens.count
-      tokens.removeAll { $0.name == name }
-      guard tokens.count < count else { throw Self.unknown(name) }
-      return count - tokens.count
+      let kept = tokens.filter { $0.name != name }
+      let count = tokens.count - kept.count
+      guard count > 0 else { throw Self.unknown(name, among: tokens) }
+      tokens = kept
+      return count
     }
     return "revoked '\(name)': \(Figures.count(count, "secret", "secrets"))"
   }
 
-  private static func unknown(_ name: String) -> SettingError {
-    SettingError("there is no token '\(name)'; see logsd token list")
+  private static func unknown(_ name: String, among tokens: [Token]) -> SettingError {
+    SettingError(
+      "there is no token '\(name)'\(Spelling.suggestion(name, among: tokens.map(\.name))); see logsd token list")
   }
 
   // MARK: - Arguments

@@ -73,6 +73,8 @@ package struct ConfigurationReader: Sendable {
     return origin == setting.flag || origin == setting.environmentVariable ? origin : "\(origin): \(name)"
   }
 
+  private static let commands = ["help", "version", "seal", "reload", "config", "token"]
+
   private static let options =
     [
       Option("config", form: "FILE", help: ""), Option("seal", help: ""), Option("print-config", help: ""),
@@ -138,7 +140,8 @@ package struct ConfigurationReader: Sendable {
     if operands[0] == "config" { return "say 'config show' or 'config check'" }
     let words = operands.joined(separator: " ")
     guard ["reload", "seal"].contains(operands[0]), operands.count == 2 else {
-      return "'\(words)' is no flag and no command; see logsd --help"
+      let suggestion = Spelling.suggestion(operands[0], among: commands)
+      return "'\(words)' is no flag and no command\(suggestion); see logsd --help"
     }
     return "'\(words)' is no command; give the data directory with a flag: \(operands[0]) --data \(operands[1])"
   }

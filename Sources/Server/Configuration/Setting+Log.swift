@@ -1,4 +1,5 @@
 internal import LogsStore
+internal import LogsText
 
 /// What the server says about itself.
 extension Setting {
@@ -25,7 +26,8 @@ extension Setting {
       name: name, form: words.joined(separator: "|"), help: help,
       write: { text, configuration throws(SettingError) in
         guard let value = Value(rawValue: text) else {
-          throw SettingError("takes \(words.joined(separator: ", ")), not '\(text)'")
+          throw SettingError(
+            "takes \(words.joined(separator: ", ")), not '\(text)'\(Spelling.suggestion(text, among: words))")
         }
         configuration[keyPath: path] = value
       }, read: { $0[keyPath: path].rawValue })
