@@ -119,6 +119,10 @@ import Testing
       }
       #expect(try server.run(["streams", "wbe"]).errors == "logs: no stream matches 'wbe'; did you mean 'web'?\n")
       #expect(try server.run(["follow", "nothing/*", "--until-head", "-q"]).errors.isEmpty)
+      for kind in [["read"], ["search", "--filter", "one"]] {
+        let bench = try server.run(["bench"] + kind + ["--stream", "wbe", "--repeat", "1"])
+        #expect(bench.exit == .code(1) && bench.errors.contains("did you mean 'web'?"), "\(bench.errors)")
+      }
       let strict = try server.run(["query", "wbe", "--strict"])
       #expect(strict.exit == .code(5) && strict.errors.contains("did you mean 'web'?"), "\(strict.errors)")
       let live = try server.start(["follow", "new/*", "-o", "raw"])

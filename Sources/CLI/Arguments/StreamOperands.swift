@@ -138,7 +138,8 @@ struct StreamOperands {
 
   static func selectors(_ operands: [String], of command: String) throws -> [StreamSelector] {
     if operands.isEmpty {
-      throw CommandError.usage("\(command) needs a stream or pattern; see logs help \(command)")
+      throw CommandError.usage(
+        "\(command) needs a stream or pattern, in single quotes if it has $ or *; see logs help \(command)")
     }
     if operands.contains("") { throw CommandError.usage(NamedStream.emptyWord) }
     return try operands.flatMap { try Braces.words($0) }.map { text in

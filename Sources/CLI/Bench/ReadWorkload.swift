@@ -38,6 +38,8 @@ struct ReadWorkload: Workload {
       var reader = CorpusReader(corpus)
       let append = BulkAppend(client: client, streams: [stream], batchEntryCount: BenchConfiguration.bulkEntryCount)
       try await append.run(entryCount, &reader, Meter())
+    } else {
+      try await MissingStreams.check(stream, client)
     }
     let meter = Meter()
     try await read(.entries, meter)

@@ -40,6 +40,8 @@ struct SearchWorkload: Workload {
       var reader = CorpusReader(corpus)
       let append = BulkAppend(client: client, streams: [stream], batchEntryCount: BenchConfiguration.bulkEntryCount)
       try await append.run(entryCount, &reader, Meter())
+    } else {
+      try await MissingStreams.check(stream, client)
     }
     storedCount = try await client.count([.stream(stream)]).entryCount
     foundCount = try await client.count([.stream(stream)], filter: filter).entryCount

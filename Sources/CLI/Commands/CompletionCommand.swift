@@ -71,7 +71,9 @@ enum CompletionCommand {
   /// What the last word may become.
   static func words(_ all: [String]) async -> [String] {
     let typed = all.last ?? ""
-    guard let words = withoutLeadingFlags(all) else { return [] }
+    guard let words = withoutLeadingFlags(all) else {
+      return all.dropLast().last == "--profile" ? profiles.filter { $0.hasPrefix(typed) } : []
+    }
     guard words.count > 1, let name = words.first else {
       if typed.hasPrefix("-") {
         return (ConnectionOptions.all.map(\.name) + ["help", "version"]).map { "--\($0)" }.filter {

@@ -17,6 +17,12 @@ struct MissingStreams: Sendable {
     }
   }
 
+  /// Fails where there is no such stream.
+  static func check(_ stream: StreamName, _ client: LogClient) async throws {
+    let missing = try await client.missing(of: [.stream(stream)])
+    if !missing.isEmpty { throw CommandError(try await MissingStreams(missing, client).absent) }
+  }
+
   private var quoted: String { names.map { "'\($0)'" }.joined(separator: ", ") }
   private var hint: String { Self.hint(nearest) }
 
