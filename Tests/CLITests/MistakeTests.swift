@@ -70,6 +70,12 @@ import Testing
     #expect(exit == ExitCode.usage && text.contains("did you mean \(meant)?"), "\(text)")
   }
 
+  @Test(arguments: ["--columns=time,user", "--template={user}"])
+  func `a field that is none may be an attribute`(flag: String) async {
+    let (exit, text) = await failure(["query", "web", flag])
+    #expect(exit == ExitCode.usage && text.contains("there is no field 'user'; an attribute is written attr.user;"))
+  }
+
   @Test func `flags of a command in front of it are answered with where they stand`() async {
     let (exit, text) = await failure(["-n", "5", "query", "web"])
     #expect(exit == ExitCode.usage && text.hasPrefix("-n stands behind a command: logs "), "\(text)")

@@ -20,7 +20,9 @@ package enum EntryField: Hashable, Sendable {
       self = field
     } else {
       let names = Self.named.map(\.name) + ["\(Self.attributePrefix)NAME"]
-      let hint = Spelling.suggestion(name, among: names)
+      let near = Spelling.suggestion(name, among: names)
+      let isName = !name.isEmpty && !name.hasPrefix(Self.attributePrefix)
+      let hint = near.isEmpty && isName ? "; an attribute is written \(Self.attributePrefix)\(name)" : near
       throw FieldMistake("there is no field '\(name)'\(hint); there are \(names.joined(separator: ", "))")
     }
   }
