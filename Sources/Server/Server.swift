@@ -177,9 +177,9 @@ package final class Server: Sendable {
   var statusLine: String {
     let statistics = store.statistics
     return """
-      \(Figures.count(max(0, counters.connections.current), "connection", "connections")), \
-      \(Figures.count(max(0, counters.subscriptions.current), "follower", "followers")), \
-      \(Figures.count(max(0, statistics.streamCount), "stream", "streams")), \
+      \(Figures.groupedCount(counters.connections.current, "connection", "connections")), \
+      \(Figures.groupedCount(counters.subscriptions.current, "follower", "followers")), \
+      \(Figures.groupedCount(statistics.streamCount, "stream", "streams")), \
       \(ByteSize.rounded(UInt64(max(0, statistics.byteCount)))) stored
       """
   }

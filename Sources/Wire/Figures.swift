@@ -16,6 +16,11 @@ package enum Figures {
     "\(number) \(number == 1 ? one : many)"
   }
 
+  /// `1 entry`, `1,234 entries`.
+  package static func groupedCount(_ number: Int, _ one: String, _ many: String) -> String {
+    "\(grouped(UInt64(max(0, number)))) \(number == 1 ? one : many)"
+  }
+
   /// The two largest units of a span: `3 d 4 h`, `12 min 5 s`, `0 s`.
   package static func span(seconds: UInt64) -> String {
     let parts = [

@@ -101,7 +101,7 @@ import Testing
       #expect(atOnce.exit == .code(1) && atOnce.output.isEmpty)
       #expect(atOnce.errors == "logs: there is no stream 'wep'; did you mean 'web'?\n")
       let two = try server.run(["follow", "wep", "wbe", "--until-head"])
-      #expect(two.errors == "logs: there is no stream 'wep', 'wbe'; did you mean 'web'?\n")
+      #expect(two.errors == "logs: there are no streams 'wep', 'wbe'; did you mean 'web'?\n")
       #expect(try server.run(["follow", "wep", "--until-head", "--strict"]).exit == .code(5))
       try server.wait(for: "subscriptions") { $0 == 1 }
       #expect(try server.run(["push", "later", file]).exit == .code(0))

@@ -49,7 +49,7 @@ import Testing
     (["--template", "{leve}"], "did you mean level?"),
     (["--template", "{time"], "write {{ for a brace"),
     (["--template", "{time}", "--columns", "time"], "leave out --columns"),
-    (["--columns", "time,foo"], "there is no field 'foo'; there are time, received"),
+    (["--columns", "time,foo"], "there is no field 'foo'; an attribute is written attr.foo; there are time, received"),
     (["-Z", "Mars/Base"], "not 'Mars/Base'"),
     (["-Z", "../zoneinfo/UTC"], "not '../zoneinfo/UTC'"),
     (["--color", "maybe"], "auto, always or never"),

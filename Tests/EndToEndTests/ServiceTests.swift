@@ -48,7 +48,7 @@ import Testing
       #expect(try manager.wait(for: "STATUS").contains("0 streams"))
       #expect(try manager.wait(for: "WATCHDOG") == "WATCHDOG=1")
       #expect(try server.run(["push", "web", scene.file("f", "one\n".utf8)]).exit == .code(0))
-      while try !manager.wait(for: "STATUS").contains("1 streams") {}
+      while try !manager.wait(for: "STATUS").contains(" 1 stream,") {}
       server.process.signal(SIGHUP)
       #expect(try manager.wait(for: "RELOADING").contains("\nMONOTONIC_USEC="))
       #expect(try manager.wait(for: "READY") == "READY=1")

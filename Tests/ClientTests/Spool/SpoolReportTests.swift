@@ -119,7 +119,7 @@ import Testing
     }
     let damaged = try SpoolReport.inspect(directory.path)
     #expect(damaged.damage.contains { $0.contains("cannot be read completely") }, "\(damaged.damage)")
-    #expect(damaged.damage.contains { $0 == "stream web lacks 1 of its batches, with 1 entries" }, "\(damaged.damage)")
+    #expect(damaged.damage.contains { $0 == "stream web lacks 1 of its batches, with 1 entry" }, "\(damaged.damage)")
     let test = try TestSpool(directory.path)
     let live = try SpoolReport.inspect(directory.path, verifying: true)
     #expect(live.damage.contains("batch 2 of stream web fails its check"), "\(live.damage)")
