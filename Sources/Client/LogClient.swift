@@ -277,16 +277,18 @@ extension LogClientConfiguration {
     }
   }
 
-  /// The token for the next connection; empty for none.
-  func currentToken() throws(LogError) -> String {
-    guard let tokenProvider else { return token ?? "" }
-    let token: String
-    do { token = try tokenProvider() ?? "" } catch {
+  /// The token that the provider has now; empty for none.
+  func token(
+    from provider: @concurrent @Sendable () async throws -> String?
+  ) async -> Result<String, LogError> {
+    do {
+      let token = try await provider() ?? ""
+      do throws(LogError) { try Self.check(token: token) } catch { return .failure(error) }
+      return .success(token)
+    } catch {
       // It may be in the middle of being renewed.
-      throw LogError(.unreachable, "there is no token to connect with: \(error)", isRetryable: true)
+      return .failure(LogError(.unreachable, "there is no token to connect with: \(error)", isRetryable: true))
     }
-    try Self.check(token: token)
-    return token
   }
 
   /// What connections with TLS share; nil if no server has it.

@@ -5,9 +5,10 @@ public struct LogClientConfiguration: Sendable {
   public var servers: [String]
   /// The token that proves the client's rights to the server; nil for none. At most 4,096 bytes.
   public var token: String?
-  /// Returns the token for each connection, instead of `token`; nil for none. So a token that was renewed is used
-  /// without a restart. Called on the client's thread: it must not take long.
-  public var tokenProvider: (@Sendable () throws -> String?)?
+  /// Returns a token, instead of `token`; nil for none. It is asked at each attempt to connect, and when the server
+  /// wants another token for a connection, which then goes on without a cut: shortly before a token expires, and when
+  /// it was revoked. An attempt waits for it up to `connectTimeout`. An error counts as an attempt that has failed.
+  public var tokenProvider: (@concurrent @Sendable () async throws -> String?)?
   /// For servers with TLS: PEM files of the CAs to trust instead of the system's, and of the client's own certificate
   /// and its key; nil for none.
   public var caCertificateFile: String?

@@ -22,10 +22,11 @@ final class FakeConnection: ConnectionHandler {
     cutCount = cut
     corruptedFrame = corruption
     corruptedInput = inputCorruption
-    let welcome = Welcome(
+    var welcome = Welcome(
       frameByteCountMax: UInt32(Limits.frameByteCountMax), server: .random(), store: .random(),
       heartbeatMilliseconds: server.heartbeatMilliseconds, appendByteCountMax: server.appendByteCountMax,
       appendBatchCountMax: 1024, subscriptionCountMax: 1024, name: "fake")
+    if !server.faults.isOld { welcome.features = Welcome.renewalFeature }
     session = ServerSession(
       configuration: .init(welcome: welcome, handshakeMillisecondsMax: 10_000), now: connection.loop.now)
     connection.handler = self
@@ -86,6 +87,13 @@ final class FakeConnection: ConnectionHandler {
     cut()
   }
 
+  /// - Returns: false if the client does not answer that.
+  func challenge() -> Bool {
+    let frame = session.challenge(Challenge(graceMilliseconds: 10_000, text: "a test"))
+    send(frame)
+    return frame != nil
+  }
+
   func drain(_ goAway: GoAway) { perform(session.drain(goAway)) }
 
   // MARK: The session
@@ -100,7 +108,16 @@ final class FakeConnection: ConnectionHandler {
         } else {
           send(frame)
         }
-      case .authorize: perform(session.decide(.accepted, now: connection.loop.now))
+      case .authorize(_, let token):
+        server.record.tokens.append(token)
+        perform(session.decide(.accepted, now: connection.loop.now))
+      case .renew(let id, let token):
+        server.record.renewals.append(token)
+        if let refusal = server.faults.onRenewal(token) {
+          send(session.refuse(id, refusal))
+        } else {
+          send(session.answer(id, .authorized))
+        }
       case .append(let id, let append): take(id, append)
       case .complete(let id, let complete): take(id, complete)
       case .follow(let id, let follow): begin(id, follow)

@@ -32,6 +32,10 @@ final class FakeServer: @unchecked Sendable {
     var skips: [UInt64: SkipReason] = [:]
     /// The answer to every HELLO.
     var handshakeRefusal: Refusal?
+    /// The answer to AUTH.
+    var onRenewal: (String) -> Refusal? = { _ in nil }
+    /// Whether WELCOME is that of a server that knows nothing of AUTH.
+    var isOld = false
     /// Whether connections are accepted but not answered.
     var isMute = false
   }
@@ -39,6 +43,9 @@ final class FakeServer: @unchecked Sendable {
   /// The actions of clients.
   struct Record {
     var connectionCount = 0
+    /// Those of HELLO and of AUTH.
+    var tokens: [String] = []
+    var renewals: [String] = []
     var appends: [(number: UInt64, floor: UInt64, stream: StreamName, check: UInt64)] = []
     var follows: [Follow] = []
     /// Counted by a test's own `onList`.

@@ -18,6 +18,8 @@ extension ModelServer {
     /// The last subscription that received LIVE, until it receives something else.
     private var newlyLive: UInt32?
     var isDraining = false
+    /// The one that it has shown last.
+    var token = ""
 
     init(_ server: ModelServer, name: String, link: VirtualLink, session: consuming ServerSession) {
       self.server = server

@@ -51,12 +51,20 @@ final class ModelServer {
   /// Refuses one append in this many for good, whether or not it was stored before; 0 for none.
   var forbidding = 0
   var isDiskFull = false
+  /// The token that counts, and the one that clients can have: a new one comes to them later.
+  var token = "0"
+  var handedToken = "0"
+  /// For what concerns tokens, so that worlds without rotations stay what they are.
+  var tokenDice: SeededGenerator
+  /// How often a connection went on with another token.
+  var renewalCount = 0
   /// Batches that are wrong, by their checks.
   var badChecks: Set<UInt64> = []
 
   init(_ simulation: Simulation, welcome: Welcome) {
     self.simulation = simulation
     self.welcome = welcome
+    tokenDice = simulation.random
     store = ModelStore(simulation)
     hub = Self.hub(store, simulation)
   }
@@ -176,11 +184,12 @@ final class ModelServer {
 
   // MARK: - What a session wants
 
-  private func act(_ actions: [ServerSession.Action], _ connection: Connection) {
+  func act(_ actions: [ServerSession.Action], _ connection: Connection) {
     for action in actions {
       switch action {
       case .send(let frame): send(frame, connection)
-      case .authorize:
+      case .authorize(_, let token):
+        connection.token = token
         simulation.after(0...(simulation.chance(4) ? 100 : 0)) { [unowned self, weak connection] in
           guard let connection else { return }
           act(connection.session.decide(.accepted, now: simulation.now), connection)
@@ -207,6 +216,7 @@ final class ModelServer {
       case .cancelQuery: break
       case .delete(let id, let request):
         enqueue(WaitingDeletion(connection: connection, id: id, request: request))
+      case .renew(let id, let token): renew(id, token, connection)
       case .close(let reason, _):
         simulation.trace("\(connection.name) server closes: \(reason)")
         connection.link.close(from: .server)

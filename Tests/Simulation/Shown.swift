@@ -16,6 +16,7 @@ extension ServerSession.Action {
     case .query(let id, _): "query \(id)"
     case .cancelQuery(let id): "cancelQuery \(id)"
     case .delete(let id, let request): "delete \(id) \(request.stream)\(request.isDryRun ? " dry" : "")"
+    case .renew(let id, let token): "renew \(id) \(token)"
     case .close: "close"
     }
   }
@@ -42,6 +43,8 @@ extension ClientSession.Event {
     case .counted(let id, let result): "counted \(id) \(result.entryCount)"
     case .deleted(let id, let summary): "deleted \(id) \(summary.entryCount)"
     case .goingAway: "goingAway"
+    case .challenged(let challenge): "challenged \(challenge.graceMilliseconds)"
+    case .authorized(let id): "authorized \(id)"
     case .failed(let refusal): "failed \(refusal.code)"
     }
   }

@@ -51,7 +51,8 @@ import Testing
 
   /// Rows without a constant: they follow from another limit, or are the server's settings.
   private static let others = [
-    "extensions", "cursors", "severity", "silence", "end-time-delay", "filter-skip", "heartbeat", "append-bytes",
+    "extensions", "cursors", "severity", "silence", "challenge-lead", "challenge-grace", "renewals", "end-time-delay",
+    "filter-skip", "heartbeat", "append-bytes",
     "append-batches", "subscriptions",
   ]
 

@@ -73,6 +73,9 @@ import Testing
     (.list(ListRequest()), 1, failed(), failed()),
     (.listing(Listing(streams: [], hasMore: false)), 1, failed(), failed()),
     (.stat, 1, failed(), failed()), (.status([]), 1, failed(), failed()),
+    (.auth(token: ""), 1, failed(), failed()), (.authorized, 1, failed(), failed()),
+    (.challenge(Challenge(graceMilliseconds: 5, text: "")), 0, failed(), ["challenged 5"]),
+    (.challenge(Challenge(graceMilliseconds: 5, text: "")), 1, failed(), failed()),
   ]
 
   @Test(arguments: table.indices) func `each message is accepted only in its place`(_ index: Int) {

@@ -285,6 +285,8 @@ import Testing
       case (.result(let left), .result(let right)): #expect(left == right, replay)
       case (.delete(let left), .delete(let right)): #expect(left == right, replay)
       case (.deleted(let left), .deleted(let right)): #expect(left == right, replay)
+      case (.auth(let left), .auth(let right)): #expect(left == right, replay)
+      case (.challenge(let left), .challenge(let right)): #expect(left == right, replay)
       case (.append(let left), .append(let right)):
         #expect(left.batch == right.batch && left.stream == right.stream && left.producer == right.producer, replay)
         #expect(left.number == right.number && left.floor == right.floor, replay)

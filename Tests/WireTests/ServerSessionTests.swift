@@ -41,7 +41,8 @@ import Testing
     (.skip(Skip(handle: 1, reason: .filtered, from: 1, to: 1)), 1, end), (.live, 1, end), (.end(.complete), 1, end),
     (.credit(total: 1), 1, []), (.cancel, 1, []), (.list(ListRequest()), 1, ["list 1"]), (.list(ListRequest()), 0, end),
     (.listing(Listing(streams: [], hasMore: false)), 1, end), (.stat, 1, ["stat 1"]), (.stat, 0, end),
-    (.status([]), 1, end),
+    (.status([]), 1, end), (.auth(token: "t"), 1, ["renew 1 t"]), (.auth(token: "t"), 0, end), (.authorized, 1, end),
+    (.challenge(Challenge(graceMilliseconds: 1, text: "")), 0, end),
   ]
 
   @Test(arguments: table.indices) func `each message has its answer after the handshake`(_ index: Int) {
@@ -270,6 +271,7 @@ import Testing
   @Test func `a busy id cannot be used again, a free one can`() {
     let requests: [Message] = [
       .append(Sample.append()), Self.complete(), .follow(Sample.follow()), .list(ListRequest()), .stat,
+      .auth(token: "t"),
     ]
     for first in requests {
       for second in requests {
@@ -289,7 +291,7 @@ import Testing
 
   @Test func `a bad request costs only the request`() {
     let bad: [(UInt8, [UInt8])] = [
-      (10, []), (12, [1]), (20, [UInt8](repeating: 0, count: 48)), (30, [0, 0, 0, 0, 0, 0]), (32, [1]),
+      (10, []), (12, [1]), (20, [UInt8](repeating: 0, count: 48)), (30, [0, 0, 0, 0, 0, 0]), (32, [1]), (40, [1]),
     ]
     for (type, control) in bad {
       var session = session()
@@ -315,7 +317,7 @@ import Testing
   }
 
   @Test func `unknown types are refused below 128 and ignored above`() {
-    for type: UInt8 in [0, 7, 40, 127] {
+    for type: UInt8 in [0, 7, 42, 127] {
       var session = session()
       // The header is enough.
       let header = Array(Frames.frame(type: type, id: 1, control: [1, 2, 3]).prefix(20))

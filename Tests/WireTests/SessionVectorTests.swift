@@ -14,6 +14,9 @@ import Testing
       "authorize reference 1 s3cret", "append 1 web #1", "query 2", "query 3", "query 4", "query 5", "query 6",
       "cancelQuery 5", "follow 7", "query 8",
     ],
+    "renewals": [
+      "authorize reference 1 s3cret", "append 1 web #1", "renew 2 wrong", "renew 3 n3w", "append 4 web #2",
+    ],
     "deletions": [
       "authorize reference 1 s3cret", "append 1 web #1", "delete 2 web dry", "delete 3 web", "delete 4 web",
       "delete 5 web", "delete 6 web", "append 7 web #2", "delete 8 web", "delete 9 $audit",
@@ -32,13 +35,17 @@ import Testing
       "counted 4 0", "progressed 5 0/2", "counted 6 2", "announced 7 web 0", "resolved 7", "delivered 7 1-2",
       "ended 7 until", "refused 8 filter_too_costly", "goingAway",
     ],
+    "renewals": [
+      "welcomed", "acknowledged 1 1+2", "challenged 60000", "refused 2 unauthorized", "authorized 3",
+      "acknowledged 4 3+1", "goingAway",
+    ],
     "deletions": [
       "welcomed", "acknowledged 1 1+2", "deleted 2 1", "deleted 3 1", "deleted 4 0", "deleted 5 1",
       "refused 6 unknown_stream", "acknowledged 7 1+1", "refused 8 stream_replaced", "refused 9 forbidden", "goingAway",
     ],
   ]
 
-  @Test(arguments: ["append-and-follow", "queries", "deletions"])
+  @Test(arguments: ["append-and-follow", "queries", "deletions", "renewals"])
   func `a server accepts the client's frames, and answers as in the transcript`(_ name: String) throws {
     let lines = try SessionVector(name).lines
     guard case .welcome(let welcome) = lines[1].message else { throw InvalidEntry("WELCOME is the second frame") }
@@ -82,11 +89,12 @@ import Testing
       guard server.creditLeft(line.id) > 0 else { return nil }
       return server.deliver(line.id, range, batches: batches)
     case .end(let reason): return server.end(line.id, reason)
-    case .listing, .status, .result, .deleted: return server.answer(line.id, line.message)
+    case .challenge(let challenge): return server.challenge(challenge)
+    case .listing, .status, .result, .deleted, .authorized: return server.answer(line.id, line.message)
     case .goAway(let goAway):
       for case .send(let frame) in server.drain(goAway) { return frame }
       return nil
-    case .hello, .ping, .append, .complete, .follow, .credit, .cancel, .list, .stat, .query, .delete:
+    case .hello, .ping, .append, .complete, .follow, .credit, .cancel, .list, .stat, .query, .auth, .delete:
       return nil
     }
   }
@@ -104,7 +112,7 @@ import Testing
     #expect(actions.map(\.shown).last == "close")
   }
 
-  @Test(arguments: ["append-and-follow", "queries", "deletions"])
+  @Test(arguments: ["append-and-follow", "queries", "deletions", "renewals"])
   func `a client with the same requests sends the same bytes, and accepts the server's frames`(_ name: String) throws {
     var client = ClientSession(handshakeMillisecondsMax: 1000, now: .zero)
     var sent: [[UInt8]] = []
@@ -131,7 +139,9 @@ import Testing
   /// The requests of the client's user.
   private static func ask(_ line: SessionVector.Line, _ client: inout ClientSession) throws -> OutgoingFrame? {
     switch line.message {
-    case .hello(let hello): return ClientSession.hello(client: hello.client, token: hello.token)
+    case .hello(let hello):
+      return ClientSession.hello(
+        client: hello.client, token: hello.token, takesChallenges: hello.takesChallenges)
     case .append(let append):
       // Not all of them are intact.
       let count = Frames.load(append.batch.array, 44, UInt32.self)
@@ -144,8 +154,9 @@ import Testing
     case .stat: return client.stat().frame
     case .query(let query): return client.query(query).frame
     case .delete(let request): return client.delete(request).frame
+    case .auth(let token): return client.renew(token: token).frame
     case .welcome, .error, .ping, .pong, .goAway, .ack, .stream, .resolved, .batch, .skip, .live, .end, .listing,
-      .status, .heads, .result, .progress, .deleted:
+      .status, .heads, .result, .progress, .challenge, .authorized, .deleted:
       return nil
     }
   }

@@ -6,7 +6,7 @@
     client.py delete URL STREAM [--from-seq N --to-seq N] [--incarnation HEX] [--dry-run]   all of the stream, or a range
 
 URL: logs://host[:port], logs+tls://host[:port] or logs+unix:///path. STREAM may be a pattern in follow. A token is taken
-from LOGS_TOKEN, the CAs to trust instead of the system's from the file LOGS_CA_CERT.
+from LOGS_TOKEN, or from the file LOGS_TOKEN_FILE, which is read again when the server wants another one; the CAs to trust instead of the system's from the file LOGS_CA_CERT.
 Exit code 0: done; 1: refused, connection lost or a gap; 2: usage."""
 import argparse
 import os
@@ -20,12 +20,20 @@ from urllib.parse import urlsplit
 from decoder import HANDSHAKE_BODY_MAX, MESSAGE_MAX, MIB, Header, Refused, decode_body, decode_run
 from encoder import batch, column, delta, frame, join, keys, lengths, value
 
-FRAME_LIMIT, CREDIT, SUBSCRIPTION = 4 * MIB, 8 * MIB, 1
+FRAME_LIMIT, CREDIT, SUBSCRIPTION, RENEWAL = 4 * MIB, 8 * MIB, 1, 2**32 - 1
 BATCH_LINES, BATCH_BYTES = 1000, 256 * 1024
 
 
 class Failed(Exception):
     pass
+
+
+def token():
+    path = os.environ.get("LOGS_TOKEN_FILE")
+    if not path:
+        return os.environ.get("LOGS_TOKEN", "").encode()
+    with open(path, "rb") as file:
+        return file.readline().strip()
 
 
 class Connection:
@@ -50,8 +58,9 @@ class Connection:
         self.input, self.header, self.limit, self.heartbeat = bytearray(), None, HANDSHAKE_BODY_MAX, 10.0 / 3
         self.sent = self.received = time.monotonic()
         self.welcome = None
+        self.token, self.wants_token, self.is_renewing = token(), False, False
         self.send("HELLO", magic=b"LOGS", minVersion=1, maxVersion=1, frameLimit=FRAME_LIMIT, client=b"reference client 1",
-                  token=os.environ.get("LOGS_TOKEN", "").encode())
+                  features=4 if "LOGS_TOKEN_FILE" in os.environ else 0, token=self.token)
         while not self.welcome:
             for message in self.receive()[0]:
                 if message["type"] != "WELCOME" or message["version"] != 1 or self.welcome:
@@ -67,6 +76,9 @@ class Connection:
         wake = min(self.sent + self.heartbeat, self.received + 3 * self.heartbeat)
         # What TLS has already taken from the socket makes it ready no more.
         pending = isinstance(self.socket, ssl.SSLSocket) and self.socket.pending()
+        if self.wants_token:
+            self.renew()
+            wake = min(wake, time.monotonic() + self.heartbeat / 4)
         ready, _, _ = select.select([self.socket, *also], [], [], 0 if pending else max(0.01, wake - time.monotonic()))
         if pending and self.socket not in ready:
             ready.append(self.socket)
@@ -84,6 +96,13 @@ class Connection:
             self.send("PING", token=1)
         return messages, [file for file in also if file in ready]
 
+    def renew(self):
+        """Shows another token, if there is one and none is under way."""
+        new = token()
+        if not self.is_renewing and new != self.token:
+            self.token, self.is_renewing = new, True
+            self.send("AUTH", RENEWAL, token=new)
+
     def take(self):
         """Cuts whole frames from the input. PING and what concerns the connection is done here."""
         messages = []
@@ -98,6 +117,10 @@ class Connection:
             self.header = None
             if message["type"] == "PING":
                 self.send("PONG", token=message["token"])
+            elif message["type"] == "CHALLENGE":
+                self.wants_token = bool(self.welcome["features"] & 4)
+            elif message["id"] == RENEWAL and message["type"] in ("AUTHORIZED", "ERROR"):
+                self.is_renewing, self.wants_token = False, message["type"] == "ERROR"
             elif message["type"] == "ERROR" and (message["id"] == 0 or not self.takes_refusals):
                 raise Failed(f"error {message['code']}: {message['text'].decode(errors='replace')}"
                              + (", may be retried" if message["errorFlags"] & 1 else "")

@@ -178,8 +178,8 @@ def decode_extensions(r, type):
 TYPES = {1: "HELLO", 2: "WELCOME", 3: "ERROR", 4: "PING", 5: "PONG", 6: "GOAWAY", 10: "APPEND", 11: "ACK", 12: "COMPLETE",
          20: "FOLLOW", 21: "STREAM", 22: "RESOLVED", 23: "BATCH", 24: "SKIP", 25: "LIVE", 26: "END", 27: "CREDIT",
          28: "CANCEL", 30: "LIST", 31: "LISTING", 32: "STAT", 33: "STATUS", 34: "QUERY", 35: "RESULT", 36: "PROGRESS",
-         44: "DELETE", 46: "DELETED", 130: "HEADS"}
-REQUESTS = ("APPEND", "COMPLETE", "FOLLOW", "LIST", "STAT", "QUERY", "DELETE")
+         40: "AUTH", 41: "CHALLENGE", 44: "DELETE", 46: "DELETED", 47: "AUTHORIZED", 130: "HEADS"}
+REQUESTS = ("APPEND", "COMPLETE", "FOLLOW", "LIST", "STAT", "QUERY", "AUTH", "DELETE")
 
 # 4. Messages ---------------------------------------------------------------------------------------------------------
 
@@ -219,6 +219,9 @@ FIELDS = {
     "PROGRESS": [("entries", "u64"), ("all", "u64"), ("bytes", "u64"), ("time", "i64")],
     "RESULT": [("resultFlags", "u8"), ("", "zero3"), ("spanCount", "u32"), ("fieldCount", "u32"), ("", "zero4"),
                ("entries", "u64"), ("missing", "u64"), ("spans", "spans"), ("fields", "summaries")],
+    "AUTH": [("token", "text")],
+    "AUTHORIZED": [],
+    "CHALLENGE": [("grace", "u32"), ("text", "text")],
     "DELETE": [("deleteFlags", "u8"), ("", "zero7"), ("incarnation", "u64"), ("from", "u64"), ("to", "u64"), ("stream", "name")],
     "DELETED": [("incarnation", "u64"), ("entries", "u64"), ("bytes", "u64"), ("from", "u64"), ("to", "u64")],
 }
@@ -297,11 +300,13 @@ def rules(type, m):
         yield m["frameLimit"] < FRAME_LIMIT_MIN, "frameLimit is below 2 MiB + 4,096"
         yield len(m["client"]) > 255, "client is longer than 255 bytes"
         yield len(m["token"]) > 4096, "token is longer than 4,096 bytes"
+    if type == "AUTH":
+        yield len(m["token"]) > 4096, "token is longer than 4,096 bytes"
     if type == "WELCOME":
         yield m["version"] < 1, "version is 0"
         yield m["frameLimit"] < FRAME_LIMIT_MIN, "frameLimit is below 2 MiB + 4,096"
         yield len(m["name"]) > 255, "name is longer than 255 bytes"
-    if type in ("ERROR", "GOAWAY", "COMPLETE"):
+    if type in ("ERROR", "GOAWAY", "CHALLENGE", "COMPLETE"):
         yield len(m["text"]) > 1024, "text is longer than 1,024 bytes"
     if type in ("APPEND", "COMPLETE"):
         yield not 1 <= m["floor"] <= m["number"] <= NUMBER_MAX, "number is not 1 to 2^63 - 1, or floor not 1 to number"

@@ -137,6 +137,9 @@ MESSAGES = {
     "progress": ("PROGRESS", 10, dict(entries=65_536, all=200_000, bytes=4 * MIB, time=1_792_454_400_123_456_789)),
     "result": ("RESULT", 10, dict(entries=7, missing=100, spans=[
         (TIME, 0, 0, 0, 0, 0, 2, 1), (TIME + 120_000_000_000, 0, 0, 0, 0, 0, 4, 0)])),
+    "auth": ("AUTH", 12, dict(token=b"n3w")),
+    "authorized": ("AUTHORIZED", 12, {}),
+    "challenge": ("CHALLENGE", 0, dict(grace=60_000, text=b"the token is about to expire")),
     "delete": ("DELETE", 11, {"deleteFlags": 0, "incarnation": INCARNATION, "from": 1, "to": 4_999, "stream": STREAM}),
     "deleted": ("DELETED", 11, {"incarnation": INCARNATION, "entries": 4_000, "bytes": 1_250_000, "from": 1_000, "to": 4_999}),
 }
@@ -154,6 +157,10 @@ valid("hello-without-token", "HELLO of a client that speaks versions 1 to 3, wit
       message("hello", maxVersion=3, features=0xFF00000000000000, token=b""))
 valid("welcome-checks-tokens", "WELCOME of a server that checks tokens, with feature bits nobody knows",
       message("welcome", features=0xFF00000000000002))
+valid("hello-takes-challenges", "HELLO of a client that answers CHALLENGE", message("hello", features=4))
+valid("welcome-takes-auth", "WELCOME of a server that checks tokens and takes AUTH", message("welcome", features=6))
+valid("auth-without-token", "AUTH that shows no token", message("auth", token=b""))
+valid("auth-4096", "AUTH with the longest token", message("auth", token=b"t" * 4096))
 valid("error-out-of-order", "ERROR out_of_order: the number expected is 6",
       frame("ERROR", 5, code=21, errorFlags=1, text=b"expected 6", extensions=[(1, struct.pack("<Q", 6))]))
 valid("error-limit", "ERROR that names a limit and its value",
@@ -253,8 +260,8 @@ invalid("header-flags-and-limit", "flags bit 0 must be zero, and bodyLength is a
         message("append", changes=dict(bodyLength=4 * MIB + 1, flags=0x01))[:7], "header", "frame_too_large")
 invalid("header-control-above-1-mib", "controlLength is above 1 MiB; only the header is here",
         message("append", changes=dict(bodyLength=4 * MIB, controlLength=MIB + 1))[:7], "header", "protocol_violation")
-for type in (0, 7, 40, 127):
-    invalid(f"header-type-{type}", f"unknown type {type}" + (" (reserved)" if type == 40 else ""), frame(type, control=b""),
+for type in (0, 7, 42, 127):
+    invalid(f"header-type-{type}", f"unknown type {type}" + (" (reserved)" if type == 42 else ""), frame(type, control=b""),
             "header", "unsupported")
 invalid("check-wrong", "check is wrong", message("ping", changes=dict(check=1)), "check", "protocol_violation")
 invalid("check-id-flipped", "check is not over this header: the id was changed, and headerCheck with it",
@@ -264,7 +271,7 @@ flipped[8] = ("number", struct.pack("<Q", 7))
 invalid("check-control-flipped", "a byte of the control part was changed", flipped, "check", "protocol_violation")
 
 # Control parts: cut short, too long, zero bytes, lengths that lie
-REQUESTS = ("append", "complete", "follow", "list", "stat", "query", "delete")
+REQUESTS = ("append", "complete", "follow", "list", "stat", "query", "auth", "delete")
 
 
 def bad_control(name, of, reason, pieces, step="control", error=None):
@@ -427,6 +434,8 @@ for name, of, reason, others in [
     ("query-selector-kind", "query", "unknown kind of selector", dict(selectors=[(2, b"a")])),
     ("query-selector-star", "query", "a * in a selector that is no pattern", dict(selectors=[(0, b"a*")])),
     ("query-pattern", "query", "a byte that no pattern may have", dict(selectors=[(1, b"a[b]")])),
+    ("auth-token-4097", "auth", "the token is longer than 4,096 bytes", dict(token=b"t" * 4097)),
+    ("challenge-text-1025", "challenge", "the text is longer than 1,024 bytes", dict(text=b"t" * 1025)),
     ("delete-flags", "delete", "flags bit 1 must be zero", dict(deleteFlags=2)),
     ("delete-from-0", "delete", "from is 0, to is not", {"from": 0}),
     ("delete-to-0", "delete", "to is 0, from is not", {"to": 0}),
@@ -855,6 +864,15 @@ session("queries", "queries that are answered, refused and cancelled, and a subs
     (S, frame("BATCH", 7, ONLY_ONE, **{"handle": 0, "from": 1, "to": 2})), (S, frame("END", 7, reason=3)),
     (C, frame("QUERY", 8, kind=1, selectors=[(1, b"**")], extensions=[(FILTER, b"/(a+)+$/")])),
     (S, frame("ERROR", 8, code=43, text=b"the expression takes too many steps")),
+    (S, message("goaway"))])
+
+session("renewals", "a client that is asked for another token, shows a wrong one and then the right one, and goes on", [
+    (C, message("hello", features=4)), (S, message("welcome", features=6)),
+    (C, append(1, 1, FIRST)), (S, frame("ACK", 1, appends=1, incarnation=INCARNATION, firstSequence=1, count=2)),
+    (S, message("challenge")),
+    (C, frame("AUTH", 2, token=b"wrong")), (S, frame("ERROR", 2, code=5, text=b"the token is wrong")),
+    (C, frame("AUTH", 3, token=b"n3w")), (C, append(4, 2, SECOND)), (S, frame("AUTHORIZED", 3)),
+    (S, frame("ACK", 4, appends=1, incarnation=INCARNATION, firstSequence=3, count=1)),
     (S, message("goaway"))])
 
 HELD = dict(deleteFlags=0, incarnation=INCARNATION, stream=STREAM)

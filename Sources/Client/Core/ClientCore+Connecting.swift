@@ -12,10 +12,7 @@ extension ClientCore {
     switch step {
     case .connect(let attempt):
       board.set(.connecting(attempt: attempt))
-      phase = .connecting(
-        Connector.connect(to: endpoints[plan.server], on: loop, tls: tls, timeout: configuration.connectTimeout) {
-          self.connected($0)
-        })
+      connect()
     case .wait(let time, let delay):
       if let error { board.set(.waiting(for: delay, because: error)) }
       phase = .waiting(
@@ -30,21 +27,15 @@ extension ClientCore {
     }
   }
 
-  private func connected(_ result: Result<Connection, TransportError>) {
+  func connected(_ result: Result<Connection, TransportError>, token: String) {
     guard case .connecting = phase else { return }
     switch result {
     case .success(let connection):
-      do throws(LogError) {
-        let token = try configuration.currentToken()
-        hasToken = !token.isEmpty
-        linkNumberLast += 1
-        phase = .handshake(
-          Link(
-            number: linkNumberLast, connection: connection, core: self, configuration: configuration, token: token))
-      } catch {
-        connection.close()
-        lose(error)
-      }
+      hasToken = !token.isEmpty
+      renewal = TokenRenewal(token)
+      linkNumberLast += 1
+      phase = .handshake(
+        Link(number: linkNumberLast, connection: connection, core: self, configuration: configuration, token: token))
     case .failure(let error): lose(LogError(connecting: error))
     }
   }
@@ -97,7 +88,12 @@ extension ClientCore {
 
   /// Ends what belongs to the current phase.
   func stopPhase() {
+    renewalTimer?.cancel()
+    renewalTimer = nil
     switch phase {
+    case .asking(_, let task, let timer):
+      task.cancel()
+      timer.cancel()
     case .connecting(let attempt): attempt.cancel()
     case .waiting(let timer): timer.cancel()
     case .handshake(let link), .open(let link, _), .draining(let link, _), .suspending(let link), .closing(let link):
@@ -144,6 +140,8 @@ extension ClientCore {
     case .send: break
     case .welcomed(let welcome): welcomed(welcome, link)
     case .goingAway(let goAway): goingAway(goAway)
+    case .challenged: challenged()
+    case .authorized(let id): _ = renewalAnswered(id, link, isAccepted: true)
     case .failed(let refusal): lose(LogError(refusal))
     case .acknowledged(let id, let stored): acknowledged(id, stored)
     case .refused(let id, let refusal):
@@ -151,7 +149,7 @@ extension ClientCore {
         appendRefused(id, refusal)
       } else if let key = requestKeys.removeValue(forKey: id) {
         requestRefused(key, refusal)
-      } else {
+      } else if !renewalAnswered(id, link, isAccepted: false) {
         subscriptions.refused(id, refusal, now: loop.now)
       }
     case .announced(let id, let announcement): subscriptions.announced(id, announcement)

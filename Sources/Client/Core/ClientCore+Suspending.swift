@@ -19,7 +19,7 @@ extension ClientCore {
     guard !isShuttingDown else { return }
     switch phase {
     case .idle: wantsConnection = false
-    case .connecting, .handshake, .open, .draining, .waiting: wantsConnection = true
+    case .asking, .connecting, .handshake, .open, .draining, .waiting: wantsConnection = true
     case .suspending, .suspended, .closing, .closed: return
     }
     plan.stop()
@@ -30,7 +30,7 @@ extension ClientCore {
     case .handshake(let link), .open(let link, _), .draining(let link, _):
       phase = .suspending(link)
       link.closeLingering(for: Self.lingerDuration)
-    case .idle, .connecting, .waiting, .suspending, .suspended, .closing, .closed:
+    case .idle, .asking, .connecting, .waiting, .suspending, .suspended, .closing, .closed:
       stopPhase()
       phase = .suspended
     }
@@ -53,7 +53,7 @@ extension ClientCore {
   func resume() {
     switch phase {
     case .suspending, .suspended: break
-    case .idle, .connecting, .handshake, .open, .draining, .waiting, .closing, .closed: return
+    case .idle, .asking, .connecting, .handshake, .open, .draining, .waiting, .closing, .closed: return
     }
     stopPhase()
     phase = .idle

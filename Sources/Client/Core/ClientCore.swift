@@ -8,14 +8,15 @@ internal import LogsWire
 ///
 /// | phase | leads to |
 /// |---|---|
-/// | idle: no connection is wanted | connecting |
+/// | idle: no connection is wanted | asking, connecting |
+/// | asking the token provider | connecting, waiting |
 /// | connecting | handshake, waiting |
 /// | handshake: HELLO is sent | open, waiting |
 /// | open | draining, waiting |
 /// | draining: the server is about to stop; nothing new is sent | waiting |
-/// | waiting until the next attempt | connecting |
+/// | waiting until the next attempt | asking, connecting |
 /// | suspending: the application wants no connection; it closes cleanly | suspended |
-/// | suspended: everything waits | connecting, idle |
+/// | suspended: everything waits | asking, connecting, idle |
 /// | closing: all is acknowledged, the connection closes cleanly | closed |
 /// | closed, for good | |
 ///
@@ -24,6 +25,7 @@ internal import LogsWire
 actor ClientCore {
   enum Phase {
     case idle
+    case asking(UInt64, Task<Void, Never>, LoopTimer)
     case connecting(ConnectAttempt)
     case handshake(Link)
     case open(Link, Welcome)
@@ -50,6 +52,11 @@ actor ClientCore {
   var linkNumberLast: UInt64 = 0
   /// Whether the server got a token with the last HELLO.
   var hasToken = false
+  /// How often the token provider was asked for a connection.
+  var askNumberLast: UInt64 = 0
+  /// Of the last connection.
+  var renewal = TokenRenewal("")
+  var renewalTimer: LoopTimer?
   var plan: ConnectionPlan
 
   let producer = ProducerID.random()
@@ -97,7 +104,7 @@ actor ClientCore {
     switch phase {
     case .handshake(let link), .open(let link, _), .draining(let link, _), .suspending(let link), .closing(let link):
       link
-    case .idle, .connecting, .waiting, .suspended, .closed: nil
+    case .idle, .asking, .connecting, .waiting, .suspended, .closed: nil
     }
   }
 
@@ -155,7 +162,7 @@ extension ClientCore {
       link.closeLingering(for: Self.lingerDuration)
     // It is already closing cleanly.
     case .suspending(let link): phase = .closing(link)
-    case .idle, .connecting, .handshake, .waiting, .suspended: close()
+    case .idle, .asking, .connecting, .handshake, .waiting, .suspended: close()
     case .closing, .closed: break
     }
   }
@@ -168,8 +175,8 @@ extension ClientCore {
     guard !isClosed else { return }
     stopPhase()
     phase = .closed
-    for timer in [waitTimer, shutdownTimer] { timer?.cancel() }
-    (waitTimer, shutdownTimer) = (nil, nil)
+    for timer in [waitTimer, shutdownTimer, renewalTimer] { timer?.cancel() }
+    (waitTimer, shutdownTimer, renewalTimer) = (nil, nil, nil)
     budget.close(.closed)
     failAll(.closed)
     board.close()

@@ -11,6 +11,7 @@ final class Link: ConnectionHandler {
   private let core: ClientCore
   private var session: ClientSession
   private var ticks: LoopTimer?
+  private(set) var tickInterval = Duration.zero
   private var isOver = false
 
   /// How many times per heartbeat the deadlines of the session are checked.
@@ -26,14 +27,15 @@ final class Link: ConnectionHandler {
     let milliseconds = UInt64(max(configuration.connectTimeout.nanoseconds / 1_000_000, 1))
     session = ClientSession(handshakeMillisecondsMax: milliseconds, now: connection.loop.now)
     connection.handler = self
-    send(ClientSession.hello(client: configuration.name, token: token))
+    let hasProvider = configuration.tokenProvider != nil
+    send(ClientSession.hello(client: configuration.name, token: token, takesChallenges: hasProvider))
     tick(every: milliseconds)
   }
 
   private func tick(every milliseconds: UInt64) {
     ticks?.cancel()
-    let interval = Duration.milliseconds(Int64(clamping: milliseconds)) / Self.ticksPerHeartbeat
-    ticks = connection.loop.every(interval) { [weak self] in
+    tickInterval = Duration.milliseconds(Int64(clamping: milliseconds)) / Self.ticksPerHeartbeat
+    ticks = connection.loop.every(tickInterval) { [weak self] in
       guard let self, !isOver else { return }
       pass(session.tick(now: connection.loop.now))
     }
@@ -86,6 +88,15 @@ final class Link: ConnectionHandler {
 
   func delete(_ request: DeleteRequest) -> UInt32 {
     let (id, frame) = session.delete(request)
+    send(frame)
+    return id
+  }
+
+  /// Whether another token may be shown now.
+  var canRenew: Bool { session.canRenew }
+
+  func renew(token: String) -> UInt32 {
+    let (id, frame) = session.renew(token: token)
     send(frame)
     return id
   }

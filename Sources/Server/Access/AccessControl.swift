@@ -218,6 +218,11 @@ final class AccessControl: Sendable {
     return delay
   }
 
+  /// How long its token is still valid; nil if no end is known.
+  func timeLeft(of access: Access) -> Duration? {
+    access.expires.map { .nanoseconds(max($0 - wallTime(), 0)) }
+  }
+
   /// Why a client that was let in may do nothing more; nil as long as it may.
   func refusal(of access: inout Access) -> Refusal? {
     if let session = access.session, sessions.find(session, now: .now()) == nil {
@@ -229,13 +234,14 @@ final class AccessControl: Sendable {
     }
     let generation = generationCount.load(ordering: .acquiring)
     if access.generation == generation, access.expires.map({ wallTime() < $0 }) ?? true { return nil }
-    access.generation = generation
     let token = state.withLock { $0.tokens?.first { $0.hash == hash } }
     // A client that gets its tokens anew comes back with another one.
     guard let token else {
       return Refusal(.unauthorized, "the \(access.name) was revoked; ask for a new one", isRetryable: true)
     }
     access.expires = token.expires
-    return token.isExpired(wallTime()) ? Self.expired(token.name, isRetryable: true) : nil
+    guard !token.isExpired(wallTime()) else { return Self.expired(token.name, isRetryable: true) }
+    access.generation = generation
+    return nil
   }
 }

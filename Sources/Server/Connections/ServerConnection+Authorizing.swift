@@ -1,14 +1,13 @@
+internal import LogsSystem
 internal import LogsTransport
 internal import LogsWire
 
-/// What the client may do: decided once, when it says HELLO, and ended when its token is revoked or expires.
+/// What the client may do: decided when it says HELLO, and again with each AUTH; ended when its token is revoked or
+/// expires, a while after CHALLENGE if it answers that.
 extension ServerConnection {
   func authorize(client: String, token: String) {
     self.client = client
-    let claim = AccessControl.Claim(
-      token: token, address: ConnectionEnds.address(of: connection.peer), process: connection.peerProcess,
-      certificate: connection.peerName)
-    switch core.access.decide(claim, now: connection.loop.now) {
+    switch core.access.decide(claim(token), now: connection.loop.now) {
     case .accepted(let access):
       self.access = access
       decided(.accepted)
@@ -18,15 +17,82 @@ extension ServerConnection {
     }
   }
 
+  private func claim(_ token: String) -> AccessControl.Claim {
+    AccessControl.Claim(
+      token: token, address: ConnectionEnds.address(of: connection.peer), process: connection.peerProcess,
+      certificate: connection.peerName)
+  }
+
   private func decided(_ decision: ServerSession.Decision) {
     perform(session.decide(decision, now: connection.loop.now))
     closeIfDone()
   }
 
-  /// Ends the connection if its token does not count any more.
-  func checkAccess() {
-    if let refusal = core.access.refusal(of: &access) { perform(session.end(because: refusal)) }
+  /// Another token: what it allows counts at once. One that does not count leaves everything as it was.
+  func renew(_ id: UInt32, token: String) {
+    switch core.access.decide(claim(token), now: connection.loop.now) {
+    case .accepted(let access):
+      replaceAccess(access)
+      send(session.answer(id, .authorized))
+      closeIfDone()
+    case .refused(let refusal, let delay):
+      core.counters.refusedTokens.add(1)
+      core.connectionEnds.note(
+        .wrongToken, peer: connection.peer,
+        "connection \(self.id) of \(client) shows a token that does not count: "
+          + refusal.text, now: connection.loop.now)
+      connection.loop.schedule(after: delay) { [weak self] in
+        guard let self else { return }
+        send(session.refuse(id, refusal))
+        closeIfDone()
+      }
+    }
   }
+
+  /// What the client has begun goes on as far as it is still allowed. The rest it may ask for again, as after a
+  /// connection that has ended.
+  private func replaceAccess(_ new: AccessControl.Access) {
+    let old = access
+    access = new
+    graceEnd = nil
+    guard new.rights != old.rights else { return }
+    for id in subscriptions.keys.sorted() { subscriptions[id]?.take(new.rights, of: new.name) }
+    for id in queries.keys.sorted() {
+      queries.removeValue(forKey: id)?.cancel()
+      send(session.refuse(id, Self.hasOtherRights(new.name)))
+    }
+  }
+
+  /// What counts streams by the rights that it began with.
+  private static func hasOtherRights(_ name: String) -> Refusal {
+    Refusal(.unauthorized, "the \(name) has other rights than what was shown before; ask again", isRetryable: true)
+  }
+
+  /// Ends the connection if its token does not count any more. A client that answers CHALLENGE is asked for another one
+  /// before.
+  func checkAccess() {
+    let refusal = core.access.refusal(of: &access)
+    let timeLeft = refusal == nil ? core.access.timeLeft(of: access) : .zero
+    guard let timeLeft, timeLeft <= Self.challengeLeadDuration else { return graceEnd = nil }
+    let now = connection.loop.now
+    if graceEnd == nil {
+      let grace = core.configuration.heartbeat
+      let challenge = Challenge(
+        graceMilliseconds: UInt32(clamping: max(grace, timeLeft).nanoseconds / 1_000_000),
+        text: refusal?.text ?? "the \(access.name) is about to expire; show another one")
+      guard let frame = session.challenge(challenge) else {
+        if let refusal { perform(session.end(because: refusal)) }
+        return
+      }
+      graceEnd = now + grace
+      send(frame)
+    } else if let refusal, let graceEnd, now >= graceEnd {
+      perform(session.end(because: refusal))
+    }
+  }
+
+  /// How long before a token expires its client is asked for another one.
+  static let challengeLeadDuration = Duration.seconds(60)
 
   /// Why the client may not do that with a stream, whether the stream exists or not; nil if it may.
   func refusal(_ action: Rights.Action, _ stream: StreamName) -> Refusal? { access.refusal(action, stream) }

@@ -29,6 +29,8 @@ final class ServerConnection {
   var client = ""
   /// What it may do.
   var access = AccessControl.Access.none
+  /// It was asked for another token: until then the connection goes on without one.
+  var graceEnd: MonotonicTime?
   private var portion = InputPortion()
   /// Output that may be queued before its followers have to wait.
   private(set) var windowByteCount: Int
@@ -73,6 +75,7 @@ final class ServerConnection {
       case .query(let id, let query): begin(id, query)
       case .cancelQuery(let id): cancelQuery(id)
       case .delete(let id, let request): begin(id, request)
+      case .renew(let id, let token): renew(id, token: token)
       case .close(let reason, let code): leave(because: reason, code.map { .refused($0) } ?? .endedByClient)
       }
     }

@@ -13,7 +13,7 @@ struct NameSearch {
   private let source: any StreamSource
   private let patterns: PatternIndex
   /// What it may not read is compared all the same, so that the time that it takes tells nothing.
-  private let rights: Rights
+  var rights: Rights
   /// The prefixes of the names that are still to be compared.
   private var prefixes: ArraySlice<String>
   /// Names before it have been compared.

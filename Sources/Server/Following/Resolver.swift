@@ -21,7 +21,8 @@ struct Resolver {
   private let source: any StreamSource
   private let names: Set<StreamName>
   private let patterns: PatternIndex
-  private let rights: Rights
+  /// What they allow counts for the streams that are found from then on.
+  var rights: Rights { didSet { search.rights = rights } }
   /// The newest stream at the beginning.
   private let newest: Int64
   private var found: ArraySlice<StreamInfo> = []

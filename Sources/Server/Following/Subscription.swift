@@ -107,6 +107,19 @@ extension Subscription {
     host.reads.callWaiting()
   }
 
+  /// Its client shows another token. What that does not allow ends the subscription, to be asked for again; streams
+  /// that are found from now on are those that it allows.
+  ///
+  /// - Parameter name: of the token, for people.
+  package func take(_ rights: Rights, of name: String) {
+    guard !isOver else { return }
+    resolver.rights = rights
+    let named = follow.selectors.compactMap { if case .stream(let name) = $0 { name } else { nil } }
+    let known = named + tracks.filter { !$0.isDone }.map(\.channel.name) + [untold?.name].compactMap(\.self)
+    guard let lost = known.first(where: { !rights.allows(.read, $0) }) else { return }
+    refuse(Refusal(.unauthorized, "the \(name) has no right to read '\(lost)'; ask again", isRetryable: true))
+  }
+
   func askForTurn() { if !isOver { host.awaitTurn(self) } }
 
   /// Takes the answer of a reader thread.

@@ -119,7 +119,7 @@ final class ShardCore {
   /// For the next connection.
   var sessionConfiguration: ServerSession.Configuration {
     var configuration = baseConfiguration
-    if access.checksTokens { configuration.welcome.features |= Welcome.tokenCheckFeature }
+    configuration.welcome.features = Welcome.renewalFeature | (access.checksTokens ? Welcome.tokenCheckFeature : 0)
     return configuration
   }
 

@@ -164,8 +164,11 @@ package enum FrameType: UInt8, Hashable, Sendable {
   case query = 34
   case result = 35
   case progress = 36
+  case auth = 40
+  case challenge = 41
   case delete = 44
   case deleted = 46
+  case authorized = 47
   /// From 128 up a peer may ignore a type.
   case heads = 130
 
@@ -177,9 +180,9 @@ package enum FrameType: UInt8, Hashable, Sendable {
   /// Whether the frame concerns the connection alone, so that its id is 0.
   var concernsConnection: Bool {
     switch self {
-    case .hello, .welcome, .ping, .pong, .goAway: true
+    case .hello, .welcome, .ping, .pong, .goAway, .challenge: true
     case .error, .append, .ack, .complete, .follow, .stream, .resolved, .batch, .skip, .live, .end, .credit, .cancel,
-      .list, .listing, .stat, .status, .query, .result, .progress, .heads, .delete, .deleted:
+      .list, .listing, .stat, .status, .query, .result, .progress, .heads, .auth, .authorized, .delete, .deleted:
       false
     }
   }
@@ -187,9 +190,9 @@ package enum FrameType: UInt8, Hashable, Sendable {
   /// Whether the frame begins something that ends with an answer on its id.
   var isRequest: Bool {
     switch self {
-    case .append, .complete, .follow, .list, .stat, .query, .delete: true
+    case .append, .complete, .follow, .list, .stat, .query, .auth, .delete: true
     case .hello, .welcome, .error, .ping, .pong, .goAway, .ack, .stream, .resolved, .batch, .skip, .live, .end, .credit,
-      .cancel, .listing, .status, .result, .progress, .heads, .deleted:
+      .cancel, .listing, .status, .result, .progress, .heads, .challenge, .authorized, .deleted:
       false
     }
   }

@@ -26,6 +26,9 @@ package enum Message: Sendable {
   case result(QueryResult)
   case progress(QueryProgress)
   case heads([StreamHead])
+  case auth(token: String)
+  case authorized
+  case challenge(Challenge)
   case delete(DeleteRequest)
   case deleted(DeletionSummary)
 }
@@ -67,6 +70,9 @@ extension Message {
     case .result: .result
     case .progress: .progress
     case .heads: .heads
+    case .auth: .auth
+    case .authorized: .authorized
+    case .challenge: .challenge
     case .delete: .delete
     case .deleted: .deleted
     }
@@ -95,7 +101,7 @@ extension Message {
       range.encode(into: &writer)
       batches = run
     case .skip(let skip): skip.encode(into: &writer)
-    case .live, .cancel, .stat: break
+    case .live, .cancel, .stat, .authorized: break
     case .end(let reason):
       writer.append(reason.rawValue)
       writer.append(zeros: 3)
@@ -107,6 +113,8 @@ extension Message {
     case .result(let result): result.encode(into: &writer)
     case .progress(let progress): progress.encode(into: &writer)
     case .heads(let heads): StreamHead.encode(heads, into: &writer)
+    case .auth(let token): writer.append(text: token, limit: Limits.tokenByteCountMax)
+    case .challenge(let challenge): challenge.encode(into: &writer)
     case .delete(let request): request.encode(into: &writer)
     case .deleted(let summary): summary.encode(into: &writer)
     }
@@ -145,7 +153,7 @@ extension Message {
     case .query: return .query(try Query(decoding: control))
     case .delete: return .delete(try DeleteRequest(decoding: control))
     case .hello, .welcome, .ping, .pong, .ack, .resolved, .batch, .skip, .live, .end, .credit, .cancel, .stat, .status,
-      .result, .progress, .heads, .deleted:
+      .result, .progress, .heads, .auth, .authorized, .challenge, .deleted:
       var reader = ByteReader(control)
       let message: Message
       do { message = try plain(frame, &reader) } catch { throw Refusal(.protocolViolation, error.description) }
@@ -183,6 +191,9 @@ extension Message {
     case .result: return .result(try QueryResult(from: &reader))
     case .progress: return .progress(try QueryProgress(from: &reader))
     case .heads: return .heads(try StreamHead.list(from: &reader))
+    case .auth: return .auth(token: try reader.text(limit: Limits.tokenByteCountMax))
+    case .authorized: return .authorized
+    case .challenge: return .challenge(try Challenge(from: &reader))
     case .deleted: return .deleted(try DeletionSummary(from: &reader))
     case .error, .goAway, .append, .complete, .follow, .stream, .list, .listing, .query, .delete:
       preconditionFailure("messages with names or extensions are decoded by their own initializers")

@@ -19,6 +19,10 @@ extension ClientSession {
     case answered(id: UInt32, [ServerFact])
     case deleted(id: UInt32, DeletionSummary)
     case goingAway(GoAway)
+    /// The server asks for another token.
+    case challenged(Challenge)
+    /// The token that was shown last counts.
+    case authorized(id: UInt32)
     /// The connection must be closed; nothing follows.
     case failed(Refusal)
   }

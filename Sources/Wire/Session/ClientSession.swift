@@ -10,35 +10,6 @@ package struct ClientSession: ~Copyable {
     case closed
   }
 
-  /// One stream of a subscription.
-  private struct Track {
-    let isReverse: Bool
-    /// The seed of the server's checks.
-    let seed: UInt64
-    var told: FollowTerms.Told
-  }
-
-  /// A class, since it is looked up several times for each frame and copies are not cheap. Only the machine refers to
-  /// it.
-  private final class Subscription {
-    var terms: FollowTerms
-    var creditTotal: UInt64
-    var isResolved = false
-    var isLive = false
-    /// CANCEL was sent: frames still in flight are skipped.
-    var isCancelled = false
-    /// Its end was already reported to the user.
-    var isAbandoned = false
-    var tracks: [UInt32: Track] = [:]
-    /// The seeds of all tracks: a stream is announced once for each incarnation.
-    var seeds: Set<UInt64> = []
-
-    init(_ follow: Follow) {
-      terms = FollowTerms(follow)
-      creditTotal = follow.credit
-    }
-  }
-
   private var state: State
   private var decoder = FrameDecoder(bodyByteCountMax: Limits.handshakeByteCountMax)
   private var liveness: Liveness
@@ -48,6 +19,8 @@ package struct ClientSession: ~Copyable {
   private var subscriptions: [UInt32: Subscription] = [:]
   private var requests: Set<UInt32> = []
   private var queries: [UInt32: ResultTerms] = [:]
+  /// The AUTH that has no answer yet.
+  private var renewal: UInt32?
   /// GOAWAY came: requests in flight are answered, new ones are not accepted.
   package private(set) var isLeaving = false
   /// The last PING of the current bytes; a peer that sends many gets one answer.
@@ -68,9 +41,13 @@ package struct ClientSession: ~Copyable {
   package var heartbeatMilliseconds: UInt64 { liveness.heartbeatMilliseconds }
 
   /// The first frame of a connection.
-  package static func hello(client: String, token: String) -> OutgoingFrame {
-    let limit = UInt32(Limits.frameByteCountMax)
-    return Message.hello(Hello(versions: versions, frameByteCountMax: limit, client: client, token: token)).frame(id: 0)
+  ///
+  /// - Parameter takesChallenges: whether there will be another token when the server asks for one.
+  package static func hello(client: String, token: String, takesChallenges: Bool = false) -> OutgoingFrame {
+    let hello = Hello(
+      versions: versions, features: takesChallenges ? Hello.renewalFeature : 0,
+      frameByteCountMax: UInt32(Limits.frameByteCountMax), client: client, token: token)
+    return Message.hello(hello).frame(id: 0)
   }
 }
 
@@ -147,6 +124,21 @@ extension ClientSession {
     makeRequest(.delete(request))
   }
 
+  /// Whether another token may be shown now.
+  package var canRenew: Bool {
+    guard case .open(let welcome) = state else { return false }
+    return welcome.takesRenewals && !isLeaving && renewal == nil
+  }
+
+  /// Shows another token, which counts from its answer on.
+  ///
+  /// - Precondition: `canRenew`.
+  package mutating func renew(token: String) -> (id: UInt32, frame: OutgoingFrame) {
+    let id = nextID()
+    renewal = id
+    return (id, frame(.auth(token: token), id: id))
+  }
+
   private mutating func makeRequest(_ message: Message) -> (id: UInt32, frame: OutgoingFrame) {
     let id = nextID()
     requests.insert(id)
@@ -158,7 +150,7 @@ extension ClientSession {
     repeat {
       lastID &+= 1
     } while lastID == 0 || appends[lastID] != nil || subscriptions[lastID] != nil
-      || requests.contains(lastID) || queries[lastID] != nil
+      || requests.contains(lastID) || queries[lastID] != nil || renewal == lastID
     return lastID
   }
 
@@ -247,7 +239,9 @@ extension ClientSession {
       if id == 0 {
         state = .closed
         events.append(.failed(Self.retryableIfTooLarge(refusal)))
-      } else if settle(id) != nil || requests.remove(id) != nil || queries.removeValue(forKey: id) != nil {
+      } else if settle(id) != nil || requests.remove(id) != nil || queries.removeValue(forKey: id) != nil
+        || settleRenewal(id)
+      {
         events.append(.refused(id: id, refusal))
       } else if let subscription = subscriptions.removeValue(forKey: id) {
         if !subscription.isAbandoned { events.append(.refused(id: id, refusal)) }
@@ -259,6 +253,10 @@ extension ClientSession {
     case .goAway(let goAway):
       isLeaving = true
       events.append(.goingAway(goAway))
+    case .challenge(let challenge): events.append(.challenged(challenge))
+    case .authorized:
+      guard settleRenewal(id) else { throw Self.unknown(id) }
+      events.append(.authorized(id: id))
     case .ack(let ack): try take(ack, id: id, &events)
     case .stream, .resolved, .batch, .skip, .live, .heads:
       guard let isCancelled = subscriptions[id]?.isCancelled else { throw Self.unknown(id) }
@@ -289,7 +287,7 @@ extension ClientSession {
     case .deleted(let summary):
       guard requests.remove(id) != nil else { throw Self.unknown(id) }
       events.append(.deleted(id: id, summary))
-    case .hello, .append, .complete, .follow, .credit, .cancel, .list, .stat, .query, .delete:
+    case .hello, .append, .complete, .follow, .credit, .cancel, .list, .stat, .query, .auth, .delete:
       throw Refusal(.protocolViolation, "a server does not send \(frame.type)")
     }
   }
@@ -318,6 +316,12 @@ extension ClientSession {
       events.append(.acknowledged(id: id &+ offset, stored))
       first += append.entryCount
     }
+  }
+
+  private mutating func settleRenewal(_ id: UInt32) -> Bool {
+    guard renewal == id else { return false }
+    renewal = nil
+    return true
   }
 
   private mutating func settle(_ id: UInt32) -> (byteCount: Int, entryCount: UInt64)? {
@@ -361,7 +365,7 @@ extension ClientSession {
       try check(heads, of: subscriptions[id])
       events.append(.heads(id: id, heads))
     case .hello, .welcome, .error, .ping, .pong, .goAway, .append, .ack, .complete, .follow, .end, .credit, .cancel,
-      .list, .listing, .stat, .status, .query, .result, .progress, .delete, .deleted:
+      .list, .listing, .stat, .status, .query, .result, .progress, .auth, .authorized, .challenge, .delete, .deleted:
       preconditionFailure("only frames of a subscription come here")
     }
   }

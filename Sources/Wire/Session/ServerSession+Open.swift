@@ -27,6 +27,7 @@ extension ServerSession {
     }
 
     private let welcome: Welcome
+    private let takesChallenges: Bool
     private var decoder: FrameDecoder
     private var liveness: Liveness
     private var isDraining = false
@@ -39,16 +40,19 @@ extension ServerSession {
     private var subscriptions: [UInt32: Subscription] = [:]
     /// LIST, STAT and DELETE that are not answered yet.
     private var requests: Set<UInt32> = []
+    /// The AUTH that is not answered yet.
+    private var renewal: UInt32?
     private var queries: Set<UInt32> = []
 
-    init(welcome: Welcome, now: MonotonicTime) {
+    init(welcome: Welcome, takesChallenges: Bool, now: MonotonicTime) {
       self.welcome = welcome
+      self.takesChallenges = takesChallenges
       decoder = FrameDecoder(bodyByteCountMax: Int(welcome.frameByteCountMax))
       liveness = Liveness(heartbeatMilliseconds: UInt64(welcome.heartbeatMilliseconds), now: now)
     }
 
     var appendCount: Int { appends.count }
-    var isAllAnswered: Bool { appends.isEmpty && requests.isEmpty }
+    var isAllAnswered: Bool { appends.isEmpty && requests.isEmpty && renewal == nil }
     var subscriptionCount: Int { subscriptions.count }
   }
 }
@@ -140,13 +144,14 @@ extension ServerSession.Open {
     case .list(let request): try accept(.list(id: frame.id, request), id: frame.id, &actions)
     case .stat: try accept(.stat(id: frame.id), id: frame.id, &actions)
     case .delete(let request): try accept(.delete(id: frame.id, request), id: frame.id, &actions)
+    case .auth(let token): try renew(id: frame.id, token, &actions)
     case .error(let refusal):
       guard frame.id == 0 else {
         throw Refusal(.protocolViolation, "a client's ERROR ends the connection; its id is 0, not \(frame.id)")
       }
       return refusal
     case .welcome, .goAway, .ack, .stream, .resolved, .batch, .skip, .live, .end, .listing, .status,
-      .result, .progress, .heads, .deleted:
+      .result, .progress, .heads, .authorized, .challenge, .deleted:
       throw Refusal(.protocolViolation, "a client does not send \(frame.type)")
     }
     return nil
@@ -244,9 +249,23 @@ extension ServerSession.Open {
     actions.append(.query(id: id, query))
   }
 
+  private func renew(id: UInt32, _ token: String, _ actions: inout [ServerSession.Action]) throws(Refusal) {
+    try checkNew(id)
+    guard renewal == nil else {
+      throw Refusal(.protocolViolation, "AUTH comes again only after the answer to the one before")
+    }
+    if isDraining {
+      actions.append(.send(frame(.error(ServerSession.goingAway(0)), id: id)))
+      return
+    }
+    renewal = id
+    actions.append(.renew(id: id, token: token))
+  }
+
   private func checkNew(_ id: UInt32) throws(Refusal) {
     if id == 0 { throw Refusal(.protocolViolation, "a request needs an id other than 0") }
-    if appends[id] != nil || subscriptions[id] != nil || requests.contains(id) || queries.contains(id) {
+    if appends[id] != nil || subscriptions[id] != nil || requests.contains(id) || queries.contains(id) || renewal == id
+    {
       throw Refusal(.protocolViolation, "id \(id) is busy until its final answer")
     }
   }
@@ -272,13 +291,24 @@ extension ServerSession.Open {
 
   func refuse(_ id: UInt32, _ refusal: Refusal) -> OutgoingFrame? {
     let wasSubscription = subscriptions.removeValue(forKey: id) != nil
-    let wasRequest = requests.remove(id) != nil || queries.remove(id) != nil
+    let wasRequest = settleRequest(id)
     let wasAppend = settle(id)
     return wasAppend || wasSubscription || wasRequest ? frame(.error(refusal), id: id) : nil
   }
 
   func answer(_ id: UInt32, _ message: Message) -> OutgoingFrame? {
-    requests.remove(id) != nil || queries.remove(id) != nil ? frame(message, id: id) : nil
+    settleRequest(id) ? frame(message, id: id) : nil
+  }
+
+  func challenge(_ challenge: Challenge) -> OutgoingFrame? { takesChallenges ? frame(.challenge(challenge)) : nil }
+
+  /// - Returns: whether the request was in flight.
+  private func settleRequest(_ id: UInt32) -> Bool {
+    if renewal == id {
+      renewal = nil
+      return true
+    }
+    return requests.remove(id) != nil || queries.remove(id) != nil
   }
 
   func tell(_ id: UInt32, _ message: Message) -> OutgoingFrame? {

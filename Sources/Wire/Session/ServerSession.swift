@@ -24,6 +24,8 @@ package struct ServerSession: ~Copyable {
     case query(id: UInt32, Query)
     case cancelQuery(id: UInt32)
     case delete(id: UInt32, DeleteRequest)
+    /// Whether another token counts has to be decided: `answer` with AUTHORIZED, or `refuse`.
+    case renew(id: UInt32, token: String)
     /// Flush, then close without cutting off sent bytes. `code` is what the client received; nil if it ended the
     /// connection itself.
     case close(reason: String, code: RefusalCode?)
@@ -60,10 +62,14 @@ package struct ServerSession: ~Copyable {
 
   private struct Authorizing: ~Copyable {
     let deadline: MonotonicTime
+    let takesChallenges: Bool
     /// The bytes that came after HELLO.
     private(set) var held = ByteWriter(capacity: 0)
 
-    init(deadline: MonotonicTime) { self.deadline = deadline }
+    init(deadline: MonotonicTime, takesChallenges: Bool) {
+      self.deadline = deadline
+      self.takesChallenges = takesChallenges
+    }
 
     mutating func hold(_ input: RawSpan) throws(Refusal) {
       guard held.count + input.byteCount <= Limits.heldByteCountMax else {
@@ -96,8 +102,8 @@ package struct ServerSession: ~Copyable {
   package var appendCount: Int { open?.appendCount ?? 0 }
   package var subscriptionCount: Int { open?.subscriptionCount ?? 0 }
 
-  /// Whether all requests that have come are answered: HELLO, appends, LIST, STAT and DELETE. Subscriptions and queries
-  /// do not count.
+  /// Whether all requests that have come are answered: HELLO, appends, LIST, STAT, AUTH and DELETE. Subscriptions and
+  /// queries do not count.
   package var isAllAnswered: Bool {
     switch state {
     case .handshake: true
@@ -139,7 +145,7 @@ extension ServerSession {
           return []
         }
         let hello = try checked(frame)
-        var authorizing = Authorizing(deadline: handshake.deadline)
+        var authorizing = Authorizing(deadline: handshake.deadline, takesChallenges: hello.takesChallenges)
         try authorizing.hold(input.extracting(offset...))
         state = .authorizing(authorizing)
         return [.authorize(client: hello.client, token: hello.token)]
@@ -173,7 +179,7 @@ extension ServerSession {
     }
     switch decision {
     case .accepted:
-      let open = Open(welcome: configuration.welcome, now: now)
+      let open = Open(welcome: configuration.welcome, takesChallenges: authorizing.takesChallenges, now: now)
       state = .open(open)
       return [open.sendWelcome()] + received(open.receive(authorizing.held.span, now: now))
     case .refused(let refusal): return Self.end(refusal)
@@ -258,8 +264,11 @@ extension ServerSession {
   /// The final answer to a request or subscription that cannot be carried out.
   package mutating func refuse(_ id: UInt32, _ refusal: Refusal) -> OutgoingFrame? { open?.refuse(id, refusal) }
 
-  /// The answer to LIST, STAT, QUERY or DELETE.
+  /// The answer to LIST, STAT, QUERY, AUTH or DELETE.
   package mutating func answer(_ id: UInt32, _ message: Message) -> OutgoingFrame? { open?.answer(id, message) }
+
+  /// Asks for another token; nil if the client does not answer that.
+  package mutating func challenge(_ challenge: Challenge) -> OutgoingFrame? { open?.challenge(challenge) }
 
   /// A frame about an open subscription: STREAM, RESOLVED, SKIP or LIVE.
   package mutating func tell(_ id: UInt32, _ message: Message) -> OutgoingFrame? { open?.tell(id, message) }

@@ -52,6 +52,7 @@ final class Checker {
     var deletionCount = 0
     var endCount = 0
     var lostConnectionCount = 0
+    var renewalCount = 0
 
     static func += (left: inout Tally, right: Tally) {
       left.storedCount += right.storedCount
@@ -65,6 +66,7 @@ final class Checker {
       left.deletionCount += right.deletionCount
       left.endCount += right.endCount
       left.lostConnectionCount += right.lostConnectionCount
+      left.renewalCount += right.renewalCount
     }
   }
 

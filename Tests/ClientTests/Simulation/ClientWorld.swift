@@ -56,10 +56,12 @@ final class ClientWorld {
   }
 
   private static func welcome(isTight: Bool) -> Welcome {
-    Welcome(
+    var welcome = Welcome(
       frameByteCountMax: UInt32(Limits.frameByteCountMax), server: InstanceID(high: 1, low: 1),
       store: InstanceID(high: 2, low: 2), heartbeatMilliseconds: 200, appendByteCountMax: isTight ? 2000 : 1 << 20,
       appendBatchCountMax: isTight ? 5 : 200, producerBatchCountMax: 32, subscriptionCountMax: 1000, name: "logsd")
+    welcome.features = Welcome.renewalFeature
+    return welcome
   }
 
   // MARK: - What there is
@@ -193,6 +195,12 @@ final class ClientWorld {
     if simulation.chance(4) {
       simulation.after(50...Self.faultyMilliseconds) { [unowned self] in server.drain() }
     }
+    if server.tokenDice.chance(3) {
+      for _ in 0..<Int.random(in: 1...3, using: &server.tokenDice) {
+        let time = UInt64.random(in: 50...UInt64(Self.faultyMilliseconds), using: &server.tokenDice)
+        simulation.at(simulation.milliseconds + time) { [unowned self] in server.rotate() }
+      }
+    }
     guard simulation.chance(4) else { return }
     simulation.after(0...800) { [unowned self] in server.isDiskFull = true }
     simulation.after(800...Self.faultyMilliseconds) { [unowned self] in server.isDiskFull = false }
@@ -223,6 +231,7 @@ final class ClientWorld {
     }
     simulation.run(until: Self.endMilliseconds) { isOver }
     simulation.stop()
+    checker.tally.renewalCount = server.renewalCount
     checker.check(sites.flatMap(\.readers), isCutShort: !checker.violations.isEmpty)
     return Outcome(
       traceHash: simulation.traceHash, traceCount: simulation.traceCount, milliseconds: simulation.milliseconds,

@@ -51,6 +51,7 @@ final class VirtualClient {
   var deletions: [UInt32: DeleteRequest] = [:]
 
   var subscriptions: SubscriptionTable
+  var renewal = TokenRenewal("")
   var readers: [UInt64: ModelReader] = [:]
 
   init(
@@ -154,7 +155,10 @@ final class VirtualClient {
     } closed: { [unowned self, unowned link] in
       run { [link] in self.closed(link) }
     }
-    send(ClientSession.hello(client: name, token: ""))
+    let token = checker.server.handedToken
+    renewal = TokenRenewal(token)
+    // Some know nothing of CHALLENGE.
+    send(ClientSession.hello(client: name, token: token, takesChallenges: !checker.server.tokenDice.chance(8)))
     tick(link)
     linkMade(link)
   }
@@ -237,6 +241,7 @@ final class VirtualClient {
       lose(LogError(refusal))
     case .acknowledged(let id, let stored): acknowledged(id, stored)
     case .refused(let id, let refusal):
+      if renewalAnswered(id, link, isAccepted: false) { return }
       if appends.isInFlight(id) {
         appendRefused(id, refusal)
       } else if let request = deletions.removeValue(forKey: id) {
@@ -257,6 +262,8 @@ final class VirtualClient {
     case .live(let id): subscriptions.live(id, now: simulation.now)
     case .ended(let id, let reason): subscriptions.ended(id, reason, now: simulation.now)
     case .deleted(let id, let summary): deleted(id, summary)
+    case .challenged: challenged(link)
+    case .authorized(let id): _ = renewalAnswered(id, link, isAccepted: true)
     case .listed, .answered, .progressed, .counted: break
     }
   }

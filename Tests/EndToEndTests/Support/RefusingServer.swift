@@ -42,7 +42,7 @@ final class RefusingServer: Sendable {
         case .append(let id, _), .complete(let id, _):
           guard let refusal else { return }
           send(session.refuse(id, refusal), to: client)
-        case .follow, .resume, .cancel, .list, .stat, .query, .cancelQuery, .delete: break
+        case .follow, .resume, .cancel, .list, .stat, .query, .cancelQuery, .delete, .renew: break
         case .close: return
         }
       }

@@ -123,6 +123,8 @@ private struct ClientPeer: ~Copyable {
     case .stat where whole.canRequest: try begin(whole.stat().id, cut.stat().id, .stat)
     case .delete(let delete) where whole.canRequest:
       try begin(whole.delete(delete).id, cut.delete(delete).id, .delete)
+    case .auth(let token) where whole.canRenew:
+      try begin(whole.renew(token: token).id, cut.renew(token: token).id, .auth)
     case .query(let query) where whole.canQuery: try begin(whole.query(query).id, cut.query(query).id, .query)
     default: break
     }
@@ -152,11 +154,12 @@ private struct ClientPeer: ~Copyable {
       case .answered(let id, _): try end(id, [.stat])
       case .deleted(let id, _): try end(id, [.delete])
       case .counted(let id, _): try end(id, [.query])
+      case .authorized(let id): try end(id, [.auth])
       case .ended(let id, _): try end(id, [.follow])
       // A server that does not keep to a request fails it, and then the connection.
-      case .refused(let id, _): try end(id, [.append, .list, .stat, .delete, .query, .follow])
+      case .refused(let id, _): try end(id, [.append, .list, .stat, .delete, .query, .auth, .follow])
       case .progressed(let id, _): try BrokenRule.check(open[id] == .query, "progress of no query")
-      case .send, .welcomed, .goingAway, .failed: break
+      case .send, .welcomed, .goingAway, .challenged, .failed: break
       }
     }
   }

@@ -125,6 +125,7 @@ private struct ServerPeer: ~Copyable {
       case .stat(let id): try begin(id, .stat)
       case .query(let id, _): try begin(id, .query)
       case .delete(let id, _): try begin(id, .delete)
+      case .renew(let id, _): try begin(id, .auth)
       case .cancel(let id): try BrokenRule.check(open[id] == .follow, "what is cancelled is not open")
       case .resume(let id): try BrokenRule.check(open[id] == .follow, "what has credit is not open")
       case .cancelQuery(let id): try BrokenRule.check(open[id] == .query, "what is cancelled is not open")

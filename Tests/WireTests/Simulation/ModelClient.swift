@@ -241,7 +241,7 @@ final class ModelClient {
         if refusal.code != .timedOut, refusal.code != .goingAway { simulation.fail("\(linkName) failed: \(refusal)") }
         link.close(from: .client)
         lose()
-      case .live, .heads, .listed, .answered, .progressed, .counted, .deleted: break
+      case .live, .heads, .listed, .answered, .progressed, .counted, .deleted, .challenged, .authorized: break
       }
     }
     work()

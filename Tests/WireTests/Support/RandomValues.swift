@@ -280,6 +280,8 @@ enum RandomValues {
           stream: name(&random), incarnation: Incarnation(random.next()),
           numbers: random.chance(2) ? range.from...range.to : nil, isDryRun: random.chance(2))),
       .deleted(deletion(&random, random.chance(2) ? range.from...range.to : nil)),
+      .auth(token: text(&random, limit: 4096)), .authorized,
+      .challenge(Challenge(graceMilliseconds: count, text: text(&random, limit: 1024))),
     ]
   }
 }
