@@ -28,8 +28,10 @@ NAMES = {
     "tokens": "wrong tokens, 500 at once", "bombs": "zstd bombs of 4 GB",
 }
 OPENING_SECONDS_MAX = 30
-# Swift's runtime (libdispatch) gives its threads the niceness that it thinks right, 0 or less, if the system lets it: root may.
-LOW = [*(["setpriv", "--bounding-set", "-sys_nice"] if os.geteuid() == 0 else []), "nice", "-n", "19"]
+# Swift's runtime (libdispatch) gives its threads the niceness that it thinks right, 0 or less, if the system lets it: root may. And
+# where sessions are scheduled as groups (sched_autogroup_enabled), it counts within a session; each has a niceness of its own, too.
+LOW = ["sh", "-c", '[ ! -w /proc/self/autogroup ] || echo 19 >/proc/self/autogroup; exec "$@"', "sh",
+       *(["setpriv", "--bounding-set", "-sys_nice"] if os.geteuid() == 0 else []), "nice", "-n", "19"]
 
 
 class Target(Logsd):
