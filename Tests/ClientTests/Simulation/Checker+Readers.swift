@@ -46,7 +46,7 @@ extension Checker {
   // MARK: - At each event
 
   func announced(_ told: AnnouncedStream, _ reader: ModelReader) {
-    if let track = reader.record.tracks[told.stream] {
+    if let track = reader.record.tracks[told.stream], !isSuccessor(told, of: track, reader) {
       guard track.incarnation == told.incarnation, track.position == told.start else {
         return violate(.noSilentGap, "\(reader.name) goes on at \(told.start), not at \(track.position)")
       }
@@ -64,6 +64,19 @@ extension Checker {
       incarnation: told.incarnation, start: told.start, head: told.head, position: told.start)
     let start = reader.start(of: told)
     if told.start != start { violate(.noSilentGap, "\(reader.name) starts at \(told.start), not at \(start)") }
+  }
+
+  /// A read up to the head asks for what there is. A stream that only a pattern finds may be gone when a page begins, and
+  /// a new one of its name there when the link is back: then that is what there is, and its incarnation says so.
+  private func isSuccessor(_ told: AnnouncedStream, of track: ReaderRecord.Track, _ reader: ModelReader) -> Bool {
+    guard reader.end.atHead, reader.hasPattern, told.incarnation != track.incarnation,
+      server.disk.stream(track.incarnation)?.isDeleted == true
+    else { return false }
+    reader.record.tracks[told.stream] = nil
+    reader.record.names.removeAll { $0 == told.stream }
+    reader.record.former.append(track)
+    reader.record.gone.append(track.incarnation)
+    return true
   }
 
   func delivered(_ batch: DeliveredBatch, _ reader: ModelReader) {
