@@ -71,7 +71,12 @@ enum ConnectionOptions {
     let token: String
     do { token = try firstLine(of: path) } catch { throw CommandError("cannot read \(path): \(error.text)") }
     guard !token.isEmpty else { throw CommandError("the token file \(path) holds no token in its first line") }
-    configuration.tokenProvider = { try firstLine(of: path) }
+    configuration.tokenProvider = {
+      let token = try firstLine(of: path)
+      // A shell that writes it anew empties it first.
+      guard !token.isEmpty else { throw CommandError("the token file \(path) holds no token in its first line") }
+      return token
+    }
   }
 
   /// A file that others can write is refused: they could have this client act with their token. One that they can read

@@ -41,8 +41,7 @@ extension ClientCore {
   /// The server wants another token.
   func challenged() {
     guard configuration.tokenProvider != nil else { return }
-    renewal.challenged()
-    askForRenewal()
+    if renewal.challenged() { askForRenewal() }
   }
 
   private func askForRenewal() {
@@ -72,7 +71,6 @@ extension ClientCore {
   /// - Returns: false if the id is not that of an AUTH.
   func renewalAnswered(_ id: UInt32, _ link: Link, isAccepted: Bool) -> Bool {
     guard let step = renewal.answered(id, isAccepted: isAccepted) else { return false }
-    if isAccepted { hasToken = true }
     take(step, link)
     return true
   }

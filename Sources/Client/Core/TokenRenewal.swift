@@ -1,7 +1,8 @@
 /// Which token one connection has shown, and when it shows another one. A value without clock.
 ///
-/// From CHALLENGE until AUTHORIZED it wants another token: it asks for one, shows it unless it is the one that it has
-/// shown last, and asks again a while later.
+/// From CHALLENGE until AUTHORIZED it wants another token: it asks for one, shows it unless it is the one that counts
+/// now, and asks again a while later. One that was refused is shown again after some time: the server may not have
+/// known it yet.
 struct TokenRenewal {
   enum Step: Hashable {
     case nothing
@@ -12,20 +13,31 @@ struct TokenRenewal {
   }
 
   private var shown: String
+  private var refused: String?
+  /// How often the one that was refused is still left out.
+  private var pauseCount = 0
   private var isWanted = false
   private var isAsking = false
-  /// The AUTH without an answer.
-  private var id: UInt32?
+  /// The AUTH without an answer, and its token.
+  private var pending: (id: UInt32, token: String)?
+
+  /// About half a heartbeat.
+  private static let pauseCountMax = 2
 
   /// - Parameter token: the one in HELLO.
   init(_ token: String) { shown = token }
 
   /// The server wants another token.
-  mutating func challenged() { isWanted = true }
+  ///
+  /// - Returns: whether that is news.
+  mutating func challenged() -> Bool {
+    defer { isWanted = true }
+    return !isWanted
+  }
 
   /// Whether to ask for a token now; then `offered` follows.
   mutating func ask() -> Bool {
-    guard isWanted, !isAsking, id == nil else { return false }
+    guard isWanted, !isAsking, pending == nil else { return false }
     isAsking = true
     return true
   }
@@ -36,22 +48,27 @@ struct TokenRenewal {
   mutating func offered(_ token: String?, canShow: Bool) -> Step {
     isAsking = false
     guard isWanted else { return .nothing }
-    guard let token, token != shown, canShow else { return .wait }
+    guard let token, !token.isEmpty, token != shown, canShow else { return .wait }
+    if token == refused, pauseCount > 0 {
+      pauseCount -= 1
+      return .wait
+    }
     return .show(token)
   }
 
-  mutating func sent(_ token: String, id: UInt32) {
-    shown = token
-    self.id = id
-  }
+  mutating func sent(_ token: String, id: UInt32) { pending = (id, token) }
 
   /// The server has answered: that it counts, or that the one before goes on to count.
   ///
   /// - Returns: nil if the id is not that of an AUTH.
   mutating func answered(_ id: UInt32, isAccepted: Bool) -> Step? {
-    guard self.id == id else { return nil }
-    self.id = nil
-    if isAccepted { isWanted = false }
-    return isAccepted ? .nothing : .wait
+    guard let pending, pending.id == id else { return nil }
+    self.pending = nil
+    guard isAccepted else {
+      (refused, pauseCount) = (pending.token, Self.pauseCountMax)
+      return .wait
+    }
+    (shown, refused, isWanted) = (pending.token, nil, false)
+    return .nothing
   }
 }

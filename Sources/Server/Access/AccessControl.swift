@@ -166,16 +166,27 @@ final class AccessControl: Sendable {
     return .refused(Self.wanted(isRetryable: false, user: user), after: .zero)
   }
 
+  private func knows(_ hash: TokenHash) -> Bool {
+    state.withLock { state in state.tokens.map { Self.find(hash, $0) != nil } ?? true }
+  }
+
+  private static func find(_ hash: TokenHash, _ tokens: [Token]) -> Token? {
+    var found: Token?
+    // All are compared, whether or not one before was the same.
+    for token in tokens where token.hash.isSame(as: hash) { found = token }
+    return found
+  }
+
   /// - Returns: nil if the server has no tokens: then the one that was shown does not matter.
   private func decide(token claim: Claim, now: MonotonicTime) -> Verdict? {
     let hash = TokenHash(of: claim.token)
+    // A token may be newer than the last look at the file: nobody should be turned away with the right one.
+    if !knows(hash) { refresh() }
     let wall = wallTime()
     let generation = generationCount.load(ordering: .acquiring)
     return state.withLock { state in
       guard let tokens = state.tokens else { return nil }
-      var found: Token?
-      // All are compared, whether or not one before was the same.
-      for token in tokens where token.hash.isSame(as: hash) { found = token }
+      let found = Self.find(hash, tokens)
       if let found, !found.isExpired(wall) {
         return .accepted(
           Access(

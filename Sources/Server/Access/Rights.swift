@@ -82,6 +82,20 @@ package struct Rights: Hashable, Sendable {
   /// Whether it may read everything, so that nothing has to be left out.
   var isUnlimited: Bool { grants == nil }
 
+  /// Whether all that it may read may be read with others, too.
+  func readsNoMore(than others: Rights) -> Bool {
+    guard let known = others.readable else { return true }
+    guard let readable else { return false }
+    return readable.allSatisfy { pattern in
+      known.contains(pattern) || (known.contains(.all) && !pattern.description.hasPrefix("$"))
+    }
+  }
+
+  /// What it may read; nil for everything.
+  private var readable: [StreamPattern]? {
+    grants.map { $0.filter { $0.action == .read || $0.action == .admin }.map(\.pattern) }
+  }
+
   var description: String { grants.map { $0.map(\.description).joined(separator: " ") } ?? "everything" }
 }
 

@@ -10,6 +10,7 @@ extension ServerConnection {
     switch core.access.decide(claim(token), now: connection.loop.now) {
     case .accepted(let access):
       self.access = access
+      setChallengeLead()
       decided(.accepted)
     case .refused(let refusal, let delay):
       core.counters.refusedTokens.add(1)
@@ -41,7 +42,8 @@ extension ServerConnection {
         .wrongToken, peer: connection.peer,
         "connection \(self.id) of \(client) shows a token that does not count: "
           + refusal.text, now: connection.loop.now)
-      connection.loop.schedule(after: delay) { [weak self] in
+      // Without a token, too, or one connection could ask as fast as the answers come.
+      connection.loop.schedule(after: max(delay, AccessControl.delayMin)) { [weak self] in
         guard let self else { return }
         send(session.refuse(id, refusal))
         closeIfDone()
@@ -55,6 +57,7 @@ extension ServerConnection {
     let old = access
     access = new
     graceEnd = nil
+    setChallengeLead()
     guard new.rights != old.rights else { return }
     for id in subscriptions.keys.sorted() { subscriptions[id]?.take(new.rights, of: new.name) }
     for id in queries.keys.sorted() {
@@ -73,10 +76,10 @@ extension ServerConnection {
   func checkAccess() {
     let refusal = core.access.refusal(of: &access)
     let timeLeft = refusal == nil ? core.access.timeLeft(of: access) : .zero
-    guard let timeLeft, timeLeft <= Self.challengeLeadDuration else { return graceEnd = nil }
+    guard let timeLeft, timeLeft <= challengeLead else { return graceEnd = nil }
     let now = connection.loop.now
     if graceEnd == nil {
-      let grace = core.configuration.heartbeat
+      let grace = min(core.configuration.heartbeat, Self.challengeGraceMax)
       let challenge = Challenge(
         graceMilliseconds: UInt32(clamping: max(grace, timeLeft).nanoseconds / 1_000_000),
         text: refusal?.text ?? "the \(access.name) is about to expire; show another one")
@@ -91,8 +94,17 @@ extension ServerConnection {
     }
   }
 
-  /// How long before a token expires its client is asked for another one.
-  static let challengeLeadDuration = Duration.seconds(60)
+  /// How long before a token expires its client is asked for another one. Of a token with a short life it is half of
+  /// that: it would be asked for again as soon as it is shown.
+  private func setChallengeLead() {
+    let timeLeft = core.access.timeLeft(of: access)
+    challengeLead = timeLeft.map { min(Self.challengeLeadMax, $0 / 2) } ?? Self.challengeLeadMax
+  }
+
+  static let challengeLeadMax = Duration.seconds(60)
+
+  /// How long a connection whose token does not count any more goes on at most.
+  static let challengeGraceMax = Duration.seconds(10)
 
   /// Why the client may not do that with a stream, whether the stream exists or not; nil if it may.
   func refusal(_ action: Rights.Action, _ stream: StreamName) -> Refusal? { access.refusal(action, stream) }

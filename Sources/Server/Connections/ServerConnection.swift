@@ -29,6 +29,8 @@ final class ServerConnection {
   var client = ""
   /// What it may do.
   var access = AccessControl.Access.none
+  /// How long before its token ends it is asked for another one.
+  var challengeLead = ServerConnection.challengeLeadMax
   /// It was asked for another token: until then the connection goes on without one.
   var graceEnd: MonotonicTime?
   private var portion = InputPortion()

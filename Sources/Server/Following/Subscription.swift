@@ -107,17 +107,32 @@ extension Subscription {
     host.reads.callWaiting()
   }
 
-  /// Its client shows another token. What that does not allow ends the subscription, to be asked for again; streams
+  /// Its client shows another token. What that does not allow ends the subscription, to be asked for again, and so
+  /// does a pattern for which it allows more: streams that were passed over would be missing without a word. Streams
   /// that are found from now on are those that it allows.
   ///
   /// - Parameter name: of the token, for people.
   package func take(_ rights: Rights, of name: String) {
     guard !isOver else { return }
+    let isWider = !rights.readsNoMore(than: resolver.rights)
     resolver.rights = rights
-    let named = follow.selectors.compactMap { if case .stream(let name) = $0 { name } else { nil } }
-    let known = named + tracks.filter { !$0.isDone }.map(\.channel.name) + [untold?.name].compactMap(\.self)
-    guard let lost = known.first(where: { !rights.allows(.read, $0) }) else { return }
-    refuse(Refusal(.unauthorized, "the \(name) has no right to read '\(lost)'; ask again", isRetryable: true))
+    if isWider, follow.selectors.contains(where: { if case .pattern = $0 { true } else { false } }) {
+      return refuse(Refusal(.unauthorized, "the \(name) may read other streams; ask again", isRetryable: true))
+    }
+    if let lost = firstLost(rights) {
+      refuse(Refusal(.unauthorized, "the \(name) has no right to read '\(lost)'; ask again", isRetryable: true))
+    } else if let untold, !rights.allows(.read, untold.name) {
+      // Its client has never heard of that one.
+      refuse(Refusal(.unauthorized, "the \(name) may read other streams; ask again", isRetryable: true))
+    }
+  }
+
+  /// A stream that the client knows of and may not read any more.
+  private func firstLost(_ rights: Rights) -> StreamName? {
+    guard !rights.isUnlimited else { return nil }
+    for case .stream(let name) in follow.selectors where !rights.allows(.read, name) { return name }
+    for track in tracks where !track.isDone && !rights.allows(.read, track.channel.name) { return track.channel.name }
+    return nil
   }
 
   func askForTurn() { if !isOver { host.awaitTurn(self) } }

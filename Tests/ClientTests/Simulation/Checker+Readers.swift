@@ -66,8 +66,8 @@ extension Checker {
     if told.start != start { violate(.noSilentGap, "\(reader.name) starts at \(told.start), not at \(start)") }
   }
 
-  /// A read up to the head asks for what there is. A stream that only a pattern finds may be gone when a page begins, and
-  /// a new one of its name there when the link is back: then that is what there is, and its incarnation says so.
+  /// A read up to the head asks for what there is. A stream that only a pattern finds may be gone when a page begins,
+  /// and a new one of its name there when the link is back: then that is what there is, and its incarnation says so.
   private func isSuccessor(_ told: AnnouncedStream, of track: ReaderRecord.Track, _ reader: ModelReader) -> Bool {
     guard reader.end.atHead, reader.hasPattern, told.incarnation != track.incarnation,
       server.disk.stream(track.incarnation)?.isDeleted == true

@@ -6,8 +6,7 @@ import LogsWire
 /// CHALLENGE and AUTH: as `ClientCore`, with a provider that takes a while and may not have the new token yet.
 extension VirtualClient {
   func challenged(_ link: VirtualLink) {
-    renewal.challenged()
-    askForToken(link)
+    if renewal.challenged() { askForToken(link) }
   }
 
   private func askForToken(_ link: VirtualLink) {
