@@ -93,7 +93,10 @@ class Server:
 
 
 class ViewerTest(unittest.TestCase):
-    """A test with a server and a browser. At its end no page may have had an error, broken its policy or asked elsewhere."""
+    """A test with a server and a browser.
+
+    At its end no page may have had an error, broken its policy or asked elsewhere.
+    """
 
     flags = ()
 

@@ -55,7 +55,8 @@ class FollowingTests(ViewerTest):
             self.settle(page)
             self.settle(page)
             for number, text in page.eval_on_selector_all(
-                    "#rows > .row[id]", "all => all.map(row => [row.row.seq, row.querySelector('.message').textContent])"):
+                    "#rows > .row[id]",
+                    "all => all.map(row => [row.row.seq, row.querySelector('.message').textContent])"):
                 texts[number] = text
             top = page.evaluate("() => (document.getElementById('scroller').scrollTop += 300)")
             if top == last:
@@ -82,7 +83,8 @@ class FollowingTests(ViewerTest):
 
     def test_a_filter_acts_on_what_is_stored_and_on_what_comes(self):
         self.allowed = ["status of 400"]
-        self.server.push("web", [{"msg": f"line {n}", "level": "error" if n % 10 == 0 else "info"} for n in range(1, 501)])
+        self.server.push("web", [
+            {"msg": f"line {n}", "level": "error" if n % 10 == 0 else "info"} for n in range(1, 501)])
         page = self.open("/s/web")
         self.wait_last(page, "line 500")
         page.select_option("#level", "error")
@@ -90,7 +92,8 @@ class FollowingTests(ViewerTest):
         self.wait_text(page, "#count", "50 rows held")
         page.fill("#filter", "line -100")
         self.wait_text(page, "#count", "49 rows held")
-        self.assertEqual(self.server.request("GET", "/api/v1/count?stream=web&filter=line%20-100&level=error")["count"], 49)
+        count = self.server.request("GET", "/api/v1/count?stream=web&filter=line%20-100&level=error")["count"]
+        self.assertEqual(count, 49)
         self.server.push("web", [{"msg": "line a", "level": "info"}, {"msg": "line b", "level": "fatal"}])
         self.wait_last(page, "line b")
         self.wait_text(page, "#count", "50 rows held")

@@ -113,6 +113,92 @@ class PlaceTests(ViewerTest):
                 page.keyboard.press("Home")
                 self.wait_text(page, "#count", f"{count} rows held")
 
+    def test_a_trim_and_a_filter_move_nothing_while_entries_flood_in(self):
+        self.server.push("web", lines(1, 900))
+        page = self.open("/s/web")
+        self.wait_last(page, "line 00900")
+        page.hover("#scroller")
+        page.evaluate("() => { document.getElementById('scroller').scrollTop -= 3000; }")
+        self.wait_state(page, "paused")
+        stop = threading.Event()
+
+        def push():
+            number = 900
+            while not stop.is_set():
+                self.server.push("web", lines(number + 1, number + 100))
+                number += 100
+
+        pushing = threading.Thread(target=push)
+        pushing.start()
+        try:
+            page.wait_for_function("() => /[1-9],\\d{3} new/.test(document.getElementById('state').textContent)")
+            text, place = self.top_row(page)
+            number = int(text[-5:])
+            self.server.request("DELETE", f"/api/v1/streams/web?before_seq={number - 20}")
+            self.server.push("web", ["x" * (1 << 20)])
+            page.wait_for_timeout(500)
+            self.assertEqual(self.place(page, text), place)
+            page.fill("#filter", "line")
+            page.wait_for_url("**filter=line")
+            page.wait_for_function("(t) => document.getElementById('rows').textContent.includes(t)", arg=text)
+        finally:
+            stop.set()
+            pushing.join()
+        found = self.seen(page, 10)
+        self.assert_dense(found)
+
+    def test_the_last_row_is_not_hidden_behind_the_scroll_bar(self):
+        self.server.push("web", ["wide " * 400] + lines(2, 100))
+        page = self.open("/s/web@1", wait=False)
+        page.wait_for_selector(".row.chosen")
+        page.keyboard.press("End")
+        self.wait_last(page, "line 00100")
+        self.settle(page)
+        bottom, inner, over = page.evaluate(
+            """() => {
+              const scroller = document.getElementById('scroller');
+              const last = [...document.querySelectorAll('#rows > .row')].at(-1).getBoundingClientRect();
+              const place = scroller.getBoundingClientRect();
+              return [last.bottom, place.top + scroller.clientHeight, scroller.scrollWidth - scroller.clientWidth];
+            }""")
+        self.assertGreater(over, 0)
+        self.assertLessEqual(bottom, inner + 1)
+
+    def test_pointing_at_rows_changes_nothing_in_the_document(self):
+        self.server.push("web", lines(1, 100))
+        page = self.open("/s/web")
+        self.wait_last(page, "line 00100")
+        self.settle(page)
+        page.evaluate(
+            """() => {
+              window.changes = 0;
+              new MutationObserver(list => { window.changes += list.length; }).observe(
+                document.getElementById('rows'), { subtree: true, childList: true, attributes: true });
+            }""")
+        for y in range(150, 600, 7):
+            page.mouse.move(300, y)
+        self.settle(page)
+        self.assertEqual(page.evaluate("window.changes"), 0)
+
+    def test_a_chart_over_years_has_few_bars(self):
+        self.server.push("web", [{"time": f"{1971 + n % 55}-03-01T12:00:00Z", "msg": "line"} for n in range(500)])
+        page = self.open("/s/web?chart=1&since=1970-01-02T00:00:00Z&until=2030-01-01T00:00:00Z", wait=False)
+        self.wait_text(page, "#histogram .legend", "500 entries")
+        self.assertLess(page.evaluate("() => document.querySelectorAll('*').length"), 2_000)
+
+    def test_characters_of_several_bytes_come_whole(self):
+        texts = [("ä€😀" * size) + f" {size}" for size in (1, 333, 1365)] * 60
+        page = self.open("/s/web")
+        self.server.push("web", texts)
+        self.wait_text(page, "#count", "180 rows held")
+        page.keyboard.press("Home")
+        for index in range(0, 3):
+            shown = page.locator("#rows > .row .message").nth(index).inner_text()
+            self.assertNotIn("\ufffd", shown)
+            self.assertTrue(shown.startswith("ä€😀"))
+        held = page.evaluate("() => [...document.querySelectorAll('#rows > .row')].map(each => each.row.message)")
+        self.assertTrue(set(held) <= set(texts))
+
     def test_giant_messages_are_not_read_again_and_again(self):
         for _ in range(80):
             self.server.push("web", ["x" * (1 << 20)])

@@ -38,6 +38,10 @@ http {{
 """
 
 
+# How many batches come between cuts.
+SEED = random.SystemRandom().randrange(1_000_000)
+
+
 class ProxyTests(ViewerTest):
     def setUp(self):
         super().setUp()
@@ -64,12 +68,14 @@ class ProxyTests(ViewerTest):
 
     def test_nothing_is_missing_or_twice_after_cuts(self):
         self.allowed = ["Failed to load resource", "WebSocket connection"]
+        print(f"\nseed {SEED}", flush=True)
         self.start()
         self.server.push("web", lines(1, 20))
         page = self.open("/s/web", url=f"http://127.0.0.1:{self.port}")
         pushed = 20
-        for cut in range(8):
-            for _ in range(3):
+        dice = random.Random(SEED)
+        for _ in range(20):
+            for _ in range(dice.randrange(4)):
                 self.server.push("web", lines(pushed + 1, pushed + 5))
                 pushed += 5
             self.stop()

@@ -49,7 +49,8 @@ class ReadingTests(ViewerTest):
             """() => {
               const scroller = document.getElementById('scroller');
               scroller.scrollTop = Math.max(0, scroller.scrollTop - 400);
-              return scroller.scrollTop === 0 && document.querySelector('#rows .message').textContent.includes('line 00001');
+              const first = document.querySelector('#rows .message').textContent;
+              return scroller.scrollTop === 0 && first.includes('line 00001');
             }""", polling=30)
         self.wait_text(page, "#count", "2,600 rows held")
 

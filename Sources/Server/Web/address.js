@@ -107,7 +107,8 @@ export function show(view, top = history.state?.top ?? null) {
     timer = 0;
     written = performance.now();
     const isThere = latest.address === location.pathname + location.search;
-    if (!isThere || placeOf(history.state?.top) !== placeOf(latest.top)) history.replaceState({ top: latest.top }, "", latest.address);
+    if (isThere && placeOf(history.state?.top) === placeOf(latest.top)) return;
+    history.replaceState({ top: latest.top }, "", latest.address);
   }, Math.max(0, written + writeMilliseconds - performance.now()));
 }
 

@@ -43,7 +43,8 @@ export class Facets {
   #show(result, view) {
     const when = view.since || view.until ? "in this range" : "in the last hour";
     const close = button("×", "Close (f)", () => this.#actions.close());
-    const lines = [element("h3", "", element("span", "", `${plural(result.count, "entry", "entries")} ${when}`), close)];
+    const count = element("span", "", `${plural(result.count, "entry", "entries")} ${when}`);
+    const lines = [element("h3", "", count, close)];
     if (result.capped) lines.push(element("p", "control", "there are more fields or values than are counted"));
     for (const field of result.fields) {
       const isAttribute = field.kind === "attribute";
@@ -62,4 +63,12 @@ export class Facets {
     }
     this.#panel.replaceChildren(...lines);
   }
+}
+
+/** A field and its value as a term of a filter. */
+export function termOf(name, value, isNot) {
+  const field = /^[A-Za-z_@$][\w.@$-]*$/.test(name) ? name : JSON.stringify(name);
+  const text = typeof value === "object" ? "null" : String(value);
+  const isWord = /^[\w.-]+$/.test(text) && !text.includes("..");
+  return `${isNot ? "-" : ""}${field}:${isWord ? text : JSON.stringify(text)}`;
 }

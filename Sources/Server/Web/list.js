@@ -1,5 +1,5 @@
-// The list: a window of rows over a scroller of the height of all. Whatever changes, the row at the top keeps its place:
-// the anchor, a row and how far its top is from that of the scroller. Only this file writes `scrollTop`.
+// The list: a window of rows over a scroller of the height of all. Whatever changes, the row at the top keeps its
+// place: the anchor, a row and how far its top is from that of the scroller. Only this file writes `scrollTop`.
 
 import { byID } from "./dom.js";
 

@@ -7,7 +7,7 @@ import { write } from "./clipboard.js";
 import { Columns } from "./columns.js";
 import { base, byID, button, element, plural, say, settled } from "./dom.js";
 import { addressOf, isEntry } from "./entry.js";
-import { Facets } from "./facets.js";
+import { Facets, termOf } from "./facets.js";
 import { Histogram } from "./histogram.js";
 import { Keys } from "./keys.js";
 import { Palette } from "./palette.js";
@@ -40,7 +40,7 @@ class Page {
     changed: () => this.#changed(),
     render: (row) => this.#rowView.render(row, this.#view.isOne ? row.seq - 1 : this.#view.rows.indexOf(row)),
     hasFixedHeight: (row) => this.#rowView.hasFixedHeight(row),
-    estimate: (row) => this.#rowView.estimate(row, this.#cell.height, this.#columns.messageWidth(this.#cell.width)),
+    estimate: (row) => this.#estimate(row),
     painted: (rows) => this.#painted(rows),
     resized: () => this.#resized(),
     entries: (rows) => this.#arrived(rows),
@@ -198,6 +198,10 @@ class Page {
     probe.remove();
   }
 
+  #estimate(row) {
+    return this.#rowView.estimate(row, this.#cell.height, this.#columns.messageWidth(this.#cell.width));
+  }
+
   // What the parts tell
 
   #arrived(rows) {
@@ -250,7 +254,7 @@ class Page {
 
   #painted(rows) {
     this.#status.painted(rows);
-    if (!this.#view.isLoading) address.show(this.#state, this.#top);
+    if (!this.#view.isLoading && this.#state.streams.length > 0) address.show(this.#state, this.#top);
     if (this.#columns.painted(rows, this.#view.list.seen.first)) this.#resized();
   }
 
@@ -318,7 +322,7 @@ class Page {
     this.#view.pause();
     row.isOpen = !row.isOpen;
     this.#view.list.change(() => {
-      if (!row.isOpen) this.#view.rows.setHeight(row, this.#rowView.estimate(row, this.#cell.height, this.#columns.messageWidth(this.#cell.width)));
+      if (!row.isOpen) this.#view.rows.setHeight(row, this.#estimate(row));
     });
     this.#view.list.redrawRow(row);
   }
@@ -359,11 +363,6 @@ class Page {
     });
   }
 
-  async #write(text, words) {
-    await write(text);
-    this.#tell(words);
-  }
-
   /** Says something for a moment. */
   #tell(words) {
     const before = this.#view.note;
@@ -380,7 +379,7 @@ class Page {
   #copy(rows = this.#choice.rows, asJSON = false) {
     if (rows.length === 0) return;
     const text = rows.map(asJSON ? jsonOfRow : lineOf).join("\n");
-    this.#write(text, `copied ${plural(rows.length, "entry", "entries")}`);
+    write(text).then(() => this.#tell(`copied ${plural(rows.length, "entry", "entries")}`));
   }
 
   #copyLink(row = this.#choice.current) {
@@ -388,7 +387,7 @@ class Page {
     const chosen = this.#choice.has(row) ? this.#state.row : null;
     const target = chosen ?? { stream: row.stream, seq: row.seq, to: row.seq };
     const link = address.format({ ...this.#state, row: target, pins: [] });
-    this.#write(new URL(link, location).href, `copied the link to ${addressOf(row)}`);
+    write(new URL(link, location).href).then(() => this.#tell(`copied the link to ${addressOf(row)}`));
   }
 
   /** Shows an entry in its place, without loading anything if it is held. */
@@ -402,13 +401,9 @@ class Page {
 
   /** Narrows the filter by a field's value. */
   #only(name, value, isNot) {
-    const isPlain = /^[A-Za-z_@$][\w.@$-]*$/.test(name);
-    const field = isPlain ? name : JSON.stringify(name);
-    const text = typeof value === "object" ? "null" : String(value);
-    const term = `${isNot ? "-" : ""}${field}:${/^[\w.-]+$/.test(text) && !text.includes("..") ? text : JSON.stringify(text)}`;
     const { filter } = this.#state;
     const before = / OR /.test(filter) ? `(${filter})` : filter;
-    this.#refilter({ filter: `${before} ${term}`.trim() });
+    this.#refilter({ filter: `${before} ${termOf(name, value, isNot)}`.trim() });
   }
 
   #column(name) {
@@ -418,8 +413,9 @@ class Page {
 
   #chooseTimes(since, until, isOpen = false) {
     // The last nanosecond before a time.
-    const end = isOpen ? new Date(until - 1).toISOString().replace("Z", "999999Z") : until && new Date(until).toISOString();
-    this.#go({ since: new Date(since).toISOString(), until: end ?? "", row: null, chart: true });
+    const text = (ms) => new Date(ms).toISOString();
+    const end = isOpen ? text(until - 1).replace("Z", "999999Z") : until && text(until);
+    this.#go({ since: text(since), until: end ?? "", row: null, chart: true });
   }
 
   #setChart(isShown) {

@@ -201,7 +201,7 @@ export class Pages {
     return { rows: [target, ...before.rows, ...after.rows].sort(byTime), isEnd: after.isAll };
   }
 
-  /** From the time of a row on, all that have its time and more: of half of them the others would be missing for good. */
+  /** From the time of a row on, all that have its time and more: else some of its time would be missing for good. */
   async #beyond(target, parameters) {
     const rows = [];
     for (;;) {

@@ -42,7 +42,8 @@ export class Palette {
     this.#list.id = "palette-list";
     this.#list.setAttribute("role", "listbox");
     const help = element(
-      "div", "actions", element("span", "control", "Enter opens, Shift-Enter adds one to the others"), element("span", "space"),
+      "div", "actions", element("span", "control", "Enter opens, Shift-Enter adds one to the others"),
+      element("span", "space"),
       button("Show chosen", "", () => this.#openAll()), button("Close", "", () => this.#dialog.close()));
     this.#dialog.replaceChildren(element("h2", "", "Streams"), this.#input, this.#list, help);
     this.#input.addEventListener("input", () => this.#filter());

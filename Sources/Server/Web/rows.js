@@ -216,7 +216,9 @@ export class Rows {
 
   /** Drops rows at the start until the rest is within a budget. */
   dropFirst(countMax, sizeMax) {
-    while (this.count > countMax || this.size > sizeMax) this.#drop(0, (rows, count) => rows.splice(0, count), countMax);
+    while (this.count > countMax || this.size > sizeMax) {
+      this.#drop(0, (rows, count) => rows.splice(0, count), countMax);
+    }
   }
 
   dropLast(countMax, sizeMax) {

@@ -27,7 +27,10 @@ export class RowView {
   isOne = true;
   #actions;
 
-  /** @param actions what the buttons of an opened row do: `context`, `copy`, `link`, `pin`, `only(name, value, isNot)` */
+  /**
+   * @param actions what the buttons of an opened row do: `context`, `copy`, `link`, `pin`, `only(name, value, isNot)`,
+   *   `column(name)`; and `resized(row)`
+   */
   constructor(actions) { this.#actions = actions; }
 
   get columns() {
@@ -107,7 +110,7 @@ export class RowView {
         cell.textContent = clock(row.ms, settings.zone);
         cell.title = `${row.time ?? "no time of its own"}\nreceived ${row.received}`;
         // Old entries are late when they are stored, which says nothing; live ones and those of the future do.
-        if (skewOf(row) < -skewMilliseconds || (row.isLive && skewOf(row) > skewMilliseconds)) cell.classList.add("skewed");
+        if ((row.isLive ? Math.abs(skewOf(row)) : -skewOf(row)) > skewMilliseconds) cell.classList.add("skewed");
         break;
       case "stream":
         cell.textContent = row.stream;
@@ -301,8 +304,8 @@ function colourOf(text) {
 export function lineOf(row) {
   const level = row.severity > 0 ? ` ${row.level.toUpperCase()}` : "";
   const attributes = Object.entries(row.attributes).map(([key, value]) => ` ${key}=${valueText(value)}`).join("");
-  return inOneLine(`${row.time ?? row.received} ${row.stream}@${row.seq}${level} ${row.source ? `${row.source}: ` : ""}`)
-    + inOneLine(row.message) + inOneLine(attributes);
+  const source = row.source ? `${row.source}: ` : "";
+  return inOneLine(`${row.time ?? row.received} ${row.stream}@${row.seq}${level} ${source}${row.message}${attributes}`);
 }
 
 /** A row as the server sends it. */

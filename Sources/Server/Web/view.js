@@ -1,7 +1,7 @@
 // What is shown: the rows of some streams, kept up to date by a subscription, read by number where they are not held.
 //
-// While the reader is at the end, rows come and the oldest are forgotten. Elsewhere nothing moves: what comes is counted,
-// and kept as long as there is room. What is not kept is read again when it is scrolled to.
+// While the reader is at the end, rows come and the oldest are forgotten. Elsewhere nothing moves: what comes is
+// counted, and kept as long as there is room. What is not kept is read again when it is scrolled to.
 
 import { filterOf, isPattern } from "./address.js";
 import { byNumber, byTime, gapRow, isEntry, levelIndex } from "./entry.js";
@@ -50,7 +50,10 @@ export class View {
   #came = [];
   #told;
 
-  /** @param told `changed()`, `render(row)`, `hasFixedHeight(row)`, `estimate(row)`, `painted(rows)`, `resized()`, `entries(rows)` */
+  /**
+   * @param told `changed()`, `render(row)`, `hasFixedHeight(row)`, `estimate(row)`, `painted(rows)`, `resized()`,
+   *   `entries(rows)`
+   */
   constructor(told) {
     this.#told = told;
     this.rows = new Rows((left, right) => this.#compare(left, right), told.estimate);
