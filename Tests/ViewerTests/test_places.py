@@ -44,6 +44,15 @@ class PlaceTests(ViewerTest):
         self.assertEqual(page.inner_text("#state"), "Complete")
         self.wait_text(page, "#count", "3 rows held, all there are")
 
+    def test_a_stream_that_is_created_while_the_page_opens_is_shown_whole(self):
+        self.server.push("web", ["one", "two"])
+        page = self.open("/s/other")
+        page.route(
+            "**/api/v1/streams?pattern=web", lambda route: route.fulfill(json={"streams": [], "more": False}))
+        page.evaluate("() => { history.pushState(null, '', '/s/web'); dispatchEvent(new PopStateEvent('popstate')); }")
+        self.wait_last(page, "two")
+        self.wait_text(page, "#count", "2 rows held")
+
     def test_ways_to_and_fro_leave_no_holes(self):
         for first in range(1, 12_000, 1000):
             self.server.push("web", lines(first, first + 999))

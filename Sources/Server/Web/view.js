@@ -284,6 +284,8 @@ export class View {
       const at = this.isOne ? ` at ${this.#liveStart}` : "";
       this.note = `resumed${at}, ${resumed.missing.toLocaleString("en")} missing`;
     }
+    // It may have been created since the view looked for it.
+    if (this.isOne && this.stream === null && this.live.after[this.#view.streams[0]]) this.#learnStream();
     this.#readEnd();
     this.#told.changed();
   }
