@@ -262,7 +262,7 @@ class LoginTests(ViewerTest):
             [BINARIES / "logsd", "token", "create", "--data", f"{self.server.directory}/data", "--name", "reader",
              "--allow", "read:web"], capture_output=True, text=True, check=True).stdout.strip()
         self.server.push("web", ["secret line"])
-        self.allowed = ["401", "WebSocket connection"]
+        self.allowed = ["401", "WebSocket connection", "net::ERR"]
         page = self.open("/s/web?filter=secret", wait=False)
         page.wait_for_url("**/login")
         self.picture(page, "login")

@@ -26,6 +26,8 @@ const lastViewKey = "logs.view";
 class Page {
   #state = address.parse(new URL(location));
   #session = { name: "", csrf: null };
+  /** Whether the address has been read, and may be written. */
+  #isOpen = false;
   #cell = { height: 20, width: 7.2 };
   #rowView = new RowView({
     context: (row) => this.#context(row),
@@ -100,6 +102,7 @@ class Page {
    */
   #open(top = null) {
     const state = this.#state;
+    this.#isOpen = true;
     use({
       ...(state.wrap !== null && { wrap: state.wrap }), ...(isZone(state.zone) && { zone: state.zone }),
       ...(state.columns && { columns: inOrder(state.columns.split(",").filter(Boolean)) }),
@@ -254,7 +257,7 @@ class Page {
 
   #painted(rows) {
     this.#status.painted(rows);
-    if (!this.#view.isLoading && this.#state.streams.length > 0) address.show(this.#state, this.#top);
+    if (this.#isOpen && !this.#view.isLoading) address.show(this.#state, this.#top);
     if (this.#columns.painted(rows, this.#view.list.seen.first)) this.#resized();
   }
 
