@@ -3,6 +3,7 @@
 import json
 import pathlib
 import threading
+import time
 import unittest
 
 from support import ViewerTest
@@ -97,6 +98,24 @@ class PlaceTests(ViewerTest):
             pushing.join()
         self.assertEqual(set(found), {"lv/a", "lv/b"})
         self.assert_dense(found)
+
+    def test_several_streams_miss_nothing_before_their_subscription_begins(self):
+        self.server.push("s/a", lines(1, 20))
+        self.server.push("s/b", lines(21, 40))
+        page = self.open("/s/other")
+
+        def connect(socket):
+            # Meanwhile pages could have been read.
+            time.sleep(1)
+            self.server.push("s/a", ["between"])
+            socket.connect_to_server()
+
+        page.route_web_socket("**/api/v1/ws", connect)
+        page.goto(f"{self.server.url}/q?stream=s/*&at=s/a@5")
+        page.wait_for_selector(".row.chosen")
+        self.wait_text(page, "#count", "41 rows held")
+        self.server.push("s/b", ["later"])
+        self.wait_text(page, "#count", "42 rows held")
 
     def test_many_entries_of_one_time_are_all_there(self):
         for stream in ("eq/a", "eq/b"):

@@ -12,7 +12,14 @@ const texts = ["filter", "level", "highlight", "since", "until", "columns", "zon
 /** Writes to the address at most this often: browsers refuse more. */
 const writeMilliseconds = 500;
 
-export const isPattern = (name) => /[*?]/.test(name);
+const isPattern = (name) => /[*?]/.test(name);
+
+/** Whether it is one stream by its name, whose order is that of its numbers. */
+export const isOne = ({ streams }) => streams.length === 1 && !isPattern(streams[0]);
+
+/** The parameters of requests about what a view selects, without its times. */
+export const selection = ({ streams, filter, level }) =>
+  [...streams.map((name) => ["stream", name]), ["filter", filter], ["level", level]];
 
 /**
  * The filter of a view together with its times: a page, the subscription, and what is counted have to agree.
@@ -80,14 +87,13 @@ export function parse(url) {
 
 export function format(view) {
   const parameters = new URLSearchParams();
-  const isOne = view.streams.length === 1 && !isPattern(view.streams[0]);
-  if (!isOne) for (const name of view.streams) parameters.append("stream", name);
+  if (!isOne(view)) for (const name of view.streams) parameters.append("stream", name);
   for (const name of texts) if (view[name]) parameters.set(name, view[name]);
   if (view.wrap !== null) parameters.set("wrap", view.wrap ? "1" : "0");
   if (view.chart) parameters.set("chart", "1");
   for (const pin of view.pins) parameters.append("pin", `${pin.stream}@${pin.seq}`);
-  if (!isOne && view.row) parameters.set("at", view.row.stream + rowText(view.row));
-  const path = isOne ? `/s/${encodeName(view.streams[0])}${view.row ? rowText(view.row) : ""}` : "/q";
+  if (!isOne(view) && view.row) parameters.set("at", view.row.stream + rowText(view.row));
+  const path = isOne(view) ? `/s/${encodeName(view.streams[0])}${view.row ? rowText(view.row) : ""}` : "/q";
   const query = parameters.toString();
   return `${base}${path}${query ? `?${query}` : ""}`;
 }

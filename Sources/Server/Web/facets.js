@@ -1,5 +1,6 @@
 // The fields of what is shown and their commonest values: each leads to a filter.
 
+import { selection } from "./address.js";
 import { byID, button, element, plural, settled } from "./dom.js";
 import { get } from "./server.js";
 
@@ -31,8 +32,7 @@ export class Facets {
     this.#panel.replaceChildren(element("p", "control", "counting …"));
     try {
       const { value } = await get("fields", [
-        ...view.streams.map((name) => ["stream", name]), ["since", view.since || "1h"], ["until", view.until],
-        ["filter", view.filter], ["level", view.level],
+        ...selection(view), ["since", view.since || "1h"], ["until", view.until],
       ], this.#abort.signal);
       this.#show(value, view);
     } catch (error) {

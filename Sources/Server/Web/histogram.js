@@ -1,5 +1,6 @@
 // How many entries there were over time, by level. What is stored is asked for once, what comes is counted here.
 
+import { selection } from "./address.js";
 import { byID, button, element, plural, settled } from "./dom.js";
 import { levels } from "./entry.js";
 import { get } from "./server.js";
@@ -72,9 +73,8 @@ export class Histogram {
     this.#width = 1_000 * (spans.find((each) => seconds / each <= barCount) ?? Math.ceil(seconds / barCount));
     try {
       const { value } = await get("histogram", [
-        ...view.streams.map((name) => ["stream", name]), ["since", new Date(this.#from).toISOString()],
-        ["until", new Date(this.#to).toISOString()], ["span", `${this.#width / 1_000}s`], ["filter", view.filter],
-        ["level", view.level],
+        ...selection(view), ["since", new Date(this.#from).toISOString()],
+        ["until", new Date(this.#to).toISOString()], ["span", `${this.#width / 1_000}s`],
       ], this.#abort.signal);
       this.#bars.clear();
       for (const bar of value.spans) this.#bars.set(Date.parse(bar.start), names.map((name) => bar.levels[name]));

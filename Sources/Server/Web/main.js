@@ -117,7 +117,7 @@ class Page {
     byID("level").value = state.level;
     this.#showRange();
     this.#remark();
-    this.#rowView.isOne = state.streams.length === 1 && !address.isPattern(state.streams[0]);
+    this.#rowView.isOne = address.isOne(state);
     this.#columns.show();
     this.#pins.show();
     this.#status.clear();

@@ -1,6 +1,6 @@
 // Pages of what is stored, around the rows that are held. They come in the order of the list.
 
-import { filterOf, isPattern } from "./address.js";
+import { filterOf, isOne, selection } from "./address.js";
 import { byTime, gapRow, prepare } from "./entry.js";
 import { get, Problem, streamPath } from "./server.js";
 
@@ -43,17 +43,15 @@ export class Pages {
     this.#signal = signal;
   }
 
-  get isOne() { return this.#view.streams.length === 1 && !isPattern(this.#view.streams[0]); }
+  get isOne() { return isOne(this.#view); }
   get #terms() { return [["filter", filterOf(this.#view)], ["level", this.#view.level]]; }
   get #isFiltered() { return Boolean(filterOf(this.#view) || this.#view.level); }
   get #path() { return `${streamPath(this.#view.streams[0])}/entries`; }
 
   /** Parameters for pages of several streams. @param times more of a filter */
   #several(times = "") {
-    const { streams, level, since, until } = this.#view;
-    const parameters = [
-      ...streams.map((name) => ["stream", name]), ["filter", filterOf(this.#view, times)], ["level", level],
-    ];
+    const { since, until } = this.#view;
+    const parameters = selection({ ...this.#view, filter: filterOf(this.#view, times) });
     // With an end the server looks at more than the last entries of each stream: imported ones may be in any order.
     return since || until ? [...parameters, ["until", farTime]] : parameters;
   }

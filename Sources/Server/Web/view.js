@@ -3,7 +3,7 @@
 // While the reader is at the end, rows come and the oldest are forgotten. Elsewhere nothing moves: what comes is
 // counted, and kept as long as there is room. What is not kept is read again when it is scrolled to.
 
-import { filterOf, isPattern } from "./address.js";
+import { filterOf, isOne } from "./address.js";
 import { byNumber, byTime, gapRow, isEntry, levelIndex } from "./entry.js";
 import { List } from "./list.js";
 import { Live, Rates } from "./live.js";
@@ -48,6 +48,8 @@ export class View {
   #beginsAtEnd = false;
   /** Of several streams, what came since the page began to be read that may reach the end. */
   #came = [];
+  /** Called when the subscription has begun, or cannot begin. */
+  #connected = () => {};
   #told;
 
   /**
@@ -77,7 +79,7 @@ export class View {
     });
   }
 
-  get isOne() { return this.#view.streams.length === 1 && !isPattern(this.#view.streams[0]); }
+  get isOne() { return isOne(this.#view); }
   get isBounded() { return Boolean(this.#view.until); }
   get isFollowing() { return this.list.isFollowing; }
   #compare(left, right) { return this.isOne ? byNumber(left, right) : byTime(left, right); }
@@ -157,7 +159,11 @@ export class View {
     const last = this.stream?.last;
     const row = last && wanted.seq > last ? { ...wanted, seq: last } : wanted;
     this.list.hold();
+    const isConnected = new Promise((done) => { this.#connected = done; });
     this.live.begin(this.#request);
+    // One stream goes on behind its last row. Of several, what comes has to begin before what is stored ends.
+    if (!this.isOne) await isConnected;
+    if (generation !== this.#generation) return;
     const { rows: found, isEnd } = await this.#pages.around(row);
     if (generation !== this.#generation) return;
     this.isLoading = false;
@@ -280,6 +286,7 @@ export class View {
   }
 
   #isLive(resumed) {
+    this.#connected();
     if (resumed) {
       const at = this.isOne ? ` at ${this.#liveStart}` : "";
       this.note = `resumed${at}, ${resumed.missing.toLocaleString("en")} missing`;
@@ -299,6 +306,7 @@ export class View {
 
   /** No WebSocket comes through: what is stored can be shown all the same. */
   #isUnreachable() {
+    this.#connected();
     this.note = "no WebSocket comes through: a proxy in between has to pass them on";
     this.#readEnd();
     this.#told.changed();
@@ -353,6 +361,7 @@ export class View {
   }
 
   #refused(problem) {
+    this.#connected();
     if (problem.code === "stream_replaced" || problem.code === "cursor_ahead") {
       const note = "the stream was deleted and begun anew";
       if (this.isFollowing) {
