@@ -59,6 +59,7 @@ let package = Package(
   products: [
     .library(name: "LogsClient", targets: ["LogsClient"]),
     .library(name: "LogsFoundation", targets: ["LogsFoundation"]),
+    .library(name: "LogsShip", targets: ["LogsShip"]),
     .library(name: "LogsWire", targets: ["LogsWire"]),
     .executable(name: "logsd", targets: ["logsd"]),
     .executable(name: "logs", targets: ["logs"]),
@@ -98,7 +99,10 @@ let package = Package(
       ]),
     library("Client", uses: ["LogsDisk", "LogsSystem", "LogsText", "LogsTransport", "LogsWire"]),
     library("Foundation", uses: ["LogsClient"]),
-    library("CLI", uses: ["CZlib", "CZstd", "LogsClient", "LogsSystem", "LogsText", "LogsTransport", "LogsWire"]),
+    library("Ship", uses: ["CSystem", "LogsClient", "LogsSystem", "LogsText", "LogsTransport", "LogsWire"]),
+    library(
+      "CLI",
+      uses: ["CZlib", "CZstd", "LogsClient", "LogsShip", "LogsSystem", "LogsText", "LogsTransport", "LogsWire"]),
     .executableTarget(
       name: "logsd", dependencies: ["LogsServer"], path: "Sources/Server/Main", swiftSettings: strict),
     .executableTarget(
@@ -135,6 +139,7 @@ let package = Package(
         "CFaultVFS",
       ]),
     tests("Foundation", uses: ["LogsClient", "LogsFoundation"]),
+    tests("Ship", uses: ["LogsClient", "LogsShip", "LogsSystem", "LogsText", "LogsTransport", "LogsWire"]),
     tests("CLI", uses: ["LogsCLI", "LogsClient", "LogsText", "LogsWire"]),
     tests("Tidy", uses: ["LogsWire"]),
     fuzzing,

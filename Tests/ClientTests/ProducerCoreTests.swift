@@ -69,6 +69,7 @@ import Testing
 
     func drop(acceptedBefore time: Int64) throws(LogError) -> [DroppedEntries] { [] }
 
+    func bookmarks() throws(LogError) -> [String: ByteString] { try backlog.bookmarks() }
     func close() {}
   }
 

@@ -54,6 +54,8 @@ private final class WatchedBacklog: Backlog {
     try backlog.drop(acceptedBefore: time)
   }
 
+  func bookmarks() throws(LogError) -> [String: ByteString] { try backlog.bookmarks() }
+
   func close() { backlog.close() }
 }
 

@@ -36,6 +36,9 @@ protocol Backlog: AnyObject {
   /// The same for batches that were accepted before `time`, in ns since 1970.
   func drop(acceptedBefore time: Int64) throws(LogError) -> [DroppedEntries]
 
+  /// How far the sources have been read whose entries were stored, by key.
+  func bookmarks() throws(LogError) -> [String: ByteString]
+
   /// Closes it cleanly. Nothing may be called afterwards.
   func close()
 }
@@ -56,6 +59,10 @@ struct EncodedBatch: Sendable {
   var entryCount: Int
   /// When it was accepted, in ns since 1970.
   var accepted: Int64
+  /// Whether it is stored together with the next one, or not at all.
+  var isFollowed = false
+  /// Stored with it.
+  var bookmarks: [SourceBookmark] = []
   /// Those who wait for it. A backlog does not store them, since they end with the process.
   var shares: [Share] = []
 }

@@ -25,6 +25,12 @@ final class Draft: @unchecked Sendable {
   var isSealed = false
   /// Whether it is sent without lingering.
   var isUrgent = false
+  /// Whether it belongs to an `AppendGroup`: it is neither joined with others nor dropped.
+  private(set) var isGrouped = false
+  /// Whether the next draft is stored in the same transaction.
+  var isFollowed = false
+  /// Stored in the same transaction as the batch.
+  var bookmarks: [SourceBookmark] = []
   private var builder = BatchBuilder(seed: HashSeed.process)
 
   init(stream: StreamName, ordinal: UInt64, begun: MonotonicTime, accepted: Int64) {
@@ -47,7 +53,20 @@ final class Draft: @unchecked Sendable {
     toldCount = 0
     isSealed = false
     isUrgent = false
+    isGrouped = false
+    isFollowed = false
+    bookmarks = []
   }
+
+  /// Enters the queue as a part of a group.
+  func join(ordinal: UInt64) {
+    self.ordinal = ordinal
+    isSealed = true
+    isGrouped = true
+  }
+
+  /// Whether other entries may take its room.
+  var isDisplaceable: Bool { isSealed && completionText == nil && !isGrouped }
 
   /// Bytes before compression.
   var byteCount: Int { builder.payloadByteCount }
@@ -117,7 +136,8 @@ final class Draft: @unchecked Sendable {
     }
     defer { shares = [] }
     return EncodedBatch(
-      stream: stream, content: content, entryCount: entryCount, accepted: accepted, shares: shares)
+      stream: stream, content: content, entryCount: entryCount, accepted: accepted, isFollowed: isFollowed,
+      bookmarks: bookmarks, shares: shares)
   }
 }
 

@@ -103,6 +103,20 @@ struct DraftQueue {
     begin(stream).complete(text: text, for: pending)
   }
 
+  /// Adds the drafts of a group behind everything that their streams have.
+  mutating func add(_ group: [Draft]) {
+    for draft in group {
+      tell(draft.stream)
+      seal(draft.stream)
+      ordinalLast += 1
+      draft.join(ordinal: ordinalLast)
+      byteCount += draft.byteCount + Draft.overheadByteCount
+      truncatedCount += UInt64(draft.truncatedCount)
+      drafts.append(draft)
+    }
+    hasNews = true
+  }
+
   // MARK: Dropping
 
   /// An entry was dropped because there was no room.
@@ -124,7 +138,7 @@ struct DraftQueue {
   /// Drops the oldest draft that is full.
   mutating func displace() -> Draft? {
     guard displaceableCount > 0 else { return nil }
-    for offset in 0..<drafts.count where drafts[offset].isSealed && drafts[offset].completionText == nil {
+    for offset in 0..<drafts.count where drafts[offset].isDisplaceable {
       let draft = drafts.remove(at: offset)
       displaceableCount -= 1
       byteCount -= draft.byteCount + Draft.overheadByteCount
@@ -153,20 +167,22 @@ struct DraftQueue {
   /// The number of the oldest draft; nil when there is none.
   var ordinalOldest: UInt64? { drafts.first?.ordinal }
 
-  /// The drafts that are sealed or due, up to `byteCountMax` and one draft.
+  /// The drafts that are sealed or due, up to `byteCountMax` and one draft or group.
   mutating func take(byteCountMax: Int, _ due: DueDrafts) -> [Draft] {
     var taken: [Draft] = []
     var takenByteCount = 0
     var kept = Deque<Draft>()
+    var isGroupOpen = false
     // If a draft stays, later ones of its stream must stay as well. This holds: only open drafts stay, and an open one
     // is the last of its stream.
     while let draft = drafts.popFirst() {
-      guard takenByteCount < byteCountMax, draft.isSealed || due.contains(draft) else {
+      guard isGroupOpen || takenByteCount < byteCountMax, draft.isSealed || due.contains(draft) else {
         kept.append(draft)
         continue
       }
+      isGroupOpen = draft.isFollowed
       if !draft.isSealed { seal(draft.stream) }
-      if draft.completionText == nil { displaceableCount -= 1 }
+      if draft.isDisplaceable { displaceableCount -= 1 }
       takenByteCount += draft.byteCount + Draft.overheadByteCount
       taken.append(draft)
     }

@@ -9,9 +9,16 @@ internal import Synchronization
 /// between its own.
 /// Bounded: when the drafts reach `byteCountMax`, `whenFull` decides. A submission may exceed it by its own size.
 final class Intake: Sendable {
+  private enum Submission {
+    /// Added in turns.
+    case entries([LogEntry])
+    /// The drafts of an `AppendGroup`, added at once.
+    case group([Draft])
+  }
+
   private struct Waiter {
     let id: UInt64
-    let entries: [LogEntry]
+    let submission: Submission
     let pending: PendingAppend
     let continuation: CheckedContinuation<LogError?, Never>
   }
@@ -37,6 +44,19 @@ final class Intake: Sendable {
     var hasRoom: Bool { drafts.byteCount < byteCountMax && waiters.isEmpty }
 
     var hasRoomForSubmission: Bool { hasRoom && !isSpoolFull }
+
+    /// Adds a group, or as much of other submissions as may be added in one turn.
+    ///
+    /// - Returns: the rest.
+    mutating func add(_ submission: Submission, for pending: PendingAppend) -> ArraySlice<LogEntry> {
+      switch submission {
+      case .entries(let entries): return add(entries[...], for: pending)
+      case .group(let group):
+        drafts.add(group)
+        counts.accepted += group.reduce(0) { $0 + UInt64($1.entryCount) }
+        return []
+      }
+    }
 
     /// Adds as much of a submission as may be added in one turn.
     ///
@@ -123,22 +143,33 @@ extension Intake {
     _ entries: [LogEntry], to stream: StreamName, wantsReceipt: Bool = true
   ) async throws(LogError) -> PendingAppend {
     let pending = PendingAppend(stream: stream, wantsReceipt: wantsReceipt)
+    try await submit(.entries(entries), pending)
+    return pending
+  }
+
+  /// Takes the drafts of a group, all at once.
+  ///
+  /// - Throws: `LogError`: `queueFull`, `closed`, `cancelled`; nothing was taken.
+  func submit(_ group: [Draft], _ pending: PendingAppend) async throws(LogError) {
+    try await submit(.group(group), pending)
+  }
+
+  private func submit(_ submission: Submission, _ pending: PendingAppend) async throws(LogError) {
     let id: UInt64
-    switch try attempt(entries, pending) {
+    switch try attempt(submission, pending) {
     case .begun(let rest):
       if let failure = finish(rest, pending) { throw failure }
-      return pending
+      return
     case .waits(let waiterID): id = waiterID
     }
     let failure = await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
-        wait(Waiter(id: id, entries: entries, pending: pending, continuation: continuation))
+        wait(Waiter(id: id, submission: submission, pending: pending, continuation: continuation))
       }
     } onCancel: {
       cancel(id)
     }
     if let failure { throw failure }
-    return pending
   }
 
   private enum Attempt {
@@ -148,12 +179,12 @@ extension Intake {
     case waits(UInt64)
   }
 
-  private func attempt(_ entries: [LogEntry], _ pending: PendingAppend) throws(LogError) -> Attempt {
+  private func attempt(_ submission: Submission, _ pending: PendingAppend) throws(LogError) -> Attempt {
     let result = change { state -> (Result<Attempt, LogError>, [Draft]) in
       if let closed = state.closed { return (.failure(closed), []) }
       let victims = whenFull == .dropOldest ? state.makeRoom() : []
       if state.hasRoomForSubmission {
-        return (.success(.begun(rest: state.add(entries[...], for: pending))), victims)
+        return (.success(.begun(rest: state.add(submission, for: pending))), victims)
       }
       guard whenFull == .wait else { return (.failure(.queueFull), victims) }
       if let hopeless = state.hopeless { return (.failure(hopeless), victims) }
@@ -190,7 +221,7 @@ extension Intake {
         state.waiters.append(waiter)
         return (nil, [])
       }
-      return (.success(state.add(waiter.entries[...], for: waiter.pending)), [])
+      return (.success(state.add(waiter.submission, for: waiter.pending)), [])
     }
     switch begun {
     case .success(let rest):
@@ -260,7 +291,7 @@ extension Intake {
     change { state in
       guard !state.isSpoolFull, state.drafts.byteCount < state.byteCountMax, let waiter = state.waiters.popFirst()
       else { return (nil, []) }
-      return ((waiter, state.add(waiter.entries[...], for: waiter.pending)), [])
+      return ((waiter, state.add(waiter.submission, for: waiter.pending)), [])
     }
   }
 

@@ -14,10 +14,11 @@ internal import Synchronization
 /// producer sends what is in the spool, and anything else without an acknowledgement is given up.
 public final class LogProducer: Sendable {
   private let client: LogClient
-  private let stream: StreamName
+  let stream: StreamName
+  let configuration: LogProducerConfiguration
   let loop: EventLoop
-  private let intake: Intake
-  private let core: ProducerCore
+  let intake: Intake
+  let core: ProducerCore
   private let isDurable: Bool
   private let completion = Completion()
   /// Its key in `ExitHook`; nil if the exit of the process does not wait for it.
@@ -43,6 +44,7 @@ public final class LogProducer: Sendable {
     try configuration.check()
     self.client = client
     self.stream = stream
+    self.configuration = configuration
     isDurable = configuration.spool != nil
     let memory = configuration.queueByteCountMax
     let intakeByteCountMax = isDurable ? memory : memory / 4

@@ -149,5 +149,7 @@ final class MemoryBacklog: Backlog {
     lanes[stream]?.items[offset] = replaced
   }
 
+  func bookmarks() throws(LogError) -> [String: ByteString] { [:] }
+
   func close() {}
 }

@@ -288,19 +288,21 @@ extension ProducerCore {
     return unstored.isEmpty
   }
 
-  /// Stores one by one what a nearly full disk does not take at once: each answered batch that is removed makes room
-  /// for others.
+  /// Stores one by one, groups whole, what a nearly full disk does not take at once: each answered batch that is
+  /// removed makes room for others.
   private func keepLittleByLittle() {
     for id in answered.sorted() {
       do throws(LogError) { _ = try backlog.store([], removing: [id]) } catch { return }
       answered.remove(id)
       streamsToServe.append(answeredStreams.sorted())
     }
-    while let first = unstored.first, keep([first]) == nil {
-      unstored.removeFirst()
+    while let end = unstored.firstIndex(where: { !$0.isFollowed }), keep(Array(unstored[...end])) == nil {
+      unstored.removeSubrange(...end)
       mayDrop = true
     }
   }
+
+  func bookmarks() throws(LogError) -> [String: ByteString] { try backlog.bookmarks() }
 
   /// - Returns: why it failed, if it did.
   private func keep(_ batches: [EncodedBatch]) -> LogError? {

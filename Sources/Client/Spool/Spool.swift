@@ -120,9 +120,16 @@ final class Spool: Backlog {
         if batch.accepted <= droppableAfter.time { droppableAfter = SpoolFile.Acceptance() }
         let row = state.add(batch)
         try file.insert(row)
+        try file.write(batch.bookmarks)
         ids.append(row.id)
       }
       return ids
+    }
+  }
+
+  func bookmarks() throws(LogError) -> [String: ByteString] {
+    try attempt { file throws(SQLiteError) in
+      Dictionary(try file.bookmarks().map { ($0.key, $0.value) }) { _, later in later }
     }
   }
 

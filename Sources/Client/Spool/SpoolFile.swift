@@ -12,6 +12,7 @@ final class SpoolFile {
   static let emptyByteCountMax = 8 << 20
 
   let database: WALDatabase
+  private var bookmarkRows: SpoolBookmarks
   private let insertBatch: Statement
   private let deleteBatch: Statement
   private let writeStream: Statement
@@ -59,6 +60,7 @@ final class SpoolFile {
       WHERE accepted >= ?1 AND accepted < ?3 AND (accepted > ?1 OR id > ?2) ORDER BY accepted, id LIMIT ?4
       """)
     selectOldest = try database.prepare("SELECT min(id) FROM batches")
+    bookmarkRows = try SpoolBookmarks(database)
     // Tells how much of the WAL is needed.
     try database.checkpoint()
   }
@@ -243,6 +245,12 @@ final class SpoolFile {
   private func missing(_ id: Int64) -> SQLiteError {
     SQLiteError(damage: "batch \(id) is in the index and not in the table", path: database.path)
   }
+
+  // MARK: Bookmarks
+
+  func bookmarks() throws(SQLiteError) -> [SpoolBookmark] { try bookmarkRows.all(database) }
+
+  func write(_ bookmarks: [SourceBookmark]) throws(SQLiteError) { try bookmarkRows.write(bookmarks, database) }
 
   // MARK: The rest
 

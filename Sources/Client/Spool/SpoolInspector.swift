@@ -95,6 +95,7 @@ struct SpoolInspector: ~Copyable {
       case .record(let record):
         expected.add(record)
         if case .spool(let header, _) = record { self.header = header }
+      case .bookmark: break
       case .damaged(let page): note("page \(page) of \(directory.database) cannot be read completely")
       }
     }

@@ -31,10 +31,12 @@ enum SpoolSalvage {
     try make(directory, vfs) { database throws(SQLiteError) in
       var expected = SpoolExpectation()
       let insert = try database.prepare(SpoolFile.insertText("OR IGNORE"))
+      let insertBookmark = try database.prepare(SpoolBookmark.insertText)
       try SpoolScan.run(pages) { found throws(SQLiteError) in
         switch found {
         case .batch(let row): try SpoolFile.insert(row, with: insert)
         case .record(let record): expected.add(record)
+        case .bookmark(let bookmark): try bookmark.insert(with: insertBookmark)
         case .damaged: break
         }
       }

@@ -8,11 +8,12 @@ struct SpoolScan {
   enum Found {
     case batch(SpoolRow)
     case record(SpoolRecord)
+    case bookmark(SpoolBookmark)
     /// A place with a row that cannot be read.
     case damaged(page: Int)
   }
 
-  private static let columnCounts: Set<Int> = [7, 10]
+  private static let columnCounts: Set<Int> = [4, 7, 10]
   /// A table's b-tree leaf.
   private static let leafType: UInt8 = 0x0d
   private static let leafHeaderByteCount = 8
@@ -67,6 +68,7 @@ struct SpoolScan {
       let values = SQLiteRecord(payload, columnCounts: columnCounts)
     else { return nil }
     let row = Int64(bitPattern: id)
+    if values.columnCount == 4 { return SpoolBookmark(id: row, values: values).map { .bookmark($0) } }
     if values.columnCount == 10 { return SpoolRow(id: row, values: values).map { .batch($0) } }
     return (SpoolRecord(spoolRow: values) ?? SpoolRecord(streamRow: row, values: values)).map { .record($0) }
   }

@@ -15,7 +15,18 @@ enum SpoolSchema {
     static let batch: UInt64 = 0x6c73_706c_0001_0001
     static let stream: UInt64 = 0x6c73_706c_0001_0002
     static let spool: UInt64 = 0x6c73_706c_0001_0003
+    static let bookmark: UInt64 = 0x6c73_706c_0001_0004
   }
+
+  /// Spools made before there were bookmarks get the table with their first one.
+  static let bookmarks = """
+    CREATE TABLE IF NOT EXISTS bookmarks(
+      id INTEGER PRIMARY KEY,
+      key TEXT NOT NULL,
+      value BLOB NOT NULL,
+      checksum INTEGER NOT NULL
+    )
+    """
 
   /// `spool` is the first table, so that its page is always the second one of the file. Large columns are the last ones
   /// of a row, so that the others can be read without them.
@@ -50,6 +61,7 @@ enum SpoolSchema {
       checksum INTEGER NOT NULL,
       content BLOB NOT NULL
     );
+    \(bookmarks);
     CREATE INDEX batches_by_stream ON batches(stream);
     CREATE INDEX batches_by_acceptance ON batches(accepted);
     """

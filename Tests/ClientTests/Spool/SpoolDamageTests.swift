@@ -385,7 +385,7 @@ import Testing
     SpoolScan.run(pages) { row in
       switch row {
       case .batch(let row): found[row.id] = row.bytes.count
-      case .record: break
+      case .record, .bookmark: break
       case .damaged(let page): Issue.record("page \(page)")
       }
     }
