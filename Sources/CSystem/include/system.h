@@ -8,6 +8,17 @@
 int logs_file_identity(
     const char *path, unsigned long long *inode, long long *seconds, unsigned int *nanoseconds);
 
+/// The same, and the device, of an open file.
+int logs_open_file_identity(
+    int descriptor, unsigned long long *device, unsigned long long *inode, long long *seconds,
+    unsigned int *nanoseconds);
+
+/// Whether any process has an open file open for writing: 1 or 0; -1 where the system does not tell.
+int logs_has_writer(int descriptor);
+
+/// Where data begins in an open file from `offset` on, behind a hole; -1 if there is none or the system does not tell.
+long long logs_next_data(int descriptor, long long offset);
+
 /// Names the calling thread, with at most 15 bytes.
 void logs_set_thread_name(const char *name);
 

@@ -28,6 +28,9 @@ public struct AppendGroup: ~Copyable, Sendable {
   /// Whether there is nothing to append. Bookmarks alone are not stored: they go with the next entries.
   public var isEmpty: Bool { drafts.isEmpty }
 
+  /// The batches that they make.
+  public var batchCount: Int { drafts.count }
+
   /// Adds an entry. Attributes that no entry can hold are left out, and `logs.truncated_attributes` says how many; an
   /// entry of kind `complete` gets kind `status`.
   public mutating func add(_ entry: LogEntry, to stream: StreamName) {

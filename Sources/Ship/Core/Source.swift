@@ -55,6 +55,9 @@ package struct SourceLag: Hashable, Sendable {
 package protocol ShipDesk: AnyObject {
   var loop: EventLoop { get }
 
+  /// How long shipments gather now: reading a source more often gains nothing.
+  var pace: Duration { get }
+
   /// Gives a reader its turn, once, behind those that wait.
   func turn(_ reader: any SourceReader)
 

@@ -16,6 +16,8 @@ package struct LineCutter: Sendable {
     package let byteCount: Int
     /// Which part this is, if a line that is too long was split.
     package let part: Part?
+    /// Where the line ends, its newline included: in bytes of the file, or of its decoded text if it is UTF-16.
+    package let end: UInt64
   }
 
   package struct Part: Hashable, Sendable {
@@ -81,6 +83,8 @@ package struct LineCutter: Sendable {
   private var rest: [UInt8] = []
   private var restByteCount = 0
   private var partCount: Int64 = 0
+  /// Bytes of the file that were cut so far, or of its decoded text.
+  private var textByteCount: UInt64 = 0
 
   static let lineByteCountMax = Limits.messageByteCountMax
   /// How much memory is kept for the beginning of the next line.
@@ -93,6 +97,24 @@ package struct LineCutter: Sendable {
     defer { finding = nil }
     return finding
   }
+
+  /// Goes on in the middle of a file, behind the end of a line.
+  ///
+  /// - Parameters:
+  ///   - end: where that is.
+  ///   - isBigEndian: the order of a file in UTF-16; nil for any other.
+  package mutating func resume(at end: UInt64, utf16 isBigEndian: Bool?) {
+    firstBytes = nil
+    textByteCount = end
+    decoder = isBigEndian.map { UTF16Decoder(isBigEndian: $0) }
+    isDecoding = decoder != nil && configuration.encoding == .automatic
+  }
+
+  /// The order of the file's bytes, if it is read as UTF-16.
+  package var utf16: Bool? { decoder?.isBigEndian }
+
+  /// Whether the end of a line has not been read yet.
+  package var isInLine: Bool { restByteCount > 0 || firstBytes?.isEmpty == false }
 
   /// The next bytes of the file.
   package mutating func append(_ bytes: ArraySlice<UInt8>) -> [Line] {
@@ -108,10 +130,11 @@ package struct LineCutter: Sendable {
       decoder?.finish(to: &text)
       lines += cutText(text[...])
     }
-    if restByteCount > 0 { lines.append(takeRest()) }
+    if restByteCount > 0 { lines.append(takeRest(end: textByteCount)) }
     firstBytes = []
     decoder = nil
     hasHoles = true
+    textByteCount = 0
     return lines
   }
 
@@ -143,6 +166,7 @@ package struct LineCutter: Sendable {
     isDecoding = decoder != nil && configuration.encoding == .automatic
     hasHoles = finding == nil
     if decoder == nil, configuration.keepsBytes || start != .utf8Mark { markByteCount = 0 }
+    textByteCount = UInt64(markByteCount)
     return cut(bytes[markByteCount...])
   }
 
@@ -159,6 +183,8 @@ package struct LineCutter: Sendable {
   /// Cuts text into lines that share one copy of it.
   private mutating func cutText(_ text: ArraySlice<UInt8>) -> [Line] {
     var lines: [Line] = []
+    let base = textByteCount
+    textByteCount += UInt64(text.count)
     let newline = UInt8(ascii: "\n")
     guard let first = text.firstIndex(of: newline), let last = text.lastIndex(of: newline) else {
       keep(text, &lines)
@@ -167,10 +193,11 @@ package struct LineCutter: Sendable {
     var start = text.startIndex
     if restByteCount > 0 {
       keep(text[..<first], &lines)
-      lines.append(takeRest())
       start = first + 1
+      lines.append(takeRest(end: base + UInt64(start - text.startIndex)))
     }
     if start <= last {
+      let wholeBase = base + UInt64(start - text.startIndex)
       let whole = ByteString(Array(text[start...last]))
       var lineStart = 0
       unsafe whole.withUnsafeBytes { bytes in
@@ -180,7 +207,8 @@ package struct LineCutter: Sendable {
             report.skippedNULCount += UInt64(hole)
             lineStart += hole
           }
-          lines.append(Line(bytes: whole[lineStart..<index], byteCount: index - lineStart, part: nil))
+          let end = wholeBase + UInt64(index + 1)
+          lines.append(Line(bytes: whole[lineStart..<index], byteCount: index - lineStart, part: nil, end: end))
           lineStart = index + 1
         }
       }
@@ -219,14 +247,14 @@ package struct LineCutter: Sendable {
     if partCount == 0 { report.splitLineCount += 1 }
     partCount += 1
     let part = Part(line: report.splitLineCount, ordinal: partCount, isLast: false)
-    let line = Line(bytes: ByteString(Array(rest[..<count])), byteCount: count, part: part)
+    let line = Line(bytes: ByteString(Array(rest[..<count])), byteCount: count, part: part, end: textByteCount)
     rest.removeFirst(count)
     return line
   }
 
   private static let characterByteCountMax = 4
 
-  private mutating func takeRest() -> Line {
+  private mutating func takeRest(end: UInt64) -> Line {
     defer {
       rest.removeAll(keepingCapacity: rest.count < Self.keptCapacity)
       restByteCount = 0
@@ -234,9 +262,9 @@ package struct LineCutter: Sendable {
     }
     if partCount > 0 {
       let part = Part(line: report.splitLineCount, ordinal: partCount + 1, isLast: true)
-      return Line(bytes: ByteString(rest), byteCount: rest.count, part: part)
+      return Line(bytes: ByteString(rest), byteCount: rest.count, part: part, end: end)
     }
     if restByteCount > rest.count { report.cutLine(byteCount: restByteCount) }
-    return Line(bytes: ByteString(rest), byteCount: restByteCount, part: nil)
+    return Line(bytes: ByteString(rest), byteCount: restByteCount, part: nil, end: end)
   }
 }

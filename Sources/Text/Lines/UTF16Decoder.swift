@@ -1,6 +1,6 @@
 /// Converts UTF-16 to UTF-8, in pieces of any size. Surrogates without their other half become U+FFFD.
 struct UTF16Decoder {
-  private let isBigEndian: Bool
+  let isBigEndian: Bool
   /// The first byte of a unit whose second byte has not arrived.
   private var half: UInt8?
   /// A surrogate that waits for its other half.

@@ -13,6 +13,8 @@ final class TestDesk: ShipDesk {
   private(set) var completed: [StreamName] = []
   var bookmarks: [String: ByteString] = [:]
 
+  let pace = Duration.zero
+
   init(_ loop: EventLoop) { self.loop = loop }
 
   func turn(_ reader: any SourceReader) {

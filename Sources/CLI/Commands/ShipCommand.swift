@@ -1,0 +1,202 @@
+internal import Glibc
+internal import LogsClient
+internal import LogsShip
+internal import LogsSystem
+internal import LogsText
+internal import LogsWire
+
+/// `logs ship`: reads files and whatever else a configuration names, and appends what they have.
+enum ShipCommand {
+  static let command = Command(
+    name: "ship", synopsis: "[check]",
+    summary: "ship files to streams, and lose and repeat no line",
+    details: """
+      Follows files through rotation, truncation and removal, and appends their lines. What is read is
+      kept on disk, together with how far each file has been read, until the server has it: a crash of
+      ship, of the server or of the machine loses and repeats nothing. Ends with Ctrl-C or SIGTERM.
+
+      --config names a file with any number of sources; the flags about files describe one. With check,
+      the configuration is read and explained, and nothing is shipped.
+
+      Files that are there at the first start are read from their end (--start beginning: from their
+      beginning), later ones from their beginning, those known before from where they were read to. They
+      are known by their inode and content, not by their names.
+
+      The state directory is $STATE_DIRECTORY if neither the configuration nor a flag names one, else
+      $XDG_STATE_HOME/logs/ship or ~/.local/state/logs/ship. It belongs to one ship at a time.
+      """, options: options, run: run)
+
+  private static let options = [
+    Option("config", form: "FILE", help: "a configuration with any number of sources"),
+    Option("state", form: "DIR", help: "where the spool and the positions are kept"),
+    Option("files", form: "GLOB", help: "files to ship; may come several times"),
+    Option("exclude", form: "GLOB", help: "files that --files does not mean"),
+    Option("stream", form: "NAME", help: "their stream (default files/{path}); {name}, {host}, {pod} ... are known"),
+    Option("start", form: "end|beginning", help: "where files begin that are there at the first start (default end)"),
+    Option("format", form: "FORMAT", help: "how lines are read, as in push (default auto)"),
+    Option("input-zone", form: "ZONE", help: "the time zone of times without one (default local)"),
+    Option("level", ["l"], form: "LEVEL", help: "the severity of lines that say none"),
+    Option("multiline", form: "M", help: "none, traces (default: known stack traces are one entry), or an expression"),
+    Option("drop", form: "EXPRESSION", help: "do not ship lines that match; may come several times"),
+    Option("mask", form: "EXPRESSION=>TEXT", help: "replace what matches before it is stored"),
+    Option("attribute", form: "KEY=TEXT", help: "add an attribute to each entry; may come several times"),
+    Option("poll", help: "look at files every second, for network file systems"),
+    Option("once", help: "end when everything that is there is acknowledged"),
+    Option("linger", form: "TIME", help: "how long an entry may wait for others (default 20ms)"),
+    Option("spool-size", form: "SIZE", help: "how much may wait for the server (default 1G)"),
+    Option("host", form: "NAME", help: "the attribute host.name (default: the machine's name)"),
+    Option("own-stream", form: "STREAM", help: "the shipper's own log (default ship/HOST)"),
+  ]
+
+  private static let shipperFlags = ["state", "linger", "spool-size", "host", "own-stream"]
+  private static let fileFlags = [
+    "exclude", "stream", "start", "format", "input-zone", "level", "multiline", "drop", "mask", "attribute",
+  ]
+
+  private static func run(_ arguments: Arguments) async throws -> Int32 {
+    let plan = try plan(arguments)
+    switch arguments.operands {
+    case []: return try await ship(plan, arguments)
+    case ["check"]:
+      try ShipCheck.print(plan)
+      return ExitCode.done
+    default: throw CommandError.usage("ship takes check or nothing, not '\(arguments.operands[0])'; see logs help ship")
+    }
+  }
+
+  private static func plan(_ arguments: Arguments) throws(CommandError) -> ShipPlan {
+    do throws(ShipFileError) {
+      var file = ShipFile()
+      if let path = arguments.value("config") {
+        file = try ShipFile(try content(of: path), path: path)
+      }
+      for flag in arguments.flags where shipperFlags.contains(flag.name) {
+        file.settings.removeAll { $0.name == flag.name }
+        file.settings.append(ShipFile.Setting(flag.name, flag.value, origin: "--\(flag.name)"))
+      }
+      let globs = arguments.values("files")
+      let described = arguments.flags.filter { fileFlags.contains($0.name) || $0.name == "poll" }
+      if !globs.isEmpty {
+        var section = ShipFile.Section(kind: "files", name: "files", origin: "--files")
+        section.settings = globs.map { ShipFile.Setting("path", $0, origin: "--files") }
+        for flag in described {
+          section.settings.append(
+            ShipFile.Setting(flag.name, flag.name == "poll" ? "yes" : flag.value, origin: "--\(flag.name)"))
+        }
+        file.sections.append(section)
+      } else if let flag = described.first {
+        throw ShipFileError(
+          "--\(flag.name) is about --files GLOB, which is missing; in a configuration it is a setting")
+      }
+      return try ShipPlan(file, stateDirectory: stateDirectory)
+    } catch { throw .usage(error.description) }
+  }
+
+  private static func content(of path: String) throws(ShipFileError) -> String {
+    do throws(SystemError) {
+      return String(decoding: try Descriptor.open(path, O_RDONLY).readAll(atMost: fileByteCountMax), as: UTF8.self)
+    } catch { throw ShipFileError("cannot read \(path): \(error.text)") }
+  }
+
+  private static let fileByteCountMax = 1 << 20
+
+  private static var stateDirectory: String {
+    if let directory = Terminal.environment("STATE_DIRECTORY"), directory.hasPrefix("/") { return directory }
+    if let home = Terminal.environment("XDG_STATE_HOME"), home.hasPrefix("/") { return "\(home)/logs/ship" }
+    return "\(Terminal.environment("HOME") ?? "")/.local/state/logs/ship"
+  }
+
+  private static func ship(_ plan: ShipPlan, _ arguments: Arguments) async throws -> Int32 {
+    try ShipState.prepare(plan.shipper.stateDirectory)
+    let patience = try ConnectionOptions.patience(arguments, else: nil)
+    let client = try ConnectionOptions.client(arguments, patience: patience)
+    let notices = ConnectionNotices(client, patience: patience)
+    defer { notices.end() }
+    let (failures, failed) = AsyncStream.makeStream(of: LogError.self)
+    let shipper = try await Shipper.start(
+      plan.shipper, client: client, onEvent: { note($0) }, onFailure: { failed.yield($0) }
+    ) { severity, text in Terminal.note(text, isError: severity >= .error) }
+    await shipper.begin { _ in plan.sources.map { $0.source(host: plan.host) } }
+    Terminal.note("ships \(Figures.count(plan.sources.count, "source", "sources")); Ctrl-C ends it")
+    let isOnce = arguments.has("once")
+    var failure: LogError?
+    if isOnce {
+      while !Task.isCancelled, await !shipper.isIdle { try? await Task.sleep(for: onceInterval) }
+    } else {
+      for await error in failures {
+        failure = error
+        break
+      }
+    }
+    notices.end()
+    let isDrained = try await shipper.stop(drain: isOnce ? .seconds(3_600) : nil)
+    let counts = await shipper.counts
+    await client.shutdown(deadline: .seconds(1))
+    if let failure { throw failure }
+    let waiting =
+      isDrained ? "" : "; \(Figures.count(counts.producer.waiting, "entry waits", "entries wait")) in the spool"
+    Terminal.note("\(Figures.count(counts.shipped.entryCount, "entry", "entries")) shipped\(waiting)")
+    return ExitCode.done
+  }
+
+  private static let onceInterval = Duration.milliseconds(20)
+
+  private static func note(_ event: ProducerEvent) {
+    switch event {
+    case .refused(let stream, let count, let error):
+      Terminal.note("\(Figures.count(count, "entry", "entries")) for \(stream) refused: \(error)", isError: true)
+    case .dropped(let stream, let count, let reason):
+      Terminal.note("\(Figures.count(count, "entry", "entries")) for \(stream) dropped: \(reason)", isError: true)
+    case .spoolFailed(let error), .failed(let error): Terminal.note(error.description, isError: true)
+    case .spoolDamaged(let text): Terminal.note(text, isError: true)
+    }
+  }
+}
+
+extension ShipPlan.SourcePlan {
+  func source(host: String) -> any Source {
+    switch self {
+    case .files(let configuration): FileSource(configuration, host: host)
+    }
+  }
+}
+
+/// The directory of a shipper's state.
+enum ShipState {
+  /// Creates it, with those above it.
+  static func prepare(_ directory: String) throws(CommandError) {
+    var path = ""
+    for part in directory.split(separator: "/") {
+      path += directory.hasPrefix("/") || !path.isEmpty ? "/\(part)" : String(part)
+      if unsafe mkdir(path, 0o700) != 0, errno != EEXIST {
+        throw CommandError(
+          "cannot create \(path) for the state of ship: \(SystemError.last.text); name another with --state")
+      }
+    }
+    // Each file that is read stays open, and each container is a connection.
+    var limit = rlimit()
+    if unsafe getrlimit(__rlimit_resource_t(UInt32(RLIMIT_NOFILE.rawValue)), &limit) == 0,
+      limit.rlim_cur < limit.rlim_max
+    {
+      limit.rlim_cur = limit.rlim_max
+      _ = unsafe setrlimit(__rlimit_resource_t(UInt32(RLIMIT_NOFILE.rawValue)), &limit)
+    }
+  }
+}
+
+/// What a configuration means.
+enum ShipCheck {
+  static func print(_ plan: ShipPlan) throws {
+    try Terminal.write(line: "state in \(plan.shipper.stateDirectory); host.name is \(plan.host)")
+    if let stream = plan.shipper.ownStream { try Terminal.write(line: "its own log goes to \(stream)") }
+    for source in plan.sources {
+      switch source {
+      case .files(let configuration):
+        let files = configuration.files()
+        try Terminal.write(
+          line: "\(configuration.name): \(Figures.count(files.count, "file", "files")) to \(configuration.stream.text)")
+        for file in files { try Terminal.write(line: "  \(file)") }
+      }
+    }
+  }
+}

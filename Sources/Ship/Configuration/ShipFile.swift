@@ -1,0 +1,93 @@
+internal import LogsText
+
+/// A configuration of `logs ship`: settings in front of the first section are the shipper's, each section is a source.
+///
+///     state = /var/lib/logs-ship
+///     [files app]
+///     path = /var/log/app/*.log
+///
+/// A `#` at the beginning of a line or after a space begins a comment.
+package struct ShipFile: Sendable {
+  package struct Setting: Sendable {
+    package let name: String
+    package let value: String
+    /// Where it is said: file and line, or the flag.
+    package let origin: String
+
+    package init(_ name: String, _ value: String, origin: String) {
+      self.name = name
+      self.value = value
+      self.origin = origin
+    }
+  }
+
+  package struct Section: Sendable {
+    package let kind: String
+    package let name: String
+    package let origin: String
+    package var settings: [Setting] = []
+
+    package init(kind: String, name: String, origin: String, settings: [Setting] = []) {
+      self.kind = kind
+      self.name = name
+      self.origin = origin
+      self.settings = settings
+    }
+  }
+
+  package var settings: [Setting] = []
+  package var sections: [Section] = []
+
+  package init() {}
+
+  /// - Parameter path: for messages.
+  /// - Throws: `ShipFileError` with the first line that is wrong.
+  package init(_ text: String, path: String) throws(ShipFileError) {
+    for (index, bytes) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+      let origin = "\(path):\(index + 1)"
+      let line = Self.trimmed(Self.withoutComment(bytes))
+      if line.isEmpty { continue }
+      if line.hasPrefix("[") {
+        guard line.hasSuffix("]") else { throw ShipFileError("\(origin): '\(line)' has no ']'") }
+        let words = line.dropFirst().dropLast().split(separator: " ", maxSplits: 1)
+        guard let kind = words.first else { throw ShipFileError("\(origin): [] names no kind of source") }
+        let name = words.count == 2 ? Self.trimmed(words[1]) : String(kind)
+        if sections.contains(where: { $0.kind == String(kind) && $0.name == name }) {
+          throw ShipFileError("\(origin): [\(kind) \(name)] comes twice; give each source a name of its own")
+        }
+        sections.append(Section(kind: String(kind), name: name, origin: origin))
+        continue
+      }
+      let parts = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      guard parts.count == 2 else {
+        throw ShipFileError("\(origin): '\(line)' is neither [KIND NAME] nor 'name = value'")
+      }
+      let setting = Setting(Self.trimmed(parts[0]), Self.trimmed(parts[1]), origin: origin)
+      if sections.isEmpty { settings.append(setting) } else { sections[sections.count - 1].settings.append(setting) }
+    }
+  }
+
+  private static func withoutComment(_ line: Substring) -> Substring {
+    var before: Character = " "
+    for index in line.indices {
+      if line[index] == "#", before == " " || before == "\t" { return line[..<index] }
+      before = line[index]
+    }
+    return line
+  }
+
+  private static func trimmed(_ text: some StringProtocol) -> String {
+    let space: (Character) -> Bool = { $0 == " " || $0 == "\t" || $0 == "\r" }
+    var rest = Substring(text)
+    while let first = rest.first, space(first) { rest.removeFirst() }
+    while let last = rest.last, space(last) { rest.removeLast() }
+    return String(rest)
+  }
+}
+
+/// What is wrong with a configuration, where, and what to do.
+package struct ShipFileError: Error, Hashable, Sendable, CustomStringConvertible {
+  package let description: String
+
+  package init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,52 @@
+/// A setting of the shipper or of a kind of source: its name, what its value looks like, and what it does.
+package struct ShipSetting: Sendable {
+  package let name: String
+  package let form: String
+  package let help: String
+  /// Whether it may come several times.
+  package let isRepeated: Bool
+
+  init(_ name: String, _ form: String, _ help: String, isRepeated: Bool = false) {
+    self.name = name
+    self.form = form
+    self.help = help
+    self.isRepeated = isRepeated
+  }
+
+  package static let shipper = [
+    ShipSetting("state", "DIR", "where the spool and the positions are kept"),
+    ShipSetting("spool-size", "SIZE", "how much may wait for the server (default 1G); sources wait while it is full"),
+    ShipSetting("linger", "TIME", "how long an entry may wait for others (default 20ms)"),
+    ShipSetting("host", "NAME", "the attribute host.name of every entry, and {host} (default: the machine's name)"),
+    ShipSetting("own-stream", "STREAM", "the shipper's own log (default ship/HOST)"),
+    ShipSetting("drain", "TIME", "how long to wait for the server at the end (default 5s)"),
+  ]
+
+  /// What the lines of all sources have.
+  private static let lines = [
+    ShipSetting("stream", "NAME", "the stream, with words in braces"),
+    ShipSetting("format", "FORMAT", "how lines are read, as push does it (default auto)"),
+    ShipSetting("input-zone", "ZONE", "the time zone of times without one (default local)"),
+    ShipSetting("level", "LEVEL", "the severity of lines that say none"),
+    ShipSetting("source", "NAME", "who wrote the lines, where they do not say it"),
+    ShipSetting("multiline", "none|traces|EXPRESSION", "lines that are one entry (default: known stack traces)"),
+    ShipSetting("drop", "EXPRESSION", "lines that match are not shipped", isRepeated: true),
+    ShipSetting("mask", "EXPRESSION => TEXT", "what matches is replaced before it is stored", isRepeated: true),
+    ShipSetting("attribute", "KEY=TEXT", "added to each entry", isRepeated: true),
+  ]
+
+  package static let files =
+    [
+      ShipSetting("path", "GLOB", "which files: * ? [...] and ** for directories", isRepeated: true),
+      ShipSetting("exclude", "GLOB", "which of them are not read", isRepeated: true),
+      ShipSetting("start", "end|beginning", "where files begin that are there at the first start (default end)"),
+      ShipSetting("archives", "yes|no", "whether files like app.log.2.gz are read (default no)"),
+      ShipSetting("poll", "yes|no", "look at files every second: for network file systems (default no)"),
+      ShipSetting("line-wait", "TIME", "how long a line waits for its end (default 5s)"),
+    ] + lines
+
+  /// The settings of a kind; nil if there is no such kind.
+  package static func all(of kind: String) -> [ShipSetting]? { kind == "files" ? files : nil }
+
+  package static let kinds = ["files"]
+}

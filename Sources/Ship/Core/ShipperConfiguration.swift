@@ -1,0 +1,19 @@
+package import LogsWire
+
+/// How a shipper gathers and keeps what its sources read.
+package struct ShipperConfiguration: Sendable {
+  /// The directory of its state: the spool, with the bookmarks, and its lock.
+  package var stateDirectory: String
+  /// How many bytes the spool may take; sources are not read while it is full.
+  package var spoolByteCountMax = 1 << 30
+  /// How long an entry may wait for others to share its transaction.
+  package var linger = Duration.milliseconds(20)
+  /// The stream of the shipper's own log; nil for none.
+  package var ownStream: StreamName?
+  /// Added to the shipper's own entries, such as `host.name`. Sources add theirs by themselves.
+  package var attributes: [LogAttribute] = []
+  /// How long to wait at the end for the server; what it has not acknowledged by then stays in the spool.
+  package var drainTime = Duration.seconds(5)
+
+  package init(stateDirectory: String) { self.stateDirectory = stateDirectory }
+}

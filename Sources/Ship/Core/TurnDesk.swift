@@ -1,0 +1,218 @@
+internal import LogsClient
+internal import LogsSystem
+internal import LogsTransport
+internal import LogsWire
+
+/// Gives readers their turns, one after the other, and gathers what they read into shipments.
+///
+/// Fair: each reader has one turn of bounded size, then the next. Bounded: while `inFlightCountMax` shipments are on
+/// their way to the disk, nobody has a turn, so that whoever floods is read no faster than the spool takes it. Bound to
+/// its loop.
+final class TurnDesk: ShipDesk {
+  let loop: EventLoop
+  private let configuration: ShipperConfiguration
+  private let makeGroup: () -> AppendGroup
+  /// Takes a shipment on its way; `accepted` follows.
+  private let hand: (consuming AppendGroup) -> Void
+  private let report: (LogSeverity, String) -> Void
+
+  private var waiting = Deque<any SourceReader>()
+  private var waitingIDs: Set<ObjectIdentifier> = []
+  /// All readers that have ever asked for a turn and have not ended.
+  private var readers: [ObjectIdentifier: any SourceReader] = [:]
+  private var shipment: Shipment?
+  private var lingerTimer: LoopTimer?
+  private(set) var pace: Duration
+  private var inFlightCount = 0
+  private var isWorkDue = false
+  private var isStopped = false
+  private var bookmarks: [String: ByteString]
+  private(set) var counts = ShipperCounts()
+  /// Entries of the shipper itself that wait for the next shipment.
+  private var ownEntries: [LogEntry] = []
+  private var ownBudget = LogBudget()
+
+  /// A shipment of this size is sent.
+  private static let shipmentByteCountMax = 1 << 20
+  /// One that goes to the disk, and one behind it.
+  private static let inFlightCountMax = 2
+  /// Each batch costs the spool, the client and the server about the same, however small it is. The more a shipment
+  /// had, the longer the next one gathers, up to `paceMax`.
+  private static let paceOfBatch = Duration.microseconds(500)
+  private static let paceMax = Duration.milliseconds(500)
+  /// Turns before timers and descriptors have theirs.
+  private static let turnCountMax = 16
+
+  init(
+    _ loop: EventLoop, _ configuration: ShipperConfiguration, bookmarks: [String: ByteString],
+    makeGroup: @escaping () -> AppendGroup, hand: @escaping (consuming AppendGroup) -> Void,
+    report: @escaping (LogSeverity, String) -> Void
+  ) {
+    self.loop = loop
+    self.configuration = configuration
+    self.bookmarks = bookmarks
+    self.makeGroup = makeGroup
+    self.hand = hand
+    self.report = report
+    pace = configuration.linger
+  }
+
+  // MARK: What sources ask for
+
+  func turn(_ reader: any SourceReader) {
+    let id = ObjectIdentifier(reader)
+    readers[id] = reader
+    if waitingIDs.insert(id).inserted { waiting.append(reader) }
+    workSoon()
+  }
+
+  func forget(_ reader: any SourceReader) { readers[ObjectIdentifier(reader)] = nil }
+
+  func bookmark(_ key: String) -> ByteString? { bookmarks[key] }
+
+  func bookmarkKeys(_ prefix: String) -> [String] { bookmarks.keys.filter { $0.hasPrefix(prefix) }.sorted() }
+
+  func log(_ severity: LogSeverity, _ text: String) {
+    guard ownBudget.take(loop.now) else { return }
+    report(severity, text)
+    add(LogEntry(message: ByteString(text), time: SystemClock.wall(), severity: severity, source: "logs ship"))
+  }
+
+  /// Adds an entry to the shipper's own stream.
+  func add(_ entry: LogEntry) {
+    ownEntries.append(entry)
+    workSoon()
+  }
+
+  // MARK: Turns
+
+  private func workSoon() {
+    guard !isWorkDue, inFlightCount < Self.inFlightCountMax else { return }
+    isWorkDue = true
+    loop.executeAtEndOfTurn {
+      self.isWorkDue = false
+      self.work()
+    }
+  }
+
+  private func work() {
+    guard !isStopped, inFlightCount < Self.inFlightCountMax else { return }
+    var current = shipment.take() ?? Shipment(makeGroup())
+    addOwn(to: &current)
+    var turnCount = 0
+    while turnCount < Self.turnCountMax, current.group.byteCount < Self.shipmentByteCountMax,
+      let reader = waiting.popFirst()
+    {
+      turnCount += 1
+      let id = ObjectIdentifier(reader)
+      waitingIDs.remove(id)
+      guard readers[id] != nil else { continue }
+      if reader.read(into: &current), waitingIDs.insert(id).inserted { waiting.append(reader) }
+    }
+    let isFull = current.group.byteCount >= Self.shipmentByteCountMax
+    shipment = consume current
+    if isFull || (waiting.isEmpty && pace == .zero) {
+      send()
+    } else if waiting.isEmpty {
+      beginLinger()
+    }
+    if !waiting.isEmpty { continueLater() }
+  }
+
+  /// In the next turn of the loop, so that its descriptors and timers have theirs.
+  private func continueLater() {
+    guard !isWorkDue, inFlightCount < Self.inFlightCountMax else { return }
+    isWorkDue = true
+    loop.schedule(after: .zero) {
+      self.isWorkDue = false
+      self.work()
+    }
+  }
+
+  private func addOwn(to shipment: inout Shipment) {
+    guard let stream = configuration.ownStream else { return ownEntries.removeAll() }
+    for var entry in ownEntries {
+      entry.attributes += configuration.attributes
+      shipment.add(entry, to: stream)
+    }
+    ownEntries.removeAll()
+  }
+
+  private func beginLinger() {
+    guard lingerTimer == nil, shipment?.group.isEmpty == false else { return }
+    lingerTimer = loop.schedule(after: pace) {
+      self.lingerTimer = nil
+      if self.inFlightCount < Self.inFlightCountMax { self.send() }
+    }
+  }
+
+  /// Bookmarks without entries wait for the next ones: what they stand for can be read again.
+  private func send() {
+    guard let full = shipment.take() else { return }
+    guard !full.group.isEmpty else { return shipment = consume full }
+    lingerTimer?.cancel()
+    lingerTimer = nil
+    for (key, value) in full.bookmarks { bookmarks[key] = value }
+    inFlightCount += 1
+    counts.entryCount += UInt64(full.group.entryCount)
+    counts.byteCount += UInt64(full.group.byteCount)
+    counts.shipmentCount += 1
+    pace = min(
+      max(configuration.linger, Self.paceOfBatch * full.group.batchCount), max(configuration.linger, Self.paceMax))
+    hand(full.takeGroup())
+  }
+
+  /// A shipment is on disk.
+  func accepted() {
+    inFlightCount -= 1
+    guard !isStopped else { return }
+    if shipment?.group.isEmpty == false, lingerTimer == nil { beginLinger() }
+    workSoon()
+  }
+
+  var readerCount: Int { readers.count }
+  var isIdle: Bool { waiting.isEmpty && inFlightCount == 0 && shipment?.group.isEmpty ?? true }
+
+  // MARK: The end
+
+  /// Ships what readers hold back, once: nobody has a turn any more.
+  func finish() {
+    isStopped = true
+    var last = shipment.take() ?? Shipment(makeGroup())
+    addOwn(to: &last)
+    for reader in readers.values { reader.finish(into: &last) }
+    readers = [:]
+    waiting = Deque()
+    shipment = consume last
+    send()
+  }
+}
+
+/// What a shipper has shipped so far.
+package struct ShipperCounts: Hashable, Sendable {
+  package var entryCount: UInt64 = 0
+  /// Bytes of the entries, before compression.
+  package var byteCount: UInt64 = 0
+  package var shipmentCount: UInt64 = 0
+}
+
+/// Keeps the shipper's own log from becoming a flood.
+struct LogBudget {
+  private var left = LogBudget.burst
+  private var refilled = MonotonicTime(nanoseconds: 0)
+
+  /// Lines at once, and how often there is one more.
+  private static let burst = 100
+  private static let nanosecondsForOne: UInt64 = 100_000_000
+
+  mutating func take(_ now: MonotonicTime) -> Bool {
+    let gained = now.nanoseconds(since: refilled) / Self.nanosecondsForOne
+    if gained > 0 {
+      left = min(Self.burst, left + Int(clamping: gained))
+      refilled = now
+    }
+    guard left > 0 else { return false }
+    left -= 1
+    return true
+  }
+}

@@ -1,0 +1,112 @@
+internal import Glibc
+
+/// A pattern for paths: `*` and `?` and `[...]` within a name, `**` for any number of directories.
+package struct FileGlob: Hashable, Sendable {
+  package let text: String
+  /// The parts between slashes.
+  let parts: [String]
+
+  /// - Parameter text: an absolute path, or one that is relative to the working directory.
+  package init(_ text: String, workingDirectory: String) {
+    let whole = text.hasPrefix("/") ? text : "\(workingDirectory)/\(text)"
+    let parts = whole.split(separator: "/").filter { $0 != "." }.map(String.init)
+    self.parts = parts
+    self.text = "/" + parts.joined(separator: "/")
+  }
+
+  /// Whether a part names one thing only.
+  static func isPlain(_ part: String) -> Bool { !part.utf8.contains { "*?[\\".utf8.contains($0) } }
+
+  static func matches(_ name: String, _ part: String) -> Bool { unsafe fnmatch(part, name, FNM_PERIOD) == 0 }
+
+  func matches(_ path: String) -> Bool {
+    Self.matches(path.split(separator: "/").map(String.init)[...], parts[...])
+  }
+
+  private static func matches(_ names: ArraySlice<String>, _ parts: ArraySlice<String>) -> Bool {
+    guard let part = parts.first else { return names.isEmpty }
+    if part == "**" {
+      if matches(names, parts.dropFirst()) { return true }
+      guard let name = names.first, !name.hasPrefix(".") else { return false }
+      return matches(names.dropFirst(), parts)
+    }
+    guard let name = names.first, matches(name, part) else { return false }
+    return matches(names.dropFirst(), parts.dropFirst())
+  }
+
+  /// Walks the directories that may hold matches.
+  ///
+  /// - Parameters:
+  ///   - enter: called with each directory before it is listed, so that it can be watched first.
+  ///   - found: called with the path of each match that is no directory.
+  func walk(enter: (String) -> Void, found: (String) -> Void) {
+    var seen: Set<String> = []
+    walk("", parts[...], 0, &seen, enter, found)
+  }
+
+  private static let depthMax = 32
+
+  private func walk(
+    _ directory: String, _ parts: ArraySlice<String>, _ depth: Int, _ seen: inout Set<String>,
+    _ enter: (String) -> Void, _ found: (String) -> Void
+  ) {
+    guard let part = parts.first, depth < Self.depthMax else { return }
+    let shown = directory.isEmpty ? "/" : directory
+    let isLast = parts.count == 1
+    if Self.isPlain(part) {
+      let path = "\(directory)/\(part)"
+      switch Self.kind(path) {
+      case .directory where !isLast: walk(path, parts.dropFirst(), depth + 1, &seen, enter, found)
+      case .file where isLast:
+        enter(shown)
+        found(path)
+      default:
+        // It may come later.
+        enter(shown)
+      }
+      return
+    }
+    if part == "**" { walk(directory, parts.dropFirst(), depth + 1, &seen, enter, found) }
+    // `**` reaches a directory in several ways.
+    guard seen.insert("\(parts.count) \(directory)").inserted else { return }
+    enter(shown)
+    for name in Self.names(in: shown) {
+      let path = "\(directory)/\(name)"
+      if part == "**" {
+        guard !name.hasPrefix("."), Self.kind(path, following: false) == .directory else { continue }
+        walk(path, parts, depth + 1, &seen, enter, found)
+      } else if Self.matches(name, part) {
+        switch Self.kind(path) {
+        case .directory where !isLast: walk(path, parts.dropFirst(), depth + 1, &seen, enter, found)
+        case .file where isLast: found(path)
+        default: break
+        }
+      }
+    }
+  }
+
+  enum Kind { case file, directory, other }
+
+  static func kind(_ path: String, following: Bool = true) -> Kind? {
+    var status = stat()
+    guard unsafe (following ? stat(path, &status) : lstat(path, &status)) == 0 else { return nil }
+    switch status.st_mode & S_IFMT {
+    case S_IFREG: return .file
+    case S_IFDIR: return .directory
+    default: return .other
+    }
+  }
+
+  static func names(in directory: String) -> [String] {
+    guard let stream = unsafe opendir(directory) else { return [] }
+    defer { unsafe closedir(stream) }
+    var names: [String] = []
+    while let item = unsafe readdir(stream) {
+      let name = unsafe withUnsafePointer(to: &item.pointee.d_name) { pointer in
+        unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+      }
+      if name != ".", name != ".." { names.append(name) }
+    }
+    return names.sorted()
+  }
+}

@@ -1,0 +1,367 @@
+internal import CSystem
+internal import Glibc
+internal import LogsSystem
+internal import LogsText
+internal import LogsTransport
+internal import LogsWire
+
+/// Reads one file, whatever becomes of its name.
+///
+/// Its bookmark is the end of the last line that was shipped. What is read is compared with what was there before, so
+/// that a file that was emptied and written anew is noticed even if it is longer than before.
+final class FileReader: SourceReader {
+  enum State {
+    /// It has a name that the source reads.
+    case named
+    /// Its name is gone or another file's: it is read to its end, until nobody writes to it any more.
+    case detached
+  }
+
+  private unowned let source: FileSource
+  /// An older file of the same stream: its lines come first.
+  weak var predecessor: FileReader?
+  let identity: FileIdentity
+  let key: String
+  let stream: StreamName
+  private(set) var state = State.named
+  /// The name under which it can be opened; the last one if it is detached.
+  private(set) var path: String
+  /// The same behind symbolic links.
+  var realPath: String
+  private(set) var descriptor: Descriptor?
+  /// When it had its last turn.
+  private(set) var turnLast = MonotonicTime(nanoseconds: 0)
+  /// When it last had something to read.
+  private var growthLast: MonotonicTime
+  private var detachedLast = MonotonicTime(nanoseconds: 0)
+  private(set) var timeLast: Int64 = 0
+
+  /// How far it has been read; what is between the mark and this waits for the rest of a line or group.
+  private(set) var offset: UInt64
+  private var mark: FileMark
+  /// Whether the mark is to be stored though nothing was shipped yet.
+  private var mustStoreMark: Bool
+  /// The last bytes before `offset`, as they were read.
+  private var tail: FileSample
+  private var cutter: LineCutter
+  private var pipeline: LinePipeline
+  /// Since when a line waits for its end.
+  private var lineSince: MonotonicTime?
+  private var timer: LoopTimer?
+  private var sizeLast: UInt64 = 0
+
+  init(
+    _ source: FileSource, _ descriptor: consuming Descriptor, _ identity: FileIdentity, path: String, mark: FileMark,
+    isNew: Bool
+  ) {
+    self.source = source
+    self.descriptor = consume descriptor
+    self.identity = identity
+    self.path = path
+    realPath = path
+    self.mark = mark
+    key = source.key(identity)
+    stream = source.stream(mark.path)
+    offset = mark.offset
+    tail = mark.tail
+    mustStoreMark = isNew
+    growthLast = source.desk.loop.now
+    pipeline = LinePipeline(source.configuration.lines)
+    cutter = LineCutter(LineCutter.Configuration())
+    begin()
+  }
+
+  private func begin() {
+    cutter = LineCutter(LineCutter.Configuration())
+    if offset > 0 { cutter.resume(at: offset, utf16: mark.utf16) }
+  }
+
+  /// Bytes that have not been read.
+  var waitingByteCount: UInt64 { sizeLast > offset ? sizeLast - offset : 0 }
+
+  func renamed(to path: String) {
+    self.path = path
+    realPath = path
+    state = .named
+  }
+
+  /// Another file has its name, or none.
+  func detach() {
+    state = .detached
+    detachedLast = source.desk.loop.now
+  }
+
+  /// Closes the file until there is something to read. Only for one that can be found again.
+  func close() { descriptor = nil }
+
+  /// Whether there is something to read.
+  private var hasGrown: Bool {
+    var status = stat()
+    guard let number = descriptor?.number, unsafe fstat(number, &status) == 0 else { return false }
+    return UInt64(clamping: status.st_size) > offset
+  }
+
+  // MARK: Turns
+
+  func read(into shipment: inout Shipment) -> Bool {
+    let now = source.desk.loop.now
+    turnLast = now
+    timer?.cancel()
+    timer = nil
+    if let deadline = pipeline.deadline, deadline <= now { flushGroup(into: &shipment) }
+    guard open() else { return false }
+    if let before = predecessor {
+      if before.hasGrown {
+        source.desk.turn(before)
+        return true
+      }
+      // Two files that are both written to take turns from now on.
+      if before.state == .named { predecessor = nil }
+    }
+    let hasMore = readOn(into: &shipment, now)
+    if mustStoreMark { storeMark(into: &shipment) }
+    if !hasMore { atEnd(into: &shipment, now) }
+    return hasMore
+  }
+
+  private func open() -> Bool {
+    if descriptor != nil { return true }
+    let opened: Descriptor
+    do throws(SystemError) { opened = try Descriptor.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY) } catch {
+      source.cannotOpen(self, error)
+      return false
+    }
+    guard FileIdentity(opened.number) == identity else {
+      source.isAnother(self)
+      return false
+    }
+    descriptor = consume opened
+    source.opened(self)
+    return true
+  }
+
+  /// - Returns: whether there is more.
+  private func readOn(into shipment: inout Shipment, _ now: MonotonicTime) -> Bool {
+    guard let number = descriptor?.number else { return false }
+    var status = stat()
+    guard unsafe fstat(number, &status) == 0 else { return false }
+    let size = UInt64(clamping: status.st_size)
+    sizeLast = size
+    if size < offset {
+      startAgain("truncated at \(size), read to \(offset)", into: &shipment)
+      return size > 0
+    }
+    guard size > offset else { return false }
+    growthLast = now
+    let tailCount = tail.byteCount
+    guard let bytes = pread(number, at: offset - UInt64(tailCount), count: tailCount + Shipment.turnByteCount) else {
+      return false
+    }
+    let isSame = bytes.count >= tailCount && FileSample(bytes.prefix(tailCount)) == tail
+    if !isSame {
+      startAgain("overwritten from the beginning, read to \(offset)", into: &shipment)
+      return true
+    }
+    var new = bytes.dropFirst(tailCount)
+    if new.isEmpty { return false }
+    if new.count == Shipment.turnByteCount, skipHole(new, number) { return true }
+    if cutter.utf16 != nil { new = wholeLines(new) }
+    tail = FileSample(bytes[..<new.endIndex].suffix(FileMark.tailByteCountMax))
+    offset += UInt64(new.count)
+    take(cutter.append(new), now, into: &shipment)
+    setMark(bytes[..<new.endIndex], into: &shipment)
+    return offset < size
+  }
+
+  /// The hole that a writer leaves which goes on at its old offset after the file was emptied: skipped where the file
+  /// system knows it.
+  private func skipHole(_ bytes: ArraySlice<UInt8>, _ number: Int32) -> Bool {
+    guard cutter.utf16 == nil, !cutter.isInLine, bytes.allSatisfy({ $0 == 0 }) else { return false }
+    let data = logs_next_data(number, Int64(clamping: offset))
+    guard data > 0, UInt64(data) >= offset + UInt64(bytes.count) else { return false }
+    offset = UInt64(data)
+    tail = FileSample()
+    cutter.resume(at: offset, utf16: nil)
+    return true
+  }
+
+  /// Of UTF-16, only whole lines are taken: where each ends in the file is not known once they are decoded.
+  private func wholeLines(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+    let isBigEndian = cutter.utf16 == true
+    var index = bytes.endIndex - (bytes.count % 2) - 2
+    while index >= bytes.startIndex {
+      let (first, second) = (bytes[index], bytes[index + 1])
+      if isBigEndian ? first == 0 && second == 10 : first == 10 && second == 0 { return bytes[...(index + 1)] }
+      index -= 2
+    }
+    return bytes
+  }
+
+  private func pread(_ number: Int32, at offset: UInt64, count: Int) -> ArraySlice<UInt8>? {
+    while true {
+      let got = unsafe source.buffer.withUnsafeMutableBytes {
+        unsafe Glibc.pread(number, $0.baseAddress, min(count, $0.count), off_t(clamping: offset))
+      }
+      if got >= 0 { return source.buffer[..<got] }
+      if errno == EINTR { continue }
+      source.cannotRead(self, .last)
+      return nil
+    }
+  }
+
+  // MARK: Lines
+
+  private func take(_ lines: [LineCutter.Line], _ now: MonotonicTime, into shipment: inout Shipment) {
+    var end = mark.offset
+    for line in lines {
+      // The rest of a line that was shipped without its end.
+      if mark.isInLine {
+        mark.isInLine = false
+        if line.byteCount == 0 {
+          end = max(end, line.end)
+          continue
+        }
+      }
+      pipeline.add(SourceLine(line.bytes, byteCount: line.byteCount, end: line.end), now) { entry, lineEnd in
+        end = max(end, lineEnd)
+        if let entry { add(entry, into: &shipment) }
+      }
+    }
+    if cutter.utf16 != nil {
+      pipeline.flush { entry, _ in if let entry { add(entry, into: &shipment) } }
+      end = offset
+    }
+    mark.offset = end
+  }
+
+  private func add(_ entry: LogEntry, into shipment: inout Shipment) {
+    timeLast = entry.time
+    shipment.add(entry, to: stream)
+  }
+
+  private func flushGroup(into shipment: inout Shipment) {
+    let before = mark.offset
+    pipeline.flush { entry, end in
+      mark.offset = max(mark.offset, end)
+      if let entry { add(entry, into: &shipment) }
+    }
+    if mark.offset != before { setMark([], into: &shipment) }
+  }
+
+  /// - Parameter bytes: what is in the file before `offset`, as far as it is at hand.
+  private func setMark(_ bytes: ArraySlice<UInt8>, into shipment: inout Shipment) {
+    let behind = offset - mark.offset
+    let count = min(UInt64(FileMark.tailByteCountMax), mark.offset)
+    if UInt64(bytes.count) >= behind + count {
+      mark.tail = FileSample(bytes.dropLast(Int(behind)).suffix(Int(count)))
+    } else if let number = descriptor?.number, let tail = pread(number, at: mark.offset - count, count: Int(count)) {
+      mark.tail = FileSample(tail)
+    }
+    if mark.head.byteCount < FileMark.headByteCountMax, let number = descriptor?.number,
+      let head = pread(number, at: 0, count: Int(min(UInt64(FileMark.headByteCountMax), mark.offset)))
+    {
+      mark.head = FileSample(head)
+    }
+    mark.utf16 = cutter.utf16
+    storeMark(into: &shipment)
+  }
+
+  private func storeMark(into shipment: inout Shipment) {
+    mustStoreMark = false
+    mark.time = SystemClock.wall() / 1_000_000_000
+    mark.realPath = realPath
+    shipment.set(key, mark.value)
+  }
+
+  /// Ships what waits for more, though it did not come.
+  private func flush(into shipment: inout Shipment) {
+    flushGroup(into: &shipment)
+    guard cutter.isInLine else { return }
+    let order = cutter.utf16
+    take(cutter.endFile(), source.desk.loop.now, into: &shipment)
+    pipeline.flush { entry, _ in if let entry { add(entry, into: &shipment) } }
+    cutter.resume(at: offset, utf16: order)
+    mark.offset = offset
+    mark.isInLine = true
+    setMark([], into: &shipment)
+  }
+
+  /// The file was emptied and perhaps written anew.
+  private func startAgain(_ what: String, into shipment: inout Shipment) {
+    flush(into: &shipment)
+    source.tell(what, of: self, into: &shipment)
+    offset = 0
+    tail = FileSample()
+    mark.offset = 0
+    mark.head = FileSample()
+    mark.tail = FileSample()
+    mark.isInLine = false
+    mark.utf16 = nil
+    lineSince = nil
+    begin()
+    storeMark(into: &shipment)
+  }
+
+  // MARK: At the end of the file
+
+  private func atEnd(into shipment: inout Shipment, _ now: MonotonicTime) {
+    if cutter.isInLine {
+      let since = lineSince ?? now
+      lineSince = since
+      if since + source.configuration.lineWait <= now {
+        lineSince = nil
+        flush(into: &shipment)
+      }
+    } else {
+      lineSince = nil
+    }
+    if state == .detached, isOver(now) {
+      flush(into: &shipment)
+      end(into: &shipment)
+      return
+    }
+    let waits = [pipeline.deadline, lineSince.map { $0 + source.configuration.lineWait }].compactMap(\.self).min()
+    guard let waits else { return }
+    timer = source.desk.loop.schedule(after: .nanoseconds(Int64(clamping: waits.nanoseconds(since: now)))) {
+      [unowned self] in source.desk.turn(self)
+    }
+  }
+
+  /// Whether nobody writes to a file that has lost its name.
+  private func isOver(_ now: MonotonicTime) -> Bool {
+    guard let number = descriptor?.number else { return true }
+    let quiet = now.nanoseconds(since: max(growthLast, detachedLast))
+    guard quiet > Self.graceNanoseconds else { return false }
+    switch logs_has_writer(number) {
+    case 0: return true
+    case 1: return false
+    default: return quiet > Self.patienceNanoseconds
+    }
+  }
+
+  /// Somebody may still be about to open it under its new name.
+  private static let graceNanoseconds: UInt64 = 5_000_000_000
+  /// Where the system does not say whether a file is still written to.
+  private static let patienceNanoseconds: UInt64 = 60_000_000_000
+
+  private func end(into shipment: inout Shipment) {
+    var status = stat()
+    if let number = descriptor?.number, unsafe fstat(number, &status) != 0 || status.st_nlink == 0 {
+      shipment.set(key, nil)
+    }
+    cancel()
+    source.ended(self)
+  }
+
+  func finish(into shipment: inout Shipment) {
+    // A line without its end is read again by the next shipper, when it may be whole.
+    flushGroup(into: &shipment)
+    if mustStoreMark { storeMark(into: &shipment) }
+    cancel()
+  }
+
+  func cancel() {
+    timer?.cancel()
+    timer = nil
+  }
+}

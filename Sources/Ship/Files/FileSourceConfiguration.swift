@@ -1,0 +1,54 @@
+internal import LogsText
+internal import LogsWire
+
+/// Which files a source reads, and how.
+package struct FileSourceConfiguration: Sendable {
+  /// Where files are read from that have no bookmark, at the first start of the source. Those that appear later are
+  /// read from the beginning.
+  package enum Start: String, CaseIterable, Sendable {
+    case beginning
+    case end
+  }
+
+  package var name: String
+  package var globs: [FileGlob]
+  /// Files that match one of these are not read.
+  package var excluded: [FileGlob] = []
+  package var stream = StreamTemplate.files
+  package var lines: LinePipeline.Configuration
+  package var start = Start.end
+  /// Whether files that end in `.gz` and the like are read: they are usually what was read before.
+  package var readsArchives = false
+  /// Whether files are looked at every second instead of being watched, for network file systems.
+  package var polls = false
+  /// How long a line without its end is waited for.
+  package var lineWait = Duration.seconds(5)
+  /// Directories that are watched; those beyond are looked at every second.
+  package var watchCountMax = 8_192
+  /// Files that are open at the same time.
+  package var openCountMax = 1_024
+
+  package init(name: String, globs: [FileGlob], lines: LinePipeline.Configuration) {
+    self.name = name
+    self.globs = globs
+    self.lines = lines
+  }
+
+  func takes(_ path: String) -> Bool {
+    guard globs.contains(where: { $0.matches(path) }), !excluded.contains(where: { $0.matches(path) }) else {
+      return false
+    }
+    return readsArchives || !Self.archiveEndings.contains { path.hasSuffix($0) }
+  }
+
+  private static let archiveEndings = [".gz", ".zst", ".xz", ".bz2", ".lz4", ".zip", ".tgz"]
+}
+
+extension FileSourceConfiguration {
+  /// The files that there are now, ascending.
+  package func files() -> [String] {
+    var found: Set<String> = []
+    for glob in globs { glob.walk(enter: { _ in }, found: { if takes($0) { found.insert($0) } }) }
+    return found.sorted()
+  }
+}
