@@ -12,6 +12,9 @@ package enum Interruption {
   private nonisolated(unsafe) static var writeEnd: Int32 = -1
   private nonisolated(unsafe) static var readEnd: Int32 = -1
 
+  /// What SIGHUP does instead, for a command that reads its configuration again.
+  static let onHangUp = Mutex<(@Sendable () -> Void)?>(nil)
+
   /// Catches the signals. Called once, first of all.
   package static func prepare() {
     // The next file to be opened would get the number of a standard descriptor that is closed. These have the wrong
@@ -52,7 +55,10 @@ package enum Interruption {
     loop.execute {
       do throws(SystemError) {
         _ = try loop.watch(unsafe readEnd, for: .readable) {
-          receive { if first.set($0) { task.cancel() } else { exit($0) } }
+          receive { code in
+            if code == ExitCode.interrupted(by: SIGHUP), let reload = onHangUp.withLock({ $0 }) { return reload() }
+            if first.set(code) { task.cancel() } else { exit(code) }
+          }
         }
       } catch { preconditionFailure("a pipe can be watched: \(error)") }
     }

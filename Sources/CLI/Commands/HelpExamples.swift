@@ -15,6 +15,10 @@ enum HelpExamples {
       "logs push web access.log", "journalctl -o cat -f | logs push journal",
       "logs push app app.json --format json --source api",
     ],
+    "ship": [
+      "logs ship --files '/var/log/app/*.log' --start beginning", "logs ship --config /etc/logs/ship.conf",
+      "logs ship check --files '/var/log/**/*.log' --exclude '/var/log/journal/**'", "logs ship status --state ./state",
+    ],
     "follow": [
       "logs follow web", "logs follow 'docker/*' -l warn -n 100", "logs follow web --since 10m --until-head -o json",
       "logs follow web --cursor-file web.cursor -- connection reset",

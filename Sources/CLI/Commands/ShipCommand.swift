@@ -8,15 +8,16 @@ internal import LogsWire
 /// `logs ship`: reads files and whatever else a configuration names, and appends what they have.
 enum ShipCommand {
   static let command = Command(
-    name: "ship", synopsis: "[check]",
+    name: "ship", synopsis: "[check | status]",
     summary: "ship files to streams, and lose and repeat no line",
     details: """
       Follows files through rotation, truncation and removal, and appends their lines. What is read is
       kept on disk, together with how far each file has been read, until the server has it: a crash of
       ship, of the server or of the machine loses and repeats nothing. Ends with Ctrl-C or SIGTERM.
 
-      --config names a file with any number of sources; the flags about files describe one. With check,
-      the configuration is read and explained, and nothing is shipped.
+      --config names a file with any number of sources; the flags about files describe one. SIGHUP has
+      it read again. check explains a configuration and ships nothing; status shows how far the ship with
+      this --state or --config is, and what waits.
 
       Files that are there at the first start are read from their end (--start beginning: from their
       beginning), later ones from their beginning, those known before from where they were read to. They
@@ -27,7 +28,7 @@ enum ShipCommand {
       """, options: options, run: run)
 
   private static let options = [
-    Option("config", form: "FILE", help: "a configuration with any number of sources"),
+    Option.reportFormat, Option("config", form: "FILE", help: "a configuration with any number of sources"),
     Option("state", form: "DIR", help: "where the spool and the positions are kept"),
     Option("files", form: "GLOB", help: "files to ship; may come several times"),
     Option("exclude", form: "GLOB", help: "files that --files does not mean"),
@@ -54,26 +55,41 @@ enum ShipCommand {
   ]
 
   private static func run(_ arguments: Arguments) async throws -> Int32 {
-    let plan = try plan(arguments)
     switch arguments.operands {
-    case []: return try await ship(plan, arguments)
+    case []: return try await ShipRun.run(try plan(arguments), arguments) { try plan(arguments) }
     case ["check"]:
-      try ShipCheck.print(plan)
+      try ShipReport.check(try plan(arguments))
       return ExitCode.done
-    default: throw CommandError.usage("ship takes check or nothing, not '\(arguments.operands[0])'; see logs help ship")
+    case ["status"]:
+      try ShipReport.status(of: try state(arguments), arguments)
+      return ExitCode.done
+    default:
+      throw CommandError.usage(
+        "ship takes check, status or nothing, not '\(arguments.operands[0])'; see logs help ship")
     }
+  }
+
+  /// The directory of the state alone.
+  private static func state(_ arguments: Arguments) throws(CommandError) -> String {
+    do throws(ShipFileError) {
+      return try file(arguments).settings.last { $0.name == "state" }?.value ?? stateDirectory
+    } catch { throw .usage(error.description) }
+  }
+
+  /// The configuration, with the flags about the shipper in place of its settings.
+  private static func file(_ arguments: Arguments) throws(ShipFileError) -> ShipFile {
+    var file = ShipFile()
+    if let path = arguments.value("config") { file = try ShipFile(try content(of: path), path: path) }
+    for flag in arguments.flags where shipperFlags.contains(flag.name) {
+      file.settings.removeAll { $0.name == flag.name }
+      file.settings.append(ShipFile.Setting(flag.name, flag.value, origin: "--\(flag.name)"))
+    }
+    return file
   }
 
   private static func plan(_ arguments: Arguments) throws(CommandError) -> ShipPlan {
     do throws(ShipFileError) {
-      var file = ShipFile()
-      if let path = arguments.value("config") {
-        file = try ShipFile(try content(of: path), path: path)
-      }
-      for flag in arguments.flags where shipperFlags.contains(flag.name) {
-        file.settings.removeAll { $0.name == flag.name }
-        file.settings.append(ShipFile.Setting(flag.name, flag.value, origin: "--\(flag.name)"))
-      }
+      var file = try file(arguments)
       let globs = arguments.values("files")
       let described = arguments.flags.filter { fileFlags.contains($0.name) || $0.name == "poll" }
       if !globs.isEmpty {
@@ -104,99 +120,5 @@ enum ShipCommand {
     if let directory = Terminal.environment("STATE_DIRECTORY"), directory.hasPrefix("/") { return directory }
     if let home = Terminal.environment("XDG_STATE_HOME"), home.hasPrefix("/") { return "\(home)/logs/ship" }
     return "\(Terminal.environment("HOME") ?? "")/.local/state/logs/ship"
-  }
-
-  private static func ship(_ plan: ShipPlan, _ arguments: Arguments) async throws -> Int32 {
-    try ShipState.prepare(plan.shipper.stateDirectory)
-    let patience = try ConnectionOptions.patience(arguments, else: nil)
-    let client = try ConnectionOptions.client(arguments, patience: patience)
-    let notices = ConnectionNotices(client, patience: patience)
-    defer { notices.end() }
-    let (failures, failed) = AsyncStream.makeStream(of: LogError.self)
-    let shipper = try await Shipper.start(
-      plan.shipper, client: client, onEvent: { note($0) }, onFailure: { failed.yield($0) }
-    ) { severity, text in Terminal.note(text, isError: severity >= .error) }
-    await shipper.begin { _ in plan.sources.map { $0.source(host: plan.host) } }
-    Terminal.note("ships \(Figures.count(plan.sources.count, "source", "sources")); Ctrl-C ends it")
-    let isOnce = arguments.has("once")
-    var failure: LogError?
-    if isOnce {
-      while !Task.isCancelled, await !shipper.isIdle { try? await Task.sleep(for: onceInterval) }
-    } else {
-      for await error in failures {
-        failure = error
-        break
-      }
-    }
-    notices.end()
-    let isDrained = try await shipper.stop(drain: isOnce ? .seconds(3_600) : nil)
-    let counts = await shipper.counts
-    await client.shutdown(deadline: .seconds(1))
-    if let failure { throw failure }
-    let waiting =
-      isDrained ? "" : "; \(Figures.count(counts.producer.waiting, "entry waits", "entries wait")) in the spool"
-    Terminal.note("\(Figures.count(counts.shipped.entryCount, "entry", "entries")) shipped\(waiting)")
-    return ExitCode.done
-  }
-
-  private static let onceInterval = Duration.milliseconds(20)
-
-  private static func note(_ event: ProducerEvent) {
-    switch event {
-    case .refused(let stream, let count, let error):
-      Terminal.note("\(Figures.count(count, "entry", "entries")) for \(stream) refused: \(error)", isError: true)
-    case .dropped(let stream, let count, let reason):
-      Terminal.note("\(Figures.count(count, "entry", "entries")) for \(stream) dropped: \(reason)", isError: true)
-    case .spoolFailed(let error), .failed(let error): Terminal.note(error.description, isError: true)
-    case .spoolDamaged(let text): Terminal.note(text, isError: true)
-    }
-  }
-}
-
-extension ShipPlan.SourcePlan {
-  func source(host: String) -> any Source {
-    switch self {
-    case .files(let configuration): FileSource(configuration, host: host)
-    }
-  }
-}
-
-/// The directory of a shipper's state.
-enum ShipState {
-  /// Creates it, with those above it.
-  static func prepare(_ directory: String) throws(CommandError) {
-    var path = ""
-    for part in directory.split(separator: "/") {
-      path += directory.hasPrefix("/") || !path.isEmpty ? "/\(part)" : String(part)
-      if unsafe mkdir(path, 0o700) != 0, errno != EEXIST {
-        throw CommandError(
-          "cannot create \(path) for the state of ship: \(SystemError.last.text); name another with --state")
-      }
-    }
-    // Each file that is read stays open, and each container is a connection.
-    var limit = rlimit()
-    if unsafe getrlimit(__rlimit_resource_t(UInt32(RLIMIT_NOFILE.rawValue)), &limit) == 0,
-      limit.rlim_cur < limit.rlim_max
-    {
-      limit.rlim_cur = limit.rlim_max
-      _ = unsafe setrlimit(__rlimit_resource_t(UInt32(RLIMIT_NOFILE.rawValue)), &limit)
-    }
-  }
-}
-
-/// What a configuration means.
-enum ShipCheck {
-  static func print(_ plan: ShipPlan) throws {
-    try Terminal.write(line: "state in \(plan.shipper.stateDirectory); host.name is \(plan.host)")
-    if let stream = plan.shipper.ownStream { try Terminal.write(line: "its own log goes to \(stream)") }
-    for source in plan.sources {
-      switch source {
-      case .files(let configuration):
-        let files = configuration.files()
-        try Terminal.write(
-          line: "\(configuration.name): \(Figures.count(files.count, "file", "files")) to \(configuration.stream.text)")
-        for file in files { try Terminal.write(line: "  \(file)") }
-      }
-    }
   }
 }

@@ -44,10 +44,10 @@ package struct ShipPlan: Sendable {
 
   private static func source(_ section: ShipFile.Section, host: String) throws(ShipFileError) -> SourcePlan {
     guard let known = ShipSetting.all(of: section.kind) else {
+      let suggestion = Spelling.suggestion(section.kind, among: ShipSetting.kinds)
       let kinds = ShipSetting.kinds.joined(separator: ", ")
       throw ShipFileError(
-        "\(section.origin): there is no kind of source '\(section.kind)'\(Spelling.suggestion(section.kind, among: ShipSetting.kinds)); there are \(kinds)"
-      )
+        "\(section.origin): there is no kind of source '\(section.kind)'\(suggestion); there are \(kinds)")
     }
     let settings = try ShipSettings(section.settings, of: known, what: "a source of kind \(section.kind)")
     let lines = try self.lines(settings, host: host)
@@ -176,9 +176,9 @@ struct ShipSettings {
     guard let setting = setting(name) else { return nil }
     guard let value = Value(rawValue: setting.value) else {
       let known = Value.allCases.map(\.rawValue)
+      let suggestion = Spelling.suggestion(setting.value, among: known)
       throw ShipFileError(
-        "\(setting.origin): \(name) is one of \(known.joined(separator: ", ")), not '\(setting.value)'\(Spelling.suggestion(setting.value, among: known))"
-      )
+        "\(setting.origin): \(name) is one of \(known.joined(separator: ", ")), not '\(setting.value)'\(suggestion)")
     }
     return value
   }

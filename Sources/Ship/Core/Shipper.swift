@@ -70,22 +70,37 @@ package actor Shipper {
     box.shipper = self
   }
 
-  /// Begins to read. Called once.
+  /// Begins to read. Called again, other sources take the place of those before, and go on where these were.
   package func begin(_ make: @Sendable (EventLoop) -> [any Source]) {
+    let isFirst = sources.isEmpty
+    if !isFirst {
+      for source in sources { source.end() }
+      desk.shipAll()
+    }
     sources = make(loop)
     for source in sources { source.begin(desk) }
     // With it, the bookmarks of what was found are stored, too.
     let names = sources.map(\.name).joined(separator: ", ")
     desk.add(
       LogEntry(
-        message: ByteString("ship started: \(names)"), time: SystemClock.wall(), severity: .info, source: "logs ship",
-        attributes: [LogAttribute("action", .string("start"))], kind: .status))
+        message: ByteString("ship \(isFirst ? "started" : "reloaded"): \(names)"), time: SystemClock.wall(),
+        severity: .info, source: "logs ship",
+        attributes: [LogAttribute("action", .string(isFirst ? "start" : "reload"))], kind: .status))
   }
 
-  /// Counts of what was read, and of what became of it.
-  package var counts: (shipped: ShipperCounts, producer: ProducerCounts) { (desk.counts, producer.counts) }
+  /// Calls `body` on the loop again and again, for as long as it lives.
+  package func every(_ interval: Duration, _ body: @escaping @Sendable (ShipperStatus) -> Void) {
+    loop.every(interval) { [weak self] in
+      guard let self else { return }
+      self.assumeIsolated { body($0.status) }
+    }
+  }
 
-  package var lags: [(name: String, lag: SourceLag)] { sources.map { ($0.name, $0.lag) } }
+  package var status: ShipperStatus {
+    ShipperStatus(
+      time: SystemClock.wall(), shipped: desk.counts, producer: producer.counts,
+      sources: sources.map { ShipperStatus.SourceStatus(name: $0.name, lag: $0.lag) })
+  }
 
   /// Whether nothing waits to be read, nor for the disk.
   package var isIdle: Bool { desk.isIdle && inFlightCount == 0 }

@@ -6,8 +6,8 @@ internal import LogsWire
 /// Gives readers their turns, one after the other, and gathers what they read into shipments.
 ///
 /// Fair: each reader has one turn of bounded size, then the next. Bounded: while `inFlightCountMax` shipments are on
-/// their way to the disk, nobody has a turn, so that whoever floods is read no faster than the spool takes it. Bound to
-/// its loop.
+/// their way to the disk nobody has a turn, so that a source that floods is read no faster than the spool takes it.
+/// Bound to its loop.
 final class TurnDesk: ShipDesk {
   let loop: EventLoop
   private let configuration: ShipperConfiguration
@@ -34,8 +34,8 @@ final class TurnDesk: ShipDesk {
 
   /// A shipment of this size is sent.
   private static let shipmentByteCountMax = 1 << 20
-  /// One that goes to the disk, and one behind it.
-  private static let inFlightCountMax = 2
+  /// Some that go to the disk together, and some that gather meanwhile.
+  private static let inFlightCountMax = 4
   /// Each batch costs the spool, the client and the server about the same, however small it is. The more a shipment
   /// had, the longer the next one gathers, up to `paceMax`.
   private static let paceOfBatch = Duration.microseconds(500)
@@ -68,7 +68,10 @@ final class TurnDesk: ShipDesk {
 
   func forget(_ reader: any SourceReader) { readers[ObjectIdentifier(reader)] = nil }
 
-  func bookmark(_ key: String) -> ByteString? { bookmarks[key] }
+  func bookmark(_ key: String) -> ByteString? {
+    if let gathered = shipment?.bookmarks[key] { return gathered }
+    return bookmarks[key]
+  }
 
   func bookmarkKeys(_ prefix: String) -> [String] { bookmarks.keys.filter { $0.hasPrefix(prefix) }.sorted() }
 
@@ -175,14 +178,20 @@ final class TurnDesk: ShipDesk {
 
   // MARK: The end
 
-  /// Ships what readers hold back, once: nobody has a turn any more.
+  /// Ships what readers hold back: nobody has a turn any more.
   func finish() {
     isStopped = true
+    shipAll()
+  }
+
+  /// Ships what readers hold back and forgets them: other sources follow, which go on where these were.
+  func shipAll() {
     var last = shipment.take() ?? Shipment(makeGroup())
     addOwn(to: &last)
     for reader in readers.values { reader.finish(into: &last) }
     readers = [:]
     waiting = Deque()
+    waitingIDs = []
     shipment = consume last
     send()
   }

@@ -2,8 +2,7 @@ internal import Glibc
 internal import LogsSystem
 internal import LogsTransport
 
-/// inotify on directories: one descriptor and one watch a directory, however many files are in it and whoever reads
-/// them.
+/// inotify on directories: one descriptor, and one watch a directory, however many files are in it and are read.
 ///
 /// Bound to its loop.
 final class DirectoryWatch {

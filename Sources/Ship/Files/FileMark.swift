@@ -4,7 +4,7 @@ internal import LogsWire
 
 /// What a file is, whatever its name: the same file has the same numbers, and another file that gets its inode has
 /// another birth time.
-package struct FileIdentity: Hashable, Sendable {
+package struct OpenFileIdentity: Hashable, Sendable {
   let device: UInt64
   let inode: UInt64
   /// In ns since 1970; 0 where the file system does not know.

@@ -20,7 +20,7 @@ final class FileReader: SourceReader {
   private unowned let source: FileSource
   /// An older file of the same stream: its lines come first.
   weak var predecessor: FileReader?
-  let identity: FileIdentity
+  let identity: OpenFileIdentity
   let key: String
   let stream: StreamName
   private(set) var state = State.named
@@ -51,7 +51,8 @@ final class FileReader: SourceReader {
   private var sizeLast: UInt64 = 0
 
   init(
-    _ source: FileSource, _ descriptor: consuming Descriptor, _ identity: FileIdentity, path: String, mark: FileMark,
+    _ source: FileSource, _ descriptor: consuming Descriptor, _ identity: OpenFileIdentity, path: String,
+    mark: FileMark,
     isNew: Bool
   ) {
     self.source = source
@@ -131,7 +132,7 @@ final class FileReader: SourceReader {
       source.cannotOpen(self, error)
       return false
     }
-    guard FileIdentity(opened.number) == identity else {
+    guard OpenFileIdentity(opened.number) == identity else {
       source.isAnother(self)
       return false
     }
@@ -165,7 +166,8 @@ final class FileReader: SourceReader {
     var new = bytes.dropFirst(tailCount)
     if new.isEmpty { return false }
     if new.count == Shipment.turnByteCount, skipHole(new, number) { return true }
-    if cutter.utf16 != nil { new = wholeLines(new) }
+    let order = offset == 0 ? Self.utf16(new) : cutter.utf16
+    if let order { new = wholeLines(new, isBigEndian: order) }
     tail = FileSample(bytes[..<new.endIndex].suffix(FileMark.tailByteCountMax))
     offset += UInt64(new.count)
     take(cutter.append(new), now, into: &shipment)
@@ -185,9 +187,17 @@ final class FileReader: SourceReader {
     return true
   }
 
+  /// The order of a file in UTF-16, by the mark that its first bytes may be.
+  static func utf16(_ bytes: ArraySlice<UInt8>) -> Bool? {
+    switch Array(bytes.prefix(2)) {
+    case [0xff, 0xfe]: false
+    case [0xfe, 0xff]: true
+    default: nil
+    }
+  }
+
   /// Of UTF-16, only whole lines are taken: where each ends in the file is not known once they are decoded.
-  private func wholeLines(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
-    let isBigEndian = cutter.utf16 == true
+  private func wholeLines(_ bytes: ArraySlice<UInt8>, isBigEndian: Bool) -> ArraySlice<UInt8> {
     var index = bytes.endIndex - (bytes.count % 2) - 2
     while index >= bytes.startIndex {
       let (first, second) = (bytes[index], bytes[index + 1])
@@ -229,7 +239,7 @@ final class FileReader: SourceReader {
     }
     if cutter.utf16 != nil {
       pipeline.flush { entry, _ in if let entry { add(entry, into: &shipment) } }
-      end = offset
+      if !cutter.isInLine { end = offset }
     }
     mark.offset = end
   }

@@ -21,6 +21,7 @@ final class TestDesk: ShipDesk {
     if !waiting.contains(where: { $0 === reader }) { waiting.append(reader) }
   }
 
+  func forgetAll() { waiting = [] }
   func forget(_ reader: any SourceReader) { waiting.removeAll { $0 === reader } }
   func bookmark(_ key: String) -> ByteString? { bookmarks[key] }
   func bookmarkKeys(_ prefix: String) -> [String] { bookmarks.keys.filter { $0.hasPrefix(prefix) }.sorted() }

@@ -2,8 +2,8 @@
 @preconcurrency @unsafe internal import Glibc
 
 /// The variables that the process was started with.
-enum Environment {
-  static var variables: [String: String] {
+package enum Environment {
+  package static var variables: [String: String] {
     var variables: [String: String] = [:]
     var next = unsafe environ
     while let text = unsafe next.pointee {

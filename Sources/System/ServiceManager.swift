@@ -1,15 +1,14 @@
 internal import Glibc
-internal import LogsSystem
 
-/// The program that started the server, if it wants to hear of its state: systemd, by the datagrams of sd_notify(3).
-struct ServiceManager: Sendable {
+/// The program that started this one, if it wants to hear of its state: systemd, by the datagrams of sd_notify(3).
+package struct ServiceManager: Sendable {
   /// How often it wants a sign of life; nil for never.
-  let watchdog: Duration?
+  package let watchdog: Duration?
   /// The path of its socket; in the abstract namespace if it begins with a zero byte.
   private let socketPath: [UInt8]
 
   /// - Parameter environment: of the process. nil if nobody wants to hear anything.
-  init?(_ environment: [String: String]) {
+  package init?(_ environment: [String: String]) {
     guard let path = environment["NOTIFY_SOCKET"], let first = path.utf8.first else { return nil }
     let isAbstract = first == UInt8(ascii: "@")
     guard isAbstract || first == UInt8(ascii: "/") else { return nil }
@@ -20,21 +19,21 @@ struct ServiceManager: Sendable {
     watchdog = microseconds.flatMap { $0 > 0 ? .microseconds($0) : nil }
   }
 
-  /// It accepts connections; or has read again what can be read again.
-  func ready() { send("READY=1") }
+  /// It does what it is for; or has read again what can be read again.
+  package func ready() { send("READY=1") }
 
-  func reloading() {
+  package func reloading() {
     send("RELOADING=1\nMONOTONIC_USEC=\(SystemClock.monotonic() / 1_000)")
   }
 
-  func stopping() { send("STOPPING=1") }
+  package func stopping() { send("STOPPING=1") }
 
   /// One line for `systemctl status`.
-  func tell(_ status: String) { send("STATUS=\(status)") }
+  package func tell(_ status: String) { send("STATUS=\(status)") }
 
-  func isAlive() { send("WATCHDOG=1") }
+  package func isAlive() { send("WATCHDOG=1") }
 
-  /// Failures are ignored: the server is the same without it.
+  /// Failures are ignored: the program is the same without it.
   private func send(_ text: String) {
     let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { return }

@@ -1,0 +1,150 @@
+internal import Glibc
+internal import LogsClient
+internal import LogsShip
+internal import LogsSystem
+internal import LogsText
+internal import LogsWire
+internal import Synchronization
+
+/// A running `logs ship`.
+enum ShipRun {
+  private static let onceInterval = Duration.milliseconds(20)
+  private static let statusInterval = Duration.seconds(1)
+
+  /// - Parameter reading: reads the configuration again, for a reload.
+  static func run(
+    _ plan: ShipPlan, _ arguments: Arguments, reading: @escaping @Sendable () throws -> ShipPlan
+  ) async throws -> Int32 {
+    try prepare(plan.shipper.stateDirectory)
+    let patience = try ConnectionOptions.patience(arguments, else: nil)
+    let client = try ConnectionOptions.client(arguments, patience: patience)
+    let notices = ConnectionNotices(client, patience: patience)
+    defer { notices.end() }
+    let (failures, failed) = AsyncStream.makeStream(of: LogError.self)
+    let shipper = try await Shipper.start(
+      plan.shipper, client: client, onEvent: { note($0) }, onFailure: { failed.yield($0) }
+    ) { severity, text in Terminal.note(text, isError: severity >= .error) }
+    await shipper.begin { _ in plan.sources.map { $0.source(host: plan.host) } }
+    Terminal.note("ships \(Figures.count(plan.sources.count, "source", "sources")); Ctrl-C ends it")
+
+    let manager = ServiceManager(Environment.variables)
+    let reporter = ShipReporter(plan.shipper.stateDirectory, manager)
+    await shipper.every(manager?.watchdog.map { min($0 / 2, statusInterval) } ?? statusInterval) { reporter.tell($0) }
+    await reporter.tell(shipper.status)
+    manager?.ready()
+    Interruption.onHangUp.withLock {
+      $0 = { reload(shipper, host: plan.host, manager, reading) }
+    }
+    defer { Interruption.onHangUp.withLock { $0 = nil } }
+
+    let isOnce = arguments.has("once")
+    var failure: LogError?
+    if isOnce {
+      while !Task.isCancelled, await !shipper.isIdle { try? await Task.sleep(for: onceInterval) }
+    } else {
+      for await error in failures {
+        failure = error
+        break
+      }
+    }
+    manager?.stopping()
+    notices.end()
+    let isDrained = try await shipper.stop(drain: isOnce && !Task.isCancelled ? .seconds(86_400) : nil)
+    let status = await shipper.status
+    reporter.tell(status)
+    await client.shutdown(deadline: .seconds(1))
+    if let failure { throw failure }
+    let waiting = status.producer.waiting
+    let rest = isDrained ? "" : "; \(Figures.count(waiting, "entry waits", "entries wait")) in the spool"
+    Terminal.note("\(Figures.count(status.shipped.entryCount, "entry", "entries")) shipped\(rest)")
+    return ExitCode.done
+  }
+
+  /// A configuration that is wrong changes nothing.
+  private static func reload(
+    _ shipper: Shipper, host: String, _ manager: ServiceManager?, _ reading: @escaping @Sendable () throws -> ShipPlan
+  ) {
+    manager?.reloading()
+    Task {
+      do {
+        let plan = try reading()
+        await shipper.begin { _ in plan.sources.map { $0.source(host: plan.host) } }
+        Terminal.note(
+          """
+          SIGHUP: \(Figures.count(plan.sources.count, "source", "sources")) read again; state, spool-size, linger, \
+          own-stream and drain need a restart
+          """)
+      } catch { Terminal.note("SIGHUP: nothing is changed: \(error)", isError: true) }
+      manager?.ready()
+    }
+  }
+
+  /// Creates the directory of the state, with those above it, and lets this process have as many files open as it may.
+  private static func prepare(_ directory: String) throws(CommandError) {
+    var path = ""
+    for part in directory.split(separator: "/") {
+      path += directory.hasPrefix("/") || !path.isEmpty ? "/\(part)" : String(part)
+      if unsafe mkdir(path, 0o700) != 0, errno != EEXIST {
+        throw CommandError(
+          "cannot create \(path) for the state of ship: \(SystemError.last.text); name another with --state")
+      }
+    }
+    var limit = rlimit()
+    let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    if unsafe getrlimit(resource, &limit) == 0, limit.rlim_cur < limit.rlim_max {
+      limit.rlim_cur = limit.rlim_max
+      _ = unsafe setrlimit(resource, &limit)
+    }
+  }
+
+  private static func note(_ event: ProducerEvent) {
+    switch event {
+    case .refused(let stream, let count, let error):
+      Terminal.note("\(Figures.count(count, "entry", "entries")) for \(stream) refused: \(error)", isError: true)
+    case .dropped(let stream, let count, let reason):
+      Terminal.note("\(Figures.count(count, "entry", "entries")) for \(stream) dropped: \(reason)", isError: true)
+    case .spoolFailed(let error), .failed(let error): Terminal.note(error.description, isError: true)
+    case .spoolDamaged(let text): Terminal.note(text, isError: true)
+    }
+  }
+}
+
+extension ShipPlan.SourcePlan {
+  func source(host: String) -> any Source {
+    switch self {
+    case .files(let configuration): FileSource(configuration, host: host)
+    }
+  }
+}
+
+/// Tells how far the shipper is: a file in its state directory, and the service manager.
+private final class ShipReporter: Sendable {
+  private let path: String
+  private let manager: ServiceManager?
+  private let written = Mutex<(ShipperCounts, UInt64, UInt64)?>(nil)
+
+  init(_ directory: String, _ manager: ServiceManager?) {
+    path = "\(directory)/\(ShipReport.statusName)"
+    self.manager = manager
+  }
+
+  func tell(_ status: ShipperStatus) {
+    manager?.isAlive()
+    let behind = status.sources.reduce(0) { $0 + ($1.lag.byteCount ?? 0) }
+    let now = (status.shipped, status.producer.acknowledged, behind)
+    // A shipper with nothing to do leaves the disk alone.
+    let isNew = written.withLock { last in
+      defer { last = now }
+      return last.map { $0 != now } ?? true
+    }
+    guard isNew else { return }
+    manager?.tell(status.line)
+    do throws(FileError) {
+      try PosixFileSystem(readableBy: .nobody).replace(path, temporary: "\(path).new") { _ in
+        status.json(process: getpid())
+      }
+    } catch {
+      // It only tells; the disk that is full is the spool's to report.
+    }
+  }
+}

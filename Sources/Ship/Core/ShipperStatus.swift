@@ -1,0 +1,61 @@
+package import LogsClient
+internal import LogsText
+internal import LogsWire
+
+/// How far a shipper is: what `logs ship status` shows.
+package struct ShipperStatus: Sendable {
+  package struct SourceStatus: Hashable, Sendable {
+    package let name: String
+    package let lag: SourceLag
+  }
+
+  /// When it was so, in ns since 1970.
+  package let time: Int64
+  package let shipped: ShipperCounts
+  package let producer: ProducerCounts
+  package let sources: [SourceStatus]
+
+  /// One line, for a service manager.
+  package var line: String {
+    let behind = sources.reduce(0) { $0 + ($1.lag.byteCount ?? 0) }
+    return
+      "\(shipped.entryCount) entries shipped, \(producer.waiting) wait for the server, \(behind) bytes to be read"
+  }
+
+  /// As JSON: one object, in one line.
+  package func json(process: Int32) -> [UInt8] {
+    var writer = JSONWriter()
+    writer.object { writer in
+      func count(_ key: String, _ value: UInt64) {
+        writer.key(key)
+        writer.number(value)
+      }
+      writer.key("time")
+      writer.time(time)
+      writer.key("process")
+      writer.number(Int64(process))
+      count("entries_shipped", shipped.entryCount)
+      count("entries_acknowledged", producer.acknowledged)
+      count("entries_waiting", producer.waiting)
+      count("entries_refused", producer.refused)
+      count("bytes_waiting", UInt64(clamping: producer.waitingByteCount))
+      writer.key("sources")
+      writer.array { writer in for source in sources { Self.write(source, &writer) } }
+    }
+    writer.newline()
+    return writer.bytes
+  }
+
+  private static func write(_ source: SourceStatus, _ writer: inout JSONWriter) {
+    writer.object { writer in
+      writer.key("name")
+      writer.string(source.name)
+      writer.key("readers")
+      writer.number(UInt64(source.lag.readerCount))
+      writer.key("bytes_behind")
+      if let count = source.lag.byteCount { writer.number(count) } else { writer.null() }
+      writer.key("time_last")
+      if source.lag.timeLast != 0 { writer.time(source.lag.timeLast) } else { writer.null() }
+    }
+  }
+}

@@ -1,0 +1,224 @@
+internal import CSystem
+internal import Glibc
+internal import LogsSystem
+internal import LogsTransport
+internal import LogsWire
+
+/// Finding files, by their names and by their bookmarks.
+extension FileSource {
+  func scanSoon() {
+    guard scanTimer == nil else { return }
+    scanTimer = desk.loop.schedule(after: Self.scanDelay) { [weak self] in
+      self?.scanTimer = nil
+      self?.scan()
+    }
+  }
+
+  /// Looks at everything, and watches what is not watched yet: first the directory, then what is in it.
+  func scan() {
+    polled = []
+    var found: Set<String> = []
+    for glob in configuration.globs {
+      glob.walk { directory in
+        if watch?.add(directory) != true { polled.insert(directory) }
+      } found: { path in
+        if configuration.takes(path) { found.insert(path) }
+      }
+    }
+    if !isBegun { findMoved() }
+    // Of several files of one stream, the youngest is the last.
+    for path in found.map({ (Self.birth($0), Self.modificationTime($0), $0) }).sorted(by: <).map(\.2) { look(at: path) }
+    for (path, reader) in names where reader.path == path && !found.contains(path) && !exists(path) {
+      vanished(path)
+    }
+    if let watch, watch.count >= configuration.watchCountMax, !polled.isEmpty {
+      desk.log(
+        .warning,
+        """
+        \(name): \(watch.count) directories are watched, which is the limit; \(polled.count) more are looked at every \
+        second
+        """)
+    }
+    setPolling()
+  }
+
+  private static func birth(_ path: String) -> Int64 {
+    var inode: UInt64 = 0
+    var seconds: Int64 = 0
+    var nanoseconds: UInt32 = 0
+    guard unsafe logs_file_identity(path, &inode, &seconds, &nanoseconds) == 0 else { return 0 }
+    return seconds &* 1_000_000_000 &+ Int64(nanoseconds)
+  }
+
+  private static func modificationTime(_ path: String) -> Int64 {
+    var status = stat()
+    guard unsafe stat(path, &status) == 0 else { return 0 }
+    return Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)
+  }
+
+  private func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
+
+  /// Opens what is at a path, and reads it if it is not read yet.
+  func look(at path: String) {
+    let descriptor: Descriptor
+    do throws(SystemError) { descriptor = try Descriptor.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY) } catch {
+      return cannotOpen(path, error)
+    }
+    closed[path] = nil
+    var status = stat()
+    guard unsafe fstat(descriptor.number, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
+      let identity = OpenFileIdentity(descriptor.number)
+    else { return }
+    if let reader = readers[identity] {
+      setName(path, of: reader)
+      return desk.turn(reader)
+    }
+    if let before = names[path] { detach(before) }
+    let (mark, isNew) = mark(of: identity, descriptor.number, path, size: UInt64(clamping: status.st_size))
+    let reader = FileReader(self, descriptor, identity, path: path, mark: mark, isNew: isNew)
+    add(reader)
+    setName(path, of: reader)
+    desk.turn(reader)
+  }
+
+  private func add(_ reader: FileReader) {
+    readers[reader.identity] = reader
+    reader.predecessor = newest[reader.stream]?.reader
+    newest[reader.stream] = WeakReader(reader: reader)
+    closeOthers(than: reader)
+  }
+
+  /// Files that were read and have got a name since, while nobody looked, that the globs do not have: they are read to
+  /// their end.
+  private func findMoved() {
+    var directories: [String: [UInt64: FileMark]] = [:]
+    for key in desk.bookmarkKeys(keyPrefix) {
+      guard let mark = desk.bookmark(key).flatMap({ FileMark($0) }), !readers.values.contains(where: { $0.key == key }),
+        let inode = key.split(separator: ":").dropFirst().first.flatMap({ UInt64($0) })
+      else { continue }
+      for path in Set([mark.path, mark.realPath]) { directories[Self.directory(of: path), default: [:]][inode] = mark }
+    }
+    for (directory, marks) in directories.sorted(by: { $0.key < $1.key }) {
+      for name in FileGlob.names(in: directory) {
+        let path = directory == "/" ? "/\(name)" : "\(directory)/\(name)"
+        var status = stat()
+        guard unsafe lstat(path, &status) == 0, let mark = marks[UInt64(status.st_ino)],
+          status.st_mode & S_IFMT == S_IFREG, UInt64(clamping: status.st_size) > mark.offset,
+          let descriptor = try? Descriptor.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY),
+          let identity = OpenFileIdentity(descriptor.number), readers[identity] == nil,
+          let stored = desk.bookmark(key(identity)).flatMap({ FileMark($0) }),
+          Self.sample(descriptor.number, 0, stored.head.byteCount) == stored.head
+        else { continue }
+        let reader = FileReader(self, descriptor, identity, path: path, mark: stored, isNew: false)
+        add(reader)
+        names[path] = reader
+        reader.detach()
+        desk.turn(reader)
+      }
+    }
+  }
+
+  private static func directory(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/"), slash != path.startIndex else { return "/" }
+    return String(path[..<slash])
+  }
+
+  private func setName(_ path: String, of reader: FileReader) {
+    if reader.path != path, names[reader.path] === reader { names[reader.path] = nil }
+    if let other = names[path], other !== reader { detach(other) }
+    reader.renamed(to: path)
+    names[path] = reader
+    // A link's target changes in another directory.
+    guard let real = Self.realPath(path), real != path else { return }
+    names[real] = reader
+    reader.realPath = real
+    let directory = Self.directory(of: real)
+    if watch?.add(directory) != true { polled.insert(directory) }
+    setPolling()
+  }
+
+  private static func realPath(_ path: String) -> String? {
+    guard let real = unsafe realpath(path, nil) else { return nil }
+    defer { unsafe free(real) }
+    return unsafe String(cString: real)
+  }
+
+  /// Where a file is read from.
+  private func mark(
+    of identity: OpenFileIdentity, _ descriptor: Int32, _ path: String, size: UInt64
+  ) -> (FileMark, isNew: Bool) {
+    if let stored = desk.bookmark(key(identity)).flatMap({ FileMark($0) }) {
+      if stored.head.byteCount == 0 || Self.sample(descriptor, 0, stored.head.byteCount) == stored.head {
+        return (stored, false)
+      }
+      desk.log(
+        .notice, "\(name): \(path) is another file than before, or was written anew; it is read from its beginning")
+    }
+    var mark = FileMark()
+    mark.path = path
+    if isFirstStart, !isBegun, configuration.start == .end, size > 0 {
+      mark.offset = Self.lineEnd(descriptor, before: size)
+      let count = Int(min(UInt64(FileMark.tailByteCountMax), mark.offset))
+      mark.tail = Self.sample(descriptor, mark.offset - UInt64(count), count)
+      mark.head = Self.sample(descriptor, 0, Int(min(UInt64(FileMark.headByteCountMax), mark.offset)))
+      mark.utf16 = FileReader.utf16(Self.bytes(descriptor, 0, 2)[...])
+    }
+    return (mark, true)
+  }
+
+  private static func bytes(_ descriptor: Int32, _ offset: UInt64, _ count: Int) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: count)
+    let got = unsafe bytes.withUnsafeMutableBytes {
+      unsafe Glibc.pread(descriptor, $0.baseAddress, $0.count, off_t(clamping: offset))
+    }
+    return Array(bytes.prefix(max(got, 0)))
+  }
+
+  private static func sample(_ descriptor: Int32, _ offset: UInt64, _ count: Int) -> FileSample {
+    FileSample(bytes(descriptor, offset, count)[...])
+  }
+
+  /// The end of the last whole line.
+  private static func lineEnd(_ descriptor: Int32, before size: UInt64) -> UInt64 {
+    let count = Int(min(size, UInt64(Shipment.turnByteCount)))
+    let start = size - UInt64(count)
+    if let order = FileReader.utf16(bytes(descriptor, 0, 2)[...]) {
+      let last = bytes(descriptor, start - start % 2, count)
+      for index in stride(from: (last.count - 2) / 2 * 2, through: 0, by: -2)
+      where last[order ? index + 1 : index] == 10 && last[order ? index : index + 1] == 0 {
+        return start - start % 2 + UInt64(index + 2)
+      }
+      return size - size % 2
+    }
+    let last = bytes(descriptor, start, count)
+    return last.lastIndex(of: 10).map { start + UInt64($0 + 1) } ?? size
+  }
+
+  func forgetOldMarks() {
+    let oldest = SystemClock.wall() / 1_000_000_000 - Self.markSecondsMax
+    let kept = Set(readers.values.map(\.key))
+    let old = desk.bookmarkKeys(keyPrefix).filter { key in
+      guard !kept.contains(key), let mark = desk.bookmark(key).flatMap({ FileMark($0) }) else { return false }
+      return mark.time < oldest
+    }
+    if !old.isEmpty { desk.turn(Forgetting(desk, old)) }
+  }
+
+  private final class Forgetting: SourceReader {
+    private let desk: any ShipDesk
+    private let keys: [String]
+
+    init(_ desk: any ShipDesk, _ keys: [String]) {
+      self.desk = desk
+      self.keys = keys
+    }
+
+    func read(into shipment: inout Shipment) -> Bool {
+      for key in keys { shipment.set(key, nil) }
+      desk.forget(self)
+      return false
+    }
+
+    func finish(into shipment: inout Shipment) {}
+  }
+}

@@ -1,0 +1,126 @@
+import Glibc
+import LogsSystem
+import LogsTransport
+import LogsWire
+
+@testable import LogsShip
+
+/// A directory of files, a source that reads them on its loop, and a test that waits for what it ships.
+final class ShipScene: @unchecked Sendable {
+  let directory: String
+  private let loop: EventLoop
+  private let desk: TestDesk
+  private var source: FileSource?
+  private let configure: (inout FileSourceConfiguration) -> Void
+
+  init(_ configure: @escaping (inout FileSourceConfiguration) -> Void = { _ in }) throws {
+    var template = Array("/tmp/ship-test-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { throw SystemError.last }
+    directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    loop = try EventLoop.start(name: "test")
+    desk = TestDesk(loop)
+    self.configure = configure
+  }
+
+  deinit {
+    loop.stop()
+    removeAll(directory)
+  }
+
+  private func removeAll(_ path: String) {
+    chmod(path, 0o755)
+    for name in FileGlob.names(in: path) {
+      let inner = "\(path)/\(name)"
+      if FileGlob.kind(inner, following: false) == .directory { removeAll(inner) } else { unlink(inner) }
+    }
+    rmdir(path)
+  }
+
+  // MARK: Files
+
+  func path(_ name: String) -> String { "\(directory)/\(name)" }
+
+  /// Adds to a file, which is created if it is missing.
+  func write(_ name: String, _ text: String) throws { try write(name, Array(text.utf8)) }
+
+  func write(_ name: String, _ bytes: [UInt8]) throws {
+    try Descriptor.open(path(name), O_WRONLY | O_CREAT | O_APPEND, mode: 0o644).write(bytes)
+  }
+
+  func truncate(_ name: String, to count: Int = 0) { Glibc.truncate(path(name), count) }
+  func rename(_ name: String, to other: String) { Glibc.rename(path(name), path(other)) }
+  func remove(_ name: String) { unlink(path(name)) }
+  func makeDirectory(_ name: String) { mkdir(path(name), 0o755) }
+
+  // MARK: The source
+
+  /// Begins to read; a source that read before is ended as by a crash: what it held back is gone.
+  func begin() async {
+    await onLoop { scene in
+      scene.source?.end()
+      var lines = LinePipeline.Configuration()
+      lines.format = .raw
+      lines.grouping = .none
+      var configuration = FileSourceConfiguration(
+        name: "files", globs: [FileGlob(scene.path("*.log"), workingDirectory: "/")], lines: lines)
+      scene.configure(&configuration)
+      let source = FileSource(configuration, host: "here")
+      scene.desk.forgetAll()
+      scene.source = source
+      source.begin(scene.desk)
+    }
+  }
+
+  func end() async {
+    await onLoop { scene in
+      scene.source?.end()
+      scene.source = nil
+    }
+  }
+
+  /// Waits until there are that many entries, and for the files to be read to their ends.
+  func shipped(_ count: Int) async throws -> [String] {
+    for _ in 0..<5_000 {
+      let texts = try await texts()
+      if texts.count >= count { return texts }
+      try await Task.sleep(for: .milliseconds(2))
+    }
+    return try await texts()
+  }
+
+  /// Waits until a text is among the lines of the source's log.
+  func logged(_ text: String) async throws -> Bool {
+    for _ in 0..<5_000 {
+      _ = try await texts()
+      if await onLoop({ $0.desk.logged.contains { $0.contains(text) } }) { return true }
+      try await Task.sleep(for: .milliseconds(2))
+    }
+    return false
+  }
+
+  /// Everything shipped so far, as `stream: text`.
+  func texts() async throws -> [String] {
+    try await onLoopThrowing { scene in
+      try scene.desk.giveTurns()
+      return scene.desk.shipped.map { "\($0.stream.text.split(separator: "/").last ?? ""): \($0.entry.text)" }
+    }
+  }
+
+  func entries() async -> [LogEntry] { await onLoop { $0.desk.shipped.map(\.entry) } }
+  func bookmarks() async -> [String: ByteString] { await onLoop { $0.desk.bookmarks } }
+  func lag() async -> SourceLag { await onLoop { $0.source?.lag ?? SourceLag() } }
+
+  private func onLoop<Value: Sendable>(_ body: @escaping @Sendable (ShipScene) -> Value) async -> Value {
+    await withCheckedContinuation { continuation in
+      loop.execute { continuation.resume(returning: body(self)) }
+    }
+  }
+
+  private func onLoopThrowing<Value: Sendable>(
+    _ body: @escaping @Sendable (ShipScene) throws -> Value
+  ) async throws -> Value {
+    try await withCheckedThrowingContinuation { continuation in
+      loop.execute { continuation.resume(with: Result { try body(self) }) }
+    }
+  }
+}
