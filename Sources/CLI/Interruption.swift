@@ -13,7 +13,11 @@ package enum Interruption {
   private nonisolated(unsafe) static var readEnd: Int32 = -1
 
   /// What SIGHUP does instead, for a command that reads its configuration again.
-  static let onHangUp = Mutex<(@Sendable () -> Void)?>(nil)
+  static let onHangUp = Mutex<HangUpAction?>(nil)
+
+  struct HangUpAction: Sendable {
+    let run: @Sendable () -> Void
+  }
 
   /// Catches the signals. Called once, first of all.
   package static func prepare() {
@@ -56,7 +60,7 @@ package enum Interruption {
       do throws(SystemError) {
         _ = try loop.watch(unsafe readEnd, for: .readable) {
           receive { code in
-            if code == ExitCode.interrupted(by: SIGHUP), let reload = onHangUp.withLock({ $0 }) { return reload() }
+            if code == ExitCode.interrupted(by: SIGHUP), let reload = onHangUp.withLock({ $0 }) { return reload.run() }
             if first.set(code) { task.cancel() } else { exit(code) }
           }
         }

@@ -41,6 +41,8 @@ enum ShipCommand {
     Option("drop", form: "EXPRESSION", help: "do not ship lines that match; may come several times"),
     Option("mask", form: "EXPRESSION=>TEXT", help: "replace what matches before it is stored"),
     Option("attribute", form: "KEY=TEXT", help: "add an attribute to each entry; may come several times"),
+    Option("rate", form: "N", help: "ship at most N lines a second"),
+    Option("over-rate", form: "wait|drop", help: "whether lines beyond it wait (default) or are dropped and counted"),
     Option("poll", help: "look at files every second, for network file systems"),
     Option("once", help: "end when everything that is there is acknowledged"),
     Option("linger", form: "TIME", help: "how long an entry may wait for others (default 20ms)"),
@@ -51,7 +53,8 @@ enum ShipCommand {
 
   private static let shipperFlags = ["state", "linger", "spool-size", "host", "own-stream"]
   private static let fileFlags = [
-    "exclude", "stream", "start", "format", "input-zone", "level", "multiline", "drop", "mask", "attribute",
+    "exclude", "stream", "start", "format", "input-zone", "level", "multiline", "drop", "mask", "attribute", "rate",
+    "over-rate",
   ]
 
   private static func run(_ arguments: Arguments) async throws -> Int32 {

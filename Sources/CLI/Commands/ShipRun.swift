@@ -29,11 +29,12 @@ enum ShipRun {
 
     let manager = ServiceManager(Environment.variables)
     let reporter = ShipReporter(plan.shipper.stateDirectory, manager)
-    await shipper.every(manager?.watchdog.map { min($0 / 2, statusInterval) } ?? statusInterval) { reporter.tell($0) }
+    await shipper.onProgress(statusInterval) { reporter.tell($0) }
+    if let manager, let watchdog = manager.watchdog { await shipper.every(watchdog / 2) { manager.isAlive() } }
     await reporter.tell(shipper.status)
     manager?.ready()
     Interruption.onHangUp.withLock {
-      $0 = { reload(shipper, host: plan.host, manager, reading) }
+      $0 = Interruption.HangUpAction { reload(shipper, manager, reading) }
     }
     defer { Interruption.onHangUp.withLock { $0 = nil } }
 
@@ -62,7 +63,7 @@ enum ShipRun {
 
   /// A configuration that is wrong changes nothing.
   private static func reload(
-    _ shipper: Shipper, host: String, _ manager: ServiceManager?, _ reading: @escaping @Sendable () throws -> ShipPlan
+    _ shipper: Shipper, _ manager: ServiceManager?, _ reading: @escaping @Sendable () throws -> ShipPlan
   ) {
     manager?.reloading()
     Task {
@@ -121,7 +122,6 @@ extension ShipPlan.SourcePlan {
 private final class ShipReporter: Sendable {
   private let path: String
   private let manager: ServiceManager?
-  private let written = Mutex<(ShipperCounts, UInt64, UInt64)?>(nil)
 
   init(_ directory: String, _ manager: ServiceManager?) {
     path = "\(directory)/\(ShipReport.statusName)"
@@ -129,15 +129,6 @@ private final class ShipReporter: Sendable {
   }
 
   func tell(_ status: ShipperStatus) {
-    manager?.isAlive()
-    let behind = status.sources.reduce(0) { $0 + ($1.lag.byteCount ?? 0) }
-    let now = (status.shipped, status.producer.acknowledged, behind)
-    // A shipper with nothing to do leaves the disk alone.
-    let isNew = written.withLock { last in
-      defer { last = now }
-      return last.map { $0 != now } ?? true
-    }
-    guard isNew else { return }
     manager?.tell(status.line)
     do throws(FileError) {
       try PosixFileSystem(readableBy: .nobody).replace(path, temporary: "\(path).new") { _ in

@@ -71,7 +71,20 @@ package struct ShipPlan: Sendable {
     configuration.readsArchives = try settings.flag("archives") ?? false
     configuration.polls = try settings.flag("poll") ?? false
     if let wait = try settings.time("line-wait") { configuration.lineWait = wait }
+    configuration.rate = try rate(settings)
     return configuration
+  }
+
+  private static func rate(_ settings: ShipSettings) throws(ShipFileError) -> RateLimit? {
+    let excess = try settings.choice("over-rate", RateLimit.Excess.self)
+    guard let setting = settings.setting("rate") else {
+      guard let excess = settings.setting("over-rate") else { return nil }
+      throw ShipFileError("\(excess.origin): over-rate says what becomes of lines beyond a rate, and there is no rate")
+    }
+    guard let rate = Int(setting.value), (1...1_000_000_000).contains(rate) else {
+      throw ShipFileError("\(setting.origin): rate takes a number of lines a second, like 1000, not '\(setting.value)'")
+    }
+    return RateLimit(linesPerSecond: rate, excess: excess ?? .wait)
   }
 
   private static var workingDirectory: String {

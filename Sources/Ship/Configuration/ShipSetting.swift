@@ -32,6 +32,8 @@ package struct ShipSetting: Sendable {
     ShipSetting("multiline", "none|traces|EXPRESSION", "lines that are one entry (default: known stack traces)"),
     ShipSetting("drop", "EXPRESSION", "lines that match are not shipped", isRepeated: true),
     ShipSetting("mask", "EXPRESSION => TEXT", "what matches is replaced before it is stored", isRepeated: true),
+    ShipSetting("rate", "N", "at most N lines a second (default: as many as there are)"),
+    ShipSetting("over-rate", "wait|drop", "whether lines beyond it wait in the source (default) or are dropped"),
     ShipSetting("attribute", "KEY=TEXT", "added to each entry", isRepeated: true),
   ]
 

@@ -21,6 +21,9 @@ package actor Shipper {
   /// Groups that the producer does not have yet.
   private var handed = Deque<GroupBox>()
   private var inFlightCount = 0
+  private var progress: (@Sendable (ShipperStatus) -> Void)?
+  private var progressInterval = Duration.zero
+  private var progressTimer: LoopTimer?
   private var failure: LogError?
   private let onFailure: @Sendable (LogError) -> Void
 
@@ -88,13 +91,29 @@ package actor Shipper {
         attributes: [LogAttribute("action", .string(isFirst ? "start" : "reload"))], kind: .status))
   }
 
-  /// Calls `body` on the loop again and again, for as long as it lives.
-  package func every(_ interval: Duration, _ body: @escaping @Sendable (ShipperStatus) -> Void) {
-    loop.every(interval) { [weak self] in
-      guard let self else { return }
-      self.assumeIsolated { body($0.status) }
+  /// Calls `body` on the loop when something was shipped or acknowledged, at most once in `interval`: a shipper
+  /// with nothing to do sleeps.
+  package func onProgress(_ interval: Duration, _ body: @escaping @Sendable (ShipperStatus) -> Void) {
+    progressInterval = interval
+    progress = body
+    tellSoon()
+  }
+
+  private func tellSoon() {
+    guard progressTimer == nil, progress != nil else { return }
+    progressTimer = loop.schedule(after: progressInterval) { [weak self] in
+      self?.assumeIsolated { $0.tell() }
     }
   }
+
+  private func tell() {
+    progressTimer = nil
+    progress?(status)
+    if producer.counts.waiting > 0 { tellSoon() }
+  }
+
+  /// Calls `body` on the loop again and again: a sign of life.
+  package func every(_ interval: Duration, _ body: @escaping @Sendable () -> Void) { loop.every(interval, body) }
 
   package var status: ShipperStatus {
     ShipperStatus(
@@ -127,6 +146,7 @@ package actor Shipper {
     }
     inFlightCount -= 1
     desk.accepted()
+    tellSoon()
     guard inFlightCount == 0 else { return }
     for waiter in idleWaiters { waiter.resume() }
     idleWaiters = []

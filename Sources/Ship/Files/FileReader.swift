@@ -45,6 +45,8 @@ final class FileReader: SourceReader {
   private var tail: FileSample
   private var cutter: LineCutter
   private var pipeline: LinePipeline
+  /// Lines that the source's rate has cost since the last status entry.
+  private var droppedCount: UInt64 = 0
   /// Since when a line waits for its end.
   private var lineSince: MonotonicTime?
   private var timer: LoopTimer?
@@ -110,6 +112,7 @@ final class FileReader: SourceReader {
     timer?.cancel()
     timer = nil
     if let deadline = pipeline.deadline, deadline <= now { flushGroup(into: &shipment) }
+    if source.mustWait(self, now) { return false }
     guard open() else { return false }
     if let before = predecessor {
       if before.hasGrown {
@@ -245,8 +248,21 @@ final class FileReader: SourceReader {
   }
 
   private func add(_ entry: LogEntry, into shipment: inout Shipment) {
+    guard source.rate?.take(source.desk.loop.now) ?? true else {
+      droppedCount += 1
+      return
+    }
+    tellDropped(into: &shipment)
     timeLast = entry.time
     shipment.add(entry, to: stream)
+  }
+
+  /// Says in the stream how many lines the rate has cost it.
+  private func tellDropped(into shipment: inout Shipment) {
+    guard droppedCount > 0 else { return }
+    let lines = Figures.count(droppedCount, "line", "lines")
+    source.tell("\(lines) dropped: more than the source's rate", "drop", of: self, into: &shipment)
+    droppedCount = 0
   }
 
   private func flushGroup(into shipment: inout Shipment) {
@@ -299,7 +315,7 @@ final class FileReader: SourceReader {
   /// The file was emptied and perhaps written anew.
   private func startAgain(_ what: String, into shipment: inout Shipment) {
     flush(into: &shipment)
-    source.tell(what, of: self, into: &shipment)
+    source.tell(what, "truncate", of: self, into: &shipment)
     offset = 0
     tail = FileSample()
     mark.offset = 0
@@ -366,6 +382,7 @@ final class FileReader: SourceReader {
   func finish(into shipment: inout Shipment) {
     // A line without its end is read again by the next shipper, when it may be whole.
     flushGroup(into: &shipment)
+    tellDropped(into: &shipment)
     if mustStoreMark { storeMark(into: &shipment) }
     cancel()
   }

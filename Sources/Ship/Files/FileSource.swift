@@ -35,6 +35,11 @@ package final class FileSource: Source {
   var debounceTimer: LoopTimer?
   var scanTimer: LoopTimer?
   var pollTimer: LoopTimer?
+  /// What the files may ship a second, and those that wait for it.
+  var rate: RateLimit?
+  var held: [FileReader] = []
+  var rateTimer: LoopTimer?
+  var heldSince: MonotonicTime?
   /// Files that are open, or more: those that have ended since they were counted.
   var openCount = 0
   var isFirstStart = false
@@ -51,6 +56,7 @@ package final class FileSource: Source {
   package init(_ configuration: FileSourceConfiguration, host: String) {
     self.configuration = configuration
     self.host = host
+    rate = configuration.rate
   }
 
   var keyPrefix: String { "files \(name) " }
@@ -125,7 +131,7 @@ package final class FileSource: Source {
   package func end() {
     watch?.cancel()
     watch = nil
-    for timer in [debounceTimer, scanTimer, pollTimer] { timer?.cancel() }
+    for timer in [debounceTimer, scanTimer, pollTimer, rateTimer] { timer?.cancel() }
     for reader in readers.values { reader.cancel() }
   }
 
@@ -154,6 +160,33 @@ package final class FileSource: Source {
     if watch == nil { return true }
     guard !polled.isEmpty, let slash = reader.path.lastIndex(of: "/") else { return false }
     return polled.contains(slash == reader.path.startIndex ? "/" : String(reader.path[..<slash]))
+  }
+
+  // MARK: The rate
+
+  /// Whether a reader is to wait for the rate; then it gets its turn later.
+  func mustWait(_ reader: FileReader, _ now: MonotonicTime) -> Bool {
+    guard let wait = rate?.wait(now) else {
+      if held.isEmpty, let since = heldSince {
+        heldSince = nil
+        desk.log(
+          .notice,
+          "\(name): held back for \(now.milliseconds(since: since)) ms by its rate of \(rate?.linesPerSecond ?? 0) lines/s"
+        )
+      }
+      return false
+    }
+    heldSince = heldSince ?? now
+    held.append(reader)
+    guard rateTimer == nil else { return true }
+    rateTimer = desk.loop.schedule(after: wait) { [weak self] in
+      guard let self else { return }
+      self.rateTimer = nil
+      let readers = self.held
+      self.held = []
+      for reader in readers { self.desk.turn(reader) }
+    }
+    return true
   }
 
   // MARK: What readers report
@@ -210,13 +243,13 @@ package final class FileSource: Source {
   }
 
   /// A status entry in the file's stream, and a line in the log.
-  func tell(_ what: String, of reader: FileReader, into shipment: inout Shipment) {
+  func tell(_ what: String, _ action: String, of reader: FileReader, into shipment: inout Shipment) {
     desk.log(.warning, "\(name): \(reader.path): \(what)")
     shipment.add(
       LogEntry(
         message: ByteString(what), time: SystemClock.wall(), severity: .warning, source: "logs ship",
         attributes: configuration.lines.attributes + [
-          LogAttribute("action", .string("truncate")), LogAttribute("file.path", .string(reader.path)),
+          LogAttribute("action", .string(action)), LogAttribute("file.path", .string(reader.path)),
         ], kind: .status), to: reader.stream)
   }
 }

@@ -23,6 +23,8 @@ package struct FileSourceConfiguration: Sendable {
   package var polls = false
   /// How long a line without its end is waited for.
   package var lineWait = Duration.seconds(5)
+  /// For all files of the source together; nil for none.
+  package var rate: RateLimit?
   /// Directories that are watched; those beyond are looked at every second.
   package var watchCountMax = 8_192
   /// Files that are open at the same time.

@@ -205,6 +205,29 @@ struct FileSourceTests {
     await scene.end()
   }
 
+  @Test func `a rate drops what is beyond it and says how much, or has it wait`() async throws {
+    let dropping = try ShipScene {
+      $0.start = .beginning
+      $0.rate = RateLimit(linesPerSecond: 100, excess: .drop)
+    }
+    try dropping.write("a.log", (1...1_000).map { "\($0)\n" }.joined())
+    await dropping.begin()
+    let texts = try await dropping.shipped(100)
+    #expect(texts.prefix(100) == (1...100).map { "a.log: \($0)" }[...])
+    await dropping.end()
+    #expect(try await dropping.shipped(101).contains { $0.hasPrefix("a.log: 9") && $0.hasSuffix("source's rate") })
+
+    let waiting = try ShipScene {
+      $0.start = .beginning
+      $0.rate = RateLimit(linesPerSecond: 20_000, excess: .wait)
+    }
+    try waiting.write("a.log", (1...30_000).map { "\($0)\n" }.joined())
+    await waiting.begin()
+    #expect(try await waiting.shipped(30_000) == (1...30_000).map { "a.log: \($0)" })
+    #expect(try await waiting.logged("held back for "))
+    await waiting.end()
+  }
+
   /// Two writers' worth of random pieces, restarts in between: the text is shipped as it is.
   @Test func `random pieces and restarts lose and repeat nothing`() async throws {
     let seed = UInt64.random(in: 0..<1 << 32)

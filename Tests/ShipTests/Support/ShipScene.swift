@@ -75,6 +75,7 @@ final class ShipScene: @unchecked Sendable {
     await onLoop { scene in
       scene.source?.end()
       scene.source = nil
+      try? scene.desk.finishAll()
     }
   }
 

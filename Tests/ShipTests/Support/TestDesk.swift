@@ -17,12 +17,28 @@ final class TestDesk: ShipDesk {
 
   init(_ loop: EventLoop) { self.loop = loop }
 
+  private var readers: [any SourceReader] = []
+
   func turn(_ reader: any SourceReader) {
+    if !readers.contains(where: { $0 === reader }) { readers.append(reader) }
     if !waiting.contains(where: { $0 === reader }) { waiting.append(reader) }
   }
 
-  func forgetAll() { waiting = [] }
-  func forget(_ reader: any SourceReader) { waiting.removeAll { $0 === reader } }
+  func forgetAll() {
+    waiting = []
+    readers = []
+  }
+
+  func finishAll() throws {
+    for reader in readers { try finish(reader) }
+    forgetAll()
+  }
+
+  func forget(_ reader: any SourceReader) {
+    waiting.removeAll { $0 === reader }
+    readers.removeAll { $0 === reader }
+  }
+
   func bookmark(_ key: String) -> ByteString? { bookmarks[key] }
   func bookmarkKeys(_ prefix: String) -> [String] { bookmarks.keys.filter { $0.hasPrefix(prefix) }.sorted() }
   func log(_ severity: LogSeverity, _ text: String) { logged.append(text) }
