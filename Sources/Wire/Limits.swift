@@ -71,6 +71,12 @@ package enum Limits {
   package static let regexMatchMax = 1_000_000
   package static let regexHeapByteCountMax = 1 << 20
 
+  // Expressions that lines of a source are matched with before they are entries
+  /// Steps of one search in a line.
+  package static let lineMatchMax = 100_000
+  /// What one expression replaces in a line.
+  package static let lineMaskCountMax = 10_000
+
   // Queries
   /// Queries in flight on a connection.
   package static let queryCountMax = 4

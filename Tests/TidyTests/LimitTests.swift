@@ -79,6 +79,16 @@ import Testing
     #expect(try Tree.file("spec/limits.md").lines.contains { $0.hasPrefix(row) })
   }
 
+  @Test func `the limits on lines that wait, and on what looks at them, are those of the code`() throws {
+    let code = try Tree.file("Sources/Ship/Lines/LinePipeline.swift").lines
+    let page = try Tree.file("spec/limits.md").lines
+    #expect(page.contains { $0.hasPrefix("| `group` | 1,000 lines and 1 MiB") })
+    #expect(code.contains { $0.hasSuffix("groupLineCountMax = 1_000") })
+    #expect(code.contains { $0.hasSuffix("groupByteCountMax = Limits.messageByteCountMax") })
+    #expect(page.contains { $0.hasPrefix("| `line-search` | \(Self.number(Limits.lineMatchMax)) steps") })
+    #expect(page.contains { $0.hasPrefix("| `line-masks` | \(Self.number(Limits.lineMaskCountMax)) matches") })
+  }
+
   @Test func `the limits of a client are those of the code`() throws {
     let code = try Tree.file("Sources/Server/Configuration/ServerConfiguration.swift").lines
     let page = try Tree.file("spec/limits.md").lines

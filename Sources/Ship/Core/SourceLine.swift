@@ -8,6 +8,12 @@ package struct SourceLine: Sendable {
   package var byteCount: Int
   /// When the source says that it was written, in ns since 1970; 0 if it does not say.
   package var time: Int64
+  /// When it was read, for lines of which nothing says when they were written; 0 for none.
+  package var arrival: Int64 = 0
+  /// How severe the source says that it is; what the line says of itself goes before.
+  package var severity = LogSeverity.unspecified
+  /// Who wrote it, if the source knows; what the line says of itself goes before.
+  package var writer = ByteString()
   /// What the source says of it, such as `stream`: `stdout` or `stderr`. Only lines with equal ones are grouped.
   package var attributes: [LogAttribute]
   /// Where the source is to be read on once this line is shipped: an offset, a number.

@@ -53,7 +53,7 @@ struct RegexError: Error, Hashable, Sendable {
   private let isPrepared = Atomic(false)
   private let preparing = Mutex(())
 
-  fileprivate init(_ pattern: String, ignoresCase: Bool) throws(RegexError) {
+  init(_ pattern: String, ignoresCase: Bool) throws(RegexError) {
     if pattern.utf8.starts(with: "(*".utf8) {
       throw RegexError(offset: 0, reason: "verbs like (*UTF) are not allowed")
     }
@@ -66,8 +66,16 @@ struct RegexError: Error, Hashable, Sendable {
     unsafe code = try Self.compile(pattern, options)
   }
 
+  /// How many groups the pattern has that capture.
+  var groupCount: Int {
+    var count: UInt32 = 0
+    let result = unsafe pcre2_pattern_info_8(code, UInt32(PCRE2_INFO_CAPTURECOUNT), &count)
+    precondition(result == 0, "a compiled pattern says how many groups it has")
+    return Int(count)
+  }
+
   /// The form for text that is UTF-8, or the other one.
-  fileprivate func form(forUTF8 isUTF8: Bool) -> OpaquePointer {
+  func form(forUTF8 isUTF8: Bool) -> OpaquePointer {
     if !isPrepared.load(ordering: .acquiring) { prepare() }
     return unsafe isUTF8 ? code : lenientCode ?? code
   }
