@@ -1,0 +1,65 @@
+internal import LogsSystem
+internal import LogsWire
+
+/// One stream of a container on its way to entries: lines that wait for others of their group are not shipped yet.
+struct ContainerLines {
+  private var pipeline: LinePipeline
+  private let attributes: [LogAttribute]
+  private var number: UInt64 = 0
+  /// Lines that are read and not shipped, with the numbers that the pipeline has of them.
+  private var held = Deque<(number: UInt64, line: ShippedLines.Line)>()
+
+  init(_ stream: String, _ configuration: LinePipeline.Configuration) {
+    pipeline = LinePipeline(configuration)
+    attributes = [LogAttribute("stream", .string(stream))]
+  }
+
+  /// What is read and not shipped, in the engine's order.
+  var waiting: [ShippedLines.Line] { (0..<held.count).map { held[$0].line } }
+
+  var deadline: MonotonicTime? { pipeline.deadline }
+
+  /// - Returns: whether lines were completed, which `shipped` then has.
+  mutating func add(
+    _ line: EngineLogDecoder.Line, _ known: ShippedLines.Line, _ now: MonotonicTime, _ ship: (LogEntry?) -> Void,
+    _ shipped: inout ShippedLines
+  ) -> Bool {
+    number += 1
+    held.append((number, known))
+    let source = SourceLine(
+      line.bytes, byteCount: line.byteCount, time: line.time, attributes: attributes, end: number)
+    let count = held.count
+    var completed: [(entry: LogEntry?, end: UInt64)] = []
+    pipeline.add(source, now) { completed.append(($0, $1)) }
+    complete(completed, ship, &shipped)
+    return held.count < count
+  }
+
+  /// Completes what waits, if it is due.
+  mutating func flushDue(
+    _ now: MonotonicTime, _ ship: (LogEntry?) -> Void, _ shipped: inout ShippedLines
+  ) -> Bool {
+    guard let deadline = pipeline.deadline, deadline <= now else { return false }
+    let count = held.count
+    flush(ship, &shipped)
+    return held.count < count
+  }
+
+  mutating func flush(_ ship: (LogEntry?) -> Void, _ shipped: inout ShippedLines) {
+    var completed: [(entry: LogEntry?, end: UInt64)] = []
+    pipeline.flush { completed.append(($0, $1)) }
+    complete(completed, ship, &shipped)
+  }
+
+  private mutating func complete(
+    _ completed: [(entry: LogEntry?, end: UInt64)], _ ship: (LogEntry?) -> Void, _ shipped: inout ShippedLines
+  ) {
+    for (entry, end) in completed {
+      ship(entry)
+      while let first = held.first, first.number <= end {
+        shipped.add(first.line)
+        _ = held.popFirst()
+      }
+    }
+  }
+}

@@ -1,0 +1,347 @@
+internal import LogsClient
+internal import LogsSystem
+internal import LogsTransport
+internal import LogsWire
+
+/// What readers of containers need of their source.
+protocol ContainerReaderOwner: AnyObject {
+  var desk: any ShipDesk { get }
+  var name: String { get }
+  var configuration: DockerConfiguration { get }
+  /// The reader wants to read; it is called back by `begin`.
+  func wantsToRead(_ reader: ContainerReader)
+  /// The reader does not read any more, for now.
+  func rests(_ reader: ContainerReader)
+  /// What its stream begins with, if no event tells how the container came to be as it is.
+  func introduction(of container: DockerContainer) -> LogEntry?
+  /// The container is gone, and all of it shipped.
+  func ended(_ reader: ContainerReader)
+}
+
+/// Ships the log of one container: what the engine has of it since the bookmark, then what comes, until it is removed.
+///
+/// Each attempt asks what the container is, then for its log, followed if it runs. When that ends it is asked again: a
+/// container that has stopped is read once more to the end, since an engine may end a follow before the last lines.
+final class ContainerReader: SourceReader, EngineCallHandler {
+  private enum State {
+    case idle
+    /// Waits for its source to call `begin`.
+    case queued
+    case inspecting(EngineFetch)
+    case reading(EngineCall)
+    case pausing(LoopTimer)
+    case ended
+  }
+
+  static let backoff = Backoff(base: .milliseconds(100), cap: .seconds(5))
+  private static let errorByteCountMax = 4 << 10
+
+  let stream: StreamName
+  private(set) var container: DockerContainer
+  /// The time of the last line that was read.
+  private(set) var timeLast: Int64 = 0
+  private(set) var bookmark: DockerBookmark
+  /// Whether the bookmark is on disk or on the way there: it is there from the first status entry on.
+  private(set) var isStored: Bool
+
+  private unowned let owner: any ContainerReaderOwner
+  private var state = State.idle
+  private var attemptCount = 0
+  /// Whether something has happened since the last attempt began.
+  private var isWoken = false
+  private var isGone = false
+  /// What waits for a turn.
+  private var entries: [LogEntry] = []
+
+  // The current answer.
+  private var status = 0
+  private var isFollowing = false
+  private var decoder = EngineLogDecoder(isTerminal: false)
+  private var buffer: [UInt8] = []
+  private var hasEnded = false
+  private var failure: DockerFailure?
+  private var repeatedOutput = RepeatedLines(ShippedLines())
+  private var repeatedErrors = RepeatedLines(ShippedLines())
+
+  private var output: ContainerLines
+  private var errors: ContainerLines
+  private var deadline: LoopTimer?
+
+  init(_ container: DockerContainer, _ stream: StreamName, _ stored: DockerBookmark?, _ owner: any ContainerReaderOwner) {
+    self.container = container
+    self.stream = stream
+    self.owner = owner
+    isStored = stored != nil
+    bookmark = stored ?? DockerBookmark(section: owner.name, stream: stream.text)
+    bookmark.section = owner.name
+    output = ContainerLines("stdout", owner.configuration.lines)
+    errors = ContainerLines("stderr", owner.configuration.lines)
+  }
+
+  var id: String { container.id }
+
+  private var loop: EventLoop { owner.desk.loop }
+
+  /// Whether a read is under way.
+  var isReading: Bool {
+    switch state {
+    case .inspecting, .reading: true
+    case .idle, .queued, .pausing, .ended: false
+    }
+  }
+
+  // MARK: From the source
+
+  /// There may be something to read.
+  func wake() {
+    isWoken = true
+    switch state {
+    case .pausing(let timer):
+      timer.cancel()
+      queue()
+    case .idle: queue()
+    case .queued, .inspecting, .reading, .ended: break
+    }
+  }
+
+  /// The container is removed.
+  func remove() {
+    isGone = true
+    switch state {
+    case .pausing(let timer):
+      timer.cancel()
+      queue()
+    case .idle: owner.desk.turn(self)
+    case .queued, .inspecting, .reading, .ended: break
+    }
+  }
+
+  /// A status entry goes to its stream with `shipment`.
+  func noteStatus(into shipment: inout Shipment) { if !isStored { store(into: &shipment) } }
+
+  /// Stops reading.
+  func stop() {
+    switch state {
+    case .inspecting(let fetch): fetch.cancel()
+    case .reading(let call): call.cancel()
+    case .pausing(let timer): timer.cancel()
+    case .idle, .queued, .ended: break
+    }
+    state = .ended
+    deadline?.cancel()
+  }
+
+  /// It may read now.
+  func begin() {
+    isWoken = false
+    state = .inspecting(
+      EngineFetch("/containers/\(id)/json", from: owner.configuration.address, on: loop) { [weak self] result in
+        self?.inspected(result)
+      })
+  }
+
+  private func queue() {
+    state = .queued
+    owner.wantsToRead(self)
+  }
+
+  private func rest() {
+    state = .idle
+    owner.rests(self)
+    if isWoken { return queue() }
+    if isGone { owner.desk.turn(self) }
+  }
+
+  private func tryAgain() {
+    let delay = Self.backoff.delay(attempt: attemptCount, retryAfter: nil) { .random(in: 0...$0) }
+    attemptCount += 1
+    state = .pausing(loop.schedule(after: delay) { [weak self] in self?.queue() })
+    owner.rests(self)
+  }
+
+  // MARK: The engine's answers
+
+  private func inspected(_ result: Result<(status: Int, body: [UInt8]), DockerFailure>) {
+    guard case .success(let answer) = result, answer.status == 200,
+      let container = DockerContainer(answer: answer.body)
+    else {
+      if case .success(let answer) = result, answer.status == 404 { return rest() }
+      return tryAgain()
+    }
+    self.container = container
+    if !isStored, entries.isEmpty, let entry = owner.introduction(of: container) {
+      entries.append(entry)
+      owner.desk.turn(self)
+    }
+    var known = bookmark
+    for line in output.waiting { known.output.add(line) }
+    for line in errors.waiting { known.errors.add(line) }
+    repeatedOutput = RepeatedLines(known.output)
+    repeatedErrors = RepeatedLines(known.errors)
+    decoder = EngineLogDecoder(isTerminal: container.isTerminal)
+    (status, hasEnded, failure) = (0, false, nil)
+    isFollowing = container.isRunning
+    let since = known.since.map { "&since=\(EngineTime.since($0))" } ?? ""
+    let target = "/containers/\(id)/logs?stdout=1&stderr=1&timestamps=1&follow=\(isFollowing ? 1 : 0)\(since)"
+    state = .reading(EngineCall(target, to: owner.configuration.address, on: loop, self))
+  }
+
+  func answered(_ status: Int, _ call: EngineCall) { self.status = status }
+
+  func received(_ bytes: ArraySlice<UInt8>, _ call: EngineCall) {
+    if status != 200 {
+      buffer += bytes.prefix(Self.errorByteCountMax - buffer.count)
+      return
+    }
+    buffer += bytes
+    call.pause()
+    owner.desk.turn(self)
+  }
+
+  func ended(_ failure: DockerFailure?, _ call: EngineCall) {
+    hasEnded = true
+    self.failure = failure
+    owner.desk.turn(self)
+  }
+
+  // MARK: Turns
+
+  func read(into shipment: inout Shipment) -> Bool {
+    for entry in entries { shipment.add(entry, to: stream) }
+    var hasChanged = !entries.isEmpty
+    entries = []
+    if case .reading(let call) = state { hasChanged = takeBuffer(call, &shipment) || hasChanged }
+    let now = loop.now
+    if output.flushDue(now, { ship($0, &shipment) }, &bookmark.output) { hasChanged = true }
+    if errors.flushDue(now, { ship($0, &shipment) }, &bookmark.errors) { hasChanged = true }
+    if case .idle = state, isGone, !isWoken {
+      end(into: &shipment)
+      return false
+    }
+    if hasChanged { store(into: &shipment) }
+    setDeadline()
+    return false
+  }
+
+  func finish(into shipment: inout Shipment) {
+    if case .ended = state, isGone { return }
+    output.flush({ ship($0, &shipment) }, &bookmark.output)
+    errors.flush({ ship($0, &shipment) }, &bookmark.errors)
+    store(into: &shipment)
+  }
+
+  private func store(into shipment: inout Shipment) {
+    bookmark.prune()
+    shipment.set(DockerBookmark.key(id), bookmark.encoded())
+    isStored = true
+  }
+
+  private func ship(_ entry: LogEntry?, _ shipment: inout Shipment) {
+    if let entry { shipment.add(entry, to: stream) }
+  }
+
+  /// - Returns: whether lines were completed.
+  private func takeBuffer(_ call: EngineCall, _ shipment: inout Shipment) -> Bool {
+    var hasChanged = false
+    if status == 200 {
+      var bytes: [UInt8] = []
+      swap(&bytes, &buffer)
+      do throws(DockerFailure) {
+        try decoder.take(bytes[...]) { if take($0, &shipment) { hasChanged = true } }
+      } catch {
+        call.cancel()
+        owner.desk.log(.warning, "the log of container \(container.name) is read again: \(error)")
+        (hasEnded, failure) = (true, error)
+      }
+    }
+    guard hasEnded else {
+      call.resume()
+      return hasChanged
+    }
+    if status != 200 {
+      refused(&shipment)
+    } else if failure != nil {
+      tryAgain()
+    } else if isFollowing {
+      // It has stopped, or starts again.
+      if attemptCount == 0 {
+        attemptCount = 1
+        state = .queued
+        owner.rests(self)
+        owner.wantsToRead(self)
+      } else {
+        tryAgain()
+      }
+    } else {
+      decoder.finish { if take($0, &shipment) { hasChanged = true } }
+      attemptCount = 0
+      rest()
+    }
+    return hasChanged
+  }
+
+  private func take(_ line: EngineLogDecoder.Line, _ shipment: inout Shipment) -> Bool {
+    let known = ShippedLines.Line(
+      time: line.time, hash: ShippedLines.hash(line.bytes, byteCount: line.byteCount))
+    switch line.stream {
+    case .output:
+      guard !repeatedOutput.isShipped(known) else { return false }
+      attemptCount = 0
+      timeLast = max(timeLast, line.time)
+      return output.add(line, known, loop.now, { ship($0, &shipment) }, &bookmark.output)
+    case .errors:
+      guard !repeatedErrors.isShipped(known) else { return false }
+      attemptCount = 0
+      timeLast = max(timeLast, line.time)
+      return errors.add(line, known, loop.now, { ship($0, &shipment) }, &bookmark.errors)
+    }
+  }
+
+  /// The engine has answered with an error.
+  private func refused(_ shipment: inout Shipment) {
+    let body = buffer
+    buffer = []
+    let why = JSONText.message(body) ?? "HTTP status \(status)"
+    switch status {
+    // It is gone, or on its way out: an event or the next list tells.
+    case 404, 409: rest()
+    default:
+      guard status == 501 || why.contains("does not support reading") else {
+        owner.desk.log(.warning, "the log of container \(container.name) cannot be read now: \(why)")
+        return tryAgain()
+      }
+      if !bookmark.isUnreadable {
+        bookmark.isUnreadable = true
+        owner.desk.log(
+          .warning,
+          "the log of container \(container.name) cannot be read: its driver is \(container.driver) (\(why))")
+        let notice = DockerStatus(id: id, action: "logs", time: SystemClock.wall(), error: why)
+        shipment.add(notice.entry(like: owner.configuration.lines), to: stream)
+        store(into: &shipment)
+      }
+      attemptCount = 0
+      rest()
+    }
+  }
+
+  /// The container is gone and all of its lines are read.
+  private func end(into shipment: inout Shipment) {
+    output.flush({ ship($0, &shipment) }, &bookmark.output)
+    errors.flush({ ship($0, &shipment) }, &bookmark.errors)
+    if owner.configuration.completesRemoved { shipment.complete(stream, text: "the container was removed") }
+    shipment.set(DockerBookmark.key(id), nil)
+    deadline?.cancel()
+    state = .ended
+    owner.ended(self)
+  }
+
+  private func setDeadline() {
+    deadline?.cancel()
+    deadline = nil
+    guard let next = [output.deadline, errors.deadline].compactMap({ $0 }).min() else { return }
+    deadline = loop.schedule(after: .nanoseconds(Int64(clamping: next.nanoseconds(since: loop.now)))) { [weak self] in
+      guard let self else { return }
+      owner.desk.turn(self)
+    }
+  }
+}
