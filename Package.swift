@@ -139,7 +139,9 @@ let package = Package(
         "CFaultVFS",
       ]),
     tests("Foundation", uses: ["LogsClient", "LogsFoundation"]),
-    tests("Ship", uses: ["LogsClient", "LogsShip", "LogsSystem", "LogsText", "LogsTransport", "LogsWire"]),
+    tests(
+      "Ship",
+      uses: ["LogsClient", "LogsShip", "LogsSimulation", "LogsSystem", "LogsText", "LogsTransport", "LogsWire"]),
     tests("CLI", uses: ["LogsCLI", "LogsClient", "LogsText", "LogsWire"]),
     tests("Tidy", uses: ["LogsWire"]),
     fuzzing,

@@ -11,6 +11,7 @@ package struct StreamTemplate: Hashable, Sendable {
   }
 
   package static let files = StreamTemplate(checked: "files/{path}")
+  package static let docker = StreamTemplate(checked: "docker/{container}")
 
   /// - Parameter words: the words that the source knows.
   /// - Throws: `LogError` with `invalidName`, which says what is wrong.

@@ -7,7 +7,7 @@ internal import LogsWire
 protocol ContainerReaderOwner: AnyObject {
   var desk: any ShipDesk { get }
   var name: String { get }
-  var configuration: DockerConfiguration { get }
+  var configuration: DockerSourceConfiguration { get }
   /// The reader wants to read; it is called back by `begin`.
   func wantsToRead(_ reader: ContainerReader)
   /// The reader does not read any more, for now.

@@ -1,7 +1,9 @@
 package import LogsTransport
 
 /// Which containers of an engine are shipped, and where to.
-package struct DockerConfiguration: Sendable {
+package struct DockerSourceConfiguration: Sendable {
+  /// The section's name.
+  package var name: String
   package var address = DockerAddress.standard
   /// Globs of names; empty for any.
   package var names: [String] = []
@@ -9,17 +11,23 @@ package struct DockerConfiguration: Sendable {
   package var images: [String] = []
   /// Labels that a container needs, all of them: `key`, or `key=value`.
   package var labels: [String] = []
-  package var stream = StreamTemplate.standard
+  /// With the words in `DockerSourceConfiguration.streamWords`. A container without service or project counts under
+  /// its own name.
+  package var stream = StreamTemplate.docker
   /// Whether the stream of a container that was removed is completed. Nothing can be appended to it then, so that a
   /// template with `{id}` is wanted.
   package var completesRemoved = false
   /// How many containers are read at once.
-  package var containerCountMax = DockerConfiguration.containerCountStandard
-  package var lines = LinePipeline.Configuration()
+  package var containerCountMax = 100
+  /// How its lines become entries.
+  package var lines: LinePipeline.Configuration
 
-  package static let containerCountStandard = 100
+  package static let streamWords = ["container", "id", "image", "service", "project"]
 
-  package init() {}
+  package init(name: String, lines: LinePipeline.Configuration) {
+    self.name = name
+    self.lines = lines
+  }
 }
 
 /// Where an engine listens.

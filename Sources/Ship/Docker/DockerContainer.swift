@@ -61,6 +61,17 @@ struct DockerContainer {
     return text
   }
 
+  /// The value of a word of a stream's name.
+  func word(_ word: String) -> String {
+    switch word {
+    case "id": shortID
+    case "image": image
+    case "service": service ?? name
+    case "project": project ?? name
+    default: name
+    }
+  }
+
   /// What the first status entry of its stream says of it.
   var attributes: [LogAttribute] {
     var attributes = [
@@ -72,7 +83,7 @@ struct DockerContainer {
     return attributes
   }
 
-  func isSelected(by configuration: DockerConfiguration) -> Bool {
+  func isSelected(by configuration: DockerSourceConfiguration) -> Bool {
     let isNamed = configuration.names.isEmpty || configuration.names.contains { Glob.matches($0, name) }
     let hasImage = configuration.images.isEmpty || configuration.images.contains { Glob.matches($0, image) }
     return isNamed && hasImage

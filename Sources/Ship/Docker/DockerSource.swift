@@ -8,8 +8,7 @@ internal import LogsWire
 /// What the engine is asked, in this order: its time; the events since the last one shipped, as far as it has them; the
 /// events from now on; the containers there are. If the events end, all of that is asked again.
 package final class DockerSource: Source, ContainerReaderOwner, EventReaderOwner {
-  package let name: String
-  let configuration: DockerConfiguration
+  let configuration: DockerSourceConfiguration
 
   static let containerFilter = "filters=%7B%22type%22%3A%5B%22container%22%5D%7D"
   /// How long after a container's state its event may come.
@@ -31,13 +30,14 @@ package final class DockerSource: Source, ContainerReaderOwner, EventReaderOwner
   private var leftOut: Set<String> = []
   /// From when on events are heard, by the engine's clock.
   private var heardSince: Int64 = 0
+  /// Containers whose bookmarks are forgotten, as long as the desk still has them.
+  private var forgotten: Set<String> = []
   /// What was told of containers without an event.
   private var told: [String: DockerStatus] = [:]
 
-  package init(_ name: String, _ configuration: DockerConfiguration) {
-    self.name = name
-    self.configuration = configuration
-  }
+  package init(_ configuration: DockerSourceConfiguration) { self.configuration = configuration }
+
+  package var name: String { configuration.name }
 
   var desk: any ShipDesk {
     guard let currentDesk else { preconditionFailure("a source has a desk once it has begun") }
@@ -134,9 +134,10 @@ package final class DockerSource: Source, ContainerReaderOwner, EventReaderOwner
   /// Containers that were removed while nobody looked.
   private func forgetRemoved(_ present: Set<String>) {
     let prefix = DockerBookmark.key("")
+    forgotten = forgotten.filter { desk.bookmark(DockerBookmark.key($0)) != nil }
     for key in desk.bookmarkKeys(prefix) where !key.hasPrefix(EventReader.key("")) {
       let id = String(key.dropFirst(prefix.count))
-      guard !present.contains(id), readers[id] == nil, let bytes = desk.bookmark(key),
+      guard !present.contains(id), !forgotten.contains(id), readers[id] == nil, let bytes = desk.bookmark(key),
         let bookmark = DockerBookmark(bytes), bookmark.section == name
       else { continue }
       add(DockerContainer(id: id, name: id, image: "")).remove()
@@ -149,8 +150,8 @@ package final class DockerSource: Source, ContainerReaderOwner, EventReaderOwner
   private func add(_ container: DockerContainer) -> ContainerReader {
     let stored = desk.bookmark(DockerBookmark.key(container.id)).flatMap { DockerBookmark($0) }
     // Its lines stay together, whatever it is called meanwhile.
-    let kept = stored.flatMap { $0.section == name ? StreamTemplate.name($0.stream) : nil }
-    let reader = ContainerReader(container, kept ?? configuration.stream.stream(of: container), stored, self)
+    let kept = stored.flatMap { $0.section == name ? StreamTemplate.valid($0.stream) : nil }
+    let reader = ContainerReader(container, kept ?? configuration.stream.stream { container.word($0) }, stored, self)
     readers[container.id] = reader
     return reader
   }
@@ -183,6 +184,7 @@ package final class DockerSource: Source, ContainerReaderOwner, EventReaderOwner
     readers[reader.id] = nil
     leftOut.remove(reader.id)
     told[reader.id] = nil
+    forgotten.insert(reader.id)
     desk.forget(reader)
   }
 
