@@ -1,0 +1,257 @@
+import Glibc
+import LogsTransport
+import LogsWire
+
+@testable import LogsShip
+
+/// As much of a Docker Engine as is read, on a Unix socket. Used on its loop.
+final class FakeEngine {
+  struct Container {
+    var id: String
+    var name: String
+    var isTerminal = false
+    var isRunning = true
+    var started: Int64
+    var lines: [(stream: UInt8, time: Int64, text: String)] = []
+    /// What a request for its log is refused with.
+    var refusal: (status: Int, text: String)?
+  }
+
+  /// A connection, and what it is sent.
+  private final class Peer: ConnectionHandler {
+    unowned let engine: FakeEngine
+    var request = ""
+    /// The container whose log, or "" for the events, is followed.
+    var followed: String?
+    /// How many bytes it still gets before the connection breaks; nil for any number.
+    var budget: Int?
+
+    init(_ engine: FakeEngine) { self.engine = engine }
+
+    func received(_ bytes: RawSpan, on connection: Connection) {
+      request += String(decoding: bytes.withUnsafeBytes { Array($0) }, as: UTF8.self)
+      guard request.hasSuffix("\r\n\r\n") else { return }
+      engine.answer(self, connection, String(request.split(separator: "\r\n")[0]))
+      request = ""
+    }
+
+    func closed(_ connection: Connection, reason: CloseReason) { engine.forget(connection) }
+
+    func send(_ bytes: [UInt8], on connection: Connection) {
+      var bytes = bytes
+      if let left = budget {
+        budget = left - min(left, bytes.count)
+        if bytes.count > left {
+          bytes = Array(bytes.prefix(left))
+          connection.send(ByteString(bytes))
+          return connection.closeLingering()
+        }
+      }
+      connection.send(ByteString(bytes))
+    }
+
+    func chunk(_ bytes: [UInt8], on connection: Connection) {
+      send(Array("\(String(bytes.count, radix: 16))\r\n".utf8) + bytes + Array("\r\n".utf8), on: connection)
+    }
+  }
+
+  let path: String
+  private let loop: EventLoop
+  private var listener: Listener?
+  private var peers: [(peer: Peer, connection: Connection)] = []
+  /// Its clock.
+  var now: Int64 = 1_700_000_000_000_000_000
+  var containers: [Container] = []
+  var events: [(time: Int64, line: String)] = []
+  private(set) var requests: [String] = []
+  /// Draws how many bytes of a log are sent before the connection breaks; nil for all.
+  var drawBudget: () -> Int? = { nil }
+
+  init(_ path: String, _ loop: EventLoop) throws {
+    self.path = path
+    self.loop = loop
+    try listen()
+  }
+
+  func listen() throws {
+    listener = try Listener.listen(on: .unix(path: path), loop: loop) { [unowned self] socket in
+      let connection = Connection(adopting: socket, on: self.loop)
+      let peer = Peer(self)
+      peers.append((peer, connection))
+      connection.handler = peer
+    }
+  }
+
+  /// Stops as if it was killed.
+  func stop() {
+    listener?.close()
+    listener = nil
+    dropConnections()
+  }
+
+  func dropConnections() { for (_, connection) in peers { connection.close() } }
+
+  private func forget(_ connection: Connection) { peers.removeAll { $0.connection === connection } }
+
+  /// How many logs are followed.
+  var followerCount: Int { peers.count { $0.peer.followed?.isEmpty == false } }
+  var hearsEvents: Bool { peers.contains { $0.peer.followed == "" } }
+
+  // MARK: What happens
+
+  func create(_ name: String, isTerminal: Bool = false) -> String {
+    let id = "\(name)\(String(repeating: "0", count: 20))"
+    containers.append(Container(id: id, name: name, isTerminal: isTerminal, started: now))
+    tell("create", id)
+    tell("start", id)
+    return id
+  }
+
+  private func index(_ id: String) -> Int? { containers.firstIndex { $0.id == id } }
+
+  func write(_ id: String, _ stream: UInt8, _ text: String, time: Int64? = nil) {
+    guard let index = index(id) else { return }
+    let line = (stream, time ?? now, text)
+    containers[index].lines.append(line)
+    for (peer, connection) in peers where peer.followed == id {
+      peer.chunk(Self.sent(line, containers[index].isTerminal), on: connection)
+    }
+  }
+
+  func endRun(_ id: String, exitCode: Int = 0) {
+    guard let index = index(id), containers[index].isRunning else { return }
+    containers[index].isRunning = false
+    for (peer, connection) in peers where peer.followed == id { peer.send(Array("0\r\n\r\n".utf8), on: connection) }
+    tell("die", id, ",\"exitCode\":\"\(exitCode)\"")
+  }
+
+  func beginRun(_ id: String) {
+    guard let index = index(id) else { return }
+    containers[index].isRunning = true
+    containers[index].started = now
+    tell("start", id)
+  }
+
+  func remove(_ id: String) {
+    endRun(id)
+    tell("destroy", id)
+    containers.removeAll { $0.id == id }
+  }
+
+  private func tell(_ action: String, _ id: String, _ attributes: String = "") {
+    now += 1_000
+    let name = containers.first { $0.id == id }?.name ?? ""
+    let line = """
+      {"Type":"container","Action":"\(action)","Actor":{"ID":"\(id)","Attributes":{"image":"tiny:1",\
+      "name":"\(name)"\(attributes)}},"time":\(now / 1_000_000_000),"timeNano":\(now)}\n
+      """
+    events.append((now, line))
+    for (peer, connection) in peers where peer.followed == "" { peer.chunk(Array(line.utf8), on: connection) }
+  }
+
+  // MARK: Answers
+
+  private func answer(_ peer: Peer, _ connection: Connection, _ request: String) {
+    requests.append(request)
+    let target = request.split(separator: " ")[1]
+    let path = target.prefix { $0 != "?" }
+    var query: [Substring: Substring] = [:]
+    for pair in target.dropFirst(path.count + 1).split(separator: "&") {
+      query[pair.prefix { $0 != "=" }] = pair.dropFirst(pair.prefix { $0 != "=" }.count + 1)
+    }
+    let since = query["since"].flatMap(Self.time) ?? .min
+    let parts = path.split(separator: "/")
+    switch path {
+    case "/info": body("{\"SystemTime\":\"\(Self.text(now))\"}", peer, connection)
+    case "/events":
+      head(peer, connection)
+      let until = query["until"].flatMap(Self.time)
+      for event in events where event.time >= since && event.time <= until ?? .max {
+        peer.chunk(Array(event.line.utf8), on: connection)
+      }
+      if until == nil { peer.followed = "" } else { peer.send(Array("0\r\n\r\n".utf8), on: connection) }
+    case "/containers/json":
+      let list = containers.map {
+        """
+        {"Id":"\($0.id)","Names":["/\($0.name)"],"Image":"tiny:1","State":"\($0.isRunning ? "running" : "exited")",\
+        "Labels":{}}
+        """
+      }
+      body("[\(list.joined(separator: ","))]", peer, connection)
+    default:
+      guard parts.count == 3, let index = index(String(parts[1])) else {
+        return body("{\"message\":\"no such container\"}", peer, connection, status: 404)
+      }
+      if parts[2] == "json" {
+        body(inspect(containers[index]), peer, connection)
+      } else if let refusal = containers[index].refusal {
+        body("{\"message\":\"\(refusal.text)\"}", peer, connection, status: refusal.status)
+      } else {
+        log(containers[index], since, query["follow"] == "1", peer, connection)
+      }
+    }
+  }
+
+  private func inspect(_ container: Container) -> String {
+    """
+    {"Id":"\(container.id)","Name":"/\(container.name)","Config":{"Tty":\(container.isTerminal),"Image":"tiny:1",\
+    "Labels":{}},"HostConfig":{"LogConfig":{"Type":"json-file"}},"State":{"Running":\(container.isRunning),\
+    "StartedAt":"\(Self.text(container.started))","FinishedAt":"\(Self.text(container.isRunning ? 0 : now))",\
+    "ExitCode":0}}
+    """
+  }
+
+  private func log(
+    _ container: Container, _ since: Int64, _ follows: Bool, _ peer: Peer, _ connection: Connection
+  ) {
+    head(peer, connection)
+    peer.budget = drawBudget()
+    for line in container.lines where line.time >= since {
+      peer.chunk(Self.sent(line, container.isTerminal), on: connection)
+    }
+    if follows, container.isRunning { peer.followed = container.id } else {
+      peer.send(Array("0\r\n\r\n".utf8), on: connection)
+    }
+  }
+
+  private func head(_ peer: Peer, _ connection: Connection) {
+    peer.send(Array("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".utf8), on: connection)
+  }
+
+  private func body(_ text: String, _ peer: Peer, _ connection: Connection, status: Int = 200) {
+    peer.send(Array("HTTP/1.1 \(status) X\r\nContent-Length: \(text.utf8.count)\r\n\r\n\(text)".utf8), on: connection)
+  }
+
+  private static func sent(_ line: (stream: UInt8, time: Int64, text: String), _ isTerminal: Bool) -> [UInt8] {
+    if isTerminal { return Array("\(text(line.time)) \(line.text)\r\n".utf8) }
+    var bytes: [UInt8] = []
+    var rest = Array(line.text.utf8)[...]
+    repeat {
+      let piece = rest.prefix(EngineLogDecoder.pieceByteCount)
+      rest = rest.dropFirst(piece.count)
+      let payload = Array("\(text(line.time)) ".utf8) + piece + (rest.isEmpty ? [UInt8(ascii: "\n")] : [])
+      bytes += [line.stream, 0, 0, 0, 0, 0, UInt8(payload.count >> 8), UInt8(payload.count & 255)] + payload
+    } while !rest.isEmpty
+    return bytes
+  }
+
+  private static func text(_ nanoseconds: Int64) -> String {
+    guard nanoseconds > 0 else { return "0001-01-01T00:00:00Z" }
+    var seconds = time_t(nanoseconds / 1_000_000_000)
+    var parts = tm()
+    gmtime_r(&seconds, &parts)
+    func digits(_ number: Int, _ count: Int) -> String {
+      let text = String(number)
+      return String(repeating: "0", count: count - text.count) + text
+    }
+    let date = "\(parts.tm_year + 1900)-\(digits(Int(parts.tm_mon) + 1, 2))-\(digits(Int(parts.tm_mday), 2))"
+    let clock = "\(digits(Int(parts.tm_hour), 2)):\(digits(Int(parts.tm_min), 2)):\(digits(Int(parts.tm_sec), 2))"
+    return "\(date)T\(clock).\(digits(Int(nanoseconds % 1_000_000_000), 9))Z"
+  }
+
+  private static func time(_ text: Substring) -> Int64? {
+    let parts = text.split(separator: ".")
+    guard parts.count == 2, let seconds = Int64(parts[0]), let rest = Int64(parts[1]) else { return nil }
+    return seconds * 1_000_000_000 + rest
+  }
+}
