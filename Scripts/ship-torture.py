@@ -252,7 +252,7 @@ class OurAgent:
     def start(self):
         self.ship = subprocess.Popen(
             [f"{self.binaries}/logs", "ship", "--files", f"{self.place}/logs/*/app.log*", "--start", "beginning",
-             "--stream", "{path}", "--format", "raw", "--multiline", "none", "--state", f"{self.place}/state"],
+             "--stream", "{directory}", "--format", "raw", "--multiline", "none", "--state", f"{self.place}/state"],
             env=self.environment, stdout=self.log, stderr=self.log)
 
     def kill(self):

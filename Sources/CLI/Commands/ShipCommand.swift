@@ -31,8 +31,15 @@ enum ShipCommand {
     Option.reportFormat, Option("config", form: "FILE", help: "a configuration with any number of sources"),
     Option("state", form: "DIR", help: "where the spool and the positions are kept"),
     Option("files", form: "GLOB", help: "files to ship; may come several times"),
+    Option("docker", form: "ADDRESS", help: "containers of an engine: unix:///PATH, tcp://HOST:PORT, or local"),
+    Option("container", form: "GLOB", help: "only containers of that name; may come several times"),
+    Option("image", form: "GLOB", help: "only containers of that image"),
+    Option("label", form: "KEY[=VALUE]", help: "only containers with that label"),
+    Option("complete-removed", help: "complete the streams of containers that are removed"),
     Option("exclude", form: "GLOB", help: "files that --files does not mean"),
-    Option("stream", form: "NAME", help: "their stream (default files/{path}); {name}, {host}, {pod} ... are known"),
+    Option(
+      "stream", form: "NAME",
+      help: "the stream (default files/{path}, docker/{container}); {name}, {image} ... are known"),
     Option("start", form: "end|beginning", help: "where files begin that are there at the first start (default end)"),
     Option("format", form: "FORMAT", help: "how lines are read, as in push (default auto)"),
     Option("input-zone", form: "ZONE", help: "the time zone of times without one (default local)"),
@@ -52,8 +59,11 @@ enum ShipCommand {
   ]
 
   private static let shipperFlags = ["state", "linger", "spool-size", "host", "own-stream"]
-  private static let fileFlags = [
-    "exclude", "stream", "start", "format", "input-zone", "level", "multiline", "drop", "mask", "attribute", "rate",
+  /// The flags that name a source of a kind, and the setting that their values are.
+  private static let kinds = [("files", "path"), ("docker", "address")]
+  private static let sourceFlags = [
+    "poll", "container", "image", "label", "complete-removed", "exclude", "stream", "start", "format", "input-zone",
+    "level", "multiline", "drop", "mask", "attribute", "rate",
     "over-rate",
   ]
 
@@ -93,22 +103,35 @@ enum ShipCommand {
   private static func plan(_ arguments: Arguments) throws(CommandError) -> ShipPlan {
     do throws(ShipFileError) {
       var file = try file(arguments)
-      let globs = arguments.values("files")
-      let described = arguments.flags.filter { fileFlags.contains($0.name) || $0.name == "poll" }
-      if !globs.isEmpty {
-        var section = ShipFile.Section(kind: "files", name: "files", origin: "--files")
-        section.settings = globs.map { ShipFile.Setting("path", $0, origin: "--files") }
-        for flag in described {
-          section.settings.append(
-            ShipFile.Setting(flag.name, flag.name == "poll" ? "yes" : flag.value, origin: "--\(flag.name)"))
-        }
-        file.sections.append(section)
-      } else if let flag = described.first {
-        throw ShipFileError(
-          "--\(flag.name) is about --files GLOB, which is missing; in a configuration it is a setting")
-      }
+      try addSources(of: arguments, to: &file)
       return try ShipPlan(file, stateDirectory: stateDirectory)
     } catch { throw .usage(error.description) }
+  }
+
+  /// The source that the flags describe.
+  private static func addSources(of arguments: Arguments, to file: inout ShipFile) throws(ShipFileError) {
+    var sections: [ShipFile.Section] = []
+    for (kind, setting) in kinds where arguments.has(kind) {
+      let origin = "--\(kind)"
+      let values = arguments.values(kind).filter { $0 != "local" }
+      sections.append(
+        ShipFile.Section(
+          kind: kind, name: kind, origin: origin,
+          settings: values.map { ShipFile.Setting(setting, $0, origin: origin) }))
+    }
+    let described = arguments.flags.filter { sourceFlags.contains($0.name) }
+    if let flag = described.first, sections.count != 1 {
+      throw ShipFileError(
+        sections.isEmpty
+          ? "--\(flag.name) is about a source, and none is named: add --files GLOB or --docker ADDRESS"
+          : "--\(flag.name) is about one source, and there are several: write a configuration, and name it with --config"
+      )
+    }
+    for flag in described {
+      let value = flag.name == "poll" || flag.name == "complete-removed" ? "yes" : flag.value
+      sections[0].settings.append(ShipFile.Setting(flag.name, value, origin: "--\(flag.name)"))
+    }
+    file.sections += sections
   }
 
   private static func content(of path: String) throws(ShipFileError) -> String {

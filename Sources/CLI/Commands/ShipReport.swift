@@ -20,6 +20,9 @@ enum ShipReport {
         let count = Figures.count(files.count, "file", "files")
         try Terminal.write(line: "\(configuration.name): \(count) to \(configuration.stream.text)")
         for file in files { try Terminal.write(line: "  \(file)") }
+      case .docker(let configuration):
+        try Terminal.write(
+          line: "\(configuration.name): containers of \(configuration.address) to \(configuration.stream.text)")
       }
     }
   }

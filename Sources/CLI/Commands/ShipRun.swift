@@ -114,6 +114,7 @@ extension ShipPlan.SourcePlan {
   func source(host: String) -> any Source {
     switch self {
     case .files(let configuration): FileSource(configuration, host: host)
+    case .docker(let configuration): DockerSource(configuration)
     }
   }
 }

@@ -76,7 +76,7 @@ package struct ShipFile: Sendable {
     return line
   }
 
-  private static func trimmed(_ text: some StringProtocol) -> String {
+  static func trimmed(_ text: some StringProtocol) -> String {
     let space: (Character) -> Bool = { $0 == " " || $0 == "\t" || $0 == "\r" }
     var rest = Substring(text)
     while let first = rest.first, space(first) { rest.removeFirst() }

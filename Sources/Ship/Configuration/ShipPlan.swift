@@ -6,6 +6,7 @@ internal import LogsWire
 package struct ShipPlan: Sendable {
   package enum SourcePlan: Sendable {
     case files(FileSourceConfiguration)
+    case docker(DockerSourceConfiguration)
   }
 
   package var shipper: ShipperConfiguration
@@ -51,7 +52,10 @@ package struct ShipPlan: Sendable {
     }
     let settings = try ShipSettings(section.settings, of: known, what: "a source of kind \(section.kind)")
     let lines = try self.lines(settings, host: host)
-    return .files(try files(section, settings, lines))
+    switch section.kind {
+    case "docker": return .docker(try docker(section, settings, lines))
+    default: return .files(try files(section, settings, lines))
+    }
   }
 
   private static func files(
@@ -64,7 +68,7 @@ package struct ShipPlan: Sendable {
     }
     var configuration = FileSourceConfiguration(name: section.name, globs: globs, lines: lines)
     configuration.excluded = settings.values("exclude").map { FileGlob($0, workingDirectory: directory) }
-    if let stream = try settings.stream(["path", "name", "host", "namespace", "pod", "container"]) {
+    if let stream = try settings.stream(["path", "name", "directory", "host", "namespace", "pod", "container"]) {
       configuration.stream = stream
     }
     if let start = try settings.choice("start", FileSourceConfiguration.Start.self) { configuration.start = start }
@@ -72,6 +76,29 @@ package struct ShipPlan: Sendable {
     configuration.polls = try settings.flag("poll") ?? false
     if let wait = try settings.time("line-wait") { configuration.lineWait = wait }
     configuration.rate = try rate(settings)
+    return configuration
+  }
+
+  private static func docker(
+    _ section: ShipFile.Section, _ settings: ShipSettings, _ lines: LinePipeline.Configuration
+  ) throws(ShipFileError) -> DockerSourceConfiguration {
+    var configuration = DockerSourceConfiguration(name: section.name, lines: lines)
+    if let setting = settings.setting("address") {
+      do throws(DockerFailure) { configuration.address = try DockerAddress.parse(setting.value) } catch {
+        throw ShipFileError("\(setting.origin): \(error)")
+      }
+    }
+    configuration.names = settings.values("container")
+    configuration.images = settings.values("image")
+    configuration.labels = settings.values("label")
+    if let stream = try settings.stream(DockerSourceConfiguration.streamWords) { configuration.stream = stream }
+    configuration.completesRemoved = try settings.flag("complete-removed") ?? false
+    if let setting = settings.setting("containers") {
+      guard let count = Int(setting.value), (1...10_000).contains(count) else {
+        throw ShipFileError("\(setting.origin): containers takes a number from 1 to 10000, not '\(setting.value)'")
+      }
+      configuration.containerCountMax = count
+    }
     return configuration
   }
 
@@ -116,6 +143,8 @@ package struct ShipPlan: Sendable {
         throw ShipFileError("\(setting.origin): a source has at most \(Limits.sourceByteCountMax) bytes")
       }
     }
+    lines.grouping = try grouping(settings)
+    lines.rules = try rules(settings)
     lines.attributes = [LogAttribute("host.name", .string(host))]
     for setting in settings.all("attribute") {
       let parts = setting.value.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
@@ -126,80 +155,37 @@ package struct ShipPlan: Sendable {
     }
     return lines
   }
-}
 
-/// The settings of one section, with their values read.
-struct ShipSettings {
-  private let settings: [ShipFile.Setting]
-
-  /// - Throws: if one is unknown, or comes twice.
-  init(_ settings: [ShipFile.Setting], of known: [ShipSetting], what: String) throws(ShipFileError) {
-    var seen: [String: ShipFile.Setting] = [:]
-    for setting in settings {
-      guard let kind = known.first(where: { $0.name == setting.name }) else {
-        let suggestion = Spelling.suggestion(setting.name, among: known.map(\.name))
-        throw ShipFileError("\(setting.origin): \(what) has no setting '\(setting.name)'\(suggestion)")
-      }
-      if let earlier = seen[setting.name], !kind.isRepeated {
-        throw ShipFileError("\(setting.origin): '\(setting.name)' was said before, in \(earlier.origin)")
-      }
-      if setting.value.isEmpty {
-        throw ShipFileError("\(setting.origin): '\(setting.name)' has no value (\(kind.form))")
-      }
-      seen[setting.name] = setting
-    }
-    self.settings = settings
-  }
-
-  func all(_ name: String) -> [ShipFile.Setting] { settings.filter { $0.name == name } }
-  func setting(_ name: String) -> ShipFile.Setting? { settings.last { $0.name == name } }
-  func value(_ name: String) -> String? { setting(name)?.value }
-  func values(_ name: String) -> [String] { all(name).map(\.value) }
-
-  func flag(_ name: String) throws(ShipFileError) -> Bool? {
-    guard let setting = setting(name) else { return nil }
+  private static func grouping(_ settings: ShipSettings) throws(ShipFileError) -> LineGrouping {
+    guard let setting = settings.setting("multiline") else { return .traces }
     switch setting.value {
-    case "yes", "true", "on": return true
-    case "no", "false", "off": return false
-    default: throw ShipFileError("\(setting.origin): \(name) takes yes or no, not '\(setting.value)'")
+    case "none": return .none
+    case "traces": return .traces
+    default: return .start(try expression(setting.value, setting))
     }
   }
 
-  func time(_ name: String) throws(ShipFileError) -> Duration? {
-    guard let setting = setting(name) else { return nil }
-    if setting.value == "0" { return .zero }
-    guard let time = TimeSpan.parse(setting.value) else {
-      throw ShipFileError("\(setting.origin): \(name) takes a time like 20ms, 5s or 1m, not '\(setting.value)'")
+  private static func rules(_ settings: ShipSettings) throws(ShipFileError) -> LineRules {
+    var rules = LineRules()
+    for setting in settings.all("drop") { rules.drops.append(try expression(setting.value, setting)) }
+    for setting in settings.all("mask") {
+      guard let arrow = setting.value.firstRange(of: "=>") else {
+        throw ShipFileError("\(setting.origin): a mask is written EXPRESSION => TEXT, not '\(setting.value)'")
+      }
+      let (pattern, text) = (setting.value[..<arrow.lowerBound], setting.value[arrow.upperBound...])
+      let found = try expression(ShipFile.trimmed(pattern), setting)
+      do throws(LineExpression.Problem) {
+        rules.masks.append(try LineMask(found, replacement: ShipFile.trimmed(text)))
+      } catch { throw ShipFileError("\(setting.origin): \(error)") }
     }
-    return time
+    return rules
   }
 
-  func size(_ name: String) throws(ShipFileError) -> Int? {
-    guard let setting = setting(name) else { return nil }
-    guard let size = ByteSize.parse(setting.value).flatMap({ Int(exactly: $0) }), size >= 1 << 20 else {
-      throw ShipFileError(
-        "\(setting.origin): \(name) takes a size of at least 1M, like 256M or 2G, not '\(setting.value)'")
-    }
-    return size
-  }
-
-  func choice<Value: RawRepresentable & CaseIterable>(
-    _ name: String, _ type: Value.Type
-  ) throws(ShipFileError) -> Value? where Value.RawValue == String {
-    guard let setting = setting(name) else { return nil }
-    guard let value = Value(rawValue: setting.value) else {
-      let known = Value.allCases.map(\.rawValue)
-      let suggestion = Spelling.suggestion(setting.value, among: known)
-      throw ShipFileError(
-        "\(setting.origin): \(name) is one of \(known.joined(separator: ", ")), not '\(setting.value)'\(suggestion)")
-    }
-    return value
-  }
-
-  func stream(_ words: [String]) throws(ShipFileError) -> StreamTemplate? {
-    guard let setting = setting("stream") else { return nil }
-    do throws(LogError) { return try StreamTemplate(setting.value, words: words) } catch {
-      throw ShipFileError("\(setting.origin): \(error.message)")
+  private static func expression(
+    _ pattern: String, _ setting: ShipFile.Setting
+  ) throws(ShipFileError) -> LineExpression {
+    do throws(LineExpression.Problem) { return try LineExpression(pattern) } catch {
+      throw ShipFileError("\(setting.origin): \(error)")
     }
   }
 }

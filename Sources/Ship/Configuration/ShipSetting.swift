@@ -47,8 +47,24 @@ package struct ShipSetting: Sendable {
       ShipSetting("line-wait", "TIME", "how long a line waits for its end (default 5s)"),
     ] + lines
 
-  /// The settings of a kind; nil if there is no such kind.
-  package static func all(of kind: String) -> [ShipSetting]? { kind == "files" ? files : nil }
+  package static let docker =
+    [
+      ShipSetting("address", "ADDRESS", "unix:///PATH (default: /var/run/docker.sock) or tcp://HOST:PORT"),
+      ShipSetting("container", "GLOB", "names of containers (default: all)", isRepeated: true),
+      ShipSetting("image", "GLOB", "images of containers", isRepeated: true),
+      ShipSetting("label", "KEY[=VALUE]", "labels that a container needs", isRepeated: true),
+      ShipSetting("containers", "N", "how many are read at the same time (default 100)"),
+      ShipSetting("complete-removed", "yes|no", "complete the streams of removed containers (default no)"),
+    ] + lines.filter { !["rate", "over-rate"].contains($0.name) }
 
-  package static let kinds = ["files"]
+  /// The settings of a kind; nil if there is no such kind.
+  package static func all(of kind: String) -> [ShipSetting]? {
+    switch kind {
+    case "files": files
+    case "docker": docker
+    default: nil
+    }
+  }
+
+  package static let kinds = ["files", "docker"]
 }

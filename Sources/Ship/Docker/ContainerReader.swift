@@ -67,7 +67,8 @@ final class ContainerReader: SourceReader, EngineCallHandler {
   private var errors: ContainerLines
   private var deadline: LoopTimer?
 
-  init(_ container: DockerContainer, _ stream: StreamName, _ stored: DockerBookmark?, _ owner: any ContainerReaderOwner) {
+  init(_ container: DockerContainer, _ stream: StreamName, _ stored: DockerBookmark?, _ owner: any ContainerReaderOwner)
+  {
     self.container = container
     self.stream = stream
     self.owner = owner

@@ -91,7 +91,8 @@ struct DockerEvent {
 
   /// The same for the same event, however often it comes.
   var hash: UInt64 {
-    ShippedLines.hash(ByteString("\(container.id) \(action) \(status?.error ?? "") \(status?.status ?? "")"), byteCount: 0)
+    ShippedLines.hash(
+      ByteString("\(container.id) \(action) \(status?.error ?? "") \(status?.status ?? "")"), byteCount: 0)
   }
 
   private static func status(

@@ -69,6 +69,7 @@ package final class FileSource: Source {
       switch word {
       case "path": path
       case "name": String(path.split(separator: "/").last ?? "")
+      case "directory": Self.directory(of: path)
       case "host": host
       case "namespace": pod?.namespace ?? "unknown"
       case "pod": pod?.pod ?? "unknown"
