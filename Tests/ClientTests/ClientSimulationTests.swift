@@ -95,6 +95,12 @@ import Testing
     #expect(found != nil)
   }
 
+  /// Those with which a stream was to be removed from that had fallen back to nothing.
+  @Test(arguments: [231, 320] as [UInt64]) func `a planted fault breaks promises and nothing else`(seed: UInt64) throws
+  {
+    #expect(try !ClientWorld(seed: seed, defects: .init(server: .headsFallBack)).run().violations.isEmpty)
+  }
+
   @Test func `each promise has a planted fault that breaks it`() {
     #expect(Set(Self.canaries.map(\.promise)) == Set(Promise.allCases))
   }

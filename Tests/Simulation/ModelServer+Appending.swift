@@ -60,7 +60,8 @@ extension ModelServer {
 
   /// Something of a stream, or all of it, that may be removed; nil if there is nothing.
   func drawRemoval(of stream: StreamName) -> ModelDisk.Removal? {
-    guard !isDown, let head = memory.stream(stream)?.head else { return nil }
+    // A server that gives numbers again may have none left.
+    guard !isDown, let head = memory.stream(stream)?.head, head > 0 else { return nil }
     switch simulation.draw(0...5) {
     case 0: return .deleteStream
     case 1...2: return .trim(upTo: UInt64(simulation.draw(0...Int(head))))
