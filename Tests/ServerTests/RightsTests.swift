@@ -36,6 +36,20 @@ import Testing
     }
   }
 
+  @Test func `rights are the same in whatever order they were given, and however often`() throws {
+    let rights = try Rights("append:ci/* read:ci/* read:web")
+    for text in ["read:web read:ci/* append:ci/*", "read:ci/* append:ci/* read:web,read:ci/*"] {
+      let other = try Rights(text)
+      #expect(other == rights && other.hashValue == rights.hashValue, "\(text)")
+      #expect(other.description != rights.description)
+    }
+    for text in ["append:ci/* read:ci/*", "append:ci/* read:ci/* read:web delete:web", "append:ci/* read:ci/* read:we"]
+    {
+      #expect(try Rights(text) != rights, "\(text)")
+    }
+    #expect(Rights.all != Rights.none && Rights.none == Rights([]) && Rights.all == Rights.all)
+  }
+
   @Test(arguments: [("read:**", true), ("admin:**", true), ("append:**", false), ("read:*", false), ("read:$*", false)])
   func `sums are for those who may read everything`(text: String, isAllowed: Bool) throws {
     #expect(try Rights(text).readsAll == isAllowed)

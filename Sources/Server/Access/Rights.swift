@@ -48,7 +48,7 @@ package struct Rights: Hashable, Sendable {
     var description: String { "\(action.rawValue):\(pattern)" }
   }
 
-  /// nil: everything is allowed, with the server's own streams, too.
+  /// In the order in which they were given. nil: everything is allowed, with the server's own streams, too.
   private let grants: [Grant]?
 
   init(_ grants: [Grant]) { self.grants = grants }
@@ -67,6 +67,13 @@ package struct Rights: Hashable, Sendable {
     guard !grants.isEmpty else { throw SettingError("no right is named; write them like append:ci/* read:ci/*") }
     self.init(grants)
   }
+
+  /// Those that allow the same in another order are the same.
+  package static func == (left: Rights, right: Rights) -> Bool {
+    left.grants == right.grants || left.grants.map(Set.init) == right.grants.map(Set.init)
+  }
+
+  package func hash(into hasher: inout Hasher) { hasher.combine(grants.map(Set.init)) }
 
   func allows(_ action: Action, _ stream: StreamName) -> Bool {
     guard let grants else { return true }
