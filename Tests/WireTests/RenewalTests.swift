@@ -54,9 +54,12 @@ import Testing
     #expect(isAllAnswered == [false, true])
   }
 
-  @Test func `a server that stops takes no AUTH`() {
+  @Test func `a server that stops takes no AUTH, and asks for none`() {
     var session = Self.server()
+    session.receive(.append(Sample.append()), id: 7)
     _ = session.drain(GoAway(retryAfterMilliseconds: 0, text: ""))
+    let challenge = session.challenge(Self.challenge)
+    #expect(challenge == nil)
     #expect(session.receive(Self.auth, id: 1).map(\.shown) == ["send error 1 going_away"])
     #expect(session.receive(Self.auth, id: 1).map(\.shown) == ["send error 1 going_away"])
   }
@@ -95,6 +98,16 @@ import Testing
     #expect(session.canRenew == true)
     session.receive([Message.goAway(GoAway(retryAfterMilliseconds: 0, text: "")).frame(id: 0)])
     #expect(session.canRenew == false)
+  }
+
+  @Test func `a client that leaves shows no token to a server that asks for one`() {
+    var session = Self.client()
+    let id = session.stat().id
+    let goAway = Message.goAway(GoAway(retryAfterMilliseconds: 0, text: "")).frame(id: 0)
+    let challenge = Message.challenge(Self.challenge).frame(id: 0)
+    #expect(session.receive([goAway, challenge]).map(\.shown) == ["goingAway", "challenged 5"])
+    #expect(session.canRenew == false)
+    #expect(session.receive([Message.status([]).frame(id: id)]).map(\.shown) == ["answered 1 0"])
   }
 
   @Test func `AUTHORIZED answers AUTH and nothing else, and nothing else answers AUTH`() {

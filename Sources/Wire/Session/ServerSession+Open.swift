@@ -300,7 +300,10 @@ extension ServerSession.Open {
     settleRequest(id) ? frame(message, id: id) : nil
   }
 
-  func challenge(_ challenge: Challenge) -> OutgoingFrame? { takesChallenges ? frame(.challenge(challenge)) : nil }
+  /// A server that stops takes no AUTH.
+  func challenge(_ challenge: Challenge) -> OutgoingFrame? {
+    takesChallenges && !isDraining ? frame(.challenge(challenge)) : nil
+  }
 
   /// - Returns: whether the request was in flight.
   private func settleRequest(_ id: UInt32) -> Bool {

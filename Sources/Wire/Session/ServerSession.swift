@@ -267,7 +267,7 @@ extension ServerSession {
   /// The answer to LIST, STAT, QUERY, AUTH or DELETE.
   package mutating func answer(_ id: UInt32, _ message: Message) -> OutgoingFrame? { open?.answer(id, message) }
 
-  /// Asks for another token; nil if the client does not answer that.
+  /// Asks for another token; nil if the client does not answer that, or could not any more.
   package mutating func challenge(_ challenge: Challenge) -> OutgoingFrame? { open?.challenge(challenge) }
 
   /// A frame about an open subscription: STREAM, RESOLVED, SKIP or LIVE.
