@@ -7,7 +7,11 @@ public struct LogClientConfiguration: Sendable {
   public var token: String?
   /// Returns a token, instead of `token`; nil for none. It is asked at each attempt to connect, and when the server
   /// wants another token for a connection, which then goes on without a cut: shortly before a token expires, and when
-  /// it was revoked. An attempt waits for it up to `connectTimeout`. An error counts as an attempt that has failed.
+  /// it was revoked; then a few times a heartbeat until there is another one.
+  ///
+  /// It is waited for up to `connectTimeout`. Then, and when nobody needs the token any more, its task is cancelled,
+  /// and what it still returns is ignored. An error, or no answer in time, counts as an attempt to connect that has
+  /// failed; on an open connection it is asked again a while later.
   public var tokenProvider: (@concurrent @Sendable () async throws -> String?)?
   /// For servers with TLS: PEM files of the CAs to trust instead of the system's, and of the client's own certificate
   /// and its key; nil for none.
@@ -17,7 +21,8 @@ public struct LogClientConfiguration: Sendable {
   /// The client's name and version, for the server's log. At most 255 bytes.
   public var name: String
   public var backoff: Backoff
-  /// How long one attempt may take, from the name lookup to the end of the handshake.
+  /// How long one attempt may take, from the name lookup to the end of the handshake, and how long `tokenProvider` may
+  /// take each time.
   public var connectTimeout: Duration
   /// How long an outage may last before everything that waits for a connection fails with `gaveUp`; nil: no limit.
   ///

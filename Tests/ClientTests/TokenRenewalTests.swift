@@ -141,4 +141,122 @@ import Testing
     #expect(try await server.onLoop { $0.record.connectionCount } == 2)
     await client.shutdown()
   }
+
+  /// A provider that returns the numbers of its calls, and hangs in the next one when told so.
+  private final class Hanging: Sendable {
+    let count = Shared(0)
+    let hangCount = Shared(0)
+    let endCount = Shared(0)
+    private let isArmed = Shared(false)
+    private let isReleased = Shared(false)
+    private let isHeeding: Bool
+
+    /// - Parameter isHeeding: whether cancellation ends the call.
+    init(isHeeding: Bool) { self.isHeeding = isHeeding }
+
+    func configuration(_ server: FakeServer) -> LogClientConfiguration {
+      var configuration = LogClientConfiguration.test(server.url)
+      configuration.tokenProvider = { [self] in
+        count.change { $0 += 1 }
+        guard isArmed.value else { return "token \(count.value)" }
+        isArmed.change { $0 = false }
+        hangCount.change { $0 += 1 }
+        defer { endCount.change { $0 += 1 } }
+        if isHeeding { try await Task.sleep(for: .seconds(3_600)) } else { await isReleased.until { $0 } }
+        return "late"
+      }
+      return configuration
+    }
+
+    /// - Returns: the last token before that.
+    func hang() -> Int {
+      isArmed.change { $0 = true }
+      return count.value
+    }
+
+    func release() { isReleased.change { $0 = true } }
+  }
+
+  @Test func `a provider that hangs while a connection wants a token is asked again, and what it says late is ignored`()
+    async throws
+  {
+    let server = try await FakeServer.start { $0.heartbeatMilliseconds = 100 }
+    defer { server.stop() }
+    let provider = Hanging(isHeeding: false)
+    var configuration = provider.configuration(server)
+    configuration.connectTimeout = .seconds(1)
+    let client = try LogClient(configuration)
+    _ = try await client.status()
+    let last = provider.hang()
+    _ = try await Self.challenge(server)
+    await server.until { !$0.record.renewals.isEmpty }
+    provider.release()
+    await provider.endCount.until { $0 == 1 }
+    _ = try await client.status()
+    #expect(try await server.onLoop { $0.record.renewals } == ["token \(last + 2)"])
+    #expect(try await server.onLoop { $0.record.tokens.last } == "token \(last)")
+    await client.shutdown()
+  }
+
+  @Test func `a connection that ends while the provider hangs is made again with what it says next`() async throws {
+    let server = try await FakeServer.start()
+    defer { server.stop() }
+    let provider = Hanging(isHeeding: true)
+    let client = try LogClient(provider.configuration(server))
+    _ = try await client.status()
+    let last = provider.hang()
+    _ = try await Self.challenge(server)
+    await provider.hangCount.until { $0 == 1 }
+    try await server.onLoop {
+      $0.goDown()
+      $0.comeUp()
+    }
+    await provider.endCount.until { $0 == 1 }
+    _ = try await client.status()
+    #expect(try await server.onLoop { $0.record.tokens } == ["token \(last)", "token \(last + 2)"])
+    await client.shutdown()
+  }
+
+  @Test(arguments: [true, false]) func `neither suspending nor shutting down waits for a provider that hangs`(
+    isHeeding: Bool
+  ) async throws {
+    let server = try await FakeServer.start()
+    defer { server.stop() }
+    for suspends in [true, false] {
+      let provider = Hanging(isHeeding: isHeeding)
+      let client = try LogClient(provider.configuration(server))
+      _ = try await client.status()
+      let last = provider.hang()
+      _ = try await Self.challenge(server)
+      await provider.hangCount.until { $0 == 1 }
+      if suspends { await client.suspend() } else { await client.shutdown() }
+      #expect(isHeeding || provider.endCount.value == 0)
+      provider.release()
+      // One that heeds it is cancelled.
+      await provider.endCount.until { $0 == 1 }
+      if suspends {
+        await client.resume()
+        _ = try await client.status()
+        #expect(try await server.onLoop { $0.record.tokens } == ["token \(last)", "token \(last + 2)"])
+        await client.shutdown()
+      }
+    }
+    #expect(try await server.onLoop { $0.record.renewals }.isEmpty)
+  }
+
+  @Test func `a server that stops asks for no token`() async throws {
+    let server = try await FakeServer.start()
+    defer { server.stop() }
+    let provider = Hanging(isHeeding: true)
+    let client = try LogClient(provider.configuration(server))
+    _ = try await client.status()
+    let last = provider.hang()
+    #expect(
+      try await server.onLoop { server in
+        server.goAway(retryAfterMilliseconds: 3_600_000)
+        return server.connections.map { $0.challenge() }
+      } == [false])
+    await client.shutdown()
+    #expect(provider.count.value == last && provider.hangCount.value == 0)
+  }
 }

@@ -88,8 +88,7 @@ extension ClientCore {
 
   /// Ends what belongs to the current phase.
   func stopPhase() {
-    renewalTimer?.cancel()
-    renewalTimer = nil
+    stopRenewal()
     switch phase {
     case .asking(_, let task, let timer):
       task.cancel()
@@ -105,6 +104,7 @@ extension ClientCore {
   /// The server is about to stop.
   func goingAway(_ goAway: GoAway) {
     guard case .open(let link, _) = phase else { return }
+    stopRenewal()
     phase = .draining(link, LogError(goAway))
     plan.goingAway(goAway.advice)
     subscriptions.goingAway()

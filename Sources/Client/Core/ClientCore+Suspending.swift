@@ -28,6 +28,7 @@ extension ClientCore {
     disconnect(LogError(.suspended, "the client was suspended; it continues after `resume`", isRetryable: true))
     switch phase {
     case .handshake(let link), .open(let link, _), .draining(let link, _):
+      stopRenewal()
       phase = .suspending(link)
       link.closeLingering(for: Self.lingerDuration)
     case .idle, .asking, .connecting, .waiting, .suspending, .suspended, .closing, .closed:

@@ -45,17 +45,31 @@ extension ClientCore {
   }
 
   private func askForRenewal() {
-    guard let number = openLink?.number, let provider = configuration.tokenProvider, renewal.ask() else { return }
-    Task { [configuration] in
+    guard openLink != nil, let provider = configuration.tokenProvider, renewal.ask() else { return }
+    askNumberLast += 1
+    let number = askNumberLast
+    let task = Task { [configuration] in
       let result = await configuration.token(from: provider)
-      self.gotRenewal(result, link: number)
+      self.gotRenewal(try? result.get(), number)
     }
+    renewalAsk = (number, task)
+    // One that does not answer is asked again.
+    renewalTimer = loop.schedule(after: configuration.connectTimeout) { self.gotRenewal(nil, number) }
   }
 
-  private func gotRenewal(_ result: Result<String, LogError>, link number: UInt64) {
-    guard let link = openLink, link.number == number else { return }
-    let token: String? = if case .success(let token) = result { token } else { nil }
+  /// - Parameter token: nil if there was none to be had.
+  private func gotRenewal(_ token: String?, _ number: UInt64) {
+    guard let link = openLink, renewalAsk?.number == number else { return }
+    stopRenewal()
     take(renewal.offered(token, canShow: link.canRenew), link)
+  }
+
+  /// Nobody waits for another token any more.
+  func stopRenewal() {
+    renewalAsk?.task.cancel()
+    renewalAsk = nil
+    renewalTimer?.cancel()
+    renewalTimer = nil
   }
 
   private func take(_ step: TokenRenewal.Step, _ link: Link) {
@@ -63,7 +77,6 @@ extension ClientCore {
     case .nothing: break
     case .show(let token): renewal.sent(token, id: link.renew(token: token))
     case .wait:
-      renewalTimer?.cancel()
       renewalTimer = loop.schedule(after: link.tickInterval) { self.askForRenewal() }
     }
   }

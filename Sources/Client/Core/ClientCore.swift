@@ -52,10 +52,13 @@ actor ClientCore {
   var linkNumberLast: UInt64 = 0
   /// Whether the server got a token with the last HELLO.
   var hasToken = false
-  /// How often the token provider was asked for a connection.
+  /// How often the token provider was asked.
   var askNumberLast: UInt64 = 0
   /// Of the last connection.
   var renewal = TokenRenewal("")
+  /// The question to the token provider that the open connection waits for.
+  var renewalAsk: (number: UInt64, task: Task<Void, Never>)?
+  /// Ends that wait, or the one before the next question.
   var renewalTimer: LoopTimer?
   var plan: ConnectionPlan
 
@@ -158,6 +161,7 @@ extension ClientCore {
     guard isShuttingDown, appends.isEmpty else { return }
     switch phase {
     case .open(let link, _), .draining(let link, _):
+      stopRenewal()
       phase = .closing(link)
       link.closeLingering(for: Self.lingerDuration)
     // It is already closing cleanly.
@@ -175,8 +179,8 @@ extension ClientCore {
     guard !isClosed else { return }
     stopPhase()
     phase = .closed
-    for timer in [waitTimer, shutdownTimer, renewalTimer] { timer?.cancel() }
-    (waitTimer, shutdownTimer, renewalTimer) = (nil, nil, nil)
+    for timer in [waitTimer, shutdownTimer] { timer?.cancel() }
+    (waitTimer, shutdownTimer) = (nil, nil)
     budget.close(.closed)
     failAll(.closed)
     board.close()
