@@ -195,4 +195,47 @@ import Testing
       #expect(ends == [3, 4])
     }
   }
+
+  @Test func `the reference client goes on while its token's file is away or empty, and shows the new one then`() throws
+  {
+    try Scene.play { scene in
+      let site = try Site(scene, [("ci", ["append:**", "read:**"])])
+      let secret = try site.secret("ci")
+      let file = try site.file(secret)
+      let producer = ProducerID(high: 1, low: 1)
+      var lines: [String] = []
+      // Over a connection of its own: one that does not listen in between would seem dead.
+      func add(_ secret: String) throws {
+        let client = try site.client(secret, takesChallenges: false)
+        lines.append("line \(lines.count + 1)")
+        let append = try RawClient.append(
+          [lines[lines.count - 1]], to: "web", producer: producer, number: UInt64(lines.count))
+        try client.send(append, id: 1)
+        #expect(try client.receive().message.type == .ack)
+      }
+      try add(secret)
+      let reference = try scene.start(
+        Binaries.python, [Binaries.referenceClient, "follow", site.server.url, "web"],
+        environment: ["LOGS_TOKEN_FILE": file])
+      try reference.output.waitForLines(1)
+      // It has come later, so it is asked later.
+      let deaf = try site.client(secret, takesChallenges: true)
+      try FileManager.default.removeItem(atPath: file)
+      let new = try site.rotate("ci", overlap: "6s")
+      guard case .challenge = try deaf.receive().message else { throw Failure("no CHALLENGE came") }
+      for content in [nil, "", new] {
+        if let content { _ = try site.file(content) }
+        // It looks for a token between two entries.
+        for _ in 1...2 {
+          try add(new)
+          try reference.output.waitForLines(lines.count)
+        }
+      }
+      let last = try site.client(secret, takesChallenges: true)
+      #expect(try site.words(last) == ["challenge", "unauthorized, retryable"])
+      try add(new)
+      try reference.output.waitForLines(lines.count)
+      #expect(reference.output.lines == lines)
+    }
+  }
 }

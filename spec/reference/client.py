@@ -97,9 +97,14 @@ class Connection:
         return messages, [file for file in also if file in ready]
 
     def renew(self):
-        """Shows another token, if there is one and none is under way."""
-        new = token()
-        if not self.is_renewing and new != self.token:
+        """Shows another token, if there is one and none is under way. The file may be away or empty while it is written anew."""
+        if self.is_renewing or self.is_leaving:
+            return
+        try:
+            new = token()
+        except OSError:
+            return
+        if new and new != self.token:
             self.token, self.is_renewing = new, True
             self.send("AUTH", RENEWAL, token=new)
 
