@@ -92,7 +92,11 @@ import Testing
     case .frame:
       let refusal = #expect(throws: Refusal.self) {
         let frames = try Frames.decode(vector.bytes)
-        for frame in frames { _ = try Message(decoding: frame) }
+        for frame in frames {
+          _ = try Message(decoding: frame)
+          // Of requests the session looks at the id.
+          if vector.fields["step"] == "id", let refusal = Self.refusal(of: vector.bytes) { throw refusal }
+        }
         // A cut frame yields nothing, however long one waits.
         if frames.isEmpty { throw Refusal(.protocolViolation, "nothing was decoded") }
       }
@@ -111,6 +115,18 @@ import Testing
       #expect(Self.answer(to: Frames.bytes(frame), vector) == vector.fields["error"])
     case .run: #expect(Self.answer(to: vector.bytes, vector) == vector.fields["error"])
     }
+  }
+
+  /// The ERROR with which a server ends a connection because of a frame.
+  private static func refusal(of frame: [UInt8]) -> Refusal? {
+    var session = ServerSession(
+      configuration: .init(welcome: Sample.welcome(), handshakeMillisecondsMax: 500), now: .zero)
+    session.receive([ClientSession.hello(client: "c", token: "")])
+    let sent = session.receive(frame).compactMap { if case .send(let frame) = $0 { frame } else { nil } }
+    guard session.isClosed, let last = sent.last, let message = try? Frames.messages(Frames.bytes(last)).first,
+      case .error(let refusal) = message
+    else { return nil }
+    return refusal
   }
 
   /// A client's error for a BATCH frame, in the words of the vectors' README; nil if it accepts the frame.

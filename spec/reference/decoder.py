@@ -127,6 +127,8 @@ def decode_body(header, body):
     if header.type not in TYPES:
         message = {"type": None, "number": header.type, "id": header.id, "flags": header.flags, "control": control}
     else:
+        if (TYPES[header.type] in OF_CONNECTION) if header.id else (TYPES[header.type] in REQUESTS):
+            raise Refused("id", "an id other than 0 on what concerns the connection, or id 0 in a request")
         message = {"type": TYPES[header.type], "id": header.id, "flags": header.flags}
         message.update(decode_control(TYPES[header.type], control, header.id))
     message["batch"] = body[header.control_length:]
@@ -180,6 +182,9 @@ TYPES = {1: "HELLO", 2: "WELCOME", 3: "ERROR", 4: "PING", 5: "PONG", 6: "GOAWAY"
          28: "CANCEL", 30: "LIST", 31: "LISTING", 32: "STAT", 33: "STATUS", 34: "QUERY", 35: "RESULT", 36: "PROGRESS",
          40: "AUTH", 41: "CHALLENGE", 44: "DELETE", 46: "DELETED", 47: "AUTHORIZED", 130: "HEADS"}
 REQUESTS = ("APPEND", "COMPLETE", "FOLLOW", "LIST", "STAT", "QUERY", "AUTH", "DELETE")
+OF_CONNECTION = ("HELLO", "WELCOME", "CHALLENGE", "GOAWAY", "PING", "PONG")
+# The requests that one answer ends, by that.
+ANSWERED = {"LISTING": "LIST", "STATUS": "STAT", "RESULT": "QUERY", "DELETED": "DELETE", "AUTHORIZED": "AUTH"}
 
 # 4. Messages ---------------------------------------------------------------------------------------------------------
 
@@ -717,12 +722,16 @@ def read_session(path):
 
 
 def decode_session(frames):
-    """The text of a session. What depends on frames before is checked: the limit before WELCOME, and the cover."""
-    text, limit, told, expected = "", HANDSHAKE_BODY_MAX, {}, {}
+    """The text of a session. What depends on frames before is checked: the limit before WELCOME, answers, and the cover."""
+    text, limit, told, expected, busy = "", HANDSHAKE_BODY_MAX, {}, {}, {}
     for side, data in frames:
         m = decode_frame(data, limit)
         text += f"{side} {show_frame(m)}"
         track = (m["id"], m.get("handle"))
+        if m["type"] in REQUESTS:
+            busy[m["id"]] = m["type"]
+        elif m["type"] in ANSWERED and busy.pop(m["id"], None) != ANSWERED[m["type"]]:
+            text += "  refused protocol_violation\n"
         if m["type"] == "WELCOME":
             limit = 4 * MIB
         elif m["type"] == "STREAM":

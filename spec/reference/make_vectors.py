@@ -270,8 +270,18 @@ flipped = message("append")
 flipped[8] = ("number", struct.pack("<Q", 7))
 invalid("check-control-flipped", "a byte of the control part was changed", flipped, "check", "protocol_violation")
 
-# Control parts: cut short, too long, zero bytes, lengths that lie
+# Ids: 0 in what concerns the connection, another one in a request
 REQUESTS = ("append", "complete", "follow", "list", "stat", "query", "auth", "delete")
+for name in ("hello", "welcome", "challenge", "goaway", "ping", "pong"):
+    type, _, values = MESSAGES[name]
+    invalid(f"{name}-id", f"{type} with an id other than 0", frame(type, 1, **values), "id", "protocol_violation")
+for name in REQUESTS:
+    type, _, values = MESSAGES[name]
+    pieces = values.get("batch", ())
+    invalid(f"{name}-id-0", f"{type} with id 0", frame(type, 0, pieces, **{k: v for k, v in values.items() if k != "batch"}),
+            "id", "protocol_violation")
+
+# Control parts: cut short, too long, zero bytes, lengths that lie
 
 
 def bad_control(name, of, reason, pieces, step="control", error=None):
@@ -874,6 +884,11 @@ session("renewals", "a client that is asked for another token, shows a wrong one
     (C, frame("AUTH", 3, token=b"n3w")), (C, append(4, 2, SECOND)), (S, frame("AUTHORIZED", 3)),
     (S, frame("ACK", 4, appends=1, incarnation=INCARNATION, firstSequence=3, count=1)),
     (S, message("goaway"))])
+
+session("wrong-answer", "an AUTHORIZED with another id than that of AUTH, with which the client ends the connection", [
+    (C, message("hello", features=4)), (S, message("welcome", features=6)), (S, message("challenge")),
+    (C, frame("AUTH", 1, token=b"n3w")), (S, frame("AUTHORIZED", 2)),
+    (C, frame("ERROR", code=1, errorFlags=1, text=b"the server answered id 2, which is not open"))])
 
 HELD = dict(deleteFlags=0, incarnation=INCARNATION, stream=STREAM)
 session("deletions", "what would go, a range that is deleted, a stream that is, and deletions that are refused", [
