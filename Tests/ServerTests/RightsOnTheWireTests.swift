@@ -33,6 +33,7 @@ import Testing
               name: action.rawValue, hash: TokenHash(of: action.rawValue), created: 0,
               grants: [.init(action, pattern)]))
         }
+        tokens.append(Token(name: "wide", hash: TokenHash(of: "wide"), created: 0, grants: [.init(.admin)]))
         tokens.append(Token(name: "all", hash: TokenHash(of: "all"), created: 0, grants: [.init(.append)]))
       }
       let access = try AccessControl(
@@ -59,12 +60,12 @@ import Testing
       do { try FileManager.default.removeItem(atPath: directory) } catch { Issue.record(error) }
     }
 
-    /// All that comes back for one message over a connection of its own.
-    func answers(_ message: Message, token: String) throws -> [Message] {
+    /// All that comes back for messages with the ids 1, 2, ..., which come at once over a connection of their own.
+    func answers(_ messages: Message..., token: String) throws -> [Message] {
       let peer = Peer(endpoint)
       peer.send(ClientSession.hello(client: "c", token: token).head.array)
-      let frame = message.frame(id: 1)
-      peer.send(frame.head.array + frame.batches.array)
+      let frames = messages.enumerated().map { $1.frame(id: UInt32($0) + 1) }
+      peer.send(frames.flatMap { $0.head.array + $0.batches.array })
       peer.endOutput()
       return try peer.messages()
     }
@@ -135,5 +136,72 @@ import Testing
       }
       #expect(facts == [["version", "uptime_seconds"]], "\(token)")
     }
+  }
+
+  // MARK: - Another token
+
+  private static func names(_ answers: [Message]) -> [[StreamName]] {
+    answers.compactMap { if case .listing(let listing) = $0 { listing.streams.map(\.stream) } else { nil } }
+  }
+
+  @Test func `LIST and STAT tell what may be read when they are answered`() async throws {
+    let scene = try await Scene()
+    defer { scene.end() }
+    let narrowed = try scene.answers(.list(ListRequest()), .stat, .auth(token: "read"), token: "wide")
+    #expect(narrowed.map(\.type) == [.welcome, .authorized, .listing, .status])
+    #expect(Self.names(narrowed) == [[Self.own]])
+    #expect(narrowed.contains { if case .status(let facts) = $0 { facts.count == 2 } else { false } })
+    let widened = try scene.answers(.list(ListRequest()), .stat, .auth(token: "wide"), token: "read")
+    #expect(Self.names(widened) == [[Self.other, Self.own]])
+    #expect(widened.contains { if case .status(let facts) = $0 { facts.count > 2 } else { false } })
+  }
+
+  @Test func `a list under way begins anew with other rights, wherever it is`() async throws {
+    let scene = try await Scene()
+    defer { scene.end() }
+    let (all, own) = (Rights([.init(.read)]), Rights([.init(.read, try StreamPattern("own/**"))]))
+    for (before, after, names) in [(all, own, [Self.own]), (own, all, [Self.other, Self.own])] {
+      var stepCount = 0
+      var isOver = false
+      while !isOver {
+        var search = ListSearch(ListRequest(), source: scene.store, rights: before)
+        for _ in 0..<stepCount where !isOver {
+          var turn = Turn(stepCount: Turn.stepCountMax - 8)
+          isOver = search.step(&turn) != nil
+        }
+        search.restart(after)
+        var listing: Listing?
+        while listing == nil {
+          var turn = Turn()
+          listing = search.step(&turn)
+        }
+        #expect(listing?.streams.map(\.stream) == names && listing?.hasMore == false, "after \(stepCount) steps")
+        stepCount += 1
+      }
+      #expect(stepCount > 2)
+    }
+  }
+
+  @Test func `AUTHORIZED comes once a second, and what the token allows counts before it`() async throws {
+    let scene = try await Scene()
+    defer { scene.end() }
+    let peer = Peer(scene.endpoint)
+    let begun = MonotonicTime.now()
+    peer.send(ClientSession.hello(client: "c", token: "wide").head.array)
+    peer.send(Message.auth(token: "read").frame(id: 1).head.array)
+    #expect(try peer.message().type == .welcome)
+    #expect(try peer.message().type == .authorized)
+    peer.send(
+      Message.auth(token: "wide").frame(id: 2).head.array + Message.list(ListRequest()).frame(id: 3).head.array)
+    let listing = try peer.message()
+    #expect(Self.names([listing]) == [[Self.other, Self.own]])
+    // Another one before the answer ends the connection, as always.
+    #expect(try peer.message().type == .authorized)
+    // Timers may fire a little early.
+    #expect(MonotonicTime.now().milliseconds(since: begun) >= 950)
+    peer.send(
+      Message.auth(token: "read").frame(id: 4).head.array + Message.auth(token: "read").frame(id: 5).head.array)
+    guard case .error(let refusal) = try peer.message() else { return #expect(Bool(false), "no ERROR") }
+    #expect(refusal.code == .protocolViolation)
   }
 }

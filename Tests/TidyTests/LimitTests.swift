@@ -51,8 +51,8 @@ import Testing
 
   /// Rows without a constant: they follow from another limit, or are the server's settings.
   private static let others = [
-    "extensions", "cursors", "severity", "silence", "challenge-lead", "challenge-grace", "renewals", "end-time-delay",
-    "filter-skip", "heartbeat", "append-bytes",
+    "extensions", "cursors", "severity", "silence", "challenge-lead", "challenge-grace", "renewals",
+    "renewal-interval", "end-time-delay", "filter-skip", "heartbeat", "append-bytes",
     "append-batches", "subscriptions",
   ]
 
@@ -135,7 +135,7 @@ import Testing
     }
   }
 
-  @Test func `the limits of the server's log and doors are those of the code`() throws {
+  @Test func `the limits of the server's log, doors and renewals are those of the code`() throws {
     let page = try Tree.file("spec/limits.md").lines
     for (row, file, value) in [
       ("| `slow-commit` | 1 s", "Store/StoreConfiguration", "slowSyncTimeMin: Duration = .seconds(1)"),
@@ -145,6 +145,9 @@ import Testing
       ("| `control-calls` | 16", "Server/Control/ControlSocket", "callCountMax = 16"),
       ("| `control-time` | 10 s", "Server/Control/ControlSocket", "commandDurationMax = Duration.seconds(10)"),
       ("| `control-line` | 256 bytes", "Server/Control/ControlSocket", "commandByteCountMax = 256"),
+      ("| `challenge-lead` | 60 | s", Self.renewals, "challengeLeadMax = Duration.seconds(60)"),
+      ("| `challenge-grace` | 1 | heartbeat after CHALLENGE, and 10 s", Self.renewals, "Max = Duration.seconds(10)"),
+      ("| `renewal-interval` | 1 | s", Self.renewals, "renewalIntervalMin = Duration.seconds(1)"),
       ("| `connections-reserve` | 8 beyond", "Server/Sharding/ShardCore", "reserveCountMax = 8"),
       ("| `log-stream` | 100 lines", "Server/Log/LogStream", "burstMax = 100"),
       ("| `log-stream` | 100 lines at once and 10 a second", "Server/Log/LogStream", "rateMax = 10"),
@@ -153,6 +156,8 @@ import Testing
       #expect(try Tree.file("Sources/\(file).swift").lines.contains { $0.hasSuffix(value) }, "\(value)")
     }
   }
+
+  private static let renewals = "Server/Connections/ServerConnection+Authorizing"
 
   private static func number(_ value: Int) -> String {
     let digits = String(value)

@@ -34,8 +34,7 @@ extension ServerConnection {
     switch core.access.decide(claim(token), now: connection.loop.now) {
     case .accepted(let access):
       replaceAccess(access)
-      send(session.answer(id, .authorized))
-      closeIfDone()
+      authorized(id)
     case .refused(let refusal, let delay):
       core.counters.refusedTokens.add(1)
       core.connectionEnds.note(
@@ -48,6 +47,25 @@ extension ServerConnection {
         send(session.refuse(id, refusal))
         closeIfDone()
       }
+    }
+  }
+
+  /// Answers AUTH, but not too soon after the one before: each looks at all that the client has begun, and the next one
+  /// comes after the answer.
+  private func authorized(_ id: UInt32) {
+    let now = connection.loop.now
+    let due = max(renewalDue, now)
+    renewalDue = due + Self.renewalIntervalMin
+    guard due > now else {
+      send(session.answer(id, .authorized))
+      return closeIfDone()
+    }
+    isRenewalWaiting = true
+    connection.loop.schedule(after: .nanoseconds(Int64(clamping: due.nanoseconds(since: now)))) { [weak self] in
+      guard let self else { return }
+      isRenewalWaiting = false
+      send(session.answer(id, .authorized))
+      closeIfDone()
     }
   }
 
@@ -64,6 +82,12 @@ extension ServerConnection {
       queries.removeValue(forKey: id)?.cancel()
       send(session.refuse(id, Self.hasOtherRights(new.name)))
     }
+    for (id, request) in requests {
+      if case .list(var search) = request {
+        search.restart(new.rights)
+        requests[id] = .list(search)
+      }
+    }
   }
 
   /// What counts streams by the rights that it began with.
@@ -74,6 +98,8 @@ extension ServerConnection {
   /// Ends the connection if its token does not count any more. A client that answers CHALLENGE is asked for another one
   /// before.
   func checkAccess() {
+    // A CHALLENGE before AUTHORIZED would be taken for one that the AUTH has answered.
+    guard !isRenewalWaiting else { return }
     let refusal = core.access.refusal(of: &access)
     let timeLeft = refusal == nil ? core.access.timeLeft(of: access) : .zero
     guard let timeLeft, timeLeft <= challengeLead else { return graceEnd = nil }
@@ -102,6 +128,9 @@ extension ServerConnection {
   }
 
   static let challengeLeadMax = Duration.seconds(60)
+
+  /// How long after an AUTHORIZED the next one comes at the earliest.
+  static let renewalIntervalMin = Duration.seconds(1)
 
   /// How long a connection whose token does not count any more goes on at most.
   static let challengeGraceMax = Duration.seconds(10)

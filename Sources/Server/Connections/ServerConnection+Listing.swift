@@ -2,7 +2,7 @@ internal import LogsStore
 internal import LogsWire
 
 /// LIST, STAT and dry runs of DELETE, answered in the connection's turns, and only as fast as its socket takes the
-/// answers.
+/// answers. LIST and STAT tell what the client may read when they are answered.
 extension ServerConnection {
   /// A request that is not answered yet.
   enum Request {
@@ -41,14 +41,18 @@ extension ServerConnection {
 
 /// A page of the stream list in the making.
 struct ListSearch {
+  private let request: ListRequest
+  private let source: any StreamSource
   private var names: NameSearch
-  private let rowCountMax: Int
   private var found: [StreamSummary] = []
 
   init(_ request: ListRequest, source: any StreamSource, rights: Rights) {
+    (self.request, self.source) = (request, source)
     names = NameSearch(PatternIndex([request.pattern ?? .all]), after: request.after, source: source, rights: rights)
-    rowCountMax = Int(request.limit)
   }
+
+  /// Begins anew: the client may read other streams.
+  mutating func restart(_ rights: Rights) { self = ListSearch(request, source: source, rights: rights) }
 
   /// Goes on.
   ///
@@ -59,7 +63,7 @@ struct ListSearch {
       case .found(let info):
         turn.spend(.row)
         // One more than was asked for shows that another page exists.
-        if found.count == rowCountMax { return Listing(streams: found, hasMore: true) }
+        if found.count == Int(request.limit) { return Listing(streams: found, hasMore: true) }
         found.append(StreamSummary(info))
       case .later: return nil
       case .done: return Listing(streams: found, hasMore: false)

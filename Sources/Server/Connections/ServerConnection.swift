@@ -33,6 +33,10 @@ final class ServerConnection {
   var challengeLead = ServerConnection.challengeLeadMax
   /// It was asked for another token: until then the connection goes on without one.
   var graceEnd: MonotonicTime?
+  /// When AUTHORIZED may come again.
+  var renewalDue = MonotonicTime(nanoseconds: 0)
+  /// Whether AUTHORIZED waits for that.
+  var isRenewalWaiting = false
   private var portion = InputPortion()
   /// Output that may be queued before its followers have to wait.
   private(set) var windowByteCount: Int

@@ -51,6 +51,18 @@ final class Peer {
     return messages
   }
 
+  /// The next message.
+  func message() throws -> Message {
+    let head = read(exactly: 20)
+    let count = head.prefix(4).reversed().reduce(0) { $0 << 8 | Int($1) }
+    let bytes = ByteString(head + read(exactly: count))
+    var decoder = FrameDecoder(bodyByteCountMax: 1 << 20)
+    var offset = 0
+    return try Message(decoding: try #require(try decoder.next(from: bytes.span, at: &offset)))
+  }
+
+  private func read(exactly count: Int) -> [UInt8] { count == 0 ? [] : read(count: count) }
+
   /// The types of all frames until the other side closes.
   func frameTypes() throws -> [FrameType] { try messages().map(\.type) }
 
