@@ -20,7 +20,7 @@ struct EngineAnswerTests {
   }
 
   private static let chunked =
-    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX: y\r\n\r\n5\r\nhello\r\nb;x=y\r\n to the \r\nend\r\n0\r\nA: b\r\n\r\n"
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX: y\r\n\r\n5\r\nhello\r\nd;x=y\r\n to the \r\nend\r\n0\r\nA: b\r\n\r\n"
 
   @Test(arguments: [
     (chunked, 200, "hello to the \r\nend"),
