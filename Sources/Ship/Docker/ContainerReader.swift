@@ -118,7 +118,11 @@ final class ContainerReader: SourceReader, EngineCallHandler {
   }
 
   /// A status entry goes to its stream with `shipment`.
-  func noteStatus(into shipment: inout Shipment) { if !isStored { store(into: &shipment) } }
+  func noteStatus(into shipment: inout Shipment) {
+    guard !isStored else { return }
+    entries = []
+    store(into: &shipment)
+  }
 
   /// Stops reading.
   func stop() {

@@ -224,6 +224,8 @@ package final class DockerSource: Source, ContainerReaderOwner, EventReaderOwner
       add(event.container)
     }
     guard let reader = readers[id] else { return }
+    // An introduction that is not on its way yet is not needed any more.
+    if !reader.isStored { told[id] = nil }
     if let status = event.status, !isTold(event) {
       shipment.add(
         status.entry(like: configuration.lines, about: reader.isStored ? nil : event.container), to: reader.stream)
@@ -234,8 +236,10 @@ package final class DockerSource: Source, ContainerReaderOwner, EventReaderOwner
   }
 
   private func isTold(_ event: DockerEvent) -> Bool {
-    guard let status = told[event.container.id], status.action == event.status?.action else { return false }
+    guard let status = told[event.container.id], status.action == event.status?.action,
+      abs(event.time - status.time) < Self.eventDelayNanoseconds
+    else { return false }
     told[event.container.id] = nil
-    return abs(event.time - status.time) < Self.eventDelayNanoseconds
+    return true
   }
 }
