@@ -1,0 +1,280 @@
+#!/usr/bin/python3
+"""usage: ship-docker-check.py [--containers N] [--seconds N] [--rate N]
+
+Ships the containers of a Docker Engine of its own with `logs ship`, and compares what is stored with what `docker logs
+--timestamps` says: each line once, in order within its container and stream, with the engine's time.
+
+Meanwhile containers are restarted and removed, the engine and the shipper are killed and started again. Before that, in quiet, it
+measures how long lines take from the engine's time to `logs follow`. Needs root, dockerd and a static busybox; is skipped, and
+says so, where the engine does not run.
+
+  --containers N  (20), of which one has a terminal
+  --seconds N     with disturbances (30), after a third as many in quiet
+  --rate N        lines a second of all containers (1000)
+
+LOGS_BINARIES names the directory of the programs, .build/release without it."""
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tarfile
+import threading
+import time
+
+import bench_servers
+from bench_servers import BINARIES, end, fail, output_of, spawn, work
+
+PIECE = 16384
+LONG = 40000
+LATENCY_MAX = 0.1
+SETTLE_SECONDS = 60
+
+# Writes numbered lines, every tenth to stderr, and now and then a long one.
+WRITER = """
+long=$(head -c %(long)d /dev/zero | tr '\\0' x)
+n=0
+while :; do
+  n=$((n + 1))
+  echo "$RUN out $n"
+  [ $((n %% 10)) != 0 ] || echo "$RUN err $n" >&2
+  [ $((n %% 200)) != 7 ] || echo "$RUN long $n $long"
+  usleep %(pause)d
+done
+"""
+
+
+class Engine:
+    """A Docker Engine with a directory of its own. Containers run on when it is killed."""
+
+    def __init__(self):
+        self.directory = f"{work}/engine"
+        os.mkdir(self.directory)
+        self.host = f"unix://{self.directory}/docker.sock"
+        os.environ["DOCKER_HOST"] = self.host
+
+    def start(self):
+        with open(f"{self.directory}/log", "a") as log:
+            self.process = spawn(
+                ["dockerd", f"--data-root={self.directory}/data", f"--exec-root={self.directory}/exec",
+                 f"--pidfile={self.directory}/pid", "-H", self.host, "--iptables=false", "--ip6tables=false", "--bridge=none",
+                 "--live-restore"], stdout=log, stderr=log)
+        for _ in range(300):
+            if subprocess.run(["docker", "version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0:
+                return True
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.1)
+        return False
+
+    def kill(self):
+        end(self.process)
+        os.unlink(f"{self.directory}/pid")
+
+    def make_image(self):
+        """An image with nothing but busybox."""
+        path = f"{work}/image.tar"
+        with tarfile.open(path, "w") as tar:
+            tar.add(shutil.which("busybox"), "bin/busybox")
+            for name in output_of("busybox", "--list").split():
+                if name != "busybox":
+                    link = tarfile.TarInfo(f"bin/{name}")
+                    link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+                    tar.addfile(link)
+        output_of("docker", "import", path, "tiny:1")
+        os.unlink(path)
+
+    def end(self):
+        ids = subprocess.run(["docker", "ps", "-aq"], stdout=subprocess.PIPE, text=True).stdout.split()
+        if ids:
+            subprocess.run(["docker", "rm", "-f", *ids], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        end(self.process, signal.SIGTERM)
+        with open("/proc/self/mounts") as mounts:
+            points = [line.split()[1] for line in mounts]
+        for point in sorted((p for p in points if p.startswith(f"{self.directory}/")), reverse=True):
+            subprocess.run(["umount", "-l", point])
+
+
+class Shipper:
+    def __init__(self, engine, server):
+        self.words = [
+            f"{BINARIES}/logs", "ship", "--docker", engine.host, "--state", f"{work}/state", "--format", "raw", "--server",
+            server.url]
+
+    def start(self):
+        with open(f"{work}/ship.log", "a") as log:
+            self.process = spawn(self.words, stdout=log, stderr=log)
+
+    def kill(self):
+        end(self.process)
+
+
+def docker(*words):
+    return output_of("docker", *words)
+
+
+def lines_of(text):
+    """What `docker logs --timestamps` prints, as pairs of time and line; pieces of long lines are joined."""
+    found = []
+    for line in text.split(b"\n")[:-1]:
+        prefix = line[:line.index(b" ") + 1]
+        rest, joined = line[len(prefix):], b""
+        while len(rest) > PIECE and rest[PIECE:].startswith(prefix):
+            joined += rest[:PIECE]
+            rest = rest[PIECE + len(prefix):]
+        found.append((prefix[:-1].decode(), (joined + rest).rstrip(b"\r").decode()))
+    return found
+
+
+def logged(name):
+    answer = subprocess.run(["docker", "logs", "--timestamps", name], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    if answer.returncode != 0:
+        fail(f"docker logs {name}: {answer.stderr[-500:]}")
+    return {"stdout": lines_of(answer.stdout), "stderr": lines_of(answer.stderr)}
+
+
+def stored(server, name):
+    """The lines of each stream of a container, and the actions of its status entries."""
+    lines, actions = {"stdout": [], "stderr": []}, []
+    text = server.logs("follow", f"docker/{name}", "-n", "all", "--until-head", "-o", "json", "--utc")[0]
+    for entry in map(json.loads, text.splitlines()):
+        attributes = entry.get("attributes", {})
+        if entry.get("kind", "log") == "status":
+            actions.append(attributes["action"])
+        elif entry.get("kind", "log") == "log":
+            lines[attributes["stream"]].append((entry["time"], entry["message"]))
+    return lines, actions
+
+
+class Stopwatch:
+    """Measures how old lines are when `logs follow` writes them."""
+
+    def __init__(self, server):
+        self.ages = []
+        self.process = spawn(
+            [f"{BINARIES}/logs", "follow", "docker/*", "-n", "0", "-o", "json", "--utc", "--server", server.url],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.thread = threading.Thread(target=self.read)
+        self.thread.start()
+
+    def read(self):
+        for line in self.process.stdout:
+            now = time.time()
+            entry = json.loads(line)
+            if entry.get("kind", "log") == "log":
+                whole, fraction = entry["time"].rstrip("Z").split(".")
+                seconds = time.mktime(time.strptime(f"{whole} UTC", "%Y-%m-%dT%H:%M:%S %Z")) - time.timezone
+                self.ages.append(now - seconds - float(f"0.{fraction}"))
+
+    def stop(self):
+        end(self.process)
+        self.thread.join()
+        ages = sorted(self.ages)
+        if not ages:
+            fail("no line came to logs follow")
+        return [ages[int(len(ages) * share)] for share in (0.5, 0.99)] + [len(ages)]
+
+
+def compare(name, wanted, server):
+    """Returns what is wrong, once all lines had time to come."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while True:
+        lines, actions = stored(server, name)
+        wrong = []
+        for stream in wanted:
+            if lines[stream] != wanted[stream]:
+                got, known = lines[stream], wanted[stream]
+                place = next((i for i, pair in enumerate(zip(got, known)) if pair[0] != pair[1]), min(len(got), len(known)))
+                wrong.append(f"{name} {stream}: {len(got)} lines stored, {len(known)} wanted, different from {place} on: "
+                             f"{[(t, m[:40]) for t, m in got[place:place + 2]]}, "
+                             f"{[(t, m[:40]) for t, m in known[place:place + 2]]}")
+        if not wrong or time.monotonic() > deadline:
+            return wrong, actions
+        time.sleep(0.5)
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__.split("\n")[0][7:])
+    parser.add_argument("--containers", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=30)
+    parser.add_argument("--rate", type=int, default=1000)
+    options = parser.parse_args()
+    if os.geteuid() != 0 or not all(map(shutil.which, ["dockerd", "docker", "busybox"])):
+        return print("ship-docker-check: SKIPPED: it needs root, dockerd, docker and busybox")
+    engine = Engine()
+    if not engine.start():
+        return print(f"ship-docker-check: SKIPPED: the engine does not run: {open(f'{engine.directory}/log').read()[-500:]}")
+    try:
+        check(engine, options)
+    finally:
+        engine.end()
+
+
+def check(engine, options):
+    engine.make_image()
+    server = bench_servers.Logsd()
+    shipper = Shipper(engine, server)
+    shipper.start()
+    names = [f"c{number:02}" for number in range(options.containers)]
+    writer = WRITER % {"long": LONG, "pause": int(1e6 * options.containers / options.rate)}
+    starts = {}
+    for name in names:
+        terminal = ["--tty"] if name == names[-1] else []
+        docker("run", "--detach", "--name", name, "--network", "none", "--env", f"RUN={name}", *terminal, "tiny:1", "sh", "-c", writer)
+        starts[name] = 1
+    time.sleep(1)
+    watch = Stopwatch(server)
+    time.sleep(max(options.seconds / 3, 3))
+    middle, late, count = watch.stop()
+    print(f"from the engine's time to logs follow: p50 {middle * 1e3:.1f} ms, p99 {late * 1e3:.1f} ms, of {count} lines", flush=True)
+    wrong = [] if late < LATENCY_MAX else [f"99 % of lines take {late * 1e3:.1f} ms; at most {LATENCY_MAX * 1e3:.0f} may be"]
+
+    pause = options.seconds / 8
+    removed = {}
+
+    def restart(name):
+        docker("restart", "--time", "0", name)
+        starts[name] += 1
+
+    def remove(name):
+        docker("kill", name)
+        removed[name] = logged(name)
+        # Whoever removes a container at once removes lines that nobody has read.
+        time.sleep(2)
+        docker("rm", name)
+
+    def restart_engine():
+        engine.kill()
+        time.sleep(0.5)
+        if not engine.start():
+            fail("the engine does not start again")
+
+    def restart_shipper():
+        shipper.kill()
+        time.sleep(0.5)
+        shipper.start()
+
+    for step in [lambda: restart(names[0]), restart_shipper, restart_engine, lambda: remove(names[1]), restart_shipper,
+                 lambda: restart(names[-1]), restart_engine, restart_shipper]:
+        step()
+        time.sleep(pause)
+    left = [name for name in names if name not in removed]
+    docker("kill", *left)
+    time.sleep(1)
+    total = 0
+    for name in names:
+        known = removed.get(name) or logged(name)
+        total += sum(map(len, known.values()))
+        faults, actions = compare(name, known, server)
+        wrong += faults
+        if actions.count("start") != starts[name]:
+            wrong.append(f"{name}: {actions.count('start')} starts told of, {starts[name]} wanted: {actions}")
+    with open(f"{work}/ship.log") as log:
+        print(log.read()[-2000:])
+    if wrong:
+        fail("\n".join(wrong))
+    print(f"{total} lines of {len(names)} containers are stored once, in order, with their times")
+
+
+bench_servers.run(main)
