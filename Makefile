@@ -30,6 +30,10 @@ format: ## bring the sources into that form
 build:
 	$(SWIFT_BUILD) --build-tests
 
+.PHONY: ship-torture
+ship-torture: release ## rotate files in every way, kill the shipper and the server, count lost and doubled lines; SECONDS=60
+	@python3 -B Scripts/ship-torture.py --seconds $(or $(SECONDS),60)
+
 .PHONY: test-system
 test-system: build ## tests with other people's programs, which are installed: nginx, node, tmux, Chromium
 	@Scripts/packages.sh nginx-light nodejs tmux chromium python3-venv

@@ -23,8 +23,11 @@ import Testing
     "push": ["web", "FILE"], "follow": ["web"], "query": ["web"], "streams": [], "status": [],
     "complete": ["NEW", "--create"], "delete": ["web", "--dry-run"], "seal": ["DATA"], "spool": ["inspect", "SPOOL"],
     "bench": ["append", "--entries", "10", "--batch", "2", "--repeat", "1"], "completion": ["bash"], "config": ["show"],
-    "man": ["push"],
+    "man": ["push"], "ship": shipping,
   ]
+
+  private static let shipping = ["--files", "FILE", "--start", "beginning", "--state", "STATE", "--once"]
+  private static let shippingContainers = ["check", "--docker", "local", "--state", "STATE"]
 
   private static let long = String(repeating: "x", count: 1_025)
 
@@ -56,6 +59,26 @@ import Testing
       Row("bench", "--filter", "line", words: ["search", "--stream", "web", "--repeat", "1"]),
       Row("bench", "--stream", "web", not: ["a b"], words: ["read", "--repeat", "1"]),
       Row("bench", "--decode", "batches", not: ["all"], words: ["read", "--stream", "web", "--repeat", "1"]),
+    ]
+    rows += [
+      Row("ship", "--config", "SHIP", not: ["FILE", ""], words: ["--state", "STATE", "--once"]),
+      Row("ship", "--state", "STATE", words: ["--files", "FILE", "--once"]),
+      Row("ship", "--files", "FILE", words: ["--state", "STATE", "--once"]), Row("ship", "--once"),
+      Row("ship", "--exclude", "*.tmp"), Row("ship", "--stream", "a/{name}", not: ["a b", "{x}", ""]),
+      Row("ship", "--start", "end", not: ["middle"], words: ["--files", "FILE", "--state", "STATE", "--once"]),
+      Row("ship", "--format", "json", not: ["xml", ""]), Row("ship", "--input-zone", "+02:00", not: ["Mars"]),
+      Row("ship", "--level", "warn", not: ["loud"]), Row("ship", "--multiline", "none", not: ["("]),
+      Row("ship", "--drop", "x+", not: ["("]), Row("ship", "--mask", "a=>b", not: ["a", "(=>b"]),
+      Row("ship", "--attribute", "a=b", not: ["a", "=b"]), Row("ship", "--rate", "1000", not: ["0", "x"]),
+      Row("ship", "--over-rate", "drop", not: ["x"], words: shipping + ["--rate", "10"]), Row("ship", "--poll"),
+      Row("ship", "--linger", "1ms", not: ["soon"]), Row("ship", "--spool-size", "2M", not: ["1k", "x"]),
+      Row("ship", "--host", "h"), Row("ship", "--own-stream", "s", not: ["a b"]),
+      Row("ship", "--docker", "local", not: ["ftp://x"], words: ["check", "--state", "STATE"]),
+      Row("ship", "--container", "web-*", words: shippingContainers),
+      Row("ship", "--image", "nginx*", words: shippingContainers),
+      Row("ship", "--label", "a=b", words: shippingContainers),
+      Row("ship", "--complete-removed", words: shippingContainers),
+      Row("ship", "--output", "json", not: ["xml"], words: ["status", "--state", "SHIPPED"]),
     ]
     for command in ["follow", "query"] {
       rows += [
@@ -92,7 +115,7 @@ import Testing
     return rows
   }()
 
-  private static let connecting = ["push", "follow", "query", "streams", "status", "complete", "delete", "bench"]
+  private static let connecting = ["push", "follow", "query", "streams", "status", "complete", "delete", "bench", "ship"]
 
   private static let connection = [
     "--profile", "--server", "--token", "--token-file", "--retry-for", "--ca-cert", "--cert", "--key",
@@ -101,7 +124,7 @@ import Testing
   /// Flags that cannot run to an end here: their own tests run them.
   private static let endless = ["push --follow-file", "status --watch"]
   /// Commands that say on stderr what they did or found.
-  private static let talkative = ["push", "complete", "delete", "seal", "spool"]
+  private static let talkative = ["push", "complete", "delete", "seal", "spool", "ship"]
 
   private struct Place {
     let server: TestServer
@@ -115,7 +138,8 @@ import Testing
       let file = try scene.file("file", "line one\nline two\nline three\n".utf8)
       names = [
         "FILE": file, "DATA": earlier.data, "SPOOL": scene.path("spool"), "CURSOR": scene.path("cursor"),
-        "SERVER": server.url,
+        "SERVER": server.url, "STATE": scene.path("state"), "SHIPPED": scene.path("shipped"),
+        "SHIP": try scene.file("ship.conf", "[files app]\npath = \(file)\n".utf8),
       ]
       try FileManager.default.createDirectory(
         atPath: scene.path("logs"), withIntermediateDirectories: false)
@@ -123,6 +147,7 @@ import Testing
       for words in [
         ["push", "web", file, "--spool", scene.path("spool"), "--source", "api"],
         ["push", "levels", file, "--level", "info"],
+        ["ship", "--files", file, "--state", scene.path("shipped"), "--once"],
       ] { #expect(try server.run(words).exit == .code(0)) }
     }
 

@@ -153,13 +153,42 @@ import Testing
     }
   }
 
-  @Test func `following a file is refused, with what to write`() throws {
+  @Test func `a followed file is read through its rotation, and the next push goes on`() throws {
     try Scene.play { scene in
-      for flag in ["-F", "--follow-file"] {
-        let push = try scene.run(Binaries.logs, ["push", "web", flag, "app.log"])
-        #expect(push.exit == .code(2) && push.output.isEmpty && push.errorLines.count == 1)
-        #expect(push.errors.contains("logs ship") && push.errors.contains("tail -F"), "\(push.errors)")
+      let server = try TestServer(scene)
+      let file = try scene.file("app.log", "1\n2\n".utf8)
+      func follow(_ count: Int, _ change: () throws -> Void) throws {
+        let push = try server.start(["push", "web", "-F", file, "--spool", scene.path("spool")])
+        try change()
+        try Polling.wait(for: "\(count) lines") { try lines(server) == count }
+        push.signal(SIGINT)
+        #expect(try push.wait() == .code(130), "\(push.errors.text)")
+      }
+      try follow(5) {
+        try Polling.wait(for: "the first lines") { try lines(server) == 2 }
+        try append("3\n", to: file)
+        rename(file, file + ".1")
+        try append("4\n", to: file + ".1")
+        try append("5\n", to: file)
+      }
+      try append("6\n", to: file)
+      try follow(7) { try append("7\n", to: file) }
+      #expect(try server.stored("web") == Array("1\n2\n3\n4\n5\n6\n7\n".utf8))
+      for words in [["push", "web", "-F"], ["push", "web", "-F", "-"], ["push", "web", "-F", file, "--complete"]] {
+        let refused = try server.run(words)
+        #expect(refused.exit == .code(2) && refused.errorLines.count == 1, "\(refused.errors)")
       }
     }
+  }
+
+  private func lines(_ server: TestServer) throws -> Int {
+    try server.stored("web").count { $0 == UInt8(ascii: "\n") }
+  }
+
+  private func append(_ text: String, to path: String) throws {
+    let file = open(path, O_WRONLY | O_CREAT | O_APPEND, 0o644)
+    defer { close(file) }
+    let bytes = Array(text.utf8)
+    guard write(file, bytes, bytes.count) == bytes.count else { throw Failure("cannot write to \(path)") }
   }
 }

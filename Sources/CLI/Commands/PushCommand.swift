@@ -34,6 +34,9 @@ enum PushCommand {
       With --spool, lines are written to DIR before they are sent. Whatever is not acknowledged when push
       ends, for whatever reason, is sent by the next push with the same DIR, or by logs spool drain DIR,
       and is stored once. The input is read to its end whether the server can be reached or not.
+
+      With -F the files are followed, as logs ship does it: through rotation and truncation, until Ctrl-C.
+      With --spool as well, the next one goes on where this one has read to.
       """, options: options, run: run)
 
   private static let options = [
@@ -55,18 +58,28 @@ enum PushCommand {
     Option(
       "level", ["l"], form: "LEVEL", help: "their severity: trace, debug, info, notice, warn, error, critical, fatal"),
     Option("strict", help: "exit with 1 when a line was cut, decoded from UTF-16, or is not in the format"),
-    Option("follow-file", ["F"], help: "not yet, it comes with logs ship; until then: tail -F FILE | logs push STREAM"),
+    Option("follow-file", ["F"], help: "go on with what is added to the files, through rotation, until Ctrl-C"),
     Option("complete", help: "seal the stream after the last line"),
     Option("spool", form: "DIR", help: "keep lines on disk until they are acknowledged, at most 1 GiB"),
     Option("batch", form: "N", help: "at most N lines in a batch: 1 to 65536 (default 1000)"),
     Option("linger", form: "MS", help: "how long a line waits for others while a batch is in flight (default 10)"),
   ]
 
-  private static func run(_ arguments: Arguments) async throws -> Int32 {
-    if arguments.has("follow-file") {
-      throw CommandError.usage(
-        "push ends with its files; -F comes with logs ship; until then: tail -F FILE | logs push STREAM")
+  /// What means nothing for files that have no end.
+  private static let finite = ["complete", "strict", "split", "encoding", "batch", "linger"]
+
+  private static func follow(_ stream: StreamName, _ files: [String], _ arguments: Arguments) async throws -> Int32 {
+    guard !files.isEmpty, !files.contains("-") else {
+      throw CommandError.usage("-F follows files, and none is named; a pipe needs no -F: logs push \(stream)")
     }
+    if let flag = arguments.flags.first(where: { finite.contains($0.name) }) {
+      throw CommandError.usage("--\(flag.name) has no meaning with -F, which does not end; logs ship has more settings")
+    }
+    return try await PushFollowing.run(
+      stream, files, spool: arguments.value("spool"), lines: try EntryForm(arguments).pipeline, arguments)
+  }
+
+  private static func run(_ arguments: Arguments) async throws -> Int32 {
     guard let streamText = arguments.operands.first else {
       throw CommandError.usage("push needs a stream; see logs help push")
     }
@@ -75,6 +88,7 @@ enum PushCommand {
     do { stream = try NamedStream.of(streamText, for: "push") } catch let error as LogError {
       throw isFile(streamText) ? CommandError.usage("\(error.message); \(order(streamText, files))") : error
     }
+    if arguments.has("follow-file") { return try await follow(stream, files, arguments) }
     let watch = ProducerWatch(hasSpool: arguments.has("spool"), stream: stream)
     let configuration = try producerConfiguration(arguments, watch)
     let form = try EntryForm(arguments)

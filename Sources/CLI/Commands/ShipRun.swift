@@ -11,9 +11,9 @@ enum ShipRun {
   private static let onceInterval = Duration.milliseconds(20)
   private static let statusInterval = Duration.seconds(1)
 
-  /// - Parameter reading: reads the configuration again, for a reload.
+  /// - Parameter reading: reads the configuration again, for a reload; nil if SIGHUP ends it.
   static func run(
-    _ plan: ShipPlan, _ arguments: Arguments, reading: @escaping @Sendable () throws -> ShipPlan
+    _ plan: ShipPlan, _ arguments: Arguments, reading: (@Sendable () throws -> ShipPlan)?
   ) async throws -> Int32 {
     try prepare(plan.shipper.stateDirectory)
     let patience = try ConnectionOptions.patience(arguments, else: nil)
@@ -25,7 +25,9 @@ enum ShipRun {
       plan.shipper, client: client, onEvent: { note($0) }, onFailure: { failed.yield($0) }
     ) { severity, text in Terminal.note(text, isError: severity >= .error) }
     await shipper.begin { _ in plan.sources.map { $0.source(host: plan.host) } }
-    Terminal.note("ships \(Figures.count(plan.sources.count, "source", "sources")); Ctrl-C ends it")
+    if reading != nil {
+      Terminal.note("ships \(Figures.count(plan.sources.count, "source", "sources")); Ctrl-C ends it")
+    }
 
     let manager = ServiceManager(Environment.variables)
     let reporter = ShipReporter(plan.shipper.stateDirectory, manager)
@@ -33,8 +35,8 @@ enum ShipRun {
     if let manager, let watchdog = manager.watchdog { await shipper.every(watchdog / 2) { manager.isAlive() } }
     await reporter.tell(shipper.status)
     manager?.ready()
-    Interruption.onHangUp.withLock {
-      $0 = Interruption.HangUpAction { reload(shipper, manager, reading) }
+    if let reading {
+      Interruption.onHangUp.withLock { $0 = Interruption.HangUpAction { reload(shipper, manager, reading) } }
     }
     defer { Interruption.onHangUp.withLock { $0 = nil } }
 

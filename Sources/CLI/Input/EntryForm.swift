@@ -1,5 +1,6 @@
 internal import Glibc
 internal import LogsClient
+internal import LogsShip
 internal import LogsSystem
 internal import LogsText
 internal import LogsWire
@@ -48,6 +49,17 @@ struct EntryForm: Sendable {
     let isStdin = files.isEmpty || files.elementsEqual(["-"])
     let isKnown = unsafe fstat(STDIN_FILENO, &status) == 0
     hasArrivalTime = isStdin && isKnown && status.st_mode & S_IFMT != S_IFREG
+  }
+
+  /// The same for files that are followed.
+  var pipeline: LinePipeline.Configuration {
+    var pipeline = LinePipeline.Configuration()
+    pipeline.format = format
+    pipeline.zone = zone
+    pipeline.grouping = .none
+    pipeline.severity = severity
+    pipeline.source = source ?? ""
+    return pipeline
   }
 
   /// - Parameter origin: where all of `lines` are from.

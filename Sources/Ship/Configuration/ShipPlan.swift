@@ -13,6 +13,12 @@ package struct ShipPlan: Sendable {
   package var host: String
   package var sources: [SourcePlan] = []
 
+  /// A plan without sources, and without a log of its own.
+  package init(stateDirectory: String) {
+    shipper = ShipperConfiguration(stateDirectory: stateDirectory)
+    host = Self.machineName
+  }
+
   /// - Throws: `ShipFileError`.
   package init(_ file: ShipFile, stateDirectory: String?) throws(ShipFileError) {
     let settings = try ShipSettings(file.settings, of: ShipSetting.shipper, what: "the shipper")
@@ -61,7 +67,7 @@ package struct ShipPlan: Sendable {
   private static func files(
     _ section: ShipFile.Section, _ settings: ShipSettings, _ lines: LinePipeline.Configuration
   ) throws(ShipFileError) -> FileSourceConfiguration {
-    let directory = workingDirectory
+    let directory = FileGlob.workingDirectory
     let globs = settings.values("path").map { FileGlob($0, workingDirectory: directory) }
     guard !globs.isEmpty else {
       throw ShipFileError("\(section.origin): the source '\(section.name)' needs a path, such as path = /var/log/*.log")
@@ -112,12 +118,6 @@ package struct ShipPlan: Sendable {
       throw ShipFileError("\(setting.origin): rate takes a number of lines a second, like 1000, not '\(setting.value)'")
     }
     return RateLimit(linesPerSecond: rate, excess: excess ?? .wait)
-  }
-
-  private static var workingDirectory: String {
-    guard let path = unsafe getcwd(nil, 0) else { return "/" }
-    defer { unsafe free(path) }
-    return unsafe String(cString: path)
   }
 
   private static func lines(_ settings: ShipSettings, host: String) throws(ShipFileError) -> LinePipeline.Configuration

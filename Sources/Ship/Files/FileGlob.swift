@@ -14,6 +14,12 @@ package struct FileGlob: Hashable, Sendable {
     self.text = "/" + parts.joined(separator: "/")
   }
 
+  package static var workingDirectory: String {
+    guard let path = unsafe getcwd(nil, 0) else { return "/" }
+    defer { unsafe free(path) }
+    return unsafe String(cString: path)
+  }
+
   /// Whether a part names one thing only.
   static func isPlain(_ part: String) -> Bool { !part.utf8.contains { "*?[\\".utf8.contains($0) } }
 
@@ -85,9 +91,9 @@ package struct FileGlob: Hashable, Sendable {
     }
   }
 
-  enum Kind { case file, directory, other }
+  package enum Kind { case file, directory, other }
 
-  static func kind(_ path: String, following: Bool = true) -> Kind? {
+  package static func kind(_ path: String, following: Bool = true) -> Kind? {
     var status = stat()
     guard unsafe (following ? stat(path, &status) : lstat(path, &status)) == 0 else { return nil }
     switch status.st_mode & S_IFMT {
@@ -97,7 +103,7 @@ package struct FileGlob: Hashable, Sendable {
     }
   }
 
-  static func names(in directory: String) -> [String] {
+  package static func names(in directory: String) -> [String] {
     guard let stream = unsafe opendir(directory) else { return [] }
     defer { unsafe closedir(stream) }
     var names: [String] = []

@@ -1,0 +1,51 @@
+internal import Glibc
+internal import LogsClient
+internal import LogsShip
+internal import LogsSystem
+internal import LogsText
+internal import LogsWire
+
+/// `logs push -F`: the reader of `logs ship`, for files that are named and go to one stream.
+enum PushFollowing {
+  /// - Parameters:
+  ///   - files: read from their beginnings, or from where an earlier push with the same spool has read them to.
+  ///   - spool: where what was read is kept; nil for a directory that is gone at the end.
+  static func run(
+    _ stream: StreamName, _ files: [String], spool: String?, lines: LinePipeline.Configuration, _ arguments: Arguments
+  ) async throws -> Int32 {
+    var scratch: String?
+    if spool == nil {
+      var template = Array("\(Terminal.environment("TMPDIR") ?? "/tmp")/logs-push-XXXXXX".utf8CString)
+      guard unsafe mkdtemp(&template) != nil else {
+        throw CommandError("cannot make a directory for what is read: \(SystemError.last.text); name one with --spool")
+      }
+      scratch = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+    defer { if let scratch { remove(scratch) } }
+    guard let state = spool ?? scratch else { return ExitCode.failed }
+
+    let globs = files.map { FileGlob(escaped($0), workingDirectory: FileGlob.workingDirectory) }
+    var source = FileSourceConfiguration(name: "push", globs: globs, lines: lines)
+    source.stream = try StreamTemplate(stream.text, words: [])
+    source.start = .beginning
+    source.readsArchives = true
+    var plan = ShipPlan(stateDirectory: state)
+    plan.sources = [.files(source)]
+    Terminal.note("follows \(files.joined(separator: ", ")); Ctrl-C ends it")
+    return try await ShipRun.run(plan, arguments, reading: nil)
+  }
+
+  /// A path as a glob that means this path alone.
+  private static func escaped(_ path: String) -> String {
+    path.map { "*?[\\".contains($0) ? "\\\($0)" : String($0) }.joined()
+  }
+
+  private static func remove(_ directory: String) {
+    for inner in ["\(directory)/spool", directory] {
+      for name in FileGlob.names(in: inner) where FileGlob.kind("\(inner)/\(name)") == .file {
+        unsafe unlink("\(inner)/\(name)")
+      }
+      unsafe rmdir(inner)
+    }
+  }
+}
