@@ -28,11 +28,17 @@ static const unsigned char clipboard_js[] = {
 static const unsigned char columns_js[] = {
 #embed "../Server/Web/columns.js"
 };
+static const unsigned char dividers_js[] = {
+#embed "../Server/Web/dividers.js"
+};
 static const unsigned char dom_js[] = {
 #embed "../Server/Web/dom.js"
 };
 static const unsigned char entry_js[] = {
 #embed "../Server/Web/entry.js"
+};
+static const unsigned char events_js[] = {
+#embed "../Server/Web/events.js"
 };
 static const unsigned char facets_js[] = {
 #embed "../Server/Web/facets.js"
@@ -100,8 +106,10 @@ static const struct logs_web_file files[] = {
   WEB_FILE("choice.js", choice_js),
   WEB_FILE("clipboard.js", clipboard_js),
   WEB_FILE("columns.js", columns_js),
+  WEB_FILE("dividers.js", dividers_js),
   WEB_FILE("dom.js", dom_js),
   WEB_FILE("entry.js", entry_js),
+  WEB_FILE("events.js", events_js),
   WEB_FILE("facets.js", facets_js),
   WEB_FILE("histogram.js", histogram_js),
   WEB_FILE("keys.js", keys_js),

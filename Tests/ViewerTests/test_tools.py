@@ -189,7 +189,7 @@ class ToolTests(ViewerTest):
         self.assertEqual(nameless, [])
         page.keyboard.press("k")
         focused = page.get_attribute("#scroller", "aria-activedescendant")
-        self.assertEqual(page.locator(f"[id='{focused}']").get_attribute("aria-rowindex"), "5")
+        self.assertEqual(page.locator(f"[id='{focused}']").get_attribute("aria-rowindex"), "6")
 
     def test_the_help_lists_each_key(self):
         page = self.open("/s/web")

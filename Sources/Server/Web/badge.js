@@ -10,12 +10,11 @@ const lookBackNumbers = 1_000_000;
 export class Badge {
   #badge = byID("badge");
   #seq = 0;
-  #generation = 0;
+  #stream = null;
 
   /** @param stream the stream that is shown, as the server lists it; null if there are several, or none */
   async open(stream) {
-    this.#generation += 1;
-    const generation = this.#generation;
+    this.#stream = stream;
     this.#seq = 0;
     this.#badge.hidden = true;
     if (!stream?.last) return;
@@ -24,7 +23,7 @@ export class Badge {
         ["before", String(stream.last + 1)], ["after", String(Math.max(0, stream.last - lookBackNumbers))],
         ["limit", "1"], ["filter", "kind:status"],
       ]);
-      if (generation === this.#generation) this.add(value);
+      if (stream === this.#stream) this.add(value);
     } catch {
       // Without a badge the stream is shown as well.
     }

@@ -1,7 +1,7 @@
 // The rows that the reader has chosen: one, or a range of one stream. They stand in the address.
 
 import * as address from "./address.js";
-import { byID } from "./dom.js";
+import { ascending, byID } from "./dom.js";
 import { isEntry } from "./entry.js";
 
 export class Choice {
@@ -36,8 +36,8 @@ export class Choice {
   select(row, isRange = false) {
     const from = isRange && this.#ends?.from.stream === row.stream ? this.#ends.from : row;
     this.#ends = { from, to: row };
-    const [low, high] = [from.seq, row.seq].sort((left, right) => left - right);
-    this.#state().row = { stream: row.stream, seq: low, to: high };
+    const [seq, to] = ascending([from.seq, row.seq]);
+    this.#state().row = { stream: row.stream, seq, to };
     address.show(this.#state());
     this.#view.list.eachShown((each, made) => this.#rowView.markChosen(each, made));
     this.#view.list.reveal(row);

@@ -20,22 +20,26 @@ export class Columns {
   constructor(rowView) { this.#rowView = rowView; }
 
   show() {
-    const cells = this.#rowView.columns.map((name) => {
-      const cell = element("span", `cell column-${columnNames[name] ? name : "other"}`, columnNames[name] ?? name);
+    byID("columns").replaceChildren(...[...this.#rowView.columns, "message"].map((name) => {
+      const kind = name === "message" ? name : `cell column-${columnNames[name] ? name : "other"}`;
+      const cell = element("span", kind, columnNames[name] ?? name);
       if (name === "time") cell.id = "day";
-      return cell;
-    });
-    byID("columns").replaceChildren(...cells, element("span", "message", "message"));
+      return Object.assign(cell, { role: "columnheader", ariaLabel: cell.textContent });
+    }));
   }
 
   /**
    * Columns are as wide as what was seen in them, within limits, and do not become narrower; empty ones are hidden.
-   * @param first the row at the top
    * @returns whether one has appeared
    */
-  painted(rows, first) {
+  painted(rows, view) {
     const shown = byID("day");
-    if (first && shown) shown.textContent = day(first.ms, settings.zone);
+    const { first } = view.list.seen;
+    if (first && shown) {
+      shown.textContent = day(first.ms, settings.zone);
+      shown.ariaLabel = `time, from ${shown.textContent} on`;
+    }
+    this.#number(rows, view);
     let isOther = false;
     for (const name of Object.keys(this.#widths)) {
       let width = this.#widths[name];
@@ -49,6 +53,16 @@ export class Columns {
       byID("table").classList.add(`has-${name}`);
     }
     return isOther;
+  }
+
+  /** Tells screen readers which place each row has, and how many there are; the names of columns are the first row. */
+  #number(rows, view) {
+    byID("scroller").ariaRowCount = Math.max(-1, view.placeCount + (view.placeCount < 0 ? 0 : 1));
+    if (view.isOne || rows.length === 0) return;
+    const first = view.placeOf(rows[0]) + 1;
+    for (const [index, made] of [...byID("rows").children].entries()) {
+      if (made.role) made.ariaRowIndex = first + index;
+    }
   }
 
   /** How many characters of a message are in a line when lines wrap. */

@@ -13,12 +13,9 @@ export function element(name, className = "", ...children) {
 }
 
 export function button(text, title, action) {
-  const made = element("button", "", text);
-  made.type = "button";
-  if (title) made.title = title;
+  const made = Object.assign(element("button", "", text), { type: "button", title, onclick: action });
   // A sign alone says nothing when it is read out.
-  if (text.length === 1) made.setAttribute("aria-label", title);
-  made.addEventListener("click", action);
+  if (text.length === 1) made.ariaLabel = title;
   return made;
 }
 
@@ -38,3 +35,5 @@ export function settled(milliseconds, action) {
 }
 
 export const plural = (count, one, many = `${one}s`) => `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
+
+export const ascending = (numbers) => [...numbers].sort((one, other) => one - other);

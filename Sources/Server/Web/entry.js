@@ -16,9 +16,14 @@ export const exactJSON = (value, spaces) =>
   }, spaces);
 
 /** Rows that stand for something else than an entry. */
-export const isEntry = (row) => row.gap === undefined;
+export const isEntry = (row) => row.gap === undefined && !row.divider;
+
+/** What an address says of a row, or of the rows up to a number. */
+export const placeOf = ({ stream, seq }, to = seq) => ({ stream, seq, to });
 
 export const addressOf = (row) => `${row.stream}@${row.seq}`;
+
+const unmeasured = { height: 0, isMeasured: false, isOpen: false };
 
 /** Prepares an entry for the list: `ms` and `nanos` are its time, `size` about what it takes in memory. */
 export function prepare(entry) {
@@ -26,10 +31,7 @@ export function prepare(entry) {
   entry.ms = Date.parse(time.length > 24 ? `${time.slice(0, 23)}Z` : time);
   entry.nanos = nanoseconds(time);
   entry.size = 400 + 2 * entry.message.length + sizeOf(entry.attributes);
-  entry.height = 0;
-  entry.isMeasured = false;
-  entry.isOpen = false;
-  return entry;
+  return Object.assign(entry, unmeasured);
 }
 
 /** What stands behind the milliseconds. */
@@ -49,18 +51,23 @@ function sizeOf(value) {
 /** A row for numbers that are not there. */
 export function gapRow(stream, from, to, reason, near) {
   return {
-    gap: reason, stream, seq: from, to, ms: near?.ms ?? Date.now(), nanos: near?.nanos ?? 0, size: 400, height: 0,
-    isMeasured: false, isOpen: false,
+    gap: reason, stream, seq: from, to, ms: near?.ms ?? Date.now(), nanos: near?.nanos ?? 0, size: 400, ...unmeasured,
   };
 }
 
+/** A line with a text right before a row (side -1), or behind it (1). It is none of those that are counted. */
+export const dividerRow = (divider, { stream, seq, ms, nanos }, side) =>
+  ({ divider, side, stream, seq, ms, nanos, size: 0, ...unmeasured });
+
 /** The order of one stream: its numbers. */
-export const byNumber = (left, right) => left.seq - right.seq;
+export const byNumber = (left, right) => left.seq - right.seq || bySide(left, right);
+
+const bySide = (left, right) => (left.side ?? 0) - (right.side ?? 0);
 
 /** The order of several: time; of what has the same, streams by name. In a stream, numbers. */
 export function byTime(left, right) {
   return left.ms - right.ms || left.nanos - right.nanos
-    || (left.stream < right.stream ? -1 : left.stream > right.stream ? 1 : left.seq - right.seq);
+    || (left.stream < right.stream ? -1 : left.stream > right.stream ? 1 : byNumber(left, right));
 }
 
 export const levels = ["trace", "debug", "info", "warn", "error", "fatal"];

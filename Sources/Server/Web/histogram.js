@@ -1,8 +1,8 @@
 // How many entries there were over time, by level. What is stored is asked for once, what comes is counted here.
 
 import { selection } from "./address.js";
-import { byID, button, element, plural, settled } from "./dom.js";
-import { levels } from "./entry.js";
+import { ascending, byID, plural, settled } from "./dom.js";
+import { levelIndex, levels } from "./entry.js";
 import { get } from "./server.js";
 import { settings } from "./settings.js";
 import { dayAndClock, timeOf } from "./time.js";
@@ -16,16 +16,19 @@ const names = ["unspecified", ...levels];
 
 export class Histogram {
   #section = byID("histogram");
-  #canvas = element("canvas");
-  #legend = element("div", "legend");
-  #words = element("span");
+  #canvas = byID("bars");
+  #words = byID("bars-words");
   #view = null;
   #bars = new Map();
   #from = 0;
   #to = 0;
   #width = 0;
   #abort = null;
+  /** From where to where a pointer is dragged, in milliseconds; null if none is. */
   #drag = null;
+  /** Where the bar begins that keys are at, and the one from which on they choose; null if there is none. */
+  #at = null;
+  #anchor = null;
   #timer = 0;
   #isDue = false;
   #chosen;
@@ -33,18 +36,22 @@ export class Histogram {
   /** @param chosen what to do with a range that the reader chose, in milliseconds; without its end if that is said */
   constructor(chosen) {
     this.#chosen = chosen;
-    this.#canvas.setAttribute("role", "img");
-    const zoom = [["−", "More time", 2], ["+", "Less time", 0.5]].map(([sign, title, factor]) =>
-      button(sign, title, () => {
-        const length = (this.#to - this.#from) * factor;
-        this.#chosen(this.#to - length, this.#view.until ? this.#to : null);
-      }));
-    this.#legend.append(this.#words, ...zoom);
-    this.#section.append(this.#canvas, this.#legend);
-    this.#canvas.addEventListener("pointerdown", (event) => this.#begin(event));
-    this.#canvas.addEventListener("pointermove", (event) => this.#move(event));
-    this.#canvas.addEventListener("pointerup", (event) => this.#end(event));
-    new ResizeObserver(() => this.#draw()).observe(this.#canvas);
+    for (const [id, factor] of [["wider", 2], ["narrower", 0.5]]) {
+      byID(id).onclick = () => chosen(this.#to - (this.#to - this.#from) * factor, this.#view.until ? this.#to : null);
+    }
+    const canvas = this.#canvas;
+    canvas.onpointerdown = (event) => {
+      canvas.setPointerCapture(event.pointerId);
+      this.#drag = Array(2).fill(this.#timeAt(event));
+    };
+    canvas.onpointermove = (event) => {
+      if (!this.#drag) return;
+      this.#drag[1] = this.#timeAt(event);
+      this.#draw();
+    };
+    canvas.onpointerup = () => this.#end();
+    canvas.onkeydown = (event) => this.#key(event);
+    new ResizeObserver(() => this.#draw()).observe(canvas);
   }
 
   get isShown() { return !this.#section.hidden; }
@@ -57,6 +64,7 @@ export class Histogram {
 
   open(view) {
     this.#view = view;
+    this.#at = this.#anchor = null;
     if (this.isShown) this.read();
   }
 
@@ -95,7 +103,7 @@ export class Histogram {
         ? Math.floor(row.ms / this.#width) * this.#width
         : known + Math.floor((row.ms - known) / this.#width) * this.#width;
       if (!this.#bars.has(start)) this.#bars.set(start, names.map(() => 0));
-      this.#bars.get(start)[row.severity > 0 ? Math.min(Math.floor((row.severity - 1) / 4), 5) + 1 : 0] += 1;
+      this.#bars.get(start)[levelIndex(row.severity) + 1] += 1;
     }
     this.#to = Math.max(this.#to, Date.now());
     if (this.#isDue) return;
@@ -106,76 +114,110 @@ export class Histogram {
     }, 500);
   }
 
-  get total() {
-    let total = 0;
-    for (const counts of this.#bars.values()) for (const count of counts) total += count;
-    return total;
-  }
-
   #draw() {
     const canvas = this.#canvas;
     if (!this.isShown || canvas.clientWidth === 0) return;
-    const scale = devicePixelRatio;
-    canvas.width = canvas.clientWidth * scale;
-    canvas.height = canvas.clientHeight * scale;
+    canvas.width = canvas.clientWidth * devicePixelRatio;
+    canvas.height = canvas.clientHeight * devicePixelRatio;
     const pen = canvas.getContext("2d");
     const most = Math.max(1, ...[...this.#bars.values()].map((counts) => counts.reduce((sum, each) => sum + each, 0)));
     const colours = coloursOf(canvas);
-    const barWidth = Math.max(1, (this.#width / (this.#to - this.#from)) * canvas.width);
-    for (const [start, counts] of this.#bars) {
-      const left = this.#x(start);
-      let top = canvas.height;
-      for (const [index, count] of counts.entries()) {
-        const height = (count / most) * (canvas.height - 2);
-        if (height <= 0) continue;
-        pen.fillStyle = colours[index];
-        pen.fillRect(left, top - Math.max(height, 1), Math.max(1, barWidth - 1), Math.max(height, 1));
-        top -= height;
-      }
-    }
-    if (this.#drag) {
+    const x = (ms) => ((ms - this.#from) / (this.#to - this.#from)) * canvas.width;
+    const barWidth = Math.max(1, x(this.#from + this.#width) - 1);
+    for (const [start, counts] of this.#bars) drawStack(pen, colours, counts, most, x(start), barWidth);
+    const chosen = this.#drag ? ascending(this.#drag) : this.#range;
+    if (chosen) {
       pen.fillStyle = "rgba(108,182,255,.3)";
-      const [left, right] = [this.#drag.from, this.#drag.to].sort((one, other) => one - other);
-      pen.fillRect(left * scale, 0, (right - left) * scale, canvas.height);
+      pen.fillRect(x(chosen[0]), 0, Math.max(2, x(chosen[1]) - x(chosen[0])), canvas.height);
     }
     this.#describe(most);
   }
 
-  #x(ms) { return ((ms - this.#from) / (this.#to - this.#from)) * this.#canvas.width; }
+  /** How many entries there are in a range, of them by level from the worst on, in words. */
+  #sum([from, to]) {
+    const sums = names.map(() => 0);
+    for (const [start, counts] of this.#bars) {
+      if (start >= from && start < to) counts.forEach((count, index) => { sums[index] += count; });
+    }
+    const levelSums = sums.map((sum, index) => sum > 0 && index > 0 && `${sum.toLocaleString("en")} ${names[index]}`);
+    const total = plural(sums.reduce((sum, each) => sum + each), "entry", "entries");
+    const when = (ms) => dayAndClock(ms, settings.zone);
+    return [`${total} from ${when(from)} to ${when(to)}`, ...levelSums.reverse().filter(Boolean)].join(", ");
+  }
 
   #describe(most) {
-    const text = `${plural(this.total, "entry", "entries")} from ${dayAndClock(this.#from, settings.zone)} to ${
-      dayAndClock(this.#to, settings.zone)}, ${this.#width / 1_000} s a bar, at most ${most.toLocaleString("en")}`;
-    this.#canvas.setAttribute("aria-label", text);
-    this.#words.textContent = text;
+    const [first, last] = this.#ends;
+    const all = this.#sum([Math.min(this.#from, first), Math.max(this.#to, last + 1)]);
+    const range = this.#range;
+    this.#words.textContent = range ? `${this.#sum(range)}: Enter shows them`
+      : `${all}, ${this.#width / 1_000} s a bar, at most ${most.toLocaleString("en")}`;
+    const place = (ms) => Math.round((ms - first) / this.#width);
+    Object.assign(this.#canvas, {
+      ariaLabel: `Histogram: ${all}`, ariaValueMin: 0, ariaValueMax: place(last), ariaValueNow: place(this.#at ?? last),
+      ariaValueText: range ? this.#sum(range) : "no bar chosen",
+    });
+  }
+
+  // Keys choose bars: arrows go over them, with Shift they choose all from one on.
+
+  /** Where the first and the last bar begin. */
+  get #ends() {
+    const first = Math.min(...(this.#bars.size > 0 ? this.#bars.keys() : [this.#from]));
+    return [first, first + this.#width * Math.max(0, Math.ceil((this.#to - first) / this.#width) - 1)];
+  }
+
+  get #range() {
+    if (this.#at === null) return null;
+    const [from, to] = ascending([this.#at, this.#anchor ?? this.#at]);
+    return [from, to + this.#width];
+  }
+
+  #key(event) {
+    const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10, Home: -Infinity, End: Infinity }[event.key];
+    if (step) {
+      const [first, last] = this.#ends;
+      const from = this.#at ?? (step < 0 ? last + this.#width : first - this.#width);
+      const at = Math.max(first, Math.min(last, from + step * this.#width));
+      this.#anchor = event.shiftKey ? this.#anchor ?? this.#at ?? at : null;
+      this.#at = at;
+    } else if (this.#at !== null && event.key === "Enter") this.#chosen(...this.#range, true);
+    else if (event.key === "Escape") this.#at = this.#anchor = null;
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.#draw();
   }
 
   // Dragging chooses a range.
 
-  #begin(event) {
-    this.#canvas.setPointerCapture(event.pointerId);
-    this.#drag = { from: event.offsetX, to: event.offsetX };
-  }
-
-  #move(event) {
-    if (!this.#drag) return;
-    this.#drag.to = event.offsetX;
-    this.#draw();
+  #timeAt(event) {
+    return this.#from + (event.offsetX / this.#canvas.clientWidth) * (this.#to - this.#from);
   }
 
   #end() {
     if (!this.#drag) return;
-    const [left, right] = [this.#drag.from, this.#drag.to].sort((one, other) => one - other);
+    const [from, to] = ascending(this.#drag);
     this.#drag = null;
-    const time = (x) => this.#from + (x / this.#canvas.clientWidth) * (this.#to - this.#from);
     // A click chooses its bar.
-    if (right - left < 4) {
-      const start = [...this.#bars.keys()].filter((each) => each <= time(left)).at(-1);
+    if ((to - from) * this.#canvas.clientWidth < 4 * (this.#to - this.#from)) {
+      const start = [...this.#bars.keys()].filter((each) => each <= from).at(-1);
       if (start !== undefined) this.#chosen(start, start + this.#width, true);
     } else {
-      this.#chosen(time(left), time(right));
+      this.#chosen(from, to);
     }
     this.#draw();
+  }
+}
+
+/** Draws counts by level above each other, the most of all as high as the canvas. */
+export function drawStack(pen, colours, counts, most, left, width) {
+  let top = pen.canvas.height;
+  for (const [index, count] of counts.entries()) {
+    if (count === 0) continue;
+    const height = (count / most) * pen.canvas.height;
+    pen.fillStyle = colours[index];
+    pen.fillRect(left, top - Math.max(1, height), width, Math.max(1, height));
+    top -= height;
   }
 }
 

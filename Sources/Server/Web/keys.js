@@ -1,47 +1,47 @@
-// The keyboard: one table for what keys do and for the help that `?` shows.
+// The keyboard, and buttons. The dialog that `?` shows has the keys and what they do in words.
 
-import { byID, button, element } from "./dom.js";
+import { byID } from "./dom.js";
 
 export class Keys {
-  #table;
-  #dialog = byID("dialog");
+  /** The rows of the dialog, each with an action. */
+  #rows = [];
 
-  /** @param table rows of keys, what they do in words, and the action */
-  constructor(table) {
-    this.#table = table;
+  /** @param actions of the dialog and of buttons, by their names there */
+  constructor(actions) {
+    for (const made of document.querySelectorAll("[data-do]")) {
+      const action = actions[made.dataset.do];
+      if (!made.cells) made.onclick = action;
+      else {
+        const [keys, words] = made.cells;
+        const names = [...keys.children].map((key) => key.textContent);
+        this.#rows.push({ names, words: words.textContent.trim(), action });
+      }
+    }
     addEventListener("keydown", (event) => this.#press(event));
   }
 
+  /** Pairs of a title and an action. */
+  get commands() { return this.#rows.slice(1).map(({ names, words, action }) => [`${words} (${names[0]})`, action]); }
+
   #press(event) {
+    if (document.querySelector("dialog[open]")) return;
     const isTyping = event.target.matches("input, select, textarea") && event.target.type !== "checkbox";
-    if (event.key === "Escape" && isTyping && !this.#dialog.open) {
+    if (event.key === "Escape" && isTyping) {
       event.preventDefault();
       byID("scroller").focus();
       return;
     }
-    if (this.#dialog.open) return;
-    const isCommand = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k";
-    if (!isCommand && (isTyping || event.ctrlKey || event.metaKey || event.altKey)) return;
+    const isControlled = event.ctrlKey || event.metaKey;
+    const isCommand = isControlled && /^[kf]$/i.test(event.key);
+    if (!isCommand && (isTyping || isControlled || event.altKey)) return;
     // Buttons have keys of their own.
     if (event.target.matches("button, a, summary, [type=checkbox]") && [" ", "Enter"].includes(event.key)) return;
-    const name = isCommand ? "Ctrl-K" : event.key === " " ? "Space" : nameOf(event);
-    const row = this.#table.find(([keys]) => keys.includes(name));
+    const name = isCommand ? `Ctrl-${event.key.toUpperCase()}` : event.key === " " ? "Space" : nameOf(event);
+    const row = this.#rows.find(({ names }) => names.includes(name));
     if (!row) return;
-    event.preventDefault();
-    row[2](event);
-  }
-
-  help() {
-    const table = element("table");
-    for (const [keys, words] of this.#table) {
-      const cell = element("td");
-      for (const key of keys) cell.append(element("kbd", "", key), " ");
-      table.append(element("tr", "", cell, element("td", "", words)));
-    }
-    const close = button("Close", "", () => this.#dialog.close());
-    this.#dialog.replaceChildren(element("h2", "", "Keys"), table, element("div", "actions", close));
-    this.#dialog.setAttribute("aria-label", "Keys");
-    this.#dialog.showModal();
+    // The browser's own search stays: it only gets a word beside it.
+    if (name !== "Ctrl-F") event.preventDefault();
+    row.action(event);
   }
 }
 

@@ -49,7 +49,8 @@ export class List {
     new ResizeObserver(() => this.#resized()).observe(scroller);
   }
 
-  get height() { return this.#scroller.clientHeight; }
+  /** That of what is seen of rows: below the names of columns, which are in the scroller, too. */
+  get height() { return this.#scroller.clientHeight - this.#spacer.offsetTop; }
   get width() { return this.#scroller.clientWidth; }
 
   #release() {
@@ -60,7 +61,9 @@ export class List {
 
   #anchorAt(top) {
     const place = this.#rows.atOffset(top);
-    return place && { row: place.row, pixels: place.top - top };
+    if (!place?.row.divider) return place && { row: place.row, pixels: place.top - top };
+    // A line may go; what is below it stays.
+    return { row: this.#rows.next(place.row), pixels: place.top + place.row.height - top };
   }
 
   /** Takes over how far the reader has scrolled: what is above may have another height by now. */
@@ -80,7 +83,6 @@ export class List {
 
   #scrolled() {
     this.#settle();
-    byID("columns").scrollLeft = this.#scroller.scrollLeft;
     this.paintSoon();
     this.#told.nearEdge();
   }
@@ -111,8 +113,7 @@ export class List {
   redrawRow(row) {
     this.#elements.get(row)?.remove();
     this.#elements.delete(row);
-    row.isMeasured = false;
-    this.paintSoon();
+    this.redrawHeight(row);
   }
 
   /** Something in an opened row has made it higher or lower. */

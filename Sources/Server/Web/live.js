@@ -1,6 +1,8 @@
-// Follows streams over a WebSocket: connects again when it is cut, goes on behind the last entry, and says so.
+// Follows streams over a WebSocket, or by events where none comes through: connects again when it is cut, goes on
+// behind the last entry, and says so.
 
 import { levelIndex, parseJSON, prepare } from "./entry.js";
+import { EventsSocket } from "./events.js";
 import { get, socketAddress } from "./server.js";
 
 const firstWaitMilliseconds = 500;
@@ -8,6 +10,13 @@ const waitMillisecondsMax = 10_000;
 
 /** The server says something at least every 15 s. */
 const silenceMillisecondsMax = 40_000;
+const connectMillisecondsMax = 10_000;
+
+/** So often in a row a WebSocket may be cut without a word, by a server that answers, until events take its place. */
+const refusalCountMax = 2;
+
+/** How often a WebSocket is tried meanwhile. */
+const socketMilliseconds = 60_000;
 
 export class Live {
   /** `idle`, `connecting`, `waiting`, `open`, `live`, `ended`, `refused` */
@@ -17,6 +26,8 @@ export class Live {
   /** How many streams there were at the start. */
   streamCount = null;
   retryAt = 0;
+  /** Whether no WebSocket comes through, and events do instead. */
+  isByEvents = false;
   #socket = null;
   #request = null;
   #id = 0;
@@ -27,7 +38,7 @@ export class Live {
   #missing = 0;
   /** Whether what comes until it is live has come before. */
   #isAgain = false;
-  #failures = 0;
+  #refusals = 0;
   #told;
 
   /**
@@ -37,6 +48,7 @@ export class Live {
   constructor(told) {
     this.#told = told;
     setInterval(() => this.#checkSilence(), 5_000);
+    setInterval(() => this.#trySocket(), socketMilliseconds);
     addEventListener("online", () => this.#connectNow());
     document.addEventListener("visibilitychange", () => { if (!document.hidden) this.#connectNow(); });
   }
@@ -81,31 +93,26 @@ export class Live {
     clearTimeout(this.#timer);
     this.#timer = 0;
     this.#socket?.close();
-    const socket = new WebSocket(socketAddress());
+    const socket = this.isByEvents ? new EventsSocket() : new WebSocket(socketAddress());
     this.#socket = socket;
     this.#heard = Date.now();
     this.#set("connecting");
     socket.onopen = () => {
-      if (socket !== this.#socket) return;
-      this.#failures = 0;
-      if (this.#request) this.#subscribe(this.#hasBeenLive || Object.keys(this.after).length > 0);
+      if (socket !== this.#socket || !this.#request) return;
+      this.#subscribe(this.#hasBeenLive || Object.keys(this.after).length > 0);
     };
     socket.onmessage = (event) => {
       if (socket === this.#socket) this.#receive(event.data);
     };
     socket.onclose = () => {
-      if (socket !== this.#socket) return;
-      this.#failures += 1;
-      if (this.#failures === 2) this.#tellUnreachable();
-      this.#closed();
+      if (socket === this.#socket) this.#closed();
     };
   }
 
   #closed() {
     this.#socket = null;
     if (!this.#request || ["ended", "refused"].includes(this.state)) return;
-    // Somebody who is no longer logged in is refused here.
-    get("session").catch(() => {});
+    this.#learnWhy();
     const wait = this.#wait * (0.75 + Math.random() / 2);
     this.#wait = Math.min(this.#wait * 2, waitMillisecondsMax);
     this.retryAt = Date.now() + wait;
@@ -113,27 +120,49 @@ export class Live {
     this.#set("waiting");
   }
 
-  /** The server may be down; or it answers, and something in between lets no WebSocket through. */
-  async #tellUnreachable() {
+  /** The server may be down, or want a login; or something in between lets no WebSocket through. */
+  async #learnWhy() {
     try {
       await get("session");
-      this.#told.unreachable();
     } catch {
-      // It is down, or wants a login.
+      this.#refusals = 0;
+      return;
     }
+    this.#refusals += 1;
+    if (this.#refusals === 2 * refusalCountMax) this.#told.unreachable();
+    if (this.#refusals !== refusalCountMax || this.isByEvents) return;
+    this.isByEvents = true;
+    this.#connectNow();
+  }
+
+  /** It may come through again. */
+  #trySocket() {
+    if (!this.isByEvents) return;
+    const socket = new WebSocket(socketAddress());
+    socket.onopen = () => {
+      socket.close();
+      if (!this.isByEvents) return;
+      this.isByEvents = false;
+      if (this.#request) this.#connect();
+    };
   }
 
   #connectNow() {
     if (this.#timer) this.#connect();
+    else this.#trySocket();
   }
 
   #checkSilence() {
-    const isOpen = this.#socket?.readyState === WebSocket.OPEN;
-    if (isOpen && this.#request && Date.now() > this.#heard + silenceMillisecondsMax) {
-      const silent = this.#socket;
-      this.#closed();
-      silent.close();
-    }
+    const socket = this.#socket;
+    const isOpen = socket?.readyState === WebSocket.OPEN;
+    if (!this.#request || (!isOpen && socket?.readyState !== WebSocket.CONNECTING)) return;
+    if (Date.now() > this.#heard + (isOpen ? silenceMillisecondsMax : connectMillisecondsMax)) this.#cut();
+  }
+
+  #cut() {
+    const socket = this.#socket;
+    this.#closed();
+    socket.close();
   }
 
   #subscribe(isResumed) {
@@ -150,9 +179,10 @@ export class Live {
 
   // What the server says
 
-  #receive(text) {
+  #receive(data) {
     this.#heard = Date.now();
-    const message = parseJSON(text);
+    this.#refusals = 0;
+    const message = typeof data === "string" ? parseJSON(data) : data;
     if (message.id !== undefined && message.id !== `v${this.#id}`) return;
     switch (message.type) {
       case "logs": return this.#take(message);
@@ -199,10 +229,7 @@ export class Live {
   }
 
   #fail(problem) {
-    if (problem.retryable) {
-      this.#socket?.close();
-      return;
-    }
+    if (problem.retryable) return this.#cut();
     this.#set("refused");
     this.#told.refused(problem);
   }

@@ -6,7 +6,7 @@ import { Choice } from "./choice.js";
 import { write } from "./clipboard.js";
 import { Columns } from "./columns.js";
 import { base, byID, button, element, plural, say, settled } from "./dom.js";
-import { addressOf, isEntry } from "./entry.js";
+import { addressOf, isEntry, placeOf } from "./entry.js";
 import { Facets, termOf } from "./facets.js";
 import { Histogram } from "./histogram.js";
 import { Keys } from "./keys.js";
@@ -40,7 +40,7 @@ class Page {
   });
   #view = new View({
     changed: () => this.#changed(),
-    render: (row) => this.#rowView.render(row, this.#view.isOne ? row.seq - 1 : this.#view.rows.indexOf(row)),
+    render: (row) => this.#rowView.render(row, this.#view.placeOf(row) + 1),
     hasFixedHeight: (row) => this.#rowView.hasFixedHeight(row),
     estimate: (row) => this.#estimate(row),
     painted: (rows) => this.#painted(rows),
@@ -59,7 +59,7 @@ class Page {
     close: () => this.#toggleFields(),
   });
   #palette = new Palette((streams) => this.#go({ streams, row: null }));
-  #keys = new Keys(this.#keyTable());
+  #keys = new Keys(this.#actions());
 
   async begin() {
     try {
@@ -85,9 +85,10 @@ class Page {
     if (this.#state.streams.length === 0) {
       const wanted = kept(returnKey, () => sessionStorage) ?? kept(lastViewKey);
       keep(returnKey, null, () => sessionStorage);
-      const url = new URL(wanted ?? `${base}/q?stream=**`, location);
+      const all = `${base}/q?stream=**`;
+      const url = new URL(wanted ?? all, location);
       // What was kept is nothing to trust.
-      this.#state = address.parse(url.origin === location.origin ? url : new URL(`${base}/q?stream=**`, location));
+      this.#state = address.parse(url.origin === location.origin ? url : new URL(all, location));
       if (this.#state.streams.length === 0) this.#state.streams = ["**"];
       history.replaceState(null, "", address.format(this.#state));
     }
@@ -111,10 +112,8 @@ class Page {
     this.#choice.reset();
     byID("streams").textContent = state.streams.join(", ");
     document.title = `${state.streams.join(", ")} – logs`;
-    this.#setInput("filter", state.filter);
     this.#filterProblem = null;
-    this.#setInput("highlight", state.highlight);
-    byID("level").value = state.level;
+    for (const id of ["filter", "highlight", "level"]) if (byID(id).value !== state[id]) byID(id).value = state[id];
     this.#showRange();
     this.#remark();
     this.#rowView.isOne = address.isOne(state);
@@ -137,14 +136,10 @@ class Page {
     this.#open();
   }
 
-  #setInput(id, value) {
-    if (byID(id).value !== value) byID(id).value = value;
-  }
-
   /** The row at the top of what is read; null at the end. */
   get #top() {
     const row = this.#view.isFollowing ? null : this.#view.list.seen.first;
-    return row && isEntry(row) ? { stream: row.stream, seq: row.seq } : null;
+    return row && placeOf(row);
   }
 
   /** Keeps in sight what is read while the filter becomes another one. */
@@ -223,7 +218,7 @@ class Page {
     byID("pause").disabled = byID("stick").disabled = view.isBounded;
     byID("pause").textContent = view.isFollowing ? "Pause" : "Resume";
     byID("stick").checked = view.isFollowing;
-    byID("scroller").setAttribute("aria-busy", String(view.isLoading));
+    byID("scroller").ariaBusy = view.isLoading;
     this.#showProblem();
     say(byID("message"), view.rows.count > 0 ? "" : this.#emptiness);
   }
@@ -231,11 +226,12 @@ class Page {
   #showProblem() {
     const problem = this.#filterProblem ?? this.#view.problem;
     const isFilter = problem?.status === 400 || problem?.code === "bad_request";
-    byID("filter").setAttribute("aria-invalid", String(Boolean(isFilter && byID("filter").value)));
+    byID("filter").ariaInvalid = Boolean(isFilter && byID("filter").value);
     const box = byID("problem");
-    if (box.dataset.shown === (problem?.message ?? "")) return;
-    box.dataset.shown = problem?.message ?? "";
-    box.replaceChildren(problem?.message ?? "");
+    const text = problem?.message ?? "";
+    if (box.dataset.shown === text) return;
+    box.dataset.shown = text;
+    box.replaceChildren(text);
     if (problem && !isFilter) box.append(" ", button("Try again", "", () => this.#open()));
     box.hidden = !problem;
   }
@@ -250,7 +246,7 @@ class Page {
       return isOne ? `Waiting for '${name}': it does not exist yet.` : `Waiting: no stream matches ${name} yet.`;
     }
     if (this.#state.filter || this.#state.level || this.#state.since) {
-      return "No entry passes. What comes and passes will be shown here.";
+      return "No entry passes. New ones that do will be shown here.";
     }
     return stream && stream.entries === 0 ? "This stream is empty." : "Nothing here yet.";
   }
@@ -258,7 +254,7 @@ class Page {
   #painted(rows) {
     this.#status.painted(rows);
     if (this.#isOpen && !this.#view.isLoading) address.show(this.#state, this.#top);
-    if (this.#columns.painted(rows, this.#view.list.seen.first)) this.#resized();
+    if (this.#columns.painted(rows, this.#view)) this.#resized();
   }
 
   #resized() {
@@ -269,16 +265,7 @@ class Page {
 
   #listen() {
     const on = (id, event, action) => byID(id).addEventListener(event, action);
-    on("choose", "click", () => this.#choose());
-    on("pause", "click", () => this.#toggle());
-    on("new", "click", () => this.#view.toEnd());
     on("stick", "change", () => this.#toggle());
-    on("clear", "click", () => this.#view.clear());
-    on("refresh", "click", () => this.#refresh());
-    on("chart", "click", () => this.#toggleChart());
-    on("fields", "click", () => this.#toggleFields());
-    on("settings", "click", () => this.#preferences());
-    on("help", "click", () => this.#keys.help());
     on("level", "change", () => this.#refilter({ level: byID("level").value }));
     on("range", "change", () => this.#go({ since: byID("range").value, until: "", row: null }));
     const refilter = () => this.#tryFilter(byID("filter").value);
@@ -353,17 +340,14 @@ class Page {
     this.#view.pause();
     const held = this.#view.rows.find(row);
     if (held) return this.#choice.select(held);
-    this.#state.row = { stream: row.stream, seq: row.seq, to: row.seq };
+    this.#state.row = placeOf(row);
     this.#open();
   }
 
   /** Shows an entry in its stream, without the filter. */
   #context(row = this.#choice.current) {
     if (!row || !isEntry(row)) return;
-    this.#go({
-      streams: [row.stream], filter: "", level: "", since: "", until: "",
-      row: { stream: row.stream, seq: row.seq, to: row.seq },
-    });
+    this.#go({ streams: [row.stream], filter: "", level: "", since: "", until: "", row: placeOf(row) });
   }
 
   /** Says something for a moment. */
@@ -387,15 +371,14 @@ class Page {
 
   #copyLink(row = this.#choice.current) {
     if (!row) return;
-    const chosen = this.#choice.has(row) ? this.#state.row : null;
-    const target = chosen ?? { stream: row.stream, seq: row.seq, to: row.seq };
+    const target = this.#choice.has(row) ? this.#state.row : placeOf(row);
     const link = address.format({ ...this.#state, row: target, pins: [] });
     write(new URL(link, location).href).then(() => this.#tell(`copied the link to ${addressOf(row)}`));
   }
 
   /** Shows an entry in its place, without loading anything if it is held. */
-  #goTo({ stream, seq }) {
-    const row = { stream, seq, to: seq };
+  #goTo(pin) {
+    const row = placeOf(pin);
     const held = this.#view.isOne ? this.#view.rows.find(row) : null;
     if (!held) return this.#go({ row });
     this.#view.pause();
@@ -422,7 +405,7 @@ class Page {
   }
 
   #setChart(isShown) {
-    byID("chart").setAttribute("aria-pressed", String(isShown));
+    byID("chart").ariaPressed = isShown;
     this.#histogram.show(isShown);
   }
 
@@ -434,7 +417,7 @@ class Page {
 
   #toggleFields() {
     const isShown = !this.#facets.isShown;
-    byID("fields").setAttribute("aria-pressed", String(isShown));
+    byID("fields").ariaPressed = isShown;
     this.#facets.show(isShown);
   }
 
@@ -447,53 +430,47 @@ class Page {
     this.#applySettings();
     this.#columns.show();
     this.#view.list.forgetWidth();
-    this.#view.list.change(() => this.#view.rows.estimateAll());
+    this.#view.reform();
     this.#view.list.redraw();
     this.#histogram.open(this.#state);
   }
 
-  #preferences() { showPreferences((values) => this.#prefer(values), this.#session, () => logOut()); }
-
-  #choose() {
-    const commands = this.#keyTable().filter(([keys]) => keys[0] !== "Ctrl-K")
-      .map(([keys, words, action]) => [`${words} (${keys[0]})`, action]);
-    this.#palette.show(this.#state.streams, commands);
-  }
-
-  #keyTable() {
+  /** What keys, buttons and the palette's commands do, by the names that the page has for them. */
+  #actions() {
     const focus = (id) => () => byID(id).focus();
-    return [
-      [["Ctrl-K", "s"], "Choose streams, or a command", () => this.#choose()],
-      [["/"], "Filter", focus("filter")],
-      [["h"], "Highlight without filtering", focus("highlight")],
-      [["n"], "The next older match of what is highlighted", () => this.#findNext(-1)],
-      [["Shift-N"], "The next newer match", () => this.#findNext(1)],
-      [["["], "The next older error", () => this.#findError(-1)],
-      [["]"], "The next newer error", () => this.#findError(1)],
-      [["l"], "Choose the lowest level", focus("level")],
-      [["Space"], "Pause, or go on at the end", () => this.#toggle()],
-      [["End", "Shift-G"], "To the end, and stay there", () => this.#view.toEnd()],
-      [["Home", "g"], "To the first entry", () => this.#view.toStart()],
-      [["e"], "Stay at the end, or not", () => this.#toggle()],
-      [["ArrowDown", "j"], "Choose the next row", () => this.#choice.step(1)],
-      [["ArrowUp", "k"], "Choose the row before", () => this.#choice.step(-1)],
-      [["Shift-ArrowDown", "Shift-J"], "Choose one more row below", () => this.#choice.step(1, true)],
-      [["Shift-ArrowUp", "Shift-K"], "Choose one more row above", () => this.#choice.step(-1, true)],
-      [["Enter", "o"], "Open the row, or close it", () => this.#openRow()],
-      [["x"], "Show the row in context", () => this.#context()],
-      [["c"], "Copy the chosen rows as lines", () => this.#copy()],
-      [["Shift-Y"], "Copy the chosen rows as JSON", () => this.#copy(this.#choice.rows, true)],
-      [["y"], "Copy a link to the row", () => this.#copyLink()],
-      [["p"], "Pin the row at the top, or unpin it", () => this.#pins.toggle(this.#choice.current)],
-      [["w"], "Wrap long lines, or not", () => this.#prefer({ wrap: !settings.wrap })],
-      [["t"], "Dark or light", () => this.#prefer({ theme: settings.theme === "dark" ? "light" : "dark" })],
-      [["i"], "Histogram", () => this.#toggleChart()],
-      [["f"], "Fields and their values", () => this.#toggleFields()],
-      [["d"], "Download all that is filtered", () => byID("download").click()],
-      [["Shift-C"], "Clear what is shown", () => this.#view.clear()],
-      [["r"], "Read again", () => this.#refresh()],
-      [["?"], "This help", () => this.#keys.help()],
-    ];
+    return {
+      choose: () => this.#palette.show(this.#state.streams, this.#keys.commands),
+      settings: () => showPreferences((values) => this.#prefer(values), this.#session, logOut),
+      filter: focus("filter"),
+      find: () => this.#tell("the browser finds only the rows on the screen: / searches all that is stored"),
+      highlight: focus("highlight"),
+      older: () => this.#findNext(-1),
+      newer: () => this.#findNext(1),
+      olderError: () => this.#findError(-1),
+      newerError: () => this.#findError(1),
+      level: focus("level"),
+      toggle: () => this.#toggle(),
+      end: () => this.#view.toEnd(),
+      start: () => this.#view.toStart(),
+      down: () => this.#choice.step(1),
+      up: () => this.#choice.step(-1),
+      moreDown: () => this.#choice.step(1, true),
+      moreUp: () => this.#choice.step(-1, true),
+      open: () => this.#openRow(),
+      context: () => this.#context(),
+      copy: () => this.#copy(),
+      copyJSON: () => this.#copy(this.#choice.rows, true),
+      link: () => this.#copyLink(),
+      pin: () => this.#pins.toggle(this.#choice.current),
+      wrap: () => this.#prefer({ wrap: !settings.wrap }),
+      theme: () => this.#prefer({ theme: settings.theme === "dark" ? "light" : "dark" }),
+      chart: () => this.#toggleChart(),
+      fields: () => this.#toggleFields(),
+      download: () => byID("download").click(),
+      clear: () => this.#view.clear(),
+      refresh: () => this.#refresh(),
+      help: () => byID("keys").showModal(),
+    };
   }
 }
 

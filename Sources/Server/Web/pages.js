@@ -18,7 +18,7 @@ const farTime = "2261-12-31T00:00:00Z";
 const aroundRows = 200;
 
 /** How many numbers a search looks at before it says how far it is; adapted to how long that takes. */
-const firstSliceNumbers = 200_000;
+const firstSliceNumbers = 20_000;
 const sliceNumbersMin = 10_000;
 const sliceMilliseconds = 400;
 
@@ -30,7 +30,7 @@ export class Pages {
   #view;
   #stream;
   #signal;
-  #slice = firstSliceNumbers;
+  #sliceNumbers = firstSliceNumbers;
 
   /**
    * @param view streams, filter, level, since, until
@@ -43,6 +43,7 @@ export class Pages {
     this.#signal = signal;
   }
 
+  get #first() { return this.#stream?.first ?? 1; }
   get isOne() { return isOne(this.#view); }
   get #terms() { return [["filter", filterOf(this.#view)], ["level", this.#view.level]]; }
   get #isFiltered() { return Boolean(filterOf(this.#view) || this.#view.level); }
@@ -75,43 +76,80 @@ export class Pages {
     }
   }
 
-  // Before the rows
-
   /**
-   * What is before a row.
-   * @param rows those that are held
-   * @param next the number behind the last one that is stored, of one stream
-   * @param told called with how far a search is: at which number, and which share of all it has seen
-   * @returns rows, and whether there are no more before them
+   * What passes in a slice before a number, or behind it: a search in slices can say how far it is, and be given up.
+   * @param next the number behind the last one that is stored
+   * @returns rows, the number up to which there are no others, and whether there are no more in this direction
    */
-  older(rows, next, told) {
-    return this.isOne ? this.#olderOfOne(rows, next, told) : this.#olderOfSeveral(rows);
-  }
-
-  /** Goes down in slices, so that a search through a long stream can say how far it is, and be given up. */
-  async #olderOfOne(held, next, told) {
-    const first = this.#stream?.first ?? 1;
-    const limit = this.#limit(held);
-    const end = held.first?.seq ?? next;
-    let before = end;
-    for (;;) {
-      const parameters = [["before", String(before)], ["limit", String(limit)], ...this.#terms];
-      const low = this.#isFiltered ? Math.max(first, before - this.#slice) : first;
-      if (low > first) parameters.push(["after", String(low - 1)]);
-      const start = performance.now();
-      const page = before > first ? await this.read(this.#path, parameters) : [];
-      this.#adapt(performance.now() - start);
-      const rows = this.#unhidden(page).reverse();
-      const isStart = rows.length < page.length || (page.length < limit && low <= first);
-      if (rows.length > 0 || isStart) return { rows: this.#withGaps(rows, before, isStart), isStart };
-      before = low;
-      told({ at: low, share: (end - low) / Math.max(1, end - first) });
+  async #slice(from, step, limit, next) {
+    const first = this.#first;
+    const isDown = step < 0;
+    if (isDown && from <= first) return { rows: [], edge: first, isAll: true };
+    const edge = from + step * (this.#isFiltered ? this.#sliceNumbers : Infinity);
+    const isLast = isDown ? edge <= first : edge >= next - 1;
+    const read = (...place) => this.read(this.#path, [...place, ["limit", String(limit)], ...this.#terms]);
+    const before = ["before", String(isDown ? from : edge + 1)];
+    const after = ["after", String(isDown ? edge - 1 : from)];
+    const start = performance.now();
+    let rows;
+    if (isDown) rows = (await read(before, ...(isLast ? [] : [after]))).reverse();
+    else {
+      rows = isLast ? await read(after) : (await read(before, after)).reverse();
+      // The slice has more: those that come first are wanted.
+      if (!isLast && rows.length === limit) rows = await read(after);
     }
+    this.#adapt(performance.now() - start);
+    return { rows, edge: isLast && isDown ? first : edge, isAll: isLast && rows.length < limit };
   }
 
   #adapt(milliseconds) {
-    if (milliseconds < sliceMilliseconds / 2) this.#slice *= 2;
-    else if (milliseconds > sliceMilliseconds) this.#slice = Math.max(sliceNumbersMin, Math.floor(this.#slice / 2));
+    const factor = milliseconds < sliceMilliseconds / 2 ? 2 : milliseconds > sliceMilliseconds ? 0.5 : 1;
+    this.#sliceNumbers = Math.max(sliceNumbersMin, Math.floor(this.#sliceNumbers * factor));
+  }
+
+  // Before the rows, and behind them
+
+  /**
+   * What is before the first row (step -1), or behind the last one (1).
+   * @param held the rows that are held
+   * @param next the number behind the last one that is stored, of one stream
+   * @param told called with how far a search is, in words, and which share of all it has seen
+   * @returns rows, and whether there are no more in this direction
+   */
+  more(step, held, next, told) {
+    return this.isOne ? this.#moreOfOne(step, held, next, told) : this.#moreOfSeveral(step, held);
+  }
+
+  async #moreOfOne(step, held, next, told) {
+    const isDown = step < 0;
+    const { first, last } = held;
+    const start = isDown ? first?.seq ?? next : last ? last.to ?? last.seq : this.#first - 1;
+    const count = Math.max(1, isDown ? start - this.#first : next - start);
+    for (let from = start; ;) {
+      const { rows: page, edge, isAll: isEdge } = await this.#slice(from, step, this.#limit(held), next);
+      const rows = isDown ? this.#unhidden(page) : page;
+      const isAll = isEdge || rows.length < page.length;
+      if (rows.length > 0 || isAll) return { rows: isDown ? this.#withGaps(rows, from, isAll) : rows, isAll };
+      from = edge;
+      told(`searched ${isDown ? "down" : "up"} to ${numberText(edge)}`, step * (edge - start) / count);
+    }
+  }
+
+  async #moreOfSeveral(step, held) {
+    const isDown = step < 0;
+    const limit = this.#limit(held);
+    const end = isDown ? held.first : held.last;
+    const parameters = [
+      ["sort_order", isDown ? "desc" : "asc"], ["limit", String(limit)],
+      ...this.#several(end ? `time${isDown ? "<=" : ">="}${timeText(end)}` : ""),
+    ];
+    for (let offset = 0; ; offset += limit) {
+      const page = await this.read("entries", [...parameters, ["offset", offset ? String(offset) : ""]]);
+      const rows = isDown ? this.#unhidden(page).reverse() : page;
+      const isAll = page.length < limit || rows.length < page.length;
+      // Many may have the same time as the one at the end.
+      if (isAll || rows.some((row) => !held.find(row))) return { rows, isAll };
+    }
   }
 
   /** Without those that the reader has cleared away. */
@@ -137,55 +175,22 @@ export class Pages {
     return result;
   }
 
-  async #olderOfSeveral(held) {
-    const limit = this.#limit(held);
-    const parameters = [["limit", String(limit)], ...this.#several(held.first ? `time<=${timeText(held.first)}` : "")];
-    for (let offset = 0; ; offset += limit) {
-      const page = await this.read("entries", [...parameters, ["offset", offset ? String(offset) : ""]]);
-      const rows = this.#unhidden(page).reverse();
-      const isStart = page.length < limit || rows.length < page.length;
-      // Many may have the same time as the first one that is held.
-      if (isStart || rows.some((row) => !held.find(row))) return { rows, isStart };
-    }
-  }
-
-  // Behind the rows
-
-  /** @returns rows, and whether there are no more behind them */
-  newer(rows) { return this.isOne ? this.#newerOfOne(rows) : this.#newerOfSeveral(rows); }
-
-  async #newerOfOne(held) {
-    const limit = this.#limit(held);
-    const after = held.last ? held.last.to ?? held.last.seq : (this.#stream?.first ?? 1) - 1;
-    const rows = await this.read(this.#path, [["after", String(after)], ["limit", String(limit)], ...this.#terms]);
-    return { rows, isEnd: rows.length < limit };
-  }
-
-  async #newerOfSeveral(held) {
-    const limit = this.#limit(held);
-    const parameters = [
-      ["sort_order", "asc"], ["limit", String(limit)],
-      ...this.#several(held.last ? `time>=${timeText(held.last)}` : ""),
-    ];
-    for (let offset = 0; ; offset += limit) {
-      const rows = await this.read("entries", [...parameters, ["offset", offset ? String(offset) : ""]]);
-      const isEnd = rows.length < limit;
-      if (isEnd || rows.some((row) => !held.find(row))) return { rows, isEnd };
-    }
-  }
-
   // Around one
 
   /** An entry with what is before and behind it. */
-  around(row) { return this.isOne ? this.#aroundInOne(row) : this.#aroundInSeveral(row); }
+  around(row, next, told) { return this.isOne ? this.#aroundInOne(row, next, told) : this.#aroundInSeveral(row); }
 
-  async #aroundInOne(row) {
-    const limit = ["limit", String(aroundRows)];
-    const [before, after] = await Promise.all([
-      this.read(this.#path, [["before", String(row.seq)], limit, ...this.#terms]),
-      this.read(this.#path, [["after", String(row.seq - 1)], limit, ...this.#terms]),
-    ]);
-    return { rows: [...before.reverse(), ...after], isEnd: after.length < aroundRows };
+  async #aroundInOne({ seq }, next, told) {
+    let [low, high] = [seq, seq - 1];
+    for (;;) {
+      const [before, after] = await Promise.all([
+        this.#slice(low, -1, aroundRows, next), this.#slice(high, 1, aroundRows, next),
+      ]);
+      const rows = [...before.rows, ...after.rows];
+      if (rows.length > 0 || (before.isAll && after.isAll)) return { rows, isEnd: after.isAll };
+      [low, high] = [before.edge, Math.min(after.edge, next - 1)];
+      told(`searched ${numberText(low)} to ${numberText(high)}`, (high - low + 1) / Math.max(1, next - this.#first));
+    }
   }
 
   async #aroundInSeveral(row) {
@@ -219,6 +224,8 @@ export class Pages {
     return (await this.read(this.#path, parameters))[0] ?? null;
   }
 }
+
+const numberText = (number) => number.toLocaleString("en");
 
 /** The time of a row, for requests. */
 const timeText = (row) => row.time ?? row.received ?? new Date(row.ms).toISOString();

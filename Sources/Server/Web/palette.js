@@ -1,15 +1,15 @@
 // Ctrl-K: streams by name, with their state and how long they have been quiet, and what can be done.
 
-import { button, byID, element, plural } from "./dom.js";
+import { byID, element, plural } from "./dom.js";
 import { listStreams } from "./server.js";
 import { span } from "./time.js";
 
 const shownCount = 200;
 
 export class Palette {
-  #dialog = byID("dialog");
-  #input;
-  #list;
+  #dialog = byID("palette");
+  #input = byID("palette-input");
+  #list = byID("palette-list");
   #items = [];
   #shown = [];
   #at = 0;
@@ -19,7 +19,12 @@ export class Palette {
   #open;
 
   /** @param open shows the streams of an array of names and patterns */
-  constructor(open) { this.#open = open; }
+  constructor(open) {
+    this.#open = open;
+    this.#input.oninput = () => this.#filter();
+    this.#input.onkeydown = (event) => this.#key(event);
+    byID("palette-open").onclick = () => this.#chosen.size > 0 && open([...this.#chosen]);
+  }
 
   /**
    * @param streams those that are shown now
@@ -29,25 +34,7 @@ export class Palette {
     this.#chosen = new Set(streams.length > 1 ? streams : []);
     this.#isOther = false;
     this.#items = commands.map(([title, action]) => ({ title, action }));
-    this.#input = element("input");
-    this.#input.id = "palette-input";
-    this.#input.placeholder = "a stream, a pattern like docker/*, or a command";
-    this.#input.setAttribute("aria-label", this.#input.placeholder);
-    this.#input.setAttribute("aria-controls", "palette-list");
-    this.#input.setAttribute("role", "combobox");
-    this.#input.setAttribute("aria-expanded", "true");
-    this.#dialog.setAttribute("aria-label", "Streams and commands");
-    this.#input.autocomplete = "off";
-    this.#list = element("ul");
-    this.#list.id = "palette-list";
-    this.#list.setAttribute("role", "listbox");
-    const help = element(
-      "div", "actions", element("span", "control", "Enter opens, Shift-Enter adds one to the others"),
-      element("span", "space"),
-      button("Show chosen", "", () => this.#openAll()), button("Close", "", () => this.#dialog.close()));
-    this.#dialog.replaceChildren(element("h2", "", "Streams"), this.#input, this.#list, help);
-    this.#input.addEventListener("input", () => this.#filter());
-    this.#input.addEventListener("keydown", (event) => this.#key(event));
+    this.#input.value = "";
     if (!this.#dialog.open) this.#dialog.showModal();
     this.#input.focus();
     this.#filter();
@@ -79,18 +66,16 @@ export class Palette {
   }
 
   #line(item, index) {
-    const line = element("li");
-    line.setAttribute("role", "option");
-    line.id = `palette-${index}`;
+    const values = { role: "option", id: `palette-${index}`, onclick: () => this.#choose(item) };
+    const line = Object.assign(element("li"), values);
     if (item.stream) {
       const { name, state, entries, last_received: received } = item.stream;
-      const box = element("input");
-      box.type = "checkbox";
-      box.checked = this.#chosen.has(name);
-      box.setAttribute("aria-label", `Show ${name} with others`);
-      box.addEventListener("click", (event) => {
-        event.stopPropagation();
-        this.#toggle(name);
+      const box = Object.assign(element("input"), {
+        type: "checkbox", checked: this.#chosen.has(name), ariaLabel: `Show ${name} with others`,
+        onclick: (event) => {
+          event.stopPropagation();
+          this.#toggle(name);
+        },
       });
       const idle = received ? span(Date.now() - Date.parse(received)) : "empty";
       line.append(
@@ -99,7 +84,6 @@ export class Palette {
     } else {
       line.append(element("span", "name", item.title));
     }
-    line.addEventListener("click", () => this.#choose(item));
     return line;
   }
 
@@ -110,7 +94,7 @@ export class Palette {
 
   #mark() {
     for (const [index, line] of [...this.#list.children].entries()) {
-      line.setAttribute("aria-selected", String(index === this.#at));
+      line.ariaSelected = index === this.#at;
     }
     this.#input.setAttribute("aria-activedescendant", `palette-${this.#at}`);
     this.#list.children[this.#at]?.scrollIntoView({ block: "nearest" });
@@ -140,11 +124,5 @@ export class Palette {
     if (item.action) return item.action();
     const name = item.stream?.name ?? item.name;
     this.#open(this.#isOther ? [...new Set([...this.#chosen, name])] : [name]);
-  }
-
-  #openAll() {
-    if (this.#chosen.size === 0) return;
-    this.#dialog.close();
-    this.#open([...this.#chosen]);
   }
 }

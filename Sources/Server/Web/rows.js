@@ -187,8 +187,7 @@ export class Rows {
     chunk.rows.splice(index, 0, row);
     chunk.height += row.height;
     this.height += row.height;
-    this.size += row.size;
-    this.count += 1;
+    this.#account(row, 1);
   }
 
   /** Makes room in a full chunk; at its ends, where most rows come, by a new one. */
@@ -214,23 +213,16 @@ export class Rows {
     this.#forget(place.chunk, [row]);
   }
 
-  /** Drops rows at the start until the rest is within a budget. */
-  dropFirst(countMax, sizeMax) {
+  /** Drops rows at the start, or at the end, until the rest is within a budget. */
+  drop(isFirst, { rows: countMax, size: sizeMax }) {
     while (this.count > countMax || this.size > sizeMax) {
-      this.#drop(0, (rows, count) => rows.splice(0, count), countMax);
+      const number = isFirst ? 0 : this.chunks.length - 1;
+      const { rows } = this.chunks[number];
+      const count = Math.min(Math.max(1, this.count - countMax), rows.length);
+      this.#forget(number, rows.splice(isFirst ? 0 : rows.length - count, count));
     }
-  }
-
-  dropLast(countMax, sizeMax) {
-    while (this.count > countMax || this.size > sizeMax) {
-      this.#drop(this.chunks.length - 1, (rows, count) => rows.splice(rows.length - count, count), countMax);
-    }
-  }
-
-  #drop(number, take, countMax) {
-    const excess = Math.max(1, this.count - countMax);
-    const rows = this.chunks[number].rows;
-    this.#forget(number, take(rows, Math.min(excess, rows.length)));
+    // Lines stand between rows only: from the first and the last one on others are read.
+    for (let row; (row = [this.first, this.last].find((each) => each?.divider)); ) this.remove(row);
   }
 
   #forget(number, rows) {
@@ -238,9 +230,13 @@ export class Rows {
     for (const row of rows) {
       chunk.height -= row.height;
       this.height -= row.height;
-      this.size -= row.size;
-      this.count -= 1;
+      this.#account(row, -1);
     }
     if (chunk.rows.length === 0) this.chunks.splice(number, 1);
+  }
+
+  #account(row, sign) {
+    this.size += sign * row.size;
+    if (!row.divider) this.count += sign;
   }
 }

@@ -37,46 +37,42 @@ export class RowView {
     return settings.columns.filter((name) => !(name === "stream" && this.isOne));
   }
 
-  get wraps() { return settings.wrap; }
-
   /** Of the message, the part that the list shows. */
-  #shown(row) {
-    const text = row.message;
-    return text.length > shownCharacters ? text.slice(0, shownCharacters) : text;
-  }
+  #shown(row) { return row.message.slice(0, shownCharacters); }
 
-  hasFixedHeight(row) { return !row.isOpen && (!this.wraps || !isEntry(row)); }
+  hasFixedHeight(row) { return !row.isOpen && (!settings.wrap || !isEntry(row)); }
 
   /** How high a row will be, from its text: most are measured before they are seen. */
   estimate(row, lineHeight, width) {
-    if (!this.wraps || !isEntry(row)) return lineHeight;
+    if (!settings.wrap || !isEntry(row)) return lineHeight;
     let lines = 0;
     for (const line of this.#shown(row).split("\n", shownLines)) lines += Math.max(1, Math.ceil(line.length / width));
     return lines * lineHeight;
   }
 
-  render(row, index) {
-    if (!isEntry(row)) return this.#renderGap(row, index);
-    const made = element("div", `row ${levelClass(row.severity)} kind-${row.kind}${this.#typeClasses(row)}`);
-    made.setAttribute("role", "row");
-    made.setAttribute("aria-rowindex", String(index + 1));
-    made.id = `row-${row.stream}-${row.seq}`;
-    made.setAttribute("aria-expanded", String(row.isOpen));
-    this.markChosen(row, made);
-    if (row.isOpen) made.classList.add("open");
+  /** @param place where it is in the list, the names of columns included */
+  render(row, place) {
+    if (!isEntry(row)) return this.#renderOther(row, place);
+    const classes = `row ${levelClass(row.severity)} kind-${row.kind}${this.#typeClasses(row)}`;
     const line = element("div", "line", element("span", "toggle", row.isOpen ? "▾" : "▸"));
     for (const name of this.columns) line.append(this.#cell(name, row));
     line.append(this.#message(row));
-    made.append(line);
-    if (row.isOpen) made.append(this.#detail(row));
-    made.row = row;
+    const made = element("div", classes, line);
+    Object.assign(made, {
+      row, role: "row", ariaRowIndex: place, ariaExpanded: row.isOpen, id: `row-${row.stream}-${row.seq}`,
+    });
+    this.markChosen(row, made);
+    if (row.isOpen) {
+      made.classList.add("open");
+      made.append(this.#detail(row));
+    }
     return made;
   }
 
   markChosen(row, made) {
     const isChosen = isEntry(row) && this.isChosen(row);
     made.classList.toggle("chosen", isChosen);
-    made.setAttribute("aria-selected", String(isChosen));
+    made.ariaSelected = isChosen;
   }
 
   /** How stdout and stderr, and the types of task logs, are told apart. */
@@ -89,22 +85,19 @@ export class RowView {
     return classes;
   }
 
-  #renderGap(row, index) {
-    const count = row.to - row.seq + 1;
-    const text = element(
-      "span", "",
-      `${plural(count, "entry", "entries")} ${row.gap}: ${row.stream}@${row.seq}${count > 1 ? `-${row.to}` : ""}`);
-    text.setAttribute("role", "gridcell");
-    const made = element("div", "row gap", element("div", "line", text));
-    made.setAttribute("role", "row");
-    made.setAttribute("aria-rowindex", String(index + 1));
-    made.row = row;
-    return made;
+  #renderOther(row, place) {
+    const { divider, stream, seq, to } = row;
+    const count = to - seq + 1;
+    const text = divider
+      ?? `${plural(count, "entry", "entries")} ${row.gap}: ${stream}@${seq}${count > 1 ? `-${to}` : ""}`;
+    const kind = divider ? `divider${row.side > 0 ? " left" : ""}` : "gap";
+    const made = element("div", `row ${kind}`, element("div", "line", cellOf("", text)));
+    // Lines are no rows of the grid: they would have no place in it.
+    return Object.assign(made, divider ? { row, ariaHidden: true } : { row, role: "row", ariaRowIndex: place });
   }
 
   #cell(name, row) {
-    const cell = element("span", `cell column-${columnNames[name] ? name : "other"}`);
-    cell.setAttribute("role", "gridcell");
+    const cell = cellOf(`cell column-${columnNames[name] ? name : "other"}`);
     switch (name) {
       case "time":
         cell.textContent = clock(row.ms, settings.zone);
@@ -135,20 +128,13 @@ export class RowView {
   }
 
   #message(row) {
-    const cell = element("span", "message");
-    cell.setAttribute("role", "gridcell");
+    const cell = cellOf("message");
     let text = this.#shown(row);
-    let rest = row.message.length - text.length;
-    if (this.wraps) {
-      const lines = text.split("\n", shownLines + 1);
-      if (lines.length > shownLines) {
-        text = lines.slice(0, shownLines).join("\n");
-        rest = row.message.length - text.length;
-      }
-    }
+    if (settings.wrap) text = text.split("\n", shownLines).join("\n");
+    const rest = row.message.length - text.length;
     if (row.kind !== "log") cell.append(element("span", "kind", markOf(row)));
     const body = element("span");
-    show(body, text, { marks: this.marks, colours: settings.sgr, lines: this.wraps });
+    show(body, text, { marks: this.marks, colours: settings.sgr, lines: settings.wrap });
     cell.append(body);
     if (rest > 0) cell.append(element("span", "control", ` … ${plural(rest, "more character")}`));
     return cell;
@@ -157,8 +143,8 @@ export class RowView {
   // What opens
 
   #detail(row) {
-    const detail = element("div", "detail");
-    detail.append(this.#buttons(row), this.#facts(row));
+    const detail = element("div", "detail", this.#buttons(row), this.#facts(row));
+    detail.role = "gridcell";
     const message = withoutColours(row.message);
     row.branches ??= new Map();
     const parsed = jsonOf(message);
@@ -272,6 +258,8 @@ export class RowView {
     return item;
   }
 }
+
+const cellOf = (...values) => Object.assign(element("span", ...values), { role: "gridcell" });
 
 const skewOf = (row) => (row.time ? Date.parse(row.received) - row.ms : 0);
 

@@ -1,6 +1,6 @@
 // Requests to the server's HTTP door. docs/http.md has what they mean.
 
-import { filterOf } from "./address.js";
+import { filterOf, selection } from "./address.js";
 import { base } from "./dom.js";
 import { parseJSON } from "./entry.js";
 import { keep } from "./settings.js";
@@ -37,13 +37,15 @@ async function answer(response) {
   throw new Problem(response.status, value);
 }
 
-/**
- * What is at a path of the interface.
- * @param parameters pairs of names and values; empty values are left out
- */
+/** @param parameters pairs of names and values; empty values are left out */
+export function requestAddress(path, parameters) {
+  const given = parameters.filter(([, value]) => value !== "" && value != null);
+  return `${base}/api/v1/${path}?${new URLSearchParams(given)}`;
+}
+
+/** What is at a path of the interface. */
 export async function get(path, parameters = [], signal) {
-  const query = new URLSearchParams(parameters.filter(([, value]) => value !== "" && value != null));
-  const response = await fetch(`${base}/api/v1/${path}?${query}`, { signal, cache: "no-store" });
+  const response = await fetch(requestAddress(path, parameters), { signal, cache: "no-store" });
   return { value: await answer(response), isCapped: response.headers.get("Logs-Capped") === "true" };
 }
 
@@ -77,13 +79,6 @@ export function socketAddress() {
 
 /** Everything that passes, from the first to the last one now, as a file. Only the server's clock counts. */
 export function downloadAddress(view) {
-  const parameters = new URLSearchParams();
-  for (const name of view.streams) parameters.append("stream", name);
-  parameters.set("format", "ndjson");
-  parameters.set("since", "@0");
-  parameters.set("until", "head");
-  const filter = filterOf(view);
-  if (filter) parameters.set("filter", filter);
-  if (view.level) parameters.set("level", view.level);
-  return `${base}/api/v1/follow?${parameters}`;
+  const selected = selection({ ...view, filter: filterOf(view) });
+  return requestAddress("follow", [...selected, ["format", "ndjson"], ["since", "@0"], ["until", "head"]]);
 }

@@ -1,7 +1,7 @@
 // The status line: how the view is doing, what is held, how fast entries come and how long they take to the screen.
 
 import { byID, plural, say } from "./dom.js";
-import { coloursOf } from "./histogram.js";
+import { coloursOf, drawStack } from "./histogram.js";
 import { Rates } from "./live.js";
 
 const latencyCount = 1_000;
@@ -29,7 +29,7 @@ export class Status {
 
   /** What the view is in: a word for styles, and a text. */
   get #state() {
-    const { live, problem, isLoading, isFollowing, isBounded, news } = this.#view;
+    const { live, problem, isLoading, isFollowing, isBounded } = this.#view;
     if (problem) return ["refused", "Error"];
     if (live.state === "waiting") {
       const seconds = Math.max(0, Math.ceil((live.retryAt - Date.now()) / 1_000));
@@ -37,10 +37,7 @@ export class Status {
     }
     if (live.state === "connecting") return ["waiting", "Connecting"];
     if (isLoading) return ["loading", "Loading"];
-    if (!isFollowing) {
-      const errors = news.errors > 0 ? `, ${plural(news.errors, "error")}` : "";
-      return ["paused", isBounded ? "Stored" : `Paused, ${news.count.toLocaleString("en")} new${errors}`];
-    }
+    if (!isFollowing) return ["paused", isBounded ? "Stored" : `Paused, ${this.#news}`];
     if (isBounded) return ["stored", "Stored"];
     if (live.state === "ended") return ["complete", "Complete"];
     if (live.state === "live") return ["live", "Streaming"];
@@ -54,19 +51,21 @@ export class Status {
     if (state.textContent !== text) state.textContent = text;
     const { rows, search, note, lateCount, isAtStart, isAtEnd } = this.#view;
     const all = isAtStart && isAtEnd && rows.count > 0 ? ", all there are" : "";
-    byID("count").textContent = search
-      ? `searched down to ${search.at.toLocaleString("en")}, ${Math.floor(100 * search.share)} %`
-      : `${plural(rows.count, "row")} held${all}`;
+    byID("count").textContent = search ?? `${plural(rows.count, "row")} held${all}`;
     const late = lateCount > 0 ? `${plural(lateCount, "entry", "entries")} came late and stand above` : "";
-    byID("note").textContent = [note, late].filter(Boolean).join("; ");
+    const events = this.#view.live.isByEvents ? "live by events: no WebSocket comes through" : "";
+    byID("note").textContent = [events, note, late].filter(Boolean).join("; ");
     this.#showNew();
+  }
+
+  get #news() {
+    const { count, errors } = this.#view.news;
+    return `${count.toLocaleString("en")} new${errors > 0 ? `, ${plural(errors, "error")}` : ""}`;
   }
 
   #showNew() {
     const { isFollowing, isBounded, news } = this.#view;
-    const errors = news.errors > 0 ? `, ${plural(news.errors, "error")}` : "";
-    say(byID("new"), isFollowing || isBounded ? ""
-      : news.count > 0 ? `${news.count.toLocaleString("en")} new${errors} ↓` : "To the end ↓");
+    say(byID("new"), isFollowing || isBounded ? "" : `${news.count > 0 ? this.#news : "To the end"} ↓`);
   }
 
   /** Rows were painted; live ones for the first time say how long they took. */
@@ -107,7 +106,7 @@ export class Status {
     const sorted = [...this.#latencies].sort((left, right) => left - right);
     const [half, most] = [0.5, 0.99].map((part) => sorted[Math.floor(part * (sorted.length - 1))]);
     shown.textContent = `to the screen ${half.toFixed(0)} ms, p99 ${most.toFixed(0)} ms`;
-    Object.assign(shown.dataset, { count: sorted.length, p50: half.toFixed(1), p99: most.toFixed(1) });
+    shown.dataset.count = sorted.length;
   }
 
   /** The last minute, a column a second, by level. */
@@ -121,17 +120,10 @@ export class Status {
     const colours = coloursOf(canvas);
     const width = canvas.width / Rates.length;
     for (const [index, second] of minute.entries()) {
-      let top = canvas.height;
-      for (const [level, count] of (second?.levels ?? []).entries()) {
-        const height = (count / most) * canvas.height;
-        if (height <= 0) continue;
-        pen.fillStyle = colours[level];
-        pen.fillRect(index * width, top - Math.max(1, height), Math.max(1, width - 0.5), Math.max(1, height));
-        top -= height;
-      }
+      if (second) drawStack(pen, colours, second.levels, most, index * width, Math.max(1, width - 0.5));
     }
     const total = minute.reduce((sum, second) => sum + (second?.count ?? 0), 0);
-    canvas.setAttribute("aria-label", `${plural(total, "entry", "entries")} in the last minute`);
+    canvas.ariaLabel = `${plural(total, "entry", "entries")} in the last minute`;
   }
 
   /** For screen readers: sums, never each line. */

@@ -155,11 +155,9 @@ export function filterWords(filter) {
 export function show(target, message, { marks = noMarks, colours = true, lines = false } = {}) {
   const text = message.includes("\x1b") ? message.replace(furniture, "") : message;
   const plain = withoutColours(text);
-  if (lines ? plain === text && !needsCare(text.replaceAll("\n", "")) : plain === text && !needsCare(text)) {
-    if (marks.isEmpty) {
-      target.textContent = text;
-      return;
-    }
+  if (marks.isEmpty && plain === text && !needsCare(lines ? text.replaceAll("\n", "") : text)) {
+    target.textContent = text;
+    return;
   }
   target.replaceChildren();
   const ranges = marks.isEmpty ? [] : marks.ranges(plain);

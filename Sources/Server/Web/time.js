@@ -3,16 +3,11 @@
 const formats = new Map();
 
 function partsIn(zone, date) {
-  if (zone === "UTC") {
+  if (zone === "UTC" || zone === "local") {
+    const part = (name) => date[`get${zone === "UTC" ? "UTC" : ""}${name}`]();
     return {
-      year: date.getUTCFullYear(), month: date.getUTCMonth() + 1, day: date.getUTCDate(), hour: date.getUTCHours(),
-      minute: date.getUTCMinutes(), second: date.getUTCSeconds(),
-    };
-  }
-  if (zone === "local") {
-    return {
-      year: date.getFullYear(), month: date.getMonth() + 1, day: date.getDate(), hour: date.getHours(),
-      minute: date.getMinutes(), second: date.getSeconds(),
+      year: part("FullYear"), month: part("Month") + 1, day: part("Date"), hour: part("Hours"), minute: part("Minutes"),
+      second: part("Seconds"),
     };
   }
   if (!formats.has(zone)) {
@@ -27,7 +22,7 @@ function partsIn(zone, date) {
 }
 
 export function isZone(name) {
-  if (name === "local" || name === "UTC") return true;
+  if (name === "local") return true;
   try {
     return Boolean(new Intl.DateTimeFormat("en", { timeZone: name }));
   } catch {

@@ -4,6 +4,7 @@
 // counted, and kept as long as there is room. What is not kept is read again when it is scrolled to.
 
 import { filterOf, isOne } from "./address.js";
+import { Dividers } from "./dividers.js";
 import { byNumber, byTime, gapRow, isEntry, levelIndex } from "./entry.js";
 import { List } from "./list.js";
 import { Live, Rates } from "./live.js";
@@ -42,10 +43,13 @@ export class View {
   #generation = 0;
   #abort = new AbortController();
   #pages = null;
+  #dividers;
   #incarnation = "";
   #late = 0;
   /** Whether the first rows are those at the end, which are read once it is known where live entries begin. */
   #beginsAtEnd = false;
+  /** Whether they were read without that. */
+  #isWithoutLive = false;
   /** Of several streams, what came since the page began to be read that may reach the end. */
   #came = [];
   /** Called when the subscription has begun, or cannot begin. */
@@ -59,11 +63,13 @@ export class View {
   constructor(told) {
     this.#told = told;
     this.rows = new Rows((left, right) => this.#compare(left, right), told.estimate);
+    this.#dividers = new Dividers(this.rows, (left, right) => this.#compare(left, right));
     this.list = new List(this.rows, {
-      render: told.render,
-      hasFixedHeight: told.hasFixedHeight,
-      resized: told.resized,
-      painted: told.painted,
+      ...told,
+      painted: (rows) => {
+        if (rows.length > 0) this.#dividers.see(this.list.seen.last);
+        told.painted(rows);
+      },
       moved: (isUp) => (isUp ? this.#left() : this.#reachedEnd()),
       nearEdge: () => this.#fillEdges(),
     });
@@ -104,7 +110,7 @@ export class View {
     this.#resetNews();
     this.isAtStart = this.isAtEnd = false;
     this.isLoading = true;
-    this.#beginsAtEnd = false;
+    this.#beginsAtEnd = this.#isWithoutLive = false;
     this.#came = [];
     this.list.forgetWidth();
     this.list.redraw();
@@ -113,6 +119,8 @@ export class View {
       if (this.isOne) await this.#readStream();
       if (generation !== this.#generation) return;
       this.#pages = new Pages(view, this.stream, this.#abort.signal);
+      this.#dividers.open(
+        [...view.streams, view.filter, view.level, view.since, view.until].join(" "), this.#incarnation);
       if (row) await this.#openAround(row, generation);
       else if (view.since && this.isBounded) await this.#openAtStart(generation);
       else this.#openAtEnd();
@@ -139,7 +147,7 @@ export class View {
       this.live.end();
       this.isAtEnd = true;
       this.list.hold();
-      this.#readOlder().then(() => this.list.follow()).catch((error) => this.#failed(error));
+      this.#readMore(-1).then(() => this.list.follow()).catch((error) => this.#failed(error));
       return;
     }
     this.isAtEnd = this.#beginsAtEnd = true;
@@ -151,7 +159,7 @@ export class View {
     this.live.end();
     this.list.hold();
     this.isAtStart = true;
-    await this.#readNewer();
+    await this.#readMore(1);
   }
 
   /** Shows an entry with what is around it. */
@@ -164,9 +172,10 @@ export class View {
     // One stream goes on behind its last row. Of several, what comes has to begin before what is stored ends.
     if (!this.isOne) await isConnected;
     if (generation !== this.#generation) return;
-    const { rows: found, isEnd } = await this.#pages.around(row);
+    const { rows: found, isEnd } = await this.#pages.around(row, this.#liveStart + 1, this.#searching);
     if (generation !== this.#generation) return;
     this.isLoading = false;
+    this.search = null;
     this.isAtEnd = isEnd;
     this.#add(found);
     const ofStream = found.filter((each) => each.stream === row.stream);
@@ -174,7 +183,10 @@ export class View {
       ?? found.at(-1);
     if (target) this.list.goTo(target);
     if (row !== wanted) this.note = `${row.stream}@${wanted.seq} is not here yet`;
-    else if (target?.seq !== row.seq) this.note = `${row.stream}@${row.seq} is not here; this is what comes behind it`;
+    else if (target && target.seq !== row.seq) {
+      const where = target.seq > row.seq ? "behind" : "before";
+      this.note = `${row.stream}@${row.seq} is not here; this is what comes ${where} it`;
+    }
     this.#told.changed();
     if (this.isAtEnd) this.#attach();
     await this.#fillEdges();
@@ -208,11 +220,21 @@ export class View {
     // At the end, what does not fit would only be forgotten again.
     const hasRoom = !this.isFollowing || this.rows.size < budget.size / 2;
     try {
-      if (above < near && !this.isAtStart && hasRoom) await this.#readOlder();
-      else if (below < near && !this.isAtEnd && (!this.isFollowing || this.isBounded)) await this.#readNewer();
+      if (above < near && !this.isAtStart && hasRoom) await this.#readMore(-1);
+      else if (below < near && !this.isAtEnd && (!this.isFollowing || this.isBounded)) await this.#readMore(1);
     } catch (error) {
       this.#failed(error);
     }
+  }
+
+  /** For what is read now: says how far its search is. */
+  get #searching() {
+    const generation = this.#generation;
+    return (words, share) => {
+      if (generation !== this.#generation) return;
+      this.search = `${words}, ${Math.floor(100 * share)} %`;
+      this.#told.changed();
+    };
   }
 
   async #reading(action) {
@@ -232,34 +254,19 @@ export class View {
     }
   }
 
-  /** A page of what is before the first row. */
-  async #readOlder() {
+  /** A page of what is before the first row (step -1), or behind the last one; at the end, the subscription goes on. */
+  async #readMore(step) {
+    if (step > 0) this.#came = [];
     await this.#reading(async (generation) => {
-      const { rows, isStart } = await this.#pages.older(this.rows, this.#liveStart + 1, (search) => {
-        this.search = search;
-        this.#told.changed();
-      });
+      const { rows, isAll } = await this.#pages.more(step, this.rows, this.#liveStart + 1, this.#searching);
       if (generation !== this.#generation) return;
       if (this.note === unanswered) this.note = "";
-      this.isAtStart = isStart;
       this.note = this.#pages.note || this.note;
+      this[step < 0 ? "isAtStart" : "isAtEnd"] = isAll;
       this.#add(rows);
     });
-    if (this.rows.count > 0) queueMicrotask(() => this.#fillEdges());
-  }
-
-  /** A page of what is behind the last row; at the end, the subscription goes on. */
-  async #readNewer() {
-    this.#came = [];
-    await this.#reading(async (generation) => {
-      const { rows, isEnd } = await this.#pages.newer(this.rows);
-      if (generation !== this.#generation) return;
-      this.note = this.#pages.note || this.note;
-      this.isAtEnd = isEnd;
-      this.#add(rows);
-    });
-    if (this.isAtEnd && !this.isBounded) this.#attach();
-    else queueMicrotask(() => this.#fillEdges());
+    if (step > 0 && this.isAtEnd && !this.isBounded) this.#attach();
+    else if (this.rows.count > 0) queueMicrotask(() => this.#fillEdges());
   }
 
   /** The last number that is stored, as far as is known. */
@@ -287,6 +294,8 @@ export class View {
 
   #isLive(resumed) {
     this.#connected();
+    // What came between the page that was read and now is in neither.
+    if (this.#isWithoutLive) return this.open(this.#view, this.isFollowing ? null : this.list.seen.first);
     if (resumed) {
       const at = this.isOne ? ` at ${this.#liveStart}` : "";
       this.note = `resumed${at}, ${resumed.missing.toLocaleString("en")} missing`;
@@ -301,13 +310,14 @@ export class View {
   #readEnd() {
     if (!this.#beginsAtEnd || this.rows.count > 0 || this.isAtStart) return;
     this.isLoading = true;
-    this.#readOlder().catch((error) => this.#failed(error, () => this.#readEnd()));
+    this.#readMore(-1).catch((error) => this.#failed(error, () => this.#readEnd()));
   }
 
-  /** No WebSocket comes through: what is stored can be shown all the same. */
+  /** Nothing live comes through: what is stored can be shown all the same. */
   #isUnreachable() {
     this.#connected();
-    this.note = "no WebSocket comes through: a proxy in between has to pass them on";
+    this.note = "neither a WebSocket nor events come through: Refresh reads again";
+    this.#isWithoutLive = this.#beginsAtEnd;
     this.#readEnd();
     this.#told.changed();
   }
@@ -387,16 +397,13 @@ export class View {
     let added = [];
     this.list.change(() => {
       added = this.rows.add(rows);
+      this.#dividers.update(added, this.isAtEnd);
       const isOver = this.rows.count > budget.rows || this.rows.size > budget.size;
       if (!isOver) return;
       const { above, below } = this.list.room;
-      if (this.isFollowing || above > below) {
-        this.rows.dropFirst(budget.rows, budget.size);
-        this.isAtStart = false;
-      } else {
-        this.rows.dropLast(budget.rows, budget.size);
-        this.isAtEnd = false;
-      }
+      const isFirst = this.isFollowing || above > below;
+      this.rows.drop(isFirst, budget);
+      this[isFirst ? "isAtStart" : "isAtEnd"] = false;
     });
     return added;
   }
@@ -416,6 +423,22 @@ export class View {
   pause() {
     this.list.hold();
     this.#left();
+  }
+
+  /** Rows have other heights, or days begin elsewhere. */
+  reform() {
+    this.list.change(() => {
+      this.#dividers.renew();
+      this.rows.estimateAll();
+    });
+  }
+
+  /** Of one stream numbers are places in all of it; of several only the rows that are held have places. */
+  placeOf(row) { return this.isOne ? row.seq : this.rows.indexOf(row) + 1; }
+
+  get placeCount() {
+    if (this.isOne) return Math.max(this.#liveStart, this.rows.last?.seq ?? 0);
+    return this.isAtStart && this.isAtEnd && this.rows.last ? this.placeOf(this.rows.last) : -1;
   }
 
   /** Goes to the end, and stays there. */
