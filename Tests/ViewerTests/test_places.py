@@ -346,5 +346,156 @@ class PlaceTests(ViewerTest):
         self.assertEqual([json.loads(line)["message"] for line in text.splitlines()], ["past", "future"])
 
 
+    def hold(self, page):
+        """Has pages of entries wait until they are let through, one by one; returns what lets all through."""
+        held = []
+        state = {"open": False}
+
+        def route(each):
+            if state["open"]:
+                each.continue_()
+            else:
+                held.append(each)
+
+        def release():
+            state["open"] = True
+            while held:
+                held.pop(0).continue_()
+
+        page.route("**/entries?**", route)
+        return held, release
+
+    def wait_held(self, page, held, count=1):
+        for _ in range(400):
+            if len(held) >= count:
+                return
+            page.wait_for_timeout(25)
+        self.fail(f"{len(held)} requests instead of {count}")
+
+    def long_stream(self):
+        """A stream in which a search takes several slices."""
+        self.server.push("web", ["needle 1"] + lines(2, 5000))
+        for first in range(5001, 60_000, 5000):
+            self.server.push("web", lines(first, first + 4999))
+
+    def test_a_search_says_how_far_it_is(self):
+        self.long_stream()
+        page = self.open("/s/other")
+        held, release = self.hold(page)
+        page.goto(f"{self.server.url}/s/web?filter=needle")
+        self.wait_held(page, held)
+        held.pop(0).continue_()
+        self.wait_held(page, held)
+        self.assertEqual(page.inner_text("#count"), "searched down to 40,001, 33 %")
+        self.wait_text(page, "#message", "Searching")
+        self.picture(page, "searching")
+        release()
+        self.wait_last(page, "needle 1")
+        self.assertEqual(page.inner_text("#count"), "1 row held, all there are")
+
+    def test_a_search_from_the_middle_says_how_far_it_is(self):
+        self.long_stream()
+        self.server.push("web", ["needle 2"])
+        page = self.open("/s/web@30001", wait=False)
+        page.wait_for_selector(".row.chosen")
+        self.settle(page)
+        self.wait_state(page, "paused")
+        held, release = self.hold(page)
+        page.fill("#filter", "needle")
+        self.wait_held(page, held, 2)
+        for _ in range(2):
+            held.pop(0).continue_()
+        self.wait_held(page, held)
+        self.assertRegex(page.inner_text("#count"), r"^searched 9,\d{3} to 49,\d{3}, 66 %$")
+        release()
+        self.wait_text(page, "#count", "2 rows held")
+        self.assertEqual(self.messages(page), ["needle 1", "needle 2"])
+
+    def test_many_matches_behind_a_place_are_read_in_order(self):
+        self.long_stream()
+        page = self.open("/s/web@100?filter=line", wait=False)
+        page.wait_for_selector(".row.chosen")
+        self.assert_dense(self.seen(page, 30))
+
+    def dividers(self, page):
+        return page.eval_on_selector_all("#rows > .divider", "all => all.map(each => each.textContent)")
+
+    def test_days_have_lines(self):
+        self.server.push("web", [
+            {"time": f"2026-01-{10 + n // 20}T{n % 20:02}:30:00Z", "msg": f"line {n:05}"} for n in range(100)])
+        page = self.open("/s/web?zone=UTC")
+        self.wait_last(page, "line 00099")
+        self.wait_text(page, "#count", "100 rows held, all there are")
+        page.keyboard.press("Home")
+        page.wait_for_function("() => document.querySelector('#rows .message')?.textContent.includes('line 00000')")
+        self.assertEqual(self.dividers(page)[:2], ["2026-01-11", "2026-01-12"])
+        self.assertLess(self.place(page, "line 00019"), self.place(page, "2026-01-11"))
+        self.assertLess(self.place(page, "2026-01-11"), self.place(page, "line 00020"))
+        self.picture(page, "days")
+        # Choosing goes from entry to entry.
+        page.click("#rows > .row:has-text('line 00019')")
+        page.keyboard.press("j")
+        page.wait_for_function("() => document.querySelector('.row.chosen').textContent.includes('line 00020')")
+        # Elsewhere days begin elsewhere: what is read stays.
+        place = self.place(page, "line 00022")
+        page.click("#settings")
+        page.get_by_label("Time zone").fill("Asia/Kathmandu")
+        page.get_by_label("Time zone").press("Tab")
+        page.keyboard.press("Escape")
+        self.wait_text(page, "#rows", "05:15")
+        self.settle(page)
+        self.assertLess(self.place(page, "line 00018"), self.place(page, "2026-01-11"))
+        self.assertEqual(self.place(page, "line 00022"), place)
+
+    def test_days_of_several_streams_stay_right_when_entries_come_late(self):
+        self.server.push("d/a", [{"time": "2026-01-10T23:00:00Z", "msg": "before"}])
+        self.server.push("d/b", [{"time": "2026-01-12T01:00:00Z", "msg": "behind"}])
+        page = self.open("/q?stream=d/*&zone=UTC")
+        self.wait_last(page, "behind")
+        self.assertEqual(self.dividers(page), ["2026-01-12"])
+        self.server.push("d/a", [{"time": "2026-01-12T00:30:00Z", "msg": "between"}])
+        self.wait_text(page, "#count", "3 rows held")
+        self.server.push("d/a", [{"time": "2026-01-11T00:30:00Z", "msg": "a day of its own"}])
+        self.wait_text(page, "#count", "4 rows held")
+        self.settle(page)
+        texts = page.eval_on_selector_all(
+            "#rows > .row", "all => all.map(each => (each.querySelector('.message') ?? each).textContent)")
+        self.assertEqual(
+            texts, ["before", "2026-01-11", "a day of its own", "2026-01-12", "between", "behind"])
+
+    def test_a_line_says_where_the_reader_left_off(self):
+        self.server.push("web", lines(1, 30))
+        page = self.open("/s/web")
+        self.wait_last(page, "line 00030")
+        self.settle(page)
+        self.assertEqual(self.dividers(page), [])
+        page.goto("about:blank")
+        self.server.push("web", lines(31, 40))
+        page.goto(f"{self.server.url}/s/web")
+        self.wait_last(page, "line 00040")
+        self.assertEqual(self.dividers(page), ["new since you left"])
+        self.assertLess(self.place(page, "line 00030"), self.place(page, "new since"))
+        self.assertLess(self.place(page, "new since"), self.place(page, "line 00031"))
+        self.assertEqual(page.inner_text("#count"), "40 rows held, all there are")
+        self.picture(page, "left")
+        # It stays where it is, and another filter has its own.
+        self.server.push("web", lines(41, 45))
+        self.wait_last(page, "line 00045")
+        self.assertLess(self.place(page, "new since"), self.place(page, "line 00031"))
+        page.goto(f"{self.server.url}/s/web?filter=line")
+        self.wait_last(page, "line 00045")
+        self.assertEqual(self.dividers(page), [])
+        # Nothing is new, and a stream that was begun anew is not known.
+        page.goto(f"{self.server.url}/s/web")
+        self.wait_last(page, "line 00045")
+        self.assertEqual(self.dividers(page), [])
+        page.goto("about:blank")
+        self.server.request("DELETE", "/api/v1/streams/web")
+        self.server.push("web", lines(1, 50))
+        page.goto(f"{self.server.url}/s/web")
+        self.wait_last(page, "line 00050")
+        self.assertEqual(self.dividers(page), [])
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -89,13 +89,82 @@ class ProxyTests(ViewerTest):
             self.wait_text(page, "#note", "0 missing")
         self.wait_text(page, "#count", f"{pushed} rows held")
 
-    def test_without_websockets_what_is_stored_is_shown(self):
-        self.allowed = ["WebSocket connection"]
-        self.start(configuration=CONFIGURATION.replace("proxy_set_header Upgrade $http_upgrade;", ""))
+    def test_without_websockets_events_take_their_place(self):
+        self.allowed = ["WebSocket connection", "Failed to load resource"]
+        print(f"\nseed {SEED}", flush=True)
+        plain = CONFIGURATION.replace("proxy_set_header Upgrade $http_upgrade;", "")
+        self.start(configuration=plain)
+        self.server.push("w/a", lines(1, 20))
+        self.server.push("w/b", lines(1, 20))
+        url = f"http://127.0.0.1:{self.port}"
+        pages = [
+            self.open("/s/w/a", url=url), self.open("/s/w/a?filter=line", url=url), self.open("/q?stream=w/*", url=url)]
+        for page in pages:
+            self.wait_text(page, "#note", "live by events: no WebSocket comes through")
+            self.assertEqual(page.inner_text("#state"), "Streaming")
+        self.picture(pages[0], "events")
+        pushed = 20
+        dice = random.Random(SEED)
+
+        def push():
+            self.server.push("w/a", lines(pushed + 1, pushed + 5))
+            self.server.push("w/b", lines(pushed + 1, pushed + 5))
+            return pushed + 5
+
+        def check():
+            for page, count in zip(pages, (pushed, pushed, 2 * pushed)):
+                self.wait_text(page, "#count", f"{count} rows held")
+                self.wait_state(page, "live")
+
+        for _ in range(5):
+            for _ in range(dice.randrange(4)):
+                pushed = push()
+            check()
+            self.stop()
+            pushed = push()
+            for page in pages:
+                self.wait_state(page, "waiting")
+            self.start(configuration=plain)
+            for page in pages:
+                page.evaluate("() => dispatchEvent(new Event('online'))")
+            check()
+            self.wait_text(pages[0], "#note", "0 missing")
+        # What was paused goes on as well.
+        pages[0].click("#pause")
+        pushed = push()
+        self.wait_text(pages[0], "#state", "5 new")
+        pages[0].keyboard.press("End")
+        # Once WebSockets come through, they are used again.
+        self.stop()
+        self.start()
+        for page in pages:
+            self.wait_text(page, "#count", "rows held")
+            page.wait_for_function(
+                """() => {
+                  dispatchEvent(new Event('online'));
+                  return !document.getElementById('note').textContent.includes('by events')
+                    && document.getElementById('state').dataset.state === 'live';
+                }""", polling=500)
+        pushed = push()
+        check()
+
+    def test_without_anything_live_what_is_stored_is_shown(self):
+        self.allowed = ["WebSocket connection", "Failed to load resource", "EventSource"]
+        self.start()
         self.server.push("web", ["stored"])
-        page = self.open("/s/web", wait=False, url=f"http://127.0.0.1:{self.port}")
+        page = self.open("/s/other", url=f"http://127.0.0.1:{self.port}")
+        refused = [True]
+        page.route_web_socket("**/api/v1/ws", lambda each: each.close() if refused else each.connect_to_server())
+        page.route("**/follow?**", lambda each: each.abort() if refused else each.continue_())
+        page.goto(f"http://127.0.0.1:{self.port}/s/web")
+        self.wait_text(page, "#note", "neither a WebSocket nor events come through")
         self.wait_last(page, "stored")
-        self.assertIn("no WebSocket comes through", page.inner_text("#note"))
+        # What came between that page and the first live entry is not left out.
+        self.server.push("web", ["meanwhile"])
+        refused.clear()
+        page.evaluate("() => dispatchEvent(new Event('online'))")
+        self.wait_last(page, "meanwhile")
+        self.wait_text(page, "#count", "2 rows held")
 
     def test_a_quiet_stream_outlives_the_idle_timeout(self):
         # The server breaks the silence every 15 s; nginx gives up after 60 s unless it is told otherwise.

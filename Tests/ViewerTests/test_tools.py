@@ -40,6 +40,42 @@ class ToolTests(ViewerTest):
         page.go_back()
         self.wait_text(page, "#count", f"{count} rows held")
 
+    def test_the_histogram_is_operated_by_keys(self):
+        self.server.push("web", [
+            {"time": at(n), "msg": f"line {n}", "level": "error" if n == 2 else "info"} for n in range(10)])
+        page = self.open("/s/web?chart=1&since=2026-01-10T12:00:00Z&until=2026-01-10T12:10:00Z&zone=UTC", wait=False)
+        self.wait_text(page, "#histogram .legend", "10 entries")
+        bars = page.get_by_role("slider", name="Histogram: 10 entries from 2026-01-10 12:00:00 to 2026-01-10 12:10:00")
+        bars.focus()
+        self.assertEqual(bars.get_attribute("aria-valuetext"), "no bar chosen")
+        last = int(bars.get_attribute("aria-valuemax"))
+        page.keyboard.press("End")
+        self.assertEqual(bars.get_attribute("aria-valuenow"), str(last))
+        page.keyboard.press("Home")
+        self.assertEqual(bars.get_attribute("aria-valuenow"), "0")
+        self.assertTrue(bars.get_attribute("aria-valuetext").startswith("1 entry from 2026-01-10 12:00:00 to "))
+        # From a bar of the first minute to one of the third, to and fro.
+        for _ in range(last // 5):
+            page.keyboard.press("Shift+ArrowRight")
+        page.keyboard.press("Shift+ArrowLeft")
+        page.keyboard.press("Shift+ArrowRight")
+        words = bars.get_attribute("aria-valuetext")
+        self.assertIn("3 entries from 2026-01-10 12:00:00", words)
+        self.assertIn("1 error, 2 info", words)
+        self.picture(page, "histogram-keys")
+        page.keyboard.press("Escape")
+        self.assertEqual(bars.get_attribute("aria-valuetext"), "no bar chosen")
+        page.keyboard.press("Enter")
+        self.assertIn("12%3A10%3A00Z", page.url)
+        page.keyboard.press("Home")
+        for _ in range(last // 5):
+            page.keyboard.press("Shift+ArrowRight")
+        page.keyboard.press("Enter")
+        self.wait_text(page, "#count", "3 rows held")
+        self.assertEqual(self.messages(page), ["line 0", "line 1", "line 2"])
+        self.wait_text(page, "#histogram .legend", "3 entries")
+        self.assertEqual(page.evaluate("() => document.activeElement.id"), "bars")
+
     def test_the_histogram_counts_what_comes(self):
         self.server.push("web", lines(1, 10))
         page = self.open("/s/web?chart=1")
@@ -190,6 +226,94 @@ class ToolTests(ViewerTest):
         page.keyboard.press("k")
         focused = page.get_attribute("#scroller", "aria-activedescendant")
         self.assertEqual(page.locator(f"[id='{focused}']").get_attribute("aria-rowindex"), "6")
+
+    def test_the_names_of_columns_are_part_of_the_grid(self):
+        self.server.push("web", [{"msg": f"line {n}", "level": "info", "logger": "api"} for n in range(1, 301)])
+        self.server.push("db", [{"msg": "other", "level": "info"}])
+        page = self.open("/s/web?wrap=1&columns=time,source,level,seq")
+        self.wait_last(page, "line 300")
+        grid = page.get_by_role("grid")
+        header = grid.get_by_role("row").first
+        names = header.get_by_role("columnheader").all()
+        self.assertEqual(header.get_attribute("aria-rowindex"), "1")
+        texts = [name.get_attribute("aria-label") for name in names]
+        self.assertTrue(texts.pop(0).startswith("time, from 20"))
+        self.assertEqual(texts, ["number", "source", "level", "message"])
+        cells = page.locator("#rows > .row").last.get_by_role("gridcell")
+        self.assertEqual(cells.count(), len(names))
+        # Each name stands above its cells, also when the list is scrolled.
+        for index, name in enumerate(names):
+            self.assertAlmostEqual(name.bounding_box()["x"], cells.nth(index).bounding_box()["x"], delta=1)
+        self.assertEqual(grid.get_attribute("aria-rowcount"), "301")
+        self.assertEqual(page.locator("#rows > .row").last.get_attribute("aria-rowindex"), "301")
+        page.goto(f"{self.server.url}/q?stream=web&stream=db")
+        self.wait_last(page, "other")
+        self.wait_text(page, "#count", "301 rows held, all there are")
+        self.settle(page)
+        self.assertEqual(grid.get_attribute("aria-rowcount"), "302")
+        self.server.push("web", [{"time": "2026-01-10T12:00:00Z", "msg": "late"}])
+        self.wait_text(page, "#note", "1 entry came late")
+        self.settle(page)
+        indices = page.eval_on_selector_all("#rows > [role=row]", "all => all.map(each => Number(each.ariaRowIndex))")
+        self.assertEqual(indices, list(range(indices[0], 304)))
+        # Where they are not shown they are still read out.
+        page.set_viewport_size({"width": 360, "height": 640})
+        self.assertGreater(header.get_by_role("columnheader").count(), 1)
+
+    def test_the_browsers_search_stays_and_its_bounds_are_told(self):
+        self.server.push("web", lines(1, 500))
+        page = self.open("/s/web")
+        self.wait_last(page, "line 00500")
+        page.evaluate("() => addEventListener('keydown', event => { window.prevented = event.defaultPrevented; })")
+        page.keyboard.press("Control+f")
+        self.assertFalse(page.evaluate("window.prevented"))
+        self.assertIn("only the rows on the screen", page.inner_text("#note"))
+        self.assertIn("/ searches all", page.inner_text("#summary"))
+        # What it finds above the window comes into sight, below the names of columns, and stays while entries come.
+        text = page.locator("#rows > .row .message").first.inner_text()
+        self.assertTrue(page.evaluate("(text) => window.find(text)", text))
+        self.wait_state(page, "paused")
+        self.settle(page)
+        place = self.place(page, text)
+        header = page.locator("#columns").bounding_box()
+        self.assertGreaterEqual(place, header["y"] + header["height"])
+        self.server.push("web", lines(501, 600))
+        self.wait_text(page, "#state", "100 new")
+        self.assertEqual(self.place(page, text), place)
+        self.assertEqual(page.evaluate("() => String(getSelection())"), text)
+
+    def test_two_clocks_are_told_apart(self):
+        self.server.push("web", [{"time": "2026-01-10T12:00:00Z", "msg": "imported"}])
+        page = self.open("/s/web?zone=UTC")
+        self.wait_last(page, "imported")
+        self.server.push("web", [
+            {"time": "2026-01-10T12:00:00Z", "msg": "slow"}, {"time": "2099-01-01T00:00:00Z", "msg": "ahead"},
+            {"msg": "plain"}])
+        self.wait_last(page, "plain")
+        cells = page.locator("#rows > .row[id] .column-time")
+        skewed = cells.evaluate_all("all => all.map(each => each.classList.contains('skewed'))")
+        self.assertEqual(skewed, [False, True, True, False])
+        colours = cells.evaluate_all("all => all.map(each => getComputedStyle(each).color)")
+        self.assertEqual(colours[1], colours[2])
+        self.assertNotEqual(colours[0], colours[1])
+        received = self.server.stored("web")[1]["received"]
+        self.assertEqual(cells.nth(1).get_attribute("title"), f"2026-01-10T12:00:00Z\nreceived {received}")
+        self.assertIn("no time of its own", cells.nth(3).get_attribute("title"))
+        for number, words in ((1, "after its time"), (2, "before its time")):
+            page.locator("#rows > .row[id] .toggle").nth(number).click()
+            page.wait_for_selector(f".detail dd:has-text('{words}')")
+            self.assertRegex(page.inner_text(f".detail dd:has-text('{words}')"), r"^2\S+Z, \d+ d ")
+
+    def test_values_are_found_as_filters_find_them(self):
+        self.server.push("web", [
+            {"msg": "empty", "gone": None}, {"msg": "text", "gone": "null"}, {"msg": "other", "gone": 1}])
+        page = self.open("/s/web")
+        self.wait_last(page, "other")
+        page.dblclick("#rows > .row >> nth=0")
+        page.locator(".detail li", has_text="gone").get_by_text("=", exact=True).click()
+        page.wait_for_url("**filter=gone%3Anull")
+        self.wait_text(page, "#count", "2 rows held")
+        self.assertEqual(self.messages(page), ["empty", "text"])
 
     def test_the_help_lists_each_key(self):
         page = self.open("/s/web")
