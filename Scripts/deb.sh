@@ -23,9 +23,11 @@ for program in logs logsd; do
 done
 install -m 644 Packaging/logsd.service "$root/lib/systemd/system/logsd.service"
 install -m 644 Packaging/logsd.socket "$root/lib/systemd/system/logsd.socket"
+install -m 644 Packaging/logs-ship.service "$root/lib/systemd/system/logs-ship.service"
 install -m 644 Packaging/sysusers.conf "$root/usr/lib/sysusers.d/logs.conf"
 install -m 644 Packaging/logsd.conf "$root/etc/logs/logsd.conf"
-echo /etc/logs/logsd.conf >"$root/DEBIAN/conffiles"
+install -m 644 Packaging/ship.conf "$root/etc/logs/ship.conf"
+printf '%s\n' /etc/logs/logsd.conf /etc/logs/ship.conf >"$root/DEBIAN/conffiles"
 
 .build/release/logs completion bash >"$root/usr/share/bash-completion/completions/logs"
 .build/release/logs completion zsh >"$root/usr/share/zsh/vendor-completions/_logs"

@@ -14,8 +14,7 @@ import Testing
   }
 
   @Test func `kills of ship and of the server lose and repeat no line`() throws {
-    let seed = Seed.draw()
-    var generator = SeededGenerator(seed: seed)
+    var generator = Seeded.forTest()
     try Scene.play { scene in
       let server = try TestServer(scene)
       let file = scene.path("app.log")
@@ -47,9 +46,9 @@ import Testing
         default: rename(file, "\(file).\(round)")
         }
       }
-      try Polling.wait(for: "\(number) lines, seed \(seed)") { try count(server, "web") >= number }
+      try Polling.wait(for: "\(number) lines") { try count(server, "web") >= number }
       let expected = (1...number).map { "\($0)\n" }.joined()
-      #expect(String(decoding: try server.stored("web"), as: UTF8.self) == expected, "seed \(seed)")
+      #expect(String(decoding: try server.stored("web"), as: UTF8.self) == expected)
       ship.signal(SIGTERM)
       try ship.wait()
     }
@@ -70,7 +69,7 @@ import Testing
       #expect(ship.errors.text.contains("did you mean stream?"), "\(ship.errors.text)")
       try scene.file(
         "ship.conf",
-        "[files one]\npath = \(a)\nstream = a\n[files two]\npath = \(b)\nstream = b\nmask = \\d+ => #\n".utf8)
+        "[files one]\npath = \(a)\nstream = a\n[files two]\npath = \(b)\nstream = b\nmask = \\d+ => N\n".utf8)
       ship.signal(SIGHUP)
       try Polling.wait(for: "the reload") { ship.errors.text.contains("2 sources read again") }
       try append("2\n", to: a)
@@ -78,7 +77,7 @@ import Testing
       try Polling.wait(for: "a line of b") { try count(server, "b") == 1 }
       try Polling.wait(for: "both lines of a") { try count(server, "a") == 2 }
       #expect(try server.stored("a") == Array("1\n2\n".utf8))
-      #expect(try server.stored("b") == Array("# of #\n".utf8))
+      #expect(try server.stored("b") == Array("N of N\n".utf8))
       ship.signal(SIGTERM)
       #expect(try ship.wait() == .code(143))
       let status = try scene.run(Binaries.logs, ["ship", "status", "--state", scene.path("state")])

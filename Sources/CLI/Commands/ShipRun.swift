@@ -112,15 +112,6 @@ enum ShipRun {
   }
 }
 
-extension ShipPlan.SourcePlan {
-  func source(host: String) -> any Source {
-    switch self {
-    case .files(let configuration): FileSource(configuration, host: host)
-    case .docker(let configuration): DockerSource(configuration)
-    }
-  }
-}
-
 /// Tells how far the shipper is: a file in its state directory, and the service manager.
 private final class ShipReporter: Sendable {
   private let path: String

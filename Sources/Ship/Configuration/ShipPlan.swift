@@ -189,3 +189,13 @@ package struct ShipPlan: Sendable {
     }
   }
 }
+
+extension ShipPlan.SourcePlan {
+  /// A source that reads so.
+  package func source(host: String) -> any Source {
+    switch self {
+    case .files(let configuration): FileSource(configuration, host: host)
+    case .docker(let configuration): DockerSource(configuration)
+    }
+  }
+}

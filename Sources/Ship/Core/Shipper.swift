@@ -24,6 +24,8 @@ package actor Shipper {
   private var progress: (@Sendable (ShipperStatus) -> Void)?
   private var progressInterval = Duration.zero
   private var progressTimer: LoopTimer?
+  private var countTimer: LoopTimer?
+  private var countedLast: UInt64 = 0
   private var failure: LogError?
   private let onFailure: @Sendable (LogError) -> Void
 
@@ -112,6 +114,19 @@ package actor Shipper {
     if producer.counts.waiting > 0 { tellSoon() }
   }
 
+  /// An entry with counts in the shipper's own stream, a minute after something was shipped.
+  private func countSoon() {
+    guard countTimer == nil else { return }
+    countTimer = loop.schedule(after: Self.countInterval) { [weak self] in
+      self?.assumeIsolated { shipper in
+        shipper.countTimer = nil
+        shipper.desk.add(shipper.status.entry)
+      }
+    }
+  }
+
+  private static let countInterval = Duration.seconds(60)
+
   /// Calls `body` on the loop again and again: a sign of life.
   package func every(_ interval: Duration, _ body: @escaping @Sendable () -> Void) { loop.every(interval, body) }
 
@@ -147,6 +162,11 @@ package actor Shipper {
     inFlightCount -= 1
     desk.accepted()
     tellSoon()
+    // Its own entries alone are nothing to count.
+    if desk.counts.sourceEntryCount > countedLast {
+      countedLast = desk.counts.sourceEntryCount
+      countSoon()
+    }
     guard inFlightCount == 0 else { return }
     for waiter in idleWaiters { waiter.resume() }
     idleWaiters = []

@@ -22,6 +22,19 @@ package struct ShipperStatus: Sendable {
       "\(shipped.entryCount) entries shipped, \(producer.waiting) wait for the server, \(behind) bytes to be read"
   }
 
+  /// The same as an entry of the shipper's own stream.
+  var entry: LogEntry {
+    func integer(_ value: UInt64) -> AttributeValue { .integer(Int64(clamping: value)) }
+    return LogEntry(
+      message: ByteString(line), time: time, severity: .info, source: "logs ship",
+      attributes: [
+        LogAttribute("entries_shipped", integer(shipped.entryCount)),
+        LogAttribute("bytes_shipped", integer(shipped.byteCount)),
+        LogAttribute("entries_waiting", integer(producer.waiting)),
+        LogAttribute("entries_refused", integer(producer.refused)),
+      ])
+  }
+
   /// As JSON: one object, in one line.
   package func json(process: Int32) -> [UInt8] {
     var writer = JSONWriter()

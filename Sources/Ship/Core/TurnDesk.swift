@@ -31,6 +31,8 @@ final class TurnDesk: ShipDesk {
   /// Entries of the shipper itself that wait for the next shipment.
   private var ownEntries: [LogEntry] = []
   private var ownBudget = LogBudget()
+  /// How many of them are in the open shipment.
+  private var ownCount = 0
 
   /// A shipment of this size is sent.
   private static let shipmentByteCountMax = 1 << 20
@@ -136,6 +138,7 @@ final class TurnDesk: ShipDesk {
     guard let stream = configuration.ownStream else { return ownEntries.removeAll() }
     for var entry in ownEntries {
       entry.attributes += configuration.attributes
+      ownCount += 1
       shipment.add(entry, to: stream)
     }
     ownEntries.removeAll()
@@ -158,6 +161,8 @@ final class TurnDesk: ShipDesk {
     for (key, value) in full.bookmarks { bookmarks[key] = value }
     inFlightCount += 1
     counts.entryCount += UInt64(full.group.entryCount)
+    counts.sourceEntryCount += UInt64(full.group.entryCount - min(ownCount, full.group.entryCount))
+    ownCount = 0
     counts.byteCount += UInt64(full.group.byteCount)
     counts.shipmentCount += 1
     pace = min(
@@ -200,6 +205,8 @@ final class TurnDesk: ShipDesk {
 /// What a shipper has shipped so far.
 package struct ShipperCounts: Hashable, Sendable {
   package var entryCount: UInt64 = 0
+  /// Those of sources, without the shipper's own.
+  package var sourceEntryCount: UInt64 = 0
   /// Bytes of the entries, before compression.
   package var byteCount: UInt64 = 0
   package var shipmentCount: UInt64 = 0

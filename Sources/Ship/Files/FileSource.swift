@@ -172,8 +172,10 @@ package final class FileSource: Source {
         heldSince = nil
         desk.log(
           .notice,
-          "\(name): held back for \(now.milliseconds(since: since)) ms by its rate of \(rate?.linesPerSecond ?? 0) lines/s"
-        )
+          """
+          \(name): held back for \(now.milliseconds(since: since)) ms by its rate, \(rate?.linesPerSecond ?? 0) lines a \
+          second
+          """)
       }
       return false
     }
