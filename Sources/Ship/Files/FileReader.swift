@@ -45,6 +45,9 @@ final class FileReader: SourceReader {
   private var tail: FileSample
   private var cutter: LineCutter
   private var pipeline: LinePipeline
+  /// Whether lines may have been cut by a container runtime.
+  private let joinsPartials: Bool
+  private var partials = PartialLines()
   /// Lines that the source's rate has cost since the last status entry.
   private var droppedCount: UInt64 = 0
   /// Since when a line waits for its end.
@@ -69,6 +72,7 @@ final class FileReader: SourceReader {
     tail = mark.tail
     mustStoreMark = isNew
     growthLast = source.desk.loop.now
+    joinsPartials = source.configuration.lines.format == .cri
     pipeline = LinePipeline(source.configuration.lines)
     cutter = LineCutter(LineCutter.Configuration())
     begin()
@@ -235,9 +239,11 @@ final class FileReader: SourceReader {
           continue
         }
       }
-      pipeline.add(SourceLine(line.bytes, byteCount: line.byteCount, end: line.end), now) { entry, lineEnd in
-        end = max(end, lineEnd)
-        if let entry { add(entry, into: &shipment) }
+      let whole = SourceLine(line.bytes, byteCount: line.byteCount, end: line.end)
+      if joinsPartials {
+        partials.add(whole) { hand($0, now, &end, &shipment) }
+      } else {
+        hand(whole, now, &end, &shipment)
       }
     }
     if cutter.utf16 != nil {
@@ -245,6 +251,15 @@ final class FileReader: SourceReader {
       if !cutter.isInLine { end = offset }
     }
     mark.offset = end
+  }
+
+  private func hand(
+    _ line: SourceLine, _ now: MonotonicTime, _ end: inout UInt64, _ shipment: inout Shipment
+  ) {
+    pipeline.add(line, now) { entry, lineEnd in
+      end = max(end, lineEnd)
+      if let entry { add(entry, into: &shipment) }
+    }
   }
 
   private func add(_ entry: LogEntry, into shipment: inout Shipment) {
@@ -302,6 +317,16 @@ final class FileReader: SourceReader {
   /// Ships what waits for more, though it did not come.
   private func flush(into shipment: inout Shipment) {
     flushGroup(into: &shipment)
+    if !partials.isEmpty {
+      var end = mark.offset
+      partials.flush { hand($0, source.desk.loop.now, &end, &shipment) }
+      pipeline.flush { entry, lineEnd in
+        end = max(end, lineEnd)
+        if let entry { add(entry, into: &shipment) }
+      }
+      mark.offset = end
+      setMark([], into: &shipment)
+    }
     guard cutter.isInLine else { return }
     let order = cutter.utf16
     take(cutter.endFile(), source.desk.loop.now, into: &shipment)
@@ -331,7 +356,7 @@ final class FileReader: SourceReader {
   // MARK: At the end of the file
 
   private func atEnd(into shipment: inout Shipment, _ now: MonotonicTime) {
-    if cutter.isInLine {
+    if cutter.isInLine || !partials.isEmpty {
       let since = lineSince ?? now
       lineSince = since
       if since + source.configuration.lineWait <= now {
