@@ -70,7 +70,9 @@ class Engine:
 
     def kill(self):
         end(self.process)
-        os.unlink(f"{self.directory}/pid")
+        # Its containerd ends with it, but may still be there as a zombie, which the next one would take for alive.
+        for path in ["pid", "exec/containerd/containerd.pid"]:
+            os.unlink(f"{self.directory}/{path}")
 
     def make_image(self):
         """An image with nothing but busybox."""
@@ -90,10 +92,28 @@ class Engine:
         if ids:
             subprocess.run(["docker", "rm", "-f", *ids], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         end(self.process, signal.SIGTERM)
+        self.kill_left()
         with open("/proc/self/mounts") as mounts:
             points = [line.split()[1] for line in mounts]
         for point in sorted((p for p in points if p.startswith(f"{self.directory}/")), reverse=True):
             subprocess.run(["umount", "-l", point])
+
+
+    def kill_left(self):
+        """Ends what an engine that failed has left: shims, and under each the first process of a container."""
+        shims = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/cmdline") as words, open(f"/proc/{pid}/task/{pid}/children") as children:
+                    if "containerd-shim" in (text := words.read()) and self.directory in text:
+                        shims += [*map(int, children.read().split()), int(pid)]
+            except OSError:
+                continue
+        for pid in shims:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
 
 
 class Shipper:

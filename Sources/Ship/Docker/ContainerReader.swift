@@ -230,9 +230,13 @@ final class ContainerReader: SourceReader, EngineCallHandler {
 
   func finish(into shipment: inout Shipment) {
     if case .ended = state, isGone { return }
+    let hasEntries = !entries.isEmpty
+    for entry in entries { shipment.add(entry, to: stream) }
+    entries = []
     output.flush({ ship($0, &shipment) }, &bookmark.output)
     errors.flush({ ship($0, &shipment) }, &bookmark.errors)
-    store(into: &shipment)
+    // Without a bookmark it is introduced again.
+    if isStored || hasEntries || !bookmark.isEmpty { store(into: &shipment) }
   }
 
   private func store(into shipment: inout Shipment) {

@@ -31,6 +31,8 @@ final class EventReader: SourceReader, EngineCallHandler {
   /// A line whose end has not come; of one that is too long, nothing more than that.
   private var rest: [UInt8] = []
   private var hasEnded = false
+  /// Whether it was never read before, and nobody knows yet that it is now.
+  private var hasBegun = false
   private var failure: DockerFailure?
 
   init(_ owner: any EventReaderOwner) {
@@ -53,7 +55,12 @@ final class EventReader: SourceReader, EngineCallHandler {
 
   /// From when the engine must send events: at the latest from `now`, by its clock.
   func since(_ now: Int64) -> Int64 {
-    guard let floor = shipped.floor else { return now }
+    guard let floor = shipped.floor else {
+      shipped.begin(at: now)
+      hasBegun = true
+      owner.desk.turn(self)
+      return now
+    }
     return min(floor - ShippedLines.windowNanoseconds, now)
   }
 
@@ -112,7 +119,8 @@ final class EventReader: SourceReader, EngineCallHandler {
     var rest = rest
     Self.events(in: bytes[...], after: &rest) { take($0, &shipment) }
     self.rest = rest
-    if shipped != before {
+    if shipped != before || hasBegun {
+      hasBegun = false
       shipped.prune()
       var writer = ByteWriter()
       shipped.encode(to: &writer)

@@ -39,6 +39,9 @@ struct ShippedLines: Equatable {
     XXH3.hash(bytes.span, seed: UInt64(byteCount))
   }
 
+  /// What is older than `time` counts as shipped. Called before anything is.
+  mutating func begin(at time: Int64) { edge = time }
+
   /// The next line in the engine's order has been shipped.
   mutating func add(_ line: Line) {
     if let edge, line.time < edge {
@@ -117,7 +120,7 @@ struct RepeatedLines {
     edge = shipped.edge
     edgeCount = shipped.edgeCount
     for line in shipped.lines { left[line, default: 0] += 1 }
-    isBehind = !left.isEmpty
+    isBehind = edge != nil || !left.isEmpty
   }
 
   /// The next line in the engine's order.

@@ -166,8 +166,7 @@ struct DockerSourceTests {
     }
     try await rig.until("the completion") { $0.desk.completed == [StreamName(stored: "docker/gone")] }
     #expect(
-      try await rig.on { $0.desk.bookmarkKeys("docker ") }
-        == [DockerBookmark.key(kept), EventReader.key("docker")].filter { $0 == DockerBookmark.key(kept) })
+      try await rig.on { $0.desk.bookmarkKeys("docker ") }.filter { $0.contains("000") } == [DockerBookmark.key(kept)])
     try await rig.end()
   }
 
@@ -207,7 +206,7 @@ struct DockerSourceTests {
       rig.begin()
       return ids
     }
-    try await rig.until("the notice") { $0.desk.logged.contains { $0.hasSuffix("which is the most that may be; these wait: c") } }
+    try await rig.until("the notice") { $0.desk.logged.contains { $0.hasSuffix("that may be; these wait: c") } }
     #expect(try await rig.on { $0.engine.followerCount } == 2)
     #expect(try await rig.on { $0.lines("docker/c") }.isEmpty)
     try await rig.on { $0.engine.endRun(ids[0]) }

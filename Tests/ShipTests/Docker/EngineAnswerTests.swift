@@ -4,7 +4,9 @@ import Testing
 
 /// An engine's HTTP is read in pieces of any size.
 struct EngineAnswerTests {
-  private static func read(_ pieces: [[UInt8]], closes: Bool = true) throws -> (status: Int, body: String, isWhole: Bool) {
+  private static func read(
+    _ pieces: [[UInt8]], closes: Bool = true
+  ) throws -> (status: Int, body: String, isWhole: Bool) {
     var answer = EngineAnswer()
     var (status, body, isWhole) = (0, [UInt8](), false)
     func take(_ piece: EngineAnswer.Piece) {
@@ -20,7 +22,8 @@ struct EngineAnswerTests {
   }
 
   private static let chunked =
-    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX: y\r\n\r\n5\r\nhello\r\nd;x=y\r\n to the \r\nend\r\n0\r\nA: b\r\n\r\n"
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX: y\r\n\r\n"
+    + "5\r\nhello\r\nd;x=y\r\n to the \r\nend\r\n0\r\nA: b\r\n\r\n"
 
   @Test(arguments: [
     (chunked, 200, "hello to the \r\nend"),

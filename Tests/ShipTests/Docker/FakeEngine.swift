@@ -209,7 +209,9 @@ final class FakeEngine {
     for line in container.lines where line.time >= since {
       peer.chunk(Self.sent(line, container.isTerminal), on: connection)
     }
-    if follows, container.isRunning { peer.followed = container.id } else {
+    if follows, container.isRunning {
+      peer.followed = container.id
+    } else {
       peer.send(Array("0\r\n\r\n".utf8), on: connection)
     }
   }

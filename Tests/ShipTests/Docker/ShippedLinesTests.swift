@@ -53,7 +53,9 @@ struct ShippedLinesTests {
   }
 
   /// - Parameter unit: what times are multiples of.
-  private static func makeLog(_ count: Int, unit: Int64, gap: Int64, _ random: inout SeededGenerator) -> [Model.Stored] {
+  private static func makeLog(
+    _ count: Int, unit: Int64, gap: Int64, _ random: inout SeededGenerator
+  ) -> [Model.Stored] {
     var now: Int64 = 1_700_000_000_000_000_000
     var last: [Bool: Int64] = [:]
     return (0..<count).map { _ in
