@@ -14,9 +14,9 @@ protocol EventReaderOwner: AnyObject {
 /// Turns the events of an engine's containers into status entries.
 ///
 /// After a pause the engine is asked for the events since the last one that was shipped. It keeps the latest 256 or so,
-/// of all kinds (images, networks, `exec`), in memory: what happened while the shipper was away is told as far as it is
-/// among these and the engine was not restarted. What is not told is lost as an entry; the containers themselves are
-/// found by the list, so that no line is.
+/// of all kinds (images, networks, `exec`), in memory. So an event from a time without a shipper becomes an entry if it
+/// is still among these and the engine was not restarted since; otherwise there is no entry for it. The containers
+/// themselves are found by the list, so that no line is missed.
 final class EventReader: SourceReader, EngineCallHandler {
   private static let lineByteCountMax = 256 << 10
 

@@ -86,7 +86,7 @@ struct DockerSourceTests {
     }
   }
 
-  @Test func `history and what comes after it are shipped, then told of`() async throws {
+  @Test func `history is shipped, then what is written after it`() async throws {
     let rig = try await Rig()
     try await rig.on { rig in
       let id = rig.engine.create("web")
@@ -116,7 +116,7 @@ struct DockerSourceTests {
     try await rig.end()
   }
 
-  @Test func `a container's life is told once, over a restart of the shipper`() async throws {
+  @Test func `each event becomes one entry, over a restart of the shipper`() async throws {
     let rig = try await Rig()
     try await rig.on { $0.begin() }
     try await rig.until("the events") { $0.engine.hearsEvents }
@@ -170,7 +170,7 @@ struct DockerSourceTests {
     try await rig.end()
   }
 
-  @Test func `a log that cannot be read is told of once`() async throws {
+  @Test func `a log that cannot be read is reported once`() async throws {
     let rig = try await Rig()
     try await rig.on { rig in
       let id = rig.engine.create("mute")

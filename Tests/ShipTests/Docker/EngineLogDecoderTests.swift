@@ -110,7 +110,7 @@ struct EngineLogDecoderTests {
     #expect(lines.last == Self.line(.output, "next", 1_795_139_543_000_000_000))
   }
 
-  @Test func `what is no frame, and an error of the engine, are told`() {
+  @Test func `what is no frame, and an error of the engine, end the log`() {
     #expect(throws: DockerFailure("the engine's log is not in frames")) { try Self.lines([Array("2026-11-".utf8)]) }
     #expect(throws: DockerFailure("the engine reports: it broke")) { try Self.lines([Self.frame(3, "it broke")]) }
   }

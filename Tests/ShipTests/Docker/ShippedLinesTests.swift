@@ -81,7 +81,7 @@ struct ShippedLinesTests {
     while model.shipped.count < model.stored.count, runCount < 1_000 {
       runCount += 1
       try model.run(Int.random(in: 0...9_000, using: &random))
-      // What was shipped may be rotated away, unless lines are told apart by their number (see `ShippedLines`).
+      // What was shipped may be rotated away, unless lines differ only by their number (see `ShippedLines`).
       if unit == 1, random.chance(2) {
         model.first = max(model.first, Int.random(in: 0...model.shipped.count, using: &random))
       }
