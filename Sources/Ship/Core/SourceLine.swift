@@ -13,7 +13,7 @@ package struct SourceLine: Sendable {
   /// How severe the source says that it is; what the line says of itself goes before.
   package var severity = LogSeverity.unspecified
   /// Who wrote it, if the source knows; what the line says of itself goes before.
-  package var writer = ByteString()
+  package var writer: ByteString?
   /// What the source says of it, such as `stream`: `stdout` or `stderr`. Only lines with equal ones are grouped.
   package var attributes: [LogAttribute]
   /// Where the source is to be read on once this line is shipped: an offset, a number.

@@ -104,6 +104,7 @@ package struct LinePipeline {
     }
     numberLast += 1
     expire(now)
+    if !isWhole { closeGroup(of: line) }
     if !isWhole || !joined(line, now) {
       if waitingLineCount + 1 > Self.groupLineCountMax || waitingByteCount + line.bytes.count > Self.groupByteCountMax {
         closeAll()
@@ -144,9 +145,7 @@ package struct LinePipeline {
 
   /// Whether the line is one of an open group's; if not, the group with its attributes is complete.
   private mutating func joined(_ line: SourceLine, _ now: MonotonicTime) -> Bool {
-    guard let place = groups.lastIndex(where: { $0.isOpen && $0.first.attributes == line.attributes }),
-      let state = groups[place].state
-    else { return false }
+    guard let place = openPlace(of: line), let state = groups[place].state else { return false }
     let verdict: TraceState.Verdict
     switch state {
     case .start:
@@ -175,6 +174,15 @@ package struct LinePipeline {
       groups[place].wait(line, number: numberLast, endBefore: endLast)
     }
     return true
+  }
+
+  /// The open group with the line's attributes.
+  private func openPlace(of line: SourceLine) -> Int? {
+    groups.lastIndex { $0.isOpen && $0.first.attributes == line.attributes }
+  }
+
+  private mutating func closeGroup(of line: SourceLine) {
+    if let place = openPlace(of: line) { close(place) }
   }
 
   private mutating func expire(_ now: MonotonicTime) {

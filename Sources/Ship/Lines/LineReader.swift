@@ -29,9 +29,13 @@ struct LineReader {
   mutating func entry(_ line: SourceLine, _ now: MonotonicTime) -> LogEntry {
     var like = template
     like.time = line.time
-    if !line.attributes.isEmpty { like.attributes = template.attributes + line.attributes }
+    if !line.attributes.isEmpty {
+      // What is known of the one line, such as another host's name, goes before what is said of all.
+      like.attributes.removeAll { of in line.attributes.contains { $0.key == of.key } }
+      like.attributes += line.attributes
+    }
     if line.severity != .unspecified { like.severity = line.severity }
-    if !line.writer.isEmpty { like.source = line.writer }
+    if let writer = line.writer { like.source = writer }
     var entry: LogEntry
     if line.byteCount != line.bytes.count {
       // Raw, since a part of a line is no longer in its format.

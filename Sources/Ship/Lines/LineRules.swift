@@ -28,6 +28,20 @@ package struct LineRules: Sendable {
   /// A line about which no expression can decide within its limits is not dropped, and is withheld if it is a mask's.
   func apply(to line: ByteString) -> Outcome {
     for drop in drops where drop.matches(line.span, matcher) == .yes { return .dropped }
+    return masks(in: line)
+  }
+
+  /// A value beside the line, with the same replaced in it.
+  func masked(_ value: ByteString) -> ByteString {
+    guard !masks.isEmpty else { return value }
+    return switch masks(in: value) {
+    case .unchanged, .dropped: value
+    case .masked(let bytes): bytes
+    case .withheld: "withheld"
+    }
+  }
+
+  private func masks(in line: ByteString) -> Outcome {
     var masked: ByteString? = nil
     for mask in masks {
       let bytes = masked ?? line

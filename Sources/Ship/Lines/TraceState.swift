@@ -52,9 +52,12 @@ enum TraceState: Equatable {
     default: break
     }
     if text.isConsoleHead { return .console }
-    if text.has("atal error: "), text.has(".swift") || text.begins("Fatal error: ") { return .swift }
     if text.isException { return .exception }
-    return text.isErrorLine || text.isFatalOfKlog ? .message : nil
+    switch text.report {
+    case .error: return .message
+    case .fatalOfSwift: return .swift
+    case .nothing: return text.isErrorOfKlog ? .message : nil
+    }
   }
 
   /// Whether lines are held back only for a moment, since most have nothing behind them.
@@ -70,7 +73,7 @@ enum TraceState: Equatable {
       if text.isCause { return .joins(.exception) }
       return text.isIndented ? .waits : .ends
     case .frames(let inBraces):
-      if text.isFrame { return .joins(.frames(inBraces: text.ends("{"))) }
+      if text.isFrame { return .joins(.frames(inBraces: inBraces || text.ends("{"))) }
       if text.isCause { return .joins(.frames(inBraces: false)) }
       if inBraces, text.isIndented || text.first == UInt8(ascii: "}") {
         return .joins(.frames(inBraces: text.indent > 0))
@@ -127,9 +130,7 @@ enum TraceState: Equatable {
   private func afterSwift(_ text: borrowing TraceText) -> Verdict {
     if text.isBlank { return .waits }
     let first = text.first
-    if text.isIndented || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) || text.isRegister {
-      return .joins(.swift)
-    }
+    if text.isIndented || text.isSwiftFrame || text.isRegister { return .joins(.swift) }
     let isPart: Bool =
       switch first {
       case UInt8(ascii: "*"): text.begins("*** ")
@@ -158,5 +159,5 @@ extension TraceText {
   }
 
   /// `E0102 15:04:05.678901` and `F0102 ...`.
-  fileprivate var isFatalOfKlog: Bool { begins("E0") || begins("E1") || begins("F0") || begins("F1") }
+  fileprivate var isErrorOfKlog: Bool { begins("E0") || begins("E1") || begins("F0") || begins("F1") }
 }

@@ -23,15 +23,11 @@ struct TraceText: ~Escapable {
 
   func begins(_ prefix: StaticString) -> Bool { line.holds(prefix, at: indent) }
 
-  func has(_ text: StaticString) -> Bool { place(of: text, to: line.byteCount) != nil }
-
-  private func place(of text: StaticString, to end: Int) -> Int? {
-    guard end > indent else { return nil }
+  func has(_ text: StaticString) -> Bool {
     let count = UInt(text.utf8CodeUnitCount)
-    return unsafe line.withUnsafeBytes { bytes -> Int? in
-      guard let base = bytes.baseAddress else { return nil }
-      let found = unsafe logs_find(base + indent, UInt(end - indent), text.utf8Start, count)
-      return found < 0 ? nil : indent + found
+    return unsafe line.withUnsafeBytes { bytes in
+      guard let base = bytes.baseAddress else { return false }
+      return unsafe logs_find(base + indent, UInt(bytes.count - indent), text.utf8Start, count) >= 0
     }
   }
 
@@ -72,7 +68,8 @@ struct TraceText: ~Escapable {
     var offset = indent
     var dotCount = 0
     var segment = indent
-    while offset < line.byteCount, line[offset].isInName {
+    let end = min(line.byteCount, indent + Self.nameByteCountMax)
+    while offset < end, line[offset].isInName {
       if line[offset] == UInt8(ascii: ".") {
         dotCount += 1
         segment = offset + 1
@@ -89,26 +86,49 @@ struct TraceText: ~Escapable {
       || line.holds("Error: ", at: segment)
   }
 
-  /// A line that says of itself that it is an error's, or that something was thrown.
-  var isErrorLine: Bool {
-    let end = min(line.byteCount, Self.levelByteCountMax)
-    var from = indent
-    while let place = LiteralSearch.first(UInt8(ascii: "E"), in: line, from: from, to: end) {
-      if line.holds("ERROR", at: place) || line.holds("Error:", at: place) || line.holds("Exception", at: place)
-        || line.holds("EVERE", at: place)
-      {
-        return true
-      }
-      from = place + 1
-    }
-    if let place = place(of: "AL", to: end) {
-      return line.holds("FAT", at: place - 3) || line.holds("CRITIC", at: place - 6)
-    }
-    return place(of: "panic", to: end) != nil
+  /// What a line reports of itself.
+  enum Report {
+    case nothing
+    /// An error, or that something was thrown.
+    case error
+    /// What Swift says when it ends a program.
+    case fatalOfSwift
   }
 
+  var report: Report {
+    if hasMarker(UInt8(ascii: "E"), Self.isError) { return .error }
+    if hasMarker(UInt8(ascii: "F"), { $0.holds("FATAL", at: $1) }) { return .error }
+    if hasMarker(UInt8(ascii: "F"), { $0.holds("Fatal error: ", at: $1) }), begins("Fatal error: ") || has(".swift") {
+      return .fatalOfSwift
+    }
+    if hasMarker(UInt8(ascii: "C"), { $0.holds("CRITICAL", at: $1) }) || isPanicOfServer { return .error }
+    return .nothing
+  }
+
+  private static func isError(_ line: RawSpan, _ place: Int) -> Bool {
+    line.holds("ERROR", at: place) || line.holds("Error:", at: place) || line.holds("Exception", at: place)
+      || line.holds("EVERE", at: place)
+  }
+
+  /// `2026/01/10 12:00:00 http: panic serving 127.0.0.1:51234: boom`
+  private var isPanicOfServer: Bool {
+    line.holds("http: panic serving ", at: indent) || line.holds("http: panic serving ", at: indent + 20)
+  }
+
+  /// Whether what begins with `byte` is near the line's beginning.
+  private func hasMarker(_ byte: UInt8, _ holds: (RawSpan, Int) -> Bool) -> Bool {
+    let end = min(line.byteCount, Self.levelByteCountMax)
+    var from = indent
+    while let place = LiteralSearch.first(byte, in: line, from: from, to: end) {
+      if holds(line, place) { return true }
+      from = place + 1
+    }
+    return false
+  }
+
+  private static let nameByteCountMax = 300
   /// How far into a line its level is looked for.
-  private static let levelByteCountMax = 160
+  private static let levelByteCountMax = 100
 
   /// The registers of a dump: `rax    0x0`.
   var isRegister: Bool {
@@ -117,6 +137,14 @@ struct TraceText: ~Escapable {
     guard (2...7).contains(offset - indent), offset < line.byteCount, line[offset].isBlank else { return false }
     while offset < line.byteCount, line[offset].isBlank { offset += 1 }
     return line.holds("0x", at: offset)
+  }
+
+  /// `0      0x00007f5c2a5f8b9c main + 100`, `1 [ra] 0x...`, `0x...-0x... image`.
+  var isSwiftFrame: Bool {
+    var offset = indent
+    while offset < line.byteCount, line[offset].isDigit { offset += 1 }
+    guard (1...4).contains(offset - indent), offset < line.byteCount else { return false }
+    return line[offset].isBlank || offset - indent == 1 && line.holds("0x", at: indent)
   }
 
   /// A function in a dump of goroutines: `main.run(0x1, ...)`, `created by main.main in goroutine 1`.

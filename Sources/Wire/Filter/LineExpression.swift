@@ -221,8 +221,8 @@ extension FilterRegex {
     return .match(
       (0..<count).map { number in
         let (start, end) = unsafe (pairs[2 * number], pairs[2 * number + 1])
-        // PCRE2_UNSET is the highest number.
-        return start <= end && end <= text.byteCount ? start..<end : nil
+        // PCRE2_UNSET is the highest number, which is -1 here.
+        return start >= 0 && start <= end && end <= text.byteCount ? start..<end : nil
       })
   }
 

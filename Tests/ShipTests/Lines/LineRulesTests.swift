@@ -24,6 +24,7 @@ struct LineRulesTests {
     #expect(try masked("ab", "x*", "y") == "ab")
     #expect(try masked("für Ümit", "Ü", "U") == "für Umit")
     #expect(try masked("ab", "(b)|(a)", "[$1]") == "[][b]")
+    #expect(try masked("ab", "(b)|(a)", "[$2]") == "[a][]")
     #expect(try masked("abcdefghijkl", "(a)(b)(c)(d)(e)(f)(g)(h)(i)(j)(k)(l)", "$9$1") == "ia")
   }
 
@@ -38,8 +39,8 @@ struct LineRulesTests {
 
   @Test func `masks come one after the other, before the format is read`() throws {
     let masks = [
-      try LineMask(LineExpression("hunter2"), replacement: "2pass"),
-      try LineMask(LineExpression("pass$|pass\""), replacement: "***\""),
+      try LineMask(LineExpression("hunter2"), replacement: "2345"),
+      try LineMask(LineExpression("2345"), replacement: "***"),
     ]
     var lines = LineHarness { $0.rules.masks = masks }
     lines.add(#"{"msg":"hi","password":"hunter2"}"#)
