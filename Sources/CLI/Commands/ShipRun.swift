@@ -24,7 +24,10 @@ enum ShipRun {
     let shipper = try await Shipper.start(
       plan.shipper, client: client, onEvent: { note($0) }, onFailure: { failed.yield($0) }
     ) { severity, text in Terminal.note(text, isError: severity >= .error) }
-    await shipper.begin { _ in plan.sources.map { $0.source(host: plan.host) } }
+    let isOnce = arguments.has("once")
+    // What has no end yet will not get one.
+    let sources = isOnce ? plan.sources.map(\.withoutWaiting) : plan.sources
+    await shipper.begin { _ in sources.map { $0.source(host: plan.host) } }
     if reading != nil {
       Terminal.note("ships \(Figures.count(plan.sources.count, "source", "sources")); Ctrl-C ends it")
     }
@@ -40,7 +43,6 @@ enum ShipRun {
     }
     defer { Interruption.onHangUp.withLock { $0 = nil } }
 
-    let isOnce = arguments.has("once")
     var failure: LogError?
     if isOnce {
       while !Task.isCancelled, await !shipper.isIdle { try? await Task.sleep(for: onceInterval) }

@@ -34,8 +34,11 @@ public struct AppendGroup: ~Copyable, Sendable {
   /// Adds an entry. Attributes that no entry can hold are left out, and `logs.truncated_attributes` says how many; an
   /// entry of kind `complete` gets kind `status`.
   public mutating func add(_ entry: LogEntry, to stream: StreamName) {
-    var entry = entry
-    if entry.kind == .complete { entry.kind = .status }
+    if entry.kind == .complete {
+      var status = entry
+      status.kind = .status
+      return add(status, to: stream)
+    }
     var draft = openDraft(of: stream)
     var byteCountBefore = draft.byteCount
     if !draft.append(entry, for: pending) {

@@ -191,6 +191,16 @@ package struct ShipPlan: Sendable {
 }
 
 extension ShipPlan.SourcePlan {
+  /// The same for what is read once: lines without an end are waited for no longer.
+  package var withoutWaiting: Self {
+    switch self {
+    case .files(var configuration):
+      configuration.lineWait = .zero
+      return .files(configuration)
+    case .docker: return self
+    }
+  }
+
   /// A source that reads so.
   package func source(host: String) -> any Source {
     switch self {

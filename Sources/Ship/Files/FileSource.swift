@@ -173,8 +173,8 @@ package final class FileSource: Source {
         desk.log(
           .notice,
           """
-          \(name): held back for \(now.milliseconds(since: since)) ms by its rate, \(rate?.linesPerSecond ?? 0) lines a \
-          second
+          \(name): held back for \(now.milliseconds(since: since)) ms by its rate, \(rate?.linesPerSecond ?? 0) lines \
+          a second
           """)
       }
       return false

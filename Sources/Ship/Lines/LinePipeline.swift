@@ -35,7 +35,7 @@ package struct LinePipeline {
   private let startExpression: LineExpression?
   private let groupsTraces: Bool
   private let hasRules: Bool
-  private var reader: LineReader
+  private var reader: LineParser
   /// In the order of their first lines; those in front of others that overlap wait for them.
   private var groups: [LineGroup] = []
   private var numberLast: UInt64 = 0
@@ -51,7 +51,7 @@ package struct LinePipeline {
     startExpression = if case .start(let expression) = configuration.grouping { expression } else { nil }
     groupsTraces = configuration.grouping == .traces
     hasRules = !configuration.rules.isEmpty
-    reader = LineReader(configuration)
+    reader = LineParser(configuration)
   }
 
   /// When what waits is to be flushed; nil if nothing waits.

@@ -2,7 +2,8 @@ internal import LogsWire
 
 /// Joins the lines that a container runtime has cut: `TIME stdout P text` until one with `F`.
 ///
-/// Lines of the other stream may come in between; they wait, so that lines are emitted in the order in which they began.
+/// Lines of the other stream may come in between: they wait, so that lines are emitted in the order in which they
+/// began.
 struct PartialLines {
   private struct Held {
     var line: SourceLine

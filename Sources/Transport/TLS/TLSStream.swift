@@ -82,8 +82,8 @@ internal import LogsWire
       let status = unsafe buffer.withBytes(from: count, atMost: limit) { unsafe SSL_read_ex(ssl, $0, $1, &readCount) }
       if status == 1 {
         count += readCount
-        // Behind a record that is not full there is seldom another: asking the socket once more would mostly be in vain,
-        // and what does wait there wakes the loop again.
+        // Behind a record that is not full there is seldom another. The socket is not asked in vain: what waits there
+        // wakes the loop.
         if readCount < Self.recordByteCountMax, !hasInput { break }
         continue
       }

@@ -28,7 +28,7 @@ struct PartialLinesTests {
     let out = joined(lines)
     #expect(out.map(\.text) == ["1 stdout F abc", "2 stderr F x", "3 stderr F yz"])
     // Behind the first two, reading goes on at the third, which is still open when they come.
-    #expect(out.map(\.end) == [27, 27, 67])
+    #expect(out.map(\.end) == [27, 27, 66])
   }
 
   @Test func `what stays open is emitted when it is asked for, and other lines are left alone`() {

@@ -3,7 +3,7 @@ internal import LogsText
 internal import LogsWire
 
 /// Reads lines and groups of them in their format.
-struct LineReader {
+struct LineParser {
   private let format: LineFormat
   private let template: LogEntry
   private var rules: TimeRules
@@ -27,6 +27,12 @@ struct LineReader {
   }
 
   mutating func entry(_ line: SourceLine, _ now: MonotonicTime) -> LogEntry {
+    if format == .raw, line.isPlain {
+      var entry = template
+      entry.message = line.bytes
+      entry.time = line.time != 0 ? line.time : line.arrival
+      return entry
+    }
     var like = template
     like.time = line.time
     if !line.attributes.isEmpty {
@@ -66,5 +72,12 @@ struct LineReader {
         break
       }
     }
+  }
+}
+
+extension SourceLine {
+  /// Whether it is whole, and its source says no more of it than a time.
+  fileprivate var isPlain: Bool {
+    byteCount == bytes.count && attributes.isEmpty && severity == .unspecified && writer == nil
   }
 }
