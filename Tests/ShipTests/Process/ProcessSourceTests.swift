@@ -1,0 +1,100 @@
+import Glibc
+import LogsWire
+import Synchronization
+import Testing
+
+@testable import LogsShip
+
+/// Commands whose output is shipped to its last word.
+struct ProcessSourceTests {
+  private final class Ending: Sendable {
+    let code = Atomic<Int32>(-1)
+  }
+
+  /// Runs a command to its end.
+  private func run(
+    _ command: [String], _ change: @escaping @Sendable (inout ProcessConfiguration) -> Void = { _ in },
+    meanwhile: (SourceScene) async throws -> Void = { _ in }
+  ) async throws -> (code: Int32, entries: [LogEntry], logged: [String]) {
+    let scene = try SourceScene()
+    let ending = Ending()
+    try await scene.begin { _ in
+      var configuration = ProcessConfiguration(
+        name: "command", command: command, stream: StreamName(stored: "job"))
+      change(&configuration)
+      return ProcessSource(configuration) { ending.code.store($0, ordering: .relaxed) }
+    }
+    try await meanwhile(scene)
+    #expect(try await scene.waitUntil { _ in ending.code.load(ordering: .relaxed) >= 0 })
+    return (ending.code.load(ordering: .relaxed), await scene.entries(), await scene.logged())
+  }
+
+  private func texts(_ entries: [LogEntry], _ stream: AttributeValue) -> [String] {
+    entries.filter { $0.attributes.contains(LogAttribute("stream", stream)) }.map(\.text)
+  }
+
+  @Test func `stdout and stderr are told apart, and the exit code is the command's`() async throws {
+    let (code, entries, _) = try await run(["sh", "-c", "echo out; echo err >&2; printf last; exit 7"])
+    #expect(code == 7)
+    #expect(texts(entries, "stdout") == ["out", "last"])
+    #expect(texts(entries, "stderr") == ["err"])
+    #expect(entries.allSatisfy { $0.time > 0 })
+  }
+
+  @Test func `much output is shipped whole and in order`() async throws {
+    let (code, entries, _) = try await run(["seq", "200000"])
+    #expect(code == 0)
+    #expect(entries.count == 200_000)
+    #expect(entries.enumerated().allSatisfy { $1.text == String($0 + 1) })
+  }
+
+  @Test func `a line keeps its own time, and others have that of their arrival`() async throws {
+    let (_, entries, _) = try await run(["sh", "-c", #"echo '{"time":"2026-01-10T12:00:00Z","msg":"x"}'; echo y"#])
+    #expect(entries.map(\.text) == ["x", "y"])
+    #expect(entries[0].time == 1_768_046_400_000_000_000)
+    #expect(entries[1].time != entries[0].time)
+  }
+
+  @Test func `a signal is passed on, and its number is in the exit code`() async throws {
+    let (code, entries, _) = try await run(["sh", "-c", "echo up; exec sleep 60"]) { _ in
+    } meanwhile: { scene in
+      _ = try await scene.shipped(1)
+      await scene.with { ($0 as? ProcessSource)?.pass(SIGTERM) }
+    }
+    #expect(code == 128 + SIGTERM)
+    #expect(entries.map(\.text) == ["up"])
+  }
+
+  @Test func `the last words in a handler of a signal are shipped`() async throws {
+    let script = "trap 'echo bye; echo err >&2; exit 3' TERM; echo up; while :; do sleep 0.01; done"
+    let (code, entries, _) = try await run(["sh", "-c", script]) { _ in
+    } meanwhile: { scene in
+      _ = try await scene.shipped(1)
+      await scene.with { ($0 as? ProcessSource)?.pass(SIGTERM) }
+    }
+    #expect(code == 3)
+    #expect(texts(entries, "stdout") == ["up", "bye"])
+    #expect(texts(entries, "stderr") == ["err"])
+  }
+
+  @Test func `a command that is not there, or is none, is said`() async throws {
+    let missing = try await run(["/nowhere/at-all"])
+    #expect(missing.code == 127)
+    #expect(missing.logged == ["command: cannot run /nowhere/at-all: No such file or directory"])
+    let directory = try await run(["/"])
+    #expect(directory.code == 126)
+  }
+
+  @Test func `who keeps a pipe open behind the command is not waited for`() async throws {
+    let (code, entries, _) = try await run(["sh", "-c", "(exec sleep 60) & echo $!; exit 4"])
+    #expect(code == 4)
+    let process = try #require(entries.first.flatMap { Int32($0.text) })
+    kill(process, SIGKILL)
+  }
+
+  @Test func `a trace is one entry, with lines of the other stream behind it`() async throws {
+    let script = "printf 'a.b.Refusal: x\\n\\tat a.b(C.java:1)\\n' >&2; sleep 0.2; echo out"
+    let (_, entries, _) = try await run(["sh", "-c", script])
+    #expect(entries.map(\.text) == ["a.b.Refusal: x\n\tat a.b(C.java:1)", "out"])
+  }
+}
