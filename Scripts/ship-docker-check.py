@@ -5,8 +5,8 @@ Ships the containers of a Docker Engine of its own with `logs ship`, and compare
 --timestamps` says: each line once, in order within its container and stream, with the engine's time.
 
 Of one container the engine rotates the log away. Meanwhile others are restarted and removed, the engine and the shipper are
-killed and started again. Before that, in quiet, it measures how long lines take from the engine's time to `logs follow`. Needs root, dockerd and a static busybox; is skipped, and
-says so, where the engine does not run.
+killed and started again. Before that, in quiet, it measures how long lines take from the engine's time to `logs follow`. Needs
+root, dockerd and a static busybox; is skipped, and says so, where the engine does not run.
 
   --containers N  (20), of which one has a terminal
   --seconds N     with disturbances (30), after a third as many in quiet
@@ -16,6 +16,7 @@ LOGS_BINARIES names the directory of the programs, .build/release without it."""
 import argparse
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -131,6 +132,10 @@ class Shipper:
     def kill(self):
         end(self.process)
 
+    def megabytes(self):
+        with open(f"/proc/{self.process.pid}/statm") as file:
+            return int(file.read().split()[1]) * resource.getpagesize() / 1e6
+
 
 def docker(*words):
     return output_of("docker", *words)
@@ -198,10 +203,17 @@ class Stopwatch:
         return [ages[int(len(ages) * share)] for share in (0.5, 0.99)] + [len(ages)]
 
 
-def is_suffix(lines, last):
-    """Whether lines end with those that the engine still has, and none of those before is missing or there twice."""
-    numbers = [int(message.split()[2]) for _, message in lines if message.split()[1] == "out"]
-    return lines[len(lines) - len(last):] == last and numbers == list(range(1, len(numbers) + 1))
+def rotation_fault(lines, last):
+    """What is wrong with lines of which the engine has only the last ones; None if nothing is. It may have the end of its first
+    line alone."""
+    numbers = [int(words[2]) for _, message in lines if len(words := message.split()) > 2 and words[1] == "out"]
+    if numbers != list(range(1, len(numbers) + 1)):
+        return "lines are missing, or there twice"
+    odd = [(when, message[:20], len(message)) for when, message in lines if not message.startswith(f"{ROTATED} ")]
+    if odd:
+        return f"parts of lines are stored: {odd}"
+    if lines[len(lines) - len(last) + 1:] != last[1:]:
+        return "the last lines differ"
 
 
 def compare(name, wanted, server, rotates):
@@ -211,9 +223,10 @@ def compare(name, wanted, server, rotates):
         lines, actions = stored(server, name)
         wrong = []
         for stream in wanted:
-            if rotates and stream == "stdout" and is_suffix(lines[stream], wanted[stream]):
-                continue
-            if lines[stream] != wanted[stream] and not (rotates and stream == "stderr" and lines[stream][-1:] == wanted[stream][-1:]):
+            if rotates:
+                if stream == "stdout" and (fault := rotation_fault(lines[stream], wanted[stream])):
+                    wrong.append(f"{name}: {fault}")
+            elif lines[stream] != wanted[stream]:
                 got, known = lines[stream], wanted[stream]
                 place = next((i for i, pair in enumerate(zip(got, known)) if pair[0] != pair[1]), min(len(got), len(known)))
                 wrong.append(f"{name} {stream}: {len(got)} lines stored, {len(known)} wanted, different from {place} on: "
@@ -259,7 +272,8 @@ def check(engine, options):
     watch = Stopwatch(server)
     time.sleep(max(options.seconds / 3, 3))
     middle, late, count = watch.stop()
-    print(f"from the engine's time to logs follow: p50 {middle * 1e3:.1f} ms, p99 {late * 1e3:.1f} ms, of {count} lines", flush=True)
+    print(f"from the engine's time to logs follow: p50 {middle * 1e3:.1f} ms, p99 {late * 1e3:.1f} ms, of {count} lines; "
+          f"the shipper has {shipper.megabytes():.0f} MB", flush=True)
     wrong = [] if late < LATENCY_MAX else [f"99 % of lines take {late * 1e3:.1f} ms; at most {LATENCY_MAX * 1e3:.0f} may be"]
 
     pause = options.seconds / 8
