@@ -12,11 +12,12 @@ package enum Interruption {
   private nonisolated(unsafe) static var writeEnd: Int32 = -1
   private nonisolated(unsafe) static var readEnd: Int32 = -1
 
-  /// What SIGHUP does instead, for a command that reads its configuration again.
-  static let onHangUp = Mutex<HangUpAction?>(nil)
+  /// Where signals go first, for a command that passes them on or takes SIGHUP for a reload.
+  static let diversion = Mutex<Diversion?>(nil)
 
-  struct HangUpAction: Sendable {
-    let run: @Sendable () -> Void
+  struct Diversion: Sendable {
+    /// Takes a signal by its number; false if it is to end the command as usual.
+    let take: @Sendable (Int32) -> Bool
   }
 
   /// Catches the signals. Called once, first of all.
@@ -60,7 +61,7 @@ package enum Interruption {
       do throws(SystemError) {
         _ = try loop.watch(unsafe readEnd, for: .readable) {
           receive { code in
-            if code == ExitCode.interrupted(by: SIGHUP), let reload = onHangUp.withLock({ $0 }) { return reload.run() }
+            if let diversion = diversion.withLock({ $0 }), diversion.take(code - ExitCode.interrupted(by: 0)) { return }
             if first.set(code) { task.cancel() } else { exit(code) }
           }
         }

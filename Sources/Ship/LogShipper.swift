@@ -35,7 +35,12 @@ public final class LogShipper: Sendable {
     } catch { throw LogError(.invalidConfiguration, error.description) }
     do {
       let shipper = try await Shipper.start(plan.shipper, client: client, report: report)
-      await shipper.begin { _ in plan.sources.map { $0.source(host: plan.host) } }
+      do {
+        try await shipper.begin { _ throws in try plan.sources.map { try $0.source(host: plan.host) } }
+      } catch {
+        _ = try? await shipper.stop(drain: .zero)
+        throw error
+      }
       return LogShipper(shipper)
     } catch let error as LogError { throw error } catch {
       throw LogError(.invalidConfiguration, "the shipper cannot start: \(error)")

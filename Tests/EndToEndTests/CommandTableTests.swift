@@ -27,6 +27,7 @@ import Testing
   ]
 
   private static let shipping = ["--files", "FILE", "--start", "beginning", "--state", "STATE", "--once"]
+  private static let shippingJournal = ["check", "--journal", "local", "--state", "STATE"]
   private static let shippingContainers = ["check", "--docker", "local", "--state", "STATE"]
 
   private static let long = String(repeating: "x", count: 1_025)
@@ -78,6 +79,10 @@ import Testing
       Row("ship", "--image", "nginx*", words: shippingContainers),
       Row("ship", "--label", "a=b", words: shippingContainers),
       Row("ship", "--complete-removed", words: shippingContainers),
+      Row("ship", "--journal", "local", words: ["check", "--state", "STATE"]),
+      Row("ship", "--unit", "a.service", not: ["a/b"], words: shippingJournal),
+      Row("ship", "--match", "_UID=0", not: ["x"], words: shippingJournal),
+      Row("ship", "--this-boot", words: shippingJournal),
       Row("ship", "--output", "json", not: ["xml"], words: ["status", "--state", "SHIPPED"]),
     ]
     for command in ["follow", "query"] {

@@ -8,12 +8,15 @@ internal import LogsWire
 /// `logs ship`: reads files and whatever else a configuration names, and appends what they have.
 enum ShipCommand {
   static let command = Command(
-    name: "ship", synopsis: "[check | status]",
-    summary: "ship files to streams, and lose and repeat no line",
+    name: "ship", synopsis: "[check | status | -- COMMAND ARGUMENT...]",
+    summary: "ship files, containers, the journal or a command's output, and lose no line",
     details: """
       Follows files through rotation, truncation and removal, and appends their lines. What is read is
       kept on disk, together with how far each file has been read, until the server has it: a crash of
       ship, of the server or of the machine loses and repeats nothing. Ends with Ctrl-C or SIGTERM.
+
+      -- COMMAND runs a program and ships what it writes to stdout and stderr; signals are passed on to it,
+      and ship ends with its exit code.
 
       --config names a file with any number of sources; the flags about files describe one. SIGHUP has
       it read again. check explains a configuration and ships nothing; status shows how far the ship with
@@ -36,6 +39,10 @@ enum ShipCommand {
     Option("image", form: "GLOB", help: "only containers of that image"),
     Option("label", form: "KEY[=VALUE]", help: "only containers with that label"),
     Option("complete-removed", help: "complete the streams of containers that are removed"),
+    Option("journal", form: "DIR", help: "the systemd journal in DIR, or local"),
+    Option("unit", form: "UNIT", help: "only what that unit has written to the journal; may come several times"),
+    Option("match", form: "FIELD=VALUE", help: "only entries of the journal with that field; may come several times"),
+    Option("this-boot", help: "only entries of the journal since the machine was started"),
     Option("exclude", form: "GLOB", help: "files that --files does not mean"),
     Option(
       "stream", form: "NAME",
@@ -60,15 +67,17 @@ enum ShipCommand {
 
   private static let shipperFlags = ["state", "linger", "spool-size", "host", "own-stream"]
   /// The flags that name a source of a kind, and the setting that their values are.
-  private static let kinds = [("files", "path"), ("docker", "address")]
+  private static let kinds = [("files", "path"), ("docker", "address"), ("journal", "directory")]
   private static let sourceFlags = [
-    "poll", "container", "image", "label", "complete-removed", "exclude", "stream", "start", "format", "input-zone",
+    "poll", "unit", "match", "this-boot", "container", "image", "label", "complete-removed", "exclude", "stream",
+    "start", "format", "input-zone",
     "level", "multiline", "drop", "mask", "attribute", "rate",
     "over-rate",
   ]
 
   private static func run(_ arguments: Arguments) async throws -> Int32 {
-    switch arguments.operands {
+    let isCommand = arguments.leadingCount == 0
+    switch isCommand ? [] : arguments.operands {
     case []: return try await ShipRun.run(try plan(arguments), arguments) { try plan(arguments) }
     case ["check"]:
       try ShipReport.check(try plan(arguments))
@@ -119,16 +128,22 @@ enum ShipCommand {
           kind: kind, name: kind, origin: origin,
           settings: values.map { ShipFile.Setting(setting, $0, origin: origin) }))
     }
+    if arguments.leadingCount == 0, !arguments.operands.isEmpty {
+      sections.append(
+        ShipFile.Section(
+          kind: "command", name: "command", origin: "--",
+          settings: arguments.operands.map { ShipFile.Setting("run", $0, origin: "--") }))
+    }
     let described = arguments.flags.filter { sourceFlags.contains($0.name) }
     if let flag = described.first, sections.count != 1 {
       throw ShipFileError(
         sections.isEmpty
-          ? "--\(flag.name) is about a source, and none is named: add --files GLOB or --docker ADDRESS"
+          ? "--\(flag.name) is about a source, and none is named: add --files, --docker, --journal or -- COMMAND"
           : "--\(flag.name) is about one source, and there are several: write a configuration, and name it with --config"
       )
     }
     for flag in described {
-      let value = flag.name == "poll" || flag.name == "complete-removed" ? "yes" : flag.value
+      let value = ["poll", "complete-removed", "this-boot"].contains(flag.name) ? "yes" : flag.value
       sections[0].settings.append(ShipFile.Setting(flag.name, value, origin: "--\(flag.name)"))
     }
     file.sections += sections

@@ -23,6 +23,12 @@ enum ShipReport {
       case .docker(let configuration):
         try Terminal.write(
           line: "\(configuration.name): containers of \(configuration.address) to \(configuration.stream.text)")
+      case .journal(let configuration):
+        let place = configuration.directory ?? "this machine"
+        try Terminal.write(
+          line: "\(configuration.name): the journal of \(place) to \(configuration.stream.text)")
+      case .command(let configuration):
+        try Terminal.write(line: "the output of \(configuration.name) to \(configuration.stream)")
       }
     }
   }

@@ -27,7 +27,15 @@ enum ShipRun {
     let isOnce = arguments.has("once")
     // What has no end yet will not get one.
     let sources = isOnce ? plan.sources.map(\.withoutWaiting) : plan.sources
-    await shipper.begin { _ in sources.map { $0.source(host: plan.host) } }
+    let (ends, ended) = AsyncStream.makeStream(of: Int32.self)
+    do {
+      try await shipper.begin { _ throws in
+        try sources.map { try $0.source(host: plan.host) { ended.yield($0) } }
+      }
+    } catch {
+      _ = try? await shipper.stop(drain: .zero)
+      throw error
+    }
     if reading != nil {
       Terminal.note("ships \(Figures.count(plan.sources.count, "source", "sources")); Ctrl-C ends it")
     }
@@ -38,19 +46,28 @@ enum ShipRun {
     if let manager, let watchdog = manager.watchdog { await shipper.every(watchdog / 2) { manager.isAlive() } }
     await reporter.tell(shipper.status)
     manager?.ready()
-    if let reading {
-      Interruption.onHangUp.withLock { $0 = Interruption.HangUpAction { reload(shipper, manager, reading) } }
-    }
-    defer { Interruption.onHangUp.withLock { $0 = nil } }
+    Interruption.diversion.withLock { $0 = diversion(shipper, plan, manager, reading) }
+    defer { Interruption.diversion.withLock { $0 = nil } }
 
     var failure: LogError?
+    var exitCode = ExitCode.done
     if isOnce {
       while !Task.isCancelled, await !shipper.isIdle { try? await Task.sleep(for: onceInterval) }
     } else {
-      for await error in failures {
-        failure = error
+      // The end of a command, or of everything.
+      let failing = Task {
+        for await error in failures {
+          ended.finish()
+          return error as LogError?
+        }
+        return nil
+      }
+      for await code in ends {
+        exitCode = code
         break
       }
+      failed.finish()
+      failure = await failing.value
     }
     manager?.stopping()
     notices.end()
@@ -62,7 +79,25 @@ enum ShipRun {
     let waiting = status.producer.waiting
     let rest = isDrained ? "" : "; \(Figures.count(waiting, "entry waits", "entries wait")) in the spool"
     Terminal.note("\(Figures.count(status.shipped.entryCount, "entry", "entries")) shipped\(rest)")
-    return ExitCode.done
+    return exitCode
+  }
+
+  private static func diversion(
+    _ shipper: Shipper, _ plan: ShipPlan, _ manager: ServiceManager?, _ reading: (@Sendable () throws -> ShipPlan)?
+  ) -> Interruption.Diversion? {
+    if plan.runsCommand {
+      return Interruption.Diversion { signal in
+        // It is the command's to end, and ship ends with it.
+        Task { await shipper.pass(signal) }
+        return true
+      }
+    }
+    guard let reading else { return nil }
+    return Interruption.Diversion { signal in
+      guard signal == SIGHUP else { return false }
+      reload(shipper, manager, reading)
+      return true
+    }
   }
 
   /// A configuration that is wrong changes nothing.
@@ -73,7 +108,7 @@ enum ShipRun {
     Task {
       do {
         let plan = try reading()
-        await shipper.begin { _ in plan.sources.map { $0.source(host: plan.host) } }
+        try await shipper.begin { _ throws in try plan.sources.map { try $0.source(host: plan.host) } }
         Terminal.note(
           """
           SIGHUP: \(Figures.count(plan.sources.count, "source", "sources")) read again; state, spool-size, linger, \

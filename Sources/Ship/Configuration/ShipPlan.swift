@@ -7,6 +7,8 @@ package struct ShipPlan: Sendable {
   package enum SourcePlan: Sendable {
     case files(FileSourceConfiguration)
     case docker(DockerSourceConfiguration)
+    case journal(JournalConfiguration)
+    case command(ProcessConfiguration)
   }
 
   package var shipper: ShipperConfiguration
@@ -60,6 +62,8 @@ package struct ShipPlan: Sendable {
     let lines = try self.lines(settings, host: host)
     switch section.kind {
     case "docker": return .docker(try docker(section, settings, lines))
+    case "journal": return .journal(try journal(section, settings, lines))
+    case "command": return .command(try command(section, settings, lines, host: host))
     default: return .files(try files(section, settings, lines))
     }
   }
@@ -106,6 +110,40 @@ package struct ShipPlan: Sendable {
       configuration.containerCountMax = count
     }
     return configuration
+  }
+
+  private static func journal(
+    _ section: ShipFile.Section, _ settings: ShipSettings, _ lines: LinePipeline.Configuration
+  ) throws(ShipFileError) -> JournalConfiguration {
+    var configuration = JournalConfiguration(name: section.name)
+    configuration.lines = lines
+    configuration.directory = settings.value("directory")
+    configuration.units = settings.values("unit")
+    configuration.matches = settings.values("match")
+    configuration.isOfThisBoot = try settings.flag("this-boot") ?? false
+    if let stream = try settings.stream(JournalConfiguration.streamWords) { configuration.stream = stream }
+    do throws(JournalProblem) { try configuration.check() } catch {
+      throw ShipFileError("\(section.origin): \(error)")
+    }
+    return configuration
+  }
+
+  private static func command(
+    _ section: ShipFile.Section, _ settings: ShipSettings, _ lines: LinePipeline.Configuration, host: String
+  ) throws(ShipFileError) -> ProcessConfiguration {
+    let words = settings.values("run")
+    guard let program = words.first else { throw ShipFileError("\(section.origin): a command is missing") }
+    let name = String(program.split(separator: "/").last ?? "command")
+    let template = try settings.stream(["name", "host"])
+    let stream = template?.stream { $0 == "name" ? name : host } ?? StreamTemplate.valid("command/\(name)")
+    var configuration = ProcessConfiguration(name: name, command: words, stream: stream)
+    configuration.lines = lines
+    return configuration
+  }
+
+  /// Whether a command is run, with whose end the shipper ends.
+  package var runsCommand: Bool {
+    sources.contains { if case .command = $0 { true } else { false } }
   }
 
   private static func rate(_ settings: ShipSettings) throws(ShipFileError) -> RateLimit? {
@@ -197,15 +235,25 @@ extension ShipPlan.SourcePlan {
     case .files(var configuration):
       configuration.lineWait = .zero
       return .files(configuration)
-    case .docker: return self
+    case .docker, .journal, .command: return self
     }
   }
 
   /// A source that reads so.
-  package func source(host: String) -> any Source {
+  ///
+  /// - Parameter onEnd: called with the exit code of a command that has ended.
+  /// - Throws: `ShipFileError` if this machine has nothing of the kind.
+  package func source(
+    host: String, onEnd: @escaping @Sendable (Int32) -> Void = { _ in }
+  ) throws(ShipFileError) -> any Source {
     switch self {
-    case .files(let configuration): FileSource(configuration, host: host)
-    case .docker(let configuration): DockerSource(configuration)
+    case .files(let configuration): return FileSource(configuration, host: host)
+    case .docker(let configuration): return DockerSource(configuration)
+    case .journal(let configuration):
+      do throws(JournalProblem) { return try JournalSource(configuration, host: host) } catch {
+        throw ShipFileError("\(configuration.name): \(error)")
+      }
+    case .command(let configuration): return ProcessSource(configuration, onEnd: onEnd)
     }
   }
 }

@@ -76,13 +76,16 @@ package actor Shipper {
   }
 
   /// Begins to read. Called again, other sources take the place of those before, and go on where these were.
-  package func begin(_ make: @Sendable (EventLoop) -> [any Source]) {
+  ///
+  /// - Throws: what `make` throws; then nothing has changed.
+  package func begin(_ make: @Sendable (EventLoop) throws -> [any Source]) throws {
+    let made = try make(loop)
     let isFirst = sources.isEmpty
     if !isFirst {
       for source in sources { source.end() }
       desk.shipAll()
     }
-    sources = make(loop)
+    sources = made
     for source in sources { source.begin(desk) }
     // With it, the bookmarks of what was found are stored, too.
     let names = sources.map(\.name).joined(separator: ", ")
@@ -126,6 +129,11 @@ package actor Shipper {
   }
 
   private static let countInterval = Duration.seconds(60)
+
+  /// Passes a signal on to the commands that are run.
+  package func pass(_ signal: Int32) {
+    for source in sources { (source as? ProcessSource)?.pass(signal) }
+  }
 
   /// Calls `body` on the loop again and again: a sign of life.
   package func every(_ interval: Duration, _ body: @escaping @Sendable () -> Void) { loop.every(interval, body) }
