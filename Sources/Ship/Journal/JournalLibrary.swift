@@ -8,8 +8,8 @@ package struct JournalProblem: Error, Hashable, Sendable, CustomStringConvertibl
 
 /// libsystemd, loaded when it is needed: what reads no journal runs on machines without it.
 ///
-/// Invariant behind `@unchecked Sendable`: the addresses of its functions are set once and stay valid, since the library
-/// is never unloaded.
+/// Invariant behind `@unchecked Sendable`: the addresses of its functions are set once and stay valid, since the
+/// library is never unloaded.
 @safe struct JournalLibrary: @unchecked Sendable {
   typealias Journal = OpaquePointer
   typealias Call = @convention(c) (Journal) -> Int32

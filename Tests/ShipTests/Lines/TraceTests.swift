@@ -145,7 +145,10 @@ struct TraceTests {
     ),
     (
       "Rust before 1.73",
-      "thread 'main' panicked at 'boom', src/main.rs:2:5\nnote: run with `RUST_BACKTRACE=1` environment variable to display a backtrace"
+      """
+      thread 'main' panicked at 'boom', src/main.rs:2:5
+      note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace
+      """
     ),
     (
       "Swift",
