@@ -5,7 +5,7 @@ internal import LogsWire
 /// Ships the entries of a systemd journal, each once, in the journal's order.
 ///
 /// What was read is marked by the journal's own cursor of the last entry that is shipped. libsystemd keeps files open
-/// that are removed meanwhile, and is told to look for changes only when all that it knows of has been read: entries
+/// that are removed meanwhile, and looks for changes only when all that it knows of has been read: entries
 /// are missed only if they are removed while nobody reads.
 package final class JournalSource: Source, SourceReader {
   private let configuration: JournalConfiguration

@@ -27,13 +27,13 @@ package final class ProcessSource: Source {
 
   package func begin(_ desk: any ShipDesk) {
     do throws(SystemError) {
-      let child = try ChildProcess.spawn(configuration.command)
+      let child = try RunningCommand.spawn(configuration.command)
       processID = child.processID
       let loop = desk.loop
       let box = ProcessBox(self)
       let id = child.processID
       _ = try Thread(starting: "logs-child") {
-        let code = ChildProcess.wait(for: id)
+        let code = RunningCommand.wait(for: id)
         loop.execute { box.source?.childEnded(code) }
       }
       let reader = ProcessReader(child, configuration, desk) { [weak self] code in
@@ -103,7 +103,7 @@ final class ProcessReader: SourceReader {
   private static let finalByteCountMax = 4 << 20
 
   init(
-    _ child: consuming ChildProcess, _ configuration: ProcessConfiguration, _ desk: any ShipDesk,
+    _ child: consuming RunningCommand, _ configuration: ProcessConfiguration, _ desk: any ShipDesk,
     onEnd: @escaping (Int32) -> Void
   ) {
     self.configuration = configuration

@@ -33,7 +33,7 @@ struct ProcessSourceTests {
     entries.filter { $0.attributes.contains(LogAttribute("stream", stream)) }.map(\.text)
   }
 
-  @Test func `stdout and stderr are told apart, and the exit code is the command's`() async throws {
+  @Test func `stdout and stderr have an attribute each, and the exit code is the command's`() async throws {
     let (code, entries, _) = try await run(["sh", "-c", "echo out; echo err >&2; printf last; exit 7"])
     #expect(code == 7)
     #expect(texts(entries, "stdout") == ["out", "last"])

@@ -8,7 +8,7 @@ struct ProcessPipes: ~Copyable {
 }
 
 /// A running command with pipes for its stdout and stderr. Its stdin is ours.
-struct ChildProcess: ~Copyable {
+struct RunningCommand: ~Copyable {
   let processID: Int32
   private let output: Descriptor
   private let errors: Descriptor
@@ -16,7 +16,7 @@ struct ChildProcess: ~Copyable {
   consuming func takePipes() -> ProcessPipes { ProcessPipes(output: output, errors: errors) }
 
   /// - Throws: if the command cannot be started.
-  static func spawn(_ command: [String]) throws(SystemError) -> ChildProcess {
+  static func spawn(_ command: [String]) throws(SystemError) -> RunningCommand {
     precondition(!command.isEmpty, "a command has a name")
     let output = try pipe()
     let errors = try pipe()
@@ -39,7 +39,7 @@ struct ChildProcess: ~Copyable {
     var processID: Int32 = 0
     let result = unsafe posix_spawnp(&processID, command[0], &actions, &attributes, arguments, environ)
     guard result == 0 else { throw SystemError(result) }
-    return ChildProcess(processID: processID, output: output.takeReading(), errors: errors.takeReading())
+    return RunningCommand(processID: processID, output: output.takeReading(), errors: errors.takeReading())
   }
 
   private struct Pipe: ~Copyable {
