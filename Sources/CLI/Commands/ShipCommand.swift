@@ -139,7 +139,7 @@ enum ShipCommand {
       throw ShipFileError(
         sections.isEmpty
           ? "--\(flag.name) is about a source, and none is named: add --files, --docker, --journal or -- COMMAND"
-          : "--\(flag.name) is about one source, and there are several: write a configuration, and name it with --config"
+          : "--\(flag.name) is about one source, and there are several: write them into a --config FILE"
       )
     }
     for flag in described {

@@ -193,7 +193,6 @@ package actor Shipper {
     desk.finish()
     if inFlightCount > 0 { await withCheckedContinuation { idleWaiters.append($0) } }
     let isDrained = await producer.shutdown(deadline: drain ?? configuration.drainTime)
-    sources = []
     let loop = loop
     Task.detached { loop.stop() }
     if let failure { throw failure }
