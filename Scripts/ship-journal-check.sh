@@ -49,13 +49,23 @@ for _ in $(seq 100); do
 done
 journalctl --flush
 /usr/bin/python3 - "$binaries" "$SCRATCH" "$entries" <<'PYTHON'
-import json, os, random, re, signal, socket, subprocess, sys, time
+import atexit, json, os, random, re, signal, socket, subprocess, sys, time
 
 binaries, scratch, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 seed = int(os.environ.get("SEED", random.randrange(1 << 30)))
 print(f"SEED={seed}")
 chance = random.Random(seed)
-server = subprocess.Popen(
+running = []
+# Whatever fails, nothing is left behind.
+atexit.register(lambda: [process.kill() for process in running])
+
+
+def start(arguments, **options):
+    running.append(subprocess.Popen(arguments, **options))
+    return running[-1]
+
+
+server = start(
     [f"{binaries}/logsd", "--data", f"{scratch}/data", "--listen", "127.0.0.1:0", "--disk-min-free", "0"],
     stdout=subprocess.PIPE)
 address = server.stdout.readline().decode().split()[-1]
@@ -74,7 +84,7 @@ def write(number):
 
 def ship():
     arguments = [f"{binaries}/logs", "ship", "--journal", "/var/log/journal", "--state", f"{scratch}/state"]
-    return subprocess.Popen(arguments, env=environment, stderr=open(f"{scratch}/ship", "ab"))
+    return start(arguments, env=environment, stderr=open(f"{scratch}/ship", "ab"))
 
 
 def entries():

@@ -17,7 +17,7 @@ final class JournalFiles: Sendable {
     directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
-  deinit {
+  func removeAll() {
     for name in FileGlob.names(in: directory) { unlink("\(directory)/\(name)") }
     rmdir(directory)
   }

@@ -29,6 +29,7 @@ struct JournalSourceTests {
 
   @Test func `fields become attributes, level, source and time`() async throws {
     let files = try JournalFiles()
+    defer { files.removeAll() }
     var entry = JournalFiles.Entry(
       start,
       [
@@ -70,6 +71,7 @@ struct JournalSourceTests {
 
   @Test func `it goes on behind its bookmark, with what comes live`() async throws {
     let files = try JournalFiles()
+    defer { files.removeAll() }
     try files.write("a", entries(0..<500))
     let scene = try SourceScene()
     try await begin(scene, files)
@@ -87,6 +89,7 @@ struct JournalSourceTests {
 
   @Test func `a bookmark covers only what was emitted`() async throws {
     let files = try JournalFiles()
+    defer { files.removeAll() }
     let fields = [("_PID", "7"), ("_SYSTEMD_UNIT", "a.service")]
     try files.write(
       "a",
@@ -111,6 +114,7 @@ struct JournalSourceTests {
 
   @Test func `a bookmark whose entry is gone is said`() async throws {
     let files = try JournalFiles()
+    defer { files.removeAll() }
     try files.write("a", entries(0..<10))
     let scene = try SourceScene()
     try await begin(scene, files)
@@ -129,6 +133,7 @@ struct JournalSourceTests {
 
   @Test func `units and matches pick, and name streams`() async throws {
     let files = try JournalFiles()
+    defer { files.removeAll() }
     var about = JournalFiles.Entry(start + 500, [("MESSAGE", "Started a."), ("UNIT", "a.service"), ("_PID", "1")])
     about.fields.append(("SYSLOG_IDENTIFIER", Array("systemd".utf8)))
     try files.write("a", entries(0..<3) + entries(3..<6, unit: "b.service") + [about])
