@@ -261,7 +261,7 @@ import Testing
         [], ["frob"], ["help", "frob"], ["push"], ["follow"], ["query"], ["status", "web"], ["complete"],
         ["complete", "a", "b"], ["delete"], ["delete", "a", "b"], ["delete", "web"], ["seal"], ["spool"],
         ["spool", "frob", "SPOOL"], ["bench"], ["bench", "frob"], ["completion"], ["completion", "tcsh"],
-        ["streams", "a", "b"], ["push", "a b"], ["push", "web", "-F", "FILE"], ["config"], ["config", "edit"],
+        ["streams", "a", "b"], ["push", "a b"], ["push", "web", "-F"], ["config"], ["config", "edit"],
         ["man", "frob"], ["man", "a", "b"],
         ["query", "web", "a OR", "-n", "1"],
       ] { try place.refuses(words) }

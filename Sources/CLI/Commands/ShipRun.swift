@@ -87,8 +87,9 @@ enum ShipRun {
   ) -> Interruption.Diversion? {
     if plan.runsCommand {
       return Interruption.Diversion { signal in
-        // It is the command's to end, and ship ends with it.
-        Task { await shipper.pass(signal) }
+        // It is the command's to end, and ship ends with it. A terminal has given it Ctrl-C already.
+        let isFromTerminal = signal == SIGINT && tcgetpgrp(STDIN_FILENO) == getpgrp()
+        if !isFromTerminal { Task { await shipper.pass(signal) } }
         return true
       }
     }

@@ -17,7 +17,8 @@ final class FileReader: SourceReader {
     case detached
   }
 
-  private unowned let source: FileSource
+  /// Which has it until it ends.
+  private let source: FileSource
   /// An older file of the same stream: its lines come first.
   weak var predecessor: FileReader?
   let identity: OpenFileIdentity

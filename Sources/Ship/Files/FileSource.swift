@@ -35,6 +35,8 @@ package final class FileSource: Source {
   var debounceTimer: LoopTimer?
   var scanTimer: LoopTimer?
   var pollTimer: LoopTimer?
+  /// How far it was when it ended.
+  var lagAtEnd: SourceLag?
   /// What the files may ship a second, and those that wait for it.
   var rate: RateLimit?
   var held: [FileReader] = []
@@ -80,7 +82,8 @@ package final class FileSource: Source {
   }
 
   package var lag: SourceLag {
-    readers.values.reduce(into: SourceLag(byteCount: 0, readerCount: readers.count)) { lag, reader in
+    if let lagAtEnd { return lagAtEnd }
+    return readers.values.reduce(into: SourceLag(byteCount: 0, readerCount: readers.count)) { lag, reader in
       lag.byteCount = (lag.byteCount ?? 0) + reader.waitingByteCount
       lag.timeLast = max(lag.timeLast, reader.timeLast)
     }
@@ -134,6 +137,12 @@ package final class FileSource: Source {
     watch = nil
     for timer in [debounceTimer, scanTimer, pollTimer, rateTimer] { timer?.cancel() }
     for reader in readers.values { reader.cancel() }
+    lagAtEnd = lag
+    readers = [:]
+    names = [:]
+    newest = [:]
+    debounced = [:]
+    held = []
   }
 
   // MARK: What is looked at every second

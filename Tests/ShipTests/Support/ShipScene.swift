@@ -74,8 +74,8 @@ final class ShipScene: @unchecked Sendable {
   func end() async {
     await onLoop { scene in
       scene.source?.end()
-      scene.source = nil
       try? scene.desk.finishAll()
+      scene.source = nil
     }
   }
 
@@ -113,7 +113,8 @@ final class ShipScene: @unchecked Sendable {
 
   private func onLoop<Value: Sendable>(_ body: @escaping @Sendable (ShipScene) -> Value) async -> Value {
     await withCheckedContinuation { continuation in
-      loop.execute { continuation.resume(returning: body(self)) }
+      // Not retained here: the scene must not end on its own loop.
+      loop.execute { [unowned self] in continuation.resume(returning: body(self)) }
     }
   }
 
@@ -121,7 +122,7 @@ final class ShipScene: @unchecked Sendable {
     _ body: @escaping @Sendable (ShipScene) throws -> Value
   ) async throws -> Value {
     try await withCheckedThrowingContinuation { continuation in
-      loop.execute { continuation.resume(with: Result { try body(self) }) }
+      loop.execute { [unowned self] in continuation.resume(with: Result { try body(self) }) }
     }
   }
 }
