@@ -86,6 +86,21 @@ import Testing
     #expect(code.contains { $0.hasSuffix("groupLineCountMax = 1_000") })
     #expect(code.contains { $0.hasSuffix("groupByteCountMax = Limits.messageByteCountMax") })
     #expect(page.contains { $0.hasPrefix("| `line-search` | \(Self.number(Limits.lineMatchMax)) steps") })
+    for (row, file, line) in [
+      ("| `bookmark` | 1,024 bytes", "Client/Producer/SourceBookmark", "keyByteCountMax = 1 << 10"),
+      ("| `bookmark` | 1,024 bytes of a key, 64 KiB", "Client/Producer/SourceBookmark", "valueByteCountMax = 64 << 10"),
+      ("| `turn` | 64 KiB", "Ship/Core/Shipment", "turnByteCount = 64 << 10"),
+      ("| `shipment` | 1 MiB", "Ship/Core/TurnDesk", "shipmentByteCountMax = 1 << 20"),
+      ("| `shipment` | 1 MiB and a turn in one transaction, 4", "Ship/Core/TurnDesk", "inFlightCountMax = 4"),
+      ("| `watches` | 8,192", "Ship/Files/FileSourceConfiguration", "watchCountMax = 8_192"),
+      ("| `open-files` | 1,024", "Ship/Files/FileSourceConfiguration", "openCountMax = 1_024"),
+      ("| `pieces` | 1,000", "Ship/Lines/PartialLines", "lineCountMax = 1_000"),
+      ("| `containers` | 100", "Ship/Docker/DockerConfiguration", "containerCountMax = 100"),
+      ("| `ship-log` | 100 lines", "Ship/Core/TurnDesk", "burst = 100"),
+    ] {
+      #expect(page.contains { $0.hasPrefix(row) }, "\(row)")
+      #expect(try Tree.file("Sources/\(file).swift").lines.contains { $0.hasSuffix(line) }, "\(line)")
+    }
     #expect(page.contains { $0.hasPrefix("| `line-masks` | \(Self.number(Limits.lineMaskCountMax)) matches") })
   }
 
