@@ -56,7 +56,7 @@ struct ProcessSourceTests {
   }
 
   @Test func `a signal is passed on, and its number is in the exit code`() async throws {
-    let (code, entries, _) = try await run(["sh", "-c", "echo up; exec sleep 60"]) { _ in
+    let (code, entries, _) = try await run(["sh", "-c", "echo up; exec sleep 3600"]) { _ in
     } meanwhile: { scene in
       _ = try await scene.shipped(1)
       await scene.with { ($0 as? ProcessSource)?.pass(SIGTERM) }

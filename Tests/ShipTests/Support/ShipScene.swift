@@ -63,6 +63,8 @@ final class ShipScene: @unchecked Sendable {
       lines.grouping = .none
       var configuration = FileSourceConfiguration(
         name: "files", globs: [FileGlob(scene.path("*.log"), workingDirectory: "/")], lines: lines)
+      // However slowly a test writes its pieces.
+      configuration.lineWait = .seconds(3_600)
       scene.configure(&configuration)
       let source = FileSource(configuration, host: "here")
       scene.desk.forgetAll()
