@@ -228,7 +228,7 @@ WAYS = [name[len("rotate_"):] for name in dir(Writer) if name.startswith("rotate
 LOSSY = {"copytruncate", "copytruncate_hole"}
 # What is removed while no shipper runs, or before it has read it and is killed, nobody can read: these do not rotate
 # around a kill.
-VANISHING = {"delete", "flood_delete", "inode", "rename_away"}
+VANISHING = {"delete", "directory", "flood_delete", "gzip", "inode", "rename_away"}
 CALM_SECONDS = 0.7
 
 

@@ -45,12 +45,17 @@ import Testing
         case 2:
           try server.kill()
           try server.restart()
-        default: rename(file, "\(file).\(round)")
+        default:
+          rename(file, "\(file).\(round)")
+          // Files that begin within one tick of the file system's clock have no order.
+          usleep(10_000)
         }
       }
       try Polling.wait(for: "\(number) lines") { try count(server, "web") >= number }
-      let expected = (1...number).map { "\($0)\n" }.joined()
-      #expect(String(decoding: try server.stored("web"), as: UTF8.self) == expected)
+      let stored = String(decoding: try server.stored("web"), as: UTF8.self).split(separator: "\n").map { Int($0) ?? 0 }
+      let odd = zip([0] + stored, stored).filter { $1 != $0 + 1 }.map { "\($0) \($1)" }
+      #expect(odd == [])
+      #expect(stored.count == number)
       ship.signal(SIGTERM)
       try ship.wait()
     }

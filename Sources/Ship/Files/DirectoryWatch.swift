@@ -26,6 +26,7 @@ final class DirectoryWatch {
   }
 
   private let descriptor: Descriptor
+  private let body: ([Change]) -> Void
   private var watch: LoopWatch?
   private var paths: [Int32: String] = [:]
   private var numbers: [String: Int32] = [:]
@@ -43,12 +44,21 @@ final class DirectoryWatch {
     guard number >= 0 else { throw .last }
     descriptor = Descriptor(adopting: number)
     self.countMax = countMax
-    watch = try loop.watch(number, for: .readable) { [weak self] in
-      guard let self else { return }
-      let changes = self.read()
-      if !changes.isEmpty { body(changes) }
+    self.body = body
+    watch = try loop.watch(number, for: .readable) { [weak self] in self?.drain() }
+  }
+
+  /// Reports all changes so far. What is found at a name may be younger than the change that led to it: the changes in
+  /// between are then known before anything is read.
+  func drain() {
+    for _ in 0..<Self.drainCountMax {
+      let changes = read()
+      if changes.isEmpty { return }
+      body(changes)
     }
   }
+
+  private static let drainCountMax = 64
 
   func cancel() {
     watch?.cancel()

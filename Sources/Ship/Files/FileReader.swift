@@ -55,6 +55,8 @@ final class FileReader: SourceReader {
   private var lineSince: MonotonicTime?
   private var timer: LoopTimer?
   private var sizeLast: UInt64 = 0
+  /// The size when there was nothing more to read: zeros at the end may be left.
+  private var sizeAtEnd: UInt64 = 0
 
   init(
     _ source: FileSource, _ descriptor: consuming Descriptor, _ identity: OpenFileIdentity, path: String,
@@ -106,7 +108,7 @@ final class FileReader: SourceReader {
   private var hasGrown: Bool {
     var status = stat()
     guard let number = descriptor?.number, unsafe fstat(number, &status) == 0 else { return false }
-    return UInt64(clamping: status.st_size) > offset
+    return UInt64(clamping: status.st_size) > max(offset, sizeAtEnd)
   }
 
   // MARK: Turns
@@ -175,6 +177,8 @@ final class FileReader: SourceReader {
     if new.isEmpty { return false }
     if new.count == Shipment.turnByteCount, skipHole(new, number) { return true }
     let order = offset == 0 ? Self.utf16(new) : cutter.utf16
+    if order == nil, offset + UInt64(new.count) >= size { new = withoutZeros(new) }
+    if new.isEmpty { return false }
     if let order { new = wholeLines(new, isBigEndian: order) }
     tail = FileSample(bytes[..<new.endIndex].suffix(FileMark.tailByteCountMax))
     offset += UInt64(new.count)
@@ -193,6 +197,14 @@ final class FileReader: SourceReader {
     tail = FileSample()
     cutter.resume(at: offset, utf16: nil)
     return true
+  }
+
+  /// Zeros at the end of a file are room that its writer has reserved, or a hole that it is about to write behind: they
+  /// are not read before something follows them.
+  private func withoutZeros(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+    guard bytes.last == 0 else { return bytes }
+    let end = bytes.lastIndex { $0 != 0 }.map { $0 + 1 } ?? bytes.startIndex
+    return bytes[..<end]
   }
 
   /// The order of a file in UTF-16, by the mark that its first bytes may be.
@@ -343,6 +355,7 @@ final class FileReader: SourceReader {
     flush(into: &shipment)
     source.tell(what, "truncate", of: self, into: &shipment)
     offset = 0
+    sizeAtEnd = 0
     tail = FileSample()
     mark.offset = 0
     mark.head = FileSample()
@@ -357,6 +370,7 @@ final class FileReader: SourceReader {
   // MARK: At the end of the file
 
   private func atEnd(into shipment: inout Shipment, _ now: MonotonicTime) {
+    sizeAtEnd = sizeLast
     if cutter.isInLine || !partials.isEmpty {
       let since = lineSince ?? now
       lineSince = since

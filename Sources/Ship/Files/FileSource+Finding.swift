@@ -27,7 +27,7 @@ extension FileSource {
     }
     if !isBegun { findMoved() }
     // Of several files of one stream, the youngest is the last.
-    for path in found.map({ (Self.birth($0), Self.modificationTime($0), $0) }).sorted(by: <).map(\.2) { look(at: path) }
+    for path in found.map({ (Self.age($0), $0) }).sorted(by: { $0.0 < $1.0 }).map(\.1) { look(at: path) }
     for (path, reader) in names where reader.path == path && !found.contains(path) && !exists(path) {
       vanished(path)
     }
@@ -40,20 +40,19 @@ extension FileSource {
         """)
     }
     setPolling()
+    watch?.drain()
   }
 
-  private static func birth(_ path: String) -> Int64 {
+  /// Sorts files by their age. Times have steps of some milliseconds; inodes mostly ascend.
+  private static func age(_ path: String) -> (birth: Int64, modified: Int64, inode: UInt64) {
     var inode: UInt64 = 0
     var seconds: Int64 = 0
     var nanoseconds: UInt32 = 0
-    guard unsafe logs_file_identity(path, &inode, &seconds, &nanoseconds) == 0 else { return 0 }
-    return seconds &* 1_000_000_000 &+ Int64(nanoseconds)
-  }
-
-  private static func modificationTime(_ path: String) -> Int64 {
+    guard unsafe logs_file_identity(path, &inode, &seconds, &nanoseconds) == 0 else { return (0, 0, 0) }
     var status = stat()
-    guard unsafe stat(path, &status) == 0 else { return 0 }
-    return Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)
+    let isKnown = unsafe stat(path, &status) == 0
+    let modified = isKnown ? Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec) : 0
+    return (seconds &* 1_000_000_000 &+ Int64(nanoseconds), modified, inode)
   }
 
   private func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
@@ -83,9 +82,22 @@ extension FileSource {
 
   private func add(_ reader: FileReader) {
     readers[reader.identity] = reader
-    reader.predecessor = newest[reader.stream]?.reader
-    newest[reader.stream] = WeakReader(reader: reader)
+    enqueue(reader)
     closeOthers(than: reader)
+  }
+
+  /// Puts a file behind the older ones of its stream: by the time that a name is looked at, a still younger file may have
+  /// been found under another.
+  private func enqueue(_ reader: FileReader) {
+    guard let last = newest[reader.stream]?.reader, reader.identity.isOlder(than: last.identity) else {
+      reader.predecessor = newest[reader.stream]?.reader
+      newest[reader.stream] = WeakReader(reader: reader)
+      return
+    }
+    var younger = last
+    while let before = younger.predecessor, reader.identity.isOlder(than: before.identity) { younger = before }
+    reader.predecessor = younger.predecessor
+    younger.predecessor = reader
   }
 
   /// Files that were read and have got a name since, while nobody looked, that the globs do not have: they are read to

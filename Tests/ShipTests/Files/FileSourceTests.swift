@@ -154,6 +154,16 @@ struct FileSourceTests {
     await scene.end()
   }
 
+  @Test func `room that a writer has reserved at the end is not read before it is written to`() async throws {
+    let scene = try ShipScene { $0.start = .beginning }
+    try scene.write("a.log", Array("1\n".utf8) + [UInt8](repeating: 0, count: 200))
+    await scene.begin()
+    #expect(try await scene.shipped(1) == ["a.log: 1"])
+    try scene.overwrite("a.log", at: 2, "2\n3\n")
+    #expect(try await scene.shipped(3) == ["a.log: 1", "a.log: 2", "a.log: 3"])
+    await scene.end()
+  }
+
   @Test func `directories that appear later, and files in them, are found`() async throws {
     let scene = try ShipScene { configuration in
       configuration.start = .beginning

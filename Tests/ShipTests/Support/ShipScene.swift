@@ -47,6 +47,12 @@ final class ShipScene: @unchecked Sendable {
     try Descriptor.open(path(name), O_WRONLY | O_CREAT | O_APPEND, mode: 0o644).write(bytes)
   }
 
+  func overwrite(_ name: String, at offset: Int, _ text: String) throws {
+    let file = try Descriptor.open(path(name), O_WRONLY)
+    let bytes = Array(text.utf8)
+    guard pwrite(file.number, bytes, bytes.count, off_t(offset)) == bytes.count else { throw SystemError.last }
+  }
+
   func truncate(_ name: String, to count: Int = 0) { Glibc.truncate(path(name), count) }
   func rename(_ name: String, to other: String) { Glibc.rename(path(name), path(other)) }
   func remove(_ name: String) { unlink(path(name)) }
