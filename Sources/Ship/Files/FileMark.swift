@@ -21,7 +21,8 @@ package struct OpenFileIdentity: Hashable, Sendable {
     birth = seconds &* 1_000_000_000 &+ Int64(nanoseconds)
   }
 
-  /// Whether the file is surely older. Times of birth have steps of some milliseconds; within one, inodes mostly ascend.
+  /// Whether the file is older, by its time of birth. That has steps of some milliseconds; within one, inodes mostly
+  /// ascend.
   func isOlder(than other: OpenFileIdentity) -> Bool {
     guard birth != 0, other.birth != 0, device == other.device else { return false }
     return (birth, inode) < (other.birth, other.inode)

@@ -86,8 +86,7 @@ extension FileSource {
     closeOthers(than: reader)
   }
 
-  /// Puts a file behind the older ones of its stream: by the time that a name is looked at, a still younger file may have
-  /// been found under another.
+  /// Puts a file behind the older ones of its stream, and before younger ones that were found earlier under its name.
   private func enqueue(_ reader: FileReader) {
     guard let last = newest[reader.stream]?.reader, reader.identity.isOlder(than: last.identity) else {
       reader.predecessor = newest[reader.stream]?.reader
