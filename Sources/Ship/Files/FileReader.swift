@@ -36,6 +36,8 @@ final class FileReader: SourceReader {
   private var growthLast: MonotonicTime
   private var detachedLast = MonotonicTime(nanoseconds: 0)
   private(set) var timeLast: Int64 = 0
+  /// Whether entries without a time were shipped in this turn: they were written about now.
+  private var hasUntimed = false
 
   /// How far it has been read; what is between the mark and this waits for the rest of a line or group.
   private(set) var offset: UInt64
@@ -183,6 +185,8 @@ final class FileReader: SourceReader {
     tail = FileSample(bytes[..<new.endIndex].suffix(FileMark.tailByteCountMax))
     offset += UInt64(new.count)
     take(cutter.append(new), now, into: &shipment)
+    if hasUntimed { timeLast = SystemClock.wall() }
+    hasUntimed = false
     setMark(bytes[..<new.endIndex], into: &shipment)
     return offset < size
   }
@@ -281,7 +285,7 @@ final class FileReader: SourceReader {
       return
     }
     tellDropped(into: &shipment)
-    timeLast = entry.time
+    if entry.time != 0 { timeLast = entry.time } else { hasUntimed = true }
     shipment.add(entry, to: stream)
   }
 

@@ -35,6 +35,7 @@ package final class FileSource: Source {
   var debounceTimer: LoopTimer?
   var scanTimer: LoopTimer?
   var pollTimer: LoopTimer?
+  var forgetTimer: LoopTimer?
   /// How far it was when it ended.
   var lagAtEnd: SourceLag?
   /// What the files may ship a second, and those that wait for it.
@@ -52,6 +53,7 @@ package final class FileSource: Source {
   /// How long new directories are waited for before all is looked at again.
   static let scanDelay = Duration.milliseconds(20)
   static let pollInterval = Duration.seconds(1)
+  static let forgetInterval = Duration.seconds(3_600)
   /// Bookmarks of files that were not seen for so long are forgotten.
   static let markSecondsMax: Int64 = 14 * 86_400
 
@@ -114,6 +116,7 @@ package final class FileSource: Source {
     }
     scan()
     forgetOldMarks()
+    forgetTimer = desk.loop.every(Self.forgetInterval) { [weak self] in self?.forgetOldMarks() }
     isBegun = true
     desk.turn(StartReader(self))
   }
@@ -135,7 +138,7 @@ package final class FileSource: Source {
   package func end() {
     watch?.cancel()
     watch = nil
-    for timer in [debounceTimer, scanTimer, pollTimer, rateTimer] { timer?.cancel() }
+    for timer in [debounceTimer, scanTimer, pollTimer, rateTimer, forgetTimer] { timer?.cancel() }
     for reader in readers.values { reader.cancel() }
     lagAtEnd = lag
     readers = [:]
