@@ -157,6 +157,26 @@ import Testing
     }
   }
 
+  /// The place in a stream that has to be searched is known after that of the stream behind it.
+  @Test(arguments: ["entries?limit=9&", "entries?limit=9&sort_order=asc&", "follow?last=9&limit=2&format=ndjson&"])
+  func `entries stand under their own stream, however long their place is looked for`(path: String) throws {
+    try Self.play { server, peer in
+      let many = String(repeating: "a line of many\n", count: 10_000)
+      let bodies = [("x/a", "wanted a")] + Array(repeating: ("x/a", many), count: 10) + [("x/b", "wanted b")]
+      for (stream, body) in bodies {
+        let answer = try peer.ask("POST", "\(Self.base)/\(stream)/entries", Self.text, body: body)
+        #expect(answer.status == 200, "\(answer.text)")
+      }
+      let answer = try peer.ask(
+        "GET", "/api/v1/\(path)stream=x/*&filter=wanted")
+      let entries = answer.text.components(separatedBy: "{\"stream\":\"x/").dropFirst().sorted()
+      #expect(entries.count == 2, "\(answer.text)")
+      for (name, entry) in zip(["a", "b"], entries) {
+        #expect(entry.hasPrefix(name) && entry.contains("wanted \(name)"), "\(answer.text)")
+      }
+    }
+  }
+
   @Test func `streams are listed in pages`() throws {
     try Self.play { _, peer in
       for name in ["a", "b/1", "b/2"] { _ = try peer.ask("POST", "\(Self.base)/\(name)/entries", Self.text, body: "x") }

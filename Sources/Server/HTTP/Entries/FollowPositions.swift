@@ -4,36 +4,35 @@ internal import LogsWire
 struct FollowPositions {
   /// Whether it is about one stream that is named, whose positions then need no name.
   let isOfOne: Bool
-  private var positions: [CursorPosition] = []
+  private var positions = HandleTable<CursorPosition>()
 
   init(isOfOne: Bool) { self.isOfOne = isOfOne }
 
   mutating func announce(_ stream: Announcement) {
-    positions.append(
+    positions.announce(
+      stream.handle,
       CursorPosition(stream: stream.stream, incarnation: stream.incarnation, sequence: stream.position))
   }
 
   var count: Int { positions.count }
 
-  subscript(handle: UInt32) -> CursorPosition { positions[Int(handle)] }
+  subscript(handle: UInt32) -> CursorPosition { positions[handle] }
 
   /// Those of the streams, for as many as a message should name.
-  var all: ArraySlice<CursorPosition> { positions.prefix(HTTPLimits.liveCursorCountMax) }
+  var all: ArraySlice<CursorPosition> { positions.all.prefix(HTTPLimits.liveCursorCountMax) }
 
-  mutating func move(_ handle: UInt32, to sequence: UInt64) { positions[Int(handle)].sequence = sequence }
+  mutating func move(_ handle: UInt32, to sequence: UInt64) { positions[handle].sequence = sequence }
 
   /// It alone is enough to go on from here.
-  var cursor: String { EntryCursor.text(positions, isOfOne: isOfOne) }
+  var cursor: String { EntryCursor.text(positions.all, isOfOne: isOfOne) }
 
   /// The cursor before and after the number of one of the streams.
   func parts(around handle: UInt32) -> (before: String, after: String) {
-    let index = Int(handle)
-    let position = positions[index]
+    let position = positions[handle]
     let name = isOfOne ? "" : "\(EntryCursor.escaped(position.stream.text)):"
-    let others = positions[..<index]
-    let before = others.isEmpty ? "" : "\(EntryCursor.text(Array(others), isOfOne: isOfOne)),"
-    let later = positions[(index + 1)...]
-    let after = later.isEmpty ? "" : ",\(EntryCursor.text(Array(later), isOfOne: isOfOne))"
+    let others = positions.around(handle)
+    let before = others.before.isEmpty ? "" : "\(EntryCursor.text(others.before, isOfOne: isOfOne)),"
+    let after = others.after.isEmpty ? "" : ",\(EntryCursor.text(others.after, isOfOne: isOfOne))"
     return ("\(before)\(name)\(position.incarnation).", after)
   }
 

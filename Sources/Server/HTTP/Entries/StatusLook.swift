@@ -23,8 +23,7 @@ final class StatusLook: SubscriptionHost {
   private unowned let looker: any StatusLooker
   private unowned let core: ShardCore
   private let rights: Rights
-  /// The streams by their handles.
-  private var origins: [EntryOrigin] = []
+  private var origins = HandleTable<EntryOrigin>()
 
   private static let filter = try? Filter("kind:status container.id:*")
 
@@ -60,7 +59,8 @@ final class StatusLook: SubscriptionHost {
   func awaitTurn(_ subscription: Subscription) { looker.awaitTurn(of: self) }
 
   func deliver(_ range: BatchRange, batches: ByteString, to subscription: Subscription) {
-    var origin = origins[Int(range.handle)]
+    let stream = origins[range.handle]
+    var origin = stream
     var entries: [LogEntry] = []
     do throws(WireDecodingError) {
       for batch in try Batch.run(batches) { try core.hub.decoder.append(entriesOf: batch, to: &entries) }
@@ -70,13 +70,13 @@ final class StatusLook: SubscriptionHost {
     }
     origin.container = containers[origin]
     for entry in entries { origin.learn(entry) }
-    containers[origins[Int(range.handle)]] = origin.container
+    containers[stream] = origin.container
   }
 
   func tell(_ message: Message, to subscription: Subscription) {
     guard case .stream(let stream) = message else { return }
-    origins.append(
-      EntryOrigin(stream: stream.stream, incarnation: stream.incarnation, store: core.store.id))
+    origins.announce(
+      stream.handle, EntryOrigin(stream: stream.stream, incarnation: stream.incarnation, store: core.store.id))
   }
 
   func end(_ subscription: Subscription, _ reason: EndReason) { looker.looked(self) }
