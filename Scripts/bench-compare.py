@@ -5,6 +5,9 @@ Does the same work with logsd and with Redis streams, in B11 with rg, in turn, a
 ratio above 1: logsd is ahead, it does more in the same time or takes less. WORKLOAD picks some: B1, B2, B3, B4, B5, B6,
 B7, B8, B10, B11, B12.
 
+In B3 and B4 the client of logsd is the SDK, as in all others. Their rows "client in C" are a second run, of a client
+that is as plain as that of Redis, and is compared with the same run of Redis: so that server and SDK are told apart.
+
 Redis gets one XADD for each entry, with time, level, source and message as fields, and an fsync before each
 acknowledgement (appendfsync always), as logsd has. Its followers wait with XREAD BLOCK, each on a connection of its own.
 B12 starts it with its log of all commands, where what was acknowledged is, and counts until it answers PING with PONG;
@@ -87,6 +90,16 @@ class Redis(bench_servers.Server):
     def bench_command(self, kind, *words):
         return [f"{bench_servers.work}/redis-bench", kind, str(self.port), *words]
 
+    def plain_ack(self, words, run):
+        return run
+
+
+class Logsd(bench_servers.Logsd):
+    def plain_ack(self, words, run):
+        """What a client in C gets that does as `logs bench ack`."""
+        port = self.url.rsplit(":", 1)[1]
+        return json.loads(bench_servers.output_of(f"{bench_servers.work}/wire-ack", port, *words))
+
 
 def with_corpus(*words):
     return *words, "--corpus", os.environ.get("CORPUS") or bench_servers.corpus(CORPUS_LINE_COUNT)
@@ -105,7 +118,7 @@ NUMBERS = {
     "resident, MB": lambda run: run["server"]["resident_bytes"] / 1e6,
 }
 # Of all others less is better.
-MORE_IS_BETTER = {"entries/s", "acks/s", "deliveries/s", "delivered, %"}
+MORE_IS_BETTER = {"entries/s", "acks/s", "acks/s, client in C", "deliveries/s", "delivered, %"}
 
 BULK = ["entries/s", "server CPU, s per million"]
 ACKS = ["acks/s", "p50, ms", "p99, ms"]
@@ -119,6 +132,19 @@ def run_of(names, *words):
         run = server.bench(*with_corpus(*words))
         server.end()
         return {name: NUMBERS[name](run) for name in names}
+
+    return measure
+
+
+def acks(connections):
+    def measure(system):
+        server = system()
+        words = with_corpus("--seconds", SECONDS, "--connections", connections)
+        run = server.bench("ack", *words)
+        plain = server.plain_ack(words, run)
+        server.end()
+        costs = {name: NUMBERS[name](run) for name in ACKS}
+        return costs | {f"{name}, client in C": NUMBERS[name](plain) for name in ACKS}
 
     return measure
 
@@ -197,7 +223,7 @@ def lines_to_search():
 def search():
     """What each search costs logsd and rg, and in words how many lines they find."""
     entries, raw = lines_to_search()
-    server = bench_servers.Logsd("--segment-age", f"{SEALING_SECONDS}s", "--segment-bytes", "1G")
+    server = Logsd("--segment-age", f"{SEALING_SECONDS}s", "--segment-bytes", "1G")
     server.bench("search", "--entries", str(ENTRIES), "--corpus", entries, "--filter", SEARCHES["needle"][0])
     stream = json.loads(server.logs("streams", "-o", "json")[0].splitlines()[0])["name"]
     # The next append begins a segment.
@@ -227,8 +253,8 @@ WORKLOADS = {
     "B1": ("append, 1,000 a batch", run_of(BULK, "append", "--entries", str(ENTRIES), "--batch", "1000")),
     "B2": (
         "append, 4 producers", run_of(BULK, "append", "--entries", str(ENTRIES), "--batch", "1000", "--producers", "4")),
-    "B3": ("one entry a request, 1 connection", run_of(ACKS, "ack", "--seconds", SECONDS, "--connections", "1")),
-    "B4": ("one entry a request, 64 connections", run_of(ACKS, "ack", "--seconds", SECONDS, "--connections", "64")),
+    "B3": ("one entry a request, 1 connection", acks("1")),
+    "B4": ("one entry a request, 64 connections", acks("64")),
     "B5": ("live tail at 1,000 a second", run_of(["p50, ms", "p99, ms"], "tail", "--seconds", SECONDS, "--rate", "1000")),
     "B6": ("10,000 a second to 100 followers", fan_out("100")),
     "B7": ("10,000 a second to 1,000 followers", fan_out("1000")),
@@ -253,10 +279,10 @@ def main():
     names = sys.argv[1:] or list(WORKLOADS)
     if not set(names) <= set(WORKLOADS):
         bench_servers.fail(f"the workloads are {', '.join(WORKLOADS)}")
-    source = f"{bench_servers.ROOT}/Benchmarks/redis/redis-bench.c"
     if any(WORKLOADS[name][1] != search for name in names):
-        bench_servers.output_of(
-            "clang", "-O2", "-Wall", "-Wextra", "-Werror", "-o", f"{bench_servers.work}/redis-bench", source)
+        for program in ("redis-bench", "wire-ack"):
+            source, made = f"{bench_servers.ROOT}/Benchmarks/load/{program}.c", f"{bench_servers.work}/{program}"
+            bench_servers.output_of("clang", "-O2", "-Wall", "-Wextra", "-Werror", "-o", made, source, "-lxxhash")
     # workload -> number -> system -> values
     measured, notes = {}, {}
 
@@ -273,7 +299,7 @@ def main():
                 for system in costs:
                     add(name, system, costs[system])
                 continue
-            for system in (bench_servers.Logsd, Redis):
+            for system in (Logsd, Redis):
                 print(f"round {number} of {ROUNDS}: {name}, {title}, {system.name}", file=sys.stderr, flush=True)
                 add(name, system.name, measure(system))
     print(f"\nmedians of {ROUNDS} rounds; a ratio above 1: logsd is ahead")

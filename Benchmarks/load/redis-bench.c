@@ -16,40 +16,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
-typedef unsigned long long u64;
-
-__attribute__((noreturn, format(printf, 1, 2))) static void fail(const char *format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  fprintf(stderr, "redis-bench: ");
-  vfprintf(stderr, format, arguments);
-  fprintf(stderr, "\n");
-  va_end(arguments);
-  exit(1);
-}
-
-static void *allocate(void *old, size_t size) {
-  void *memory = realloc(old, size);
-  if (!memory) fail("out of memory: %zu bytes", size);
-  return memory;
-}
-
-static u64 now_ns(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (u64)time.tv_sec * 1000000000 + time.tv_nsec;
-}
+#include "load.h"
 
 /* ---- Settings ---- */
 
@@ -60,29 +33,6 @@ static struct {
   double seconds;
 } settings = {.producers = 1, .entries = 1000000, .connections = 1, .followers = 1, .rate = 1000, .seconds = 5,
               .in_flight = 32, .page = 1000};
-
-/* ---- Latencies: buckets as wide as 1/128 of their values ---- */
-
-static struct { u64 buckets[7424], count, max; } histogram;
-
-static void record(u64 value, u64 count) {
-  unsigned dropped = value < 128 ? 0 : 56 - __builtin_clzll(value);
-  histogram.buckets[value < 128 ? value : ((u64)dropped << 7) + (value >> dropped)] += count;
-  histogram.count += count;
-  if (value > histogram.max) histogram.max = value;
-}
-
-static double percentile_ms(double share) {
-  u64 rank = (u64)(share * histogram.count + 0.999999), seen = 0;
-  for (unsigned bucket = 0; bucket < 7424; bucket++) {
-    seen += histogram.buckets[bucket];
-    if (seen < rank || seen == 0) continue;
-    unsigned dropped = bucket < 128 ? 0 : (bucket >> 7) - 1;
-    u64 last = (((u64)bucket - ((u64)dropped << 7)) << dropped) | ((1ull << dropped) - 1);
-    return (last < histogram.max ? last : histogram.max) / 1e6;
-  }
-  return histogram.max / 1e6;
-}
 
 /* ---- The corpus: the fields of each line as they go into a command ---- */
 
@@ -531,7 +481,7 @@ static struct usage usage_now(void) {
 }
 
 static void begin_measuring(void) {
-  memset(&histogram, 0, sizeof histogram);
+  clear_latencies();
   entry_count = byte_count = 0;
 }
 
@@ -565,6 +515,7 @@ static void read_settings(int count, char **words) {
 }
 
 int main(int count, char **words) {
+  program = "redis-bench";
   read_settings(count, words);
   read_corpus(settings.corpus);
   loop = epoll_create1(EPOLL_CLOEXEC);
@@ -609,8 +560,7 @@ int main(int count, char **words) {
   double seconds = run_ns / 1e9, server_cpu = after.server_cpu - before.server_cpu;
   printf("{\"kind\":\"%s\",\"entries\":%llu,\"seconds\":%.6f,\"entries_per_second\":%.0f,\"megabytes_per_second\":%.3f,",
          settings.kind, entry_count, seconds, entry_count / seconds, byte_count / 1e6 / seconds);
-  printf("\"latency_ms\":{\"p50\":%.6f,\"p90\":%.6f,\"p99\":%.6f,\"p999\":%.6f,\"max\":%.6f},", percentile_ms(0.5),
-         percentile_ms(0.9), percentile_ms(0.99), percentile_ms(0.999), histogram.max / 1e6);
+  print_latencies();
   if (is_tail)
     printf("\"deliveries\":{\"expected\":%llu,\"made\":%llu,\"lag_entries_max\":%llu},", expected, entry_count, tail_lag_max);
   printf("\"server\":{\"cpu_seconds\":%.6f,\"cpu_seconds_per_million\":%.6f,\"resident_bytes\":%.0f},", server_cpu,
