@@ -74,7 +74,7 @@ import Testing
       let entry = LoggerTests.entry(prefix + line, format)
       switch format {
       case .json, .auto: #expect(entry == LoggerTests.entry(line, format))
-      case .raw, .logfmt, .syslog, .klog, .cri, .access, .error, .postgres:
+      case .raw, .logfmt, .syslog, .klog, .cri, .access, .error, .postgres, .text:
         #expect(entry.message == ByteString(prefix + line))
       }
     }

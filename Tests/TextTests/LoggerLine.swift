@@ -18,5 +18,5 @@ struct LoggerLine: Sendable, CustomTestStringConvertible {
 
   var testDescription: String { logger }
 
-  static let all = json + textual + lines
+  static let all = json + textual + lines + text
 }

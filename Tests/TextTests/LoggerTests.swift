@@ -74,6 +74,24 @@ import Testing
     #expect(entry.message == ByteString(message.isEmpty ? line : message))
   }
 
+  @Test(arguments: [
+    ("2026-01-10 12:00:00 the error is gone", "2026-01-10T12:00:00Z", UInt8(0)),
+    ("2026-01-10 12:00:00 a b c d e f ERROR", "2026-01-10T12:00:00Z", 0),
+    ("2026-01-10 12:00:00 ERRORS: 0", "2026-01-10T12:00:00Z", 0),
+    ("2026-01-10 12:00:00 INFOBOX [warning", "2026-01-10T12:00:00Z", 0),
+    ("2026-01-10 12:00:00", "2026-01-10T12:00:00Z", 0), ("info desk opened", "", 0), ("fine, thanks", "", 0),
+    ("CONFIG is read", "", 0), ("2026 was good", "", 0), ("2026-01-10 was good", "", 0), ("12:00:00 is noon", "", 0),
+    ("\tat c.e.App.main(App.java:1)", "", 0), ("  ERROR in the middle", "", 0), ("[ERROR", "", 0), ("[", "", 0),
+    ("2026-13-10 12:00:00 ERROR x", "", 17),
+  ])
+  func `words that are no level, and numbers that are no time, stay text`(
+    _ line: String, _ time: String, _ severity: UInt8
+  ) {
+    let entry = Self.entry(line, .auto)
+    #expect(entry.message == ByteString(line) && entry.severity.number == severity, "\(entry)")
+    #expect(entry.time == (time.isEmpty ? 0 : TimeText.parse(time, now: 0)), "\(entry)")
+  }
+
   @Test func `the zone of a router's clock is not a host`() {
     let entry = Self.entry("<191>*Jan 15 12:30:45.123 UTC: %SYS-5: x", .syslog)
     #expect(!entry.attributes.contains { $0.key == "host" })

@@ -44,7 +44,7 @@ enum PushCommand {
       "format", form: "FORMAT",
       help: """
         raw (default: the line is the message), json, logfmt, syslog, klog, cri, access, error (of nginx and Apache), \
-        postgres (csvlog), or auto (whichever of them each line is)
+        postgres (csvlog), text (time, level), or auto (whichever of them each line is)
         """),
     Option(
       "encoding", form: "E",

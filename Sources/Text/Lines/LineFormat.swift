@@ -21,6 +21,8 @@ package enum LineFormat: String, CaseIterable, Sendable {
   case error
   /// PostgreSQL's csvlog.
   case postgres
+  /// A time at the beginning of a line and a level near it, as loggers write text.
+  case text
   /// Whichever of these the line clearly is.
   case auto
 
@@ -72,6 +74,7 @@ package enum LineFormat: String, CaseIterable, Sendable {
     case .access: AccessLine.entry(text, raw, rules)
     case .error: ServerErrorLine.entry(text, raw, rules)
     case .postgres: PostgresLine.entry(text, raw, rules)
+    case .text: TextLine.entry(text, raw, rules)
     case .auto: Self.guess(text, raw, rules)
     }
   }
@@ -81,7 +84,7 @@ package enum LineFormat: String, CaseIterable, Sendable {
     return SyslogLine.entry(text, raw, rules, isCertain: false) ?? KlogLine.entry(text, raw, rules)
       ?? ContainerLine.entry(text, raw, rules) ?? AccessLine.entry(text, raw, rules)
       ?? ServerErrorLine.entry(text, raw, rules) ?? PostgresLine.entry(text, raw, rules)
-      ?? logfmt(text, raw, rules, isCertain: false)
+      ?? logfmt(text, raw, rules, isCertain: false) ?? TextLine.entry(text, raw, rules)
   }
 
   /// - Parameter isCertain: whether the format is known. If not, text with an equals sign in it is not enough: all

@@ -55,6 +55,8 @@ enum SyslogLine {
     guard scanner.take(" "), let host = scanner.word(), scanner.isWord(host, "._-:%[]"),
       scanner.bytes[host.upperBound - 1] != UInt8(ascii: ":")
     else { return nil }
+    // `2026-01-10T12:00:00Z ERROR app: text` is of a logger.
+    if needsProgram, scanner.bytes.string(host).flatMap({ LogSeverity(name: $0) }) != nil { return nil }
     content.attributes.append(LogAttribute("host", scanner.bytes.value(host)))
     let behindHost = scanner.offset
     if !program(&scanner, into: &content) {
