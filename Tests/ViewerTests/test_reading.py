@@ -212,7 +212,35 @@ class ReadingTests(ViewerTest):
         self.wait_text(page, "#badge", "Stopped")
         self.wait_last(page, "gone")
         self.assertEqual(page.locator(".row.kind-status").count(), 2)
+        self.assertEqual(page.inner_text("#stream"), "Stop")
+        self.wait_text(page, "#state", "Stopped")
         self.picture(page, "container")
+
+    def test_a_stopped_stream_starts_again_by_the_button_or_with_its_container(self):
+        self.server.push("docker/web", ["first"])
+        page = self.open("/s/docker/web")
+        for number, start in enumerate(("button", "container")):
+            page.click("#stream")
+            self.wait_text(page, "#state", "Stopped")
+            self.assertEqual(page.inner_text("#stream"), "Start")
+            self.server.push("docker/web", [f"unseen {number}"])
+            # This one comes behind it, and is heard.
+            self.server.push("docker/web", [{"msg": "said", "status": f"busy {number}"}], kind="status")
+            self.wait_text(page, "#badge", f"busy {number}")
+            self.assertNotIn(f"unseen {number}", page.inner_text("#rows"))
+            if start == "button":
+                page.keyboard.press("z")
+            else:
+                started = {"msg": "started", "action": "restart", "status": "Up"}
+                self.server.push("docker/web", [started], kind="status")
+                self.wait_text(page, "#badge", "Up")
+            self.wait_text(page, "#state", "Streaming")
+            self.assertEqual(page.inner_text("#stream"), "Stop")
+            page.wait_for_function(
+                "(text) => document.getElementById('rows').textContent.includes(text)", arg=f"unseen {number}")
+        self.server.push("docker/web", ["last"])
+        self.wait_last(page, "last")
+        self.wait_text(page, "#count", "7 rows held, all there are")
 
 
 if __name__ == "__main__":

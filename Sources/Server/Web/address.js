@@ -5,6 +5,7 @@
 //   /q?stream=web&stream=db/*               several streams
 
 import { base } from "./dom.js";
+import { addressOf } from "./entry.js";
 import { timeOf } from "./time.js";
 
 const texts = ["filter", "level", "highlight", "since", "until", "columns", "zone"];
@@ -91,7 +92,7 @@ export function format(view) {
   for (const name of texts) if (view[name]) parameters.set(name, view[name]);
   if (view.wrap !== null) parameters.set("wrap", view.wrap ? "1" : "0");
   if (view.chart) parameters.set("chart", "1");
-  for (const pin of view.pins) parameters.append("pin", `${pin.stream}@${pin.seq}`);
+  for (const pin of view.pins) parameters.append("pin", addressOf(pin));
   if (!isOne(view) && view.row) parameters.set("at", view.row.stream + rowText(view.row));
   const path = isOne(view) ? `/s/${encodeName(view.streams[0])}${view.row ? rowText(view.row) : ""}` : "/q";
   const query = parameters.toString();
@@ -118,7 +119,7 @@ export function show(view, top = history.state?.top ?? null) {
   }, Math.max(0, written + writeMilliseconds - performance.now()));
 }
 
-const placeOf = (row) => (row ? `${row.stream}@${row.seq}` : "");
+const placeOf = (row) => (row ? addressOf(row) : "");
 
 /** Forgets what was to be written: the browser has gone elsewhere. */
 export function forget() {

@@ -29,7 +29,6 @@ export class Badge {
     }
   }
 
-  /** Looks for news among entries. */
   add(entries) {
     for (const entry of entries) {
       if (entry.kind === "status" && entry.seq > this.#seq) this.#show(entry);
@@ -38,13 +37,18 @@ export class Badge {
 
   #show(entry) {
     this.#seq = entry.seq;
-    const words = ["status", "action"].map((key) => valueText(entry.attributes[key])).join(" ") || entry.message;
-    const isUp = /\b(up|running|started?|restarted?|unpaused?|healthy)\b/i.test(words);
-    const isStopped = /\b(stop(ped)?|exit(ed)?|dead|died?|kill(ed)?|created|paused?|removed|destroyed)\b/i.test(words);
-    this.#badge.className = isStopped && !/^up\b/i.test(words) ? "stopped" : isUp ? "up" : "";
-    this.#badge.textContent = this.#badge.className === "stopped" ? "Stopped"
-      : isUp ? "Up" : words.slice(0, 24);
+    const [state, words] = stateOf(entry);
+    this.#badge.className = state;
+    this.#badge.textContent = { stopped: "Stopped", up: "Up" }[state] ?? words.slice(0, 24);
     this.#badge.title = `${words} since ${entry.time ?? entry.received}`;
     this.#badge.hidden = false;
   }
+}
+
+/** Whether a status entry says `up`, `stopped` or neither, and its words. */
+export function stateOf(entry) {
+  const words = ["status", "action"].map((key) => valueText(entry.attributes[key])).join(" ") || entry.message;
+  const isStopped = /\b(stop(ped)?|exit(ed)?|dead|died?|kill(ed)?|created|paused?|removed|destroyed)\b/i.test(words);
+  if (isStopped && !/^up\b/i.test(words)) return ["stopped", words];
+  return [/\b(up|running|started?|restarted?|unpaused?|healthy)\b/i.test(words) ? "up" : "", words];
 }

@@ -19,7 +19,6 @@ export class Choice {
     rowView.isChosen = (row) => this.has(row);
   }
 
-  /** Takes over what the address says. */
   reset() {
     const { row } = this.#state();
     this.#ends = row ? { from: row, to: { ...row, seq: row.to } } : null;
@@ -32,7 +31,6 @@ export class Choice {
     return row !== null && stream === row.stream && seq >= row.seq && seq <= row.to;
   }
 
-  /** Chooses a row, or all up to it. */
   select(row, isRange = false) {
     const from = isRange && this.#ends?.from.stream === row.stream ? this.#ends.from : row;
     this.#ends = { from, to: row };

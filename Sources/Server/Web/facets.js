@@ -48,8 +48,7 @@ export class Facets {
     if (result.capped) lines.push(element("p", "control", "there are more fields or values than are counted"));
     for (const field of result.fields) {
       const isAttribute = field.kind === "attribute";
-      const column = isAttribute
-        ? [button("⊞", `Show ${field.field} as a column, or hide it`, () => this.#actions.column(field.field))] : [];
+      const column = isAttribute ? [columnButton(this.#actions, field.field)] : [];
       lines.push(element("h3", "", element("span", "", field.field), ...column));
       for (const { value, count } of field.values) {
         const name = isAttribute ? field.field : field.kind;
@@ -57,15 +56,22 @@ export class Facets {
         text.title = value;
         lines.push(element(
           "div", "fact", text, element("span", "control", count.toLocaleString("en")),
-          button("=", "Only these", () => this.#actions.only(name, value, false)),
-          button("≠", "Without these", () => this.#actions.only(name, value, true))));
+          ...termButtons(this.#actions, name, value)));
       }
     }
     this.#panel.replaceChildren(...lines);
   }
 }
 
-/** A field and its value as a term of a filter. */
+/** Narrow what is shown to entries with a value, or to those without it. */
+export const termButtons = ({ only }, name, value) => [
+  button("=", `Only entries with this ${name}`, () => only(name, value, false)),
+  button("≠", `Without entries with this ${name}`, () => only(name, value, true)),
+];
+
+export const columnButton = ({ column }, name) =>
+  button("⊞", `Show ${name} as a column, or hide it`, () => column(name));
+
 export function termOf(name, value, isNot) {
   const field = /^[A-Za-z_@$][\w.@$-]*$/.test(name) ? name : JSON.stringify(name);
   const text = typeof value === "object" ? "null" : String(value);

@@ -68,7 +68,6 @@ export class Histogram {
     if (this.isShown) this.read();
   }
 
-  /** Asks for what is stored. */
   read = settled(50, async () => {
     const view = this.#view;
     this.#abort?.abort();
@@ -93,7 +92,6 @@ export class Histogram {
     }
   });
 
-  /** Counts live entries. */
   add(rows) {
     if (!this.isShown || !this.#width || this.#view?.until) return;
     for (const row of rows) {
@@ -116,7 +114,7 @@ export class Histogram {
 
   #draw() {
     const canvas = this.#canvas;
-    if (!this.isShown || canvas.clientWidth === 0) return;
+    if (!this.#width || canvas.clientWidth === 0) return;
     canvas.width = canvas.clientWidth * devicePixelRatio;
     canvas.height = canvas.clientHeight * devicePixelRatio;
     const pen = canvas.getContext("2d");

@@ -28,8 +28,7 @@ export class Keys {
     const isTyping = event.target.matches("input, select, textarea") && event.target.type !== "checkbox";
     if (event.key === "Escape" && isTyping) {
       event.preventDefault();
-      byID("scroller").focus();
-      return;
+      return byID("scroller").focus();
     }
     const isControlled = event.ctrlKey || event.metaKey;
     const isCommand = isControlled && /^[kf]$/i.test(event.key);

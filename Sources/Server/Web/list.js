@@ -73,12 +73,8 @@ export class List {
     const isUp = top < this.#expected;
     if (this.#anchor) this.#anchor.pixels -= top - this.#expected;
     this.#expected = top;
-    if (isUp && this.isFollowing) {
-      this.isFollowing = false;
-      this.#told.moved(true);
-    } else if (!isUp && !this.isFollowing && top + this.height >= this.#rows.height - 2) {
-      this.#told.moved(false);
-    }
+    if (isUp) this.#release();
+    else if ( !this.isFollowing && top + this.height >= this.#rows.height - 2) this.#told.moved(false);
   }
 
   #scrolled() {
@@ -109,7 +105,6 @@ export class List {
     this.paintSoon();
   }
 
-  /** One row looks different now. */
   redrawRow(row) {
     this.#elements.get(row)?.remove();
     this.#elements.delete(row);

@@ -235,7 +235,8 @@ export class Live {
   }
 }
 
-const number = (cursor) => Number(cursor.split(".").at(-1));
+/** The number in a cursor. */
+export const number = (cursor) => Number(cursor.split(".").at(-1));
 
 /** Entries and levels of each of the last seconds. */
 export class Rates {
@@ -256,16 +257,14 @@ export class Rates {
 
   clear() { this.#seconds = []; }
 
-  /** Entries in the last complete second. */
-  get now() {
-    const second = Math.floor(Date.now() / 1_000) - 1;
-    return this.#seconds.find((each) => each.second === second)?.count ?? 0;
+  #at(offset) {
+    const second = Math.floor(Date.now() / 1_000) + offset;
+    return this.#seconds.find((each) => each.second === second) ?? null;
   }
 
+  /** Entries in the last complete second. */
+  get now() { return this.#at(-1)?.count ?? 0; }
+
   /** The last minute, oldest first. */
-  get minute() {
-    const now = Math.floor(Date.now() / 1_000);
-    const bySecond = new Map(this.#seconds.map((each) => [each.second, each]));
-    return Array.from({ length: Rates.length }, (_, index) => bySecond.get(now - Rates.length + 1 + index) ?? null);
-  }
+  get minute() { return Array.from({ length: Rates.length }, (_, index) => this.#at(index + 1 - Rates.length)); }
 }

@@ -1,7 +1,7 @@
 // The page: has the parts know of each other, and does what the reader asks for.
 
 import * as address from "./address.js";
-import { Badge } from "./badge.js";
+import { Badge, stateOf } from "./badge.js";
 import { Choice } from "./choice.js";
 import { write } from "./clipboard.js";
 import { Columns } from "./columns.js";
@@ -210,12 +210,17 @@ class Page {
     }
     this.#badge.add(this.#view.isOne ? rows : []);
     this.#histogram.add(rows);
+    // What was stopped starts again a second after its container.
+    if (!this.#view.isStopped || !rows.some((row) => stateOf(row)[0] === "up")) return;
+    setTimeout(() => this.#view.isStopped && this.#refresh(), 1_000);
   }
 
   #changed() {
     this.#status.show();
     const view = this.#view;
     byID("pause").disabled = byID("stick").disabled = view.isBounded;
+    byID("stream").disabled = view.isBounded;
+    byID("stream").textContent = view.isStopped ? "Start" : "Stop";
     byID("pause").textContent = view.isFollowing ? "Pause" : "Resume";
     byID("stick").checked = view.isFollowing;
     byID("scroller").ariaBusy = view.isLoading;
@@ -350,7 +355,6 @@ class Page {
     this.#go({ streams: [row.stream], filter: "", level: "", since: "", until: "", row: placeOf(row) });
   }
 
-  /** Says something for a moment. */
   #tell(words) {
     const before = this.#view.note;
     this.#view.note = words;
@@ -450,6 +454,7 @@ class Page {
       newerError: () => this.#findError(1),
       level: focus("level"),
       toggle: () => this.#toggle(),
+      stream: () => (this.#view.isStopped ? this.#refresh() : this.#view.stop()),
       end: () => this.#view.toEnd(),
       start: () => this.#view.toStart(),
       down: () => this.#choice.step(1),

@@ -11,16 +11,12 @@ export class Pins {
   #state;
   #go;
 
-  /**
-   * @param state what the address says now
-   * @param go leads to an entry
-   */
+  /** @param state what the address says now; `go` leads to an entry */
   constructor(state, go) {
     this.#state = state;
     this.#go = go;
   }
 
-  /** Pins a row, or unpins it. */
   toggle(row) {
     if (!row || !isEntry(row)) return;
     const state = this.#state();

@@ -2,6 +2,7 @@
 
 import { button, element, plural } from "./dom.js";
 import { addressOf, attribute, exactJSON, isEntry, levelClass, parseJSON, valueText } from "./entry.js";
+import { columnButton, termButtons } from "./facets.js";
 import { settings } from "./settings.js";
 import { inOneLine, noMarks, show, shownCharacters, withoutColours } from "./text.js";
 import { clock, dayAndClock, span } from "./time.js";
@@ -37,7 +38,6 @@ export class RowView {
     return settings.columns.filter((name) => !(name === "stream" && this.isOne));
   }
 
-  /** Of the message, the part that the list shows. */
   #shown(row) { return row.message.slice(0, shownCharacters); }
 
   hasFixedHeight(row) { return !row.isOpen && (!settings.wrap || !isEntry(row)); }
@@ -249,12 +249,7 @@ export class RowView {
     const shown = valueText(value);
     show(text, shown.length > 4_096 ? `${shown.slice(0, 4_096)}…` : shown, { marks: this.marks, colours: false });
     const item = element("li", "", name, ": ", text);
-    if (!isMessage) {
-      item.append(
-        button("=", `Only entries with this ${path}`, () => this.#actions.only(path, value, false)),
-        button("≠", `Without entries with this ${path}`, () => this.#actions.only(path, value, true)),
-        button("⊞", `Show ${path} as a column, or hide it`, () => this.#actions.column(path)));
-    }
+    if (!isMessage) item.append(...termButtons(this.#actions, path, value), columnButton(this.#actions, path));
     return item;
   }
 }
@@ -288,7 +283,6 @@ function colourOf(text) {
   return (hash >>> 0) % 8;
 }
 
-/** A row as a line of text. */
 export function lineOf(row) {
   const level = row.severity > 0 ? ` ${row.level.toUpperCase()}` : "";
   const attributes = Object.entries(row.attributes).map(([key, value]) => ` ${key}=${valueText(value)}`).join("");
@@ -296,8 +290,7 @@ export function lineOf(row) {
   return inOneLine(`${row.time ?? row.received} ${row.stream}@${row.seq}${level} ${source}${row.message}${attributes}`);
 }
 
-/** A row as the server sends it. */
 export function jsonOfRow(row) {
-  const { stream, seq, time, received, severity, level, source, message, attributes, kind } = row;
-  return exactJSON({ stream, seq, time, received, severity, level, source, message, attributes, kind });
+  const names = "stream seq time received severity level source message attributes kind".split(" ");
+  return exactJSON(Object.fromEntries(names.map((name) => [name, row[name]])));
 }

@@ -43,7 +43,6 @@ export function requestAddress(path, parameters) {
   return `${base}/api/v1/${path}?${new URLSearchParams(given)}`;
 }
 
-/** What is at a path of the interface. */
 export async function get(path, parameters = [], signal) {
   const response = await fetch(requestAddress(path, parameters), { signal, cache: "no-store" });
   return { value: await answer(response), isCapped: response.headers.get("Logs-Capped") === "true" };

@@ -29,7 +29,7 @@ export class Status {
 
   /** What the view is in: a word for styles, and a text. */
   get #state() {
-    const { live, problem, isLoading, isFollowing, isBounded } = this.#view;
+    const { live, problem, isLoading, isFollowing, isBounded, isStopped } = this.#view;
     if (problem) return ["refused", "Error"];
     if (live.state === "waiting") {
       const seconds = Math.max(0, Math.ceil((live.retryAt - Date.now()) / 1_000));
@@ -40,6 +40,7 @@ export class Status {
     if (!isFollowing) return ["paused", isBounded ? "Stored" : `Paused, ${this.#news}`];
     if (isBounded) return ["stored", "Stored"];
     if (live.state === "ended") return ["complete", "Complete"];
+    if (isStopped || document.querySelector("#badge.stopped:not([hidden])")) return ["stopped", "Stopped"];
     if (live.state === "live") return ["live", "Streaming"];
     return ["loading", "Loading"];
   }

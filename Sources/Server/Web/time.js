@@ -3,22 +3,13 @@
 const formats = new Map();
 
 function partsIn(zone, date) {
-  if (zone === "UTC" || zone === "local") {
-    const part = (name) => date[`get${zone === "UTC" ? "UTC" : ""}${name}`]();
-    return {
-      year: part("FullYear"), month: part("Month") + 1, day: part("Date"), hour: part("Hours"), minute: part("Minutes"),
-      second: part("Seconds"),
-    };
-  }
   if (!formats.has(zone)) {
     formats.set(zone, new Intl.DateTimeFormat("en-US", {
-      timeZone: zone, hourCycle: "h23", year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit",
-      minute: "2-digit", second: "2-digit",
+      timeZone: zone === "local" ? undefined : zone, hourCycle: "h23", year: "numeric", month: "2-digit",
+      day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit",
     }));
   }
-  const parts = {};
-  for (const { type, value } of formats.get(zone).formatToParts(date)) parts[type] = Number(value);
-  return parts;
+  return Object.fromEntries(formats.get(zone).formatToParts(date).map(({ type, value }) => [type, value]));
 }
 
 export function isZone(name) {
@@ -32,16 +23,14 @@ export function isZone(name) {
 
 export const zones = () => ["local", "UTC", ...(Intl.supportedValuesOf?.("timeZone") ?? [])];
 
-const two = (number) => String(number).padStart(2, "0");
-
 export function clock(ms, zone) {
-  const { hour, minute, second } = partsIn(zone, new Date(ms));
-  return `${two(hour)}:${two(minute)}:${two(second)}.${String(Math.floor(ms) % 1_000).padStart(3, "0")}`;
+  const { hour, minute, second } = partsIn(zone, ms);
+  return `${hour}:${minute}:${second}.${String(Math.floor(ms) % 1_000).padStart(3, "0")}`;
 }
 
 export function day(ms, zone) {
-  const { year, month, day: number } = partsIn(zone, new Date(ms));
-  return `${year}-${two(month)}-${two(number)}`;
+  const parts = partsIn(zone, ms);
+  return `${parts.year}-${parts.month}-${parts.day}`;
 }
 
 export function dayAndClock(ms, zone, withSeconds = true) {

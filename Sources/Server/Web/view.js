@@ -7,7 +7,7 @@ import { filterOf, isOne } from "./address.js";
 import { Dividers } from "./dividers.js";
 import { byNumber, byTime, gapRow, isEntry, levelIndex } from "./entry.js";
 import { List } from "./list.js";
-import { Live, Rates } from "./live.js";
+import { Live, number, Rates } from "./live.js";
 import { Pages } from "./pages.js";
 import { get, Problem } from "./server.js";
 import { Rows } from "./rows.js";
@@ -32,6 +32,8 @@ export class View {
   /** The stream, if it is one. */
   stream = null;
   isLoading = false;
+  /** Whether the reader has stopped the stream: only status entries come, and are not shown. */
+  isStopped = false;
   /** Whether there is nothing before the first row, and nothing stored behind the last. */
   isAtStart = false;
   isAtEnd = false;
@@ -108,7 +110,7 @@ export class View {
     this.#incarnation = "";
     this.#late = 0;
     this.#resetNews();
-    this.isAtStart = this.isAtEnd = false;
+    this.isAtStart = this.isAtEnd = this.isStopped = false;
     this.isLoading = true;
     this.#beginsAtEnd = this.#isWithoutLive = false;
     this.#came = [];
@@ -272,14 +274,14 @@ export class View {
   /** The last number that is stored, as far as is known. */
   get #liveStart() {
     const cursor = this.live.after[this.#view.streams[0]];
-    return cursor ? Number(cursor.split(".").at(-1)) : this.stream?.last ?? 0;
+    return cursor ? number(cursor) : this.stream?.last ?? 0;
   }
 
   // What comes
 
   /** The rows reach the end again: what comes from the last one on belongs to them. */
   #attach() {
-    if (this.isBounded) return;
+    if (this.isBounded || this.isStopped) return;
     const after = { ...this.live.after };
     if (this.isOne) {
       const last = this.rows.last;
@@ -322,8 +324,15 @@ export class View {
     this.#told.changed();
   }
 
+  /** Ends streaming until the view is opened again: what is held stays, and the parts hear what starts. */
+  stop() {
+    this.isStopped = true;
+    this.live.begin({ streams: this.#view.streams, filter: "kind:status" });
+  }
+
   /** @param isAgain whether they have come before, and are needed again */
   #arrived(rows, isAgain) {
+    if (this.isStopped) return this.#told.entries(rows);
     if (!isAgain) {
       this.rates.add(rows);
       this.#told.entries(rows);
@@ -441,10 +450,10 @@ export class View {
     return this.isAtStart && this.isAtEnd && this.rows.last ? this.placeOf(this.rows.last) : -1;
   }
 
-  /** Goes to the end, and stays there. */
   toEnd() {
     if (this.#view.streams.length === 0) return;
     if (!this.isAtEnd && !this.isBounded) {
+      if (this.isStopped) return this.open(this.#view);
       const last = this.rows.last;
       const isNear = this.isOne && last && this.#pages && this.#liveStart - (last.to ?? last.seq) <= catchUpRows;
       if (!isNear) return this.open(this.#view);
@@ -456,7 +465,6 @@ export class View {
     this.#told.changed();
   }
 
-  /** Goes to the first entry there is. */
   async toStart() {
     this.pause();
     if (this.isAtStart) {
