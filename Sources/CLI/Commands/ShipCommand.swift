@@ -60,12 +60,15 @@ enum ShipCommand {
     Option("poll", help: "look at files every second, for network file systems"),
     Option("once", help: "end when everything that is there is acknowledged"),
     Option("linger", form: "TIME", help: "how long an entry may wait for others (default 20ms)"),
+    Option(
+      "commit", form: "spool|server",
+      help: "when positions are final: with the entries in the spool (default), or once the server has them"),
     Option("spool-size", form: "SIZE", help: "how much may wait for the server (default 1G)"),
     Option("host", form: "NAME", help: "the attribute host.name (default: the machine's name)"),
     Option("own-stream", form: "STREAM", help: "the shipper's own log (default ship/HOST)"),
   ]
 
-  private static let shipperFlags = ["state", "linger", "spool-size", "host", "own-stream"]
+  private static let shipperFlags = ["state", "linger", "commit", "spool-size", "host", "own-stream"]
   /// The flags that name a source of a kind, and the setting that their values are.
   private static let kinds = [("files", "path"), ("docker", "address"), ("journal", "directory")]
   private static let sourceFlags = [

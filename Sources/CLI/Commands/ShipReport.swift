@@ -52,7 +52,8 @@ enum ShipReport {
     try Terminal.write(
       line: """
         \(text("entries_shipped")) entries shipped, \(text("entries_acknowledged")) acknowledged, \
-        \(text("entries_waiting")) wait for the server (\(text("bytes_waiting")) bytes)
+        \(text("entries_waiting")) wait for the server \
+        (\(text("bytes_waiting")) bytes\(text("commit") == "server" ? " in memory" : ""))
         """)
     guard case .list(let sources)? = status["sources"] else { return }
     for case .map(let source) in sources {

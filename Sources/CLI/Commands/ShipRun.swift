@@ -77,9 +77,17 @@ enum ShipRun {
     await client.shutdown(deadline: .seconds(1))
     if let failure { throw failure }
     let waiting = status.producer.waiting
-    let rest = isDrained ? "" : "; \(Figures.count(waiting, "entry waits", "entries wait")) in the spool"
+    let rest = isDrained ? "" : "; " + rest(waiting, plan.shipper.commit)
     Terminal.note("\(Figures.count(status.shipped.entryCount, "entry", "entries")) shipped\(rest)")
     return exitCode
+  }
+
+  private static func rest(_ count: UInt64, _ commit: SpoolConfiguration.Commit) -> String {
+    switch commit {
+    case .spool: "\(Figures.count(count, "entry waits", "entries wait")) in the spool"
+    case .server:
+      "\(Figures.count(count, "entry was", "entries were")) not acknowledged: the next ship reads them again"
+    }
   }
 
   private static func diversion(
@@ -112,8 +120,8 @@ enum ShipRun {
         try await shipper.begin { _ throws in try plan.sources.map { try $0.source(host: plan.host) } }
         Terminal.note(
           """
-          SIGHUP: \(Figures.count(plan.sources.count, "source", "sources")) read again; state, spool-size, linger, \
-          own-stream and drain need a restart
+          SIGHUP: \(Figures.count(plan.sources.count, "source", "sources")) read again; state, commit, spool-size, \
+          linger, own-stream and drain need a restart
           """)
       } catch { Terminal.note("SIGHUP: nothing is changed: \(error)", isError: true) }
       manager?.ready()

@@ -13,6 +13,7 @@ public struct AppendGroup: ~Copyable, Sendable {
   /// The draft of each stream that still has room.
   private var open: [StreamName: Draft] = [:]
   private var bookmarks: [String: SourceBookmark] = [:]
+  private var beginnings: [String: SourceBookmark] = [:]
   let pending: PendingAppend
   /// Entries added so far.
   public private(set) var entryCount = 0
@@ -63,6 +64,10 @@ public struct AppendGroup: ~Copyable, Sendable {
   /// Sets how far a source has been read when the entries added so far are stored.
   public mutating func set(_ bookmark: SourceBookmark) { bookmarks[bookmark.key] = bookmark }
 
+  /// Sets where a source begins that has not been read: stored once the group is accepted, whatever its entries wait
+  /// for (`SpoolConfiguration.Commit`).
+  package mutating func begin(_ bookmark: SourceBookmark) { beginnings[bookmark.key] = bookmark }
+
   private mutating func openDraft(of stream: StreamName) -> Draft {
     if let draft = open[stream] { return draft }
     let draft = begin(stream)
@@ -79,12 +84,14 @@ public struct AppendGroup: ~Copyable, Sendable {
   /// - Throws: `LogError` with `invalidRequest`.
   func check() throws(LogError) {
     for bookmark in bookmarks.values { try bookmark.check() }
+    for bookmark in beginnings.values { try bookmark.check() }
   }
 
   /// The drafts as the queue takes them: each but the last is followed, and the last one has the bookmarks.
   func sealed() -> [Draft] {
     for draft in drafts.dropLast() { draft.isFollowed = true }
     drafts.last?.bookmarks = bookmarks.values.sorted { $0.key < $1.key }
+    drafts.last?.beginnings = beginnings.values.sorted { $0.key < $1.key }
     return drafts
   }
 }

@@ -63,6 +63,8 @@ struct EncodedBatch: Sendable {
   var isFollowed = false
   /// Stored with it.
   var bookmarks: [SourceBookmark] = []
+  /// Stored no later than it, and before bookmarks of the same key.
+  var beginnings: [SourceBookmark] = []
   /// Those who wait for it. A backlog does not store them, since they end with the process.
   var shares: [Share] = []
 }

@@ -31,6 +31,8 @@ final class Draft: @unchecked Sendable {
   var isFollowed = false
   /// Stored in the same transaction as the batch.
   var bookmarks: [SourceBookmark] = []
+  /// Of sources that begin with it.
+  var beginnings: [SourceBookmark] = []
   private var builder = BatchBuilder(seed: HashSeed.process)
 
   init(stream: StreamName, ordinal: UInt64, begun: MonotonicTime, accepted: Int64) {
@@ -56,6 +58,7 @@ final class Draft: @unchecked Sendable {
     isGrouped = false
     isFollowed = false
     bookmarks = []
+    beginnings = []
   }
 
   /// Enters the queue as a part of a group.
@@ -137,7 +140,7 @@ final class Draft: @unchecked Sendable {
     defer { shares = [] }
     return EncodedBatch(
       stream: stream, content: content, entryCount: entryCount, accepted: accepted, isFollowed: isFollowed,
-      bookmarks: bookmarks, shares: shares)
+      bookmarks: bookmarks, beginnings: beginnings, shares: shares)
   }
 }
 

@@ -82,7 +82,7 @@ public final class LogProducer: Sendable {
     let isOpen = Atomic(false)
     let onEvent = configuration.onEvent
     defer { isOpen.store(true, ordering: .relaxed) }
-    return try Spool(spool.directory) { damage in
+    let disk = try Spool(spool.directory) { damage in
       for lost in damage.dropped {
         // What was lost before this producer began is in none of its counts yet.
         let isOld = !isOpen.load(ordering: .relaxed)
@@ -94,6 +94,8 @@ public final class LogProducer: Sendable {
       }
       onEvent?(.spoolDamaged(damage.text))
     }
+    guard spool.commit == .server else { return disk }
+    return VolatileSpool(disk, now: MonotonicTime.now) { onEvent?(.spoolFailed($0)) }
   }
 
   /// Shares of batches whose receipts are awaited and that have not been handed to the client.

@@ -54,6 +54,18 @@ public struct SpoolConfiguration: Hashable, Sendable {
   /// each stream.
   public var ageMax: Duration?
 
+  /// When a bookmark of a group goes to disk, and where entries wait until then.
+  package enum Commit: String, CaseIterable, Hashable, Sendable {
+    /// With its entries, once they are accepted.
+    case spool
+    /// When the server has answered for everything accepted up to it. Entries wait in memory, so that a crash loses
+    /// them: their sources have to be read again from the bookmarks, and what the server had stored by then is stored
+    /// twice.
+    case server
+  }
+
+  package var commit = Commit.spool
+
   public init(directory: String, byteCountMax: Int = 1 << 30, ageMax: Duration? = nil) {
     self.directory = directory
     self.byteCountMax = byteCountMax

@@ -28,12 +28,25 @@ final class MemoryBacklog: Backlog {
   private(set) var totals = BacklogTotals()
   private var lanes: [StreamName: Lane] = [:]
   private var lanesOfIDs: [Int64: StreamName] = [:]
-  private var idLast: Int64 = 0
+  private var idLast: Int64
+  /// No batch up to this one is left, and perhaps none up to a later one.
+  private var idGoneKnown: Int64
   /// No stream without batches has used a higher number.
   private var forgottenNumberLast: UInt64 = 0
   private let now: () -> Int64
 
-  init(now: @escaping () -> Int64) { self.now = now }
+  /// - Parameter idFirst: ids ascend from here, one for each batch.
+  init(idFirst: Int64 = 1, now: @escaping () -> Int64) {
+    idLast = idFirst - 1
+    idGoneKnown = idLast
+    self.now = now
+  }
+
+  /// No batch up to this one is left: each was answered or dropped.
+  var idGone: Int64 {
+    while idGoneKnown < idLast, lanesOfIDs[idGoneKnown + 1] == nil { idGoneKnown += 1 }
+    return idGoneKnown
+  }
 
   var streams: [StreamName] { lanes.keys.sorted() }
 

@@ -120,12 +120,25 @@ final class Spool: Backlog {
         if batch.accepted <= droppableAfter.time { droppableAfter = SpoolFile.Acceptance() }
         let row = state.add(batch)
         try file.insert(row)
-        try file.write(batch.bookmarks)
+        try file.write(batch.beginnings + batch.bookmarks)
         ids.append(row.id)
       }
       return ids
     }
   }
+
+  /// Removes answered batches and writes bookmarks, all or nothing.
+  ///
+  /// - Throws: `LogError` with `spoolFailed`.
+  func note(_ bookmarks: [SourceBookmark], removing answered: [Int64]) throws(LogError) {
+    try change { file throws(SQLiteError) in
+      try remove(answered, from: file)
+      try file.write(bookmarks)
+    }
+  }
+
+  /// Whether a stream has batches.
+  func has(_ stream: StreamName) -> Bool { state.streams[stream] != nil }
 
   func bookmarks() throws(LogError) -> [String: ByteString] {
     try attempt { file throws(SQLiteError) in

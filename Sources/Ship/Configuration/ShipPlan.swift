@@ -1,4 +1,5 @@
 internal import Glibc
+internal import LogsClient
 internal import LogsText
 internal import LogsWire
 
@@ -29,6 +30,8 @@ package struct ShipPlan: Sendable {
     }
     shipper = ShipperConfiguration(stateDirectory: state)
     host = settings.value("host") ?? Self.machineName
+    if let commit = try settings.choice("commit", SpoolConfiguration.Commit.self) { shipper.commit = commit }
+    if shipper.commit == .server { shipper.spoolByteCountMax = ShipperConfiguration.memoryByteCountMax }
     if let size = try settings.size("spool-size") { shipper.spoolByteCountMax = size }
     if let linger = try settings.time("linger") { shipper.linger = linger }
     if let drain = try settings.time("drain") { shipper.drainTime = drain }
@@ -43,6 +46,13 @@ package struct ShipPlan: Sendable {
       throw ShipFileError("there is nothing to ship: name files with --files, or sources in a configuration")
     }
     for section in file.sections { sources.append(try Self.source(section, host: host)) }
+    if runsCommand, shipper.commit == .server {
+      throw ShipFileError(
+        """
+        commit = server keeps entries in memory and reads sources again after a crash, which no command's output can \
+        be: leave it out, or let the command write a file and ship that
+        """)
+    }
   }
 
   private static var machineName: String {

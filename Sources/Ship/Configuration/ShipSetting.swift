@@ -15,6 +15,9 @@ package struct ShipSetting: Sendable {
 
   package static let shipper = [
     ShipSetting("state", "DIR", "where the spool and the positions are kept"),
+    ShipSetting(
+      "commit", "spool|server",
+      "when positions are final: with the entries in the spool, or once the server has them (default spool)"),
     ShipSetting("spool-size", "SIZE", "how much may wait for the server (default 1G); sources wait while it is full"),
     ShipSetting("linger", "TIME", "how long an entry may wait for others (default 20ms)"),
     ShipSetting("host", "NAME", "the attribute host.name of every entry, and {host} (default: the machine's name)"),

@@ -25,5 +25,12 @@ package struct Shipment: ~Copyable {
     bookmarks[key] = .some(value)
   }
 
+  /// Says where a source begins that has not been read yet: it is kept even if a crash loses the entries of this
+  /// shipment, so that the source is read again from there.
+  package mutating func begin(_ key: String, _ value: ByteString) {
+    group.begin(SourceBookmark(key: key, value: value))
+    bookmarks[key] = .some(value)
+  }
+
   package consuming func takeGroup() -> AppendGroup { group }
 }

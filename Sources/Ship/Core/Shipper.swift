@@ -41,8 +41,10 @@ package actor Shipper {
   ) async throws -> Shipper {
     var settings = LogProducerConfiguration()
     settings.whenFull = .wait
-    settings.spool = SpoolConfiguration(
+    var spool = SpoolConfiguration(
       directory: "\(configuration.stateDirectory)/spool", byteCountMax: configuration.spoolByteCountMax)
+    spool.commit = configuration.commit
+    settings.spool = spool
     settings.handsOverAtExit = false
     settings.queueByteCountMax = queueByteCountMax
     settings.onEvent = onEvent
@@ -140,7 +142,7 @@ package actor Shipper {
 
   package var status: ShipperStatus {
     ShipperStatus(
-      time: SystemClock.wall(), shipped: desk.counts, producer: producer.counts,
+      time: SystemClock.wall(), commit: configuration.commit, shipped: desk.counts, producer: producer.counts,
       sources: sources.map { ShipperStatus.SourceStatus(name: $0.name, lag: $0.lag) })
   }
 
@@ -185,7 +187,8 @@ package actor Shipper {
   /// Stops reading, ships what was read, and waits for the server until the drain time is over.
   ///
   /// - Parameter drain: another time than the configuration's.
-  /// - Returns: whether everything was acknowledged; if not, the rest is in the spool.
+  /// - Returns: whether everything was acknowledged; if not, the rest is in the spool, or with `Commit.server` still
+  ///   in its sources.
   /// - Throws: why a shipment was not stored, if one was not: it is read again.
   @discardableResult
   package func stop(drain: Duration? = nil) async throws -> Bool {

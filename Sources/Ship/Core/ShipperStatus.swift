@@ -11,6 +11,7 @@ package struct ShipperStatus: Sendable {
 
   /// When it was so, in ns since 1970.
   package let time: Int64
+  package let commit: SpoolConfiguration.Commit
   package let shipped: ShipperCounts
   package let producer: ProducerCounts
   package let sources: [SourceStatus]
@@ -47,6 +48,8 @@ package struct ShipperStatus: Sendable {
       writer.time(time)
       writer.key("process")
       writer.number(Int64(process))
+      writer.key("commit")
+      writer.string(commit.rawValue)
       count("entries_shipped", shipped.entryCount)
       count("entries_acknowledged", producer.acknowledged)
       count("entries_waiting", producer.waiting)

@@ -42,8 +42,8 @@ final class FileReader: SourceReader {
   /// How far it has been read; what is between the mark and this waits for the rest of a line or group.
   private(set) var offset: UInt64
   private var mark: FileMark
-  /// Whether the mark is to be stored though nothing was shipped yet.
-  private var mustStoreMark: Bool
+  /// Whether it has no bookmark yet.
+  private var isNew: Bool
   /// The last bytes before `offset`, as they were read.
   private var tail: FileSample
   private var cutter: LineCutter
@@ -75,7 +75,7 @@ final class FileReader: SourceReader {
     stream = source.stream(mark.path)
     offset = mark.offset
     tail = mark.tail
-    mustStoreMark = isNew
+    self.isNew = isNew
     growthLast = source.desk.loop.now
     joinsPartials = source.configuration.lines.format == .cri
     pipeline = LinePipeline(source.configuration.lines)
@@ -123,6 +123,7 @@ final class FileReader: SourceReader {
     if let deadline = pipeline.deadline, deadline <= now { flushGroup(into: &shipment) }
     if source.mustWait(self, now) { return false }
     guard open() else { return false }
+    beginMark(into: &shipment)
     if let before = predecessor {
       if before.hasGrown {
         source.desk.turn(before)
@@ -132,7 +133,6 @@ final class FileReader: SourceReader {
       if before.state == .named { predecessor = nil }
     }
     let hasMore = readOn(into: &shipment, now)
-    if mustStoreMark { storeMark(into: &shipment) }
     if !hasMore { atEnd(into: &shipment, now) }
     return hasMore
   }
@@ -324,11 +324,22 @@ final class FileReader: SourceReader {
     storeMark(into: &shipment)
   }
 
+  /// Where it begins is kept before anything was shipped: its name may be another one by then.
+  private func beginMark(into shipment: inout Shipment) {
+    guard isNew else { return }
+    isNew = false
+    prepareMark()
+    shipment.begin(key, mark.value)
+  }
+
   private func storeMark(into shipment: inout Shipment) {
-    mustStoreMark = false
+    prepareMark()
+    shipment.set(key, mark.value)
+  }
+
+  private func prepareMark() {
     mark.time = SystemClock.wall() / 1_000_000_000
     mark.realPath = realPath
-    shipment.set(key, mark.value)
   }
 
   /// Ships what waits for more, though it did not come.
@@ -427,7 +438,7 @@ final class FileReader: SourceReader {
     // A line without its end is read again by the next shipper, when it may be whole.
     flushGroup(into: &shipment)
     tellDropped(into: &shipment)
-    if mustStoreMark { storeMark(into: &shipment) }
+    beginMark(into: &shipment)
     cancel()
   }
 

@@ -127,7 +127,7 @@ package final class FileSource: Source {
     init(_ source: FileSource) { self.source = source }
 
     func read(into shipment: inout Shipment) -> Bool {
-      shipment.set(source.keyPrefix + "started", "1")
+      shipment.begin(source.keyPrefix + "started", "1")
       source.desk.forget(self)
       return false
     }
