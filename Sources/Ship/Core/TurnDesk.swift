@@ -29,11 +29,15 @@ final class TurnDesk: ShipDesk {
   private var bookmarks: [String: ByteString]
   private(set) var counts = ShipperCounts()
   /// Entries of the shipper itself that wait for the next shipment.
-  private var ownEntries: [LogEntry] = []
+  private var ownEntries = Deque<LogEntry>()
+  /// Older ones that there was no room for.
+  private var ownDroppedCount = 0
   private var ownBudget = LogBudget()
   /// How many of them are in the open shipment.
   private var ownCount = 0
 
+  /// Own entries that wait while nothing is shipped.
+  static let ownEntryCountMax = 1_000
   /// A shipment of this size is sent.
   private static let shipmentByteCountMax = 1 << 20
   /// Some that go to the disk together, and some that gather meanwhile.
@@ -83,8 +87,13 @@ final class TurnDesk: ShipDesk {
     add(LogEntry(message: ByteString(text), time: SystemClock.wall(), severity: severity, source: "logs ship"))
   }
 
-  /// Adds an entry to the shipper's own stream.
+  /// Adds an entry to the shipper's own stream. If too many wait, the oldest goes, and an entry will say so.
   func add(_ entry: LogEntry) {
+    guard configuration.ownStream != nil else { return }
+    if ownEntries.count == Self.ownEntryCountMax {
+      _ = ownEntries.popFirst()
+      ownDroppedCount += 1
+    }
     ownEntries.append(entry)
     workSoon()
   }
@@ -135,13 +144,23 @@ final class TurnDesk: ShipDesk {
   }
 
   private func addOwn(to shipment: inout Shipment) {
-    guard let stream = configuration.ownStream else { return ownEntries.removeAll() }
-    for var entry in ownEntries {
-      entry.attributes += configuration.attributes
-      ownCount += 1
-      shipment.add(entry, to: stream)
+    if ownDroppedCount > 0 {
+      let entries = Figures.count(ownDroppedCount, "entry", "entries")
+      let text = "\(entries) of ship's own log dropped: nothing could be shipped for too long"
+      addOwn(
+        LogEntry(message: ByteString(text), time: SystemClock.wall(), severity: .warning, source: "logs ship"),
+        to: &shipment)
+      ownDroppedCount = 0
     }
-    ownEntries.removeAll()
+    while let entry = ownEntries.popFirst() { addOwn(entry, to: &shipment) }
+  }
+
+  private func addOwn(_ entry: LogEntry, to shipment: inout Shipment) {
+    guard let stream = configuration.ownStream else { return }
+    var entry = entry
+    entry.attributes += configuration.attributes
+    ownCount += 1
+    shipment.add(entry, to: stream)
   }
 
   private func beginLinger() {
