@@ -88,7 +88,7 @@ package struct ShipPlan: Sendable {
     }
     var configuration = FileSourceConfiguration(name: section.name, globs: globs, lines: lines)
     configuration.excluded = settings.values("exclude").map { FileGlob($0, workingDirectory: directory) }
-    if let stream = try settings.stream(["path", "name", "directory", "host", "namespace", "pod", "container"]) {
+    if let stream = try settings.stream(FileSourceConfiguration.streamWords) {
       configuration.stream = stream
     }
     if let start = try settings.choice("start", FileSourceConfiguration.Start.self) { configuration.start = start }

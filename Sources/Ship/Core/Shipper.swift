@@ -88,6 +88,7 @@ package actor Shipper {
       desk.shipAll()
     }
     sources = made
+    FileSource.introduce(sources.compactMap { $0 as? FileSource })
     for source in sources { source.begin(desk) }
     // With it, the bookmarks of what was found are stored, too.
     let names = sources.map(\.name).joined(separator: ", ")

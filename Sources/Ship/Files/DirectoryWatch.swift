@@ -69,7 +69,9 @@ final class DirectoryWatch {
   func add(_ directory: String) -> Bool {
     if numbers[directory] != nil { return true }
     guard numbers.count < countMax else { return false }
-    let number = unsafe inotify_add_watch(descriptor.number, directory, Self.mask)
+    let number = unsafe PathText.withPointer(directory) {
+      unsafe inotify_add_watch(descriptor.number, $0, Self.mask)
+    }
     guard number >= 0 else { return false }
     // The same directory by two names is one watch: the first name stays.
     if paths[number] != nil { return false }
@@ -90,7 +92,7 @@ final class DirectoryWatch {
       let (number, mask, nameCount) = (int(offset), UInt32(bitPattern: int(offset + 4)), Int(int(offset + 12)))
       let start = offset + Self.headerByteCount
       offset = start + nameCount
-      let name = String(decoding: buffer[start..<offset].prefix { $0 != 0 }, as: UTF8.self)
+      let name = PathText.text(Array(buffer[start..<offset].prefix { $0 != 0 }))
       add(mask, number, name, to: &changes)
     }
     return changes

@@ -1,4 +1,5 @@
 internal import Glibc
+package import LogsSystem
 
 /// A pattern for paths: `*` and `?` and `[...]` within a name, `**` for any number of directories.
 package struct FileGlob: Hashable, Sendable {
@@ -23,9 +24,12 @@ package struct FileGlob: Hashable, Sendable {
   /// Whether a part names one thing only.
   static func isPlain(_ part: String) -> Bool { !part.utf8.contains { "*?[\\".utf8.contains($0) } }
 
-  static func matches(_ name: String, _ part: String) -> Bool { unsafe fnmatch(part, name, FNM_PERIOD) == 0 }
+  static func matches(_ name: String, _ part: String) -> Bool {
+    let pattern = PathText.patternBytes(part).map { CChar(bitPattern: $0) } + [0]
+    return unsafe PathText.withPointer(name) { unsafe fnmatch(pattern, $0, FNM_PERIOD) == 0 }
+  }
 
-  func matches(_ path: String) -> Bool {
+  package func matches(_ path: String) -> Bool {
     Self.matches(path.split(separator: "/").map(String.init)[...], parts[...])
   }
 
@@ -38,6 +42,19 @@ package struct FileGlob: Hashable, Sendable {
     }
     guard let name = names.first, matches(name, part) else { return false }
     return matches(names.dropFirst(), parts.dropFirst())
+  }
+
+  /// The directory that all matches are in, if it is missing or may not be looked into, and why.
+  package var obstacle: (directory: String, error: SystemError)? {
+    let plain = parts.dropLast().prefix(while: Self.isPlain)
+    let directory = "/" + plain.joined(separator: "/")
+    // A name that is known is found without listing.
+    let isListed = !parts.allSatisfy(Self.isPlain)
+    let error = unsafe PathText.withPointer(directory) {
+      unsafe access($0, isListed ? R_OK | X_OK : X_OK) == 0 ? nil : SystemError.last
+    }
+    if let error { return (directory, error) }
+    return Self.kind(directory) == .directory ? nil : (directory, SystemError(ENOTDIR))
   }
 
   /// Walks the directories that may hold matches.
@@ -95,7 +112,10 @@ package struct FileGlob: Hashable, Sendable {
 
   package static func kind(_ path: String, following: Bool = true) -> Kind? {
     var status = stat()
-    guard unsafe (following ? stat(path, &status) : lstat(path, &status)) == 0 else { return nil }
+    let isFound = unsafe PathText.withPointer(path) {
+      unsafe (following ? stat($0, &status) : lstat($0, &status)) == 0
+    }
+    guard isFound else { return nil }
     switch status.st_mode & S_IFMT {
     case S_IFREG: return .file
     case S_IFDIR: return .directory
@@ -103,13 +123,19 @@ package struct FileGlob: Hashable, Sendable {
     }
   }
 
+  /// A name from the system.
+  static func text(_ name: UnsafePointer<CChar>) -> String {
+    unsafe PathText.text(UnsafeBufferPointer(start: name, count: strlen(name)).map { UInt8(bitPattern: $0) })
+  }
+
+  /// The names in a directory, as `PathText`, ascending.
   package static func names(in directory: String) -> [String] {
-    guard let stream = unsafe opendir(directory) else { return [] }
+    guard let stream = unsafe PathText.withPointer(directory, { unsafe opendir($0) }) else { return [] }
     defer { unsafe closedir(stream) }
     var names: [String] = []
     while let item = unsafe readdir(stream) {
       let name = unsafe withUnsafePointer(to: &item.pointee.d_name) { pointer in
-        unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+        unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe text($0) }
       }
       if name != ".", name != ".." { names.append(name) }
     }

@@ -1,5 +1,5 @@
 internal import CSystem
-internal import LogsSystem
+package import LogsSystem
 internal import LogsWire
 
 /// What a file is, whatever its name: the same file has the same numbers, and another file that gets its inode has
@@ -19,6 +19,12 @@ package struct OpenFileIdentity: Hashable, Sendable {
     self.device = device
     self.inode = inode
     birth = seconds &* 1_000_000_000 &+ Int64(nanoseconds)
+  }
+
+  /// - Throws: if the file cannot be read. nil if it cannot be asked.
+  package init?(of path: String) throws(SystemError) {
+    let descriptor = try PathText.open(path)
+    self.init(descriptor.number)
   }
 
   /// Whether the file is older, by its time of birth. That has steps of some milliseconds; within one, inodes mostly

@@ -140,7 +140,7 @@ final class FileReader: SourceReader {
   private func open() -> Bool {
     if descriptor != nil { return true }
     let opened: Descriptor
-    do throws(SystemError) { opened = try Descriptor.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY) } catch {
+    do throws(SystemError) { opened = try PathText.open(path) } catch {
       source.cannotOpen(self, error)
       return false
     }

@@ -32,7 +32,7 @@ extension FileSource {
   /// A rotated file may have got a name that the globs do not have: its changes are reported under that.
   private func adopt(_ path: String) {
     guard readers.values.contains(where: { $0.state == .detached }) else { return }
-    guard let descriptor = try? Descriptor.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY),
+    guard let descriptor = try? PathText.open(path),
       let identity = OpenFileIdentity(descriptor.number), let reader = readers[identity]
     else { return }
     names[path] = reader

@@ -43,24 +43,41 @@ extension FileSource {
     watch?.drain()
   }
 
+  /// Says which files cannot come, or not yet: nothing else would.
+  func tellObstacles() {
+    for glob in configuration.globs {
+      guard let (directory, error) = glob.obstacle else { continue }
+      if error.number == ENOENT {
+        desk.log(.notice, "\(name): there is no \(directory) yet; what comes there is read")
+      } else {
+        desk.log(.error, "\(name): cannot look into \(directory): \(error.text); it is tried again every second")
+      }
+    }
+  }
+
   /// Sorts files by their age. Times have steps of some milliseconds; inodes mostly ascend.
   private static func age(_ path: String) -> (birth: Int64, modified: Int64, inode: UInt64) {
     var inode: UInt64 = 0
     var seconds: Int64 = 0
     var nanoseconds: UInt32 = 0
-    guard unsafe logs_file_identity(path, &inode, &seconds, &nanoseconds) == 0 else { return (0, 0, 0) }
+    let isFound = unsafe PathText.withPointer(path) {
+      unsafe logs_file_identity($0, &inode, &seconds, &nanoseconds) == 0
+    }
+    guard isFound else { return (0, 0, 0) }
     var status = stat()
-    let isKnown = unsafe stat(path, &status) == 0
+    let isKnown = unsafe PathText.withPointer(path) { unsafe stat($0, &status) == 0 }
     let modified = isKnown ? Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec) : 0
     return (seconds &* 1_000_000_000 &+ Int64(nanoseconds), modified, inode)
   }
 
-  private func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
+  private func exists(_ path: String) -> Bool {
+    unsafe PathText.withPointer(path) { unsafe access($0, F_OK) == 0 }
+  }
 
   /// Opens what is at a path, and reads it if it is not read yet.
   func look(at path: String) {
     let descriptor: Descriptor
-    do throws(SystemError) { descriptor = try Descriptor.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY) } catch {
+    do throws(SystemError) { descriptor = try PathText.open(path) } catch {
       return cannotOpen(path, error)
     }
     closed[path] = nil
@@ -73,11 +90,29 @@ extension FileSource {
       return desk.turn(reader)
     }
     if let before = names[path] { detach(before) }
+    if isReadElsewhere(identity, path) { return }
     let (mark, isNew) = mark(of: identity, descriptor.number, path, size: UInt64(clamping: status.st_size))
     let reader = FileReader(self, descriptor, identity, path: path, mark: mark, isNew: isNew)
     add(reader)
     setName(path, of: reader)
     desk.turn(reader)
+  }
+
+  /// Whether another source reads the file to the same stream.
+  private func isReadElsewhere(_ identity: OpenFileIdentity, _ path: String) -> Bool {
+    let stream = stream(path)
+    guard let other = others.lazy.compactMap(\.source).first(where: { $0.readers[identity]?.stream == stream }) else {
+      return false
+    }
+    if rivals.insert(other.name).inserted {
+      desk.log(
+        .warning,
+        """
+        \(name): \(path) is read by the source \(other.name) already, to the same stream \(stream): what both name is \
+        read once; exclude it in one of them, or give one another stream
+        """)
+    }
+    return true
   }
 
   private func add(_ reader: FileReader) {
@@ -113,11 +148,12 @@ extension FileSource {
       for name in FileGlob.names(in: directory) {
         let path = directory == "/" ? "/\(name)" : "\(directory)/\(name)"
         var status = stat()
-        guard unsafe lstat(path, &status) == 0, let mark = marks[UInt64(status.st_ino)],
+        guard unsafe PathText.withPointer(path, { unsafe lstat($0, &status) == 0 }),
+          let mark = marks[UInt64(status.st_ino)],
           status.st_mode & S_IFMT == S_IFREG, UInt64(clamping: status.st_size) > mark.offset,
-          let descriptor = try? Descriptor.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY),
+          let descriptor = try? PathText.open(path),
           let identity = OpenFileIdentity(descriptor.number), readers[identity] == nil,
-          let stored = desk.bookmark(key(identity)).flatMap({ FileMark($0) }),
+          !isReadElsewhere(identity, mark.path), let stored = newestMark(of: identity, mark.path),
           Self.sample(descriptor.number, 0, stored.head.byteCount) == stored.head
         else { continue }
         let reader = FileReader(self, descriptor, identity, path: path, mark: stored, isNew: false)
@@ -149,18 +185,18 @@ extension FileSource {
   }
 
   private static func realPath(_ path: String) -> String? {
-    guard let real = unsafe realpath(path, nil) else { return nil }
+    guard let real = unsafe PathText.withPointer(path, { unsafe realpath($0, nil) }) else { return nil }
     defer { unsafe free(real) }
-    return unsafe String(cString: real)
+    return unsafe FileGlob.text(real)
   }
 
   /// Where a file is read from.
   private func mark(
     of identity: OpenFileIdentity, _ descriptor: Int32, _ path: String, size: UInt64
   ) -> (FileMark, isNew: Bool) {
-    if let stored = desk.bookmark(key(identity)).flatMap({ FileMark($0) }) {
+    if let stored = newestMark(of: identity, path) {
       if stored.head.byteCount == 0 || Self.sample(descriptor, 0, stored.head.byteCount) == stored.head {
-        return (stored, false)
+        return (stored, desk.bookmark(key(identity)) == nil)
       }
       desk.log(
         .notice, "\(name): \(path) is another file than before, or was written anew; it is read from its beginning")
@@ -175,6 +211,18 @@ extension FileSource {
       mark.utf16 = FileReader.utf16(Self.bytes(descriptor, 0, 2)[...])
     }
     return (mark, true)
+  }
+
+  /// The bookmark of a file: of its own or, if that is newer, of another source that has read it to the same stream.
+  private func newestMark(of identity: OpenFileIdentity, _ path: String) -> FileMark? {
+    var newest = desk.bookmark(key(identity)).flatMap { FileMark($0) }
+    for case let other? in others.map(\.source) {
+      guard let mark = desk.bookmark(other.key(identity)).flatMap({ FileMark($0) }),
+        other.stream(mark.path) == stream(newest?.path ?? path)
+      else { continue }
+      if (mark.time, mark.offset) > (newest?.time ?? .min, newest?.offset ?? 0) { newest = mark }
+    }
+    return newest
   }
 
   private static func bytes(_ descriptor: Int32, _ offset: UInt64, _ count: Int) -> [UInt8] {

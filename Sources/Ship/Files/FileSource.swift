@@ -24,6 +24,10 @@ package final class FileSource: Source {
   var readers: [OpenFileIdentity: FileReader] = [:]
   /// Readers by the names under which changes are reported: of the file, and of what a symbolic link leads to.
   var names: [String: FileReader] = [:]
+  /// The other sources of files of the shipper.
+  var others: [WeakSource] = []
+  /// Those that read files of this source to the same stream, as the log has said.
+  var rivals: Set<String> = []
   /// The file of each stream that was found last.
   var newest: [StreamName: WeakReader] = [:]
   /// Names that cannot be opened, with the reason that was logged.
@@ -67,21 +71,7 @@ package final class FileSource: Source {
 
   func key(_ identity: OpenFileIdentity) -> String { keyPrefix + identity.text }
 
-  func stream(_ path: String) -> StreamName {
-    let pod = PodPath(path)
-    return configuration.stream.stream { word in
-      switch word {
-      case "path": path
-      case "name": String(path.split(separator: "/").last ?? "")
-      case "directory": Self.directory(of: path)
-      case "host": host
-      case "namespace": pod?.namespace ?? "unknown"
-      case "pod": pod?.pod ?? "unknown"
-      case "container": pod?.container ?? "unknown"
-      default: ""
-      }
-    }
-  }
+  func stream(_ path: String) -> StreamName { configuration.stream(of: path, host: host) }
 
   package var lag: SourceLag {
     if let lagAtEnd { return lagAtEnd }
@@ -93,6 +83,15 @@ package final class FileSource: Source {
 
   struct WeakReader {
     weak var reader: FileReader?
+  }
+
+  struct WeakSource {
+    weak var source: FileSource?
+  }
+
+  /// Lets sources know of each other, so that no file goes to the same stream twice.
+  static func introduce(_ sources: [FileSource]) {
+    for source in sources { source.others = sources.filter { $0 !== source }.map { WeakSource(source: $0) } }
   }
 
   // MARK: Begin and end
@@ -114,6 +113,7 @@ package final class FileSource: Source {
           """)
       }
     }
+    tellObstacles()
     scan()
     forgetOldMarks()
     forgetTimer = desk.loop.every(Self.forgetInterval) { [weak self] in self?.forgetOldMarks() }

@@ -1,5 +1,5 @@
 internal import LogsText
-internal import LogsWire
+package import LogsWire
 
 /// Which files a source reads, and how.
 package struct FileSourceConfiguration: Sendable {
@@ -47,6 +47,26 @@ package struct FileSourceConfiguration: Sendable {
 }
 
 extension FileSourceConfiguration {
+  /// The words of its streams.
+  static let streamWords = ["path", "name", "directory", "host", "namespace", "pod", "container"]
+
+  /// The stream of a file.
+  package func stream(of path: String, host: String) -> StreamName {
+    let pod = PodPath(path)
+    return stream.stream { word in
+      switch word {
+      case "path": path
+      case "name": String(path.split(separator: "/").last ?? "")
+      case "directory": FileSource.directory(of: path)
+      case "host": host
+      case "namespace": pod?.namespace ?? "unknown"
+      case "pod": pod?.pod ?? "unknown"
+      case "container": pod?.container ?? "unknown"
+      default: ""
+      }
+    }
+  }
+
   /// The files that there are now, ascending.
   package func files() -> [String] {
     var found: Set<String> = []

@@ -268,6 +268,26 @@ struct FileSourceTests {
     #expect(texts == expected, "seed \(seed)")
     await scene.end()
   }
+
+  @Test func `a name that is not UTF-8 is read, watched and known again`() async throws {
+    let scene = try ShipScene { $0.start = .beginning }
+    try scene.write("a\\xff.log", "1\n")
+    await scene.begin()
+    #expect(try await scene.shipped(1) == ["a_xff.log: 1"])
+    try scene.write("a\\xff.log", "2\n")
+    #expect(try await scene.shipped(2).last == "a_xff.log: 2")
+    try scene.write("a\\xfe.log", "other\n")
+    #expect(try await scene.shipped(3).last == "a_xfe.log: other")
+    scene.rename("a\\xff.log", to: "a\\xff.old")
+    await scene.end()
+    try scene.write("a\\xff.old", "3\n")
+    // A name that only looks like it.
+    try scene.write("a\\x5cxff.log", "4\n")
+    await scene.begin()
+    #expect(try await scene.shipped(5).suffix(2).sorted() == ["a_x5cxff.log: 4", "a_xff.log: 3"])
+    await scene.end()
+    #expect(FileGlob.names(in: scene.directory) == ["a\\x5cxff.log", "a\\xfe.log", "a\\xff.old"])
+  }
 }
 
 /// A generator with a seed.

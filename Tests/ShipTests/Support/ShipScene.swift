@@ -31,7 +31,11 @@ final class ShipScene: @unchecked Sendable {
     chmod(path, 0o755)
     for name in FileGlob.names(in: path) {
       let inner = "\(path)/\(name)"
-      if FileGlob.kind(inner, following: false) == .directory { removeAll(inner) } else { unlink(inner) }
+      if FileGlob.kind(inner, following: false) == .directory {
+        removeAll(inner)
+      } else {
+        _ = PathText.withPointer(inner) { unlink($0) }
+      }
     }
     rmdir(path)
   }
@@ -44,7 +48,9 @@ final class ShipScene: @unchecked Sendable {
   func write(_ name: String, _ text: String) throws { try write(name, Array(text.utf8)) }
 
   func write(_ name: String, _ bytes: [UInt8]) throws {
-    try Descriptor.open(path(name), O_WRONLY | O_CREAT | O_APPEND, mode: 0o644).write(bytes)
+    let number = PathText.withPointer(path(name)) { open($0, O_WRONLY | O_CREAT | O_APPEND, 0o644) }
+    guard number >= 0 else { throw SystemError.last }
+    try Descriptor(adopting: number).write(bytes)
   }
 
   func overwrite(_ name: String, at offset: Int, _ text: String) throws {
@@ -54,7 +60,10 @@ final class ShipScene: @unchecked Sendable {
   }
 
   func truncate(_ name: String, to count: Int = 0) { Glibc.truncate(path(name), count) }
-  func rename(_ name: String, to other: String) { Glibc.rename(path(name), path(other)) }
+  func rename(_ name: String, to other: String) {
+    _ = PathText.withPointer(path(name)) { name in PathText.withPointer(path(other)) { Glibc.rename(name, $0) } }
+  }
+
   func remove(_ name: String) { unlink(path(name)) }
   func makeDirectory(_ name: String) { mkdir(path(name), 0o755) }
 
