@@ -1,4 +1,5 @@
 internal import Glibc
+internal import LogsClient
 internal import LogsShip
 internal import LogsSystem
 internal import LogsText
@@ -10,16 +11,18 @@ enum ShipReport {
   static let statusName = "status.json"
   private static let byteCountMax = 1 << 20
 
+  /// - Throws: if something that the plan names cannot be read.
   static func check(_ plan: ShipPlan) throws {
+    var files = FilesReport(host: plan.host)
     try Terminal.write(line: "state in \(plan.shipper.stateDirectory); host.name is \(plan.host)")
+    if plan.shipper.commit == .server {
+      try Terminal.write(line: "entries wait in memory; what the server does not acknowledge is read again")
+    }
     if let stream = plan.shipper.ownStream { try Terminal.write(line: "its own log goes to \(stream)") }
     for source in plan.sources {
       switch source {
       case .files(let configuration):
-        let files = configuration.files()
-        let count = Figures.count(files.count, "file", "files")
-        try Terminal.write(line: "\(configuration.name): \(count) to \(configuration.stream.text)")
-        for file in files { try Terminal.write(line: "  \(file)") }
+        for line in files.lines(of: configuration) { try Terminal.write(line: line) }
       case .docker(let configuration):
         try Terminal.write(
           line: "\(configuration.name): containers of \(configuration.address) to \(configuration.stream.text)")
@@ -31,6 +34,10 @@ enum ShipReport {
         try Terminal.write(line: "the output of \(configuration.name) to \(configuration.stream)")
       }
     }
+    if files.unreadableCount > 0 {
+      let count = Figures.count(files.unreadableCount, "file or directory", "files or directories")
+      throw CommandError("\(count) cannot be read; run ship as a user who may read them, or leave them out (exclude)")
+    }
   }
 
   static func status(of directory: String, _ arguments: Arguments) throws {
@@ -39,19 +46,25 @@ enum ShipReport {
     do throws(SystemError) {
       content = try Descriptor.open(path, O_RDONLY).readAll(atMost: byteCountMax)
     } catch {
-      throw CommandError("no ship has run with the state in \(directory) (\(error.text)); name another with --state")
+      guard error.number == ENOENT else { throw CommandError("cannot read \(path): \(error.text)") }
+      throw CommandError("no ship has run with its state in \(directory); name another with --state or --config")
     }
     if try arguments.reportFormat() == .json {
       return try Terminal.write(line: String(decoding: content.dropLast(), as: UTF8.self))
     }
-    guard let status = unsafe JSONObject(content.span.bytes) else { throw CommandError("\(path) cannot be read") }
+    guard let status = unsafe JSONObject(content.span.bytes) else {
+      throw CommandError("\(path) is not what ship writes")
+    }
     func text(_ key: String) -> String { status[key]?.text ?? "" }
     let process = Int32(text("process")) ?? 0
     let isRunning = process > 0 && (kill(process, 0) == 0 || errno == EPERM)
-    try Terminal.write(line: isRunning ? "running, process \(process)" : "not running since \(text("time"))")
+    let state = "state in \(directory)"
+    try Terminal.write(
+      line: isRunning ? "running, process \(process); \(state)" : "not running since \(text("time")); \(state)")
     try Terminal.write(
       line: """
-        \(text("entries_shipped")) entries shipped, \(text("entries_acknowledged")) acknowledged, \
+        \(Figures.count(UInt64(text("entries_shipped")) ?? 0, "entry", "entries")) shipped, \
+        \(text("entries_acknowledged")) acknowledged, \
         \(text("entries_waiting")) wait for the server \
         (\(text("bytes_waiting")) bytes\(text("commit") == "server" ? " in memory" : ""))
         """)
@@ -62,6 +75,52 @@ enum ShipReport {
       let last = text("time_last").isEmpty ? "nothing yet" : "last entry of \(text("time_last"))"
       try Terminal.write(line: "\(text("name")): \(text("readers")) read\(behind), \(last)")
     }
+  }
+}
+
+/// What `check` says of files, over all sources.
+private struct FilesReport {
+  let host: String
+  private(set) var unreadableCount = 0
+  /// The sources that read a file, each with its stream.
+  private var readings: [OpenFileIdentity: [(source: String, stream: StreamName)]] = [:]
+
+  init(host: String) { self.host = host }
+
+  mutating func lines(of source: FileSourceConfiguration) -> [String] {
+    let files = source.files()
+    let count = Figures.count(files.count, "file", "files")
+    var lines = ["\(source.name): \(count) to \(source.stream.text)"]
+    for glob in source.globs where !files.contains(where: { glob.matches($0) }) {
+      lines.append("  \(glob.text): " + why(glob))
+    }
+    for file in files {
+      let stream = source.stream(of: file, host: host)
+      lines.append("  \(file) to \(stream)" + remark(file, source.name, stream))
+    }
+    return lines
+  }
+
+  /// Why nothing matches.
+  private mutating func why(_ glob: FileGlob) -> String {
+    guard let (directory, error) = glob.obstacle else { return "no file yet; what comes is read" }
+    if error.number == ENOENT { return "no file yet: there is no \(directory); what comes there is read" }
+    unreadableCount += 1
+    return "cannot look into \(directory): \(error.text)"
+  }
+
+  private mutating func remark(_ file: String, _ source: String, _ stream: StreamName) -> String {
+    let identity: OpenFileIdentity?
+    do throws(SystemError) { identity = try OpenFileIdentity(of: file) } catch {
+      unreadableCount += 1
+      return ": cannot be read: \(error.text)"
+    }
+    guard let identity else { return "" }
+    defer { readings[identity, default: []].append((source, stream)) }
+    let earlier = readings[identity] ?? []
+    if let same = earlier.first(where: { $0.stream == stream }) { return ": read once, by the source \(same.source)" }
+    if let other = earlier.first { return ": the source \(other.source) reads it, too, to \(other.stream)" }
+    return ""
   }
 }
 
