@@ -17,6 +17,7 @@ enum HelpExamples {
     ],
     "ship": [
       "logs ship --files '/var/log/app/*.log' --start beginning", "logs ship --config /etc/logs/ship.conf",
+      "logs ship --files '/var/log/app/*.log' --commit server",
       "logs ship check --files '/var/log/**/*.log' --exclude '/var/log/journal/**'", "logs ship status --state ./state",
     ],
     "follow": [
