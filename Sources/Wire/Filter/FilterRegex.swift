@@ -132,14 +132,18 @@ struct RegexError: Error, Hashable, Sendable {
   private static let stackByteCountMin = 32 << 10
   private static let stackByteCountMax = 512 << 10
 
-  init() {
-    guard let context = unsafe pcre2_match_context_create_8(nil), let data = unsafe pcre2_match_data_create_8(1, nil),
+  /// - Parameters:
+  ///   - matchMax: how many steps one search may take.
+  ///   - pairCount: how many ranges of a match there is room for: its own, and those of its first groups.
+  init(matchMax: Int = Limits.regexMatchMax, pairCount: Int = 1) {
+    guard let context = unsafe pcre2_match_context_create_8(nil),
+      let data = unsafe pcre2_match_data_create_8(UInt32(pairCount), nil),
       let stack = unsafe pcre2_jit_stack_create_8(Self.stackByteCountMin, Self.stackByteCountMax, nil)
     else { outOfMemory(0, for: "regular expressions") }
     unsafe self.context = context
     unsafe self.data = data
     unsafe self.stack = stack
-    unsafe pcre2_set_match_limit_8(context, UInt32(Limits.regexMatchMax))
+    unsafe pcre2_set_match_limit_8(context, UInt32(matchMax))
     unsafe pcre2_set_heap_limit_8(context, UInt32(Limits.regexHeapByteCountMax >> 10))
     unsafe pcre2_jit_stack_assign_8(context, nil, UnsafeMutableRawPointer(stack))
   }
@@ -154,7 +158,7 @@ struct RegexError: Error, Hashable, Sendable {
   ///
   /// - Throws: `FilterFailure.tooCostly` when that takes more than the limits allow.
   borrowing func matches(_ regex: FilterRegex, _ text: RawSpan) throws(FilterFailure) -> Bool {
-    let result = match(regex, text, from: 0)
+    let result = match(regex, text, from: 0, isUTF8: CaseFolding.isUTF8(text))
     if result >= 0 { return true }
     if result == PCRE2_ERROR_NOMATCH { return false }
     throw .tooCostly(regex.pattern)
@@ -163,24 +167,32 @@ struct RegexError: Error, Hashable, Sendable {
   /// Where the expression matches first in `text` from `offset` on; nil when it does not, or when to know that takes
   /// more than the limits allow.
   borrowing func first(_ regex: FilterRegex, in text: RawSpan, from offset: Int) -> Range<Int>? {
-    guard match(regex, text, from: offset) >= 0 else { return nil }
-    // pcre2api(3): there is at least one pair. With \K in a lookaround a match may begin behind its end.
-    let (start, end) = unsafe (pcre2_get_ovector_pointer_8(data)[0], pcre2_get_ovector_pointer_8(data)[1])
-    return start <= end ? start..<end : nil
+    guard match(regex, text, from: offset, isUTF8: CaseFolding.isUTF8(text)) >= 0 else { return nil }
+    return range(0)
   }
 
-  private borrowing func match(_ regex: FilterRegex, _ text: RawSpan, from offset: Int) -> Int32 {
-    guard CaseFolding.isUTF8(text) else {
-      return unsafe match(regex.code.form(forUTF8: false), text, from: offset, options: 0)
-    }
-    let code = unsafe regex.code.form(forUTF8: true)
-    let options = UInt32(PCRE2_NO_UTF_CHECK)
+  /// A range of the last match; nil if its group is unset. There is at least one (pcre2api(3)).
+  borrowing func range(_ number: Int) -> Range<Int>? {
+    guard let pairs = unsafe pcre2_get_ovector_pointer_8(data) else { return nil }
+    let (start, end) = unsafe (pairs[2 * number], pairs[2 * number + 1])
+    // With \K in a lookaround a match may begin behind its end. PCRE2_UNSET is the highest number, which is -1 here.
+    return start >= 0 && start <= end ? start..<end : nil
+  }
+
+  /// Searches from `offset` on.
+  ///
+  /// - Returns: what `pcre2_match` does: how many ranges were set, 0 if there was no room for all of them; below, an
+  ///   error.
+  borrowing func match(
+    _ regex: FilterRegex, _ text: RawSpan, from offset: Int, isUTF8: Bool, mayBeEmpty: Bool = true
+  ) -> Int32 {
+    var options = mayBeEmpty ? 0 : UInt32(PCRE2_NOTEMPTY)
+    if isUTF8 { options |= UInt32(PCRE2_NO_UTF_CHECK) }
+    let code = unsafe regex.code.form(forUTF8: isUTF8)
     let result = unsafe match(code, text, from: offset, options: options)
     // The interpreter keeps its state on the heap, which has a limit of its own.
-    if result == PCRE2_ERROR_JIT_STACKLIMIT {
-      return unsafe match(code, text, from: offset, options: options | UInt32(PCRE2_NO_JIT))
-    }
-    return result
+    guard result == PCRE2_ERROR_JIT_STACKLIMIT else { return result }
+    return unsafe match(code, text, from: offset, options: options | UInt32(PCRE2_NO_JIT))
   }
 
   private borrowing func match(_ code: OpaquePointer, _ text: RawSpan, from offset: Int, options: UInt32) -> Int32 {

@@ -163,10 +163,10 @@ extension FilterRegex {
   }
 }
 
-/// PCRE2's memory, with room for ten groups.
+/// Matches in lines, with their limits.
 ///
 /// Invariant behind `@unchecked Sendable`: it is used under the lock of its `LineMatcher` only.
-@safe private struct Matching: ~Copyable, @unchecked Sendable {
+private struct Matching: ~Copyable, @unchecked Sendable {
   enum Found {
     /// The match and its groups, of which some may be unset.
     case match([Range<Int>?])
@@ -174,62 +174,19 @@ extension FilterRegex {
     case undecided
   }
 
+  /// The match, and the groups that a replacement can name.
   private static let pairCount = 10
-  private static let stackByteCountMin = 32 << 10
-  private static let stackByteCountMax = 512 << 10
 
-  private let context: OpaquePointer
-  private let data: OpaquePointer
-  private let stack: OpaquePointer
-
-  init() {
-    guard let context = unsafe pcre2_match_context_create_8(nil),
-      let data = unsafe pcre2_match_data_create_8(UInt32(Self.pairCount), nil),
-      let stack = unsafe pcre2_jit_stack_create_8(Self.stackByteCountMin, Self.stackByteCountMax, nil)
-    else { outOfMemory(0, for: "regular expressions") }
-    unsafe self.context = context
-    unsafe self.data = data
-    unsafe self.stack = stack
-    unsafe pcre2_set_match_limit_8(context, UInt32(Limits.lineMatchMax))
-    unsafe pcre2_set_heap_limit_8(context, UInt32(Limits.regexHeapByteCountMax >> 10))
-    unsafe pcre2_jit_stack_assign_8(context, nil, UnsafeMutableRawPointer(stack))
-  }
-
-  deinit {
-    unsafe pcre2_match_data_free_8(data)
-    unsafe pcre2_match_context_free_8(context)
-    unsafe pcre2_jit_stack_free_8(stack)
-  }
+  private let matcher = RegexMatcher(matchMax: Limits.lineMatchMax, pairCount: Self.pairCount)
 
   /// The first match in `text` from `offset` on.
   borrowing func first(
     _ regex: FilterRegex, in text: RawSpan, from offset: Int, isUTF8: Bool, mayBeEmpty: Bool
   ) -> Found {
-    let form = unsafe regex.code.form(forUTF8: isUTF8)
-    var options = mayBeEmpty ? 0 : UInt32(PCRE2_NOTEMPTY)
-    if isUTF8 { options |= UInt32(PCRE2_NO_UTF_CHECK) }
-    var result = unsafe match(form, text, from: offset, options: options)
-    // The interpreter keeps its state on the heap, which has a limit of its own.
-    if result == PCRE2_ERROR_JIT_STACKLIMIT {
-      result = unsafe match(form, text, from: offset, options: options | UInt32(PCRE2_NO_JIT))
-    }
+    let result = matcher.match(regex, text, from: offset, isUTF8: isUTF8, mayBeEmpty: mayBeEmpty)
     if result == PCRE2_ERROR_NOMATCH { return .none }
     guard result >= 0 else { return .undecided }
-    // pcre2api(3): 0 means that there are more groups than pairs.
-    let count = result == 0 ? Self.pairCount : Int(result)
-    guard let pairs = unsafe pcre2_get_ovector_pointer_8(data) else { return .undecided }
-    return .match(
-      (0..<count).map { number in
-        let (start, end) = unsafe (pairs[2 * number], pairs[2 * number + 1])
-        // PCRE2_UNSET is the highest number, which is -1 here.
-        return start >= 0 && start <= end && end <= text.byteCount ? start..<end : nil
-      })
-  }
-
-  private borrowing func match(_ form: OpaquePointer, _ text: RawSpan, from offset: Int, options: UInt32) -> Int32 {
-    unsafe text.withUnsafeBytes { bytes in
-      unsafe pcre2_match_8(
-        form, bytes.baseAddress?.assumingMemoryBound(to: UInt8.self), bytes.count, offset, options, data, context)
-    }
+    // There may be more groups than pairs.
+    return .match((0..<(result == 0 ? Self.pairCount : Int(result))).map { matcher.range($0) })
   }
 }
