@@ -1,24 +1,28 @@
 #!/usr/bin/python3
-"""usage: ship-docker-check.py [--containers N] [--seconds N] [--rate N]
+"""usage: ship-docker-check.py [--containers N] [--seconds N] [--rate N] [--tcp]
 
 Ships the containers of a Docker Engine of its own with `logs ship`, and compares what is stored with what `docker logs
 --timestamps` says: each line once, in order within its container and stream, with the engine's time.
 
-Of one container the engine rotates the log away. Meanwhile others are restarted and removed, the engine and the shipper are
-killed and started again. Before that, in quiet, it measures how long lines take from the engine's time to `logs follow`. Needs
-root, dockerd and a static busybox; is skipped, and says so, where the engine does not run.
+Of two containers the engine rotates the log away: what it could be asked for at any time must be stored, once and whole.
+Meanwhile others are restarted and removed, the engine and the shipper are killed and started again. Before that, in quiet, it
+measures how long lines take from the engine's time to `logs follow`. Needs root, dockerd and a static busybox; is skipped, and
+says so, where the engine does not run.
 
   --containers N  (20), of which one has a terminal
   --seconds N     with disturbances (30), after a third as many in quiet
   --rate N        lines a second of all containers (1000)
+  --tcp           ships over tcp:// instead of the engine's socket
 
 LOGS_BINARIES names the directory of the programs, .build/release without it."""
 import argparse
 import json
 import os
+import re
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import tarfile
 import threading
@@ -30,8 +34,12 @@ from bench_servers import BINARIES, end, fail, output_of, spawn, work
 PIECE = 16384
 LONG = 40000
 LATENCY_MAX = 0.1
-# The engine keeps only the last lines of this container.
-ROTATED = "c02"
+# The engine keeps only the last lines of these containers; a long line may begin in one file and end in another.
+ROTATED = {"c02": ["--log-opt", "max-size=100k", "--log-opt", "max-file=3"],
+           "c03": ["--log-opt", "max-size=20k", "--log-opt", "max-file=6", "--tty"]}
+LOOK_SECONDS = 0.5
+# As an engine writes it in front of a piece.
+TIME = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z ")
 SETTLE_SECONDS = 60
 
 # Writes numbered lines, every tenth to stderr, and now and then a long one.
@@ -51,18 +59,22 @@ done
 class Engine:
     """A Docker Engine with a directory of its own. Containers run on when it is killed."""
 
-    def __init__(self):
+    def __init__(self, is_tcp):
         self.directory = f"{work}/engine"
         os.mkdir(self.directory)
         self.host = f"unix://{self.directory}/docker.sock"
         os.environ["DOCKER_HOST"] = self.host
+        self.hosts = [self.host]
+        if is_tcp:
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                self.hosts.append(f"tcp://127.0.0.1:{free.getsockname()[1]}")
 
     def start(self):
         with open(f"{self.directory}/log", "a") as log:
             self.process = spawn(
                 ["dockerd", f"--data-root={self.directory}/data", f"--exec-root={self.directory}/exec",
-                 f"--pidfile={self.directory}/pid", "-H", self.host, "--iptables=false", "--ip6tables=false", "--bridge=none",
-                 "--live-restore"], stdout=log, stderr=log)
+                 f"--pidfile={self.directory}/pid", *(word for host in self.hosts for word in ["-H", host]), "--iptables=false",
+                 "--ip6tables=false", "--bridge=none", "--live-restore"], stdout=log, stderr=log)
         for _ in range(300):
             if subprocess.run(["docker", "version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0:
                 return True
@@ -122,7 +134,7 @@ class Engine:
 class Shipper:
     def __init__(self, engine, server):
         self.words = [
-            f"{BINARIES}/logs", "ship", "--docker", engine.host, "--state", f"{work}/state", "--format", "raw", "--server",
+            f"{BINARIES}/logs", "ship", "--docker", engine.hosts[-1], "--state", f"{work}/state", "--format", "raw", "--server",
             server.url]
 
     def start(self):
@@ -147,23 +159,31 @@ def lines_of(text):
     for line in text.split(b"\n")[:-1]:
         prefix = line[:line.index(b" ") + 1]
         rest, joined = line[len(prefix):], b""
-        while len(rest) > PIECE and rest[PIECE:].startswith(prefix):
+        while len(rest) > PIECE and (piece := TIME.match(rest, PIECE)):
             joined += rest[:PIECE]
-            rest = rest[PIECE + len(prefix):]
+            rest = rest[piece.end():]
+            if piece.group() != prefix:
+                # The engine was killed within a line.
+                found.append((prefix[:-1].decode(), joined.decode()))
+                prefix, joined = piece.group(), b""
         found.append((prefix[:-1].decode(), (joined + rest).rstrip(b"\r").decode()))
     return found
 
 
-def logged(name):
+def look(name):
+    """What the engine has now of a container's log; None if it does not answer."""
     answer = subprocess.run(["docker", "logs", "--timestamps", name], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    if answer.returncode != 0:
-        fail(f"docker logs {name}: {answer.stderr[-500:]}")
-    return {"stdout": lines_of(answer.stdout), "stderr": lines_of(answer.stderr)}
+    if answer.returncode == 0:
+        return {"stdout": lines_of(answer.stdout), "stderr": lines_of(answer.stderr)}
+
+
+def logged(name):
+    return look(name) or fail(f"docker logs {name} fails")
 
 
 def stored(server, name):
-    """The lines of each stream of a container, and the actions of its status entries."""
-    lines, actions = {"stdout": [], "stderr": []}, []
+    """The lines of each stream of a container, the times of those marked as partial, and the actions of its status entries."""
+    lines, partial, actions = {"stdout": [], "stderr": []}, set(), []
     text = server.logs("follow", f"docker/{name}", "-n", "all", "--until-head", "-o", "json", "--utc")[0]
     for entry in map(json.loads, text.splitlines()):
         attributes = entry.get("attributes", {})
@@ -171,7 +191,35 @@ def stored(server, name):
             actions.append(attributes["action"])
         elif entry.get("kind", "log") == "log":
             lines[attributes["stream"]].append((entry["time"], entry["message"]))
-    return lines, actions
+            if "logs.partial" in attributes:
+                partial.add(entry["time"])
+    return lines, partial, actions
+
+
+class Witness(threading.Thread):
+    """Looks again and again at what the engine has of a container whose log it rotates."""
+
+    def __init__(self, name):
+        super().__init__(daemon=True)
+        self.name, self.seen, self.is_over, self.look_count = name, {"stdout": {}, "stderr": {}}, threading.Event(), 0
+        self.start()
+
+    def run(self):
+        while not self.is_over.wait(LOOK_SECONDS):
+            self.take(look(self.name))
+
+    def take(self, found):
+        self.look_count += found is not None
+        for stream, lines in (found or {}).items():
+            for when, line in lines:
+                # Where the beginning of a line is rotated away, the end is all there is later.
+                if len(line) >= len(self.seen[stream].get(when, "")):
+                    self.seen[stream][when] = line
+
+    def stop(self):
+        self.is_over.set()
+        self.join()
+        self.take(logged(self.name))
 
 
 class Stopwatch:
@@ -203,33 +251,31 @@ class Stopwatch:
         return [ages[int(len(ages) * share)] for share in (0.5, 0.99)] + [len(ages)]
 
 
-def rotation_fault(lines, last):
-    """What is wrong with lines of which the engine has only the last ones; None if nothing is. It may have the end of its first
-    line alone."""
-    numbers = [int(words[2]) for _, message in lines if len(words := message.split()) > 2 and words[1] == "out"]
-    if numbers != list(range(1, len(numbers) + 1)):
-        return "lines are missing, or there twice"
-    odd = [(when, message[:20], len(message)) for when, message in lines if not message.startswith(f"{ROTATED} ")]
+def rotation_faults(name, stream, lines, partial, seen):
+    """What is wrong with the stored lines of a container whose log is rotated; `seen` has what could be read of it."""
+    times = [when for when, _ in lines]
+    faults = []
+    if times != sorted(set(times)):
+        faults.append("lines are there twice, or out of order")
+    got = dict(lines)
+    if missing := [(when, line[:20]) for when, line in seen.items() if got.get(when) != line]:
+        faults.append(f"{len(missing)} of {len(seen)} lines that could be read are not stored: {missing[:3]}")
+    odd = [(when, line[:20], len(line)) for when, line in lines
+           if not line.startswith(f"{name} ") and when not in partial and when not in seen]
     if odd:
-        return f"parts of lines are stored: {odd}"
-    if lines[len(lines) - len(last) + 1:] != last[1:]:
-        return "the last lines differ"
+        faults.append(f"parts of lines are stored as if they were whole: {odd[:3]}")
+    return [f"{name} {stream}: {fault}" for fault in faults]
 
 
-ROTATION_NOTES = {}
-
-
-def compare(name, wanted, server, rotates):
+def compare(name, wanted, server, witness):
     """Returns what is wrong, once all lines had time to come."""
     deadline = time.monotonic() + SETTLE_SECONDS
     while True:
-        lines, actions = stored(server, name)
+        lines, partial, actions = stored(server, name)
         wrong = []
         for stream in wanted:
-            if rotates:
-                # While the shipper or the engine is away, the engine may rotate away what nobody has read.
-                if stream == "stdout" and (fault := rotation_fault(lines[stream], wanted[stream])):
-                    ROTATION_NOTES[name] = fault
+            if witness:
+                wrong += rotation_faults(name, stream, lines[stream], partial, witness.seen[stream])
             elif lines[stream] != wanted[stream]:
                 got, known = lines[stream], wanted[stream]
                 place = next((i for i, pair in enumerate(zip(got, known)) if pair[0] != pair[1]), min(len(got), len(known)))
@@ -237,8 +283,17 @@ def compare(name, wanted, server, rotates):
                              f"{[(t, m[:40]) for t, m in got[place:place + 2]]}, "
                              f"{[(t, m[:40]) for t, m in known[place:place + 2]]}")
         if not wrong or time.monotonic() > deadline:
-            return wrong, actions
+            return wrong, lines, actions
         time.sleep(0.5)
+
+
+def tell(name, witness, lines, actions):
+    """Prints what the engine itself has lost of a container whose log it rotates."""
+    numbers = [int(words[2]) for _, line in lines["stdout"] if len(words := line.split()) > 2 and words[1] == "out"]
+    lost = (numbers[-1] if numbers else 0) - len(numbers)
+    print(f"{name}, whose log the engine rotates: {sum(map(len, lines.values()))} lines stored, "
+          f"{sum(map(len, witness.seen.values()))} seen in {witness.look_count} looks; {lost} lines were neither, "
+          f"{actions.count('rotate')} times told so")
 
 
 def main():
@@ -246,10 +301,11 @@ def main():
     parser.add_argument("--containers", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--rate", type=int, default=1000)
+    parser.add_argument("--tcp", action="store_true")
     options = parser.parse_args()
     if os.geteuid() != 0 or not all(map(shutil.which, ["dockerd", "docker", "busybox"])):
         return print("ship-docker-check: SKIPPED: it needs root, dockerd, docker and busybox")
-    engine = Engine()
+    engine = Engine(options.tcp)
     if not engine.start():
         return print(f"ship-docker-check: SKIPPED: the engine does not run: {open(f'{engine.directory}/log').read()[-500:]}")
     try:
@@ -268,10 +324,10 @@ def check(engine, options):
     starts = {}
     for name in names:
         flags = ["--tty"] if name == names[-1] else []
-        if name == ROTATED:
-            flags = ["--log-opt", "max-size=100k", "--log-opt", "max-file=3"]
+        flags += ROTATED.get(name, [])
         docker("run", "--detach", "--name", name, "--network", "none", "--env", f"RUN={name}", *flags, "tiny:1", "sh", "-c", writer)
         starts[name] = 1
+    witnesses = {name: Witness(name) for name in names if name in ROTATED}
     time.sleep(1)
     watch = Stopwatch(server)
     time.sleep(max(options.seconds / 3, 3))
@@ -312,21 +368,22 @@ def check(engine, options):
     left = [name for name in names if name not in removed]
     docker("kill", *left)
     time.sleep(1)
+    for witness in witnesses.values():
+        witness.stop()
     total = 0
     for name in names:
         known = removed.get(name) or logged(name)
-        if name != ROTATED:
-            total += sum(map(len, known.values()))
-        faults, actions = compare(name, known, server, name == ROTATED)
+        faults, lines, actions = compare(name, known, server, witnesses.get(name))
         wrong += faults
+        total += sum(map(len, lines.values()))
+        if name in witnesses:
+            tell(name, witnesses[name], lines, actions)
         if actions.count("start") != starts[name]:
             wrong.append(f"{name}: {actions.count('start')} starts told of, {starts[name]} wanted: {actions}")
     with open(f"{work}/ship.log") as log:
         print(log.read()[-2000:])
     if wrong:
         fail("\n".join(wrong))
-    for name, note in ROTATION_NOTES.items():
-        print(f"{name}, whose log the engine rotates away: {note}")
     print(f"{total} lines of {len(names)} containers are stored once, in order, with their times")
 
 

@@ -3,11 +3,19 @@ internal import LogsWire
 
 /// One stream of a container on its way to entries: lines that wait for others of their group are not shipped yet.
 struct ContainerLines {
+  /// Of what an engine that was killed has left of a line: `beginning` or `end`.
+  private static let partialKey = "logs.partial"
+
   private var pipeline: LinePipeline
   private let attributes: [LogAttribute]
   private var number: UInt64 = 0
   /// Lines that are read and not shipped, with the numbers that the pipeline has of them.
   private var held = Deque<(number: UInt64, line: ShippedLines.Line)>()
+  private var repeated = RepeatedLines(ShippedLines())
+  /// What has come; nil if lines may have the same time.
+  private var recent: RecentTimes?
+  /// The time of the last line, if it was cut.
+  private var timeCut: Int64?
 
   init(_ stream: String, _ configuration: LinePipeline.Configuration) {
     pipeline = LinePipeline(configuration)
@@ -19,13 +27,41 @@ struct ContainerLines {
 
   var deadline: MonotonicTime? { pipeline.deadline }
 
+  /// An answer of the engine begins.
+  mutating func begin(_ known: ShippedLines, hasOwnTimes: Bool) {
+    repeated = RepeatedLines(known, hasOwnTimes: hasOwnTimes)
+    recent = hasOwnTimes ? recent ?? RecentTimes() : nil
+  }
+
+  /// Whether the next line in the engine's order was read before.
+  mutating func isKnown(_ line: ShippedLines.Line) -> Bool {
+    let isKnown = repeated.isShipped(line) || recent?.contains(line.time) == true
+    if isKnown { recent?.insert(line.time) }
+    return isKnown
+  }
+
+  /// Whether a line that seems new may be one from long ago.
+  func mayBeKnown(_ line: ShippedLines.Line) -> Bool {
+    guard let recent else { return false }
+    return line.time <= recent.floor
+  }
+
+  /// - Parameter started: when the container was started last: what it wrote before has no end after it.
   /// - Returns: whether lines were completed, which `shipped` then has.
   mutating func add(
-    _ line: EngineLogDecoder.Line, _ known: ShippedLines.Line, _ now: MonotonicTime, _ ship: (LogEntry?) -> Void,
-    _ shipped: inout ShippedLines
+    _ line: EngineLogDecoder.Line, _ known: ShippedLines.Line, started: Int64, _ now: MonotonicTime,
+    _ ship: (LogEntry?) -> Void, _ shipped: inout ShippedLines
   ) -> Bool {
     number += 1
     held.append((number, known))
+    recent?.insert(line.time)
+    var attributes = attributes
+    if line.isCut {
+      attributes.append(LogAttribute(Self.partialKey, .string("beginning")))
+    } else if let timeCut, started <= timeCut {
+      attributes.append(LogAttribute(Self.partialKey, .string("end")))
+    }
+    timeCut = line.isCut ? line.time : nil
     let source = SourceLine(
       line.bytes, byteCount: line.byteCount, time: line.time, attributes: attributes, end: number)
     let count = held.count

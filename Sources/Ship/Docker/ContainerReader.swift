@@ -8,6 +8,8 @@ protocol ContainerReaderOwner: AnyObject {
   var desk: any ShipDesk { get }
   var name: String { get }
   var configuration: DockerSourceConfiguration { get }
+  /// The engine's clock.
+  var engineNow: Int64 { get }
   /// The reader wants to read; it is called back by `begin`.
   func wantsToRead(_ reader: ContainerReader)
   /// The reader does not read any more, for now.
@@ -22,6 +24,11 @@ protocol ContainerReaderOwner: AnyObject {
 ///
 /// Each attempt asks what the container is, then for its log, followed if it runs. When that ends it is asked again: a
 /// container that has stopped is read once more to the end, since an engine may end a follow before the last lines.
+///
+/// Where an engine rotates the log, following it is not reliable: an engine may send what a new file begins with twice,
+/// and skip files when it or this reader is slow. What it has stored is right. So the log is then read without
+/// following first, and followed from there, with a few lines that are known already in front. What comes twice is left
+/// out, and what cannot be trusted (`isDoubtful`) ends the follow: it is read again from what is stored.
 final class ContainerReader: SourceReader, EngineCallHandler {
   private enum State {
     case idle
@@ -35,6 +42,10 @@ final class ContainerReader: SourceReader, EngineCallHandler {
 
   static let backoff = Backoff(base: .milliseconds(100), cap: .seconds(5))
   private static let errorByteCountMax = 4 << 10
+  /// How many of the stored lines are asked for with a follow of a log that is rotated.
+  private static let overlapLineCount = 1000
+  /// A follow whose lines come so late may have skipped some, or will.
+  private static let delayNanosecondsMax: Int64 = 1_000_000_000
 
   let stream: StreamName
   private(set) var container: DockerContainer
@@ -56,12 +67,16 @@ final class ContainerReader: SourceReader, EngineCallHandler {
   // The current answer.
   private var status = 0
   private var isFollowing = false
+  /// Whether the log is rotated, and each line has a time of its own.
+  private var isRotated = false
+  /// Whether what comes is known to follow what was read before.
+  private var isJoined = true
+  /// From when the log is to be read again, since a follow cannot be trusted.
+  private var timeDoubted: Int64?
   private var decoder = EngineLogDecoder(isTerminal: false)
   private var buffer: [UInt8] = []
   private var hasEnded = false
   private var failure: DockerFailure?
-  private var repeatedOutput = RepeatedLines(ShippedLines())
-  private var repeatedErrors = RepeatedLines(ShippedLines())
 
   private var output: ContainerLines
   private var errors: ContainerLines
@@ -73,8 +88,7 @@ final class ContainerReader: SourceReader, EngineCallHandler {
     self.stream = stream
     self.owner = owner
     isStored = stored != nil
-    bookmark = stored ?? DockerBookmark(section: owner.name, stream: stream.text)
-    bookmark.section = owner.name
+    bookmark = stored ?? DockerBookmark(stream: stream.text)
     output = ContainerLines("stdout", owner.configuration.lines)
     errors = ContainerLines("stderr", owner.configuration.lines)
   }
@@ -166,7 +180,7 @@ final class ContainerReader: SourceReader, EngineCallHandler {
 
   // MARK: The engine's answers
 
-  private func inspected(_ result: Result<(status: Int, body: [UInt8]), DockerFailure>) {
+  private func inspected(_ result: Result<EngineFetch.Answer, DockerFailure>) {
     guard case .success(let answer) = result, answer.status == 200,
       let container = DockerContainer(answer: answer.body)
     else {
@@ -178,16 +192,28 @@ final class ContainerReader: SourceReader, EngineCallHandler {
       entries.append(entry)
       owner.desk.turn(self)
     }
+    isRotated = container.isRotated && answer.server.hasPrefix("Docker/")
+    ask(isFollowing: container.isRunning && !isRotated)
+  }
+
+  /// Asks for the log from the bookmark on.
+  ///
+  /// - Parameter time: from when it is read at the latest.
+  private func ask(isFollowing: Bool, from time: Int64 = .max) {
+    self.isFollowing = isFollowing
     var known = bookmark
     for line in output.waiting { known.output.add(line) }
     for line in errors.waiting { known.errors.add(line) }
-    repeatedOutput = RepeatedLines(known.output)
-    repeatedErrors = RepeatedLines(known.errors)
+    output.begin(known.output, hasOwnTimes: isRotated)
+    errors.begin(known.errors, hasOwnTimes: isRotated)
     decoder = EngineLogDecoder(isTerminal: container.isTerminal)
-    (status, hasEnded, failure) = (0, false, nil)
-    isFollowing = container.isRunning
-    let since = known.since.map { "&since=\(EngineTime.since($0))" } ?? ""
-    let target = "/containers/\(id)/logs?stdout=1&stderr=1&timestamps=1&follow=\(isFollowing ? 1 : 0)\(since)"
+    (status, hasEnded, failure, timeDoubted, buffer) = (0, false, nil, nil, [])
+    isJoined = known.isEmpty
+    var target = "/containers/\(id)/logs?stdout=1&stderr=1&timestamps=1&follow=\(isFollowing ? 1 : 0)"
+    if let since = known.since {
+      target += "&since=\(EngineTime.since(min(since, time - DockerBookmark.marginNanoseconds)))"
+      if isFollowing, isRotated { target += "&tail=\(Self.overlapLineCount)" }
+    }
     state = .reading(EngineCall(target, to: owner.configuration.address, on: loop, self))
   }
 
@@ -241,7 +267,7 @@ final class ContainerReader: SourceReader, EngineCallHandler {
 
   private func store(into shipment: inout Shipment) {
     bookmark.prune()
-    shipment.set(DockerBookmark.key(id), bookmark.encoded())
+    shipment.set(DockerBookmark.key(id, owner.name), bookmark.encoded())
     isStored = true
   }
 
@@ -262,6 +288,11 @@ final class ContainerReader: SourceReader, EngineCallHandler {
         owner.desk.log(.warning, "the log of container \(container.name) is read again: \(error)")
         (hasEnded, failure) = (true, error)
       }
+      if let timeDoubted {
+        call.cancel()
+        ask(isFollowing: false, from: timeDoubted)
+        return hasChanged
+      }
     }
     guard hasEnded else {
       call.resume()
@@ -281,6 +312,9 @@ final class ContainerReader: SourceReader, EngineCallHandler {
       } else {
         tryAgain()
       }
+    } else if container.isRunning {
+      // A line whose end is not stored yet comes again with what is followed.
+      ask(isFollowing: true)
     } else {
       decoder.finish { if take($0, &shipment) { hasChanged = true } }
       attemptCount = 0
@@ -290,20 +324,40 @@ final class ContainerReader: SourceReader, EngineCallHandler {
   }
 
   private func take(_ line: EngineLogDecoder.Line, _ shipment: inout Shipment) -> Bool {
+    switch line.stream {
+    case .output: take(line, &output, &bookmark.output, &shipment)
+    case .errors: take(line, &errors, &bookmark.errors, &shipment)
+    }
+  }
+
+  private func take(
+    _ line: EngineLogDecoder.Line, _ lines: inout ContainerLines, _ shipped: inout ShippedLines,
+    _ shipment: inout Shipment
+  ) -> Bool {
+    guard timeDoubted == nil else { return false }
     let known = ShippedLines.Line(
       time: line.time, hash: ShippedLines.hash(line.bytes, byteCount: line.byteCount))
-    switch line.stream {
-    case .output:
-      guard !repeatedOutput.isShipped(known) else { return false }
-      attemptCount = 0
-      timeLast = max(timeLast, line.time)
-      return output.add(line, known, loop.now, { ship($0, &shipment) }, &bookmark.output)
-    case .errors:
-      guard !repeatedErrors.isShipped(known) else { return false }
-      attemptCount = 0
-      timeLast = max(timeLast, line.time)
-      return errors.add(line, known, loop.now, { ship($0, &shipment) }, &bookmark.errors)
+    guard !lines.isKnown(known) else {
+      isJoined = true
+      return false
     }
+    if isFollowing, isRotated, isDoubtful(line) || lines.mayBeKnown(known) {
+      timeDoubted = line.time
+      return false
+    }
+    if !isJoined {
+      isJoined = true
+      shipment.add(DockerStatus.rotation(id, line.time).entry(like: owner.configuration.lines), to: stream)
+    }
+    attemptCount = 0
+    timeLast = max(timeLast, line.time)
+    return lines.add(line, known, started: container.started, loop.now, { ship($0, &shipment) }, &shipped)
+  }
+
+  /// Whether a line that was followed is better read from what is stored: lines may be missing before it, or it is not
+  /// as it was written.
+  private func isDoubtful(_ line: EngineLogDecoder.Line) -> Bool {
+    !isJoined || line.isCut || line.repeatsPiece || owner.engineNow - line.time > Self.delayNanosecondsMax
   }
 
   /// The engine has answered with an error.
@@ -338,7 +392,7 @@ final class ContainerReader: SourceReader, EngineCallHandler {
     output.flush({ ship($0, &shipment) }, &bookmark.output)
     errors.flush({ ship($0, &shipment) }, &bookmark.errors)
     if owner.configuration.completesRemoved { shipment.complete(stream, text: "the container was removed") }
-    shipment.set(DockerBookmark.key(id), nil)
+    shipment.set(DockerBookmark.key(id, owner.name), nil)
     deadline?.cancel()
     state = .ended
     owner.ended(self)

@@ -2,8 +2,6 @@ internal import LogsWire
 
 /// How far a container's log has been shipped.
 struct DockerBookmark: Equatable {
-  /// The section that ships it, which alone may forget it.
-  var section: String
   /// Where its lines go.
   var stream: String
   /// Whether it was said that the log cannot be read.
@@ -11,18 +9,18 @@ struct DockerBookmark: Equatable {
   var output = ShippedLines()
   var errors = ShippedLines()
 
-  private static let version: UInt8 = 1
+  private static let version: UInt8 = 2
   /// How far the lines of stdout and stderr may be out of the order of their times.
   static let skewNanoseconds: Int64 = 60_000_000_000
   /// Asked for once more, so that lines are found behind the last shipped one even if the clock was set back.
   static let marginNanoseconds: Int64 = 2_000_000_000
 
-  static func key(_ id: String) -> String { "docker \(id)" }
+  /// Each section has bookmarks of its own, also of the same container.
+  static func keyPrefix(_ section: String) -> String { "docker container \(section) " }
 
-  init(section: String, stream: String) {
-    self.section = section
-    self.stream = stream
-  }
+  static func key(_ id: String, _ section: String) -> String { keyPrefix(section) + id }
+
+  init(stream: String) { self.stream = stream }
 
   var isEmpty: Bool { output.last == nil && errors.last == nil }
 
@@ -45,14 +43,12 @@ struct DockerBookmark: Equatable {
     errors.prune()
   }
 
-  /// At most 37 KB and the names.
+  /// At most 37 KB and the name.
   func encoded() -> ByteString {
     var writer = ByteWriter()
     writer.append(Self.version)
-    for text in [section, stream] {
-      writer.append(varint: UInt64(text.utf8.count))
-      writer.append(utf8: text)
-    }
+    writer.append(varint: UInt64(stream.utf8.count))
+    writer.append(utf8: stream)
     writer.append(isUnreadable ? 1 : 0)
     output.encode(to: &writer)
     errors.encode(to: &writer)
@@ -64,8 +60,6 @@ struct DockerBookmark: Equatable {
     do throws(WireDecodingError) {
       var reader = ByteReader(bytes.span)
       guard try reader.u8() == Self.version else { return nil }
-      let sectionByteCount = try reader.length()
-      section = ByteString(copying: try reader.span(sectionByteCount)).text
       let streamByteCount = try reader.length()
       stream = ByteString(copying: try reader.span(streamByteCount)).text
       isUnreadable = try reader.u8() != 0

@@ -11,6 +11,8 @@ struct DockerContainer {
   /// Whether its output is a terminal's: one stream without frames.
   var isTerminal = false
   var driver = ""
+  /// Whether the engine keeps only the latest of its log, in files that it rotates itself.
+  var isRotated = false
   /// In ns since 1970; 0 if it has not happened.
   var started: Int64 = 0
   var finished: Int64 = 0
@@ -30,7 +32,14 @@ struct DockerContainer {
     self.init(id: id, name: object["Name"]?.text ?? "", image: config["Image"]?.text ?? "")
     labels = config["Labels"]?.members ?? []
     isTerminal = config["Tty"] == .boolean(true)
-    driver = object["HostConfig"]?.members?["LogConfig"]?.members?["Type"]?.text ?? ""
+    let log = object["HostConfig"]?.members?["LogConfig"]?.members
+    driver = log?["Type"]?.text ?? ""
+    switch driver {
+    case "journald": isRotated = false
+    case "json-file": isRotated = log?["Config"]?.members?["max-size"] != nil
+    // Of what other drivers send away the engine keeps a copy as `local` has it.
+    default: isRotated = true
+    }
     isRunning = state["Running"] == .boolean(true)
     started = state["StartedAt"]?.text.flatMap(Self.time) ?? 0
     finished = state["FinishedAt"]?.text.flatMap(Self.time) ?? 0

@@ -30,6 +30,8 @@ package final class DockerSource: Source, ContainerReaderOwner, EventReaderOwner
   private var leftOut: Set<String> = []
   /// From when on events are heard, by the engine's clock.
   private var heardSince: Int64 = 0
+  /// How far the engine's clock is ahead.
+  private var clockOffset: Int64 = 0
   /// Containers whose bookmarks are forgotten, as long as the desk still has them.
   private var forgotten: Set<String> = []
   /// What was told of containers without an event.
@@ -65,10 +67,14 @@ package final class DockerSource: Source, ContainerReaderOwner, EventReaderOwner
 
   // MARK: The engine
 
+  var engineNow: Int64 { SystemClock.wall() + clockOffset }
+
   private func connect() {
     get("/info") { [weak self] body in
       guard let self, let events else { return }
-      let now = JSONText.time(body, "SystemTime") ?? SystemClock.wall()
+      let wall = SystemClock.wall()
+      let now = JSONText.time(body, "SystemTime") ?? wall
+      clockOffset = now - wall
       let since = events.since(now)
       guard since < now else { return follow(now) }
       let until = EngineTime.since(now)
@@ -133,12 +139,13 @@ package final class DockerSource: Source, ContainerReaderOwner, EventReaderOwner
 
   /// Containers that were removed while nobody looked.
   private func forgetRemoved(_ present: Set<String>) {
-    let prefix = DockerBookmark.key("")
-    forgotten = forgotten.filter { desk.bookmark(DockerBookmark.key($0)) != nil }
-    for key in desk.bookmarkKeys(prefix) where !key.hasPrefix(EventReader.key("")) {
+    let prefix = DockerBookmark.keyPrefix(name)
+    forgotten = forgotten.filter { desk.bookmark(DockerBookmark.key($0, name)) != nil }
+    for key in desk.bookmarkKeys(prefix) {
       let id = String(key.dropFirst(prefix.count))
-      guard !present.contains(id), !forgotten.contains(id), readers[id] == nil, let bytes = desk.bookmark(key),
-        let bookmark = DockerBookmark(bytes), bookmark.section == name
+      // With a space it belongs to a section whose name has more words.
+      guard !id.contains(" "), !present.contains(id), !forgotten.contains(id), readers[id] == nil,
+        desk.bookmark(key) != nil
       else { continue }
       add(DockerContainer(id: id, name: id, image: "")).remove()
     }
@@ -148,9 +155,9 @@ package final class DockerSource: Source, ContainerReaderOwner, EventReaderOwner
 
   @discardableResult
   private func add(_ container: DockerContainer) -> ContainerReader {
-    let stored = desk.bookmark(DockerBookmark.key(container.id)).flatMap { DockerBookmark($0) }
+    let stored = desk.bookmark(DockerBookmark.key(container.id, name)).flatMap { DockerBookmark($0) }
     // Its lines stay together, whatever it is called meanwhile.
-    let kept = stored.flatMap { $0.section == name ? StreamTemplate.valid($0.stream) : nil }
+    let kept = stored.flatMap { StreamTemplate.valid($0.stream) }
     let reader = ContainerReader(container, kept ?? configuration.stream.stream { container.word($0) }, stored, self)
     readers[container.id] = reader
     return reader
@@ -219,7 +226,7 @@ package final class DockerSource: Source, ContainerReaderOwner, EventReaderOwner
   func happened(_ event: DockerEvent, into shipment: inout Shipment) {
     let id = event.container.id
     if readers[id] == nil {
-      let isKnown = desk.bookmark(DockerBookmark.key(id)) != nil
+      let isKnown = desk.bookmark(DockerBookmark.key(id, name)) != nil
       guard isKnown || event.container.isSelected(by: configuration) else { return }
       add(event.container)
     }

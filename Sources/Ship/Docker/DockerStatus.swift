@@ -28,6 +28,16 @@ struct DockerStatus {
     return status
   }
 
+  /// - Parameter time: of the first line that the engine still has.
+  static func rotation(_ id: String, _ time: Int64) -> DockerStatus {
+    DockerStatus(
+      id: id, action: "rotate", time: time,
+      error: """
+        lines before this may be missing: the engine has rotated them away before they were read; of a line of more \
+        than 16 KiB the end alone may follow
+        """)
+  }
+
   /// - Parameter container: what the first entry says of it.
   func entry(like lines: LinePipeline.Configuration, about container: DockerContainer? = nil) -> LogEntry {
     let outcome = error.map { "failed: \($0.isEmpty ? "Unknown error" : $0)" } ?? "successful"

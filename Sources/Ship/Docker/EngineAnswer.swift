@@ -29,6 +29,8 @@ struct EngineAnswer {
   private var status: Int?
   private var bodyByteCount: UInt64?
   private var isChunked = false
+  /// What answers, such as `Docker/20.10.24 (linux)`; empty if it does not say.
+  private(set) var server = ""
 
   /// - Throws: if it is no HTTP.
   mutating func take(_ bytes: [UInt8], _ emit: (Piece) -> Void) throws(DockerFailure) {
@@ -123,6 +125,7 @@ struct EngineAnswer {
       let value = text[text.index(after: colon)...].drop { $0 == " " }
       switch text[..<colon].lowercased() {
       case "content-length": bodyByteCount = UInt64(value)
+      case "server": server = String(value)
       case "transfer-encoding": isChunked = value.lowercased().hasSuffix("chunked")
       default: break
       }

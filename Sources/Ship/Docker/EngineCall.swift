@@ -22,6 +22,9 @@ final class EngineCall: ConnectionHandler {
   private var answer = EngineAnswer()
   private var hasEnded = false
 
+  /// What answers, once it has.
+  var server: String { answer.server }
+
   init(_ target: String, to engine: Endpoint, on loop: EventLoop, _ handler: any EngineCallHandler) {
     self.target = target
     self.handler = handler
@@ -104,16 +107,22 @@ final class EngineFetch: EngineCallHandler {
   static let byteCountMax = 16 << 20
   static let duration = Duration.seconds(30)
 
+  struct Answer {
+    var status: Int
+    var body: [UInt8]
+    var server: String
+  }
+
   private var call: EngineCall?
   private var timer: LoopTimer?
   private var status = 0
   private var bytes: [UInt8] = []
-  private var completion: ((Result<(status: Int, body: [UInt8]), DockerFailure>) -> Void)?
+  private var completion: ((Result<Answer, DockerFailure>) -> Void)?
 
   /// - Parameter completion: called once, unless the fetch is cancelled.
   init(
     _ target: String, from engine: Endpoint, on loop: EventLoop,
-    then completion: @escaping (Result<(status: Int, body: [UInt8]), DockerFailure>) -> Void
+    then completion: @escaping (Result<Answer, DockerFailure>) -> Void
   ) {
     self.completion = completion
     call = EngineCall(target, to: engine, on: loop, self)
@@ -128,7 +137,7 @@ final class EngineFetch: EngineCallHandler {
     timer?.cancel()
   }
 
-  private func finish(_ result: Result<(status: Int, body: [UInt8]), DockerFailure>) {
+  private func finish(_ result: Result<Answer, DockerFailure>) {
     guard let completion else { return }
     cancel()
     completion(result)
@@ -144,6 +153,6 @@ final class EngineFetch: EngineCallHandler {
   }
 
   func ended(_ failure: DockerFailure?, _ call: EngineCall) {
-    finish(failure.map { .failure($0) } ?? .success((status, bytes)))
+    finish(failure.map { .failure($0) } ?? .success(Answer(status: status, body: bytes, server: call.server)))
   }
 }

@@ -6,6 +6,9 @@ internal import LogsWire
 /// space and a line. A line of more than 16 KiB comes in several frames with the same time, only the last of which ends
 /// with a newline. With a terminal there are no frames, lines end with `\r\n`, and the pieces of a long line follow one
 /// another, each with its time in front.
+///
+/// An engine that was killed within a long line, or repeats itself where it rotates, may leave pieces without an end, or
+/// send some of them twice: the line says so.
 struct EngineLogDecoder {
   enum Stream: UInt8, CaseIterable {
     case output = 1
@@ -19,6 +22,10 @@ struct EngineLogDecoder {
     var byteCount: Int
     /// 0 if the engine sent none.
     var time: Int64
+    /// Whether its end did not come before the next line.
+    var isCut = false
+    /// Whether two of its pieces are the same.
+    var repeatsPiece = false
   }
 
   static let lineByteCountMax = Limits.messageByteCountMax
@@ -32,13 +39,28 @@ struct EngineLogDecoder {
 
   /// A line whose end has not come.
   private struct Rest {
-    var bytes: [UInt8] = []
-    var byteCount = 0
-    var time: Int64 = 0
+    var time: Int64
+    private var bytes: [UInt8] = []
+    private var byteCount = 0
+    /// Of the pieces that are kept.
+    private var hashes: Set<UInt64> = []
+    private var repeatsPiece = false
+
+    init(time: Int64) { self.time = time }
 
     mutating func append(_ piece: ArraySlice<UInt8>, _ pieceByteCount: Int) {
+      if bytes.count < EngineLogDecoder.lineByteCountMax {
+        let hash = ShippedLines.hash(ByteString([UInt8](piece)), byteCount: pieceByteCount)
+        if !hashes.insert(hash).inserted { repeatsPiece = true }
+      }
       bytes += piece.prefix(EngineLogDecoder.lineByteCountMax - bytes.count)
       byteCount += pieceByteCount
+    }
+
+    func line(_ stream: Stream, isCut: Bool) -> Line {
+      Line(
+        stream: stream, bytes: ByteString(bytes), byteCount: byteCount, time: time, isCut: isCut,
+        repeatsPiece: repeatsPiece)
     }
   }
 
@@ -66,8 +88,8 @@ struct EngineLogDecoder {
       takeTerminalLine(kept[...], keptByteCount, emit)
       clearKept()
     }
-    flush(.output, emit)
-    flush(.errors, emit)
+    flush(.output, isCut: false, emit)
+    flush(.errors, isCut: false, emit)
   }
 
   // MARK: Frames
@@ -133,14 +155,14 @@ struct EngineLogDecoder {
       textByteCount -= 1
     }
     let waiting = stream == .output ? output : errors
-    if let waiting, waiting.time != time { flush(stream, emit) }
+    if let waiting, waiting.time != time { flush(stream, isCut: true, emit) }
     if isEnd, self[stream] == nil {
       let kept = text.prefix(Self.lineByteCountMax)
       emit(Line(stream: stream, bytes: ByteString([UInt8](kept)), byteCount: textByteCount, time: time))
       return
     }
     append(text, textByteCount, time, stream)
-    if isEnd { flush(stream, emit) }
+    if isEnd { flush(stream, isCut: false, emit) }
   }
 
   private subscript(stream: Stream) -> Rest? { stream == .output ? output : errors }
@@ -156,10 +178,10 @@ struct EngineLogDecoder {
     }
   }
 
-  private mutating func flush(_ stream: Stream, _ emit: (Line) -> Void) {
+  private mutating func flush(_ stream: Stream, isCut: Bool, _ emit: (Line) -> Void) {
     guard let rest = self[stream] else { return }
     if stream == .output { output = nil } else { errors = nil }
-    emit(Line(stream: stream, bytes: ByteString(rest.bytes), byteCount: rest.byteCount, time: rest.time))
+    emit(rest.line(stream, isCut: isCut))
   }
 
   /// The time in front of a line, and the line.
@@ -188,24 +210,36 @@ struct EngineLogDecoder {
   }
 
   private func takeTerminalLine(_ line: ArraySlice<UInt8>, _ byteCount: Int, _ emit: (Line) -> Void) {
-    let (time, text) = Self.split(line)
-    let prefix = line[..<text.startIndex]
-    var joined: [UInt8] = []
-    var rest = text
-    var prefixesByteCount = prefix.count
-    // The same time stands before each piece.
-    while rest.count > Self.pieceByteCount, !prefix.isEmpty, rest.dropFirst(Self.pieceByteCount).starts(with: prefix) {
-      joined += rest.prefix(Self.pieceByteCount)
-      rest = rest.dropFirst(Self.pieceByteCount + prefix.count)
-      prefixesByteCount += prefix.count
+    let isWhole = byteCount == line.count
+    var left = line
+    var leftByteCount = byteCount
+    var open: Rest?
+    while true {
+      var (time, text) = Self.split(left)
+      leftByteCount -= left.count - text.count
+      if let waiting = open, waiting.time != time {
+        emit(waiting.line(.output, isCut: true))
+        open = nil
+      }
+      // A time stands before each piece, the same one before those of one line.
+      let next = text.dropFirst(Self.pieceByteCount)
+      if time != 0, !next.isEmpty, Self.split(next).time != 0 {
+        open = open ?? Rest(time: time)
+        open?.append(text.prefix(Self.pieceByteCount), Self.pieceByteCount)
+        left = next
+        leftByteCount -= Self.pieceByteCount
+        continue
+      }
+      if isWhole, text.last == UInt8(ascii: "\r") {
+        text = text.dropLast()
+        leftByteCount -= 1
+      }
+      guard var rest = open else {
+        let kept = [UInt8](text.prefix(Self.lineByteCountMax))
+        return emit(Line(stream: .output, bytes: ByteString(kept), byteCount: leftByteCount, time: time))
+      }
+      rest.append(text, leftByteCount)
+      return emit(rest.line(.output, isCut: false))
     }
-    var whole = joined.isEmpty ? rest : (joined + rest)[...]
-    var wholeByteCount = byteCount - prefixesByteCount
-    if byteCount == line.count, whole.last == UInt8(ascii: "\r") {
-      whole = whole.dropLast()
-      wholeByteCount -= 1
-    }
-    let kept = [UInt8](whole.prefix(Self.lineByteCountMax))
-    emit(Line(stream: .output, bytes: ByteString(kept), byteCount: wholeByteCount, time: time))
   }
 }

@@ -1,3 +1,4 @@
+internal import LogsSystem
 internal import LogsWire
 
 /// Which lines of one stream of a container have been shipped, so that none is lost or repeated when the engine sends
@@ -115,16 +116,25 @@ struct RepeatedLines {
   private var left: [ShippedLines.Line: Int] = [:]
   /// Whether what comes is still from before the last shipped line.
   private var isBehind: Bool
+  private let hasOwnTimes: Bool
 
-  init(_ shipped: ShippedLines) {
+  /// - Parameter hasOwnTimes: whether no two lines of the stream have the same time. What has a known time is then the
+  ///   known line, or the end of it, whose beginning was rotated away.
+  init(_ shipped: ShippedLines, hasOwnTimes: Bool = false) {
     edge = shipped.edge
     edgeCount = shipped.edgeCount
-    for line in shipped.lines { left[line, default: 0] += 1 }
-    isBehind = edge != nil || !left.isEmpty
+    isBehind = edge != nil || !shipped.lines.isEmpty
+    self.hasOwnTimes = hasOwnTimes
+    for line in shipped.lines { left[key(line), default: 0] += 1 }
+  }
+
+  private func key(_ line: ShippedLines.Line) -> ShippedLines.Line {
+    hasOwnTimes ? ShippedLines.Line(time: line.time, hash: 0) : line
   }
 
   /// The next line in the engine's order.
   mutating func isShipped(_ line: ShippedLines.Line) -> Bool {
+    let line = key(line)
     if isBehind, let edge {
       if line.time < edge { return true }
       if line.time == edge, edgeCount > 0 {
@@ -139,5 +149,27 @@ struct RepeatedLines {
     left[line] = count == 1 ? nil : count - 1
     if left.isEmpty { isBehind = false }
     return true
+  }
+}
+
+/// The times of the latest lines of one stream, no two of which are the same.
+///
+/// An engine that follows files which it rotates may send the beginning of a new file twice (Docker 19.03 to 20.10).
+struct RecentTimes {
+  static let countMax = 4096
+
+  private var times: Set<Int64> = []
+  private var order = Deque<Int64>()
+  /// Which of those up to this time have come is not known.
+  private(set) var floor = Int64.min
+
+  func contains(_ time: Int64) -> Bool { times.contains(time) }
+
+  mutating func insert(_ time: Int64) {
+    guard times.insert(time).inserted else { return }
+    order.append(time)
+    guard order.count > Self.countMax, let oldest = order.popFirst() else { return }
+    times.remove(oldest)
+    floor = max(floor, oldest)
   }
 }

@@ -23,8 +23,16 @@ struct EngineLogDecoderTests {
     return lines
   }
 
-  private static func line(_ stream: EngineLogDecoder.Stream, _ text: String, _ time: Int64) -> EngineLogDecoder.Line {
-    EngineLogDecoder.Line(stream: stream, bytes: ByteString(text), byteCount: text.utf8.count, time: time)
+  private static func line(
+    _ stream: EngineLogDecoder.Stream, _ text: String, _ time: Int64, isCut: Bool = false, repeatsPiece: Bool = false
+  ) -> EngineLogDecoder.Line {
+    EngineLogDecoder.Line(
+      stream: stream, bytes: ByteString(text), byteCount: text.utf8.count, time: time, isCut: isCut,
+      repeatsPiece: repeatsPiece)
+  }
+
+  private static func piece(_ character: Character) -> String {
+    String(repeating: character, count: EngineLogDecoder.pieceByteCount)
   }
 
   @Test func `frames cut at every byte give the same lines`() throws {
@@ -44,34 +52,44 @@ struct EngineLogDecoderTests {
   }
 
   @Test func `pieces of a long line are joined within each stream`() throws {
-    let piece = String(repeating: "x", count: EngineLogDecoder.pieceByteCount)
+    let (first, second) = (Self.piece("x"), Self.piece("y"))
     let other = "2026-11-20T01:52:23.000000001Z"
     let bytes =
-      Self.frame(1, "\(Self.time) \(piece)") + Self.frame(2, "\(other) \(piece)") + Self.frame(2, "\(other) e\n")
-      + Self.frame(1, "\(Self.time) \(piece)") + Self.frame(1, "\(Self.time) end\n")
+      Self.frame(1, "\(Self.time) \(first)") + Self.frame(2, "\(other) \(first)") + Self.frame(2, "\(other) e\n")
+      + Self.frame(1, "\(Self.time) \(second)") + Self.frame(1, "\(Self.time) end\n")
     #expect(
       try Self.lines([bytes]) == [
-        Self.line(.errors, "\(piece)e", 1_795_139_543_000_000_001),
-        Self.line(.output, "\(piece)\(piece)end", Self.nanoseconds),
+        Self.line(.errors, "\(first)e", 1_795_139_543_000_000_001),
+        Self.line(.output, "\(first)\(second)end", Self.nanoseconds),
       ])
   }
 
-  @Test func `an open line ends where a line of another time begins`() throws {
-    let bytes = Self.frame(1, "\(Self.time) open") + Self.frame(1, "2026-11-20T01:52:23Z next\n")
+  @Test(arguments: [false, true])
+  func `a line of which a piece came twice, or whose end did not come, says so`(_ isTerminal: Bool) throws {
+    let (first, second) = (Self.piece("x"), Self.piece("y"))
+    func bytes(_ text: String) -> [UInt8] { isTerminal ? Array(text.utf8) : Self.frame(1, text) }
+    let end = isTerminal ? "\r\n" : "\n"
+    let pieces = [
+      "\(Self.time) \(first)", "\(Self.time) \(second)", "\(Self.time) \(second)", "\(Self.time) end\(end)",
+      "2026-11-20T01:52:23Z \(first)", "2026-11-20T01:52:24Z next\(end)",
+    ]
+    let lines = try Self.lines([pieces.map(bytes).reduce([], +)], isTerminal: isTerminal)
     #expect(
-      try Self.lines([bytes]) == [
-        Self.line(.output, "open", Self.nanoseconds), Self.line(.output, "next", 1_795_139_543_000_000_000),
+      lines == [
+        Self.line(.output, "\(first)\(second)\(second)end", Self.nanoseconds, repeatsPiece: true),
+        Self.line(.output, first, 1_795_139_543_000_000_000, isCut: true),
+        Self.line(.output, "next", 1_795_139_544_000_000_000),
       ])
   }
 
   @Test func `a terminal's lines cut at every byte`() throws {
-    let piece = String(repeating: "y", count: EngineLogDecoder.pieceByteCount)
+    let (first, second) = (Self.piece("x"), Self.piece("y"))
     let text =
-      "\(Self.time) one\r\n\(Self.time) \(piece)\(Self.time) \(piece)\(Self.time) end\r\n"
+      "\(Self.time) one\r\n\(Self.time) \(first)\(Self.time) \(second)\(Self.time) end\r\n"
       + "2026-11-20T01:52:23Z \u{1b}[1mtwo\r\n"
     let bytes = Array(text.utf8)
     let wanted = [
-      Self.line(.output, "one", Self.nanoseconds), Self.line(.output, "\(piece)\(piece)end", Self.nanoseconds),
+      Self.line(.output, "one", Self.nanoseconds), Self.line(.output, "\(first)\(second)end", Self.nanoseconds),
       Self.line(.output, "\u{1b}[1mtwo", 1_795_139_543_000_000_000),
     ]
     #expect(try Self.lines([bytes], isTerminal: true) == wanted)
@@ -89,7 +107,7 @@ struct EngineLogDecoderTests {
   @Test(arguments: [false, true]) func `a line above 1 MiB keeps its beginning and its length`(
     _ isTerminal: Bool
   ) throws {
-    let piece = String(repeating: "z", count: EngineLogDecoder.pieceByteCount)
+    let piece = Self.piece("z")
     let count = 70
     var decoder = EngineLogDecoder(isTerminal: isTerminal)
     var lines: [EngineLogDecoder.Line] = []

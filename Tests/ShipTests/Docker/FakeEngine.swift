@@ -12,9 +12,23 @@ final class FakeEngine {
     var isTerminal = false
     var isRunning = true
     var started: Int64
-    var lines: [(stream: UInt8, time: Int64, text: String)] = []
+    var records: [Record] = []
+    /// Whether it has `max-size`; then what was rotated away is before `first`, and the current file begins at `file`.
+    var isRotated = false
+    var first = 0
+    var file = 0
+    /// Whether those who follow get what the current file has once more, at any time soon.
+    var isRepeatDue = false
     /// What a request for its log is refused with.
     var refusal: (status: Int, text: String)?
+  }
+
+  /// A line, or a piece of a long one.
+  struct Record {
+    var stream: UInt8
+    var time: Int64
+    var bytes: [UInt8]
+    var isEnd: Bool
   }
 
   /// A connection, and what it is sent.
@@ -66,6 +80,12 @@ final class FakeEngine {
   private(set) var requests: [String] = []
   /// Draws how many bytes of a log are sent before the connection breaks; nil for all.
   var drawBudget: () -> Int? = { nil }
+  /// Draws whether what a new file has is sent again now, as by Docker 20.10.
+  var drawRepeat: () -> Bool = { true }
+  /// Called before the next log is followed.
+  var beforeFollow: (() -> Void)?
+  /// How many of the records that are written next those who follow do not get.
+  var skipCount = 0
 
   init(_ path: String, _ loop: EventLoop) throws {
     self.path = path
@@ -99,9 +119,9 @@ final class FakeEngine {
 
   // MARK: What happens
 
-  func create(_ name: String, isTerminal: Bool = false) -> String {
+  func create(_ name: String, isTerminal: Bool = false, isRotated: Bool = false) -> String {
     let id = "\(name)\(String(repeating: "0", count: 20))"
-    containers.append(Container(id: id, name: name, isTerminal: isTerminal, started: now))
+    containers.append(Container(id: id, name: name, isTerminal: isTerminal, started: now, isRotated: isRotated))
     tell("create", id)
     tell("start", id)
     return id
@@ -109,13 +129,39 @@ final class FakeEngine {
 
   private func index(_ id: String) -> Int? { containers.firstIndex { $0.id == id } }
 
-  func write(_ id: String, _ stream: UInt8, _ text: String, time: Int64? = nil) {
+  func write(_ id: String, _ stream: UInt8, _ text: String, time: Int64? = nil, isEnded: Bool = true) {
     guard let index = index(id) else { return }
-    let line = (stream, time ?? now, text)
-    containers[index].lines.append(line)
-    for (peer, connection) in peers where peer.followed == id {
-      peer.chunk(Self.sent(line, containers[index].isTerminal), on: connection)
+    if time == nil, containers[index].isRotated { now += 1 }
+    var rest = Array(text.utf8)[...]
+    repeat {
+      let piece = rest.prefix(EngineLogDecoder.pieceByteCount)
+      rest = rest.dropFirst(piece.count)
+      let record = Record(
+        stream: stream, time: time ?? now, bytes: Array(piece), isEnd: rest.isEmpty && isEnded)
+      containers[index].records.append(record)
+      send(record, of: containers[index])
+      if containers[index].isRepeatDue, drawRepeat() {
+        containers[index].isRepeatDue = false
+        for record in containers[index].records[containers[index].file...] { send(record, of: containers[index]) }
+      }
+    } while !rest.isEmpty
+  }
+
+  private func send(_ record: Record, of container: Container) {
+    guard skipCount == 0 else { return skipCount -= 1 }
+    for (peer, connection) in peers where peer.followed == container.id {
+      peer.chunk(Self.sent(record, container.isTerminal), on: connection)
     }
+  }
+
+  /// Begins a new file.
+  ///
+  /// - Parameter count: how many records are kept of what there was.
+  func rotate(_ id: String, keeping count: Int) {
+    guard let index = index(id) else { return }
+    containers[index].file = containers[index].records.count
+    containers[index].first = max(containers[index].first, containers[index].records.count - count)
+    containers[index].isRepeatDue = true
   }
 
   func endRun(_ id: String, exitCode: Int = 0) {
@@ -187,7 +233,9 @@ final class FakeEngine {
       } else if let refusal = containers[index].refusal {
         body("{\"message\":\"\(refusal.text)\"}", peer, connection, status: refusal.status)
       } else {
-        log(containers[index], since, query["follow"] == "1", peer, connection)
+        if query["follow"] == "1" { beforeFollow?() }
+        let tail = query["tail"].flatMap { Int($0) } ?? .max
+        log(containers[index], since, tail, query["follow"] == "1", peer, connection)
       }
     }
   }
@@ -195,19 +243,19 @@ final class FakeEngine {
   private func inspect(_ container: Container) -> String {
     """
     {"Id":"\(container.id)","Name":"/\(container.name)","Config":{"Tty":\(container.isTerminal),"Image":"tiny:1",\
-    "Labels":{}},"HostConfig":{"LogConfig":{"Type":"json-file"}},"State":{"Running":\(container.isRunning),\
+    "Labels":{}},"HostConfig":{"LogConfig":{"Type":"json-file","Config":{\(container.isRotated ? "\"max-size\":\"1k\"" : "")}}},"State":{"Running":\(container.isRunning),\
     "StartedAt":"\(Self.text(container.started))","FinishedAt":"\(Self.text(container.isRunning ? 0 : now))",\
     "ExitCode":0}}
     """
   }
 
   private func log(
-    _ container: Container, _ since: Int64, _ follows: Bool, _ peer: Peer, _ connection: Connection
+    _ container: Container, _ since: Int64, _ tail: Int, _ follows: Bool, _ peer: Peer, _ connection: Connection
   ) {
     head(peer, connection)
     peer.budget = drawBudget()
-    for line in container.lines where line.time >= since {
-      peer.chunk(Self.sent(line, container.isTerminal), on: connection)
+    for record in container.records[container.first...].suffix(tail) where record.time >= since {
+      peer.chunk(Self.sent(record, container.isTerminal), on: connection)
     }
     if follows, container.isRunning {
       peer.followed = container.id
@@ -217,24 +265,21 @@ final class FakeEngine {
   }
 
   private func head(_ peer: Peer, _ connection: Connection) {
-    peer.send(Array("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".utf8), on: connection)
+    peer.send(
+      Array("HTTP/1.1 200 OK\r\nServer: Docker/20.10.24 (linux)\r\nTransfer-Encoding: chunked\r\n\r\n".utf8),
+      on: connection)
   }
 
   private func body(_ text: String, _ peer: Peer, _ connection: Connection, status: Int = 200) {
-    peer.send(Array("HTTP/1.1 \(status) X\r\nContent-Length: \(text.utf8.count)\r\n\r\n\(text)".utf8), on: connection)
+    let head = "HTTP/1.1 \(status) X\r\nServer: Docker/20.10.24 (linux)\r\nContent-Length: \(text.utf8.count)\r\n\r\n"
+    peer.send(Array((head + text).utf8), on: connection)
   }
 
-  private static func sent(_ line: (stream: UInt8, time: Int64, text: String), _ isTerminal: Bool) -> [UInt8] {
-    if isTerminal { return Array("\(text(line.time)) \(line.text)\r\n".utf8) }
-    var bytes: [UInt8] = []
-    var rest = Array(line.text.utf8)[...]
-    repeat {
-      let piece = rest.prefix(EngineLogDecoder.pieceByteCount)
-      rest = rest.dropFirst(piece.count)
-      let payload = Array("\(text(line.time)) ".utf8) + piece + (rest.isEmpty ? [UInt8(ascii: "\n")] : [])
-      bytes += [line.stream, 0, 0, 0, 0, 0, UInt8(payload.count >> 8), UInt8(payload.count & 255)] + payload
-    } while !rest.isEmpty
-    return bytes
+  private static func sent(_ record: Record, _ isTerminal: Bool) -> [UInt8] {
+    let end = record.isEnd ? Array((isTerminal ? "\r\n" : "\n").utf8) : []
+    let payload = Array("\(text(record.time)) ".utf8) + record.bytes + end
+    if isTerminal { return payload }
+    return [record.stream, 0, 0, 0, 0, 0, UInt8(payload.count >> 8), UInt8(payload.count & 255)] + payload
   }
 
   private static func text(_ nanoseconds: Int64) -> String {

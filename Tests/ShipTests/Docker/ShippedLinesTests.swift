@@ -19,7 +19,7 @@ struct ShippedLinesTests {
     /// What was rotated away.
     var first = 0
     var shipped: [Stored] = []
-    var bookmark = DockerBookmark(section: "docker", stream: "docker/x")
+    var bookmark = DockerBookmark(stream: "docker/x")
     var largest = 0
     var resentCount = 0
 
@@ -132,8 +132,8 @@ struct ShippedLinesTests {
   }
 
   @Test func `what is no bookmark is none`() {
-    let bytes = DockerBookmark(section: "docker", stream: "docker/x").encoded()
-    #expect(DockerBookmark(bytes) == DockerBookmark(section: "docker", stream: "docker/x"))
+    let bytes = DockerBookmark(stream: "docker/x").encoded()
+    #expect(DockerBookmark(bytes) == DockerBookmark(stream: "docker/x"))
     for count in 0..<bytes.count { #expect(DockerBookmark(bytes[0..<count]) == nil) }
     #expect(DockerBookmark("something else") == nil)
   }

@@ -1,0 +1,96 @@
+import Glibc
+import LogsTransport
+import LogsWire
+import Testing
+
+@testable import LogsClient
+@testable import LogsShip
+
+/// An engine and a source on one loop, on which everything of it is used.
+final class DockerRig: @unchecked Sendable {
+  let loop: EventLoop
+  let path: String
+  var configuration: DockerSourceConfiguration
+  private(set) var desk: TestDesk!
+  private(set) var engine: FakeEngine!
+  private(set) var source: DockerSource?
+  private var others: [DockerSource] = []
+
+  init() async throws {
+    loop = try EventLoop.start(name: "test")
+    path = "/tmp/logs-docker-test-\(UInt32.random(in: 0 ... .max)).sock"
+    configuration = DockerSourceConfiguration(name: "docker", lines: LinePipeline.Configuration())
+    configuration.lines.format = .raw
+    configuration.lines.grouping = .none
+    configuration.address = .unix(path: path)
+    try await on { rig in
+      rig.desk = TestDesk(rig.loop)
+      rig.engine = try FakeEngine(rig.path, rig.loop)
+    }
+  }
+
+  func on<Value: Sendable>(_ body: @escaping @Sendable (DockerRig) throws -> Value) async throws -> Value {
+    let result: Result<Value, any Error> = await withCheckedContinuation { continuation in
+      loop.execute { continuation.resume(returning: Result { try body(self) }) }
+    }
+    return try result.get()
+  }
+
+  /// Gives turns until `condition` holds.
+  func until(_ what: Comment, _ condition: @escaping @Sendable (DockerRig) -> Bool) async throws {
+    let deadline = ContinuousClock.now + .seconds(30)
+    while ContinuousClock.now < deadline {
+      let holds = try await on { rig in
+        try rig.desk.giveTurns()
+        return condition(rig)
+      }
+      if holds { return }
+      try await Task.sleep(for: .milliseconds(1))
+    }
+    Issue.record("\(what) did not come within 30 s")
+  }
+
+  func begin() {
+    let source = DockerSource(configuration)
+    self.source = source
+    source.begin(desk)
+  }
+
+  /// A second source of the same engine and desk.
+  func beginOther(_ name: String, _ stream: String) throws {
+    var configuration = configuration
+    configuration.name = name
+    configuration.stream = try StreamTemplate(stream, words: DockerSourceConfiguration.streamWords)
+    let source = DockerSource(configuration)
+    others.append(source)
+    source.begin(desk)
+  }
+
+  /// As kill -9: what is on the way is lost.
+  func kill() {
+    source?.end()
+    source = nil
+    for other in others { other.end() }
+    others = []
+    for reader in desk.waiting { desk.forget(reader) }
+  }
+
+  func end() async throws {
+    try await on { rig in
+      rig.kill()
+      rig.engine.stop()
+    }
+    loop.stop()
+    unlink(path)
+  }
+
+  func lines(_ stream: String) -> [String] {
+    desk.shipped.filter { $0.stream.text == stream && $0.entry.kind == .log }.map(\.entry.text)
+  }
+
+  func statuses(_ stream: String) -> [String] {
+    desk.shipped.filter { $0.stream.text == stream && $0.entry.kind == .status }.map {
+      $0.entry.attributes["action"]?.text ?? ""
+    }
+  }
+}
